@@ -1,0 +1,67 @@
+/* Files: read-only mappings, whole-file reads, buffered line reader, atomic output files, folders, free space.
+ * Every failing call names the file. Atomic output: qz_out_open(path) writes PATH.partial; qz_out_commit
+ * checks, fsyncs, renames and fsyncs the folder; qz_out_abort keeps or removes the partial file. */
+#ifndef QZ_BASE_IO_H
+#define QZ_BASE_IO_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/status.h"
+#include "base/hash.h"
+
+/* ---- mapping (read-only) ---- */
+typedef struct {
+    const uint8_t *ptr; /* NULL for an empty file */
+    size_t size;
+    char *path;         /* owned copy, for error texts */
+} qz_map;
+qz_status qz_map_open(qz_map *m, const char *path, qz_error *err);
+void qz_map_release(qz_map *m);
+/* Tells the kernel that [ptr, ptr+n) is no longer needed (keeps resident memory at one block). */
+void qz_map_forget(const void *ptr, size_t n);
+
+/* ---- whole files ---- */
+/* Reads at most `limit` bytes (QZ_EFORMAT if larger). *out is NUL terminated, owned by the caller (qz_free). */
+qz_status qz_read_file(const char *path, size_t limit, char **out, size_t *len, qz_error *err);
+/* Atomic: PATH.partial, fsync, rename. */
+qz_status qz_write_file(const char *path, const void *bytes, size_t n, qz_error *err);
+qz_status qz_copy_file(const char *from, const char *to, qz_error *err); /* atomic as well */
+
+/* ---- atomic output stream ---- */
+typedef struct {
+    int fd;              /* -1 when closed */
+    char *path, *partial;
+    uint64_t size;       /* bytes written so far */
+    uint8_t *buf;
+    size_t used;
+    qz_sha256 sha;       /* of everything written, in order */
+} qz_out;
+/* Opens PATH.partial for writing from offset 0 (truncated). */
+qz_status qz_out_open(qz_out *o, const char *path, qz_error *err);
+/* Opens an existing PATH.partial and continues at `offset` (its first `offset` bytes are re-hashed). */
+qz_status qz_out_resume(qz_out *o, const char *path, uint64_t offset, qz_error *err);
+qz_status qz_out_write(qz_out *o, const void *bytes, size_t n, qz_error *err);
+qz_status qz_out_zeros(qz_out *o, size_t n, qz_error *err);
+qz_status qz_out_flush(qz_out *o, qz_error *err);      /* to the disk: write + fdatasync */
+qz_status qz_out_commit(qz_out *o, char sha_hex[65], qz_error *err); /* sha_hex may be NULL */
+void qz_out_abort(qz_out *o, bool keep_partial);       /* accepts a zeroed or committed object */
+
+/* ---- folders and facts ---- */
+bool qz_path_exists(const char *path);
+bool qz_path_is_dir(const char *path);
+qz_status qz_make_dirs(const char *path, qz_error *err);
+qz_status qz_sync_dir(const char *path, qz_error *err);
+qz_status qz_file_size(const char *path, uint64_t *size, qz_error *err);
+qz_status qz_disk_free(const char *path, uint64_t *bytes, qz_error *err); /* nearest existing parent */
+qz_status qz_rename_dir(const char *from, const char *to, qz_error *err); /* rename + fsync of the parent */
+/* Sorted names in a folder without "." and ".."; free each and the array with qz_free_names. */
+qz_status qz_list_dir(const char *path, char ***names, size_t *n, qz_error *err);
+void qz_free_names(char **names, size_t n);
+qz_status qz_remove_tree(const char *path, qz_error *err);
+/* "a/b" joined; owned by the caller (qz_free); NULL when out of memory. */
+char *qz_path_join(const char *a, const char *b);
+const char *qz_path_base(const char *path);
+/* Peak resident memory of this process so far, bytes. */
+uint64_t qz_peak_rss(void);
+double qz_now(void); /* monotonic seconds */
+#endif

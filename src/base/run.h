@@ -1,0 +1,36 @@
+/* The context of one run: threads, CPU level, seed, log, progress, memory bound. Passed down by pointer;
+ * no globals. qz_run_init fills defaults; qz_run_release stops the pool.
+ * Log and progress go to stderr through callbacks; stdout carries results only (report/, cli/). */
+#ifndef QZ_BASE_RUN_H
+#define QZ_BASE_RUN_H
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "base/status.h"
+#include "base/threads.h"
+
+typedef enum { QZ_CPU_REF = 0, QZ_CPU_AVX2 = 1, QZ_CPU_AVX512 = 2, QZ_CPU_LEVELS = 3 } qz_cpu_level;
+
+typedef struct qz_run {
+    qz_pool *pool;          /* NULL = one thread */
+    qz_cpu_level cpu;       /* highest level to use: min(detected, asked) */
+    uint64_t seed;
+    uint64_t ram_limit;     /* bytes, 0 = no bound */
+    bool quiet, tty;
+    FILE *log;              /* NULL = silent */
+    double progress_last;   /* seconds of the last progress line */
+    double progress_start;
+    size_t warnings;        /* counted by qz_warn */
+} qz_run;
+
+qz_status qz_run_init(qz_run *run, size_t threads, qz_error *err);
+void qz_run_release(qz_run *run);
+/* Lines on run->log (NULL run or log: silent). warn is prefixed "quantz: warning: " and counted. */
+void qz_info(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
+void qz_warn(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
+/* Progress of a stage over a second long: "stage  done/total unit  rate  ETA", on a terminal only.
+ * begin sets the clock; step may be called as often as wanted; end wipes the line. */
+void qz_progress_begin(qz_run *run);
+void qz_progress_step(qz_run *run, const char *stage, uint64_t done, uint64_t total, const char *unit);
+void qz_progress_end(qz_run *run);
+#endif

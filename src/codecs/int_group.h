@@ -1,0 +1,33 @@
+/* Integer group codec: w ≈ (q − zero_point)·scale, groups of group_size values along the row (in_features).
+ * This is the common ground of AWQ, GPTQ and compressed-tensors; packing in a file is the scheme's business
+ * (artifacts/). In memory codes are kept as bits-wide fields packed little endian along the row, rows start at a
+ * byte boundary; scales are float32, zero_points one byte each. g_idx (act_order) is optional. */
+#ifndef QZ_CODECS_INT_GROUP_H
+#define QZ_CODECS_INT_GROUP_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/status.h"
+
+typedef struct {
+    uint32_t bits;        /* 2 3 4 8 */
+    uint32_t group_size;  /* values of a group, divides cols (cols itself for "per row") */
+    bool sym;             /* zero_points all equal 2^(bits-1) */
+    size_t rows, cols, groups;   /* groups = cols / group_size */
+    const uint8_t *codes;        /* [rows, row_bytes], row_bytes = ceil(cols*bits/8) */
+    const uint16_t *scales;      /* [rows, groups] float16 bits */
+    const uint8_t *zero_points;  /* [rows, groups] */
+    const uint32_t *g_idx;       /* [cols] group of each column, or NULL = k / group_size */
+} qz_int_group;
+
+size_t qz_int_group_row_bytes(uint32_t bits, size_t cols);
+/* Packs one row of codes (one byte each) to bits-wide fields, and back. */
+void qz_int_pack_row(const uint8_t *codes, size_t cols, uint32_t bits, uint8_t *out);
+void qz_int_unpack_row(const uint8_t *packed, size_t cols, uint32_t bits, uint8_t *codes);
+/* y [cols] = (q - z)*s in float32. */
+void qz_int_group_decode_row(const qz_int_group *g, size_t row, float *y);
+/* Round to nearest, the "pseudo quantize" of formats/hf-awq.md section 4 in float32: asym min..max without zero
+ * clamped in, sym qmax = 2^(bits-1)-1. codes [cols] one byte each, scales [groups] float32, zeros [groups]. */
+void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32_t bits, bool sym,
+                          uint8_t *codes, float *scales, uint8_t *zeros);
+#endif

@@ -1,0 +1,56 @@
+/* The engine runs any qz_model on the CPU; it cannot tell a checkpoint from an artifact.
+ * qz_engine *e; qz_engine_open(run, model, &opt, &e, err);
+ * qz_kv *kv; qz_kv_open(e, n_sequences, max_tokens, &kv, err);
+ * qz_engine_forward(e, kv, &batch, logits, err); …; qz_kv_free(kv); qz_engine_free(e).
+ * Arithmetic: QZ_ARITH_EXACT decodes weights to float32 and multiplies with one FMA chain per element along k
+ * (bit-identical on every thread count and CPU level; perplexity, KL, tasks and calibration use it);
+ * QZ_ARITH_RUNTIME quantizes activations to 8 bits per block where the format's reference runtime does (fast decoding). */
+#ifndef QZ_ENGINE_ENGINE_H
+#define QZ_ENGINE_ENGINE_H
+#include "base/run.h"
+#include "model/model.h"
+
+typedef enum { QZ_ARITH_EXACT, QZ_ARITH_RUNTIME } qz_arith;
+typedef struct {
+    qz_arith arith;
+    size_t batch_tokens;   /* most tokens of one forward step; 0 = 512 */
+} qz_engine_options;
+
+typedef struct qz_engine qz_engine;
+typedef struct qz_kv qz_kv;
+
+qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options *o, qz_engine **out, qz_error *err);
+void qz_engine_free(qz_engine *e);
+const qz_model *qz_engine_model(const qz_engine *e);
+/* Bytes held besides the model's mapping (repacked weights, buffers). */
+uint64_t qz_engine_bytes(const qz_engine *e);
+
+/* KV cache for n_seq independent sequences of at most max_tokens each, float32 (exact) or float16 (runtime). */
+qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err);
+void qz_kv_free(qz_kv *kv);
+void qz_kv_reset(qz_kv *kv, size_t seq);             /* length back to 0 */
+void qz_kv_truncate(qz_kv *kv, size_t seq, size_t n);
+size_t qz_kv_length(const qz_kv *kv, size_t seq);
+uint64_t qz_kv_bytes(const qz_kv *kv);
+
+/* Tokens of one step: seq[i] gets ids[i] appended at its current end, in order. */
+typedef struct {
+    const uint32_t *ids;    /* [n] */
+    const uint32_t *seq;    /* [n] sequence of each token, or NULL = all in sequence 0 */
+    const uint8_t *want;    /* [n] 1 = compute logits of this token; NULL = all */
+    size_t n;
+} qz_batch;
+/* logits [number wanted, vocab_size] float32, in order of the batch; NULL when none are wanted.
+ * Batches over batch_tokens are split inside. QZ_EUSAGE: id out of range, cache full. */
+qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *logits, qz_error *err);
+
+/* Observer: called with the input of every linear, float32 x [n, cols], as the block is computed. q, k, v share one
+ * call (QZ_LIN_Q), gate and up one (QZ_LIN_GATE). */
+typedef void (*qz_observe_fn)(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols);
+void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg);
+
+/* Block-wise use (calibration): hidden [n, hidden] of whole sequences of seq_len tokens each (n = n_seq*seq_len). */
+qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *hidden, qz_error *err);
+qz_status qz_engine_block(qz_engine *e, size_t layer, float *hidden, size_t n_seq, size_t seq_len, qz_error *err);
+qz_status qz_engine_logits(qz_engine *e, const float *hidden, size_t n, float *logits, qz_error *err);
+#endif

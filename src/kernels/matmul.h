@@ -1,0 +1,52 @@
+/* Matrix products of the engine and of calibration. One workspace (qz_mm) per engine holds the operation table of the
+ * chosen CPU level and per-thread scratch; calls run on the pool of the run.
+ * Exact products: every output element is one chain of fused multiply-adds along k, in order, starting from 0 (or from
+ * the value already there when accumulating): bit-identical for ref (fmaf), AVX2 and AVX-512 and any thread count
+ * (design.md decision 3; threads and blocks split rows and tokens, never k).
+ * Runtime products: activations are quantized to 8 bits per block where the reference runtime does it, integer dots. */
+#ifndef QZ_KERNELS_MATMUL_H
+#define QZ_KERNELS_MATMUL_H
+#include "base/run.h"
+#include "codecs/int_group.h"
+#include "codecs/types.h"
+
+typedef struct qz_mm qz_mm;
+qz_status qz_mm_open(qz_run *run, qz_mm **out, qz_error *err); /* uses run->pool, run->cpu */
+void qz_mm_free(qz_mm *mm);
+
+/* A weight matrix [rows, cols] of any type; data for block types, group for QZ_TYPE_INT_GROUP. Borrowed. */
+typedef struct {
+    qz_type type;
+    size_t rows, cols;
+    const void *data;
+    const qz_int_group *group;
+} qz_weights;
+
+/* y [n, rows] = x [n, cols] · Wᵀ, exact. Weights are decoded a panel of rows at a time (bounded scratch). */
+qz_status qz_mm_exact(qz_mm *mm, const qz_weights *w, const float *x, size_t n, float *y, qz_error *err);
+/* c [m, n] (ldc) = or += a [m, k] (lda) · b [n, k]ᵀ (ldb), exact, float32. */
+qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                        float *c, size_t ldc, bool accumulate, qz_error *err);
+/* c [m, n] = a [m, k] · b [k, n], exact, float32, single thread: for use inside a pool job (attention p·V). */
+void qz_mm_gemm_nn_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                         float *c, size_t ldc);
+/* The same for a · bᵀ (attention q·Kᵀ), single thread, no packing needed by the caller. */
+void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                         float *c, size_t ldc);
+/* gram [cols, cols] double, full symmetric += xᵀ x over n tokens: a float FMA chain inside each block of 512 tokens counted
+ * from `first_token` (absolute index of x's row 0; must be a multiple of 512), blocks added in double in order. */
+qz_status qz_mm_gram(qz_mm *mm, const float *x, size_t n, size_t cols, double *gram, qz_error *err);
+
+/* ---- runtime arithmetic ---- */
+typedef struct qz_packed qz_packed; /* weights in the layout of the fast kernels (may borrow w->data when no repack pays) */
+qz_status qz_packed_open(qz_mm *mm, const qz_weights *w, qz_packed **out, qz_error *err);
+void qz_packed_free(qz_packed *p);
+uint64_t qz_packed_bytes(const qz_packed *p);      /* memory owned besides w->data */
+const char *qz_packed_kernel(const qz_packed *p);  /* "q4_K×q8_K avx2" for reports */
+/* y[i] [n, rows_i] = x [n, cols] · W_iᵀ for n_w matrices that share the input: one activation quantization, one job. */
+qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y, qz_error *err);
+
+/* Highest level of this machine (cpuid), and its name ("ref", "avx2", "avx512"). */
+qz_cpu_level qz_cpu_detect(void);
+const char *qz_cpu_name(qz_cpu_level l);
+#endif

@@ -1,0 +1,69 @@
+/* Text and JSONL datasets for calibration, evaluation and tasks. Readers are detected and named.
+ * JSONL lines: {"text"}, {"instruction","input"?,"output"?}, {"messages":[…]}, {"ids":[…]}; a *.txt file is one text;
+ * blank lines are skipped; a bad line is an error naming file:line. */
+#ifndef QZ_TEXT_DATASET_H
+#define QZ_TEXT_DATASET_H
+#include "base/arena.h"
+#include "base/status.h"
+#include "text/tokenizer.h"
+
+typedef enum { QZ_DATA_TEXT_FILE, QZ_DATA_JSONL_TEXT, QZ_DATA_JSONL_INSTRUCTION, QZ_DATA_JSONL_MESSAGES, QZ_DATA_JSONL_IDS } qz_data_kind;
+
+typedef struct {
+    const char *text;       /* final text (chat template applied where the record is instruction or messages) */
+    size_t n;
+    const uint32_t *ids;    /* pre-tokenized records, else NULL */
+    size_t n_ids;
+    size_t line;            /* 1-based line of the file */
+    bool templated;         /* chat template applied: encode with parse-special, without added specials */
+} qz_sample;
+
+typedef struct {
+    qz_data_kind kind;
+    const char *reader;     /* "jsonl instruction/input/output" …, for the log */
+    qz_sample *samples; size_t n;
+    const char *path;
+    char sha_hex[65];       /* of the file */
+    qz_arena arena;
+} qz_dataset;
+
+typedef struct {
+    size_t max_samples;       /* 0 = all */
+    bool raw;                 /* do not apply the chat template */
+    bool without_output;      /* instruction records: only the user's turn */
+} qz_dataset_options;
+/* t gives the chat template (NULL or no template: instruction + blank line + input, then a newline and the output). */
+qz_status qz_dataset_load(const char *path, const qz_tokenizer *t, const qz_dataset_options *o, qz_dataset *out, qz_error *err);
+void qz_dataset_release(qz_dataset *d);
+/* Token ids of one sample (adds the tokenizer's own specials for plain text unless `no_special`). Appends. */
+qz_status qz_sample_encode(const qz_tokenizer *t, const qz_sample *s, bool no_special, qz_ids *out, qz_error *err);
+
+/* Windows of seq_len tokens packed from all samples, with counts of what was cut or dropped. */
+typedef struct {
+    uint32_t *ids;          /* [n_windows, seq_len] */
+    size_t n_windows, seq_len;
+    size_t samples_read, samples_used, samples_truncated, samples_dropped, tokens_total, tokens_used, tokens_cut;
+} qz_windows;
+typedef enum { QZ_PACK, QZ_TRUNCATE, QZ_DROP } qz_length_policy;
+/* PACK joins samples end to end and cuts every seq_len tokens (the tail is counted as cut unless no window is full: then
+ * the one short window is kept with its own length and seq_len is lowered to it). */
+qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, size_t seq_len, size_t max_windows,
+                           qz_length_policy policy, qz_windows *out, qz_error *err);
+void qz_windows_release(qz_windows *w);
+
+/* One task of a task file (models/README.md): the question as messages or text, the expected output, the check. */
+typedef enum { QZ_CHECK_EXACT, QZ_CHECK_JSON, QZ_CHECK_NUMBER, QZ_CHECK_CONTAINS, QZ_CHECK_REGEX } qz_check;
+typedef struct {
+    const char *kind, *prompt;  /* prompt = text after template, generation prompt included */
+    const char *output, *pattern;
+    double tolerance;
+    qz_check check;
+    size_t line;
+    bool templated;
+} qz_task;
+typedef struct { qz_task *tasks; size_t n; char sha_hex[65]; const char *path; qz_arena arena; } qz_taskset;
+qz_status qz_taskset_load(const char *path, const qz_tokenizer *t, size_t max_tasks, qz_taskset *out, qz_error *err);
+void qz_taskset_release(qz_taskset *s);
+/* True if the answer (text without special tokens, stripped here) solves the task. */
+qz_status qz_task_solved(const qz_task *task, const char *answer, size_t n, bool *solved, qz_error *err);
+#endif
