@@ -1,0 +1,58 @@
+#include "base/run.h"
+#include "base/io.h"
+#include <stdarg.h>
+#include <unistd.h>
+
+qz_status qz_run_init(qz_run *run, size_t threads, qz_error *err) {
+    *run = (qz_run){.log = stderr, .tty = isatty(STDERR_FILENO) != 0, .cpu = QZ_CPU_AVX512, .seed = 1};
+    return qz_pool_open(&run->pool, threads, err);
+}
+void qz_run_release(qz_run *run) {
+    qz_pool_free(run->pool);
+    *run = (qz_run){0};
+}
+
+static void line(qz_run *run, const char *prefix, const char *fmt, va_list ap) {
+    if (run->tty) (void)fputs("\r\033[K", run->log);
+    (void)fputs(prefix, run->log);
+    (void)vfprintf(run->log, fmt, ap);
+    (void)fputc('\n', run->log);
+}
+void qz_info(qz_run *run, const char *fmt, ...) {
+    if (run == NULL || run->log == NULL || run->quiet) return;
+    va_list ap;
+    va_start(ap, fmt);
+    line(run, "", fmt, ap);
+    va_end(ap);
+}
+void qz_warn(qz_run *run, const char *fmt, ...) {
+    if (run == NULL) return;
+    run->warnings++;
+    if (run->log == NULL) return;
+    va_list ap;
+    va_start(ap, fmt);
+    line(run, "quantz: warning: ", fmt, ap);
+    va_end(ap);
+}
+
+void qz_progress_begin(qz_run *run) {
+    if (run == NULL) return;
+    run->progress_start = run->progress_last = qz_now();
+}
+void qz_progress_step(qz_run *run, const char *stage, uint64_t done, uint64_t total, const char *unit) {
+    if (run == NULL || run->log == NULL || run->quiet || !run->tty) return;
+    double now = qz_now(), spent = now - run->progress_start;
+    if (spent < 1.0 || now - run->progress_last < 0.2) return;
+    run->progress_last = now;
+    double rate = (double)done / spent;
+    double eta = done ? (double)(total - done) / rate : 0.0;
+    (void)fprintf(run->log, "\r\033[K%s  %llu/%llu %s  %.1f %s/s  %.0f s elapsed", stage, (unsigned long long)done,
+                  (unsigned long long)total, unit, rate, unit, spent);
+    if (done) (void)fprintf(run->log, "  ETA %.0f s", eta);
+    (void)fflush(run->log);
+}
+void qz_progress_end(qz_run *run) {
+    if (run == NULL || run->log == NULL || run->quiet || !run->tty) return;
+    (void)fputs("\r\033[K", run->log);
+    (void)fflush(run->log);
+}
