@@ -165,9 +165,7 @@ qz_status qz_st_writer_commit(qz_st_writer *w, char sha_hex[65], qz_error *err) 
     if (w->next < w->n)
         return qz_fail(err, QZ_EBUG, "incomplete file: file '%s': %zu of %zu tensors written", w->out.path, w->next, w->n);
     QZ_TRY(qz_out_commit(&w->out, sha_hex, err));
-    qz_free(w->ends);
-    memset(w, 0, sizeof *w);
-    w->out.fd = -1;
+    qz_st_writer_abort(w, false); /* a committed stream is only released */
     return QZ_OK;
 }
 
