@@ -1,0 +1,182 @@
+/* Workspace and exact products (matmul.h). Loop order: rows of the broadcast operand (a) by QZ_MC, k by QZ_KC, then tasks
+ * of QZ_VC columns taken from a counter: which thread takes a task never changes a bit. */
+#include "kernels/matmul.h"
+#include <stdatomic.h>
+#include <string.h>
+#include "kernels/mm_int.h"
+
+qz_status qz_mm_open(qz_run *run, qz_mm **out, qz_error *err) {
+    qz_status st = QZ_OK;
+    qz_cpu_level have = qz_cpu_detect();
+    qz_mm *mm = qz_calloc_array(1, sizeof *mm);
+    *out = NULL;
+    if (!mm) return qz_fail(err, QZ_EMEMORY, "out of memory for the matrix workspace");
+    if (!qz_ops_for(run->cpu < have ? run->cpu : have, &mm->ops)) QZ_GOTO(qz_fail(err, QZ_EBUG, "no operation table"));
+    mm->pool = run->pool;
+    mm->threads = qz_pool_size(run->pool);
+    mm->th = qz_calloc_array(mm->threads, sizeof *mm->th);
+    bool ok = mm->th != NULL;
+    for (size_t i = 0; ok && i < mm->threads; ++i) {
+        mm->th[i].v = qz_alloc_aligned((size_t)QZ_VC * QZ_KC, sizeof(float));
+        mm->th[i].rows = qz_alloc_aligned(mm->ops.tile_cols * QZ_S_STRIDE, sizeof(float));
+        ok = mm->th[i].v && mm->th[i].rows;
+    }
+    for (size_t i = 0; ok && i < 2; ++i) ok = (mm->s[i] = qz_alloc_aligned((size_t)QZ_MC * QZ_S_STRIDE, sizeof(float))) != NULL;
+    if (!ok) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory for the matrix workspace of %zu threads", mm->threads));
+    *out = mm;
+    return QZ_OK;
+out:
+    qz_mm_free(mm);
+    return st;
+}
+
+void qz_mm_free(qz_mm *mm) {
+    if (!mm) return;
+    for (size_t i = 0; mm->th && i < mm->threads; ++i) {
+        qz_free(mm->th[i].v);
+        qz_free(mm->th[i].rows);
+    }
+    qz_free(mm->th);
+    qz_free(mm->s[0]);
+    qz_free(mm->s[1]);
+    qz_free(mm->scratch);
+    qz_free(mm);
+}
+
+qz_status qz_mm_scratch(qz_mm *mm, size_t n, size_t size, qz_error *err) {
+    size_t bytes = 0;
+    if (!qz_mul_size(n, size, &bytes)) return qz_fail(err, QZ_EMEMORY, "matrix scratch of %zu x %zu bytes overflows", n, size);
+    if (bytes <= mm->scratch_bytes) return QZ_OK;
+    qz_free(mm->scratch);
+    mm->scratch = qz_alloc_aligned(bytes, 1);
+    mm->scratch_bytes = mm->scratch ? bytes : 0;
+    if (!mm->scratch) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu bytes of matrix scratch", bytes);
+    return QZ_OK;
+}
+
+void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride,
+                float *c, size_t ldc, size_t cols, bool load) {
+    if (cols == ops->tile_cols) {
+        ops->gemm_tile(mr, kc, s, s_stride, v, v_stride, c, ldc, load);
+        return;
+    }
+    float t[QZ_TILE_MAX_ROWS * QZ_TILE_MAX_COLS] = {0};
+    for (size_t i = 0; load && i < mr; ++i) memcpy(t + i * QZ_TILE_MAX_COLS, c + i * ldc, cols * sizeof *c);
+    ops->gemm_tile(mr, kc, s, s_stride, v, v_stride, t, QZ_TILE_MAX_COLS, load);
+    for (size_t i = 0; i < mr; ++i) memcpy(c + i * ldc, t + i * QZ_TILE_MAX_COLS, cols * sizeof *c);
+}
+
+/* ---- packed product ---- */
+
+typedef struct {
+    qz_mm *mm;
+    size_t m, n, k;
+    const float *a;
+    size_t lda;
+    const qz_weights *w;    /* right operand: rows of a weight matrix … */
+    const float *b;         /* … or float rows */
+    size_t ldb;
+    float *c;
+    size_t ldc;
+    bool accumulate;
+    size_t block;           /* columns of a task, a multiple of tile_cols, <= QZ_VC */
+    size_t strips;          /* row strips per column block (more than 1 only for narrow products) */
+    atomic_size_t next[3];  /* task counters of three passes in a row; see pass() */
+} gemm_job;
+
+/* Rows [row, row+n) of the right operand, columns [k0, k0+kc), into one panel. */
+static void fill_panel(const gemm_job *j, const qz_mm_thread *th, size_t row, size_t n, size_t k0, size_t kc, float *panel) {
+    const qz_ops *ops = &j->mm->ops;
+    const float *b = j->b;
+    size_t ldb = j->ldb;
+    if (!b && j->w->type == QZ_TYPE_F32 && (uintptr_t)j->w->data % sizeof(float) == 0) {
+        b = j->w->data;
+        ldb = j->w->cols;
+    }
+    if (b) {
+        ops->transpose(b + row * ldb + k0, ldb, n, kc, panel, ops->tile_cols);
+        return;
+    }
+    if (j->w->type == QZ_TYPE_INT_GROUP) {
+        for (size_t r = 0; r < n; ++r) qz_int_group_decode_part(j->w->group, row + r, k0, kc, th->rows + r * QZ_S_STRIDE);
+    } else {
+        const qz_type_info *t = qz_type_get(j->w->type);
+        const uint8_t *p = (const uint8_t *)j->w->data + k0 / t->elems * t->bytes;
+        size_t row_bytes = j->k / t->elems * t->bytes;
+        for (size_t r = 0; r < n; ++r) ops->decode[j->w->type](p + (row + r) * row_bytes, kc, th->rows + r * QZ_S_STRIDE);
+    }
+    ops->transpose(th->rows, QZ_S_STRIDE, n, kc, panel, ops->tile_cols);
+}
+
+/* Tasks of one pass: rows [m0, m0+mc) of a (packed in s), k in [k0, k0+kc). */
+static void pass(gemm_job *j, size_t thread, atomic_size_t *next, const float *s, size_t m0, size_t mc, size_t k0, size_t kc) {
+    const qz_ops *ops = &j->mm->ops;
+    const qz_mm_thread *th = &j->mm->th[thread];
+    const size_t nr = ops->tile_cols, mr = ops->tile_rows, panels = (mc + mr - 1) / mr;
+    const bool load = j->accumulate || k0 > 0;
+    size_t tasks = (j->n + j->block - 1) / j->block * j->strips, packed = SIZE_MAX;
+    for (size_t t; (t = atomic_fetch_add(next, 1)) < tasks;) {
+        size_t n0 = t / j->strips * j->block, n1 = qz_min_size(j->n, n0 + j->block), lo, hi;
+        if (packed != n0)
+            for (size_t n = n0; n < n1; n += nr)
+                fill_panel(j, th, n, qz_min_size(nr, n1 - n), k0, kc, th->v + (n - n0) * QZ_KC);
+        packed = n0;
+        qz_split(panels, 1, t % j->strips, j->strips, &lo, &hi);
+        for (size_t i = lo * mr; i < qz_min_size(hi * mr, mc); i += mr)
+            for (size_t n = n0; n < n1; n += nr)
+                qz_mm_tile(ops, qz_min_size(mr, mc - i), kc, s + i * QZ_S_STRIDE, QZ_S_STRIDE, th->v + (n - n0) * QZ_KC, nr,
+                           j->c + (m0 + i) * j->ldc + n, j->ldc, qz_min_size(nr, n1 - n), load);
+    }
+}
+
+static void gemm_run(void *arg, size_t thread, size_t threads) {
+    gemm_job *j = arg;
+    size_t it = 0;
+    for (size_t m0 = 0; m0 < j->m; m0 += QZ_MC)
+        for (size_t k0 = 0; k0 < j->k; k0 += QZ_KC, ++it) {
+            size_t mc = qz_min_size(QZ_MC, j->m - m0), kc = qz_min_size(QZ_KC, j->k - k0), lo, hi;
+            float *s = j->mm->s[it % 2]; /* the other one may still be read by a slower thread */
+            qz_split(mc, 1, thread, threads, &lo, &hi);
+            for (size_t i = lo; i < hi; ++i) memcpy(s + i * QZ_S_STRIDE, j->a + (m0 + i) * j->lda + k0, kc * sizeof *s);
+            /* The counter of the next pass was last used two passes ago, so nobody reads it now. */
+            if (thread == 0) atomic_store(&j->next[(it + 1) % 3], 0);
+            if (threads > 1) qz_pool_barrier(j->mm->pool);
+            pass(j, thread, &j->next[it % 3], s, m0, mc, k0, kc);
+        }
+}
+
+static void gemm_start(gemm_job *j) {
+    const size_t nr = j->mm->ops.tile_cols, threads = j->mm->threads;
+    size_t panels = (j->n + nr - 1) / nr;
+    size_t want = (panels + 4 * threads - 1) / (4 * threads); /* about four tasks a thread … */
+    j->block = nr * qz_max_size(1, qz_min_size(want, QZ_VC / nr));
+    size_t blocks = (j->n + j->block - 1) / j->block;
+    /* … and where there are too few columns for that, strips of rows (each packs its panel again). */
+    j->strips = blocks >= 2 * threads || j->m < 8 * j->mm->ops.tile_rows ? 1 : 2 * threads;
+    for (size_t i = 0; i < 3; ++i) atomic_init(&j->next[i], 0);
+    if (j->k == 0) {
+        for (size_t i = 0; !j->accumulate && i < j->m; ++i) memset(j->c + i * j->ldc, 0, j->n * sizeof *j->c);
+        return;
+    }
+    qz_pool_run(j->mm->pool, gemm_run, j);
+}
+
+qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                        float *c, size_t ldc, bool accumulate, qz_error *err) {
+    if (lda < k || ldb < k || ldc < n)
+        return qz_fail(err, QZ_EBUG, "matrix product with row strides %zu, %zu, %zu shorter than its rows %zu, %zu, %zu", lda,
+                       ldb, ldc, k, k, n);
+    gemm_job j = {.mm = mm, .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .ldb = ldb, .c = c, .ldc = ldc,
+                  .accumulate = accumulate};
+    if (m && n) gemm_start(&j);
+    return QZ_OK;
+}
+
+qz_status qz_mm_exact(qz_mm *mm, const qz_weights *w, const float *x, size_t n, float *y, qz_error *err) {
+    size_t row_bytes = 0;
+    if (w->type != QZ_TYPE_INT_GROUP) QZ_TRY(qz_row_bytes(w->type, w->cols, &row_bytes, err));
+    else if (!w->group) return qz_fail(err, QZ_EBUG, "int group weights without a group description");
+    gemm_job j = {.mm = mm, .m = n, .n = w->rows, .k = w->cols, .a = x, .lda = w->cols, .w = w, .c = y, .ldc = w->rows};
+    if (n && w->rows) gemm_start(&j);
+    return QZ_OK;
+}

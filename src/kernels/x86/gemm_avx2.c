@@ -1,0 +1,69 @@
+/* Exact product, AVX2 + FMA: 6 x 16 outputs in 12 registers, one FMA chain each. */
+#include <immintrin.h>
+#include "kernels/ops_int.h"
+
+/* MR is a constant in every call, so the loops over rows unroll and the sums stay in registers. */
+static inline __attribute__((always_inline)) void tile(const size_t mr, size_t kc, const float *s, size_t ss, const float *v,
+                                                       size_t vs, float *c, size_t ldc, bool load) {
+    __m256 c0[QZ_AVX2_ROWS], c1[QZ_AVX2_ROWS];
+    for (size_t i = 0; i < mr; ++i) {
+        c0[i] = load ? _mm256_loadu_ps(c + i * ldc) : _mm256_setzero_ps();
+        c1[i] = load ? _mm256_loadu_ps(c + i * ldc + 8) : _mm256_setzero_ps();
+    }
+    for (size_t k = 0; k < kc; ++k, v += vs, ++s) {
+        __m256 v0 = _mm256_loadu_ps(v), v1 = _mm256_loadu_ps(v + 8);
+        for (size_t i = 0; i < mr; ++i) {
+            __m256 b = _mm256_broadcast_ss(s + i * ss);
+            c0[i] = _mm256_fmadd_ps(b, v0, c0[i]);
+            c1[i] = _mm256_fmadd_ps(b, v1, c1[i]);
+        }
+    }
+    for (size_t i = 0; i < mr; ++i) {
+        _mm256_storeu_ps(c + i * ldc, c0[i]);
+        _mm256_storeu_ps(c + i * ldc + 8, c1[i]);
+    }
+}
+
+void qz_gemm_tile_avx2(size_t mr, size_t kc, const float *s, size_t ss, const float *v, size_t vs, float *c, size_t ldc,
+                       bool load) {
+    switch (mr) {
+    case 6: tile(6, kc, s, ss, v, vs, c, ldc, load); break;
+    case 5: tile(5, kc, s, ss, v, vs, c, ldc, load); break;
+    case 4: tile(4, kc, s, ss, v, vs, c, ldc, load); break;
+    case 3: tile(3, kc, s, ss, v, vs, c, ldc, load); break;
+    case 2: tile(2, kc, s, ss, v, vs, c, ldc, load); break;
+    case 1: tile(1, kc, s, ss, v, vs, c, ldc, load); break;
+    default: break;
+    }
+}
+
+/* 8 x 8 transpose. Columns k < n are written. */
+static void transpose8(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t ds) {
+    static const int32_t bits[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+    __m256 a[8], b[8];
+    __m256i m = _mm256_loadu_si256((const __m256i *)(bits + 8 - n));
+    for (size_t r = 0; r < 8; ++r) a[r] = r < rows ? _mm256_maskload_ps(src + r * ld, m) : _mm256_setzero_ps();
+    for (size_t r = 0; r < 8; r += 2) {
+        b[r] = _mm256_unpacklo_ps(a[r], a[r + 1]);
+        b[r + 1] = _mm256_unpackhi_ps(a[r], a[r + 1]);
+    }
+    for (size_t r = 0; r < 8; r += 4)
+        for (size_t h = 0; h < 2; ++h) {
+            a[r + 2 * h] = _mm256_shuffle_ps(b[r + h], b[r + h + 2], 0x44);
+            a[r + 2 * h + 1] = _mm256_shuffle_ps(b[r + h], b[r + h + 2], 0xee);
+        } /* a[r + q], half l: column 4l + q of rows r..r+3 */
+    for (size_t q = 0; q < 4; ++q) {
+        b[q] = _mm256_permute2f128_ps(a[q], a[q + 4], 0x20);
+        b[q + 4] = _mm256_permute2f128_ps(a[q], a[q + 4], 0x31);
+    }
+    for (size_t k = 0; k < 8 && k < n; ++k) _mm256_storeu_ps(dst + k * ds, b[k]);
+}
+
+void qz_transpose_avx2(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t ds) {
+    for (size_t r = 0; r < QZ_AVX2_COLS; r += 8) {
+        size_t have = rows > r ? rows - r : 0;
+        if (have > 8) have = 8;
+        for (size_t k = 0; k < n; k += 8)
+            transpose8(have ? src + r * ld + k : src, ld, have, n - k < 8 ? n - k : 8, dst + k * ds + r, ds);
+    }
+}
