@@ -148,7 +148,7 @@ static void gemm_run(void *arg, size_t thread, size_t threads) {
 static void gemm_start(gemm_job *j) {
     const size_t nr = j->mm->ops.tile_cols, threads = j->mm->threads;
     size_t panels = (j->n + nr - 1) / nr;
-    size_t want = (panels + 4 * threads - 1) / (4 * threads); /* about four tasks a thread … */
+    size_t want = (panels + 8 * threads - 1) / (8 * threads); /* about eight tasks a thread … */
     j->block = nr * qz_max_size(1, qz_min_size(want, QZ_VC / nr));
     size_t blocks = (j->n + j->block - 1) / j->block;
     /* … and where there are too few columns for that, strips of rows (each packs its panel again). */

@@ -2,26 +2,35 @@
 #include <immintrin.h>
 #include "kernels/ops_int.h"
 
-/* MR is a constant in every call, so the loops over rows unroll and the sums stay in registers. */
+/* Rows are named registers, not an array: compilers keep an array of sums in memory. mr is a constant in every call, so
+ * the tests vanish. */
+#define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5)
+#define OPEN(i)                                                 \
+    __m256 p##i = _mm256_setzero_ps(), q##i = _mm256_setzero_ps(); \
+    if (mr > i && load) {                                       \
+        p##i = _mm256_loadu_ps(c + i * ldc);                    \
+        q##i = _mm256_loadu_ps(c + i * ldc + 8);                \
+    }
+#define STEP(i)                               \
+    if (mr > i) {                             \
+        __m256 b = _mm256_broadcast_ss(s + i * ss); \
+        p##i = _mm256_fmadd_ps(b, v0, p##i);  \
+        q##i = _mm256_fmadd_ps(b, v1, q##i);  \
+    }
+#define STORE(i)                                   \
+    if (mr > i) {                                  \
+        _mm256_storeu_ps(c + i * ldc, p##i);       \
+        _mm256_storeu_ps(c + i * ldc + 8, q##i);   \
+    }
+
 static inline __attribute__((always_inline)) void tile(const size_t mr, size_t kc, const float *s, size_t ss, const float *v,
                                                        size_t vs, float *c, size_t ldc, bool load) {
-    __m256 c0[QZ_AVX2_ROWS], c1[QZ_AVX2_ROWS];
-    for (size_t i = 0; i < mr; ++i) {
-        c0[i] = load ? _mm256_loadu_ps(c + i * ldc) : _mm256_setzero_ps();
-        c1[i] = load ? _mm256_loadu_ps(c + i * ldc + 8) : _mm256_setzero_ps();
-    }
+    ROWS(OPEN)
     for (size_t k = 0; k < kc; ++k, v += vs, ++s) {
         __m256 v0 = _mm256_loadu_ps(v), v1 = _mm256_loadu_ps(v + 8);
-        for (size_t i = 0; i < mr; ++i) {
-            __m256 b = _mm256_broadcast_ss(s + i * ss);
-            c0[i] = _mm256_fmadd_ps(b, v0, c0[i]);
-            c1[i] = _mm256_fmadd_ps(b, v1, c1[i]);
-        }
+        ROWS(STEP)
     }
-    for (size_t i = 0; i < mr; ++i) {
-        _mm256_storeu_ps(c + i * ldc, c0[i]);
-        _mm256_storeu_ps(c + i * ldc + 8, c1[i]);
-    }
+    ROWS(STORE)
 }
 
 void qz_gemm_tile_avx2(size_t mr, size_t kc, const float *s, size_t ss, const float *v, size_t vs, float *c, size_t ldc,

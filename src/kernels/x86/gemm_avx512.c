@@ -2,26 +2,35 @@
 #include <immintrin.h>
 #include "kernels/ops_int.h"
 
-/* MR is a constant in every call, so the loops over rows unroll and the sums stay in registers. */
+/* Rows are named registers, not an array: compilers keep an array of sums in memory. mr is a constant in every call, so
+ * the tests vanish. */
+#define ROWS(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11)
+#define OPEN(i)                                                 \
+    __m512 p##i = _mm512_setzero_ps(), q##i = _mm512_setzero_ps(); \
+    if (mr > i && load) {                                       \
+        p##i = _mm512_loadu_ps(c + i * ldc);                    \
+        q##i = _mm512_loadu_ps(c + i * ldc + 16);                \
+    }
+#define STEP(i)                               \
+    if (mr > i) {                             \
+        __m512 b = _mm512_set1_ps(s[i * ss]); \
+        p##i = _mm512_fmadd_ps(b, v0, p##i);  \
+        q##i = _mm512_fmadd_ps(b, v1, q##i);  \
+    }
+#define STORE(i)                                   \
+    if (mr > i) {                                  \
+        _mm512_storeu_ps(c + i * ldc, p##i);       \
+        _mm512_storeu_ps(c + i * ldc + 16, q##i);   \
+    }
+
 static inline __attribute__((always_inline)) void tile(const size_t mr, size_t kc, const float *s, size_t ss, const float *v,
                                                        size_t vs, float *c, size_t ldc, bool load) {
-    __m512 c0[QZ_AVX512_ROWS], c1[QZ_AVX512_ROWS];
-    for (size_t i = 0; i < mr; ++i) {
-        c0[i] = load ? _mm512_loadu_ps(c + i * ldc) : _mm512_setzero_ps();
-        c1[i] = load ? _mm512_loadu_ps(c + i * ldc + 16) : _mm512_setzero_ps();
-    }
+    ROWS(OPEN)
     for (size_t k = 0; k < kc; ++k, v += vs, ++s) {
         __m512 v0 = _mm512_loadu_ps(v), v1 = _mm512_loadu_ps(v + 16);
-        for (size_t i = 0; i < mr; ++i) {
-            __m512 b = _mm512_set1_ps(s[i * ss]);
-            c0[i] = _mm512_fmadd_ps(b, v0, c0[i]);
-            c1[i] = _mm512_fmadd_ps(b, v1, c1[i]);
-        }
+        ROWS(STEP)
     }
-    for (size_t i = 0; i < mr; ++i) {
-        _mm512_storeu_ps(c + i * ldc, c0[i]);
-        _mm512_storeu_ps(c + i * ldc + 16, c1[i]);
-    }
+    ROWS(STORE)
 }
 
 void qz_gemm_tile_avx512(size_t mr, size_t kc, const float *s, size_t ss, const float *v, size_t vs, float *c, size_t ldc,
