@@ -8,6 +8,7 @@
 #ifndef QZ_ENGINE_ENGINE_H
 #define QZ_ENGINE_ENGINE_H
 #include "base/run.h"
+#include "kernels/matmul.h"
 #include "model/model.h"
 
 typedef enum { QZ_ARITH_EXACT, QZ_ARITH_RUNTIME } qz_arith;
@@ -49,8 +50,25 @@ qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *l
 typedef void (*qz_observe_fn)(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols);
 void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg);
 
-/* Block-wise use (calibration): hidden [n, hidden] of whole sequences of seq_len tokens each (n = n_seq*seq_len). */
-qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *hidden, qz_error *err);
-qz_status qz_engine_block(qz_engine *e, size_t layer, float *hidden, size_t n_seq, size_t seq_len, qz_error *err);
-qz_status qz_engine_logits(qz_engine *e, const float *hidden, size_t n, float *logits, qz_error *err);
+/* Weights of one decoder block as the engine uses them; calibration replays a block with its own (AWQ's search). */
+typedef struct {
+    qz_weights lin[QZ_LIN_COUNT];
+    const float *bias[QZ_LIN_COUNT];                     /* [rows] or NULL */
+    const float *attn_norm, *ffn_norm, *q_norm, *k_norm; /* [hidden], [hidden], [head_dim] or NULL */
+    qz_packed *packed[QZ_LIN_COUNT];                     /* runtime arithmetic only */
+} qz_layer_weights;
+const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
+
+/* Block-wise use (calibration, exact arithmetic): x [n, hidden] holds whole sequences of seq_len tokens, n = n_seq*seq_len.
+ * embed fills x; block advances x through one decoder block; attention and mlp give a sub-module's output y [n, hidden]
+ * for an already normed input h [n, hidden] with weights w (NULL: the layer's own); logits are of all n rows. */
+qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err);
+qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len, qz_error *err);
+qz_status qz_engine_attention(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
+                              float *y, qz_error *err);
+qz_status qz_engine_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
+qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits, qz_error *err);
+/* h = final norm of x, [n, hidden]: the input of the output matrix. */
+void qz_engine_final_norm(qz_engine *e, const float *x, size_t n, float *h);
+qz_mm *qz_engine_mm(qz_engine *e);
 #endif

@@ -1,0 +1,232 @@
+#include "calibrate/calibrate.h"
+#include "base/journal.h"
+#include "base/size.h"
+#include <string.h>
+
+enum { GRAM_BLOCK = 512, CHUNK_TOKENS = 4096 };
+
+typedef struct {
+    qz_run *run;
+    qz_engine *e;
+    const qz_calibration *c;
+    qz_stats_info info;
+    qz_out out;
+    qz_journal journal;
+    uint64_t *offsets;
+    float *hidden;                    /* [windows*seq_len, hidden] */
+    double *gram[QZ_GROUP_COUNT];     /* [cols, cols] of the current layer */
+    double *sum_abs[QZ_GROUP_COUNT];
+    float *max_abs[QZ_GROUP_COUNT];
+    float *row;                       /* one packed row on its way to the file */
+    qz_status observed;               /* first failure inside the observer */
+    qz_error *err;
+} pass;
+
+typedef struct { const float *x; size_t n, cols; double *sum; float *max; } abs_job;
+static void abs_worker(void *arg, size_t i, size_t n) { /* threads own columns: token order is fixed */
+    const abs_job *j = arg;
+    size_t lo, hi;
+    qz_split(j->cols, 16, i, n, &lo, &hi);
+    for (size_t t = 0; t < j->n; t++)
+        for (size_t k = lo; k < hi; k++) {
+            float a = j->x[t * j->cols + k];
+            a = a < 0 ? -a : a;
+            j->sum[k] += (double)a;
+            j->max[k] = a > j->max[k] ? a : j->max[k];
+        }
+}
+
+static void gather(pass *p, qz_input_group g, const float *x, size_t n, size_t cols) {
+    abs_job j = {x, n, cols, p->sum_abs[g], p->max_abs[g]};
+    qz_pool_run(p->run->pool, abs_worker, &j);
+    if (p->observed == QZ_OK) p->observed = qz_mm_gram(qz_engine_mm(p->e), x, n, cols, p->gram[g], p->err);
+}
+static void observe(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols) {
+    (void)layer;
+    gather(arg, qz_group_of(l), x, n, cols);
+}
+
+static qz_status write_group(pass *p, size_t layer, qz_input_group g) {
+    size_t cols = qz_stats_cols(&p->info, layer, g);
+    double scale = 1.0 / (double)p->info.tokens;
+    for (size_t k = 0; k < cols; k++) p->row[k] = (float)(p->sum_abs[g][k] * scale);
+    QZ_TRY(qz_out_zeros(&p->out, (size_t)(p->offsets[layer * QZ_GROUP_COUNT + g] - p->out.size), p->err));
+    QZ_TRY(qz_out_write(&p->out, p->row, cols * sizeof *p->row, p->err));
+    QZ_TRY(qz_out_write(&p->out, p->max_abs[g], cols * sizeof *p->row, p->err));
+    for (size_t i = 0; i < cols; i++) {
+        for (size_t j = i; j < cols; j++) p->row[j - i] = (float)(p->gram[g][i * cols + j] * scale);
+        QZ_TRY(qz_out_write(&p->out, p->row, (cols - i) * sizeof *p->row, p->err));
+    }
+    return QZ_OK;
+}
+
+static void clear(pass *p, size_t layer, size_t groups) {
+    for (size_t g = 0; g < groups; g++) {
+        size_t cols = qz_stats_cols(&p->info, layer, (qz_input_group)g);
+        memset(p->gram[g], 0, cols * cols * sizeof *p->gram[g]);
+        memset(p->sum_abs[g], 0, cols * sizeof *p->sum_abs[g]);
+        memset(p->max_abs[g], 0, cols * sizeof *p->max_abs[g]);
+    }
+}
+
+/* Whole windows, a multiple of 512 tokens in every chunk but the last: Gram blocks then fall the same for any chunk size. */
+static size_t chunk_windows(size_t seq_len) {
+    size_t a = GRAM_BLOCK, b = seq_len;
+    while (b) {
+        size_t t = a % b;
+        a = b;
+        b = t;
+    }
+    size_t unit = GRAM_BLOCK / a; /* windows until both align */
+    size_t k = CHUNK_TOKENS / (unit * seq_len);
+    return unit * (k ? k : 1);
+}
+
+static qz_status run_layer(pass *p, size_t layer, bool observed) {
+    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.hidden_size;
+    if (observed) clear(p, layer, QZ_GROUP_COUNT);
+    qz_engine_observe(p->e, observed ? observe : NULL, p);
+    for (size_t w = 0; w < p->c->windows; w += step) {
+        size_t n = qz_min_size(step, p->c->windows - w);
+        QZ_TRY(qz_engine_block(p->e, layer, NULL, p->hidden + w * seq * hidden, n, seq, p->err));
+        QZ_TRY(p->observed);
+        qz_progress_step(p->run, "calibrating", layer * p->c->windows + w + n, (p->info.layers + 1) * p->c->windows, "windows");
+    }
+    qz_engine_observe(p->e, NULL, NULL);
+    if (!observed) return QZ_OK;
+    for (size_t g = 0; g < QZ_GROUP_COUNT; g++) QZ_TRY(write_group(p, layer, (qz_input_group)g));
+    QZ_TRY(qz_out_flush(&p->out, p->err));
+    return qz_journal_add(&p->journal, p->err, "layer %zu %llu", layer, (unsigned long long)p->out.size);
+}
+
+/* The output matrix sees the final norm of the last hidden states. */
+static qz_status run_head(pass *p) {
+    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.hidden_size;
+    size_t cap = step * seq;
+    float *h = qz_alloc_aligned(cap * hidden, sizeof *h);
+    if (h == NULL) return qz_fail(p->err, QZ_EMEMORY, "out of memory calibrating the output matrix");
+    clear(p, p->info.layers, 1);
+    for (size_t w = 0; w < p->c->windows && p->observed == QZ_OK; w += step) {
+        size_t n = qz_min_size(step, p->c->windows - w) * seq;
+        qz_engine_final_norm(p->e, p->hidden + w * seq * hidden, n, h);
+        gather(p, QZ_GROUP_HEAD, h, n, hidden);
+    }
+    qz_free(h);
+    QZ_TRY(p->observed);
+    return write_group(p, p->info.layers, QZ_GROUP_HEAD);
+}
+
+static qz_status reserve(pass *p) {
+    size_t n, rows = p->c->windows * p->c->seq_len, widest = 0;
+    bool ok = qz_mul_size(rows, p->info.hidden_size, &n);
+    p->hidden = ok ? qz_alloc_aligned(n, sizeof *p->hidden) : NULL;
+    ok = p->hidden != NULL;
+    for (size_t g = 0; g < QZ_GROUP_COUNT && ok; g++) {
+        size_t cols = qz_stats_cols(&p->info, 0, (qz_input_group)g), sq;
+        widest = qz_max_size(widest, cols);
+        ok = qz_mul_size(cols, cols, &sq);
+        p->gram[g] = ok ? qz_alloc_aligned(sq, sizeof(double)) : NULL;
+        p->sum_abs[g] = qz_alloc_aligned(cols, sizeof(double));
+        p->max_abs[g] = qz_alloc_aligned(cols, sizeof(float));
+        ok = p->gram[g] && p->sum_abs[g] && p->max_abs[g];
+    }
+    p->row = qz_alloc_aligned(widest, sizeof *p->row);
+    p->offsets = qz_alloc_array(p->info.layers * QZ_GROUP_COUNT + 1, sizeof *p->offsets);
+    if (ok && p->row && p->offsets) return QZ_OK;
+    return qz_fail(p->err, QZ_EMEMORY, "out of memory for calibration of %zu tokens; use fewer --samples", rows);
+}
+
+/* Opens the output and finds how many layers an interrupted run has finished. */
+static qz_status start(pass *p, const char *path, size_t *done) {
+    qz_str head = {0}, journal = {0};
+    uint64_t total = 0, at = 0, disk = 0;
+    size_t skip = 0;
+    qz_status st = qz_stats_header(&p->info, &head, p->offsets, &total, p->err);
+    char sha[65];
+    if (st != QZ_OK) goto out;
+    qz_sha256_bytes_hex(head.ptr, head.len, sha);
+    qz_str_printf(&journal, "%s.partial.journal", path);
+    QZ_GOTO(qz_disk_free(path, &disk, p->err));
+    if (disk < total) {
+        st = qz_fail(p->err, QZ_EIO, "not enough disk for '%s': expected %llu bytes, found %llu free", path, (unsigned long long)total, (unsigned long long)disk);
+        goto out;
+    }
+    QZ_GOTO(qz_journal_open(&p->journal, journal.ptr, !p->c->resume, p->err));
+    at = head.len;
+    if (p->journal.n > 0) {
+        if (strcmp(p->journal.lines[0], sha) != 0) {
+            st = qz_fail(p->err, QZ_EUSAGE, "cannot resume '%s': it was started with other data or settings; run without --resume", path);
+            goto out;
+        }
+        for (size_t i = 1; i < p->journal.n; i++) {
+            unsigned long long end = 0;
+            size_t layer = 0;
+            if (sscanf(p->journal.lines[i], "layer %zu %llu", &layer, &end) == 2 && layer == skip) {
+                skip = layer + 1;
+                at = end;
+            }
+        }
+        st = qz_out_resume(&p->out, path, at, p->err);
+    } else {
+        QZ_GOTO(qz_journal_add(&p->journal, p->err, "%s", sha));
+        QZ_GOTO(qz_out_open(&p->out, path, p->err));
+        st = qz_out_write(&p->out, head.ptr, head.len, p->err);
+    }
+    *done = skip;
+out:
+    qz_str_release(&head);
+    qz_str_release(&journal);
+    return st;
+}
+
+static void pass_release(pass *p, bool done) {
+    for (size_t g = 0; g < QZ_GROUP_COUNT; g++) {
+        qz_free(p->gram[g]);
+        qz_free(p->sum_abs[g]);
+        qz_free(p->max_abs[g]);
+    }
+    qz_free(p->hidden);
+    qz_free(p->row);
+    qz_free(p->offsets);
+    qz_out_abort(&p->out, true);
+    qz_journal_close(&p->journal, done);
+}
+
+qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const char *path, char sha_hex[65], qz_error *err) {
+    const qz_config *m = &qz_engine_model(e)->config;
+    if (c->windows == 0 || c->seq_len == 0)
+        return qz_fail(err, QZ_EUSAGE, "calibration data is empty: expected at least one window of %zu tokens", c->seq_len);
+    pass p = {.run = run, .e = e, .c = c, .info = c->about, .err = err, .out = {.fd = -1}, .journal = {.fd = -1}};
+    p.info.layers = m->layers;
+    p.info.hidden_size = m->hidden_size;
+    p.info.o_cols = m->heads * m->head_dim;
+    p.info.intermediate_size = m->intermediate_size;
+    p.info.windows = c->windows;
+    p.info.seq_len = c->seq_len;
+    p.info.tokens = (uint64_t)c->windows * c->seq_len;
+    size_t done = 0;
+    uint64_t end = 0;
+    qz_status st = reserve(&p);
+    if (st == QZ_OK) st = start(&p, path, &done);
+    if (st == QZ_OK) st = qz_engine_embed(e, c->ids, c->windows * c->seq_len, p.hidden, err);
+    qz_progress_begin(run);
+    for (size_t l = 0; l < m->layers && st == QZ_OK; l++) st = run_layer(&p, l, l >= done);
+    qz_engine_observe(e, NULL, NULL);
+    if (st == QZ_OK) st = run_head(&p);
+    qz_progress_end(run);
+    if (st == QZ_OK) {
+        size_t last = p.info.layers * QZ_GROUP_COUNT, cols = p.info.hidden_size;
+        end = (p.offsets[last] + 4u * (2u * cols + cols * (cols + 1) / 2) + 63) / 64 * 64;
+        st = qz_out_zeros(&p.out, (size_t)(end - p.out.size), err);
+    }
+    if (st == QZ_OK) st = qz_out_commit(&p.out, sha_hex, err);
+    pass_release(&p, st == QZ_OK);
+    return st;
+}
+
+uint64_t qz_calibrate_bytes(const qz_config *c, size_t windows, size_t seq_len) {
+    uint64_t q = c->heads * c->head_dim, h = c->hidden_size, f = c->intermediate_size;
+    uint64_t grams = 8 * (2 * h * h + q * q + f * f), states = 4u * (uint64_t)windows * seq_len * h;
+    uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len * (3 * h + 2 * q + 2 * c->kv_heads * c->head_dim + 2 * f);
+    return grams + states + chunk;
+}

@@ -1,0 +1,73 @@
+/* Attention over the cache: for one run of tokens and one KV head, all its query heads together.
+ * Scores, softmax and the weighted sum of values are computed a block of query tokens at a time. */
+#include "base/size.h"
+#include "engine/elementwise.h"
+#include "engine/engine_int.h"
+#include <math.h>
+#include <string.h>
+
+enum { QUERY_BLOCK = 32 };
+
+typedef struct {
+    qz_engine *e;
+    qz_kv *kv;
+    size_t layer, kv_layer, window;
+    size_t items; /* sum over runs of query blocks, times kv_heads */
+} attend_job;
+
+/* Query rows of one kv head, token-major: row (t, a) = query head kv_head*group + a of token t. */
+static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_head, size_t t0, size_t nt, float *scores) {
+    qz_engine *e = j->e;
+    const qz_config *c = &e->model->config;
+    size_t d = c->head_dim, group = c->heads / c->kv_heads, ld = c->heads * d;
+    size_t keys = r->past + t0 + nt, stride = (keys + 15) & ~(size_t)15;
+    const float *k = qz_kv_slot(j->kv, j->kv->k, j->kv_layer, r->seq, kv_head);
+    const float *v = qz_kv_slot(j->kv, j->kv->v, j->kv_layer, r->seq, kv_head);
+    size_t first = 0; /* keys before every query's window are skipped */
+    if (j->window && r->past + t0 + 1 > j->window) first = (r->past + t0 + 1 - j->window) & ~(size_t)15;
+    float scale = 1.0f / sqrtf((float)d);
+    for (size_t a = 0; a < group; a++) {
+        const float *q = e->step.q + (r->first + t0) * ld + (kv_head * group + a) * d;
+        float *out = e->step.att + (r->first + t0) * ld + (kv_head * group + a) * d;
+        qz_mm_gemm_nt_local(e->mm, nt, keys - first, d, q, ld, k + first * d, d, scores, stride);
+        for (size_t t = 0; t < nt; t++) {
+            size_t pos = r->past + t0 + t, lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
+            qz_softmax(scores + t * stride, keys - first, lo - first, pos + 1 - first, scale);
+        }
+        qz_mm_gemm_nn_local(e->mm, nt, d, keys - first, scores, stride, v + first * d, d, out, ld);
+    }
+}
+
+static void attend_worker(void *arg, size_t i, size_t n) {
+    const attend_job *j = arg;
+    const qz_step *s = &j->e->step;
+    size_t kv_heads = j->e->model->config.kv_heads, item = 0;
+    for (size_t r = 0; r < s->n_runs; r++) {
+        size_t blocks = (s->runs[r].n + QUERY_BLOCK - 1) / QUERY_BLOCK;
+        for (size_t b = blocks; b-- > 0;) /* long blocks first: better balance */
+            for (size_t h = 0; h < kv_heads; h++, item++) {
+                if (item % n != i) continue;
+                size_t t0 = b * QUERY_BLOCK, nt = qz_min_size(QUERY_BLOCK, s->runs[r].n - t0);
+                attend_block(j, &s->runs[r], h, t0, nt, s->scores[i]);
+            }
+    }
+}
+
+qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, size_t n, qz_error *err) {
+    (void)n;
+    const qz_config *c = &e->model->config;
+    qz_step *s = &e->step;
+    size_t keys = 0;
+    for (size_t r = 0; r < s->n_runs; r++) keys = qz_max_size(keys, s->runs[r].past + s->runs[r].n);
+    size_t need = ((keys + 15) & ~(size_t)15) * QUERY_BLOCK;
+    for (size_t i = 0; i < qz_pool_size(e->run->pool); i++) {
+        if (s->scores_cap[i] >= need) continue;
+        qz_free(s->scores[i]);
+        s->scores[i] = qz_alloc_aligned(need, sizeof(float));
+        s->scores_cap[i] = s->scores[i] ? need : 0;
+        if (s->scores[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for attention over %zu keys", keys);
+    }
+    attend_job j = {.e = e, .kv = kv, .layer = layer, .kv_layer = kv_layer, .window = c->layer_sliding[layer] ? (size_t)c->sliding_window : 0};
+    qz_pool_run(e->run->pool, attend_worker, &j);
+    return QZ_OK;
+}

@@ -1,0 +1,136 @@
+/* One decoder block (formats/families.md section 1, skeleton A): attention and gated MLP around a residual stream. */
+#include "base/size.h"
+#include "engine/elementwise.h"
+#include "engine/engine_int.h"
+#include <string.h>
+
+enum { SERIAL_TOKENS = 4 }; /* below this a pool job costs more than the work */
+
+typedef struct {
+    qz_engine *e;
+    const float *x, *w;
+    float *y;
+    const float *u;
+    size_t n, cols;
+    qz_kv *kv;
+    size_t kv_layer;
+    const qz_layer_weights *lw;
+} row_job;
+
+static void run_rows(qz_engine *e, qz_pool_fn fn, row_job *j) {
+    qz_pool_run(j->n < SERIAL_TOKENS ? NULL : e->run->pool, fn, j);
+}
+
+static void norm_worker(void *arg, size_t i, size_t n) {
+    const row_job *j = arg;
+    size_t lo, hi;
+    qz_split(j->n, 1, i, n, &lo, &hi);
+    float eps = (float)j->e->model->config.rms_norm_eps;
+    for (size_t t = lo; t < hi; t++) qz_rms_norm(j->x + t * j->cols, j->w, j->cols, eps, j->y + t * j->cols);
+}
+void qz_step_norm(qz_engine *e, const float *x, const float *w, size_t n, float *h) {
+    row_job j = {.e = e, .x = x, .w = w, .y = h, .n = n, .cols = e->model->config.hidden_size};
+    run_rows(e, norm_worker, &j);
+}
+
+static void silu_worker(void *arg, size_t i, size_t n) {
+    const row_job *j = arg;
+    size_t lo, hi;
+    qz_split(j->n, 1, i, n, &lo, &hi);
+    qz_silu_mul(j->y + lo * j->cols, j->u + lo * j->cols, (hi - lo) * j->cols);
+}
+static void add_worker(void *arg, size_t i, size_t n) {
+    const row_job *j = arg;
+    size_t lo, hi;
+    qz_split(j->n, 1, i, n, &lo, &hi);
+    qz_add_rows(j->y + lo * j->cols, j->x + lo * j->cols, (hi - lo) * j->cols);
+}
+
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, const qz_linear *which, size_t n_which, const float *x, size_t n,
+                          float *const *y, qz_error *err) {
+    if (e->arith == QZ_ARITH_RUNTIME && w->packed[which[0]] != NULL) {
+        const qz_packed *p[QZ_LIN_COUNT] = {0};
+        for (size_t i = 0; i < n_which; i++) p[i] = w->packed[which[i]];
+        QZ_TRY(qz_mm_packed(e->mm, p, n_which, x, n, y, err));
+    } else {
+        for (size_t i = 0; i < n_which; i++) QZ_TRY(qz_mm_exact(e->mm, &w->lin[which[i]], x, n, y[i], err));
+    }
+    for (size_t i = 0; i < n_which; i++) {
+        const float *b = w->bias[which[i]];
+        size_t rows = w->lin[which[i]].rows;
+        if (b == NULL) continue;
+        for (size_t t = 0; t < n; t++) qz_add_rows(y[i] + t * rows, b, rows);
+    }
+    return QZ_OK;
+}
+
+/* q/k norms and rotation for one token, then its keys and values go to the cache. */
+static void place_token(const row_job *j, const qz_seq_run *r, size_t t) {
+    qz_engine *e = j->e;
+    const qz_config *c = &e->model->config;
+    size_t d = c->head_dim, pos = r->past + (t - r->first);
+    const float *cs = j->kv->rope + pos * d;
+    void (*rope)(float *, const float *, size_t) = c->rope.interleaved ? qz_rope_interleaved : qz_rope_half;
+    float eps = (float)c->rms_norm_eps;
+    float *q = e->step.q + t * c->heads * d, *k = e->step.k + t * c->kv_heads * d, *v = e->step.v + t * c->kv_heads * d;
+    for (size_t h = 0; h < c->heads; h++) {
+        if (j->lw->q_norm) qz_rms_norm(q + h * d, j->lw->q_norm, d, eps, q + h * d);
+        rope(q + h * d, cs, d / 2);
+    }
+    for (size_t h = 0; h < c->kv_heads; h++) {
+        if (j->lw->k_norm) qz_rms_norm(k + h * d, j->lw->k_norm, d, eps, k + h * d);
+        rope(k + h * d, cs, d / 2);
+        memcpy(qz_kv_slot(j->kv, j->kv->k, j->kv_layer, r->seq, h) + pos * d, k + h * d, d * sizeof *k);
+        memcpy(qz_kv_slot(j->kv, j->kv->v, j->kv_layer, r->seq, h) + pos * d, v + h * d, d * sizeof *v);
+    }
+}
+static void place_worker(void *arg, size_t i, size_t n) {
+    const row_job *j = arg;
+    const qz_step *s = &j->e->step;
+    size_t lo, hi;
+    qz_split(j->n, 1, i, n, &lo, &hi);
+    for (size_t r = 0; r < s->n_runs; r++) {
+        size_t a = qz_max_size(lo, s->runs[r].first), b = qz_min_size(hi, s->runs[r].first + s->runs[r].n);
+        for (size_t t = a; t < b; t++) place_token(j, &s->runs[r], t);
+    }
+}
+
+qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
+                            float *y, qz_error *err) {
+    static const qz_linear qkv[] = {QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V}, o[] = {QZ_LIN_O};
+    qz_step *s = &e->step;
+    const qz_config *c = &e->model->config;
+    if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_Q, h, n, c->hidden_size);
+    float *const out[] = {s->q, s->k, s->v};
+    QZ_TRY(qz_step_linears(e, w, qkv, 3, h, n, out, err));
+    row_job j = {.e = e, .n = n, .kv = kv, .kv_layer = kv_layer, .lw = w};
+    run_rows(e, place_worker, &j);
+    QZ_TRY(qz_step_attend(e, kv, layer, kv_layer, n, err));
+    if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_O, s->att, n, c->heads * c->head_dim);
+    return qz_step_linears(e, w, o, 1, s->att, n, &y, err);
+}
+
+qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err) {
+    static const qz_linear gate_up[] = {QZ_LIN_GATE, QZ_LIN_UP}, down[] = {QZ_LIN_DOWN};
+    qz_step *s = &e->step;
+    const qz_config *c = &e->model->config;
+    if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_GATE, h, n, c->hidden_size);
+    float *const out[] = {s->gate, s->up};
+    QZ_TRY(qz_step_linears(e, w, gate_up, 2, h, n, out, err));
+    row_job j = {.e = e, .n = n, .cols = c->intermediate_size, .y = s->gate, .u = s->up};
+    run_rows(e, silu_worker, &j);
+    if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_DOWN, s->gate, n, c->intermediate_size);
+    return qz_step_linears(e, w, down, 1, s->gate, n, &y, err);
+}
+
+qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, float *x, size_t n, qz_error *err) {
+    qz_step *s = &e->step;
+    row_job add = {.e = e, .n = n, .cols = e->model->config.hidden_size, .x = s->out, .y = x};
+    qz_step_norm(e, x, w->attn_norm, n, s->h);
+    QZ_TRY(qz_step_attention(e, kv, layer, kv_layer, w, s->h, n, s->out, err));
+    run_rows(e, add_worker, &add);
+    qz_step_norm(e, x, w->ffn_norm, n, s->h);
+    QZ_TRY(qz_step_mlp(e, layer, w, s->h, n, s->out, err));
+    run_rows(e, add_worker, &add);
+    return QZ_OK;
+}

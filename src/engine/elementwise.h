@@ -1,0 +1,17 @@
+/* Row-wise operations of the forward pass in plain float C: sums run in 16 fixed lanes (by index), so results do not depend
+ * on batch, threads or vector width. Source: formats/families.md sections 2, 4, 5. */
+#ifndef QZ_ENGINE_ELEMENTWISE_H
+#define QZ_ENGINE_ELEMENTWISE_H
+#include <stddef.h>
+
+/* y = x · (mean(x²) + eps)^(-1/2) · w; y may be x. */
+void qz_rms_norm(const float *x, const float *w, size_t n, float eps, float *y);
+/* In place softmax of s[lo..hi); everything outside within [0, n) becomes 0. */
+void qz_softmax(float *s, size_t n, size_t lo, size_t hi, float scale);
+/* g = silu(g)·u */
+void qz_silu_mul(float *g, const float *u, size_t n);
+/* Rotates one head in place; cs holds cos [half] then sin [half]. */
+void qz_rope_half(float *x, const float *cs, size_t half);        /* pairs (j, j+half) */
+void qz_rope_interleaved(float *x, const float *cs, size_t half); /* pairs (2j, 2j+1) */
+void qz_add_rows(float *x, const float *y, size_t n);             /* x += y */
+#endif

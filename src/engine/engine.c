@@ -1,0 +1,246 @@
+#include "engine/engine.h"
+#include "base/size.h"
+#include "engine/engine_int.h"
+#include <string.h>
+
+static qz_weights weights_of(const qz_tensor_view *t) {
+    return (qz_weights){.type = t->type, .rows = t->rows, .cols = t->cols, .data = t->data, .group = t->group};
+}
+
+/* Small float tensors (norms, biases) are decoded once. */
+static qz_status small(qz_engine *e, const qz_tensor_view *t, const float **out, qz_error *err) {
+    *out = NULL;
+    if (t == NULL) return QZ_OK;
+    float *p = qz_arena_alloc(&e->arena, t->rows * t->cols, sizeof *p);
+    if (p == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", t->name);
+    qz_tensor_decode(t, 0, t->rows, p);
+    *out = p;
+    return QZ_OK;
+}
+
+static qz_status open_layer(qz_engine *e, size_t i, qz_error *err) {
+    const qz_block *b = &e->model->blocks[i];
+    qz_layer_weights *w = &e->layers[i];
+    QZ_TRY(small(e, b->attn_norm, &w->attn_norm, err));
+    QZ_TRY(small(e, b->ffn_norm, &w->ffn_norm, err));
+    QZ_TRY(small(e, b->q_norm, &w->q_norm, err));
+    QZ_TRY(small(e, b->k_norm, &w->k_norm, err));
+    for (size_t l = 0; l < QZ_LIN_COUNT; l++) {
+        w->lin[l] = weights_of(b->linear[l]);
+        QZ_TRY(small(e, b->bias[l], &w->bias[l], err));
+        if (e->arith == QZ_ARITH_RUNTIME) QZ_TRY(qz_packed_open(e->mm, &w->lin[l], &w->packed[l], err));
+    }
+    return QZ_OK;
+}
+
+qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options *o, qz_engine **out, qz_error *err) {
+    *out = NULL;
+    qz_engine *e = qz_calloc_array(1, sizeof *e);
+    if (e == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening the engine");
+    e->run = run;
+    e->model = m;
+    e->arith = o ? o->arith : QZ_ARITH_EXACT;
+    e->batch_tokens = o && o->batch_tokens ? o->batch_tokens : 512;
+    size_t threads = qz_pool_size(run->pool);
+    qz_status st = qz_mm_open(run, &e->mm, err);
+    if (st == QZ_OK) {
+        e->layers = qz_arena_calloc(&e->arena, m->config.layers, sizeof *e->layers);
+        e->step.scores = qz_arena_calloc(&e->arena, threads, sizeof *e->step.scores);
+        e->step.scores_cap = qz_arena_calloc(&e->arena, threads, sizeof *e->step.scores_cap);
+        if (e->layers == NULL || e->step.scores == NULL || e->step.scores_cap == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory opening the engine");
+    }
+    for (size_t i = 0; st == QZ_OK && i < m->config.layers; i++) st = open_layer(e, i, err);
+    if (st == QZ_OK) st = small(e, m->final_norm, &e->final_norm, err);
+    if (st == QZ_OK) {
+        e->head = weights_of(m->head);
+        if (e->arith == QZ_ARITH_RUNTIME) st = qz_packed_open(e->mm, &e->head, &e->head_packed, err);
+    }
+    if (st != QZ_OK) {
+        qz_engine_free(e);
+        return st;
+    }
+    *out = e;
+    return QZ_OK;
+}
+
+static void step_release(qz_step *s, size_t threads) {
+    float **bufs[] = {&s->h, &s->q, &s->k, &s->v, &s->att, &s->gate, &s->up, &s->out};
+    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
+        qz_free(*bufs[i]);
+        *bufs[i] = NULL;
+    }
+    for (size_t i = 0; s->scores && s->scores_cap && i < threads; i++) qz_free(s->scores[i]);
+    qz_free(s->runs);
+    s->runs = NULL;
+}
+
+void qz_engine_free(qz_engine *e) {
+    if (e == NULL) return;
+    for (size_t i = 0; e->layers && i < e->model->config.layers; i++)
+        for (size_t l = 0; l < QZ_LIN_COUNT; l++) qz_packed_free(e->layers[i].packed[l]);
+    qz_packed_free(e->head_packed);
+    qz_kv_free(e->scratch_kv);
+    step_release(&e->step, qz_pool_size(e->run->pool));
+    qz_mm_free(e->mm);
+    qz_arena_release(&e->arena);
+    qz_free(e);
+}
+
+const qz_model *qz_engine_model(const qz_engine *e) { return e->model; }
+qz_mm *qz_engine_mm(qz_engine *e) { return e->mm; }
+const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer) { return &e->layers[layer]; }
+void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg) {
+    e->observe = fn;
+    e->observe_arg = arg;
+}
+uint64_t qz_engine_bytes(const qz_engine *e) {
+    const qz_config *c = &e->model->config;
+    uint64_t n = e->arena.used + e->step.cap * sizeof(float) * (2 * c->hidden_size + 2 * c->heads * c->head_dim +
+                 2 * c->kv_heads * c->head_dim + 2 * c->intermediate_size);
+    if (e->arith == QZ_ARITH_EXACT) return n;
+    for (size_t i = 0; i < c->layers; i++)
+        for (size_t l = 0; l < QZ_LIN_COUNT; l++) n += qz_packed_bytes(e->layers[i].packed[l]);
+    return n + qz_packed_bytes(e->head_packed);
+}
+
+qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err) {
+    qz_step *s = &e->step;
+    const qz_config *c = &e->model->config;
+    if (n <= s->cap) return QZ_OK;
+    size_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, ff = c->intermediate_size;
+    float **bufs[] = {&s->h, &s->q, &s->k, &s->v, &s->att, &s->gate, &s->up, &s->out};
+    const size_t widths[] = {d, q, kv, kv, q, ff, ff, d};
+    s->cap = 0;
+    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
+        qz_free(*bufs[i]);
+        size_t total;
+        *bufs[i] = qz_mul_size(n, widths[i], &total) ? qz_alloc_aligned(total, sizeof(float)) : NULL;
+        if (*bufs[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
+    }
+    s->cap = n;
+    return QZ_OK;
+}
+
+qz_status qz_step_add_run(qz_engine *e, qz_seq_run r, qz_error *err) {
+    qz_step *s = &e->step;
+    if (s->n_runs == s->runs_cap) {
+        size_t cap = s->runs_cap ? 2 * s->runs_cap : 16;
+        qz_seq_run *more = qz_realloc_array(s->runs, cap, sizeof *more);
+        if (more == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a step");
+        s->runs = more;
+        s->runs_cap = cap;
+    }
+    s->runs[s->n_runs++] = r;
+    return QZ_OK;
+}
+
+qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err) {
+    const qz_tensor_view *t = e->model->embed;
+    for (size_t i = 0; i < n; i++) {
+        if (ids[i] >= t->rows)
+            return qz_fail(err, QZ_EUSAGE, "token id out of range: position %zu: expected below %zu, found %u; the tokenizer does not fit the model",
+                           i, t->rows, ids[i]);
+        qz_tensor_decode(t, ids[i], 1, x + i * t->cols);
+    }
+    return QZ_OK;
+}
+
+void qz_engine_final_norm(qz_engine *e, const float *x, size_t n, float *h) { qz_step_norm(e, x, e->final_norm, n, h); }
+
+/* Final norm and output matrix for rows x [n, hidden]. */
+qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits, qz_error *err) {
+    QZ_TRY(qz_step_reserve(e, n, err));
+    qz_step_norm(e, x, e->final_norm, n, e->step.h);
+    if (e->head_packed != NULL) {
+        const qz_packed *p = e->head_packed;
+        return qz_mm_packed(e->mm, &p, 1, e->step.h, n, &logits, err);
+    }
+    return qz_mm_exact(e->mm, &e->head, e->step.h, n, logits, err);
+}
+
+/* Splits tokens [0, n) of the step into runs of one sequence each. */
+static qz_status make_runs(qz_engine *e, qz_kv *kv, const uint32_t *seq, size_t n, qz_error *err) {
+    e->step.n_runs = 0;
+    size_t longest = 0;
+    for (size_t t = 0; t < n;) {
+        size_t s = seq ? seq[t] : 0, end = t + 1;
+        while (end < n && (seq ? seq[end] : 0) == s) end++;
+        if (s >= kv->n_seq) return qz_fail(err, QZ_EBUG, "sequence %zu of %zu", s, kv->n_seq);
+        QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = t, .n = end - t, .seq = s, .past = kv->length[s]}, err));
+        kv->length[s] += end - t;
+        longest = qz_max_size(longest, kv->length[s]);
+        t = end;
+    }
+    return qz_kv_rope(kv, &e->model->config, longest, err);
+}
+
+static qz_status forward_step(qz_engine *e, qz_kv *kv, const qz_batch *b, size_t first, size_t n, float *x, float **logits, qz_error *err) {
+    const qz_config *c = &e->model->config;
+    QZ_TRY(make_runs(e, kv, b->seq ? b->seq + first : NULL, n, err));
+    QZ_TRY(qz_engine_embed(e, b->ids + first, n, x, err));
+    for (size_t l = 0; l < c->layers; l++) QZ_TRY(qz_step_block(e, kv, l, l, &e->layers[l], x, n, err));
+    if (*logits == NULL) return QZ_OK;
+    size_t wanted = 0; /* rows wanted move to the front */
+    for (size_t t = 0; t < n; t++) {
+        if (b->want && !b->want[first + t]) continue;
+        if (wanted != t) memcpy(x + wanted * c->hidden_size, x + t * c->hidden_size, c->hidden_size * sizeof *x);
+        wanted++;
+    }
+    if (wanted == 0) return QZ_OK;
+    QZ_TRY(qz_engine_logits(e, x, wanted, *logits, err));
+    *logits += wanted * c->vocab_size;
+    return QZ_OK;
+}
+
+/* On failure the sequences keep the lengths they had before the call. */
+qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *logits, qz_error *err) {
+    const qz_config *c = &e->model->config;
+    size_t step = qz_min_size(e->batch_tokens, b->n), total;
+    if (b->n == 0) return QZ_OK;
+    float *x = qz_mul_size(step, c->hidden_size, &total) ? qz_alloc_aligned(total, sizeof *x) : NULL;
+    size_t *before = qz_alloc_array(kv->n_seq, sizeof *before);
+    qz_status st = x == NULL || before == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens", step) : QZ_OK;
+    if (st == QZ_OK) memcpy(before, kv->length, kv->n_seq * sizeof *before);
+    if (st == QZ_OK) st = qz_step_reserve(e, step, err);
+    for (size_t t = 0; t < b->n && st == QZ_OK; t += step)
+        st = forward_step(e, kv, b, t, qz_min_size(step, b->n - t), x, &logits, err);
+    if (st != QZ_OK && before != NULL) memcpy(kv->length, before, kv->n_seq * sizeof *before);
+    qz_free(before);
+    qz_free(x);
+    return st;
+}
+
+/* ---- block-wise use ---- */
+/* A cache of one layer and one sequence slot per sequence of the chunk. */
+static qz_status scratch(qz_engine *e, size_t n_seq, size_t seq_len, qz_error *err) {
+    qz_kv *kv = e->scratch_kv;
+    if (kv == NULL || kv->n_seq < n_seq || kv->max_tokens < seq_len) {
+        qz_kv_free(kv);
+        e->scratch_kv = NULL;
+        qz_engine one = *e; /* same shapes, one layer */
+        qz_model m = *e->model;
+        m.config.layers = 1;
+        one.model = &m;
+        QZ_TRY(qz_kv_open(&one, n_seq, seq_len, &e->scratch_kv, err));
+        kv = e->scratch_kv;
+    }
+    QZ_TRY(qz_step_reserve(e, n_seq * seq_len, err));
+    QZ_TRY(qz_kv_rope(kv, &e->model->config, seq_len, err));
+    e->step.n_runs = 0;
+    for (size_t s = 0; s < n_seq; s++) QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = s * seq_len, .n = seq_len, .seq = s}, err));
+    return QZ_OK;
+}
+
+qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len, qz_error *err) {
+    QZ_TRY(scratch(e, n_seq, seq_len, err));
+    return qz_step_block(e, e->scratch_kv, layer, 0, w ? w : &e->layers[layer], x, n_seq * seq_len, err);
+}
+qz_status qz_engine_attention(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
+                              float *y, qz_error *err) {
+    QZ_TRY(scratch(e, n_seq, seq_len, err));
+    return qz_step_attention(e, e->scratch_kv, layer, 0, w ? w : &e->layers[layer], h, n_seq * seq_len, y, err);
+}
+qz_status qz_engine_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err) {
+    QZ_TRY(qz_step_reserve(e, n, err));
+    return qz_step_mlp(e, layer, w ? w : &e->layers[layer], h, n, y, err);
+}

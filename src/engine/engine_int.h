@@ -1,0 +1,66 @@
+/* Private to engine/: state of an engine and of a KV cache, and one step through a block. */
+#ifndef QZ_ENGINE_INT_H
+#define QZ_ENGINE_INT_H
+#include "base/arena.h"
+#include "engine/engine.h"
+
+struct qz_kv {
+    size_t n_layers, n_seq, max_tokens, kv_heads, head_dim;
+    float *k, *v;       /* [layer][seq][kv_head][max_tokens][head_dim] */
+    size_t *length;     /* [n_seq] tokens already there */
+    float *rope;        /* [max_tokens][head_dim]: cos [half], sin [half] */
+    size_t rope_ready;  /* positions filled */
+    size_t rope_length; /* call length the frequencies were made for (dynamic NTK) */
+};
+
+/* A run: consecutive tokens of one sequence inside a step. */
+typedef struct {
+    size_t first, n; /* tokens of the batch */
+    size_t seq;      /* cache slot */
+    size_t past;     /* tokens in the cache before the run */
+} qz_seq_run;
+
+typedef struct {
+    float *h, *q, *k, *v, *att, *gate, *up, *out; /* [cap, …] */
+    size_t cap;                                   /* tokens */
+    float **scores;                               /* one buffer per thread */
+    size_t *scores_cap;
+    qz_seq_run *runs;
+    size_t n_runs, runs_cap;
+} qz_step;
+
+struct qz_engine {
+    qz_run *run;
+    const qz_model *model;
+    qz_arith arith;
+    size_t batch_tokens;
+    qz_mm *mm;
+    qz_layer_weights *layers;
+    qz_weights head;
+    qz_packed *head_packed;
+    const float *final_norm;
+    qz_step step;
+    qz_kv *scratch_kv;       /* one layer, for block-wise use */
+    qz_observe_fn observe;
+    void *observe_arg;
+    qz_arena arena;
+};
+
+float *qz_kv_slot(const qz_kv *kv, float *base, size_t layer, size_t seq, size_t kv_head);
+/* Makes cos/sin for positions [0, n). */
+qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err);
+/* Linears of one block that share an input: y[i] = x · W_iᵀ (+ bias). */
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, const qz_linear *which, size_t n_which, const float *x, size_t n,
+                          float *const *y, qz_error *err);
+/* att [n, heads*head_dim] from q (already rotated) over the cache of `kv_layer`. */
+qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, size_t n, qz_error *err);
+qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
+                            float *y, qz_error *err);
+qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
+/* x [n, hidden] through one block in place. */
+qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, float *x, size_t n, qz_error *err);
+qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err);
+qz_status qz_step_add_run(qz_engine *e, qz_seq_run r, qz_error *err);
+/* h = norm(x) for n rows on the pool. */
+void qz_step_norm(qz_engine *e, const float *x, const float *w, size_t n, float *h);
+#endif

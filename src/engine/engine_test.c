@@ -1,0 +1,182 @@
+/* The oracle: every next-token log-probability of the zoo models within 2e-3 of transformers 5.23 (float32, eager), argmax where
+ * the gap is clear, 16 greedy tokens; with the KV cache in pieces, batched, and with one and two threads bit-identical. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/json.h"
+#include "base/size.h"
+#include "engine/engine.h"
+#include "engine/sampler.h"
+
+typedef struct { qz_run run; qz_model *m; qz_engine *e; json_t *golden; } rig;
+
+static void must(qz_status st, const qz_error *err) {
+    if (st != QZ_OK) fail_msg("%s", err->text);
+}
+/* config NULL: the folder's own */
+static void rig_open(rig *r, const char *dir, const char *config, const char *golden, size_t threads) {
+    char path[256];
+    qz_error err = {0};
+    must(qz_run_init(&r->run, threads, &err), &err);
+    (void)snprintf(path, sizeof path, "tests/golden/zoo/%s", dir);
+    must(qz_model_open(&r->run, path, &r->m, &err), &err);
+    if (config) {
+        (void)snprintf(path, sizeof path, "tests/golden/zoo/%s/%s", dir, config);
+        must(qz_config_load(path, &r->m->config, &err), &err);
+    }
+    (void)snprintf(path, sizeof path, "tests/golden/zoo/%s/%s", dir, golden);
+    must(qz_json_load(path, 1 << 24, &r->golden, &err), &err);
+    must(qz_engine_open(&r->run, r->m, NULL, &r->e, &err), &err);
+}
+static void rig_close(rig *r) {
+    qz_engine_free(r->e);
+    qz_model_free(r->m);
+    json_decref(r->golden);
+    qz_run_release(&r->run);
+}
+static double logprob(const float *logits, size_t v, size_t id) {
+    double max = (double)logits[qz_argmax(logits, v)], sum = 0;
+    for (size_t i = 0; i < v; i++) sum += exp((double)logits[i] - max);
+    return (double)logits[id] - max - log(sum);
+}
+static size_t read_ids(const json_t *a, uint32_t *ids, size_t cap) {
+    size_t n = json_array_size(a);
+    assert_true(n > 0 && n <= cap);
+    for (size_t i = 0; i < n; i++) ids[i] = (uint32_t)json_integer_value(json_array_get(a, i));
+    return n;
+}
+
+static void check_sequence(rig *r, const json_t *seq) {
+    enum { CAP = 160 };
+    uint32_t ids[CAP];
+    size_t n = read_ids(json_object_get(seq, "input_ids"), ids, CAP - 16), v = r->m->config.vocab_size;
+    float *logits = qz_alloc_array(n * v, sizeof *logits);
+    qz_error err = {0};
+    qz_kv *kv;
+    must(qz_kv_open(r->e, 1, CAP, &kv, &err), &err);
+    must(qz_engine_forward(r->e, kv, &(qz_batch){.ids = ids, .n = n}, logits, &err), &err);
+    const json_t *lp = json_object_get(seq, "logprob_next"), *am = json_object_get(seq, "argmax");
+    assert_int_equal(json_array_size(lp), n - 1);
+    for (size_t t = 0; t < n; t++) {
+        const float *row = logits + t * v;
+        uint32_t want = (uint32_t)json_integer_value(json_array_get(am, t)), got = qz_argmax(row, v);
+        if (got != want && logprob(row, v, got) - logprob(row, v, want) > 4e-3) fail_msg("argmax at %zu: %u, expected %u", t, got, want);
+        if (t + 1 == n) break;
+        double d = logprob(row, v, ids[t + 1]) - json_number_value(json_array_get(lp, t));
+        if (fabs(d) > 2e-3) fail_msg("log-probability at %zu differs by %g", t, d);
+    }
+    const json_t *greedy = json_object_get(seq, "greedy16");
+    /* the reference recomputes the whole sequence for each token: with dynamic NTK that changes the frequencies */
+    bool recompute = r->m->config.rope.kind == QZ_ROPE_DYNAMIC;
+    uint32_t id = qz_argmax(logits + (n - 1) * v, v);
+    float *last = qz_alloc_array(CAP * v, sizeof *last);
+    for (size_t i = 0; i < 16; i++) {
+        assert_int_equal(id, json_integer_value(json_array_get(greedy, i)));
+        ids[n + i] = id;
+        size_t from = recompute ? 0 : n + i, count = n + i + 1 - from;
+        if (recompute) {
+            qz_kv_free(kv);
+            must(qz_kv_open(r->e, 1, CAP, &kv, &err), &err);
+        }
+        must(qz_engine_forward(r->e, kv, &(qz_batch){.ids = ids + from, .n = count}, last, &err), &err);
+        id = qz_argmax(last + (count - 1) * v, v);
+    }
+    qz_free(last);
+    qz_free(logits);
+    qz_kv_free(kv);
+}
+static void oracle(const char *dir, const char *config, const char *golden) {
+    rig r = {0};
+    rig_open(&r, dir, config, golden, 2);
+    const json_t *seqs = json_object_get(r.golden, "sequences");
+    assert_true(json_array_size(seqs) >= 1);
+    for (size_t i = 0; i < json_array_size(seqs); i++) check_sequence(&r, json_array_get(seqs, i));
+    rig_close(&r);
+}
+static void families(void **state) {
+    (void)state;
+    static const char *const dirs[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3"};
+    for (size_t i = 0; i < 5; i++) oracle(dirs[i], NULL, "golden.json");
+}
+static void variants(void **state) {
+    (void)state;
+    static const char *const v[][2] = {{"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"}, {"llama", "rope-linear4"},
+        {"llama", "rope-yarn4"}, {"llama", "rope-yarn4-mscale"}, {"mistral", "no-window"}, {"qwen2", "sliding16-from-layer1"}, {"qwen3", "rms-eps-0.05"}};
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+        char c[96], g[96];
+        (void)snprintf(c, sizeof c, "variants/%s.config.json", v[i][1]);
+        (void)snprintf(g, sizeof g, "variants/%s.golden.json", v[i][1]);
+        oracle(v[i][0], c, g);
+    }
+}
+
+/* One pass, pieces through the cache, and three sequences in one batch give the same bits; so do 1 and 2 threads. */
+static void batching_changes_nothing(void **state) {
+    (void)state;
+    static const char *const dirs[] = {"mistral", "qwen3"};
+    for (size_t d = 0; d < 2; d++) {
+        rig one = {0}, two = {0};
+        rig_open(&one, dirs[d], NULL, "golden.json", 1);
+        rig_open(&two, dirs[d], NULL, "golden.json", 2);
+        uint32_t ids[96], all[3 * 60], seq[3 * 60];
+        size_t n = read_ids(json_object_get(json_array_get(json_object_get(one.golden, "sequences"), 0), "input_ids"), ids, 96), v = 256;
+        n = n > 60 ? 60 : n;
+        float *a = qz_alloc_array(n * v, 4), *b = qz_alloc_array(n * v, 4), *c = qz_alloc_array(3 * n * v, 4);
+        qz_error err = {0};
+        qz_kv *ka, *kb;
+        must(qz_kv_open(one.e, 1, 96, &ka, &err), &err);
+        must(qz_kv_open(two.e, 3, 96, &kb, &err), &err);
+        must(qz_engine_forward(one.e, ka, &(qz_batch){.ids = ids, .n = n}, a, &err), &err);
+        for (size_t t = 0; t < n;) { /* pieces 1, 2, 3, … in sequence 2 */
+            size_t k = t % 7 + 1 < n - t ? t % 7 + 1 : n - t;
+            uint32_t s[8] = {2, 2, 2, 2, 2, 2, 2, 2};
+            must(qz_engine_forward(two.e, kb, &(qz_batch){.ids = ids + t, .seq = s, .n = k}, b + t * v, &err), &err);
+            t += k;
+        }
+        assert_memory_equal(a, b, n * v * 4);
+        qz_kv_reset(kb, 2);
+        for (size_t t = 0; t < n; t++)
+            for (size_t s = 0; s < 3; s++) {
+                all[s * n + t] = s == 1 ? ids[t] : ids[n - 1 - t];
+                seq[s * n + t] = (uint32_t)s;
+            }
+        must(qz_engine_forward(two.e, kb, &(qz_batch){.ids = all, .seq = seq, .n = 3 * n}, c, &err), &err);
+        assert_memory_equal(a, c + n * v, n * v * 4);
+        assert_memory_equal(c, c + 2 * n * v, n * v * 4);
+        qz_free(a);
+        qz_free(b);
+        qz_free(c);
+        qz_kv_free(ka);
+        qz_kv_free(kb);
+        rig_close(&one);
+        rig_close(&two);
+    }
+}
+static void bad_input(void **state) {
+    (void)state;
+    rig r = {0};
+    rig_open(&r, "qwen3", NULL, "golden.json", 1);
+    qz_error err = {0};
+    qz_kv *kv;
+    must(qz_kv_open(r.e, 1, 8, &kv, &err), &err);
+    uint32_t ids[9] = {0, 1, 2, 3, 4, 5, 6, 7, 300};
+    float logits[9 * 256];
+    assert_int_equal(qz_engine_forward(r.e, kv, &(qz_batch){.ids = ids + 8, .n = 1}, logits, &err), QZ_EUSAGE);
+    assert_non_null(strstr(err.text, "out of range"));
+    err = (qz_error){0};
+    assert_int_equal(qz_kv_length(kv, 0), 0);
+    ids[8] = 1;
+    assert_int_equal(qz_engine_forward(r.e, kv, &(qz_batch){.ids = ids, .n = 9}, logits, &err), QZ_EUSAGE);
+    assert_non_null(strstr(err.text, "context is full"));
+    qz_kv_free(kv);
+    rig_close(&r);
+}
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(families), cmocka_unit_test(variants), cmocka_unit_test(batching_changes_nothing),
+                                       cmocka_unit_test(bad_input)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,70 @@
+#include "engine/engine_int.h"
+#include "base/mathx.h"
+#include "base/size.h"
+
+qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err) {
+    const qz_config *c = &e->model->config;
+    *out = NULL;
+    if (n_seq == 0 || max_tokens == 0) return qz_fail(err, QZ_EUSAGE, "KV cache: expected at least one sequence and one token");
+    qz_kv *kv = qz_calloc_array(1, sizeof *kv);
+    if (kv == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the KV cache");
+    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .kv_heads = c->kv_heads, .head_dim = c->head_dim};
+    size_t n = kv->n_layers, rope;
+    bool ok = qz_mul_size(n, n_seq, &n) && qz_mul_size(n, kv->kv_heads, &n) && qz_mul_size(n, max_tokens, &n) &&
+              qz_mul_size(n, kv->head_dim, &n) && qz_mul_size(max_tokens, kv->head_dim, &rope);
+    if (ok) {
+        kv->k = qz_alloc_aligned(n, sizeof *kv->k);
+        kv->v = qz_alloc_aligned(n, sizeof *kv->v);
+        kv->length = qz_calloc_array(n_seq, sizeof *kv->length);
+        kv->rope = qz_alloc_aligned(rope, sizeof *kv->rope);
+    }
+    if (!ok || kv->k == NULL || kv->v == NULL || kv->length == NULL || kv->rope == NULL) {
+        qz_kv_free(kv);
+        return qz_fail(err, QZ_EMEMORY, "out of memory for a KV cache of %zu sequences x %zu tokens; use a smaller context", n_seq, max_tokens);
+    }
+    *out = kv;
+    return QZ_OK;
+}
+
+void qz_kv_free(qz_kv *kv) {
+    if (kv == NULL) return;
+    qz_free(kv->k);
+    qz_free(kv->v);
+    qz_free(kv->length);
+    qz_free(kv->rope);
+    qz_free(kv);
+}
+void qz_kv_reset(qz_kv *kv, size_t seq) { kv->length[seq] = 0; }
+void qz_kv_truncate(qz_kv *kv, size_t seq, size_t n) {
+    if (n < kv->length[seq]) kv->length[seq] = n;
+}
+size_t qz_kv_length(const qz_kv *kv, size_t seq) { return kv->length[seq]; }
+uint64_t qz_kv_bytes(const qz_kv *kv) {
+    return (uint64_t)kv->n_layers * kv->n_seq * kv->kv_heads * kv->max_tokens * kv->head_dim * 2 * sizeof *kv->k;
+}
+
+float *qz_kv_slot(const qz_kv *kv, float *base, size_t layer, size_t seq, size_t kv_head) {
+    return base + ((layer * kv->n_seq + seq) * kv->kv_heads + kv_head) * kv->max_tokens * kv->head_dim;
+}
+
+qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err) {
+    if (n > kv->max_tokens)
+        return qz_fail(err, QZ_EUSAGE, "context is full: expected at most %zu tokens, found %zu; use a larger --ctx", kv->max_tokens, n);
+    /* dynamic NTK: frequencies follow the longest call; old keys keep theirs, as in the reference */
+    bool dynamic = c->rope.kind == QZ_ROPE_DYNAMIC && n > c->max_position && n != kv->rope_length;
+    if (n <= kv->rope_ready && !dynamic) return QZ_OK;
+    float inv[QZ_MAX_ROPE_PAIRS], att;
+    qz_rope_frequencies(c, n, inv, &att);
+    size_t half = kv->head_dim / 2, from = dynamic ? 0 : kv->rope_ready;
+    for (size_t p = from; p < n; p++) {
+        float *cs = kv->rope + p * kv->head_dim;
+        for (size_t j = 0; j < half; j++) {
+            float angle = (float)p * inv[j];
+            cs[j] = (float)qz_cos((double)angle) * att;
+            cs[half + j] = (float)qz_sin((double)angle) * att;
+        }
+    }
+    kv->rope_ready = n;
+    kv->rope_length = n;
+    return QZ_OK;
+}

@@ -1,0 +1,96 @@
+/* model_open: a Hugging Face checkpoint directory as a qz_model (views into the mapped safetensors files). */
+#include "base/io.h"
+#include "base/size.h"
+#include "formats/safetensors.h"
+#include "model/model.h"
+#include <string.h>
+
+static qz_type type_of(qz_st_dtype d) {
+    switch ((int)d) {
+    case QZ_ST_F32: return QZ_TYPE_F32;
+    case QZ_ST_F16: return QZ_TYPE_F16;
+    case QZ_ST_BF16: return QZ_TYPE_BF16;
+    default: return QZ_TYPE_NONE;
+    }
+}
+
+static void close_checkpoint(qz_model *m) {
+    qz_st_dir_release(m->impl);
+    qz_free(m->impl);
+    m->impl = NULL;
+}
+
+static qz_status add_view(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
+    if (strstr(t->name, "rotary_emb.inv_freq") != NULL) return QZ_OK; /* old llama files: recomputed */
+    qz_type type = type_of(t->dtype);
+    if (type == QZ_TYPE_NONE)
+        return qz_fail(err, QZ_EUNSUPPORTED, "wrong dtype: file '%s', tensor '%s', offset %llu: expected F32, F16 or BF16, found %s",
+                       file->path, t->name, (unsigned long long)t->offset, qz_st_dtype_name(t->dtype));
+    if (t->n_dims < 1 || t->n_dims > 2)
+        return qz_fail(err, QZ_EUNSUPPORTED, "wrong shape: file '%s', tensor '%s': expected 1 or 2 dimensions, found %u", file->path, t->name, t->n_dims);
+    m->tensors[m->n_tensors++] = (qz_tensor_view){
+        .name = t->name, .file_name = t->name, .type = type, .n_dims = t->n_dims,
+        .rows = t->n_dims == 2 ? (size_t)t->dims[0] : 1, .cols = (size_t)t->dims[t->n_dims - 1],
+        .data = t->data, .bytes = (size_t)t->bytes, .file = file->path, .offset = t->offset};
+    return QZ_OK;
+}
+
+static qz_status add_views(qz_model *m, const qz_st_dir *d, qz_error *err) {
+    m->tensors = qz_arena_calloc(&m->arena, d->n_tensors, sizeof *m->tensors);
+    if (m->tensors == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    for (size_t f = 0; f < d->n_files; f++)
+        for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(add_view(m, &d->files[f], &d->files[f].tensors[i], err));
+    m->file_bytes = d->file_bytes;
+    return QZ_OK;
+}
+
+/* The linears' dtype names the encoding; config.dtype may be absent or differ. */
+static void describe(qz_model *m) {
+    qz_type t = m->blocks[0].linear[QZ_LIN_Q]->type;
+    m->container = "safetensors";
+    m->encoding = t == QZ_TYPE_BF16 ? "BF16" : t == QZ_TYPE_F16 ? "F16" : "F32";
+    m->contract = t == QZ_TYPE_F32 ? "W32A32" : "W16A16";
+    m->config.dtype = t;
+}
+
+qz_status qz_model_open(qz_run *run, const char *dir, qz_model **out, qz_error *err) {
+    (void)run;
+    *out = NULL;
+    qz_model *m = qz_calloc_array(1, sizeof *m);
+    if (m == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
+    qz_status st = QZ_OK;
+    char *config = qz_path_join(dir, "config.json");
+    m->path = qz_arena_strdup(&m->arena, dir);
+    if (config == NULL || m->path == NULL) {
+        st = qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
+        goto out;
+    }
+    if (!qz_path_is_dir(dir) || !qz_path_exists(config)) {
+        st = qz_fail(err, QZ_EUSAGE, "no model at '%s': expected a folder with config.json and *.safetensors (a Hugging Face checkpoint)", dir);
+        goto out;
+    }
+    QZ_GOTO(qz_config_load(config, &m->config, err));
+    m->impl = qz_calloc_array(1, sizeof(qz_st_dir));
+    if (m->impl == NULL) {
+        st = qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
+        goto out;
+    }
+    st = qz_st_dir_open(m->impl, dir, err);
+    if (st != QZ_OK) {
+        qz_free(m->impl);
+        m->impl = NULL;
+        goto out;
+    }
+    m->close = close_checkpoint;
+    QZ_GOTO(add_views(m, m->impl, err));
+    QZ_GOTO(qz_model_bind(m, err));
+    describe(m);
+out:
+    qz_free(config);
+    if (st != QZ_OK) {
+        qz_model_free(m);
+        return st;
+    }
+    *out = m;
+    return QZ_OK;
+}

@@ -1,0 +1,273 @@
+/* config.json in both spellings (formats/hf-config.md): old top-level rope keys and the new rope_parameters object. */
+#include "model/config.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/size.h"
+#include "base/str.h"
+#include <string.h>
+
+enum { CONFIG_LIMIT = 16 << 20 };
+
+static qz_status unknown_family(const char *type, const char *name, const json_t *root, qz_error *err) {
+    if (json_object_get(root, "auto_map") != NULL)
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a family that "
+                       "quantz knows (llama, mistral, qwen2, qwen3)", type, name);
+    const char *best = qz_family_get((qz_family)0)->name;
+    for (int i = 1; i < QZ_FAMILY_COUNT; i++) {
+        const char *n = qz_family_get((qz_family)i)->name;
+        if (qz_str_distance(n, type) < qz_str_distance(best, type)) best = n;
+    }
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, best);
+}
+
+static qz_status read_rope_kind(const json_t *rope, const char *name, qz_rope_kind *kind, qz_error *err) {
+    const char *type = NULL;
+    QZ_TRY(qz_json_str(rope, "rope_type", name, &type, err));
+    if (type == NULL) QZ_TRY(qz_json_str(rope, "type", name, &type, err));
+    static const struct { const char *name; qz_rope_kind kind; } kinds[] = {
+        {"default", QZ_ROPE_NONE}, {"linear", QZ_ROPE_LINEAR}, {"dynamic", QZ_ROPE_DYNAMIC}, {"llama3", QZ_ROPE_LLAMA3},
+        {"yarn", QZ_ROPE_YARN}};
+    *kind = QZ_ROPE_NONE;
+    if (type == NULL) return QZ_OK;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].name, type) == 0) return *kind = kinds[i].kind, QZ_OK;
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown rope_type '%s': file '%s': expected default, linear, dynamic, llama3 or yarn", type, name);
+}
+
+static qz_status need(const json_t *rope, const char *key, const char *name, double *out, qz_error *err) {
+    const json_t *v = json_object_get(rope, key);
+    if (!json_is_number(v))
+        return qz_fail(err, QZ_EFORMAT, "rope key '%s' is missing: file '%s': expected a number", key, name);
+    *out = json_number_value(v);
+    return QZ_OK;
+}
+
+static qz_status read_rope(const json_t *root, const char *name, double def_theta, qz_config *c, qz_error *err) {
+    const json_t *rope = json_object_get(root, "rope_scaling");
+    if (!json_is_object(rope) || json_object_size(rope) == 0) rope = json_object_get(root, "rope_parameters");
+    qz_rope *r = &c->rope;
+    *r = (qz_rope){.theta = def_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true,
+                   .original_max_position = c->max_position};
+    QZ_TRY(qz_json_f64(root, "rope_theta", name, &r->theta, err));
+    if (!json_is_object(rope)) return QZ_OK;
+    QZ_TRY(qz_json_f64(rope, "rope_theta", name, &r->theta, err));
+    QZ_TRY(read_rope_kind(rope, name, &r->kind, err));
+    QZ_TRY(qz_json_u64(rope, "original_max_position_embeddings", name, &r->original_max_position, err));
+    if (r->kind != QZ_ROPE_NONE) /* the top-level value wins for the kinds that use it */
+        QZ_TRY(qz_json_u64(root, "original_max_position_embeddings", name, &r->original_max_position, err));
+    switch (r->kind) {
+    case QZ_ROPE_LINEAR:
+    case QZ_ROPE_DYNAMIC: return need(rope, "factor", name, &r->factor, err);
+    case QZ_ROPE_LLAMA3: {
+        double original = 0;
+        QZ_TRY(need(rope, "factor", name, &r->factor, err));
+        QZ_TRY(need(rope, "low_freq_factor", name, &r->low_freq_factor, err));
+        QZ_TRY(need(rope, "high_freq_factor", name, &r->high_freq_factor, err));
+        if (json_object_get(root, "original_max_position_embeddings") == NULL)
+            QZ_TRY(need(rope, "original_max_position_embeddings", name, &original, err));
+        return QZ_OK;
+    }
+    case QZ_ROPE_YARN:
+        r->factor = 0; /* null: max_position / original */
+        QZ_TRY(qz_json_f64(rope, "factor", name, &r->factor, err));
+        if (r->factor == 0) r->factor = (double)c->max_position / (double)qz_max_size(r->original_max_position, 1);
+        QZ_TRY(qz_json_f64(rope, "attention_factor", name, &r->attention_factor, err));
+        QZ_TRY(qz_json_f64(rope, "beta_fast", name, &r->beta_fast, err));
+        QZ_TRY(qz_json_f64(rope, "beta_slow", name, &r->beta_slow, err));
+        QZ_TRY(qz_json_f64(rope, "mscale", name, &r->mscale, err));
+        QZ_TRY(qz_json_f64(rope, "mscale_all_dim", name, &r->mscale_all_dim, err));
+        return qz_json_bool(rope, "truncate", name, &r->truncate, err);
+    case QZ_ROPE_NONE:
+    case QZ_ROPE_LONGROPE: break;
+    }
+    return QZ_OK;
+}
+
+/* Which layers slide: layer_types where the family reads it, else the family's default (families.md section 3). */
+static qz_status read_window(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    bool absent = json_object_get(root, "sliding_window") == NULL; /* absent takes the default, null means none (mistral) */
+    c->sliding_window = absent ? f->def_sliding_window : 0;
+    QZ_TRY(qz_json_u64(root, "sliding_window", name, &c->sliding_window, err));
+    bool use = f->window_all_layers;
+    uint64_t first = 0;
+    if (f->window_by_use_key) {
+        first = 28;
+        QZ_TRY(qz_json_bool(root, "use_sliding_window", name, &use, err));
+        QZ_TRY(qz_json_u64(root, "max_window_layers", name, &first, err));
+    }
+    if (!use || c->sliding_window == 0) {
+        c->sliding_window = 0;
+        return QZ_OK;
+    }
+    const json_t *types = f->window_by_use_key ? json_object_get(root, "layer_types") : NULL;
+    if (json_is_array(types) && json_array_size(types) != c->layers)
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name,
+                       (unsigned long long)c->layers, json_array_size(types));
+    for (size_t i = 0; i < c->layers; i++) {
+        c->layer_sliding[i] = i >= first;
+        if (!json_is_array(types)) continue;
+        const char *t = json_string_value(json_array_get(types, i));
+        if (t == NULL || (strcmp(t, "full_attention") != 0 && strcmp(t, "sliding_attention") != 0))
+            return qz_fail(err, QZ_EUNSUPPORTED, "unknown layer type '%s': file '%s', key 'layer_types', entry %zu", t ? t : "?", name, i);
+        c->layer_sliding[i] = strcmp(t, "sliding_attention") == 0;
+    }
+    return QZ_OK;
+}
+
+static qz_status read_token_ids(const json_t *root, const char *name, qz_config *c, qz_error *err) {
+    const json_t *v = json_object_get(root, "bos_token_id");
+    if (json_is_integer(v)) c->bos_id = json_integer_value(v);
+    v = json_object_get(root, "pad_token_id");
+    if (json_is_integer(v)) c->pad_id = json_integer_value(v);
+    v = json_object_get(root, "eos_token_id");
+    if (json_is_integer(v)) {
+        c->eos_ids[0] = json_integer_value(v);
+        c->n_eos = 1;
+    } else if (json_is_array(v)) {
+        size_t n = json_array_size(v);
+        if (n > sizeof c->eos_ids / sizeof c->eos_ids[0])
+            return qz_fail(err, QZ_EFORMAT, "too many eos_token_id: file '%s': expected at most 16, found %zu", name, n);
+        c->n_eos = 0;
+        for (size_t i = 0; i < n; i++)
+            if (json_is_integer(json_array_get(v, i))) c->eos_ids[c->n_eos++] = json_integer_value(json_array_get(v, i));
+    }
+    return QZ_OK;
+}
+
+static qz_status read_dtype(const json_t *root, const char *name, qz_config *c, qz_error *err) {
+    const char *s = NULL;
+    QZ_TRY(qz_json_str(root, "torch_dtype", name, &s, err));
+    QZ_TRY(qz_json_str(root, "dtype", name, &s, err)); /* the new spelling wins */
+    c->dtype = QZ_TYPE_NONE;
+    if (s == NULL) return QZ_OK;
+    if (strcmp(s, "bfloat16") == 0) c->dtype = QZ_TYPE_BF16;
+    else if (strcmp(s, "float16") == 0) c->dtype = QZ_TYPE_F16;
+    else if (strcmp(s, "float32") == 0) c->dtype = QZ_TYPE_F32;
+    return QZ_OK;
+}
+
+static qz_status read_activation(const json_t *root, const char *name, qz_error *err) {
+    const char *act = "silu";
+    QZ_TRY(qz_json_str(root, "hidden_act", name, &act, err));
+    if (strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0)
+        return qz_fail(err, QZ_EUNSUPPORTED, "unknown activation '%s': file '%s', key 'hidden_act': expected 'silu'", act, name);
+    return QZ_OK;
+}
+
+static qz_status read_root(const json_t *root, const char *name, qz_config *c, qz_error *err) {
+    if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
+    const char *type = NULL;
+    QZ_TRY(qz_json_str(root, "model_type", name, &type, err));
+    if (type == NULL) return qz_fail(err, QZ_EFORMAT, "key 'model_type' is missing: file '%s'", name);
+    c->family = qz_family_by_name(type);
+    if (c->family == QZ_FAMILY_COUNT) return unknown_family(type, name, root, err);
+    const qz_family_info *f = qz_family_get(c->family);
+    c->vocab_size = f->def_vocab;
+    c->hidden_size = f->def_hidden;
+    c->intermediate_size = f->def_intermediate;
+    c->layers = f->def_layers;
+    c->heads = f->def_heads;
+    c->max_position = f->def_max_position;
+    c->rms_norm_eps = f->def_eps;
+    QZ_TRY(qz_json_u64(root, "vocab_size", name, &c->vocab_size, err));
+    QZ_TRY(qz_json_u64(root, "hidden_size", name, &c->hidden_size, err));
+    QZ_TRY(qz_json_u64(root, "intermediate_size", name, &c->intermediate_size, err));
+    QZ_TRY(qz_json_u64(root, "num_hidden_layers", name, &c->layers, err));
+    QZ_TRY(qz_json_u64(root, "num_attention_heads", name, &c->heads, err));
+    QZ_TRY(qz_json_u64(root, "max_position_embeddings", name, &c->max_position, err));
+    QZ_TRY(qz_json_f64(root, "rms_norm_eps", name, &c->rms_norm_eps, err));
+    QZ_TRY(qz_json_bool(root, "tie_word_embeddings", name, &c->tie_embeddings, err));
+    c->kv_heads = json_object_get(root, "num_key_value_heads") == NULL && f->def_kv_heads ? f->def_kv_heads : c->heads;
+    QZ_TRY(qz_json_u64(root, "num_key_value_heads", name, &c->kv_heads, err));
+    c->head_dim = f->def_head_dim;
+    QZ_TRY(qz_json_u64(root, "head_dim", name, &c->head_dim, err));
+    if (c->head_dim == 0) {
+        if (c->heads == 0 || c->hidden_size % c->heads != 0)
+            return qz_fail(err, QZ_EFORMAT, "hidden_size %llu is not a multiple of num_attention_heads %llu: file '%s'; add head_dim",
+                           (unsigned long long)c->hidden_size, (unsigned long long)c->heads, name);
+        c->head_dim = c->hidden_size / c->heads;
+    }
+    c->qkv_bias = f->qkv_bias;
+    c->qk_norm = f->qk_norm;
+    if (f->attention_bias_key) {
+        QZ_TRY(qz_json_bool(root, "attention_bias", name, &c->qkv_bias, err));
+        c->o_bias = c->qkv_bias;
+    }
+    if (c->family == QZ_FAMILY_LLAMA) QZ_TRY(qz_json_bool(root, "mlp_bias", name, &c->mlp_bias, err));
+    if (c->layers > QZ_MAX_LAYERS || c->layers == 0)
+        return qz_fail(err, QZ_EFORMAT, "num_hidden_layers: file '%s': expected 1 to %d, found %llu", name, QZ_MAX_LAYERS,
+                       (unsigned long long)c->layers);
+    QZ_TRY(read_activation(root, name, err));
+    QZ_TRY(read_rope(root, name, f->def_theta, c, err));
+    QZ_TRY(read_window(root, name, f, c, err));
+    QZ_TRY(read_dtype(root, name, c, err));
+    return read_token_ids(root, name, c, err);
+}
+
+/* generation_config.json overrides the token ids (its eos list is what generation stops at). */
+static qz_status read_generation(const char *path, qz_config *c, qz_error *err) {
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? qz_strndup(path, (size_t)(slash - path + 1)) : qz_strdup("./");
+    char *gen = dir ? qz_path_join(dir, "generation_config.json") : NULL;
+    qz_free(dir);
+    if (gen == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_status st = QZ_OK;
+    if (qz_path_exists(gen)) {
+        json_t *root = NULL;
+        st = qz_json_load(gen, CONFIG_LIMIT, &root, err);
+        if (st == QZ_OK) st = read_token_ids(root, gen, c, err);
+        json_decref(root);
+    }
+    qz_free(gen);
+    return st;
+}
+
+qz_status qz_config_load(const char *path, qz_config *out, qz_error *err) {
+    *out = (qz_config){.bos_id = -1, .pad_id = -1};
+    json_t *root = NULL;
+    QZ_TRY(qz_json_load(path, CONFIG_LIMIT, &root, err));
+    qz_status st = read_root(root, path, out, err);
+    json_decref(root);
+    QZ_TRY(st);
+    QZ_TRY(read_generation(path, out, err));
+    return qz_config_validate(out, path, err);
+}
+
+static qz_status in_range(const char *name, const char *what, uint64_t v, uint64_t lo, uint64_t hi, qz_error *err) {
+    if (v >= lo && v <= hi) return QZ_OK;
+    return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected %llu to %llu, found %llu", what, name,
+                   (unsigned long long)lo, (unsigned long long)hi, (unsigned long long)v);
+}
+
+qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err) {
+    QZ_TRY(in_range(name, "vocab_size", c->vocab_size, 1, 1u << 24, err));
+    QZ_TRY(in_range(name, "hidden_size", c->hidden_size, 1, 1u << 20, err));
+    QZ_TRY(in_range(name, "intermediate_size", c->intermediate_size, 1, 1u << 22, err));
+    QZ_TRY(in_range(name, "num_hidden_layers", c->layers, 1, QZ_MAX_LAYERS, err));
+    QZ_TRY(in_range(name, "num_attention_heads", c->heads, 1, 4096, err));
+    QZ_TRY(in_range(name, "num_key_value_heads", c->kv_heads, 1, c->heads, err));
+    QZ_TRY(in_range(name, "head_dim", c->head_dim, 2, 2 * QZ_MAX_ROPE_PAIRS, err));
+    QZ_TRY(in_range(name, "max_position_embeddings", c->max_position, 1, 1u << 30, err));
+    if (c->heads % c->kv_heads != 0)
+        return qz_fail(err, QZ_EFORMAT, "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'",
+                       (unsigned long long)c->heads, (unsigned long long)c->kv_heads, name);
+    if (c->head_dim % 2 != 0)
+        return qz_fail(err, QZ_EFORMAT, "head_dim must be even for rotary embeddings: file '%s': found %llu", name,
+                       (unsigned long long)c->head_dim);
+    if (!(c->rms_norm_eps > 0 && c->rms_norm_eps < 1))
+        return qz_fail(err, QZ_EFORMAT, "rms_norm_eps out of range: file '%s': expected above 0 and below 1, found %g", name, c->rms_norm_eps);
+    if (!(c->rope.theta > 0 && c->rope.theta < 1e15) || !(c->rope.factor > 0 && c->rope.factor < 1e6))
+        return qz_fail(err, QZ_EFORMAT, "rope_theta or factor out of range: file '%s': found %g and %g", name, c->rope.theta, c->rope.factor);
+    return QZ_OK;
+}
+
+uint64_t qz_config_parameters(const qz_config *c) {
+    uint64_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, i = c->intermediate_size;
+    uint64_t layer = d * q + 2 * d * kv + q * d + 3 * d * i + 2 * d;
+    if (c->qkv_bias) layer += q + 2 * kv;
+    if (c->o_bias) layer += d;
+    if (c->mlp_bias) layer += 2 * i + d;
+    if (c->qk_norm) layer += 2 * c->head_dim;
+    return layer * c->layers + c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + d;
+}

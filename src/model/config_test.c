@@ -1,0 +1,86 @@
+/* Configuration: both spellings of config.json give the same values; rope frequencies equal the worked values of
+ * formats/families.md; bad configurations are refused. Outside truth: transformers 5.23 (zoo files). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+#include "base/io.h"
+#include "model/config.h"
+
+#define ZOO "tests/golden/zoo/"
+
+static qz_config load(const char *path) {
+    qz_config c;
+    qz_error err = {0};
+    if (qz_config_load(path, &c, &err) != QZ_OK) fail_msg("%s", err.text);
+    return c;
+}
+static void same_in_both_spellings(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {{ZOO "llama/config.json", ZOO "llama/config.old-style.json"},
+                                           {ZOO "llama3-rope/config.json", ZOO "llama3-rope/config.new-style.json"},
+                                           {ZOO "mistral/config.json", ZOO "mistral/config.old-style.json"},
+                                           {ZOO "qwen2/config.json", ZOO "qwen2/config.old-style.json"},
+                                           {ZOO "qwen3/config.json", ZOO "qwen3/config.old-style.json"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        qz_config a = load(pairs[i][0]), b = load(pairs[i][1]);
+        assert_int_equal(a.family, b.family);
+        assert_int_equal(a.hidden_size, b.hidden_size);
+        assert_int_equal(a.kv_heads, b.kv_heads);
+        assert_int_equal(a.head_dim, b.head_dim);
+        assert_int_equal(a.dtype, b.dtype);
+        assert_int_equal(a.tie_embeddings, b.tie_embeddings);
+        assert_int_equal(a.sliding_window, b.sliding_window);
+        assert_memory_equal(a.layer_sliding, b.layer_sliding, sizeof a.layer_sliding);
+        float fa[QZ_MAX_ROPE_PAIRS], fb[QZ_MAX_ROPE_PAIRS], xa, xb;
+        qz_rope_frequencies(&a, 96, fa, &xa);
+        qz_rope_frequencies(&b, 96, fb, &xb);
+        assert_memory_equal(fa, fb, a.head_dim / 2 * sizeof *fa);
+        assert_true(xa == xb);
+    }
+}
+static void rope_worked_values(void **state) {
+    (void)state;
+    qz_config c = load(ZOO "llama3-rope/config.json");
+    float inv[QZ_MAX_ROPE_PAIRS], att;
+    qz_rope_frequencies(&c, 96, inv, &att);
+    assert_true(inv[0] == 1.0f);
+    assert_true(fabs((double)inv[1] - 0.214667358) < 1e-8);
+    assert_true(fabs((double)inv[2] - 0.0242403431) < 1e-9);
+    assert_true(fabs((double)inv[3] - 0.0106746375) < 1e-9);
+    c = load(ZOO "llama/variants/rope-yarn4.config.json");
+    qz_rope_frequencies(&c, 96, inv, &att);
+    assert_true(fabs((double)att - 1.138629436) < 1e-7);
+}
+static void mistral_null_is_not_absent(void **state) {
+    (void)state;
+    assert_int_equal(load(ZOO "mistral/config.json").sliding_window, 16);
+    assert_int_equal(load(ZOO "mistral/variants/no-window.config.json").sliding_window, 0);
+}
+static void refused(const char *text, qz_status code, const char *word) {
+    qz_error err = {0};
+    qz_config c;
+    assert_int_equal(qz_write_file("/tmp/quantz-config-test.json", text, strlen(text), &err), QZ_OK);
+    assert_int_equal(qz_config_load("/tmp/quantz-config-test.json", &c, &err), code);
+    if (strstr(err.text, word) == NULL) fail_msg("'%s' not in '%s'", word, err.text);
+}
+static void bad_configs(void **state) {
+    (void)state;
+    refused("{\"model_type\":\"lama\"}", QZ_EUNSUPPORTED, "'llama'");
+    refused("{\"model_type\":\"xx\",\"auto_map\":{}}", QZ_EUNSUPPORTED, "custom code is not run");
+    refused("{\"model_type\":\"llama\",\"num_attention_heads\":30}", QZ_EFORMAT, "multiple");
+    refused("{\"model_type\":\"llama\",\"num_hidden_layers\":0}", QZ_EFORMAT, "num_hidden_layers");
+    refused("{\"model_type\":\"llama\",\"hidden_size\":\"x\"}", QZ_EFORMAT, "hidden_size");
+    refused("{\"model_type\":\"llama\",\"rope_scaling\":{\"rope_type\":\"mrope\"}}", QZ_EUNSUPPORTED, "mrope");
+    refused("{\"model_type\":\"llama\",\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}}", QZ_EFORMAT, "low_freq_factor");
+    refused("{\"hidden_size\":1}", QZ_EFORMAT, "model_type");
+    refused("[1]", QZ_EFORMAT, "object");
+    refused("{", QZ_EFORMAT, "bad JSON");
+}
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_in_both_spellings), cmocka_unit_test(rope_worked_values),
+                                       cmocka_unit_test(mistral_null_is_not_absent), cmocka_unit_test(bad_configs)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

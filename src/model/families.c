@@ -1,0 +1,21 @@
+#include "model/config.h"
+#include <string.h>
+
+static const qz_family_info families[QZ_FAMILY_COUNT] = {
+#define QZ_FAMILY(id, ...) [QZ_FAMILY_##id] = {__VA_ARGS__},
+#include "model/families.def"
+#undef QZ_FAMILY
+};
+
+const qz_family_info *qz_family_get(qz_family f) { return &families[f]; }
+
+qz_family qz_family_by_name(const char *model_type) {
+    for (int i = 0; i < QZ_FAMILY_COUNT; i++)
+        if (strcmp(families[i].name, model_type) == 0) return (qz_family)i;
+    return QZ_FAMILY_COUNT;
+}
+qz_family qz_family_by_gguf_arch(const char *arch) {
+    for (int i = 0; i < QZ_FAMILY_COUNT; i++)
+        if (strcmp(families[i].gguf_arch, arch) == 0) return (qz_family)i; /* first row: llama stands for mistral too */
+    return QZ_FAMILY_COUNT;
+}

@@ -1,0 +1,139 @@
+#include "model/model.h"
+#include "base/size.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const linear_names[QZ_LIN_COUNT] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+                                                       "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
+const char *qz_linear_name(qz_linear l) { return linear_names[l]; }
+
+char *qz_linear_tensor_name(qz_arena *a, size_t layer, qz_linear l, const char *suffix) {
+    return qz_arena_printf(a, "model.layers.%zu.%s.%s", layer, linear_names[l], suffix);
+}
+
+void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
+    if (t->type == QZ_TYPE_INT_GROUP) {
+        for (size_t i = 0; i < n; i++) qz_int_group_decode_row(t->group, row + i, y + i * t->cols);
+        return;
+    }
+    const qz_type_info *info = qz_type_get(t->type);
+    size_t row_bytes = t->cols / info->elems * info->bytes;
+    for (size_t i = 0; i < n; i++) info->decode((const uint8_t *)t->data + (row + i) * row_bytes, t->cols, y + i * t->cols);
+}
+
+/* Linear search is enough for one-off look-ups; binding sorts once. */
+const qz_tensor_view *qz_model_find(const qz_model *m, const char *name) {
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (strcmp(m->tensors[i].name, name) == 0) return &m->tensors[i];
+    return NULL;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const qz_tensor_view *const *)a)->name, (*(const qz_tensor_view *const *)b)->name);
+}
+
+typedef struct {
+    qz_model *m;
+    const qz_tensor_view **sorted;
+    qz_error *err;
+} binder;
+
+static const qz_tensor_view *look_up(const binder *b, const char *name) {
+    qz_tensor_view key = {.name = name};
+    const qz_tensor_view *pk = &key;
+    const qz_tensor_view **hit = bsearch(&pk, b->sorted, b->m->n_tensors, sizeof *b->sorted, by_name);
+    return hit ? *hit : NULL;
+}
+
+/* Finds `name` and checks its shape; a missing optional tensor gives NULL and QZ_OK. */
+static qz_status want(const binder *b, const char *name, uint64_t rows, uint64_t cols, bool optional, const qz_tensor_view **out) {
+    const qz_tensor_view *t = look_up(b, name);
+    *out = t;
+    if (t == NULL)
+        return optional ? QZ_OK : qz_fail(b->err, QZ_EFORMAT, "tensor '%s' is missing: model '%s'; the checkpoint is incomplete", name, b->m->path);
+    if (t->rows != rows || t->cols != cols)
+        return qz_fail(b->err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s', offset %llu: expected [%llu, %llu], found [%zu, %zu]",
+                       t->file, t->file_name, (unsigned long long)t->offset, (unsigned long long)rows, (unsigned long long)cols, t->rows, t->cols);
+    return QZ_OK;
+}
+
+static qz_status bind_block(const binder *b, size_t layer) {
+    const qz_config *c = &b->m->config;
+    qz_block *blk = &b->m->blocks[layer];
+    uint64_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, i = c->intermediate_size;
+    const uint64_t out[QZ_LIN_COUNT] = {q, kv, kv, d, i, i, d}, in[QZ_LIN_COUNT] = {d, d, d, q, d, d, i};
+    const bool bias[QZ_LIN_COUNT] = {c->qkv_bias, c->qkv_bias, c->qkv_bias, c->o_bias, c->mlp_bias, c->mlp_bias, c->mlp_bias};
+    char name[160];
+    for (size_t l = 0; l < QZ_LIN_COUNT; l++) {
+        (void)snprintf(name, sizeof name, "model.layers.%zu.%s.weight", layer, linear_names[l]);
+        QZ_TRY(want(b, name, out[l], in[l], false, &blk->linear[l]));
+        if (!bias[l]) continue;
+        (void)snprintf(name, sizeof name, "model.layers.%zu.%s.bias", layer, linear_names[l]);
+        QZ_TRY(want(b, name, 1, out[l], false, &blk->bias[l]));
+    }
+    (void)snprintf(name, sizeof name, "model.layers.%zu.input_layernorm.weight", layer);
+    QZ_TRY(want(b, name, 1, d, false, &blk->attn_norm));
+    (void)snprintf(name, sizeof name, "model.layers.%zu.post_attention_layernorm.weight", layer);
+    QZ_TRY(want(b, name, 1, d, false, &blk->ffn_norm));
+    if (!c->qk_norm) return QZ_OK;
+    (void)snprintf(name, sizeof name, "model.layers.%zu.self_attn.q_norm.weight", layer);
+    QZ_TRY(want(b, name, 1, c->head_dim, false, &blk->q_norm));
+    (void)snprintf(name, sizeof name, "model.layers.%zu.self_attn.k_norm.weight", layer);
+    return want(b, name, 1, c->head_dim, false, &blk->k_norm);
+}
+
+qz_status qz_model_bind(qz_model *m, qz_error *err) {
+    const qz_config *c = &m->config;
+    binder b = {.m = m, .err = err, .sorted = qz_alloc_array(m->n_tensors, sizeof *b.sorted)};
+    m->blocks = qz_arena_calloc(&m->arena, c->layers, sizeof *m->blocks);
+    qz_status st = b.sorted == NULL || m->blocks == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path) : QZ_OK;
+    if (st != QZ_OK) goto out;
+    for (size_t i = 0; i < m->n_tensors; i++) b.sorted[i] = &m->tensors[i];
+    if (m->n_tensors) qsort(b.sorted, m->n_tensors, sizeof *b.sorted, by_name);
+    QZ_GOTO(want(&b, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, false, &m->embed));
+    QZ_GOTO(want(&b, "model.norm.weight", 1, c->hidden_size, false, &m->final_norm));
+    m->head = m->embed; /* a tied checkpoint may still carry lm_head: it is ignored */
+    if (!c->tie_embeddings) QZ_GOTO(want(&b, "lm_head.weight", c->vocab_size, c->hidden_size, false, &m->head));
+    for (size_t i = 0; i < c->layers; i++) QZ_GOTO(bind_block(&b, i));
+out:
+    qz_free(b.sorted);
+    return st;
+}
+
+static qz_status check_tensor(const qz_tensor_view *t, float *row, qz_error *err) {
+    for (size_t r = 0; r < t->rows; r++) {
+        qz_tensor_decode(t, r, 1, row);
+        float sum = 0; /* 0·x is NaN for NaN and inf: one pass that the compiler vectorizes */
+        for (size_t k = 0; k < t->cols; k++) sum += 0.0f * row[k];
+        if (sum == 0.0f) continue;
+        for (size_t k = 0; k < t->cols; k++)
+            if (!isfinite(row[k]))
+                return qz_fail(err, QZ_ENONFINITE, "non-finite weight: file '%s', tensor '%s', row %zu, column %zu: found %f; repair the checkpoint",
+                               t->file, t->file_name, r, k, (double)row[k]);
+    }
+    return QZ_OK;
+}
+
+qz_status qz_model_check_finite(qz_run *run, const qz_model *m, qz_error *err) {
+    size_t cols = 1;
+    for (size_t i = 0; i < m->n_tensors; i++) cols = qz_max_size(cols, m->tensors[i].cols);
+    float *row = qz_alloc_array(cols, sizeof *row);
+    if (row == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", m->path);
+    qz_status st = QZ_OK;
+    qz_progress_begin(run);
+    for (size_t i = 0; i < m->n_tensors && st == QZ_OK; i++) {
+        st = check_tensor(&m->tensors[i], row, err);
+        qz_progress_step(run, "checking weights", i + 1, m->n_tensors, "tensors");
+    }
+    qz_progress_end(run);
+    qz_free(row);
+    return st;
+}
+
+void qz_model_free(qz_model *m) {
+    if (m == NULL) return;
+    if (m->close) m->close(m);
+    qz_arena_release(&m->arena);
+    qz_free(m);
+}

@@ -1,0 +1,59 @@
+/* Rotary frequencies (formats/families.md section 4): computed in double with base/mathx.h, rounded to float once. */
+#include "base/mathx.h"
+#include "model/config.h"
+#include <math.h>
+
+#define PI 3.14159265358979323846
+
+static double llama3(const qz_rope *r, double f) {
+    double wavelength = 2.0 * PI / f, l = (double)r->original_max_position;
+    if (wavelength < l / r->high_freq_factor) return f;
+    if (wavelength > l / r->low_freq_factor) return f / r->factor;
+    double s = (l / wavelength - r->low_freq_factor) / (r->high_freq_factor - r->low_freq_factor);
+    return (1.0 - s) * f / r->factor + s * f;
+}
+
+static double yarn_corr(const qz_rope *r, double rotations, double dim) {
+    return dim * qz_log((double)r->original_max_position / (2.0 * PI * rotations)) / (2.0 * qz_log(r->theta));
+}
+static double yarn_scale(double factor, double m) { return factor <= 1.0 ? 1.0 : 0.1 * m * qz_log(factor) + 1.0; }
+
+static void yarn(const qz_rope *r, size_t dim, float *inv, float *att) {
+    double lo = yarn_corr(r, r->beta_fast, (double)dim), hi = yarn_corr(r, r->beta_slow, (double)dim);
+    if (r->truncate) lo = floor(lo), hi = ceil(hi);
+    if (lo < 0) lo = 0;
+    if (hi > (double)dim - 1) hi = (double)dim - 1;
+    if (lo == hi) hi += 0.001;
+    for (size_t j = 0; j < dim / 2; j++) {
+        double f = qz_pow(r->theta, -2.0 * (double)j / (double)dim), t = ((double)j - lo) / (hi - lo);
+        t = t < 0 ? 0 : t > 1 ? 1 : t;
+        inv[j] = (float)(f / r->factor * t + f * (1.0 - t));
+    }
+    double a = r->attention_factor;
+    if (a == 0 && r->mscale != 0 && r->mscale_all_dim != 0) a = yarn_scale(r->factor, r->mscale) / yarn_scale(r->factor, r->mscale_all_dim);
+    if (a == 0) a = yarn_scale(r->factor, 1.0);
+    *att = (float)a;
+}
+
+void qz_rope_frequencies(const qz_config *c, size_t length, float *inv, float *attention_factor) {
+    const qz_rope *r = &c->rope;
+    size_t dim = c->head_dim;
+    double theta = r->theta;
+    *attention_factor = 1.0f;
+    if (r->kind == QZ_ROPE_YARN) {
+        yarn(r, dim, inv, attention_factor);
+    } else {
+        if (r->kind == QZ_ROPE_DYNAMIC && dim > 2) {
+            double m = (double)c->max_position, s = (double)length > m ? (double)length : m;
+            theta *= qz_pow(r->factor * s / m - (r->factor - 1.0), (double)dim / ((double)dim - 2.0));
+        }
+        for (size_t j = 0; j < dim / 2; j++) {
+            double f = qz_pow(theta, -2.0 * (double)j / (double)dim);
+            if (r->kind == QZ_ROPE_LINEAR) f /= r->factor;
+            if (r->kind == QZ_ROPE_LLAMA3) f = llama3(r, f);
+            inv[j] = (float)f;
+        }
+    }
+    if (r->has_freq_factors)
+        for (size_t j = 0; j < dim / 2; j++) inv[j] /= r->freq_factors[j];
+}
