@@ -1,0 +1,152 @@
+/* Deployment artifacts: what a scheme will write (plan), the resumable writers, and readers that give a qz_model.
+ * Write: qz_scheme_parse("gguf:Q4_K_M", &spec, err); qz_artifact_plan_make(run, model, &spec, &ctx, &arena, &plan, err);
+ *        qz_artifact_writer_open(run, &plan, path, flags, &w, err); for each plan.items[i] from qz_artifact_writer_next(w) on:
+ *        qz_artifact_writer_put (encoded), _put_folded (float32 from a method) or _put_view (float tensor as it is);
+ *        qz_artifact_writer_finish(w, &partial, err); [open and check `partial`]; qz_artifact_writer_commit(w, err);
+ *        qz_artifact_writer_free(w) (before commit: keeps the partial output for --resume).
+ * Read:  qz_artifact_open(run, path, &model, err); qz_artifact_tokenizer(path, &t, err).
+ * Ownership: the plan lives in the arena given and borrows the model and the context's strings; the writer borrows the plan.
+ * Errors: what a file cannot hold is QZ_EUNSUPPORTED naming the tensor; fallbacks are listed in plan.notes, never silent.
+ * Source: formats/gguf-*.md, formats/hf-awq.md. */
+#ifndef QZ_ARTIFACTS_ARTIFACT_H
+#define QZ_ARTIFACTS_ARTIFACT_H
+#include "artifacts/gguf_mix.h"
+#include "base/arena.h"
+#include "base/run.h"
+#include "base/table.h"
+#include "codecs/quantized.h"
+#include "model/model.h"
+#include "text/tokenizer.h"
+
+typedef enum {
+#define QZ_SCHEME(id, ...) QZ_SCHEME_##id,
+#include "artifacts/schemes.def"
+#undef QZ_SCHEME
+    QZ_SCHEME_COUNT
+} qz_scheme;
+
+typedef struct {
+    const char *name, *default_level;
+    bool directory;
+    const char *method;     /* methods.def name that fits the scheme by default */
+    const char *help;
+} qz_scheme_info;
+const qz_scheme_info *qz_scheme_get(qz_scheme s);
+
+typedef struct {
+    qz_scheme scheme;
+    char name[64];          /* canonical spelling: "gguf:Q4_K_M", "awq:w4g64" */
+    char level[32];
+    qz_ftype ftype;         /* gguf */
+    qz_mix_options mix;     /* gguf */
+    uint32_t bits, group_size; /* integer groups */
+    bool sym;
+} qz_scheme_spec;
+
+/* "scheme[:level][+flag…]", any case; a bare level of llama-quantize ("Q4_K_M") is gguf. QZ_EUSAGE names the nearest known. */
+qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
+/* Levels of a scheme that can be written, i = 0, 1, …; NULL behind the last. */
+const char *qz_scheme_level(qz_scheme s, size_t i);
+
+/* ---- plan ---- */
+typedef struct { const char *key, *value; } qz_provenance;
+
+typedef struct {
+    const char *source_dir;           /* checkpoint folder (config.json, tokenizer files …) or NULL */
+    const qz_tokenizer *tokenizer;    /* NULL: the model has none */
+    const char *forced_pre;           /* --pre: GGUF pre-tokenizer name, NULL = by its pattern */
+    const char *name;                 /* model name in cards and metadata; NULL = from source_dir */
+    bool has_imatrix;
+    const char *imatrix_file, *imatrix_dataset;
+    uint32_t imatrix_entries, imatrix_chunks;
+    const qz_provenance *provenance;  /* version, command, seed, hashes; no time of day */
+    size_t n_provenance;
+    uint64_t shard_bytes;             /* most data of one safetensors file; 0 = 5 GB */
+} qz_artifact_context;
+
+typedef enum { QZ_PERMUTE_NONE, QZ_PERMUTE_INTERLEAVE, QZ_PERMUTE_SPLIT } qz_permute; /* rows of q and k, done by the writer */
+
+typedef struct {
+    const qz_tensor_view *source;     /* NULL for generated tensors: the writer puts them itself */
+    const char *name;                 /* HF spelling */
+    const char *out_name;             /* in the artifact: tensor, or module of integer groups */
+    qz_type type;                     /* float or block type, or QZ_TYPE_INT_GROUP */
+    size_t rows, cols;
+    uint32_t n_dims;                  /* 1 or 2 */
+    uint32_t bits, group_size;        /* QZ_TYPE_INT_GROUP */
+    bool sym;
+    qz_permute permute;
+    size_t heads;                     /* of the permutation */
+    long layer;                       /* -1: outside the blocks */
+    int linear;                       /* qz_linear, or -1 */
+    bool importance_matters;          /* bytes change with an importance vector (give it if there is one) */
+    bool importance_required;         /* the reference refuses this type without one */
+    const char *note;                 /* fallback in words, or NULL */
+    const float *generated;           /* data of a generated tensor */
+    size_t file;                      /* index into plan.files */
+    uint64_t offset, bytes;           /* of its data in that file, all parts together */
+} qz_artifact_item;
+
+typedef struct {
+    const char *name;                 /* relative to the folder; NULL for a single-file artifact */
+    uint64_t bytes;
+    const char *copy_from;            /* carried over unchanged */
+    const char *text;                 /* written from the plan (config.json, index), `bytes` long */
+    bool weights;
+} qz_artifact_file;
+
+typedef struct {
+    qz_scheme_spec spec;
+    const qz_model *model;
+    qz_artifact_item *items; size_t n_items;   /* order of writing */
+    qz_artifact_file *files; size_t n_files;
+    uint64_t total_bytes;             /* all files, exact; the manifest comes on top */
+    uint64_t weight_bytes;            /* tensor data alone */
+    double bits_per_weight;           /* weight_bytes over all weights of the model */
+    const char **notes; size_t n_notes; /* fallbacks and what the container cannot say, one line each */
+    size_t n_fallbacks;               /* tensors that got another type than asked for */
+    const qz_artifact_context *context;
+    const void *impl;                 /* the scheme's own */
+} qz_artifact_plan;
+
+qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec, const qz_artifact_context *ctx,
+                                qz_arena *arena, qz_artifact_plan *out, qz_error *err);
+
+/* ---- writer ---- */
+typedef struct qz_artifact_writer qz_artifact_writer;
+enum {
+    QZ_WRITE_RESUME = 1,  /* continue PATH.partial if its journal fits this plan, else start again */
+    QZ_WRITE_FORCE = 2    /* replace an existing output at commit */
+};
+/* path: the final file or folder. Refuses an existing output without FORCE (QZ_EUSAGE); too little free disk is QZ_EIO. */
+qz_status qz_artifact_writer_open(qz_run *run, const qz_artifact_plan *plan, const char *path, unsigned flags,
+                                  qz_artifact_writer **out, qz_error *err);
+/* Index of the item expected next (after a resume: the first missing one); n_items when all are there. */
+size_t qz_artifact_writer_next(const qz_artifact_writer *w);
+/* Encoded data of the next item: type, cols, bits and group as planned. Block types without permutation may come in several
+ * calls of consecutive rows (q->rows each). q->name must be the item's HF name. */
+qz_status qz_artifact_writer_put(qz_artifact_writer *w, const qz_quantized *q, qz_error *err);
+/* Float tensors: float32 data that a method changed, or the view itself. Converted to the item's type; a finite value that
+ * becomes infinite there is QZ_EUNSUPPORTED naming tensor and element. */
+qz_status qz_artifact_writer_put_folded(qz_artifact_writer *w, const qz_folded *f, qz_error *err);
+qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_view *t, qz_error *err);
+/* All bytes are on disk under the temporary name; *partial (owned by w) can be opened with qz_artifact_open. */
+qz_status qz_artifact_writer_finish(qz_artifact_writer *w, const char **partial, qz_error *err);
+/* Final name, then the manifest. */
+qz_status qz_artifact_writer_commit(qz_artifact_writer *w, qz_error *err);
+void qz_artifact_writer_discard(qz_artifact_writer *w); /* removes the partial output */
+void qz_artifact_writer_free(qz_artifact_writer *w);    /* NULL is fine */
+
+/* ---- reading ---- */
+/* A GGUF file, an artifact folder (config.json with quantization_config) or a plain checkpoint folder, found by content. */
+qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err);
+/* The tokenizer that belongs to any of these. *out = NULL with QZ_OK if there is none (models whose inputs are ids). */
+qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *err);
+
+/* ---- manifest and verification ---- */
+/* "NAME.gguf.manifest.json" beside a file, "quantz-manifest.json" in a folder. Owned by the caller (qz_free). */
+char *qz_manifest_path(const char *path);
+/* Checks manifest sizes and hashes, structure, shapes, scales and decoding; one row per check (check, result, detail).
+ * QZ_ECHECK if any fails; other codes when the check itself could not run. A missing manifest is a row, not a failure. */
+qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err);
+#endif
