@@ -1,0 +1,45 @@
+/* AWQ for one decoder block (formats/hf-awq.md): per entry of linears that share an input, per-channel scales s are folded
+ * into the op before and the columns are multiplied by s; then codes.
+ * best: scales are judged by the Gram matrix of each linear (no replay), o_proj too under GQA (one scale per KV channel);
+ *       codes come from error feedback and descent (methods/feedback.h).
+ * compat: the reference's steps with replays of the block, given as callbacks (methods/awq_compat.h).
+ * Source: AWQ (arXiv 2306.00978), AutoAWQ 0.2.9. */
+#ifndef QZ_METHODS_AWQ_H
+#define QZ_METHODS_AWQ_H
+#include "calibrate/stats.h"
+#include "methods/feedback.h"
+
+/* Float weights of one block; linear and vectors are changed in place by folding. */
+typedef struct {
+    const qz_config *config;
+    float *w[QZ_LIN_COUNT];            /* [rows, cols] */
+    size_t rows[QZ_LIN_COUNT], cols[QZ_LIN_COUNT];
+    float *bias[QZ_LIN_COUNT];         /* [rows] or NULL */
+    float *attn_norm, *ffn_norm;       /* [hidden] */
+} qz_awq_block;
+
+typedef struct {
+    qz_feedback_options codes;
+    size_t ratios;                     /* steps of the ratio grid, 0 = 20 */
+} qz_awq_options;
+
+typedef enum { QZ_AWQ_QKV, QZ_AWQ_O, QZ_AWQ_MLP, QZ_AWQ_DOWN, QZ_AWQ_ENTRIES } qz_awq_entry;
+typedef struct {
+    double plain[QZ_AWQ_ENTRIES], scaled[QZ_AWQ_ENTRIES]; /* objective of round to nearest without and with the scales */
+    double ratio[QZ_AWQ_ENTRIES];                         /* chosen, -1: no scaling */
+    double damping;
+} qz_awq_report;
+
+/* stats: the four input groups of this block. lin [7] in the order of qz_linear; arrays live in arena. */
+qz_status qz_awq_block_quantize(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_GROUP_COUNT], const qz_awq_options *o,
+                                qz_arena *arena, qz_quantized lin[QZ_LIN_COUNT], qz_awq_report *report, qz_error *err);
+/* Multiplies columns by s and divides the op before: norm, or the last n rows (and bias) of v / up. Norms are rounded to
+ * float16 first and s follows, so that what the file holds is what was folded. s [cols of the entry]. */
+void qz_awq_fold(qz_awq_block *b, qz_awq_entry e, float *s);
+/* Linears of an entry; returns their number. */
+size_t qz_awq_linears(qz_awq_entry e, const qz_linear **out);
+/* Scales of the reference's formula, before normalisation checks: s [cols]. w_mean may be NULL (no duo scaling). */
+void qz_awq_scales(const float *x_mean, const float *w_mean, size_t cols, double ratio, float *s);
+/* Mean over rows of |w| / group maximum, over all linears of the entry (accumulate with += then divide by rows). */
+void qz_awq_weight_mean(const float *w, size_t rows, size_t cols, size_t group, double *sum);
+#endif

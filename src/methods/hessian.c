@@ -1,0 +1,166 @@
+#include "methods/hessian.h"
+#include "base/size.h"
+#include <math.h>
+#include <string.h>
+
+enum { NB = 48 }; /* columns of a Cholesky panel */
+
+/* Σ a·b in eight fixed lanes: the compiler may vectorize, the order of sums is always the same. */
+static double dot8(const double *a, const double *b, size_t n) {
+    double s[8] = {0};
+    size_t k = 0;
+    for (; k + 8 <= n; k += 8)
+        for (size_t i = 0; i < 8; i++) s[i] += a[k + i] * b[k + i];
+    for (size_t i = 0; k + i < n; i++) s[i] += a[k + i] * b[k + i];
+    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+}
+
+typedef struct { double *a; size_t n, j0, nb; } chol_job;
+
+/* Rows below the panel: solve against its triangle, one row after the other. */
+static void panel_rows(void *arg, size_t i, size_t n) {
+    const chol_job *c = arg;
+    size_t first = c->j0 + c->nb, lo, hi;
+    qz_split(c->n - first, 4, i, n, &lo, &hi);
+    for (size_t r = first + lo; r < first + hi; r++) {
+        double *row = c->a + r * c->n + c->j0;
+        for (size_t j = 0; j < c->nb; j++) {
+            const double *l = c->a + (c->j0 + j) * c->n + c->j0;
+            row[j] = (row[j] - dot8(row, l, j)) / l[j];
+        }
+    }
+}
+/* Trailing update of the lower triangle: rows in stripes so that threads share the work of long rows. */
+static void trailing_rows(void *arg, size_t i, size_t n) {
+    const chol_job *c = arg;
+    size_t first = c->j0 + c->nb;
+    for (size_t r = first + i; r < c->n; r += n) {
+        const double *x = c->a + r * c->n + c->j0;
+        for (size_t q = first; q <= r; q++) c->a[r * c->n + q] -= dot8(x, c->a + q * c->n + c->j0, c->nb);
+    }
+}
+
+qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err) {
+    for (size_t j0 = 0; j0 < n; j0 += NB) {
+        chol_job c = {a, n, j0, qz_min_size(NB, n - j0)};
+        for (size_t j = 0; j < c.nb; j++) {
+            double *row = a + (j0 + j) * n + j0;
+            for (size_t q = 0; q < j; q++) {
+                const double *l = a + (j0 + q) * n + j0;
+                row[q] = (row[q] - dot8(row, l, q)) / l[q];
+            }
+            double d = row[j] - dot8(row, row, j);
+            if (!(d > 0) || !isfinite(d))
+                return qz_fail(err, QZ_ENUMERIC, "matrix is not positive definite: pivot %zu of %zu: found %g", j0 + j, n, d);
+            row[j] = sqrt(d);
+        }
+        qz_pool_run(run->pool, panel_rows, &c);
+        qz_pool_run(run->pool, trailing_rows, &c);
+    }
+    return QZ_OK;
+}
+
+typedef struct { double key; uint32_t index; } ranked;
+static int by_key(const void *a, const void *b) {
+    const ranked *x = a, *y = b;
+    if (x->key != y->key) return x->key < y->key ? 1 : -1;
+    return x->index < y->index ? -1 : 1;
+}
+
+/* Group-aware order: groups by the sum of their diagonal, columns of a group by their own; heavy ones first. */
+static qz_status make_order(qz_hessian *h, const double *diag, size_t g, bool reorder, qz_error *err) {
+    size_t k = h->cols, groups = k / g;
+    for (size_t t = 0; t < k; t++) h->order[t] = (uint32_t)t;
+    if (!reorder) return QZ_OK;
+    ranked *r = qz_alloc_array(groups + g, sizeof *r);
+    if (r == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory ordering %zu columns", k);
+    ranked *in = r + groups;
+    for (size_t i = 0; i < groups; i++) {
+        r[i] = (ranked){0, (uint32_t)i};
+        for (size_t j = 0; j < g; j++) r[i].key += diag[i * g + j];
+    }
+    qsort(r, groups, sizeof *r, by_key);
+    for (size_t i = 0; i < groups; i++) {
+        for (size_t j = 0; j < g; j++) in[j] = (ranked){diag[r[i].index * g + j], (uint32_t)(r[i].index * g + j)};
+        qsort(in, g, sizeof *in, by_key);
+        for (size_t j = 0; j < g; j++) h->order[i * g + j] = in[j].index;
+    }
+    qz_free(r);
+    return QZ_OK;
+}
+
+typedef struct { const qz_hessian *h; const double *l; } feedback_job;
+static void feedback_rows(void *arg, size_t i, size_t n) {
+    const feedback_job *j = arg;
+    size_t k = j->h->cols;
+    for (size_t u = i; u < k; u += n) {
+        const double *base = j->l + (k - 1 - u); /* column K-1-u of the factor of the reversed matrix */
+        double d = base[(k - 1 - u) * k];
+        for (size_t t = 0; t < u; t++) j->h->feedback[u * k + t] = (float)(base[(k - 1 - t) * k] / d);
+        memset(j->h->feedback + u * k + u, 0, (k - u) * sizeof(float));
+        j->h->weight[u] = (float)(d * d);
+    }
+}
+
+/* Factor with growing damping; l receives the reversed, damped matrix and its factor. */
+static qz_status factor(qz_hessian *h, qz_run *run, const double *gram, const double *diag, double mean, double damp, double *l, qz_error *err) {
+    size_t k = h->cols;
+    qz_error last = {0};
+    for (double d = damp; d <= 1.0 + 1e-12; d *= 10) {
+        for (size_t p = 0; p < k; p++)
+            for (size_t q = 0; q <= p; q++) {
+                size_t a = h->order[k - 1 - p], b = h->order[k - 1 - q];
+                l[p * k + q] = a == b ? diag[a] + d * mean : gram[a * k + b];
+            }
+        last = (qz_error){0};
+        if (qz_cholesky(run, l, k, &last) == QZ_OK) {
+            h->damping = d;
+            return QZ_OK;
+        }
+    }
+    return qz_fail(err, QZ_ENUMERIC, "statistics cannot be factored even with damping 1.0: %s; calibrate with more varied data", last.text);
+}
+
+qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t cols, size_t group_size, double damp, bool reorder, qz_error *err) {
+    *h = (qz_hessian){.cols = cols};
+    size_t sq;
+    if (!qz_mul_size(cols, cols, &sq)) return qz_fail(err, QZ_EMEMORY, "matrix of %zu columns is too large", cols);
+    double *l = qz_alloc_aligned(sq, sizeof *l), *diag = qz_alloc_array(cols, sizeof *diag), mean = 0;
+    h->h = qz_alloc_aligned(sq, sizeof *h->h);
+    h->feedback = qz_alloc_aligned(sq, sizeof *h->feedback);
+    h->order = qz_alloc_array(cols, sizeof *h->order);
+    h->weight = qz_alloc_array(cols, sizeof *h->weight);
+    qz_status st = l && diag && h->h && h->feedback && h->order && h->weight ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols);
+    if (st != QZ_OK) goto out;
+    for (size_t k = 0; k < cols; k++) {
+        diag[k] = gram[k * cols + k];
+        if (!isfinite(diag[k]) || diag[k] < 0) {
+            st = qz_fail(err, QZ_ENUMERIC, "statistics are not finite: column %zu: found %g; calibrate again", k, diag[k]);
+            goto out;
+        }
+        if (diag[k] == 0) h->dead++;
+        mean += diag[k];
+    }
+    mean /= (double)cols;
+    if (mean == 0) mean = 1; /* an input that is always zero: plain rounding */
+    for (size_t k = 0; k < cols; k++)
+        if (diag[k] == 0) diag[k] = mean * 1e-6;
+    QZ_GOTO(make_order(h, diag, group_size && cols % group_size == 0 ? group_size : cols, reorder, err));
+    QZ_GOTO(factor(h, run, gram, diag, mean, damp, l, err));
+    for (size_t i = 0; i < sq; i++) h->h[i] = (float)gram[i];
+    for (size_t k = 0; k < cols; k++) h->h[k * cols + k] = (float)(diag[k] + h->damping * mean);
+    feedback_job j = {h, l};
+    qz_pool_run(run->pool, feedback_rows, &j);
+out:
+    qz_free(l);
+    qz_free(diag);
+    if (st != QZ_OK) qz_hessian_release(h);
+    return st;
+}
+void qz_hessian_release(qz_hessian *h) {
+    qz_free(h->h);
+    qz_free(h->feedback);
+    qz_free(h->order);
+    qz_free(h->weight);
+    *h = (qz_hessian){0};
+}
