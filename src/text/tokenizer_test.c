@@ -1,0 +1,199 @@
+/* Truth from outside: ids and texts recorded from huggingface tokenizers 0.23.3 (tests/golden/text). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include <jansson.h>
+#include "base/io.h"
+#include "base/size.h"
+#include "text/tokenizer.h"
+#include "text/utf8.h"
+
+#define HF (QZ_ENCODE_PARSE_SPECIAL)
+static const char *const sets[] = {"gemma-style", "gpt2-bytelevel", "gpt4o-bpe", "llama2-metaspace", "llama2-spbpe", "llama3-bpe", "qwen2-bpe"};
+#define N_SETS (sizeof sets / sizeof sets[0])
+
+static qz_tokenizer *open_set(const char *set) {
+    char path[256];
+    qz_error err = {0};
+    qz_tokenizer *t = NULL;
+    snprintf(path, sizeof path, "tests/golden/text/%s/tokenizer.json", set);
+    if (qz_tokenizer_load(path, &t, &err) != QZ_OK) fail_msg("%s", err.text);
+    return t;
+}
+
+static size_t same_ids(const qz_ids *v, const json_t *want) {
+    if (v->n != json_array_size(want)) return 1;
+    for (size_t i = 0; i < v->n; i++)
+        if (v->ids[i] != (uint32_t)json_integer_value(json_array_get(want, i))) return 1;
+    return 0;
+}
+
+static size_t same_text(const qz_str *s, const json_t *want) {
+    return s->len != json_string_length(want) || memcmp(s->ptr ? s->ptr : "", json_string_value(want), s->len) != 0;
+}
+
+/* Number of wrong answers for one recorded case. */
+static size_t check_case(const qz_tokenizer *t, const json_t *c) {
+    const json_t *text = json_object_get(c, "text");
+    qz_error err = {0};
+    qz_ids plain = {0}, special = {0};
+    qz_str a = {0}, b = {0}, stream = {0};
+    qz_decode_stream ds = {0};
+    assert_int_equal(qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), HF, &plain, &err), QZ_OK);
+    assert_int_equal(qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), HF | QZ_ENCODE_SPECIAL, &special, &err), QZ_OK);
+    assert_int_equal(qz_tokenizer_decode(t, plain.ids, plain.n, false, &a, &err), QZ_OK);
+    assert_int_equal(qz_tokenizer_decode(t, special.ids, special.n, true, &b, &err), QZ_OK);
+    size_t bad = same_ids(&plain, json_object_get(c, "ids")) + same_ids(&special, json_object_get(c, "ids_special")) +
+                 same_text(&a, json_object_get(c, "decoded")) + same_text(&b, json_object_get(c, "decoded_skip"));
+    for (size_t i = 0; i < plain.n; i++) {
+        assert_int_equal(qz_tokenizer_decode_next(t, &ds, plain.ids[i], false, &stream, &err), QZ_OK);
+        assert_true(qz_utf8_valid(stream.ptr ? stream.ptr : "", stream.len));
+    }
+    qz_tokenizer_decode_end(&ds, &stream);
+    bool replaced = a.ptr && strstr(a.ptr, "\xef\xbf\xbd"); /* runs that are no UTF-8 are counted differently as a stream */
+    if (!replaced) bad += same_text(&stream, json_object_get(c, "decoded"));
+    qz_ids_release(&plain);
+    qz_ids_release(&special);
+    qz_str_release(&a);
+    qz_str_release(&b);
+    qz_str_release(&stream);
+    return bad;
+}
+
+static size_t for_cases(const char *set, const qz_tokenizer *t, size_t (*fn)(const qz_tokenizer *, const json_t *), size_t *count) {
+    char path[256], *text = NULL;
+    size_t n = 0, bad = 0;
+    qz_error err = {0};
+    snprintf(path, sizeof path, "tests/golden/text/%s/cases.jsonl", set);
+    if (qz_read_file(path, 1 << 24, &text, &n, &err) != QZ_OK) fail_msg("%s", err.text);
+    *count = 0;
+    for (char *p = text; p < text + n;) {
+        char *end = memchr(p, '\n', (size_t)(text + n - p));
+        size_t len = end ? (size_t)(end - p) : (size_t)(text + n - p);
+        json_t *c = json_loadb(p, len, JSON_ALLOW_NUL, NULL);
+        assert_non_null(c);
+        size_t k = fn(t, c);
+        if (k) printf("%s case %zu: %.*s\n", set, *count, (int)len, p);
+        bad += k;
+        (*count)++;
+        json_decref(c);
+        p += len + 1;
+    }
+    qz_free(text);
+    return bad;
+}
+
+static void golden_sets(void **state) {
+    (void)state;
+    for (size_t i = 0; i < N_SETS; i++) {
+        qz_tokenizer *t = open_set(sets[i]);
+        size_t n, bad = for_cases(sets[i], t, check_case, &n);
+        printf("%s: %zu cases, %zu wrong\n", sets[i], n, bad);
+        assert_true(n > 300);
+        assert_int_equal(bad, 0);
+        qz_tokenizer_free(t);
+    }
+}
+
+static void unigram_is_refused(void **state) {
+    (void)state;
+    qz_tokenizer *t = NULL;
+    qz_error err = {0};
+    assert_int_equal(qz_tokenizer_load("tests/golden/text/unigram", &t, &err), QZ_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "Unigram"));
+    assert_null(t);
+}
+
+/* The rule of section 6 of formats/tokenizer-json.md by hand: " quantization" is one entry without a merge path. */
+static void whole_word_without_merges(void **state) {
+    (void)state;
+    qz_tokenizer *t = open_set("llama3-bpe");
+    qz_ids v = {0};
+    qz_error err = {0};
+    assert_int_equal(qz_tokenizer_encode(t, " quantization", 13, 0, &v, &err), QZ_OK);
+    assert_int_equal(v.n, 1);
+    assert_int_equal(v.ids[0], 2000);
+    qz_ids_release(&v);
+    qz_tokenizer_free(t);
+}
+
+/* A word of 100,000 characters takes the heap; its result must not depend on which of the two ways was taken:
+ * the merges of "aaaa…" are checked by decoding, and by equality with the text. */
+static void long_words(void **state) {
+    (void)state;
+    for (size_t s = 0; s < N_SETS; s++) {
+        qz_tokenizer *t = open_set(sets[s]);
+        enum { N = 100000 };
+        char *text = malloc(N);
+        qz_ids v = {0};
+        qz_str back = {0};
+        qz_error err = {0};
+        for (size_t i = 0; i < N; i++) text[i] = "theinationaeer"[i * 7 % 13];
+        assert_int_equal(qz_tokenizer_encode(t, text, N, 0, &v, &err), QZ_OK);
+        assert_true(v.n < N);
+        assert_int_equal(qz_tokenizer_decode(t, v.ids, v.n, false, &back, &err), QZ_OK);
+        size_t skip = back.len > N; /* gemma keeps no prefix, the others strip it */
+        assert_int_equal(back.len, N + skip);
+        assert_memory_equal(back.ptr + skip, text, N);
+        free(text);
+        qz_ids_release(&v);
+        qz_str_release(&back);
+        qz_tokenizer_free(t);
+    }
+}
+
+static void invalid_bytes_are_replaced(void **state) {
+    (void)state;
+    qz_tokenizer *t = open_set("llama3-bpe");
+    qz_ids a = {0}, b = {0};
+    qz_error err = {0};
+    assert_int_equal(qz_tokenizer_encode(t, "a\xff\xe2\x82z", 5, 0, &a, &err), QZ_OK);
+    assert_int_equal(qz_tokenizer_encode(t, "a\xef\xbf\xbd\xef\xbf\xbdz", 8, 0, &b, &err), QZ_OK);
+    assert_int_equal(a.n, b.n);
+    assert_memory_equal(a.ids, b.ids, a.n * 4);
+    qz_ids_release(&a);
+    qz_ids_release(&b);
+    qz_tokenizer_free(t);
+}
+
+static void refuse(const char *json, qz_status want, const char *word) {
+    char path[] = "/tmp/qz-tokenizer-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *f = fdopen(fd, "w");
+    qz_tokenizer *t = NULL;
+    qz_error err = {0};
+    fputs(json, f);
+    fclose(f);
+    qz_status st = qz_tokenizer_load(path, &t, &err);
+    remove(path);
+    if (st != want || !strstr(err.text, word)) fail_msg("expected '%s', found %d '%s'", word, st, err.text);
+}
+
+static void hostile_files(void **state) {
+    (void)state;
+    refuse("[]", QZ_EFORMAT, "expected an object");
+    refuse("{\"version\":\"2.0\"}", QZ_EUNSUPPORTED, "version");
+    refuse("{\"model\":{\"type\":\"WordPiece\"}}", QZ_EUNSUPPORTED, "WordPiece");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", QZ_EFORMAT, "id used twice");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4294967295},\"merges\":[]}}", QZ_EFORMAT, "bad id");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4000000},\"merges\":[]}}", QZ_EFORMAT, "highest id");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a b\"]}}", QZ_EFORMAT, "merge not in the vocabulary");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b c\"]}}", QZ_EFORMAT, "expected two parts");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},"
+           "\"behavior\":\"Isolated\"}}", QZ_EFORMAT, "does not compile");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"normalizer\":{\"type\":\"Precompiled\"}}", QZ_EUNSUPPORTED, "Precompiled");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"added_tokens\":[{\"id\":1,\"content\":\"a\"}]}", QZ_EFORMAT, "token listed twice");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":"
+           "[{\"SpecialToken\":{\"id\":\"x\"}}],\"special_tokens\":{}}}", QZ_EFORMAT, "special_tokens");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(golden_sets),          cmocka_unit_test(unigram_is_refused), cmocka_unit_test(whole_word_without_merges),
+        cmocka_unit_test(long_words),           cmocka_unit_test(hostile_files),      cmocka_unit_test(invalid_bytes_are_replaced),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
