@@ -1,7 +1,6 @@
 /* Workspace and exact products (matmul.h). Loop order: rows of the broadcast operand (a) by QZ_MC, k by QZ_KC, then tasks
  * of QZ_VC columns taken from a counter: which thread takes a task never changes a bit. */
 #include "kernels/matmul.h"
-#include <stdatomic.h>
 #include <string.h>
 #include "kernels/mm_int.h"
 
@@ -40,6 +39,7 @@ void qz_mm_free(qz_mm *mm) {
     qz_free(mm->s[0]);
     qz_free(mm->s[1]);
     qz_free(mm->scratch);
+    qz_slab_release(mm->slab);
     qz_free(mm);
 }
 
@@ -68,24 +68,8 @@ void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const float *s, size_t 
 
 /* ---- packed product ---- */
 
-typedef struct {
-    qz_mm *mm;
-    size_t m, n, k;
-    const float *a;
-    size_t lda;
-    const qz_weights *w;    /* right operand: rows of a weight matrix … */
-    const float *b;         /* … or float rows */
-    size_t ldb;
-    float *c;
-    size_t ldc;
-    bool accumulate;
-    size_t block;           /* columns of a task, a multiple of tile_cols, <= QZ_VC */
-    size_t strips;          /* row strips per column block (more than 1 only for narrow products) */
-    atomic_size_t next[3];  /* task counters of three passes in a row; see pass() */
-} gemm_job;
-
 /* Rows [row, row+n) of the right operand, columns [k0, k0+kc), into one panel. */
-static void fill_panel(const gemm_job *j, const qz_mm_thread *th, size_t row, size_t n, size_t k0, size_t kc, float *panel) {
+static void fill_panel(const qz_gemm_job *j, const qz_mm_thread *th, size_t row, size_t n, size_t k0, size_t kc, float *panel) {
     const qz_ops *ops = &j->mm->ops;
     const float *b = j->b;
     size_t ldb = j->ldb;
@@ -109,7 +93,7 @@ static void fill_panel(const gemm_job *j, const qz_mm_thread *th, size_t row, si
 }
 
 /* Tasks of one pass: rows [m0, m0+mc) of a (packed in s), k in [k0, k0+kc). */
-static void pass(gemm_job *j, size_t thread, atomic_size_t *next, const float *s, size_t m0, size_t mc, size_t k0, size_t kc) {
+static void pass(qz_gemm_job *j, size_t thread, atomic_size_t *next, const float *s, size_t m0, size_t mc, size_t k0, size_t kc) {
     const qz_ops *ops = &j->mm->ops;
     const qz_mm_thread *th = &j->mm->th[thread];
     const size_t nr = ops->tile_cols, mr = ops->tile_rows, panels = (mc + mr - 1) / mr;
@@ -129,8 +113,8 @@ static void pass(gemm_job *j, size_t thread, atomic_size_t *next, const float *s
     }
 }
 
-static void gemm_run(void *arg, size_t thread, size_t threads) {
-    gemm_job *j = arg;
+void qz_gemm_run(void *job, size_t thread, size_t threads) {
+    qz_gemm_job *j = job;
     size_t it = 0;
     for (size_t m0 = 0; m0 < j->m; m0 += QZ_MC)
         for (size_t k0 = 0; k0 < j->k; k0 += QZ_KC, ++it) {
@@ -145,7 +129,7 @@ static void gemm_run(void *arg, size_t thread, size_t threads) {
         }
 }
 
-static void gemm_start(gemm_job *j) {
+void qz_gemm_prepare(qz_gemm_job *j) {
     const size_t nr = j->mm->ops.tile_cols, threads = j->mm->threads;
     size_t panels = (j->n + nr - 1) / nr;
     size_t want = (panels + 8 * threads - 1) / (8 * threads); /* about eight tasks a thread … */
@@ -154,11 +138,12 @@ static void gemm_start(gemm_job *j) {
     /* … and where there are too few columns for that, strips of rows (each packs its panel again). */
     j->strips = blocks >= 2 * threads || j->m < 8 * j->mm->ops.tile_rows ? 1 : 2 * threads;
     for (size_t i = 0; i < 3; ++i) atomic_init(&j->next[i], 0);
-    if (j->k == 0) {
-        for (size_t i = 0; !j->accumulate && i < j->m; ++i) memset(j->c + i * j->ldc, 0, j->n * sizeof *j->c);
-        return;
-    }
-    qz_pool_run(j->mm->pool, gemm_run, j);
+    for (size_t i = 0; j->k == 0 && !j->accumulate && i < j->m; ++i) memset(j->c + i * j->ldc, 0, j->n * sizeof *j->c);
+}
+
+static void gemm_start(qz_gemm_job *j) {
+    qz_gemm_prepare(j);
+    qz_pool_run(j->mm->pool, qz_gemm_run, j);
 }
 
 qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
@@ -166,7 +151,7 @@ qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a,
     if (lda < k || ldb < k || ldc < n)
         return qz_fail(err, QZ_EBUG, "matrix product with row strides %zu, %zu, %zu shorter than its rows %zu, %zu, %zu", lda,
                        ldb, ldc, k, k, n);
-    gemm_job j = {.mm = mm, .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .ldb = ldb, .c = c, .ldc = ldc,
+    qz_gemm_job j = {.mm = mm, .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .ldb = ldb, .c = c, .ldc = ldc,
                   .accumulate = accumulate};
     if (m && n) gemm_start(&j);
     return QZ_OK;
@@ -176,7 +161,7 @@ qz_status qz_mm_exact(qz_mm *mm, const qz_weights *w, const float *x, size_t n, 
     size_t row_bytes = 0;
     if (w->type != QZ_TYPE_INT_GROUP) QZ_TRY(qz_row_bytes(w->type, w->cols, &row_bytes, err));
     else if (!w->group) return qz_fail(err, QZ_EBUG, "int group weights without a group description");
-    gemm_job j = {.mm = mm, .m = n, .n = w->rows, .k = w->cols, .a = x, .lda = w->cols, .w = w, .c = y, .ldc = w->rows};
+    qz_gemm_job j = {.mm = mm, .m = n, .n = w->rows, .k = w->cols, .a = x, .lda = w->cols, .w = w, .c = y, .ldc = w->rows};
     if (n && w->rows) gemm_start(&j);
     return QZ_OK;
 }

@@ -34,16 +34,20 @@ void qz_mm_gemm_nn_local(const qz_mm *mm, size_t m, size_t n, size_t k, const fl
 void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
                          float *c, size_t ldc);
 /* gram [cols, cols] double, full symmetric += xᵀ x over n tokens: a float FMA chain inside each block of 512 tokens counted
- * from `first_token` (absolute index of x's row 0; must be a multiple of 512), blocks added in double in order. */
+ * from x's row 0, blocks added in double in order. Several calls equal one if all but the last have a multiple of 512
+ * tokens. */
 qz_status qz_mm_gram(qz_mm *mm, const float *x, size_t n, size_t cols, double *gram, qz_error *err);
 
 /* ---- runtime arithmetic ---- */
 typedef struct qz_packed qz_packed; /* weights in the layout of the fast kernels (may borrow w->data when no repack pays) */
+/* Borrows w->data and w->group until freed; may be freed before or after mm. */
 qz_status qz_packed_open(qz_mm *mm, const qz_weights *w, qz_packed **out, qz_error *err);
 void qz_packed_free(qz_packed *p);
 uint64_t qz_packed_bytes(const qz_packed *p);      /* memory owned besides w->data */
 const char *qz_packed_kernel(const qz_packed *p);  /* "q4_K×q8_K avx2" for reports */
-/* y[i] [n, rows_i] = x [n, cols] · W_iᵀ for n_w matrices that share the input: one activation quantization, one job. */
+/* y[i] [n, rows_i] = x [n, cols] · W_iᵀ for n_w <= 8 matrices that share the input: one activation quantization, one job.
+ * Block types: 8-bit activations; float types and the int group codec: float activations. Deterministic for a level and a
+ * token count n (a row's result may differ in rounding between n below and above the small-n limit). */
 qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y, qz_error *err);
 
 /* Highest level of this machine (cpuid), and its name ("ref", "avx2", "avx512"). */

@@ -1,6 +1,7 @@
 /* The workspace behind qz_mm and what the product files share. Private to kernels/. */
 #ifndef QZ_KERNELS_MM_INT_H
 #define QZ_KERNELS_MM_INT_H
+#include <stdatomic.h>
 #include "base/size.h"
 #include "kernels/matmul.h"
 #include "kernels/ops.h"
@@ -17,6 +18,13 @@ typedef struct {
     float *rows; /* [tile_cols][QZ_S_STRIDE] decoded rows on their way into a panel */
 } qz_mm_thread;
 
+/* Memory for packed weights: large pieces on huge pages (60 instead of 37 GB/s measured on 2 cores), shared by many
+ * matrices; the last of its users frees it. */
+typedef struct {
+    uint8_t *memory, *base;
+    size_t size, used, users;
+} qz_slab;
+
 struct qz_mm {
     qz_ops ops;
     qz_pool *pool;
@@ -25,7 +33,12 @@ struct qz_mm {
     float *s[2];        /* [QZ_MC][QZ_S_STRIDE], alternating */
     void *scratch;      /* grows on demand: gram panels, quantized activations */
     size_t scratch_bytes;
+    qz_slab *slab;      /* the one that is being filled, or NULL */
 };
+
+/* 64-byte aligned memory of a slab; *slab gets the piece to release. NULL: out of memory. */
+uint8_t *qz_slab_alloc(qz_mm *mm, size_t bytes, qz_slab **slab);
+void qz_slab_release(qz_slab *slab);
 
 /* At least n*size bytes in mm->scratch (old content lost). */
 qz_status qz_mm_scratch(qz_mm *mm, size_t n, size_t size, qz_error *err);
@@ -33,4 +46,39 @@ qz_status qz_mm_scratch(qz_mm *mm, size_t n, size_t size, qz_error *err);
 /* One tile with `cols` <= tile_cols valid columns of c. */
 void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride,
                 float *c, size_t ldc, size_t cols, bool load);
+
+/* A packed exact product: fill the first fields, prepare, then every thread of one pool job calls run. */
+typedef struct {
+    qz_mm *mm;
+    size_t m, n, k;
+    const float *a;
+    size_t lda;
+    const qz_weights *w;    /* right operand: rows of a weight matrix … */
+    const float *b;         /* … or float rows */
+    size_t ldb;
+    float *c;
+    size_t ldc;
+    bool accumulate;
+    size_t block;           /* columns of a task, a multiple of tile_cols, <= QZ_VC */
+    size_t strips;          /* row strips per column block (more than 1 only for narrow products) */
+    atomic_size_t next[3];  /* task counters of three passes in a row */
+} qz_gemm_job;
+void qz_gemm_prepare(qz_gemm_job *j);
+void qz_gemm_run(void *job, size_t thread, size_t threads);
+
+/* ---- packed weights ---- */
+typedef enum { QZ_PACK_ROWS, QZ_PACK_FLOAT, QZ_PACK_GROUP, QZ_PACK_EXACT } qz_pack_kind;
+struct qz_packed {
+    qz_weights w;
+    qz_pack_kind kind;
+    const qz_layout *layout;  /* QZ_PACK_ROWS */
+    size_t panels, blocks;    /* blocks (or groups) of a row */
+    size_t head_bytes, body_bytes; /* of a block of a panel */
+    size_t body_at, panel_bytes;   /* bodies of a panel start at body_at */
+    uint8_t *data;            /* [panels][panel_bytes], in slab; NULL: w.data is used as it is */
+    qz_slab *slab;
+    uint32_t *order;          /* [cols] column of each packed column (act_order), or NULL */
+    uint64_t bytes;
+    char kernel[48];
+};
 #endif

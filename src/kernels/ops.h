@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "base/run.h"
 #include "codecs/types.h"
+#include "kernels/layout.h"
 
 /* c [mr, tile_cols] (ldc) = or, when `load`, += s·v over kc steps: c[i][j] is one chain of fused multiply-adds of
  * s[i*s_stride + k] and v[k*v_stride + j], k ascending. mr <= tile_rows; always tile_cols columns. Exact: all levels equal. */
@@ -17,6 +18,18 @@ typedef void (*qz_gemm_tile_fn)(size_t mr, size_t kc, const float *s, size_t s_s
  * rows <= width. */
 typedef void (*qz_transpose_fn)(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t dst_stride);
 
+/* Activations to 8 bits: block b of x (32 values for q8_0, 256 for q8_k) goes to out + b*stride (layout.h). All levels equal. */
+typedef void (*qz_act_fn)(const float *x, size_t cols, uint8_t *out, size_t stride);
+/* out [tokens][QZ_PANEL] = 16 interleaved rows times 1..QZ_TOKENS quantized tokens (layout.h). */
+typedef void (*qz_dot_fn)(const qz_layout *l, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *act,
+                          size_t tokens, float *out);
+/* out [tokens][4] = 4 rows of 32- or 16-bit floats, at w[0..3], times tokens (1..4) float rows x (stride ldx). */
+typedef void (*qz_fdot_fn)(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out);
+/* out [tokens][QZ_PANEL] = 16 interleaved rows of an integer group matrix times tokens (1..4) float rows x; sums [tokens]
+ * (stride lds) are the sums of x over each group. head: per group 16 f16 scales and 16 zero points. */
+typedef void (*qz_gdot_fn)(const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x, size_t ldx,
+                           const float *sums, size_t lds, size_t tokens, float *out);
+
 typedef struct {
     qz_cpu_level level;
     size_t tile_rows, tile_cols; /* of gemm_tile */
@@ -24,6 +37,7 @@ typedef struct {
 #include "kernels/ops.def"
 #undef QZ_OP
     qz_decode_fn decode[QZ_TYPE_COUNT]; /* equal bit for bit to the codecs' decoders */
+    qz_dot_fn dot[QZ_TYPE_COUNT];       /* types with a layout */
 } qz_ops;
 
 enum { QZ_TILE_MAX_ROWS = 12, QZ_TILE_MAX_COLS = 32 };

@@ -5,16 +5,38 @@
 
 enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, QZ_AVX512_ROWS = 12, QZ_AVX512_COLS = 32 };
 
-#define QZ_LEVEL_GEMM(level)                                                                                     \
+/* Every operation of ops.def at every level: qz_<name>_<level>. A level that keeps the one below defines nothing. */
+#define QZ_DOT_ARGS                                                                                               \
+    const qz_layout *l, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *act, size_t tokens, \
+        float *out
+#define QZ_FDOT_ARGS const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out
+#define QZ_GDOT_ARGS                                                                                                  \
+    const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x, size_t ldx,           \
+        const float *sums, size_t lds, size_t tokens, float *out
+#define QZ_LEVEL(level)                                                                                               \
     void qz_gemm_tile_##level(size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride, \
-                              float *c, size_t ldc, bool load);                                                  \
-    void qz_transpose_##level(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t dst_stride);
-QZ_LEVEL_GEMM(ref)
-QZ_LEVEL_GEMM(avx2)
-QZ_LEVEL_GEMM(avx512)
+                              float *c, size_t ldc, bool load);                                                       \
+    void qz_transpose_##level(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t dst_stride);     \
+    void qz_act_q8_0_##level(const float *x, size_t cols, uint8_t *out, size_t stride);                               \
+    void qz_act_q8_k_##level(const float *x, size_t cols, uint8_t *out, size_t stride);                               \
+    void qz_fdot_f32_##level(QZ_FDOT_ARGS);                                                                           \
+    void qz_fdot_f16_##level(QZ_FDOT_ARGS);                                                                           \
+    void qz_fdot_bf16_##level(QZ_FDOT_ARGS);                                                                          \
+    void qz_gdot_4_##level(QZ_GDOT_ARGS);                                                                             \
+    void qz_gdot_8_##level(QZ_GDOT_ARGS);
+QZ_LEVEL(ref)
+QZ_LEVEL(avx2)
+QZ_LEVEL(avx512)
 
-void qz_decode_f16_avx2(const void *in, size_t cols, float *y);
-void qz_decode_bf16_avx2(const void *in, size_t cols, float *y);
-void qz_decode_f16_avx512(const void *in, size_t cols, float *y);
-void qz_decode_bf16_avx512(const void *in, size_t cols, float *y);
+void qz_dot_ref(QZ_DOT_ARGS); /* any layout */
+#define QZ_LEVEL_DOTS(level)               \
+    void qz_dot_q4_0_##level(QZ_DOT_ARGS); \
+    void qz_dot_q8_0_##level(QZ_DOT_ARGS); \
+    void qz_dot_q4_k_##level(QZ_DOT_ARGS); \
+    void qz_dot_q5_k_##level(QZ_DOT_ARGS); \
+    void qz_dot_q6_k_##level(QZ_DOT_ARGS); \
+    void qz_decode_f16_##level(const void *in, size_t cols, float *y); \
+    void qz_decode_bf16_##level(const void *in, size_t cols, float *y);
+QZ_LEVEL_DOTS(avx2)
+QZ_LEVEL_DOTS(avx512)
 #endif

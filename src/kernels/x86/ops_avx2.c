@@ -5,8 +5,14 @@ void qz_ops_avx2(qz_ops *ops) {
     ops->level = QZ_CPU_AVX2;
     ops->tile_rows = QZ_AVX2_ROWS;
     ops->tile_cols = QZ_AVX2_COLS;
-    ops->gemm_tile = qz_gemm_tile_avx2;
-    ops->transpose = qz_transpose_avx2;
+#define QZ_OP(name, type) ops->name = qz_##name##_avx2;
+#include "kernels/ops.def"
+#undef QZ_OP
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx2;
     ops->decode[QZ_TYPE_BF16] = qz_decode_bf16_avx2;
+    ops->dot[QZ_TYPE_Q8_0] = qz_dot_q8_0_avx2;
+    ops->dot[QZ_TYPE_Q4_0] = qz_dot_q4_0_avx2;
+    ops->dot[QZ_TYPE_Q4_K] = qz_dot_q4_k_avx2;
+    ops->dot[QZ_TYPE_Q5_K] = qz_dot_q5_k_avx2;
+    ops->dot[QZ_TYPE_Q6_K] = qz_dot_q6_k_avx2;
 }

@@ -7,6 +7,16 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->tile_cols = QZ_AVX512_COLS;
     ops->gemm_tile = qz_gemm_tile_avx512;
     ops->transpose = qz_transpose_avx512;
+    ops->fdot_f32 = qz_fdot_f32_avx512;
+    ops->fdot_f16 = qz_fdot_f16_avx512;
+    ops->fdot_bf16 = qz_fdot_bf16_avx512;
+    ops->gdot_4 = qz_gdot_4_avx512;
+    ops->gdot_8 = qz_gdot_8_avx512;
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx512;
     ops->decode[QZ_TYPE_BF16] = qz_decode_bf16_avx512;
+    ops->dot[QZ_TYPE_Q8_0] = qz_dot_q8_0_avx512;
+    ops->dot[QZ_TYPE_Q4_0] = qz_dot_q4_0_avx512;
+    ops->dot[QZ_TYPE_Q4_K] = qz_dot_q4_k_avx512;
+    ops->dot[QZ_TYPE_Q5_K] = qz_dot_q5_k_avx512;
+    ops->dot[QZ_TYPE_Q6_K] = qz_dot_q6_k_avx512;
 }

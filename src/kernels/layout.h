@@ -1,0 +1,46 @@
+/* Packed weights: 16 rows side by side, so that one vector holds the same four columns of 16 rows and sums need no shuffles.
+ * A block of a type (32 or 256 values) of 16 rows becomes a head (its 16-bit scales, field by field, 16 rows each) and a body:
+ * the rest of the block as 32-bit words in layouts.def's order, word by word, 16 rows each. Nothing is added or lost: packed
+ * bytes = original bytes (rows padded to 16). A panel (16 rows) is all its heads, then, 64-byte aligned, all its bodies.
+ * Activations: int8 codes with one float scale a block, blocks of up to QZ_TOKENS tokens side by side. */
+#ifndef QZ_KERNELS_LAYOUT_H
+#define QZ_KERNELS_LAYOUT_H
+#include <stddef.h>
+#include <stdint.h>
+#include "codecs/types.h"
+
+enum { QZ_PANEL = 16, QZ_TOKENS = 8 };
+
+typedef struct { uint16_t at, bytes; } qz_span;
+typedef struct {
+    qz_type type;       /* QZ_TYPE_NONE: no layout */
+    uint16_t heads;     /* number of 16-bit fields */
+    uint16_t head_at[2];
+    qz_span body[3];    /* multiples of 4 bytes; unused ones empty */
+    uint16_t elems;     /* values of a block */
+    uint16_t bytes;     /* of a block of one row */
+    uint16_t head_bytes, body_bytes; /* of a block of 16 rows */
+} qz_layout;
+/* NULL if the type has none (floats, activations). */
+const qz_layout *qz_layout_get(qz_type t);
+/* Interleaves one block of 16 rows: row r at src + r*stride; rows >= `rows` become zeros. */
+void qz_layout_pack(const qz_layout *l, const uint8_t *src, size_t stride, size_t rows, uint8_t *head, uint8_t *body);
+/* One row's block back in its original order. */
+void qz_layout_unpack(const qz_layout *l, const uint8_t *head, const uint8_t *body, size_t row, uint8_t *out);
+
+/* 32 activations for the legacy types: round half to even with 127/max, as the reference runtime's SIMD code does. */
+typedef struct {
+    int8_t q[32];
+    float d;
+    int32_t neg128; /* -128 * sum of q: corrects codes stored with an offset */
+} qz_act32;
+_Static_assert(sizeof(qz_act32) == 40, "activation block");
+/* 256 activations for the K types: codes and scale of Q8_K. */
+typedef struct {
+    int8_t q[256];
+    int32_t neg32[16]; /* -32 * sums of 16 */
+    int16_t sum32[8];  /* sums of 32 */
+    float d;
+} qz_act256;
+_Static_assert(sizeof(qz_act256) == 340, "activation block");
+#endif

@@ -1,0 +1,75 @@
+/* Runtime products written out: decode, multiply, add. The faster levels stay within rounding of these. */
+#include <string.h>
+#include "base/half.h"
+#include "kernels/ops_int.h"
+
+void qz_dot_ref(const qz_layout *l, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *act, size_t tokens,
+                float *out) {
+    const qz_type_info *type = qz_type_get(l->type);
+    const bool wide = l->elems == 256;
+    const size_t size = wide ? sizeof(qz_act256) : sizeof(qz_act32);
+    uint8_t block[256];
+    float w[256];
+    memset(out, 0, tokens * QZ_PANEL * sizeof *out);
+    for (size_t b = 0; b < blocks; ++b, head += l->head_bytes, body += l->body_bytes, act += tokens * size)
+        for (size_t r = 0; r < QZ_PANEL; ++r) {
+            qz_layout_unpack(l, head, body, r, block);
+            type->decode(block, l->elems, w);
+            for (size_t t = 0; t < tokens; ++t) {
+                const uint8_t *a = act + t * size;
+                float sum = 0;
+                for (size_t k = 0; k < l->elems; ++k) sum += w[k] * (float)(int8_t)a[k];
+                sum *= qz_load_f32le(a + (wide ? offsetof(qz_act256, d) : offsetof(qz_act32, d)));
+                out[t * QZ_PANEL + r] += sum;
+            }
+        }
+}
+
+static void fdot(qz_type type, size_t size, const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols,
+                 float *out) {
+    for (size_t t = 0; t < tokens; ++t)
+        for (size_t r = 0; r < 4; ++r) {
+            float sum = 0, v;
+            for (size_t k = 0; k < cols; ++k) {
+                qz_type_get(type)->decode(w[r] + k * size, 1, &v);
+                sum += v * x[t * ldx + k];
+            }
+            out[4 * t + r] = sum;
+        }
+}
+void qz_fdot_f32_ref(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out) {
+    fdot(QZ_TYPE_F32, 4, w, x, ldx, tokens, cols, out);
+}
+void qz_fdot_f16_ref(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out) {
+    fdot(QZ_TYPE_F16, 2, w, x, ldx, tokens, cols, out);
+}
+void qz_fdot_bf16_ref(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out) {
+    fdot(QZ_TYPE_BF16, 2, w, x, ldx, tokens, cols, out);
+}
+
+static void gdot(uint32_t bits, const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x,
+                 size_t ldx, const float *sums, size_t lds, size_t tokens, float *out) {
+    const size_t words = group_size * bits / 32, per_word = 32 / bits;
+    memset(out, 0, tokens * QZ_PANEL * sizeof *out);
+    for (size_t g = 0; g < groups; ++g, head += 3 * QZ_PANEL, body += words * 4 * QZ_PANEL)
+        for (size_t r = 0; r < QZ_PANEL; ++r) {
+            float scale = qz_f16_to_f32(qz_load_u16le(head + 2 * r)), zero = head[2 * QZ_PANEL + r];
+            for (size_t t = 0; t < tokens; ++t) {
+                float sum = 0;
+                for (size_t w = 0; w < words; ++w) {
+                    uint32_t v = qz_load_u32le(body + (w * QZ_PANEL + r) * 4);
+                    for (size_t i = 0; i < per_word; ++i)
+                        sum += (float)(v >> (bits * i) & ((1u << bits) - 1)) * x[t * ldx + g * group_size + w * per_word + i];
+                }
+                out[t * QZ_PANEL + r] += scale * (sum - zero * sums[t * lds + g]);
+            }
+        }
+}
+void qz_gdot_4_ref(const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x, size_t ldx,
+                   const float *sums, size_t lds, size_t tokens, float *out) {
+    gdot(4, head, body, groups, group_size, x, ldx, sums, lds, tokens, out);
+}
+void qz_gdot_8_ref(const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x, size_t ldx,
+                   const float *sums, size_t lds, size_t tokens, float *out) {
+    gdot(8, head, body, groups, group_size, x, ldx, sums, lds, tokens, out);
+}

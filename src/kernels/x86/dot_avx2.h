@@ -1,0 +1,54 @@
+/* Shape of the AVX2 products: 8 of a panel's 16 rows in the lanes, up to 4 tokens in named registers. Unsigned codes times
+ * signed activations give 16-bit pairs; their sums stay below 2^15 for as many steps as each type's comment says.
+ * Include, define an always-inline body(T, ...) for 8 rows, then QZ_HALVES. Private to x86/. */
+#ifndef QZ_KERNELS_X86_DOT_AVX2_H
+#define QZ_KERNELS_X86_DOT_AVX2_H
+#include <immintrin.h>
+#include <string.h>
+#include "kernels/ops_int.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define TOK(M) M(0) M(1) M(2) M(3)
+
+INLINE int qz_i32(const uint8_t *p) {
+    int v;
+    memcpy(&v, p, 4);
+    return v;
+}
+INLINE __m256 qz_f32(const uint8_t *p) {
+    float v;
+    memcpy(&v, p, 4);
+    return _mm256_set1_ps(v);
+}
+INLINE __m256i qz_load(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+/* 8 half floats. */
+INLINE __m256 qz_halves(const uint8_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p)); }
+/* 16-bit pair sums to 32 bits. */
+INLINE __m256i qz_widen(__m256i h) { return _mm256_madd_epi16(h, _mm256_set1_epi16(1)); }
+
+/* f: float sums of the call; s: integer sums of a sub-block; h: 16-bit sums. a: activations of token 0, `stride` apart. */
+#define F_OPEN(i) __m256 f##i = _mm256_setzero_ps();
+#define F_STORE(i) \
+    if (T > i) _mm256_storeu_ps(out + i * QZ_PANEL, f##i);
+#define S_DECLARE(i) __m256i s##i = _mm256_setzero_si256(), h##i = s##i;
+#define S_ZERO(i) s##i = _mm256_setzero_si256();
+#define H_ZERO(i) h##i = _mm256_setzero_si256();
+#define DP(i) \
+    if (T > i) h##i = _mm256_add_epi16(h##i, _mm256_maddubs_epi16(w, _mm256_set1_epi32(qz_i32(a + i * SIZE + at))));
+#define FLUSH(i) \
+    if (T > i) s##i = _mm256_add_epi32(s##i, qz_widen(h##i));
+
+/* Both halves of the panel for `tokens` tokens, four at a time; activations of a block lie `tokens` apart. */
+#define QZ_HALVES(body_fn, ...)                                                                                       \
+    for (size_t t = 0; t < tokens; t += 4)                                                                            \
+        for (size_t half = 0; half < 2; ++half) {                                                                     \
+            const uint8_t *h_ = head + 16 * half, *b_ = body + 32 * half, *a_ = act + t * SIZE;                       \
+            float *o_ = out + t * QZ_PANEL + 8 * half;                                                                \
+            switch (tokens - t) {                                                                                     \
+            case 1: body_fn(1, __VA_ARGS__ h_, b_, blocks, a_, tokens * SIZE, o_); break;                             \
+            case 2: body_fn(2, __VA_ARGS__ h_, b_, blocks, a_, tokens * SIZE, o_); break;                             \
+            case 3: body_fn(3, __VA_ARGS__ h_, b_, blocks, a_, tokens * SIZE, o_); break;                             \
+            default: body_fn(4, __VA_ARGS__ h_, b_, blocks, a_, tokens * SIZE, o_); break;                            \
+            }                                                                                                         \
+        }
+#endif

@@ -1,0 +1,85 @@
+/* Integer group weights (16 rows in the lanes) times float tokens, AVX-512. A 4-bit code becomes a float by a table look-up
+ * in a register (the permute reads only the low four bits of a lane); several chains hide the latency for one token. */
+#include <immintrin.h>
+#include "kernels/ops_int.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define TOK(M) M(0) M(1) M(2) M(3)
+
+#define F_OPEN(t) __m512 f##t = _mm512_setzero_ps();
+#define F_STORE(t) \
+    if (T > t) _mm512_storeu_ps(out + t * QZ_PANEL, f##t);
+#define CHAINS(t) __m512 e##t = _mm512_setzero_ps(), o##t = e##t, g##t = e##t, h##t = e##t;
+#define MUL(t, chain, w, k) \
+    if (T > t) chain##t = _mm512_fmadd_ps(w, _mm512_set1_ps(x[t * ldx + (k)]), chain##t);
+#define EVEN(t) MUL(t, e, w0, k) MUL(t, o, w1, k + 1)
+#define ODD(t) MUL(t, g, w0, k) MUL(t, h, w1, k + 1)
+/* scale * (sum - zero * sum of x) */
+#define CLOSE(t)                                                                                                   \
+    if (T > t) {                                                                                                   \
+        e##t = _mm512_add_ps(_mm512_add_ps(e##t, o##t), _mm512_add_ps(g##t, h##t));                                \
+        f##t = _mm512_fmadd_ps(scale, _mm512_fnmadd_ps(zero, _mm512_set1_ps(sums[t * lds + g]), e##t), f##t);      \
+    }
+
+#define HEAD                                                                                                       \
+    const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)head));                               \
+    const __m512 zero = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(head + 32))));
+
+INLINE void four(const size_t T, const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x,
+                 size_t ldx, const float *sums, size_t lds, float *out) {
+    const __m512 codes = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    TOK(F_OPEN)
+    for (size_t g = 0; g < groups; ++g, head += 48, x += group_size) {
+        TOK(CHAINS)
+        for (size_t c = 0; c < group_size; c += 8, body += 64) {
+            __m512i v = _mm512_loadu_si512(body);
+            for (size_t i = 0; i < 8; i += 4) {
+                size_t k = c + i;
+                __m512 w0 = _mm512_permutexvar_ps(v, codes), w1 = _mm512_permutexvar_ps(_mm512_srli_epi32(v, 4), codes);
+                TOK(EVEN)
+                k += 2;
+                w0 = _mm512_permutexvar_ps(_mm512_srli_epi32(v, 8), codes);
+                w1 = _mm512_permutexvar_ps(_mm512_srli_epi32(v, 12), codes);
+                TOK(ODD)
+                v = _mm512_srli_epi32(v, 16);
+            }
+        }
+        HEAD
+        TOK(CLOSE)
+    }
+    TOK(F_STORE)
+}
+
+INLINE void eight(const size_t T, const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x,
+                  size_t ldx, const float *sums, size_t lds, float *out) {
+    const __m512i byte = _mm512_set1_epi32(255);
+    TOK(F_OPEN)
+    for (size_t g = 0; g < groups; ++g, head += 48, x += group_size) {
+        TOK(CHAINS)
+        for (size_t k = 0; k < group_size; body += 64) {
+            __m512i v = _mm512_loadu_si512(body);
+            __m512 w0 = _mm512_cvtepi32_ps(_mm512_and_si512(v, byte));
+            __m512 w1 = _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(v, 8), byte));
+            TOK(EVEN)
+            k += 2;
+            w0 = _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(v, 16), byte));
+            w1 = _mm512_cvtepi32_ps(_mm512_srli_epi32(v, 24));
+            TOK(ODD)
+            k += 2;
+        }
+        HEAD
+        TOK(CLOSE)
+    }
+    TOK(F_STORE)
+}
+
+#define SWITCH(body_fn)                                                                              \
+    switch (tokens) {                                                                                \
+    case 4: body_fn(4, head, body, groups, group_size, x, ldx, sums, lds, out); break;               \
+    case 3: body_fn(3, head, body, groups, group_size, x, ldx, sums, lds, out); break;               \
+    case 2: body_fn(2, head, body, groups, group_size, x, ldx, sums, lds, out); break;               \
+    case 1: body_fn(1, head, body, groups, group_size, x, ldx, sums, lds, out); break;               \
+    default: break;                                                                                  \
+    }
+void qz_gdot_4_avx512(QZ_GDOT_ARGS) { SWITCH(four) }
+void qz_gdot_8_avx512(QZ_GDOT_ARGS) { SWITCH(eight) }

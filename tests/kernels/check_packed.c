@@ -1,0 +1,297 @@
+/* Runtime products: packing and activation codes bit for bit, sums within rounding of a computation in double. */
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/half.h"
+#include "base/size.h"
+#include "check.h"
+
+/* want and room (sum of magnitudes) of one dot product of n terms. */
+typedef struct { double want, room; size_t n; } sum;
+
+static void expect_near(check *c, float got, const sum *s, const char *what, size_t a, size_t b) {
+    double limit = (1 + sqrt((double)s->n)) * (double)FLT_EPSILON * s->room;
+    expect(c, fabs((double)got - s->want) <= limit, "%s at %zu, %zu: %.9g, expected %.9g within %.3g", what, a, b, (double)got, s->want,
+           limit);
+}
+
+/* ---- layout ---- */
+static void check_layout(check *c) {
+    c->op = "layout";
+    for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
+        const qz_layout *l = qz_layout_get((qz_type)t);
+        if (!l) continue;
+        size_t body = 0;
+        for (size_t s = 0; s < 3; ++s) body += l->body[s].bytes;
+        expect(c, body + 2u * l->heads == l->bytes, "%s: spans cover %zu of %u bytes", qz_type_get((qz_type)t)->name, body, l->bytes);
+        for (size_t rows = 1; rows <= QZ_PANEL; ++rows) {
+            guarded gs, gh, gb;
+            size_t stride = l->bytes + 3u;
+            uint8_t *src = guard_open(&gs, (rows - 1) * stride + l->bytes, 1, 1), *head = guard_open(&gh, l->head_bytes, 1, 0);
+            uint8_t *packed = guard_open(&gb, l->body_bytes, 1, 0), back[256], zero[256] = {0};
+            fill_bytes(c, src, (rows - 1) * stride + l->bytes);
+            qz_layout_pack(l, src, stride, rows, head, packed);
+            for (size_t r = 0; r < QZ_PANEL; ++r) {
+                qz_layout_unpack(l, head, packed, r, back);
+                expect(c, memcmp(back, r < rows ? src + r * stride : zero, l->bytes) == 0, "row %zu of %zu", r, rows);
+            }
+            guard_close(c, &gs), guard_close(c, &gh), guard_close(c, &gb);
+        }
+    }
+}
+
+/* ---- activations ---- */
+static void check_act(check *c, qz_act_fn fn, qz_act_fn ref, size_t elems, size_t size) {
+    for (size_t blocks = 0; blocks < 6; ++blocks)
+        for (int kind = 0; kind < DATA_KINDS; ++kind) {
+            guarded gx, gy, gw;
+            size_t stride = size * 3, bytes = blocks ? (blocks - 1) * stride + size : 0;
+            float *x = guard_open(&gx, blocks * elems, 4, 4);
+            uint8_t *y = guard_open(&gy, bytes, 1, 4), *w = guard_open(&gw, bytes, 1, 0);
+            fill_floats(c, x, blocks * elems, kind);
+            if (blocks > 2) x[elems] = (float)NAN, x[2 * elems + 1] = (float)INFINITY;
+            fn(x, blocks * elems, y, stride);
+            ref(x, blocks * elems, w, stride);
+            for (size_t b = 0; b < blocks; ++b)
+                expect(c, memcmp(y + b * stride, w + b * stride, size) == 0, "block %zu of %zu, data %d", b, blocks, kind);
+            guard_close(c, &gx), guard_close(c, &gy), guard_close(c, &gw);
+        }
+}
+
+/* One block of activations in double. */
+static double act_value(const uint8_t *act, size_t elems, size_t k) {
+    float d;
+    memcpy(&d, act + (elems == 32 ? offsetof(qz_act32, d) : offsetof(qz_act256, d)), 4);
+    return (double)(int8_t)act[k] * (double)d;
+}
+
+/* ---- products of block types ---- */
+
+/* Sums of a row and a token: weights from the codec, activations as quantized. Blocks with a minimum cancel inside, so the
+ * room counts every term with the largest weight of its block added. */
+static sum dot_sum(qz_type t, const uint8_t *row, size_t blocks, const uint8_t *act, size_t stride) {
+    const qz_type_info *i = qz_type_get(t);
+    float w[256];
+    sum s = {0, 0, blocks * i->elems};
+    for (size_t b = 0; b < blocks; ++b, row += i->bytes, act += stride) {
+        i->decode(row, i->elems, w);
+        double top = 0;
+        for (size_t k = 0; k < i->elems; ++k) top = fmax(top, fabs((double)w[k]));
+        for (size_t k = 0; k < i->elems; ++k) {
+            double a = act_value(act, i->elems, k);
+            s.want += (double)w[k] * a;
+            s.room += (fabs((double)w[k]) + top) * fabs(a);
+        }
+    }
+    return s;
+}
+
+/* Random codes and scales, but finite half-float fields. */
+static void fill_blocks(check *c, const qz_layout *l, uint8_t *data, size_t n) {
+    fill_bytes(c, data, n * l->bytes);
+    for (size_t b = 0; b < n; ++b)
+        for (size_t f = 0; f < l->heads; ++f) {
+            uint16_t h = (uint16_t)(0x1c00 + qz_rng_below(&c->rng, 0x1800) + (qz_rng_below(&c->rng, 2) << 15));
+            memcpy(data + b * l->bytes + l->head_at[f], &h, 2);
+        }
+}
+
+/* extreme: activations of ±127 and weights of all ones bits, where narrow sums would overflow. */
+static void check_dot(check *c, const qz_layout *l, size_t blocks, size_t tokens, bool extreme) {
+    const size_t size = l->elems == 32 ? sizeof(qz_act32) : sizeof(qz_act256), row = blocks * l->bytes;
+    guarded gw, gh, gb, ga, go;
+    uint8_t *data = guard_open(&gw, QZ_PANEL, row, 0), *head = guard_open(&gh, blocks, l->head_bytes, 2);
+    uint8_t *body = guard_open(&gb, blocks, l->body_bytes, 4), *act = guard_open(&ga, blocks * tokens, size, 4);
+    float *out = guard_open(&go, tokens, QZ_PANEL * 4, 4), *x = qz_alloc_array(blocks * l->elems + 1, 4);
+    fill_blocks(c, l, data, QZ_PANEL * blocks);
+    if (extreme)
+        for (size_t b = 0; b < QZ_PANEL * blocks; ++b)
+            for (size_t s = 0; s < 3; ++s) memset(data + b * l->bytes + l->body[s].at, b % 3 ? 0xff : 0x80, l->body[s].bytes);
+    for (size_t t = 0; t < tokens; ++t) {
+        fill_floats(c, x, blocks * l->elems, extreme ? DATA_ZERO : DATA_NORMAL);
+        for (size_t k = 0; extreme && k < blocks * l->elems; ++k) x[k] = t % 2 ? -1.0f : t % 4 == 2 && k % 2 ? -1.0f : 1.0f;
+        (l->elems == 32 ? c->ref->act_q8_0 : c->ref->act_q8_k)(x, blocks * l->elems, act + t * size, tokens * size);
+    }
+    for (size_t b = 0; b < blocks; ++b)
+        qz_layout_pack(l, data + b * l->bytes, row, QZ_PANEL, head + b * l->head_bytes, body + b * l->body_bytes);
+    c->ops->dot[l->type](l, head, body, blocks, act, tokens, out);
+    for (size_t t = 0; t < tokens; ++t)
+        for (size_t r = 0; r < QZ_PANEL; ++r) {
+            sum s = dot_sum(l->type, data + r * row, blocks, act + t * size, tokens * size);
+            expect_near(c, out[t * QZ_PANEL + r], &s, "token, row", t, r);
+        }
+    qz_free(x);
+    guard_close(c, &gw), guard_close(c, &gh), guard_close(c, &gb), guard_close(c, &ga), guard_close(c, &go);
+}
+
+static void check_dots(check *c) {
+    for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
+        if (!c->ops->dot[t] || (c->level != QZ_CPU_REF && c->ops->dot[t] == c->ref->dot[t])) continue;
+        c->op = qz_type_get((qz_type)t)->name;
+        for (size_t tokens = 1; tokens <= QZ_TOKENS; ++tokens)
+            for (size_t blocks = 0; blocks < 4; ++blocks)
+                for (int extreme = 0; extreme < 2; ++extreme) check_dot(c, qz_layout_get((qz_type)t), blocks, tokens, extreme);
+        check_dot(c, qz_layout_get((qz_type)t), 30, 3, false);
+    }
+}
+
+/* ---- float rows ---- */
+static void check_fdot(check *c, qz_type t, qz_fdot_fn fn) {
+    const size_t size = qz_type_get(t)->bytes;
+    c->op = qz_type_get(t)->name;
+    for (size_t cols = 0; cols < 1100; cols += cols < 80 ? 1 : 333)
+        for (size_t tokens = 1; tokens <= 4; ++tokens) {
+            guarded gw, gx, go;
+            uint8_t *w = guard_open(&gw, 4 * cols, size, 2);
+            float *x = guard_open(&gx, tokens * (cols + 1), 4, 4), *out = guard_open(&go, tokens, 16, 4), *v = qz_alloc_array(cols + 1, 4);
+            fill_floats(c, x, tokens * (cols + 1), DATA_NORMAL);
+            const uint8_t *rows[4] = {w, w + cols * size, w + 2 * cols * size, w + 3 * cols * size};
+            for (size_t r = 0; r < 4; ++r) {
+                fill_floats(c, v, cols, DATA_NORMAL);
+                qz_type_get(t)->encode(v, NULL, cols, w + r * cols * size);
+            }
+            fn(rows, x, cols + 1, tokens, cols, out);
+            for (size_t r = 0; r < 4; ++r) {
+                qz_type_get(t)->decode(rows[r], cols, v);
+                for (size_t i = 0; i < tokens; ++i) {
+                    sum s = {0, 0, cols};
+                    for (size_t k = 0; k < cols; ++k) {
+                        double p = (double)v[k] * (double)x[i * (cols + 1) + k];
+                        s.want += p, s.room += fabs(p);
+                    }
+                    expect_near(c, out[4 * i + r], &s, "token, row", i, r);
+                }
+            }
+            qz_free(v);
+            guard_close(c, &gw), guard_close(c, &gx), guard_close(c, &go);
+        }
+}
+
+/* ---- the whole call ---- */
+typedef struct { qz_weights w; qz_int_group g; qz_packed *p; float *y; guarded gy; } matrix;
+
+static void matrix_open(check *c, qz_mm *mm, matrix *m, qz_type t, size_t rows, size_t cols, size_t n) {
+    size_t rb = 0;
+    uint8_t *data = NULL;
+    if (t != QZ_TYPE_INT_GROUP) {
+        (void)qz_row_bytes(t, cols, &rb, NULL);
+        float *v = qz_alloc_array(cols, 4);
+        data = qz_alloc_array(rows, rb);
+        for (size_t r = 0; r < rows; ++r) {
+            fill_floats(c, v, cols, DATA_NORMAL);
+            qz_type_get(t)->encode(v, NULL, cols, data + r * rb);
+        }
+        qz_free(v);
+    }
+    m->w = (qz_weights){.type = t, .rows = rows, .cols = cols, .data = data, .group = t == QZ_TYPE_INT_GROUP ? &m->g : NULL};
+    m->y = guard_open(&m->gy, n * rows, 4, 0);
+    qz_error err = {0};
+    expect(c, qz_packed_open(mm, &m->w, &m->p, &err) == QZ_OK, "open: %s", err.text);
+}
+
+static void group_fill(check *c, qz_int_group *g, uint32_t bits, size_t rows, size_t cols, uint32_t size, bool act_order) {
+    *g = (qz_int_group){.bits = bits, .group_size = size, .rows = rows, .cols = cols, .groups = cols / size};
+    size_t rb = qz_int_group_row_bytes(bits, cols), n = rows * g->groups;
+    uint8_t *codes = qz_alloc_array(rows, rb), *zeros = qz_alloc_array(n, 1);
+    uint16_t *scales = qz_alloc_array(n, 2);
+    fill_bytes(c, codes, rows * rb), fill_bytes(c, zeros, n);
+    for (size_t i = 0; i < n; ++i) scales[i] = (uint16_t)(0x1c00 + qz_rng_below(&c->rng, 0x1800));
+    uint32_t *idx = act_order ? qz_alloc_array(cols, 4) : NULL;
+    for (size_t k = 0; act_order && k < cols; ++k) idx[k] = (uint32_t)(k * 7 % cols / size); /* cols prime to 7: a permutation */
+    g->codes = codes, g->scales = scales, g->zero_points = zeros, g->g_idx = idx;
+}
+
+static void matrix_close(check *c, matrix *m) {
+    qz_packed_free(m->p);
+    qz_free((void *)(uintptr_t)m->w.data);
+    if (m->w.type == QZ_TYPE_INT_GROUP)
+        qz_free((void *)(uintptr_t)m->g.codes), qz_free((void *)(uintptr_t)m->g.scales),
+            qz_free((void *)(uintptr_t)m->g.zero_points), qz_free((void *)(uintptr_t)m->g.g_idx);
+    guard_close(c, &m->gy);
+}
+
+static void matrix_expect(check *c, const matrix *m, const float *x, size_t n) {
+    const qz_layout *l = m->w.group ? NULL : qz_layout_get(m->w.type);
+    const size_t cols = m->w.cols;
+    float *w = qz_alloc_array(cols, 4);
+    uint8_t *act = qz_alloc_array(cols / 32 + 1, sizeof(qz_act256));
+    for (size_t t = 0; t < n; ++t) {
+        size_t size = l && l->elems == 32 ? sizeof(qz_act32) : sizeof(qz_act256);
+        if (l) (l->elems == 32 ? c->ref->act_q8_0 : c->ref->act_q8_k)(x + t * cols, cols, act, size);
+        for (size_t r = 0; r < m->w.rows; ++r) {
+            sum s = {0, 0, cols};
+            if (l) {
+                s = dot_sum(m->w.type, (const uint8_t *)m->w.data + r * (cols / l->elems) * l->bytes, cols / l->elems, act, size);
+            } else {
+                double top = 0;
+                if (m->w.group) qz_int_group_decode_row(&m->g, r, w);
+                else qz_type_get(m->w.type)->decode((const uint8_t *)m->w.data + r * cols * qz_type_get(m->w.type)->bytes, cols, w);
+                for (size_t k = 0; m->w.group && k < cols; ++k) top = fmax(top, fabs((double)w[k])); /* code and zero cancel */
+                for (size_t k = 0; k < cols; ++k) {
+                    s.want += (double)w[k] * (double)x[t * cols + k];
+                    s.room += (fabs((double)w[k]) + top) * fabs((double)x[t * cols + k]);
+                }
+            }
+            expect_near(c, m->y[t * m->w.rows + r], &s, qz_packed_kernel(m->p), t, r);
+        }
+    }
+    qz_free(w), qz_free(act);
+}
+
+/* Several matrices of different types that share the input. */
+static void check_call(check *c, qz_mm *mm, const qz_type *types, size_t n_w, size_t cols, size_t n, bool act_order) {
+    matrix m[4];
+    const qz_packed *p[4];
+    float *y[4], *x = qz_alloc_array(n * cols, 4);
+    fill_floats(c, x, n * cols, DATA_NORMAL);
+    for (size_t i = 0; i < n_w; ++i) {
+        size_t rows = 13 + 20 * i;
+        if (types[i] == QZ_TYPE_INT_GROUP) group_fill(c, &m[i].g, i % 2 ? 8 : i == 2 ? 3 : 4, rows, cols, 64, act_order);
+        matrix_open(c, mm, &m[i], types[i], rows, cols, n);
+        p[i] = m[i].p;
+        y[i] = m[i].y;
+    }
+    qz_error err = {0};
+    expect(c, qz_mm_packed(mm, p, n_w, x, n, y, &err) == QZ_OK, "call: %s", err.text);
+    for (size_t i = 0; i < n_w; ++i) {
+        matrix_expect(c, &m[i], x, n);
+        matrix_close(c, &m[i]);
+    }
+    qz_free(x);
+}
+
+static void check_calls(check *c, size_t threads) {
+    static const size_t tokens[] = {1, 2, 7, 8, 9, 21};
+    static const qz_type mixes[][3] = {{QZ_TYPE_Q4_K, QZ_TYPE_Q6_K, QZ_TYPE_Q8_0},    {QZ_TYPE_F16, QZ_TYPE_BF16, QZ_TYPE_F32},
+                                       {QZ_TYPE_Q5_K, QZ_TYPE_F16, QZ_TYPE_Q4_0},     {QZ_TYPE_Q2_K, QZ_TYPE_Q3_K, QZ_TYPE_Q5_1},
+                                       {QZ_TYPE_INT_GROUP, QZ_TYPE_INT_GROUP, QZ_TYPE_INT_GROUP}};
+    qz_run run;
+    qz_mm *mm = NULL;
+    qz_error err = {0};
+    if (qz_run_init(&run, threads, &err) != QZ_OK) exit(3);
+    run.cpu = c->level;
+    if (qz_mm_open(&run, &mm, &err) != QZ_OK) exit(3);
+    c->op = "packed";
+    for (size_t i = 0; i < sizeof mixes / sizeof *mixes; ++i)
+        for (size_t k = 0; k < sizeof tokens / sizeof *tokens; ++k)
+            check_call(c, mm, mixes[i], 3, 512 * (1 + i % 2), tokens[k], k % 2 == 0);
+    qz_mm_free(mm);
+    qz_run_release(&run);
+}
+
+void check_packed(check *c) {
+    if (c->level == QZ_CPU_REF) check_layout(c);
+    if (c->level == QZ_CPU_REF || c->ops->act_q8_0 != c->ref->act_q8_0) {
+        c->op = "act_q8_0";
+        check_act(c, c->ops->act_q8_0, c->ref->act_q8_0, 32, sizeof(qz_act32));
+        c->op = "act_q8_k";
+        check_act(c, c->ops->act_q8_k, c->ref->act_q8_k, 256, sizeof(qz_act256));
+    }
+    check_dots(c);
+    check_fdot(c, QZ_TYPE_F32, c->ops->fdot_f32);
+    check_fdot(c, QZ_TYPE_F16, c->ops->fdot_f16);
+    check_fdot(c, QZ_TYPE_BF16, c->ops->fdot_bf16);
+    check_calls(c, 1);
+    check_calls(c, 3);
+}
