@@ -1,0 +1,398 @@
+/* Plans, writers and readers of every scheme on the zoo models: exact sizes, round trips, resume after a stop at every item,
+ * refusals, manifest, verification. Outside truth: the checkpoint itself (what is read back must be what was written). */
+#include "artifacts/testing.h"
+#include "base/half.h"
+#include "base/json.h"
+#include <fcntl.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/qz_art_XXXXXX";
+static const qz_provenance origin[] = { { "version", "0.1.0" }, { "source.sha256", "00" } };
+
+static char *at(const char *name) {
+    static char path[4][128];
+    static int turn;
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
+    return path[turn];
+}
+#define OK(expr)                                          \
+    do {                                                  \
+        qz_error e_ = {0}, *err = &e_;                    \
+        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
+        (void)err;                                        \
+    } while (0)
+
+typedef struct {
+    qz_model *m;
+    qz_arena arena;
+    qz_artifact_context ctx;
+    qz_artifact_plan plan;
+} bench;
+
+static void make(bench *b, const char *source, const char *scheme) {
+    qz_scheme_spec spec;
+    memset(b, 0, sizeof *b);
+    b->ctx = (qz_artifact_context){ .source_dir = source, .provenance = origin, .n_provenance = 2 };
+    OK(qz_model_open(NULL, source, &b->m, err));
+    OK(qz_scheme_parse(scheme, &spec, err));
+    OK(qz_artifact_plan_make(NULL, b->m, &spec, &b->ctx, &b->arena, &b->plan, err));
+}
+static void drop(bench *b) {
+    qz_model_free(b->m);
+    qz_arena_release(&b->arena);
+}
+
+static void write_all(bench *b, const char *path, unsigned flags) {
+    qz_artifact_writer *w;
+    const char *partial;
+    qz_model *m;
+    OK(qz_artifact_writer_open(NULL, &b->plan, path, flags, &w, err));
+    OK(feed(w, b->plan.n_items, err));
+    OK(qz_artifact_writer_finish(w, &partial, err));
+    assert_false(!(flags & QZ_WRITE_FORCE) && qz_path_exists(path)); /* no final name before the proof */
+    OK(qz_artifact_open(NULL, partial, &m, err));
+    qz_model_free(m);
+    OK(qz_artifact_writer_commit(w, err));
+    qz_artifact_writer_free(w);
+}
+
+static uint64_t folder_bytes(const char *path, bool skip_manifest) {
+    char **names;
+    size_t n;
+    uint64_t sum = 0, bytes;
+    OK(qz_list_dir(path, &names, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        if (skip_manifest && strcmp(names[i], "quantz-manifest.json") == 0) continue;
+        char *p = qz_path_join(path, names[i]);
+        OK(qz_file_size(p, &bytes, err));
+        sum += bytes;
+        qz_free(p);
+    }
+    qz_free_names(names, n);
+    return sum;
+}
+
+/* What is planned is what stands on the disk, to the byte; what is read back is what the encoder gave. */
+static void round_trip(const char *source, const char *scheme, double tolerance) {
+    bench b;
+    char path[128];
+    make(&b, source, scheme);
+    bool folder = qz_scheme_get(b.plan.spec.scheme)->directory;
+    snprintf(path, sizeof path, "%s/%s", dir, folder ? "out" : "out.gguf");
+    write_all(&b, path, 0);
+    uint64_t bytes = 0;
+    if (folder) bytes = folder_bytes(path, true);
+    else OK(qz_file_size(path, &bytes, err));
+    if (bytes != b.plan.total_bytes) fail_msg("%s: planned %llu bytes, written %llu", scheme, (unsigned long long)b.plan.total_bytes, (unsigned long long)bytes);
+    assert_false(qz_path_exists(at("out.gguf.partial.journal")) || qz_path_exists(at("out.partial")) || qz_path_exists(at("out/.journal")));
+    qz_model *m;
+    OK(qz_artifact_open(NULL, path, &m, err));
+    assert_int_equal(m->config.layers, b.m->config.layers);
+    assert_int_equal(m->config.vocab_size, b.m->config.vocab_size);
+    assert_true(m->config.rope.theta == b.m->config.rope.theta);
+    assert_true(fabs(m->config.rms_norm_eps - b.m->config.rms_norm_eps) < 1e-12);
+    assert_int_equal(m->head == m->embed, b.m->head == b.m->embed);
+    double worst = 0;
+    for (size_t i = 0; i < b.plan.n_items; i++) {
+        const qz_artifact_item *it = &b.plan.items[i];
+        if (!it->source) continue;
+        const qz_tensor_view *t = qz_model_find(m, it->name);
+        assert_non_null(t);
+        assert_int_equal(t->rows, it->rows);
+        float *x = qz_alloc_array(it->rows * it->cols, 4), *y = qz_alloc_array(it->rows * it->cols, 4);
+        qz_tensor_decode(it->source, 0, it->rows, x);
+        qz_tensor_decode(t, 0, it->rows, y);
+        double peak = 0, diff = 0;
+        for (size_t r = 0; r < it->rows; r++)
+            for (size_t c = 0; c < it->cols; c++) {
+                size_t to = r, cc = c; /* position of source element (r, c) in the file */
+                if (it->permute != QZ_PERMUTE_NONE) {
+                    size_t n = it->rows == 1 ? it->cols : it->rows, v = it->rows == 1 ? c : r, k = 0;
+                    while (qz_item_source_row(it, n, k) != v) k++;
+                    if (it->rows == 1) cc = k;
+                    else to = k;
+                }
+                double a = (double)x[r * it->cols + c], d = fabs(a - (double)y[to * it->cols + cc]);
+                if (fabs(a) > peak) peak = fabs(a);
+                if (d > diff) diff = d;
+            }
+        if (diff > tolerance * peak) fail_msg("%s %s: difference %g of %g", scheme, it->out_name, diff, peak);
+        if (peak > 0 && diff / peak > worst) worst = diff / peak;
+        qz_free(x);
+        qz_free(y);
+    }
+    if (tolerance > 0) assert_true(worst > 0);
+    assert_int_equal(m->config.rope.interleaved, !folder && qz_family_get(m->config.family)->gguf_permuted);
+    qz_model_free(m);
+    OK(folder ? qz_remove_tree(path, err) : QZ_OK);
+    if (!folder) unlink(path), unlink(at("out.gguf.manifest.json"));
+    drop(&b);
+}
+
+static void round_trips(void **state) {
+    (void)state;
+    static const char *const zoo[] = { "tests/golden/zoo/llama", "tests/golden/zoo/llama3-rope", "tests/golden/zoo/mistral", "tests/golden/zoo/qwen2",
+                                       "tests/golden/zoo/qwen3" };
+    for (size_t i = 0; i < 5; i++) {
+        round_trip(zoo[i], "gguf:F32", 0);
+        round_trip(zoo[i], "bf16", strstr(zoo[i], "mistral") ? 0.004 : 0);
+        round_trip(zoo[i], "gguf:q8_0", 0.01);
+        round_trip(zoo[i], "Q4_K_M", 0.2);
+    }
+    round_trip(zoo[0], "awq:w4g64", 0.2);
+    round_trip(zoo[0], "awq:w4g32", 0.2);
+    round_trip(zoo[3], "AWQ:W4G32", 0.2);
+    round_trip(zoo[4], "awq:w4g32", 0.2);
+}
+
+static void whole(const char *path, char sha[65]) { OK(qz_sha256_file_hex(path, sha, err)); }
+
+/* Stopped after every item (the writer is dropped as by kill -9 behind a flush): the resumed file has the same bytes. */
+static void resume(const char *scheme, const char *name, uint64_t shard_bytes) {
+    bench b;
+    qz_scheme_spec spec;
+    char want[65], got[65], path[128], inner[192];
+    make(&b, "tests/golden/zoo/llama", scheme);
+    spec = b.plan.spec;
+    b.ctx.shard_bytes = shard_bytes;
+    OK(qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, err));
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    const char *last = NULL; /* the last weight file */
+    for (size_t i = 0; i < b.plan.n_files; i++)
+        if (b.plan.files[i].weights) last = b.plan.files[i].name;
+    if (shard_bytes) assert_string_equal(last, "model-00004-of-00004.safetensors");
+    snprintf(inner, sizeof inner, "%s%s%s", path, last ? "/" : "", last ? last : "");
+    write_all(&b, path, 0);
+    whole(inner, want);
+    size_t resumed = 0;
+    for (size_t stop = 0; stop <= b.plan.n_items; stop++) {
+        qz_artifact_writer *w;
+        OK(qz_artifact_writer_open(NULL, &b.plan, path, QZ_WRITE_FORCE, &w, err));
+        OK(feed(w, stop, err));
+        qz_artifact_writer_free(w);
+        OK(qz_artifact_writer_open(NULL, &b.plan, path, QZ_WRITE_FORCE | QZ_WRITE_RESUME, &w, err));
+        assert_true(qz_artifact_writer_next(w) <= stop + 1);
+        resumed += qz_artifact_writer_next(w) > 1;
+        OK(feed(w, b.plan.n_items, err));
+        OK(qz_artifact_writer_commit(w, err));
+        qz_artifact_writer_free(w);
+        whole(inner, got);
+        assert_string_equal(want, got);
+    }
+    assert_true(resumed > 0); /* the journal was of use */
+    drop(&b);
+}
+static void resumes(void **state) {
+    (void)state;
+    resume("Q8_0", "r.gguf", 0);
+    resume("awq:w4g64", "r", 0);
+    resume("awq:w4g64", "s", 80000);
+    qz_arena a = {0};
+    qz_table t;
+    OK(qz_artifact_verify(NULL, at("s"), &a, &t, err));
+    qz_arena_release(&a);
+}
+
+static void flip(const char *path, long offset) {
+    int fd = open(path, O_RDWR);
+    uint8_t v;
+    assert_int_equal(pread(fd, &v, 1, offset), 1);
+    v ^= 0x40;
+    assert_int_equal(pwrite(fd, &v, 1, offset), 1);
+    close(fd);
+}
+
+/* Damaged data of a partial output are found by their hash and written again. */
+static void damaged_resume(void **state) {
+    (void)state;
+    bench b;
+    char want[65], got[65];
+    make(&b, "tests/golden/zoo/qwen2", "Q4_0");
+    write_all(&b, at("d.gguf"), 0);
+    whole(at("d.gguf"), want);
+    qz_artifact_writer *w;
+    OK(qz_artifact_writer_open(NULL, &b.plan, at("d.gguf"), QZ_WRITE_FORCE, &w, err));
+    OK(feed(w, b.plan.n_items, err));
+    OK(qz_artifact_writer_finish(w, NULL, err));
+    qz_artifact_writer_free(w);
+    flip(at("d.gguf.partial"), (long)b.plan.items[5].offset + 3);
+    OK(qz_artifact_writer_open(NULL, &b.plan, at("d.gguf"), QZ_WRITE_FORCE | QZ_WRITE_RESUME, &w, err));
+    assert_int_equal(qz_artifact_writer_next(w), 5);
+    OK(feed(w, b.plan.n_items, err));
+    OK(qz_artifact_writer_commit(w, err));
+    qz_artifact_writer_free(w);
+    whole(at("d.gguf"), got);
+    assert_string_equal(want, got);
+    drop(&b);
+}
+
+static void verify(void **state) {
+    (void)state;
+    bench b;
+    qz_arena a = {0};
+    qz_table t;
+    qz_error e = {0};
+    make(&b, "tests/golden/zoo/qwen2", "Q8_0");
+    write_all(&b, at("v.gguf"), 0);
+    OK(qz_artifact_verify(NULL, at("v.gguf"), &a, &t, err));
+    assert_int_equal(t.n_rows, 3);
+    for (size_t i = 0; i < 3; i++) assert_string_equal(qz_table_cell(&t, i, 1), "ok");
+    size_t k = 0;
+    while (b.plan.items[k].type != QZ_TYPE_Q8_0) k++;
+    int fd = open(at("v.gguf"), O_RDWR);
+    const uint8_t nan[2] = { 0x00, 0x7e };
+    assert_int_equal(pwrite(fd, nan, 2, (off_t)b.plan.items[k].offset), 2); /* the scale of the first block */
+    close(fd);
+    assert_int_equal(qz_artifact_verify(NULL, at("v.gguf"), &a, &t, &e), QZ_ECHECK);
+    assert_string_equal(qz_table_cell(&t, 0, 1), "FAILED");
+    assert_string_equal(qz_table_cell(&t, 1, 1), "ok");
+    assert_string_equal(qz_table_cell(&t, 2, 1), "FAILED");
+    assert_non_null(strstr(qz_table_cell(&t, 2, 2), b.plan.items[k].out_name));
+    e = (qz_error){0};
+    assert_int_equal(truncate(at("v.gguf"), 5000), 0);
+    assert_int_equal(qz_artifact_verify(NULL, at("v.gguf"), &a, &t, &e), QZ_ECHECK);
+    assert_non_null(strstr(qz_table_cell(&t, 1, 2), "outside the file"));
+    qz_arena_release(&a);
+    drop(&b);
+}
+
+static void refusals(void **state) {
+    (void)state;
+    bench b;
+    qz_error e = {0};
+    qz_artifact_writer *w;
+    qz_scheme_spec spec;
+    make(&b, "tests/golden/zoo/llama", "Q8_0");
+    write_all(&b, at("x.gguf"), 0);
+    assert_int_equal(qz_artifact_writer_open(NULL, &b.plan, at("x.gguf"), 0, &w, &e), QZ_EUSAGE);
+    assert_non_null(strstr(e.text, "output exists"));
+    e = (qz_error){0};
+    OK(qz_artifact_writer_open(NULL, &b.plan, at("y.gguf"), 0, &w, err));
+    qz_folded wrong = { .name = "nobody", .rows = 1, .cols = 1 };
+    assert_int_equal(qz_artifact_writer_put_folded(w, &wrong, &e), QZ_EBUG); /* out of order */
+    e = (qz_error){0};
+    assert_int_equal(qz_artifact_writer_commit(w, &e), QZ_EBUG); /* incomplete */
+    qz_artifact_writer_discard(w);
+    qz_artifact_writer_free(w);
+    assert_false(qz_path_exists(at("y.gguf.partial")) || qz_path_exists(at("y.gguf.partial.journal")));
+    /* a folder that is not ours is never replaced, even with FORCE */
+    OK(qz_scheme_parse("awq:w4g64", &spec, err));
+    OK(qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, err));
+    OK(qz_make_dirs(at("home"), err));
+    OK(qz_write_file(at("home/thesis.tex"), "x", 1, err));
+    e = (qz_error){0};
+    assert_int_equal(qz_artifact_writer_open(NULL, &b.plan, at("home"), QZ_WRITE_FORCE, &w, &e), QZ_EUSAGE);
+    assert_true(qz_path_exists(at("home/thesis.tex")));
+    /* groups that do not divide: the tensor is named and a way out is given */
+    OK(qz_scheme_parse("awq", &spec, err));
+    assert_int_equal(spec.group_size, 128);
+    e = (qz_error){0};
+    assert_int_equal(qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, &e), QZ_EUNSUPPORTED);
+    assert_non_null(strstr(e.text, "model.layers.0.mlp.down_proj.weight"));
+    assert_non_null(strstr(e.text, "awq:w4g64"));
+    drop(&b);
+}
+
+/* float16 overflow is an error naming the element, never an infinity in the file */
+static void range(void **state) {
+    (void)state;
+    bench b;
+    qz_error e = {0};
+    qz_artifact_writer *w;
+    make(&b, "tests/golden/zoo/llama", "gguf:F16");
+    OK(qz_artifact_writer_open(NULL, &b.plan, at("f.gguf"), 0, &w, err));
+    while (b.plan.items[qz_artifact_writer_next(w)].type != QZ_TYPE_F16) OK(feed(w, qz_artifact_writer_next(w) + 1, err));
+    const qz_artifact_item *it = &b.plan.items[qz_artifact_writer_next(w)];
+    float *x = qz_calloc_array(it->rows * it->cols, sizeof *x);
+    x[it->cols + 2] = 65519.9f; /* rounds to 65504 */
+    x[it->cols + 3] = 70000.0f;
+    qz_folded f = { it->name, it->rows, it->cols, x };
+    assert_int_equal(qz_artifact_writer_put_folded(w, &f, &e), QZ_EUNSUPPORTED);
+    assert_non_null(strstr(e.text, "row 1, column 3: found 70000"));
+    qz_free(x);
+    qz_artifact_writer_discard(w);
+    qz_artifact_writer_free(w);
+    drop(&b);
+}
+
+static void specs(void **state) {
+    (void)state;
+    qz_scheme_spec s;
+    static const struct { const char *text, *name; } good[] = {
+        { "gguf", "gguf:Q4_K_M" }, { "gguf:q4_k", "gguf:Q4_K_M" }, { "Q5_k_s", "gguf:Q5_K_S" }, { "GGUF:f16", "gguf:F16" }, { "awq", "awq:w4g128" },
+        { "AWQ:W4G64", "awq:w4g64" }, { "gguf:Q4_K_M+pure", "gguf:Q4_K_M+pure" },
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        OK(qz_scheme_parse(good[i].text, &s, err));
+        assert_string_equal(s.name, good[i].name);
+    }
+    static const struct { const char *text, *hint; qz_status code; } bad[] = {
+        { "gguf:Q4_K_X", "'gguf:Q4_K_", QZ_EUSAGE }, { "awk", "'awq'", QZ_EUSAGE }, { "", "nearest", QZ_EUSAGE }, { "awq:w3g128", "4 bits only", QZ_EUSAGE },
+        { "awq:w4g100", "128, 64 or 32", QZ_EUSAGE }, { "gguf:Q4_K_M+sym", "+pure", QZ_EUSAGE }, { "awq:w4g128x", "'awq:w4g128'", QZ_EUSAGE },
+        { "gguf:IQ2_XS", "no encoder yet", QZ_EUNSUPPORTED }, { "q9", "nearest", QZ_EUSAGE },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        qz_error e = {0};
+        assert_int_equal(qz_scheme_parse(bad[i].text, &s, &e), bad[i].code);
+        if (!strstr(e.text, bad[i].hint)) fail_msg("%s: %s", bad[i].text, e.text);
+    }
+    for (int k = 0; k < QZ_SCHEME_COUNT; k++) /* every level offered can be parsed */
+        for (size_t i = 0; qz_scheme_level((qz_scheme)k, i); i++) {
+            char text[64];
+            snprintf(text, sizeof text, "%s:%s", qz_scheme_get((qz_scheme)k)->name, qz_scheme_level((qz_scheme)k, i));
+            OK(qz_scheme_parse(text, &s, err));
+            assert_string_equal(s.name, text);
+        }
+}
+
+/* config.json of an AWQ folder: the quantization entry its runtimes look for, both spellings of the rope base. */
+static void awq_config(void **state) {
+    (void)state;
+    bench b;
+    make(&b, "tests/golden/zoo/llama", "awq:w4g64");
+    json_t *root = NULL;
+    for (size_t i = 0; i < b.plan.n_files; i++)
+        if (strcmp(b.plan.files[i].name, "config.json") == 0) OK(qz_json_parse(b.plan.files[i].text, (size_t)b.plan.files[i].bytes, "config", &root, err));
+    assert_non_null(root);
+    json_t *q = json_object_get(root, "quantization_config"), *want = json_loads("{\"quant_method\":\"awq\",\"zero_point\":true,\"group_size\":64,\"bits\":4,"
+                                                                              "\"version\":\"gemm\",\"modules_to_not_convert\":null}", 0, NULL);
+    assert_true(json_equal(q, want));
+    assert_string_equal(json_string_value(json_object_get(root, "torch_dtype")), "float16");
+    assert_string_equal(json_string_value(json_object_get(root, "dtype")), "float16");
+    assert_true(json_real_value(json_object_get(root, "rope_theta")) == 10000.0);
+    assert_true(json_real_value(json_object_get(root, "rms_norm_eps")) == 1e-5);
+    json_decref(want);
+    json_decref(root);
+    drop(&b);
+}
+
+static int setup(void **state) {
+    (void)state;
+    return mkdtemp(dir) ? 0 : -1;
+}
+static int teardown(void **state) {
+    (void)state;
+    static const char *const inner[] = { "home", "r", "s", "s.partial" };
+    qz_error err = {0};
+    for (size_t i = 0; i < 4; i++)
+        if (qz_path_exists(at(inner[i]))) (void)qz_remove_tree(at(inner[i]), &err);
+    if (qz_remove_tree(dir, &err) == QZ_OK) return 0;
+    fprintf(stderr, "%s\n", err.text);
+    return -1;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(round_trips), cmocka_unit_test(resumes), cmocka_unit_test(damaged_resume), cmocka_unit_test(verify),
+        cmocka_unit_test(refusals),    cmocka_unit_test(range),   cmocka_unit_test(specs),          cmocka_unit_test(awq_config),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,101 @@
+/* Inside of artifacts/: what a scheme implements, the writer's state, and helpers shared by the schemes. */
+#ifndef QZ_ARTIFACTS_INT_H
+#define QZ_ARTIFACTS_INT_H
+#include "artifacts/artifact.h"
+#include "base/io.h"
+#include "base/journal.h"
+#include "base/str.h"
+#include "formats/gguf.h"
+#include "formats/safetensors.h"
+
+typedef struct qz_scheme_ops {
+    /* level and flags ("" when absent, flags joined with '+') -> spec; fills level and the scheme's fields. */
+    qz_status (*parse)(qz_scheme_spec *spec, const char *level, const char *flags, qz_error *err);
+    const char *(*level)(size_t i);
+    /* Fills items, files, notes of `out` (spec, model, context are set). */
+    qz_status (*plan)(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err);
+    /* Opens the sink behind the first `done` items; then receives the bytes of item w->next in pieces. */
+    qz_status (*open)(qz_artifact_writer *w, size_t done, qz_error *err);
+    qz_status (*write)(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
+    qz_status (*flush)(qz_artifact_writer *w, qz_error *err);
+    /* Writes the bytes of an integer-group item (QZ_TYPE_INT_GROUP schemes only). */
+    qz_status (*pack)(qz_artifact_writer *w, const qz_artifact_item *item, const qz_quantized *q, qz_error *err);
+    /* All data complete under temporary names; fills w->sha of the weight files. */
+    qz_status (*finish)(qz_artifact_writer *w, qz_error *err);
+    /* Final name of a single-file artifact (folders are renamed by the common code; NULL there). */
+    qz_status (*commit)(qz_artifact_writer *w, qz_error *err);
+    void (*close)(qz_artifact_writer *w, bool keep);
+    /* *yes: path looks like this scheme's artifact. */
+    qz_status (*detect)(const char *path, bool *yes, qz_error *err);
+    qz_status (*read)(qz_run *run, const char *path, qz_model **out, qz_error *err);
+} qz_scheme_ops;
+extern const qz_scheme_ops qz_gguf_scheme, qz_awq_scheme;
+const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s);
+
+struct qz_artifact_writer {
+    qz_run *run;
+    const qz_artifact_plan *plan;
+    const qz_scheme_ops *ops;
+    unsigned flags;
+    char *path;              /* final name */
+    char *partial;           /* temporary file or folder */
+    char *journal_path;
+    qz_journal journal;
+    size_t next;             /* item expected */
+    size_t row;              /* rows of it that are written */
+    uint64_t in_item;        /* bytes of it that are written */
+    qz_sha256 sha;           /* of them */
+    qz_str pending;          /* journal lines whose data are not flushed yet */
+    uint64_t pending_bytes;
+    size_t pending_items;
+    char (*file_sha)[65];    /* [plan->n_files] */
+    bool finished, committed;
+    union {
+        qz_gguf_writer gguf;
+        struct { qz_st_writer st; bool open; size_t file; } shards;
+    } sink;
+};
+
+/* Bytes of the current item, for `pack`. */
+qz_status qz_artifact_writer_bytes(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
+
+/* Row of the source that stands at row `to` of the file; n = rows of the tensor. */
+size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to);
+
+/* ---- plan helpers ---- */
+/* A tensor that every scheme must place, in the order of the model: embedding, blocks, final norm, head if not tied. */
+typedef struct {
+    const qz_tensor_view *t;
+    long layer;          /* -1 outside the blocks */
+    int linear;          /* qz_linear of a weight, else -1 */
+    bool q, k;           /* weight or bias of q_proj, k_proj */
+} qz_slot;
+qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, size_t *n, qz_error *err);
+/* Permutation of q or k rows needed between the model's rope order and the file's. */
+qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved);
+size_t qz_slot_heads(const qz_model *m, const qz_slot *s);
+/* Appends a note to the plan (copied). */
+qz_status qz_plan_note(qz_artifact_plan *p, qz_arena *arena, qz_error *err, const char *fmt, ...) QZ_PRINTF(4, 5);
+/* Sums of items and files; bits per weight. */
+void qz_plan_totals(qz_artifact_plan *p);
+
+/* ---- names ---- */
+/* HF spelling -> GGUF and back, into buf; false if the name is not known. */
+bool qz_gguf_name_from_hf(const char *hf, char *buf, size_t size);
+bool qz_gguf_name_to_hf(const char *gguf, char *buf, size_t size);
+
+/* ---- GGUF metadata both ways ---- */
+qz_status qz_gguf_meta_build(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
+qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err);
+qz_status qz_gguf_vocab_put(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
+qz_status qz_gguf_vocab_read(const qz_gguf *g, qz_tokenizer **out, qz_error *err);
+/* llama3 scaling as the divisor of each frequency, in float32 as the reference converter does; pairs = head_dim/2 values. */
+void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out);
+
+/* ---- GGUF reader (gguf_read.c) ---- */
+qz_status qz_gguf_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err);
+qz_status qz_gguf_detect(const char *path, bool *yes, qz_error *err);
+
+/* ---- manifest ---- */
+qz_status qz_manifest_write(const qz_artifact_writer *w, qz_error *err);
+#endif

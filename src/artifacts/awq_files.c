@@ -1,0 +1,125 @@
+/* The files beside the weights of an AWQ folder: config.json with quantization_config, the index of a sharded artifact, and
+ * what is carried over from the source (tokenizer, chat template, generation defaults, licence). formats/hf-awq.md section 8. */
+#include "artifacts/awq_int.h"
+#include "base/json.h"
+#include "base/size.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONFIG_LIMIT ((size_t)16 << 20)
+
+/* Shortest decimal form that reads back the same (17 digits print 1e-06 as 9.9999999999999995e-07). */
+static char *dump(const json_t *root) {
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    json_t *back = text ? json_loads(text, 0, NULL) : NULL;
+    if (text && !json_equal(back, root)) {
+        free(text);
+        text = json_dumps(root, JSON_INDENT(2));
+    }
+    json_decref(back);
+    return text;
+}
+
+static bool fill_config(json_t *root, const qz_artifact_plan *p) {
+    const qz_rope *r = &p->model->config.rope;
+    json_t *q = json_pack("{s:s, s:b, s:i, s:i, s:s, s:n}", "quant_method", "awq", "zero_point", 1, "group_size", (int)p->spec.group_size, "bits",
+                          (int)p->spec.bits, "version", "gemm", "modules_to_not_convert");
+    bool ok = q && json_object_set_new(root, "quantization_config", q) == 0 && json_object_set_new(root, "torch_dtype", json_string("float16")) == 0;
+    if (json_object_get(root, "dtype")) ok = ok && json_object_set_new(root, "dtype", json_string("float16")) == 0;
+    /* Runtimes of the 4.x generation read the old spelling only: without it they would silently take their default base. */
+    json_t *rope = json_object_get(root, "rope_parameters");
+    if (rope && !json_object_get(root, "rope_theta")) ok = ok && json_object_set_new(root, "rope_theta", json_real(r->theta)) == 0;
+    if (rope && r->kind != QZ_ROPE_NONE && !json_is_object(json_object_get(root, "rope_scaling")))
+        ok = ok && json_object_set_new(root, "rope_scaling", json_deep_copy(rope)) == 0;
+    return ok;
+}
+
+qz_status qz_awq_config_text(const qz_artifact_plan *p, qz_arena *arena, const char **text, size_t *n, qz_error *err) {
+    const char *dir = p->context->source_dir;
+    char *path = dir ? qz_path_join(dir, "config.json") : NULL;
+    if (!path || !qz_path_exists(path)) {
+        qz_free(path);
+        return qz_fail(err, QZ_EUNSUPPORTED, "no config.json to carry over: source '%s'; an AWQ folder is made from a Hugging Face checkpoint",
+                       dir ? dir : p->model->path);
+    }
+    json_t *root = NULL;
+    qz_status st = qz_json_load(path, CONFIG_LIMIT, &root, err);
+    qz_free(path);
+    QZ_TRY(st);
+    char *s = fill_config(root, p) ? dump(root) : NULL;
+    json_decref(root);
+    char *copy = s ? qz_arena_printf(arena, "%s\n", s) : NULL;
+    free(s);
+    if (!copy) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+    *text = copy;
+    *n = strlen(copy);
+    return QZ_OK;
+}
+
+static qz_status index_text(const qz_artifact_plan *p, const awq_plan *ap, qz_arena *arena, const char **text, size_t *n, qz_error *err) {
+    qz_str s = {0};
+    uint64_t total = 0, bytes = 0;
+    for (size_t i = 0; i < ap->first[ap->n_shards]; i++) {
+        QZ_TRY(qz_st_item_bytes(&ap->items[i], &bytes, err));
+        total += bytes;
+    }
+    qz_str_printf(&s, "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  \"weight_map\": {", (unsigned long long)total);
+    for (size_t f = 0; f < ap->n_shards; f++)
+        for (size_t i = ap->first[f]; i < ap->first[f + 1]; i++) {
+            qz_str_puts(&s, i ? ",\n    " : "\n    ");
+            qz_json_quote(&s, ap->items[i].name, strlen(ap->items[i].name));
+            qz_str_printf(&s, ": \"%s\"", p->files[f].name);
+        }
+    qz_str_puts(&s, "\n  }\n}\n");
+    char *copy = s.failed ? NULL : qz_arena_strndup(arena, s.ptr, s.len);
+    *text = copy;
+    *n = s.len;
+    qz_str_release(&s);
+    return copy ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+}
+
+static bool carried(const char *name) {
+    static const char *const prefixes[] = { "tokenizer", "chat_template", "LICENSE", "LICENCE", "NOTICE", "USE_POLICY" };
+    static const char *const names[] = { "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json", "added_tokens.json", "generation_config.json" };
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (qz_str_starts(name, prefixes[i])) return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
+static qz_status add_carried(qz_artifact_plan *p, const char *dir, char **names, size_t n, qz_arena *arena, qz_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        if (!carried(names[i])) continue;
+        char *from = qz_arena_printf(arena, "%s/%s", dir, names[i]), *name = qz_arena_strdup(arena, names[i]);
+        if (!from || !name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+        if (qz_path_is_dir(from)) continue;
+        uint64_t bytes = 0;
+        QZ_TRY(qz_file_size(from, &bytes, err));
+        p->files[p->n_files++] = (qz_artifact_file){ .name = name, .bytes = bytes, .copy_from = from };
+    }
+    return QZ_OK;
+}
+
+qz_status qz_awq_add_files(qz_artifact_plan *p, const awq_plan *ap, qz_arena *arena, qz_error *err) {
+    char **names = NULL;
+    size_t n = 0, len = 0;
+    const char *text = NULL;
+    if (ap->n_shards > 1) {
+        QZ_TRY(index_text(p, ap, arena, &text, &len, err));
+        p->files[p->n_files++] = (qz_artifact_file){ .name = "model.safetensors.index.json", .bytes = len, .text = text };
+    }
+    QZ_TRY(qz_awq_config_text(p, arena, &text, &len, err));
+    p->files[p->n_files++] = (qz_artifact_file){ .name = "config.json", .bytes = len, .text = text };
+    QZ_TRY(qz_list_dir(p->context->source_dir, &names, &n, err));
+    qz_artifact_file *room = qz_arena_alloc(arena, p->n_files + n, sizeof *room);
+    qz_status st = room ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+    if (st == QZ_OK) {
+        memcpy(room, p->files, p->n_files * sizeof *room);
+        p->files = room;
+        st = add_carried(p, p->context->source_dir, names, n, arena, err);
+    }
+    qz_free_names(names, n);
+    return st;
+}

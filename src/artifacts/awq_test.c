@@ -1,0 +1,103 @@
+/* AWQ packing. Outside truth: files and dequantizations of AutoAWQ 0.2.9 (tests/golden/artifacts/awq.safetensors) and the words
+ * worked out in formats/hf-awq.md section 7. Every word and every dequantized value is compared bit for bit. */
+#include "artifacts/awq_int.h"
+#include "base/bytes.h"
+#include "base/half.h"
+#include "base/size.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include <string.h>
+
+static qz_st golden;
+
+static const qz_st_tensor *get(const char *set, const char *name) {
+    char full[64];
+    snprintf(full, sizeof full, "%s.%s", set, name);
+    const qz_st_tensor *t = qz_st_find(&golden, full);
+    if (!t) fail_msg("no tensor %s", full);
+    return t;
+}
+static float half_at(const qz_st_tensor *t, size_t i) { return qz_f16_to_f32(qz_load_u16le(t->data + 2 * i)); }
+
+/* Codes from the library's own quantize-dequantize result: (w' / s) + z is a whole number. */
+static void codes_of(const char *set, uint8_t *codes, uint8_t *zeros, size_t *n, size_t *k, size_t *g) {
+    const qz_st_tensor *w = get(set, "pseudo_dequant"), *s = get(set, "scales_oc_g"), *z = get(set, "zeros_oc_g");
+    *n = (size_t)w->dims[0], *k = (size_t)w->dims[1], *g = (size_t)s->dims[1];
+    for (size_t i = 0; i < *n * *k; i++) {
+        size_t at = i / *k * *g + i % *k / (*k / *g);
+        codes[i] = (uint8_t)lrintf(half_at(w, i) / half_at(s, at) + half_at(z, at));
+    }
+    for (size_t i = 0; i < *n * *g; i++) zeros[i] = (uint8_t)lrintf(half_at(z, i));
+}
+
+static void pack_gemm(void **state) {
+    (void)state;
+    static const char *const sets[] = { "gemm_g128", "gemm_g32" };
+    static uint8_t codes[32 * 256], zeros[32 * 8];
+    static uint32_t words[256 * 4];
+    for (size_t i = 0; i < 2; i++) {
+        size_t n, k, g;
+        codes_of(sets[i], codes, zeros, &n, &k, &g);
+        qz_awq_pack_codes(codes, n, k, NULL, 0, k, words);
+        assert_memory_equal(words, get(sets[i], "qweight")->data, k * n / 2);
+        for (size_t j = 0; j < g; j++) {
+            qz_awq_pack_zeros(zeros, n, g, NULL, j, words);
+            assert_memory_equal(words, get(sets[i], "qzeros")->data + j * n / 2, n / 2);
+        }
+    }
+    const uint8_t out8[32] = { 1, 15, 7, 10, 4, 12, 9, 7 }, zero8[32] = { 0, 15, 7, 12, 3, 13, 10, 5 };
+    qz_awq_pack_codes(out8, 32, 1, NULL, 0, 1, words);
+    assert_int_equal(words[0], 0x7caf9471u);
+    qz_awq_pack_zeros(zero8, 32, 1, NULL, 0, words);
+    assert_int_equal(words[0], 0x5dcfa370u);
+}
+
+/* Our decoding of a file, rounded to float16, is the library's own dequantized matrix. */
+static void decode(const char *set, const char *truth, bool gemv) {
+    static uint8_t codes[32 * 128], zeros[32 * 8];
+    static uint16_t scales[32 * 8];
+    static float row[256];
+    const qz_st_tensor *w = get(set, "qweight"), *z = get(set, "qzeros"), *s = get(set, "scales"), *d = get(truth, "dequant_in_out");
+    size_t n = (size_t)d->dims[1], k = (size_t)d->dims[0], groups = (size_t)get(truth, "scales_oc_g")->dims[1];
+    if (gemv) {
+        qz_awq_unpack_gemv(w->data, z->data, s->data, k, groups, (size_t)z->dims[1], 0, 16, codes, zeros, scales);
+        qz_awq_unpack_gemv(w->data, z->data, s->data, k, groups, (size_t)z->dims[1], 16, n, codes, zeros, scales);
+    } else {
+        qz_awq_unpack_gemm(w->data, z->data, s->data, n, k, groups, 8, n, codes, zeros, scales); /* in two parts, as threads do */
+        qz_awq_unpack_gemm(w->data, z->data, s->data, n, k, groups, 0, 8, codes, zeros, scales);
+    }
+    qz_int_group g = { .bits = 4, .group_size = (uint32_t)(k / groups), .rows = n, .cols = k, .groups = groups, .codes = codes, .scales = scales,
+                       .zero_points = zeros };
+    for (size_t r = 0; r < n; r++) {
+        qz_int_group_decode_row(&g, r, row);
+        for (size_t c = 0; c < k; c++)
+            if ((qz_f32_to_f16(row[c]) & 0x7fff) != (qz_load_u16le(d->data + 2 * (c * n + r)) & 0x7fff) ||
+                (row[c] != 0 && qz_f32_to_f16(row[c]) != qz_load_u16le(d->data + 2 * (c * n + r)))) /* -0 and 0 are one value */
+                fail_msg("%s [%zu, %zu]: %g", set, r, c, (double)row[c]);
+    }
+}
+static void decode_files(void **state) {
+    (void)state;
+    decode("gemm_g128", "gemm_g128", false);
+    decode("gemm_g32", "gemm_g32", false);
+    decode("gemv_g128", "gemm_g128", true);
+    decode("gemv_g32", "gemm_g32", true);
+}
+
+static int setup(void **state) {
+    (void)state;
+    qz_error err = {0};
+    return qz_st_open(&golden, "tests/golden/artifacts/awq.safetensors", &err) == QZ_OK ? 0 : (fprintf(stderr, "%s\n", err.text), -1);
+}
+static int teardown(void **state) {
+    (void)state;
+    qz_st_release(&golden);
+    return 0;
+}
+int main(void) {
+    const struct CMUnitTest tests[] = { cmocka_unit_test(pack_gemm), cmocka_unit_test(decode_files) };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,307 @@
+/* Hyper-parameters as GGUF metadata and back. Key order and types: formats/gguf-metadata.md sections 3 to 5 and 9. */
+#include "artifacts/artifacts_int.h"
+#include "base/json.h"
+#include "base/mathx.h"
+#include "base/size.h"
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GENERATION_LIMIT ((size_t)1 << 20)
+#define PI 3.14159265358979323846
+
+/* float32 throughout: the reference computes on float32 tensors and one value in 64 differs in double. */
+void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out) {
+    float old = (float)r->original_max_position, low = (float)r->low_freq_factor, high = (float)r->high_freq_factor, factor = (float)r->factor;
+    for (size_t j = 0; j < head_dim / 2; j++) {
+        if (r->has_freq_factors) {
+            out[j] = r->freq_factors[j];
+            continue;
+        }
+        float freq = 1.0f / (float)qz_pow((double)(float)r->theta, (double)((float)(2 * j) / (float)head_dim));
+        float wave = (float)(2.0 * PI) / freq;
+        float s = (old / wave - low) / (high - low);
+        out[j] = wave < old / high ? 1.0f : wave > old / low ? factor : 1.0f / ((1.0f - s) / factor + s);
+    }
+}
+
+typedef struct { qz_gguf_meta *m; const char *arch; char key[128]; } writer;
+static const char *k(writer *w, const char *suffix) {
+    snprintf(w->key, sizeof w->key, "%s.%s", w->arch, suffix);
+    return w->key;
+}
+static void u32(writer *w, const char *suffix, uint64_t v) { qz_gguf_put_u32(w->m, k(w, suffix), (uint32_t)v); }
+static void f32(writer *w, const char *suffix, double v) { qz_gguf_put_f32(w->m, k(w, suffix), (float)v); }
+
+static double yarn_default(const qz_rope *r) { return r->factor <= 1.0 ? 1.0 : 0.1 * qz_log(r->factor) + 1.0; }
+
+static void put_rope(writer *w, const qz_config *c) {
+    const qz_rope *r = &c->rope;
+    if (r->kind == QZ_ROPE_LINEAR || r->kind == QZ_ROPE_YARN) {
+        qz_gguf_put_str(w->m, k(w, "rope.scaling.type"), r->kind == QZ_ROPE_LINEAR ? "linear" : "yarn");
+        f32(w, "rope.scaling.factor", r->factor);
+    }
+    if (r->kind == QZ_ROPE_YARN) {
+        u32(w, "rope.scaling.original_context_length", r->original_max_position);
+        double a = r->attention_factor;
+        if (a == 0 && r->mscale != 0 && r->mscale_all_dim != 0)
+            a = (0.1 * r->mscale * qz_log(r->factor) + 1.0) / (0.1 * r->mscale_all_dim * qz_log(r->factor) + 1.0);
+        /* deviates: the reference converter stores yarn_attn_factor = attention_factor, which its loader does not multiply in;
+         * rope.scaling.attn_factor is what the loader applies on top of 1 + 0.1 ln(factor). */
+        if (a != 0) f32(w, "rope.scaling.attn_factor", a / yarn_default(r));
+        f32(w, "rope.scaling.yarn_beta_fast", r->beta_fast);
+        f32(w, "rope.scaling.yarn_beta_slow", r->beta_slow);
+    }
+    f32(w, "rope.freq_base", r->theta);
+}
+
+/* "some-model" -> "Some Model": lower-case words get a capital unless they are versions. */
+static char *title(qz_arena *arena, const char *name, size_t n) {
+    char *t = qz_arena_strndup(arena, name, n);
+    if (!t) return NULL;
+    for (size_t i = 0; i < n;) {
+        size_t e = i;
+        bool lower = false, upper = false;
+        if (t[i] == '-') t[i] = ' ';
+        if (t[i] == ' ') {
+            i++;
+            continue;
+        }
+        for (; e < n && t[e] != '-' && t[e] != ' '; e++) {
+            lower |= t[e] >= 'a' && t[e] <= 'z';
+            upper |= t[e] >= 'A' && t[e] <= 'Z';
+        }
+        bool version = isdigit((unsigned char)t[i]) || (t[i] == 'v' && i + 1 < e && isdigit((unsigned char)t[i + 1]));
+        for (size_t p = i; lower && !upper && !version && p < e; p++) /* as str.title(): behind every non-letter */
+            if (p == i || !isalpha((unsigned char)t[p - 1])) t[p] = (char)toupper((unsigned char)t[p]);
+        i = e;
+    }
+    return t;
+}
+
+/* 13m -> 13M if a later part of the name says a size that fits the true count, else the count itself in two digits. */
+static void size_label(const char *name, size_t len, uint64_t weights, char *out, size_t size) {
+    double w = (double)weights;
+    for (size_t i = 0; i < len; i++) {
+        if (name[i] != '-' || i + 1 >= len || !isdigit((unsigned char)name[i + 1])) continue;
+        char *end;
+        double v = strtod(name + i + 1, &end);
+        size_t at = (size_t)(end - name);
+        const char *unit = at < len ? strchr("KMBT", toupper((unsigned char)*end)) : NULL;
+        if (!unit || !*unit || (at + 1 < len && end[1] != '-')) continue;
+        double n = v;
+        for (int power = *unit == 'K' ? 1 : *unit == 'M' ? 2 : *unit == 'B' ? 3 : 4; power > 0; power--) n *= 1000;
+        if (fabs(n - w) > 7.0 * w / 8.0) continue;
+        snprintf(out, size, "%.*s%c", (int)(end - name - (long)i - 1), name + i + 1, *unit);
+        return;
+    }
+    double s = w > 1e12 ? w * 1e-12 : w > 1e9 ? w * 1e-9 : w > 1e6 ? w * 1e-6 : w * 1e-3;
+    char unit = w > 1e12 ? 'T' : w > 1e9 ? 'B' : w > 1e6 ? 'M' : 'K', digits[32];
+    snprintf(digits, sizeof digits, "%.0f", s);
+    int have = digits[0] == '0' ? 0 : (int)strlen(digits);
+    snprintf(out, size, "%.*f%c", have < 2 ? 2 - have : 0, s, unit);
+}
+
+/* general.sampling.* from generation_config.json, in the reference's order. */
+static qz_status put_sampling(qz_gguf_meta *m, const char *dir, qz_error *err) {
+    static const struct { const char *json, *key; bool integer; } rows[] = {
+        { "top_k", "top_k", true },      { "top_p", "top_p", false }, { "min_p", "min_p", false },
+        { "temperature", "temp", false }, { "repetition_penalty", "penalty_repeat", false },
+    };
+    char *path = dir ? qz_path_join(dir, "generation_config.json") : NULL;
+    if (!path || !qz_path_exists(path)) {
+        qz_free(path);
+        return QZ_OK;
+    }
+    json_t *root = NULL;
+    qz_status st = qz_json_load(path, GENERATION_LIMIT, &root, err);
+    qz_free(path);
+    QZ_TRY(st);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const json_t *v = json_object_get(root, rows[i].json);
+        char key[64];
+        snprintf(key, sizeof key, "general.sampling.%s", rows[i].key);
+        if (rows[i].integer && json_is_integer(v)) qz_gguf_put_i32(m, key, (int32_t)json_integer_value(v));
+        else if (!rows[i].integer && json_is_number(v)) qz_gguf_put_f32(m, key, (float)json_number_value(v));
+    }
+    json_decref(root);
+    return QZ_OK;
+}
+
+static qz_status put_general(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
+    const qz_artifact_context *ctx = p->context;
+    const char *dir = ctx->source_dir ? ctx->source_dir : p->model->path;
+    size_t end = strlen(dir);
+    while (end > 1 && dir[end - 1] == '/') end--;
+    size_t start = end;
+    while (start > 0 && dir[start - 1] != '/') start--;
+    uint64_t weights = 0;
+    for (size_t i = 0; i < p->n_items; i++) weights += (uint64_t)p->items[i].rows * p->items[i].cols;
+    char label[32];
+    size_label(dir + start, end - start, weights, label, sizeof label);
+    const char *name = ctx->name ? ctx->name : title(arena, dir + start, end - start);
+    if (!name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", dir);
+    qz_gguf_put_str(m, "general.architecture", qz_family_get(p->model->config.family)->gguf_arch);
+    qz_gguf_put_str(m, "general.type", "model");
+    QZ_TRY(put_sampling(m, ctx->source_dir, err));
+    qz_gguf_put_str(m, "general.name", name);
+    qz_gguf_put_str(m, "general.size_label", label);
+    return QZ_OK;
+}
+
+static void put_provenance(const qz_artifact_plan *p, qz_gguf_meta *m) {
+    const qz_artifact_context *c = p->context;
+    if (c->has_imatrix) {
+        qz_gguf_put_str(m, "quantize.imatrix.file", c->imatrix_file ? c->imatrix_file : "");
+        if (c->imatrix_dataset) qz_gguf_put_str(m, "quantize.imatrix.dataset", c->imatrix_dataset);
+        qz_gguf_put_u32(m, "quantize.imatrix.entries_count", c->imatrix_entries);
+        if (c->imatrix_chunks) qz_gguf_put_u32(m, "quantize.imatrix.chunks_count", c->imatrix_chunks);
+    }
+    for (size_t i = 0; i < c->n_provenance; i++) {
+        char key[96];
+        snprintf(key, sizeof key, "quantz.%.80s", c->provenance[i].key);
+        qz_gguf_put_str(m, key, c->provenance[i].value);
+    }
+}
+
+qz_status qz_gguf_meta_build(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
+    const qz_config *c = &p->model->config;
+    const qz_family_info *f = qz_family_get(c->family);
+    writer w = { .m = m, .arch = f->gguf_arch };
+    QZ_TRY(put_general(p, arena, m, err));
+    u32(&w, "block_count", c->layers);
+    u32(&w, "context_length", c->max_position);
+    u32(&w, "embedding_length", c->hidden_size);
+    u32(&w, "feed_forward_length", c->intermediate_size);
+    u32(&w, "attention.head_count", c->heads);
+    u32(&w, "attention.head_count_kv", c->kv_heads);
+    put_rope(&w, c);
+    f32(&w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
+    u32(&w, "attention.key_length", c->head_dim);
+    u32(&w, "attention.value_length", c->head_dim);
+    qz_gguf_put_u32(m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
+    bool llama = strcmp(f->gguf_arch, "llama") == 0;
+    if (llama || !p->context->tokenizer) u32(&w, "vocab_size", c->vocab_size); /* without tokens the loader needs the number */
+    if (llama) u32(&w, "rope.dimension_count", c->head_dim);
+    qz_gguf_put_u32(m, "general.quantization_version", 2);
+    QZ_TRY(qz_gguf_vocab_put(p, arena, m, err));
+    put_provenance(p, m);
+    return m->bytes.failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path) : QZ_OK;
+}
+
+/* ---- reading ---- */
+typedef struct { const qz_gguf *g; const char *arch; char key[128]; qz_error *err; } reader;
+static const char *rk(reader *r, const char *suffix) {
+    snprintf(r->key, sizeof r->key, "%.32s.%s", r->arch, suffix);
+    return r->key;
+}
+/* Value for all layers; per-layer arrays must be constant. */
+static qz_status uniform(reader *r, const char *suffix, uint64_t layers, uint64_t *out) {
+    const qz_gguf_kv *kv = qz_gguf_key(r->g, rk(r, suffix));
+    QZ_TRY(qz_gguf_u64_at(r->g, r->key, 0, out, r->err));
+    for (size_t i = 1; kv->kind == QZ_GGUF_ARR && i < layers; i++) {
+        uint64_t v = 0;
+        QZ_TRY(qz_gguf_u64_at(r->g, r->key, i, &v, r->err));
+        if (v != *out) return qz_fail(r->err, QZ_EUNSUPPORTED, "layers of different shape: file '%s', key '%s'", r->g->path, r->key);
+    }
+    return QZ_OK;
+}
+
+static qz_status read_rope(reader *r, qz_config *c) {
+    const qz_gguf *g = r->g;
+    qz_rope *rope = &c->rope;
+    qz_gguf_text type = { "none", 4 };
+    double attn = 1.0;
+    *rope = (qz_rope){ .theta = 10000, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true, .original_max_position = c->max_position,
+                       .interleaved = qz_family_get(c->family)->gguf_permuted };
+    QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base"), false, &rope->theta, r->err));
+    QZ_TRY(qz_gguf_str(g, rk(r, "rope.scaling.type"), false, &type, r->err));
+    QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.factor"), false, &rope->factor, r->err));
+    if (rope->factor == 0) rope->factor = 1;
+    QZ_TRY(qz_gguf_u64(g, rk(r, "rope.scaling.original_context_length"), false, &rope->original_max_position, r->err));
+    QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.attn_factor"), false, &attn, r->err));
+    QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.yarn_beta_fast"), false, &rope->beta_fast, r->err));
+    QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.yarn_beta_slow"), false, &rope->beta_slow, r->err));
+    if (type.n == 4 && memcmp(type.ptr, "yarn", 4) == 0) {
+        rope->kind = QZ_ROPE_YARN;
+        rope->attention_factor = attn * yarn_default(rope);
+    } else if (type.n == 6 && memcmp(type.ptr, "linear", 6) == 0) rope->kind = rope->factor != 1 ? QZ_ROPE_LINEAR : QZ_ROPE_NONE;
+    else if (type.n != 4 || memcmp(type.ptr, "none", 4))
+        return qz_fail(r->err, QZ_EUNSUPPORTED, "unknown rope scaling: file '%s', key '%s.rope.scaling.type': found '%.*s'", g->path, r->arch,
+                       (int)qz_min_size(type.n, 40), type.ptr);
+    uint64_t dims = c->head_dim;
+    QZ_TRY(qz_gguf_u64(g, rk(r, "rope.dimension_count"), false, &dims, r->err));
+    if (dims != c->head_dim)
+        return qz_fail(r->err, QZ_EUNSUPPORTED, "partial rotary embedding: file '%s', key '%s': expected %llu, found %llu", g->path, r->key,
+                       (unsigned long long)c->head_dim, (unsigned long long)dims);
+    const qz_gguf_tensor *t = qz_gguf_find(g, "rope_freqs.weight");
+    if (!t) return QZ_OK;
+    if (strcmp(t->type->name, "f32") || t->elems != c->head_dim / 2 || t->elems > QZ_MAX_ROPE_PAIRS)
+        return qz_fail(r->err, QZ_EFORMAT, "wrong shape: file '%s', tensor 'rope_freqs.weight': expected %llu f32 values, found %llu %s", g->path,
+                       (unsigned long long)c->head_dim / 2, (unsigned long long)t->elems, t->type->name);
+    memcpy(rope->freq_factors, t->data, (size_t)t->bytes);
+    rope->has_freq_factors = true;
+    return QZ_OK;
+}
+
+static qz_status read_ids(const qz_gguf *g, qz_config *c, qz_error *err) {
+    static const char *const ends[] = { "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id" };
+    uint64_t v = UINT64_MAX;
+    QZ_TRY(qz_gguf_u64(g, "tokenizer.ggml.bos_token_id", false, &v, err));
+    c->bos_id = v < c->vocab_size ? (int64_t)v : -1;
+    v = UINT64_MAX;
+    QZ_TRY(qz_gguf_u64(g, "tokenizer.ggml.padding_token_id", false, &v, err));
+    c->pad_id = v < c->vocab_size ? (int64_t)v : -1;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        v = UINT64_MAX;
+        QZ_TRY(qz_gguf_u64(g, ends[i], false, &v, err));
+        if (v < c->vocab_size) c->eos_ids[c->n_eos++] = (int64_t)v;
+    }
+    return QZ_OK;
+}
+
+qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
+    qz_gguf_text arch = {0};
+    *c = (qz_config){ .bos_id = -1, .pad_id = -1 };
+    QZ_TRY(qz_gguf_str(g, "general.architecture", true, &arch, err));
+    char name[40];
+    snprintf(name, sizeof name, "%.*s", (int)qz_min_size(arch.n, 32), arch.ptr);
+    c->family = qz_family_by_gguf_arch(name);
+    if (c->family == QZ_FAMILY_COUNT)
+        return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected llama, qwen2 or qwen3", name, g->path);
+    reader r = { .g = g, .arch = name, .err = err };
+    uint64_t experts = 0, splits = 0;
+    QZ_TRY(qz_gguf_u64(g, "split.count", false, &splits, err));
+    if (splits > 1)
+        return qz_fail(err, QZ_EUNSUPPORTED, "split GGUF: file '%s' is one of %llu parts; merge them with llama-gguf-split --merge", g->path,
+                       (unsigned long long)splits);
+    QZ_TRY(qz_gguf_u64(g, rk(&r, "expert_count"), false, &experts, err));
+    if (experts) return qz_fail(err, QZ_EUNSUPPORTED, "mixture of experts: file '%s', key '%s': not supported yet", g->path, r.key);
+    QZ_TRY(qz_gguf_u64(g, rk(&r, "block_count"), true, &c->layers, err));
+    if (c->layers < 1 || c->layers > QZ_MAX_LAYERS)
+        return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d, found %llu", g->path, r.key, QZ_MAX_LAYERS,
+                       (unsigned long long)c->layers);
+    QZ_TRY(qz_gguf_u64(g, rk(&r, "context_length"), true, &c->max_position, err));
+    QZ_TRY(qz_gguf_u64(g, rk(&r, "embedding_length"), true, &c->hidden_size, err));
+    QZ_TRY(uniform(&r, "feed_forward_length", c->layers, &c->intermediate_size));
+    QZ_TRY(uniform(&r, "attention.head_count", c->layers, &c->heads));
+    c->kv_heads = c->heads;
+    if (qz_gguf_key(g, rk(&r, "attention.head_count_kv"))) QZ_TRY(uniform(&r, "attention.head_count_kv", c->layers, &c->kv_heads));
+    QZ_TRY(qz_gguf_f64(g, rk(&r, "attention.layer_norm_rms_epsilon"), true, &c->rms_norm_eps, err));
+    c->head_dim = c->heads ? c->hidden_size / c->heads : 0;
+    QZ_TRY(qz_gguf_u64(g, rk(&r, "attention.key_length"), false, &c->head_dim, err));
+    const qz_gguf_tensor *embed = qz_gguf_find(g, "token_embd.weight");
+    if (!embed) return qz_fail(err, QZ_EFORMAT, "tensor 'token_embd.weight' is missing: file '%s'", g->path);
+    c->vocab_size = embed->dims[1];
+    c->tie_embeddings = qz_gguf_find(g, "output.weight") == NULL;
+    c->qkv_bias = qz_gguf_find(g, "blk.0.attn_q.bias") != NULL;
+    c->o_bias = qz_gguf_find(g, "blk.0.attn_output.bias") != NULL;
+    c->mlp_bias = qz_gguf_find(g, "blk.0.ffn_gate.bias") != NULL;
+    c->qk_norm = qz_gguf_find(g, "blk.0.attn_q_norm.weight") != NULL;
+    c->dtype = QZ_TYPE_NONE;
+    QZ_TRY(read_rope(&r, c));
+    QZ_TRY(read_ids(g, c, err));
+    return qz_config_validate(c, g->path, err);
+}

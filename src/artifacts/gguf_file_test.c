@@ -1,0 +1,218 @@
+/* The GGUF scheme. Outside truth: hashes of the tensors that llama-quantize writes (tests/golden/artifacts/llama-quantize.tsv),
+ * key order and types of the reference converter, its rope factors and its permutation (formats/gguf-metadata.md). */
+#include "artifacts/testing.h"
+#include "base/bytes.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OK(expr)                                          \
+    do {                                                  \
+        qz_error e_ = {0}, *err = &e_;                    \
+        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
+        (void)err;                                        \
+    } while (0)
+
+static char out[] = "/tmp/qz_gft_XXXXXX";
+
+static void write_file(const char *source, const char *level, bool with_tokenizer) {
+    qz_model *m;
+    qz_arena a = {0};
+    qz_scheme_spec spec;
+    qz_artifact_plan plan;
+    qz_artifact_writer *w;
+    qz_tokenizer *t = NULL;
+    OK(qz_model_open(NULL, source, &m, err));
+    if (with_tokenizer) OK(qz_artifact_tokenizer(source, &t, err));
+    qz_artifact_context ctx = { .source_dir = source, .tokenizer = t };
+    OK(qz_scheme_parse(level, &spec, err));
+    OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
+    OK(qz_artifact_writer_open(NULL, &plan, out, QZ_WRITE_FORCE, &w, err));
+    OK(feed(w, plan.n_items, err));
+    OK(qz_artifact_writer_commit(w, err));
+    qz_artifact_writer_free(w);
+    qz_tokenizer_free(t);
+    qz_arena_release(&a);
+    qz_model_free(m);
+}
+
+/* Every tensor of every recorded model and level has the reference quantizer's bytes. */
+static void reference_bytes(void **state) {
+    (void)state;
+    char *text, *line, model[64] = "", level[16] = "";
+    size_t len, n = 0;
+    qz_gguf g = {0};
+    OK(qz_read_file("tests/golden/artifacts/llama-quantize.tsv", 1 << 20, &text, &len, err));
+    for (char *p = text; (line = strsep(&p, "\n")) != NULL;) {
+        char m[64], l[16], tensor[64], want[17], got[65];
+        unsigned type;
+        if (sscanf(line, "%63s %15s %63s %u %16s", m, l, tensor, &type, want) != 5 || line[0] == '#') continue;
+        if (strcmp(m, model) || strcmp(l, level)) {
+            qz_gguf_release(&g);
+            strcpy(model, m);
+            strcpy(level, l);
+            write_file(m, l, false);
+            OK(qz_gguf_open(&g, out, err));
+        }
+        const qz_gguf_tensor *t = qz_gguf_find(&g, tensor);
+        if (!t) fail_msg("%s %s: no tensor %s", m, l, tensor);
+        qz_sha256_bytes_hex(t->data, (size_t)t->bytes, got);
+        if (t->type->id != type || memcmp(got, want, 16)) fail_msg("%s %s %s: other bytes than the reference (%s)", m, l, tensor, t->type->name);
+        n++;
+    }
+    qz_gguf_release(&g);
+    qz_free(text);
+    assert_true(n > 500);
+}
+
+static void expect_key(const qz_gguf *g, size_t i, const char *key, qz_gguf_kind kind) {
+    if (i >= g->n_kv || strcmp(g->kv[i].key, key) || g->kv[i].kind != kind)
+        fail_msg("key %zu: expected %s %s, found %s %s", i, key, qz_gguf_kind_name(kind), i < g->n_kv ? g->kv[i].key : "nothing",
+                 i < g->n_kv ? qz_gguf_kind_name(g->kv[i].kind) : "");
+}
+
+static void metadata(void **state) {
+    (void)state;
+    static const struct { const char *key; qz_gguf_kind kind; } keys[] = {
+        { "general.architecture", QZ_GGUF_STR }, { "general.type", QZ_GGUF_STR }, { "general.name", QZ_GGUF_STR }, { "general.size_label", QZ_GGUF_STR },
+        { "llama.block_count", QZ_GGUF_U32 }, { "llama.context_length", QZ_GGUF_U32 }, { "llama.embedding_length", QZ_GGUF_U32 },
+        { "llama.feed_forward_length", QZ_GGUF_U32 }, { "llama.attention.head_count", QZ_GGUF_U32 }, { "llama.attention.head_count_kv", QZ_GGUF_U32 },
+        { "llama.rope.freq_base", QZ_GGUF_F32 }, { "llama.attention.layer_norm_rms_epsilon", QZ_GGUF_F32 }, { "llama.attention.key_length", QZ_GGUF_U32 },
+        { "llama.attention.value_length", QZ_GGUF_U32 }, { "general.file_type", QZ_GGUF_U32 }, { "llama.vocab_size", QZ_GGUF_U32 },
+        { "llama.rope.dimension_count", QZ_GGUF_U32 }, { "general.quantization_version", QZ_GGUF_U32 }, { "tokenizer.ggml.model", QZ_GGUF_STR },
+    };
+    qz_gguf g;
+    uint64_t v = 0;
+    double eps = 0;
+    qz_gguf_text s;
+    write_file("tests/golden/zoo/llama", "Q4_K_M", false);
+    OK(qz_gguf_open(&g, out, err));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) expect_key(&g, i, keys[i].key, keys[i].kind);
+    OK(qz_gguf_u64(&g, "general.file_type", true, &v, err));
+    assert_int_equal(v, 15);
+    OK(qz_gguf_f64(&g, "llama.attention.layer_norm_rms_epsilon", true, &eps, err));
+    assert_true(eps == 9.999999747378752e-06); /* the double rounded to f32 */
+    OK(qz_gguf_str(&g, "general.name", true, &s, err));
+    assert_int_equal(s.n, 5);
+    assert_memory_equal(s.ptr, "Llama", 5);
+    OK(qz_gguf_str(&g, "general.size_label", true, &s, err));
+    assert_memory_equal(s.ptr, "312K", 4); /* 312,448 weights */
+    assert_true(g.packed && !g.short_padding && g.trailing == 0);
+    assert_non_null(qz_gguf_find(&g, "output.weight"));
+    qz_gguf_release(&g);
+    write_file("tests/golden/zoo/qwen3", "F16", false);
+    OK(qz_gguf_open(&g, out, err));
+    assert_null(qz_gguf_find(&g, "output.weight")); /* tied */
+    assert_string_equal(qz_gguf_find(&g, "blk.2.attn_q_norm.weight")->type->name, "f32");
+    assert_non_null(qz_gguf_key(&g, "qwen3.vocab_size")); /* without tokens the loader needs it */
+    qz_gguf_release(&g);
+}
+
+/* Values of formats/gguf-metadata.md section 5: Llama-3.2-1B and Llama-3.1-8B, bytes included. */
+static void rope_factors(void **state) {
+    (void)state;
+    float f[64];
+    qz_rope r = { .kind = QZ_ROPE_LLAMA3, .theta = 500000, .factor = 32, .low_freq_factor = 1, .high_freq_factor = 4, .original_max_position = 8192 };
+    qz_gguf_rope_factors(&r, 64, f);
+    static const uint32_t mid1[3] = { 0x3fd35ec2, 0x4052b46f, 0x411aaaee };
+    for (size_t i = 0; i < 32; i++) {
+        uint32_t want = i < 15 ? qz_f32_bits(1.0f) : i < 18 ? mid1[i - 15] : qz_f32_bits(32.0f);
+        if (qz_f32_bits(f[i]) != want) fail_msg("1B value %zu: %.9g", i, (double)f[i]);
+    }
+    r.factor = 8;
+    qz_gguf_rope_factors(&r, 128, f);
+    static const uint32_t mid8[6] = { 0x3f9a8ed5, 0x3fc6d64a, 0x4001af1d, 0x402c732e, 0x406bcace, 0x40a83c06 };
+    for (size_t i = 0; i < 64; i++) {
+        uint32_t want = i < 29 ? qz_f32_bits(1.0f) : i < 35 ? mid8[i - 29] : qz_f32_bits(8.0f);
+        if (qz_f32_bits(f[i]) != want) fail_msg("8B value %zu: %.9g", i, (double)f[i]);
+    }
+}
+
+static void permutation(void **state) {
+    (void)state;
+    static const size_t want[16] = { 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15 };
+    qz_artifact_item in = { .permute = QZ_PERMUTE_INTERLEAVE, .heads = 2 }, back = { .permute = QZ_PERMUTE_SPLIT, .heads = 2 };
+    for (size_t i = 0; i < 16; i++) {
+        assert_int_equal(qz_item_source_row(&in, 16, i), want[i]);
+        assert_int_equal(qz_item_source_row(&in, 16, qz_item_source_row(&back, 16, i)), i);
+    }
+}
+
+static void names(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        { "model.embed_tokens.weight", "token_embd.weight" }, { "lm_head.weight", "output.weight" }, { "model.norm.weight", "output_norm.weight" },
+        { "model.layers.31.self_attn.o_proj.weight", "blk.31.attn_output.weight" }, { "model.layers.0.self_attn.q_proj.bias", "blk.0.attn_q.bias" },
+        { "model.layers.7.post_attention_layernorm.weight", "blk.7.ffn_norm.weight" }, { "model.layers.2.self_attn.k_norm.weight", "blk.2.attn_k_norm.weight" },
+    };
+    static const char *const bad[] = { "blk.weight", "blk..attn_q.weight", "blk.1.attn_q", "blk.1attn_q.weight", "blk.1.attn.weight", "", ".weight",
+                                       "blk.99999999999999999999.attn_q.weight", "output.scale" };
+    char buf[128], tiny[8];
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        assert_true(qz_gguf_name_from_hf(pairs[i][0], buf, sizeof buf));
+        assert_string_equal(buf, pairs[i][1]);
+        assert_true(qz_gguf_name_to_hf(pairs[i][1], buf, sizeof buf));
+        assert_string_equal(buf, pairs[i][0]);
+        assert_false(qz_gguf_name_to_hf(pairs[i][1], tiny, sizeof tiny));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(qz_gguf_name_to_hf(bad[i], buf, sizeof buf));
+}
+
+/* Importance is asked for by name; lossy fields are noted. */
+static void notes(void **state) {
+    (void)state;
+    qz_model *m;
+    qz_arena a = {0};
+    qz_scheme_spec spec;
+    qz_artifact_plan plan;
+    qz_error e = {0};
+    qz_artifact_context ctx = { .source_dir = "models/market" };
+    OK(qz_model_open(NULL, "models/market", &m, err));
+    OK(qz_scheme_parse("Q2_K_S", &spec, err));
+    assert_int_equal(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, &e), QZ_EUSAGE);
+    assert_non_null(strstr(e.text, "blk.0.attn_k.weight"));
+    ctx.has_imatrix = true;
+    OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
+    assert_int_equal(plan.n_fallbacks, 0);
+    assert_int_equal(plan.n_notes, 0);
+    for (size_t i = 0; i < plan.n_items; i++)
+        if (plan.items[i].linear == QZ_LIN_Q) assert_true(plan.items[i].importance_required && plan.items[i].importance_matters);
+    qz_model_free(m);
+    OK(qz_model_open(NULL, "tests/golden/zoo/mistral", &m, err));
+    ctx = (qz_artifact_context){ .source_dir = "tests/golden/zoo/mistral" };
+    OK(qz_scheme_parse("Q4_K_M", &spec, err));
+    OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
+    assert_true(plan.n_fallbacks > 0);
+    bool window = false, rows = false;
+    for (size_t i = 0; i < plan.n_notes; i++) {
+        window |= strstr(plan.notes[i], "sliding window of 16") != NULL;
+        rows |= strstr(plan.notes[i], "12 tensors: rows of 64 values do not fit q4_K, stored as q5_0 (first 'token_embd.weight')") != NULL;
+    }
+    assert_true(window && rows);
+    qz_model_free(m);
+    qz_arena_release(&a);
+}
+
+static int setup(void **state) {
+    (void)state;
+    return close(mkstemp(out));
+}
+static int teardown(void **state) {
+    (void)state;
+    char manifest[64];
+    snprintf(manifest, sizeof manifest, "%s.manifest.json", out);
+    unlink(manifest);
+    return unlink(out);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reference_bytes), cmocka_unit_test(metadata), cmocka_unit_test(rope_factors),
+        cmocka_unit_test(permutation),     cmocka_unit_test(names),    cmocka_unit_test(notes),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

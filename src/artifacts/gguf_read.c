@@ -1,0 +1,90 @@
+/* A GGUF file as a qz_model: tensors are views into the mapping under their Hugging Face names. */
+#include "artifacts/artifacts_int.h"
+#include "base/size.h"
+#include "formats/formats.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static void close_gguf(qz_model *m) {
+    qz_gguf_release(m->impl);
+    qz_free(m->impl);
+    m->impl = NULL;
+}
+
+static qz_status add_view(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t, qz_error *err) {
+    char name[256];
+    if (strcmp(t->name, "rope_freqs.weight") == 0) return QZ_OK; /* read with the configuration */
+    if (!qz_gguf_name_to_hf(t->name, name, sizeof name))
+        return qz_fail(err, QZ_EUNSUPPORTED, "unknown tensor: file '%s', tensor '%s': no part of the supported families", g->path, t->name);
+    qz_type type = qz_type_by_ggml_id((int)t->type->id);
+    if (type == QZ_TYPE_NONE)
+        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported tensor type: file '%s', tensor '%s': found %s", g->path, t->name, t->type->name);
+    if (t->n_dims > 2)
+        return qz_fail(err, QZ_EUNSUPPORTED, "wrong shape: file '%s', tensor '%s': expected 1 or 2 dimensions, found %u", g->path, t->name, t->n_dims);
+    char *hf = qz_arena_strdup(&m->arena, name);
+    if (!hf) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", g->path);
+    m->tensors[m->n_tensors++] = (qz_tensor_view){
+        .name = hf, .file_name = t->name, .type = type, .n_dims = t->n_dims, .rows = (size_t)t->dims[1], .cols = (size_t)t->dims[0],
+        .data = t->data, .bytes = (size_t)t->bytes, .file = g->path, .offset = t->offset };
+    return QZ_OK;
+}
+
+/* "Q4_K_M", "W4A16": by the file type, or the type of the first linear when the file does not say. */
+static qz_status describe(qz_model *m, const qz_gguf *g, qz_error *err) {
+    uint64_t number = UINT64_MAX;
+    QZ_TRY(qz_gguf_u64(g, "general.file_type", false, &number, err));
+    qz_ftype f = qz_ftype_by_number(number & ~(uint64_t)1024); /* 1024: "guessed" */
+    qz_type t = m->blocks[0].linear[QZ_LIN_Q]->type;
+    const char *name = f != QZ_FTYPE_COUNT ? qz_ftype_get(f)->name : qz_type_get(t)->name;
+    const char *digit = strpbrk(name, "0123456789");
+    int bits = strcmp(name, "F32") == 0 ? 32 : strstr(name, "F16") ? 16 : digit ? *digit - '0' : 16;
+    m->container = g->version == 2 ? "gguf v2" : "gguf v3";
+    m->encoding = qz_arena_strdup(&m->arena, name);
+    m->contract = qz_arena_printf(&m->arena, "W%dA%d", bits, bits == 32 ? 32 : 16);
+    m->file_bytes = g->map.size;
+    m->config.dtype = t;
+    return m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+}
+
+static qz_status fill(qz_model *m, const qz_gguf *g, qz_error *err) {
+    QZ_TRY(qz_gguf_config_read(g, &m->config, err));
+    m->tensors = qz_arena_calloc(&m->arena, g->n + 1, sizeof *m->tensors);
+    if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    for (size_t i = 0; i < g->n; i++) QZ_TRY(add_view(m, g, &g->tensors[i], err));
+    QZ_TRY(qz_model_bind(m, err));
+    return describe(m, g, err);
+}
+
+qz_status qz_gguf_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) {
+    *out = NULL;
+    qz_model *m = qz_calloc_array(1, sizeof *m);
+    qz_gguf *g = qz_calloc_array(1, sizeof *g);
+    qz_status st = m && g ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    if (st == QZ_OK) st = qz_gguf_open(g, path, err);
+    if (st != QZ_OK) {
+        qz_free(g);
+        qz_free(m);
+        return st;
+    }
+    m->impl = g;
+    m->close = close_gguf;
+    m->path = qz_arena_strdup(&m->arena, path);
+    st = m->path ? fill(m, g, err) : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    if (st != QZ_OK) {
+        qz_model_free(m);
+        return st;
+    }
+    if (g->trailing) qz_warn(run, "%llu bytes after the tensor data: file '%s'", (unsigned long long)g->trailing, path);
+    *out = m;
+    return QZ_OK;
+}
+
+qz_status qz_gguf_detect(const char *path, bool *yes, qz_error *err) {
+    qz_format f = QZ_FORMAT_COUNT;
+    *yes = false;
+    if (qz_path_is_dir(path)) return QZ_OK;
+    QZ_TRY(qz_format_probe(path, &f, err));
+    *yes = f == QZ_FORMAT_GGUF;
+    return QZ_OK;
+}

@@ -1,0 +1,129 @@
+/* Tokenizer keys of a GGUF file and back. Order and names: formats/gguf-tokenizer.md sections 1 and 3. */
+#include "artifacts/artifacts_int.h"
+#include "base/bytes.h"
+#include "base/size.h"
+#include <string.h>
+
+static void put_texts(qz_gguf_meta *m, const char *key, const qz_text_ref *v, size_t n, qz_arena *arena, bool *failed) {
+    qz_gguf_text *t = qz_arena_alloc(arena, n + 1, sizeof *t);
+    if (!t) {
+        *failed = true;
+        return;
+    }
+    for (size_t i = 0; i < n; i++) t[i] = (qz_gguf_text){ v[i].ptr, v[i].len };
+    qz_gguf_put_strings(m, key, t, n);
+}
+static void put_id(qz_gguf_meta *m, const char *key, int64_t id, uint64_t vocab) {
+    if (id >= 0 && (uint64_t)id < vocab) qz_gguf_put_u32(m, key, (uint32_t)id);
+}
+static void put_flag(qz_gguf_meta *m, const char *key, int8_t v) {
+    if (v >= 0) qz_gguf_put_bool(m, key, v != 0);
+}
+
+qz_status qz_gguf_vocab_put(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
+    const qz_config *c = &p->model->config;
+    if (!p->context->tokenizer) { /* inputs are ids: the form the reference converter writes for models without one */
+        qz_gguf_put_str(m, "tokenizer.ggml.model", "none");
+        return QZ_OK;
+    }
+    qz_gguf_vocab v = {0};
+    bool failed = false;
+    QZ_TRY(qz_tokenizer_to_gguf(p->context->tokenizer, (size_t)c->vocab_size, p->context->forced_pre, arena, &v, err));
+    put_flag(m, "tokenizer.ggml.add_space_prefix", v.add_space_prefix);
+    qz_gguf_put_str(m, "tokenizer.ggml.model", v.model);
+    if (v.pre) qz_gguf_put_str(m, "tokenizer.ggml.pre", v.pre);
+    put_texts(m, "tokenizer.ggml.tokens", v.tokens, v.n_tokens, arena, &failed);
+    if (v.scores) qz_gguf_put_f32s(m, "tokenizer.ggml.scores", v.scores, v.n_tokens);
+    if (v.types) qz_gguf_put_i32s(m, "tokenizer.ggml.token_type", v.types, v.n_tokens);
+    if (v.n_merges) put_texts(m, "tokenizer.ggml.merges", v.merges, v.n_merges, arena, &failed);
+    /* tokenizer_config first, then the ids of config.json (lists are ignored there, as the reference does) */
+    put_id(m, "tokenizer.ggml.bos_token_id", v.bos >= 0 ? v.bos : c->bos_id, c->vocab_size);
+    put_id(m, "tokenizer.ggml.eos_token_id", v.eos >= 0 ? v.eos : c->n_eos ? c->eos_ids[0] : -1, c->vocab_size);
+    put_id(m, "tokenizer.ggml.unknown_token_id", v.unk, c->vocab_size);
+    put_id(m, "tokenizer.ggml.padding_token_id", v.pad >= 0 ? v.pad : c->pad_id, c->vocab_size);
+    put_flag(m, "tokenizer.ggml.add_bos_token", v.add_bos);
+    put_flag(m, "tokenizer.ggml.add_eos_token", v.add_eos);
+    if (v.chat_template) qz_gguf_put_str(m, "tokenizer.chat_template", v.chat_template);
+    if (v.pipeline) qz_gguf_put_str(m, "quantz.tokenizer.pattern", v.pipeline);
+    return failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path) : QZ_OK;
+}
+
+static qz_status get_cstr(const qz_gguf *g, const char *key, bool required, qz_arena *a, const char **out, qz_error *err) {
+    qz_gguf_text t = {0};
+    QZ_TRY(qz_gguf_str(g, key, required, &t, err));
+    *out = NULL;
+    if (!t.ptr && !qz_gguf_key(g, key)) return QZ_OK;
+    if (t.n && memchr(t.ptr, 0, t.n)) return qz_fail(err, QZ_EFORMAT, "text with a NUL byte: file '%s', key '%s'", g->path, key);
+    *out = qz_arena_strndup(a, t.n ? t.ptr : "", t.n);
+    return *out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
+}
+static qz_status get_texts(const qz_gguf *g, const char *key, bool required, qz_arena *a, const qz_text_ref **out, size_t *n, qz_error *err) {
+    qz_gguf_text *t = NULL;
+    QZ_TRY(qz_gguf_strings(g, key, required, a, &t, n, err));
+    qz_text_ref *r = qz_arena_alloc(a, *n + 1, sizeof *r);
+    if (!r) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
+    for (size_t i = 0; i < *n; i++) r[i] = (qz_text_ref){ t[i].ptr, t[i].n };
+    *out = r;
+    return QZ_OK;
+}
+/* Array of four-byte values in aligned memory; its length must be the number of tokens. */
+static qz_status get_words(const qz_gguf *g, const char *key, qz_gguf_kind kind, size_t want, qz_arena *a, const void **out, qz_error *err) {
+    const uint8_t *p = NULL;
+    size_t n = 0;
+    QZ_TRY(qz_gguf_array(g, key, kind, false, &p, &n, err));
+    *out = NULL;
+    if (!p) return QZ_OK;
+    if (n != want) return qz_fail(err, QZ_EFORMAT, "wrong length: file '%s', key '%s': expected %zu values, found %zu", g->path, key, want, n);
+    void *v = qz_arena_alloc(a, n + 1, 4);
+    if (!v) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
+    memcpy(v, p, n * 4);
+    *out = v;
+    return QZ_OK;
+}
+static qz_status get_id(const qz_gguf *g, const char *key, size_t n, int64_t *out, qz_error *err) {
+    uint64_t v = UINT64_MAX;
+    QZ_TRY(qz_gguf_u64(g, key, false, &v, err));
+    *out = v < n ? (int64_t)v : -1; /* ids beyond the vocabulary are ignored, as the reference does */
+    return QZ_OK;
+}
+static qz_status get_flag(const qz_gguf *g, const char *key, int8_t *out, qz_error *err) {
+    bool v = false;
+    QZ_TRY(qz_gguf_bool(g, key, false, &v, err));
+    *out = qz_gguf_key(g, key) ? (int8_t)v : -1;
+    return QZ_OK;
+}
+
+static qz_status read_vocab(const qz_gguf *g, qz_arena *a, qz_gguf_vocab *v, qz_error *err) {
+    QZ_TRY(get_texts(g, "tokenizer.ggml.tokens", true, a, &v->tokens, &v->n_tokens, err));
+    QZ_TRY(get_texts(g, "tokenizer.ggml.merges", false, a, &v->merges, &v->n_merges, err));
+    const void *types = NULL, *scores = NULL;
+    QZ_TRY(get_words(g, "tokenizer.ggml.token_type", QZ_GGUF_I32, v->n_tokens, a, &types, err));
+    QZ_TRY(get_words(g, "tokenizer.ggml.scores", QZ_GGUF_F32, v->n_tokens, a, &scores, err));
+    v->types = types;
+    v->scores = scores;
+    QZ_TRY(get_cstr(g, "tokenizer.ggml.pre", false, a, &v->pre, err));
+    QZ_TRY(get_cstr(g, "tokenizer.chat_template", false, a, &v->chat_template, err));
+    QZ_TRY(get_cstr(g, "quantz.tokenizer.pattern", false, a, &v->pipeline, err));
+    QZ_TRY(get_id(g, "tokenizer.ggml.bos_token_id", v->n_tokens, &v->bos, err));
+    QZ_TRY(get_id(g, "tokenizer.ggml.eos_token_id", v->n_tokens, &v->eos, err));
+    QZ_TRY(get_id(g, "tokenizer.ggml.padding_token_id", v->n_tokens, &v->pad, err));
+    QZ_TRY(get_id(g, "tokenizer.ggml.unknown_token_id", v->n_tokens, &v->unk, err));
+    QZ_TRY(get_flag(g, "tokenizer.ggml.add_bos_token", &v->add_bos, err));
+    QZ_TRY(get_flag(g, "tokenizer.ggml.add_eos_token", &v->add_eos, err));
+    return get_flag(g, "tokenizer.ggml.add_space_prefix", &v->add_space_prefix, err);
+}
+
+qz_status qz_gguf_vocab_read(const qz_gguf *g, qz_tokenizer **out, qz_error *err) {
+    qz_arena a = {0};
+    qz_gguf_vocab v = {0};
+    qz_status st = QZ_OK;
+    *out = NULL;
+    QZ_GOTO(get_cstr(g, "tokenizer.ggml.model", false, &a, &v.model, err));
+    if (v.model && strcmp(v.model, "none") && strcmp(v.model, "no_vocab")) {
+        QZ_GOTO(read_vocab(g, &a, &v, err));
+        st = qz_tokenizer_from_gguf(&v, g->path, out, err);
+    }
+out:
+    qz_arena_release(&a);
+    return st;
+}

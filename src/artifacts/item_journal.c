@@ -1,0 +1,119 @@
+#include "artifacts/item_journal.h"
+#include "base/size.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD "quantz-items 1 "
+
+/* Everything that decides the bytes, as far as the plan knows it. */
+static void plan_hash(const qz_artifact_plan *p, char hex[65]) {
+    qz_sha256 h = {0};
+    char line[256];
+    qz_sha256_update(&h, p->spec.name, strlen(p->spec.name));
+    for (size_t i = 0; i < p->n_items; i++) {
+        const qz_artifact_item *it = &p->items[i];
+        int n = snprintf(line, sizeof line, "\n%.150s %d %zu %llu %llu", it->out_name, (int)it->type, it->file, (unsigned long long)it->offset,
+                         (unsigned long long)it->bytes);
+        qz_sha256_update(&h, line, (size_t)n);
+    }
+    for (size_t i = 0; i < p->n_files; i++)
+        if (p->files[i].text) qz_sha256_update(&h, p->files[i].text, (size_t)p->files[i].bytes);
+    for (size_t i = 0; i < p->context->n_provenance; i++) {
+        const qz_provenance *v = &p->context->provenance[i];
+        qz_sha256_update(&h, v->key, strlen(v->key) + 1);
+        qz_sha256_update(&h, v->value, strlen(v->value) + 1);
+    }
+    qz_sha256_final_hex(&h, hex);
+}
+
+/* Path of file f while it is being written: a finished shard has its own name already. Owned by the caller. */
+static char *data_path(const qz_artifact_writer *w, size_t f) {
+    const char *name = w->plan->files[f].name;
+    if (!name) return qz_strdup(w->partial);
+    char *p = qz_path_join(w->partial, name);
+    if (p && !qz_path_exists(p)) {
+        qz_str s = {0};
+        qz_str_printf(&s, "%s.partial", p);
+        qz_free(p);
+        return s.ptr;
+    }
+    return p;
+}
+
+typedef struct { qz_map map; size_t file; bool open; } mapped;
+
+static bool item_matches(const qz_artifact_writer *w, mapped *m, size_t i, const char *hex) {
+    const qz_artifact_item *it = &w->plan->items[i];
+    if (!m->open || m->file != it->file) {
+        if (m->open) qz_map_release(&m->map);
+        qz_error ignored = {0};
+        char *p = data_path(w, it->file);
+        m->open = p && qz_path_exists(p) && qz_map_open(&m->map, p, &ignored) == QZ_OK;
+        m->file = it->file;
+        qz_free(p);
+        if (!m->open) return false;
+    }
+    if (it->offset > m->map.size || it->bytes > m->map.size - it->offset) return false;
+    char found[65];
+    qz_sha256_bytes_hex(m->map.ptr + it->offset, (size_t)it->bytes, found);
+    qz_map_forget(m->map.ptr + it->offset, (size_t)it->bytes);
+    return memcmp(found, hex, 64) == 0;
+}
+
+/* Lines of the journal that fit the plan and whose data are there; 0 for another plan's journal. */
+static size_t valid_items(const qz_artifact_writer *w, const qz_journal *j) {
+    char head[sizeof HEAD + 64] = HEAD, want[32];
+    mapped m = {0};
+    size_t done = 0;
+    plan_hash(w->plan, head + sizeof HEAD - 1);
+    if (j->n == 0 || strcmp(j->lines[0], head)) return 0;
+    for (; done + 1 < j->n && done < w->plan->n_items; done++) {
+        const char *line = j->lines[done + 1];
+        size_t k = (size_t)snprintf(want, sizeof want, "%zu ", done);
+        if (strncmp(line, want, k) || strlen(line) != k + 64 || !item_matches(w, &m, done, line + k)) break;
+    }
+    if (m.open) qz_map_release(&m.map);
+    return done;
+}
+
+/* An empty journal with the first `done` lines of the old one. */
+static qz_status start_again(qz_artifact_writer *w, const qz_journal *old, size_t done, qz_error *err) {
+    char hex[65];
+    QZ_TRY(qz_journal_open(&w->journal, w->journal_path, true, err));
+    plan_hash(w->plan, hex);
+    QZ_TRY(qz_journal_add(&w->journal, err, HEAD "%s", hex));
+    for (size_t i = 0; i < done; i++) QZ_TRY(qz_journal_add(&w->journal, err, "%s", old->lines[i + 1]));
+    return QZ_OK;
+}
+
+qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *err) {
+    qz_journal old = {0};
+    *done = 0;
+    if (!qz_path_exists(w->journal_path)) return QZ_OK;
+    QZ_TRY(qz_journal_open(&old, w->journal_path, false, err));
+    *done = valid_items(w, &old);
+    qz_journal_close(&old, false);
+    qz_info(w->run, "resuming '%s': %zu of %zu tensors are complete", w->path, *done, w->plan->n_items);
+    return QZ_OK;
+}
+
+qz_status qz_item_journal_start(qz_artifact_writer *w, size_t done, qz_error *err) {
+    if (done == 0) return start_again(w, NULL, 0, err);
+    qz_journal old = {0};
+    QZ_TRY(qz_journal_open(&old, w->journal_path, false, err));
+    if (old.n == done + 1) { /* every line counts: go on behind it */
+        w->journal = old;
+        return QZ_OK;
+    }
+    qz_status st = start_again(w, &old, done, err);
+    qz_journal_close(&old, false);
+    return st;
+}
+
+qz_status qz_item_journal_append(qz_artifact_writer *w, qz_error *err) {
+    if (w->pending.failed) return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    if (w->pending.len) QZ_TRY(qz_journal_add(&w->journal, err, "%.*s", (int)w->pending.len - 1, w->pending.ptr)); /* add ends the line */
+    qz_str_clear(&w->pending);
+    return QZ_OK;
+}

@@ -1,0 +1,14 @@
+/* The journal of a writer: which items are complete, with the SHA-256 of their bytes. First line: format and a hash of the
+ * plan; then "index sha" per item, appended only after the data are on disk. A resume trusts nothing: it hashes the data again.
+ * File: NAME.partial.journal, or .journal inside NAME.partial/. */
+#ifndef QZ_ARTIFACTS_ITEM_JOURNAL_H
+#define QZ_ARTIFACTS_ITEM_JOURNAL_H
+#include "artifacts/artifacts_int.h"
+
+/* *done = items that are complete and whose data match; 0 if there is no journal or it belongs to another plan. */
+qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *err);
+/* Opens w->journal with the lines of the first `done` items and nothing else. */
+qz_status qz_item_journal_start(qz_artifact_writer *w, size_t done, qz_error *err);
+/* Writes and syncs the pending lines. */
+qz_status qz_item_journal_append(qz_artifact_writer *w, qz_error *err);
+#endif

@@ -1,0 +1,77 @@
+/* Helpers of plans: the tensors every scheme must place, permutations of q and k, notes and totals. */
+#include "artifacts/artifacts_int.h"
+#include "base/size.h"
+#include <stdarg.h>
+#include <string.h>
+
+static void add(qz_slot *s, size_t *n, const qz_tensor_view *t, long layer, int linear, bool q, bool k) {
+    if (t) s[(*n)++] = (qz_slot){ t, layer, linear, q, k };
+}
+
+qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, size_t *n, qz_error *err) {
+    size_t layers = (size_t)m->config.layers;
+    qz_slot *s = qz_arena_alloc(arena, 3 + layers * (4 + 2 * QZ_LIN_COUNT), sizeof *s);
+    if (!s) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    *n = 0;
+    add(s, n, m->embed, -1, -1, false, false);
+    for (size_t i = 0; i < layers; i++) {
+        const qz_block *b = &m->blocks[i];
+        long l = (long)i;
+        add(s, n, b->attn_norm, l, -1, false, false);
+        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+            if (k == QZ_LIN_GATE) add(s, n, b->ffn_norm, l, -1, false, false);
+            add(s, n, b->linear[k], l, k, k == QZ_LIN_Q, k == QZ_LIN_K);
+            add(s, n, b->bias[k], l, -1, k == QZ_LIN_Q, k == QZ_LIN_K);
+            if (k == QZ_LIN_Q) add(s, n, b->q_norm, l, -1, false, false);
+            if (k == QZ_LIN_K) add(s, n, b->k_norm, l, -1, false, false);
+        }
+    }
+    add(s, n, m->final_norm, -1, -1, false, false);
+    if (m->head != m->embed) add(s, n, m->head, -1, -1, false, false);
+    *out = s;
+    return QZ_OK;
+}
+
+qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved) {
+    if (!s->q && !s->k) return QZ_PERMUTE_NONE;
+    if (m->config.rope.interleaved == file_interleaved) return QZ_PERMUTE_NONE;
+    return file_interleaved ? QZ_PERMUTE_INTERLEAVE : QZ_PERMUTE_SPLIT;
+}
+size_t qz_slot_heads(const qz_model *m, const qz_slot *s) {
+    return s->q ? (size_t)m->config.heads : s->k ? (size_t)m->config.kv_heads : 0;
+}
+
+qz_status qz_plan_note(qz_artifact_plan *p, qz_arena *arena, qz_error *err, const char *fmt, ...) {
+    qz_str s = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    qz_str_vprintf(&s, fmt, ap);
+    va_end(ap);
+    const char **notes = qz_arena_alloc(arena, p->n_notes + 1, sizeof *notes);
+    char *text = s.failed ? NULL : qz_arena_strdup(arena, s.ptr);
+    qz_str_release(&s);
+    if (!notes || !text) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+    if (p->n_notes) memcpy(notes, p->notes, p->n_notes * sizeof *notes);
+    notes[p->n_notes++] = text;
+    p->notes = notes;
+    return QZ_OK;
+}
+
+void qz_plan_totals(qz_artifact_plan *p) {
+    p->weight_bytes = p->total_bytes = 0;
+    uint64_t weights = 0;
+    for (size_t i = 0; i < p->n_items; i++) {
+        p->weight_bytes += p->items[i].bytes;
+        if (p->items[i].source) weights += (uint64_t)p->items[i].rows * p->items[i].cols;
+    }
+    for (size_t i = 0; i < p->n_files; i++) p->total_bytes += p->files[i].bytes;
+    p->bits_per_weight = weights ? 8.0 * (double)p->weight_bytes / (double)weights : 0;
+}
+
+qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec, const qz_artifact_context *ctx,
+                                qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+    *out = (qz_artifact_plan){ .spec = *spec, .model = m, .context = ctx };
+    QZ_TRY(qz_scheme_ops_get(spec->scheme)->plan(run, m, ctx, arena, out, err));
+    qz_plan_totals(out);
+    return QZ_OK;
+}

@@ -1,0 +1,74 @@
+/* The manifest: sizes and SHA-256 of every file, what the artifact is and where it came from. No time of day: two runs give
+ * equal bytes. */
+#include "artifacts/artifacts_int.h"
+#include "base/json.h"
+#include "base/size.h"
+#include <string.h>
+
+static const char folder_name[] = "quantz-manifest.json";
+
+char *qz_manifest_path(const char *path) {
+    if (qz_path_is_dir(path)) return qz_path_join(path, folder_name);
+    qz_str s = {0};
+    qz_str_printf(&s, "%s.manifest.json", path);
+    if (s.failed) {
+        qz_str_release(&s);
+        return NULL;
+    }
+    return s.ptr;
+}
+
+static void field(qz_str *s, const char *key, const char *value) {
+    qz_str_puts(s, "  ");
+    qz_json_quote(s, key, strlen(key));
+    qz_str_puts(s, ": ");
+    qz_json_quote(s, value, strlen(value));
+    qz_str_puts(s, ",\n");
+}
+
+static void put_files(qz_str *s, const qz_artifact_writer *w) {
+    qz_str_puts(s, "  \"files\": [");
+    for (size_t i = 0; i < w->plan->n_files; i++) {
+        const qz_artifact_file *f = &w->plan->files[i];
+        const char *name = f->name ? f->name : qz_path_base(w->path);
+        qz_str_puts(s, i ? ",\n    {\"name\": " : "\n    {\"name\": ");
+        qz_json_quote(s, name, strlen(name));
+        qz_str_printf(s, ", \"bytes\": %llu, \"sha256\": \"%s\"}", (unsigned long long)f->bytes, w->file_sha[i]);
+    }
+    qz_str_puts(s, "\n  ]\n}\n");
+}
+
+static void put_list(qz_str *s, const qz_artifact_plan *p) {
+    qz_str_puts(s, "  \"notes\": [");
+    for (size_t i = 0; i < p->n_notes; i++) {
+        qz_str_puts(s, i ? ",\n    " : "\n    ");
+        qz_json_quote(s, p->notes[i], strlen(p->notes[i]));
+    }
+    qz_str_puts(s, p->n_notes ? "\n  ],\n" : "],\n");
+    qz_str_puts(s, "  \"provenance\": {");
+    for (size_t i = 0; i < p->context->n_provenance; i++) {
+        const qz_provenance *v = &p->context->provenance[i];
+        qz_str_puts(s, i ? ",\n    " : "\n    ");
+        qz_json_quote(s, v->key, strlen(v->key));
+        qz_str_puts(s, ": ");
+        qz_json_quote(s, v->value, strlen(v->value));
+    }
+    qz_str_puts(s, p->context->n_provenance ? "\n  },\n" : "},\n");
+}
+
+qz_status qz_manifest_write(const qz_artifact_writer *w, qz_error *err) {
+    const qz_artifact_plan *p = w->plan;
+    bool folder = qz_scheme_get(p->spec.scheme)->directory;
+    char *path = folder ? qz_path_join(w->partial, folder_name) : qz_manifest_path(w->path);
+    qz_str s = {0};
+    qz_str_puts(&s, "{\n  \"manifest\": 1,\n");
+    field(&s, "artifact", p->spec.name);
+    qz_str_printf(&s, "  \"tensors\": %zu,\n  \"weight_bytes\": %llu,\n  \"bits_per_weight\": %.4f,\n  \"fallbacks\": %zu,\n", p->n_items,
+                  (unsigned long long)p->weight_bytes, p->bits_per_weight, p->n_fallbacks);
+    put_list(&s, p);
+    put_files(&s, w);
+    qz_status st = path && !s.failed ? qz_write_file(path, s.ptr, s.len, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    qz_str_release(&s);
+    qz_free(path);
+    return st;
+}

@@ -1,0 +1,68 @@
+/* Opens anything that holds a model, by content, and finds its tokenizer. */
+#include "artifacts/artifacts_int.h"
+#include "base/json.h"
+#include "base/size.h"
+#include <string.h>
+
+#define CONFIG_LIMIT ((size_t)16 << 20)
+
+static qz_status find_scheme(const char *path, const qz_scheme_ops **out, qz_error *err) {
+    *out = NULL;
+    if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    for (int s = 0; s < QZ_SCHEME_COUNT && !*out; s++) {
+        bool yes = false;
+        QZ_TRY(qz_scheme_ops_get((qz_scheme)s)->detect(path, &yes, err));
+        if (yes) *out = qz_scheme_ops_get((qz_scheme)s);
+    }
+    if (!*out && !qz_path_is_dir(path))
+        return qz_fail(err, QZ_EFORMAT, "unknown container: file '%s': expected a GGUF file or a checkpoint folder", path);
+    return QZ_OK;
+}
+
+/* A folder with a quantization that no scheme claims is not a plain checkpoint. */
+static qz_status refuse_quantized(const char *dir, qz_error *err) {
+    char *path = qz_path_join(dir, "config.json");
+    json_t *root = NULL;
+    qz_status st = QZ_OK;
+    if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
+    if (qz_path_exists(path)) st = qz_json_load(path, CONFIG_LIMIT, &root, err);
+    const json_t *q = json_object_get(root, "quantization_config");
+    if (st == QZ_OK && json_is_object(q)) {
+        const char *method = json_string_value(json_object_get(q, "quant_method"));
+        st = qz_fail(err, QZ_EUNSUPPORTED, "unsupported quantization '%.40s': file '%s', key 'quantization_config': expected awq", method ? method : "?", path);
+    }
+    json_decref(root);
+    qz_free(path);
+    return st;
+}
+
+qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err) {
+    const qz_scheme_ops *ops = NULL;
+    *out = NULL;
+    QZ_TRY(find_scheme(path, &ops, err));
+    if (ops) return ops->read(run, path, out, err);
+    QZ_TRY(refuse_quantized(path, err));
+    return qz_model_open(run, path, out, err);
+}
+
+static qz_status gguf_tokenizer(const char *path, qz_tokenizer **out, qz_error *err) {
+    qz_gguf g;
+    QZ_TRY(qz_gguf_open(&g, path, err));
+    qz_status st = qz_gguf_vocab_read(&g, out, err);
+    qz_gguf_release(&g);
+    return st;
+}
+
+qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *err) {
+    *out = NULL;
+    if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    if (!qz_path_is_dir(path)) return gguf_tokenizer(path, out, err);
+    char *json = qz_path_join(path, "tokenizer.json"), *spm = qz_path_join(path, "tokenizer.model");
+    qz_status st = json && spm ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    if (st == QZ_OK && qz_path_exists(json)) st = qz_tokenizer_load(json, out, err);
+    else if (st == QZ_OK && qz_path_exists(spm))
+        st = qz_fail(err, QZ_EUNSUPPORTED, "no tokenizer.json: folder '%s' has tokenizer.model alone; save the tokenizer in the fast format", path);
+    qz_free(json);
+    qz_free(spm);
+    return st;
+}

@@ -1,0 +1,73 @@
+/* The table of schemes and the parser of "scheme[:level][+flag…]". */
+#include "artifacts/artifacts_int.h"
+#include "base/size.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const qz_scheme_info infos[QZ_SCHEME_COUNT] = {
+#define QZ_SCHEME(id, name, level, dir, method, ops, help) [QZ_SCHEME_##id] = { name, level, dir, method, help },
+#include "artifacts/schemes.def"
+#undef QZ_SCHEME
+};
+static const qz_scheme_ops *const all_ops[QZ_SCHEME_COUNT] = {
+#define QZ_SCHEME(id, name, level, dir, method, ops, help) [QZ_SCHEME_##id] = &ops,
+#include "artifacts/schemes.def"
+#undef QZ_SCHEME
+};
+
+const qz_scheme_info *qz_scheme_get(qz_scheme s) { return &infos[s]; }
+const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s) { return all_ops[s]; }
+const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i); }
+
+/* Nearest known spelling among "scheme", "scheme:level" and the bare levels of gguf. */
+static qz_status unknown(const char *text, qz_error *err) {
+    char best[64] = "", name[64], low[64];
+    size_t best_d = SIZE_MAX;
+    for (size_t i = 0; i < sizeof low; i++) {
+        low[i] = (char)tolower((unsigned char)text[i]);
+        if (!text[i]) break;
+    }
+    low[sizeof low - 1] = 0;
+    for (int s = 0; s < QZ_SCHEME_COUNT; s++)
+        for (size_t i = 0; i == 0 || all_ops[s]->level(i - 1); i++)
+            for (int bare = 0; bare < 2; bare++) {
+                const char *level = i ? all_ops[s]->level(i - 1) : "";
+                if (bare && (s != QZ_SCHEME_GGUF || !i)) continue;
+                snprintf(name, sizeof name, "%s%s%s", bare ? "" : infos[s].name, i && !bare ? ":" : "", level);
+                char cmp[64];
+                for (size_t k = 0; k < sizeof cmp; k++) cmp[k] = (char)tolower((unsigned char)name[k]);
+                size_t d = qz_str_distance(low, cmp);
+                if (d < best_d) {
+                    best_d = d;
+                    memcpy(best, name, sizeof best);
+                }
+            }
+    return qz_fail(err, QZ_EUSAGE, "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s' ('quantz types' lists all)", text, best);
+}
+
+static qz_status parse(qz_scheme s, const char *level, const char *flags, qz_scheme_spec *out, qz_error *err) {
+    *out = (qz_scheme_spec){ .scheme = s, .mix = { .output_type = -1, .embedding_type = -1 } };
+    QZ_TRY(all_ops[s]->parse(out, *level ? level : infos[s].default_level, flags, err));
+    snprintf(out->name, sizeof out->name, "%s:%.30s%s%.20s", infos[s].name, out->level, *flags ? "+" : "", flags);
+    return QZ_OK;
+}
+
+qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err) {
+    char buf[64], *level, *flags;
+    if (!*text || strlen(text) >= sizeof buf) return unknown(text, err);
+    memcpy(buf, text, strlen(text) + 1);
+    flags = strchr(buf, '+');
+    if (flags) *flags++ = 0;
+    level = strchr(buf, ':');
+    if (level) *level++ = 0;
+    for (int s = 0; s < QZ_SCHEME_COUNT; s++) {
+        if (strcasecmp(buf, infos[s].name)) continue;
+        qz_error inner = {0};
+        if (parse((qz_scheme)s, level ? level : "", flags ? flags : "", out, &inner) == QZ_OK) return QZ_OK;
+        return inner.text[0] ? qz_fail(err, inner.code, "%s", inner.text) : unknown(text, err);
+    }
+    if (!level && qz_ftype_by_name(buf) != QZ_FTYPE_COUNT) return parse(QZ_SCHEME_GGUF, buf, flags ? flags : "", out, err);
+    return unknown(text, err);
+}

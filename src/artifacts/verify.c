@@ -1,0 +1,108 @@
+/* Verification of an artifact: manifest sizes and hashes, structure and shapes (by opening it), finite scales, decoding. */
+#include "artifacts/artifacts_int.h"
+#include "base/json.h"
+#include "base/size.h"
+#include <math.h>
+#include <string.h>
+
+#define MANIFEST_LIMIT ((size_t)64 << 20)
+
+typedef struct { qz_table *t; size_t failed; qz_error *err; } sheet;
+
+static qz_status row(sheet *s, const char *check, bool ok, const char *detail) {
+    QZ_TRY(qz_table_row(s->t, s->err));
+    QZ_TRY(qz_table_set(s->t, 0, s->err, "%s", check));
+    QZ_TRY(qz_table_set(s->t, 1, s->err, "%s", ok ? "ok" : "FAILED"));
+    s->failed += !ok;
+    return qz_table_set(s->t, 2, s->err, "%s", detail);
+}
+
+static qz_status check_file(sheet *s, const char *path, const json_t *entry, qz_arena *arena) {
+    const char *name = json_string_value(json_object_get(entry, "name")), *sha = json_string_value(json_object_get(entry, "sha256"));
+    const json_t *bytes = json_object_get(entry, "bytes");
+    if (!name || !sha || !json_is_integer(bytes) || strchr(name, '/'))
+        return row(s, "manifest", false, "an entry has no plain name, bytes or sha256");
+    char *file = qz_path_is_dir(path) ? qz_arena_printf(arena, "%s/%s", path, name) : qz_arena_strdup(arena, path), hex[65];
+    if (!file) return qz_fail(s->err, QZ_EMEMORY, "out of memory verifying '%s'", path);
+    uint64_t size = 0;
+    char *check = qz_arena_printf(arena, "hash of %s", name), *detail;
+    if (!qz_path_exists(file)) return row(s, check, false, "the file is missing");
+    QZ_TRY(qz_file_size(file, &size, s->err));
+    if (size != (uint64_t)json_integer_value(bytes)) {
+        detail = qz_arena_printf(arena, "expected %lld bytes, found %llu", (long long)json_integer_value(bytes), (unsigned long long)size);
+        return row(s, check, false, detail ? detail : "");
+    }
+    QZ_TRY(qz_sha256_file_hex(file, hex, s->err));
+    detail = strcmp(hex, sha) == 0 ? qz_arena_printf(arena, "%llu bytes, sha256 %.16s…", (unsigned long long)size, hex)
+                                   : qz_arena_printf(arena, "expected sha256 %.16s…, found %.16s…", sha, hex);
+    return row(s, check, strcmp(hex, sha) == 0, detail ? detail : "");
+}
+
+static qz_status check_manifest(sheet *s, const char *path, qz_arena *arena) {
+    char *name = qz_manifest_path(path);
+    json_t *root = NULL;
+    if (!name) return qz_fail(s->err, QZ_EMEMORY, "out of memory verifying '%s'", path);
+    qz_status st = QZ_OK;
+    if (!qz_path_exists(name)) st = row(s, "manifest", true, "none: sizes and hashes cannot be checked");
+    else {
+        qz_error inner = {0};
+        if (qz_json_load(name, MANIFEST_LIMIT, &root, &inner) != QZ_OK) st = row(s, "manifest", false, inner.text);
+        const json_t *files = json_object_get(root, "files");
+        if (root && !json_is_array(files)) st = row(s, "manifest", false, "no list of files");
+        for (size_t i = 0; st == QZ_OK && i < json_array_size(files); i++) st = check_file(s, path, json_array_get(files, i), arena);
+    }
+    json_decref(root);
+    qz_free(name);
+    return st;
+}
+
+/* First value that is not finite: scales and floats decode to NaN or infinity. */
+static bool finite_tensor(const qz_tensor_view *t, float *x, size_t *r, size_t *c) {
+    for (*r = 0; *r < t->rows; (*r)++) {
+        qz_tensor_decode(t, *r, 1, x);
+        for (*c = 0; *c < t->cols; (*c)++)
+            if (!isfinite(x[*c])) return false;
+    }
+    return true;
+}
+
+static qz_status check_decode(sheet *s, qz_run *run, const qz_model *m, qz_arena *arena) {
+    size_t cols = 1, bad = 0, r = 0, c = 0;
+    const qz_tensor_view *first = NULL;
+    for (size_t i = 0; i < m->n_tensors; i++) cols = qz_max_size(cols, m->tensors[i].cols);
+    float *x = qz_alloc_array(cols, sizeof *x);
+    if (!x) return qz_fail(s->err, QZ_EMEMORY, "out of memory verifying '%s'", m->path);
+    size_t first_r = 0, first_c = 0;
+    qz_progress_begin(run);
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const qz_tensor_view *t = &m->tensors[i];
+        if (!finite_tensor(t, x, &r, &c) && bad++ == 0) first = t, first_r = r, first_c = c;
+        if (t->data) qz_map_forget(t->data, t->bytes);
+        qz_progress_step(run, "decoding", i + 1, m->n_tensors, "tensors");
+    }
+    qz_progress_end(run);
+    qz_free(x);
+    char *detail = first ? qz_arena_printf(arena, "%zu tensors hold non-finite values, first '%s', row %zu, column %zu", bad, first->file_name, first_r, first_c)
+                         : qz_arena_printf(arena, "%zu tensors decode to finite values", m->n_tensors);
+    return row(s, "decode", bad == 0, detail ? detail : "");
+}
+
+qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err) {
+    static const qz_column cols[] = { { "check", 'l' }, { "result", 'l' }, { "detail", 'l' } };
+    sheet s = { .t = table, .err = err };
+    QZ_TRY(qz_table_init(table, arena, "verification", cols, 3, err));
+    if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    QZ_TRY(check_manifest(&s, path, arena));
+    qz_model *m = NULL;
+    qz_error inner = {0};
+    if (qz_artifact_open(run, path, &m, &inner) != QZ_OK) QZ_TRY(row(&s, "structure", false, inner.text));
+    else {
+        char *detail = qz_arena_printf(arena, "%s, %s, %zu tensors, every shape fits the configuration", m->container, m->encoding, m->n_tensors);
+        qz_status st = row(&s, "structure", true, detail ? detail : "");
+        if (st == QZ_OK) st = check_decode(&s, run, m, arena);
+        qz_model_free(m);
+        QZ_TRY(st);
+    }
+    if (s.failed) return qz_fail(err, QZ_ECHECK, "verification failed: '%s': %zu of %zu checks", path, s.failed, table->n_rows);
+    return QZ_OK;
+}
