@@ -19,7 +19,7 @@ qz_tokenizer *qz_tok_new(void) {
     if (!t) return NULL;
     t->unk = QZ_NO_ID;
     t->bos = t->eos = t->pad = t->unk_special = -1;
-    t->add_bos_set = -1;
+    t->add_bos_set = t->clean_spaces = -1;
     memset(t->byte_ids, 0xff, sizeof t->byte_ids);
     memset(t->ascii_ids, 0xff, sizeof t->ascii_ids);
     return t;

@@ -114,7 +114,7 @@ struct qz_tokenizer {
     const char *pipeline;           /* tokenizer.json without vocabulary and merges */
     qz_text_ref *merge_text; size_t n_merge_text;
     int8_t add_bos_set;             /* tokenizer_config add_bos_token: -1 unset */
-    bool clean_spaces;
+    int8_t clean_spaces;            /* tokenizer_config clean_up_tokenization_spaces: -1 unset */
 };
 
 /* ---- builders ---- */

@@ -164,7 +164,8 @@ static qz_status load_config(qz_tokenizer *t, const char *path, qz_error *err) {
     QZ_GOTO(special_of(t, c, "unk_token", &t->unk_text, &t->unk_special, err));
     QZ_GOTO(qz_json_bool(c, "add_bos_token", path, &add_bos, err));
     if (json_is_boolean(json_object_get(c, "add_bos_token"))) t->add_bos_set = add_bos;
-    QZ_GOTO(qz_json_bool(c, "clean_up_tokenization_spaces", path, &t->clean_spaces, err));
+    const json_t *clean = json_object_get(c, "clean_up_tokenization_spaces");
+    if (json_is_boolean(clean)) t->clean_spaces = json_is_true(clean);
     const json_t *tpl = template_of(json_object_get(c, "chat_template"));
     if (tpl) {
         t->chat_template = qz_arena_strdup(&t->arena, json_string_value(tpl));

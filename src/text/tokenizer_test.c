@@ -190,10 +190,75 @@ static void hostile_files(void **state) {
            "[{\"SpecialToken\":{\"id\":\"x\"}}],\"special_tokens\":{}}}", QZ_EFORMAT, "special_tokens");
 }
 
+/* tokenizer.json -> GGUF arrays -> tokenizer: with our own key everything is equal to the recorded ids; without it, the
+ * pipeline named by `pre` gives the recorded ids wherever the container can say what the source does. */
+static size_t ids_only(const qz_tokenizer *t, const json_t *c) {
+    const json_t *text = json_object_get(c, "text");
+    qz_error err = {0};
+    qz_ids v = {0};
+    assert_int_equal(qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), HF, &v, &err), QZ_OK);
+    size_t bad = same_ids(&v, json_object_get(c, "ids"));
+    qz_ids_release(&v);
+    return bad;
+}
+
+static void through_gguf(void **state) {
+    (void)state;
+    static const char *const pre[] = {"default", "gpt-2", "gpt-4o", "default", "default", "llama-bpe", "qwen2"};
+    static const bool exact[] = {false, false, true, false, true, true, false}; /* by name alone; see below */
+    for (size_t i = 0; i < N_SETS; i++) {
+        qz_tokenizer *t = open_set(sets[i]), *g = NULL;
+        qz_arena a = {0};
+        qz_gguf_vocab v;
+        qz_error err = {0};
+        size_t n, vocab = qz_tokenizer_vocab_size(t) + 7;
+        if (qz_tokenizer_to_gguf(t, vocab, NULL, &a, &v, &err) != QZ_OK) fail_msg("%s", err.text);
+        assert_string_equal(v.pre, pre[i]);
+        assert_int_equal(v.n_tokens, vocab);
+        assert_int_equal(v.types[vocab - 1], 5);
+        if (qz_tokenizer_from_gguf(&v, sets[i], &g, &err) != QZ_OK) fail_msg("%s", err.text);
+        assert_int_equal(for_cases(sets[i], g, check_case, &n), 0);
+        qz_tokenizer_free(g);
+        v.pipeline = NULL;
+        if (qz_tokenizer_from_gguf(&v, sets[i], &g, &err) != QZ_OK) fail_msg("%s", err.text);
+        if (exact[i]) assert_int_equal(for_cases(sets[i], g, ids_only, &n), 0);
+        qz_tokenizer_free(g);
+        qz_tokenizer_free(t);
+        qz_arena_release(&a);
+    }
+}
+
+static void unknown_pre_tokenizer(void **state) {
+    (void)state;
+    static const char json[] = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"pre_tokenizer\":{\"type\":\"Sequence\","
+        "\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[ab]+\"},\"behavior\":\"Isolated\"},{\"type\":\"ByteLevel\","
+        "\"add_prefix_space\":false,\"use_regex\":false}]}}";
+    qz_error err = {0}, other = {0};
+    qz_tokenizer *t = NULL;
+    qz_arena a = {0};
+    qz_gguf_vocab v;
+    char path[] = "/tmp/qz-tokenizer-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *f = fdopen(fd, "w");
+    fputs(json, f);
+    fclose(f);
+    assert_int_equal(qz_tokenizer_load(path, &t, &err), QZ_OK);
+    remove(path);
+    assert_int_equal(qz_tokenizer_to_gguf(t, 4, NULL, &a, &v, &err), QZ_EUNSUPPORTED);
+    assert_non_null(strstr(err.text, "[ab]+"));
+    assert_int_equal(qz_tokenizer_to_gguf(t, 4, "gpt-2", &a, &v, &other), QZ_OK);
+    assert_true(v.pre_fallback);
+    assert_string_equal(v.pre, "gpt-2");
+    assert_int_equal(qz_tokenizer_to_gguf(t, 4, "nonsense", &a, &v, &other), QZ_EUSAGE);
+    qz_arena_release(&a);
+    qz_tokenizer_free(t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(golden_sets),          cmocka_unit_test(unigram_is_refused), cmocka_unit_test(whole_word_without_merges),
         cmocka_unit_test(long_words),           cmocka_unit_test(hostile_files),      cmocka_unit_test(invalid_bytes_are_replaced),
+        cmocka_unit_test(through_gguf),         cmocka_unit_test(unknown_pre_tokenizer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
