@@ -103,6 +103,11 @@ uint64_t qz_engine_bytes(const qz_engine *e) {
     return n + qz_packed_bytes(e->head_packed);
 }
 
+const char *qz_engine_kernel(const qz_engine *e) {
+    const qz_packed *p = e->layers[0].packed[QZ_LIN_GATE];
+    return p ? qz_packed_kernel(p) : "float32 exact";
+}
+
 qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err) {
     qz_step *s = &e->step;
     const qz_config *c = &e->model->config;

@@ -25,6 +25,8 @@ void qz_engine_free(qz_engine *e);
 const qz_model *qz_engine_model(const qz_engine *e);
 /* Bytes held besides the model's mapping (repacked weights, buffers). */
 uint64_t qz_engine_bytes(const qz_engine *e);
+/* Kernel of the block linears for reports: "q4_K×q8_K avx2", or "float32 exact". */
+const char *qz_engine_kernel(const qz_engine *e);
 
 /* KV cache for n_seq independent sequences of at most max_tokens each, float32 (exact) or float16 (runtime). */
 qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err);

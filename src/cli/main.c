@@ -1,0 +1,69 @@
+/* The program: finds the verb, parses its options, runs it, prints the one error line, and chooses the exit code. */
+#include "base/str.h"
+#include "cli/options.h"
+#include "pipeline/catalog.h"
+#include <stdio.h>
+#include <string.h>
+
+static const qz_verb *nearest(const char *name) {
+    size_t best_d = 64;
+    const qz_verb *v, *best = qz_verb_at(0);
+    for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) {
+        size_t d = qz_str_distance(v->name, name);
+        if (d < best_d) best_d = d, best = v;
+    }
+    return best;
+}
+
+static qz_status set_cpu(qz_run *run, const char *level, qz_error *err) {
+    static const char *const names[] = {"ref", "avx2", "avx512"};
+    if (level == NULL) return QZ_OK;
+    for (int i = 0; i < QZ_CPU_LEVELS; i++)
+        if (strcmp(names[i], level) == 0) {
+            run->cpu = (qz_cpu_level)i;
+            return qz_catalog_check_cpu(run->cpu, err);
+        }
+    return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --cpu: expected ref, avx2 or avx512", level);
+}
+
+static int report(const qz_error *err, qz_status st) {
+    (void)fflush(stdout);
+    if (err->code != QZ_OK) (void)fprintf(stderr, "quantz: error: %s\n", err->text);
+    return qz_exit_code(st);
+}
+
+static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err) {
+    qz_request r;
+    bool help;
+    QZ_TRY(qz_options_parse(v, argc, argv, &r, &help, err));
+    if (help) {
+        qz_help_verb(stdout, v);
+        return QZ_OK;
+    }
+    qz_run run;
+    QZ_TRY(qz_run_init(&run, (size_t)r.threads, err));
+    run.quiet = r.quiet;
+    qz_status st = set_cpu(&run, r.cpu, err);
+    if (st == QZ_OK) st = v->run(&run, &r, err);
+    qz_run_release(&run);
+    if (st == QZ_OK && (fflush(stdout) != 0 || ferror(stdout))) st = qz_fail(err, QZ_EIO, "cannot write to standard output");
+    return st;
+}
+
+int main(int argc, char **argv) {
+    qz_error err = {0};
+    const char *name = argc > 1 ? argv[1] : "--help";
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        const qz_verb *v = argc > 2 ? qz_verb_find(argv[2]) : NULL;
+        if (v) qz_help_verb(stdout, v);
+        else qz_help_program(argc > 1 ? stdout : stderr);
+        return argc > 1 ? 0 : 2;
+    }
+    if (strcmp(name, "--version") == 0) return printf("quantz %s\n", qz_catalog_version()) > 0 ? 0 : 3;
+    if (strcmp(name, "--man") == 0) return qz_help_man(stdout), 0;
+    if (strcmp(name, "--completion") == 0) return qz_help_completion(stdout), 0;
+    const qz_verb *v = qz_verb_find(name);
+    if (v == NULL)
+        return report(&err, qz_fail(&err, QZ_EUSAGE, "unknown verb '%s': nearest known is '%s'; see 'quantz --help'", name, nearest(name)->name));
+    return report(&err, run_verb(v, argc - 1, argv + 1, &err));
+}

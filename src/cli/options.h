@@ -1,0 +1,45 @@
+/* Options are rows: name, letter, kind, default, range, help and the field they fill. Parsing (getopt_long), range checks,
+ * --help, the man page and shell completion all come from the rows. */
+#ifndef QZ_CLI_OPTIONS_H
+#define QZ_CLI_OPTIONS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include "base/status.h"
+#include "pipeline/request.h"
+
+typedef enum { QZ_OPT_FLAG, QZ_OPT_TEXT, QZ_OPT_COUNT, QZ_OPT_REAL } qz_option_kind; /* bool, const char *, uint64_t, double */
+typedef struct {
+    const char *name;
+    char letter;            /* 0: none */
+    qz_option_kind kind;
+    size_t offset;          /* in qz_request */
+    const char *value;      /* name of the value in --help, NULL for flags */
+    const char *fallback;   /* default as text, NULL: none (0, NULL, false) */
+    double min, max;        /* of counts and reals */
+    const char *help;
+} qz_option;
+
+typedef struct {
+    const char *name, *summary;
+    const char *operands;   /* "MODEL", "ARTIFACT…" */
+    size_t min_operands, max_operands;
+    const char *details;    /* paragraph of --help */
+    const qz_option *options; size_t n_options;
+    qz_status (*run)(qz_run *run, const qz_request *r, qz_error *err);
+} qz_verb;
+
+extern const qz_option qz_common_options[];
+extern const size_t qz_common_count;
+
+/* Verbs in the order of verbs.def; NULL behind the last. */
+const qz_verb *qz_verb_at(size_t i);
+const qz_verb *qz_verb_find(const char *name);
+
+/* Fills r (defaults first) from argv[1..]; *help is set by --help. Errors name the nearest known option. */
+qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_request *r, bool *help, qz_error *err);
+void qz_help_program(FILE *f);
+void qz_help_verb(FILE *f, const qz_verb *v);
+void qz_help_man(FILE *f);                 /* man page, section 1 */
+void qz_help_completion(FILE *f);          /* bash */
+#endif

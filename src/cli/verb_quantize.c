@@ -1,0 +1,22 @@
+#include "cli/verbs.h"
+#include "pipeline/verbs.h"
+
+static const qz_option options[] = {
+    {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "SCHEME", NULL, 0, 0, "one artifact: awq, awq:w4g64, gguf:Q4_K_M, gguf:F16 …"},
+    {"output", 'o', QZ_OPT_TEXT, QZ_AT(output), "OUT", NULL, 0, 0, "output file or folder (default: <model>.Q4_K_M.gguf, <model>-AWQ)"},
+    {"calib", 0, QZ_OPT_TEXT, QZ_AT(data), "FILE", NULL, 0, 0, "calibration data: JSONL or text"},
+    {"stats", 0, QZ_OPT_TEXT, QZ_AT(stats), "FILE", NULL, 0, 0, "statistics written by 'quantz calibrate'"},
+    {"imatrix", 0, QZ_OPT_TEXT, QZ_AT(imatrix), "FILE", NULL, 0, 0, "importance matrix of llama-imatrix (.dat or GGUF)"},
+    {"samples", 0, QZ_OPT_COUNT, QZ_AT(samples), "N", "128", 1, 1e6, "calibration windows at most"},
+    {"seq-len", 0, QZ_OPT_COUNT, QZ_AT(seq_len), "N", "512", 8, 131072, "tokens of a calibration window"},
+    {"search", 0, QZ_OPT_TEXT, QZ_AT(search), "MODE", "best", 0, 0, "best: lowest error; compat: the reference's own bytes"},
+    {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0, "accept findings of the data lint (CAL-DUP,CAL-RANK …)"},
+    {"name", 0, QZ_OPT_TEXT, QZ_AT(name), "NAME", NULL, 0, 0, "model name in metadata and cards (default: the folder's name)"},
+    {"pre", 0, QZ_OPT_TEXT, QZ_AT(pre), "NAME", NULL, 0, 0, "GGUF pre-tokenizer name for a tokenizer that is not known"},
+    {"force", 'f', QZ_OPT_FLAG, QZ_AT(force), NULL, NULL, 0, 0, "replace an existing output"},
+    {"resume", 0, QZ_OPT_FLAG, QZ_AT(resume), NULL, NULL, 0, 0, "continue an interrupted run"},
+    {"dry-run", 'n', QZ_OPT_FLAG, QZ_AT(dry_run), NULL, NULL, 0, 0, "print tensor types and the exact size, write nothing"},
+};
+const qz_verb qz_verb_quantize = {
+    .name = "quantize", .summary = "one artifact from a checkpoint (or from a GGUF file)", .operands = "MODEL [OUT LEVEL]", .min_operands = 1, .max_operands = 4,
+    .details = "Also understands llama-quantize's order: quantz quantize IN.gguf OUT.gguf Q4_K_M [threads].", QZ_OPTIONS(options), .run = qz_run_quantize_verb};

@@ -1,0 +1,100 @@
+#include "eval/latency.h"
+#include "base/io.h"
+#include "base/size.h"
+#include "engine/generate.h"
+#include <string.h>
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+static qz_spread spread_of(double *v, size_t n) {
+    qsort(v, n, sizeof *v, by_value);
+    double mid = n % 2 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
+    return (qz_spread){mid, v[0], v[n - 1], v[qz_min_size(n - 1, n * 95 / 100)], v[qz_min_size(n - 1, n * 99 / 100)]};
+}
+
+/* Weight bytes of one decoding step: every linear and the output matrix once. */
+static double step_bytes(const qz_model *m) {
+    double n = (double)m->head->bytes;
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (size_t k = 0; k < QZ_LIN_COUNT; k++) n += (double)m->blocks[l].linear[k]->bytes;
+    return n;
+}
+
+qz_status qz_latency_run(qz_run *run, qz_engine *e, const uint32_t *prompt, size_t n, size_t pp_tokens, size_t new_tokens, size_t repeats,
+                         qz_latency *out, qz_error *err) {
+    *out = (qz_latency){.prompt_tokens = n, .pp_tokens = pp_tokens, .new_tokens = new_tokens, .repeats = repeats};
+    const qz_model *m = qz_engine_model(e);
+    size_t ctx = qz_max_size(n + qz_max_size(new_tokens, 10), pp_tokens) + 1;
+    double *v = qz_alloc_array(repeats, 4 * sizeof *v);
+    uint32_t *ids = qz_alloc_array(ctx, sizeof *ids);
+    uint8_t *want = qz_calloc_array(ctx, 1);
+    float *logits = qz_alloc_aligned(m->config.vocab_size, sizeof *logits);
+    qz_kv *kv = NULL;
+    qz_status st = v && ids && want && logits ? qz_kv_open(e, 1, ctx, &kv, err) : qz_fail(err, QZ_EMEMORY, "out of memory for the bench");
+    qz_generate_options g = {.sampling = {.top_p = 1, .repetition_penalty = 1}, .max_new = 10};
+    qz_generated info;
+    if (st == QZ_OK) st = qz_generate(e, kv, prompt, n, &g, ids, &info, err); /* warm-up */
+    g.max_new = new_tokens;
+    qz_progress_begin(run);
+    for (size_t r = 0; r < repeats && st == QZ_OK; r++) {
+        qz_kv_reset(kv, 0);
+        st = qz_generate(e, kv, prompt, n, &g, ids, &info, err);
+        if (st != QZ_OK) break;
+        v[r] = 1e3 * info.first_token_seconds;
+        v[repeats + r] = (double)(info.n_new - 1) / info.decode_seconds;
+        v[2 * repeats + r] = (double)info.n_new / (info.first_token_seconds + info.decode_seconds);
+        qz_kv_reset(kv, 0);
+        for (size_t i = 0; i < pp_tokens; i++) ids[i] = prompt[i % n], want[i] = i + 1 == pp_tokens;
+        double start = qz_now();
+        st = qz_engine_forward(e, kv, &(qz_batch){.ids = ids, .want = want, .n = pp_tokens}, logits, err);
+        v[3 * repeats + r] = (double)pp_tokens / (qz_now() - start);
+        qz_progress_step(run, "bench", r + 1, repeats, "repeats");
+    }
+    qz_progress_end(run);
+    if (st == QZ_OK) {
+        out->ttft_ms = spread_of(v, repeats);
+        out->gen_tps = spread_of(v + repeats, repeats);
+        out->end_to_end_tps = spread_of(v + 2 * repeats, repeats);
+        out->prompt_tps = spread_of(v + 3 * repeats, repeats);
+        out->bytes_per_token = step_bytes(m);
+        out->bandwidth_gbs = out->bytes_per_token * out->gen_tps.median / 1e9;
+    }
+    qz_kv_free(kv);
+    qz_free(v);
+    qz_free(ids);
+    qz_free(want);
+    qz_free(logits);
+    return st;
+}
+
+typedef struct { const uint64_t *p; size_t n; uint64_t sums[1024]; } read_job;
+static void read_worker(void *arg, size_t i, size_t n) {
+    read_job *j = arg;
+    size_t lo, hi;
+    qz_split(j->n, 64, i, n, &lo, &hi);
+    uint64_t s[8] = {0};
+    for (size_t k = lo; k + 8 <= hi; k += 8)
+        for (size_t l = 0; l < 8; l++) s[l] += j->p[k + l];
+    j->sums[i] = s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
+}
+double qz_memory_bandwidth(qz_run *run, size_t bytes, size_t passes) {
+    read_job *j = qz_calloc_array(1, sizeof *j);
+    uint64_t *p = qz_alloc_aligned(bytes, 1);
+    double best = 0;
+    if (j != NULL && p != NULL) {
+        memset(p, 1, bytes);
+        j->p = p;
+        j->n = bytes / 8;
+        for (size_t i = 0; i < passes; i++) {
+            double t = qz_now();
+            qz_pool_run(run->pool, read_worker, j);
+            double gbs = (double)bytes / (qz_now() - t) / 1e9;
+            best = gbs > best ? gbs : best;
+        }
+    }
+    qz_free(j);
+    qz_free(p);
+    return best;
+}

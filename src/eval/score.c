@@ -1,0 +1,241 @@
+#include "eval/score.h"
+#include "base/mathx.h"
+#include "base/rng.h"
+#include "base/size.h"
+#include "eval/logprob.h"
+#include <math.h>
+#include <string.h>
+
+enum { BOOTSTRAP = 1000 };
+
+/* Per-token values of one model over the whole set. */
+typedef struct { double *nll, *kl, *dp; uint8_t *same; } tokens;
+
+typedef struct {
+    const float *a, *b;       /* logits [rows, vocab]; b NULL: only nll of a */
+    const uint32_t *target;
+    size_t rows, vocab;
+    double *a_lse;            /* [rows] kept from the source pass */
+    uint32_t *a_top;
+    double *nll, *kl, *dp;
+    uint8_t *same;
+} row_job;
+
+static void row_worker(void *arg, size_t i, size_t n) {
+    const row_job *j = arg;
+    size_t lo, hi;
+    qz_split(j->rows, 1, i, n, &lo, &hi);
+    for (size_t r = lo; r < hi; r++) {
+        const float *a = j->a + r * j->vocab;
+        if (j->b == NULL) {
+            j->a_lse[r] = qz_log_sum_exp(a, j->vocab, &j->a_top[r]);
+            j->nll[r] = j->a_lse[r] - (double)a[j->target[r]];
+            continue;
+        }
+        const float *b = j->b + r * j->vocab;
+        uint32_t top;
+        double lse = qz_log_sum_exp(b, j->vocab, &top);
+        j->nll[r] = lse - (double)b[j->target[r]];
+        j->kl[r] = qz_kl_row(a, j->a_lse[r], b, lse, j->vocab);
+        j->same[r] = top == j->a_top[r];
+        double pa = qz_exp((double)a[j->target[r]] - j->a_lse[r]), pb = qz_exp(-j->nll[r]);
+        j->dp[r] = (pb - pa) * (pb - pa);
+    }
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+/* Smallest value that at least a share q of the sorted values do not exceed. */
+static double quantile(const double *sorted, size_t n, double q) {
+    size_t i = (size_t)ceil(q * (double)n);
+    return sorted[i ? qz_min_size(i, n) - 1 : 0];
+}
+
+typedef struct { double sum; size_t n; } bucket;
+/* 95 % interval of a ratio of sums, windows drawn with replacement (seeded: the same on every run). */
+static void bootstrap(const bucket *w, size_t n, double *low, double *high) {
+    double *means = qz_alloc_array(BOOTSTRAP, sizeof *means);
+    *low = *high = (double)NAN;
+    if (means == NULL || n < 2) {
+        qz_free(means);
+        return;
+    }
+    qz_rng rng;
+    qz_rng_seed(&rng, 20240);
+    for (size_t b = 0; b < BOOTSTRAP; b++) {
+        double sum = 0, count = 0;
+        for (size_t i = 0; i < n; i++) {
+            const bucket *x = &w[qz_rng_below(&rng, n)];
+            sum += x->sum;
+            count += (double)x->n;
+        }
+        means[b] = sum / count;
+    }
+    qsort(means, BOOTSTRAP, sizeof *means, by_value);
+    *low = quantile(means, BOOTSTRAP, 0.025);
+    *high = quantile(means, BOOTSTRAP, 0.975);
+    qz_free(means);
+}
+
+static double per_window(const double *v, const uint32_t *window, size_t n, bucket *w, size_t *n_windows) {
+    double total = 0;
+    *n_windows = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || window[i] != window[i - 1]) w[(*n_windows)++] = (bucket){0, 0};
+        w[*n_windows - 1].sum += v[i];
+        w[*n_windows - 1].n++;
+        total += v[i];
+    }
+    return total / (double)n;
+}
+
+static void paired_summary(const double *nll, const double *source, const double *kl, const uint32_t *window, size_t n, bucket *w, double *tmp, qz_score *out) {
+    size_t nw;
+    for (size_t i = 0; i < n; i++) tmp[i] = nll[i] - source[i];
+    double d = per_window(tmp, window, n, w, &nw), var = 0;
+    for (size_t i = 0; i < n; i++) var += (tmp[i] - d) * (tmp[i] - d);
+    out->ln_ratio = d;
+    out->ln_ratio_se = n > 1 ? sqrt(var / (double)(n - 1) / (double)n) : 0;
+    out->delta_ppl_pct = (qz_figure){.value = 100 * (exp(d) - 1), .low = 100 * (exp(d - 1.96 * out->ln_ratio_se) - 1),
+                                     .high = 100 * (exp(d + 1.96 * out->ln_ratio_se) - 1), .n = n, .present = true};
+    out->kl = (qz_figure){.value = per_window(kl, window, n, w, &nw), .n = n, .present = true};
+    bootstrap(w, nw, &out->kl.low, &out->kl.high);
+    memcpy(tmp, kl, n * sizeof *tmp);
+    qsort(tmp, n, sizeof *tmp, by_value);
+    out->kl_median = quantile(tmp, n, 0.5);
+    out->kl_p99 = quantile(tmp, n, 0.99);
+    out->kl_p999 = quantile(tmp, n, 0.999);
+    out->kl_max = tmp[n - 1];
+    out->paired = true;
+}
+
+void qz_score_summary(const double *nll, const double *source_nll, const double *kl, const uint32_t *window, size_t n, qz_score *out) {
+    *out = (qz_score){.scored = n};
+    bucket *w = qz_alloc_array(n, sizeof *w);
+    double *tmp = qz_alloc_array(n, sizeof *tmp), means = 0;
+    size_t nw;
+    if (w != NULL && tmp != NULL && n > 0) {
+        double mean = per_window(nll, window, n, w, &nw), low, high;
+        for (size_t i = 0; i < nw; i++) means += w[i].sum / (double)w[i].n;
+        out->ppl_of_means = exp(means / (double)nw);
+        bootstrap(w, nw, &low, &high);
+        out->ppl = (qz_figure){.value = exp(mean), .low = exp(low), .high = exp(high), .n = n, .present = true};
+        if (source_nll != NULL) paired_summary(nll, source_nll, kl, window, n, w, tmp, out);
+    }
+    qz_free(w);
+    qz_free(tmp);
+}
+
+typedef struct {
+    qz_run *run;
+    qz_engine *const *engines;  /* source first when there is one */
+    qz_kv **kv;
+    size_t n, vocab, longest;
+    const qz_eval_set *set;
+    tokens *t;                  /* [n] */
+    uint32_t *window;           /* [scored] */
+    float *logits, *source_logits;
+    uint8_t *want;
+    double *lse;
+    uint32_t *top;
+    bool has_source;
+} scorer;
+
+static qz_status score_window(scorer *s, size_t w, size_t at, qz_error *err) {
+    const qz_eval_window *x = &s->set->windows[w];
+    size_t rows = x->n - x->first;
+    for (size_t i = 0; i < x->n; i++) s->want[i] = i + 1 >= x->first && i + 1 < x->n;
+    for (size_t m = 0; m < s->n; m++) {
+        bool src = s->has_source && m == 0;
+        float *logits = src || !s->has_source ? s->source_logits : s->logits;
+        qz_kv_reset(s->kv[m], 0);
+        QZ_TRY(qz_engine_forward(s->engines[m], s->kv[m], &(qz_batch){.ids = x->ids, .want = s->want, .n = x->n}, logits, err));
+        row_job j = {.a = s->source_logits, .b = s->has_source && m > 0 ? s->logits : NULL, .target = x->ids + x->first, .rows = rows, .vocab = s->vocab,
+                     .a_lse = s->lse, .a_top = s->top, .nll = s->t[m].nll + at, .kl = s->t[m].kl + at, .dp = s->t[m].dp + at, .same = s->t[m].same + at};
+        qz_pool_run(s->run->pool, row_worker, &j);
+    }
+    for (size_t i = 0; i < rows; i++) s->window[at + i] = (uint32_t)w;
+    return QZ_OK;
+}
+
+static qz_status scorer_open(scorer *s, qz_error *err) {
+    size_t n = s->set->scored, total;
+    s->longest = s->set->longest;
+    bool ok = qz_mul_size(s->longest, s->vocab, &total);
+    s->logits = ok ? qz_alloc_aligned(total, sizeof(float)) : NULL;
+    s->source_logits = ok ? qz_alloc_aligned(total, sizeof(float)) : NULL;
+    s->want = qz_alloc_array(s->longest, 1);
+    s->lse = qz_alloc_array(s->longest, sizeof *s->lse);
+    s->top = qz_alloc_array(s->longest, sizeof *s->top);
+    s->window = qz_alloc_array(n, sizeof *s->window);
+    s->t = qz_calloc_array(s->n, sizeof *s->t);
+    s->kv = qz_calloc_array(s->n, sizeof(qz_kv *));
+    if (!s->logits || !s->source_logits || !s->want || !s->lse || !s->top || !s->window || !s->t || !s->kv)
+        return qz_fail(err, QZ_EMEMORY, "out of memory evaluating %zu tokens", n);
+    for (size_t m = 0; m < s->n; m++) {
+        s->t[m] = (tokens){qz_alloc_array(n, sizeof(double)), qz_calloc_array(n, sizeof(double)), qz_calloc_array(n, sizeof(double)), qz_calloc_array(n, 1)};
+        if (!s->t[m].nll || !s->t[m].kl || !s->t[m].dp || !s->t[m].same) return qz_fail(err, QZ_EMEMORY, "out of memory evaluating %zu tokens", n);
+        QZ_TRY(qz_kv_open(s->engines[m], 1, s->longest, &s->kv[m], err));
+    }
+    return QZ_OK;
+}
+static void scorer_release(scorer *s) {
+    for (size_t m = 0; m < s->n; m++) {
+        if (s->t) {
+            qz_free(s->t[m].nll);
+            qz_free(s->t[m].kl);
+            qz_free(s->t[m].dp);
+            qz_free(s->t[m].same);
+        }
+        if (s->kv) qz_kv_free(s->kv[m]);
+    }
+    qz_free(s->t);
+    qz_free(s->kv);
+    qz_free(s->logits);
+    qz_free(s->source_logits);
+    qz_free(s->want);
+    qz_free(s->lse);
+    qz_free(s->top);
+    qz_free(s->window);
+}
+
+static void finish(const scorer *s, size_t m, qz_score *out) {
+    size_t n = s->set->scored;
+    bool paired = s->has_source && m > 0;
+    qz_score_summary(s->t[m].nll, paired ? s->t[0].nll : NULL, s->t[m].kl, s->window, n, out);
+    if (!paired) return;
+    double same = 0, dp = 0;
+    for (size_t i = 0; i < n; i++) same += s->t[m].same[i], dp += s->t[m].dp[i];
+    out->top1 = 100 * same / (double)n;
+    out->rms_dp = 100 * sqrt(dp / (double)n);
+}
+
+qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifacts, size_t n_artifacts, const qz_eval_set *set,
+                       qz_score *scores, qz_score *source_score, qz_error *err) {
+    qz_engine *engines[65];
+    size_t n = 0;
+    if (n_artifacts > 64) return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most 64, found %zu", n_artifacts);
+    if (source) engines[n++] = source;
+    for (size_t i = 0; i < n_artifacts; i++) engines[n++] = artifacts[i];
+    scorer s = {.run = run, .engines = engines, .n = n, .set = set, .has_source = source != NULL,
+                .vocab = qz_engine_model(engines[0])->config.vocab_size};
+    for (size_t i = 1; i < n; i++)
+        if (qz_engine_model(engines[i])->config.vocab_size != s.vocab)
+            return qz_fail(err, QZ_EUSAGE, "vocabularies differ: expected %zu tokens, found %llu in '%s'", s.vocab,
+                           (unsigned long long)qz_engine_model(engines[i])->config.vocab_size, qz_engine_model(engines[i])->path);
+    qz_status st = scorer_open(&s, err);
+    size_t at = 0;
+    qz_progress_begin(run);
+    for (size_t w = 0; w < set->n && st == QZ_OK; w++) {
+        st = score_window(&s, w, at, err);
+        at += set->windows[w].n - set->windows[w].first;
+        qz_progress_step(run, "evaluating", w + 1, set->n, "windows");
+    }
+    qz_progress_end(run);
+    for (size_t i = 0; st == QZ_OK && i < n_artifacts; i++) finish(&s, i + s.has_source, &scores[i]);
+    if (st == QZ_OK && source && source_score) finish(&s, 0, source_score);
+    scorer_release(&s);
+    return st;
+}

@@ -1,0 +1,18 @@
+/* GGUF block formats. compat: the reference quantizer's bytes (formats/ggml-quants.md). best: starts from them and refines
+ * scales and codes of each block under the same objective, Σ importance·(x−x̂)² (plain squares without importance): never
+ * worse than the reference on any row, lower in total. Rows are independent; threads split rows. */
+#ifndef QZ_METHODS_BLOCK_SEARCH_H
+#define QZ_METHODS_BLOCK_SEARCH_H
+#include "base/arena.h"
+#include "base/run.h"
+#include "codecs/quantized.h"
+
+typedef enum { QZ_SEARCH_COMPAT, QZ_SEARCH_BEST } qz_search;
+/* "compat" or "best". */
+qz_status qz_search_parse(const char *text, qz_search *out, qz_error *err);
+/* w [rows, cols] float -> out->blocks in arena; importance [cols] or NULL. out->error: the objective; weight_mse as named. */
+qz_status qz_block_quantize(qz_run *run, qz_type type, const float *w, size_t rows, size_t cols, const float *importance, qz_search search,
+                            qz_arena *arena, qz_quantized *out, qz_error *err);
+/* Refines one encoded row in place; x [cols]. Types without a refinement are left as they are. */
+void qz_block_refine_row(qz_type type, const float *x, const float *importance, size_t cols, void *row);
+#endif

@@ -1,0 +1,53 @@
+#include "pipeline/calib_data.h"
+#include "base/io.h"
+#include "base/size.h"
+#include "calibrate/calibrate.h"
+#include <string.h>
+
+static qz_status policy_of(const char *text, qz_length_policy *out, qz_error *err) {
+    static const char *const names[] = {"pack", "truncate", "drop"};
+    *out = QZ_PACK;
+    for (size_t i = 0; text && i < 3; i++)
+        if (strcmp(names[i], text) == 0) return *out = (qz_length_policy)i, QZ_OK;
+    return text ? qz_fail(err, QZ_EUSAGE, "bad value '%s' for --lengths: expected pack, truncate or drop", text) : QZ_OK;
+}
+
+static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const qz_windows *w, const qz_request *r, const char *path, qz_error *err) {
+    qz_engine *e = NULL;
+    QZ_TRY(qz_model_check_finite(run, s->model, err));
+    if (s->sha_hex[0] == 0) QZ_TRY(qz_source_hash(run, s, err));
+    QZ_TRY(qz_engine_open(run, s->model, NULL, &e, err));
+    bool templated = d->n && d->samples[0].templated;
+    const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .resume = r->resume,
+                              .about = {.samples = w->samples_used, .data_sha = d->sha_hex, .source_sha = s->sha_hex, .reader = d->reader,
+                                        .data_name = qz_path_base(d->path), .chat_template = templated ? "applied" : "none",
+                                        .bos = s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer)}};
+    double start = qz_now();
+    qz_status st = qz_calibrate(run, e, &c, path, NULL, err);
+    if (st == QZ_OK)
+        qz_info(run, "calibrated on %zu tokens in %.1f s; statistics '%s'", w->n_windows * w->seq_len, qz_now() - start, path);
+    qz_engine_free(e);
+    return st;
+}
+
+qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, qz_error *err) {
+    qz_dataset d = {0};
+    qz_windows w = {0};
+    qz_arena arena = {0};
+    qz_length_policy policy;
+    QZ_TRY(policy_of(r->lengths, &policy, err));
+    if (qz_path_exists(path) && !r->force && !r->resume) return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
+    qz_status st = qz_dataset_load(r->data, s->tokenizer, &(qz_dataset_options){.raw = r->raw}, &d, err);
+    if (st == QZ_OK) st = qz_calib_lint(run, s, &d, r, &arena, NULL, err);
+    if (st == QZ_OK) st = qz_windows_build(s->tokenizer, &d, (size_t)r->seq_len, (size_t)r->samples, policy, &w, err);
+    if (st == QZ_OK) {
+        qz_info(run, "%s: read as %s", r->data, d.reader);
+        qz_info(run, "samples: %zu read, %zu used, %zu truncated, %zu dropped; tokens: %zu read, %zu used in %zu windows of %zu, %zu cut", w.samples_read,
+                w.samples_used, w.samples_truncated, w.samples_dropped, w.tokens_total, w.tokens_used, w.n_windows, w.seq_len, w.tokens_cut);
+        st = run_pass(run, s, &d, &w, r, path, err);
+    }
+    qz_windows_release(&w);
+    qz_dataset_release(&d);
+    qz_arena_release(&arena);
+    return st;
+}

@@ -1,0 +1,24 @@
+#include "pipeline/catalog.h"
+#include "artifacts/artifact.h"
+#include "kernels/matmul.h"
+
+const char *qz_catalog_version(void) { return QZ_VERSION; }
+
+void qz_catalog_print_schemes(FILE *f) {
+    for (int s = 0; s < QZ_SCHEME_COUNT; s++) {
+        const qz_scheme_info *info = qz_scheme_get((qz_scheme)s);
+        (void)fprintf(f, "  %-12s%s\n              levels:", info->name, info->help);
+        int at = 21;
+        for (size_t i = 0; qz_scheme_level((qz_scheme)s, i); i++) {
+            const char *l = qz_scheme_level((qz_scheme)s, i);
+            if (at > 70) at = fprintf(f, "\n                     ") - 1;
+            at += fprintf(f, " %s", l);
+        }
+        (void)fprintf(f, " (default %s)\n", info->default_level);
+    }
+}
+
+qz_status qz_catalog_check_cpu(qz_cpu_level level, qz_error *err) {
+    if (level <= qz_cpu_detect()) return QZ_OK;
+    return qz_fail(err, QZ_EUNSUPPORTED, "this CPU has no %s: the highest level here is %s", qz_cpu_name(level), qz_cpu_name(qz_cpu_detect()));
+}

@@ -1,0 +1,115 @@
+#include "pipeline/evaluate.h"
+#include "base/io.h"
+#include "base/size.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_MODELS = 65 };
+
+void qz_measured_release(qz_measured *m) { qz_task_score_release(&m->tasks); }
+
+qz_status qz_arith_parse(const char *text, qz_arith *out, qz_error *err) {
+    *out = QZ_ARITH_EXACT;
+    if (text == NULL || strcmp(text, "exact") == 0) return QZ_OK;
+    *out = QZ_ARITH_RUNTIME;
+    if (strcmp(text, "runtime") == 0) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --arith: expected exact or runtime", text);
+}
+
+typedef struct {
+    qz_source s[MAX_MODELS];
+    qz_engine *e[MAX_MODELS];
+    size_t n;
+    bool has_source;
+} models;
+
+static void describe(const qz_source *s, const char *path, qz_measured *m) {
+    (void)snprintf(m->name, sizeof m->name, "%s", s->name);
+    (void)snprintf(m->container, sizeof m->container, "%s", s->model->container);
+    (void)snprintf(m->encoding, sizeof m->encoding, "%s", s->model->encoding);
+    (void)snprintf(m->contract, sizeof m->contract, "%s", s->model->contract);
+    (void)snprintf(m->path, sizeof m->path, "%s", path);
+    m->file_bytes = s->model->file_bytes;
+    double bits = 0;
+    for (size_t i = 0; i < s->model->n_tensors; i++) bits += 8.0 * (double)s->model->tensors[i].bytes;
+    m->bits_per_weight = bits / (double)qz_config_parameters(&s->model->config);
+    m->mcnemar = -1;
+}
+
+static qz_status open_models(qz_run *run, models *x, qz_arith arith, const char *source, const char *const *artifacts, size_t n, qz_measured *out, qz_error *err) {
+    if (n + 1 > MAX_MODELS) return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", MAX_MODELS - 1, n);
+    x->has_source = source != NULL;
+    for (size_t i = 0; i < n + x->has_source; i++) {
+        const char *path = x->has_source ? (i ? artifacts[i - 1] : source) : artifacts[i];
+        QZ_TRY(qz_source_open(run, path, &x->s[i], err));
+        x->n = i + 1;
+        describe(&x->s[i], path, &out[i]);
+        /* the source is always exact: it is what the others are measured against */
+        QZ_TRY(qz_engine_open(run, x->s[i].model, &(qz_engine_options){.arith = x->has_source && i == 0 ? QZ_ARITH_EXACT : arith}, &x->e[i], err));
+    }
+    return QZ_OK;
+}
+
+static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_measured *out, char set_text[160], char hash[65], qz_error *err) {
+    qz_dataset d = {0};
+    qz_eval_set set = {0};
+    qz_score *scores = qz_calloc_array(x->n + 1, sizeof *scores);
+    const qz_tokenizer *t = x->s[0].tokenizer;
+    qz_status st = scores == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
+    if (st == QZ_OK && t == NULL) st = qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: text cannot be evaluated", x->s[0].name);
+    if (st == QZ_OK) st = qz_dataset_load(r->text, t, &(qz_dataset_options){0}, &d, err);
+    const qz_eval_options o = {.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride, .max_windows = (size_t)r->windows,
+                               .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t) : x->s[0].model->config.bos_id};
+    if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, err);
+    if (st == QZ_OK && set.skipped) qz_warn(run, "skipped %zu texts of fewer than two tokens", set.skipped);
+    if (st == QZ_OK)
+        st = qz_score_run(run, x->has_source ? x->e[0] : NULL, x->e + x->has_source, x->n - x->has_source, &set, scores + x->has_source, scores, err);
+    for (size_t i = 0; i < x->n && st == QZ_OK; i++) {
+        out[i].score = scores[i];
+        out[i].scored = true;
+    }
+    if (st == QZ_OK) {
+        (void)snprintf(set_text, 160, "%s", set.describe);
+        memcpy(hash, set.token_hash, 65);
+    }
+    qz_free(scores);
+    qz_eval_set_release(&set);
+    qz_dataset_release(&d);
+    return st;
+}
+
+static qz_status score_tasks(qz_run *run, const qz_request *r, models *x, qz_measured *out, qz_error *err) {
+    for (size_t i = 0; i < x->n; i++) {
+        qz_taskset set = {0};
+        if (x->s[i].tokenizer == NULL) return qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: tasks cannot be run", x->s[i].name);
+        QZ_TRY(qz_taskset_load(r->tasks, x->s[i].tokenizer, (size_t)r->max_tasks, &set, err));
+        qz_status st = qz_tasks_run(run, x->e[i], x->s[i].tokenizer, &set, &(qz_task_options){.batch = (size_t)r->batch, .max_new = (size_t)r->max_new},
+                                    &out[i].tasks, err);
+        qz_taskset_release(&set);
+        QZ_TRY(st);
+        if (!x->has_source || i == 0) continue;
+        for (size_t k = 0; k < out[i].tasks.n; k++) {
+            out[i].lost += out[0].tasks.pass[k] && !out[i].tasks.pass[k];
+            out[i].won += !out[0].tasks.pass[k] && out[i].tasks.pass[k];
+        }
+        out[i].mcnemar = qz_mcnemar(out[i].lost, out[i].won);
+    }
+    return QZ_OK;
+}
+
+qz_status qz_evaluate(qz_run *run, const qz_request *r, const char *source, const char *const *artifacts, size_t n_artifacts, qz_measured *out,
+                      size_t *n, char set[160], char token_hash[65], qz_error *err) {
+    models *x = qz_calloc_array(1, sizeof *x);
+    qz_arith arith;
+    qz_status st = x == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : qz_arith_parse(r->arith, &arith, err);
+    if (st == QZ_OK) st = open_models(run, x, arith, source, artifacts, n_artifacts, out, err);
+    if (st == QZ_OK && r->text) st = score_text(run, r, x, out, set, token_hash, err);
+    if (st == QZ_OK && r->tasks) st = score_tasks(run, r, x, out, err);
+    *n = x ? x->n : 0;
+    for (size_t i = 0; x && i < x->n; i++) {
+        qz_engine_free(x->e[i]);
+        qz_source_release(&x->s[i]);
+    }
+    qz_free(x);
+    return st;
+}

@@ -1,0 +1,148 @@
+#include "pipeline/produce.h"
+#include "base/io.h"
+#include "base/size.h"
+#include "engine/engine.h"
+#include "pipeline/awq_block.h"
+#include "pipeline/catalog.h"
+#include "pipeline/proof.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { CHUNK_ELEMS = 16 << 20 }; /* float values decoded at a time */
+
+void qz_produced_release(qz_produced *p) {
+    qz_free(p->path);
+    *p = (qz_produced){0};
+}
+
+qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_importance *imp, const qz_produce_options *o,
+                          qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
+    qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
+    qz_provenance *prov = qz_arena_calloc(arena, 6, sizeof *prov);
+    if (ctx == NULL || prov == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    size_t n = 0;
+    prov[n++] = (qz_provenance){"version", qz_catalog_version()};
+    prov[n++] = (qz_provenance){"recipe", qz_arena_printf(arena, "%s search=%s", spec->name, o->search == QZ_SEARCH_BEST ? "best" : "compat")};
+    prov[n++] = (qz_provenance){"source_sha256", s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : "UNKNOWN"};
+    prov[n++] = (qz_provenance){"calibration_sha256", imp->stats ? imp->stats->info.data_sha : o->imatrix_file ? "imatrix" : "none"};
+    prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN"};
+    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->forced_pre, .name = o->name ? o->name : s->name,
+                                 .has_imatrix = imp->stats != NULL || imp->imatrix != NULL, .imatrix_file = o->imatrix_file,
+                                 .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries, .imatrix_chunks = o->imatrix_chunks,
+                                 .provenance = prov, .n_provenance = n};
+    return qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err);
+}
+
+/* A tensor that is stored as block type: decoded, encoded and written a run of rows at a time. */
+static qz_status put_blocks(qz_run *run, const qz_artifact_item *item, const qz_importance *imp, const qz_produce_options *o,
+                            qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
+    size_t step = item->permute == QZ_PERMUTE_NONE ? qz_max_size(1, CHUNK_ELEMS / item->cols) : item->rows;
+    step = qz_min_size(step, item->rows);
+    qz_arena arena = {0};
+    const float *importance = NULL;
+    qz_arena keep = {0};
+    float *x = qz_alloc_aligned(step * item->cols, sizeof *x);
+    qz_status st = x ? qz_importance_get(imp, item, &keep, &importance, err) : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", item->name);
+    for (size_t r = 0; r < item->rows && st == QZ_OK; r += step) {
+        size_t n = qz_min_size(step, item->rows - r);
+        qz_quantized q;
+        qz_arena_reset(&arena);
+        qz_tensor_decode(item->source, r, n, x);
+        st = qz_block_quantize(run, item->type, x, n, item->cols, importance, o->search, &arena, &q, err);
+        q.name = item->name;
+        if (st == QZ_OK) {
+            qz_proof_blocks(proof, &q);
+            out->weight_mse += q.weight_mse * (double)n * (double)item->cols;
+            st = qz_artifact_writer_put(w, &q, err);
+        }
+    }
+    qz_free(x);
+    qz_arena_release(&keep);
+    qz_arena_release(&arena);
+    return st;
+}
+
+static bool is_float(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->kind == QZ_KIND_FLOAT; }
+
+static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, const qz_importance *imp, const qz_produce_options *o,
+                          qz_awq_blocks *awq, qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
+    const qz_artifact_item *item = &plan->items[i];
+    qz_proof_begin(proof, i);
+    if (plan->spec.scheme == QZ_SCHEME_AWQ && item->layer >= 0) {
+        const qz_quantized *q = NULL;
+        const qz_folded *f = NULL;
+        QZ_TRY(qz_awq_blocks_get(awq, item, &q, &f, err));
+        if (q != NULL) {
+            qz_proof_codes(proof, q);
+            out->weight_mse += q->weight_mse * (double)q->rows * (double)q->cols;
+            return qz_artifact_writer_put(w, q, err);
+        }
+        if (f != NULL) return qz_proof_skip(proof), qz_artifact_writer_put_folded(w, f, err);
+    }
+    if (item->source == NULL || is_float(item->type)) { /* float tensors are converted by the writer */
+        qz_proof_float(proof, item);
+        return qz_artifact_writer_put_view(w, item->source, err);
+    }
+    return put_blocks(run, item, imp, o, w, proof, out, err);
+}
+
+static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
+                             qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
+    qz_awq_blocks awq = {0};
+    qz_status st = plan->spec.scheme == QZ_SCHEME_AWQ ? qz_awq_blocks_open(&awq, run, s->model, imp->stats, &plan->spec, o->search, err) : QZ_OK;
+    qz_progress_begin(run);
+    for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < plan->n_items;) {
+        st = put_item(run, plan, i, imp, o, &awq, w, proof, out, err);
+        qz_progress_step(run, plan->spec.name, i + 1, plan->n_items, "tensors");
+    }
+    qz_progress_end(run);
+    if (awq.n_blocks) qz_awq_blocks_note(&awq, out->awq_note, sizeof out->awq_note);
+    qz_awq_blocks_release(&awq);
+    return st;
+}
+
+qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
+                     const char *path, qz_produced *out, qz_error *err) {
+    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .self_kl = -1};
+    qz_artifact_writer *w = NULL;
+    qz_proof proof = {0};
+    const char *partial = NULL;
+    double start = qz_now();
+    for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
+    if (plan->spec.scheme == QZ_SCHEME_AWQ && imp->stats == NULL)
+        return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
+    qz_status st = qz_proof_open(&proof, plan, err);
+    if (st == QZ_OK)
+        st = qz_artifact_writer_open(run, plan, path, (o->resume ? QZ_WRITE_RESUME : 0u) | (o->force ? QZ_WRITE_FORCE : 0u), &w, err);
+    if (st == QZ_OK) st = write_items(run, s, plan, imp, o, w, &proof, out, err);
+    if (st == QZ_OK) st = qz_artifact_writer_finish(w, &partial, err);
+    if (st == QZ_OK) {
+        st = qz_proof_check(run, &proof, s, partial, out, err);
+        if (st != QZ_OK) qz_artifact_writer_discard(w);
+    }
+    if (st == QZ_OK) st = qz_artifact_writer_commit(w, err);
+    qz_artifact_writer_free(w);
+    qz_proof_release(&proof);
+    uint64_t n = qz_config_parameters(&s->model->config);
+    out->weight_mse /= (double)n;
+    out->seconds = qz_now() - start;
+    if (st == QZ_OK && (out->path = qz_strdup(path)) == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
+    return st;
+}
+
+qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Rows", 'r'}, {"Cols", 'r'}, {"Bytes", 'r'}, {"Note", 'l'}};
+    QZ_TRY(qz_table_init(t, arena, NULL, cols, 6, err));
+    for (size_t i = 0; i < plan->n_items; i++) {
+        const qz_artifact_item *it = &plan->items[i];
+        QZ_TRY(qz_table_row(t, err));
+        QZ_TRY(qz_table_set(t, 0, err, "%s", it->out_name));
+        if (it->type == QZ_TYPE_INT_GROUP) QZ_TRY(qz_table_set(t, 1, err, "int%u g%u", it->bits, it->group_size));
+        else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_type_get(it->type)->name));
+        QZ_TRY(qz_table_set(t, 2, err, "%zu", it->rows));
+        QZ_TRY(qz_table_set(t, 3, err, "%zu", it->cols));
+        QZ_TRY(qz_table_set(t, 4, err, "%llu", (unsigned long long)it->bytes));
+        QZ_TRY(qz_table_set(t, 5, err, "%s", it->note ? it->note : ""));
+    }
+    return QZ_OK;
+}

@@ -1,0 +1,46 @@
+/* Writes one artifact from an opened source: plan, methods, writer, proof (loaded back, every tensor decoded and compared
+ * with what the method meant), commit. Nothing appears under the final name before the proof. */
+#ifndef QZ_PIPELINE_PRODUCE_H
+#define QZ_PIPELINE_PRODUCE_H
+#include "calibrate/stats.h"
+#include "formats/imatrix.h"
+#include "methods/awq.h"
+#include "methods/block_search.h"
+#include "pipeline/source.h"
+
+/* Importance vectors by HF tensor name: from a statistics file or from an importance matrix file. */
+typedef struct {
+    const qz_stats *stats;             /* NULL: none */
+    qz_imatrix *imatrix;               /* wins over stats for GGUF types */
+} qz_importance;
+
+typedef struct {
+    qz_search search;
+    bool force, resume;
+    const char *forced_pre, *name, *source_dir;
+    const char *imatrix_file, *imatrix_dataset;
+    uint32_t imatrix_entries, imatrix_chunks;
+    const char *command;               /* provenance: the verb line without paths */
+} qz_produce_options;
+
+typedef struct {
+    char *path;                        /* owned */
+    uint64_t bytes;
+    double bits_per_weight, seconds, weight_mse;
+    size_t fallbacks;
+    char awq_note[160];                /* summary of the scale search */
+    double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
+    char greedy[160];                  /* first greedy text of the proof */
+} qz_produced;
+void qz_produced_release(qz_produced *p);
+
+/* plan: made by the caller with qz_produce_plan. */
+qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_importance *imp, const qz_produce_options *o,
+                          qz_arena *arena, qz_artifact_plan *plan, qz_error *err);
+qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
+                     const char *path, qz_produced *out, qz_error *err);
+/* Importance of a tensor's input columns, or NULL: [cols] in the arena. */
+qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err);
+/* Prints the plan as a table (dry run). */
+qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table *t, qz_error *err);
+#endif

@@ -1,0 +1,218 @@
+#include "base/io.h"
+#include "base/json.h"
+#include "base/size.h"
+#include "pipeline/catalog.h"
+#include "pipeline/release.h"
+#include "report/table_print.h"
+#include <math.h>
+#include <string.h>
+
+static qz_status set_speed(qz_table *t, const qz_release_report *r, size_t i, qz_error *err) {
+    const qz_bench *b = &r->bench[i], *src = &r->bench[0];
+    if (!r->has_bench) return QZ_OK;
+    QZ_TRY(qz_table_set(t, 3, err, "%.1f", b->speed.ttft_ms.median));
+    QZ_TRY(qz_table_set(t, 4, err, "%.0f", b->speed.prompt_tps.median));
+    QZ_TRY(qz_table_set(t, 5, err, "%.0f", b->speed.gen_tps.median));
+    QZ_TRY(qz_table_set(t, 6, err, "%.2fx", b->speed.gen_tps.median / src->speed.gen_tps.median));
+    return qz_table_set(t, 7, err, "%.0f", (double)b->peak_rss / 1048576.0);
+}
+
+static qz_status main_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Format", 'l'}, {"Size GB", 'r'}, {"bits/w", 'r'}, {"TTFT ms", 'r'}, {"prompt/s", 'r'}, {"gen/s", 'r'}, {"speed", 'r'},
+                                     {"RSS MiB", 'r'}, {"PPL", 'r'}, {"dPPL %", 'r'}, {"KL", 'r'}, {"top-1 %", 'r'}, {"tasks %", 'r'}};
+    QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
+    for (size_t i = 0; i < r->n_rows; i++) {
+        const qz_measured *m = &r->rows[i];
+        QZ_TRY(qz_table_row(t, err));
+        QZ_TRY(qz_table_set(t, 0, err, "%s", i ? m->encoding : "source"));
+        QZ_TRY(qz_table_set(t, 1, err, m->file_bytes < 1000000000 ? "%.4f" : "%.2f", (double)m->file_bytes / 1e9));
+        QZ_TRY(qz_table_set(t, 2, err, "%.2f", m->bits_per_weight));
+        QZ_TRY(set_speed(t, r, i, err));
+        if (m->scored) QZ_TRY(qz_table_set(t, 8, err, "%.3f", m->score.ppl.value));
+        if (m->scored && m->score.paired) {
+            QZ_TRY(qz_table_set(t, 9, err, "%+.2f", m->score.delta_ppl_pct.value));
+            QZ_TRY(qz_table_set(t, 10, err, "%.5f", m->score.kl.value));
+            QZ_TRY(qz_table_set(t, 11, err, "%.1f", m->score.top1));
+        }
+        if (m->tasks.n) QZ_TRY(qz_table_set(t, 12, err, "%.1f", 100.0 * (double)m->tasks.solved / (double)m->tasks.n));
+    }
+    return QZ_OK;
+}
+
+static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Artifact", 'l'}, {"Container", 'l'}, {"Precision contract", 'l'}, {"Size ratio", 'r'}, {"KL 95 %", 'r'}, {"KL p99", 'r'},
+                                     {"dPPL 95 %", 'r'}, {"tasks", 'r'}, {"lost/won", 'r'}, {"McNemar p", 'r'}, {"kernel", 'l'}};
+    QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
+    for (size_t i = 0; i < r->n_rows; i++) {
+        const qz_measured *m = &r->rows[i];
+        QZ_TRY(qz_table_row(t, err));
+        QZ_TRY(qz_table_set(t, 0, err, "%s", qz_path_base(m->path)));
+        QZ_TRY(qz_table_set(t, 1, err, "%s", m->container));
+        QZ_TRY(qz_table_set(t, 2, err, "%s", m->contract));
+        QZ_TRY(qz_table_set(t, 3, err, "%.2fx", (double)r->rows[0].file_bytes / (double)m->file_bytes));
+        if (m->scored && m->score.paired) {
+            QZ_TRY(qz_table_set(t, 4, err, "%.5f..%.5f", m->score.kl.low, m->score.kl.high));
+            QZ_TRY(qz_table_set(t, 5, err, "%.4f", m->score.kl_p99));
+            QZ_TRY(qz_table_set(t, 6, err, "%+.2f..%+.2f", m->score.delta_ppl_pct.low, m->score.delta_ppl_pct.high));
+        }
+        if (m->tasks.n) QZ_TRY(qz_table_set(t, 7, err, "%zu/%zu", m->tasks.solved, m->tasks.n));
+        if (m->tasks.n && m->mcnemar >= 0) {
+            QZ_TRY(qz_table_set(t, 8, err, "%zu/%zu", m->lost, m->won));
+            QZ_TRY(qz_table_set(t, 9, err, "%.3f", m->mcnemar));
+        }
+        if (r->has_bench) QZ_TRY(qz_table_set(t, 10, err, "%s", r->bench[i].kernel));
+    }
+    return QZ_OK;
+}
+
+static void notes(const qz_release_report *r, qz_str *s) {
+    if (r->set[0]) qz_str_printf(s, "Text: %s (token hash %.12s), exact arithmetic, KL(source || artifact) in nats.\n", r->set, r->token_hash);
+    if (r->calibration) qz_str_printf(s, "Calibration: %s.\n", r->calibration);
+    if (r->has_bench)
+        qz_str_printf(s, "Speed: prompt of %zu tokens for TTFT, %zu for prompt/s, %zu new tokens; runtime arithmetic, medians of %zu.\n",
+                      r->bench[0].speed.prompt_tokens, r->bench[0].speed.pp_tokens, r->bench[0].speed.new_tokens, r->bench[0].speed.repeats);
+    qz_str_printf(s, "Machine: %s.\n", r->environment);
+    if (!r->tasks) qz_str_puts(s, "GATE-NOTASK: no task metric; perplexity alone does not pass a release (--tasks FILE).\n");
+}
+
+static void figure(qz_str *s, const char *key, double v) {
+    if (isfinite(v)) qz_str_printf(s, ",\"%s\":%.9g", key, v);
+}
+static void text_figure(qz_str *s, const char *key, const char *v) {
+    qz_str_printf(s, ",\"%s\":", key);
+    qz_json_quote(s, v, strlen(v));
+}
+static void spread(qz_str *s, const char *key, const qz_spread *x) {
+    qz_str_printf(s, ",\"%s\":{\"median\":%.6g,\"min\":%.6g,\"max\":%.6g,\"p95\":%.6g,\"p99\":%.6g}", key, x->median, x->min, x->max, x->p95, x->p99);
+}
+static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
+    const qz_measured *m = &r->rows[i];
+    qz_str_puts(s, i ? ",\n{\"artifact\":" : "\n{\"artifact\":");
+    qz_json_quote(s, m->path, strlen(m->path));
+    text_figure(s, "container", m->container);
+    text_figure(s, "encoding", m->encoding);
+    text_figure(s, "precision_contract", m->contract);
+    text_figure(s, "runtime", "quantz");
+    qz_str_printf(s, ",\"bytes\":%llu", (unsigned long long)m->file_bytes);
+    figure(s, "bits_per_weight", m->bits_per_weight);
+    if (m->scored) {
+        figure(s, "ppl", m->score.ppl.value);
+        figure(s, "ppl_low", m->score.ppl.low);
+        figure(s, "ppl_high", m->score.ppl.high);
+        figure(s, "ppl_document_mean", m->score.ppl_of_means);
+        qz_str_printf(s, ",\"tokens_scored\":%zu", m->score.scored);
+    }
+    if (m->scored && m->score.paired) {
+        const qz_score *x = &m->score;
+        static const char *const keys[] = {"dppl_pct", "dppl_pct_low", "dppl_pct_high", "ln_ppl_ratio", "ln_ppl_ratio_se", "kl", "kl_low", "kl_high", "kl_median",
+                                           "kl_p99", "kl_p999", "kl_max", "top1_pct", "rms_dp_pct"};
+        const double v[] = {x->delta_ppl_pct.value, x->delta_ppl_pct.low, x->delta_ppl_pct.high, x->ln_ratio, x->ln_ratio_se, x->kl.value, x->kl.low, x->kl.high,
+                            x->kl_median, x->kl_p99, x->kl_p999, x->kl_max, x->top1, x->rms_dp};
+        for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) figure(s, keys[k], v[k]);
+    }
+    if (m->tasks.n) {
+        qz_str_printf(s, ",\"tasks_solved\":%zu,\"tasks\":%zu", m->tasks.solved, m->tasks.n);
+        figure(s, "tasks_low_pct", m->tasks.low);
+        figure(s, "tasks_high_pct", m->tasks.high);
+        if (m->mcnemar >= 0) qz_str_printf(s, ",\"tasks_lost\":%zu,\"tasks_won\":%zu,\"mcnemar_p\":%.6g", m->lost, m->won, m->mcnemar);
+        qz_str_puts(s, ",\"kinds\":{");
+        for (size_t k = 0; k < m->tasks.n_kinds; k++) {
+            if (k) qz_str_putc(s, ',');
+            qz_json_quote(s, m->tasks.kinds[k].kind, strlen(m->tasks.kinds[k].kind));
+            qz_str_printf(s, ":[%zu,%zu]", m->tasks.kinds[k].solved, m->tasks.kinds[k].n);
+        }
+        qz_str_putc(s, '}');
+    }
+    if (r->has_bench) {
+        const qz_bench *b = &r->bench[i];
+        spread(s, "ttft_ms", &b->speed.ttft_ms);
+        spread(s, "prompt_tps", &b->speed.prompt_tps);
+        spread(s, "gen_tps", &b->speed.gen_tps);
+        qz_str_printf(s, ",\"peak_rss_bytes\":%llu,\"load_s\":%.6g,\"bytes_per_token\":%.0f,\"bandwidth_gbs\":%.6g", (unsigned long long)b->peak_rss, b->load_seconds,
+                      b->speed.bytes_per_token, b->speed.bandwidth_gbs);
+        text_figure(s, "kernel", b->kernel);
+    }
+    if (i > 0) {
+        const qz_produced *p = &r->made[i - 1];
+        qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->weight_mse, p->self_kl);
+        text_figure(s, "proof_greedy", p->greedy);
+    }
+    qz_str_putc(s, '}');
+}
+static void json_report(const qz_release_report *r, qz_str *s) {
+    qz_str_puts(s, "{\"quantz\":");
+    qz_json_quote(s, qz_catalog_version(), strlen(qz_catalog_version()));
+    text_figure(s, "model", r->model);
+    text_figure(s, "source_sha256", r->source_sha);
+    text_figure(s, "calibration_sha256", r->data_sha);
+    text_figure(s, "calibration", r->calibration ? r->calibration : "none");
+    text_figure(s, "protocol", r->set);
+    text_figure(s, "token_hash", r->token_hash);
+    text_figure(s, "machine", r->environment);
+    figure(s, "seconds", r->seconds);
+    qz_str_printf(s, ",\"gate_notask\":%s,\"rows\":[", r->tasks ? "false" : "true");
+    for (size_t i = 0; i < r->n_rows; i++) json_row(r, i, s);
+    qz_str_puts(s, "\n]}\n");
+}
+
+static void card(const qz_release_report *r, size_t i, qz_str *s) {
+    const qz_measured *m = &r->rows[i];
+    const qz_produced *p = &r->made[i - 1];
+    char size[48];
+    qz_str_printf(s, "# %s\n\n%s, %s (%s), made by quantz %s from %s.\n\n", qz_path_base(m->path), m->container, m->encoding, m->contract, qz_catalog_version(), r->model);
+    qz_str_printf(s, "| | |\n|---|---|\n| size | %s, %.3f bits/weight, %.2fx smaller than the source |\n", qz_size_text(size, m->file_bytes), m->bits_per_weight,
+                  (double)r->rows[0].file_bytes / (double)m->file_bytes);
+    if (m->scored && m->score.paired)
+        qz_str_printf(s, "| KL(source \\|\\| artifact) | %.5f [%.5f, %.5f] nats per token |\n| perplexity | %.4f (source %.4f, %+.2f %%) |\n| same top token | %.2f %% |\n",
+                      m->score.kl.value, m->score.kl.low, m->score.kl.high, m->score.ppl.value, r->rows[0].score.ppl.value, m->score.delta_ppl_pct.value, m->score.top1);
+    if (m->tasks.n) qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
+    qz_str_printf(s, "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 base | UNKNOWN |\n", r->source_sha,
+                  r->calibration ? r->calibration : "none", r->data_sha);
+    if (p->awq_note[0]) qz_str_printf(s, "| AWQ | %s |\n", p->awq_note);
+    qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->set[0] ? r->set : "no text", r->token_hash);
+}
+
+static qz_status write_text(const char *dir, const char *name, const qz_str *s, qz_error *err) {
+    char *path = qz_path_join(dir, name);
+    if (path == NULL || s->failed) {
+        qz_free(path);
+        return qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+    }
+    qz_status st = qz_write_file(path, s->ptr, s->len, err);
+    qz_free(path);
+    return st;
+}
+
+qz_status qz_release_write(const qz_release_report *r, const char *dir, qz_str *terminal, qz_error *err) {
+    qz_arena a = {0};
+    qz_table t, d;
+    qz_str s = {0};
+    char name[256];
+    qz_status st = main_table(r, &a, &t, err);
+    if (st == QZ_OK) st = detail_table(r, &a, &d, err);
+    if (st == QZ_OK) {
+        qz_table_text(&t, terminal);
+        notes(r, terminal);
+        qz_str_printf(&s, "# %s: release report\n\n", r->model);
+        qz_table_markdown(&t, &s);
+        qz_str_puts(&s, "\nspeed: generation against the source row. RSS: peak of a process that runs only this artifact.\n\n");
+        qz_table_markdown(&d, &s);
+        qz_str_putc(&s, '\n');
+        notes(r, &s);
+        st = write_text(dir, "report.md", &s, err);
+    }
+    if (st == QZ_OK) {
+        qz_str_clear(&s);
+        json_report(r, &s);
+        st = write_text(dir, "report.json", &s, err);
+    }
+    for (size_t i = 1; i < r->n_rows && st == QZ_OK; i++) {
+        qz_str_clear(&s);
+        card(r, i, &s);
+        (void)snprintf(name, sizeof name, "%s.card.md", qz_path_base(r->rows[i].path));
+        st = write_text(dir, name, &s, err);
+    }
+    qz_str_release(&s);
+    qz_arena_release(&a);
+    return st;
+}

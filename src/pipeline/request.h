@@ -1,0 +1,37 @@
+/* Everything a verb may be asked for. Option rows (cli/) fill it; a verb reads its own part. Strings are borrowed from argv. */
+#ifndef QZ_PIPELINE_REQUEST_H
+#define QZ_PIPELINE_REQUEST_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/run.h"
+
+typedef struct {
+    const char *verb;
+    char **operands; size_t n_operands;
+    /* common */
+    bool json, quiet, version;
+    uint64_t threads;
+    const char *cpu;
+    /* source and output */
+    const char *to, *output, *data, *text, *tasks, *stats, *imatrix, *traffic, *against, *accept, *name, *pre;
+    bool force, resume, dry_run, lint, strict;
+    /* calibration */
+    uint64_t samples, seq_len, seed;
+    const char *lengths, *propagate;
+    /* quantization */
+    const char *search, *ram;
+    /* evaluation */
+    const char *protocol, *arith, *kv;
+    uint64_t windows, window, stride, max_tasks, batch, repeats, max_new;
+    bool no_tasks, no_bench;
+    /* run */
+    const char *prompt, *system;
+    bool raw, show_special;
+    double temperature, top_p, min_p, repetition_penalty;
+    uint64_t top_k, ctx;
+    /* inspect */
+    bool deploy, tensors;
+    const char *tokens;
+} qz_request;
+#endif

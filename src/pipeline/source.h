@@ -1,0 +1,24 @@
+/* What most verbs start from: a model (checkpoint or artifact), its tokenizer, names and hashes. */
+#ifndef QZ_PIPELINE_SOURCE_H
+#define QZ_PIPELINE_SOURCE_H
+#include "artifacts/artifact.h"
+#include "pipeline/request.h"
+#include "text/dataset.h"
+
+typedef struct {
+    qz_model *model;
+    qz_tokenizer *tokenizer;   /* NULL: inputs are ids */
+    char name[128];            /* of the folder or file, without its suffix */
+    char sha_hex[65];          /* of the weights, filled by qz_source_hash */
+} qz_source;
+qz_status qz_source_open(qz_run *run, const char *path, qz_source *s, qz_error *err);
+void qz_source_release(qz_source *s);
+/* SHA-256 over names, types, shapes and data of all tensors: the same for one checkpoint whatever its sharding. */
+qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err);
+/* Rebuilds an artifact path: DIR/NAME-AWQ, DIR/NAME.Q4_K_M.gguf. Owned by the caller (qz_free). */
+char *qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name);
+/* Parses a list with commas; specs live in the arena. */
+qz_status qz_scheme_list(const char *text, qz_arena *arena, qz_scheme_spec **out, size_t *n, qz_error *err);
+/* True if `code` is in the comma list. */
+bool qz_list_has(const char *list, const char *code);
+#endif

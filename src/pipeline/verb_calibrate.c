@@ -1,0 +1,85 @@
+#include "base/io.h"
+#include "base/size.h"
+#include "calibrate/stats.h"
+#include "formats/imatrix.h"
+#include "pipeline/calib_data.h"
+#include "pipeline/verbs.h"
+#include "report/table_print.h"
+#include <string.h>
+
+/* Sums of squares of every block linear under its GGUF name, as llama-imatrix would have collected them. */
+static qz_status write_imatrix(const qz_stats *s, const char *path, qz_error *err) {
+    static const struct { const char *name; qz_input_group group; } rows[] = {
+        {"attn_q", QZ_GROUP_QKV}, {"attn_k", QZ_GROUP_QKV}, {"attn_v", QZ_GROUP_QKV}, {"attn_output", QZ_GROUP_O},
+        {"ffn_gate", QZ_GROUP_GATE_UP}, {"ffn_up", QZ_GROUP_GATE_UP}, {"ffn_down", QZ_GROUP_DOWN}};
+    enum { N = sizeof rows / sizeof rows[0] };
+    qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len, .n_datasets = 1};
+    im.entries = qz_arena_calloc(&im.arena, s->info.layers * N, sizeof *im.entries);
+    im.datasets = qz_arena_calloc(&im.arena, 1, sizeof *im.datasets);
+    qz_status st = im.entries && im.datasets ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
+    for (size_t l = 0; l < s->info.layers && st == QZ_OK; l++)
+        for (size_t k = 0; k < N && st == QZ_OK; k++) {
+            qz_input_stats in = qz_stats_get(s, l, rows[k].group);
+            float *sums = qz_arena_alloc(&im.arena, in.cols, sizeof *sums), *count = qz_arena_alloc(&im.arena, 1, sizeof *count);
+            char *name = qz_arena_printf(&im.arena, "blk.%zu.%s.weight", l, rows[k].name);
+            if (!sums || !count || !name) {
+                st = qz_fail(err, QZ_EMEMORY, "out of memory");
+                break;
+            }
+            qz_stats_importance(&in, sums);
+            for (size_t c = 0; c < in.cols; c++) sums[c] *= (float)in.tokens;
+            *count = (float)in.tokens;
+            im.entries[im.n++] = (qz_imatrix_entry){.name = name, .cols = in.cols, .mats = 1, .sums = sums, .counts = count};
+        }
+    if (st == QZ_OK) {
+        im.datasets[0] = s->info.data_name;
+        st = qz_imatrix_write(&im, path, strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dat") == 0, err);
+    }
+    qz_arena_release(&im.arena);
+    return st;
+}
+
+static qz_status lint_only(qz_run *run, const qz_source *s, const qz_request *r, qz_error *err) {
+    qz_dataset d = {0};
+    qz_arena arena = {0};
+    qz_table t = {0};
+    QZ_TRY(qz_dataset_load(r->data, s->tokenizer, &(qz_dataset_options){.raw = r->raw}, &d, err));
+    qz_status st = qz_calib_lint(run, s, &d, r, &arena, &t, err);
+    if (t.n_cols) {
+        qz_error shown = {0};
+        qz_status show = qz_table_show(&t, r->json, &shown);
+        if (st == QZ_OK) st = show;
+    }
+    qz_dataset_release(&d);
+    qz_arena_release(&arena);
+    return st;
+}
+
+qz_status qz_run_calibrate_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    qz_source s = {0};
+    qz_stats stats = {0};
+    const char *path = r->output ? r->output : "calibration.stats";
+    if (r->data == NULL) return qz_fail(err, QZ_EUSAGE, "no calibration data: give --data FILE (JSONL or text)");
+    QZ_TRY(qz_source_open(run, r->operands[0], &s, err));
+    qz_status st = r->lint ? lint_only(run, &s, r, err) : qz_calib_make(run, &s, r, path, err);
+    if (st == QZ_OK && !r->lint) st = qz_stats_open(&stats, path, err);
+    if (st == QZ_OK && !r->lint && r->imatrix) st = write_imatrix(&stats, r->imatrix, err);
+    if (st == QZ_OK && !r->lint) {
+        qz_str out = {0};
+        char hex[65];
+        st = qz_sha256_file_hex(path, hex, err);
+        if (r->json)
+            qz_str_printf(&out, "{\"stats\":\"%s\",\"sha256\":\"%s\",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"bos\":%d,\"template\":\"%s\",\"peak_rss_bytes\":%llu}\n", path, hex,
+                          (unsigned long long)stats.info.tokens, (unsigned long long)stats.info.windows, (unsigned long long)stats.info.seq_len, stats.info.bos,
+                          stats.info.chat_template, (unsigned long long)qz_peak_rss());
+        else
+            qz_str_printf(&out, "%s  sha256 %s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f MiB\n", path, hex,
+                          (unsigned long long)stats.info.tokens, (unsigned long long)stats.info.windows, (unsigned long long)stats.info.seq_len, stats.info.bos,
+                          stats.info.chat_template, (double)qz_peak_rss() / 1048576.0);
+        if (st == QZ_OK) st = qz_show(&out, err);
+        qz_str_release(&out);
+    }
+    qz_stats_release(&stats);
+    qz_source_release(&s);
+    return st;
+}

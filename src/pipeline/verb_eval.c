@@ -1,0 +1,87 @@
+#include "base/io.h"
+#include "base/size.h"
+#include "pipeline/evaluate.h"
+#include "pipeline/verbs.h"
+#include "report/table_print.h"
+#include <string.h>
+
+static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Artifact", 'l'}, {"Encoding", 'l'}, {"PPL", 'r'}, {"PPL low", 'r'}, {"PPL high", 'r'}, {"PPL doc mean", 'r'}, {"dPPL %", 'r'},
+        {"dPPL low", 'r'}, {"dPPL high", 'r'}, {"KL", 'r'}, {"KL low", 'r'}, {"KL high", 'r'}, {"KL median", 'r'}, {"KL p99", 'r'}, {"KL p99.9", 'r'},
+        {"KL max", 'r'}, {"top-1 %", 'r'}, {"RMS dp %", 'r'}, {"tasks", 'r'}, {"of", 'r'}, {"tasks low %", 'r'}, {"tasks high %", 'r'}, {"McNemar p", 'r'}, {"scored", 'r'}};
+    QZ_TRY(qz_table_init(t, arena, NULL, cols, sizeof cols / sizeof cols[0], err));
+    for (size_t i = 0; i < n; i++) {
+        const qz_measured *x = &m[i];
+        QZ_TRY(qz_table_row(t, err));
+        QZ_TRY(qz_table_set(t, 0, err, "%s", x->name));
+        QZ_TRY(qz_table_set(t, 1, err, "%s", x->encoding));
+        if (x->scored) {
+            const double v[] = {x->score.ppl.value, x->score.ppl.low, x->score.ppl.high, x->score.ppl_of_means};
+            for (size_t k = 0; k < 4; k++) QZ_TRY(qz_table_set(t, 2 + k, err, "%.6f", v[k]));
+            QZ_TRY(qz_table_set(t, 23, err, "%zu", x->score.scored));
+        }
+        if (x->scored && x->score.paired) {
+            const qz_score *s = &x->score;
+            const double v[] = {s->delta_ppl_pct.value, s->delta_ppl_pct.low, s->delta_ppl_pct.high, s->kl.value, s->kl.low, s->kl.high,
+                                s->kl_median, s->kl_p99, s->kl_p999, s->kl_max, s->top1, s->rms_dp};
+            for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) QZ_TRY(qz_table_set(t, 6 + k, err, "%.6f", v[k]));
+        }
+        if (x->tasks.n) {
+            QZ_TRY(qz_table_set(t, 18, err, "%zu", x->tasks.solved));
+            QZ_TRY(qz_table_set(t, 19, err, "%zu", x->tasks.n));
+            QZ_TRY(qz_table_set(t, 20, err, "%.2f", x->tasks.low));
+            QZ_TRY(qz_table_set(t, 21, err, "%.2f", x->tasks.high));
+            if (x->mcnemar >= 0) QZ_TRY(qz_table_set(t, 22, err, "%.4f", x->mcnemar));
+        }
+    }
+    return QZ_OK;
+}
+
+/* On the terminal one artifact is a list of figures, not a row of 24 columns. */
+static void print_one(const qz_measured *x, qz_str *out) {
+    qz_str_printf(out, "%s (%s, %s, %s)\n", x->name, x->container, x->encoding, x->contract);
+    if (x->scored) {
+        const qz_score *s = &x->score;
+        qz_str_printf(out, "  perplexity      %.4f  [%.4f, %.4f] token-weighted, %.4f by text means, %zu tokens scored\n", s->ppl.value, s->ppl.low, s->ppl.high,
+                      s->ppl_of_means, s->scored);
+        if (s->paired) {
+            qz_str_printf(out, "  against source  %+.3f %%  [%+.3f, %+.3f], ln ratio %.6f ± %.6f\n", s->delta_ppl_pct.value, s->delta_ppl_pct.low, s->delta_ppl_pct.high,
+                          s->ln_ratio, s->ln_ratio_se);
+            qz_str_printf(out, "  KL divergence   %.6f  [%.6f, %.6f] nats; median %.6f, 99 %% %.5f, 99.9 %% %.5f, max %.5f\n", s->kl.value, s->kl.low, s->kl.high,
+                          s->kl_median, s->kl_p99, s->kl_p999, s->kl_max);
+            qz_str_printf(out, "  same top token  %.2f %%, next-token probability RMS difference %.3f %%\n", s->top1, s->rms_dp);
+        }
+    }
+    if (x->tasks.n) {
+        qz_str_printf(out, "  tasks           %zu of %zu  [%.2f %%, %.2f %%]", x->tasks.solved, x->tasks.n, x->tasks.low, x->tasks.high);
+        if (x->mcnemar >= 0) qz_str_printf(out, "; against source: %zu lost, %zu won, McNemar p %.3f", x->lost, x->won, x->mcnemar);
+        qz_str_putc(out, '\n');
+        for (size_t k = 0; k < x->tasks.n_kinds; k++)
+            qz_str_printf(out, "    %-14s %zu/%zu\n", x->tasks.kinds[k].kind, x->tasks.kinds[k].solved, x->tasks.kinds[k].n);
+    } else qz_str_puts(out, "  GATE-NOTASK     no task metric: perplexity alone does not pass a release; give --tasks FILE\n");
+}
+
+qz_status qz_run_eval_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    if (r->text == NULL && r->tasks == NULL) return qz_fail(err, QZ_EUSAGE, "nothing to evaluate: give --text FILE, --tasks FILE or both");
+    qz_measured *m = qz_calloc_array(r->n_operands + 1, sizeof *m);
+    if (m == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_arena arena = {0};
+    qz_table t;
+    qz_str text = {0};
+    size_t n = 0;
+    char set[160] = "", hash[65] = "";
+    qz_status st = qz_evaluate(run, r, r->against, (const char *const *)r->operands, r->n_operands, m, &n, set, hash, err);
+    if (st == QZ_OK && r->json) {
+        st = metrics_table(m, n, &arena, &t, err);
+        if (st == QZ_OK) st = qz_table_show(&t, true, err);
+    } else if (st == QZ_OK) {
+        if (*set) qz_str_printf(&text, "protocol %s; token hash %.12s; arithmetic %s\n", set, hash, r->arith ? r->arith : "exact");
+        for (size_t i = 0; i < n; i++) print_one(&m[i], &text);
+        st = qz_show(&text, err);
+    }
+    for (size_t i = 0; i < n; i++) qz_measured_release(&m[i]);
+    qz_free(m);
+    qz_arena_release(&arena);
+    qz_str_release(&text);
+    return st;
+}

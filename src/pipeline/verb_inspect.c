@@ -1,0 +1,112 @@
+#include "base/io.h"
+#include "base/json.h"
+#include "base/size.h"
+#include "pipeline/catalog.h"
+#include "pipeline/source.h"
+#include "pipeline/verbs.h"
+#include "report/table_print.h"
+#include <stdio.h>
+#include <string.h>
+
+/* "193 q4_K, 33 q6_K, 65 f32" in the order of types.def. */
+static void type_counts(const qz_model *m, qz_str *s) {
+    size_t count[QZ_TYPE_COUNT + 1] = {0};
+    bool any = false;
+    for (size_t i = 0; i < m->n_tensors; i++) count[m->tensors[i].type <= QZ_TYPE_INT_GROUP ? m->tensors[i].type : QZ_TYPE_INT_GROUP]++;
+    for (int t = 0; t <= QZ_TYPE_COUNT; t++) {
+        if (!count[t]) continue;
+        qz_str_printf(s, "%s%zu %s", any ? ", " : "", count[t], t == QZ_TYPE_INT_GROUP ? "int group" : qz_type_get((qz_type)t)->name);
+        any = true;
+    }
+}
+
+static qz_status tensor_table(const qz_model *m, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Rows", 'r'}, {"Cols", 'r'}, {"Offset", 'r'}, {"Bytes", 'r'}, {"File", 'l'}};
+    QZ_TRY(qz_table_init(t, a, NULL, cols, 7, err));
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const qz_tensor_view *x = &m->tensors[i];
+        QZ_TRY(qz_table_row(t, err));
+        QZ_TRY(qz_table_set(t, 0, err, "%s", x->file_name));
+        if (x->type == QZ_TYPE_INT_GROUP) QZ_TRY(qz_table_set(t, 1, err, "int%u g%u%s", x->group->bits, x->group->group_size, x->group->sym ? " sym" : ""));
+        else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_type_get(x->type)->name));
+        QZ_TRY(qz_table_set(t, 2, err, "%zu", x->rows));
+        QZ_TRY(qz_table_set(t, 3, err, "%zu", x->cols));
+        QZ_TRY(qz_table_set(t, 4, err, "%llu", (unsigned long long)x->offset));
+        QZ_TRY(qz_table_set(t, 5, err, "%zu", x->bytes));
+        QZ_TRY(qz_table_set(t, 6, err, "%s", qz_path_base(x->file)));
+    }
+    return QZ_OK;
+}
+
+static void facts(const qz_source *s, qz_str *out) {
+    const qz_model *m = s->model;
+    const qz_config *c = &m->config;
+    char size[48];
+    double bits = 0;
+    for (size_t i = 0; i < m->n_tensors; i++) bits += 8.0 * (double)m->tensors[i].bytes;
+    uint64_t n = qz_config_parameters(c);
+    qz_str_printf(out, "%s, %s (%s: ", m->container, m->encoding, s->name);
+    type_counts(m, out);
+    qz_str_printf(out, "), %s\n", m->contract);
+    qz_str_printf(out, "  family       %s, %llu weights, %.4f bits/weight\n", qz_family_get(c->family)->name, (unsigned long long)n, bits / (double)n);
+    qz_str_printf(out, "  shape        hidden %llu, intermediate %llu, layers %llu, heads %llu, kv_heads %llu, head_dim %llu, vocab %llu%s\n", (unsigned long long)c->hidden_size,
+                  (unsigned long long)c->intermediate_size, (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads,
+                  (unsigned long long)c->head_dim, (unsigned long long)c->vocab_size, c->tie_embeddings ? ", tied embeddings" : "");
+    qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position, c->rope.theta, c->sliding_window ? ", sliding window" : "");
+    qz_str_printf(out, "  size         %s, %zu tensors\n", qz_size_text(size, m->file_bytes), m->n_tensors);
+    qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits\n", (unsigned long long)(4 * c->layers * c->kv_heads * c->head_dim));
+    if (s->tokenizer) qz_str_printf(out, "  tokenizer    %zu tokens, chat template: %s\n", qz_tokenizer_vocab_size(s->tokenizer), qz_tokenizer_chat_template(s->tokenizer) ? "yes" : "no");
+    else qz_str_puts(out, "  tokenizer    none: inputs are ids\n");
+}
+
+/* The manifest's provenance fields, or UNKNOWN. */
+static void manifest_lines(const char *path, qz_str *out) {
+    char *mp = qz_manifest_path(path);
+    qz_error e = {0};
+    json_t *root = NULL;
+    if (mp && qz_path_exists(mp) && qz_json_load(mp, 64 << 20, &root, &e) == QZ_OK) {
+        const char *key;
+        json_t *v, *prov = json_object_get(root, "provenance");
+        json_object_foreach(prov, key, v) if (json_is_string(v)) qz_str_printf(out, "  %-12s %s\n", key, json_string_value(v));
+    } else qz_str_puts(out, "  provenance   UNKNOWN (no manifest)\n");
+    json_decref(root);
+    qz_free(mp);
+}
+
+static void facts_json(const qz_source *s, qz_str *out) {
+    const qz_model *m = s->model;
+    const qz_config *c = &m->config;
+    qz_str types = {0};
+    type_counts(m, &types);
+    qz_str_printf(out, "{\"container\":\"%s\",\"encoding\":\"%s\",\"precision_contract\":\"%s\",\"family\":\"%s\",\"types\":\"%s\",\"weights\":%llu,\"bytes\":%llu,\"tensors\":%zu,"
+                  "\"hidden_size\":%llu,\"intermediate_size\":%llu,\"layers\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,\"vocab_size\":%llu,\"tied\":%s}\n",
+                  m->container, m->encoding, m->contract, qz_family_get(c->family)->name, types.ptr ? types.ptr : "", (unsigned long long)qz_config_parameters(c),
+                  (unsigned long long)m->file_bytes, m->n_tensors, (unsigned long long)c->hidden_size, (unsigned long long)c->intermediate_size,
+                  (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads, (unsigned long long)c->head_dim,
+                  (unsigned long long)c->vocab_size, c->tie_embeddings ? "true" : "false");
+    qz_str_release(&types);
+}
+
+qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    qz_source s = {0};
+    qz_arena a = {0};
+    qz_table t;
+    qz_str out = {0};
+    QZ_TRY(qz_source_open(run, r->operands[0], &s, err));
+    qz_status st = QZ_OK;
+    if (r->deploy) qz_str_printf(&out, "%s %s, 0 GPU layers (CPU), quantz %s; %s\n", s.model->container, s.model->encoding, qz_catalog_version(), s.model->contract);
+    else if (r->tensors) {
+        st = tensor_table(s.model, &a, &t, err);
+        if (st == QZ_OK && r->json) qz_table_json(&t, &out);
+        else if (st == QZ_OK) qz_table_text(&t, &out);
+    } else if (r->json) facts_json(&s, &out);
+    else {
+        facts(&s, &out);
+        manifest_lines(r->operands[0], &out);
+    }
+    if (st == QZ_OK) st = qz_show(&out, err);
+    qz_str_release(&out);
+    qz_arena_release(&a);
+    qz_source_release(&s);
+    return st;
+}

@@ -1,0 +1,122 @@
+#include "base/io.h"
+#include "base/size.h"
+#include "pipeline/calib_data.h"
+#include "pipeline/importance.h"
+#include "pipeline/produce.h"
+#include "pipeline/verbs.h"
+#include "report/table_print.h"
+#include <stdio.h>
+#include <string.h>
+
+/* llama-quantize's order of operands: IN OUT LEVEL [threads]; otherwise MODEL with --to and -o. */
+static qz_status read_operands(const qz_request *r, const char **to, const char **out, qz_error *err) {
+    *to = r->to;
+    *out = r->output;
+    if (r->n_operands == 1 && *to) return QZ_OK;
+    if (r->n_operands == 1) return qz_fail(err, QZ_EUSAGE, "no format: give --to, for example --to gguf:Q4_K_M; see 'quantz quantize --help'");
+    if (r->n_operands == 2 && *to == NULL) {
+        *to = r->operands[1];
+        return QZ_OK;
+    }
+    if (r->n_operands < 3 || *to || *out) return qz_fail(err, QZ_EUSAGE, "expected MODEL --to SCHEME -o OUT, or IN OUT LEVEL; see 'quantz quantize --help'");
+    *out = r->operands[1];
+    *to = r->operands[2];
+    return QZ_OK;
+}
+
+/* Statistics: given, or made from --calib beside the output and removed afterwards. */
+static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const char *out, qz_stats *stats, char **made, qz_error *err) {
+    *made = NULL;
+    if (r->stats) {
+        QZ_TRY(qz_stats_open(stats, r->stats, err));
+        return qz_stats_check(stats, s->model, err);
+    }
+    if (r->data == NULL) return QZ_OK;
+    size_t n = strlen(out);
+    char *path = qz_alloc_array(n + 8, 1);
+    if (path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    memcpy(path, out, n);
+    memcpy(path + n, ".stats", 7);
+    qz_request again = *r;
+    qz_status st = qz_path_exists(path) && r->resume ? QZ_OK : qz_calib_make(run, s, &again, path, err);
+    if (st == QZ_OK) st = qz_stats_open(stats, path, err);
+    *made = path;
+    return st;
+}
+
+static qz_status print_result(const qz_artifact_plan *plan, const qz_produced *p, const qz_request *r, qz_error *err) {
+    qz_str s = {0};
+    char size[48];
+    if (r->json) {
+        qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"fallbacks\":%zu,\"seconds\":%.3f,\"weight_mse\":%.9g,"
+                      "\"proof_kl\":%.9g,\"proof_tokens\":%zu}\n", p->path, plan->spec.name, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->seconds,
+                      p->weight_mse, p->self_kl, p->self_tokens);
+    } else {
+        qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, plan->spec.name, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
+        if (p->awq_note[0]) qz_str_printf(&s, "  %s\n", p->awq_note);
+        if (p->fallbacks) qz_str_printf(&s, "  %zu tensors fell back to another type (--dry-run lists them)\n", p->fallbacks);
+        if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
+    }
+    qz_status st = qz_show(&s, err);
+    qz_str_release(&s);
+    return st;
+}
+
+static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, qz_arena *arena, qz_error *err) {
+    qz_table t;
+    char size[48];
+    QZ_TRY(qz_plan_table(plan, arena, &t, err));
+    QZ_TRY(qz_table_show(&t, r->json, err));
+    if (r->json) return QZ_OK;
+    for (size_t i = 0; i < plan->n_notes; i++) (void)printf("note: %s\n", plan->notes[i]);
+    (void)printf("%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", plan->spec.name, (unsigned long long)plan->total_bytes,
+                 qz_size_text(size, plan->total_bytes), plan->bits_per_weight, plan->n_items);
+    return QZ_OK;
+}
+
+qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    qz_source s = {0};
+    qz_arena arena = {0};
+    qz_stats stats = {0};
+    qz_importance imp = {0};
+    qz_artifact_plan plan;
+    qz_produced p = {0};
+    qz_scheme_spec spec;
+    qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .imatrix_file = r->imatrix};
+    const char *to, *given;
+    char *out = NULL, *made = NULL;
+    qz_status st = read_operands(r, &to, &given, err);
+    if (st == QZ_OK) st = qz_search_parse(r->search, &o.search, err);
+    if (st == QZ_OK) st = qz_scheme_parse(to, &spec, err);
+    if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
+    if (st != QZ_OK) goto out;
+    o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
+    out = given ? qz_strdup(given) : qz_default_output(&s, &spec, NULL, r->name);
+    if (out == NULL) {
+        st = qz_fail(err, QZ_EMEMORY, "out of memory");
+        goto out;
+    }
+    if (!r->dry_run) QZ_GOTO(get_stats(run, &s, r, out, &stats, &made, err));
+    if (stats.map.ptr) imp.stats = &stats;
+    QZ_GOTO(qz_importance_open(r->imatrix, s.model, &arena, &imp, &o, err));
+    if (!r->dry_run) {
+        if (s.sha_hex[0] == 0) QZ_GOTO(qz_source_hash(run, &s, err));
+        QZ_GOTO(qz_model_check_finite(run, s.model, err));
+    }
+    QZ_GOTO(qz_produce_plan(run, &s, &spec, &imp, &o, &arena, &plan, err));
+    if (r->dry_run) st = print_plan(&plan, r, &arena, err);
+    else {
+        QZ_GOTO(qz_produce(run, &s, &plan, &imp, &o, out, &p, err));
+        st = print_result(&plan, &p, r, err);
+        if (st == QZ_OK && made) st = qz_remove_tree(made, err);
+    }
+out:
+    qz_stats_release(&stats);
+    qz_importance_close(&imp);
+    qz_produced_release(&p);
+    qz_source_release(&s);
+    qz_arena_release(&arena);
+    qz_free(out);
+    qz_free(made);
+    return st;
+}

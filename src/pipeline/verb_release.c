@@ -1,0 +1,198 @@
+#include "base/io.h"
+#include "base/size.h"
+#include "pipeline/calib_data.h"
+#include "pipeline/importance.h"
+#include "pipeline/release.h"
+#include "pipeline/verbs.h"
+#include "report/table_print.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    qz_run *run;
+    const qz_request *r;
+    qz_source s;
+    qz_arena arena;
+    qz_stats stats;
+    qz_importance imp;
+    qz_produce_options o;
+    qz_scheme_spec *specs; size_t n;
+    qz_artifact_plan *plans;
+    char **paths;
+    char *stats_path;
+    qz_release_report rep;
+    size_t measured;
+} job;
+
+static bool needs_stats(const job *j) {
+    for (size_t i = 0; i < j->n; i++)
+        if (j->specs[i].scheme == QZ_SCHEME_AWQ) return true;
+    return false;
+}
+
+static qz_status plan_all(job *j, qz_error *err) {
+    uint64_t total = 0, disk;
+    j->plans = qz_arena_calloc(&j->arena, j->n, sizeof *j->plans);
+    j->paths = qz_arena_calloc(&j->arena, j->n, sizeof *j->paths);
+    if (j->plans == NULL || j->paths == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    for (size_t i = 0; i < j->n; i++) {
+        QZ_TRY(qz_produce_plan(j->run, &j->s, &j->specs[i], &j->imp, &j->o, &j->arena, &j->plans[i], err));
+        char *path = qz_default_output(&j->s, &j->specs[i], j->r->output, j->r->name);
+        j->paths[i] = path ? qz_arena_strdup(&j->arena, path) : NULL;
+        qz_free(path);
+        if (j->paths[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+        if (qz_path_exists(j->paths[i]) && !j->r->force && !j->r->resume && !j->r->dry_run)
+            return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it, or --resume to keep finished artifacts", j->paths[i]);
+        total += j->plans[i].total_bytes;
+    }
+    QZ_TRY(qz_disk_free(j->r->output, &disk, err));
+    if (!j->r->dry_run && total > disk)
+        return qz_fail(err, QZ_EIO, "not enough disk in '%s': expected %llu bytes for %zu artifacts, found %llu free", j->r->output, (unsigned long long)total, j->n,
+                       (unsigned long long)disk);
+    return QZ_OK;
+}
+
+static qz_status show_plan(const job *j, qz_error *err) {
+    static const qz_column cols[] = {{"Artifact", 'l'}, {"Scheme", 'l'}, {"Bytes", 'r'}, {"bits/weight", 'r'}, {"fallbacks", 'r'}};
+    qz_arena a = {0};
+    qz_table t;
+    qz_status st = qz_table_init(&t, &a, NULL, cols, 5, err);
+    for (size_t i = 0; i < j->n && st == QZ_OK; i++) {
+        st = qz_table_row(&t, err);
+        if (st == QZ_OK) st = qz_table_set(&t, 0, err, "%s", j->paths[i]);
+        if (st == QZ_OK) st = qz_table_set(&t, 1, err, "%s", j->specs[i].name);
+        if (st == QZ_OK) st = qz_table_set(&t, 2, err, "%llu", (unsigned long long)j->plans[i].total_bytes);
+        if (st == QZ_OK) st = qz_table_set(&t, 3, err, "%.4f", j->plans[i].bits_per_weight);
+        if (st == QZ_OK) st = qz_table_set(&t, 4, err, "%zu", j->plans[i].n_fallbacks);
+    }
+    if (st == QZ_OK) st = qz_table_show(&t, j->r->json, err);
+    qz_arena_release(&a);
+    return st;
+}
+
+/* A finished artifact of an interrupted run is kept if its manifest verifies. */
+static bool finished(job *j, size_t i) {
+    qz_arena a = {0};
+    qz_table t;
+    qz_error e = {0};
+    bool ok = j->r->resume && qz_path_exists(j->paths[i]) && qz_artifact_verify(j->run, j->paths[i], &a, &t, &e) == QZ_OK;
+    qz_arena_release(&a);
+    return ok;
+}
+
+static qz_status produce_all(job *j, qz_error *err) {
+    j->rep.made = qz_arena_calloc(&j->arena, j->n, sizeof *j->rep.made);
+    if (j->rep.made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    for (size_t i = 0; i < j->n; i++) {
+        if (finished(j, i)) {
+            qz_info(j->run, "%s: finished before, kept", j->paths[i]);
+            j->rep.made[i].self_kl = -1;
+            continue;
+        }
+        QZ_TRY(qz_produce(j->run, &j->s, &j->plans[i], &j->imp, &j->o, j->paths[i], &j->rep.made[i], err));
+        qz_info(j->run, "%s: %.1f s, proof KL %.5f", j->paths[i], j->rep.made[i].seconds, j->rep.made[i].self_kl);
+    }
+    return QZ_OK;
+}
+
+static qz_status measure_all(job *j, qz_error *err) {
+    const qz_request *r = j->r;
+    qz_release_report *rep = &j->rep;
+    rep->rows = qz_arena_calloc(&j->arena, j->n + 1, sizeof *rep->rows);
+    rep->bench = qz_arena_calloc(&j->arena, j->n + 1, sizeof *rep->bench);
+    if (rep->rows == NULL || rep->bench == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    QZ_TRY(qz_evaluate(j->run, r, r->operands[0], (const char *const *)j->paths, j->n, rep->rows, &j->measured, rep->set, rep->token_hash, err));
+    rep->n_rows = j->measured;
+    rep->has_bench = !r->no_bench;
+    for (size_t i = 0; i < rep->n_rows && rep->has_bench; i++)
+        QZ_TRY(qz_bench_run(r, i ? j->paths[i - 1] : r->operands[0], &rep->bench[i], err));
+    return QZ_OK;
+}
+
+static qz_status calibrate(job *j, qz_error *err) {
+    const qz_request *r = j->r;
+    if (needs_stats(j) && r->data == NULL) return qz_fail(err, QZ_EUSAGE, "awq needs calibration data: give --calib FILE");
+    if (r->data == NULL) return QZ_OK;
+    j->stats_path = qz_path_join(r->output, "calibration.stats");
+    if (j->stats_path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (!(r->resume && qz_path_exists(j->stats_path))) {
+        qz_request again = *r;
+        again.force = true;
+        QZ_TRY(qz_calib_make(j->run, &j->s, &again, j->stats_path, err));
+    }
+    QZ_TRY(qz_stats_open(&j->stats, j->stats_path, err));
+    QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
+    j->imp.stats = &j->stats;
+    j->rep.calibration = qz_arena_printf(&j->arena, "%s, %llu windows of %llu tokens, float source in one pass", j->stats.info.data_name,
+                                         (unsigned long long)j->stats.info.windows, (unsigned long long)j->stats.info.seq_len);
+    (void)snprintf(j->rep.data_sha, sizeof j->rep.data_sha, "%s", j->stats.info.data_sha);
+    return QZ_OK;
+}
+
+static qz_status report_all(job *j, double start, qz_error *err) {
+    const qz_request *r = j->r;
+    qz_str text = {0};
+    j->rep.model = r->name ? r->name : j->s.name;
+    j->rep.tasks = r->tasks;
+    j->rep.text = r->text;
+    (void)snprintf(j->rep.source_sha, sizeof j->rep.source_sha, "%s", j->s.sha_hex);
+    qz_environment(j->run, j->rep.environment, sizeof j->rep.environment);
+    j->rep.seconds = qz_now() - start;
+    qz_status st = qz_release_write(&j->rep, r->output, &text, err);
+    if (st == QZ_OK && r->json) {
+        char *path = qz_path_join(r->output, "report.json"), *json = NULL;
+        size_t n = 0;
+        st = path ? qz_read_file(path, 1u << 30, &json, &n, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
+        qz_str_clear(&text);
+        if (st == QZ_OK) qz_str_append(&text, json, n);
+        qz_free(json);
+        qz_free(path);
+    }
+    if (st == QZ_OK) st = qz_show(&text, err);
+    if (st == QZ_OK) qz_info(j->run, "release finished in %.0f s; report: %s/report.md", j->rep.seconds, r->output);
+    qz_str_release(&text);
+    return st;
+}
+
+static qz_status run_job(job *j, qz_error *err) {
+    const qz_request *r = j->r;
+    double start = qz_now();
+    if (r->output == NULL) return qz_fail(err, QZ_EUSAGE, "no output folder: give -o DIR");
+    QZ_TRY(qz_scheme_list(r->to, &j->arena, &j->specs, &j->n, err));
+    QZ_TRY(qz_search_parse(r->search, &j->o.search, err));
+    QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
+    j->o = (qz_produce_options){.search = j->o.search, .force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name,
+                                .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
+    if (r->dry_run) {
+        QZ_TRY(plan_all(j, err));
+        return show_plan(j, err);
+    }
+    QZ_TRY(qz_make_dirs(r->output, err));
+    QZ_TRY(plan_all(j, err)); /* refuses what cannot work before an hour is spent */
+    QZ_TRY(qz_source_hash(j->run, &j->s, err));
+    QZ_TRY(calibrate(j, err));
+    QZ_TRY(plan_all(j, err)); /* again with the statistics' facts */
+    QZ_TRY(produce_all(j, err));
+    qz_stats_release(&j->stats);
+    j->imp.stats = NULL;
+    qz_status st = measure_all(j, err);
+    return st == QZ_OK ? report_all(j, start, err) : st;
+}
+
+qz_status qz_run_release_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    job *j = qz_calloc_array(1, sizeof *j);
+    if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    j->run = run;
+    j->r = r;
+    qz_status st = run_job(j, err);
+    if (st == QZ_OK && j->stats_path) st = qz_remove_tree(j->stats_path, err);
+    for (size_t i = 0; i < j->measured; i++) qz_measured_release(&j->rep.rows[i]);
+    for (size_t i = 0; i < j->n && j->rep.made; i++) qz_produced_release(&j->rep.made[i]);
+    qz_stats_release(&j->stats);
+    qz_importance_close(&j->imp);
+    qz_source_release(&j->s);
+    qz_free(j->stats_path);
+    qz_arena_release(&j->arena);
+    qz_free(j);
+    return st;
+}
