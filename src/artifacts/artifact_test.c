@@ -374,15 +374,66 @@ static void awq_config(void **state) {
     drop(&b);
 }
 
+static void same_ids(const qz_tokenizer *a, const qz_tokenizer *b) {
+    static const char *const texts[] = { "Hello, world! 12345 äöü\n\n  x = y;", "<|im_start|>user\nTrès bien, 3 kg à Zürich<|im_end|>\n", "", " \t\r\n日本語 🙂" };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        qz_ids x = {0}, y = {0};
+        OK(qz_tokenizer_encode(a, texts[i], strlen(texts[i]), QZ_ENCODE_PARSE_SPECIAL | QZ_ENCODE_SPECIAL, &x, err));
+        OK(qz_tokenizer_encode(b, texts[i], strlen(texts[i]), QZ_ENCODE_PARSE_SPECIAL | QZ_ENCODE_SPECIAL, &y, err));
+        assert_int_equal(x.n, y.n);
+        if (x.n) assert_memory_equal(x.ids, y.ids, x.n * sizeof *x.ids);
+        qz_ids_release(&x);
+        qz_ids_release(&y);
+    }
+    assert_int_equal(qz_tokenizer_bos(a), qz_tokenizer_bos(b));
+    assert_int_equal(qz_tokenizer_eos(a), qz_tokenizer_eos(b));
+    assert_string_equal(qz_tokenizer_chat_template(a), qz_tokenizer_chat_template(b));
+}
+
+/* The tokenizer and chat template of the bundled model live in every artifact; the config's ids as well. */
+static void tokenizer(void **state) {
+    (void)state;
+    static const char *const schemes[] = { "gguf:Q8_0", "awq:w4g64" };
+    qz_tokenizer *source, *t;
+    OK(qz_artifact_tokenizer("models/market", &source, err));
+    for (size_t i = 0; i < 2; i++) {
+        bench b;
+        qz_scheme_spec spec;
+        qz_model *m;
+        char path[128];
+        make(&b, "models/market", schemes[i]);
+        spec = b.plan.spec;
+        b.ctx.tokenizer = source;
+        OK(qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, err));
+        snprintf(path, sizeof path, "%s/%s", dir, i ? "tok" : "tok.gguf");
+        write_all(&b, path, 0);
+        OK(qz_artifact_tokenizer(path, &t, err));
+        assert_non_null(t);
+        same_ids(source, t);
+        qz_tokenizer_free(t);
+        OK(qz_artifact_open(NULL, path, &m, err));
+        assert_int_equal(m->config.n_eos, b.m->config.n_eos);
+        assert_int_equal(m->config.eos_ids[0], b.m->config.eos_ids[0]);
+        assert_int_equal(m->config.pad_id, b.m->config.pad_id);
+        assert_string_equal(m->encoding, i ? "W4 g64 asym" : "Q8_0");
+        assert_string_equal(m->contract, i ? "W4A16" : "W8A16");
+        qz_model_free(m);
+        drop(&b);
+    }
+    qz_tokenizer_free(source);
+    OK(qz_artifact_tokenizer("tests/golden/zoo/llama", &t, err));
+    assert_null(t); /* inputs are ids */
+}
+
 static int setup(void **state) {
     (void)state;
     return mkdtemp(dir) ? 0 : -1;
 }
 static int teardown(void **state) {
     (void)state;
-    static const char *const inner[] = { "home", "r", "s", "s.partial" };
+    static const char *const inner[] = { "home", "r", "s", "s.partial", "tok" };
     qz_error err = {0};
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 5; i++)
         if (qz_path_exists(at(inner[i]))) (void)qz_remove_tree(at(inner[i]), &err);
     if (qz_remove_tree(dir, &err) == QZ_OK) return 0;
     fprintf(stderr, "%s\n", err.text);
@@ -393,6 +444,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trips), cmocka_unit_test(resumes), cmocka_unit_test(damaged_resume), cmocka_unit_test(verify),
         cmocka_unit_test(refusals),    cmocka_unit_test(range),   cmocka_unit_test(specs),          cmocka_unit_test(awq_config),
+        cmocka_unit_test(tokenizer),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
