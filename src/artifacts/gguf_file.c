@@ -108,6 +108,8 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
                             (unsigned long long)c->sliding_window));
     if (c->rope.kind == QZ_ROPE_DYNAMIC)
         QZ_TRY(qz_plan_note(p, arena, err, "dynamic rope scaling (factor %g) cannot be stored in GGUF: the file runs without scaling", c->rope.factor));
+    if (c->rope.kind == QZ_ROPE_YARN && !c->rope.truncate)
+        QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with 'truncate': false cannot be stored in GGUF: the file runs with truncated bounds"));
     return QZ_OK;
 }
 

@@ -1,0 +1,126 @@
+/* The engine cannot tell an artifact from its checkpoint: logits of a float32 GGUF file equal those of the source (whose logits
+ * are checked against transformers in engine_test). This is what catches a wrong row permutation, rope table or key. */
+#include "artifacts/testing.h"
+#include "engine/engine.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TOKENS 80
+#define OK(expr)                                          \
+    do {                                                  \
+        qz_error e_ = {0}, *err = &e_;                    \
+        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
+        (void)err;                                        \
+    } while (0)
+
+static char out[] = "/tmp/qz_aet_XXXXXX";
+
+/* [TOKENS, vocab], owned by the caller. */
+static float *logits(const char *path, size_t *vocab) {
+    qz_model *m;
+    qz_engine *e;
+    qz_kv *kv;
+    qz_run run;
+    qz_engine_options o = {0};
+    uint32_t ids[TOKENS];
+    OK(qz_run_init(&run, 1, err));
+    OK(qz_artifact_open(&run, path, &m, err));
+    OK(qz_engine_open(&run, m, &o, &e, err));
+    OK(qz_kv_open(e, 1, TOKENS, &kv, err));
+    *vocab = (size_t)m->config.vocab_size;
+    for (size_t i = 0; i < TOKENS; i++) ids[i] = (uint32_t)((i * i + 37 * i + 11) % *vocab);
+    float *y = qz_alloc_array(TOKENS * *vocab, sizeof *y);
+    qz_batch b = { .ids = ids, .n = TOKENS };
+    OK(qz_engine_forward(e, kv, &b, y, err));
+    qz_kv_free(kv);
+    qz_engine_free(e);
+    qz_model_free(m);
+    qz_run_release(&run);
+    return y;
+}
+
+static void convert(const char *source, const char *scheme) {
+    qz_model *m;
+    qz_arena a = {0};
+    qz_scheme_spec spec;
+    qz_artifact_plan plan;
+    qz_artifact_writer *w;
+    qz_artifact_context ctx = { .source_dir = source };
+    OK(qz_model_open(NULL, source, &m, err));
+    OK(qz_scheme_parse(scheme, &spec, err));
+    OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
+    assert_int_equal(plan.n_notes, 0);
+    OK(qz_artifact_writer_open(NULL, &plan, out, QZ_WRITE_FORCE, &w, err));
+    OK(feed(w, plan.n_items, err));
+    OK(qz_artifact_writer_commit(w, err));
+    qz_artifact_writer_free(w);
+    qz_arena_release(&a);
+    qz_model_free(m);
+}
+
+static void same_logits(const char *source) {
+    size_t v1, v2;
+    convert(source, "gguf:F32");
+    float *x = logits(source, &v1), *y = logits(out, &v2);
+    double diff = 0, peak = 0;
+    assert_int_equal(v1, v2);
+    for (size_t i = 0; i < TOKENS * v1; i++) {
+        double d = fabs((double)x[i] - (double)y[i]), p = fabs((double)x[i]);
+        diff = d > diff ? d : diff;
+        peak = p > peak ? p : peak;
+    }
+    if (!(diff <= 1e-4 * peak)) fail_msg("%s: logits differ by %g of %g", source, diff, peak);
+    qz_free(x);
+    qz_free(y);
+}
+
+static void zoo(void **state) {
+    (void)state;
+    same_logits("tests/golden/zoo/llama"); /* rows of q and k permuted, sharded source */
+    same_logits("tests/golden/zoo/llama3-rope"); /* rope_freqs, head_dim of its own */
+    same_logits("tests/golden/zoo/qwen2"); /* biases, tied */
+    same_logits("tests/golden/zoo/qwen3"); /* q and k norms */
+}
+
+/* Scaled ropes of the variants: linear and yarn live in metadata. */
+static void ropes(void **state) {
+    (void)state;
+    static const char *const files[] = { "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json" };
+    static const char *const variants[] = { "rope-linear4", "rope-yarn4" };
+    char dir[] = "/tmp/qz_aer_XXXXXX", from[160], to[160];
+    assert_non_null(mkdtemp(dir));
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(from, sizeof from, "tests/golden/zoo/llama/%s", files[i]);
+        snprintf(to, sizeof to, "%s/%s", dir, files[i]);
+        OK(qz_copy_file(from, to, err));
+    }
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(from, sizeof from, "tests/golden/zoo/llama/variants/%s.config.json", variants[i]);
+        snprintf(to, sizeof to, "%s/config.json", dir);
+        OK(qz_copy_file(from, to, err));
+        same_logits(dir);
+    }
+    OK(qz_remove_tree(dir, err));
+}
+
+static int setup(void **state) {
+    (void)state;
+    return close(mkstemp(out));
+}
+static int teardown(void **state) {
+    (void)state;
+    char manifest[64];
+    snprintf(manifest, sizeof manifest, "%s.manifest.json", out);
+    unlink(manifest);
+    return unlink(out);
+}
+int main(void) {
+    const struct CMUnitTest tests[] = { cmocka_unit_test(zoo), cmocka_unit_test(ropes) };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
