@@ -10,7 +10,7 @@ enum {
 
 static const qz_layout layouts[] = {
 #define QZ_LAYOUT(id, heads, h0, h1, ...) \
-    {QZ_TYPE_##id, heads, {h0, h1}, {__VA_ARGS__}, ELEMS_##id, BYTES_##id, 2 * heads * QZ_PANEL, (BYTES_##id - 2 * heads) * QZ_PANEL},
+    {QZ_TYPE_##id, heads, {h0, h1}, {__VA_ARGS__}, ELEMS_##id, BYTES_##id, BYTES_##id * QZ_PANEL},
 #include "kernels/layouts.def"
 #undef QZ_LAYOUT
 };
@@ -21,22 +21,18 @@ const qz_layout *qz_layout_get(qz_type t) {
     return NULL;
 }
 
-void qz_layout_pack(const qz_layout *l, const uint8_t *src, size_t stride, size_t rows, uint8_t *head, uint8_t *body) {
-    if (rows < QZ_PANEL) {
-        memset(head, 0, l->head_bytes);
-        memset(body, 0, l->body_bytes);
-    }
+void qz_layout_pack(const qz_layout *l, const uint8_t *src, size_t stride, size_t rows, uint8_t *out) {
+    if (rows < QZ_PANEL) memset(out, 0, l->block_bytes);
     for (size_t r = 0; r < rows; ++r, src += stride) {
-        uint8_t *h = head + 2 * r, *b = body + 4 * r;
+        uint8_t *h = out + 2 * r, *b = out + 2 * QZ_PANEL * l->heads + 4 * r;
         for (size_t f = 0; f < l->heads; ++f, h += 2 * QZ_PANEL) memcpy(h, src + l->head_at[f], 2);
         for (size_t s = 0; s < 3; ++s)
             for (size_t w = 0; w < l->body[s].bytes; w += 4, b += 4 * QZ_PANEL) memcpy(b, src + l->body[s].at + w, 4);
     }
 }
 
-void qz_layout_unpack(const qz_layout *l, const uint8_t *head, const uint8_t *body, size_t row, uint8_t *out) {
-    head += 2 * row;
-    body += 4 * row;
+void qz_layout_unpack(const qz_layout *l, const uint8_t *block, size_t row, uint8_t *out) {
+    const uint8_t *head = block + 2 * row, *body = block + 2 * QZ_PANEL * l->heads + 4 * row;
     for (size_t f = 0; f < l->heads; ++f, head += 2 * QZ_PANEL) memcpy(out + l->head_at[f], head, 2);
     for (size_t s = 0; s < 3; ++s)
         for (size_t w = 0; w < l->body[s].bytes; w += 4, body += 4 * QZ_PANEL) memcpy(out + l->body[s].at + w, body, 4);

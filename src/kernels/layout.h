@@ -1,7 +1,8 @@
 /* Packed weights: 16 rows side by side, so that one vector holds the same four columns of 16 rows and sums need no shuffles.
- * A block of a type (32 or 256 values) of 16 rows becomes a head (its 16-bit scales, field by field, 16 rows each) and a body:
+ * A block of a type (32 or 256 values) of 16 rows becomes a head (its 16-bit scales, field by field, 16 rows each), then a body:
  * the rest of the block as 32-bit words in layouts.def's order, word by word, 16 rows each. Nothing is added or lost: packed
- * bytes = original bytes (rows padded to 16). A panel (16 rows) is all its heads, then, 64-byte aligned, all its bodies.
+ * bytes = original bytes (rows padded to 16). A panel (16 rows) is its blocks one after the other: one stream for the
+ * prefetcher (scales in a second stream cost a third of the bandwidth).
  * Activations: int8 codes with one float scale a block, blocks of up to QZ_TOKENS tokens side by side. */
 #ifndef QZ_KERNELS_LAYOUT_H
 #define QZ_KERNELS_LAYOUT_H
@@ -19,14 +20,14 @@ typedef struct {
     qz_span body[3];    /* multiples of 4 bytes; unused ones empty */
     uint16_t elems;     /* values of a block */
     uint16_t bytes;     /* of a block of one row */
-    uint16_t head_bytes, body_bytes; /* of a block of 16 rows */
+    uint16_t block_bytes; /* of a block of 16 rows: 16 * bytes, head first */
 } qz_layout;
 /* NULL if the type has none (floats, activations). */
 const qz_layout *qz_layout_get(qz_type t);
 /* Interleaves one block of 16 rows: row r at src + r*stride; rows >= `rows` become zeros. */
-void qz_layout_pack(const qz_layout *l, const uint8_t *src, size_t stride, size_t rows, uint8_t *head, uint8_t *body);
+void qz_layout_pack(const qz_layout *l, const uint8_t *src, size_t stride, size_t rows, uint8_t *out);
 /* One row's block back in its original order. */
-void qz_layout_unpack(const qz_layout *l, const uint8_t *head, const uint8_t *body, size_t row, uint8_t *out);
+void qz_layout_unpack(const qz_layout *l, const uint8_t *block, size_t row, uint8_t *out);
 
 /* 32 activations for the legacy types: round half to even with 127/max, as the reference runtime's SIMD code does. */
 typedef struct {

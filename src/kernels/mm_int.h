@@ -73,8 +73,7 @@ struct qz_packed {
     qz_pack_kind kind;
     const qz_layout *layout;  /* QZ_PACK_ROWS */
     size_t panels, blocks;    /* blocks (or groups) of a row */
-    size_t head_bytes, body_bytes; /* of a block of a panel */
-    size_t body_at, panel_bytes;   /* bodies of a panel start at body_at */
+    size_t block_bytes, panel_bytes;
     uint8_t *data;            /* [panels][panel_bytes], in slab; NULL: w.data is used as it is */
     qz_slab *slab;
     uint32_t *order;          /* [cols] column of each packed column (act_order), or NULL */

@@ -21,13 +21,14 @@ typedef void (*qz_transpose_fn)(const float *src, size_t ld, size_t rows, size_t
 /* Activations to 8 bits: block b of x (32 values for q8_0, 256 for q8_k) goes to out + b*stride (layout.h). All levels equal. */
 typedef void (*qz_act_fn)(const float *x, size_t cols, uint8_t *out, size_t stride);
 /* out [tokens][QZ_PANEL] = 16 interleaved rows times 1..QZ_TOKENS quantized tokens (layout.h). */
-typedef void (*qz_dot_fn)(const qz_layout *l, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *act,
-                          size_t tokens, float *out);
+typedef void (*qz_dot_fn)(const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out);
 /* out [tokens][4] = 4 rows of 32- or 16-bit floats, at w[0..3], times tokens (1..4) float rows x (stride ldx). */
 typedef void (*qz_fdot_fn)(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out);
 /* out [tokens][QZ_PANEL] = 16 interleaved rows of an integer group matrix times tokens (1..4) float rows x; sums [tokens]
- * (stride lds) are the sums of x over each group. head: per group 16 f16 scales and 16 zero points. */
-typedef void (*qz_gdot_fn)(const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x, size_t ldx,
+ * (stride lds) are the sums of x over each group. A group is QZ_GROUP_HEAD bytes (16 f16 scales, 16 zero points, padding), then
+ * its codes as words of 16 rows. */
+enum { QZ_GROUP_HEAD = 64, QZ_GROUP_ZEROS = 32 };
+typedef void (*qz_gdot_fn)(const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,
                            const float *sums, size_t lds, size_t tokens, float *out);
 
 typedef struct {

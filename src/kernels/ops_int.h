@@ -7,11 +7,10 @@ enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, Q
 
 /* Every operation of ops.def at every level: qz_<name>_<level>. A level that keeps the one below defines nothing. */
 #define QZ_DOT_ARGS                                                                                               \
-    const qz_layout *l, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *act, size_t tokens, \
-        float *out
+    const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out
 #define QZ_FDOT_ARGS const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out
 #define QZ_GDOT_ARGS                                                                                                  \
-    const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x, size_t ldx,           \
+    const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,           \
         const float *sums, size_t lds, size_t tokens, float *out
 #define QZ_LEVEL(level)                                                                                               \
     void qz_gemm_tile_##level(size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride, \

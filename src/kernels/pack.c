@@ -22,17 +22,17 @@ static void pack_rows(void *arg, size_t thread, size_t threads) {
         uint8_t *panel = panel_at(p, i);
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - i * QZ_PANEL);
         for (size_t b = 0; b < p->blocks; ++b)
-            qz_layout_pack(l, src + b * l->bytes, row_bytes, rows, panel + b * p->head_bytes, panel + p->body_at + b * p->body_bytes);
+            qz_layout_pack(l, src + b * l->bytes, row_bytes, rows, panel + b * p->block_bytes);
     }
 }
 
 /* Row r of a panel: words of 32/bits codes, the first in the lowest bits. */
 static void pack_group_row(const qz_packed *p, size_t row, uint8_t *codes, uint8_t *panel) {
     const qz_int_group *g = p->w.group;
-    const size_t lane = row % QZ_PANEL, per_word = 32 / g->bits;
+    const size_t lane = row % QZ_PANEL, per_word = 32 / g->bits, words = g->group_size / per_word; /* of a group */
     for (size_t b = 0; b < p->blocks; ++b) {
-        memcpy(panel + b * p->head_bytes + 2 * lane, &g->scales[row * g->groups + b], 2);
-        panel[b * p->head_bytes + 2 * QZ_PANEL + lane] = g->zero_points[row * g->groups + b];
+        memcpy(panel + b * p->block_bytes + 2 * lane, &g->scales[row * g->groups + b], 2);
+        panel[b * p->block_bytes + QZ_GROUP_ZEROS + lane] = g->zero_points[row * g->groups + b];
     }
     qz_int_unpack_row(g->codes + row * qz_int_group_row_bytes(g->bits, g->cols), g->cols, g->bits, codes);
     for (size_t w = 0; w < g->cols / per_word; ++w) {
@@ -41,7 +41,8 @@ static void pack_group_row(const qz_packed *p, size_t row, uint8_t *codes, uint8
             size_t col = w * per_word + i;
             word |= (uint32_t)codes[p->order ? p->order[col] : col] << (g->bits * i);
         }
-        memcpy(panel + p->body_at + (w * QZ_PANEL + lane) * 4, &word, 4);
+        uint8_t *block = panel + w / words * p->block_bytes + QZ_GROUP_HEAD;
+        memcpy(block + (w % words * QZ_PANEL + lane) * 4, &word, 4);
     }
 }
 
@@ -71,13 +72,10 @@ static bool group_order(const qz_int_group *g, uint32_t *order) {
 }
 
 static qz_status place(qz_mm *mm, qz_packed *p, qz_error *err) {
-    size_t heads = 0, bodies = 0, total = 0;
+    size_t total = 0;
     p->panels = (p->w.rows + QZ_PANEL - 1) / QZ_PANEL;
-    bool ok = qz_mul_size(p->blocks, p->head_bytes, &heads) && qz_add_size(heads, 63, &heads) &&
-              qz_mul_size(p->blocks, p->body_bytes, &bodies);
-    p->body_at = heads / 64 * 64;
-    ok = ok && qz_add_size(p->body_at, bodies, &p->panel_bytes) && qz_mul_size(p->panels, p->panel_bytes, &total);
-    if (ok) p->data = qz_slab_alloc(mm, total, &p->slab);
+    if (qz_mul_size(p->blocks, p->block_bytes, &p->panel_bytes) && qz_mul_size(p->panels, p->panel_bytes, &total))
+        p->data = qz_slab_alloc(mm, total, &p->slab);
     if (!p->data)
         return qz_fail(err, QZ_EMEMORY, "out of memory for packed weights [%zu, %zu]: %zu bytes", p->w.rows, p->w.cols, total);
     p->bytes += total;
@@ -100,8 +98,7 @@ static qz_status open_group(qz_mm *mm, qz_packed *p, qz_error *err) {
     pack_job job = {.p = p, .rows = qz_alloc_array(mm->threads * g->cols, 1)};
     if (!job.rows) return qz_fail(err, QZ_EMEMORY, "out of memory for a row of %zu codes", g->cols);
     p->blocks = g->groups;
-    p->head_bytes = 3 * QZ_PANEL;
-    p->body_bytes = g->group_size * g->bits / 8 * QZ_PANEL;
+    p->block_bytes = QZ_GROUP_HEAD + g->group_size * g->bits / 8 * QZ_PANEL;
     qz_status st = place(mm, p, err);
     if (st == QZ_OK) {
         p->kind = QZ_PACK_GROUP;
@@ -120,8 +117,7 @@ static qz_status open_kind(qz_mm *mm, qz_packed *p, qz_error *err) {
     p->kind = p->layout ? QZ_PACK_ROWS : qz_type_get(w->type)->kind == QZ_KIND_FLOAT ? QZ_PACK_FLOAT : QZ_PACK_EXACT;
     if (!p->layout) return QZ_OK;
     p->blocks = w->cols / p->layout->elems;
-    p->head_bytes = p->layout->head_bytes;
-    p->body_bytes = p->layout->body_bytes;
+    p->block_bytes = p->layout->block_bytes;
     QZ_TRY(place(mm, p, err));
     pack_job job = {.p = p};
     qz_pool_run(mm->pool, pack_rows, &job);

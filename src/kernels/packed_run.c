@@ -7,7 +7,7 @@
 
 enum {
     MAX_W = 8,           /* matrices of one call */
-    SMALL = 8,           /* most tokens for the row kernels of float and int group weights */
+    SMALL = 24,          /* most tokens for the row kernels of float and int group weights */
     ACT_BYTES = 384 << 10, /* activations of a token block */
     CHUNKS = 16          /* tasks a thread and matrix, about */
 };
@@ -84,7 +84,7 @@ static void rows_task(const job *j, const part *w, size_t u0, size_t u1, size_t 
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
         for (size_t t = t0; t < t1; t += QZ_TOKENS) {
             size_t tokens = group_tokens(j, t / QZ_TOKENS);
-            dot(p->layout, panel, panel + p->body_at, p->blocks, act_group(j, k, t / QZ_TOKENS), tokens, tile);
+            dot(p->layout, panel, p->blocks, act_group(j, k, t / QZ_TOKENS), tokens, tile);
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
         }
@@ -101,7 +101,7 @@ static void group_task(const job *j, const part *w, size_t u0, size_t u1) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
         for (size_t t = 0; t < j->n; t += 4) {
             size_t tokens = qz_min_size(4, j->n - t);
-            dot(panel, panel + p->body_at, p->blocks, g->group_size, w->x + t * j->cols, j->cols, w->sums + t * g->groups,
+            dot(panel, p->blocks, g->group_size, w->x + t * j->cols, j->cols, w->sums + t * g->groups,
                 g->groups, tokens, tile);
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);

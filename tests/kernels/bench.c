@@ -83,6 +83,93 @@ static void bench_product(qz_mm *mm, const char *level, size_t m, size_t n, size
     qz_free(p.a), qz_free(p.b), qz_free(p.c), qz_free(p.gram), qz_free(q);
 }
 
+/* ---- runtime products: one decoder block of the shape of TinyLlama 1.1B (44.04 M weights), n tokens ---- */
+enum { HIDDEN = 2048, INNER = 5632, KV = 256, LINEARS = 7, COPIES = 8 };
+static const size_t shape[LINEARS][2] = {{HIDDEN, HIDDEN}, {KV, HIDDEN}, {KV, HIDDEN}, {HIDDEN, HIDDEN}, {INNER, HIDDEN},
+                                         {INNER, HIDDEN}, {HIDDEN, INNER}};
+typedef struct {
+    qz_mm *mm;
+    qz_packed *p[COPIES][LINEARS]; /* several blocks, so that decoding reads memory and not the cache */
+    void *data[LINEARS];
+    qz_int_group g[LINEARS];
+    float *x, *y[LINEARS];
+    size_t n, copies;
+} block;
+
+static void run_block(void *arg) {
+    block *b = arg;
+    for (size_t c = 0; c < b->copies; ++c) {
+        const qz_packed *const *p = (const qz_packed *const *)b->p[c];
+        (void)qz_mm_packed(b->mm, p, 3, b->x, b->n, b->y, NULL);
+        (void)qz_mm_packed(b->mm, p + 3, 1, b->x, b->n, b->y + 3, NULL);
+        (void)qz_mm_packed(b->mm, p + 4, 2, b->x, b->n, b->y + 4, NULL);
+        (void)qz_mm_packed(b->mm, p + 6, 1, b->x, b->n, b->y + 6, NULL);
+    }
+}
+
+/* Weights are one encoded row repeated: speed does not depend on values. group: bits of an int group matrix, or 0. */
+static double block_open(block *b, qz_type type, uint32_t bits) {
+    double bytes = 0;
+    float *v = qz_alloc_array(INNER, 4);
+    for (size_t i = 0; i < INNER; ++i) v[i] = (float)(i * 7 % 31) * 0.01f - 0.15f;
+    for (size_t i = 0; i < LINEARS; ++i) {
+        size_t rows = shape[i][0], cols = shape[i][1], rb = cols * bits / 8;
+        if (!bits) (void)qz_row_bytes(type, cols, &rb, NULL);
+        uint8_t *d = b->data[i] = qz_calloc_array(rows, rb);
+        if (!bits) qz_type_get(type)->encode(v, NULL, cols, d);
+        for (size_t r = 1; r < rows; ++r) memcpy(d + r * rb, d, rb);
+        if (bits) {
+            size_t groups = cols / 128;
+            uint16_t *s = qz_calloc_array(rows * groups, 2);
+            for (size_t k = 0; k < rows * groups; ++k) s[k] = 0x2000;
+            b->g[i] = (qz_int_group){.bits = bits, .group_size = 128, .rows = rows, .cols = cols, .groups = groups, .codes = d,
+                                     .scales = s, .zero_points = qz_calloc_array(rows * groups, 1)};
+        }
+        qz_weights w = {.type = bits ? QZ_TYPE_INT_GROUP : type, .rows = rows, .cols = cols, .data = d, .group = &b->g[i]};
+        for (size_t c = 0; c < COPIES; ++c)
+            if (qz_packed_open(b->mm, &w, &b->p[c][i], NULL) != QZ_OK) exit(3);
+        b->y[i] = qz_alloc_aligned(512 * rows, 4);
+        bytes += (double)(rows * rb);
+    }
+    b->x = qz_alloc_aligned(512 * (size_t)INNER, 4);
+    for (size_t i = 0; i < 512 * (size_t)INNER; ++i) b->x[i] = (float)(i % 23) * 0.1f - 1;
+    qz_free(v);
+    return bytes;
+}
+static void block_close(block *b, uint32_t bits) {
+    for (size_t i = 0; i < LINEARS; ++i) {
+        for (size_t c = 0; c < COPIES; ++c) qz_packed_free(b->p[c][i]);
+        if (bits) qz_free((void *)(uintptr_t)b->g[i].scales), qz_free((void *)(uintptr_t)b->g[i].zero_points);
+        qz_free(b->data[i]), qz_free(b->y[i]);
+    }
+    qz_free(b->x);
+}
+
+static void bench_block(qz_mm *mm, qz_type type, uint32_t bits) {
+    static const size_t tokens[] = {1, 2, 4, 8, 16, 64, 512};
+    block b = {.mm = mm};
+    double bytes = block_open(&b, type, bits), weights = 0;
+    for (size_t i = 0; i < LINEARS; ++i) weights += (double)(shape[i][0] * shape[i][1]);
+    printf("packed  %-18s", qz_packed_kernel(b.p[0][0]));
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; ++i) {
+        b.n = tokens[i];
+        b.copies = b.n < 16 ? COPIES : 1;
+        double s = time_call(run_block, &b) / (double)b.copies;
+        if (b.n == 1) printf("  n=1 %6.1f GB/s %6.1f us", bytes / s * 1e-9, s * 1e6);
+        else printf("  n=%zu %.0f", b.n, 2e-9 * weights * (double)b.n / s);
+    }
+    printf(" GFLOP/s\n");
+    block_close(&b, bits);
+}
+
+static void bench_blocks(qz_mm *mm, const char *word) {
+    static const qz_type types[] = {QZ_TYPE_F32,  QZ_TYPE_F16,  QZ_TYPE_BF16, QZ_TYPE_Q8_0, QZ_TYPE_Q4_0, QZ_TYPE_Q4_K,
+                                    QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
+    for (size_t i = 0; i < sizeof types / sizeof *types; ++i)
+        if (strstr(word, qz_type_get(types[i])->name) || strcmp(word, "packed") == 0 || !*word) bench_block(mm, types[i], 0);
+    if (strstr("packed int", word)) bench_block(mm, QZ_TYPE_INT_GROUP, 4), bench_block(mm, QZ_TYPE_INT_GROUP, 8);
+}
+
 void bench_all(const char *word) {
     static const size_t sizes[][3] = {{512, 1280, 512}, {512, 512, 1280}, {2048, 2048, 2048}, {64, 2048, 2048}};
     qz_run run;
@@ -102,6 +189,7 @@ void bench_all(const char *word) {
         if (qz_mm_open(&run, &mm, &err) != QZ_OK) exit(3);
         for (size_t i = 0; strstr("exact gram", word) && i < sizeof sizes / sizeof *sizes; ++i)
             bench_product(mm, qz_cpu_name((qz_cpu_level)l), sizes[i][0], sizes[i][1], sizes[i][2]);
+        bench_blocks(mm, word);
         qz_mm_free(mm);
     }
     qz_run_release(&run);

@@ -26,17 +26,17 @@ static void check_layout(check *c) {
         for (size_t s = 0; s < 3; ++s) body += l->body[s].bytes;
         expect(c, body + 2u * l->heads == l->bytes, "%s: spans cover %zu of %u bytes", qz_type_get((qz_type)t)->name, body, l->bytes);
         for (size_t rows = 1; rows <= QZ_PANEL; ++rows) {
-            guarded gs, gh, gb;
+            guarded gs, gb;
             size_t stride = l->bytes + 3u;
-            uint8_t *src = guard_open(&gs, (rows - 1) * stride + l->bytes, 1, 1), *head = guard_open(&gh, l->head_bytes, 1, 0);
-            uint8_t *packed = guard_open(&gb, l->body_bytes, 1, 0), back[256], zero[256] = {0};
+            uint8_t *src = guard_open(&gs, (rows - 1) * stride + l->bytes, 1, 1), *packed = guard_open(&gb, l->block_bytes, 1, 0);
+            uint8_t back[256], zero[256] = {0};
             fill_bytes(c, src, (rows - 1) * stride + l->bytes);
-            qz_layout_pack(l, src, stride, rows, head, packed);
+            qz_layout_pack(l, src, stride, rows, packed);
             for (size_t r = 0; r < QZ_PANEL; ++r) {
-                qz_layout_unpack(l, head, packed, r, back);
+                qz_layout_unpack(l, packed, r, back);
                 expect(c, memcmp(back, r < rows ? src + r * stride : zero, l->bytes) == 0, "row %zu of %zu", r, rows);
             }
-            guard_close(c, &gs), guard_close(c, &gh), guard_close(c, &gb);
+            guard_close(c, &gs), guard_close(c, &gb);
         }
     }
 }
@@ -100,9 +100,9 @@ static void fill_blocks(check *c, const qz_layout *l, uint8_t *data, size_t n) {
 /* extreme: activations of ±127 and weights of all ones bits, where narrow sums would overflow. */
 static void check_dot(check *c, const qz_layout *l, size_t blocks, size_t tokens, bool extreme) {
     const size_t size = l->elems == 32 ? sizeof(qz_act32) : sizeof(qz_act256), row = blocks * l->bytes;
-    guarded gw, gh, gb, ga, go;
-    uint8_t *data = guard_open(&gw, QZ_PANEL, row, 0), *head = guard_open(&gh, blocks, l->head_bytes, 2);
-    uint8_t *body = guard_open(&gb, blocks, l->body_bytes, 4), *act = guard_open(&ga, blocks * tokens, size, 4);
+    guarded gw, gp, ga, go;
+    uint8_t *data = guard_open(&gw, QZ_PANEL, row, 0), *panel = guard_open(&gp, blocks, l->block_bytes, 2);
+    uint8_t *act = guard_open(&ga, blocks * tokens, size, 4);
     float *out = guard_open(&go, tokens, QZ_PANEL * 4, 4), *x = qz_alloc_array(blocks * l->elems + 1, 4);
     fill_blocks(c, l, data, QZ_PANEL * blocks);
     if (extreme)
@@ -114,15 +114,15 @@ static void check_dot(check *c, const qz_layout *l, size_t blocks, size_t tokens
         (l->elems == 32 ? c->ref->act_q8_0 : c->ref->act_q8_k)(x, blocks * l->elems, act + t * size, tokens * size);
     }
     for (size_t b = 0; b < blocks; ++b)
-        qz_layout_pack(l, data + b * l->bytes, row, QZ_PANEL, head + b * l->head_bytes, body + b * l->body_bytes);
-    c->ops->dot[l->type](l, head, body, blocks, act, tokens, out);
+        qz_layout_pack(l, data + b * l->bytes, row, QZ_PANEL, panel + b * l->block_bytes);
+    c->ops->dot[l->type](l, panel, blocks, act, tokens, out);
     for (size_t t = 0; t < tokens; ++t)
         for (size_t r = 0; r < QZ_PANEL; ++r) {
             sum s = dot_sum(l->type, data + r * row, blocks, act + t * size, tokens * size);
             expect_near(c, out[t * QZ_PANEL + r], &s, "token, row", t, r);
         }
     qz_free(x);
-    guard_close(c, &gw), guard_close(c, &gh), guard_close(c, &gb), guard_close(c, &ga), guard_close(c, &go);
+    guard_close(c, &gw), guard_close(c, &gp), guard_close(c, &ga), guard_close(c, &go);
 }
 
 static void check_dots(check *c) {
@@ -262,7 +262,7 @@ static void check_call(check *c, qz_mm *mm, const qz_type *types, size_t n_w, si
 }
 
 static void check_calls(check *c, size_t threads) {
-    static const size_t tokens[] = {1, 2, 7, 8, 9, 21};
+    static const size_t tokens[] = {1, 2, 7, 8, 9, 29};
     static const qz_type mixes[][3] = {{QZ_TYPE_Q4_K, QZ_TYPE_Q6_K, QZ_TYPE_Q8_0},    {QZ_TYPE_F16, QZ_TYPE_BF16, QZ_TYPE_F32},
                                        {QZ_TYPE_Q5_K, QZ_TYPE_F16, QZ_TYPE_Q4_0},     {QZ_TYPE_Q2_K, QZ_TYPE_Q3_K, QZ_TYPE_Q5_1},
                                        {QZ_TYPE_INT_GROUP, QZ_TYPE_INT_GROUP, QZ_TYPE_INT_GROUP}};

@@ -3,17 +3,16 @@
 #include "base/half.h"
 #include "kernels/ops_int.h"
 
-void qz_dot_ref(const qz_layout *l, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *act, size_t tokens,
-                float *out) {
+void qz_dot_ref(const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out) {
     const qz_type_info *type = qz_type_get(l->type);
     const bool wide = l->elems == 256;
     const size_t size = wide ? sizeof(qz_act256) : sizeof(qz_act32);
     uint8_t block[256];
     float w[256];
     memset(out, 0, tokens * QZ_PANEL * sizeof *out);
-    for (size_t b = 0; b < blocks; ++b, head += l->head_bytes, body += l->body_bytes, act += tokens * size)
+    for (size_t b = 0; b < blocks; ++b, panel += l->block_bytes, act += tokens * size)
         for (size_t r = 0; r < QZ_PANEL; ++r) {
-            qz_layout_unpack(l, head, body, r, block);
+            qz_layout_unpack(l, panel, r, block);
             type->decode(block, l->elems, w);
             for (size_t t = 0; t < tokens; ++t) {
                 const uint8_t *a = act + t * size;
@@ -37,27 +36,27 @@ static void fdot(qz_type type, size_t size, const uint8_t *const w[4], const flo
             out[4 * t + r] = sum;
         }
 }
-void qz_fdot_f32_ref(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out) {
+void qz_fdot_f32_ref(QZ_FDOT_ARGS) {
     fdot(QZ_TYPE_F32, 4, w, x, ldx, tokens, cols, out);
 }
-void qz_fdot_f16_ref(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out) {
+void qz_fdot_f16_ref(QZ_FDOT_ARGS) {
     fdot(QZ_TYPE_F16, 2, w, x, ldx, tokens, cols, out);
 }
-void qz_fdot_bf16_ref(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out) {
+void qz_fdot_bf16_ref(QZ_FDOT_ARGS) {
     fdot(QZ_TYPE_BF16, 2, w, x, ldx, tokens, cols, out);
 }
 
-static void gdot(uint32_t bits, const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x,
+static void gdot(uint32_t bits, const uint8_t *panel, size_t groups, size_t group_size, const float *x,
                  size_t ldx, const float *sums, size_t lds, size_t tokens, float *out) {
     const size_t words = group_size * bits / 32, per_word = 32 / bits;
     memset(out, 0, tokens * QZ_PANEL * sizeof *out);
-    for (size_t g = 0; g < groups; ++g, head += 3 * QZ_PANEL, body += words * 4 * QZ_PANEL)
+    for (size_t g = 0; g < groups; ++g, panel += QZ_GROUP_HEAD + words * 4 * QZ_PANEL)
         for (size_t r = 0; r < QZ_PANEL; ++r) {
-            float scale = qz_f16_to_f32(qz_load_u16le(head + 2 * r)), zero = head[2 * QZ_PANEL + r];
+            float scale = qz_f16_to_f32(qz_load_u16le(panel + 2 * r)), zero = panel[QZ_GROUP_ZEROS + r];
             for (size_t t = 0; t < tokens; ++t) {
                 float sum = 0;
                 for (size_t w = 0; w < words; ++w) {
-                    uint32_t v = qz_load_u32le(body + (w * QZ_PANEL + r) * 4);
+                    uint32_t v = qz_load_u32le(panel + QZ_GROUP_HEAD + (w * QZ_PANEL + r) * 4);
                     for (size_t i = 0; i < per_word; ++i)
                         sum += (float)(v >> (bits * i) & ((1u << bits) - 1)) * x[t * ldx + g * group_size + w * per_word + i];
                 }
@@ -65,11 +64,9 @@ static void gdot(uint32_t bits, const uint8_t *head, const uint8_t *body, size_t
             }
         }
 }
-void qz_gdot_4_ref(const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x, size_t ldx,
-                   const float *sums, size_t lds, size_t tokens, float *out) {
-    gdot(4, head, body, groups, group_size, x, ldx, sums, lds, tokens, out);
+void qz_gdot_4_ref(QZ_GDOT_ARGS) {
+    gdot(4, panel, groups, group_size, x, ldx, sums, lds, tokens, out);
 }
-void qz_gdot_8_ref(const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x, size_t ldx,
-                   const float *sums, size_t lds, size_t tokens, float *out) {
-    gdot(8, head, body, groups, group_size, x, ldx, sums, lds, tokens, out);
+void qz_gdot_8_ref(QZ_GDOT_ARGS) {
+    gdot(8, panel, groups, group_size, x, ldx, sums, lds, tokens, out);
 }

@@ -26,8 +26,13 @@ INLINE __m256 qz_halves(const uint8_t *p) { return _mm256_cvtph_ps(_mm_loadu_si1
 /* 16-bit pair sums to 32 bits. */
 INLINE __m256i qz_widen(__m256i h) { return _mm256_madd_epi16(h, _mm256_set1_epi16(1)); }
 
+/* Asks for n lines at p: for what the hardware prefetcher does not foresee. Any address will do. */
+INLINE void qz_ahead(const uint8_t *p, size_t n) {
+    for (size_t i = 0; i < n; ++i) _mm_prefetch((const char *)((uintptr_t)p + 64 * i), _MM_HINT_T0);
+}
+
 /* f: float sums of the call; s: integer sums of a sub-block; h: 16-bit sums. a: activations of token 0, `stride` apart. */
-#define F_OPEN(i) __m256 f##i = _mm256_setzero_ps();
+#define F_OPEN(i) __m256 f##i = T > i ? _mm256_loadu_ps(out + i * QZ_PANEL) : _mm256_setzero_ps();
 #define F_STORE(i) \
     if (T > i) _mm256_storeu_ps(out + i * QZ_PANEL, f##i);
 #define S_DECLARE(i) __m256i s##i = _mm256_setzero_si256(), h##i = s##i;
@@ -38,17 +43,24 @@ INLINE __m256i qz_widen(__m256i h) { return _mm256_madd_epi16(h, _mm256_set1_epi
 #define FLUSH(i) \
     if (T > i) s##i = _mm256_add_epi32(s##i, qz_widen(h##i));
 
-/* Both halves of the panel for `tokens` tokens, four at a time; activations of a block lie `tokens` apart. */
-#define QZ_HALVES(body_fn, ...)                                                                                       \
-    for (size_t t = 0; t < tokens; t += 4)                                                                            \
-        for (size_t half = 0; half < 2; ++half) {                                                                     \
-            const uint8_t *h_ = head + 16 * half, *b_ = body + 32 * half, *a_ = act + t * SIZE;                       \
-            float *o_ = out + t * QZ_PANEL + 8 * half;                                                                \
-            switch (tokens - t) {                                                                                     \
-            case 1: body_fn(1, __VA_ARGS__ h_, b_, blocks, a_, tokens * SIZE, o_); break;                             \
-            case 2: body_fn(2, __VA_ARGS__ h_, b_, blocks, a_, tokens * SIZE, o_); break;                             \
-            case 3: body_fn(3, __VA_ARGS__ h_, b_, blocks, a_, tokens * SIZE, o_); break;                             \
-            default: body_fn(4, __VA_ARGS__ h_, b_, blocks, a_, tokens * SIZE, o_); break;                            \
-            }                                                                                                         \
-        }
+/* head: bytes of a block's head. Both halves of the panel for `tokens` tokens, four at a time; activations of a block lie
+ * `tokens` apart. The halves take turns on pieces that stay in the first-level cache: the panel is read once. */
+enum { QZ_PIECE = 4096 };
+#define QZ_HALVES(head, body_fn, ...)                                                                                     \
+    const size_t piece = (size_t)QZ_PIECE / l->block_bytes + 1;                                                                  \
+    memset(out, 0, tokens * QZ_PANEL * sizeof *out);                                                                      \
+    for (size_t b = 0, n; b < blocks; b += n, panel += n * l->block_bytes, act += n * tokens * SIZE) {                    \
+        n = blocks - b < piece ? blocks - b : piece;                                                                      \
+        for (size_t t = 0; t < tokens; t += 4)                                                                            \
+            for (size_t half = 0; half < 2; ++half) {                                                                     \
+                const uint8_t *h_ = panel + 16 * half, *b_ = panel + head + 32 * half, *a_ = act + t * SIZE;              \
+                float *o_ = out + t * QZ_PANEL + 8 * half;                                                                \
+                switch (tokens - t) {                                                                                     \
+                case 1: body_fn(1, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                                  \
+                case 2: body_fn(2, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                                  \
+                case 3: body_fn(3, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                                  \
+                default: body_fn(4, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                                 \
+                }                                                                                                         \
+            }                                                                                                             \
+    }
 #endif

@@ -23,6 +23,11 @@ INLINE __m512i qz_load(const uint8_t *p) { return _mm512_loadu_si512(p); }
 /* 16 half floats. */
 INLINE __m512 qz_halves(const uint8_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p)); }
 
+/* Asks for n lines at p: for what the hardware prefetcher does not foresee. Any address will do. */
+INLINE void qz_ahead(const uint8_t *p, size_t n) {
+    for (size_t i = 0; i < n; ++i) _mm_prefetch((const char *)((uintptr_t)p + 64 * i), _MM_HINT_T0);
+}
+
 /* f: float sums of the call; s: integer sums of a sub-block; b: float sums of a block of 256. a: activations of token 0. */
 #define F_OPEN(i) __m512 f##i = _mm512_setzero_ps();
 #define F_STORE(i) \

@@ -52,7 +52,7 @@ INLINE void k45(const size_t T, const bool five, const uint8_t *head, const uint
     TOK(F_OPEN)
     TOK(B_DECLARE)
     TOK(S_DECLARE)
-    for (size_t n = 0; n < blocks; ++n, head += 64, a += stride) {
+    for (size_t n = 0; n < blocks; ++n, head += five ? 2816 : 2304, body += 64, a += stride) {
         K45_HEAD
         body += 192;
         const uint8_t *fifth = body;
@@ -94,11 +94,12 @@ INLINE void q6(const size_t T, const uint8_t *head, const uint8_t *body, size_t 
     TOK(F_OPEN)
     TOK(B_DECLARE)
     TOK(S_DECLARE)
-    for (size_t n = 0; n < blocks; ++n, head += 32, body += 3328, a += stride) {
+    for (size_t n = 0; n < blocks; ++n, head += 3360, body += 3360, a += stride) {
         const __m256 d = qz_halves(head);
         TOK(B_ZERO)
         for (size_t g = 0; g < 16; ++g) {
             const size_t j = g / 2;
+            if (g % 2) qz_ahead(body + 3328 + 448 * j, 7); /* the next block in order: this one is read back and forth */
             const __m128i nib = _mm_cvtsi32_si128(j % 4 < 2 ? 0 : 4), down = _mm_cvtsi32_si128(2 * (int)(j % 4));
             const uint8_t *high = body + 256 + 512 * (j / 4), *nibbles = body + 1280 + 1024 * (j / 4) + 512 * (j % 2);
             TOK(S_NEG32)
@@ -124,14 +125,11 @@ INLINE void q6(const size_t T, const uint8_t *head, const uint8_t *body, size_t 
 }
 
 void qz_dot_q4_k_avx2(QZ_DOT_ARGS) {
-    (void)l;
-    QZ_HALVES(k45, false, )
+    QZ_HALVES(64, k45, false, )
 }
 void qz_dot_q5_k_avx2(QZ_DOT_ARGS) {
-    (void)l;
-    QZ_HALVES(k45, true, )
+    QZ_HALVES(64, k45, true, )
 }
 void qz_dot_q6_k_avx2(QZ_DOT_ARGS) {
-    (void)l;
-    QZ_HALVES(q6, )
+    QZ_HALVES(32, q6, )
 }

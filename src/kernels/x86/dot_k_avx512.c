@@ -56,7 +56,7 @@ INLINE void k45(const size_t T, const bool five, const uint8_t *head, const uint
     TOK(F_OPEN)
     TOK(B_DECLARE)
     TOK(S_DECLARE)
-    for (size_t n = 0; n < blocks; ++n, head += 64, a += T * SIZE) {
+    for (size_t n = 0; n < blocks; ++n, head += five ? 2816 : 2304, body += 64, a += T * SIZE) {
         K45_HEAD
         body += 192;
         const uint8_t *fifth = body;
@@ -99,10 +99,11 @@ INLINE void q6(const size_t T, const uint8_t *head, const uint8_t *body, size_t 
     TOK(F_OPEN)
     TOK(B_DECLARE)
     TOK(S_DECLARE)
-    for (size_t n = 0; n < blocks; ++n, head += 32, body += 3328, a += T * SIZE) {
+    for (size_t n = 0; n < blocks; ++n, head += 3360, body += 3360, a += T * SIZE) {
         const __m512 d = qz_halves(head);
         TOK(B_ZERO)
         for (size_t j = 0; j < 8; ++j) {
+            qz_ahead(body + 3328 + 448 * j, 7); /* the next block in order: this one is read back and forth */
             const __m128i nib = _mm_cvtsi32_si128(j % 4 < 2 ? 0 : 4);
             const __m512i turn = _mm512_set1_epi32((int)(36 - 2 * (j % 4)) % 32); /* left by 4, 2, 0, -2 */
             const uint8_t *high = body + 256 + 512 * (j / 4), *nibbles = body + 1280 + 1024 * (j / 4) + 512 * (j % 2);
@@ -128,13 +129,13 @@ INLINE void q6(const size_t T, const uint8_t *head, const uint8_t *body, size_t 
 
 void qz_dot_q4_k_avx512(QZ_DOT_ARGS) {
     (void)l;
-    QZ_TOKEN_SWITCH(k45, false, head, body, blocks, act, out)
+    QZ_TOKEN_SWITCH(k45, false, panel, panel + 64, blocks, act, out)
 }
 void qz_dot_q5_k_avx512(QZ_DOT_ARGS) {
     (void)l;
-    QZ_TOKEN_SWITCH(k45, true, head, body, blocks, act, out)
+    QZ_TOKEN_SWITCH(k45, true, panel, panel + 64, blocks, act, out)
 }
 void qz_dot_q6_k_avx512(QZ_DOT_ARGS) {
     (void)l;
-    QZ_TOKEN_SWITCH(q6, head, body, blocks, act, out)
+    QZ_TOKEN_SWITCH(q6, panel, panel + 32, blocks, act, out)
 }

@@ -18,7 +18,7 @@ enum { SIZE = sizeof(qz_act32), A_D = offsetof(qz_act32, d), A_NEG = offsetof(qz
 INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a, size_t stride,
                  float *out) {
     TOK(F_OPEN)
-    for (size_t b = 0; b < blocks; ++b, head += 32, body += 512, a += stride) {
+    for (size_t b = 0; b < blocks; ++b, head += 544, body += 544, a += stride) {
         __m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
         for (size_t q = 0; q < 8; ++q) {
             const size_t at = 4 * q;
@@ -37,7 +37,7 @@ INLINE void q4_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
     const __m256i low = _mm256_set1_epi8(15);
     TOK(F_OPEN)
     TOK(S_DECLARE)
-    for (size_t b = 0; b < blocks; ++b, head += 32, body += 256, a += stride) {
+    for (size_t b = 0; b < blocks; ++b, head += 288, body += 288, a += stride) {
         TOK(H_ZERO)
         for (size_t q = 0; q < 4; ++q) {
             size_t at = 4 * q;
@@ -56,10 +56,8 @@ INLINE void q4_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
 }
 
 void qz_dot_q8_0_avx2(QZ_DOT_ARGS) {
-    (void)l;
-    QZ_HALVES(q8_0, )
+    QZ_HALVES(32, q8_0, )
 }
 void qz_dot_q4_0_avx2(QZ_DOT_ARGS) {
-    (void)l;
-    QZ_HALVES(q4_0, )
+    QZ_HALVES(32, q4_0, )
 }

@@ -15,7 +15,7 @@ enum { SIZE = sizeof(qz_act32), A_D = offsetof(qz_act32, d), A_NEG = offsetof(qz
 INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a, float *out) {
     TOK(F_OPEN)
     TOK(S_DECLARE)
-    for (size_t b = 0; b < blocks; ++b, head += 32, body += 512, a += T * SIZE) {
+    for (size_t b = 0; b < blocks; ++b, head += 544, body += 544, a += T * SIZE) {
         TOK(S_NEG128)
         for (size_t q = 0; q < 8; ++q) {
             const size_t at = 4 * q;
@@ -32,7 +32,7 @@ INLINE void q4_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
     const __m512i low = _mm512_set1_epi8(15);
     TOK(F_OPEN)
     TOK(S_DECLARE)
-    for (size_t b = 0; b < blocks; ++b, head += 32, body += 256, a += T * SIZE) {
+    for (size_t b = 0; b < blocks; ++b, head += 288, body += 288, a += T * SIZE) {
         TOK(S_NEG8)
         for (size_t q = 0; q < 4; ++q) {
             size_t at = 4 * q;
@@ -50,9 +50,9 @@ INLINE void q4_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
 
 void qz_dot_q8_0_avx512(QZ_DOT_ARGS) {
     (void)l;
-    QZ_TOKEN_SWITCH(q8_0, head, body, blocks, act, out)
+    QZ_TOKEN_SWITCH(q8_0, panel, panel + 32, blocks, act, out)
 }
 void qz_dot_q4_0_avx512(QZ_DOT_ARGS) {
     (void)l;
-    QZ_TOKEN_SWITCH(q4_0, head, body, blocks, act, out)
+    QZ_TOKEN_SWITCH(q4_0, panel, panel + 32, blocks, act, out)
 }

@@ -18,31 +18,33 @@
 
 INLINE __m256 code(__m256i v, int mask) { return _mm256_cvtepi32_ps(_mm256_and_si256(v, _mm256_set1_epi32(mask))); }
 
-/* Eight rows: head and body point at their first scale and lane. bits is a constant in every call. */
-INLINE void half(const size_t T, const size_t bits, const uint8_t *head, const uint8_t *body, size_t zeros_at, size_t groups,
+/* Eight rows from row `first`. bits is a constant in every call. */
+INLINE void half(const size_t T, const size_t bits, const size_t first, const uint8_t *panel, size_t groups,
                  size_t group_size, const float *x, size_t ldx, const float *sums, size_t lds, float *out) {
     const int mask = (1 << bits) - 1, step = (int)bits;
     TOK(OPEN)
-    for (size_t g = 0; g < groups; ++g, head += 48, x += group_size) {
+    for (size_t g = 0; g < groups; ++g, x += group_size) {
+        const uint8_t *head = panel;
+        panel += QZ_GROUP_HEAD;
         TOK(CHAINS)
-        for (size_t c = 0; c < group_size; c += 32 / bits, body += 64) {
-            __m256i v = _mm256_loadu_si256((const __m256i *)body);
+        for (size_t c = 0; c < group_size; c += 32 / bits, panel += 64) {
+            __m256i v = _mm256_loadu_si256((const __m256i *)(panel + 4 * first));
             for (size_t k = c; k < c + 32 / bits; k += 2) {
                 __m256 w0 = code(v, mask), w1 = code(_mm256_srli_epi32(v, step), mask);
                 TOK(PAIR)
                 v = _mm256_srli_epi32(v, 2 * step);
             }
         }
-        const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)head));
-        const __m256 zero = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(head + zeros_at))));
+        const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(head + 2 * first)));
+        const __m256 zero = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(head + QZ_GROUP_ZEROS + first))));
         TOK(CLOSE)
     }
     TOK(STORE)
 }
 
 #define BOTH(T, bits, t)                                                                                                    \
-    half(T, bits, head, body, 32, groups, group_size, x + (t) * ldx, ldx, sums + (t) * lds, lds, out + (t) * QZ_PANEL);     \
-    half(T, bits, head + 16, body + 32, 24, groups, group_size, x + (t) * ldx, ldx, sums + (t) * lds, lds, out + (t) * QZ_PANEL + 8);
+    half(T, bits, 0, panel, groups, group_size, x + (t) * ldx, ldx, sums + (t) * lds, lds, out + (t) * QZ_PANEL);     \
+    half(T, bits, 8, panel, groups, group_size, x + (t) * ldx, ldx, sums + (t) * lds, lds, out + (t) * QZ_PANEL + 8);
 
 void qz_gdot_4_avx2(QZ_GDOT_ARGS) {
     size_t t = 0;

@@ -23,16 +23,18 @@
 
 #define HEAD                                                                                                       \
     const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)head));                               \
-    const __m512 zero = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(head + 32))));
+    const __m512 zero = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(head + QZ_GROUP_ZEROS))));
 
-INLINE void four(const size_t T, const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x,
+INLINE void four(const size_t T, const uint8_t *panel, size_t groups, size_t group_size, const float *x,
                  size_t ldx, const float *sums, size_t lds, float *out) {
     const __m512 codes = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     TOK(F_OPEN)
-    for (size_t g = 0; g < groups; ++g, head += 48, x += group_size) {
+    for (size_t g = 0; g < groups; ++g, x += group_size) {
+        const uint8_t *head = panel;
+        panel += QZ_GROUP_HEAD;
         TOK(CHAINS)
-        for (size_t c = 0; c < group_size; c += 8, body += 64) {
-            __m512i v = _mm512_loadu_si512(body);
+        for (size_t c = 0; c < group_size; c += 8, panel += 64) {
+            __m512i v = _mm512_loadu_si512(panel);
             for (size_t i = 0; i < 8; i += 4) {
                 size_t k = c + i;
                 __m512 w0 = _mm512_permutexvar_ps(v, codes), w1 = _mm512_permutexvar_ps(_mm512_srli_epi32(v, 4), codes);
@@ -50,14 +52,16 @@ INLINE void four(const size_t T, const uint8_t *head, const uint8_t *body, size_
     TOK(F_STORE)
 }
 
-INLINE void eight(const size_t T, const uint8_t *head, const uint8_t *body, size_t groups, size_t group_size, const float *x,
+INLINE void eight(const size_t T, const uint8_t *panel, size_t groups, size_t group_size, const float *x,
                   size_t ldx, const float *sums, size_t lds, float *out) {
     const __m512i byte = _mm512_set1_epi32(255);
     TOK(F_OPEN)
-    for (size_t g = 0; g < groups; ++g, head += 48, x += group_size) {
+    for (size_t g = 0; g < groups; ++g, x += group_size) {
+        const uint8_t *head = panel;
+        panel += QZ_GROUP_HEAD;
         TOK(CHAINS)
-        for (size_t k = 0; k < group_size; body += 64) {
-            __m512i v = _mm512_loadu_si512(body);
+        for (size_t k = 0; k < group_size; panel += 64) {
+            __m512i v = _mm512_loadu_si512(panel);
             __m512 w0 = _mm512_cvtepi32_ps(_mm512_and_si512(v, byte));
             __m512 w1 = _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(v, 8), byte));
             TOK(EVEN)
@@ -75,10 +79,10 @@ INLINE void eight(const size_t T, const uint8_t *head, const uint8_t *body, size
 
 #define SWITCH(body_fn)                                                                              \
     switch (tokens) {                                                                                \
-    case 4: body_fn(4, head, body, groups, group_size, x, ldx, sums, lds, out); break;               \
-    case 3: body_fn(3, head, body, groups, group_size, x, ldx, sums, lds, out); break;               \
-    case 2: body_fn(2, head, body, groups, group_size, x, ldx, sums, lds, out); break;               \
-    case 1: body_fn(1, head, body, groups, group_size, x, ldx, sums, lds, out); break;               \
+    case 4: body_fn(4, panel, groups, group_size, x, ldx, sums, lds, out); break;               \
+    case 3: body_fn(3, panel, groups, group_size, x, ldx, sums, lds, out); break;               \
+    case 2: body_fn(2, panel, groups, group_size, x, ldx, sums, lds, out); break;               \
+    case 1: body_fn(1, panel, groups, group_size, x, ldx, sums, lds, out); break;               \
     default: break;                                                                                  \
     }
 void qz_gdot_4_avx512(QZ_GDOT_ARGS) { SWITCH(four) }
