@@ -1,12 +1,10 @@
 /* Hyper-parameters as GGUF metadata and back. Key order and types: formats/gguf-metadata.md sections 3 to 5 and 9. */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/gguf_card.h"
 #include "base/json.h"
 #include "base/mathx.h"
 #include "base/size.h"
-#include <ctype.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define GENERATION_LIMIT ((size_t)1 << 20)
@@ -57,53 +55,6 @@ static void put_rope(writer *w, const qz_config *c) {
     f32(w, "rope.freq_base", r->theta);
 }
 
-/* "some-model" -> "Some Model": lower-case words get a capital unless they are versions. */
-static char *title(qz_arena *arena, const char *name, size_t n) {
-    char *t = qz_arena_strndup(arena, name, n);
-    if (!t) return NULL;
-    for (size_t i = 0; i < n;) {
-        size_t e = i;
-        bool lower = false, upper = false;
-        if (t[i] == '-') t[i] = ' ';
-        if (t[i] == ' ') {
-            i++;
-            continue;
-        }
-        for (; e < n && t[e] != '-' && t[e] != ' '; e++) {
-            lower |= t[e] >= 'a' && t[e] <= 'z';
-            upper |= t[e] >= 'A' && t[e] <= 'Z';
-        }
-        bool version = isdigit((unsigned char)t[i]) || (t[i] == 'v' && i + 1 < e && isdigit((unsigned char)t[i + 1]));
-        for (size_t p = i; lower && !upper && !version && p < e; p++) /* as str.title(): behind every non-letter */
-            if (p == i || !isalpha((unsigned char)t[p - 1])) t[p] = (char)toupper((unsigned char)t[p]);
-        i = e;
-    }
-    return t;
-}
-
-/* 13m -> 13M if a later part of the name says a size that fits the true count, else the count itself in two digits. */
-static void size_label(const char *name, size_t len, uint64_t weights, char *out, size_t size) {
-    double w = (double)weights;
-    for (size_t i = 0; i < len; i++) {
-        if (name[i] != '-' || i + 1 >= len || !isdigit((unsigned char)name[i + 1])) continue;
-        char *end;
-        double v = strtod(name + i + 1, &end);
-        size_t at = (size_t)(end - name);
-        const char *unit = at < len ? strchr("KMBT", toupper((unsigned char)*end)) : NULL;
-        if (!unit || !*unit || (at + 1 < len && end[1] != '-')) continue;
-        double n = v;
-        for (int power = *unit == 'K' ? 1 : *unit == 'M' ? 2 : *unit == 'B' ? 3 : 4; power > 0; power--) n *= 1000;
-        if (fabs(n - w) > 7.0 * w / 8.0) continue;
-        snprintf(out, size, "%.*s%c", (int)(end - name - (long)i - 1), name + i + 1, *unit);
-        return;
-    }
-    double s = w > 1e12 ? w * 1e-12 : w > 1e9 ? w * 1e-9 : w > 1e6 ? w * 1e-6 : w * 1e-3;
-    char unit = w > 1e12 ? 'T' : w > 1e9 ? 'B' : w > 1e6 ? 'M' : 'K', digits[32];
-    snprintf(digits, sizeof digits, "%.0f", s);
-    int have = digits[0] == '0' ? 0 : (int)strlen(digits);
-    snprintf(out, size, "%.*f%c", have < 2 ? 2 - have : 0, s, unit);
-}
-
 /* general.sampling.* from generation_config.json, in the reference's order. */
 static qz_status put_sampling(qz_gguf_meta *m, const char *dir, qz_error *err) {
     static const struct { const char *json, *key; bool integer; } rows[] = {
@@ -139,15 +90,16 @@ static qz_status put_general(const qz_artifact_plan *p, qz_arena *arena, qz_gguf
     while (start > 0 && dir[start - 1] != '/') start--;
     uint64_t weights = 0;
     for (size_t i = 0; i < p->n_items; i++) weights += (uint64_t)p->items[i].rows * p->items[i].cols;
-    char label[32];
-    size_label(dir + start, end - start, weights, label, sizeof label);
-    const char *name = ctx->name ? ctx->name : title(arena, dir + start, end - start);
-    if (!name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", dir);
+    qz_gguf_card card;
+    if (!qz_gguf_card_read(dir + start, end - start, weights, arena, &card)) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", dir);
     qz_gguf_put_str(m, "general.architecture", qz_family_get(p->model->config.family)->gguf_arch);
     qz_gguf_put_str(m, "general.type", "model");
     QZ_TRY(put_sampling(m, ctx->source_dir, err));
-    qz_gguf_put_str(m, "general.name", name);
-    qz_gguf_put_str(m, "general.size_label", label);
+    qz_gguf_put_str(m, "general.name", ctx->name ? ctx->name : card.name);
+    if (card.version) qz_gguf_put_str(m, "general.version", card.version);
+    if (card.finetune) qz_gguf_put_str(m, "general.finetune", card.finetune);
+    if (card.basename) qz_gguf_put_str(m, "general.basename", card.basename);
+    qz_gguf_put_str(m, "general.size_label", card.size_label);
     return QZ_OK;
 }
 
