@@ -54,8 +54,8 @@ static qz_status cut(const qz_eval_options *o, qz_ids *ids, qz_eval_set *s, qz_e
     size_t w = o->window, step = s->protocol == QZ_PROTO_STRIDE ? o->stride : w, limit = o->max_windows ? o->max_windows : SIZE_MAX;
     if (ids->n < w) return qz_fail(err, QZ_EUSAGE, "text is too short: expected at least one window of %zu tokens, found %zu; use --window", w, ids->n);
     if (s->protocol == QZ_PROTO_STRIDE && (step == 0 || step > w)) return qz_fail(err, QZ_EUSAGE, "--stride must lie in 1..%zu", w);
-    size_t tokens = ids->n; /* stride: as many tokens as the same number of disjoint windows holds */
-    if (s->protocol == QZ_PROTO_STRIDE && limit < tokens / w) tokens = limit * w;
+    size_t tokens = ids->n; /* stride: max_windows steps */
+    if (s->protocol == QZ_PROTO_STRIDE && limit < tokens / step) tokens = limit * step;
     size_t count = s->protocol == QZ_PROTO_STRIDE ? (tokens + step - 1) / step : qz_min_size(ids->n / w, limit);
     s->windows = qz_arena_calloc(&s->arena, count + 1, sizeof *s->windows);
     if (s->windows == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for evaluation windows");
