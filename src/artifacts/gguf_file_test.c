@@ -19,7 +19,7 @@
 
 static char out[] = "/tmp/qz_gft_XXXXXX";
 
-static void write_file(const char *source, const char *level, bool with_tokenizer) {
+static void write_weighted(const char *source, const char *level, bool with_tokenizer, const qz_imatrix *im) {
     qz_model *m;
     qz_arena a = {0};
     qz_scheme_spec spec;
@@ -28,11 +28,11 @@ static void write_file(const char *source, const char *level, bool with_tokenize
     qz_tokenizer *t = NULL;
     OK(qz_model_open(NULL, source, &m, err));
     if (with_tokenizer) OK(qz_artifact_tokenizer(source, &t, err));
-    qz_artifact_context ctx = { .source_dir = source, .tokenizer = t };
+    qz_artifact_context ctx = { .source_dir = source, .tokenizer = t, .has_imatrix = im != NULL };
     OK(qz_scheme_parse(level, &spec, err));
     OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
     OK(qz_artifact_writer_open(NULL, &plan, out, QZ_WRITE_FORCE, &w, err));
-    OK(feed(w, plan.n_items, err));
+    OK(feed_weighted(w, plan.n_items, im, err));
     OK(qz_artifact_writer_commit(w, err));
     qz_artifact_writer_free(w);
     qz_tokenizer_free(t);
@@ -40,13 +40,14 @@ static void write_file(const char *source, const char *level, bool with_tokenize
     qz_model_free(m);
 }
 
-/* Every tensor of every recorded model and level has the reference quantizer's bytes. */
-static void reference_bytes(void **state) {
-    (void)state;
+static void write_file(const char *source, const char *level, bool with_tokenizer) { write_weighted(source, level, with_tokenizer, NULL); }
+
+/* Every tensor of every recorded model and level has the reference quantizer's bytes. Returns how many. */
+static size_t compare(const char *list, const qz_imatrix *im) {
     char *text, *line, model[64] = "", level[16] = "";
     size_t len, n = 0;
     qz_gguf g = {0};
-    OK(qz_read_file("tests/golden/artifacts/llama-quantize.tsv", 1 << 20, &text, &len, err));
+    OK(qz_read_file(list, 1 << 20, &text, &len, err));
     for (char *p = text; (line = strsep(&p, "\n")) != NULL;) {
         char m[64], l[16], tensor[64], want[17], got[65];
         unsigned type;
@@ -55,7 +56,7 @@ static void reference_bytes(void **state) {
             qz_gguf_release(&g);
             strcpy(model, m);
             strcpy(level, l);
-            write_file(m, l, false);
+            write_weighted(m, l, false, im);
             OK(qz_gguf_open(&g, out, err));
         }
         const qz_gguf_tensor *t = qz_gguf_find(&g, tensor);
@@ -66,7 +67,26 @@ static void reference_bytes(void **state) {
     }
     qz_gguf_release(&g);
     qz_free(text);
-    assert_true(n > 500);
+    return n;
+}
+static void reference_bytes(void **state) {
+    (void)state;
+    assert_int_equal(compare("tests/golden/artifacts/llama-quantize.tsv", NULL), 518);
+}
+static void reference_bytes_imatrix(void **state) {
+    (void)state;
+    qz_imatrix im;
+    OK(qz_imatrix_open(&im, "tests/golden/artifacts/market.imatrix.gguf", err)); /* written by llama-imatrix */
+    assert_int_equal(im.n, 42);
+    assert_int_equal(im.chunk_count, 8);
+    assert_int_equal(im.chunk_size, 256);
+    assert_int_equal(compare("tests/golden/artifacts/llama-quantize-imatrix.tsv", &im), 204);
+    OK(qz_imatrix_write(&im, out, false, err)); /* and writing it again gives llama-imatrix's bytes */
+    char a[65], b[65];
+    OK(qz_sha256_file_hex(out, a, err));
+    OK(qz_sha256_file_hex("tests/golden/artifacts/market.imatrix.gguf", b, err));
+    assert_string_equal(a, b);
+    qz_imatrix_release(&im);
 }
 
 static void expect_key(const qz_gguf *g, size_t i, const char *key, qz_gguf_kind kind) {
@@ -211,7 +231,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference_bytes), cmocka_unit_test(metadata), cmocka_unit_test(rope_factors),
+        cmocka_unit_test(reference_bytes), cmocka_unit_test(reference_bytes_imatrix), cmocka_unit_test(metadata), cmocka_unit_test(rope_factors),
         cmocka_unit_test(permutation),     cmocka_unit_test(names),    cmocka_unit_test(notes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

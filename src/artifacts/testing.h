@@ -3,6 +3,7 @@
 #define QZ_ARTIFACTS_TESTING_H
 #include "artifacts/artifacts_int.h"
 #include "base/size.h"
+#include "formats/imatrix.h"
 
 static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, qz_error *err) {
     size_t groups = it->cols / it->group_size;
@@ -19,12 +20,12 @@ static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_i
     return st;
 }
 
-static inline qz_status put_block_rows(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, qz_error *err) {
+static inline qz_status put_block_rows(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, const float *importance, qz_error *err) {
     size_t row_bytes = 0, step = it->permute == QZ_PERMUTE_NONE ? 7 : it->rows; /* unpermuted tensors come in pieces */
     QZ_TRY(qz_row_bytes(it->type, it->cols, &row_bytes, err));
     uint8_t *blocks = qz_alloc_array(it->rows, row_bytes);
     qz_status st = QZ_OK;
-    for (size_t r = 0; r < it->rows; r++) qz_type_get(it->type)->encode(x + r * it->cols, NULL, it->cols, blocks + r * row_bytes);
+    for (size_t r = 0; r < it->rows; r++) qz_type_get(it->type)->encode(x + r * it->cols, importance, it->cols, blocks + r * row_bytes);
     for (size_t r = 0; r < it->rows && st == QZ_OK; r += step) {
         size_t n = qz_min_size(step, it->rows - r);
         qz_quantized q = { .name = it->name, .type = it->type, .rows = n, .cols = it->cols, .blocks = blocks + r * row_bytes, .bytes = n * row_bytes };
@@ -34,20 +35,28 @@ static inline qz_status put_block_rows(qz_artifact_writer *w, const qz_artifact_
     return st;
 }
 
-/* Puts items until `until` are complete. */
-static inline qz_status feed(qz_artifact_writer *w, size_t until, qz_error *err) {
+static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_item *it, const qz_imatrix *im, qz_error *err) {
+    float *x = qz_alloc_array(it->rows * it->cols, sizeof *x), *imp = NULL;
+    qz_status st = QZ_OK;
+    qz_tensor_decode(it->source, 0, it->rows, x);
+    if (im && it->importance_matters) {
+        imp = qz_alloc_array(it->cols, sizeof *imp);
+        st = qz_imatrix_weights(im, it->out_name, it->cols, imp, err);
+    }
+    if (st == QZ_OK) st = it->type == QZ_TYPE_INT_GROUP ? put_int_group(w, it, x, err) : put_block_rows(w, it, x, imp, err);
+    qz_free(imp);
+    qz_free(x);
+    return st;
+}
+
+/* Puts items until `until` are complete; im may be NULL. */
+static inline qz_status feed_weighted(qz_artifact_writer *w, size_t until, const qz_imatrix *im, qz_error *err) {
     while (qz_artifact_writer_next(w) < until) {
         const qz_artifact_item *it = &w->plan->items[qz_artifact_writer_next(w)];
-        if (it->type != QZ_TYPE_INT_GROUP && qz_type_get(it->type)->kind == QZ_KIND_FLOAT) {
-            QZ_TRY(qz_artifact_writer_put_view(w, it->source, err));
-            continue;
-        }
-        float *x = qz_alloc_array(it->rows * it->cols, sizeof *x);
-        qz_tensor_decode(it->source, 0, it->rows, x);
-        qz_status st = it->type == QZ_TYPE_INT_GROUP ? put_int_group(w, it, x, err) : put_block_rows(w, it, x, err);
-        qz_free(x);
-        QZ_TRY(st);
+        bool plain = it->type != QZ_TYPE_INT_GROUP && qz_type_get(it->type)->kind == QZ_KIND_FLOAT;
+        QZ_TRY(plain ? qz_artifact_writer_put_view(w, it->source, err) : put_encoded(w, it, im, err));
     }
     return QZ_OK;
 }
+static inline qz_status feed(qz_artifact_writer *w, size_t until, qz_error *err) { return feed_weighted(w, until, NULL, err); }
 #endif
