@@ -374,6 +374,33 @@ static void awq_config(void **state) {
     drop(&b);
 }
 
+/* From a float32 GGUF (rows of q and k in the other order) every scheme gives the bytes it gives from the checkpoint. */
+static void conversion(void **state) {
+    (void)state;
+    static const char *const schemes[] = { "gguf:Q8_0", "awq:w4g32" }, *const names[] = { "c.gguf", "c" };
+    bench b;
+    char want[65], got[65], path[128], inner[160];
+    make(&b, "tests/golden/zoo/llama", "gguf:F32");
+    write_all(&b, at("src.gguf"), 0);
+    drop(&b);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        snprintf(inner, sizeof inner, "%s%s", path, i ? "/model.safetensors" : "");
+        make(&b, "tests/golden/zoo/llama", schemes[i]);
+        write_all(&b, path, 0);
+        whole(inner, want);
+        qz_scheme_spec spec = b.plan.spec;
+        qz_model_free(b.m);
+        OK(qz_artifact_open(NULL, at("src.gguf"), &b.m, err));
+        assert_true(b.m->config.rope.interleaved);
+        OK(qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, err));
+        write_all(&b, path, QZ_WRITE_FORCE);
+        whole(inner, got);
+        assert_string_equal(want, got);
+        drop(&b);
+    }
+}
+
 static void same_ids(const qz_tokenizer *a, const qz_tokenizer *b) {
     static const char *const texts[] = { "Hello, world! 12345 äöü\n\n  x = y;", "<|im_start|>user\nTrès bien, 3 kg à Zürich<|im_end|>\n", "", " \t\r\n日本語 🙂" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -431,9 +458,9 @@ static int setup(void **state) {
 }
 static int teardown(void **state) {
     (void)state;
-    static const char *const inner[] = { "home", "r", "s", "s.partial", "tok" };
+    static const char *const inner[] = { "home", "r", "s", "s.partial", "tok", "c" };
     qz_error err = {0};
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 6; i++)
         if (qz_path_exists(at(inner[i]))) (void)qz_remove_tree(at(inner[i]), &err);
     if (qz_remove_tree(dir, &err) == QZ_OK) return 0;
     fprintf(stderr, "%s\n", err.text);
@@ -444,7 +471,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trips), cmocka_unit_test(resumes), cmocka_unit_test(damaged_resume), cmocka_unit_test(verify),
         cmocka_unit_test(refusals),    cmocka_unit_test(range),   cmocka_unit_test(specs),          cmocka_unit_test(awq_config),
-        cmocka_unit_test(tokenizer),
+        cmocka_unit_test(tokenizer),   cmocka_unit_test(conversion),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,229 @@
+/* Artifacts that lie: valid containers whose content contradicts itself. Each is one change to a good file and must be refused
+ * with the key or tensor in the text, before any work. */
+#include "artifacts/testing.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <string.h>
+#include <unistd.h>
+
+#define OK(expr)                                          \
+    do {                                                  \
+        qz_error e_ = {0}, *err = &e_;                    \
+        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
+        (void)err;                                        \
+    } while (0)
+
+static char dir[] = "/tmp/qz_lie_XXXXXX";
+static char good[64], bad[64], folder[64];
+
+static void convert(const char *source, const char *scheme, const char *path) {
+    qz_model *m;
+    qz_arena a = {0};
+    qz_scheme_spec spec;
+    qz_artifact_plan plan;
+    qz_artifact_writer *w;
+    qz_artifact_context ctx = { .source_dir = source };
+    OK(qz_model_open(NULL, source, &m, err));
+    OK(qz_scheme_parse(scheme, &spec, err));
+    OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
+    OK(qz_artifact_writer_open(NULL, &plan, path, QZ_WRITE_FORCE, &w, err));
+    OK(feed(w, plan.n_items, err));
+    OK(qz_artifact_writer_commit(w, err));
+    qz_artifact_writer_free(w);
+    qz_arena_release(&a);
+    qz_model_free(m);
+}
+
+typedef struct {
+    const char *what;
+    const char *drop_key, *drop_tensor; /* left out */
+    const char *key; int kind; uint64_t value; /* replaced or added: 'u' u32, 's' string "zzz", 'f' f32 nan, 'a' array {value, 1}, 'l' u64 */
+    const char *add_tensor; uint64_t dims[2]; uint32_t type;
+    const char *error;
+} change;
+
+static void put_changed(qz_gguf_meta *m, const change *c) {
+    const int32_t two[2] = { (int32_t)c->value, 1 };
+    if (c->kind == 'u') qz_gguf_put_u32(m, c->key, (uint32_t)c->value);
+    else if (c->kind == 'l') qz_gguf_put_u64(m, c->key, c->value);
+    else if (c->kind == 's') qz_gguf_put_str(m, c->key, "zzz");
+    else if (c->kind == 'f') qz_gguf_put_f32(m, c->key, -1.0f);
+    else if (c->kind == 'a') qz_gguf_put_i32s(m, c->key, two, 2);
+}
+
+static void rewrite(const change *c) {
+    qz_gguf g;
+    qz_gguf_meta m = {0};
+    qz_gguf_item items[64];
+    const qz_gguf_tensor *from[64];
+    size_t n = 0;
+    bool done = false;
+    OK(qz_gguf_open(&g, good, err));
+    for (size_t i = 0; i < g.n_kv; i++) {
+        if (c->drop_key && strcmp(g.kv[i].key, c->drop_key) == 0) continue;
+        if (c->key && strcmp(g.kv[i].key, c->key) == 0) {
+            put_changed(&m, c);
+            done = true;
+        } else qz_gguf_put_kv(&m, &g.kv[i]);
+    }
+    if (c->key && !done) put_changed(&m, c);
+    for (size_t i = 0; i < g.n; i++) {
+        if (c->drop_tensor && strcmp(g.tensors[i].name, c->drop_tensor) == 0) continue;
+        items[n] = (qz_gguf_item){ g.tensors[i].name, g.tensors[i].type->id, g.tensors[i].n_dims, { g.tensors[i].dims[0], g.tensors[i].dims[1] } };
+        from[n++] = &g.tensors[i];
+    }
+    if (c->add_tensor) {
+        items[n] = (qz_gguf_item){ c->add_tensor, c->type, 2, { c->dims[0], c->dims[1] } };
+        from[n++] = NULL;
+    }
+    qz_gguf_writer w;
+    OK(qz_gguf_writer_open(&w, bad, &m, items, n, err));
+    for (size_t i = 0; i < n; i++) {
+        if (from[i]) OK(qz_gguf_writer_write(&w, from[i]->data, (size_t)from[i]->bytes, err));
+        while (!from[i] && w.next == i) OK(qz_gguf_writer_write(&w, "", 1, err));
+    }
+    OK(qz_gguf_writer_commit(&w, NULL, err));
+    qz_gguf_meta_release(&m);
+    qz_gguf_release(&g);
+}
+
+static void gguf_lies(void **state) {
+    (void)state;
+    static const change cases[] = {
+        { .what = "unchanged", .error = NULL },
+        { .what = "no architecture", .drop_key = "general.architecture", .error = "general.architecture" },
+        { .what = "no layers key", .drop_key = "qwen2.block_count", .error = "qwen2.block_count" },
+        { .what = "no eps", .drop_key = "qwen2.attention.layer_norm_rms_epsilon", .error = "layer_norm_rms_epsilon" },
+        { .what = "eps below zero", .key = "qwen2.attention.layer_norm_rms_epsilon", .kind = 'f', .error = "rms_norm_eps" },
+        { .what = "unknown architecture", .key = "general.architecture", .kind = 's', .error = "'zzz'" },
+        { .what = "too many layers", .key = "qwen2.block_count", .kind = 'u', .value = 600, .error = "block_count" },
+        { .what = "layers 2^40", .key = "qwen2.block_count", .kind = 'l', .value = 1ull << 40, .error = "block_count" },
+        { .what = "one layer more than there is", .key = "qwen2.block_count", .kind = 'u', .value = 4, .error = "model.layers.3." },
+        { .what = "no heads", .key = "qwen2.attention.head_count", .kind = 'u', .value = 0, .error = "num_attention_heads" },
+        { .what = "head count as text", .key = "qwen2.attention.head_count", .kind = 's', .error = "qwen2.attention.head_count" },
+        { .what = "layers of different shape", .key = "qwen2.attention.head_count_kv", .kind = 'a', .value = 2, .error = "head_count_kv" },
+        { .what = "kv heads above heads", .key = "qwen2.attention.head_count_kv", .kind = 'u', .value = 8, .error = "num_key_value_heads" },
+        { .what = "other width", .key = "qwen2.embedding_length", .kind = 'u', .value = 128, .error = "token_embd.weight" },
+        { .what = "head dim zero", .key = "qwen2.attention.key_length", .kind = 'u', .value = 0, .error = "head_dim" },
+        { .what = "partial rotary", .key = "qwen2.rope.dimension_count", .kind = 'u', .value = 8, .error = "rope.dimension_count" },
+        { .what = "unknown scaling", .key = "qwen2.rope.scaling.type", .kind = 's', .error = "rope.scaling.type" },
+        { .what = "experts", .key = "qwen2.expert_count", .kind = 'u', .value = 8, .error = "expert_count" },
+        { .what = "split", .key = "split.count", .kind = 'u', .value = 3, .error = "one of 3 parts" },
+        { .what = "missing tensor", .drop_tensor = "blk.1.ffn_up.weight", .error = "model.layers.1.mlp.up_proj.weight" },
+        { .what = "missing bias", .drop_tensor = "blk.2.attn_k.bias", .error = "model.layers.2.self_attn.k_proj.bias" },
+        { .what = "no embedding", .drop_tensor = "token_embd.weight", .error = "token_embd.weight" },
+        { .what = "unknown tensor", .add_tensor = "blk.0.attn_sinks.weight", .dims = { 32, 1 }, .error = "blk.0.attn_sinks.weight" },
+        { .what = "head of another shape", .add_tensor = "output.weight", .dims = { 64, 32 }, .error = "output.weight" },
+        { .what = "type without decoder", .add_tensor = "output.weight", .dims = { 64, 256 }, .type = 20, .error = "found iq4_nl" },
+        { .what = "rope table of another length", .add_tensor = "rope_freqs.weight", .dims = { 64, 1 }, .error = "rope_freqs.weight" },
+    };
+    convert("tests/golden/zoo/qwen2", "gguf:F32", good);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        qz_model *m = NULL;
+        qz_error err = {0};
+        rewrite(&cases[i]);
+        qz_status s = qz_artifact_open(NULL, bad, &m, &err);
+        if (!cases[i].error) {
+            if (s != QZ_OK) fail_msg("%s: %s", cases[i].what, err.text);
+            qz_model_free(m);
+            continue;
+        }
+        if (s == QZ_OK) fail_msg("%s: accepted", cases[i].what);
+        if ((s != QZ_EFORMAT && s != QZ_EUNSUPPORTED) || !strstr(err.text, cases[i].error) || !strstr(err.text, bad)) fail_msg("%s: %s", cases[i].what, err.text);
+    }
+}
+
+static void replace(const char *name, const char *from, const char *to) {
+    char path[128], *text, *at;
+    size_t n;
+    qz_str s = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    OK(qz_read_file(path, 1 << 20, &text, &n, err));
+    at = strstr(text, from);
+    assert_non_null(at);
+    qz_str_append(&s, text, (size_t)(at - text));
+    qz_str_puts(&s, to);
+    qz_str_puts(&s, at + strlen(from));
+    OK(qz_write_file(path, s.ptr, s.len, err));
+    qz_str_release(&s);
+    qz_free(text);
+}
+
+/* The safetensors file of the folder with one tensor renamed or given other dimensions (same bytes). */
+static void retensor(const char *name, const char *new_name, uint64_t rows, uint64_t cols) {
+    char path[128];
+    qz_st st;
+    qz_st_writer w;
+    qz_st_item items[256];
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    OK(qz_st_open(&st, path, err));
+    for (size_t i = 0; i < st.n; i++) {
+        items[i] = (qz_st_item){ st.tensors[i].name, st.tensors[i].dtype, st.tensors[i].n_dims, { st.tensors[i].dims[0], st.tensors[i].dims[1] } };
+        if (strcmp(items[i].name, name)) continue;
+        items[i].name = new_name;
+        items[i].dims[0] = rows, items[i].dims[1] = cols;
+    }
+    OK(qz_st_writer_open(&w, path, items, st.n, NULL, 0, err));
+    for (size_t i = 0; i < st.n; i++) OK(qz_st_writer_write(&w, st.tensors[i].data, (size_t)st.tensors[i].bytes, err));
+    OK(qz_st_writer_commit(&w, NULL, err));
+    qz_st_release(&st);
+}
+
+static void expect(const char *fragment) {
+    qz_model *m = NULL;
+    qz_error err = {0};
+    qz_status s = qz_artifact_open(NULL, folder, &m, &err);
+    if (s == QZ_OK) fail_msg("accepted, expected '%s'", fragment);
+    if ((s != QZ_EFORMAT && s != QZ_EUNSUPPORTED) || !strstr(err.text, fragment)) fail_msg("expected '%s', found '%s'", fragment, err.text);
+}
+
+static void awq_lies(void **state) {
+    (void)state;
+    static const struct { const char *from, *to, *error; } configs[] = {
+        { "\"version\": \"gemm\"", "\"version\": \"marlin\"", "'marlin'" },
+        { "\"bits\": 4", "\"bits\": 3", "found 3 bits" },
+        { "\"group_size\": 32", "\"group_size\": 7", "group size" },
+        { "\"group_size\": 32", "\"group_size\": 64", "groups of 64" },
+        { "\"zero_point\": true", "\"zero_point\": false", "without zero points" },
+        { "\"quant_method\": \"awq\"", "\"quant_method\": \"exl9\"", "'exl9'" },
+        { "\"hidden_size\": 64", "\"hidden_size\": 96", "wrong shape" },
+    };
+    convert("tests/golden/zoo/qwen2", "awq:w4g32", folder);
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        replace("config.json", configs[i].from, configs[i].to);
+        expect(configs[i].error);
+        replace("config.json", configs[i].to, configs[i].from);
+    }
+    static const char q[] = "model.layers.1.mlp.up_proj.qzeros", s[] = "model.layers.0.self_attn.k_proj.scales";
+    retensor(q, "model.layers.1.mlp.up_proj.other_zeros", 2, 20);
+    expect("model.layers.1.mlp.up_proj");
+    convert("tests/golden/zoo/qwen2", "awq:w4g32", folder);
+    retensor(s, s, 1, 64); /* same bytes, half the groups */
+    expect("model.layers.0.self_attn.k_proj");
+    convert("tests/golden/zoo/qwen2", "awq:w4g32", folder);
+    qz_model *m;
+    OK(qz_artifact_open(NULL, folder, &m, err)); /* and unharmed it opens */
+    qz_model_free(m);
+}
+
+static int setup(void **state) {
+    (void)state;
+    if (!mkdtemp(dir)) return -1;
+    snprintf(good, sizeof good, "%s/good.gguf", dir);
+    snprintf(bad, sizeof bad, "%s/bad.gguf", dir);
+    snprintf(folder, sizeof folder, "%s/awq", dir);
+    return 0;
+}
+static int teardown(void **state) {
+    (void)state;
+    qz_error err = {0};
+    (void)qz_remove_tree(folder, &err);
+    return qz_remove_tree(dir, &err) == QZ_OK ? 0 : -1;
+}
+int main(void) {
+    const struct CMUnitTest tests[] = { cmocka_unit_test(gguf_lies), cmocka_unit_test(awq_lies) };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
