@@ -21,40 +21,31 @@ static float codes_by_max(const float *v, uint8_t *codes) {
     return max / 63.0f;
 }
 
-static void search_plain(const float *x, const qz_search_grid *grid, uint8_t *head, uint8_t *sc, uint8_t *m, uint8_t *codes) {
-    float scales[8], mins[8], w[32];
+void qz_k45_search(const float *x, const float *importance, const qz_search_grid *plain, qz_k_found *f) {
+    const qz_search_grid grid = importance ? qz_grid_weighted(plain->nmax) : *plain;
+    float w[32], sigma2 = importance ? 2 * qz_sum_squares(x, QZ_K) / QZ_K : 0;
     for (size_t b = 0; b < 8; ++b) {
         const float *v = x + 32 * b;
-        float av = sqrtf(qz_sum_squares(v, 32) / 32);
-        for (size_t j = 0; j < 32; ++j) w[j] = av + fabsf(v[j]);
-        scales[b] = qz_search_asym(32, grid, v, w, codes + 32 * b, &mins[b]);
+        if (importance) {
+            f->sw[b] = qz_importance_weights(v, importance + 32 * b, 32, sigma2, w);
+        } else {
+            float av = sqrtf(qz_sum_squares(v, 32) / 32);
+            for (size_t j = 0; j < 32; ++j) w[j] = av + fabsf(v[j]);
+        }
+        f->scales[b] = qz_search_asym(32, &grid, v, w, f->codes + 32 * b, &f->mins[b]);
     }
-    qz_f16_put(head, codes_by_max(scales, sc));
-    qz_f16_put(head + 2, codes_by_max(mins, m));
 }
 
-static void search_weighted(const float *x, const float *importance, int nmax, uint8_t *head, uint8_t *sc, uint8_t *m,
-                            uint8_t *codes) {
-    const qz_search_grid grid = {nmax, -0.9f, 0.05f, 36, false};
-    float scales[8], mins[8], w[32], sw[8], sigma2 = 2 * qz_sum_squares(x, QZ_K) / QZ_K;
-    for (size_t b = 0; b < 8; ++b) {
-        sw[b] = qz_importance_weights(x + 32 * b, importance + 32 * b, 32, sigma2, w);
-        scales[b] = qz_search_asym(32, &grid, x + 32 * b, w, codes + 32 * b, &mins[b]);
-    }
-    qz_f16_put(head, qz_search_pos(8, 63, scales, sw, sc));
-    qz_f16_put(head + 2, qz_search_pos(8, 63, mins, sw, m));
-}
-
-void qz_k45_search(const float *x, const float *importance, const qz_search_grid *grid, uint8_t *head, uint8_t *codes) {
+void qz_k45_finish(const float *x, bool weighted, int nmax, qz_k_found *f, uint8_t *head) {
     uint8_t sc[8], m[8];
-    if (importance) search_weighted(x, importance, grid->nmax, head, sc, m, codes);
-    else search_plain(x, grid, head, sc, m, codes);
+    qz_f16_put(head, weighted ? qz_search_pos(8, 63, f->scales, f->sw, sc) : codes_by_max(f->scales, sc));
+    qz_f16_put(head + 2, weighted ? qz_search_pos(8, 63, f->mins, f->sw, m) : codes_by_max(f->mins, m));
     qz_k_put_pairs(sc, m, head + 4);
     float d = qz_f16_at(head), dmin = qz_f16_at(head + 2);
     for (size_t b = 0; b < 8; ++b) {
         float scale = d * (float)sc[b], min = dmin * (float)m[b];
         if (scale == 0) continue; /* the reference keeps the search's codes; they decode to -min */
         for (size_t j = 32 * b; j < 32 * b + 32; ++j)
-            codes[j] = (uint8_t)qz_clamp_int(qz_nearest((x[j] + min) / scale), 0, grid->nmax);
+            f->codes[j] = (uint8_t)qz_clamp_int(qz_nearest((x[j] + min) / scale), 0, nmax);
     }
 }

@@ -20,7 +20,9 @@ static inline void qz_k_pair(const uint8_t *s, size_t b, int *sc, int *m) {
 }
 void qz_k_put_pairs(const uint8_t sc[8], const uint8_t m[8], uint8_t out[12]);
 
-/* Searches scales and mins of one block of 256, writes the head, and gives the codes 0..grid->nmax. `grid` is the plain one
- * of the type; with importance the common finer grid is used. */
-void qz_k45_search(const float *x, const float *importance, const qz_search_grid *grid, uint8_t *head, uint8_t *codes);
+/* Searches scales, mins and codes 0..grid->nmax of one block of 256. `grid` is the plain one of the type; with importance the
+ * common finer grid is used. */
+void qz_k45_search(const float *x, const float *importance, const qz_search_grid *grid, qz_k_found *f);
+/* Scale codes into the head, and the codes once more with the scales as stored. */
+void qz_k45_finish(const float *x, bool weighted, int nmax, qz_k_found *f, uint8_t *head);
 #endif

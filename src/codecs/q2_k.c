@@ -17,49 +17,37 @@ static float nibbles_by_max(const float *v, uint8_t *codes) {
     return max / 15.0f;
 }
 
-/* Scales, mins (as nibbles) and their steps, and the codes of the search. */
-static void search_plain(const float *x, uint8_t *ls, uint8_t *lm, uint8_t *o, uint8_t *q) {
-    static const qz_search_grid grid = {3, -0.5f, 0.1f, 15, true};
-    float scales[16], mins[16], w[16];
-    for (size_t b = 0; b < 16; ++b) {
-        for (size_t j = 0; j < 16; ++j) w[j] = fabsf(x[16 * b + j]);
-        scales[b] = qz_search_asym(16, &grid, x + 16 * b, w, q + 16 * b, &mins[b]);
-    }
-    qz_f16_put(o + D, nibbles_by_max(scales, ls));
-    qz_f16_put(o + DMIN, nibbles_by_max(mins, lm));
-}
-
-static void search_weighted(const float *x, const float *importance, uint8_t *ls, uint8_t *lm, uint8_t *o, uint8_t *q) {
-    static const qz_search_grid grid = {3, -0.9f, 0.05f, 36, false};
-    float scales[16], mins[16], w[16], sw[16], sigma2 = qz_sum_squares(x, N) / N;
-    for (size_t b = 0; b < 16; ++b) {
-        sw[b] = qz_importance_weights(x + 16 * b, importance + 16 * b, 16, sigma2, w);
-        scales[b] = qz_search_asym(16, &grid, x + 16 * b, w, q + 16 * b, &mins[b]);
-    }
-    qz_f16_put(o + D, qz_search_pos(16, 15, scales, sw, ls));
-    qz_f16_put(o + DMIN, qz_search_pos(16, 15, mins, sw, lm));
-}
-
-static void encode_block(const float *x, const float *importance, uint8_t *o) {
-    uint8_t ls[16], lm[16], q[N];
-    if (importance) search_weighted(x, importance, ls, lm, o, q);
-    else search_plain(x, ls, lm, o, q);
+void qz_q2_k_finish(const float *x, bool weighted, qz_k_found *f, uint8_t *o) {
+    uint8_t ls[16], lm[16];
+    qz_f16_put(o + D, weighted ? qz_search_pos(16, 15, f->scales, f->sw, ls) : nibbles_by_max(f->scales, ls));
+    qz_f16_put(o + DMIN, weighted ? qz_search_pos(16, 15, f->mins, f->sw, lm) : nibbles_by_max(f->mins, lm));
     for (size_t b = 0; b < 16; ++b) {
         o[b] = (uint8_t)(ls[b] | lm[b] << 4);
         float scale = qz_f16_at(o + D) * (float)(o[b] & 15), min = qz_f16_at(o + DMIN) * (float)(o[b] >> 4);
         if (scale == 0) continue; /* the search's codes stay, they decode to -min */
         for (size_t j = 16 * b; j < 16 * b + 16; ++j)
-            q[j] = (uint8_t)qz_clamp_int(qz_nearest((x[j] + min) / scale), 0, 3);
+            f->codes[j] = (uint8_t)qz_clamp_int(qz_nearest((x[j] + min) / scale), 0, 3);
     }
     for (size_t l = 0; l < N / 4; ++l) {
-        const uint8_t *c = q + l / 32 * 128 + l % 32;
+        const uint8_t *c = f->codes + l / 32 * 128 + l % 32;
         o[QS + l] = (uint8_t)(c[0] | c[32] << 2 | c[64] << 4 | c[96] << 6);
     }
 }
 
 void qz_q2_k_encode(const float *x, const float *importance, size_t cols, void *out) {
+    const qz_search_grid grid = importance ? qz_grid_weighted(3) : qz_grid_q2_k;
     uint8_t *o = out;
-    for (size_t k = 0; k < cols; k += N, o += BYTES) encode_block(x + k, importance ? importance + k : NULL, o);
+    qz_k_found f;
+    float w[16];
+    for (size_t k = 0; k < cols; k += N, x += N, o += BYTES) {
+        float sigma2 = importance ? qz_sum_squares(x, N) / N : 0;
+        for (size_t b = 0; b < 16; ++b) {
+            if (importance) f.sw[b] = qz_importance_weights(x + 16 * b, importance + k + 16 * b, 16, sigma2, w);
+            for (size_t j = 0; !importance && j < 16; ++j) w[j] = fabsf(x[16 * b + j]);
+            f.scales[b] = qz_search_asym(16, &grid, x + 16 * b, w, f.codes + 16 * b, &f.mins[b]);
+        }
+        qz_q2_k_finish(x, importance != NULL, &f, o);
+    }
 }
 
 void qz_q2_k_decode(const void *in, size_t cols, float *y) {

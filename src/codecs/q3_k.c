@@ -17,51 +17,49 @@ static void scale_put(uint8_t *s, size_t b, int code) {
     s[8 + b % 4] |= (uint8_t)((code >> 4) << (b / 4 * 2));
 }
 
-static void search_plain(const float *x, uint8_t *o, uint8_t *q) {
-    float scales[16];
-    for (size_t b = 0; b < 16; ++b) scales[b] = qz_search_sweep(16, 4, x + 16 * b, q + 16 * b);
-    float max = qz_signed_max(scales, 16);
-    if (max == 0) {
-        qz_f16_put(o + D, 0);
-        return;
-    }
-    float is = -32.0f / max;
-    for (size_t b = 0; b < 16; ++b)
-        scale_put(o + SCALES, b, qz_clamp_int((int8_t)qz_nearest(is * scales[b]), -32, 31) + 32);
-    qz_f16_put(o + D, 1 / is);
-}
-
-static void search_weighted(const float *x, const float *importance, uint8_t *o, uint8_t *q) {
-    float scales[16], w[16], sw[16], sigma2 = 2 * qz_sum_squares(x, N) / N;
+/* The six-bit scale codes and the step, into a block of zeros. */
+static void put_scales(bool weighted, const qz_k_found *f, uint8_t *o) {
     uint8_t codes[16];
-    for (size_t b = 0; b < 16; ++b) {
-        sw[b] = qz_importance_weights(x + 16 * b, importance + 16 * b, 16, sigma2, w);
-        scales[b] = qz_search_sym(16, 4, x + 16 * b, w, q + 16 * b);
+    if (weighted) {
+        qz_f16_put(o + D, qz_search_sym(16, 32, f->scales, f->sw, codes));
+    } else {
+        float max = qz_signed_max(f->scales, 16), is = -32.0f / max;
+        if (max == 0) return; /* scale codes stay 0 */
+        for (size_t b = 0; b < 16; ++b)
+            codes[b] = (uint8_t)(qz_clamp_int((int8_t)qz_nearest(is * f->scales[b]), -32, 31) + 32);
+        qz_f16_put(o + D, 1 / is);
     }
-    qz_f16_put(o + D, qz_search_sym(16, 32, scales, sw, codes));
     for (size_t b = 0; b < 16; ++b) scale_put(o + SCALES, b, codes[b]);
 }
 
-static void encode_block(const float *x, const float *importance, uint8_t *o) {
-    uint8_t q[N];
+void qz_q3_k_finish(const float *x, bool weighted, qz_k_found *f, uint8_t *o) {
     memset(o, 0, BYTES);
-    if (importance) search_weighted(x, importance, o, q);
-    else search_plain(x, o, q);
+    put_scales(weighted, f, o);
     for (size_t b = 0; b < 16; ++b) {
         float scale = qz_f16_at(o + D) * (float)scale_get(o + SCALES, b);
         if (scale == 0) continue; /* the search's codes stay, they decode to 0 */
         for (size_t j = 16 * b; j < 16 * b + 16; ++j)
-            q[j] = (uint8_t)(qz_clamp_int(qz_nearest(x[j] / scale), -4, 3) + 4);
+            f->codes[j] = (uint8_t)(qz_clamp_int(qz_nearest(x[j] / scale), -4, 3) + 4);
     }
     for (size_t e = 0; e < N; ++e) {
-        o[e % 32] |= (uint8_t)((q[e] >> 2) << (e / 32));
-        o[QS + e / 128 * 32 + e % 32] |= (uint8_t)((q[e] & 3) << (e % 128 / 32 * 2));
+        o[e % 32] |= (uint8_t)((f->codes[e] >> 2) << (e / 32));
+        o[QS + e / 128 * 32 + e % 32] |= (uint8_t)((f->codes[e] & 3) << (e % 128 / 32 * 2));
     }
 }
 
 void qz_q3_k_encode(const float *x, const float *importance, size_t cols, void *out) {
     uint8_t *o = out;
-    for (size_t k = 0; k < cols; k += N, o += BYTES) encode_block(x + k, importance ? importance + k : NULL, o);
+    qz_k_found f;
+    float w[16];
+    for (size_t k = 0; k < cols; k += N, x += N, o += BYTES) {
+        float sigma2 = importance ? 2 * qz_sum_squares(x, N) / N : 0;
+        for (size_t b = 0; b < 16; ++b) {
+            const float *v = x + 16 * b;
+            if (importance) f.sw[b] = qz_importance_weights(v, importance + k + 16 * b, 16, sigma2, w);
+            f.scales[b] = importance ? qz_search_sym(16, 4, v, w, f.codes + 16 * b) : qz_search_sweep(16, 4, v, f.codes + 16 * b);
+        }
+        qz_q3_k_finish(x, importance != NULL, &f, o);
+    }
 }
 
 void qz_q3_k_decode(const void *in, size_t cols, float *y) {

@@ -6,9 +6,9 @@
 enum { N = 32, BYTES = 18 };
 _Static_assert(BYTES == 2 + N / 2, "layout of q4_0");
 
-/* Codes of a block into its nibbles. */
-static void put_codes(const uint8_t *q, uint8_t *out) {
-    for (size_t j = 0; j < N / 2; ++j) out[2 + j] = (uint8_t)(q[j] | q[j + N / 2] << 4);
+void qz_q4_0_put(float d, const uint8_t codes[N], uint8_t *out) {
+    qz_f16_put(out, d);
+    for (size_t j = 0; j < N / 2; ++j) out[2 + j] = (uint8_t)(codes[j] | codes[j + N / 2] << 4);
 }
 
 static void encode_plain(const float *x, uint8_t *out) {
@@ -18,16 +18,14 @@ static void encode_plain(const float *x, uint8_t *out) {
         int c = (int8_t)qz_trunc_int(x[j] * id + 8.5f);
         q[j] = (uint8_t)((c < 15 ? c : 15) & 15);
     }
-    qz_f16_put(out, d);
-    put_codes(q, out);
+    qz_q4_0_put(d, q, out);
 }
 
 static void encode_weighted(const float *x, const float *importance, float sigma2, uint8_t *out) {
     float w[N];
     uint8_t q[N];
     (void)qz_importance_weights(x, importance, N, sigma2, w);
-    qz_f16_put(out, qz_search_sym(N, 8, x, w, q));
-    put_codes(q, out);
+    qz_q4_0_put(qz_search_sym(N, 8, x, w, q), q, out);
 }
 
 void qz_q4_0_encode(const float *x, const float *importance, size_t cols, void *out) {

@@ -5,14 +5,19 @@
 enum { BYTES = 144 };
 _Static_assert(BYTES == QZ_K45_HEAD + QZ_K / 2, "layout of q4_k");
 
+void qz_q4_k_finish(const float *x, bool weighted, qz_k_found *f, uint8_t *o) {
+    qz_k45_finish(x, weighted, 15, f, o);
+    for (size_t p = 0; p < 4; ++p)
+        for (size_t l = 0; l < 32; ++l)
+            o[QZ_K45_HEAD + 32 * p + l] = (uint8_t)(f->codes[64 * p + l] | f->codes[64 * p + 32 + l] << 4);
+}
+
 void qz_q4_k_encode(const float *x, const float *importance, size_t cols, void *out) {
-    static const qz_search_grid grid = {15, -1.0f, 0.1f, 20, false};
-    uint8_t *o = out, codes[QZ_K];
+    uint8_t *o = out;
+    qz_k_found found;
     for (size_t k = 0; k < cols; k += QZ_K, o += BYTES) {
-        qz_k45_search(x + k, importance ? importance + k : NULL, &grid, o, codes);
-        for (size_t p = 0; p < 4; ++p)
-            for (size_t l = 0; l < 32; ++l)
-                o[QZ_K45_HEAD + 32 * p + l] = (uint8_t)(codes[64 * p + l] | codes[64 * p + 32 + l] << 4);
+        qz_k45_search(x + k, importance ? importance + k : NULL, &qz_grid_q4_k, &found);
+        qz_q4_k_finish(x + k, importance != NULL, &found, o);
     }
 }
 

@@ -6,12 +6,12 @@
 enum { N = 32, BYTES = 22 };
 _Static_assert(BYTES == 2 + 4 + N / 2, "layout of q5_0");
 
-/* Codes of a block into its nibbles and fifth bits. */
-static void put_codes(const uint8_t *q, uint8_t *out) {
+void qz_q5_0_put(float d, const uint8_t codes[N], uint8_t *out) {
+    qz_f16_put(out, d);
     uint32_t high = 0;
     for (size_t j = 0; j < N / 2; ++j) {
-        out[6 + j] = (uint8_t)((q[j] & 15) | (q[j + N / 2] & 15) << 4);
-        high |= (uint32_t)(q[j] >> 4) << j | (uint32_t)(q[j + N / 2] >> 4) << (j + N / 2);
+        out[6 + j] = (uint8_t)((codes[j] & 15) | (codes[j + N / 2] & 15) << 4);
+        high |= (uint32_t)(codes[j] >> 4) << j | (uint32_t)(codes[j + N / 2] >> 4) << (j + N / 2);
     }
     qz_store_u32le(out + 2, high);
 }
@@ -23,16 +23,14 @@ static void encode_plain(const float *x, uint8_t *out) {
         int c = (int8_t)qz_trunc_int(x[j] * id + 16.5f);
         q[j] = (uint8_t)((c < 31 ? c : 31) & 31);
     }
-    qz_f16_put(out, d);
-    put_codes(q, out);
+    qz_q5_0_put(d, q, out);
 }
 
 static void encode_weighted(const float *x, const float *importance, float sigma2, uint8_t *out) {
     float w[N];
     uint8_t q[N];
     (void)qz_importance_weights(x, importance, N, sigma2, w);
-    qz_f16_put(out, qz_search_sym(N, 16, x, w, q));
-    put_codes(q, out);
+    qz_q5_0_put(qz_search_sym(N, 16, x, w, q), q, out);
 }
 
 void qz_q5_0_encode(const float *x, const float *importance, size_t cols, void *out) {

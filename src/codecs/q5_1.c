@@ -6,12 +6,13 @@
 enum { N = 32, BYTES = 24 };
 _Static_assert(BYTES == 2 + 2 + 4 + N / 2, "layout of q5_1");
 
-/* Codes of a block into its nibbles and fifth bits. */
-static void put_codes(const uint8_t *q, uint8_t *out) {
+void qz_q5_1_put(float d, float min, const uint8_t codes[N], uint8_t *out) {
+    qz_f16_put(out, d);
+    qz_f16_put(out + 2, min);
     uint32_t high = 0;
     for (size_t j = 0; j < N / 2; ++j) {
-        out[8 + j] = (uint8_t)((q[j] & 15) | (q[j + N / 2] & 15) << 4);
-        high |= (uint32_t)(q[j] >> 4) << j | (uint32_t)(q[j + N / 2] >> 4) << (j + N / 2);
+        out[8 + j] = (uint8_t)((codes[j] & 15) | (codes[j + N / 2] & 15) << 4);
+        high |= (uint32_t)(codes[j] >> 4) << j | (uint32_t)(codes[j + N / 2] >> 4) << (j + N / 2);
     }
     qz_store_u32le(out + 4, high);
 }
@@ -28,20 +29,16 @@ static void encode_plain(const float *x, uint8_t *out) {
         int c = (int8_t)qz_trunc_int((x[j] - min) * id + 0.5f);
         q[j] = (uint8_t)((c < 31 ? c : 31) & 31);
     }
-    qz_f16_put(out, d);
-    qz_f16_put(out + 2, min);
-    put_codes(q, out);
+    qz_q5_1_put(d, min, q, out);
 }
 
 static void encode_weighted(const float *x, const float *importance, float sigma2, uint8_t *out) {
     float w[N];
     uint8_t q[N];
     (void)qz_importance_weights(x, importance, N, sigma2, w);
-    static const qz_search_grid grid = {31, -0.9f, 0.05f, 36, false};
-    float min;
-    qz_f16_put(out, qz_search_asym(N, &grid, x, w, q, &min));
-    qz_f16_put(out + 2, -min);
-    put_codes(q, out);
+    const qz_search_grid grid = qz_grid_weighted(31);
+    float min, d = qz_search_asym(N, &grid, x, w, q, &min);
+    qz_q5_1_put(d, -min, q, out);
 }
 
 void qz_q5_1_encode(const float *x, const float *importance, size_t cols, void *out) {

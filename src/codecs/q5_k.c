@@ -5,17 +5,22 @@
 enum { BYTES = 176, QH = QZ_K45_HEAD, QS = QH + 32 };
 _Static_assert(BYTES == QS + QZ_K / 2, "layout of q5_k");
 
+void qz_q5_k_finish(const float *x, bool weighted, qz_k_found *f, uint8_t *o) {
+    qz_k45_finish(x, weighted, 31, f, o);
+    memset(o + QH, 0, 32);
+    for (size_t b = 0; b < 8; ++b)
+        for (size_t l = 0; l < 32; ++l) o[QH + l] |= (uint8_t)((f->codes[32 * b + l] >> 4) << b);
+    for (size_t p = 0; p < 4; ++p)
+        for (size_t l = 0; l < 32; ++l)
+            o[QS + 32 * p + l] = (uint8_t)((f->codes[64 * p + l] & 15) | (f->codes[64 * p + 32 + l] & 15) << 4);
+}
+
 void qz_q5_k_encode(const float *x, const float *importance, size_t cols, void *out) {
-    static const qz_search_grid grid = {31, -0.5f, 0.1f, 15, false};
-    uint8_t *o = out, codes[QZ_K];
+    uint8_t *o = out;
+    qz_k_found found;
     for (size_t k = 0; k < cols; k += QZ_K, o += BYTES) {
-        qz_k45_search(x + k, importance ? importance + k : NULL, &grid, o, codes);
-        memset(o + QH, 0, 32);
-        for (size_t b = 0; b < 8; ++b)
-            for (size_t l = 0; l < 32; ++l) o[QH + l] |= (uint8_t)((codes[32 * b + l] >> 4) << b);
-        for (size_t p = 0; p < 4; ++p)
-            for (size_t l = 0; l < 32; ++l)
-                o[QS + 32 * p + l] = (uint8_t)((codes[64 * p + l] & 15) | (codes[64 * p + 32 + l] & 15) << 4);
+        qz_k45_search(x + k, importance ? importance + k : NULL, &qz_grid_q5_k, &found);
+        qz_q5_k_finish(x + k, importance != NULL, &found, o);
     }
 }
 

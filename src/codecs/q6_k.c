@@ -16,14 +16,9 @@ static void put_codes(const uint8_t *q, uint8_t *o) {
         }
 }
 
-static void encode_block(const float *x, const float *importance, uint8_t *o) {
-    float scales[16], w[16], max = 0;
-    uint8_t q[N];
-    for (size_t b = 0; b < 16; ++b) {
-        for (size_t j = 0; j < 16; ++j) w[j] = importance ? importance[16 * b + j] : x[16 * b + j] * x[16 * b + j];
-        scales[b] = qz_search_sym(16, 32, x + 16 * b, w, q + 16 * b);
-    }
-    max = qz_signed_max(scales, 16);
+void qz_q6_k_finish(const float *x, bool weighted, qz_k_found *f, uint8_t *o) {
+    (void)weighted;
+    float max = qz_signed_max(f->scales, 16);
     if (fabsf(max) < 1e-15f) {
         memset(o, 0, BYTES);
         return;
@@ -31,19 +26,27 @@ static void encode_block(const float *x, const float *importance, uint8_t *o) {
     float is = -128.0f / max;
     qz_f16_put(o + D, 1 / is);
     for (size_t b = 0; b < 16; ++b) {
-        int sc = qz_nearest(is * scales[b]);
+        int sc = qz_nearest(is * f->scales[b]);
         o[SCALES + b] = (uint8_t)(sc < 127 ? sc : 127);
         float scale = qz_f16_at(o + D) * (float)(int8_t)o[SCALES + b];
         if (scale == 0) continue; /* the search's codes stay, they decode to 0 */
         for (size_t j = 16 * b; j < 16 * b + 16; ++j)
-            q[j] = (uint8_t)(qz_clamp_int(qz_nearest(x[j] / scale), -32, 31) + 32);
+            f->codes[j] = (uint8_t)(qz_clamp_int(qz_nearest(x[j] / scale), -32, 31) + 32);
     }
-    put_codes(q, o);
+    put_codes(f->codes, o);
 }
 
 void qz_q6_k_encode(const float *x, const float *importance, size_t cols, void *out) {
     uint8_t *o = out;
-    for (size_t k = 0; k < cols; k += N, o += BYTES) encode_block(x + k, importance ? importance + k : NULL, o);
+    qz_k_found f;
+    float w[16];
+    for (size_t k = 0; k < cols; k += N, x += N, o += BYTES) {
+        for (size_t b = 0; b < 16; ++b) {
+            for (size_t j = 0; j < 16; ++j) w[j] = importance ? importance[k + 16 * b + j] : x[16 * b + j] * x[16 * b + j];
+            f.scales[b] = qz_search_sym(16, 32, x + 16 * b, w, f.codes + 16 * b);
+        }
+        qz_q6_k_finish(x, importance != NULL, &f, o);
+    }
 }
 
 void qz_q6_k_decode(const void *in, size_t cols, float *y) {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "codecs/encode_steps.h"
 
 /* Symmetric: x ≈ scale·(L − nmax), L in 0..2·nmax−1; returns the least-squares scale (may be negative). A block without
  * a value above 1e-15 gives scale 0 and L = 0. */
@@ -12,18 +13,10 @@ float qz_search_sym(size_t n, int nmax, const float *x, const float *w, uint8_t 
 /* The same by coordinate sweeps with weights x² (Q3_K without importance). */
 float qz_search_sweep(size_t n, int nmax, const float *x, uint8_t *L);
 
-typedef struct {
-    int nmax;            /* largest code */
-    float rmin, rdelta;  /* first factor and step of the grid of scales */
-    int nstep;
-    bool absolute;       /* error |.| instead of squares */
-} qz_search_grid;
 /* Asymmetric: x ≈ scale·L − *the_min, *the_min >= 0, L in 0..nmax. */
 float qz_search_asym(size_t n, const qz_search_grid *grid, const float *x, const float *w, uint8_t *L, float *the_min);
 /* Scales of scales: x >= 0, x ≈ result·L, L in 0..nmax. */
 float qz_search_pos(size_t n, int nmax, const float *x, const float *w, uint8_t *L);
-/* Σ x², in order. */
-float qz_sum_squares(const float *x, size_t n);
 /* w[i] = importance[i]·sqrt(sigma2 + x[i]²); returns Σ w. */
 float qz_importance_weights(const float *x, const float *importance, size_t n, float sigma2, float *w);
 #endif
