@@ -1,0 +1,169 @@
+/* Truth from outside: renderings recorded from transformers 5.23.0 with jinja2 3.1.6 (tests/golden/chat), byte for byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include "base/io.h"
+#include "base/json.h"
+#include "base/size.h"
+#include "text/chat.h"
+
+#define DIR "tests/golden/chat/"
+
+/* What came out: text or error; both are compared with the record. */
+static bool matches(const json_t *record, qz_status st, const qz_str *out, const qz_error *err) {
+    const json_t *want = json_object_get(record, "output");
+    if (want)
+        return st == QZ_OK && out->len == json_string_length(want) && memcmp(out->ptr ? out->ptr : "", json_string_value(want), out->len) == 0;
+    const char *message = json_string_value(json_object_get(record, "message"));
+    return st == QZ_EFORMAT && strstr(err->text, json_string_value(json_object_get(record, "error"))) && (!message || strstr(err->text, message));
+}
+
+static size_t for_lines(const char *path, size_t (*fn)(const json_t *, void *), void *arg, size_t *bad) {
+    char *text = NULL;
+    size_t n = 0, count = 0;
+    qz_error err = {0};
+    if (qz_read_file(path, 1 << 24, &text, &n, &err) != QZ_OK) fail_msg("%s", err.text);
+    for (char *p = text; p < text + n; count++) {
+        char *end = memchr(p, '\n', (size_t)(text + n - p));
+        size_t len = end ? (size_t)(end - p) : (size_t)(text + n - p);
+        json_t *j = json_loadb(p, len, JSON_ALLOW_NUL, NULL);
+        assert_non_null(j);
+        *bad += fn(j, arg);
+        json_decref(j);
+        p += len + 1;
+    }
+    qz_free(text);
+    return count;
+}
+
+static size_t check_expression(const json_t *j, void *arg) {
+    (void)arg;
+    const json_t *src = json_object_get(j, "template");
+    qz_chat *c = NULL;
+    qz_error err = {0};
+    qz_str out = {0};
+    json_t *empty = json_object();
+    qz_status st = qz_chat_compile(json_string_value(src), json_string_length(src), &c, &err);
+    if (st == QZ_OK) st = qz_chat_render(c, empty, NULL, &out, &err);
+    bool ok = matches(j, st, &out, &err);
+    if (!ok) printf("WRONG %s\n  found %s %s\n", json_string_value(src), out.ptr ? out.ptr : "", err.text);
+    json_decref(empty);
+    qz_chat_free(c);
+    qz_str_release(&out);
+    return !ok;
+}
+
+static void expressions(void **state) {
+    (void)state;
+    size_t bad = 0, n = for_lines(DIR "expressions.jsonl", check_expression, NULL, &bad);
+    printf("%zu expressions, %zu wrong\n", n, bad);
+    assert_true(n > 90);
+    assert_int_equal(bad, 0);
+}
+
+typedef struct { json_t *data; qz_chat *chat; const char *name; } template_case;
+
+static size_t check_case(const json_t *j, void *arg) {
+    template_case *t = arg;
+    const char *key;
+    json_t *v, *ctx = json_object();
+    qz_chat_limits limits = {.now = json_string_value(json_object_get(t->data, "now"))};
+    qz_error err = {0};
+    qz_str out = {0};
+    json_object_set(ctx, "messages", json_object_get(json_object_get(t->data, "conversations"), json_string_value(json_object_get(j, "conversation"))));
+    json_object_set(ctx, "add_generation_prompt", json_object_get(j, "add_generation_prompt"));
+    json_object_set(ctx, "bos_token", json_object_get(t->data, "bos_token"));
+    json_object_set(ctx, "eos_token", json_object_get(t->data, "eos_token"));
+    json_object_set_new(ctx, "documents", json_null());
+    if (json_object_get(j, "tools")) json_object_set(ctx, "tools", json_object_get(t->data, "tools"));
+    else json_object_set_new(ctx, "tools", json_null());
+    json_object_foreach(json_object_get(j, "kwargs"), key, v) json_object_set(ctx, key, v);
+    qz_status st = qz_chat_render(t->chat, ctx, &limits, &out, &err);
+    bool ok = matches(j, st, &out, &err);
+    if (!ok) {
+        char *line = json_dumps(j, 0);
+        printf("WRONG %s: %s\n  found %s\n  %s\n", t->name, line, out.ptr ? out.ptr : "", err.text);
+        free(line);
+    }
+    json_decref(ctx);
+    qz_str_release(&out);
+    return !ok;
+}
+
+static void templates(void **state) {
+    static const char *const names[] = {"01-", "02-", "03-", "04-", "05-", "06-", "07-", "08-", "09-", "10-", "11-", "12-"};
+    char **files = NULL;
+    size_t n_files = 0, total = 0, bad = 0, found = 0;
+    qz_error err = {0};
+    json_t *data = NULL;
+    (void)state;
+    assert_int_equal(qz_list_dir(DIR, &files, &n_files, &err), QZ_OK);
+    assert_int_equal(qz_json_load(DIR "conversations.json", 1 << 20, &data, &err), QZ_OK);
+    for (size_t i = 0; i < n_files; i++) {
+        char path[300], *text = NULL;
+        size_t n = 0, stem = strlen(files[i]) - 6;
+        template_case t = {.data = data, .name = files[i]};
+        if (!qz_str_ends(files[i], ".jinja")) continue;
+        for (size_t k = 0; k < 12; k++) found += qz_str_starts(files[i], names[k]);
+        snprintf(path, sizeof path, DIR "%s", files[i]);
+        assert_int_equal(qz_read_file(path, 1 << 20, &text, &n, &err), QZ_OK);
+        if (qz_chat_compile(text, n, &t.chat, &err) != QZ_OK) fail_msg("%s: %s", files[i], err.text);
+        snprintf(path, sizeof path, DIR "%.*s.cases.jsonl", (int)stem, files[i]);
+        total += for_lines(path, check_case, &t, &bad);
+        qz_chat_free(t.chat);
+        qz_free(text);
+    }
+    printf("%zu renderings, %zu wrong\n", total, bad);
+    assert_int_equal(found, 12);
+    assert_true(total >= 160);
+    assert_int_equal(bad, 0);
+    json_decref(data);
+    qz_free_names(files, n_files);
+}
+
+static void expect_error(const char *source, const qz_chat_limits *l, const char *word) {
+    qz_chat *c = NULL;
+    qz_error err = {0};
+    qz_str out = {0};
+    json_t *empty = json_object();
+    qz_status st = qz_chat_compile(source, strlen(source), &c, &err);
+    if (st == QZ_OK) st = qz_chat_render(c, empty, l, &out, &err);
+    if (st != QZ_EFORMAT || !strstr(err.text, word)) fail_msg("%.60s: expected %s, found %d %s", source, word, st, err.text);
+    json_decref(empty);
+    qz_chat_free(c);
+    qz_str_release(&out);
+}
+
+/* Hostile templates end soon, with an error: endless work, memory, recursion. */
+static void limits(void **state) {
+    (void)state;
+    const qz_chat_limits small = {.max_steps = 100000, .max_bytes = 1 << 20};
+    char deep[5000];
+    expect_error("{{ 'x' * 1000000000 }}", NULL, "LimitError");
+    expect_error("{% set a = 'xxxxxxxxxxxxxxxx' %}{% set a = a * 100000 %}{{ a * 100000 }}", NULL, "LimitError");
+    expect_error("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", &small, "LimitError");
+    expect_error("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", NULL, "LimitError");
+    expect_error("{% set ns = namespace(l=[1]) %}{% for i in range(100) %}{% set ns.l = ns.l + ns.l %}{% endfor %}", &small, "LimitError");
+    expect_error("{% set ns = namespace(l=[1]) %}{% for i in range(1000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}", NULL, "LimitError");
+    memset(deep, '(', sizeof deep);
+    memcpy(deep, "{{ ", 3);
+    deep[sizeof deep - 1] = 0;
+    expect_error(deep, NULL, "SyntaxError");
+    memset(deep, '-', sizeof deep);
+    memcpy(deep, "{{ ", 3);
+    deep[sizeof deep - 1] = 0;
+    expect_error(deep, NULL, "SyntaxError");
+    expect_error("{{ 9223372036854775807 + 1 }}", NULL, "OverflowError");
+    expect_error("{{ 1 // 0 }}", NULL, "ZeroDivisionError");
+    expect_error("{% include 'x' %}", NULL, "SyntaxError");
+    expect_error("{{ 'a", NULL, "SyntaxError");
+    expect_error("{% if x %}", NULL, "SyntaxError");
+    expect_error("{{ 1 | nosuch }}", NULL, "no filter named");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(expressions), cmocka_unit_test(templates), cmocka_unit_test(limits)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
