@@ -1,0 +1,178 @@
+/* Verdicts on data whose faults are known: mission C-06, C-07, C-09, C-10, C-15, K-34, and the bundled model's files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "text/lint.h"
+#include "text/lint_int.h"
+
+#define MARKET "models/market/"
+static qz_error err;
+
+static void must(qz_status st) {
+    if (st != QZ_OK) fail_msg("%s", err.text);
+}
+
+static qz_tokenizer *market(void) {
+    qz_tokenizer *t = NULL;
+    must(qz_tokenizer_load(MARKET, &t, &err));
+    return t;
+}
+
+static const qz_lint_finding *find(const qz_lint *l, const char *code) {
+    for (size_t i = 0; i < l->n; i++)
+        if (strcmp(l->findings[i].code, code) == 0) return &l->findings[i];
+    return NULL;
+}
+
+static void write_lines(char path[], const char *line, size_t n) {
+    int fd = mkstemps(path, 6);
+    FILE *f = fdopen(fd, "w");
+    for (size_t i = 0; i < n; i++) fputs(line, f);
+    fclose(f);
+}
+
+static void one_sentence_many_times(void **state) {
+    (void)state;
+    qz_tokenizer *t = market();
+    qz_dataset d;
+    qz_lint l;
+    must(qz_dataset_load(MARKET "calibration-bad.jsonl", t, NULL, &d, &err));
+    must(qz_lint_run(t, &d, &(qz_lint_options){.largest_in = 768}, &l, &err));
+    const qz_lint_finding *dup = find(&l, "CAL-DUP"), *rank = find(&l, "CAL-RANK");
+    assert_non_null(dup);
+    assert_string_equal(dup->text, "CAL-DUP 1 unique of 128");
+    assert_int_equal(dup->severity, QZ_LINT_REFUSE);
+    assert_non_null(rank);
+    assert_int_equal(rank->severity, QZ_LINT_REFUSE);
+    /* all samples are the same 21 tokens: 2688 / 128 */
+    assert_int_equal(l.data.tokens, 2688);
+    assert_string_equal(rank->text, "CAL-RANK 21 distinct rows < 768 columns");
+    qz_lint_release(&l);
+    qz_dataset_release(&d);
+    qz_tokenizer_free(t);
+}
+
+/* K-34: rows are equal after equal prefixes only, a shared BOS counts once: sentences of 15, 11 and 10 tokens give 37. */
+static void rank_counts_contexts(void **state) {
+    (void)state;
+    uint32_t a[16], b[12], c[11];
+    for (uint32_t i = 0; i < 16; i++) a[i] = i;
+    for (uint32_t i = 0; i < 12; i++) b[i] = i ? i + 100 : 0;
+    for (uint32_t i = 0; i < 11; i++) c[i] = i ? 1 + i % 2 + 200 : 0; /* tokens repeat, contexts do not */
+    qz_sample s[6] = {{.ids = a, .n_ids = 16}, {.ids = b, .n_ids = 12}, {.ids = c, .n_ids = 11}, {.ids = a, .n_ids = 16}, {.ids = b, .n_ids = 12},
+                      {.ids = c, .n_ids = 11}};
+    for (size_t i = 0; i < 6; i++) s[i].text = "";
+    qz_dataset d = {.kind = QZ_DATA_JSONL_IDS, .samples = s, .n = 6, .path = "memory"};
+    qz_lint l;
+    must(qz_lint_run(NULL, &d, &(qz_lint_options){.largest_in = 11008}, &l, &err));
+    assert_string_equal(find(&l, "CAL-RANK")->text, "CAL-RANK 37 distinct rows < 11008 columns");
+    assert_string_equal(find(&l, "CAL-DUP")->text, "CAL-DUP 3 unique of 6");
+    assert_non_null(find(&l, "CAL-COUNT"));
+    qz_lint_release(&l);
+}
+
+/* The bundled calibration file fits its evaluation file; the French one does not. */
+static void domains(void **state) {
+    (void)state;
+    static const struct { const char *data, *other; bool far; } pairs[] = {
+        {"calibration.jsonl", "eval.jsonl", false}, {"calibration-fr.jsonl", "eval.jsonl", true}, {"calibration-en.jsonl", "calibration-fr.jsonl", true},
+        {"calibration-en.jsonl", "calibration-en.jsonl", false}};
+    qz_tokenizer *t = market();
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        char path[2][128];
+        qz_dataset d, o;
+        qz_lint l;
+        (void)snprintf(path[0], sizeof path[0], MARKET "%s", pairs[i].data);
+        (void)snprintf(path[1], sizeof path[1], MARKET "%s", pairs[i].other);
+        must(qz_dataset_load(path[0], t, NULL, &d, &err));
+        must(qz_dataset_load(path[1], t, NULL, &o, &err));
+        must(qz_lint_run(t, &d, &(qz_lint_options){.traffic = &o, .largest_in = 768}, &l, &err));
+        const qz_lint_finding *f = find(&l, "CAL-DOMAIN");
+        if ((f != NULL) != pairs[i].far) fail_msg("%s against %s: %.3f bit", pairs[i].data, pairs[i].other, l.divergence);
+        if (f) assert_non_null(strstr(strstr(f->text, "fr ") + 1, "fr ")); /* both shares are shown */
+        assert_null(find(&l, "CAL-DUP"));
+        assert_null(find(&l, "CAL-RANK"));
+        qz_lint_release(&l);
+        qz_dataset_release(&d);
+        qz_dataset_release(&o);
+    }
+    qz_tokenizer_free(t);
+}
+
+static void divergence(void **state) {
+    (void)state;
+    const uint64_t a[] = {1, 1}, b[] = {0, 0, 5}, c[] = {3, 1};
+    assert_true(qz_jensen_shannon(a, 2, a, 2) == 0);
+    assert_true(qz_jensen_shannon(a, 2, b, 3) == 1);
+    /* (1/2, 1/2) and (3/4, 1/4): H(5/8) - (1 + H(3/4)) / 2 = 0.954434 - 0.905639 */
+    double js = qz_jensen_shannon(a, 2, c, 2);
+    assert_true(js > 0.048794 && js < 0.048796);
+}
+
+static void leaks(void **state) {
+    (void)state;
+    qz_tokenizer *t = market();
+    qz_dataset d, e;
+    qz_taskset tasks;
+    qz_lint l;
+    char path[] = "/tmp/qz-lint-XXXXXX.jsonl";
+    must(qz_dataset_load(MARKET "eval.jsonl", t, NULL, &e, &err));
+    must(qz_taskset_load(MARKET "tasks.jsonl", t, 0, &tasks, &err));
+    must(qz_lint_run(t, &e, &(qz_lint_options){.eval = &e}, &l, &err));
+    assert_int_equal(l.leaks_eval, 300); /* the file against itself */
+    assert_non_null(strstr(find(&l, "CAL-LEAK")->text, "CAL-LEAK 300 samples"));
+    qz_lint_release(&l);
+    /* one of the tasks as a calibration record, with an answer of its own */
+    write_lines(path, "{\"instruction\":\"Create the shipping request as JSON.\",\"input\":\"Priya Vogel (87 Orchard Avenue, 51321 Torval) wants 9 x grey mug, "
+                      "pickup shipping, order 83951.\",\"output\":\"x\"}\n{\"instruction\":\"Nothing of the kind.\"}\n", 1);
+    must(qz_dataset_load(path, t, NULL, &d, &err));
+    remove(path);
+    must(qz_lint_run(t, &d, &(qz_lint_options){.eval = &e, .tasks = &tasks}, &l, &err));
+    assert_int_equal(l.leaks_tasks, 1);
+    assert_int_equal(l.leaks_eval, 0);
+    qz_lint_release(&l);
+    qz_dataset_release(&d);
+    qz_dataset_release(&e);
+    qz_taskset_release(&tasks);
+    qz_tokenizer_free(t);
+}
+
+static void lengths(void **state) {
+    (void)state;
+    qz_tokenizer *t = market();
+    qz_dataset d, o;
+    qz_lint l;
+    char path[] = "/tmp/qz-lint-XXXXXX.jsonl", line[2100];
+    memset(line, ' ', sizeof line);
+    memcpy(line, "{\"text\":\"", 9);
+    for (size_t i = 9; i < 2009; i += 4) memcpy(line + i, "7 x ", 4);
+    memcpy(line + 2009, "\"}\n", 4);
+    write_lines(path, line, 3);
+    must(qz_dataset_load(path, t, NULL, &o, &err));
+    remove(path);
+    must(qz_dataset_load(MARKET "calibration.jsonl", t, NULL, &d, &err));
+    must(qz_lint_run(t, &d, &(qz_lint_options){.traffic = &o}, &l, &err));
+    const qz_lint_finding *f = find(&l, "CAL-LEN");
+    char want[80];
+    (void)snprintf(want, sizeof want, "CAL-LEN real prompts median %.0f, calibration median %.0f tokens", l.other.median, l.data.median);
+    assert_non_null(f);
+    assert_string_equal(f->text, want);
+    assert_true(l.other.median > 2 * l.data.median);
+    size_t all = 0;
+    for (size_t i = 0; i < 16; i++) all += l.data.histogram[i];
+    assert_int_equal(all, 128);
+    qz_lint_release(&l);
+    qz_dataset_release(&d);
+    qz_dataset_release(&o);
+    qz_tokenizer_free(t);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_sentence_many_times), cmocka_unit_test(rank_counts_contexts), cmocka_unit_test(domains),
+                                       cmocka_unit_test(divergence), cmocka_unit_test(leaks), cmocka_unit_test(lengths)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
