@@ -39,6 +39,7 @@ typedef struct {
 #undef QZ_OP
     qz_decode_fn decode[QZ_TYPE_COUNT]; /* equal bit for bit to the codecs' decoders */
     qz_dot_fn dot[QZ_TYPE_COUNT];       /* types with a layout */
+    qz_encode_fn encode[QZ_TYPE_COUNT]; /* equal bit for bit to the codecs' encoders */
 } qz_ops;
 
 enum { QZ_TILE_MAX_ROWS = 12, QZ_TILE_MAX_COLS = 32 };

@@ -38,4 +38,13 @@ void qz_dot_ref(QZ_DOT_ARGS); /* any layout */
     void qz_decode_bf16_##level(const void *in, size_t cols, float *y);
 QZ_LEVEL_DOTS(avx2)
 QZ_LEVEL_DOTS(avx512)
+
+#define QZ_ENCODER(name, level) void qz_encode_##name##_##level(const float *x, const float *importance, size_t cols, void *out);
+#define QZ_LEVEL_ENCODERS(level)                                                                                        \
+    QZ_ENCODER(q4_0, level) QZ_ENCODER(q4_1, level) QZ_ENCODER(q5_0, level) QZ_ENCODER(q5_1, level) QZ_ENCODER(q8_0, level) \
+    QZ_ENCODER(q2_k, level) QZ_ENCODER(q3_k, level) QZ_ENCODER(q4_k, level) QZ_ENCODER(q5_k, level) QZ_ENCODER(q6_k, level)
+QZ_LEVEL_ENCODERS(avx2)
+QZ_LEVEL_ENCODERS(avx512)
+QZ_ENCODER(f16, avx2)
+QZ_ENCODER(bf16, avx2)
 #endif

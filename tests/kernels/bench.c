@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "check.h"
+#include "kernels/encode.h"
 
 void openblas_set_num_threads(int n);
 
@@ -162,6 +163,35 @@ static void bench_block(qz_mm *mm, qz_type type, uint32_t bits) {
     block_close(&b, bits);
 }
 
+/* ---- encoders: rows of 4096 on all threads ---- */
+typedef struct { qz_run *run; qz_type type; float *x, *importance; uint8_t *out; } encoding;
+enum { ENC_ROWS = 64, ENC_COLS = 4096 };
+
+static void run_encode(void *arg) {
+    encoding *e = arg;
+    (void)qz_encode_rows(e->run, e->type, e->x, ENC_ROWS, ENC_COLS, e->importance, e->out, NULL);
+}
+static void bench_encoders(qz_run *run, const char *level) {
+    encoding e = {.run = run, .x = qz_alloc_array((size_t)ENC_ROWS * ENC_COLS, 4), .out = qz_alloc_array((size_t)ENC_ROWS * ENC_COLS, 4)};
+    float *imp = qz_alloc_array(ENC_COLS, 4);
+    qz_rng rng;
+    qz_rng_seed(&rng, 1);
+    for (size_t i = 0; i < (size_t)ENC_ROWS * ENC_COLS; ++i) e.x[i] = 0.02f * qz_rng_normal(&rng);
+    for (size_t i = 0; i < ENC_COLS; ++i) imp[i] = 0.01f + qz_rng_normal(&rng) * qz_rng_normal(&rng) * 0.001f;
+    for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
+        e.type = (qz_type)t;
+        const qz_type_info *i = qz_type_get(e.type);
+        if (i->kind == QZ_KIND_ACTIVATION) continue;
+        e.importance = NULL;
+        double m = 1e-6 * ENC_ROWS * ENC_COLS, plain = m / time_call(run_encode, &e);
+        e.importance = imp;
+        printf("encode  %-6s %-5s %8.0f M weights/s", level, i->name, plain);
+        if (i->uses_importance) printf("  with importance %6.0f", m / time_call(run_encode, &e));
+        printf("\n");
+    }
+    qz_free(e.x), qz_free(e.out), qz_free(imp);
+}
+
 static void bench_blocks(qz_mm *mm, const char *word) {
     static const qz_type types[] = {QZ_TYPE_F32,  QZ_TYPE_F16,  QZ_TYPE_BF16, QZ_TYPE_Q8_0, QZ_TYPE_Q4_0, QZ_TYPE_Q4_K,
                                     QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
@@ -190,6 +220,7 @@ void bench_all(const char *word) {
         for (size_t i = 0; strstr("exact gram", word) && i < sizeof sizes / sizeof *sizes; ++i)
             bench_product(mm, qz_cpu_name((qz_cpu_level)l), sizes[i][0], sizes[i][1], sizes[i][2]);
         bench_blocks(mm, word);
+        if (strstr("encode", word)) bench_encoders(&run, qz_cpu_name((qz_cpu_level)l));
         qz_mm_free(mm);
     }
     qz_run_release(&run);

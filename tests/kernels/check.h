@@ -33,6 +33,8 @@ void fill_bytes(check *c, uint8_t *x, size_t n);
 
 void check_gemm(check *c);    /* check_gemm.c: gemm_tile, transpose, the exact products, gram */
 void check_decode(check *c);  /* check_codec.c: decoders of every type */
+void check_encode(check *c);  /* check_codec.c: fast encoders */
+void check_encode_rows(check *c, qz_run *run);
 void check_packed(check *c);  /* check_packed.c: packing, activations, runtime products */
 void bench_all(const char *word);
 #endif

@@ -1,6 +1,8 @@
-/* Decoders of the table against the codecs' own. */
+/* Decoders and encoders of the table against the codecs' own. */
+#include <string.h>
 #include "base/size.h"
 #include "check.h"
+#include "kernels/encode.h"
 
 void check_decode(check *c) {
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
@@ -18,4 +20,52 @@ void check_decode(check *c) {
             guard_close(c, &gi), guard_close(c, &gy), guard_close(c, &gw);
         }
     }
+}
+
+/* Rows of every length in blocks up to two batches; importances with zeros and of all sizes; constant and sparse rows. */
+static void check_encode_type(check *c, qz_type t, size_t blocks, int kind, int importance) {
+    const qz_type_info *i = qz_type_get(t);
+    const size_t cols = blocks * i->elems;
+    guarded gx, gi, gy, gw;
+    float *x = guard_open(&gx, cols, 4, 4), *imp = guard_open(&gi, cols, 4, 8);
+    uint8_t *y = guard_open(&gy, blocks, i->bytes, 1), *want = guard_open(&gw, blocks, i->bytes, 0);
+    fill_floats(c, x, cols, kind % DATA_KINDS);
+    float level = qz_rng_normal(&c->rng);
+    for (size_t k = 0; kind >= DATA_KINDS && k < cols; ++k)
+        if (kind > DATA_KINDS || k % 5) x[k] = k / 16 % 3 ? level : 0.0f;
+    for (size_t k = 0; k < cols; ++k) {
+        float v = qz_rng_normal(&c->rng);
+        imp[k] = importance == 1 ? v * v + 0.01f : qz_rng_below(&c->rng, 4) && k / 32 % 3 ? v * v * v * v : 0;
+    }
+    i->encode(x, importance ? imp : NULL, cols, want);
+    c->ops->encode[t](x, importance ? imp : NULL, cols, y);
+    bool same = true;
+    size_t b = 0;
+    for (; b < blocks && same; ++b) same = memcmp(y + b * i->bytes, want + b * i->bytes, i->bytes) == 0;
+    expect(c, same, "encode: block %zu of %zu differs, data %d, importance %d", b - 1, blocks, kind, importance);
+    guard_close(c, &gx), guard_close(c, &gi), guard_close(c, &gy), guard_close(c, &gw);
+}
+
+void check_encode(check *c) {
+    for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
+        if (c->ops->encode[t] == c->ref->encode[t]) continue;
+        c->op = qz_type_get((qz_type)t)->name;
+        for (size_t blocks = 0; blocks < 35; blocks += blocks < 5 || qz_type_get((qz_type)t)->elems < 256 ? 1 : 10)
+            for (int kind = 0; kind < DATA_KINDS + 2; ++kind)
+                for (int imp = 0; imp < 3; ++imp) check_encode_type(c, (qz_type)t, blocks, kind, imp);
+    }
+}
+
+/* The split over threads gives the bytes of one row after the other. */
+void check_encode_rows(check *c, qz_run *run) {
+    enum { ROWS = 13, COLS = 512 };
+    static float x[ROWS * COLS];
+    static uint8_t got[ROWS * 288], want[ROWS * 288];
+    qz_error err = {0};
+    c->op = "encode_rows";
+    fill_floats(c, x, ROWS * COLS, DATA_NORMAL);
+    expect(c, qz_encode_rows(run, QZ_TYPE_Q4_K, x, ROWS, COLS, NULL, got, &err) == QZ_OK, "%s", err.text);
+    for (size_t r = 0; r < ROWS; ++r) qz_type_get(QZ_TYPE_Q4_K)->encode(x + r * COLS, NULL, COLS, want + r * 288);
+    expect(c, memcmp(got, want, sizeof got) == 0, "bytes differ");
+    expect(c, qz_encode_rows(run, QZ_TYPE_Q4_K, x, 1, 100, NULL, got, &err) == QZ_EFORMAT, "100 columns accepted");
 }

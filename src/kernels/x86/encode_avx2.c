@@ -1,0 +1,35 @@
+/* Encoders of 8 sub-blocks at a time, AVX2. */
+#include <immintrin.h>
+#include "kernels/ops_int.h"
+
+#define LEVEL(name) qz_encode_##name##_avx2
+#define INLINE static inline __attribute__((always_inline))
+enum { LANES = 8 };
+typedef __m256 vf;
+typedef __m256 vm;
+
+INLINE vf zero(void) { return _mm256_setzero_ps(); }
+INLINE vm less(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+INLINE vm at_most(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+INLINE vm differ(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_NEQ_UQ); }
+INLINE vm and_(vm a, vm b) { return _mm256_and_ps(a, b); }
+INLINE vf pick(vm m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
+INLINE vf absolute(vf v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
+INLINE vf nearest(vf v, int lo, int hi) {
+    __m256i t = _mm256_castps_si256(v + 12582912.0f);
+    __m256i q = _mm256_sub_epi32(_mm256_and_si256(t, _mm256_set1_epi32(0x7fffff)), _mm256_set1_epi32(0x400000));
+    return _mm256_cvtepi32_ps(_mm256_min_epi32(_mm256_max_epi32(q, _mm256_set1_epi32(lo)), _mm256_set1_epi32(hi)));
+}
+INLINE __m256i round_away(vf v) {
+    v = _mm256_and_ps(less(absolute(v), zero() + 4194304.0f), v);
+    __m256i q = _mm256_cvttps_epi32(v);
+    vf rest = v - _mm256_cvtepi32_ps(q);
+    q = _mm256_sub_epi32(q, _mm256_castps_si256(_mm256_cmp_ps(rest, zero() + 0.5f, _CMP_GE_OQ))); /* true is -1 */
+    return _mm256_add_epi32(q, _mm256_castps_si256(_mm256_cmp_ps(rest, zero() - 0.5f, _CMP_LE_OQ)));
+}
+INLINE void store_bytes(__m256i q, uint8_t *out) {
+    __m256i p = _mm256_packs_epi16(_mm256_packs_epi32(q, q), _mm256_setzero_si256());
+    _mm_storel_epi64((__m128i *)out, _mm_unpacklo_epi32(_mm256_castsi256_si128(p), _mm256_extracti128_si256(p, 1)));
+}
+
+#include "kernels/x86/encode_lanes.h"
