@@ -1,6 +1,6 @@
 #include "pipeline/catalog.h"
 #include "artifacts/artifact.h"
-#include "kernels/matmul.h"
+#include "engine/engine.h"
 
 const char *qz_catalog_version(void) { return QZ_VERSION; }
 

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# usage: same_bytes.sh QUANTZ [QUANTZ…]   Decision 3: the same source, recipe and data give the same bytes with every build given
+# (GCC, Clang, reference kernels), every CPU level of this machine and any thread count. A zoo-sized model with ids as data.
+set -eu
+work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
+zoo=tests/golden/zoo/llama
+for i in $(seq 1 24); do
+  printf '{"ids":['; for k in $(seq 1 64); do [ "$k" -gt 1 ] && printf ','; printf '%d' $(( (i * i * 31 + k * k * 7 + i * k) % 256 )); done; printf ']}\n'
+done > "$work/ids.jsonl"
+first=
+for q in "$@"; do
+  for cpu in ref avx2 avx512; do
+    "$q" types --cpu $cpu >/dev/null 2>&1 || { echo "$q --cpu $cpu: absent"; continue; }
+    for t in 1 2; do
+      out=$work/out-$cpu-$t; rm -rf "$out"
+      "$q" release $zoo --to awq:w4g32,gguf:Q4_0,gguf:Q8_0,gguf:Q5_1 --calib "$work/ids.jsonl" --seq-len 64 --samples 24 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN \
+        --no-bench -o "$out" --cpu $cpu -t $t -q > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+      sum=$(cd "$out" && find . -type f ! -name 'report.*' ! -name '*.card.md' | sort | xargs sha256sum | sha256sum | cut -c1-16)
+      echo "$q cpu=$cpu threads=$t: $sum"
+      [ -z "$first" ] && first=$sum
+      [ "$sum" = "$first" ] || { echo "bytes differ"; exit 1; }
+    done
+  done
+done
