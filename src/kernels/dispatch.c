@@ -5,9 +5,17 @@
 #if defined(QZ_REF_ONLY) || !defined(__x86_64__)
 qz_cpu_level qz_cpu_detect(void) { return QZ_CPU_REF; }
 #else
+#include <cpuid.h>
+
+/* Not a name that Clang 14's builtin knows. */
+static bool has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 qz_cpu_level qz_cpu_detect(void) {
     __builtin_cpu_init();
-    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))) return QZ_CPU_REF;
+    if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c())) return QZ_CPU_REF;
     if (!(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vnni")))
         return QZ_CPU_AVX2;

@@ -55,7 +55,7 @@ void qz_gemm_tile_avx512(size_t mr, size_t kc, const float *s, size_t ss, const 
 /* 16 x 16 transpose: 32-bit, 64-bit, then 128-bit interleaves. Columns k < n are written. */
 static void transpose16(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t ds) {
     __m512 a[16], b[16];
-    __mmask16 m = n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1u);
+    __mmask16 m = (__mmask16)((1u << (n < 16 ? n : 16)) - 1u);
     for (size_t r = 0; r < 16; ++r) a[r] = r < rows ? _mm512_maskz_loadu_ps(m, src + r * ld) : _mm512_setzero_ps();
     for (size_t r = 0; r < 16; r += 2) {
         b[r] = _mm512_unpacklo_ps(a[r], a[r + 1]);
