@@ -31,6 +31,11 @@ void qz_dot_ref(QZ_DOT_ARGS); /* any layout */
 #define QZ_LEVEL_DOTS(level)               \
     void qz_dot_q4_0_##level(QZ_DOT_ARGS); \
     void qz_dot_q8_0_##level(QZ_DOT_ARGS); \
+    void qz_dot_q4_1_##level(QZ_DOT_ARGS); \
+    void qz_dot_q5_0_##level(QZ_DOT_ARGS); \
+    void qz_dot_q5_1_##level(QZ_DOT_ARGS); \
+    void qz_dot_q2_k_##level(QZ_DOT_ARGS); \
+    void qz_dot_q3_k_##level(QZ_DOT_ARGS); \
     void qz_dot_q4_k_##level(QZ_DOT_ARGS); \
     void qz_dot_q5_k_##level(QZ_DOT_ARGS); \
     void qz_dot_q6_k_##level(QZ_DOT_ARGS); \

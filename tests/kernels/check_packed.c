@@ -68,20 +68,27 @@ static double act_value(const uint8_t *act, size_t elems, size_t k) {
 
 /* ---- products of block types ---- */
 
-/* Sums of a row and a token: weights from the codec, activations as quantized. Blocks with a minimum cancel inside, so the
- * room counts every term with the largest weight of its block added. */
+/* Decoded values of a block whose codes are 0: minus the minimum of each value, for types that have one (two 16-bit fields). */
+static void block_minima(const qz_layout *l, const uint8_t *block, float *y) {
+    uint8_t copy[256];
+    memcpy(copy, block, l->bytes);
+    for (size_t s = l->elems == 256 ? 1 : 0; s < 3; ++s) memset(copy + l->body[s].at, 0, l->body[s].bytes); /* K: span 0 = scales */
+    qz_type_get(l->type)->decode(copy, l->elems, y);
+}
+
+/* Sums of a row and a token: weights from the codec, activations as quantized. Codes and minima are summed apart by the
+ * kernels, so the room counts both of their magnitudes. */
 static sum dot_sum(qz_type t, const uint8_t *row, size_t blocks, const uint8_t *act, size_t stride) {
-    const qz_type_info *i = qz_type_get(t);
-    float w[256];
-    sum s = {0, 0, blocks * i->elems};
-    for (size_t b = 0; b < blocks; ++b, row += i->bytes, act += stride) {
-        i->decode(row, i->elems, w);
-        double top = 0;
-        for (size_t k = 0; k < i->elems; ++k) top = fmax(top, fabs((double)w[k]));
-        for (size_t k = 0; k < i->elems; ++k) {
-            double a = act_value(act, i->elems, k);
+    const qz_layout *l = qz_layout_get(t);
+    float w[256], m[256] = {0};
+    sum s = {0, 0, blocks * l->elems};
+    for (size_t b = 0; b < blocks; ++b, row += l->bytes, act += stride) {
+        qz_type_get(t)->decode(row, l->elems, w);
+        if (l->heads == 2) block_minima(l, row, m);
+        for (size_t k = 0; k < l->elems; ++k) {
+            double a = act_value(act, l->elems, k);
             s.want += (double)w[k] * a;
-            s.room += (fabs((double)w[k]) + top) * fabs(a);
+            s.room += (fabs((double)w[k] - (double)m[k]) + fabs((double)m[k])) * fabs(a);
         }
     }
     return s;

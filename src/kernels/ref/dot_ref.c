@@ -1,4 +1,4 @@
-/* Runtime products written out: decode, multiply, add. The faster levels stay within rounding of these. */
+/* Runtime products written out: decode, multiply, add in double. The faster levels stay within float rounding of these. */
 #include <string.h>
 #include "base/half.h"
 #include "kernels/ops_int.h"
@@ -16,10 +16,10 @@ void qz_dot_ref(const qz_layout *l, const uint8_t *panel, size_t blocks, const u
             type->decode(block, l->elems, w);
             for (size_t t = 0; t < tokens; ++t) {
                 const uint8_t *a = act + t * size;
-                float sum = 0;
-                for (size_t k = 0; k < l->elems; ++k) sum += w[k] * (float)(int8_t)a[k];
-                sum *= qz_load_f32le(a + (wide ? offsetof(qz_act256, d) : offsetof(qz_act32, d)));
-                out[t * QZ_PANEL + r] += sum;
+                double sum = 0;
+                for (size_t k = 0; k < l->elems; ++k) sum += (double)w[k] * (int8_t)a[k];
+                sum *= (double)qz_load_f32le(a + (wide ? offsetof(qz_act256, d) : offsetof(qz_act32, d)));
+                out[t * QZ_PANEL + r] += (float)sum;
             }
         }
 }
@@ -28,12 +28,13 @@ static void fdot(qz_type type, size_t size, const uint8_t *const w[4], const flo
                  float *out) {
     for (size_t t = 0; t < tokens; ++t)
         for (size_t r = 0; r < 4; ++r) {
-            float sum = 0, v;
+            double sum = 0;
+            float v;
             for (size_t k = 0; k < cols; ++k) {
                 qz_type_get(type)->decode(w[r] + k * size, 1, &v);
-                sum += v * x[t * ldx + k];
+                sum += (double)v * (double)x[t * ldx + k];
             }
-            out[4 * t + r] = sum;
+            out[4 * t + r] = (float)sum;
         }
 }
 void qz_fdot_f32_ref(QZ_FDOT_ARGS) {
@@ -52,15 +53,15 @@ static void gdot(uint32_t bits, const uint8_t *panel, size_t groups, size_t grou
     memset(out, 0, tokens * QZ_PANEL * sizeof *out);
     for (size_t g = 0; g < groups; ++g, panel += QZ_GROUP_HEAD + words * 4 * QZ_PANEL)
         for (size_t r = 0; r < QZ_PANEL; ++r) {
-            float scale = qz_f16_to_f32(qz_load_u16le(panel + 2 * r)), zero = panel[QZ_GROUP_ZEROS + r];
+            double scale = (double)qz_f16_to_f32(qz_load_u16le(panel + 2 * r)), zero = panel[QZ_GROUP_ZEROS + r];
             for (size_t t = 0; t < tokens; ++t) {
-                float sum = 0;
+                double sum = 0;
                 for (size_t w = 0; w < words; ++w) {
                     uint32_t v = qz_load_u32le(panel + QZ_GROUP_HEAD + (w * QZ_PANEL + r) * 4);
                     for (size_t i = 0; i < per_word; ++i)
-                        sum += (float)(v >> (bits * i) & ((1u << bits) - 1)) * x[t * ldx + g * group_size + w * per_word + i];
+                        sum += (v >> (bits * i) & ((1u << bits) - 1)) * (double)x[t * ldx + g * group_size + w * per_word + i];
                 }
-                out[t * QZ_PANEL + r] += scale * (sum - zero * sums[t * lds + g]);
+                out[t * QZ_PANEL + r] += (float)(scale * (sum - zero * (double)sums[t * lds + g]));
             }
         }
 }

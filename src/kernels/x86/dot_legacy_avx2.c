@@ -1,4 +1,4 @@
-/* Q8_0 and Q4_0 times 8-bit activations, AVX2. */
+/* The 32-value types times 8-bit activations, AVX2. */
 #include "kernels/x86/dot_avx2.h"
 
 enum { SIZE = sizeof(qz_act32), A_D = offsetof(qz_act32, d), A_NEG = offsetof(qz_act32, neg128) };
@@ -11,9 +11,16 @@ enum { SIZE = sizeof(qz_act32), A_D = offsetof(qz_act32, d), A_NEG = offsetof(qz
         __m256i v = _mm256_sign_epi8(_mm256_set1_epi32(qz_i32(a + i * SIZE + at)), w);        \
         s##i = _mm256_add_epi32(s##i, qz_widen(_mm256_maddubs_epi16(mag, v)));                \
     }
-/* s = -8 * sum of the activations + what the 16-bit sums hold */
+/* s = -8 (or -16) * sum of the activations */
 #define S_NEG8(i) \
-    if (T > i) s##i = _mm256_add_epi32(_mm256_srai_epi32(_mm256_set1_epi32(qz_i32(a + i * SIZE + A_NEG)), 4), qz_widen(h##i));
+    if (T > i) s##i = _mm256_srai_epi32(_mm256_set1_epi32(qz_i32(a + i * SIZE + A_NEG)), 4);
+#define S_NEG16(i) \
+    if (T > i) s##i = _mm256_srai_epi32(_mm256_set1_epi32(qz_i32(a + i * SIZE + A_NEG)), 3);
+/* minimum * scale * sum of the activations */
+#define F_MIN(i)                                                                                                           \
+    if (T > i)                                                                                                             \
+        f##i = _mm256_fmadd_ps(m, _mm256_mul_ps(qz_f32(a + i * SIZE + A_D),                                                \
+                               _mm256_set1_ps((float)qz_i32(a + i * SIZE + A_NEG) / -128.0f)), f##i);
 
 INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a, size_t stride,
                  float *out) {
@@ -31,26 +38,44 @@ INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
     TOK(F_STORE)
 }
 
-/* 8 steps of at most 15·127·2 stay below 2^15. */
-INLINE void q4_0(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a, size_t stride,
-                 float *out) {
+/* Bits 0..3 of each lane to bit 4 of its four bytes: copies at 0, 7, 14, 21 put bit i at 8·i. */
+INLINE __m256i fifth_bits(__m256i bits) {
+    __m256i x = _mm256_mullo_epi32(_mm256_and_si256(bits, _mm256_set1_epi32(15)), _mm256_set1_epi32(0x204081));
+    return _mm256_slli_epi32(_mm256_and_si256(x, _mm256_set1_epi32(0x01010101)), 4);
+}
+
+/* Nibble types: with a fifth bit (Q5_x), with a minimum (Qx_1). Four steps of at most 31·127·2 stay below 2^15. */
+INLINE void nibbles(const size_t T, const bool five, const bool min, const uint8_t *head, const uint8_t *body, size_t blocks,
+                    const uint8_t *a, size_t stride, float *out) {
+    const size_t bytes = (min ? 320u : 288u) + (five ? 64u : 0u);
     const __m256i low = _mm256_set1_epi8(15);
     TOK(F_OPEN)
     TOK(S_DECLARE)
-    for (size_t b = 0; b < blocks; ++b, head += 288, body += 288, a += stride) {
-        TOK(H_ZERO)
-        for (size_t q = 0; q < 4; ++q) {
-            size_t at = 4 * q;
-            const __m256i both = qz_load(body + 64 * q);
-            __m256i w = _mm256_and_si256(both, low);
-            TOK(DP)
-            at += 16;
-            w = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
-            TOK(DP)
+    for (size_t b = 0; b < blocks; ++b, head += bytes, body += bytes, a += stride) {
+        const uint8_t *codes = five ? body + 64 : body;
+        __m256i bits = five ? qz_load(body) : low;
+        if (min) { TOK(S_ZERO) }
+        else if (five) { TOK(S_NEG16) }
+        else { TOK(S_NEG8) }
+        for (size_t part = 0; part < 2; ++part) {
+            TOK(H_ZERO)
+            for (size_t q = 2 * part; q < 2 * part + 2; ++q) {
+                size_t at = 4 * q;
+                const __m256i both = qz_load(codes + 64 * q);
+                __m256i w = _mm256_and_si256(both, low);
+                if (five) w = _mm256_or_si256(w, fifth_bits(bits));
+                TOK(DP)
+                at += 16;
+                w = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
+                if (five) w = _mm256_or_si256(w, fifth_bits(_mm256_srli_epi32(bits, 16)));
+                TOK(DP)
+                bits = _mm256_srli_epi32(bits, 4);
+            }
+            TOK(FLUSH)
         }
-        TOK(S_NEG8)
-        const __m256 d = qz_halves(head);
+        const __m256 d = qz_halves(head), m = min ? qz_halves(head + 32) : d;
         TOK(F_ADD)
+        if (min) { TOK(F_MIN) }
     }
     TOK(F_STORE)
 }
@@ -58,6 +83,11 @@ INLINE void q4_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
 void qz_dot_q8_0_avx2(QZ_DOT_ARGS) {
     QZ_HALVES(32, q8_0, )
 }
-void qz_dot_q4_0_avx2(QZ_DOT_ARGS) {
-    QZ_HALVES(32, q4_0, )
-}
+#define NIBBLES(name, five, min)                                 \
+    void qz_dot_##name##_avx2(QZ_DOT_ARGS) {                     \
+        QZ_HALVES((min ? 64 : 32), nibbles, five, min, )         \
+    }
+NIBBLES(q4_0, false, false)
+NIBBLES(q4_1, false, true)
+NIBBLES(q5_0, true, false)
+NIBBLES(q5_1, true, true)

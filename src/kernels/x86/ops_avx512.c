@@ -14,6 +14,11 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->gdot_8 = qz_gdot_8_avx512;
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx512;
     ops->decode[QZ_TYPE_BF16] = qz_decode_bf16_avx512;
+    ops->dot[QZ_TYPE_Q4_1] = qz_dot_q4_1_avx512;
+    ops->dot[QZ_TYPE_Q5_0] = qz_dot_q5_0_avx512;
+    ops->dot[QZ_TYPE_Q5_1] = qz_dot_q5_1_avx512;
+    ops->dot[QZ_TYPE_Q2_K] = qz_dot_q2_k_avx512;
+    ops->dot[QZ_TYPE_Q3_K] = qz_dot_q3_k_avx512;
     ops->dot[QZ_TYPE_Q8_0] = qz_dot_q8_0_avx512;
     ops->dot[QZ_TYPE_Q4_0] = qz_dot_q4_0_avx512;
     ops->dot[QZ_TYPE_Q4_K] = qz_dot_q4_k_avx512;

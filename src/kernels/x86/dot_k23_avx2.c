@@ -1,0 +1,80 @@
+/* Q2_K and Q3_K times Q8_K activations, AVX2: sixteen sub-blocks of 16 values. Body of Q2_K: 4 words of scales and mins
+ * (nibbles), 16 words of codes; of Q3_K: 3 words of scales, 8 words of top bits, 16 words of codes. */
+#include "kernels/x86/dot_avx2.h"
+
+enum { SIZE = sizeof(qz_act256), A_NEG = offsetof(qz_act256, neg32), A_D = offsetof(qz_act256, d) };
+
+#define B_DECLARE(i) __m256 b##i = _mm256_setzero_ps();
+#define B_ZERO(i) b##i = _mm256_setzero_ps();
+#define B_ADD(i) \
+    if (T > i) b##i = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(s##i), b##i);
+/* min (already times dmin/32) times -32 times the sum of the activations */
+#define B_MIN(i) \
+    if (T > i) b##i = _mm256_fmadd_ps(min, _mm256_cvtepi32_ps(_mm256_set1_epi32(qz_i32(a + i * SIZE + A_NEG + 4 * g))), b##i);
+#define F_ADD(i) \
+    if (T > i) f##i = _mm256_fmadd_ps(b##i, qz_f32(a + i * SIZE + A_D), f##i);
+/* Q3_K: codes are 4 too large */
+#define S_NEG4(i) \
+    if (T > i) s##i = _mm256_srai_epi32(_mm256_set1_epi32(qz_i32(a + i * SIZE + A_NEG + 4 * g)), 3);
+
+/* Byte j of every lane, as signed numbers. */
+INLINE __m256i byte_of(__m256i v, size_t j) {
+    return _mm256_srai_epi32(_mm256_sll_epi32(v, _mm_cvtsi32_si128(24 - 8 * (int)j)), 24);
+}
+
+/* Scales of groups 4i..4i+3 as bytes: Q2_K unsigned 0..15, Q3_K signed -32..31. */
+INLINE __m256i scales_of(const bool three, const uint8_t *body, size_t i) {
+    const __m256i low = _mm256_set1_epi8(15);
+    if (!three) return _mm256_and_si256(qz_load(body + 64 * i), low);
+    __m256i s = _mm256_and_si256(_mm256_srl_epi16(qz_load(body + 64 * (i % 2)), _mm_cvtsi32_si128(i < 2 ? 0 : 4)), low);
+    __m256i h = _mm256_srl_epi16(qz_load(body + 128), _mm_cvtsi32_si128(2 * (int)i));
+    h = _mm256_slli_epi16(_mm256_and_si256(h, _mm256_set1_epi8(3)), 4);
+    return _mm256_sub_epi8(_mm256_or_si256(s, h), _mm256_set1_epi8(32));
+}
+
+INLINE void k23(const size_t T, const bool three, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a,
+                size_t stride, float *out) {
+    const __m256i two = _mm256_set1_epi8(3), four = _mm256_set1_epi8(4);
+    TOK(F_OPEN)
+    TOK(B_DECLARE)
+    TOK(S_DECLARE)
+    for (size_t n = 0; n < blocks; ++n, head += three ? 1760 : 1344, body += three ? 1760 : 1344, a += stride) {
+        const uint8_t *tops = body + 192, *codes = three ? tops + 512 : body + 256;
+        const __m256 d = qz_halves(head);
+        const __m256 dmin = _mm256_mul_ps(qz_halves(head + (three ? 0 : 32)), _mm256_set1_ps(1.0f / 32));
+        TOK(B_ZERO)
+        for (size_t g = 0; g < 16; ++g) {
+            const size_t j = g / 2; /* group of 32 */
+            const __m128i shift = _mm_cvtsi32_si128(2 * (int)(j % 4)), top = _mm_cvtsi32_si128((int)j);
+            if (three) { TOK(S_NEG4) }
+            else { TOK(S_ZERO) }
+            TOK(H_ZERO)
+            for (size_t q = g % 2 * 4; q < g % 2 * 4 + 4; ++q) {
+                const size_t at = 32 * j + 4 * q;
+                __m256i w = _mm256_and_si256(_mm256_srl_epi16(qz_load(codes + 512 * (j / 4) + 64 * q), shift), two);
+                if (three) {
+                    __m256i h = _mm256_slli_epi16(_mm256_srl_epi16(qz_load(tops + 64 * q), top), 2);
+                    w = _mm256_or_si256(w, _mm256_and_si256(h, four));
+                }
+                TOK(DP)
+            }
+            TOK(FLUSH)
+            const __m256 scale = _mm256_mul_ps(d, _mm256_cvtepi32_ps(byte_of(scales_of(three, body, g / 4), g % 4)));
+            TOK(B_ADD)
+            if (three) continue;
+            const __m256i mins = _mm256_and_si256(_mm256_srli_epi16(qz_load(body + 64 * (g / 4)), 4), _mm256_set1_epi8(15));
+            const __m256 min = _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(byte_of(mins, g % 4)));
+            TOK(B_MIN)
+        }
+        TOK(F_ADD)
+    }
+    TOK(F_STORE)
+}
+
+/* 4 steps of at most 7·127·2 stay far below 2^15. */
+void qz_dot_q2_k_avx2(QZ_DOT_ARGS) {
+    QZ_HALVES(64, k23, false, )
+}
+void qz_dot_q3_k_avx2(QZ_DOT_ARGS) {
+    QZ_HALVES(32, k23, true, )
+}
