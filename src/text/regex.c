@@ -84,7 +84,7 @@ static qz_status prepare(qz_enc *e, qz_error *err) {
     if (!e->mc) e->mc = pcre2_match_context_create(NULL);
     if (!e->md) e->md = pcre2_match_data_create(1, NULL);
     if (!e->mc || !e->md) return qz_fail(err, QZ_EMEMORY, "out of memory while encoding a text");
-    pcre2_set_match_limit(e->mc, 50000000);
+    pcre2_set_match_limit(e->mc, 10000000);
     pcre2_set_depth_limit(e->mc, 100000);
     pcre2_set_heap_limit(e->mc, 262144);
     return QZ_OK;

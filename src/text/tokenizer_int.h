@@ -131,6 +131,9 @@ qz_status qz_tok_add_split(qz_tokenizer *t, const char *pattern, size_t n, qz_sp
 /* Resolves "left right" among the vocabulary and stores it with its rank; false if a part or the result is unknown. */
 bool qz_tok_merge(qz_tokenizer *t, const char *l, size_t nl, const char *r, size_t nr, uint32_t rank, qz_str *tmp);
 
+/* tokenizer.json in memory, without companions. */
+qz_status qz_tok_load_text(const char *text, size_t n, const char *name, qz_tokenizer **out, qz_error *err);
+
 /* ---- byte <-> character table of ByteLevel ---- */
 uint32_t qz_byte_char(uint8_t b);
 int qz_char_byte(uint32_t cp); /* -1 if the character stands for no byte */

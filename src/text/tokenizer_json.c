@@ -199,25 +199,44 @@ static qz_status load_companions(qz_tokenizer *t, const char *dir, qz_error *err
     return st;
 }
 
-static qz_status load(qz_tokenizer *t, const char *dir, qz_error *err) {
-    json_t *root = NULL;
+static qz_status load_root(qz_tokenizer *t, const json_t *root, const char *dir, qz_error *err) {
     const char *version = NULL;
-    qz_status st = QZ_OK;
-    QZ_TRY(qz_json_load(t->path, FILE_LIMIT, &root, err));
-    if (!json_is_object(root)) QZ_GOTO(qz_fail(err, QZ_EFORMAT, "bad tokenizer: file '%s': expected an object", t->path));
-    QZ_GOTO(qz_json_str(root, "version", t->path, &version, err));
+    if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "bad tokenizer: file '%s': expected an object", t->path);
+    QZ_TRY(qz_json_str(root, "version", t->path, &version, err));
     if (version && strcmp(version, "1.0") != 0)
-        QZ_GOTO(qz_fail(err, QZ_EUNSUPPORTED, "tokenizer version not supported: file '%s': expected '1.0', found '%s'", t->path, version));
-    QZ_GOTO(load_model(t, json_object_get(root, "model"), err));
-    QZ_GOTO(qz_tok_build_pipeline(t, root, err));
-    QZ_GOTO(keep_pipeline(t, root, json_object_get(root, "model"), err));
-    QZ_GOTO(load_companions(t, dir, err));
+        return qz_fail(err, QZ_EUNSUPPORTED, "tokenizer version not supported: file '%s': expected '1.0', found '%s'", t->path, version);
+    QZ_TRY(load_model(t, json_object_get(root, "model"), err));
+    QZ_TRY(qz_tok_build_pipeline(t, root, err));
+    QZ_TRY(keep_pipeline(t, root, json_object_get(root, "model"), err));
+    if (dir) QZ_TRY(load_companions(t, dir, err));
     if (t->bos < 0 && !t->bos_text && t->n_before > 0) { /* no config: what the template puts in front is the BOS */
         t->bos = t->before[0];
         t->bos_text = t->vocab.text[t->before[0]];
     }
+    return QZ_OK;
+}
+
+static qz_status load(qz_tokenizer *t, const char *dir, qz_error *err) {
+    json_t *root = NULL;
+    QZ_TRY(qz_json_load(t->path, FILE_LIMIT, &root, err));
+    qz_status st = load_root(t, root, dir, err);
+    json_decref(root);
+    return st;
+}
+
+qz_status qz_tok_load_text(const char *text, size_t n, const char *name, qz_tokenizer **out, qz_error *err) {
+    json_t *root = NULL;
+    qz_tokenizer *t = qz_tok_new();
+    qz_status st = QZ_OK;
+    *out = NULL;
+    if (!t || !(t->path = qz_arena_strdup(&t->arena, name))) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory while loading tokenizer '%s'", name));
+    QZ_GOTO(qz_json_parse(text, n, name, &root, err));
+    QZ_GOTO(load_root(t, root, NULL, err));
+    *out = t;
+    t = NULL;
 out:
     json_decref(root);
+    qz_tokenizer_free(t);
     return st;
 }
 
