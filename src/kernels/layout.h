@@ -40,8 +40,9 @@ _Static_assert(sizeof(qz_act32) == 40, "activation block");
 typedef struct {
     int8_t q[256];
     int32_t neg32[16]; /* -32 * sums of 16 */
+    int16_t sum16[16]; /* sums of 16 */
     int16_t sum32[8];  /* sums of 32 */
     float d;
 } qz_act256;
-_Static_assert(sizeof(qz_act256) == 340, "activation block");
+_Static_assert(sizeof(qz_act256) == 372, "activation block");
 #endif

@@ -48,7 +48,8 @@ const char *qz_packed_kernel(const qz_packed *p);  /* "q4_K×q8_K avx2" for repo
 /* y[i] [n, rows_i] = x [n, cols] · W_iᵀ for n_w <= 8 matrices that share the input: one activation quantization, one job.
  * Block types: 8-bit activations; float types and the int group codec: float activations. Deterministic for a level and a
  * token count n (a row's result may differ in rounding between n below and above the small-n limit). */
-qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y, qz_error *err);
+qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y,
+                       qz_error *err);
 
 /* Highest level of this machine (cpuid), and its name ("ref", "avx2", "avx512"). */
 qz_cpu_level qz_cpu_detect(void);

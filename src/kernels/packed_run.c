@@ -181,7 +181,8 @@ static void plan_part(job *j, part *w, size_t *scratch, bool act[ACT_KINDS]) {
     qz_gemm_prepare(&w->gemm);
 }
 
-qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y, qz_error *err) {
+qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y,
+                       qz_error *err) {
     if (n == 0 || n_w == 0) return QZ_OK;
     if (n_w > MAX_W) return qz_fail(err, QZ_EBUG, "%zu matrices in one product: expected at most %d", n_w, MAX_W);
     job j = {.mm = mm, .x = x, .n = n, .cols = w[0]->w.cols, .n_w = n_w};

@@ -42,8 +42,9 @@ void qz_act_q8_k_ref(const float *x, size_t cols, uint8_t *out, size_t stride) {
                 sum += a.q[i];
             }
             a.neg32[b] = -32 * sum;
+            a.sum16[b] = (int16_t)sum;
         }
-        for (size_t b = 0; b < 8; ++b) a.sum32[b] = (int16_t)((a.neg32[2 * b] + a.neg32[2 * b + 1]) / -32);
+        for (size_t b = 0; b < 8; ++b) a.sum32[b] = (int16_t)(a.sum16[2 * b] + a.sum16[2 * b + 1]);
         a.d = max != 0 ? 1 / is : 0;
         memcpy(out, &a, sizeof a);
     }

@@ -20,7 +20,8 @@ static inline __m256 abs_max(const float *x, __m256 m) {
 /* nearest() and clamp127() of the reference, eight at a time. */
 static inline __m256i codes8(const float *x, __m256 id) {
     __m256 t = _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(x), id), _mm256_set1_ps(12582912.0f));
-    __m256i q = _mm256_sub_epi32(_mm256_and_si256(_mm256_castps_si256(t), _mm256_set1_epi32(0x7fffff)), _mm256_set1_epi32(0x400000));
+    __m256i bits = _mm256_and_si256(_mm256_castps_si256(t), _mm256_set1_epi32(0x7fffff));
+    __m256i q = _mm256_sub_epi32(bits, _mm256_set1_epi32(0x400000));
     return _mm256_max_epi32(_mm256_min_epi32(q, _mm256_set1_epi32(127)), _mm256_set1_epi32(-127));
 }
 /* 32 codes in order. */
@@ -65,9 +66,10 @@ void qz_act_q8_k_avx2(const float *x, size_t cols, uint8_t *out, size_t stride) 
             __m256i q0 = codes8(v, id), q1 = codes8(v + 8, id), q2 = codes8(v + 16, id), q3 = codes8(v + 24, id);
             int lo = sum_of(_mm256_add_epi32(q0, q1)), hi = sum_of(_mm256_add_epi32(q2, q3));
             int32_t neg[2] = {-32 * lo, -32 * hi};
-            int16_t both = (int16_t)(lo + hi);
+            int16_t halves[2] = {(int16_t)lo, (int16_t)hi}, both = (int16_t)(lo + hi);
             _mm256_storeu_si256((__m256i *)(out + 32 * b), pack32(q0, q1, q2, q3));
             memcpy(out + offsetof(qz_act256, neg32) + 8 * b, neg, 8);
+            memcpy(out + offsetof(qz_act256, sum16) + 4 * b, halves, 4);
             memcpy(out + offsetof(qz_act256, sum32) + 2 * b, &both, 2);
         }
         memcpy(out + offsetof(qz_act256, d), &d, 4);

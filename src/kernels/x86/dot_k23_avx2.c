@@ -2,25 +2,30 @@
  * (nibbles), 16 words of codes; of Q3_K: 3 words of scales, 8 words of top bits, 16 words of codes. */
 #include "kernels/x86/dot_avx2.h"
 
-enum { SIZE = sizeof(qz_act256), A_NEG = offsetof(qz_act256, neg32), A_D = offsetof(qz_act256, d) };
+enum {
+    SIZE = sizeof(qz_act256),
+    A_NEG = offsetof(qz_act256, neg32),
+    A_SUM = offsetof(qz_act256, sum16),
+    A_D = offsetof(qz_act256, d)
+};
 
 #define B_DECLARE(i) __m256 b##i = _mm256_setzero_ps();
 #define B_ZERO(i) b##i = _mm256_setzero_ps();
 #define B_ADD(i) \
     if (T > i) b##i = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(s##i), b##i);
-/* min (already times dmin/32) times -32 times the sum of the activations */
+/* s = sum of mins times sums of activations: pairs of mins (16-bit) of groups 4i..4i+3 */
+#define S_MIN(i)                                                                                                           \
+    if (T > i)                                                                                                             \
+        s##i = _mm256_add_epi32(s##i, _mm256_add_epi32(                                                                    \
+            _mm256_madd_epi16(lo, _mm256_set1_epi32(qz_i32(a + i * SIZE + A_SUM + 8 * k))),                                \
+            _mm256_madd_epi16(hi, _mm256_set1_epi32(qz_i32(a + i * SIZE + A_SUM + 8 * k + 4)))));
 #define B_MIN(i) \
-    if (T > i) b##i = _mm256_fmadd_ps(min, _mm256_cvtepi32_ps(_mm256_set1_epi32(qz_i32(a + i * SIZE + A_NEG + 4 * g))), b##i);
+    if (T > i) b##i = _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(s##i));
 #define F_ADD(i) \
     if (T > i) f##i = _mm256_fmadd_ps(b##i, qz_f32(a + i * SIZE + A_D), f##i);
 /* Q3_K: codes are 4 too large */
 #define S_NEG4(i) \
     if (T > i) s##i = _mm256_srai_epi32(_mm256_set1_epi32(qz_i32(a + i * SIZE + A_NEG + 4 * g)), 3);
-
-/* Byte j of every lane, as signed numbers. */
-INLINE __m256i byte_of(__m256i v, size_t j) {
-    return _mm256_srai_epi32(_mm256_sll_epi32(v, _mm_cvtsi32_si128(24 - 8 * (int)j)), 24);
-}
 
 /* Scales of groups 4i..4i+3 as bytes: Q2_K unsigned 0..15, Q3_K signed -32..31. */
 INLINE __m256i scales_of(const bool three, const uint8_t *body, size_t i) {
@@ -34,6 +39,10 @@ INLINE __m256i scales_of(const bool three, const uint8_t *body, size_t i) {
 
 INLINE void k23(const size_t T, const bool three, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a,
                 size_t stride, float *out) {
+    /* bytes 0, 1 (and 2, 3) of each lane as 16-bit numbers */
+    const __m256i first = _mm256_setr_epi32((int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c,
+                                            (int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c);
+    const __m256i second = _mm256_add_epi32(first, _mm256_set1_epi32(0x00020002));
     const __m256i two = _mm256_set1_epi8(3), four = _mm256_set1_epi8(4);
     TOK(F_OPEN)
     TOK(B_DECLARE)
@@ -41,8 +50,18 @@ INLINE void k23(const size_t T, const bool three, const uint8_t *head, const uin
     for (size_t n = 0; n < blocks; ++n, head += three ? 1760 : 1344, body += three ? 1760 : 1344, a += stride) {
         const uint8_t *tops = body + 192, *codes = three ? tops + 512 : body + 256;
         const __m256 d = qz_halves(head);
-        const __m256 dmin = _mm256_mul_ps(qz_halves(head + (three ? 0 : 32)), _mm256_set1_ps(1.0f / 32));
+        const __m256 dmin = _mm256_sub_ps(_mm256_setzero_ps(), qz_halves(head + (three ? 0 : 32)));
         TOK(B_ZERO)
+        if (!three) {
+            TOK(S_ZERO)
+            for (size_t k = 0; k < 4; ++k) {
+                const __m256i m = _mm256_and_si256(_mm256_srli_epi16(qz_load(body + 64 * k), 4), _mm256_set1_epi8(15));
+                const __m256i lo = _mm256_shuffle_epi8(m, first), hi = _mm256_shuffle_epi8(m, second);
+                TOK(S_MIN)
+            }
+            TOK(B_MIN)
+        }
+        __m256i scales = _mm256_setzero_si256();
         for (size_t g = 0; g < 16; ++g) {
             const size_t j = g / 2; /* group of 32 */
             const __m128i shift = _mm_cvtsi32_si128(2 * (int)(j % 4)), top = _mm_cvtsi32_si128((int)j);
@@ -59,12 +78,10 @@ INLINE void k23(const size_t T, const bool three, const uint8_t *head, const uin
                 TOK(DP)
             }
             TOK(FLUSH)
-            const __m256 scale = _mm256_mul_ps(d, _mm256_cvtepi32_ps(byte_of(scales_of(three, body, g / 4), g % 4)));
+            if (g % 4 == 0) scales = scales_of(three, body, g / 4);
+            const __m256 scale = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(scales, 24), 24)));
+            scales = _mm256_srli_epi32(scales, 8);
             TOK(B_ADD)
-            if (three) continue;
-            const __m256i mins = _mm256_and_si256(_mm256_srli_epi16(qz_load(body + 64 * (g / 4)), 4), _mm256_set1_epi8(15));
-            const __m256 min = _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(byte_of(mins, g % 4)));
-            TOK(B_MIN)
         }
         TOK(F_ADD)
     }

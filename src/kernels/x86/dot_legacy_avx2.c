@@ -38,10 +38,10 @@ INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
     TOK(F_STORE)
 }
 
-/* Bits 0..3 of each lane to bit 4 of its four bytes: copies at 0, 7, 14, 21 put bit i at 8·i. */
-INLINE __m256i fifth_bits(__m256i bits) {
-    __m256i x = _mm256_mullo_epi32(_mm256_and_si256(bits, _mm256_set1_epi32(15)), _mm256_set1_epi32(0x204081));
-    return _mm256_slli_epi32(_mm256_and_si256(x, _mm256_set1_epi32(0x01010101)), 4);
+/* w with 16 added where the fifth bit is on. spread: every byte of a lane gets the byte of the lane that holds its bit. */
+INLINE __m256i add_fifth(__m256i w, __m256i bits, __m256i spread, __m256i mine) {
+    __m256i on = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(bits, spread), mine), mine);
+    return _mm256_or_si256(w, _mm256_and_si256(on, _mm256_set1_epi8(16)));
 }
 
 /* Nibble types: with a fifth bit (Q5_x), with a minimum (Qx_1). Four steps of at most 31·127·2 stay below 2^15. */
@@ -49,11 +49,12 @@ INLINE void nibbles(const size_t T, const bool five, const bool min, const uint8
                     const uint8_t *a, size_t stride, float *out) {
     const size_t bytes = (min ? 320u : 288u) + (five ? 64u : 0u);
     const __m256i low = _mm256_set1_epi8(15);
+    const __m256i places = _mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));
     TOK(F_OPEN)
     TOK(S_DECLARE)
     for (size_t b = 0; b < blocks; ++b, head += bytes, body += bytes, a += stride) {
         const uint8_t *codes = five ? body + 64 : body;
-        __m256i bits = five ? qz_load(body) : low;
+        const __m256i bits = five ? qz_load(body) : low;
         if (min) { TOK(S_ZERO) }
         else if (five) { TOK(S_NEG16) }
         else { TOK(S_NEG8) }
@@ -61,15 +62,17 @@ INLINE void nibbles(const size_t T, const bool five, const bool min, const uint8
             TOK(H_ZERO)
             for (size_t q = 2 * part; q < 2 * part + 2; ++q) {
                 size_t at = 4 * q;
+                /* value 4q+i: bit 4·(q%2)+i of byte q/2, its partner 16 bits on */
+                const __m256i spread = _mm256_add_epi8(places, _mm256_set1_epi8((char)(q / 2)));
+                const __m256i mine = _mm256_set1_epi32(q % 2 ? (int)0x80402010 : 0x08040201);
                 const __m256i both = qz_load(codes + 64 * q);
                 __m256i w = _mm256_and_si256(both, low);
-                if (five) w = _mm256_or_si256(w, fifth_bits(bits));
+                if (five) w = add_fifth(w, bits, spread, mine);
                 TOK(DP)
                 at += 16;
                 w = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
-                if (five) w = _mm256_or_si256(w, fifth_bits(_mm256_srli_epi32(bits, 16)));
+                if (five) w = add_fifth(w, bits, _mm256_add_epi8(spread, _mm256_set1_epi8(2)), mine);
                 TOK(DP)
-                bits = _mm256_srli_epi32(bits, 4);
             }
             TOK(FLUSH)
         }

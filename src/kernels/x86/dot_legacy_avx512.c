@@ -37,10 +37,9 @@ INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
     if (T > i)                                                                                                           \
         f##i = _mm512_fmadd_ps(m, _mm512_set1_ps(qz_f32(a + i * SIZE + A_D) * (float)qz_i32(a + i * SIZE + A_NEG) / -128.0f), f##i);
 
-/* Bits 0..3 of each lane to bit 4 of its four bytes: copies at 0, 7, 14, 21 put bit i at 8·i. */
-INLINE __m512i fifth_bits(__m512i bits) {
-    __m512i x = _mm512_mullo_epi32(_mm512_and_si512(bits, _mm512_set1_epi32(15)), _mm512_set1_epi32(0x204081));
-    return _mm512_slli_epi32(_mm512_and_si512(x, _mm512_set1_epi32(0x01010101)), 4);
+/* w with 16 added where the fifth bit is on. spread: every byte of a lane gets the byte of the lane that holds its bit. */
+INLINE __m512i add_fifth(__m512i w, __m512i bits, __m512i spread, __m512i mine) {
+    return _mm512_mask_add_epi8(w, _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, spread), mine), w, _mm512_set1_epi8(16));
 }
 
 /* Nibble types: with a fifth bit (Q5_x), with a minimum (Qx_1). */
@@ -52,22 +51,25 @@ INLINE void nibbles(const size_t T, const bool five, const bool min, const uint8
     for (size_t b = 0; b < blocks; ++b, a += T * SIZE) {
         const __m512 d = qz_halves(panel), m = min ? qz_halves(panel + 32) : d;
         panel += min ? 64 : 32;
-        __m512i bits = five ? qz_load(panel) : low;
+        const __m512i bits = five ? qz_load(panel) : low;
         if (five) panel += 64;
         if (min) { TOK(S_ZERO_T) }
         else if (five) { TOK(S_NEG16) }
         else { TOK(S_NEG8) }
         for (size_t q = 0; q < 4; ++q, panel += 64) {
             size_t at = 4 * q;
+            /* value 4q+i: bit 4·(q%2)+i of byte q/2, its partner 16 bits on */
+            const __m512i spread = _mm512_add_epi8(_mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0),
+                                                   _mm512_set1_epi8((char)(q / 2)));
+            const __m512i mine = _mm512_set1_epi32(q % 2 ? (int)0x80402010 : 0x08040201);
             const __m512i both = qz_load(panel);
             __m512i w = _mm512_and_si512(both, low);
-            if (five) w = _mm512_or_si512(w, fifth_bits(bits));
+            if (five) w = add_fifth(w, bits, spread, mine);
             TOK(DP)
             at += 16;
             w = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
-            if (five) w = _mm512_or_si512(w, fifth_bits(_mm512_srli_epi32(bits, 16)));
+            if (five) w = add_fifth(w, bits, _mm512_add_epi8(spread, _mm512_set1_epi8(2)), mine);
             TOK(DP)
-            bits = _mm512_srli_epi32(bits, 4);
         }
         TOK(F_ADD)
         if (min) { TOK(F_MIN) }
