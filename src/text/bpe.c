@@ -205,6 +205,7 @@ static uint32_t whole_word(qz_enc *e, const char *w, size_t n) {
     if (t->byte_level) {
         qz_str_clear(&e->spell);
         for (size_t i = 0; i < n; i++) qz_utf8_append(&e->spell, qz_byte_char((uint8_t)w[i]));
+        if (e->spell.failed) return QZ_NO_ID; /* reported by the caller */
         w = e->spell.ptr, n = e->spell.len;
     }
     uint32_t id = qz_vocab_find(&t->vocab, w, n);

@@ -163,7 +163,33 @@ static void limits(void **state) {
     expect_error("{{ 1 | nosuch }}", NULL, "no filter named");
 }
 
+/* Every allocation fails once: an error with words each time, no crash, nothing leaked (sanitizers see it). */
+static void failing_memory(void **state) {
+    (void)state;
+    char *text = NULL;
+    size_t n = 0;
+    qz_error first = {0};
+    assert_int_equal(qz_read_file(DIR "08-filters-tests.jinja", 1 << 20, &text, &n, &first), QZ_OK);
+    json_t *ctx = json_pack("{s:[{s:s,s:s}]}", "messages", "role", "user", "content", "Hello there");
+    qz_status st = QZ_EMEMORY;
+    for (long k = 1; st != QZ_OK; k++) {
+        qz_chat *c = NULL;
+        qz_str out = {0};
+        qz_error err = {0};
+        qz_alloc_fail_after(k);
+        st = qz_chat_compile(text, n, &c, &err);
+        if (st == QZ_OK) st = qz_chat_render(c, ctx, NULL, &out, &err);
+        qz_alloc_fail_after(0);
+        if (st != QZ_OK && (st != QZ_EMEMORY || !err.text[0])) fail_msg("allocation %ld: %d '%s'", k, st, err.text);
+        qz_chat_free(c);
+        qz_str_release(&out);
+        assert_true(k < 100000);
+    }
+    json_decref(ctx);
+    qz_free(text);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(expressions), cmocka_unit_test(templates), cmocka_unit_test(limits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(expressions), cmocka_unit_test(templates), cmocka_unit_test(limits), cmocka_unit_test(failing_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,7 @@ static qz_status read_merges(qz_tokenizer *t, const qz_gguf_vocab *v, qz_error *
         size_t n = v->merges[i].len;
         const char *sp = n > 1 ? memchr(s + 1, ' ', n - 1) : NULL;
         if (!sp || !qz_tok_merge(t, s, (size_t)(sp - s), sp + 1, n - (size_t)(sp - s) - 1, (uint32_t)i, &tmp))
-            st = qz_fail(err, QZ_EFORMAT, "bad merge: file '%s', key 'tokenizer.ggml.merges', entry %zu: '%.*s' is not two tokens that make a third",
+            st = tmp.failed ? no_memory(t->path, err) : qz_fail(err, QZ_EFORMAT, "bad merge: file '%s', key 'tokenizer.ggml.merges', entry %zu: '%.*s' is not two tokens that make a third",
                          t->path, i, (int)qz_min_size(n, 60), s);
     }
     qz_str_release(&tmp);

@@ -75,7 +75,7 @@ static qz_status load_merges(qz_tokenizer *t, const json_t *list, qz_error *err)
         if (!merge_parts(m, &l, &nl, &r, &nr))
             st = qz_fail(err, QZ_EFORMAT, "bad merge: file '%s', key 'model.merges', entry %zu: expected two parts", t->path, i);
         else if (!qz_tok_merge(t, l, nl, r, nr, (uint32_t)i, &tmp))
-            st = qz_fail(err, QZ_EFORMAT, "merge not in the vocabulary: file '%s', key 'model.merges', entry %zu: '%.60s' + '%.60s'", t->path, i, l, r);
+            st = tmp.failed ? no_memory(t, err) : qz_fail(err, QZ_EFORMAT, "merge not in the vocabulary: file '%s', key 'model.merges', entry %zu: '%.60s' + '%.60s'", t->path, i, l, r);
         else if (!keep_merge(t, l, nl, r, nr, &tmp))
             st = no_memory(t, err);
     }
