@@ -287,6 +287,40 @@ static void check_calls(check *c, size_t threads) {
     qz_run_release(&run);
 }
 
+/* The n-th allocation fails, for n = 1, 2, … until everything succeeds: an error each time, nothing lost, nothing freed twice. */
+static void check_memory(check *c) {
+    enum { ROWS = 20, COLS = 512, N = 3 };
+    static float x[N * COLS], y[2][N * ROWS];
+    static double gram[40 * 40];
+    float *out[2] = {y[0], y[1]};
+    uint8_t *data = qz_calloc_array(ROWS * COLS / 256, 144);
+    qz_int_group g;
+    group_fill(c, &g, 4, ROWS, COLS, 64, true);
+    const qz_weights w[2] = {{.type = QZ_TYPE_Q4_K, .rows = ROWS, .cols = COLS, .data = data},
+                             {.type = QZ_TYPE_INT_GROUP, .rows = ROWS, .cols = COLS, .group = &g}};
+    qz_run run = {.cpu = c->level};
+    qz_status st = QZ_EMEMORY;
+    c->op = "memory";
+    for (long n = 1; st != QZ_OK && n < 100; ++n) {
+        qz_mm *mm = NULL;
+        qz_packed *p[2] = {NULL, NULL};
+        qz_error err = {0};
+        qz_alloc_fail_after(n);
+        st = qz_mm_open(&run, &mm, &err);
+        for (size_t i = 0; st == QZ_OK && i < 2; ++i) st = qz_packed_open(mm, &w[i], &p[i], &err);
+        if (st == QZ_OK) st = qz_mm_packed(mm, (const qz_packed *const *)p, 2, x, N, out, &err);
+        if (st == QZ_OK) st = qz_mm_gram(mm, x, 25, 40, gram, &err);
+        qz_alloc_fail_after(0);
+        expect(c, st == QZ_OK || (st == QZ_EMEMORY && err.text[0]), "allocation %ld: status %d, '%s'", n, (int)st, err.text);
+        qz_packed_free(p[0]);
+        qz_mm_free(mm); /* before the second packed matrix: either order is allowed */
+        qz_packed_free(p[1]);
+    }
+    expect(c, st == QZ_OK, "never succeeded");
+    qz_free(data), qz_free((void *)(uintptr_t)g.codes), qz_free((void *)(uintptr_t)g.scales);
+    qz_free((void *)(uintptr_t)g.zero_points), qz_free((void *)(uintptr_t)g.g_idx);
+}
+
 void check_packed(check *c) {
     if (c->level == QZ_CPU_REF) check_layout(c);
     if (c->level == QZ_CPU_REF || c->ops->act_q8_0 != c->ref->act_q8_0) {
@@ -299,6 +333,7 @@ void check_packed(check *c) {
     check_fdot(c, QZ_TYPE_F32, c->ops->fdot_f32);
     check_fdot(c, QZ_TYPE_F16, c->ops->fdot_f16);
     check_fdot(c, QZ_TYPE_BF16, c->ops->fdot_bf16);
+    check_memory(c);
     check_calls(c, 1);
     check_calls(c, 3);
 }
