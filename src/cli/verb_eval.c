@@ -11,7 +11,7 @@ static const qz_option options[] = {
     {"stride", 0, QZ_OPT_COUNT, QZ_AT(stride), "N", "256", 1, 131072, "step of protocol stride"},
     {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "exact", 0, 0, "exact: float; runtime: the format's own 8-bit activations"},
     {"max-tasks", 0, QZ_OPT_COUNT, QZ_AT(max_tasks), "N", "0", 0, 1e9, "tasks at most, 0 = all"},
-    {"batch", 0, QZ_OPT_COUNT, QZ_AT(batch), "N", "32", 1, 4096, "task sequences decoded together"},
+    {"batch", 0, QZ_OPT_COUNT, QZ_AT(batch), "N", "96", 1, 4096, "task sequences decoded together"},
     {"max-new", 0, QZ_OPT_COUNT, QZ_AT(max_new), "N", "96", 1, 131072, "new tokens of an answer at most"},
 };
 const qz_verb qz_verb_eval = {

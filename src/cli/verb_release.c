@@ -15,7 +15,7 @@ static const qz_option options[] = {
     {"window", 0, QZ_OPT_COUNT, QZ_AT(window), "N", "512", 8, 131072, "tokens of an evaluation window (text files)"},
     {"stride", 0, QZ_OPT_COUNT, QZ_AT(stride), "N", "256", 1, 131072, "step of protocol stride"},
     {"max-tasks", 0, QZ_OPT_COUNT, QZ_AT(max_tasks), "N", "0", 0, 1e9, "tasks at most, 0 = all"},
-    {"batch", 0, QZ_OPT_COUNT, QZ_AT(batch), "N", "32", 1, 4096, "task sequences decoded together"},
+    {"batch", 0, QZ_OPT_COUNT, QZ_AT(batch), "N", "96", 1, 4096, "task sequences decoded together"},
     {"repeats", 0, QZ_OPT_COUNT, QZ_AT(repeats), "N", "5", 1, 100, "speed measurements of each artifact"},
     {"no-bench", 0, QZ_OPT_FLAG, QZ_AT(no_bench), NULL, NULL, 0, 0, "leave the speed columns out"},
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0, "accept findings of the data lint (CAL-DUP,CAL-RANK …)"},

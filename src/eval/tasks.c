@@ -161,7 +161,7 @@ static void taskrun_release(taskrun *r) {
 
 qz_status qz_tasks_run(qz_run *run, qz_engine *e, const qz_tokenizer *t, const qz_taskset *set, const qz_task_options *o, qz_task_score *out, qz_error *err) {
     *out = (qz_task_score){.n = set->n};
-    taskrun r = {.run = run, .e = e, .t = t, .set = set, .out = out, .o = {.batch = o && o->batch ? o->batch : 32, .max_new = o && o->max_new ? o->max_new : 96}};
+    taskrun r = {.run = run, .e = e, .t = t, .set = set, .out = out, .o = {.batch = o && o->batch ? o->batch : 96, .max_new = o && o->max_new ? o->max_new : 96}};
     if (set->n == 0) return qz_fail(err, QZ_EUSAGE, "no tasks in '%s'", set->path);
     r.o.batch = qz_min_size(r.o.batch, set->n);
     qz_status st = prepare(&r, err);

@@ -14,7 +14,7 @@ typedef struct {
     size_t tokens;                            /* generated */
 } qz_task_score;
 
-typedef struct { size_t batch, max_new; } qz_task_options; /* 0: 32 and 96 */
+typedef struct { size_t batch, max_new; } qz_task_options; /* 0: 96 and 96 */
 qz_status qz_tasks_run(qz_run *run, qz_engine *e, const qz_tokenizer *t, const qz_taskset *set, const qz_task_options *o, qz_task_score *out, qz_error *err);
 void qz_task_score_release(qz_task_score *s);
 /* Exact two-sided McNemar p of the discordant pairs: lost = solved by a only, won = solved by b only. */

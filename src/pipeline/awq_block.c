@@ -3,16 +3,18 @@
 #include <stdio.h>
 #include <string.h>
 
-qz_status qz_awq_blocks_open(qz_awq_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_scheme_spec *spec,
-                             qz_search search, qz_error *err) {
+qz_status qz_awq_blocks_open(qz_awq_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
+                             const qz_scheme_spec *spec, qz_search search, qz_error *err) {
     *a = (qz_awq_blocks){.run = run, .model = m, .stats = stats, .layer = -1};
     a->options.codes = qz_feedback_default;
     a->options.codes.bits = spec->bits;
     a->options.codes.group_size = spec->group_size;
     a->options.codes.sym = spec->sym;
-    (void)search;
-    QZ_TRY(qz_stats_check(stats, m, err));
-    return qz_mm_open(run, &a->mm, err);
+    a->compat = search == QZ_SEARCH_COMPAT;
+    QZ_TRY(qz_mm_open(run, &a->mm, err));
+    if (!a->compat) return qz_stats_check(stats, m, err);
+    if (windows == NULL) return qz_fail(err, QZ_EUSAGE, "--search compat replays the blocks: give the calibration data with --calib (statistics are not enough)");
+    return qz_awq_player_open(&a->player, run, m, windows, err);
 }
 
 static qz_status float_copy(qz_awq_blocks *a, const qz_tensor_view *t, float **out, qz_error *err) {
@@ -40,8 +42,6 @@ static qz_status run_block(qz_awq_blocks *a, long layer, qz_error *err) {
     QZ_TRY(float_copy(a, src->ffn_norm, &a->block.ffn_norm, err));
     add_folded(a, src->attn_norm, a->block.attn_norm);
     add_folded(a, src->ffn_norm, a->block.ffn_norm);
-    qz_input_stats stats[QZ_GROUP_COUNT];
-    for (int g = 0; g < QZ_GROUP_COUNT; g++) stats[g] = qz_stats_get(a->stats, (size_t)layer, (qz_input_group)g);
     for (int l = 0; l < QZ_LIN_COUNT; l++) {
         QZ_TRY(float_copy(a, src->linear[l], &a->block.w[l], err));
         QZ_TRY(float_copy(a, src->bias[l], &a->block.bias[l], err));
@@ -50,7 +50,14 @@ static qz_status run_block(qz_awq_blocks *a, long layer, qz_error *err) {
         a->block.cols[l] = src->linear[l]->cols;
     }
     qz_awq_report rep;
-    QZ_TRY(qz_awq_block_quantize(a->run, a->mm, &a->block, stats, &a->options, &a->results, a->lin, &rep, err));
+    if (a->compat) {
+        QZ_TRY(qz_awq_player_layer(&a->player, (size_t)layer, err));
+        QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->block, &a->player.replay, &a->options, &a->results, a->lin, &rep, err));
+    } else {
+        qz_input_stats stats[QZ_GROUP_COUNT];
+        for (int g = 0; g < QZ_GROUP_COUNT; g++) stats[g] = qz_stats_get(a->stats, (size_t)layer, (qz_input_group)g);
+        QZ_TRY(qz_awq_block_quantize(a->run, a->mm, &a->block, stats, &a->options, &a->results, a->lin, &rep, err));
+    }
     for (int l = 0; l < QZ_LIN_COUNT; l++) {
         a->lin[l].name = src->linear[l]->name;
         a->final_error += a->lin[l].error;
@@ -80,12 +87,14 @@ qz_status qz_awq_blocks_get(qz_awq_blocks *a, const qz_artifact_item *item, cons
 }
 
 void qz_awq_blocks_note(const qz_awq_blocks *a, char *out, size_t n) {
-    (void)snprintf(out, n, "output error: rounding %.4g, with scales %.4g, with scales and feedback codes %.4g", a->plain, a->scaled, a->final_error);
+    if (a->compat) (void)snprintf(out, n, "compat: mean output loss at ratio 0 %.4g, at the chosen ratios %.4g", a->plain, a->scaled);
+    else (void)snprintf(out, n, "output error: rounding %.4g, with scales %.4g, with scales and feedback codes %.4g", a->plain, a->scaled, a->final_error);
 }
 
 void qz_awq_blocks_release(qz_awq_blocks *a) {
     if (a->run == NULL) return;
     qz_mm_free(a->mm);
+    qz_awq_player_release(&a->player);
     qz_arena_release(&a->weights);
     qz_arena_release(&a->results);
     *a = (qz_awq_blocks){0};

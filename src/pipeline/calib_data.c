@@ -30,24 +30,29 @@ static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const 
     return st;
 }
 
-qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, qz_error *err) {
-    qz_dataset d = {0};
-    qz_windows w = {0};
+qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r, qz_dataset *d, qz_windows *w, qz_error *err) {
     qz_arena arena = {0};
     qz_length_policy policy;
     QZ_TRY(policy_of(r->lengths, &policy, err));
-    if (qz_path_exists(path) && !r->force && !r->resume) return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
-    qz_status st = qz_dataset_load(r->data, s->tokenizer, &(qz_dataset_options){.raw = r->raw}, &d, err);
-    if (st == QZ_OK) st = qz_calib_lint(run, s, &d, r, &arena, NULL, err);
-    if (st == QZ_OK) st = qz_windows_build(s->tokenizer, &d, (size_t)r->seq_len, (size_t)r->samples, policy, &w, err);
+    QZ_TRY(qz_dataset_load(r->data, s->tokenizer, &(qz_dataset_options){.raw = r->raw}, d, err));
+    qz_status st = qz_calib_lint(run, s, d, r, &arena, NULL, err);
+    if (st == QZ_OK) st = qz_windows_build(s->tokenizer, d, (size_t)r->seq_len, (size_t)r->samples, policy, w, err);
     if (st == QZ_OK) {
-        qz_info(run, "%s: read as %s", r->data, d.reader);
-        qz_info(run, "samples: %zu read, %zu used, %zu truncated, %zu dropped; tokens: %zu read, %zu used in %zu windows of %zu, %zu cut", w.samples_read,
-                w.samples_used, w.samples_truncated, w.samples_dropped, w.tokens_total, w.tokens_used, w.n_windows, w.seq_len, w.tokens_cut);
-        st = run_pass(run, s, &d, &w, r, path, err);
+        qz_info(run, "%s: read as %s", r->data, d->reader);
+        qz_info(run, "samples: %zu read, %zu used, %zu truncated, %zu dropped; tokens: %zu read, %zu used in %zu windows of %zu, %zu cut", w->samples_read,
+                w->samples_used, w->samples_truncated, w->samples_dropped, w->tokens_total, w->tokens_used, w->n_windows, w->seq_len, w->tokens_cut);
     }
+    qz_arena_release(&arena);
+    return st;
+}
+
+qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, qz_error *err) {
+    qz_dataset d = {0};
+    qz_windows w = {0};
+    if (qz_path_exists(path) && !r->force && !r->resume) return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
+    qz_status st = qz_calib_windows(run, s, r, &d, &w, err);
+    if (st == QZ_OK) st = run_pass(run, s, &d, &w, r, path, err);
     qz_windows_release(&w);
     qz_dataset_release(&d);
-    qz_arena_release(&arena);
     return st;
 }

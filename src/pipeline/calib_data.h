@@ -7,6 +7,8 @@
 /* Lints r->data against r->text, r->tasks and r->traffic; fills a table of findings. QZ_ECHECK if one refuses and is not in
  * r->accept. table may be NULL: findings then go to the log as warnings. */
 qz_status qz_calib_lint(qz_run *run, const qz_source *s, const qz_dataset *data, const qz_request *r, qz_arena *arena, qz_table *table, qz_error *err);
-/* r->data -> statistics file at path (resumable); counts of what was used, cut and dropped go to the log. */
+/* r->data as windows, linted; the caller releases both. Counts of what was used, cut and dropped go to the log. */
+qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r, qz_dataset *d, qz_windows *w, qz_error *err);
+/* r->data -> statistics file at path (resumable). */
 qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, qz_error *err);
 #endif

@@ -89,7 +89,7 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
 static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                              qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
     qz_awq_blocks awq = {0};
-    qz_status st = plan->spec.scheme == QZ_SCHEME_AWQ ? qz_awq_blocks_open(&awq, run, s->model, imp->stats, &plan->spec, o->search, err) : QZ_OK;
+    qz_status st = plan->spec.scheme == QZ_SCHEME_AWQ ? qz_awq_blocks_open(&awq, run, s->model, imp->stats, imp->windows, &plan->spec, o->search, err) : QZ_OK;
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < plan->n_items;) {
         st = put_item(run, plan, i, imp, o, &awq, w, proof, out, err);
@@ -109,7 +109,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     const char *partial = NULL;
     double start = qz_now();
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
-    if (plan->spec.scheme == QZ_SCHEME_AWQ && imp->stats == NULL)
+    if (plan->spec.scheme == QZ_SCHEME_AWQ && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
     qz_status st = qz_proof_open(&proof, plan, err);
     if (st == QZ_OK)

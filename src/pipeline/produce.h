@@ -11,6 +11,7 @@
 /* Importance vectors by HF tensor name: from a statistics file or from an importance matrix file. */
 typedef struct {
     const qz_stats *stats;             /* NULL: none */
+    const qz_windows *windows;         /* calibration tokens, for AWQ's compat mode; NULL: none */
     qz_imatrix *imatrix;               /* wins over stats for GGUF types */
 } qz_importance;
 

@@ -79,6 +79,8 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
     qz_arena arena = {0};
     qz_stats stats = {0};
     qz_importance imp = {0};
+    qz_dataset data = {0};
+    qz_windows windows = {0};
     qz_artifact_plan plan;
     qz_produced p = {0};
     qz_scheme_spec spec;
@@ -96,7 +98,10 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
         goto out;
     }
-    if (!r->dry_run) QZ_GOTO(get_stats(run, &s, r, out, &stats, &made, err));
+    if (!r->dry_run && spec.scheme == QZ_SCHEME_AWQ && o.search == QZ_SEARCH_COMPAT && r->data) {
+        QZ_GOTO(qz_calib_windows(run, &s, r, &data, &windows, err)); /* the reference's search needs tokens, not statistics */
+        imp.windows = &windows;
+    } else if (!r->dry_run) QZ_GOTO(get_stats(run, &s, r, out, &stats, &made, err));
     if (stats.map.ptr) imp.stats = &stats;
     QZ_GOTO(qz_importance_open(r->imatrix, s.model, &arena, &imp, &o, err));
     if (!r->dry_run) {
@@ -112,6 +117,8 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
     }
 out:
     qz_stats_release(&stats);
+    qz_windows_release(&windows);
+    qz_dataset_release(&data);
     qz_importance_close(&imp);
     qz_produced_release(&p);
     qz_source_release(&s);

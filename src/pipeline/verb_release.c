@@ -14,6 +14,8 @@ typedef struct {
     qz_source s;
     qz_arena arena;
     qz_stats stats;
+    qz_dataset data;
+    qz_windows windows;
     qz_importance imp;
     qz_produce_options o;
     qz_scheme_spec *specs; size_t n;
@@ -123,6 +125,10 @@ static qz_status calibrate(job *j, qz_error *err) {
     QZ_TRY(qz_stats_open(&j->stats, j->stats_path, err));
     QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
     j->imp.stats = &j->stats;
+    if (needs_stats(j) && j->o.search == QZ_SEARCH_COMPAT) { /* AWQ's own search replays the blocks */
+        QZ_TRY(qz_calib_windows(j->run, &j->s, r, &j->data, &j->windows, err));
+        j->imp.windows = &j->windows;
+    }
     j->rep.calibration = qz_arena_printf(&j->arena, "%s, %llu windows of %llu tokens, float source in one pass", j->stats.info.data_name,
                                          (unsigned long long)j->stats.info.windows, (unsigned long long)j->stats.info.seq_len);
     (void)snprintf(j->rep.data_sha, sizeof j->rep.data_sha, "%s", j->stats.info.data_sha);
@@ -189,6 +195,8 @@ qz_status qz_run_release_verb(qz_run *run, const qz_request *r, qz_error *err) {
     for (size_t i = 0; i < j->measured; i++) qz_measured_release(&j->rep.rows[i]);
     for (size_t i = 0; i < j->n && j->rep.made; i++) qz_produced_release(&j->rep.made[i]);
     qz_stats_release(&j->stats);
+    qz_windows_release(&j->windows);
+    qz_dataset_release(&j->data);
     qz_importance_close(&j->imp);
     qz_source_release(&j->s);
     qz_free(j->stats_path);

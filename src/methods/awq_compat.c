@@ -1,0 +1,301 @@
+#include "methods/awq_compat.h"
+#include "base/half.h"
+#include "base/size.h"
+#include <math.h>
+#include <string.h>
+
+static float clampf(float v, float lo, float hi) { return v < lo ? lo : v > hi ? hi : v; }
+static float half_of(float v) { return qz_f16_to_f32(qz_f32_to_f16(v)); }
+
+void qz_awq_pseudo(const float *w, size_t rows, size_t cols, size_t group, uint32_t bits, bool sym, float *out) {
+    float qmax = (float)((1u << bits) - 1);
+    for (size_t g = 0; g < rows * cols; g += group) {
+        float mn = w[g], mx = w[g], s, z = 0, lo = 0, hi = qmax;
+        for (size_t k = 0; k < group; k++) {
+            mn = w[g + k] < mn ? w[g + k] : mn;
+            mx = w[g + k] > mx ? w[g + k] : mx;
+        }
+        if (sym) {
+            float m = -mn > mx ? -mn : mx;
+            hi = (float)((1u << (bits - 1)) - 1);
+            lo = -hi - 1;
+            s = (m > 1e-5f ? m : 1e-5f) / hi;
+        } else {
+            s = (mx - mn > 1e-5f ? mx - mn : 1e-5f) / qmax;
+            z = clampf(-rintf(mn / s), 0, qmax);
+        }
+        for (size_t k = 0; k < group; k++) out[g + k] = (clampf(rintf(w[g + k] / s) + z, lo, hi) - z) * s;
+    }
+}
+
+static void column_mean(const float *x, size_t tokens, size_t cols, float *mean) {
+    for (size_t k = 0; k < cols; k++) mean[k] = 0;
+    for (size_t t = 0; t < tokens; t++)
+        for (size_t k = 0; k < cols; k++) mean[k] += fabsf(x[t * cols + k]);
+    for (size_t k = 0; k < cols; k++) mean[k] /= (float)tokens;
+}
+static double mean_square(const float *a, const float *b, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        float d = a[i] - b[i];
+        sum += (double)(d * d);
+    }
+    return sum / (double)n;
+}
+
+/* W' = pseudo(W·s)/s into out. */
+static void try_scales(const float *w, size_t rows, size_t cols, size_t group, uint32_t bits, bool sym, const float *s, float *out) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < cols; k++) out[r * cols + k] = w[r * cols + k] * s[k];
+    qz_awq_pseudo(out, rows, cols, group, bits, sym, out);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t k = 0; k < cols; k++) out[r * cols + k] /= s[k];
+}
+
+static qz_status product(qz_mm *mm, const float *w, size_t rows, size_t cols, const float *x, size_t tokens, float *y, qz_error *err) {
+    return qz_mm_exact(mm, &(qz_weights){.type = QZ_TYPE_F32, .rows = rows, .cols = cols, .data = w}, x, tokens, y, err);
+}
+
+qz_status qz_awq_search_linear(qz_run *run, qz_mm *mm, const float *w, size_t rows, const float *x, size_t tokens, size_t cols, size_t group, uint32_t bits,
+                               bool duo, double losses[QZ_AWQ_GRID], float *scales, size_t *best, qz_error *err) {
+    (void)run;
+    size_t n = rows * cols, m = tokens * rows;
+    float *wq = qz_alloc_aligned(n, sizeof *wq), *y0 = qz_alloc_aligned(m, sizeof *y0), *y = qz_alloc_aligned(m, sizeof *y), *stat = qz_alloc_array(3 * cols, sizeof *stat);
+    double *sum = qz_calloc_array(cols, sizeof *sum);
+    qz_status st = wq && y0 && y && stat && sum ? product(mm, w, rows, cols, x, tokens, y0, err) : qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
+    if (st == QZ_OK) {
+        column_mean(x, tokens, cols, stat);
+        qz_awq_weight_mean(w, rows, cols, group, sum);
+        for (size_t k = 0; k < cols; k++) stat[cols + k] = (float)(sum[k] / (double)rows);
+    }
+    *best = QZ_AWQ_GRID;
+    for (size_t i = 0; i < QZ_AWQ_GRID && st == QZ_OK; i++) {
+        float *s = stat + 2 * cols;
+        qz_awq_scales(stat, duo ? stat + cols : NULL, cols, (double)i / QZ_AWQ_GRID, s);
+        try_scales(w, rows, cols, group, bits, false, s, wq);
+        st = product(mm, wq, rows, cols, x, tokens, y, err);
+        losses[i] = mean_square(y0, y, m);
+        if (st == QZ_OK && (*best == QZ_AWQ_GRID ? isfinite(losses[i]) : losses[i] < losses[*best])) {
+            *best = i;
+            memcpy(scales, s, cols * sizeof *s);
+        }
+    }
+    if (st == QZ_OK && *best == QZ_AWQ_GRID) st = qz_fail(err, QZ_ENUMERIC, "no finite loss in the AWQ scale search");
+    qz_free(wq);
+    qz_free(y0);
+    qz_free(y);
+    qz_free(stat);
+    qz_free(sum);
+    return st;
+}
+
+/* ---- clip ---- */
+typedef struct {
+    const float *w, *x;
+    size_t rows, cols, group, tokens, step, n; /* n tokens are looked at: 0, step, 2·step … */
+    uint32_t bits;
+    float *bounds, *scratch;
+} clip_job;
+
+static void clip_group(const clip_job *j, const float *w, size_t col, float *bound, float *qw) {
+    float m0 = 0, best_err = 1e9f;
+    for (size_t k = 0; k < j->group; k++) m0 = fabsf(w[k]) > m0 ? fabsf(w[k]) : m0;
+    *bound = m0;
+    for (int i = 0; i < 10; i++) {
+        float m = m0 * (1.0f - (float)i / 20.0f);
+        double sum = 0;
+        for (size_t k = 0; k < j->group; k++) qw[k] = clampf(w[k], -m, m);
+        qz_awq_pseudo(qw, 1, j->group, j->group, j->bits, false, qw);
+        for (size_t k = 0; k < j->group; k++) qw[k] -= w[k];
+        for (size_t t = 0; t < j->n; t++) {
+            const float *x = j->x + t * j->step * j->cols + col;
+            float acc[8] = {0};
+            for (size_t k = 0; k + 8 <= j->group; k += 8)
+                for (size_t l = 0; l < 8; l++) acc[l] += x[k + l] * qw[k + l];
+            float d = ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]));
+            sum += (double)(d * d);
+        }
+        float e = (float)(sum / (double)j->n);
+        if (e < best_err) best_err = e, *bound = m;
+    }
+}
+static void clip_worker(void *arg, size_t i, size_t n) {
+    const clip_job *j = arg;
+    size_t lo, hi, groups = j->cols / j->group;
+    qz_split(j->rows, 1, i, n, &lo, &hi);
+    for (size_t r = lo; r < hi; r++)
+        for (size_t g = 0; g < groups; g++)
+            clip_group(j, j->w + r * j->cols + g * j->group, g * j->group, j->bounds + r * groups + g, j->scratch + i * j->group);
+}
+qz_status qz_awq_clip(qz_run *run, const float *w, size_t rows, const float *x, size_t tokens, size_t cols, size_t group, uint32_t bits, float *bounds, qz_error *err) {
+    clip_job j = {.w = w, .x = x, .rows = rows, .cols = cols, .group = group, .tokens = tokens, .bits = bits, .bounds = bounds};
+    j.step = qz_max_size(1, tokens / 512);
+    j.n = (tokens + j.step - 1) / j.step;
+    j.scratch = qz_alloc_array(qz_pool_size(run->pool) * group, sizeof *j.scratch);
+    if (j.scratch == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the clip search");
+    qz_pool_run(run->pool, clip_worker, &j);
+    qz_free(j.scratch);
+    return QZ_OK;
+}
+
+/* ---- the block ---- */
+typedef struct {
+    qz_run *run;
+    qz_mm *mm;
+    qz_awq_block *b;
+    const qz_awq_replay *rep;
+    const qz_awq_options *o;
+    float *kept[QZ_LIN_COUNT];  /* unscaled weights of the entry's linears */
+    float *y0, *y, *stat;
+} compat;
+
+/* Output of an entry's module for the block's current weights. */
+static qz_status module_output(compat *c, qz_awq_entry e, float *y, qz_error *err) {
+    if (e == QZ_AWQ_QKV) return c->rep->attention(c->rep->ctx, c->b, y, err);
+    if (e == QZ_AWQ_MLP) return c->rep->mlp(c->rep->ctx, c->b, y, err);
+    qz_linear l = e == QZ_AWQ_O ? QZ_LIN_O : QZ_LIN_DOWN;
+    return product(c->mm, c->b->w[l], c->b->rows[l], c->b->cols[l], c->rep->x[e], c->rep->tokens, y, err);
+}
+
+static qz_status search_entry(compat *c, qz_awq_entry e, float *scales, qz_awq_report *r, qz_error *err) {
+    const qz_linear *lin;
+    size_t n = qz_awq_linears(e, &lin), cols = c->b->cols[lin[0]], rows = 0, outs = c->rep->tokens * c->b->config->hidden_size;
+    size_t group = c->o->codes.group_size;
+    double *sum = qz_calloc_array(cols, sizeof *sum), best = INFINITY;
+    if (sum == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
+    for (size_t i = 0; i < n; i++) {
+        qz_awq_weight_mean(c->b->w[lin[i]], c->b->rows[lin[i]], cols, group, sum);
+        rows += c->b->rows[lin[i]];
+        memcpy(c->kept[lin[i]], c->b->w[lin[i]], c->b->rows[lin[i]] * cols * sizeof(float));
+    }
+    float *xm = c->stat, *wm = xm + cols, *s = wm + cols;
+    column_mean(c->rep->x[e], c->rep->tokens, cols, xm);
+    for (size_t k = 0; k < cols; k++) wm[k] = (float)(sum[k] / (double)rows);
+    qz_free(sum);
+    qz_status st = module_output(c, e, c->y0, err);
+    for (size_t i = 0; i < QZ_AWQ_GRID && st == QZ_OK; i++) {
+        qz_awq_scales(xm, wm, cols, (double)i / QZ_AWQ_GRID, s);
+        for (size_t k = 0; k < n; k++) try_scales(c->kept[lin[k]], c->b->rows[lin[k]], cols, group, c->o->codes.bits, c->o->codes.sym, s, c->b->w[lin[k]]);
+        st = module_output(c, e, c->y, err);
+        double loss = st == QZ_OK ? mean_square(c->y0, c->y, outs) : INFINITY;
+        if (i == 0) r->plain[e] = loss;
+        if (!(loss < best)) continue;
+        best = r->scaled[e] = loss;
+        r->ratio[e] = (double)i / QZ_AWQ_GRID;
+        memcpy(scales, s, cols * sizeof *s);
+    }
+    for (size_t k = 0; k < n; k++) memcpy(c->b->w[lin[k]], c->kept[lin[k]], c->b->rows[lin[k]] * cols * sizeof(float));
+    if (st == QZ_OK && !isfinite(best)) st = qz_fail(err, QZ_ENUMERIC, "no finite loss in the AWQ scale search");
+    return st;
+}
+
+/* Plain folding of the reference: no float16 correction of the scales. */
+static void fold(qz_awq_block *b, qz_awq_entry e, const float *s) {
+    const qz_linear *lin;
+    size_t n = qz_awq_linears(e, &lin), cols = b->cols[lin[0]];
+    float *norm = e == QZ_AWQ_QKV ? b->attn_norm : e == QZ_AWQ_MLP ? b->ffn_norm : NULL;
+    qz_linear prev = e == QZ_AWQ_O ? QZ_LIN_V : QZ_LIN_UP;
+    for (size_t k = 0; k < cols; k++) {
+        if (norm) {
+            norm[k] /= s[k];
+            continue;
+        }
+        for (size_t i = 0; i < b->cols[prev]; i++) b->w[prev][k * b->cols[prev] + i] /= s[k];
+        if (b->bias[prev]) b->bias[prev][k] /= s[k];
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t r = 0; r < b->rows[lin[i]]; r++)
+            for (size_t k = 0; k < cols; k++) b->w[lin[i]][r * cols + k] *= s[k];
+}
+
+static qz_status clip_linear(compat *c, qz_linear l, const float *s, qz_error *err) {
+    size_t rows = c->b->rows[l], cols = c->b->cols[l], group = c->o->codes.group_size, groups = cols / group, step = qz_max_size(1, c->rep->tokens / 512);
+    size_t n = (c->rep->tokens + step - 1) / step;
+    const float *x = c->rep->x[qz_group_of(l)];
+    float *xs = qz_alloc_array(n * cols, sizeof *xs), *bounds = qz_alloc_array(rows * groups, sizeof *bounds);
+    qz_status st = xs && bounds ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory in the clip search");
+    for (size_t t = 0; t < n && st == QZ_OK; t++)
+        for (size_t k = 0; k < cols; k++) xs[t * cols + k] = x[t * step * cols + k] / (s ? s[k] : 1.0f);
+    /* the rows are the reference's sample already: n < 1024 would be sampled again only above 1023 rows, step stays 1 */
+    if (st == QZ_OK) st = qz_awq_clip(c->run, c->b->w[l], rows, xs, n, cols, group, c->o->codes.bits, bounds, err);
+    for (size_t r = 0; r < rows && st == QZ_OK; r++)
+        for (size_t k = 0; k < cols; k++) {
+            float m = bounds[r * groups + k / group], *w = &c->b->w[l][r * cols + k];
+            *w = clampf(*w, -m, m);
+        }
+    qz_free(xs);
+    qz_free(bounds);
+    return st;
+}
+
+/* Final codes: every operation rounded to float16, as the reference's half tensors do. */
+static qz_status round_half(const qz_awq_block *b, qz_linear l, const qz_feedback_options *o, qz_arena *arena, qz_quantized *out, qz_error *err) {
+    size_t rows = b->rows[l], cols = b->cols[l], g = o->group_size, groups = cols / g;
+    uint8_t *codes = qz_arena_alloc(arena, rows * cols, 1), *zeros = qz_arena_alloc(arena, rows * groups, 1);
+    float *scales = qz_arena_alloc(arena, rows * groups, sizeof *scales), qmax = (float)((1u << o->bits) - 1);
+    double mse = 0;
+    if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
+    for (size_t i = 0; i < rows * groups; i++) {
+        const float *w = b->w[l] + i * g;
+        float mn = INFINITY, mx = -INFINITY;
+        for (size_t k = 0; k < g; k++) {
+            float v = half_of(w[k]);
+            mn = v < mn ? v : mn;
+            mx = v > mx ? v : mx;
+        }
+        float range = half_of(mx - mn), floor_h = half_of(1e-5f), s = half_of((range > floor_h ? range : floor_h) / qmax);
+        float z = clampf(-rintf(half_of(mn / s)), 0, qmax);
+        scales[i] = s;
+        zeros[i] = (uint8_t)z;
+        for (size_t k = 0; k < g; k++) {
+            float q = clampf(rintf(half_of(half_of(w[k]) / s)) + z, 0, qmax);
+            codes[i * g + k] = (uint8_t)q;
+            mse += (double)((w[k] - (q - z) * s) * (w[k] - (q - z) * s));
+        }
+    }
+    *out = (qz_quantized){.type = QZ_TYPE_INT_GROUP, .rows = rows, .cols = cols, .codes = codes, .scales = scales, .zero_points = zeros, .bits = o->bits,
+                          .group_size = o->group_size, .error = mse, .weight_mse = mse / (double)(rows * cols)};
+    return QZ_OK;
+}
+
+static qz_status run_all(compat *c, float *scales[QZ_AWQ_ENTRIES], qz_arena *arena, qz_quantized *lin, qz_awq_report *r, qz_error *err) {
+    const qz_config *cfg = c->b->config;
+    bool entry[QZ_AWQ_ENTRIES] = {true, cfg->kv_heads == cfg->heads && cfg->heads * cfg->head_dim == cfg->hidden_size, true, true};
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++)
+        if (entry[e]) QZ_TRY(search_entry(c, (qz_awq_entry)e, scales[e], r, err));
+        else r->ratio[e] = -1; /* grouped KV heads: the reference skips o_proj */
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++)
+        if (entry[e]) fold(c->b, (qz_awq_entry)e, scales[e]);
+    for (int l = 0; l < QZ_LIN_COUNT; l++) {
+        qz_input_group g = qz_group_of((qz_linear)l);
+        if (l != QZ_LIN_Q && l != QZ_LIN_K) QZ_TRY(clip_linear(c, (qz_linear)l, entry[g] ? scales[g] : NULL, err));
+    }
+    for (int l = 0; l < QZ_LIN_COUNT; l++) QZ_TRY(round_half(c->b, (qz_linear)l, &c->o->codes, arena, &lin[l], err));
+    return QZ_OK;
+}
+
+qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay, const qz_awq_options *o, qz_arena *arena,
+                              qz_quantized lin[QZ_LIN_COUNT], qz_awq_report *report, qz_error *err) {
+    *report = (qz_awq_report){0};
+    compat c = {.run = run, .mm = mm, .b = b, .rep = replay, .o = o};
+    size_t outs = replay->tokens * b->config->hidden_size, widest = 0;
+    float *scales[QZ_AWQ_ENTRIES] = {0};
+    c.y0 = qz_alloc_aligned(outs, sizeof(float));
+    c.y = qz_alloc_aligned(outs, sizeof(float));
+    bool ok = c.y0 && c.y;
+    for (int l = 0; l < QZ_LIN_COUNT; l++) {
+        c.kept[l] = qz_alloc_aligned(b->rows[l] * b->cols[l], sizeof(float));
+        widest = qz_max_size(widest, b->cols[l]);
+        ok = ok && c.kept[l];
+        if (o->codes.group_size == 0 || b->cols[l] % o->codes.group_size) ok = false;
+    }
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) ok = (scales[e] = qz_alloc_array(widest, sizeof(float))) != NULL && ok;
+    c.stat = qz_alloc_array(3 * widest, sizeof(float));
+    qz_status st = ok && c.stat ? run_all(&c, scales, arena, lin, report, err) : qz_fail(err, QZ_EMEMORY, "out of memory for AWQ of one block");
+    for (int l = 0; l < QZ_LIN_COUNT; l++) qz_free(c.kept[l]);
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) qz_free(scales[e]);
+    qz_free(c.y0);
+    qz_free(c.y);
+    qz_free(c.stat);
+    return st;
+}

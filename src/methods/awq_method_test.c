@@ -1,0 +1,143 @@
+/* AWQ: the reference's group quantizer, scale search and clip search on its own vectors (AutoAWQ 0.2.9, data/hf-vectors-a, tolerances
+ * of its README); folding keeps the block's function. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/half.h"
+#include "base/rng.h"
+#include "base/size.h"
+#include "formats/safetensors.h"
+#include "methods/awq_compat.h"
+
+static qz_error err;
+static qz_st file;
+static qz_run run;
+static qz_mm *mm;
+
+static int setup(void **state) {
+    (void)state;
+    return qz_st_open(&file, "tests/golden/artifacts/awq.safetensors", &err) != QZ_OK || qz_run_init(&run, 2, &err) != QZ_OK || qz_mm_open(&run, &mm, &err) != QZ_OK;
+}
+static int teardown(void **state) {
+    (void)state;
+    qz_mm_free(mm);
+    qz_run_release(&run);
+    qz_st_release(&file);
+    return 0;
+}
+static float *tensor(const char *prefix, const char *name, size_t *n) {
+    char full[128];
+    (void)snprintf(full, sizeof full, "%s.%s", prefix, name);
+    const qz_st_tensor *t = qz_st_find(&file, full);
+    if (t == NULL) fail_msg("no tensor %s", full);
+    float *v = qz_alloc_array(t->elems, sizeof *v);
+    for (size_t i = 0; i < t->elems; i++)
+        switch ((int)t->dtype) {
+        case QZ_ST_F32: v[i] = qz_load_f32le(t->data + 4 * i); break;
+        case QZ_ST_F64: v[i] = (float)qz_load_f64le(t->data + 8 * i); break;
+        case QZ_ST_F16: v[i] = qz_f16_to_f32(qz_load_u16le(t->data + 2 * i)); break;
+        default: fail_msg("dtype of %s", full);
+        }
+    *n = t->elems;
+    return v;
+}
+
+static void search_case(const char *name, bool duo, double tol) {
+    enum { ROWS = 32, COLS = 64, GROUP = 32, TOKENS = 48 };
+    size_t n;
+    float *w = tensor(name, "weight", &n), *x = tensor(name, "x", &n), *want = tensor(name, "loss_history", &n), *best_scales = tensor(name, "best_scales", &n);
+    double losses[QZ_AWQ_GRID];
+    float scales[COLS];
+    size_t best, want_best = 0;
+    assert_int_equal(qz_awq_search_linear(&run, mm, w, ROWS, x, TOKENS, COLS, GROUP, 4, duo, losses, scales, &best, &err), QZ_OK);
+    for (size_t i = 0; i < QZ_AWQ_GRID; i++) {
+        if (!(fabs(losses[i] / (double)want[i] - 1) <= tol)) fail_msg("%s: loss %zu is %.8g, expected %.8g", name, i, losses[i], (double)want[i]);
+        if (want[i] < want[want_best]) want_best = i;
+    }
+    assert_int_equal(best, want_best);
+    for (size_t k = 0; k < COLS; k++) assert_true(fabsf(scales[k] / best_scales[k] - 1) < (tol > 0.01 ? 0.01f : 1e-4f));
+    /* clip on the scaled weights of the vectors */
+    float *cw = tensor(name, "clip_weight", &n), *cx = tensor(name, "clip_x", &n), *bound = tensor(name, "clip_max_val", &n);
+    float got[64 * 2];
+    size_t differ = 0;
+    assert_int_equal(qz_awq_clip(&run, cw, 64, cx, TOKENS, COLS, GROUP, 4, got, &err), QZ_OK);
+    for (size_t i = 0; i < 64 * 2; i++) differ += fabsf(got[i] - bound[i]) > 1e-3f * bound[i];
+    if (differ > (tol > 0.01 ? 6u : 1u)) fail_msg("%s: %zu of 128 clip bounds differ", name, differ); /* near ties may fall either way */
+    qz_free(w);
+    qz_free(x);
+    qz_free(want);
+    qz_free(best_scales);
+    qz_free(cw);
+    qz_free(cx);
+    qz_free(bound);
+}
+static void reference_vectors(void **state) {
+    (void)state;
+    search_case("search_f32_duo", true, 1e-4);
+    search_case("search_f32_noduo", false, 1e-4);
+    search_case("search_f16_duo", true, 0.03);
+}
+static void pseudo_quantizer(void **state) {
+    (void)state;
+    size_t n;
+    float *w = tensor("pseudo_f32_asym_g32", "weight", &n), *want = tensor("pseudo_f32_asym_g32", "dequant", &n), out[4 * 64];
+    qz_awq_pseudo(w, 4, 64, 32, 4, false, out);
+    for (size_t i = 0; i < n; i++) assert_true(out[i] == want[i]);
+    qz_free(w);
+    qz_free(want);
+    w = tensor("pseudo_f32_sym_g32", "weight", &n);
+    want = tensor("pseudo_f32_sym_g32", "dequant", &n);
+    qz_awq_pseudo(w, 4, 64, 32, 4, true, out);
+    for (size_t i = 0; i < n; i++) assert_true(out[i] == want[i]);
+    qz_free(w);
+    qz_free(want);
+}
+
+/* Folding moves scales between an op and the next: products along the path stay the same, also under GQA. */
+static void folding_keeps_the_function(void **state) {
+    (void)state;
+    const qz_config c = {.hidden_size = 64, .intermediate_size = 96, .heads = 4, .kv_heads = 2, .head_dim = 16};
+    const size_t rows[] = {64, 32, 32, 64, 96, 96, 64}, cols[] = {64, 64, 64, 64, 64, 64, 96};
+    qz_awq_block b = {.config = &c};
+    qz_rng r;
+    qz_rng_seed(&r, 3);
+    float *before[QZ_LIN_COUNT], norm[64], s[96];
+    for (int l = 0; l < QZ_LIN_COUNT; l++) {
+        b.rows[l] = rows[l];
+        b.cols[l] = cols[l];
+        b.w[l] = qz_alloc_array(rows[l] * cols[l], sizeof(float));
+        before[l] = qz_alloc_array(rows[l] * cols[l], sizeof(float));
+        for (size_t i = 0; i < rows[l] * cols[l]; i++) before[l][i] = b.w[l][i] = qz_rng_normal(&r);
+    }
+    b.attn_norm = norm;
+    for (size_t k = 0; k < 64; k++) norm[k] = 1 + 0.1f * (float)k;
+    for (size_t k = 0; k < 64; k++) s[k] = 0.5f + 0.03f * (float)k;
+    qz_awq_fold(&b, QZ_AWQ_QKV, s);
+    for (size_t k = 0; k < 64; k++) {
+        assert_true(norm[k] == qz_f16_to_f32(qz_f32_to_f16(norm[k]))); /* what the file holds is what was folded */
+        assert_true(fabsf(norm[k] * b.w[QZ_LIN_Q][k] / ((1 + 0.1f * (float)k) * before[QZ_LIN_Q][k]) - 1) < 1e-6f);
+    }
+    for (size_t k = 0; k < 64; k++) s[k] = 2.0f + (float)(k / 32 * 16 + k % 16); /* equal for the query heads of a KV head */
+    memcpy(before[QZ_LIN_V], b.w[QZ_LIN_V], 32 * 64 * sizeof(float));
+    qz_awq_fold(&b, QZ_AWQ_O, s);
+    for (size_t k = 0; k < 64; k++) {
+        size_t v = k / 32 * 16 + k % 16; /* its v row */
+        assert_true(fabsf(b.w[QZ_LIN_O][k] * b.w[QZ_LIN_V][v * 64] / (before[QZ_LIN_O][k] * before[QZ_LIN_V][v * 64]) - 1) < 1e-5f);
+    }
+    for (size_t k = 0; k < 96; k++) s[k] = 1.5f + (float)k;
+    qz_awq_fold(&b, QZ_AWQ_DOWN, s);
+    for (size_t k = 0; k < 96; k++)
+        assert_true(fabsf(b.w[QZ_LIN_DOWN][k] * b.w[QZ_LIN_UP][k * 64] / (before[QZ_LIN_DOWN][k] * before[QZ_LIN_UP][k * 64]) - 1) < 1e-5f);
+    for (int l = 0; l < QZ_LIN_COUNT; l++) {
+        qz_free(b.w[l]);
+        qz_free(before[l]);
+    }
+}
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pseudo_quantizer), cmocka_unit_test(reference_vectors), cmocka_unit_test(folding_keeps_the_function)};
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,79 @@
+#include "base/size.h"
+#include "pipeline/calib_data.h"
+#include "text/lint.h"
+#include <string.h>
+
+typedef struct { qz_dataset traffic, eval; qz_taskset tasks; bool has_traffic, has_eval, has_tasks; } others;
+
+static qz_status open_others(const qz_source *s, const qz_request *r, others *o, qz_error *err) {
+    const qz_dataset_options plain = {.raw = r->raw};
+    if (r->traffic) {
+        QZ_TRY(qz_dataset_load(r->traffic, s->tokenizer, &(qz_dataset_options){.raw = r->raw, .without_output = true}, &o->traffic, err));
+        o->has_traffic = true;
+    }
+    if (r->text) {
+        QZ_TRY(qz_dataset_load(r->text, s->tokenizer, &plain, &o->eval, err));
+        o->has_eval = true;
+    }
+    if (r->tasks) {
+        QZ_TRY(qz_taskset_load(r->tasks, s->tokenizer, 0, &o->tasks, err));
+        o->has_tasks = true;
+    }
+    return QZ_OK;
+}
+
+static qz_status findings_table(const qz_lint *l, const qz_request *r, qz_arena *arena, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Code", 'l'}, {"Verdict", 'l'}, {"Finding", 'l'}};
+    QZ_TRY(qz_table_init(t, arena, NULL, cols, 3, err));
+    for (size_t i = 0; i < l->n; i++) {
+        bool accepted = l->findings[i].severity == QZ_LINT_REFUSE && qz_list_has(r->accept, l->findings[i].code);
+        QZ_TRY(qz_table_row(t, err));
+        QZ_TRY(qz_table_set(t, 0, err, "%s", l->findings[i].code));
+        QZ_TRY(qz_table_set(t, 1, err, "%s", accepted ? "accepted" : qz_lint_severity_name(l->findings[i].severity)));
+        QZ_TRY(qz_table_set(t, 2, err, "%s", l->findings[i].text));
+    }
+    const qz_data_facts *d = &l->data;
+    QZ_TRY(qz_table_row(t, err));
+    QZ_TRY(qz_table_set(t, 0, err, "DATA"));
+    QZ_TRY(qz_table_set(t, 1, err, "facts"));
+    return qz_table_set(t, 2, err, "%zu samples, %zu unique, %zu tokens; length median %.0f, 90 %% %.0f, longest %zu; en %.0f %%, fr %.0f %%, de %.0f %%, other %.0f %%", d->samples,
+                        d->unique, d->tokens, d->median, d->p90, d->longest, 100 * d->english, 100 * d->french, 100 * d->german, 100 * d->other_language);
+}
+
+/* The refusing codes that were not accepted, as one error. */
+static qz_status verdict(const qz_lint *l, const qz_dataset *data, const qz_request *r, qz_error *err) {
+    qz_str codes = {0}, text = {0};
+    for (size_t i = 0; i < l->n; i++) {
+        const qz_lint_finding *f = &l->findings[i];
+        if (f->severity != QZ_LINT_REFUSE || qz_list_has(r->accept, f->code)) continue;
+        qz_str_printf(&codes, "%s%s", codes.len ? "," : "", f->code);
+        qz_str_printf(&text, "%s%s", text.len ? "; " : "", f->text);
+    }
+    qz_status st = QZ_OK;
+    if (codes.len) st = qz_fail(err, QZ_ECHECK, "calibration data is refused: file '%s': %s; use varied data, or --accept %s", data->path, text.ptr, codes.ptr);
+    qz_str_release(&codes);
+    qz_str_release(&text);
+    return st;
+}
+
+qz_status qz_calib_lint(qz_run *run, const qz_source *s, const qz_dataset *data, const qz_request *r, qz_arena *arena, qz_table *table, qz_error *err) {
+    others o = {0};
+    qz_lint l = {0};
+    const qz_config *c = &s->model->config;
+    qz_status st = open_others(s, r, &o, err);
+    const qz_lint_options opt = {.traffic = o.has_traffic ? &o.traffic : NULL, .eval = o.has_eval ? &o.eval : NULL, .tasks = o.has_tasks ? &o.tasks : NULL,
+                                 .largest_in = qz_max_size(qz_max_size(c->hidden_size, c->intermediate_size), c->heads * c->head_dim)};
+    if (st == QZ_OK) st = qz_lint_run(s->tokenizer, data, &opt, &l, err);
+    if (st == QZ_OK && table) st = findings_table(&l, r, arena, table, err);
+    for (size_t i = 0; st == QZ_OK && !table && i < l.n; i++) {
+        const qz_lint_finding *f = &l.findings[i];
+        if (f->severity == QZ_LINT_NOTE) qz_info(run, "%s", f->text);
+        else if (f->severity == QZ_LINT_WARN || qz_list_has(r->accept, f->code)) qz_warn(run, "%s", f->text);
+    }
+    if (st == QZ_OK) st = verdict(&l, data, r, err);
+    qz_lint_release(&l);
+    qz_dataset_release(&o.traffic);
+    qz_dataset_release(&o.eval);
+    qz_taskset_release(&o.tasks);
+    return st;
+}
