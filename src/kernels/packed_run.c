@@ -1,6 +1,6 @@
-/* Products with packed weights (matmul.h): one pool job quantizes the activations once, meets at a barrier, then takes tasks
- * (a chunk of panels or rows of one matrix, for a block of tokens whose activations stay in the second-level cache). Float
- * matrices with many tokens go through the exact product's panels instead. */
+/* Products with packed weights (matmul.h): one pool job quantizes the activations once and meets at a barrier (with a few
+ * tokens every thread quantizes for itself, which is cheaper than meeting), then takes tasks: a chunk of panels or rows of
+ * one matrix, for a block of tokens whose activations stay in the second-level cache. Float matrices with many tokens go through the exact product's panels. */
 #include <string.h>
 #include "kernels/matmul.h"
 #include "kernels/mm_int.h"
@@ -9,7 +9,8 @@ enum {
     MAX_W = 8,           /* matrices of one call */
     SMALL = 24,          /* most tokens for the row kernels of float and int group weights */
     ACT_BYTES = 384 << 10, /* activations of a token block */
-    CHUNKS = 16          /* tasks a thread and matrix, about */
+    CHUNKS = 16,         /* tasks a thread and matrix, about */
+    ALONE = 16384        /* activations up to which every thread quantizes for itself */
 };
 
 typedef enum { ACT_32, ACT_256, ACT_KINDS } act_kind;
@@ -20,8 +21,7 @@ typedef struct {
     bool exact;
     size_t units, chunk, chunks; /* panels (or rows), per task, tasks of a token block */
     size_t block, blocks;        /* tokens of a token block, number of them */
-    const float *x;              /* int group: [n, cols] in packed order */
-    float *px, *sums;            /* int group: where the permuted x and the group sums go */
+    size_t x_at, sums_at;        /* int group, bytes into the scratch: x in packed order, sums over groups */
     qz_gemm_job gemm;
 } part;
 
@@ -29,22 +29,32 @@ typedef struct {
     qz_mm *mm;
     const float *x;
     size_t n, cols, n_w;
-    uint8_t *act[ACT_KINDS];     /* NULL: not needed */
+    uint8_t *scratch;
+    size_t alone;                /* bytes of scratch for each thread; 0: one for all */
+    bool meet;                   /* the scratch is filled together */
+    bool act[ACT_KINDS];         /* needed */
+    size_t act_at[ACT_KINDS];    /* bytes into the scratch */
     part parts[MAX_W];
     atomic_size_t next;
 } job;
+/* What a thread works with: the job and its scratch. */
+typedef struct {
+    const job *j;
+    uint8_t *scratch;
+} view;
 
 static size_t act_size(act_kind k) { return k == ACT_32 ? sizeof(qz_act32) : sizeof(qz_act256); }
 static size_t act_elems(act_kind k) { return k == ACT_32 ? 32 : 256; }
 static act_kind act_of(const qz_layout *l) { return l->elems == 32 ? ACT_32 : ACT_256; }
 
 /* Tokens [8g, 8g+8) lie block by block side by side; the last group may be narrower. */
-static uint8_t *act_group(const job *j, act_kind k, size_t group) {
-    return j->act[k] + group * QZ_TOKENS * (j->cols / act_elems(k)) * act_size(k);
+static uint8_t *act_group(const view *v, act_kind k, size_t group) {
+    return v->scratch + v->j->act_at[k] + group * QZ_TOKENS * (v->j->cols / act_elems(k)) * act_size(k);
 }
 static size_t group_tokens(const job *j, size_t group) { return qz_min_size(QZ_TOKENS, j->n - group * QZ_TOKENS); }
 
-static void quantize(const job *j, act_kind k, size_t thread, size_t threads) {
+static void quantize(const view *v, act_kind k, size_t thread, size_t threads) {
+    const job *j = v->j;
     const qz_act_fn fn = k == ACT_32 ? j->mm->ops.act_q8_0 : j->mm->ops.act_q8_k;
     const size_t elems = act_elems(k), size = act_size(k);
     size_t t0 = 0, t1 = j->n, b0 = 0, b1 = j->cols / elems;
@@ -52,29 +62,32 @@ static void quantize(const job *j, act_kind k, size_t thread, size_t threads) {
     else qz_split(j->cols / elems, 1, thread, threads, &b0, &b1);
     for (size_t t = t0; t < t1 && b0 < b1; ++t) {
         size_t stride = group_tokens(j, t / QZ_TOKENS) * size;
-        uint8_t *out = act_group(j, k, t / QZ_TOKENS) + t % QZ_TOKENS * size;
+        uint8_t *out = act_group(v, k, t / QZ_TOKENS) + t % QZ_TOKENS * size;
         fn(j->x + t * j->cols + b0 * elems, (b1 - b0) * elems, out + b0 * stride, stride);
     }
 }
 
 /* Columns in packed order and their sums per group, groups split over threads. */
-static void group_sums(const job *j, const part *w, size_t thread, size_t threads) {
+static void group_sums(const view *v, const part *w, size_t thread, size_t threads) {
+    const job *j = v->j;
     const qz_int_group *g = w->p->w.group;
+    float *x = (float *)(void *)(v->scratch + w->x_at), *sums = (float *)(void *)(v->scratch + w->sums_at);
     size_t lo, hi;
     qz_split(g->groups, 1, thread, threads, &lo, &hi);
     for (size_t t = 0; t < j->n; ++t)
         for (size_t i = lo; i < hi; ++i) {
             float sum = 0;
             for (size_t k = i * g->group_size; k < (i + 1) * g->group_size; ++k) {
-                float v = j->x[t * j->cols + (w->p->order ? w->p->order[k] : k)];
-                if (w->p->order) w->px[t * j->cols + k] = v;
-                sum += v;
+                float value = j->x[t * j->cols + (w->p->order ? w->p->order[k] : k)];
+                if (w->p->order) x[t * j->cols + k] = value;
+                sum += value;
             }
-            w->sums[t * g->groups + i] = sum;
+            sums[t * g->groups + i] = sum;
         }
 }
 
-static void rows_task(const job *j, const part *w, size_t u0, size_t u1, size_t t0, size_t t1) {
+static void rows_task(const view *v, const part *w, size_t u0, size_t u1, size_t t0, size_t t1) {
+    const job *j = v->j;
     const qz_packed *p = w->p;
     const act_kind k = act_of(p->layout);
     const qz_dot_fn dot = j->mm->ops.dot[p->w.type];
@@ -84,25 +97,28 @@ static void rows_task(const job *j, const part *w, size_t u0, size_t u1, size_t 
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
         for (size_t t = t0; t < t1; t += QZ_TOKENS) {
             size_t tokens = group_tokens(j, t / QZ_TOKENS);
-            dot(p->layout, panel, p->blocks, act_group(j, k, t / QZ_TOKENS), tokens, tile);
+            dot(p->layout, panel, p->blocks, act_group(v, k, t / QZ_TOKENS), tokens, tile);
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
         }
     }
 }
 
-static void group_task(const job *j, const part *w, size_t u0, size_t u1) {
+static void group_task(const view *v, const part *w, size_t u0, size_t u1) {
+    const job *j = v->j;
     const qz_packed *p = w->p;
     const qz_int_group *g = p->w.group;
     const qz_gdot_fn dot = g->bits == 4 ? j->mm->ops.gdot_4 : j->mm->ops.gdot_8;
+    const float *x = p->order ? (const float *)(void *)(v->scratch + w->x_at) : j->x;
+    const float *sums = (const float *)(void *)(v->scratch + w->sums_at);
     float tile[4 * QZ_PANEL];
     for (size_t u = u0; u < u1; ++u) {
         const uint8_t *panel = p->data + u * p->panel_bytes;
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
         for (size_t t = 0; t < j->n; t += 4) {
             size_t tokens = qz_min_size(4, j->n - t);
-            dot(panel, p->blocks, g->group_size, w->x + t * j->cols, j->cols, w->sums + t * g->groups,
-                g->groups, tokens, tile);
+            dot(panel, p->blocks, g->group_size, x + t * j->cols, j->cols, sums + t * g->groups, g->groups,
+                tokens, tile);
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
         }
@@ -127,28 +143,31 @@ static void float_task(const job *j, const part *w, size_t u0, size_t u1) {
     }
 }
 
-static void run_task(const job *j, const part *w, size_t task) {
+static void run_task(const view *v, const part *w, size_t task) {
+    const job *j = v->j;
     size_t u0 = task % w->chunks * w->chunk, u1 = qz_min_size(w->units, u0 + w->chunk);
     size_t t0 = task / w->chunks * w->block, t1 = qz_min_size(j->n, t0 + w->block);
-    if (w->p->kind == QZ_PACK_ROWS) rows_task(j, w, u0, u1, t0, t1);
-    else if (w->p->kind == QZ_PACK_GROUP) group_task(j, w, u0, u1);
+    if (w->p->kind == QZ_PACK_ROWS) rows_task(v, w, u0, u1, t0, t1);
+    else if (w->p->kind == QZ_PACK_GROUP) group_task(v, w, u0, u1);
     else float_task(j, w, u0, u1);
 }
 
 static void run(void *arg, size_t thread, size_t threads) {
     job *j = arg;
+    const view v = {.j = j, .scratch = j->scratch + thread * j->alone};
+    const size_t me = j->alone ? 0 : thread, of = j->alone ? 1 : threads;
     for (int k = 0; k < ACT_KINDS; ++k)
-        if (j->act[k]) quantize(j, (act_kind)k, thread, threads);
+        if (j->act[k]) quantize(&v, (act_kind)k, me, of);
     for (size_t i = 0; i < j->n_w; ++i)
-        if (j->parts[i].sums) group_sums(j, &j->parts[i], thread, threads);
-    if (threads > 1) qz_pool_barrier(j->mm->pool);
+        if (j->parts[i].p->kind == QZ_PACK_GROUP && !j->parts[i].exact) group_sums(&v, &j->parts[i], me, of);
+    if (j->meet) qz_pool_barrier(j->mm->pool);
     size_t first = 0, i = 0; /* tasks before part i; a thread's tasks only ascend */
     for (size_t t = 0; i < j->n_w && (t = atomic_fetch_add(&j->next, 1), true);) {
         while (i < j->n_w && (j->parts[i].exact || t - first >= j->parts[i].chunks * j->parts[i].blocks)) {
             if (!j->parts[i].exact) first += j->parts[i].chunks * j->parts[i].blocks;
             ++i;
         }
-        if (i < j->n_w) run_task(j, &j->parts[i], t - first);
+        if (i < j->n_w) run_task(&v, &j->parts[i], t - first);
     }
     for (i = 0; i < j->n_w; ++i) {
         if (!j->parts[i].exact) continue;
@@ -157,8 +176,8 @@ static void run(void *arg, size_t thread, size_t threads) {
     }
 }
 
-/* How part i is split, and what of the scratch it needs. */
-static void plan_part(job *j, part *w, size_t *scratch, bool act[ACT_KINDS]) {
+/* How a part is split, and what of the scratch it needs. */
+static void plan_part(job *j, part *w, size_t *scratch) {
     const qz_packed *p = w->p;
     const size_t threads = j->mm->threads;
     w->exact = p->kind == QZ_PACK_EXACT || (p->kind != QZ_PACK_ROWS && j->n > SMALL);
@@ -169,9 +188,13 @@ static void plan_part(job *j, part *w, size_t *scratch, bool act[ACT_KINDS]) {
         act_kind k = act_of(p->layout);
         size_t bytes = p->blocks * act_size(k) * QZ_TOKENS;
         w->block = qz_max_size(1, ACT_BYTES / qz_max_size(1, bytes)) * QZ_TOKENS;
-        act[k] = true;
+        j->act[k] = true;
     }
-    if (p->kind == QZ_PACK_GROUP && !w->exact) *scratch += j->n * (j->cols + p->blocks);
+    if (p->kind == QZ_PACK_GROUP && !w->exact) {
+        w->x_at = *scratch;
+        w->sums_at = w->x_at + j->n * j->cols * sizeof(float);
+        *scratch = w->sums_at + j->n * p->blocks * sizeof(float);
+    }
     w->blocks = (j->n + w->block - 1) / w->block;
     w->chunk = qz_max_size(1, w->units / (threads * CHUNKS * grain)) * grain;
     w->chunks = (w->units + w->chunk - 1) / w->chunk;
@@ -186,32 +209,22 @@ qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const f
     if (n == 0 || n_w == 0) return QZ_OK;
     if (n_w > MAX_W) return qz_fail(err, QZ_EBUG, "%zu matrices in one product: expected at most %d", n_w, MAX_W);
     job j = {.mm = mm, .x = x, .n = n, .cols = w[0]->w.cols, .n_w = n_w};
-    size_t floats = 0, bytes = 0;
-    bool act[ACT_KINDS] = {false};
+    size_t bytes = 0;
     for (size_t i = 0; i < n_w; ++i) {
         if (w[i]->w.cols != j.cols)
             return qz_fail(err, QZ_EBUG, "matrices of %zu and %zu columns in one product", w[i]->w.cols, j.cols);
-        j.parts[i] = (part){.p = w[i], .y = y[i], .x = x};
-        plan_part(&j, &j.parts[i], &floats, act);
+        j.parts[i] = (part){.p = w[i], .y = y[i]};
+        plan_part(&j, &j.parts[i], &bytes);
     }
-    for (int k = 0; k < ACT_KINDS; ++k)
-        if (act[k]) bytes += n * (j.cols / act_elems((act_kind)k)) * act_size((act_kind)k);
-    QZ_TRY(qz_mm_scratch(mm, bytes + floats * sizeof(float), 1, err));
-    float *f = mm->scratch;
-    for (size_t i = 0; i < n_w; ++i) {
-        part *q = &j.parts[i];
-        if (q->exact || q->p->kind != QZ_PACK_GROUP) continue;
-        q->px = f;
-        q->sums = f + n * j.cols;
-        f = q->sums + n * q->p->blocks;
-        if (q->p->order) q->x = q->px;
-    }
-    uint8_t *a = (uint8_t *)f;
     for (int k = 0; k < ACT_KINDS; ++k) {
-        if (!act[k]) continue;
-        j.act[k] = a;
-        a += n * (j.cols / act_elems((act_kind)k)) * act_size((act_kind)k);
+        j.act_at[k] = bytes;
+        if (j.act[k]) bytes += n * (j.cols / act_elems((act_kind)k)) * act_size((act_kind)k);
     }
+    bytes = (bytes + 63) / 64 * 64;
+    j.alone = n * j.cols <= ALONE ? bytes : 0;
+    j.meet = bytes > j.alone && mm->threads > 1;
+    QZ_TRY(qz_mm_scratch(mm, bytes, j.alone ? mm->threads : 1, err));
+    j.scratch = mm->scratch;
     atomic_init(&j.next, 0);
     qz_pool_run(mm->pool, run, &j);
     return QZ_OK;
