@@ -50,17 +50,30 @@ static qz_status open_models(qz_run *run, models *x, qz_arith arith, const char 
     return QZ_OK;
 }
 
+/* Ids of a data file are hostile, and the last one of a window is only a target: the engine never sees it. */
+static qz_status check_ids(const qz_eval_set *set, const models *x, const char *file, qz_error *err) {
+    uint64_t vocab = UINT64_MAX;
+    for (size_t i = 0; i < x->n; i++)
+        if (x->s[i].model->config.vocab_size < vocab) vocab = x->s[i].model->config.vocab_size;
+    for (size_t w = 0; w < set->n; w++)
+        for (size_t k = 0; k < set->windows[w].n; k++)
+            if (set->windows[w].ids[k] >= vocab)
+                return qz_fail(err, QZ_EFORMAT, "token id out of range: file '%s', window %zu, position %zu: expected 0..%llu, found %u", file, w, k,
+                               (unsigned long long)vocab - 1, set->windows[w].ids[k]);
+    return QZ_OK;
+}
+
 static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_measured *out, char set_text[160], char hash[65], qz_error *err) {
     qz_dataset d = {0};
     qz_eval_set set = {0};
     qz_score *scores = qz_calloc_array(x->n + 1, sizeof *scores);
     const qz_tokenizer *t = x->s[0].tokenizer;
     qz_status st = scores == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
-    if (st == QZ_OK && t == NULL) st = qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: text cannot be evaluated", x->s[0].name);
     if (st == QZ_OK) st = qz_dataset_load(r->text, t, &(qz_dataset_options){0}, &d, err);
     const qz_eval_options o = {.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride, .max_windows = (size_t)r->windows,
                                .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t) : x->s[0].model->config.bos_id};
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, err);
+    if (st == QZ_OK) st = check_ids(&set, x, r->text, err);
     if (st == QZ_OK && set.skipped) qz_warn(run, "skipped %zu texts of fewer than two tokens", set.skipped);
     if (st == QZ_OK)
         st = qz_score_run(run, x->has_source ? x->e[0] : NULL, x->e + x->has_source, x->n - x->has_source, &set, scores + x->has_source, scores, err);

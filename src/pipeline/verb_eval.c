@@ -3,6 +3,8 @@
 #include "pipeline/evaluate.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
+#include <math.h>
+#include <math.h>
 #include <string.h>
 
 static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, qz_table *t, qz_error *err) {
@@ -17,14 +19,14 @@ static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, 
         QZ_TRY(qz_table_set(t, 1, err, "%s", x->encoding));
         if (x->scored) {
             const double v[] = {x->score.ppl.value, x->score.ppl.low, x->score.ppl.high, x->score.ppl_of_means};
-            for (size_t k = 0; k < 4; k++) QZ_TRY(qz_table_set(t, 2 + k, err, "%.6f", v[k]));
+            for (size_t k = 0; k < 4; k++) if (isfinite(v[k])) QZ_TRY(qz_table_set(t, 2 + k, err, "%.6f", v[k]));
             QZ_TRY(qz_table_set(t, 23, err, "%zu", x->score.scored));
         }
         if (x->scored && x->score.paired) {
             const qz_score *s = &x->score;
             const double v[] = {s->delta_ppl_pct.value, s->delta_ppl_pct.low, s->delta_ppl_pct.high, s->kl.value, s->kl.low, s->kl.high,
                                 s->kl_median, s->kl_p99, s->kl_p999, s->kl_max, s->top1, s->rms_dp};
-            for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) QZ_TRY(qz_table_set(t, 6 + k, err, "%.6f", v[k]));
+            for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) if (isfinite(v[k])) QZ_TRY(qz_table_set(t, 6 + k, err, "%.6f", v[k]));
         }
         if (x->tasks.n) {
             QZ_TRY(qz_table_set(t, 18, err, "%zu", x->tasks.solved));
@@ -37,18 +39,28 @@ static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, 
     return QZ_OK;
 }
 
+static void interval(qz_str *out, bool sign, int digits, double low, double high) {
+    if (!isfinite(low) || !isfinite(high)) qz_str_puts(out, "[no interval: one window]");
+    else if (sign) qz_str_printf(out, "[%+.*f, %+.*f]", digits, low, digits, high);
+    else qz_str_printf(out, "[%.*f, %.*f]", digits, low, digits, high);
+}
+
 /* On the terminal one artifact is a list of figures, not a row of 24 columns. */
 static void print_one(const qz_measured *x, qz_str *out) {
     qz_str_printf(out, "%s (%s, %s, %s)\n", x->name, x->container, x->encoding, x->contract);
     if (x->scored) {
         const qz_score *s = &x->score;
-        qz_str_printf(out, "  perplexity      %.4f  [%.4f, %.4f] token-weighted, %.4f by text means, %zu tokens scored\n", s->ppl.value, s->ppl.low, s->ppl.high,
-                      s->ppl_of_means, s->scored);
+        qz_str_printf(out, "  perplexity      %.4f  ", s->ppl.value);
+        interval(out, false, 4, s->ppl.low, s->ppl.high);
+        qz_str_printf(out, " token-weighted, %.4f by text means, %zu tokens scored\n", s->ppl_of_means, s->scored);
         if (s->paired) {
-            qz_str_printf(out, "  against source  %+.3f %%  [%+.3f, %+.3f], ln ratio %.6f ± %.6f\n", s->delta_ppl_pct.value, s->delta_ppl_pct.low, s->delta_ppl_pct.high,
-                          s->ln_ratio, s->ln_ratio_se);
-            qz_str_printf(out, "  KL divergence   %.6f  [%.6f, %.6f] nats; median %.6f, 99 %% %.5f, 99.9 %% %.5f, max %.5f\n", s->kl.value, s->kl.low, s->kl.high,
-                          s->kl_median, s->kl_p99, s->kl_p999, s->kl_max);
+            qz_str_printf(out, "  against source  %+.3f %%  ", s->delta_ppl_pct.value);
+            interval(out, true, 3, s->delta_ppl_pct.low, s->delta_ppl_pct.high);
+            qz_str_printf(out, ", ln ratio %.6f", s->ln_ratio);
+            if (isfinite(s->ln_ratio_se)) qz_str_printf(out, " ± %.6f", s->ln_ratio_se);
+            qz_str_printf(out, "\n  KL divergence   %.6f  ", s->kl.value);
+            interval(out, false, 6, s->kl.low, s->kl.high);
+            qz_str_printf(out, " nats; median %.6f, 99 %% %.5f, 99.9 %% %.5f, max %.5f\n", s->kl_median, s->kl_p99, s->kl_p999, s->kl_max);
             qz_str_printf(out, "  same top token  %.2f %%, next-token probability RMS difference %.3f %%\n", s->top1, s->rms_dp);
         }
     }
