@@ -1,5 +1,6 @@
 #include "methods/block_search.h"
 #include "base/size.h"
+#include "kernels/encode.h"
 #include <string.h>
 
 qz_status qz_search_parse(const char *text, qz_search *out, qz_error *err) {
@@ -12,6 +13,7 @@ qz_status qz_search_parse(const char *text, qz_search *out, qz_error *err) {
 
 typedef struct {
     const qz_type_info *info;
+    qz_encode_fn encode; /* the fastest of this CPU level: same bytes as info->encode */
     qz_type type;
     const float *w, *importance;
     size_t rows, cols, row_bytes;
@@ -29,7 +31,7 @@ static void encode_worker(void *arg, size_t i, size_t n) {
     for (size_t r = lo; r < hi; r++) {
         const float *x = j->w + r * j->cols;
         uint8_t *row = j->out + r * j->row_bytes;
-        j->info->encode(x, j->importance, j->cols, row);
+        j->encode(x, j->importance, j->cols, row);
         if (j->search == QZ_SEARCH_BEST) qz_block_refine_row(j->type, x, j->importance, j->cols, row);
         j->info->decode(row, j->cols, y);
         double e = 0, m = 0;
@@ -48,6 +50,7 @@ qz_status qz_block_quantize(qz_run *run, qz_type type, const float *w, size_t ro
     encode_job j = {.info = qz_type_get(type), .type = type, .w = w, .importance = importance, .rows = rows, .cols = cols, .search = search};
     size_t total, threads = qz_pool_size(run->pool);
     if (j.info->encode == NULL) return qz_fail(err, QZ_EUNSUPPORTED, "type %s can be read but not written", j.info->name);
+    j.encode = qz_encoder(run->cpu, type);
     QZ_TRY(qz_row_bytes(type, cols, &j.row_bytes, err));
     QZ_TRY(qz_tensor_bytes(type, rows, cols, &total, err));
     j.out = qz_arena_alloc(arena, total, 1);
