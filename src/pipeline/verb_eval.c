@@ -4,7 +4,6 @@
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <math.h>
-#include <math.h>
 #include <string.h>
 
 static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, qz_table *t, qz_error *err) {
