@@ -7,24 +7,21 @@ enum { WIDTH = 80, INDENT = 26 };
 
 /* Wraps text at WIDTH; continuation lines are indented. `at` is the current column. */
 static void wrap(FILE *f, const char *text, int at, int indent) {
+    bool space = false;
     while (*text) {
         size_t n = strcspn(text, " \n");
-        if (at + (int)n + 1 > WIDTH && at > indent) {
+        if (at + (int)n + space > WIDTH && at > indent) {
             (void)fprintf(f, "\n%*s", indent, "");
             at = indent;
-        }
-        (void)fprintf(f, "%.*s", (int)n, text);
-        at += (int)n;
+        } else if (space) at += fprintf(f, " ");
+        at += fprintf(f, "%.*s", (int)n, text);
         text += n;
-        if (*text == ' ') {
-            (void)fputc(' ', f);
-            at++;
-            text++;
-        } else if (*text == '\n') {
+        space = *text == ' ';
+        if (*text == '\n') {
             (void)fprintf(f, "\n%*s", indent, "");
             at = indent;
-            text++;
         }
+        text += *text != 0;
     }
     (void)fputc('\n', f);
 }
@@ -56,15 +53,15 @@ void qz_help_verb(FILE *f, const qz_verb *v) {
 
 void qz_help_program(FILE *f) {
     const qz_verb *v;
-    (void)fputs("usage: quantz <verb> [options] <input…>\n\nTakes a trained language model to production in few bits: quantizes a Hugging Face\n"
-                "checkpoint to GGUF and AWQ, runs every artifact, and measures what it costs.\n\nverbs:\n", f);
+    (void)fputs("usage: quantz <verb> [options] <input…>\n\nTakes a trained language model to production in few bits: quantizes a Hugging\n"
+                "Face checkpoint to GGUF and AWQ, runs every artifact, and measures what it\ncosts.\n\nverbs:\n", f);
     for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) {
         int k = fprintf(f, "  %-12s", v->name);
         wrap(f, v->summary, k, 14);
     }
     (void)fputs("\nformats (--to):\n", f);
     qz_catalog_print_schemes(f);
-    (void)fputs("\nquantz <verb> --help shows the options of a verb. Exit codes: 0 ok, 1 a check said no,\n2 usage or refused input, 3 runtime failure.\n", f);
+    (void)fputs("\nquantz <verb> --help shows the options of a verb. Exit codes: 0 ok, 1 a check\nsaid no, 2 usage or refused input, 3 runtime failure.\n", f);
 }
 
 static void roff(FILE *f, const char *s) {

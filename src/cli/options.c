@@ -71,13 +71,16 @@ qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_request *
     optind = 1;
     opterr = 0;
     while (st == QZ_OK) {
-        int at = optind, c = getopt_long(argc, argv, letters.ptr, longs, NULL);
+        int c = getopt_long(argc, argv, letters.ptr, longs, NULL);
         const qz_option *o = NULL;
         if (c == -1) break;
         for (size_t i = 0; i < n && !o; i++)
             if (c == (int)(1000 + i) || (option_at(v, i)->letter && c == option_at(v, i)->letter)) o = option_at(v, i);
         if (c == ':') st = qz_fail(err, QZ_EUSAGE, "option '%s' needs a value; see 'quantz %s --help'", argv[optind - 1], v->name);
-        else if (o == NULL) st = unknown_option(v, argv[at < argc ? at : argc - 1], err);
+        else if (o == NULL) { /* getopt moves operands about: only optopt or the word before optind is the culprit */
+            const char letter[] = {'-', (char)optopt, 0};
+            st = unknown_option(v, optopt > 0 && optopt < 128 ? letter : argv[optind - 1], err);
+        }
         else if (strcmp(o->name, "help") == 0) *help = true;
         else st = set_option(v, o, optarg, r, err);
     }

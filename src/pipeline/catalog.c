@@ -1,20 +1,21 @@
 #include "pipeline/catalog.h"
 #include "artifacts/artifact.h"
 #include "engine/engine.h"
+#include <string.h>
 
 const char *qz_catalog_version(void) { return QZ_VERSION; }
 
 void qz_catalog_print_schemes(FILE *f) {
     for (int s = 0; s < QZ_SCHEME_COUNT; s++) {
         const qz_scheme_info *info = qz_scheme_get((qz_scheme)s);
-        (void)fprintf(f, "  %-12s%s\n              levels:", info->name, info->help);
-        int at = 21;
+        (void)fprintf(f, "  %-12s%s\n              default %s; levels:", info->name, info->help, info->default_level);
+        int at = 31 + (int)strlen(info->default_level);
         for (size_t i = 0; qz_scheme_level((qz_scheme)s, i); i++) {
             const char *l = qz_scheme_level((qz_scheme)s, i);
-            if (at > 70) at = fprintf(f, "\n                     ") - 1;
+            if (at + 1 + (int)strlen(l) > 79) at = fprintf(f, "\n             ") - 1;
             at += fprintf(f, " %s", l);
         }
-        (void)fprintf(f, " (default %s)\n", info->default_level);
+        (void)fputc('\n', f);
     }
 }
 

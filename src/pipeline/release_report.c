@@ -5,6 +5,7 @@
 #include "pipeline/release.h"
 #include "report/table_print.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static qz_status set_speed(qz_table *t, const qz_release_report *r, size_t i, qz_error *err) {
@@ -17,14 +18,24 @@ static qz_status set_speed(qz_table *t, const qz_release_report *r, size_t i, qz
     return qz_table_set(t, 7, err, "%.0f", (double)b->peak_rss / 1048576.0);
 }
 
+/* "AWQ g128", "Q4_K_M": short enough for 100 columns; the full encoding stands in the report's second table. */
+static void format_name(const qz_measured *m, char out[32]) {
+    const char *group = strstr(m->encoding, " g");
+    if (strcmp(m->container, "awq") == 0 && group) (void)snprintf(out, 32, "AWQ%.*s", (int)(1 + strcspn(group + 1, " ")), group);
+    else (void)snprintf(out, 32, "%.31s", m->encoding);
+}
+
+/* Titles are short: the table fits 100 columns; notes() tells their units. */
 static qz_status main_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Format", 'l'}, {"Size GB", 'r'}, {"bits/w", 'r'}, {"TTFT ms", 'r'}, {"prompt/s", 'r'}, {"gen/s", 'r'}, {"speed", 'r'},
-                                     {"RSS MiB", 'r'}, {"PPL", 'r'}, {"dPPL %", 'r'}, {"KL", 'r'}, {"top-1 %", 'r'}, {"tasks %", 'r'}};
+    static const qz_column cols[] = {{"Format", 'l'}, {"Size GB", 'r'}, {"bits/w", 'r'}, {"TTFT", 'r'}, {"prompt", 'r'}, {"gen", 'r'}, {"speed", 'r'},
+                                     {"MiB", 'r'}, {"PPL", 'r'}, {"dPPL %", 'r'}, {"KL", 'r'}, {"top-1", 'r'}, {"tasks", 'r'}};
     QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
     for (size_t i = 0; i < r->n_rows; i++) {
         const qz_measured *m = &r->rows[i];
         QZ_TRY(qz_table_row(t, err));
-        QZ_TRY(qz_table_set(t, 0, err, "%s", i ? m->encoding : "source"));
+        char format[32] = "source";
+        if (i) format_name(m, format);
+        QZ_TRY(qz_table_set(t, 0, err, "%s", format));
         QZ_TRY(qz_table_set(t, 1, err, m->file_bytes < 1000000000 ? "%.4f" : "%.2f", (double)m->file_bytes / 1e9));
         QZ_TRY(qz_table_set(t, 2, err, "%.2f", m->bits_per_weight));
         QZ_TRY(set_speed(t, r, i, err));
@@ -46,7 +57,7 @@ static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table 
     for (size_t i = 0; i < r->n_rows; i++) {
         const qz_measured *m = &r->rows[i];
         QZ_TRY(qz_table_row(t, err));
-        QZ_TRY(qz_table_set(t, 0, err, "%s", qz_path_base(m->path)));
+        QZ_TRY(qz_table_set(t, 0, err, "%s (%s)", qz_path_base(m->path), m->encoding));
         QZ_TRY(qz_table_set(t, 1, err, "%s", m->container));
         QZ_TRY(qz_table_set(t, 2, err, "%s", m->contract));
         QZ_TRY(qz_table_set(t, 3, err, "%.2fx", (double)r->rows[0].file_bytes / (double)m->file_bytes));
@@ -65,14 +76,47 @@ static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table 
     return QZ_OK;
 }
 
+/* Appends text, broken at blanks before column 100; continuation lines are indented. */
+static void wrapped(qz_str *s, const char *text) {
+    size_t at = 0;
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        if (at && at + 1 + n > 99) {
+            qz_str_puts(s, "\n  ");
+            at = 2;
+        } else if (at) {
+            qz_str_putc(s, ' ');
+            at++;
+        }
+        qz_str_append(s, text, n);
+        at += n;
+        text += n;
+        text += *text == ' ';
+    }
+    qz_str_putc(s, '\n');
+}
 static void notes(const qz_release_report *r, qz_str *s) {
-    if (r->set[0]) qz_str_printf(s, "Text: %s (token hash %.12s), exact arithmetic, KL(source || artifact) in nats.\n", r->set, r->token_hash);
-    if (r->calibration) qz_str_printf(s, "Calibration: %s.\n", r->calibration);
-    if (r->has_bench)
-        qz_str_printf(s, "Speed: prompt of %zu tokens for TTFT, %zu for prompt/s, %zu new tokens; runtime arithmetic, medians of %zu.\n",
-                      r->bench[0].speed.prompt_tokens, r->bench[0].speed.pp_tokens, r->bench[0].speed.new_tokens, r->bench[0].speed.repeats);
-    qz_str_printf(s, "Machine: %s.\n", r->environment);
-    if (!r->tasks) qz_str_puts(s, "GATE-NOTASK: no task metric; perplexity alone does not pass a release (--tasks FILE).\n");
+    char line[512];
+    qz_str_puts(s, "Units: ");
+    if (r->has_bench) qz_str_puts(s, "TTFT ms; prompt, gen tokens/s; speed: gen against source; MiB: peak RSS; ");
+    qz_str_puts(s, "top-1, tasks %.\n");
+    if (r->set[0]) {
+        (void)snprintf(line, sizeof line, "Text: %s (token hash %.12s), exact arithmetic, KL(source || artifact) in nats.", r->set, r->token_hash);
+        wrapped(s, line);
+    }
+    if (r->calibration) {
+        (void)snprintf(line, sizeof line, "Calibration: %s.", r->calibration);
+        wrapped(s, line);
+    }
+    if (r->has_bench) {
+        const qz_latency *b = &r->bench[0].speed;
+        (void)snprintf(line, sizeof line, "Speed: prompt of %zu tokens for TTFT, %zu for prompt/s, %zu new tokens; runtime arithmetic, medians of %zu.",
+                       b->prompt_tokens, b->pp_tokens, b->new_tokens, b->repeats);
+        wrapped(s, line);
+    }
+    (void)snprintf(line, sizeof line, "Machine: %s.", r->environment);
+    wrapped(s, line);
+    if (!r->tasks) wrapped(s, "GATE-NOTASK: no task metric; perplexity alone does not pass a release (--tasks FILE).");
 }
 
 static void figure(qz_str *s, const char *key, double v) {
@@ -195,7 +239,7 @@ qz_status qz_release_write(const qz_release_report *r, const char *dir, qz_str *
         notes(r, terminal);
         qz_str_printf(&s, "# %s: release report\n\n", r->model);
         qz_table_markdown(&t, &s);
-        qz_str_puts(&s, "\nspeed: generation against the source row. RSS: peak of a process that runs only this artifact.\n\n");
+        qz_str_puts(&s, "\nspeed: generation against the source row. MiB: peak memory of a process that runs only this artifact.\n\n");
         qz_table_markdown(&d, &s);
         qz_str_putc(&s, '\n');
         notes(r, &s);

@@ -98,6 +98,10 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
         goto out;
     }
+    if (!r->dry_run && !r->force && !r->resume && qz_path_exists(out)) { /* before calibration, not after it */
+        st = qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", out);
+        goto out;
+    }
     if (!r->dry_run && spec.scheme == QZ_SCHEME_AWQ && o.search == QZ_SEARCH_COMPAT && r->data) {
         QZ_GOTO(qz_calib_windows(run, &s, r, &data, &windows, err)); /* the reference's search needs tokens, not statistics */
         imp.windows = &windows;

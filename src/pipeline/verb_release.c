@@ -135,6 +135,25 @@ static qz_status calibrate(job *j, qz_error *err) {
     return QZ_OK;
 }
 
+/* Files that are read hours later must be readable now. */
+static qz_status check_inputs(job *j, qz_error *err) {
+    const qz_request *r = j->r;
+    if (r->text) {
+        qz_dataset d = {0};
+        qz_status st = qz_dataset_load(r->text, j->s.tokenizer, &(qz_dataset_options){0}, &d, err);
+        qz_dataset_release(&d);
+        QZ_TRY(st);
+    }
+    if (r->tasks) {
+        qz_taskset t = {0};
+        if (j->s.tokenizer == NULL) return qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: tasks cannot be run", j->s.name);
+        qz_status st = qz_taskset_load(r->tasks, j->s.tokenizer, (size_t)r->max_tasks, &t, err);
+        qz_taskset_release(&t);
+        QZ_TRY(st);
+    }
+    return qz_model_check_finite(j->run, j->s.model, err);
+}
+
 static qz_status report_all(job *j, double start, qz_error *err) {
     const qz_request *r = j->r;
     qz_str text = {0};
@@ -173,6 +192,7 @@ static qz_status run_job(job *j, qz_error *err) {
         QZ_TRY(plan_all(j, err));
         return show_plan(j, err);
     }
+    QZ_TRY(check_inputs(j, err));
     QZ_TRY(qz_make_dirs(r->output, err));
     QZ_TRY(plan_all(j, err)); /* refuses what cannot work before an hour is spent */
     QZ_TRY(qz_source_hash(j->run, &j->s, err));

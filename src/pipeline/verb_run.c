@@ -5,7 +5,9 @@
 #include "pipeline/evaluate.h"
 #include "pipeline/verbs.h"
 #include "text/chat.h"
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,10 +43,13 @@ static qz_status prompt_ids(qz_run *run, const qz_source *s, const qz_request *r
     else qz_str_puts(&user, r->prompt);
     if (st == QZ_OK && s->tokenizer == NULL) {
         qz_info(run, "model has no tokenizer: the prompt is read as token ids");
-        for (char *p = user.ptr, *end; st == QZ_OK && p && *p; p = end) {
+        for (char *p = user.ptr, *end; st == QZ_OK && p && p[strspn(p, " \t\n,")]; p = end) {
+            p += strspn(p, " \t\n,");
+            errno = 0;
             unsigned long id = strtoul(p, &end, 10);
-            if (end == p) break;
-            st = qz_ids_push(ids, (uint32_t)id, err);
+            if (end == p || *p == '-' || errno || id > UINT32_MAX)
+                st = qz_fail(err, QZ_EUSAGE, "bad prompt: expected token ids with blanks between, found '%.20s'; the model has no tokenizer", p);
+            else st = qz_ids_push(ids, (uint32_t)id, err);
         }
     } else if (st == QZ_OK) {
         bool chat = !r->raw && qz_tokenizer_chat_template(s->tokenizer) != NULL;

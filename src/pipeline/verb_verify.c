@@ -42,7 +42,7 @@ qz_status qz_run_verify_verb(qz_run *run, const qz_request *r, qz_error *err) {
     bool same = true;
     qz_status verdict = qz_artifact_verify(run, r->operands[0], &a, &t, err), st = QZ_OK;
     if (verdict == QZ_OK && r->tokens) st = compare_tokens(run, r, &t, &same, err);
-    if (st == QZ_OK && t.n_cols) {
+    if (st == QZ_OK && t.n_rows) {
         qz_error shown = {0};
         st = qz_table_show(&t, r->json, &shown);
     }
