@@ -50,7 +50,7 @@ void check_encode(check *c) {
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
         if (c->ops->encode[t] == c->ref->encode[t]) continue;
         c->op = qz_type_get((qz_type)t)->name;
-        for (size_t blocks = 0; blocks < 35; blocks += blocks < 5 || qz_type_get((qz_type)t)->elems < 256 ? 1 : 10)
+        for (size_t blocks = 0; blocks < 35; blocks += blocks < 5 ? 1 : qz_type_get((qz_type)t)->elems < 256 ? 4 : 14)
             for (int kind = 0; kind < DATA_KINDS + 2; ++kind)
                 for (int imp = 0; imp < 3; ++imp) check_encode_type(c, (qz_type)t, blocks, kind, imp);
     }
