@@ -63,5 +63,7 @@ char *qz_path_join(const char *a, const char *b);
 const char *qz_path_base(const char *path);
 /* Peak resident memory of this process so far, bytes. */
 uint64_t qz_peak_rss(void);
+/* Gives free memory back and starts the peak anew from what is resident now. */
+void qz_peak_rss_reset(void);
 double qz_now(void); /* monotonic seconds */
 #endif

@@ -62,6 +62,7 @@ static bool move_all(int fd, void *p, size_t n, bool write_it) {
 static void child(const qz_request *r, const char *path, int fd) {
     reply a = {0};
     qz_run run;
+    qz_peak_rss_reset();
     a.st = qz_run_init(&run, (size_t)r->threads, &a.err);
     if (a.st == QZ_OK) {
         run.quiet = true;

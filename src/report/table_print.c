@@ -21,17 +21,23 @@ static size_t column_width(const qz_table *t, size_t c) {
     }
     return w;
 }
-static void line(const qz_table *t, const char *text, size_t c, size_t w, qz_str *out) {
+enum { TERMINAL = 100 }; /* columns; wider tables get one space between columns instead of two */
+
+static void line(const qz_table *t, const char *text, size_t c, size_t w, size_t gap, qz_str *out) {
     size_t n = width_of(text);
     if (t->cols[c].align == 'r') pad(out, w - n);
     qz_str_puts(out, text);
     if (t->cols[c].align != 'r' && c + 1 < t->n_cols) pad(out, w - n);
-    if (c + 1 < t->n_cols) qz_str_puts(out, "  ");
+    if (c + 1 < t->n_cols) pad(out, gap);
 }
 void qz_table_text(const qz_table *t, qz_str *out) {
+    size_t total = 0;
+    for (size_t c = 0; c < t->n_cols; c++) total += column_width(t, c) + 2;
+    size_t gap = total > TERMINAL + 2 ? 1 : 2;
     if (t->caption) qz_str_printf(out, "%s\n", t->caption);
     for (size_t r = 0; r <= t->n_rows; r++) {
-        for (size_t c = 0; c < t->n_cols; c++) line(t, r == 0 ? t->cols[c].title : qz_table_cell(t, r - 1, c), c, column_width(t, c), out);
+        for (size_t c = 0; c < t->n_cols; c++)
+            line(t, r == 0 ? t->cols[c].title : qz_table_cell(t, r - 1, c), c, column_width(t, c), gap, out);
         qz_str_putc(out, '\n');
     }
 }
