@@ -1,0 +1,1 @@
+$Q bench models/market --repeats 0

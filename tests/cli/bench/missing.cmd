@@ -1,0 +1,1 @@
+$Q bench "$W/none.gguf"

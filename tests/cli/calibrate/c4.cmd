@@ -1,0 +1,1 @@
+$Q calibrate models/market --data c4 -o "$W/out"

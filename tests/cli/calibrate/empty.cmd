@@ -1,0 +1,1 @@
+: > "$W/empty.jsonl"; $Q calibrate models/market --data "$W/empty.jsonl" -o "$W/out"

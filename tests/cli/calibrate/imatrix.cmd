@@ -1,0 +1,1 @@
+$Q calibrate models/market --data models/market/calibration.jsonl --samples 2 -o "$W/c.stats" --imatrix "$W/i.gguf" -q > /dev/null && $Q quantize models/market --to gguf:Q4_K_M --imatrix "$W/i.gguf" -o "$W/m.gguf" -q | tail -n +2

@@ -1,0 +1,1 @@
+$Q calibrate models/market --data "$W/none.jsonl" -o "$W/out"

@@ -1,0 +1,1 @@
+$Q eval models/market --text models/market/eval.jsonl --arith fp64

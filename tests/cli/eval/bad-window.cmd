@@ -1,0 +1,1 @@
+$Q eval models/market --text models/market/eval.jsonl --window 4

@@ -1,0 +1,1 @@
+: > "$W/t.jsonl"; $Q eval models/market --tasks "$W/t.jsonl"

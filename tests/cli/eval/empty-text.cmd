@@ -1,0 +1,1 @@
+: > "$W/e.txt"; $Q eval models/market --text "$W/e.txt"

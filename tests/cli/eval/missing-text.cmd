@@ -1,0 +1,1 @@
+$Q eval models/market --text "$W/none.txt"

@@ -1,0 +1,1 @@
+$Q eval "$W/none.gguf" --text models/market/eval.jsonl

@@ -1,0 +1,1 @@
+$Q eval tests/golden/zoo/llama --text models/market/eval.jsonl

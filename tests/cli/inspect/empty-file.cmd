@@ -1,0 +1,1 @@
+$Q inspect tests/golden/formats/bad/empty.gguf

@@ -1,0 +1,1 @@
+$Q inspect tests/golden/formats/bad/big-endian.gguf

@@ -1,0 +1,1 @@
+$Q inspect tests/golden/formats/bad/version1.gguf

@@ -1,0 +1,1 @@
+$Q inspect "$W/nothing-here"

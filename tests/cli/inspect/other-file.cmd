@@ -1,0 +1,1 @@
+$Q inspect tests/cli/run.sh

@@ -1,0 +1,1 @@
+cp tests/golden/zoo/llama/*.safetensors tests/golden/zoo/llama/model.safetensors.index.json "$W"; sed "s/^{/{ \"auto_map\": {\"AutoModelForCausalLM\": \"modeling_x.X\"},/; s/\"model_type\": \"llama\"/\"model_type\": \"xmodel\"/; s/LlamaForCausalLM/XForCausalLM/" tests/golden/zoo/llama/config.json > "$W/config.json"; $Q inspect "$W"

@@ -1,0 +1,1 @@
+$Q inspect tests/golden/zoo/llama --tensors

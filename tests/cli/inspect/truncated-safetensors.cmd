@@ -1,0 +1,1 @@
+cp models/market/config.json "$W"; head -c 3000 models/market/model.safetensors > "$W/model.safetensors"; $Q inspect "$W"

@@ -1,0 +1,1 @@
+$Q inspect models/market models/market

@@ -1,0 +1,1 @@
+cp tests/golden/zoo/llama/*.safetensors tests/golden/zoo/llama/model.safetensors.index.json "$W"; sed "s/\"model_type\": \"llama\"/\"model_type\": \"lama\"/; s/LlamaForCausalLM/LamaForCausalLM/" tests/golden/zoo/llama/config.json > "$W/config.json"; $Q inspect "$W"

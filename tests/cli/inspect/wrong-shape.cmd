@@ -1,0 +1,1 @@
+cp tests/golden/zoo/llama/*.safetensors tests/golden/zoo/llama/model.safetensors.index.json "$W"; sed "s/\"intermediate_size\": 192/\"intermediate_size\": 256/" tests/golden/zoo/llama/config.json > "$W/config.json"; $Q inspect "$W"

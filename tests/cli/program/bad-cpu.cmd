@@ -1,0 +1,1 @@
+$Q types --cpu avx1024

@@ -1,0 +1,1 @@
+$Q types --threads -1

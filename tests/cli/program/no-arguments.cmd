@@ -1,0 +1,1 @@
+$Q; code=$?; echo "exit was $code"; exit 0

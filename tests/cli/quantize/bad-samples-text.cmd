@@ -1,0 +1,1 @@
+$Q quantize models/market --to awq --samples many -o "$W/out"

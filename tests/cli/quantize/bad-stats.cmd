@@ -1,0 +1,1 @@
+$Q quantize models/market --to awq --stats models/market/config.json -o "$W/out"

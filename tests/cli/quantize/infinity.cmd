@@ -1,0 +1,1 @@
+mkdir "$W/m"; cp models/market/*.json "$W/m"; cp models/market/model.safetensors "$W/m"; printf "\200\377" | dd of="$W/m/model.safetensors" bs=1 seek=6000008 conv=notrunc status=none; $Q quantize "$W/m" --to awq --calib models/market/calibration.jsonl -o "$W/out"

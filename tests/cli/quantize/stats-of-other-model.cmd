@@ -1,0 +1,1 @@
+bash tests/cli/ids.sh > "$W/ids.jsonl"; $Q calibrate tests/golden/zoo/llama --data "$W/ids.jsonl" --accept CAL-COUNT,CAL-RANK,CAL-LEN --seq-len 64 --samples 4 -o "$W/s" -q > /dev/null; $Q quantize models/market --to awq --stats "$W/s" -o "$W/out"

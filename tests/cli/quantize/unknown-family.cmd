@@ -1,0 +1,1 @@
+mkdir "$W/m"; cp models/market/*.json models/market/model.safetensors "$W/m"; sed -i "s/\"qwen3\"/\"qwen33\"/; s/Qwen3ForCausalLM/Qwen33ForCausalLM/" "$W/m/config.json"; $Q quantize "$W/m" --to gguf:Q8_0 -o "$W/out.gguf"

@@ -1,0 +1,1 @@
+$Q release models/market --to awq -o "$W/out"

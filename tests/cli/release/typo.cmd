@@ -1,0 +1,1 @@
+$Q release models/market --output-dir x

@@ -1,0 +1,1 @@
+bash tests/cli/ids.sh > "$W/ids.jsonl"; $Q release tests/golden/zoo/llama --to awq:w4g32,gguf:Q4_0,gguf:Q8_0 --calib "$W/ids.jsonl" --accept CAL-COUNT,CAL-RANK,CAL-LEN --seq-len 64 --samples 4 --no-bench -o "$W/out" -q > "$W/table"; code=$?; (cd "$W/out" && find . -type f | sort); exit $code

@@ -1,0 +1,1 @@
+$Q run tests/golden/zoo/qwen3 -p "hello"

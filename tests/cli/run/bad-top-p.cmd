@@ -1,0 +1,1 @@
+$Q run models/market -p x --top-p 0

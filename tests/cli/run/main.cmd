@@ -1,0 +1,1 @@
+$Q run models/market -q -p "$(printf "Convert temperature.\n\n75 F")"

@@ -1,0 +1,1 @@
+$Q run models/market -p "$(printf "a\377b")"

@@ -1,0 +1,1 @@
+$Q run models/market -q --raw -p "<|im_start|>user" -n 8

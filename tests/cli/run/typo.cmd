@@ -1,0 +1,1 @@
+$Q run models/market --pormpt x

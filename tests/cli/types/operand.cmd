@@ -1,0 +1,1 @@
+$Q types q4_k

@@ -1,0 +1,1 @@
+$Q verify models/market --agianst x
