@@ -26,7 +26,7 @@ static inline float qz_expf(float x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
-    float y = qz_bits_f32((uint32_t)((int32_t)(qz_f32_bits(p)) + ((int32_t)k << 23)));
+    float y = qz_bits_f32(qz_f32_bits(p) + ((uint32_t)(int32_t)k << 23));
     return x < -87.33f ? 0.0f : y;
 }
 static inline float qz_silu(float x) { return x / (1.0f + qz_expf(-x)); }
