@@ -110,7 +110,7 @@ static void notes(const qz_release_report *r, qz_str *s) {
     }
     if (r->has_bench) {
         const qz_latency *b = &r->bench[0].speed;
-        (void)snprintf(line, sizeof line, "Speed: pp/s and gen/s are prompt and new tokens a second; prompts of %zu (TTFT) and %zu (pp/s), %zu new tokens;\n  runtime arithmetic, medians of %zu.",
+        (void)snprintf(line, sizeof line, "Speed: prompts of %zu (TTFT) and %zu tokens, %zu new tokens; runtime arithmetic, medians of %zu.",
                        b->prompt_tokens, b->pp_tokens, b->new_tokens, b->repeats);
         wrapped(s, line);
     }
