@@ -1,4 +1,5 @@
 #include "model/model.h"
+#include "base/io.h"
 #include "base/size.h"
 #include <math.h>
 #include <stdio.h>
@@ -124,6 +125,7 @@ qz_status qz_model_check_finite(qz_run *run, const qz_model *m, qz_error *err) {
     qz_progress_begin(run);
     for (size_t i = 0; i < m->n_tensors && st == QZ_OK; i++) {
         st = check_tensor(&m->tensors[i], row, err);
+        if (m->tensors[i].data) qz_map_forget(m->tensors[i].data, m->tensors[i].bytes); /* resident memory stays one tensor */
         qz_progress_step(run, "checking weights", i + 1, m->n_tensors, "tensors");
     }
     qz_progress_end(run);

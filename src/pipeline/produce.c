@@ -56,6 +56,7 @@ static qz_status put_blocks(qz_run *run, const qz_artifact_item *item, const qz_
             st = qz_artifact_writer_put(w, &q, err);
         }
     }
+    if (item->source->data) qz_map_forget(item->source->data, item->source->bytes);
     qz_free(x);
     qz_arena_release(&keep);
     qz_arena_release(&arena);
