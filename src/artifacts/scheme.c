@@ -36,12 +36,12 @@ static qz_status unknown(const char *text, qz_error *err) {
                 const char *level = i ? all_ops[s]->level(i - 1) : "";
                 if (bare && (s != QZ_SCHEME_GGUF || !i)) continue;
                 snprintf(name, sizeof name, "%s%s%s", bare ? "" : infos[s].name, i && !bare ? ":" : "", level);
-                char cmp[64];
-                for (size_t k = 0; k < sizeof cmp; k++) cmp[k] = (char)tolower((unsigned char)name[k]);
+                char cmp[64] = "";
+                for (size_t k = 0; name[k]; k++) cmp[k] = (char)tolower((unsigned char)name[k]);
                 size_t d = qz_str_distance(low, cmp);
                 if (d < best_d) {
                     best_d = d;
-                    memcpy(best, name, sizeof best);
+                    memcpy(best, name, strlen(name) + 1);
                 }
             }
     return qz_fail(err, QZ_EUSAGE, "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s' ('quantz types' lists all)", text, best);
