@@ -1,0 +1,56 @@
+/* Engines, kinds of artifacts and which loads which: rows of engines.def, each with version, date and source. A pair without a
+ * row is unknown, and is said to be.
+ * qz_engine e; qz_engine_find("vllm", &e, err); const qz_loads *l = qz_loads_get(QZ_DEPLOY_AWQ, e); (NULL: unknown).
+ * Static tables, nothing to free. Source: formats/engines.md. */
+#ifndef QZ_PLAN_ENGINES_H
+#define QZ_PLAN_ENGINES_H
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/status.h"
+
+typedef enum {
+#define QZ_ENGINE(id, ...) QZ_ENGINE_##id,
+#include "plan/engines.def"
+    QZ_ENGINE_COUNT,
+    QZ_ENGINE_NONE = QZ_ENGINE_COUNT
+} qz_engine;
+
+typedef enum {
+#define QZ_DEPLOY(id, ...) QZ_DEPLOY_##id,
+#include "plan/engines.def"
+    QZ_DEPLOY_COUNT
+} qz_deploy;
+
+typedef struct {
+    const char *name, *title, *version, *date;
+    bool confirmed;         /* read in source, not in documentation only */
+    const char *source;
+} qz_engine_info;
+
+typedef struct {
+    const char *name, *title;
+    unsigned bits;          /* 0: several */
+    bool grouped;
+    const char *groups;     /* group sizes that a writer may offer, best first: "128,64,32,-1" */
+    const char *contract;   /* "W4A16" */
+} qz_deploy_info;
+
+typedef enum { QZ_RUNS, QZ_DEQUANTIZES, QZ_REFUSES } qz_loading;
+typedef struct {
+    qz_deploy kind;
+    qz_engine engine;
+    qz_loading how;
+    unsigned cc, native_cc; /* capability x10: least to load, least for full arithmetic; 0 = no rule */
+    const char *note;
+} qz_loads;
+
+const qz_engine_info *qz_engine_get(qz_engine e);   /* NULL for QZ_ENGINE_NONE */
+const qz_deploy_info *qz_deploy_get(qz_deploy d);
+const qz_loads *qz_loads_get(qz_deploy d, qz_engine e);
+/* Case-insensitive; QZ_EUSAGE offers the nearest name. */
+qz_status qz_engine_find(const char *name, qz_engine *out, qz_error *err);
+/* QZ_DEPLOY_COUNT if there is no such kind. */
+qz_deploy qz_deploy_by_name(const char *name);
+/* "vLLM 0.33.0 (2026-11-21)" */
+const char *qz_engine_label(qz_engine e, char buf[64]);
+#endif
