@@ -7,7 +7,7 @@
  * Read:  qz_artifact_open(run, path, &model, err); qz_artifact_tokenizer(path, &t, err).
  * Ownership: the plan lives in the arena given and borrows the model and the context's strings; the writer borrows the plan.
  * Errors: what a file cannot hold is QZ_EUNSUPPORTED naming the tensor; fallbacks are listed in plan.notes, never silent.
- * Source: formats/gguf-*.md, formats/hf-awq.md. */
+ * Source: formats/gguf-*.md, formats/hf-awq.md, hf-gptq.md, hf-bitsandbytes.md. */
 #ifndef QZ_ARTIFACTS_ARTIFACT_H
 #define QZ_ARTIFACTS_ARTIFACT_H
 #include "artifacts/gguf_mix.h"
@@ -35,12 +35,13 @@ const qz_scheme_info *qz_scheme_get(qz_scheme s);
 
 typedef struct {
     qz_scheme scheme;
-    char name[64];          /* canonical spelling: "gguf:Q4_K_M", "awq:w4g64" */
+    char name[80];          /* canonical spelling: "gguf:Q4_K_M", "awq:w4g64" */
     char level[32];
     qz_ftype ftype;         /* gguf */
     qz_mix_options mix;     /* gguf */
-    uint32_t bits, group_size; /* integer groups */
+    uint32_t bits, group_size; /* integer groups; group_size 0: the whole row ("g-1") */
     bool sym;
+    bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
 } qz_scheme_spec;
 
 /* "scheme[:level][+flag…]", any case; a bare level of llama-quantize ("Q4_K_M") is gguf. QZ_EUSAGE names the nearest known. */

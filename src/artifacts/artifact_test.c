@@ -151,6 +151,11 @@ static void round_trips(void **state) {
     round_trip(zoo[0], "awq:w4g32", 0.2);
     round_trip(zoo[3], "AWQ:W4G32", 0.2);
     round_trip(zoo[4], "awq:w4g32", 0.2);
+    round_trip(zoo[0], "gptq:w4g64", 0.3);
+    round_trip(zoo[0], "gptq:w8g-1", 0.02);
+    round_trip(zoo[1], "gptq:w3g32+asym", 0.4);
+    round_trip(zoo[3], "gptq:w2g32+asym", 0.8);
+    round_trip(zoo[4], "gptq:w4g64+sym+v2", 0.3);
 }
 
 static void whole(const char *path, char sha[65]) { OK(qz_sha256_file_hex(path, sha, err)); }
@@ -195,6 +200,7 @@ static void resumes(void **state) {
     resume("Q8_0", "r.gguf", 0);
     resume("awq:w4g64", "r", 0);
     resume("awq:w4g64", "s", 80000);
+    resume("gptq:w3g32+asym", "t", 0);
     qz_arena a = {0};
     qz_table t;
     OK(qz_artifact_verify(NULL, at("s"), &a, &t, err));
@@ -458,9 +464,9 @@ static int setup(void **state) {
 }
 static int teardown(void **state) {
     (void)state;
-    static const char *const inner[] = { "home", "r", "s", "s.partial", "tok", "c" };
+    static const char *const inner[] = { "home", "r", "s", "t", "s.partial", "tok", "c" };
     qz_error err = {0};
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
         if (qz_path_exists(at(inner[i]))) (void)qz_remove_tree(at(inner[i]), &err);
     if (qz_remove_tree(dir, &err) == QZ_OK) return 0;
     fprintf(stderr, "%s\n", err.text);

@@ -29,7 +29,7 @@ typedef struct qz_scheme_ops {
     qz_status (*detect)(const char *path, bool *yes, qz_error *err);
     qz_status (*read)(qz_run *run, const char *path, qz_model **out, qz_error *err);
 } qz_scheme_ops;
-extern const qz_scheme_ops qz_gguf_scheme, qz_awq_scheme;
+extern const qz_scheme_ops qz_gguf_scheme, qz_awq_scheme, qz_gptq_scheme;
 const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s);
 
 struct qz_artifact_writer {

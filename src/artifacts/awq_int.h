@@ -1,13 +1,7 @@
-/* Inside of the AWQ scheme: packing of codes (awq_pack.c), config.json and carried files (awq_files.c), reader (awq_read.c). */
+/* Inside of the AWQ scheme: packing of codes (awq_pack.c) and reader (awq_read.c). */
 #ifndef QZ_ARTIFACTS_AWQ_INT_H
 #define QZ_ARTIFACTS_AWQ_INT_H
-#include "artifacts/artifacts_int.h"
-
-typedef struct {
-    const qz_st_item *items; /* of all shards, in order */
-    size_t *first;           /* [n_shards + 1] index of a shard's first item */
-    size_t n_shards;
-} awq_plan;
+#include "artifacts/folder.h"
 
 /* qweight [cols, rows/8] words for input rows k0..k1 from codes [rows, cols] (one byte each); map[n] = row of codes that stands at
  * output n, or NULL. Slot i of word c holds output 8c + (0 2 4 6 1 3 5 7)[i]. */
@@ -21,11 +15,6 @@ void qz_awq_unpack_gemm(const uint8_t *qweight, const uint8_t *qzeros, const uin
 /* The same for "gemv": qweight [rows, cols/8], qzeros [rows, z], scales [rows, 8z], plain order. */
 void qz_awq_unpack_gemv(const uint8_t *qweight, const uint8_t *qzeros, const uint8_t *scales, size_t cols, size_t groups, size_t z,
                         size_t n0, size_t n1, uint8_t *codes, uint8_t *zeros, uint16_t *scales_out);
-
-/* config.json of the artifact as text (arena). */
-qz_status qz_awq_config_text(const qz_artifact_plan *p, qz_arena *arena, const char **text, size_t *n, qz_error *err);
-/* Appends the index of a sharded artifact, config.json and the carried files to p->files (room for two more must be there). */
-qz_status qz_awq_add_files(qz_artifact_plan *p, const awq_plan *ap, qz_arena *arena, qz_error *err);
 
 qz_status qz_awq_detect(const char *path, bool *yes, qz_error *err);
 qz_status qz_awq_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err);

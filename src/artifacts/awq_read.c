@@ -1,43 +1,15 @@
 /* An AWQ folder as a qz_model: linears are repacked into integer groups (codes along the row), the rest are views.
  * Reads "gemm" and "gemv" files of AutoAWQ and of this program. Source: formats/hf-awq.md sections 7 and 8. */
 #include "artifacts/awq_int.h"
-#include "base/json.h"
 #include "base/size.h"
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#define CONFIG_LIMIT ((size_t)16 << 20)
-
 typedef struct { uint64_t bits, group; bool gemv; } awq_config;
-typedef struct { qz_st_dir dir; } awq_state;
 
-static const char *method_of(const json_t *root) {
-    return json_string_value(json_object_get(json_object_get(root, "quantization_config"), "quant_method"));
-}
+qz_status qz_awq_detect(const char *path, bool *yes, qz_error *err) { return qz_folder_detect(path, "awq", yes, err); }
 
-static qz_status load_config(const char *dir, json_t **root, qz_error *err) {
-    char *path = qz_path_join(dir, "config.json");
-    if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
-    *root = NULL;
-    qz_status st = qz_path_exists(path) ? qz_json_load(path, CONFIG_LIMIT, root, err) : QZ_OK;
-    qz_free(path);
-    return st;
-}
-
-qz_status qz_awq_detect(const char *path, bool *yes, qz_error *err) {
-    json_t *root = NULL;
-    *yes = false;
-    if (!qz_path_is_dir(path)) return QZ_OK;
-    QZ_TRY(load_config(path, &root, err));
-    const char *method = method_of(root);
-    *yes = method && strcasecmp(method, "awq") == 0;
-    json_decref(root);
-    return QZ_OK;
-}
-
-static qz_status read_quantization(const json_t *root, const char *name, awq_config *c, qz_error *err) {
-    const json_t *q = json_object_get(root, "quantization_config");
+static qz_status read_quantization(const json_t *q, const char *name, awq_config *c, qz_error *err) {
     const char *version = "gemm", *format = NULL;
     bool zero_point = true;
     *c = (awq_config){ .bits = 4, .group = 128 };
@@ -76,10 +48,6 @@ static void unpack(void *arg, size_t i, size_t n) {
     else qz_awq_unpack_gemm(j->w->data, j->z->data, j->s->data, j->rows, j->cols, j->groups, lo, hi, j->codes, j->zeros, j->scales);
 }
 
-static bool shaped(const qz_st_tensor *t, qz_st_dtype d, uint64_t a, uint64_t b) {
-    return t && t->dtype == d && t->n_dims == 2 && t->dims[0] == a && t->dims[1] == b;
-}
-
 /* Shapes from qweight; the other two must agree. */
 static qz_status shape_job(const qz_st *file, const char *module, job *j, qz_error *err) {
     uint64_t a = j->w->dims[0], b = j->w->dims[1], limit = (uint64_t)1 << 40;
@@ -88,8 +56,8 @@ static qz_status shape_job(const qz_st *file, const char *module, job *j, qz_err
     ok = ok && rows % 8 == 0 && cols % j->c->group == 0;
     uint64_t groups = ok ? cols / j->c->group : 0, unit = j->c->group >= 128 ? 1 : j->c->group == 64 ? 2 : 4;
     j->z_words = (size_t)(((groups + 7) / 8 + unit - 1) / unit * unit);
-    if (j->c->gemv) ok = ok && shaped(j->z, QZ_ST_I32, rows, j->z_words) && shaped(j->s, QZ_ST_F16, rows, 8 * (uint64_t)j->z_words);
-    else ok = ok && shaped(j->z, QZ_ST_I32, groups, rows / 8) && shaped(j->s, QZ_ST_F16, groups, rows);
+    if (j->c->gemv) ok = ok && qz_folder_shaped(j->z, QZ_ST_I32, 2, rows, j->z_words) && qz_folder_shaped(j->s, QZ_ST_F16, 2, rows, 8 * (uint64_t)j->z_words);
+    else ok = ok && qz_folder_shaped(j->z, QZ_ST_I32, 2, groups, rows / 8) && qz_folder_shaped(j->s, QZ_ST_F16, 2, groups, rows);
     if (!ok)
         return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', module '%s': qweight, qzeros and scales do not fit %s with groups of %llu", file->path, module,
                        j->c->gemv ? "gemv" : "gemm", (unsigned long long)j->c->group);
@@ -99,24 +67,20 @@ static qz_status shape_job(const qz_st *file, const char *module, job *j, qz_err
     return QZ_OK;
 }
 
-static const qz_st_tensor *part(const qz_st_dir *d, const char *module, const char *suffix) {
-    char name[1100];
-    if (snprintf(name, sizeof name, "%s.%s", module, suffix) >= (int)sizeof name) return NULL;
-    return qz_st_dir_find(d, name, NULL);
-}
-
-static qz_status add_linear(qz_run *run, qz_model *m, const qz_st_dir *d, const qz_st *file, const qz_st_tensor *t, const awq_config *c, qz_error *err) {
+static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
+    qz_model *m = r->m;
+    const awq_config *c = r->options;
     char *module = qz_arena_strndup(&m->arena, t->name, strlen(t->name) - strlen(".qweight"));
     qz_int_group *g = qz_arena_calloc(&m->arena, 1, sizeof *g);
     if (!module || !g) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    job j = { .c = c, .w = t, .z = part(d, module, "qzeros"), .s = part(d, module, "scales") };
+    job j = { .c = c, .w = t, .z = qz_folder_part(r->dir, module, "qzeros"), .s = qz_folder_part(r->dir, module, "scales") };
     QZ_TRY(shape_job(file, module, &j, err));
     j.codes = qz_arena_alloc(&m->arena, j.rows, j.cols / 2);
     j.zeros = qz_arena_alloc(&m->arena, j.rows, j.groups);
     j.scales = qz_arena_alloc(&m->arena, j.rows * j.groups, sizeof *j.scales);
     char *name = qz_arena_printf(&m->arena, "%s.weight", module);
     if (!j.codes || !j.zeros || !j.scales || !name) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    qz_pool_run(run ? run->pool : NULL, unpack, &j);
+    qz_pool_run(r->run ? r->run->pool : NULL, unpack, &j);
     qz_map_forget(t->data, (size_t)t->bytes);
     *g = (qz_int_group){ .bits = 4, .group_size = (uint32_t)c->group, .rows = j.rows, .cols = j.cols, .groups = j.groups, .codes = j.codes,
                          .scales = j.scales, .zero_points = j.zeros };
@@ -126,75 +90,26 @@ static qz_status add_linear(qz_run *run, qz_model *m, const qz_st_dir *d, const 
     return QZ_OK;
 }
 
-static qz_status add_float(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
-    qz_type type = t->dtype == QZ_ST_F16 ? QZ_TYPE_F16 : t->dtype == QZ_ST_BF16 ? QZ_TYPE_BF16 : t->dtype == QZ_ST_F32 ? QZ_TYPE_F32 : QZ_TYPE_NONE;
-    if (type == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unexpected tensor: file '%s', tensor '%s': %s with %u dimensions", file->path, t->name,
-                       qz_st_dtype_name(t->dtype), t->n_dims);
-    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = t->name, .file_name = t->name, .type = type, .n_dims = t->n_dims,
-                                                   .rows = t->n_dims == 2 ? (size_t)t->dims[0] : 1, .cols = (size_t)t->dims[t->n_dims - 1],
-                                                   .data = t->data, .bytes = (size_t)t->bytes, .file = file->path, .offset = t->offset };
-    return QZ_OK;
+static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
+    if (qz_str_ends(t->name, ".qweight")) return add_linear(r, file, t, err);
+    if (qz_str_ends(t->name, ".qzeros") || qz_str_ends(t->name, ".scales")) return QZ_OK;
+    return qz_folder_add_float(r->m, file, t, err);
 }
 
-static qz_status add_tensors(qz_run *run, qz_model *m, const qz_st_dir *d, const awq_config *c, qz_error *err) {
-    m->tensors = qz_arena_calloc(&m->arena, d->n_tensors + 1, sizeof *m->tensors);
-    if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    for (size_t f = 0; f < d->n_files; f++)
-        for (size_t i = 0; i < d->files[f].n; i++) {
-            const qz_st_tensor *t = &d->files[f].tensors[i];
-            if (qz_str_ends(t->name, ".qweight")) QZ_TRY(add_linear(run, m, d, &d->files[f], t, c, err));
-            else if (!qz_str_ends(t->name, ".qzeros") && !qz_str_ends(t->name, ".scales") && !strstr(t->name, "rotary_emb.inv_freq"))
-                QZ_TRY(add_float(m, &d->files[f], t, err));
-        }
-    return QZ_OK;
-}
-
-static void close_awq(qz_model *m) {
-    awq_state *s = m->impl;
-    qz_st_dir_release(&s->dir);
-    qz_free(s);
-    m->impl = NULL;
-}
-
-static qz_status fill(qz_run *run, qz_model *m, awq_state *s, qz_error *err) {
-    char *config = qz_arena_printf(&m->arena, "%s/config.json", m->path);
-    json_t *root = NULL;
+static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     awq_config c;
-    if (!config) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    QZ_TRY(qz_json_load(config, CONFIG_LIMIT, &root, err));
-    qz_status st = read_quantization(root, config, &c, err);
-    json_decref(root);
+    qz_folder_config f;
+    qz_status st = qz_folder_config_load(m->path, &f, err);
+    if (st == QZ_OK) st = read_quantization(f.q, f.file, &c, err);
+    qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &c, .add = add };
+    if (st == QZ_OK) st = qz_folder_read_into(&r, err);
+    qz_folder_config_release(&f);
     QZ_TRY(st);
-    QZ_TRY(qz_config_load(config, &m->config, err));
-    QZ_TRY(qz_st_dir_open(&s->dir, m->path, err));
-    QZ_TRY(add_tensors(run, m, &s->dir, &c, err));
-    QZ_TRY(qz_model_bind(m, err));
     m->container = "awq";
     m->encoding = qz_arena_printf(&m->arena, "W4 g%llu asym", (unsigned long long)c.group);
     m->contract = "W4A16";
-    m->file_bytes = s->dir.file_bytes;
     m->config.dtype = QZ_TYPE_F16;
     return m->encoding ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 
-qz_status qz_awq_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) {
-    *out = NULL;
-    qz_model *m = qz_calloc_array(1, sizeof *m);
-    awq_state *s = qz_calloc_array(1, sizeof *s);
-    if (!m || !s) {
-        qz_free(m);
-        qz_free(s);
-        return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
-    }
-    m->impl = s;
-    m->close = close_awq;
-    m->path = qz_arena_strdup(&m->arena, path);
-    qz_status st = m->path ? fill(run, m, s, err) : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
-    if (st != QZ_OK) {
-        qz_model_free(m);
-        return st;
-    }
-    *out = m;
-    return QZ_OK;
-}
+qz_status qz_awq_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) { return qz_folder_read(run, path, fill, out, err); }

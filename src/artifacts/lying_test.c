@@ -172,6 +172,23 @@ static void retensor(const char *name, const char *new_name, uint64_t rows, uint
     qz_st_release(&st);
 }
 
+/* One 32-bit word of a tensor's data gets another value. */
+static void flip_word(const char *name, size_t word, uint32_t value) {
+    char path[128];
+    qz_st st;
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    OK(qz_st_open(&st, path, err));
+    const qz_st_tensor *t = qz_st_find(&st, name);
+    assert_non_null(t);
+    long at = (long)(t->offset + 4 * word);
+    qz_st_release(&st);
+    FILE *f = fopen(path, "r+b");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, at, SEEK_SET), 0);
+    assert_int_equal(fwrite(&value, 4, 1, f), 1);
+    fclose(f);
+}
+
 static void expect(const char *fragment) {
     qz_model *m = NULL;
     qz_error err = {0};
@@ -209,6 +226,49 @@ static void awq_lies(void **state) {
     qz_model_free(m);
 }
 
+static void gptq_lies(void **state) {
+    (void)state;
+    static const struct { const char *from, *to, *error; } configs[] = {
+        { "\"checkpoint_format\": \"gptq\"", "\"checkpoint_format\": \"marlin\"", "'marlin'" },
+        { "\"checkpoint_format\": \"gptq\"", "\"is_marlin_format\": true", "'marlin'" },
+        { "\"bits\": 4", "\"bits\": 3", "do not fit 3 bits" },
+        { "\"bits\": 4", "\"bits\": 9", "found 9" },
+        { "\"bits\": 4", "\"bits\": \"4\"", "key 'bits'" },
+        { "\"group_size\": 32", "\"group_size\": 0", "found 0" },
+        { "\"group_size\": 32", "\"group_size\": 64", "groups of 64" },
+        { "\"group_size\": 32", "\"group_size\": -1", "groups of -1" },
+        { "\"sym\": true", "\"sym\": 3", "key 'sym'" },
+        { "\"quant_method\": \"gptq\"", "\"quant_method\": \"awq\"", "do not fit gemm" },
+        { "\"hidden_size\": 64", "\"hidden_size\": 96", "wrong shape" },
+    };
+    static const struct { const char *from, *to; uint64_t rows, cols; } tensors[] = {
+        { "model.layers.1.mlp.up_proj.qzeros", "model.layers.1.mlp.up_proj.other_zeros", 2, 20 },
+        { "model.layers.1.mlp.up_proj.qweight", "model.layers.1.mlp.up_proj.qweight", 160, 8 },
+        { "model.layers.1.mlp.up_proj.scales", "model.layers.1.mlp.up_proj.scales", 1, 320 },
+        { "model.layers.1.mlp.up_proj.qzeros", "model.layers.1.mlp.up_proj.qzeros", 20, 2 },
+    };
+    convert("tests/golden/zoo/qwen2", "gptq:w4g32", folder);
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        replace("config.json", configs[i].from, configs[i].to);
+        expect(configs[i].error);
+        replace("config.json", configs[i].to, configs[i].from);
+    }
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
+        convert("tests/golden/zoo/qwen2", "gptq:w4g32", folder);
+        retensor(tensors[i].from, tensors[i].to, tensors[i].rows, tensors[i].cols);
+        expect("model.layers.1.mlp.up_proj");
+    }
+    convert("tests/golden/zoo/qwen2", "gptq:w4g32", folder);
+    flip_word("model.layers.0.self_attn.k_proj.g_idx", 5, 2);
+    expect("k_proj.g_idx', element 5: expected below 2, found 2");
+    flip_word("model.layers.0.self_attn.k_proj.g_idx", 5, 0xffffffffu);
+    expect("element 5: expected below 2, found -1");
+    flip_word("model.layers.0.self_attn.k_proj.g_idx", 5, 0);
+    qz_model *m;
+    OK(qz_artifact_open(NULL, folder, &m, err));
+    qz_model_free(m);
+}
+
 static int setup(void **state) {
     (void)state;
     if (!mkdtemp(dir)) return -1;
@@ -224,6 +284,6 @@ static int teardown(void **state) {
     return qz_remove_tree(dir, &err) == QZ_OK ? 0 : -1;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(gguf_lies), cmocka_unit_test(awq_lies) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(gguf_lies), cmocka_unit_test(awq_lies), cmocka_unit_test(gptq_lies) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

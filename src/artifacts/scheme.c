@@ -50,7 +50,7 @@ static qz_status unknown(const char *text, qz_error *err) {
 static qz_status parse(qz_scheme s, const char *level, const char *flags, qz_scheme_spec *out, qz_error *err) {
     *out = (qz_scheme_spec){ .scheme = s, .mix = { .output_type = -1, .embedding_type = -1 } };
     QZ_TRY(all_ops[s]->parse(out, *level ? level : infos[s].default_level, flags, err));
-    snprintf(out->name, sizeof out->name, "%s:%.30s%s%.20s", infos[s].name, out->level, *flags ? "+" : "", flags);
+    snprintf(out->name, sizeof out->name, "%s:%.15s%s%.50s", infos[s].name, out->level, *flags ? "+" : "", flags);
     return QZ_OK;
 }
 
@@ -60,6 +60,7 @@ qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err) 
     memcpy(buf, text, strlen(text) + 1);
     flags = strchr(buf, '+');
     if (flags) *flags++ = 0;
+    for (char *p = flags; p && *p; p++) *p = (char)tolower((unsigned char)*p);
     level = strchr(buf, ':');
     if (level) *level++ = 0;
     for (int s = 0; s < QZ_SCHEME_COUNT; s++) {

@@ -74,7 +74,7 @@ typedef struct {
 
 /* True if dir holds model.safetensors or its index. */
 bool qz_st_dir_present(const char *dir);
-/* model.safetensors if it exists, else model.safetensors.index.json and its shards. Missing shards are all named in one
+/* model.safetensors if it exists, else model.safetensors.index.json and its shards, else the folder's only .safetensors. Missing shards are all named in one
  * error before anything is read; a mapped tensor must be in the shard the index names and in no other. */
 qz_status qz_st_dir_open(qz_st_dir *d, const char *dir, qz_error *err);
 void qz_st_dir_release(qz_st_dir *d);

@@ -1,4 +1,5 @@
-/* Checkpoint directories: model.safetensors, or model.safetensors.index.json with its shards. */
+/* Checkpoint directories: model.safetensors, model.safetensors.index.json with its shards, or one .safetensors file of any name
+ * (gptq_model-4bit-128g.safetensors). */
 #include "formats/safetensors.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -137,14 +138,28 @@ out:
     return st;
 }
 
+/* The only .safetensors file of the folder, in the arena; NULL if there is none or several. */
+static qz_status lone_file(qz_st_dir *d, const char *dir, const char **name, qz_error *err) {
+    char **names = NULL;
+    size_t n = 0, found = 0;
+    *name = NULL;
+    if (!qz_path_is_dir(dir)) return QZ_OK;
+    QZ_TRY(qz_list_dir(dir, &names, &n, err));
+    for (size_t i = 0; i < n; i++)
+        if (plain_name(names[i]) && found++ == 0) *name = qz_arena_strdup(&d->arena, names[i]);
+    qz_free_names(names, n);
+    if (found != 1) *name = NULL;
+    return QZ_OK;
+}
+
 qz_status qz_st_dir_open(qz_st_dir *d, const char *dir, qz_error *err) {
     memset(d, 0, sizeof *d);
-    qz_status s;
-    if (present(dir, single_name)) {
-        const char *one = single_name;
-        s = open_files(d, dir, &one, 1, err);
-    } else if (present(dir, index_name)) s = open_sharded(d, dir, err);
-    else
+    const char *one = single_name;
+    qz_status s = QZ_OK;
+    if (!present(dir, single_name) && !present(dir, index_name)) s = lone_file(d, dir, &one, err);
+    if (s == QZ_OK && one && present(dir, one)) s = open_files(d, dir, &one, 1, err);
+    else if (s == QZ_OK && present(dir, index_name)) s = open_sharded(d, dir, err);
+    else if (s == QZ_OK)
         s = qz_fail(err, qz_path_is_dir(dir) ? QZ_EFORMAT : QZ_EIO,
                     "no weights: folder '%s': expected model.safetensors or model.safetensors.index.json%s", dir,
                     present(dir, "pytorch_model.bin") || present(dir, "pytorch_model.bin.index.json")

@@ -1,6 +1,6 @@
-/* The files beside the weights of an AWQ folder: config.json with quantization_config, the index of a sharded artifact, and
- * what is carried over from the source (tokenizer, chat template, generation defaults, licence). formats/hf-awq.md section 8. */
-#include "artifacts/awq_int.h"
+/* The files beside the weights of a folder: config.json with quantization_config, its twin, the index of a sharded artifact, and
+ * what is carried over from the source (tokenizer, chat template, generation defaults, licence). formats/hf-config.md. */
+#include "artifacts/folder.h"
 #include "base/json.h"
 #include "base/size.h"
 #include <stdio.h>
@@ -22,11 +22,14 @@ static char *dump(const json_t *root) {
 }
 
 static bool fill_config(json_t *root, const qz_artifact_plan *p) {
+    const qz_folder_plan_state *fp = p->impl;
     const qz_rope *r = &p->model->config.rope;
-    json_t *q = json_pack("{s:s, s:b, s:i, s:i, s:s, s:n}", "quant_method", "awq", "zero_point", 1, "group_size", (int)p->spec.group_size, "bits",
-                          (int)p->spec.bits, "version", "gemm", "modules_to_not_convert");
-    bool ok = q && json_object_set_new(root, "quantization_config", q) == 0 && json_object_set_new(root, "torch_dtype", json_string("float16")) == 0;
-    if (json_object_get(root, "dtype")) ok = ok && json_object_set_new(root, "dtype", json_string("float16")) == 0;
+    json_t *q = fp->kind->quantization(p);
+    bool ok = q && json_object_set_new(root, "quantization_config", q) == 0;
+    if (!fp->kind->keeps_dtype) {
+        ok = ok && json_object_set_new(root, "torch_dtype", json_string("float16")) == 0;
+        if (json_object_get(root, "dtype")) ok = ok && json_object_set_new(root, "dtype", json_string("float16")) == 0;
+    }
     /* Runtimes of the 4.x generation read the old spelling only: without it they would silently take their default base. */
     json_t *rope = json_object_get(root, "rope_parameters");
     if (rope && !json_object_get(root, "rope_theta")) ok = ok && json_object_set_new(root, "rope_theta", json_real(r->theta)) == 0;
@@ -35,40 +38,48 @@ static bool fill_config(json_t *root, const qz_artifact_plan *p) {
     return ok;
 }
 
-qz_status qz_awq_config_text(const qz_artifact_plan *p, qz_arena *arena, const char **text, size_t *n, qz_error *err) {
+/* Appends a file with the text of `root` (borrowed; NULL = out of memory) to the plan. */
+static qz_status add_json(qz_artifact_plan *p, const char *name, const json_t *root, qz_arena *arena, qz_error *err) {
+    char *s = root ? dump(root) : NULL;
+    char *copy = s ? qz_arena_printf(arena, "%s\n", s) : NULL;
+    free(s);
+    if (!copy) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+    p->files[p->n_files++] = (qz_artifact_file){ .name = name, .bytes = strlen(copy), .text = copy };
+    return QZ_OK;
+}
+
+static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
+    const qz_folder_plan_state *fp = p->impl;
     const char *dir = p->context->source_dir;
     char *path = dir ? qz_path_join(dir, "config.json") : NULL;
     if (!path || !qz_path_exists(path)) {
         qz_free(path);
-        return qz_fail(err, QZ_EUNSUPPORTED, "no config.json to carry over: source '%s'; an AWQ folder is made from a Hugging Face checkpoint",
-                       dir ? dir : p->model->path);
+        return qz_fail(err, QZ_EUNSUPPORTED, "no config.json to carry over: source '%s'; %s folder is made from a Hugging Face checkpoint",
+                       dir ? dir : p->model->path, fp->kind->name);
     }
     json_t *root = NULL;
     qz_status st = qz_json_load(path, CONFIG_LIMIT, &root, err);
     qz_free(path);
     QZ_TRY(st);
-    char *s = fill_config(root, p) ? dump(root) : NULL;
+    st = add_json(p, "config.json", fill_config(root, p) ? root : NULL, arena, err);
+    if (st == QZ_OK && fp->kind->twin) st = add_json(p, fp->kind->twin, json_object_get(root, "quantization_config"), arena, err);
     json_decref(root);
-    char *copy = s ? qz_arena_printf(arena, "%s\n", s) : NULL;
-    free(s);
-    if (!copy) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
-    *text = copy;
-    *n = strlen(copy);
-    return QZ_OK;
+    return st;
 }
 
-static qz_status index_text(const qz_artifact_plan *p, const awq_plan *ap, qz_arena *arena, const char **text, size_t *n, qz_error *err) {
+static qz_status index_text(const qz_artifact_plan *p, qz_arena *arena, const char **text, size_t *n, qz_error *err) {
+    const qz_folder_plan_state *fp = p->impl;
     qz_str s = {0};
     uint64_t total = 0, bytes = 0;
-    for (size_t i = 0; i < ap->first[ap->n_shards]; i++) {
-        QZ_TRY(qz_st_item_bytes(&ap->items[i], &bytes, err));
+    for (size_t i = 0; i < fp->first[fp->n_shards]; i++) {
+        QZ_TRY(qz_st_item_bytes(&fp->parts[i], &bytes, err));
         total += bytes;
     }
     qz_str_printf(&s, "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  \"weight_map\": {", (unsigned long long)total);
-    for (size_t f = 0; f < ap->n_shards; f++)
-        for (size_t i = ap->first[f]; i < ap->first[f + 1]; i++) {
+    for (size_t f = 0; f < fp->n_shards; f++)
+        for (size_t i = fp->first[f]; i < fp->first[f + 1]; i++) {
             qz_str_puts(&s, i ? ",\n    " : "\n    ");
-            qz_json_quote(&s, ap->items[i].name, strlen(ap->items[i].name));
+            qz_json_quote(&s, fp->parts[i].name, strlen(fp->parts[i].name));
             qz_str_printf(&s, ": \"%s\"", p->files[f].name);
         }
     qz_str_puts(&s, "\n  }\n}\n");
@@ -102,16 +113,15 @@ static qz_status add_carried(qz_artifact_plan *p, const char *dir, char **names,
     return QZ_OK;
 }
 
-qz_status qz_awq_add_files(qz_artifact_plan *p, const awq_plan *ap, qz_arena *arena, qz_error *err) {
+qz_status qz_folder_add_files(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
     char **names = NULL;
     size_t n = 0, len = 0;
     const char *text = NULL;
-    if (ap->n_shards > 1) {
-        QZ_TRY(index_text(p, ap, arena, &text, &len, err));
+    if (((const qz_folder_plan_state *)p->impl)->n_shards > 1) {
+        QZ_TRY(index_text(p, arena, &text, &len, err));
         p->files[p->n_files++] = (qz_artifact_file){ .name = "model.safetensors.index.json", .bytes = len, .text = text };
     }
-    QZ_TRY(qz_awq_config_text(p, arena, &text, &len, err));
-    p->files[p->n_files++] = (qz_artifact_file){ .name = "config.json", .bytes = len, .text = text };
+    QZ_TRY(add_config(p, arena, err));
     QZ_TRY(qz_list_dir(p->context->source_dir, &names, &n, err));
     qz_artifact_file *room = qz_arena_alloc(arena, p->n_files + n, sizeof *room);
     qz_status st = room ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);

@@ -1,0 +1,250 @@
+/* The writer of folder artifacts: plan of shards and parts, resumable sink. Source of the layout: safetensors checkpoints as
+ * transformers 5.x writes them (formats/safetensors.md, formats/hf-awq.md section 8, formats/hf-gptq.md section 6). */
+#include "artifacts/folder.h"
+#include "base/half.h"
+#include "base/size.h"
+#include <math.h>
+#include <string.h>
+
+#define SHARD_BYTES ((uint64_t)5000000000)
+
+static const qz_st_meta st_meta[] = { { "format", "pt" } };
+
+/* ---- plan ---- */
+static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_slot *s, qz_arena *arena, qz_artifact_item *it, qz_error *err) {
+    const qz_tensor_view *t = s->t;
+    bool as_source = kind->keeps_dtype && t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind == QZ_KIND_FLOAT;
+    *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name, .type = as_source ? t->type : QZ_TYPE_F16, .rows = t->rows,
+                              .cols = t->cols, .n_dims = t->rows == 1 ? 1 : 2, .layer = s->layer, .linear = s->linear,
+                              .permute = qz_slot_permute(p->model, s, false), .heads = qz_slot_heads(p->model, s) };
+    if (!kind->quantizes(p, s)) {
+        it->bytes = qz_type_get(it->type)->bytes * (uint64_t)t->rows * t->cols;
+        return QZ_OK;
+    }
+    it->out_name = qz_arena_strndup(arena, t->name, strlen(t->name) - strlen(".weight"));
+    if (!it->out_name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+    return kind->item(p, it, err);
+}
+
+static size_t item_parts(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
+    if (it->out_name != it->name) return kind->parts(p, it, arena, out);
+    qz_st_dtype d = it->type == QZ_TYPE_F32 ? QZ_ST_F32 : it->type == QZ_TYPE_BF16 ? QZ_ST_BF16 : QZ_ST_F16;
+    *out = (qz_st_item){ it->out_name, d, it->n_dims, { it->rows, it->cols } };
+    if (it->n_dims == 1) out->dims[0] = it->cols;
+    return 1;
+}
+
+/* Names and absolute offsets of the shards. */
+static qz_status lay_out_files(qz_artifact_plan *p, const qz_folder_plan_state *fp, qz_arena *arena, qz_error *err) {
+    size_t item = 0;
+    for (size_t f = 0; f < fp->n_shards; f++) {
+        qz_str head = {0};
+        uint64_t data = 0;
+        qz_status st = qz_st_header(fp->parts + fp->first[f], fp->first[f + 1] - fp->first[f], st_meta, 1, &head, &data, err);
+        uint64_t at = head.len;
+        qz_str_release(&head);
+        QZ_TRY(st);
+        char *name = fp->n_shards == 1 ? qz_arena_strdup(arena, "model.safetensors")
+                                       : qz_arena_printf(arena, "model-%05zu-of-%05zu.safetensors", f + 1, fp->n_shards);
+        if (!name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+        p->files[p->n_files++] = (qz_artifact_file){ .name = name, .bytes = at + data, .weights = true };
+        for (; item < p->n_items && p->items[item].file == f; item++) {
+            p->items[item].offset = at;
+            at += p->items[item].bytes;
+        }
+    }
+    return QZ_OK;
+}
+
+/* Shards by size in order. */
+static qz_status lay_out(qz_artifact_plan *p, qz_folder_plan_state *fp, qz_arena *arena, qz_error *err) {
+    uint64_t limit = p->context->shard_bytes ? p->context->shard_bytes : SHARD_BYTES, used = 0;
+    size_t n = 0;
+    fp->n_shards = 1;
+    fp->first[0] = 0;
+    for (size_t i = 0; i < p->n_items; i++) {
+        if (used && used + p->items[i].bytes > limit) {
+            fp->first[fp->n_shards++] = n;
+            used = 0;
+        }
+        p->items[i].file = fp->n_shards - 1;
+        used += p->items[i].bytes;
+        fp->item_part[i] = n;
+        size_t k = item_parts(fp->kind, p, &p->items[i], arena, fp->parts + n);
+        if (k == 0) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+        n += k;
+    }
+    fp->first[fp->n_shards] = fp->item_part[p->n_items] = n;
+    p->files = qz_arena_calloc(arena, fp->n_shards + 3, sizeof *p->files); /* room for index, config.json and its twin */
+    if (!p->files) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+    return lay_out_files(p, fp, arena, err);
+}
+
+qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+    qz_slot *slots = NULL;
+    size_t n = 0;
+    QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
+    qz_folder_plan_state *fp = qz_arena_calloc(arena, 1, sizeof *fp);
+    out->items = qz_arena_calloc(arena, n + 1, sizeof *out->items);
+    if (fp) {
+        fp->kind = kind;
+        fp->parts = qz_arena_calloc(arena, QZ_FOLDER_PARTS * n + 1, sizeof *fp->parts);
+        fp->first = qz_arena_calloc(arena, n + 2, sizeof *fp->first);
+        fp->item_part = qz_arena_calloc(arena, n + 1, sizeof *fp->item_part);
+    }
+    if (!fp || !out->items || !fp->parts || !fp->first || !fp->item_part)
+        return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    if (m->config.rope.has_freq_factors)
+        return qz_fail(err, QZ_EUNSUPPORTED, "rope frequency factors cannot be stored in config.json: model '%s'; start from the checkpoint", m->path);
+    for (size_t i = 0; i < n; i++) QZ_TRY(plan_item(kind, out, &slots[i], arena, &out->items[out->n_items++], err));
+    QZ_TRY(lay_out(out, fp, arena, err));
+    out->impl = fp;
+    return qz_folder_add_files(out, arena, err);
+}
+
+const char *qz_plan_provenance(const qz_artifact_plan *p, const char *key) {
+    for (size_t i = 0; i < p->context->n_provenance; i++)
+        if (strcmp(p->context->provenance[i].key, key) == 0) return p->context->provenance[i].value;
+    return NULL;
+}
+
+/* ---- sink ---- */
+static char *file_path(const qz_artifact_writer *w, size_t f) { return qz_path_join(w->partial, w->plan->files[f].name); }
+
+static qz_status open_shard(qz_artifact_writer *w, size_t f, size_t done, qz_error *err) {
+    const qz_folder_plan_state *fp = w->plan->impl;
+    const qz_st_item *items = fp->parts + fp->first[f];
+    size_t n = fp->first[f + 1] - fp->first[f];
+    char *path = file_path(w, f);
+    if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    qz_status st = done ? qz_st_writer_resume(&w->sink.shards.st, path, items, n, st_meta, 1, done, err)
+                        : qz_st_writer_open(&w->sink.shards.st, path, items, n, st_meta, 1, err);
+    qz_free(path);
+    QZ_TRY(st);
+    w->sink.shards.open = true;
+    w->sink.shards.file = f;
+    return QZ_OK;
+}
+static qz_status commit_shard(qz_artifact_writer *w, qz_error *err) {
+    if (!w->sink.shards.open) return QZ_OK;
+    QZ_TRY(qz_st_writer_commit(&w->sink.shards.st, w->file_sha[w->sink.shards.file], err));
+    w->sink.shards.open = false;
+    return QZ_OK;
+}
+
+/* A shard may have its final name while the journal misses its last items: it goes back to its temporary name. */
+static qz_status reopen_committed(qz_artifact_writer *w, size_t f, qz_error *err) {
+    char *path = file_path(w, f);
+    qz_str partial = {0};
+    qz_status st = QZ_OK;
+    if (path && qz_path_exists(path)) {
+        qz_str_printf(&partial, "%s.partial", path);
+        if (!partial.failed) st = qz_rename_dir(path, partial.ptr, err);
+    }
+    if (!path || partial.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    qz_free(path);
+    qz_str_release(&partial);
+    return st;
+}
+
+/* Opens the shard of the first missing item; shards before it are complete and get their names here if a crash came between. */
+qz_status qz_folder_open(qz_artifact_writer *w, size_t done, qz_error *err) {
+    const qz_folder_plan_state *fp = w->plan->impl;
+    const qz_artifact_plan *p = w->plan;
+    size_t current = done < p->n_items ? p->items[done].file : fp->n_shards;
+    for (size_t f = 0; f < current && f < fp->n_shards; f++) {
+        char *path = file_path(w, f);
+        if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+        qz_status st = QZ_OK;
+        if (qz_path_exists(path)) st = qz_sha256_file_hex(path, w->file_sha[f], err);
+        else {
+            st = open_shard(w, f, fp->first[f + 1] - fp->first[f], err);
+            if (st == QZ_OK) st = commit_shard(w, err);
+        }
+        qz_free(path);
+        QZ_TRY(st);
+    }
+    if (current == fp->n_shards) return QZ_OK;
+    QZ_TRY(reopen_committed(w, current, err));
+    return open_shard(w, current, fp->item_part[done] - fp->first[current], err);
+}
+
+qz_status qz_folder_write(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err) {
+    const uint8_t *p = bytes;
+    size_t f = w->plan->items[w->next].file;
+    if (!w->sink.shards.open || w->sink.shards.file != f) {
+        QZ_TRY(commit_shard(w, err));
+        QZ_TRY(open_shard(w, f, 0, err));
+    }
+    while (n) { /* the writer counts file tensors, an item may span several of them */
+        uint64_t left = qz_st_writer_left(&w->sink.shards.st);
+        size_t k = left < n ? (size_t)left : n;
+        if (k == 0) return qz_fail(err, QZ_EBUG, "too many bytes for '%s'", w->plan->items[w->next].out_name);
+        QZ_TRY(qz_st_writer_write(&w->sink.shards.st, p, k, err));
+        p += k;
+        n -= k;
+    }
+    return QZ_OK;
+}
+qz_status qz_folder_flush(qz_artifact_writer *w, qz_error *err) {
+    return w->sink.shards.open ? qz_out_flush(&w->sink.shards.st.out, err) : QZ_OK;
+}
+qz_status qz_folder_finish(qz_artifact_writer *w, qz_error *err) {
+    QZ_TRY(commit_shard(w, err));
+    for (size_t i = 0; i < w->plan->n_files; i++) {
+        const qz_artifact_file *f = &w->plan->files[i];
+        if (f->weights) continue;
+        char *path = file_path(w, i);
+        if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+        qz_status st = f->text ? qz_write_file(path, f->text, (size_t)f->bytes, err) : qz_copy_file(f->copy_from, path, err);
+        if (st == QZ_OK) st = qz_sha256_file_hex(path, w->file_sha[i], err);
+        qz_free(path);
+        QZ_TRY(st);
+    }
+    return QZ_OK;
+}
+void qz_folder_close(qz_artifact_writer *w, bool keep) {
+    if (w->sink.shards.open) qz_st_writer_abort(&w->sink.shards.st, keep);
+    w->sink.shards.open = false;
+}
+
+/* ---- integer groups ---- */
+qz_status qz_folder_check_codes(const qz_quantized *q, const char *scheme, bool act_order, qz_error *err) {
+    unsigned top = (1u << q->bits) - 1u;
+    size_t groups = q->cols / q->group_size;
+    for (size_t k = 0; q->g_idx && k < q->cols; k++) {
+        if (q->g_idx[k] >= groups) return qz_fail(err, QZ_EBUG, "group out of range: tensor '%s', column %zu: found %u of %zu", q->name, k, q->g_idx[k], groups);
+        if (!act_order && q->g_idx[k] != k / q->group_size)
+            return qz_fail(err, QZ_EUNSUPPORTED, "%s cannot store act_order: tensor '%s', column %zu stands in group %u", scheme, q->name, k, q->g_idx[k]);
+    }
+    for (size_t i = 0; i < q->rows * q->cols; i++)
+        if (q->codes[i] > top) return qz_fail(err, QZ_EBUG, "code out of range: tensor '%s', element %zu: found %u", q->name, i, q->codes[i]);
+    for (size_t i = 0; i < q->rows * groups; i++) {
+        if (q->zero_points[i] > top) return qz_fail(err, QZ_EBUG, "zero point out of range: tensor '%s', group %zu: found %u", q->name, i, q->zero_points[i]);
+        if (!isfinite(q->scales[i]) || fabsf(q->scales[i]) >= 65520.0f)
+            return qz_fail(err, QZ_ENUMERIC, "scale does not fit float16: tensor '%s', row %zu, group %zu: found %g", q->name, i / groups, i % groups,
+                           (double)q->scales[i]);
+    }
+    return QZ_OK;
+}
+
+qz_status qz_folder_row_map(const qz_artifact_writer *w, const qz_artifact_item *it, size_t **map, qz_error *err) {
+    *map = NULL;
+    if (it->permute == QZ_PERMUTE_NONE) return QZ_OK;
+    *map = qz_alloc_array(it->rows, sizeof **map);
+    if (!*map) return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    for (size_t n = 0; n < it->rows; n++) (*map)[n] = qz_item_source_row(it, it->rows, n);
+    return QZ_OK;
+}
+
+qz_status qz_folder_put_scales(qz_artifact_writer *w, const qz_quantized *q, const size_t *map, qz_error *err) {
+    size_t groups = q->cols / q->group_size;
+    uint16_t *half = qz_alloc_array(q->rows, sizeof *half);
+    qz_status st = half ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    for (size_t j = 0; j < groups && st == QZ_OK; j++) {
+        for (size_t n = 0; n < q->rows; n++) half[n] = qz_f32_to_f16(q->scales[(map ? map[n] : n) * groups + j]);
+        st = qz_artifact_writer_bytes(w, half, 2 * q->rows, err);
+    }
+    qz_free(half);
+    return st;
+}

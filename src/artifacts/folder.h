@@ -1,0 +1,82 @@
+/* What every folder artifact has in common: a checkpoint folder of safetensors shards in the model's order (so that a block is
+ * written as soon as it is ready), config.json with quantization_config, and the files carried over from the source.
+ * A scheme gives a qz_folder_kind; its plan calls qz_folder_plan; its ops table names qz_folder_open … qz_folder_close.
+ * Read: qz_folder_read opens config and weights and calls the scheme's `add` for every tensor. */
+#ifndef QZ_ARTIFACTS_FOLDER_H
+#define QZ_ARTIFACTS_FOLDER_H
+#include "artifacts/artifacts_int.h"
+#include "base/json.h"
+
+enum { QZ_FOLDER_PARTS = 8 }; /* most file tensors of one item */
+
+/* ---- writing ---- */
+typedef struct {
+    const char *name;                 /* for texts: "AWQ" */
+    /* True if the slot's weight is stored quantized (a linear of a block; the head where the scheme can). */
+    bool (*quantizes)(const qz_artifact_plan *p, const qz_slot *s);
+    /* Completes the item of such a slot: type, bits, group_size, bytes. out_name is the tensor's name without ".weight". */
+    qz_status (*item)(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err);
+    /* Its tensors in the file, in order of writing; 0 = out of memory. */
+    size_t (*parts)(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out);
+    json_t *(*quantization)(const qz_artifact_plan *p); /* quantization_config; NULL = out of memory */
+    bool keeps_dtype;                 /* other tensors stay as in the source instead of float16 */
+    const char *twin;                 /* a file that repeats quantization_config (quantize_config.json), or NULL */
+} qz_folder_kind;
+
+typedef struct {
+    const qz_folder_kind *kind;
+    qz_st_item *parts;                /* of all shards, in order */
+    size_t *item_part;                /* [n_items + 1] first part of an item */
+    size_t *first;                    /* [n_shards + 1] first part of a shard */
+    size_t n_shards;
+} qz_folder_plan_state;               /* plan->impl */
+
+qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err);
+qz_status qz_folder_open(qz_artifact_writer *w, size_t done, qz_error *err);
+qz_status qz_folder_write(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
+qz_status qz_folder_flush(qz_artifact_writer *w, qz_error *err);
+qz_status qz_folder_finish(qz_artifact_writer *w, qz_error *err);
+void qz_folder_close(qz_artifact_writer *w, bool keep);
+/* Index of a sharded artifact, config.json, its twin and the carried files (folder_files.c). */
+qz_status qz_folder_add_files(qz_artifact_plan *p, qz_arena *arena, qz_error *err);
+/* Value of a provenance key, or NULL. */
+const char *qz_plan_provenance(const qz_artifact_plan *p, const char *key);
+
+/* ---- integer groups: common to AWQ and GPTQ ---- */
+/* Codes, zero points and scales in range of the item; g_idx only where `act_order` allows it. */
+qz_status qz_folder_check_codes(const qz_quantized *q, const char *scheme, bool act_order, qz_error *err);
+/* [rows] source row of each row of the file, NULL in *map if they are the same. Owned by the caller. */
+qz_status qz_folder_row_map(const qz_artifact_writer *w, const qz_artifact_item *it, size_t **map, qz_error *err);
+/* scales [groups, rows] as float16, through the writer. */
+qz_status qz_folder_put_scales(qz_artifact_writer *w, const qz_quantized *q, const size_t *map, qz_error *err);
+
+/* ---- reading ---- */
+/* quantization_config of a folder: from config.json, else from the legacy files beside it. *root owns (json_decref), *q borrows
+ * and is NULL if the folder has none; *name: the file, for texts, in `file`. */
+typedef struct { json_t *root; const json_t *q; char file[512]; } qz_folder_config;
+qz_status qz_folder_config_load(const char *dir, qz_folder_config *c, qz_error *err);
+void qz_folder_config_release(qz_folder_config *c);
+/* "awq", "gptq", "bitsandbytes" …: quant_method, or what the keys of files from before it say; NULL if there is none. */
+const char *qz_folder_method(const qz_folder_config *c);
+qz_status qz_folder_detect(const char *path, const char *method, bool *yes, qz_error *err);
+
+typedef struct qz_folder_reader qz_folder_reader;
+struct qz_folder_reader {
+    qz_run *run;
+    qz_model *m;
+    const qz_st_dir *dir;
+    const qz_folder_config *config;
+    const void *options;              /* the scheme's own */
+    /* Tensor t of file `file`: adds views to m->tensors (one at most) or does nothing if it belongs to another. */
+    qz_status (*add)(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err);
+};
+/* m->path and arena ready: reads config and weights, adds and binds tensors. */
+qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err);
+/* A fresh model that `fill` completes; freed on failure. */
+qz_status qz_folder_read(qz_run *run, const char *path, qz_status (*fill)(qz_run *run, qz_model *m, qz_error *err), qz_model **out, qz_error *err);
+/* A float tensor as it is. */
+qz_status qz_folder_add_float(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err);
+/* "module.suffix", NULL if absent. */
+const qz_st_tensor *qz_folder_part(const qz_st_dir *d, const char *module, const char *suffix);
+bool qz_folder_shaped(const qz_st_tensor *t, qz_st_dtype d, uint32_t n_dims, uint64_t a, uint64_t b);
+#endif

@@ -1,0 +1,123 @@
+/* The reader of folder artifacts: finds the quantization's description in any of its historic places, opens the weights and
+ * lets the scheme turn its tensors into views. Source: formats/hf-config.md, hf-awq.md section 8, hf-gptq.md section 6. */
+#include "artifacts/folder.h"
+#include "base/size.h"
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define CONFIG_LIMIT ((size_t)16 << 20)
+
+static qz_status load(const char *dir, const char *name, qz_folder_config *c, qz_error *err) {
+    if (snprintf(c->file, sizeof c->file, "%s/%s", dir, name) >= (int)sizeof c->file)
+        return qz_fail(err, QZ_EUSAGE, "path too long: '%s'", dir);
+    return qz_path_exists(c->file) ? qz_json_load(c->file, CONFIG_LIMIT, &c->root, err) : QZ_OK;
+}
+
+qz_status qz_folder_config_load(const char *dir, qz_folder_config *c, qz_error *err) {
+    static const char *const legacy[] = { "quantize_config.json", "quant_config.json" };
+    *c = (qz_folder_config){ .root = NULL };
+    QZ_TRY(load(dir, "config.json", c, err));
+    if (!c->root) return QZ_OK; /* no checkpoint at all */
+    c->q = json_object_get(c->root, "quantization_config");
+    for (size_t i = 0; i < 2 && !json_is_object(c->q); i++) { /* AutoGPTQ and old AutoAWQ keep it in a file of its own */
+        json_decref(c->root);
+        c->root = NULL;
+        QZ_TRY(load(dir, legacy[i], c, err));
+        c->q = c->root;
+    }
+    if (!json_is_object(c->q)) c->q = NULL;
+    return QZ_OK;
+}
+
+void qz_folder_config_release(qz_folder_config *c) {
+    json_decref(c->root);
+    *c = (qz_folder_config){ .root = NULL };
+}
+
+const char *qz_folder_method(const qz_folder_config *c) {
+    if (!c->q) return NULL;
+    if (json_is_true(json_object_get(c->q, "load_in_4bit")) || json_is_true(json_object_get(c->q, "load_in_8bit"))) return "bitsandbytes";
+    const char *method = json_string_value(json_object_get(c->q, "quant_method"));
+    if (method) return method;
+    const char *version = json_string_value(json_object_get(c->q, "version"));
+    if (version && (strncasecmp(version, "gem", 3) == 0 || strcasecmp(version, "marlin") == 0)) return "awq";
+    return json_object_get(c->q, "bits") || json_object_get(c->q, "wbits") || json_object_get(c->q, "w_bit") ? "gptq" : "?";
+}
+
+qz_status qz_folder_detect(const char *path, const char *method, bool *yes, qz_error *err) {
+    qz_folder_config c;
+    *yes = false;
+    if (!qz_path_is_dir(path)) return QZ_OK;
+    qz_status st = qz_folder_config_load(path, &c, err);
+    const char *found = st == QZ_OK ? qz_folder_method(&c) : NULL;
+    *yes = found && strcasecmp(found, method) == 0;
+    qz_folder_config_release(&c);
+    return st;
+}
+
+const qz_st_tensor *qz_folder_part(const qz_st_dir *d, const char *module, const char *suffix) {
+    char name[QZ_ST_MAX_NAME + 64];
+    if (snprintf(name, sizeof name, "%s.%s", module, suffix) >= (int)sizeof name) return NULL;
+    return qz_st_dir_find(d, name, NULL);
+}
+
+bool qz_folder_shaped(const qz_st_tensor *t, qz_st_dtype d, uint32_t n_dims, uint64_t a, uint64_t b) {
+    return t && t->dtype == d && t->n_dims == n_dims && t->dims[0] == a && (n_dims == 1 || t->dims[1] == b);
+}
+
+qz_status qz_folder_add_float(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
+    if (strstr(t->name, "rotary_emb.inv_freq")) return QZ_OK; /* recomputed */
+    qz_type type = t->dtype == QZ_ST_F16 ? QZ_TYPE_F16 : t->dtype == QZ_ST_BF16 ? QZ_TYPE_BF16 : t->dtype == QZ_ST_F32 ? QZ_TYPE_F32 : QZ_TYPE_NONE;
+    if (type == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2)
+        return qz_fail(err, QZ_EUNSUPPORTED, "unexpected tensor: file '%s', tensor '%s': %s with %u dimensions", file->path, t->name,
+                       qz_st_dtype_name(t->dtype), t->n_dims);
+    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = t->name, .file_name = t->name, .type = type, .n_dims = t->n_dims,
+                                                   .rows = t->n_dims == 2 ? (size_t)t->dims[0] : 1, .cols = (size_t)t->dims[t->n_dims - 1],
+                                                   .data = t->data, .bytes = (size_t)t->bytes, .file = file->path, .offset = t->offset };
+    return QZ_OK;
+}
+
+qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err) {
+    qz_model *m = r->m;
+    qz_st_dir *d = m->impl;
+    char *config = qz_arena_printf(&m->arena, "%s/config.json", m->path);
+    if (!config) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    QZ_TRY(qz_config_load(config, &m->config, err));
+    QZ_TRY(qz_st_dir_open(d, m->path, err));
+    r->dir = d;
+    m->tensors = qz_arena_calloc(&m->arena, d->n_tensors + 1, sizeof *m->tensors);
+    if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    for (size_t f = 0; f < d->n_files; f++)
+        for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(r->add(r, &d->files[f], &d->files[f].tensors[i], err));
+    QZ_TRY(qz_model_bind(m, err));
+    m->file_bytes = d->file_bytes;
+    return QZ_OK;
+}
+
+static void close_folder(qz_model *m) {
+    qz_st_dir_release(m->impl);
+    qz_free(m->impl);
+    m->impl = NULL;
+}
+
+qz_status qz_folder_read(qz_run *run, const char *path, qz_status (*fill)(qz_run *run, qz_model *m, qz_error *err), qz_model **out, qz_error *err) {
+    *out = NULL;
+    qz_model *m = qz_calloc_array(1, sizeof *m);
+    qz_st_dir *d = qz_calloc_array(1, sizeof *d);
+    if (!m || !d) {
+        qz_free(m);
+        qz_free(d);
+        return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    }
+    m->impl = d;
+    m->close = close_folder;
+    m->path = qz_arena_strdup(&m->arena, path);
+    qz_status st = m->path ? fill(run, m, err) : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    if (st != QZ_OK) {
+        qz_model_free(m);
+        return st;
+    }
+    *out = m;
+    return QZ_OK;
+}

@@ -1,0 +1,182 @@
+/* GPTQ scheme: a checkpoint folder as AutoGPTQ and GPTQModel write it. Source: formats/hf-gptq.md. A linear becomes qweight
+ * [K·bits/32, N] (codes along the input), qzeros [G, N·bits/32], scales [G, N], g_idx [K]; the rest stays float16.
+ * Symmetric files use v1 zero points (z − 1), asymmetric ones v2 (z): no loader then guesses who wrote the file. */
+#include "artifacts/gptq_int.h"
+#include "base/size.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const levels[] = { "w4g128", "w4g64", "w4g32", "w4g-1", "w8g128", "w8g64", "w8g32", "w8g-1",
+                                      "w3g128", "w3g64", "w3g32", "w3g-1", "w2g128", "w2g64", "w2g32", "w2g-1" };
+static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
+
+/* ---- parsing ---- */
+static const char *const flag_names[] = { "sym", "asym", "act_order", "static_groups", "v1", "v2", "lm_head" };
+enum { F_SYM = 1, F_ASYM = 2, F_ACT = 4, F_STATIC = 8, F_V1 = 16, F_V2 = 32, F_HEAD = 64, N_FLAGS = 7 };
+
+static qz_status parse_flags(const char *flags, unsigned *out, qz_error *err) {
+    *out = 0;
+    for (const char *p = flags; *p;) {
+        size_t n = strcspn(p, "+"), f = 0;
+        while (f < N_FLAGS && (strlen(flag_names[f]) != n || strncmp(p, flag_names[f], n))) f++;
+        if (f == N_FLAGS)
+            return qz_fail(err, QZ_EUSAGE, "unknown flag '+%.*s' of scheme 'gptq': expected +sym, +asym, +act_order, +static_groups, +v1, +v2 or +lm_head",
+                           (int)n, p);
+        *out |= 1u << f;
+        p += n + (p[n] == '+');
+    }
+    if ((*out & (F_SYM | F_ASYM)) == (F_SYM | F_ASYM) || (*out & (F_V1 | F_V2)) == (F_V1 | F_V2))
+        return qz_fail(err, QZ_EUSAGE, "flags of scheme 'gptq' contradict each other: '+%s'", flags);
+    if ((*out & F_STATIC) && !(*out & F_ACT))
+        return qz_fail(err, QZ_EUSAGE, "+static_groups changes act_order only: expected gptq:…+act_order+static_groups, found '+%s'", flags);
+    return QZ_OK;
+}
+
+static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
+    static const int groups[] = { -1, 16, 32, 64, 128, 256, 512, 1024 };
+    unsigned bits = 0, on = 0;
+    int group = 0;
+    char tail = 0, low[16] = "";
+    bool known = false;
+    for (size_t i = 0; i < sizeof low - 1 && level[i]; i++) low[i] = (char)tolower((unsigned char)level[i]);
+    if (sscanf(low, "w%ug%d%c", &bits, &group, &tail) != 2) return QZ_EUSAGE; /* the caller names the nearest */
+    if (bits != 2 && bits != 3 && bits != 4 && bits != 8)
+        return qz_fail(err, QZ_EUSAGE, "GPTQ files hold 2, 3, 4 or 8 bits: found '%s'", level);
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) known |= group == groups[i];
+    if (!known) return qz_fail(err, QZ_EUSAGE, "group size %d of GPTQ is not read by its runtimes: expected -1 (whole row), 16, 32, 64, 128, 256, 512 or 1024", group);
+    QZ_TRY(parse_flags(flags, &on, err));
+    s->bits = bits;
+    s->group_size = group < 0 ? 0 : (uint32_t)group;
+    s->sym = !(on & F_ASYM);
+    s->act_order = on & F_ACT;
+    s->static_groups = on & F_STATIC;
+    s->lm_head = on & F_HEAD;
+    s->v2 = (on & F_V2) || (!s->sym && !(on & F_V1));
+    snprintf(s->level, sizeof s->level, "w%ug%d", bits, group);
+    return QZ_OK;
+}
+
+/* ---- plan ---- */
+static bool quantizes(const qz_artifact_plan *p, const qz_slot *s) {
+    return s->linear >= 0 || (p->spec.lm_head && s->t == p->model->head);
+}
+
+static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
+    uint64_t k = it->cols, n = it->rows, b = p->spec.bits;
+    uint32_t g = p->spec.group_size;
+    if (it->cols > UINT32_MAX || k % 32 || n % 32)
+        return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected rows and columns in multiples of 32%s", it->name,
+                       it->rows, it->cols, it->linear < 0 ? "; leave out +lm_head" : "; use gguf");
+    if (g == 0) g = (uint32_t)it->cols;
+    if (k % g) {
+        const char *hint = k % 64 == 0 && g > 64 ? "g64" : g > 32 ? "g32" : "g-1";
+        return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected columns in groups of %u; use gptq:w%u%s", it->name,
+                       it->rows, it->cols, g, p->spec.bits, hint);
+    }
+    it->type = QZ_TYPE_INT_GROUP;
+    it->bits = p->spec.bits;
+    it->group_size = g;
+    it->sym = p->spec.sym;
+    it->bytes = k * n * b / 8 + k / g * (n * b / 8 + 2 * n) + 4 * k;
+    return QZ_OK;
+}
+
+static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
+    uint64_t k = it->cols, n = it->rows, g = it->cols / it->group_size, b = p->spec.bits;
+    out[0] = (qz_st_item){ qz_arena_printf(arena, "%s.qweight", it->out_name), QZ_ST_I32, 2, { k / 32 * b, n } };
+    out[1] = (qz_st_item){ qz_arena_printf(arena, "%s.qzeros", it->out_name), QZ_ST_I32, 2, { g, n / 32 * b } };
+    out[2] = (qz_st_item){ qz_arena_printf(arena, "%s.scales", it->out_name), QZ_ST_F16, 2, { g, n } };
+    out[3] = (qz_st_item){ qz_arena_printf(arena, "%s.g_idx", it->out_name), QZ_ST_I32, 1, { k } };
+    return out[0].name && out[1].name && out[2].name && out[3].name ? 4 : 0;
+}
+
+/* desc_act tells loaders that g_idx matters; static groups leave it trivial. meta.quantizer names this program: a loader that
+ * trusts another maker's habits must not take this file for one of his. */
+static json_t *quantization(const qz_artifact_plan *p) {
+    const qz_scheme_spec *s = &p->spec;
+    const char *version = qz_plan_provenance(p, "version");
+    char maker[64];
+    snprintf(maker, sizeof maker, "quantz:%.40s", version ? version : "0");
+    return json_pack("{s:s, s:i, s:i, s:b, s:b, s:b, s:s, s:s, s:b, s:b, s:{s:[s]}}", "quant_method", "gptq", "bits", (int)s->bits, "group_size",
+                     s->group_size ? (int)s->group_size : -1, "desc_act", s->act_order && !s->static_groups, "sym", s->sym, "lm_head", s->lm_head,
+                     "checkpoint_format", s->v2 ? "gptq_v2" : "gptq", "pack_dtype", "int32", "true_sequential", 1, "static_groups", s->static_groups,
+                     "meta", "quantizer", maker);
+}
+
+static const qz_folder_kind kind = { .name = "a GPTQ", .quantizes = quantizes, .item = make_item, .parts = parts, .quantization = quantization,
+                                     .twin = "quantize_config.json" };
+
+static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+    (void)run;
+    (void)ctx;
+    if (out->spec.lm_head && m->head == m->embed)
+        return qz_fail(err, QZ_EUNSUPPORTED, "the output matrix is the embedding (tied) and stays float: model '%s'; leave out +lm_head", m->path);
+    if (!out->spec.sym && !out->spec.v2)
+        QZ_TRY(qz_plan_note(out, arena, err, "asymmetric zero points in v1: every z is at least 1; GPTQModel refuses such files of other makers, +v2 is safe"));
+    return qz_folder_plan(&kind, m, arena, out, err);
+}
+
+/* ---- packing ---- */
+/* Asymmetric v1 has no way to say z = 0 (section 4.3). */
+static qz_status check_zeros(const qz_artifact_writer *w, const qz_quantized *q, qz_error *err) {
+    const qz_scheme_spec *s = &w->plan->spec;
+    size_t groups = q->cols / q->group_size, n = q->rows * groups;
+    for (size_t i = 0; i < n; i++) {
+        if (s->sym && q->zero_points[i] != 1u << (q->bits - 1))
+            return qz_fail(err, QZ_EBUG, "zero point of a symmetric file: tensor '%s', row %zu, group %zu: expected %u, found %u", q->name, i / groups, i % groups,
+                           1u << (q->bits - 1), q->zero_points[i]);
+        if (!s->v2 && q->zero_points[i] == 0)
+            return qz_fail(err, QZ_EUNSUPPORTED, "GPTQ v1 cannot store zero point 0: tensor '%s', row %zu, group %zu; use +v2", q->name, i / groups, i % groups);
+    }
+    return QZ_OK;
+}
+
+/* 32 input rows at a time: `bits` words for each output. */
+static qz_status put_codes(qz_artifact_writer *w, const qz_quantized *q, const size_t *map, uint32_t *words, qz_error *err) {
+    for (size_t k = 0; k < q->cols; k += 32) {
+        memset(words, 0, q->bits * q->rows * sizeof *words);
+        for (size_t n = 0; n < q->rows; n++) qz_gptq_pack_stream(q->codes + (map ? map[n] : n) * q->cols + k, 32, q->bits, q->rows, words + n);
+        QZ_TRY(qz_artifact_writer_bytes(w, words, q->bits * q->rows * sizeof *words, err));
+    }
+    return QZ_OK;
+}
+
+static qz_status put_zeros(qz_artifact_writer *w, const qz_quantized *q, const size_t *map, uint32_t *words, uint8_t *zeros, qz_error *err) {
+    size_t groups = q->cols / q->group_size, n_words = q->rows / 32 * q->bits;
+    for (size_t j = 0; j < groups; j++) {
+        for (size_t n = 0; n < q->rows; n++) zeros[n] = (uint8_t)(q->zero_points[(map ? map[n] : n) * groups + j] - !w->plan->spec.v2);
+        memset(words, 0, n_words * sizeof *words);
+        qz_gptq_pack_stream(zeros, q->rows, q->bits, 1, words);
+        QZ_TRY(qz_artifact_writer_bytes(w, words, n_words * sizeof *words, err));
+    }
+    return QZ_OK;
+}
+
+static qz_status put_g_idx(qz_artifact_writer *w, const qz_quantized *q, uint32_t *words, qz_error *err) {
+    for (size_t k = 0; k < q->cols; k++) words[k] = q->g_idx ? q->g_idx[k] : (uint32_t)(k / q->group_size);
+    return qz_artifact_writer_bytes(w, words, q->cols * sizeof *words, err);
+}
+
+static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
+    const qz_scheme_spec *s = &w->plan->spec;
+    size_t *map = NULL;
+    QZ_TRY(qz_folder_check_codes(q, "this GPTQ file", s->act_order && !s->static_groups, err));
+    QZ_TRY(check_zeros(w, q, err));
+    QZ_TRY(qz_folder_row_map(w, it, &map, err));
+    uint32_t *words = qz_alloc_array(qz_max_size(q->bits * q->rows, q->cols), sizeof *words);
+    uint8_t *zeros = qz_alloc_array(q->rows, 1);
+    qz_status st = words && zeros ? put_codes(w, q, map, words, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    if (st == QZ_OK) st = put_zeros(w, q, map, words, zeros, err);
+    if (st == QZ_OK) st = qz_folder_put_scales(w, q, map, err);
+    if (st == QZ_OK) st = put_g_idx(w, q, words, err);
+    qz_free(words);
+    qz_free(zeros);
+    qz_free(map);
+    return st;
+}
+
+const qz_scheme_ops qz_gptq_scheme = {
+    .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack,
+    .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_gptq_detect, .read = qz_gptq_read_model,
+};
