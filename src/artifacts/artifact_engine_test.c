@@ -22,12 +22,12 @@
 static char out[] = "/tmp/qz_aet_XXXXXX";
 
 /* [TOKENS, vocab], owned by the caller. */
-static float *logits(const char *path, size_t *vocab) {
+static float *logits_by(const char *path, qz_arith arith, size_t *vocab) {
     qz_model *m;
     qz_engine *e;
     qz_kv *kv;
     qz_run run;
-    qz_engine_options o = {0};
+    qz_engine_options o = { .arith = arith };
     uint32_t ids[TOKENS];
     OK(qz_run_init(&run, 1, err));
     OK(qz_artifact_open(&run, path, &m, err));
@@ -45,24 +45,29 @@ static float *logits(const char *path, size_t *vocab) {
     return y;
 }
 
-static void convert(const char *source, const char *scheme) {
+static float *logits(const char *path, size_t *vocab) { return logits_by(path, QZ_ARITH_EXACT, vocab); }
+
+/* From a checkpoint or an artifact; floats: the checkpoint whose config.json a folder carries over. */
+static void convert_to(const char *source, const char *floats, const char *scheme, const char *path) {
     qz_model *m;
     qz_arena a = {0};
     qz_scheme_spec spec;
     qz_artifact_plan plan;
     qz_artifact_writer *w;
-    qz_artifact_context ctx = { .source_dir = source };
-    OK(qz_model_open(NULL, source, &m, err));
+    qz_artifact_context ctx = { .source_dir = floats };
+    OK(qz_artifact_open(NULL, source, &m, err));
     OK(qz_scheme_parse(scheme, &spec, err));
     OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
     assert_int_equal(plan.n_notes, 0);
-    OK(qz_artifact_writer_open(NULL, &plan, out, QZ_WRITE_FORCE, &w, err));
+    OK(qz_artifact_writer_open(NULL, &plan, path, QZ_WRITE_FORCE, &w, err));
     OK(feed(w, plan.n_items, err));
     OK(qz_artifact_writer_commit(w, err));
     qz_artifact_writer_free(w);
     qz_arena_release(&a);
     qz_model_free(m);
 }
+
+static void convert(const char *source, const char *scheme) { convert_to(source, source, scheme, out); }
 
 static void same_logits(const char *source) {
     size_t v1, v2;
@@ -109,6 +114,34 @@ static void ropes(void **state) {
     OK(qz_remove_tree(dir, err));
 }
 
+/* A quantized folder gives the logits of a float file with its decoded weights: bit for bit in exact arithmetic, and within
+ * rounding through the packed kernels (act_order: permuted activations). */
+static void quantized_folders(void **state) {
+    (void)state;
+    static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32", "gptq:w4g32+act_order", "gptq:w8g32+asym+act_order", "gptq:w8g-1", "gptq:w3g32+asym",
+                                           "gptq:w2g32+act_order+static_groups" };
+    static const char source[] = "tests/golden/zoo/qwen2"; /* rows of q and k keep their order in GGUF: sums are equal */
+    char folder[] = "/tmp/qz_aef_XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t v;
+        convert_to(source, source, schemes[i], folder);
+        convert_to(folder, source, "gguf:F32", out);
+        float *x = logits(folder, &v), *y = logits(out, &v), *z = logits_by(folder, QZ_ARITH_RUNTIME, &v);
+        double diff = 0, peak = 0;
+        for (size_t k = 0; k < TOKENS * v; k++) {
+            if (x[k] != y[k]) fail_msg("%s: logit %zu is %g, with decoded weights %g", schemes[i], k, (double)x[k], (double)y[k]);
+            peak = fmax(peak, fabs((double)x[k]));
+            diff = fmax(diff, fabs((double)x[k] - (double)z[k]));
+        }
+        if (!(diff <= 2e-3 * peak)) fail_msg("%s: packed kernels differ by %g of %g", schemes[i], diff, peak); /* float16 cache */
+        qz_free(x);
+        qz_free(y);
+        qz_free(z);
+    }
+    OK(qz_remove_tree(folder, err));
+}
+
 static int setup(void **state) {
     (void)state;
     return close(mkstemp(out));
@@ -121,6 +154,6 @@ static int teardown(void **state) {
     return unlink(out);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(zoo), cmocka_unit_test(ropes) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(zoo), cmocka_unit_test(ropes), cmocka_unit_test(quantized_folders) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -5,18 +5,28 @@
 #include "base/size.h"
 #include "formats/imatrix.h"
 
+/* Round to nearest; with act_order the groups are made of columns that do not stand side by side. */
 static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, qz_error *err) {
     size_t groups = it->cols / it->group_size;
-    uint8_t *codes = qz_alloc_array(it->rows, it->cols), *zeros = qz_alloc_array(it->rows, groups);
-    float *scales = qz_alloc_array(it->rows * groups, sizeof *scales);
-    for (size_t r = 0; r < it->rows; r++)
-        qz_int_group_rtn_row(x + r * it->cols, it->cols, it->group_size, it->bits, it->sym, codes + r * it->cols, scales + r * groups, zeros + r * groups);
+    bool act = w->plan->spec.act_order && !w->plan->spec.static_groups;
+    uint8_t *codes = qz_alloc_array(it->rows, it->cols), *zeros = qz_alloc_array(it->rows, groups), *in_order = qz_alloc_array(it->cols, 1);
+    float *scales = qz_alloc_array(it->rows * groups, sizeof *scales), *row = qz_alloc_array(it->cols, sizeof *row);
+    uint32_t *g_idx = qz_alloc_array(it->cols, sizeof *g_idx);
+    size_t *at = qz_alloc_array(it->cols, sizeof *at);
+    for (size_t k = 0; k < it->cols; k++) { /* column at[k] stands at place k; 11 is prime to every width of the zoo */
+        at[k] = act ? (k * 11 + 5) % it->cols : k;
+        g_idx[at[k]] = (uint32_t)(k / it->group_size);
+    }
+    for (size_t r = 0; r < it->rows; r++) {
+        for (size_t k = 0; k < it->cols; k++) row[k] = x[r * it->cols + at[k]];
+        qz_int_group_rtn_row(row, it->cols, it->group_size, it->bits, it->sym, in_order, scales + r * groups, zeros + r * groups);
+        for (size_t k = 0; k < it->cols; k++) codes[r * it->cols + at[k]] = in_order[k];
+    }
     qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .codes = codes, .scales = scales, .zero_points = zeros,
-                       .bits = it->bits, .group_size = it->group_size };
+                       .g_idx = act ? g_idx : NULL, .bits = it->bits, .group_size = it->group_size };
     qz_status st = qz_artifact_writer_put(w, &q, err);
-    qz_free(codes);
-    qz_free(zeros);
-    qz_free(scales);
+    void *all[] = { codes, zeros, in_order, scales, row, g_idx, at };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) qz_free(all[i]);
     return st;
 }
 
