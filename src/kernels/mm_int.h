@@ -16,6 +16,9 @@ enum {
 typedef struct {
     float *v;    /* [QZ_VC / tile_cols][QZ_KC][tile_cols] packed panels */
     float *rows; /* [tile_cols][QZ_S_STRIDE] decoded rows on their way into a panel */
+    atomic_size_t task; /* packed products: the thread's own tasks, [task, task_end) */
+    size_t task_end;
+    char pad[64];       /* counters of two threads never share a cache line */
 } qz_mm_thread;
 
 /* Memory for packed weights: large pieces on huge pages (60 instead of 37 GB/s measured on 2 cores), shared by many

@@ -1,6 +1,7 @@
 /* Names of the functions behind the table, one group per level. Only ref/, x86/ and the table builders include this. */
 #ifndef QZ_KERNELS_OPS_INT_H
 #define QZ_KERNELS_OPS_INT_H
+#include "base/bytes.h"
 #include "kernels/ops.h"
 
 enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, QZ_AVX512_ROWS = 12, QZ_AVX512_COLS = 32 };
@@ -9,6 +10,7 @@ enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, Q
 #define QZ_DOT_ARGS                                                                                               \
     const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out
 #define QZ_FDOT_ARGS const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out
+#define QZ_HDOT_ARGS const uint8_t *w, size_t rows, size_t cols, const uint16_t *x, float unit, float *out
 #define QZ_GDOT_ARGS                                                                                                  \
     const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,           \
         const float *sums, size_t lds, size_t tokens, float *out
@@ -21,8 +23,19 @@ enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, Q
     void qz_fdot_f32_##level(QZ_FDOT_ARGS);                                                                           \
     void qz_fdot_f16_##level(QZ_FDOT_ARGS);                                                                           \
     void qz_fdot_bf16_##level(QZ_FDOT_ARGS);                                                                          \
+    float qz_halve_##level(const float *x, size_t cols, uint16_t *out);                                               \
+    void qz_hdot_f16_##level(QZ_HDOT_ARGS);                                                                           \
+    void qz_hdot_bf16_##level(QZ_HDOT_ARGS);                                                                          \
     void qz_gdot_4_##level(QZ_GDOT_ARGS);                                                                             \
     void qz_gdot_8_##level(QZ_GDOT_ARGS);
+/* Power of two for a largest magnitude given by its bits; 1 for zero and for what is not finite. */
+static inline float qz_halve_factor(uint32_t top) {
+    int e = (int)(top >> 23);
+    if (e == 0 || e == 255) return 1;
+    e = 127 + 14 - (e - 127);
+    return qz_bits_f32((uint32_t)(e > 253 ? 253 : e) << 23);
+}
+
 QZ_LEVEL(ref)
 QZ_LEVEL(avx2)
 QZ_LEVEL(avx512)

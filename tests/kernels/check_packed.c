@@ -175,6 +175,52 @@ static void check_fdot(check *c, qz_type t, qz_fdot_fn fn) {
         }
 }
 
+/* ---- 16-bit rows times one token in float16 ---- */
+static void check_halve(check *c) {
+    c->op = "halve";
+    for (size_t cols = 0; cols < 1100; cols += cols < 80 ? 1 : 333)
+        for (int kind = DATA_NORMAL; kind <= DATA_LIMITS; ++kind) {
+            guarded gx, ga, gb;
+            float *x = guard_open(&gx, cols, 4, 4);
+            uint16_t *a = guard_open(&ga, cols, 2, 2), *b = guard_open(&gb, cols, 2, 2);
+            fill_floats(c, x, cols, kind);
+            float ua = c->ops->halve(x, cols, a), ub = c->ref->halve(x, cols, b);
+            expect(c, ua == ub && memcmp(a, b, 2 * cols) == 0, "differs from the reference at %zu columns", cols);
+            for (size_t k = 0; k < cols && kind == DATA_NORMAL; ++k) {
+                float v = qz_f16_to_f32(a[k]) * ua;
+                expect(c, fabsf(v - x[k]) <= 0x1p-11f * fabsf(x[k]) + 0x1p-38f, "column %zu of %zu came back as another value", k, cols);
+            }
+            guard_close(c, &gx), guard_close(c, &ga), guard_close(c, &gb);
+        }
+}
+
+static void check_hdot(check *c, qz_type t, qz_hdot_fn fn) {
+    c->op = qz_type_get(t)->name;
+    for (size_t cols = 0; cols < 1100; cols += cols < 80 ? 1 : 333) {
+        enum { ROWS = 3 };
+        guarded gw, gx, go;
+        uint8_t *w = guard_open(&gw, ROWS * cols, 2, 2);
+        uint16_t *x = guard_open(&gx, cols, 2, 2);
+        float *out = guard_open(&go, ROWS, 4, 4), *v = qz_alloc_array(ROWS * cols + 1, 4);
+        fill_floats(c, v, cols, DATA_NORMAL);
+        float unit = c->ref->halve(v, cols, x);
+        fill_floats(c, v, ROWS * cols, DATA_NORMAL);
+        qz_type_get(t)->encode(v, NULL, ROWS * cols, w);
+        qz_type_get(t)->decode(w, ROWS * cols, v);
+        fn(w, ROWS, cols, x, unit, out);
+        for (size_t r = 0; r < ROWS; ++r) {
+            sum s = {0, 0, cols};
+            for (size_t k = 0; k < cols; ++k) {
+                double p = (double)v[r * cols + k] * (double)qz_f16_to_f32(x[k]) * (double)unit;
+                s.want += p, s.room += fabs(p);
+            }
+            expect_near(c, out[r], &s, "row", r, 0);
+        }
+        qz_free(v);
+        guard_close(c, &gw), guard_close(c, &gx), guard_close(c, &go);
+    }
+}
+
 /* ---- the whole call ---- */
 typedef struct { qz_weights w; qz_int_group g; qz_packed *p; float *y; guarded gy; } matrix;
 
@@ -221,8 +267,15 @@ static void matrix_close(check *c, matrix *m) {
 static void matrix_expect(check *c, const matrix *m, const float *x, size_t n) {
     const qz_layout *l = m->w.group ? NULL : qz_layout_get(m->w.type);
     const size_t cols = m->w.cols;
-    float *w = qz_alloc_array(cols, 4);
+    float *w = qz_alloc_array(cols, 4), *rounded = qz_alloc_array(cols, 4);
     uint8_t *act = qz_alloc_array(cols / 32 + 1, sizeof(qz_act256));
+    if (n == 1 && (m->w.type == QZ_TYPE_F16 || m->w.type == QZ_TYPE_BF16)) { /* one token in float16 */
+        uint16_t *half = qz_alloc_array(cols, 2);
+        float unit = c->ref->halve(x, cols, half);
+        for (size_t k = 0; k < cols; ++k) rounded[k] = qz_f16_to_f32(half[k]) * unit;
+        qz_free(half);
+        x = rounded;
+    }
     for (size_t t = 0; t < n; ++t) {
         size_t size = l && l->elems == 32 ? sizeof(qz_act32) : sizeof(qz_act256);
         if (l) (l->elems == 32 ? c->ref->act_q8_0 : c->ref->act_q8_k)(x + t * cols, cols, act, size);
@@ -243,7 +296,7 @@ static void matrix_expect(check *c, const matrix *m, const float *x, size_t n) {
             expect_near(c, m->y[t * m->w.rows + r], &s, qz_packed_kernel(m->p), t, r);
         }
     }
-    qz_free(w), qz_free(act);
+    qz_free(w), qz_free(act), qz_free(rounded);
 }
 
 /* Several matrices of different types that share the input. */
@@ -333,6 +386,9 @@ void check_packed(check *c) {
     check_fdot(c, QZ_TYPE_F32, c->ops->fdot_f32);
     check_fdot(c, QZ_TYPE_F16, c->ops->fdot_f16);
     check_fdot(c, QZ_TYPE_BF16, c->ops->fdot_bf16);
+    check_halve(c);
+    check_hdot(c, QZ_TYPE_F16, c->ops->hdot_f16);
+    check_hdot(c, QZ_TYPE_BF16, c->ops->hdot_bf16);
     check_memory(c);
     check_calls(c, 1);
     check_calls(c, 3);

@@ -47,6 +47,27 @@ void qz_fdot_bf16_ref(QZ_FDOT_ARGS) {
     fdot(QZ_TYPE_BF16, 2, w, x, ldx, tokens, cols, out);
 }
 
+float qz_halve_ref(const float *x, size_t cols, uint16_t *out) {
+    uint32_t top = 0;
+    for (size_t k = 0; k < cols; ++k) top = (qz_f32_bits(x[k]) & 0x7fffffffu) > top ? qz_f32_bits(x[k]) & 0x7fffffffu : top;
+    const float up = qz_halve_factor(top);
+    for (size_t k = 0; k < cols; ++k) out[k] = qz_f32_to_f16(x[k] * up);
+    return 1 / up;
+}
+static void hdot(qz_type type, QZ_HDOT_ARGS) {
+    for (size_t r = 0; r < rows; ++r, w += 2 * cols) {
+        double sum = 0;
+        float v;
+        for (size_t k = 0; k < cols; ++k) {
+            qz_type_get(type)->decode(w + 2 * k, 1, &v);
+            sum += (double)v * (double)qz_f16_to_f32(x[k]);
+        }
+        out[r] = (float)sum * unit;
+    }
+}
+void qz_hdot_f16_ref(QZ_HDOT_ARGS) { hdot(QZ_TYPE_F16, w, rows, cols, x, unit, out); }
+void qz_hdot_bf16_ref(QZ_HDOT_ARGS) { hdot(QZ_TYPE_BF16, w, rows, cols, x, unit, out); }
+
 static void gdot(uint32_t bits, const uint8_t *panel, size_t groups, size_t group_size, const float *x,
                  size_t ldx, const float *sums, size_t lds, size_t tokens, float *out) {
     const size_t words = group_size * bits / 32, per_word = 32 / bits;

@@ -37,25 +37,6 @@ INLINE float total(__m256 v) {
         out[4 * t + 3] = total(d##t); \
     }
 
-/* One token: row by row, four chains each, so that memory is read as one stream. */
-#define FDOT_ONE(name, size)                                                                                           \
-    INLINE void one_token_##name(const uint8_t *const w[4], const float *x, size_t cols, float *out) {                 \
-        for (size_t r = 0; r < 4; ++r) {                                                                               \
-            __m256 s0 = _mm256_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                                \
-            const uint8_t *p = w[r];                                                                                   \
-            size_t k = 0;                                                                                              \
-            for (; k + 32 <= cols; k += 32, p += 32 * size) {                                                          \
-                s0 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 0), load_##name(p + 0 * size), s0);                       \
-                s1 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 8), load_##name(p + 8 * size), s1);                       \
-                s2 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 16), load_##name(p + 16 * size), s2);                     \
-                s3 = _mm256_fmadd_ps(_mm256_loadu_ps(x + k + 24), load_##name(p + 24 * size), s3);                     \
-            }                                                                                                          \
-            float sum = total(_mm256_add_ps(_mm256_add_ps(s0, s1), _mm256_add_ps(s2, s3)));                            \
-            for (; k < cols; ++k, p += size) sum += one_##name(p) * x[k];                                              \
-            out[r] = sum;                                                                                              \
-        }                                                                                                              \
-    }
-
 /* One body per number format: `size` bytes a value. */
 #define FDOT(name, size)                                                                                            \
     INLINE void body_##name(const size_t T, const uint8_t *const w[4], const float *x, size_t ldx, size_t cols, float *out) { \
@@ -74,12 +55,9 @@ INLINE float total(__m256 v) {
     void qz_fdot_##name##_avx2(QZ_FDOT_ARGS) {                                                                      \
         size_t t = 0;                                                                                               \
         for (; t + 2 <= tokens; t += 2) body_##name(2, w, x + t * ldx, ldx, cols, out + 4 * t);                     \
-        if (t < tokens) one_token_##name(w, x + t * ldx, cols, out + 4 * t);                                     \
+        if (t < tokens) body_##name(1, w, x + t * ldx, ldx, cols, out + 4 * t);                                         \
     }
 
-FDOT_ONE(f32, 4)
-FDOT_ONE(f16, 2)
-FDOT_ONE(bf16, 2)
 FDOT(f32, 4)
 FDOT(f16, 2)
 FDOT(bf16, 2)

@@ -33,25 +33,6 @@ INLINE float total(__m512 v) { return _mm512_reduce_add_ps(v); }
         out[4 * t + 3] = total(d##t); \
     }
 
-/* One token: row by row, four chains each, so that memory is read as one stream. */
-#define FDOT_ONE(name, size)                                                                                           \
-    INLINE void one_token_##name(const uint8_t *const w[4], const float *x, size_t cols, float *out) {                 \
-        for (size_t r = 0; r < 4; ++r) {                                                                               \
-            __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;                                                \
-            const uint8_t *p = w[r];                                                                                   \
-            size_t k = 0;                                                                                              \
-            for (; k + 64 <= cols; k += 64, p += 64 * size) {                                                          \
-                s0 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 0), load_##name(p + 0 * size), s0);                       \
-                s1 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 16), load_##name(p + 16 * size), s1);                     \
-                s2 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 32), load_##name(p + 32 * size), s2);                     \
-                s3 = _mm512_fmadd_ps(_mm512_loadu_ps(x + k + 48), load_##name(p + 48 * size), s3);                     \
-            }                                                                                                          \
-            float sum = total(_mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3)));                            \
-            for (; k < cols; ++k, p += size) sum += one_##name(p) * x[k];                                              \
-            out[r] = sum;                                                                                              \
-        }                                                                                                              \
-    }
-
 /* One body per number format: `size` bytes a value. */
 #define FDOT(name, size)                                                                                            \
     INLINE void body_##name(const size_t T, const uint8_t *const w[4], const float *x, size_t ldx, size_t cols, float *out) { \
@@ -72,14 +53,11 @@ INLINE float total(__m512 v) { return _mm512_reduce_add_ps(v); }
         case 4: body_##name(4, w, x, ldx, cols, out); break;                                                        \
         case 3: body_##name(3, w, x, ldx, cols, out); break;                                                        \
         case 2: body_##name(2, w, x, ldx, cols, out); break;                                                        \
-        case 1: one_token_##name(w, x, cols, out); break;                                                        \
+        case 1: body_##name(1, w, x, ldx, cols, out); break;                                                        \
         default: break;                                                                                             \
         }                                                                                                           \
     }
 
-FDOT_ONE(f32, 4)
-FDOT_ONE(f16, 2)
-FDOT_ONE(bf16, 2)
 FDOT(f32, 4)
 FDOT(f16, 2)
 FDOT(bf16, 2)

@@ -10,6 +10,8 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->fdot_f32 = qz_fdot_f32_avx512;
     ops->fdot_f16 = qz_fdot_f16_avx512;
     ops->fdot_bf16 = qz_fdot_bf16_avx512;
+    ops->hdot_f16 = qz_hdot_f16_avx512;
+    ops->hdot_bf16 = qz_hdot_bf16_avx512;
     ops->gdot_4 = qz_gdot_4_avx512;
     ops->gdot_8 = qz_gdot_8_avx512;
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx512;
