@@ -30,6 +30,10 @@ typedef struct {
     bool raw, show_special;
     double temperature, top_p, min_p, repetition_penalty;
     uint64_t top_k, ctx;
+    /* deployment: check, pick, the pre-flight of quantize and release */
+    const char *engine, *cc, *workload, *tolerance, *md, *note, *report, *lora;
+    uint64_t tp, loras;
+    bool deep;
     /* inspect */
     bool deploy, tensors;
     const char *tokens;

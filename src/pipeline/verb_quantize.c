@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
+#include "pipeline/preflight.h"
 #include "pipeline/produce.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -91,6 +92,7 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
     if (st == QZ_OK) st = qz_search_parse(r->search, &o.search, err);
     if (st == QZ_OK) st = qz_scheme_parse(to, &spec, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
+    if (st == QZ_OK) st = qz_preflight_scheme(run, r, s.model, &spec, err);
     if (st != QZ_OK) goto out;
     o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
     out = given ? qz_strdup(given) : qz_default_output(&s, &spec, NULL, r->name);

@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
+#include "pipeline/preflight.h"
 #include "pipeline/release.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -186,6 +187,7 @@ static qz_status run_job(job *j, qz_error *err) {
     QZ_TRY(qz_scheme_list(r->to, &j->arena, &j->specs, &j->n, err));
     QZ_TRY(qz_search_parse(r->search, &j->o.search, err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
+    for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->specs[i], err));
     j->o = (qz_produce_options){.search = j->o.search, .force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     if (r->dry_run) {

@@ -105,6 +105,8 @@ static const char *other_kind(const qz_deploy_shape *s, const qz_target *t, char
 
 const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, char buf[128]) {
     unsigned tp = t->tp ? t->tp : 1;
+    const qz_loads *l = qz_loads_get(spec->kind, t->engine);
+    if (l && l->how == QZ_REFUSES) return other_kind(s, t, buf);
     setting best = {.cost = 1000};
     for (unsigned change = 0; change < 8; change++) {
         setting x = {.spec = *spec, .tp = tp};

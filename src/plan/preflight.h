@@ -81,7 +81,7 @@ const char *qz_deploy_spec_text(const qz_deploy_spec *s, char buf[96]);
 
 /* ---- the check ---- */
 typedef struct {
-    qz_engine engine;       /* QZ_ENGINE_NONE: writer rules only */
+    qz_runtime engine;       /* QZ_RUNTIME_NONE: writer rules only */
     unsigned tp;            /* GPUs; 0 = 1 */
     unsigned cc;            /* capability x10; 0 = unknown, no capability rule */
     const char *kv;         /* KV cache type asked for, NULL = the engine's default */
@@ -95,7 +95,7 @@ const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec 
  * group -1 = one group a row. */
 unsigned qz_preflight_max_tp(const qz_deploy_shape *s, const qz_deploy_spec *spec, long group_size);
 /* KV cache types an engine takes: a list with commas, NULL = unknown. */
-const char *qz_engine_kv_types(qz_engine e);
+const char *qz_runtime_kv_types(qz_runtime e);
 /* "8.6" -> 86; QZ_EUSAGE otherwise. */
 qz_status qz_capability_parse(const char *text, unsigned *cc, qz_error *err);
 #endif

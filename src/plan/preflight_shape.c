@@ -101,15 +101,15 @@ qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_sh
 
 /* ---- specs ---- */
 void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
-    const char *name = qz_scheme_get(s->scheme)->name, *flags = strchr(s->name, '+');
+    const char *name = qz_scheme_get(s->scheme)->name;
     *out = (qz_deploy_spec){.kind = qz_deploy_by_name(name), .bits = s->bits, .sym = s->sym, .zero_point = true};
     if (out->kind == QZ_DEPLOY_COUNT) out->kind = QZ_DEPLOY_UNKNOWN;
     const qz_deploy_info *k = qz_deploy_get(out->kind);
     if (k->grouped) out->group_size = s->group_size ? (long)s->group_size : -1;
     if (out->bits == 0) out->bits = k->bits;
-    out->act_order = flags && strstr(flags, "act_order");
-    out->lm_head = flags && strstr(flags, "lm_head");
-    if (out->kind == QZ_DEPLOY_GPTQ) out->v1 = out->sym;
+    out->act_order = s->act_order;
+    out->lm_head = s->lm_head;
+    out->v1 = out->kind == QZ_DEPLOY_GPTQ && !s->v2;
     (void)snprintf(out->method, sizeof out->method, "%s", name);
 }
 

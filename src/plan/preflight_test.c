@@ -34,7 +34,7 @@ typedef struct {
 #define AWQ128 {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true}
 #define GPTQ128 .kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = 128, .sym = true, .zero_point = true
 #define CT128 .kind = QZ_DEPLOY_CT_INT, .bits = 4, .group_size = 128, .sym = true, .zero_point = true
-#define ON(e, n) {.engine = QZ_ENGINE_##e, .tp = n}
+#define ON(e, n) {.engine = QZ_RUNTIME_##e, .tp = n}
 
 static const row rows[] = {
     {"PRE-LOAD", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, ON(VLLM, 1), QZ_FINDING_ERROR}, /* R22: gone since 0.24 */
@@ -42,12 +42,12 @@ static const row rows[] = {
     {"PRE-LOAD", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, ON(LLAMA_CPP, 1), 0},
     {"PRE-LOAD", false, &llama8b, AWQ128, ON(LLAMA_CPP, 1), QZ_FINDING_WARN}, /* documentation level only: a warning */
     {"PRE-LOAD", false, &llama8b, {.kind = QZ_DEPLOY_MLX}, ON(SGLANG, 1), QZ_FINDING_NOTE}, /* no row: unknown */
-    {"PRE-CC", false, &llama8b, {CT128}, {.engine = QZ_ENGINE_VLLM, .cc = 70}, QZ_FINDING_ERROR},
-    {"PRE-CC", true, &llama8b, {CT128}, {.engine = QZ_ENGINE_VLLM, .cc = 75}, 0},
-    {"PRE-CC", false, &llama8b, {GPTQ128}, {.engine = QZ_ENGINE_SGLANG, .cc = 75}, QZ_FINDING_ERROR},
-    {"PRE-NATIVE", false, &llama8b, {.kind = QZ_DEPLOY_FP8, .bits = 8}, {.engine = QZ_ENGINE_VLLM, .cc = 86}, QZ_FINDING_WARN},
-    {"PRE-NATIVE", true, &llama8b, {.kind = QZ_DEPLOY_FP8, .bits = 8}, {.engine = QZ_ENGINE_VLLM, .cc = 89}, 0},
-    {"PRE-NATIVE", false, &llama8b, {.kind = QZ_DEPLOY_NVFP4, .bits = 4}, {.engine = QZ_ENGINE_VLLM, .cc = 90}, QZ_FINDING_WARN},
+    {"PRE-CC", false, &llama8b, {CT128}, {.engine = QZ_RUNTIME_VLLM, .cc = 70}, QZ_FINDING_ERROR},
+    {"PRE-CC", true, &llama8b, {CT128}, {.engine = QZ_RUNTIME_VLLM, .cc = 75}, 0},
+    {"PRE-CC", false, &llama8b, {GPTQ128}, {.engine = QZ_RUNTIME_SGLANG, .cc = 75}, QZ_FINDING_ERROR},
+    {"PRE-NATIVE", false, &llama8b, {.kind = QZ_DEPLOY_FP8, .bits = 8}, {.engine = QZ_RUNTIME_VLLM, .cc = 86}, QZ_FINDING_WARN},
+    {"PRE-NATIVE", true, &llama8b, {.kind = QZ_DEPLOY_FP8, .bits = 8}, {.engine = QZ_RUNTIME_VLLM, .cc = 89}, 0},
+    {"PRE-NATIVE", false, &llama8b, {.kind = QZ_DEPLOY_NVFP4, .bits = 4}, {.engine = QZ_RUNTIME_VLLM, .cc = 90}, QZ_FINDING_WARN},
     {"PRE-MEMORY", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, ON(TRANSFORMERS, 1), QZ_FINDING_WARN},
     {"PRE-MEMORY", true, &llama8b, AWQ128, ON(TRANSFORMERS, 1), 0},
     {"PRE-GROUP", false, &odd, {CT128}, ON(NONE, 1), QZ_FINDING_ERROR}, /* 2880 and 4544 are no multiples of 128 */
@@ -81,28 +81,28 @@ static const row rows[] = {
     {"PRE-GROUPS", true, &llama8b, AWQ128, ON(VLLM, 1), 0},
     {"PRE-TILE", false, &qwen7b, {GPTQ128}, ON(SGLANG, 8), QZ_FINDING_ERROR},
     {"PRE-TILE", true, &llama8b, {GPTQ128}, ON(SGLANG, 2), 0},
-    {"PRE-ZP8", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 8, .group_size = 128}, {.engine = QZ_ENGINE_VLLM, .cc = 80}, QZ_FINDING_WARN},
-    {"PRE-ZP8", true, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 8, .group_size = 128}, {.engine = QZ_ENGINE_VLLM, .cc = 90}, 0},
+    {"PRE-ZP8", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 8, .group_size = 128}, {.engine = QZ_RUNTIME_VLLM, .cc = 80}, QZ_FINDING_WARN},
+    {"PRE-ZP8", true, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 8, .group_size = 128}, {.engine = QZ_RUNTIME_VLLM, .cc = 90}, 0},
     {"PRE-VERSION", false, &llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true, .version = "GEMV"}, ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-VERSION", true, &llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true, .version = "GEMM"}, ON(VLLM, 1), 0},
     {"PRE-ZERO", false, &llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .sym = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-ZERO", true, &llama8b, AWQ128, ON(VLLM, 1), 0},
     {"PRE-V1", false, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = 128, .v1 = true}, ON(NONE, 1), QZ_FINDING_WARN},
     {"PRE-V1", true, &llama8b, {GPTQ128, .v1 = true}, ON(NONE, 1), 0},
-    {"PRE-BF16", false, &odd, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, {.engine = QZ_ENGINE_VLLM, .cc = 75}, QZ_FINDING_ERROR},
-    {"PRE-BF16", true, &odd, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, {.engine = QZ_ENGINE_VLLM, .cc = 80}, 0},
+    {"PRE-BF16", false, &odd, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, {.engine = QZ_RUNTIME_VLLM, .cc = 75}, QZ_FINDING_ERROR},
+    {"PRE-BF16", true, &odd, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, {.engine = QZ_RUNTIME_VLLM, .cc = 80}, 0},
     {"PRE-FP16", false, &odd, AWQ128, ON(VLLM, 1), QZ_FINDING_NOTE},
     {"PRE-FP16", true, &llama8b, AWQ128, ON(VLLM, 1), 0},
-    {"PRE-KV", false, &llama8b, AWQ128, {.engine = QZ_ENGINE_VLLM, .kv = "q8_0"}, QZ_FINDING_ERROR},
-    {"PRE-KV", true, &llama8b, AWQ128, {.engine = QZ_ENGINE_VLLM, .kv = "fp8"}, 0},
-    {"PRE-KV-DIM", false, &odd, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_ENGINE_LLAMA_CPP, .kv = "q8_0"}, QZ_FINDING_ERROR}, /* head_dim 80 */
-    {"PRE-KV-DIM", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_ENGINE_LLAMA_CPP, .kv = "q8_0"}, 0},
-    {"PRE-KV-FA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_ENGINE_OLLAMA, .kv = "q8_0"}, QZ_FINDING_NOTE},
-    {"PRE-KV-FA", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_ENGINE_OLLAMA, .kv = "f16"}, 0},
+    {"PRE-KV", false, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "q8_0"}, QZ_FINDING_ERROR},
+    {"PRE-KV", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "fp8"}, 0},
+    {"PRE-KV-DIM", false, &odd, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"}, QZ_FINDING_ERROR}, /* head_dim 80 */
+    {"PRE-KV-DIM", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"}, 0},
+    {"PRE-KV-FA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_OLLAMA, .kv = "q8_0"}, QZ_FINDING_NOTE},
+    {"PRE-KV-FA", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_OLLAMA, .kv = "f16"}, 0},
     {"PRE-TIED", false, &odd, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-TIED", true, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true}, ON(VLLM, 1), 0},
-    {"PRE-LORA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_ENGINE_VLLM, .lora = true}, QZ_FINDING_ERROR},
-    {"PRE-LORA", true, &llama8b, AWQ128, {.engine = QZ_ENGINE_VLLM, .lora = true}, 0}, /* K-30: LoRA on AWQ is served */
+    {"PRE-LORA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_VLLM, .lora = true}, QZ_FINDING_ERROR},
+    {"PRE-LORA", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .lora = true}, 0}, /* K-30: LoRA on AWQ is served */
 };
 
 static void each_rule_fires_and_rests(void **state) {
@@ -261,17 +261,17 @@ static void specs_of_schemes(void **state) {
 /* C-145: every engine and cell has version, date and source; no cell twice; unknown is the absence of a row. */
 static void tables(void **state) {
     (void)state;
-    for (int e = 0; e < QZ_ENGINE_COUNT; e++) {
-        const qz_engine_info *i = qz_engine_get((qz_engine)e);
+    for (int e = 0; e < QZ_RUNTIME_COUNT; e++) {
+        const qz_runtime_info *i = qz_runtime_get((qz_runtime)e);
         assert_true(strlen(i->date) == 10 && i->version[0] && i->source[0]);
     }
-    assert_null(qz_loads_get(QZ_DEPLOY_MLX, QZ_ENGINE_SGLANG));
-    assert_null(qz_loads_get(QZ_DEPLOY_UNKNOWN, QZ_ENGINE_VLLM));
-    assert_int_equal(qz_loads_get(QZ_DEPLOY_AWQ, QZ_ENGINE_VLLM)->cc, 75);
-    qz_engine e;
+    assert_null(qz_loads_get(QZ_DEPLOY_MLX, QZ_RUNTIME_SGLANG));
+    assert_null(qz_loads_get(QZ_DEPLOY_UNKNOWN, QZ_RUNTIME_VLLM));
+    assert_int_equal(qz_loads_get(QZ_DEPLOY_AWQ, QZ_RUNTIME_VLLM)->cc, 75);
+    qz_runtime e;
     qz_error err = {0};
-    assert_int_equal(qz_engine_find("VLLM", &e, &err), QZ_OK);
-    assert_int_equal(qz_engine_find("vlm", &e, &err), QZ_EUSAGE);
+    assert_int_equal(qz_runtime_find("VLLM", &e, &err), QZ_OK);
+    assert_int_equal(qz_runtime_find("vlm", &e, &err), QZ_EUSAGE);
     assert_non_null(strstr(err.text, "nearest known is 'vllm'"));
     unsigned cc;
     qz_error bad = {0};

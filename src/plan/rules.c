@@ -5,10 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-#define ALL_ENGINES ((1u << QZ_ENGINE_COUNT) - 1u)
-#define ANY_ENGINE (ALL_ENGINES | 1u << QZ_ENGINE_NONE)
+#define ALL_ENGINES ((1u << QZ_RUNTIME_COUNT) - 1u)
+#define ANY_ENGINE (ALL_ENGINES | 1u << QZ_RUNTIME_NONE)
 #define ALL_KINDS ((1u << QZ_DEPLOY_COUNT) - 1u)
-_Static_assert(QZ_ENGINE_COUNT < 31 && QZ_DEPLOY_COUNT < 31, "engines and kinds are bits of a set");
+_Static_assert(QZ_RUNTIME_COUNT < 31 && QZ_DEPLOY_COUNT < 31, "engines and kinds are bits of a set");
 
 typedef struct rule rule;
 typedef struct {
@@ -48,14 +48,14 @@ static void report(const job *j, const rule *r, qz_finding_level level, const ch
 static unsigned long long ull(uint64_t x) { return x; }
 
 /* ---- the engine as such ---- */
-static const char *where(const job *j) { return qz_engine_label(j->t->engine, (char *)j->engine); }
+static const char *where(const job *j) { return qz_runtime_label(j->t->engine, (char *)j->engine); }
 
 static void test_LOADS(const job *j, const rule *r) {
     const qz_loads *l = qz_loads_get(j->spec->kind, j->t->engine);
     const char *title = qz_deploy_get(j->spec->kind)->title;
     if (l == NULL) report(j, r, QZ_FINDING_NOTE, "", "whether %s loads %s is unknown here: try it before you rely on it", where(j), title);
     else if (l->how == QZ_REFUSES)
-        report(j, r, qz_engine_get(j->t->engine)->confirmed ? QZ_FINDING_ERROR : QZ_FINDING_WARN, "", "%s does not load %s%s%s", where(j), title, *l->note ? ": " : "", l->note);
+        report(j, r, qz_runtime_get(j->t->engine)->confirmed ? QZ_FINDING_ERROR : QZ_FINDING_WARN, "", "%s does not load %s%s%s", where(j), title, *l->note ? ": " : "", l->note);
 }
 static void test_CAPABILITY(const job *j, const rule *r) {
     const qz_loads *l = qz_loads_get(j->spec->kind, j->t->engine);
@@ -203,16 +203,16 @@ static void test_FUSED(const job *j, const rule *r) {
 }
 
 /* ---- KV cache ---- */
-static const struct { qz_engine engine; const char *types; } kv_types[] = {
-    {QZ_ENGINE_VLLM, "auto,float16,bfloat16,fp8,fp8_e4m3,fp8_e5m2,fp8_inc,int8_per_token_head,int4_per_token_head,fp8_per_token_head,nvfp4"},
-    {QZ_ENGINE_SGLANG, "auto,bf16,bfloat16,fp8_e4m3,fp8_e5m2,mxfp8,nvfp4,fp4_mx_block16"},
-    {QZ_ENGINE_TGI, "auto,fp8_e4m3fn,fp8_e5m2"},
-    {QZ_ENGINE_TENSORRT_LLM, "auto,fp8,int8,nvfp4"},
-    {QZ_ENGINE_LLAMA_CPP, "f32,f16,bf16,q8_0,q4_0,q4_1,iq4_nl,q5_0,q5_1"},
-    {QZ_ENGINE_OLLAMA, "f16,q8_0,q4_0"},
-    {QZ_ENGINE_LM_STUDIO, "f32,f16,bf16,q8_0,q4_0,q4_1,iq4_nl,q5_0,q5_1"},
+static const struct { qz_runtime engine; const char *types; } kv_types[] = {
+    {QZ_RUNTIME_VLLM, "auto,float16,bfloat16,fp8,fp8_e4m3,fp8_e5m2,fp8_inc,int8_per_token_head,int4_per_token_head,fp8_per_token_head,nvfp4"},
+    {QZ_RUNTIME_SGLANG, "auto,bf16,bfloat16,fp8_e4m3,fp8_e5m2,mxfp8,nvfp4,fp4_mx_block16"},
+    {QZ_RUNTIME_TGI, "auto,fp8_e4m3fn,fp8_e5m2"},
+    {QZ_RUNTIME_TENSORRT_LLM, "auto,fp8,int8,nvfp4"},
+    {QZ_RUNTIME_LLAMA_CPP, "f32,f16,bf16,q8_0,q4_0,q4_1,iq4_nl,q5_0,q5_1"},
+    {QZ_RUNTIME_OLLAMA, "f16,q8_0,q4_0"},
+    {QZ_RUNTIME_LM_STUDIO, "f32,f16,bf16,q8_0,q4_0,q4_1,iq4_nl,q5_0,q5_1"},
 };
-const char *qz_engine_kv_types(qz_engine e) {
+const char *qz_runtime_kv_types(qz_runtime e) {
     for (size_t i = 0; i < sizeof kv_types / sizeof kv_types[0]; i++)
         if (kv_types[i].engine == e) return kv_types[i].types;
     return NULL;
@@ -224,7 +224,7 @@ static bool in_names(const char *list, const char *name) {
     return false;
 }
 static void test_KV_TYPE(const job *j, const rule *r) {
-    const char *types = qz_engine_kv_types(j->t->engine);
+    const char *types = qz_runtime_kv_types(j->t->engine);
     if (j->t->kv == NULL) return;
     if (types == NULL) report(j, r, QZ_FINDING_NOTE, "kv cache", "which KV cache types %s takes is unknown here", where(j));
     else if (!in_names(types, j->t->kv)) REPORT(j, r, "kv cache", "%s has no KV cache type '%s': it takes %s", where(j), j->t->kv, types);

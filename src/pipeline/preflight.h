@@ -1,0 +1,13 @@
+/* The pre-flight of the verbs that write: one call before any work.
+ * Without --engine: what no engine can load is refused, limits of single engines are notes. With --engine NAME [--tp N] they
+ * are refusals (QZ_EUNSUPPORTED), with the nearest setting that works. */
+#ifndef QZ_PIPELINE_PREFLIGHT_H
+#define QZ_PIPELINE_PREFLIGHT_H
+#include "pipeline/request.h"
+#include "plan/preflight.h"
+
+/* Notes go to the log (qz_info, qz_warn). */
+qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *m, const qz_scheme_spec *spec, qz_error *err);
+/* --engine, --tp, --cc, --kv of a request. */
+qz_status qz_target_parse(const qz_request *r, qz_target *out, qz_error *err);
+#endif

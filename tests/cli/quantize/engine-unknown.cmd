@@ -1,0 +1,1 @@
+$Q quantize models/market --to gguf:Q4_K_M --engine vlm -o "$W/out.gguf"
