@@ -234,6 +234,12 @@ qz_status qz_config_load(const char *path, qz_config *out, qz_error *err) {
     return qz_config_validate(out, path, err);
 }
 
+qz_status qz_config_from_json(const json_t *root, const char *name, qz_config *out, qz_error *err) {
+    *out = (qz_config){.bos_id = -1, .pad_id = -1};
+    QZ_TRY(read_root(root, name, out, err));
+    return qz_config_validate(out, name, err);
+}
+
 static qz_status in_range(const char *name, const char *what, uint64_t v, uint64_t lo, uint64_t hi, qz_error *err) {
     if (v >= lo && v <= hi) return QZ_OK;
     return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected %llu to %llu, found %llu", what, name,

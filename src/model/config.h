@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/json.h"
 #include "base/status.h"
 #include "codecs/types.h"
 
@@ -67,6 +68,8 @@ qz_family qz_family_by_gguf_arch(const char *arch);
 
 /* Reads config.json at path (limits: 16 MiB, depth 64) and generation_config.json beside it if present. */
 qz_status qz_config_load(const char *path, qz_config *out, qz_error *err);
+/* The same from parsed JSON, without generation_config.json. */
+qz_status qz_config_from_json(const json_t *root, const char *name, qz_config *out, qz_error *err);
 /* Checks what every source of a config must fulfil; name is used in error texts. */
 qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err);
 /* Inverse frequencies inv [R/2] and the attention factor for a call of `length` positions (dynamic NTK depends on it). */

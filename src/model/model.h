@@ -38,6 +38,8 @@ typedef struct qz_model {
  * shape or dtype is found here, before any work. */
 qz_status qz_model_open(qz_run *run, const char *dir, qz_model **out, qz_error *err);
 void qz_model_free(qz_model *m);
+/* The same tensors without data, from a configuration alone: for planning (names, shapes, types; data are NULL). */
+qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **out, qz_error *err);
 
 /* For every opener: finds each tensor of the family by HF name among m->tensors, checks shapes against the config and
  * fills embed, norms, head and blocks. */

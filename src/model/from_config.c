@@ -1,0 +1,71 @@
+/* qz_model_from_config: the tensors a checkpoint of this configuration has, as names, shapes and types without bytes. What
+ * plans an artifact runs on it unchanged; nothing may read data (they are NULL). */
+#include "base/size.h"
+#include "model/model.h"
+
+typedef struct { qz_model *m; size_t cap; qz_type type; bool failed; } maker;
+
+static void add(maker *k, char *name, uint64_t rows, uint64_t cols) {
+    qz_model *m = k->m;
+    if (name == NULL || m->n_tensors == k->cap) {
+        k->failed = true;
+        return;
+    }
+    size_t bytes = 0;
+    k->failed |= qz_tensor_bytes(k->type, (size_t)rows, (size_t)cols, &bytes, NULL) != QZ_OK;
+    m->tensors[m->n_tensors++] = (qz_tensor_view){.name = name, .file_name = name, .type = k->type, .rows = (size_t)rows, .cols = (size_t)cols,
+                                                  .n_dims = rows == 1 ? 1 : 2, .bytes = bytes, .file = m->path};
+}
+
+static void add_block(maker *k, size_t layer) {
+    const qz_config *c = &k->m->config;
+    qz_arena *a = &k->m->arena;
+    uint64_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, i = c->intermediate_size;
+    const uint64_t out[QZ_LIN_COUNT] = {q, kv, kv, d, i, i, d}, in[QZ_LIN_COUNT] = {d, d, d, q, d, d, i};
+    const bool bias[QZ_LIN_COUNT] = {c->qkv_bias, c->qkv_bias, c->qkv_bias, c->o_bias, c->mlp_bias, c->mlp_bias, c->mlp_bias};
+    add(k, qz_arena_printf(a, "model.layers.%zu.input_layernorm.weight", layer), 1, d);
+    add(k, qz_arena_printf(a, "model.layers.%zu.post_attention_layernorm.weight", layer), 1, d);
+    for (int l = 0; l < QZ_LIN_COUNT; l++) {
+        add(k, qz_linear_tensor_name(a, layer, (qz_linear)l, "weight"), out[l], in[l]);
+        if (bias[l]) add(k, qz_linear_tensor_name(a, layer, (qz_linear)l, "bias"), 1, out[l]);
+    }
+    if (!c->qk_norm) return;
+    add(k, qz_arena_printf(a, "model.layers.%zu.self_attn.q_norm.weight", layer), 1, c->head_dim);
+    add(k, qz_arena_printf(a, "model.layers.%zu.self_attn.k_norm.weight", layer), 1, c->head_dim);
+}
+
+qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **out, qz_error *err) {
+    *out = NULL;
+    QZ_TRY(qz_config_validate(c, name, err));
+    qz_model *m = qz_calloc_array(1, sizeof *m);
+    if (m == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
+    qz_status st = QZ_OK;
+    maker k = {.m = m, .cap = 3 + (size_t)c->layers * (4 + 2 * QZ_LIN_COUNT), .type = c->dtype == QZ_TYPE_F32 || c->dtype == QZ_TYPE_F16 ? c->dtype : QZ_TYPE_BF16};
+    m->config = *c;
+    m->path = qz_arena_strdup(&m->arena, name);
+    m->container = "configuration";
+    m->encoding = qz_type_get(k.type)->name;
+    m->contract = "W16A16";
+    m->tensors = qz_arena_calloc(&m->arena, k.cap, sizeof *m->tensors);
+    if (m->path == NULL || m->tensors == NULL) {
+        st = qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
+        goto out;
+    }
+    add(&k, qz_arena_strdup(&m->arena, "model.embed_tokens.weight"), c->vocab_size, c->hidden_size);
+    for (size_t l = 0; l < c->layers && !k.failed; l++) add_block(&k, l);
+    add(&k, qz_arena_strdup(&m->arena, "model.norm.weight"), 1, c->hidden_size);
+    if (!c->tie_embeddings) add(&k, qz_arena_strdup(&m->arena, "lm_head.weight"), c->vocab_size, c->hidden_size);
+    if (k.failed) {
+        st = qz_fail(err, QZ_EMEMORY, "the shape of '%s' is too large to describe", name);
+        goto out;
+    }
+    for (size_t i = 0; i < m->n_tensors; i++) m->file_bytes += m->tensors[i].bytes;
+    QZ_GOTO(qz_model_bind(m, err));
+out:
+    if (st != QZ_OK) {
+        qz_model_free(m);
+        return st;
+    }
+    *out = m;
+    return QZ_OK;
+}

@@ -1,0 +1,75 @@
+#include "plan/job.h"
+#include "base/size.h"
+#include <string.h>
+
+/* Rates of this program per thread on the machine of docs/benchmarks.md (2 cores, AVX-512); a plan's hours are of that kind. */
+#define ENCODE_PER_S 9.4e6      /* weights: GGUF block types, --search best, with hashing, check and proof */
+#define PACK_PER_S 60e6         /* weights: float conversion and simple codes, bound by memory and disk */
+#define GRAM_FLOP_PER_S 7.5e10  /* calibration pass: products in the fixed order */
+#define SOLVE_FLOP_PER_S 2.4e10 /* error feedback and descent */
+#define SOLVE_PASSES 14.0       /* products of rows × K × K that a linear costs in all rounds */
+#define CHUNK_FLOATS (16u << 20)
+#define CHUNK_TOKENS 4096u
+
+typedef struct { uint64_t float_block, widest_gram, all_grams, largest, stats; double sum_k2, solve; } sizes;
+
+/* One decoder block in float, the Gram matrices of its four inputs, the largest tensor. */
+static sizes measure(const qz_shape *s) {
+    sizes z = {0};
+    uint64_t layer0 = s->layers ? s->layers - 1 : 0;
+    for (size_t i = 0; i < s->n_tensors; i++) {
+        const qz_shape_tensor *t = &s->tensors[i];
+        uint64_t n = t->rows * t->cols;
+        z.largest = qz_max_size(z.largest, n);
+        if (t->role != QZ_ROLE_LINEAR && t->role != QZ_ROLE_EXPERT) continue;
+        z.solve += (double)n * (double)t->count * (double)t->cols;
+        if (t->layer != (long)layer0) continue;
+        z.float_block += 4 * n * t->count;
+        if (t->cols * t->cols > z.widest_gram) z.widest_gram = t->cols * t->cols;
+    }
+    uint64_t o = s->kv_lora_rank ? s->heads * s->v_dim : s->heads * s->head_dim, f = s->experts ? s->expert_width : s->intermediate;
+    uint64_t squares = 2 * s->hidden * s->hidden + o * o + f * f; /* qkv and gate_up share the hidden width */
+    z.all_grams = 8 * squares;
+    z.stats = s->layers * 2 * squares + 2 * s->hidden * s->hidden; /* packed float32 triangles, and the output matrix */
+    z.sum_k2 = (double)s->layers * (double)squares;
+    return z;
+}
+
+static bool needs_statistics(qz_level l) {
+    const char *n = qz_level_get(l)->name;
+    return strncmp(n, "awq:", 4) == 0 || strncmp(n, "gptq:", 5) == 0;
+}
+
+qz_status qz_job_plan(const qz_shape *s, qz_level l, uint64_t samples, uint64_t seq_len, uint64_t threads, qz_job *out, qz_error *err) {
+    *out = (qz_job){.calibrates = needs_statistics(l)};
+    qz_weighed w;
+    uint64_t tokens, hidden = 0;
+    if (!qz_mul_u64(samples, seq_len, &tokens) || !qz_mul_u64(tokens, 4 * s->hidden, &hidden))
+        return qz_fail(err, QZ_EUSAGE, "%llu samples × %llu tokens is more than can be counted", (unsigned long long)samples, (unsigned long long)seq_len);
+    QZ_TRY(qz_level_weigh(s, l, false, NULL, &w, err));
+    sizes z = measure(s);
+    double n = threads ? (double)threads : 1;
+    out->source_bytes = s->params * s->dtype_bytes;
+    out->output_bytes = w.bytes;
+    uint64_t chunk = 4 * qz_min_size(CHUNK_FLOATS, z.largest), base = (uint64_t)32 << 20;
+    out->peak_ram = base + 2 * chunk + qz_min_size(z.largest, CHUNK_FLOATS) * s->dtype_bytes;
+    out->seconds = (double)s->params / (qz_level_get(l)->kind == QZ_LEVEL_GGUF ? ENCODE_PER_S : PACK_PER_S) / n;
+    if (out->calibrates) {
+        uint64_t width = s->experts ? s->experts_used * s->expert_width : s->intermediate;
+        uint64_t pass = hidden + z.all_grams + 4 * qz_min_size(tokens, CHUNK_TOKENS) * (3 * s->hidden + 2 * width);
+        uint64_t solve = 2 * z.float_block + z.float_block / 4 + z.widest_gram * (8 + 3 * 4);
+        out->peak_ram = base + qz_max_size(pass, solve);
+        out->stats_bytes = z.stats;
+        double calibrate = 2 * ((double)s->active_params + z.sum_k2 / 2) * (double)tokens / GRAM_FLOP_PER_S;
+        out->seconds += (calibrate + 2 * SOLVE_PASSES * z.solve / SOLVE_FLOP_PER_S) / n;
+    }
+    out->peak_disk = out->output_bytes + out->stats_bytes;
+    return QZ_OK;
+}
+
+qz_status qz_job_check_disk(const qz_job *j, uint64_t free_bytes, const char *where, qz_error *err) {
+    if (j->peak_disk <= free_bytes) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE, "not enough disk at '%s': expected %.2f GB free (output %.2f GB%s), found %.2f GB, short of %.2f GB; free space or choose a smaller format", where,
+                   (double)j->peak_disk / 1e9, (double)j->output_bytes / 1e9, j->stats_bytes ? " and calibration statistics" : "", (double)free_bytes / 1e9,
+                   (double)(j->peak_disk - free_bytes) / 1e9);
+}

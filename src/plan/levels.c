@@ -1,0 +1,145 @@
+#include "plan/levels.h"
+#include "base/size.h"
+#include "base/str.h"
+#include "formats/gguf.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const qz_level_info levels[QZ_LEVEL_COUNT] = {
+#define QZ_LEVEL(id, ...) [QZ_LEVEL_##id] = {__VA_ARGS__},
+#include "plan/levels.def"
+#undef QZ_LEVEL
+};
+const qz_level_info *qz_level_get(qz_level l) { return &levels[l]; }
+
+static void lower(const char *text, char out[48]) {
+    size_t i = 0;
+    for (; text[i] && i < 47; i++) out[i] = (char)tolower((unsigned char)text[i]);
+    out[i] = 0;
+}
+
+/* A whole name, or what stands before or behind its colon ("awq", "q4_k_m"): the first row wins. */
+qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err) {
+    char want[48], have[48];
+    const char *best = levels[0].name;
+    size_t best_d = SIZE_MAX;
+    lower(text, want);
+    if (strchr(text, ':') == NULL && qz_ftype_by_name(text) != QZ_FTYPE_COUNT && strcasecmp(text, "bf16") != 0)
+        return *out = (qz_level)(QZ_LEVEL_GGUF_F32 + (int)qz_ftype_by_name(text)), QZ_OK;
+    for (int i = 0; i < QZ_LEVEL_COUNT; i++) {
+        lower(levels[i].name, have);
+        char *colon = strchr(have, ':');
+        if (strcmp(want, have) == 0) return *out = (qz_level)i, QZ_OK;
+        size_t d = qz_str_distance(want, have);
+        if (colon && strcmp(want, colon + 1) == 0) return *out = (qz_level)i, QZ_OK;
+        if (colon) d = qz_min_size(d, qz_str_distance(want, colon + 1));
+        if (colon) *colon = 0;
+        if (strcmp(want, have) == 0 && strcmp(have, "gguf") != 0) return *out = (qz_level)i, QZ_OK;
+        if (d < best_d) best_d = d, best = levels[i].name;
+    }
+    if (strcmp(want, "gguf") == 0) return *out = QZ_LEVEL_GGUF_Q4_K_M, QZ_OK;
+    return qz_fail(err, QZ_EUSAGE, "unknown format '%s': nearest known is '%s'; 'quantz plan MODEL --formats all' lists every one", text, best);
+}
+
+/* ---- bytes of one tensor ---- */
+static uint64_t elems_of(const qz_shape_tensor *t) { return t->rows * t->cols * t->count; }
+
+static double coded_bytes(const qz_level_info *i, const qz_shape_tensor *t) {
+    double groups = i->group == 1 ? 0 : (double)t->rows;
+    if (i->group > 1) groups *= (double)((t->cols + i->group - 1) / i->group);
+    double bits = (double)i->bits * (double)t->rows * (double)t->cols + groups * (i->scale_bits + i->zero_bits);
+    return (double)t->count * (bits / 8 + i->tensor_bytes + i->column_bytes * (double)t->cols);
+}
+static bool coded(const qz_shape_tensor *t) { return t->role == QZ_ROLE_LINEAR || t->role == QZ_ROLE_EXPERT; }
+
+static void account(const qz_shape *s, const qz_shape_tensor *t, uint64_t bytes, qz_weighed *w, double *read) {
+    w->bytes += bytes;
+    switch (t->role) {
+    case QZ_ROLE_EMBED:
+        w->embed_bytes += bytes;
+        if (s->tied) *read += (double)bytes;
+        break;
+    case QZ_ROLE_HEAD: w->head_bytes += bytes, *read += (double)bytes; break;
+    case QZ_ROLE_EXPERT:
+        w->linear_bytes += bytes;
+        w->expert_bytes += bytes;
+        *read += (double)bytes * (double)s->experts_used / (double)t->count;
+        break;
+    case QZ_ROLE_LINEAR: w->linear_bytes += bytes, *read += (double)bytes; break;
+    case QZ_ROLE_ROUTER:
+    case QZ_ROLE_FLOAT:
+    case QZ_ROLE_ROPE_FREQS: w->float_bytes += bytes, *read += (double)bytes; break;
+    }
+}
+
+static qz_status weigh_gguf(const qz_shape *s, qz_ftype f, bool imatrix, uint64_t *bytes, qz_weighed *w, qz_error *err) {
+    size_t n = s->n_tensors;
+    qz_mix_tensor *t = qz_calloc_array(n, sizeof *t);
+    qz_mix_choice *c = qz_calloc_array(n, sizeof *c);
+    qz_status st = t && c ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
+    if (st != QZ_OK) goto out;
+    for (size_t i = 0; i < n; i++) {
+        const qz_shape_tensor *x = &s->tensors[i];
+        bool plain = x->role == QZ_ROLE_FLOAT || x->role == QZ_ROLE_ROUTER || x->role == QZ_ROLE_ROPE_FREQS;
+        t[i] = (qz_mix_tensor){x->gguf, {x->cols, x->rows, x->count, 1}, plain ? 0 : 1};
+    }
+    qz_mix_model m = {s->gguf_arch, s->layers, s->heads, s->kv_heads, s->experts, imatrix};
+    QZ_GOTO(qz_gguf_mix(&m, f, NULL, t, n, c, err));
+    for (size_t i = 0; i < n; i++) {
+        const qz_gguf_type *type = qz_gguf_type_get(c[i].type);
+        bytes[i] = s->tensors[i].cols / type->elems * type->bytes * s->tensors[i].rows * s->tensors[i].count;
+        w->imatrix_required |= c[i].needs_imatrix;
+        if (c[i].quantizable && c[i].type != c[i].wanted) w->substituted += elems_of(&s->tensors[i]), w->n_substituted++;
+    }
+out:
+    qz_free(t);
+    qz_free(c);
+    return st;
+}
+
+static qz_status weigh_codes(const qz_shape *s, const qz_level_info *i, uint64_t *bytes, qz_error *err) {
+    for (size_t k = 0; k < s->n_tensors; k++) {
+        const qz_shape_tensor *t = &s->tensors[k];
+        if (t->role == QZ_ROLE_ROPE_FREQS) bytes[k] = 0; /* GGUF alone stores them */
+        else if (i->kind == QZ_LEVEL_FLOAT || !coded(t)) bytes[k] = 2 * elems_of(t);
+        else if (i->group > 1 && i->scale_bits >= 8 && t->cols % i->group && strncmp(i->name, "bnb:", 4) != 0)
+            return qz_fail(err, QZ_EUNSUPPORTED, "%s does not fit: tensor '%s': %llu columns are no multiple of the group of %u; choose a smaller group or GGUF", i->title,
+                           t->name, (unsigned long long)t->cols, i->group);
+        else bytes[k] = (uint64_t)(coded_bytes(i, t) + 0.5);
+    }
+    return QZ_OK;
+}
+
+qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *bytes_of, qz_weighed *out, qz_error *err) {
+    const qz_level_info *i = &levels[l];
+    *out = (qz_weighed){0};
+    uint64_t *bytes = bytes_of ? bytes_of : qz_calloc_array(s->n_tensors, sizeof *bytes);
+    if (bytes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
+    qz_status st = i->kind == QZ_LEVEL_GGUF ? weigh_gguf(s, i->ftype, imatrix, bytes, out, err) : weigh_codes(s, i, bytes, err);
+    double read = 0;
+    for (size_t k = 0; k < s->n_tensors && st == QZ_OK; k++) account(s, &s->tensors[k], bytes[k], out, &read);
+    out->read_bytes = (uint64_t)(read + 0.5);
+    out->bpw = s->params ? 8.0 * (double)out->bytes / (double)s->params : 0;
+    if (bytes != bytes_of) qz_free(bytes);
+    return st;
+}
+
+qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix, const qz_tokenizer *tokenizer, const char *source_dir,
+                        qz_level_files *out, qz_error *err) {
+    qz_scheme_spec spec;
+    qz_error ignored = {0};
+    *out = (qz_level_files){0};
+    if (!s->runs || qz_scheme_parse(levels[l].name, &spec, &ignored) != QZ_OK) return QZ_OK;
+    qz_arena arena = {0};
+    qz_model *m = NULL;
+    qz_artifact_plan p;
+    qz_artifact_context ctx = {.tokenizer = tokenizer, .has_imatrix = imatrix, .source_dir = source_dir, .name = s->name};
+    QZ_TRY(qz_model_from_config(&s->config, s->name, &m, err));
+    qz_status st = qz_artifact_plan_make(run, m, &spec, &ctx, &arena, &p, err);
+    if (st == QZ_OK) *out = (qz_level_files){true, p.total_bytes, p.weight_bytes, tokenizer != NULL};
+    qz_model_free(m);
+    qz_arena_release(&arena);
+    return st;
+}

@@ -1,0 +1,147 @@
+#include "plan/shapes.h"
+#include "base/io.h"
+#include "base/size.h"
+#include "base/str.h"
+#include "plan/shapes_int.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CONFIG_LIMIT = 16 << 20 };
+static const qz_shape_row rows[] = {
+#define QZ_SHAPE(name, facts, source) {name, facts, source},
+#include "plan/shapes.def"
+#undef QZ_SHAPE
+};
+enum { N_ROWS = sizeof rows / sizeof rows[0] };
+const qz_shape_row *qz_shape_row_at(size_t i) { return i < N_ROWS ? &rows[i] : NULL; }
+
+static qz_status make(const char *name, qz_shape **out, qz_error *err) {
+    *out = qz_calloc_array(1, sizeof **out);
+    if (*out == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
+    (void)snprintf((*out)->name, sizeof (*out)->name, "%s", name);
+    (*out)->dtype_bytes = 2;
+    return QZ_OK;
+}
+void qz_shape_free(qz_shape *s) {
+    if (s == NULL) return;
+    qz_arena_release(&s->arena);
+    qz_free(s);
+}
+static qz_status done(qz_status st, qz_shape *s, qz_shape **out) {
+    if (st == QZ_OK) *out = s;
+    else qz_shape_free(s), *out = NULL;
+    return st;
+}
+
+qz_status qz_shape_from_json(const json_t *root, const char *name, qz_shape **out, qz_error *err) {
+    qz_shape *s = NULL;
+    unsigned flags = 0;
+    *out = NULL;
+    QZ_TRY(make(name, &s, err));
+    qz_status st = qz_shape_read(root, s, &flags, err);
+    if (st == QZ_OK) st = qz_shape_list(s, flags, err);
+    return done(st, s, out);
+}
+
+qz_status qz_shape_from_model(const qz_model *m, const char *name, qz_shape **out, qz_error *err) {
+    qz_shape *s = NULL;
+    *out = NULL;
+    QZ_TRY(make(name, &s, err));
+    s->config = m->config;
+    qz_shape_take_config(s);
+    return done(qz_shape_list(s, 0, err), s, out);
+}
+
+qz_status qz_shape_load(const char *path, qz_shape **out, qz_error *err) {
+    json_t *root = NULL;
+    *out = NULL;
+    char *file = qz_path_is_dir(path) ? qz_path_join(path, "config.json") : qz_strdup(path);
+    if (file == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", path);
+    qz_status st = qz_json_load(file, CONFIG_LIMIT, &root, err);
+    if (st == QZ_OK) st = qz_shape_from_json(root, file, out, err);
+    json_decref(root);
+    qz_free(file);
+    return st;
+}
+
+/* ---- built-in shapes ---- */
+static void normalise(const char *text, char out[64]) {
+    size_t n = 0;
+    for (; *text && n < 63; text++)
+        if (isalnum((unsigned char)*text)) out[n++] = (char)tolower((unsigned char)*text);
+    out[n] = 0;
+}
+
+static json_t *value_of(const char *text) {
+    char *end;
+    if (strcmp(text, "true") == 0) return json_true();
+    if (strcmp(text, "null") == 0) return json_null();
+    long long v = strtoll(text, &end, 10);
+    return *end == 0 ? json_integer(v) : json_string(text);
+}
+
+/* "key=value key=value": facts in config.json's spelling; rope_type and quant_method become their objects. */
+static json_t *facts_json(const char *facts) {
+    json_t *root = json_object(), *rope = NULL;
+    char word[96], *eq;
+    while (root && *facts) {
+        size_t n = strcspn(facts, " ");
+        (void)snprintf(word, sizeof word, "%.*s", (int)qz_min_size(n, sizeof word - 1), facts);
+        facts += n + (facts[n] == ' ');
+        eq = strchr(word, '=');
+        if (eq == NULL) continue;
+        *eq++ = 0;
+        bool bad;
+        if (strcmp(word, "rope_type") == 0) {
+            rope = json_pack("{s:s,s:i,s:i}", "rope_type", eq, "low_freq_factor", 1, "high_freq_factor", 4);
+            bad = json_object_set_new(root, "rope_scaling", rope) != 0;
+        } else if (rope && strcmp(word, "factor") == 0) bad = json_object_set_new(rope, word, value_of(eq)) != 0;
+        else if (rope && strcmp(word, "original") == 0) bad = json_object_set_new(rope, "original_max_position_embeddings", value_of(eq)) != 0;
+        else if (strcmp(word, "quant_method") == 0) bad = json_object_set_new(root, "quantization_config", json_pack("{s:s}", word, eq)) != 0;
+        else bad = json_object_set_new(root, word, value_of(eq)) != 0;
+        if (bad) {
+            json_decref(root);
+            return NULL;
+        }
+    }
+    return root;
+}
+
+static const qz_shape_row *find_row(const char *text, const char **nearest) {
+    char want[64], have[64];
+    size_t best = SIZE_MAX;
+    normalise(text, want);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        normalise(rows[i].name, have);
+        if (strcmp(want, have) == 0) return &rows[i];
+        size_t d = qz_str_distance(want, have);
+        if (d < best) best = d, *nearest = rows[i].name;
+    }
+    return NULL;
+}
+bool qz_shape_is_builtin(const char *text) {
+    const char *nearest;
+    return find_row(text, &nearest) != NULL;
+}
+
+qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err) {
+    const char *nearest = rows[0].name;
+    const qz_shape_row *r = find_row(name, &nearest);
+    *out = NULL;
+    if (r == NULL)
+        return qz_fail(err, QZ_EUSAGE, "no model '%s': expected a config.json, a folder, a GGUF file or a built-in shape; nearest built-in is '%s' ('quantz plan --shapes' lists them)",
+                       name, nearest);
+    json_t *root = facts_json(r->facts);
+    if (root == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
+    qz_status st = qz_shape_from_json(root, r->name, out, err);
+    json_decref(root);
+    return st;
+}
+
+uint64_t qz_shape_max_cols(const qz_shape *s) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < s->n_tensors; i++)
+        if ((s->tensors[i].role == QZ_ROLE_LINEAR || s->tensors[i].role == QZ_ROLE_EXPERT) && s->tensors[i].cols > n) n = s->tensors[i].cols;
+    return n;
+}

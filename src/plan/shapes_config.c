@@ -1,0 +1,184 @@
+/* config.json -> shape. Families that the engine runs go through model/config.h; the others are read here for their memory. */
+#include "base/str.h"
+#include "plan/shapes_int.h"
+#include <stdio.h>
+#include <string.h>
+
+static const qz_shape_family families[] = {
+#define QZ_SHAPE_FAMILY(...) {__VA_ARGS__},
+#include "plan/shape_families.def"
+#undef QZ_SHAPE_FAMILY
+};
+enum { N_FAMILIES = sizeof families / sizeof families[0] };
+
+const qz_shape_family *qz_shape_family_find(const char *model_type) {
+    for (size_t i = 0; i < N_FAMILIES; i++)
+        if (strcmp(families[i].model_type, model_type) == 0) return &families[i];
+    return NULL;
+}
+
+static qz_status unknown_family(const char *type, const char *name, qz_error *err) {
+    const char *best = families[0].model_type;
+    for (size_t i = 0; i < N_FAMILIES; i++)
+        if (qz_str_distance(families[i].model_type, type) < qz_str_distance(best, type)) best = families[i].model_type;
+    for (int i = 0; i < QZ_FAMILY_COUNT; i++)
+        if (qz_str_distance(qz_family_get((qz_family)i)->name, type) < qz_str_distance(best, type)) best = qz_family_get((qz_family)i)->name;
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, best);
+}
+
+/* A plan on a default nobody wrote down would be a plan of another model: what decides the size must be there. */
+static qz_status needed(const json_t *root, const char *key, const char *name, uint64_t lo, uint64_t hi, uint64_t *out, qz_error *err) {
+    const json_t *v = json_object_get(root, key);
+    if (v == NULL || json_is_null(v))
+        return qz_fail(err, QZ_EFORMAT, "key '%s' is missing: file '%s': a memory plan needs it; add it from the model's card", key, name);
+    QZ_TRY(qz_json_u64(root, key, name, out, err));
+    if (*out < lo || *out > hi)
+        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected %llu to %llu, found %llu", key, name, (unsigned long long)lo, (unsigned long long)hi,
+                       (unsigned long long)*out);
+    return QZ_OK;
+}
+
+static qz_status bounded(const json_t *root, const char *key, const char *name, uint64_t hi, uint64_t *out, qz_error *err) {
+    QZ_TRY(qz_json_u64(root, key, name, out, err));
+    if (*out > hi)
+        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected at most %llu, found %llu", key, name, (unsigned long long)hi, (unsigned long long)*out);
+    return QZ_OK;
+}
+
+/* The five numbers that make a size, in range, for every family. */
+static qz_status read_dims(const json_t *root, const char *name, qz_shape *s, qz_error *err) {
+    QZ_TRY(needed(root, "hidden_size", name, 1, 1u << 20, &s->hidden, err));
+    QZ_TRY(needed(root, "num_hidden_layers", name, 1, QZ_MAX_LAYERS, &s->layers, err));
+    QZ_TRY(needed(root, "num_attention_heads", name, 1, 4096, &s->heads, err));
+    QZ_TRY(needed(root, "intermediate_size", name, 1, 1u << 22, &s->intermediate, err));
+    return needed(root, "vocab_size", name, 1, 1u << 24, &s->vocab, err);
+}
+
+static qz_status read_attention(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {
+    s->kv_heads = s->heads;
+    s->head_dim = f->head_dim;
+    QZ_TRY(bounded(root, "num_key_value_heads", name, 4096, &s->kv_heads, err));
+    QZ_TRY(bounded(root, "head_dim", name, 1024, &s->head_dim, err));
+    if (s->head_dim == 0) {
+        if (s->hidden % s->heads)
+            return qz_fail(err, QZ_EFORMAT, "hidden_size %llu is not a multiple of num_attention_heads %llu: file '%s'; add head_dim",
+                           (unsigned long long)s->hidden, (unsigned long long)s->heads, name);
+        s->head_dim = s->hidden / s->heads;
+    }
+    if (s->kv_heads == 0 || s->heads % s->kv_heads)
+        return qz_fail(err, QZ_EFORMAT, "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'", (unsigned long long)s->heads,
+                       (unsigned long long)s->kv_heads, name);
+    s->qkv_bias = f->flags & QZ_SF_QKV_BIAS;
+    s->o_bias = f->flags & QZ_SF_O_BIAS;
+    s->qk_norm = f->flags & QZ_SF_QK_NORM;
+    QZ_TRY(qz_json_bool(root, "attention_bias", name, &s->qkv_bias, err));
+    if (!(f->flags & QZ_SF_LATENT)) return QZ_OK;
+    QZ_TRY(needed(root, "kv_lora_rank", name, 1, 1u << 16, &s->kv_lora_rank, err));
+    QZ_TRY(needed(root, "qk_rope_head_dim", name, 1, 4096, &s->rope_dim, err));
+    QZ_TRY(needed(root, "qk_nope_head_dim", name, 1, 4096, &s->nope_dim, err));
+    QZ_TRY(needed(root, "v_head_dim", name, 1, 4096, &s->v_dim, err));
+    return bounded(root, "q_lora_rank", name, 1u << 16, &s->q_lora_rank, err);
+}
+
+/* Which layers slide or keep a state: layer_types where given, else the family's pattern. */
+static qz_status read_layers(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {
+    const json_t *types = json_object_get(root, "layer_types");
+    uint64_t pattern = f->pattern;
+    QZ_TRY(bounded(root, "sliding_window", name, 1u << 30, &s->sliding_window, err));
+    QZ_TRY(bounded(root, "sliding_window_pattern", name, QZ_MAX_LAYERS, &pattern, err));
+    QZ_TRY(bounded(root, "full_attention_interval", name, QZ_MAX_LAYERS, &pattern, err));
+    if (json_is_array(types) && json_array_size(types) != s->layers)
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name, (unsigned long long)s->layers, json_array_size(types));
+    for (size_t i = 0; i < s->layers; i++) {
+        bool full = pattern == 0 ? !(f->flags & QZ_SF_SLIDE_ALL) : (i + 1) % pattern == 0;
+        qz_attn other = f->flags & QZ_SF_HYBRID ? QZ_ATTN_LINEAR : QZ_ATTN_SLIDING;
+        if (json_is_array(types)) {
+            const char *t = json_string_value(json_array_get(types, i));
+            if (t == NULL) t = "?";
+            full = strcmp(t, "full_attention") == 0;
+            other = strcmp(t, "linear_attention") == 0 ? QZ_ATTN_LINEAR : QZ_ATTN_SLIDING;
+            if (!full && other == QZ_ATTN_SLIDING && strcmp(t, "sliding_attention") != 0)
+                return qz_fail(err, QZ_EUNSUPPORTED, "unknown layer type '%s': file '%s', key 'layer_types', entry %zu", t, name, i);
+        }
+        if (!full && other == QZ_ATTN_SLIDING && s->sliding_window == 0) full = true;
+        s->attn[i] = (uint8_t)(full ? QZ_ATTN_FULL : other);
+    }
+    return QZ_OK;
+}
+
+static qz_status read_experts(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {
+    if (!(f->flags & QZ_SF_MOE)) return QZ_OK;
+    static const char *const keys[] = {"num_experts", "num_local_experts", "n_routed_experts"};
+    for (size_t i = 0; i < 3; i++) QZ_TRY(bounded(root, keys[i], name, 65536, &s->experts, err));
+    if (s->experts == 0) return qz_fail(err, QZ_EFORMAT, "key 'num_experts' is missing: file '%s': family '%s' has experts", name, s->model_type);
+    QZ_TRY(needed(root, "num_experts_per_tok", name, 1, s->experts, &s->experts_used, err));
+    s->expert_width = s->intermediate;
+    uint64_t shared = 0;
+    QZ_TRY(bounded(root, "moe_intermediate_size", name, 1u << 22, &s->expert_width, err));
+    QZ_TRY(bounded(root, "shared_expert_intermediate_size", name, 1u << 22, &s->shared_width, err));
+    QZ_TRY(bounded(root, "n_shared_experts", name, 64, &shared, err));
+    if (shared) s->shared_width = shared * s->expert_width;
+    return bounded(root, "first_k_dense_replace", name, s->layers, &s->dense_layers, err);
+}
+
+static qz_status read_linear_attention(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {
+    if (!(f->flags & QZ_SF_HYBRID)) return QZ_OK;
+    QZ_TRY(needed(root, "linear_num_key_heads", name, 1, 4096, &s->lin_k_heads, err));
+    QZ_TRY(needed(root, "linear_num_value_heads", name, 1, 4096, &s->lin_v_heads, err));
+    QZ_TRY(needed(root, "linear_key_head_dim", name, 1, 4096, &s->lin_k_dim, err));
+    QZ_TRY(needed(root, "linear_value_head_dim", name, 1, 4096, &s->lin_v_dim, err));
+    return needed(root, "linear_conv_kernel_dim", name, 1, 64, &s->conv_kernel, err);
+}
+
+static qz_status read_common(const json_t *root, const char *name, qz_shape *s, qz_error *err) {
+    const char *dtype = NULL, *method = NULL;
+    QZ_TRY(qz_json_str(root, "torch_dtype", name, &dtype, err));
+    QZ_TRY(qz_json_str(root, "dtype", name, &dtype, err));
+    s->dtype_bytes = dtype && strcmp(dtype, "float32") == 0 ? 4 : 2;
+    const json_t *q = json_object_get(root, "quantization_config");
+    if (json_is_object(q)) QZ_TRY(qz_json_str(q, "quant_method", name, &method, err));
+    if (method) (void)snprintf(s->released, sizeof s->released, "%s", method);
+    return QZ_OK;
+}
+
+void qz_shape_take_config(qz_shape *s) {
+    const qz_config *c = &s->config;
+    const qz_family_info *f = qz_family_get(c->family);
+    (void)snprintf(s->model_type, sizeof s->model_type, "%s", f->name);
+    (void)snprintf(s->gguf_arch, sizeof s->gguf_arch, "%s", f->gguf_arch);
+    s->runs = true;
+    s->vocab = c->vocab_size, s->hidden = c->hidden_size, s->intermediate = c->intermediate_size, s->layers = c->layers;
+    s->heads = c->heads, s->kv_heads = c->kv_heads, s->head_dim = c->head_dim, s->max_position = c->max_position;
+    s->sliding_window = c->sliding_window;
+    for (size_t i = 0; i < s->layers; i++) s->attn[i] = (uint8_t)(c->sliding_window && c->layer_sliding[i] ? QZ_ATTN_SLIDING : QZ_ATTN_FULL);
+    s->tied = c->tie_embeddings, s->qkv_bias = c->qkv_bias, s->o_bias = c->o_bias, s->mlp_bias = c->mlp_bias, s->qk_norm = c->qk_norm;
+    s->rope_freqs = c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.has_freq_factors;
+}
+
+qz_status qz_shape_read(const json_t *root, qz_shape *s, unsigned *flags, qz_error *err) {
+    const char *type = NULL, *name = s->name;
+    *flags = 0;
+    if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
+    QZ_TRY(read_common(root, name, s, err));
+    QZ_TRY(qz_json_str(root, "model_type", name, &type, err));
+    if (type == NULL) return qz_fail(err, QZ_EFORMAT, "key 'model_type' is missing: file '%s'", name);
+    if (strcmp(type, "gemma3") == 0 && json_is_object(json_object_get(root, "text_config"))) root = json_object_get(root, "text_config");
+    QZ_TRY(read_dims(root, name, s, err));
+    if (qz_family_by_name(type) != QZ_FAMILY_COUNT) {
+        QZ_TRY(qz_config_from_json(root, name, &s->config, err));
+        qz_shape_take_config(s);
+        return QZ_OK;
+    }
+    const qz_shape_family *f = qz_shape_family_find(type);
+    if (f == NULL) return unknown_family(type, name, err);
+    *flags = f->flags;
+    (void)snprintf(s->model_type, sizeof s->model_type, "%s", type);
+    (void)snprintf(s->gguf_arch, sizeof s->gguf_arch, "%s", f->gguf_arch);
+    s->tied = f->tied;
+    QZ_TRY(qz_json_bool(root, "tie_word_embeddings", name, &s->tied, err));
+    QZ_TRY(bounded(root, "max_position_embeddings", name, 1u << 30, &s->max_position, err));
+    QZ_TRY(read_attention(root, name, f, s, err));
+    QZ_TRY(read_experts(root, name, f, s, err));
+    QZ_TRY(read_linear_attention(root, name, f, s, err));
+    return read_layers(root, name, f, s, err);
+}

@@ -1,0 +1,230 @@
+/* Shapes against outside truth: the reference quantizer's tensor lists and byte sums (tests/golden/mixes: names, dimensions,
+ * sizes of every file type), parameter counts of published models, and the zoo's checkpoints. */
+#include "plan/shapes.h"
+#include "base/io.h"
+#include "base/size.h"
+#include "plan/levels.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define OK(expr) do { qz_error e_ = {0}; if ((expr) != QZ_OK) fail_msg("%s", e_.text); } while (0) /* expr ends in &e_ */
+
+static qz_shape *from_text(const char *text) {
+    qz_error err = {0};
+    json_t *root = NULL;
+    qz_shape *s = NULL;
+    if (qz_json_parse(text, strlen(text), "test", &root, &err) != QZ_OK) fail_msg("%s", err.text);
+    qz_status st = qz_shape_from_json(root, "test", &s, &err);
+    json_decref(root);
+    if (st != QZ_OK) fail_msg("%s", err.text);
+    return s;
+}
+
+/* The shapes of tests/golden/mixes/README.md as configurations. */
+static const struct { const char *name, *config; } mixes[] = {
+    {"llama-8L-gqa4-tied", "{\"model_type\":\"llama\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,\"num_hidden_layers\":8,"
+     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
+    {"llama-32L-8B-untied", "{\"model_type\":\"llama\",\"vocab_size\":128256,\"hidden_size\":4096,\"intermediate_size\":14336,\"num_hidden_layers\":32,"
+     "\"num_attention_heads\":32,\"num_key_value_heads\":8,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,"
+     "\"original_max_position_embeddings\":8192}}"},
+    {"qwen3moe-12L-128e", "{\"model_type\":\"qwen3_moe\",\"vocab_size\":8192,\"hidden_size\":1024,\"intermediate_size\":2048,\"num_hidden_layers\":12,"
+     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"head_dim\":128,\"num_experts\":128,\"num_experts_per_tok\":8,\"moe_intermediate_size\":768}"},
+    {"gemma3-26L-1b", "{\"model_type\":\"gemma3_text\",\"vocab_size\":262144,\"hidden_size\":1152,\"intermediate_size\":6912,\"num_hidden_layers\":26,"
+     "\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":256,\"sliding_window\":512}"},
+    {"mixtral-8L-8e", "{\"model_type\":\"mixtral\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":3584,\"num_hidden_layers\":8,"
+     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"num_local_experts\":8,\"num_experts_per_tok\":2}"},
+    {"phi3-8L-fused", "{\"model_type\":\"phi3\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,\"num_hidden_layers\":8,"
+     "\"num_attention_heads\":16,\"num_key_value_heads\":16}"},
+    {"example-4L-tied", "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,\"num_hidden_layers\":4,"
+     "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
+    {"example-4L-untied", "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,\"num_hidden_layers\":4,"
+     "\"num_attention_heads\":8,\"num_key_value_heads\":4}"},
+};
+enum { N_MIXES = sizeof mixes / sizeof mixes[0] };
+
+static char *read_all(const char *path) {
+    qz_error err = {0};
+    char *text = NULL;
+    if (qz_read_file(path, 4 << 20, &text, NULL, &err) != QZ_OK) fail_msg("%s", err.text);
+    return text;
+}
+
+/* Every tensor of the reference's list is in the shape with its dimensions, and none is missing. */
+static void names_and_dims(void **state) {
+    (void)state;
+    for (size_t i = 0; i < N_MIXES; i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "tests/golden/mixes/%s.tsv", mixes[i].name);
+        char *text = read_all(path), *p = text;
+        qz_shape *s = from_text(mixes[i].config);
+        size_t n = 0;
+        (void)strsep(&p, "\n");
+        for (char *line; (line = strsep(&p, "\n")) != NULL && *line; n++) {
+            const char *name = strsep(&line, "\t"), *dims = strsep(&line, "\t");
+            char have[64] = "?";
+            for (size_t k = 0; k < s->n_tensors; k++) {
+                const qz_shape_tensor *t = &s->tensors[k];
+                if (strcmp(t->gguf, name) != 0) continue;
+                if (t->n_dims == 1) (void)snprintf(have, sizeof have, "%llu", (unsigned long long)t->cols);
+                else if (t->n_dims == 2) (void)snprintf(have, sizeof have, "%llux%llu", (unsigned long long)t->cols, (unsigned long long)t->rows);
+                else (void)snprintf(have, sizeof have, "%llux%llux%llu", (unsigned long long)t->cols, (unsigned long long)t->rows, (unsigned long long)t->count);
+            }
+            if (strcmp(have, dims) != 0) fail_msg("%s: tensor %s: expected %s, found %s", mixes[i].name, name, dims, have);
+        }
+        assert_int_equal(n, s->n_tensors);
+        qz_shape_free(s);
+        qz_free(text);
+    }
+}
+
+/* sizes.tsv: every file type × shape, with and without imatrix, to the byte. */
+static void sizes_of_every_file_type(void **state) {
+    (void)state;
+    char *text = read_all("tests/golden/mixes/sizes.tsv"), *p = text, *head = strsep(&p, "\n"), *name[16];
+    size_t cols = 0, compared = 0;
+    for (char *c; (c = strsep(&head, "\t")) != NULL;) name[cols++] = c;
+    for (char *line; (line = strsep(&p, "\n")) != NULL && *line;) {
+        const char *ftype = strsep(&line, "\t");
+        (void)strsep(&line, "\t");
+        bool imatrix = strcmp(strsep(&line, "\t"), "yes") == 0;
+        for (size_t c = 3; c < cols; c++) {
+            uint64_t want = strtoull(strsep(&line, "\t"), NULL, 10);
+            for (size_t i = 0; i < N_MIXES; i++) {
+                if (strcmp(mixes[i].name, name[c]) != 0) continue;
+                qz_shape *s = from_text(mixes[i].config);
+                qz_level l;
+                qz_weighed w;
+                char level[32];
+                (void)snprintf(level, sizeof level, "gguf:%s", ftype);
+                OK(qz_level_parse(level, &l, &e_));
+                OK(qz_level_weigh(s, l, imatrix, NULL, &w, &e_));
+                if (w.bytes != want) fail_msg("%s %s imatrix=%d: expected %llu, found %llu", name[c], ftype, imatrix, (unsigned long long)want, (unsigned long long)w.bytes);
+                qz_shape_free(s);
+                compared++;
+            }
+        }
+    }
+    assert_true(compared > 35 * N_MIXES);
+    qz_free(text);
+}
+
+/* Published parameter counts (checklist, test models; model cards for the others). */
+static void parameter_counts(void **state) {
+    (void)state;
+    static const struct { const char *name; uint64_t params; } want[] = {
+        {"llama-2-7b", 6738415616}, {"llama-2-13b", 13015864320}, {"llama-3-8b", 8030261248}, {"qwen3-4b", 4022468096}, {"llama-3-70b", 70553706496},
+        {"qwen2.5-0.5b", 494032768}, {"qwen3-0.6b", 596049920}, {"llama-3.2-1b", 1235814400}, {"llama-3.2-3b", 3212749824}, {"qwen2.5-7b", 7615616512},
+        {"mixtral-8x7b", 46702792704}, {"qwen3-30b-a3b", 30532122624}, {"llama-3.1-405b", 405853388800}, {"qwen2.5-72b", 72706203648},
+        {"deepseek-v3", 671026419200}, {"gpt-oss-20b", 20914757184}, {"qwen3-235b-a22b", 235093634560}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        qz_shape *s = NULL;
+        OK(qz_shape_builtin(want[i].name, &s, &e_));
+        if (s->params != want[i].params) print_error("%s: expected %llu, found %llu\n", want[i].name, (unsigned long long)want[i].params, (unsigned long long)s->params);
+        assert_int_equal(s->params, want[i].params);
+        qz_shape_free(s);
+    }
+}
+
+static void every_builtin_shape_loads(void **state) {
+    (void)state;
+    const qz_shape_row *r;
+    size_t n = 0;
+    for (; (r = qz_shape_row_at(n)) != NULL; n++) {
+        qz_shape *s = NULL;
+        qz_weighed w;
+        OK(qz_shape_builtin(r->name, &s, &e_));
+        OK(qz_level_weigh(s, QZ_LEVEL_GGUF_Q4_K_M, false, NULL, &w, &e_));
+        assert_true(w.bpw > 4 && w.bpw < 7);
+        assert_true(s->active_params <= s->params && *r->source);
+        qz_shape_free(s);
+    }
+    assert_true(n >= 30);
+}
+
+/* What the artifact planner lays out from a configuration is what the shape weighs, and what the real checkpoint has. */
+static void shape_equals_the_writers_plan(void **state) {
+    (void)state;
+    static const char *const folders[] = {"tests/golden/zoo/llama", "tests/golden/zoo/qwen2", "tests/golden/zoo/qwen3", "tests/golden/zoo/mistral", "models/market"};
+    static const qz_level levels[] = {QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_GGUF_Q2_K, QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_F16, QZ_LEVEL_AWQ_G32, QZ_LEVEL_GPTQ_G32};
+    size_t planned = 0;
+    for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
+        qz_shape *s = NULL;
+        qz_model *m = NULL;
+        OK(qz_shape_load(folders[f], &s, &e_));
+        OK(qz_model_open(NULL, folders[f], &m, &e_));
+        uint64_t params = 0;
+        for (size_t i = 0; i < m->n_tensors; i++) params += m->tensors[i].rows * m->tensors[i].cols;
+        assert_int_equal(s->params, params);
+        for (size_t l = 0; l < sizeof levels / sizeof *levels; l++) {
+            qz_level_files file;
+            qz_weighed w;
+            qz_error misfit = {0}, misfit2 = {0};
+            qz_status a = qz_level_weigh(s, levels[l], false, NULL, &w, &misfit), b = qz_level_file(NULL, s, levels[l], false, NULL, NULL, &file, &misfit2);
+            if (a != QZ_OK || b != QZ_OK) {
+                assert_int_equal(a == QZ_OK ? b : a, QZ_EUNSUPPORTED);
+                continue;
+            }
+            if (!file.known) continue;
+            assert_int_equal(w.bytes, file.weight_bytes);
+            assert_true(file.file_bytes > file.weight_bytes);
+            planned++;
+        }
+        qz_model_free(m);
+        qz_shape_free(s);
+    }
+    assert_true(planned >= 15);
+}
+
+/* One clear line for each impossible configuration. */
+static void refuses(void **state) {
+    (void)state;
+#define DIMS "\"vocab_size\":1000,\"intermediate_size\":256"
+    static const struct { const char *config, *part; } bad[] = {
+        {"{\"model_type\":\"llama\"," DIMS ",\"num_hidden_layers\":2,\"num_attention_heads\":4}", "key 'hidden_size' is missing"},
+        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":0,\"num_attention_heads\":4}", "num_hidden_layers out of range"},
+        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_key_value_heads\":3}", "not a multiple of num_key_value_heads"},
+        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":66,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "not a multiple of num_attention_heads"},
+        {"{\"model_type\":\"llama\",\"vocab_size\":128000,\"intermediate_size\":1000000,\"hidden_size\":100000,\"num_hidden_layers\":100,\"num_attention_heads\":1000}", "impossible shape"},
+        {"{\"model_type\":\"llama\",\"vocab_size\":16777216,\"intermediate_size\":4194304,\"hidden_size\":1048576,\"num_hidden_layers\":512,\"num_attention_heads\":4096}", "impossible shape"},
+        {"{\"model_type\":\"lama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "nearest known is 'llama'"},
+        {"{" DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "'model_type' is missing"},
+        {"{\"model_type\":\"mixtral\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "'num_experts' is missing"},
+        {"{\"model_type\":\"mixtral\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_local_experts\":4,\"num_experts_per_tok\":5}", "num_experts_per_tok out of range"},
+        {"{\"model_type\":\"gemma3_text\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"layer_types\":[\"full_attention\"]}", "expected 2 entries"},
+        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":\"64\",\"num_hidden_layers\":2,\"num_attention_heads\":4}", "hidden_size"},
+        {"[1]", "expected a JSON object"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        qz_error err = {0};
+        json_t *root = NULL;
+        qz_shape *s = NULL;
+        OK(qz_json_parse(bad[i].config, strlen(bad[i].config), "test", &root, &e_));
+        assert_int_not_equal(qz_shape_from_json(root, "test", &s, &err), QZ_OK);
+        if (strstr(err.text, bad[i].part) == NULL) fail_msg("expected '%s', found '%s'", bad[i].part, err.text);
+        assert_null(s);
+        json_decref(root);
+    }
+}
+
+static void builtin_names(void **state) {
+    (void)state;
+    qz_shape *s = NULL;
+    qz_error err = {0};
+    OK(qz_shape_builtin("Llama 3 70B", &s, &e_));
+    assert_string_equal(s->name, "llama-3-70b");
+    qz_shape_free(s);
+    assert_int_equal(qz_shape_builtin("lama-3-70b", &s, &err), QZ_EUSAGE);
+    assert_non_null(strstr(err.text, "llama-3-70b"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_and_dims), cmocka_unit_test(sizes_of_every_file_type), cmocka_unit_test(parameter_counts), cmocka_unit_test(every_builtin_shape_loads),
+        cmocka_unit_test(shape_equals_the_writers_plan), cmocka_unit_test(refuses), cmocka_unit_test(builtin_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
