@@ -25,7 +25,8 @@ qz_status qz_memory_plan(const qz_memory_query *q, qz_memory *out, qz_error *err
     if (out->kv.per_token) out->crossover = out->weights.bytes / out->kv.per_token;
     out->fits = true;
     if (q->capacity == 0) return QZ_OK;
-    double usable = (double)q->capacity * (1 - q->reserve) - (double)q->overhead;
+    uint64_t buffers = out->logits + out->scratch; /* the overhead is the runtime's whole share: it holds these first */
+    double usable = (double)q->capacity * (1 - q->reserve) - (double)(q->overhead > buffers ? q->overhead - buffers : 0);
     out->usable = usable > 0 ? (uint64_t)usable : 0;
     out->room = (int64_t)out->usable - (int64_t)out->per_device;
     out->fits = out->room >= 0;

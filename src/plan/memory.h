@@ -15,7 +15,7 @@ typedef struct {
     uint64_t users, ctx;
     uint64_t capacity;        /* bytes of one device; 0 = no device asked for */
     double reserve;           /* share kept free, 0.2 */
-    uint64_t overhead;        /* bytes of the runtime that come off the rest (CUDA context …) */
+    uint64_t overhead;        /* bytes kept for the runtime, its logits and scratch included */
     uint64_t devices;         /* tensor parallel size, 0 or 1 = one */
     uint64_t weight_bytes;    /* not 0: measured bytes instead of the level's (an opened artifact) */
 } qz_memory_query;
@@ -28,7 +28,7 @@ typedef struct {
     uint64_t total;           /* weights + KV: what the sources add up */
     uint64_t total_buffers;   /* total + logits + scratch */
     uint64_t per_device;      /* total_buffers / devices, KV heads and weights split evenly */
-    uint64_t usable;          /* capacity × (1 − reserve) − overhead, of one device */
+    uint64_t usable;          /* capacity × (1 − reserve) − what the overhead has beyond the buffers, of one device */
     bool fits;                /* per_device <= usable (true when no device is asked for) */
     int64_t room;             /* usable − per_device */
     uint64_t crossover;       /* tokens at which KV outweighs the weights; 0 = never */
