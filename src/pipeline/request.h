@@ -32,7 +32,9 @@ typedef struct {
     uint64_t top_k, ctx;
     /* deployment: check, pick, the pre-flight of quantize and release */
     const char *engine, *cc, *workload, *tolerance, *md, *note, *report, *lora;
-    uint64_t tp, loras;
+    const char *hardware, *hardware_file; /* plan too */
+    uint64_t tp, loras, users;
+    double reserve;         /* percent of the memory kept free */
     bool deep;
     /* inspect */
     bool deploy, tensors;
