@@ -42,6 +42,8 @@ typedef struct {
     uint32_t bits, group_size; /* integer groups; group_size 0: the whole row ("g-1") */
     bool sym;
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
+    qz_bnb_kind bnb;
+    bool nested;            /* bnb: double quantization of the scales */
 } qz_scheme_spec;
 
 /* "scheme[:level][+flag…]", any case; a bare level of llama-quantize ("Q4_K_M") is gguf. QZ_EUSAGE names the nearest known. */
@@ -71,10 +73,10 @@ typedef struct {
     const qz_tensor_view *source;     /* NULL for generated tensors: the writer puts them itself */
     const char *name;                 /* HF spelling */
     const char *out_name;             /* in the artifact: tensor, or module of integer groups */
-    qz_type type;                     /* float or block type, or QZ_TYPE_INT_GROUP */
+    qz_type type;                     /* float or block type, QZ_TYPE_INT_GROUP or QZ_TYPE_BNB */
     size_t rows, cols;
     uint32_t n_dims;                  /* 1 or 2 */
-    uint32_t bits, group_size;        /* QZ_TYPE_INT_GROUP */
+    uint32_t bits, group_size;        /* QZ_TYPE_INT_GROUP; QZ_TYPE_BNB: 4 or 8, and the block */
     bool sym;
     qz_permute permute;
     size_t heads;                     /* of the permutation */

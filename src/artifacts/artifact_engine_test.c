@@ -119,7 +119,7 @@ static void ropes(void **state) {
 static void quantized_folders(void **state) {
     (void)state;
     static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32", "gptq:w4g32+act_order", "gptq:w8g32+asym+act_order", "gptq:w8g-1", "gptq:w3g32+asym",
-                                           "gptq:w2g32+act_order+static_groups" };
+                                           "gptq:w2g32+act_order+static_groups", "bnb:nf4", "bnb:fp4+double", "bnb:int8" };
     static const char source[] = "tests/golden/zoo/qwen2"; /* rows of q and k keep their order in GGUF: sums are equal */
     char folder[] = "/tmp/qz_aef_XXXXXX";
     assert_non_null(mkdtemp(folder));

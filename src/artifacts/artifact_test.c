@@ -156,6 +156,10 @@ static void round_trips(void **state) {
     round_trip(zoo[1], "gptq:w3g32+asym", 0.4);
     round_trip(zoo[3], "gptq:w2g32+asym", 0.8);
     round_trip(zoo[4], "gptq:w4g64+sym+v2", 0.3);
+    round_trip(zoo[0], "bnb", 0.2);
+    round_trip(zoo[1], "bnb:nf4+double", 0.2);
+    round_trip(zoo[3], "bnb:fp4+double", 0.3); /* widths that are no multiple of the block */
+    round_trip(zoo[4], "bnb:int8", 0.005);
 }
 
 static void whole(const char *path, char sha[65]) { OK(qz_sha256_file_hex(path, sha, err)); }
@@ -201,6 +205,7 @@ static void resumes(void **state) {
     resume("awq:w4g64", "r", 0);
     resume("awq:w4g64", "s", 80000);
     resume("gptq:w3g32+asym", "t", 0);
+    resume("bnb:nf4+double", "u", 0);
     qz_arena a = {0};
     qz_table t;
     OK(qz_artifact_verify(NULL, at("s"), &a, &t, err));
@@ -464,7 +469,7 @@ static int setup(void **state) {
 }
 static int teardown(void **state) {
     (void)state;
-    static const char *const inner[] = { "home", "r", "s", "t", "s.partial", "tok", "c" };
+    static const char *const inner[] = { "home", "r", "s", "t", "u", "s.partial", "tok", "c" };
     qz_error err = {0};
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
         if (qz_path_exists(at(inner[i]))) (void)qz_remove_tree(at(inner[i]), &err);

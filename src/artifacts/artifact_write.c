@@ -86,12 +86,13 @@ static qz_status put_blocks(qz_artifact_writer *w, const qz_artifact_item *it, c
 }
 
 qz_status qz_artifact_writer_put(qz_artifact_writer *w, const qz_quantized *q, qz_error *err) {
-    QZ_TRY(expect(w, q->name, q->rows, q->cols, q->type != QZ_TYPE_INT_GROUP, err));
+    bool whole = q->type >= QZ_TYPE_COUNT; /* coded as a matrix, not row by row */
+    QZ_TRY(expect(w, q->name, q->rows, q->cols, !whole, err));
     const qz_artifact_item *it = &w->plan->items[w->next];
     if (q->type != it->type || (q->type == QZ_TYPE_INT_GROUP && (q->bits != it->bits || q->group_size != it->group_size)))
         return qz_fail(err, QZ_EBUG, "tensor '%s' comes in another type than planned", q->name);
-    if (q->type == QZ_TYPE_INT_GROUP) {
-        if (!w->ops->pack) return qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no integer groups", q->name);
+    if (whole) {
+        if (!w->ops->pack) return qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no such codes", q->name);
         QZ_TRY(w->ops->pack(w, it, q, err));
         QZ_TRY(close_item(w, err));
     } else QZ_TRY(put_blocks(w, it, q->blocks, q->rows, err));
@@ -158,7 +159,7 @@ qz_status qz_artifact_writer_put_folded(qz_artifact_writer *w, const qz_folded *
 qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_view *t, qz_error *err) {
     QZ_TRY(expect(w, t->name, t->rows, t->cols, false, err));
     const qz_artifact_item *it = &w->plan->items[w->next];
-    if (t->type != it->type || t->type == QZ_TYPE_INT_GROUP || qz_type_get(t->type)->kind == QZ_KIND_FLOAT) return put_float(w, NULL, t, err);
+    if (t->type != it->type || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind == QZ_KIND_FLOAT) return put_float(w, NULL, t, err);
     QZ_TRY(put_blocks(w, it, t->data, t->rows, err)); /* the same block type: bytes as they are */
     return put_generated(w, err);
 }

@@ -18,7 +18,7 @@ typedef struct qz_scheme_ops {
     qz_status (*open)(qz_artifact_writer *w, size_t done, qz_error *err);
     qz_status (*write)(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
     qz_status (*flush)(qz_artifact_writer *w, qz_error *err);
-    /* Writes the bytes of an integer-group item (QZ_TYPE_INT_GROUP schemes only). */
+    /* Writes the bytes of an item that is coded as a matrix (QZ_TYPE_INT_GROUP, QZ_TYPE_BNB). */
     qz_status (*pack)(qz_artifact_writer *w, const qz_artifact_item *item, const qz_quantized *q, qz_error *err);
     /* All data complete under temporary names; fills w->sha of the weight files. */
     qz_status (*finish)(qz_artifact_writer *w, qz_error *err);
@@ -29,7 +29,7 @@ typedef struct qz_scheme_ops {
     qz_status (*detect)(const char *path, bool *yes, qz_error *err);
     qz_status (*read)(qz_run *run, const char *path, qz_model **out, qz_error *err);
 } qz_scheme_ops;
-extern const qz_scheme_ops qz_gguf_scheme, qz_awq_scheme, qz_gptq_scheme;
+extern const qz_scheme_ops qz_gguf_scheme, qz_awq_scheme, qz_gptq_scheme, qz_bnb_scheme;
 const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s);
 
 struct qz_artifact_writer {

@@ -29,7 +29,7 @@ static qz_status refuse_quantized(const char *dir, qz_error *err) {
     const json_t *q = json_object_get(root, "quantization_config");
     if (st == QZ_OK && json_is_object(q)) {
         const char *method = json_string_value(json_object_get(q, "quant_method"));
-        st = qz_fail(err, QZ_EUNSUPPORTED, "unsupported quantization '%.40s': file '%s', key 'quantization_config': expected awq or gptq", method ? method : "?", path);
+        st = qz_fail(err, QZ_EUNSUPPORTED, "unsupported quantization '%.40s': file '%s', key 'quantization_config': expected awq, gptq or bitsandbytes", method ? method : "?", path);
     }
     json_decref(root);
     qz_free(path);

@@ -45,6 +45,16 @@ static inline qz_status put_block_rows(qz_artifact_writer *w, const qz_artifact_
     return st;
 }
 
+static inline qz_status put_bnb(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, qz_error *err) {
+    qz_arena a = {0};
+    qz_bnb b;
+    qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .bnb = &b, .bits = it->bits, .group_size = it->group_size };
+    qz_status st = qz_bnb_quantize(NULL, w->plan->spec.bnb, w->plan->spec.nested, it->source->type, x, it->rows, it->cols, &a, &b, err);
+    if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
+    qz_arena_release(&a);
+    return st;
+}
+
 static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_item *it, const qz_imatrix *im, qz_error *err) {
     float *x = qz_alloc_array(it->rows * it->cols, sizeof *x), *imp = NULL;
     qz_status st = QZ_OK;
@@ -53,7 +63,7 @@ static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_ite
         imp = qz_alloc_array(it->cols, sizeof *imp);
         st = qz_imatrix_weights(im, it->out_name, it->cols, imp, err);
     }
-    if (st == QZ_OK) st = it->type == QZ_TYPE_INT_GROUP ? put_int_group(w, it, x, err) : put_block_rows(w, it, x, imp, err);
+    if (st == QZ_OK) st = it->type == QZ_TYPE_BNB ? put_bnb(w, it, x, err) : it->type == QZ_TYPE_INT_GROUP ? put_int_group(w, it, x, err) : put_block_rows(w, it, x, imp, err);
     qz_free(imp);
     qz_free(x);
     return st;
@@ -63,7 +73,7 @@ static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_ite
 static inline qz_status feed_weighted(qz_artifact_writer *w, size_t until, const qz_imatrix *im, qz_error *err) {
     while (qz_artifact_writer_next(w) < until) {
         const qz_artifact_item *it = &w->plan->items[qz_artifact_writer_next(w)];
-        bool plain = it->type != QZ_TYPE_INT_GROUP && qz_type_get(it->type)->kind == QZ_KIND_FLOAT;
+        bool plain = it->type < QZ_TYPE_COUNT && qz_type_get(it->type)->kind == QZ_KIND_FLOAT;
         QZ_TRY(plain ? qz_artifact_writer_put_view(w, it->source, err) : put_encoded(w, it, im, err));
     }
     return QZ_OK;

@@ -7,6 +7,7 @@
 #ifndef QZ_KERNELS_MATMUL_H
 #define QZ_KERNELS_MATMUL_H
 #include "base/run.h"
+#include "codecs/bnb.h"
 #include "codecs/int_group.h"
 #include "codecs/types.h"
 
@@ -14,12 +15,13 @@ typedef struct qz_mm qz_mm;
 qz_status qz_mm_open(qz_run *run, qz_mm **out, qz_error *err); /* uses run->pool, run->cpu */
 void qz_mm_free(qz_mm *mm);
 
-/* A weight matrix [rows, cols] of any type; data for block types, group for QZ_TYPE_INT_GROUP. Borrowed. */
+/* A weight matrix [rows, cols] of any type; data for block types, group for QZ_TYPE_INT_GROUP, bnb for QZ_TYPE_BNB. Borrowed. */
 typedef struct {
     qz_type type;
     size_t rows, cols;
     const void *data;
     const qz_int_group *group;
+    const qz_bnb *bnb;
 } qz_weights;
 
 /* y [n, rows] = x [n, cols] · Wᵀ, exact. Weights are decoded a panel of rows at a time (bounded scratch). */
@@ -37,10 +39,12 @@ void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const fl
  * from x's row 0, blocks added in double in order. Several calls equal one if all but the last have a multiple of 512
  * tokens. */
 qz_status qz_mm_gram(qz_mm *mm, const float *x, size_t n, size_t cols, double *gram, qz_error *err);
+/* cross [cols, cols] double += aᵀ b over n tokens: cross[i][j] = Σ a[t][i]·b[t][j], chained and blocked as in qz_mm_gram. */
+qz_status qz_mm_cross(qz_mm *mm, const float *a, const float *b, size_t n, size_t cols, double *cross, qz_error *err);
 
 /* ---- runtime arithmetic ---- */
 typedef struct qz_packed qz_packed; /* weights in the layout of the fast kernels (may borrow w->data when no repack pays) */
-/* Borrows w->data and w->group until freed; may be freed before or after mm. */
+/* Borrows w->data, w->group and w->bnb until freed; may be freed before or after mm. */
 qz_status qz_packed_open(qz_mm *mm, const qz_weights *w, qz_packed **out, qz_error *err);
 void qz_packed_free(qz_packed *p);
 uint64_t qz_packed_bytes(const qz_packed *p);      /* memory owned besides w->data */

@@ -111,6 +111,10 @@ static qz_status open_group(qz_mm *mm, qz_packed *p, qz_error *err) {
 static qz_status open_kind(qz_mm *mm, qz_packed *p, qz_error *err) {
     const qz_weights *w = &p->w;
     if (w->type == QZ_TYPE_INT_GROUP) return open_group(mm, p, err);
+    if (w->type == QZ_TYPE_BNB) {
+        p->kind = QZ_PACK_EXACT;
+        return QZ_OK;
+    }
     size_t row_bytes = 0;
     QZ_TRY(qz_row_bytes(w->type, w->cols, &row_bytes, err));
     p->layout = qz_layout_get(w->type);
@@ -128,7 +132,7 @@ static void name_kernel(const qz_mm *mm, qz_packed *p) {
     qz_ops ref;
     (void)qz_ops_for(QZ_CPU_REF, &ref);
     const char *level = qz_cpu_name(mm->ops.level);
-    const char *type = p->w.type == QZ_TYPE_INT_GROUP ? "int_group" : qz_type_get(p->w.type)->name;
+    const char *type = p->w.type == QZ_TYPE_INT_GROUP ? "int_group" : p->w.type == QZ_TYPE_BNB ? "bitsandbytes" : qz_type_get(p->w.type)->name;
     if (p->kind == QZ_PACK_ROWS)
         (void)snprintf(p->kernel, sizeof p->kernel, "%s×%s %s", type, p->layout->elems == 256 ? "q8_k" : "q8_0",
                        mm->ops.dot[p->w.type] == ref.dot[p->w.type] ? qz_cpu_name(QZ_CPU_REF) : level);

@@ -18,9 +18,21 @@ void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
         for (size_t i = 0; i < n; i++) qz_int_group_decode_row(t->group, row + i, y + i * t->cols);
         return;
     }
+    if (t->type == QZ_TYPE_BNB) {
+        for (size_t i = 0; i < n; i++) qz_bnb_decode_row(t->bnb, row + i, y + i * t->cols);
+        return;
+    }
     const qz_type_info *info = qz_type_get(t->type);
     size_t row_bytes = t->cols / info->elems * info->bytes;
     for (size_t i = 0; i < n; i++) info->decode((const uint8_t *)t->data + (row + i) * row_bytes, t->cols, y + i * t->cols);
+}
+
+const char *qz_tensor_type_text(const qz_tensor_view *t, char buf[32]) {
+    static const char *const bnb[] = {[QZ_BNB_NF4] = "nf4", [QZ_BNB_FP4] = "fp4", [QZ_BNB_INT8] = "int8 rows"};
+    if (t->type < QZ_TYPE_COUNT) return qz_type_get(t->type)->name;
+    if (t->type == QZ_TYPE_BNB) (void)snprintf(buf, 32, "%s%s", bnb[t->bnb->kind], t->bnb->absmax_codes ? " double" : "");
+    else (void)snprintf(buf, 32, "int%u g%u%s%s", t->group->bits, t->group->group_size, t->group->sym ? " sym" : "", t->group->g_idx ? " act" : "");
+    return buf;
 }
 
 /* Linear search is enough for one-off look-ups; binding sorts once. */

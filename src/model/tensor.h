@@ -1,6 +1,7 @@
 /* A named tensor as a const view into a mapping (or into memory the model owns). Never owns. */
 #ifndef QZ_MODEL_TENSOR_H
 #define QZ_MODEL_TENSOR_H
+#include "codecs/bnb.h"
 #include "codecs/int_group.h"
 #include "codecs/types.h"
 
@@ -10,13 +11,16 @@ typedef struct qz_tensor_view {
     qz_type type;
     size_t rows, cols;     /* rows = out_features; a vector has rows = 1 */
     uint32_t n_dims;       /* of the container: 1 or 2 (3 for fused experts) */
-    const void *data;      /* block types: rows of row_bytes; NULL for QZ_TYPE_INT_GROUP */
+    const void *data;      /* block types: rows of row_bytes; NULL for QZ_TYPE_INT_GROUP and QZ_TYPE_BNB */
     size_t bytes;          /* bytes of the tensor in its file, all parts together */
     const qz_int_group *group; /* QZ_TYPE_INT_GROUP only */
+    const qz_bnb *bnb;     /* QZ_TYPE_BNB only */
     const char *file;      /* path, for error texts */
     uint64_t offset;       /* of the data in that file */
 } qz_tensor_view;
 
 /* Decodes rows [row, row+n) to y [n, cols] float32. */
 void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y);
+/* "q4_k", "int4 g128 sym", "nf4", "int8 rows": for tables; in buf unless it is a type's name. */
+const char *qz_tensor_type_text(const qz_tensor_view *t, char buf[32]);
 #endif

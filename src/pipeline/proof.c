@@ -52,7 +52,8 @@ void qz_proof_codes(qz_proof *p, const qz_quantized *q) {
     }
     size_t groups = q->cols / q->group_size;
     for (size_t r = 0; r < q->rows; r++) {
-        for (size_t k = 0; k < q->cols; k++) {
+        if (q->bnb) qz_bnb_decode_row(q->bnb, r, y);
+        for (size_t k = 0; !q->bnb && k < q->cols; k++) {
             size_t g = r * groups + (q->g_idx ? q->g_idx[k] : k / q->group_size);
             y[k] = (float)((int)q->codes[r * q->cols + k] - (int)q->zero_points[g]) * q->scales[g];
         }

@@ -10,12 +10,12 @@
 
 /* "193 q4_K, 33 q6_K, 65 f32" in the order of types.def. */
 static void type_counts(const qz_model *m, qz_str *s) {
-    size_t count[QZ_TYPE_COUNT + 1] = {0};
+    size_t count[QZ_TYPE_NONE] = {0};
     bool any = false;
-    for (size_t i = 0; i < m->n_tensors; i++) count[m->tensors[i].type <= QZ_TYPE_INT_GROUP ? m->tensors[i].type : QZ_TYPE_INT_GROUP]++;
-    for (int t = 0; t <= QZ_TYPE_COUNT; t++) {
+    for (size_t i = 0; i < m->n_tensors; i++) count[m->tensors[i].type]++;
+    for (int t = 0; t < QZ_TYPE_NONE; t++) {
         if (!count[t]) continue;
-        qz_str_printf(s, "%s%zu %s", any ? ", " : "", count[t], t == QZ_TYPE_INT_GROUP ? "int group" : qz_type_get((qz_type)t)->name);
+        qz_str_printf(s, "%s%zu %s", any ? ", " : "", count[t], t == QZ_TYPE_INT_GROUP ? "int group" : t == QZ_TYPE_BNB ? "bitsandbytes" : qz_type_get((qz_type)t)->name);
         any = true;
     }
 }
@@ -25,10 +25,10 @@ static qz_status tensor_table(const qz_model *m, qz_arena *a, qz_table *t, qz_er
     QZ_TRY(qz_table_init(t, a, NULL, cols, 7, err));
     for (size_t i = 0; i < m->n_tensors; i++) {
         const qz_tensor_view *x = &m->tensors[i];
+        char type[32];
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", x->file_name));
-        if (x->type == QZ_TYPE_INT_GROUP) QZ_TRY(qz_table_set(t, 1, err, "int%u g%u%s", x->group->bits, x->group->group_size, x->group->sym ? " sym" : ""));
-        else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_type_get(x->type)->name));
+        QZ_TRY(qz_table_set(t, 1, err, "%s", qz_tensor_type_text(x, type)));
         QZ_TRY(qz_table_set(t, 2, err, "%zu", x->rows));
         QZ_TRY(qz_table_set(t, 3, err, "%zu", x->cols));
         QZ_TRY(qz_table_set(t, 4, err, "%llu", (unsigned long long)x->offset));
