@@ -16,6 +16,15 @@ void qz_awq_unpack_gemm(const uint8_t *qweight, const uint8_t *qzeros, const uin
 void qz_awq_unpack_gemv(const uint8_t *qweight, const uint8_t *qzeros, const uint8_t *scales, size_t cols, size_t groups, size_t z,
                         size_t n0, size_t n1, uint8_t *codes, uint8_t *zeros, uint16_t *scales_out);
 
+/* Codes of "gemv_fast" (int16 [rows/4, cols]) for outputs n0..n1, multiples of 4. */
+void qz_awq_unpack_fast(const uint8_t *qweight, size_t cols, size_t n0, size_t n1, uint8_t *codes);
+/* Codes of "marlin" ([cols/16, 2·rows] words; rows a multiple of 64) for outputs n0..n1, multiples of 64. */
+void qz_awq_unpack_marlin(const uint8_t *qweight, size_t rows, size_t cols, size_t n0, size_t n1, uint8_t *codes);
+/* Where the scale of output n of a group stands in the permuted row; one_group: scales of whole rows. */
+size_t qz_awq_marlin_scale(size_t n, bool one_group);
+/* z of "gemv_fast", which stores −(s·z) rounded; false if it is no whole number of steps in 0..15. */
+bool qz_awq_scaled_zero(float scale, float scaled, uint8_t *zero);
+
 qz_status qz_awq_detect(const char *path, bool *yes, qz_error *err);
 qz_status qz_awq_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err);
 #endif

@@ -1,6 +1,7 @@
-/* AWQ words. Layout: formats/hf-awq.md sections 1, 7.1 and 7.2 (AutoAWQ 0.2.9). */
+/* AWQ words. Layouts: formats/hf-awq.md sections 1 and 7 (AutoAWQ 0.2.9). */
 #include "artifacts/awq_int.h"
 #include "base/bytes.h"
+#include <math.h>
 #include <string.h>
 
 static const uint8_t slot_of_output[8] = { 0, 4, 1, 5, 2, 6, 3, 7 }; /* output 8c + n sits in this slot */
@@ -53,4 +54,50 @@ void qz_awq_unpack_gemv(const uint8_t *qweight, const uint8_t *qzeros, const uin
             scales_out[n * groups + j] = qz_load_u16le(scales + 2 * (n * 8 * z + j));
         }
     }
+}
+
+static void put_code(uint8_t *codes, size_t cols, size_t n, size_t k, unsigned q) {
+    uint8_t *b = codes + n * (cols / 2) + k / 2;
+    *b = (uint8_t)(k % 2 ? (*b & 15u) | q << 4 : (*b & 0xf0u) | q);
+}
+
+void qz_awq_unpack_fast(const uint8_t *qweight, size_t cols, size_t n0, size_t n1, uint8_t *codes) {
+    for (size_t n = n0; n < n1; n++)
+        for (size_t k = 0; k < cols; k++) {
+            size_t i = k % 32, a = i / 8, b = i / 2 % 4, c = i % 2, kk = k % 64 / 32 * 32 + 8 * b + 4 * c + a;
+            size_t column = k / 64 * 64 + n % 4 * 16 + kk / 4;
+            put_code(codes, cols, n, k, qz_load_u16le(qweight + 2 * (n / 4 * cols + column)) >> (4 * (kk % 4)) & 15u);
+        }
+}
+
+bool qz_awq_scaled_zero(float scale, float scaled, uint8_t *zero) {
+    float z = scale == 0 ? 0 : -scaled / scale, whole = rintf(z);
+    *zero = whole > 0 && whole < 16 ? (uint8_t)whole : 0;
+    return fabsf(z - whole) < 0.1f && whole > -1 && whole < 16;
+}
+
+/* Element of a 16 x 64 tile (row major, four 16 x 16 tiles side by side as they lie in memory) that stands at place j. */
+static size_t marlin_source(size_t j) {
+    static const uint8_t order[8] = { 0, 2, 4, 6, 1, 3, 5, 7 };
+    size_t at = j / 8 * 8 + order[j % 8], i = at / 32, tile = at % 32 / 8, e = at % 8, block = e / 4, m = e % 4;
+    size_t row = 2 * (i % 4) + m % 2 + m / 2 * 8;
+    return 256 * tile + 16 * row + i / 4 + 8 * block;
+}
+
+void qz_awq_unpack_marlin(const uint8_t *qweight, size_t rows, size_t cols, size_t n0, size_t n1, uint8_t *codes) {
+    for (size_t kt = 0; kt < cols / 16; kt++)
+        for (size_t chunk = n0 / 64; chunk < n1 / 64; chunk++)
+            for (size_t j = 0; j < 1024; j++) {
+                size_t s = marlin_source(j), n = chunk * 64 + s / 256 * 16 + s % 16, k = kt * 16 + s % 256 / 16;
+                uint32_t word = qz_load_u32le(qweight + 4 * (kt * 2 * rows + chunk * 128 + j / 8));
+                put_code(codes, cols, n, k, word >> (4 * (j % 8)) & 15u);
+            }
+}
+
+size_t qz_awq_marlin_scale(size_t n, bool one_group) {
+    if (!one_group) return n / 64 * 64 + n % 8 * 8 + n % 64 / 8;
+    static const uint8_t pair[16] = { 0, 1, 8, 9, 16, 17, 24, 25 };
+    for (size_t p = 0; p < 32; p++) /* place p holds 2·(p / 8) + pair[p % 8] */
+        if (2 * (p / 8) + pair[p % 8] == n % 32) return n / 32 * 32 + p;
+    return n;
 }

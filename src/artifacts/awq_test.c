@@ -87,6 +87,55 @@ static void decode_files(void **state) {
     decode("gemv_g32", "gemm_g32", true);
 }
 
+/* The same codes in the layouts of other kernels. */
+static void decode_fast(void **state) {
+    (void)state;
+    static const char *const sets[] = { "g128", "g32" };
+    static uint8_t codes[32 * 128], zeros[32 * 8], want[32 * 256], want_zeros[32 * 8], got[256];
+    for (size_t i = 0; i < 2; i++) {
+        char gemm[32], fast[32];
+        size_t n, k, g;
+        snprintf(gemm, sizeof gemm, "gemm_%s", sets[i]);
+        snprintf(fast, sizeof fast, "gemv_fast_%s", sets[i]);
+        codes_of(gemm, want, want_zeros, &n, &k, &g);
+        memset(codes, 0, sizeof codes);
+        qz_awq_unpack_fast(get(fast, "qweight")->data, k, 16, n, codes);
+        qz_awq_unpack_fast(get(fast, "qweight")->data, k, 0, 16, codes);
+        for (size_t r = 0; r < n; r++) {
+            qz_int_unpack_row(codes + r * (k / 2), k, 4, got);
+            assert_memory_equal(got, want + r * k, k);
+            for (size_t j = 0; j < g; j++) {
+                float s = half_at(get(fast, "scales"), j * n + r), z = half_at(get(fast, "qzeros"), j * n + r);
+                assert_true(s == half_at(get(gemm, "scales"), j * n + r));
+                assert_true(qz_awq_scaled_zero(s, z, &zeros[r * g + j]));
+                assert_int_equal(zeros[r * g + j], want_zeros[r * g + j]);
+            }
+        }
+    }
+    uint8_t z;
+    assert_false(qz_awq_scaled_zero(1.0f, -3.5f, &z) || qz_awq_scaled_zero(1.0f, 2.0f, &z) || qz_awq_scaled_zero(1.0f, NAN, &z));
+}
+
+static void decode_marlin(void **state) {
+    (void)state;
+    static uint8_t codes[64 * 128], got[256];
+    const qz_st_tensor *w = get("marlin_g128", "qweight"), *s = get("marlin_g128", "scales"), *d = get("marlin_g128", "pseudo_dequant");
+    const qz_st_tensor *plain = get("marlin_g128", "scales_oc_g");
+    qz_awq_unpack_marlin(w->data, 64, 256, 0, 64, codes);
+    for (size_t n = 0; n < 64; n++) {
+        qz_int_unpack_row(codes + n * 128, 256, 4, got);
+        for (size_t k = 0; k < 256; k++) {
+            float scale = half_at(s, k / 128 * 64 + qz_awq_marlin_scale(n, false));
+            assert_true(scale == half_at(plain, n * 2 + k / 128));
+            float v = (float)((int)got[k] - 8) * scale;
+            if (qz_f16_to_f32(qz_f32_to_f16(v)) != half_at(d, n * 256 + k)) fail_msg("[%zu, %zu]: %g", n, k, (double)v);
+        }
+    }
+    bool seen[32] = { false }; /* scales of whole rows: a permutation */
+    for (size_t n = 0; n < 32; n++) seen[qz_awq_marlin_scale(n, true)] = true;
+    for (size_t n = 0; n < 32; n++) assert_true(seen[n]);
+}
+
 static int setup(void **state) {
     (void)state;
     qz_error err = {0};
@@ -98,6 +147,6 @@ static int teardown(void **state) {
     return 0;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(pack_gemm), cmocka_unit_test(decode_files) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(pack_gemm), cmocka_unit_test(decode_files), cmocka_unit_test(decode_fast), cmocka_unit_test(decode_marlin) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

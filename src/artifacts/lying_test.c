@@ -200,8 +200,11 @@ static void expect(const char *fragment) {
 static void awq_lies(void **state) {
     (void)state;
     static const struct { const char *from, *to, *error; } configs[] = {
-        { "\"version\": \"gemm\"", "\"version\": \"marlin\"", "'marlin'" },
-        { "\"bits\": 4", "\"bits\": 3", "found 3 bits" },
+        { "\"version\": \"gemm\"", "\"version\": \"exllama\"", "'exllama'" },
+        { "\"version\": \"gemm\"", "\"version\": \"marlin\"", "unless marlin" },
+        { "\"version\": \"gemm\"", "\"version\": \"gemv_fast\"", "do not fit gemv_fast" },
+        { "\"version\": \"gemm\"", "\"version\": \"gemv\"", "do not fit gemv" },
+        { "\"bits\": 4", "\"bits\": 3", "with 3 bits" },
         { "\"group_size\": 32", "\"group_size\": 7", "group size" },
         { "\"group_size\": 32", "\"group_size\": 64", "groups of 64" },
         { "\"zero_point\": true", "\"zero_point\": false", "without zero points" },
