@@ -32,10 +32,15 @@ typedef struct {
     uint64_t top_k, ctx;
     /* deployment: check, pick, the pre-flight of quantize and release */
     const char *engine, *cc, *workload, *tolerance, *md, *note, *report, *lora;
-    const char *hardware, *hardware_file; /* plan too */
-    uint64_t tp, loras, users;
-    double reserve;         /* percent of the memory kept free */
+    uint64_t tp, loras, n_users;
     bool deep;
+    /* plan (hardware, memory … serve pick too) */
+    const char *hardware, *hardware_file, *memory, *overhead, *disk, *formats, *matrix, *contexts, *users;
+    bool levels, shapes, offload, speed, job, exact;
+    double reserve, overhead_ms;
+    /* explain */
+    const char *tensor, *elem, *values, *acts;
+    double w, scale;
     /* inspect */
     bool deploy, tensors;
     const char *tokens;

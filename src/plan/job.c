@@ -6,7 +6,7 @@
 #define ENCODE_PER_S 9.4e6      /* weights: GGUF block types, --search best, with hashing, check and proof */
 #define PACK_PER_S 60e6         /* weights: float conversion and simple codes, bound by memory and disk */
 #define GRAM_FLOP_PER_S 7.5e10  /* calibration pass: products in the fixed order */
-#define SOLVE_FLOP_PER_S 2.4e10 /* error feedback and descent */
+#define SOLVE_FLOP_PER_S 1.6e10 /* error feedback and descent */
 #define SOLVE_PASSES 14.0       /* products of rows × K × K that a linear costs in all rounds */
 #define CHUNK_FLOATS (16u << 20)
 #define CHUNK_TOKENS 4096u

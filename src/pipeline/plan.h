@@ -1,0 +1,50 @@
+/* Inside of the plan verb: what was asked, what was found, and the tables made of it. */
+#ifndef QZ_PIPELINE_PLAN_H
+#define QZ_PIPELINE_PLAN_H
+#include "pipeline/source.h"
+#include "plan/job.h"
+#include "plan/roofline.h"
+#include "plan/split.h"
+
+typedef struct {
+    qz_level level;
+    const char *label;           /* the level's name, or "this file" */
+    const char *misfit;          /* why the format cannot hold the model, or NULL */
+    qz_memory m;
+    qz_level_files files;
+    uint64_t max_users, max_ctx;
+} qz_plan_row;
+
+typedef struct {
+    const qz_request *r;
+    qz_shape *shape;
+    qz_source source; bool opened; /* a checkpoint or artifact with its weights */
+    qz_hardware_set set;
+    const qz_hardware *hw;       /* NULL: none asked for */
+    qz_memory_query q;           /* first context, first number of users */
+    uint64_t *contexts, *users; size_t n_contexts, n_users;
+    qz_level *levels; size_t n_levels;
+    qz_plan_row *rows; size_t n_rows;
+    qz_memory base;              /* of BF16: KV cache, buffers and usable memory do not depend on the format */
+    qz_arena arena;
+} qz_plan_view;
+
+/* Comma list of whole numbers, "32k" = 32768; each from 1 to most. */
+qz_status qz_plan_numbers(const char *text, const char *option, uint64_t most, qz_arena *arena, uint64_t **out, size_t *n, qz_error *err);
+/* "default", "all", "gguf" or a comma list of formats. */
+qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size_t *n, qz_error *err);
+/* Opens the operand: built-in shape, config.json, folder, GGUF. Fills shape, source, opened. */
+qz_status qz_plan_open_model(qz_run *run, const char *operand, qz_plan_view *v, qz_error *err);
+/* Fills rows. */
+qz_status qz_plan_rows(qz_run *run, qz_plan_view *v, qz_error *err);
+
+qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err);
+qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err);
+qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err);   /* contexts × users */
+qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *err);
+qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err);
+qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_error *err);
+qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err); /* formats × model sizes, no model needed */
+qz_status qz_plan_print_shapes(bool json, qz_str *out, qz_error *err);
+qz_status qz_plan_print_hardware(const qz_hardware_set *set, bool json, qz_str *out, qz_error *err);
+#endif

@@ -1,0 +1,231 @@
+/* The other tables of `plan`: contexts × users, layers over GPU and system memory, decode speed, the job, the two lists. */
+#include "base/io.h"
+#include "base/size.h"
+#include "pipeline/plan.h"
+#include "report/table_print.h"
+#include <stdio.h>
+#include <string.h>
+
+static double gb(uint64_t b) { return (double)b / 1e9; }
+
+static void emit(const qz_table *t, bool json, qz_str *out) {
+    if (json) qz_table_json(t, out);
+    else qz_table_text(t, out);
+}
+
+/* One row a context and format, one column a number of users. */
+qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) {
+    qz_arena a = {0};
+    qz_table t;
+    size_t n = v->n_users + 3;
+    qz_column *cols = qz_arena_calloc(&a, n, sizeof *cols);
+    qz_status st = cols ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (st != QZ_OK) goto out;
+    cols[0] = (qz_column){"Format", 'l'};
+    cols[1] = (qz_column){"Context", 'r'};
+    cols[2] = (qz_column){"Weights GB", 'r'};
+    for (size_t u = 0; u < v->n_users; u++) {
+        cols[3 + u] = (qz_column){qz_arena_printf(&a, "%llu user%s GB", (unsigned long long)v->users[u], v->users[u] == 1 ? "" : "s"), 'r'};
+        if (cols[3 + u].title == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
+    }
+    if (st == QZ_OK) st = qz_table_init(&t, &a, NULL, cols, n, err);
+    for (size_t l = 0; l < v->n_levels && st == QZ_OK; l++)
+        for (size_t c = 0; c < v->n_contexts; c++) {
+            QZ_GOTO(qz_table_row(&t, err));
+            QZ_GOTO(qz_table_set(&t, 0, err, "%s", qz_level_get(v->levels[l])->name));
+            QZ_GOTO(qz_table_set(&t, 1, err, "%llu", (unsigned long long)v->contexts[c]));
+            for (size_t u = 0; u < v->n_users; u++) {
+                qz_memory_query q = v->q;
+                qz_memory m;
+                q.level = v->levels[l], q.ctx = v->contexts[c], q.users = v->users[u];
+                QZ_GOTO(qz_memory_plan(&q, &m, err));
+                QZ_GOTO(qz_table_set(&t, 2, err, "%.2f", gb(m.weights.bytes)));
+                if (v->r->json || q.capacity == 0) QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.2f", gb(m.total)));
+                else QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.2f %s", gb(m.total), m.fits ? "fits" : "-   "));
+            }
+        }
+    if (st == QZ_OK && !v->r->json)
+        qz_str_printf(out, "%s: weights + KV cache (%s/%s), GB (10^9 bytes)%s\n", v->shape->name, qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name,
+                      v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
+    if (st == QZ_OK) emit(&t, v->r->json, out);
+out:
+    qz_arena_release(&a);
+    return st;
+}
+
+qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *err) {
+    static const qz_column cols[] = {{"Format", 'l'}, {"Artifact GB", 'r'}, {"Even", 'r'}, {"Exact", 'r'}, {"On GPU GB", 'r'}, {"One more GB", 'r'}, {"Output GB", 'r'}, {"In RAM GB", 'r'}};
+    qz_arena a = {0};
+    qz_table t;
+    double usable = (double)v->q.capacity * (1 - v->q.reserve);
+    uint64_t reserve = v->r->overhead ? v->q.overhead : 500000000;
+    qz_status st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
+    for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
+        qz_layer_split p;
+        qz_weighed w;
+        const qz_level_info *l = qz_level_get(v->levels[i]);
+        if (l->kind != QZ_LEVEL_GGUF) continue; /* only llama.cpp's runtime splits by layer */
+        QZ_GOTO(qz_level_weigh(v->shape, v->levels[i], v->q.imatrix, NULL, &w, err));
+        QZ_GOTO(qz_split_plan(v->shape, v->levels[i], v->q.kv, v->q.users * v->q.ctx, (uint64_t)usable, reserve, &p, err));
+        QZ_GOTO(qz_table_row(&t, err));
+        QZ_GOTO(qz_table_set(&t, 0, err, "%s", l->name));
+        QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", gb(w.bytes)));
+        QZ_GOTO(qz_table_set(&t, 2, err, v->r->json ? "%llu" : "%llu/%llu", (unsigned long long)p.even, (unsigned long long)v->shape->layers));
+        if (v->r->json) QZ_GOTO(qz_table_set(&t, 3, err, "%llu", (unsigned long long)p.layers));
+        else QZ_GOTO(qz_table_set(&t, 3, err, "%llu/%llu%s", (unsigned long long)p.layers, (unsigned long long)v->shape->layers, p.output_on_gpu ? " + output" : ""));
+        QZ_GOTO(qz_table_set(&t, 4, err, "%.3f", gb(p.gpu_bytes)));
+        if (p.next_bytes) QZ_GOTO(qz_table_set(&t, 5, err, "%.3f", gb(p.next_bytes)));
+        QZ_GOTO(qz_table_set(&t, 6, err, "%.3f", gb(p.output_bytes)));
+        QZ_GOTO(qz_table_set(&t, 7, err, "%.3f", gb(p.system_bytes)));
+    }
+    if (st == QZ_OK && t.n_rows == 0) st = qz_fail(err, QZ_EUSAGE, "no GGUF level among the formats: layers are split by llama.cpp alone; use --formats Q4_K_M or --levels");
+    if (st == QZ_OK && !v->r->json)
+        qz_str_printf(out, "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB for buffers) and system memory; KV of %llu tokens included\n", v->shape->name, gb(v->q.capacity), usable / 1e9,
+                      gb(reserve), (unsigned long long)(v->q.users * v->q.ctx));
+    if (st == QZ_OK) emit(&t, v->r->json, out);
+    if (st == QZ_OK && !v->r->json)
+        qz_str_puts(out, "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, last\n"
+                         "layers first (llama.cpp --n-gpu-layers N), the output layer only behind all of them.\n");
+out:
+    qz_arena_release(&a);
+    return st;
+}
+
+qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err) {
+    static const qz_column cols[] = {{"Format", 'l'}, {"Read GB", 'r'}, {"KV GB", 'r'}, {"ms/token", 'r'}, {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"Kernel", 'l'}};
+    qz_arena a = {0};
+    qz_table t;
+    qz_status st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
+    for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
+        qz_memory_query q = v->q;
+        qz_roofline f;
+        qz_error misfit = {0};
+        q.level = v->levels[i];
+        st = qz_roofline_decode(&q, v->hw, v->r->overhead_ms / 1e3, &f, &misfit);
+        if (st == QZ_EUNSUPPORTED) {
+            st = QZ_OK;
+            continue;
+        }
+        if (st != QZ_OK) {
+            st = qz_fail(err, st, "%s", misfit.text);
+            goto out;
+        }
+        QZ_GOTO(qz_table_row(&t, err));
+        QZ_GOTO(qz_table_set(&t, 0, err, "%s", qz_level_get(v->levels[i])->name));
+        QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", f.weight_gb));
+        QZ_GOTO(qz_table_set(&t, 2, err, "%.3f", f.kv_gb));
+        QZ_GOTO(qz_table_set(&t, 3, err, "%.2f", 1e3 * f.step_s));
+        QZ_GOTO(qz_table_set(&t, 4, err, "%.1f", f.tokens_s_user));
+        QZ_GOTO(qz_table_set(&t, 5, err, "%.1f", f.tokens_s_all));
+        QZ_GOTO(qz_table_set(&t, 6, err, "%s", strcmp(f.bound, "overhead") == 0 ? "overhead" : "memory"));
+        QZ_GOTO(qz_table_set(&t, 7, err, "%s", f.kernel));
+    }
+    if (st == QZ_OK && !v->r->json)
+        qz_str_printf(out, "%s on %s: %g GB/s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling from memory traffic alone\n", v->shape->name, v->hw->name, v->hw->bandwidth_gbps,
+                      v->r->overhead_ms, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
+    if (st == QZ_OK) emit(&t, v->r->json, out);
+out:
+    qz_arena_release(&a);
+    return st;
+}
+
+static void duration(double s, char out[32]) {
+    if (s < 90) (void)snprintf(out, 32, "%.0f s", s);
+    else if (s < 5400) (void)snprintf(out, 32, "%.0f min", s / 60);
+    else (void)snprintf(out, 32, "%.1f h", s / 3600);
+}
+
+qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_error *err) {
+    static const qz_column cols[] = {{"Format", 'l'}, {"Source GB", 'r'}, {"Output GB", 'r'}, {"Peak disk GB", 'r'}, {"Peak RAM GB", 'r'}, {"Time", 'r'}, {"Calibration", 'l'}};
+    qz_arena a = {0};
+    qz_table t;
+    uint64_t room = 0, threads = qz_pool_size(run->pool);
+    qz_status st = v->r->disk ? qz_bytes_parse(v->r->disk, "disk", &room, err) : qz_disk_free(v->r->output, &room, err);
+    if (st == QZ_OK) st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
+    for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
+        qz_job j;
+        char time[32];
+        const char *name = qz_level_get(v->levels[i])->name;
+        qz_error misfit = {0};
+        st = qz_job_plan(v->shape, v->levels[i], v->r->samples, v->r->seq_len, threads, &j, &misfit);
+        if (st == QZ_EUNSUPPORTED && v->n_levels > 1) {
+            st = QZ_OK;
+            continue;
+        }
+        if (st != QZ_OK) {
+            st = qz_fail(err, st, "%s", misfit.text);
+            goto out;
+        }
+        QZ_GOTO(qz_job_check_disk(&j, room, v->r->disk ? "--disk" : v->r->output, err));
+        duration(j.seconds, time);
+        QZ_GOTO(qz_table_row(&t, err));
+        QZ_GOTO(qz_table_set(&t, 0, err, "%s", name));
+        QZ_GOTO(qz_table_set(&t, 1, err, "%.2f", gb(j.source_bytes)));
+        QZ_GOTO(qz_table_set(&t, 2, err, "%.2f", gb(j.output_bytes)));
+        QZ_GOTO(qz_table_set(&t, 3, err, "%.2f", gb(j.peak_disk)));
+        QZ_GOTO(qz_table_set(&t, 4, err, "%.2f", gb(j.peak_ram)));
+        if (v->r->json) QZ_GOTO(qz_table_set(&t, 5, err, "%.0f", j.seconds));
+        else QZ_GOTO(qz_table_set(&t, 5, err, "%s", time));
+        if (j.calibrates) QZ_GOTO(qz_table_set(&t, 6, err, "%llu x %llu", (unsigned long long)v->r->samples, (unsigned long long)v->r->seq_len));
+        else QZ_GOTO(qz_table_set(&t, 6, err, "none needed"));
+    }
+    if (st == QZ_OK && !v->r->json)
+        qz_str_printf(out, "making one artifact of %s here: %llu thread%s, %.2f GB free disk\n", v->shape->name, (unsigned long long)threads, threads == 1 ? "" : "s", gb(room));
+    if (st == QZ_OK) emit(&t, v->r->json, out);
+    if (st == QZ_OK && !v->r->json) qz_str_puts(out, "Disk: new files at the worst moment (output, statistics). Time: from rates in docs/benchmarks.md, rough.\n");
+out:
+    qz_arena_release(&a);
+    return st;
+}
+
+qz_status qz_plan_print_shapes(bool json, qz_str *out, qz_error *err) {
+    static const qz_column cols[] = {{"Shape", 'l'}, {"Billion", 'r'}, {"Active", 'r'}, {"Layers", 'r'}, {"KV B/token", 'r'}, {"Context", 'r'}, {"Source", 'l'}};
+    qz_arena a = {0};
+    qz_table t;
+    qz_status st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
+    const qz_shape_row *r;
+    for (size_t i = 0; st == QZ_OK && (r = qz_shape_row_at(i)) != NULL; i++) {
+        qz_shape *s = NULL;
+        qz_kv_plan_result k;
+        QZ_GOTO(qz_shape_builtin(r->name, &s, err));
+        st = qz_kv_plan(s, (qz_kv_types){QZ_KV_F16, QZ_KV_F16}, 1, 1, &k, err);
+        if (st == QZ_OK) st = qz_table_row(&t, err);
+        if (st == QZ_OK) st = qz_table_set(&t, 0, err, "%s", s->name);
+        if (st == QZ_OK) st = qz_table_set(&t, 1, err, "%.3f", (double)s->params / 1e9);
+        if (st == QZ_OK) st = qz_table_set(&t, 2, err, "%.3f", (double)s->active_params / 1e9);
+        if (st == QZ_OK) st = qz_table_set(&t, 3, err, "%llu", (unsigned long long)s->layers);
+        if (st == QZ_OK) st = qz_table_set(&t, 4, err, "%llu", (unsigned long long)k.per_token);
+        if (st == QZ_OK) st = qz_table_set(&t, 5, err, "%llu", (unsigned long long)s->max_position);
+        if (st == QZ_OK) st = qz_table_set(&t, 6, err, "%s", r->source);
+        qz_shape_free(s);
+    }
+    if (st == QZ_OK) emit(&t, json, out);
+out:
+    qz_arena_release(&a);
+    return st;
+}
+
+qz_status qz_plan_print_hardware(const qz_hardware_set *set, bool json, qz_str *out, qz_error *err) {
+    static const qz_column cols[] = {{"Device", 'l'}, {"Visible MiB", 'r'}, {"GB", 'r'}, {"GB/s", 'r'}, {"cc", 'r'}, {"Native types", 'l'}, {"Date", 'l'}, {"Source", 'l'}};
+    qz_arena a = {0};
+    qz_table t;
+    qz_status st = qz_table_init(&t, &a, NULL, cols, json ? 8 : 6, err);
+    for (size_t i = 0; i < set->n && st == QZ_OK; i++) {
+        const qz_hardware *h = &set->rows[i];
+        QZ_GOTO(qz_table_row(&t, err));
+        QZ_GOTO(qz_table_set(&t, 0, err, "%s", h->name));
+        QZ_GOTO(qz_table_set(&t, 1, err, "%.0f", h->visible_mib));
+        QZ_GOTO(qz_table_set(&t, 2, err, "%.2f", gb(qz_hardware_bytes(h))));
+        QZ_GOTO(qz_table_set(&t, 3, err, "%.1f", h->bandwidth_gbps));
+        if (h->capability) QZ_GOTO(qz_table_set(&t, 4, err, "%d.%d", h->capability / 10, h->capability % 10));
+        QZ_GOTO(qz_table_set(&t, 5, err, "%s", h->native));
+        if (!json) continue;
+        QZ_GOTO(qz_table_set(&t, 6, err, "%s", h->date));
+        QZ_GOTO(qz_table_set(&t, 7, err, "%s", h->source));
+    }
+    if (st == QZ_OK) emit(&t, json, out);
+    if (st == QZ_OK && !json) qz_str_puts(out, "Visible: what a program can allocate from (Macs: the default wired limit). Date and source of a row: --json.\n");
+out:
+    qz_arena_release(&a);
+    return st;
+}

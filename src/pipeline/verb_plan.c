@@ -1,0 +1,122 @@
+#include "base/size.h"
+#include "pipeline/plan.h"
+#include "pipeline/produce.h"
+#include "pipeline/verbs.h"
+#include "report/table_print.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Bytes of the files this program writes. With the source at hand the whole plan of `quantize` is made, so that the figure is
+ * the written file's; a source hash of the right length stands in for the real one. */
+static qz_status file_bytes(qz_run *run, qz_plan_view *v, qz_plan_row *row, qz_error *err) {
+    qz_scheme_spec spec;
+    qz_error ignored = {0};
+    const char *name = qz_level_get(row->level)->name;
+    if (!v->opened) return qz_level_file(run, v->shape, row->level, v->q.imatrix, NULL, NULL, &row->files, err);
+    if (qz_scheme_parse(name, &spec, &ignored) != QZ_OK) return QZ_OK;
+    qz_arena arena = {0};
+    qz_artifact_plan plan;
+    qz_importance imp = {0};
+    qz_produce_options o = {.source_dir = v->source.model->path, .search = QZ_SEARCH_BEST};
+    memset(v->source.sha_hex, '0', 64);
+    qz_status st = qz_produce_plan(run, &v->source, &spec, &imp, &o, &arena, &plan, err);
+    if (st == QZ_OK) row->files = (qz_level_files){true, plan.total_bytes, plan.weight_bytes, v->source.tokenizer != NULL};
+    qz_arena_release(&arena);
+    return st;
+}
+
+/* One row; a format that cannot hold the model becomes a row that says why. */
+static qz_status make_row(qz_run *run, qz_plan_view *v, qz_plan_row *row, bool all, qz_error *err) {
+    qz_memory_query q = v->q;
+    qz_error why = {0};
+    q.level = row->level;
+    q.weight_bytes = row->m.weights.bytes; /* 0 but for an opened artifact */
+    qz_status st = qz_memory_plan(&q, &row->m, &why);
+    if (st == QZ_OK && q.weight_bytes) row->m.weights.bpw = 8.0 * (double)q.weight_bytes / (double)v->shape->params;
+    if (st == QZ_OK && all && row->level != QZ_LEVEL_COUNT) st = file_bytes(run, v, row, &why);
+    if (st == QZ_EUNSUPPORTED && row->level != QZ_LEVEL_COUNT) {
+        row->misfit = qz_arena_strdup(&v->arena, why.text);
+        return row->misfit ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
+    }
+    if (st != QZ_OK) return qz_fail(err, st, "%s", why.text);
+    if (q.capacity == 0) return QZ_OK;
+    QZ_TRY(qz_memory_max_users(&q, &row->max_users, err));
+    return qz_memory_max_ctx(&q, &row->max_ctx, err);
+}
+
+qz_status qz_plan_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
+    v->rows = qz_arena_calloc(&v->arena, v->n_levels + 1, sizeof *v->rows);
+    if (v->rows == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    QZ_TRY(qz_memory_plan(&v->q, &v->base, err)); /* a KV type that does not fit the heads is the question's fault, not a format's */
+    if (v->opened) {
+        qz_plan_row *row = &v->rows[v->n_rows++];
+        const qz_model *m = v->source.model;
+        row->level = QZ_LEVEL_COUNT;
+        row->label = qz_arena_printf(&v->arena, "this: %.20s", m->encoding);
+        for (size_t i = 0; i < m->n_tensors; i++) row->m.weights.bytes += m->tensors[i].bytes;
+        row->files = (qz_level_files){true, m->file_bytes, row->m.weights.bytes, true};
+        if (row->label == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+        QZ_TRY(make_row(run, v, row, false, err));
+    }
+    for (size_t i = 0; i < v->n_levels; i++) {
+        qz_plan_row *row = &v->rows[v->n_rows++];
+        row->level = v->levels[i];
+        row->label = qz_level_get(row->level)->name;
+        QZ_TRY(make_row(run, v, row, v->r->exact || v->r->json, err));
+    }
+    return QZ_OK;
+}
+
+static qz_status read_query(qz_plan_view *v, qz_error *err) {
+    const qz_request *r = v->r;
+    QZ_TRY(qz_hardware_open(&v->set, r->hardware_file, err));
+    if (r->hardware && strcmp(r->hardware, "list") != 0) QZ_TRY(qz_hardware_find(&v->set, r->hardware, &v->hw, err));
+    QZ_TRY(qz_plan_numbers(r->contexts, "ctx", 1u << 30, &v->arena, &v->contexts, &v->n_contexts, err));
+    QZ_TRY(qz_plan_numbers(r->users, "users", 1u << 24, &v->arena, &v->users, &v->n_users, err));
+    QZ_TRY(qz_plan_levels(r->levels ? "gguf" : r->formats, &v->arena, &v->levels, &v->n_levels, err));
+    v->q = (qz_memory_query){.users = v->users[0], .ctx = v->contexts[0], .reserve = r->reserve / 100, .devices = r->tp, .imatrix = r->imatrix != NULL};
+    QZ_TRY(qz_kv_types_parse(r->kv, &v->q.kv, err));
+    if (v->hw) v->q.capacity = qz_hardware_bytes(v->hw);
+    if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &v->q.capacity, err));
+    if (r->memory && v->q.capacity == 0) return qz_fail(err, QZ_EUSAGE, "--memory is zero: expected for example 24GB or 24GiB");
+    if (r->overhead) QZ_TRY(qz_bytes_parse(r->overhead, "overhead", &v->q.overhead, err));
+    if ((r->offload || r->speed) && !v->q.capacity && !v->hw)
+        return qz_fail(err, QZ_EUSAGE, "--%s needs a device: give --hardware NAME%s", r->offload ? "offload" : "speed", r->offload ? " or --memory SIZE" : "");
+    if (r->speed && !v->hw) return qz_fail(err, QZ_EUSAGE, "--speed needs a bandwidth: give --hardware NAME");
+    return QZ_OK;
+}
+
+static qz_status print(qz_run *run, qz_plan_view *v, qz_str *out, qz_error *err) {
+    const qz_request *r = v->r;
+    if (r->job) return qz_plan_print_job(run, v, out, err);
+    if (r->offload) return qz_plan_print_offload(v, out, err);
+    if (r->speed) return qz_plan_print_speed(v, out, err);
+    if (v->n_contexts > 1 || v->n_users > 1) return qz_plan_print_grid(v, out, err);
+    QZ_TRY(qz_plan_rows(run, v, err));
+    return r->json ? qz_plan_print_json(v, out, err) : qz_plan_print_main(v, out, err);
+}
+
+qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    qz_plan_view v = {.r = r};
+    qz_str out = {0};
+    qz_status st = read_query(&v, err);
+    if (st != QZ_OK) goto out;
+    if (r->hardware && strcmp(r->hardware, "list") == 0) st = qz_plan_print_hardware(&v.set, r->json, &out, err);
+    else if (r->shapes) st = qz_plan_print_shapes(r->json, &out, err);
+    else if (r->matrix) st = qz_plan_print_matrix(&v, &out, err);
+    else if (r->n_operands == 0)
+        st = qz_fail(err, QZ_EUSAGE, "no model: give a config.json, a folder, a GGUF file or a built-in shape, for example 'quantz plan llama-3-8b'; --shapes lists them");
+    else {
+        QZ_GOTO(qz_plan_open_model(run, r->operands[0], &v, err));
+        v.q.shape = v.shape;
+        st = print(run, &v, &out, err);
+    }
+    if (st == QZ_OK) st = qz_show(&out, err);
+out:
+    qz_str_release(&out);
+    qz_source_release(&v.source);
+    qz_shape_free(v.shape);
+    qz_hardware_release(&v.set);
+    qz_arena_release(&v.arena);
+    return st;
+}
