@@ -19,6 +19,7 @@ typedef struct {
     const qz_request *r;
     qz_shape *shape;
     qz_source source; bool opened; /* a checkpoint or artifact with its weights */
+    const char *dir;             /* the folder given, or NULL */
     qz_hardware_set set;
     const qz_hardware *hw;       /* NULL: none asked for */
     qz_memory_query q;           /* first context, first number of users */

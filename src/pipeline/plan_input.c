@@ -90,5 +90,6 @@ qz_status qz_plan_open_model(qz_run *run, const char *operand, qz_plan_view *v, 
         return qz_shape_from_model(v->source.model, v->source.name, &v->shape, err);
     }
     QZ_TRY(qz_shape_load(operand, &v->shape, err));
+    v->dir = dir ? operand : NULL;
     return dir && v->shape->runs && has_weights(operand) ? open_weights(run, operand, false, v, err) : QZ_OK;
 }

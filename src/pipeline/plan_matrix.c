@@ -1,5 +1,6 @@
 /* Formats over model sizes: GB of weights, and tokens a second where a device is named. */
 #include "base/size.h"
+#include "base/str.h"
 #include "pipeline/plan.h"
 #include "report/table_print.h"
 #include <ctype.h>
@@ -8,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "70" or "70b": the dense built-in shape next in size; otherwise a shape's name. */
+/* "70" or "70b": the first built-in shape of that name, else the dense one next in size; otherwise a shape's name. */
 static qz_status size_to_shape(const char *text, qz_shape **out, qz_error *err) {
     char *end;
     double want = strtod(text, &end);
@@ -16,6 +17,10 @@ static qz_status size_to_shape(const char *text, qz_shape **out, qz_error *err) 
     if (!(want > 0) || want > 10000) return qz_fail(err, QZ_EUSAGE, "bad model size '%s': expected billions of weights, for example 1,7,70, or shape names", text);
     const qz_shape_row *r;
     double best = INFINITY;
+    char suffix[32];
+    (void)snprintf(suffix, sizeof suffix, "-%gb", want);
+    for (size_t i = 0; (r = qz_shape_row_at(i)) != NULL; i++)
+        if (qz_str_ends(r->name, suffix)) return qz_shape_builtin(r->name, out, err);
     for (size_t i = 0; (r = qz_shape_row_at(i)) != NULL; i++) {
         qz_shape *s = NULL;
         QZ_TRY(qz_shape_builtin(r->name, &s, err));

@@ -33,8 +33,9 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
     qz_str_printf(out, "  buffers    logits %llu x %llu x 4 B = %.3f %s, scratch %.3f %s\n", (unsigned long long)s->vocab, (unsigned long long)v->q.users,
                   (double)r->logits / u.ten, u.gb, (double)r->scratch / u.ten, u.gb);
     if (v->q.capacity == 0) return;
-    qz_str_printf(out, "  device     %s%s%.2f GB / %.2f GiB", v->hw ? v->hw->name : "", v->hw ? ": " : "", gb(v->q.capacity), gib(v->q.capacity));
-    qz_str_printf(out, ", %g %% reserve%s: %.2f GB / %.2f GiB usable", v->r->reserve, v->q.overhead ? " and overhead" : "", gb(r->usable), gib(r->usable));
+    qz_str_printf(out, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "", (double)v->q.capacity / u.ten, u.gb, (double)v->q.capacity / u.two, u.gib);
+    qz_str_printf(out, ", %g %% reserve%s: %.2f %s / %.2f %s usable", v->r->reserve, v->q.overhead ? " and overhead" : "", (double)r->usable / u.ten, u.gb,
+                  (double)r->usable / u.two, u.gib);
     if (v->q.devices > 1) qz_str_printf(out, " on each of %llu", (unsigned long long)v->q.devices);
     qz_str_putc(out, '\n');
 }
@@ -47,6 +48,7 @@ static void note(qz_str *out, size_t *n, const char *text) {
 static void notes(const qz_plan_view *v, qz_str *out) {
     const qz_shape *s = v->shape;
     const qz_plan_row *best = NULL;
+    const unit u = unit_of(v);
     size_t n = 0;
     char t[400];
     for (size_t i = 0; i < v->n_rows; i++) {
@@ -67,7 +69,7 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         uint64_t least = 0;
         for (size_t i = 0; i < v->n_rows; i++)
             if (!v->rows[i].misfit && (!least || v->rows[i].m.per_device < least)) least = v->rows[i].m.per_device;
-        if (best) (void)snprintf(t, sizeof t, "largest that fits: %s, %.2f GB room", best->label, (double)best->m.room / 1e9);
+        if (best) (void)snprintf(t, sizeof t, "largest that fits: %s, %.2f %s room", best->label, (double)best->m.room / u.ten, u.gb);
         else (void)snprintf(t, sizeof t, "none fits: the smallest lacks %.2f GB; quantize the KV cache, take fewer users or tokens, more devices, or --offload", gb(least - v->base.usable));
         note(out, &n, t);
     }
@@ -98,7 +100,7 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
     const unit u = unit_of(v);
     bool small = u.ten < 1e9;
     const qz_column cols[] = {{"Format", 'l'}, {"bits/w", 'r'}, {small ? "Weights MB" : "Weights GB", 'r'}, {small ? "Total MB" : "Total GB", 'r'}, {small ? "Total MiB" : "Total GiB", 'r'},
-                              {"Room GB", 'r'}, {"Users", 'r'}, {"Context", 'r'}};
+                              {small ? "Room MB" : "Room GB", 'r'}, {"Users", 'r'}, {"Context", 'r'}};
     const qz_column exact_cols[] = {cols[0], cols[1], cols[2], cols[3], {"Weight bytes", 'r'}, {"File bytes", 'r'}};
     bool exact = v->r->exact, imatrix = false, vocabulary = true;
     qz_arena a = {0};
@@ -125,7 +127,7 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
         }
         QZ_GOTO(qz_table_set(&t, 4, err, "%.2f", (double)m->total / u.two));
         if (!v->q.capacity) continue;
-        QZ_GOTO(qz_table_set(&t, 5, err, "%.2f", (double)m->room / 1e9));
+        QZ_GOTO(qz_table_set(&t, 5, err, "%.2f", (double)m->room / u.ten));
         QZ_GOTO(qz_table_set(&t, 6, err, "%llu", (unsigned long long)r->max_users));
         QZ_GOTO(qz_table_set(&t, 7, err, "%llu", (unsigned long long)r->max_ctx));
     }

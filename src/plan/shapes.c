@@ -53,6 +53,14 @@ qz_status qz_shape_from_model(const qz_model *m, const char *name, qz_shape **ou
     return done(qz_shape_list(s, 0, err), s, out);
 }
 
+/* "…/Llama-3-8B/config.json" is called Llama-3-8B. */
+static void name_folder(qz_shape *s, const char *file) {
+    const char *end = strrchr(file, '/'), *start = end;
+    if (end == NULL || end == file) return;
+    while (start > file && start[-1] != '/') start--;
+    if (end - start > 0 && *start != '.') (void)snprintf(s->name, sizeof s->name, "%.*s", (int)qz_min_size((size_t)(end - start), sizeof s->name - 1), start);
+}
+
 qz_status qz_shape_load(const char *path, qz_shape **out, qz_error *err) {
     json_t *root = NULL;
     *out = NULL;
@@ -60,6 +68,7 @@ qz_status qz_shape_load(const char *path, qz_shape **out, qz_error *err) {
     if (file == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", path);
     qz_status st = qz_json_load(file, CONFIG_LIMIT, &root, err);
     if (st == QZ_OK) st = qz_shape_from_json(root, file, out, err);
+    if (st == QZ_OK) name_folder(*out, file);
     json_decref(root);
     qz_free(file);
     return st;

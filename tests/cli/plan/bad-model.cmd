@@ -1,0 +1,1 @@
+$Q plan llama-3-7b

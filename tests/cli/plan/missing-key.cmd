@@ -1,0 +1,1 @@
+grep -v hidden_size models/market/config.json > "$W/config.json"; $Q plan "$W"
