@@ -54,7 +54,7 @@ static void memory(const qz_check_facts *x, qz_findings *f) {
     if (x->weight_bytes + x->kv_bytes > x->budget)
         qz_check_add(f, "CHK-KV", "", "%.1f GB weights + %.1f GB KV cache (%llu user%s x %llu tokens) against %.1f GB usable: %.1f GB too much%s", (double)x->weight_bytes / 1e9,
                      (double)x->kv_bytes / 1e9, (unsigned long long)x->users, x->users == 1 ? "" : "s", (unsigned long long)x->ctx, (double)x->budget / 1e9,
-                     (double)(x->weight_bytes + x->kv_bytes - x->budget) / 1e9, x->weight_bytes <= x->budget ? "; the weights alone fit" : "");
+                     (double)(x->weight_bytes + x->kv_bytes - x->budget) / 1e9, x->weight_bytes <= x->budget ? "; the weights alone fit" : "; the weights alone do not fit");
 }
 
 void qz_check_deployment(const qz_check_facts *x, qz_findings *f) {

@@ -204,13 +204,13 @@ static void test_FUSED(const job *j, const rule *r) {
 
 /* ---- KV cache ---- */
 static const struct { qz_runtime engine; const char *types; } kv_types[] = {
-    {QZ_RUNTIME_VLLM, "auto,float16,bfloat16,fp8,fp8_e4m3,fp8_e5m2,fp8_inc,int8_per_token_head,int4_per_token_head,fp8_per_token_head,nvfp4"},
-    {QZ_RUNTIME_SGLANG, "auto,bf16,bfloat16,fp8_e4m3,fp8_e5m2,mxfp8,nvfp4,fp4_mx_block16"},
-    {QZ_RUNTIME_TGI, "auto,fp8_e4m3fn,fp8_e5m2"},
-    {QZ_RUNTIME_TENSORRT_LLM, "auto,fp8,int8,nvfp4"},
-    {QZ_RUNTIME_LLAMA_CPP, "f32,f16,bf16,q8_0,q4_0,q4_1,iq4_nl,q5_0,q5_1"},
-    {QZ_RUNTIME_OLLAMA, "f16,q8_0,q4_0"},
-    {QZ_RUNTIME_LM_STUDIO, "f32,f16,bf16,q8_0,q4_0,q4_1,iq4_nl,q5_0,q5_1"},
+    {QZ_RUNTIME_VLLM, "auto, float16, bfloat16, fp8, fp8_e4m3, fp8_e5m2, fp8_inc, int8_per_token_head, int4_per_token_head, fp8_per_token_head, nvfp4"},
+    {QZ_RUNTIME_SGLANG, "auto, bf16, bfloat16, fp8_e4m3, fp8_e5m2, mxfp8, nvfp4, fp4_mx_block16"},
+    {QZ_RUNTIME_TGI, "auto, fp8_e4m3fn, fp8_e5m2"},
+    {QZ_RUNTIME_TENSORRT_LLM, "auto, fp8, int8, nvfp4"},
+    {QZ_RUNTIME_LLAMA_CPP, "f32, f16, bf16, q8_0, q4_0, q4_1, iq4_nl, q5_0, q5_1"},
+    {QZ_RUNTIME_OLLAMA, "f16, q8_0, q4_0"},
+    {QZ_RUNTIME_LM_STUDIO, "f32, f16, bf16, q8_0, q4_0, q4_1, iq4_nl, q5_0, q5_1"},
 };
 const char *qz_runtime_kv_types(qz_runtime e) {
     for (size_t i = 0; i < sizeof kv_types / sizeof kv_types[0]; i++)
@@ -219,7 +219,7 @@ const char *qz_runtime_kv_types(qz_runtime e) {
 }
 static bool in_names(const char *list, const char *name) {
     size_t n = strlen(name);
-    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',')
+    for (const char *p = list; *p; p += strcspn(p, ","), p += strspn(p, ", "))
         if (strcspn(p, ",") == n && strncasecmp(p, name, n) == 0) return true;
     return false;
 }

@@ -1,0 +1,46 @@
+/* Inside of the verb check: what is read of an input, and the groups of checks that add findings.
+ * qz_check_open fills the job; each qz_check_* reads its part of the files and judges through plan/check.h. */
+#ifndef QZ_PIPELINE_CHECK_H
+#define QZ_PIPELINE_CHECK_H
+#include "base/json.h"
+#include "pipeline/preflight.h"
+#include "plan/check.h"
+#include "plan/hardware.h"
+
+typedef struct {
+    qz_run *run;
+    const qz_request *r;
+    qz_arena arena;
+    qz_findings f;
+    const char *path;
+    bool folder, gguf;          /* neither: a config.json or a built-in shape */
+    json_t *root;               /* config.json, NULL for GGUF and built-in shapes */
+    const char *config;         /* its path */
+    json_t *manifest;           /* of the artifact, or NULL */
+    qz_shape *shape;
+    const char *dtype;
+    qz_deploy_shape deploy;
+    qz_deploy_spec spec, wanted;
+    qz_scheme_spec scheme;      /* --to */
+    bool has_wanted;
+    uint64_t weight_files;      /* bytes of the weight files */
+    qz_model *model;            /* opened, or NULL */
+    qz_tokenizer *tokenizer;
+    qz_target target;
+    qz_hardware_set hardware;
+    const qz_hardware *card;    /* --hardware, or NULL */
+    qz_check_facts facts;
+} qz_check_job;
+
+/* Locates the input; config, shape and scheme. Refused input fails here (exit 2). */
+qz_status qz_check_open(qz_check_job *j, qz_error *err);
+void qz_check_release(qz_check_job *j);
+/* Index, tokenizer, template, ids, twins of the configuration, manifest, adapter. */
+qz_status qz_check_files(qz_check_job *j, qz_error *err);
+/* Opens the weights: structure, scales, finite values, float16 range, precision of embeddings and norms. Bounded unless --deep. */
+qz_status qz_check_tensors(qz_check_job *j, qz_error *err);
+/* --calib, --traffic, --text, --tasks, --report, --note. */
+qz_status qz_check_data(qz_check_job *j, qz_error *err);
+/* Weights, KV cache and budget of --hardware; fills facts. */
+qz_status qz_check_memory(qz_check_job *j, qz_error *err);
+#endif

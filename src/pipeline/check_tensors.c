@@ -1,0 +1,152 @@
+#include "base/half.h"
+#include "base/io.h"
+#include "base/size.h"
+#include "pipeline/check.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* What is read without --deep: files up to OPEN_LIMIT are opened whole (GGUF always: it is mapped), and of their values and
+ * block scales about so many, spread evenly. */
+#define OPEN_LIMIT ((uint64_t)2 << 30)
+enum { VALUES = 4 << 20, SCALES = 2 << 20 };
+static const double FP16_MAX = 65504;
+
+typedef struct { const char *type; size_t offset; bool may_be_negative; } block_scale;
+/* Where a block's float16 scales lie, and the sign that they can have: encoders that search put the sign of the largest value
+ * into the scale of symmetric types; K types with unsigned sub-scales have none to give (formats/ggml-quants.md). */
+static const block_scale block_scales[] = {
+    {"q8_0", 0, true}, {"q4_0", 0, true}, {"q5_0", 0, true}, {"q4_1", 0, true}, {"q5_1", 0, true}, {"q4_k", 0, false}, {"q4_k", 2, false},
+    {"q5_k", 0, false}, {"q5_k", 2, false}, {"q2_k", 80, false}, {"q2_k", 82, false}, {"q3_k", 108, true}, {"q6_k", 208, true},
+};
+
+static bool bad_scale(const qz_check_job *j, const qz_tensor_view *t, qz_findings *f) {
+    if (t->type >= QZ_TYPE_COUNT || t->data == NULL) return false;
+    const qz_type_info *info = qz_type_get(t->type);
+    const size_t blocks = t->bytes / info->bytes, step = j->r->deep || j->weight_files / 18 < SCALES ? 1 : (size_t)(j->weight_files / 18 / SCALES);
+    for (size_t k = 0; k < sizeof block_scales / sizeof block_scales[0]; k++) {
+        if (strcmp(block_scales[k].type, info->name) != 0) continue;
+        for (size_t b = 0; b < blocks; b += step) {
+            uint16_t h;
+            memcpy(&h, (const uint8_t *)t->data + b * info->bytes + block_scales[k].offset, 2);
+            float s = qz_f16_to_f32(h);
+            if (isfinite(s) && (s >= 0 || block_scales[k].may_be_negative)) continue;
+            qz_check_add(f, "CHK-SCALE", t->name, "block %zu (row %zu) of %s: scale %g", b, b / (t->cols / info->elems), info->name, (double)s);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Integer groups: finite, positive, and 0 only where every code is the zero point. */
+static bool bad_group(const qz_tensor_view *t, uint8_t *codes, qz_findings *f) {
+    const qz_int_group *g = t->group;
+    const size_t row_bytes = qz_int_group_row_bytes(g->bits, g->cols);
+    for (size_t r = 0; r < g->rows; r++) {
+        bool unpacked = false;
+        for (size_t k = 0; k < g->groups; k++) {
+            float s = qz_f16_to_f32(g->scales[r * g->groups + k]);
+            bool wrong = !isfinite(s) || s < 0;
+            if (s == 0 && !wrong) {
+                if (!unpacked) qz_int_unpack_row(g->codes + r * row_bytes, g->cols, g->bits, codes);
+                unpacked = true;
+                for (size_t c = 0; c < g->cols && !wrong; c++) {
+                    size_t group = g->g_idx ? g->g_idx[c] : c / g->group_size;
+                    wrong = group == k && codes[c] != g->zero_points[r * g->groups + k];
+                }
+            }
+            if (!wrong) continue;
+            qz_check_add(f, "CHK-SCALE", t->name, "row %zu, group %zu: scale %g%s", r, k, (double)s, s == 0 ? " in a group whose codes differ from its zero point" : "");
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_norm(const qz_tensor_view *t) { return strstr(t->name, "norm") != NULL; }
+static bool is_float(const qz_tensor_view *t) { return t->type == QZ_TYPE_F32 || t->type == QZ_TYPE_F16 || t->type == QZ_TYPE_BF16; }
+
+/* Values of a sample of rows: finite? largest magnitude of float tensors. */
+static void scan_values(qz_check_job *j, const qz_tensor_view *t, size_t budget, float *x, double *largest, const char **where) {
+    size_t rows = qz_max_size(1, budget / qz_max_size(1, t->cols)), step = j->r->deep || rows >= t->rows ? 1 : t->rows / rows;
+    for (size_t r = 0; r < t->rows; r += step) {
+        qz_tensor_decode(t, r, 1, x);
+        for (size_t c = 0; c < t->cols; c++) {
+            double v = fabs((double)x[c]);
+            if (!isfinite(v)) {
+                if (!j->r->deep) qz_check_add(&j->f, "CHK-NONFINITE", t->name, "row %zu, column %zu: %g", r, c, (double)x[c]);
+                return; /* deep: qz_artifact_verify has said it */
+            }
+            if (v > *largest && is_float(t)) *largest = v, *where = t->name;
+        }
+    }
+}
+
+static void check_precision(qz_check_job *j) {
+    const qz_model *m = j->model;
+    bool quantized = j->spec.kind != QZ_DEPLOY_FLOAT;
+    for (size_t i = 0; i < m->n_tensors && quantized; i++) {
+        if (!is_norm(&m->tensors[i]) || is_float(&m->tensors[i])) continue;
+        qz_check_add(&j->f, "CHK-KEEP", m->tensors[i].name, "a norm is stored as %s", m->tensors[i].type < QZ_TYPE_COUNT ? qz_type_get(m->tensors[i].type)->name : "integer groups");
+        break;
+    }
+    if (!quantized || m->embed == NULL || is_float(m->embed)) return;
+    double bits = m->embed->type < QZ_TYPE_COUNT ? qz_type_bpw(m->embed->type) : 4;
+    if (!j->gguf) qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "the embedding is quantized in a %s folder", qz_deploy_get(j->spec.kind)->name);
+    else if (m->head == m->embed && bits < 6 && m->blocks[0].linear[QZ_LIN_Q]->type < QZ_TYPE_COUNT && qz_type_bpw(m->blocks[0].linear[QZ_LIN_Q]->type) >= bits)
+        qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "embedding and output head in one, at %.4g bits", bits);
+}
+
+static qz_status scan(qz_check_job *j, qz_error *err) {
+    const qz_model *m = j->model;
+    size_t cols = 1, weights = 1, scales = 0;
+    double largest = 0;
+    const char *where = NULL;
+    for (size_t i = 0; i < m->n_tensors; i++) cols = qz_max_size(cols, m->tensors[i].cols), weights += m->tensors[i].rows * m->tensors[i].cols;
+    float *x = qz_alloc_array(cols, sizeof *x);
+    uint8_t *codes = qz_alloc_array(cols, 1);
+    if (x && codes) {
+        qz_progress_begin(j->run);
+        for (size_t i = 0; i < m->n_tensors; i++) {
+            const qz_tensor_view *t = &m->tensors[i];
+            if (scales == 0) scales += t->type == QZ_TYPE_INT_GROUP ? bad_group(t, codes, &j->f) : bad_scale(j, t, &j->f); /* the first is enough */
+            double share = (double)t->rows * (double)t->cols / (double)weights;
+            scan_values(j, t, (size_t)(share * VALUES), x, &largest, &where);
+            if (j->r->deep && t->data) qz_map_forget(t->data, t->bytes);
+            qz_progress_step(j->run, "scanning", i + 1, m->n_tensors, "tensors");
+        }
+        qz_progress_end(j->run);
+    }
+    bool ok = x && codes;
+    qz_free(x);
+    qz_free(codes);
+    if (!ok) return qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", j->path);
+    if (largest > FP16_MAX / 8 && !j->gguf)
+        qz_check_add(&j->f, "CHK-FP16", where, "|value| up to %.6g, %s float16's 65504", largest, largest > FP16_MAX ? "beyond" : "above an eighth of");
+    return QZ_OK;
+}
+
+qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
+    qz_error e = {0};
+    if (j->weight_files == 0) return QZ_OK; /* a config alone */
+    if (j->model == NULL && !j->shape->runs) {
+        qz_check_add(&j->f, "CHK-SCAN", "", "family '%s' is planned for, not run: tensors were not read", j->shape->model_type);
+        return QZ_OK;
+    }
+    if (j->model == NULL && j->weight_files > OPEN_LIMIT && !j->r->deep) {
+        qz_check_add(&j->f, "CHK-SCAN", "", "%.2f GB of weights were not read", (double)j->weight_files / 1e9);
+        return QZ_OK;
+    }
+    qz_status st = j->model ? QZ_OK : qz_artifact_open(j->run, j->path, &j->model, &e);
+    if (st == QZ_EMEMORY || st == QZ_EIO) return qz_fail(err, st, "%s", e.text);
+    if (st != QZ_OK) {
+        qz_check_add(&j->f, "CHK-OPEN", "", "%s", e.text);
+        return QZ_OK;
+    }
+    check_precision(j);
+    if (j->spec.kind != QZ_DEPLOY_GGUF && j->spec.kind != QZ_DEPLOY_FLOAT) { /* fused sets as stored; GGUF engines fuse nothing */
+        QZ_TRY(qz_deploy_shape_model(j->model, &j->arena, &j->deploy, err));
+        j->deploy.dtype = j->dtype;
+    }
+    return scan(j, err);
+}

@@ -1,0 +1,1 @@
+$Q check models/market --calib c4

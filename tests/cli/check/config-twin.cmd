@@ -1,0 +1,1 @@
+set -o pipefail; $Q quantize models/market --to awq --calib models/market/calibration.jsonl --samples 4 --accept CAL-COUNT,CAL-RANK -o "$W/m" -q > /dev/null; echo "{\"quant_method\":\"awq\",\"w_bit\":4,\"q_group_size\":64,\"zero_point\":true,\"version\":\"GEMM\"}" > "$W/m/quant_config.json"; $Q check "$W/m" | grep -A3 CHK

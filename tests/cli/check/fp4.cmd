@@ -1,0 +1,1 @@
+set -o pipefail; sed "s/^{/{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"nvfp4-pack-quantized\",\"config_groups\":{\"g\":{\"weights\":{\"num_bits\":4,\"type\":\"float\"}}}},/" models/market/config.json > "$W/config.json"; $Q check "$W/config.json" --engine vllm --hardware h100-80gb | grep -A4 "CHK\|PRE"

@@ -1,0 +1,1 @@
+set -o pipefail; sed "s/^{/{\"quantization_config\":{\"quant_method\":\"awq\",\"bits\":4,\"group_size\":128,\"zero_point\":true,\"version\":\"gemv\"},/" models/market/config.json > "$W/config.json"; $Q check "$W/config.json" --engine vllm | grep -A4 "CHK\|PRE"

@@ -1,0 +1,1 @@
+$Q quantize models/market --to awq --calib models/market/calibration.jsonl --samples 4 --accept CAL-COUNT,CAL-RANK -o "$W/m" -q > /dev/null; mkdir "$W/a"; echo "{\"peft_type\":\"LORA\",\"base_quantization\":\"none, bfloat16\"}" > "$W/a/adapter_config.json"; $Q check "$W/m" --lora "$W/a" | tail -1

@@ -1,0 +1,1 @@
+mkdir "$W/m"; $Q check "$W/m"

@@ -1,0 +1,1 @@
+echo "{\"hidden_size\":64}" > "$W/config.json"; $Q check "$W/config.json"

@@ -1,0 +1,1 @@
+echo hello > "$W/config.json"; $Q check "$W/config.json"

@@ -1,0 +1,1 @@
+echo "{\"model_type\":\"mymodel\",\"auto_map\":{\"AutoModelForCausalLM\":\"m.M\"}}" > "$W/config.json"; $Q check "$W/config.json"

@@ -1,0 +1,1 @@
+echo "{}" > "$W/r.json"; $Q check models/market --report "$W/r.json"

@@ -1,0 +1,1 @@
+$Q check qwen3-0.6b --to awq --hardware rtx-4090 --engine vllm

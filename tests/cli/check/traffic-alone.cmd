@@ -1,0 +1,1 @@
+$Q check models/market --traffic models/market/calibration-fr.jsonl

@@ -1,0 +1,1 @@
+$Q check llama-3-8b --engine vlmm
