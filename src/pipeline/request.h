@@ -41,6 +41,9 @@ typedef struct {
     /* explain */
     const char *tensor, *elem, *values, *acts;
     double w, scale;
+    /* convert (diff: strict, tensors) */
+    bool lossy;
+    const char *config;
     /* inspect */
     bool deploy, tensors;
     const char *tokens;

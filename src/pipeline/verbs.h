@@ -11,6 +11,8 @@ qz_status qz_run_bench_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_run_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_verify_verb(qz_run *run, const qz_request *r, qz_error *err);
+qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err);
+qz_status qz_run_diff_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_types_verb(qz_run *run, const qz_request *r, qz_error *err);
