@@ -112,6 +112,9 @@ typedef struct {
     const void *impl;                 /* the scheme's own */
 } qz_artifact_plan;
 
+/* Row of the source that stands at row `to` of the file (item's permute and heads); n = rows of the tensor. */
+size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to);
+
 qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec, const qz_artifact_context *ctx,
                                 qz_arena *arena, qz_artifact_plan *out, qz_error *err);
 

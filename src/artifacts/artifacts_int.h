@@ -59,9 +59,6 @@ struct qz_artifact_writer {
 /* Bytes of the current item, for `pack`. */
 qz_status qz_artifact_writer_bytes(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
 
-/* Row of the source that stands at row `to` of the file; n = rows of the tensor. */
-size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to);
-
 /* ---- plan helpers ---- */
 /* A tensor that every scheme must place, in the order of the model: embedding, blocks, final norm, head if not tied. */
 typedef struct {

@@ -52,7 +52,8 @@ qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err) {
         if (t->data) {
             qz_sha256_update(&h, t->data, t->bytes);
             qz_map_forget(t->data, t->bytes); /* block data always lie in a mapped file */
-        } else qz_sha256_update(&h, t->group->codes, t->rows * qz_int_group_row_bytes(t->group->bits, t->cols));
+        } else if (t->bnb) qz_sha256_update(&h, t->bnb->codes, qz_bnb_code_bytes(t->bnb->kind, t->rows, t->cols));
+        else qz_sha256_update(&h, t->group->codes, t->rows * qz_int_group_row_bytes(t->group->bits, t->cols));
         qz_progress_step(run, "hashing the source", i + 1, m->n_tensors, "tensors");
     }
     qz_progress_end(run);
@@ -63,14 +64,16 @@ qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err) {
 
 char *qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name) {
     const qz_scheme_info *info = qz_scheme_get(spec->scheme);
-    char file[320], upper[32];
+    char file[320], upper[32], recipe[sizeof spec->name];
     const char *base = name ? name : s->name;
     size_t i = 0;
     for (; info->name[i] && i < sizeof upper - 1; i++) upper[i] = (char)toupper((unsigned char)info->name[i]);
     upper[i] = 0;
-    bool plain = strcmp(spec->level, info->default_level) == 0;
+    (void)snprintf(recipe, sizeof recipe, "%s", spec->name + strlen(info->name) + 1); /* level and flags: "w4g64-asym" */
+    for (char *p = recipe; *p; p++) *p = *p == '+' ? '-' : *p;
+    bool plain = strcmp(recipe, info->default_level) == 0;
     if (!info->directory) (void)snprintf(file, sizeof file, "%s.%s.gguf", base, spec->level);
-    else (void)snprintf(file, sizeof file, "%s-%s%s%s", base, upper, plain ? "" : "-", plain ? "" : spec->level);
+    else (void)snprintf(file, sizeof file, "%s-%s%s%s", base, upper, plain ? "" : "-", plain ? "" : recipe);
     return qz_path_join(dir ? dir : ".", file);
 }
 

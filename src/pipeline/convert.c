@@ -1,0 +1,250 @@
+#include "pipeline/convert.h"
+#include "base/half.h"
+#include "base/size.h"
+#include "codecs/fields.h"
+#include "pipeline/catalog.h"
+#include "pipeline/proof.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_float(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->kind == QZ_KIND_FLOAT; }
+static bool is_legacy(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->kind == QZ_KIND_LEGACY; }
+
+/* ---- what to write ---- */
+qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spec, qz_error *err) {
+    char text[96];
+    const qz_tensor_view *t = m->blocks[0].linear[QZ_LIN_Q];
+    const qz_int_group *g = t->group;
+    uint32_t bits = t->type == QZ_TYPE_Q4_0 || t->type == QZ_TYPE_Q4_1 ? 4 : 8;
+    QZ_TRY(qz_scheme_parse(to, spec, err));
+    bool bare = strpbrk(to, ":+") == NULL && (spec->scheme == QZ_SCHEME_AWQ || spec->scheme == QZ_SCHEME_GPTQ);
+    if (!bare || (!g && !is_legacy(t->type))) return QZ_OK;
+    if (!g) (void)snprintf(text, sizeof text, "%s:w%ug32", to, bits);
+    else {
+        const char *act = spec->scheme == QZ_SCHEME_GPTQ && g->g_idx ? "+act_order" : "", *asym = spec->scheme == QZ_SCHEME_GPTQ && !g->sym ? "+asym" : "";
+        bool whole = g->group_size == g->cols && t->rows * t->cols > 0 && spec->scheme == QZ_SCHEME_GPTQ;
+        (void)snprintf(text, sizeof text, "%s:w%ug%d%s%s", to, g->bits, whole ? -1 : (int)g->group_size, asym, act);
+    }
+    return qz_scheme_parse(text, spec, err);
+}
+
+/* GGUF: every linear in the level's own type, embedding and output as they are; a mix is for encoding from floats. */
+static void keep_others(qz_scheme_spec *spec, const qz_model *m) {
+    const qz_type level = qz_type_by_ggml_id((int)qz_ftype_get(spec->ftype)->type);
+    if (spec->scheme != QZ_SCHEME_GGUF || (!is_legacy(level) && !is_float(level))) return;
+    spec->mix.pure = true;
+    if (m->embed->type < QZ_TYPE_COUNT && !is_float(level)) spec->mix.embedding_type = qz_type_get(m->embed->type)->ggml_id;
+    if (m->head->type < QZ_TYPE_COUNT && !is_float(level)) spec->mix.output_type = qz_type_get(m->head->type)->ggml_id;
+}
+
+static qz_status make_plan(qz_run *run, const qz_source *s, qz_scheme_spec spec, const qz_produce_options *o, qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
+    qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
+    qz_provenance *prov = qz_arena_calloc(arena, 3, sizeof *prov);
+    char *recipe = qz_arena_printf(arena, "convert %s %s to %s", s->model->container, s->model->encoding, spec.name), *sha = qz_arena_strdup(arena, s->sha_hex);
+    if (!ctx || !prov || !recipe || !sha) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    prov[0] = (qz_provenance){"version", qz_catalog_version()};
+    prov[1] = (qz_provenance){"recipe", recipe};
+    prov[2] = (qz_provenance){"source_sha256", *sha ? sha : "UNKNOWN"};
+    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->forced_pre, .name = o->name ? o->name : s->name,
+                                 .provenance = prov, .n_provenance = 3};
+    keep_others(&spec, s->model);
+    return qz_artifact_plan_make(run, s->model, &spec, ctx, arena, plan, err);
+}
+
+/* ---- measuring ---- */
+static void decode_quantized(const qz_quantized *q, size_t r, float *y) {
+    if (q->bnb) qz_bnb_decode_row(q->bnb, r, y);
+    else if (q->blocks) qz_type_get(q->type)->decode(q->blocks + r * (q->bytes / q->rows), q->cols, y);
+    else
+        for (size_t k = 0, groups = q->cols / q->group_size; k < q->cols; k++) {
+            size_t at = r * groups + (q->g_idx ? q->g_idx[k] : k / q->group_size);
+            y[k] = (float)((int)q->codes[r * q->cols + k] - (int)q->zero_points[at]) * q->scales[at];
+        }
+}
+
+static void add_errors(qz_edge *e, const float *x, const float *y, const float *step, size_t n) {
+    for (size_t k = 0; k < n; k++) {
+        double d = (double)y[k] - (double)x[k], unit = e->relative ? fmax(fabs((double)x[k]), 0x1p-14) : step ? fabs((double)step[k]) : 0;
+        e->error += d * d;
+        e->power += (double)x[k] * (double)x[k];
+        if (d != 0 && unit > 0) e->worst = fmax(e->worst, fabs(d) / unit);
+    }
+}
+
+/* A tensor that is float in the target: exact if every value survives, else off by half a unit of its last place at most. */
+static qz_status float_edge(const qz_artifact_item *it, qz_edge *e, qz_arena *arena, qz_error *err) {
+    const qz_type_info *info = qz_type_get(it->type);
+    float *x = qz_arena_alloc(arena, 2 * it->cols, sizeof *x);
+    uint8_t *bytes = qz_arena_alloc(arena, it->cols, info->bytes);
+    if (!x || !bytes) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
+    *e = (qz_edge){.kind = QZ_EDGE_EXACT, .relative = true, .bound = it->type == QZ_TYPE_BF16 ? 0x1p-8 : 0x1p-11};
+    if (it->source->type == it->type) return QZ_OK;
+    for (size_t r = 0; r < it->rows; r++) {
+        qz_tensor_decode(it->source, r, 1, x);
+        info->encode(x, NULL, it->cols, bytes);
+        info->decode(bytes, it->cols, x + it->cols);
+        add_errors(e, x, x + it->cols, NULL, it->cols);
+    }
+    if (e->worst > 0) {
+        e->kind = QZ_EDGE_BOUNDED;
+        (void)snprintf(e->why, sizeof e->why, "rounded to %s", info->name);
+    }
+    return QZ_OK;
+}
+
+/* ---- codes ---- */
+static uint8_t zero_least(const qz_scheme_spec *s) { return s->scheme == QZ_SCHEME_GPTQ && !s->sym && !s->v2; }
+
+/* Round to nearest on float16 scales, as a file holds them. */
+static qz_status round_groups(const qz_artifact_item *it, const qz_scheme_spec *spec, const float *w, qz_arena *arena, qz_quantized *q, qz_error *err) {
+    size_t g = it->group_size, groups = it->cols / g, top = (1u << it->bits) - 1;
+    uint8_t *codes = qz_arena_alloc(arena, it->rows, it->cols), *zeros = qz_arena_alloc(arena, it->rows, groups);
+    float *scales = qz_arena_alloc(arena, it->rows * groups, sizeof *scales);
+    if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
+    for (size_t r = 0; r < it->rows; r++) {
+        qz_int_group_rtn_row(w + r * it->cols, it->cols, g, it->bits, it->sym, codes + r * it->cols, scales + r * groups, zeros + r * groups);
+        for (size_t j = 0; j < groups; j++) {
+            float s = qz_f16_to_f32(qz_f32_to_f16(scales[r * groups + j]));
+            uint8_t *z = &zeros[r * groups + j];
+            *z = *z < zero_least(spec) ? zero_least(spec) : *z;
+            scales[r * groups + j] = s;
+            for (size_t k = j * g; k < (j + 1) * g; k++) {
+                float c = rintf(w[r * it->cols + k] / s) + (float)*z;
+                codes[r * it->cols + k] = (uint8_t)(c > 0 ? c < (float)top ? c : (float)top : 0);
+            }
+        }
+    }
+    *q = (qz_quantized){.codes = codes, .scales = scales, .zero_points = zeros, .bits = it->bits, .group_size = it->group_size, .sym = it->sym};
+    return QZ_OK;
+}
+
+static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_artifact_item *it, qz_arena *arena, qz_quantized *q, qz_error *err) {
+    size_t n = 0;
+    float *w = qz_mul_size(it->rows, it->cols, &n) ? qz_arena_alloc(arena, n, sizeof *w) : NULL;
+    if (!w) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
+    qz_tensor_decode(it->source, 0, it->rows, w);
+    if (it->type == QZ_TYPE_INT_GROUP) QZ_TRY(round_groups(it, &c->plan.spec, w, arena, q, err));
+    else if (it->type == QZ_TYPE_BNB) {
+        qz_bnb *b = qz_arena_alloc(arena, 1, sizeof *b);
+        if (!b) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
+        QZ_TRY(qz_bnb_quantize(run, c->plan.spec.bnb, c->plan.spec.nested, it->source->type, w, it->rows, it->cols, arena, b, err));
+        *q = (qz_quantized){.bnb = b, .bits = it->bits, .group_size = it->group_size};
+    } else QZ_TRY(qz_block_quantize(run, it->type, w, it->rows, it->cols, NULL, QZ_SEARCH_BEST, arena, q, err));
+    q->name = it->name;
+    q->type = it->type;
+    q->rows = it->rows;
+    q->cols = it->cols;
+    return QZ_OK;
+}
+
+/* The edge of a coded item and, unless it is lossy, its codes. */
+static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, qz_edge *e, qz_arena *arena, qz_grid *g, qz_quantized *q, qz_error *err) {
+    const qz_tensor_view *t = it->source;
+    bool ok = false;
+    *e = (qz_edge){.kind = QZ_EDGE_LOSSY};
+    if (t->type == it->type && it->type < QZ_TYPE_COUNT) { /* the same blocks */
+        *q = (qz_quantized){.name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .blocks = t->data, .bytes = t->bytes};
+        e->kind = QZ_EDGE_EXACT;
+        return QZ_OK;
+    }
+    if (it->type == QZ_TYPE_BNB) {
+        (void)snprintf(e->why, sizeof e->why, "bitsandbytes codes are no grid of equal steps");
+        return QZ_OK;
+    }
+    QZ_TRY(qz_grid_read(t, arena, g, &ok, e->why, err));
+    if (!ok) return QZ_OK;
+    if (it->type == QZ_TYPE_INT_GROUP) QZ_TRY(qz_grid_to_group(g, it, &c->plan.spec, arena, q, &ok, e->why, err));
+    else QZ_TRY(qz_grid_to_blocks(g, it, arena, q, &e->bound, &ok, e->why, err));
+    if (!ok) return QZ_OK;
+    e->kind = e->bound > 0 ? QZ_EDGE_BOUNDED : QZ_EDGE_EXACT;
+    if (e->bound > 0) (void)snprintf(e->why, sizeof e->why, "its minimum is rounded to float16");
+    return QZ_OK;
+}
+
+qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_produce_options *o, bool lossy, qz_arena *arena,
+                          qz_conversion *c, qz_error *err) {
+    qz_arena scratch = {0};
+    *c = (qz_conversion){.source = s, .lossy = lossy};
+    QZ_TRY(make_plan(run, s, *spec, o, arena, &c->plan, err));
+    c->edges = qz_arena_calloc(arena, c->plan.n_items + 1, sizeof *c->edges);
+    if (!c->edges) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    qz_status st = QZ_OK;
+    qz_progress_begin(run);
+    for (size_t i = 0; i < c->plan.n_items && st == QZ_OK; i++) {
+        const qz_artifact_item *it = &c->plan.items[i];
+        qz_quantized q = {0};
+        qz_grid g;
+        qz_arena_reset(&scratch);
+        c->edges[i] = (qz_edge){.kind = QZ_EDGE_EXACT};
+        if (it->source) st = is_float(it->type) ? float_edge(it, &c->edges[i], &scratch, err) : code_edge(c, it, &c->edges[i], &scratch, &g, &q, err);
+        if (st == QZ_OK && c->edges[i].kind == QZ_EDGE_LOSSY && !lossy)
+            st = qz_fail(err, QZ_EUNSUPPORTED, "no exact conversion to %s: tensor '%s': %s; give --lossy to code it again and see the loss", c->plan.spec.name, it->name,
+                         c->edges[i].why);
+        qz_progress_step(run, "comparing grids", i + 1, c->plan.n_items, "tensors");
+    }
+    qz_progress_end(run);
+    qz_arena_release(&scratch);
+    return st;
+}
+
+/* ---- writing ---- */
+/* Compares what will be written with the source, row by row. */
+static qz_status measure(const qz_artifact_item *it, const qz_grid *g, const qz_quantized *q, qz_edge *e, qz_arena *arena, qz_error *err) {
+    float *x = qz_arena_alloc(arena, it->cols, sizeof *x), *y = qz_arena_alloc(arena, it->cols, sizeof *y), *step = qz_arena_alloc(arena, it->cols, sizeof *step);
+    if (!x || !y || !step) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
+    for (size_t r = 0; r < it->rows; r++) {
+        qz_tensor_decode(it->source, r, 1, x);
+        decode_quantized(q, r, y);
+        for (size_t k = 0; e->kind == QZ_EDGE_BOUNDED && k < it->cols; k++) step[k] = g->scales[r * g->groups + k / g->group];
+        add_errors(e, x, y, e->kind == QZ_EDGE_BOUNDED ? step : NULL, it->cols);
+    }
+    if (e->kind == QZ_EDGE_EXACT && e->error != 0) return qz_fail(err, QZ_EBUG, "tensor '%s' was to be exact and is not", it->name);
+    return QZ_OK;
+}
+
+static qz_status put_item(qz_run *run, qz_conversion *c, size_t i, qz_artifact_writer *w, qz_proof *proof, qz_arena *arena, qz_error *err) {
+    const qz_artifact_item *it = &c->plan.items[i];
+    qz_quantized q = {0};
+    qz_grid g = {0};
+    qz_edge *e = &c->edges[i];
+    qz_proof_begin(proof, i);
+    if (it->source == NULL || is_float(it->type)) {
+        qz_proof_float(proof, it);
+        return qz_artifact_writer_put_view(w, it->source, err);
+    }
+    QZ_TRY(code_edge(c, it, e, arena, &g, &q, err));
+    if (e->kind == QZ_EDGE_LOSSY) QZ_TRY(encode_again(run, c, it, arena, &q, err));
+    QZ_TRY(measure(it, &g, &q, e, arena, err));
+    if (q.blocks) qz_proof_blocks(proof, &q);
+    else qz_proof_codes(proof, &q);
+    return qz_artifact_writer_put(w, &q, err);
+}
+
+qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err) {
+    *out = (qz_produced){.bytes = c->plan.total_bytes, .bits_per_weight = c->plan.bits_per_weight, .self_kl = -1};
+    qz_artifact_writer *w = NULL;
+    qz_proof proof = {0};
+    qz_arena arena = {0};
+    const char *partial = NULL;
+    double start = qz_now();
+    qz_status st = qz_proof_open(&proof, &c->plan, err);
+    if (st == QZ_OK) st = qz_artifact_writer_open(run, &c->plan, path, o->force ? QZ_WRITE_FORCE : 0u, &w, err);
+    qz_progress_begin(run);
+    for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < c->plan.n_items;) {
+        qz_arena_reset(&arena);
+        st = put_item(run, c, i, w, &proof, &arena, err);
+        qz_progress_step(run, c->plan.spec.name, i + 1, c->plan.n_items, "tensors");
+    }
+    qz_progress_end(run);
+    if (st == QZ_OK) st = qz_artifact_writer_finish(w, &partial, err);
+    if (st == QZ_OK) st = qz_proof_check(run, &proof, c->source, partial, out, err);
+    if (st == QZ_OK) st = qz_artifact_writer_commit(w, err);
+    else if (w) qz_artifact_writer_discard(w);
+    qz_artifact_writer_free(w);
+    qz_proof_release(&proof);
+    qz_arena_release(&arena);
+    out->seconds = qz_now() - start;
+    if (st == QZ_OK && (out->path = qz_strdup(path)) == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
+    return st;
+}

@@ -1,0 +1,188 @@
+/* Grids (convert.h): reading them from codes, placing them in other codes. Whole numbers only: what comes out equals what went in,
+ * or the caller is told why it cannot. */
+#include "base/half.h"
+#include "base/size.h"
+#include "codecs/fields.h"
+#include "pipeline/convert.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { BLOCK = 32 }; /* values of a legacy GGUF block */
+
+static bool no(char why[160], const char *text) {
+    (void)snprintf(why, 160, "%s", text);
+    return false;
+}
+
+static qz_status grid_alloc(qz_grid *g, qz_arena *arena, qz_error *err) {
+    size_t n = 0, s = 0;
+    bool fits = qz_mul_size(g->rows, g->cols, &n) && qz_mul_size(g->rows, g->groups, &s);
+    g->u = fits ? qz_arena_alloc(arena, n, sizeof *g->u) : NULL;
+    g->scales = fits ? qz_arena_alloc(arena, s, sizeof *g->scales) : NULL;
+    g->zeros = fits ? qz_arena_alloc(arena, s, sizeof *g->zeros) : NULL;
+    return g->u && g->scales && g->zeros ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory converting [%zu, %zu]", g->rows, g->cols);
+}
+
+static size_t group_of(const qz_grid *g, size_t k) { return g->g_idx ? g->g_idx[k] : k / g->group; }
+
+static qz_status read_group(const qz_int_group *c, qz_arena *arena, qz_grid *g, qz_error *err) {
+    *g = (qz_grid){.rows = c->rows, .cols = c->cols, .group = c->group_size, .groups = c->groups, .g_idx = c->g_idx};
+    QZ_TRY(grid_alloc(g, arena, err));
+    size_t row_bytes = qz_int_group_row_bytes(c->bits, c->cols);
+    uint8_t *row = qz_arena_alloc(arena, c->cols, 1);
+    if (row == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory converting [%zu, %zu]", g->rows, g->cols);
+    for (size_t i = 0; i < c->rows * c->groups; i++) {
+        g->scales[i] = qz_f16_to_f32(c->scales[i]);
+        g->zeros[i] = c->zero_points[i];
+    }
+    for (size_t r = 0; r < c->rows; r++) {
+        qz_int_unpack_row(c->codes + r * row_bytes, c->cols, c->bits, row);
+        for (size_t k = 0; k < c->cols; k++) g->u[r * c->cols + k] = (int16_t)(row[k] - g->zeros[r * c->groups + group_of(g, k)]);
+    }
+    return QZ_OK;
+}
+
+/* Zero point of a type without minimum, or the one a float minimum stands for (w = d·q + m, z = −m/d). */
+static bool block_zero(const qz_block_shape *shape, const qz_block_fields *f, int16_t *zero) {
+    *zero = (int16_t)-shape->q_min;
+    if (!shape->float_min) return true;
+    float z = f->d != 0 ? -f->dmin / f->d : 0;
+    *zero = (int16_t)lrintf(fabsf(z) < 1000 ? z : 0);
+    return (double)f->d * (double)*zero == -(double)f->dmin;
+}
+
+static qz_status read_blocks(const qz_tensor_view *t, qz_arena *arena, qz_grid *g, bool *ok, char why[160], qz_error *err) {
+    const qz_block_shape *shape = qz_block_shape_get(t->type);
+    *g = (qz_grid){.rows = t->rows, .cols = t->cols, .group = BLOCK, .groups = t->cols / BLOCK};
+    QZ_TRY(grid_alloc(g, arena, err));
+    size_t bytes = qz_type_get(t->type)->bytes;
+    qz_block_fields f;
+    for (size_t i = 0; i < g->rows * g->groups; i++) {
+        qz_block_unpack(t->type, (const uint8_t *)t->data + i * bytes, &f);
+        g->scales[i] = f.d;
+        if (!block_zero(shape, &f, &g->zeros[i])) {
+            *ok = no(why, "its minimum is no multiple of its step");
+            return QZ_OK;
+        }
+        int16_t shift = shape->float_min ? g->zeros[i] : 0;
+        for (size_t j = 0; j < BLOCK; j++) g->u[i * BLOCK + j] = (int16_t)(f.q[j] - shift);
+    }
+    return QZ_OK;
+}
+
+qz_status qz_grid_read(const qz_tensor_view *t, qz_arena *arena, qz_grid *g, bool *ok, char why[160], qz_error *err) {
+    *ok = true;
+    if (t->type == QZ_TYPE_INT_GROUP) return read_group(t->group, arena, g, err);
+    const qz_block_shape *shape = t->type < QZ_TYPE_COUNT ? qz_block_shape_get(t->type) : NULL;
+    if (shape && shape->subs == 1 && shape->sub_len == BLOCK) return read_blocks(t, arena, g, ok, why, err);
+    if (t->type == QZ_TYPE_BNB) *ok = no(why, "bitsandbytes codes are no grid of equal steps");
+    else if (shape) *ok = no(why, "the scales of a K type are products that float16 cannot hold");
+    else *ok = no(why, "it is float and would have to be rounded");
+    return QZ_OK;
+}
+
+/* ---- integer groups ---- */
+/* Range of the whole numbers in target group j of a row. */
+static void range_of(const qz_grid *g, size_t r, size_t first, size_t n, bool by_index, size_t group, int *lo, int *hi) {
+    *lo = INT16_MAX, *hi = INT16_MIN;
+    const int16_t *u = g->u + r * g->cols;
+    for (size_t k = by_index ? 0 : first; k < (by_index ? g->cols : first + n); k++) {
+        if (by_index && g->g_idx[k] != group) continue;
+        *lo = u[k] < *lo ? u[k] : *lo;
+        *hi = u[k] > *hi ? u[k] : *hi;
+    }
+    if (*lo > *hi) *lo = *hi = 0; /* a group without columns */
+}
+
+/* Zero point for numbers lo..hi: the source's if it fits, else the nearest that does. */
+static bool pick_zero(int lo, int hi, int wanted, bool sym, int least, uint32_t bits, uint8_t *zero) {
+    int top = (1 << bits) - 1, z = sym ? 1 << (bits - 1) : wanted;
+    int z_lo = -lo > least ? -lo : least, z_hi = hi > 0 ? top - hi : top; /* codes 0..top, zero points least..top */
+    if (!sym) z = z < z_lo ? z_lo : z > z_hi ? z_hi : z;
+    *zero = (uint8_t)(z & 255);
+    return z_lo <= z_hi && z >= z_lo && z <= z_hi;
+}
+
+qz_status qz_grid_to_group(const qz_grid *g, const qz_artifact_item *item, const qz_scheme_spec *spec, qz_arena *arena, qz_quantized *q, bool *ok,
+                           char why[160], qz_error *err) {
+    size_t target = item->group_size, groups = item->cols / target, n = 0;
+    bool act = g->g_idx != NULL;
+    *ok = false;
+    if (act && (spec->scheme != QZ_SCHEME_GPTQ || !spec->act_order || spec->static_groups))
+        return no(why, "its groups are spread over the row (act_order); expected a target with g_idx, such as gptq:…+act_order"), QZ_OK;
+    if (act ? target != g->group || g->groups != groups : g->group % target != 0)
+        return (void)snprintf(why, 160, "groups of %zu cannot be cut from groups of %zu", target, g->group), QZ_OK;
+    uint8_t *codes = qz_mul_size(g->rows, g->cols, &n) ? qz_arena_alloc(arena, n, 1) : NULL, *zeros = qz_arena_alloc(arena, g->rows * groups, 1);
+    float *scales = qz_arena_alloc(arena, g->rows * groups, sizeof *scales);
+    if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", item->name);
+    int least = spec->scheme == QZ_SCHEME_GPTQ && !spec->v2 && !spec->sym;
+    for (size_t r = 0; r < g->rows; r++) {
+        for (size_t j = 0; j < groups; j++) {
+            size_t from = r * g->groups + (act ? j : j * target / g->group), to = r * groups + j;
+            int lo, hi;
+            range_of(g, r, j * target, target, act, j, &lo, &hi);
+            if (!pick_zero(lo, hi, g->zeros[from], item->sym, least, item->bits, &zeros[to]))
+                return (void)snprintf(why, 160, "its steps do not fit %u bits %s: row %zu, group %zu has %d to %d", item->bits,
+                                      item->sym ? "around a fixed middle" : least ? "with a zero point of at least 1" : "with a zero point", r, j, lo, hi), QZ_OK;
+            scales[to] = g->scales[from];
+        }
+        for (size_t k = 0; k < g->cols; k++)
+            codes[r * g->cols + k] = (uint8_t)(g->u[r * g->cols + k] + zeros[r * groups + (act ? g->g_idx[k] : k / target)]);
+    }
+    *q = (qz_quantized){.name = item->name, .type = item->type, .rows = g->rows, .cols = g->cols, .codes = codes, .scales = scales, .zero_points = zeros,
+                        .g_idx = g->g_idx, .bits = item->bits, .group_size = item->group_size, .sym = item->sym};
+    *ok = true;
+    return QZ_OK;
+}
+
+/* ---- legacy blocks ---- */
+/* Minimum m = −scale·z with the float16 value nearest to it; z shifts the codes and is free within the range. Returns how far
+ * off the best choice is, in steps. */
+static double pick_minimum(float scale, int lo, int hi, int top, int wanted, int *zero, float *minimum) {
+    double best = INFINITY;
+    for (int d = 0; d <= top && best > 0; d++)
+        for (int sign = 1; sign >= -1; sign -= 2) {
+            int z = wanted + sign * d;
+            if (z < -lo || z > top - hi) continue;
+            double want = -(double)scale * z, m = (double)qz_f16_to_f32(qz_f32_to_f16((float)want));
+            double off = scale != 0 ? fabs((m - want) / (double)scale) : 0;
+            if (!(off < best)) continue;
+            best = off;
+            *zero = z;
+            *minimum = (float)m;
+        }
+    return best;
+}
+
+qz_status qz_grid_to_blocks(const qz_grid *g, const qz_artifact_item *item, qz_arena *arena, qz_quantized *q, double *bound, bool *ok, char why[160],
+                            qz_error *err) {
+    const qz_block_shape *shape = qz_block_shape_get(item->type);
+    size_t row_bytes = 0, bytes = qz_type_get(item->type)->bytes, total = 0;
+    *ok = false;
+    *bound = 0;
+    if (!shape || shape->subs != 1 || shape->sub_len != BLOCK) return no(why, "a K type has scales of its own and must be searched"), QZ_OK;
+    if (g->g_idx) return no(why, "its groups are spread over the row (act_order); GGUF has no g_idx"), QZ_OK;
+    if (g->group % BLOCK) return (void)snprintf(why, 160, "groups of %zu do not hold whole blocks of %d", g->group, BLOCK), QZ_OK;
+    QZ_TRY(qz_row_bytes(item->type, item->cols, &row_bytes, err));
+    uint8_t *out = qz_mul_size(g->rows, row_bytes, &total) ? qz_arena_alloc(arena, total, 1) : NULL;
+    if (!out) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", item->name);
+    qz_block_fields f = {.sc = {1}, .m = {(int16_t)(shape->float_min ? -1 : 0)}};
+    for (size_t r = 0; r < g->rows; r++)
+        for (size_t b = 0; b < g->cols / BLOCK; b++) {
+            const int16_t *u = g->u + r * g->cols + b * BLOCK;
+            size_t at = r * g->groups + b * BLOCK / g->group;
+            int lo, hi, zero = 0;
+            range_of(g, r, b * BLOCK, BLOCK, false, 0, &lo, &hi);
+            f.d = g->scales[at];
+            f.dmin = 0;
+            if (shape->float_min) *bound = fmax(*bound, pick_minimum(f.d, lo, hi, shape->q_max, g->zeros[at], &zero, &f.dmin));
+            if (lo + zero < shape->q_min || hi + zero > shape->q_max || !isfinite(*bound))
+                return (void)snprintf(why, 160, "its steps do not fit %s: row %zu, block %zu has %d to %d", qz_type_get(item->type)->name, r, b, lo, hi), QZ_OK;
+            for (size_t j = 0; j < BLOCK; j++) f.q[j] = (int16_t)(u[j] + zero);
+            qz_block_pack(item->type, &f, out + r * row_bytes + b * bytes);
+        }
+    *q = (qz_quantized){.name = item->name, .type = item->type, .rows = g->rows, .cols = g->cols, .blocks = out, .bytes = total};
+    *ok = true;
+    return QZ_OK;
+}

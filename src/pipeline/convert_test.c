@@ -1,0 +1,160 @@
+/* Grids: on exact edges the decoded numbers are equal, on the bounded one no value is further off than the bound (B-08: 0.0073 of a
+ * step for Q4_1). Outside truth: the decoders of codecs/, which are checked against llama.cpp and the Python libraries. */
+#include "pipeline/convert.h"
+#include "base/half.h"
+#include "base/rng.h"
+#include "codecs/fields.h"
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include <string.h>
+
+enum { ROWS = 48, COLS = 256 };
+#define OK(expr)                                          \
+    do {                                                  \
+        qz_error e_ = {0}, *err = &e_;                    \
+        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
+        (void)err;                                        \
+    } while (0)
+
+static qz_arena arena;
+
+/* Random codes; the zero points of every fourth row are 0, of the next 2^bits - 1. */
+static qz_tensor_view random_groups(uint64_t seed, uint32_t bits, uint32_t group, bool sym, bool act) {
+    qz_rng rng;
+    qz_rng_seed(&rng, seed);
+    size_t groups = COLS / group, row_bytes = qz_int_group_row_bytes(bits, COLS);
+    qz_int_group *g = qz_arena_calloc(&arena, 1, sizeof *g);
+    uint8_t *codes = qz_arena_alloc(&arena, ROWS, row_bytes), *zeros = qz_arena_alloc(&arena, ROWS, groups), row[COLS];
+    uint16_t *scales = qz_arena_alloc(&arena, ROWS * groups, sizeof *scales);
+    uint32_t *idx = act ? qz_arena_alloc(&arena, COLS, sizeof *idx) : NULL;
+    for (size_t r = 0; r < ROWS; r++) {
+        for (size_t k = 0; k < COLS; k++) row[k] = (uint8_t)qz_rng_below(&rng, 1u << bits);
+        qz_int_pack_row(row, COLS, bits, codes + r * row_bytes);
+        for (size_t j = 0; j < groups; j++) {
+            scales[r * groups + j] = qz_f32_to_f16(ldexpf(1.0f + (float)qz_rng_below(&rng, 1000) / 1000.0f, -(int)qz_rng_below(&rng, 12)));
+            zeros[r * groups + j] = (uint8_t)(sym ? 1u << (bits - 1) : r % 4 == 0 ? 0 : r % 4 == 1 ? (1u << bits) - 1 : qz_rng_below(&rng, 1u << bits));
+        }
+    }
+    for (size_t k = 0; act && k < COLS; k++) idx[k] = (uint32_t)(k * 7 % COLS / group);
+    *g = (qz_int_group){.bits = bits, .group_size = group, .sym = sym, .rows = ROWS, .cols = COLS, .groups = groups, .codes = codes, .scales = scales,
+                        .zero_points = zeros, .g_idx = idx};
+    return (qz_tensor_view){.name = "t", .type = QZ_TYPE_INT_GROUP, .rows = ROWS, .cols = COLS, .group = g};
+}
+
+static qz_grid grid(const qz_tensor_view *t) {
+    qz_grid g;
+    bool ok;
+    char why[160] = "";
+    OK(qz_grid_read(t, &arena, &g, &ok, why, err));
+    if (!ok) fail_msg("%s", why);
+    return g;
+}
+
+static bool to_group(const qz_tensor_view *t, const char *scheme, qz_quantized *q) {
+    qz_scheme_spec spec;
+    bool ok;
+    char why[160];
+    OK(qz_scheme_parse(scheme, &spec, err));
+    qz_artifact_item item = {.name = "t", .type = QZ_TYPE_INT_GROUP, .rows = ROWS, .cols = COLS, .bits = spec.bits, .group_size = spec.group_size, .sym = spec.sym};
+    qz_grid g = grid(t);
+    OK(qz_grid_to_group(&g, &item, &spec, &arena, q, &ok, why, err));
+    return ok;
+}
+
+static void equal_values(const qz_tensor_view *t, const qz_quantized *q) {
+    float x[COLS];
+    size_t groups = COLS / q->group_size;
+    for (size_t r = 0; r < ROWS; r++) {
+        qz_tensor_decode(t, r, 1, x);
+        for (size_t k = 0; k < COLS; k++) {
+            size_t at = r * groups + (q->g_idx ? q->g_idx[k] : k / q->group_size);
+            assert_true(q->codes[r * COLS + k] < 1u << q->bits);
+            assert_true(((float)q->codes[r * COLS + k] - (float)q->zero_points[at]) * q->scales[at] == x[k]);
+        }
+    }
+}
+
+static void groups_to_groups(void **state) {
+    (void)state;
+    static const struct { uint32_t bits, group; bool sym, act; const char *to; bool ok; } cases[] = {
+        {4, 128, false, false, "gptq:w4g128+asym", true}, {4, 128, false, false, "gptq:w4g32+asym", true}, {4, 64, false, false, "awq:w4g64", true},
+        {4, 128, false, false, "gptq:w8g128", true}, /* any 4-bit grid fits the middle of 8 bits */
+        {4, 128, true, false, "gptq:w4g128", true}, {4, 128, true, false, "gptq:w4g128+v2", true}, {4, 128, true, false, "awq:w4g128", true},
+        {3, 32, false, false, "awq:w4g32", true}, {2, 32, true, false, "gptq:w4g32", true}, {8, 64, true, false, "gptq:w8g64", true},
+        {4, 128, false, false, "gptq:w4g128", false}, {4, 128, false, false, "gptq:w3g128+asym", false}, {4, 32, true, false, "gptq:w4g64", false},
+        {4, 128, false, false, "gptq:w4g128+asym+v1", false}, /* full groups around zero point 0 leave no room for 1 */
+        {4, 64, false, true, "gptq:w4g64+asym+act_order", true}, {4, 64, false, true, "gptq:w4g64+asym", false}, {4, 64, false, true, "awq:w4g64", false},
+        {4, 64, false, true, "gptq:w4g32+asym+act_order", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (uint64_t seed = 1; seed <= 5; seed++) {
+            qz_quantized q;
+            qz_arena_reset(&arena);
+            qz_tensor_view t = random_groups(seed * 100 + i, cases[i].bits, cases[i].group, cases[i].sym, cases[i].act);
+            bool ok = to_group(&t, cases[i].to, &q);
+            if (ok != cases[i].ok) fail_msg("case %zu to %s: %s", i, cases[i].to, ok ? "accepted" : "refused");
+            if (ok) equal_values(&t, &q);
+        }
+}
+
+/* v1 has no zero point 0: where codes leave room they move up by one, and the values stay. */
+static void v1_zero(void **state) {
+    (void)state;
+    qz_tensor_view t = random_groups(7, 3, 32, false, false); /* 3-bit codes in a 4-bit file: room above */
+    qz_quantized q;
+    assert_true(to_group(&t, "gptq:w4g32+asym+v1", &q));
+    equal_values(&t, &q);
+    for (size_t i = 0; i < ROWS * COLS / 32; i++) assert_true(q.zero_points[i] >= 1);
+}
+
+static void groups_to_blocks(void **state) {
+    (void)state;
+    static const struct { uint32_t bits; bool sym; qz_type type; bool ok; double bound; } cases[] = {
+        {4, true, QZ_TYPE_Q4_0, true, 0}, {4, false, QZ_TYPE_Q4_0, false, 0}, {4, false, QZ_TYPE_Q5_0, true, 0}, {4, false, QZ_TYPE_Q8_0, true, 0},
+        {8, true, QZ_TYPE_Q8_0, true, 0}, {3, true, QZ_TYPE_Q4_0, true, 0}, {4, false, QZ_TYPE_Q4_1, true, 0.00733}, {4, false, QZ_TYPE_Q5_1, true, 0.00733},
+        {8, true, QZ_TYPE_Q4_1, false, 0}, {4, true, QZ_TYPE_Q4_K, false, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (uint64_t seed = 1; seed <= 5; seed++) {
+            qz_arena_reset(&arena);
+            qz_tensor_view t = random_groups(seed * 1000 + i, cases[i].bits, 64, cases[i].sym, false);
+            qz_grid g = grid(&t);
+            qz_artifact_item item = {.name = "t", .type = cases[i].type, .rows = ROWS, .cols = COLS};
+            qz_quantized q;
+            double bound = 0;
+            bool ok;
+            char why[160];
+            float x[COLS], y[COLS];
+            OK(qz_grid_to_blocks(&g, &item, &arena, &q, &bound, &ok, why, err));
+            if (ok != cases[i].ok) fail_msg("case %zu: %s", i, ok ? "accepted" : why);
+            if (!ok) continue;
+            assert_true(bound <= cases[i].bound);
+            for (size_t r = 0; r < ROWS; r++) {
+                qz_tensor_decode(&t, r, 1, x);
+                qz_type_get(q.type)->decode(q.blocks + r * (q.bytes / ROWS), COLS, y);
+                for (size_t k = 0; k < COLS; k++) {
+                    double off = fabs((double)y[k] - (double)x[k]) / (double)g.scales[r * g.groups + k / 64];
+                    if (off > (cases[i].bound > 0 ? bound * (1 + 1e-6) + 1e-6 : 0)) fail_msg("case %zu [%zu, %zu]: off by %g of a step, bound %g", i, r, k, off, bound);
+                }
+            }
+            /* and back: blocks are grids again (a minimum that was rounded is none) */
+            qz_tensor_view back = {.name = "t", .type = q.type, .rows = ROWS, .cols = COLS, .data = q.blocks, .bytes = q.bytes};
+            qz_grid h;
+            OK(qz_grid_read(&back, &arena, &h, &ok, why, err));
+            assert_true(ok || bound > 0);
+            for (size_t k = 0; ok && k < ROWS * COLS; k++) assert_int_equal(h.u[k], g.u[k]);
+        }
+}
+
+static int teardown(void **state) {
+    (void)state;
+    qz_arena_release(&arena);
+    return 0;
+}
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(groups_to_groups), cmocka_unit_test(v1_zero), cmocka_unit_test(groups_to_blocks)};
+    return cmocka_run_group_tests(tests, NULL, teardown);
+}

@@ -1,0 +1,122 @@
+#include "base/io.h"
+#include "base/size.h"
+#include "pipeline/convert.h"
+#include "pipeline/verbs.h"
+#include "report/table_print.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const edge_names[QZ_EDGES] = {"exact", "bounded", "lossy"};
+
+/* Largest deviation of an edge in words. */
+static void deviation(const qz_edge *e, char out[64]) {
+    if (e->kind == QZ_EDGE_EXACT) (void)snprintf(out, 64, "0");
+    else if (e->kind == QZ_EDGE_LOSSY) (void)snprintf(out, 64, "%.4f %% rms", e->power > 0 ? 100 * sqrt(e->error / e->power) : 0);
+    else if (e->relative) (void)snprintf(out, 64, "%.2g of a value", e->worst);
+    else (void)snprintf(out, 64, "%.2g of a step", fmax(e->worst, e->bound));
+}
+
+/* Edges of one kind whose reasons are the same up to the place. */
+static bool alike(const qz_edge *a, const qz_edge *b) {
+    size_t n = strcspn(a->why, ":");
+    return a->kind == b->kind && (a->kind == QZ_EDGE_EXACT || (n == strcspn(b->why, ":") && memcmp(a->why, b->why, n) == 0));
+}
+
+/* One row a kind of edge and reason. */
+static qz_status edge_table(const qz_conversion *c, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Edge", 'l'}, {"Tensors", 'r'}, {"Largest deviation", 'l'}, {"Why", 'l'}};
+    QZ_TRY(qz_table_init(t, a, NULL, cols, 4, err));
+    for (int kind = 0; kind < QZ_EDGES; kind++)
+        for (size_t i = 0; i < c->plan.n_items; i++) {
+            const qz_edge *e = &c->edges[i];
+            qz_edge sum = *e;
+            size_t n = 0;
+            bool first = (int)e->kind == kind;
+            for (size_t k = 0; first && k < i; k++) first = !alike(&c->edges[k], e);
+            if (!first) continue;
+            for (size_t k = i; k < c->plan.n_items; k++) {
+                const qz_edge *o = &c->edges[k];
+                if (!alike(o, e)) continue;
+                n++;
+                if (k > i) sum.error += o->error, sum.power += o->power;
+                sum.worst = fmax(sum.worst, o->worst);
+                sum.bound = fmax(sum.bound, o->bound);
+            }
+            char text[64];
+            deviation(&sum, text);
+            QZ_TRY(qz_table_row(t, err));
+            QZ_TRY(qz_table_set(t, 0, err, "%s", edge_names[kind]));
+            QZ_TRY(qz_table_set(t, 1, err, "%zu", n));
+            QZ_TRY(qz_table_set(t, 2, err, "%s", text));
+            QZ_TRY(qz_table_set(t, 3, err, "%.*s", kind ? (int)strcspn(e->why, ":") : 160, kind ? e->why : "the same numbers"));
+        }
+    return QZ_OK;
+}
+
+static qz_status print_json(const qz_conversion *c, const qz_produced *p, const qz_table *t, qz_error *err) {
+    qz_str s = {0};
+    qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"seconds\":%.3f,\"proof_kl\":%.9g,\"proof_tokens\":%zu,\"edges\":",
+                  p->path ? p->path : "", c->plan.spec.name, (unsigned long long)p->bytes, p->bits_per_weight, p->seconds, p->self_kl, p->self_tokens);
+    qz_table_json(t, &s);
+    while (s.len && s.ptr[s.len - 1] == '\n') s.len--;
+    qz_str_puts(&s, "}\n");
+    qz_status st = qz_show(&s, err);
+    qz_str_release(&s);
+    return st;
+}
+
+static qz_status print_result(const qz_source *src, const qz_conversion *c, const qz_produced *p, const qz_request *r, qz_arena *a, qz_error *err) {
+    qz_table t;
+    qz_str s = {0};
+    char size[48];
+    QZ_TRY(edge_table(c, a, &t, err));
+    if (r->json) return print_json(c, p, &t, err);
+    qz_str_printf(&s, "%s\n  %s %s -> %s, %s, %.3f bits/weight\n", p->path ? p->path : "(dry run)", src->model->container, src->model->encoding, c->plan.spec.name,
+                  qz_size_text(size, c->plan.total_bytes), c->plan.bits_per_weight);
+    if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
+    qz_table_text(&t, &s);
+    qz_status st = qz_show(&s, err);
+    qz_str_release(&s);
+    return st;
+}
+
+qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    qz_source s = {0};
+    qz_arena arena = {0};
+    qz_conversion c;
+    qz_produced p = {.self_kl = -1};
+    qz_scheme_spec spec;
+    qz_produce_options o = {.force = r->force, .forced_pre = r->pre, .name = r->name};
+    char *out = NULL;
+    qz_status st = r->to ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format: give --to, for example --to gptq or --to gguf:Q4_0; see 'quantz convert --help'");
+    if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
+    if (st == QZ_OK) st = qz_convert_spec(s.model, r->to, &spec, err);
+    if (st != QZ_OK) goto out;
+    o.source_dir = r->config ? r->config : qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
+    if (o.source_dir == NULL && qz_scheme_get(spec.scheme)->directory) {
+        st = qz_fail(err, QZ_EUSAGE, "a GGUF file has no config.json to carry over: '%s'; give --config DIR (the checkpoint it was made from)", r->operands[0]);
+        goto out;
+    }
+    out = r->output ? qz_strdup(r->output) : qz_default_output(&s, &spec, NULL, r->name);
+    if (out == NULL) {
+        st = qz_fail(err, QZ_EMEMORY, "out of memory");
+        goto out;
+    }
+    if (!r->dry_run && !r->force && qz_path_exists(out)) {
+        st = qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", out);
+        goto out;
+    }
+    if (!r->dry_run) QZ_GOTO(qz_source_hash(run, &s, err));
+    QZ_GOTO(qz_convert_plan(run, &s, &spec, &o, r->lossy, &arena, &c, err));
+    for (size_t i = 0; i < c.plan.n_notes; i++) qz_warn(run, "%s: %s", c.plan.spec.name, c.plan.notes[i]);
+    if (r->dry_run) p.bytes = c.plan.total_bytes, p.bits_per_weight = c.plan.bits_per_weight;
+    else QZ_GOTO(qz_convert_write(run, &c, &o, out, &p, err));
+    st = print_result(&s, &c, &p, r, &arena, err);
+out:
+    qz_produced_release(&p);
+    qz_source_release(&s);
+    qz_arena_release(&arena);
+    qz_free(out);
+    return st;
+}

@@ -1,0 +1,1 @@
+$Q convert "$W/none" --to gptq

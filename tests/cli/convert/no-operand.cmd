@@ -1,0 +1,1 @@
+$Q convert --to gptq

@@ -1,0 +1,1 @@
+$Q convert models/market

@@ -1,0 +1,1 @@
+$Q diff models/market "$W/none"
