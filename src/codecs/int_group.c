@@ -69,6 +69,8 @@ static int nearest_code(float v) {
     return qz_nearest(v);
 }
 
+int qz_int_group_code(float w, float scale, int zero, int lo, int hi) { return qz_clamp_int(nearest_code(w / scale) + zero, lo, hi); }
+
 void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32_t bits, bool sym,
                           uint8_t *codes, float *scales, uint8_t *zeros) {
     const int half = 1 << (bits - 1), top = sym ? half - 1 : 2 * half - 1;
@@ -82,7 +84,7 @@ void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32
         float s = (range > 1e-5f ? range : 1e-5f) / (float)top;
         int z = sym ? half : qz_clamp_int(-nearest_code(mn / s), 0, top);
         for (size_t i = 0; i < group_size; ++i)
-            codes[i] = (uint8_t)qz_clamp_int(nearest_code(w[i] / s) + z, 0, 2 * half - 1);
+            codes[i] = (uint8_t)qz_int_group_code(w[i], s, z, 0, 2 * half - 1);
         scales[g] = s;
         zeros[g] = (uint8_t)z;
     }

@@ -28,6 +28,8 @@ void qz_int_unpack_row(const uint8_t *packed, size_t cols, uint32_t bits, uint8_
 void qz_int_group_decode_row(const qz_int_group *g, size_t row, float *y);
 /* The same for columns [first, first+n); first must be a multiple of 8. */
 void qz_int_group_decode_part(const qz_int_group *g, size_t row, size_t first, size_t n, float *y);
+/* The rule of every integer format: clamp(round(w / scale) + zero, lo, hi), half to even. */
+int qz_int_group_code(float w, float scale, int zero, int lo, int hi);
 /* Round to nearest, the "pseudo quantize" of formats/hf-awq.md section 4 in float32: asym min..max without zero
  * clamped in, sym qmax = 2^(bits-1)-1. codes [cols] one byte each, scales [groups] float32, zeros [groups]. */
 void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32_t bits, bool sym,

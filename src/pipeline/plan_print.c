@@ -1,5 +1,6 @@
 /* The main table of `plan` as text and JSON. */
 #include "base/json.h"
+#include "pipeline/fit.h"
 #include "pipeline/plan.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -41,7 +42,12 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
 }
 
 static void note(qz_str *out, size_t *n, const char *text) {
-    qz_str_printf(out, "%s%s\n", (*n)++ ? "  " : "\nnotes:\n  ", text);
+    qz_str line = {0};
+    if ((*n)++ == 0) qz_str_puts(out, "\nnotes:\n");
+    qz_str_printf(&line, "  %s", text);
+    out->failed |= line.failed;
+    qz_fit_line(out, line.ptr ? line.ptr : "", 2);
+    qz_str_release(&line);
 }
 
 /* What a reader must know beside the table. */
@@ -60,7 +66,7 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         }
         if (r->m.fits && v->q.capacity && (!best || r->m.weights.bytes > best->m.weights.bytes)) best = r;
         if (r->m.weights.n_substituted) {
-            (void)snprintf(t, sizeof t, "%s: %zu tensors, %.1f %% of the weights, get another type: their rows do not divide by the block", r->label, r->m.weights.n_substituted,
+            (void)snprintf(t, sizeof t, "%s: %zu tensor%s, %.1f %% of the weights, get another type: rows do not divide by the block", r->label, r->m.weights.n_substituted, r->m.weights.n_substituted == 1 ? "" : "s",
                            100 * (double)r->m.weights.substituted / (double)s->params);
             note(out, &n, t);
         }

@@ -1,6 +1,7 @@
 /* The other tables of `plan`: contexts × users, layers over GPU and system memory, decode speed, the job, the two lists. */
 #include "base/io.h"
 #include "base/size.h"
+#include "pipeline/fit.h"
 #include "pipeline/plan.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -9,8 +10,10 @@
 static double gb(uint64_t b) { return (double)b / 1e9; }
 
 static void emit(const qz_table *t, bool json, qz_str *out) {
+    qz_table fit;
+    qz_error none = {0};
     if (json) qz_table_json(t, out);
-    else qz_table_text(t, out);
+    else qz_table_text(qz_fit_table(t, &fit, &none) == QZ_OK ? &fit : t, out);
 }
 
 /* One row a context and format, one column a number of users. */
@@ -80,7 +83,7 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
     }
     if (st == QZ_OK && t.n_rows == 0) st = qz_fail(err, QZ_EUSAGE, "no GGUF level among the formats: layers are split by llama.cpp alone; use --formats Q4_K_M or --levels");
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out, "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB for buffers) and system memory; KV of %llu tokens included\n", v->shape->name, gb(v->q.capacity), usable / 1e9,
+        qz_str_printf(out, "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers)\nand system memory; KV cache of %llu tokens included\n", v->shape->name, gb(v->q.capacity), usable / 1e9,
                       gb(reserve), (unsigned long long)(v->q.users * v->q.ctx));
     if (st == QZ_OK) emit(&t, v->r->json, out);
     if (st == QZ_OK && !v->r->json)
@@ -121,7 +124,7 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
         QZ_GOTO(qz_table_set(&t, 7, err, "%s", f.kernel));
     }
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out, "%s on %s: %g GB/s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling from memory traffic alone\n", v->shape->name, v->hw->name, v->hw->bandwidth_gbps,
+        qz_str_printf(out, "%s on %s: %g GB/s, %g ms overhead a token,\n%llu user%s at %llu tokens; a ceiling from memory traffic alone\n", v->shape->name, v->hw->name, v->hw->bandwidth_gbps,
                       v->r->overhead_ms, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
     if (st == QZ_OK) emit(&t, v->r->json, out);
 out:
@@ -172,7 +175,7 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
     if (st == QZ_OK && !v->r->json)
         qz_str_printf(out, "making one artifact of %s here: %llu thread%s, %.2f GB free disk\n", v->shape->name, (unsigned long long)threads, threads == 1 ? "" : "s", gb(room));
     if (st == QZ_OK) emit(&t, v->r->json, out);
-    if (st == QZ_OK && !v->r->json) qz_str_puts(out, "Disk: new files at the worst moment (output, statistics). Time: from rates in docs/benchmarks.md, rough.\n");
+    if (st == QZ_OK && !v->r->json) qz_str_puts(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.\n");
 out:
     qz_arena_release(&a);
     return st;
@@ -224,7 +227,7 @@ qz_status qz_plan_print_hardware(const qz_hardware_set *set, bool json, qz_str *
         QZ_GOTO(qz_table_set(&t, 7, err, "%s", h->source));
     }
     if (st == QZ_OK) emit(&t, json, out);
-    if (st == QZ_OK && !json) qz_str_puts(out, "Visible: what a program can allocate from (Macs: the default wired limit). Date and source of a row: --json.\n");
+    if (st == QZ_OK && !json) qz_str_puts(out, "Visible: what a program can allocate from (Macs: the default wired limit).\nDate and source of a row: --json.\n");
 out:
     qz_arena_release(&a);
     return st;

@@ -15,5 +15,6 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_diff_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err);
+qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_types_verb(qz_run *run, const qz_request *r, qz_error *err);
 #endif

@@ -1,0 +1,246 @@
+/* The glass box: one element of one tensor from the bytes of its file to its value. Codes are read through the codecs; the
+ * bits that hold a code are found by letting the codec pack other codes and looking at what changes, and for packed words the
+ * code is read again from the file's own bytes and must agree. */
+#include "base/bytes.h"
+#include "base/half.h"
+#include "base/io.h"
+#include "base/size.h"
+#include "codecs/fields.h"
+#include "pipeline/explain.h"
+#include "pipeline/source.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct { qz_explained *x; const qz_tensor_view *t; size_t row, col; } element;
+
+static qz_status parse_elem(qz_explained *x, const char *text, size_t *row, size_t *col) {
+    char *end;
+    const char *p = text;
+    unsigned long long r = 0, c = 0;
+    bool ok = isdigit((unsigned char)*p);
+    if (ok) r = strtoull(p, &end, 10), ok = *end == ',' && isdigit((unsigned char)end[1]);
+    if (ok) c = strtoull(end + 1, &end, 10), ok = *end == 0;
+    if (!ok) return qz_fail(x->err, QZ_EUSAGE, "bad element '%s': expected ROW,COLUMN counted from 0, for example 17,300", text);
+    *row = (size_t)r;
+    *col = (size_t)c;
+    return QZ_OK;
+}
+
+/* Either spelling, with or without ".weight". */
+static const qz_tensor_view *find(const qz_model *m, const char *name) {
+    size_t n = strlen(name);
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const char *both[2] = {m->tensors[i].name, m->tensors[i].file_name};
+        for (int k = 0; k < 2; k++)
+            if (strncmp(both[k], name, n) == 0 && (both[k][n] == 0 || strcmp(both[k] + n, ".weight") == 0)) return &m->tensors[i];
+    }
+    return NULL;
+}
+static qz_status unknown_tensor(qz_explained *x, const qz_model *m, const char *name) {
+    const char *best = "";
+    size_t d = SIZE_MAX;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        size_t k = qz_str_distance(m->tensors[i].file_name, name);
+        if (k < d) d = k, best = m->tensors[i].file_name;
+    }
+    return qz_fail(x->err, QZ_EUSAGE, "no tensor '%s' in '%s': nearest is '%s' ('quantz inspect --tensors' lists all)", name, m->path, best);
+}
+
+static void hex(qz_explained *x, const char *what, uint64_t at, const uint8_t *p, size_t n) {
+    qz_str_printf(&x->text, "  %-12s byte %llu:", what, (unsigned long long)at);
+    for (size_t i = 0; i < n; i++) qz_str_printf(&x->text, " %02x", p[i]);
+    qz_str_putc(&x->text, '\n');
+}
+
+/* Bits of a block that change with one field: OR of the differences when it runs through its range. */
+static void bits_of(qz_type type, const qz_block_fields *f, int16_t *field, int lo, int hi, uint8_t mask[512]) {
+    uint8_t base[512], other[512];
+    size_t n = qz_type_get(type)->bytes;
+    int16_t keep = *field;
+    memset(mask, 0, n);
+    *field = (int16_t)lo;
+    qz_block_pack(type, f, base);
+    for (int v = lo; v <= hi; v++) {
+        *field = (int16_t)v;
+        qz_block_pack(type, f, other);
+        for (size_t i = 0; i < n; i++) mask[i] |= base[i] ^ other[i];
+    }
+    *field = keep;
+}
+/* "byte 1234 bits 0-3, byte 1300 bit 2" */
+static void say_bits(element *e, const char *what, uint64_t at, const uint8_t *block, const uint8_t *mask, size_t n) {
+    qz_str *out = &e->x->text;
+    qz_str_printf(out, "  %-12s", what);
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        if (!mask[i]) continue;
+        qz_str_printf(out, "%s byte %llu (0x%02x) bits", any ? "," : "", (unsigned long long)(at + i), block[i]);
+        for (int b = 7; b >= 0; b--)
+            if (mask[i] >> b & 1) qz_str_printf(out, " %d=%d", b, block[i] >> b & 1);
+        any = true;
+    }
+    qz_str_putc(out, '\n');
+}
+
+static qz_status show_block(element *e) {
+    const qz_tensor_view *t = e->t;
+    const qz_type_info *i = qz_type_get(t->type);
+    const qz_block_shape *shape = qz_block_shape_get(t->type);
+    size_t row_bytes = t->cols / i->elems * i->bytes, at = e->row * row_bytes + e->col / i->elems * i->bytes, j = e->col % i->elems;
+    const uint8_t *block = (const uint8_t *)t->data + at;
+    uint64_t offset = t->offset + at;
+    if (shape == NULL || i->bytes > 512) {
+        hex(e->x, "bytes", offset, block, i->bytes);
+        return QZ_OK;
+    }
+    qz_block_fields f;
+    uint8_t mask[512];
+    qz_block_unpack(t->type, block, &f);
+    size_t sub = j / shape->sub_len;
+    qz_explain_line(e->x, "  block        %zu of the row, value %zu of %u: bytes %llu to %llu", e->col / i->elems, j, i->elems, (unsigned long long)offset, (unsigned long long)(offset + i->bytes - 1));
+    hex(e->x, "block starts", offset, block, qz_min_size(i->bytes, 16));
+    float scale = f.d * (float)f.sc[sub], minimum = f.dmin * (float)f.m[sub];
+    if (shape->sc_min == shape->sc_max) qz_explain_line(e->x, "  scale        %.9g", (double)f.d);
+    else qz_explain_line(e->x, "  scale        group %zu: %d x %.9g = %.9g", sub, f.sc[sub], (double)f.d, (double)scale);
+    if (shape->float_min) qz_explain_line(e->x, "  minimum      %.9g", (double)f.dmin);
+    else if (shape->m_max) qz_explain_line(e->x, "  minimum      group %zu: %d x %.9g = %.9g, subtracted", sub, f.m[sub], (double)f.dmin, (double)minimum);
+    if (shape->sc_min != shape->sc_max) {
+        bits_of(t->type, &f, &f.sc[sub], shape->sc_min, shape->sc_max, mask);
+        say_bits(e, "scale bits", offset, block, mask, i->bytes);
+    }
+    if (shape->m_max) {
+        bits_of(t->type, &f, &f.m[sub], 0, shape->m_max, mask);
+        say_bits(e, "minimum bits", offset, block, mask, i->bytes);
+    }
+    qz_explain_line(e->x, "  integer      %d (range %d to %d)", f.q[j], shape->q_min, shape->q_max);
+    bits_of(t->type, &f, &f.q[j], shape->q_min, shape->q_max, mask);
+    say_bits(e, "code bits", offset, block, mask, i->bytes);
+    return QZ_OK;
+}
+
+/* Where the packing of the folder schemes puts a code: AWQ gemm [K, N/8] words, GPTQ [K*bits/32, N] words. */
+static bool word_place(const qz_model *m, const qz_tensor_view *t, size_t n, size_t k, size_t *word, unsigned *shift) {
+    static const uint8_t slot[8] = {0, 4, 1, 5, 2, 6, 3, 7};
+    unsigned bits = t->group->bits;
+    if (strstr(m->container, "awq")) {
+        *word = k * (t->rows / 8) + n / 8;
+        *shift = 4u * slot[n % 8];
+        return bits == 4;
+    }
+    *word = k * bits / 32 * t->rows + n;
+    *shift = (unsigned)(k * bits % 32);
+    return strstr(m->container, "gptq") != NULL && 32 % bits == 0;
+}
+
+static qz_status show_group(element *e, const qz_model *m) {
+    const qz_tensor_view *t = e->t;
+    const qz_int_group *g = t->group;
+    size_t group = g->g_idx ? g->g_idx[e->col] : e->col / g->group_size, word = 0;
+    unsigned shift = 0;
+    uint8_t *codes = qz_arena_alloc(&e->x->arena, g->cols, 1);
+    if (codes == NULL) return qz_fail(e->x->err, QZ_EMEMORY, "out of memory");
+    qz_int_unpack_row(g->codes + e->row * qz_int_group_row_bytes(g->bits, g->cols), g->cols, g->bits, codes);
+    float scale = qz_f16_to_f32(g->scales[e->row * g->groups + group]);
+    int zero = g->zero_points[e->row * g->groups + group], q = codes[e->col];
+    qz_explain_line(e->x, "  group        %zu of %zu (%u columns%s)", group, g->groups, g->group_size, g->g_idx ? ", by g_idx" : "");
+    qz_explain_line(e->x, "  scale        %.9g (float16)", (double)scale);
+    qz_explain_line(e->x, "  zero point   %d%s", zero, g->sym ? " (symmetric)" : "");
+    qz_explain_line(e->x, "  integer      %d (range 0 to %u): (%d - %d) x %.9g", q, (1u << g->bits) - 1, q, zero, (double)scale);
+    if (!word_place(m, t, e->row, e->col, &word, &shift)) return QZ_OK;
+    qz_map map = {0};
+    uint64_t at = t->offset + 4 * (uint64_t)word;
+    QZ_TRY(qz_map_open(&map, t->file, e->x->err));
+    bool inside = at + 4 <= map.size;
+    uint32_t w = inside ? qz_load_u32le((const uint8_t *)map.ptr + at) : 0;
+    uint32_t again = w >> shift & ((1u << g->bits) - 1);
+    if (inside && again == (uint32_t)q) {
+        hex(e->x, "word", at, (const uint8_t *)map.ptr + at, 4);
+        qz_explain_line(e->x, "  code bits    %u to %u of that word (byte %llu): %u", shift, shift + g->bits - 1, (unsigned long long)(at + shift / 8), again);
+    } else qz_explain_line(e->x, "  code bits    this packing is not the usual one: no offset is shown");
+    qz_map_release(&map);
+    return QZ_OK;
+}
+
+static qz_status show_bnb(element *e) {
+    const qz_tensor_view *t = e->t;
+    const qz_bnb *b = t->bnb;
+    size_t i = e->row * b->cols + e->col;
+    if (b->kind == QZ_BNB_INT8) {
+        int q = (int8_t)b->codes[i];
+        qz_explain_line(e->x, "  scale        row %zu: %.9g / 127", e->row, (double)b->absmax[e->row]);
+        qz_explain_line(e->x, "  integer      %d", q);
+        hex(e->x, "code", t->offset + i, b->codes + i, 1);
+        return QZ_OK;
+    }
+    unsigned code = i % 2 ? b->codes[i / 2] & 15u : b->codes[i / 2] >> 4;
+    qz_explain_line(e->x, "  block        %zu (%zu values of the flattened matrix)", i / b->block, b->block);
+    qz_explain_line(e->x, "  scale        largest of the block: %.9g%s", (double)b->absmax[i / b->block], b->absmax_codes ? " (itself from an 8-bit code)" : "");
+    qz_explain_line(e->x, "  integer      %u: table value %.9g", code, (double)b->table[code]);
+    hex(e->x, "code", t->offset + i / 2, b->codes + i / 2, 1);
+    qz_explain_line(e->x, "  code bits    %s of that byte", i % 2 ? "0 to 3" : "4 to 7");
+    return QZ_OK;
+}
+
+/* Row of the source that stands at this row: GGUF llama files interleave the rows of q and k for their rotary order. */
+static size_t source_row(const qz_model *m, const qz_model *src, const qz_tensor_view *t, size_t row) {
+    const qz_config *c = &m->config;
+    bool qk = strstr(t->name, ".q_proj.") || strstr(t->name, ".k_proj.");
+    if (!qk || c->rope.interleaved == src->config.rope.interleaved) return row;
+    size_t d = (size_t)c->head_dim, head = row / d, o = row % d;
+    return head * d + (c->rope.interleaved ? o % 2 * (d / 2) + o / 2 : o % (d / 2) * 2 + o / (d / 2));
+}
+
+static qz_status show_source(element *e, const qz_model *m, double value) {
+    qz_source s = {0};
+    QZ_TRY(qz_source_open(e->x->run, e->x->r->against, &s, e->x->err));
+    const qz_tensor_view *t = qz_model_find(s.model, e->t->name);
+    qz_status st = QZ_OK;
+    if (t == NULL || t->cols != e->t->cols || t->rows != e->t->rows)
+        st = qz_fail(e->x->err, QZ_EUSAGE, "the source has no tensor '%s' of that shape: '%s'", e->t->name, e->x->r->against);
+    float *y = st == QZ_OK ? qz_arena_alloc(&e->x->arena, t->cols, sizeof *y) : NULL;
+    if (st == QZ_OK && y == NULL) st = qz_fail(e->x->err, QZ_EMEMORY, "out of memory");
+    if (st == QZ_OK) {
+        size_t row = source_row(m, s.model, e->t, e->row);
+        qz_tensor_decode(t, row, 1, y);
+        qz_explain_line(e->x, "  source       %.9g (%s row %zu%s), difference %.3g", (double)y[e->col], s.model->encoding, row, row == e->row ? "" : ": rotary order differs", value - (double)y[e->col]);
+        if (strstr(m->container, "awq")) qz_explain_line(e->x, "               AWQ scales channels before rounding: the inverse is in the norm or linear before");
+    }
+    qz_source_release(&s);
+    return st;
+}
+
+qz_status qz_explain_element(qz_explained *x, const char *path) {
+    qz_source s = {0};
+    element e = {.x = x};
+    char type[32];
+    QZ_TRY(parse_elem(x, x->r->elem, &e.row, &e.col));
+    QZ_TRY(qz_source_open(x->run, path, &s, x->err));
+    qz_status st = QZ_OK;
+    e.t = find(s.model, x->r->tensor);
+    if (e.t == NULL) {
+        st = unknown_tensor(x, s.model, x->r->tensor);
+        goto out;
+    }
+    if (e.row >= e.t->rows || e.col >= e.t->cols) {
+        st = qz_fail(x->err, QZ_EUSAGE, "element %zu,%zu is outside tensor '%s': expected rows below %zu and columns below %zu", e.row, e.col, e.t->file_name, e.t->rows, e.t->cols);
+        goto out;
+    }
+    float *y = qz_arena_alloc(&x->arena, e.t->cols, sizeof *y);
+    if (y == NULL) {
+        st = qz_fail(x->err, QZ_EMEMORY, "out of memory");
+        goto out;
+    }
+    qz_tensor_decode(e.t, e.row, 1, y);
+    qz_explain_line(x, "%s [%zu, %zu], %s, row %zu, column %zu", e.t->file_name, e.t->rows, e.t->cols, qz_tensor_type_text(e.t, type), e.row, e.col);
+    qz_explain_line(x, "  file         %s, tensor data from byte %llu", qz_path_base(e.t->file), (unsigned long long)e.t->offset);
+    if (e.t->type == QZ_TYPE_INT_GROUP) QZ_GOTO(show_group(&e, s.model));
+    else if (e.t->type == QZ_TYPE_BNB) QZ_GOTO(show_bnb(&e));
+    else QZ_GOTO(show_block(&e));
+    qz_explain_line(x, "  value        %.9g", (double)y[e.col]);
+    if (x->r->against) QZ_GOTO(show_source(&e, s.model, (double)y[e.col]));
+out:
+    qz_source_release(&s);
+    return st;
+}

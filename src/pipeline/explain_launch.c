@@ -1,0 +1,82 @@
+/* `explain launch ARTIFACT`: the lines that load it, per engine, from what the artifact is and what engines.def knows. */
+#include "base/io.h"
+#include "pipeline/explain.h"
+#include "pipeline/source.h"
+#include "plan/engines.h"
+#include <stdio.h>
+#include <string.h>
+
+static qz_deploy kind_of(const qz_model *m) {
+    if (strncmp(m->container, "gguf", 4) == 0) return QZ_DEPLOY_GGUF;
+    if (strcmp(m->container, "safetensors") == 0) return QZ_DEPLOY_FLOAT;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        if (m->tensors[i].type == QZ_TYPE_BNB) return QZ_DEPLOY_BNB;
+        if (m->tensors[i].type == QZ_TYPE_INT_GROUP) return strstr(m->container, "awq") ? QZ_DEPLOY_AWQ : strstr(m->container, "gptq") ? QZ_DEPLOY_GPTQ : QZ_DEPLOY_UNKNOWN;
+    }
+    return QZ_DEPLOY_UNKNOWN;
+}
+
+/* The engine's heading: version, date, and what it does with this kind of artifact. True if it loads it. */
+static bool heading(qz_explained *x, qz_deploy kind, qz_runtime e) {
+    char label[64];
+    const qz_loads *l = qz_loads_get(kind, e);
+    qz_explain_line(x, "\n%s%s", qz_runtime_label(e, label), qz_runtime_get(e)->confirmed ? "" : ", from documentation");
+    if (l == NULL) return qz_explain_line(x, "  unknown whether it loads this"), false;
+    if (l->how == QZ_REFUSES) return qz_explain_line(x, "  does not load it%s%s", *l->note ? ": " : "", l->note), false;
+    if (l->how == QZ_DEQUANTIZES) qz_explain_line(x, "  decodes it to 16 bits on load: plan memory for BF16%s%s", *l->note ? "; " : "", l->note);
+    else if (l->cc) qz_explain_line(x, "  needs compute capability %u.%u%s%s", l->cc / 10, l->cc % 10, *l->note ? "; " : "", l->note);
+    return true;
+}
+
+static const char *quantization_flag(qz_deploy k) {
+    return k == QZ_DEPLOY_AWQ ? " --quantization awq" : k == QZ_DEPLOY_GPTQ ? " --quantization gptq" : "";
+}
+/* Scales of AWQ, GPTQ and GGUF are float16; 16-bit checkpoints say their own type. */
+static const char *dtype_of(const qz_model *m, qz_deploy k) {
+    if (k == QZ_DEPLOY_AWQ || k == QZ_DEPLOY_GPTQ || k == QZ_DEPLOY_GGUF) return "float16";
+    return strcmp(m->encoding, "F16") == 0 ? "float16" : strcmp(m->encoding, "F32") == 0 ? "float32" : "bfloat16";
+}
+
+static void servers(qz_explained *x, const qz_model *m, const char *path, qz_deploy k) {
+    unsigned long long ctx = (unsigned long long)m->config.max_position;
+    if (heading(x, k, QZ_RUNTIME_VLLM)) qz_explain_line(x, "  vllm serve %s%s --dtype %s --max-model-len %llu", path, quantization_flag(k), dtype_of(m, k), ctx);
+    if (heading(x, k, QZ_RUNTIME_SGLANG))
+        qz_explain_line(x, "  python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu", path, k == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(k),
+                       dtype_of(m, k), ctx);
+    if (!heading(x, k, QZ_RUNTIME_TRANSFORMERS)) return;
+    if (k == QZ_DEPLOY_GGUF) {
+        const char *base = qz_path_base(path);
+        qz_explain_line(x, "  from transformers import AutoModelForCausalLM, AutoTokenizer");
+        qz_explain_line(x, "  tok = AutoTokenizer.from_pretrained(\"%.*s\", gguf_file=\"%s\")", base > path ? (int)(base - path - 1) : 1, base > path ? path : ".", base);
+        qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\"%.*s\", gguf_file=\"%s\", device_map=\"auto\")", base > path ? (int)(base - path - 1) : 1, base > path ? path : ".", base);
+        return;
+    }
+    qz_explain_line(x, "  from transformers import AutoModelForCausalLM, AutoTokenizer");
+    qz_explain_line(x, "  tok = AutoTokenizer.from_pretrained(\"%s\")", path);
+    qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\"%s\", dtype=\"%s\", device_map=\"auto\")", path, dtype_of(m, k));
+}
+
+static void local(qz_explained *x, const qz_source *s, const char *path, qz_deploy k) {
+    unsigned long long ctx = (unsigned long long)s->model->config.max_position;
+    if (heading(x, k, QZ_RUNTIME_LLAMA_CPP)) {
+        qz_explain_line(x, "  llama-server -m %s -c %llu -ngl 99", path, ctx);
+        qz_explain_line(x, "  llama-cli -m %s -c %llu -p \"Hello\"", path, ctx);
+    }
+    if (heading(x, k, QZ_RUNTIME_OLLAMA)) {
+        bool dir = qz_path_is_dir(path);
+        qz_explain_line(x, "  printf 'FROM %s%s\\nPARAMETER num_ctx %llu\\n' > Modelfile", path[0] == '/' ? "" : "./", path, ctx);
+        qz_explain_line(x, "  ollama create %s -f Modelfile && ollama run %s%s", s->name, s->name, dir ? "        (converts on import)" : "");
+    }
+}
+
+qz_status qz_explain_launch(qz_explained *x, const char *path) {
+    qz_source s = {0};
+    QZ_TRY(qz_source_open(x->run, path, &s, x->err));
+    qz_deploy k = kind_of(s.model);
+    qz_explain_line(x, "%s: %s, %s; %s", s.name, s.model->container, s.model->encoding, s.model->contract);
+    qz_explain_line(x, "\nquantz\n  quantz run %s -p \"Hello\"", path);
+    servers(x, s.model, path, k);
+    local(x, &s, path, k);
+    qz_source_release(&s);
+    return QZ_OK;
+}

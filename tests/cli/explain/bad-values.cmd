@@ -1,0 +1,1 @@
+$Q explain quant --values 1,two

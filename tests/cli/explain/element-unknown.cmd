@@ -1,0 +1,1 @@
+$Q explain models/market --tensor model.norms --elem 0,5

@@ -1,0 +1,1 @@
+$Q explain step --acts 0,5,10 --json

@@ -1,0 +1,1 @@
+$Q explain Q4_K_X
