@@ -94,13 +94,13 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     } else if (qz_path_exists(path)) {
         if (qz_str_ends(path, ".json")) QZ_TRY(open_config(j, path, err));
         else QZ_TRY(open_gguf(j, err));
-    } else if (qz_shape_is_builtin(path)) {
+    } else if (!strchr(path, '/') && !qz_str_ends(path, ".json") && !qz_str_ends(path, ".gguf")) {
         QZ_TRY(qz_shape_builtin(path, &j->shape, err));
         j->dtype = "bfloat16";
         j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_FLOAT, .bits = 16, .sym = true, .zero_point = true};
         (void)snprintf(j->spec.method, sizeof j->spec.method, "%s", j->shape->released);
         if (j->shape->released[0]) j->spec.kind = strcmp(j->shape->released, "mxfp4") == 0 ? QZ_DEPLOY_MXFP4 : strcmp(j->shape->released, "fp8") == 0 ? QZ_DEPLOY_FP8_BLOCK : QZ_DEPLOY_UNKNOWN;
-    } else return qz_fail(err, QZ_EUSAGE, "no such file, folder or built-in shape: '%s'; 'quantz plan --help' tells the shapes", path);
+    } else return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
     char *mp = qz_manifest_path(path);
     qz_error ignored = {0};
     if (mp && qz_path_exists(mp) && qz_json_load(mp, MANIFEST_LIMIT, &j->manifest, &ignored) != QZ_OK)
@@ -154,8 +154,10 @@ qz_status qz_check_memory(qz_check_job *j, qz_error *err) {
     if (j->card == NULL) return QZ_OK;
     if (r->kv && qz_kv_types_parse(r->kv, &types, &(qz_error){0}) != QZ_OK) /* engine spellings: fp8_e4m3, bfloat16 */
         types.k = types.v = strncmp(r->kv, "fp8", 3) == 0 ? QZ_KV_FP8 : strncmp(r->kv, "int8", 4) == 0 ? QZ_KV_INT8 : QZ_KV_F16;
-    x->users = r->n_users ? r->n_users : 1;
-    x->ctx = r->ctx ? r->ctx : j->shape->max_position < 4096 ? j->shape->max_position : 4096;
+    x->users = 1;
+    x->ctx = j->shape->max_position < 4096 ? j->shape->max_position : 4096;
+    QZ_TRY(qz_plan_number(r->users, "users", 1000000, &x->users, err));
+    QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &x->ctx, err));
     QZ_TRY(qz_kv_plan(j->shape, types, x->users, x->ctx, &kv, err));
     x->kv_bytes = kv.bytes;
     x->budget = (uint64_t)((double)qz_hardware_bytes(j->card) * (double)(j->target.tp ? j->target.tp : 1) * (1.0 - r->reserve / 100.0));

@@ -1,4 +1,5 @@
 #include "pipeline/preflight.h"
+#include "pipeline/plan.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -62,6 +63,18 @@ qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *
     for (size_t i = 0; st == QZ_OK && i < f.n && t.engine != QZ_RUNTIME_NONE; i++)
         if (f.rows[i].level == QZ_FINDING_WARN) qz_warn(run, "%s: %s%s%s; %s", f.rows[i].code, f.rows[i].subject, *f.rows[i].subject ? ": " : "", f.rows[i].problem, f.rows[i].fix);
     if (st == QZ_OK && t.engine == QZ_RUNTIME_NONE) st = notes(run, &s, &spec, scheme->name, err);
+    qz_arena_release(&a);
+    return st;
+}
+
+qz_status qz_plan_number(const char *text, const char *option, uint64_t most, uint64_t *out, qz_error *err) {
+    qz_arena a = {0};
+    uint64_t *v;
+    size_t n;
+    if (text == NULL) return QZ_OK;
+    qz_status st = qz_plan_numbers(text, option, most, &a, &v, &n, err);
+    if (st == QZ_OK && n != 1) st = qz_fail(err, QZ_EUSAGE, "one number for --%s, found '%s': 'quantz plan' makes tables of several", option, text);
+    if (st == QZ_OK) *out = v[0];
     qz_arena_release(&a);
     return st;
 }

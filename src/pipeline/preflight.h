@@ -10,4 +10,6 @@
 qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *m, const qz_scheme_spec *spec, qz_error *err);
 /* --engine, --tp, --cc, --kv of a request. */
 qz_status qz_target_parse(const qz_request *r, qz_target *out, qz_error *err);
+/* One of plan's numbers ("4096", "64k") where a verb takes no list; NULL keeps *out. */
+qz_status qz_plan_number(const char *text, const char *option, uint64_t most, uint64_t *out, qz_error *err);
 #endif

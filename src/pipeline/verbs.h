@@ -16,5 +16,6 @@ qz_status qz_run_diff_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err);
+qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err);
 qz_status qz_run_types_verb(qz_run *run, const qz_request *r, qz_error *err);
 #endif

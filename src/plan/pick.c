@@ -199,7 +199,7 @@ static qz_status begin(job *j) {
 }
 
 /* ---- format ---- */
-static qz_deploy_spec spec_of(const char *name, qz_level level) {
+static qz_deploy_spec spec_of(const char *name, qz_level level, unsigned cc) {
     static const struct { const char *begin; qz_deploy kind; } kinds[] = {
         {"awq", QZ_DEPLOY_AWQ}, {"gptq", QZ_DEPLOY_GPTQ}, {"gguf", QZ_DEPLOY_GGUF}, {"bnb", QZ_DEPLOY_BNB}, {"fp8:block", QZ_DEPLOY_FP8_BLOCK}, {"fp8", QZ_DEPLOY_FP8},
         {"int8", QZ_DEPLOY_CT_W8A8}, {"ct:nvfp4", QZ_DEPLOY_NVFP4}, {"ct:mxfp4", QZ_DEPLOY_CT_MXFP4}, {"ct", QZ_DEPLOY_CT_INT}, {"bf16", QZ_DEPLOY_FLOAT},
@@ -213,14 +213,16 @@ static qz_deploy_spec spec_of(const char *name, qz_level level) {
         if (qz_deploy_get(s.kind)->grouped) s.group_size = (long)qz_level_get(level)->group;
     }
     s.sym = s.kind != QZ_DEPLOY_AWQ;
+    if (cc && cc < 80 && (s.kind == QZ_DEPLOY_AWQ || s.kind == QZ_DEPLOY_GPTQ || s.kind == QZ_DEPLOY_BNB)) s.dtype = "float16"; /* their kernels compute in it */
     return s;
 }
 
 static qz_status preflight(const job *j, const char *name, qz_level level, const char *kv, qz_findings *f) {
     qz_deploy_shape shape;
-    const qz_deploy_spec spec = spec_of(name, level);
+    const unsigned cc = j->q->hardware->capability > 0 ? (unsigned)j->q->hardware->capability : 0;
+    const qz_deploy_spec spec = spec_of(name, level, cc);
     const char *quantized = kv && (strcmp(kv, "q8_0") == 0 || (strcmp(kv, "fp8") == 0 && j->engine == QZ_RUNTIME_VLLM)) ? kv : NULL;
-    const qz_target t = {.engine = j->engine, .tp = (unsigned)j->out->gpus, .cc = j->q->hardware->capability > 0 ? (unsigned)j->q->hardware->capability : 0, .kv = quantized, .lora = j->out->loras > 0};
+    const qz_target t = {.engine = j->engine, .tp = (unsigned)j->out->gpus, .cc = cc, .kv = quantized, .lora = j->out->loras > 0};
     QZ_TRY(qz_deploy_shape_of(j->q->shape, j->q->dtype ? j->q->dtype : "bfloat16", j->arena, &shape, j->err));
     return qz_preflight(&shape, &spec, &t, f, j->err);
 }
@@ -314,7 +316,7 @@ static qz_status measure(job *j) {
     if ((double)o->split.system_bytes > 0.8 * (double)system) {
         o->refused = true;
         o->refusal = qz_arena_printf(j->arena, "%.1f GB would lie in system memory, of %.1f GB there: take a smaller model, or give --ram with more", (double)o->split.system_bytes / 1e9, (double)system / 1e9);
-        qz_findings_add(&o->flags, "CHK-KV", QZ_FINDING_ERROR, "", "", "C-139", "neither card nor system memory hold it");
+        qz_findings_add(&o->flags, "PICK-ROOM", QZ_FINDING_ERROR, "", "", "C-139", "card and system memory together do not hold it");
     }
     return QZ_OK;
 }
@@ -393,7 +395,8 @@ qz_status qz_pick(const qz_pick_query *q, qz_arena *arena, qz_pick_answer *out, 
     QZ_TRY(first(&j, QZ_PICK_REFUSE, &refused));
     if (refused) {
         out->refused = true;
-        out->refusal = refused->result;
+        out->refusal = refused->beyond ? qz_arena_printf(arena, "%llu tokens asked for, the model has %llu: %s", (unsigned long long)out->ctx, (unsigned long long)q->shape->max_position, refused->result)
+                                       : refused->result;
         out->format = (qz_pick_line){refused, "refused", refused->claim};
         flag(&j, refused);
         return refusal_figures(&j);

@@ -1,0 +1,108 @@
+#include "base/io.h"
+#include "pipeline/pick_print.h"
+#include "pipeline/preflight.h"
+#include "pipeline/verbs.h"
+#include "report/table_print.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+    const qz_request *r;
+    qz_arena arena;
+    qz_shape *shape;
+    qz_model *model;
+    qz_hardware_set set;
+    qz_hardware own;                /* --memory, or this machine */
+    qz_pick_query q;
+    qz_pick_answer answer;
+} job;
+
+/* A GGUF file or an artifact is taken as it was released. */
+static qz_status open_shape(qz_run *run, job *j, qz_error *err) {
+    const char *path = j->r->operands[0];
+    if (!qz_path_exists(path)) {
+        if (strchr(path, '/') || qz_str_ends(path, ".json") || qz_str_ends(path, ".gguf")) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+        return qz_shape_builtin(path, &j->shape, err);
+    }
+    if (qz_path_is_dir(path) || qz_str_ends(path, ".json")) return qz_shape_load(path, &j->shape, err);
+    QZ_TRY(qz_artifact_open(run, path, &j->model, err));
+    QZ_TRY(qz_shape_from_model(j->model, qz_path_base(path), &j->shape, err));
+    if (strstr(j->model->encoding, "F16") == NULL && strcmp(j->model->encoding, "F32") != 0) (void)snprintf(j->shape->released, sizeof j->shape->released, "gguf");
+    return QZ_OK;
+}
+
+/* What a CUDA card of this capability computes in (hardware.def has the same sets). */
+static const char *native_of(unsigned cc) { return cc >= 100 ? "fp16,bf16,int8,fp8,fp4" : cc >= 89 ? "fp16,bf16,int8,fp8" : cc >= 80 ? "fp16,bf16,int8,int4" : cc >= 75 ? "fp16,int8,int4" : "fp16"; }
+
+static qz_status open_hardware(job *j, unsigned cc, qz_error *err) {
+    const qz_request *r = j->r;
+    uint64_t bytes = 0;
+    if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &bytes, err));
+    if (r->ram) QZ_TRY(qz_bytes_parse(r->ram, "ram", &j->q.system_bytes, err));
+    QZ_TRY(qz_hardware_open(&j->set, r->hardware_file, err));
+    if (r->hardware) {
+        QZ_TRY(qz_hardware_find(&j->set, r->hardware, &j->q.hardware, err));
+        j->own = *j->q.hardware;
+        if (bytes) j->own.visible_mib = (double)bytes / 1048576.0;
+        if (cc) j->own.capability = (int)cc;
+    } else if (bytes) {
+        j->own = (qz_hardware){.name = cc ? "a CUDA card" : "a machine", .kind = cc ? "gpu" : "cpu", .vendor = cc ? "nvidia" : "any", .visible_mib = (double)bytes / 1048576.0,
+                               .native = cc ? native_of(cc) : "int8", .capability = (int)cc, .date = "-", .source = "--memory"};
+    } else {
+        j->own = (qz_hardware){.name = "this machine", .kind = "cpu", .vendor = "any", .visible_mib = (double)qz_hardware_system_bytes() / 1048576.0, .native = "int8", .date = "now",
+                               .source = "memory that this process may use"};
+        j->q.detected = true;
+    }
+    j->q.hardware = &j->own;
+    return QZ_OK;
+}
+
+static qz_status prepare(qz_run *run, job *j, qz_error *err) {
+    const qz_request *r = j->r;
+    qz_kv_types kv;
+    unsigned cc = 0;
+    if (r->cc) QZ_TRY(qz_capability_parse(r->cc, &cc, err));
+    j->q = (qz_pick_query){.engine = QZ_RUNTIME_NONE, .workload = r->workload, .tolerance = r->tolerance, .loras = r->loras, .gpus = r->tp, .kv = r->kv,
+                           .reserve = r->reserve > 0 ? r->reserve : -1};
+    if (r->engine) QZ_TRY(qz_runtime_find(r->engine, &j->q.engine, err));
+    if (r->kv) QZ_TRY(qz_kv_types_parse(r->kv, &kv, err));
+    QZ_TRY(qz_plan_number(r->users, "users", 1000000, &j->q.users, err));
+    QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &j->q.ctx, err));
+    QZ_TRY(open_hardware(j, cc, err));
+    QZ_TRY(open_shape(run, j, err));
+    if (r->md && !r->force && qz_path_exists(r->md)) return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", r->md);
+    j->q.shape = j->shape;
+    return QZ_OK;
+}
+
+static qz_status show(const job *j, qz_error *err) {
+    qz_scheme_spec spec;
+    const qz_pick_answer *a = &j->answer;
+    const qz_pick_page page = {.input = j->r->operands[0], .shape = j->shape, .hardware = &j->own, .system_bytes = j->q.system_bytes, .answer = a,
+                               .writable = a->level != QZ_LEVEL_COUNT && qz_scheme_parse(qz_level_get(a->level)->name, &spec, &(qz_error){0}) == QZ_OK};
+    qz_str s = {0}, md = {0};
+    qz_status st = QZ_OK;
+    if (j->r->md) {
+        qz_pick_markdown(&page, &md);
+        st = md.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : qz_write_file(j->r->md, md.ptr, md.len, err);
+    }
+    if (j->r->json) qz_pick_json(&page, &s);
+    else qz_pick_text(&page, &s);
+    if (st == QZ_OK) st = qz_show(&s, err);
+    qz_str_release(&md);
+    qz_str_release(&s);
+    return st;
+}
+
+qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    job j = {.r = r};
+    qz_status st = prepare(run, &j, err);
+    if (st == QZ_OK) st = qz_pick(&j.q, &j.arena, &j.answer, err);
+    if (st == QZ_OK) st = show(&j, err);
+    if (st == QZ_OK && j.answer.refused) st = qz_fail(err, QZ_ECHECK, "pick refuses: %s", j.answer.refusal);
+    if (j.model) qz_model_free(j.model);
+    qz_shape_free(j.shape);
+    qz_hardware_release(&j.set);
+    qz_arena_release(&j.arena);
+    return st;
+}

@@ -1,0 +1,1 @@
+$Q pick models/market | grep -A1 PICK-DETECT

@@ -1,0 +1,1 @@
+$Q pick llama-2-7b --hardware laptop-16gb --engine llama.cpp

@@ -1,0 +1,1 @@
+$Q pick llama-3-8b --hardware h100-80gb --workload math

@@ -1,0 +1,1 @@
+$Q pick "$W/none.json"

@@ -1,0 +1,1 @@
+$Q pick llama-3-70b --hardware rtx-4060

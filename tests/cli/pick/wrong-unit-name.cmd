@@ -1,0 +1,1 @@
+$Q pick llama-3-8b --memory 24GO
