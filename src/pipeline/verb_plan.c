@@ -13,7 +13,7 @@ static qz_status file_bytes(qz_run *run, qz_plan_view *v, qz_plan_row *row, qz_e
     qz_error ignored = {0};
     const char *name = qz_level_get(row->level)->name;
     if (!v->opened) return qz_level_file(run, v->shape, row->level, v->q.imatrix, NULL, v->dir, &row->files, err);
-    if (qz_scheme_parse(name, &spec, &ignored) != QZ_OK) return QZ_OK;
+    if (qz_level_get(row->level)->kind == QZ_LEVEL_FLOAT || qz_scheme_parse(name, &spec, &ignored) != QZ_OK) return QZ_OK;
     qz_arena arena = {0};
     qz_artifact_plan plan;
     qz_importance imp = {0};
@@ -29,11 +29,16 @@ static qz_status file_bytes(qz_run *run, qz_plan_view *v, qz_plan_row *row, qz_e
 static qz_status make_row(qz_run *run, qz_plan_view *v, qz_plan_row *row, bool all, qz_error *err) {
     qz_memory_query q = v->q;
     qz_error why = {0};
+    qz_status st = QZ_OK;
     q.level = row->level;
-    q.weight_bytes = row->m.weights.bytes; /* 0 but for an opened artifact */
-    qz_status st = qz_memory_plan(&q, &row->m, &why);
-    if (st == QZ_OK && q.weight_bytes) row->m.weights.bpw = 8.0 * (double)q.weight_bytes / (double)v->shape->params;
-    if (st == QZ_OK && all && row->level != QZ_LEVEL_COUNT) st = file_bytes(run, v, row, &why);
+    q.weight_bytes = row->files.weight_bytes; /* 0 but for an opened artifact */
+    if (q.level != QZ_LEVEL_COUNT && (all || v->opened)) {
+        qz_weighed w; /* without its matrix the reference's level cannot be planned as a file */
+        st = qz_level_weigh(v->shape, q.level, q.imatrix, NULL, &w, &why);
+        if (st == QZ_OK && (!w.imatrix_required || q.imatrix)) st = file_bytes(run, v, row, &why);
+        if (row->files.known) q.weight_bytes = row->files.weight_bytes;
+    }
+    if (st == QZ_OK) st = qz_memory_plan(&q, &row->m, &why);
     if (st == QZ_EUNSUPPORTED && row->level != QZ_LEVEL_COUNT) {
         row->misfit = qz_arena_strdup(&v->arena, why.text);
         return row->misfit ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -53,8 +58,8 @@ qz_status qz_plan_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
         const qz_model *m = v->source.model;
         row->level = QZ_LEVEL_COUNT;
         row->label = qz_arena_printf(&v->arena, "this: %.20s", m->encoding);
-        for (size_t i = 0; i < m->n_tensors; i++) row->m.weights.bytes += m->tensors[i].bytes;
-        row->files = (qz_level_files){true, m->file_bytes, row->m.weights.bytes, true};
+        row->files = (qz_level_files){.known = true, .file_bytes = m->file_bytes, .vocabulary = true};
+        for (size_t i = 0; i < m->n_tensors; i++) row->files.weight_bytes += m->tensors[i].bytes;
         if (row->label == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
         QZ_TRY(make_row(run, v, row, false, err));
     }

@@ -131,7 +131,7 @@ qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix
     qz_scheme_spec spec;
     qz_error ignored = {0};
     *out = (qz_level_files){0};
-    if (!s->runs || qz_scheme_parse(levels[l].name, &spec, &ignored) != QZ_OK) return QZ_OK;
+    if (!s->runs || levels[l].kind == QZ_LEVEL_FLOAT || qz_scheme_parse(levels[l].name, &spec, &ignored) != QZ_OK) return QZ_OK;
     if (source_dir == NULL && qz_scheme_get(spec.scheme)->directory) return QZ_OK; /* a folder carries files of the source over */
     qz_arena arena = {0};
     qz_model *m = NULL;

@@ -10,8 +10,11 @@ static uint64_t widest(const qz_shape *s) {
 qz_status qz_memory_plan(const qz_memory_query *q, qz_memory *out, qz_error *err) {
     const qz_shape *s = q->shape;
     *out = (qz_memory){0};
-    if (q->weight_bytes) out->weights.bytes = q->weight_bytes;
-    else QZ_TRY(qz_level_weigh(s, q->level, q->imatrix, NULL, &out->weights, err));
+    if (q->level != QZ_LEVEL_COUNT) QZ_TRY(qz_level_weigh(s, q->level, q->imatrix, NULL, &out->weights, err));
+    if (q->weight_bytes) { /* measured, or planned by the writer itself */
+        out->weights.bytes = q->weight_bytes;
+        out->weights.bpw = s->params ? 8.0 * (double)q->weight_bytes / (double)s->params : 0;
+    }
     QZ_TRY(qz_kv_plan(s, q->kv, q->users, q->ctx, &out->kv, err));
     uint64_t row = 4 * (s->hidden + 2 * widest(s));
     bool ok = qz_mul_u64(4 * s->vocab, q->users, &out->logits) && qz_mul_u64(row, q->users, &out->scratch) &&

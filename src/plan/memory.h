@@ -9,7 +9,7 @@
 
 typedef struct {
     const qz_shape *shape;
-    qz_level level;
+    qz_level level;           /* QZ_LEVEL_COUNT: none, weight_bytes alone */
     bool imatrix;
     qz_kv_types kv;
     uint64_t users, ctx;
@@ -17,7 +17,7 @@ typedef struct {
     double reserve;           /* share kept free, 0.2 */
     uint64_t overhead;        /* bytes kept for the runtime, its logits and scratch included */
     uint64_t devices;         /* tensor parallel size, 0 or 1 = one */
-    uint64_t weight_bytes;    /* not 0: measured bytes instead of the level's (an opened artifact) */
+    uint64_t weight_bytes;    /* not 0: instead of the level's own sum (an opened artifact, a writer's plan) */
 } qz_memory_query;
 
 typedef struct {

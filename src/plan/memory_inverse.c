@@ -4,6 +4,7 @@
 /* Weights do not depend on users or context: weighed once. */
 static qz_status freeze(const qz_memory_query *q, qz_memory_query *fixed, qz_error *err) {
     *fixed = *q;
+    fixed->level = QZ_LEVEL_COUNT;
     if (q->weight_bytes) return QZ_OK;
     qz_weighed w;
     QZ_TRY(qz_level_weigh(q->shape, q->level, q->imatrix, NULL, &w, err));
