@@ -58,7 +58,7 @@ static void convert_to(const char *source, const char *floats, const char *schem
     OK(qz_artifact_open(NULL, source, &m, err));
     OK(qz_scheme_parse(scheme, &spec, err));
     OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
-    assert_int_equal(plan.n_notes, 0);
+    assert_true(plan.n_notes == 0 || spec.scheme == QZ_SCHEME_BNB); /* widths that are no multiple of 64 are noted there */
     OK(qz_artifact_writer_open(NULL, &plan, path, QZ_WRITE_FORCE, &w, err));
     OK(feed(w, plan.n_items, err));
     OK(qz_artifact_writer_commit(w, err));

@@ -124,6 +124,13 @@ static const qz_folder_kind kind = { .name = "a bitsandbytes", .quantizes = quan
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
+    for (int l = 0; l < QZ_LIN_COUNT && out->spec.bnb != QZ_BNB_INT8; l++) {
+        const qz_tensor_view *t = m->blocks[0].linear[l];
+        if (t->cols % QZ_BNB_BLOCK == 0) continue;
+        QZ_TRY(qz_plan_note(out, arena, err, "rows of %zu values (%s) are no multiple of %d: bitsandbytes 0.50.2 decodes them wrongly on the CPU (on CUDA it is right)",
+                            t->cols, qz_linear_name((qz_linear)l), QZ_BNB_BLOCK));
+        break;
+    }
     return qz_folder_plan(&kind, m, arena, out, err);
 }
 

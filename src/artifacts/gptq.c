@@ -113,7 +113,7 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     if (out->spec.lm_head && m->head == m->embed)
         return qz_fail(err, QZ_EUNSUPPORTED, "the output matrix is the embedding (tied) and stays float: model '%s'; leave out +lm_head", m->path);
     if (!out->spec.sym && !out->spec.v2)
-        QZ_TRY(qz_plan_note(out, arena, err, "asymmetric zero points in v1: every z is at least 1; GPTQModel refuses such files of other makers, +v2 is safe"));
+        QZ_TRY(qz_plan_note(out, arena, err, "asymmetric zero points in v1: every z is at least 1; some loaders refuse such files of makers they do not know, +v2 is safe"));
     return qz_folder_plan(&kind, m, arena, out, err);
 }
 

@@ -8,9 +8,8 @@ import re
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
-import torch
 
-from common import MARKET, ZOO_MODELS, check, first_lines, guard, market_awq, mean_ppl, perplexity, say, write_jsonl, zoo_awq, zoo_dir
+from common import MARKET, ZOO_MODELS, check, first_lines, guard, logprobs, market_awq, mean_ppl, perplexity, say, write_jsonl, zoo_awq, zoo_dir
 
 LINES = 20
 PPL_TOLERANCE = {"market": 0.002, "zoo": 0.02}  # half precision; the zoo's random logits are large, its perplexity is e^9
@@ -41,12 +40,6 @@ def load(folder):
     model = AutoModelForCausalLM.from_pretrained(folder, device_map="cpu")
     kernel = next(type(m).__name__ for n, m in model.named_modules() if n.endswith("q_proj"))
     return model.eval(), kernel
-
-
-def logprobs(model, ids):
-    with torch.no_grad():
-        x = torch.log_softmax(model(torch.tensor([ids])).logits[0, :-1].double(), -1)
-    return x[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].numpy()
 
 
 def runs(name, folder, text, sequences, tolerance):

@@ -82,6 +82,41 @@ def market_awq():
     return made("market-AWQ", MARKET, "--to", "awq", "--calib", os.path.join(MARKET, "calibration.jsonl"))
 
 
+GGUF_NAME = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+             "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
+
+
+def interleaved(w, heads):
+    """GGUF's llama files hold q and k rows as rotation pairs: back to the checkpoint's halves."""
+    rows, cols = w.shape
+    return w.reshape(heads, rows // heads // 2, 2, cols).swapaxes(1, 2).reshape(rows, cols)
+
+
+def decoded(name, folder):
+    """What quantz's reader makes of a folder: {module: float32 [out, in]}, out of its own GGUF F32 conversion."""
+    import numpy as np
+    from gguf import GGUFReader
+    config = json.load(open(os.path.join(folder, "config.json")))
+    heads = {"self_attn.q_proj": config["num_attention_heads"], "self_attn.k_proj": config["num_key_value_heads"]}
+    tensors = {t.name: t for t in GGUFReader(made(f"{name}.F32.gguf", folder, "--to", "gguf:F32")).tensors}
+    out = {}
+    for layer in range(config["num_hidden_layers"]):
+        for part, short in GGUF_NAME.items():
+            w = np.array(tensors[f"blk.{layer}.{short}.weight"].data)
+            if config["model_type"] in ("llama", "mistral") and part in heads:
+                w = interleaved(w, heads[part])
+            out[f"model.layers.{layer}.{part}"] = w
+    return out
+
+
+def logprobs(model, ids):
+    """Log-probabilities of ids[1:] in a model of transformers."""
+    import torch
+    with torch.no_grad():
+        x = torch.log_softmax(model(torch.tensor([ids])).logits[0, :-1].double(), -1)
+    return x[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].numpy()
+
+
 def first_lines(path, n, name):
     rows = [json.loads(line) for line in open(path)][:n]
     return rows, write_jsonl(name, rows)
