@@ -67,6 +67,11 @@ static size_t kv_channel(const qz_config *c, size_t k) {
     return k / d / group * d + k % d;
 }
 
+size_t qz_awq_row_column(const qz_config *c, qz_awq_entry e, size_t row) {
+    size_t d = c->head_dim;
+    return e == QZ_AWQ_O ? row / d * (c->heads / c->kv_heads) * d + row % d : row;
+}
+
 void qz_awq_fold(qz_awq_block *b, qz_awq_entry e, float *s) {
     const qz_linear *lin;
     size_t n = qz_awq_linears(e, &lin), cols = b->cols[lin[0]];
@@ -182,12 +187,6 @@ static qz_status search_entry(search *x, qz_awq_entry entry, qz_awq_report *r, q
     return QZ_OK;
 }
 
-/* Gram matrix of the scaled input: x/s. */
-static void scale_gram(double *gram, const float *s, size_t cols) {
-    for (size_t i = 0; i < cols; i++)
-        for (size_t j = 0; j < cols; j++) gram[i * cols + j] /= (double)s[i] * (double)s[j];
-}
-
 static qz_status run_entry(search *x, qz_awq_entry entry, const qz_input_stats *stats, double *gram, qz_awq_report *r, qz_error *err) {
     size_t cols = stats->cols;
     qz_stats_gram(stats, gram);
@@ -199,41 +198,21 @@ static qz_status run_entry(search *x, qz_awq_entry entry, const qz_input_stats *
     return QZ_OK;
 }
 
-static qz_status quantize_entry(search *x, qz_awq_entry entry, const double *gram, qz_arena *arena, qz_quantized *lin, qz_awq_report *r, qz_error *err) {
-    const qz_linear *which;
-    size_t n = qz_awq_linears(entry, &which);
-    qz_hessian h;
-    QZ_TRY(qz_hessian_init(&h, x->run, gram, x->b->cols[which[0]], x->o->codes.group_size, 0.01, true, err));
-    if (h.damping > r->damping) r->damping = h.damping;
-    qz_status st = QZ_OK;
-    for (size_t i = 0; i < n && st == QZ_OK; i++)
-        st = qz_feedback_quantize(x->run, x->mm, x->b->w[which[i]], x->b->rows[which[i]], &h, &x->o->codes, arena, &lin[which[i]], err);
-    qz_hessian_release(&h);
-    return st;
-}
-
-/* All scales are found on the unscaled block first, then folded in order, then every linear is rounded: folding v and up
- * rows changes those weights before their own codes are made. */
-static qz_status run_block(search *x, const qz_input_stats *stats, float *scales[QZ_AWQ_ENTRIES], double *gram, qz_arena *arena, qz_quantized *lin,
-                           qz_awq_report *r, qz_error *err) {
+/* All scales are found on the unscaled block first, then folded in order. */
+static qz_status run_block(search *x, const qz_input_stats *stats, float *const scales[QZ_AWQ_ENTRIES], double *gram, qz_awq_report *r, qz_error *err) {
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
         x->best = scales[e];
         QZ_TRY(run_entry(x, (qz_awq_entry)e, &stats[e], gram, r, err));
     }
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++)
         if (r->ratio[e] >= 0) qz_awq_fold(x->b, (qz_awq_entry)e, scales[e]);
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        qz_stats_gram(&stats[e], gram);
-        scale_gram(gram, scales[e], stats[e].cols);
-        QZ_TRY(quantize_entry(x, (qz_awq_entry)e, gram, arena, lin, r, err));
-    }
     return QZ_OK;
 }
 
 _Static_assert((int)QZ_AWQ_QKV == (int)QZ_GROUP_QKV && (int)QZ_AWQ_DOWN == (int)QZ_GROUP_DOWN, "entries follow the input groups");
 
-qz_status qz_awq_block_quantize(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_GROUP_COUNT], const qz_awq_options *o,
-                                qz_arena *arena, qz_quantized lin[QZ_LIN_COUNT], qz_awq_report *report, qz_error *err) {
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_GROUP_COUNT], const qz_awq_options *o,
+                              float *const scales[QZ_AWQ_ENTRIES], qz_awq_report *report, qz_error *err) {
     *report = (qz_awq_report){0};
     size_t widest = 0, elems = 0;
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) widest = qz_max_size(widest, stats[e].cols);
@@ -244,21 +223,18 @@ qz_status qz_awq_block_quantize(qz_run *run, qz_mm *mm, qz_awq_block *b, const q
                            o->codes.group_size, b->cols[l], qz_linear_name((qz_linear)l));
     }
     search x = {.run = run, .mm = mm, .b = b, .o = o};
-    float *scales[QZ_AWQ_ENTRIES] = {0};
     double *gram = qz_alloc_aligned(widest * widest, sizeof *gram);
     x.h = qz_alloc_aligned(widest * widest, sizeof(float));
     x.e = qz_alloc_aligned(elems, sizeof(float));
     x.scratch = qz_alloc_aligned(elems, sizeof(float));
     x.s = qz_alloc_array(3 * widest, sizeof(float));
     bool ok = gram && x.h && x.e && x.scratch && x.s;
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) ok = (scales[e] = qz_alloc_array(stats[e].cols, sizeof(float))) != NULL && ok;
     qz_status st = ok ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for AWQ of one block");
     if (st == QZ_OK) {
         x.w_mean = x.s + widest;
         x.x_mean = x.w_mean + widest;
-        st = run_block(&x, stats, scales, gram, arena, lin, report, err);
+        st = run_block(&x, stats, scales, gram, report, err);
     }
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) qz_free(scales[e]);
     qz_free(gram);
     qz_free(x.h);
     qz_free(x.e);

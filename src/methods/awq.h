@@ -1,7 +1,7 @@
 /* AWQ for one decoder block (formats/hf-awq.md): per entry of linears that share an input, per-channel scales s are folded
  * into the op before and the columns are multiplied by s; then codes.
  * best: scales are judged by the Gram matrix of each linear (no replay), o_proj too under GQA (one scale per KV channel);
- *       codes come from error feedback and descent (methods/feedback.h).
+ *       codes then come from error feedback and descent (methods/gptq.h).
  * compat: the reference's steps with replays of the block, given as callbacks (methods/awq_compat.h).
  * Source: AWQ (arXiv 2306.00978), AutoAWQ 0.2.9. */
 #ifndef QZ_METHODS_AWQ_H
@@ -30,9 +30,12 @@ typedef struct {
     double damping;
 } qz_awq_report;
 
-/* stats: the four input groups of this block. lin [7] in the order of qz_linear; arrays live in arena. */
-qz_status qz_awq_block_quantize(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_GROUP_COUNT], const qz_awq_options *o,
-                                qz_arena *arena, qz_quantized lin[QZ_LIN_COUNT], qz_awq_report *report, qz_error *err);
+/* Finds scales for the whole block and folds them into it; scales[e] [cols of the entry] are what its columns were multiplied
+ * by, all 1 where none helped. stats: the four input groups of this block. */
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_GROUP_COUNT], const qz_awq_options *o,
+                              float *const scales[QZ_AWQ_ENTRIES], qz_awq_report *report, qz_error *err);
+/* Column of entry e (QZ_AWQ_O, QZ_AWQ_DOWN) that a row of the op before (v, up) feeds: the one whose scale was folded there. */
+size_t qz_awq_row_column(const qz_config *c, qz_awq_entry e, size_t row);
 /* Multiplies columns by s and divides the op before: norm, or the last n rows (and bias) of v / up. Norms are rounded to
  * float16 first and s follows, so that what the file holds is what was folded. s [cols of the entry]. */
 void qz_awq_fold(qz_awq_block *b, qz_awq_entry e, float *s);

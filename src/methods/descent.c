@@ -114,24 +114,27 @@ static void refine_worker(void *arg, size_t i, size_t n) {
             if (!s->o->sym) sweep_zeros(d, r, grad);
             if (sweep_codes(s, r, grad) == 0) break;
         }
-        if (!d->last && a != NULL) refit_row(d, r, s->scratch + i * s->scratch_n, a, a + groups * groups);
+        if (!d->last && a != NULL && !s->o->no_refit) refit_row(d, r, s->scratch + i * s->scratch_n, a, a + groups * groups);
         if (d->last) s->row_error[r] = (double)qz_dot_lanes(s->err + r * k, grad, k);
     }
     qz_free(a);
 }
 
-/* err from step order to column order. */
-static void unpermute(qz_solver *s, float *tmp) {
-    size_t k = s->h->cols;
-    for (size_t r = 0; r < s->rows; r++) {
-        for (size_t t = 0; t < k; t++) tmp[s->h->order[t]] = s->err[r * k + t];
-        memcpy(s->err + r * k, tmp, k * sizeof *tmp);
-    }
+/* w − ŵ in column order. */
+static void errors(void *arg, size_t i, size_t n) {
+    qz_solver *s = arg;
+    size_t k = s->h->cols, g = s->o->group_size, lo, hi;
+    qz_split(s->rows, 4, i, n, &lo, &hi);
+    for (size_t r = lo; r < hi; r++)
+        for (size_t c = 0; c < k; c++) {
+            size_t b = r * (k / g) + c / g;
+            s->err[r * k + c] = s->w[r * k + c] - ((float)s->codes[r * k + c] - s->zero[b]) * s->scale[b];
+        }
 }
 
 qz_status qz_descent_refine(qz_solver *s, qz_mm *mm, float *grad, qz_error *err) {
     size_t k = s->h->cols, g = s->o->group_size, groups = k / g;
-    unpermute(s, s->scratch);
+    qz_pool_run(s->run->pool, errors, s);
     float *sums = qz_calloc_array(groups, sizeof *sums);
     if (sums == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory refining codes");
     for (size_t b = 0; b < groups; b++)

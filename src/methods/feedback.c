@@ -35,7 +35,7 @@ static float group_error(const qz_solver *s, const float *t, size_t u0, size_t g
         const float *m = s->h->feedback + (u0 + j) * s->h->cols + u0;
         float c = t[j] + qz_dot_lanes(e, m, j);
         float q = clampf(rintf(c * inv) + z, 0.0f, s->qmax), d = c - (q - z) * scale;
-        e[j] = d - (c - t[j]); /* original minus quantized, as feedback wants it */
+        e[j] = d;
         sum += s->h->weight[u0 + j] * d * d;
     }
     return sum;
@@ -86,22 +86,26 @@ static void search_group(const qz_solver *s, const float *t, size_t u0, size_t g
     if (!isfinite(best)) *scale = top[0].scale, *zero = top[0].zero;
 }
 
-/* One row through one block of steps; target [nb] holds w plus the feedback of all blocks before. */
+/* One row through one block of steps; target [nb] holds w plus the feedback of all blocks before. s->err collects what rounding
+ * took from each target. */
 static void solve_row_block(qz_solver *s, size_t row, float *target, float *scratch) {
     size_t k = s->h->cols, g = s->o->group_size, groups = k / g;
-    float *err = s->err + row * k, *local = scratch;
+    float *lost = s->err + row * k, *local = scratch;
     for (size_t j = 0; j < s->nb; j++) {
         size_t u = s->u0 + j, col = s->h->order[u], grp = col / g;
         float *scale = s->scale + row * groups + grp, *zero = s->zero + row * groups + grp;
-        if (j % g == 0 && g <= s->nb) { /* a group starts: its targets with the feedback of this block so far */
+        if (s->o->reference) {
+            if (j % g == 0 && g <= BLOCK && !s->o->static_groups) qz_gptq_params(target + j, g, s->o, scale, zero);
+        } else if (j % g == 0 && g <= s->nb) { /* a group starts: its targets with the feedback of this block so far */
             for (size_t i = 0; i < g; i++)
-                local[i] = target[j + i] + qz_dot_lanes(err + s->u0, s->h->feedback + (u + i) * k + s->u0, j);
+                local[i] = target[j + i] + qz_dot_lanes(lost + s->u0, s->h->feedback + (u + i) * k + s->u0, j);
             search_group(s, local, u, g, local + g, scale, zero);
         }
-        float c = target[j] + qz_dot_lanes(err + s->u0, s->h->feedback + u * k + s->u0, j);
+        float c = target[j] + qz_dot_lanes(lost + s->u0, s->h->feedback + u * k + s->u0, j);
         float q = clampf(rintf(c / *scale) + *zero, 0.0f, s->qmax);
         s->codes[row * k + col] = (uint8_t)q;
-        err[u] = s->w[row * k + col] - (q - *zero) * *scale;
+        lost[u] = c - (q - *zero) * *scale;
+        s->row_error[row] += (double)(s->h->weight[u] * lost[u] * lost[u]);
     }
 }
 
@@ -119,6 +123,11 @@ static void wide_worker(void *arg, size_t i, size_t n) {
     qz_split(s->rows, 4, i, n, &lo, &hi);
     for (size_t r = lo; r < hi; r++)
         for (size_t b = 0; b < groups; b++) {
+            if (s->o->reference) { /* whole rows: dead columns count, as in the reference */
+                for (size_t j = 0; j < g; j++) t[j] = g < k && s->h->is_dead[b * g + j] ? 0 : s->w[r * k + b * g + j];
+                qz_gptq_params(t, g, s->o, s->scale + r * groups + b, s->zero + r * groups + b);
+                continue;
+            }
             for (size_t j = 0; j < g; j++) t[j] = s->w[r * k + s->h->order[b * g + j]];
             size_t grp = s->h->order[b * g] / g;
             search_group(s, t, b * g, g, t + g, s->scale + r * groups + grp, s->zero + r * groups + grp);
@@ -127,10 +136,13 @@ static void wide_worker(void *arg, size_t i, size_t n) {
 
 static qz_status run_blocks(qz_solver *s, qz_mm *mm, float *permuted, qz_error *err) {
     size_t k = s->h->cols, g = s->o->group_size;
-    size_t block = g <= BLOCK ? BLOCK / g * g : BLOCK;
-    if (g > BLOCK) qz_pool_run(s->run->pool, wide_worker, s);
+    size_t most = s->o->block ? s->o->block : BLOCK, block = g <= most ? most / g * g : most;
+    if (g > BLOCK || (s->o->reference && s->o->static_groups)) qz_pool_run(s->run->pool, wide_worker, s);
     for (size_t r = 0; r < s->rows; r++)
-        for (size_t t = 0; t < k; t++) permuted[r * k + t] = s->w[r * k + s->h->order[t]];
+        for (size_t t = 0; t < k; t++) {
+            size_t col = s->h->order[t];
+            permuted[r * k + t] = s->o->reference && s->h->is_dead[col] ? 0 : s->w[r * k + col];
+        }
     for (s->u0 = 0; s->u0 < k; s->u0 += s->nb) {
         s->nb = qz_min_size(block, k - s->u0);
         for (size_t r = 0; r < s->rows; r++) memcpy(s->target + r * s->nb, permuted + r * k + s->u0, s->nb * sizeof(float));
@@ -154,7 +166,7 @@ static qz_status finish(qz_solver *s, qz_arena *arena, qz_quantized *out, qz_err
     float *scales = qz_arena_alloc(arena, s->rows * groups, sizeof *scales);
     uint8_t *zeros = qz_arena_alloc(arena, s->rows * groups, 1);
     if (scales == NULL || zeros == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
-    memcpy(scales, s->scale, s->rows * groups * sizeof *scales);
+    for (size_t i = 0; i < s->rows * groups; i++) s->scale[i] = scales[i] = qz_round_scale(s->scale[i]);
     for (size_t i = 0; i < s->rows * groups; i++) zeros[i] = (uint8_t)s->zero[i];
     double mse = 0, total = 0;
     for (size_t r = 0; r < s->rows; r++) {
@@ -180,7 +192,7 @@ qz_status qz_feedback_quantize(qz_run *run, qz_mm *mm, const float *w, size_t ro
     float *permuted = qz_alloc_aligned(n, sizeof(float));
     s.codes = qz_arena_alloc(arena, n, 1);
     s.err = qz_alloc_aligned(n, sizeof(float));
-    s.target = qz_alloc_aligned(rows, BLOCK * sizeof(float));
+    s.target = qz_alloc_aligned(rows, qz_max_size(BLOCK, o->block) * sizeof(float));
     s.scale = qz_alloc_array(rows * groups, sizeof(float));
     s.zero = qz_alloc_array(rows * groups, sizeof(float));
     s.row_error = qz_calloc_array(rows, sizeof(double));
@@ -188,7 +200,7 @@ qz_status qz_feedback_quantize(qz_run *run, qz_mm *mm, const float *w, size_t ro
     qz_status st = permuted && s.codes && s.err && s.target && s.scale && s.zero && s.row_error && s.scratch
                        ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory rounding a [%zu, %zu] tensor", rows, k);
     if (st == QZ_OK) st = run_blocks(&s, mm, permuted, err);
-    if (st == QZ_OK) st = qz_descent_refine(&s, mm, permuted, err); /* permuted is free to use as its gradient buffer */
+    if (st == QZ_OK && !o->reference) st = qz_descent_refine(&s, mm, permuted, err); /* permuted is free to use as its gradient buffer */
     if (st == QZ_OK) st = finish(&s, arena, out, err);
     qz_free(permuted);
     qz_free(s.err);

@@ -15,6 +15,12 @@ typedef struct {
     size_t shrink_steps;        /* candidates of the range, 0 = 40 */
     size_t rounds;              /* of descent and refit; 0 = feedback only */
     size_t sweeps;              /* of descent in a round */
+    bool no_refit;              /* scales stay as the search found them */
+    bool reference;             /* the published loop: min..max ranges from weights that lack the corrections of their own
+                                   128-column block, no descent; dead columns become 0 */
+    size_t block;               /* reference only: columns of a block, 0 = 128; group_size gives fresh ranges */
+    float mse_norm;             /* reference only: shrink search under |error|^norm, 0 = off */
+    bool static_groups;         /* reference only: every range from the plain weights */
 } qz_feedback_options;
 extern const qz_feedback_options qz_feedback_default; /* 4 bits, 128, asymmetric, 40 steps, 3 rounds, 4 sweeps */
 

@@ -11,7 +11,7 @@ typedef struct {
     size_t rows;
     float qmax;
     uint8_t *codes;        /* [rows, cols] */
-    float *err;            /* [rows, cols] w − ŵ; step order while solving, column order afterwards */
+    float *err;            /* [rows, cols] while solving: what rounding took from each step's target; then w − ŵ by columns */
     float *scale, *zero;   /* [rows, groups] */
     double *row_error;     /* [rows] */
     float *target;         /* [rows, nb] */
@@ -20,6 +20,8 @@ typedef struct {
     size_t scratch_n;
 } qz_solver;
 
+/* Reference scale and zero point of t [g]: min..max, or the shrink search where o->mse_norm is set. */
+void qz_gptq_params(const float *t, size_t g, const qz_feedback_options *o, float *scale, float *zero);
 float qz_round_scale(float s); /* to float16, never 0 */
 /* Coordinate descent and scale refits; fills row_error. grad [rows, cols] is scratch. */
 qz_status qz_descent_refine(qz_solver *s, qz_mm *mm, float *grad, qz_error *err);

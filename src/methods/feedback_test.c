@@ -94,7 +94,7 @@ static void each_step_helps(void **state) {
             qz_hessian h;
             assert_int_equal(qz_run_init(&run, t + 1, &err), QZ_OK);
             assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
-            assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, true, &err), QZ_OK);
+            assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, QZ_ORDER_GROUPS, &err), QZ_OK);
             qz_feedback_options o = qz_feedback_default;
             o.group_size = G;
             o.rounds = step ? 3 : 0;
@@ -129,7 +129,7 @@ static void degenerate_statistics(void **state) {
     assert_int_equal(qz_run_init(&run, 1, &err), QZ_OK);
     assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
     memset(p->gram, 0, sizeof p->gram); /* all dead: plain rounding, still a valid result */
-    assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, true, &err), QZ_OK);
+    assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, QZ_ORDER_GROUPS, &err), QZ_OK);
     assert_int_equal(h.dead, K);
     memset(p->w, 0, K * sizeof(float)); /* and a row of zeros */
     assert_int_equal(qz_feedback_quantize(&run, mm, p->w, N, &h, &o, &a, &q, &err), QZ_OK);
@@ -137,12 +137,12 @@ static void degenerate_statistics(void **state) {
     qz_hessian_release(&h);
     for (size_t i = 0; i < K; i++)
         for (size_t j = 0; j < K; j++) p->gram[i * K + j] = 1; /* rank one */
-    assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, true, &err), QZ_OK);
+    assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, QZ_ORDER_GROUPS, &err), QZ_OK);
     assert_int_equal(qz_feedback_quantize(&run, mm, p->w, N, &h, &o, &a, &q, &err), QZ_OK);
     assert_true(isfinite(q.error));
     qz_hessian_release(&h);
     p->gram[5 * K + 5] = NAN;
-    assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, true, &err), QZ_ENUMERIC);
+    assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, QZ_ORDER_GROUPS, &err), QZ_ENUMERIC);
     assert_non_null(strstr(err.text, "column 5"));
     err = (qz_error){0};
     o.group_size = 48;

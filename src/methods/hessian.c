@@ -68,10 +68,11 @@ static int by_key(const void *a, const void *b) {
 }
 
 /* Group-aware order: groups by the sum of their diagonal, columns of a group by their own; heavy ones first. */
-static qz_status make_order(qz_hessian *h, const double *diag, size_t g, bool reorder, qz_error *err) {
+static qz_status make_order(qz_hessian *h, const double *diag, size_t g, qz_order order, qz_error *err) {
     size_t k = h->cols, groups = k / g;
     for (size_t t = 0; t < k; t++) h->order[t] = (uint32_t)t;
-    if (!reorder) return QZ_OK;
+    if (order == QZ_ORDER_NATURAL) return QZ_OK;
+    if (order == QZ_ORDER_COLUMNS) g = k, groups = 1;
     ranked *r = qz_alloc_array(groups + g, sizeof *r);
     if (r == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory ordering %zu columns", k);
     ranked *in = r + groups;
@@ -89,16 +90,36 @@ static qz_status make_order(qz_hessian *h, const double *diag, size_t g, bool re
     return QZ_OK;
 }
 
-typedef struct { const qz_hessian *h; const double *l; } feedback_job;
+/* With the reversed matrix L·Lᵀ: F[u][t] = −L[K−1−t][K−1−t] · (L⁻¹)[K−1−t][K−1−u], the published loop's U[t][u]/U[t][t]. */
+typedef struct { const qz_hessian *h; const double *l; double *inv; } feedback_job;
+enum { STRIPE = 64 }; /* columns of L⁻¹ that are solved together */
+static void inverse_stripe(const feedback_job *j, size_t c0) {
+    size_t k = j->h->cols, n = qz_min_size(STRIPE, k - c0);
+    for (size_t i = c0; i < k; i++) {
+        const double *l = j->l + i * k;
+        double sum[STRIPE] = {0};
+        for (size_t p = c0; p < i; p++) {
+            const double f = l[p], *x = j->inv + p * k + c0;
+            for (size_t c = 0; c < STRIPE; c++) sum[c] += f * x[c];
+        }
+        for (size_t c = 0; c < n; c++) j->inv[i * k + c0 + c] = ((c0 + c == i) - sum[c]) / l[i];
+    }
+}
+static void inverse_stripes(void *arg, size_t i, size_t n) {
+    const feedback_job *j = arg;
+    for (size_t c = i * STRIPE; c < j->h->cols; c += n * STRIPE) inverse_stripe(j, c); /* long and short ones alternate */
+}
 static void feedback_rows(void *arg, size_t i, size_t n) {
     const feedback_job *j = arg;
     size_t k = j->h->cols;
     for (size_t u = i; u < k; u += n) {
-        const double *base = j->l + (k - 1 - u); /* column K-1-u of the factor of the reversed matrix */
-        double d = base[(k - 1 - u) * k];
-        for (size_t t = 0; t < u; t++) j->h->feedback[u * k + t] = (float)(base[(k - 1 - t) * k] / d);
+        size_t ru = k - 1 - u;
+        for (size_t t = 0; t < u; t++) {
+            size_t rt = k - 1 - t;
+            j->h->feedback[u * k + t] = (float)-(j->l[rt * k + rt] * j->inv[rt * k + ru]);
+        }
         memset(j->h->feedback + u * k + u, 0, (k - u) * sizeof(float));
-        j->h->weight[u] = (float)(d * d);
+        j->h->weight[u] = (float)(j->l[ru * k + ru] * j->l[ru * k + ru]);
     }
 }
 
@@ -106,7 +127,7 @@ static void feedback_rows(void *arg, size_t i, size_t n) {
 static qz_status factor(qz_hessian *h, qz_run *run, const double *gram, const double *diag, double mean, double damp, double *l, qz_error *err) {
     size_t k = h->cols;
     qz_error last = {0};
-    for (double d = damp; d <= 1.0 + 1e-12; d *= 10) {
+    for (double d = damp; d <= 1.0 + 1e-12; d *= 2) {
         for (size_t p = 0; p < k; p++)
             for (size_t q = 0; q <= p; q++) {
                 size_t a = h->order[k - 1 - p], b = h->order[k - 1 - q];
@@ -121,7 +142,7 @@ static qz_status factor(qz_hessian *h, qz_run *run, const double *gram, const do
     return qz_fail(err, QZ_ENUMERIC, "statistics cannot be factored even with damping 1.0: %s; calibrate with more varied data", last.text);
 }
 
-qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t cols, size_t group_size, double damp, bool reorder, qz_error *err) {
+qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t cols, size_t group_size, double damp, qz_order order, qz_error *err) {
     *h = (qz_hessian){.cols = cols};
     size_t sq;
     if (!qz_mul_size(cols, cols, &sq)) return qz_fail(err, QZ_EMEMORY, "matrix of %zu columns is too large", cols);
@@ -130,7 +151,8 @@ qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t
     h->feedback = qz_alloc_aligned(sq, sizeof *h->feedback);
     h->order = qz_alloc_array(cols, sizeof *h->order);
     h->weight = qz_alloc_array(cols, sizeof *h->weight);
-    qz_status st = l && diag && h->h && h->feedback && h->order && h->weight ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols);
+    h->is_dead = qz_calloc_array(cols, 1);
+    qz_status st = l && diag && h->h && h->feedback && h->order && h->weight && h->is_dead ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols);
     if (st != QZ_OK) goto out;
     for (size_t k = 0; k < cols; k++) {
         diag[k] = gram[k * cols + k];
@@ -138,19 +160,24 @@ qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t
             st = qz_fail(err, QZ_ENUMERIC, "statistics are not finite: column %zu: found %g; calibrate again", k, diag[k]);
             goto out;
         }
-        if (diag[k] == 0) h->dead++;
+        h->is_dead[k] = diag[k] == 0;
+        h->dead += h->is_dead[k];
         mean += diag[k];
     }
     mean /= (double)cols;
     if (mean == 0) mean = 1; /* an input that is always zero: plain rounding */
     for (size_t k = 0; k < cols; k++)
         if (diag[k] == 0) diag[k] = mean * 1e-6;
-    QZ_GOTO(make_order(h, diag, group_size && cols % group_size == 0 ? group_size : cols, reorder, err));
+    QZ_GOTO(make_order(h, diag, group_size && cols % group_size == 0 ? group_size : cols, order, err));
     QZ_GOTO(factor(h, run, gram, diag, mean, damp, l, err));
     for (size_t i = 0; i < sq; i++) h->h[i] = (float)gram[i];
     for (size_t k = 0; k < cols; k++) h->h[k * cols + k] = (float)(diag[k] + h->damping * mean);
-    feedback_job j = {h, l};
+    feedback_job j = {h, l, qz_alloc_aligned(sq + STRIPE, sizeof(double))}; /* a last stripe reads past its row */
+    if (j.inv == NULL) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols));
+    memset(j.inv, 0, (sq + STRIPE) * sizeof(double));
+    qz_pool_run(run->pool, inverse_stripes, &j);
     qz_pool_run(run->pool, feedback_rows, &j);
+    qz_free(j.inv);
 out:
     qz_free(l);
     qz_free(diag);
@@ -162,5 +189,6 @@ void qz_hessian_release(qz_hessian *h) {
     qz_free(h->feedback);
     qz_free(h->order);
     qz_free(h->weight);
+    qz_free(h->is_dead);
     *h = (qz_hessian){0};
 }

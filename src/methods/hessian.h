@@ -10,15 +10,22 @@ typedef struct {
     size_t cols;
     float *h;          /* [cols, cols] damped H in column order of the weights */
     uint32_t *order;   /* [cols] order[t] = column that is rounded at step t (groups by importance, then columns) */
-    float *feedback;   /* [cols, cols] in step order: row u holds M[u][t], t < u: step u's target moves by Σ e_t·M[u][t] */
+    float *feedback;   /* [cols, cols] in step order: row u holds F[u][t], t < u: step u's target is w_u + Σ d_t·F[u][t] with d_t
+                          what rounding step t's own target took away; sums over fewer t are the best guess from those alone */
     float *weight;     /* [cols] conditional variance of step u: weight of its squared rounding error */
     double damping;    /* share of the mean diagonal that was added */
     size_t dead;       /* columns with a zero diagonal */
+    uint8_t *is_dead;  /* [cols] */
 } qz_hessian;
+typedef enum {
+    QZ_ORDER_NATURAL,
+    QZ_ORDER_GROUPS,   /* group-aware: whole groups, then columns inside them, by importance (trivial g_idx) */
+    QZ_ORDER_COLUMNS   /* all columns by importance (act_order with static groups) */
+} qz_order;
 
-/* gram [cols, cols] double E[x xᵀ]; damping is raised tenfold up to 1.0 until the factorization succeeds (QZ_ENUMERIC if it
- * never does, or if gram is not finite). group_size 0: columns alone. reorder false: natural order. */
-qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t cols, size_t group_size, double damp, bool reorder, qz_error *err);
+/* gram [cols, cols] double E[x xᵀ]; damping is doubled up to 1.0 until the factorization succeeds (QZ_ENUMERIC if it never
+ * does, or if gram is not finite). group_size 0: columns alone. */
+qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t cols, size_t group_size, double damp, qz_order order, qz_error *err);
 void qz_hessian_release(qz_hessian *h);
 /* Lower Cholesky factor of a [n, n] in place (upper part left alone). QZ_ENUMERIC naming the pivot if not positive definite. */
 qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err);

@@ -2,8 +2,8 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "engine/engine.h"
-#include "pipeline/awq_block.h"
 #include "pipeline/catalog.h"
+#include "pipeline/int_blocks.h"
 #include "pipeline/proof.h"
 #include <stdio.h>
 #include <string.h>
@@ -92,16 +92,19 @@ static qz_status put_bnb(qz_run *run, const qz_artifact_plan *plan, const qz_art
     return st;
 }
 
+static bool is_grouped(const qz_artifact_plan *plan) {
+    return plan->spec.scheme == QZ_SCHEME_AWQ || plan->spec.scheme == QZ_SCHEME_GPTQ;
+}
 static bool is_float(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->kind == QZ_KIND_FLOAT; }
 
 static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, const qz_importance *imp, const qz_produce_options *o,
-                          qz_awq_blocks *awq, qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
+                          qz_int_blocks *codes, qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
     const qz_artifact_item *item = &plan->items[i];
     qz_proof_begin(proof, i);
-    if (plan->spec.scheme == QZ_SCHEME_AWQ && item->layer >= 0) {
+    if (is_grouped(plan)) {
         const qz_quantized *q = NULL;
         const qz_folded *f = NULL;
-        QZ_TRY(qz_awq_blocks_get(awq, item, &q, &f, err));
+        QZ_TRY(qz_int_blocks_get(codes, item, &q, &f, err));
         if (q != NULL) {
             qz_proof_codes(proof, q);
             out->weight_mse += q->weight_mse * (double)q->rows * (double)q->cols;
@@ -119,16 +122,19 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
 
 static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                              qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
-    qz_awq_blocks awq = {0};
-    qz_status st = plan->spec.scheme == QZ_SCHEME_AWQ ? qz_awq_blocks_open(&awq, run, s->model, imp->stats, imp->windows, &plan->spec, o->search, err) : QZ_OK;
+    qz_int_blocks codes = {0};
+    qz_int_options io = {0};
+    qz_status st = qz_int_settings(o->request, &plan->spec, o->search, &io, err);
+    if (st == QZ_OK && is_grouped(plan)) st = qz_int_blocks_open(&codes, run, s->model, imp->stats, imp->windows, &plan->spec, &io, err);
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < plan->n_items;) {
-        st = put_item(run, plan, i, imp, o, &awq, w, proof, out, err);
+        st = put_item(run, plan, i, imp, o, &codes, w, proof, out, err);
         qz_progress_step(run, plan->spec.name, i + 1, plan->n_items, "tensors");
     }
     qz_progress_end(run);
-    if (awq.n_blocks) qz_awq_blocks_note(&awq, out->awq_note, sizeof out->awq_note);
-    qz_awq_blocks_release(&awq);
+    if (codes.n_blocks) qz_int_blocks_note(&codes, out->note, sizeof out->note);
+    out->fallbacks += codes.n_fallbacks;
+    qz_int_blocks_release(&codes);
     return st;
 }
 
@@ -140,7 +146,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     const char *partial = NULL;
     double start = qz_now();
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
-    if (plan->spec.scheme == QZ_SCHEME_AWQ && imp->stats == NULL && imp->windows == NULL)
+    if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
     qz_status st = qz_proof_open(&proof, plan, err);
     if (st == QZ_OK)

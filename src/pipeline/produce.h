@@ -4,8 +4,8 @@
 #define QZ_PIPELINE_PRODUCE_H
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
-#include "methods/awq.h"
 #include "methods/block_search.h"
+#include "pipeline/request.h"
 #include "pipeline/source.h"
 
 /* Importance vectors by HF tensor name: from a statistics file or from an importance matrix file. */
@@ -18,6 +18,7 @@ typedef struct {
 typedef struct {
     qz_search search;
     bool force, resume;
+    const qz_request *request;         /* settings of integer group codes: propagate, damp …; NULL: defaults */
     const char *forced_pre, *name, *source_dir;
     const char *imatrix_file, *imatrix_dataset;
     uint32_t imatrix_entries, imatrix_chunks;
@@ -29,7 +30,7 @@ typedef struct {
     uint64_t bytes;
     double bits_per_weight, seconds, weight_mse;
     size_t fallbacks;
-    char awq_note[160];                /* summary of the scale search */
+    char note[200];                    /* summary of the codes' search */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
     char greedy[160];                  /* first greedy text of the proof */
 } qz_produced;

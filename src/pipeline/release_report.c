@@ -212,7 +212,7 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
     if (m->tasks.n) qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
     qz_str_printf(s, "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 base | UNKNOWN |\n", r->source_sha,
                   r->calibration ? r->calibration : "none", r->data_sha);
-    if (p->awq_note[0]) qz_str_printf(s, "| AWQ | %s |\n", p->awq_note);
+    if (p->note[0]) qz_str_printf(s, "| AWQ | %s |\n", p->note);
     qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->set[0] ? r->set : "no text", r->token_hash);
 }
 

@@ -20,7 +20,9 @@ typedef struct {
     uint64_t samples, seq_len, seed;
     const char *lengths, *propagate;
     /* quantization */
-    const char *search, *ram;
+    const char *search, *ram, *without;
+    double damp, mse;
+    bool together;
     /* evaluation */
     const char *protocol, *arith, *kv;
     uint64_t windows, window, stride, max_tasks, batch, repeats, max_new;
@@ -32,7 +34,7 @@ typedef struct {
     uint64_t top_k, ctx;
     /* deployment: check, pick, the pre-flight of quantize and release */
     const char *engine, *cc, *workload, *tolerance, *md, *note, *report, *lora;
-    uint64_t tp, loras, n_users;
+    uint64_t tp, loras;
     bool deep;
     /* plan (hardware, memory … serve pick too) */
     const char *hardware, *hardware_file, *memory, *overhead, *disk, *formats, *matrix, *contexts, *users;

@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
+#include "pipeline/int_blocks.h"
 #include "pipeline/preflight.h"
 #include "pipeline/produce.h"
 #include "pipeline/verbs.h"
@@ -54,7 +55,7 @@ static qz_status print_result(const qz_artifact_plan *plan, const qz_produced *p
                       p->weight_mse, p->self_kl, p->self_tokens);
     } else {
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, plan->spec.name, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
-        if (p->awq_note[0]) qz_str_printf(&s, "  %s\n", p->awq_note);
+        if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
         if (p->fallbacks) qz_str_printf(&s, "  %zu tensors fell back to another type (--dry-run lists them)\n", p->fallbacks);
         if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
     }
@@ -85,7 +86,8 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
     qz_artifact_plan plan;
     qz_produced p = {0};
     qz_scheme_spec spec;
-    qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .imatrix_file = r->imatrix};
+    qz_int_options ints;
+    qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r, .imatrix_file = r->imatrix};
     const char *to, *given;
     char *out = NULL, *made = NULL;
     qz_status st = read_operands(r, &to, &given, err);
@@ -104,10 +106,12 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
         st = qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", out);
         goto out;
     }
-    if (!r->dry_run && spec.scheme == QZ_SCHEME_AWQ && o.search == QZ_SEARCH_COMPAT && r->data) {
-        QZ_GOTO(qz_calib_windows(run, &s, r, &data, &windows, err)); /* the reference's search needs tokens, not statistics */
+    QZ_GOTO(qz_int_settings(r, &spec, o.search, &ints, err));
+    if (!r->dry_run && r->data && qz_int_needs_tokens(&ints, &spec)) {
+        QZ_GOTO(qz_calib_windows(run, &s, r, &data, &windows, err));
         imp.windows = &windows;
-    } else if (!r->dry_run) QZ_GOTO(get_stats(run, &s, r, out, &stats, &made, err));
+    }
+    if (!r->dry_run && !(imp.windows && !qz_int_needs_stats(&ints, &spec))) QZ_GOTO(get_stats(run, &s, r, out, &stats, &made, err));
     if (stats.map.ptr) imp.stats = &stats;
     QZ_GOTO(qz_importance_open(r->imatrix, s.model, &arena, &imp, &o, err));
     if (!r->dry_run) {

@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
+#include "pipeline/int_blocks.h"
 #include "pipeline/preflight.h"
 #include "pipeline/release.h"
 #include "pipeline/verbs.h"
@@ -27,10 +28,15 @@ typedef struct {
     size_t measured;
 } job;
 
-static bool needs_stats(const job *j) {
-    for (size_t i = 0; i < j->n; i++)
-        if (j->specs[i].scheme == QZ_SCHEME_AWQ) return true;
-    return false;
+static qz_status needs(const job *j, bool *calibration, bool *tokens, qz_error *err) {
+    qz_int_options o;
+    *calibration = *tokens = false;
+    for (size_t i = 0; i < j->n; i++) {
+        QZ_TRY(qz_int_settings(j->r, &j->specs[i], j->o.search, &o, err));
+        *tokens = *tokens || qz_int_needs_tokens(&o, &j->specs[i]);
+        *calibration = *calibration || qz_int_needs_tokens(&o, &j->specs[i]) || qz_int_needs_stats(&o, &j->specs[i]);
+    }
+    return QZ_OK;
 }
 
 static qz_status plan_all(job *j, qz_error *err) {
@@ -114,7 +120,9 @@ static qz_status measure_all(job *j, qz_error *err) {
 
 static qz_status calibrate(job *j, qz_error *err) {
     const qz_request *r = j->r;
-    if (needs_stats(j) && r->data == NULL) return qz_fail(err, QZ_EUSAGE, "awq needs calibration data: give --calib FILE");
+    bool calibration, tokens;
+    QZ_TRY(needs(j, &calibration, &tokens, err));
+    if (calibration && r->data == NULL) return qz_fail(err, QZ_EUSAGE, "awq and gptq need calibration data: give --calib FILE");
     if (r->data == NULL) return QZ_OK;
     j->stats_path = qz_path_join(r->output, "calibration.stats");
     if (j->stats_path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -126,7 +134,7 @@ static qz_status calibrate(job *j, qz_error *err) {
     QZ_TRY(qz_stats_open(&j->stats, j->stats_path, err));
     QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
     j->imp.stats = &j->stats;
-    if (needs_stats(j) && j->o.search == QZ_SEARCH_COMPAT) { /* AWQ's own search replays the blocks */
+    if (tokens) {
         QZ_TRY(qz_calib_windows(j->run, &j->s, r, &j->data, &j->windows, err));
         j->imp.windows = &j->windows;
     }
@@ -188,7 +196,7 @@ static qz_status run_job(job *j, qz_error *err) {
     QZ_TRY(qz_search_parse(r->search, &j->o.search, err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->specs[i], err));
-    j->o = (qz_produce_options){.search = j->o.search, .force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name,
+    j->o = (qz_produce_options){.search = j->o.search, .force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     if (r->dry_run) {
         QZ_TRY(plan_all(j, err));

@@ -1,0 +1,215 @@
+#include "calibrate/propagate.h"
+#include "base/size.h"
+#include "engine/elementwise.h"
+#include <string.h>
+
+enum { MOST_WINDOWS = 8, LEAST_CHUNKS = 8 };
+typedef enum { FLOAT, QUANT, STREAMS } stream;
+
+struct qz_propagate {
+    qz_run *run;
+    qz_engine *e;
+    size_t windows, seq, hidden, chunk; /* chunk: windows of a step */
+    bool sequential;
+    size_t layer;                 /* the one being quantized */
+    int next;                     /* group expected next; QZ_GROUP_COUNT: the layer is complete */
+    float *h[STREAMS];            /* [tokens, hidden] */
+    float *mid;                   /* not sequential: the quantized stream inside a block of float weights */
+    float *norm[STREAMS], *out;   /* [chunk tokens, hidden] */
+    float *input[STREAMS];        /* [chunk tokens, widest] what the group's linears see */
+    size_t fill[STREAMS];
+    stream watched;
+    qz_input_group watched_group;
+    float *w[QZ_LIN_COUNT];       /* quantized weights of this layer, NULL: not yet */
+    bool has[QZ_LIN_COUNT];
+    qz_pair_stats pair;
+};
+
+static void keep(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols) {
+    (void)layer;
+    qz_propagate *p = arg;
+    if (qz_group_of(l) != p->watched_group) return;
+    memcpy(p->input[p->watched] + p->fill[p->watched], x, n * cols * sizeof *x);
+    p->fill[p->watched] += n * cols;
+}
+static void watch(qz_propagate *p, stream s, qz_input_group g) {
+    p->watched = s;
+    p->watched_group = g;
+    p->fill[s] = 0;
+    qz_engine_observe(p->e, keep, p);
+}
+
+/* The layer's weights with what is quantized in place; plain: the source's own. */
+static qz_layer_weights weights(const qz_propagate *p, bool plain) {
+    qz_layer_weights w = *qz_engine_layer(p->e, p->layer);
+    for (int l = 0; l < QZ_LIN_COUNT; l++)
+        if (!plain && p->has[l]) w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = w.lin[l].rows, .cols = w.lin[l].cols, .data = p->w[l]};
+    return w;
+}
+
+typedef struct { const float *x, *w; float *y; size_t n, cols; float eps; } norm_job;
+static void norm_rows(void *arg, size_t i, size_t n) {
+    const norm_job *j = arg;
+    size_t lo, hi;
+    qz_split(j->n, 1, i, n, &lo, &hi);
+    for (size_t t = lo; t < hi; t++) qz_rms_norm(j->x + t * j->cols, j->w, j->cols, j->eps, j->y + t * j->cols);
+}
+static void norm(const qz_propagate *p, const float *x, const float *w, size_t n, float *y) {
+    norm_job j = {x, w, y, n, p->hidden, (float)qz_engine_model(p->e)->config.rms_norm_eps};
+    qz_pool_run(p->run->pool, norm_rows, &j);
+}
+
+/* x += sub-module(norm(x)) for one chunk; its inner inputs go to input[s] when watched. */
+static qz_status attend(qz_propagate *p, stream s, const qz_layer_weights *w, float *x, size_t seqs, bool advance, qz_error *err) {
+    size_t n = seqs * p->seq;
+    norm(p, x, qz_engine_layer(p->e, p->layer)->attn_norm, n, p->norm[s]);
+    QZ_TRY(qz_engine_attention(p->e, p->layer, w, p->norm[s], seqs, p->seq, p->out, err));
+    qz_engine_observe(p->e, NULL, NULL);
+    if (advance) qz_add_rows(x, p->out, n * p->hidden);
+    return QZ_OK;
+}
+static qz_status mlp(qz_propagate *p, stream s, const qz_layer_weights *w, float *x, size_t seqs, bool advance, qz_error *err) {
+    size_t n = seqs * p->seq;
+    norm(p, x, qz_engine_layer(p->e, p->layer)->ffn_norm, n, p->norm[s]);
+    QZ_TRY(qz_engine_mlp(p->e, p->layer, w, p->norm[s], n, p->out, err));
+    qz_engine_observe(p->e, NULL, NULL);
+    if (advance) qz_add_rows(x, p->out, n * p->hidden);
+    return QZ_OK;
+}
+
+static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, size_t n, qz_error *err) {
+    size_t cols = p->pair.cols;
+    for (size_t i = 0; i < n * cols; i++) a[i] -= b[i];
+    p->pair.tokens[half] += n;
+    QZ_TRY(qz_mm_gram(qz_engine_mm(p->e), b, n, cols, p->pair.gram[half], err));
+    return qz_mm_cross(qz_engine_mm(p->e), a, b, n, cols, p->pair.cross[half], err);
+}
+
+/* One chunk of windows: both streams up to the group's input, float stream advanced past what lies before it. */
+static qz_status step(qz_propagate *p, qz_input_group g, size_t first, size_t seqs, qz_error *err) {
+    size_t n = seqs * p->seq, at = first * p->seq * p->hidden, half = first / p->chunk % QZ_HALVES;
+    const qz_layer_weights *own = qz_engine_layer(p->e, p->layer);
+    qz_layer_weights w = weights(p, !p->sequential);
+    float *x = p->h[FLOAT] + at, *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
+    switch (g) {
+    case QZ_GROUP_QKV:
+        norm(p, x, own->attn_norm, n, p->norm[FLOAT]);
+        norm(p, y, own->attn_norm, n, p->norm[QUANT]);
+        return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
+    case QZ_GROUP_O:
+        watch(p, FLOAT, g);
+        QZ_TRY(attend(p, FLOAT, NULL, x, seqs, true, err));
+        watch(p, QUANT, g);
+        if (!p->sequential) memcpy(in, y, n * p->hidden * sizeof *y);
+        QZ_TRY(attend(p, QUANT, &w, in, seqs, !p->sequential, err));
+        break;
+    case QZ_GROUP_GATE_UP:
+        if (p->sequential) QZ_TRY(attend(p, QUANT, &w, y, seqs, true, err));
+        norm(p, x, own->ffn_norm, n, p->norm[FLOAT]);
+        norm(p, in, own->ffn_norm, n, p->norm[QUANT]);
+        return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
+    case QZ_GROUP_DOWN:
+    case QZ_GROUP_COUNT:
+        watch(p, FLOAT, QZ_GROUP_DOWN);
+        QZ_TRY(mlp(p, FLOAT, NULL, x, seqs, true, err));
+        watch(p, QUANT, QZ_GROUP_DOWN);
+        QZ_TRY(mlp(p, QUANT, &w, in, seqs, false, err));
+        break;
+    }
+    return gather(p, half, p->input[FLOAT], p->input[QUANT], n, err);
+}
+
+/* The quantized stream past what is left of the layer. */
+static qz_status finish_layer(qz_propagate *p, qz_error *err) {
+    qz_layer_weights w = weights(p, false);
+    for (size_t i = 0; i < p->windows; i += p->chunk) {
+        size_t seqs = qz_min_size(p->chunk, p->windows - i);
+        float *y = p->h[QUANT] + i * p->seq * p->hidden;
+        if (!p->sequential) QZ_TRY(attend(p, QUANT, &w, y, seqs, true, err));
+        QZ_TRY(mlp(p, QUANT, &w, y, seqs, true, err));
+    }
+    memset(p->has, 0, sizeof p->has);
+    p->layer++;
+    p->next = 0;
+    return QZ_OK;
+}
+
+qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz_pair_stats **out, qz_error *err) {
+    *out = NULL;
+    if (p->next == QZ_GROUP_COUNT) QZ_TRY(finish_layer(p, err));
+    if (layer != p->layer || (int)g != p->next) return qz_fail(err, QZ_EBUG, "propagation out of order: expected layer %zu group %d, found %zu %d", p->layer, p->next, layer, (int)g);
+    const qz_config *c = &qz_engine_model(p->e)->config;
+    const size_t cols[QZ_GROUP_COUNT] = {c->hidden_size, c->heads * c->head_dim, c->hidden_size, c->intermediate_size};
+    p->pair.cols = cols[g];
+    for (size_t i = 0; i < QZ_HALVES; i++) {
+        p->pair.tokens[i] = 0;
+        memset(p->pair.gram[i], 0, cols[g] * cols[g] * sizeof(double));
+        memset(p->pair.cross[i], 0, cols[g] * cols[g] * sizeof(double));
+    }
+    for (size_t i = 0; i < p->windows; i += p->chunk) QZ_TRY(step(p, g, i, qz_min_size(p->chunk, p->windows - i), err));
+    p->next++;
+    *out = &p->pair;
+    return QZ_OK;
+}
+
+qz_status qz_propagate_weights(qz_propagate *p, qz_linear l, const float *w, qz_error *err) {
+    const qz_weights *own = &qz_engine_layer(p->e, p->layer)->lin[l];
+    if (p->w[l] == NULL) p->w[l] = qz_alloc_aligned(own->rows * own->cols, sizeof *w);
+    if (p->w[l] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the quantized weights of one block");
+    memcpy(p->w[l], w, own->rows * own->cols * sizeof *w);
+    p->has[l] = true;
+    return QZ_OK;
+}
+
+static size_t chunk_windows(size_t windows, size_t seq) {
+    size_t most = qz_max_size(1, MOST_WINDOWS * 512 / seq);
+    return qz_max_size(1, qz_min_size(most, windows / LEAST_CHUNKS));
+}
+
+qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const uint32_t *ids, size_t windows, size_t seq_len, bool sequential,
+                            qz_error *err) {
+    const qz_config *c = &qz_engine_model(e)->config;
+    qz_propagate *p = *out = qz_calloc_array(1, sizeof *p);
+    if (p == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating");
+    *p = (qz_propagate){.run = run, .e = e, .windows = windows, .seq = seq_len, .hidden = c->hidden_size, .chunk = chunk_windows(windows, seq_len), .sequential = sequential};
+    size_t tokens = windows * seq_len, n = 0, part = p->chunk * seq_len, o = c->heads * c->head_dim;
+    size_t widest = qz_max_size(c->intermediate_size, qz_max_size(c->hidden_size, o)), square = 0;
+    bool ok = qz_mul_size(tokens, c->hidden_size, &n) && qz_mul_size(widest, widest, &square);
+    for (int s = 0; s < STREAMS && ok; s++) {
+        p->h[s] = qz_alloc_aligned(n, sizeof(float));
+        p->norm[s] = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
+        p->input[s] = qz_alloc_aligned(part * widest, sizeof(float));
+        p->pair.gram[s] = qz_alloc_aligned(square, sizeof(double));
+        p->pair.cross[s] = qz_alloc_aligned(square, sizeof(double));
+        ok = p->h[s] && p->norm[s] && p->input[s] && p->pair.gram[s] && p->pair.cross[s];
+    }
+    p->out = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
+    if (!sequential && ok) ok = (p->mid = qz_alloc_aligned(n, sizeof(float))) != NULL;
+    if (!ok || p->out == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating %zu tokens; use fewer --samples", tokens);
+    QZ_TRY(qz_engine_embed(e, ids, tokens, p->h[FLOAT], err));
+    memcpy(p->h[QUANT], p->h[FLOAT], n * sizeof(float));
+    return QZ_OK;
+}
+_Static_assert((int)STREAMS == (int)QZ_HALVES, "one loop reserves both");
+
+void qz_propagate_free(qz_propagate *p) {
+    if (p == NULL) return;
+    qz_engine_observe(p->e, NULL, NULL);
+    for (int s = 0; s < STREAMS; s++) {
+        qz_free(p->h[s]);
+        qz_free(p->norm[s]);
+        qz_free(p->input[s]);
+        qz_free(p->pair.gram[s]);
+        qz_free(p->pair.cross[s]);
+    }
+    for (int l = 0; l < QZ_LIN_COUNT; l++) qz_free(p->w[l]);
+    qz_free(p->mid);
+    qz_free(p->out);
+    qz_free(p);
+}
+
+uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len) {
+    uint64_t h = c->hidden_size, o = c->heads * c->head_dim, f = c->intermediate_size, widest = f > h ? f : h, part = chunk_windows(windows, seq_len) * seq_len;
+    widest = o > widest ? o : widest;
+    return 8u * (uint64_t)windows * seq_len * h + part * 4u * (3 * h + 2 * widest) + 32 * widest * widest;
+}

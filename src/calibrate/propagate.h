@@ -1,0 +1,35 @@
+/* Two streams through the model, block by block: the float model's hidden states, and those of the model quantized so far.
+ * Classic GPTQ gathers its statistics from the second; the difference of both tells each linear what the layers before it
+ * lost (asymmetric calibration). Inside a block the four input groups are visited in order; with `sequential` a group sees the
+ * groups before it already quantized.
+ * qz_propagate *p; qz_propagate_open(&p, run, engine, ids, windows, seq_len, sequential, err);
+ * for layer, for group: qz_propagate_group(p, layer, group, &pair, err); qz_propagate_weights(p, linear, w) for its linears …
+ * qz_propagate_free(p). Layers and groups strictly in order, from 0.
+ * Resident: both streams' hidden states, one chunk's activations, four matrices of the group. Bit-identical on any thread
+ * count. Sources: GPTQ (arXiv 2210.17323), GPTAQ (2504.02692). */
+#ifndef QZ_CALIBRATE_PROPAGATE_H
+#define QZ_CALIBRATE_PROPAGATE_H
+#include "calibrate/stats.h"
+#include "engine/engine.h"
+
+enum { QZ_HALVES = 2 };
+/* Sums over tokens, not means; alternating chunks of windows form two halves, so that a fit can be checked on the other. */
+typedef struct {
+    size_t cols;
+    uint64_t tokens[QZ_HALVES];
+    double *gram[QZ_HALVES];  /* [cols, cols] Σ x xᵀ, x: input in the quantized model */
+    double *cross[QZ_HALVES]; /* [cols, cols] Σ (x̃ − x) xᵀ, x̃: input in the float model */
+} qz_pair_stats;
+
+typedef struct qz_propagate qz_propagate;
+/* e: exact arithmetic on the float source; ids [windows, seq_len], borrowed. */
+qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const uint32_t *ids, size_t windows, size_t seq_len, bool sequential,
+                            qz_error *err);
+/* Statistics of the next group; valid until the next call, the caller may change them. */
+qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz_pair_stats **out, qz_error *err);
+/* w [rows, cols]: what the artifact's linear computes on the unscaled input; copied. */
+qz_status qz_propagate_weights(qz_propagate *p, qz_linear l, const float *w, qz_error *err);
+void qz_propagate_free(qz_propagate *p); /* NULL is fine */
+/* Bytes that are resident besides the weights, for the memory plan. */
+uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len);
+#endif

@@ -1,0 +1,310 @@
+#include "pipeline/int_blocks.h"
+#include "base/size.h"
+#include "methods/asymmetric.h"
+#include <stdio.h>
+#include <string.h>
+
+/* "fold,descent": parts of best mode to leave out, for measuring what each brings. */
+static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
+    const struct { const char *name; bool *part; } parts[] = {
+        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"order", &o->order}, {"descent", &o->descent}, {"refit", &o->refit}};
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ","), i = 0;
+        while (i < 5 && !(strlen(parts[i].name) == n && strncmp(parts[i].name, p, n) == 0)) i++;
+        if (i == 5) return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, order, descent or refit", (int)n, p);
+        *parts[i].part = false;
+        p += n + (p[n] == ',');
+    }
+    return QZ_OK;
+}
+
+qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err) {
+    const bool compat = search == QZ_SEARCH_COMPAT;
+    *out = (qz_int_options){.search = search, .propagate = compat && spec->scheme == QZ_SCHEME_GPTQ, .sequential = true,
+                            .fold = !compat, .asymmetric = !compat, .order = !compat, .descent = !compat, .refit = !compat};
+    if (r == NULL) return QZ_OK;
+    out->strict = r->strict;
+    out->damp = r->damp;
+    out->mse_norm = (float)r->mse;
+    out->sequential = !r->together;
+    if (r->propagate && strcmp(r->propagate, "original") == 0) out->propagate = false;
+    else if (r->propagate && strcmp(r->propagate, "quantized") == 0) out->propagate = true;
+    else if (r->propagate) return qz_fail(err, QZ_EUSAGE, "unknown --propagate '%s': expected original or quantized", r->propagate);
+    if (out->propagate && compat && spec->scheme == QZ_SCHEME_AWQ) out->propagate = false; /* its own search runs the float model */
+    return r->without ? leave_out(r->without, out, err) : QZ_OK;
+}
+
+static bool grouped(const qz_scheme_spec *s) { return s->scheme == QZ_SCHEME_AWQ || s->scheme == QZ_SCHEME_GPTQ; }
+static bool replays(const qz_int_options *o, const qz_scheme_spec *s) { return s->scheme == QZ_SCHEME_AWQ && o->search == QZ_SEARCH_COMPAT; }
+bool qz_int_needs_tokens(const qz_int_options *o, const qz_scheme_spec *s) { return grouped(s) && (replays(o, s) || o->propagate); }
+bool qz_int_needs_stats(const qz_int_options *o, const qz_scheme_spec *s) {
+    return grouped(s) && !replays(o, s) && (!o->propagate || o->fold || s->lm_head);
+}
+
+qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
+                             const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err) {
+    *a = (qz_int_blocks){.run = run, .model = m, .stats = stats, .spec = spec, .o = *o, .layer = -1};
+    const bool compat = o->search == QZ_SEARCH_COMPAT;
+    a->replay = replays(o, spec);
+    a->awq.codes = qz_feedback_default;
+    a->awq.codes.bits = spec->bits;
+    a->awq.codes.group_size = spec->group_size;
+    a->awq.codes.sym = spec->sym;
+    a->gptq = (qz_gptq_options){.codes = a->awq.codes, .act_order = spec->act_order, .static_groups = spec->static_groups, .damp = o->damp, .strict = o->strict};
+    a->gptq.codes.reference = compat;
+    a->gptq.natural = !o->order;
+    if (!o->descent) a->gptq.codes.sweeps = 0;
+    if (!o->refit) a->gptq.codes.rounds = o->descent ? 1 : 0;
+    a->gptq.codes.no_refit = !o->refit;
+    a->gptq.codes.mse_norm = o->mse_norm;
+    if (spec->group_size == 0) a->o.fold = false; /* the scale search works in groups */
+    QZ_TRY(qz_mm_open(run, &a->mm, err));
+    if ((a->replay || o->propagate) && windows == NULL)
+        return qz_fail(err, QZ_EUSAGE, "%s needs the calibration tokens: give them with --calib (statistics are not enough)",
+                       a->replay ? "AWQ's --search compat" : "--propagate quantized");
+    if (a->replay) return qz_awq_player_open(&a->player, run, m, windows, err);
+    if (stats != NULL) QZ_TRY(qz_stats_check(stats, m, err));
+    else if (!o->propagate || o->fold) return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", spec->name);
+    if (!o->propagate) return QZ_OK;
+    QZ_TRY(qz_engine_open(run, m, NULL, &a->engine, err));
+    return qz_propagate_open(&a->flow, run, a->engine, windows->ids, windows->n_windows, windows->seq_len, o->sequential, err);
+}
+
+static qz_status float_copy(qz_int_blocks *a, const qz_tensor_view *t, float **out, qz_error *err) {
+    size_t n;
+    *out = NULL;
+    if (t == NULL) return QZ_OK;
+    if (qz_mul_size(t->rows, t->cols, &n)) *out = qz_arena_alloc(&a->weights, n, sizeof(float));
+    if (*out == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", t->name);
+    qz_tensor_decode(t, 0, t->rows, *out);
+    return QZ_OK;
+}
+
+static void add_folded(qz_int_blocks *a, const qz_tensor_view *t, const float *data) {
+    if (t != NULL) a->folded[a->n_folded++] = (qz_folded){.name = t->name, .rows = t->rows, .cols = t->cols, .data = data};
+}
+
+static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
+    const qz_block *src = &a->model->blocks[layer];
+    qz_arena_reset(&a->weights);
+    qz_arena_reset(&a->results);
+    a->layer = -1;
+    a->n_folded = 0;
+    a->folded_any = false;
+    a->block = (qz_awq_block){.config = &a->model->config};
+    QZ_TRY(float_copy(a, src->attn_norm, &a->block.attn_norm, err));
+    QZ_TRY(float_copy(a, src->ffn_norm, &a->block.ffn_norm, err));
+    add_folded(a, src->attn_norm, a->block.attn_norm);
+    add_folded(a, src->ffn_norm, a->block.ffn_norm);
+    for (int l = 0; l < QZ_LIN_COUNT; l++) {
+        QZ_TRY(float_copy(a, src->linear[l], &a->block.w[l], err));
+        QZ_TRY(float_copy(a, src->bias[l], &a->block.bias[l], err));
+        add_folded(a, src->bias[l], a->block.bias[l]);
+        a->block.rows[l] = src->linear[l]->rows;
+        a->block.cols[l] = src->linear[l]->cols;
+    }
+    return QZ_OK;
+}
+
+static qz_status fold(qz_int_blocks *a, long layer, qz_error *err) {
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+        const qz_linear *lin;
+        (void)qz_awq_linears((qz_awq_entry)e, &lin);
+        size_t cols = a->block.cols[lin[0]];
+        a->scales[e] = qz_arena_alloc(&a->weights, cols, sizeof(float));
+        if (a->scales[e] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for scales");
+        for (size_t k = 0; k < cols; k++) a->scales[e][k] = 1;
+    }
+    if (!a->o.fold) return QZ_OK;
+    qz_input_stats stats[QZ_GROUP_COUNT];
+    qz_awq_report rep;
+    for (int g = 0; g < QZ_GROUP_COUNT; g++) stats[g] = qz_stats_get(a->stats, (size_t)layer, (qz_input_group)g);
+    QZ_TRY(qz_awq_block_scales(a->run, a->mm, &a->block, stats, &a->awq, a->scales, &rep, err));
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+        a->plain += rep.plain[e];
+        a->scaled += rep.scaled[e];
+        a->folded_any = a->folded_any || rep.ratio[e] >= 0;
+    }
+    return QZ_OK;
+}
+
+/* Second moments of x/s. */
+static void unscale(double *m, const float *s, size_t cols) {
+    for (size_t i = 0; i < cols; i++)
+        for (size_t j = 0; j < cols; j++) m[i * cols + j] /= (double)s[i] * (double)s[j];
+}
+
+/* What the artifact's linear computes on the unscaled input: columns by 1/s, rows by what was folded out of them. */
+static qz_status hand_on(qz_int_blocks *a, qz_linear l, qz_awq_entry e, qz_error *err) {
+    const qz_quantized *q = &a->lin[l];
+    float *w = qz_alloc_array(q->rows * q->cols, sizeof *w);
+    if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for quantized weights");
+    const qz_awq_entry after = l == QZ_LIN_V ? QZ_AWQ_O : QZ_AWQ_DOWN;
+    qz_quantized_decode(q, w);
+    for (size_t r = 0; r < q->rows; r++) {
+        float back = l == QZ_LIN_V || l == QZ_LIN_UP ? a->scales[after][qz_awq_row_column(&a->model->config, after, r)] : 1;
+        for (size_t k = 0; k < q->cols; k++) w[r * q->cols + k] *= back / a->scales[e][k];
+    }
+    qz_status st = qz_propagate_weights(a->flow, l, w, err);
+    qz_free(w);
+    return st;
+}
+
+/* Gram matrix of the group's scaled input, and the asymmetric part where the tokens flow through the quantized model. */
+static qz_status moments(qz_int_blocks *a, long layer, int e, double **gram, qz_asymmetric *asym, qz_error *err) {
+    if (a->flow == NULL) {
+        qz_input_stats s = qz_stats_get(a->stats, (size_t)layer, (qz_input_group)e);
+        *gram = qz_alloc_aligned(s.cols * s.cols, sizeof **gram);
+        if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
+        qz_stats_gram(&s, *gram);
+        unscale(*gram, a->scales[e], s.cols);
+        return QZ_OK;
+    }
+    qz_pair_stats *p;
+    QZ_TRY(qz_propagate_group(a->flow, (size_t)layer, (qz_input_group)e, &p, err));
+    size_t n = p->cols * p->cols;
+    for (int h = 0; h < QZ_HALVES; h++) {
+        unscale(p->gram[h], a->scales[e], p->cols);
+        unscale(p->cross[h], a->scales[e], p->cols);
+    }
+    *gram = qz_alloc_aligned(n, sizeof **gram);
+    if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", p->cols);
+    for (size_t i = 0; i < n; i++) (*gram)[i] = (p->gram[0][i] + p->gram[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
+    return a->o.asymmetric ? qz_asymmetric_init(asym, a->run, p, 0, err) : QZ_OK;
+}
+
+static qz_status code_linear(qz_int_blocks *a, qz_gptq *g, const qz_asymmetric *asym, qz_linear l, qz_error *err) {
+    const float *w = a->block.w[l];
+    size_t rows = a->block.rows[l];
+    float *target = NULL;
+    qz_status st = QZ_OK;
+    if (asym->cols) {
+        double alpha = 0;
+        target = qz_alloc_array(rows * asym->cols, sizeof *target);
+        st = target ? qz_asymmetric_target(asym, a->mm, w, rows, target, &alpha, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
+        a->alpha += alpha;
+        a->n_alpha++;
+    }
+    if (st == QZ_OK) st = qz_gptq_quantize(g, a->mm, target ? target : w, rows, &a->results, &a->lin[l], err);
+    qz_free(target);
+    return st;
+}
+
+static qz_status code_group(qz_int_blocks *a, long layer, int e, qz_error *err) {
+    const qz_linear *lin;
+    size_t n = qz_awq_linears((qz_awq_entry)e, &lin);
+    double *gram = NULL;
+    qz_asymmetric asym = {0};
+    qz_gptq g = {0};
+    qz_status st = moments(a, layer, e, &gram, &asym, err);
+    if (st == QZ_OK) st = qz_gptq_prepare(&g, a->run, gram, a->block.cols[lin[0]], &a->gptq, err);
+    qz_free(gram);
+    if (st == QZ_OK && g.fallback) {
+        qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, qz_linear_name(lin[0]), g.reason);
+        a->n_fallbacks += n;
+    } else if (st == QZ_OK && g.h.damping > (a->o.damp > 0 ? a->o.damp : 0.01) * 1.001)
+        qz_warn(a->run, "layer %ld %s: statistics are nearly singular, damping raised to %g", layer, qz_linear_name(lin[0]), g.h.damping);
+    if (g.h.damping > a->damping) a->damping = g.h.damping;
+    for (size_t i = 0; i < n && st == QZ_OK; i++) {
+        st = code_linear(a, &g, &asym, lin[i], err);
+        a->lin[lin[i]].name = a->model->blocks[layer].linear[lin[i]]->name;
+        a->final_error += a->lin[lin[i]].error;
+        if (st == QZ_OK && a->flow) st = hand_on(a, lin[i], (qz_awq_entry)e, err);
+    }
+    qz_gptq_release(&g);
+    qz_asymmetric_release(&asym);
+    return st;
+}
+
+static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
+    qz_awq_report rep;
+    QZ_TRY(qz_awq_player_layer(&a->player, (size_t)layer, err));
+    QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->block, &a->player.replay, &a->awq, &a->results, a->lin, &rep, err));
+    for (int l = 0; l < QZ_LIN_COUNT; l++) {
+        a->lin[l].name = a->model->blocks[layer].linear[l]->name;
+        a->final_error += a->lin[l].error;
+    }
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+        a->plain += rep.plain[e];
+        a->scaled += rep.scaled[e];
+    }
+    a->folded_any = true;
+    return QZ_OK;
+}
+
+static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
+    QZ_TRY(load_block(a, layer, err));
+    if (a->replay) QZ_TRY(replay_block(a, layer, err));
+    else {
+        QZ_TRY(fold(a, layer, err));
+        for (int e = 0; e < QZ_AWQ_ENTRIES; e++) QZ_TRY(code_group(a, layer, e, err));
+    }
+    a->layer = layer;
+    a->n_blocks++;
+    return QZ_OK;
+}
+
+/* The output matrix, if the artifact has it as codes: under the float model's statistics. */
+static qz_status run_head(qz_int_blocks *a, const qz_artifact_item *item, qz_error *err) {
+    qz_gptq g = {0};
+    if (a->stats == NULL) return qz_fail(err, QZ_EUSAGE, "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib", item->name);
+    qz_input_stats s = qz_stats_get(a->stats, a->model->config.layers, QZ_GROUP_HEAD);
+    double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
+    float *w = qz_alloc_aligned(item->rows * item->cols, sizeof *w);
+    qz_status st = gram && w ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", item->name);
+    if (st == QZ_OK) {
+        qz_stats_gram(&s, gram);
+        qz_tensor_decode(item->source, 0, item->rows, w);
+        st = qz_gptq_prepare(&g, a->run, gram, s.cols, &a->gptq, err);
+    }
+    if (st == QZ_OK) st = qz_gptq_quantize(&g, a->mm, w, item->rows, &a->results, &a->head, err);
+    a->head.name = item->name;
+    qz_gptq_release(&g);
+    qz_free(gram);
+    qz_free(w);
+    return st;
+}
+
+qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, const qz_folded **f, qz_error *err) {
+    *q = NULL;
+    *f = NULL;
+    if (item->layer < 0) {
+        if (item->type != QZ_TYPE_INT_GROUP) return QZ_OK;
+        QZ_TRY(run_head(a, item, err));
+        *q = &a->head;
+        return QZ_OK;
+    }
+    /* tokens flow through every block in turn: after a resume the finished ones are coded again (and not written) */
+    for (long l = a->flow ? (long)a->n_blocks : item->layer; a->layer != item->layer && l <= item->layer; l++) QZ_TRY(run_block(a, l, err));
+    if (item->type == QZ_TYPE_INT_GROUP) {
+        *q = &a->lin[item->linear];
+        return QZ_OK;
+    }
+    for (size_t i = 0; i < a->n_folded && a->folded_any; i++)
+        if (strcmp(a->folded[i].name, item->name) == 0) *f = &a->folded[i];
+    return QZ_OK;
+}
+
+void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
+    int at;
+    if (a->replay) {
+        (void)snprintf(out, n, "compat: mean output loss at ratio 0 %.4g, at the chosen ratios %.4g", a->plain, a->scaled);
+        return;
+    }
+    if (a->o.fold) at = snprintf(out, n, "output error: rounding %.4g, with scales %.4g, with feedback codes %.4g", a->plain, a->scaled, a->final_error);
+    else at = snprintf(out, n, "%soutput error with feedback codes %.4g", a->o.search == QZ_SEARCH_COMPAT ? "compat: " : "", a->final_error);
+    if (a->n_alpha && at > 0 && (size_t)at < n)
+        at += snprintf(out + at, n - (size_t)at, ", asymmetric strength %.2f", a->alpha / (double)a->n_alpha);
+    if (a->n_fallbacks && at > 0 && (size_t)at < n) (void)snprintf(out + at, n - (size_t)at, "; %zu linears rounded to nearest", a->n_fallbacks);
+}
+
+void qz_int_blocks_release(qz_int_blocks *a) {
+    if (a->run == NULL) return;
+    qz_mm_free(a->mm);
+    qz_awq_player_release(&a->player);
+    qz_propagate_free(a->flow);
+    qz_engine_free(a->engine);
+    qz_arena_release(&a->weights);
+    qz_arena_release(&a->results);
+    *a = (qz_int_blocks){0};
+}

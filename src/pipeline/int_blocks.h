@@ -1,0 +1,64 @@
+/* Integer group codes (AWQ and GPTQ artifacts) a decoder block at a time, as the writer asks for its tensors: float weights of
+ * one block are resident, the results live until the next block is asked for.
+ * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best only),
+ * then the four input groups in order, each linear by methods/gptq.h under the Gram matrix of its input: of the float model
+ * (--propagate original) or of the model quantized so far (--propagate quantized, then also asymmetric calibration in best). */
+#ifndef QZ_PIPELINE_INT_BLOCKS_H
+#define QZ_PIPELINE_INT_BLOCKS_H
+#include "artifacts/artifact.h"
+#include "calibrate/propagate.h"
+#include "methods/awq.h"
+#include "methods/block_search.h"
+#include "methods/gptq.h"
+#include "pipeline/awq_replay.h"
+#include "pipeline/request.h"
+
+typedef struct {
+    qz_search search;
+    bool propagate, sequential; /* quantized inputs; groups of a block one after the other */
+    bool fold, asymmetric, order, descent, refit; /* best: parts that can be switched off */
+    bool strict;
+    double damp;                /* 0: the method's */
+    float mse_norm;             /* compat GPTQ: shrink search, 0 = off */
+} qz_int_options;
+
+typedef struct {
+    qz_run *run;
+    const qz_model *model;
+    const qz_stats *stats;               /* NULL: none (compat) */
+    const qz_scheme_spec *spec;
+    qz_mm *mm;
+    qz_int_options o;
+    qz_awq_options awq;
+    qz_gptq_options gptq;
+    bool replay;                         /* AWQ's own search */
+    qz_awq_player player;
+    qz_engine *engine;                   /* float source, for propagation */
+    qz_propagate *flow;
+    long layer;                          /* whose results are held, -1: none */
+    qz_arena weights, results;
+    qz_awq_block block;
+    float *scales[QZ_AWQ_ENTRIES];       /* of this block's columns */
+    bool folded_any;
+    qz_quantized lin[QZ_LIN_COUNT];
+    qz_quantized head;
+    qz_folded folded[2 + QZ_LIN_COUNT];  /* norms, then biases */
+    size_t n_folded, n_blocks, n_fallbacks;
+    double plain, scaled, final_error, damping, alpha;
+    size_t n_alpha;
+} qz_int_blocks;
+
+/* windows: the calibration tokens, for compat and for propagation (NULL otherwise). */
+qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
+                             const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err);
+/* Codes of a linear (*q) or a float tensor that folding changed (*f); both NULL: the tensor is kept as it is. */
+qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, const qz_folded **f, qz_error *err);
+/* One line about what was done. */
+void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n);
+void qz_int_blocks_release(qz_int_blocks *a);
+/* Defaults of a scheme (what the reference does in compat, all parts in best) with what the request changes (NULL: nothing). */
+qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err);
+/* Whether the codes need the tokens themselves, and statistics of the float model. False for other schemes. */
+bool qz_int_needs_tokens(const qz_int_options *o, const qz_scheme_spec *spec);
+bool qz_int_needs_stats(const qz_int_options *o, const qz_scheme_spec *spec);
+#endif
