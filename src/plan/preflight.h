@@ -69,6 +69,10 @@ typedef struct {
     char version[24];       /* AWQ layout, GPTQ checkpoint_format; "" = default */
     char method[32];        /* quant_method as written in the file, "" = none */
     unsigned block_rows, block_cols; /* FP8 blocks */
+    char status[24];        /* compressed-tensors quantization_status, "" = not said */
+    char stray_key[40];     /* first key of a scheme that strict readers refuse, "" = none */
+    char kv_scheme[24];     /* strategy of kv_cache_scheme, "" = none; "unsupported" when no engine reads it */
+    bool transforms, sparse;
     const char *dtype;      /* activations, NULL = the model's */
 } qz_deploy_spec;
 void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out);

@@ -132,6 +132,40 @@ static qz_status number(const json_t *q, const char *const *keys, const char *na
     return QZ_OK;
 }
 
+static const char *stray(const json_t *o, const char *const *known) {
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+        bool is_known = false;
+        for (const char *const *k = known; *k && !is_known; k++) is_known = strcmp(*k, key) == 0;
+        if (!is_known) return key;
+    }
+    return NULL;
+}
+
+/* Strict readers refuse a whole file for one unknown key inside a scheme; status, KV scheme and transforms decide as well. */
+static void spec_ct_rest(const json_t *q, qz_deploy_spec *o) {
+    static const char *const scheme_keys[] = {"targets", "weights", "input_activations", "output_activations", "format", NULL};
+    static const char *const args_keys[] = {"num_bits", "type", "symmetric", "group_size", "strategy", "block_structure", "dynamic", "actorder", "scale_dtype", "zp_dtype",
+                                            "observer", "observer_kwargs", NULL};
+    static const char *const args[] = {"weights", "input_activations", "output_activations"};
+    const char *key, *bad = NULL, *status = json_string_value(json_object_get(q, "quantization_status"));
+    json_t *group;
+    json_object_foreach(json_object_get(q, "config_groups"), key, group) {
+        if (!bad) bad = stray(group, scheme_keys);
+        for (size_t i = 0; i < 3 && !bad; i++) bad = stray(json_object_get(group, args[i]), args_keys);
+    }
+    if (bad) (void)snprintf(o->stray_key, sizeof o->stray_key, "%.39s", bad);
+    if (status) (void)snprintf(o->status, sizeof o->status, "%.23s", status);
+    const json_t *kv = json_object_get(q, "kv_cache_scheme"), *t = json_object_get(q, "transform_config"), *sparse = json_object_get(q, "sparsity_config");
+    o->transforms = json_is_object(t) && json_object_size(t) > 0;
+    o->sparse = json_is_object(sparse) && json_object_size(sparse) > 0;
+    if (!json_is_object(kv)) return;
+    const char *strategy = json_string_value(json_object_get(kv, "strategy")), *type = json_string_value(json_object_get(kv, "type"));
+    bool good = type && strcmp(type, "float") == 0 && json_integer_value(json_object_get(kv, "num_bits")) == 8 && !json_is_false(json_object_get(kv, "symmetric"));
+    (void)snprintf(o->kv_scheme, sizeof o->kv_scheme, "%.23s", !good ? "unsupported" : strategy ? strategy : "tensor");
+}
+
 /* compressed-tensors: the first config group decides. */
 static void spec_ct(const json_t *q, qz_deploy_spec *o) {
     const char *format = json_string_value(json_object_get(q, "format"));
@@ -147,9 +181,10 @@ static void spec_ct(const json_t *q, qz_deploy_spec *o) {
     const json_t *bits = json_object_get(w, "num_bits"), *g = json_object_get(w, "group_size");
     const char *type = json_string_value(json_object_get(w, "type")), *strategy = json_string_value(json_object_get(w, "strategy"));
     const char *act = json_string_value(json_object_get(w, "actorder"));
-    o->bits = json_is_integer(bits) ? (unsigned)json_integer_value(bits) : 0;
+    o->bits = json_is_integer(bits) && json_integer_value(bits) > 0 && json_integer_value(bits) <= 16 ? (unsigned)json_integer_value(bits) : 0;
     o->sym = !json_is_false(json_object_get(w, "symmetric"));
-    o->act_order = act && (strcmp(act, "group") == 0 || strcmp(act, "dynamic") == 0);
+    o->act_order = json_is_true(json_object_get(w, "actorder")) || (act && (strcmp(act, "group") == 0 || strcmp(act, "dynamic") == 0));
+    spec_ct_rest(q, o);
     o->kind = QZ_DEPLOY_UNKNOWN;
     bool is_float = type && strcmp(type, "float") == 0;
     if (format && strncmp(format, "nvfp4", 5) == 0) o->kind = QZ_DEPLOY_NVFP4;
@@ -159,7 +194,7 @@ static void spec_ct(const json_t *q, qz_deploy_spec *o) {
     else if (json_is_object(in) && o->bits == 8) o->kind = QZ_DEPLOY_CT_W8A8;
     else if (o->bits) {
         o->kind = QZ_DEPLOY_CT_INT;
-        o->group_size = json_is_integer(g) && json_integer_value(g) > 0 ? (long)json_integer_value(g) : -1;
+        o->group_size = json_is_integer(g) && json_integer_value(g) > 0 && json_integer_value(g) <= 1 << 20 ? (long)json_integer_value(g) : -1;
     }
 }
 

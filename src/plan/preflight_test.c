@@ -97,6 +97,20 @@ static const row rows[] = {
     {"PRE-KV", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "fp8"}, 0},
     {"PRE-KV-DIM", false, &odd, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"}, QZ_FINDING_ERROR}, /* head_dim 80 */
     {"PRE-KV-DIM", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"}, 0},
+    {"PRE-ACT", false, &llama8b, {CT128, .act_order = true}, ON(TRANSFORMERS, 1), QZ_FINDING_WARN},
+    {"PRE-ACT", true, &llama8b, {CT128, .act_order = true}, ON(SGLANG, 1), 0}, /* R9: SGLang still reads g_idx */
+    {"PRE-KEYS", false, &llama8b, {CT128, .stray_key = "note"}, ON(VLLM, 1), QZ_FINDING_ERROR},
+    {"PRE-KEYS", true, &llama8b, {CT128}, ON(VLLM, 1), 0},
+    {"PRE-STATUS", false, &llama8b, {CT128, .status = "calibration"}, ON(TGI, 1), QZ_FINDING_ERROR},
+    {"PRE-STATUS", true, &llama8b, {CT128, .status = "compressed"}, ON(TGI, 1), 0},
+    {"PRE-TRANSFORM", false, &llama8b, {CT128, .transforms = true}, ON(SGLANG, 1), QZ_FINDING_ERROR},
+    {"PRE-TRANSFORM", true, &llama8b, {CT128, .transforms = true}, ON(VLLM, 1), 0},
+    {"PRE-SPARSE", false, &llama8b, {CT128, .sparse = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
+    {"PRE-SPARSE", true, &llama8b, {CT128}, ON(VLLM, 1), 0},
+    {"PRE-KV-SCHEME", false, &llama8b, {CT128, .kv_scheme = "unsupported"}, ON(VLLM, 1), QZ_FINDING_ERROR},
+    {"PRE-KV-SCHEME", true, &llama8b, {CT128, .kv_scheme = "attn_head"}, ON(VLLM, 1), 0},
+    {"PRE-KV-SCHEME", false, &llama8b, {CT128, .kv_scheme = "attn_head"}, ON(SGLANG, 1), QZ_FINDING_WARN},
+    {"PRE-KV-SCHEME", true, &llama8b, {CT128, .kv_scheme = "tensor"}, ON(SGLANG, 1), 0},
     {"PRE-KV-FA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_OLLAMA, .kv = "q8_0"}, QZ_FINDING_NOTE},
     {"PRE-KV-FA", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_OLLAMA, .kv = "f16"}, 0},
     {"PRE-TIED", false, &odd, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
@@ -242,6 +256,43 @@ static void specs_of_configs(void **state) {
     }
 }
 
+/* What a compressed-tensors config says besides bits and groups (formats/hf-compressed-tensors.md sections 1 and 2). */
+static void ct_details(void **state) {
+    (void)state;
+    static const char text[] = "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"quantization_status\":\"calibration\","
+                               "\"kv_cache_scheme\":{\"num_bits\":8,\"type\":\"float\",\"strategy\":\"attn_head\"},\"transform_config\":{\"R1\":{}},\"config_groups\":{\"group_0\":"
+                               "{\"targets\":[\"Linear\"],\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":true,\"group_size\":128,\"actorder\":true,\"my_note\":1}}}}}";
+    json_t *root = NULL;
+    qz_error err = {0};
+    qz_deploy_spec s;
+    assert_int_equal(qz_json_parse(text, strlen(text), "x", &root, &err), QZ_OK);
+    assert_int_equal(qz_deploy_spec_json(root, "x", &s, &err), QZ_OK);
+    assert_true(s.act_order && s.transforms && !s.sparse);
+    assert_string_equal(s.status, "calibration");
+    assert_string_equal(s.stray_key, "my_note");
+    assert_string_equal(s.kv_scheme, "attn_head");
+    json_decref(root);
+    static const char *const hostile[] = {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":[1,2],\"kv_cache_scheme\":7}}",
+                                          "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":{\"a\":null,\"b\":[],\"c\":{\"weights\":\"x\"}}}}",
+                                          "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":{\"a\":{\"weights\":{\"num_bits\":-7,\"group_size\":-9}}}}}"};
+    for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
+        qz_arena a = {0};
+        qz_findings f = {.arena = &a};
+        qz_deploy_shape shape = shape_of(&llama8b, &a);
+        qz_target t = ON(VLLM, 2);
+        char near[128];
+        root = NULL;
+        assert_int_equal(qz_json_parse(hostile[i], strlen(hostile[i]), "x", &root, &err), QZ_OK);
+        qz_status st = qz_deploy_spec_json(root, "x", &s, &err);
+        if (st == QZ_OK) {
+            assert_int_equal(qz_preflight(&shape, &s, &t, &f, &err), QZ_OK);
+            assert_true(qz_preflight_nearest(&shape, &s, &t, near)[0]);
+        }
+        json_decref(root);
+        qz_arena_release(&a);
+    }
+}
+
 static void specs_of_schemes(void **state) {
     (void)state;
     qz_scheme_spec s;
@@ -284,7 +335,7 @@ static void tables(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_rule_fires_and_rests), cmocka_unit_test(fused_sets), cmocka_unit_test(tensor_parallel_degrees),
-                                       cmocka_unit_test(nearest_settings), cmocka_unit_test(gptq_linter), cmocka_unit_test(specs_of_configs),
+                                       cmocka_unit_test(nearest_settings), cmocka_unit_test(gptq_linter), cmocka_unit_test(specs_of_configs), cmocka_unit_test(ct_details),
                                        cmocka_unit_test(specs_of_schemes), cmocka_unit_test(tables)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,6 +237,24 @@ static void test_KV_FLASH(const job *j, const rule *r) {
     if (kv_blocks(j->t->kv)) REPORT(j, r, "kv cache", "%s cache", j->t->kv);
 }
 
+/* ---- what compressed-tensors files say besides ---- */
+static void test_STRAY_KEY(const job *j, const rule *r) {
+    if (j->spec->stray_key[0]) REPORT(j, r, j->spec->stray_key, "unknown key '%s' in a config group", j->spec->stray_key);
+}
+static void test_STATUS(const job *j, const rule *r) {
+    const char *s = j->spec->status;
+    if (s[0] && strcmp(s, "compressed") != 0 && strcmp(s, "frozen") != 0) REPORT(j, r, "quantization_status", "quantization_status '%s'", s);
+}
+static void test_TRANSFORMS(const job *j, const rule *r) {
+    if (j->spec->transforms) REPORT(j, r, "transform_config", "the file has a transform_config");
+}
+static void test_SPARSE(const job *j, const rule *r) {
+    if (j->spec->sparse) REPORT(j, r, "sparsity_config", "the file has a sparsity_config");
+}
+static void test_KV_SCHEME(const job *j, const rule *r) {
+    if (j->spec->kv_scheme[0] && !in_names(r->list, j->spec->kv_scheme)) REPORT(j, r, "kv_cache_scheme", "KV scheme '%s'", j->spec->kv_scheme);
+}
+
 static const rule rules[] = {
 #define QZ_RULE(id, code, engines, kinds, predicate, a, b, list, level, why, fix, source) \
     {#id, code, engines, kinds, test_##predicate, a, b, list, QZ_FINDING_##level, why, fix, source},

@@ -1,0 +1,2 @@
+# an unknown key inside a scheme makes the file unreadable for strict readers; transforms are vLLM's alone
+set -o pipefail; sed 's/^{/{"quantization_config":{"quant_method":"compressed-tensors","format":"pack-quantized","transform_config":{"R1":{}},"config_groups":{"g":{"targets":["Linear"],"weights":{"num_bits":4,"type":"int","group_size":128,"my_note":1}}}},/' models/market/config.json > "$W/config.json"; $Q check "$W/config.json" --engine sglang | grep -A2 "CHK\|PRE"
