@@ -1,1 +1,1 @@
-set -o pipefail; $Q quantize models/market --to awq --calib models/market/calibration.jsonl --samples 4 --accept CAL-COUNT,CAL-RANK -o "$W/m" -q > /dev/null; mkdir "$W/a"; echo "{\"peft_type\":\"LORA\",\"r\":8}" > "$W/a/adapter_config.json"; $Q check "$W/m" --lora "$W/a" | grep -A3 CHK
+set -o pipefail; $Q quantize models/market --to awq --calib models/market/calibration.jsonl --samples 4 --accept CAL-COUNT,CAL-RANK -o "$W/m" -q > /dev/null 2>&1; mkdir "$W/a"; echo "{\"peft_type\":\"LORA\",\"r\":8}" > "$W/a/adapter_config.json"; $Q check "$W/m" --lora "$W/a" | grep -A3 CHK

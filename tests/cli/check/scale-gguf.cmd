@@ -1,2 +1,2 @@
 # one scale of one block becomes infinite
-set -o pipefail; $Q quantize models/market --to gguf:Q8_0 -o "$W/m.gguf" -q > /dev/null; at=$($Q inspect "$W/m.gguf" --tensors --json | sed -n "s/.*blk.3.ffn_up.weight.*\"offset\":\([0-9]*\).*/\1/p"); printf "\000\174" | dd of="$W/m.gguf" bs=1 seek=$((at + 34 * 100)) conv=notrunc status=none; rm "$W/m.gguf.manifest.json"; $Q check "$W/m.gguf" | grep -A3 CHK-SCALE
+set -o pipefail; $Q quantize models/market --to gguf:Q8_0 -o "$W/m.gguf" -q > /dev/null 2>&1; at=$($Q inspect "$W/m.gguf" --tensors --json | sed -n "s/.*blk.3.ffn_up.weight.*\"offset\":\([0-9]*\).*/\1/p"); printf "\000\174" | dd of="$W/m.gguf" bs=1 seek=$((at + 34 * 100)) conv=notrunc status=none; rm "$W/m.gguf.manifest.json"; $Q check "$W/m.gguf" | grep -A3 CHK-SCALE
