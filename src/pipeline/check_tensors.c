@@ -126,13 +126,15 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
     return QZ_OK;
 }
 
+/* Formats and families that qz_artifact_open knows. */
+static bool readable(const qz_check_job *j) {
+    return j->shape->runs && (j->spec.kind == QZ_DEPLOY_FLOAT || j->spec.kind == QZ_DEPLOY_AWQ || j->spec.kind == QZ_DEPLOY_GPTQ || j->spec.kind == QZ_DEPLOY_BNB);
+}
+
 qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     qz_error e = {0};
     if (j->weight_files == 0) return QZ_OK; /* a config alone */
-    if (j->model == NULL && !j->shape->runs) {
-        qz_check_add(&j->f, "CHK-SCAN", "", "family '%s' is planned for, not run: tensors were not read", j->shape->model_type);
-        return QZ_OK;
-    }
+    if (j->model == NULL && !readable(j)) return qz_check_headers(j, err);
     if (j->model == NULL && j->weight_files > OPEN_LIMIT && !j->r->deep) {
         qz_check_add(&j->f, "CHK-SCAN", "", "%.2f GB of weights were not read", (double)j->weight_files / 1e9);
         return QZ_OK;

@@ -90,7 +90,9 @@ static qz_status print_json(qz_check_job *j, qz_str *s, qz_error *err) {
     qz_json_text(s, "engine_version", e ? e->version : NULL);
     qz_json_text(s, "engine_date", e ? e->date : NULL);
     qz_json_text(s, "hardware", j->card ? j->card->name : NULL);
-    qz_str_printf(s, ",\"tensor_parallel\":%u,\"compute_capability\":%u.%u", j->target.tp, j->target.cc / 10, j->target.cc % 10);
+    qz_str_printf(s, ",\"tensor_parallel\":%u,\"compute_capability\":", j->target.tp);
+    if (j->target.cc) qz_str_printf(s, "%u.%u", j->target.cc / 10, j->target.cc % 10);
+    else qz_str_puts(s, "null");
     if (x->budget)
         qz_str_printf(s, ",\"memory\":{\"weight_bytes\":%llu,\"kv_bytes\":%llu,\"usable_bytes\":%llu,\"users\":%llu,\"ctx\":%llu}", (unsigned long long)x->weight_bytes,
                       (unsigned long long)x->kv_bytes, (unsigned long long)x->budget, (unsigned long long)x->users, (unsigned long long)x->ctx);

@@ -97,6 +97,8 @@ static const row rows[] = {
     {"PRE-KV", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "fp8"}, 0},
     {"PRE-KV-DIM", false, &odd, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"}, QZ_FINDING_ERROR}, /* head_dim 80 */
     {"PRE-KV-DIM", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"}, 0},
+    {"PRE-SYM", false, &llama8b, {.kind = QZ_DEPLOY_CT_W8A8, .bits = 8}, ON(VLLM, 1), QZ_FINDING_ERROR},
+    {"PRE-SYM", true, &llama8b, {.kind = QZ_DEPLOY_CT_W8A8, .bits = 8, .sym = true}, ON(VLLM, 1), 0},
     {"PRE-ACT", false, &llama8b, {CT128, .act_order = true}, ON(TRANSFORMERS, 1), QZ_FINDING_WARN},
     {"PRE-ACT", true, &llama8b, {CT128, .act_order = true}, ON(SGLANG, 1), 0}, /* R9: SGLang still reads g_idx */
     {"PRE-KEYS", false, &llama8b, {CT128, .stray_key = "note"}, ON(VLLM, 1), QZ_FINDING_ERROR},
