@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "methods/feedback_int.h"
 #include "methods/lanes.h"
+#include "methods/solve_small.h"
 #include <math.h>
 #include <string.h>
 
@@ -52,26 +53,6 @@ static void sweep_zeros(const descent_job *d, size_t row, float *grad) {
     }
 }
 
-/* Solves the symmetric positive system a x = b of order n in place; false if it is not. */
-static bool solve_small(double *a, double *b, size_t n) {
-    for (size_t j = 0; j < n; j++) {
-        for (size_t q = 0; q <= j; q++) {
-            double v = a[j * n + q];
-            for (size_t p = 0; p < q; p++) v -= a[j * n + p] * a[q * n + p];
-            if (q < j) a[j * n + q] = v / a[q * n + q];
-            else if (v > 0) a[j * n + j] = sqrt(v);
-            else return false;
-        }
-        for (size_t p = 0; p < j; p++) b[j] -= a[j * n + p] * b[p];
-        b[j] /= a[j * n + j];
-    }
-    for (size_t j = n; j-- > 0;) {
-        for (size_t p = j + 1; p < n; p++) b[j] -= a[p * n + j] * b[p];
-        b[j] /= a[j * n + j];
-    }
-    return true;
-}
-
 /* Scales of one row by least squares with codes fixed; kept only if the loss falls. work: 2·cols floats. */
 static void refit_row(const descent_job *d, size_t row, float *work, double *a, double *b) {
     qz_solver *s = d->s;
@@ -87,7 +68,7 @@ static void refit_row(const descent_job *d, size_t row, float *work, double *a, 
         b[p] = (double)qz_dot_lanes(hv, w, k);
         a[p * n + p] += 1e-9 * a[p * n + p] + 1e-30;
     }
-    if (!solve_small(a, b, n)) return;
+    if (!qz_solve_small(a, b, n)) return;
     double before = (double)qz_dot_lanes(e, grad, k), after;
     float *trial = v; /* v becomes the new error */
     for (size_t q = 0; q < n; q++)

@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "engine/engine.h"
+#include "methods/block_feedback.h"
 #include "pipeline/catalog.h"
 #include "pipeline/int_blocks.h"
 #include "pipeline/proof.h"
@@ -31,6 +32,72 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries, .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n};
     return qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err);
+}
+
+/* Matrices of the inputs of one block's linears, made when first asked for. */
+typedef struct {
+    qz_mm *mm;
+    long layer;
+    size_t group[QZ_GROUP_COUNT];
+    qz_hessian h[QZ_GROUP_COUNT];
+} hessians;
+
+static void hessians_clear(hessians *x) {
+    for (int g = 0; g < QZ_GROUP_COUNT; g++) qz_hessian_release(&x->h[g]);
+}
+
+static qz_status hessian_get(qz_run *run, hessians *x, const qz_stats *stats, const qz_artifact_item *item, const qz_hessian **out, qz_error *err) {
+    const qz_input_group g = qz_group_of((qz_linear)item->linear);
+    const size_t group = qz_block_feedback_group(item->type);
+    if (x->mm == NULL) QZ_TRY(qz_mm_open(run, &x->mm, err));
+    if (x->layer != item->layer) hessians_clear(x);
+    x->layer = item->layer;
+    *out = &x->h[g];
+    if (x->h[g].h && x->group[g] == group) return QZ_OK;
+    qz_hessian_release(&x->h[g]);
+    qz_input_stats s = qz_stats_get(stats, (size_t)item->layer, g);
+    double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
+    if (gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
+    qz_stats_gram(&s, gram);
+    qz_status st = qz_hessian_init(&x->h[g], run, gram, s.cols, group, 0.01, QZ_ORDER_GROUPS, err);
+    qz_free(gram);
+    x->group[g] = group;
+    return st;
+}
+
+/* A linear of a block whose input is known as a whole: rounded with feedback under its Gram matrix. *done false: it cannot be. */
+static qz_status put_feedback(qz_run *run, const qz_artifact_item *item, const qz_importance *imp, hessians *x, qz_artifact_writer *w, qz_proof *proof,
+                              qz_produced *out, bool *done, qz_error *err) {
+    const qz_hessian *h;
+    qz_error why = {0};
+    *done = false;
+    qz_status st = hessian_get(run, x, imp->stats, item, &h, &why);
+    if (st == QZ_ENUMERIC) {
+        qz_warn(run, "%s: encoded without error feedback: %s", item->name, why.text);
+        ++out->fallbacks;
+        return QZ_OK;
+    }
+    if (st != QZ_OK) return qz_fail(err, st, "%s", why.text);
+    qz_arena arena = {0};
+    const float *importance = NULL;
+    qz_quantized q;
+    float *v = qz_alloc_aligned(item->rows * item->cols, sizeof *v);
+    st = v ? qz_importance_get(imp, item, &arena, &importance, err) : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", item->name);
+    if (st == QZ_OK) {
+        qz_tensor_decode(item->source, 0, item->rows, v);
+        st = qz_block_feedback(run, x->mm, item->type, v, item->rows, h, importance, &arena, &q, err);
+    }
+    if (st == QZ_OK) {
+        q.name = item->name;
+        qz_proof_blocks(proof, &q);
+        out->weight_mse += q.weight_mse * (double)q.rows * (double)q.cols;
+        st = qz_artifact_writer_put(w, &q, err);
+    }
+    if (item->source->data) qz_map_forget(item->source->data, item->source->bytes);
+    qz_free(v);
+    qz_arena_release(&arena);
+    *done = true;
+    return st;
 }
 
 /* A tensor that is stored as block type: decoded, encoded and written a run of rows at a time. */
@@ -98,7 +165,7 @@ static bool is_grouped(const qz_artifact_plan *plan) {
 static bool is_float(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->kind == QZ_KIND_FLOAT; }
 
 static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, const qz_importance *imp, const qz_produce_options *o,
-                          qz_int_blocks *codes, qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
+                          qz_int_blocks *codes, hessians *x, qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
     const qz_artifact_item *item = &plan->items[i];
     qz_proof_begin(proof, i);
     if (is_grouped(plan)) {
@@ -117,6 +184,11 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
         return qz_artifact_writer_put_view(w, item->source, err);
     }
     if (item->type == QZ_TYPE_BNB) return put_bnb(run, plan, item, w, proof, out, err);
+    if (o->search == QZ_SEARCH_BEST && imp->stats && !imp->imatrix && item->layer >= 0 && item->linear >= 0 && qz_block_feedback_group(item->type)) {
+        bool done;
+        QZ_TRY(put_feedback(run, item, imp, x, w, proof, out, &done, err));
+        if (done) return QZ_OK;
+    }
     return put_blocks(run, item, imp, o, w, proof, out, err);
 }
 
@@ -124,17 +196,20 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
                              qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
     qz_int_blocks codes = {0};
     qz_int_options io = {0};
+    hessians x = {.layer = -1};
     qz_status st = qz_int_settings(o->request, &plan->spec, o->search, &io, err);
     if (st == QZ_OK && is_grouped(plan)) st = qz_int_blocks_open(&codes, run, s->model, imp->stats, imp->windows, &plan->spec, &io, err);
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < plan->n_items;) {
-        st = put_item(run, plan, i, imp, o, &codes, w, proof, out, err);
+        st = put_item(run, plan, i, imp, o, &codes, &x, w, proof, out, err);
         qz_progress_step(run, plan->spec.name, i + 1, plan->n_items, "tensors");
     }
     qz_progress_end(run);
     if (codes.n_blocks) qz_int_blocks_note(&codes, out->note, sizeof out->note);
     out->fallbacks += codes.n_fallbacks;
     qz_int_blocks_release(&codes);
+    hessians_clear(&x);
+    qz_mm_free(x.mm);
     return st;
 }
 

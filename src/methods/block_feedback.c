@@ -1,0 +1,264 @@
+#include "methods/block_feedback.h"
+#include "base/half.h"
+#include "base/size.h"
+#include "codecs/fields.h"
+#include "kernels/encode.h"
+#include "methods/block_search.h"
+#include "methods/lanes.h"
+#include "methods/solve_small.h"
+#include <math.h>
+#include <string.h>
+
+enum { STEPS = 128, ROUNDS = 3, SWEEPS = 4, MAX_UNKNOWNS = 2048 };
+
+typedef struct {
+    qz_run *run;
+    const qz_hessian *h;
+    qz_type type;
+    const qz_type_info *info;
+    const qz_block_shape *shape;
+    qz_encode_fn encode;
+    const float *w, *importance;
+    size_t rows, cols, e;        /* e: values of a block */
+    size_t row_bytes;
+    uint8_t *out;                /* [rows, row_bytes] */
+    float *lost, *target;        /* [rows, cols], [rows, nb] */
+    float *err, *grad;           /* [rows, cols] w − ŵ and its product with H */
+    double *row_error;           /* [rows] */
+    size_t u0, nb;
+    bool last;
+    uint8_t *scratch;            /* [threads][scratch_bytes] */
+    size_t scratch_bytes;
+} job;
+
+size_t qz_block_feedback_group(qz_type type) { return qz_block_shape_get(type) ? qz_type_get(type)->elems : 0; }
+
+/* Value of code 0 and the step of sub-block b. */
+static float step_of(const qz_block_fields *f, size_t b) { return f->d * (float)f->sc[b]; }
+static float base_of(const qz_block_fields *f, size_t b) { return f->dmin * (float)f->m[b]; }
+
+static int16_t nearest(const qz_block_shape *s, float v, float step) {
+    if (step == 0) return (int16_t)(s->q_min > 0 ? s->q_min : 0);
+    float q = rintf(v / step);
+    return (int16_t)(q < (float)s->q_min ? s->q_min : q > (float)s->q_max ? s->q_max : (int)q);
+}
+
+/* ---- feedback ---- */
+/* One block of one row: scales from its targets, codes with the errors of the codes before them. */
+static void code_block(const job *j, size_t row, size_t u, float *target) {
+    const qz_hessian *h = j->h;
+    const size_t e = j->e, k = j->cols, block = h->order[u] / e;
+    float *lost = j->lost + row * k, x[QZ_FIELDS_MAX] = {0}, weight[QZ_FIELDS_MAX] = {0};
+    uint8_t *bytes = j->out + row * j->row_bytes + block * j->info->bytes;
+    for (size_t i = 0; i < e; i++) {
+        size_t at = h->order[u + i] % e;
+        target[i] += qz_dot_lanes(lost + j->u0, h->feedback + (u + i) * k + j->u0, u - j->u0);
+        x[at] = target[i];
+        weight[at] = h->weight[u + i];
+    }
+    j->encode(x, weight, e, bytes);
+    qz_block_refine_row(j->type, x, weight, e, bytes);
+    qz_block_fields f;
+    qz_block_unpack(j->type, bytes, &f);
+    for (size_t i = 0; i < e; i++) {
+        size_t at = h->order[u + i] % e, b = at / j->shape->sub_len;
+        float c = target[i] + qz_dot_lanes(lost + u, h->feedback + (u + i) * k + u, i), step = step_of(&f, b), base = base_of(&f, b);
+        f.q[at] = nearest(j->shape, c + base, step);
+        lost[u + i] = c - (step * (float)f.q[at] - base);
+    }
+    qz_block_pack(j->type, &f, bytes);
+}
+
+static void feedback_rows(void *arg, size_t i, size_t n) {
+    const job *j = arg;
+    size_t lo, hi;
+    qz_split(j->rows, 1, i, n, &lo, &hi);
+    for (size_t r = lo; r < hi; r++)
+        for (size_t u = 0; u < j->nb; u += j->e) code_block(j, r, j->u0 + u, j->target + r * j->nb + u);
+}
+
+static qz_status feedback(job *j, qz_mm *mm, qz_error *err) {
+    size_t k = j->cols, most = qz_max_size(j->e, STEPS);
+    for (j->u0 = 0; j->u0 < k; j->u0 += j->nb) {
+        j->nb = qz_min_size(most, k - j->u0);
+        for (size_t r = 0; r < j->rows; r++)
+            for (size_t i = 0; i < j->nb; i++) j->target[r * j->nb + i] = j->w[r * k + j->h->order[j->u0 + i]];
+        if (j->u0 > 0)
+            QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->nb, j->u0, j->lost, k, j->h->feedback + j->u0 * k, k, j->target, j->nb, true, err));
+        qz_pool_run(j->run->pool, feedback_rows, j);
+    }
+    return QZ_OK;
+}
+
+/* ---- descent ---- */
+static void row_errors(const job *j, size_t r, float *e) {
+    j->info->decode(j->out + r * j->row_bytes, j->cols, e);
+    for (size_t c = 0; c < j->cols; c++) e[c] = j->w[r * j->cols + c] - e[c];
+}
+static void error_rows(void *arg, size_t i, size_t n) {
+    const job *j = arg;
+    size_t lo, hi;
+    qz_split(j->rows, 1, i, n, &lo, &hi);
+    for (size_t r = lo; r < hi; r++) row_errors(j, r, j->err + r * j->cols);
+}
+
+/* Single codes by ±1 where that lowers the loss. */
+static size_t sweep(const job *j, qz_block_fields *f, float *e, float *grad) {
+    size_t moved = 0;
+    for (size_t c = 0; c < j->cols; c++) {
+        qz_block_fields *b = &f[c / j->e];
+        size_t at = c % j->e;
+        float step = step_of(b, at / j->shape->sub_len), hjj = j->h->h[c * j->cols + c], size = fabsf(step);
+        int dir = grad[c] * step > 0 ? 1 : -1, next = b->q[at] + dir;
+        float gain = 2.0f * size * fabsf(grad[c]) - step * step * hjj;
+        if (!(gain > 1e-6f * step * step * hjj) || next < j->shape->q_min || next > j->shape->q_max) continue;
+        b->q[at] = (int16_t)next;
+        e[c] -= (float)dir * step;
+        qz_axpy(grad, (float)-dir * step, j->h->h + c * j->cols, j->cols);
+        moved++;
+    }
+    return moved;
+}
+
+/* d (and dmin) of every block by least squares under H with codes and small scales fixed; kept only if the loss falls. */
+static void refit(const job *j, const float *w, qz_block_fields *f, float *e, float *grad, float *work, double *a, double *b) {
+    const size_t k = j->cols, blocks = k / j->e, per = j->shape->m_max || j->shape->float_min ? 2 : 1, n = blocks * per;
+    float *u = work, *m = work + k, *hv = work + 2 * k;
+    for (size_t c = 0; c < k; c++) {
+        const qz_block_fields *x = &f[c / j->e];
+        size_t sub = c % j->e / j->shape->sub_len;
+        u[c] = (float)x->sc[sub] * (float)x->q[c % j->e];
+        m[c] = -(float)x->m[sub];
+    }
+    for (size_t p = 0; p < n; p++) {
+        const float *v = p % per ? m : u;
+        size_t lo = p / per * j->e;
+        memset(hv, 0, k * sizeof *hv);
+        for (size_t c = lo; c < lo + j->e; c++)
+            if (v[c] != 0) qz_axpy(hv, v[c], j->h->h + c * k, k);
+        for (size_t q = 0; q < n; q++) a[p * n + q] = (double)qz_dot_lanes(hv + q / per * j->e, (q % per ? m : u) + q / per * j->e, j->e);
+        b[p] = (double)qz_dot_lanes(hv, w, k);
+        a[p * n + p] += 1e-7 * a[p * n + p] + 1e-30;
+    }
+    if (!qz_solve_small(a, b, n)) return;
+    for (size_t p = 0; p < n; p++)
+        if (!isfinite(b[p]) || fabs(b[p]) > 60000 || (p % per == 0 && (qz_f32_to_f16((float)b[p]) & 0x7fff) == 0)) return;
+    float *trial = u; /* a block's own columns are done with when they are replaced */
+    for (size_t c = 0; c < k; c++) {
+        size_t p = c / j->e * per;
+        float d = qz_f16_to_f32(qz_f32_to_f16((float)b[p])), dmin = per == 2 ? qz_f16_to_f32(qz_f32_to_f16((float)b[p + 1])) : 0;
+        const qz_block_fields *x = &f[c / j->e];
+        size_t sub = c % j->e / j->shape->sub_len;
+        trial[c] = w[c] - (d * (float)x->sc[sub] * (float)x->q[c % j->e] - dmin * (float)x->m[sub]);
+    }
+    memset(hv, 0, k * sizeof *hv);
+    for (size_t c = 0; c < k; c++) qz_axpy(hv, trial[c], j->h->h + c * k, k);
+    if (!(qz_dot_lanes(trial, hv, k) < qz_dot_lanes(e, grad, k))) return;
+    for (size_t p = 0; p < blocks; p++) {
+        f[p].d = qz_f16_to_f32(qz_f32_to_f16((float)b[p * per]));
+        if (per == 2) f[p].dmin = qz_f16_to_f32(qz_f32_to_f16((float)b[p * per + 1]));
+    }
+    memcpy(e, trial, k * sizeof *e);
+    memcpy(grad, hv, k * sizeof *grad);
+}
+
+static void descend_rows(void *arg, size_t i, size_t n) {
+    const job *j = arg;
+    const size_t k = j->cols, blocks = k / j->e;
+    uint8_t *at = j->scratch + i * j->scratch_bytes;
+    qz_block_fields *f = (qz_block_fields *)(void *)at;
+    float *work = (float *)(void *)(at + blocks * sizeof *f);
+    double *a = (double *)(void *)(at + (blocks * sizeof *f + 3 * k * sizeof *work + 63) / 64 * 64);
+    size_t lo, hi;
+    qz_split(j->rows, 1, i, n, &lo, &hi);
+    for (size_t r = lo; r < hi; r++) {
+        float *e = j->err + r * k, *grad = j->grad + r * k;
+        uint8_t *row = j->out + r * j->row_bytes;
+        if (j->last) {
+            j->row_error[r] = (double)qz_dot_lanes(e, grad, k);
+            continue;
+        }
+        for (size_t b = 0; b < blocks; b++) qz_block_unpack(j->type, row + b * j->info->bytes, &f[b]);
+        for (size_t t = 0; t < SWEEPS && sweep(j, f, e, grad) > 0; t++) {}
+        if (2 * blocks <= MAX_UNKNOWNS) refit(j, j->w + r * k, f, e, grad, work, a, a + 4 * blocks * blocks);
+        for (size_t b = 0; b < blocks; b++) qz_block_pack(j->type, &f[b], row + b * j->info->bytes);
+    }
+}
+
+static qz_status descend(job *j, qz_mm *mm, qz_error *err) {
+    for (size_t round = 0; round <= ROUNDS; round++) { /* gradients anew every round: single steps drift in float */
+        qz_pool_run(j->run->pool, error_rows, j);
+        QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols, false, err));
+        j->last = round == ROUNDS;
+        qz_pool_run(j->run->pool, descend_rows, j);
+    }
+    return QZ_OK;
+}
+
+/* Rows where the reference's own bytes are better get those. */
+static qz_status guard(job *j, qz_mm *mm, qz_arena *arena, qz_error *err) {
+    qz_quantized ref;
+    uint8_t *ours = j->out;
+    QZ_TRY(qz_block_quantize(j->run, j->type, j->w, j->rows, j->cols, j->importance, QZ_SEARCH_COMPAT, arena, &ref, err));
+    double *before = qz_arena_alloc(arena, j->rows, sizeof *before);
+    if (before == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding");
+    memcpy(before, j->row_error, j->rows * sizeof *before);
+    j->out = (uint8_t *)(uintptr_t)ref.blocks;
+    qz_pool_run(j->run->pool, error_rows, j);
+    qz_status st = qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols, false, err);
+    if (st == QZ_OK) qz_pool_run(j->run->pool, descend_rows, j);
+    for (size_t r = 0; r < j->rows && st == QZ_OK; r++) {
+        if (j->row_error[r] < before[r]) memcpy(ours + r * j->row_bytes, j->out + r * j->row_bytes, j->row_bytes);
+        else j->row_error[r] = before[r];
+    }
+    j->out = ours;
+    return st;
+}
+
+static qz_status reserve(job *j, qz_arena *arena, qz_error *err) {
+    size_t n, total, blocks = j->cols / j->e, threads = qz_pool_size(j->run->pool);
+    QZ_TRY(qz_row_bytes(j->type, j->cols, &j->row_bytes, err));
+    QZ_TRY(qz_tensor_bytes(j->type, j->rows, j->cols, &total, err));
+    j->scratch_bytes = (blocks * sizeof(qz_block_fields) + 3 * j->cols * sizeof(float) + 63) / 64 * 64 + (4 * blocks * blocks + 2 * blocks) * sizeof(double);
+    j->scratch_bytes = (j->scratch_bytes + 63) / 64 * 64;
+    if (qz_mul_size(j->rows, j->cols, &n)) {
+        j->out = qz_arena_alloc(arena, total, 1);
+        j->lost = qz_alloc_aligned(n, sizeof(float));
+        j->err = qz_alloc_aligned(n, sizeof(float));
+        j->grad = qz_alloc_aligned(n, sizeof(float));
+    }
+    j->target = qz_alloc_aligned(j->rows, qz_max_size(j->e, STEPS) * sizeof(float));
+    j->row_error = qz_calloc_array(j->rows, sizeof *j->row_error);
+    j->scratch = qz_alloc_aligned(threads, j->scratch_bytes);
+    if (j->out && j->lost && j->err && j->grad && j->target && j->row_error && j->scratch) return QZ_OK;
+    return qz_fail(err, QZ_EMEMORY, "out of memory encoding a [%zu, %zu] tensor", j->rows, j->cols);
+}
+
+qz_status qz_block_feedback(qz_run *run, qz_mm *mm, qz_type type, const float *w, size_t rows, const qz_hessian *h, const float *importance,
+                            qz_arena *arena, qz_quantized *out, qz_error *err) {
+    job j = {.run = run, .h = h, .type = type, .info = qz_type_get(type), .shape = qz_block_shape_get(type), .w = w, .importance = importance,
+             .rows = rows, .cols = h->cols, .e = qz_block_feedback_group(type)};
+    qz_arena own = {0};
+    if (j.shape == NULL || h->cols % j.e != 0) return qz_fail(err, QZ_EBUG, "type %s cannot be refined under a matrix of %zu columns", j.info->name, h->cols);
+    j.encode = qz_encoder(run->cpu, type);
+    qz_status st = reserve(&j, arena, err);
+    if (st == QZ_OK) st = feedback(&j, mm, err);
+    if (st == QZ_OK) st = descend(&j, mm, err);
+    if (st == QZ_OK) st = guard(&j, mm, &own, err);
+    if (st == QZ_OK) {
+        *out = (qz_quantized){.type = type, .rows = rows, .cols = j.cols, .blocks = j.out, .bytes = rows * j.row_bytes};
+        qz_pool_run(run->pool, error_rows, &j);
+        double mse = 0;
+        for (size_t i = 0; i < rows * j.cols; i++) mse += (double)(j.err[i] * j.err[i]);
+        out->weight_mse = mse / (double)(rows * j.cols);
+        for (size_t r = 0; r < rows; r++) out->error += j.row_error[r];
+    }
+    qz_arena_release(&own);
+    qz_free(j.lost);
+    qz_free(j.err);
+    qz_free(j.grad);
+    qz_free(j.target);
+    qz_free(j.row_error);
+    qz_free(j.scratch);
+    return st;
+}
