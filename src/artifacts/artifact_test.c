@@ -463,13 +463,53 @@ static void tokenizer(void **state) {
     assert_null(t); /* inputs are ids */
 }
 
+/* What GGUF cannot say about a tokenizer is a note of the plan: the composition of Qwen's, not the prefix space of Llama's. */
+static void normalizers(void **state) {
+    (void)state;
+    static const struct { const char *json, *note; } cases[] = {
+        { "{\"type\": \"NFC\"}", "normalizer NFC cannot be stored in GGUF" },
+        { "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Lowercase\"}]}", "normalizer NFC" },
+        { "null", NULL },
+    };
+    char *text, path[128];
+    size_t n;
+    OK(qz_make_dirs(at("norm"), err));
+    OK(qz_copy_file("models/market/tokenizer_config.json", at("norm/tokenizer_config.json"), err));
+    OK(qz_read_file("models/market/tokenizer.json", 1 << 20, &text, &n, err));
+    static const char from[] = "\"normalizer\": {\n    \"type\": \"NFC\"\n  }";
+    char *cut = strstr(text, from);
+    assert_non_null(cut);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bench b;
+        qz_str s = {0};
+        qz_tokenizer *t;
+        qz_str_append(&s, text, (size_t)(cut - text));
+        qz_str_printf(&s, "\"normalizer\": %s%s", cases[i].json, cut + strlen(from));
+        snprintf(path, sizeof path, "%s", at("norm/tokenizer.json"));
+        OK(qz_write_file(path, s.ptr, s.len, err));
+        OK(qz_artifact_tokenizer(at("norm"), &t, err));
+        make(&b, "models/market", "gguf:Q8_0");
+        assert_int_equal(b.plan.n_notes, 0);
+        qz_scheme_spec spec = b.plan.spec;
+        b.ctx.tokenizer = t;
+        b.ctx.forced_pre = "qwen2";
+        OK(qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, err));
+        assert_int_equal(b.plan.n_notes, cases[i].note ? 1 : 0);
+        if (cases[i].note && !strstr(b.plan.notes[0], cases[i].note)) fail_msg("%s", b.plan.notes[0]);
+        drop(&b);
+        qz_tokenizer_free(t);
+        qz_str_release(&s);
+    }
+    qz_free(text);
+}
+
 static int setup(void **state) {
     (void)state;
     return mkdtemp(dir) ? 0 : -1;
 }
 static int teardown(void **state) {
     (void)state;
-    static const char *const inner[] = { "home", "r", "s", "t", "u", "s.partial", "tok", "c" };
+    static const char *const inner[] = { "home", "r", "s", "t", "u", "norm", "s.partial", "tok", "c" };
     qz_error err = {0};
     for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
         if (qz_path_exists(at(inner[i]))) (void)qz_remove_tree(at(inner[i]), &err);
@@ -482,7 +522,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trips), cmocka_unit_test(resumes), cmocka_unit_test(damaged_resume), cmocka_unit_test(verify),
         cmocka_unit_test(refusals),    cmocka_unit_test(range),   cmocka_unit_test(specs),          cmocka_unit_test(awq_config),
-        cmocka_unit_test(tokenizer),   cmocka_unit_test(conversion),
+        cmocka_unit_test(tokenizer),   cmocka_unit_test(conversion), cmocka_unit_test(normalizers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

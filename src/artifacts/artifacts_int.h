@@ -82,9 +82,10 @@ bool qz_gguf_name_from_hf(const char *hf, char *buf, size_t size);
 bool qz_gguf_name_to_hf(const char *gguf, char *buf, size_t size);
 
 /* ---- GGUF metadata both ways ---- */
-qz_status qz_gguf_meta_build(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
+/* Both may add notes about what the keys cannot say. */
+qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err);
-qz_status qz_gguf_vocab_put(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
+qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
 qz_status qz_gguf_vocab_read(const qz_gguf *g, qz_tokenizer **out, qz_error *err);
 /* llama3 scaling as the divisor of each frequency, in float32 as the reference converter does; pairs = head_dim/2 values. */
 void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out);

@@ -118,7 +118,7 @@ static void put_provenance(const qz_artifact_plan *p, qz_gguf_meta *m) {
     }
 }
 
-qz_status qz_gguf_meta_build(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
+qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
     const qz_config *c = &p->model->config;
     const qz_family_info *f = qz_family_get(c->family);
     writer w = { .m = m, .arch = f->gguf_arch };

@@ -1,6 +1,7 @@
 /* Tokenizer keys of a GGUF file and back. Order and names: formats/gguf-tokenizer.md sections 1 and 3. */
 #include "artifacts/artifacts_int.h"
 #include "base/bytes.h"
+#include "base/json.h"
 #include "base/size.h"
 #include <string.h>
 
@@ -20,7 +21,32 @@ static void put_flag(qz_gguf_meta *m, const char *key, int8_t v) {
     if (v >= 0) qz_gguf_put_bool(m, key, v != 0);
 }
 
-qz_status qz_gguf_vocab_put(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
+/* Name of a normalizer that no GGUF key can state (composition, case, accents …), or NULL. What a llama vocabulary implies, a
+ * prefix space and the mark for blanks, is not one. */
+static const char *lost_normalizer(const json_t *n, unsigned depth) {
+    const char *type = json_string_value(json_object_get(n, "type"));
+    if (!type || depth > 8) return NULL;
+    if (strcmp(type, "Prepend") == 0 || strcmp(type, "Replace") == 0) return NULL;
+    if (strcmp(type, "Sequence")) return type;
+    const json_t *list = json_object_get(n, "normalizers");
+    const char *found = NULL;
+    for (size_t i = 0; i < json_array_size(list) && !found; i++) found = lost_normalizer(json_array_get(list, i), depth + 1);
+    return found;
+}
+
+/* Our own reader keeps the pipeline in a key of its own; llama.cpp does not know it. */
+static qz_status note_normalizer(qz_artifact_plan *p, const char *pipeline, qz_arena *arena, qz_error *err) {
+    json_t *root = NULL;
+    if (!pipeline) return QZ_OK;
+    QZ_TRY(qz_json_parse(pipeline, strlen(pipeline), "tokenizer.json", &root, err));
+    const char *type = lost_normalizer(json_object_get(root, "normalizer"), 0);
+    qz_status st = type ? qz_plan_note(p, arena, err, "the tokenizer's normalizer %.40s cannot be stored in GGUF: llama.cpp gives text that it would change other ids%s", type,
+                                       strcmp(type, "NFC") == 0 ? "; compose text to NFC before" : "") : QZ_OK;
+    json_decref(root);
+    return st;
+}
+
+qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
     const qz_config *c = &p->model->config;
     if (!p->context->tokenizer) { /* inputs are ids: the form the reference converter writes for models without one */
         qz_gguf_put_str(m, "tokenizer.ggml.model", "none");
@@ -45,7 +71,8 @@ qz_status qz_gguf_vocab_put(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_
     put_flag(m, "tokenizer.ggml.add_eos_token", v.add_eos);
     if (v.chat_template) qz_gguf_put_str(m, "tokenizer.chat_template", v.chat_template);
     if (v.pipeline) qz_gguf_put_str(m, "quantz.tokenizer.pattern", v.pipeline);
-    return failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path) : QZ_OK;
+    if (failed) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+    return note_normalizer(p, v.pipeline, arena, err);
 }
 
 static qz_status get_cstr(const qz_gguf *g, const char *key, bool required, qz_arena *a, const char **out, qz_error *err) {
