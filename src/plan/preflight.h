@@ -48,7 +48,7 @@ typedef struct {
 
 typedef struct {
     char family[64];       /* model_type */
-    uint64_t hidden, layers, heads, kv_heads, head_dim;
+    uint64_t hidden, layers, heads, kv_heads, head_dim, experts; /* experts 0: dense */
     bool tied;
     const char *dtype;     /* "bfloat16", "float16", "float32", "" = not said */
     qz_deploy_linear *linears; size_t n;

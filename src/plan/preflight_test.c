@@ -148,6 +148,8 @@ static void fused_sets(void **state) {
     qz_deploy_shape s = shape_of(&llama8b, &a);
     qz_deploy_spec spec = {CT128};
     qz_target t = ON(VLLM, 1);
+    assert_int_equal(qz_preflight(&s, &spec, &t, &f, &err), QZ_OK);
+    assert_false(qz_findings_has(&f, "PRE-FUSED"));
     s.linears[QZ_LIN_K].odd = "model.layers.2.self_attn.k_proj.weight";
     s.linears[QZ_LIN_K].scheme = "bf16";
     assert_int_equal(qz_preflight(&s, &spec, &t, &f, &err), QZ_OK);
@@ -258,6 +260,24 @@ static void specs_of_configs(void **state) {
     }
 }
 
+static void experts(void **state) {
+    (void)state;
+    for (int i = 0; i < 3; i++) { /* dense; 8 experts of hidden 4096; of hidden 2880 (gpt-oss) */
+        qz_arena a = {0};
+        qz_error err = {0};
+        qz_findings f = {.arena = &a};
+        qz_deploy_shape s = shape_of(&llama8b, &a);
+        qz_deploy_spec spec = {CT128};
+        qz_target t = ON(VLLM, 1);
+        s.experts = i ? 8 : 0;
+        s.hidden = i == 2 ? 2880 : 4096;
+        assert_int_equal(qz_preflight(&s, &spec, &t, &f, &err), QZ_OK);
+        assert_int_equal(qz_findings_has(&f, "PRE-EXPERTS"), i > 0);
+        assert_int_equal(qz_findings_has(&f, "PRE-MOE"), i == 2);
+        qz_arena_release(&a);
+    }
+}
+
 /* What a compressed-tensors config says besides bits and groups (formats/hf-compressed-tensors.md sections 1 and 2). */
 static void ct_details(void **state) {
     (void)state;
@@ -337,7 +357,7 @@ static void tables(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(each_rule_fires_and_rests), cmocka_unit_test(fused_sets), cmocka_unit_test(tensor_parallel_degrees),
-                                       cmocka_unit_test(nearest_settings), cmocka_unit_test(gptq_linter), cmocka_unit_test(specs_of_configs), cmocka_unit_test(ct_details),
+                                       cmocka_unit_test(nearest_settings), cmocka_unit_test(gptq_linter), cmocka_unit_test(specs_of_configs), cmocka_unit_test(ct_details), cmocka_unit_test(experts),
                                        cmocka_unit_test(specs_of_schemes), cmocka_unit_test(tables)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,6 +237,13 @@ static void test_KV_FLASH(const job *j, const rule *r) {
     if (kv_blocks(j->t->kv)) REPORT(j, r, "kv cache", "%s cache", j->t->kv);
 }
 
+static void test_MOE_HIDDEN(const job *j, const rule *r) {
+    if (j->s->experts && j->s->hidden % r->a) REPORT(j, r, "hidden_size", "hidden size %llu of a model with experts is not a multiple of %llu", ull(j->s->hidden), ull(r->a));
+}
+static void test_MOE_SAME(const job *j, const rule *r) {
+    if (j->s->experts) REPORT(j, r, "experts", "%llu experts", ull(j->s->experts));
+}
+
 /* ---- what compressed-tensors files say besides ---- */
 static void test_STRAY_KEY(const job *j, const rule *r) {
     if (j->spec->stray_key[0]) REPORT(j, r, j->spec->stray_key, "unknown key '%s' in a config group", j->spec->stray_key);

@@ -1,0 +1,1 @@
+$Q check tests/golden/zoo/llama | tail -1
