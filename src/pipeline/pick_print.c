@@ -47,7 +47,7 @@ static void put_memory(page *p, const qz_pick_page *x) {
         }
         return;
     }
-    put(p, "memory", "%.2f GB weights + %.2f GB KV cache + %.2f GB buffers = %.2f GB%s%s (16 bits: %.2f GB weights, %.2f GB cache)", GB(m->weights.bytes), GB(m->kv.bytes),
+    put(p, "memory", "%s%.2f GB weights + %.2f GB KV cache + %.2f GB buffers = %.2f GB%s%s (16 bits: %.2f GB weights, %.2f GB cache)", a->level == QZ_LEVEL_COUNT && !x->measured ? "about " : "", GB(m->weights.bytes), GB(m->kv.bytes),
         GB(m->total_buffers - m->total), GB(m->total_buffers), a->gpus > 1 ? ", in all" : "", a->offloaded ? ", card and system memory" : "", GB(a->float_bytes), GB(a->kv_f16));
     put(p, "memory", "%s: %.2f GB / %.2f GiB, %.0f %% kept free, %.1f GB for the runtime: %.2f GB usable%s%s", x->hardware->name, GB(a->capacity), (double)a->capacity / 1073741824.0,
         100 * a->reserve, a->overhead / 1e9, GB(m->usable), a->gpus > 1 ? " each" : "", m->fits ? "" : a->offloaded ? "" : "; the request does not fit");

@@ -9,7 +9,7 @@ typedef struct {
     const qz_shape *shape;
     const qz_hardware *hardware;
     bool writable;                  /* quantz writes the picked level */
-    uint64_t system_bytes;
+    bool measured;                  /* bytes of a file, not an estimate from its format */
     const qz_pick_answer *answer;
 } qz_pick_page;
 

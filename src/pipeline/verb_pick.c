@@ -28,6 +28,7 @@ static qz_status open_shape(qz_run *run, job *j, qz_error *err) {
     QZ_TRY(qz_artifact_open(run, path, &j->model, err));
     QZ_TRY(qz_shape_from_model(j->model, qz_path_base(path), &j->shape, err));
     if (strstr(j->model->encoding, "F16") == NULL && strcmp(j->model->encoding, "F32") != 0) (void)snprintf(j->shape->released, sizeof j->shape->released, "gguf");
+    j->q.weight_bytes = j->model->file_bytes;
     return QZ_OK;
 }
 
@@ -78,7 +79,7 @@ static qz_status prepare(qz_run *run, job *j, qz_error *err) {
 static qz_status show(const job *j, qz_error *err) {
     qz_scheme_spec spec;
     const qz_pick_answer *a = &j->answer;
-    const qz_pick_page page = {.input = j->r->operands[0], .shape = j->shape, .hardware = &j->own, .system_bytes = j->q.system_bytes, .answer = a,
+    const qz_pick_page page = {.input = j->r->operands[0], .shape = j->shape, .hardware = &j->own, .measured = j->q.weight_bytes > 0, .answer = a,
                                .writable = a->level != QZ_LEVEL_COUNT && qz_scheme_parse(qz_level_get(a->level)->name, &spec, &(qz_error){0}) == QZ_OK};
     qz_str s = {0}, md = {0};
     qz_status st = QZ_OK;

@@ -90,6 +90,17 @@ static qz_memory_query query(const job *j, qz_level level, qz_kv_type kv, uint64
                              .reserve = j->out->reserve, .overhead = (uint64_t)j->out->overhead, .devices = j->out->gpus};
 }
 
+/* The level whose arithmetic comes nearest to what a checkpoint was released in. */
+static qz_level released_level(const qz_shape *s) {
+    static const struct { const char *method; qz_level level; } known[] = {
+        {"mxfp4", QZ_LEVEL_MXFP4}, {"fp8", QZ_LEVEL_FP8_BLOCK}, {"awq", QZ_LEVEL_AWQ_G128}, {"gptq", QZ_LEVEL_GPTQ_G128}, {"bitsandbytes", QZ_LEVEL_NF4},
+        {"compressed-tensors", QZ_LEVEL_CT_W4A16}, {"gguf", QZ_LEVEL_GGUF_Q4_K_M}, {"modelopt", QZ_LEVEL_FP8_TENSOR},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcasecmp(known[i].method, s->released) == 0) return known[i].level;
+    return QZ_LEVEL_COUNT;
+}
+
 /* "LEVEL/KV[*1]" against the budget. */
 static qz_status fits(const job *j, const char *text, bool *yes) {
     char level_name[48];
@@ -101,10 +112,13 @@ static qz_status fits(const job *j, const char *text, bool *yes) {
     const char *name = strcmp(level_name, "$") == 0 ? j->chosen : level_name;
     char kv_name[16];
     (void)snprintf(kv_name, sizeof kv_name, "%.*s", star ? (int)(star - slash - 1) : 15, slash + 1);
-    if (name == NULL || strcmp(name, "released") == 0) return *yes = true, QZ_OK;
-    QZ_TRY(qz_level_parse(name, &level, j->err));
+    bool released = name && strcmp(name, "released") == 0;
+    if (name == NULL || (released && released_level(j->q->shape) == QZ_LEVEL_COUNT && j->q->weight_bytes == 0)) return *yes = true, QZ_OK;
+    if (released) level = released_level(j->q->shape);
+    else QZ_TRY(qz_level_parse(name, &level, j->err));
     QZ_TRY(qz_kv_types_parse(strcmp(kv_name, "$") == 0 ? j->kv : kv_name, &kv, j->err));
-    const qz_memory_query q = query(j, level, kv.k, star ? 1 : j->out->users);
+    qz_memory_query q = query(j, level, kv.k, star ? 1 : j->out->users);
+    q.weight_bytes = released ? j->q->weight_bytes : 0;
     qz_error inner = {0};
     qz_status st = qz_memory_plan(&q, &m, &inner);
     if (st == QZ_EMEMORY) return qz_fail(j->err, st, "%s", inner.text);
@@ -304,8 +318,11 @@ static qz_status pick_kv(job *j) {
 
 static qz_status measure(job *j) {
     qz_pick_answer *o = j->out;
-    if (o->level == QZ_LEVEL_COUNT || o->kv_type == QZ_KV_TYPE_COUNT) return QZ_OK;
-    qz_memory_query q = query(j, o->level, o->kv_type, o->users);
+    const bool released = o->level == QZ_LEVEL_COUNT;
+    const qz_level level = released ? released_level(j->q->shape) : o->level;
+    if (level == QZ_LEVEL_COUNT || o->kv_type == QZ_KV_TYPE_COUNT) return QZ_OK;
+    qz_memory_query q = query(j, level, o->kv_type, o->users);
+    q.weight_bytes = released ? j->q->weight_bytes : 0;
     QZ_TRY(qz_memory_plan(&q, &o->memory, j->err));
     QZ_TRY(qz_memory_max_users(&q, &o->max_users, j->err));
     QZ_TRY(qz_memory_max_ctx(&q, &o->max_ctx, j->err));

@@ -49,6 +49,7 @@ typedef struct {
     uint64_t users, ctx, loras, gpus;
     const char *kv;               /* asked for; NULL = picked */
     double reserve;               /* percent; below zero = the row of the hardware */
+    uint64_t weight_bytes;        /* of a file that is served as released; 0 = estimated from its format */
 } qz_pick_query;
 
 typedef struct {

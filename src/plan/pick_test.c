@@ -152,6 +152,9 @@ static void more_rules(void **state) {
         {"rx-7900xtx", "-", "llama-3-8b", "training", "balanced", 1, 1, NULL, NULL, "PICK-UNKNOWN"},
         {"b200", "-", "llama-3-8b", "chat", "cost", 64, 1, "ct:nvfp4", "bf16", "CHK-FP4"},
         {"rtx-4090", "-", "llama-3-70b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "q8_0", "PICK-SLOW"},               /* C-139: 24 GB + 70B */
+        {"t4", "-", "llama-3-8b", "chat", "balanced", 1, 1, "awq:w4g128", "f16", NULL},                               /* no bfloat16 on 7.5 */
+        {"rtx-4060", "-", "llama-3-8b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},                        /* whole on the card */
+        {"rtx-4090", "-", "gpt-oss-120b", "chat", "balanced", 1, 1, "released", "fp8", "CHK-KV"},                     /* as released, and too large */
         {"rtx-4090", "-", "llama-3-8b", "extraction", "balanced", 1, 1, "awq:w4g128", "bf16", "PICK-BF16"},
     };
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
