@@ -66,7 +66,7 @@ void qz_awq_unpack_fast(const uint8_t *qweight, size_t cols, size_t n0, size_t n
         for (size_t k = 0; k < cols; k++) {
             size_t i = k % 32, a = i / 8, b = i / 2 % 4, c = i % 2, kk = k % 64 / 32 * 32 + 8 * b + 4 * c + a;
             size_t column = k / 64 * 64 + n % 4 * 16 + kk / 4;
-            put_code(codes, cols, n, k, qz_load_u16le(qweight + 2 * (n / 4 * cols + column)) >> (4 * (kk % 4)) & 15u);
+            put_code(codes, cols, n, k, (unsigned)qz_load_u16le(qweight + 2 * (n / 4 * cols + column)) >> (4 * (kk % 4)) & 15u);
         }
 }
 

@@ -1,6 +1,7 @@
 /* Artifacts that lie: valid containers whose content contradicts itself. Each is one change to a good file and must be refused
  * with the key or tensor in the text, before any work. */
 #include "artifacts/testing.h"
+#include "base/rng.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -272,6 +273,57 @@ static void gptq_lies(void **state) {
     qz_model_free(m);
 }
 
+static void put_bytes(const char *path, const char *bytes, size_t n) { /* without the fsync of qz_write_file */
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(bytes, 1, n, f), n);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Bytes changed at random in config.json or anywhere in the weights, the header mostly: a folder opens or is refused, and what
+ * opens decodes within its bounds (sanitizers watch). */
+static void random_damage(void **state) {
+    (void)state;
+    static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32+asym+act_order", "gptq:w3g32", "bnb:nf4+double", "bnb:int8" };
+    static float row[4096];
+    qz_rng rng;
+    qz_rng_seed(&rng, 42);
+    for (size_t s = 0; s < sizeof schemes / sizeof *schemes; s++) {
+        static const char *const names[] = { "config.json", "model.safetensors" };
+        char path[2][128], *good_bytes[2];
+        size_t n[2], opened = 0, refused = 0;
+        convert("tests/golden/zoo/qwen2", schemes[s], folder);
+        for (int f = 0; f < 2; f++) {
+            snprintf(path[f], sizeof path[f], "%s/%s", folder, names[f]);
+            OK(qz_read_file(path[f], 1 << 24, &good_bytes[f], &n[f], err));
+        }
+        for (size_t round = 0; round < 120; round++) {
+            int f = (int)qz_rng_below(&rng, 3) > 0;
+            char *bytes = qz_alloc_array(n[f], 1);
+            memcpy(bytes, good_bytes[f], n[f]);
+            size_t reach = f && qz_rng_below(&rng, 3) ? 20000 : n[f];
+            for (size_t k = 1 + (size_t)qz_rng_below(&rng, 4); k--;) {
+                size_t at = (size_t)qz_rng_below(&rng, qz_min_size(reach, n[f]));
+                bytes[at] = (char)(qz_rng_below(&rng, 2) ? '0' + qz_rng_below(&rng, 10) : qz_rng_below(&rng, 256)); /* digits keep JSON whole */
+            }
+            put_bytes(path[f], bytes, n[f]);
+            qz_free(bytes);
+            qz_model *m = NULL;
+            qz_error e = { 0 };
+            if (qz_artifact_open(NULL, folder, &m, &e) != QZ_OK) refused++;
+            else {
+                for (size_t i = 0; i < m->n_tensors; i++)
+                    for (size_t r = 0; r < m->tensors[i].rows && m->tensors[i].cols <= 4096; r++) qz_tensor_decode(&m->tensors[i], r, 1, row);
+                qz_model_free(m);
+                opened++;
+            }
+            put_bytes(path[f], good_bytes[f], n[f]);
+        }
+        if (opened < 10 || refused < 10) fail_msg("%s: %zu opened, %zu refused: the damage is too small or too large to tell", schemes[s], opened, refused);
+        for (int f = 0; f < 2; f++) qz_free(good_bytes[f]);
+    }
+}
+
 static int setup(void **state) {
     (void)state;
     if (!mkdtemp(dir)) return -1;
@@ -287,6 +339,6 @@ static int teardown(void **state) {
     return qz_remove_tree(dir, &err) == QZ_OK ? 0 : -1;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(gguf_lies), cmocka_unit_test(awq_lies), cmocka_unit_test(gptq_lies) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(gguf_lies), cmocka_unit_test(awq_lies), cmocka_unit_test(gptq_lies), cmocka_unit_test(random_damage) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
