@@ -3,6 +3,7 @@
 #define QZ_PIPELINE_PLAN_H
 #include "pipeline/source.h"
 #include "plan/job.h"
+#include "plan/resident.h"
 #include "plan/roofline.h"
 #include "plan/split.h"
 
@@ -27,6 +28,8 @@ typedef struct {
     qz_level *levels; size_t n_levels;
     qz_plan_row *rows; size_t n_rows;
     qz_memory base;              /* of BF16: KV cache, buffers and usable memory do not depend on the format */
+    qz_resident resident;        /* of this program, when opened */
+    size_t threads;
     qz_arena arena;
 } qz_plan_view;
 

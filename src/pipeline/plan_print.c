@@ -98,6 +98,13 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         (void)snprintf(t, sizeof t, "released quantized (%s): serve it as it is", s->released);
         note(out, &n, t);
     }
+    if (v->opened) {
+        (void)snprintf(t, sizeof t, "this program runs it in %.2f MB / %.2f MiB resident at %llu tokens, %zu threads: %.2f MB file, %.2f MB packed, %.2f MB KV (float32), %.2f MB buffers",
+                       (double)v->resident.total / 1e6, (double)v->resident.total / 1048576.0, (unsigned long long)v->q.ctx, v->threads, (double)v->resident.mapped / 1e6,
+                       (double)(v->resident.packed + v->resident.unpacked) / 1e6, (double)v->resident.kv / 1e6,
+                       (double)(v->resident.total - v->resident.mapped - v->resident.packed - v->resident.unpacked - v->resident.kv) / 1e6);
+        note(out, &n, t);
+    }
     if (!s->runs) note(out, &n, "memory only: this program neither quantizes nor runs this family yet");
 }
 
@@ -184,9 +191,12 @@ qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err) 
     qz_str_printf(out, "\"users\":%llu,\"context\":%llu,\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\",\"kv_bytes_per_token\":%llu,\"kv_bytes\":%llu,\"kv_bytes_without_windows\":%llu,\"kv_state_bytes\":%llu,\n",
                   (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name, (unsigned long long)m->kv.per_token,
                   (unsigned long long)m->kv.bytes, (unsigned long long)m->kv.without_windows, (unsigned long long)m->kv.state_bytes);
-    qz_str_printf(out, "\"device\":%s%s%s,\"devices\":%llu,\"capacity_bytes\":%llu,\"reserve_percent\":%g,\"overhead_bytes\":%llu,\"usable_bytes\":%llu,\n\"formats\":[", v->hw ? "\"" : "",
+    qz_str_printf(out, "\"device\":%s%s%s,\"devices\":%llu,\"capacity_bytes\":%llu,\"reserve_percent\":%g,\"overhead_bytes\":%llu,\"usable_bytes\":%llu,", v->hw ? "\"" : "",
                   v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)(v->q.devices > 1 ? v->q.devices : 1), (unsigned long long)v->q.capacity, v->r->reserve,
                   (unsigned long long)v->q.overhead, (unsigned long long)m->usable);
+    if (v->opened)
+        qz_str_printf(out, "\n\"engine_resident_bytes\":%llu,\"engine_threads\":%zu,", (unsigned long long)v->resident.total, v->threads);
+    qz_str_puts(out, "\n\"formats\":[");
     for (size_t i = 0; i < v->n_rows; i++) {
         qz_str_puts(out, i ? ",\n" : "\n");
         json_row(v, &v->rows[i], out);

@@ -62,6 +62,8 @@ qz_status qz_plan_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
         for (size_t i = 0; i < m->n_tensors; i++) row->files.weight_bytes += m->tensors[i].bytes;
         if (row->label == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
         QZ_TRY(make_row(run, v, row, false, err));
+        v->threads = qz_pool_size(run->pool);
+        qz_resident_plan(m, v->source.tokenizer ? qz_tokenizer_vocab_size(v->source.tokenizer) : 0, v->q.ctx, v->threads, &v->resident);
     }
     for (size_t i = 0; i < v->n_levels; i++) {
         qz_plan_row *row = &v->rows[v->n_rows++];

@@ -1,0 +1,63 @@
+#include "plan/resident.h"
+#include "base/size.h"
+
+/* Sizes of the engine's and the kernels' buffers (engine/engine.c, engine/attention.c, kernels/mm_int.h). A change there shows
+ * in scripts/bench_memory. */
+enum { STEP = 512, QUERY_BLOCK = 32, KC = 512, STRIDE = KC + 16, VC = 128, TILE_COLS = 32, PANEL = 16, HUGE = 2 << 20, ACT_LEGACY = 40, ACT_K = 372, FEW = 24, FAULT_AROUND = 64 << 10 };
+/* Measured: a process of this program without model, and what a tokenizer keeps (parsed JSON included). */
+#define PROGRAM 3500000u
+#define TOKENIZER_BASE 830000u
+#define TOKENIZER_PER_TOKEN 540u
+
+typedef struct { uint64_t packed, unpacked, act, widest_float; } sums;
+
+static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
+    uint64_t rows = (t->rows + PANEL - 1) / PANEL * PANEL;
+    if (t->type == QZ_TYPE_INT_GROUP) {
+        const qz_int_group *g = t->group;
+        uint64_t codes = (uint64_t)t->rows * qz_int_group_row_bytes(g->bits, g->cols), heads = rows * g->groups;
+        s->unpacked += codes + heads * 3;
+        s->packed += codes + heads * 4;
+        s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * t->cols * 6); /* more tokens go through the exact product's panels */
+        s->widest_float = qz_max_size(s->widest_float, t->cols);
+        return;
+    }
+    if (t->type == QZ_TYPE_BNB || qz_type_get(t->type)->kind == QZ_KIND_FLOAT) {
+        if (t->cols > s->widest_float) s->widest_float = t->cols;
+        if (t->type == QZ_TYPE_BNB) s->unpacked += 4 * t->bnb->n_absmax;
+        return;
+    }
+    const qz_type_info *i = qz_type_get(t->type);
+    s->packed += rows * (t->cols / i->elems * i->bytes);
+    s->act = qz_max_size(s->act, i->elems == 32 ? batch * t->cols / 32 * ACT_LEGACY : batch * t->cols / 256 * ACT_K);
+}
+
+/* The embedding is read by row: its pages count only when it is the output matrix too. */
+static uint64_t mapped(const qz_model *m) {
+    uint64_t n = m->file_bytes;
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        if (m->tensors[i].type != QZ_TYPE_INT_GROUP) continue;
+        uint64_t codes = (uint64_t)m->tensors[i].rows * m->tensors[i].cols * m->tensors[i].group->bits / 8; /* given back after unpacking, */
+        if (codes > FAULT_AROUND) n -= qz_min_size(n, codes - FAULT_AROUND);                                /* but for what the next one maps again */
+    }
+    if (m->head != m->embed) n -= qz_min_size(n, m->embed->bytes);
+    return n;
+}
+
+void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx, uint64_t threads, qz_resident *out) {
+    const qz_config *c = &m->config;
+    uint64_t batch = qz_min_size(STEP, ctx), q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, keys = (ctx + 15) / 16 * 16;
+    sums s = {0};
+    for (size_t l = 0; l < c->layers; l++)
+        for (int k = 0; k < QZ_LIN_COUNT; k++) linear(&s, m->blocks[l].linear[k], batch);
+    linear(&s, m->head, 1);
+    *out = (qz_resident){.mapped = mapped(m), .unpacked = s.unpacked, .packed = (s.packed + HUGE - 1) / HUGE * HUGE, .program = PROGRAM};
+    out->kv = 8 * c->layers * kv * (ctx + 1);
+    out->rope = 4 * ctx * c->head_dim;
+    out->step = 4 * batch * (3 * c->hidden_size + 2 * q + 2 * kv + 2 * c->intermediate_size);
+    uint64_t passes = s.widest_float > KC ? 2 : s.widest_float ? 1 : 0;
+    out->kernels = passes * batch * STRIDE * 4 + (s.widest_float ? threads * VC * 4 * qz_min_size(KC, s.widest_float) : 0) + threads * TILE_COLS * STRIDE * 4 +
+                   threads * keys * QUERY_BLOCK * 4 + s.act + 8 * c->vocab_size;
+    out->tokenizer = tokenizer_tokens ? TOKENIZER_BASE + TOKENIZER_PER_TOKEN * tokenizer_tokens : 0;
+    out->total = out->mapped + out->unpacked + out->packed + out->kv + out->rope + out->step + out->kernels + out->tokenizer + out->program;
+}
