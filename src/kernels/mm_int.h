@@ -70,7 +70,7 @@ void qz_gemm_prepare(qz_gemm_job *j);
 void qz_gemm_run(void *job, size_t thread, size_t threads);
 
 /* ---- packed weights ---- */
-typedef enum { QZ_PACK_ROWS, QZ_PACK_FLOAT, QZ_PACK_GROUP, QZ_PACK_EXACT } qz_pack_kind;
+typedef enum { QZ_PACK_ROWS, QZ_PACK_FLOAT, QZ_PACK_GROUP, QZ_PACK_TABLE, QZ_PACK_EXACT } qz_pack_kind;
 struct qz_packed {
     qz_weights w;
     qz_pack_kind kind;

@@ -37,6 +37,11 @@ enum { QZ_GROUP_HEAD = 64, QZ_GROUP_ZEROS = 32 };
 typedef void (*qz_gdot_fn)(const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,
                            const float *sums, size_t lds, size_t tokens, float *out);
 
+/* The same for bitsandbytes matrices: a block is QZ_TABLE_HEAD bytes (16 float32 scales), then its codes. ldot_4: codes are places in
+ * table [16]; ldot_8: they are signed bytes, table is not read. */
+enum { QZ_TABLE_HEAD = 64 };
+typedef void (*qz_ldot_fn)(const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x, size_t ldx, size_t tokens, float *out);
+
 typedef struct {
     qz_cpu_level level;
     size_t tile_rows, tile_cols; /* of gemm_tile */

@@ -14,6 +14,8 @@ enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, Q
 #define QZ_GDOT_ARGS                                                                                                  \
     const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,           \
         const float *sums, size_t lds, size_t tokens, float *out
+#define QZ_LDOT_ARGS                                                                                                  \
+    const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x, size_t ldx, size_t tokens, float *out
 #define QZ_LEVEL(level)                                                                                               \
     void qz_gemm_tile_##level(size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride, \
                               float *c, size_t ldc, bool load);                                                       \
@@ -27,7 +29,9 @@ enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, Q
     void qz_hdot_f16_##level(QZ_HDOT_ARGS);                                                                           \
     void qz_hdot_bf16_##level(QZ_HDOT_ARGS);                                                                          \
     void qz_gdot_4_##level(QZ_GDOT_ARGS);                                                                             \
-    void qz_gdot_8_##level(QZ_GDOT_ARGS);
+    void qz_gdot_8_##level(QZ_GDOT_ARGS);                                                                             \
+    void qz_ldot_4_##level(QZ_LDOT_ARGS);                                                                             \
+    void qz_ldot_8_##level(QZ_LDOT_ARGS);
 /* Power of two for a largest magnitude given by its bits; 1 for zero and for what is not finite. */
 static inline float qz_halve_factor(uint32_t top) {
     int e = (int)(top >> 23);

@@ -1,5 +1,5 @@
-/* Packed weights (matmul.h, layout.h): block types become panels of 16 interleaved rows, int group codes likewise with their
- * scales and zero points in front; float types are used where they are. */
+/* Packed weights (matmul.h, layout.h): block types become panels of 16 interleaved rows, int group and bitsandbytes codes likewise
+ * with their scales and zero points in front; float types are used where they are. */
 #include <stdio.h>
 #include <string.h>
 #include "kernels/matmul.h"
@@ -58,6 +58,60 @@ static void pack_group(void *arg, size_t thread, size_t threads) {
     }
 }
 
+static qz_status place(qz_mm *mm, qz_packed *p, qz_error *err) {
+    size_t total = 0;
+    p->panels = (p->w.rows + QZ_PANEL - 1) / QZ_PANEL;
+    if (qz_mul_size(p->blocks, p->block_bytes, &p->panel_bytes) && qz_mul_size(p->panels, p->panel_bytes, &total))
+        p->data = qz_slab_alloc(mm, total, &p->slab);
+    if (!p->data)
+        return qz_fail(err, QZ_EMEMORY, "out of memory for packed weights [%zu, %zu]: %zu bytes", p->w.rows, p->w.cols, total);
+    p->bytes += total;
+    return QZ_OK;
+}
+
+/* ---- bitsandbytes ---- */
+static unsigned table_code(const qz_bnb *b, size_t i) { return b->kind == QZ_BNB_INT8 ? b->codes[i] : i % 2 ? b->codes[i / 2] & 15u : b->codes[i / 2] >> 4; }
+
+static void pack_table(void *arg, size_t thread, size_t threads) {
+    const qz_packed *p = ((pack_job *)arg)->p;
+    const qz_bnb *b = p->w.bnb;
+    const size_t bits = b->kind == QZ_BNB_INT8 ? 8 : 4, per_word = 32 / bits, block = b->cols / p->blocks;
+    size_t lo, hi;
+    qz_split(p->panels, 1, thread, threads, &lo, &hi);
+    for (size_t i = lo; i < hi; ++i) {
+        size_t rows = qz_min_size(QZ_PANEL, p->w.rows - i * QZ_PANEL);
+        if (rows < QZ_PANEL) memset(panel_at(p, i), 0, p->panel_bytes);
+        for (size_t r = 0; r < rows; ++r)
+            for (size_t g = 0; g < p->blocks; ++g) {
+                uint8_t *out = panel_at(p, i) + g * p->block_bytes;
+                size_t first = (i * QZ_PANEL + r) * b->cols + g * block;
+                float scale = b->kind == QZ_BNB_INT8 ? b->absmax[i * QZ_PANEL + r] * 7.874015718698502e-3f : b->absmax[first / b->block];
+                memcpy(out + 4 * r, &scale, 4);
+                for (size_t w = 0; w < block / per_word; ++w) {
+                    uint32_t word = 0;
+                    for (size_t k = 0; k < per_word; ++k) word |= (uint32_t)table_code(b, first + w * per_word + k) << (bits * k);
+                    memcpy(out + QZ_TABLE_HEAD + (w * QZ_PANEL + r) * 4, &word, 4);
+                }
+            }
+    }
+}
+
+/* Stays QZ_PACK_EXACT where a block runs over the end of a row. Values are not rounded to the matrix's own type here. */
+static qz_status open_table(qz_mm *mm, qz_packed *p, qz_error *err) {
+    const qz_bnb *b = p->w.bnb;
+    p->kind = QZ_PACK_EXACT;
+    if (!b) return qz_fail(err, QZ_EBUG, "bitsandbytes weights without a description");
+    size_t block = b->kind == QZ_BNB_INT8 ? b->cols : b->block, bits = b->kind == QZ_BNB_INT8 ? 8 : 4;
+    if (b->cols % block || block * bits % 32) return QZ_OK;
+    p->blocks = b->cols / block;
+    p->block_bytes = QZ_TABLE_HEAD + block * bits / 8 * QZ_PANEL;
+    QZ_TRY(place(mm, p, err));
+    p->kind = QZ_PACK_TABLE;
+    pack_job job = {.p = p};
+    qz_pool_run(mm->pool, pack_table, &job);
+    return QZ_OK;
+}
+
 /* Columns sorted by group (stable). False if the groups are not all of group_size columns: then the order does not exist. */
 static bool group_order(const qz_int_group *g, uint32_t *order) {
     for (size_t i = 0; i < g->cols; ++i) order[i] = UINT32_MAX;
@@ -69,17 +123,6 @@ static bool group_order(const qz_int_group *g, uint32_t *order) {
         order[i] = (uint32_t)k;
     }
     return true;
-}
-
-static qz_status place(qz_mm *mm, qz_packed *p, qz_error *err) {
-    size_t total = 0;
-    p->panels = (p->w.rows + QZ_PANEL - 1) / QZ_PANEL;
-    if (qz_mul_size(p->blocks, p->block_bytes, &p->panel_bytes) && qz_mul_size(p->panels, p->panel_bytes, &total))
-        p->data = qz_slab_alloc(mm, total, &p->slab);
-    if (!p->data)
-        return qz_fail(err, QZ_EMEMORY, "out of memory for packed weights [%zu, %zu]: %zu bytes", p->w.rows, p->w.cols, total);
-    p->bytes += total;
-    return QZ_OK;
 }
 
 /* Leaves p as QZ_PACK_EXACT where the codes do not fit the kernels' words. */
@@ -111,10 +154,7 @@ static qz_status open_group(qz_mm *mm, qz_packed *p, qz_error *err) {
 static qz_status open_kind(qz_mm *mm, qz_packed *p, qz_error *err) {
     const qz_weights *w = &p->w;
     if (w->type == QZ_TYPE_INT_GROUP) return open_group(mm, p, err);
-    if (w->type == QZ_TYPE_BNB) {
-        p->kind = QZ_PACK_EXACT;
-        return QZ_OK;
-    }
+    if (w->type == QZ_TYPE_BNB) return open_table(mm, p, err);
     size_t row_bytes = 0;
     QZ_TRY(qz_row_bytes(w->type, w->cols, &row_bytes, err));
     p->layout = qz_layout_get(w->type);
@@ -136,6 +176,8 @@ static void name_kernel(const qz_mm *mm, qz_packed *p) {
     if (p->kind == QZ_PACK_ROWS)
         (void)snprintf(p->kernel, sizeof p->kernel, "%s×%s %s", type, p->layout->elems == 256 ? "q8_k" : "q8_0",
                        mm->ops.dot[p->w.type] == ref.dot[p->w.type] ? qz_cpu_name(QZ_CPU_REF) : level);
+    else if (p->kind == QZ_PACK_TABLE)
+        (void)snprintf(p->kernel, sizeof p->kernel, "%s×f32 %s", p->w.bnb->kind == QZ_BNB_INT8 ? "int8" : p->w.bnb->kind == QZ_BNB_NF4 ? "nf4" : "fp4", level);
     else if (p->kind == QZ_PACK_GROUP)
         (void)snprintf(p->kernel, sizeof p->kernel, "int%u×f32 %s", p->w.group->bits, level);
     else

@@ -134,6 +134,22 @@ static void group_task(const view *v, const part *w, size_t u0, size_t u1) {
     }
 }
 
+static void table_task(const view *v, const part *w, size_t u0, size_t u1) {
+    const job *j = v->j;
+    const qz_packed *p = w->p;
+    const qz_ldot_fn dot = p->w.bnb->kind == QZ_BNB_INT8 ? j->mm->ops.ldot_8 : j->mm->ops.ldot_4;
+    float tile[4 * QZ_PANEL];
+    for (size_t u = u0; u < u1; ++u) {
+        size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
+        for (size_t t = 0; t < j->n; t += 4) {
+            size_t tokens = qz_min_size(4, j->n - t);
+            dot(p->data + u * p->panel_bytes, p->blocks, p->w.cols / p->blocks, p->w.bnb->table, j->x + t * j->cols, j->cols, tokens, tile);
+            for (size_t i = 0; i < tokens; ++i)
+                memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
+        }
+    }
+}
+
 static bool takes_half(const job *j, const qz_packed *p) {
     return p->kind == QZ_PACK_FLOAT && p->w.type != QZ_TYPE_F32 && j->n == 1;
 }
@@ -170,6 +186,7 @@ static void run_task(const view *v, const part *w, size_t task) {
     size_t t0 = task / w->chunks * w->block, t1 = qz_min_size(j->n, t0 + w->block);
     if (w->p->kind == QZ_PACK_ROWS) rows_task(v, w, u0, u1, t0, t1);
     else if (w->p->kind == QZ_PACK_GROUP) group_task(v, w, u0, u1);
+    else if (w->p->kind == QZ_PACK_TABLE) table_task(v, w, u0, u1);
     else if (takes_half(j, w->p)) half_task(v, w, u0, u1);
     else float_task(j, w, u0, u1);
 }

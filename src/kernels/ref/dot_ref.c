@@ -92,3 +92,21 @@ void qz_gdot_4_ref(QZ_GDOT_ARGS) {
 void qz_gdot_8_ref(QZ_GDOT_ARGS) {
     gdot(8, panel, groups, group_size, x, ldx, sums, lds, tokens, out);
 }
+
+static void ldot(uint32_t bits, const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x, size_t ldx, size_t tokens,
+                 float *out) {
+    const size_t words = block * bits / 32, per_word = 32 / bits;
+    memset(out, 0, tokens * QZ_PANEL * sizeof *out);
+    for (size_t b = 0; b < blocks; ++b, panel += QZ_TABLE_HEAD + words * 4 * QZ_PANEL)
+        for (size_t r = 0; r < QZ_PANEL; ++r)
+            for (size_t t = 0; t < tokens; ++t) {
+                double sum = 0;
+                for (size_t k = 0; k < block; ++k) {
+                    uint32_t v = qz_load_u32le(panel + QZ_TABLE_HEAD + (k / per_word * QZ_PANEL + r) * 4) >> (bits * (k % per_word));
+                    sum += (bits == 8 ? (double)(int8_t)(v & 255) : (double)table[v & 15]) * (double)x[t * ldx + b * block + k];
+                }
+                out[t * QZ_PANEL + r] += (float)((double)qz_load_f32le(panel + 4 * r) * sum);
+            }
+}
+void qz_ldot_4_ref(QZ_LDOT_ARGS) { ldot(4, panel, blocks, block, table, x, ldx, tokens, out); }
+void qz_ldot_8_ref(QZ_LDOT_ARGS) { ldot(8, panel, blocks, block, table, x, ldx, tokens, out); }

@@ -1,4 +1,4 @@
-/* Integer group weights (16 rows in two vectors) times float tokens, AVX2. */
+/* Integer group and bitsandbytes weights (16 rows in two vectors) times float tokens, AVX2. */
 #include <immintrin.h>
 #include "kernels/ops_int.h"
 
@@ -16,7 +16,16 @@
 #define STORE(t) \
     if (T > t) _mm256_storeu_ps(out + t * QZ_PANEL, f##t);
 
+#define CLOSE_TABLE(t) \
+    if (T > t) f##t = _mm256_fmadd_ps(scale, _mm256_add_ps(e##t, o##t), f##t);
+
 INLINE __m256 code(__m256i v, int mask) { return _mm256_cvtepi32_ps(_mm256_and_si256(v, _mm256_set1_epi32(mask))); }
+/* Lowest four bits: a place in lo (0..7) or hi; bit 3 chooses. */
+INLINE __m256 place(__m256i v, __m256 lo, __m256 hi) {
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(lo, v), _mm256_permutevar8x32_ps(hi, v), _mm256_castsi256_ps(_mm256_slli_epi32(v, 28)));
+}
+/* Byte i of each word, with its sign. */
+INLINE __m256 sbyte(__m256i v) { return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 24), 24)); }
 
 /* Eight rows from row `first`. bits is a constant in every call. */
 INLINE void half(const size_t T, const size_t bits, const size_t first, const uint8_t *panel, size_t groups,
@@ -55,4 +64,43 @@ void qz_gdot_8_avx2(QZ_GDOT_ARGS) {
     size_t t = 0;
     for (; t + 2 <= tokens; t += 2) { BOTH(2, 8, t) }
     if (t < tokens) { BOTH(1, 8, t) }
+}
+
+/* Eight rows of table codes (bits 4) or signed bytes (bits 8). */
+INLINE void coded(const size_t T, const size_t bits, const size_t first, const uint8_t *panel, size_t blocks, size_t block, const float *table,
+                  const float *x, size_t ldx, float *out) {
+    const __m256 lo = bits == 4 ? _mm256_loadu_ps(table) : _mm256_setzero_ps(), hi = bits == 4 ? _mm256_loadu_ps(table + 8) : lo;
+    const int step = (int)bits;
+    TOK(OPEN)
+    for (size_t g = 0; g < blocks; ++g, x += block) {
+        const __m256 scale = _mm256_loadu_ps((const float *)(const void *)panel + first);
+        panel += QZ_TABLE_HEAD;
+        TOK(CHAINS)
+        for (size_t c = 0; c < block; c += 32 / bits, panel += 64) {
+            __m256i v = _mm256_loadu_si256((const __m256i *)(panel + 4 * first));
+            for (size_t k = c; k < c + 32 / bits; k += 2) {
+                __m256i next = _mm256_srli_epi32(v, step);
+                __m256 w0 = bits == 4 ? place(v, lo, hi) : sbyte(v), w1 = bits == 4 ? place(next, lo, hi) : sbyte(next);
+                TOK(PAIR)
+                v = _mm256_srli_epi32(v, 2 * step);
+            }
+        }
+        TOK(CLOSE_TABLE)
+    }
+    TOK(STORE)
+}
+
+#define CODED(T, bits, t)                                                                                       \
+    coded(T, bits, 0, panel, blocks, block, table, x + (t) * ldx, ldx, out + (t) * QZ_PANEL);                   \
+    coded(T, bits, 8, panel, blocks, block, table, x + (t) * ldx, ldx, out + (t) * QZ_PANEL + 8);
+
+void qz_ldot_4_avx2(QZ_LDOT_ARGS) {
+    size_t t = 0;
+    for (; t + 2 <= tokens; t += 2) { CODED(2, 4, t) }
+    if (t < tokens) { CODED(1, 4, t) }
+}
+void qz_ldot_8_avx2(QZ_LDOT_ARGS) {
+    size_t t = 0;
+    for (; t + 2 <= tokens; t += 2) { CODED(2, 8, t) }
+    if (t < tokens) { CODED(1, 8, t) }
 }

@@ -1,4 +1,4 @@
-/* Integer group weights (16 rows in the lanes) times float tokens, AVX-512. A 4-bit code becomes a float by a table look-up
+/* Integer group and bitsandbytes weights (16 rows in the lanes) times float tokens, AVX-512. A 4-bit code becomes a float by a table look-up
  * in a register (the permute reads only the low four bits of a lane); several chains hide the latency for one token. */
 #include <immintrin.h>
 #include "kernels/ops_int.h"
@@ -21,13 +21,18 @@
         f##t = _mm512_fmadd_ps(scale, _mm512_fnmadd_ps(zero, _mm512_set1_ps(sums[t * lds + g]), e##t), f##t);      \
     }
 
+/* scale * sum: table codes carry their zero */
+#define CLOSE_TABLE(t) \
+    if (T > t) f##t = _mm512_fmadd_ps(scale, _mm512_add_ps(_mm512_add_ps(e##t, o##t), _mm512_add_ps(g##t, h##t)), f##t);
+
 #define HEAD                                                                                                       \
     const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)head));                               \
     const __m512 zero = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(head + QZ_GROUP_ZEROS))));
 
-INLINE void four(const size_t T, const uint8_t *panel, size_t groups, size_t group_size, const float *x,
+/* table: values of the codes, or NULL for 0..15 with zero points (a constant in every call). */
+INLINE void four(const size_t T, const float *table, const uint8_t *panel, size_t groups, size_t group_size, const float *x,
                  size_t ldx, const float *sums, size_t lds, float *out) {
-    const __m512 codes = _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512 codes = table ? _mm512_loadu_ps(table) : _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     TOK(F_OPEN)
     for (size_t g = 0; g < groups; ++g, x += group_size) {
         const uint8_t *head = panel;
@@ -46,8 +51,13 @@ INLINE void four(const size_t T, const uint8_t *panel, size_t groups, size_t gro
                 v = _mm512_srli_epi32(v, 16);
             }
         }
-        HEAD
-        TOK(CLOSE)
+        if (table) {
+            const __m512 scale = _mm512_loadu_ps(head);
+            TOK(CLOSE_TABLE)
+        } else {
+            HEAD
+            TOK(CLOSE)
+        }
     }
     TOK(F_STORE)
 }
@@ -77,13 +87,45 @@ INLINE void eight(const size_t T, const uint8_t *panel, size_t groups, size_t gr
     TOK(F_STORE)
 }
 
-#define SWITCH(body_fn)                                                                              \
-    switch (tokens) {                                                                                \
-    case 4: body_fn(4, panel, groups, group_size, x, ldx, sums, lds, out); break;               \
-    case 3: body_fn(3, panel, groups, group_size, x, ldx, sums, lds, out); break;               \
-    case 2: body_fn(2, panel, groups, group_size, x, ldx, sums, lds, out); break;               \
-    case 1: body_fn(1, panel, groups, group_size, x, ldx, sums, lds, out); break;               \
-    default: break;                                                                                  \
+/* Signed bytes with one float32 scale a block. */
+INLINE void bytes(const size_t T, const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx, float *out) {
+    TOK(F_OPEN)
+    for (size_t g = 0; g < groups; ++g, x += group_size) {
+        const __m512 scale = _mm512_loadu_ps(panel);
+        panel += QZ_TABLE_HEAD;
+        TOK(CHAINS)
+        for (size_t k = 0; k < group_size; panel += 64) {
+            __m512i v = _mm512_loadu_si512(panel);
+            __m512 w0 = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(v, 24), 24));
+            __m512 w1 = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(v, 16), 24));
+            TOK(EVEN)
+            k += 2;
+            w0 = _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(v, 8), 24));
+            w1 = _mm512_cvtepi32_ps(_mm512_srai_epi32(v, 24));
+            TOK(ODD)
+            k += 2;
+        }
+        TOK(CLOSE_TABLE)
     }
-void qz_gdot_4_avx512(QZ_GDOT_ARGS) { SWITCH(four) }
-void qz_gdot_8_avx512(QZ_GDOT_ARGS) { SWITCH(eight) }
+    TOK(F_STORE)
+}
+
+#define SWITCH(call)                  \
+    switch (tokens) {                 \
+    case 4: call(4); break;           \
+    case 3: call(3); break;           \
+    case 2: call(2); break;           \
+    case 1: call(1); break;           \
+    default: break;                   \
+    }
+#define FOUR(T) four(T, NULL, panel, groups, group_size, x, ldx, sums, lds, out)
+#define EIGHT(T) eight(T, panel, groups, group_size, x, ldx, sums, lds, out)
+#define TABLE(T) four(T, table, panel, blocks, block, x, ldx, NULL, 0, out)
+#define BYTES(T) bytes(T, panel, blocks, block, x, ldx, out)
+void qz_gdot_4_avx512(QZ_GDOT_ARGS) { SWITCH(FOUR) }
+void qz_gdot_8_avx512(QZ_GDOT_ARGS) { SWITCH(EIGHT) }
+void qz_ldot_4_avx512(QZ_LDOT_ARGS) { SWITCH(TABLE) }
+void qz_ldot_8_avx512(QZ_LDOT_ARGS) {
+    (void)table;
+    SWITCH(BYTES)
+}

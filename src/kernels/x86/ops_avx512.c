@@ -14,6 +14,8 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->hdot_bf16 = qz_hdot_bf16_avx512;
     ops->gdot_4 = qz_gdot_4_avx512;
     ops->gdot_8 = qz_gdot_8_avx512;
+    ops->ldot_4 = qz_ldot_4_avx512;
+    ops->ldot_8 = qz_ldot_8_avx512;
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx512;
     ops->decode[QZ_TYPE_BF16] = qz_decode_bf16_avx512;
     ops->dot[QZ_TYPE_Q4_1] = qz_dot_q4_1_avx512;
