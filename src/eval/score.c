@@ -201,11 +201,26 @@ static void scorer_release(scorer *s) {
     qz_free(s->window);
 }
 
+/* How much KL artifact m has over the first one, window by window. */
+static void against_first(const scorer *s, size_t m, qz_score *out) {
+    size_t n = s->set->scored, nw;
+    double *d = qz_alloc_array(n, sizeof *d);
+    bucket *w = qz_alloc_array(n, sizeof *w);
+    if (d && w && n > 0) {
+        for (size_t i = 0; i < n; i++) d[i] = s->t[m].kl[i] - s->t[1].kl[i];
+        out->kl_change = (qz_figure){.value = per_window(d, s->window, n, w, &nw), .n = n, .present = true};
+        bootstrap(w, nw, &out->kl_change.low, &out->kl_change.high);
+    }
+    qz_free(d);
+    qz_free(w);
+}
+
 static void finish(const scorer *s, size_t m, qz_score *out) {
     size_t n = s->set->scored;
     bool paired = s->has_source && m > 0;
     qz_score_summary(s->t[m].nll, paired ? s->t[0].nll : NULL, s->t[m].kl, s->window, n, out);
     if (!paired) return;
+    if (m > 1) against_first(s, m, out);
     double same = 0, dp = 0;
     for (size_t i = 0; i < n; i++) same += s->t[m].same[i], dp += s->t[m].dp[i];
     out->top1 = 100 * same / (double)n;

@@ -12,6 +12,7 @@ typedef struct {
     double ppl_of_means;    /* exp of the mean of window means (document mean) */
     bool paired;            /* the fields below are filled */
     qz_figure kl, delta_ppl_pct; /* delta: (ratio − 1)·100 with the paired standard error */
+    qz_figure kl_change;    /* KL minus the first artifact's on the same tokens; interval over windows; absent for the first */
     double kl_median, kl_p99, kl_p999, kl_max, top1, rms_dp, ln_ratio, ln_ratio_se;
 } qz_score;
 

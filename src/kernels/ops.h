@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "base/run.h"
 #include "codecs/types.h"
+#include "kernels/dense.h"
 #include "kernels/layout.h"
 
 /* c [mr, tile_cols] (ldc) = or, when `load`, += s·v over kc steps: c[i][j] is one chain of fused multiply-adds of

@@ -9,6 +9,7 @@ enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, Q
 /* Every operation of ops.def at every level: qz_<name>_<level>. A level that keeps the one below defines nothing. */
 #define QZ_DOT_ARGS                                                                                               \
     const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out
+#define QZ_DSUB_ARGS size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c, size_t ldc
 #define QZ_FDOT_ARGS const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out
 #define QZ_HDOT_ARGS const uint8_t *w, size_t rows, size_t cols, const uint16_t *x, float unit, float *out
 #define QZ_GDOT_ARGS                                                                                                  \
@@ -20,6 +21,7 @@ enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, Q
     void qz_gemm_tile_##level(size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride, \
                               float *c, size_t ldc, bool load);                                                       \
     void qz_transpose_##level(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t dst_stride);     \
+    void qz_dsub_##level(QZ_DSUB_ARGS);                                                                               \
     void qz_act_q8_0_##level(const float *x, size_t cols, uint8_t *out, size_t stride);                               \
     void qz_act_q8_k_##level(const float *x, size_t cols, uint8_t *out, size_t stride);                               \
     void qz_fdot_f32_##level(QZ_FDOT_ARGS);                                                                           \

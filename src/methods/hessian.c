@@ -1,21 +1,22 @@
 #include "methods/hessian.h"
 #include "base/size.h"
+#include "kernels/dense.h"
 #include <math.h>
 #include <string.h>
 
-enum { NB = 48 }; /* columns of a Cholesky panel */
+enum { NB = 64, TILE = 64 }; /* columns of a Cholesky panel; side of a task of its update */
 
-/* Σ a·b in eight fixed lanes: the compiler may vectorize, the order of sums is always the same. */
-static double dot8(const double *a, const double *b, size_t n) {
-    double s[8] = {0};
-    size_t k = 0;
-    for (; k + 8 <= n; k += 8)
-        for (size_t i = 0; i < 8; i++) s[i] += a[k + i] * b[k + i];
-    for (size_t i = 0; k + i < n; i++) s[i] += a[k + i] * b[k + i];
-    return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+typedef struct {
+    qz_dsub_fn sub;
+    double *a;
+    size_t n, j0, nb;
+} chol_job;
+
+static double dot(const double *x, const double *y, size_t n) { /* short: a row inside a panel */
+    double s = 0;
+    for (size_t k = 0; k < n; k++) s += x[k] * y[k];
+    return s;
 }
-
-typedef struct { double *a; size_t n, j0, nb; } chol_job;
 
 /* Rows below the panel: solve against its triangle, one row after the other. */
 static void panel_rows(void *arg, size_t i, size_t n) {
@@ -26,36 +27,38 @@ static void panel_rows(void *arg, size_t i, size_t n) {
         double *row = c->a + r * c->n + c->j0;
         for (size_t j = 0; j < c->nb; j++) {
             const double *l = c->a + (c->j0 + j) * c->n + c->j0;
-            row[j] = (row[j] - dot8(row, l, j)) / l[j];
+            row[j] = (row[j] - dot(row, l, j)) / l[j];
         }
     }
 }
-/* Trailing update of the lower triangle: rows in stripes so that threads share the work of long rows. */
-static void trailing_rows(void *arg, size_t i, size_t n) {
+/* Trailing update of the lower triangle in square tiles, dealt in turn so that threads share the work of long rows. */
+static void trailing_tiles(void *arg, size_t i, size_t n) {
     const chol_job *c = arg;
-    size_t first = c->j0 + c->nb;
-    for (size_t r = first + i; r < c->n; r += n) {
-        const double *x = c->a + r * c->n + c->j0;
-        for (size_t q = first; q <= r; q++) c->a[r * c->n + q] -= dot8(x, c->a + q * c->n + c->j0, c->nb);
-    }
+    size_t first = c->j0 + c->nb, task = 0;
+    for (size_t r = first; r < c->n; r += TILE)
+        for (size_t q = first; q <= r; q += TILE, task++)
+            if (task % n == i)
+                c->sub(qz_min_size(TILE, c->n - r), qz_min_size(TILE, c->n - q), c->nb, c->a + r * c->n + c->j0, c->n, c->a + q * c->n + c->j0, c->n,
+                       c->a + r * c->n + q, c->n); /* tiles on the diagonal also touch what lies above it: nobody reads that */
 }
 
 qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err) {
+    const qz_dsub_fn sub = qz_dsub(run->cpu);
     for (size_t j0 = 0; j0 < n; j0 += NB) {
-        chol_job c = {a, n, j0, qz_min_size(NB, n - j0)};
+        chol_job c = {sub, a, n, j0, qz_min_size(NB, n - j0)};
         for (size_t j = 0; j < c.nb; j++) {
             double *row = a + (j0 + j) * n + j0;
             for (size_t q = 0; q < j; q++) {
                 const double *l = a + (j0 + q) * n + j0;
-                row[q] = (row[q] - dot8(row, l, q)) / l[q];
+                row[q] = (row[q] - dot(row, l, q)) / l[q];
             }
-            double d = row[j] - dot8(row, row, j);
+            double d = row[j] - dot(row, row, j);
             if (!(d > 0) || !isfinite(d))
                 return qz_fail(err, QZ_ENUMERIC, "matrix is not positive definite: pivot %zu of %zu: found %g", j0 + j, n, d);
             row[j] = sqrt(d);
         }
         qz_pool_run(run->pool, panel_rows, &c);
-        qz_pool_run(run->pool, trailing_rows, &c);
+        qz_pool_run(run->pool, trailing_tiles, &c);
     }
     return QZ_OK;
 }
@@ -90,36 +93,46 @@ static qz_status make_order(qz_hessian *h, const double *diag, size_t g, qz_orde
     return QZ_OK;
 }
 
-/* With the reversed matrix L·Lᵀ: F[u][t] = −L[K−1−t][K−1−t] · (L⁻¹)[K−1−t][K−1−u], the published loop's U[t][u]/U[t][t]. */
-typedef struct { const qz_hessian *h; const double *l; double *inv; } feedback_job;
-enum { STRIPE = 64 }; /* columns of L⁻¹ that are solved together */
+/* With the reversed matrix L·Lᵀ: F[u][t] = −L[K−1−t][K−1−t] · (L⁻¹)[K−1−t][K−1−u], the published loop's U[t][u]/U[t][t].
+ * inv holds L⁻¹ transposed: row c is column c of the inverse, so that every sum runs along two rows. */
+typedef struct {
+    qz_dsub_fn sub;
+    const qz_hessian *h;
+    const double *l;
+    double *inv;
+} feedback_job;
+
+/* Columns [c0, c0+n) of the inverse: forward substitution, TILE rows at a time. */
 static void inverse_stripe(const feedback_job *j, size_t c0) {
-    size_t k = j->h->cols, n = qz_min_size(STRIPE, k - c0);
-    for (size_t i = c0; i < k; i++) {
-        const double *l = j->l + i * k;
-        double sum[STRIPE] = {0};
-        for (size_t p = c0; p < i; p++) {
-            const double f = l[p], *x = j->inv + p * k + c0;
-            for (size_t c = 0; c < STRIPE; c++) sum[c] += f * x[c];
+    size_t k = j->h->cols, n = qz_min_size(TILE, k - c0);
+    for (size_t i0 = c0; i0 < k; i0 += TILE) {
+        size_t rows = qz_min_size(TILE, k - i0);
+        for (size_t c = c0; c < c0 + n; c++)
+            for (size_t i = i0; i < i0 + rows; i++) j->inv[c * k + i] = c == i;
+        if (i0 > c0) j->sub(n, rows, i0 - c0, j->inv + c0 * k + c0, k, j->l + i0 * k + c0, k, j->inv + c0 * k + i0, k);
+        for (size_t c = c0; c < c0 + n; c++) {
+            double *x = j->inv + c * k + i0;
+            for (size_t i = 0; i < rows; i++) {
+                const double *l = j->l + (i0 + i) * k + i0;
+                x[i] = (x[i] - dot(l, x, i)) / l[i];
+            }
         }
-        for (size_t c = 0; c < n; c++) j->inv[i * k + c0 + c] = ((c0 + c == i) - sum[c]) / l[i];
     }
 }
 static void inverse_stripes(void *arg, size_t i, size_t n) {
     const feedback_job *j = arg;
-    for (size_t c = i * STRIPE; c < j->h->cols; c += n * STRIPE) inverse_stripe(j, c); /* long and short ones alternate */
+    for (size_t c = i * TILE; c < j->h->cols; c += n * TILE) inverse_stripe(j, c); /* long and short ones alternate */
 }
 static void feedback_rows(void *arg, size_t i, size_t n) {
     const feedback_job *j = arg;
     size_t k = j->h->cols;
     for (size_t u = i; u < k; u += n) {
-        size_t ru = k - 1 - u;
-        for (size_t t = 0; t < u; t++) {
-            size_t rt = k - 1 - t;
-            j->h->feedback[u * k + t] = (float)-(j->l[rt * k + rt] * j->inv[rt * k + ru]);
-        }
-        memset(j->h->feedback + u * k + u, 0, (k - u) * sizeof(float));
-        j->h->weight[u] = (float)(j->l[ru * k + ru] * j->l[ru * k + ru]);
+        const size_t ru = k - 1 - u;
+        const double *x = j->inv + ru * k;
+        float *f = j->h->feedback + u * k;
+        for (size_t t = 0; t < u; t++) f[t] = (float)-(j->l[(k - 1 - t) * (k + 1)] * x[k - 1 - t]);
+        memset(f + u, 0, (k - u) * sizeof *f);
+        j->h->weight[u] = (float)(j->l[ru * (k + 1)] * j->l[ru * (k + 1)]);
     }
 }
 
@@ -172,9 +185,8 @@ qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t
     QZ_GOTO(factor(h, run, gram, diag, mean, damp, l, err));
     for (size_t i = 0; i < sq; i++) h->h[i] = (float)gram[i];
     for (size_t k = 0; k < cols; k++) h->h[k * cols + k] = (float)(diag[k] + h->damping * mean);
-    feedback_job j = {h, l, qz_alloc_aligned(sq + STRIPE, sizeof(double))}; /* a last stripe reads past its row */
+    feedback_job j = {qz_dsub(run->cpu), h, l, qz_alloc_aligned(sq, sizeof(double))};
     if (j.inv == NULL) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols));
-    memset(j.inv, 0, (sq + STRIPE) * sizeof(double));
     qz_pool_run(run->pool, inverse_stripes, &j);
     qz_pool_run(run->pool, feedback_rows, &j);
     qz_free(j.inv);

@@ -21,7 +21,8 @@ static qz_status set_speed(qz_table *t, const qz_release_report *r, size_t i, qz
 /* "AWQ g128", "Q4_K_M": short enough for 100 columns; the full encoding stands in the report's second table. */
 static void format_name(const qz_measured *m, char out[32]) {
     const char *group = strstr(m->encoding, " g");
-    if (strcmp(m->container, "awq") == 0 && group) (void)snprintf(out, 32, "AWQ%.*s", (int)(1 + strcspn(group + 1, " ")), group);
+    const bool awq = strcmp(m->container, "awq") == 0, gptq = strncmp(m->container, "gptq", 4) == 0;
+    if ((awq || gptq) && group) (void)snprintf(out, 32, "%s%.*s", awq ? "AWQ" : "GPTQ", (int)(1 + strcspn(group + 1, " ")), group);
     else (void)snprintf(out, 32, "%.31s", m->encoding);
 }
 

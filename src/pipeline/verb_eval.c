@@ -9,7 +9,8 @@
 static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, qz_table *t, qz_error *err) {
     static const qz_column cols[] = {{"Artifact", 'l'}, {"Encoding", 'l'}, {"PPL", 'r'}, {"PPL low", 'r'}, {"PPL high", 'r'}, {"PPL doc mean", 'r'}, {"dPPL %", 'r'},
         {"dPPL low", 'r'}, {"dPPL high", 'r'}, {"KL", 'r'}, {"KL low", 'r'}, {"KL high", 'r'}, {"KL median", 'r'}, {"KL p99", 'r'}, {"KL p99.9", 'r'},
-        {"KL max", 'r'}, {"top-1 %", 'r'}, {"RMS dp %", 'r'}, {"tasks", 'r'}, {"of", 'r'}, {"tasks low %", 'r'}, {"tasks high %", 'r'}, {"McNemar p", 'r'}, {"scored", 'r'}};
+        {"KL max", 'r'}, {"top-1 %", 'r'}, {"RMS dp %", 'r'}, {"tasks", 'r'}, {"of", 'r'}, {"tasks low %", 'r'}, {"tasks high %", 'r'}, {"McNemar p", 'r'}, {"scored", 'r'},
+        {"KL against first", 'r'}, {"KL against first low", 'r'}, {"KL against first high", 'r'}};
     QZ_TRY(qz_table_init(t, arena, NULL, cols, sizeof cols / sizeof cols[0], err));
     for (size_t i = 0; i < n; i++) {
         const qz_measured *x = &m[i];
@@ -26,6 +27,8 @@ static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, 
             const double v[] = {s->delta_ppl_pct.value, s->delta_ppl_pct.low, s->delta_ppl_pct.high, s->kl.value, s->kl.low, s->kl.high,
                                 s->kl_median, s->kl_p99, s->kl_p999, s->kl_max, s->top1, s->rms_dp};
             for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) if (isfinite(v[k])) QZ_TRY(qz_table_set(t, 6 + k, err, "%.6f", v[k]));
+            const double d[] = {s->kl_change.value, s->kl_change.low, s->kl_change.high};
+            for (size_t k = 0; k < 3 && s->kl_change.present; k++) if (isfinite(d[k])) QZ_TRY(qz_table_set(t, 24 + k, err, "%.6f", d[k]));
         }
         if (x->tasks.n) {
             QZ_TRY(qz_table_set(t, 18, err, "%zu", x->tasks.solved));
@@ -60,6 +63,11 @@ static void print_one(const qz_measured *x, qz_str *out) {
             qz_str_printf(out, "\n  KL divergence   %.6f  ", s->kl.value);
             interval(out, false, 6, s->kl.low, s->kl.high);
             qz_str_printf(out, " nats; median %.6f, 99 %% %.5f, 99.9 %% %.5f, max %.5f\n", s->kl_median, s->kl_p99, s->kl_p999, s->kl_max);
+            if (s->kl_change.present) {
+                qz_str_printf(out, "  against first   %+.6f  ", s->kl_change.value);
+                interval(out, true, 6, s->kl_change.low, s->kl_change.high);
+                qz_str_printf(out, " nats of KL, the same tokens paired\n");
+            }
             qz_str_printf(out, "  same top token  %.2f %%, next-token probability RMS difference %.3f %%\n", s->top1, s->rms_dp);
         }
     }

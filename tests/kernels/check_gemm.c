@@ -176,7 +176,29 @@ static void check_products(check *c, size_t threads) {
     qz_run_release(&run);
 }
 
+/* Double sums in eight lanes: equal bits to the reference, the reference to plain sums. */
+static void check_dsub(check *c) {
+    c->op = "dsub";
+    static const size_t sizes[][3] = {{1, 1, 1}, {4, 4, 8}, {5, 7, 13}, {8, 3, 64}, {2, 9, 3}, {7, 4, 0}, {9, 10, 131}};
+    for (size_t z = 0; z < sizeof sizes / sizeof *sizes; ++z) {
+        const size_t m = sizes[z][0], n = sizes[z][1], k = sizes[z][2];
+        guarded ga, gb, gc, gd;
+        double *a = guard_open(&ga, m * k, 8, 8), *b = guard_open(&gb, n * (k + 1), 8, 8), *x = guard_open(&gc, m * (n + 2), 8, 8), *y = guard_open(&gd, m * (n + 2), 8, 8);
+        for (size_t i = 0; i < m * k; ++i) a[i] = (double)qz_rng_normal(&c->rng);
+        for (size_t i = 0; i < n * (k + 1); ++i) b[i] = (double)qz_rng_normal(&c->rng);
+        for (size_t i = 0; i < m * (n + 2); ++i) x[i] = y[i] = (double)qz_rng_normal(&c->rng);
+        double want = x[0];
+        for (size_t p = 0; p < k; ++p) want -= a[p] * b[p];
+        c->ops->dsub(m, n, k, a, k, b, k + 1, x, n + 2);
+        c->ref->dsub(m, n, k, a, k, b, k + 1, y, n + 2);
+        expect(c, memcmp(x, y, m * (n + 2) * sizeof *x) == 0, "differs from the reference at %zu x %zu x %zu", m, n, k);
+        expect(c, fabs(x[0] - want) < 1e-12 * (double)(k + 1), "%.17g, expected %.17g", x[0], want);
+        guard_close(c, &ga), guard_close(c, &gb), guard_close(c, &gc), guard_close(c, &gd);
+    }
+}
+
 void check_gemm(check *c) {
+    check_dsub(c);
     check_tile(c);
     check_transpose(c);
     check_products(c, 1);
