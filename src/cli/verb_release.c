@@ -18,6 +18,8 @@ static const qz_option options[] = {
     {"batch", 0, QZ_OPT_COUNT, QZ_AT(batch), "N", "96", 1, 4096, "task sequences decoded together"},
     {"repeats", 0, QZ_OPT_COUNT, QZ_AT(repeats), "N", "5", 1, 100, "speed measurements of each artifact"},
     {"no-bench", 0, QZ_OPT_FLAG, QZ_AT(no_bench), NULL, NULL, 0, 0, "leave the speed columns out"},
+    {"propagate", 0, QZ_OPT_TEXT, QZ_AT(propagate), "KIND", NULL, 0, 0, "awq, gptq: statistics of the original model (one pass for all), or of the model quantized so far (default original)"},
+    {"strict", 0, QZ_OPT_FLAG, QZ_AT(strict), NULL, NULL, 0, 0, "statistics that cannot be factored are an error, not rounding to nearest"},
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0, "accept findings of the data lint (CAL-DUP,CAL-RANK …)"},
     {"engine", 0, QZ_OPT_TEXT, QZ_AT(engine), "NAME", NULL, 0, 0, "refuse at once what this engine cannot load: vllm, sglang, tgi, llama.cpp …"},
     {"tp", 0, QZ_OPT_COUNT, QZ_AT(tp), "N", NULL, 1, 64, "GPUs that will share the model (tensor parallel), with --engine"},
