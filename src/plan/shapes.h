@@ -29,7 +29,8 @@ typedef struct {
     qz_config config;
     uint64_t vocab, hidden, intermediate, layers, heads, kv_heads, head_dim, max_position, sliding_window;
     uint8_t attn[QZ_MAX_LAYERS];  /* qz_attn of each layer */
-    uint64_t experts, experts_used, expert_width, shared_width, dense_layers; /* dense_layers: first ones without experts */
+    uint64_t experts, experts_used, expert_width, shared_width, dense_layers; /* dense_layers: how many have no experts */
+    uint8_t dense[QZ_MAX_LAYERS]; /* 1: a layer of a model with experts that has none */
     uint64_t kv_lora_rank, q_lora_rank, rope_dim, nope_dim, v_dim;            /* latent attention; 0 = none */
     uint64_t lin_k_heads, lin_v_heads, lin_k_dim, lin_v_dim, conv_kernel;     /* linear attention */
     bool tied, qkv_bias, o_bias, mlp_bias, qk_norm, rope_freqs, moe_16_bias;

@@ -106,6 +106,23 @@ static qz_status read_layers(const json_t *root, const char *name, const qz_shap
     return QZ_OK;
 }
 
+/* Layers without experts: the first ones (deepseek), every one that the step leaves out, those listed (qwen). */
+static qz_status read_dense(const json_t *root, const char *name, qz_shape *s, qz_error *err) {
+    uint64_t first = 0, step = 1;
+    const json_t *only = json_object_get(root, "mlp_only_layers");
+    QZ_TRY(bounded(root, "first_k_dense_replace", name, s->layers, &first, err));
+    QZ_TRY(bounded(root, "decoder_sparse_step", name, QZ_MAX_LAYERS, &step, err));
+    for (uint64_t i = 0; i < s->layers; i++) s->dense[i] = i < first || step == 0 || (i + 1) % step != 0;
+    for (size_t k = 0; k < json_array_size(only); k++) {
+        json_int_t i = json_integer_value(json_array_get(only, k));
+        if (!json_is_integer(json_array_get(only, k)) || i < 0 || (uint64_t)i >= s->layers)
+            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu", name, k, (unsigned long long)s->layers);
+        s->dense[i] = 1;
+    }
+    for (uint64_t i = 0; i < s->layers; i++) s->dense_layers += s->dense[i];
+    return QZ_OK;
+}
+
 static qz_status read_experts(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {
     if (!(f->flags & QZ_SF_MOE)) return QZ_OK;
     static const char *const keys[] = {"num_experts", "num_local_experts", "n_routed_experts"};
@@ -118,7 +135,7 @@ static qz_status read_experts(const json_t *root, const char *name, const qz_sha
     QZ_TRY(bounded(root, "shared_expert_intermediate_size", name, 1u << 22, &s->shared_width, err));
     QZ_TRY(bounded(root, "n_shared_experts", name, 64, &shared, err));
     if (shared) s->shared_width = shared * s->expert_width;
-    return bounded(root, "first_k_dense_replace", name, s->layers, &s->dense_layers, err);
+    return read_dense(root, name, s, err);
 }
 
 static qz_status read_linear_attention(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {

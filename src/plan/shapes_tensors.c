@@ -123,7 +123,7 @@ static void block(lister *k, long l) {
     attention(k, l);
     if (sandwich) vector(k, l, "post_attention_layernorm.weight", "post_attention_norm.weight", s->hidden);
     vector(k, l, sandwich ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight", "ffn_norm.weight", s->hidden);
-    if (s->experts && (uint64_t)l >= s->dense_layers) experts(k, l);
+    if (s->experts && !s->dense[l]) experts(k, l);
     else dense_ffn(k, l);
     if (sandwich) vector(k, l, "post_feedforward_layernorm.weight", "post_ffw_norm.weight", s->hidden);
 }

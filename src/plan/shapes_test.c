@@ -129,6 +129,20 @@ static void parameter_counts(void **state) {
     }
 }
 
+/* Zoo checkpoints of transformers 5.23.0 (tests/golden/plan/README.md): weights counted in their safetensors files. */
+static void zoo_configs(void **state) {
+    (void)state;
+    static const struct { const char *name; uint64_t params; } want[] = {{"gemma2", 171280}, {"gemma3", 171472}, {"mixtral", 156480}, {"phi3", 94528}, {"qwen3_moe", 187936}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        char path[64];
+        qz_shape *s = NULL;
+        (void)snprintf(path, sizeof path, "tests/golden/plan/%s.json", want[i].name);
+        OK(qz_shape_load(path, &s, &e_));
+        assert_int_equal(s->params, want[i].params);
+        qz_shape_free(s);
+    }
+}
+
 static void every_builtin_shape_loads(void **state) {
     (void)state;
     const qz_shape_row *r;
@@ -223,7 +237,7 @@ static void builtin_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_dims), cmocka_unit_test(sizes_of_every_file_type), cmocka_unit_test(parameter_counts), cmocka_unit_test(every_builtin_shape_loads),
+        cmocka_unit_test(names_and_dims), cmocka_unit_test(sizes_of_every_file_type), cmocka_unit_test(parameter_counts), cmocka_unit_test(zoo_configs), cmocka_unit_test(every_builtin_shape_loads),
         cmocka_unit_test(shape_equals_the_writers_plan), cmocka_unit_test(refuses), cmocka_unit_test(builtin_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
