@@ -334,6 +334,30 @@ static void range(void **state) {
     drop(&b);
 }
 
+/* A norm that float16 cannot hold is refused by the plan, not after the last block; bitsandbytes keeps the source's type. */
+static void range_of_vectors(void **state) {
+    (void)state;
+    static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32", "bnb:nf4" };
+    static float values[64];
+    for (size_t i = 0; i < 3; i++) {
+        bench b;
+        qz_error e = { 0 };
+        make(&b, "tests/golden/zoo/qwen2", schemes[i]);
+        qz_tensor_view v = *b.m->blocks[2].ffn_norm;
+        assert_int_equal(v.cols, 64);
+        values[7] = 65519.0f; /* rounds to 65504 */
+        values[9] = -70000.0f;
+        v.type = QZ_TYPE_F32;
+        v.data = values;
+        b.m->blocks[2].ffn_norm = &v;
+        qz_scheme_spec spec = b.plan.spec;
+        qz_status st = qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, &e);
+        assert_int_equal(st, i < 2 ? QZ_EUNSUPPORTED : QZ_OK);
+        if (i < 2) assert_non_null(strstr(e.text, "model.layers.2.post_attention_layernorm.weight', element 9: found -70000"));
+        drop(&b);
+    }
+}
+
 static void specs(void **state) {
     (void)state;
     qz_scheme_spec s;
@@ -521,7 +545,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trips), cmocka_unit_test(resumes), cmocka_unit_test(damaged_resume), cmocka_unit_test(verify),
-        cmocka_unit_test(refusals),    cmocka_unit_test(range),   cmocka_unit_test(specs),          cmocka_unit_test(awq_config),
+        cmocka_unit_test(refusals),    cmocka_unit_test(range), cmocka_unit_test(range_of_vectors),   cmocka_unit_test(specs),          cmocka_unit_test(awq_config),
         cmocka_unit_test(tokenizer),   cmocka_unit_test(conversion), cmocka_unit_test(normalizers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
