@@ -35,9 +35,9 @@ qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r,
     qz_length_policy policy;
     QZ_TRY(policy_of(r->lengths, &policy, err));
     QZ_TRY(qz_dataset_load(r->data, s->tokenizer, &(qz_dataset_options){.raw = r->raw}, d, err));
-    qz_status st = qz_calib_lint(run, s, d, r, &arena, NULL, err);
+    qz_status st = r->linted ? QZ_OK : qz_calib_lint(run, s, d, r, &arena, NULL, err);
     if (st == QZ_OK) st = qz_windows_build(s->tokenizer, d, (size_t)r->seq_len, (size_t)r->samples, policy, w, err);
-    if (st == QZ_OK) {
+    if (st == QZ_OK && !r->linted) {
         qz_info(run, "%s: read as %s", r->data, d->reader);
         qz_info(run, "samples: %zu read, %zu used, %zu truncated, %zu dropped; tokens: %zu read, %zu used in %zu windows of %zu, %zu cut", w->samples_read,
                 w->samples_used, w->samples_truncated, w->samples_dropped, w->tokens_total, w->tokens_used, w->n_windows, w->seq_len, w->tokens_cut);

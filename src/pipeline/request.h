@@ -22,7 +22,7 @@ typedef struct {
     /* quantization */
     const char *search, *ram, *without;
     double damp, mse;
-    bool together;
+    bool together, linted; /* linted: the same data were read and reported before */
     /* evaluation */
     const char *protocol, *arith, *kv;
     uint64_t windows, window, stride, max_tasks, batch, repeats, max_new;

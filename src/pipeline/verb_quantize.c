@@ -27,7 +27,7 @@ static qz_status read_operands(const qz_request *r, const char **to, const char 
 }
 
 /* Statistics: given, or made from --calib beside the output and removed afterwards. */
-static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const char *out, qz_stats *stats, char **made, qz_error *err) {
+static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const char *out, bool windows, qz_stats *stats, char **made, qz_error *err) {
     *made = NULL;
     if (r->stats) {
         QZ_TRY(qz_stats_open(stats, r->stats, err));
@@ -40,6 +40,7 @@ static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const
     memcpy(path, out, n);
     memcpy(path + n, ".stats", 7);
     qz_request again = *r;
+    again.linted = windows;
     qz_status st = qz_path_exists(path) && r->resume ? QZ_OK : qz_calib_make(run, s, &again, path, err);
     if (st == QZ_OK) st = qz_stats_open(stats, path, err);
     *made = path;
@@ -111,7 +112,7 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
         QZ_GOTO(qz_calib_windows(run, &s, r, &data, &windows, err));
         imp.windows = &windows;
     }
-    if (!r->dry_run && !(imp.windows && !qz_int_needs_stats(&ints, &spec))) QZ_GOTO(get_stats(run, &s, r, out, &stats, &made, err));
+    if (!r->dry_run && !(imp.windows && !qz_int_needs_stats(&ints, &spec))) QZ_GOTO(get_stats(run, &s, r, out, imp.windows != NULL, &stats, &made, err));
     if (stats.map.ptr) imp.stats = &stats;
     QZ_GOTO(qz_importance_open(r->imatrix, s.model, &arena, &imp, &o, err));
     if (!r->dry_run) {

@@ -135,7 +135,9 @@ static qz_status calibrate(job *j, qz_error *err) {
     QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
     j->imp.stats = &j->stats;
     if (tokens) {
-        QZ_TRY(qz_calib_windows(j->run, &j->s, r, &j->data, &j->windows, err));
+        qz_request again = *r;
+        again.linted = true;
+        QZ_TRY(qz_calib_windows(j->run, &j->s, &again, &j->data, &j->windows, err));
         j->imp.windows = &j->windows;
     }
     j->rep.calibration = qz_arena_printf(&j->arena, "%s, %llu windows of %llu tokens, float source in one pass", j->stats.info.data_name,

@@ -1,0 +1,1 @@
+$Q quantize models/market --to gptq --calib models/market/calibration.jsonl --without magic -o "$W/out" -q

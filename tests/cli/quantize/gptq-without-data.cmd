@@ -1,0 +1,1 @@
+$Q quantize models/market --to gptq -o "$W/out"
