@@ -99,7 +99,8 @@ static qz_status show_block(element *e) {
     uint8_t mask[512];
     qz_block_unpack(t->type, block, &f);
     size_t sub = j / shape->sub_len;
-    qz_explain_line(e->x, "  block        %zu of the row, value %zu of %u: bytes %llu to %llu", e->col / i->elems, j, i->elems, (unsigned long long)offset, (unsigned long long)(offset + i->bytes - 1));
+    qz_explain_line(e->x, "  block        %zu of the row, value %zu of %u: bytes %llu to %llu", e->col / i->elems, j, i->elems,
+                    (unsigned long long)offset, (unsigned long long)(offset + i->bytes - 1));
     hex(e->x, "block starts", offset, block, qz_min_size(i->bytes, 16));
     float scale = f.d * (float)f.sc[sub], minimum = f.dmin * (float)f.m[sub];
     if (shape->sc_min == shape->sc_max) qz_explain_line(e->x, "  scale        %.9g", (double)f.d);
@@ -176,7 +177,8 @@ static qz_status show_bnb(element *e) {
     }
     unsigned code = i % 2 ? b->codes[i / 2] & 15u : b->codes[i / 2] >> 4;
     qz_explain_line(e->x, "  block        %zu (%zu values of the flattened matrix)", i / b->block, b->block);
-    qz_explain_line(e->x, "  scale        largest of the block: %.9g%s", (double)b->absmax[i / b->block], b->absmax_codes ? " (itself from an 8-bit code)" : "");
+    qz_explain_line(e->x, "  scale        largest of the block: %.9g%s", (double)b->absmax[i / b->block],
+                    b->absmax_codes ? " (itself from an 8-bit code)" : "");
     qz_explain_line(e->x, "  integer      %u: table value %.9g", code, (double)b->table[code]);
     hex(e->x, "code", t->offset + i / 2, b->codes + i / 2, 1);
     qz_explain_line(e->x, "  code bits    %s of that byte", i % 2 ? "0 to 3" : "4 to 7");
@@ -204,8 +206,10 @@ static qz_status show_source(element *e, const qz_model *m, double value) {
     if (st == QZ_OK) {
         size_t row = source_row(m, s.model, e->t, e->row);
         qz_tensor_decode(t, row, 1, y);
-        qz_explain_line(e->x, "  source       %.9g (%s row %zu%s), difference %.3g", (double)y[e->col], s.model->encoding, row, row == e->row ? "" : ": rotary order differs", value - (double)y[e->col]);
-        if (strstr(m->container, "awq")) qz_explain_line(e->x, "               AWQ scales channels before rounding: the inverse is in the norm or linear before");
+        qz_explain_line(e->x, "  source       %.9g (%s row %zu%s), difference %.3g", (double)y[e->col], s.model->encoding, row,
+                        row == e->row ? "" : ": rotary order differs", value - (double)y[e->col]);
+        if (strstr(m->container, "awq"))
+            qz_explain_line(e->x, "               AWQ scales channels before rounding: the inverse is in the norm or linear before");
     }
     qz_source_release(&s);
     return st;
@@ -224,7 +228,8 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
         goto out;
     }
     if (e.row >= e.t->rows || e.col >= e.t->cols) {
-        st = qz_fail(x->err, QZ_EUSAGE, "element %zu,%zu is outside tensor '%s': expected rows below %zu and columns below %zu", e.row, e.col, e.t->file_name, e.t->rows, e.t->cols);
+        st = qz_fail(x->err, QZ_EUSAGE, "element %zu,%zu is outside tensor '%s': expected rows below %zu and columns below %zu", e.row, e.col,
+                     e.t->file_name, e.t->rows, e.t->cols);
         goto out;
     }
     float *y = qz_arena_alloc(&x->arena, e.t->cols, sizeof *y);

@@ -11,7 +11,8 @@ static qz_deploy kind_of(const qz_model *m) {
     if (strcmp(m->container, "safetensors") == 0) return QZ_DEPLOY_FLOAT;
     for (size_t i = 0; i < m->n_tensors; i++) {
         if (m->tensors[i].type == QZ_TYPE_BNB) return QZ_DEPLOY_BNB;
-        if (m->tensors[i].type == QZ_TYPE_INT_GROUP) return strstr(m->container, "awq") ? QZ_DEPLOY_AWQ : strstr(m->container, "gptq") ? QZ_DEPLOY_GPTQ : QZ_DEPLOY_UNKNOWN;
+        if (m->tensors[i].type == QZ_TYPE_INT_GROUP)
+            return strstr(m->container, "awq") ? QZ_DEPLOY_AWQ : strstr(m->container, "gptq") ? QZ_DEPLOY_GPTQ : QZ_DEPLOY_UNKNOWN;
     }
     return QZ_DEPLOY_UNKNOWN;
 }
@@ -39,16 +40,19 @@ static const char *dtype_of(const qz_model *m, qz_deploy k) {
 
 static void servers(qz_explained *x, const qz_model *m, const char *path, qz_deploy k) {
     unsigned long long ctx = (unsigned long long)m->config.max_position;
-    if (heading(x, k, QZ_RUNTIME_VLLM)) qz_explain_line(x, "  vllm serve %s%s --dtype %s --max-model-len %llu", path, quantization_flag(k), dtype_of(m, k), ctx);
+    if (heading(x, k, QZ_RUNTIME_VLLM))
+        qz_explain_line(x, "  vllm serve %s%s --dtype %s --max-model-len %llu", path, quantization_flag(k), dtype_of(m, k), ctx);
     if (heading(x, k, QZ_RUNTIME_SGLANG))
-        qz_explain_line(x, "  python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu", path, k == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(k),
-                       dtype_of(m, k), ctx);
+        qz_explain_line(x, "  python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu", path,
+                        k == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(k), dtype_of(m, k), ctx);
     if (!heading(x, k, QZ_RUNTIME_TRANSFORMERS)) return;
     if (k == QZ_DEPLOY_GGUF) {
         const char *base = qz_path_base(path);
         qz_explain_line(x, "  from transformers import AutoModelForCausalLM, AutoTokenizer");
-        qz_explain_line(x, "  tok = AutoTokenizer.from_pretrained(\"%.*s\", gguf_file=\"%s\")", base > path ? (int)(base - path - 1) : 1, base > path ? path : ".", base);
-        qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\"%.*s\", gguf_file=\"%s\", device_map=\"auto\")", base > path ? (int)(base - path - 1) : 1, base > path ? path : ".", base);
+        qz_explain_line(x, "  tok = AutoTokenizer.from_pretrained(\"%.*s\", gguf_file=\"%s\")", base > path ? (int)(base - path - 1) : 1,
+                        base > path ? path : ".", base);
+        qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\"%.*s\", gguf_file=\"%s\", device_map=\"auto\")",
+                        base > path ? (int)(base - path - 1) : 1, base > path ? path : ".", base);
         return;
     }
     qz_explain_line(x, "  from transformers import AutoModelForCausalLM, AutoTokenizer");

@@ -24,7 +24,8 @@ static errors compare(const float *w, const float *v, size_t n) {
 }
 
 /* Rounds one row in groups with the real codec; v [n] receives the decoded values. */
-static qz_status round_row(qz_explained *x, const float *w, size_t n, size_t group, uint32_t bits, bool sym, uint8_t **codes, float **scales, uint8_t **zeros, float **v) {
+static qz_status round_row(qz_explained *x, const float *w, size_t n, size_t group, uint32_t bits, bool sym, uint8_t **codes, float **scales,
+                           uint8_t **zeros, float **v) {
     *codes = qz_arena_alloc(&x->arena, n, 1);
     *scales = qz_arena_alloc(&x->arena, n / group, sizeof **scales);
     *zeros = qz_arena_alloc(&x->arena, n / group, 1);
@@ -42,9 +43,11 @@ static qz_status show_row(qz_explained *x, const char *caption, const float *w, 
     QZ_TRY(round_row(x, w, n, n, 4, sym, &codes, &scales, &zeros, &v));
     QZ_TRY(qz_explain_table(x, caption, "Weight>|q>|Stored>|Decoded>|Error>"));
     for (size_t i = 0; i < n; i++)
-        QZ_TRY(qz_explain_row(x, "%.6g|%d|%u|%.6g|%.6g", (double)w[i], sym ? codes[i] - zeros[0] : codes[i], codes[i], (double)v[i], fabs((double)w[i] - (double)v[i])));
+        QZ_TRY(qz_explain_row(x, "%.6g|%d|%u|%.6g|%.6g", (double)w[i], sym ? codes[i] - zeros[0] : codes[i], codes[i], (double)v[i],
+                              fabs((double)w[i] - (double)v[i])));
     errors e = compare(w, v, n);
-    qz_explain_say(x, "%s: scale %.6g, zero point %u, mean error %.6f, mean squared error %.6f, largest %.6f", caption, (double)scales[0], zeros[0], e.mae, e.mse, e.max);
+    qz_explain_say(x, "%s: scale %.6g, zero point %u, mean error %.6f, mean squared error %.6f, largest %.6f", caption, (double)scales[0], zeros[0],
+                   e.mae, e.mse, e.max);
     return QZ_OK;
 }
 
@@ -81,7 +84,8 @@ qz_status qz_explain_conventions(qz_explained *x) {
         QZ_TRY(qz_explain_row(x, "%.4g|%.3f|%d|%.5f|%.5f", (double)w[i], (double)((w[i] - lo) / scale), q, (double)scale * q + (double)lo, (double)back[i]));
     }
     qz_explain_say(x, "float minimum: scale %.7f, minimum %.2f; Q4_1 keeps both as float16", (double)scale, (double)lo);
-    qz_explain_say(x, "The integer zero point must lie in 0..15: it would be %d here, is cut to 0, and the largest weight saturates.", -qz_int_group_code(lo, scale, 0, -100, 100));
+    qz_explain_say(x, "The integer zero point must lie in 0..15: it would be %d here, is cut to 0, and the largest weight saturates.",
+                   -qz_int_group_code(lo, scale, 0, -100, 100));
     return QZ_OK;
 }
 
@@ -149,7 +153,10 @@ qz_status qz_explain_overhead(qz_explained *x) {
     for (size_t i = 0; i < 4; i++) QZ_TRY(qz_explain_row(x, "%.0f|%.9g|%.6g", groups[i], 4 + 16 / groups[i], 4 + 20 / groups[i]));
     const qz_level_info *plain = qz_level_get(QZ_LEVEL_NF4), *twice = qz_level_get(QZ_LEVEL_NF4_DOUBLE);
     double a = plain->bits + plain->scale_bits / plain->group, b = twice->bits + twice->scale_bits / twice->group;
-    qz_explain_say(x, "NF4: %.6g bits (float32 scale for 64 weights); double quantization %.6f (8-bit scales in blocks of 256): %.6f instead of %.3g, %.3f saved", a, b, b - 4, a - 4, a - b);
+    qz_explain_say(
+        x,
+        "NF4: %.6g bits (float32 scale for 64 weights); double quantization %.6f (8-bit scales in blocks of 256): %.6f instead of %.3g, %.3f saved",
+        a, b, b - 4, a - 4, a - b);
     QZ_TRY(qz_explain_table(x, "GGUF types: bytes of a block", "Type<|Weights>|Bytes>|Bits/weight>"));
     for (uint32_t id = 0; id < 64; id++) {
         const qz_gguf_type *t = qz_gguf_type_get(id);
@@ -214,9 +221,11 @@ qz_status qz_explain_compensation(qz_explained *x) {
         for (size_t i = 0; i < K; i++) e[i] = w[i] - (k ? fed[i] : rtn[i]);
         QZ_GOTO(qz_quadratic_error(mm, e, 1, hf, K, scratch, &cost[k], x->err));
     }
-    QZ_GOTO(qz_explain_table(x, "inputs 1 and 2 are correlated (0.95), the others independent; 4 bits, symmetric", "Weight>|Rounded>|Error>|With feedback>|Error then>"));
+    QZ_GOTO(qz_explain_table(x, "inputs 1 and 2 are correlated (0.95), the others independent; 4 bits, symmetric",
+                             "Weight>|Rounded>|Error>|With feedback>|Error then>"));
     for (size_t i = 0; i < K; i++)
-        QZ_GOTO(qz_explain_row(x, "%.4g|%.4f|%+.4f|%.4f|%+.4f", (double)w[i], (double)rtn[i], (double)(w[i] - rtn[i]), (double)fed[i], (double)(w[i] - fed[i])));
+        QZ_GOTO(qz_explain_row(x, "%.4g|%.4f|%+.4f|%.4f|%+.4f", (double)w[i], (double)rtn[i], (double)(w[i] - rtn[i]), (double)fed[i],
+                               (double)(w[i] - fed[i])));
     qz_explain_say(x, "output error %.5f by rounding each weight alone, %.5f when the second weight answers the first one's error", cost[0], cost[1]);
 out:
     qz_hessian_release(&h);

@@ -44,11 +44,20 @@ static bool matches(const char *word, size_t i) {
 
 /* A GGUF level: its block, its bits in real models, what it is for. */
 static qz_status level_word(qz_explained *x, qz_ftype f) {
-    static const struct { const char *prefix, *use; } uses[] = {
-        {"Q4_K_M", "the usual default for CPU, laptop and Apple"}, {"Q5_K", "when quality outranks size"}, {"Q6_K", "near the original"}, {"Q8_0", "when size does not matter"},
-        {"Q2_K", "only with a test of your own tasks"}, {"Q3_K", "only with a test of your own tasks"}, {"IQ1", "last resort; needs an importance matrix"},
-        {"IQ2", "very tight memory; needs an importance matrix"}, {"IQ", "tight memory, with an importance matrix"}, {"F", "conversion and baseline"}, {"BF16", "conversion and baseline"},
-        {"Q4", "simple blocks, supported everywhere"}, {"Q5", "simple blocks, supported everywhere"}};
+    static const struct { const char *prefix, *use;
+    } uses[] = {{"Q4_K_M", "the usual default for CPU, laptop and Apple"},
+                {"Q5_K", "when quality outranks size"},
+                {"Q6_K", "near the original"},
+                {"Q8_0", "when size does not matter"},
+                {"Q2_K", "only with a test of your own tasks"},
+                {"Q3_K", "only with a test of your own tasks"},
+                {"IQ1", "last resort; needs an importance matrix"},
+                {"IQ2", "very tight memory; needs an importance matrix"},
+                {"IQ", "tight memory, with an importance matrix"},
+                {"F", "conversion and baseline"},
+                {"BF16", "conversion and baseline"},
+                {"Q4", "simple blocks, supported everywhere"},
+                {"Q5", "simple blocks, supported everywhere"}};
     static const char *const models[] = {"llama-2-7b", "llama-3-8b", "llama-3-70b", "qwen3-4b"};
     const qz_ftype_info *i = qz_ftype_get(f);
     const qz_gguf_type *t = qz_gguf_type_get(i->type);
@@ -68,7 +77,8 @@ static qz_status level_word(qz_explained *x, qz_ftype f) {
         QZ_TRY(qz_shape_builtin(models[k], &s, x->err));
         qz_status st = qz_level_weigh(s, (qz_level)(QZ_LEVEL_GGUF_F32 + (int)f), false, NULL, &w, x->err);
         if (st == QZ_OK)
-            st = qz_explain_row(x, "%s|%.4f|%.3f|%.3f|%s", s->name, w.bpw, (double)w.bytes / 1e9, (double)w.bytes / 1073741824.0, w.imatrix_required ? "required by the reference" : "optional");
+            st = qz_explain_row(x, "%s|%.4f|%.3f|%.3f|%s", s->name, w.bpw, (double)w.bytes / 1e9, (double)w.bytes / 1073741824.0,
+                                w.imatrix_required ? "required by the reference" : "optional");
         qz_shape_free(s);
         QZ_TRY(st);
     }
@@ -107,9 +117,13 @@ qz_status qz_explain_formats(qz_explained *x) {
 #define QZ_FORMAT(name, bits, calib, hw, engines, chosen, date) QZ_TRY(qz_explain_row(x, "%s|%s|%s", name, engines, date));
 #include "pipeline/explain_formats.def"
 #undef QZ_FORMAT
-    static const char *const rows[] = {"what it is|weight-only method|weight-only method|container", "idea|least output error, second order|protect channels that matter|a type for each tensor",
-                                       "calibration|needed|needed|by type: none, or imatrix", "target|GPU-resident serving|GPU-resident serving|CPU, Apple, mixed",
-                                       "strength|mature, 2 to 8 bits|strong at 4 bits, simple kernels|one file, partial offload", "trade-off|heavy offline step|needs kernel support|slower than full-GPU kernels", "Apple|limited|limited|excellent"};
+    static const char *const rows[] = {"what it is|weight-only method|weight-only method|container",
+                                       "idea|least output error, second order|protect channels that matter|a type for each tensor",
+                                       "calibration|needed|needed|by type: none, or imatrix",
+                                       "target|GPU-resident serving|GPU-resident serving|CPU, Apple, mixed",
+                                       "strength|mature, 2 to 8 bits|strong at 4 bits, simple kernels|one file, partial offload",
+                                       "trade-off|heavy offline step|needs kernel support|slower than full-GPU kernels",
+                                       "Apple|limited|limited|excellent"};
     QZ_TRY(qz_explain_table(x, "methods [B E]", " <|GPTQ<|AWQ<|GGUF<"));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) QZ_TRY(qz_explain_row(x, "%s", rows[i]));
     return QZ_OK;
@@ -124,7 +138,9 @@ qz_status qz_explain_engines(qz_explained *x) {
     }
     qz_str_puts(&line, "Artifact<");
     for (int e = 0; e < QZ_RUNTIME_COUNT; e++) qz_str_printf(&line, "|%.8s<", qz_runtime_get((qz_runtime)e)->name);
-    qz_status st = line.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory") : qz_explain_table(x, "runs: quantized; decodes: 16 bits on load; no: refused; ?: unknown; number: least capability", line.ptr);
+    qz_status st =
+        line.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory")
+                    : qz_explain_table(x, "runs: quantized; decodes: 16 bits on load; no: refused; ?: unknown; number: least capability", line.ptr);
     for (int d = 0; d < QZ_DEPLOY_COUNT && st == QZ_OK; d++) {
         qz_str_clear(&line);
         qz_str_puts(&line, qz_deploy_get((qz_deploy)d)->name);
@@ -174,23 +190,39 @@ qz_status qz_explain_why(qz_explained *x) {
     qz_status st = qz_memory_plan(&q, &m, x->err);
     qz_shape_free(s);
     QZ_TRY(st);
-    qz_explain_say(x, "1. Why does calibration matter? The same rounding error costs in proportion to its input: with inputs 100 and 0.1 and errors 0.10 each, the output is off by %.2f; "
-                      "lowering the first error to 0.02 leaves %.2f.", 100 * 0.10 + 0.1 * 0.10, 100 * 0.02 + 0.1 * 0.10);
-    qz_explain_say(x, "2. Why does one scale per tensor fail? One outlier sets the step for all: a weight 100 times as large makes the step %.0f times as large ('quantz explain outlier' "
-                      "measures it).", 100.0);
-    qz_explain_say(x, "3. Why is the KV cache next? Llama-3-70B in AWQ: %.2f GB of weights, and %.2f GB of KV for 128 users of 2048 tokens. From %llu tokens on, the cache outweighs the weights.",
-                   (double)m.weights.bytes / 1e9, (double)m.kv.bytes / 1e9, (unsigned long long)m.crossover);
-    qz_explain_say(x, "4. Why FP8 before INT4? It keeps a float's range per weight, halves the bytes (%.0f %% less), and runs natively from capability 8.9; INT4 saves %.0f %% but has 16 values "
-                      "for a weight instead of 256.", 100.0 * (1 - 8.0 / 16), 100.0 * (1 - 4.0 / 16));
-    qz_explain_say(x, "5. And when it still does not fit? KV to FP8 (%.2f GB instead of %.2f), fewer users or tokens, more GPUs, a smaller model, or GGUF with some layers in system memory "
-                      "('quantz plan --offload').", (double)m.kv.bytes / 2e9, (double)m.kv.bytes / 1e9);
+    qz_explain_say(
+        x,
+        "1. Why does calibration matter? The same rounding error costs in proportion to its input: with inputs 100 and 0.1 and errors 0.10 each, the output is off by %.2f; "
+        "lowering the first error to 0.02 leaves %.2f.",
+        100 * 0.10 + 0.1 * 0.10, 100 * 0.02 + 0.1 * 0.10);
+    qz_explain_say(
+        x,
+        "2. Why does one scale per tensor fail? One outlier sets the step for all: a weight 100 times as large makes the step %.0f times as large ('quantz explain outlier' "
+        "measures it).",
+        100.0);
+    qz_explain_say(
+        x,
+        "3. Why is the KV cache next? Llama-3-70B in AWQ: %.2f GB of weights, and %.2f GB of KV for 128 users of 2048 tokens. From %llu tokens on, the cache outweighs the weights.",
+        (double)m.weights.bytes / 1e9, (double)m.kv.bytes / 1e9, (unsigned long long)m.crossover);
+    qz_explain_say(
+        x,
+        "4. Why FP8 before INT4? It keeps a float's range per weight, halves the bytes (%.0f %% less), and runs natively from capability 8.9; INT4 saves %.0f %% but has 16 values "
+        "for a weight instead of 256.",
+        100.0 * (1 - 8.0 / 16), 100.0 * (1 - 4.0 / 16));
+    qz_explain_say(
+        x,
+        "5. And when it still does not fit? KV to FP8 (%.2f GB instead of %.2f), fewer users or tokens, more GPUs, a smaller model, or GGUF with some layers in system memory "
+        "('quantz plan --offload').",
+        (double)m.kv.bytes / 2e9, (double)m.kv.bytes / 1e9);
     return QZ_OK;
 }
 
 qz_status qz_explain_pipeline(qz_explained *x) {
     qz_explain_say(x, "text -> tokens -> for each layer: norm, q k v, attention over the KV cache, output, feed-forward -> logits -> next token");
-    qz_explain_say(x, "A quantized matrix stays quantized in memory. Inside the product a block is read, decoded to floats (or its codes are multiplied with 8-bit activations directly), "
-                      "multiplied, and summed in 32 bits. No 16-bit copy of the matrix ever exists: bytes read per token fall by the factor of the format.");
+    qz_explain_say(
+        x,
+        "A quantized matrix stays quantized in memory. Inside the product a block is read, decoded to floats (or its codes are multiplied with 8-bit activations directly), "
+        "multiplied, and summed in 32 bits. No 16-bit copy of the matrix ever exists: bytes read per token fall by the factor of the format.");
     QZ_TRY(qz_explain_table(x, "Llama-3-8B, read for one token", "Format<|GB read>|against BF16>|tokens/s at 100 GB/s>"));
     static const qz_level levels[] = {QZ_LEVEL_BF16, QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_AWQ_G128};
     qz_shape *s = NULL;

@@ -14,7 +14,8 @@ static qz_status size_to_shape(const char *text, qz_shape **out, qz_error *err) 
     char *end;
     double want = strtod(text, &end);
     if (end == text || (*end && strcmp(end, "b") != 0 && strcmp(end, "B") != 0)) return qz_shape_builtin(text, out, err);
-    if (!(want > 0) || want > 10000) return qz_fail(err, QZ_EUSAGE, "bad model size '%s': expected billions of weights, for example 1,7,70, or shape names", text);
+    if (!(want > 0) || want > 10000)
+        return qz_fail(err, QZ_EUSAGE, "bad model size '%s': expected billions of weights, for example 1,7,70, or shape names", text);
     const qz_shape_row *r;
     double best = INFINITY;
     char suffix[32];
@@ -102,8 +103,8 @@ qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err
     qz_str_printf(out, "weights in GB (10^9 bytes)%s\n", v->q.capacity ? "; 'fits' counts KV cache, buffers and the reserve" : "");
     qz_table_text(&gb, out);
     if (v->hw == NULL) goto out;
-    qz_str_printf(out, "\ntokens/s at most on %s (%g GB/s, %llu user%s at %llu tokens), memory traffic alone\n", v->hw->name, v->hw->bandwidth_gbps, (unsigned long long)v->q.users,
-                  v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
+    qz_str_printf(out, "\ntokens/s at most on %s (%g GB/s, %llu user%s at %llu tokens), memory traffic alone\n", v->hw->name, v->hw->bandwidth_gbps,
+                  (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
     qz_table_text(&speed, out);
 out:
     for (size_t i = 0; i < l.n; i++) qz_shape_free(l.shapes[i]);

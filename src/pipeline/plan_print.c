@@ -21,20 +21,27 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
     size_t sliding = 0, linear = 0;
     for (size_t i = 0; i < s->layers; i++) sliding += s->attn[i] == QZ_ATTN_SLIDING, linear += s->attn[i] == QZ_ATTN_LINEAR;
     qz_str_printf(out, "%s: %s, %.3f %s weights", s->name, s->model_type, (double)s->params / u.ten, u.ten > 1e6 ? "billion" : "million");
-    if (s->experts) qz_str_printf(out, " (%.3f active: %llu of %llu experts)", (double)s->active_params / 1e9, (unsigned long long)s->experts_used, (unsigned long long)s->experts);
+    if (s->experts)
+        qz_str_printf(out, " (%.3f active: %llu of %llu experts)", (double)s->active_params / 1e9, (unsigned long long)s->experts_used,
+                      (unsigned long long)s->experts);
     qz_str_printf(out, ", %llu layers\n", (unsigned long long)s->layers);
-    if (s->kv_lora_rank) qz_str_printf(out, "  attention  latent, %llu + %llu values a layer", (unsigned long long)s->kv_lora_rank, (unsigned long long)s->rope_dim);
-    else qz_str_printf(out, "  attention  %llu heads, %llu KV heads x %llu", (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim);
+    if (s->kv_lora_rank)
+        qz_str_printf(out, "  attention  latent, %llu + %llu values a layer", (unsigned long long)s->kv_lora_rank, (unsigned long long)s->rope_dim);
+    else
+        qz_str_printf(out, "  attention  %llu heads, %llu KV heads x %llu", (unsigned long long)s->heads, (unsigned long long)s->kv_heads,
+                      (unsigned long long)s->head_dim);
     if (sliding) qz_str_printf(out, ", %zu layers slide over %llu tokens", sliding, (unsigned long long)s->sliding_window);
     if (linear) qz_str_printf(out, ", %zu linear layers keep a state", linear);
     qz_str_printf(out, "; native context %llu\n", (unsigned long long)s->max_position);
     const qz_kv_type_info *k = qz_kv_type_get(v->q.kv.k), *w = qz_kv_type_get(v->q.kv.v);
-    qz_str_printf(out, "  KV cache   %s%s%s, %llu user%s x %llu tokens, %llu B a token: %.2f %s / %.2f %s\n", k->name, k == w ? "" : "/", k == w ? "" : w->name,
-                  (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx, (unsigned long long)r->kv.per_token, (double)r->kv.bytes / u.ten, u.gb, (double)r->kv.bytes / u.two, u.gib);
+    qz_str_printf(out, "  KV cache   %s%s%s, %llu user%s x %llu tokens, %llu B a token: %.2f %s / %.2f %s\n", k->name, k == w ? "" : "/",
+                  k == w ? "" : w->name, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx,
+                  (unsigned long long)r->kv.per_token, (double)r->kv.bytes / u.ten, u.gb, (double)r->kv.bytes / u.two, u.gib);
     qz_str_printf(out, "  buffers    logits %llu x %llu x 4 B = %.3f %s, scratch %.3f %s\n", (unsigned long long)s->vocab, (unsigned long long)v->q.users,
                   (double)r->logits / u.ten, u.gb, (double)r->scratch / u.ten, u.gb);
     if (v->q.capacity == 0) return;
-    qz_str_printf(out, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "", (double)v->q.capacity / u.ten, u.gb, (double)v->q.capacity / u.two, u.gib);
+    qz_str_printf(out, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "", (double)v->q.capacity / u.ten, u.gb,
+                  (double)v->q.capacity / u.two, u.gib);
     qz_str_printf(out, ", %g %% reserve%s: %.2f %s / %.2f %s usable", v->r->reserve, v->q.overhead ? " and overhead" : "", (double)r->usable / u.ten, u.gb,
                   (double)r->usable / u.two, u.gib);
     if (v->q.devices > 1) qz_str_printf(out, " on each of %llu", (unsigned long long)v->q.devices);
@@ -66,7 +73,8 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         }
         if (r->m.fits && v->q.capacity && (!best || r->m.weights.bytes > best->m.weights.bytes)) best = r;
         if (r->m.weights.n_substituted) {
-            (void)snprintf(t, sizeof t, "%s: %zu tensor%s, %.1f %% of the weights, get another type: rows do not divide by the block", r->label, r->m.weights.n_substituted, r->m.weights.n_substituted == 1 ? "" : "s",
+            (void)snprintf(t, sizeof t, "%s: %zu tensor%s, %.1f %% of the weights, get another type: rows do not divide by the block", r->label,
+                           r->m.weights.n_substituted, r->m.weights.n_substituted == 1 ? "" : "s",
                            100 * (double)r->m.weights.substituted / (double)s->params);
             note(out, &n, t);
         }
@@ -76,22 +84,28 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         for (size_t i = 0; i < v->n_rows; i++)
             if (!v->rows[i].misfit && (!least || v->rows[i].m.per_device < least)) least = v->rows[i].m.per_device;
         if (best) (void)snprintf(t, sizeof t, "largest that fits: %s, %.2f %s room", best->label, (double)best->m.room / u.ten, u.gb);
-        else (void)snprintf(t, sizeof t, "none fits: the smallest lacks %.2f GB; quantize the KV cache, take fewer users or tokens, more devices, or --offload", gb(least - v->base.usable));
+        else
+            (void)snprintf(t, sizeof t,
+                           "none fits: the smallest lacks %.2f GB; quantize the KV cache, take fewer users or tokens, more devices, or --offload",
+                           gb(least - v->base.usable));
         note(out, &n, t);
     }
     if (v->q.ctx > s->max_position && s->max_position) {
-        (void)snprintf(t, sizeof t, "a context of %llu is beyond the model's own %llu tokens", (unsigned long long)v->q.ctx, (unsigned long long)s->max_position);
+        (void)snprintf(t, sizeof t, "a context of %llu is beyond the model's own %llu tokens", (unsigned long long)v->q.ctx,
+                       (unsigned long long)s->max_position);
         note(out, &n, t);
     }
     if (v->base.kv.without_windows != v->base.kv.bytes) {
-        (void)snprintf(t, sizeof t, "KV would be %.2f GB / %.2f GiB if the windows were ignored: engines that do so need that much", gb(v->base.kv.without_windows), gib(v->base.kv.without_windows));
+        (void)snprintf(t, sizeof t, "KV would be %.2f GB / %.2f GiB if the windows were ignored: engines that do so need that much",
+                       gb(v->base.kv.without_windows), gib(v->base.kv.without_windows));
         note(out, &n, t);
     }
     const qz_plan_row *light = NULL;
     for (size_t i = 0; i < v->n_rows; i++)
         if (!v->rows[i].misfit && (!light || v->rows[i].m.crossover < light->m.crossover)) light = &v->rows[i];
     if (light && light->m.crossover && v->q.users * v->q.ctx > light->m.crossover) {
-        (void)snprintf(t, sizeof t, "the KV cache outweighs the weights of %s from %llu tokens on (all users together)", light->label, (unsigned long long)light->m.crossover);
+        (void)snprintf(t, sizeof t, "the KV cache outweighs the weights of %s from %llu tokens on (all users together)", light->label,
+                       (unsigned long long)light->m.crossover);
         note(out, &n, t);
     }
     if (*s->released) {
@@ -99,10 +113,12 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         note(out, &n, t);
     }
     if (v->opened) {
-        (void)snprintf(t, sizeof t, "this program runs it in %.2f MB / %.2f MiB resident at %llu tokens, %zu threads: %.2f MB file, %.2f MB packed, %.2f MB KV (float32), %.2f MB buffers",
-                       (double)v->resident.total / 1e6, (double)v->resident.total / 1048576.0, (unsigned long long)v->q.ctx, v->threads, (double)v->resident.mapped / 1e6,
-                       (double)(v->resident.packed + v->resident.unpacked) / 1e6, (double)v->resident.kv / 1e6,
-                       (double)(v->resident.total - v->resident.mapped - v->resident.packed - v->resident.unpacked - v->resident.kv) / 1e6);
+        (void)snprintf(
+            t, sizeof t,
+            "this program runs it in %.2f MB / %.2f MiB resident at %llu tokens, %zu threads: %.2f MB file, %.2f MB packed, %.2f MB KV (float32), %.2f MB buffers",
+            (double)v->resident.total / 1e6, (double)v->resident.total / 1048576.0, (unsigned long long)v->q.ctx, v->threads,
+            (double)v->resident.mapped / 1e6, (double)(v->resident.packed + v->resident.unpacked) / 1e6, (double)v->resident.kv / 1e6,
+            (double)(v->resident.total - v->resident.mapped - v->resident.packed - v->resident.unpacked - v->resident.kv) / 1e6);
         note(out, &n, t);
     }
     if (!s->runs) note(out, &n, "memory only: this program neither quantizes nor runs this family yet");
@@ -112,8 +128,14 @@ static void notes(const qz_plan_view *v, qz_str *out) {
 qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) {
     const unit u = unit_of(v);
     bool small = u.ten < 1e9;
-    const qz_column cols[] = {{"Format", 'l'}, {"bits/w", 'r'}, {small ? "Weights MB" : "Weights GB", 'r'}, {small ? "Total MB" : "Total GB", 'r'}, {small ? "Total MiB" : "Total GiB", 'r'},
-                              {small ? "Room MB" : "Room GB", 'r'}, {"Users", 'r'}, {"Context", 'r'}};
+    const qz_column cols[] = {{"Format", 'l'},
+                              {"bits/w", 'r'},
+                              {small ? "Weights MB" : "Weights GB", 'r'},
+                              {small ? "Total MB" : "Total GB", 'r'},
+                              {small ? "Total MiB" : "Total GiB", 'r'},
+                              {small ? "Room MB" : "Room GB", 'r'},
+                              {"Users", 'r'},
+                              {"Context", 'r'}};
     const qz_column exact_cols[] = {cols[0], cols[1], cols[2], cols[3], {"Weight bytes", 'r'}, {"File bytes", 'r'}};
     bool exact = v->r->exact, imatrix = false, vocabulary = true;
     qz_arena a = {0};
@@ -146,10 +168,12 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
     }
     if (st == QZ_OK) qz_table_text(&t, out);
     if (imatrix) qz_str_puts(out, "* the reference refuses this level without an importance matrix\n");
-    if (exact) qz_str_printf(out, "File bytes: all files this program would write%s; empty: it does not write the format yet\n", vocabulary ? "" : ", without vocabulary (no tokenizer here)");
+    if (exact)
+        qz_str_printf(out, "File bytes: all files this program would write%s; empty: it does not write the format yet\n",
+                      vocabulary ? "" : ", without vocabulary (no tokenizer here)");
     else if (v->q.capacity)
-        qz_str_printf(out, "Room: usable - weights - KV - buffers. Users: most at %llu tokens. Context: longest for %llu user%s.\n", (unsigned long long)v->q.ctx, (unsigned long long)v->q.users,
-                      v->q.users == 1 ? "" : "s");
+        qz_str_printf(out, "Room: usable - weights - KV - buffers. Users: most at %llu tokens. Context: longest for %llu user%s.\n",
+                      (unsigned long long)v->q.ctx, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s");
     if (st == QZ_OK) notes(v, out);
 out:
     qz_arena_release(&a);
@@ -166,14 +190,20 @@ static void json_row(const qz_plan_view *v, const qz_plan_row *r, qz_str *out) {
         qz_str_putc(out, '}');
         return;
     }
-    qz_str_printf(out, ",\"bits_per_weight\":%.6f,\"weight_bytes\":%llu,\"kv_bytes\":%llu,\"logits_bytes\":%llu,\"scratch_bytes\":%llu,\"total_bytes\":%llu,\"total_with_buffers_bytes\":%llu,"
-                  "\"crossover_tokens\":%llu,\"substituted_tensors\":%zu,\"substituted_weights\":%llu,\"imatrix_required\":%s", m->weights.bpw, (unsigned long long)m->weights.bytes,
-                  (unsigned long long)m->kv.bytes, (unsigned long long)m->logits, (unsigned long long)m->scratch, (unsigned long long)m->total, (unsigned long long)m->total_buffers,
-                  (unsigned long long)m->crossover, m->weights.n_substituted, (unsigned long long)m->weights.substituted, m->weights.imatrix_required ? "true" : "false");
-    if (r->files.known) qz_str_printf(out, ",\"file_bytes\":%llu,\"vocabulary_counted\":%s", (unsigned long long)r->files.file_bytes, r->files.vocabulary ? "true" : "false");
+    qz_str_printf(
+        out,
+        ",\"bits_per_weight\":%.6f,\"weight_bytes\":%llu,\"kv_bytes\":%llu,\"logits_bytes\":%llu,\"scratch_bytes\":%llu,\"total_bytes\":%llu,\"total_with_buffers_bytes\":%llu,"
+        "\"crossover_tokens\":%llu,\"substituted_tensors\":%zu,\"substituted_weights\":%llu,\"imatrix_required\":%s",
+        m->weights.bpw, (unsigned long long)m->weights.bytes, (unsigned long long)m->kv.bytes, (unsigned long long)m->logits,
+        (unsigned long long)m->scratch, (unsigned long long)m->total, (unsigned long long)m->total_buffers, (unsigned long long)m->crossover,
+        m->weights.n_substituted, (unsigned long long)m->weights.substituted, m->weights.imatrix_required ? "true" : "false");
+    if (r->files.known)
+        qz_str_printf(out, ",\"file_bytes\":%llu,\"vocabulary_counted\":%s", (unsigned long long)r->files.file_bytes,
+                      r->files.vocabulary ? "true" : "false");
     if (v->q.capacity)
-        qz_str_printf(out, ",\"per_device_bytes\":%llu,\"fits\":%s,\"room_bytes\":%lld,\"max_users\":%llu,\"max_context\":%llu", (unsigned long long)m->per_device, m->fits ? "true" : "false",
-                      (long long)m->room, (unsigned long long)r->max_users, (unsigned long long)r->max_ctx);
+        qz_str_printf(out, ",\"per_device_bytes\":%llu,\"fits\":%s,\"room_bytes\":%lld,\"max_users\":%llu,\"max_context\":%llu",
+                      (unsigned long long)m->per_device, m->fits ? "true" : "false", (long long)m->room, (unsigned long long)r->max_users,
+                      (unsigned long long)r->max_ctx);
     qz_str_putc(out, '}');
 }
 
@@ -183,17 +213,24 @@ qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err) 
     const qz_memory *m = &v->base;
     qz_str_puts(out, "{\"schema\":1,\"model\":");
     qz_json_quote(out, s->name, strlen(s->name));
-    qz_str_printf(out, ",\"family\":\"%s\",\"runs_here\":%s,\"weights\":%llu,\"active_weights\":%llu,\"layers\":%llu,\"hidden_size\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,"
-                  "\"vocab_size\":%llu,\"native_context\":%llu,\"experts\":%llu,\"experts_used\":%llu,\"released_as\":\"%s\",\n", s->model_type, s->runs ? "true" : "false",
-                  (unsigned long long)s->params, (unsigned long long)s->active_params, (unsigned long long)s->layers, (unsigned long long)s->hidden, (unsigned long long)s->heads,
-                  (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim, (unsigned long long)s->vocab, (unsigned long long)s->max_position, (unsigned long long)s->experts,
-                  (unsigned long long)s->experts_used, s->released);
-    qz_str_printf(out, "\"users\":%llu,\"context\":%llu,\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\",\"kv_bytes_per_token\":%llu,\"kv_bytes\":%llu,\"kv_bytes_without_windows\":%llu,\"kv_state_bytes\":%llu,\n",
-                  (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name, (unsigned long long)m->kv.per_token,
-                  (unsigned long long)m->kv.bytes, (unsigned long long)m->kv.without_windows, (unsigned long long)m->kv.state_bytes);
-    qz_str_printf(out, "\"device\":%s%s%s,\"devices\":%llu,\"capacity_bytes\":%llu,\"reserve_percent\":%g,\"overhead_bytes\":%llu,\"usable_bytes\":%llu,", v->hw ? "\"" : "",
-                  v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)(v->q.devices > 1 ? v->q.devices : 1), (unsigned long long)v->q.capacity, v->r->reserve,
-                  (unsigned long long)v->q.overhead, (unsigned long long)m->usable);
+    qz_str_printf(
+        out,
+        ",\"family\":\"%s\",\"runs_here\":%s,\"weights\":%llu,\"active_weights\":%llu,\"layers\":%llu,\"hidden_size\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,"
+        "\"vocab_size\":%llu,\"native_context\":%llu,\"experts\":%llu,\"experts_used\":%llu,\"released_as\":\"%s\",\n",
+        s->model_type, s->runs ? "true" : "false", (unsigned long long)s->params, (unsigned long long)s->active_params, (unsigned long long)s->layers,
+        (unsigned long long)s->hidden, (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim,
+        (unsigned long long)s->vocab, (unsigned long long)s->max_position, (unsigned long long)s->experts, (unsigned long long)s->experts_used,
+        s->released);
+    qz_str_printf(
+        out,
+        "\"users\":%llu,\"context\":%llu,\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\",\"kv_bytes_per_token\":%llu,\"kv_bytes\":%llu,\"kv_bytes_without_windows\":%llu,\"kv_state_bytes\":%llu,\n",
+        (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name,
+        (unsigned long long)m->kv.per_token, (unsigned long long)m->kv.bytes, (unsigned long long)m->kv.without_windows,
+        (unsigned long long)m->kv.state_bytes);
+    qz_str_printf(out,
+                  "\"device\":%s%s%s,\"devices\":%llu,\"capacity_bytes\":%llu,\"reserve_percent\":%g,\"overhead_bytes\":%llu,\"usable_bytes\":%llu,",
+                  v->hw ? "\"" : "", v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)(v->q.devices > 1 ? v->q.devices : 1),
+                  (unsigned long long)v->q.capacity, v->r->reserve, (unsigned long long)v->q.overhead, (unsigned long long)m->usable);
     if (v->opened)
         qz_str_printf(out, "\n\"engine_resident_bytes\":%llu,\"engine_threads\":%zu,", (unsigned long long)v->resident.total, v->threads);
     qz_str_puts(out, "\n\"formats\":[");

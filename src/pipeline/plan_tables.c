@@ -48,8 +48,8 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
             }
         }
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out, "%s: weights + KV cache (%s/%s), GB (10^9 bytes)%s\n", v->shape->name, qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name,
-                      v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
+        qz_str_printf(out, "%s: weights + KV cache (%s/%s), GB (10^9 bytes)%s\n", v->shape->name, qz_kv_type_get(v->q.kv.k)->name,
+                      qz_kv_type_get(v->q.kv.v)->name, v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
     if (st == QZ_OK) emit(&t, v->r->json, out);
 out:
     qz_arena_release(&a);
@@ -57,7 +57,8 @@ out:
 }
 
 qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *err) {
-    static const qz_column cols[] = {{"Format", 'l'}, {"Artifact GB", 'r'}, {"Even", 'r'}, {"Exact", 'r'}, {"On GPU GB", 'r'}, {"One more GB", 'r'}, {"Output GB", 'r'}, {"In RAM GB", 'r'}};
+    static const qz_column cols[] = {{"Format", 'l'},    {"Artifact GB", 'r'}, {"Even", 'r'},      {"Exact", 'r'},
+                                     {"On GPU GB", 'r'}, {"One more GB", 'r'}, {"Output GB", 'r'}, {"In RAM GB", 'r'}};
     qz_arena a = {0};
     qz_table t;
     double usable = (double)v->q.capacity * (1 - v->q.reserve);
@@ -75,16 +76,20 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
         QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", gb(w.bytes)));
         QZ_GOTO(qz_table_set(&t, 2, err, v->r->json ? "%llu" : "%llu/%llu", (unsigned long long)p.even, (unsigned long long)v->shape->layers));
         if (v->r->json) QZ_GOTO(qz_table_set(&t, 3, err, "%llu", (unsigned long long)p.layers));
-        else QZ_GOTO(qz_table_set(&t, 3, err, "%llu/%llu%s", (unsigned long long)p.layers, (unsigned long long)v->shape->layers, p.output_on_gpu ? " + output" : ""));
+        else
+            QZ_GOTO(qz_table_set(&t, 3, err, "%llu/%llu%s", (unsigned long long)p.layers, (unsigned long long)v->shape->layers,
+                                 p.output_on_gpu ? " + output" : ""));
         QZ_GOTO(qz_table_set(&t, 4, err, "%.3f", gb(p.gpu_bytes)));
         if (p.next_bytes) QZ_GOTO(qz_table_set(&t, 5, err, "%.3f", gb(p.next_bytes)));
         QZ_GOTO(qz_table_set(&t, 6, err, "%.3f", gb(p.output_bytes)));
         QZ_GOTO(qz_table_set(&t, 7, err, "%.3f", gb(p.system_bytes)));
     }
-    if (st == QZ_OK && t.n_rows == 0) st = qz_fail(err, QZ_EUSAGE, "no GGUF level among the formats: layers are split by llama.cpp alone; use --formats Q4_K_M or --levels");
+    if (st == QZ_OK && t.n_rows == 0)
+        st = qz_fail(err, QZ_EUSAGE, "no GGUF level among the formats: layers are split by llama.cpp alone; use --formats Q4_K_M or --levels");
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out, "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers)\nand system memory; KV cache of %llu tokens included\n", v->shape->name, gb(v->q.capacity), usable / 1e9,
-                      gb(reserve), (unsigned long long)(v->q.users * v->q.ctx));
+        qz_str_printf(out,
+                      "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers)\nand system memory; KV cache of %llu tokens included\n",
+                      v->shape->name, gb(v->q.capacity), usable / 1e9, gb(reserve), (unsigned long long)(v->q.users * v->q.ctx));
     if (st == QZ_OK) emit(&t, v->r->json, out);
     if (st == QZ_OK && !v->r->json)
         qz_str_puts(out, "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, last\n"
@@ -95,7 +100,8 @@ out:
 }
 
 qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err) {
-    static const qz_column cols[] = {{"Format", 'l'}, {"Read GB", 'r'}, {"KV GB", 'r'}, {"ms/token", 'r'}, {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"Kernel", 'l'}};
+    static const qz_column cols[] = {{"Format", 'l'},     {"Read GB", 'r'},   {"KV GB", 'r'}, {"ms/token", 'r'},
+                                     {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"Kernel", 'l'}};
     qz_arena a = {0};
     qz_table t;
     qz_status st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
@@ -124,8 +130,9 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
         QZ_GOTO(qz_table_set(&t, 7, err, "%s", f.kernel));
     }
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out, "%s on %s: %g GB/s, %g ms overhead a token,\n%llu user%s at %llu tokens; a ceiling from memory traffic alone\n", v->shape->name, v->hw->name, v->hw->bandwidth_gbps,
-                      v->r->overhead_ms, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
+        qz_str_printf(out, "%s on %s: %g GB/s, %g ms overhead a token,\n%llu user%s at %llu tokens; a ceiling from memory traffic alone\n",
+                      v->shape->name, v->hw->name, v->hw->bandwidth_gbps, v->r->overhead_ms, (unsigned long long)v->q.users,
+                      v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
     if (st == QZ_OK) emit(&t, v->r->json, out);
 out:
     qz_arena_release(&a);
@@ -139,7 +146,8 @@ static void duration(double s, char out[32]) {
 }
 
 qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_error *err) {
-    static const qz_column cols[] = {{"Format", 'l'}, {"Source GB", 'r'}, {"Output GB", 'r'}, {"Peak disk GB", 'r'}, {"Peak RAM GB", 'r'}, {"Time", 'r'}, {"Calibration", 'l'}};
+    static const qz_column cols[] = {{"Format", 'l'},      {"Source GB", 'r'}, {"Output GB", 'r'},  {"Peak disk GB", 'r'},
+                                     {"Peak RAM GB", 'r'}, {"Time", 'r'},      {"Calibration", 'l'}};
     qz_arena a = {0};
     qz_table t;
     uint64_t room = 0, threads = qz_pool_size(run->pool);
@@ -173,7 +181,8 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         else QZ_GOTO(qz_table_set(&t, 6, err, "none needed"));
     }
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out, "making one artifact of %s here: %llu thread%s, %.2f GB free disk\n", v->shape->name, (unsigned long long)threads, threads == 1 ? "" : "s", gb(room));
+        qz_str_printf(out, "making one artifact of %s here: %llu thread%s, %.2f GB free disk\n", v->shape->name, (unsigned long long)threads,
+                      threads == 1 ? "" : "s", gb(room));
     if (st == QZ_OK) emit(&t, v->r->json, out);
     if (st == QZ_OK && !v->r->json) qz_str_puts(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.\n");
 out:
@@ -182,7 +191,8 @@ out:
 }
 
 qz_status qz_plan_print_shapes(bool json, qz_str *out, qz_error *err) {
-    static const qz_column cols[] = {{"Shape", 'l'}, {"Billion", 'r'}, {"Active", 'r'}, {"Layers", 'r'}, {"KV B/token", 'r'}, {"Context", 'r'}, {"Source", 'l'}};
+    static const qz_column cols[] = {{"Shape", 'l'},      {"Billion", 'r'}, {"Active", 'r'}, {"Layers", 'r'},
+                                     {"KV B/token", 'r'}, {"Context", 'r'}, {"Source", 'l'}};
     qz_arena a = {0};
     qz_table t;
     qz_status st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
@@ -209,7 +219,8 @@ out:
 }
 
 qz_status qz_plan_print_hardware(const qz_hardware_set *set, bool json, qz_str *out, qz_error *err) {
-    static const qz_column cols[] = {{"Device", 'l'}, {"Visible MiB", 'r'}, {"GB", 'r'}, {"GB/s", 'r'}, {"cc", 'r'}, {"Native types", 'l'}, {"Date", 'l'}, {"Source", 'l'}};
+    static const qz_column cols[] = {{"Device", 'l'}, {"Visible MiB", 'r'},  {"GB", 'r'},   {"GB/s", 'r'},
+                                     {"cc", 'r'},     {"Native types", 'l'}, {"Date", 'l'}, {"Source", 'l'}};
     qz_arena a = {0};
     qz_table t;
     qz_status st = qz_table_init(&t, &a, NULL, cols, json ? 8 : 6, err);
@@ -227,7 +238,8 @@ qz_status qz_plan_print_hardware(const qz_hardware_set *set, bool json, qz_str *
         QZ_GOTO(qz_table_set(&t, 7, err, "%s", h->source));
     }
     if (st == QZ_OK) emit(&t, json, out);
-    if (st == QZ_OK && !json) qz_str_puts(out, "Visible: what a program can allocate from (Macs: the default wired limit).\nDate and source of a row: --json.\n");
+    if (st == QZ_OK && !json)
+        qz_str_puts(out, "Visible: what a program can allocate from (Macs: the default wired limit).\nDate and source of a row: --json.\n");
 out:
     qz_arena_release(&a);
     return st;

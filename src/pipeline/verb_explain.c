@@ -103,7 +103,8 @@ static qz_status unknown(qz_explained *x, const char *word) {
     const char *best = qz_explain_nearest(word);
     for (size_t i = 0; i < N_TOPICS; i++)
         if (qz_str_distance(topics[i].name, word) < qz_str_distance(best, word)) best = topics[i].name;
-    return qz_fail(x->err, QZ_EUSAGE, "nothing known about '%s': nearest is '%s'; 'quantz explain' lists the topics, 'quantz explain glossary' the words", word, best);
+    return qz_fail(x->err, QZ_EUSAGE,
+                   "nothing known about '%s': nearest is '%s'; 'quantz explain' lists the topics, 'quantz explain glossary' the words", word, best);
 }
 
 static qz_status fill(qz_explained *x) {

@@ -112,7 +112,9 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
     else if (r->shapes) st = qz_plan_print_shapes(r->json, &out, err);
     else if (r->matrix) st = qz_plan_print_matrix(&v, &out, err);
     else if (r->n_operands == 0)
-        st = qz_fail(err, QZ_EUSAGE, "no model: give a config.json, a folder, a GGUF file or a built-in shape, for example 'quantz plan llama-3-8b'; --shapes lists them");
+        st = qz_fail(
+            err, QZ_EUSAGE,
+            "no model: give a config.json, a folder, a GGUF file or a built-in shape, for example 'quantz plan llama-3-8b'; --shapes lists them");
     else {
         QZ_GOTO(qz_plan_open_model(run, r->operands[0], &v, err));
         v.q.shape = v.shape;

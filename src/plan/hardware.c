@@ -55,8 +55,10 @@ qz_status qz_hardware_find(const qz_hardware_set *set, const char *name, const q
     }
     *out = part; /* "rtx 4090", "h100": the shortest name that holds it is the plain model */
     if (part) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "unknown hardware '%s': nearest known is '%s' ('quantz plan --hardware list' shows all; --hardware-file adds rows; --memory takes a plain size)",
-                   name, near ? near->name : "none");
+    return qz_fail(
+        err, QZ_EUSAGE,
+        "unknown hardware '%s': nearest known is '%s' ('quantz plan --hardware list' shows all; --hardware-file adds rows; --memory takes a plain size)",
+        name, near ? near->name : "none");
 }
 
 bool qz_hardware_native(const qz_hardware *h, const char *type) {
@@ -88,7 +90,9 @@ qz_status qz_bytes_parse(const char *text, const char *option, uint64_t *out, qz
     }
     if (*end == 0)
         return qz_fail(err, QZ_EUSAGE, "size '%s' for --%s has no unit: write %gGB (10^9 bytes) or %gGiB (2^30 bytes)", text, option, v, v);
-    return qz_fail(err, QZ_EUSAGE, "unknown unit '%s' in '%s' for --%s: expected B, KB, MB, GB, TB (powers of 10) or KiB, MiB, GiB, TiB (powers of 2)", end, text, option);
+    return qz_fail(err, QZ_EUSAGE,
+                   "unknown unit '%s' in '%s' for --%s: expected B, KB, MB, GB, TB (powers of 10) or KiB, MiB, GiB, TiB (powers of 2)", end, text,
+                   option);
 }
 
 uint64_t qz_hardware_system_bytes(void) {

@@ -16,7 +16,8 @@ static qz_status number(const char *file, size_t line, int field, const char *te
     errno = 0;
     *out = strtod(text, &end);
     if (end == text || *end || errno || !isfinite(*out) || *out < lo || *out > hi)
-        return qz_fail(err, QZ_EFORMAT, "bad %s: file '%s', line %zu: expected a number from %g to %g without unit, found '%s'", columns[field], file, line, lo, hi, text);
+        return qz_fail(err, QZ_EFORMAT, "bad %s: file '%s', line %zu: expected a number from %g to %g without unit, found '%s'", columns[field], file,
+                       line, lo, hi, text);
     return QZ_OK;
 }
 
@@ -30,8 +31,10 @@ static qz_status parse_row(qz_hardware_set *set, const char *file, size_t line, 
         p = tab && n < FIELDS - 1 ? tab + 1 : NULL;
     }
     if (n != FIELDS)
-        return qz_fail(err, QZ_EFORMAT, "bad hardware row: file '%s', line %zu: expected 8 fields separated by tabs (name, kind, visible MiB, GB/s, native types, capability, date, source), found %d",
-                       file, line, n);
+        return qz_fail(
+            err, QZ_EFORMAT,
+            "bad hardware row: file '%s', line %zu: expected 8 fields separated by tabs (name, kind, visible MiB, GB/s, native types, capability, date, source), found %d",
+            file, line, n);
     double mib, gbps, cc;
     if (strcmp(field[1], "gpu") && strcmp(field[1], "mac") && strcmp(field[1], "cpu"))
         return qz_fail(err, QZ_EFORMAT, "bad kind: file '%s', line %zu: expected gpu, mac or cpu, found '%s'", file, line, field[1]);
@@ -40,7 +43,12 @@ static qz_status parse_row(qz_hardware_set *set, const char *file, size_t line, 
     QZ_TRY(number(file, line, 5, field[5], 0, 300, &cc, err));
     if (!*field[0] || !*field[6] || !*field[7])
         return qz_fail(err, QZ_EFORMAT, "bad hardware row: file '%s', line %zu: name, date and source must not be empty", file, line);
-    *h = (qz_hardware){.visible_mib = mib, .bandwidth_gbps = gbps, .capability = (int)cc, .vendor = cc > 0 ? "nvidia" : strcmp(field[1], "mac") == 0 ? "apple" : "any"};
+    *h = (qz_hardware){.visible_mib = mib,
+                       .bandwidth_gbps = gbps,
+                       .capability = (int)cc,
+                       .vendor = cc > 0                         ? "nvidia"
+                                 : strcmp(field[1], "mac") == 0 ? "apple"
+                                                                : "any"};
     h->name = qz_arena_strdup(&set->arena, field[0]);
     h->kind = qz_arena_strdup(&set->arena, field[1]);
     h->native = qz_arena_strdup(&set->arena, field[4]);

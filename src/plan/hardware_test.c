@@ -77,8 +77,11 @@ static void sizes(void **state) {
     (void)state;
     static const struct { const char *text; uint64_t bytes; } good[] = {
         {"24GB", 24000000000}, {"24 GiB", 25769803776}, {"81559MiB", 85520809984}, {"0.5gb", 500000000}, {"1TiB", 1099511627776}, {"17b", 17}};
-    static const struct { const char *text, *part; } bad[] = {{"24", "has no unit"}, {"24Gb/s", "unknown unit"}, {"24 gigs", "unknown unit"}, {"GB", "expected a number"}, {"-1GB", "expected a number"},
-                                                              {"1e30GB", "more than can be counted"}, {"nanGB", "expected a number"}, {"", "expected a number"}};
+    static const struct {
+        const char *text, *part;
+    } bad[] = {{"24", "has no unit"},          {"24Gb/s", "unknown unit"},    {"24 gigs", "unknown unit"},
+               {"GB", "expected a number"},    {"-1GB", "expected a number"}, {"1e30GB", "more than can be counted"},
+               {"nanGB", "expected a number"}, {"", "expected a number"}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         uint64_t v = 0;
         qz_error err = {0};

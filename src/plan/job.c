@@ -69,7 +69,9 @@ qz_status qz_job_plan(const qz_shape *s, qz_level l, uint64_t samples, uint64_t 
 
 qz_status qz_job_check_disk(const qz_job *j, uint64_t free_bytes, const char *where, qz_error *err) {
     if (j->peak_disk <= free_bytes) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "not enough disk at '%s': expected %.2f GB free (output %.2f GB%s), found %.2f GB, short of %.2f GB; free space or choose a smaller format", where,
-                   (double)j->peak_disk / 1e9, (double)j->output_bytes / 1e9, j->stats_bytes ? " and calibration statistics" : "", (double)free_bytes / 1e9,
-                   (double)(j->peak_disk - free_bytes) / 1e9);
+    return qz_fail(
+        err, QZ_EUSAGE,
+        "not enough disk at '%s': expected %.2f GB free (output %.2f GB%s), found %.2f GB, short of %.2f GB; free space or choose a smaller format",
+        where, (double)j->peak_disk / 1e9, (double)j->output_bytes / 1e9, j->stats_bytes ? " and calibration statistics" : "",
+        (double)free_bytes / 1e9, (double)(j->peak_disk - free_bytes) / 1e9);
 }

@@ -14,8 +14,9 @@ const qz_kv_type_info *qz_kv_type_get(qz_kv_type t) { return &types[t]; }
 
 static qz_status parse_one(const char *text, size_t n, qz_kv_type *out, qz_error *err) {
     char name[24];
-    static const struct { const char *alias; qz_kv_type t; } aliases[] = {
-        {"fp16", QZ_KV_F16}, {"float16", QZ_KV_F16}, {"bfloat16", QZ_KV_BF16}, {"fp8_e4m3", QZ_KV_FP8}, {"fp8_e5m2", QZ_KV_FP8}, {"int8_per_token_head", QZ_KV_INT8}};
+    static const struct { const char *alias; qz_kv_type t;
+    } aliases[] = {{"fp16", QZ_KV_F16},     {"float16", QZ_KV_F16},  {"bfloat16", QZ_KV_BF16},
+                   {"fp8_e4m3", QZ_KV_FP8}, {"fp8_e5m2", QZ_KV_FP8}, {"int8_per_token_head", QZ_KV_INT8}};
     (void)snprintf(name, sizeof name, "%.*s", (int)qz_min_size(n, sizeof name - 1), text);
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
         if (strcasecmp(name, aliases[i].alias) == 0) return *out = aliases[i].t, QZ_OK;
@@ -24,7 +25,9 @@ static qz_status parse_one(const char *text, size_t n, qz_kv_type *out, qz_error
         if (strcasecmp(name, types[i].name) == 0) return *out = (qz_kv_type)i, QZ_OK;
         if (qz_str_distance(types[i].name, name) < qz_str_distance(best, name)) best = types[i].name;
     }
-    return qz_fail(err, QZ_EUSAGE, "unknown KV cache type '%s': nearest known is '%s'; known: f32, f16, bf16, fp8, int8, nvfp4, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl", name, best);
+    return qz_fail(err, QZ_EUSAGE,
+                   "unknown KV cache type '%s': nearest known is '%s'; known: f32, f16, bf16, fp8, int8, nvfp4, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl",
+                   name, best);
 }
 qz_status qz_kv_types_parse(const char *text, qz_kv_types *out, qz_error *err) {
     size_t n = strcspn(text, "/");
@@ -86,8 +89,8 @@ qz_status qz_kv_plan(const qz_shape *s, qz_kv_types t, uint64_t users, uint64_t 
     for (uint64_t l = 0; l < s->layers && !s->kv_lora_rank; l++) /* at 16 bits, as calculators do */
         if (s->attn[l] != QZ_ATTN_LINEAR) ok &= add_product(&out->guessed_head_dim, users, ctx, 2 * units);
     if (!ok)
-        return qz_fail(err, QZ_EUSAGE, "%llu users × %llu tokens is more than can be counted: model '%s'; give a smaller --ctx or --users", (unsigned long long)users,
-                       (unsigned long long)ctx, s->name);
+        return qz_fail(err, QZ_EUSAGE, "%llu users × %llu tokens is more than can be counted: model '%s'; give a smaller --ctx or --users",
+                       (unsigned long long)users, (unsigned long long)ctx, s->name);
     out->per_user = out->bytes / (users ? users : 1);
     return QZ_OK;
 }

@@ -105,7 +105,8 @@ static qz_status weigh_codes(const qz_shape *s, const qz_level_info *i, uint64_t
         if (t->role == QZ_ROLE_ROPE_FREQS) bytes[k] = 0; /* GGUF alone stores them */
         else if (i->kind == QZ_LEVEL_FLOAT || !coded(t)) bytes[k] = 2 * elems_of(t);
         else if (i->group > 1 && i->scale_bits >= 8 && t->cols % i->group && strncmp(i->name, "bnb:", 4) != 0)
-            return qz_fail(err, QZ_EUNSUPPORTED, "%s does not fit: tensor '%s': %llu columns are no multiple of the group of %u; choose a smaller group or GGUF", i->title,
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "%s does not fit: tensor '%s': %llu columns are no multiple of the group of %u; choose a smaller group or GGUF", i->title,
                            t->name, (unsigned long long)t->cols, i->group);
         else bytes[k] = (uint64_t)(coded_bytes(i, t) + 0.5);
     }

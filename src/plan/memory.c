@@ -21,8 +21,8 @@ qz_status qz_memory_plan(const qz_memory_query *q, qz_memory *out, qz_error *err
               qz_add_u64(out->weights.bytes, out->kv.bytes, &out->total) && qz_add_u64(out->total, out->logits, &out->total_buffers) &&
               qz_add_u64(out->total_buffers, out->scratch, &out->total_buffers) && out->total_buffers < (uint64_t)1 << 62;
     if (!ok)
-        return qz_fail(err, QZ_EUSAGE, "%llu users × %llu tokens is more than can be counted: model '%s'; give a smaller --ctx or --users", (unsigned long long)q->users,
-                       (unsigned long long)q->ctx, s->name);
+        return qz_fail(err, QZ_EUSAGE, "%llu users × %llu tokens is more than can be counted: model '%s'; give a smaller --ctx or --users",
+                       (unsigned long long)q->users, (unsigned long long)q->ctx, s->name);
     uint64_t n = q->devices > 1 ? q->devices : 1, heads = s->kv_lora_rank ? 1 : qz_min_size(n, s->kv_heads);
     out->per_device = (out->weights.bytes + n - 1) / n + (out->kv.bytes + heads - 1) / heads + out->logits + out->scratch;
     if (out->kv.per_token) out->crossover = out->weights.bytes / out->kv.per_token;

@@ -49,17 +49,23 @@ static qz_memory plan(const qz_shape *s, const char *l, const char *k, uint64_t 
 /* C-126 to C-129, C-122, C-101: GB of weights, level by level. */
 static void weights_in_gb(void **state) {
     (void)state;
-    static const struct { const char *shape, *level, *gb; bool imatrix; } want[] = {
-        {"llama-3-8b", "bf16", "16.06", false}, {"llama-3-8b", "bnb:nf4", "6.03", false}, {"llama-3-8b", "bnb:nf4+double", "5.70", false}, {"llama-3-8b", "awq", "5.73", false},
-        {"qwen3-4b", "bf16", "8.045", false}, {"qwen3-4b", "awq", "2.666", false}, {"qwen3-4b", "Q4_K_M", "2.491", false}, {"qwen3-4b", "Q5_K_M", "2.884", false}, {"qwen3-4b", "Q8_0", "4.274", false},
-        {"llama-2-7b", "Q2_K", "2.532", false}, {"llama-2-7b", "Q3_K_S", "2.948", false}, {"llama-2-7b", "Q3_K_M", "3.297", false}, {"llama-2-7b", "Q4_K_S", "3.856", false},
-        {"llama-2-7b", "Q4_K_M", "4.080", false}, {"llama-2-7b", "Q5_K_M", "4.782", false}, {"llama-2-7b", "Q6_K", "5.528", false}, {"llama-2-7b", "Q8_0", "7.160", false}, {"llama-2-7b", "F16", "13.477", false},
-        {"llama-2-13b", "Q2_K", "4.854", false}, {"llama-2-13b", "Q3_K_S", "5.658", false}, {"llama-2-13b", "Q3_K_M", "6.337", false}, {"llama-2-13b", "Q4_K_S", "7.422", false},
-        {"llama-2-13b", "Q4_K_M", "7.865", false}, {"llama-2-13b", "Q5_K_M", "9.229", false}, {"llama-2-13b", "Q6_K", "10.678", false}, {"llama-2-13b", "Q8_0", "13.831", false}, {"llama-2-13b", "F16", "26.033", false},
-        {"llama-3-70b", "Q2_K", "26.37", false}, {"llama-3-70b", "Q3_K_M", "34.26", false}, {"llama-3-70b", "IQ4_XS", "38.26", false}, {"llama-3-70b", "IQ4_XS", "37.895", true},
-        {"llama-3-70b", "Q4_K_S", "40.34", false}, {"llama-3-70b", "Q4_K_M", "42.51", false}, {"llama-3-70b", "Q5_K_M", "49.94", false}, {"llama-3-70b", "Q6_K", "57.88", false}, {"llama-3-70b", "Q8_0", "74.97", false},
-        {"llama-3-70b", "bf16", "141.11", false}, {"llama-3-70b", "fp8:tensor", "72.66", false}, {"llama-3-70b", "awq", "39.77", false}, {"llama-3-70b", "gptq", "39.79", false},
-        {"llama-3-70b", "ct:w4a16", "39.50", false}, {"llama-3-70b", "ct:mxfp4", "40.57", false}, {"llama-3-70b", "ct:nvfp4", "42.71", false}, {"llama-2-7b", "awq", "3.89", false}};
+    static const struct { const char *shape, *level, *gb; bool imatrix;
+    } want[] = {
+        {"llama-3-8b", "bf16", "16.06", false},      {"llama-3-8b", "bnb:nf4", "6.03", false},      {"llama-3-8b", "bnb:nf4+double", "5.70", false},
+        {"llama-3-8b", "awq", "5.73", false},        {"qwen3-4b", "bf16", "8.045", false},          {"qwen3-4b", "awq", "2.666", false},
+        {"qwen3-4b", "Q4_K_M", "2.491", false},      {"qwen3-4b", "Q5_K_M", "2.884", false},        {"qwen3-4b", "Q8_0", "4.274", false},
+        {"llama-2-7b", "Q2_K", "2.532", false},      {"llama-2-7b", "Q3_K_S", "2.948", false},      {"llama-2-7b", "Q3_K_M", "3.297", false},
+        {"llama-2-7b", "Q4_K_S", "3.856", false},    {"llama-2-7b", "Q4_K_M", "4.080", false},      {"llama-2-7b", "Q5_K_M", "4.782", false},
+        {"llama-2-7b", "Q6_K", "5.528", false},      {"llama-2-7b", "Q8_0", "7.160", false},        {"llama-2-7b", "F16", "13.477", false},
+        {"llama-2-13b", "Q2_K", "4.854", false},     {"llama-2-13b", "Q3_K_S", "5.658", false},     {"llama-2-13b", "Q3_K_M", "6.337", false},
+        {"llama-2-13b", "Q4_K_S", "7.422", false},   {"llama-2-13b", "Q4_K_M", "7.865", false},     {"llama-2-13b", "Q5_K_M", "9.229", false},
+        {"llama-2-13b", "Q6_K", "10.678", false},    {"llama-2-13b", "Q8_0", "13.831", false},      {"llama-2-13b", "F16", "26.033", false},
+        {"llama-3-70b", "Q2_K", "26.37", false},     {"llama-3-70b", "Q3_K_M", "34.26", false},     {"llama-3-70b", "IQ4_XS", "38.26", false},
+        {"llama-3-70b", "IQ4_XS", "37.895", true},   {"llama-3-70b", "Q4_K_S", "40.34", false},     {"llama-3-70b", "Q4_K_M", "42.51", false},
+        {"llama-3-70b", "Q5_K_M", "49.94", false},   {"llama-3-70b", "Q6_K", "57.88", false},       {"llama-3-70b", "Q8_0", "74.97", false},
+        {"llama-3-70b", "bf16", "141.11", false},    {"llama-3-70b", "fp8:tensor", "72.66", false}, {"llama-3-70b", "awq", "39.77", false},
+        {"llama-3-70b", "gptq", "39.79", false},     {"llama-3-70b", "ct:w4a16", "39.50", false},   {"llama-3-70b", "ct:mxfp4", "40.57", false},
+        {"llama-3-70b", "ct:nvfp4", "42.71", false}, {"llama-2-7b", "awq", "3.89", false}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         qz_shape *s = shape(want[i].shape);
         qz_weighed w;
@@ -74,12 +80,15 @@ static void weights_in_gb(void **state) {
 /* C-45 (llama.cpp's own table for Llama-3-8B), table 15, K-05, K-09. */
 static void bits_per_weight(void **state) {
     (void)state;
-    static const struct { const char *shape, *level, *bpw; } want[] = {
-        {"llama-3-8b", "Q2_K", "3.1593"}, {"llama-3-8b", "Q3_K_S", "3.6429"}, {"llama-3-8b", "Q3_K_L", "4.2979"}, {"llama-3-8b", "IQ4_XS", "4.4597"}, {"llama-3-8b", "Q4_K_S", "4.6672"},
-        {"llama-3-8b", "Q4_K_M", "4.8944"}, {"llama-3-8b", "Q5_K_S", "5.5704"}, {"llama-3-8b", "Q5_K_M", "5.7036"}, {"llama-3-8b", "Q6_K", "6.5633"}, {"llama-3-8b", "Q8_0", "8.5008"},
-        {"llama-2-7b", "Q2_K", "3.006"}, {"llama-2-7b", "Q3_K_S", "3.499"}, {"llama-2-7b", "Q4_K_M", "4.844"}, {"llama-2-7b", "Q5_K_M", "5.678"}, {"llama-2-7b", "Q6_K", "6.564"}, {"llama-2-7b", "Q8_0", "8.501"},
-        {"llama-2-13b", "Q2_K", "2.983"}, {"llama-2-13b", "Q3_K_S", "3.478"}, {"llama-2-13b", "Q4_K_M", "4.834"}, {"llama-2-13b", "Q5_K_M", "5.673"}, {"llama-2-13b", "Q6_K", "6.563"}, {"llama-2-13b", "Q8_0", "8.501"},
-        {"llama-3-70b", "Q4_K_M", "4.820"}, {"qwen3-4b", "Q4_K_M", "4.955"}};
+    static const struct { const char *shape, *level, *bpw;
+    } want[] = {{"llama-3-8b", "Q2_K", "3.1593"},   {"llama-3-8b", "Q3_K_S", "3.6429"}, {"llama-3-8b", "Q3_K_L", "4.2979"},
+                {"llama-3-8b", "IQ4_XS", "4.4597"}, {"llama-3-8b", "Q4_K_S", "4.6672"}, {"llama-3-8b", "Q4_K_M", "4.8944"},
+                {"llama-3-8b", "Q5_K_S", "5.5704"}, {"llama-3-8b", "Q5_K_M", "5.7036"}, {"llama-3-8b", "Q6_K", "6.5633"},
+                {"llama-3-8b", "Q8_0", "8.5008"},   {"llama-2-7b", "Q2_K", "3.006"},    {"llama-2-7b", "Q3_K_S", "3.499"},
+                {"llama-2-7b", "Q4_K_M", "4.844"},  {"llama-2-7b", "Q5_K_M", "5.678"},  {"llama-2-7b", "Q6_K", "6.564"},
+                {"llama-2-7b", "Q8_0", "8.501"},    {"llama-2-13b", "Q2_K", "2.983"},   {"llama-2-13b", "Q3_K_S", "3.478"},
+                {"llama-2-13b", "Q4_K_M", "4.834"}, {"llama-2-13b", "Q5_K_M", "5.673"}, {"llama-2-13b", "Q6_K", "6.563"},
+                {"llama-2-13b", "Q8_0", "8.501"},   {"llama-3-70b", "Q4_K_M", "4.820"}, {"qwen3-4b", "Q4_K_M", "4.955"}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         qz_shape *s = shape(want[i].shape);
         qz_weighed w;
@@ -94,8 +103,12 @@ static void bits_per_weight(void **state) {
 /* C-118 to C-120, C-125. */
 static void kv_cache(void **state) {
     (void)state;
-    static const struct { const char *shape; uint64_t token; const char *gib; } per[] = {
-        {"llama-2-7b", 524288, "2.0"}, {"llama-2-13b", 819200, "3.125"}, {"llama-3-8b", 131072, "0.5"}, {"llama-3-70b", 327680, "1.25"}, {"qwen3-4b", 147456, "0.5625"}};
+    static const struct { const char *shape; uint64_t token; const char *gib;
+    } per[] = {{"llama-2-7b", 524288, "2.0"},
+               {"llama-2-13b", 819200, "3.125"},
+               {"llama-3-8b", 131072, "0.5"},
+               {"llama-3-70b", 327680, "1.25"},
+               {"qwen3-4b", 147456, "0.5625"}};
     for (size_t i = 0; i < sizeof per / sizeof *per; i++) {
         qz_shape *s = shape(per[i].shape);
         qz_kv_plan_result f, q8, q4, f8;
@@ -172,13 +185,25 @@ static void one_h100(void **state) {
 /* C-123, C-192: most sequences at 2048 under 90 % minus 2 GB. */
 static void most_users(void **state) {
     (void)state;
-    static const struct { const char *level, *kv; uint64_t users; } want[] = {{"awq", "f16", 52}, {"awq", "fp8", 104}, {"fp8:tensor", "f16", 3}, {"fp8:tensor", "fp8", 6}, {"ct:nvfp4", "f16", 48}, {"ct:nvfp4", "fp8", 96}};
+    static const struct {
+        const char *level, *kv;
+        uint64_t users;
+    } want[] = {{"awq", "f16", 52},       {"awq", "fp8", 104},     {"fp8:tensor", "f16", 3},
+                {"fp8:tensor", "fp8", 6}, {"ct:nvfp4", "f16", 48}, {"ct:nvfp4", "fp8", 96}};
     qz_shape *s = shape("llama-3-70b");
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         uint64_t n = 0;
-        qz_memory_query q = {.shape = s, .level = level(want[i].level), .kv = kv(want[i].kv), .users = 1, .ctx = 2048, .capacity = H100, .reserve = 0.1, .overhead = 2000000000};
+        qz_memory_query q = {.shape = s,
+                             .level = level(want[i].level),
+                             .kv = kv(want[i].kv),
+                             .users = 1,
+                             .ctx = 2048,
+                             .capacity = H100,
+                             .reserve = 0.1,
+                             .overhead = 2000000000};
         OK(qz_memory_max_users(&q, &n, &e_));
-        if (n != want[i].users) fail_msg("%s %s: expected %llu, found %llu", want[i].level, want[i].kv, (unsigned long long)want[i].users, (unsigned long long)n);
+        if (n != want[i].users)
+            fail_msg("%s %s: expected %llu, found %llu", want[i].level, want[i].kv, (unsigned long long)want[i].users, (unsigned long long)n);
         q.users = n;
         uint64_t ctx = 0;
         OK(qz_memory_max_ctx(&q, &ctx, &e_)); /* the two inverses agree at the edge */
@@ -316,8 +341,8 @@ static void refuses(void **state) {
     err = (qz_error){0};
     assert_int_equal(qz_level_parse("Q4_K_X", &l, &err), QZ_EUSAGE);
     assert_non_null(strstr(err.text, "gguf:Q4_K"));
-    json_t *root = json_pack("{s:s,s:i,s:i,s:i,s:i,s:i}", "model_type", "llama", "hidden_size", 640, "intermediate_size", 1280, "num_hidden_layers", 2, "num_attention_heads", 8,
-                             "vocab_size", 1000);
+    json_t *root = json_pack("{s:s,s:i,s:i,s:i,s:i,s:i}", "model_type", "llama", "hidden_size", 640, "intermediate_size", 1280, "num_hidden_layers",
+                             2, "num_attention_heads", 8, "vocab_size", 1000);
     err = (qz_error){0};
     OK(qz_shape_from_json(root, "odd", &s, &e_)); /* head_dim 80: no multiple of 32 */
     json_decref(root);
@@ -348,8 +373,9 @@ static void jobs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights_in_gb), cmocka_unit_test(bits_per_weight), cmocka_unit_test(kv_cache), cmocka_unit_test(one_h100), cmocka_unit_test(most_users),
-        cmocka_unit_test(thirteen_b), cmocka_unit_test(offload), cmocka_unit_test(speed), cmocka_unit_test(gate), cmocka_unit_test(refuses), cmocka_unit_test(jobs),
+        cmocka_unit_test(weights_in_gb), cmocka_unit_test(bits_per_weight), cmocka_unit_test(kv_cache), cmocka_unit_test(one_h100),
+        cmocka_unit_test(most_users),    cmocka_unit_test(thirteen_b),      cmocka_unit_test(offload),  cmocka_unit_test(speed),
+        cmocka_unit_test(gate),          cmocka_unit_test(refuses),         cmocka_unit_test(jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

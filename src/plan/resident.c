@@ -3,7 +3,20 @@
 
 /* Sizes of the engine's and the kernels' buffers (engine/engine.c, engine/attention.c, kernels/mm_int.h). A change there shows
  * in scripts/bench_memory. */
-enum { STEP = 512, QUERY_BLOCK = 32, KC = 512, STRIDE = KC + 16, VC = 128, TILE_COLS = 32, PANEL = 16, HUGE = 2 << 20, ACT_LEGACY = 40, ACT_K = 372, FEW = 24, FAULT_AROUND = 64 << 10 };
+enum {
+    STEP = 512,
+    QUERY_BLOCK = 32,
+    KC = 512,
+    STRIDE = KC + 16,
+    VC = 128,
+    TILE_COLS = 32,
+    PANEL = 16,
+    HUGE = 2 << 20,
+    ACT_LEGACY = 40,
+    ACT_K = 372,
+    FEW = 24,
+    FAULT_AROUND = 64 << 10
+};
 /* Measured: a process of this program without model, and what a tokenizer keeps (parsed JSON included). */
 #define PROGRAM 3500000u
 #define TOKENIZER_BASE 830000u

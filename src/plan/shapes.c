@@ -139,8 +139,10 @@ qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err) {
     const qz_shape_row *r = find_row(name, &nearest);
     *out = NULL;
     if (r == NULL)
-        return qz_fail(err, QZ_EUSAGE, "no model '%s': expected a config.json, a folder, a GGUF file or a built-in shape; nearest built-in is '%s' ('quantz plan --shapes' lists them)",
-                       name, nearest);
+        return qz_fail(
+            err, QZ_EUSAGE,
+            "no model '%s': expected a config.json, a folder, a GGUF file or a built-in shape; nearest built-in is '%s' ('quantz plan --shapes' lists them)",
+            name, nearest);
     json_t *root = facts_json(r->facts);
     if (root == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
     qz_status st = qz_shape_from_json(root, r->name, out, err);

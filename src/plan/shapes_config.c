@@ -33,15 +33,16 @@ static qz_status needed(const json_t *root, const char *key, const char *name, u
         return qz_fail(err, QZ_EFORMAT, "key '%s' is missing: file '%s': a memory plan needs it; add it from the model's card", key, name);
     QZ_TRY(qz_json_u64(root, key, name, out, err));
     if (*out < lo || *out > hi)
-        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected %llu to %llu, found %llu", key, name, (unsigned long long)lo, (unsigned long long)hi,
-                       (unsigned long long)*out);
+        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected %llu to %llu, found %llu", key, name, (unsigned long long)lo,
+                       (unsigned long long)hi, (unsigned long long)*out);
     return QZ_OK;
 }
 
 static qz_status bounded(const json_t *root, const char *key, const char *name, uint64_t hi, uint64_t *out, qz_error *err) {
     QZ_TRY(qz_json_u64(root, key, name, out, err));
     if (*out > hi)
-        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected at most %llu, found %llu", key, name, (unsigned long long)hi, (unsigned long long)*out);
+        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected at most %llu, found %llu", key, name, (unsigned long long)hi,
+                       (unsigned long long)*out);
     return QZ_OK;
 }
 
@@ -88,7 +89,8 @@ static qz_status read_layers(const json_t *root, const char *name, const qz_shap
     QZ_TRY(bounded(root, "sliding_window_pattern", name, QZ_MAX_LAYERS, &pattern, err));
     QZ_TRY(bounded(root, "full_attention_interval", name, QZ_MAX_LAYERS, &pattern, err));
     if (json_is_array(types) && json_array_size(types) != s->layers)
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name, (unsigned long long)s->layers, json_array_size(types));
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name,
+                       (unsigned long long)s->layers, json_array_size(types));
     for (size_t i = 0; i < s->layers; i++) {
         bool full = pattern == 0 ? !(f->flags & QZ_SF_SLIDE_ALL) : (i + 1) % pattern == 0;
         qz_attn other = f->flags & QZ_SF_HYBRID ? QZ_ATTN_LINEAR : QZ_ATTN_SLIDING;
@@ -116,7 +118,8 @@ static qz_status read_dense(const json_t *root, const char *name, qz_shape *s, q
     for (size_t k = 0; k < json_array_size(only); k++) {
         json_int_t i = json_integer_value(json_array_get(only, k));
         if (!json_is_integer(json_array_get(only, k)) || i < 0 || (uint64_t)i >= s->layers)
-            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu", name, k, (unsigned long long)s->layers);
+            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu", name, k,
+                           (unsigned long long)s->layers);
         s->dense[i] = 1;
     }
     for (uint64_t i = 0; i < s->layers; i++) s->dense_layers += s->dense[i];

@@ -140,7 +140,9 @@ qz_status qz_shape_list(qz_shape *s, unsigned flags, qz_error *err) {
     if (!s->tied) outer(&k, "lm_head.weight", "output.weight", s->vocab, s->hidden, QZ_ROLE_HEAD);
     uint64_t limit = s->experts ? (uint64_t)10000000000000 : (uint64_t)1000000000000;
     if (k.huge || s->params >= limit)
-        return qz_fail(err, QZ_EFORMAT, "impossible shape: file '%s' describes %s%.3g weights: expected below %.0e for a %s model; check hidden_size, intermediate_size and layers",
-                       s->name, k.huge ? "more than " : "", k.huge ? 1.76e13 : (double)s->params, (double)limit, s->experts ? "mixture-of-experts" : "dense");
+        return qz_fail(
+            err, QZ_EFORMAT,
+            "impossible shape: file '%s' describes %s%.3g weights: expected below %.0e for a %s model; check hidden_size, intermediate_size and layers",
+            s->name, k.huge ? "more than " : "", k.huge ? 1.76e13 : (double)s->params, (double)limit, s->experts ? "mixture-of-experts" : "dense");
     return k.failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name) : QZ_OK;
 }

@@ -25,24 +25,28 @@ static qz_shape *from_text(const char *text) {
 }
 
 /* The shapes of tests/golden/mixes/README.md as configurations. */
-static const struct { const char *name, *config; } mixes[] = {
+static const struct { const char *name, *config;
+} mixes[] = {
     {"llama-8L-gqa4-tied", "{\"model_type\":\"llama\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,\"num_hidden_layers\":8,"
-     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
-    {"llama-32L-8B-untied", "{\"model_type\":\"llama\",\"vocab_size\":128256,\"hidden_size\":4096,\"intermediate_size\":14336,\"num_hidden_layers\":32,"
+                           "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
+    {"llama-32L-8B-untied",
+     "{\"model_type\":\"llama\",\"vocab_size\":128256,\"hidden_size\":4096,\"intermediate_size\":14336,\"num_hidden_layers\":32,"
      "\"num_attention_heads\":32,\"num_key_value_heads\":8,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,"
      "\"original_max_position_embeddings\":8192}}"},
-    {"qwen3moe-12L-128e", "{\"model_type\":\"qwen3_moe\",\"vocab_size\":8192,\"hidden_size\":1024,\"intermediate_size\":2048,\"num_hidden_layers\":12,"
+    {"qwen3moe-12L-128e",
+     "{\"model_type\":\"qwen3_moe\",\"vocab_size\":8192,\"hidden_size\":1024,\"intermediate_size\":2048,\"num_hidden_layers\":12,"
      "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"head_dim\":128,\"num_experts\":128,\"num_experts_per_tok\":8,\"moe_intermediate_size\":768}"},
-    {"gemma3-26L-1b", "{\"model_type\":\"gemma3_text\",\"vocab_size\":262144,\"hidden_size\":1152,\"intermediate_size\":6912,\"num_hidden_layers\":26,"
+    {"gemma3-26L-1b",
+     "{\"model_type\":\"gemma3_text\",\"vocab_size\":262144,\"hidden_size\":1152,\"intermediate_size\":6912,\"num_hidden_layers\":26,"
      "\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":256,\"sliding_window\":512}"},
     {"mixtral-8L-8e", "{\"model_type\":\"mixtral\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":3584,\"num_hidden_layers\":8,"
-     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"num_local_experts\":8,\"num_experts_per_tok\":2}"},
+                      "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"num_local_experts\":8,\"num_experts_per_tok\":2}"},
     {"phi3-8L-fused", "{\"model_type\":\"phi3\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,\"num_hidden_layers\":8,"
-     "\"num_attention_heads\":16,\"num_key_value_heads\":16}"},
+                      "\"num_attention_heads\":16,\"num_key_value_heads\":16}"},
     {"example-4L-tied", "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,\"num_hidden_layers\":4,"
-     "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
+                        "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
     {"example-4L-untied", "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,\"num_hidden_layers\":4,"
-     "\"num_attention_heads\":8,\"num_key_value_heads\":4}"},
+                          "\"num_attention_heads\":8,\"num_key_value_heads\":4}"},
 };
 enum { N_MIXES = sizeof mixes / sizeof mixes[0] };
 
@@ -71,7 +75,9 @@ static void names_and_dims(void **state) {
                 if (strcmp(t->gguf, name) != 0) continue;
                 if (t->n_dims == 1) (void)snprintf(have, sizeof have, "%llu", (unsigned long long)t->cols);
                 else if (t->n_dims == 2) (void)snprintf(have, sizeof have, "%llux%llu", (unsigned long long)t->cols, (unsigned long long)t->rows);
-                else (void)snprintf(have, sizeof have, "%llux%llux%llu", (unsigned long long)t->cols, (unsigned long long)t->rows, (unsigned long long)t->count);
+                else
+                    (void)snprintf(have, sizeof have, "%llux%llux%llu", (unsigned long long)t->cols, (unsigned long long)t->rows,
+                                   (unsigned long long)t->count);
             }
             if (strcmp(have, dims) != 0) fail_msg("%s: tensor %s: expected %s, found %s", mixes[i].name, name, dims, have);
         }
@@ -102,7 +108,9 @@ static void sizes_of_every_file_type(void **state) {
                 (void)snprintf(level, sizeof level, "gguf:%s", ftype);
                 OK(qz_level_parse(level, &l, &e_));
                 OK(qz_level_weigh(s, l, imatrix, NULL, &w, &e_));
-                if (w.bytes != want) fail_msg("%s %s imatrix=%d: expected %llu, found %llu", name[c], ftype, imatrix, (unsigned long long)want, (unsigned long long)w.bytes);
+                if (w.bytes != want)
+                    fail_msg("%s %s imatrix=%d: expected %llu, found %llu", name[c], ftype, imatrix, (unsigned long long)want,
+                             (unsigned long long)w.bytes);
                 qz_shape_free(s);
                 compared++;
             }
@@ -123,7 +131,8 @@ static void parameter_counts(void **state) {
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         qz_shape *s = NULL;
         OK(qz_shape_builtin(want[i].name, &s, &e_));
-        if (s->params != want[i].params) print_error("%s: expected %llu, found %llu\n", want[i].name, (unsigned long long)want[i].params, (unsigned long long)s->params);
+        if (s->params != want[i].params)
+            print_error("%s: expected %llu, found %llu\n", want[i].name, (unsigned long long)want[i].params, (unsigned long long)s->params);
         assert_int_equal(s->params, want[i].params);
         qz_shape_free(s);
     }
@@ -132,7 +141,10 @@ static void parameter_counts(void **state) {
 /* Zoo checkpoints of transformers 5.23.0 (tests/golden/plan/README.md): weights counted in their safetensors files. */
 static void zoo_configs(void **state) {
     (void)state;
-    static const struct { const char *name; uint64_t params; } want[] = {{"gemma2", 171280}, {"gemma3", 171472}, {"mixtral", 156480}, {"phi3", 94528}, {"qwen3_moe", 187936}};
+    static const struct {
+        const char *name;
+        uint64_t params;
+    } want[] = {{"gemma2", 171280}, {"gemma3", 171472}, {"mixtral", 156480}, {"phi3", 94528}, {"qwen3_moe", 187936}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         char path[64];
         qz_shape *s = NULL;
@@ -162,7 +174,8 @@ static void every_builtin_shape_loads(void **state) {
 /* What the artifact planner lays out from a configuration is what the shape weighs, and what the real checkpoint has. */
 static void shape_equals_the_writers_plan(void **state) {
     (void)state;
-    static const char *const folders[] = {"tests/golden/zoo/llama", "tests/golden/zoo/qwen2", "tests/golden/zoo/qwen3", "tests/golden/zoo/mistral", "models/market"};
+    static const char *const folders[] = {"tests/golden/zoo/llama", "tests/golden/zoo/qwen2", "tests/golden/zoo/qwen3", "tests/golden/zoo/mistral",
+                                          "models/market"};
     static const qz_level levels[] = {QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_GGUF_Q2_K, QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_F16, QZ_LEVEL_AWQ_G32, QZ_LEVEL_GPTQ_G32};
     size_t planned = 0;
     for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
@@ -197,18 +210,28 @@ static void shape_equals_the_writers_plan(void **state) {
 static void refuses(void **state) {
     (void)state;
 #define DIMS "\"vocab_size\":1000,\"intermediate_size\":256"
-    static const struct { const char *config, *part; } bad[] = {
+    static const struct { const char *config, *part;
+    } bad[] = {
         {"{\"model_type\":\"llama\"," DIMS ",\"num_hidden_layers\":2,\"num_attention_heads\":4}", "key 'hidden_size' is missing"},
-        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":0,\"num_attention_heads\":4}", "num_hidden_layers out of range"},
-        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_key_value_heads\":3}", "not a multiple of num_key_value_heads"},
-        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":66,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "not a multiple of num_attention_heads"},
-        {"{\"model_type\":\"llama\",\"vocab_size\":128000,\"intermediate_size\":1000000,\"hidden_size\":100000,\"num_hidden_layers\":100,\"num_attention_heads\":1000}", "impossible shape"},
-        {"{\"model_type\":\"llama\",\"vocab_size\":16777216,\"intermediate_size\":4194304,\"hidden_size\":1048576,\"num_hidden_layers\":512,\"num_attention_heads\":4096}", "impossible shape"},
+        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":0,\"num_attention_heads\":4}",
+         "num_hidden_layers out of range"},
+        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_key_value_heads\":3}",
+         "not a multiple of num_key_value_heads"},
+        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":66,\"num_hidden_layers\":2,\"num_attention_heads\":4}",
+         "not a multiple of num_attention_heads"},
+        {"{\"model_type\":\"llama\",\"vocab_size\":128000,\"intermediate_size\":1000000,\"hidden_size\":100000,\"num_hidden_layers\":100,\"num_attention_heads\":1000}",
+         "impossible shape"},
+        {"{\"model_type\":\"llama\",\"vocab_size\":16777216,\"intermediate_size\":4194304,\"hidden_size\":1048576,\"num_hidden_layers\":512,\"num_attention_heads\":4096}",
+         "impossible shape"},
         {"{\"model_type\":\"lama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "nearest known is 'llama'"},
         {"{" DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "'model_type' is missing"},
         {"{\"model_type\":\"mixtral\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "'num_experts' is missing"},
-        {"{\"model_type\":\"mixtral\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_local_experts\":4,\"num_experts_per_tok\":5}", "num_experts_per_tok out of range"},
-        {"{\"model_type\":\"gemma3_text\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"layer_types\":[\"full_attention\"]}", "expected 2 entries"},
+        {"{\"model_type\":\"mixtral\"," DIMS
+         ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_local_experts\":4,\"num_experts_per_tok\":5}",
+         "num_experts_per_tok out of range"},
+        {"{\"model_type\":\"gemma3_text\"," DIMS
+         ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"layer_types\":[\"full_attention\"]}",
+         "expected 2 entries"},
         {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":\"64\",\"num_hidden_layers\":2,\"num_attention_heads\":4}", "hidden_size"},
         {"[1]", "expected a JSON object"},
     };
@@ -237,8 +260,14 @@ static void builtin_names(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_dims), cmocka_unit_test(sizes_of_every_file_type), cmocka_unit_test(parameter_counts), cmocka_unit_test(zoo_configs), cmocka_unit_test(every_builtin_shape_loads),
-        cmocka_unit_test(shape_equals_the_writers_plan), cmocka_unit_test(refuses), cmocka_unit_test(builtin_names),
+        cmocka_unit_test(names_and_dims),
+        cmocka_unit_test(sizes_of_every_file_type),
+        cmocka_unit_test(parameter_counts),
+        cmocka_unit_test(zoo_configs),
+        cmocka_unit_test(every_builtin_shape_loads),
+        cmocka_unit_test(shape_equals_the_writers_plan),
+        cmocka_unit_test(refuses),
+        cmocka_unit_test(builtin_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
