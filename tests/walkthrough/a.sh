@@ -35,6 +35,7 @@ for l in Q4_K_M Q5_K_M Q8_0 F16; do
 done
 show "$Q" quantize $M --to awq --stats "$W/stats" -o "$W/m-AWQ" -q
 cp "$W/plan" "$T"; same "$(of awq:w4g128 weight_bytes)" 4556800
+same "$(of awq:w4g128 file_bytes)" "$(find "$W/m-AWQ" -type f ! -name 'quantz-manifest.json' -printf '%s\n' | awk '{ s += $1 } END { print s }')"
 show "$Q" inspect "$W/m-AWQ"; has 'W4 g128'
 show "$Q" verify "$W/m.Q4_K_M.gguf"
 
