@@ -12,6 +12,12 @@ void qz_run_release(qz_run *run) {
     *run = (qz_run){0};
 }
 
+static void hook_line(const qz_run *run, bool warning, const char *fmt, va_list ap) {
+    char text[1024];
+    if (run->hook == NULL || run->hook->line == NULL) return;
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    run->hook->line(run->hook->arg, warning, text);
+}
 static void line(qz_run *run, const char *prefix, const char *fmt, va_list ap) {
     if (run->tty) (void)fputs("\r\033[K", run->log);
     (void)fputs(prefix, run->log);
@@ -19,8 +25,12 @@ static void line(qz_run *run, const char *prefix, const char *fmt, va_list ap) {
     (void)fputc('\n', run->log);
 }
 void qz_info(qz_run *run, const char *fmt, ...) {
-    if (run == NULL || run->log == NULL || run->quiet) return;
+    if (run == NULL || run->quiet) return;
     va_list ap;
+    va_start(ap, fmt);
+    hook_line(run, false, fmt, ap);
+    va_end(ap);
+    if (run->log == NULL) return;
     va_start(ap, fmt);
     line(run, "", fmt, ap);
     va_end(ap);
@@ -28,8 +38,11 @@ void qz_info(qz_run *run, const char *fmt, ...) {
 void qz_warn(qz_run *run, const char *fmt, ...) {
     if (run == NULL) return;
     run->warnings++;
-    if (run->log == NULL) return;
     va_list ap;
+    va_start(ap, fmt);
+    hook_line(run, true, fmt, ap);
+    va_end(ap);
+    if (run->log == NULL) return;
     va_start(ap, fmt);
     line(run, "quantz: warning: ", fmt, ap);
     va_end(ap);
@@ -40,8 +53,13 @@ void qz_progress_begin(qz_run *run) {
     run->progress_start = run->progress_last = qz_now();
 }
 void qz_progress_step(qz_run *run, const char *stage, uint64_t done, uint64_t total, const char *unit) {
-    if (run == NULL || run->log == NULL || run->quiet || !run->tty) return;
+    if (run == NULL || run->quiet) return;
     double now = qz_now(), spent = now - run->progress_start;
+    if (run->hook && run->hook->progress && (done == total || now - run->progress_last >= 0.1)) {
+        run->progress_last = now;
+        run->hook->progress(run->hook->arg, stage, done, total, unit);
+    }
+    if (run->log == NULL || !run->tty) return;
     if (spent < 1.0 || now - run->progress_last < 0.2) return;
     run->progress_last = now;
     double rate = (double)done / spent;

@@ -1,6 +1,6 @@
 /* The context of one run: threads, CPU level, seed, log, progress, memory bound. Passed down by pointer;
  * no globals. qz_run_init fills defaults; qz_run_release stops the pool.
- * Log and progress go to stderr through callbacks; stdout carries results only (report/, cli/). */
+ * Log and progress go to stderr, or to the hook of whoever embeds the library (api/); stdout carries results only. */
 #ifndef QZ_BASE_RUN_H
 #define QZ_BASE_RUN_H
 #include <stdbool.h>
@@ -11,6 +11,14 @@
 
 typedef enum { QZ_CPU_REF = 0, QZ_CPU_AVX2 = 1, QZ_CPU_AVX512 = 2, QZ_CPU_LEVELS = 3 } qz_cpu_level;
 
+/* Lines and progress for a caller that is no terminal; any function may be NULL. Called by the thread that made the call.
+ * progress: ten times a second at most, and always at the end of a stage (done == total). */
+typedef struct {
+    void (*line)(void *arg, bool warning, const char *text);
+    void (*progress)(void *arg, const char *stage, uint64_t done, uint64_t total, const char *unit);
+    void *arg;
+} qz_run_hook;
+
 typedef struct qz_run {
     qz_pool *pool;          /* NULL = one thread */
     qz_cpu_level cpu;       /* highest level to use: min(detected, asked) */
@@ -18,6 +26,7 @@ typedef struct qz_run {
     uint64_t ram_limit;     /* bytes, 0 = no bound */
     bool quiet, tty;
     FILE *log;              /* NULL = silent */
+    const qz_run_hook *hook; /* beside the log; NULL = none */
     double progress_last;   /* seconds of the last progress line */
     double progress_start;
     size_t warnings;        /* counted by qz_warn */

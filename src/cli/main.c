@@ -15,17 +15,6 @@ static const qz_verb *nearest(const char *name) {
     return best;
 }
 
-static qz_status set_cpu(qz_run *run, const char *level, qz_error *err) {
-    static const char *const names[] = {"ref", "avx2", "avx512"};
-    if (level == NULL) return QZ_OK;
-    for (int i = 0; i < QZ_CPU_LEVELS; i++)
-        if (strcmp(names[i], level) == 0) {
-            run->cpu = (qz_cpu_level)i;
-            return qz_catalog_check_cpu(run->cpu, err);
-        }
-    return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --cpu: expected ref, avx2 or avx512", level);
-}
-
 static int report(const qz_error *err, qz_status st) {
     (void)fflush(stdout);
     if (err->code != QZ_OK) (void)fprintf(stderr, "quantz: error: %s\n", err->text);
@@ -43,7 +32,7 @@ static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err
     qz_run run;
     QZ_TRY(qz_run_init(&run, (size_t)r.threads, err));
     run.quiet = r.quiet;
-    qz_status st = set_cpu(&run, r.cpu, err);
+    qz_status st = qz_catalog_set_cpu(&run, r.cpu, err);
     if (st == QZ_OK) st = v->run(&run, &r, err);
     qz_run_release(&run);
     if (st == QZ_OK && (fflush(stdout) != 0 || ferror(stdout))) st = qz_fail(err, QZ_EIO, "cannot write to standard output");

@@ -19,7 +19,13 @@ void qz_catalog_print_schemes(FILE *f) {
     }
 }
 
-qz_status qz_catalog_check_cpu(qz_cpu_level level, qz_error *err) {
-    if (level <= qz_cpu_detect()) return QZ_OK;
-    return qz_fail(err, QZ_EUNSUPPORTED, "this CPU has no %s: the highest level here is %s", qz_cpu_name(level), qz_cpu_name(qz_cpu_detect()));
+qz_status qz_catalog_set_cpu(qz_run *run, const char *level, qz_error *err) {
+    if (level == NULL) return QZ_OK;
+    for (int i = 0; i < QZ_CPU_LEVELS; i++) {
+        if (strcmp(qz_cpu_name((qz_cpu_level)i), level) != 0) continue;
+        run->cpu = (qz_cpu_level)i;
+        if (run->cpu <= qz_cpu_detect()) return QZ_OK;
+        return qz_fail(err, QZ_EUNSUPPORTED, "this CPU has no %s: the highest level here is %s", level, qz_cpu_name(qz_cpu_detect()));
+    }
+    return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --cpu: expected ref, avx2 or avx512", level);
 }

@@ -6,6 +6,6 @@
 
 const char *qz_catalog_version(void);
 void qz_catalog_print_schemes(FILE *f);
-/* QZ_EUNSUPPORTED if this CPU lacks the level. */
-qz_status qz_catalog_check_cpu(qz_cpu_level level, qz_error *err);
+/* "ref", "avx2", "avx512"; NULL keeps the best. QZ_EUNSUPPORTED if this CPU lacks the level. */
+qz_status qz_catalog_set_cpu(qz_run *run, const char *level, qz_error *err);
 #endif

@@ -1,6 +1,6 @@
 #include "base/io.h"
 #include "base/size.h"
-#include "pipeline/evaluate.h"
+#include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <math.h>
@@ -39,6 +39,15 @@ static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, 
         }
     }
     return QZ_OK;
+}
+
+qz_status qz_evaluate_json(const qz_measured *m, size_t n, qz_str *out, qz_error *err) {
+    qz_arena arena = {0};
+    qz_table t;
+    qz_status st = metrics_table(m, n, &arena, &t, err);
+    if (st == QZ_OK) qz_table_json(&t, out);
+    qz_arena_release(&arena);
+    return st;
 }
 
 static void interval(qz_str *out, bool sign, int digits, double low, double high) {
@@ -84,23 +93,18 @@ qz_status qz_run_eval_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (r->text == NULL && r->tasks == NULL) return qz_fail(err, QZ_EUSAGE, "nothing to evaluate: give --text FILE, --tasks FILE or both");
     qz_measured *m = qz_calloc_array(r->n_operands + 1, sizeof *m);
     if (m == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    qz_arena arena = {0};
-    qz_table t;
     qz_str text = {0};
     size_t n = 0;
     char set[160] = "", hash[65] = "";
     qz_status st = qz_evaluate(run, r, r->against, (const char *const *)r->operands, r->n_operands, m, &n, set, hash, err);
-    if (st == QZ_OK && r->json) {
-        st = metrics_table(m, n, &arena, &t, err);
-        if (st == QZ_OK) st = qz_table_show(&t, true, err);
-    } else if (st == QZ_OK) {
+    if (st == QZ_OK && r->json) st = qz_evaluate_json(m, n, &text, err);
+    else if (st == QZ_OK) {
         if (*set) qz_str_printf(&text, "protocol %s; token hash %.12s; arithmetic %s\n", set, hash, r->arith ? r->arith : "exact");
         for (size_t i = 0; i < n; i++) print_one(&m[i], &text);
-        st = qz_show(&text, err);
     }
+    if (st == QZ_OK) st = qz_show(&text, err);
     for (size_t i = 0; i < n; i++) qz_measured_release(&m[i]);
     qz_free(m);
-    qz_arena_release(&arena);
     qz_str_release(&text);
     return st;
 }

@@ -2,7 +2,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "pipeline/catalog.h"
-#include "pipeline/source.h"
+#include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -73,7 +73,7 @@ static void manifest_lines(const char *path, qz_str *out) {
     qz_free(mp);
 }
 
-static void facts_json(const qz_source *s, qz_str *out) {
+void qz_inspect_json(const qz_source *s, qz_str *out) {
     const qz_model *m = s->model;
     const qz_config *c = &m->config;
     qz_str types = {0};
@@ -99,7 +99,7 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
         st = tensor_table(s.model, &a, &t, err);
         if (st == QZ_OK && r->json) qz_table_json(&t, &out);
         else if (st == QZ_OK) qz_table_text(&t, &out);
-    } else if (r->json) facts_json(&s, &out);
+    } else if (r->json) qz_inspect_json(&s, &out);
     else {
         facts(&s, &out);
         manifest_lines(r->operands[0], &out);

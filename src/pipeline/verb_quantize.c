@@ -5,6 +5,7 @@
 #include "pipeline/int_blocks.h"
 #include "pipeline/preflight.h"
 #include "pipeline/produce.h"
+#include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -47,15 +48,15 @@ static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const
     return st;
 }
 
-static qz_status print_result(const qz_artifact_plan *plan, const qz_produced *p, const qz_request *r, qz_error *err) {
+static qz_status print_result(const char *scheme, const qz_produced *p, const qz_request *r, qz_error *err) {
     qz_str s = {0};
     char size[48];
     if (r->json) {
         qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"fallbacks\":%zu,\"seconds\":%.3f,\"weight_mse\":%.9g,"
-                      "\"proof_kl\":%.9g,\"proof_tokens\":%zu}\n", p->path, plan->spec.name, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->seconds,
+                      "\"proof_kl\":%.9g,\"proof_tokens\":%zu}\n", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->seconds,
                       p->weight_mse, p->self_kl, p->self_tokens);
     } else {
-        qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, plan->spec.name, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
+        qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
         if (p->fallbacks) qz_str_printf(&s, "  %zu tensors fell back to another type (--dry-run lists them)\n", p->fallbacks);
         if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
@@ -77,7 +78,7 @@ static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, q
     return QZ_OK;
 }
 
-qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) {
+qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err) {
     qz_source s = {0};
     qz_arena arena = {0};
     qz_stats stats = {0};
@@ -85,11 +86,11 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
     qz_dataset data = {0};
     qz_windows windows = {0};
     qz_artifact_plan plan;
-    qz_produced p = {0};
     qz_scheme_spec spec;
     qz_int_options ints;
     qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r, .imatrix_file = r->imatrix};
     const char *to, *given;
+    *p = (qz_produced){0};
     char *out = NULL, *made = NULL;
     qz_status st = read_operands(r, &to, &given, err);
     if (st == QZ_OK) st = qz_search_parse(r->search, &o.search, err);
@@ -122,19 +123,27 @@ qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) 
     QZ_GOTO(qz_produce_plan(run, &s, &spec, &imp, &o, &arena, &plan, err));
     if (r->dry_run) st = print_plan(&plan, r, &arena, err);
     else {
-        QZ_GOTO(qz_produce(run, &s, &plan, &imp, &o, out, &p, err));
-        st = print_result(&plan, &p, r, err);
-        if (st == QZ_OK && made) st = qz_remove_tree(made, err);
+        QZ_GOTO(qz_produce(run, &s, &plan, &imp, &o, out, p, err));
+        if (made) st = qz_remove_tree(made, err);
+        memcpy(scheme, plan.spec.name, sizeof plan.spec.name);
     }
 out:
     qz_stats_release(&stats);
     qz_windows_release(&windows);
     qz_dataset_release(&data);
     qz_importance_close(&imp);
-    qz_produced_release(&p);
     qz_source_release(&s);
     qz_arena_release(&arena);
     qz_free(out);
     qz_free(made);
+    return st;
+}
+
+qz_status qz_run_quantize_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    qz_produced p;
+    char scheme[80];
+    qz_status st = qz_quantize(run, r, &p, scheme, err);
+    if (st == QZ_OK && !r->dry_run) st = print_result(scheme, &p, r, err);
+    qz_produced_release(&p);
     return st;
 }
