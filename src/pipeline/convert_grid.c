@@ -104,6 +104,17 @@ static bool pick_zero(int lo, int hi, int wanted, bool sym, int least, uint32_t 
     return z_lo <= z_hi && z >= z_lo && z <= z_hi;
 }
 
+/* One group's sign and zero point: −scale with −u is the same grid. A scale that is not negative is tried first: Q4_0 has negative
+ * ones, which kernels multiply by all the same but readers of files wonder about. */
+static bool place_group(int lo, int hi, float scale, int wanted, const qz_artifact_item *item, int least, int *sign, uint8_t *zero) {
+    for (int attempt = 0; attempt < 2; attempt++) {
+        *sign = (scale < 0) == (attempt == 0) ? -1 : 1;
+        bool keep = *sign > 0;
+        if (pick_zero(keep ? lo : -hi, keep ? hi : -lo, keep ? wanted : (1 << item->bits) - 1 - wanted, item->sym, least, item->bits, zero)) return true;
+    }
+    return false;
+}
+
 qz_status qz_grid_to_group(const qz_grid *g, const qz_artifact_item *item, const qz_scheme_spec *spec, qz_arena *arena, qz_quantized *q, bool *ok,
                            char why[160], qz_error *err) {
     size_t target = item->group_size, groups = item->cols / target, n = 0;
@@ -115,20 +126,24 @@ qz_status qz_grid_to_group(const qz_grid *g, const qz_artifact_item *item, const
         return (void)snprintf(why, 160, "groups of %zu cannot be cut from groups of %zu", target, g->group), QZ_OK;
     uint8_t *codes = qz_mul_size(g->rows, g->cols, &n) ? qz_arena_alloc(arena, n, 1) : NULL, *zeros = qz_arena_alloc(arena, g->rows * groups, 1);
     float *scales = qz_arena_alloc(arena, g->rows * groups, sizeof *scales);
-    if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", item->name);
+    int8_t *signs = qz_arena_alloc(arena, groups, 1);
+    if (!codes || !zeros || !scales || !signs) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", item->name);
     int least = spec->scheme == QZ_SCHEME_GPTQ && !spec->v2 && !spec->sym;
     for (size_t r = 0; r < g->rows; r++) {
         for (size_t j = 0; j < groups; j++) {
             size_t from = r * g->groups + (act ? j : j * target / g->group), to = r * groups + j;
-            int lo, hi;
+            int lo, hi, sign;
             range_of(g, r, j * target, target, act, j, &lo, &hi);
-            if (!pick_zero(lo, hi, g->zeros[from], item->sym, least, item->bits, &zeros[to]))
+            if (!place_group(lo, hi, g->scales[from], g->zeros[from], item, least, &sign, &zeros[to]))
                 return (void)snprintf(why, 160, "its steps do not fit %u bits %s: row %zu, group %zu has %d to %d", item->bits,
                                       item->sym ? "around a fixed middle" : least ? "with a zero point of at least 1" : "with a zero point", r, j, lo, hi), QZ_OK;
-            scales[to] = g->scales[from];
+            scales[to] = (float)sign * g->scales[from];
+            signs[j] = (int8_t)sign;
         }
-        for (size_t k = 0; k < g->cols; k++)
-            codes[r * g->cols + k] = (uint8_t)(g->u[r * g->cols + k] + zeros[r * groups + (act ? g->g_idx[k] : k / target)]);
+        for (size_t k = 0; k < g->cols; k++) {
+            size_t j = act ? g->g_idx[k] : k / target;
+            codes[r * g->cols + k] = (uint8_t)(signs[j] * g->u[r * g->cols + k] + zeros[r * groups + j]);
+        }
     }
     *q = (qz_quantized){.name = item->name, .type = item->type, .rows = g->rows, .cols = g->cols, .codes = codes, .scales = scales, .zero_points = zeros,
                         .g_idx = g->g_idx, .bits = item->bits, .group_size = item->group_size, .sym = item->sym};
@@ -172,14 +187,18 @@ qz_status qz_grid_to_blocks(const qz_grid *g, const qz_artifact_item *item, qz_a
         for (size_t b = 0; b < g->cols / BLOCK; b++) {
             const int16_t *u = g->u + r * g->cols + b * BLOCK;
             size_t at = r * g->groups + b * BLOCK / g->group;
-            int lo, hi, zero = 0;
+            int lo, hi, zero = 0, sign = 1;
             range_of(g, r, b * BLOCK, BLOCK, false, 0, &lo, &hi);
-            f.d = g->scales[at];
+            if (!shape->float_min && (lo < shape->q_min || hi > shape->q_max)) { /* 8 steps up are 8 steps down of the opposite scale */
+                int top = -lo;
+                lo = -hi, hi = top, sign = -1;
+            }
+            f.d = (float)sign * g->scales[at];
             f.dmin = 0;
             if (shape->float_min) *bound = fmax(*bound, pick_minimum(f.d, lo, hi, shape->q_max, g->zeros[at], &zero, &f.dmin));
             if (lo + zero < shape->q_min || hi + zero > shape->q_max || !isfinite(*bound))
                 return (void)snprintf(why, 160, "its steps do not fit %s: row %zu, block %zu has %d to %d", qz_type_get(item->type)->name, r, b, lo, hi), QZ_OK;
-            for (size_t j = 0; j < BLOCK; j++) f.q[j] = (int16_t)(u[j] + zero);
+            for (size_t j = 0; j < BLOCK; j++) f.q[j] = (int16_t)(sign * u[j] + zero);
             qz_block_pack(item->type, &f, out + r * row_bytes + b * bytes);
         }
     *q = (qz_quantized){.name = item->name, .type = item->type, .rows = g->rows, .cols = g->cols, .blocks = out, .bytes = total};

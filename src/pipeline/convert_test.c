@@ -85,7 +85,7 @@ static void groups_to_groups(void **state) {
         {4, 128, true, false, "gptq:w4g128", true}, {4, 128, true, false, "gptq:w4g128+v2", true}, {4, 128, true, false, "awq:w4g128", true},
         {3, 32, false, false, "awq:w4g32", true}, {2, 32, true, false, "gptq:w4g32", true}, {8, 64, true, false, "gptq:w8g64", true},
         {4, 128, false, false, "gptq:w4g128", false}, {4, 128, false, false, "gptq:w3g128+asym", false}, {4, 32, true, false, "gptq:w4g64", false},
-        {4, 128, false, false, "gptq:w4g128+asym+v1", false}, /* full groups around zero point 0 leave no room for 1 */
+        {4, 128, false, false, "gptq:w4g128+asym+v1", true}, /* full groups above zero point 0: the opposite scale, zero point 15 */
         {4, 64, false, true, "gptq:w4g64+asym+act_order", true}, {4, 64, false, true, "gptq:w4g64+asym", false}, {4, 64, false, true, "awq:w4g64", false},
         {4, 64, false, true, "gptq:w4g32+asym+act_order", false},
     };
@@ -98,6 +98,50 @@ static void groups_to_groups(void **state) {
             if (ok != cases[i].ok) fail_msg("case %zu to %s: %s", i, cases[i].to, ok ? "accepted" : "refused");
             if (ok) equal_values(&t, &q);
         }
+}
+
+/* Q4_0 with negative scales: asymmetric groups take the positive one, symmetric ones keep what they must, and all decode the same. */
+static void negative_scales(void **state) {
+    (void)state;
+    static float x[ROWS * COLS];
+    static uint8_t blocks[ROWS * COLS / 32 * 18];
+    static const char *const targets[] = {"gptq:w4g32", "awq:w4g32"};
+    qz_rng rng;
+    qz_rng_seed(&rng, 3);
+    for (size_t i = 0; i < ROWS * COLS; i++) x[i] = qz_rng_normal(&rng);
+    for (size_t r = 0; r < ROWS; r++) qz_type_get(QZ_TYPE_Q4_0)->encode(x + r * COLS, NULL, COLS, blocks + r * (COLS / 32 * 18));
+    qz_tensor_view t = {.name = "t", .type = QZ_TYPE_Q4_0, .rows = ROWS, .cols = COLS, .data = blocks, .bytes = sizeof blocks};
+    for (size_t k = 0; k < 2; k++) {
+        qz_quantized q;
+        size_t negative = 0;
+        qz_arena_reset(&arena);
+        assert_true(to_group(&t, targets[k], &q));
+        equal_values(&t, &q);
+        for (size_t i = 0; i < ROWS * COLS / 32; i++) negative += q.scales[i] < 0;
+        assert_true(k ? negative == 0 : negative > 0);
+        if (!k) continue;
+        /* and back to blocks from the positive scales */
+        uint16_t half[ROWS * COLS / 32];
+        uint8_t packed_codes[ROWS * COLS / 2];
+        for (size_t i = 0; i < ROWS * COLS / 32; i++) half[i] = qz_f32_to_f16(q.scales[i]);
+        for (size_t r = 0; r < ROWS; r++) qz_int_pack_row(q.codes + r * COLS, COLS, 4, packed_codes + r * (COLS / 2));
+        qz_int_group g = {.bits = 4, .group_size = 32, .rows = ROWS, .cols = COLS, .groups = COLS / 32, .codes = packed_codes, .scales = half, .zero_points = q.zero_points};
+        qz_tensor_view v = {.name = "t", .type = QZ_TYPE_INT_GROUP, .rows = ROWS, .cols = COLS, .group = &g};
+        qz_artifact_item item = {.name = "t", .type = QZ_TYPE_Q4_0, .rows = ROWS, .cols = COLS};
+        qz_grid h = grid(&v);
+        qz_quantized back;
+        double bound;
+        bool ok;
+        char why[160];
+        OK(qz_grid_to_blocks(&h, &item, &arena, &back, &bound, &ok, why, err));
+        assert_true(ok);
+        float y[COLS], want[COLS];
+        for (size_t r = 0; r < ROWS; r++) {
+            qz_tensor_decode(&t, r, 1, want);
+            qz_type_get(QZ_TYPE_Q4_0)->decode(back.blocks + r * (COLS / 32 * 18), COLS, y);
+            for (size_t c = 0; c < COLS; c++) assert_true(y[c] == want[c]);
+        }
+    }
 }
 
 /* v1 has no zero point 0: where codes leave room they move up by one, and the values stay. */
@@ -155,6 +199,6 @@ static int teardown(void **state) {
     return 0;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(groups_to_groups), cmocka_unit_test(v1_zero), cmocka_unit_test(groups_to_blocks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(groups_to_groups), cmocka_unit_test(v1_zero), cmocka_unit_test(negative_scales), cmocka_unit_test(groups_to_blocks)};
     return cmocka_run_group_tests(tests, NULL, teardown);
 }
