@@ -1,17 +1,20 @@
 #include "pipeline/int_blocks.h"
 #include "base/size.h"
+#include "base/half.h"
 #include "methods/asymmetric.h"
+#include "methods/norm_refit.h"
 #include <stdio.h>
 #include <string.h>
 
 /* "fold,descent": parts of best mode to leave out, for measuring what each brings. */
 static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
     const struct { const char *name; bool *part; } parts[] = {
-        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"order", &o->order}, {"descent", &o->descent}, {"refit", &o->refit}};
+        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"order", &o->order}, {"descent", &o->descent}, {"refit", &o->refit}, {"norms", &o->norms}};
+    const size_t n_parts = sizeof parts / sizeof *parts;
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ","), i = 0;
-        while (i < 5 && !(strlen(parts[i].name) == n && strncmp(parts[i].name, p, n) == 0)) i++;
-        if (i == 5) return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, order, descent or refit", (int)n, p);
+        while (i < n_parts && !(strlen(parts[i].name) == n && strncmp(parts[i].name, p, n) == 0)) i++;
+        if (i == n_parts) return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, order, descent, refit or norms", (int)n, p);
         *parts[i].part = false;
         p += n + (p[n] == ',');
     }
@@ -21,7 +24,7 @@ static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
 qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err) {
     const bool compat = search == QZ_SEARCH_COMPAT;
     *out = (qz_int_options){.search = search, .propagate = compat && spec->scheme == QZ_SCHEME_GPTQ, .sequential = true,
-                            .fold = !compat, .asymmetric = !compat, .order = !compat, .descent = !compat, .refit = !compat};
+                            .fold = !compat, .asymmetric = !compat, .order = !compat, .descent = !compat, .refit = !compat, .norms = !compat};
     if (r == NULL) return QZ_OK;
     out->strict = r->strict;
     out->damp = r->damp;
@@ -150,8 +153,9 @@ static qz_status hand_on(qz_int_blocks *a, qz_linear l, qz_awq_entry e, qz_error
     return st;
 }
 
-/* Gram matrix of the group's scaled input, and the asymmetric part where the tokens flow through the quantized model. */
-static qz_status moments(qz_int_blocks *a, long layer, int e, double **gram, qz_asymmetric *asym, qz_error *err) {
+/* Gram matrix of the group's scaled input; where the tokens flow through the quantized model also E[x̃ xᵀ] (else NULL) and the
+ * asymmetric part. */
+static qz_status moments(qz_int_blocks *a, long layer, int e, double **gram, double **cross, qz_asymmetric *asym, qz_error *err) {
     if (a->flow == NULL) {
         qz_input_stats s = qz_stats_get(a->stats, (size_t)layer, (qz_input_group)e);
         *gram = qz_alloc_aligned(s.cols * s.cols, sizeof **gram);
@@ -168,8 +172,12 @@ static qz_status moments(qz_int_blocks *a, long layer, int e, double **gram, qz_
         unscale(p->cross[h], a->scales[e], p->cols);
     }
     *gram = qz_alloc_aligned(n, sizeof **gram);
-    if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", p->cols);
-    for (size_t i = 0; i < n; i++) (*gram)[i] = (p->gram[0][i] + p->gram[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
+    *cross = qz_alloc_aligned(n, sizeof **cross);
+    if (*gram == NULL || *cross == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", p->cols);
+    for (size_t i = 0; i < n; i++) {
+        (*gram)[i] = (p->gram[0][i] + p->gram[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
+        (*cross)[i] = (*gram)[i] + (p->cross[0][i] + p->cross[1][i]) / (double)(p->tokens[0] + p->tokens[1]); /* E[x̃ xᵀ] */
+    }
     return a->o.asymmetric ? qz_asymmetric_init(asym, a->run, p, 0, err) : QZ_OK;
 }
 
@@ -190,15 +198,41 @@ static qz_status code_linear(qz_int_blocks *a, qz_gptq *g, const qz_asymmetric *
     return st;
 }
 
+/* With the codes of a norm's linears fixed, its gains once more: into the folded norm, and out of what the columns were scaled by. */
+static qz_status refit_norm(qz_int_blocks *a, int e, const double *gram, const double *cross, qz_error *err) {
+    const qz_linear *lin;
+    size_t n = qz_awq_linears((qz_awq_entry)e, &lin), cols = a->block.cols[lin[0]];
+    float *norm = e == QZ_AWQ_QKV ? a->block.attn_norm : a->block.ffn_norm, *gain = qz_alloc_array(cols, sizeof *gain), *q = NULL;
+    qz_norm_refit fit = {0};
+    qz_status st = gain ? qz_norm_refit_open(&fit, gram, cross, cols, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
+    for (size_t i = 0; i < n && st == QZ_OK; i++) {
+        size_t rows = a->block.rows[lin[i]];
+        q = qz_alloc_array(rows * cols, sizeof *q);
+        if (q) qz_quantized_decode(&a->lin[lin[i]], q);
+        st = q ? qz_norm_refit_add(&fit, a->mm, a->block.w[lin[i]], q, rows, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
+        qz_free(q);
+    }
+    if (st == QZ_OK) st = qz_norm_refit_solve(&fit, a->run, 0.01, gain, err);
+    for (size_t k = 0; k < cols && st == QZ_OK; k++) { /* as float16 holds it */
+        float f = qz_f16_to_f32(qz_f32_to_f16(norm[k] * gain[k]));
+        if (norm[k] == 0 || f == 0) continue;
+        a->scales[e][k] *= norm[k] / f;
+        norm[k] = f;
+        a->folded_any = true;
+    }
+    qz_norm_refit_release(&fit);
+    qz_free(gain);
+    return st;
+}
+
 static qz_status code_group(qz_int_blocks *a, long layer, int e, qz_error *err) {
     const qz_linear *lin;
     size_t n = qz_awq_linears((qz_awq_entry)e, &lin);
-    double *gram = NULL;
+    double *gram = NULL, *cross = NULL;
     qz_asymmetric asym = {0};
     qz_gptq g = {0};
-    qz_status st = moments(a, layer, e, &gram, &asym, err);
+    qz_status st = moments(a, layer, e, &gram, &cross, &asym, err);
     if (st == QZ_OK) st = qz_gptq_prepare(&g, a->run, gram, a->block.cols[lin[0]], &a->gptq, err);
-    qz_free(gram);
     if (st == QZ_OK && g.fallback) {
         qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, qz_linear_name(lin[0]), g.reason);
         a->n_fallbacks += n;
@@ -209,8 +243,12 @@ static qz_status code_group(qz_int_blocks *a, long layer, int e, qz_error *err) 
         st = code_linear(a, &g, &asym, lin[i], err);
         a->lin[lin[i]].name = a->model->blocks[layer].linear[lin[i]]->name;
         a->final_error += a->lin[lin[i]].error;
-        if (st == QZ_OK && a->flow) st = hand_on(a, lin[i], (qz_awq_entry)e, err);
     }
+    const bool normed = e == QZ_AWQ_QKV || e == QZ_AWQ_MLP;
+    if (st == QZ_OK && a->o.norms && normed && !g.fallback) st = refit_norm(a, e, gram, cross ? cross : gram, err);
+    for (size_t i = 0; i < n && st == QZ_OK && a->flow; i++) st = hand_on(a, lin[i], (qz_awq_entry)e, err);
+    qz_free(gram);
+    qz_free(cross);
     qz_gptq_release(&g);
     qz_asymmetric_release(&asym);
     return st;

@@ -1,0 +1,75 @@
+#include "methods/norm_refit.h"
+#include "base/size.h"
+#include "methods/hessian.h"
+#include <math.h>
+#include <string.h>
+
+qz_status qz_norm_refit_open(qz_norm_refit *n, const double *h, const double *c, size_t cols, qz_error *err) {
+    size_t sq = 0;
+    *n = (qz_norm_refit){.cols = cols, .h = h};
+    if (qz_mul_size(cols, cols, &sq)) {
+        n->c = qz_alloc_aligned(sq, sizeof *n->c);
+        n->a = qz_calloc_array(sq, sizeof *n->a);
+    }
+    n->b = qz_calloc_array(cols, sizeof *n->b);
+    if (!n->c || !n->a || !n->b) {
+        qz_norm_refit_release(n);
+        return qz_fail(err, QZ_EMEMORY, "out of memory refitting norms of %zu columns", cols);
+    }
+    for (size_t i = 0; i < cols; i++)
+        for (size_t j = 0; j < cols; j++) n->c[j * cols + i] = (float)c[i * cols + j];
+    return QZ_OK;
+}
+
+qz_status qz_norm_refit_add(qz_norm_refit *n, qz_mm *mm, const float *w, const float *q, size_t rows, qz_error *err) {
+    const size_t k = n->cols;
+    float *turned = qz_alloc_aligned(k * rows, sizeof *turned), *square = qz_alloc_aligned(k * k, sizeof *square), *y = qz_alloc_aligned(rows * k, sizeof *y);
+    qz_status st = turned && square && y ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms of %zu columns", k);
+    if (st == QZ_OK) {
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = 0; i < k; i++) turned[i * rows + r] = q[r * k + i];
+        st = qz_mm_gemm_nt(mm, k, k, rows, turned, rows, turned, rows, square, k, false, err); /* ŴᵀŴ */
+    }
+    if (st == QZ_OK) st = qz_mm_gemm_nt(mm, rows, k, k, w, k, n->c, k, y, k, false, err); /* W C */
+    for (size_t i = 0; st == QZ_OK && i < k * k; i++) n->a[i] += (double)square[i] * n->h[i];
+    for (size_t r = 0; st == QZ_OK && r < rows; r++)
+        for (size_t i = 0; i < k; i++) n->b[i] += (double)q[r * k + i] * (double)y[r * k + i];
+    qz_free(turned);
+    qz_free(square);
+    qz_free(y);
+    return st;
+}
+
+qz_status qz_norm_refit_solve(qz_norm_refit *n, qz_run *run, double ridge, float *gain, qz_error *err) {
+    const size_t k = n->cols;
+    double mean = 0, *l = n->a, *x = n->b;
+    qz_error why = {0};
+    for (size_t i = 0; i < k; i++) mean += l[i * k + i] / (double)k;
+    for (size_t i = 0; i < k; i++) {
+        l[i * k + i] += ridge * mean;
+        x[i] += ridge * mean;
+        gain[i] = 1;
+    }
+    qz_status st = mean > 0 ? qz_cholesky(run, l, k, &why) : QZ_ENUMERIC;
+    if (st == QZ_ENUMERIC) return QZ_OK; /* the gains stay */
+    if (st != QZ_OK) return qz_fail(err, st, "%s", why.text);
+    for (size_t i = 0; i < k; i++) {
+        for (size_t j = 0; j < i; j++) x[i] -= l[i * k + j] * x[j];
+        x[i] /= l[i * k + i];
+    }
+    for (size_t i = k; i-- > 0;) {
+        x[i] /= l[i * k + i];
+        for (size_t j = 0; j < i; j++) x[j] -= l[i * k + j] * x[i];
+    }
+    for (size_t i = 0; i < k; i++)
+        if (!isfinite(x[i]) || x[i] < 0.25 || x[i] > 4) return QZ_OK; /* not a correction any more */
+    for (size_t i = 0; i < k; i++) gain[i] = (float)x[i];
+    return QZ_OK;
+}
+
+void qz_norm_refit_release(qz_norm_refit *n) {
+    qz_free(n->c);
+    qz_free(n->a);
+    qz_free(n->b);
+    *n = (qz_norm_refit){0};
+}
