@@ -22,13 +22,18 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
     qz_provenance *prov = qz_arena_calloc(arena, 6, sizeof *prov);
     if (ctx == NULL || prov == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     size_t n = 0;
+    static const char later[65] = "0000000000000000000000000000000000000000000000000000000000000000";
+    qz_int_options io;
+    QZ_TRY(qz_int_settings(o->request, spec, o->search, &io, err));
+    const char *flow = qz_int_needs_tokens(&io, spec) && io.propagate ? " propagate=quantized" : "";
+    const char *data = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : o->imatrix_file ? "imatrix" : "none";
     prov[n++] = (qz_provenance){"version", qz_catalog_version()};
-    prov[n++] = (qz_provenance){"recipe", qz_arena_printf(arena, "%s search=%s", spec->name, o->search == QZ_SEARCH_BEST ? "best" : "compat")};
-    prov[n++] = (qz_provenance){"source_sha256", s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : "UNKNOWN"};
-    prov[n++] = (qz_provenance){"calibration_sha256", imp->stats ? imp->stats->info.data_sha : o->imatrix_file ? "imatrix" : "none"};
+    prov[n++] = (qz_provenance){"recipe", qz_arena_printf(arena, "%s search=%s%s", spec->name, o->search == QZ_SEARCH_BEST ? "best" : "compat", flow)};
+    prov[n++] = (qz_provenance){"source_sha256", s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN"};
+    prov[n++] = (qz_provenance){"calibration_sha256", data};
     prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN"};
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->forced_pre, .name = o->name ? o->name : s->name,
-                                 .has_imatrix = imp->stats != NULL || imp->imatrix != NULL, .imatrix_file = o->imatrix_file,
+                                 .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated, .imatrix_file = o->imatrix_file,
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries, .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n};
     return qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err);

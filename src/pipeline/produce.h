@@ -11,13 +11,15 @@
 /* Importance vectors by HF tensor name: from a statistics file or from an importance matrix file. */
 typedef struct {
     const qz_stats *stats;             /* NULL: none */
-    const qz_windows *windows;         /* calibration tokens, for AWQ's compat mode; NULL: none */
+    const qz_windows *windows;         /* calibration tokens, for AWQ's compat mode and for propagation; NULL: none */
+    const char *data_sha;              /* of their file */
     qz_imatrix *imatrix;               /* wins over stats for GGUF types */
 } qz_importance;
 
 typedef struct {
     qz_search search;
     bool force, resume;
+    bool rehearse, rehearse_calibrated; /* dry run: hashes and calibration are not there yet, their space is */
     const qz_request *request;         /* settings of integer group codes: propagate, damp …; NULL: defaults */
     const char *forced_pre, *name, *source_dir;
     const char *imatrix_file, *imatrix_dataset;

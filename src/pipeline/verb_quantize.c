@@ -112,10 +112,13 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     if (!r->dry_run && r->data && qz_int_needs_tokens(&ints, &spec)) {
         QZ_GOTO(qz_calib_windows(run, &s, r, &data, &windows, err));
         imp.windows = &windows;
+        imp.data_sha = data.sha_hex;
     }
     if (!r->dry_run && !(imp.windows && !qz_int_needs_stats(&ints, &spec))) QZ_GOTO(get_stats(run, &s, r, out, imp.windows != NULL, &stats, &made, err));
     if (stats.map.ptr) imp.stats = &stats;
     QZ_GOTO(qz_importance_open(r->imatrix, s.model, &arena, &imp, &o, err));
+    o.rehearse = r->dry_run;
+    o.rehearse_calibrated = r->dry_run && (r->stats || r->data);
     if (!r->dry_run) {
         if (s.sha_hex[0] == 0) QZ_GOTO(qz_source_hash(run, &s, err));
         QZ_GOTO(qz_model_check_finite(run, s.model, err));

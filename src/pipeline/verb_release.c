@@ -139,6 +139,7 @@ static qz_status calibrate(job *j, qz_error *err) {
         again.linted = true;
         QZ_TRY(qz_calib_windows(j->run, &j->s, &again, &j->data, &j->windows, err));
         j->imp.windows = &j->windows;
+        j->imp.data_sha = j->data.sha_hex;
     }
     j->rep.calibration = qz_arena_printf(&j->arena, "%s, %llu windows of %llu tokens, float source in one pass", j->stats.info.data_name,
                                          (unsigned long long)j->stats.info.windows, (unsigned long long)j->stats.info.seq_len);

@@ -78,8 +78,8 @@ qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_
 }
 
 static const char *stored_as(const qz_tensor_view *t, qz_arena *a) {
-    if (t->type == QZ_TYPE_INT_GROUP) return qz_arena_printf(a, "int%u g%u", t->group->bits, t->group->group_size);
-    return qz_type_get(t->type)->name;
+    char buf[32];
+    return qz_arena_strdup(a, qz_tensor_type_text(t, buf));
 }
 
 qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {

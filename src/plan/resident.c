@@ -35,6 +35,10 @@ static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
         s->widest_float = qz_max_size(s->widest_float, t->cols);
         return;
     }
+    if (t->type == QZ_TYPE_BNB && t->cols % 64 == 0) { /* packed: scales beside the codes; other rows run as they are */
+        s->packed += t->bnb->kind == QZ_BNB_INT8 ? rows * (t->cols + 4) : rows * (t->cols / 64 * 36);
+        return;
+    }
     if (t->type == QZ_TYPE_BNB || qz_type_get(t->type)->kind == QZ_KIND_FLOAT) {
         if (t->cols > s->widest_float) s->widest_float = t->cols;
         if (t->type == QZ_TYPE_BNB) s->unpacked += 4 * t->bnb->n_absmax;
