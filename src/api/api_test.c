@@ -82,14 +82,14 @@ static int setup(void **state) {
     o.progress = on_progress;
     o.user = &f;
     *state = &f;
-    return quantz_open(&o, &f.q);
+    return quantz_open(&o, &f.q) == QUANTZ_OK ? 0 : -1;
 }
 static int teardown(void **state) {
     fixture *f = *state;
     qz_error err = {0};
     quantz_close(f->q);
     if (qz_remove_tree(path(f, "api-gptq"), &err) != QZ_OK || qz_remove_tree(path(f, "cli-gptq"), &err) != QZ_OK) return -1;
-    return qz_remove_tree(f->dir, &err);
+    return qz_remove_tree(f->dir, &err) == QZ_OK ? 0 : -1;
 }
 /* The program's standard output; it must succeed. */
 static char *program(const char *fmt, ...) QZ_PRINTF(1, 2);
@@ -112,8 +112,8 @@ static char *program(const char *fmt, ...) {
     return out.ptr;
 }
 static void same_file(const char *a, const char *b) {
-    char *x, *y;
-    size_t n, m;
+    char *x = NULL, *y = NULL;
+    size_t n = 0, m = 0;
     qz_error err = {0};
     if (qz_read_file(a, 64 << 20, &x, &n, &err) != QZ_OK || qz_read_file(b, 64 << 20, &y, &m, &err) != QZ_OK) fail_msg("%s", err.text);
     assert_int_equal(n, m);

@@ -36,6 +36,7 @@ for std in c99 c17; do $cc -std=$std $warn -c "$work/alone.c" -o "$work/alone.o"
 $cc -std=c99 $warn $san examples/quantize.c -o "$work/shared" $flags 2> "$work/log" || die "example, shared" "$(cat "$work/log")"
 $cc -std=c99 $warn $san examples/quantize.c -o "$work/static" $(pkg-config --cflags quantz) "$lib/libquantz.a" $(pkg-config --static --libs quantz | sed 's/-lquantz//') \
   2> "$work/log" || die "example, static" "$(cat "$work/log")"
+diff <(awk '/^static quantz_status work/,/^}/' examples/quantize.c) <(awk '/^static quantz_status work/,/^}/' docs/api.md) || die "docs/api.md shows another example"
 head -20 models/market/eval.jsonl > "$work/text.jsonl"
 Q=$build/quantz
 "$Q" quantize models/market --to gguf:Q4_0 -o "$work/cli.gguf" -q -t 1 > /dev/null || die "quantz quantize"
