@@ -2,7 +2,7 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
-    {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "SCHEME", NULL, 0, 0, "one artifact: awq, awq:w4g64, gguf:Q4_K_M, gguf:F16 …"},
+    {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "SCHEME", NULL, 0, 0, "one artifact: gguf:Q4_K_M, awq, gptq, gptq:w4g64+asym, bnb:nf4 …"},
     {"output", 'o', QZ_OPT_TEXT, QZ_AT(output), "OUT", NULL, 0, 0, "output file or folder (default: <model>.Q4_K_M.gguf, <model>-AWQ)"},
     {"calib", 0, QZ_OPT_TEXT, QZ_AT(data), "FILE", NULL, 0, 0, "calibration data: JSONL or text"},
     {"stats", 0, QZ_OPT_TEXT, QZ_AT(stats), "FILE", NULL, 0, 0, "statistics written by 'quantz calibrate'"},

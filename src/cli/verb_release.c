@@ -2,7 +2,7 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
-    {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "LIST", "awq,gguf:Q4_K_M,gguf:Q8_0", 0, 0, "artifacts to write, with commas: awq, awq:w4g64, gguf:Q4_K_M …"},
+    {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "LIST", "awq,gguf:Q4_K_M,gguf:Q8_0", 0, 0, "artifacts to write, with commas: awq, gptq, bnb:nf4, gguf:Q4_K_M …"},
     {"calib", 0, QZ_OPT_TEXT, QZ_AT(data), "FILE", NULL, 0, 0, "calibration data: JSONL or text (needed by awq; gives GGUF types their importance)"},
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "evaluation text for perplexity and KL divergence: JSONL or text"},
     {"tasks", 0, QZ_OPT_TEXT, QZ_AT(tasks), "FILE", NULL, 0, 0, "tasks with expected answers (JSONL)"},
