@@ -31,7 +31,7 @@ if [ -z "$san" ]; then [ -z "$other" ] || die "exported beside quantz_*:" "$othe
 declared=$(grep -oE '\bquantz_[a-z_]+\(' "$work/usr/include/quantz.h" | tr -d '(' | sort -u)
 for f in $declared; do nm -D --defined-only "$lib/libquantz.so" | grep -qE " T $f\$" || die "declared but not exported: $f"; done
 echo '#include <quantz.h>' > "$work/alone.c"
-for std in c99 c17; do $cc -std=$std $warn -c "$work/alone.c" -o "$work/alone.o" $flags 2> "$work/log" || die "header as $std" "$(cat "$work/log")"; done
+for std in c99 c17; do $cc -std=$std $warn -c "$work/alone.c" -o "$work/alone.o" $(pkg-config --cflags quantz) 2> "$work/log" || die "header as $std" "$(cat "$work/log")"; done
 
 $cc -std=c99 $warn $san examples/quantize.c -o "$work/shared" $flags 2> "$work/log" || die "example, shared" "$(cat "$work/log")"
 $cc -std=c99 $warn $san examples/quantize.c -o "$work/static" $(pkg-config --cflags quantz) "$lib/libquantz.a" $(pkg-config --static --libs quantz | sed 's/-lquantz//') \
