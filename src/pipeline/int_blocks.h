@@ -11,7 +11,7 @@
 #include "methods/block_search.h"
 #include "methods/gptq.h"
 #include "pipeline/awq_replay.h"
-#include "pipeline/request.h"
+#include "pipeline/produce.h"
 
 typedef struct {
     qz_search search;
@@ -58,6 +58,10 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n);
 void qz_int_blocks_release(qz_int_blocks *a);
 /* Defaults of a scheme (what the reference does in compat, all parts in best) with what the request changes (NULL: nothing). */
 qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err);
+/* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration pass ran in
+ * this process. Printed beside the measured peak. */
+uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_int_options *o, bool made_stats, size_t windows,
+                           size_t seq_len);
 /* Whether the codes need the tokens themselves, and statistics of the float model. False for other schemes. */
 bool qz_int_needs_tokens(const qz_int_options *o, const qz_scheme_spec *spec);
 bool qz_int_needs_stats(const qz_int_options *o, const qz_scheme_spec *spec);

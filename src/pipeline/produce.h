@@ -33,6 +33,7 @@ typedef struct {
     double bits_per_weight, seconds, weight_mse;
     size_t fallbacks;
     char note[200];                    /* summary of the codes' search */
+    uint64_t planned_memory;           /* at most; 0: not planned */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
     char greedy[160];                  /* first greedy text of the proof */
 } qz_produced;

@@ -53,12 +53,13 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
     char size[48];
     if (r->json) {
         qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"fallbacks\":%zu,\"seconds\":%.3f,\"weight_mse\":%.9g,"
-                      "\"proof_kl\":%.9g,\"proof_tokens\":%zu}\n", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->seconds,
-                      p->weight_mse, p->self_kl, p->self_tokens);
+                      "\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu}\n", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->seconds,
+                      p->weight_mse, (unsigned long long)qz_peak_rss(), (unsigned long long)p->planned_memory, p->self_kl, p->self_tokens);
     } else {
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
         if (p->fallbacks) qz_str_printf(&s, "  %zu tensors fell back to another type (--dry-run lists them)\n", p->fallbacks);
+        qz_str_printf(&s, "  peak memory %.0f MiB, planned at most %.0f MiB\n", (double)qz_peak_rss() / 1048576.0, (double)p->planned_memory / 1048576.0);
         if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
     }
     qz_status st = qz_show(&s, err);
@@ -127,6 +128,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     if (r->dry_run) st = print_plan(&plan, r, &arena, err);
     else {
         QZ_GOTO(qz_produce(run, &s, &plan, &imp, &o, out, p, err));
+        p->planned_memory = qz_produce_memory(&s, &plan, &imp, &ints, made != NULL, (size_t)r->samples, (size_t)r->seq_len);
         if (made) st = qz_remove_tree(made, err);
         memcpy(scheme, plan.spec.name, sizeof plan.spec.name);
     }

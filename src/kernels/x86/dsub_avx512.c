@@ -16,7 +16,7 @@ INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size
     for (size_t i = 0; i < M; ++i)
         for (size_t j = 0; j < N; ++j) s[i][j] = _mm512_setzero_pd();
     for (size_t p = 0; p < k; p += 8) {
-        const __mmask8 mask = k - p >= 8 ? (__mmask8)0xff : (__mmask8)((1u << (k - p)) - 1);
+        const __mmask8 mask = (__mmask8)(k - p >= 8 ? 0xffu : (1u << (k - p)) - 1u);
         __m512d y[4];
         for (size_t j = 0; j < N; ++j) y[j] = _mm512_maskz_loadu_pd(mask, b + j * ldb + p);
         for (size_t i = 0; i < M; ++i) {

@@ -1,0 +1,36 @@
+/* Memory of writing one artifact, planned before it starts: an upper bound of what is resident at once. */
+#include "base/size.h"
+#include "calibrate/calibrate.h"
+#include "pipeline/int_blocks.h"
+#include "pipeline/produce.h"
+
+#define PROGRAM ((uint64_t)20 << 20)         /* code, libraries, allocator slack */
+#define PER_TOKEN 1200u             /* vocabulary and merges, in the source and again in the proof */
+#define CHUNK_FLOATS ((uint64_t)16 << 20)    /* block types are encoded in pieces */
+
+static uint64_t widest_of(const qz_config *c) { return qz_max_size(c->intermediate_size, qz_max_size(c->hidden_size, c->heads * c->head_dim)); }
+
+/* Matrices of one input while its linears are solved: Gram, factor, inverse, two float ones; asymmetric calibration on top. */
+static uint64_t solver(const qz_config *c, bool asymmetric) {
+    uint64_t k = widest_of(c);
+    return k * k * (asymmetric ? 88u : 32u); /* 3 doubles and 2 floats; 3 doubles and 8 floats more */
+}
+
+uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_int_options *o, bool made_stats, size_t windows,
+                           size_t seq_len) {
+    const qz_config *c = &s->model->config;
+    const bool grouped = plan->spec.scheme == QZ_SCHEME_AWQ || plan->spec.scheme == QZ_SCHEME_GPTQ;
+    uint64_t block = 0, largest = 0, pass = 0;
+    for (size_t i = 0; i < plan->n_items; i++) {
+        uint64_t n = (uint64_t)plan->items[i].rows * plan->items[i].cols;
+        if (plan->items[i].layer == 0) block += n;
+        if (plan->items[i].layer >= 0 || plan->spec.lm_head) largest = n > largest ? n : largest;
+    }
+    if (grouped && o->propagate) pass = qz_propagate_bytes(c, windows, seq_len) + 4 * block; /* and the quantized weights of a block */
+    if (made_stats) pass = qz_max_size(pass, qz_calibrate_bytes(c, windows, seq_len));
+    uint64_t bytes = PROGRAM + (uint64_t)PER_TOKEN * c->vocab_size + s->model->file_bytes + plan->total_bytes + pass;
+    if (imp->stats) bytes += imp->stats->map.size;
+    if (grouped) bytes += block * (4 + 1 + 4) + largest * 4 * 6 + solver(c, o->propagate && o->asymmetric);
+    else bytes += (imp->stats ? 4 * solver(c, false) : 0) + qz_min_size(CHUNK_FLOATS, largest) * 4 * 5;
+    return bytes + bytes / 10;
+}
