@@ -211,5 +211,6 @@ void qz_propagate_free(qz_propagate *p) {
 uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len) {
     uint64_t h = c->hidden_size, o = c->heads * c->head_dim, f = c->intermediate_size, widest = f > h ? f : h, part = chunk_windows(windows, seq_len) * seq_len;
     widest = o > widest ? o : widest;
-    return 8u * (uint64_t)windows * seq_len * h + part * 4u * (3 * h + 2 * widest) + 32 * widest * widest;
+    uint64_t engine = part * 4u * (3 * h + 2 * o + 2 * c->kv_heads * c->head_dim + 2 * f);
+    return 8u * (uint64_t)windows * seq_len * h + part * 4u * (3 * h + 2 * widest) + 32 * widest * widest + engine;
 }

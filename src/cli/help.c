@@ -54,7 +54,7 @@ void qz_help_verb(FILE *f, const qz_verb *v) {
 void qz_help_program(FILE *f) {
     const qz_verb *v;
     (void)fputs("usage: quantz <verb> [options] <input…>\n\nTakes a trained language model to production in few bits: quantizes a Hugging\n"
-                "Face checkpoint to GGUF and AWQ, runs every artifact, and measures what it\ncosts.\n\nverbs:\n", f);
+                "Face checkpoint to GGUF, AWQ, GPTQ and bitsandbytes, runs every artifact, and\nmeasures what it costs.\n\nverbs:\n", f);
     for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) {
         int k = fprintf(f, "  %-12s", v->name);
         wrap(f, v->summary, k, 14);
