@@ -23,8 +23,8 @@ static size_t sweep_codes(qz_solver *s, size_t row, float *grad) {
     float *e = s->err + row * k;
     for (size_t j = 0; j < k; j++) {
         float sc = s->scale[row * groups + j / g], hjj = s->h->h[j * k + j];
-        float dir = grad[j] > 0 ? 1.0f : -1.0f; /* ŵ += dir·s lowers e */
-        float gain = 2.0f * sc * fabsf(grad[j]) - sc * sc * hjj;
+        float dir = (grad[j] > 0) == (sc > 0) ? 1.0f : -1.0f; /* ŵ += dir·s lowers e */
+        float gain = 2.0f * fabsf(sc * grad[j]) - sc * sc * hjj;
         float next = (float)q[j] + dir;
         if (!(gain > 1e-6f * sc * sc * hjj) || next < 0 || next > s->qmax) continue;
         q[j] = (uint8_t)next;
@@ -72,7 +72,7 @@ static void refit_row(const descent_job *d, size_t row, float *work, double *a, 
     double before = (double)qz_dot_lanes(e, grad, k), after;
     float *trial = v; /* v becomes the new error */
     for (size_t q = 0; q < n; q++)
-        if (!(b[q] > 0) || !isfinite(b[q])) return;
+        if (!(b[q] * (double)s->scale[row * n + q] > 0) || !isfinite(b[q])) return; /* a scale keeps its sign */
     for (size_t j = 0; j < k; j++) trial[j] = w[j] - v[j] * qz_round_scale((float)b[j / g]);
     memset(hv, 0, k * sizeof *hv);
     for (size_t j = 0; j < k; j++) qz_axpy(hv, trial[j], s->h->h + j * k, k);

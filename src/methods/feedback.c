@@ -12,7 +12,7 @@ enum { BLOCK = 128, TOP = 4 };
 
 float qz_round_scale(float s) {
     float r = qz_f16_to_f32(qz_f32_to_f16(s));
-    return r > 0 && isfinite(r) ? r : 0x1p-24f; /* never 0: an all-zero group keeps a valid file */
+    return r != 0 && isfinite(r) ? r : s < 0 ? -0x1p-24f : 0x1p-24f; /* never 0: an all-zero group keeps a valid file */
 }
 static float clampf(float v, float lo, float hi) { return v < lo ? lo : v > hi ? hi : v; }
 
@@ -65,6 +65,7 @@ static void search_group(const qz_solver *s, const float *t, size_t u0, size_t g
         if (s->o->sym) {
             float m = -lo > hi ? -lo : hi, sc = qz_round_scale(2 * m * p / s->qmax);
             keep(top, (candidate){plain_error(t, w, g, sc, half, s->qmax), sc, half});
+            if (!s->o->positive) keep(top, (candidate){plain_error(t, w, g, -sc, half, s->qmax), -sc, half});
             continue;
         }
         float sc = qz_round_scale((hi - lo) * p / s->qmax), z0 = rintf(-(lo + hi) / (2 * sc) + s->qmax / 2);

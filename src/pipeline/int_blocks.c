@@ -9,12 +9,12 @@
 /* "fold,descent": parts of best mode to leave out, for measuring what each brings. */
 static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
     const struct { const char *name; bool *part; } parts[] = {
-        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"order", &o->order}, {"descent", &o->descent}, {"refit", &o->refit}, {"norms", &o->norms}};
+        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"order", &o->order}, {"descent", &o->descent}, {"refit", &o->refit}, {"norms", &o->norms}, {"sign", &o->sign}};
     const size_t n_parts = sizeof parts / sizeof *parts;
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ","), i = 0;
         while (i < n_parts && !(strlen(parts[i].name) == n && strncmp(parts[i].name, p, n) == 0)) i++;
-        if (i == n_parts) return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, order, descent, refit or norms", (int)n, p);
+        if (i == n_parts) return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, order, descent, refit, norms or sign", (int)n, p);
         *parts[i].part = false;
         p += n + (p[n] == ',');
     }
@@ -24,7 +24,7 @@ static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
 qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err) {
     const bool compat = search == QZ_SEARCH_COMPAT;
     *out = (qz_int_options){.search = search, .propagate = compat && spec->scheme == QZ_SCHEME_GPTQ, .sequential = true,
-                            .fold = !compat, .asymmetric = !compat, .order = !compat, .descent = !compat, .refit = !compat, .norms = !compat};
+                            .fold = !compat, .asymmetric = !compat, .order = !compat, .descent = !compat, .refit = !compat, .norms = !compat, .sign = !compat};
     if (r == NULL) return QZ_OK;
     out->strict = r->strict;
     out->damp = r->damp;
@@ -59,6 +59,7 @@ qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, c
     if (!o->descent) a->gptq.codes.sweeps = 0;
     if (!o->refit) a->gptq.codes.rounds = o->descent ? 1 : 0;
     a->gptq.codes.no_refit = !o->refit;
+    a->gptq.codes.positive = !o->sign;
     a->gptq.codes.mse_norm = o->mse_norm;
     if (spec->group_size == 0) a->o.fold = false; /* the scale search works in groups */
     QZ_TRY(qz_mm_open(run, &a->mm, err));
