@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "base/size.h"
 #include "codecs/int_group.h"
+#include "codecs/small_float.h"
 #include "formats/gguf.h"
 #include "methods/feedback.h"
 #include "pipeline/explain.h"
@@ -65,6 +66,27 @@ qz_status qz_explain_quant(qz_explained *x) {
     QZ_TRY(qz_explain_table(x, "the same rule with scale 1: a ruler", "Value>|q>"));
     static const float ruler[] = {3.7f, 4.2f, 12.1f};
     for (size_t i = 0; i < 3; i++) QZ_TRY(qz_explain_row(x, "%.4g|%d", (double)ruler[i], qz_int_group_code(ruler[i], 1, 0, 0, 15)));
+    return QZ_OK;
+}
+
+/* Codes of the formats themselves: E4M3 and E2M1 saturate, E5M2 has an infinity. */
+qz_status qz_explain_fp8(qz_explained *x) {
+    static const struct { qz_small_float t; const char *name, *use; } types[] = {
+        {QZ_E4M3FN, "E4M3", "FP8 weights and activations"}, {QZ_E5M2, "E5M2", "FP8 where range comes first"}, {QZ_E2M1, "E2M1", "MXFP4 and NVFP4 elements"}};
+    float *list;
+    size_t n;
+    QZ_TRY(qz_explain_numbers(x, x->r->values ? x->r->values : "0.15,-1.22,2.40,-0.45,448,1000", "values", &list, &n));
+    qz_explain_say(x, "value = (1 + m / 2^M) * 2^(e - bias); e 0: m * 2^(1 - bias - M); rounding to nearest, ties to even");
+    QZ_TRY(qz_explain_table(x, "formats", "Format<|Largest>|Smallest>|Used for<"));
+    for (size_t i = 0; i < 3; i++)
+        QZ_TRY(qz_explain_row(x, "%s|%g|%.6g|%s", types[i].name, (double)qz_small_max(types[i].t), (double)qz_small_min(types[i].t), types[i].use));
+    QZ_TRY(qz_explain_table(x, "values", "Value>|E4M3>|code>|E5M2>|code>|E2M1>|code>"));
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c[3];
+        for (size_t k = 0; k < 3; k++) c[k] = qz_small_encode(types[k].t, list[i]);
+        QZ_TRY(qz_explain_row(x, "%.6g|%.6g|%02x|%.6g|%02x|%.6g|%x", (double)list[i], (double)qz_small_decode(types[0].t, c[0]), c[0],
+                              (double)qz_small_decode(types[1].t, c[1]), c[1], (double)qz_small_decode(types[2].t, c[2]), c[2]));
+    }
     return QZ_OK;
 }
 

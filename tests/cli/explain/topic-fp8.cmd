@@ -1,0 +1,1 @@
+$Q explain fp8
