@@ -63,7 +63,8 @@ qz_status qz_check_headers(qz_check_job *j, qz_error *err) {
         }
     if (j->spec.kind != QZ_DEPLOY_FLOAT && j->spec.kind != QZ_DEPLOY_UNKNOWN && j->spec.kind != QZ_DEPLOY_MLX && quantized == 0)
         qz_check_add(&j->f, "CHK-STRAY", "", "config.json announces %s, and none of %zu tensors is quantized", qz_deploy_get(j->spec.kind)->title, tensors);
+    st = qz_deploy_shape_scales(&d, &j->arena, &j->deploy, err);
     qz_check_add(&j->f, "CHK-SCAN", "", "%s: %zu tensors read by their headers and float scales; this program does not decode it", j->shape->runs ? qz_deploy_get(j->spec.kind)->title : j->shape->model_type, tensors);
     qz_st_dir_release(&d);
-    return QZ_OK;
+    return st;
 }

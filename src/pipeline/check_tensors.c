@@ -131,6 +131,15 @@ static bool readable(const qz_check_job *j) {
     return j->shape->runs && (j->spec.kind == QZ_DEPLOY_FLOAT || j->spec.kind == QZ_DEPLOY_AWQ || j->spec.kind == QZ_DEPLOY_GPTQ || j->spec.kind == QZ_DEPLOY_BNB);
 }
 
+/* Scales of one number, as the files hold them (qz_artifact_open has spread them over rows or blocks by now). */
+static qz_status fused_scales(qz_check_job *j, qz_error *err) {
+    qz_st_dir d = {0};
+    qz_status st = qz_st_dir_open(&d, j->path, err);
+    if (st == QZ_OK) st = qz_deploy_shape_scales(&d, &j->arena, &j->deploy, err);
+    qz_st_dir_release(&d);
+    return st;
+}
+
 qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     qz_error e = {0};
     if (j->weight_files == 0) return QZ_OK; /* a config alone */
@@ -149,6 +158,7 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     if (j->spec.kind != QZ_DEPLOY_GGUF && j->spec.kind != QZ_DEPLOY_FLOAT) { /* fused sets as stored; GGUF engines fuse nothing */
         QZ_TRY(qz_deploy_shape_model(j->model, &j->arena, &j->deploy, err));
         j->deploy.dtype = j->dtype;
+        if (j->folder) QZ_TRY(fused_scales(j, err));
     }
     return scan(j, err);
 }

@@ -9,6 +9,7 @@
 #ifndef QZ_PLAN_PREFLIGHT_H
 #define QZ_PLAN_PREFLIGHT_H
 #include "artifacts/artifact.h"
+#include "formats/safetensors.h"
 #include "plan/engines.h"
 #include "plan/shapes.h"
 
@@ -46,18 +47,30 @@ typedef struct {
     const char *odd;       /* full name of the first tensor of the fused set that differs, or NULL */
 } qz_deploy_linear;
 
+/* A scale of one number that differs between parts of fused layers. */
+typedef struct {
+    const char *fused, *scale;      /* "qkv", "weight_global_scale" */
+    const char *tensor, *first;     /* the first two that differ, full names */
+    double value, first_value;
+    size_t n;                       /* tensors of the model that differ from the first part of their set */
+} qz_fused_scale;
+
 typedef struct {
     char family[64];       /* model_type */
     uint64_t hidden, layers, heads, kv_heads, head_dim, experts; /* experts 0: dense */
     bool tied;
     const char *dtype;     /* "bfloat16", "float16", "float32", "" = not said */
     qz_deploy_linear *linears; size_t n;
+    qz_fused_scale *unequal; size_t n_unequal; /* _scales fills them */
 } qz_deploy_shape;
 /* Any decoder, whether quantz can run it or not. */
 qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena *arena, qz_deploy_shape *out, qz_error *err);
 qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_shape *out, qz_error *err);
 /* As config, and per linear what the file really holds (fused sets). */
 qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_shape *out, qz_error *err);
+
+/* Adds to a shape the scalar scales that differ inside fused sets of a folder, whatever its format: headers and scalars are read. */
+qz_status qz_deploy_shape_scales(const qz_st_dir *d, qz_arena *arena, qz_deploy_shape *shape, qz_error *err);
 
 /* ---- what is deployed ---- */
 typedef struct {

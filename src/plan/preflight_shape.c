@@ -1,7 +1,7 @@
 /* Shapes of the linears for the pre-flight, and the deployed scheme out of configs. */
 #include "base/json.h"
 #include "base/size.h"
-#include "plan/preflight.h"
+#include "plan/preflight_int.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +21,17 @@ static void place(qz_deploy_linear *l) {
     last = last ? last + 1 : l->name;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (strcmp(parts[i].suffix, last) == 0) l->fused = parts[i].fused, l->shard = parts[i].shard;
+}
+
+const char *qz_fused_set(const char *part, size_t len) {
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (strlen(parts[i].suffix) == len && memcmp(parts[i].suffix, part, len) == 0) return parts[i].fused;
+    return NULL;
+}
+const char *qz_fused_part(const char *fused, size_t nth) {
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        if (parts[i].fused && strcmp(parts[i].fused, fused) == 0 && nth-- == 0) return parts[i].suffix;
+    return NULL;
 }
 
 /* "model.layers.3.mlp.down_proj.weight" -> "mlp.down_proj" */

@@ -117,6 +117,11 @@ static const row rows[] = {
     {"PRE-KV-FA", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_OLLAMA, .kv = "f16"}, 0},
     {"PRE-TIED", false, &odd, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-TIED", true, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true}, ON(VLLM, 1), 0},
+    {"PRE-PIN", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 6, .group_size = 128, .sym = true}, ON(TRANSFORMERS, 1), QZ_FINDING_NOTE}, /* R27 */
+    {"PRE-PIN", true, &llama8b, {CT128}, ON(TRANSFORMERS, 1), 0},
+    {"PRE-PIN", true, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 2, .group_size = 128, .sym = true}, ON(NONE, 1), 0},
+    {"PRE-PIN", false, &llama8b, {.kind = QZ_DEPLOY_CT_MXFP4, .bits = 4}, ON(NONE, 1), QZ_FINDING_NOTE},
+    {"PRE-PIN", true, &llama8b, {.kind = QZ_DEPLOY_NVFP4, .bits = 4}, ON(VLLM, 1), 0},
     {"PRE-LORA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_VLLM, .lora = true}, QZ_FINDING_ERROR},
     {"PRE-LORA", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .lora = true}, 0}, /* K-30: LoRA on AWQ is served */
 };
@@ -157,6 +162,93 @@ static void fused_sets(void **state) {
     assert_string_equal(f.rows[0].subject, "model.layers.2.self_attn.k_proj.weight");
     assert_non_null(strstr(f.rows[0].problem, "'qkv'"));
     qz_arena_release(&a);
+}
+
+/* R2, R3: a file made here, one scalar a part, read as `check` reads it. */
+typedef struct { const char *name; qz_st_dtype dtype; uint64_t n; float value; } stored;
+static void add_scales(const stored *v, size_t n, qz_arena *a, qz_deploy_shape *s) {
+    qz_st_item items[8];
+    qz_str file = {0};
+    uint64_t bytes;
+    qz_error err = {0};
+    qz_st st = {0};
+    assert_true(n <= 8);
+    for (size_t i = 0; i < n; i++) items[i] = (qz_st_item){.name = v[i].name, .dtype = v[i].dtype, .n_dims = v[i].n ? 1 : 0, .dims = {v[i].n}};
+    assert_int_equal(qz_st_header(items, n, NULL, 0, &file, &bytes, &err), QZ_OK);
+    for (size_t i = 0; i < n; i++)
+        for (uint64_t k = 0; k < (v[i].n ? v[i].n : 1); k++) {
+            uint32_t u;
+            memcpy(&u, &v[i].value, 4);
+            uint16_t h = (uint16_t)(u >> 16);
+            if (v[i].dtype == QZ_ST_F32) qz_str_append(&file, (const char *)&v[i].value, 4);
+            else qz_str_append(&file, (const char *)&h, 2);
+        }
+    assert_int_equal(qz_st_open_memory(&st, file.ptr, file.len, "made here", &err), QZ_OK);
+    qz_st_dir d = {.files = &st, .n_files = 1};
+    assert_int_equal(qz_deploy_shape_scales(&d, a, s, &err), QZ_OK);
+    qz_st_release(&st);
+    qz_str_release(&file);
+}
+
+#define LAYER "model.layers.0."
+static void fused_scales(void **state) {
+    (void)state;
+    static const struct { qz_deploy kind; qz_runtime engine; qz_finding_level level; bool fires; stored v[3]; } t[] = {
+#define Q LAYER "self_attn.q_proj."
+#define KK LAYER "self_attn.k_proj."
+        /* R2: the divisor of compressed-tensors, ModelOpt's multiplier, activations; with and without an engine named */
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, true, {{Q "weight_global_scale", QZ_ST_F32, 1, 1304}, {KK "weight_global_scale", QZ_ST_F32, 1, 1200}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, false, {{Q "weight_global_scale", QZ_ST_F32, 1, 1304}, {KK "weight_global_scale", QZ_ST_F32, 1, 1304}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_NONE, QZ_FINDING_ERROR, true, {{Q "input_global_scale", QZ_ST_F32, 1, 10}, {LAYER "self_attn.v_proj.input_global_scale", QZ_ST_F32, 1, 11}}},
+        {QZ_DEPLOY_MODELOPT_FP4, QZ_RUNTIME_SGLANG, QZ_FINDING_ERROR, true, {{LAYER "mlp.gate_proj.weight_scale_2", QZ_ST_F32, 0, 0.5F}, {LAYER "mlp.up_proj.weight_scale_2", QZ_ST_F32, 0, 0.25F}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, true, {{LAYER "mlp.experts.7.w1.weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "mlp.experts.7.w3.weight_global_scale", QZ_ST_F32, 1, 3}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, true, {{LAYER "self_attn.q_a_proj.weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "self_attn.kv_a_proj_with_mqa.weight_global_scale", QZ_ST_F32, 1, 3}}},
+        /* experts may differ from each other, and so may layers that nothing fuses, other layers, and names without a sibling */
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, false, {{LAYER "mlp.experts.7.w1.weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "mlp.experts.8.w3.weight_global_scale", QZ_ST_F32, 1, 3}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, false, {{Q "weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "self_attn.o_proj.weight_global_scale", QZ_ST_F32, 1, 3}, {"q_proj", QZ_ST_F32, 1, 3}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_TRANSFORMERS, QZ_FINDING_ERROR, false, {{Q "weight_global_scale", QZ_ST_F32, 1, 1304}, {KK "weight_global_scale", QZ_ST_F32, 1, 1200}}}, /* fuses nothing */
+        /* R3: one scale a tensor; by channel they concatenate */
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, true, {{Q "weight_scale", QZ_ST_F32, 1, 0.5F}, {KK "weight_scale", QZ_ST_F32, 1, 0.25F}}},
+        {QZ_DEPLOY_MODELOPT_FP8, QZ_RUNTIME_SGLANG, QZ_FINDING_WARN, true, {{Q "weight_scale", QZ_ST_BF16, 0, 0.5F}, {KK "weight_scale", QZ_ST_BF16, 0, 0.25F}}},
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, false, {{Q "weight_scale", QZ_ST_BF16, 1, 0.5F}, {KK "weight_scale", QZ_ST_BF16, 1, 0.5F}}},
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, false, {{Q "weight_scale", QZ_ST_F32, 4, 0.5F}, {KK "weight_scale", QZ_ST_F32, 4, 0.25F}}},
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, false, {{Q "input_scale", QZ_ST_F32, 1, 0.5F}, {KK "input_scale", QZ_ST_F32, 1, 0.25F}}}, /* the engine takes the largest */
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_NONE, QZ_FINDING_WARN, false, {{Q "weight_scale", QZ_ST_F32, 1, 0.5F}, {KK "weight_scale", QZ_ST_F32, 1, 0.25F}}},
+    };
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        qz_arena a = {0};
+        qz_error err = {0};
+        qz_findings f = {.arena = &a};
+        qz_deploy_shape s = shape_of(&llama8b, &a);
+        const qz_deploy_spec spec = {.kind = t[i].kind, .bits = qz_deploy_get(t[i].kind)->bits, .sym = true};
+        const qz_target target = {.engine = t[i].engine, .tp = 1};
+        size_t n = t[i].v[2].name ? 3 : 2, hit = 0;
+        add_scales(t[i].v, n, &a, &s);
+        assert_int_equal(qz_preflight(&s, &spec, &target, &f, &err), QZ_OK);
+        for (size_t k = 0; k < f.n; k++) {
+            if (strcmp(f.rows[k].code, "PRE-FUSED-SCALE") != 0) continue;
+            hit++;
+            assert_int_equal(f.rows[k].level, t[i].level);
+            assert_string_equal(f.rows[k].subject, t[i].v[1].name);
+            assert_non_null(strstr(f.rows[k].problem, t[i].v[0].name));
+        }
+        if (hit != t[i].fires) fail_msg("row %zu: %zu findings", i, hit);
+        qz_arena_release(&a);
+    }
+    /* many layers: one finding a set, with their number */
+    static const stored many[] = {{Q "weight_global_scale", QZ_ST_F32, 1, 2}, {KK "weight_global_scale", QZ_ST_F32, 1, 3}, {LAYER "self_attn.v_proj.weight_global_scale", QZ_ST_F32, 1, 4},
+                                  {"model.layers.1.self_attn.q_proj.weight_global_scale", QZ_ST_F32, 1, 2}, {"model.layers.1.self_attn.v_proj.weight_global_scale", QZ_ST_F32, 1, 4},
+                                  {LAYER "mlp.gate_proj.weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "mlp.up_proj.weight_global_scale", QZ_ST_F32, 1, 1}};
+    qz_arena a = {0};
+    qz_deploy_shape s = shape_of(&llama8b, &a);
+    add_scales(many, sizeof many / sizeof many[0], &a, &s);
+    assert_int_equal(s.n_unequal, 2);
+    assert_string_equal(s.unequal[0].fused, "qkv");
+    assert_int_equal(s.unequal[0].n, 3);
+    assert_true(s.unequal[0].value == 3 && s.unequal[0].first_value == 2);
+    qz_arena_release(&a);
+#undef Q
+#undef KK
 }
 
 /* U-05: Qwen2.5-72B, feed-forward 29568: group 128 works for 1 GPU only, 64 up to 2, 32 up to 4, 16 up to 8. */
@@ -356,7 +448,7 @@ static void tables(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_rule_fires_and_rests), cmocka_unit_test(fused_sets), cmocka_unit_test(tensor_parallel_degrees),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_rule_fires_and_rests), cmocka_unit_test(fused_sets), cmocka_unit_test(fused_scales), cmocka_unit_test(tensor_parallel_degrees),
                                        cmocka_unit_test(nearest_settings), cmocka_unit_test(gptq_linter), cmocka_unit_test(specs_of_configs), cmocka_unit_test(ct_details), cmocka_unit_test(experts),
                                        cmocka_unit_test(specs_of_schemes), cmocka_unit_test(tables)};
     return cmocka_run_group_tests(tests, NULL, NULL);

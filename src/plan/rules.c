@@ -93,8 +93,20 @@ static bool listed(const char *list, long v) {
         if (strtol(p, NULL, 10) == v) return true;
     return false;
 }
+static bool in_names(const char *list, const char *name) {
+    size_t n = strlen(name);
+    for (const char *p = list; *p; p += strcspn(p, ","), p += strspn(p, ", "))
+        if (strcspn(p, ",") == n && strncasecmp(p, name, n) == 0) return true;
+    return false;
+}
 static void test_BITS(const job *j, const rule *r) {
     if (!listed(r->list, (long)j->spec->bits)) REPORT(j, r, "bits", "%u bits, supported are %s", j->spec->bits, r->list);
+}
+/* Widths and formats that younger releases of the library brought; list: widths that every release packs. */
+static void test_NEW_PACKING(const job *j, const rule *r) {
+    const qz_deploy_info *k = qz_deploy_get(j->spec->kind);
+    if (!listed(r->list, (long)j->spec->bits))
+        REPORT(j, r, "", "%s of %u bits needs a compressed-tensors package of 0.%llu to 0.%llu or younger (the first version is not known exactly)", k->title, j->spec->bits, ull(r->a), ull(r->b));
 }
 static void test_SYM(const job *j, const rule *r) {
     if (!j->spec->sym) REPORT(j, r, "sym", "sym is false");
@@ -203,6 +215,12 @@ static void test_FUSED(const job *j, const rule *r) {
         if (l->odd) REPORT(j, r, l->odd, "is stored as %s, other parts of the fused layer '%s' are not", l->scheme ? l->scheme : "?", l->fused);
 }
 
+static void test_FUSED_SCALE(const job *j, const rule *r) {
+    for (const qz_fused_scale *x = j->s->unequal; x < j->s->unequal + j->s->n_unequal; x++)
+        if (in_names(r->list, x->scale))
+            REPORT(j, r, x->tensor, "the scale is %.9g, that of '%s' is %.9g; %zu such tensor%s of '%s' in the model", x->value, x->first, x->first_value, x->n, x->n == 1 ? "" : "s", x->fused);
+}
+
 /* ---- KV cache ---- */
 static const struct { qz_runtime engine; const char *types; } kv_types[] = {
     {QZ_RUNTIME_VLLM, "auto, float16, bfloat16, fp8, fp8_e4m3, fp8_e5m2, fp8_inc, int8_per_token_head, int4_per_token_head, fp8_per_token_head, nvfp4"},
@@ -217,12 +235,6 @@ const char *qz_runtime_kv_types(qz_runtime e) {
     for (size_t i = 0; i < sizeof kv_types / sizeof kv_types[0]; i++)
         if (kv_types[i].engine == e) return kv_types[i].types;
     return NULL;
-}
-static bool in_names(const char *list, const char *name) {
-    size_t n = strlen(name);
-    for (const char *p = list; *p; p += strcspn(p, ","), p += strspn(p, ", "))
-        if (strcspn(p, ",") == n && strncasecmp(p, name, n) == 0) return true;
-    return false;
 }
 static void test_KV_TYPE(const job *j, const rule *r) {
     const char *types = qz_runtime_kv_types(j->t->engine);

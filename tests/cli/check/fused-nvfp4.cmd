@@ -1,0 +1,2 @@
+# R2: vLLM keeps one global scale for q, k and v, and only warns when they differ (1304 and 1024)
+set -o pipefail; bash tests/cli/check/scales.sh "$W/m" '{"quant_method":"compressed-tensors","format":"nvfp4-pack-quantized","config_groups":{"g":{"targets":["Linear"],"weights":{"num_bits":4,"type":"float","group_size":16}}}}' weight_global_scale "\0\0\243\104" "\0\0\200\104"; $Q check "$W/m" --engine vllm | grep -A7 PRE-FUSED
