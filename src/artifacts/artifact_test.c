@@ -5,12 +5,7 @@
 #include "base/json.h"
 #include <fcntl.h>
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <cmocka.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 static char dir[] = "/tmp/qz_art_XXXXXX";
@@ -23,13 +18,6 @@ static char *at(const char *name) {
     snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
     return path[turn];
 }
-#define OK(expr)                                          \
-    do {                                                  \
-        qz_error e_ = {0}, *err = &e_;                    \
-        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
-        (void)err;                                        \
-    } while (0)
-
 typedef struct {
     qz_model *m;
     qz_arena arena;

@@ -1,25 +1,15 @@
 /* AWQ packing. Outside truth: files and dequantizations of AutoAWQ 0.2.9 (tests/golden/artifacts/awq.safetensors) and the words
  * worked out in formats/hf-awq.md section 7. Every word and every dequantized value is compared bit for bit. */
 #include "artifacts/awq_int.h"
+#include "artifacts/testing.h"
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/size.h"
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <cmocka.h>
-#include <string.h>
 
 static qz_st golden;
 
-static const qz_st_tensor *get(const char *set, const char *name) {
-    char full[64];
-    snprintf(full, sizeof full, "%s.%s", set, name);
-    const qz_st_tensor *t = qz_st_find(&golden, full);
-    if (!t) fail_msg("no tensor %s", full);
-    return t;
-}
+static const qz_st_tensor *get(const char *set, const char *name) { return golden_tensor(&golden, set, name); }
 static float half_at(const qz_st_tensor *t, size_t i) { return qz_f16_to_f32(qz_load_u16le(t->data + 2 * i)); }
 
 /* Codes from the library's own quantize-dequantize result: (w' / s) + z is a whole number. */

@@ -3,30 +3,12 @@
 #include "artifacts/bnb_int.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <cmocka.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define OK(expr)                                          \
-    do {                                                  \
-        qz_error e_ = {0}, *err = &e_;                    \
-        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
-        (void)err;                                        \
-    } while (0)
 
 static qz_st golden;
 static char dir[] = "/tmp/qz_bnb_XXXXXX", folder[64];
 
-static const qz_st_tensor *get(const char *set, const char *name) {
-    char full[96];
-    snprintf(full, sizeof full, "%s.%s", set, name);
-    const qz_st_tensor *t = qz_st_find(&golden, full);
-    if (!t) fail_msg("no tensor %s", full);
-    return t;
-}
+static const qz_st_tensor *get(const char *set, const char *name) { return golden_tensor(&golden, set, name); }
 
 /* The text of the library; ours may go on with spaces where a shorter number leaves room. */
 static void state_texts(void **state) {
@@ -56,23 +38,7 @@ static void state_texts(void **state) {
 }
 
 /* Folder of zoo/qwen2 in a scheme. */
-static void write_folder(const char *scheme) {
-    qz_model *m;
-    qz_arena a = {0};
-    qz_scheme_spec spec;
-    qz_artifact_plan plan;
-    qz_artifact_writer *w;
-    qz_artifact_context ctx = { .source_dir = "tests/golden/zoo/qwen2" };
-    OK(qz_model_open(NULL, ctx.source_dir, &m, err));
-    OK(qz_scheme_parse(scheme, &spec, err));
-    OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
-    OK(qz_artifact_writer_open(NULL, &plan, folder, QZ_WRITE_FORCE, &w, err));
-    OK(feed(w, plan.n_items, err));
-    OK(qz_artifact_writer_commit(w, err));
-    qz_artifact_writer_free(w);
-    qz_arena_release(&a);
-    qz_model_free(m);
-}
+static void write_folder(const char *scheme) { convert("tests/golden/zoo/qwen2", scheme, folder); }
 
 static void config(void **state) {
     (void)state;
@@ -101,34 +67,16 @@ typedef struct {
     const char *error;
 } lie;
 
-static void tell(const lie *l) {
-    char path[128];
-    qz_st st;
-    qz_st_writer w;
-    static qz_st_item items[512];
-    static uint8_t copy[1 << 20];
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    OK(qz_st_open(&st, path, err));
-    for (size_t i = 0; i < st.n; i++) {
-        const qz_st_tensor *t = &st.tensors[i];
-        items[i] = (qz_st_item){ t->name, t->dtype, t->n_dims, { t->dims[0], t->dims[1] } };
-        if (strcmp(t->name, l->name)) continue;
-        if (l->new_name) items[i].name = l->new_name;
-        if (l->dtype) items[i].dtype = l->dtype;
-        if (l->n_dims) items[i].n_dims = l->n_dims, items[i].dims[0] = l->dims[0], items[i].dims[1] = l->dims[1];
-    }
-    OK(qz_st_writer_open(&w, path, items, st.n, NULL, 0, err));
-    for (size_t i = 0; i < st.n; i++) {
-        const qz_st_tensor *t = &st.tensors[i];
-        assert_true(t->bytes <= sizeof copy);
-        memcpy(copy, t->data, (size_t)t->bytes);
-        for (size_t k = 0; l->from && strcmp(t->name, l->name) == 0 && k + strlen(l->from) <= t->bytes; k++)
-            if (memcmp(copy + k, l->from, strlen(l->from)) == 0) memcpy(copy + k, l->to, strlen(l->to));
-        OK(qz_st_writer_write(&w, copy, (size_t)t->bytes, err));
-    }
-    OK(qz_st_writer_commit(&w, NULL, err));
-    qz_st_release(&st);
+static void edit(const void *arg, qz_st_item *item, uint8_t *data, size_t bytes) {
+    const lie *l = arg;
+    if (strcmp(item->name, l->name)) return;
+    for (size_t k = 0, n = l->from ? strlen(l->from) : 0; data && n && k + n <= bytes; k++)
+        if (memcmp(data + k, l->from, n) == 0) memcpy(data + k, l->to, n);
+    if (l->new_name) item->name = l->new_name;
+    if (l->dtype) item->dtype = l->dtype;
+    if (l->n_dims) item->n_dims = l->n_dims, item->dims[0] = l->dims[0], item->dims[1] = l->dims[1];
 }
+static void tell(const lie *l) { edit_weights(folder, "model.safetensors", edit, l); }
 
 #define UP "model.layers.1.mlp.up_proj"
 #define STATE UP ".weight.quant_state.bitsandbytes__nf4"

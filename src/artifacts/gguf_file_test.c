@@ -2,20 +2,8 @@
  * key order and types of the reference converter, its rope factors and its permutation (formats/gguf-metadata.md). */
 #include "artifacts/testing.h"
 #include "base/bytes.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
-#include <string.h>
 #include <unistd.h>
-
-#define OK(expr)                                          \
-    do {                                                  \
-        qz_error e_ = {0}, *err = &e_;                    \
-        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
-        (void)err;                                        \
-    } while (0)
 
 static char out[] = "/tmp/qz_gft_XXXXXX";
 
@@ -24,17 +12,13 @@ static void write_weighted(const char *source, const char *level, bool with_toke
     qz_arena a = {0};
     qz_scheme_spec spec;
     qz_artifact_plan plan;
-    qz_artifact_writer *w;
     qz_tokenizer *t = NULL;
     OK(qz_model_open(NULL, source, &m, err));
     if (with_tokenizer) OK(qz_artifact_tokenizer(source, &t, err));
     qz_artifact_context ctx = { .source_dir = source, .tokenizer = t, .has_imatrix = im != NULL };
     OK(qz_scheme_parse(level, &spec, err));
     OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
-    OK(qz_artifact_writer_open(NULL, &plan, out, QZ_WRITE_FORCE, &w, err));
-    OK(feed_weighted(w, plan.n_items, im, err));
-    OK(qz_artifact_writer_commit(w, err));
-    qz_artifact_writer_free(w);
+    write_plan(&plan, im, out);
     qz_tokenizer_free(t);
     qz_arena_release(&a);
     qz_model_free(m);

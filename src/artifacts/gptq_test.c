@@ -4,19 +4,7 @@
 #include "artifacts/testing.h"
 #include "base/bytes.h"
 #include "base/half.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <cmocka.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define OK(expr)                                          \
-    do {                                                  \
-        qz_error e_ = {0}, *err = &e_;                    \
-        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
-        (void)err;                                        \
-    } while (0)
 
 enum { N = 32, K = 128 };
 static qz_st golden;
@@ -27,13 +15,7 @@ static const char *const cases[] = { "b2_asym_g32", "b2_asym_g32_act", "b2_sym_g
                                      "b4_sym_g32_act", "b4_sym_g32_bs32", "b4_sym_g32_mse", "b4_sym_gm1", "b4_sym_gm1_act", "b8_asym_g32",
                                      "b8_asym_g32_act", "b8_sym_g32", "b8_sym_g32_act" };
 
-static const qz_st_tensor *get(const char *set, const char *name) {
-    char full[64];
-    snprintf(full, sizeof full, "%s.%s", set, name);
-    const qz_st_tensor *t = qz_st_find(&golden, full);
-    if (!t) fail_msg("no tensor %s", full);
-    return t;
-}
+static const qz_st_tensor *get(const char *set, const char *name) { return golden_tensor(&golden, set, name); }
 
 /* Codes and zero points of a case, one byte each, [N, K] and [N, groups]. */
 static void read_case(const char *set, uint32_t bits, uint8_t *codes, uint8_t *zeros, size_t groups) {
@@ -147,23 +129,7 @@ static void planar(void **state) {
 /* ---- whole folders: what the reader must make of files in other spellings than ours ---- */
 static char folder[64];
 
-static void write_folder(const char *scheme) {
-    qz_model *m;
-    qz_arena a = {0};
-    qz_scheme_spec spec;
-    qz_artifact_plan plan;
-    qz_artifact_writer *w;
-    qz_artifact_context ctx = { .source_dir = "tests/golden/zoo/qwen2" };
-    OK(qz_model_open(NULL, ctx.source_dir, &m, err));
-    OK(qz_scheme_parse(scheme, &spec, err));
-    OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
-    OK(qz_artifact_writer_open(NULL, &plan, folder, QZ_WRITE_FORCE, &w, err));
-    OK(feed(w, plan.n_items, err));
-    OK(qz_artifact_writer_commit(w, err));
-    qz_artifact_writer_free(w);
-    qz_arena_release(&a);
-    qz_model_free(m);
-}
+static void write_folder(const char *scheme) { convert("tests/golden/zoo/qwen2", scheme, folder); }
 
 /* Decoded values of one linear. */
 static void decode(float *y) {
@@ -173,48 +139,16 @@ static void decode(float *y) {
     qz_model_free(m);
 }
 
-static void replace(const char *name, const char *from, const char *to) {
-    char path[128], *text, *at;
-    size_t n;
-    qz_str s = {0};
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    OK(qz_read_file(path, 1 << 20, &text, &n, err));
-    at = strstr(text, from);
-    if (!at) fail_msg("%s: no %s", name, from);
-    qz_str_append(&s, text, (size_t)(at - text));
-    qz_str_puts(&s, to);
-    qz_str_puts(&s, at + strlen(from));
-    OK(qz_write_file(path, s.ptr, s.len, err));
-    qz_str_release(&s);
-    qz_free(text);
-}
+static void replace(const char *name, const char *from, const char *to) { replace_text(folder, name, from, to); }
 
-/* The weights under another file name, every qzeros word minus `less`. */
-static void rewrite(const char *name, uint32_t less) {
-    char path[128], to[128];
-    qz_st st;
-    qz_st_writer w;
-    static qz_st_item items[256];
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    snprintf(to, sizeof to, "%s/%s", folder, name);
-    OK(qz_st_open(&st, path, err));
-    for (size_t i = 0; i < st.n; i++)
-        items[i] = (qz_st_item){ st.tensors[i].name, st.tensors[i].dtype, st.tensors[i].n_dims, { st.tensors[i].dims[0], st.tensors[i].dims[1] } };
-    OK(qz_st_writer_open(&w, to, items, st.n, NULL, 0, err));
-    for (size_t i = 0; i < st.n; i++) {
-        uint8_t *copy = qz_alloc_array((size_t)st.tensors[i].bytes, 1);
-        memcpy(copy, st.tensors[i].data, (size_t)st.tensors[i].bytes);
-        for (size_t k = 0; qz_str_ends(st.tensors[i].name, ".qzeros") && k < st.tensors[i].bytes; k += 4) {
-            uint32_t v = qz_load_u32le(copy + k) - less;
-            memcpy(copy + k, &v, 4);
-        }
-        OK(qz_st_writer_write(&w, copy, (size_t)st.tensors[i].bytes, err));
-        qz_free(copy);
+/* Every qzeros word minus *arg. */
+static void lower_zeros(const void *arg, qz_st_item *item, uint8_t *data, size_t bytes) {
+    for (size_t k = 0; data && qz_str_ends(item->name, ".qzeros") && k < bytes; k += 4) {
+        uint32_t v = qz_load_u32le(data + k) - *(const uint32_t *)arg;
+        memcpy(data + k, &v, 4);
     }
-    OK(qz_st_writer_commit(&w, NULL, err));
-    qz_st_release(&st);
-    if (strcmp(name, "model.safetensors")) assert_int_equal(remove(path), 0);
 }
+static void rewrite(const char *name, uint32_t less) { edit_weights(folder, name, lower_zeros, &less); }
 
 static void spellings(void **state) {
     (void)state;

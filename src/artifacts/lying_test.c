@@ -2,41 +2,11 @@
  * with the key or tensor in the text, before any work. */
 #include "artifacts/testing.h"
 #include "base/rng.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
-#include <string.h>
 #include <unistd.h>
-
-#define OK(expr)                                          \
-    do {                                                  \
-        qz_error e_ = {0}, *err = &e_;                    \
-        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
-        (void)err;                                        \
-    } while (0)
 
 static char dir[] = "/tmp/qz_lie_XXXXXX";
 static char good[64], bad[64], folder[64];
-
-static void convert(const char *source, const char *scheme, const char *path) {
-    qz_model *m;
-    qz_arena a = {0};
-    qz_scheme_spec spec;
-    qz_artifact_plan plan;
-    qz_artifact_writer *w;
-    qz_artifact_context ctx = { .source_dir = source };
-    OK(qz_model_open(NULL, source, &m, err));
-    OK(qz_scheme_parse(scheme, &spec, err));
-    OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
-    OK(qz_artifact_writer_open(NULL, &plan, path, QZ_WRITE_FORCE, &w, err));
-    OK(feed(w, plan.n_items, err));
-    OK(qz_artifact_writer_commit(w, err));
-    qz_artifact_writer_free(w);
-    qz_arena_release(&a);
-    qz_model_free(m);
-}
 
 typedef struct {
     const char *what;
@@ -137,40 +107,19 @@ static void gguf_lies(void **state) {
     }
 }
 
-static void replace(const char *name, const char *from, const char *to) {
-    char path[128], *text, *at;
-    size_t n;
-    qz_str s = {0};
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    OK(qz_read_file(path, 1 << 20, &text, &n, err));
-    at = strstr(text, from);
-    assert_non_null(at);
-    qz_str_append(&s, text, (size_t)(at - text));
-    qz_str_puts(&s, to);
-    qz_str_puts(&s, at + strlen(from));
-    OK(qz_write_file(path, s.ptr, s.len, err));
-    qz_str_release(&s);
-    qz_free(text);
-}
+static void replace(const char *name, const char *from, const char *to) { replace_text(folder, name, from, to); }
 
-/* The safetensors file of the folder with one tensor renamed or given other dimensions (same bytes). */
+/* One tensor renamed or given other dimensions (same bytes). */
+typedef struct { const char *name, *new_name; uint64_t rows, cols; } other_header;
+static void edit_header(const void *arg, qz_st_item *item, uint8_t *data, size_t bytes) {
+    const other_header *o = arg;
+    (void)data, (void)bytes;
+    if (strcmp(item->name, o->name)) return;
+    item->name = o->new_name;
+    item->dims[0] = o->rows, item->dims[1] = o->cols;
+}
 static void retensor(const char *name, const char *new_name, uint64_t rows, uint64_t cols) {
-    char path[128];
-    qz_st st;
-    qz_st_writer w;
-    qz_st_item items[256];
-    snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    OK(qz_st_open(&st, path, err));
-    for (size_t i = 0; i < st.n; i++) {
-        items[i] = (qz_st_item){ st.tensors[i].name, st.tensors[i].dtype, st.tensors[i].n_dims, { st.tensors[i].dims[0], st.tensors[i].dims[1] } };
-        if (strcmp(items[i].name, name)) continue;
-        items[i].name = new_name;
-        items[i].dims[0] = rows, items[i].dims[1] = cols;
-    }
-    OK(qz_st_writer_open(&w, path, items, st.n, NULL, 0, err));
-    for (size_t i = 0; i < st.n; i++) OK(qz_st_writer_write(&w, st.tensors[i].data, (size_t)st.tensors[i].bytes, err));
-    OK(qz_st_writer_commit(&w, NULL, err));
-    qz_st_release(&st);
+    edit_weights(folder, "model.safetensors", edit_header, &(other_header){ name, new_name, rows, cols });
 }
 
 /* One 32-bit word of a tensor's data gets another value. */

@@ -1,9 +1,25 @@
-/* For the tests of this folder: feeds a writer from a model with the reference encoders and round to nearest. */
+/* For tests that write artifacts: feeds a writer from a model with the reference encoders and round to nearest, writes whole
+ * artifacts, and changes files that were written. Everything that fails ends the test with the error's text. */
 #ifndef QZ_ARTIFACTS_TESTING_H
 #define QZ_ARTIFACTS_TESTING_H
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
 #include "artifacts/artifacts_int.h"
 #include "base/size.h"
 #include "formats/imatrix.h"
+
+#define OK(expr)                                          \
+    do {                                                  \
+        qz_error e_ = {0}, *err = &e_;                    \
+        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
+        (void)err;                                        \
+    } while (0)
+
+/* ---- feeding a writer ---- */
 
 /* Round to nearest; with act_order the groups are made of columns that do not stand side by side. */
 static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, qz_error *err) {
@@ -79,4 +95,95 @@ static inline qz_status feed_weighted(qz_artifact_writer *w, size_t until, const
     return QZ_OK;
 }
 static inline qz_status feed(qz_artifact_writer *w, size_t until, qz_error *err) { return feed_weighted(w, until, NULL, err); }
+
+/* ---- whole artifacts ---- */
+/* path is replaced. im may be NULL. */
+static inline void write_plan(const qz_artifact_plan *plan, const qz_imatrix *im, const char *path) {
+    qz_artifact_writer *w;
+    OK(qz_artifact_writer_open(NULL, plan, path, QZ_WRITE_FORCE, &w, err));
+    OK(feed_weighted(w, plan->n_items, im, err));
+    OK(qz_artifact_writer_commit(w, err));
+    qz_artifact_writer_free(w);
+}
+/* floats: the checkpoint whose config.json a folder carries over. Returns the number of notes. */
+static inline size_t write_artifact(const qz_model *m, const qz_scheme_spec *spec, const char *floats, const char *path) {
+    qz_arena a = {0};
+    qz_artifact_plan plan;
+    qz_artifact_context ctx = { .source_dir = floats };
+    OK(qz_artifact_plan_make(NULL, m, spec, &ctx, &a, &plan, err));
+    write_plan(&plan, NULL, path);
+    size_t notes = plan.n_notes;
+    qz_arena_release(&a);
+    return notes;
+}
+/* source: a checkpoint or an artifact. */
+static inline size_t convert_to(const char *source, const char *floats, const char *scheme, const char *path) {
+    qz_model *m;
+    qz_scheme_spec spec;
+    OK(qz_artifact_open(NULL, source, &m, err));
+    OK(qz_scheme_parse(scheme, &spec, err));
+    size_t notes = write_artifact(m, &spec, floats, path);
+    qz_model_free(m);
+    return notes;
+}
+static inline void convert(const char *checkpoint, const char *scheme, const char *path) { (void)convert_to(checkpoint, checkpoint, scheme, path); }
+
+/* ---- changing what was written ---- */
+/* The first `from` in a text file of the folder becomes `to`. */
+static inline void replace_text(const char *folder, const char *name, const char *from, const char *to) {
+    char path[256], *text, *at;
+    size_t n;
+    qz_str s = {0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    OK(qz_read_file(path, 1 << 20, &text, &n, err));
+    at = strstr(text, from);
+    if (!at) fail_msg("%s: no %s", name, from);
+    qz_str_append(&s, text, (size_t)(at - text));
+    qz_str_puts(&s, to);
+    qz_str_puts(&s, at + strlen(from));
+    OK(qz_write_file(path, s.ptr, s.len, err));
+    qz_str_release(&s);
+    qz_free(text);
+}
+
+/* May change name, type and dimensions (first call, data NULL) and the bytes (second call). */
+typedef void edit_tensor(const void *arg, qz_st_item *item, uint8_t *data, size_t bytes);
+/* The weights of the folder once more, edited, under the name given. */
+static inline void edit_weights(const char *folder, const char *name, edit_tensor *edit, const void *arg) {
+    char path[256], to[256];
+    qz_st st;
+    qz_st_writer w;
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    snprintf(to, sizeof to, "%s/%s", folder, name);
+    OK(qz_st_open(&st, path, err));
+    qz_st_item *items = qz_calloc_array(st.n, sizeof *items);
+    for (size_t i = 0; i < st.n; i++) {
+        const qz_st_tensor *t = &st.tensors[i];
+        items[i] = (qz_st_item){ t->name, t->dtype, t->n_dims, { t->dims[0], t->dims[1] } };
+        edit(arg, &items[i], NULL, 0);
+    }
+    OK(qz_st_writer_open(&w, to, items, st.n, NULL, 0, err));
+    for (size_t i = 0; i < st.n; i++) {
+        const qz_st_tensor *t = &st.tensors[i];
+        qz_st_item as_was = { .name = t->name };
+        uint8_t *copy = qz_alloc_array((size_t)t->bytes, 1);
+        memcpy(copy, t->data, (size_t)t->bytes);
+        edit(arg, &as_was, copy, (size_t)t->bytes);
+        OK(qz_st_writer_write(&w, copy, (size_t)t->bytes, err));
+        qz_free(copy);
+    }
+    OK(qz_st_writer_commit(&w, NULL, err));
+    qz_st_release(&st);
+    qz_free(items);
+    if (strcmp(path, to)) assert_int_equal(remove(path), 0);
+}
+
+/* ---- golden tensors, named "set.name" ---- */
+static inline const qz_st_tensor *golden_tensor(const qz_st *golden, const char *set, const char *name) {
+    char full[128];
+    snprintf(full, sizeof full, "%s.%s", set, name);
+    const qz_st_tensor *t = qz_st_find(golden, full);
+    if (!t) fail_msg("no tensor %s", full);
+    return t;
+}
 #endif

@@ -1,24 +1,13 @@
 /* Grids: on exact edges the decoded numbers are equal, on the bounded one no value is further off than the bound (B-08: 0.0073 of a
  * step for Q4_1). Outside truth: the decoders of codecs/, which are checked against llama.cpp and the Python libraries. */
 #include "pipeline/convert.h"
+#include "artifacts/testing.h"
 #include "base/half.h"
 #include "base/rng.h"
 #include "codecs/fields.h"
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <cmocka.h>
-#include <string.h>
 
 enum { ROWS = 48, COLS = 256 };
-#define OK(expr)                                          \
-    do {                                                  \
-        qz_error e_ = {0}, *err = &e_;                    \
-        if ((expr) != QZ_OK) fail_msg("%s", e_.text);     \
-        (void)err;                                        \
-    } while (0)
-
 static qz_arena arena;
 
 /* Random codes; the zero points of every fourth row are 0, of the next 2^bits - 1. */
