@@ -33,6 +33,8 @@ typedef struct {
 } qz_scheme_info;
 const qz_scheme_info *qz_scheme_get(qz_scheme s);
 
+typedef struct qz_module_rule qz_module_rule; /* module_rules.h */
+
 typedef struct {
     qz_scheme scheme;
     char name[80];          /* canonical spelling: "gguf:Q4_K_M", "awq:w4g64" */
@@ -42,6 +44,7 @@ typedef struct {
     uint32_t bits, group_size; /* integer groups; group_size 0: the whole row ("g-1") */
     bool sym;
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
+    const qz_module_rule *modules; size_t n_modules; /* gptq: settings of single modules; see qz_module_rules_parse */
     qz_bnb_kind bnb;
     bool nested;            /* bnb: double quantization of the scales */
 } qz_scheme_spec;
@@ -78,13 +81,14 @@ typedef struct {
     uint32_t n_dims;                  /* 1 or 2 */
     uint32_t bits, group_size;        /* QZ_TYPE_INT_GROUP; QZ_TYPE_BNB: 4 or 8, and the block */
     bool sym;
+    bool act_order;                   /* groups need not be in order (g_idx) */
     qz_permute permute;
     size_t heads;                     /* of the permutation */
     long layer;                       /* -1: outside the blocks */
     int linear;                       /* qz_linear, or -1 */
     bool importance_matters;          /* bytes change with an importance vector (give it if there is one) */
     bool importance_required;         /* the reference refuses this type without one */
-    const char *note;                 /* fallback in words, or NULL */
+    const char *note;                 /* why it is not as the others: fallback, rule; or NULL */
     const float *generated;           /* data of a generated tensor */
     size_t file;                      /* index into plan.files */
     uint64_t offset, bytes;           /* of its data in that file, all parts together */

@@ -28,9 +28,11 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 }
 
 /* ---- plan ---- */
-static bool quantizes(const qz_artifact_plan *p, const qz_slot *s) {
+static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
     (void)p;
-    return s->linear >= 0;
+    (void)err;
+    *yes = s->linear >= 0;
+    return QZ_OK;
 }
 
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {

@@ -11,30 +11,33 @@
 static const qz_st_meta st_meta[] = { { "format", "pt" } };
 
 /* ---- plan ---- */
-/* Norms and biases are written block by block, the last of them after all the work: what float16 cannot hold is found before it.
- * (The embedding is the first tensor written, and the writer checks every value again.) */
+/* Norms, biases and matrices kept float are written block by block, the last of them after all the work: what float16 cannot hold is
+ * found before it. (The embedding is the first tensor written, and the writer checks every value again.) */
 static qz_status check_half(const qz_folder_kind *kind, const qz_artifact_item *it, qz_error *err) {
     const qz_tensor_view *t = it->source;
-    if (it->n_dims != 1 || it->type != QZ_TYPE_F16 || t->type == QZ_TYPE_F16) return QZ_OK;
+    if ((it->n_dims != 1 && it->linear < 0) || it->type != QZ_TYPE_F16 || t->type == QZ_TYPE_F16) return QZ_OK;
     float *x = qz_alloc_array(t->cols, sizeof *x);
     if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", t->name);
     qz_status st = QZ_OK;
-    qz_tensor_decode(t, 0, 1, x);
-    for (size_t k = 0; k < t->cols && st == QZ_OK; k++)
-        if (isfinite(x[k]) && fabsf(x[k]) >= 65520.0f)
-            st = qz_fail(err, QZ_EUNSUPPORTED, "value does not fit float16: tensor '%s', element %zu: found %g; %s folder is float16 beside its codes, use bnb or gguf",
-                         t->name, k, (double)x[k], kind->name);
+    for (size_t r = 0; r < t->rows && st == QZ_OK; r++) {
+        qz_tensor_decode(t, r, 1, x);
+        for (size_t k = 0; k < t->cols && st == QZ_OK; k++)
+            if (isfinite(x[k]) && fabsf(x[k]) >= 65520.0f)
+                st = qz_fail(err, QZ_EUNSUPPORTED, "value does not fit float16: tensor '%s', element %zu: found %g; %s folder is float16 beside its codes, use bnb or gguf",
+                             t->name, r * t->cols + k, (double)x[k], kind->name);
+    }
     qz_free(x);
     return st;
 }
 
 static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_slot *s, qz_arena *arena, qz_artifact_item *it, qz_error *err) {
     const qz_tensor_view *t = s->t;
-    bool as_source = kind->keeps_dtype && t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind == QZ_KIND_FLOAT;
+    bool coded = false, as_source = kind->keeps_dtype && t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind == QZ_KIND_FLOAT;
     *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name, .type = as_source ? t->type : QZ_TYPE_F16, .rows = t->rows,
                               .cols = t->cols, .n_dims = t->rows == 1 ? 1 : 2, .layer = s->layer, .linear = s->linear,
                               .permute = qz_slot_permute(p->model, s, false), .heads = qz_slot_heads(p->model, s) };
-    if (!kind->quantizes(p, s)) {
+    QZ_TRY(kind->quantizes(p, s, &coded, err));
+    if (!coded) {
         it->bytes = qz_type_get(it->type)->bytes * (uint64_t)t->rows * t->cols;
         return check_half(kind, it, err);
     }

@@ -12,8 +12,8 @@ enum { QZ_FOLDER_PARTS = 8 }; /* most file tensors of one item */
 /* ---- writing ---- */
 typedef struct {
     const char *name;                 /* for texts: "AWQ" */
-    /* True if the slot's weight is stored quantized (a linear of a block; the head where the scheme can). */
-    bool (*quantizes)(const qz_artifact_plan *p, const qz_slot *s);
+    /* *yes: the slot's weight is stored quantized (a linear of a block; the head where the scheme can). */
+    qz_status (*quantizes)(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err);
     /* Completes the item of such a slot: type, bits, group_size, bytes. out_name is the tensor's name without ".weight". */
     qz_status (*item)(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err);
     /* Its tensors in the file, in order of writing; 0 = out of memory. */

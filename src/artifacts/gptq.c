@@ -2,6 +2,7 @@
  * [K·bits/32, N] (codes along the input), qzeros [G, N·bits/32], scales [G, N], g_idx [K]; the rest stays float16.
  * Symmetric files use v1 zero points (z − 1), asymmetric ones v2 (z): no loader then guesses who wrote the file. */
 #include "artifacts/gptq_int.h"
+#include "artifacts/module_rules.h"
 #include "base/size.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -12,6 +13,14 @@ static const char *const levels[] = { "w4g128", "w4g64", "w4g32", "w4g-1", "w8g1
 static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 
 /* ---- parsing ---- */
+bool qz_gptq_bits_known(long bits) { return bits == 2 || bits == 3 || bits == 4 || bits == 8; }
+bool qz_gptq_group_known(long group) {
+    static const int groups[] = { -1, 16, 32, 64, 128, 256, 512, 1024 };
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (group == groups[i]) return true;
+    return false;
+}
+
 static const char *const flag_names[] = { "sym", "asym", "act_order", "static_groups", "v1", "v2", "lm_head" };
 enum { F_SYM = 1, F_ASYM = 2, F_ACT = 4, F_STATIC = 8, F_V1 = 16, F_V2 = 32, F_HEAD = 64, N_FLAGS = 7 };
 
@@ -34,17 +43,15 @@ static qz_status parse_flags(const char *flags, unsigned *out, qz_error *err) {
 }
 
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
-    static const int groups[] = { -1, 16, 32, 64, 128, 256, 512, 1024 };
     unsigned bits = 0, on = 0;
     int group = 0;
     char tail = 0, low[16] = "";
-    bool known = false;
     for (size_t i = 0; i < sizeof low - 1 && level[i]; i++) low[i] = (char)tolower((unsigned char)level[i]);
     if (sscanf(low, "w%ug%d%c", &bits, &group, &tail) != 2) return QZ_EUSAGE; /* the caller names the nearest */
-    if (bits != 2 && bits != 3 && bits != 4 && bits != 8)
+    if (!qz_gptq_bits_known((long)bits))
         return qz_fail(err, QZ_EUSAGE, "GPTQ files hold 2, 3, 4 or 8 bits: found '%s'", level);
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) known |= group == groups[i];
-    if (!known) return qz_fail(err, QZ_EUSAGE, "group size %d of GPTQ is not read by its runtimes: expected -1 (whole row), 16, 32, 64, 128, 256, 512 or 1024", group);
+    if (!qz_gptq_group_known(group))
+        return qz_fail(err, QZ_EUSAGE, "group size %d of GPTQ is not read by its runtimes: expected -1 (whole row), 16, 32, 64, 128, 256, 512 or 1024", group);
     QZ_TRY(parse_flags(flags, &on, err));
     s->bits = bits;
     s->group_size = group < 0 ? 0 : (uint32_t)group;
@@ -58,32 +65,46 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 }
 
 /* ---- plan ---- */
-static bool quantizes(const qz_artifact_plan *p, const qz_slot *s) {
-    return s->linear >= 0 || (p->spec.lm_head && s->t == p->model->head);
+static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
+    char module[512];
+    qz_module_setting x;
+    *yes = s->linear >= 0 || (p->spec.lm_head && s->t == p->model->head);
+    if (!*yes || p->spec.n_modules == 0) return QZ_OK;
+    (void)snprintf(module, sizeof module, "%.*s", (int)(strlen(s->t->name) - strlen(".weight")), s->t->name);
+    QZ_TRY(qz_module_setting_of(&p->spec, module, &x, err));
+    *yes = !x.keep;
+    return QZ_OK;
 }
 
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
-    uint64_t k = it->cols, n = it->rows, b = p->spec.bits;
-    uint32_t g = p->spec.group_size;
+    qz_module_setting x;
+    QZ_TRY(qz_module_setting_of(&p->spec, it->out_name, &x, err));
+    uint64_t k = it->cols, n = it->rows, b = x.bits;
+    uint32_t g = x.group_size;
     if (it->cols > UINT32_MAX || k % 32 || n % 32)
         return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected rows and columns in multiples of 32%s", it->name,
                        it->rows, it->cols, it->linear < 0 ? "; leave out +lm_head" : "; use gguf");
     if (g == 0) g = (uint32_t)it->cols;
     if (k % g) {
-        const char *hint = k % 64 == 0 && g > 64 ? "g64" : g > 32 ? "g32" : "g-1";
-        return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected columns in groups of %u; use gptq:w%u%s", it->name,
-                       it->rows, it->cols, g, p->spec.bits, hint);
+        int fits = k % 64 == 0 && g > 64 ? 64 : g > 32 ? 32 : -1;
+        char use[48];
+        if (x.rule && x.rule->group_size > 0) (void)snprintf(use, sizeof use, "use group_size:%d in its --module", fits);
+        else (void)snprintf(use, sizeof use, "use gptq:w%ug%d", p->spec.bits, fits);
+        return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected columns in groups of %u; %s", it->name, it->rows, it->cols, g, use);
     }
     it->type = QZ_TYPE_INT_GROUP;
-    it->bits = p->spec.bits;
+    it->bits = x.bits;
     it->group_size = g;
-    it->sym = p->spec.sym;
+    it->sym = x.sym;
+    it->act_order = x.act_order && !p->spec.static_groups;
+    it->note = x.rule ? "--module" : NULL;
     it->bytes = k * n * b / 8 + k / g * (n * b / 8 + 2 * n) + 4 * k;
     return QZ_OK;
 }
 
 static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
-    uint64_t k = it->cols, n = it->rows, g = it->cols / it->group_size, b = p->spec.bits;
+    (void)p;
+    uint64_t k = it->cols, n = it->rows, g = it->cols / it->group_size, b = it->bits;
     out[0] = (qz_st_item){ qz_arena_printf(arena, "%s.qweight", it->out_name), QZ_ST_I32, 2, { k / 32 * b, n } };
     out[1] = (qz_st_item){ qz_arena_printf(arena, "%s.qzeros", it->out_name), QZ_ST_I32, 2, { g, n / 32 * b } };
     out[2] = (qz_st_item){ qz_arena_printf(arena, "%s.scales", it->out_name), QZ_ST_F16, 2, { g, n } };
@@ -98,10 +119,15 @@ static json_t *quantization(const qz_artifact_plan *p) {
     const char *version = qz_plan_provenance(p, "version");
     char maker[64];
     snprintf(maker, sizeof maker, "quantz:%.40s", version ? version : "0");
-    return json_pack("{s:s, s:i, s:i, s:b, s:b, s:b, s:s, s:s, s:b, s:b, s:{s:[s]}}", "quant_method", "gptq", "bits", (int)s->bits, "group_size",
+    json_t *q = json_pack("{s:s, s:i, s:i, s:b, s:b, s:b, s:s, s:s, s:b, s:b, s:{s:[s]}}", "quant_method", "gptq", "bits", (int)s->bits, "group_size",
                      s->group_size ? (int)s->group_size : -1, "desc_act", s->act_order && !s->static_groups, "sym", s->sym, "lm_head", s->lm_head,
                      "checkpoint_format", s->v2 ? "gptq_v2" : "gptq", "pack_dtype", "int32", "true_sequential", 1, "static_groups", s->static_groups,
                      "meta", "quantizer", maker);
+    if (!q || s->n_modules == 0) return q;
+    json_t *dynamic = qz_module_rules_json(p);
+    if (dynamic && json_object_set_new(q, "dynamic", dynamic) == 0) return q;
+    json_decref(q);
+    return NULL;
 }
 
 static const qz_folder_kind kind = { .name = "a GPTQ", .quantizes = quantizes, .item = make_item, .parts = parts, .quantization = quantization,
@@ -112,21 +138,27 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     (void)ctx;
     if (out->spec.lm_head && m->head == m->embed)
         return qz_fail(err, QZ_EUNSUPPORTED, "the output matrix is the embedding (tied) and stays float: model '%s'; leave out +lm_head", m->path);
-    if (!out->spec.sym && !out->spec.v2)
+    bool asym = !out->spec.sym;
+    for (size_t i = 0; i < out->spec.n_modules; i++) asym |= out->spec.modules[i].sym == 0;
+    QZ_TRY(qz_module_rules_check(&out->spec, m, err));
+    QZ_TRY(qz_module_rules_note(out, arena, err));
+    if (asym && !out->spec.v2)
         QZ_TRY(qz_plan_note(out, arena, err, "asymmetric zero points in v1: every z is at least 1; some loaders refuse such files of makers they do not know, +v2 is safe"));
-    return qz_folder_plan(&kind, m, arena, out, err);
+    QZ_TRY(qz_folder_plan(&kind, m, arena, out, err));
+    for (size_t i = 0; i < out->n_items; i++)
+        if (out->items[i].linear >= 0 && out->items[i].type != QZ_TYPE_INT_GROUP) out->items[i].note = "--module: kept";
+    return QZ_OK;
 }
 
 /* ---- packing ---- */
 /* Asymmetric v1 has no way to say z = 0 (section 4.3). */
-static qz_status check_zeros(const qz_artifact_writer *w, const qz_quantized *q, qz_error *err) {
-    const qz_scheme_spec *s = &w->plan->spec;
+static qz_status check_zeros(const qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
     size_t groups = q->cols / q->group_size, n = q->rows * groups;
     for (size_t i = 0; i < n; i++) {
-        if (s->sym && q->zero_points[i] != 1u << (q->bits - 1))
+        if (it->sym && q->zero_points[i] != 1u << (q->bits - 1))
             return qz_fail(err, QZ_EBUG, "zero point of a symmetric file: tensor '%s', row %zu, group %zu: expected %u, found %u", q->name, i / groups, i % groups,
                            1u << (q->bits - 1), q->zero_points[i]);
-        if (!s->v2 && q->zero_points[i] == 0)
+        if (!w->plan->spec.v2 && q->zero_points[i] == 0)
             return qz_fail(err, QZ_EUNSUPPORTED, "GPTQ v1 cannot store zero point 0: tensor '%s', row %zu, group %zu; use +v2", q->name, i / groups, i % groups);
     }
     return QZ_OK;
@@ -159,10 +191,9 @@ static qz_status put_g_idx(qz_artifact_writer *w, const qz_quantized *q, uint32_
 }
 
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
-    const qz_scheme_spec *s = &w->plan->spec;
     size_t *map = NULL;
-    QZ_TRY(qz_folder_check_codes(q, "this GPTQ file", s->act_order && !s->static_groups, err));
-    QZ_TRY(check_zeros(w, q, err));
+    QZ_TRY(qz_folder_check_codes(q, "this GPTQ file", it->act_order, err));
+    QZ_TRY(check_zeros(w, it, q, err));
     QZ_TRY(qz_folder_row_map(w, it, &map, err));
     uint32_t *words = qz_alloc_array(qz_max_size(q->bits * q->rows, q->cols), sizeof *words);
     uint8_t *zeros = qz_alloc_array(q->rows, 1);

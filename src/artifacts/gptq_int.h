@@ -4,6 +4,10 @@
 #define QZ_ARTIFACTS_GPTQ_INT_H
 #include "artifacts/folder.h"
 
+/* What GPTQ files are written with (readers take more). group -1: whole rows. */
+bool qz_gptq_bits_known(long bits);
+bool qz_gptq_group_known(long group);
+
 /* Little-endian bit stream of n codes (below 2^bits), one word every `stride` words of out; n*bits a multiple of 32.
  * out must be zero. */
 void qz_gptq_pack_stream(const uint8_t *codes, size_t n, uint32_t bits, size_t stride, uint32_t *out);

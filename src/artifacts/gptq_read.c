@@ -88,11 +88,13 @@ static qz_status read_quantization(const qz_folder_config *f, gptq_config *c, qz
 static qz_status params_of(const gptq_config *c, const char *module, gptq_params *p, qz_error *err) {
     const char *key;
     json_t *v;
+    char where[560];
+    (void)snprintf(where, sizeof where, "file '%.540s'", c->file);
     *p = c->base;
     if (!json_is_object(c->dynamic)) return QZ_OK;
     json_object_foreach((json_t *)(uintptr_t)c->dynamic, key, v) {
         bool minus = strncmp(key, "-:", 2) == 0, yes = false;
-        QZ_TRY(qz_module_match(minus || strncmp(key, "+:", 2) == 0 ? key + 2 : key, module, c->file, &yes, err));
+        QZ_TRY(qz_module_match(minus || strncmp(key, "+:", 2) == 0 ? key + 2 : key, module, where, &yes, err));
         if (!yes) continue;
         if (minus) return qz_fail(err, QZ_EFORMAT, "module '%s' has codes, but key 'dynamic' of file '%s' leaves it float ('%.100s')", module, c->file, key);
         return json_is_object(v) ? get_params(v, c->file, p, err) : QZ_OK;
@@ -249,21 +251,43 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
     return qz_folder_add_float(r->m, file, t, err);
 }
 
+/* Linears that do not have the setting of `g`, in words; bits: fewest and most of all linears. */
+static void count_others(const qz_model *m, const qz_int_group *g, char others[48], uint32_t bits[2]) {
+    size_t n = 0, all = 0;
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+            const qz_int_group *x = m->blocks[l].linear[k]->group;
+            const uint32_t b = x ? x->bits : 16;
+            bool whole = x && g->group_size == g->cols && x->group_size == x->cols;
+            bits[0] = b < bits[0] ? b : bits[0];
+            bits[1] = b > bits[1] ? b : bits[1];
+            n += !x || x->bits != g->bits || x->sym != g->sym || (x->group_size != g->group_size && !whole);
+            all++;
+        }
+    others[0] = 0;
+    if (n) (void)snprintf(others, 48, ", %zu of %zu linears otherwise", n, all);
+}
+
 static qz_status describe(qz_model *m, const gptq_config *c, qz_error *err) {
-    const qz_int_group *g = NULL;
+    const qz_int_group *g = NULL, *first = NULL;
     bool act_order = false;
     for (size_t i = 0; i < m->n_tensors; i++) {
-        if (!m->tensors[i].group) continue;
-        if (!g) g = m->tensors[i].group;
-        act_order |= m->tensors[i].group->g_idx != NULL;
+        const qz_int_group *x = m->tensors[i].group;
+        if (!x) continue;
+        if (!first) first = x;
+        if (!g && x->bits == c->base.bits && x->group_size == (c->base.group < 0 ? x->cols : (size_t)c->base.group)) g = x;
+        act_order |= x->g_idx != NULL;
     }
+    if (!g) g = first;
     const char *version = c->planar ? "planar" : c->zeros == QZ_GPTQ_V2 ? "v2" : "v1";
     if (!g) return qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s': file '%s' says GPTQ", m->path, c->file);
-    char size[24] = "-1";
-    if (c->base.group > 0) snprintf(size, sizeof size, "%lld", (long long)c->base.group);
+    char size[24] = "-1", others[48];
+    uint32_t bits[2] = { g->bits, g->bits };
+    count_others(m, g, others, bits);
+    if (g->group_size != g->cols || c->base.group > 0) snprintf(size, sizeof size, "%u", g->group_size);
     m->container = qz_arena_printf(&m->arena, "gptq %s", version);
-    m->encoding = qz_arena_printf(&m->arena, "W%u g%s %s%s", g->bits, size, g->sym ? "sym" : "asym", act_order ? " act_order" : "");
-    m->contract = qz_arena_printf(&m->arena, "W%uA16", g->bits);
+    m->encoding = qz_arena_printf(&m->arena, "W%u g%s %s%s%s", g->bits, size, g->sym ? "sym" : "asym", act_order ? " act_order" : "", others);
+    m->contract = bits[0] == bits[1] ? qz_arena_printf(&m->arena, "W%uA16", bits[0]) : qz_arena_printf(&m->arena, "W%u-%uA16", bits[0], bits[1]);
     m->config.dtype = QZ_TYPE_F16;
     return m->container && m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }

@@ -1,29 +1,329 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
+/* Rules for single modules: their text, what they decide on a model, and the object `dynamic` for the file. */
+#include "artifacts/gptq_int.h"
 #include "artifacts/module_rules.h"
-#include <pcre2.h>
+#include "base/size.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { PATTERN_LIMIT = 4096, STEP_LIMIT = 1000000, DEPTH_LIMIT = 1000 };
+enum { NAME_LIMIT = 512 };
 
-qz_status qz_module_match(const char *pattern, const char *module, const char *file, bool *yes, qz_error *err) {
-    int code = 0, rc = PCRE2_ERROR_NOMEMORY;
-    PCRE2_SIZE at = 0;
-    *yes = false;
-    if (strlen(pattern) > PATTERN_LIMIT) return qz_fail(err, QZ_EUNSUPPORTED, "pattern too long: file '%s': %.60s…", file, pattern);
-    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_ANCHORED, &code, &at, NULL);
-    if (!re) return qz_fail(err, QZ_EFORMAT, "not a regular expression: file '%s', at %zu of '%.200s'", file, (size_t)at, pattern);
-    pcre2_match_data *data = pcre2_match_data_create_from_pattern(re, NULL);
-    pcre2_match_context *limits = pcre2_match_context_create(NULL);
-    if (data && limits) {
-        pcre2_set_match_limit(limits, STEP_LIMIT);
-        pcre2_set_depth_limit(limits, DEPTH_LIMIT);
-        rc = pcre2_match(re, (PCRE2_SPTR)module, PCRE2_ZERO_TERMINATED, 0, 0, data, limits);
+/* ---- a rule's text ---- */
+/* Wildcards -> regular expression for a name from its start; the pattern stands for whole parts of it ("layers.1" is not
+ * "layers.10"). False: a bracket that does not close, or that holds something else than letters, digits, - and _. */
+static bool from_wildcards(const char *p, const char *end, qz_str *out) {
+    bool braces = false;
+    qz_str_puts(out, "(?:.*\\.)?");
+    for (; p < end; p++) {
+        if (*p == '*') qz_str_puts(out, ".*");
+        else if (*p == '?') qz_str_puts(out, ".");
+        else if (*p == '{' && !braces) braces = true, qz_str_puts(out, "(?:");
+        else if (*p == '}' && braces) braces = false, qz_str_puts(out, ")");
+        else if (*p == ',' && braces) qz_str_puts(out, "|");
+        else if (*p == '[') {
+            size_t n = 1;
+            qz_str_puts(out, p + n < end && p[n] == '!' ? "[^" : "[");
+            n += p + n < end && p[n] == '!';
+            const char *first = p + n;
+            while (first < end && (isalnum((unsigned char)*first) || *first == '-' || *first == '_')) first++;
+            if (first == p + n || first == end || *first != ']') return false;
+            qz_str_append(out, p + n, (size_t)(first - p) - n);
+            qz_str_puts(out, "]");
+            p = first;
+        } else if (strchr("{}],\\", *p)) return false;
+        else qz_str_printf(out, "%s%c", (unsigned char)*p > 127 || isalnum((unsigned char)*p) || *p == '_' ? "" : "\\", *p);
     }
-    pcre2_match_data_free(data);
-    pcre2_match_context_free(limits);
-    pcre2_code_free(re);
-    *yes = rc >= 0;
-    if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH) return QZ_OK;
-    if (rc == PCRE2_ERROR_NOMEMORY) return qz_fail(err, QZ_EMEMORY, "out of memory matching '%.200s'", pattern);
-    return qz_fail(err, QZ_EUNSUPPORTED, "pattern takes too long: file '%s': '%.200s' on '%.200s'", file, pattern, module);
+    qz_str_puts(out, "(?:\\.|$)");
+    return !braces;
+}
+
+#define EXPECTED "expected bits:N, group_size:N, sym, asym, act_order, no_act_order with commas, or keep"
+
+static qz_status parse_number(qz_module_rule *r, const char *p, size_t n, qz_error *err) {
+    const char *colon = memchr(p, ':', n);
+    char *end;
+    bool bits = colon - p == 4 && strncmp(p, "bits", 4) == 0, group = colon - p == 10 && strncmp(p, "group_size", 10) == 0;
+    long v = strtol(colon + 1, &end, 10);
+    if (!bits && !group) return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)n, p, r->text);
+    if (end != p + n || end == colon + 1 || (bits ? !qz_gptq_bits_known(v) : !qz_gptq_group_known(v)))
+        return qz_fail(err, QZ_EUSAGE, "bad value '%.*s' in --module '%.200s': expected %s", (int)n, p, r->text,
+                       bits ? "bits:2, 3, 4 or 8" : "group_size:-1 (whole row), 16, 32, 64, 128, 256, 512 or 1024");
+    int *field = bits ? &r->bits : &r->group_size;
+    if (*field >= 0) return qz_fail(err, QZ_EUSAGE, "%s is given twice in --module '%.200s'", bits ? "bits" : "group_size", r->text);
+    *field = v < 0 ? 0 : (int)v;
+    return QZ_OK;
+}
+
+static qz_status parse_settings(qz_module_rule *r, const char *p, qz_error *err) {
+    static const struct { const char *word; size_t field; int value; } words[] = {
+        { "sym", offsetof(qz_module_rule, sym), 1 }, { "asym", offsetof(qz_module_rule, sym), 0 },
+        { "act_order", offsetof(qz_module_rule, act_order), 1 }, { "no_act_order", offsetof(qz_module_rule, act_order), 0 } };
+    if (strcmp(p, "keep") == 0) {
+        r->keep = true;
+        return QZ_OK;
+    }
+    for (;; p++) {
+        size_t n = strcspn(p, ","), i = 0;
+        while (i < 4 && (strlen(words[i].word) != n || strncmp(words[i].word, p, n))) i++;
+        if (i == 4 && memchr(p, ':', n)) QZ_TRY(parse_number(r, p, n, err));
+        else if (i == 4) return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)n, p, r->text);
+        else {
+            int *field = (int *)(void *)((char *)r + words[i].field);
+            if (*field >= 0) return qz_fail(err, QZ_EUSAGE, "settings contradict or repeat each other in --module '%.200s'", r->text);
+            *field = words[i].value;
+        }
+        p += n;
+        if (*p == 0) return QZ_OK;
+    }
+}
+
+static qz_status parse_rule(const char *text, qz_arena *arena, qz_module_rule *r, qz_error *err) {
+    const char *equals = strrchr(text, '=');
+    qz_str s = {0};
+    bool ok = true, yes;
+    qz_error inner = {0};
+    *r = (qz_module_rule){ .text = text, .bits = -1, .group_size = -1, .sym = -1, .act_order = -1 };
+    if (!equals || equals == text || !equals[1])
+        return qz_fail(err, QZ_EUSAGE, "bad --module '%.200s': expected PATTERN=SETTINGS, for example 'down_proj=bits:8,group_size:32' or 'layers.0=keep'", text);
+    if (strncmp(text, "re:", 3) == 0) qz_str_append(&s, text + 3, (size_t)(equals - text) - 3);
+    else ok = from_wildcards(text, equals, &s);
+    r->pattern = s.failed ? NULL : qz_arena_strndup(arena, s.ptr ? s.ptr : "", s.len);
+    qz_str_release(&s);
+    if (!ok) return qz_fail(err, QZ_EUSAGE, "bad pattern in --module '%.200s': expected parts of a module's name with * ? [0-3] {q,k,v}, or re:REGEX", text);
+    if (!r->pattern) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (qz_module_match(r->pattern, "model.layers.0.self_attn.q_proj", "--module", &yes, &inner) != QZ_OK)
+        return qz_fail(err, inner.code == QZ_EMEMORY ? QZ_EMEMORY : QZ_EUSAGE, "bad pattern in --module '%.200s': %s", text, inner.text);
+    return parse_settings(r, equals + 1, err);
+}
+
+qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, size_t n, qz_arena *arena, qz_error *err) {
+    if (n == 0) return QZ_OK;
+    if (spec->scheme != QZ_SCHEME_GPTQ)
+        return qz_fail(err, QZ_EUSAGE, "--module is for gptq: files of '%s' have no settings of single modules", qz_scheme_get(spec->scheme)->name);
+    qz_module_rule *rules = qz_arena_alloc(arena, n, sizeof *rules);
+    if (!rules) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        QZ_TRY(parse_rule(texts[i], arena, &rules[i], err));
+        if (rules[i].sym == 0 && !strstr(spec->name, "+v1")) spec->v2 = true; /* one spelling of zero points in a file */
+    }
+    spec->modules = rules;
+    spec->n_modules = n;
+    return QZ_OK;
+}
+
+/* ---- settings ---- */
+static qz_status first_rule(const qz_scheme_spec *s, const char *module, const qz_module_rule **out, qz_error *err) {
+    *out = NULL;
+    for (size_t i = 0; i < s->n_modules && !*out; i++) {
+        bool yes = false;
+        QZ_TRY(qz_module_match(s->modules[i].pattern, module, "--module", &yes, err));
+        if (yes) *out = &s->modules[i];
+    }
+    return QZ_OK;
+}
+
+/* The scheme's setting with what the rule (NULL: none) changes. */
+static qz_module_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
+    qz_module_setting out = { .bits = s->bits, .group_size = s->group_size, .sym = s->sym, .act_order = s->act_order, .rule = r };
+    if (!r) return out;
+    out.keep = r->keep;
+    if (r->bits >= 0) out.bits = (uint32_t)r->bits;
+    if (r->group_size >= 0) out.group_size = (uint32_t)r->group_size;
+    if (r->sym >= 0) out.sym = r->sym;
+    if (r->act_order >= 0) out.act_order = r->act_order;
+    return out;
+}
+
+qz_status qz_module_setting_of(const qz_scheme_spec *s, const char *module, qz_module_setting *out, qz_error *err) {
+    const qz_module_rule *r;
+    QZ_TRY(first_rule(s, module, &r, err));
+    *out = apply(s, r);
+    return QZ_OK;
+}
+
+bool qz_module_setting_equal(const qz_module_setting *a, const qz_module_setting *b) {
+    if (a->keep || b->keep) return a->keep == b->keep;
+    return a->bits == b->bits && a->group_size == b->group_size && a->sym == b->sym && a->act_order == b->act_order;
+}
+
+const char *qz_module_setting_text(const qz_module_setting *s, char buf[64]) {
+    char groups[24] = "whole rows";
+    if (s->group_size) (void)snprintf(groups, sizeof groups, "groups of %u", s->group_size);
+    if (s->keep) (void)snprintf(buf, 64, "float16");
+    else (void)snprintf(buf, 64, "%u bits, %s, %s%s", s->bits, groups, s->sym ? "symmetric" : "asymmetric", s->act_order ? ", act_order" : "");
+    return buf;
+}
+
+/* ---- the rules on a model ---- */
+/* Linears that engines load as one matrix, under which name. */
+static const struct { const char *name; qz_linear parts[3]; size_t n; } fused_sets[] = {
+    { "qkv_proj", { QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V }, 3 }, { "gate_up_proj", { QZ_LIN_GATE, QZ_LIN_UP, QZ_LIN_UP }, 2 } };
+
+static void module_name(const qz_tensor_view *t, char buf[NAME_LIMIT]) {
+    size_t n = strlen(t->name), tail = strlen(".weight");
+    (void)snprintf(buf, NAME_LIMIT, "%.*s", (int)(n > tail ? n - tail : n), t->name);
+}
+/* "model.layers.3.mlp.gate_up_proj" from the name of its first part. */
+static void fused_name(const qz_model *m, size_t layer, size_t set, char buf[NAME_LIMIT]) {
+    module_name(m->blocks[layer].linear[fused_sets[set].parts[0]], buf);
+    char *dot = strrchr(buf, '.');
+    size_t at = dot ? (size_t)(dot - buf) + 1 : 0;
+    (void)snprintf(buf + at, NAME_LIMIT - at, "%s", fused_sets[set].name);
+}
+
+static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, size_t layer, size_t set, qz_error *err) {
+    char name[NAME_LIMIT], first[NAME_LIMIT], a[64], b[64];
+    qz_module_setting have, want;
+    module_name(m->blocks[layer].linear[fused_sets[set].parts[0]], first);
+    QZ_TRY(qz_module_setting_of(s, first, &want, err));
+    for (size_t i = 1; i < fused_sets[set].n; i++) {
+        module_name(m->blocks[layer].linear[fused_sets[set].parts[i]], name);
+        QZ_TRY(qz_module_setting_of(s, name, &have, err));
+        if (!qz_module_setting_equal(&have, &want))
+            return qz_fail(err, QZ_EUNSUPPORTED, "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, '%.120s' %s; let the pattern match %s",
+                           (have.rule ? have.rule : want.rule)->text, first, qz_module_setting_text(&want, a), name, qz_module_setting_text(&have, b),
+                           set ? "both: {gate,up}_proj" : "all three: {q,k,v}_proj");
+    }
+    fused_name(m, layer, set, name);
+    return qz_module_setting_of(s, name, &have, err); /* its limits, here where an error can be told */
+}
+
+typedef struct { size_t matches, decides; } usage;
+
+static qz_status count_module(const qz_scheme_spec *s, const char *module, usage *u, size_t *coded, qz_error *err) {
+    bool decided = false, yes;
+    for (size_t i = 0; i < s->n_modules; i++) {
+        QZ_TRY(qz_module_match(s->modules[i].pattern, module, "--module", &yes, err));
+        u[i].matches += yes;
+        u[i].decides += yes && !decided;
+        *coded += yes && !decided && !s->modules[i].keep;
+        decided |= yes;
+    }
+    *coded += !decided;
+    return QZ_OK;
+}
+
+/* u [n_modules] what each rule does on the model, coded: modules that are left to quantize. */
+static qz_status count_all(const qz_scheme_spec *s, const qz_model *m, usage *u, size_t *coded, qz_error *err) {
+    char name[NAME_LIMIT];
+    memset(u, 0, s->n_modules * sizeof *u);
+    *coded = 0;
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+            module_name(m->blocks[l].linear[k], name);
+            QZ_TRY(count_module(s, name, u, coded, err));
+        }
+    if (!s->lm_head) return QZ_OK;
+    module_name(m->head, name);
+    return count_module(s, name, u, coded, err);
+}
+
+static qz_status judge(const qz_scheme_spec *s, const qz_model *m, usage *u, qz_error *err) {
+    char name[NAME_LIMIT];
+    size_t coded;
+    QZ_TRY(count_all(s, m, u, &coded, err));
+    module_name(m->blocks[0].linear[QZ_LIN_DOWN], name);
+    for (size_t i = 0; i < s->n_modules; i++) {
+        const char *rule = s->modules[i].text;
+        if (!u[i].matches)
+            return qz_fail(err, QZ_EUSAGE, "--module '%.200s' matches no module that is quantized: names are like '%.120s'%s", rule, name,
+                           s->lm_head ? "" : ", or 'lm_head' with +lm_head");
+        if (!u[i].decides) return qz_fail(err, QZ_EUSAGE, "--module '%.200s' has no effect: the rules before it decide all %zu modules that it matches", rule, u[i].matches);
+    }
+    return coded ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no module is left to quantize: --module keeps all of them");
+}
+
+qz_status qz_module_rules_check(const qz_scheme_spec *s, const qz_model *m, qz_error *err) {
+    if (s->n_modules == 0) return QZ_OK;
+    usage *u = qz_alloc_array(s->n_modules, sizeof *u);
+    qz_status st = u ? judge(s, m, u, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_free(u);
+    for (size_t l = 0; l < m->config.layers && st == QZ_OK; l++)
+        for (size_t set = 0; set < 2 && st == QZ_OK; set++) st = check_fused(s, m, l, set, err);
+    return st;
+}
+
+qz_status qz_module_rules_note(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
+    const qz_scheme_spec *s = &p->spec;
+    char text[64];
+    size_t coded;
+    if (s->n_modules == 0) return QZ_OK;
+    usage *u = qz_arena_alloc(arena, s->n_modules, sizeof *u);
+    if (!u) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+    QZ_TRY(count_all(s, p->model, u, &coded, err));
+    for (size_t i = 0; i < s->n_modules; i++) {
+        const qz_module_setting x = apply(s, &s->modules[i]);
+        QZ_TRY(qz_plan_note(p, arena, err, "%zu module%s by --module '%.200s': %s", u[i].decides, u[i].decides == 1 ? "" : "s", s->modules[i].text,
+                            qz_module_setting_text(&x, text)));
+    }
+    return QZ_OK;
+}
+
+/* ---- the object ---- */
+static bool put_rule(json_t *o, const char *pattern, const qz_module_setting *x, const qz_scheme_spec *s, bool all) {
+    const qz_module_rule *r = x->rule;
+    qz_str key = {0};
+    json_t *v = json_object();
+    qz_str_printf(&key, "%s%s", x->keep ? "-:" : "+:", pattern);
+    bool ok = v && !key.failed;
+    if (x->keep) all = false;
+    if (ok && (all || r->bits >= 0)) ok = json_object_set_new(v, "bits", json_integer((json_int_t)x->bits)) == 0;
+    if (ok && (all || r->group_size >= 0)) ok = json_object_set_new(v, "group_size", json_integer(x->group_size ? (json_int_t)x->group_size : -1)) == 0;
+    if (ok && (all || r->sym >= 0)) ok = json_object_set_new(v, "sym", json_boolean(x->sym)) == 0;
+    if (ok && (all || r->act_order >= 0)) ok = json_object_set_new(v, "desc_act", json_boolean(x->act_order && !s->static_groups)) == 0;
+    ok = ok && json_object_set(o, key.ptr, v) == 0;
+    json_decref(v);
+    qz_str_release(&key);
+    return ok;
+}
+
+static void escaped(qz_str *out, const char *p, size_t n) {
+    for (size_t i = 0; i < n; i++) qz_str_printf(out, "%s%c", (unsigned char)p[i] > 127 || isalnum((unsigned char)p[i]) || p[i] == '_' ? "" : "\\", p[i]);
+}
+
+/* Layers whose fused layer `set` the rules give another setting than its parts have, if that is by `rule` (NULL: the scheme's own). */
+static bool put_fused(json_t *o, const qz_artifact_plan *p, size_t set, const qz_module_rule *rule) {
+    const qz_scheme_spec *s = &p->spec;
+    const qz_model *m = p->model;
+    char name[NAME_LIMIT], part[NAME_LIMIT], number[32];
+    qz_module_setting want, have;
+    qz_error ignored = {0};
+    qz_str layers = {0}, pattern = {0};
+    size_t n = 0;
+    for (size_t l = 0; l < m->config.layers; l++) {
+        module_name(m->blocks[l].linear[fused_sets[set].parts[0]], part);
+        fused_name(m, l, set, name);
+        if (qz_module_setting_of(s, part, &want, &ignored) != QZ_OK || qz_module_setting_of(s, name, &have, &ignored) != QZ_OK) return false;
+        if (want.rule == rule && !qz_module_setting_equal(&want, &have)) qz_str_printf(&layers, "%s%zu", n++ ? "|" : "", l);
+    }
+    if (n == 0) return true;
+    fused_name(m, 0, set, name);
+    (void)snprintf(number, sizeof number, ".%d.", 0);
+    const char *at = strstr(name, number);
+    size_t head = at ? (size_t)(at - name) + 1 : strlen(name);
+    escaped(&pattern, name, head);
+    if (n == m->config.layers) qz_str_puts(&pattern, "\\d+");
+    else qz_str_printf(&pattern, "(?:%s)", layers.failed ? "" : layers.ptr);
+    escaped(&pattern, name + head + (at != NULL), strlen(name + head + (at != NULL)));
+    qz_str_puts(&pattern, "$");
+    want = apply(s, rule);
+    bool ok = !layers.failed && !pattern.failed && put_rule(o, pattern.ptr, &want, s, true);
+    qz_str_release(&layers);
+    qz_str_release(&pattern);
+    return ok;
+}
+
+json_t *qz_module_rules_json(const qz_artifact_plan *p) {
+    const qz_scheme_spec *s = &p->spec;
+    json_t *o = json_object();
+    bool ok = o != NULL;
+    for (size_t set = 0; set < 2; set++)
+        for (size_t i = 0; i <= s->n_modules && ok; i++) ok = put_fused(o, p, set, i ? &s->modules[i - 1] : NULL);
+    for (size_t i = 0; i < s->n_modules && ok; i++) {
+        qz_module_setting x = apply(s, &s->modules[i]);
+        ok = put_rule(o, s->modules[i].pattern, &x, s, false);
+    }
+    if (!ok) json_decref(o);
+    return ok ? o : NULL;
 }

@@ -24,7 +24,7 @@
 /* Round to nearest; with act_order the groups are made of columns that do not stand side by side. */
 static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, qz_error *err) {
     size_t groups = it->cols / it->group_size;
-    bool act = w->plan->spec.act_order && !w->plan->spec.static_groups;
+    bool act = it->act_order;
     uint8_t *codes = qz_alloc_array(it->rows, it->cols), *zeros = qz_alloc_array(it->rows, groups), *in_order = qz_alloc_array(it->cols, 1);
     float *scales = qz_alloc_array(it->rows * groups, sizeof *scales), *row = qz_alloc_array(it->cols, sizeof *row);
     uint32_t *g_idx = qz_alloc_array(it->cols, sizeof *g_idx);

@@ -37,7 +37,11 @@ static qz_status set_option(const qz_verb *v, const qz_option *o, const char *te
     char *field = (char *)r + o->offset;
     if (o->kind == QZ_OPT_FLAG) *(bool *)(void *)field = true;
     else if (o->kind == QZ_OPT_TEXT) *(const char **)(void *)field = text;
-    else return set_number(v, o, text, r, err);
+    else if (o->kind == QZ_OPT_LIST) {
+        qz_text_list *list = (qz_text_list *)(void *)field;
+        if (list->n == sizeof list->at / sizeof list->at[0]) return qz_fail(err, QZ_EUSAGE, "too many --%s: at most %zu", o->name, list->n);
+        list->at[list->n++] = text;
+    } else return set_number(v, o, text, r, err);
     return QZ_OK;
 }
 

@@ -8,7 +8,7 @@
 #include "base/status.h"
 #include "pipeline/request.h"
 
-typedef enum { QZ_OPT_FLAG, QZ_OPT_TEXT, QZ_OPT_COUNT, QZ_OPT_REAL } qz_option_kind; /* bool, const char *, uint64_t, double */
+typedef enum { QZ_OPT_FLAG, QZ_OPT_TEXT, QZ_OPT_COUNT, QZ_OPT_REAL, QZ_OPT_LIST } qz_option_kind; /* bool, const char *, uint64_t, double, qz_text_list */
 typedef struct {
     const char *name;
     char letter;            /* 0: none */

@@ -133,13 +133,18 @@ typedef struct {
     float *s, *best, *w_mean, *x_mean;
 } search;
 
+static qz_awq_grid grid_of(const qz_awq_options *o, qz_awq_entry e) {
+    return o->grids ? o->grids[e] : (qz_awq_grid){o->codes.bits, o->codes.group_size, o->codes.sym, false};
+}
+
 static qz_status loss_of(search *x, qz_awq_entry entry, const float *s, double *loss, qz_error *err) {
+    const qz_awq_grid grid = grid_of(x->o, entry);
     const qz_linear *lin;
     size_t n = qz_awq_linears(entry, &lin);
     *loss = 0;
     for (size_t i = 0; i < n; i++) {
         size_t rows = x->b->rows[lin[i]], cols = x->b->cols[lin[i]];
-        rtn_job j = {x->run, x->b->w[lin[i]], s, x->e, rows, cols, x->o->codes.group_size, x->o->codes.bits, x->o->codes.sym};
+        rtn_job j = {x->run, x->b->w[lin[i]], s, x->e, rows, cols, grid.group_size, grid.bits, grid.sym};
         qz_pool_run(x->run->pool, rtn_worker, &j);
         double part;
         QZ_TRY(qz_quadratic_error(x->mm, x->e, rows, x->h, cols, x->scratch, &part, err));
@@ -166,7 +171,7 @@ static qz_status search_entry(search *x, qz_awq_entry entry, qz_awq_report *r, q
     double *sum = qz_calloc_array(cols, sizeof *sum);
     if (sum == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
     for (size_t i = 0; i < n; i++) {
-        qz_awq_weight_mean(x->b->w[lin[i]], x->b->rows[lin[i]], cols, x->o->codes.group_size, sum);
+        qz_awq_weight_mean(x->b->w[lin[i]], x->b->rows[lin[i]], cols, grid_of(x->o, entry).group_size, sum);
         rows += x->b->rows[lin[i]];
     }
     for (size_t k = 0; k < cols; k++) x->w_mean[k] = (float)(sum[k] / (double)rows);
@@ -189,6 +194,11 @@ static qz_status search_entry(search *x, qz_awq_entry entry, qz_awq_report *r, q
 
 static qz_status run_entry(search *x, qz_awq_entry entry, const qz_input_stats *stats, double *gram, qz_awq_report *r, qz_error *err) {
     size_t cols = stats->cols;
+    if (grid_of(x->o, entry).off) {
+        for (size_t k = 0; k < cols; k++) x->best[k] = 1;
+        r->ratio[entry] = -1;
+        return QZ_OK;
+    }
     qz_stats_gram(stats, gram);
     for (size_t i = 0; i < cols * cols; i++) x->h[i] = (float)gram[i];
     memcpy(x->x_mean, stats->mean_abs, cols * sizeof *x->x_mean);
@@ -216,11 +226,14 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
     *report = (qz_awq_report){0};
     size_t widest = 0, elems = 0;
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) widest = qz_max_size(widest, stats[e].cols);
-    for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        elems = qz_max_size(elems, b->rows[l] * b->cols[l]);
-        if (o->codes.group_size == 0 || b->cols[l] % o->codes.group_size != 0)
-            return qz_fail(err, QZ_EUSAGE, "group_size %u does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
-                           o->codes.group_size, b->cols[l], qz_linear_name((qz_linear)l));
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+        const qz_awq_grid grid = grid_of(o, (qz_awq_entry)e);
+        const qz_linear *lin;
+        size_t n = qz_awq_linears((qz_awq_entry)e, &lin);
+        for (size_t i = 0; i < n; i++) elems = qz_max_size(elems, b->rows[lin[i]] * b->cols[lin[i]]);
+        if (!grid.off && (grid.group_size == 0 || b->cols[lin[0]] % grid.group_size != 0))
+            return qz_fail(err, QZ_EUSAGE, "group_size %u does not divide in_features %zu of %s; use a smaller group_size (64 or 32)", grid.group_size, b->cols[lin[0]],
+                           qz_linear_name(lin[0]));
     }
     search x = {.run = run, .mm = mm, .b = b, .o = o};
     double *gram = qz_alloc_aligned(widest * widest, sizeof *gram);

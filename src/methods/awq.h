@@ -18,12 +18,16 @@ typedef struct {
     float *attn_norm, *ffn_norm;       /* [hidden] */
 } qz_awq_block;
 
+typedef enum { QZ_AWQ_QKV, QZ_AWQ_O, QZ_AWQ_MLP, QZ_AWQ_DOWN, QZ_AWQ_ENTRIES } qz_awq_entry;
+/* How the linears of one entry are coded; off: not scaled. */
+typedef struct { uint32_t bits, group_size; bool sym, off; } qz_awq_grid;
+
 typedef struct {
     qz_feedback_options codes;
     size_t ratios;                     /* steps of the ratio grid, 0 = 20 */
+    const qz_awq_grid *grids;          /* [QZ_AWQ_ENTRIES] for qz_awq_block_scales; NULL: every entry as codes */
 } qz_awq_options;
 
-typedef enum { QZ_AWQ_QKV, QZ_AWQ_O, QZ_AWQ_MLP, QZ_AWQ_DOWN, QZ_AWQ_ENTRIES } qz_awq_entry;
 typedef struct {
     double plain[QZ_AWQ_ENTRIES], scaled[QZ_AWQ_ENTRIES]; /* objective of round to nearest without and with the scales */
     double ratio[QZ_AWQ_ENTRIES];                         /* chosen, -1: no scaling */

@@ -88,6 +88,12 @@ static void add_folded(qz_int_blocks *a, const qz_tensor_view *t, const float *d
     if (t != NULL) a->folded[a->n_folded++] = (qz_folded){.name = t->name, .rows = t->rows, .cols = t->cols, .data = data};
 }
 
+static qz_status setting_of(const qz_int_blocks *a, const qz_tensor_view *t, qz_module_setting *out, qz_error *err) {
+    char name[512];
+    (void)snprintf(name, sizeof name, "%.*s", (int)(strlen(t->name) - strlen(".weight")), t->name);
+    return qz_module_setting_of(a->spec, name, out, err);
+}
+
 static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
     const qz_block *src = &a->model->blocks[layer];
     qz_arena_reset(&a->weights);
@@ -107,7 +113,32 @@ static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
         a->block.rows[l] = src->linear[l]->rows;
         a->block.cols[l] = src->linear[l]->cols;
     }
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+        const qz_linear *lin;
+        (void)qz_awq_linears((qz_awq_entry)e, &lin);
+        QZ_TRY(setting_of(a, src->linear[lin[0]], &a->setting[e], err));
+    }
     return QZ_OK;
+}
+
+static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting *x) {
+    qz_gptq_options o = a->gptq;
+    o.codes.bits = x->bits;
+    o.codes.group_size = x->group_size;
+    o.codes.sym = x->sym;
+    o.act_order = x->act_order;
+    o.static_groups = o.static_groups && x->act_order;
+    return o;
+}
+
+/* Scales fold into what an entry's linears read and multiply their columns: where either side is kept, or has one range for a
+ * whole row, there are none. */
+static void fold_grids(const qz_int_blocks *a, qz_awq_grid grids[QZ_AWQ_ENTRIES]) {
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+        const qz_module_setting *x = &a->setting[e];
+        bool before = (e == QZ_AWQ_O && a->setting[QZ_AWQ_QKV].keep) || (e == QZ_AWQ_DOWN && a->setting[QZ_AWQ_MLP].keep);
+        grids[e] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = x->keep || before || x->group_size == 0};
+    }
 }
 
 static qz_status fold(qz_int_blocks *a, long layer, qz_error *err) {
@@ -122,8 +153,12 @@ static qz_status fold(qz_int_blocks *a, long layer, qz_error *err) {
     if (!a->o.fold) return QZ_OK;
     qz_input_stats stats[QZ_GROUP_COUNT];
     qz_awq_report rep;
+    qz_awq_grid grids[QZ_AWQ_ENTRIES];
+    qz_awq_options awq = a->awq;
+    fold_grids(a, grids);
+    awq.grids = grids;
     for (int g = 0; g < QZ_GROUP_COUNT; g++) stats[g] = qz_stats_get(a->stats, (size_t)layer, (qz_input_group)g);
-    QZ_TRY(qz_awq_block_scales(a->run, a->mm, &a->block, stats, &a->awq, a->scales, &rep, err));
+    QZ_TRY(qz_awq_block_scales(a->run, a->mm, &a->block, stats, &awq, a->scales, &rep, err));
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
         a->plain += rep.plain[e];
         a->scaled += rep.scaled[e];
@@ -232,8 +267,13 @@ static qz_status code_group(qz_int_blocks *a, long layer, int e, qz_error *err) 
     double *gram = NULL, *cross = NULL;
     qz_asymmetric asym = {0};
     qz_gptq g = {0};
+    const qz_gptq_options o = gptq_with(a, &a->setting[e]);
+    if (a->setting[e].keep) { /* the tokens' statistics come group by group, asked for or not */
+        qz_pair_stats *unused;
+        return a->flow ? qz_propagate_group(a->flow, (size_t)layer, (qz_input_group)e, &unused, err) : QZ_OK;
+    }
     qz_status st = moments(a, layer, e, &gram, &cross, &asym, err);
-    if (st == QZ_OK) st = qz_gptq_prepare(&g, a->run, gram, a->block.cols[lin[0]], &a->gptq, err);
+    if (st == QZ_OK) st = qz_gptq_prepare(&g, a->run, gram, a->block.cols[lin[0]], &o, err);
     if (st == QZ_OK && g.fallback) {
         qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, qz_linear_name(lin[0]), g.reason);
         a->n_fallbacks += n;
@@ -286,6 +326,9 @@ static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
 /* The output matrix, if the artifact has it as codes: under the float model's statistics. */
 static qz_status run_head(qz_int_blocks *a, const qz_artifact_item *item, qz_error *err) {
     qz_gptq g = {0};
+    qz_module_setting own;
+    QZ_TRY(setting_of(a, item->source, &own, err));
+    const qz_gptq_options o = gptq_with(a, &own);
     if (a->stats == NULL) return qz_fail(err, QZ_EUSAGE, "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib", item->name);
     qz_input_stats s = qz_stats_get(a->stats, a->model->config.layers, QZ_GROUP_HEAD);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
@@ -294,7 +337,7 @@ static qz_status run_head(qz_int_blocks *a, const qz_artifact_item *item, qz_err
     if (st == QZ_OK) {
         qz_stats_gram(&s, gram);
         qz_tensor_decode(item->source, 0, item->rows, w);
-        st = qz_gptq_prepare(&g, a->run, gram, s.cols, &a->gptq, err);
+        st = qz_gptq_prepare(&g, a->run, gram, s.cols, &o, err);
     }
     if (st == QZ_OK) st = qz_gptq_quantize(&g, a->mm, w, item->rows, &a->results, &a->head, err);
     a->head.name = item->name;

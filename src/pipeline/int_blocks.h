@@ -6,6 +6,7 @@
 #ifndef QZ_PIPELINE_INT_BLOCKS_H
 #define QZ_PIPELINE_INT_BLOCKS_H
 #include "artifacts/artifact.h"
+#include "artifacts/module_rules.h"
 #include "calibrate/propagate.h"
 #include "methods/awq.h"
 #include "methods/block_search.h"
@@ -38,6 +39,7 @@ typedef struct {
     long layer;                          /* whose results are held, -1: none */
     qz_arena weights, results;
     qz_awq_block block;
+    qz_module_setting setting[QZ_AWQ_ENTRIES]; /* of this block's linears: those of an entry agree */
     float *scales[QZ_AWQ_ENTRIES];       /* of this block's columns */
     bool folded_any;
     qz_quantized lin[QZ_LIN_COUNT];

@@ -1,4 +1,5 @@
 #include "pipeline/preflight.h"
+#include "artifacts/module_rules.h"
 #include "pipeline/plan.h"
 #include <stdio.h>
 #include <string.h>
@@ -22,8 +23,8 @@ static qz_status refuse(const qz_findings *f, const char *scheme, const qz_targe
                    *x->subject ? ", " : "", x->subject, more, x->problem, x->fix);
 }
 
-/* Engines that run the kind at all: does this setting load, and on how many GPUs? */
-static qz_status notes(qz_run *run, const qz_deploy_shape *s, const qz_deploy_spec *spec, const char *scheme, qz_error *err) {
+/* Engines that run the kind at all: does this setting load, and on how many GPUs? *most: of the settings before it. */
+static qz_status notes(qz_run *run, const qz_deploy_shape *s, const qz_deploy_spec *spec, const char *scheme, unsigned *most, qz_error *err) {
     static const qz_runtime served[] = {QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_TGI};
     char label[64], near[128];
     for (size_t i = 0; i < sizeof served / sizeof served[0]; i++) {
@@ -41,10 +42,88 @@ static qz_status notes(qz_run *run, const qz_deploy_shape *s, const qz_deploy_sp
         QZ_TRY(st);
     }
     unsigned tp = qz_preflight_max_tp(s, spec, spec->group_size);
-    if (qz_deploy_get(spec->kind)->grouped && tp > 0 && tp < 8) {
+    if (qz_deploy_get(spec->kind)->grouped && tp > 0 && tp < *most) {
+        *most = tp;
         const qz_target t = {.engine = QZ_RUNTIME_VLLM, .tp = 2 * tp};
         qz_info(run, "note: %s divides over at most %u GPU%s; for tensor parallel %u: %s ('quantz check --engine NAME --tp N')", scheme, tp, tp == 1 ? "" : "s", 2 * tp,
                 qz_preflight_nearest(s, spec, &t, near));
+    }
+    return QZ_OK;
+}
+
+/* One setting on the linears that have it. */
+static qz_status one_setting(qz_run *run, const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, const char *label, unsigned *most, qz_arena *a,
+                             qz_error *err) {
+    qz_findings f = {.arena = a};
+    QZ_TRY(qz_preflight(s, spec, t, &f, err));
+    if (f.count[QZ_FINDING_ERROR]) return refuse(&f, label, t, err);
+    for (size_t i = 0; i < f.n && t->engine != QZ_RUNTIME_NONE; i++) {
+        const qz_finding *x = &f.rows[i];
+        if (x->level == QZ_FINDING_WARN) qz_warn(run, "%s: %s%s%s; %s", x->code, x->subject, *x->subject ? ": " : "", x->problem, x->fix);
+        else qz_info(run, "note: %s: %s%s%s; %s", x->code, x->subject, *x->subject ? ": " : "", x->problem, x->fix);
+    }
+    return t->engine == QZ_RUNTIME_NONE ? notes(run, s, spec, label, most, err) : QZ_OK;
+}
+
+/* Settings of single modules: every setting that some linear has (the scheme's own first), with a bit for each of those linears. */
+typedef struct { qz_module_setting setting; unsigned linears; } modules;
+
+static qz_status collect(const qz_model *m, const qz_scheme_spec *scheme, modules *out, size_t *n, qz_error *err) {
+    char name[512];
+    *n = 1;
+    out[0] = (modules){.setting = {.bits = scheme->bits, .group_size = scheme->group_size, .sym = scheme->sym, .act_order = scheme->act_order}};
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+            const char *full = m->blocks[l].linear[k]->name;
+            qz_module_setting x;
+            size_t i = 0;
+            (void)snprintf(name, sizeof name, "%.*s", (int)(strlen(full) - strlen(".weight")), full);
+            QZ_TRY(qz_module_setting_of(scheme, name, &x, err));
+            if (x.keep) continue;
+            while (i < *n && !qz_module_setting_equal(&x, &out[i].setting)) i++;
+            if (i == *n) out[(*n)++] = (modules){.setting = x};
+            out[i].linears |= 1u << k;
+        }
+    return QZ_OK;
+}
+
+/* Engines that load GPTQ but have one setting for a whole file (TGI db931fc layers/gptq, optimum 2.3.0 gptq: no key 'dynamic'). */
+static qz_status modules_read(qz_run *run, const qz_target *t, const char *scheme, qz_error *err) {
+    char label[64];
+    if (t->engine == QZ_RUNTIME_TGI || t->engine == QZ_RUNTIME_TRANSFORMERS)
+        return qz_fail(err, QZ_EUNSUPPORTED, "'%s' is refused before any work for %s: PRE-MODULES, --module: it does not read settings of single modules (key 'dynamic'); "
+                       "nearest setting that works: no --module", scheme, qz_runtime_label(t->engine, label));
+    if (t->engine == QZ_RUNTIME_NONE) qz_info(run, "note: GPTQModel, vLLM and SGLang read settings of single modules; transformers (optimum) and TGI do not");
+    return QZ_OK;
+}
+
+static qz_status all_settings(qz_run *run, const qz_model *m, const qz_scheme_spec *scheme, const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t,
+                              qz_arena *a, qz_error *err) {
+    unsigned most = 8;
+    size_t n = 0;
+    if (scheme->n_modules == 0) return one_setting(run, s, spec, t, scheme->name, &most, a, err);
+    modules *each = qz_arena_calloc(a, scheme->n_modules + 1, sizeof *each);
+    if (each == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
+    QZ_TRY(qz_module_rules_check(scheme, m, err));
+    QZ_TRY(modules_read(run, t, scheme->name, err));
+    QZ_TRY(collect(m, scheme, each, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        const qz_module_setting *x = &each[i].setting;
+        qz_deploy_shape part = *s;
+        qz_deploy_spec own = *spec;
+        char label[160];
+        part.n = 0;
+        part.linears = qz_arena_calloc(a, s->n, sizeof *part.linears);
+        if (part.linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
+        for (size_t k = 0; k < s->n; k++)
+            if (each[i].linears & 1u << k) part.linears[part.n++] = s->linears[k];
+        if (part.n == 0) continue;
+        own.bits = x->bits;
+        own.group_size = x->group_size ? (long)x->group_size : -1;
+        own.sym = x->sym;
+        own.act_order = x->act_order;
+        (void)snprintf(label, sizeof label, "%.60s%s%.80s", scheme->name, x->rule ? " --module " : "", x->rule ? x->rule->text : "");
+        QZ_TRY(one_setting(run, &part, &own, t, label, &most, a, err));
     }
     return QZ_OK;
 }
@@ -54,18 +133,10 @@ qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *
     qz_deploy_shape s;
     qz_deploy_spec spec;
     qz_target t;
-    qz_findings f = {.arena = &a};
     qz_deploy_spec_scheme(scheme, &spec);
     qz_status st = qz_target_parse(r, &t, err);
     if (st == QZ_OK) st = qz_deploy_shape_config(&m->config, &a, &s, err);
-    if (st == QZ_OK) st = qz_preflight(&s, &spec, &t, &f, err);
-    if (st == QZ_OK && f.count[QZ_FINDING_ERROR]) st = refuse(&f, scheme->name, &t, err);
-    for (size_t i = 0; st == QZ_OK && i < f.n && t.engine != QZ_RUNTIME_NONE; i++) {
-        const qz_finding *x = &f.rows[i];
-        if (x->level == QZ_FINDING_WARN) qz_warn(run, "%s: %s%s%s; %s", x->code, x->subject, *x->subject ? ": " : "", x->problem, x->fix);
-        else qz_info(run, "note: %s: %s%s%s; %s", x->code, x->subject, *x->subject ? ": " : "", x->problem, x->fix);
-    }
-    if (st == QZ_OK && t.engine == QZ_RUNTIME_NONE) st = notes(run, &s, &spec, scheme->name, err);
+    if (st == QZ_OK) st = all_settings(run, m, scheme, &s, &spec, &t, &a, err);
     qz_arena_release(&a);
     return st;
 }

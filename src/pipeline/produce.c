@@ -1,4 +1,5 @@
 #include "pipeline/produce.h"
+#include "artifacts/module_rules.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "engine/engine.h"
@@ -28,7 +29,10 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
     const char *flow = qz_int_needs_tokens(&io, spec) && io.propagate ? " propagate=quantized" : "";
     const char *data = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : o->imatrix_file ? "imatrix" : "none";
     prov[n++] = (qz_provenance){"version", qz_catalog_version()};
-    prov[n++] = (qz_provenance){"recipe", qz_arena_printf(arena, "%s search=%s%s", spec->name, o->search == QZ_SEARCH_BEST ? "best" : "compat", flow)};
+    char *recipe = qz_arena_printf(arena, "%s search=%s%s", spec->name, o->search == QZ_SEARCH_BEST ? "best" : "compat", flow);
+    for (size_t i = 0; i < spec->n_modules && recipe; i++) recipe = qz_arena_printf(arena, "%s module=%s", recipe, spec->modules[i].text);
+    if (recipe == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    prov[n++] = (qz_provenance){"recipe", recipe};
     prov[n++] = (qz_provenance){"source_sha256", s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN"};
     prov[n++] = (qz_provenance){"calibration_sha256", data};
     prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN"};
@@ -254,7 +258,8 @@ qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table 
         const qz_artifact_item *it = &plan->items[i];
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", it->out_name));
-        if (it->type == QZ_TYPE_INT_GROUP) QZ_TRY(qz_table_set(t, 1, err, "int%u g%u", it->bits, it->group_size));
+        if (it->type == QZ_TYPE_INT_GROUP) QZ_TRY(qz_table_set(t, 1, err, "int%u g%u%s%s", it->bits, it->group_size, !it->sym && plan->spec.modules ? " asym" : "",
+                                                             it->act_order && plan->spec.modules ? " act" : ""));
         else if (it->type == QZ_TYPE_BNB) QZ_TRY(qz_table_set(t, 1, err, "%s", plan->spec.level));
         else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_type_get(it->type)->name));
         QZ_TRY(qz_table_set(t, 2, err, "%zu", it->rows));

@@ -6,6 +6,9 @@
 #include <stdint.h>
 #include "base/run.h"
 
+/* Values of an option that may be given several times. */
+typedef struct { const char *at[32]; size_t n; } qz_text_list;
+
 typedef struct {
     const char *verb;
     char **operands; size_t n_operands;
@@ -22,6 +25,7 @@ typedef struct {
     /* quantization */
     const char *search, *ram, *without;
     double damp, mse;
+    qz_text_list modules;  /* rules for single modules (artifacts/module_rules.h) */
     bool together, linted; /* linted: the same data were read and reported before */
     /* evaluation */
     const char *protocol, *arith, *kv;

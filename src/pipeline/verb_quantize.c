@@ -1,3 +1,4 @@
+#include "artifacts/module_rules.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/calib_data.h"
@@ -96,6 +97,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     qz_status st = read_operands(r, &to, &given, err);
     if (st == QZ_OK) st = qz_search_parse(r->search, &o.search, err);
     if (st == QZ_OK) st = qz_scheme_parse(to, &spec, err);
+    if (st == QZ_OK) st = qz_module_rules_parse(&spec, r->modules.at, r->modules.n, &arena, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
     if (st == QZ_OK) st = qz_preflight_scheme(run, r, s.model, &spec, err);
     if (st != QZ_OK) goto out;

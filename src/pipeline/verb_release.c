@@ -1,3 +1,4 @@
+#include "artifacts/module_rules.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/calib_data.h"
@@ -191,11 +192,23 @@ static qz_status report_all(job *j, double start, qz_error *err) {
     return st;
 }
 
+/* Rules for single modules go to the artifacts that can hold them. */
+static qz_status set_modules(job *j, qz_error *err) {
+    bool any = false;
+    for (size_t i = 0; i < j->n; i++) {
+        if (j->specs[i].scheme != QZ_SCHEME_GPTQ) continue;
+        QZ_TRY(qz_module_rules_parse(&j->specs[i], j->r->modules.at, j->r->modules.n, &j->arena, err));
+        any = true;
+    }
+    return any || j->r->modules.n == 0 ? QZ_OK : qz_fail(err, QZ_EUSAGE, "--module is for gptq, and --to '%s' has none", j->r->to);
+}
+
 static qz_status run_job(job *j, qz_error *err) {
     const qz_request *r = j->r;
     double start = qz_now();
     if (r->output == NULL) return qz_fail(err, QZ_EUSAGE, "no output folder: give -o DIR");
     QZ_TRY(qz_scheme_list(r->to, &j->arena, &j->specs, &j->n, err));
+    QZ_TRY(set_modules(j, err));
     QZ_TRY(qz_search_parse(r->search, &j->o.search, err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->specs[i], err));

@@ -21,6 +21,7 @@ compare() { # MODEL SCHEME options…
 for to in gguf:F16 gguf:Q8_0 gguf:Q4_0 gguf:Q4_K_M bnb:nf4 bnb:nf4+double bnb:fp4 bnb:int8; do compare tests/golden/zoo/llama $to; done
 for to in gguf:Q5_1 awq:w4g32 gptq:w4g32 gptq:w3g32+asym gptq:w8g-1 gptq:w4g32+lm_head; do compare tests/golden/zoo/llama $to $ids; done
 compare tests/golden/zoo/qwen2 gptq:w4g32+asym+act_order $ids --search compat
+compare tests/golden/zoo/llama gptq:w4g32 $ids --module 'layers.0.mlp.{gate,up}_proj=bits:8,group_size:64,asym' --module 'self_attn=keep' --module 'down_proj=bits:3,group_size:-1,act_order'
 for to in gguf:Q4_K_M gguf:Q8_0 bnb:nf4+double; do compare models/market $to --search compat; done
 compare models/market gguf:Q4_0 $market
 echo "dry run: $passed sizes as planned, $failed not"

@@ -24,7 +24,8 @@ same "statistics, 1 and 2 threads" "$(sum "$W/s1")" "$(sum "$W/s2")"
 arguments() { # OUT SCHEME options…
   args=(quantize models/market --to "$2" -o "$1" -q "${@:3}")
   [[ $2 == awq* ]] && args+=(--stats "$W/s1")
-  [[ $2 == gptq* ]] && args+=(--calib models/market/calibration.jsonl --samples 4 --search compat) # tokens flow through the quantized blocks
+  [[ $2 == gptq* ]] && args+=(--calib models/market/calibration.jsonl --samples 4 --search compat # tokens flow through the quantized blocks
+                               --module down_proj=bits:8,group_size:32 --module layers.1.self_attn=keep)
 }
 quantize() { arguments "$@"; "$Q" "${args[@]}" > "$W/stdout" 2> "$W/stderr"; }
 journal_of() { cat "$1".partial.journal "$1".partial/.journal 2> /dev/null | wc -c; }

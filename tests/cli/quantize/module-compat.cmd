@@ -1,0 +1,1 @@
+bash tests/cli/ids.sh > "$W/ids.jsonl"; $Q quantize tests/golden/zoo/llama --calib "$W/ids.jsonl" --accept CAL-COUNT,CAL-RANK,CAL-LEN --seq-len 64 --samples 4 -o "$W/out" -q --to gptq:w4g32 --search compat --module 'layers.0.mlp.down_proj=keep' --module 'mlp=sym,group_size:-1' && $Q inspect "$W/out" | head -1

@@ -1,0 +1,1 @@
+bash tests/cli/ids.sh > "$W/ids.jsonl"; $Q quantize tests/golden/zoo/llama --calib "$W/ids.jsonl" --accept CAL-COUNT,CAL-RANK,CAL-LEN --seq-len 64 --samples 4 -o "$W/out" -q --to gptq:w4g32+lm_head --module 'lm_head=bits:8,group_size:64' && $Q inspect "$W/out" --tensors | grep lm_head

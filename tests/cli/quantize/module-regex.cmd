@@ -1,0 +1,1 @@
+$Q quantize models/market --to gptq --calib models/market/calibration.jsonl -o "$W/out" --module 're:(down=keep'

@@ -1,0 +1,4 @@
+# single modules: 8 bits, whole rows, float16; both config files say so, the proof and the engine agree
+bash tests/cli/ids.sh > "$W/ids.jsonl"; $Q quantize tests/golden/zoo/llama --calib "$W/ids.jsonl" --accept CAL-COUNT,CAL-RANK,CAL-LEN --seq-len 64 --samples 4 -o "$W/out" -q --to gptq:w4g32 --module 'layers.0.mlp.{gate,up}_proj=bits:8,group_size:64,asym' --module 'self_attn.?_proj=keep' --module 'down_proj=bits:3,group_size:-1,act_order' && \
+$Q inspect "$W/out" | head -1 && $Q inspect "$W/out" | grep recipe && $Q inspect "$W/out" --tensors | grep 'layers.0.*_proj' && $Q verify "$W/out" | tail -1 && $Q run "$W/out" --max-new 4 -q -p '1 2 3' | wc -l
+cmp <(sed -n '/"dynamic"/,/^    }/p' "$W/out/config.json" | sed 's/^  //') <(sed -n '/"dynamic"/,/^  }/p' "$W/out/quantize_config.json") && sed -n '/"dynamic"/,/^  }/p' "$W/out/quantize_config.json"
