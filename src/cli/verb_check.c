@@ -14,7 +14,7 @@ static const qz_option options[] = {
     {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "SCHEME", NULL, 0, 0, "judge what this would become: awq, gptq:w4g64, gguf:Q4_K_M …"},
     {"workload", 0, QZ_OPT_TEXT, QZ_AT(workload), "NAME", NULL, 0, 0, "chat, reasoning, math, code, medical, extraction, long, retrieval, adapters or training"},
     {"lora", 0, QZ_OPT_TEXT, QZ_AT(lora), "DIR", NULL, 0, 0, "an adapter that will run on it"},
-    {"calib", 0, QZ_OPT_TEXT, QZ_AT(data), "FILE", NULL, 0, 0, "judge calibration data: JSONL or text"},
+    {"calib", 0, QZ_OPT_TEXT, QZ_AT(data), "FILE", NULL, 0, 0, "judge calibration data: JSONL or text; several with commas are compared"},
     {"traffic", 0, QZ_OPT_TEXT, QZ_AT(traffic), "FILE", NULL, 0, 0, "a sample of production prompts to compare them with"},
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "evaluation text: overlap with --calib"},
     {"tasks", 0, QZ_OPT_TEXT, QZ_AT(tasks), "FILE", NULL, 0, 0, "tasks: overlap with --calib"},

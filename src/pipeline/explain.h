@@ -32,7 +32,7 @@ qz_status qz_explain_table(qz_explained *x, const char *caption, const char *tit
 /* A row of the last table, cells separated by '|'. */
 qz_status qz_explain_row(qz_explained *x, const char *fmt, ...) QZ_PRINTF(2, 3);
 /* Comma list of finite numbers. */
-qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *option, float **out, size_t *n);
+qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *option, double **out, size_t *n);
 
 /* A glossary word; *found = false if it is none. */
 qz_status qz_explain_word(qz_explained *x, const char *word, bool *found);

@@ -37,30 +37,49 @@ static qz_status round_row(qz_explained *x, const float *w, size_t n, size_t gro
     return QZ_OK;
 }
 
-/* Symmetric: q is shown around zero, as the formula has it; the file stores q + zero point. */
-static qz_status show_row(qz_explained *x, const char *caption, const float *w, size_t n, bool sym) {
+/* The scale that the rule gives in exact arithmetic; the codec's own float32 must agree. */
+static qz_status exact_scale(qz_explained *x, const double *w, size_t n, bool sym, float stored, double *scale) {
+    double lo = w[0], hi = w[0];
+    for (size_t i = 1; i < n; i++) {
+        lo = fmin(lo, w[i]);
+        hi = fmax(hi, w[i]);
+    }
+    *scale = fmax(sym ? fmax(hi, -lo) : hi - lo, 1e-5) / (sym ? 7 : 15);
+    return fabs((double)stored - *scale) <= 1e-5 * *scale ? QZ_OK : qz_fail(x->err, QZ_EBUG, "the codec's scale %.9g is not the rule's %.12g", (double)stored, *scale);
+}
+
+/* Codes and zero points are the codec's; what they decode to, and the errors, are shown in double: twelve digits, as in the
+ * handbooks. Symmetric: q is shown around zero, as the formula has it; the file stores q + zero point. */
+static qz_status show_row(qz_explained *x, const char *caption, const double *w, size_t n, bool sym) {
     uint8_t *codes, *zeros;
-    float *scales, *v;
-    QZ_TRY(round_row(x, w, n, n, 4, sym, &codes, &scales, &zeros, &v));
+    float *scales, *v, *in = qz_arena_alloc(&x->arena, n, sizeof *in);
+    double scale, mae = 0, mse = 0, most = 0;
+    if (in == NULL) return qz_fail(x->err, QZ_EMEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++) in[i] = (float)w[i];
+    QZ_TRY(round_row(x, in, n, n, 4, sym, &codes, &scales, &zeros, &v));
+    QZ_TRY(exact_scale(x, w, n, sym, scales[0], &scale));
     QZ_TRY(qz_explain_table(x, caption, "Weight>|q>|Stored>|Decoded>|Error>"));
-    for (size_t i = 0; i < n; i++)
-        QZ_TRY(qz_explain_row(x, "%.6g|%d|%u|%.6g|%.6g", (double)w[i], sym ? codes[i] - zeros[0] : codes[i], codes[i], (double)v[i],
-                              fabs((double)w[i] - (double)v[i])));
-    errors e = compare(w, v, n);
-    qz_explain_say(x, "%s: scale %.6g, zero point %u, mean error %.6f, mean squared error %.6f, largest %.6f", caption, (double)scales[0], zeros[0],
-                   e.mae, e.mse, e.max);
+    for (size_t i = 0; i < n; i++) {
+        const double y = (codes[i] - zeros[0]) * scale, d = fabs(w[i] - y), e = d > 1e-14 * fabs(w[i]) ? d : 0; /* the decimal input itself is rounded */
+        mae += e / (double)n;
+        mse += e * e / (double)n;
+        most = fmax(most, e);
+        QZ_TRY(qz_explain_row(x, "%.6g|%d|%u|%.12g|%.12g", w[i], sym ? codes[i] - zeros[0] : codes[i], codes[i], y, e));
+    }
+    qz_explain_say(x, "%s: scale %.12g, zero point %u, mean error %.11g, mean squared error %.12g, largest %.12g", caption, scale, zeros[0], mae, mse, most);
     return QZ_OK;
 }
 
 qz_status qz_explain_quant(qz_explained *x) {
     const qz_request *r = x->r;
-    float w = (float)r->w, s = (float)r->scale, *list;
+    const double w = r->w, s = r->scale;
+    double *list;
     size_t n;
-    if (!(s > 0)) return qz_fail(x->err, QZ_EUSAGE, "--s must be above zero, found %g", (double)s);
-    int q = qz_int_group_code(w, s, 0, -8, 7);
-    double v = (double)q * (double)s;
+    if (!((float)s > 0)) return qz_fail(x->err, QZ_EUSAGE, "--s must be above zero, found %g", s);
+    int q = qz_int_group_code((float)w, (float)s, 0, -8, 7);
+    double v = q * s;
     qz_explain_say(x, "q = clamp(round(w/s) + z, qmin, qmax), decoded = s * (q - z); halves round to even");
-    qz_explain_say(x, "w %g, s %g, z 0, 4 bits: w/s = %.6g, q %d, decoded %.6g, error %.6g", (double)w, (double)s, (double)(w / s), q, v, fabs((double)w - v));
+    qz_explain_say(x, "w %g, s %g, z 0, 4 bits: w/s = %.6g, q %d, decoded %.6g, error %.6g", w, s, w / s, q, v, fabs(w - v));
     QZ_TRY(qz_explain_numbers(x, r->values ? r->values : "0.15,-1.22,2.40,-0.45", "values", &list, &n));
     QZ_TRY(show_row(x, "symmetric, 4 bits: scale = max|w| / 7", list, n, true));
     QZ_TRY(qz_explain_table(x, "the same rule with scale 1: a ruler", "Value>|q>"));
@@ -73,7 +92,7 @@ qz_status qz_explain_quant(qz_explained *x) {
 qz_status qz_explain_fp8(qz_explained *x) {
     static const struct { qz_small_float t; const char *name, *use; } types[] = {
         {QZ_E4M3FN, "E4M3", "FP8 weights and activations"}, {QZ_E5M2, "E5M2", "FP8 where range comes first"}, {QZ_E2M1, "E2M1", "MXFP4 and NVFP4 elements"}};
-    float *list;
+    double *list;
     size_t n;
     QZ_TRY(qz_explain_numbers(x, x->r->values ? x->r->values : "0.15,-1.22,2.40,-0.45,448,1000", "values", &list, &n));
     qz_explain_say(x, "value = (1 + m / 2^M) * 2^(e - bias); e 0: m * 2^(1 - bias - M); rounding to nearest, ties to even");
@@ -83,36 +102,37 @@ qz_status qz_explain_fp8(qz_explained *x) {
     QZ_TRY(qz_explain_table(x, "values", "Value>|E4M3>|code>|E5M2>|code>|E2M1>|code>"));
     for (size_t i = 0; i < n; i++) {
         uint8_t c[3];
-        for (size_t k = 0; k < 3; k++) c[k] = qz_small_encode(types[k].t, list[i]);
-        QZ_TRY(qz_explain_row(x, "%.6g|%.6g|%02x|%.6g|%02x|%.6g|%x", (double)list[i], (double)qz_small_decode(types[0].t, c[0]), c[0],
+        for (size_t k = 0; k < 3; k++) c[k] = qz_small_encode(types[k].t, (float)list[i]);
+        QZ_TRY(qz_explain_row(x, "%.6g|%.6g|%02x|%.6g|%02x|%.6g|%x", list[i], (double)qz_small_decode(types[0].t, c[0]), c[0],
                               (double)qz_small_decode(types[1].t, c[1]), c[1], (double)qz_small_decode(types[2].t, c[2]), c[2]));
     }
     return QZ_OK;
 }
 
 qz_status qz_explain_conventions(qz_explained *x) {
-    static const float w[3] = {0.40f, 0.79f, 1.22f};
-    float block[32], back[32], lo = w[0], scale = (w[2] - w[0]) / 15;
+    static const double w[3] = {0.40, 0.79, 1.22};
+    const double lo = w[0], scale = (w[2] - w[0]) / 15;
+    float block[32], back[32];
     uint8_t bytes[20];
     qz_explain_say(x, "three weights, none of them near zero, in the three conventions that files use");
     QZ_TRY(show_row(x, "symmetric (GPTQ, Q4_0): q - 8, zero point fixed", w, 3, true));
     QZ_TRY(show_row(x, "integer zero (AWQ, GPTQ asymmetric)", w, 3, false));
     QZ_TRY(qz_explain_table(x, "float minimum (GGUF _1 and K types): value = scale * q + minimum", "Weight>|Exact q>|q>|Decoded>|Q4_1 file>"));
-    for (size_t i = 0; i < 32; i++) block[i] = w[i % 3];
+    for (size_t i = 0; i < 32; i++) block[i] = (float)w[i % 3];
     qz_type_get(QZ_TYPE_Q4_1)->encode(block, NULL, 32, bytes);
     qz_type_get(QZ_TYPE_Q4_1)->decode(bytes, 32, back);
     for (size_t i = 0; i < 3; i++) {
-        int q = qz_int_group_code(w[i] - lo, scale, 0, 0, 15);
-        QZ_TRY(qz_explain_row(x, "%.4g|%.3f|%d|%.5f|%.5f", (double)w[i], (double)((w[i] - lo) / scale), q, (double)scale * q + (double)lo, (double)back[i]));
+        int q = qz_int_group_code((float)(w[i] - lo), (float)scale, 0, 0, 15);
+        QZ_TRY(qz_explain_row(x, "%.4g|%.3f|%d|%.5f|%.5f", w[i], (w[i] - lo) / scale, q, scale * q + lo, (double)back[i]));
     }
-    qz_explain_say(x, "float minimum: scale %.7f, minimum %.2f; Q4_1 keeps both as float16", (double)scale, (double)lo);
+    qz_explain_say(x, "float minimum: scale %.7f, minimum %.2f; Q4_1 keeps both as float16", scale, lo);
     qz_explain_say(x, "The integer zero point must lie in 0..15: it would be %d here, is cut to 0, and the largest weight saturates.",
-                   -qz_int_group_code(lo, scale, 0, -100, 100));
+                   -qz_int_group_code((float)lo, (float)scale, 0, -100, 100));
     return QZ_OK;
 }
 
 qz_status qz_explain_step(qz_explained *x) {
-    float *a;
+    double *a;
     size_t n;
     QZ_TRY(qz_explain_numbers(x, x->r->acts ? x->r->acts : "0,1.2,1.8,2.6,3.0", "acts", &a, &n));
     qz_explain_say(x, "step of a 4-bit grid: symmetric max/7, asymmetric (max - min)/15");

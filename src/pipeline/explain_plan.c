@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "pipeline/explain.h"
 #include "plan/gate.h"
+#include "plan/job.h"
 #include "plan/memory.h"
 #include "plan/roofline.h"
 #include "plan/split.h"
@@ -126,6 +127,34 @@ qz_status qz_explain_gate(qz_explained *x) {
     return QZ_OK;
 }
 
+/* C-12, C-190: the rule, what each size costs, and how to find the end of the gain for one's own model. */
+qz_status qz_explain_samples(qz_explained *x) {
+    static const uint64_t sizes[] = {32, 64, 128, 256, 512, 2048};
+    enum { LENGTH = 512 };
+    qz_shape *s = NULL;
+    qz_explain_say(x, "Start with 128 samples of 512 tokens (65536 tokens) of your own traffic. A narrow domain (medical, law, code): a few hundred samples of that domain, "
+                      "deduplicated. Then double while the KL divergence on held-out text still falls.");
+    qz_explain_say(x, "More is not always better: the gain saturates once every direction of the widest layer is seen many times; a set of one kind pulls scales towards it (skew); "
+                      "time grows with the tokens, and memory with them.");
+    QZ_TRY(qz_explain_table(x, "GPTQ or AWQ of Llama-2-7B, widest layer 11008 columns, on 2 threads", "Samples>|Tokens>|Tokens for a column>|Time h>|Peak RAM GB>"));
+    QZ_TRY(qz_shape_builtin("llama-2-7b", &s, x->err));
+    qz_status st = QZ_OK;
+    for (size_t i = 0; st == QZ_OK && i < sizeof sizes / sizeof *sizes; i++) {
+        qz_job j;
+        st = qz_job_plan(s, QZ_LEVEL_GPTQ_G128, sizes[i], LENGTH, 2, &j, x->err);
+        if (st == QZ_OK)
+            st = qz_explain_row(x, "%llu|%llu|%.1f|%.1f|%.2f", (unsigned long long)sizes[i], (unsigned long long)(sizes[i] * LENGTH),
+                                (double)(sizes[i] * LENGTH) / (double)qz_shape_max_cols(s), j.seconds / 3600, gb(j.peak_ram));
+    }
+    qz_shape_free(s);
+    QZ_TRY(st);
+    qz_explain_line(x, "\nmeasure where it flattens, for N = 32, 64, 128, 256:");
+    qz_explain_line(x, "  quantz calibrate MODEL --data medical.jsonl --samples N -o N.stats");
+    qz_explain_line(x, "  quantz quantize MODEL --to awq --stats N.stats -o N");
+    qz_explain_line(x, "  quantz eval N --against MODEL --text held-out.jsonl");
+    return QZ_OK;
+}
+
 /* What sources A, C, E say, and the mix weighed. */
 qz_status qz_explain_levels(qz_explained *x) {
     static const struct { const char *level, *a, *c, *e;
@@ -165,7 +194,7 @@ qz_status qz_explain_exercises(qz_explained *x) {
         {"B", "a French support model speaks gibberish after quantization: why?", "quantz check MODEL --traffic fr.jsonl --calib en.jsonl"},
         {"D1", "70B, 128 x 2048, one H100: what fits?", "quantz plan llama-3-70b --ctx 2048 --users 128 --kv fp8 --hardware h100 --reserve 0"},
         {"D2", "a 7B coding model, and the way back when 4 bits fail", "quantz pick llama-2-7b --workload code --hardware h100"},
-        {"D3", "how much calibration data for a medical model?", "quantz calibrate MODEL --data medical.jsonl --lint"},
+        {"D3", "how much calibration data for a medical model?", "quantz explain samples"},
         {"D4", "why do AWQ and GPTQ serve equally fast?", "quantz explain awq-gptq"},
         {"D5", "AWQ with FP8 KV against BF16 KV: how many users?",
          "quantz plan llama-3-70b --ctx 2048 --kv fp8 --hardware h100 --reserve 10 --overhead 2GB --formats awq"},

@@ -99,6 +99,12 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         (void)snprintf(t, sizeof t, "KV would be %.2f GB / %.2f GiB if the windows were ignored: engines that do so need that much",
                        gb(v->base.kv.without_windows), gib(v->base.kv.without_windows));
         note(out, &n, t);
+        const uint64_t guess = s->heads ? s->hidden / s->heads : 0; /* what calculators take that do not read head_dim */
+        if (v->base.kv.guessed_head_dim > v->base.kv.without_windows && guess != s->head_dim) {
+            (void)snprintf(t, sizeof t, "and %.2f GB / %.2f GiB if head_dim were guessed as hidden/heads = %llu besides", gb(v->base.kv.guessed_head_dim), gib(v->base.kv.guessed_head_dim),
+                           (unsigned long long)guess);
+            note(out, &n, t);
+        }
     }
     const qz_plan_row *light = NULL;
     for (size_t i = 0; i < v->n_rows; i++)
@@ -223,10 +229,11 @@ qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err) 
         s->released);
     qz_str_printf(
         out,
-        "\"users\":%llu,\"context\":%llu,\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\",\"kv_bytes_per_token\":%llu,\"kv_bytes\":%llu,\"kv_bytes_without_windows\":%llu,\"kv_state_bytes\":%llu,\n",
+        "\"users\":%llu,\"context\":%llu,\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\",\"kv_bytes_per_token\":%llu,\"kv_bytes\":%llu,\"kv_bytes_without_windows\":%llu,"
+        "\"kv_bytes_guessed_head_dim\":%llu,\"kv_state_bytes\":%llu,\n",
         (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name,
         (unsigned long long)m->kv.per_token, (unsigned long long)m->kv.bytes, (unsigned long long)m->kv.without_windows,
-        (unsigned long long)m->kv.state_bytes);
+        (unsigned long long)m->kv.guessed_head_dim, (unsigned long long)m->kv.state_bytes);
     qz_str_printf(out,
                   "\"device\":%s%s%s,\"devices\":%llu,\"capacity_bytes\":%llu,\"reserve_percent\":%g,\"overhead_bytes\":%llu,\"usable_bytes\":%llu,",
                   v->hw ? "\"" : "", v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)(v->q.devices > 1 ? v->q.devices : 1),

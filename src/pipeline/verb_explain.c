@@ -71,7 +71,7 @@ qz_status qz_explain_row(qz_explained *x, const char *fmt, ...) {
     return st;
 }
 
-qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *option, float **out, size_t *n) {
+qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *option, double **out, size_t *n) {
     size_t count = 1;
     for (const char *c = text; *c; c++) count += *c == ',';
     *out = qz_arena_calloc(&x->arena, count, sizeof **out);
@@ -80,8 +80,8 @@ qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *opti
     for (const char *p = text;; p++) {
         char *end;
         errno = 0;
-        float v = strtof(p, &end);
-        if (end == p || errno || !isfinite(v) || (*end != ',' && *end != 0))
+        double v = strtod(p, &end);
+        if (end == p || errno || !isfinite((float)v) || (*end != ',' && *end != 0))
             return qz_fail(x->err, QZ_EUSAGE, "bad value '%s' for --%s: expected numbers with commas, for example 0.15,-1.22,2.40", text, option);
         (*out)[(*n)++] = v;
         if (*end == 0) return QZ_OK;

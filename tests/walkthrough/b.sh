@@ -6,13 +6,17 @@
 say "C-24, C-25: the rule and the symmetric group"
 show "$Q" explain quant --w 0.37 --s 0.1
 has 'q 4, decoded 0\.4, error 0\.03'
-has 'scale 0\.342857'; has 'mean error 0\.102143, mean squared error 0\.014228, largest 0\.151429'
-has '^ *0\.15 +0 '; has '^ *-1\.22 +-4 .*-1\.37143'; has '^ *2\.4 +7 .* 2\.4 '; has '^ *-0\.45 +-1 .*-0\.342857'
+digits "$(after 'max|w| \/ 7: scale')" 0.342857142857; digits "$(after 'max|w| \/ 7: scale')" 0.34286
+digits "$(after 'mean error')" 0.10214285714; digits "$(after 'mean squared error')" 0.014228; digits "$(after 'largest')" 0.151429
+decoded() { awk -v w="$1" '$1 == w && NF == 5 { print $4 }' "$T"; }
+has '^ *0\.15 +0 '; has '^ *-1\.22 +-4 '; has '^ *2\.4 +7 '; has '^ *-0\.45 +-1 '
+digits "$(decoded 0.15)" 0; digits "$(decoded -1.22)" -1.371; digits "$(decoded 2.4)" 2.4; digits "$(decoded -0.45)" -0.343
 has '3\.7 +4$'; has '4\.2 +4$'; has '12\.1 +12$'               # C-29
 
 say "C-26: the step of activations"
 show "$Q" explain step
-has 'symmetric: scale 0\.428571.*mean error 0\.040000'; has 'asymmetric: scale 0\.2,.*mean error 0\.000000'
+digits "$(after 'asymmetric: scale [0-9.]*, zero point 0, mean error')" 0; digits "$(after 'asymmetric: scale')" 0.200   # 3/15
+digits "$(after '15 symmetric: scale')" 0.429; digits "$(after '15 symmetric: scale [0-9.]*, zero point 8, mean error')" 0.0400 # 3/7
 same "$(sed -n '/^symmetric$/,/^$/p' "$T" | awk 'NR > 2 && NF { printf "%s ", $2 }')" "0 3 4 6 7 "
 same "$(sed -n '/^asymmetric$/,$p' "$T" | awk 'NR > 2 && NF { printf "%s ", $2 }')" "0 6 9 13 15 "
 
@@ -20,6 +24,8 @@ say "C-30, C-151: finer scales, less error"
 show "$Q" explain granularity --json
 grep -o '"mean_squared_error":"[^"]*"' "$T" | cut -d'"' -f4 > "$W/mse"
 same "$(sort -g -r "$W/mse" | tr '\n' ' ')" "$(tr '\n' ' ' < "$W/mse")"; same "$(wc -l < "$W/mse")" 5
+grep -o '"bits_weight":[^,}]*' "$T" | cut -d: -f2 | tr -d '"' > "$W/bits"   # and the overhead rises in the same order
+same "$(sort -g "$W/bits" | tr '\n' ' ')" "$(tr '\n' ' ' < "$W/bits")"; same "$(wc -l < "$W/bits")" 5
 show "$Q" explain outlier
 times=$(sed -n 's/.*group scales: \([0-9]*\) times.*/\1/p' "$T"); asserted=$((asserted + 1)); [ "${times:-0}" -ge 10 ] || bad "less than ten times lower"
 
@@ -41,11 +47,11 @@ asserted=$((asserted + 1)); awk -v a="$plain" -v b="$fed" 'BEGIN { exit !(b < a 
 say "C-113 to C-115: memory"
 show "$Q" explain memory
 has '70 billion +140\.0 +70\.0 +35\.0 +26\.2$'; has '7 billion +14\.0 +7\.0 +3\.5 +2\.625$'
-has '1\.09375'; has '0\.27 +GB|0\.27$'; has '36\.37'; has '6\.4 GB usable'
+has '1\.09375'; has '0\.27 +GB|0\.27$'; has '36\.37'; has '6\.4 GB usable'; digits "$(after '3\.5 GB =')" 3.3   # K-38: GiB
 
 say "C-116 to C-118, C-185: offload and KV"
 show "$Q" explain offload
-has '22/32 layers'; has '13/80'; has 'even-size estimate +11/80'; has 'exact, last layers first +10/80'; has 'one layer more +11/80 +5\.985'; has 'output layer, apart +0\.862'
+has 'budget 3\.5 GiB, 22/32 layers'; has '13/80'; has 'even-size estimate +11/80'; has 'exact, last layers first +10/80'; has 'one layer more +11/80 +5\.985'; has 'output layer, apart +0\.862'
 show "$Q" plan llama-3-70b --offload --memory 8GB --formats Q4_K_M --kv f16 --ctx 1; has '^gguf:Q4_K_M +42\.513 +11/80 +10/80'
 show "$Q" plan llama-3-70b --levels --memory 8GB --json; lacks '"fits":true'
 show "$Q" explain kv; has '= 32\.0$|32\.0 GiB'

@@ -18,4 +18,6 @@ same() { asserted=$((asserted + 1)); [ "$1" = "$2" ] || bad "expected '$2', foun
 near() { asserted=$((asserted + 1)); awk -v a="$1" -v b="$2" -v r="$3" 'BEGIN { d = a - b; if (d < 0) d = -d; exit !(d <= r * (b < 0 ? -b : b)) }' || bad "expected $2 within $3, found $1"; }
 json() { grep -o "\"$1\":[^,}]*" "$T" | head -1 | cut -d: -f2; }          # first value of a key
 of() { grep -o "\"format\":\"$1\"[^}]*" "$T" | grep -o "\"$2\":[^,}]*" | cut -d: -f2; } # value of a key in a format's row
+digits() { same "$(awk -v x="$1" -v d="$2" 'BEGIN { k = index(d, "."); printf "%.*f", k ? length(d) - k : 0, x }')" "$2"; } # a number reads so when printed with these digits
+after() { flat | sed -n "s/.*$1 *\\([-+0-9.e]*\\).*/\\1/p"; }             # the first number behind these words
 finish() { echo "$(basename "$0"): $asserted assertions, $wrong wrong"; [ $wrong -eq 0 ] && [ $asserted -gt 0 ]; }

@@ -6,7 +6,8 @@
 say "C-27, C-28: float minimum and integer zero on the same weights"
 show "$Q" explain conventions
 has '0\.79 +7\.134 +7 +0\.78267'; has '1\.22 +15\.000 +15 +1\.22000'; has '0\.4 +0\.000 +0 +0\.40000'; has 'float minimum: scale 0\.0546667'
-has '^ *0\.4 +7 +7 +0\.382667'; has '^ *0\.79 +14 +14 +0\.765333'; has '^ *1\.22 +15 +15 +0\.82 '
+decoded() { awk -v w="$1" '/^integer zero/ { on = 1 } /^float/ { on = 0 } on && $1 == w && NF == 5 { print $2, $4 }' "$T"; }
+for r in 0.4:7:0.383 0.79:14:0.765 1.22:15:0.820; do IFS=: read -r w q v <<< "$r"; set -- $(decoded $w); same "$1" $q; digits "$2" $v; done
 
 say "C-128: the 7B level table"
 show "$Q" plan llama-2-7b --formats Q2_K,Q3_K_S,Q3_K_M,Q4_K_S,Q4_K_M,Q5_K_M,Q6_K,Q8_0,F16,awq
