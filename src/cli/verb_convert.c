@@ -9,6 +9,7 @@ static const qz_option options[] = {
     {"name", 0, QZ_OPT_TEXT, QZ_AT(name), "NAME", NULL, 0, 0, "model name in metadata (default: the source's name)"},
     {"pre", 0, QZ_OPT_TEXT, QZ_AT(pre), "NAME", NULL, 0, 0, "GGUF pre-tokenizer name for a tokenizer that is not known"},
     {"force", 'f', QZ_OPT_FLAG, QZ_AT(force), NULL, NULL, 0, 0, "replace an existing output"},
+    {"resume", 0, QZ_OPT_FLAG, QZ_AT(resume), NULL, NULL, 0, 0, "continue an interrupted run"},
     {"dry-run", 'n', QZ_OPT_FLAG, QZ_AT(dry_run), NULL, NULL, 0, 0, "print what is exact, bounded or lossy, write nothing"},
 };
 const qz_verb qz_verb_convert = {.name = "convert", .summary = "one artifact from another without calibration: exact where the grids allow", .operands = "ARTIFACT",

@@ -203,22 +203,40 @@ static qz_status measure(const qz_artifact_item *it, const qz_grid *g, const qz_
     return QZ_OK;
 }
 
+/* Codes of an item as they will be written, measured against the source. */
+static qz_status code_item(qz_run *run, qz_conversion *c, size_t i, qz_quantized *q, qz_arena *arena, qz_error *err) {
+    const qz_artifact_item *it = &c->plan.items[i];
+    qz_grid g = {0};
+    qz_edge *e = &c->edges[i];
+    QZ_TRY(code_edge(c, it, e, arena, &g, q, err));
+    if (e->kind == QZ_EDGE_LOSSY) QZ_TRY(encode_again(run, c, it, arena, q, err));
+    return measure(it, &g, q, e, arena, err);
+}
+
 static qz_status put_item(qz_run *run, qz_conversion *c, size_t i, qz_artifact_writer *w, qz_proof *proof, qz_arena *arena, qz_error *err) {
     const qz_artifact_item *it = &c->plan.items[i];
     qz_quantized q = {0};
-    qz_grid g = {0};
-    qz_edge *e = &c->edges[i];
     qz_proof_begin(proof, i);
     if (it->source == NULL || is_float(it->type)) {
         qz_proof_float(proof, it);
         return qz_artifact_writer_put_view(w, it->source, err);
     }
-    QZ_TRY(code_edge(c, it, e, arena, &g, &q, err));
-    if (e->kind == QZ_EDGE_LOSSY) QZ_TRY(encode_again(run, c, it, arena, &q, err));
-    QZ_TRY(measure(it, &g, &q, e, arena, err));
+    QZ_TRY(code_item(run, c, i, &q, arena, err));
     if (q.blocks) qz_proof_blocks(proof, &q);
     else qz_proof_codes(proof, &q);
     return qz_artifact_writer_put(w, &q, err);
+}
+
+/* Items of an interrupted run stand in the file already: what the table says of them is measured again, unless they are exact. */
+static qz_status measure_written(qz_run *run, qz_conversion *c, size_t n, qz_arena *arena, qz_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        const qz_artifact_item *it = &c->plan.items[i];
+        qz_quantized q = {0};
+        if (it->source == NULL || is_float(it->type) || c->edges[i].kind == QZ_EDGE_EXACT) continue;
+        qz_arena_reset(arena);
+        QZ_TRY(code_item(run, c, i, &q, arena, err));
+    }
+    return QZ_OK;
 }
 
 qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err) {
@@ -229,7 +247,8 @@ qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_optio
     const char *partial = NULL;
     double start = qz_now();
     qz_status st = qz_proof_open(&proof, &c->plan, err);
-    if (st == QZ_OK) st = qz_artifact_writer_open(run, &c->plan, path, o->force ? QZ_WRITE_FORCE : 0u, &w, err);
+    if (st == QZ_OK) st = qz_artifact_writer_open(run, &c->plan, path, (o->force ? QZ_WRITE_FORCE : 0u) | (o->resume ? QZ_WRITE_RESUME : 0u), &w, err);
+    if (st == QZ_OK) st = measure_written(run, c, qz_artifact_writer_next(w), &arena, err);
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < c->plan.n_items;) {
         qz_arena_reset(&arena);
@@ -238,9 +257,11 @@ qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_optio
     }
     qz_progress_end(run);
     if (st == QZ_OK) st = qz_artifact_writer_finish(w, &partial, err);
-    if (st == QZ_OK) st = qz_proof_check(run, &proof, c->source, partial, out, err);
+    if (st == QZ_OK) {
+        st = qz_proof_check(run, &proof, c->source, partial, out, err);
+        if (st != QZ_OK) qz_artifact_writer_discard(w);
+    }
     if (st == QZ_OK) st = qz_artifact_writer_commit(w, err);
-    else if (w) qz_artifact_writer_discard(w);
     qz_artifact_writer_free(w);
     qz_proof_release(&proof);
     qz_arena_release(&arena);

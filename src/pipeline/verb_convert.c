@@ -87,7 +87,7 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_conversion c;
     qz_produced p = {.self_kl = -1};
     qz_scheme_spec spec;
-    qz_produce_options o = {.force = r->force, .forced_pre = r->pre, .name = r->name};
+    qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name};
     char *out = NULL;
     qz_status st = r->to ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format: give --to, for example --to gptq or --to gguf:Q4_0; see 'quantz convert --help'");
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);

@@ -21,8 +21,9 @@ same() { if [ "$2" = "$3" ]; then ok "$1: $2"; else bad "$1: expected $2, found 
 "$Q" calibrate models/market --data models/market/calibration.jsonl --samples 4 -o "$W/s2" -q -t 2 > /dev/null || bad "calibrate -t 2"
 same "statistics, 1 and 2 threads" "$(sum "$W/s1")" "$(sum "$W/s2")"
 
-arguments() { # OUT SCHEME options…
+arguments() { # OUT SCHEME options…; SCHEME convert:…: without calibration
   args=(quantize models/market --to "$2" -o "$1" -q "${@:3}")
+  [[ $2 == convert:* ]] && args=(convert models/market --to "${2#convert:}" --lossy -o "$1" -q "${@:3}")
   [[ $2 == awq* ]] && args+=(--stats "$W/s1")
   [[ $2 == gptq* ]] && args+=(--calib models/market/calibration.jsonl --samples 4 --search compat # tokens flow through the quantized blocks
                                --module down_proj=bits:8,group_size:32 --module layers.1.self_attn=keep)
@@ -43,7 +44,7 @@ killed() { # OUT SCHEME JOURNAL-BYTES
   [ ! -e "$1" ]
 }
 # AWQ is compared with a run of two threads by what is resumed on one: a third run would cost half a minute.
-for to in gguf:Q4_K_M awq gptq bnb:nf4; do
+for to in gguf:Q4_K_M awq gptq bnb:nf4 convert:gguf:Q4_K_M convert:gptq:w4g32; do
   quantize "$W/a2" $to -t 2 || bad "$to: quantize" "$(cat "$W/stderr")"
   want=$(sum "$W/a2")
   if [ $to != awq ]; then
