@@ -120,10 +120,7 @@ static int setup(void **state) {
 }
 static int teardown(void **state) {
     (void)state;
-    char manifest[64];
-    snprintf(manifest, sizeof manifest, "%s.manifest.json", out);
-    unlink(manifest);
-    return unlink(out);
+    return remove_file_artifact(out);
 }
 int main(void) {
     const struct CMUnitTest tests[] = { cmocka_unit_test(zoo), cmocka_unit_test(ropes), cmocka_unit_test(quantized_folders) };

@@ -76,7 +76,11 @@ static void edit(const void *arg, qz_st_item *item, uint8_t *data, size_t bytes)
     if (l->dtype) item->dtype = l->dtype;
     if (l->n_dims) item->n_dims = l->n_dims, item->dims[0] = l->dims[0], item->dims[1] = l->dims[1];
 }
-static void tell(const lie *l) { edit_weights(folder, "model.safetensors", edit, l); }
+static void tell(const char *scheme, const lie *l) {
+    write_folder(scheme);
+    edit_weights(folder, "model.safetensors", edit, l);
+    open_lie(l->name, folder, l->error, NULL);
+}
 
 #define UP "model.layers.1.mlp.up_proj"
 #define STATE UP ".weight.quant_state.bitsandbytes__nf4"
@@ -98,36 +102,14 @@ static void lies(void **state) {
         { .name = UP ".weight.absmax", .n_dims = 2, .dims = { 160, 1 }, .error = NULL }, /* a column is as good as a row */
         { .name = UP ".weight.nested_quant_map", .new_name = UP ".weight.nested_quant_mop", .error = "nested_quant_map" },
     };
-    for (size_t i = 0; i < sizeof four / sizeof *four; i++) {
-        qz_model *m = NULL;
-        qz_error e = {0};
-        write_folder("bnb:nf4+double");
-        tell(&four[i]);
-        qz_status st = qz_artifact_open(NULL, folder, &m, &e);
-        if (!four[i].error) {
-            if (st != QZ_OK) fail_msg("case %zu: %s", i, e.text);
-            qz_model_free(m);
-        } else if (st == QZ_OK) fail_msg("case %zu: accepted", i);
-        else if ((st != QZ_EFORMAT && st != QZ_EUNSUPPORTED) || !strstr(e.text, four[i].error)) fail_msg("case %zu: %s", i, e.text);
-    }
+    for (size_t i = 0; i < sizeof four / sizeof *four; i++) tell("bnb:nf4+double", &four[i]);
     static const lie eight[] = {
         { .name = UP ".SCB", .n_dims = 1, .dims = { 80, 0 }, .dtype = QZ_ST_F64, .error = "SCB" },
         { .name = UP ".SCB", .new_name = UP ".SCD", .error = "SCB" },
         { .name = UP ".weight_format", .error = NULL }, /* unharmed */
         { .name = UP ".weight", .n_dims = 2, .dims = { 64, 160 }, .error = UP },
     };
-    for (size_t i = 0; i < sizeof eight / sizeof *eight; i++) {
-        qz_model *m = NULL;
-        qz_error e = {0};
-        write_folder("bnb:int8");
-        tell(&eight[i]);
-        qz_status st = qz_artifact_open(NULL, folder, &m, &e);
-        if (!eight[i].error) {
-            if (st != QZ_OK) fail_msg("int8 case %zu: %s", i, e.text);
-            qz_model_free(m);
-        } else if (st == QZ_OK) fail_msg("int8 case %zu: accepted", i);
-        else if ((st != QZ_EFORMAT && st != QZ_EUNSUPPORTED) || !strstr(e.text, eight[i].error)) fail_msg("int8 case %zu: %s", i, e.text);
-    }
+    for (size_t i = 0; i < sizeof eight / sizeof *eight; i++) tell("bnb:int8", &eight[i]);
 }
 
 static int setup(void **state) {

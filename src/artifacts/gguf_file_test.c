@@ -207,10 +207,7 @@ static int setup(void **state) {
 }
 static int teardown(void **state) {
     (void)state;
-    char manifest[64];
-    snprintf(manifest, sizeof manifest, "%s.manifest.json", out);
-    unlink(manifest);
-    return unlink(out);
+    return remove_file_artifact(out);
 }
 
 int main(void) {

@@ -93,17 +93,10 @@ static void gguf_lies(void **state) {
     };
     convert("tests/golden/zoo/qwen2", "gguf:F32", good);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        qz_model *m = NULL;
-        qz_error err = {0};
+        qz_error e;
         rewrite(&cases[i]);
-        qz_status s = qz_artifact_open(NULL, bad, &m, &err);
-        if (!cases[i].error) {
-            if (s != QZ_OK) fail_msg("%s: %s", cases[i].what, err.text);
-            qz_model_free(m);
-            continue;
-        }
-        if (s == QZ_OK) fail_msg("%s: accepted", cases[i].what);
-        if ((s != QZ_EFORMAT && s != QZ_EUNSUPPORTED) || !strstr(err.text, cases[i].error) || !strstr(err.text, bad)) fail_msg("%s: %s", cases[i].what, err.text);
+        open_lie(cases[i].what, bad, cases[i].error, &e);
+        if (cases[i].error && !strstr(e.text, bad)) fail_msg("%s: %s", cases[i].what, e.text);
     }
 }
 
@@ -139,13 +132,7 @@ static void flip_word(const char *name, size_t word, uint32_t value) {
     fclose(f);
 }
 
-static void expect(const char *fragment) {
-    qz_model *m = NULL;
-    qz_error err = {0};
-    qz_status s = qz_artifact_open(NULL, folder, &m, &err);
-    if (s == QZ_OK) fail_msg("accepted, expected '%s'", fragment);
-    if ((s != QZ_EFORMAT && s != QZ_EUNSUPPORTED) || !strstr(err.text, fragment)) fail_msg("expected '%s', found '%s'", fragment, err.text);
-}
+static void expect(const char *fragment) { open_lie("changed folder", folder, fragment, NULL); }
 
 static void awq_lies(void **state) {
     (void)state;

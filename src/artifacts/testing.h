@@ -178,6 +178,26 @@ static inline void edit_weights(const char *folder, const char *name, edit_tenso
     if (strcmp(path, to)) assert_int_equal(remove(path), 0);
 }
 
+/* Opens what was changed: it must be refused before any work with the fragment in the text, or, without one, be accepted.
+ * *e (may be NULL): the error. */
+static inline void open_lie(const char *what, const char *path, const char *fragment, qz_error *e) {
+    qz_model *m = NULL;
+    qz_error own = {0};
+    qz_status st = qz_artifact_open(NULL, path, &m, &own);
+    if (st == QZ_OK) qz_model_free(m);
+    if (st == QZ_OK && fragment) fail_msg("%s: accepted, expected '%s'", what, fragment);
+    bool refused = st == QZ_EFORMAT || st == QZ_EUNSUPPORTED;
+    if (st != QZ_OK && (!fragment || !refused || !strstr(own.text, fragment))) fail_msg("%s: %s", what, own.text);
+    if (e) *e = own;
+}
+/* A single-file artifact and its manifest. */
+static inline int remove_file_artifact(const char *path) {
+    char manifest[256];
+    snprintf(manifest, sizeof manifest, "%s.manifest.json", path);
+    (void)remove(manifest);
+    return remove(path);
+}
+
 /* ---- golden tensors, named "set.name" ---- */
 static inline const qz_st_tensor *golden_tensor(const qz_st *golden, const char *set, const char *name) {
     char full[128];
