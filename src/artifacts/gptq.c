@@ -66,12 +66,10 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 
 /* ---- plan ---- */
 static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
-    char module[512];
     qz_module_setting x;
     *yes = s->linear >= 0 || (p->spec.lm_head && s->t == p->model->head);
     if (!*yes || p->spec.n_modules == 0) return QZ_OK;
-    (void)snprintf(module, sizeof module, "%.*s", (int)(strlen(s->t->name) - strlen(".weight")), s->t->name);
-    QZ_TRY(qz_module_setting_of(&p->spec, module, &x, err));
+    QZ_TRY(qz_module_setting_of(&p->spec, s->t->name, &x, err));
     *yes = !x.keep;
     return QZ_OK;
 }

@@ -113,6 +113,13 @@ qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, 
 }
 
 /* ---- settings ---- */
+/* "model.layers.0.mlp.down_proj" of its tensor "….weight". */
+static void module_name(const char *tensor, char buf[NAME_LIMIT]) {
+    size_t n = strlen(tensor);
+    if (qz_str_ends(tensor, ".weight")) n -= strlen(".weight");
+    (void)snprintf(buf, NAME_LIMIT, "%.*s", (int)n, tensor);
+}
+
 static qz_status first_rule(const qz_scheme_spec *s, const char *module, const qz_module_rule **out, qz_error *err) {
     *out = NULL;
     for (size_t i = 0; i < s->n_modules && !*out; i++) {
@@ -135,8 +142,10 @@ static qz_module_setting apply(const qz_scheme_spec *s, const qz_module_rule *r)
     return out;
 }
 
-qz_status qz_module_setting_of(const qz_scheme_spec *s, const char *module, qz_module_setting *out, qz_error *err) {
+qz_status qz_module_setting_of(const qz_scheme_spec *s, const char *name, qz_module_setting *out, qz_error *err) {
     const qz_module_rule *r;
+    char module[NAME_LIMIT];
+    module_name(name, module);
     QZ_TRY(first_rule(s, module, &r, err));
     *out = apply(s, r);
     return QZ_OK;
@@ -160,13 +169,9 @@ const char *qz_module_setting_text(const qz_module_setting *s, char buf[64]) {
 static const struct { const char *name; qz_linear parts[3]; size_t n; } fused_sets[] = {
     { "qkv_proj", { QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V }, 3 }, { "gate_up_proj", { QZ_LIN_GATE, QZ_LIN_UP, QZ_LIN_UP }, 2 } };
 
-static void module_name(const qz_tensor_view *t, char buf[NAME_LIMIT]) {
-    size_t n = strlen(t->name), tail = strlen(".weight");
-    (void)snprintf(buf, NAME_LIMIT, "%.*s", (int)(n > tail ? n - tail : n), t->name);
-}
 /* "model.layers.3.mlp.gate_up_proj" from the name of its first part. */
 static void fused_name(const qz_model *m, size_t layer, size_t set, char buf[NAME_LIMIT]) {
-    module_name(m->blocks[layer].linear[fused_sets[set].parts[0]], buf);
+    module_name(m->blocks[layer].linear[fused_sets[set].parts[0]]->name, buf);
     char *dot = strrchr(buf, '.');
     size_t at = dot ? (size_t)(dot - buf) + 1 : 0;
     (void)snprintf(buf + at, NAME_LIMIT - at, "%s", fused_sets[set].name);
@@ -175,10 +180,10 @@ static void fused_name(const qz_model *m, size_t layer, size_t set, char buf[NAM
 static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, size_t layer, size_t set, qz_error *err) {
     char name[NAME_LIMIT], first[NAME_LIMIT], a[64], b[64];
     qz_module_setting have, want;
-    module_name(m->blocks[layer].linear[fused_sets[set].parts[0]], first);
+    module_name(m->blocks[layer].linear[fused_sets[set].parts[0]]->name, first);
     QZ_TRY(qz_module_setting_of(s, first, &want, err));
     for (size_t i = 1; i < fused_sets[set].n; i++) {
-        module_name(m->blocks[layer].linear[fused_sets[set].parts[i]], name);
+        module_name(m->blocks[layer].linear[fused_sets[set].parts[i]]->name, name);
         QZ_TRY(qz_module_setting_of(s, name, &have, err));
         if (!qz_module_setting_equal(&have, &want))
             return qz_fail(err, QZ_EUNSUPPORTED, "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, '%.120s' %s; let the pattern match %s",
@@ -211,11 +216,11 @@ static qz_status count_all(const qz_scheme_spec *s, const qz_model *m, usage *u,
     *coded = 0;
     for (size_t l = 0; l < m->config.layers; l++)
         for (int k = 0; k < QZ_LIN_COUNT; k++) {
-            module_name(m->blocks[l].linear[k], name);
+            module_name(m->blocks[l].linear[k]->name, name);
             QZ_TRY(count_module(s, name, u, coded, err));
         }
     if (!s->lm_head) return QZ_OK;
-    module_name(m->head, name);
+    module_name(m->head->name, name);
     return count_module(s, name, u, coded, err);
 }
 
@@ -223,7 +228,7 @@ static qz_status judge(const qz_scheme_spec *s, const qz_model *m, usage *u, qz_
     char name[NAME_LIMIT];
     size_t coded;
     QZ_TRY(count_all(s, m, u, &coded, err));
-    module_name(m->blocks[0].linear[QZ_LIN_DOWN], name);
+    module_name(m->blocks[0].linear[QZ_LIN_DOWN]->name, name);
     for (size_t i = 0; i < s->n_modules; i++) {
         const char *rule = s->modules[i].text;
         if (!u[i].matches)
@@ -292,7 +297,7 @@ static bool put_fused(json_t *o, const qz_artifact_plan *p, size_t set, const qz
     qz_str layers = {0}, pattern = {0};
     size_t n = 0;
     for (size_t l = 0; l < m->config.layers; l++) {
-        module_name(m->blocks[l].linear[fused_sets[set].parts[0]], part);
+        module_name(m->blocks[l].linear[fused_sets[set].parts[0]]->name, part);
         fused_name(m, l, set, name);
         if (qz_module_setting_of(s, part, &want, &ignored) != QZ_OK || qz_module_setting_of(s, name, &have, &ignored) != QZ_OK) return false;
         if (want.rule == rule && !qz_module_setting_equal(&want, &have)) qz_str_printf(&layers, "%s%zu", n++ ? "|" : "", l);

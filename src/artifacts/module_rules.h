@@ -30,8 +30,8 @@ struct qz_module_rule {
 
 /* Fills spec->modules; a rule that makes a module asymmetric turns the whole file to v2 unless +v1 was asked for. */
 qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, size_t n, qz_arena *arena, qz_error *err);
-/* QZ_EUNSUPPORTED: the matcher's limits were reached. */
-qz_status qz_module_setting_of(const qz_scheme_spec *spec, const char *module, qz_module_setting *out, qz_error *err);
+/* name: of the module or of its weight. QZ_EUNSUPPORTED: the matcher's limits were reached. */
+qz_status qz_module_setting_of(const qz_scheme_spec *spec, const char *name, qz_module_setting *out, qz_error *err);
 bool qz_module_setting_equal(const qz_module_setting *a, const qz_module_setting *b);
 /* "8 bits, groups of 32, symmetric, act_order"; "16 bits" */
 const char *qz_module_setting_text(const qz_module_setting *s, char buf[64]);

@@ -88,12 +88,6 @@ static void add_folded(qz_int_blocks *a, const qz_tensor_view *t, const float *d
     if (t != NULL) a->folded[a->n_folded++] = (qz_folded){.name = t->name, .rows = t->rows, .cols = t->cols, .data = data};
 }
 
-static qz_status setting_of(const qz_int_blocks *a, const qz_tensor_view *t, qz_module_setting *out, qz_error *err) {
-    char name[512];
-    (void)snprintf(name, sizeof name, "%.*s", (int)(strlen(t->name) - strlen(".weight")), t->name);
-    return qz_module_setting_of(a->spec, name, out, err);
-}
-
 static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
     const qz_block *src = &a->model->blocks[layer];
     qz_arena_reset(&a->weights);
@@ -116,7 +110,7 @@ static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
         const qz_linear *lin;
         (void)qz_awq_linears((qz_awq_entry)e, &lin);
-        QZ_TRY(setting_of(a, src->linear[lin[0]], &a->setting[e], err));
+        QZ_TRY(qz_module_setting_of(a->spec, src->linear[lin[0]]->name, &a->setting[e], err));
     }
     return QZ_OK;
 }
@@ -327,7 +321,7 @@ static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
 static qz_status run_head(qz_int_blocks *a, const qz_artifact_item *item, qz_error *err) {
     qz_gptq g = {0};
     qz_module_setting own;
-    QZ_TRY(setting_of(a, item->source, &own, err));
+    QZ_TRY(qz_module_setting_of(a->spec, item->name, &own, err));
     const qz_gptq_options o = gptq_with(a, &own);
     if (a->stats == NULL) return qz_fail(err, QZ_EUSAGE, "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib", item->name);
     qz_input_stats s = qz_stats_get(a->stats, a->model->config.layers, QZ_GROUP_HEAD);

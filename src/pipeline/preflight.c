@@ -69,16 +69,13 @@ static qz_status one_setting(qz_run *run, const qz_deploy_shape *s, const qz_dep
 typedef struct { qz_module_setting setting; unsigned linears; } modules;
 
 static qz_status collect(const qz_model *m, const qz_scheme_spec *scheme, modules *out, size_t *n, qz_error *err) {
-    char name[512];
     *n = 1;
     out[0] = (modules){.setting = {.bits = scheme->bits, .group_size = scheme->group_size, .sym = scheme->sym, .act_order = scheme->act_order}};
     for (size_t l = 0; l < m->config.layers; l++)
         for (int k = 0; k < QZ_LIN_COUNT; k++) {
-            const char *full = m->blocks[l].linear[k]->name;
             qz_module_setting x;
             size_t i = 0;
-            (void)snprintf(name, sizeof name, "%.*s", (int)(strlen(full) - strlen(".weight")), full);
-            QZ_TRY(qz_module_setting_of(scheme, name, &x, err));
+            QZ_TRY(qz_module_setting_of(scheme, m->blocks[l].linear[k]->name, &x, err));
             if (x.keep) continue;
             while (i < *n && !qz_module_setting_equal(&x, &out[i].setting)) i++;
             if (i == *n) out[(*n)++] = (modules){.setting = x};
