@@ -62,8 +62,8 @@ qz_status qz_run_bench_verb(qz_run *run, const qz_request *r, qz_error *err) {
     for (size_t i = 0; i < r->n_operands && st == QZ_OK; i++) {
         qz_source s = {0};
         qz_bench b;
-        st = qz_source_open(run, r->operands[i], &s, err);
-        if (st == QZ_OK) st = qz_bench_run(r, r->operands[i], &b, err);
+        st = qz_bench_run(r, r->operands[i], &b, err); /* first: a model opened here would count in the child's memory */
+        if (st == QZ_OK) st = qz_source_open(run, r->operands[i], &s, err);
         if (st == QZ_OK) st = r->json ? add_json_row(&t, &s, &b, bandwidth, err) : add_row(&t, &s, &b, bandwidth, err);
         qz_source_release(&s);
     }

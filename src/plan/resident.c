@@ -15,12 +15,12 @@ enum {
     ACT_LEGACY = 40,
     ACT_K = 372,
     FEW = 24,
-    FAULT_AROUND = 64 << 10
+    PAGE = 4 << 10
 };
-/* Measured: a process of this program without model, and what a tokenizer keeps (parsed JSON included). */
-#define PROGRAM 3500000u
-#define TOKENIZER_BASE 830000u
-#define TOKENIZER_PER_TOKEN 540u
+/* Measured: a process of this program without model, and what a tokenizer keeps (parsed JSON included; 1855 and 4096 tokens). */
+#define PROGRAM 3400000u
+#define TOKENIZER_BASE 540000u
+#define TOKENIZER_PER_TOKEN 344u
 
 typedef struct { uint64_t packed, unpacked, act, widest_float; } sums;
 
@@ -31,17 +31,20 @@ static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
         uint64_t codes = (uint64_t)t->rows * qz_int_group_row_bytes(g->bits, g->cols), heads = rows * g->groups;
         s->unpacked += codes + heads * 3;
         s->packed += codes + heads * 4;
-        s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * t->cols * 6); /* more tokens go through the exact product's panels */
+        s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * 4 * (g->groups + (g->g_idx ? t->cols : 0))); /* more tokens go through the exact product's panels */
         s->widest_float = qz_max_size(s->widest_float, t->cols);
         return;
     }
-    if (t->type == QZ_TYPE_BNB && t->cols % 64 == 0) { /* packed: scales beside the codes; other rows run as they are */
-        s->packed += t->bnb->kind == QZ_BNB_INT8 ? rows * (t->cols + 4) : rows * (t->cols / 64 * 36);
+    if (t->type == QZ_TYPE_BNB) { /* decoded scales; packed with them beside the codes unless a block crosses rows */
+        const qz_bnb *b = t->bnb;
+        s->unpacked += 4 * b->n_absmax;
+        if (b->kind == QZ_BNB_INT8) s->packed += rows * (t->cols + 4);
+        else if (t->cols % b->block == 0) s->packed += rows * (t->cols / b->block * (b->block / 2 + 4));
+        s->widest_float = qz_max_size(s->widest_float, t->cols); /* a prompt goes through the exact product's panels */
         return;
     }
-    if (t->type == QZ_TYPE_BNB || qz_type_get(t->type)->kind == QZ_KIND_FLOAT) {
-        if (t->cols > s->widest_float) s->widest_float = t->cols;
-        if (t->type == QZ_TYPE_BNB) s->unpacked += 4 * t->bnb->n_absmax;
+    if (qz_type_get(t->type)->kind == QZ_KIND_FLOAT) {
+        s->widest_float = qz_max_size(s->widest_float, t->cols);
         return;
     }
     const qz_type_info *i = qz_type_get(t->type);
@@ -49,14 +52,18 @@ static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
     s->act = qz_max_size(s->act, i->elems == 32 ? batch * t->cols / 32 * ACT_LEGACY : batch * t->cols / 256 * ACT_K);
 }
 
+/* Pages of integer codes that are gone after unpacking: all whole ones (qz_map_forget). They stay away: what the next matrix needs of
+ * a piece of the file that the kernel maps at once was mapped with it. */
+static uint64_t forgotten(const qz_tensor_view *t) {
+    uint64_t end = t->offset + (uint64_t)t->rows * qz_int_group_row_bytes(t->group->bits, t->cols), lo = (t->offset + PAGE - 1) / PAGE * PAGE, hi = end / PAGE * PAGE;
+    return hi > lo ? hi - lo : 0;
+}
+
 /* The embedding is read by row: its pages count only when it is the output matrix too. */
 static uint64_t mapped(const qz_model *m) {
     uint64_t n = m->file_bytes;
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        if (m->tensors[i].type != QZ_TYPE_INT_GROUP) continue;
-        uint64_t codes = (uint64_t)m->tensors[i].rows * m->tensors[i].cols * m->tensors[i].group->bits / 8; /* given back after unpacking, */
-        if (codes > FAULT_AROUND) n -= qz_min_size(n, codes - FAULT_AROUND);                                /* but for what the next one maps again */
-    }
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (m->tensors[i].type == QZ_TYPE_INT_GROUP) n -= qz_min_size(n, forgotten(&m->tensors[i]));
     if (m->head != m->embed) n -= qz_min_size(n, m->embed->bytes);
     return n;
 }
