@@ -40,8 +40,8 @@ static qz_status note_normalizer(qz_artifact_plan *p, const char *pipeline, qz_a
     if (!pipeline) return QZ_OK;
     QZ_TRY(qz_json_parse(pipeline, strlen(pipeline), "tokenizer.json", &root, err));
     const char *type = lost_normalizer(json_object_get(root, "normalizer"), 0);
-    qz_status st = type ? qz_plan_note(p, arena, err, "the tokenizer's normalizer %.40s cannot be stored in GGUF: llama.cpp gives text that it would change other ids%s", type,
-                                       strcmp(type, "NFC") == 0 ? "; compose text to NFC before" : "") : QZ_OK;
+    qz_status st = type ? qz_plan_note(p, arena, err, "GGUF cannot store the tokenizer's normalizer %.40s: text that %s gets other ids in llama.cpp", type,
+                                       strcmp(type, "NFC") == 0 ? "is not in NFC" : "it would change") : QZ_OK;
     json_decref(root);
     return st;
 }
