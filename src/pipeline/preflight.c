@@ -68,26 +68,48 @@ static qz_status one_setting(qz_run *run, const qz_deploy_shape *s, const qz_dep
 /* Settings of single modules: every setting that some linear has (the scheme's own first), with a bit for each of those linears. */
 typedef struct { qz_module_setting setting; unsigned linears; } modules;
 
+/* The linears that have the setting, and the artifact as if all had it. */
+static qz_status part_of(const qz_deploy_shape *s, const qz_deploy_spec *spec, const modules *x, qz_arena *a, qz_deploy_shape *part, qz_deploy_spec *own, qz_error *err) {
+    *part = *s;
+    *own = *spec;
+    part->n = 0;
+    part->linears = qz_arena_calloc(a, s->n + 1, sizeof *part->linears);
+    if (part->linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
+    for (size_t i = 0; i < s->n; i++)
+        for (int k = 0; k < QZ_LIN_COUNT; k++)
+            if (x->linears & 1u << k && strcmp(s->linears[i].name, qz_linear_name((qz_linear)k)) == 0) part->linears[part->n++] = s->linears[i];
+    own->bits = x->setting.bits;
+    own->group_size = x->setting.group_size ? (long)x->setting.group_size : -1;
+    own->sym = x->setting.sym;
+    own->act_order = x->setting.act_order;
+    return QZ_OK;
+}
+
+static void add_setting(modules *all, size_t *n, const qz_module_setting *x, int linear) {
+    size_t i = 0;
+    while (i < *n && !qz_module_setting_equal(x, &all[i].setting)) i++;
+    if (i == *n) all[(*n)++] = (modules){.setting = *x};
+    all[i].linears |= 1u << linear;
+}
+
 static qz_status collect(const qz_model *m, const qz_scheme_spec *scheme, modules *out, size_t *n, qz_error *err) {
     *n = 1;
     out[0] = (modules){.setting = {.bits = scheme->bits, .group_size = scheme->group_size, .sym = scheme->sym, .act_order = scheme->act_order}};
     for (size_t l = 0; l < m->config.layers; l++)
         for (int k = 0; k < QZ_LIN_COUNT; k++) {
             qz_module_setting x;
-            size_t i = 0;
             QZ_TRY(qz_module_setting_of(scheme, m->blocks[l].linear[k]->name, &x, err));
-            if (x.keep) continue;
-            while (i < *n && !qz_module_setting_equal(&x, &out[i].setting)) i++;
-            if (i == *n) out[(*n)++] = (modules){.setting = x};
-            out[i].linears |= 1u << k;
+            if (!x.keep) add_setting(out, n, &x, k);
         }
     return QZ_OK;
 }
 
 /* Engines that load GPTQ but have one setting for a whole file (TGI db931fc layers/gptq, optimum 2.3.0 gptq: no key 'dynamic'). */
+static bool one_for_all(qz_runtime e) { return e == QZ_RUNTIME_TGI || e == QZ_RUNTIME_TRANSFORMERS; }
+
 static qz_status modules_read(qz_run *run, const qz_target *t, const char *scheme, qz_error *err) {
     char label[64];
-    if (t->engine == QZ_RUNTIME_TGI || t->engine == QZ_RUNTIME_TRANSFORMERS)
+    if (one_for_all(t->engine))
         return qz_fail(err, QZ_EUNSUPPORTED, "'%s' is refused before any work for %s: PRE-MODULES, --module: it does not read settings of single modules (key 'dynamic'); "
                        "nearest setting that works: no --module", scheme, qz_runtime_label(t->engine, label));
     if (t->engine == QZ_RUNTIME_NONE) qz_info(run, "note: GPTQModel, vLLM and SGLang read settings of single modules; transformers (optimum) and TGI do not");
@@ -106,19 +128,11 @@ static qz_status all_settings(qz_run *run, const qz_model *m, const qz_scheme_sp
     QZ_TRY(collect(m, scheme, each, &n, err));
     for (size_t i = 0; i < n; i++) {
         const qz_module_setting *x = &each[i].setting;
-        qz_deploy_shape part = *s;
-        qz_deploy_spec own = *spec;
+        qz_deploy_shape part;
+        qz_deploy_spec own;
         char label[160];
-        part.n = 0;
-        part.linears = qz_arena_calloc(a, s->n, sizeof *part.linears);
-        if (part.linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
-        for (size_t k = 0; k < s->n; k++)
-            if (each[i].linears & 1u << k) part.linears[part.n++] = s->linears[k];
+        QZ_TRY(part_of(s, spec, &each[i], a, &part, &own, err));
         if (part.n == 0) continue;
-        own.bits = x->bits;
-        own.group_size = x->group_size ? (long)x->group_size : -1;
-        own.sym = x->sym;
-        own.act_order = x->act_order;
         (void)snprintf(label, sizeof label, "%.60s%s%.80s", scheme->name, x->rule ? " --module " : "", x->rule ? x->rule->text : "");
         QZ_TRY(one_setting(run, &part, &own, t, label, &most, a, err));
     }
@@ -136,6 +150,50 @@ qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *
     if (st == QZ_OK) st = all_settings(run, m, scheme, &s, &spec, &t, &a, err);
     qz_arena_release(&a);
     return st;
+}
+
+/* ---- artifacts ---- */
+/* What the linears of a file really hold. Settings above the limit are not looked at one by one. */
+enum { SETTINGS = 32 };
+static void held(const qz_model *m, const qz_deploy_spec *spec, modules out[SETTINGS], size_t *n) {
+    *n = 0;
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+            const qz_int_group *g = m->blocks[l].linear[k] ? m->blocks[l].linear[k]->group : NULL;
+            if (g == NULL) continue;
+            uint32_t group = g->group_size == g->cols && spec->group_size != (long)g->cols ? 0 : g->group_size;
+            qz_module_setting x = {.bits = g->bits, .group_size = group, .sym = g->sym, .act_order = spec->act_order || g->g_idx != NULL};
+            if (*n < SETTINGS) add_setting(out, n, &x, k);
+        }
+}
+
+static void add_new(qz_findings *f, const qz_findings *more) {
+    for (size_t i = 0; i < more->n; i++) {
+        const qz_finding *x = &more->rows[i];
+        bool known = false;
+        for (size_t k = 0; k < f->n && !known; k++)
+            known = strcmp(f->rows[k].code, x->code) == 0 && strcmp(f->rows[k].subject, x->subject) == 0 && strcmp(f->rows[k].problem, x->problem) == 0;
+        if (!known) qz_findings_add(f, x->code, x->level, x->subject, x->fix, x->source, "%s", x->problem);
+    }
+}
+
+qz_status qz_preflight_artifact(const qz_model *m, const json_t *q, const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, qz_findings *f, qz_error *err) {
+    modules each[SETTINGS];
+    size_t n = 0;
+    if (m && spec->kind == QZ_DEPLOY_GPTQ && f->arena) held(m, spec, each, &n);
+    if (n == 0 || (n == 1 && json_object_size(json_object_get(q, "dynamic")) == 0)) return qz_preflight(s, spec, t, f, err);
+    if (one_for_all(t->engine))
+        qz_findings_add(f, "PRE-MODULES", QZ_FINDING_ERROR, "dynamic", "write the artifact with one setting for all modules", "optimum 2.3.0 gptq, TGI layers/gptq",
+                        "modules have settings of their own, and this engine reads one for the whole file");
+    for (size_t i = 0; i < n; i++) {
+        qz_findings own = {.arena = f->arena};
+        qz_deploy_shape part;
+        qz_deploy_spec x;
+        QZ_TRY(part_of(s, spec, &each[i], f->arena, &part, &x, err));
+        QZ_TRY(qz_preflight(&part, &x, t, &own, err));
+        add_new(f, &own);
+    }
+    return f->failed ? qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight") : QZ_OK;
 }
 
 qz_status qz_plan_number(const char *text, const char *option, uint64_t most, uint64_t *out, qz_error *err) {

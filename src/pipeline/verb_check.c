@@ -54,7 +54,7 @@ static qz_status print_engines(qz_check_job *j, qz_str *s, qz_error *err) {
         qz_findings f = {.arena = &j->arena};
         qz_target target = j->target;
         target.engine = (qz_runtime)e;
-        QZ_TRY(qz_preflight(&j->deploy, served(j), &target, &f, err));
+        QZ_TRY(qz_preflight_artifact(j->has_wanted ? NULL : j->model, json_object_get(j->root, "quantization_config"), &j->deploy, served(j), &target, &f, err));
         const char *code = "";
         for (size_t k = 0; k < f.n && !*code; k++)
             if (f.rows[k].level == QZ_FINDING_ERROR && strcmp(f.rows[k].code, "PRE-LOAD") != 0) code = f.rows[k].problem;
@@ -132,7 +132,7 @@ static qz_status run_checks(qz_check_job *j, qz_error *err) {
     QZ_TRY(qz_check_memory(j, err));
     qz_check_deployment(&j->facts, &j->f);
     QZ_TRY(qz_check_data(j, err));
-    return qz_preflight(&j->deploy, served(j), &j->target, &j->f, err);
+    return qz_preflight_artifact(j->has_wanted ? NULL : j->model, json_object_get(j->root, "quantization_config"), &j->deploy, served(j), &j->target, &j->f, err);
 }
 
 qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
