@@ -1,5 +1,6 @@
 /* The engine cannot tell an artifact from its checkpoint: logits of a float32 GGUF file equal those of the source (whose logits
  * are checked against transformers in engine_test). This is what catches a wrong row permutation, rope table or key. */
+#include "artifacts/module_rules.h"
 #include "artifacts/testing.h"
 #include "engine/engine.h"
 #include <math.h>
@@ -88,6 +89,22 @@ static void ropes(void **state) {
 
 /* A quantized folder gives the logits of a float file with its decoded weights: bit for bit in exact arithmetic, and within
  * rounding through the packed kernels (act_order: permuted activations). */
+static void packed_as_decoded(const char *source, const char *folder, const char *what) {
+    size_t v;
+    write_noted(folder, source, "gguf:F32", out);
+    float *x = logits(folder, &v), *y = logits(out, &v), *z = logits_by(folder, QZ_ARITH_RUNTIME, &v);
+    double diff = 0, peak = 0;
+    for (size_t k = 0; k < TOKENS * v; k++) {
+        if (x[k] != y[k]) fail_msg("%s: logit %zu is %g, with decoded weights %g", what, k, (double)x[k], (double)y[k]);
+        peak = fmax(peak, fabs((double)x[k]));
+        diff = fmax(diff, fabs((double)x[k] - (double)z[k]));
+    }
+    if (!(diff <= 2e-3 * peak)) fail_msg("%s: packed kernels differ by %g of %g", what, diff, peak); /* float16 cache */
+    qz_free(x);
+    qz_free(y);
+    qz_free(z);
+}
+
 static void quantized_folders(void **state) {
     (void)state;
     static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32", "gptq:w4g32+act_order", "gptq:w8g32+asym+act_order", "gptq:w8g-1", "gptq:w3g32+asym",
@@ -96,21 +113,21 @@ static void quantized_folders(void **state) {
     char folder[] = "/tmp/qz_aef_XXXXXX";
     assert_non_null(mkdtemp(folder));
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
-        size_t v;
         write_noted(source, source, schemes[i], folder);
-        write_noted(folder, source, "gguf:F32", out);
-        float *x = logits(folder, &v), *y = logits(out, &v), *z = logits_by(folder, QZ_ARITH_RUNTIME, &v);
-        double diff = 0, peak = 0;
-        for (size_t k = 0; k < TOKENS * v; k++) {
-            if (x[k] != y[k]) fail_msg("%s: logit %zu is %g, with decoded weights %g", schemes[i], k, (double)x[k], (double)y[k]);
-            peak = fmax(peak, fabs((double)x[k]));
-            diff = fmax(diff, fabs((double)x[k] - (double)z[k]));
-        }
-        if (!(diff <= 2e-3 * peak)) fail_msg("%s: packed kernels differ by %g of %g", schemes[i], diff, peak); /* float16 cache */
-        qz_free(x);
-        qz_free(y);
-        qz_free(z);
+        packed_as_decoded(source, folder, schemes[i]);
     }
+    /* modules of one block with four settings, one of them float16 */
+    static const char *const rules[] = { "self_attn.{q,k,v}_proj=bits:8,asym", "o_proj=keep", "down_proj=bits:3,group_size:-1,act_order" };
+    qz_model *m;
+    qz_arena a = {0};
+    qz_scheme_spec spec;
+    OK(qz_model_open(NULL, source, &m, err));
+    OK(qz_scheme_parse("gptq:w4g32", &spec, err));
+    OK(qz_module_rules_parse(&spec, rules, 3, &a, err));
+    (void)write_artifact(m, &spec, source, folder);
+    packed_as_decoded(source, folder, "modules with settings of their own");
+    qz_arena_release(&a);
+    qz_model_free(m);
     OK(qz_remove_tree(folder, err));
 }
 
