@@ -11,7 +11,7 @@ import sys
 import torch
 from safetensors.torch import load_file
 
-from common import ZOO_MODELS, check, decoded, guard, market_awq, zoo_awq, zoo_dir
+from common import ZOO_MODELS, check, decoded, guard, trained, zoo_awq, zoo_dir
 
 def packing():
     spec = importlib.util.spec_from_file_location("awq_packing_utils", sys.argv[3])
@@ -41,7 +41,8 @@ def one(name, folder):
 
 
 def main():
-    guard("awq-unpack-market", lambda: one("market", market_awq()))
+    for x in trained():
+        guard(f"awq-unpack-{x.name}", lambda: one(x.name, x.awq()))
     for name, variant in ZOO_MODELS:
         guard(f"awq-unpack-{name}", lambda: one(name, zoo_awq(name, zoo_dir(name, variant)[0])))
 

@@ -9,10 +9,9 @@ import re
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 
-from common import MARKET, ZOO_MODELS, check, first_lines, guard, logprobs, market_awq, mean_ppl, perplexity, say, write_jsonl, zoo_awq, zoo_dir
+from common import MARKET, ZOO_MODELS, check, first_lines, guard, logprobs, market_awq, mean_ppl, perplexity, say, trained, write_jsonl, zoo_awq, zoo_dir
 
-LINES = 20
-PPL_TOLERANCE = {"market": 0.002, "zoo": 0.02}  # half precision; the zoo's random logits are large, its perplexity is e^9
+PPL_TOLERANCE = {"trained": 0.002, "zoo": 0.02}  # half precision; the zoo's random logits are large, its perplexity is e^9
 
 
 def config_loads(name, folder, source):
@@ -51,8 +50,8 @@ def runs(name, folder, text, sequences, tolerance):
 
 
 def main():
-    from transformers import AutoTokenizer
-    guard("awq-config-market", config_loads, "market", market_awq(), MARKET)
+    for x in trained():
+        guard(f"awq-config-{x.name}", lambda: config_loads(x.name, x.awq(), x.folder))
     guard("awq-tokenizer-market", tokenizer_same, market_awq())
     models = [(n, *zoo_dir(n, v)) for n, v in ZOO_MODELS]
     for name, model, _ in models:
@@ -63,9 +62,9 @@ def main():
     except Exception as e:  # noqa: BLE001 - the reason is the result
         say("skip", "awq-gptqmodel", f"GPTQModel does not import here: {type(e).__name__}: {e}".replace("\n", " ")[:300])
         return
-    rows, text = first_lines(os.path.join(MARKET, "eval.jsonl"), LINES, "eval20.jsonl")
-    t = AutoTokenizer.from_pretrained(MARKET)
-    guard("awq-gptqmodel-market", runs, "market", market_awq(), text, [t(r["text"]).input_ids for r in rows], PPL_TOLERANCE["market"])
+    for x in trained():
+        sequences, text = x.score()
+        guard(f"awq-gptqmodel-{x.name}", lambda: runs(x.name, x.awq(), text, sequences, PPL_TOLERANCE["trained"]))
     for name, model, gold in models:
         ids = [s["input_ids"] for s in gold["sequences"]]
         text = write_jsonl(f"{name}.jsonl", [{"ids": s} for s in ids])

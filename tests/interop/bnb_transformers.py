@@ -11,11 +11,10 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 import torch
 
-from common import MARKET, ZOO_MODELS, check, decoded, first_lines, guard, logprobs, made, mean_ppl, perplexity, say, write_jsonl, zoo_dir
+from common import ZOO_MODELS, check, decoded, guard, logprobs, made, mean_ppl, perplexity, say, trained, write_jsonl, zoo_dir
 
-LINES = 20
 SCHEMES = ["bnb:nf4", "bnb:nf4+double", "bnb:fp4", "bnb:fp4+double", "bnb:int8"]
-PPL_TOLERANCE = {"market": 0.01, "zoo": 0.05}  # bfloat16 on their side; int8 quantizes activations too
+PPL_TOLERANCE = {"trained": 0.01, "zoo": 0.05}  # bfloat16 on their side; int8 quantizes activations too
 
 
 def folder_of(scheme, model, name):
@@ -114,13 +113,11 @@ def main():
     except Exception as e:  # noqa: BLE001 - the reason is the result
         say("skip", "bnb-transformers", f"bitsandbytes does not import here: {type(e).__name__}: {e}".replace("\n", " ")[:300])
         return
-    from transformers import AutoTokenizer
     torch.set_num_threads(2)
-    t = AutoTokenizer.from_pretrained(MARKET)
-    rows, text = first_lines(os.path.join(MARKET, "eval.jsonl"), LINES, "eval20.jsonl")
-    sequences = [t(r["text"]).input_ids for r in rows]
-    for scheme in SCHEMES:
-        guard(f"bnb-market-{scheme[4:]}", one, scheme, MARKET, "market", text, sequences, PPL_TOLERANCE["market"])
+    for x in trained():
+        sequences, text = x.score()
+        for scheme in SCHEMES:
+            guard(f"bnb-{x.name}-{scheme[4:]}", one, scheme, x.folder, x.name, text, sequences, PPL_TOLERANCE["trained"])
     for name, variant in ZOO_MODELS:
         model, gold = zoo_dir(name, variant)
         ids = [s["input_ids"] for s in gold["sequences"]]

@@ -12,6 +12,8 @@ QUANTZ = os.path.abspath(sys.argv[1])
 WORK = os.path.abspath(sys.argv[2])
 ROOT = os.getcwd()
 MARKET = os.path.join(ROOT, "models/market")
+# a second trained model, which does not ship with the project: run when it lies there (or where QZ_INTEROP_MODEL says)
+EXTRA = os.path.abspath(os.environ.get("QZ_INTEROP_MODEL", os.path.join(ROOT, "../shared/models/text-13m")))
 ZOO = os.path.join(ROOT, "tests/golden/zoo")
 # models of the zoo, with the config that replaces theirs (a window cannot be said in GGUF: measured without one)
 ZOO_MODELS = [("llama", None), ("mistral", "no-window"), ("qwen2", None), ("qwen3", None), ("llama3-rope", None)]
@@ -78,8 +80,40 @@ def zoo_awq(name, model):
     return made(f"{name}-AWQ", model, "--to", "awq:w4g32", "--calib", cal, "--seq-len", "64", "--accept", "CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN")
 
 
+LINES = 20               # of the bundled model's evaluation texts
+WINDOWS, TOKENS = 8, 256 # of the second model's
+
+
+class Trained:
+    """A trained model: its folder, the options that calibrate on its own data, token sequences to score and their file."""
+
+    def __init__(self, name, folder, calibration):
+        self.name, self.folder, self.calibration = name, folder, calibration
+
+    def score(self):
+        """(sequences, file for quantz eval)"""
+        from transformers import AutoTokenizer
+        t = AutoTokenizer.from_pretrained(self.folder)
+        if self.name == "market":
+            rows, text = first_lines(os.path.join(self.folder, "eval.jsonl"), LINES, "eval20.jsonl")
+            return [t(r["text"]).input_ids for r in rows], text
+        ids = t(open(os.path.join(self.folder, "data/docs.eval.txt")).read()).input_ids
+        sequences = [ids[i * TOKENS:(i + 1) * TOKENS] for i in range(WINDOWS)]
+        return sequences, write_jsonl(f"{self.name}.jsonl", [{"ids": s} for s in sequences])
+
+    def awq(self):
+        return made(f"{self.name}-AWQ", self.folder, "--to", "awq", *self.calibration)
+
+
+def trained():
+    out = [Trained("market", MARKET, ["--calib", os.path.join(MARKET, "calibration.jsonl")])]
+    if os.path.exists(os.path.join(EXTRA, "model.safetensors")):
+        out.append(Trained(os.path.basename(EXTRA), EXTRA, ["--calib", os.path.join(EXTRA, "data/docs.calib.txt"), "--samples", "16", "--accept", "CAL-COUNT"]))
+    return out
+
+
 def market_awq():
-    return made("market-AWQ", MARKET, "--to", "awq", "--calib", os.path.join(MARKET, "calibration.jsonl"))
+    return trained()[0].awq()
 
 
 GGUF_NAME = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
