@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "codecs/fields.h"
 #include "pipeline/explain.h"
+#include "pipeline/fit.h"
 #include "pipeline/source.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -71,17 +72,19 @@ static void bits_of(qz_type type, const qz_block_fields *f, int16_t *field, int 
 }
 /* "byte 1234 bits 0-3, byte 1300 bit 2" */
 static void say_bits(element *e, const char *what, uint64_t at, const uint8_t *block, const uint8_t *mask, size_t n) {
-    qz_str *out = &e->x->text;
-    qz_str_printf(out, "  %-12s", what);
+    qz_str line = {0};
+    qz_str_printf(&line, "  %-12s", what);
     bool any = false;
     for (size_t i = 0; i < n; i++) {
         if (!mask[i]) continue;
-        qz_str_printf(out, "%s byte %llu (0x%02x) bits", any ? "," : "", (unsigned long long)(at + i), block[i]);
+        qz_str_printf(&line, "%s byte %llu (0x%02x) bits", any ? "," : "", (unsigned long long)(at + i), block[i]);
         for (int b = 7; b >= 0; b--)
-            if (mask[i] >> b & 1) qz_str_printf(out, " %d=%d", b, block[i] >> b & 1);
+            if (mask[i] >> b & 1) qz_str_printf(&line, " %d=%d", b, block[i] >> b & 1);
         any = true;
     }
-    qz_str_putc(out, '\n');
+    e->x->text.failed |= line.failed;
+    qz_fit_line(&e->x->text, line.ptr ? line.ptr : "", 13);
+    qz_str_release(&line);
 }
 
 static qz_status show_block(element *e) {

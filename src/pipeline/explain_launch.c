@@ -1,8 +1,10 @@
 /* `explain launch ARTIFACT`: the lines that load it, per engine, from what the artifact is and what engines.def knows. */
 #include "base/io.h"
 #include "pipeline/explain.h"
+#include "pipeline/fit.h"
 #include "pipeline/source.h"
 #include "plan/engines.h"
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,14 +19,27 @@ static qz_deploy kind_of(const qz_model *m) {
     return QZ_DEPLOY_UNKNOWN;
 }
 
+/* A command of the shell, continued with backslashes where it is long. */
+static void command(qz_explained *x, const char *fmt, ...) QZ_PRINTF(2, 3);
+static void command(qz_explained *x, const char *fmt, ...) {
+    qz_str line = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    qz_str_vprintf(&line, fmt, ap);
+    va_end(ap);
+    x->text.failed |= line.failed;
+    qz_fit_command(&x->text, 2, line.ptr ? line.ptr : "");
+    qz_str_release(&line);
+}
+
 /* The engine's heading: version, date, and what it does with this kind of artifact. True if it loads it. */
 static bool heading(qz_explained *x, qz_deploy kind, qz_runtime e) {
     char label[64];
     const qz_loads *l = qz_loads_get(kind, e);
     qz_explain_line(x, "\n%s%s", qz_runtime_label(e, label), qz_runtime_get(e)->confirmed ? "" : ", from documentation");
     if (l == NULL) return qz_explain_line(x, "  unknown whether it loads this"), false;
-    if (l->how == QZ_REFUSES) return qz_explain_line(x, "  does not load it%s%s", *l->note ? ": " : "", l->note), false;
-    if (l->how == QZ_DEQUANTIZES) qz_explain_line(x, "  decodes it to 16 bits on load: plan memory for BF16%s%s", *l->note ? "; " : "", l->note);
+    if (l->how == QZ_REFUSES) return qz_explain_say(x, "  does not load it%s%s", *l->note ? ": " : "", l->note), false;
+    if (l->how == QZ_DEQUANTIZES) qz_explain_say(x, "  decodes it to 16 bits on load: plan memory for BF16%s%s", *l->note ? "; " : "", l->note);
     else if (l->cc) qz_explain_line(x, "  needs compute capability %u.%u%s%s", l->cc / 10, l->cc % 10, *l->note ? "; " : "", l->note);
     return true;
 }
@@ -41,35 +56,35 @@ static const char *dtype_of(const qz_model *m, qz_deploy k) {
 static void servers(qz_explained *x, const qz_model *m, const char *path, qz_deploy k) {
     unsigned long long ctx = (unsigned long long)m->config.max_position;
     if (heading(x, k, QZ_RUNTIME_VLLM))
-        qz_explain_line(x, "  vllm serve %s%s --dtype %s --max-model-len %llu", path, quantization_flag(k), dtype_of(m, k), ctx);
+        command(x, "vllm serve %s%s --dtype %s --max-model-len %llu", path, quantization_flag(k), dtype_of(m, k), ctx);
     if (heading(x, k, QZ_RUNTIME_SGLANG))
-        qz_explain_line(x, "  python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu", path,
-                        k == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(k), dtype_of(m, k), ctx);
+        command(x, "python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu", path,
+                k == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(k), dtype_of(m, k), ctx);
     if (!heading(x, k, QZ_RUNTIME_TRANSFORMERS)) return;
     if (k == QZ_DEPLOY_GGUF) {
         const char *base = qz_path_base(path);
         qz_explain_line(x, "  from transformers import AutoModelForCausalLM, AutoTokenizer");
-        qz_explain_line(x, "  tok = AutoTokenizer.from_pretrained(\"%.*s\", gguf_file=\"%s\")", base > path ? (int)(base - path - 1) : 1,
+        qz_explain_line(x, "  tok = AutoTokenizer.from_pretrained(\n      \"%.*s\", gguf_file=\"%s\")", base > path ? (int)(base - path - 1) : 1,
                         base > path ? path : ".", base);
-        qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\"%.*s\", gguf_file=\"%s\", device_map=\"auto\")",
+        qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\n      \"%.*s\", gguf_file=\"%s\", device_map=\"auto\")",
                         base > path ? (int)(base - path - 1) : 1, base > path ? path : ".", base);
         return;
     }
     qz_explain_line(x, "  from transformers import AutoModelForCausalLM, AutoTokenizer");
     qz_explain_line(x, "  tok = AutoTokenizer.from_pretrained(\"%s\")", path);
-    qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\"%s\", dtype=\"%s\", device_map=\"auto\")", path, dtype_of(m, k));
+    qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\n      \"%s\", dtype=\"%s\", device_map=\"auto\")", path, dtype_of(m, k));
 }
 
 static void local(qz_explained *x, const qz_source *s, const char *path, qz_deploy k) {
     unsigned long long ctx = (unsigned long long)s->model->config.max_position;
     if (heading(x, k, QZ_RUNTIME_LLAMA_CPP)) {
-        qz_explain_line(x, "  llama-server -m %s -c %llu -ngl 99", path, ctx);
-        qz_explain_line(x, "  llama-cli -m %s -c %llu -p \"Hello\"", path, ctx);
+        command(x, "llama-server -m %s -c %llu -ngl 99", path, ctx);
+        command(x, "llama-cli -m %s -c %llu -p \"Hello\"", path, ctx);
     }
     if (heading(x, k, QZ_RUNTIME_OLLAMA)) {
         bool dir = qz_path_is_dir(path);
         qz_explain_line(x, "  printf 'FROM %s%s\\nPARAMETER num_ctx %llu\\n' > Modelfile", path[0] == '/' ? "" : "./", path, ctx);
-        qz_explain_line(x, "  ollama create %s -f Modelfile && ollama run %s%s", s->name, s->name, dir ? "        (converts on import)" : "");
+        qz_explain_line(x, "  ollama create %s -f Modelfile && ollama run %s%s", s->name, s->name, dir ? "  # converts on import" : "");
     }
 }
 

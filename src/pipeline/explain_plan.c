@@ -1,6 +1,7 @@
 /* Worked examples of memory and speed, through the functions that `plan` calls. */
 #include "base/size.h"
 #include "pipeline/explain.h"
+#include "pipeline/fit.h"
 #include "plan/gate.h"
 #include "plan/job.h"
 #include "plan/memory.h"
@@ -201,6 +202,9 @@ qz_status qz_explain_exercises(qz_explained *x) {
         {"D", "six formats over model sizes, memory and speed",
          "quantz plan --matrix 1,3,7,13,34,70 --formats bf16,fp8,awq,gptq,Q4_K_M,ct:mxfp4 --hardware rtx-4090"}};
     qz_explain_say(x, "handbook exercises (B, D) and the command that answers each");
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) qz_explain_line(x, "\n%-2s  %s\n    %s", rows[i].id, rows[i].question, rows[i].command);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        qz_explain_line(x, "\n%-2s  %s", rows[i].id, rows[i].question);
+        qz_fit_command(&x->text, 4, rows[i].command);
+    }
     return QZ_OK;
 }

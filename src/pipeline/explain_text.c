@@ -129,26 +129,38 @@ qz_status qz_explain_formats(qz_explained *x) {
     return QZ_OK;
 }
 
+/* A cell of the engine table: words for --json, short for a terminal. */
+static void loads_cell(qz_str *line, const qz_loads *l, bool json) {
+    static const char *const full[] = {"runs", "decodes", "no"}, *const brief[] = {"yes", "16bit", "no"};
+    if (l == NULL) qz_str_puts(line, "|?");
+    else if (json && l->cc) qz_str_printf(line, "|%s %u.%u", full[l->how], l->cc / 10, l->cc % 10);
+    else if (json) qz_str_printf(line, "|%s", full[l->how]);
+    else if (l->how == QZ_RUNS && l->cc) qz_str_printf(line, "|%u.%u", l->cc / 10, l->cc % 10);
+    else qz_str_printf(line, "|%s", brief[l->how]);
+}
+
 qz_status qz_explain_engines(qz_explained *x) {
-    static const char *const how[] = {"runs", "decodes", "no"};
+    static const struct { qz_runtime e; const char *title; } brief[] = {{QZ_RUNTIME_TENSORRT_LLM, "trt-llm"}, {QZ_RUNTIME_TRANSFORMERS, "hf"}};
+    const bool json = x->r->json;
     qz_str line = {0};
     for (int e = 0; e < QZ_RUNTIME_COUNT; e++) {
         const qz_runtime_info *i = qz_runtime_get((qz_runtime)e);
         qz_explain_say(x, "%-13s %-10s %s%s", i->name, i->version, i->date, i->confirmed ? "" : "  from documentation only");
     }
     qz_str_puts(&line, "Artifact<");
-    for (int e = 0; e < QZ_RUNTIME_COUNT; e++) qz_str_printf(&line, "|%.8s<", qz_runtime_get((qz_runtime)e)->name);
-    qz_status st =
-        line.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory")
-                    : qz_explain_table(x, "runs: quantized; decodes: 16 bits on load; no: refused; ?: unknown; number: least capability", line.ptr);
+    for (int e = 0; e < QZ_RUNTIME_COUNT; e++) {
+        const char *title = qz_runtime_get((qz_runtime)e)->name;
+        for (size_t k = 0; k < sizeof brief / sizeof brief[0] && !json; k++)
+            if ((int)brief[k].e == e) title = brief[k].title;
+        qz_str_printf(&line, "|%s>", title);
+    }
+    qz_explain_line(x, "%s", "");
+    qz_explain_say(x, "yes: runs quantized, a number: from this compute capability on; 16bit: decodes on load; no: refuses; ?: unknown. hf is transformers, trt-llm TensorRT-LLM.");
+    qz_status st = line.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory") : qz_explain_table(x, NULL, line.ptr);
     for (int d = 0; d < QZ_DEPLOY_COUNT && st == QZ_OK; d++) {
         qz_str_clear(&line);
         qz_str_puts(&line, qz_deploy_get((qz_deploy)d)->name);
-        for (int e = 0; e < QZ_RUNTIME_COUNT; e++) {
-            const qz_loads *l = qz_loads_get((qz_deploy)d, (qz_runtime)e);
-            qz_str_printf(&line, "|%s", l ? how[l->how] : "?");
-            if (l && l->cc) qz_str_printf(&line, " %u.%u", l->cc / 10, l->cc % 10);
-        }
+        for (int e = 0; e < QZ_RUNTIME_COUNT; e++) loads_cell(&line, qz_loads_get((qz_deploy)d, (qz_runtime)e), json);
         st = line.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory") : qz_explain_row(x, "%s", line.ptr);
     }
     qz_str_release(&line);

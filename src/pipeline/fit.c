@@ -1,5 +1,6 @@
 #include "pipeline/fit.h"
 #include "base/size.h"
+#include <stdarg.h>
 #include <string.h>
 
 static size_t width_of(const char *s, size_t bytes) {
@@ -15,7 +16,7 @@ void qz_fit_line(qz_str *out, const char *text, size_t hang) {
     bool first = true;
     while (*text) {
         size_t k = strcspn(text, " "), w = width_of(text, k), gap = strspn(text + k, " ");
-        if (!first && at + w > QZ_FIT_TEXT) {
+        if (!first && at + w > QZ_FIT_COLUMNS) {
             while (out->len && out->ptr[out->len - 1] == ' ') out->ptr[--out->len] = 0;
             qz_str_putc(out, '\n');
             for (at = 0; at < indent + hang; at++) qz_str_putc(out, ' ');
@@ -24,6 +25,34 @@ void qz_fit_line(qz_str *out, const char *text, size_t hang) {
         at += w + gap;
         text += k + gap;
         first = false;
+    }
+    qz_str_putc(out, '\n');
+}
+
+void qz_fit_printf(qz_str *out, size_t hang, const char *fmt, ...) {
+    qz_str line = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    qz_str_vprintf(&line, fmt, ap);
+    va_end(ap);
+    out->failed |= line.failed;
+    qz_fit_line(out, line.ptr ? line.ptr : "", hang);
+    qz_str_release(&line);
+}
+
+void qz_fit_command(qz_str *out, size_t indent, const char *command) {
+    size_t at = indent;
+    for (size_t i = 0; i < indent; i++) qz_str_putc(out, ' ');
+    for (bool first = true; *command; first = false) { /* a piece: an option with its value, or the words in front */
+        const char *next = strstr(command + 1, " -");
+        size_t n = next ? (size_t)(next - command) : strlen(command), w = width_of(command, n);
+        if (!first && at + w + 2 > QZ_FIT_COLUMNS) {
+            qz_str_puts(out, " \\\n");
+            for (at = 0; at <= indent; at++) qz_str_putc(out, ' ');
+        }
+        qz_str_append(out, command, n);
+        at += w;
+        command += n;
     }
     qz_str_putc(out, '\n');
 }
@@ -56,25 +85,63 @@ static qz_status wrap_row(const qz_table *t, size_t r, const size_t *width, qz_t
     return QZ_OK;
 }
 
+/* Where a title may break so that both lines are short: behind a blank, a dash or a point; 0: nowhere. */
+static size_t title_break(const char *title, size_t width) {
+    size_t best = 0, cost = width_of(title, SIZE_MAX);
+    for (size_t i = 1; title[i]; i++) {
+        if (title[i - 1] != ' ' && title[i - 1] != '-' && title[i - 1] != '.') continue;
+        size_t c = qz_max_size(qz_max_size(width_of(title, i - (title[i - 1] == ' ')), width_of(title + i, SIZE_MAX)), width);
+        if (c < cost) best = i, cost = c;
+    }
+    return best;
+}
+
+/* Titles that are wider than their column's cells become two lines: upper line as title, lower line as first row. */
+static qz_status break_titles(const qz_table *t, size_t *width, size_t *total, qz_table *out, qz_error *err) {
+    qz_column *cols = qz_arena_alloc(t->arena, t->n_cols, sizeof *cols);
+    const char **lower = qz_arena_alloc(t->arena, t->n_cols, sizeof *lower);
+    if (cols == NULL || lower == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    for (size_t c = 0; c < t->n_cols; c++) {
+        size_t cells = 0, title = width_of(t->cols[c].title, SIZE_MAX), k = 0;
+        for (size_t r = 0; r < t->n_rows; r++) cells = qz_max_size(cells, width_of(qz_table_cell(t, r, c), SIZE_MAX));
+        if (t->cols[c].align == 'r' && title > cells) k = title_break(t->cols[c].title, cells);
+        cols[c] = t->cols[c];
+        cols[c].title = k ? qz_arena_strndup(t->arena, t->cols[c].title, k - (t->cols[c].title[k - 1] == ' ')) : "";
+        lower[c] = t->cols[c].title + k;
+        if (cols[c].title == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+        if (k == 0) continue;
+        *total -= width[c];
+        width[c] = qz_max_size(cells, qz_max_size(width_of(cols[c].title, SIZE_MAX), width_of(lower[c], SIZE_MAX)));
+        *total += width[c];
+    }
+    QZ_TRY(qz_table_init(out, t->arena, t->caption, cols, t->n_cols, err));
+    QZ_TRY(qz_table_row(out, err));
+    for (size_t c = 0; c < t->n_cols; c++) QZ_TRY(qz_table_set(out, c, err, "%s", lower[c]));
+    return QZ_OK;
+}
+
 qz_status qz_fit_table(const qz_table *t, qz_table *out, qz_error *err) {
+    enum { LEAST = 14, GAP = 2 };
     size_t *width = qz_arena_calloc(t->arena, t->n_cols, sizeof *width), total = 0;
     if (width == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t c = 0; c < t->n_cols; c++) {
         width[c] = width_of(t->cols[c].title, SIZE_MAX);
         for (size_t r = 0; r < t->n_rows; r++) width[c] = qz_max_size(width[c], width_of(qz_table_cell(t, r, c), SIZE_MAX));
-        total += width[c] + 2;
+        total += width[c] + (c + 1 < t->n_cols ? GAP : 0);
     }
     *out = *t;
-    if (total <= QZ_FIT_TABLE + 2) return QZ_OK;
-    while (total > QZ_FIT_TABLE + 2) { /* the widest text column gives way */
+    if (total <= QZ_FIT_COLUMNS) return QZ_OK;
+    size_t before = total;
+    QZ_TRY(break_titles(t, width, &total, out, err));
+    if (total == before) QZ_TRY(qz_table_init(out, t->arena, t->caption, t->cols, t->n_cols, err)); /* no title gave way */
+    while (total > QZ_FIT_COLUMNS) { /* the widest text column gives way */
         size_t wide = t->n_cols;
         for (size_t c = 0; c < t->n_cols; c++)
-            if (t->cols[c].align != 'r' && width[c] > 14 && (wide == t->n_cols || width[c] > width[wide])) wide = c;
+            if (t->cols[c].align != 'r' && width[c] > LEAST && (wide == t->n_cols || width[c] > width[wide])) wide = c;
         if (wide == t->n_cols) break;
         width[wide]--;
         total--;
     }
-    QZ_TRY(qz_table_init(out, t->arena, t->caption, t->cols, t->n_cols, err));
     for (size_t r = 0; r < t->n_rows; r++) QZ_TRY(wrap_row(t, r, width, out, err));
     return QZ_OK;
 }

@@ -20,32 +20,38 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
     const unit u = unit_of(v);
     size_t sliding = 0, linear = 0;
     for (size_t i = 0; i < s->layers; i++) sliding += s->attn[i] == QZ_ATTN_SLIDING, linear += s->attn[i] == QZ_ATTN_LINEAR;
-    qz_str_printf(out, "%s: %s, %.3f %s weights", s->name, s->model_type, (double)s->params / u.ten, u.ten > 1e6 ? "billion" : "million");
+    qz_str line = {0};
+    qz_str_printf(&line, "%s: %s, %.3f %s weights", s->name, s->model_type, (double)s->params / u.ten, u.ten > 1e6 ? "billion" : "million");
     if (s->experts)
-        qz_str_printf(out, " (%.3f active: %llu of %llu experts)", (double)s->active_params / 1e9, (unsigned long long)s->experts_used,
+        qz_str_printf(&line, " (%.3f active: %llu of %llu experts)", (double)s->active_params / 1e9, (unsigned long long)s->experts_used,
                       (unsigned long long)s->experts);
-    qz_str_printf(out, ", %llu layers\n", (unsigned long long)s->layers);
+    qz_fit_printf(out, 2, "%s, %llu layers", line.ptr ? line.ptr : "", (unsigned long long)s->layers);
+    qz_str_clear(&line);
     if (s->kv_lora_rank)
-        qz_str_printf(out, "  attention  latent, %llu + %llu values a layer", (unsigned long long)s->kv_lora_rank, (unsigned long long)s->rope_dim);
+        qz_str_printf(&line, "  attention  latent, %llu + %llu values a layer", (unsigned long long)s->kv_lora_rank, (unsigned long long)s->rope_dim);
     else
-        qz_str_printf(out, "  attention  %llu heads, %llu KV heads x %llu", (unsigned long long)s->heads, (unsigned long long)s->kv_heads,
+        qz_str_printf(&line, "  attention  %llu heads, %llu KV heads x %llu", (unsigned long long)s->heads, (unsigned long long)s->kv_heads,
                       (unsigned long long)s->head_dim);
-    if (sliding) qz_str_printf(out, ", %zu layers slide over %llu tokens", sliding, (unsigned long long)s->sliding_window);
-    if (linear) qz_str_printf(out, ", %zu linear layers keep a state", linear);
-    qz_str_printf(out, "; native context %llu\n", (unsigned long long)s->max_position);
+    if (sliding) qz_str_printf(&line, ", %zu layers slide over %llu tokens", sliding, (unsigned long long)s->sliding_window);
+    if (linear) qz_str_printf(&line, ", %zu linear layers keep a state", linear);
+    qz_fit_printf(out, 11, "%s; native context %llu", line.ptr ? line.ptr : "", (unsigned long long)s->max_position);
     const qz_kv_type_info *k = qz_kv_type_get(v->q.kv.k), *w = qz_kv_type_get(v->q.kv.v);
-    qz_str_printf(out, "  KV cache   %s%s%s, %llu user%s x %llu tokens, %llu B a token: %.2f %s / %.2f %s\n", k->name, k == w ? "" : "/",
+    qz_fit_printf(out, 11, "  KV cache   %s%s%s, %llu user%s x %llu tokens, %llu B a token: %.2f %s / %.2f %s", k->name, k == w ? "" : "/",
                   k == w ? "" : w->name, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx,
                   (unsigned long long)r->kv.per_token, (double)r->kv.bytes / u.ten, u.gb, (double)r->kv.bytes / u.two, u.gib);
-    qz_str_printf(out, "  buffers    logits %llu x %llu x 4 B = %.3f %s, scratch %.3f %s\n", (unsigned long long)s->vocab, (unsigned long long)v->q.users,
+    qz_fit_printf(out, 11, "  buffers    logits %llu x %llu x 4 B = %.3f %s, scratch %.3f %s", (unsigned long long)s->vocab, (unsigned long long)v->q.users,
                   (double)r->logits / u.ten, u.gb, (double)r->scratch / u.ten, u.gb);
-    if (v->q.capacity == 0) return;
-    qz_str_printf(out, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "", (double)v->q.capacity / u.ten, u.gb,
-                  (double)v->q.capacity / u.two, u.gib);
-    qz_str_printf(out, ", %g %% reserve%s: %.2f %s / %.2f %s usable", v->r->reserve, v->q.overhead ? " and overhead" : "", (double)r->usable / u.ten, u.gb,
-                  (double)r->usable / u.two, u.gib);
-    if (v->q.devices > 1) qz_str_printf(out, " on each of %llu", (unsigned long long)v->q.devices);
-    qz_str_putc(out, '\n');
+    if (v->q.capacity) {
+        qz_str_clear(&line);
+        qz_str_printf(&line, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "", (double)v->q.capacity / u.ten, u.gb,
+                      (double)v->q.capacity / u.two, u.gib);
+        qz_str_printf(&line, ", %g %% reserve%s: %.2f %s / %.2f %s usable", v->r->reserve, v->q.overhead ? " and overhead" : "", (double)r->usable / u.ten, u.gb,
+                      (double)r->usable / u.two, u.gib);
+        if (v->q.devices > 1) qz_str_printf(&line, " on each of %llu", (unsigned long long)v->q.devices);
+        qz_fit_line(out, line.ptr ? line.ptr : "", 11);
+    }
+    out->failed |= line.failed;
+    qz_str_release(&line);
 }
 
 static void note(qz_str *out, size_t *n, const char *text) {
@@ -55,6 +61,22 @@ static void note(qz_str *out, size_t *n, const char *text) {
     out->failed |= line.failed;
     qz_fit_line(out, line.ptr ? line.ptr : "", 2);
     qz_str_release(&line);
+}
+
+/* Most users of a row under each usual KV type: "f16 52, fp8 104, …", or JSON pairs. Types that do not fit the heads are left out. */
+static void users_by_kv(const qz_plan_view *v, const qz_plan_row *r, bool json, qz_str *out) {
+    static const qz_kv_type types[] = {QZ_KV_F16, QZ_KV_FP8, QZ_KV_Q8_0, QZ_KV_Q4_0};
+    const char *comma = "";
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        qz_memory_query q = v->q;
+        uint64_t n = 0;
+        q.level = r->level;
+        q.weight_bytes = r->m.weights.bytes;
+        q.kv = (qz_kv_types){types[i], types[i]};
+        if (qz_memory_max_users(&q, &n, &(qz_error){0}) != QZ_OK) continue;
+        qz_str_printf(out, json ? "%s\"%s\":%llu" : "%s%s %llu", comma, qz_kv_type_get(types[i])->name, (unsigned long long)n);
+        comma = json ? "," : ", ";
+    }
 }
 
 /* What a reader must know beside the table. */
@@ -89,6 +111,13 @@ static void notes(const qz_plan_view *v, qz_str *out) {
                            "none fits: the smallest lacks %.2f GB; quantize the KV cache, take fewer users or tokens, more devices, or --offload",
                            gb(least - v->base.usable));
         note(out, &n, t);
+        if (best) {
+            qz_str by = {0};
+            users_by_kv(v, best, false, &by);
+            (void)snprintf(t, sizeof t, "users at %llu tokens with %s, by KV cache: %s", (unsigned long long)v->q.ctx, best->label, by.ptr ? by.ptr : "");
+            note(out, &n, t);
+            qz_str_release(&by);
+        }
     }
     if (v->q.ctx > s->max_position && s->max_position) {
         (void)snprintf(t, sizeof t, "a context of %llu is beyond the model's own %llu tokens", (unsigned long long)v->q.ctx,
@@ -145,7 +174,7 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
     const qz_column exact_cols[] = {cols[0], cols[1], cols[2], cols[3], {"Weight bytes", 'r'}, {"File bytes", 'r'}};
     bool exact = v->r->exact, imatrix = false, vocabulary = true;
     qz_arena a = {0};
-    qz_table t;
+    qz_table t, fit;
     head_lines(v, out);
     qz_str_putc(out, '\n');
     qz_status st = exact ? qz_table_init(&t, &a, NULL, exact_cols, 6, err) : qz_table_init(&t, &a, NULL, cols, v->q.capacity ? 8 : 5, err);
@@ -172,13 +201,14 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
         QZ_GOTO(qz_table_set(&t, 6, err, "%llu", (unsigned long long)r->max_users));
         QZ_GOTO(qz_table_set(&t, 7, err, "%llu", (unsigned long long)r->max_ctx));
     }
-    if (st == QZ_OK) qz_table_text(&t, out);
+    if (st == QZ_OK) st = qz_fit_table(&t, &fit, err);
+    if (st == QZ_OK) qz_table_text(&fit, out);
     if (imatrix) qz_str_puts(out, "* the reference refuses this level without an importance matrix\n");
     if (exact)
-        qz_str_printf(out, "File bytes: all files this program would write%s; empty: it does not write the format yet\n",
+        qz_fit_printf(out, 2, "File bytes: all files this program would write%s; empty: it does not write the format yet",
                       vocabulary ? "" : ", without vocabulary (no tokenizer here)");
     else if (v->q.capacity)
-        qz_str_printf(out, "Room: usable - weights - KV - buffers. Users: most at %llu tokens. Context: longest for %llu user%s.\n",
+        qz_fit_printf(out, 2, "Room: usable - weights - KV - buffers. Users: most at %llu tokens. Context: longest for %llu user%s.",
                       (unsigned long long)v->q.ctx, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s");
     if (st == QZ_OK) notes(v, out);
 out:
@@ -206,10 +236,14 @@ static void json_row(const qz_plan_view *v, const qz_plan_row *r, qz_str *out) {
     if (r->files.known)
         qz_str_printf(out, ",\"file_bytes\":%llu,\"vocabulary_counted\":%s", (unsigned long long)r->files.file_bytes,
                       r->files.vocabulary ? "true" : "false");
-    if (v->q.capacity)
+    if (v->q.capacity) {
         qz_str_printf(out, ",\"per_device_bytes\":%llu,\"fits\":%s,\"room_bytes\":%lld,\"max_users\":%llu,\"max_context\":%llu",
                       (unsigned long long)m->per_device, m->fits ? "true" : "false", (long long)m->room, (unsigned long long)r->max_users,
                       (unsigned long long)r->max_ctx);
+        qz_str_puts(out, ",\"users_by_kv\":{");
+        users_by_kv(v, r, true, out);
+        qz_str_putc(out, '}');
+    }
     qz_str_putc(out, '}');
 }
 

@@ -48,7 +48,7 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
             }
         }
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out, "%s: weights + KV cache (%s/%s), GB (10^9 bytes)%s\n", v->shape->name, qz_kv_type_get(v->q.kv.k)->name,
+        qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), GB (10^9 bytes)%s", v->shape->name, qz_kv_type_get(v->q.kv.k)->name,
                       qz_kv_type_get(v->q.kv.v)->name, v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
     if (st == QZ_OK) emit(&t, v->r->json, out);
 out:
@@ -87,13 +87,12 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
     if (st == QZ_OK && t.n_rows == 0)
         st = qz_fail(err, QZ_EUSAGE, "no GGUF level among the formats: layers are split by llama.cpp alone; use --formats Q4_K_M or --levels");
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out,
-                      "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers)\nand system memory; KV cache of %llu tokens included\n",
+        qz_fit_printf(out, 2, "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers) and system memory; KV cache of %llu tokens included",
                       v->shape->name, gb(v->q.capacity), usable / 1e9, gb(reserve), (unsigned long long)(v->q.users * v->q.ctx));
     if (st == QZ_OK) emit(&t, v->r->json, out);
     if (st == QZ_OK && !v->r->json)
-        qz_str_puts(out, "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, last\n"
-                         "layers first (llama.cpp --n-gpu-layers N), the output layer only behind all of them.\n");
+        qz_fit_line(out, "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, last layers first "
+                         "(llama.cpp --n-gpu-layers N), the output layer only behind all of them.", 2);
 out:
     qz_arena_release(&a);
     return st;
@@ -130,7 +129,7 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
         QZ_GOTO(qz_table_set(&t, 7, err, "%s", f.kernel));
     }
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out, "%s on %s: %g GB/s, %g ms overhead a token,\n%llu user%s at %llu tokens; a ceiling from memory traffic alone\n",
+        qz_fit_printf(out, 2, "%s on %s: %g GB/s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling from memory traffic alone",
                       v->shape->name, v->hw->name, v->hw->bandwidth_gbps, v->r->overhead_ms, (unsigned long long)v->q.users,
                       v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
     if (st == QZ_OK) emit(&t, v->r->json, out);
@@ -181,10 +180,10 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         else QZ_GOTO(qz_table_set(&t, 6, err, "none needed"));
     }
     if (st == QZ_OK && !v->r->json)
-        qz_str_printf(out, "making one artifact of %s here: %llu thread%s, %.2f GB free disk\n", v->shape->name, (unsigned long long)threads,
+        qz_fit_printf(out, 2, "making one artifact of %s here: %llu thread%s, %.2f GB free disk", v->shape->name, (unsigned long long)threads,
                       threads == 1 ? "" : "s", gb(room));
     if (st == QZ_OK) emit(&t, v->r->json, out);
-    if (st == QZ_OK && !v->r->json) qz_str_puts(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.\n");
+    if (st == QZ_OK && !v->r->json) qz_fit_line(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.", 2);
 out:
     qz_arena_release(&a);
     return st;
@@ -195,7 +194,7 @@ qz_status qz_plan_print_shapes(bool json, qz_str *out, qz_error *err) {
                                      {"KV B/token", 'r'}, {"Context", 'r'}, {"Source", 'l'}};
     qz_arena a = {0};
     qz_table t;
-    qz_status st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
+    qz_status st = qz_table_init(&t, &a, NULL, cols, json ? 7 : 6, err);
     const qz_shape_row *r;
     for (size_t i = 0; st == QZ_OK && (r = qz_shape_row_at(i)) != NULL; i++) {
         qz_shape *s = NULL;
@@ -209,10 +208,11 @@ qz_status qz_plan_print_shapes(bool json, qz_str *out, qz_error *err) {
         if (st == QZ_OK) st = qz_table_set(&t, 3, err, "%llu", (unsigned long long)s->layers);
         if (st == QZ_OK) st = qz_table_set(&t, 4, err, "%llu", (unsigned long long)k.per_token);
         if (st == QZ_OK) st = qz_table_set(&t, 5, err, "%llu", (unsigned long long)s->max_position);
-        if (st == QZ_OK) st = qz_table_set(&t, 6, err, "%s", r->source);
+        if (st == QZ_OK && json) st = qz_table_set(&t, 6, err, "%s", r->source);
         qz_shape_free(s);
     }
     if (st == QZ_OK) emit(&t, json, out);
+    if (st == QZ_OK && !json) qz_str_puts(out, "Billions of weights; KV: bytes a token in 16 bits. Source of a shape: --json.\n");
 out:
     qz_arena_release(&a);
     return st;

@@ -1,6 +1,7 @@
 #include "base/size.h"
 #include "pipeline/check.h"
 #include "pipeline/check_print.h"
+#include "pipeline/fit.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -33,12 +34,14 @@ static void print_head(const qz_check_job *j, qz_str *s) {
 static const long group_sizes[] = {128, 64, 32, 16, -1};
 static void print_degrees(const qz_check_job *j, qz_str *s) {
     if (!qz_deploy_get(served(j)->kind)->grouped) return;
-    qz_str_puts(s, "tensor parallel by divisibility, at most:");
+    qz_str line = {0};
     for (size_t i = 0; i < sizeof group_sizes / sizeof group_sizes[0]; i++) {
         unsigned tp = qz_preflight_max_tp(&j->deploy, served(j), group_sizes[i]);
-        qz_str_printf(s, "%s %s%ld: %u", i ? "," : "", i ? "" : "group ", group_sizes[i], tp);
+        qz_str_printf(&line, "%s%s%ld: %u", i ? ", " : "", i ? "" : "group ", group_sizes[i], tp);
     }
-    qz_str_putc(s, '\n');
+    qz_fit_printf(s, 2, "tensor parallel, at most: %s", line.ptr ? line.ptr : "");
+    s->failed |= line.failed;
+    qz_str_release(&line);
 }
 
 static const char *loading_text(const qz_loads *l) { return l == NULL ? "unknown" : l->how == QZ_RUNS ? "runs" : l->how == QZ_DEQUANTIZES ? "dequantizes" : "no"; }
@@ -112,7 +115,7 @@ static qz_status print_json(qz_check_job *j, qz_str *s, qz_error *err) {
 static qz_status print_text(qz_check_job *j, qz_str *s, qz_error *err) {
     print_head(j, s);
     if (j->facts.budget)
-        qz_str_printf(s, "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) of %.2f GB usable\n", (double)j->facts.weight_bytes / 1e9, (double)j->facts.kv_bytes / 1e9,
+        qz_fit_printf(s, 2, "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) of %.2f GB usable", (double)j->facts.weight_bytes / 1e9, (double)j->facts.kv_bytes / 1e9,
                       (unsigned long long)j->facts.users, (unsigned long long)j->facts.ctx, (double)j->facts.budget / 1e9);
     print_degrees(j, s);
     QZ_TRY(print_engines(j, s, err));

@@ -93,7 +93,7 @@ static qz_status list_topics(qz_explained *x) {
     qz_explain_line(x, "quantz explain TOPIC      a formula with its worked example");
     qz_explain_line(x, "quantz explain WORD       a glossary word: Q4_K_M, zero point, NF4 …");
     qz_explain_line(x, "quantz explain launch ARTIFACT            the lines that load it in each engine");
-    qz_explain_line(x, "quantz explain ARTIFACT --tensor T --elem R,C   one weight from file byte to value");
+    qz_explain_line(x, "quantz explain ARTIFACT --tensor T --elem R,C   one weight, from byte to value");
     QZ_TRY(qz_explain_table(x, NULL, "Topic<|What it shows<"));
     for (size_t i = 0; i < N_TOPICS; i++) QZ_TRY(qz_explain_row(x, "%s|%s", topics[i].name, topics[i].help));
     return QZ_OK;

@@ -13,15 +13,15 @@ static const char *kernel_of(qz_level l, const qz_hardware *h) {
     const qz_level_info *i = qz_level_get(l);
     bool cuda = h->capability > 0;
     if (i->kind == QZ_LEVEL_GGUF)
-        return cuda ? "llama.cpp CUDA, 8-bit dot products" : strcmp(h->kind, "mac") == 0 ? "llama.cpp Metal" : "llama.cpp CPU, 8-bit dot products";
+        return cuda ? "llama.cpp CUDA" : strcmp(h->kind, "mac") == 0 ? "llama.cpp Metal" : "llama.cpp CPU";
     if (i->kind == QZ_LEVEL_FLOAT) return cuda ? "cuBLAS 16-bit" : "16-bit product";
     if (!cuda) return "unknown";
-    if (i->bits == 8 && strncmp(i->name, "fp8", 3) == 0) return h->capability >= 89 ? "FP8 W8A8 (CUTLASS)" : "FP8 W8A16 (Marlin)";
-    if (l == QZ_LEVEL_INT8) return h->capability >= 75 ? "INT8 W8A8 (CUTLASS)" : "none";
+    if (i->bits == 8 && strncmp(i->name, "fp8", 3) == 0) return h->capability >= 89 ? "FP8 CUTLASS" : "FP8 A16 Marlin";
+    if (l == QZ_LEVEL_INT8) return h->capability >= 75 ? "INT8 CUTLASS" : "none";
     if (l == QZ_LEVEL_NVFP4 || l == QZ_LEVEL_MXFP4)
-        return h->capability >= 100 ? "FP4 W4A4 (FlashInfer, CUTLASS)" : h->capability >= 75 ? "FP4 weight-only (Marlin)" : "none";
+        return h->capability >= 100 ? "FP4 FlashInfer" : h->capability >= 75 ? "FP4 A16 Marlin" : "none";
     if (strncmp(i->name, "bnb:", 4) == 0) return "bitsandbytes";
-    return h->capability == 90 ? "W4A16 (Machete, Marlin)" : h->capability >= 75 ? "W4A16 (Marlin)" : "W4A16 (Exllama)";
+    return h->capability == 90 ? "W4A16 Machete" : h->capability >= 75 ? "W4A16 Marlin" : "W4A16 Exllama";
 }
 
 qz_status qz_roofline_decode(const qz_memory_query *q, const qz_hardware *h, double overhead_s, qz_roofline *out, qz_error *err) {

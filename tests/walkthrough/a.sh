@@ -47,7 +47,7 @@ has 'against source'; has 'KL divergence'; has 'GATE-NOTASK'
 
 say "deployment: the AWQ line carries dtype float16, C-83"
 show "$Q" explain launch "$W/m-AWQ"
-has 'vllm serve .*m-AWQ --quantization awq --dtype float16 --max-model-len 1024'
+has 'vllm serve .*m-AWQ[ \\]+--quantization awq[ \\]+--dtype float16[ \\]+--max-model-len 1024'
 show "$Q" explain launch "$W/m.Q4_K_M.gguf"; has 'llama-server -m .*m\.Q4_K_M\.gguf'; has 'FROM .*m\.Q4_K_M\.gguf'
 
 say "C-140: the 0.6B stays in 16 bits"
