@@ -16,6 +16,7 @@ struct qz_propagate {
     float *h[STREAMS];            /* [tokens, hidden] */
     float *mid;                   /* not sequential: the quantized stream inside a block of float weights */
     float *norm[STREAMS], *out;   /* [chunk tokens, hidden] */
+    float *lost;                  /* [chunk tokens, hidden] float minus quantized stream before the sub-module */
     float *input[STREAMS];        /* [chunk tokens, widest] what the group's linears see */
     size_t fill[STREAMS];
     stream watched;
@@ -81,8 +82,10 @@ static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, 
     size_t cols = p->pair.cols;
     for (size_t i = 0; i < n * cols; i++) a[i] -= b[i];
     p->pair.tokens[half] += n;
-    QZ_TRY(qz_mm_gram(qz_engine_mm(p->e), b, n, cols, p->pair.gram[half], err));
-    return qz_mm_cross(qz_engine_mm(p->e), a, b, n, cols, p->pair.cross[half], err);
+    qz_mm *mm = qz_engine_mm(p->e);
+    QZ_TRY(qz_mm_gram(mm, b, n, cols, p->pair.gram[half], err));
+    QZ_TRY(qz_mm_cross(mm, a, cols, b, cols, n, p->pair.cross[half], err));
+    return p->pair.lost_rows ? qz_mm_cross(mm, p->lost, p->hidden, b, cols, n, p->pair.lost[half], err) : QZ_OK;
 }
 
 /* One chunk of windows: both streams up to the group's input, float stream advanced past what lies before it. */
@@ -97,6 +100,7 @@ static qz_status step(qz_propagate *p, qz_input_group g, size_t first, size_t se
         norm(p, y, own->attn_norm, n, p->norm[QUANT]);
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
     case QZ_GROUP_O:
+        for (size_t i = 0; i < n * p->hidden; i++) p->lost[i] = x[i] - y[i];
         watch(p, FLOAT, g);
         QZ_TRY(attend(p, FLOAT, NULL, x, seqs, true, err));
         watch(p, QUANT, g);
@@ -110,6 +114,7 @@ static qz_status step(qz_propagate *p, qz_input_group g, size_t first, size_t se
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
     case QZ_GROUP_DOWN:
     case QZ_GROUP_COUNT:
+        for (size_t i = 0; i < n * p->hidden; i++) p->lost[i] = x[i] - in[i];
         watch(p, FLOAT, QZ_GROUP_DOWN);
         QZ_TRY(mlp(p, FLOAT, NULL, x, seqs, true, err));
         watch(p, QUANT, QZ_GROUP_DOWN);
@@ -141,10 +146,12 @@ qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz
     const qz_config *c = &qz_engine_model(p->e)->config;
     const size_t cols[QZ_GROUP_COUNT] = {c->hidden_size, c->heads * c->head_dim, c->hidden_size, c->intermediate_size};
     p->pair.cols = cols[g];
+    p->pair.lost_rows = g == QZ_GROUP_O || g == QZ_GROUP_DOWN ? p->hidden : 0;
     for (size_t i = 0; i < QZ_HALVES; i++) {
         p->pair.tokens[i] = 0;
         memset(p->pair.gram[i], 0, cols[g] * cols[g] * sizeof(double));
         memset(p->pair.cross[i], 0, cols[g] * cols[g] * sizeof(double));
+        memset(p->pair.lost[i], 0, p->pair.lost_rows * cols[g] * sizeof(double));
     }
     for (size_t i = 0; i < p->windows; i += p->chunk) QZ_TRY(step(p, g, i, qz_min_size(p->chunk, p->windows - i), err));
     p->next++;
@@ -181,11 +188,13 @@ qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const
         p->input[s] = qz_alloc_aligned(part * widest, sizeof(float));
         p->pair.gram[s] = qz_alloc_aligned(square, sizeof(double));
         p->pair.cross[s] = qz_alloc_aligned(square, sizeof(double));
-        ok = p->h[s] && p->norm[s] && p->input[s] && p->pair.gram[s] && p->pair.cross[s];
+        p->pair.lost[s] = qz_alloc_aligned(c->hidden_size * widest, sizeof(double));
+        ok = p->h[s] && p->norm[s] && p->input[s] && p->pair.gram[s] && p->pair.cross[s] && p->pair.lost[s];
     }
     p->out = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
+    p->lost = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
     if (!sequential && ok) ok = (p->mid = qz_alloc_aligned(n, sizeof(float))) != NULL;
-    if (!ok || p->out == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating %zu tokens; use fewer --samples", tokens);
+    if (!ok || p->out == NULL || p->lost == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating %zu tokens; use fewer --samples", tokens);
     QZ_TRY(qz_engine_embed(e, ids, tokens, p->h[FLOAT], err));
     memcpy(p->h[QUANT], p->h[FLOAT], n * sizeof(float));
     return QZ_OK;
@@ -201,10 +210,12 @@ void qz_propagate_free(qz_propagate *p) {
         qz_free(p->input[s]);
         qz_free(p->pair.gram[s]);
         qz_free(p->pair.cross[s]);
+        qz_free(p->pair.lost[s]);
     }
     for (int l = 0; l < QZ_LIN_COUNT; l++) qz_free(p->w[l]);
     qz_free(p->mid);
     qz_free(p->out);
+    qz_free(p->lost);
     qz_free(p);
 }
 
@@ -212,5 +223,5 @@ uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len) 
     uint64_t h = c->hidden_size, o = c->heads * c->head_dim, f = c->intermediate_size, widest = f > h ? f : h, part = chunk_windows(windows, seq_len) * seq_len;
     widest = o > widest ? o : widest;
     uint64_t engine = part * 4u * (3 * h + 2 * o + 2 * c->kv_heads * c->head_dim + 2 * f);
-    return 8u * (uint64_t)windows * seq_len * h + part * 4u * (3 * h + 2 * widest) + 32 * widest * widest + engine;
+    return 8u * (uint64_t)windows * seq_len * h + part * 4u * (4 * h + 2 * widest) + 32 * widest * widest + 16 * h * widest + engine;
 }

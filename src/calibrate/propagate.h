@@ -19,6 +19,8 @@ typedef struct {
     uint64_t tokens[QZ_HALVES];
     double *gram[QZ_HALVES];  /* [cols, cols] Σ x xᵀ, x: input in the quantized model */
     double *cross[QZ_HALVES]; /* [cols, cols] Σ (x̃ − x) xᵀ, x̃: input in the float model */
+    size_t lost_rows;         /* hidden size for O and DOWN, whose output is added to the residual stream; else 0 */
+    double *lost[QZ_HALVES];  /* [lost_rows, cols] Σ (h̃ − h) xᵀ, h and h̃: the stream that the output is added to */
 } qz_pair_stats;
 
 typedef struct qz_propagate qz_propagate;

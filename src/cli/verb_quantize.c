@@ -14,7 +14,7 @@ static const qz_option options[] = {
     {"together", 0, QZ_OPT_FLAG, QZ_AT(together), NULL, NULL, 0, 0, "with quantized statistics: all linears of a block at once, not one input after the other"},
     {"damp", 0, QZ_OPT_REAL, QZ_AT(damp), "X", "0.01", 0, 1, "gptq: share of the mean diagonal added to the Gram matrix"},
     {"mse", 0, QZ_OPT_REAL, QZ_AT(mse), "NORM", "0", 0, 8, "gptq --search compat: range search under |error|^NORM (2.4), 0 = off"},
-    {"without", 0, QZ_OPT_TEXT, QZ_AT(without), "PARTS", NULL, 0, 0, "leave parts of --search best out: fold, asymmetric, order, descent, refit, norms, sign"},
+    {"without", 0, QZ_OPT_TEXT, QZ_AT(without), "PARTS", NULL, 0, 0, "leave parts of --search best out: fold, asymmetric, residual, order, descent, refit, norms, sign"},
     {"module", 0, QZ_OPT_LIST, QZ_AT(modules), "RULE", NULL, 0, 0, "gptq, may be repeated: PATTERN=SETTINGS for single modules: 'down_proj=bits:8,group_size:32', 'layers.{0,31}=sym', 'layers.0.mlp=keep' (16 bits); settings bits:N, group_size:N, sym, asym, act_order, no_act_order; the first that matches decides"},
     {"strict", 0, QZ_OPT_FLAG, QZ_AT(strict), NULL, NULL, 0, 0, "statistics that cannot be factored are an error, not rounding to nearest"},
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0, "accept findings of the data lint (CAL-DUP,CAL-RANK …)"},

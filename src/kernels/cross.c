@@ -14,26 +14,27 @@ static void turn(void *arg, size_t i, size_t n) {
             for (size_t k = c; k < qz_min_size(c + 16, hi); ++k) j->out[k * BLOCK + t] = j->x[t * j->cols + k];
 }
 
-typedef struct { const float *c; double *sum; size_t cols; } add_job;
+typedef struct { const float *c; double *sum; size_t rows, cols; } add_job;
 static void add(void *arg, size_t i, size_t n) {
     const add_job *j = arg;
     size_t lo, hi;
-    qz_split(j->cols, 4, i, n, &lo, &hi);
+    qz_split(j->rows, 4, i, n, &lo, &hi);
     for (size_t k = lo * j->cols; k < hi * j->cols; ++k) j->sum[k] += (double)j->c[k];
 }
 
-qz_status qz_mm_cross(qz_mm *mm, const float *a, const float *b, size_t n, size_t cols, double *cross, qz_error *err) {
-    size_t elems = 0, square = 0;
-    float *ta = qz_mul_size(cols, BLOCK, &elems) ? qz_alloc_aligned(elems, sizeof *ta) : NULL;
-    float *tb = ta ? qz_alloc_aligned(elems, sizeof *tb) : NULL;
-    float *c = tb && qz_mul_size(cols, cols, &square) ? qz_alloc_aligned(square, sizeof *c) : NULL;
-    qz_status st = c ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for the cross products of %zu columns", cols);
+qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, size_t b_cols, size_t n, double *cross, qz_error *err) {
+    size_t left = 0, right = 0, product = 0;
+    bool fits = qz_mul_size(a_cols, BLOCK, &left) && qz_mul_size(b_cols, BLOCK, &right) && qz_mul_size(a_cols, b_cols, &product);
+    float *ta = fits ? qz_alloc_aligned(left, sizeof *ta) : NULL;
+    float *tb = ta ? qz_alloc_aligned(right, sizeof *tb) : NULL;
+    float *c = tb ? qz_alloc_aligned(product, sizeof *c) : NULL;
+    qz_status st = c ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for the cross products of %zu by %zu columns", a_cols, b_cols);
     for (size_t t = 0; t < n && st == QZ_OK; t += BLOCK) {
-        turn_job ja = {a + t * cols, qz_min_size(BLOCK, n - t), cols, ta}, jb = {b + t * cols, ja.tokens, cols, tb};
+        turn_job ja = {a + t * a_cols, qz_min_size(BLOCK, n - t), a_cols, ta}, jb = {b + t * b_cols, ja.tokens, b_cols, tb};
         qz_pool_run(mm->pool, turn, &ja);
         qz_pool_run(mm->pool, turn, &jb);
-        st = qz_mm_gemm_nt(mm, cols, cols, ja.tokens, ta, BLOCK, tb, BLOCK, c, cols, false, err);
-        add_job j = {c, cross, cols};
+        st = qz_mm_gemm_nt(mm, a_cols, b_cols, ja.tokens, ta, BLOCK, tb, BLOCK, c, b_cols, false, err);
+        add_job j = {c, cross, a_cols, b_cols};
         if (st == QZ_OK) qz_pool_run(mm->pool, add, &j);
     }
     qz_free(ta);

@@ -39,8 +39,8 @@ void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const fl
  * from x's row 0, blocks added in double in order. Several calls equal one if all but the last have a multiple of 512
  * tokens. */
 qz_status qz_mm_gram(qz_mm *mm, const float *x, size_t n, size_t cols, double *gram, qz_error *err);
-/* cross [cols, cols] double += aᵀ b over n tokens: cross[i][j] = Σ a[t][i]·b[t][j], chained and blocked as in qz_mm_gram. */
-qz_status qz_mm_cross(qz_mm *mm, const float *a, const float *b, size_t n, size_t cols, double *cross, qz_error *err);
+/* cross [a_cols, b_cols] double += aᵀ b over n tokens: cross[i][j] = Σ a[t][i]·b[t][j], chained and blocked as in qz_mm_gram. */
+qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, size_t b_cols, size_t n, double *cross, qz_error *err);
 
 /* ---- runtime arithmetic ---- */
 typedef struct qz_packed qz_packed; /* weights in the layout of the fast kernels (may borrow w->data when no repack pays) */

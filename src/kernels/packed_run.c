@@ -214,7 +214,7 @@ static void deal_tasks(job *j) {
 
 static void run(void *arg, size_t thread, size_t threads) {
     const job *j = arg;
-    const view v = {.j = j, .scratch = j->scratch + thread * j->alone};
+    const view v = {.j = j, .scratch = j->scratch ? j->scratch + thread * j->alone : NULL};
     const size_t me = j->alone ? 0 : thread, of = j->alone ? 1 : threads;
     for (int k = 0; k < ACT_KINDS; ++k)
         if (j->act[k]) quantize(&v, (act_kind)k, me, of);

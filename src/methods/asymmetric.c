@@ -4,14 +4,14 @@
 #include "methods/lanes.h"
 #include <string.h>
 
-typedef struct { const double *l, *d; size_t k; float *delta; double *work; double scale; } solve_job;
+typedef struct { const double *l, *d; size_t rows, k; float *delta; double *work; } solve_job;
 
 /* Rows of Δ: each solves (H+λ) δ = d by the factor's two triangles. */
 static void solve_rows(void *arg, size_t i, size_t n) {
     const solve_job *j = arg;
     size_t k = j->k, lo, hi;
     double *y = j->work + i * k;
-    qz_split(k, 1, i, n, &lo, &hi);
+    qz_split(j->rows, 1, i, n, &lo, &hi);
     for (size_t r = lo; r < hi; r++) {
         for (size_t p = 0; p < k; p++) {
             double s[4] = {0};
@@ -20,7 +20,7 @@ static void solve_rows(void *arg, size_t i, size_t n) {
             for (; q + 4 <= p; q += 4)
                 for (size_t t = 0; t < 4; t++) s[t] += l[q + t] * y[q + t];
             for (size_t t = 0; q + t < p; t++) s[t] += l[q + t] * y[q + t];
-            y[p] = (j->d[r * k + p] * j->scale - ((s[0] + s[2]) + (s[1] + s[3]))) / l[p];
+            y[p] = (j->d[r * k + p] - ((s[0] + s[2]) + (s[1] + s[3]))) / l[p];
         }
         for (size_t p = k; p-- > 0;) { /* column sweeps: the factor is stored by rows */
             const double *l = j->l + p * k;
@@ -31,56 +31,73 @@ static void solve_rows(void *arg, size_t i, size_t n) {
     }
 }
 
-static qz_status solve(qz_run *run, const double *gram, const double *cross, size_t k, double tokens, double lambda, float *delta, double *l, qz_error *err) {
+/* delta [k, k] and, if asked for, back [rows, k]: cross and lost times (gram + λI)⁻¹; zero if it cannot be factored. l: scratch. */
+static qz_status solve(qz_run *run, const double *gram, const double *cross, const double *lost, size_t rows, size_t k, double lambda, float *delta, float *back,
+                       double *l, qz_error *err) {
     double mean = 0, *work = qz_alloc_aligned(qz_pool_size(run->pool) * k, sizeof *work);
     if (!work) return qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
     memset(delta, 0, k * k * sizeof *delta);
+    if (rows) memset(back, 0, rows * k * sizeof *back);
     for (size_t i = 0; i < k; i++) mean += gram[i * k + i];
     mean /= (double)k;
-    qz_status st = QZ_OK;
-    if (tokens > 0 && mean > 0) {
-        for (size_t i = 0; i < k * k; i++) l[i] = gram[i];
-        for (size_t i = 0; i < k; i++) l[i * k + i] += lambda * mean;
-        qz_error why = {0};
-        solve_job j = {l, cross, k, delta, work, 1.0};
-        if (qz_cholesky(run, l, k, &why) == QZ_OK) qz_pool_run(run->pool, solve_rows, &j); /* else no correction */
+    for (size_t i = 0; i < k * k; i++) l[i] = gram[i];
+    for (size_t i = 0; i < k; i++) l[i * k + i] += lambda * mean;
+    qz_error why = {0};
+    solve_job j = {l, cross, k, k, delta, work}, b = {l, lost, rows, k, back, work};
+    if (mean > 0 && qz_cholesky(run, l, k, &why) == QZ_OK) { /* else no correction */
+        qz_pool_run(run->pool, solve_rows, &j);
+        if (rows) qz_pool_run(run->pool, solve_rows, &b);
     }
     qz_free(work);
-    return st;
+    return QZ_OK;
 }
 
-qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, qz_error *err) {
+static bool reserve(qz_asymmetric *a, size_t square) {
+    size_t k = a->cols;
+    bool ok = (a->delta = qz_alloc_aligned(square, sizeof(float))) != NULL;
+    if (ok && a->lost_rows) ok = (a->back = qz_alloc_aligned(a->lost_rows * k, sizeof(float))) != NULL;
+    for (int h = 0; h < QZ_HALVES && ok; h++) {
+        a->half[h] = qz_alloc_aligned(square, sizeof(float));
+        a->gram[h] = qz_alloc_aligned(square, sizeof(float));
+        a->cross[h] = qz_alloc_aligned(square, sizeof(float));
+        ok = a->half[h] && a->gram[h] && a->cross[h];
+        if (!ok || !a->lost_rows) continue;
+        a->half_back[h] = qz_alloc_aligned(a->lost_rows * k, sizeof(float));
+        a->lost[h] = qz_alloc_aligned(a->lost_rows * k, sizeof(float));
+        ok = a->half_back[h] && a->lost[h];
+    }
+    return ok;
+}
+
+qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, bool residual, qz_error *err) {
     size_t k = s->cols, sq = 0;
-    *a = (qz_asymmetric){.cols = k};
+    *a = (qz_asymmetric){.cols = k, .lost_rows = residual ? s->lost_rows : 0};
     if (!(lambda > 0)) lambda = 0.02;
     if (!qz_mul_size(k, k, &sq)) return qz_fail(err, QZ_EMEMORY, "matrix of %zu columns is too large", k);
-    double *l = qz_alloc_aligned(sq, sizeof *l), *g = qz_alloc_aligned(sq, sizeof *g), *d = qz_alloc_aligned(sq, sizeof *d);
-    bool ok = l && g && d && (a->delta = qz_alloc_aligned(sq, sizeof(float))) != NULL;
-    for (int h = 0; h < QZ_HALVES && ok; h++) {
-        a->half[h] = qz_alloc_aligned(sq, sizeof(float));
-        a->gram[h] = qz_alloc_aligned(sq, sizeof(float));
-        a->cross[h] = qz_alloc_aligned(sq, sizeof(float));
-        ok = a->half[h] && a->gram[h] && a->cross[h];
-    }
-    qz_status st = ok ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration of %zu columns", k);
+    size_t rows = a->lost_rows, more = rows * k;
+    double *l = qz_alloc_aligned(sq, sizeof *l), *g = qz_alloc_aligned(sq, sizeof *g), *d = qz_alloc_aligned(sq, sizeof *d), *r = qz_alloc_aligned(more + 1, sizeof *r);
+    qz_status st = l && g && d && r && reserve(a, sq) ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration of %zu columns", k);
     for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) {
         double n = s->tokens[h] ? (double)s->tokens[h] : 1;
-        st = solve(run, s->gram[h], s->cross[h], k, (double)s->tokens[h], lambda, a->half[h], l, err);
+        st = solve(run, s->gram[h], s->cross[h], s->lost[h], rows, k, lambda, a->half[h], a->half_back[h], l, err);
         for (size_t i = 0; i < sq; i++) {
             a->gram[h][i] = (float)(s->gram[h][i] / n);
             a->cross[h][i] = (float)(s->cross[h][i] / n);
         }
+        for (size_t i = 0; i < more; i++) a->lost[h][i] = (float)(s->lost[h][i] / n);
     }
     if (st == QZ_OK) {
         for (size_t i = 0; i < sq; i++) {
             g[i] = s->gram[0][i] + s->gram[1][i];
             d[i] = s->cross[0][i] + s->cross[1][i];
         }
-        st = solve(run, g, d, k, (double)(s->tokens[0] + s->tokens[1]), lambda, a->delta, l, err);
+        for (size_t i = 0; i < more; i++) r[i] = s->lost[0][i] + s->lost[1][i];
+        st = solve(run, g, d, r, rows, k, lambda, a->delta, a->back, l, err);
     }
     qz_free(l);
     qz_free(g);
     qz_free(d);
+    qz_free(r);
     if (st != QZ_OK) qz_asymmetric_release(a);
     return st;
 }
@@ -100,23 +117,58 @@ static qz_status times(qz_mm *mm, const float *w, size_t rows, const float *delt
     return qz_mm_gemm_nt(mm, rows, k, k, w, k, turned, k, out, k, false, err);
 }
 
-qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target, double *alpha, qz_error *err) {
+static double dot(const float *a, const float *b, size_t rows, size_t k) {
+    double s = 0;
+    for (size_t r = 0; r < rows; r++) s += (double)qz_dot_lanes(a + r * k, b + r * k, k);
+    return s;
+}
+
+/* min ½ aᵀ G a − bᵀ a over [0, 1]²: coordinate by coordinate, convex. */
+static void strengths(double g[2][2], const double b[2], double a[2]) {
+    a[0] = a[1] = 0;
+    for (int round = 0; round < 100; round++)
+        for (int i = 0; i < 2; i++) {
+            double t = g[i][i] > 0 ? (b[i] - g[i][1 - i] * a[1 - i]) / g[i][i] : 0;
+            a[i] = t < 0 ? 0 : t > 1 ? 1 : t;
+        }
+}
+
+/* Δ of one half, judged on the other: adds to the normal equations of both strengths. m, scratch [rows, k]. */
+static qz_status judge(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, int h, float *turned, float *m, float *scratch, double g[2][2], double b[2],
+                       qz_error *err) {
+    size_t k = a->cols;
+    const float *back = a->half_back[h], *gram = a->gram[1 - h], *cross = a->cross[1 - h], *lost = a->lost[1 - h];
+    double part;
+    QZ_TRY(times(mm, w, rows, a->half[h], k, turned, m, err));
+    QZ_TRY(trace(mm, w, cross, m, rows, k, scratch, &part, err)); /* tr(W D Mᵀ) */
+    b[0] += part;
+    QZ_TRY(trace(mm, m, gram, m, rows, k, scratch, &part, err));
+    g[0][0] += part;
+    if (!a->lost_rows) return QZ_OK;
+    b[0] += dot(lost, m, rows, k);
+    QZ_TRY(trace(mm, m, gram, back, rows, k, scratch, &part, err));
+    g[0][1] += part;
+    g[1][0] += part;
+    QZ_TRY(trace(mm, back, gram, back, rows, k, scratch, &part, err));
+    g[1][1] += part;
+    QZ_TRY(trace(mm, w, cross, back, rows, k, scratch, &part, err));
+    b[1] += part + dot(lost, back, rows, k);
+    return QZ_OK;
+}
+
+qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target, double alpha[2], qz_error *err) {
     size_t k = a->cols;
     float *m = qz_alloc_aligned(rows * k, sizeof *m), *scratch = qz_alloc_aligned(rows * k, sizeof *scratch), *turned = qz_alloc_aligned(k * k, sizeof *turned);
     qz_status st = m && scratch && turned ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
-    double fit = 0, power = 0, part;
-    for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) { /* Δ of one half, judged on the other */
-        QZ_GOTO(times(mm, w, rows, a->half[h], k, turned, m, err));
-        QZ_GOTO(trace(mm, w, a->cross[1 - h], m, rows, k, scratch, &part, err)); /* tr(W D Mᵀ) */
-        fit += part;
-        QZ_GOTO(trace(mm, m, a->gram[1 - h], m, rows, k, scratch, &part, err));
-        power += part;
-    }
+    double g[2][2] = {{0}}, b[2] = {0};
+    if (st == QZ_OK && a->lost_rows && a->lost_rows != rows) st = qz_fail(err, QZ_EBUG, "asymmetric calibration: a linear of %zu rows on a residual stream of %zu", rows, a->lost_rows);
+    for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) st = judge(a, mm, w, rows, h, turned, m, scratch, g, b, err);
     if (st == QZ_OK) {
-        *alpha = power > 0 && fit > 0 ? fit / power : 0;
-        if (*alpha > 1) *alpha = 1;
+        strengths(g, b, alpha);
+        for (int i = 0; i < 2; i++) alpha[i] = 2 * alpha[i] / (1 + alpha[i]); /* all tokens: half the noise of a half */
         QZ_GOTO(times(mm, w, rows, a->delta, k, turned, m, err));
-        for (size_t i = 0; i < rows * k; i++) target[i] = w[i] + (float)*alpha * m[i];
+        for (size_t i = 0; i < rows * k; i++) target[i] = w[i] + (float)alpha[0] * m[i];
+        for (size_t i = 0; i < rows * k && a->lost_rows; i++) target[i] += (float)alpha[1] * a->back[i];
     }
 out:
     qz_free(m);
@@ -127,10 +179,13 @@ out:
 
 void qz_asymmetric_release(qz_asymmetric *a) {
     qz_free(a->delta);
+    qz_free(a->back);
     for (int h = 0; h < QZ_HALVES; h++) {
         qz_free(a->half[h]);
         qz_free(a->gram[h]);
         qz_free(a->cross[h]);
+        qz_free(a->half_back[h]);
+        qz_free(a->lost[h]);
     }
     *a = (qz_asymmetric){0};
 }

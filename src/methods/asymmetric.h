@@ -1,7 +1,10 @@
 /* Asymmetric calibration: moves the target of rounding so that a linear repairs what the layers before it lost.
- * W' = W (I + α·Δ), Δ = D (H + λI)⁻¹ with H = E[x xᵀ] of the quantized model's input x and D = E[(x̃ − x) xᵀ] against the
- * float model's x̃. The strength α of each linear is fitted on one half of the calibration tokens with Δ of the other half,
- * both ways, so that it is 0 where the correction does not carry over. Sources: GPTAQ (arXiv 2504.02692); quality-notes.md. */
+ * W' = W + α·W·D (H + λI)⁻¹ + β·R (H + λI)⁻¹ with H = E[x xᵀ] of the quantized model's input x, D = E[(x̃ − x) xᵀ] against the
+ * float model's x̃ and, where the output is added to the residual stream h, R = E[(h̃ − h) xᵀ]: what that stream has lost and
+ * this linear can still give back. The strengths are fitted on one half of the calibration tokens with corrections of the
+ * other half, both ways, so that they are 0 where a correction does not carry over; a correction from all tokens has half
+ * that noise, so α = 1/(1 + v) becomes 1/(1 + v/2). Sources: GPTAQ (arXiv 2504.02692); quality-notes.md; R is our own.
+ * qz_asymmetric a; qz_asymmetric_init(&a, run, &pair, lambda, residual, err); qz_asymmetric_target(…) per linear; …_release. */
 #ifndef QZ_METHODS_ASYMMETRIC_H
 #define QZ_METHODS_ASYMMETRIC_H
 #include "base/run.h"
@@ -13,11 +16,14 @@ typedef struct {
     float *delta;                  /* [cols, cols] of all tokens */
     float *half[QZ_HALVES];        /* [cols, cols] Δ of each half */
     float *gram[QZ_HALVES], *cross[QZ_HALVES]; /* means of each half */
+    size_t lost_rows;              /* rows of what follows, 0: no residual stream */
+    float *back, *half_back[QZ_HALVES]; /* [lost_rows, cols] R (H + λI)⁻¹ of all tokens and of each half */
+    float *lost[QZ_HALVES];        /* [lost_rows, cols] R of each half, means */
 } qz_asymmetric;
 
-/* lambda: share of the mean diagonal, 0 = 0.02. A half without tokens: α comes out 0. */
-qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, qz_error *err);
-/* target [rows, cols] = W'; *alpha in [0, 1]. */
-qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target, double *alpha, qz_error *err);
+/* lambda: share of the mean diagonal, 0 = 0.02. residual: β as well, where s has it. A half without tokens: both come out 0. */
+qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, bool residual, qz_error *err);
+/* target [rows, cols] = W'; alpha = {α, β}, each in [0, 1]. Where lost_rows is not 0, rows must equal it. */
+qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target, double alpha[2], qz_error *err);
 void qz_asymmetric_release(qz_asymmetric *a);
 #endif

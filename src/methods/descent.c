@@ -44,7 +44,7 @@ static void sweep_zeros(const descent_job *d, size_t row, float *grad) {
         for (size_t j = b * g; j < (b + 1) * g; j++) sum += grad[j];
         float dir = sum > 0 ? -1.0f : 1.0f; /* z−1 raises ŵ by one scale */
         if (!(2.0f * sc * fabsf(sum) - sc * sc * d->group_sum[b] > 1e-6f * sc * sc * d->group_sum[b])) continue;
-        if (*z + dir < 0 || *z + dir > s->qmax) continue;
+        if (*z + dir < s->o->least_zero || *z + dir > s->qmax) continue;
         *z += dir;
         for (size_t j = b * g; j < (b + 1) * g; j++) {
             s->err[row * k + j] += dir * sc;

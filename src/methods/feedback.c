@@ -58,7 +58,7 @@ static void search_group(const qz_solver *s, const float *t, size_t u0, size_t g
         hi = t[k] > hi ? t[k] : hi;
     }
     candidate top[TOP];
-    for (size_t i = 0; i < TOP; i++) top[i] = (candidate){INFINITY, 0x1p-24f, s->o->sym ? half : 0};
+    for (size_t i = 0; i < TOP; i++) top[i] = (candidate){INFINITY, 0x1p-24f, s->o->sym ? half : s->o->least_zero};
     size_t steps = s->o->shrink_steps ? s->o->shrink_steps : 40;
     for (size_t i = 0; i < steps; i++) {
         float p = 1.04f - 0.60f * (float)i / (float)steps;
@@ -70,7 +70,7 @@ static void search_group(const qz_solver *s, const float *t, size_t u0, size_t g
         }
         float sc = qz_round_scale((hi - lo) * p / s->qmax), z0 = rintf(-(lo + hi) / (2 * sc) + s->qmax / 2);
         for (int dz = -1; dz <= 1; dz++) {
-            float z = clampf(z0 + (float)dz, 0, s->qmax);
+            float z = clampf(z0 + (float)dz, s->o->least_zero, s->qmax);
             keep(top, (candidate){plain_error(t, w, g, sc, z, s->qmax), sc, z});
         }
     }

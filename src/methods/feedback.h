@@ -16,6 +16,7 @@ typedef struct {
     size_t rounds;              /* of descent and refit; 0 = feedback only */
     size_t sweeps;              /* of descent in a round */
     bool positive;              /* symmetric scales only above 0 (below, the grid −8..7 becomes −7..8: one step more where it is needed) */
+    float least_zero;           /* of asymmetric ranges: 1 where the file cannot say 0 (GPTQ v1) */
     bool no_refit;              /* scales stay as the search found them */
     bool reference;             /* the published loop: min..max ranges from weights that lack the corrections of their own
                                    128-column block, no descent; dead columns become 0 */

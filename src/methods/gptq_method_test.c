@@ -184,7 +184,35 @@ static void degenerate_inputs(void **state) {
     prepare_broken(h, true, QZ_ENUMERIC, false);
 }
 
+/* Zero points that a v1 file can hold, also for rows that lie above 0, from the loop, from best mode and from the fallback. */
+static void zeros_from_one(void **state) {
+    (void)state;
+    static float up[N * K];
+    static double broken[K * K];
+    memcpy(broken, gram, sizeof broken);
+    broken[5 * K + 6] = broken[6 * K + 5] = 1e9;
+    for (size_t i = 0; i < N * K; i++) up[i] = i / K % 2 ? w[i] : fabsf(w[i]) + 0.01f;
+    for (int kind = 0; kind < 6; kind++) {
+        qz_gptq_options o = {.codes = qz_feedback_default};
+        o.codes.group_size = 32;
+        o.codes.reference = kind % 2 == 0;
+        o.codes.mse_norm = kind % 3 == 2 ? 2.4f : 0;
+        o.codes.least_zero = 1;
+        qz_gptq g;
+        qz_arena arena = {0};
+        qz_quantized q;
+        assert_int_equal(qz_gptq_prepare(&g, &run, kind < 4 ? gram : broken, K, &o, &err), QZ_OK);
+        assert_int_equal(g.fallback, kind >= 4);
+        assert_int_equal(qz_gptq_quantize(&g, mm, up, N, &arena, &q, &err), QZ_OK);
+        for (size_t i = 0; i < N * K / 32; i++) assert_in_range(q.zero_points[i], 1, 15);
+        assert_true(q.weight_mse < 1e-3);
+        qz_gptq_release(&g);
+        qz_arena_release(&arena);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reference_cases), cmocka_unit_test(best_is_lower), cmocka_unit_test(degenerate_inputs)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reference_cases), cmocka_unit_test(best_is_lower), cmocka_unit_test(degenerate_inputs),
+                                       cmocka_unit_test(zeros_from_one)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -50,10 +50,15 @@ void qz_gptq_params(const float *t, size_t g, const qz_feedback_options *o, floa
     if (lo == 0 && hi == 0) lo = -1, hi = 1;
     *scale = (hi - lo) / qmax;
     *zero = o->sym ? (qmax + 1) / 2 : rintf(-lo / *scale);
+    if (!o->sym && *zero < o->least_zero) { /* the range moves up: fewer steps for what lies above 0 */
+        *zero = o->least_zero;
+        *scale = hi / (qmax - *zero);
+    }
     if (!(o->mse_norm > 0)) return;
     float best = INFINITY;
     for (int i = 0; i < SHRINKS; i++) {
         float p = 1.0f - (float)i / (float)GRID, s = (p * hi - p * lo) / qmax, z = o->sym ? *zero : rintf(-p * lo / s);
+        if (!o->sym && z < o->least_zero) z = o->least_zero, s = p * hi / (qmax - z);
         float e = range_error(t, g, s, z, qmax, o->mse_norm);
         if (!(e < best)) continue;
         best = e;

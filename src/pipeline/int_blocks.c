@@ -9,12 +9,12 @@
 /* "fold,descent": parts of best mode to leave out, for measuring what each brings. */
 static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
     const struct { const char *name; bool *part; } parts[] = {
-        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"order", &o->order}, {"descent", &o->descent}, {"refit", &o->refit}, {"norms", &o->norms}, {"sign", &o->sign}};
+        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"residual", &o->residual}, {"order", &o->order}, {"descent", &o->descent}, {"refit", &o->refit}, {"norms", &o->norms}, {"sign", &o->sign}};
     const size_t n_parts = sizeof parts / sizeof *parts;
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ","), i = 0;
         while (i < n_parts && !(strlen(parts[i].name) == n && strncmp(parts[i].name, p, n) == 0)) i++;
-        if (i == n_parts) return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, order, descent, refit, norms or sign", (int)n, p);
+        if (i == n_parts) return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, residual, order, descent, refit, norms or sign", (int)n, p);
         *parts[i].part = false;
         p += n + (p[n] == ',');
     }
@@ -24,7 +24,7 @@ static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
 qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err) {
     const bool compat = search == QZ_SEARCH_COMPAT;
     *out = (qz_int_options){.search = search, .propagate = compat && spec->scheme == QZ_SCHEME_GPTQ, .sequential = true,
-                            .fold = !compat, .asymmetric = !compat, .order = !compat, .descent = !compat, .refit = !compat, .norms = !compat, .sign = !compat};
+                            .fold = !compat, .asymmetric = !compat, .residual = !compat, .order = !compat, .descent = !compat, .refit = !compat, .norms = !compat, .sign = !compat};
     if (r == NULL) return QZ_OK;
     out->strict = r->strict;
     out->damp = r->damp;
@@ -55,6 +55,7 @@ qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, c
     a->awq.codes.sym = spec->sym;
     a->gptq = (qz_gptq_options){.codes = a->awq.codes, .act_order = spec->act_order, .static_groups = spec->static_groups, .damp = o->damp, .strict = o->strict};
     a->gptq.codes.reference = compat;
+    a->gptq.codes.least_zero = spec->scheme == QZ_SCHEME_GPTQ && !spec->v2 ? 1 : 0;
     a->gptq.natural = !o->order;
     if (!o->descent) a->gptq.codes.sweeps = 0;
     if (!o->refit) a->gptq.codes.rounds = o->descent ? 1 : 0;
@@ -200,6 +201,7 @@ static qz_status moments(qz_int_blocks *a, long layer, int e, double **gram, dou
     for (int h = 0; h < QZ_HALVES; h++) {
         unscale(p->gram[h], a->scales[e], p->cols);
         unscale(p->cross[h], a->scales[e], p->cols);
+        for (size_t i = 0; i < p->lost_rows * p->cols; i++) p->lost[h][i] /= (double)a->scales[e][i % p->cols];
     }
     *gram = qz_alloc_aligned(n, sizeof **gram);
     *cross = qz_alloc_aligned(n, sizeof **cross);
@@ -208,7 +210,7 @@ static qz_status moments(qz_int_blocks *a, long layer, int e, double **gram, dou
         (*gram)[i] = (p->gram[0][i] + p->gram[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
         (*cross)[i] = (*gram)[i] + (p->cross[0][i] + p->cross[1][i]) / (double)(p->tokens[0] + p->tokens[1]); /* E[x̃ xᵀ] */
     }
-    return a->o.asymmetric ? qz_asymmetric_init(asym, a->run, p, 0, err) : QZ_OK;
+    return a->o.asymmetric ? qz_asymmetric_init(asym, a->run, p, 0, a->o.residual, err) : QZ_OK;
 }
 
 static qz_status code_linear(qz_int_blocks *a, qz_gptq *g, const qz_asymmetric *asym, qz_linear l, qz_error *err) {
@@ -217,10 +219,10 @@ static qz_status code_linear(qz_int_blocks *a, qz_gptq *g, const qz_asymmetric *
     float *target = NULL;
     qz_status st = QZ_OK;
     if (asym->cols) {
-        double alpha = 0;
+        double alpha[2] = {0};
         target = qz_alloc_array(rows * asym->cols, sizeof *target);
-        st = target ? qz_asymmetric_target(asym, a->mm, w, rows, target, &alpha, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
-        a->alpha += alpha;
+        st = target ? qz_asymmetric_target(asym, a->mm, w, rows, target, alpha, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
+        a->alpha += alpha[0];
         a->n_alpha++;
     }
     if (st == QZ_OK) st = qz_gptq_quantize(g, a->mm, target ? target : w, rows, &a->results, &a->lin[l], err);

@@ -17,7 +17,7 @@
 typedef struct {
     qz_search search;
     bool propagate, sequential; /* quantized inputs; groups of a block one after the other */
-    bool fold, asymmetric, order, descent, refit, norms, sign; /* best: parts that can be switched off */
+    bool fold, asymmetric, residual, order, descent, refit, norms, sign; /* best: parts that can be switched off */
     bool strict;
     double damp;                /* 0: the method's */
     float mse_norm;             /* compat GPTQ: shrink search, 0 = off */

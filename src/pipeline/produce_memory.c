@@ -13,7 +13,8 @@ static uint64_t widest_of(const qz_config *c) { return qz_max_size(c->intermedia
 /* Matrices of one input while its linears are solved: Gram, factor, inverse, two float ones; asymmetric calibration on top. */
 static uint64_t solver(const qz_config *c, bool asymmetric) {
     uint64_t k = widest_of(c);
-    return k * k * (asymmetric ? 88u : 32u); /* 3 doubles and 2 floats; 3 doubles and 8 floats more */
+    uint64_t corrections = k * k * 56 + c->hidden_size * k * 28; /* 3 doubles and 8 floats; of the residual stream 1 and 5 */
+    return k * k * 32 + (asymmetric ? corrections : 0);          /* 3 doubles and 2 floats */
 }
 
 uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_int_options *o, bool made_stats, size_t windows,

@@ -1,0 +1,132 @@
+/* Asymmetric calibration against what it must find: with an input that lost a known linear part the target repairs it, with a
+ * residual stream that lost one it gives that back, and what does not carry over from one half to the other is left alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+#include "base/rng.h"
+#include "base/size.h"
+#include "methods/asymmetric.h"
+
+enum { R = 24, K = 32, T = 4096 };
+typedef struct {
+    qz_run run;
+    qz_mm *mm;
+    qz_pair_stats s;
+    float w[R * K], target[R * K];
+    double alpha[2];
+} rig;
+static qz_error err;
+
+static void setup(rig *r) {
+    memset(r, 0, sizeof *r);
+    assert_int_equal(qz_run_init(&r->run, 2, &err), QZ_OK);
+    assert_int_equal(qz_mm_open(&r->run, &r->mm, &err), QZ_OK);
+    r->s.cols = K;
+    r->s.lost_rows = R;
+    qz_rng g;
+    qz_rng_seed(&g, 3);
+    for (size_t i = 0; i < R * K; i++) r->w[i] = qz_rng_normal(&g);
+    for (int h = 0; h < QZ_HALVES; h++) {
+        r->s.gram[h] = qz_calloc_array(K * K, sizeof(double));
+        r->s.cross[h] = qz_calloc_array(K * K, sizeof(double));
+        r->s.lost[h] = qz_calloc_array(R * K, sizeof(double));
+        assert_true(r->s.gram[h] && r->s.cross[h] && r->s.lost[h]);
+    }
+}
+static void teardown(rig *r) {
+    for (int h = 0; h < QZ_HALVES; h++) {
+        qz_free(r->s.gram[h]);
+        qz_free(r->s.cross[h]);
+        qz_free(r->s.lost[h]);
+    }
+    qz_mm_free(r->mm);
+    qz_run_release(&r->run);
+}
+
+/* Tokens with inputs x; the float input is x + shift·x turned by one column, the float stream is back·x[0..R) ahead, plus noise. */
+static void gather(rig *r, size_t tokens, double shift, double back, double noise) {
+    qz_rng g;
+    qz_rng_seed(&g, 11);
+    for (size_t t = 0; t < tokens; t++) {
+        double x[K], d[K], l[R];
+        const size_t h = t / 8 % QZ_HALVES;
+        for (size_t k = 0; k < K; k++) x[k] = (double)qz_rng_normal(&g);
+        for (size_t k = 0; k < K; k++) d[k] = shift * x[(k + 1) % K] + noise * (double)qz_rng_normal(&g);
+        for (size_t i = 0; i < R; i++) l[i] = back * x[i] + noise * (double)qz_rng_normal(&g);
+        r->s.tokens[h]++;
+        for (size_t k = 0; k < K; k++) {
+            for (size_t i = 0; i < K; i++) r->s.gram[h][i * K + k] += x[i] * x[k];
+            for (size_t i = 0; i < K; i++) r->s.cross[h][i * K + k] += d[i] * x[k];
+            for (size_t i = 0; i < R; i++) r->s.lost[h][i * K + k] += l[i] * x[k];
+        }
+    }
+}
+static void solve(rig *r, bool residual) {
+    qz_asymmetric a;
+    assert_int_equal(qz_asymmetric_init(&a, &r->run, &r->s, 1e-4, residual, &err), QZ_OK);
+    assert_int_equal(qz_asymmetric_target(&a, r->mm, r->w, R, r->target, r->alpha, &err), QZ_OK);
+    qz_asymmetric_release(&a);
+}
+/* Root mean square of target − (W (I + shift·turn) + back·[I 0]). */
+static double distance(const rig *r, double shift, double back) {
+    double sum = 0;
+    for (size_t i = 0; i < R; i++)
+        for (size_t k = 0; k < K; k++) {
+            double want = (double)r->w[i * K + k] + shift * (double)r->w[i * K + (k + K - 1) % K] + (i == k ? back : 0);
+            sum += (want - (double)r->target[i * K + k]) * (want - (double)r->target[i * K + k]);
+        }
+    return sqrt(sum / (R * K));
+}
+
+static void repairs_what_is_known(void **state) {
+    (void)state;
+    rig r;
+    setup(&r);
+    gather(&r, T, 0.3, 0.5, 0.01);
+    solve(&r, true);
+    assert_true(r.alpha[0] > 0.98 && r.alpha[1] > 0.98);
+    assert_true(distance(&r, 0.3, 0.5) < 0.005);
+    solve(&r, false);
+    assert_true(r.alpha[0] > 0.98 && r.alpha[1] == 0);
+    assert_true(distance(&r, 0.3, 0) < 0.005);
+    teardown(&r);
+}
+
+static void leaves_noise_alone(void **state) {
+    (void)state;
+    rig r;
+    setup(&r);
+    gather(&r, 256, 0, 0, 0.5); /* the halves agree about nothing */
+    solve(&r, true);
+    assert_true(r.alpha[0] < 0.3 && r.alpha[1] < 0.3);
+    assert_true(distance(&r, 0, 0) < 0.1);
+    gather(&r, 64, 0, 0.4, 0.5); /* a true part under as much noise: the strength lies between */
+    solve(&r, true);
+    assert_true(r.alpha[1] > 0 && r.alpha[1] < 0.95);
+    teardown(&r);
+}
+
+static void a_half_without_tokens(void **state) {
+    (void)state;
+    rig r;
+    setup(&r);
+    gather(&r, 8, 0.3, 0.5, 0); /* all fall into the first half */
+    assert_int_equal(r.s.tokens[1], 0);
+    solve(&r, true);
+    assert_true(r.alpha[0] == 0 && r.alpha[1] == 0);
+    assert_memory_equal(r.target, r.w, sizeof r.w);
+    r.s.lost_rows = R - 1; /* and a linear of the wrong shape */
+    qz_asymmetric a;
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, &err), QZ_OK);
+    assert_int_equal(qz_asymmetric_target(&a, r.mm, r.w, R, r.target, r.alpha, &err), QZ_EBUG);
+    qz_asymmetric_release(&a);
+    teardown(&r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(repairs_what_is_known), cmocka_unit_test(leaves_noise_alone), cmocka_unit_test(a_half_without_tokens)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
