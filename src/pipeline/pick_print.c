@@ -37,6 +37,12 @@ static void put_answers(page *p, const qz_pick_answer *a) {
     put(p, "format", "today: %s", today);
 }
 
+/* Billions of weights that the picked level holds on the card alone. */
+static double whole_on_card(const qz_pick_page *x) {
+    const qz_memory *m = &x->answer->memory;
+    return GB(m->usable) / (double)m->weights.bytes * (double)x->shape->params;
+}
+
 static void put_memory(page *p, const qz_pick_page *x) {
     const qz_pick_answer *a = x->answer;
     const qz_memory *m = &a->memory;
@@ -54,7 +60,7 @@ static void put_memory(page *p, const qz_pick_page *x) {
     if (a->offloaded) {
         put(p, "memory", "%llu of %llu layers on the card (even-size estimate: %llu): %.2f GB there, %.2f GB in system memory", ull(a->split.layers), ull(x->shape->layers), ull(a->split.even),
             GB(a->split.gpu_bytes), GB(a->split.system_bytes));
-        put(p, "memory", "offered first: a model of at most about %.0f billion weights, which this level holds on the card whole", GB(m->usable) / (double)m->weights.bytes * (double)x->shape->params);
+        put(p, "memory", "offered first: a model of at most about %.0f billion weights, which this level holds on the card whole", whole_on_card(x));
         return;
     }
     put(p, "memory", "largest: %llu users at %llu tokens, or %llu tokens for %llu user%s (the model's own limit: %llu)", ull(a->max_users), ull(a->ctx), ull(a->max_ctx), ull(a->users),
@@ -140,15 +146,16 @@ static void json_line(qz_str *s, const char *key, const qz_pick_line *l) {
     qz_str_putc(s, '}');
 }
 
-static void json_memory(qz_str *s, const qz_pick_answer *a) {
+static void json_memory(qz_str *s, const qz_pick_page *x) {
+    const qz_pick_answer *a = x->answer;
     const qz_memory *m = &a->memory;
     qz_str_printf(s, ",\n\"memory\":{\"weight_bytes\":%llu,\"kv_bytes\":%llu,\"buffer_bytes\":%llu,\"total_bytes\":%llu,\"usable_bytes\":%llu,\"capacity_bytes\":%llu,\"reserve_pct\":%.6g,"
                   "\"runtime_bytes\":%.0f,\"fits\":%s,\"weight_bytes_16\":%llu,\"kv_bytes_16\":%llu,\"kv_bytes_8\":%llu,\"max_users\":%llu,\"max_ctx\":%llu",
                   ull(m->weights.bytes), ull(m->kv.bytes), ull(m->total_buffers - m->total), ull(m->total_buffers), ull(m->usable), ull(a->capacity), 100 * a->reserve, a->overhead,
                   m->fits && m->total ? "true" : "false", ull(a->float_bytes), ull(a->kv_f16), ull(a->kv_small), ull(a->max_users), ull(a->max_ctx));
     if (a->offloaded)
-        qz_str_printf(s, ",\"layers_on_card\":%llu,\"layers_even_size\":%llu,\"card_bytes\":%llu,\"system_bytes\":%llu", ull(a->split.layers), ull(a->split.even), ull(a->split.gpu_bytes),
-                      ull(a->split.system_bytes));
+        qz_str_printf(s, ",\"layers\":%llu,\"layers_on_card\":%llu,\"layers_even_size\":%llu,\"card_bytes\":%llu,\"system_bytes\":%llu,\"whole_on_card_billion\":%.0f", ull(x->shape->layers),
+                      ull(a->split.layers), ull(a->split.even), ull(a->split.gpu_bytes), ull(a->split.system_bytes), whole_on_card(x));
     qz_str_putc(s, '}');
 }
 
@@ -162,7 +169,7 @@ void qz_pick_json(const qz_pick_page *x, qz_str *s) {
     qz_json_text(s, "hardware_date", x->hardware->date);
     qz_json_text(s, "workload", a->workload);
     qz_json_text(s, "tolerance", a->tolerance);
-    qz_str_printf(s, ",\"weights\":%llu,\"users\":%llu,\"ctx\":%llu,\"loras\":%llu,\"gpus\":%llu,\"refused\":%s", ull(x->shape->params), ull(a->users), ull(a->ctx), ull(a->loras), ull(a->gpus),
+    qz_str_printf(s, ",\"weights\":%llu,\"native_context\":%llu,\"users\":%llu,\"ctx\":%llu,\"loras\":%llu,\"gpus\":%llu,\"refused\":%s", ull(x->shape->params), ull(x->shape->max_position), ull(a->users), ull(a->ctx), ull(a->loras), ull(a->gpus),
                   a->refused ? "true" : "false");
     qz_json_text(s, "refusal", a->refusal);
     qz_json_text(s, "deploy", a->deploy);
@@ -180,13 +187,18 @@ void qz_pick_json(const qz_pick_page *x, qz_str *s) {
         if (i) qz_str_putc(s, ',');
         qz_json_quote(s, a->validation[i]->result, strlen(a->validation[i]->result));
     }
+    qz_str_puts(s, "],\"validation_sources\":[");
+    for (size_t i = 0; i < a->n_validation; i++) {
+        if (i) qz_str_putc(s, ',');
+        qz_json_quote(s, a->validation[i]->source, strlen(a->validation[i]->source));
+    }
     qz_str_putc(s, ']');
     qz_json_text(s, "fallback", a->ladder.answer);
     if (a->format.row) json_line(s, "format_rule", &a->format);
     if (a->kv.row) json_line(s, "kv_rule", &a->kv);
     if (a->calibration.row) json_line(s, "calibration_rule", &a->calibration);
     if (a->ladder.row) json_line(s, "fallback_rule", &a->ladder);
-    json_memory(s, a);
+    json_memory(s, x);
     qz_str_puts(s, ",\n\"flags\":");
     qz_json_findings(s, &a->flags);
     qz_str_puts(s, "}\n");

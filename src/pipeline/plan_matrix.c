@@ -97,7 +97,10 @@ qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err
     if (v->r->json) {
         qz_str_puts(out, "{\"schema\":1,\"weights_gb\":");
         qz_table_json(&gb, out);
-        if (v->hw) qz_str_printf(out, ",\"device\":\"%s\",\"tokens_per_second\":", v->hw->name), qz_table_json(&speed, out);
+        if (v->hw)
+            qz_str_printf(out, ",\"device\":\"%s\",\"bandwidth_gbps\":%g,\"users\":%llu,\"context\":%llu,\"tokens_per_second\":", v->hw->name, v->hw->bandwidth_gbps,
+                          (unsigned long long)v->q.users, (unsigned long long)v->q.ctx),
+                qz_table_json(&speed, out);
         qz_str_puts(out, "}\n");
         goto out;
     }

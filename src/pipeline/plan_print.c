@@ -14,12 +14,17 @@ static unit unit_of(const qz_plan_view *v) {
 static double gb(uint64_t b) { return (double)b / 1e9; }
 static double gib(uint64_t b) { return (double)b / 1073741824.0; }
 
+static size_t layers_of(const qz_shape *s, int kind) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->layers; i++) n += (int)s->attn[i] == kind;
+    return n;
+}
+
 static void head_lines(const qz_plan_view *v, qz_str *out) {
     const qz_shape *s = v->shape;
     const qz_memory *r = &v->base;
     const unit u = unit_of(v);
-    size_t sliding = 0, linear = 0;
-    for (size_t i = 0; i < s->layers; i++) sliding += s->attn[i] == QZ_ATTN_SLIDING, linear += s->attn[i] == QZ_ATTN_LINEAR;
+    size_t sliding = layers_of(s, QZ_ATTN_SLIDING), linear = layers_of(s, QZ_ATTN_LINEAR);
     qz_str line = {0};
     qz_str_printf(&line, "%s: %s, %.3f %s weights", s->name, s->model_type, (double)s->params / u.ten, u.ten > 1e6 ? "billion" : "million");
     if (s->experts)
@@ -63,6 +68,14 @@ static void note(qz_str *out, size_t *n, const char *text) {
     qz_str_release(&line);
 }
 
+/* What the smallest format lacks on a device; 0: it fits, or no device was asked for. */
+static uint64_t shortfall(const qz_plan_view *v) {
+    uint64_t least = 0;
+    for (size_t i = 0; i < v->n_rows; i++)
+        if (!v->rows[i].misfit && (!least || v->rows[i].m.per_device < least)) least = v->rows[i].m.per_device;
+    return v->q.capacity && least > v->base.usable ? least - v->base.usable : 0;
+}
+
 /* Most users of a row under each usual KV type: "f16 52, fp8 104, …", or JSON pairs. Types that do not fit the heads are left out. */
 static void users_by_kv(const qz_plan_view *v, const qz_plan_row *r, bool json, qz_str *out) {
     static const qz_kv_type types[] = {QZ_KV_F16, QZ_KV_FP8, QZ_KV_Q8_0, QZ_KV_Q4_0};
@@ -102,14 +115,11 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         }
     }
     if (v->q.capacity) {
-        uint64_t least = 0;
-        for (size_t i = 0; i < v->n_rows; i++)
-            if (!v->rows[i].misfit && (!least || v->rows[i].m.per_device < least)) least = v->rows[i].m.per_device;
         if (best) (void)snprintf(t, sizeof t, "largest that fits: %s, %.2f %s room", best->label, (double)best->m.room / u.ten, u.gb);
         else
             (void)snprintf(t, sizeof t,
                            "none fits: the smallest lacks %.2f GB; quantize the KV cache, take fewer users or tokens, more devices, or --offload",
-                           gb(least - v->base.usable));
+                           gb(shortfall(v)));
         note(out, &n, t);
         if (best) {
             qz_str by = {0};
@@ -251,29 +261,33 @@ qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err) 
     (void)err;
     const qz_shape *s = v->shape;
     const qz_memory *m = &v->base;
+    const size_t sliding = layers_of(s, QZ_ATTN_SLIDING), linear = layers_of(s, QZ_ATTN_LINEAR);
     qz_str_puts(out, "{\"schema\":1,\"model\":");
     qz_json_quote(out, s->name, strlen(s->name));
     qz_str_printf(
         out,
         ",\"family\":\"%s\",\"runs_here\":%s,\"weights\":%llu,\"active_weights\":%llu,\"layers\":%llu,\"hidden_size\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,"
-        "\"vocab_size\":%llu,\"native_context\":%llu,\"experts\":%llu,\"experts_used\":%llu,\"released_as\":\"%s\",\n",
+        "\"vocab_size\":%llu,\"native_context\":%llu,\"experts\":%llu,\"experts_used\":%llu,\"released_as\":\"%s\","
+        "\"sliding_layers\":%zu,\"sliding_window\":%llu,\"linear_layers\":%zu,\"latent_values\":%llu,\"latent_rope_values\":%llu,\n",
         s->model_type, s->runs ? "true" : "false", (unsigned long long)s->params, (unsigned long long)s->active_params, (unsigned long long)s->layers,
         (unsigned long long)s->hidden, (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim,
         (unsigned long long)s->vocab, (unsigned long long)s->max_position, (unsigned long long)s->experts, (unsigned long long)s->experts_used,
-        s->released);
+        s->released, sliding, (unsigned long long)s->sliding_window, linear, (unsigned long long)s->kv_lora_rank, (unsigned long long)s->rope_dim);
     qz_str_printf(
         out,
         "\"users\":%llu,\"context\":%llu,\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\",\"kv_bytes_per_token\":%llu,\"kv_bytes\":%llu,\"kv_bytes_without_windows\":%llu,"
-        "\"kv_bytes_guessed_head_dim\":%llu,\"kv_state_bytes\":%llu,\n",
+        "\"guessed_head_dim\":%llu,\"kv_bytes_guessed_head_dim\":%llu,\"kv_state_bytes\":%llu,\n",
         (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name,
         (unsigned long long)m->kv.per_token, (unsigned long long)m->kv.bytes, (unsigned long long)m->kv.without_windows,
-        (unsigned long long)m->kv.guessed_head_dim, (unsigned long long)m->kv.state_bytes);
+        (unsigned long long)(s->heads ? s->hidden / s->heads : 0), (unsigned long long)m->kv.guessed_head_dim, (unsigned long long)m->kv.state_bytes);
     qz_str_printf(out,
-                  "\"device\":%s%s%s,\"devices\":%llu,\"capacity_bytes\":%llu,\"reserve_percent\":%g,\"overhead_bytes\":%llu,\"usable_bytes\":%llu,",
+                  "\"device\":%s%s%s,\"devices\":%llu,\"capacity_bytes\":%llu,\"reserve_percent\":%g,\"overhead_bytes\":%llu,\"usable_bytes\":%llu,\"shortfall_bytes\":%llu,",
                   v->hw ? "\"" : "", v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)(v->q.devices > 1 ? v->q.devices : 1),
-                  (unsigned long long)v->q.capacity, v->r->reserve, (unsigned long long)v->q.overhead, (unsigned long long)m->usable);
+                  (unsigned long long)v->q.capacity, v->r->reserve, (unsigned long long)v->q.overhead, (unsigned long long)m->usable, (unsigned long long)shortfall(v));
     if (v->opened)
-        qz_str_printf(out, "\n\"engine_resident_bytes\":%llu,\"engine_threads\":%zu,", (unsigned long long)v->resident.total, v->threads);
+        qz_str_printf(out, "\n\"engine_resident_bytes\":%llu,\"engine_threads\":%zu,\"engine_file_bytes\":%llu,\"engine_packed_bytes\":%llu,\"engine_kv_bytes\":%llu,\"engine_buffer_bytes\":%llu,",
+                      (unsigned long long)v->resident.total, v->threads, (unsigned long long)v->resident.mapped, (unsigned long long)(v->resident.packed + v->resident.unpacked),
+                      (unsigned long long)v->resident.kv, (unsigned long long)(v->resident.total - v->resident.mapped - v->resident.packed - v->resident.unpacked - v->resident.kv));
     qz_str_puts(out, "\n\"formats\":[");
     for (size_t i = 0; i < v->n_rows; i++) {
         qz_str_puts(out, i ? ",\n" : "\n");

@@ -1,5 +1,6 @@
 /* The other tables of `plan`: contexts × users, layers over GPU and system memory, decode speed, the job, the two lists. */
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "pipeline/fit.h"
 #include "pipeline/plan.h"
@@ -14,6 +15,20 @@ static void emit(const qz_table *t, bool json, qz_str *out) {
     qz_error none = {0};
     if (json) qz_table_json(t, out);
     else qz_table_text(qz_fit_table(t, &fit, &none) == QZ_OK ? &fit : t, out);
+}
+
+/* The facts of a table's heading in front of its rows; more: pairs with a comma before each. */
+static void emit_json(const qz_plan_view *v, const char *more, const qz_table *t, qz_str *out) {
+    qz_str rows = {0};
+    qz_table_json(t, &rows);
+    qz_str_puts(out, "{\"schema\":1,\"model\":");
+    qz_json_quote(out, v->shape->name, strlen(v->shape->name));
+    qz_str_printf(out, ",\"layers\":%llu,\"users\":%llu,\"context\":%llu,\"device\":%s%s%s,\"capacity_bytes\":%llu,\"reserve_percent\":%g%s,", (unsigned long long)v->shape->layers,
+                  (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, v->hw ? "\"" : "", v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)v->q.capacity, v->r->reserve,
+                  more);
+    if (rows.ptr) qz_str_puts(out, rows.ptr + 1);
+    out->failed |= rows.failed;
+    qz_str_release(&rows);
 }
 
 /* One row a context and format, one column a number of users. */
@@ -50,7 +65,10 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
     if (st == QZ_OK && !v->r->json)
         qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), GB (10^9 bytes)%s", v->shape->name, qz_kv_type_get(v->q.kv.k)->name,
                       qz_kv_type_get(v->q.kv.v)->name, v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
-    if (st == QZ_OK) emit(&t, v->r->json, out);
+    char more[96];
+    (void)snprintf(more, sizeof more, ",\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\"", qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name);
+    if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
+    else if (st == QZ_OK) emit(&t, false, out);
 out:
     qz_arena_release(&a);
     return st;
@@ -89,7 +107,10 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
     if (st == QZ_OK && !v->r->json)
         qz_fit_printf(out, 2, "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers) and system memory; KV cache of %llu tokens included",
                       v->shape->name, gb(v->q.capacity), usable / 1e9, gb(reserve), (unsigned long long)(v->q.users * v->q.ctx));
-    if (st == QZ_OK) emit(&t, v->r->json, out);
+    char more[128];
+    (void)snprintf(more, sizeof more, ",\"usable_bytes\":%.0f,\"buffer_bytes\":%llu,\"kv_tokens\":%llu", usable, (unsigned long long)reserve, (unsigned long long)(v->q.users * v->q.ctx));
+    if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
+    else if (st == QZ_OK) emit(&t, false, out);
     if (st == QZ_OK && !v->r->json)
         qz_fit_line(out, "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, last layers first "
                          "(llama.cpp --n-gpu-layers N), the output layer only behind all of them.", 2);
@@ -132,7 +153,10 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
         qz_fit_printf(out, 2, "%s on %s: %g GB/s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling from memory traffic alone",
                       v->shape->name, v->hw->name, v->hw->bandwidth_gbps, v->r->overhead_ms, (unsigned long long)v->q.users,
                       v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
-    if (st == QZ_OK) emit(&t, v->r->json, out);
+    char more[96];
+    (void)snprintf(more, sizeof more, ",\"bandwidth_gbps\":%g,\"overhead_ms\":%g", v->hw->bandwidth_gbps, v->r->overhead_ms);
+    if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
+    else if (st == QZ_OK) emit(&t, false, out);
 out:
     qz_arena_release(&a);
     return st;
@@ -182,7 +206,10 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
     if (st == QZ_OK && !v->r->json)
         qz_fit_printf(out, 2, "making one artifact of %s here: %llu thread%s, %.2f GB free disk", v->shape->name, (unsigned long long)threads,
                       threads == 1 ? "" : "s", gb(room));
-    if (st == QZ_OK) emit(&t, v->r->json, out);
+    char more[96];
+    (void)snprintf(more, sizeof more, ",\"threads\":%llu,\"free_disk_bytes\":%llu", (unsigned long long)threads, (unsigned long long)room);
+    if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
+    else if (st == QZ_OK) emit(&t, false, out);
     if (st == QZ_OK && !v->r->json) qz_fit_line(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.", 2);
 out:
     qz_arena_release(&a);
