@@ -120,6 +120,36 @@ static void sizes_of_every_file_type(void **state) {
     qz_free(text);
 }
 
+/* The checklist's own models in all 35 file types, to the byte. */
+static void sizes_of_the_checklists_models(void **state) {
+    (void)state;
+    char *text = read_all("tests/golden/plan/reference_sizes.tsv"), *p = text, *name[8], *model;
+    size_t cols = 0, compared = 0;
+    (void)strsep(&p, "\n"); /* its origin */
+    char *head = strsep(&p, "\n");
+    (void)strsep(&head, "\t");
+    while (cols < 8 && (model = strsep(&head, "\t")) != NULL) name[cols++] = model;
+    for (char *line; (line = strsep(&p, "\n")) != NULL && *line;) {
+        const char *level = strsep(&line, "\t");
+        for (size_t c = 0; c < cols; c++) {
+            uint64_t want = strtoull(strsep(&line, "\t"), NULL, 10);
+            qz_shape *s = NULL;
+            qz_level l;
+            qz_weighed w;
+            char full[32];
+            (void)snprintf(full, sizeof full, "gguf:%s", level);
+            OK(qz_shape_builtin(name[c], &s, &e_));
+            OK(qz_level_parse(full, &l, &e_));
+            OK(qz_level_weigh(s, l, false, NULL, &w, &e_));
+            if (w.bytes != want) fail_msg("%s %s: expected %llu, found %llu", name[c], level, (unsigned long long)want, (unsigned long long)w.bytes);
+            qz_shape_free(s);
+            compared++;
+        }
+    }
+    assert_int_equal(compared, 35 * 5);
+    qz_free(text);
+}
+
 /* Published parameter counts (checklist, test models; model cards for the others). */
 static void parameter_counts(void **state) {
     (void)state;
@@ -262,6 +292,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_dims),
         cmocka_unit_test(sizes_of_every_file_type),
+        cmocka_unit_test(sizes_of_the_checklists_models),
         cmocka_unit_test(parameter_counts),
         cmocka_unit_test(zoo_configs),
         cmocka_unit_test(every_builtin_shape_loads),
