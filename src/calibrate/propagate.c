@@ -10,7 +10,7 @@ struct qz_propagate {
     qz_run *run;
     qz_engine *e;
     size_t windows, seq, hidden, chunk; /* chunk: windows of a step */
-    bool sequential;
+    bool sequential, differences;
     size_t layer;                 /* the one being quantized */
     int next;                     /* group expected next; QZ_GROUP_COUNT: the layer is complete */
     float *h[STREAMS];            /* [tokens, hidden] */
@@ -80,10 +80,11 @@ static qz_status mlp(qz_propagate *p, stream s, const qz_layer_weights *w, float
 
 static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, size_t n, qz_error *err) {
     size_t cols = p->pair.cols;
-    for (size_t i = 0; i < n * cols; i++) a[i] -= b[i];
-    p->pair.tokens[half] += n;
     qz_mm *mm = qz_engine_mm(p->e);
+    p->pair.tokens[half] += n;
     QZ_TRY(qz_mm_gram(mm, b, n, cols, p->pair.gram[half], err));
+    if (!p->differences) return QZ_OK;
+    for (size_t i = 0; i < n * cols; i++) a[i] -= b[i];
     QZ_TRY(qz_mm_cross(mm, a, cols, b, cols, n, p->pair.cross[half], err));
     return p->pair.lost_rows ? qz_mm_cross(mm, p->lost, p->hidden, b, cols, n, p->pair.lost[half], err) : QZ_OK;
 }
@@ -146,7 +147,7 @@ qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz
     const qz_config *c = &qz_engine_model(p->e)->config;
     const size_t cols[QZ_GROUP_COUNT] = {c->hidden_size, c->heads * c->head_dim, c->hidden_size, c->intermediate_size};
     p->pair.cols = cols[g];
-    p->pair.lost_rows = g == QZ_GROUP_O || g == QZ_GROUP_DOWN ? p->hidden : 0;
+    p->pair.lost_rows = p->differences && (g == QZ_GROUP_O || g == QZ_GROUP_DOWN) ? p->hidden : 0;
     for (size_t i = 0; i < QZ_HALVES; i++) {
         p->pair.tokens[i] = 0;
         memset(p->pair.gram[i], 0, cols[g] * cols[g] * sizeof(double));
@@ -174,11 +175,12 @@ static size_t chunk_windows(size_t windows, size_t seq) {
 }
 
 qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const uint32_t *ids, size_t windows, size_t seq_len, bool sequential,
-                            qz_error *err) {
+                            bool differences, qz_error *err) {
     const qz_config *c = &qz_engine_model(e)->config;
     qz_propagate *p = *out = qz_calloc_array(1, sizeof *p);
     if (p == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating");
-    *p = (qz_propagate){.run = run, .e = e, .windows = windows, .seq = seq_len, .hidden = c->hidden_size, .chunk = chunk_windows(windows, seq_len), .sequential = sequential};
+    *p = (qz_propagate){.run = run, .e = e, .windows = windows, .seq = seq_len, .hidden = c->hidden_size, .chunk = chunk_windows(windows, seq_len),
+                        .sequential = sequential, .differences = differences};
     size_t tokens = windows * seq_len, n = 0, part = p->chunk * seq_len, o = c->heads * c->head_dim;
     size_t widest = qz_max_size(c->intermediate_size, qz_max_size(c->hidden_size, o)), square = 0;
     bool ok = qz_mul_size(tokens, c->hidden_size, &n) && qz_mul_size(widest, widest, &square);

@@ -2,7 +2,7 @@
  * Classic GPTQ gathers its statistics from the second; the difference of both tells each linear what the layers before it
  * lost (asymmetric calibration). Inside a block the four input groups are visited in order; with `sequential` a group sees the
  * groups before it already quantized.
- * qz_propagate *p; qz_propagate_open(&p, run, engine, ids, windows, seq_len, sequential, err);
+ * qz_propagate *p; qz_propagate_open(&p, run, engine, ids, windows, seq_len, sequential, differences, err);
  * for layer, for group: qz_propagate_group(p, layer, group, &pair, err); qz_propagate_weights(p, linear, w) for its linears …
  * qz_propagate_free(p). Layers and groups strictly in order, from 0.
  * Resident: both streams' hidden states, one chunk's activations, four matrices of the group. Bit-identical on any thread
@@ -24,9 +24,10 @@ typedef struct {
 } qz_pair_stats;
 
 typedef struct qz_propagate qz_propagate;
-/* e: exact arithmetic on the float source; ids [windows, seq_len], borrowed. */
+/* e: exact arithmetic on the float source; ids [windows, seq_len], borrowed. differences: gather cross and lost too (else zero: half the
+ * products). */
 qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const uint32_t *ids, size_t windows, size_t seq_len, bool sequential,
-                            qz_error *err);
+                            bool differences, qz_error *err);
 /* Statistics of the next group; valid until the next call, the caller may change them. */
 qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz_pair_stats **out, qz_error *err);
 /* w [rows, cols]: what the artifact's linear computes on the unscaled input; copied. */

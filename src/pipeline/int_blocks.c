@@ -72,7 +72,7 @@ qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, c
     else if (!o->propagate || o->fold) return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", spec->name);
     if (!o->propagate) return QZ_OK;
     QZ_TRY(qz_engine_open(run, m, NULL, &a->engine, err));
-    return qz_propagate_open(&a->flow, run, a->engine, windows->ids, windows->n_windows, windows->seq_len, o->sequential, err);
+    return qz_propagate_open(&a->flow, run, a->engine, windows->ids, windows->n_windows, windows->seq_len, o->sequential, o->asymmetric || o->norms, err);
 }
 
 static qz_status float_copy(qz_int_blocks *a, const qz_tensor_view *t, float **out, qz_error *err) {
