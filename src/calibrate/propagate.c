@@ -78,6 +78,11 @@ static qz_status mlp(qz_propagate *p, stream s, const qz_layer_weights *w, float
     return QZ_OK;
 }
 
+/* What the quantized stream y has lost against x, before a sub-module is added to both. */
+static void keep_lost(qz_propagate *p, const float *x, const float *y, size_t n) {
+    for (size_t i = 0; p->pair.lost_rows && i < n * p->hidden; i++) p->lost[i] = x[i] - y[i];
+}
+
 static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, size_t n, qz_error *err) {
     size_t cols = p->pair.cols;
     qz_mm *mm = qz_engine_mm(p->e);
@@ -101,7 +106,7 @@ static qz_status step(qz_propagate *p, qz_input_group g, size_t first, size_t se
         norm(p, y, own->attn_norm, n, p->norm[QUANT]);
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
     case QZ_GROUP_O:
-        for (size_t i = 0; i < n * p->hidden; i++) p->lost[i] = x[i] - y[i];
+        keep_lost(p, x, y, n);
         watch(p, FLOAT, g);
         QZ_TRY(attend(p, FLOAT, NULL, x, seqs, true, err));
         watch(p, QUANT, g);
@@ -115,7 +120,7 @@ static qz_status step(qz_propagate *p, qz_input_group g, size_t first, size_t se
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
     case QZ_GROUP_DOWN:
     case QZ_GROUP_COUNT:
-        for (size_t i = 0; i < n * p->hidden; i++) p->lost[i] = x[i] - in[i];
+        keep_lost(p, x, in, n);
         watch(p, FLOAT, QZ_GROUP_DOWN);
         QZ_TRY(mlp(p, FLOAT, NULL, x, seqs, true, err));
         watch(p, QUANT, QZ_GROUP_DOWN);

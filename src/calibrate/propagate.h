@@ -5,7 +5,7 @@
  * qz_propagate *p; qz_propagate_open(&p, run, engine, ids, windows, seq_len, sequential, differences, err);
  * for layer, for group: qz_propagate_group(p, layer, group, &pair, err); qz_propagate_weights(p, linear, w) for its linears …
  * qz_propagate_free(p). Layers and groups strictly in order, from 0.
- * Resident: both streams' hidden states, one chunk's activations, four matrices of the group. Bit-identical on any thread
+ * Resident: both streams' hidden states, one chunk's activations, six matrices of the group. Bit-identical on any thread
  * count. Sources: GPTQ (arXiv 2210.17323), GPTAQ (2504.02692). */
 #ifndef QZ_CALIBRATE_PROPAGATE_H
 #define QZ_CALIBRATE_PROPAGATE_H

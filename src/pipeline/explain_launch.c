@@ -19,19 +19,6 @@ static qz_deploy kind_of(const qz_model *m) {
     return QZ_DEPLOY_UNKNOWN;
 }
 
-/* A command of the shell, continued with backslashes where it is long. */
-static void command(qz_explained *x, const char *fmt, ...) QZ_PRINTF(2, 3);
-static void command(qz_explained *x, const char *fmt, ...) {
-    qz_str line = {0};
-    va_list ap;
-    va_start(ap, fmt);
-    qz_str_vprintf(&line, fmt, ap);
-    va_end(ap);
-    x->text.failed |= line.failed;
-    qz_fit_command(&x->text, 2, line.ptr ? line.ptr : "");
-    qz_str_release(&line);
-}
-
 /* The engine's heading: version, date, and what it does with this kind of artifact. True if it loads it. */
 static bool heading(qz_explained *x, qz_deploy kind, qz_runtime e) {
     char label[64];
@@ -56,10 +43,10 @@ static const char *dtype_of(const qz_model *m, qz_deploy k) {
 static void servers(qz_explained *x, const qz_model *m, const char *path, qz_deploy k) {
     unsigned long long ctx = (unsigned long long)m->config.max_position;
     if (heading(x, k, QZ_RUNTIME_VLLM))
-        command(x, "vllm serve %s%s --dtype %s --max-model-len %llu", path, quantization_flag(k), dtype_of(m, k), ctx);
+        qz_fit_command(&x->text, 2, "vllm serve %s%s --dtype %s --max-model-len %llu", path, quantization_flag(k), dtype_of(m, k), ctx);
     if (heading(x, k, QZ_RUNTIME_SGLANG))
-        command(x, "python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu", path,
-                k == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(k), dtype_of(m, k), ctx);
+        qz_fit_command(&x->text, 2, "python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu", path,
+                       k == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(k), dtype_of(m, k), ctx);
     if (!heading(x, k, QZ_RUNTIME_TRANSFORMERS)) return;
     if (k == QZ_DEPLOY_GGUF) {
         const char *base = qz_path_base(path);
@@ -78,8 +65,8 @@ static void servers(qz_explained *x, const qz_model *m, const char *path, qz_dep
 static void local(qz_explained *x, const qz_source *s, const char *path, qz_deploy k) {
     unsigned long long ctx = (unsigned long long)s->model->config.max_position;
     if (heading(x, k, QZ_RUNTIME_LLAMA_CPP)) {
-        command(x, "llama-server -m %s -c %llu -ngl 99", path, ctx);
-        command(x, "llama-cli -m %s -c %llu -p \"Hello\"", path, ctx);
+        qz_fit_command(&x->text, 2, "llama-server -m %s -c %llu -ngl 99", path, ctx);
+        qz_fit_command(&x->text, 2, "llama-cli -m %s -c %llu -p \"Hello\"", path, ctx);
     }
     if (heading(x, k, QZ_RUNTIME_OLLAMA)) {
         bool dir = qz_path_is_dir(path);

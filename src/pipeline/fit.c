@@ -1,6 +1,5 @@
 #include "pipeline/fit.h"
 #include "base/size.h"
-#include <stdarg.h>
 #include <string.h>
 
 static size_t width_of(const char *s, size_t bytes) {
@@ -29,18 +28,32 @@ void qz_fit_line(qz_str *out, const char *text, size_t hang) {
     qz_str_putc(out, '\n');
 }
 
-void qz_fit_printf(qz_str *out, size_t hang, const char *fmt, ...) {
-    qz_str line = {0};
-    va_list ap;
-    va_start(ap, fmt);
-    qz_str_vprintf(&line, fmt, ap);
-    va_end(ap);
-    out->failed |= line.failed;
-    qz_fit_line(out, line.ptr ? line.ptr : "", hang);
-    qz_str_release(&line);
+/* fmt as one string in *line, to be released; out fails with it. */
+static const char *formatted(qz_str *line, qz_str *out, const char *fmt, va_list ap) {
+    *line = (qz_str){0};
+    qz_str_vprintf(line, fmt, ap);
+    out->failed |= line->failed;
+    return line->ptr ? line->ptr : "";
 }
 
-void qz_fit_command(qz_str *out, size_t indent, const char *command) {
+void qz_fit_vprintf(qz_str *out, size_t hang, const char *fmt, va_list ap) {
+    qz_str line;
+    qz_fit_line(out, formatted(&line, out, fmt, ap), hang);
+    qz_str_release(&line);
+}
+void qz_fit_printf(qz_str *out, size_t hang, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    qz_fit_vprintf(out, hang, fmt, ap);
+    va_end(ap);
+}
+
+void qz_fit_command(qz_str *out, size_t indent, const char *fmt, ...) {
+    qz_str line;
+    va_list ap;
+    va_start(ap, fmt);
+    const char *command = formatted(&line, out, fmt, ap);
+    va_end(ap);
     size_t at = indent;
     for (size_t i = 0; i < indent; i++) qz_str_putc(out, ' ');
     for (bool first = true; *command; first = false) { /* a piece: an option with its value, or the words in front */
@@ -55,6 +68,7 @@ void qz_fit_command(qz_str *out, size_t indent, const char *command) {
         command += n;
     }
     qz_str_putc(out, '\n');
+    qz_str_release(&line);
 }
 
 /* Bytes of the first line of a cell when it is cut at spaces to `width` columns (a longer word stays whole). */

@@ -9,7 +9,8 @@
 /* "fold,descent": parts of best mode to leave out, for measuring what each brings. */
 static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
     const struct { const char *name; bool *part; } parts[] = {
-        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"residual", &o->residual}, {"order", &o->order}, {"descent", &o->descent}, {"refit", &o->refit}, {"norms", &o->norms}, {"sign", &o->sign}};
+        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"residual", &o->residual}, {"order", &o->order},
+        {"descent", &o->descent}, {"refit", &o->refit}, {"norms", &o->norms}, {"sign", &o->sign}};
     const size_t n_parts = sizeof parts / sizeof *parts;
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ","), i = 0;
@@ -24,7 +25,8 @@ static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
 qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err) {
     const bool compat = search == QZ_SEARCH_COMPAT;
     *out = (qz_int_options){.search = search, .propagate = compat && spec->scheme == QZ_SCHEME_GPTQ, .sequential = true,
-                            .fold = !compat, .asymmetric = !compat, .residual = !compat, .order = !compat, .descent = !compat, .refit = !compat, .norms = !compat, .sign = !compat};
+                            .fold = !compat, .asymmetric = !compat, .residual = !compat, .order = !compat, .descent = !compat,
+                            .refit = !compat, .norms = !compat, .sign = !compat};
     if (r == NULL) return QZ_OK;
     out->strict = r->strict;
     out->damp = r->damp;
@@ -168,6 +170,12 @@ static void unscale(double *m, const float *s, size_t cols) {
         for (size_t j = 0; j < cols; j++) m[i * cols + j] /= (double)s[i] * (double)s[j];
 }
 
+/* Cross products with x/s from the right. */
+static void unscale_columns(double *m, size_t rows, const float *s, size_t cols) {
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++) m[i * cols + j] /= (double)s[j];
+}
+
 /* What the artifact's linear computes on the unscaled input: columns by 1/s, rows by what was folded out of them. */
 static qz_status hand_on(qz_int_blocks *a, qz_linear l, qz_awq_entry e, qz_error *err) {
     const qz_quantized *q = &a->lin[l];
@@ -201,7 +209,7 @@ static qz_status moments(qz_int_blocks *a, long layer, int e, double **gram, dou
     for (int h = 0; h < QZ_HALVES; h++) {
         unscale(p->gram[h], a->scales[e], p->cols);
         unscale(p->cross[h], a->scales[e], p->cols);
-        for (size_t i = 0; i < p->lost_rows * p->cols; i++) p->lost[h][i] /= (double)a->scales[e][i % p->cols];
+        unscale_columns(p->lost[h], p->lost_rows, a->scales[e], p->cols);
     }
     *gram = qz_alloc_aligned(n, sizeof **gram);
     *cross = qz_alloc_aligned(n, sizeof **cross);

@@ -20,14 +20,10 @@ static const struct { const char *name; qz_explain_fn fn; const char *help; } to
 enum { N_TOPICS = sizeof topics / sizeof topics[0] };
 
 void qz_explain_say(qz_explained *x, const char *fmt, ...) {
-    qz_str line = {0};
     va_list ap;
     va_start(ap, fmt);
-    qz_str_vprintf(&line, fmt, ap);
+    qz_fit_vprintf(&x->text, 2, fmt, ap);
     va_end(ap);
-    x->text.failed |= line.failed;
-    qz_fit_line(&x->text, line.ptr ? line.ptr : "", 2);
-    qz_str_release(&line);
 }
 void qz_explain_line(qz_explained *x, const char *fmt, ...) {
     va_list ap;
