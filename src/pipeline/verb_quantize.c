@@ -4,6 +4,7 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
+#include "pipeline/outputs.h"
 #include "pipeline/preflight.h"
 #include "pipeline/produce.h"
 #include "pipeline/results.h"
@@ -91,6 +92,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     qz_scheme_spec spec;
     qz_int_options ints;
     qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r, .imatrix_file = r->imatrix};
+    qz_outputs outs = {0};
     const char *to, *given;
     *p = (qz_produced){0};
     char *out = NULL, *made = NULL;
@@ -98,6 +100,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     if (st == QZ_OK) st = qz_search_parse(r->search, &o.search, err);
     if (st == QZ_OK) st = qz_scheme_parse(to, &spec, err);
     if (st == QZ_OK) st = qz_module_rules_parse(&spec, r->modules.at, r->modules.n, &arena, err);
+    if (st == QZ_OK && given) st = qz_outputs_claim(&outs, r, given, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
     if (st == QZ_OK) st = qz_preflight_scheme(run, r, s.model, &spec, err);
     if (st != QZ_OK) goto out;
@@ -107,6 +110,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
         goto out;
     }
+    QZ_GOTO(qz_outputs_claim(&outs, r, out, err));
     if (!r->dry_run && !r->force && !r->resume && qz_path_exists(out)) { /* before calibration, not after it */
         st = qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", out);
         goto out;
@@ -135,6 +139,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
         memcpy(scheme, plan.spec.name, sizeof plan.spec.name);
     }
 out:
+    qz_outputs_end(&outs, st);
     qz_stats_release(&stats);
     qz_windows_release(&windows);
     qz_dataset_release(&data);
