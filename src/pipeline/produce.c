@@ -98,10 +98,10 @@ static qz_status put_feedback(qz_run *run, const qz_artifact_item *item, const q
     }
     if (st == QZ_OK) {
         q.name = item->name;
-        qz_proof_blocks(proof, &q);
+        st = qz_proof_blocks(proof, &q, err);
         out->weight_mse += q.weight_mse * (double)q.rows * (double)q.cols;
-        st = qz_artifact_writer_put(w, &q, err);
     }
+    if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     if (item->source->data) qz_map_forget(item->source->data, item->source->bytes);
     qz_free(v);
     qz_arena_release(&arena);
@@ -126,8 +126,8 @@ static qz_status put_blocks(qz_run *run, const qz_artifact_item *item, const qz_
         qz_tensor_decode(item->source, r, n, x);
         st = qz_block_quantize(run, item->type, x, n, item->cols, importance, o->search, &arena, &q, err);
         q.name = item->name;
+        if (st == QZ_OK) st = qz_proof_blocks(proof, &q, err);
         if (st == QZ_OK) {
-            qz_proof_blocks(proof, &q);
             out->weight_mse += q.weight_mse * (double)n * (double)item->cols;
             st = qz_artifact_writer_put(w, &q, err);
         }
@@ -148,8 +148,8 @@ static qz_status put_bnb(qz_run *run, const qz_artifact_plan *plan, const qz_art
     float *x = qz_mul_size(item->rows, n, &n) ? qz_arena_alloc(&arena, n, sizeof *x) : NULL, *y = qz_arena_alloc(&arena, item->cols, sizeof *y);
     qz_status st = x && y ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", item->name);
     if (st == QZ_OK) {
-        qz_tensor_decode(item->source, 0, item->rows, x);
-        st = qz_bnb_quantize(run, plan->spec.bnb, plan->spec.nested, item->source->type, x, item->rows, item->cols, &arena, &b, err);
+        qz_item_decode_as_filed(item, x);
+        st = qz_bnb_quantize(run, plan->spec.bnb, plan->spec.nested, qz_tensor_float_type(item->source), x, item->rows, item->cols, &arena, &b, err);
     }
     for (size_t r = 0; st == QZ_OK && r < item->rows; r++) {
         qz_bnb_decode_row(&b, r, y);
@@ -159,10 +159,8 @@ static qz_status put_bnb(qz_run *run, const qz_artifact_plan *plan, const qz_art
         }
     }
     qz_quantized q = {.name = item->name, .type = item->type, .rows = item->rows, .cols = item->cols, .bnb = &b, .bits = item->bits, .group_size = item->group_size};
-    if (st == QZ_OK) {
-        qz_proof_codes(proof, &q);
-        st = qz_artifact_writer_put(w, &q, err);
-    }
+    if (st == QZ_OK) st = qz_proof_codes(proof, &q, err);
+    if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     if (item->source->data) qz_map_forget(item->source->data, item->source->bytes);
     qz_arena_release(&arena);
     return st;
@@ -182,14 +180,15 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
         const qz_folded *f = NULL;
         QZ_TRY(qz_int_blocks_get(codes, item, &q, &f, err));
         if (q != NULL) {
-            qz_proof_codes(proof, q);
+            QZ_TRY(qz_proof_codes(proof, q, err));
             out->weight_mse += q->weight_mse * (double)q->rows * (double)q->cols;
             return qz_artifact_writer_put(w, q, err);
         }
-        if (f != NULL) return qz_proof_skip(proof), qz_artifact_writer_put_folded(w, f, err);
+        if (f != NULL) QZ_TRY(qz_proof_folded(proof, f, err));
+        if (f != NULL) return qz_artifact_writer_put_folded(w, f, err);
     }
     if (item->source == NULL || is_float(item->type)) { /* float tensors are converted by the writer */
-        qz_proof_float(proof, item);
+        QZ_TRY(qz_proof_float(proof, err));
         return qz_artifact_writer_put_view(w, item->source, err);
     }
     if (item->type == QZ_TYPE_BNB) return put_bnb(run, plan, item, w, proof, out, err);
@@ -232,9 +231,10 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
-    qz_status st = qz_proof_open(&proof, plan, err);
+    qz_status st = qz_proof_open(&proof, run, plan, err);
     if (st == QZ_OK)
         st = qz_artifact_writer_open(run, plan, path, (o->resume ? QZ_WRITE_RESUME : 0u) | (o->force ? QZ_WRITE_FORCE : 0u), &w, err);
+    if (st == QZ_OK) qz_proof_attach(&proof, w);
     if (st == QZ_OK) st = write_items(run, s, plan, imp, o, w, &proof, out, err);
     if (st == QZ_OK) st = qz_artifact_writer_finish(w, &partial, err);
     if (st == QZ_OK) {
