@@ -146,6 +146,7 @@ typedef struct {
     pcre2_match_data *md;
     pcre2_match_context *mc;
     pcre2_jit_stack *js;
+    uint64_t scanned;                                /* bytes that far look-ahead read beyond the first window of a match */
     qz_word_cache *cache; size_t cache_mask;
     uint32_t *sym, *rank, *next_id; size_t sym_cap;  /* symbols of one word, in one allocation */
     struct qz_heap_item *heap; size_t heap_n, heap_cap;
@@ -160,7 +161,9 @@ qz_status qz_normalize(qz_enc *e, const char *s, size_t n, const char **out, siz
 qz_status qz_norm_replace(qz_enc *e, const qz_norm *m, const char *s, size_t n, qz_str *out, qz_error *err);
 /* Runs pre-tokenizer and model over one piece of normalized text. */
 qz_status qz_pretokenize(qz_enc *e, const char *s, size_t n, bool at_start, qz_error *err);
-/* First match at or after `from`: 1 and [*b, *e2), 0 = none. */
-qz_status qz_regex_match(qz_enc *e, const qz_regex *re, const char *s, size_t n, size_t from, size_t *b, size_t *e2, bool *found, qz_error *err);
+/* Matches one after the other, at the places of the reference's iterator: empty ones too, except directly behind the match
+ * before. Zeroed state starts; spans never overlap. */
+typedef struct { size_t pos, last; bool any; } qz_regex_iter;
+qz_status qz_regex_next(qz_enc *e, const qz_regex *re, const char *s, size_t n, qz_regex_iter *it, size_t *b, size_t *e2, bool *found, qz_error *err);
 void qz_enc_release(qz_enc *e);
 #endif
