@@ -72,7 +72,7 @@ typedef struct {
 } qz_gguf_vocab;
 /* `name` = the file, for error texts. The arrays are copied. */
 qz_status qz_tokenizer_from_gguf(const qz_gguf_vocab *v, const char *name, qz_tokenizer **out, qz_error *err);
-/* The reverse, for writers: tokens padded to vocab_size with "[PAD{i}]" (type 5). An unknown pre-tokenizer is
+/* The reverse, for writers: tokens padded to vocab_size with "[PAD{i}]" (type 5; "[PAD{i}.1]" … where taken). An unknown pre-tokenizer is
  * QZ_EUNSUPPORTED with its pattern printed, unless forced_pre names one (then pre_fallback is set when it was needed).
  * Everything lives in `arena`; strings may point into t. */
 qz_status qz_tokenizer_to_gguf(const qz_tokenizer *t, size_t vocab_size, const char *forced_pre, qz_arena *arena,
