@@ -48,6 +48,7 @@ void qz_out_abort(qz_out *o, bool keep_partial);       /* accepts a zeroed or co
 
 /* ---- folders and facts ---- */
 bool qz_path_exists(const char *path);
+bool qz_path_is_link(const char *path); /* dangling or not */
 bool qz_path_is_dir(const char *path);
 qz_status qz_make_dirs(const char *path, qz_error *err);
 qz_status qz_sync_dir(const char *path, qz_error *err);

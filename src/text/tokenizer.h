@@ -17,8 +17,11 @@ qz_status qz_ids_push(qz_ids *v, uint32_t id, qz_error *err);
 
 typedef struct qz_tokenizer qz_tokenizer;
 
-/* dir/tokenizer.json (+ tokenizer_config.json when present: bos/eos/pad strings, chat template). */
+/* dir/tokenizer.json; when present tokenizer_config.json, special_tokens_map.json, added_tokens.json (tokens, bos/eos/pad, chat
+ * template). Tokens that stand only there are added as transformers does. */
 qz_status qz_tokenizer_load(const char *path, qz_tokenizer **out, qz_error *err);
+/* QZ_OK where a folder without tokenizer.json has no other files of a tokenizer either; else an error that says what to do. */
+qz_status qz_tokenizer_absent(const char *dir, qz_error *err);
 void qz_tokenizer_free(qz_tokenizer *t);
 
 enum {

@@ -131,6 +131,11 @@ qz_status qz_tok_add_split(qz_tokenizer *t, const char *pattern, size_t n, qz_sp
 /* Resolves "left right" among the vocabulary and stores it with its rank; false if a part or the result is unknown. */
 bool qz_tok_merge(qz_tokenizer *t, const char *l, size_t nl, const char *r, size_t nr, uint32_t rank, qz_str *tmp);
 
+/* tokenizer_config.json with what special_tokens_map.json sets (new reference; NULL if there is neither). */
+qz_status qz_tok_config(const qz_tokenizer *t, const char *dir, json_t **out, qz_error *err);
+/* Appends the tokens of config (NULL = none) and added_tokens.json to root's added_tokens. After the model is loaded. */
+qz_status qz_tok_add_companions(const qz_tokenizer *t, json_t *root, const json_t *config, const char *dir, qz_error *err);
+
 /* tokenizer.json in memory, without companions. */
 qz_status qz_tok_load_text(const char *text, size_t n, const char *name, qz_tokenizer **out, qz_error *err);
 
