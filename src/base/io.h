@@ -48,6 +48,7 @@ void qz_out_abort(qz_out *o, bool keep_partial);       /* accepts a zeroed or co
 
 /* ---- folders and facts ---- */
 bool qz_path_exists(const char *path);
+bool qz_path_is_link(const char *path); /* dangling or not */
 bool qz_path_is_dir(const char *path);
 /* What stands at a path, links followed. DANGLING: a link to nothing; OTHER: device, pipe, socket. */
 typedef enum { QZ_PATH_NONE, QZ_PATH_FILE, QZ_PATH_DIR, QZ_PATH_DANGLING, QZ_PATH_OTHER } qz_path_kind;

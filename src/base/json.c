@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "base/io.h"
+#include "base/plain.h"
 #include "base/size.h"
 #include <math.h>
 #include <string.h>
@@ -18,7 +19,10 @@ qz_status qz_json_load(const char *path, size_t limit, json_t **out, qz_error *e
     size_t len = 0;
     *out = NULL;
     QZ_TRY(qz_read_file(path, limit, &text, &len, err));
-    qz_status st = qz_json_parse(text, len, path, out, err);
+    const char *cure = NULL, *name = qz_magic_name(text, len, &cure);
+    size_t mark = qz_text_mark(text, len);
+    qz_status st = name ? qz_fail(err, QZ_EFORMAT, "not JSON: file '%s', offset 0: expected UTF-8 text, found %s; %s", path, name, cure)
+                        : qz_json_parse(text + mark, len - mark, path, out, err);
     qz_free(text);
     return st;
 }

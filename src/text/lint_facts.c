@@ -144,7 +144,7 @@ qz_status qz_data_measure(const qz_tokenizer *t, const qz_dataset *d, qz_data_fa
     *f = (qz_data_facts){.samples = d->n};
     for (size_t i = 0; i < d->n && ok; i++) {
         ids.n = 0;
-        QZ_GOTO(qz_sample_encode(t, &d->samples[i], d->kind == QZ_DATA_TEXT_FILE, &ids, err));
+        QZ_GOTO(qz_sample_failed(d, &d->samples[i], qz_sample_encode(t, &d->samples[i], d->kind == QZ_DATA_TEXT_FILE, &ids, err), err));
         uint64_t h = 0xcbf29ce484222325u;
         for (size_t k = 0; k < ids.n && ok; k++) { /* a context is a prefix: rows are equal only after equal prefixes */
             if (ids.ids[k] >= 1u << 24) QZ_GOTO(qz_fail(err, QZ_EFORMAT, "%s:%zu: token id %u is out of range", d->path, d->samples[i].line, ids.ids[k]));
