@@ -74,6 +74,8 @@ qz_status qz_config_from_json(const json_t *root, const char *name, qz_config *o
 qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err);
 /* Inverse frequencies inv [R/2] and the attention factor for a call of `length` positions (dynamic NTK depends on it). */
 void qz_rope_frequencies(const qz_config *c, size_t length, float *inv, float *attention_factor);
+/* True if they do: cos and sin then belong to a call, not to a position. */
+bool qz_rope_by_call(const qz_config *c);
 /* Number of weights of the model (all tensors). */
 uint64_t qz_config_parameters(const qz_config *c);
 #endif

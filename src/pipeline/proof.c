@@ -78,10 +78,12 @@ void qz_proof_float(qz_proof *p, const qz_artifact_item *item) {
         qz_proof_skip(p);
         return;
     }
+    float *y = x + 2 * item->cols;
     for (size_t r = 0; r < item->rows; r++) {
-        qz_tensor_decode(item->source, r, 1, x);
-        convert_row(item->type, x, item->cols, (uint8_t *)(x + item->cols), x + 2 * item->cols);
-        p->sums[p->current] += row_sum(x + 2 * item->cols, item->cols);
+        qz_tensor_decode(item->source, r, 1, item->rows == 1 ? y : x);
+        for (size_t k = 0; item->rows == 1 && k < item->cols; k++) x[k] = y[qz_item_source_row(item, item->cols, k)]; /* a bias moves by element */
+        convert_row(item->type, x, item->cols, (uint8_t *)(x + item->cols), y);
+        p->sums[p->current] += row_sum(y, item->cols);
     }
     qz_free(x);
 }
