@@ -247,8 +247,8 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
     static const char *const parts[] = { ".qzeros", ".scales", ".g_idx" };
     if (qz_str_ends(t->name, ".qweight")) return add_linear(r, file, t, err);
     for (size_t i = 0; i < 3; i++)
-        if (qz_str_ends(t->name, parts[i])) return QZ_OK;
-    return qz_folder_add_float(r->m, file, t, err);
+        if (qz_str_ends(t->name, parts[i])) return qz_folder_add_part(r, file, t, parts[i], "qweight", err);
+    return qz_model_add_tensor(r->m, file, t, err);
 }
 
 /* Linears that do not have the setting of `g`, in words; bits: fewest and most of all linears. */

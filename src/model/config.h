@@ -32,6 +32,9 @@ typedef struct {
     bool has_freq_factors;
 } qz_rope;
 
+/* Keys of the source's configuration that no row reads: some would change the model, the others are only counted. */
+typedef struct { unsigned n_refused, n_noted; char refused[240], noted[200]; } qz_config_keys;
+
 typedef struct {
     qz_family family;
     uint64_t vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, max_position;
@@ -44,6 +47,7 @@ typedef struct {
     int64_t bos_id, eos_ids[16];      /* -1 = none */
     size_t n_eos;
     int64_t pad_id;
+    qz_config_keys keys;
 } qz_config;
 
 typedef struct {
