@@ -124,6 +124,41 @@ void qz_leftovers_keys(const qz_model *m, qz_str *out) {
     }
 }
 
+void qz_leftovers_json(const qz_model *m, qz_str *out) {
+    const qz_config_keys *k = &m->config.keys;
+    bool first = true;
+    qz_str_printf(out, "\"leftovers\":{\"parts\":%zu,\"buffers\":%zu,\"head_copies\":%zu,\"zero_biases\":%zu,\"head_untied\":%s,\"names\":[", qz_leftovers_count(m, QZ_LEFT_PART),
+                  qz_leftovers_count(m, QZ_LEFT_BUFFER), qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS), m->head_untied ? "true" : "false");
+    for (size_t i = 0; i < m->n_left; i++) {
+        if (m->left[i].kind != QZ_LEFT_PART) continue;
+        qz_str_puts(out, first ? "" : ",");
+        qz_json_quote(out, m->left[i].file_name, strlen(m->left[i].file_name));
+        first = false;
+    }
+    qz_str_printf(out, "],\"config_keys_refused\":%u,\"config_keys_noted\":%u,\"config_keys\":", k->n_refused, k->n_noted);
+    qz_str text = {0};
+    qz_str_printf(&text, "%s%s%s", k->refused, *k->refused && *k->noted ? ", " : "", k->noted);
+    qz_json_quote(out, text.ptr ? text.ptr : "", text.len);
+    qz_str_puts(out, "}");
+    qz_str_release(&text);
+}
+
+qz_status qz_model_doubt(qz_run *run, qz_model *m, qz_error *err, const char *fmt, ...) {
+    qz_str s = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    qz_str_vprintf(&s, fmt, ap);
+    va_end(ap);
+    const char **list = qz_arena_alloc(&m->arena, m->n_doubts + 1, sizeof *list), *text = s.ptr ? qz_arena_strdup(&m->arena, s.ptr) : NULL;
+    qz_str_release(&s);
+    if (list == NULL || text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    if (m->n_doubts) memcpy(list, m->doubts, m->n_doubts * sizeof *list);
+    list[m->n_doubts++] = text;
+    m->doubts = list;
+    if (!run || run->accept == NULL || strcmp(run->accept, "*") != 0) qz_warn(run, "%s: %s", m->path, text);
+    return QZ_OK;
+}
+
 /* Lines for what passes; the names of each kind are few. */
 static void say(qz_run *run, const qz_model *m) {
     static const struct { qz_left_kind kind; const char *what; } rows[] = {
@@ -168,6 +203,7 @@ static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {
 
 qz_status qz_leftovers_judge(qz_run *run, const qz_model *m, qz_error *err) {
     const qz_config_keys *k = &m->config.keys;
+    if (run && run->accept && strcmp(run->accept, "*") == 0) return QZ_OK; /* the verb says it itself */
     say(run, m);
     if (k->n_refused && run && qz_list_has(run->accept, QZ_CODE_KEYS)) qz_warn(run, "%s: %s: %u keys of the configuration are ignored: %s", QZ_CODE_KEYS, m->path, k->n_refused, k->refused);
     else if (k->n_refused)

@@ -20,6 +20,10 @@ size_t qz_leftovers_count(const qz_model *m, qz_left_kind kind);
 void qz_leftovers_names(const qz_model *m, qz_left_kind kind, qz_str *out);
 /* "attention_bias, mlp_bias": what in the configuration would use the parts; empty if nothing known. */
 void qz_leftovers_keys(const qz_model *m, qz_str *out);
+/* "leftovers":{…} with counts, names of the parts, and keys of the configuration. */
+void qz_leftovers_json(const qz_model *m, qz_str *out);
+/* Something that a container says about itself and its data contradict: kept for verify and check, and warned of. */
+qz_status qz_model_doubt(qz_run *run, qz_model *m, qz_error *err, const char *fmt, ...) QZ_PRINTF(4, 5);
 /* Says what was left (log), and refuses parts and keys that run->accept does not name. */
 qz_status qz_leftovers_judge(qz_run *run, const qz_model *m, qz_error *err);
 #endif
