@@ -144,9 +144,11 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
 }
 
 static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
+    static const char *const parts[] = { ".qzeros", ".scales", ".scaled_zeros" };
     if (qz_str_ends(t->name, ".qweight")) return add_linear(r, file, t, err);
-    if (qz_str_ends(t->name, ".qzeros") || qz_str_ends(t->name, ".scales") || qz_str_ends(t->name, ".scaled_zeros")) return QZ_OK;
-    return qz_folder_add_float(r->m, file, t, err);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (qz_str_ends(t->name, parts[i])) return qz_folder_add_part(r, file, t, parts[i], "qweight", err);
+    return qz_model_add_tensor(r->m, file, t, err);
 }
 
 static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
@@ -156,6 +158,9 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     if (st == QZ_OK) st = read_quantization(f.q, f.file, &c, err);
     qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &c, .add = add };
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
+    bool codes = false;
+    for (size_t i = 0; st == QZ_OK && i < m->n_tensors; i++) codes |= m->tensors[i].group != NULL;
+    if (st == QZ_OK && !codes) st = qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s': file '%s' says AWQ, and every tensor is float", m->path, f.file);
     qz_folder_config_release(&f);
     QZ_TRY(st);
     m->container = "awq";

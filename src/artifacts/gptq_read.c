@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "model/leftovers.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,15 @@ typedef struct {
     const json_t *dynamic;
     bool planar;
     qz_gptq_zeros zeros;
-    size_t *suspicious;            /* v1 zero points whose meaning is lost */
+    int act_order;                 /* desc_act: 1, 0, -1 the file does not say */
+    struct gptq_doubts *doubts;
 } gptq_config;
+/* What the data say against the flags, counted over modules. */
+typedef struct gptq_doubts {
+    size_t lost;                   /* v1 zero points whose meaning is lost */
+    size_t zeros, zero_groups, ordered;
+    unsigned zero_point;           /* first that a symmetric file should not have */
+} gptq_doubts;
 
 /* ---- configuration ---- */
 static qz_status get_int(const json_t *q, const char *key, const char *file, int64_t *out, qz_error *err) {
@@ -66,7 +74,7 @@ static bool made_by_gptqmodel(const json_t *q) {
 
 static qz_status read_quantization(const qz_folder_config *f, gptq_config *c, qz_error *err) {
     const char *format = "gptq";
-    bool marlin = false;
+    bool marlin = false, desc_act = false;
     c->base = (gptq_params){ .bits = 4, .group = 128, .sym = -1 };
     c->file = f->file;
     QZ_TRY(get_params(f->q, f->file, &c->base, err));
@@ -74,6 +82,8 @@ static qz_status read_quantization(const qz_folder_config *f, gptq_config *c, qz
     QZ_TRY(qz_json_str(f->q, "format", f->file, &format, err));
     QZ_TRY(qz_json_str(f->q, "checkpoint_format", f->file, &format, err));
     QZ_TRY(qz_json_bool(f->q, "is_marlin_format", f->file, &marlin, err));
+    QZ_TRY(qz_json_bool(f->q, "desc_act", f->file, &desc_act, err));
+    c->act_order = json_is_boolean(json_object_get(f->q, "desc_act")) ? desc_act : -1;
     bool v1 = strcasecmp(format, "gptq") == 0, v2 = strcasecmp(format, "gptq_v2") == 0;
     c->planar = strcasecmp(format, "gptq_p") == 0;
     if (marlin || !(v1 || v2 || c->planar))
@@ -169,11 +179,6 @@ static qz_status read_scales(const qz_st *file, const job *j, uint16_t *out, qz_
 static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const job *j, uint8_t *out, bool *sym, qz_error *err) {
     uint8_t half = (uint8_t)(1u << (j->bits - 1));
     size_t odd = 0, lost = 0;
-    *sym = p->sym == 1;
-    if (p->sym == 1) { /* whatever the file holds: loaders do not read it either */
-        memset(out, half, j->rows * j->groups);
-        return QZ_OK;
-    }
     uint8_t *row = qz_alloc_array(j->rows, 1);
     if (!row) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu zero points", j->rows);
     qz_gptq_zeros kind = c->zeros == QZ_GPTQ_V1_WORDS && 32 % j->bits ? QZ_GPTQ_V1_FIELDS : c->zeros;
@@ -182,18 +187,31 @@ static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const jo
         qz_gptq_unpack_zeros(j->z->data + g * (j->rows * j->bits / 32) * 4, j->rows, j->bits, j->planar, kind, row, &lost);
         for (size_t n = 0; n < j->rows; n++) {
             out[n * j->groups + g] = row[n];
-            odd += row[n] != half;
+            if (row[n] != half && odd++ == 0 && p->sym == 1 && c->doubts->zeros++ == 0) c->doubts->zero_point = row[n];
         }
     }
     qz_free(row);
+    *sym = p->sym == 1;
+    if (*sym) { /* whatever the file holds: most loaders of symmetric files do not read it; a doubt if it is another value */
+        memset(out, half, j->rows * j->groups);
+        return QZ_OK;
+    }
     *sym = p->sym < 0 && odd == 0; /* files without the key: the zero points say it */
-    if (!*sym) *c->suspicious += lost;
+    if (!*sym) c->doubts->lost += lost;
     return QZ_OK;
 }
 
-/* g_idx, or NULL where it says nothing new. */
-static qz_status read_g_idx(const qz_st *file, const job *j, size_t group, qz_arena *arena, const uint32_t **out, qz_error *err) {
+/* g_idx, or NULL where it says nothing new. One that puts every column into group 0 of several was never filled: engines take it
+ * as absent (ExLlama, and vLLM where desc_act is false), and so do we. */
+static qz_status read_g_idx(const qz_st *file, const gptq_config *c, job *j, size_t group, qz_arena *arena, const uint32_t **out, qz_error *err) {
     bool trivial = j->cols % group == 0; /* a short last group needs the list */
+    bool unfilled = j->g && j->groups > 1;
+    for (size_t k = 0; k < j->cols && unfilled; k++) unfilled = qz_load_u32le(j->g->data + 4 * k) == 0;
+    if (unfilled) {
+        c->doubts->zero_groups++;
+        j->g = NULL;
+    }
+    bool ordered = false;
     uint32_t *g = qz_arena_alloc(arena, j->cols, sizeof *g);
     if (!g) return qz_fail(err, QZ_EMEMORY, "out of memory for g_idx of '%s'", j->w->name);
     for (size_t k = 0; k < j->cols; k++) {
@@ -202,7 +220,9 @@ static qz_status read_g_idx(const qz_st *file, const job *j, size_t group, qz_ar
             return qz_fail(err, QZ_EFORMAT, "group out of range: file '%s', tensor '%s', element %zu: expected below %zu, found %d", file->path, j->g->name, k,
                            j->groups, (int)g[k]);
         trivial &= g[k] == k / group;
+        if (g[k] != k / group && c->act_order == 0) ordered = true;
     }
+    c->doubts->ordered += ordered;
     *out = trivial ? NULL : g;
     return QZ_OK;
 }
@@ -235,10 +255,11 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
                          .scales = scales, .zero_points = zeros };
     QZ_TRY(read_scales(file, &j, scales, err));
     QZ_TRY(read_zeros(c, &p, &j, zeros, &g->sym, err));
-    QZ_TRY(read_g_idx(file, &j, group, &m->arena, &g->g_idx, err));
+    const size_t g_bytes = j.g ? (size_t)j.g->bytes : 0;
+    QZ_TRY(read_g_idx(file, c, &j, group, &m->arena, &g->g_idx, err));
     qz_map_forget(t->data, (size_t)t->bytes);
     m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_INT_GROUP, .rows = j.rows, .cols = j.cols,
-                                                   .n_dims = 2, .bytes = (size_t)(t->bytes + j.z->bytes + j.s->bytes + (j.g ? j.g->bytes : 0)),
+                                                   .n_dims = 2, .bytes = (size_t)(t->bytes + j.z->bytes + j.s->bytes) + g_bytes,
                                                    .group = g, .file = file->path, .offset = t->offset };
     return QZ_OK;
 }
@@ -247,8 +268,8 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
     static const char *const parts[] = { ".qzeros", ".scales", ".g_idx" };
     if (qz_str_ends(t->name, ".qweight")) return add_linear(r, file, t, err);
     for (size_t i = 0; i < 3; i++)
-        if (qz_str_ends(t->name, parts[i])) return QZ_OK;
-    return qz_folder_add_float(r->m, file, t, err);
+        if (qz_str_ends(t->name, parts[i])) return qz_folder_add_part(r, file, t, parts[i], "qweight", err);
+    return qz_model_add_tensor(r->m, file, t, err);
 }
 
 /* Linears that do not have the setting of `g`, in words; bits: fewest and most of all linears. */
@@ -292,18 +313,34 @@ static qz_status describe(qz_model *m, const gptq_config *c, qz_error *err) {
     return m->container && m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 
+static qz_status say_doubts(qz_run *run, qz_model *m, const gptq_config *c, qz_error *err) {
+    const gptq_doubts *d = c->doubts;
+    const int half = 1 << (c->base.bits - 1);
+    const bool v2 = c->zeros == QZ_GPTQ_V2;
+    if (d->lost && run)
+        qz_warn(run, "%s: %zu zero points of this v1 file may have lost their value (stored as %d); makers disagree about them", m->path, d->lost, (1 << c->base.bits) - 1);
+    if (d->zeros)
+        QZ_TRY(qz_model_doubt(run, m, err, "%zu modules: symmetric codes need zero point %d, and the stored qzeros read as format %s give %u%s: taken as %d here, engines that read them "
+                              "(vLLM's exllama kernel) compute other weights", d->zeros, half, c->planar ? "gptq_p" : v2 ? "gptq_v2" : "gptq", d->zero_point,
+                              d->zero_point == (unsigned)(v2 ? half - 1 : half + 1) ? v2 ? ", as a file of format gptq would hold" : ", as a file of format gptq_v2 would hold" : "", half));
+    if (d->zero_groups)
+        QZ_TRY(qz_model_doubt(run, m, err, "%zu modules: g_idx is all zeros over several groups%s: taken as absent (columns in order) as vLLM and ExLlama do; AutoGPTQ would obey it",
+                              d->zero_groups, c->act_order == 0 ? " with desc_act false" : c->act_order == 1 ? " with desc_act true" : ""));
+    if (d->ordered)
+        QZ_TRY(qz_model_doubt(run, m, err, "%zu modules: g_idx puts columns out of order, and desc_act is false: g_idx is obeyed here, vLLM ignores it and computes other weights", d->ordered));
+    return QZ_OK;
+}
+
 static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
-    size_t suspicious = 0;
-    gptq_config c = { .suspicious = &suspicious };
+    gptq_doubts doubts = {0};
+    gptq_config c = { .doubts = &doubts };
     qz_folder_config f;
     qz_status st = qz_folder_config_load(m->path, &f, err);
     if (st == QZ_OK) st = read_quantization(&f, &c, err);
     qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &c, .add = add };
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
     if (st == QZ_OK) st = describe(m, &c, err);
-    if (st == QZ_OK && suspicious && run)
-        qz_warn(run, "%s: %zu zero points of this v1 file may have lost their value (stored as %d); makers disagree about them", m->path, suspicious,
-                (1 << c.base.bits) - 1);
+    if (st == QZ_OK) st = say_doubts(run, m, &c, err);
     qz_folder_config_release(&f);
     return st;
 }

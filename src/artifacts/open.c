@@ -2,6 +2,7 @@
 #include "artifacts/artifacts_int.h"
 #include "base/json.h"
 #include "base/size.h"
+#include "model/leftovers.h"
 #include <string.h>
 
 #define CONFIG_LIMIT ((size_t)16 << 20)
@@ -40,9 +41,16 @@ qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_err
     const qz_scheme_ops *ops = NULL;
     *out = NULL;
     QZ_TRY(find_scheme(path, &ops, err));
-    if (ops) return ops->read(run, path, out, err);
-    QZ_TRY(refuse_quantized(path, err));
-    return qz_model_open(run, path, out, err);
+    if (ops) QZ_TRY(ops->read(run, path, out, err));
+    else {
+        QZ_TRY(refuse_quantized(path, err));
+        QZ_TRY(qz_model_open(run, path, out, err));
+    }
+    qz_status st = qz_leftovers_judge(run, *out, err);
+    if (st == QZ_OK) return QZ_OK;
+    qz_model_free(*out);
+    *out = NULL;
+    return st;
 }
 
 static qz_status gguf_tokenizer(const char *path, qz_tokenizer **out, qz_error *err) {

@@ -54,7 +54,6 @@ bool qz_path_is_dir(const char *path);
 typedef enum { QZ_PATH_NONE, QZ_PATH_FILE, QZ_PATH_DIR, QZ_PATH_DANGLING, QZ_PATH_OTHER } qz_path_kind;
 qz_path_kind qz_path_kind_of(const char *path);
 const char *qz_path_kind_text(const char *path);       /* "a file", "a character device" … for error texts */
-bool qz_path_is_link(const char *path);
 bool qz_path_same(const char *a, const char *b);       /* one file or folder: device and inode; false if either is missing */
 bool qz_path_inside(const char *path, const char *dir); /* both exist, links resolved; dir itself is not inside */
 qz_status qz_make_dirs(const char *path, qz_error *err);

@@ -69,7 +69,7 @@ static void place_token(const row_job *j, const qz_seq_run *r, size_t t) {
     qz_engine *e = j->e;
     const qz_config *c = &e->model->config;
     size_t d = c->head_dim, pos = r->past + (t - r->first);
-    const float *cs = j->kv->rope + pos * d;
+    const float *cs = qz_rope_by_call(c) ? e->step.rope + t * d : j->kv->rope + pos * d;
     void (*rope)(float *, const float *, size_t) = c->rope.interleaved ? qz_rope_interleaved : qz_rope_half;
     float eps = (float)c->rms_norm_eps;
     float *q = e->step.q + t * c->heads * d, *k = e->step.k + t * c->kv_heads * d, *v = e->step.v + t * c->kv_heads * d;

@@ -103,13 +103,3 @@ qz_status qz_scheme_list(const char *text, qz_arena *arena, qz_scheme_spec **out
     }
     return *n ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no artifact is asked for; use --to, for example --to awq,gguf:Q4_K_M");
 }
-
-bool qz_list_has(const char *list, const char *code) {
-    size_t n = strlen(code);
-    while (list && *list) {
-        size_t k = strcspn(list, ",");
-        if (k == n && strncmp(list, code, n) == 0) return true;
-        list += k + (list[k] == ',');
-    }
-    return false;
-}

@@ -1,4 +1,5 @@
 #include "base/size.h"
+#include "model/leftovers.h"
 #include "pipeline/plan.h"
 #include "pipeline/produce.h"
 #include "pipeline/verbs.h"
@@ -106,6 +107,7 @@ static qz_status print(qz_run *run, qz_plan_view *v, qz_str *out, qz_error *err)
 qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_plan_view v = {.r = r};
     qz_str out = {0};
+    run->accept = QZ_CODE_UNUSED "," QZ_CODE_KEYS; /* figures of a model are no use of it */
     qz_status st = read_query(&v, err);
     if (st != QZ_OK) goto out;
     if (r->hardware && strcmp(r->hardware, "list") == 0) st = qz_plan_print_hardware(&v.set, r->json, &out, err);
