@@ -239,6 +239,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     const char *partial = NULL;
     double start = qz_now();
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
+    if (s->tokenizer == NULL) qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
     qz_status st = qz_proof_open(&proof, run, plan, err);

@@ -153,7 +153,8 @@ out:
 
 qz_status qz_tokenizer_absent(const char *dir, qz_error *err) {
     static const char *const files[] = {"tokenizer.model", "vocab.json", "merges.txt", "vocab.txt", "spiece.model", "sentencepiece.bpe.model",
-                                        "tekken.json", "qwen.tiktoken", "tiktoken.model"};
+                                        "tekken.json", "qwen.tiktoken", "tiktoken.model", "tokenizer_config.json", "special_tokens_map.json",
+                                        "added_tokens.json"};
     char *path = qz_path_join(dir, "tokenizer.json");
     if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
     qz_status st = QZ_OK;

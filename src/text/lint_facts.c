@@ -181,7 +181,7 @@ double qz_jensen_shannon(const uint64_t *a, size_t na, const uint64_t *b, size_t
     double sa = 0, sb = 0, js = 0;
     for (size_t i = 0; i < na; i++) sa += (double)a[i];
     for (size_t i = 0; i < nb; i++) sb += (double)b[i];
-    if (sa == 0 || sb == 0) return 1;
+    if (sa == 0 || sb == 0) return sa == 0 && sb == 0 ? 0 : 1; /* nothing against nothing is equal */
     for (size_t i = 0; i < na || i < nb; i++) {
         double p = i < na ? (double)a[i] / sa : 0, q = i < nb ? (double)b[i] / sb : 0, m = 0.5 * (p + q);
         if (p > 0) js += 0.5 * p * log2(p / m);
