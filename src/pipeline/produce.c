@@ -6,6 +6,7 @@
 #include "model/leftovers.h"
 #include "methods/block_feedback.h"
 #include "pipeline/catalog.h"
+#include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
 #include "pipeline/proof.h"
 #include <stdio.h>
@@ -15,6 +16,7 @@ enum { CHUNK_ELEMS = 16 << 20 }; /* float values decoded at a time */
 
 void qz_produced_release(qz_produced *p) {
     qz_free(p->path);
+    qz_free(p->importance_json);
     *p = (qz_produced){0};
 }
 
@@ -28,7 +30,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
     qz_int_options io;
     QZ_TRY(qz_int_settings(o->request, spec, o->search, &io, err));
     const char *flow = qz_int_needs_tokens(&io, spec) && io.propagate ? " propagate=quantized" : "";
-    const char *data = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : o->imatrix_file ? "imatrix" : "none";
+    const char *data = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : o->imatrix_sha ? o->imatrix_sha : "none";
     prov[n++] = (qz_provenance){"version", qz_catalog_version()};
     char *recipe = qz_arena_printf(arena, "%s search=%s%s", spec->name, o->search == QZ_SEARCH_BEST ? "best" : "compat", flow);
     for (size_t i = 0; i < spec->n_modules && recipe; i++) recipe = qz_arena_printf(arena, "%s module=%s", recipe, spec->modules[i].text);
@@ -242,6 +244,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     if (s->tokenizer == NULL) qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
+    QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));
     qz_status st = qz_proof_open(&proof, run, plan, err);
     if (st == QZ_OK)
         st = qz_artifact_writer_open(run, plan, path, (o->resume ? QZ_WRITE_RESUME : 0u) | (o->force ? QZ_WRITE_FORCE : 0u), &w, err);
