@@ -70,6 +70,10 @@ static bool halves(const qz_st_tensor *t, uint64_t a, uint64_t b) { return qz_fo
 /* Shapes from qweight; the others must agree. */
 static qz_status shape_job(const qz_st *file, const char *module, job *j, qz_error *err) {
     awq_layout l = j->c->layout;
+    const qz_st_dtype code = l == FAST ? QZ_ST_I16 : QZ_ST_I32, wide = l == FAST ? QZ_ST_BF16 : QZ_ST_F16;
+    QZ_TRY(qz_folder_typed(file, module, "qweight", j->w, code, code, err));
+    QZ_TRY(qz_folder_typed(file, module, "scales", j->s, QZ_ST_F16, wide, err));
+    if (l != MARLIN) QZ_TRY(qz_folder_typed(file, module, "qzeros", j->z, l == FAST ? QZ_ST_F16 : QZ_ST_I32, l == FAST ? QZ_ST_BF16 : QZ_ST_I32, err));
     uint64_t a = j->w->dims[0], b = j->w->dims[1], limit = (uint64_t)1 << 27;
     bool ok = j->w->dtype == (l == FAST ? QZ_ST_I16 : QZ_ST_I32) && j->w->n_dims == 2 && a && b && a < limit && b < limit;
     uint64_t rows = l == GEMM ? b * 8 : l == GEMV ? a : l == FAST ? a * 4 : b / 2, cols = l == GEMM ? a : l == GEMV ? b * 8 : l == FAST ? b : a * 16;

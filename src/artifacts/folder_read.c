@@ -63,6 +63,13 @@ const qz_st_tensor *qz_folder_part(const qz_st_dir *d, const char *module, const
     return qz_st_dir_find(d, name, NULL);
 }
 
+qz_status qz_folder_typed(const qz_st *file, const char *module, const char *suffix, const qz_st_tensor *t, qz_st_dtype a, qz_st_dtype b, qz_error *err) {
+    if (!t) return qz_fail(err, QZ_EFORMAT, "tensor '%s.%s' is missing: file '%s'; the checkpoint is incomplete", module, suffix, file->path);
+    if (t->dtype == a || t->dtype == b) return QZ_OK;
+    return qz_fail(err, QZ_EFORMAT, "wrong dtype: file '%s', tensor '%s', offset %llu: expected %s%s%s, found %s", file->path, t->name, (unsigned long long)t->offset,
+                   qz_st_dtype_name(a), a == b ? "" : " or ", a == b ? "" : qz_st_dtype_name(b), qz_st_dtype_name(t->dtype));
+}
+
 bool qz_folder_shaped(const qz_st_tensor *t, qz_st_dtype d, uint32_t n_dims, uint64_t a, uint64_t b) {
     return t && t->dtype == d && t->n_dims == n_dims && t->dims[0] == a && (n_dims == 1 || t->dims[1] == b);
 }

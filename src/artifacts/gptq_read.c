@@ -140,6 +140,10 @@ static qz_status wrong_shape(const qz_st *file, const char *module, const job *j
 }
 
 static qz_status shape_job(const qz_st *file, const char *module, const gptq_params *p, job *j, qz_error *err) {
+    QZ_TRY(qz_folder_typed(file, module, "qweight", j->w, QZ_ST_I32, QZ_ST_I32, err));
+    QZ_TRY(qz_folder_typed(file, module, "qzeros", j->z, QZ_ST_I32, QZ_ST_I32, err));
+    if (!j->s || j->s->dtype != QZ_ST_F32) QZ_TRY(qz_folder_typed(file, module, "scales", j->s, QZ_ST_F16, QZ_ST_BF16, err));
+    if (j->g) QZ_TRY(qz_folder_typed(file, module, "g_idx", j->g, QZ_ST_I32, QZ_ST_I32, err));
     if (j->w->dtype != QZ_ST_I32 || j->w->n_dims != 2 || !j->w->dims[0] || !j->w->dims[1] || j->w->dims[0] > LIMIT || j->w->dims[1] > LIMIT)
         return wrong_shape(file, module, j, p, err);
     uint64_t bits = j->bits, n = j->w->dims[1], words = j->w->dims[0], k = words * 32 / bits;
@@ -239,7 +243,6 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     job j = { .w = t, .z = qz_folder_part(r->dir, module, "qzeros"), .s = qz_folder_part(r->dir, module, "scales"),
               .g = qz_folder_part(r->dir, module, "g_idx"), .bits = (uint32_t)p.bits };
     j.planar = (c->planar && p.bits == 3) || p.bits == 5 || p.bits == 6 || p.bits == 7;
-    if (j.s && j.s->dtype != QZ_ST_F16 && j.s->dtype != QZ_ST_BF16 && j.s->dtype != QZ_ST_F32) j.s = NULL;
     QZ_TRY(shape_job(file, module, &p, &j, err));
     size_t threads = r->run ? qz_pool_size(r->run->pool) : 1, n_strips = 0;
     uint16_t *scales = qz_arena_alloc(&m->arena, j.rows * j.groups, sizeof *scales);

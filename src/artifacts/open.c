@@ -16,7 +16,8 @@ static qz_status find_scheme(const char *path, const qz_scheme_ops **out, qz_err
         if (yes) *out = qz_scheme_ops_get((qz_scheme)s);
     }
     if (!*out && !qz_path_is_dir(path))
-        return qz_fail(err, QZ_EFORMAT, "unknown container: file '%s': expected a GGUF file or a checkpoint folder", path);
+        return qz_fail(err, QZ_EFORMAT, "weights without a configuration: file '%s': expected a GGUF file or a checkpoint folder, found a safetensors file by itself; "
+                       "give its folder with config.json", path);
     return QZ_OK;
 }
 
@@ -37,9 +38,17 @@ static qz_status refuse_quantized(const char *dir, qz_error *err) {
     return st;
 }
 
+static qz_status family_first(const char *path, qz_error *err) {
+    char *config = qz_path_is_dir(path) ? qz_path_join(path, "config.json") : NULL;
+    qz_status st = config && qz_path_exists(config) ? qz_config_family(config, err) : QZ_OK;
+    qz_free(config);
+    return st;
+}
+
 qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err) {
     const qz_scheme_ops *ops = NULL;
     *out = NULL;
+    QZ_TRY(family_first(path, err));
     QZ_TRY(find_scheme(path, &ops, err));
     if (ops) QZ_TRY(ops->read(run, path, out, err));
     else {

@@ -1,5 +1,6 @@
 #include "base/json.h"
 #include "base/io.h"
+#include "base/page.h"
 #include "base/plain.h"
 #include "base/size.h"
 #include <math.h>
@@ -9,6 +10,8 @@ qz_status qz_json_parse(const char *text, size_t len, const char *name, json_t *
     json_error_t je;
     /* jansson bounds nesting (JSON_PARSER_MAX_DEPTH 2048 frames of small size), refuses NaN and bad UTF-8. */
     *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+    if (*out == NULL && qz_is_page(text, len))
+        return qz_fail(err, QZ_EFORMAT, "not JSON: file '%s', offset 0: expected JSON, found " QZ_PAGE_NAME "; " QZ_PAGE_CURE, name);
     if (*out == NULL)
         return qz_fail(err, QZ_EFORMAT, "bad JSON: file '%s', line %d, offset %d: %s", name, je.line, je.position, je.text);
     return QZ_OK;

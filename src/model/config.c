@@ -262,6 +262,16 @@ static qz_status read_generation(const char *path, qz_config *c, qz_error *err) 
     return st;
 }
 
+qz_status qz_config_family(const char *path, qz_error *err) {
+    json_t *root = NULL;
+    QZ_TRY(qz_json_load(path, CONFIG_LIMIT, &root, err));
+    const char *type = json_string_value(json_object_get(root, "model_type"));
+    qz_status st = nested_config(root, path, type, err);
+    if (st == QZ_OK && type && qz_family_by_name(type) == QZ_FAMILY_COUNT) st = unknown_family(type, path, root, err);
+    json_decref(root);
+    return st;
+}
+
 qz_status qz_config_load(const char *path, qz_config *out, qz_error *err) {
     *out = (qz_config){.bos_id = -1, .pad_id = -1};
     json_t *root = NULL;

@@ -72,6 +72,8 @@ qz_family qz_family_by_gguf_arch(const char *arch);
 
 /* Reads config.json at path (limits: 16 MiB, depth 64) and generation_config.json beside it if present. */
 qz_status qz_config_load(const char *path, qz_config *out, qz_error *err);
+/* Refuses a family that is not known, before anything else about the file is judged. */
+qz_status qz_config_family(const char *path, qz_error *err);
 /* The same from parsed JSON, without generation_config.json. */
 qz_status qz_config_from_json(const json_t *root, const char *name, qz_config *out, qz_error *err);
 /* Checks what every source of a config must fulfil; name is used in error texts. */

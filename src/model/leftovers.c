@@ -162,22 +162,22 @@ qz_status qz_model_doubt(qz_run *run, qz_model *m, qz_error *err, const char *fm
 /* Lines for what passes; the names of each kind are few. */
 static void say(qz_run *run, const qz_model *m) {
     static const struct { qz_left_kind kind; const char *what; } rows[] = {
-        {QZ_LEFT_BUFFER, "stored buffers are computed anew and not read"},
-        {QZ_LEFT_TWIN, "stored output matrix equals the tied embedding and is not kept twice"},
-        {QZ_LEFT_ZEROS, "stored biases hold only zeros and are not kept"}};
+        {QZ_LEFT_BUFFER, "stored as buffers, computed anew and not read"},
+        {QZ_LEFT_TWIN, "stored as output matrix, equal to the tied embedding and not kept twice"},
+        {QZ_LEFT_ZEROS, "stored as biases of zeros and not kept"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         qz_str names = {0};
         const size_t n = qz_leftovers_count(m, rows[i].kind);
         if (n == 0) continue;
         qz_leftovers_names(m, rows[i].kind, &names);
-        qz_info(run, "note: %s: %zu %s: %s", m->path, n, rows[i].what, names.ptr ? names.ptr : "");
+        qz_info(run, "note: %s: tensors %s: %zu: %s", m->path, rows[i].what, n, names.ptr ? names.ptr : "");
         qz_str_release(&names);
     }
     if (m->head_untied)
         qz_warn(run, "%s: the configuration ties the output matrix to the embedding, and 'lm_head.weight' is stored with other values: the stored one is used, as in transformers 5",
                 m->path);
     if (m->config.keys.n_noted)
-        qz_info(run, "note: %s: %u keys of the configuration are not read: %s", m->path, m->config.keys.n_noted, m->config.keys.noted);
+        qz_info(run, "note: %s: %u key%s of the configuration not read: %s", m->path, m->config.keys.n_noted, m->config.keys.n_noted == 1 ? "" : "s", m->config.keys.noted);
 }
 
 static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {
@@ -205,7 +205,7 @@ qz_status qz_leftovers_judge(qz_run *run, const qz_model *m, qz_error *err) {
     const qz_config_keys *k = &m->config.keys;
     if (run && run->accept && strcmp(run->accept, "*") == 0) return QZ_OK; /* the verb says it itself */
     say(run, m);
-    if (k->n_refused && run && qz_list_has(run->accept, QZ_CODE_KEYS)) qz_warn(run, "%s: %s: %u keys of the configuration are ignored: %s", QZ_CODE_KEYS, m->path, k->n_refused, k->refused);
+    if (k->n_refused && run && qz_list_has(run->accept, QZ_CODE_KEYS)) qz_warn(run, "%s: %s: keys of the configuration ignored: %u: %s", QZ_CODE_KEYS, m->path, k->n_refused, k->refused);
     else if (k->n_refused)
         return qz_fail(err, QZ_EUNSUPPORTED, "%u key%s of the configuration would make another model and %s not read: model '%s', key%s %s: expected none or the neutral value; "
                        "correct the configuration, or --accept %s ignores %s", k->n_refused, k->n_refused == 1 ? "" : "s", k->n_refused == 1 ? "is" : "are", m->path,

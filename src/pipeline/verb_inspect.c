@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "model/leftovers.h"
 #include "pipeline/catalog.h"
+#include "pipeline/raw_print.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -120,8 +121,15 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_table t;
     qz_str out = {0};
     run->accept = "*"; /* shows what nothing uses */
-    QZ_TRY(qz_source_open(run, r->operands[0], &s, err));
-    qz_status st = QZ_OK;
+    qz_error why = {0};
+    qz_status st = qz_source_open(run, r->operands[0], &s, &why);
+    if (st != QZ_OK && (r->deploy || !qz_raw_applies(r->operands[0], &why))) return qz_fail(err, st, "%s", why.text);
+    if (st != QZ_OK) { /* well-formed, and none of our models */
+        if (qz_raw_show(r->operands[0], r, &why, &out, &(qz_error){0}) != QZ_OK) st = qz_fail(err, st, "%s", why.text);
+        else st = qz_show(&out, err);
+        qz_str_release(&out);
+        return st;
+    }
     if (r->deploy) qz_str_printf(&out, "%s %s, 0 GPU layers (CPU), quantz %s; %s\n", s.model->container, s.model->encoding, qz_catalog_version(), s.model->contract);
     else if (r->tensors) {
         st = tensor_table(s.model, &a, &t, err);
