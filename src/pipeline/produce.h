@@ -32,6 +32,7 @@ typedef struct {
     uint64_t bytes;
     double bits_per_weight, seconds, weight_mse;
     size_t fallbacks;
+    size_t dropped;                    /* stored tensors of the source that nothing uses, taken with --accept */
     char note[200];                    /* summary of the codes' search */
     uint64_t planned_memory;           /* at most; 0: not planned */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */

@@ -53,8 +53,8 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
     qz_str s = {0};
     char size[48];
     if (r->json) {
-        qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"fallbacks\":%zu,\"seconds\":%.3f,\"weight_mse\":%.9g,"
-                      "\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu}\n", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->seconds,
+        qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"fallbacks\":%zu,\"dropped_tensors\":%zu,\"seconds\":%.3f,\"weight_mse\":%.9g,"
+                      "\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu}\n", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->dropped, p->seconds,
                       p->weight_mse, (unsigned long long)qz_peak_rss(), (unsigned long long)p->planned_memory, p->self_kl, p->self_tokens);
     } else {
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
