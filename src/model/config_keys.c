@@ -23,7 +23,8 @@ void qz_keys_add(qz_config_keys *k, bool refused, const char *prefix, const char
 
 /* null, false, empty, or the number that changes nothing. */
 static bool is_neutral(const json_t *v, double neutral) {
-    if (json_is_null(v) || json_is_false(v)) return true;
+    if (json_is_null(v)) return true;
+    if (json_is_false(v)) return neutral != 1; /* is_causal: false is another model */
     if (json_is_true(v)) return neutral == 1;
     if (json_is_number(v)) return json_number_value(v) == neutral;
     if (json_is_string(v)) return *json_string_value(v) == 0;
