@@ -1,4 +1,4 @@
-/* gen_model OUT [--shape tinyllama|small] [--seed N] [--layers N] …: writes a random Llama checkpoint (config.json,
+/* gen_model OUT [--shape tinyllama|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint (config.json,
  * model.safetensors in F16, a byte-level tokenizer.json) for speed and memory runs; gaussian weights, norms one.
  * The same options give the same bytes on any thread count: every block of 65,536 weights has its own seed.
  * Nothing is learnt: perplexity is that of chance. Shapes: baselines.md section 4 (TinyLlama 1.1 B). */
@@ -18,11 +18,12 @@ enum { BLOCK = 65536, BLOCKS = 64, SPECIALS = 2, BYTES = 256, LETTERS = 26, TENS
 
 typedef struct {
     const char *name;
-    uint64_t hidden, ffn, layers, heads, kv_heads, vocab, context;
+    uint64_t hidden, ffn, layers, heads, kv_heads, vocab, context, head_dim; /* head_dim 0: hidden / heads */
 } shape;
 static const shape shapes[] = {
-    {"tinyllama", 2048, 5632, 22, 32, 4, 32000, 2048},
-    {"small", 512, 1536, 4, 8, 2, 4096, 2048},
+    {"tinyllama", 2048, 5632, 22, 32, 4, 32000, 2048, 0},
+    {"small", 512, 1536, 4, 8, 2, 4096, 2048, 0},
+    {"case", 256, 256, 1, 4, 1, 288, 128, 32}, /* the model of tests/golden/cases 03 to 05 */
 };
 
 typedef struct {
@@ -42,10 +43,10 @@ typedef struct {
     float sigma;
 } fill_job;
 
-static void fill(void *arg, size_t i, size_t n) {
+static void fill(void *arg, qz_part part) {
     const fill_job *j = arg;
     size_t lo, hi;
-    qz_split(j->n, BLOCK, i, n, &lo, &hi);
+    qz_split(j->n, BLOCK, part, &lo, &hi);
     for (size_t at = lo; at < hi; at += BLOCK) {
         qz_rng r;
         qz_rng_seed(&r, j->seed * 0x9e3779b97f4a7c15u + (j->tensor << 32) + j->first + at / BLOCK);
@@ -65,7 +66,7 @@ static qz_status write_tensor(qz_st_writer *w, const qz_st_item *item, const opt
             for (size_t k = 0; k < n; k++) buf[k] = 0x3c00; /* one */
         } else {
             fill_job j = {buf, n, o->seed, tensor, first, (float)o->sigma};
-            qz_pool_run(pool, fill, &j);
+            qz_pool_run(pool, 0, fill, &j);
         }
         QZ_TRY(qz_st_writer_write(w, buf, 2 * n, err));
         left -= n;
@@ -80,7 +81,7 @@ static void add(qz_st_item *items, size_t *n, const char *name, uint64_t rows, u
 
 static size_t plan(const options *o, qz_arena *a, qz_st_item *items) {
     const shape *s = &o->s;
-    uint64_t q = s->hidden, kv = s->hidden / s->heads * s->kv_heads;
+    uint64_t d = s->head_dim ? s->head_dim : s->hidden / s->heads, q = d * s->heads, kv = d * s->kv_heads;
     const struct { const char *name; uint64_t rows, cols; } parts[TENSORS_PER_LAYER] = {
         {"input_layernorm", 0, s->hidden}, {"self_attn.q_proj", q, s->hidden}, {"self_attn.k_proj", kv, s->hidden},
         {"self_attn.v_proj", kv, s->hidden}, {"self_attn.o_proj", s->hidden, q}, {"post_attention_layernorm", 0, s->hidden},
@@ -147,6 +148,10 @@ static qz_status write_config(const options *o, qz_error *err) {
                   (unsigned long long)s->kv_heads, (unsigned long long)s->vocab, (unsigned long long)s->context);
     qz_str_printf(&t, "  \"tie_word_embeddings\": %s,\n  \"rms_norm_eps\": 1e-05,\n  \"rope_theta\": 10000.0,\n  \"hidden_act\": \"silu\",\n"
                   "  \"bos_token_id\": 0,\n  \"eos_token_id\": 1\n}\n", o->tied ? "true" : "false");
+    if (s->head_dim) { /* before the closing brace */
+        t.len -= 3;
+        qz_str_printf(&t, ",\n  \"head_dim\": %llu\n}\n", (unsigned long long)s->head_dim);
+    }
     return write_text(o, "config.json", &t, err);
 }
 
@@ -193,7 +198,7 @@ static qz_status write_tokenizer(const options *o, qz_error *err) {
 /* ---- options ---- */
 
 static const char usage[] =
-    "usage: gen_model OUT [--shape tinyllama|small] [--seed N] [--hidden N] [--ffn N] [--layers N] [--heads N]\n"
+    "usage: gen_model OUT [--shape tinyllama|small|case] [--seed N] [--hidden N] [--ffn N] [--layers N] [--heads N]\n"
     "                     [--kv-heads N] [--vocab N] [--tied] [--sigma X] [--threads N]\n";
 
 static bool read_u64(const char *text, uint64_t *out) {

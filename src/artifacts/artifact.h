@@ -118,6 +118,8 @@ typedef struct {
 
 /* Row of the source that stands at row `to` of the file (item's permute and heads); n = rows of the tensor. */
 size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to);
+/* All rows of the source in the order of the file, x [rows, cols]: for codes whose blocks run over rows. */
+void qz_item_decode_as_filed(const qz_artifact_item *it, float *x);
 
 qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec, const qz_artifact_context *ctx,
                                 qz_arena *arena, qz_artifact_plan *out, qz_error *err);
@@ -140,6 +142,9 @@ qz_status qz_artifact_writer_put(qz_artifact_writer *w, const qz_quantized *q, q
  * becomes infinite there is QZ_EUNSUPPORTED naming tensor and element. */
 qz_status qz_artifact_writer_put_folded(qz_artifact_writer *w, const qz_folded *f, qz_error *err);
 qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_view *t, qz_error *err);
+/* A checksum of what item i is meant to hold, given before its last put: it goes to the journal, so that a resumed run knows it. */
+void qz_artifact_writer_meant(qz_artifact_writer *w, size_t i, uint64_t sum);
+uint64_t qz_artifact_writer_meant_of(const qz_artifact_writer *w, size_t i);
 /* All bytes are on disk under the temporary name; *partial (owned by w) can be opened with qz_artifact_open. */
 qz_status qz_artifact_writer_finish(qz_artifact_writer *w, const char **partial, qz_error *err);
 /* Final name, then the manifest. */

@@ -11,6 +11,8 @@
 static bool directory(const qz_artifact_writer *w) { return qz_scheme_get(w->plan->spec.scheme)->directory; }
 
 size_t qz_artifact_writer_next(const qz_artifact_writer *w) { return w->next; }
+void qz_artifact_writer_meant(qz_artifact_writer *w, size_t i, uint64_t sum) { w->meant[i] = sum; }
+uint64_t qz_artifact_writer_meant_of(const qz_artifact_writer *w, size_t i) { return w->meant[i]; }
 
 static qz_status flush(qz_artifact_writer *w, qz_error *err) {
     QZ_TRY(w->ops->flush(w, err));
@@ -38,7 +40,7 @@ static qz_status close_item(qz_artifact_writer *w, qz_error *err) {
                        (unsigned long long)w->in_item);
     char hex[65];
     qz_sha256_final_hex(&w->sha, hex);
-    qz_str_printf(&w->pending, "%zu %s\n", w->next, hex);
+    qz_str_printf(&w->pending, "%zu %s %016llx\n", w->next, hex, (unsigned long long)w->meant[w->next]);
     w->pending_bytes += it->bytes;
     w->pending_items++;
     w->next++;
@@ -62,6 +64,12 @@ size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to) {
     size_t d = n / it->heads, h = to / d, r = to % d;
     if (it->permute == QZ_PERMUTE_INTERLEAVE) return h * d + r / 2 + (r % 2 ? d / 2 : 0);
     return h * d + (r < d / 2 ? 2 * r : 2 * (r - d / 2) + 1);
+}
+
+void qz_item_decode_as_filed(const qz_artifact_item *it, float *x) {
+    if (it->permute == QZ_PERMUTE_NONE) qz_tensor_decode(it->source, 0, it->rows, x);
+    else
+        for (size_t r = 0; r < it->rows; r++) qz_tensor_decode(it->source, qz_item_source_row(it, it->rows, r), 1, x + r * it->cols);
 }
 
 static qz_status expect(const qz_artifact_writer *w, const char *name, size_t rows, size_t cols, bool part, qz_error *err) {
@@ -236,7 +244,8 @@ qz_status qz_artifact_writer_open(qz_run *run, const qz_artifact_plan *plan, con
     w->partial = w->path ? joined(w->path, ".partial") : NULL;
     w->journal_path = w->partial ? joined(w->partial, qz_scheme_get(plan->spec.scheme)->directory ? "/.journal" : ".journal") : NULL;
     w->file_sha = qz_calloc_array(plan->n_files + 1, sizeof *w->file_sha);
-    qz_status st = w->journal_path && w->file_sha ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", path);
+    w->meant = qz_calloc_array(plan->n_items + 1, sizeof *w->meant);
+    qz_status st = w->journal_path && w->file_sha && w->meant ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", path);
     if (st == QZ_OK) {
         w->ops = qz_scheme_ops_get(plan->spec.scheme);
         st = begin(w, err);
@@ -298,5 +307,6 @@ void qz_artifact_writer_free(qz_artifact_writer *w) {
     qz_free(w->partial);
     qz_free(w->journal_path);
     qz_free(w->file_sha);
+    qz_free(w->meant);
     qz_free(w);
 }

@@ -49,6 +49,7 @@ struct qz_artifact_writer {
     uint64_t pending_bytes;
     size_t pending_items;
     char (*file_sha)[65];    /* [plan->n_files] */
+    uint64_t *meant;         /* [plan->n_items] checksums of the proof */
     bool finished, committed;
     union {
         qz_gguf_writer gguf;

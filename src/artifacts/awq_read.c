@@ -53,10 +53,10 @@ typedef struct {
     uint16_t *scales;
 } job;
 
-static void unpack(void *arg, size_t i, size_t n) {
+static void unpack(void *arg, qz_part part) {
     const job *j = arg;
     size_t lo, hi;
-    qz_split(j->rows, j->c->layout == MARLIN ? 64 : 8, i, n, &lo, &hi);
+    qz_split(j->rows, j->c->layout == MARLIN ? 64 : 8, part, &lo, &hi);
     switch (j->c->layout) {
     case GEMV: qz_awq_unpack_gemv(j->w->data, j->z->data, j->s->data, j->cols, j->groups, j->z_words, lo, hi, j->codes, j->zeros, j->scales); break;
     case FAST: qz_awq_unpack_fast(j->w->data, j->cols, lo, hi, j->codes); break;
@@ -135,7 +135,7 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     j.scales = qz_arena_alloc(&m->arena, j.rows * j.groups, sizeof *j.scales);
     char *name = qz_arena_printf(&m->arena, "%s.weight", module);
     if (!j.codes || !j.zeros || !j.scales || !name) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    qz_pool_run(r->run ? r->run->pool : NULL, unpack, &j);
+    qz_pool_run(r->run ? r->run->pool : NULL, 0, unpack, &j);
     if (c->layout == FAST) QZ_TRY(read_fast(file, &j, err));
     if (c->layout == MARLIN) read_marlin_scales(&j);
     qz_map_forget(t->data, (size_t)t->bytes);

@@ -39,10 +39,6 @@ static size_t absmax_blocks(const qz_artifact_item *it) { return (it->rows * it-
 static size_t nested_blocks(const qz_artifact_item *it) { return (absmax_blocks(it) + QZ_BNB_NESTED - 1) / QZ_BNB_NESTED; }
 
 static const char *dtype_name(qz_type t) { return t == QZ_TYPE_F32 ? "float32" : t == QZ_TYPE_BF16 ? "bfloat16" : "float16"; }
-static qz_type item_dtype(const qz_artifact_item *it) {
-    qz_type t = it->source->type;
-    return t == QZ_TYPE_F32 || t == QZ_TYPE_BF16 ? t : QZ_TYPE_F16;
-}
 
 /* Shortest decimal form that reads back as the same double, with a point, as Python prints it. */
 static void print_double(double v, char out[32]) {
@@ -58,7 +54,7 @@ static void print_double(double v, char out[32]) {
 size_t qz_bnb_state_text(const qz_scheme_spec *s, const qz_artifact_item *it, float offset, char out[QZ_BNB_STATE]) {
     char number[32] = "";
     int n = snprintf(out, QZ_BNB_STATE, "{\"quant_type\": \"%s\", \"blocksize\": %d, \"dtype\": \"%s\", \"shape\": [%zu, %zu]", levels[s->bnb], QZ_BNB_BLOCK,
-                     dtype_name(item_dtype(it)), it->rows, it->cols);
+                     dtype_name(qz_tensor_float_type(it->source)), it->rows, it->cols);
     if (!s->nested) return (size_t)(n + snprintf(out + n, QZ_BNB_STATE - (size_t)n, "}"));
     print_double((double)offset, number);
     int pad = (int)QZ_BNB_NUMBER - (int)strlen(number);
@@ -70,8 +66,6 @@ size_t qz_bnb_state_text(const qz_scheme_spec *s, const qz_artifact_item *it, fl
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
     const qz_scheme_spec *s = &p->spec;
     char state[QZ_BNB_STATE];
-    if (it->permute != QZ_PERMUTE_NONE)
-        return qz_fail(err, QZ_EUNSUPPORTED, "rows of '%s' stand in GGUF order: blocks of bitsandbytes run over rows; start from the checkpoint", it->name);
     uint64_t k = it->cols, n = it->rows;
     it->type = QZ_TYPE_BNB;
     it->bits = s->bits;
@@ -113,7 +107,7 @@ static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_ar
 static json_t *quantization(const qz_artifact_plan *p) {
     const qz_scheme_spec *s = &p->spec;
     bool four = s->bnb != QZ_BNB_INT8;
-    qz_type t = p->model->blocks[0].linear[QZ_LIN_Q]->type;
+    qz_type t = qz_tensor_float_type(p->model->blocks[0].linear[QZ_LIN_Q]);
     return json_pack("{s:s, s:b, s:b, s:f, s:n, s:b, s:b, s:s, s:b, s:s, s:s, s:b, s:b}", "quant_method", "bitsandbytes", "_load_in_8bit", !four,
                      "_load_in_4bit", four, "llm_int8_threshold", 6.0, "llm_int8_skip_modules", "llm_int8_enable_fp32_cpu_offload", 0,
                      "llm_int8_has_fp16_weight", 0, "bnb_4bit_quant_type", four ? levels[s->bnb] : "fp4", "bnb_4bit_use_double_quant", s->nested,

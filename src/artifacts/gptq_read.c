@@ -122,11 +122,11 @@ typedef struct {
     uint8_t *codes;
 } job;
 
-static void unpack(void *arg, size_t i, size_t n) {
+static void unpack(void *arg, qz_part part) {
     const job *j = arg;
     size_t lo, hi;
-    qz_split(j->rows, STRIP, i, n, &lo, &hi);
-    uint8_t *strip = j->strips + i * STRIP * j->cols;
+    qz_split(j->rows, STRIP, part, &lo, &hi);
+    uint8_t *strip = j->strips + part.thread * STRIP * j->cols;
     for (size_t r = lo; r < hi; r += STRIP) {
         size_t m = qz_min_size(STRIP, hi - r);
         for (size_t k = 0; k < m; k++) qz_gptq_unpack_stream(j->w->data + 4 * (r + k), j->cols, j->bits, j->rows, j->planar, strip + k * j->cols);
@@ -250,7 +250,7 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     j.codes = qz_arena_alloc(&m->arena, j.rows, j.row_bytes);
     j.strips = qz_mul_size(threads * STRIP, j.cols, &n_strips) ? qz_alloc_array(n_strips, 1) : NULL;
     qz_status st = scales && zeros && j.codes && j.strips ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    if (st == QZ_OK) qz_pool_run(r->run ? r->run->pool : NULL, unpack, &j);
+    if (st == QZ_OK) qz_pool_run(r->run ? r->run->pool : NULL, 0, unpack, &j);
     qz_free(j.strips);
     QZ_TRY(st);
     size_t group = p.group < 0 ? j.cols : (size_t)p.group;

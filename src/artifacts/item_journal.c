@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD "quantz-items 1 "
+#define HEAD "quantz-items 2 "
 
 /* Everything that decides the bytes, as far as the plan knows it. */
 static void plan_hash(const qz_artifact_plan *p, char hex[65]) {
@@ -62,7 +62,7 @@ static bool item_matches(const qz_artifact_writer *w, mapped *m, size_t i, const
 }
 
 /* Lines of the journal that fit the plan and whose data are there; 0 for another plan's journal. */
-static size_t valid_items(const qz_artifact_writer *w, const qz_journal *j) {
+static size_t valid_items(qz_artifact_writer *w, const qz_journal *j) {
     char head[sizeof HEAD + 64] = HEAD, want[32];
     mapped m = {0};
     size_t done = 0;
@@ -71,7 +71,10 @@ static size_t valid_items(const qz_artifact_writer *w, const qz_journal *j) {
     for (; done + 1 < j->n && done < w->plan->n_items; done++) {
         const char *line = j->lines[done + 1];
         size_t k = (size_t)snprintf(want, sizeof want, "%zu ", done);
-        if (strncmp(line, want, k) || strlen(line) != k + 64 || !item_matches(w, &m, done, line + k)) break;
+        char *end;
+        if (strncmp(line, want, k) || strlen(line) != k + 64 + 17 || line[k + 64] != ' ' || !item_matches(w, &m, done, line + k)) break;
+        w->meant[done] = strtoull(line + k + 65, &end, 16);
+        if (*end) break;
     }
     if (m.open) qz_map_release(&m.map);
     return done;

@@ -74,12 +74,9 @@ qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *
     *out = NULL;
     if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
     if (!qz_path_is_dir(path)) return gguf_tokenizer(path, out, err);
-    char *json = qz_path_join(path, "tokenizer.json"), *spm = qz_path_join(path, "tokenizer.model");
-    qz_status st = json && spm ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
-    if (st == QZ_OK && qz_path_exists(json)) st = qz_tokenizer_load(json, out, err);
-    else if (st == QZ_OK && qz_path_exists(spm))
-        st = qz_fail(err, QZ_EUNSUPPORTED, "no tokenizer.json: folder '%s' has tokenizer.model alone; save the tokenizer in the fast format", path);
+    char *json = qz_path_join(path, "tokenizer.json");
+    if (!json) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    qz_status st = qz_path_exists(json) ? qz_tokenizer_load(json, out, err) : qz_tokenizer_absent(path, err);
     qz_free(json);
-    qz_free(spm);
     return st;
 }

@@ -41,7 +41,7 @@ qz_status qz_journal_open(qz_journal *j, const char *path, bool fresh, qz_error 
         qz_free(text);
     }
     if (st == QZ_OK) {
-        j->fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        j->fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (j->fd < 0 || ftruncate(j->fd, (off_t)used) != 0 || lseek(j->fd, (off_t)used, SEEK_SET) < 0)
             st = qz_fail(err, QZ_EIO, "cannot write '%s': %s; choose another output folder", path, strerror(errno));
     }

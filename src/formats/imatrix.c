@@ -173,7 +173,13 @@ qz_status qz_imatrix_weights(const qz_imatrix *im, const char *name, size_t n, f
     if (e->cols * e->mats != n)
         return qz_fail(err, QZ_EFORMAT, "importance of another model: tensor '%s': expected %zu values, found %zu", name, n, e->cols * e->mats);
     for (size_t m = 0; m < e->mats; m++)
-        for (size_t c = 0; c < e->cols; c++) w[m * e->cols + c] = e->counts[m] > 0 ? e->sums[m * e->cols + c] / e->counts[m] : 1.0f;
+        for (size_t c = 0; c < e->cols; c++) {
+            float v = e->counts[m] > 0 ? e->sums[m * e->cols + c] / e->counts[m] : 1.0f;
+            if (!isfinite(v))
+                return qz_fail(err, QZ_EFORMAT, "bad importance: tensor '%s', value %zu: expected a finite mean, found %g over %g rows; measure it again", name,
+                               m * e->cols + c, (double)e->sums[m * e->cols + c], (double)e->counts[m]);
+            w[m * e->cols + c] = v;
+        }
     return QZ_OK;
 }
 

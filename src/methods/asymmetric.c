@@ -7,11 +7,11 @@
 typedef struct { const double *l, *d; size_t rows, k; float *delta; double *work; } solve_job;
 
 /* Rows of Δ: each solves (H+λ) δ = d by the factor's two triangles. */
-static void solve_rows(void *arg, size_t i, size_t n) {
+static void solve_rows(void *arg, qz_part part) {
     const solve_job *j = arg;
     size_t k = j->k, lo, hi;
-    double *y = j->work + i * k;
-    qz_split(j->rows, 1, i, n, &lo, &hi);
+    double *y = j->work + part.thread * k;
+    qz_split(j->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++) {
         for (size_t p = 0; p < k; p++) {
             double s[4] = {0};
@@ -45,8 +45,8 @@ static qz_status solve(qz_run *run, const double *gram, const double *cross, con
     qz_error why = {0};
     solve_job j = {l, cross, k, k, delta, work}, b = {l, lost, rows, k, back, work};
     if (mean > 0 && qz_cholesky(run, l, k, &why) == QZ_OK) { /* else no correction */
-        qz_pool_run(run->pool, solve_rows, &j);
-        if (rows) qz_pool_run(run->pool, solve_rows, &b);
+        qz_pool_run(run->pool, 0, solve_rows, &j);
+        if (rows) qz_pool_run(run->pool, 0, solve_rows, &b);
     }
     qz_free(work);
     return QZ_OK;

@@ -28,6 +28,11 @@ void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
     for (size_t i = 0; i < n; i++) info->decode((const uint8_t *)t->data + (row + i) * row_bytes, t->cols, y + i * t->cols);
 }
 
+qz_type qz_tensor_float_type(const qz_tensor_view *t) {
+    if (t->type == QZ_TYPE_BNB && t->bnb && t->bnb->kind != QZ_BNB_INT8) return t->bnb->dtype;
+    return t->type == QZ_TYPE_F32 || t->type == QZ_TYPE_BF16 ? t->type : QZ_TYPE_F16;
+}
+
 const char *qz_tensor_type_text(const qz_tensor_view *t, char buf[32]) {
     static const char *const bnb[] = {[QZ_BNB_NF4] = "nf4", [QZ_BNB_FP4] = "fp4", [QZ_BNB_INT8] = "int8 rows"};
     if (t->type < QZ_TYPE_COUNT) return qz_type_get(t->type)->name;

@@ -123,12 +123,13 @@ static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_arti
     size_t n = 0;
     float *w = qz_mul_size(it->rows, it->cols, &n) ? qz_arena_alloc(arena, n, sizeof *w) : NULL;
     if (!w) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
-    qz_tensor_decode(it->source, 0, it->rows, w);
+    if (it->type == QZ_TYPE_BNB) qz_item_decode_as_filed(it, w);
+    else qz_tensor_decode(it->source, 0, it->rows, w);
     if (it->type == QZ_TYPE_INT_GROUP) QZ_TRY(round_groups(it, &c->plan.spec, w, arena, q, err));
     else if (it->type == QZ_TYPE_BNB) {
         qz_bnb *b = qz_arena_alloc(arena, 1, sizeof *b);
         if (!b) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
-        QZ_TRY(qz_bnb_quantize(run, c->plan.spec.bnb, c->plan.spec.nested, it->source->type, w, it->rows, it->cols, arena, b, err));
+        QZ_TRY(qz_bnb_quantize(run, c->plan.spec.bnb, c->plan.spec.nested, qz_tensor_float_type(it->source), w, it->rows, it->cols, arena, b, err));
         *q = (qz_quantized){.bnb = b, .bits = it->bits, .group_size = it->group_size};
     } else QZ_TRY(qz_block_quantize(run, it->type, w, it->rows, it->cols, NULL, QZ_SEARCH_BEST, arena, q, err));
     q->name = it->name;
@@ -194,7 +195,7 @@ static qz_status measure(const qz_artifact_item *it, const qz_grid *g, const qz_
     float *x = qz_arena_alloc(arena, it->cols, sizeof *x), *y = qz_arena_alloc(arena, it->cols, sizeof *y), *step = qz_arena_alloc(arena, it->cols, sizeof *step);
     if (!x || !y || !step) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
     for (size_t r = 0; r < it->rows; r++) {
-        qz_tensor_decode(it->source, r, 1, x);
+        qz_tensor_decode(it->source, q->bnb ? qz_item_source_row(it, it->rows, r) : r, 1, x);
         decode_quantized(q, r, y);
         for (size_t k = 0; e->kind == QZ_EDGE_BOUNDED && k < it->cols; k++) step[k] = g->scales[r * g->groups + k / g->group];
         add_errors(e, x, y, e->kind == QZ_EDGE_BOUNDED ? step : NULL, it->cols);
@@ -218,12 +219,11 @@ static qz_status put_item(qz_run *run, qz_conversion *c, size_t i, qz_artifact_w
     qz_quantized q = {0};
     qz_proof_begin(proof, i);
     if (it->source == NULL || is_float(it->type)) {
-        qz_proof_float(proof, it);
+        QZ_TRY(qz_proof_float(proof, err));
         return qz_artifact_writer_put_view(w, it->source, err);
     }
     QZ_TRY(code_item(run, c, i, &q, arena, err));
-    if (q.blocks) qz_proof_blocks(proof, &q);
-    else qz_proof_codes(proof, &q);
+    QZ_TRY(q.blocks ? qz_proof_blocks(proof, &q, err) : qz_proof_codes(proof, &q, err));
     return qz_artifact_writer_put(w, &q, err);
 }
 
@@ -246,8 +246,9 @@ qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_optio
     qz_arena arena = {0};
     const char *partial = NULL;
     double start = qz_now();
-    qz_status st = qz_proof_open(&proof, &c->plan, err);
+    qz_status st = qz_proof_open(&proof, run, &c->plan, err);
     if (st == QZ_OK) st = qz_artifact_writer_open(run, &c->plan, path, (o->force ? QZ_WRITE_FORCE : 0u) | (o->resume ? QZ_WRITE_RESUME : 0u), &w, err);
+    if (st == QZ_OK) qz_proof_attach(&proof, w);
     if (st == QZ_OK) st = measure_written(run, c, qz_artifact_writer_next(w), &arena, err);
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < c->plan.n_items;) {

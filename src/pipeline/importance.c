@@ -1,15 +1,24 @@
 #include "pipeline/importance.h"
+#include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "formats/imatrix.h"
+#include <math.h>
 #include <string.h>
 
-qz_status qz_importance_open(const char *path, const qz_model *m, qz_arena *arena, qz_importance *imp, qz_produce_options *o, qz_error *err) {
-    (void)m;
+/* The searches form products of two weights in float32: outside of these they overflow or vanish, and a scale becomes NaN or 0. */
+static const float most = 0x1p46f, least = 0x1p-20f, nothing = 1e-16f;
+enum { RUN = 16, NAMED = 8 }; /* RUN: the smallest group of columns that shares a scale */
+
+qz_status qz_importance_open(const char *path, qz_arena *arena, qz_importance *imp, qz_produce_options *o, qz_error *err) {
     if (path == NULL) return QZ_OK;
     qz_imatrix *im = qz_arena_calloc(arena, 1, sizeof *im);
-    if (im == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    char *sha = qz_arena_calloc(arena, 65, 1);
+    if (im == NULL || sha == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     QZ_TRY(qz_imatrix_open(im, path, err));
     imp->imatrix = im;
+    QZ_TRY(qz_sha256_file_hex(path, sha, err));
+    o->imatrix_sha = sha;
     o->imatrix_file = path;
     o->imatrix_dataset = im->n_datasets ? im->datasets[0] : NULL;
     o->imatrix_entries = (uint32_t)im->n;
@@ -21,7 +30,7 @@ void qz_importance_close(qz_importance *imp) {
     imp->imatrix = NULL;
 }
 
-static qz_status from_imatrix(qz_imatrix *im, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err) {
+static qz_status from_imatrix(qz_imatrix *im, const qz_artifact_item *item, qz_arena *arena, float **out, qz_error *err) {
     if (qz_imatrix_find(im, item->out_name) == NULL) return QZ_OK; /* plain quantization, as the reference does */
     float *w = qz_arena_alloc(arena, item->cols, sizeof *w);
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -30,15 +39,11 @@ static qz_status from_imatrix(qz_imatrix *im, const qz_artifact_item *item, qz_a
 }
 
 /* The output matrix has statistics of its own; a tied embedding is that matrix. */
-qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err) {
-    *out = NULL;
-    if (!item->importance_matters) return QZ_OK;
-    if (imp->imatrix) return from_imatrix(imp->imatrix, item, arena, out, err);
-    if (imp->stats == NULL) return QZ_OK;
+static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item, qz_arena *arena, float **out, qz_error *err) {
     qz_input_stats in;
-    if (item->linear >= 0 && item->layer >= 0) in = qz_stats_get(imp->stats, (size_t)item->layer, qz_group_of((qz_linear)item->linear));
+    if (item->linear >= 0 && item->layer >= 0) in = qz_stats_get(stats, (size_t)item->layer, qz_group_of((qz_linear)item->linear));
     else if (strcmp(item->name, "lm_head.weight") == 0 || strcmp(item->name, "model.embed_tokens.weight") == 0)
-        in = qz_stats_get(imp->stats, imp->stats->info.layers, QZ_GROUP_HEAD);
+        in = qz_stats_get(stats, stats->info.layers, QZ_GROUP_HEAD);
     else return QZ_OK;
     if (in.cols != item->cols) return qz_fail(err, QZ_EBUG, "importance of '%s': expected %zu columns, found %zu", item->name, item->cols, in.cols);
     float *w = qz_arena_alloc(arena, in.cols, sizeof *w);
@@ -46,4 +51,123 @@ qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *it
     qz_stats_importance(&in, w);
     *out = w;
     return QZ_OK;
+}
+
+typedef struct { size_t zeros; float largest; bool scaled; } repair; /* zeros: columns without importance that stand in whole runs */
+
+/* Weights the searches can work with: moved by a power of two if far from 1, all 1 if a whole run of columns has none (the reference
+ * takes 1 for tensors whose counts are zero; a run of zeros would be written as zeros). */
+static repair make_usable(float *w, size_t n) {
+    repair r = {0};
+    int e = 0;
+    for (size_t i = 0; i < n; i++) r.largest = fmaxf(r.largest, w[i]);
+    r.scaled = r.largest > most || (r.largest > 0 && r.largest < least);
+    if (r.scaled) (void)frexpf(r.largest, &e);
+    for (size_t i = 0; i < n && r.scaled; i++) w[i] = ldexpf(w[i], -e);
+    for (size_t i = 0; i < n; i += RUN) {
+        size_t end = qz_min_size(i + RUN, n), k = i;
+        while (k < end && w[k] < nothing) k++;
+        if (k == end) r.zeros += end - i;
+    }
+    for (size_t i = 0; i < n && r.zeros; i++) w[i] = 1;
+    return r;
+}
+
+static qz_status read_weights(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, repair *r, qz_error *err) {
+    float *w = NULL;
+    *out = NULL;
+    *r = (repair){0};
+    if (!item->importance_matters) return QZ_OK;
+    if (imp->imatrix) QZ_TRY(from_imatrix(imp->imatrix, item, arena, &w, err));
+    else if (imp->stats) QZ_TRY(from_stats(imp->stats, item, arena, &w, err));
+    if (w) *r = make_usable(w, item->cols);
+    *out = w;
+    return QZ_OK;
+}
+
+qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err) {
+    repair ignored; /* said by the survey */
+    return read_weights(imp, item, arena, out, &ignored, err);
+}
+
+/* ---- survey ---- */
+typedef struct { qz_str text, json; size_t n; } name_list;
+static void add_name(name_list *l, const char *name) {
+    if (l->n < NAMED) qz_str_printf(&l->text, "%s%s", l->n ? ", " : "", name);
+    qz_str_puts(&l->json, l->n++ ? "," : "");
+    qz_json_quote(&l->json, name, strlen(name));
+}
+static const char *names_of(name_list *l) {
+    if (l->n > NAMED) qz_str_printf(&l->text, " and %zu more (--json names all)", l->n - NAMED);
+    return l->text.ptr ? l->text.ptr : "";
+}
+static const char *json_of(const name_list *l) { return l->json.ptr ? l->json.ptr : ""; }
+static void release_names(name_list *l) {
+    qz_str_release(&l->text);
+    qz_str_release(&l->json);
+}
+
+typedef struct { name_list missing, ones, scaled, unused; size_t wanted, covered; const char *first; } survey;
+
+static qz_status look_at(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const char *file, survey *s, qz_error *err) {
+    for (size_t i = 0; i < plan->n_items; i++) {
+        const qz_artifact_item *it = &plan->items[i];
+        qz_arena arena = {0};
+        const float *w = NULL;
+        repair r;
+        if (!it->importance_matters) continue;
+        const qz_imatrix_entry *e = imp->imatrix ? qz_imatrix_find(imp->imatrix, it->out_name) : NULL;
+        if (e && e->cols * e->mats != it->cols)
+            return qz_fail(err, QZ_EFORMAT, "importance matrix of another model: file '%s', tensor '%s': expected %zu values, found %zu; measure this model", file,
+                           it->out_name, it->cols, e->cols * e->mats);
+        qz_status st = read_weights(imp, it, &arena, &w, &r, err);
+        qz_arena_release(&arena);
+        QZ_TRY(st);
+        s->wanted++;
+        s->covered += w != NULL;
+        if (w == NULL && s->missing.n == 0) s->first = it->out_name;
+        if (w == NULL) add_name(&s->missing, it->out_name);
+        if (r.zeros) add_name(&s->ones, it->out_name);
+        else if (r.scaled) add_name(&s->scaled, it->out_name);
+        if (r.zeros) qz_warn(run, "importance of '%s' is zero on %zu of %zu columns: weights of 1 are used for this tensor", it->out_name, r.zeros, it->cols);
+        else if (r.scaled) qz_warn(run, "importance of '%s' reaches %g: scaled by a power of two, only its relation counts", it->out_name, (double)r.largest);
+    }
+    for (size_t k = 0; imp->imatrix && k < imp->imatrix->n; k++) {
+        bool used = false;
+        for (size_t i = 0; i < plan->n_items && !used; i++) used = strcmp(plan->items[i].out_name, imp->imatrix->entries[k].name) == 0;
+        if (!used) add_name(&s->unused, imp->imatrix->entries[k].name);
+    }
+    return QZ_OK;
+}
+
+qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o, qz_produced *out, qz_error *err) {
+    if (imp->imatrix == NULL && imp->stats == NULL) return QZ_OK;
+    survey s = {0};
+    qz_str json = {0};
+    qz_status st = look_at(run, plan, imp, o->imatrix_file, &s, err);
+    out->importance_tensors = s.wanted;
+    out->importance_covered = s.covered;
+    if (st == QZ_OK && imp->imatrix) {
+        if (s.wanted && s.covered == 0)
+            st = qz_fail(err, QZ_EFORMAT, "importance matrix of another model: file '%s': expected entries such as '%s', found %zu others such as '%.200s': 0 of %zu tensors covered; "
+                         "measure this model or leave --imatrix away", o->imatrix_file, s.first, imp->imatrix->n, imp->imatrix->entries[0].name, s.wanted);
+        else if (s.wanted == 0) qz_warn(run, "%s uses no importance: '%s' changes nothing", plan->spec.name, o->imatrix_file);
+        else {
+            qz_info(run, "importance matrix: %zu of %zu tensors covered", s.covered, s.wanted);
+            if (s.missing.n) qz_warn(run, "no importance for %zu tensors, encoded without: %s", s.missing.n, names_of(&s.missing));
+        }
+        if (st == QZ_OK && s.unused.n && s.wanted) qz_warn(run, "%zu entries of '%s' belong to no tensor: %s", s.unused.n, o->imatrix_file, names_of(&s.unused));
+    }
+    if (st == QZ_OK && (imp->imatrix || s.ones.n || s.scaled.n)) {
+        qz_str_printf(&json, "{\"tensors\":%zu,\"covered\":%zu,\"without\":[%s],\"weights_of_one\":[%s],\"scaled\":[%s],\"unused_entries\":[%s],\"sha256\":\"%s\"}", s.wanted,
+                      s.covered, json_of(&s.missing), json_of(&s.ones), json_of(&s.scaled), json_of(&s.unused), o->imatrix_sha ? o->imatrix_sha : "");
+        if (json.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");
+        qz_free(out->importance_json);
+        out->importance_json = json.ptr;
+    }
+    release_names(&s.missing);
+    release_names(&s.ones);
+    release_names(&s.scaled);
+    release_names(&s.unused);
+    return st;
 }

@@ -6,6 +6,7 @@
 #include "model/leftovers.h"
 #include "methods/block_feedback.h"
 #include "pipeline/catalog.h"
+#include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
 #include "pipeline/proof.h"
 #include <stdio.h>
@@ -15,6 +16,7 @@ enum { CHUNK_ELEMS = 16 << 20 }; /* float values decoded at a time */
 
 void qz_produced_release(qz_produced *p) {
     qz_free(p->path);
+    qz_free(p->importance_json);
     *p = (qz_produced){0};
 }
 
@@ -28,7 +30,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
     qz_int_options io;
     QZ_TRY(qz_int_settings(o->request, spec, o->search, &io, err));
     const char *flow = qz_int_needs_tokens(&io, spec) && io.propagate ? " propagate=quantized" : "";
-    const char *data = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : o->imatrix_file ? "imatrix" : "none";
+    const char *data = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : o->imatrix_sha ? o->imatrix_sha : "none";
     prov[n++] = (qz_provenance){"version", qz_catalog_version()};
     char *recipe = qz_arena_printf(arena, "%s search=%s%s", spec->name, o->search == QZ_SEARCH_BEST ? "best" : "compat", flow);
     for (size_t i = 0; i < spec->n_modules && recipe; i++) recipe = qz_arena_printf(arena, "%s module=%s", recipe, spec->modules[i].text);
@@ -108,10 +110,10 @@ static qz_status put_feedback(qz_run *run, const qz_artifact_item *item, const q
     }
     if (st == QZ_OK) {
         q.name = item->name;
-        qz_proof_blocks(proof, &q);
+        st = qz_proof_blocks(proof, &q, err);
         out->weight_mse += q.weight_mse * (double)q.rows * (double)q.cols;
-        st = qz_artifact_writer_put(w, &q, err);
     }
+    if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     if (item->source->data) qz_map_forget(item->source->data, item->source->bytes);
     qz_free(v);
     qz_arena_release(&arena);
@@ -136,8 +138,8 @@ static qz_status put_blocks(qz_run *run, const qz_artifact_item *item, const qz_
         qz_tensor_decode(item->source, r, n, x);
         st = qz_block_quantize(run, item->type, x, n, item->cols, importance, o->search, &arena, &q, err);
         q.name = item->name;
+        if (st == QZ_OK) st = qz_proof_blocks(proof, &q, err);
         if (st == QZ_OK) {
-            qz_proof_blocks(proof, &q);
             out->weight_mse += q.weight_mse * (double)n * (double)item->cols;
             st = qz_artifact_writer_put(w, &q, err);
         }
@@ -158,8 +160,8 @@ static qz_status put_bnb(qz_run *run, const qz_artifact_plan *plan, const qz_art
     float *x = qz_mul_size(item->rows, n, &n) ? qz_arena_alloc(&arena, n, sizeof *x) : NULL, *y = qz_arena_alloc(&arena, item->cols, sizeof *y);
     qz_status st = x && y ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", item->name);
     if (st == QZ_OK) {
-        qz_tensor_decode(item->source, 0, item->rows, x);
-        st = qz_bnb_quantize(run, plan->spec.bnb, plan->spec.nested, item->source->type, x, item->rows, item->cols, &arena, &b, err);
+        qz_item_decode_as_filed(item, x);
+        st = qz_bnb_quantize(run, plan->spec.bnb, plan->spec.nested, qz_tensor_float_type(item->source), x, item->rows, item->cols, &arena, &b, err);
     }
     for (size_t r = 0; st == QZ_OK && r < item->rows; r++) {
         qz_bnb_decode_row(&b, r, y);
@@ -169,10 +171,8 @@ static qz_status put_bnb(qz_run *run, const qz_artifact_plan *plan, const qz_art
         }
     }
     qz_quantized q = {.name = item->name, .type = item->type, .rows = item->rows, .cols = item->cols, .bnb = &b, .bits = item->bits, .group_size = item->group_size};
-    if (st == QZ_OK) {
-        qz_proof_codes(proof, &q);
-        st = qz_artifact_writer_put(w, &q, err);
-    }
+    if (st == QZ_OK) st = qz_proof_codes(proof, &q, err);
+    if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     if (item->source->data) qz_map_forget(item->source->data, item->source->bytes);
     qz_arena_release(&arena);
     return st;
@@ -192,14 +192,15 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
         const qz_folded *f = NULL;
         QZ_TRY(qz_int_blocks_get(codes, item, &q, &f, err));
         if (q != NULL) {
-            qz_proof_codes(proof, q);
+            QZ_TRY(qz_proof_codes(proof, q, err));
             out->weight_mse += q->weight_mse * (double)q->rows * (double)q->cols;
             return qz_artifact_writer_put(w, q, err);
         }
-        if (f != NULL) return qz_proof_skip(proof), qz_artifact_writer_put_folded(w, f, err);
+        if (f != NULL) QZ_TRY(qz_proof_folded(proof, f, err));
+        if (f != NULL) return qz_artifact_writer_put_folded(w, f, err);
     }
     if (item->source == NULL || is_float(item->type)) { /* float tensors are converted by the writer */
-        qz_proof_float(proof, item);
+        QZ_TRY(qz_proof_float(proof, err));
         return qz_artifact_writer_put_view(w, item->source, err);
     }
     if (item->type == QZ_TYPE_BNB) return put_bnb(run, plan, item, w, proof, out, err);
@@ -240,11 +241,14 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     const char *partial = NULL;
     double start = qz_now();
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
+    if (s->tokenizer == NULL) qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
-    qz_status st = qz_proof_open(&proof, plan, err);
+    QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));
+    qz_status st = qz_proof_open(&proof, run, plan, err);
     if (st == QZ_OK)
         st = qz_artifact_writer_open(run, plan, path, (o->resume ? QZ_WRITE_RESUME : 0u) | (o->force ? QZ_WRITE_FORCE : 0u), &w, err);
+    if (st == QZ_OK) qz_proof_attach(&proof, w);
     if (st == QZ_OK) st = write_items(run, s, plan, imp, o, w, &proof, out, err);
     if (st == QZ_OK) st = qz_artifact_writer_finish(w, &partial, err);
     if (st == QZ_OK) {

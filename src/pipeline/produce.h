@@ -22,7 +22,7 @@ typedef struct {
     bool rehearse, rehearse_calibrated; /* dry run: hashes and calibration are not there yet, their space is */
     const qz_request *request;         /* settings of integer group codes: propagate, damp …; NULL: defaults */
     const char *forced_pre, *name, *source_dir;
-    const char *imatrix_file, *imatrix_dataset;
+    const char *imatrix_file, *imatrix_dataset, *imatrix_sha;
     uint32_t imatrix_entries, imatrix_chunks;
     const char *command;               /* provenance: the verb line without paths */
 } qz_produce_options;
@@ -33,6 +33,8 @@ typedef struct {
     double bits_per_weight, seconds, weight_mse;
     size_t fallbacks;
     size_t dropped;                    /* stored tensors of the source that nothing uses, taken with --accept */
+    size_t importance_tensors, importance_covered; /* tensors whose bytes depend on importance, and those that have some */
+    char *importance_json;             /* owned; what was found, missing and repaired, or NULL */
     char note[200];                    /* summary of the codes' search */
     uint64_t planned_memory;           /* at most; 0: not planned */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
@@ -45,7 +47,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err);
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err);
-/* Importance of a tensor's input columns, or NULL: [cols] in the arena. */
+/* Importance of a tensor's input columns, made usable (importance.h), or NULL: [cols] in the arena. */
 qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err);
 /* Prints the plan as a table (dry run). */
 qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table *t, qz_error *err);

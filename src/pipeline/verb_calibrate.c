@@ -3,6 +3,7 @@
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
 #include "pipeline/calib_data.h"
+#include "pipeline/outputs.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <string.h>
@@ -55,11 +56,20 @@ static qz_status lint_only(qz_run *run, const qz_source *s, const qz_request *r,
     return st;
 }
 
-qz_status qz_run_calibrate_verb(qz_run *run, const qz_request *r, qz_error *err) {
+static qz_status claim(qz_outputs *o, const qz_request *r, const char *path, qz_error *err) {
+    if (r->lint) return QZ_OK;
+    QZ_TRY(qz_outputs_claim(o, r, path, err));
+    if (r->imatrix == NULL) return QZ_OK;
+    if (strcmp(r->imatrix, path) == 0 || qz_path_same(r->imatrix, path)) return qz_fail(err, QZ_EUSAGE, "statistics and importance matrix have one name: '%s'; give two", path);
+    return qz_outputs_claim(o, r, r->imatrix, err);
+}
+
+static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *outs, qz_error *err) {
     qz_source s = {0};
     qz_stats stats = {0};
     const char *path = r->output ? r->output : "calibration.stats";
     if (r->data == NULL) return qz_fail(err, QZ_EUSAGE, "no calibration data: give --data FILE (JSONL or text)");
+    QZ_TRY(claim(outs, r, path, err));
     QZ_TRY(qz_source_open(run, r->operands[0], &s, err));
     qz_status st = r->lint ? lint_only(run, &s, r, err) : qz_calib_make(run, &s, r, path, err);
     if (st == QZ_OK && !r->lint) st = qz_stats_open(&stats, path, err);
@@ -81,5 +91,12 @@ qz_status qz_run_calibrate_verb(qz_run *run, const qz_request *r, qz_error *err)
     }
     qz_stats_release(&stats);
     qz_source_release(&s);
+    return st;
+}
+
+qz_status qz_run_calibrate_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    qz_outputs outs = {0};
+    qz_status st = calibrate_verb(run, r, &outs, err);
+    qz_outputs_end(&outs, st);
     return st;
 }

@@ -1,6 +1,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/convert.h"
+#include "pipeline/outputs.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <math.h>
@@ -88,8 +89,10 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_produced p = {.self_kl = -1};
     qz_scheme_spec spec;
     qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name};
+    qz_outputs outs = {0};
     char *out = NULL;
     qz_status st = r->to ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format: give --to, for example --to gptq or --to gguf:Q4_0; see 'quantz convert --help'");
+    if (st == QZ_OK && r->output) st = qz_outputs_claim(&outs, r, r->output, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
     if (st == QZ_OK) st = qz_convert_spec(s.model, r->to, &spec, err);
     if (st != QZ_OK) goto out;
@@ -103,6 +106,7 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
         goto out;
     }
+    QZ_GOTO(qz_outputs_claim(&outs, r, out, err));
     if (!r->dry_run && !r->force && qz_path_exists(out)) {
         st = qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", out);
         goto out;
@@ -114,6 +118,7 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     else QZ_GOTO(qz_convert_write(run, &c, &o, out, &p, err));
     st = print_result(&s, &c, &p, r, &arena, err);
 out:
+    qz_outputs_end(&outs, st);
     qz_produced_release(&p);
     qz_source_release(&s);
     qz_arena_release(&arena);

@@ -4,6 +4,7 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
+#include "pipeline/outputs.h"
 #include "pipeline/preflight.h"
 #include "pipeline/produce.h"
 #include "pipeline/results.h"
@@ -54,11 +55,14 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
     char size[48];
     if (r->json) {
         qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"fallbacks\":%zu,\"dropped_tensors\":%zu,\"seconds\":%.3f,\"weight_mse\":%.9g,"
-                      "\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu}\n", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->dropped, p->seconds,
+                      "\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->dropped, p->seconds,
                       p->weight_mse, (unsigned long long)qz_peak_rss(), (unsigned long long)p->planned_memory, p->self_kl, p->self_tokens);
+        if (p->importance_json) qz_str_printf(&s, ",\"importance\":%s", p->importance_json);
+        qz_str_puts(&s, "}\n");
     } else {
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
+        if (p->importance_json && p->importance_tensors) qz_str_printf(&s, "  importance: %zu of %zu tensors covered\n", p->importance_covered, p->importance_tensors);
         if (p->fallbacks) qz_str_printf(&s, "  %zu tensors fell back to another type (--dry-run lists them)\n", p->fallbacks);
         qz_str_printf(&s, "  peak memory %.0f MiB, planned at most %.0f MiB\n", (double)qz_peak_rss() / 1048576.0, (double)p->planned_memory / 1048576.0);
         if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
@@ -91,6 +95,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     qz_scheme_spec spec;
     qz_int_options ints;
     qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r, .imatrix_file = r->imatrix};
+    qz_outputs outs = {0};
     const char *to, *given;
     *p = (qz_produced){0};
     char *out = NULL, *made = NULL;
@@ -98,6 +103,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     if (st == QZ_OK) st = qz_search_parse(r->search, &o.search, err);
     if (st == QZ_OK) st = qz_scheme_parse(to, &spec, err);
     if (st == QZ_OK) st = qz_module_rules_parse(&spec, r->modules.at, r->modules.n, &arena, err);
+    if (st == QZ_OK && given) st = qz_outputs_claim(&outs, r, given, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
     if (st == QZ_OK) st = qz_preflight_scheme(run, r, s.model, &spec, err);
     if (st != QZ_OK) goto out;
@@ -107,6 +113,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
         goto out;
     }
+    QZ_GOTO(qz_outputs_claim(&outs, r, out, err));
     if (!r->dry_run && !r->force && !r->resume && qz_path_exists(out)) { /* before calibration, not after it */
         st = qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", out);
         goto out;
@@ -119,7 +126,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     }
     if (!r->dry_run && !(imp.windows && !qz_int_needs_stats(&ints, &spec))) QZ_GOTO(get_stats(run, &s, r, out, imp.windows != NULL, &stats, &made, err));
     if (stats.map.ptr) imp.stats = &stats;
-    QZ_GOTO(qz_importance_open(r->imatrix, s.model, &arena, &imp, &o, err));
+    QZ_GOTO(qz_importance_open(r->imatrix, &arena, &imp, &o, err));
     o.rehearse = r->dry_run;
     o.rehearse_calibrated = r->dry_run && (r->stats || r->data);
     if (!r->dry_run) {
@@ -127,6 +134,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
         QZ_GOTO(qz_model_check_finite(run, s.model, err));
     }
     QZ_GOTO(qz_produce_plan(run, &s, &spec, &imp, &o, &arena, &plan, err));
+    if (r->dry_run) QZ_GOTO(qz_importance_survey(run, &plan, &imp, &o, p, err));
     if (r->dry_run) st = print_plan(&plan, r, &arena, err);
     else {
         QZ_GOTO(qz_produce(run, &s, &plan, &imp, &o, out, p, err));
@@ -135,6 +143,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
         memcpy(scheme, plan.spec.name, sizeof plan.spec.name);
     }
 out:
+    qz_outputs_end(&outs, st);
     qz_stats_release(&stats);
     qz_windows_release(&windows);
     qz_dataset_release(&data);

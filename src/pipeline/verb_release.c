@@ -4,6 +4,7 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
+#include "pipeline/outputs.h"
 #include "pipeline/preflight.h"
 #include "pipeline/release.h"
 #include "pipeline/verbs.h"
@@ -27,6 +28,7 @@ typedef struct {
     char *stats_path;
     qz_release_report rep;
     size_t measured;
+    qz_outputs outs;
 } job;
 
 static qz_status needs(const job *j, bool *calibration, bool *tokens, qz_error *err) {
@@ -40,6 +42,15 @@ static qz_status needs(const job *j, bool *calibration, bool *tokens, qz_error *
     return QZ_OK;
 }
 
+/* DIR/name+ending: a file of the report. */
+static qz_status claim_in(job *j, const char *name, const char *ending, qz_error *err) {
+    qz_str s = {0};
+    qz_str_printf(&s, "%s/%s%s", j->r->output, name, ending);
+    qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning") : qz_outputs_claim(&j->outs, j->r, s.ptr, err);
+    qz_str_release(&s);
+    return st;
+}
+
 static qz_status plan_all(job *j, qz_error *err) {
     uint64_t total = 0, disk;
     j->plans = qz_arena_calloc(&j->arena, j->n, sizeof *j->plans);
@@ -51,6 +62,8 @@ static qz_status plan_all(job *j, qz_error *err) {
         j->paths[i] = path ? qz_arena_strdup(&j->arena, path) : NULL;
         qz_free(path);
         if (j->paths[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+        QZ_TRY(qz_outputs_claim(&j->outs, j->r, j->paths[i], err));
+        QZ_TRY(claim_in(j, qz_path_base(j->paths[i]), ".card.md", err));
         if (qz_path_exists(j->paths[i]) && !j->r->force && !j->r->resume && !j->r->dry_run)
             return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it, or --resume to keep finished artifacts", j->paths[i]);
         total += j->plans[i].total_bytes;
@@ -210,6 +223,10 @@ static qz_status run_job(job *j, qz_error *err) {
     QZ_TRY(qz_scheme_list(r->to, &j->arena, &j->specs, &j->n, err));
     QZ_TRY(set_modules(j, err));
     QZ_TRY(qz_search_parse(r->search, &j->o.search, err));
+    QZ_TRY(qz_outputs_claim_folder(&j->outs, r, r->output, err));
+    QZ_TRY(claim_in(j, "calibration", ".stats", err));
+    QZ_TRY(claim_in(j, "report", ".md", err));
+    QZ_TRY(claim_in(j, "report", ".json", err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->specs[i], err));
     j->o = (qz_produce_options){.search = j->o.search, .force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r,
@@ -237,6 +254,7 @@ qz_status qz_run_release_verb(qz_run *run, const qz_request *r, qz_error *err) {
     j->run = run;
     j->r = r;
     qz_status st = run_job(j, err);
+    qz_outputs_end(&j->outs, st);
     if (st == QZ_OK && j->stats_path) st = qz_remove_tree(j->stats_path, err);
     for (size_t i = 0; i < j->measured; i++) qz_measured_release(&j->rep.rows[i]);
     for (size_t i = 0; i < j->n && j->rep.made; i++) qz_produced_release(&j->rep.made[i]);

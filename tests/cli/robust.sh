@@ -62,6 +62,19 @@ for to in gguf:Q4_K_M awq gptq bnb:nf4 convert:gguf:Q4_K_M convert:gptq:w4g32; d
   rm -rf "$W"/a1* "$W"/a2* "$W"/k*
 done
 
+# A device is never replaced (issue 14, case 02): a node of our own, never one of the system's.
+if mknod "$W/node" c 1 3 2> /dev/null; then
+  for to in gguf:Q8_0 awq; do
+    quantize "$W/node" $to -f; code=$?
+    [ $code -eq 2 ] && [ -c "$W/node" ] && grep -q 'a character device' "$W/stderr" && ok "$to onto a device: refused" || bad "$to onto a device: exit $code" "$(cat "$W/stderr"; ls -l "$W")"
+  done
+  "$Q" calibrate models/market --data models/market/calibration.jsonl --samples 1 -o "$W/node" -f -q > /dev/null 2> "$W/stderr"; code=$?
+  [ $code -eq 2 ] && [ -c "$W/node" ] && ok "calibrate onto a device: refused" || bad "calibrate onto a device: exit $code" "$(cat "$W/stderr"; ls -l "$W")"
+  rm -f "$W/node"
+else
+  skipped=$((skipped + 1)); echo "skip  output is a device: no node can be made here (needs root)"
+fi
+
 # Full disk: one with too little for the plan, one that fills up while the file is written.
 mkdir "$disk"
 if mount -t tmpfs -o size=2m tmpfs "$disk" 2> /dev/null; then
@@ -86,7 +99,7 @@ if mount -t tmpfs -o size=2m tmpfs "$disk" 2> /dev/null; then
   rm -f "$disk/fill"
   if quantize "$disk/out" gguf:Q8_0 --resume; then ok "the disk has room again: --resume finishes"; else bad "--resume on a disk with room again" "$(cat "$W/stderr")"; fi
 else
-  skipped=1; echo "skip  full disk: no tmpfs can be mounted here (needs root)"
+  skipped=$((skipped + 1)); echo "skip  full disk: no tmpfs can be mounted here (needs root)"
 fi
 echo "robust: $passed passed, $failed failed, $skipped skipped"
 [ $failed -eq 0 ] || exit 1

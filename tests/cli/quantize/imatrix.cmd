@@ -1,1 +1,1 @@
-$Q quantize models/market --to gguf:Q4_K_M --imatrix tests/golden/artifacts/market.imatrix.gguf -o "$W/out.gguf" -q && $Q inspect "$W/out.gguf" | grep -i imatrix
+$Q quantize models/market --to gguf:Q4_K_M --imatrix tests/golden/artifacts/market.imatrix.gguf -o "$W/out.gguf" -q && $Q inspect "$W/out.gguf" | grep calibration_sha256 && sha256sum < tests/golden/artifacts/market.imatrix.gguf

@@ -1,1 +1,0 @@
-$Q quantize models/market --to gguf:Q8_0 -o "$W/none/out.gguf"
