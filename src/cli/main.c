@@ -36,7 +36,7 @@ static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err
     QZ_TRY(qz_run_init(&run, (size_t)r.threads, err));
     run.quiet = r.quiet;
     if (asked > r.threads) qz_info(&run, "note: %llu threads asked for, %zu CPUs here: %zu threads", (unsigned long long)asked, qz_cpus(), qz_cpus());
-    run.accept = r.accept;
+    run.accept = r.accept && strcmp(r.accept, "*") == 0 ? NULL : r.accept; /* codes are named one by one */
     qz_status st = qz_catalog_set_cpu(&run, r.cpu, err);
     if (st == QZ_OK) st = v->run(&run, &r, err);
     qz_run_release(&run);
