@@ -43,10 +43,10 @@ typedef struct {
     float sigma;
 } fill_job;
 
-static void fill(void *arg, size_t i, size_t n) {
+static void fill(void *arg, qz_part part) {
     const fill_job *j = arg;
     size_t lo, hi;
-    qz_split(j->n, BLOCK, i, n, &lo, &hi);
+    qz_split(j->n, BLOCK, part, &lo, &hi);
     for (size_t at = lo; at < hi; at += BLOCK) {
         qz_rng r;
         qz_rng_seed(&r, j->seed * 0x9e3779b97f4a7c15u + (j->tensor << 32) + j->first + at / BLOCK);
@@ -66,7 +66,7 @@ static qz_status write_tensor(qz_st_writer *w, const qz_st_item *item, const opt
             for (size_t k = 0; k < n; k++) buf[k] = 0x3c00; /* one */
         } else {
             fill_job j = {buf, n, o->seed, tensor, first, (float)o->sigma};
-            qz_pool_run(pool, fill, &j);
+            qz_pool_run(pool, 0, fill, &j);
         }
         QZ_TRY(qz_st_writer_write(w, buf, 2 * n, err));
         left -= n;

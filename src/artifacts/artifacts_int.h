@@ -85,7 +85,11 @@ bool qz_gguf_name_to_hf(const char *gguf, char *buf, size_t size);
 /* ---- GGUF metadata both ways ---- */
 /* Both may add notes about what the keys cannot say. */
 qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
+/* Keys of the architecture that nothing reads go to c->keys. */
+void qz_gguf_keys_judge(const qz_gguf *g, const char *arch, qz_config *c);
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err);
+/* Our own key, [u32]: every id that ends a text, where eos, eot and eom cannot hold them all. */
+#define QZ_GGUF_ENDS_KEY "quantz.eos_token_ids"
 qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
 qz_status qz_gguf_vocab_read(const qz_gguf *g, qz_tokenizer **out, qz_error *err);
 /* llama3 scaling as the divisor of each frequency, in float32 as the reference converter does; pairs = head_dim/2 values. */

@@ -53,10 +53,10 @@ typedef struct {
     uint16_t *scales;
 } job;
 
-static void unpack(void *arg, size_t i, size_t n) {
+static void unpack(void *arg, qz_part part) {
     const job *j = arg;
     size_t lo, hi;
-    qz_split(j->rows, j->c->layout == MARLIN ? 64 : 8, i, n, &lo, &hi);
+    qz_split(j->rows, j->c->layout == MARLIN ? 64 : 8, part, &lo, &hi);
     switch (j->c->layout) {
     case GEMV: qz_awq_unpack_gemv(j->w->data, j->z->data, j->s->data, j->cols, j->groups, j->z_words, lo, hi, j->codes, j->zeros, j->scales); break;
     case FAST: qz_awq_unpack_fast(j->w->data, j->cols, lo, hi, j->codes); break;
@@ -70,6 +70,10 @@ static bool halves(const qz_st_tensor *t, uint64_t a, uint64_t b) { return qz_fo
 /* Shapes from qweight; the others must agree. */
 static qz_status shape_job(const qz_st *file, const char *module, job *j, qz_error *err) {
     awq_layout l = j->c->layout;
+    const qz_st_dtype code = l == FAST ? QZ_ST_I16 : QZ_ST_I32, wide = l == FAST ? QZ_ST_BF16 : QZ_ST_F16;
+    QZ_TRY(qz_folder_typed(file, module, "qweight", j->w, code, code, err));
+    QZ_TRY(qz_folder_typed(file, module, "scales", j->s, QZ_ST_F16, wide, err));
+    if (l != MARLIN) QZ_TRY(qz_folder_typed(file, module, "qzeros", j->z, l == FAST ? QZ_ST_F16 : QZ_ST_I32, l == FAST ? QZ_ST_BF16 : QZ_ST_I32, err));
     uint64_t a = j->w->dims[0], b = j->w->dims[1], limit = (uint64_t)1 << 27;
     bool ok = j->w->dtype == (l == FAST ? QZ_ST_I16 : QZ_ST_I32) && j->w->n_dims == 2 && a && b && a < limit && b < limit;
     uint64_t rows = l == GEMM ? b * 8 : l == GEMV ? a : l == FAST ? a * 4 : b / 2, cols = l == GEMM ? a : l == GEMV ? b * 8 : l == FAST ? b : a * 16;
@@ -131,7 +135,7 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     j.scales = qz_arena_alloc(&m->arena, j.rows * j.groups, sizeof *j.scales);
     char *name = qz_arena_printf(&m->arena, "%s.weight", module);
     if (!j.codes || !j.zeros || !j.scales || !name) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    qz_pool_run(r->run ? r->run->pool : NULL, unpack, &j);
+    qz_pool_run(r->run ? r->run->pool : NULL, 0, unpack, &j);
     if (c->layout == FAST) QZ_TRY(read_fast(file, &j, err));
     if (c->layout == MARLIN) read_marlin_scales(&j);
     qz_map_forget(t->data, (size_t)t->bytes);
@@ -144,9 +148,11 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
 }
 
 static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
+    static const char *const parts[] = { ".qzeros", ".scales", ".scaled_zeros" };
     if (qz_str_ends(t->name, ".qweight")) return add_linear(r, file, t, err);
-    if (qz_str_ends(t->name, ".qzeros") || qz_str_ends(t->name, ".scales") || qz_str_ends(t->name, ".scaled_zeros")) return QZ_OK;
-    return qz_folder_add_float(r->m, file, t, err);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (qz_str_ends(t->name, parts[i])) return qz_folder_add_part(r, file, t, parts[i], "qweight", err);
+    return qz_model_add_tensor(r->m, file, t, err);
 }
 
 static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
@@ -156,6 +162,9 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     if (st == QZ_OK) st = read_quantization(f.q, f.file, &c, err);
     qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &c, .add = add };
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
+    bool codes = false;
+    for (size_t i = 0; st == QZ_OK && i < m->n_tensors; i++) codes |= m->tensors[i].group != NULL;
+    if (st == QZ_OK && !codes) st = qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s': file '%s' says AWQ, and every tensor is float", m->path, f.file);
     qz_folder_config_release(&f);
     QZ_TRY(st);
     m->container = "awq";

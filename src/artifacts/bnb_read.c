@@ -152,14 +152,14 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
     static const char *const parts[] = { ".weight.absmax", ".weight.quant_map", ".weight.nested_absmax", ".weight.nested_quant_map", ".SCB", ".weight_format" };
     if (strstr(t->name, state_mark)) return add_four_bits(r, file, t, err);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (qz_str_ends(t->name, parts[i])) return QZ_OK;
+        if (qz_str_ends(t->name, parts[i])) return qz_folder_add_part(r, file, t, parts[i], "weight", err);
     if (qz_str_ends(t->name, ".weight")) {
         if (qz_folder_part(r->dir, t->name, "quant_state.bitsandbytes__nf4") || qz_folder_part(r->dir, t->name, "quant_state.bitsandbytes__fp4")) return QZ_OK;
         if (t->dtype == QZ_ST_I8) return add_int8(r, file, t, err);
         if (t->dtype == QZ_ST_U8)
             return qz_fail(err, QZ_EFORMAT, "no quant_state: file '%s', tensor '%s': the packed weight cannot be read without it", file->path, t->name);
     }
-    return qz_folder_add_float(r->m, file, t, err);
+    return qz_model_add_tensor(r->m, file, t, err);
 }
 
 static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {

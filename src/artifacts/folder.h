@@ -6,6 +6,7 @@
 #define QZ_ARTIFACTS_FOLDER_H
 #include "artifacts/artifacts_int.h"
 #include "base/json.h"
+#include "model/checkpoint.h"
 
 enum { QZ_FOLDER_PARTS = 8 }; /* most file tensors of one item */
 
@@ -74,9 +75,11 @@ struct qz_folder_reader {
 qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err);
 /* A fresh model that `fill` completes; freed on failure. */
 qz_status qz_folder_read(qz_run *run, const char *path, qz_status (*fill)(qz_run *run, qz_model *m, qz_error *err), qz_model **out, qz_error *err);
-/* A float tensor as it is. */
-qz_status qz_folder_add_float(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err);
+/* A part of a module's codes (scales, zero points …) that `add` of the module reads; one without its module is left over. */
+qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix, const char *owner, qz_error *err);
 /* "module.suffix", NULL if absent. */
 const qz_st_tensor *qz_folder_part(const qz_st_dir *d, const char *module, const char *suffix);
+/* A part of a module: missing, or of a type other than a (or b), is said as such. */
+qz_status qz_folder_typed(const qz_st *file, const char *module, const char *suffix, const qz_st_tensor *t, qz_st_dtype a, qz_st_dtype b, qz_error *err);
 bool qz_folder_shaped(const qz_st_tensor *t, qz_st_dtype d, uint32_t n_dims, uint64_t a, uint64_t b);
 #endif

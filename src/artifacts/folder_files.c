@@ -30,6 +30,7 @@ static bool fill_config(json_t *root, const qz_artifact_plan *p) {
         ok = ok && json_object_set_new(root, "torch_dtype", json_string("float16")) == 0;
         if (json_object_get(root, "dtype")) ok = ok && json_object_set_new(root, "dtype", json_string("float16")) == 0;
     }
+    if (p->model->head_untied) ok = ok && json_object_set_new(root, "tie_word_embeddings", json_false()) == 0; /* engines that tie would drop the stored head */
     /* Runtimes of the 4.x generation read the old spelling only: without it they would silently take their default base. */
     json_t *rope = json_object_get(root, "rope_parameters");
     if (rope && !json_object_get(root, "rope_theta")) ok = ok && json_object_set_new(root, "rope_theta", json_real(r->theta)) == 0;

@@ -2,6 +2,7 @@
  * lets the scheme turn its tensors into views. Source: formats/hf-config.md, hf-awq.md section 8, hf-gptq.md section 6. */
 #include "artifacts/folder.h"
 #include "base/size.h"
+#include "model/leftovers.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -62,20 +63,23 @@ const qz_st_tensor *qz_folder_part(const qz_st_dir *d, const char *module, const
     return qz_st_dir_find(d, name, NULL);
 }
 
+qz_status qz_folder_typed(const qz_st *file, const char *module, const char *suffix, const qz_st_tensor *t, qz_st_dtype a, qz_st_dtype b, qz_error *err) {
+    if (!t) return qz_fail(err, QZ_EFORMAT, "tensor '%s.%s' is missing: file '%s'; the checkpoint is incomplete", module, suffix, file->path);
+    if (t->dtype == a || t->dtype == b) return QZ_OK;
+    return qz_fail(err, QZ_EFORMAT, "wrong dtype: file '%s', tensor '%s', offset %llu: expected %s%s%s, found %s", file->path, t->name, (unsigned long long)t->offset,
+                   qz_st_dtype_name(a), a == b ? "" : " or ", a == b ? "" : qz_st_dtype_name(b), qz_st_dtype_name(t->dtype));
+}
+
 bool qz_folder_shaped(const qz_st_tensor *t, qz_st_dtype d, uint32_t n_dims, uint64_t a, uint64_t b) {
     return t && t->dtype == d && t->n_dims == n_dims && t->dims[0] == a && (n_dims == 1 || t->dims[1] == b);
 }
 
-qz_status qz_folder_add_float(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
-    if (strstr(t->name, "rotary_emb.inv_freq")) return QZ_OK; /* recomputed */
-    qz_type type = t->dtype == QZ_ST_F16 ? QZ_TYPE_F16 : t->dtype == QZ_ST_BF16 ? QZ_TYPE_BF16 : t->dtype == QZ_ST_F32 ? QZ_TYPE_F32 : QZ_TYPE_NONE;
-    if (type == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unexpected tensor: file '%s', tensor '%s': %s with %u dimensions", file->path, t->name,
-                       qz_st_dtype_name(t->dtype), t->n_dims);
-    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = t->name, .file_name = t->name, .type = type, .n_dims = t->n_dims,
-                                                   .rows = t->n_dims == 2 ? (size_t)t->dims[0] : 1, .cols = (size_t)t->dims[t->n_dims - 1],
-                                                   .data = t->data, .bytes = (size_t)t->bytes, .file = file->path, .offset = t->offset };
-    return QZ_OK;
+qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix, const char *owner, qz_error *err) {
+    char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(suffix));
+    if (!module) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+    if (qz_folder_part(r->dir, module, owner)) return QZ_OK;
+    return qz_model_leave(r->m, &(qz_leftover){ .name = t->name, .file_name = t->name, .file = file->path, .offset = t->offset, .type = qz_st_dtype_name(t->dtype),
+                                                .n_dims = t->n_dims }, err);
 }
 
 qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err) {

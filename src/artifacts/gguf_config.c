@@ -1,6 +1,7 @@
 /* Hyper-parameters as GGUF metadata and back. Key order and types: formats/gguf-metadata.md sections 3 to 5 and 9. */
 #include "artifacts/artifacts_int.h"
 #include "artifacts/gguf_card.h"
+#include "base/bytes.h"
 #include "base/json.h"
 #include "base/mathx.h"
 #include "base/size.h"
@@ -164,13 +165,14 @@ static qz_status uniform(reader *r, const char *suffix, uint64_t layers, uint64_
 static qz_status read_rope(reader *r, qz_config *c) {
     const qz_gguf *g = r->g;
     qz_rope *rope = &c->rope;
-    qz_gguf_text type = { "none", 4 };
+    qz_gguf_text type = { "linear", 6 }; /* as the reference loader: a factor without a type is linear */
     double attn = 1.0;
     *rope = (qz_rope){ .theta = 10000, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true, .original_max_position = c->max_position,
                        .interleaved = qz_family_get(c->family)->gguf_permuted };
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base"), false, &rope->theta, r->err));
     QZ_TRY(qz_gguf_str(g, rk(r, "rope.scaling.type"), false, &type, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.factor"), false, &rope->factor, r->err));
+    if (!qz_gguf_key(g, r->key)) QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scale_linear"), false, &rope->factor, r->err)); /* its name in files of 2023 */
     if (rope->factor == 0) rope->factor = 1;
     QZ_TRY(qz_gguf_u64(g, rk(r, "rope.scaling.original_context_length"), false, &rope->original_max_position, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.attn_factor"), false, &attn, r->err));
@@ -198,8 +200,16 @@ static qz_status read_rope(reader *r, qz_config *c) {
     return QZ_OK;
 }
 
+static void add_end(qz_config *c, uint64_t id) {
+    for (size_t i = 0; i < c->n_eos; i++)
+        if (c->eos_ids[i] == (int64_t)id) return;
+    if (id < c->vocab_size && c->n_eos < sizeof c->eos_ids / sizeof c->eos_ids[0]) c->eos_ids[c->n_eos++] = (int64_t)id;
+}
+
 static qz_status read_ids(const qz_gguf *g, qz_config *c, qz_error *err) {
     static const char *const ends[] = { "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id" };
+    const uint8_t *more = NULL;
+    size_t n = 0;
     uint64_t v = UINT64_MAX;
     QZ_TRY(qz_gguf_u64(g, "tokenizer.ggml.bos_token_id", false, &v, err));
     c->bos_id = v < c->vocab_size ? (int64_t)v : -1;
@@ -209,8 +219,10 @@ static qz_status read_ids(const qz_gguf *g, qz_config *c, qz_error *err) {
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         v = UINT64_MAX;
         QZ_TRY(qz_gguf_u64(g, ends[i], false, &v, err));
-        if (v < c->vocab_size) c->eos_ids[c->n_eos++] = (int64_t)v;
+        add_end(c, v);
     }
+    QZ_TRY(qz_gguf_array(g, QZ_GGUF_ENDS_KEY, QZ_GGUF_U32, false, &more, &n, err));
+    for (size_t i = 0; i < n; i++) add_end(c, qz_load_u32le(more + 4 * i));
     return QZ_OK;
 }
 
@@ -244,6 +256,12 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     QZ_TRY(qz_gguf_f64(g, rk(&r, "attention.layer_norm_rms_epsilon"), true, &c->rms_norm_eps, err));
     c->head_dim = c->heads ? c->hidden_size / c->heads : 0;
     QZ_TRY(qz_gguf_u64(g, rk(&r, "attention.key_length"), false, &c->head_dim, err));
+    uint64_t value_dim = c->head_dim;
+    QZ_TRY(qz_gguf_u64(g, rk(&r, "attention.value_length"), false, &value_dim, err));
+    if (c->head_dim && value_dim != c->head_dim)
+        return qz_fail(err, QZ_EUNSUPPORTED, "values of another width than keys: file '%s', key '%s': expected %llu, found %llu", g->path, r.key,
+                       (unsigned long long)c->head_dim, (unsigned long long)value_dim);
+    qz_gguf_keys_judge(g, name, c);
     const qz_gguf_tensor *embed = qz_gguf_find(g, "token_embd.weight");
     if (!embed) return qz_fail(err, QZ_EFORMAT, "tensor 'token_embd.weight' is missing: file '%s'", g->path);
     c->vocab_size = embed->dims[1];

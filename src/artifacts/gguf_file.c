@@ -110,6 +110,10 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
         QZ_TRY(qz_plan_note(p, arena, err, "dynamic rope scaling (factor %g) cannot be stored in GGUF: the file runs without scaling", c->rope.factor));
     if (c->rope.kind == QZ_ROPE_YARN && !c->rope.truncate)
         QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with 'truncate': false cannot be stored in GGUF: the file runs with truncated bounds"));
+    const char *arch = qz_family_get(c->family)->gguf_arch;
+    if (c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1)) /* llama.cpp b11549: for grok and mistral3 alone */
+        QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with beta_fast %g and beta_slow %g: llama.cpp does not read the keys for architecture %s and runs with 32 and 1: other log-probabilities there",
+                            c->rope.beta_fast, c->rope.beta_slow, arch));
     return QZ_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "artifacts/artifacts_int.h"
 #include "base/size.h"
 #include "formats/formats.h"
+#include "model/leftovers.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,14 +16,11 @@ static void close_gguf(qz_model *m) {
 static qz_status add_view(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t, qz_error *err) {
     char name[256];
     if (strcmp(t->name, "rope_freqs.weight") == 0) return QZ_OK; /* read with the configuration */
-    if (!qz_gguf_name_to_hf(t->name, name, sizeof name))
-        return qz_fail(err, QZ_EUNSUPPORTED, "unknown tensor: file '%s', tensor '%s': no part of the supported families", g->path, t->name);
     qz_type type = qz_type_by_ggml_id((int)t->type->id);
-    if (type == QZ_TYPE_NONE)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported tensor type: file '%s', tensor '%s': found %s", g->path, t->name, t->type->name);
-    if (t->n_dims > 2)
-        return qz_fail(err, QZ_EUNSUPPORTED, "wrong shape: file '%s', tensor '%s': expected 1 or 2 dimensions, found %u", g->path, t->name, t->n_dims);
-    char *hf = qz_arena_strdup(&m->arena, name);
+    bool known = qz_gguf_name_to_hf(t->name, name, sizeof name);
+    const char *hf = known ? qz_arena_strdup(&m->arena, name) : t->name;
+    if (hf && (!known || type == QZ_TYPE_NONE || t->n_dims > 2))
+        return qz_model_leave(m, &(qz_leftover){ .name = hf, .file_name = t->name, .file = g->path, .offset = t->offset, .type = t->type->name, .n_dims = t->n_dims }, err);
     if (!hf) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", g->path);
     m->tensors[m->n_tensors++] = (qz_tensor_view){
         .name = hf, .file_name = t->name, .type = type, .n_dims = t->n_dims, .rows = (size_t)t->dims[1], .cols = (size_t)t->dims[0],
@@ -49,6 +47,7 @@ static qz_status describe(qz_model *m, const qz_gguf *g, qz_error *err) {
 
 static qz_status fill(qz_model *m, const qz_gguf *g, qz_error *err) {
     QZ_TRY(qz_gguf_config_read(g, &m->config, err));
+    m->expected_types = "a type that 'quantz types' lists";
     m->tensors = qz_arena_calloc(&m->arena, g->n + 1, sizeof *m->tensors);
     if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     for (size_t i = 0; i < g->n; i++) QZ_TRY(add_view(m, g, &g->tensors[i], err));

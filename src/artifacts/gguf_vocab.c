@@ -34,6 +34,35 @@ static const char *lost_normalizer(const json_t *n, unsigned depth) {
     return found;
 }
 
+/* True if a Metaspace of the pipeline marks the first word of the text alone, which no key says. */
+static bool marks_first(const json_t *p, unsigned depth) {
+    const char *type = json_string_value(json_object_get(p, "type")), *scheme = json_string_value(json_object_get(p, "prepend_scheme"));
+    if (!type || depth > 8) return false;
+    if (strcmp(type, "Metaspace") == 0) return scheme && strcmp(scheme, "first") == 0;
+    const json_t *list = json_object_get(p, "pretokenizers");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (marks_first(json_array_get(list, i), depth + 1)) return true;
+    return false;
+}
+
+/* Settings of added tokens that llama.cpp does not have (it knows lstrip and rstrip of a few models by name). */
+static qz_status note_added(qz_artifact_plan *p, const json_t *root, qz_arena *arena, qz_error *err) {
+    static const char *const keys[] = { "lstrip", "rstrip", "single_word" };
+    const json_t *list = json_object_get(root, "added_tokens");
+    const char *first = NULL;
+    size_t n[3] = {0}, tokens = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *t = json_array_get(list, i);
+        bool any = false;
+        for (size_t k = 0; k < 3; k++)
+            if (json_is_true(json_object_get(t, keys[k]))) n[k]++, any = true;
+        if (any && tokens++ == 0) first = json_string_value(json_object_get(t, "content"));
+    }
+    if (tokens == 0) return QZ_OK;
+    return qz_plan_note(p, arena, err, "%zu added tokens (first '%.40s') have lstrip (%zu), rstrip (%zu) or single_word (%zu), which GGUF cannot store: text around them gets other ids in llama.cpp",
+                        tokens, first ? first : "?", n[0], n[1], n[2]);
+}
+
 /* Our own reader keeps the pipeline in a key of its own; llama.cpp does not know it. */
 static qz_status note_normalizer(qz_artifact_plan *p, const char *pipeline, qz_arena *arena, qz_error *err) {
     json_t *root = NULL;
@@ -42,8 +71,36 @@ static qz_status note_normalizer(qz_artifact_plan *p, const char *pipeline, qz_a
     const char *type = lost_normalizer(json_object_get(root, "normalizer"), 0);
     qz_status st = type ? qz_plan_note(p, arena, err, "GGUF cannot store the tokenizer's normalizer %.40s: text that %s gets other ids in llama.cpp", type,
                                        strcmp(type, "NFC") == 0 ? "is not in NFC" : "it would change") : QZ_OK;
+    if (st == QZ_OK && marks_first(json_object_get(root, "pre_tokenizer"), 0))
+        st = qz_plan_note(p, arena, err, "GGUF cannot store Metaspace with prepend_scheme 'first': texts that begin with a blank or follow a special token get other ids in llama.cpp");
+    if (st == QZ_OK) st = note_added(p, root, arena, err);
     json_decref(root);
     return st;
+}
+
+static bool among(const int64_t *ids, size_t n, int64_t id) {
+    for (size_t i = 0; i < n; i++)
+        if (ids[i] == id) return true;
+    return false;
+}
+
+/* The ids that end a text beside eos: the first as eot, the second as eom (both end generation in llama.cpp), and all of them in a key of our
+ * own when there are more. */
+static qz_status put_ends(qz_artifact_plan *p, int64_t eos, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
+    const qz_config *c = &p->model->config;
+    int64_t ids[sizeof c->eos_ids / sizeof c->eos_ids[0] + 1];
+    uint32_t all[sizeof ids / sizeof ids[0]];
+    size_t n = 0;
+    if (eos >= 0 && (uint64_t)eos < c->vocab_size) ids[n++] = eos;
+    for (size_t i = 0; i < c->n_eos; i++)
+        if (c->eos_ids[i] >= 0 && (uint64_t)c->eos_ids[i] < c->vocab_size && !among(ids, n, c->eos_ids[i])) ids[n++] = c->eos_ids[i];
+    if (n > 1) put_id(m, "tokenizer.ggml.eot_token_id", ids[1], c->vocab_size);
+    if (n > 2) put_id(m, "tokenizer.ggml.eom_token_id", ids[2], c->vocab_size);
+    if (n <= 3) return QZ_OK;
+    for (size_t i = 0; i < n; i++) all[i] = (uint32_t)ids[i];
+    qz_gguf_put_u32s(m, QZ_GGUF_ENDS_KEY, all, n);
+    return qz_plan_note(p, arena, err, "%zu token ids end a text, GGUF has keys for three: the others (first %lld) stand in %s, which llama.cpp does not read", n, (long long)ids[3],
+                        QZ_GGUF_ENDS_KEY);
 }
 
 qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
@@ -64,7 +121,9 @@ qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *
     if (v.n_merges) put_texts(m, "tokenizer.ggml.merges", v.merges, v.n_merges, arena, &failed);
     /* tokenizer_config first, then the ids of config.json (lists are ignored there, as the reference does) */
     put_id(m, "tokenizer.ggml.bos_token_id", v.bos >= 0 ? v.bos : c->bos_id, c->vocab_size);
-    put_id(m, "tokenizer.ggml.eos_token_id", v.eos >= 0 ? v.eos : c->n_eos ? c->eos_ids[0] : -1, c->vocab_size);
+    const int64_t eos = v.eos >= 0 ? v.eos : c->n_eos ? c->eos_ids[0] : -1;
+    put_id(m, "tokenizer.ggml.eos_token_id", eos, c->vocab_size);
+    QZ_TRY(put_ends(p, eos, arena, m, err));
     put_id(m, "tokenizer.ggml.unknown_token_id", v.unk, c->vocab_size);
     put_id(m, "tokenizer.ggml.padding_token_id", v.pad >= 0 ? v.pad : c->pad_id, c->vocab_size);
     put_flag(m, "tokenizer.ggml.add_bos_token", v.add_bos);

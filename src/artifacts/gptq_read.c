@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "model/leftovers.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,15 @@ typedef struct {
     const json_t *dynamic;
     bool planar;
     qz_gptq_zeros zeros;
-    size_t *suspicious;            /* v1 zero points whose meaning is lost */
+    int act_order;                 /* desc_act: 1, 0, -1 the file does not say */
+    struct gptq_doubts *doubts;
 } gptq_config;
+/* What the data say against the flags, counted over modules. */
+typedef struct gptq_doubts {
+    size_t lost;                   /* v1 zero points whose meaning is lost */
+    size_t zeros, zero_groups, ordered;
+    unsigned zero_point;           /* first that a symmetric file should not have */
+} gptq_doubts;
 
 /* ---- configuration ---- */
 static qz_status get_int(const json_t *q, const char *key, const char *file, int64_t *out, qz_error *err) {
@@ -66,7 +74,7 @@ static bool made_by_gptqmodel(const json_t *q) {
 
 static qz_status read_quantization(const qz_folder_config *f, gptq_config *c, qz_error *err) {
     const char *format = "gptq";
-    bool marlin = false;
+    bool marlin = false, desc_act = false;
     c->base = (gptq_params){ .bits = 4, .group = 128, .sym = -1 };
     c->file = f->file;
     QZ_TRY(get_params(f->q, f->file, &c->base, err));
@@ -74,6 +82,8 @@ static qz_status read_quantization(const qz_folder_config *f, gptq_config *c, qz
     QZ_TRY(qz_json_str(f->q, "format", f->file, &format, err));
     QZ_TRY(qz_json_str(f->q, "checkpoint_format", f->file, &format, err));
     QZ_TRY(qz_json_bool(f->q, "is_marlin_format", f->file, &marlin, err));
+    QZ_TRY(qz_json_bool(f->q, "desc_act", f->file, &desc_act, err));
+    c->act_order = json_is_boolean(json_object_get(f->q, "desc_act")) ? desc_act : -1;
     bool v1 = strcasecmp(format, "gptq") == 0, v2 = strcasecmp(format, "gptq_v2") == 0;
     c->planar = strcasecmp(format, "gptq_p") == 0;
     if (marlin || !(v1 || v2 || c->planar))
@@ -112,11 +122,11 @@ typedef struct {
     uint8_t *codes;
 } job;
 
-static void unpack(void *arg, size_t i, size_t n) {
+static void unpack(void *arg, qz_part part) {
     const job *j = arg;
     size_t lo, hi;
-    qz_split(j->rows, STRIP, i, n, &lo, &hi);
-    uint8_t *strip = j->strips + i * STRIP * j->cols;
+    qz_split(j->rows, STRIP, part, &lo, &hi);
+    uint8_t *strip = j->strips + part.thread * STRIP * j->cols;
     for (size_t r = lo; r < hi; r += STRIP) {
         size_t m = qz_min_size(STRIP, hi - r);
         for (size_t k = 0; k < m; k++) qz_gptq_unpack_stream(j->w->data + 4 * (r + k), j->cols, j->bits, j->rows, j->planar, strip + k * j->cols);
@@ -130,6 +140,10 @@ static qz_status wrong_shape(const qz_st *file, const char *module, const job *j
 }
 
 static qz_status shape_job(const qz_st *file, const char *module, const gptq_params *p, job *j, qz_error *err) {
+    QZ_TRY(qz_folder_typed(file, module, "qweight", j->w, QZ_ST_I32, QZ_ST_I32, err));
+    QZ_TRY(qz_folder_typed(file, module, "qzeros", j->z, QZ_ST_I32, QZ_ST_I32, err));
+    if (!j->s || j->s->dtype != QZ_ST_F32) QZ_TRY(qz_folder_typed(file, module, "scales", j->s, QZ_ST_F16, QZ_ST_BF16, err));
+    if (j->g) QZ_TRY(qz_folder_typed(file, module, "g_idx", j->g, QZ_ST_I32, QZ_ST_I32, err));
     if (j->w->dtype != QZ_ST_I32 || j->w->n_dims != 2 || !j->w->dims[0] || !j->w->dims[1] || j->w->dims[0] > LIMIT || j->w->dims[1] > LIMIT)
         return wrong_shape(file, module, j, p, err);
     uint64_t bits = j->bits, n = j->w->dims[1], words = j->w->dims[0], k = words * 32 / bits;
@@ -169,11 +183,6 @@ static qz_status read_scales(const qz_st *file, const job *j, uint16_t *out, qz_
 static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const job *j, uint8_t *out, bool *sym, qz_error *err) {
     uint8_t half = (uint8_t)(1u << (j->bits - 1));
     size_t odd = 0, lost = 0;
-    *sym = p->sym == 1;
-    if (p->sym == 1) { /* whatever the file holds: loaders do not read it either */
-        memset(out, half, j->rows * j->groups);
-        return QZ_OK;
-    }
     uint8_t *row = qz_alloc_array(j->rows, 1);
     if (!row) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu zero points", j->rows);
     qz_gptq_zeros kind = c->zeros == QZ_GPTQ_V1_WORDS && 32 % j->bits ? QZ_GPTQ_V1_FIELDS : c->zeros;
@@ -182,18 +191,31 @@ static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const jo
         qz_gptq_unpack_zeros(j->z->data + g * (j->rows * j->bits / 32) * 4, j->rows, j->bits, j->planar, kind, row, &lost);
         for (size_t n = 0; n < j->rows; n++) {
             out[n * j->groups + g] = row[n];
-            odd += row[n] != half;
+            if (row[n] != half && odd++ == 0 && p->sym == 1 && c->doubts->zeros++ == 0) c->doubts->zero_point = row[n];
         }
     }
     qz_free(row);
+    *sym = p->sym == 1;
+    if (*sym) { /* whatever the file holds: most loaders of symmetric files do not read it; a doubt if it is another value */
+        memset(out, half, j->rows * j->groups);
+        return QZ_OK;
+    }
     *sym = p->sym < 0 && odd == 0; /* files without the key: the zero points say it */
-    if (!*sym) *c->suspicious += lost;
+    if (!*sym) c->doubts->lost += lost;
     return QZ_OK;
 }
 
-/* g_idx, or NULL where it says nothing new. */
-static qz_status read_g_idx(const qz_st *file, const job *j, size_t group, qz_arena *arena, const uint32_t **out, qz_error *err) {
+/* g_idx, or NULL where it says nothing new. One that puts every column into group 0 of several was never filled: engines take it
+ * as absent (ExLlama, and vLLM where desc_act is false), and so do we. */
+static qz_status read_g_idx(const qz_st *file, const gptq_config *c, job *j, size_t group, qz_arena *arena, const uint32_t **out, qz_error *err) {
     bool trivial = j->cols % group == 0; /* a short last group needs the list */
+    bool unfilled = j->g && j->groups > 1;
+    for (size_t k = 0; k < j->cols && unfilled; k++) unfilled = qz_load_u32le(j->g->data + 4 * k) == 0;
+    if (unfilled) {
+        c->doubts->zero_groups++;
+        j->g = NULL;
+    }
+    bool ordered = false;
     uint32_t *g = qz_arena_alloc(arena, j->cols, sizeof *g);
     if (!g) return qz_fail(err, QZ_EMEMORY, "out of memory for g_idx of '%s'", j->w->name);
     for (size_t k = 0; k < j->cols; k++) {
@@ -202,7 +224,9 @@ static qz_status read_g_idx(const qz_st *file, const job *j, size_t group, qz_ar
             return qz_fail(err, QZ_EFORMAT, "group out of range: file '%s', tensor '%s', element %zu: expected below %zu, found %d", file->path, j->g->name, k,
                            j->groups, (int)g[k]);
         trivial &= g[k] == k / group;
+        if (g[k] != k / group && c->act_order == 0) ordered = true;
     }
+    c->doubts->ordered += ordered;
     *out = trivial ? NULL : g;
     return QZ_OK;
 }
@@ -219,7 +243,6 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     job j = { .w = t, .z = qz_folder_part(r->dir, module, "qzeros"), .s = qz_folder_part(r->dir, module, "scales"),
               .g = qz_folder_part(r->dir, module, "g_idx"), .bits = (uint32_t)p.bits };
     j.planar = (c->planar && p.bits == 3) || p.bits == 5 || p.bits == 6 || p.bits == 7;
-    if (j.s && j.s->dtype != QZ_ST_F16 && j.s->dtype != QZ_ST_BF16 && j.s->dtype != QZ_ST_F32) j.s = NULL;
     QZ_TRY(shape_job(file, module, &p, &j, err));
     size_t threads = r->run ? qz_pool_size(r->run->pool) : 1, n_strips = 0;
     uint16_t *scales = qz_arena_alloc(&m->arena, j.rows * j.groups, sizeof *scales);
@@ -227,7 +250,7 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     j.codes = qz_arena_alloc(&m->arena, j.rows, j.row_bytes);
     j.strips = qz_mul_size(threads * STRIP, j.cols, &n_strips) ? qz_alloc_array(n_strips, 1) : NULL;
     qz_status st = scales && zeros && j.codes && j.strips ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    if (st == QZ_OK) qz_pool_run(r->run ? r->run->pool : NULL, unpack, &j);
+    if (st == QZ_OK) qz_pool_run(r->run ? r->run->pool : NULL, 0, unpack, &j);
     qz_free(j.strips);
     QZ_TRY(st);
     size_t group = p.group < 0 ? j.cols : (size_t)p.group;
@@ -235,10 +258,11 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
                          .scales = scales, .zero_points = zeros };
     QZ_TRY(read_scales(file, &j, scales, err));
     QZ_TRY(read_zeros(c, &p, &j, zeros, &g->sym, err));
-    QZ_TRY(read_g_idx(file, &j, group, &m->arena, &g->g_idx, err));
+    const size_t g_bytes = j.g ? (size_t)j.g->bytes : 0;
+    QZ_TRY(read_g_idx(file, c, &j, group, &m->arena, &g->g_idx, err));
     qz_map_forget(t->data, (size_t)t->bytes);
     m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_INT_GROUP, .rows = j.rows, .cols = j.cols,
-                                                   .n_dims = 2, .bytes = (size_t)(t->bytes + j.z->bytes + j.s->bytes + (j.g ? j.g->bytes : 0)),
+                                                   .n_dims = 2, .bytes = (size_t)(t->bytes + j.z->bytes + j.s->bytes) + g_bytes,
                                                    .group = g, .file = file->path, .offset = t->offset };
     return QZ_OK;
 }
@@ -247,8 +271,8 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
     static const char *const parts[] = { ".qzeros", ".scales", ".g_idx" };
     if (qz_str_ends(t->name, ".qweight")) return add_linear(r, file, t, err);
     for (size_t i = 0; i < 3; i++)
-        if (qz_str_ends(t->name, parts[i])) return QZ_OK;
-    return qz_folder_add_float(r->m, file, t, err);
+        if (qz_str_ends(t->name, parts[i])) return qz_folder_add_part(r, file, t, parts[i], "qweight", err);
+    return qz_model_add_tensor(r->m, file, t, err);
 }
 
 /* Linears that do not have the setting of `g`, in words; bits: fewest and most of all linears. */
@@ -292,18 +316,34 @@ static qz_status describe(qz_model *m, const gptq_config *c, qz_error *err) {
     return m->container && m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 
+static qz_status say_doubts(qz_run *run, qz_model *m, const gptq_config *c, qz_error *err) {
+    const gptq_doubts *d = c->doubts;
+    const int half = 1 << (c->base.bits - 1);
+    const bool v2 = c->zeros == QZ_GPTQ_V2;
+    if (d->lost && run)
+        qz_warn(run, "%s: %zu zero points of this v1 file may have lost their value (stored as %d); makers disagree about them", m->path, d->lost, (1 << c->base.bits) - 1);
+    if (d->zeros)
+        QZ_TRY(qz_model_doubt(run, m, err, "%zu modules: symmetric codes need zero point %d, and the stored qzeros read as format %s give %u%s: taken as %d here, engines that read them "
+                              "(vLLM's exllama kernel) compute other weights", d->zeros, half, c->planar ? "gptq_p" : v2 ? "gptq_v2" : "gptq", d->zero_point,
+                              d->zero_point == (unsigned)(v2 ? half - 1 : half + 1) ? v2 ? ", as a file of format gptq would hold" : ", as a file of format gptq_v2 would hold" : "", half));
+    if (d->zero_groups)
+        QZ_TRY(qz_model_doubt(run, m, err, "%zu modules: g_idx is all zeros over several groups%s: taken as absent (columns in order) as vLLM and ExLlama do; AutoGPTQ would obey it",
+                              d->zero_groups, c->act_order == 0 ? " with desc_act false" : c->act_order == 1 ? " with desc_act true" : ""));
+    if (d->ordered)
+        QZ_TRY(qz_model_doubt(run, m, err, "%zu modules: g_idx puts columns out of order, and desc_act is false: g_idx is obeyed here, vLLM ignores it and computes other weights", d->ordered));
+    return QZ_OK;
+}
+
 static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
-    size_t suspicious = 0;
-    gptq_config c = { .suspicious = &suspicious };
+    gptq_doubts doubts = {0};
+    gptq_config c = { .doubts = &doubts };
     qz_folder_config f;
     qz_status st = qz_folder_config_load(m->path, &f, err);
     if (st == QZ_OK) st = read_quantization(&f, &c, err);
     qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &c, .add = add };
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
     if (st == QZ_OK) st = describe(m, &c, err);
-    if (st == QZ_OK && suspicious && run)
-        qz_warn(run, "%s: %zu zero points of this v1 file may have lost their value (stored as %d); makers disagree about them", m->path, suspicious,
-                (1 << c.base.bits) - 1);
+    if (st == QZ_OK) st = say_doubts(run, m, &c, err);
     qz_folder_config_release(&f);
     return st;
 }

@@ -139,7 +139,7 @@ static void awq_lies(void **state) {
     static const struct { const char *from, *to, *error; } configs[] = {
         { "\"version\": \"gemm\"", "\"version\": \"exllama\"", "'exllama'" },
         { "\"version\": \"gemm\"", "\"version\": \"marlin\"", "unless marlin" },
-        { "\"version\": \"gemm\"", "\"version\": \"gemv_fast\"", "do not fit gemv_fast" },
+        { "\"version\": \"gemm\"", "\"version\": \"gemv_fast\"", "expected I16, found I32" },
         { "\"version\": \"gemm\"", "\"version\": \"gemv\"", "do not fit gemv" },
         { "\"bits\": 4", "\"bits\": 3", "with 3 bits" },
         { "\"group_size\": 32", "\"group_size\": 7", "group size" },

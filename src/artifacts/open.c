@@ -2,6 +2,7 @@
 #include "artifacts/artifacts_int.h"
 #include "base/json.h"
 #include "base/size.h"
+#include "model/leftovers.h"
 #include <string.h>
 
 #define CONFIG_LIMIT ((size_t)16 << 20)
@@ -15,7 +16,8 @@ static qz_status find_scheme(const char *path, const qz_scheme_ops **out, qz_err
         if (yes) *out = qz_scheme_ops_get((qz_scheme)s);
     }
     if (!*out && !qz_path_is_dir(path))
-        return qz_fail(err, QZ_EFORMAT, "unknown container: file '%s': expected a GGUF file or a checkpoint folder", path);
+        return qz_fail(err, QZ_EFORMAT, "weights without a configuration: file '%s': expected a GGUF file or a checkpoint folder, found a safetensors file by itself; "
+                       "give its folder with config.json", path);
     return QZ_OK;
 }
 
@@ -36,13 +38,28 @@ static qz_status refuse_quantized(const char *dir, qz_error *err) {
     return st;
 }
 
+static qz_status family_first(const char *path, qz_error *err) {
+    char *config = qz_path_is_dir(path) ? qz_path_join(path, "config.json") : NULL;
+    qz_status st = config && qz_path_exists(config) ? qz_config_family(config, err) : QZ_OK;
+    qz_free(config);
+    return st;
+}
+
 qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err) {
     const qz_scheme_ops *ops = NULL;
     *out = NULL;
+    QZ_TRY(family_first(path, err));
     QZ_TRY(find_scheme(path, &ops, err));
-    if (ops) return ops->read(run, path, out, err);
-    QZ_TRY(refuse_quantized(path, err));
-    return qz_model_open(run, path, out, err);
+    if (ops) QZ_TRY(ops->read(run, path, out, err));
+    else {
+        QZ_TRY(refuse_quantized(path, err));
+        QZ_TRY(qz_model_open(run, path, out, err));
+    }
+    qz_status st = qz_leftovers_judge(run, *out, err);
+    if (st == QZ_OK) return QZ_OK;
+    qz_model_free(*out);
+    *out = NULL;
+    return st;
 }
 
 static qz_status gguf_tokenizer(const char *path, qz_tokenizer **out, qz_error *err) {
@@ -57,12 +74,9 @@ qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *
     *out = NULL;
     if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
     if (!qz_path_is_dir(path)) return gguf_tokenizer(path, out, err);
-    char *json = qz_path_join(path, "tokenizer.json"), *spm = qz_path_join(path, "tokenizer.model");
-    qz_status st = json && spm ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
-    if (st == QZ_OK && qz_path_exists(json)) st = qz_tokenizer_load(json, out, err);
-    else if (st == QZ_OK && qz_path_exists(spm))
-        st = qz_fail(err, QZ_EUNSUPPORTED, "no tokenizer.json: folder '%s' has tokenizer.model alone; save the tokenizer in the fast format", path);
+    char *json = qz_path_join(path, "tokenizer.json");
+    if (!json) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    qz_status st = qz_path_exists(json) ? qz_tokenizer_load(json, out, err) : qz_tokenizer_absent(path, err);
     qz_free(json);
-    qz_free(spm);
     return st;
 }

@@ -1,7 +1,9 @@
 /* Verification of an artifact: manifest sizes and hashes, structure and shapes (by opening it), finite scales, decoding. */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/raw.h"
 #include "base/json.h"
 #include "base/size.h"
+#include "model/leftovers.h"
 #include <math.h>
 #include <string.h>
 
@@ -87,6 +89,39 @@ static qz_status check_decode(sheet *s, qz_run *run, const qz_model *m, qz_arena
     return row(s, "decode", bad == 0, detail ? detail : "");
 }
 
+/* Rows only where there is something to say. */
+static qz_status check_leftovers(sheet *s, const qz_model *m, qz_arena *arena) {
+    const size_t parts = qz_leftovers_count(m, QZ_LEFT_PART);
+    const qz_config_keys *k = &m->config.keys;
+    qz_str names = {0};
+    qz_leftovers_names(m, QZ_LEFT_PART, &names);
+    char *detail = qz_arena_printf(arena, "nothing uses %zu stored tensors: %s", parts, names.ptr ? names.ptr : "");
+    qz_str_release(&names);
+    if (parts) QZ_TRY(row(s, "parts", false, detail ? detail : ""));
+    if (parts == 0 && m->n_left) {
+        detail = qz_arena_printf(arena, "%zu tensors are not read: buffers %zu, copies of the tied embedding %zu, biases of zeros %zu", m->n_left,
+                                 qz_leftovers_count(m, QZ_LEFT_BUFFER), qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS));
+        QZ_TRY(row(s, "parts", true, detail ? detail : ""));
+    }
+    if (m->head_untied) QZ_TRY(row(s, "head", true, "stored with values of its own and used, although the configuration ties it"));
+    detail = qz_arena_printf(arena, "not read, and would change the model: %s", k->refused);
+    if (k->n_refused) QZ_TRY(row(s, "keys", false, detail ? detail : ""));
+    for (size_t i = 0; i < m->n_doubts; i++) QZ_TRY(row(s, "flags", false, m->doubts[i]));
+    return QZ_OK;
+}
+
+/* A container that is well-formed and none of our models: its structure, and the values of the types that decode. */
+static qz_status check_raw(sheet *s, const qz_raw *r, const qz_error *why, qz_arena *arena) {
+    size_t bad = 0, read = 0;
+    uint64_t element = 0;
+    char *detail = qz_arena_printf(arena, "%s, %zu tensors, %llu bytes; this program cannot run it: %s", r->container, r->n, (unsigned long long)r->tensor_bytes, qz_raw_reason(r, why));
+    QZ_TRY(row(s, "structure", true, detail ? detail : ""));
+    QZ_TRY(qz_raw_nonfinite(r, &bad, &element, &read, s->err));
+    if (bad < r->n) detail = qz_arena_printf(arena, "tensor '%s', element %llu is not finite", r->tensors[bad].name, (unsigned long long)element);
+    else detail = qz_arena_printf(arena, "%zu of %zu tensors decode to finite values%s", read, r->n, read < r->n ? ", the others are of types that are not decoded" : "");
+    return row(s, "decode", bad == r->n, detail ? detail : "");
+}
+
 qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err) {
     static const qz_column cols[] = { { "check", 'l' }, { "result", 'l' }, { "detail", 'l' } };
     sheet s = { .t = table, .err = err };
@@ -95,10 +130,18 @@ qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_
     QZ_TRY(check_manifest(&s, path, arena));
     qz_model *m = NULL;
     qz_error inner = {0};
-    if (qz_artifact_open(run, path, &m, &inner) != QZ_OK) QZ_TRY(row(&s, "structure", false, inner.text));
+    qz_raw raw;
+    if (qz_artifact_open(run, path, &m, &inner) != QZ_OK) {
+        if (qz_raw_applies(path, &inner) && qz_raw_open(path, &raw, &(qz_error){0}) == QZ_OK) {
+            qz_status st = check_raw(&s, &raw, &inner, arena);
+            qz_raw_release(&raw);
+            QZ_TRY(st);
+        } else QZ_TRY(row(&s, "structure", false, inner.text));
+    }
     else {
         char *detail = qz_arena_printf(arena, "%s, %s, %zu tensors, every shape fits the configuration", m->container, m->encoding, m->n_tensors);
         qz_status st = row(&s, "structure", true, detail ? detail : "");
+        if (st == QZ_OK) st = check_leftovers(&s, m, arena);
         if (st == QZ_OK) st = check_decode(&s, run, m, arena);
         qz_model_free(m);
         QZ_TRY(st);

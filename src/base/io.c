@@ -103,6 +103,10 @@ bool qz_path_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0;
 }
+bool qz_path_is_link(const char *path) {
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
 bool qz_path_is_dir(const char *path) {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);

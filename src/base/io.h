@@ -48,12 +48,12 @@ void qz_out_abort(qz_out *o, bool keep_partial);       /* accepts a zeroed or co
 
 /* ---- folders and facts ---- */
 bool qz_path_exists(const char *path);
+bool qz_path_is_link(const char *path); /* dangling or not */
 bool qz_path_is_dir(const char *path);
 /* What stands at a path, links followed. DANGLING: a link to nothing; OTHER: device, pipe, socket. */
 typedef enum { QZ_PATH_NONE, QZ_PATH_FILE, QZ_PATH_DIR, QZ_PATH_DANGLING, QZ_PATH_OTHER } qz_path_kind;
 qz_path_kind qz_path_kind_of(const char *path);
 const char *qz_path_kind_text(const char *path);       /* "a file", "a character device" … for error texts */
-bool qz_path_is_link(const char *path);
 bool qz_path_same(const char *a, const char *b);       /* one file or folder: device and inode; false if either is missing */
 bool qz_path_inside(const char *path, const char *dir); /* both exist, links resolved; dir itself is not inside */
 qz_status qz_make_dirs(const char *path, qz_error *err);

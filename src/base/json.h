@@ -11,6 +11,7 @@
 
 /* name = what error texts call the input (a file path or "x.jsonl:3"). limit in bytes. */
 qz_status qz_json_parse(const char *text, size_t len, const char *name, json_t **out, qz_error *err);
+/* A byte order mark in front of a file is skipped. */
 qz_status qz_json_load(const char *path, size_t limit, json_t **out, qz_error *err);
 /* Missing key or null: *out keeps the value it had (the default) and QZ_OK. Wrong kind: QZ_EFORMAT. */
 qz_status qz_json_u64(const json_t *o, const char *key, const char *name, uint64_t *out, qz_error *err);

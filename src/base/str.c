@@ -75,3 +75,14 @@ bool qz_str_ends(const char *s, const char *suffix) {
     size_t n = strlen(s), k = strlen(suffix);
     return n >= k && memcmp(s + n - k, suffix, k) == 0;
 }
+
+bool qz_list_has(const char *list, const char *code) {
+    if (list && strcmp(list, "*") == 0) return true;
+    size_t n = strlen(code);
+    while (list && *list) {
+        size_t k = strcspn(list, ",");
+        if (k == n && strncmp(list, code, n) == 0) return true;
+        list += k + (list[k] == ',');
+    }
+    return false;
+}

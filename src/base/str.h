@@ -23,4 +23,6 @@ void qz_str_release(qz_str *s); /* leaves a zeroed string */
 size_t qz_str_distance(const char *a, const char *b);
 bool qz_str_starts(const char *s, const char *prefix);
 bool qz_str_ends(const char *s, const char *suffix);
+/* True if `code` is in the comma list, or the list is "*". NULL: false. */
+bool qz_list_has(const char *list, const char *code);
 #endif

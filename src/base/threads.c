@@ -4,25 +4,43 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
-#include <string.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
-/* A job is announced by a generation number. Workers spin on it for a while (decode steps follow each other within
- * microseconds) and then sleep. Whoever waits for a barrier or for the end of a job does the same: when other programs hold
- * the CPUs, spinning would keep the thread that is waited for from running. */
-enum { SPIN_LIMIT = 8000 }; /* about 0.2 ms */
+/* A thread's share of the parts is one word, end << 32 | next. Taking is one fetch-add on it: whoever gets next < end owns
+ * that part, and the job cannot end before the part is finished, so the taker may read the job's fields afterwards; a thread
+ * that comes late finds next >= end, or parts of a newer job, which it may run as well. Nobody has to answer a job.
+ *
+ * On a busy machine the caller waits now and then for a part whose thread has lost its CPU (a time slice, milliseconds, where
+ * a decode step takes microseconds). After such a stall the caller works alone for PENALTY, twice as long if the next try
+ * stalls again; jobs that take longer than LATE then still call the others. */
+enum {
+    SPIN_LIMIT = 8000,       /* about 0.2 ms */
+    PARTS = 8,               /* a thread, by default */
+    MOST_PARTS = 1 << 30
+};
+static const double STALL = 150e-6, PENALTY_LEAST = 4e-3, PENALTY_MOST = 64e-3, CALM = 50e-3, LATE = 1.5e-3;
+
+typedef struct {
+    _Alignas(64) _Atomic uint64_t range;
+} share;
 
 struct qz_pool {
     size_t n;
     pthread_t *threads; /* n - 1 workers; the caller is thread 0 */
-    atomic_uint generation, running, sleepers;
-    atomic_uint barrier_count, barrier_phase, barrier_sleepers, finish_sleepers;
-    atomic_bool stop;
+    share *shares;      /* [n] */
     qz_pool_fn fn;
     void *arg;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
+    size_t parts;
+    double alone_until, penalty; /* the caller's */
+    _Alignas(64) atomic_uint generation;     /* grows when workers are called */
+    atomic_uint sleepers;
+    atomic_bool stop;
+    _Alignas(64) atomic_uint left;           /* parts that are not finished */
+    atomic_uint caller_sleeps;
     atomic_uint next_id;
 };
 
@@ -31,131 +49,183 @@ static void relax(void) {
     __builtin_ia32_pause();
 #endif
 }
+static double now(void) {
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
-/* Returns when *word no longer holds `seen`; the one who changes it calls wake_sleepers afterwards. */
-static void wait_change(atomic_uint *word, unsigned seen, atomic_uint *sleepers) {
+/* Returns the word when it no longer holds `seen`; the one who changes it calls wake afterwards. */
+static unsigned wait_change(atomic_uint *word, unsigned seen, atomic_uint *sleepers) {
+    unsigned v;
     for (int i = 0; i < SPIN_LIMIT; i++) {
-        if (atomic_load_explicit(word, memory_order_acquire) != seen) return;
+        if ((v = atomic_load_explicit(word, memory_order_acquire)) != seen) return v;
         relax();
     }
     atomic_fetch_add(sleepers, 1); /* before the kernel compares the word again: no change is missed */
-    while (atomic_load(word) == seen) (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    while ((v = atomic_load(word)) == seen) (void)syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
     atomic_fetch_sub(sleepers, 1);
+    return v;
 }
-static void wake_sleepers(atomic_uint *word, atomic_uint *sleepers) {
-    if (atomic_load(sleepers) != 0) (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1024, NULL, NULL, 0);
+static void wake(atomic_uint *word, atomic_uint *sleepers, int most) {
+    if (atomic_load(sleepers) != 0) (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, most, NULL, NULL, 0);
 }
 
-static unsigned wait_generation(qz_pool *p, unsigned seen) {
-    for (int i = 0; i < SPIN_LIMIT; i++) {
-        unsigned g = atomic_load_explicit(&p->generation, memory_order_acquire);
-        if (g != seen) return g;
-        relax();
-    }
-    (void)pthread_mutex_lock(&p->lock);
-    atomic_fetch_add(&p->sleepers, 1);
-    unsigned g;
-    while ((g = atomic_load(&p->generation)) == seen) (void)pthread_cond_wait(&p->wake, &p->lock);
-    atomic_fetch_sub(&p->sleepers, 1);
-    (void)pthread_mutex_unlock(&p->lock);
-    return g;
+static bool take(share *s, size_t *part) {
+    uint64_t peek = atomic_load_explicit(&s->range, memory_order_relaxed);
+    if ((uint32_t)peek >= peek >> 32) return false;
+    uint64_t r = atomic_fetch_add_explicit(&s->range, 1, memory_order_acq_rel);
+    *part = (uint32_t)r;
+    return *part < r >> 32;
+}
+/* The next part for a thread: its own, else of the next one that has any. */
+static bool take_any(qz_pool *p, size_t thread, size_t *part) {
+    for (size_t k = 0; k < p->n; k++)
+        if (take(&p->shares[(thread + k) % p->n], part)) return true;
+    return false;
+}
+
+static void call_workers(qz_pool *p) {
+    atomic_fetch_add(&p->generation, 1); /* sequentially consistent with the sleepers count */
+    wake(&p->generation, &p->sleepers, (int)p->n);
 }
 
 static void *worker(void *arg) {
     qz_pool *p = arg;
-    size_t id = atomic_fetch_add(&p->next_id, 1) + 1;
+    size_t id = atomic_fetch_add(&p->next_id, 1) + 1, part;
     unsigned seen = 0;
     for (;;) {
-        seen = wait_generation(p, seen);
+        seen = wait_change(&p->generation, seen, &p->sleepers);
         if (atomic_load(&p->stop)) return NULL;
-        p->fn(p->arg, id, p->n);
-        if (atomic_fetch_sub(&p->running, 1) == 1) wake_sleepers(&p->running, &p->finish_sleepers);
+        while (take_any(p, id, &part)) {
+            p->fn(p->arg, (qz_part){part, p->parts, id});
+            /* Part by part: the next one may belong to another job. */
+            if (atomic_fetch_sub_explicit(&p->left, 1, memory_order_acq_rel) == 1) wake(&p->left, &p->caller_sleeps, 1);
+        }
     }
 }
 
-static size_t cpus_allowed(void) {
+/* CPUs of the cgroup's quota, rounded up; 0: none. */
+static size_t quota(void) {
+    double limit = 0, period = 0;
+    FILE *f = fopen("/sys/fs/cgroup/cpu.max", "re");
+    if (f != NULL) {
+        if (fscanf(f, "%lf %lf", &limit, &period) != 2) limit = 0; /* "max" */
+        (void)fclose(f);
+    } else {
+        const char *names[] = {"/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "/sys/fs/cgroup/cpu/cpu.cfs_period_us"};
+        double *to[] = {&limit, &period};
+        for (int i = 0; i < 2; i++) {
+            f = fopen(names[i], "re");
+            if (f == NULL || fscanf(f, "%lf", to[i]) != 1) limit = 0;
+            if (f != NULL) (void)fclose(f);
+        }
+    }
+    if (!(limit > 0) || !(period > 0) || limit / period > 65536) return 0;
+    size_t n = (size_t)(limit / period);
+    return (double)n * period < limit ? n + 1 : qz_max_size(n, 1);
+}
+size_t qz_cpus(void) {
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-    int n = CPU_COUNT(&set);
-    return n > 0 ? (size_t)n : 1;
+    size_t n = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? (size_t)CPU_COUNT(&set) : 1, q = quota();
+    return q > 0 ? qz_min_size(n, q) : n;
 }
 
 qz_status qz_pool_open(qz_pool **out, size_t n, qz_error *err) {
     *out = NULL;
-    if (n == 0) n = cpus_allowed();
+    if (n == 0) n = qz_min_size(qz_cpus(), 1024);
     if (n > 1024) return qz_fail(err, QZ_EUSAGE, "threads: expected 1 to 1024, found %zu", n);
-    qz_pool *p = qz_calloc_array(1, sizeof *p);
-    if (p != NULL) p->threads = qz_calloc_array(n, sizeof *p->threads);
-    if (p == NULL || p->threads == NULL) {
-        qz_free(p);
+    qz_pool *p = qz_alloc_aligned(1, sizeof *p);
+    if (p != NULL) *p = (qz_pool){.n = 1, .penalty = PENALTY_LEAST, .threads = qz_calloc_array(n, sizeof *p->threads), .shares = qz_alloc_aligned(n, sizeof *p->shares)};
+    if (p == NULL || p->threads == NULL || p->shares == NULL) {
+        qz_pool_free(p);
         return qz_fail(err, QZ_EMEMORY, "out of memory for a pool of %zu threads", n);
     }
-    p->n = 1;
-    (void)pthread_mutex_init(&p->lock, NULL);
-    (void)pthread_cond_init(&p->wake, NULL);
-    size_t want = n;
-    for (size_t i = 0; i + 1 < want; i++) {
+    for (size_t i = 0; i < n; i++) atomic_init(&p->shares[i].range, 0);
+    p->n = n; /* what workers read: set before the first starts */
+    for (size_t i = 0; i + 1 < n; i++) {
         if (pthread_create(&p->threads[i], NULL, worker, p) != 0) {
+            atomic_store(&p->stop, true);
+            call_workers(p);
+            for (size_t k = 0; k < i; k++) (void)pthread_join(p->threads[k], NULL);
+            p->n = 1;
             qz_pool_free(p);
-            return qz_fail(err, QZ_EMEMORY, "cannot start thread %zu of %zu; use fewer --threads", i + 2, want);
+            return qz_fail(err, QZ_EMEMORY, "cannot start thread %zu of %zu; use fewer --threads", i + 2, n);
         }
-        p->n++;
     }
     *out = p;
     return QZ_OK;
 }
 
-static void announce(qz_pool *p) {
-    atomic_fetch_add(&p->generation, 1); /* sequentially consistent with the sleepers count */
-    if (atomic_load(&p->sleepers) != 0) {
-        (void)pthread_mutex_lock(&p->lock);
-        (void)pthread_cond_broadcast(&p->wake);
-        (void)pthread_mutex_unlock(&p->lock);
-    }
-}
-
 void qz_pool_free(qz_pool *p) {
     if (p == NULL) return;
-    atomic_store(&p->stop, true);
-    announce(p);
-    for (size_t i = 0; i + 1 < p->n; i++) (void)pthread_join(p->threads[i], NULL);
-    (void)pthread_cond_destroy(&p->wake);
-    (void)pthread_mutex_destroy(&p->lock);
+    if (p->n > 1) {
+        atomic_store(&p->stop, true);
+        call_workers(p);
+        for (size_t i = 0; i + 1 < p->n; i++) (void)pthread_join(p->threads[i], NULL);
+    }
+    qz_free(p->shares);
     qz_free(p->threads);
     qz_free(p);
 }
 
 size_t qz_pool_size(const qz_pool *p) { return p == NULL ? 1 : p->n; }
 
-void qz_pool_run(qz_pool *p, qz_pool_fn fn, void *arg) {
-    if (p == NULL || p->n == 1) {
-        fn(arg, 0, 1);
+/* The caller's own work. Workers that were not called are, once the job has turned out to be long. *ran: parts it took. */
+static void drain(qz_pool *p, bool called, double start, size_t *ran) {
+    for (size_t part; take_any(p, 0, &part);) {
+        p->fn(p->arg, (qz_part){part, p->parts, 0});
+        ++*ran;
+        atomic_fetch_sub_explicit(&p->left, 1, memory_order_acq_rel);
+        if (!called && now() - start > LATE) {
+            call_workers(p);
+            called = true;
+        }
+    }
+}
+
+/* What a wait of `waited` seconds says, after `ran` parts in `worked` seconds. */
+static void judge(qz_pool *p, double worked, size_t ran, double waited, double end) {
+    double part = worked / (double)qz_max_size(ran, 1);
+    if (waited < STALL + 4 * part) return;
+    p->penalty = end - p->alone_until < CALM ? 2 * p->penalty : PENALTY_LEAST;
+    if (p->penalty > PENALTY_MOST) p->penalty = PENALTY_MOST;
+    p->alone_until = end + p->penalty;
+}
+
+void qz_pool_run(qz_pool *p, size_t parts, qz_pool_fn fn, void *arg) {
+    const size_t n = qz_pool_size(p);
+    if (parts == 0) parts = n == 1 ? 1 : PARTS * n;
+    if (n == 1 || parts == 1 || parts > MOST_PARTS) {
+        for (size_t i = 0; i < parts; i++) fn(arg, (qz_part){i, parts, 0});
         return;
     }
     p->fn = fn;
     p->arg = arg;
-    atomic_store_explicit(&p->running, (unsigned)(p->n - 1), memory_order_relaxed);
-    announce(p);
-    fn(arg, 0, p->n);
-    for (unsigned left; (left = atomic_load_explicit(&p->running, memory_order_acquire)) != 0;) wait_change(&p->running, left, &p->finish_sleepers);
-}
-
-void qz_pool_barrier(qz_pool *p) {
-    if (p == NULL || p->n == 1) return;
-    unsigned phase = atomic_load(&p->barrier_phase);
-    if (atomic_fetch_add(&p->barrier_count, 1) + 1 == p->n) {
-        atomic_store(&p->barrier_count, 0);
-        atomic_fetch_add(&p->barrier_phase, 1);
-        wake_sleepers(&p->barrier_phase, &p->barrier_sleepers);
-        return;
+    p->parts = parts;
+    atomic_store_explicit(&p->left, (unsigned)parts, memory_order_relaxed);
+    for (size_t t = 0; t < n; t++) {
+        size_t lo, hi;
+        qz_split(parts, 1, (qz_part){t, n, t}, &lo, &hi);
+        atomic_store_explicit(&p->shares[t].range, (uint64_t)hi << 32 | lo, memory_order_release);
     }
-    wait_change(&p->barrier_phase, phase, &p->barrier_sleepers);
+    double start = now();
+    const bool call = start >= p->alone_until;
+    size_t ran = 0;
+    if (call) call_workers(p);
+    drain(p, call, start, &ran);
+    unsigned left = atomic_load_explicit(&p->left, memory_order_acquire);
+    if (left == 0) return;
+    double worked = now();
+    while (left != 0) left = wait_change(&p->left, left, &p->caller_sleeps);
+    double end = now();
+    judge(p, worked - start, ran, end - worked, end);
 }
 
-void qz_split(size_t total, size_t grain, size_t i, size_t n, size_t *lo, size_t *hi) {
+void qz_split(size_t total, size_t grain, qz_part part, size_t *lo, size_t *hi) {
     size_t units = (total + grain - 1) / grain;
-    size_t base = units / n, extra = units % n;
-    size_t first = i * base + qz_min_size(i, extra), count = base + (i < extra);
+    size_t base = units / part.n, extra = units % part.n;
+    size_t first = part.i * base + qz_min_size(part.i, extra), count = base + (part.i < extra);
     *lo = qz_min_size(first * grain, total);
     *hi = qz_min_size((first + count) * grain, total);
 }

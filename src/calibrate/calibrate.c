@@ -23,10 +23,10 @@ typedef struct {
 } pass;
 
 typedef struct { const float *x; size_t n, cols; double *sum; float *max; } abs_job;
-static void abs_worker(void *arg, size_t i, size_t n) { /* threads own columns: token order is fixed */
+static void abs_worker(void *arg, qz_part part) { /* threads own columns: token order is fixed */
     const abs_job *j = arg;
     size_t lo, hi;
-    qz_split(j->cols, 16, i, n, &lo, &hi);
+    qz_split(j->cols, 16, part, &lo, &hi);
     for (size_t t = 0; t < j->n; t++)
         for (size_t k = lo; k < hi; k++) {
             float a = j->x[t * j->cols + k];
@@ -38,7 +38,7 @@ static void abs_worker(void *arg, size_t i, size_t n) { /* threads own columns: 
 
 static void gather(pass *p, qz_input_group g, const float *x, size_t n, size_t cols) {
     abs_job j = {x, n, cols, p->sum_abs[g], p->max_abs[g]};
-    qz_pool_run(p->run->pool, abs_worker, &j);
+    qz_pool_run(p->run->pool, 0, abs_worker, &j);
     if (p->observed == QZ_OK) p->observed = qz_mm_gram(qz_engine_mm(p->e), x, n, cols, p->gram[g], p->err);
 }
 static void observe(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols) {

@@ -49,15 +49,15 @@ static qz_layer_weights weights(const qz_propagate *p, bool plain) {
 }
 
 typedef struct { const float *x, *w; float *y; size_t n, cols; float eps; } norm_job;
-static void norm_rows(void *arg, size_t i, size_t n) {
+static void norm_rows(void *arg, qz_part part) {
     const norm_job *j = arg;
     size_t lo, hi;
-    qz_split(j->n, 1, i, n, &lo, &hi);
+    qz_split(j->n, 1, part, &lo, &hi);
     for (size_t t = lo; t < hi; t++) qz_rms_norm(j->x + t * j->cols, j->w, j->cols, j->eps, j->y + t * j->cols);
 }
 static void norm(const qz_propagate *p, const float *x, const float *w, size_t n, float *y) {
     norm_job j = {x, w, y, n, p->hidden, (float)qz_engine_model(p->e)->config.rms_norm_eps};
-    qz_pool_run(p->run->pool, norm_rows, &j);
+    qz_pool_run(p->run->pool, 0, norm_rows, &j);
 }
 
 /* x += sub-module(norm(x)) for one chunk; its inner inputs go to input[s] when watched. */

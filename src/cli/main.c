@@ -32,6 +32,7 @@ static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err
     qz_run run;
     QZ_TRY(qz_run_init(&run, (size_t)r.threads, err));
     run.quiet = r.quiet;
+    run.accept = r.accept;
     qz_status st = qz_catalog_set_cpu(&run, r.cpu, err);
     if (st == QZ_OK) st = v->run(&run, &r, err);
     qz_run_release(&run);

@@ -7,6 +7,7 @@ static const qz_option options[] = {
     {"window", 0, QZ_OPT_COUNT, QZ_AT(window), "N", "512", 1, 131072, "prompt tokens of the prompt-processing figure"},
     {"repeats", 0, QZ_OPT_COUNT, QZ_AT(repeats), "N", "5", 1, 100, "repeats; medians and spread are shown"},
     {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "runtime", 0, 0, "runtime: fast kernels; exact: float"},
+    QZ_OPT_ACCEPT_MODEL,
 };
 const qz_verb qz_verb_bench = {
     .name = "bench", .summary = "size, load, time to first token, prompt and generation speed, memory, share of the memory bandwidth",

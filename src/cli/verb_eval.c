@@ -13,6 +13,7 @@ static const qz_option options[] = {
     {"max-tasks", 0, QZ_OPT_COUNT, QZ_AT(max_tasks), "N", "0", 0, 1e9, "tasks at most, 0 = all"},
     {"batch", 0, QZ_OPT_COUNT, QZ_AT(batch), "N", "96", 1, 4096, "task sequences decoded together"},
     {"max-new", 0, QZ_OPT_COUNT, QZ_AT(max_new), "N", "96", 1, 131072, "new tokens of an answer at most"},
+    QZ_OPT_ACCEPT_MODEL,
 };
 const qz_verb qz_verb_eval = {
     .name = "eval", .summary = "perplexity, KL divergence to the source and solved tasks, with intervals", .operands = "ARTIFACT…", .min_operands = 1,

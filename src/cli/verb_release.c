@@ -21,7 +21,7 @@ static const qz_option options[] = {
     {"propagate", 0, QZ_OPT_TEXT, QZ_AT(propagate), "KIND", NULL, 0, 0, "awq, gptq: statistics of the original model (one pass for all), or of the model quantized so far (default original)"},
     {"module", 0, QZ_OPT_LIST, QZ_AT(modules), "RULE", NULL, 0, 0, "gptq, may be repeated: PATTERN=SETTINGS for single modules: 'down_proj=bits:8,group_size:32', 'layers.{0,31}=sym', 'layers.0.mlp=keep' (16 bits); settings bits:N, group_size:N, sym, asym, act_order, no_act_order; the first that matches decides"},
     {"strict", 0, QZ_OPT_FLAG, QZ_AT(strict), NULL, NULL, 0, 0, "statistics that cannot be factored are an error, not rounding to nearest"},
-    {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0, "accept findings of the data lint (CAL-DUP,CAL-RANK …)"},
+    {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0, "accept findings of the data lint (CAL-DUP,CAL-RANK …) and of the model (MOD-UNUSED,MOD-KEYS)"},
     {"engine", 0, QZ_OPT_TEXT, QZ_AT(engine), "NAME", NULL, 0, 0, "refuse at once what this engine cannot load: vllm, sglang, tgi, llama.cpp …"},
     {"tp", 0, QZ_OPT_COUNT, QZ_AT(tp), "N", NULL, 1, 64, "GPUs that will share the model (tensor parallel), with --engine"},
     {"cc", 0, QZ_OPT_TEXT, QZ_AT(cc), "X.Y", NULL, 0, 0, "compute capability of the card, with --engine: 7.5, 8.0, 8.9, 9.0 …"},

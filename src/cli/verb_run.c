@@ -15,6 +15,7 @@ static const qz_option options[] = {
     {"seed", 's', QZ_OPT_COUNT, QZ_AT(seed), "N", "1", 0, 9e15, "of the sampler"},
     {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "runtime", 0, 0, "runtime: fast kernels; exact: float"},
     {"show-special", 0, QZ_OPT_FLAG, QZ_AT(show_special), NULL, NULL, 0, 0, "print special tokens too"},
+    QZ_OPT_ACCEPT_MODEL,
 };
 const qz_verb qz_verb_run = {.name = "run", .summary = "generates text from any artifact or checkpoint", .operands = "ARTIFACT", .min_operands = 1,
                              .max_operands = 1, QZ_OPTIONS(options), .run = qz_run_run_verb};

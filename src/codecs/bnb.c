@@ -67,11 +67,11 @@ static void encode_row(const job *j, size_t r) {
         j->codes[r * j->cols + i] = (uint8_t)(int8_t)qz_clamp_int(qz_nearest(qz_f16_to_f32(qz_f32_to_f16(x[i])) * scale), -127, 127);
 }
 
-static void encode(void *arg, size_t i, size_t n) {
+static void encode(void *arg, qz_part part) {
     const job *j = arg;
     size_t lo, hi;
     bool rows = j->kind == QZ_BNB_INT8;
-    qz_split(rows ? j->rows : (j->n + QZ_BNB_BLOCK - 1) / QZ_BNB_BLOCK, 1, i, n, &lo, &hi);
+    qz_split(rows ? j->rows : (j->n + QZ_BNB_BLOCK - 1) / QZ_BNB_BLOCK, 1, part, &lo, &hi);
     for (size_t b = lo; b < hi; b++) {
         if (rows) encode_row(j, b);
         else encode_block(j, b);
@@ -124,7 +124,7 @@ qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dt
     float *absmax = qz_arena_alloc(arena, units, sizeof *absmax);
     if (!codes || !absmax) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
     job j = { .kind = kind, .x = x, .n = n, .rows = rows, .cols = cols, .codes = codes, .absmax = absmax };
-    qz_pool_run(run ? run->pool : NULL, encode, &j);
+    qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
     *b = (qz_bnb){ .kind = kind, .rows = rows, .cols = cols, .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = units, .codes = codes,
                    .absmax = absmax, .table = kind == QZ_BNB_FP4 ? qz_bnb_fp4 : qz_bnb_nf4, .dtype = dtype };
     return nested && kind != QZ_BNB_INT8 ? nest(b, absmax, arena, err) : QZ_OK;

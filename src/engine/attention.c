@@ -38,7 +38,7 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
     }
 }
 
-static void attend_worker(void *arg, size_t i, size_t n) {
+static void attend_worker(void *arg, qz_part part) {
     const attend_job *j = arg;
     const qz_step *s = &j->e->step;
     size_t kv_heads = j->e->model->config.kv_heads, item = 0;
@@ -46,9 +46,9 @@ static void attend_worker(void *arg, size_t i, size_t n) {
         size_t blocks = (s->runs[r].n + QUERY_BLOCK - 1) / QUERY_BLOCK;
         for (size_t b = blocks; b-- > 0;) /* long blocks first: better balance */
             for (size_t h = 0; h < kv_heads; h++, item++) {
-                if (item % n != i) continue;
+                if (item % part.n != part.i) continue;
                 size_t t0 = b * QUERY_BLOCK, nt = qz_min_size(QUERY_BLOCK, s->runs[r].n - t0);
-                attend_block(j, &s->runs[r], h, t0, nt, s->scores[i]);
+                attend_block(j, &s->runs[r], h, t0, nt, s->scores[part.thread]);
             }
     }
 }
@@ -68,6 +68,6 @@ qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer,
         if (s->scores[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for attention over %zu keys", keys);
     }
     attend_job j = {.e = e, .kv = kv, .layer = layer, .kv_layer = kv_layer, .window = c->layer_sliding[layer] ? (size_t)c->sliding_window : 0};
-    qz_pool_run(e->run->pool, attend_worker, &j);
+    qz_pool_run(e->run->pool, 0, attend_worker, &j);
     return QZ_OK;
 }

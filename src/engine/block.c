@@ -18,13 +18,13 @@ typedef struct {
 } row_job;
 
 static void run_rows(qz_engine *e, qz_pool_fn fn, row_job *j) {
-    qz_pool_run(j->n < SERIAL_TOKENS ? NULL : e->run->pool, fn, j);
+    qz_pool_run(j->n < SERIAL_TOKENS ? NULL : e->run->pool, 0, fn, j);
 }
 
-static void norm_worker(void *arg, size_t i, size_t n) {
+static void norm_worker(void *arg, qz_part part) {
     const row_job *j = arg;
     size_t lo, hi;
-    qz_split(j->n, 1, i, n, &lo, &hi);
+    qz_split(j->n, 1, part, &lo, &hi);
     float eps = (float)j->e->model->config.rms_norm_eps;
     for (size_t t = lo; t < hi; t++) qz_rms_norm(j->x + t * j->cols, j->w, j->cols, eps, j->y + t * j->cols);
 }
@@ -33,16 +33,16 @@ void qz_step_norm(qz_engine *e, const float *x, const float *w, size_t n, float 
     run_rows(e, norm_worker, &j);
 }
 
-static void silu_worker(void *arg, size_t i, size_t n) {
+static void silu_worker(void *arg, qz_part part) {
     const row_job *j = arg;
     size_t lo, hi;
-    qz_split(j->n, 1, i, n, &lo, &hi);
+    qz_split(j->n, 1, part, &lo, &hi);
     qz_silu_mul(j->y + lo * j->cols, j->u + lo * j->cols, (hi - lo) * j->cols);
 }
-static void add_worker(void *arg, size_t i, size_t n) {
+static void add_worker(void *arg, qz_part part) {
     const row_job *j = arg;
     size_t lo, hi;
-    qz_split(j->n, 1, i, n, &lo, &hi);
+    qz_split(j->n, 1, part, &lo, &hi);
     qz_add_rows(j->y + lo * j->cols, j->x + lo * j->cols, (hi - lo) * j->cols);
 }
 
@@ -69,7 +69,7 @@ static void place_token(const row_job *j, const qz_seq_run *r, size_t t) {
     qz_engine *e = j->e;
     const qz_config *c = &e->model->config;
     size_t d = c->head_dim, pos = r->past + (t - r->first);
-    const float *cs = j->kv->rope + pos * d;
+    const float *cs = qz_rope_by_call(c) ? e->step.rope + t * d : j->kv->rope + pos * d;
     void (*rope)(float *, const float *, size_t) = c->rope.interleaved ? qz_rope_interleaved : qz_rope_half;
     float eps = (float)c->rms_norm_eps;
     float *q = e->step.q + t * c->heads * d, *k = e->step.k + t * c->kv_heads * d, *v = e->step.v + t * c->kv_heads * d;
@@ -84,11 +84,11 @@ static void place_token(const row_job *j, const qz_seq_run *r, size_t t) {
         memcpy(qz_kv_slot(j->kv, j->kv->v, j->kv_layer, r->seq, h) + pos * d, v + h * d, d * sizeof *v);
     }
 }
-static void place_worker(void *arg, size_t i, size_t n) {
+static void place_worker(void *arg, qz_part part) {
     const row_job *j = arg;
     const qz_step *s = &j->e->step;
     size_t lo, hi;
-    qz_split(j->n, 1, i, n, &lo, &hi);
+    qz_split(j->n, 1, part, &lo, &hi);
     for (size_t r = 0; r < s->n_runs; r++) {
         size_t a = qz_max_size(lo, s->runs[r].first), b = qz_min_size(hi, s->runs[r].first + s->runs[r].n);
         for (size_t t = a; t < b; t++) place_token(j, &s->runs[r], t);

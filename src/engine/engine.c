@@ -70,6 +70,8 @@ static void step_release(qz_step *s, size_t threads) {
         qz_free(*bufs[i]);
         *bufs[i] = NULL;
     }
+    qz_free(s->rope);
+    s->rope = NULL;
     for (size_t i = 0; s->scores && s->scores_cap && i < threads; i++) qz_free(s->scores[i]);
     qz_free(s->runs);
     s->runs = NULL;
@@ -167,24 +169,26 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
 }
 
 /* Splits tokens [0, n) of the step into runs of one sequence each. */
-static qz_status make_runs(qz_engine *e, qz_kv *kv, const uint32_t *seq, size_t n, qz_error *err) {
+static qz_status make_runs(qz_engine *e, qz_kv *kv, const uint32_t *seq, size_t n, const size_t *total, qz_error *err) {
     e->step.n_runs = 0;
     size_t longest = 0;
     for (size_t t = 0; t < n;) {
         size_t s = seq ? seq[t] : 0, end = t + 1;
         while (end < n && (seq ? seq[end] : 0) == s) end++;
         if (s >= kv->n_seq) return qz_fail(err, QZ_EBUG, "sequence %zu of %zu", s, kv->n_seq);
-        QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = t, .n = end - t, .seq = s, .past = kv->length[s]}, err));
+        QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = t, .n = end - t, .seq = s, .past = kv->length[s], .total = total[s]}, err));
         kv->length[s] += end - t;
         longest = qz_max_size(longest, kv->length[s]);
         t = end;
     }
-    return qz_kv_rope(kv, &e->model->config, longest, err);
+    QZ_TRY(qz_kv_rope(kv, &e->model->config, longest, err));
+    return qz_step_rope(e, err);
 }
 
-static qz_status forward_step(qz_engine *e, qz_kv *kv, const qz_batch *b, size_t first, size_t n, float *x, float **logits, qz_error *err) {
+static qz_status forward_step(qz_engine *e, qz_kv *kv, const qz_batch *b, size_t first, size_t n, const size_t *total, float *x, float **logits,
+                              qz_error *err) {
     const qz_config *c = &e->model->config;
-    QZ_TRY(make_runs(e, kv, b->seq ? b->seq + first : NULL, n, err));
+    QZ_TRY(make_runs(e, kv, b->seq ? b->seq + first : NULL, n, total, err));
     QZ_TRY(qz_engine_embed(e, b->ids + first, n, x, err));
     for (size_t l = 0; l < c->layers; l++) QZ_TRY(qz_step_block(e, kv, l, l, &e->layers[l], x, n, err));
     if (*logits == NULL) return QZ_OK;
@@ -206,12 +210,14 @@ qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *l
     size_t step = qz_min_size(e->batch_tokens, b->n), total;
     if (b->n == 0) return QZ_OK;
     float *x = qz_mul_size(step, c->hidden_size, &total) ? qz_alloc_aligned(total, sizeof *x) : NULL;
-    size_t *before = qz_alloc_array(kv->n_seq, sizeof *before);
+    size_t *before = qz_alloc_array(kv->n_seq, 2 * sizeof *before), *after = before ? before + kv->n_seq : NULL;
     qz_status st = x == NULL || before == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens", step) : QZ_OK;
-    if (st == QZ_OK) memcpy(before, kv->length, kv->n_seq * sizeof *before);
+    if (st == QZ_OK) memcpy(before, kv->length, kv->n_seq * sizeof *before), memcpy(after, kv->length, kv->n_seq * sizeof *after);
+    for (size_t t = 0; st == QZ_OK && t < b->n; t++)
+        if (!b->seq || b->seq[t] < kv->n_seq) after[b->seq ? b->seq[t] : 0]++; /* others are refused by their step */
     if (st == QZ_OK) st = qz_step_reserve(e, step, err);
     for (size_t t = 0; t < b->n && st == QZ_OK; t += step)
-        st = forward_step(e, kv, b, t, qz_min_size(step, b->n - t), x, &logits, err);
+        st = forward_step(e, kv, b, t, qz_min_size(step, b->n - t), after, x, &logits, err);
     if (st != QZ_OK && before != NULL) memcpy(kv->length, before, kv->n_seq * sizeof *before);
     qz_free(before);
     qz_free(x);
@@ -235,8 +241,8 @@ static qz_status scratch(qz_engine *e, size_t n_seq, size_t seq_len, qz_error *e
     QZ_TRY(qz_step_reserve(e, n_seq * seq_len, err));
     QZ_TRY(qz_kv_rope(kv, &e->model->config, seq_len, err));
     e->step.n_runs = 0;
-    for (size_t s = 0; s < n_seq; s++) QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = s * seq_len, .n = seq_len, .seq = s}, err));
-    return QZ_OK;
+    for (size_t s = 0; s < n_seq; s++) QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = s * seq_len, .n = seq_len, .seq = s, .total = seq_len}, err));
+    return qz_step_rope(e, err);
 }
 
 qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len, qz_error *err) {

@@ -8,9 +8,8 @@ struct qz_kv {
     size_t n_layers, n_seq, max_tokens, kv_heads, head_dim;
     float *k, *v;       /* [layer][seq][kv_head][max_tokens][head_dim] */
     size_t *length;     /* [n_seq] tokens already there */
-    float *rope;        /* [max_tokens][head_dim]: cos [half], sin [half] */
+    float *rope;        /* [max_tokens][head_dim]: cos [half], sin [half]; unused where qz_rope_by_call */
     size_t rope_ready;  /* positions filled */
-    size_t rope_length; /* call length the frequencies were made for (dynamic NTK) */
 };
 
 /* A run: consecutive tokens of one sequence inside a step. */
@@ -18,6 +17,7 @@ typedef struct {
     size_t first, n; /* tokens of the batch */
     size_t seq;      /* cache slot */
     size_t past;     /* tokens in the cache before the run */
+    size_t total;    /* length of the sequence at the end of the call, not of the step */
 } qz_seq_run;
 
 typedef struct {
@@ -25,6 +25,8 @@ typedef struct {
     size_t cap;                                   /* tokens */
     float **scores;                               /* one buffer per thread */
     size_t *scores_cap;
+    float *rope;                                  /* [rope_cap][head_dim] of each token, where qz_rope_by_call */
+    size_t rope_cap;
     qz_seq_run *runs;
     size_t n_runs, runs_cap;
 } qz_step;
@@ -47,8 +49,11 @@ struct qz_engine {
 };
 
 float *qz_kv_slot(const qz_kv *kv, float *base, size_t layer, size_t seq, size_t kv_head);
-/* Makes cos/sin for positions [0, n). */
+/* Checks that n positions fit and makes cos/sin for [0, n), where they are the same for every call. */
 qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err);
+/* Where they are not (dynamic NTK): cos/sin of the tokens of the step's runs, from each sequence's own length. Nothing is kept from
+ * one call to the next, so no text can change another. Keys that are in the cache keep theirs, as in the reference. */
+qz_status qz_step_rope(qz_engine *e, qz_error *err);
 /* Linears of one block that share an input: y[i] = x · W_iᵀ (+ bias). */
 qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, const qz_linear *which, size_t n_which, const float *x, size_t n,
                           float *const *y, qz_error *err);

@@ -47,24 +47,44 @@ float *qz_kv_slot(const qz_kv *kv, float *base, size_t layer, size_t seq, size_t
     return base + ((layer * kv->n_seq + seq) * kv->kv_heads + kv_head) * kv->max_tokens * kv->head_dim;
 }
 
+static void rope_row(float *cs, size_t pos, const float *inv, float att, size_t half) {
+    for (size_t j = 0; j < half; j++) {
+        float angle = (float)pos * inv[j];
+        cs[j] = (float)qz_cos((double)angle) * att;
+        cs[half + j] = (float)qz_sin((double)angle) * att;
+    }
+}
+
 qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err) {
     if (n > kv->max_tokens)
         return qz_fail(err, QZ_EUSAGE, "context is full: expected at most %zu tokens, found %zu; use a larger --ctx", kv->max_tokens, n);
-    /* dynamic NTK: frequencies follow the longest call; old keys keep theirs, as in the reference */
-    bool dynamic = c->rope.kind == QZ_ROPE_DYNAMIC && n > c->max_position && n != kv->rope_length;
-    if (n <= kv->rope_ready && !dynamic) return QZ_OK;
+    if (qz_rope_by_call(c) || n <= kv->rope_ready) return QZ_OK;
     float inv[QZ_MAX_ROPE_PAIRS], att;
     qz_rope_frequencies(c, n, inv, &att);
-    size_t half = kv->head_dim / 2, from = dynamic ? 0 : kv->rope_ready;
-    for (size_t p = from; p < n; p++) {
-        float *cs = kv->rope + p * kv->head_dim;
-        for (size_t j = 0; j < half; j++) {
-            float angle = (float)p * inv[j];
-            cs[j] = (float)qz_cos((double)angle) * att;
-            cs[half + j] = (float)qz_sin((double)angle) * att;
-        }
-    }
+    for (size_t p = kv->rope_ready; p < n; p++) rope_row(kv->rope + p * kv->head_dim, p, inv, att, kv->head_dim / 2);
     kv->rope_ready = n;
-    kv->rope_length = n;
+    return QZ_OK;
+}
+
+qz_status qz_step_rope(qz_engine *e, qz_error *err) {
+    qz_step *s = &e->step;
+    const qz_config *c = &e->model->config;
+    const size_t d = c->head_dim;
+    float inv[QZ_MAX_ROPE_PAIRS], att;
+    size_t n = 0, total;
+    if (!qz_rope_by_call(c)) return QZ_OK;
+    for (size_t r = 0; r < s->n_runs; r++) n = qz_max_size(n, s->runs[r].first + s->runs[r].n);
+    if (n > s->rope_cap) {
+        qz_free(s->rope);
+        s->rope_cap = 0;
+        s->rope = qz_mul_size(n, d, &total) ? qz_alloc_aligned(total, sizeof *s->rope) : NULL;
+        if (s->rope == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
+        s->rope_cap = n;
+    }
+    for (size_t r = 0; r < s->n_runs; r++) {
+        const qz_seq_run *x = &s->runs[r];
+        if (r == 0 || x->total != s->runs[r - 1].total) qz_rope_frequencies(c, x->total, inv, &att);
+        for (size_t t = 0; t < x->n; t++) rope_row(s->rope + (x->first + t) * d, x->past + t, inv, att, d / 2);
+    }
     return QZ_OK;
 }

@@ -70,14 +70,14 @@ qz_status qz_latency_run(qz_run *run, qz_engine *e, const uint32_t *prompt, size
 }
 
 typedef struct { const uint64_t *p; size_t n; uint64_t sums[1024]; } read_job;
-static void read_worker(void *arg, size_t i, size_t n) {
+static void read_worker(void *arg, qz_part part) {
     read_job *j = arg;
     size_t lo, hi;
-    qz_split(j->n, 64, i, n, &lo, &hi);
+    qz_split(j->n, 64, part, &lo, &hi);
     uint64_t s[8] = {0};
     for (size_t k = lo; k + 8 <= hi; k += 8)
         for (size_t l = 0; l < 8; l++) s[l] += j->p[k + l];
-    j->sums[i] = s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
+    j->sums[part.thread] = s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
 }
 double qz_memory_bandwidth(qz_run *run, size_t bytes, size_t passes) {
     read_job *j = qz_calloc_array(1, sizeof *j);
@@ -89,7 +89,7 @@ double qz_memory_bandwidth(qz_run *run, size_t bytes, size_t passes) {
         j->n = bytes / 8;
         for (size_t i = 0; i < passes; i++) {
             double t = qz_now();
-            qz_pool_run(run->pool, read_worker, j);
+            qz_pool_run(run->pool, 0, read_worker, j);
             double gbs = (double)bytes / (qz_now() - t) / 1e9;
             best = gbs > best ? gbs : best;
         }

@@ -21,10 +21,10 @@ typedef struct {
     uint8_t *same;
 } row_job;
 
-static void row_worker(void *arg, size_t i, size_t n) {
+static void row_worker(void *arg, qz_part part) {
     const row_job *j = arg;
     size_t lo, hi;
-    qz_split(j->rows, 1, i, n, &lo, &hi);
+    qz_split(j->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++) {
         const float *a = j->a + r * j->vocab;
         if (j->b == NULL) {
@@ -154,7 +154,7 @@ static qz_status score_window(scorer *s, size_t w, size_t at, qz_error *err) {
         QZ_TRY(qz_engine_forward(s->engines[m], s->kv[m], &(qz_batch){.ids = x->ids, .want = s->want, .n = x->n}, logits, err));
         row_job j = {.a = s->source_logits, .b = s->has_source && m > 0 ? s->logits : NULL, .target = x->ids + x->first, .rows = rows, .vocab = s->vocab,
                      .a_lse = s->lse, .a_top = s->top, .nll = s->t[m].nll + at, .kl = s->t[m].kl + at, .dp = s->t[m].dp + at, .same = s->t[m].same + at};
-        qz_pool_run(s->run->pool, row_worker, &j);
+        qz_pool_run(s->run->pool, 0, row_worker, &j);
     }
     for (size_t i = 0; i < rows; i++) s->window[at + i] = (uint32_t)w;
     return QZ_OK;

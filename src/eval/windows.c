@@ -35,7 +35,7 @@ static qz_status by_sample(const qz_tokenizer *t, const qz_dataset *d, const qz_
     qz_status st = QZ_OK;
     for (size_t i = 0; i < limit && st == QZ_OK; i++) {
         ids.n = 0;
-        st = qz_sample_encode(t, &d->samples[i], false, &ids, err);
+        st = qz_sample_failed(d, &d->samples[i], qz_sample_encode(t, &d->samples[i], false, &ids, err), err);
         if (st != QZ_OK) break;
         if (ids.n < 2) s->skipped++;
         else st = add(s, ids.ids, qz_min_size(ids.n, SAMPLE_TOKENS), 1, err);
@@ -46,7 +46,7 @@ static qz_status by_sample(const qz_tokenizer *t, const qz_dataset *d, const qz_
 }
 
 static qz_status all_ids(const qz_tokenizer *t, const qz_dataset *d, qz_ids *ids, qz_error *err) {
-    for (size_t i = 0; i < d->n; i++) QZ_TRY(qz_sample_encode(t, &d->samples[i], true, ids, err));
+    for (size_t i = 0; i < d->n; i++) QZ_TRY(qz_sample_failed(d, &d->samples[i], qz_sample_encode(t, &d->samples[i], true, ids, err), err));
     return QZ_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "formats/gguf.h"
 #include "base/bytes.h"
 #include "base/size.h"
+#include "formats/strange.h"
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -229,6 +230,7 @@ static qz_status check_unique(qz_gguf *g, qz_error *err) {
 }
 
 static qz_status check_version(qz_gguf *g, qz_error *err) {
+    if (g->map.size < 4 || memcmp(g->map.ptr, "GGUF", 4)) QZ_TRY(qz_strange(g->map.ptr, g->map.size, g->path, "a GGUF file", err));
     if (g->map.size < 24)
         return qz_fail(err, QZ_EFORMAT, "not a GGUF file: file '%s': expected at least 24 bytes, found %zu", g->path, g->map.size);
     if (memcmp(g->map.ptr, "GGUF", 4))

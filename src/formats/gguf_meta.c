@@ -179,6 +179,10 @@ void qz_gguf_put_strings(qz_gguf_meta *m, const char *key, const qz_gguf_text *v
         qz_str_append(&m->bytes, v[i].ptr, v[i].n);
     }
 }
+void qz_gguf_put_u32s(qz_gguf_meta *m, const char *key, const uint32_t *v, size_t n) {
+    put_array(m, key, QZ_GGUF_U32, n);
+    qz_str_append(&m->bytes, v, n * sizeof *v);
+}
 void qz_gguf_put_i32s(qz_gguf_meta *m, const char *key, const int32_t *v, size_t n) {
     put_array(m, key, QZ_GGUF_I32, n);
     qz_str_append(&m->bytes, v, n * sizeof *v);

@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/size.h"
 #include "formats/gguf.h"
+#include "formats/strange.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -141,7 +142,8 @@ qz_status qz_imatrix_open_memory(qz_imatrix *im, const void *bytes, size_t n, co
             st = read_gguf(im, &g, err);
             qz_gguf_release(&g);
         }
-    } else st = read_dat(im, bytes, n, name, err);
+    } else if (n >= 4 && (st = qz_strange(bytes, n, name, "an importance matrix (.dat or GGUF)", err)) != QZ_OK) return st;
+    else st = read_dat(im, bytes, n, name, err);
     if (st != QZ_OK) qz_imatrix_release(im);
     return st;
 }

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "base/bytes.h"
+#include "formats/strange.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,8 +178,10 @@ static qz_status read_entries(qz_st *st, const json_t *root, qz_error *err) {
 static qz_status parse(qz_st *st, qz_error *err) {
     const char *p = st->path;
     size_t size = st->map.size;
+    if (size < 8) QZ_TRY(qz_strange(st->map.ptr, size, p, "a safetensors header", err));
     if (size < 8) return qz_fail(err, QZ_EFORMAT, "not a safetensors file: file '%s': expected at least 8 bytes, found %zu", p, size);
     uint64_t n = qz_load_u64le(st->map.ptr);
+    if (n > QZ_ST_MAX_HEADER || n > size - 8) QZ_TRY(qz_strange(st->map.ptr, size, p, "a safetensors header", err));
     if (n > QZ_ST_MAX_HEADER)
         return qz_fail(err, QZ_EFORMAT, "header too large: file '%s', offset 0: expected at most %u bytes, found %llu", p, QZ_ST_MAX_HEADER,
                        (unsigned long long)n);

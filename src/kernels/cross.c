@@ -5,20 +5,20 @@
 enum { BLOCK = QZ_KC };
 
 typedef struct { const float *x; size_t tokens, cols; float *out; } turn_job;
-static void turn(void *arg, size_t i, size_t n) {
+static void turn(void *arg, qz_part part) {
     const turn_job *j = arg;
     size_t lo, hi;
-    qz_split(j->cols, 16, i, n, &lo, &hi);
+    qz_split(j->cols, 16, part, &lo, &hi);
     for (size_t c = lo; c < hi; c += 16)
         for (size_t t = 0; t < j->tokens; ++t)
             for (size_t k = c; k < qz_min_size(c + 16, hi); ++k) j->out[k * BLOCK + t] = j->x[t * j->cols + k];
 }
 
 typedef struct { const float *c; double *sum; size_t rows, cols; } add_job;
-static void add(void *arg, size_t i, size_t n) {
+static void add(void *arg, qz_part part) {
     const add_job *j = arg;
     size_t lo, hi;
-    qz_split(j->rows, 4, i, n, &lo, &hi);
+    qz_split(j->rows, 4, part, &lo, &hi);
     for (size_t k = lo * j->cols; k < hi * j->cols; ++k) j->sum[k] += (double)j->c[k];
 }
 
@@ -31,11 +31,11 @@ qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, 
     qz_status st = c ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for the cross products of %zu by %zu columns", a_cols, b_cols);
     for (size_t t = 0; t < n && st == QZ_OK; t += BLOCK) {
         turn_job ja = {a + t * a_cols, qz_min_size(BLOCK, n - t), a_cols, ta}, jb = {b + t * b_cols, ja.tokens, b_cols, tb};
-        qz_pool_run(mm->pool, turn, &ja);
-        qz_pool_run(mm->pool, turn, &jb);
+        qz_pool_run(mm->pool, 0, turn, &ja);
+        qz_pool_run(mm->pool, 0, turn, &jb);
         st = qz_mm_gemm_nt(mm, a_cols, b_cols, ja.tokens, ta, BLOCK, tb, BLOCK, c, b_cols, false, err);
         add_job j = {c, cross, a_cols, b_cols};
-        if (st == QZ_OK) qz_pool_run(mm->pool, add, &j);
+        if (st == QZ_OK) qz_pool_run(mm->pool, 0, add, &j);
     }
     qz_free(ta);
     qz_free(tb);

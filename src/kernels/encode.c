@@ -1,6 +1,5 @@
 /* Choice of the encoder and its split over threads (encode.h). */
 #include "kernels/encode.h"
-#include <stdatomic.h>
 #include "base/size.h"
 #include "kernels/matmul.h"
 #include "kernels/ops.h"
@@ -17,15 +16,12 @@ typedef struct {
     const float *x, *importance;
     size_t rows, cols, row_bytes, chunk;
     uint8_t *out;
-    atomic_size_t next;
 } job;
 
-static void run_rows(void *arg, size_t thread, size_t threads) {
-    job *j = arg;
-    (void)thread, (void)threads;
-    for (size_t r0; (r0 = atomic_fetch_add(&j->next, j->chunk)) < j->rows;)
-        for (size_t r = r0; r < qz_min_size(j->rows, r0 + j->chunk); ++r)
-            j->encode(j->x + r * j->cols, j->importance, j->cols, j->out + r * j->row_bytes);
+static void run_rows(void *arg, qz_part part) {
+    const job *j = arg;
+    for (size_t r = part.i * j->chunk; r < qz_min_size(j->rows, (part.i + 1) * j->chunk); ++r)
+        j->encode(j->x + r * j->cols, j->importance, j->cols, j->out + r * j->row_bytes);
 }
 
 qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, size_t cols, const float *importance, void *out,
@@ -35,7 +31,6 @@ qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, si
     if (cols == 0) return QZ_OK;
     j.encode = qz_encoder(run ? run->cpu : QZ_CPU_AVX512, t);
     j.chunk = qz_max_size(1, 16384 / cols);
-    atomic_init(&j.next, 0);
-    qz_pool_run(run ? run->pool : NULL, run_rows, &j);
+    qz_pool_run(run ? run->pool : NULL, qz_max_size(1, (rows + j.chunk - 1) / j.chunk), run_rows, &j);
     return QZ_OK;
 }

@@ -1,10 +1,9 @@
 /* Gram matrices (matmul.h): float FMA chains over blocks of 512 tokens, blocks added in double in order. The upper triangle
  * is computed tile by tile and mirrored once at the end. */
-#include <stdatomic.h>
 #include <string.h>
 #include "kernels/mm_int.h"
 
-enum { BLOCK = QZ_KC, STRIP = 120 }; /* tokens of a chain; rows of a task (a multiple of every tile_rows) */
+enum { BLOCK = QZ_KC, STRIP = 120, SIDE = 32 }; /* tokens of a chain; rows of a task (a multiple of every tile_rows); of a mirrored square */
 
 typedef struct {
     qz_mm *mm;
@@ -14,7 +13,7 @@ typedef struct {
     double *gram;
     float *s;                /* [per_pass][wide][QZ_S_STRIDE] columns of x as rows */
     float *v;                /* [per_pass][wide / tile_cols][BLOCK][tile_cols] */
-    atomic_size_t next[3];
+    size_t b0, nb;           /* the pass: its first block, their number */
 } gram_job;
 
 static size_t s_size(const gram_job *j) { return j->wide * QZ_S_STRIDE; }
@@ -57,32 +56,23 @@ static void task(const gram_job *j, size_t b0, size_t nb, size_t i0, size_t c0) 
             if (c + ops->tile_cols > i) tile(j, b0, nb, i, qz_min_size(ops->tile_rows, i1 - i), c);
 }
 
-static void mirror(const gram_job *j, size_t thread, size_t threads) {
-    enum { SIDE = 32 };
-    size_t side = (j->cols + SIDE - 1) / SIDE;
-    for (size_t bi = thread; bi < side; bi += threads)
-        for (size_t bc = bi; bc < side; ++bc)
-            for (size_t i = bi * SIDE; i < qz_min_size(j->cols, (bi + 1) * SIDE); ++i)
-                for (size_t c = qz_max_size(bc * SIDE, i + 1); c < qz_min_size(j->cols, (bc + 1) * SIDE); ++c)
-                    j->gram[c * j->cols + i] = j->gram[i * j->cols + c];
+static size_t strips(const gram_job *j) { return (j->cols + STRIP - 1) / STRIP; }
+static void pack_part(void *arg, qz_part part) {
+    const gram_job *j = arg;
+    const size_t panels = j->wide / j->mm->ops.tile_cols;
+    pack(j, j->b0 + part.i / panels, part.i / panels, part.i % panels);
 }
-
-static void gram_run(void *arg, size_t thread, size_t threads) {
-    gram_job *j = arg;
-    const size_t blocks = (j->n + BLOCK - 1) / BLOCK, panels = j->wide / j->mm->ops.tile_cols;
-    const size_t strips = (j->cols + STRIP - 1) / STRIP, wides = (j->cols + QZ_VC - 1) / QZ_VC;
-    for (size_t b0 = 0, it = 0; b0 < blocks; b0 += j->per_pass, ++it) {
-        size_t nb = qz_min_size(j->per_pass, blocks - b0);
-        for (size_t p = thread; p < panels * nb; p += threads) pack(j, b0 + p / panels, p / panels, p % panels);
-        if (thread == 0) atomic_store(&j->next[(it + 1) % 3], 0); /* last used two passes ago */
-        if (threads > 1) qz_pool_barrier(j->mm->pool);
-        for (size_t t; (t = atomic_fetch_add(&j->next[it % 3], 1)) < strips * wides;) {
-            size_t i0 = t % strips * STRIP, c0 = t / strips * QZ_VC;
-            if (c0 + QZ_VC > i0) task(j, b0, nb, i0, c0);
-        }
-        if (threads > 1) qz_pool_barrier(j->mm->pool); /* before the panels are overwritten */
-    }
-    mirror(j, thread, threads);
+static void task_part(void *arg, qz_part part) {
+    const gram_job *j = arg;
+    size_t i0 = part.i % strips(j) * STRIP, c0 = part.i / strips(j) * QZ_VC;
+    if (c0 + QZ_VC > i0) task(j, j->b0, j->nb, i0, c0);
+}
+static void mirror_part(void *arg, qz_part part) { /* a band of SIDE rows */
+    const gram_job *j = arg;
+    for (size_t bc = part.i; bc < part.n; ++bc)
+        for (size_t i = part.i * SIDE; i < qz_min_size(j->cols, (part.i + 1) * SIDE); ++i)
+            for (size_t c = qz_max_size(bc * SIDE, i + 1); c < qz_min_size(j->cols, (bc + 1) * SIDE); ++c)
+                j->gram[c * j->cols + i] = j->gram[i * j->cols + c];
 }
 
 qz_status qz_mm_gram(qz_mm *mm, const float *x, size_t n, size_t cols, double *gram, qz_error *err) {
@@ -93,7 +83,11 @@ qz_status qz_mm_gram(qz_mm *mm, const float *x, size_t n, size_t cols, double *g
     QZ_TRY(qz_mm_scratch(mm, j.per_pass * (s_size(&j) + v_size(&j)), sizeof(float), err));
     j.s = mm->scratch;
     j.v = j.s + j.per_pass * s_size(&j);
-    for (size_t i = 0; i < 3; ++i) atomic_init(&j.next[i], 0);
-    qz_pool_run(mm->pool, gram_run, &j);
+    for (j.b0 = 0; j.b0 < blocks; j.b0 += j.per_pass) {
+        j.nb = qz_min_size(j.per_pass, blocks - j.b0);
+        qz_pool_run(mm->pool, j.wide / nr * j.nb, pack_part, &j);
+        qz_pool_run(mm->pool, strips(&j) * ((cols + QZ_VC - 1) / QZ_VC), task_part, &j);
+    }
+    qz_pool_run(mm->pool, (cols + SIDE - 1) / SIDE, mirror_part, &j);
     return QZ_OK;
 }

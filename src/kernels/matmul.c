@@ -1,5 +1,5 @@
 /* Workspace and exact products (matmul.h). Loop order: rows of the broadcast operand (a) by QZ_MC, k by QZ_KC, then tasks
- * of QZ_VC columns taken from a counter: which thread takes a task never changes a bit. */
+ * of QZ_VC columns, the parts of a pool job: which thread takes one never changes a bit. */
 #include "kernels/matmul.h"
 #include <string.h>
 #include "kernels/mm_int.h"
@@ -94,44 +94,46 @@ static void fill_panel(const qz_gemm_job *j, const qz_mm_thread *th, size_t row,
     ops->transpose(th->rows, QZ_S_STRIDE, n, kc, panel, ops->tile_cols);
 }
 
-/* Tasks of one pass: rows [m0, m0+mc) of a (packed in s), k in [k0, k0+kc). */
-static void pass(qz_gemm_job *j, size_t thread, atomic_size_t *next, const float *s, size_t m0, size_t mc, size_t k0, size_t kc) {
+/* One task of a pass: rows [m0, m0+mc) of a (packed in s), k in [k0, k0+kc). */
+static void task(const qz_gemm_job *j, size_t t, size_t thread) {
     const qz_ops *ops = &j->mm->ops;
-    const qz_mm_thread *th = &j->mm->th[thread];
-    const size_t nr = ops->tile_cols, mr = ops->tile_rows, panels = (mc + mr - 1) / mr;
-    const bool load = j->accumulate || k0 > 0;
-    size_t tasks = (j->n + j->block - 1) / j->block * j->strips, packed = SIZE_MAX;
-    for (size_t t; (t = atomic_fetch_add(next, 1)) < tasks;) {
-        size_t n0 = t / j->strips * j->block, n1 = qz_min_size(j->n, n0 + j->block), lo, hi;
-        if (packed != n0)
-            for (size_t n = n0; n < n1; n += nr)
-                fill_panel(j, th, n, qz_min_size(nr, n1 - n), k0, kc, th->v + (n - n0) * QZ_KC);
-        packed = n0;
-        qz_split(panels, 1, t % j->strips, j->strips, &lo, &hi);
-        for (size_t i = lo * mr; i < qz_min_size(hi * mr, mc); i += mr)
-            for (size_t n = n0; n < n1; n += nr)
-                qz_mm_tile(ops, qz_min_size(mr, mc - i), kc, s + i * QZ_S_STRIDE, QZ_S_STRIDE, th->v + (n - n0) * QZ_KC, nr,
-                           j->c + (m0 + i) * j->ldc + n, j->ldc, qz_min_size(nr, n1 - n), load);
+    qz_mm_thread *th = &j->mm->th[thread];
+    const size_t nr = ops->tile_cols, mr = ops->tile_rows, mc = qz_min_size(QZ_MC, j->m - j->m0), kc = qz_min_size(QZ_KC, j->k - j->k0);
+    const float *s = j->mm->s[j->mm->passes % 2];
+    const bool load = j->accumulate || j->k0 > 0;
+    size_t n0 = t / j->strips * j->block, n1 = qz_min_size(j->n, n0 + j->block), lo, hi;
+    if (th->packed != j->mm->passes || th->packed_n0 != n0)
+        for (size_t n = n0; n < n1; n += nr) fill_panel(j, th, n, qz_min_size(nr, n1 - n), j->k0, kc, th->v + (n - n0) * QZ_KC);
+    th->packed = j->mm->passes;
+    th->packed_n0 = n0;
+    qz_split((mc + mr - 1) / mr, 1, (qz_part){t % j->strips, j->strips, thread}, &lo, &hi);
+    for (size_t i = lo * mr; i < qz_min_size(hi * mr, mc); i += mr)
+        for (size_t n = n0; n < n1; n += nr)
+            qz_mm_tile(ops, qz_min_size(mr, mc - i), kc, s + i * QZ_S_STRIDE, QZ_S_STRIDE, th->v + (n - n0) * QZ_KC, nr,
+                       j->c + (j->m0 + i) * j->ldc + n, j->ldc, qz_min_size(nr, n1 - n), load);
+}
+
+/* Rows of a for the pass that begins at m0, k0, into the buffer of pass number `pass`. */
+static void pack_rows(const qz_gemm_job *j, size_t pass, size_t m0, size_t k0, qz_part part) {
+    size_t lo, hi, kc = qz_min_size(QZ_KC, j->k - k0);
+    float *s = j->mm->s[pass % 2];
+    qz_split(qz_min_size(QZ_MC, j->m - m0), 1, part, &lo, &hi);
+    for (size_t i = lo; i < hi; ++i) memcpy(s + i * QZ_S_STRIDE, j->a + (m0 + i) * j->lda + k0, kc * sizeof *s);
+}
+static void pack_first(void *arg, qz_part part) { pack_rows(arg, ((qz_gemm_job *)arg)->mm->passes, 0, 0, part); }
+
+/* The pass's tasks, before them the rows of the next pass. */
+static void pass_part(void *arg, qz_part part) {
+    const qz_gemm_job *j = arg;
+    if (part.i >= j->packs) {
+        task(j, part.i - j->packs, part.thread);
+        return;
     }
+    const bool wraps = j->k0 + QZ_KC >= j->k;
+    pack_rows(j, j->mm->passes + 1, wraps ? j->m0 + QZ_MC : j->m0, wraps ? 0 : j->k0 + QZ_KC, (qz_part){part.i, j->packs, part.thread});
 }
 
-void qz_gemm_run(void *job, size_t thread, size_t threads) {
-    qz_gemm_job *j = job;
-    size_t it = 0;
-    for (size_t m0 = 0; m0 < j->m; m0 += QZ_MC)
-        for (size_t k0 = 0; k0 < j->k; k0 += QZ_KC, ++it) {
-            size_t mc = qz_min_size(QZ_MC, j->m - m0), kc = qz_min_size(QZ_KC, j->k - k0), lo, hi;
-            float *s = j->mm->s[it % 2]; /* the other one may still be read by a slower thread */
-            qz_split(mc, 1, thread, threads, &lo, &hi);
-            for (size_t i = lo; i < hi; ++i) memcpy(s + i * QZ_S_STRIDE, j->a + (m0 + i) * j->lda + k0, kc * sizeof *s);
-            /* The counter of the next pass was last used two passes ago, so nobody reads it now. */
-            if (thread == 0) atomic_store(&j->next[(it + 1) % 3], 0);
-            if (threads > 1) qz_pool_barrier(j->mm->pool);
-            pass(j, thread, &j->next[it % 3], s, m0, mc, k0, kc);
-        }
-}
-
-void qz_gemm_prepare(qz_gemm_job *j) {
+static void prepare(qz_gemm_job *j) {
     const size_t nr = j->mm->ops.tile_cols, threads = j->mm->threads;
     size_t panels = (j->n + nr - 1) / nr;
     size_t want = (panels + 8 * threads - 1) / (8 * threads); /* about eight tasks a thread … */
@@ -139,13 +141,20 @@ void qz_gemm_prepare(qz_gemm_job *j) {
     size_t blocks = (j->n + j->block - 1) / j->block;
     /* … and where there are too few columns for that, strips of rows (each packs its panel again). */
     j->strips = blocks >= 2 * threads || j->m < 8 * j->mm->ops.tile_rows ? 1 : 2 * threads;
-    for (size_t i = 0; i < 3; ++i) atomic_init(&j->next[i], 0);
     for (size_t i = 0; j->k == 0 && !j->accumulate && i < j->m; ++i) memset(j->c + i * j->ldc, 0, j->n * sizeof *j->c);
 }
 
-static void gemm_start(qz_gemm_job *j) {
-    qz_gemm_prepare(j);
-    qz_pool_run(j->mm->pool, qz_gemm_run, j);
+void qz_gemm_run(qz_gemm_job *j) {
+    prepare(j);
+    if (j->m == 0 || j->n == 0 || j->k == 0) return;
+    const size_t tasks = (j->n + j->block - 1) / j->block * j->strips, packs = j->mm->threads;
+    ++j->mm->passes;
+    qz_pool_run(j->mm->pool, packs, pack_first, j);
+    for (j->m0 = 0; j->m0 < j->m; j->m0 += QZ_MC)
+        for (j->k0 = 0; j->k0 < j->k; j->k0 += QZ_KC, ++j->mm->passes) {
+            j->packs = j->m0 + QZ_MC < j->m || j->k0 + QZ_KC < j->k ? packs : 0;
+            qz_pool_run(j->mm->pool, j->packs + tasks, pass_part, j);
+        }
 }
 
 qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
@@ -155,7 +164,7 @@ qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a,
                        ldb, ldc, k, k, n);
     qz_gemm_job j = {.mm = mm, .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .ldb = ldb, .c = c, .ldc = ldc,
                   .accumulate = accumulate};
-    if (m && n) gemm_start(&j);
+    qz_gemm_run(&j);
     return QZ_OK;
 }
 
@@ -164,6 +173,6 @@ qz_status qz_mm_exact(qz_mm *mm, const qz_weights *w, const float *x, size_t n, 
     if (w->type < QZ_TYPE_COUNT) QZ_TRY(qz_row_bytes(w->type, w->cols, &row_bytes, err));
     else if (w->type == QZ_TYPE_INT_GROUP ? !w->group : !w->bnb) return qz_fail(err, QZ_EBUG, "coded weights without a description");
     qz_gemm_job j = {.mm = mm, .m = n, .n = w->rows, .k = w->cols, .a = x, .lda = w->cols, .w = w, .c = y, .ldc = w->rows};
-    if (n && w->rows) gemm_start(&j);
+    qz_gemm_run(&j);
     return QZ_OK;
 }

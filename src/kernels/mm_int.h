@@ -1,7 +1,6 @@
 /* The workspace behind qz_mm and what the product files share. Private to kernels/. */
 #ifndef QZ_KERNELS_MM_INT_H
 #define QZ_KERNELS_MM_INT_H
-#include <stdatomic.h>
 #include "base/size.h"
 #include "kernels/matmul.h"
 #include "kernels/ops.h"
@@ -16,9 +15,10 @@ enum {
 typedef struct {
     float *v;    /* [QZ_VC / tile_cols][QZ_KC][tile_cols] packed panels */
     float *rows; /* [tile_cols][QZ_S_STRIDE] decoded rows on their way into a panel */
-    atomic_size_t task; /* packed products: the thread's own tasks, [task, task_end) */
-    size_t task_end;
-    char pad[64];       /* counters of two threads never share a cache line */
+    size_t packed;       /* exact products: pass and panel that v holds (qz_mm.passes) … */
+    size_t packed_n0;
+    size_t prepared;     /* packed products: the product whose activations the thread has quantized (qz_mm.products) */
+    char pad[64];        /* what threads write never shares a cache line */
 } qz_mm_thread;
 
 /* Memory for packed weights: large pieces on huge pages (60 instead of 37 GB/s measured on 2 cores), shared by many
@@ -34,6 +34,7 @@ struct qz_mm {
     size_t threads;
     qz_mm_thread *th;   /* [threads] */
     float *s[2];        /* [QZ_MC][QZ_S_STRIDE], alternating */
+    size_t passes, products; /* counted, never 0: what a thread prepared belongs to one of them */
     void *scratch;      /* grows on demand: gram panels, quantized activations */
     size_t scratch_bytes;
     qz_slab *slab;      /* the one that is being filled, or NULL */
@@ -50,7 +51,7 @@ qz_status qz_mm_scratch(qz_mm *mm, size_t n, size_t size, qz_error *err);
 void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride,
                 float *c, size_t ldc, size_t cols, bool load);
 
-/* A packed exact product: fill the first fields, prepare, then every thread of one pool job calls run. */
+/* A packed exact product: fill the first fields, then run. */
 typedef struct {
     qz_mm *mm;
     size_t m, n, k;
@@ -64,10 +65,9 @@ typedef struct {
     bool accumulate;
     size_t block;           /* columns of a task, a multiple of tile_cols, <= QZ_VC */
     size_t strips;          /* row strips per column block (more than 1 only for narrow products) */
-    atomic_size_t next[3];  /* task counters of three passes in a row */
+    size_t m0, k0, packs;   /* the pass, and parts that pack the rows of the next one */
 } qz_gemm_job;
-void qz_gemm_prepare(qz_gemm_job *j);
-void qz_gemm_run(void *job, size_t thread, size_t threads);
+void qz_gemm_run(qz_gemm_job *j);
 
 /* ---- packed weights ---- */
 typedef enum { QZ_PACK_ROWS, QZ_PACK_FLOAT, QZ_PACK_GROUP, QZ_PACK_TABLE, QZ_PACK_EXACT } qz_pack_kind;

@@ -12,11 +12,11 @@ typedef struct {
 
 static uint8_t *panel_at(const qz_packed *p, size_t panel) { return p->data + panel * p->panel_bytes; }
 
-static void pack_rows(void *arg, size_t thread, size_t threads) {
+static void pack_rows(void *arg, qz_part part) {
     const qz_packed *p = ((pack_job *)arg)->p;
     const qz_layout *l = p->layout;
     size_t row_bytes = p->blocks * l->bytes, lo, hi;
-    qz_split(p->panels, 1, thread, threads, &lo, &hi);
+    qz_split(p->panels, 1, part, &lo, &hi);
     for (size_t i = lo; i < hi; ++i) {
         const uint8_t *src = (const uint8_t *)p->w.data + i * QZ_PANEL * row_bytes;
         uint8_t *panel = panel_at(p, i);
@@ -46,15 +46,15 @@ static void pack_group_row(const qz_packed *p, size_t row, uint8_t *codes, uint8
     }
 }
 
-static void pack_group(void *arg, size_t thread, size_t threads) {
+static void pack_group(void *arg, qz_part part) {
     const pack_job *j = arg;
     const qz_packed *p = j->p;
     size_t lo, hi;
-    qz_split(p->panels, 1, thread, threads, &lo, &hi);
+    qz_split(p->panels, 1, part, &lo, &hi);
     for (size_t i = lo; i < hi; ++i) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - i * QZ_PANEL);
         if (rows < QZ_PANEL) memset(panel_at(p, i), 0, p->panel_bytes);
-        for (size_t r = 0; r < rows; ++r) pack_group_row(p, i * QZ_PANEL + r, j->rows + thread * p->w.cols, panel_at(p, i));
+        for (size_t r = 0; r < rows; ++r) pack_group_row(p, i * QZ_PANEL + r, j->rows + part.thread * p->w.cols, panel_at(p, i));
     }
 }
 
@@ -72,12 +72,12 @@ static qz_status place(qz_mm *mm, qz_packed *p, qz_error *err) {
 /* ---- bitsandbytes ---- */
 static unsigned table_code(const qz_bnb *b, size_t i) { return b->kind == QZ_BNB_INT8 ? b->codes[i] : i % 2 ? b->codes[i / 2] & 15u : b->codes[i / 2] >> 4; }
 
-static void pack_table(void *arg, size_t thread, size_t threads) {
+static void pack_table(void *arg, qz_part part) {
     const qz_packed *p = ((pack_job *)arg)->p;
     const qz_bnb *b = p->w.bnb;
     const size_t bits = b->kind == QZ_BNB_INT8 ? 8 : 4, per_word = 32 / bits, block = b->cols / p->blocks;
     size_t lo, hi;
-    qz_split(p->panels, 1, thread, threads, &lo, &hi);
+    qz_split(p->panels, 1, part, &lo, &hi);
     for (size_t i = lo; i < hi; ++i) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - i * QZ_PANEL);
         if (rows < QZ_PANEL) memset(panel_at(p, i), 0, p->panel_bytes);
@@ -108,7 +108,7 @@ static qz_status open_table(qz_mm *mm, qz_packed *p, qz_error *err) {
     QZ_TRY(place(mm, p, err));
     p->kind = QZ_PACK_TABLE;
     pack_job job = {.p = p};
-    qz_pool_run(mm->pool, pack_table, &job);
+    qz_pool_run(mm->pool, 0, pack_table, &job);
     return QZ_OK;
 }
 
@@ -145,7 +145,7 @@ static qz_status open_group(qz_mm *mm, qz_packed *p, qz_error *err) {
     qz_status st = place(mm, p, err);
     if (st == QZ_OK) {
         p->kind = QZ_PACK_GROUP;
-        qz_pool_run(mm->pool, pack_group, &job);
+        qz_pool_run(mm->pool, 0, pack_group, &job);
     }
     qz_free(job.rows);
     return st;
@@ -164,7 +164,7 @@ static qz_status open_kind(qz_mm *mm, qz_packed *p, qz_error *err) {
     p->block_bytes = p->layout->block_bytes;
     QZ_TRY(place(mm, p, err));
     pack_job job = {.p = p};
-    qz_pool_run(mm->pool, pack_rows, &job);
+    qz_pool_run(mm->pool, 0, pack_rows, &job);
     return QZ_OK;
 }
 

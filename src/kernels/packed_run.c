@@ -1,6 +1,5 @@
-/* Products with packed weights (matmul.h): one pool job quantizes the activations once and meets at a barrier (with a few
- * tokens every thread quantizes for itself, which is cheaper than meeting), then takes tasks: a chunk of panels or rows of
- * one matrix, for a block of tokens whose activations stay in the second-level cache. Float matrices with many tokens go through the exact product's panels. */
+/* Products with packed weights (matmul.h): a pool job quantizes the activations (with a few tokens every thread does that
+ * for itself, which is cheaper than a job), a second one runs the tasks: a chunk of panels or rows of one matrix, for a block of tokens whose activations stay in the second-level cache. Float matrices with many tokens go through the exact product's panels. */
 #include <string.h>
 #include "base/bytes.h"
 #include "kernels/matmul.h"
@@ -25,7 +24,7 @@ typedef struct {
     size_t block, blocks;        /* tokens of a token block, number of them */
     size_t x_at, sums_at;        /* int group, bytes into the scratch: x in packed order, sums over groups */
     qz_gemm_job gemm;
-} part;
+} product;
 
 typedef struct {
     qz_mm *mm;
@@ -33,10 +32,10 @@ typedef struct {
     size_t n, cols, n_w;
     uint8_t *scratch;
     size_t alone;                /* bytes of scratch for each thread; 0: one for all */
-    bool meet;                   /* the scratch is filled together */
+    size_t id;                   /* qz_mm.products */
     bool act[ACT_KINDS];         /* needed */
     size_t act_at[ACT_KINDS];    /* bytes into the scratch */
-    part parts[MAX_W];
+    product parts[MAX_W];
 } job;
 /* What a thread works with: the job and its scratch. */
 typedef struct {
@@ -57,18 +56,18 @@ static uint8_t *act_group(const view *v, act_kind k, size_t group) {
 }
 static size_t group_tokens(const job *j, size_t group) { return qz_min_size(QZ_TOKENS, j->n - group * QZ_TOKENS); }
 
-static void quantize(const view *v, act_kind k, size_t thread, size_t threads) {
+static void quantize(const view *v, act_kind k, qz_part part) {
     const job *j = v->j;
     if (k == ACT_HALF) {
         uint8_t *at = v->scratch + j->act_at[k];
-        if (thread == 0) qz_store_f32le(at, j->mm->ops.halve(j->x, j->cols, (uint16_t *)(void *)(at + HALF_HEAD)));
+        if (part.i == 0) qz_store_f32le(at, j->mm->ops.halve(j->x, j->cols, (uint16_t *)(void *)(at + HALF_HEAD)));
         return;
     }
     const qz_act_fn fn = k == ACT_32 ? j->mm->ops.act_q8_0 : j->mm->ops.act_q8_k;
     const size_t elems = act_elems(k), size = act_size(k);
     size_t t0 = 0, t1 = j->n, b0 = 0, b1 = j->cols / elems;
-    if (j->n >= threads) qz_split(j->n, 1, thread, threads, &t0, &t1);
-    else qz_split(j->cols / elems, 1, thread, threads, &b0, &b1);
+    if (j->n >= part.n) qz_split(j->n, 1, part, &t0, &t1);
+    else qz_split(j->cols / elems, 1, part, &b0, &b1);
     for (size_t t = t0; t < t1 && b0 < b1; ++t) {
         size_t stride = group_tokens(j, t / QZ_TOKENS) * size;
         uint8_t *out = act_group(v, k, t / QZ_TOKENS) + t % QZ_TOKENS * size;
@@ -77,12 +76,12 @@ static void quantize(const view *v, act_kind k, size_t thread, size_t threads) {
 }
 
 /* Columns in packed order and their sums per group, groups split over threads. */
-static void group_sums(const view *v, const part *w, size_t thread, size_t threads) {
+static void group_sums(const view *v, const product *w, qz_part part) {
     const job *j = v->j;
     const qz_int_group *g = w->p->w.group;
     float *x = (float *)(void *)(v->scratch + w->x_at), *sums = (float *)(void *)(v->scratch + w->sums_at);
     size_t lo, hi;
-    qz_split(g->groups, 1, thread, threads, &lo, &hi);
+    qz_split(g->groups, 1, part, &lo, &hi);
     for (size_t t = 0; t < j->n; ++t)
         for (size_t i = lo; i < hi; ++i) {
             float sum = 0;
@@ -95,7 +94,7 @@ static void group_sums(const view *v, const part *w, size_t thread, size_t threa
         }
 }
 
-static void rows_task(const view *v, const part *w, size_t u0, size_t u1, size_t t0, size_t t1) {
+static void rows_task(const view *v, const product *w, size_t u0, size_t u1, size_t t0, size_t t1) {
     const job *j = v->j;
     const qz_packed *p = w->p;
     const act_kind k = act_of(p->layout);
@@ -113,7 +112,7 @@ static void rows_task(const view *v, const part *w, size_t u0, size_t u1, size_t
     }
 }
 
-static void group_task(const view *v, const part *w, size_t u0, size_t u1) {
+static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
     const job *j = v->j;
     const qz_packed *p = w->p;
     const qz_int_group *g = p->w.group;
@@ -134,7 +133,7 @@ static void group_task(const view *v, const part *w, size_t u0, size_t u1) {
     }
 }
 
-static void table_task(const view *v, const part *w, size_t u0, size_t u1) {
+static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
     const job *j = v->j;
     const qz_packed *p = w->p;
     const qz_ldot_fn dot = p->w.bnb->kind == QZ_BNB_INT8 ? j->mm->ops.ldot_8 : j->mm->ops.ldot_4;
@@ -154,7 +153,7 @@ static bool takes_half(const job *j, const qz_packed *p) {
     return p->kind == QZ_PACK_FLOAT && p->w.type != QZ_TYPE_F32 && j->n == 1;
 }
 
-static void half_task(const view *v, const part *w, size_t u0, size_t u1) {
+static void half_task(const view *v, const product *w, size_t u0, size_t u1) {
     const qz_weights *m = &w->p->w;
     const qz_ops *o = &v->j->mm->ops;
     const uint8_t *at = v->scratch + v->j->act_at[ACT_HALF];
@@ -162,7 +161,7 @@ static void half_task(const view *v, const part *w, size_t u0, size_t u1) {
                                                           (const uint16_t *)(const void *)(at + HALF_HEAD), qz_load_f32le(at), w->y + u0);
 }
 
-static void float_task(const job *j, const part *w, size_t u0, size_t u1) {
+static void float_task(const job *j, const product *w, size_t u0, size_t u1) {
     const qz_weights *m = &w->p->w;
     const qz_ops *o = &j->mm->ops;
     const qz_fdot_fn dot = m->type == QZ_TYPE_F32 ? o->fdot_f32 : m->type == QZ_TYPE_F16 ? o->fdot_f16 : o->fdot_bf16;
@@ -180,8 +179,11 @@ static void float_task(const job *j, const part *w, size_t u0, size_t u1) {
     }
 }
 
-static void run_task(const view *v, const part *w, size_t task) {
+static void run_task(const view *v, size_t task) {
     const job *j = v->j;
+    const product *w = j->parts;
+    for (; w->exact || task >= w->chunks * w->blocks; ++w)
+        if (!w->exact) task -= w->chunks * w->blocks;
     size_t u0 = task % w->chunks * w->chunk, u1 = qz_min_size(w->units, u0 + w->chunk);
     size_t t0 = task / w->chunks * w->block, t1 = qz_min_size(j->n, t0 + w->block);
     if (w->p->kind == QZ_PACK_ROWS) rows_task(v, w, u0, u1, t0, t1);
@@ -191,51 +193,44 @@ static void run_task(const view *v, const part *w, size_t task) {
     else float_task(j, w, u0, u1);
 }
 
-/* A thread works through its own half of the weights as one stream (the prefetcher loses a stream at every jump: 27 against
- * 41 GB/s with tasks of 32 KiB dealt in turn), then takes what is left of the others'. */
-static bool take_task(qz_mm *mm, size_t thread, size_t threads, size_t *task) {
-    for (size_t i = 0; i < threads; ++i) {
-        qz_mm_thread *from = &mm->th[(thread + i) % threads];
-        *task = atomic_fetch_add(&from->task, 1);
-        if (*task < from->task_end) return true;
-    }
-    return false;
-}
-
-static void deal_tasks(job *j) {
-    size_t tasks = 0;
-    for (size_t i = 0; i < j->n_w; ++i)
-        if (!j->parts[i].exact) tasks += j->parts[i].chunks * j->parts[i].blocks;
-    for (size_t i = 0, lo; i < j->mm->threads; ++i) {
-        qz_split(tasks, 1, i, j->mm->threads, &lo, &j->mm->th[i].task_end);
-        atomic_store(&j->mm->th[i].task, lo);
-    }
-}
-
-static void run(void *arg, size_t thread, size_t threads) {
-    const job *j = arg;
-    const view v = {.j = j, .scratch = j->scratch ? j->scratch + thread * j->alone : NULL};
-    const size_t me = j->alone ? 0 : thread, of = j->alone ? 1 : threads;
+static void prepare(const view *v, qz_part part) {
+    const job *j = v->j;
     for (int k = 0; k < ACT_KINDS; ++k)
-        if (j->act[k]) quantize(&v, (act_kind)k, me, of);
+        if (j->act[k]) quantize(v, (act_kind)k, part);
     for (size_t i = 0; i < j->n_w; ++i)
-        if (j->parts[i].p->kind == QZ_PACK_GROUP && !j->parts[i].exact) group_sums(&v, &j->parts[i], me, of);
-    if (j->meet) qz_pool_barrier(j->mm->pool);
-    for (size_t task; take_task(j->mm, thread, threads, &task);) {
-        const part *w = j->parts;
-        for (; w->exact || task >= w->chunks * w->blocks; ++w)
-            if (!w->exact) task -= w->chunks * w->blocks;
-        run_task(&v, w, task);
-    }
+        if (j->parts[i].p->kind == QZ_PACK_GROUP && !j->parts[i].exact) group_sums(v, &j->parts[i], part);
+}
+static void prepare_part(void *arg, qz_part part) { prepare(&(view){arg, ((job *)arg)->scratch}, part); }
+
+/* A thread's own parts lie side by side: its share of the weights is one stream (the prefetcher loses a stream at every
+ * jump: 27 against 41 GB/s with tasks of 32 KiB dealt in turn). */
+static void task_part(void *arg, qz_part part) {
+    const job *j = arg;
+    const view v = {.j = j, .scratch = j->scratch ? j->scratch + part.thread * j->alone : NULL};
+    qz_mm_thread *th = &j->mm->th[part.thread];
+    if (j->alone && th->prepared != j->id) prepare(&v, (qz_part){0, 1, part.thread});
+    th->prepared = j->id;
+    run_task(&v, part.i);
+}
+
+static void run(job *j) {
+    qz_pool *pool = j->mm->pool;
+    size_t tasks = 0;
+    bool shared = false;
     for (size_t i = 0; i < j->n_w; ++i) {
-        if (!j->parts[i].exact) continue;
-        qz_gemm_run(&((job *)arg)->parts[i].gemm, thread, threads);
-        if (threads > 1) qz_pool_barrier(j->mm->pool); /* before the next product packs its rows */
+        if (j->parts[i].exact) continue;
+        tasks += j->parts[i].chunks * j->parts[i].blocks;
+        shared = j->alone == 0;
     }
+    j->id = ++j->mm->products;
+    if (shared) qz_pool_run(pool, 0, prepare_part, j);
+    if (tasks) qz_pool_run(pool, tasks, task_part, j);
+    for (size_t i = 0; i < j->n_w; ++i)
+        if (j->parts[i].exact) qz_gemm_run(&j->parts[i].gemm);
 }
 
 /* How a part is split, and what of the scratch it needs. */
-static void plan_part(job *j, part *w, size_t *scratch) {
+static void plan_part(job *j, product *w, size_t *scratch) {
     const qz_packed *p = w->p;
     const size_t threads = j->mm->threads;
     w->exact = p->kind == QZ_PACK_EXACT || (p->kind != QZ_PACK_ROWS && j->n > SMALL);
@@ -260,7 +255,6 @@ static void plan_part(job *j, part *w, size_t *scratch) {
     if (!w->exact) return;
     w->gemm = (qz_gemm_job){.mm = j->mm, .m = j->n, .n = p->w.rows, .k = p->w.cols, .a = j->x, .lda = p->w.cols, .w = &p->w,
                             .c = w->y, .ldc = p->w.rows};
-    qz_gemm_prepare(&w->gemm);
 }
 
 qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y,
@@ -272,7 +266,7 @@ qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const f
     for (size_t i = 0; i < n_w; ++i) {
         if (w[i]->w.cols != j.cols)
             return qz_fail(err, QZ_EBUG, "matrices of %zu and %zu columns in one product", w[i]->w.cols, j.cols);
-        j.parts[i] = (part){.p = w[i], .y = y[i]};
+        j.parts[i] = (product){.p = w[i], .y = y[i]};
         plan_part(&j, &j.parts[i], &bytes);
     }
     for (int k = 0; k < ACT_KINDS; ++k) {
@@ -281,10 +275,8 @@ qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const f
     }
     bytes = (bytes + 63) / 64 * 64;
     j.alone = n * j.cols <= ALONE ? bytes : 0;
-    j.meet = bytes > j.alone && mm->threads > 1;
     QZ_TRY(qz_mm_scratch(mm, bytes, j.alone ? mm->threads : 1, err));
     j.scratch = mm->scratch;
-    deal_tasks(&j);
-    qz_pool_run(mm->pool, run, &j);
+    run(&j);
     return QZ_OK;
 }

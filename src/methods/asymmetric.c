@@ -7,11 +7,11 @@
 typedef struct { const double *l, *d; size_t rows, k; float *delta; double *work; } solve_job;
 
 /* Rows of Δ: each solves (H+λ) δ = d by the factor's two triangles. */
-static void solve_rows(void *arg, size_t i, size_t n) {
+static void solve_rows(void *arg, qz_part part) {
     const solve_job *j = arg;
     size_t k = j->k, lo, hi;
-    double *y = j->work + i * k;
-    qz_split(j->rows, 1, i, n, &lo, &hi);
+    double *y = j->work + part.thread * k;
+    qz_split(j->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++) {
         for (size_t p = 0; p < k; p++) {
             double s[4] = {0};
@@ -47,8 +47,8 @@ static qz_status solve(qz_asymmetric *a, qz_run *run, const double *gram, const 
     solve_job j = {l, cross, k, k, delta, work}, b = {l, lost, rows, k, back, work};
     qz_status st = mean > 0 ? qz_cholesky(run, l, k, &why) : QZ_ENUMERIC;
     if (st == QZ_OK) {
-        qz_pool_run(run->pool, solve_rows, &j);
-        if (rows) qz_pool_run(run->pool, solve_rows, &b);
+        qz_pool_run(run->pool, 0, solve_rows, &j);
+        if (rows) qz_pool_run(run->pool, 0, solve_rows, &b);
     } else if (st == QZ_ENUMERIC) { /* the caller says it */
         a->failed++;
         a->why = mean > 0 ? "its matrix cannot be factored" : mean == 0 ? "no input in a half of the tokens" : "its statistics are not finite";

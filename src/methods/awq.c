@@ -97,10 +97,10 @@ typedef struct {
     bool sym;
 } rtn_job;
 
-static void rtn_worker(void *arg, size_t i, size_t n) {
+static void rtn_worker(void *arg, qz_part part) {
     const rtn_job *j = arg;
     size_t lo, hi;
-    qz_split(j->rows, 4, i, n, &lo, &hi);
+    qz_split(j->rows, 4, part, &lo, &hi);
     float qmax = (float)((1u << j->bits) - 1), half = (qmax + 1) / 2;
     for (size_t r = lo; r < hi; r++)
         for (size_t g = 0; g < j->cols; g += j->group) {
@@ -145,7 +145,7 @@ static qz_status loss_of(search *x, qz_awq_entry entry, const float *s, double *
     for (size_t i = 0; i < n; i++) {
         size_t rows = x->b->rows[lin[i]], cols = x->b->cols[lin[i]];
         rtn_job j = {x->run, x->b->w[lin[i]], s, x->e, rows, cols, grid.group_size, grid.bits, grid.sym};
-        qz_pool_run(x->run->pool, rtn_worker, &j);
+        qz_pool_run(x->run->pool, 0, rtn_worker, &j);
         double part;
         QZ_TRY(qz_quadratic_error(x->mm, x->e, rows, x->h, cols, x->scratch, &part, err));
         *loss += part;

@@ -119,13 +119,13 @@ static void clip_group(const clip_job *j, const float *w, size_t col, float *bou
         if (e < best_err) best_err = e, *bound = m;
     }
 }
-static void clip_worker(void *arg, size_t i, size_t n) {
+static void clip_worker(void *arg, qz_part part) {
     const clip_job *j = arg;
     size_t lo, hi, groups = j->cols / j->group;
-    qz_split(j->rows, 1, i, n, &lo, &hi);
+    qz_split(j->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++)
         for (size_t g = 0; g < groups; g++)
-            clip_group(j, j->w + r * j->cols + g * j->group, g * j->group, j->bounds + r * groups + g, j->scratch + i * j->group);
+            clip_group(j, j->w + r * j->cols + g * j->group, g * j->group, j->bounds + r * groups + g, j->scratch + part.thread * j->group);
 }
 qz_status qz_awq_clip(qz_run *run, const float *w, size_t rows, const float *x, size_t tokens, size_t cols, size_t group, uint32_t bits, float *bounds, qz_error *err) {
     clip_job j = {.w = w, .x = x, .rows = rows, .cols = cols, .group = group, .tokens = tokens, .bits = bits, .bounds = bounds};
@@ -133,7 +133,7 @@ qz_status qz_awq_clip(qz_run *run, const float *w, size_t rows, const float *x, 
     j.n = (tokens + j.step - 1) / j.step;
     j.scratch = qz_alloc_array(qz_pool_size(run->pool) * group, sizeof *j.scratch);
     if (j.scratch == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the clip search");
-    qz_pool_run(run->pool, clip_worker, &j);
+    qz_pool_run(run->pool, 0, clip_worker, &j);
     qz_free(j.scratch);
     return QZ_OK;
 }

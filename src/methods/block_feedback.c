@@ -69,10 +69,10 @@ static void code_block(const job *j, size_t row, size_t u, float *target) {
     qz_block_pack(j->type, &f, bytes);
 }
 
-static void feedback_rows(void *arg, size_t i, size_t n) {
+static void feedback_rows(void *arg, qz_part part) {
     const job *j = arg;
     size_t lo, hi;
-    qz_split(j->rows, 1, i, n, &lo, &hi);
+    qz_split(j->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++)
         for (size_t u = 0; u < j->nb; u += j->e) code_block(j, r, j->u0 + u, j->target + r * j->nb + u);
 }
@@ -85,7 +85,7 @@ static qz_status feedback(job *j, qz_mm *mm, qz_error *err) {
             for (size_t i = 0; i < j->nb; i++) j->target[r * j->nb + i] = j->w[r * k + j->h->order[j->u0 + i]];
         if (j->u0 > 0)
             QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->nb, j->u0, j->lost, k, j->h->feedback + j->u0 * k, k, j->target, j->nb, true, err));
-        qz_pool_run(j->run->pool, feedback_rows, j);
+        qz_pool_run(j->run->pool, 0, feedback_rows, j);
     }
     return QZ_OK;
 }
@@ -95,10 +95,10 @@ static void row_errors(const job *j, size_t r, float *e) {
     j->info->decode(j->out + r * j->row_bytes, j->cols, e);
     for (size_t c = 0; c < j->cols; c++) e[c] = j->w[r * j->cols + c] - e[c];
 }
-static void error_rows(void *arg, size_t i, size_t n) {
+static void error_rows(void *arg, qz_part part) {
     const job *j = arg;
     size_t lo, hi;
-    qz_split(j->rows, 1, i, n, &lo, &hi);
+    qz_split(j->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++) row_errors(j, r, j->err + r * j->cols);
 }
 
@@ -162,15 +162,15 @@ static void refit(const job *j, const float *w, qz_block_fields *f, float *e, fl
     memcpy(grad, hv, k * sizeof *grad);
 }
 
-static void descend_rows(void *arg, size_t i, size_t n) {
+static void descend_rows(void *arg, qz_part part) {
     const job *j = arg;
     const size_t k = j->cols, blocks = k / j->e;
-    uint8_t *at = j->scratch + i * j->scratch_bytes;
+    uint8_t *at = j->scratch + part.thread * j->scratch_bytes;
     qz_block_fields *f = (qz_block_fields *)(void *)at;
     float *work = (float *)(void *)(at + blocks * sizeof *f);
     double *a = (double *)(void *)(at + (blocks * sizeof *f + 3 * k * sizeof *work + 63) / 64 * 64);
     size_t lo, hi;
-    qz_split(j->rows, 1, i, n, &lo, &hi);
+    qz_split(j->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++) {
         float *e = j->err + r * k, *grad = j->grad + r * k;
         uint8_t *row = j->out + r * j->row_bytes;
@@ -187,10 +187,10 @@ static void descend_rows(void *arg, size_t i, size_t n) {
 
 static qz_status descend(job *j, qz_mm *mm, qz_error *err) {
     for (size_t round = 0; round <= ROUNDS; round++) { /* gradients anew every round: single steps drift in float */
-        qz_pool_run(j->run->pool, error_rows, j);
+        qz_pool_run(j->run->pool, 0, error_rows, j);
         QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols, false, err));
         j->last = round == ROUNDS;
-        qz_pool_run(j->run->pool, descend_rows, j);
+        qz_pool_run(j->run->pool, 0, descend_rows, j);
     }
     return QZ_OK;
 }
@@ -204,9 +204,9 @@ static qz_status guard(job *j, qz_mm *mm, qz_arena *arena, qz_error *err) {
     if (before == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding");
     memcpy(before, j->row_error, j->rows * sizeof *before);
     j->out = (uint8_t *)(uintptr_t)ref.blocks;
-    qz_pool_run(j->run->pool, error_rows, j);
+    qz_pool_run(j->run->pool, 0, error_rows, j);
     qz_status st = qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols, false, err);
-    if (st == QZ_OK) qz_pool_run(j->run->pool, descend_rows, j);
+    if (st == QZ_OK) qz_pool_run(j->run->pool, 0, descend_rows, j);
     for (size_t r = 0; r < j->rows && st == QZ_OK; r++) {
         if (j->row_error[r] < before[r]) memcpy(ours + r * j->row_bytes, j->out + r * j->row_bytes, j->row_bytes);
         else j->row_error[r] = before[r];
@@ -247,7 +247,7 @@ qz_status qz_block_feedback(qz_run *run, qz_mm *mm, qz_type type, const float *w
     if (st == QZ_OK) st = guard(&j, mm, &own, err);
     if (st == QZ_OK) {
         *out = (qz_quantized){.type = type, .rows = rows, .cols = j.cols, .blocks = j.out, .bytes = rows * j.row_bytes};
-        qz_pool_run(run->pool, error_rows, &j);
+        qz_pool_run(run->pool, 0, error_rows, &j);
         double mse = 0;
         for (size_t i = 0; i < rows * j.cols; i++) mse += (double)(j.err[i] * j.err[i]);
         out->weight_mse = mse / (double)(rows * j.cols);

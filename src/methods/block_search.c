@@ -23,11 +23,11 @@ typedef struct {
     float *scratch;      /* [threads, cols] */
 } encode_job;
 
-static void encode_worker(void *arg, size_t i, size_t n) {
+static void encode_worker(void *arg, qz_part part) {
     const encode_job *j = arg;
     size_t lo, hi;
-    float *y = j->scratch + i * j->cols;
-    qz_split(j->rows, 1, i, n, &lo, &hi);
+    float *y = j->scratch + part.thread * j->cols;
+    qz_split(j->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++) {
         const float *x = j->w + r * j->cols;
         uint8_t *row = j->out + r * j->row_bytes;
@@ -58,7 +58,7 @@ qz_status qz_block_quantize(qz_run *run, qz_type type, const float *w, size_t ro
     j.scratch = qz_arena_alloc(arena, threads, cols * sizeof *j.scratch);
     if (!j.out || !j.error || !j.scratch) return qz_fail(err, QZ_EMEMORY, "out of memory encoding a [%zu, %zu] tensor", rows, cols);
     j.mse = j.error + rows;
-    qz_pool_run(run->pool, encode_worker, &j);
+    qz_pool_run(run->pool, 0, encode_worker, &j);
     *out = (qz_quantized){.type = type, .rows = rows, .cols = cols, .blocks = j.out, .bytes = total};
     for (size_t r = 0; r < rows; r++) {
         out->error += j.error[r];

@@ -83,11 +83,11 @@ static void refit_row(const descent_job *d, size_t row, float *work, double *a, 
     memcpy(grad, hv, k * sizeof *grad);
 }
 
-static void refine_worker(void *arg, size_t i, size_t n) {
+static void refine_worker(void *arg, qz_part part) {
     const descent_job *d = arg;
     qz_solver *s = d->s;
     size_t k = s->h->cols, groups = k / s->o->group_size, lo, hi;
-    qz_split(s->rows, 4, i, n, &lo, &hi);
+    qz_split(s->rows, 4, part, &lo, &hi);
     double *a = groups <= MAX_GROUPS ? qz_alloc_array(groups * groups + groups, sizeof *a) : NULL;
     for (size_t r = lo; r < hi; r++) {
         float *grad = d->grad + r * k;
@@ -95,17 +95,17 @@ static void refine_worker(void *arg, size_t i, size_t n) {
             if (!s->o->sym) sweep_zeros(d, r, grad);
             if (sweep_codes(s, r, grad) == 0) break;
         }
-        if (!d->last && a != NULL && !s->o->no_refit) refit_row(d, r, s->scratch + i * s->scratch_n, a, a + groups * groups);
+        if (!d->last && a != NULL && !s->o->no_refit) refit_row(d, r, s->scratch + part.thread * s->scratch_n, a, a + groups * groups);
         if (d->last) s->row_error[r] = (double)qz_dot_lanes(s->err + r * k, grad, k);
     }
     qz_free(a);
 }
 
 /* w − ŵ in column order. */
-static void errors(void *arg, size_t i, size_t n) {
+static void errors(void *arg, qz_part part) {
     qz_solver *s = arg;
     size_t k = s->h->cols, g = s->o->group_size, lo, hi;
-    qz_split(s->rows, 4, i, n, &lo, &hi);
+    qz_split(s->rows, 4, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++)
         for (size_t c = 0; c < k; c++) {
             size_t b = r * (k / g) + c / g;
@@ -115,7 +115,7 @@ static void errors(void *arg, size_t i, size_t n) {
 
 qz_status qz_descent_refine(qz_solver *s, qz_mm *mm, float *grad, qz_error *err) {
     size_t k = s->h->cols, g = s->o->group_size, groups = k / g;
-    qz_pool_run(s->run->pool, errors, s);
+    qz_pool_run(s->run->pool, 0, errors, s);
     float *sums = qz_calloc_array(groups, sizeof *sums);
     if (sums == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory refining codes");
     for (size_t b = 0; b < groups; b++)
@@ -126,7 +126,7 @@ qz_status qz_descent_refine(qz_solver *s, qz_mm *mm, float *grad, qz_error *err)
         /* gradients are made anew in every round: single steps drift in float */
         st = qz_mm_gemm_nt(mm, s->rows, k, k, s->err, k, s->h->h, k, grad, k, false, err);
         descent_job d = {.s = s, .grad = grad, .group_sum = sums, .last = round == s->o->rounds};
-        if (st == QZ_OK) qz_pool_run(s->run->pool, refine_worker, &d);
+        if (st == QZ_OK) qz_pool_run(s->run->pool, 0, refine_worker, &d);
     }
     qz_free(sums);
     return st;

@@ -110,18 +110,18 @@ static void solve_row_block(qz_solver *s, size_t row, float *target, float *scra
     }
 }
 
-static void solve_worker(void *arg, size_t i, size_t n) {
+static void solve_worker(void *arg, qz_part part) {
     qz_solver *s = arg;
     size_t lo, hi;
-    qz_split(s->rows, 4, i, n, &lo, &hi);
-    for (size_t r = lo; r < hi; r++) solve_row_block(s, r, s->target + r * s->nb, s->scratch + i * s->scratch_n);
+    qz_split(s->rows, 4, part, &lo, &hi);
+    for (size_t r = lo; r < hi; r++) solve_row_block(s, r, s->target + r * s->nb, s->scratch + part.thread * s->scratch_n);
 }
 /* Groups wider than a block: scale and zero from the plain weights, before the first block. */
-static void wide_worker(void *arg, size_t i, size_t n) {
+static void wide_worker(void *arg, qz_part part) {
     qz_solver *s = arg;
     size_t k = s->h->cols, g = s->o->group_size, groups = k / g, lo, hi;
-    float *t = s->scratch + i * s->scratch_n;
-    qz_split(s->rows, 4, i, n, &lo, &hi);
+    float *t = s->scratch + part.thread * s->scratch_n;
+    qz_split(s->rows, 4, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++)
         for (size_t b = 0; b < groups; b++) {
             if (s->o->reference) { /* whole rows: dead columns count, as in the reference */
@@ -138,7 +138,7 @@ static void wide_worker(void *arg, size_t i, size_t n) {
 static qz_status run_blocks(qz_solver *s, qz_mm *mm, float *permuted, qz_error *err) {
     size_t k = s->h->cols, g = s->o->group_size;
     size_t most = s->o->block ? s->o->block : BLOCK, block = g <= most ? most / g * g : most;
-    if (g > BLOCK || (s->o->reference && s->o->static_groups)) qz_pool_run(s->run->pool, wide_worker, s);
+    if (g > BLOCK || (s->o->reference && s->o->static_groups)) qz_pool_run(s->run->pool, 0, wide_worker, s);
     for (size_t r = 0; r < s->rows; r++)
         for (size_t t = 0; t < k; t++) {
             size_t col = s->h->order[t];
@@ -149,7 +149,7 @@ static qz_status run_blocks(qz_solver *s, qz_mm *mm, float *permuted, qz_error *
         for (size_t r = 0; r < s->rows; r++) memcpy(s->target + r * s->nb, permuted + r * k + s->u0, s->nb * sizeof(float));
         if (s->u0 > 0)
             QZ_TRY(qz_mm_gemm_nt(mm, s->rows, s->nb, s->u0, s->err, k, s->h->feedback + s->u0 * k, k, s->target, s->nb, true, err));
-        qz_pool_run(s->run->pool, solve_worker, s);
+        qz_pool_run(s->run->pool, 0, solve_worker, s);
     }
     return QZ_OK;
 }

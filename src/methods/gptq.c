@@ -70,14 +70,14 @@ typedef struct {
     uint8_t *codes, *zeros;
     float *scales;
 } rtn_job;
-static void rtn_rows(void *arg, size_t i, size_t n) {
+static void rtn_rows(void *arg, qz_part part) {
     const rtn_job *j = arg;
     const qz_feedback_options *o = &j->g->o.codes;
     size_t k = j->g->cols, gs = o->group_size, groups = k / gs, lo, hi;
     qz_feedback_options shrink = *o;
     shrink.mse_norm = 2.4f;
     float qmax = (float)((1u << o->bits) - 1);
-    qz_split(j->rows, 4, i, n, &lo, &hi);
+    qz_split(j->rows, 4, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++)
         for (size_t b = 0; b < groups; b++) {
             const float *t = j->w + r * k + b * gs;
@@ -98,7 +98,7 @@ static qz_status fall_back(const qz_gptq *g, const float *w, size_t rows, qz_are
     size_t k = g->cols, groups = k / o->group_size;
     rtn_job j = {g, w, rows, qz_arena_alloc(arena, rows * k, 1), qz_arena_alloc(arena, rows * groups, 1), qz_arena_alloc(arena, rows * groups, sizeof(float))};
     if (!j.codes || !j.zeros || !j.scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
-    qz_pool_run(g->run->pool, rtn_rows, &j);
+    qz_pool_run(g->run->pool, 0, rtn_rows, &j);
     *out = (qz_quantized){.type = QZ_TYPE_INT_GROUP, .rows = rows, .cols = k, .codes = j.codes, .scales = j.scales, .zero_points = j.zeros,
                           .bits = o->bits, .group_size = o->group_size, .sym = o->sym};
     return QZ_OK;

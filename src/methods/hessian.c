@@ -19,10 +19,10 @@ static double dot(const double *x, const double *y, size_t n) { /* short: a row 
 }
 
 /* Rows below the panel: solve against its triangle, one row after the other. */
-static void panel_rows(void *arg, size_t i, size_t n) {
+static void panel_rows(void *arg, qz_part part) {
     const chol_job *c = arg;
     size_t first = c->j0 + c->nb, lo, hi;
-    qz_split(c->n - first, 4, i, n, &lo, &hi);
+    qz_split(c->n - first, 4, part, &lo, &hi);
     for (size_t r = first + lo; r < first + hi; r++) {
         double *row = c->a + r * c->n + c->j0;
         for (size_t j = 0; j < c->nb; j++) {
@@ -32,12 +32,12 @@ static void panel_rows(void *arg, size_t i, size_t n) {
     }
 }
 /* Trailing update of the lower triangle in square tiles, dealt in turn so that threads share the work of long rows. */
-static void trailing_tiles(void *arg, size_t i, size_t n) {
+static void trailing_tiles(void *arg, qz_part part) {
     const chol_job *c = arg;
     size_t first = c->j0 + c->nb, task = 0;
     for (size_t r = first; r < c->n; r += TILE)
         for (size_t q = first; q <= r; q += TILE, task++)
-            if (task % n == i)
+            if (task % part.n == part.i)
                 c->sub(qz_min_size(TILE, c->n - r), qz_min_size(TILE, c->n - q), c->nb, c->a + r * c->n + c->j0, c->n, c->a + q * c->n + c->j0, c->n,
                        c->a + r * c->n + q, c->n); /* tiles on the diagonal also touch what lies above it: nobody reads that */
 }
@@ -57,8 +57,8 @@ qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err) {
                 return qz_fail(err, QZ_ENUMERIC, "matrix is not positive definite: pivot %zu of %zu: found %g", j0 + j, n, d);
             row[j] = sqrt(d);
         }
-        qz_pool_run(run->pool, panel_rows, &c);
-        qz_pool_run(run->pool, trailing_tiles, &c);
+        qz_pool_run(run->pool, 0, panel_rows, &c);
+        qz_pool_run(run->pool, 0, trailing_tiles, &c);
     }
     return QZ_OK;
 }
@@ -119,14 +119,14 @@ static void inverse_stripe(const feedback_job *j, size_t c0) {
         }
     }
 }
-static void inverse_stripes(void *arg, size_t i, size_t n) {
+static void inverse_stripes(void *arg, qz_part part) {
     const feedback_job *j = arg;
-    for (size_t c = i * TILE; c < j->h->cols; c += n * TILE) inverse_stripe(j, c); /* long and short ones alternate */
+    for (size_t c = part.i * TILE; c < j->h->cols; c += part.n * TILE) inverse_stripe(j, c); /* long and short ones alternate */
 }
-static void feedback_rows(void *arg, size_t i, size_t n) {
+static void feedback_rows(void *arg, qz_part part) {
     const feedback_job *j = arg;
     size_t k = j->h->cols;
-    for (size_t u = i; u < k; u += n) {
+    for (size_t u = part.i; u < k; u += part.n) {
         const size_t ru = k - 1 - u;
         const double *x = j->inv + ru * k;
         float *f = j->h->feedback + u * k;
@@ -187,8 +187,8 @@ qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t
     for (size_t k = 0; k < cols; k++) h->h[k * cols + k] = (float)(diag[k] + h->damping * mean);
     feedback_job j = {qz_dsub(run->cpu), h, l, qz_alloc_aligned(sq, sizeof(double))};
     if (j.inv == NULL) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols));
-    qz_pool_run(run->pool, inverse_stripes, &j);
-    qz_pool_run(run->pool, feedback_rows, &j);
+    qz_pool_run(run->pool, 0, inverse_stripes, &j);
+    qz_pool_run(run->pool, 0, feedback_rows, &j);
     qz_free(j.inv);
 out:
     qz_free(l);

@@ -2,7 +2,8 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "formats/safetensors.h"
-#include "model/model.h"
+#include "model/leftovers.h"
+#include "model/checkpoint.h"
 #include <string.h>
 
 static qz_type type_of(qz_st_dtype d) {
@@ -20,14 +21,11 @@ static void close_checkpoint(qz_model *m) {
     m->impl = NULL;
 }
 
-static qz_status add_view(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
-    if (strstr(t->name, "rotary_emb.inv_freq") != NULL) return QZ_OK; /* old llama files: recomputed */
+qz_status qz_model_add_tensor(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
     qz_type type = type_of(t->dtype);
-    if (type == QZ_TYPE_NONE)
-        return qz_fail(err, QZ_EUNSUPPORTED, "wrong dtype: file '%s', tensor '%s', offset %llu: expected F32, F16 or BF16, found %s",
-                       file->path, t->name, (unsigned long long)t->offset, qz_st_dtype_name(t->dtype));
-    if (t->n_dims < 1 || t->n_dims > 2)
-        return qz_fail(err, QZ_EUNSUPPORTED, "wrong shape: file '%s', tensor '%s': expected 1 or 2 dimensions, found %u", file->path, t->name, t->n_dims);
+    if (type == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2) /* a buffer, or an error once it is known what the name stands for */
+        return qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->name, .file = file->path, .offset = t->offset,
+                                                .type = qz_st_dtype_name(t->dtype), .n_dims = t->n_dims}, err);
     m->tensors[m->n_tensors++] = (qz_tensor_view){
         .name = t->name, .file_name = t->name, .type = type, .n_dims = t->n_dims,
         .rows = t->n_dims == 2 ? (size_t)t->dims[0] : 1, .cols = (size_t)t->dims[t->n_dims - 1],
@@ -39,7 +37,7 @@ static qz_status add_views(qz_model *m, const qz_st_dir *d, qz_error *err) {
     m->tensors = qz_arena_calloc(&m->arena, d->n_tensors, sizeof *m->tensors);
     if (m->tensors == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     for (size_t f = 0; f < d->n_files; f++)
-        for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(add_view(m, &d->files[f], &d->files[f].tensors[i], err));
+        for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(qz_model_add_tensor(m, &d->files[f], &d->files[f].tensors[i], err));
     m->file_bytes = d->file_bytes;
     return QZ_OK;
 }

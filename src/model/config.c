@@ -1,5 +1,6 @@
 /* config.json in both spellings (formats/hf-config.md): old top-level rope keys and the new rope_parameters object. */
 #include "model/config.h"
+#include "model/config_keys.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -43,9 +44,27 @@ static qz_status need(const json_t *rope, const char *key, const char *name, dou
     return QZ_OK;
 }
 
+/* rope_scaling, else rope_parameters (as transformers 5). One object for each kind of layer is read where all are one. */
+static qz_status rope_object(const json_t *root, const char *name, const json_t **out, qz_error *err) {
+    static const char *const keys[] = {"rope_scaling", "rope_parameters"};
+    *out = NULL;
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *v = json_object_get(root, keys[i]), *full = json_object_get(v, "full_attention"), *slide = json_object_get(v, "sliding_attention");
+        if (v && !json_is_null(v) && !json_is_object(v))
+            return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected an object or null, found another value", name, keys[i]);
+        if (full && slide && !json_equal(full, slide))
+            return qz_fail(err, QZ_EUNSUPPORTED, "rotary settings by kind of layer: file '%s', key '%s': expected one setting, found others for full_attention and sliding_attention",
+                           name, keys[i]);
+        if (json_is_object(full) || json_is_object(slide)) v = full ? full : slide;
+        if (*out == NULL && json_object_size(v) > 0) *out = v;
+    }
+    return QZ_OK;
+}
+
 static qz_status read_rope(const json_t *root, const char *name, double def_theta, qz_config *c, qz_error *err) {
-    const json_t *rope = json_object_get(root, "rope_scaling");
-    if (!json_is_object(rope) || json_object_size(rope) == 0) rope = json_object_get(root, "rope_parameters");
+    const json_t *rope = NULL;
+    QZ_TRY(rope_object(root, name, &rope, err));
+    qz_keys_judge(rope, QZ_KEYS_ROPE, &c->keys);
     qz_rope *r = &c->rope;
     *r = (qz_rope){.theta = def_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true,
                    .original_max_position = c->max_position};
@@ -155,10 +174,27 @@ static qz_status read_activation(const json_t *root, const char *name, qz_error 
     return QZ_OK;
 }
 
+/* A family of this program has its keys at the top: the same keys inside text_config must not say something else. */
+static qz_status nested_config(const json_t *root, const char *name, const char *type, qz_error *err) {
+    const json_t *text = json_object_get(root, "text_config");
+    const char *key, *inner = json_string_value(json_object_get(text, "model_type"));
+    json_t *v;
+    if (json_object_size(text) == 0) return QZ_OK;
+    if (type == NULL || qz_family_by_name(type) == QZ_FAMILY_COUNT)
+        return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%.60s' around a text model '%.60s': file '%s', key 'text_config': expected a text model by itself; "
+                       "save its language model alone", type ? type : "?", inner ? inner : "?", name);
+    json_object_foreach((json_t *)(uintptr_t)text, key, v)
+        if (!json_equal(v, json_object_get(root, key)) && !json_is_null(v))
+            return qz_fail(err, QZ_EUNSUPPORTED, "nested configuration: file '%s', key 'text_config.%.60s': expected the value of the top level, found another; "
+                           "move the text model's keys to the top level", name, key);
+    return QZ_OK;
+}
+
 static qz_status read_root(const json_t *root, const char *name, qz_config *c, qz_error *err) {
     if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
     const char *type = NULL;
     QZ_TRY(qz_json_str(root, "model_type", name, &type, err));
+    QZ_TRY(nested_config(root, name, type, err));
     if (type == NULL) return qz_fail(err, QZ_EFORMAT, "key 'model_type' is missing: file '%s'", name);
     c->family = qz_family_by_name(type);
     if (c->family == QZ_FAMILY_COUNT) return unknown_family(type, name, root, err);
@@ -202,6 +238,9 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(read_rope(root, name, f->def_theta, c, err));
     QZ_TRY(read_window(root, name, f, c, err));
     QZ_TRY(read_dtype(root, name, c, err));
+    qz_keys_judge(root, QZ_KEYS_ROOT, &c->keys);
+    qz_keys_judge(json_object_get(root, "quantization_config"), QZ_KEYS_QUANT, &c->keys);
+    qz_keys_window(root, f, c, &c->keys);
     return read_token_ids(root, name, c, err);
 }
 
@@ -220,6 +259,16 @@ static qz_status read_generation(const char *path, qz_config *c, qz_error *err) 
         json_decref(root);
     }
     qz_free(gen);
+    return st;
+}
+
+qz_status qz_config_family(const char *path, qz_error *err) {
+    json_t *root = NULL;
+    QZ_TRY(qz_json_load(path, CONFIG_LIMIT, &root, err));
+    const char *type = json_string_value(json_object_get(root, "model_type"));
+    qz_status st = nested_config(root, path, type, err);
+    if (st == QZ_OK && type && qz_family_by_name(type) == QZ_FAMILY_COUNT) st = unknown_family(type, path, root, err);
+    json_decref(root);
     return st;
 }
 

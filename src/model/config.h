@@ -32,6 +32,9 @@ typedef struct {
     bool has_freq_factors;
 } qz_rope;
 
+/* Keys of the source's configuration that no row reads: some would change the model, the others are only counted. */
+typedef struct { unsigned n_refused, n_noted; char refused[240], noted[200]; } qz_config_keys;
+
 typedef struct {
     qz_family family;
     uint64_t vocab_size, hidden_size, intermediate_size, layers, heads, kv_heads, head_dim, max_position;
@@ -44,6 +47,7 @@ typedef struct {
     int64_t bos_id, eos_ids[16];      /* -1 = none */
     size_t n_eos;
     int64_t pad_id;
+    qz_config_keys keys;
 } qz_config;
 
 typedef struct {
@@ -68,12 +72,16 @@ qz_family qz_family_by_gguf_arch(const char *arch);
 
 /* Reads config.json at path (limits: 16 MiB, depth 64) and generation_config.json beside it if present. */
 qz_status qz_config_load(const char *path, qz_config *out, qz_error *err);
+/* Refuses a family that is not known, before anything else about the file is judged. */
+qz_status qz_config_family(const char *path, qz_error *err);
 /* The same from parsed JSON, without generation_config.json. */
 qz_status qz_config_from_json(const json_t *root, const char *name, qz_config *out, qz_error *err);
 /* Checks what every source of a config must fulfil; name is used in error texts. */
 qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err);
 /* Inverse frequencies inv [R/2] and the attention factor for a call of `length` positions (dynamic NTK depends on it). */
 void qz_rope_frequencies(const qz_config *c, size_t length, float *inv, float *attention_factor);
+/* True if they do: cos and sin then belong to a call, not to a position. */
+bool qz_rope_by_call(const qz_config *c);
 /* Number of weights of the model (all tensors). */
 uint64_t qz_config_parameters(const qz_config *c);
 #endif

@@ -1,6 +1,7 @@
 #include "model/model.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "model/leftovers.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,6 +55,7 @@ static int by_name(const void *a, const void *b) {
 typedef struct {
     qz_model *m;
     const qz_tensor_view **sorted;
+    uint8_t *claimed;                                /* [n_tensors] */
     qz_error *err;
 } binder;
 
@@ -64,16 +66,57 @@ static const qz_tensor_view *look_up(const binder *b, const char *name) {
     return hit ? *hit : NULL;
 }
 
-/* Finds `name` and checks its shape; a missing optional tensor gives NULL and QZ_OK. */
-static qz_status want(const binder *b, const char *name, uint64_t rows, uint64_t cols, bool optional, const qz_tensor_view **out) {
+/* There under its name, with a type or rank that no weight has. */
+static qz_status missing(const binder *b, const char *name) {
+    for (size_t i = 0; i < b->m->n_left; i++) {
+        const qz_leftover *t = &b->m->left[i];
+        if (strcmp(t->name, name) != 0) continue;
+        if (t->n_dims < 1 || t->n_dims > 2)
+            return qz_fail(b->err, QZ_EUNSUPPORTED, "wrong shape: file '%s', tensor '%s', offset %llu: expected 1 or 2 dimensions, found %u", t->file, t->file_name,
+                           (unsigned long long)t->offset, t->n_dims);
+        return qz_fail(b->err, QZ_EUNSUPPORTED, "wrong dtype: file '%s', tensor '%s', offset %llu: expected %s, found %s", t->file, t->file_name,
+                       (unsigned long long)t->offset, b->m->expected_types ? b->m->expected_types : "F32, F16 or BF16", t->type);
+    }
+    return qz_fail(b->err, QZ_EFORMAT, "tensor '%s' is missing: model '%s'; the checkpoint is incomplete", name, b->m->path);
+}
+
+/* Finds `name`, checks its shape and claims it. */
+static qz_status want(const binder *b, const char *name, uint64_t rows, uint64_t cols, const qz_tensor_view **out) {
     const qz_tensor_view *t = look_up(b, name);
     *out = t;
-    if (t == NULL)
-        return optional ? QZ_OK : qz_fail(b->err, QZ_EFORMAT, "tensor '%s' is missing: model '%s'; the checkpoint is incomplete", name, b->m->path);
+    if (t == NULL) return missing(b, name);
     if (t->rows != rows || t->cols != cols)
         return qz_fail(b->err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s', offset %llu: expected [%llu, %llu], found [%zu, %zu]",
                        t->file, t->file_name, (unsigned long long)t->offset, (unsigned long long)rows, (unsigned long long)cols, t->rows, t->cols);
+    b->claimed[t - b->m->tensors] = 1;
     return QZ_OK;
+}
+
+static bool same_values(const qz_tensor_view *a, const qz_tensor_view *b, float *x, float *y) {
+    if (a->type == b->type && a->data && b->data) return a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
+    for (size_t r = 0; r < a->rows; r++) {
+        qz_tensor_decode(a, r, 1, x);
+        qz_tensor_decode(b, r, 1, y);
+        if (memcmp(x, y, a->cols * sizeof *x) != 0) return false;
+    }
+    return true;
+}
+
+/* The output matrix. A tied configuration with a stored head of other values is not tied: transformers 5 loads it so. */
+static qz_status bind_head(const binder *b) {
+    static const char name[] = "lm_head.weight";
+    qz_model *m = b->m;
+    qz_config *c = &m->config;
+    const qz_tensor_view *stored = look_up(b, name);
+    m->head = m->embed;
+    if (c->tie_embeddings && stored && stored->rows == c->vocab_size && stored->cols == c->hidden_size) {
+        float *x = qz_alloc_array(2 * stored->cols, sizeof *x);
+        if (x == NULL) return qz_fail(b->err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+        m->head_untied = !same_values(stored, m->embed, x, x + stored->cols);
+        c->tie_embeddings = !m->head_untied;
+        qz_free(x);
+    }
+    return c->tie_embeddings ? QZ_OK : want(b, name, c->vocab_size, c->hidden_size, &m->head);
 }
 
 static qz_status bind_block(const binder *b, size_t layer) {
@@ -85,37 +128,45 @@ static qz_status bind_block(const binder *b, size_t layer) {
     char name[160];
     for (size_t l = 0; l < QZ_LIN_COUNT; l++) {
         (void)snprintf(name, sizeof name, "model.layers.%zu.%s.weight", layer, linear_names[l]);
-        QZ_TRY(want(b, name, out[l], in[l], false, &blk->linear[l]));
+        QZ_TRY(want(b, name, out[l], in[l], &blk->linear[l]));
         if (!bias[l]) continue;
         (void)snprintf(name, sizeof name, "model.layers.%zu.%s.bias", layer, linear_names[l]);
-        QZ_TRY(want(b, name, 1, out[l], false, &blk->bias[l]));
+        QZ_TRY(want(b, name, 1, out[l], &blk->bias[l]));
     }
     (void)snprintf(name, sizeof name, "model.layers.%zu.input_layernorm.weight", layer);
-    QZ_TRY(want(b, name, 1, d, false, &blk->attn_norm));
+    QZ_TRY(want(b, name, 1, d, &blk->attn_norm));
     (void)snprintf(name, sizeof name, "model.layers.%zu.post_attention_layernorm.weight", layer);
-    QZ_TRY(want(b, name, 1, d, false, &blk->ffn_norm));
+    QZ_TRY(want(b, name, 1, d, &blk->ffn_norm));
     if (!c->qk_norm) return QZ_OK;
     (void)snprintf(name, sizeof name, "model.layers.%zu.self_attn.q_norm.weight", layer);
-    QZ_TRY(want(b, name, 1, c->head_dim, false, &blk->q_norm));
+    QZ_TRY(want(b, name, 1, c->head_dim, &blk->q_norm));
     (void)snprintf(name, sizeof name, "model.layers.%zu.self_attn.k_norm.weight", layer);
-    return want(b, name, 1, c->head_dim, false, &blk->k_norm);
+    return want(b, name, 1, c->head_dim, &blk->k_norm);
+}
+
+static qz_status bind_all(binder *b) {
+    qz_model *m = b->m;
+    const qz_config *c = &m->config;
+    memset(b->claimed, 0, m->n_tensors);
+    for (size_t i = 0; i < m->n_tensors; i++) b->sorted[i] = &m->tensors[i];
+    if (m->n_tensors) qsort(b->sorted, m->n_tensors, sizeof *b->sorted, by_name);
+    QZ_TRY(want(b, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, &m->embed));
+    QZ_TRY(want(b, "model.norm.weight", 1, c->hidden_size, &m->final_norm));
+    QZ_TRY(bind_head(b));
+    for (size_t i = 0; i < c->layers; i++) QZ_TRY(bind_block(b, i));
+    return QZ_OK;
 }
 
 qz_status qz_model_bind(qz_model *m, qz_error *err) {
-    const qz_config *c = &m->config;
-    binder b = {.m = m, .err = err, .sorted = qz_alloc_array(m->n_tensors, sizeof *b.sorted)};
-    m->blocks = qz_arena_calloc(&m->arena, c->layers, sizeof *m->blocks);
-    qz_status st = b.sorted == NULL || m->blocks == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path) : QZ_OK;
-    if (st != QZ_OK) goto out;
-    for (size_t i = 0; i < m->n_tensors; i++) b.sorted[i] = &m->tensors[i];
-    if (m->n_tensors) qsort(b.sorted, m->n_tensors, sizeof *b.sorted, by_name);
-    QZ_GOTO(want(&b, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, false, &m->embed));
-    QZ_GOTO(want(&b, "model.norm.weight", 1, c->hidden_size, false, &m->final_norm));
-    m->head = m->embed; /* a tied checkpoint may still carry lm_head: it is ignored */
-    if (!c->tie_embeddings) QZ_GOTO(want(&b, "lm_head.weight", c->vocab_size, c->hidden_size, false, &m->head));
-    for (size_t i = 0; i < c->layers; i++) QZ_GOTO(bind_block(&b, i));
-out:
+    const size_t n = m->n_tensors;
+    binder b = {.m = m, .err = err, .sorted = qz_alloc_array(n, sizeof *b.sorted), .claimed = qz_calloc_array(n, 1)};
+    m->blocks = qz_arena_calloc(&m->arena, m->config.layers, sizeof *m->blocks);
+    qz_status st = b.sorted == NULL || b.claimed == NULL || m->blocks == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path) : QZ_OK;
+    if (st == QZ_OK) st = bind_all(&b);
+    if (st == QZ_OK) st = qz_leftovers_collect(m, b.claimed, err);
+    if (st == QZ_OK && m->n_tensors != n) st = bind_all(&b); /* the views have moved together */
     qz_free(b.sorted);
+    qz_free(b.claimed);
     return st;
 }
 

@@ -19,11 +19,25 @@ typedef struct {
     const qz_tensor_view *bias[QZ_LIN_COUNT];        /* [1, out] or NULL */
 } qz_block;
 
+/* A stored tensor that no part of the model claims (leftovers.h). */
+typedef enum { QZ_LEFT_PART, QZ_LEFT_BUFFER, QZ_LEFT_TWIN, QZ_LEFT_ZEROS } qz_left_kind;
+typedef struct {
+    const char *name, *file_name;                    /* as in qz_tensor_view */
+    const char *file; uint64_t offset;
+    const char *type; uint32_t n_dims;               /* as the container names it */
+    qz_left_kind kind;
+    const char *key;                                 /* of the configuration that would use it, or NULL */
+} qz_leftover;
+
 typedef struct qz_model {
     qz_config config;
     const qz_tensor_view *embed, *final_norm, *head; /* head == embed when tied */
+    bool head_untied;                                /* the configuration ties, and the stored head has other values: it is used */
     qz_block *blocks;                                /* [config.layers] */
     qz_tensor_view *tensors; size_t n_tensors;       /* all of them, in the order of the container */
+    const char *expected_types;                      /* of the container's weights, for texts; NULL: the three floats */
+    qz_leftover *left; size_t n_left;                /* stored, and none of `tensors` */
+    const char **doubts; size_t n_doubts;            /* what the container says and its data contradict (qz_model_doubt) */
     const char *path;                                /* as given */
     const char *container;                           /* "safetensors", "gguf v3", "awq" … */
     const char *encoding;                            /* "BF16", "Q4_K_M", "W4 g128 asym" */
@@ -42,7 +56,7 @@ void qz_model_free(qz_model *m);
 qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **out, qz_error *err);
 
 /* For every opener: finds each tensor of the family by HF name among m->tensors, checks shapes against the config and
- * fills embed, norms, head and blocks. */
+ * fills embed, norms, head and blocks. What nothing claims goes from m->tensors to m->left (see qz_leftovers_judge). */
 qz_status qz_model_bind(qz_model *m, qz_error *err);
 /* NULL if there is none. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name);

@@ -35,6 +35,8 @@ static void yarn(const qz_rope *r, size_t dim, float *inv, float *att) {
     *att = (float)a;
 }
 
+bool qz_rope_by_call(const qz_config *c) { return c->rope.kind == QZ_ROPE_DYNAMIC; }
+
 void qz_rope_frequencies(const qz_config *c, size_t length, float *inv, float *attention_factor) {
     const qz_rope *r = &c->rope;
     size_t dim = c->head_dim;

@@ -3,6 +3,7 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/check.h"
 #include "text/lint.h"
+#include "text/text_file.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -145,7 +146,7 @@ static qz_status read_note(qz_check_job *j, qz_error *err) {
     char *text = NULL;
     size_t n = 0;
     if (j->r->note == NULL) return QZ_OK;
-    QZ_TRY(qz_read_file(j->r->note, NOTE_LIMIT, &text, &n, err));
+    QZ_TRY(qz_text_read(j->r->note, NOTE_LIMIT, &text, &n, NULL, err));
     qz_check_note(text, n, qz_path_base(j->r->note), &j->f);
     qz_free(text);
     return QZ_OK;

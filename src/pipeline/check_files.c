@@ -106,13 +106,12 @@ static qz_status check_tokenizer(qz_check_job *j, qz_error *err) {
     qz_status st = qz_artifact_tokenizer(j->path, &j->tokenizer, &e);
     if (st == QZ_EMEMORY) return qz_fail(err, st, "%s", e.text);
     if (st != QZ_OK) {
-        qz_check_add(&j->f, "CHK-TOKENIZER", "tokenizer.json", "cannot be read: %s", e.text);
+        if (!j->folder || exists_beside(j, "tokenizer.json")) qz_check_add(&j->f, "CHK-TOKENIZER", "tokenizer.json", "cannot be read: %s", e.text);
+        else if (j->weight_files) qz_check_add(&j->f, "CHK-NOTOK", "tokenizer.json", "%s", e.text);
         return QZ_OK;
     }
     if (j->tokenizer == NULL) {
-        if (j->weight_files && (exists_beside(j, "tokenizer.model") || exists_beside(j, "tokenizer_config.json") || exists_beside(j, "vocab.json")))
-            qz_check_add(&j->f, "CHK-NOTOK", "tokenizer.json", "there are other tokenizer files, but no tokenizer.json");
-        else if (j->facts.provenance == false && j->weight_files && j->spec.kind != QZ_DEPLOY_FLOAT) qz_check_add(&j->f, "CHK-NOTOK", "tokenizer.json", "no tokenizer files");
+        if (j->facts.provenance == false && j->weight_files && j->spec.kind != QZ_DEPLOY_FLOAT) qz_check_add(&j->f, "CHK-NOTOK", "tokenizer.json", "no tokenizer files");
         return QZ_OK;
     }
     size_t n = qz_tokenizer_vocab_size(j->tokenizer);

@@ -1,6 +1,7 @@
 #include "base/half.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "model/leftovers.h"
 #include "pipeline/check.h"
 #include <math.h>
 #include <stdio.h>
@@ -97,6 +98,29 @@ static void check_precision(qz_check_job *j) {
         qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "embedding and output head in one, at %.4g bits", bits);
 }
 
+/* What nothing uses, and flags against data. */
+static void check_leftovers(qz_check_job *j) {
+    const qz_model *m = j->model;
+    const qz_config_keys *k = &m->config.keys;
+    const char *config = j->gguf ? "metadata" : "config.json";
+    const size_t parts = qz_leftovers_count(m, QZ_LEFT_PART);
+    qz_str names = {0}, keys = {0};
+    qz_leftovers_names(m, QZ_LEFT_PART, &names);
+    qz_leftovers_keys(m, &keys);
+    if (parts)
+        qz_check_add(&j->f, QZ_CODE_UNUSED, config, "nothing uses %zu stored tensors: %s%s%s", parts, names.ptr ? names.ptr : "", keys.len ? "; they are used with " : "",
+                     keys.len ? keys.ptr : "");
+    if (m->n_left > parts)
+        qz_check_add(&j->f, "MOD-DROPPED", "", "buffers %zu, copies of the tied embedding %zu, biases of zeros %zu", qz_leftovers_count(m, QZ_LEFT_BUFFER),
+                     qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS));
+    if (m->head_untied) qz_check_add(&j->f, "MOD-HEAD", "lm_head.weight", "the configuration ties the output matrix, and another one is stored");
+    if (k->n_refused) qz_check_add(&j->f, QZ_CODE_KEYS, config, "%u keys are not read and would change the model: %s", k->n_refused, k->refused);
+    if (k->n_noted) qz_check_add(&j->f, "MOD-IGNORED", config, "%u keys are not read: %s", k->n_noted, k->noted);
+    for (size_t i = 0; i < m->n_doubts; i++) qz_check_add(&j->f, "CHK-FLAGS", config, "%s", m->doubts[i]);
+    qz_str_release(&names);
+    qz_str_release(&keys);
+}
+
 static qz_status scan(qz_check_job *j, qz_error *err) {
     const qz_model *m = j->model;
     size_t cols = 1, weights = 1, scales = 0;
@@ -154,6 +178,7 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
         qz_check_add(&j->f, "CHK-OPEN", "", "%s", e.text);
         return QZ_OK;
     }
+    check_leftovers(j);
     check_precision(j);
     if (j->spec.kind != QZ_DEPLOY_GGUF && j->spec.kind != QZ_DEPLOY_FLOAT) { /* fused sets as stored; GGUF engines fuse nothing */
         QZ_TRY(qz_deploy_shape_model(j->model, &j->arena, &j->deploy, err));

@@ -3,6 +3,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "engine/engine.h"
+#include "model/leftovers.h"
 #include "methods/block_feedback.h"
 #include "pipeline/catalog.h"
 #include "pipeline/importance.h"
@@ -22,7 +23,7 @@ void qz_produced_release(qz_produced *p) {
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
-    qz_provenance *prov = qz_arena_calloc(arena, 6, sizeof *prov);
+    qz_provenance *prov = qz_arena_calloc(arena, 7, sizeof *prov);
     if (ctx == NULL || prov == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     size_t n = 0;
     static const char later[65] = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -38,6 +39,15 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
     prov[n++] = (qz_provenance){"source_sha256", s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN"};
     prov[n++] = (qz_provenance){"calibration_sha256", data};
     prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN"};
+    const size_t dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
+    if (dropped) { /* taken with --accept: the artifact says it of itself */
+        qz_str names = {0};
+        qz_leftovers_names(s->model, QZ_LEFT_PART, &names);
+        char *text = qz_arena_printf(arena, "%zu: %s", dropped, names.ptr ? names.ptr : "");
+        qz_str_release(&names);
+        if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+        prov[n++] = (qz_provenance){"dropped_tensors", text};
+    }
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->forced_pre, .name = o->name ? o->name : s->name,
                                  .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated, .imatrix_file = o->imatrix_file,
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries, .imatrix_chunks = o->imatrix_chunks,
@@ -233,6 +243,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     const char *partial = NULL;
     double start = qz_now();
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
+    if (s->tokenizer == NULL) qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
     QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));

@@ -58,14 +58,14 @@ static void unpermute(const qz_artifact_item *it, size_t n, float *y, float *scr
     for (size_t i = 0; i < n; i++) y[qz_item_source_row(it, n, i)] = scratch[i];
 }
 
-static void sum_rows(void *arg, size_t i, size_t n) {
+static void sum_rows(void *arg, qz_part part) {
     const sum_job *j = arg;
     const row_source *s = j->s;
-    float *y = j->p->rows + i * 3 * j->p->widest, *scratch = y + j->p->widest;
+    float *y = j->p->rows + part.thread * 3 * j->p->widest, *scratch = y + j->p->widest;
     size_t lo, hi, bad_row = SIZE_MAX;
     uint64_t sum = 0;
     bool bad;
-    qz_split(s->rows, 1, i, n, &lo, &hi);
+    qz_split(s->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++) {
         size_t place = s->first + r;
         s->decode(s, r, y, scratch);
@@ -76,8 +76,8 @@ static void sum_rows(void *arg, size_t i, size_t n) {
         sum += mix(row_hash(j->p->keys, y, s->cols, &bad) + 0x9e3779b97f4a7c15u * (place + 1));
         if (bad && bad_row == SIZE_MAX) bad_row = place;
     }
-    j->p->parts[2 * i] = sum;
-    j->p->parts[2 * i + 1] = bad_row;
+    j->p->parts[2 * part.thread] += sum;
+    j->p->parts[2 * part.thread + 1] = qz_min_size(bad_row, j->p->parts[2 * part.thread + 1]);
 }
 
 /* *bad_row: the first row with a non-finite value, or SIZE_MAX. */
@@ -87,7 +87,8 @@ static uint64_t sum_of(const qz_proof *p, const row_source *s, size_t *bad_row) 
     sum_job j = {p, s, qz_pool_size(pool)};
     uint64_t sum = 0;
     *bad_row = SIZE_MAX;
-    qz_pool_run(pool, sum_rows, &j);
+    for (size_t i = 0; i < j.threads; i++) p->parts[2 * i] = 0, p->parts[2 * i + 1] = SIZE_MAX;
+    qz_pool_run(pool, 0, sum_rows, &j);
     for (size_t i = 0; i < j.threads; i++) {
         sum += p->parts[2 * i];
         *bad_row = qz_min_size(*bad_row, p->parts[2 * i + 1]);

@@ -2,6 +2,7 @@
 #ifndef QZ_PIPELINE_SOURCE_H
 #define QZ_PIPELINE_SOURCE_H
 #include "artifacts/artifact.h"
+#include "base/str.h"
 #include "pipeline/request.h"
 #include "text/dataset.h"
 
@@ -19,6 +20,4 @@ qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err);
 char *qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name);
 /* Parses a list with commas; specs live in the arena. */
 qz_status qz_scheme_list(const char *text, qz_arena *arena, qz_scheme_spec **out, size_t *n, qz_error *err);
-/* True if `code` is in the comma list. */
-bool qz_list_has(const char *list, const char *code);
 #endif

@@ -143,6 +143,7 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_str s = {0};
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->run = run;
+    run->accept = "*"; /* findings say what nothing uses */
     j->r = r;
     j->path = r->operands[0];
     j->f.arena = &j->arena;

@@ -1,7 +1,9 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
+#include "model/leftovers.h"
 #include "pipeline/catalog.h"
+#include "pipeline/raw_print.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -59,6 +61,30 @@ static void facts(const qz_source *s, qz_str *out) {
     else qz_str_puts(out, "  tokenizer    none: inputs are ids\n");
 }
 
+/* What is stored and not used, keys that nothing reads, and flags that the data contradict. */
+static void leftover_lines(const qz_model *m, qz_str *out) {
+    static const struct { qz_left_kind kind; const char *label; } rows[] = {
+        {QZ_LEFT_PART, "not used"}, {QZ_LEFT_BUFFER, "buffers"}, {QZ_LEFT_TWIN, "tied twice"}, {QZ_LEFT_ZEROS, "zeros"}};
+    const qz_config_keys *k = &m->config.keys;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const size_t n = qz_leftovers_count(m, rows[i].kind);
+        if (n == 0) continue;
+        qz_str_printf(out, "  %-12s %zu tensor%s: ", rows[i].label, n, n == 1 ? "" : "s");
+        qz_leftovers_names(m, rows[i].kind, out);
+        if (rows[i].kind == QZ_LEFT_PART) {
+            qz_str keys = {0};
+            qz_leftovers_keys(m, &keys);
+            qz_str_printf(out, " (%s%s%s)", QZ_CODE_UNUSED, keys.len ? "; used with " : "", keys.ptr ? keys.ptr : "");
+            qz_str_release(&keys);
+        }
+        qz_str_puts(out, "\n");
+    }
+    if (m->head_untied) qz_str_puts(out, "  head         stored with values of its own and used, although the configuration ties it\n");
+    if (k->n_refused) qz_str_printf(out, "  keys         %u not read that change the model (%s): %s\n", k->n_refused, QZ_CODE_KEYS, k->refused);
+    if (k->n_noted) qz_str_printf(out, "  keys         %u not read: %s\n", k->n_noted, k->noted);
+    for (size_t i = 0; i < m->n_doubts; i++) qz_str_printf(out, "  doubt        %s\n", m->doubts[i]);
+}
+
 /* The manifest's provenance fields, or UNKNOWN. */
 static void manifest_lines(const char *path, qz_str *out) {
     char *mp = qz_manifest_path(path);
@@ -79,11 +105,13 @@ void qz_inspect_json(const qz_source *s, qz_str *out) {
     qz_str types = {0};
     type_counts(m, &types);
     qz_str_printf(out, "{\"container\":\"%s\",\"encoding\":\"%s\",\"precision_contract\":\"%s\",\"family\":\"%s\",\"types\":\"%s\",\"weights\":%llu,\"bytes\":%llu,\"tensors\":%zu,"
-                  "\"hidden_size\":%llu,\"intermediate_size\":%llu,\"layers\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,\"vocab_size\":%llu,\"tied\":%s}\n",
+                  "\"hidden_size\":%llu,\"intermediate_size\":%llu,\"layers\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,\"vocab_size\":%llu,\"tied\":%s,",
                   m->container, m->encoding, m->contract, qz_family_get(c->family)->name, types.ptr ? types.ptr : "", (unsigned long long)qz_config_parameters(c),
                   (unsigned long long)m->file_bytes, m->n_tensors, (unsigned long long)c->hidden_size, (unsigned long long)c->intermediate_size,
                   (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads, (unsigned long long)c->head_dim,
                   (unsigned long long)c->vocab_size, c->tie_embeddings ? "true" : "false");
+    qz_leftovers_json(m, out);
+    qz_str_puts(out, "}\n");
     qz_str_release(&types);
 }
 
@@ -92,8 +120,16 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_arena a = {0};
     qz_table t;
     qz_str out = {0};
-    QZ_TRY(qz_source_open(run, r->operands[0], &s, err));
-    qz_status st = QZ_OK;
+    run->accept = "*"; /* shows what nothing uses */
+    qz_error why = {0};
+    qz_status st = qz_source_open(run, r->operands[0], &s, &why);
+    if (st != QZ_OK && (r->deploy || !qz_raw_applies(r->operands[0], &why))) return qz_fail(err, st, "%s", why.text);
+    if (st != QZ_OK) { /* well-formed, and none of our models */
+        if (qz_raw_show(r->operands[0], r, &why, &out, &(qz_error){0}) != QZ_OK) st = qz_fail(err, st, "%s", why.text);
+        else st = qz_show(&out, err);
+        qz_str_release(&out);
+        return st;
+    }
     if (r->deploy) qz_str_printf(&out, "%s %s, 0 GPU layers (CPU), quantz %s; %s\n", s.model->container, s.model->encoding, qz_catalog_version(), s.model->contract);
     else if (r->tensors) {
         st = tensor_table(s.model, &a, &t, err);
@@ -102,6 +138,7 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
     } else if (r->json) qz_inspect_json(&s, &out);
     else {
         facts(&s, &out);
+        leftover_lines(s.model, &out);
         manifest_lines(r->operands[0], &out);
     }
     if (st == QZ_OK) st = qz_show(&out, err);

@@ -1,6 +1,8 @@
 #include "base/size.h"
+#include "model/leftovers.h"
 #include "pipeline/plan.h"
 #include "pipeline/produce.h"
+#include "pipeline/raw_print.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -106,6 +108,7 @@ static qz_status print(qz_run *run, qz_plan_view *v, qz_str *out, qz_error *err)
 qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_plan_view v = {.r = r};
     qz_str out = {0};
+    run->accept = QZ_CODE_UNUSED "," QZ_CODE_KEYS; /* figures of a model are no use of it */
     qz_status st = read_query(&v, err);
     if (st != QZ_OK) goto out;
     if (r->hardware && strcmp(r->hardware, "list") == 0) st = qz_plan_print_hardware(&v.set, r->json, &out, err);
@@ -116,9 +119,12 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
             err, QZ_EUSAGE,
             "no model: give a config.json, a folder, a GGUF file or a built-in shape, for example 'quantz plan llama-3-8b'; --shapes lists them");
     else {
-        QZ_GOTO(qz_plan_open_model(run, r->operands[0], &v, err));
+        qz_error why = {0};
+        st = qz_plan_open_model(run, r->operands[0], &v, &why);
         v.q.shape = v.shape;
-        st = print(run, &v, &out, err);
+        if (st == QZ_OK) st = print(run, &v, &out, err);
+        else if (!qz_raw_applies(r->operands[0], &why) || qz_raw_show(r->operands[0], r, &why, &out, &(qz_error){0}) != QZ_OK) st = qz_fail(err, st, "%s", why.text);
+        else st = QZ_OK; /* sizes are all that can be planned of it */
     }
     if (st == QZ_OK) st = qz_show(&out, err);
 out:

@@ -1,6 +1,7 @@
 #include "base/json.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
+#include "text/text_file.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -17,7 +18,8 @@ static qz_status read_prompt(const char *prompt, qz_str *out, qz_error *err) {
             qz_str_append(out, buf, n);
             if (out->len > STDIN_LIMIT) return qz_fail(err, QZ_EUSAGE, "prompt on standard input is too long: expected at most 16 MiB");
         }
-    return out->failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
+    if (out->failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    return strcmp(prompt, "-") == 0 ? qz_text_check("(standard input)", out->ptr, out->len, err) : QZ_OK;
 }
 
 typedef struct {

@@ -3,6 +3,7 @@
 #include "pipeline/source.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
+#include "text/text_file.h"
 #include <string.h>
 
 /* Token ids of a text under both tokenizers must be equal (C-69). */
@@ -14,7 +15,7 @@ static qz_status compare_tokens(qz_run *run, const qz_request *r, qz_table *t, b
     if (r->against == NULL) return qz_fail(err, QZ_EUSAGE, "--tokens needs --against MODEL (the source whose tokenizer is the truth)");
     qz_status st = qz_source_open(run, r->operands[0], &a, err);
     if (st == QZ_OK) st = qz_source_open(run, r->against, &b, err);
-    if (st == QZ_OK) st = qz_read_file(r->tokens, 1u << 30, &text, &n, err);
+    if (st == QZ_OK) st = qz_text_read(r->tokens, 1u << 30, &text, &n, NULL, err);
     if (st == QZ_OK && (a.tokenizer == NULL || b.tokenizer == NULL)) st = qz_fail(err, QZ_EUSAGE, "no tokenizer to compare in '%s'", a.tokenizer ? r->against : r->operands[0]);
     const unsigned flags = QZ_ENCODE_SPECIAL | QZ_ENCODE_PARSE_SPECIAL;
     if (st == QZ_OK) st = qz_tokenizer_encode(a.tokenizer, text, n, flags, &x, err);
@@ -40,6 +41,7 @@ qz_status qz_run_verify_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_arena a = {0};
     qz_table t = {0};
     bool same = true;
+    run->accept = "*"; /* a row of the table says what nothing uses */
     qz_status verdict = qz_artifact_verify(run, r->operands[0], &a, &t, err), st = QZ_OK;
     if (verdict == QZ_OK && r->tokens) st = compare_tokens(run, r, &t, &same, err);
     if (st == QZ_OK && t.n_rows) {

@@ -1,5 +1,5 @@
 /* Own hardware rows: tab separated lines, checked field by field. */
-#include "base/io.h"
+#include "text/text_file.h"
 #include "base/size.h"
 #include "plan/hardware_int.h"
 #include <errno.h>
@@ -60,8 +60,8 @@ static qz_status parse_row(qz_hardware_set *set, const char *file, size_t line, 
 qz_status qz_hardware_read_file(qz_hardware_set *set, const char *file, qz_error *err) {
     char *text = NULL;
     size_t len = 0, line = 0, added = 0;
-    QZ_TRY(qz_read_file(file, FILE_LIMIT, &text, &len, err));
-    qz_status st = strlen(text) == len ? QZ_OK : qz_fail(err, QZ_EFORMAT, "not a text file: '%s'", file);
+    QZ_TRY(qz_text_read(file, FILE_LIMIT, &text, &len, NULL, err));
+    qz_status st = QZ_OK;
     for (char *p = text, *next; st == QZ_OK && p && *p; p = next) {
         next = strchr(p, '\n');
         if (next) *next++ = 0;

@@ -69,8 +69,9 @@ qz_status qz_added_split(const qz_added_set *set, const char *s, size_t n, bool 
         i = e;
         if (a->special && !parse_special) continue;
         if (a->single_word && ((b > 0 && word_at(s, n, char_before(s, b))) || word_at(s, n, e))) continue;
-        if (b < from) continue; /* begins inside space that the token before has swallowed */
+        /* A token may begin inside blanks that the one before has swallowed (rstrip): the reference takes both. */
         uint32_t cp;
+        if (a->lstrip && b < from) b = from < e ? from : e;
         while (a->lstrip && b > from) {
             size_t k = char_before(s, b);
             qz_utf8_step(s + k, n - k, &cp);

@@ -59,7 +59,7 @@ static qz_status build_replace(qz_tokenizer *t, const json_t *j, qz_norm *m, qz_
     m->kind = QZ_NORM_REPLACE;
     QZ_TRY(pattern_of(t, j, &m->from, &m->from_n, &regex, err));
     QZ_TRY(text_of(t, j, "content", &m->to, &m->to_n, err));
-    return regex ? qz_regex_compile(m->from, m->from_n, &m->re, t->path, err) : QZ_OK;
+    return regex || m->from_n == 0 ? qz_regex_compile(m->from, m->from_n, &m->re, t->path, err) : QZ_OK; /* "" is found everywhere */
 }
 
 qz_status qz_tok_build_normalizer(qz_tokenizer *t, const json_t *j, size_t depth, qz_error *err) {
@@ -136,7 +136,7 @@ static qz_status build_split(qz_tokenizer *t, const json_t *j, qz_error *err) {
     QZ_TRY(behavior_of(t, j, &b, err));
     QZ_TRY(qz_json_bool(j, "invert", t->path, &invert, err));
     QZ_TRY(pattern_of(t, j, &s, &n, &regex, err));
-    if (regex) return qz_tok_add_split(t, s, n, b, invert, err);
+    if (regex || n == 0) return qz_tok_add_split(t, s, n, b, invert, err); /* "" is found everywhere */
     qz_pre *p = NULL;
     QZ_TRY(new_pre(t, &p, err));
     *p = (qz_pre){.kind = QZ_PRE_LITERAL, .behavior = b, .invert = invert, .text = s, .text_n = n};

@@ -1,11 +1,11 @@
 /* Readers of text and JSONL data. The kind of a JSONL file is that of its first record; every record must be of that kind. */
 #include "text/dataset.h"
-#include "base/hash.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
 #include "text/chat.h"
 #include "text/dataset_int.h"
+#include "text/text_file.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -19,10 +19,22 @@ static bool hub_name(const char *path) {
         if (strcmp(path, names[i]) == 0) return true;
     return false;
 }
-qz_status qz_data_open(const char *path, char **text, size_t *len, qz_error *err) {
+qz_status qz_data_open(const char *path, char **text, size_t *len, char sha_hex[65], qz_error *err) {
     if (!qz_path_exists(path) && hub_name(path))
         return qz_fail(err, QZ_EUSAGE, "data set '%s' is not fetched: quantz uses no network; give a local file, for example '%s.jsonl' with one {\"text\": …} a line", path, path);
-    return qz_read_file(path, FILE_LIMIT, text, len, err);
+    return qz_text_read(path, FILE_LIMIT, text, len, sha_hex, err);
+}
+
+qz_status qz_data_failed(const char *where, qz_status st, qz_error *err) {
+    if (st == QZ_OK || !err) return st;
+    const qz_error was = *err;
+    *err = (qz_error){0};
+    return qz_fail(err, st, "%s: %s", where, was.text);
+}
+qz_status qz_sample_failed(const qz_dataset *d, const qz_sample *s, qz_status st, qz_error *err) {
+    char where[512];
+    (void)snprintf(where, sizeof where, "%s:%zu", d->path, s->line);
+    return qz_data_failed(where, st, err);
 }
 
 /* Instruction, blank line and input when there is one (C-01, C-02). */
@@ -67,7 +79,7 @@ static qz_status add(reader *r, qz_sample s) {
 
 static qz_status add_chat(reader *r, const json_t *messages, size_t line) {
     qz_sample s = {.line = line, .templated = true};
-    QZ_TRY(qz_data_render(r->t, messages, false, &r->d->arena, &s.text, &s.n, r->err));
+    QZ_TRY(qz_data_failed(r->where, qz_data_render(r->t, messages, false, &r->d->arena, &s.text, &s.n, r->err), r->err));
     return add(r, s);
 }
 
@@ -92,10 +104,7 @@ static qz_status instruction(reader *r, const json_t *o, size_t line) {
     return st;
 }
 
-static qz_status messages(reader *r, const json_t *o, size_t line) {
-    const json_t *m = json_object_get(o, "messages");
-    if (!json_is_array(m) || json_array_size(m) == 0) return qz_fail(r->err, QZ_EFORMAT, "%s: key 'messages': expected a non-empty array", r->where);
-    if (r->chat) return add_chat(r, m, line);
+static qz_status add_plain(reader *r, const json_t *m, size_t line) {
     qz_str s = {0};
     for (size_t i = 0; i < json_array_size(m); i++) {
         const char *c = json_string_value(json_object_get(json_array_get(m, i), "content"));
@@ -105,6 +114,14 @@ static qz_status messages(reader *r, const json_t *o, size_t line) {
     qz_sample x = {.text = text, .n = s.len, .line = line};
     qz_str_release(&s);
     return text ? add(r, x) : qz_fail(r->err, QZ_EMEMORY, "out of memory reading '%s'", r->d->path);
+}
+
+static qz_status messages(reader *r, const json_t *o, size_t line) {
+    json_t *m = NULL;
+    QZ_TRY(qz_messages_plain(json_object_get(o, "messages"), r->where, r->chat, &r->d->parts, &m, r->err));
+    qz_status st = r->chat ? add_chat(r, m, line) : add_plain(r, m, line);
+    json_decref(m);
+    return st;
 }
 
 static qz_status ids(reader *r, const json_t *o, size_t line) {
@@ -189,10 +206,9 @@ qz_status qz_dataset_load(const char *path, const qz_tokenizer *t, const qz_data
     static const qz_dataset_options defaults;
     char *text = NULL;
     size_t len = 0;
-    QZ_TRY(qz_data_open(path, &text, &len, err));
+    QZ_TRY(qz_data_open(path, &text, &len, out->sha_hex, err));
     reader r = {.d = out, .t = t, .o = o ? o : &defaults, .err = err};
     out->path = qz_arena_strdup(&out->arena, path);
-    qz_sha256_bytes_hex(text, len, out->sha_hex);
     qz_status st = out->path ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory reading '%s'", path);
     if (st == QZ_OK && looks_like_jsonl(path, text, len)) st = qz_jsonl_each(path, text, len, r.o->max_samples, on_record, &r, err);
     else if (st == QZ_OK && len > 0) {

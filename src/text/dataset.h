@@ -1,6 +1,7 @@
 /* Text and JSONL datasets for calibration, evaluation and tasks. Readers are detected and named.
  * JSONL lines: {"text"}, {"instruction","input"?,"output"?}, {"messages":[…]}, {"ids":[…]}; a *.txt file is one text;
- * blank lines are skipped; a bad line is an error naming file:line. */
+ * blank lines and a byte order mark are skipped; a bad line is an error naming file:line. Message content that is a list of
+ * parts becomes their joined text; what is no text is counted and named (qz_parts). */
 #ifndef QZ_TEXT_DATASET_H
 #define QZ_TEXT_DATASET_H
 #include "base/arena.h"
@@ -18,12 +19,20 @@ typedef struct {
     bool templated;         /* chat template applied: encode with parse-special, without added specials */
 } qz_sample;
 
+/* What became of messages whose content is no string. */
+typedef struct {
+    size_t joined;          /* lists of parts whose texts were joined by line ends */
+    size_t left_out;        /* parts, calls and other fields that are no text */
+    char names[120];        /* of what was left out: "image_url, tool_calls" */
+} qz_parts;
+
 typedef struct {
     qz_data_kind kind;
     const char *reader;     /* "jsonl instruction/input/output" …, for the log */
     qz_sample *samples; size_t n;
     const char *path;
     char sha_hex[65];       /* of the file */
+    qz_parts parts;
     qz_arena arena;
 } qz_dataset;
 
@@ -35,6 +44,8 @@ typedef struct {
 /* t gives the chat template (NULL or no template: instruction + blank line + input, then a newline and the output). */
 qz_status qz_dataset_load(const char *path, const qz_tokenizer *t, const qz_dataset_options *o, qz_dataset *out, qz_error *err);
 void qz_dataset_release(qz_dataset *d);
+/* Puts "FILE:LINE: " before an error that a sample caused; gives st back. */
+qz_status qz_sample_failed(const qz_dataset *d, const qz_sample *s, qz_status st, qz_error *err);
 /* Token ids of one sample (adds the tokenizer's own specials for plain text unless `no_special`). Appends. */
 qz_status qz_sample_encode(const qz_tokenizer *t, const qz_sample *s, bool no_special, qz_ids *out, qz_error *err);
 

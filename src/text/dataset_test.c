@@ -67,7 +67,7 @@ static void readers(void **state) {
     (void)state;
     static const struct { const char *text, *suffix; qz_data_kind kind; } all[] = {
         {"{\"text\":\"a\"}\n", ".jsonl", QZ_DATA_JSONL_TEXT},         {"{\"instruction\":\"a\"}\n", ".jsonl", QZ_DATA_JSONL_INSTRUCTION},
-        {"{\"messages\":[{}]}\n", ".jsonl", QZ_DATA_JSONL_MESSAGES}, {"{\"ids\":[1,2]}\n", ".jsonl", QZ_DATA_JSONL_IDS},
+        {"{\"messages\":[{\"content\":\"a\"}]}\n", ".jsonl", QZ_DATA_JSONL_MESSAGES}, {"{\"ids\":[1,2]}\n", ".jsonl", QZ_DATA_JSONL_IDS},
         {"{not json, just text", ".txt", QZ_DATA_TEXT_FILE}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         qz_dataset d;

@@ -1,5 +1,6 @@
 #include "text/gguf_pre.h"
 #include <string.h>
+#include "text/utf8.h"
 
 #define MAX_PATTERNS 6
 typedef enum {
@@ -61,6 +62,28 @@ static void canonical(const char *p, size_t n, qz_str *out) {
     qz_str_putc(out, '\n');
 }
 
+/* True if the pattern matches at the start of every text: then Removed + invert drops nothing and is Isolated (dbrx and other
+ * conversions from tiktoken). Tried with every kind of character, alone and before a letter, a digit, a blank, a line end. */
+static bool covers(const qz_tokenizer *t, const qz_regex *re) {
+    static const char *const next[] = {"", "a", "1", " ", "\n", ".", "  a"};
+    qz_enc e = {.t = t};
+    bool all = true;
+    for (uint32_t cp = 0; cp <= 0x10ffff && all; cp += cp < 0x3100 ? 1 : 61) {
+        if (cp >= 0xd800 && cp < 0xe000) continue;
+        char s[12];
+        size_t n = qz_utf8_put(cp, s);
+        for (size_t i = 0; i < sizeof next / sizeof next[0] && all; i++) {
+            size_t k = strlen(next[i]), b = 0, end = 0;
+            bool found = false;
+            qz_regex_iter it = {0};
+            memcpy(s + n, next[i], k);
+            all = qz_regex_next(&e, re, s, n + k, &it, &b, &end, &found, NULL) == QZ_OK && found && b == 0 && end > 0;
+        }
+    }
+    qz_enc_release(&e);
+    return all;
+}
+
 const char *qz_gguf_pre_detect(const qz_tokenizer *t, qz_str *shown) {
     qz_str mine = {0}, theirs = {0};
     const char *best = NULL;
@@ -69,7 +92,8 @@ const char *qz_gguf_pre_detect(const qz_tokenizer *t, qz_str *shown) {
         const qz_pre *p = &t->pre[i];
         qz_str_puts(shown, i ? " ; " : "");
         qz_str_puts(shown, p->kind == QZ_PRE_PREFIX_SPACE ? "(prefix space)" : p->text ? p->text : "?");
-        fits &= p->kind == QZ_PRE_SPLIT && p->behavior == QZ_ISOLATED && !p->invert;
+        bool same = p->behavior == QZ_REMOVED && p->invert && p->re.code && covers(t, &p->re);
+        fits &= p->kind == QZ_PRE_SPLIT && (same || (p->behavior == QZ_ISOLATED && !p->invert));
         if (p->text) canonical(p->text, p->text_n, &mine);
     }
     for (size_t i = 0; i < t->n_norm; i++) {

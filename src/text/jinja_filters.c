@@ -127,11 +127,14 @@ static bool parse_int(jtext s, int64_t base, int64_t *out) {
     return *end == 0;
 }
 
+/* int and float of nothing are no number, whatever their default. */
+static bool no_number(jctx *c, jval v) { return j_missing(v) && !j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined", c->line, (int)v.u.s.n, v.u.s.p); }
+
 static bool f_int(jctx *c, jval v, const jargs *a, jval *out) {
     const jval *d = j_arg(a, 0, "default");
     int64_t base, i;
     char buf[400], *end;
-    if (!j_arg_int(c, a, 1, "base", 10, &base)) return false;
+    if (no_number(c, v) || !j_arg_int(c, a, 1, "base", 10, &base)) return false;
     *out = d ? *d : j_int(0);
     if (j_as_int(v, &i)) {
         *out = j_int(i);
@@ -152,6 +155,7 @@ static bool f_float(jctx *c, jval v, const jargs *a, jval *out) {
     const jval *d = j_arg(a, 0, "default");
     double x;
     char buf[400], *end;
+    if (no_number(c, v)) return false;
     *out = d ? *d : j_float(0);
     if (j_as_number(v, &x)) {
         *out = j_float(x);
@@ -307,6 +311,7 @@ static bool f_unique(jctx *c, jval v, const jargs *a, jval *out) {
 static bool choose(jctx *c, jval v, const jargs *a, bool by_attr, bool keep, jval *out) {
     size_t first = by_attr ? 1 : 0, n = 0;
     jval l;
+    if (!j_truth(v)) return j_new_list(c, J_LIST, 0, out); /* the reference looks at nothing then: none is no error */
     if (by_attr && !a->n) return j_fail(c, "TypeError", "line %u: selectattr needs an attribute", c->line);
     if (!j_iterate(c, v, &l) || !j_new_list(c, J_LIST, l.u.l.n, out)) return false;
     for (size_t i = 0; i < l.u.l.n; i++) {
@@ -333,6 +338,7 @@ static bool f_rejectattr(jctx *c, jval v, const jargs *a, jval *out) { return ch
 static bool f_map(jctx *c, jval v, const jargs *a, jval *out) {
     jval l;
     const jval *attr = a->n ? NULL : j_arg(a, 9, "attribute"), *dflt = j_arg(a, 9, "default");
+    if (!j_truth(v)) return j_new_list(c, J_LIST, 0, out); /* as select */
     if (!attr && (!a->n || a->pos[0].t != J_STR)) return j_fail(c, "FilterArgumentError", "line %u: map needs a filter or an attribute", c->line);
     if (!j_iterate(c, v, &l) || !j_new_list(c, J_LIST, l.u.l.n, out)) return false;
     for (size_t i = 0; i < l.u.l.n; i++) {
@@ -381,7 +387,8 @@ static bool f_indent(jctx *c, jval v, const jargs *a, jval *out) {
     jval pad;
     jtext s;
     qz_str r = {0};
-    if (!as_text(c, v, &s)) return false;
+    if (v.t != J_STR) return j_fail(c, j_missing(v) ? "UndefinedError" : "TypeError", "line %u: indent needs a string, not %s", c->line, j_type_name(v));
+    s = v.u.s;
     if (w && w->t == J_STR) pad = *w;
     else if (w && !j_as_int(*w, &width)) return j_fail(c, "TypeError", "line %u: bad indent", c->line);
     else if (!j_binary(c, "*", j_ref(" ", 1), j_int(width), &pad)) return false;
@@ -430,6 +437,7 @@ static bool f_truncate(jctx *c, jval v, const jargs *a, jval *out) {
     const jval *e = j_arg(a, 2, "end");
     bool kill = j_arg_bool(a, 1, "killwords", false);
     jtext s, end = {"...", 3};
+    if (v.t == J_NONE || v.t == J_INT || v.t == J_FLOAT || v.t == J_BOOL) return j_fail(c, "TypeError", "line %u: object of type '%s' has no len()", c->line, j_type_name(v));
     if (!as_text(c, v, &s) || (e && !as_text(c, *e, &end)) || !j_arg_int(c, a, 0, "length", 255, &length) ||
         !j_arg_int(c, a, 3, "leeway", 5, &leeway))
         return false;

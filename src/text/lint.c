@@ -32,6 +32,9 @@ static void judge_alone(qz_lint *l, const qz_dataset *d, size_t largest_in) {
     if (few || f->tokens < LEAST_TOKENS)
         add(l, "CAL-COUNT", QZ_LINT_WARN, qz_arena_printf(a, "CAL-COUNT %zu samples, %zu tokens: 128 samples or more are usual, at least %d tokens", f->samples,
                                                           f->tokens, LEAST_TOKENS));
+    if (d->parts.left_out)
+        add(l, "CAL-PARTS", QZ_LINT_WARN, qz_arena_printf(a, "CAL-PARTS %zu parts of messages are no text and left out: %s", d->parts.left_out, d->parts.names));
+    if (d->parts.joined) add(l, "CAL-PARTS", QZ_LINT_NOTE, qz_arena_printf(a, "CAL-PARTS %zu lists of parts joined to texts", d->parts.joined));
     const char *s = shares(a, f);
     if (s) add(l, "CAL-LANG", QZ_LINT_NOTE, qz_arena_printf(a, "CAL-LANG %s", s));
 }

@@ -1,7 +1,7 @@
 /* Judges calibration data before it is used: duplicates, rank, count, lengths, domain, leaks (mission C-04 … C-15).
  * qz_lint l; qz_lint_run(t, data, &options, &l, err); for each l.findings[i] …; qz_lint_release(&l).
  * Findings do not fail the call: the caller refuses on QZ_LINT_REFUSE unless the code was accepted.
- * Codes: CAL-DUP, CAL-RANK (refuse); CAL-COUNT, CAL-LEN, CAL-DOMAIN, CAL-LEAK (warn); CAL-LANG (note). */
+ * Codes: CAL-DUP, CAL-RANK (refuse); CAL-COUNT, CAL-LEN, CAL-DOMAIN, CAL-LEAK, CAL-PARTS (warn); CAL-LANG (note). */
 #ifndef QZ_TEXT_LINT_H
 #define QZ_TEXT_LINT_H
 #include "base/arena.h"

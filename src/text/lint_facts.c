@@ -144,7 +144,7 @@ qz_status qz_data_measure(const qz_tokenizer *t, const qz_dataset *d, qz_data_fa
     *f = (qz_data_facts){.samples = d->n};
     for (size_t i = 0; i < d->n && ok; i++) {
         ids.n = 0;
-        QZ_GOTO(qz_sample_encode(t, &d->samples[i], d->kind == QZ_DATA_TEXT_FILE, &ids, err));
+        QZ_GOTO(qz_sample_failed(d, &d->samples[i], qz_sample_encode(t, &d->samples[i], d->kind == QZ_DATA_TEXT_FILE, &ids, err), err));
         uint64_t h = 0xcbf29ce484222325u;
         for (size_t k = 0; k < ids.n && ok; k++) { /* a context is a prefix: rows are equal only after equal prefixes */
             if (ids.ids[k] >= 1u << 24) QZ_GOTO(qz_fail(err, QZ_EFORMAT, "%s:%zu: token id %u is out of range", d->path, d->samples[i].line, ids.ids[k]));
@@ -181,7 +181,7 @@ double qz_jensen_shannon(const uint64_t *a, size_t na, const uint64_t *b, size_t
     double sa = 0, sb = 0, js = 0;
     for (size_t i = 0; i < na; i++) sa += (double)a[i];
     for (size_t i = 0; i < nb; i++) sb += (double)b[i];
-    if (sa == 0 || sb == 0) return 1;
+    if (sa == 0 || sb == 0) return sa == 0 && sb == 0 ? 0 : 1; /* nothing against nothing is equal */
     for (size_t i = 0; i < na || i < nb; i++) {
         double p = i < na ? (double)a[i] / sa : 0, q = i < nb ? (double)b[i] / sb : 0, m = 0.5 * (p + q);
         if (p > 0) js += 0.5 * p * log2(p / m);

@@ -54,26 +54,22 @@ static void strip(const char *s, size_t n, bool left, bool right, qz_str *out) {
 }
 
 qz_status qz_norm_replace(qz_enc *e, const qz_norm *m, const char *s, size_t n, qz_str *out, qz_error *err) {
-    size_t pos = 0, from = 0;
-    while (pos < n) {
+    qz_regex_iter it = {0};
+    size_t from = 0;
+    while (n) {
         size_t b, end;
         if (m->re.code) {
             bool found;
-            QZ_TRY(qz_regex_match(e, &m->re, s, n, pos, &b, &end, &found, err));
+            QZ_TRY(qz_regex_next(e, &m->re, s, n, &it, &b, &end, &found, err));
             if (!found) break;
         } else {
-            const char *p = m->from_n ? memmem(s + pos, n - pos, m->from, m->from_n) : NULL;
+            const char *p = m->from_n && from < n ? memmem(s + from, n - from, m->from, m->from_n) : NULL;
             if (!p) break;
             b = (size_t)(p - s), end = b + m->from_n;
         }
-        if (end <= pos) { /* empty match: go on one character later */
-            uint32_t cp;
-            pos += qz_utf8_step(s + pos, n - pos, &cp);
-            continue;
-        }
         qz_str_append(out, s + from, b - from);
         qz_str_append(out, m->to, m->to_n);
-        from = pos = end;
+        from = end;
     }
     qz_str_append(out, s + from, n - from);
     return QZ_OK;

@@ -6,7 +6,8 @@
 
 static qz_status run_step(qz_enc *e, size_t step, const char *s, size_t n, bool at_start, qz_error *err);
 
-/* Joins spans of one split according to its behaviour. Spans follow each other without gaps. */
+/* Joins spans of one split according to its behaviour. Spans follow each other without gaps; a match may be empty: it
+ * separates what stands before it from what follows, and merges like any other. */
 typedef struct {
     qz_enc *e;
     size_t step;
@@ -34,7 +35,7 @@ static void hold(splitter *x, size_t from, size_t to, bool match) {
 }
 
 static qz_status span(splitter *x, size_t from, size_t to, bool match, qz_error *err) {
-    if (from == to) return QZ_OK;
+    if (from == to && !match) return QZ_OK;
     match ^= x->p->invert;
     switch (x->p->behavior) {
     case QZ_REMOVED: return match ? QZ_OK : pass_on(x, from, to, err);
@@ -65,22 +66,15 @@ static qz_status span(splitter *x, size_t from, size_t to, bool match, qz_error 
 }
 
 static qz_status split_regex(splitter *x, size_t n, qz_error *err) {
-    size_t pos = 0, last = 0;
-    while (pos < n) {
-        size_t b, end;
-        bool found;
-        QZ_TRY(qz_regex_match(x->e, &x->p->re, x->base, n, pos, &b, &end, &found, err));
+    qz_regex_iter it = {0};
+    size_t last = 0, b, end;
+    bool found = true;
+    for (;;) {
+        QZ_TRY(qz_regex_next(x->e, &x->p->re, x->base, n, &it, &b, &end, &found, err));
         if (!found) break;
-        if (end <= pos || end == b) { /* zero-length: never a word; one character on */
-            uint32_t cp;
-            pos = b > pos ? b : pos;
-            if (pos >= n) break;
-            pos += qz_utf8_step(x->base + pos, n - pos, &cp);
-            continue;
-        }
         QZ_TRY(span(x, last, b, false, err));
         QZ_TRY(span(x, b, end, true, err));
-        last = pos = end;
+        last = end;
     }
     QZ_TRY(span(x, last, n, false, err));
     return flush(x, err);

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "text/tokenizer_int.h"
+#include "text/utf8.h"
 
 static const char space_set[] = "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
 static const char non_space_set[] =
@@ -10,9 +11,16 @@ static const char non_space_set[] =
     "\\x{202A}-\\x{202E}\\x{2030}-\\x{205E}\\x{2060}-\\x{2FFF}\\x{3001}-\\x{D7FF}\\x{E000}-\\x{10FFFF}";
 static const char word_set[] = "\\p{L}\\p{M}\\p{Nd}\\p{Pc}";
 static const char hex_set[] = "0-9a-fA-F";
+/* A match is first tried on this many bytes; only a pattern that wants to see more gets more (see match_bounded). */
+#define WINDOW ((size_t)4096)
+#define SCAN_LIMIT ((uint64_t)1 << 28)
 
 /* One escape at p[0..1]; inside = within a class. True if it was rewritten. */
 static bool rewrite_escape(char c, bool inside, qz_str *out) {
+    if (!inside && (c == 'b' || c == 'B')) { /* between a word character and none: by the reference's \w, marks included */
+        qz_str_printf(out, c == 'b' ? "(?:(?<=[%s])(?![%s])|(?<![%s])(?=[%s]))" : "(?:(?<=[%s])(?=[%s])|(?<![%s])(?![%s]))", word_set, word_set, word_set, word_set);
+        return true;
+    }
     const char *set = c == 's' ? space_set : c == 'S' ? (inside ? non_space_set : space_set) : c == 'w' || c == 'W' ? word_set :
                       c == 'h' || c == 'H' ? hex_set : NULL;
     if (!set || (inside && (c == 'W' || c == 'H'))) return false;
@@ -68,7 +76,7 @@ qz_status qz_regex_compile(const char *pattern, size_t n, qz_regex *out, const c
             pcre2_get_error_message(code, (PCRE2_UCHAR *)msg, sizeof msg);
             st = qz_fail(err, QZ_EFORMAT, "pattern does not compile: file '%s', offset %zu: %s: %.200s", name, (size_t)at, msg, pattern);
         } else {
-            out->jit = pcre2_jit_compile(out->code, PCRE2_JIT_COMPLETE) == 0;
+            out->jit = pcre2_jit_compile(out->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;
         }
     }
     qz_str_release(&s);
@@ -90,23 +98,64 @@ static qz_status prepare(qz_enc *e, qz_error *err) {
     return QZ_OK;
 }
 
-qz_status qz_regex_match(qz_enc *e, const qz_regex *re, const char *s, size_t n, size_t from, size_t *b, size_t *end, bool *found,
-                         qz_error *err) {
-    if (!e->md || !e->mc) QZ_TRY(prepare(e, err));
-    int rc;
+/* PCRE2's code for s[0..n) from `from` on; partial = stop with PCRE2_ERROR_PARTIAL when the end of s would be looked at. */
+static qz_status match_once(qz_enc *e, const qz_regex *re, const char *s, size_t n, size_t from, bool partial, int *rc, qz_error *err) {
+    uint32_t opt = partial ? PCRE2_PARTIAL_HARD : 0;
     for (;;) {
-        rc = re->jit ? pcre2_jit_match(re->code, (PCRE2_SPTR)s, n, from, 0, e->md, e->mc)
-                     : pcre2_match(re->code, (PCRE2_SPTR)s, n, from, PCRE2_NO_UTF_CHECK, e->md, e->mc);
-        if (rc != PCRE2_ERROR_JIT_STACKLIMIT || e->js) break;
+        *rc = re->jit ? pcre2_jit_match(re->code, (PCRE2_SPTR)s, n, from, opt, e->md, e->mc)
+                      : pcre2_match(re->code, (PCRE2_SPTR)s, n, from, opt | PCRE2_NO_UTF_CHECK, e->md, e->mc);
+        if (*rc != PCRE2_ERROR_JIT_STACKLIMIT || e->js) return QZ_OK;
         e->js = pcre2_jit_stack_create(64 * 1024, 64 * 1024 * 1024, NULL);
         if (!e->js) return qz_fail(err, QZ_EMEMORY, "out of memory while splitting a text");
         pcre2_jit_stack_assign(e->mc, NULL, e->js);
     }
-    *found = rc >= 0;
-    if (rc == PCRE2_ERROR_NOMATCH) return QZ_OK;
-    if (rc < 0) return qz_fail(err, QZ_EUNSUPPORTED, "the tokenizer's pattern gave up at byte %zu of a text (PCRE2 code %d)", from, rc);
-    PCRE2_SIZE *o = pcre2_get_ovector_pointer(e->md);
-    *b = o[0], *end = o[1];
-    if (*end < *b) *b = *end; /* \K in a hostile pattern */
+}
+
+/* A pattern that looks ahead to the end of a run at each of its places costs the square of the run: 300,000 digits would take
+ * minutes. So a match sees a window first, and a larger one only if it reaches the end of that; what is seen beyond the first
+ * window is counted, and the sum is bounded. A match that did not reach the end of its window is the match in the whole text. */
+static qz_status match_bounded(qz_enc *e, const qz_regex *re, const char *s, size_t n, size_t from, int *rc, qz_error *err) {
+    size_t at = from, width = WINDOW;
+    while (n - at > width) {
+        size_t end = at + width;
+        while (end < n && ((uint8_t)s[end] & 0xc0) == 0x80) end++;
+        if (end >= n) break;
+        QZ_TRY(match_once(e, re, s, end, at, true, rc, err));
+        if (*rc == PCRE2_ERROR_PARTIAL) {
+            width *= 2;
+            e->scanned += width;
+            if (e->scanned > SCAN_LIMIT + 16 * (uint64_t)n)
+                return qz_fail(err, QZ_EUNSUPPORTED, "text too long for the tokenizer's pattern: at byte %zu of a text of %zu bytes it looks more than %zu "
+                               "bytes ahead for every word: expected shorter runs of digits, letters or blanks; break the run", from, n, width / 4);
+        } else if (*rc == PCRE2_ERROR_NOMATCH) {
+            at = end; /* no match begins before the end of the window */
+        } else {
+            return QZ_OK;
+        }
+    }
+    return match_once(e, re, s, n, at, false, rc, err);
+}
+
+qz_status qz_regex_next(qz_enc *e, const qz_regex *re, const char *s, size_t n, qz_regex_iter *it, size_t *b, size_t *end, bool *found,
+                        qz_error *err) {
+    if (!e->md || !e->mc) QZ_TRY(prepare(e, err));
+    *found = false;
+    while (it->pos <= n) {
+        int rc;
+        QZ_TRY(match_bounded(e, re, s, n, it->pos, &rc, err));
+        if (rc == PCRE2_ERROR_NOMATCH) return QZ_OK;
+        if (rc < 0) return qz_fail(err, QZ_EUNSUPPORTED, "the tokenizer's pattern gave up at byte %zu of a text (PCRE2 code %d)", it->pos, rc);
+        PCRE2_SIZE *o = pcre2_get_ovector_pointer(e->md);
+        *b = o[0], *end = o[1];
+        if (*end < it->pos || *b < it->last || *end < *b) *b = *end = it->pos; /* \K in a hostile pattern */
+        if (*b == *end && it->any && *end == it->last) {
+            uint32_t cp;
+            it->pos += it->pos < n ? qz_utf8_step(s + it->pos, n - it->pos, &cp) : 1;
+            continue;
+        }
+        it->pos = it->last = *end;
+        it->any = *found = true;
+        return QZ_OK;
+    }
     return QZ_OK;
 }

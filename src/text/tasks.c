@@ -1,7 +1,6 @@
 /* Task files: a question, the expected output and how an answer is checked (models/README.md; C-95). */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/size.h"
 #include "text/dataset_int.h"
@@ -35,9 +34,12 @@ static qz_status make_prompt(reader *r, const json_t *o, const char *where, qz_t
     bool chat = r->t && qz_tokenizer_chat_template(r->t);
     if (!chat && question) return task->prompt = question, QZ_OK;
     if (!chat) return qz_fail(r->err, QZ_EUSAGE, "%s: 'messages' need a chat template, and the model has none", where);
-    json_t *m = question ? json_pack("[{s:s,s:s}]", "role", "user", "content", question) : json_incref((json_t *)(uintptr_t)messages);
+    json_t *m = question ? json_pack("[{s:s,s:s}]", "role", "user", "content", question) : NULL;
+    qz_parts parts = {0};
     size_t n;
-    qz_status st = qz_data_render(r->t, m, true, &r->s->arena, &task->prompt, &n, r->err);
+    qz_status st = m ? QZ_OK : qz_messages_plain(messages, where, true, &parts, &m, r->err);
+    if (parts.left_out) st = qz_fail(r->err, QZ_EUNSUPPORTED, "%s: a question that is not text alone: found %s; leave the task out", where, parts.names);
+    if (st == QZ_OK) st = qz_data_failed(where, qz_data_render(r->t, m, true, &r->s->arena, &task->prompt, &n, r->err), r->err);
     json_decref(m);
     task->templated = true;
     return st;
@@ -76,9 +78,8 @@ qz_status qz_taskset_load(const char *path, const qz_tokenizer *t, size_t max_ta
     *out = (qz_taskset){0};
     char *text = NULL;
     size_t len = 0;
-    QZ_TRY(qz_data_open(path, &text, &len, err));
+    QZ_TRY(qz_data_open(path, &text, &len, out->sha_hex, err));
     reader r = {.s = out, .t = t, .err = err};
-    qz_sha256_bytes_hex(text, len, out->sha_hex);
     out->path = qz_arena_strdup(&out->arena, path);
     qz_status st = qz_jsonl_each(path, text, len, max_tasks, on_task, &r, err);
     qz_free(text);

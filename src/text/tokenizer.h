@@ -17,8 +17,11 @@ qz_status qz_ids_push(qz_ids *v, uint32_t id, qz_error *err);
 
 typedef struct qz_tokenizer qz_tokenizer;
 
-/* dir/tokenizer.json (+ tokenizer_config.json when present: bos/eos/pad strings, chat template). */
+/* dir/tokenizer.json; when present tokenizer_config.json, special_tokens_map.json, added_tokens.json (tokens, bos/eos/pad, chat
+ * template). Tokens that stand only there are added as transformers does. */
 qz_status qz_tokenizer_load(const char *path, qz_tokenizer **out, qz_error *err);
+/* QZ_OK where a folder without tokenizer.json has no other files of a tokenizer either; else an error that says what to do. */
+qz_status qz_tokenizer_absent(const char *dir, qz_error *err);
 void qz_tokenizer_free(qz_tokenizer *t);
 
 enum {
@@ -72,7 +75,7 @@ typedef struct {
 } qz_gguf_vocab;
 /* `name` = the file, for error texts. The arrays are copied. */
 qz_status qz_tokenizer_from_gguf(const qz_gguf_vocab *v, const char *name, qz_tokenizer **out, qz_error *err);
-/* The reverse, for writers: tokens padded to vocab_size with "[PAD{i}]" (type 5). An unknown pre-tokenizer is
+/* The reverse, for writers: tokens padded to vocab_size with "[PAD{i}]" (type 5; "[PAD{i}.1]" … where taken). An unknown pre-tokenizer is
  * QZ_EUNSUPPORTED with its pattern printed, unless forced_pre names one (then pre_fallback is set when it was needed).
  * Everything lives in `arena`; strings may point into t. */
 qz_status qz_tokenizer_to_gguf(const qz_tokenizer *t, size_t vocab_size, const char *forced_pre, qz_arena *arena,

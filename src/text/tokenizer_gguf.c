@@ -299,6 +299,7 @@ static qz_status write_token(const qz_tokenizer *t, uint32_t id, qz_arena *a, qz
     if (!s) {
         *type = UNUSED;
         s = qz_arena_printf(a, "[PAD%u]", id);
+        for (uint32_t k = 1; s && qz_vocab_find(&t->vocab, s, strlen(s)) != QZ_NO_ID; k++) s = qz_arena_printf(a, "[PAD%u.%u]", id, k);
         n = s ? strlen(s) : 0;
     } else if (t->vocab.flags[id] & QZ_TOKF_ADDED) {
         bool special = (t->vocab.flags[id] & QZ_TOKF_SPECIAL) || looks_special(s, n);

@@ -131,6 +131,11 @@ qz_status qz_tok_add_split(qz_tokenizer *t, const char *pattern, size_t n, qz_sp
 /* Resolves "left right" among the vocabulary and stores it with its rank; false if a part or the result is unknown. */
 bool qz_tok_merge(qz_tokenizer *t, const char *l, size_t nl, const char *r, size_t nr, uint32_t rank, qz_str *tmp);
 
+/* tokenizer_config.json with what special_tokens_map.json sets (new reference; NULL if there is neither). */
+qz_status qz_tok_config(const qz_tokenizer *t, const char *dir, json_t **out, qz_error *err);
+/* Appends the tokens of config (NULL = none) and added_tokens.json to root's added_tokens. After the model is loaded. */
+qz_status qz_tok_add_companions(const qz_tokenizer *t, json_t *root, const json_t *config, const char *dir, qz_error *err);
+
 /* tokenizer.json in memory, without companions. */
 qz_status qz_tok_load_text(const char *text, size_t n, const char *name, qz_tokenizer **out, qz_error *err);
 
@@ -146,6 +151,7 @@ typedef struct {
     pcre2_match_data *md;
     pcre2_match_context *mc;
     pcre2_jit_stack *js;
+    uint64_t scanned;                                /* bytes that far look-ahead read beyond the first window of a match */
     qz_word_cache *cache; size_t cache_mask;
     uint32_t *sym, *rank, *next_id; size_t sym_cap;  /* symbols of one word, in one allocation */
     struct qz_heap_item *heap; size_t heap_n, heap_cap;
@@ -160,7 +166,9 @@ qz_status qz_normalize(qz_enc *e, const char *s, size_t n, const char **out, siz
 qz_status qz_norm_replace(qz_enc *e, const qz_norm *m, const char *s, size_t n, qz_str *out, qz_error *err);
 /* Runs pre-tokenizer and model over one piece of normalized text. */
 qz_status qz_pretokenize(qz_enc *e, const char *s, size_t n, bool at_start, qz_error *err);
-/* First match at or after `from`: 1 and [*b, *e2), 0 = none. */
-qz_status qz_regex_match(qz_enc *e, const qz_regex *re, const char *s, size_t n, size_t from, size_t *b, size_t *e2, bool *found, qz_error *err);
+/* Matches one after the other, at the places of the reference's iterator: empty ones too, except directly behind the match
+ * before. Zeroed state starts; spans never overlap. */
+typedef struct { size_t pos, last; bool any; } qz_regex_iter;
+qz_status qz_regex_next(qz_enc *e, const qz_regex *re, const char *s, size_t n, qz_regex_iter *it, size_t *b, size_t *e2, bool *found, qz_error *err);
 void qz_enc_release(qz_enc *e);
 #endif

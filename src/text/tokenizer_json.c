@@ -152,11 +152,9 @@ static const json_t *template_of(const json_t *v) {
     return first;
 }
 
-static qz_status load_config(qz_tokenizer *t, const char *path, qz_error *err) {
-    json_t *c = NULL;
+static qz_status load_config(qz_tokenizer *t, const json_t *c, qz_error *err) {
+    static const char path[] = "tokenizer_config.json";
     qz_status st = QZ_OK;
-    if (!qz_path_exists(path)) return QZ_OK;
-    QZ_TRY(qz_json_load(path, FILE_LIMIT, &c, err));
     bool add_bos = false;
     QZ_GOTO(special_of(t, c, "bos_token", &t->bos_text, &t->bos, err));
     QZ_GOTO(special_of(t, c, "eos_token", &t->eos_text, &t->eos, err));
@@ -172,7 +170,6 @@ static qz_status load_config(qz_tokenizer *t, const char *path, qz_error *err) {
         if (!t->chat_template) st = no_memory(t, err);
     }
 out:
-    json_decref(c);
     return st;
 }
 
@@ -190,30 +187,38 @@ static qz_status load_template_file(qz_tokenizer *t, const char *path, qz_error 
     return st;
 }
 
-static qz_status load_companions(qz_tokenizer *t, const char *dir, qz_error *err) {
-    char *config = qz_path_join(dir, "tokenizer_config.json"), *tpl = qz_path_join(dir, "chat_template.jinja");
-    qz_status st = config && tpl ? load_config(t, config, err) : no_memory(t, err);
-    if (st == QZ_OK) st = load_template_file(t, tpl, err);
-    qz_free(config);
+static qz_status load_template(qz_tokenizer *t, const char *dir, qz_error *err) {
+    char *tpl = qz_path_join(dir, "chat_template.jinja");
+    qz_status st = tpl ? load_template_file(t, tpl, err) : no_memory(t, err);
     qz_free(tpl);
     return st;
 }
 
-static qz_status load_root(qz_tokenizer *t, const json_t *root, const char *dir, qz_error *err) {
+static qz_status load_parts(qz_tokenizer *t, json_t *root, const json_t *config, const char *dir, qz_error *err) {
     const char *version = NULL;
-    if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "bad tokenizer: file '%s': expected an object", t->path);
     QZ_TRY(qz_json_str(root, "version", t->path, &version, err));
     if (version && strcmp(version, "1.0") != 0)
         return qz_fail(err, QZ_EUNSUPPORTED, "tokenizer version not supported: file '%s': expected '1.0', found '%s'", t->path, version);
     QZ_TRY(load_model(t, json_object_get(root, "model"), err));
+    if (dir) QZ_TRY(qz_tok_add_companions(t, root, config, dir, err));
     QZ_TRY(qz_tok_build_pipeline(t, root, err));
     QZ_TRY(keep_pipeline(t, root, json_object_get(root, "model"), err));
-    if (dir) QZ_TRY(load_companions(t, dir, err));
+    if (config) QZ_TRY(load_config(t, config, err));
+    if (dir) QZ_TRY(load_template(t, dir, err));
     if (t->bos < 0 && !t->bos_text && t->n_before > 0) { /* no config: what the template puts in front is the BOS */
         t->bos = t->before[0];
         t->bos_text = t->vocab.text[t->before[0]];
     }
     return QZ_OK;
+}
+
+static qz_status load_root(qz_tokenizer *t, json_t *root, const char *dir, qz_error *err) {
+    json_t *config = NULL;
+    if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "bad tokenizer: file '%s': expected an object", t->path);
+    qz_status st = dir ? qz_tok_config(t, dir, &config, err) : QZ_OK;
+    if (st == QZ_OK) st = load_parts(t, root, config, dir, err);
+    json_decref(config);
+    return st;
 }
 
 static qz_status load(qz_tokenizer *t, const char *dir, qz_error *err) {
@@ -253,14 +258,7 @@ qz_status qz_tokenizer_load(const char *path, qz_tokenizer **out, qz_error *err)
     }
     if (!file || !dir || !t || !(t->path = qz_arena_strdup(&t->arena, file)))
         QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory while loading tokenizer '%s'", path));
-    if (!qz_path_exists(file)) {
-        char *model = qz_path_join(dir, "tokenizer.model");
-        bool has = model && qz_path_exists(model);
-        qz_free(model);
-        if (has)
-            QZ_GOTO(qz_fail(err, QZ_EUNSUPPORTED, "no tokenizer.json: folder '%s': a sentencepiece tokenizer.model alone is not read; save the "
-                            "fast tokenizer (tokenizer.json) beside it", dir));
-    }
+    if (!qz_path_exists(file)) QZ_GOTO(qz_tokenizer_absent(dir, err));
     QZ_GOTO(load(t, dir, err));
     *out = t;
     t = NULL;

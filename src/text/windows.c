@@ -28,7 +28,10 @@ qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, size_t se
         }
         ids.n = 0;
         st = qz_sample_encode(t, &d->samples[i], d->kind == QZ_DATA_TEXT_FILE, &ids, err);
-        if (st != QZ_OK) break;
+        if (st != QZ_OK) {
+            (void)qz_sample_failed(d, &d->samples[i], st, err);
+            break;
+        }
         size_t n = ids.n;
         out->tokens_total += n;
         if (n == 0 || (policy == QZ_DROP && n > seq_len)) {

@@ -1,9 +1,6 @@
-/* Fuzz target of the readers of data sets and task files, and of what is done with them: windows, verdicts, checks. */
-#include <stdio.h>
+/* Fuzz target of the readers of data sets and of what is done with them: windows and verdicts. */
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "fuzz_file.h"
 #include "text/dataset.h"
 #include "text/lint.h"
 
@@ -34,34 +31,14 @@ static void data_set(const qz_tokenizer *t, const char *path) {
     qz_dataset_release(&d);
 }
 
-static void tasks(const qz_tokenizer *t, const char *path, const char *answer, size_t n) {
-    qz_taskset s;
-    qz_error err = {0};
-    if (qz_taskset_load(path, t, 8, &s, &err) != QZ_OK) {
-        if (!err.text[0]) abort();
-        return;
-    }
-    for (size_t i = 0; i < s.n; i++) {
-        bool solved;
-        err = (qz_error){0};
-        (void)qz_task_solved(&s.tasks[i], answer, n, &solved, &err);
-        if (s.tasks[i].check != QZ_CHECK_EXACT) continue;
-        if (qz_task_solved(&s.tasks[i], s.tasks[i].output, strlen(s.tasks[i].output), &solved, &err) != QZ_OK) abort();
-    }
-    qz_taskset_release(&s);
-}
-
+/* The tokenizer of the bundled model, with its chat template; loaded once. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    static qz_tokenizer *t;
     char path[64];
-    qz_tokenizer *t = NULL;
     qz_error err = {0};
-    int fd = memfd_create("fuzz", 0);
-    if (fd < 0 || write(fd, data, size) != (ssize_t)size) abort();
-    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    if (qz_tokenizer_load("models/market", &t, &err) != QZ_OK) abort();
+    if (!t && qz_tokenizer_load(QZ_SOURCE_DIR "/models/market", &t, &err) != QZ_OK) abort();
+    int fd = fuzz_file(data, size, path);
     data_set(t, path);
-    tasks(t, path, (const char *)data, size);
-    qz_tokenizer_free(t);
     close(fd);
     return 0;
 }

@@ -1,0 +1,51 @@
+#include "artifacts/artifacts_int.h"
+#include "base/size.h"
+#include "model/config_keys.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct { const char *suffix; qz_key_meaning meaning; double neutral; } rows[] = {
+#define QZ_GGUF_KEY(suffix, meaning, neutral) { suffix, QZ_KEY_##meaning, neutral },
+#include "artifacts/gguf_keys.def"
+#undef QZ_GGUF_KEY
+};
+
+/* The value in words, and as a number where it is one (NaN otherwise). */
+static double value_of(const qz_gguf *g, const qz_gguf_kv *kv, char text[40]) {
+    qz_error ignored = {0};
+    double d = NAN;
+    uint64_t u = 0;
+    bool b = false;
+    qz_gguf_text s = {0};
+    snprintf(text, 40, "%s", kv->kind == QZ_GGUF_ARR ? "[…]" : "?");
+    if (kv->kind == QZ_GGUF_ARR) return kv->count == 0 ? 0 : NAN;
+    if (kv->kind == QZ_GGUF_STR) {
+        if (qz_gguf_str(g, kv->key, false, &s, &ignored) == QZ_OK) snprintf(text, 40, "%.*s", (int)qz_min_size(s.n, 30), s.ptr);
+        return NAN;
+    }
+    if (kv->kind == QZ_GGUF_BOOL) {
+        if (qz_gguf_bool(g, kv->key, false, &b, &ignored) == QZ_OK) d = b;
+    } else if (kv->kind == QZ_GGUF_F32 || kv->kind == QZ_GGUF_F64) {
+        if (qz_gguf_f64(g, kv->key, false, &d, &ignored) != QZ_OK) d = NAN;
+    } else if (qz_gguf_u64(g, kv->key, false, &u, &ignored) == QZ_OK) d = (double)u;
+    if (!isnan(d)) snprintf(text, 40, "%g", d);
+    return d;
+}
+
+void qz_gguf_keys_judge(const qz_gguf *g, const char *arch, qz_config *c) {
+    const size_t n = strlen(arch);
+    for (size_t i = 0; i < g->n_kv; i++) {
+        const qz_gguf_kv *kv = &g->kv[i];
+        qz_key_meaning m = QZ_KEY_UNKNOWN;
+        double neutral = 0;
+        char text[40];
+        if (strncmp(kv->key, arch, n) || kv->key[n] != '.') continue;
+        for (size_t k = 0; k < sizeof rows / sizeof *rows && m == QZ_KEY_UNKNOWN; k++)
+            if (strcmp(rows[k].suffix, kv->key + n + 1) == 0) m = rows[k].meaning, neutral = rows[k].neutral;
+        if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || value_of(g, kv, text) == neutral) continue;
+        /* a window as long as the context is none */
+        if (strcmp(kv->key + n + 1, "attention.sliding_window") == 0 && value_of(g, kv, text) >= (double)c->max_position) continue;
+        qz_keys_add(&c->keys, m == QZ_KEY_MATH, "", kv->key, text);
+    }
+}

@@ -1,0 +1,68 @@
+#include "model/config_keys.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct { qz_keys_object object; const char *key; qz_key_meaning meaning; double neutral; } rows[] = {
+#define QZ_CONFIG_KEY(object, key, meaning, neutral) {QZ_KEYS_##object, key, QZ_KEY_##meaning, neutral},
+#include "model/config_keys.def"
+#undef QZ_CONFIG_KEY
+};
+static const char *const prefixes[] = {"", "rope.", "quantization_config."};
+
+void qz_keys_add(qz_config_keys *k, bool refused, const char *prefix, const char *key, const char *value) {
+    char *text = refused ? k->refused : k->noted;
+    const size_t room = refused ? sizeof k->refused : sizeof k->noted, n = strlen(text);
+    unsigned *count = refused ? &k->n_refused : &k->n_noted;
+    char one[96];
+    (void)snprintf(one, sizeof one, "%s'%s%.40s'%s%.24s", *count ? ", " : "", prefix, key, value ? " = " : "", value ? value : "");
+    ++*count;
+    if (n + strlen(one) + 4 < room) memcpy(text + n, one, strlen(one) + 1);
+    else if (n + 4 < room && (n < 3 || strcmp(text + n - 3, "…") != 0)) memcpy(text + n, "…", sizeof "…");
+}
+
+/* null, false, empty, or the number that changes nothing. */
+static bool is_neutral(const json_t *v, double neutral) {
+    if (json_is_null(v) || json_is_false(v)) return true;
+    if (json_is_true(v)) return neutral == 1;
+    if (json_is_number(v)) return json_number_value(v) == neutral;
+    if (json_is_string(v)) return *json_string_value(v) == 0;
+    return json_is_array(v) ? json_array_size(v) == 0 : json_object_size(v) == 0;
+}
+
+static qz_key_meaning meaning_of(qz_keys_object object, const char *key, double *neutral) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (rows[i].object == object && strcmp(rows[i].key, key) == 0) return *neutral = rows[i].neutral, rows[i].meaning;
+    *neutral = 0;
+    return QZ_KEY_UNKNOWN;
+}
+
+void qz_keys_judge(const json_t *o, qz_keys_object object, qz_config_keys *k) {
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)o, key, v) {
+        double neutral;
+        const qz_key_meaning m = meaning_of(object, key, &neutral);
+        if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || is_neutral(v, neutral)) continue;
+        char *value = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+        qz_keys_add(k, m == QZ_KEY_MATH || object == QZ_KEYS_ROPE, prefixes[object], key, m == QZ_KEY_MATH || object == QZ_KEYS_ROPE ? value : NULL);
+        free(value);
+    }
+}
+
+void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k) {
+    const json_t *w = json_object_get(root, "sliding_window"), *types = json_object_get(root, "layer_types");
+    char value[32];
+    if (!f->window_all_layers && !f->window_by_use_key && json_is_integer(w) && json_integer_value(w) > 0 && (uint64_t)json_integer_value(w) < c->max_position) {
+        (void)snprintf(value, sizeof value, "%lld", (long long)json_integer_value(w));
+        qz_keys_add(k, true, "", "sliding_window", value);
+    }
+    if (f->window_by_use_key) return; /* layer_types is read */
+    for (size_t i = 0; i < json_array_size(types); i++) {
+        const char *t = json_string_value(json_array_get(types, i));
+        const bool sliding = f->window_all_layers && c->sliding_window > 0;
+        if (t && strcmp(t, sliding ? "sliding_attention" : "full_attention") == 0) continue;
+        qz_keys_add(k, true, "", "layer_types", t ? t : "?");
+        return;
+    }
+}

@@ -1,0 +1,15 @@
+/* Keys of a known configuration object that no row reads (MOD-KEYS, leftovers.h). */
+#ifndef QZ_MODEL_CONFIG_KEYS_H
+#define QZ_MODEL_CONFIG_KEYS_H
+#include "model/config.h"
+
+typedef enum { QZ_KEYS_ROOT, QZ_KEYS_ROPE, QZ_KEYS_QUANT } qz_keys_object;
+typedef enum { QZ_KEY_READ, QZ_KEY_PLAIN, QZ_KEY_MATH, QZ_KEY_UNKNOWN } qz_key_meaning;
+
+/* Adds "prefix key = value" to the refused or the noted ones. */
+void qz_keys_add(qz_config_keys *k, bool refused, const char *prefix, const char *key, const char *value);
+/* Judges every key of `o` (NULL or no object: none). */
+void qz_keys_judge(const json_t *o, qz_keys_object object, qz_config_keys *k);
+/* Windows that the configuration states and the family does not read. */
+void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k);
+#endif

@@ -1,0 +1,214 @@
+#include "model/leftovers.h"
+#include "base/size.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { SHOWN = 3 };
+
+static const char *const buffers[] = {
+#define QZ_BUFFER(suffix) suffix,
+#include "model/buffers.def"
+#undef QZ_BUFFER
+};
+
+static bool is_buffer(const char *name) {
+    const size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++) {
+        const size_t k = strlen(buffers[i]);
+        if (k > n || strcmp(name + n - k, buffers[i]) != 0) continue;
+        if (k == n || name[n - k - 1] == '.' || name[n - k - 1] == '_') return true;
+    }
+    return false;
+}
+
+/* Decoder layer that a name stands in, -1 outside. */
+static long layer_of(const char *name) {
+    static const char prefix[] = "model.layers.";
+    const char *p = name + sizeof prefix - 1;
+    if (!qz_str_starts(name, prefix) || !isdigit((unsigned char)*p)) return -1;
+    char *end;
+    const long l = strtol(p, &end, 10);
+    return *end == '.' ? l : -1;
+}
+
+/* What in a configuration makes a model use such a tensor; NULL if nothing that is known. */
+static const char *key_of(const qz_model *m, const char *name) {
+    const qz_config *c = &m->config;
+    const bool own = qz_family_get(c->family)->attention_bias_key;
+    if (layer_of(name) >= (long)c->layers) return "num_hidden_layers";
+    if (qz_str_starts(name, "lm_head.")) return "tie_word_embeddings";
+    if (strstr(name, "experts.") || qz_str_ends(name, "mlp.gate.weight")) return "num_experts (of a mixture-of-experts model_type)";
+    if (qz_str_ends(name, "_norm.weight") && strstr(name, "self_attn.")) return "model_type qwen3";
+    if (!qz_str_ends(name, ".bias")) return NULL;
+    if (strstr(name, ".self_attn.")) return own ? "attention_bias" : "attention_bias (of model_type llama)";
+    if (strstr(name, ".mlp.")) return c->family == QZ_FAMILY_LLAMA ? "mlp_bias" : "mlp_bias (of model_type llama)";
+    return NULL;
+}
+
+qz_status qz_model_leave(qz_model *m, const qz_leftover *t, qz_error *err) {
+    if ((m->n_left & (m->n_left + 1)) == 0) { /* full at 0, 1, 3, 7, …: room for twice as many */
+        qz_leftover *more = qz_arena_alloc(&m->arena, 2 * m->n_left + 1, sizeof *more);
+        if (more == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+        if (m->n_left) memcpy(more, m->left, m->n_left * sizeof *more);
+        m->left = more;
+    }
+    m->left[m->n_left++] = *t;
+    return QZ_OK;
+}
+
+static bool all_zero(const qz_tensor_view *t) {
+    float x[256];
+    if (t->rows != 1 || t->data == NULL || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind != QZ_KIND_FLOAT) return false;
+    qz_tensor_view part = *t;
+    const size_t bytes = qz_type_get(t->type)->bytes;
+    for (size_t k = 0; k < t->cols; k += 256) {
+        part.cols = qz_min_size(256, t->cols - k);
+        part.data = (const uint8_t *)t->data + k * bytes;
+        qz_tensor_decode(&part, 0, 1, x);
+        for (size_t i = 0; i < part.cols; i++)
+            if (x[i] != 0) return false;
+    }
+    return true;
+}
+
+static qz_left_kind kind_of(const qz_model *m, const qz_tensor_view *t) {
+    if (is_buffer(t->name)) return QZ_LEFT_BUFFER;
+    /* binding takes a head of its own values; one that fits and was not taken equals the embedding */
+    if (strcmp(t->name, "lm_head.weight") == 0 && m->config.tie_embeddings && t->rows == m->embed->rows && t->cols == m->embed->cols) return QZ_LEFT_TWIN;
+    return qz_str_ends(t->name, ".bias") && all_zero(t) ? QZ_LEFT_ZEROS : QZ_LEFT_PART;
+}
+
+qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *err) {
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_left; i++) { /* registered by the reader: never a float view */
+        m->left[i].kind = is_buffer(m->left[i].name) ? QZ_LEFT_BUFFER : QZ_LEFT_PART;
+        m->left[i].key = key_of(m, m->left[i].name);
+    }
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        const qz_tensor_view *t = &m->tensors[i];
+        if (claimed[i]) continue;
+        char *type = qz_arena_alloc(&m->arena, 32, 1);
+        if (type == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+        (void)snprintf(type, 32, "%s", qz_tensor_type_text(t, type));
+        QZ_TRY(qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->file_name, .file = t->file, .offset = t->offset, .type = type, .n_dims = t->n_dims,
+                                                .kind = kind_of(m, t), .key = key_of(m, t->name)}, err));
+    }
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (claimed[i]) m->tensors[n++] = m->tensors[i];
+    m->n_tensors = n;
+    return QZ_OK;
+}
+
+size_t qz_leftovers_count(const qz_model *m, qz_left_kind kind) {
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_left; i++) n += m->left[i].kind == kind;
+    return n;
+}
+
+void qz_leftovers_names(const qz_model *m, qz_left_kind kind, qz_str *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < m->n_left; i++) {
+        if (m->left[i].kind != kind) continue;
+        if (n++ < SHOWN) qz_str_printf(out, "%s'%.80s'", n > 1 ? ", " : "", m->left[i].file_name);
+    }
+    if (n > SHOWN) qz_str_printf(out, " and %zu more", n - SHOWN);
+}
+
+void qz_leftovers_keys(const qz_model *m, qz_str *out) {
+    const size_t start = out->len;
+    for (size_t i = 0; i < m->n_left; i++) {
+        bool known = m->left[i].key == NULL || m->left[i].kind != QZ_LEFT_PART;
+        for (size_t k = 0; k < i && !known; k++) known = m->left[k].kind == QZ_LEFT_PART && m->left[k].key && strcmp(m->left[k].key, m->left[i].key) == 0;
+        if (!known) qz_str_printf(out, "%s%s", out->len > start ? ", " : "", m->left[i].key);
+    }
+}
+
+void qz_leftovers_json(const qz_model *m, qz_str *out) {
+    const qz_config_keys *k = &m->config.keys;
+    bool first = true;
+    qz_str_printf(out, "\"leftovers\":{\"parts\":%zu,\"buffers\":%zu,\"head_copies\":%zu,\"zero_biases\":%zu,\"head_untied\":%s,\"names\":[", qz_leftovers_count(m, QZ_LEFT_PART),
+                  qz_leftovers_count(m, QZ_LEFT_BUFFER), qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS), m->head_untied ? "true" : "false");
+    for (size_t i = 0; i < m->n_left; i++) {
+        if (m->left[i].kind != QZ_LEFT_PART) continue;
+        qz_str_puts(out, first ? "" : ",");
+        qz_json_quote(out, m->left[i].file_name, strlen(m->left[i].file_name));
+        first = false;
+    }
+    qz_str_printf(out, "],\"config_keys_refused\":%u,\"config_keys_noted\":%u,\"config_keys\":", k->n_refused, k->n_noted);
+    qz_str text = {0};
+    qz_str_printf(&text, "%s%s%s", k->refused, *k->refused && *k->noted ? ", " : "", k->noted);
+    qz_json_quote(out, text.ptr ? text.ptr : "", text.len);
+    qz_str_puts(out, "}");
+    qz_str_release(&text);
+}
+
+qz_status qz_model_doubt(qz_run *run, qz_model *m, qz_error *err, const char *fmt, ...) {
+    qz_str s = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    qz_str_vprintf(&s, fmt, ap);
+    va_end(ap);
+    const char **list = qz_arena_alloc(&m->arena, m->n_doubts + 1, sizeof *list), *text = s.ptr ? qz_arena_strdup(&m->arena, s.ptr) : NULL;
+    qz_str_release(&s);
+    if (list == NULL || text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    if (m->n_doubts) memcpy(list, m->doubts, m->n_doubts * sizeof *list);
+    list[m->n_doubts++] = text;
+    m->doubts = list;
+    if (!run || run->accept == NULL || strcmp(run->accept, "*") != 0) qz_warn(run, "%s: %s", m->path, text);
+    return QZ_OK;
+}
+
+/* Lines for what passes; the names of each kind are few. */
+static void say(qz_run *run, const qz_model *m) {
+    static const struct { qz_left_kind kind; const char *what; } rows[] = {
+        {QZ_LEFT_BUFFER, "stored as buffers, computed anew and not read"},
+        {QZ_LEFT_TWIN, "stored as output matrix, equal to the tied embedding and not kept twice"},
+        {QZ_LEFT_ZEROS, "stored as biases of zeros and not kept"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        qz_str names = {0};
+        const size_t n = qz_leftovers_count(m, rows[i].kind);
+        if (n == 0) continue;
+        qz_leftovers_names(m, rows[i].kind, &names);
+        qz_info(run, "note: %s: tensors %s: %zu: %s", m->path, rows[i].what, n, names.ptr ? names.ptr : "");
+        qz_str_release(&names);
+    }
+    if (m->head_untied)
+        qz_warn(run, "%s: the configuration ties the output matrix to the embedding, and 'lm_head.weight' is stored with other values: the stored one is used, as in transformers 5",
+                m->path);
+    if (m->config.keys.n_noted)
+        qz_info(run, "note: %s: %u key%s of the configuration not read: %s", m->path, m->config.keys.n_noted, m->config.keys.n_noted == 1 ? "" : "s", m->config.keys.noted);
+}
+
+static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {
+    const size_t n = qz_leftovers_count(m, QZ_LEFT_PART);
+    qz_str names = {0}, keys = {0};
+    qz_status st = QZ_OK;
+    if (n == 0) return QZ_OK;
+    const char *file = NULL;
+    for (size_t i = 0; i < m->n_left && file == NULL; i++)
+        if (m->left[i].kind == QZ_LEFT_PART) file = m->left[i].file;
+    qz_leftovers_names(m, QZ_LEFT_PART, &names);
+    qz_leftovers_keys(m, &keys);
+    const char *t = names.ptr ? names.ptr : "", *k = keys.ptr ? keys.ptr : "";
+    if (run && qz_list_has(run->accept, QZ_CODE_UNUSED)) qz_warn(run, "%s: %s: %zu stored tensors are dropped, nothing uses them: %s", QZ_CODE_UNUSED, m->path, n, t);
+    else
+        st = qz_fail(err, QZ_EUNSUPPORTED, "nothing uses %zu stored tensor%s: file '%s', tensor%s %s: expected %s%s, found none that claims them; "
+                     "correct the configuration, or --accept %s drops them", n, n == 1 ? "" : "s", file ? file : m->path, n == 1 ? "" : "s", t,
+                     *k ? "a configuration with " : "parts of this model", k, QZ_CODE_UNUSED);
+    qz_str_release(&names);
+    qz_str_release(&keys);
+    return st;
+}
+
+qz_status qz_leftovers_judge(qz_run *run, const qz_model *m, qz_error *err) {
+    const qz_config_keys *k = &m->config.keys;
+    if (run && run->accept && strcmp(run->accept, "*") == 0) return QZ_OK; /* the verb says it itself */
+    say(run, m);
+    if (k->n_refused && run && qz_list_has(run->accept, QZ_CODE_KEYS)) qz_warn(run, "%s: %s: keys of the configuration ignored: %u: %s", QZ_CODE_KEYS, m->path, k->n_refused, k->refused);
+    else if (k->n_refused)
+        return qz_fail(err, QZ_EUNSUPPORTED, "%u key%s of the configuration would make another model and %s not read: model '%s', key%s %s: expected none or the neutral value; "
+                       "correct the configuration, or --accept %s ignores %s", k->n_refused, k->n_refused == 1 ? "" : "s", k->n_refused == 1 ? "is" : "are", m->path,
+                       k->n_refused == 1 ? "" : "s", k->refused, QZ_CODE_KEYS, k->n_refused == 1 ? "it" : "them");
+    return judge_parts(run, m, err);
+}

@@ -1,0 +1,1 @@
+$Q calibrate models/market --lint --data tests/golden/cases/15-message-parts-dropped/parts.jsonl --accept CAL-RANK

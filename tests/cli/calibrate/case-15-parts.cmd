@@ -1,0 +1,1 @@
+mkdir "$W/m"; cp tests/golden/cases/text-model/* tests/golden/cases/15-message-parts-dropped/* "$W/m"; $Q calibrate "$W/m" --lint --data "$W/m/parts.jsonl" | grep -v LANG; $Q calibrate "$W/m" --lint --data "$W/m/tools.jsonl" | grep -v LANG

@@ -1,0 +1,1 @@
+$Q calibrate models/market --lint --data tests/golden/cases/16-binary-read-as-text/data.jsonl.gz

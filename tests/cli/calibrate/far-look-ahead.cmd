@@ -1,0 +1,1 @@
+mkdir "$W/m"; cp tests/golden/cases/text-model/* tests/golden/cases/12-zero-width-split/* "$W/m"; head -c 300000 /dev/zero | tr "\0" " " > "$W/e.txt"; timeout 20 $Q calibrate "$W/m" --lint --data "$W/e.txt" | tail -1; head -c 300000 /dev/zero | tr "\0" 7 > "$W/d.txt"; timeout 20 $Q calibrate "$W/m" --lint --data "$W/d.txt"

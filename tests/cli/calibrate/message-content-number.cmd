@@ -1,0 +1,1 @@
+printf "{\"messages\":[{\"role\":\"user\",\"content\":5}]}\n" > "$W/d.jsonl"; $Q calibrate models/market --lint --data "$W/d.jsonl"

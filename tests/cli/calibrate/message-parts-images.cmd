@@ -1,0 +1,1 @@
+for i in 1 2 3; do printf "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"x\"}},{\"type\":\"text\",\"text\":\"what is $i\"},\"and?\",{\"type\":\"input_audio\"}]}]}\n"; done > "$W/d.jsonl"; $Q calibrate models/market --lint --accept CAL-RANK --data "$W/d.jsonl"; $Q eval models/market -q --text "$W/d.jsonl" | sed -n 1p

@@ -1,0 +1,1 @@
+(printf "\357\273\277"; head -3 models/market/tasks.jsonl) > "$W/t.jsonl"; $Q eval models/market --tasks "$W/t.jsonl" -q | head -3; (printf "\357\273\277"; head -3 models/market/eval.jsonl) > "$W/e.jsonl"; $Q eval models/market --text "$W/e.jsonl" -q | head -1; head -3 models/market/eval.jsonl > "$W/p.jsonl"; $Q eval models/market --text "$W/p.jsonl" -q | head -1

@@ -1,0 +1,2 @@
+mkdir "$W/m"; cp tests/golden/cases/text-model/* tests/golden/cases/13-tokens-only-in-tokenizer_config/* "$W/m"; printf "{\"added_tokens_decoder\":{" > "$W/m/tokenizer_config.json"; for i in $(seq 290 320); do printf "\"$i\":{\"content\":\"<|t$i|>\",\"special\":true}," ; done >> "$W/m/tokenizer_config.json"
+printf "\"321\":{\"content\":\"<|last|>\",\"special\":true}}}" >> "$W/m/tokenizer_config.json"; $Q run "$W/m" -p hi -n 1

@@ -1,0 +1,1 @@
+mkdir "$W/m"; cp tests/golden/cases/text-model/* tests/golden/cases/35-rstrip-then-blank-token/* "$W/m"; printf "{\"text\":\"x <a> hi there\"}\n" > "$W/t.jsonl"; printf "{\"ids\":[90,223,290,291,260,74,262,71]}\n" > "$W/i.jsonl"; $Q eval "$W/m" --text "$W/t.jsonl" -q | head -1; $Q eval "$W/m" --text "$W/i.jsonl" -q | head -1

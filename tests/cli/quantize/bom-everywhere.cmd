@@ -1,0 +1,1 @@
+mkdir "$W/m"; cp tests/golden/cases/text-model-300/* tests/golden/cases/23-removed-invert/* "$W/m"; for f in config.json tokenizer.json tokenizer_config.json; do (printf "\357\273\277"; cat "tests/golden/cases/text-model-300/$f" 2>/dev/null || cat "tests/golden/cases/23-removed-invert/$f") > "$W/m/$f"; done; $Q quantize "$W/m" --to gguf:Q8_0 -o "$W/out.gguf" -q

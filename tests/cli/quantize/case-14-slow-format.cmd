@@ -1,0 +1,1 @@
+mkdir "$W/m"; cp tests/golden/cases/text-model-300/* "$W/m"; cp tests/golden/cases/14-tokenizer-not-found/{merges.txt,vocab.json,tokenizer_config.json} "$W/m"; $Q quantize "$W/m" --to gguf:Q8_0 -o "$W/out.gguf"

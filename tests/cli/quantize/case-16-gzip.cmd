@@ -1,0 +1,1 @@
+$Q quantize models/market --to awq --calib tests/golden/cases/16-binary-read-as-text/data.jsonl.gz -o "$W/out"

@@ -1,0 +1,1 @@
+mkdir "$W/m"; cp tests/golden/cases/text-model-300/* tests/golden/cases/23-removed-invert/* "$W/m"; $Q quantize "$W/m" --to gguf:Q8_0 -o "$W/out.gguf" -q && grep -ac "tokenizer.ggml.pre" "$W/out.gguf" && grep -ao "tokenizer.ggml.pre........................" "$W/out.gguf" | tr -cd "a-z0-9._-"

@@ -1,0 +1,1 @@
+printf "caf\351" | $Q run models/market -p - -n 2
