@@ -176,6 +176,11 @@ bool qz_raw_applies(const char *path, const qz_error *why) {
     return yes;
 }
 
+qz_status qz_raw_refuse(const qz_error *why, const qz_error *container, qz_status st, qz_error *err) {
+    const bool bad = container->code == QZ_EFORMAT && why->code != QZ_EUNSUPPORTED && why->code != QZ_EFORMAT;
+    return qz_fail(err, bad ? container->code : st, "%s", bad ? container->text : why->text);
+}
+
 const char *qz_raw_reason(const qz_raw *r, const qz_error *why) { return r->n ? why->text : "no tensors: a vocabulary or metadata alone"; }
 
 void qz_raw_types(const qz_raw *r, qz_str *out) {

@@ -125,7 +125,8 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_status st = qz_source_open(run, r->operands[0], &s, &why);
     if (st != QZ_OK && (r->deploy || !qz_raw_applies(r->operands[0], &why))) return qz_fail(err, st, "%s", why.text);
     if (st != QZ_OK) { /* well-formed, and none of our models */
-        if (qz_raw_show(r->operands[0], r, &why, &out, &(qz_error){0}) != QZ_OK) st = qz_fail(err, st, "%s", why.text);
+        qz_error container = {0};
+        if (qz_raw_show(r->operands[0], r, &why, &out, &container) != QZ_OK) st = qz_raw_refuse(&why, &container, st, err);
         else st = qz_show(&out, err);
         qz_str_release(&out);
         return st;
