@@ -111,6 +111,8 @@ qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err) {
         for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(r->add(r, &d->files[f], &d->files[f].tensors[i], err));
     QZ_TRY(qz_model_bind(m, err));
     m->file_bytes = d->file_bytes;
+    m->n_other_files = d->n_others;
+    m->other_file = d->other;
     return QZ_OK;
 }
 

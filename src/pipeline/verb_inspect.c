@@ -80,6 +80,7 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
         qz_str_puts(out, "\n");
     }
     if (m->head_untied) qz_str_puts(out, "  head         stored with values of its own and used, although the configuration ties it\n");
+    if (m->n_other_files) qz_str_printf(out, "  other files  %zu .safetensors not read, first '%s'\n", m->n_other_files, m->other_file);
     if (k->n_refused) qz_str_printf(out, "  keys         %u not read that change the model (%s): %s\n", k->n_refused, QZ_CODE_KEYS, k->refused);
     if (k->n_noted) qz_str_printf(out, "  keys         %u not read: %s\n", k->n_noted, k->noted);
     for (size_t i = 0; i < m->n_doubts; i++) qz_str_printf(out, "  doubt        %s\n", m->doubts[i]);
