@@ -25,7 +25,7 @@ quantz_status quantz_quantize(quantz_context *c, const char *model, const quantz
     if (st == QZ_OK) {
         r.operands = &operand;
         r.n_operands = 1;
-        c->run.accept = r.accept; /* borrowed for this call */
+        c->run.accept = r.accept && strcmp(r.accept, "*") == 0 ? NULL : r.accept; /* borrowed for this call; codes are named one by one */
         st = qz_quantize(&c->run, &r, &p, a.scheme, &c->err);
         c->run.accept = NULL;
     }

@@ -84,9 +84,13 @@ static qz_status shape_job(const qz_st *file, const char *module, job *j, qz_err
     else if (l == FAST) ok = ok && halves(j->z, 8 * z, rows) && halves(j->s, 8 * z, rows) && j->z->dtype == j->s->dtype;
     else if (l == MARLIN) ok = ok && qz_folder_shaped(j->s, QZ_ST_F16, 2, groups, rows);
     else ok = ok && qz_folder_shaped(j->z, QZ_ST_I32, 2, groups, rows / 8) && qz_folder_shaped(j->s, QZ_ST_F16, 2, groups, rows);
-    if (!ok)
-        return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', module '%s': qweight, qzeros and scales do not fit %s with groups of %llu", file->path, module,
-                       layout_names[l], (unsigned long long)j->c->group);
+    if (!ok) {
+        const qz_st_tensor *const parts[] = { j->w, j->z, j->s };
+        char expected[160];
+        (void)snprintf(expected, sizeof expected, "layout %s in groups of %llu (%llu outputs, %llu inputs, %llu groups)", layout_names[l], (unsigned long long)g, (unsigned long long)rows,
+                       (unsigned long long)cols, (unsigned long long)(g ? cols / g : 0));
+        return qz_folder_misfit(file, module, expected, parts, 3, err);
+    }
     j->rows = (size_t)rows;
     j->cols = (size_t)cols;
     j->groups = (size_t)groups;

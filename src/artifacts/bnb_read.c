@@ -63,13 +63,17 @@ static qz_status read_state(const qz_st *file, const qz_st_tensor *t, state *s, 
 }
 
 /* ---- one 4-bit linear ---- */
-static qz_status wrong_part(const qz_st *file, const char *weight, const char *part, qz_error *err) {
-    return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s': %s is missing or does not fit its quant_state", file->path, weight, part);
+/* expected: "16 F32 values". */
+static qz_status wrong_part(const qz_st *file, const char *weight, const char *part, uint64_t n, const char *unit, const qz_st_tensor *t, qz_error *err) {
+    char found[80] = "none";
+    if (t) (void)snprintf(found, sizeof found, "%llu %s values in %llu bytes", (unsigned long long)t->elems, qz_st_dtype_name(t->dtype), (unsigned long long)t->bytes);
+    return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s', offset %llu: expected %s of %llu %s, found %s; the checkpoint is incomplete or its quant_state is another's",
+                   file->path, weight, (unsigned long long)(t ? t->offset : 0), part, (unsigned long long)n, unit, found);
 }
 
 /* n floats of a tensor, aligned and finite. */
 static qz_status floats(const qz_st *file, const char *weight, const char *part, const qz_st_tensor *t, uint64_t n, qz_arena *arena, float **out, qz_error *err) {
-    if (!t || t->dtype != QZ_ST_F32 || t->elems != n) return wrong_part(file, weight, part, err);
+    if (!t || t->dtype != QZ_ST_F32 || t->elems != n) return wrong_part(file, weight, part, n, "F32 values", t, err);
     float *x = qz_arena_alloc(arena, (size_t)n, sizeof *x);
     if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", file->path);
     memcpy(x, t->data, (size_t)t->bytes);
@@ -86,7 +90,7 @@ static qz_status read_absmax(const qz_folder_reader *r, const qz_st *file, const
     uint64_t blocks = s->nested ? (n + s->nested_block - 1) / s->nested_block : 0;
     if (!s->nested) QZ_TRY(floats(file, weight, "absmax", t, n, arena, &absmax, err));
     else {
-        if (!t || t->dtype != QZ_ST_U8 || t->elems != n) return wrong_part(file, weight, "absmax", err);
+        if (!t || t->dtype != QZ_ST_U8 || t->elems != n) return wrong_part(file, weight, "absmax", n, "U8 values", t, err);
         QZ_TRY(floats(file, weight, "nested_absmax", qz_folder_part(r->dir, weight, "nested_absmax"), blocks, arena, &outer, err));
         QZ_TRY(floats(file, weight, "nested_quant_map", qz_folder_part(r->dir, weight, "nested_quant_map"), 256, arena, &map, err));
         absmax = qz_arena_alloc(arena, (size_t)n, sizeof *absmax);
@@ -118,7 +122,7 @@ static qz_status add_four_bits(const qz_folder_reader *r, const qz_st *file, con
     if (!weight || !b) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     uint64_t elems = s.rows * s.cols, n = (elems + s.block - 1) / s.block; /* both below 2^31 each: no overflow */
     const qz_st_tensor *w = qz_st_dir_find(r->dir, weight, &home);
-    if (!w || w->bytes != elems / 2 + elems % 2) return wrong_part(file, weight, "the packed weight", err);
+    if (!w || w->bytes != elems / 2 + elems % 2) return wrong_part(file, weight, "a packed weight", elems / 2 + elems % 2, "bytes", w, err);
     QZ_TRY(floats(file, weight, "quant_map", qz_folder_part(r->dir, weight, "quant_map"), 16, &m->arena, &table, err));
     *b = (qz_bnb){ .kind = s.nf4 ? QZ_BNB_NF4 : QZ_BNB_FP4, .rows = (size_t)s.rows, .cols = (size_t)s.cols, .block = (size_t)s.block, .n_absmax = (size_t)n,
                    .codes = w->data, .table = table, .dtype = s.dtype };
@@ -139,7 +143,7 @@ static qz_status add_int8(const qz_folder_reader *r, const qz_st *file, const qz
     float *scb = NULL;
     if (!module || !b) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     const qz_st_tensor *s = qz_folder_part(r->dir, module, "SCB"), *f = qz_folder_part(r->dir, module, "weight_format");
-    if (t->n_dims != 2 || !t->dims[0] || !t->dims[1] || t->dims[0] > LIMIT || t->dims[1] > LIMIT) return wrong_part(file, t->name, "the int8 weight", err);
+    if (t->n_dims != 2 || !t->dims[0] || !t->dims[1] || t->dims[0] > LIMIT || t->dims[1] > LIMIT) return wrong_part(file, t->name, "an int8 weight in two dimensions", t->elems, "values", t, err);
     if (f && (f->dtype != QZ_ST_U8 || f->elems != 1 || f->data[0] != 0))
         return qz_fail(err, QZ_EUNSUPPORTED, "unsupported order: file '%s', tensor '%s': expected rows (0), found %d", file->path, f->name, f->elems ? f->data[0] : -1);
     QZ_TRY(floats(file, t->name, "SCB", s, t->dims[0], &m->arena, &scb, err));

@@ -81,5 +81,7 @@ qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st
 const qz_st_tensor *qz_folder_part(const qz_st_dir *d, const char *module, const char *suffix);
 /* A part of a module: missing, or of a type other than a (or b), is said as such. */
 qz_status qz_folder_typed(const qz_st *file, const char *module, const char *suffix, const qz_st_tensor *t, qz_st_dtype a, qz_st_dtype b, qz_error *err);
+/* The tensors of a module do not fit together: "expected …, found qweight [16, 64], qzeros none …"; parts[n] may be NULL. */
+qz_status qz_folder_misfit(const qz_st *file, const char *module, const char *expected, const qz_st_tensor *const *parts, size_t n, qz_error *err);
 bool qz_folder_shaped(const qz_st_tensor *t, qz_st_dtype d, uint32_t n_dims, uint64_t a, uint64_t b);
 #endif

@@ -70,6 +70,21 @@ qz_status qz_folder_typed(const qz_st *file, const char *module, const char *suf
                    qz_st_dtype_name(a), a == b ? "" : " or ", a == b ? "" : qz_st_dtype_name(b), qz_st_dtype_name(t->dtype));
 }
 
+qz_status qz_folder_misfit(const qz_st *file, const char *module, const char *expected, const qz_st_tensor *const *parts, size_t n, qz_error *err) {
+    qz_str found = {0};
+    for (size_t i = 0; i < n; i++) {
+        if (!parts[i]) continue;
+        const char *dot = strrchr(parts[i]->name, '.');
+        qz_str_printf(&found, "%s%s [", found.len ? ", " : "", dot ? dot + 1 : parts[i]->name);
+        for (uint32_t d = 0; d < parts[i]->n_dims; d++) qz_str_printf(&found, "%s%llu", d ? ", " : "", (unsigned long long)parts[i]->dims[d]);
+        qz_str_puts(&found, "]");
+    }
+    qz_status st = qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', module '%s', offset %llu: expected %s, found %s; compare the quantization settings with the file", file->path, module,
+                           (unsigned long long)(n && parts[0] ? parts[0]->offset : 0), expected, found.ptr ? found.ptr : "none");
+    qz_str_release(&found);
+    return st;
+}
+
 bool qz_folder_shaped(const qz_st_tensor *t, qz_st_dtype d, uint32_t n_dims, uint64_t a, uint64_t b) {
     return t && t->dtype == d && t->n_dims == n_dims && t->dims[0] == a && (n_dims == 1 || t->dims[1] == b);
 }
@@ -96,6 +111,8 @@ qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err) {
         for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(r->add(r, &d->files[f], &d->files[f].tensors[i], err));
     QZ_TRY(qz_model_bind(m, err));
     m->file_bytes = d->file_bytes;
+    m->n_other_files = d->n_others;
+    m->other_file = d->other;
     return QZ_OK;
 }
 

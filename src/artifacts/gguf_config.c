@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/mathx.h"
 #include "base/size.h"
+#include "model/config_keys.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -185,6 +186,11 @@ static qz_status read_rope(reader *r, qz_config *c) {
     else if (type.n != 4 || memcmp(type.ptr, "none", 4))
         return qz_fail(r->err, QZ_EUNSUPPORTED, "unknown rope scaling: file '%s', key '%s.rope.scaling.type': found '%.*s'", g->path, r->arch,
                        (int)qz_min_size(type.n, 40), type.ptr);
+    if (rope->kind != QZ_ROPE_YARN && attn != 1) { /* llama.cpp scales by it whatever the type is */
+        char text[40];
+        (void)snprintf(text, sizeof text, "%g", attn);
+        qz_keys_add(&c->keys, true, "", rk(r, "rope.scaling.attn_factor"), text);
+    }
     uint64_t dims = c->head_dim;
     QZ_TRY(qz_gguf_u64(g, rk(r, "rope.dimension_count"), false, &dims, r->err));
     if (dims != c->head_dim)

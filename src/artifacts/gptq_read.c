@@ -135,8 +135,15 @@ static void unpack(void *arg, qz_part part) {
 }
 
 static qz_status wrong_shape(const qz_st *file, const char *module, const job *j, const gptq_params *p, qz_error *err) {
-    return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', module '%s': qweight, qzeros, scales and g_idx do not fit %u bits in groups of %lld", file->path,
-                   module, j->bits, (long long)p->group);
+    const qz_st_tensor *const parts[] = { j->w, j->z, j->s, j->g };
+    char expected[160];
+    size_t n = (size_t)snprintf(expected, sizeof expected, "%u bits in groups of %lld", j->bits, (long long)p->group);
+    if (j->w->n_dims == 2 && j->w->dims[0] < LIMIT && j->w->dims[1] < LIMIT) {
+        const uint64_t rows = j->w->dims[1], cols = j->w->dims[0] * 32 / j->bits, group = p->group > 0 ? (uint64_t)p->group : cols, groups = group ? (cols + group - 1) / group : 0;
+        (void)snprintf(expected + n, sizeof expected - n, " (qzeros [%llu, %llu], scales [%llu, %llu], g_idx [%llu])", (unsigned long long)groups,
+                       (unsigned long long)(rows * j->bits / 32), (unsigned long long)groups, (unsigned long long)rows, (unsigned long long)cols);
+    }
+    return qz_folder_misfit(file, module, expected, parts, 4, err);
 }
 
 static qz_status shape_job(const qz_st *file, const char *module, const gptq_params *p, job *j, qz_error *err) {

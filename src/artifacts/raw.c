@@ -22,6 +22,13 @@ static char *scalar(const qz_gguf *g, const qz_gguf_kv *kv, qz_arena *a) {
     return qz_arena_strdup(a, "null"); /* a negative number: no key of a model has one */
 }
 
+/* For a terminal. */
+static char *printable(char *t) {
+    for (char *c = t; c && *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = ' ';
+    return t;
+}
+
 static char *value_text(const qz_gguf *g, const qz_gguf_kv *kv, bool *quoted, qz_arena *a) {
     qz_error ignored = {0};
     qz_gguf_text s = {0};
@@ -31,9 +38,7 @@ static char *value_text(const qz_gguf *g, const qz_gguf_kv *kv, bool *quoted, qz
     if (qz_gguf_str(g, kv->key, false, &s, &ignored) != QZ_OK) return qz_arena_strdup(a, "");
     size_t n = qz_min_size(s.n, TEXT_SHOWN);
     while (n && n < s.n && ((unsigned char)s.ptr[n] & 0xc0) == 0x80) n--; /* whole characters */
-    char *t = qz_arena_strndup(a, n ? s.ptr : "", n);
-    for (char *c = t; c && *c; c++)
-        if ((unsigned char)*c < 0x20) *c = ' ';
+    char *t = printable(qz_arena_strndup(a, n ? s.ptr : "", n));
     return t && n < s.n ? qz_arena_printf(a, "%s…", t) : t;
 }
 
@@ -59,7 +64,7 @@ static qz_status from_gguf(const char *path, qz_raw *r, qz_error *err) {
     QZ_TRY(qz_gguf_open(g, path, err));
     (void)qz_gguf_str(g, "general.architecture", false, &arch, &ignored);
     r->container = g->version == 2 ? "gguf v2" : "gguf v3";
-    r->architecture = qz_arena_strndup(&r->arena, arch.n ? arch.ptr : "", qz_min_size(arch.n, 60));
+    r->architecture = printable(qz_arena_strndup(&r->arena, arch.n ? arch.ptr : "", qz_min_size(arch.n, 60)));
     r->tensors = qz_arena_calloc(&r->arena, g->n + 1, sizeof *r->tensors);
     r->meta = qz_arena_calloc(&r->arena, g->n_kv + 1, sizeof *r->meta);
     if (!r->architecture || !r->tensors || !r->meta) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
@@ -72,9 +77,9 @@ static qz_status from_gguf(const char *path, qz_raw *r, qz_error *err) {
     }
     for (size_t i = 0; i < g->n_kv; i++) {
         qz_raw_meta *m = &r->meta[r->n_meta++];
-        m->key = g->kv[i].key;
+        m->key = printable(qz_arena_strdup(&r->arena, g->kv[i].key));
         m->value = value_text(g, &g->kv[i], &m->quoted, &r->arena);
-        if (!m->value) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+        if (!m->key || !m->value) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
     }
     r->file_bytes = g->map.size;
     r->kv_bytes = kv_bytes(g, r->architecture);
@@ -105,7 +110,7 @@ static qz_status read_architecture(qz_raw *r, const char *dir, qz_error *err) {
     r->architecture = "";
     if (path && qz_path_exists(path) && qz_json_load(path, (size_t)16 << 20, &root, &ignored) == QZ_OK) {
         const char *type = json_string_value(json_object_get(root, "model_type"));
-        if (type) r->architecture = qz_arena_printf(&r->arena, "%.60s", type);
+        if (type) r->architecture = printable(qz_arena_printf(&r->arena, "%.60s", type));
     }
     json_decref(root);
     bool ok = path && r->architecture;
@@ -174,6 +179,11 @@ bool qz_raw_applies(const char *path, const qz_error *why) {
     bool yes = config && (!qz_path_exists(config) || qz_config_family(config, &ignored) == QZ_EUNSUPPORTED);
     qz_free(config);
     return yes;
+}
+
+qz_status qz_raw_refuse(const qz_error *why, const qz_error *container, qz_status st, qz_error *err) {
+    const bool bad = container->code == QZ_EFORMAT && why->code != QZ_EUNSUPPORTED && why->code != QZ_EFORMAT;
+    return qz_fail(err, bad ? container->code : st, "%s", bad ? container->text : why->text);
 }
 
 const char *qz_raw_reason(const qz_raw *r, const qz_error *why) { return r->n ? why->text : "no tensors: a vocabulary or metadata alone"; }

@@ -37,6 +37,8 @@ typedef struct {
 bool qz_raw_applies(const char *path, const qz_error *why);
 qz_status qz_raw_open(const char *path, qz_raw *r, qz_error *err);
 void qz_raw_release(qz_raw *r);
+/* Fails with what is wrong: of `why` (status st) and what the container's own reader said, the one that names the fault. */
+qz_status qz_raw_refuse(const qz_error *why, const qz_error *container, qz_status st, qz_error *err);
 /* Why it does not run: `why`, or that there are no tensors at all. */
 const char *qz_raw_reason(const qz_raw *r, const qz_error *why);
 /* "193 q4_K, 65 f32" in the order of first appearance. */

@@ -132,11 +132,16 @@ qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_
     qz_error inner = {0};
     qz_raw raw;
     if (qz_artifact_open(run, path, &m, &inner) != QZ_OK) {
-        if (qz_raw_applies(path, &inner) && qz_raw_open(path, &raw, &(qz_error){0}) == QZ_OK) {
+        qz_error container = {0}, fault = {0};
+        if (!qz_raw_applies(path, &inner)) QZ_TRY(row(&s, "structure", false, inner.text));
+        else if (qz_raw_open(path, &raw, &container) != QZ_OK) {
+            (void)qz_raw_refuse(&inner, &container, inner.code, &fault);
+            QZ_TRY(row(&s, "structure", false, fault.text));
+        } else {
             qz_status st = check_raw(&s, &raw, &inner, arena);
             qz_raw_release(&raw);
             QZ_TRY(st);
-        } else QZ_TRY(row(&s, "structure", false, inner.text));
+        }
     }
     else {
         char *detail = qz_arena_printf(arena, "%s, %s, %zu tensors, every shape fits the configuration", m->container, m->encoding, m->n_tensors);

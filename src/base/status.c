@@ -7,6 +7,8 @@ qz_status qz_fail(qz_error *err, qz_status code, const char *fmt, ...) {
         va_start(ap, fmt);
         (void)vsnprintf(err->text, sizeof err->text, fmt, ap);
         va_end(ap);
+        for (char *c = err->text; *c; c++)
+            if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?'; /* one line, whatever a file calls its parts */
         err->code = code;
     }
     return code;

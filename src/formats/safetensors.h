@@ -65,6 +65,7 @@ const char *qz_st_metadata(const qz_st *st, const char *key);        /* NULL if 
 typedef struct {
     qz_st *files;                   /* sorted by name */
     size_t n_files;
+    size_t n_others; const char *other; /* .safetensors files of the folder that were not opened, and the first of them */
     uint64_t tensor_bytes;          /* all tensors of all files */
     uint64_t file_bytes;            /* all weight files, headers included */
     size_t n_tensors;

@@ -139,7 +139,7 @@ out:
 }
 
 /* The only .safetensors file of the folder, in the arena; NULL if there is none or several. */
-static qz_status lone_file(qz_st_dir *d, const char *dir, const char **name, qz_error *err) {
+static qz_status lone_file(qz_st_dir *d, const char *dir, const char **name, size_t *count, qz_error *err) {
     char **names = NULL;
     size_t n = 0, found = 0;
     *name = NULL;
@@ -149,21 +149,41 @@ static qz_status lone_file(qz_st_dir *d, const char *dir, const char **name, qz_
         if (plain_name(names[i]) && found++ == 0) *name = qz_arena_strdup(&d->arena, names[i]);
     qz_free_names(names, n);
     if (found != 1) *name = NULL;
+    *count = found;
     return QZ_OK;
+}
+
+/* Weights beside those that were opened: engines ignore them, the user should know. */
+static qz_status count_others(qz_st_dir *d, const char *dir, qz_error *err) {
+    char **names = NULL;
+    size_t n = 0;
+    QZ_TRY(qz_list_dir(dir, &names, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        bool open = !plain_name(names[i]);
+        for (size_t f = 0; f < d->n_files && !open; f++) open = strcmp(qz_path_base(d->files[f].path), names[i]) == 0;
+        if (!open && d->n_others++ == 0) d->other = qz_arena_strdup(&d->arena, names[i]);
+    }
+    qz_free_names(names, n);
+    return d->n_others && !d->other ? qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir) : QZ_OK;
 }
 
 qz_status qz_st_dir_open(qz_st_dir *d, const char *dir, qz_error *err) {
     memset(d, 0, sizeof *d);
     const char *one = single_name;
+    char found[96] = "";
+    size_t count = 0;
     qz_status s = QZ_OK;
-    if (!present(dir, single_name) && !present(dir, index_name)) s = lone_file(d, dir, &one, err);
+    if (!present(dir, single_name) && !present(dir, index_name)) s = lone_file(d, dir, &one, &count, err);
     if (s == QZ_OK && one && present(dir, one)) s = open_files(d, dir, &one, 1, err);
     else if (s == QZ_OK && present(dir, index_name)) s = open_sharded(d, dir, err);
-    else if (s == QZ_OK)
+    else if (s == QZ_OK) {
+        if (count) (void)snprintf(found, sizeof found, ", found %zu other .safetensors files and no index", count);
         s = qz_fail(err, qz_path_is_dir(dir) ? QZ_EFORMAT : QZ_EIO,
                     "no weights: folder '%s': expected model.safetensors or model.safetensors.index.json%s", dir,
                     present(dir, "pytorch_model.bin") || present(dir, "pytorch_model.bin.index.json")
-                        ? ", found pickle files, which can run code; save the model as safetensors" : "");
+                        ? ", found pickle files, which can run code; save the model as safetensors" : found);
+    }
+    if (s == QZ_OK) s = count_others(d, dir, err);
     if (s != QZ_OK) qz_st_dir_release(d);
     return s;
 }

@@ -39,6 +39,8 @@ static qz_status add_views(qz_model *m, const qz_st_dir *d, qz_error *err) {
     for (size_t f = 0; f < d->n_files; f++)
         for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(qz_model_add_tensor(m, &d->files[f], &d->files[f].tensors[i], err));
     m->file_bytes = d->file_bytes;
+    m->n_other_files = d->n_others;
+    m->other_file = d->other;
     return QZ_OK;
 }
 

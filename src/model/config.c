@@ -152,9 +152,14 @@ static qz_status read_token_ids(const json_t *root, const char *name, qz_config 
         if (n > sizeof c->eos_ids / sizeof c->eos_ids[0])
             return qz_fail(err, QZ_EFORMAT, "too many eos_token_id: file '%s': expected at most 16, found %zu", name, n);
         c->n_eos = 0;
-        for (size_t i = 0; i < n; i++)
-            if (json_is_integer(json_array_get(v, i))) c->eos_ids[c->n_eos++] = json_integer_value(json_array_get(v, i));
-    }
+        for (size_t i = 0; i < n; i++) {
+            const json_t *id = json_array_get(v, i);
+            if (!json_is_integer(id))
+                return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'eos_token_id', entry %zu: expected an integer, found %s", name, i, qz_json_kind(id));
+            c->eos_ids[c->n_eos++] = json_integer_value(id);
+        }
+    } else if (v && !json_is_null(v))
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'eos_token_id': expected an integer or a list of integers, found %s", name, qz_json_kind(v));
     return QZ_OK;
 }
 

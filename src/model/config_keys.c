@@ -16,6 +16,8 @@ void qz_keys_add(qz_config_keys *k, bool refused, const char *prefix, const char
     unsigned *count = refused ? &k->n_refused : &k->n_noted;
     char one[96];
     (void)snprintf(one, sizeof one, "%s'%s%.40s'%s%.24s", *count ? ", " : "", prefix, key, value ? " = " : "", value ? value : "");
+    for (char *c = one; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?'; /* keys of a stranger, shown on a terminal */
     ++*count;
     if (n + strlen(one) + 4 < room) memcpy(text + n, one, strlen(one) + 1);
     else if (n + 4 < room && (n < 3 || strcmp(text + n - 3, "…") != 0)) memcpy(text + n, "…", sizeof "…");

@@ -176,6 +176,9 @@ static void say(qz_run *run, const qz_model *m) {
     if (m->head_untied)
         qz_warn(run, "%s: the configuration ties the output matrix to the embedding, and 'lm_head.weight' is stored with other values: the stored one is used, as in transformers 5",
                 m->path);
+    if (m->n_other_files)
+        qz_info(run, "note: %s: %zu .safetensors file%s of the folder not read (first '%s'): only model.safetensors, or what its index names, is", m->path, m->n_other_files,
+                m->n_other_files == 1 ? "" : "s", m->other_file);
     if (m->config.keys.n_noted)
         qz_info(run, "note: %s: %u key%s of the configuration not read: %s", m->path, m->config.keys.n_noted, m->config.keys.n_noted == 1 ? "" : "s", m->config.keys.noted);
 }

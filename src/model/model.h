@@ -37,6 +37,7 @@ typedef struct qz_model {
     qz_tensor_view *tensors; size_t n_tensors;       /* all of them, in the order of the container */
     const char *expected_types;                      /* of the container's weights, for texts; NULL: the three floats */
     qz_leftover *left; size_t n_left;                /* stored, and none of `tensors` */
+    size_t n_other_files; const char *other_file;    /* weight files of the folder that were not opened, the first of them */
     const char **doubts; size_t n_doubts;            /* what the container says and its data contradict (qz_model_doubt) */
     const char *path;                                /* as given */
     const char *container;                           /* "safetensors", "gguf v3", "awq" … */

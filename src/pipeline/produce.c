@@ -23,7 +23,7 @@ void qz_produced_release(qz_produced *p) {
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
-    qz_provenance *prov = qz_arena_calloc(arena, 7, sizeof *prov);
+    qz_provenance *prov = qz_arena_calloc(arena, 8, sizeof *prov);
     if (ctx == NULL || prov == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     size_t n = 0;
     static const char later[65] = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -47,6 +47,12 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
         qz_str_release(&names);
         if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
         prov[n++] = (qz_provenance){"dropped_tensors", text};
+    }
+    const qz_config_keys *keys = &s->model->config.keys;
+    if (keys->n_refused) {
+        char *text = qz_arena_printf(arena, "%u: %s", keys->n_refused, keys->refused);
+        if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+        prov[n++] = (qz_provenance){"ignored_keys", text};
     }
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->forced_pre, .name = o->name ? o->name : s->name,
                                  .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated, .imatrix_file = o->imatrix_file,
@@ -237,7 +243,8 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
 
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err) {
-    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART), .self_kl = -1};
+    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
+                         .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
     qz_artifact_writer *w = NULL;
     qz_proof proof = {0};
     const char *partial = NULL;

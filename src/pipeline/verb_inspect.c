@@ -80,6 +80,7 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
         qz_str_puts(out, "\n");
     }
     if (m->head_untied) qz_str_puts(out, "  head         stored with values of its own and used, although the configuration ties it\n");
+    if (m->n_other_files) qz_str_printf(out, "  other files  %zu .safetensors not read, first '%s'\n", m->n_other_files, m->other_file);
     if (k->n_refused) qz_str_printf(out, "  keys         %u not read that change the model (%s): %s\n", k->n_refused, QZ_CODE_KEYS, k->refused);
     if (k->n_noted) qz_str_printf(out, "  keys         %u not read: %s\n", k->n_noted, k->noted);
     for (size_t i = 0; i < m->n_doubts; i++) qz_str_printf(out, "  doubt        %s\n", m->doubts[i]);
@@ -125,7 +126,8 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_status st = qz_source_open(run, r->operands[0], &s, &why);
     if (st != QZ_OK && (r->deploy || !qz_raw_applies(r->operands[0], &why))) return qz_fail(err, st, "%s", why.text);
     if (st != QZ_OK) { /* well-formed, and none of our models */
-        if (qz_raw_show(r->operands[0], r, &why, &out, &(qz_error){0}) != QZ_OK) st = qz_fail(err, st, "%s", why.text);
+        qz_error container = {0};
+        if (qz_raw_show(r->operands[0], r, &why, &out, &container) != QZ_OK) st = qz_raw_refuse(&why, &container, st, err);
         else st = qz_show(&out, err);
         qz_str_release(&out);
         return st;

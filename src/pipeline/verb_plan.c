@@ -119,11 +119,12 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
             err, QZ_EUSAGE,
             "no model: give a config.json, a folder, a GGUF file or a built-in shape, for example 'quantz plan llama-3-8b'; --shapes lists them");
     else {
-        qz_error why = {0};
+        qz_error why = {0}, container = {0};
         st = qz_plan_open_model(run, r->operands[0], &v, &why);
         v.q.shape = v.shape;
         if (st == QZ_OK) st = print(run, &v, &out, err);
-        else if (!qz_raw_applies(r->operands[0], &why) || qz_raw_show(r->operands[0], r, &why, &out, &(qz_error){0}) != QZ_OK) st = qz_fail(err, st, "%s", why.text);
+        else if (!qz_raw_applies(r->operands[0], &why)) st = qz_fail(err, st, "%s", why.text);
+        else if (qz_raw_show(r->operands[0], r, &why, &out, &container) != QZ_OK) st = qz_raw_refuse(&why, &container, st, err);
         else st = QZ_OK; /* sizes are all that can be planned of it */
     }
     if (st == QZ_OK) st = qz_show(&out, err);
