@@ -25,7 +25,9 @@ quantz_status quantz_quantize(quantz_context *c, const char *model, const quantz
     if (st == QZ_OK) {
         r.operands = &operand;
         r.n_operands = 1;
+        c->run.accept = r.accept; /* borrowed for this call */
         st = qz_quantize(&c->run, &r, &p, a.scheme, &c->err);
+        c->run.accept = NULL;
     }
     if (st == QZ_OK) {
         a.bytes = p.bytes;

@@ -269,7 +269,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     c->qkv_bias = qz_gguf_find(g, "blk.0.attn_q.bias") != NULL;
     c->o_bias = qz_gguf_find(g, "blk.0.attn_output.bias") != NULL;
     c->mlp_bias = qz_gguf_find(g, "blk.0.ffn_gate.bias") != NULL;
-    c->qk_norm = qz_gguf_find(g, "blk.0.attn_q_norm.weight") != NULL;
+    c->qk_norm = qz_family_get(c->family)->qk_norm; /* norms in another family are a part that nothing uses */
     c->dtype = QZ_TYPE_NONE;
     QZ_TRY(read_rope(&r, c));
     QZ_TRY(read_ids(g, c, err));

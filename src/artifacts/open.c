@@ -29,9 +29,13 @@ static qz_status refuse_quantized(const char *dir, qz_error *err) {
     if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
     if (qz_path_exists(path)) st = qz_json_load(path, CONFIG_LIMIT, &root, err);
     const json_t *q = json_object_get(root, "quantization_config");
-    if (st == QZ_OK && json_is_object(q)) {
+    const char *key = "quantization_config";
+    if (!q || json_is_null(q)) q = json_object_get(root, key = "compression_config"); /* its name until transformers 4.45 */
+    if (st == QZ_OK && q && !json_is_null(q) && !json_is_object(q))
+        st = qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected an object or null, found %s", path, key, qz_json_kind(q));
+    else if (st == QZ_OK && q && !json_is_null(q)) {
         const char *method = json_string_value(json_object_get(q, "quant_method"));
-        st = qz_fail(err, QZ_EUNSUPPORTED, "unsupported quantization '%.40s': file '%s', key 'quantization_config': expected awq, gptq or bitsandbytes", method ? method : "?", path);
+        st = qz_fail(err, QZ_EUNSUPPORTED, "unsupported quantization '%.40s': file '%s', key '%s': expected awq, gptq or bitsandbytes", method ? method : "?", path, key);
     }
     json_decref(root);
     qz_free(path);

@@ -155,7 +155,9 @@ static bool no_model(const char *path) {
     qz_gguf_text arch = {0};
     if (qz_gguf_open(&g, path, &ignored) != QZ_OK) return false;
     (void)qz_gguf_str(&g, "general.architecture", false, &arch, &ignored);
-    bool yes = g.n == 0 || arch.n == 0;
+    qz_gguf_text type = { "model", 5 };
+    (void)qz_gguf_str(&g, "general.type", false, &type, &ignored); /* adapter, imatrix, mmproj … */
+    bool yes = g.n == 0 || arch.n == 0 || type.n != 5 || memcmp(type.ptr, "model", 5) != 0;
     qz_gguf_release(&g);
     return yes;
 }
@@ -163,14 +165,15 @@ static bool no_model(const char *path) {
 bool qz_raw_applies(const char *path, const qz_error *why) {
     qz_format f = QZ_FORMAT_COUNT;
     qz_error ignored = {0};
-    if (why->code != QZ_EUNSUPPORTED && why->code != QZ_EFORMAT && why->code != QZ_EUSAGE) return false;
     if (!qz_path_exists(path)) return false;
+    bool file = !qz_path_is_dir(path);
+    if (file && why->code != QZ_EUNSUPPORTED && why->code != QZ_EFORMAT && why->code != QZ_EUSAGE) return false;
     if (why->code == QZ_EUNSUPPORTED) return true;
-    if (!qz_path_is_dir(path)) return qz_format_probe(path, &f, &ignored) == QZ_OK && (f == QZ_FORMAT_SAFETENSORS || no_model(path));
+    if (file) return qz_format_probe(path, &f, &ignored) == QZ_OK && (f == QZ_FORMAT_SAFETENSORS || no_model(path));
     char *config = qz_path_join(path, "config.json");
-    bool bare = config && !qz_path_exists(config);
+    bool yes = config && (!qz_path_exists(config) || qz_config_family(config, &ignored) == QZ_EUNSUPPORTED);
     qz_free(config);
-    return bare;
+    return yes;
 }
 
 const char *qz_raw_reason(const qz_raw *r, const qz_error *why) { return r->n ? why->text : "no tensors: a vocabulary or metadata alone"; }

@@ -30,7 +30,7 @@ qz_status qz_json_load(const char *path, size_t limit, json_t **out, qz_error *e
     return st;
 }
 
-static const char *kind_name(const json_t *v) {
+const char *qz_json_kind(const json_t *v) {
     switch (json_typeof(v)) {
     case JSON_OBJECT: return "an object";
     case JSON_ARRAY: return "an array";
@@ -45,7 +45,7 @@ static const char *kind_name(const json_t *v) {
 }
 static qz_status wrong(const char *name, const char *key, const char *expected, const json_t *v, qz_error *err) {
     return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %s, found %s", name, key, expected,
-                   kind_name(v));
+                   qz_json_kind(v));
 }
 
 qz_status qz_json_u64(const json_t *o, const char *key, const char *name, uint64_t *out, qz_error *err) {

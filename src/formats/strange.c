@@ -14,7 +14,7 @@ static bool all_zero(const unsigned char *p, size_t n) {
 static bool is_text(const unsigned char *p, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (p[i] < 0x20 && !isspace(p[i])) return false;
-    return n >= 24;
+    return n >= 8;
 }
 
 qz_status qz_strange(const void *bytes, size_t n, const char *path, const char *expected, qz_error *err) {

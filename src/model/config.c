@@ -38,32 +38,35 @@ static qz_status read_rope_kind(const json_t *rope, const char *name, qz_rope_ki
 
 static qz_status need(const json_t *rope, const char *key, const char *name, double *out, qz_error *err) {
     const json_t *v = json_object_get(rope, key);
+    if (v == NULL) return qz_fail(err, QZ_EFORMAT, "rope key '%s' is missing: file '%s': expected a number", key, name);
     if (!json_is_number(v))
-        return qz_fail(err, QZ_EFORMAT, "rope key '%s' is missing: file '%s': expected a number", key, name);
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', rope key '%s': expected a number, found %s", name, key, qz_json_kind(v));
     *out = json_number_value(v);
     return QZ_OK;
 }
 
 /* rope_scaling, else rope_parameters (as transformers 5). One object for each kind of layer is read where all are one. */
-static qz_status rope_object(const json_t *root, const char *name, const json_t **out, qz_error *err) {
+static qz_status rope_object(const json_t *root, const char *name, qz_config_keys *k, const json_t **out, qz_error *err) {
     static const char *const keys[] = {"rope_scaling", "rope_parameters"};
     *out = NULL;
     for (size_t i = 0; i < 2; i++) {
         const json_t *v = json_object_get(root, keys[i]), *full = json_object_get(v, "full_attention"), *slide = json_object_get(v, "sliding_attention");
         if (v && !json_is_null(v) && !json_is_object(v))
-            return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected an object or null, found another value", name, keys[i]);
+            return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected an object or null, found %s", name, keys[i], qz_json_kind(v));
         if (full && slide && !json_equal(full, slide))
             return qz_fail(err, QZ_EUNSUPPORTED, "rotary settings by kind of layer: file '%s', key '%s': expected one setting, found others for full_attention and sliding_attention",
                            name, keys[i]);
         if (json_is_object(full) || json_is_object(slide)) v = full ? full : slide;
-        if (*out == NULL && json_object_size(v) > 0) *out = v;
+        if (json_object_size(v) == 0) continue;
+        if (*out) qz_keys_contradict(*out, v, keys[i], k);
+        else *out = v;
     }
     return QZ_OK;
 }
 
 static qz_status read_rope(const json_t *root, const char *name, double def_theta, qz_config *c, qz_error *err) {
     const json_t *rope = NULL;
-    QZ_TRY(rope_object(root, name, &rope, err));
+    QZ_TRY(rope_object(root, name, &c->keys, &rope, err));
     qz_keys_judge(rope, QZ_KEYS_ROPE, &c->keys);
     qz_rope *r = &c->rope;
     *r = (qz_rope){.theta = def_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true,
@@ -72,6 +75,7 @@ static qz_status read_rope(const json_t *root, const char *name, double def_thet
     if (!json_is_object(rope)) return QZ_OK;
     QZ_TRY(qz_json_f64(rope, "rope_theta", name, &r->theta, err));
     QZ_TRY(read_rope_kind(rope, name, &r->kind, err));
+    qz_keys_rope(root, rope, r->kind, &c->keys);
     QZ_TRY(qz_json_u64(rope, "original_max_position_embeddings", name, &r->original_max_position, err));
     if (r->kind != QZ_ROPE_NONE) /* the top-level value wins for the kinds that use it */
         QZ_TRY(qz_json_u64(root, "original_max_position_embeddings", name, &r->original_max_position, err));
@@ -184,7 +188,7 @@ static qz_status nested_config(const json_t *root, const char *name, const char 
         return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%.60s' around a text model '%.60s': file '%s', key 'text_config': expected a text model by itself; "
                        "save its language model alone", type ? type : "?", inner ? inner : "?", name);
     json_object_foreach((json_t *)(uintptr_t)text, key, v)
-        if (!json_equal(v, json_object_get(root, key)) && !json_is_null(v))
+        if (!json_equal(v, json_object_get(root, key)) && !json_is_null(v) && qz_keys_matter(key))
             return qz_fail(err, QZ_EUNSUPPORTED, "nested configuration: file '%s', key 'text_config.%.60s': expected the value of the top level, found another; "
                            "move the text model's keys to the top level", name, key);
     return QZ_OK;
@@ -267,6 +271,8 @@ qz_status qz_config_family(const char *path, qz_error *err) {
     QZ_TRY(qz_json_load(path, CONFIG_LIMIT, &root, err));
     const char *type = json_string_value(json_object_get(root, "model_type"));
     qz_status st = nested_config(root, path, type, err);
+    if (st == QZ_OK && json_is_object(root) && !json_object_get(root, "model_type"))
+        st = qz_fail(err, QZ_EUNSUPPORTED, "key 'model_type' is missing: file '%s': expected the configuration of a language model", path);
     if (st == QZ_OK && type && qz_family_by_name(type) == QZ_FAMILY_COUNT) st = unknown_family(type, path, root, err);
     json_decref(root);
     return st;
@@ -313,7 +319,7 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
     if (!(c->rms_norm_eps > 0 && c->rms_norm_eps < 1))
         return qz_fail(err, QZ_EFORMAT, "rms_norm_eps out of range: file '%s': expected above 0 and below 1, found %g", name, c->rms_norm_eps);
     if (!(c->rope.theta > 0 && c->rope.theta < 1e15) || !(c->rope.factor > 0 && c->rope.factor < 1e6))
-        return qz_fail(err, QZ_EFORMAT, "rope_theta or factor out of range: file '%s': found %g and %g", name, c->rope.theta, c->rope.factor);
+        return qz_fail(err, QZ_EFORMAT, "rope_theta or factor out of range: file '%s': expected numbers above 0, found %g and %g", name, c->rope.theta, c->rope.factor);
     return QZ_OK;
 }
 

@@ -23,7 +23,8 @@ void qz_keys_add(qz_config_keys *k, bool refused, const char *prefix, const char
 
 /* null, false, empty, or the number that changes nothing. */
 static bool is_neutral(const json_t *v, double neutral) {
-    if (json_is_null(v) || json_is_false(v)) return true;
+    if (json_is_null(v)) return true;
+    if (json_is_false(v)) return neutral != 1; /* is_causal: false is another model */
     if (json_is_true(v)) return neutral == 1;
     if (json_is_number(v)) return json_number_value(v) == neutral;
     if (json_is_string(v)) return *json_string_value(v) == 0;
@@ -37,6 +38,13 @@ static qz_key_meaning meaning_of(qz_keys_object object, const char *key, double 
     return QZ_KEY_UNKNOWN;
 }
 
+/* "name = value" of an unread key. */
+static void add_value(qz_config_keys *k, bool refused, const char *prefix, const char *key, const json_t *v) {
+    char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
+    qz_keys_add(k, refused, prefix, key, text);
+    free(text);
+}
+
 void qz_keys_judge(const json_t *o, qz_keys_object object, qz_config_keys *k) {
     const char *key;
     json_t *v;
@@ -44,9 +52,8 @@ void qz_keys_judge(const json_t *o, qz_keys_object object, qz_config_keys *k) {
         double neutral;
         const qz_key_meaning m = meaning_of(object, key, &neutral);
         if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || is_neutral(v, neutral)) continue;
-        char *value = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-        qz_keys_add(k, m == QZ_KEY_MATH || object == QZ_KEYS_ROPE, prefixes[object], key, m == QZ_KEY_MATH || object == QZ_KEYS_ROPE ? value : NULL);
-        free(value);
+        if (m == QZ_KEY_MATH || object == QZ_KEYS_ROPE) add_value(k, true, prefixes[object], key, v);
+        else qz_keys_add(k, false, prefixes[object], key, NULL);
     }
 }
 
@@ -65,4 +72,36 @@ void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config
         qz_keys_add(k, true, "", "layer_types", t ? t : "?");
         return;
     }
+}
+
+void qz_keys_rope(const json_t *root, const json_t *rope, qz_rope_kind kind, qz_config_keys *k) {
+    enum { LINEAR = 1 << QZ_ROPE_LINEAR, DYNAMIC = 1 << QZ_ROPE_DYNAMIC, LLAMA3 = 1 << QZ_ROPE_LLAMA3, YARN = 1 << QZ_ROPE_YARN };
+    static const struct { const char *key; int kinds; } of[] = {
+        {"factor", LINEAR | DYNAMIC | LLAMA3 | YARN}, {"low_freq_factor", LLAMA3}, {"high_freq_factor", LLAMA3}, {"attention_factor", YARN},
+        {"beta_fast", YARN}, {"beta_slow", YARN}, {"mscale", YARN}, {"mscale_all_dim", YARN}, {"truncate", YARN}};
+    const json_t *a = json_object_get(rope, "rope_type"), *b = json_object_get(rope, "type");
+    if (json_is_string(a) && json_is_string(b) && !json_equal(a, b)) add_value(k, true, prefixes[QZ_KEYS_ROPE], "type", b);
+    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+        const json_t *v = json_object_get(rope, of[i].key);
+        if (v == NULL || is_neutral(v, 1) || (of[i].kinds & (1 << kind))) continue;
+        /* a factor without a kind is meant to scale; what belongs to another kind, transformers ignores as we do */
+        add_value(k, kind == QZ_ROPE_NONE && i == 0, prefixes[QZ_KEYS_ROPE], of[i].key, v);
+    }
+    a = json_object_get(root, "rope_theta"), b = json_object_get(rope, "rope_theta");
+    if (json_is_number(a) && json_is_number(b) && json_number_value(a) != json_number_value(b)) add_value(k, false, "", "rope_theta", a);
+}
+
+void qz_keys_contradict(const json_t *read, const json_t *other, const char *name, qz_config_keys *k) {
+    const char *key;
+    json_t *v;
+    char prefix[64];
+    (void)snprintf(prefix, sizeof prefix, "%s.", name);
+    json_object_foreach((json_t *)(uintptr_t)other, key, v)
+        if (!json_is_null(v) && !json_equal(v, json_object_get(read, key))) add_value(k, true, prefix, key, v);
+}
+
+bool qz_keys_matter(const char *root_key) {
+    double neutral;
+    if (strcmp(root_key, "dtype") == 0 || strcmp(root_key, "torch_dtype") == 0) return false; /* the stored tensors say it */
+    return meaning_of(QZ_KEYS_ROOT, root_key, &neutral) != QZ_KEY_PLAIN;
 }

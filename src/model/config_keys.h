@@ -12,4 +12,10 @@ void qz_keys_add(qz_config_keys *k, bool refused, const char *prefix, const char
 void qz_keys_judge(const json_t *o, qz_keys_object object, qz_config_keys *k);
 /* Windows that the configuration states and the family does not read. */
 void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k);
+/* Inside a rotary object: two spellings of the kind that differ, keys of another kind than the stated one, a second theta. */
+void qz_keys_rope(const json_t *root, const json_t *rope, qz_rope_kind kind, qz_config_keys *k);
+/* Adds every value of `other` (the object under `name`) that `read`, which is read instead, does not have. */
+void qz_keys_contradict(const json_t *read, const json_t *other, const char *name, qz_config_keys *k);
+/* False for keys that no row gives a meaning for what is computed: names, dates, outputs. */
+bool qz_keys_matter(const char *root_key);
 #endif

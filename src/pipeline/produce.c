@@ -249,7 +249,7 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
 
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err) {
-    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .self_kl = -1};
+    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART), .self_kl = -1};
     qz_artifact_writer *w = NULL;
     qz_proof proof = {0};
     const char *partial = NULL;

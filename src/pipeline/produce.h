@@ -32,6 +32,7 @@ typedef struct {
     uint64_t bytes;
     double bits_per_weight, seconds, weight_mse;
     size_t fallbacks;
+    size_t dropped;                    /* stored tensors of the source that nothing uses, taken with --accept */
     size_t importance_tensors, importance_covered; /* tensors whose bytes depend on importance, and those that have some */
     char *importance_json;             /* owned; what was found, missing and repaired, or NULL */
     size_t uncorrected, norms_kept;    /* linears and norms whose correction could not be computed */
