@@ -159,6 +159,7 @@ qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const 
                          "measure this model or leave --imatrix away", o->imatrix_file, s.first, imp->imatrix->n, imp->imatrix->entries[0].name, s.wanted);
         else if (s.wanted == 0) qz_warn(run, "%s uses no importance: '%s' changes nothing", plan->spec.name, o->imatrix_file);
         else {
+            if (imp->stats && o->request && o->request->stats) qz_warn(run, "statistics '%s' are not used: the importance matrix stands for them", o->request->stats);
             qz_info(run, "importance matrix: %zu of %zu tensors covered", s.covered, s.wanted);
             if (s.missing.n) qz_warn(run, "no importance for %zu tensors, encoded without: %s", s.missing.n, names_of(&s.missing));
         }

@@ -20,6 +20,12 @@ void qz_produced_release(qz_produced *p) {
     *p = (qz_produced){0};
 }
 
+static bool uses_importance(const qz_artifact_plan *plan) {
+    for (size_t i = 0; i < plan->n_items; i++)
+        if (plan->items[i].importance_matters) return true;
+    return false;
+}
+
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
@@ -30,14 +36,15 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
     qz_int_options io;
     QZ_TRY(qz_int_settings(o->request, spec, o->search, &io, err));
     const char *flow = qz_int_needs_tokens(&io, spec) && io.propagate ? " propagate=quantized" : "";
-    const char *data = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : o->imatrix_sha ? o->imatrix_sha : "none";
+    const char *other = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : "none";
     prov[n++] = (qz_provenance){"version", qz_catalog_version()};
     char *recipe = qz_arena_printf(arena, "%s search=%s%s", spec->name, o->search == QZ_SEARCH_BEST ? "best" : "compat", flow);
     for (size_t i = 0; i < spec->n_modules && recipe; i++) recipe = qz_arena_printf(arena, "%s module=%s", recipe, spec->modules[i].text);
     if (recipe == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     prov[n++] = (qz_provenance){"recipe", recipe};
     prov[n++] = (qz_provenance){"source_sha256", s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN"};
-    prov[n++] = (qz_provenance){"calibration_sha256", data};
+    qz_provenance *calibration = &prov[n++];
+    *calibration = (qz_provenance){"calibration_sha256", imp->imatrix ? o->imatrix_sha : other};
     prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN"};
     const size_t dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
     if (dropped) { /* taken with --accept: the artifact says it of itself */
@@ -58,6 +65,11 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
                                  .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated, .imatrix_file = o->imatrix_file,
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries, .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n};
+    QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
+    if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
+    calibration->value = other; /* a matrix that no tensor uses is not recorded (the survey says so) */
+    ctx->imatrix_file = ctx->imatrix_dataset = NULL;
+    ctx->has_imatrix = imp->stats != NULL || o->rehearse_calibrated;
     return qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err);
 }
 
