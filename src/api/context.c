@@ -52,7 +52,7 @@ quantz_status quantz_open(const quantz_options *options, quantz_context **out) {
     quantz_context *c = *out = qz_calloc_array(1, sizeof *c);
     if (c == NULL) return QUANTZ_EMEMORY;
     qz_status st = qz_fields_take(&context_fields, options, &c->options, &c->err);
-    if (st == QZ_OK) st = qz_run_init(&c->run, (size_t)c->options.threads, &c->err);
+    if (st == QZ_OK) st = qz_run_init(&c->run, c->options.threads > 1024 ? (size_t)c->options.threads : qz_min_size((size_t)c->options.threads, qz_cpus()), &c->err);
     c->run.log = NULL;
     c->run.tty = false;
     c->hook = (qz_run_hook){.line = on_line, .progress = on_progress, .arg = c};

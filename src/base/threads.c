@@ -15,14 +15,16 @@
  * that comes late finds next >= end, or parts of a newer job, which it may run as well. Nobody has to answer a job.
  *
  * On a busy machine the caller waits now and then for a part whose thread has lost its CPU (a time slice, milliseconds, where
- * a decode step takes microseconds). After such a stall the caller works alone for PENALTY, twice as long if the next try
- * stalls again; jobs that take longer than LATE then still call the others. */
+ * a decode step takes microseconds). After such a stall the caller works alone for PENALTY times as long, twice that if the
+ * next try stalls again; jobs that take longer than LATE still call the others: what they bring then outweighs a stall.
+ * A worker on the caller's own CPU does not spin there. Tried without gain: workers that yield before their time slice ends. */
 enum {
     SPIN_LIMIT = 8000,       /* about 0.2 ms */
-    PARTS = 8,               /* a thread, by default */
+    PARTS = 4,               /* a thread, by default */
+    LOOK = 8,                /* parts between two looks at the clock where they are short */
     MOST_PARTS = 1 << 30
 };
-static const double STALL = 150e-6, PENALTY_LEAST = 4e-3, PENALTY_MOST = 64e-3, CALM = 50e-3, LATE = 1.5e-3;
+static const double STALL = 150e-6, PENALTY = 20, LONGEST = 0.25, CALM = 0.1, LATE = 8e-3; /* seconds, but for PENALTY */
 
 typedef struct {
     _Alignas(64) _Atomic uint64_t range;
@@ -34,11 +36,12 @@ struct qz_pool {
     share *shares;      /* [n] */
     qz_pool_fn fn;
     void *arg;
-    size_t parts;
-    double alone_until, penalty; /* the caller's */
+    size_t parts, jobs;
+    double tick, alone_until, penalty; /* seconds of a tick; the caller's */
     _Alignas(64) atomic_uint generation;     /* grows when workers are called */
     atomic_uint sleepers;
     atomic_bool stop;
+    atomic_int caller_cpu;
     _Alignas(64) atomic_uint left;           /* parts that are not finished */
     atomic_uint caller_sleeps;
     atomic_uint next_id;
@@ -49,17 +52,36 @@ static void relax(void) {
     __builtin_ia32_pause();
 #endif
 }
-static double now(void) {
+static double clock_now(void) {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+/* Two looks a job must not cost what a job of decoding gains: a time-stamp counter is read in a third of the time. */
+static uint64_t ticks(void) {
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#else
+    return (uint64_t)(1e9 * clock_now());
+#endif
+}
+static double tick_seconds(void) {
+    double t0 = clock_now(), t1;
+    uint64_t c0 = ticks(), c1;
+    do {
+        t1 = clock_now();
+        c1 = ticks();
+    } while (t1 - t0 < 50e-6);
+    return (t1 - t0) / (double)(c1 - c0);
+}
+static double now(const qz_pool *p) { return p->tick * (double)ticks(); }
 
-/* Returns the word when it no longer holds `seen`; the one who changes it calls wake afterwards. */
-static unsigned wait_change(atomic_uint *word, unsigned seen, atomic_uint *sleepers) {
+/* Returns the word when it no longer holds `seen`; the one who changes it calls wake afterwards. `cpu`: where not to spin. */
+static unsigned wait_change(atomic_uint *word, unsigned seen, atomic_uint *sleepers, const atomic_int *cpu) {
     unsigned v;
     for (int i = 0; i < SPIN_LIMIT; i++) {
         if ((v = atomic_load_explicit(word, memory_order_acquire)) != seen) return v;
+        if (cpu && i % 64 == 63 && sched_getcpu() == atomic_load_explicit(cpu, memory_order_relaxed)) break;
         relax();
     }
     atomic_fetch_add(sleepers, 1); /* before the kernel compares the word again: no change is missed */
@@ -95,13 +117,14 @@ static void *worker(void *arg) {
     size_t id = atomic_fetch_add(&p->next_id, 1) + 1, part;
     unsigned seen = 0;
     for (;;) {
-        seen = wait_change(&p->generation, seen, &p->sleepers);
+        seen = wait_change(&p->generation, seen, &p->sleepers, &p->caller_cpu);
         if (atomic_load(&p->stop)) return NULL;
+        unsigned done = 0;
         while (take_any(p, id, &part)) {
             p->fn(p->arg, (qz_part){part, p->parts, id});
-            /* Part by part: the next one may belong to another job. */
-            if (atomic_fetch_sub_explicit(&p->left, 1, memory_order_acq_rel) == 1) wake(&p->left, &p->caller_sleeps, 1);
+            done++; /* all of one job: it cannot end, nor a newer one begin, before they are told */
         }
+        if (done && atomic_fetch_sub_explicit(&p->left, done, memory_order_acq_rel) == done) wake(&p->left, &p->caller_sleeps, 1);
     }
 }
 
@@ -136,7 +159,7 @@ qz_status qz_pool_open(qz_pool **out, size_t n, qz_error *err) {
     if (n == 0) n = qz_min_size(qz_cpus(), 1024);
     if (n > 1024) return qz_fail(err, QZ_EUSAGE, "threads: expected 1 to 1024, found %zu", n);
     qz_pool *p = qz_alloc_aligned(1, sizeof *p);
-    if (p != NULL) *p = (qz_pool){.n = 1, .penalty = PENALTY_LEAST, .threads = qz_calloc_array(n, sizeof *p->threads), .shares = qz_alloc_aligned(n, sizeof *p->shares)};
+    if (p != NULL) *p = (qz_pool){.n = 1, .tick = tick_seconds(), .threads = qz_calloc_array(n, sizeof *p->threads), .shares = qz_alloc_aligned(n, sizeof *p->shares)};
     if (p == NULL || p->threads == NULL || p->shares == NULL) {
         qz_pool_free(p);
         return qz_fail(err, QZ_EMEMORY, "out of memory for a pool of %zu threads", n);
@@ -169,27 +192,44 @@ void qz_pool_free(qz_pool *p) {
     qz_free(p);
 }
 
+/* Of the caller: seconds and parts; the longest stretch between two looks at the clock. */
+typedef struct { double start, end, longest; size_t ran, longest_ran; } own_work;
+
 size_t qz_pool_size(const qz_pool *p) { return p == NULL ? 1 : p->n; }
 
-/* The caller's own work. Workers that were not called are, once the job has turned out to be long. *ran: parts it took. */
-static void drain(qz_pool *p, bool called, double start, size_t *ran) {
+/* The caller's own work. Workers that were not called are, once the job has turned out to be long. */
+static void drain(qz_pool *p, bool called, own_work *w) {
+    double t = w->start;
+    size_t look = LOOK, seen = 0;
     for (size_t part; take_any(p, 0, &part);) {
         p->fn(p->arg, (qz_part){part, p->parts, 0});
-        ++*ran;
-        atomic_fetch_sub_explicit(&p->left, 1, memory_order_acq_rel);
-        if (!called && now() - start > LATE) {
+        if (++w->ran - seen < look) continue;
+        double end = now(p);
+        if (end - t > w->longest) w->longest = end - t, w->longest_ran = w->ran - seen;
+        look = end - t < 0.25 * STALL ? LOOK : 1;
+        seen = w->ran;
+        t = end;
+        if (!called && end - w->start > LATE) {
             call_workers(p);
             called = true;
         }
     }
+    w->end = now(p);
 }
 
-/* What a wait of `waited` seconds says, after `ran` parts in `worked` seconds. */
-static void judge(qz_pool *p, double worked, size_t ran, double waited, double end) {
-    double part = worked / (double)qz_max_size(ran, 1);
+/* Was somebody off its CPU: the thread whose part the caller waited for until `end`, or the caller itself in its longest stretch? */
+static void judge(qz_pool *p, const own_work *w, double end) {
+    if (w->ran == 0) return;
+    double waited = end - w->end, part = (w->end - w->start) / (double)w->ran;
+    if (w->ran > 2 * w->longest_ran) {
+        part = (w->end - w->start - w->longest) / (double)(w->ran - w->longest_ran);
+        double lost = w->longest - part * (double)w->longest_ran;
+        waited = lost > waited ? lost : waited;
+    }
     if (waited < STALL + 4 * part) return;
-    p->penalty = end - p->alone_until < CALM ? 2 * p->penalty : PENALTY_LEAST;
-    if (p->penalty > PENALTY_MOST) p->penalty = PENALTY_MOST;
+    double again = end - p->alone_until < CALM ? 2 * p->penalty : 0;
+    p->penalty = PENALTY * waited > again ? PENALTY * waited : again;
+    if (p->penalty > LONGEST) p->penalty = LONGEST;
     p->alone_until = end + p->penalty;
 }
 
@@ -209,17 +249,15 @@ void qz_pool_run(qz_pool *p, size_t parts, qz_pool_fn fn, void *arg) {
         qz_split(parts, 1, (qz_part){t, n, t}, &lo, &hi);
         atomic_store_explicit(&p->shares[t].range, (uint64_t)hi << 32 | lo, memory_order_release);
     }
-    double start = now();
-    const bool call = start >= p->alone_until;
-    size_t ran = 0;
+    own_work w = {.start = now(p)};
+    const bool call = w.start >= p->alone_until;
+    if (p->jobs++ % 16 == 0) atomic_store_explicit(&p->caller_cpu, sched_getcpu(), memory_order_relaxed);
     if (call) call_workers(p);
-    drain(p, call, start, &ran);
-    unsigned left = atomic_load_explicit(&p->left, memory_order_acquire);
-    if (left == 0) return;
-    double worked = now();
-    while (left != 0) left = wait_change(&p->left, left, &p->caller_sleeps);
-    double end = now();
-    judge(p, worked - start, ran, end - worked, end);
+    drain(p, call, &w);
+    unsigned left = atomic_fetch_sub_explicit(&p->left, (unsigned)w.ran, memory_order_acq_rel) - (unsigned)w.ran;
+    double end = w.end;
+    for (; left != 0; end = now(p)) left = wait_change(&p->left, left, &p->caller_sleeps, NULL);
+    if (call) judge(p, &w, end);
 }
 
 void qz_split(size_t total, size_t grain, qz_part part, size_t *lo, size_t *hi) {

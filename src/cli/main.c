@@ -1,4 +1,5 @@
 /* The program: finds the verb, parses its options, runs it, prints the one error line, and chooses the exit code. */
+#include "base/size.h"
 #include "base/str.h"
 #include "cli/options.h"
 #include "pipeline/catalog.h"
@@ -30,8 +31,11 @@ static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err
         return QZ_OK;
     }
     qz_run run;
+    const uint64_t asked = r.threads;
+    r.threads = qz_min_size((size_t)asked, qz_cpus()); /* more threads than CPUs wait for each other */
     QZ_TRY(qz_run_init(&run, (size_t)r.threads, err));
     run.quiet = r.quiet;
+    if (asked > r.threads) qz_info(&run, "note: %llu threads asked for, %zu CPUs here: %zu threads", (unsigned long long)asked, qz_cpus(), qz_cpus());
     run.accept = r.accept && strcmp(r.accept, "*") == 0 ? NULL : r.accept; /* codes are named one by one */
     qz_status st = qz_catalog_set_cpu(&run, r.cpu, err);
     if (st == QZ_OK) st = v->run(&run, &r, err);

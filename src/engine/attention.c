@@ -38,27 +38,29 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
     }
 }
 
-static void attend_worker(void *arg, qz_part part) {
+static size_t query_blocks(const qz_seq_run *r) { return (r->n + QUERY_BLOCK - 1) / QUERY_BLOCK; }
+
+/* A part is a head's block of queries: heads one after the other, so that a thread's own parts share keys and values, and long
+ * blocks first. */
+static void attend_part(void *arg, qz_part part) {
     const attend_job *j = arg;
     const qz_step *s = &j->e->step;
-    size_t kv_heads = j->e->model->config.kv_heads, item = 0;
-    for (size_t r = 0; r < s->n_runs; r++) {
-        size_t blocks = (s->runs[r].n + QUERY_BLOCK - 1) / QUERY_BLOCK;
-        for (size_t b = blocks; b-- > 0;) /* long blocks first: better balance */
-            for (size_t h = 0; h < kv_heads; h++, item++) {
-                if (item % part.n != part.i) continue;
-                size_t t0 = b * QUERY_BLOCK, nt = qz_min_size(QUERY_BLOCK, s->runs[r].n - t0);
-                attend_block(j, &s->runs[r], h, t0, nt, s->scores[part.thread]);
-            }
-    }
+    const size_t heads = j->e->model->config.kv_heads;
+    size_t at = part.i, r = 0;
+    for (; at >= heads * query_blocks(&s->runs[r]); r++) at -= heads * query_blocks(&s->runs[r]);
+    const size_t blocks = query_blocks(&s->runs[r]), t0 = (blocks - 1 - at % blocks) * QUERY_BLOCK;
+    attend_block(j, &s->runs[r], at / blocks, t0, qz_min_size(QUERY_BLOCK, s->runs[r].n - t0), s->scores[part.thread]);
 }
 
 qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, size_t n, qz_error *err) {
     (void)n;
     const qz_config *c = &e->model->config;
     qz_step *s = &e->step;
-    size_t keys = 0;
-    for (size_t r = 0; r < s->n_runs; r++) keys = qz_max_size(keys, s->runs[r].past + s->runs[r].n);
+    size_t keys = 0, parts = 0;
+    for (size_t r = 0; r < s->n_runs; r++) {
+        keys = qz_max_size(keys, s->runs[r].past + s->runs[r].n);
+        parts += c->kv_heads * query_blocks(&s->runs[r]);
+    }
     size_t need = ((keys + 15) & ~(size_t)15) * QUERY_BLOCK;
     for (size_t i = 0; i < qz_pool_size(e->run->pool); i++) {
         if (s->scores_cap[i] >= need) continue;
@@ -68,6 +70,6 @@ qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer,
         if (s->scores[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for attention over %zu keys", keys);
     }
     attend_job j = {.e = e, .kv = kv, .layer = layer, .kv_layer = kv_layer, .window = c->layer_sliding[layer] ? (size_t)c->sliding_window : 0};
-    qz_pool_run(e->run->pool, 0, attend_worker, &j);
+    if (parts) qz_pool_run(e->run->pool, parts, attend_part, &j);
     return QZ_OK;
 }

@@ -132,5 +132,8 @@ qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, 
     qz_step_norm(e, x, w->ffn_norm, n, s->h);
     QZ_TRY(qz_step_mlp(e, layer, w, s->h, n, s->out, err));
     run_rows(e, add_worker, &add);
+    if (!qz_all_finite(x, n * add.cols))
+        return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', layer %zu (of 0 to %zu) is the first: its output overflows float32; check its weights "
+                       "('quantz verify', 'quantz check --deep') and the configuration", e->model->path, layer, (size_t)e->model->config.layers - 1);
     return QZ_OK;
 }

@@ -59,3 +59,10 @@ void qz_rope_interleaved(float *x, const float *cs, size_t half) {
 void qz_add_rows(float *x, const float *y, size_t n) {
     for (size_t k = 0; k < n; k++) x[k] += y[k];
 }
+
+/* Exponents by integer arithmetic: one pass that the compiler vectorizes. */
+bool qz_all_finite(const float *x, size_t n) {
+    uint32_t wild = 0;
+    for (size_t i = 0; i < n; i++) wild |= (qz_f32_bits(x[i]) & 0x7fffffffu) + 0x00800000u; /* top bit: the exponent is all ones */
+    return wild >> 31 == 0;
+}

@@ -2,6 +2,7 @@
  * on batch, threads or vector width. Source: formats/families.md sections 2, 4, 5. */
 #ifndef QZ_ENGINE_ELEMENTWISE_H
 #define QZ_ENGINE_ELEMENTWISE_H
+#include <stdbool.h>
 #include <stddef.h>
 
 /* y = x · (mean(x²) + eps)^(-1/2) · w; y may be x. */
@@ -14,4 +15,5 @@ void qz_silu_mul(float *g, const float *u, size_t n);
 void qz_rope_half(float *x, const float *cs, size_t half);        /* pairs (j, j+half) */
 void qz_rope_interleaved(float *x, const float *cs, size_t half); /* pairs (2j, 2j+1) */
 void qz_add_rows(float *x, const float *y, size_t n);             /* x += y */
+bool qz_all_finite(const float *x, size_t n);
 #endif

@@ -1,5 +1,6 @@
 #include "engine/engine.h"
 #include "base/size.h"
+#include "engine/elementwise.h"
 #include "engine/engine_int.h"
 #include <string.h>
 
@@ -160,9 +161,11 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
     qz_step_norm(e, x, e->final_norm, n, e->step.h);
     if (e->head_packed != NULL) {
         const qz_packed *p = e->head_packed;
-        return qz_mm_packed(e->mm, &p, 1, e->step.h, n, &logits, err);
-    }
-    return qz_mm_exact(e->mm, &e->head, e->step.h, n, logits, err);
+        QZ_TRY(qz_mm_packed(e->mm, &p, 1, e->step.h, n, &logits, err));
+    } else QZ_TRY(qz_mm_exact(e->mm, &e->head, e->step.h, n, logits, err));
+    if (qz_all_finite(logits, n * e->model->config.vocab_size)) return QZ_OK;
+    return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', the output matrix is the first: its logits overflow float32; check its weights "
+                   "('quantz verify', 'quantz check --deep') and the configuration", e->model->path);
 }
 
 /* Splits tokens [0, n) of the step into runs of one sequence each. */

@@ -57,7 +57,7 @@ static void rope_row(float *cs, size_t pos, const float *inv, float att, size_t 
 
 qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err) {
     if (n > kv->max_tokens)
-        return qz_fail(err, QZ_EUSAGE, "context is full: expected at most %zu tokens, found %zu; use a larger --ctx", kv->max_tokens, n);
+        return qz_fail(err, QZ_EUSAGE, "context is full: expected at most %zu tokens, found %zu", kv->max_tokens, n);
     if (qz_rope_by_call(c) || n <= kv->rope_ready) return QZ_OK;
     float inv[QZ_MAX_ROPE_PAIRS], att;
     qz_rope_frequencies(c, n, inv, &att);

@@ -35,5 +35,5 @@ double qz_kl_row(const float *a, double a_lse, const float *b, double b_lse, siz
     }
     for (size_t i = 0; i < LANES; i++) sum += acc[i], total += mass[i];
     double kl = sum / total + shift; /* normalised by the float probabilities' own sum */
-    return kl > 0 ? kl : 0;
+    return kl < 0 ? 0 : kl; /* rounding below zero; a NaN stays one */
 }

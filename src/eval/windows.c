@@ -28,7 +28,8 @@ static qz_status add(qz_eval_set *s, const uint32_t *ids, size_t n, size_t first
 }
 
 static qz_status by_sample(const qz_tokenizer *t, const qz_dataset *d, const qz_eval_options *o, qz_eval_set *s, qz_error *err) {
-    size_t limit = qz_min_size(d->n, o->max_windows && o->protocol ? o->max_windows : d->n);
+    const bool given = o->max_windows && o->max_windows != QZ_EVAL_WINDOWS;
+    size_t limit = qz_min_size(d->n, given ? o->max_windows : d->n);
     s->windows = qz_arena_calloc(&s->arena, limit + 1, sizeof *s->windows);
     if (s->windows == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for evaluation windows");
     qz_ids ids = {0};

@@ -115,7 +115,7 @@ static qz_status dat_entry(qz_imatrix *im, cursor *c) {
 static qz_status read_dat(qz_imatrix *im, const uint8_t *p, size_t n, const char *path, qz_error *err) {
     cursor c = { p, 0, n, path, err };
     int32_t entries = 0, chunks = 0, len = 0;
-    QZ_TRY(get(&c, 1, n / 17, "number of entries", &entries)); /* the smallest entry has 17 bytes */
+    QZ_TRY(get(&c, 1, qz_max_size(1, n / 17), "number of entries", &entries)); /* the smallest entry has 17 bytes */
     im->entries = qz_arena_calloc(&im->arena, (size_t)entries, sizeof *im->entries);
     im->datasets = qz_arena_calloc(&im->arena, 1, sizeof *im->datasets);
     if (!im->entries || !im->datasets) return memory(path, err);

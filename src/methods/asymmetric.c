@@ -31,8 +31,9 @@ static void solve_rows(void *arg, qz_part part) {
     }
 }
 
-/* delta [k, k] and, if asked for, back [rows, k]: cross and lost times (gram + λI)⁻¹; zero if it cannot be factored. l: scratch. */
-static qz_status solve(qz_run *run, const double *gram, const double *cross, const double *lost, size_t rows, size_t k, double lambda, float *delta, float *back,
+/* delta [k, k] and, if asked for, back [rows, k]: cross and lost times (gram + λI)⁻¹; zero and counted if it cannot be factored.
+ * l: scratch. */
+static qz_status solve(qz_asymmetric *a, qz_run *run, const double *gram, const double *cross, const double *lost, size_t rows, size_t k, double lambda, float *delta, float *back,
                        double *l, qz_error *err) {
     double mean = 0, *work = qz_alloc_aligned(qz_pool_size(run->pool) * k, sizeof *work);
     if (!work) return qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
@@ -44,12 +45,16 @@ static qz_status solve(qz_run *run, const double *gram, const double *cross, con
     for (size_t i = 0; i < k; i++) l[i * k + i] += lambda * mean;
     qz_error why = {0};
     solve_job j = {l, cross, k, k, delta, work}, b = {l, lost, rows, k, back, work};
-    if (mean > 0 && qz_cholesky(run, l, k, &why) == QZ_OK) { /* else no correction */
+    qz_status st = mean > 0 ? qz_cholesky(run, l, k, &why) : QZ_ENUMERIC;
+    if (st == QZ_OK) {
         qz_pool_run(run->pool, 0, solve_rows, &j);
         if (rows) qz_pool_run(run->pool, 0, solve_rows, &b);
+    } else if (st == QZ_ENUMERIC) { /* the caller says it */
+        a->failed++;
+        a->why = mean > 0 ? "its matrix cannot be factored" : mean == 0 ? "no input in a half of the tokens" : "its statistics are not finite";
     }
     qz_free(work);
-    return QZ_OK;
+    return st == QZ_OK || st == QZ_ENUMERIC ? QZ_OK : qz_fail(err, st, "%s", why.text);
 }
 
 static bool reserve(qz_asymmetric *a, size_t square) {
@@ -79,7 +84,7 @@ qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats 
     qz_status st = l && g && d && r && reserve(a, sq) ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration of %zu columns", k);
     for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) {
         double n = s->tokens[h] ? (double)s->tokens[h] : 1;
-        st = solve(run, s->gram[h], s->cross[h], s->lost[h], rows, k, lambda, a->half[h], a->half_back[h], l, err);
+        st = solve(a, run, s->gram[h], s->cross[h], s->lost[h], rows, k, lambda, a->half[h], a->half_back[h], l, err);
         for (size_t i = 0; i < sq; i++) {
             a->gram[h][i] = (float)(s->gram[h][i] / n);
             a->cross[h][i] = (float)(s->cross[h][i] / n);
@@ -92,7 +97,7 @@ qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats 
             d[i] = s->cross[0][i] + s->cross[1][i];
         }
         for (size_t i = 0; i < more; i++) r[i] = s->lost[0][i] + s->lost[1][i];
-        st = solve(run, g, d, r, rows, k, lambda, a->delta, a->back, l, err);
+        st = solve(a, run, g, d, r, rows, k, lambda, a->delta, a->back, l, err);
     }
     qz_free(l);
     qz_free(g);

@@ -19,6 +19,8 @@ typedef struct {
     size_t lost_rows;              /* rows of what follows, 0: no residual stream */
     float *back, *half_back[QZ_HALVES]; /* [lost_rows, cols] R (H + λI)⁻¹ of all tokens and of each half */
     float *lost[QZ_HALVES];        /* [lost_rows, cols] R of each half, means */
+    size_t failed;                 /* of the three corrections (each half, all tokens): could not be computed and are 0 */
+    const char *why;               /* of the last of them */
 } qz_asymmetric;
 
 /* lambda: share of the mean diagonal, 0 = 0.02. residual: β as well, where s has it. A half without tokens: both come out 0. */

@@ -121,12 +121,39 @@ static void a_half_without_tokens(void **state) {
     r.s.lost_rows = R - 1; /* and a linear of the wrong shape */
     qz_asymmetric a;
     assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, &err), QZ_OK);
+    assert_int_equal(a.failed, 1); /* and it is said: that half has no correction */
+    assert_string_equal(a.why, "no input in a half of the tokens");
     assert_int_equal(qz_asymmetric_target(&a, r.mm, r.w, R, r.target, r.alpha, &err), QZ_EBUG);
     qz_asymmetric_release(&a);
     teardown(&r);
 }
 
+/* A correction that cannot be computed is counted, with the reason. */
+static void failures_are_counted(void **state) {
+    (void)state;
+    rig r;
+    qz_asymmetric a;
+    setup(&r);
+    gather(&r, 512, 0.3, 0.5, 0);
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, &err), QZ_OK);
+    assert_int_equal(a.failed, 0);
+    qz_asymmetric_release(&a);
+    for (int h = 0; h < QZ_HALVES; h++) r.s.gram[h][1] = r.s.gram[h][K] = 1e9; /* no Gram matrix of any tokens */
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, &err), QZ_OK);
+    assert_int_equal(a.failed, QZ_HALVES + 1);
+    assert_string_equal(a.why, "its matrix cannot be factored");
+    for (size_t i = 0; i < K * K; i++) assert_true(a.delta[i] == 0);
+    qz_asymmetric_release(&a);
+    r.s.gram[0][0] = NAN;
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, &err), QZ_OK);
+    assert_int_equal(a.failed, QZ_HALVES + 1);
+    assert_string_equal(a.why, "its statistics are not finite");
+    qz_asymmetric_release(&a);
+    teardown(&r);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(repairs_what_is_known), cmocka_unit_test(leaves_noise_alone), cmocka_unit_test(a_half_without_tokens)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(repairs_what_is_known), cmocka_unit_test(leaves_noise_alone), cmocka_unit_test(a_half_without_tokens),
+                                       cmocka_unit_test(failures_are_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

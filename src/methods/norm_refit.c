@@ -51,7 +51,8 @@ qz_status qz_norm_refit_solve(qz_norm_refit *n, qz_run *run, double ridge, float
         gain[i] = 1;
     }
     qz_status st = mean > 0 ? qz_cholesky(run, l, k, &why) : QZ_ENUMERIC;
-    if (st == QZ_ENUMERIC) return QZ_OK; /* the gains stay */
+    n->why = st == QZ_ENUMERIC ? "their matrix cannot be factored" : NULL;
+    if (st == QZ_ENUMERIC) return QZ_OK; /* the gains stay, the caller says it */
     if (st != QZ_OK) return qz_fail(err, st, "%s", why.text);
     for (size_t i = 0; i < k; i++) {
         for (size_t j = 0; j < i; j++) x[i] -= l[i * k + j] * x[j];
@@ -62,7 +63,10 @@ qz_status qz_norm_refit_solve(qz_norm_refit *n, qz_run *run, double ridge, float
         for (size_t j = 0; j < i; j++) x[j] -= l[i * k + j] * x[i];
     }
     for (size_t i = 0; i < k; i++)
-        if (!isfinite(x[i]) || x[i] < 0.25 || x[i] > 4) return QZ_OK; /* not a correction any more */
+        if (!isfinite(x[i]) || x[i] < 0.25 || x[i] > 4) { /* not a correction any more */
+            n->why = "gains beyond 0.25 to 4";
+            return QZ_OK;
+        }
     for (size_t i = 0; i < k; i++) gain[i] = (float)x[i];
     return QZ_OK;
 }

@@ -11,6 +11,7 @@ typedef struct {
     const double *h;   /* [cols, cols], borrowed */
     float *c;          /* [cols, cols] Cᵀ */
     double *a, *b;     /* the system */
+    const char *why;      /* after solve: why the gains stayed 1, NULL if they did not */
 } qz_norm_refit;
 /* h, c [cols, cols] means; c may be h (no propagation). */
 qz_status qz_norm_refit_open(qz_norm_refit *n, const double *h, const double *c, size_t cols, qz_error *err);

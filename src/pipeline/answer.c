@@ -77,7 +77,11 @@ static bool on_token(void *arg, uint32_t id) {
 static qz_status generate(const qz_source *s, const qz_request *r, qz_engine *e, const qz_ids *ids, speaker *p, qz_generated *info, qz_error *err) {
     const qz_config *c = &s->model->config;
     size_t ctx = qz_min_size((size_t)r->ctx, qz_max_size(c->max_position, 8));
-    if (ids->n >= ctx) return qz_fail(err, QZ_EUSAGE, "prompt of %zu tokens does not fit the context of %zu; use a larger --ctx", ids->n, ctx);
+    if (ids->n >= ctx && ctx < r->ctx)
+        return qz_fail(err, QZ_EUSAGE, "prompt of %zu tokens does not fit the model's own context of %zu (max_position_embeddings, model '%s'); shorten the prompt",
+                       ids->n, ctx, s->name);
+    if (ids->n >= ctx) return qz_fail(err, QZ_EUSAGE, "prompt of %zu tokens does not fit the context of %zu; use a larger --ctx (the model's own is %llu)", ids->n,
+                                      ctx, (unsigned long long)c->max_position);
     const qz_generate_options o = {.sampling = {.temperature = (float)r->temperature, .top_k = (size_t)r->top_k, .top_p = (float)r->top_p,
                                                 .min_p = (float)r->min_p, .repetition_penalty = (float)r->repetition_penalty, .repetition_window = 64, .seed = r->seed},
                                    .max_new = qz_min_size((size_t)r->max_new, ctx - ids->n), .stop_ids = c->eos_ids, .n_stop = c->n_eos, .on_token = on_token, .arg = p};

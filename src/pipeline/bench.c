@@ -5,8 +5,10 @@
 #include "pipeline/evaluate.h"
 #include "pipeline/source.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,7 +34,13 @@ static qz_status measure(qz_run *run, const qz_request *r, const char *path, qz_
     if (st == QZ_OK) st = bench_ids(&s, r, &ids, err);
     size_t new_tokens = r->max_new ? (size_t)r->max_new : 100, pp = r->window ? (size_t)r->window : 512;
     if (strcmp(r->verb, "bench") != 0) new_tokens = 100, pp = 512;
+    struct rusage before = {0}, after = {0};
+    const double began = qz_now();
+    (void)getrusage(RUSAGE_SELF, &before);
+    if (getloadavg(&out->load_average, 1) != 1) out->load_average = 0;
     if (st == QZ_OK) st = qz_latency_run(run, e, ids.ids, ids.n, pp, new_tokens, (size_t)r->repeats, &out->speed, err);
+    if (getrusage(RUSAGE_SELF, &after) == 0) out->switches = (double)(after.ru_nivcsw - before.ru_nivcsw) / (qz_now() - began);
+    out->loaded = after.ru_nivcsw - before.ru_nivcsw > 20 && out->switches > 60; /* an idle machine: below 20; beside one busy loop: 100 and more */
     if (st == QZ_OK) {
         const qz_config *c = &s.model->config;
         out->engine_bytes = qz_engine_bytes(e);

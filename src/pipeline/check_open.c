@@ -110,6 +110,7 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     QZ_TRY(qz_deploy_shape_of(j->shape, j->dtype, &j->arena, &j->deploy, err));
     j->facts.spec = &j->spec;
     j->facts.wanted = j->has_wanted ? &j->wanted : NULL;
+    j->facts.scheme = j->has_wanted ? &j->scheme : NULL;
     j->facts.params = j->shape->params;
     j->facts.artifact = j->weight_files > 0;
     j->facts.workload = j->r->workload;

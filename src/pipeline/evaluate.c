@@ -16,9 +16,18 @@ qz_status qz_arith_parse(const char *text, qz_arith *out, qz_error *err) {
     return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --arith: expected exact or runtime", text);
 }
 
+/* Before a model is opened, which may take minutes. */
+static qz_status readable(const char *path, qz_error *err) {
+    qz_map m;
+    QZ_TRY(qz_map_open(&m, path, err));
+    qz_map_release(&m);
+    return QZ_OK;
+}
+
 typedef struct {
     qz_source s[MAX_MODELS];
     qz_engine *e[MAX_MODELS];
+    qz_taskset tasks[MAX_MODELS];
     size_t n;
     bool has_source;
 } models;
@@ -92,15 +101,19 @@ static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_meas
     return st;
 }
 
+/* Before any work: a task file that is missing or bad must not cost an evaluation. */
+static qz_status load_tasks(const qz_request *r, models *x, qz_error *err) {
+    for (size_t i = 0; i < x->n; i++) {
+        if (x->s[i].tokenizer == NULL) return qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: tasks cannot be run", x->s[i].name);
+        QZ_TRY(qz_taskset_load(r->tasks, x->s[i].tokenizer, (size_t)r->max_tasks, &x->tasks[i], err));
+    }
+    return QZ_OK;
+}
+
 static qz_status score_tasks(qz_run *run, const qz_request *r, models *x, qz_measured *out, qz_error *err) {
     for (size_t i = 0; i < x->n; i++) {
-        qz_taskset set = {0};
-        if (x->s[i].tokenizer == NULL) return qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: tasks cannot be run", x->s[i].name);
-        QZ_TRY(qz_taskset_load(r->tasks, x->s[i].tokenizer, (size_t)r->max_tasks, &set, err));
-        qz_status st = qz_tasks_run(run, x->e[i], x->s[i].tokenizer, &set, &(qz_task_options){.batch = (size_t)r->batch, .max_new = (size_t)r->max_new},
-                                    &out[i].tasks, err);
-        qz_taskset_release(&set);
-        QZ_TRY(st);
+        QZ_TRY(qz_tasks_run(run, x->e[i], x->s[i].tokenizer, &x->tasks[i], &(qz_task_options){.batch = (size_t)r->batch, .max_new = (size_t)r->max_new},
+                            &out[i].tasks, err));
         if (!x->has_source || i == 0) continue;
         for (size_t k = 0; k < out[i].tasks.n; k++) {
             out[i].lost += out[0].tasks.pass[k] && !out[i].tasks.pass[k];
@@ -116,11 +129,15 @@ qz_status qz_evaluate(qz_run *run, const qz_request *r, const char *source, cons
     models *x = qz_calloc_array(1, sizeof *x);
     qz_arith arith;
     qz_status st = x == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : qz_arith_parse(r->arith, &arith, err);
+    if (st == QZ_OK && r->text && qz_path_exists(r->text)) st = readable(r->text, err); /* else the data set's own words */
+    if (st == QZ_OK && r->tasks) st = readable(r->tasks, err);
     if (st == QZ_OK) st = open_models(run, x, arith, source, artifacts, n_artifacts, out, err);
+    if (st == QZ_OK && r->tasks) st = load_tasks(r, x, err);
     if (st == QZ_OK && r->text) st = score_text(run, r, x, out, set, token_hash, err);
     if (st == QZ_OK && r->tasks) st = score_tasks(run, r, x, out, err);
     *n = x ? x->n : 0;
     for (size_t i = 0; x && i < x->n; i++) {
+        qz_taskset_release(&x->tasks[i]);
         qz_engine_free(x->e[i]);
         qz_source_release(&x->s[i]);
     }

@@ -127,9 +127,15 @@ static qz_status look_at(qz_run *run, const qz_artifact_plan *plan, const qz_imp
         s->covered += w != NULL;
         if (w == NULL && s->missing.n == 0) s->first = it->out_name;
         if (w == NULL) add_name(&s->missing, it->out_name);
-        if (r.zeros) add_name(&s->ones, it->out_name);
+        size_t unseen = 0;
+        for (size_t m = 0; w && e && e->counts && m < e->mats; m++) unseen += !(e->counts[m] > 0);
+        if (r.zeros || unseen) add_name(&s->ones, it->out_name);
         else if (r.scaled) add_name(&s->scaled, it->out_name);
-        if (r.zeros) qz_warn(run, "importance of '%s' is zero on %zu of %zu columns: weights of 1 are used for this tensor", it->out_name, r.zeros, it->cols);
+        if (r.zeros && r.scaled)
+            qz_warn(run, "importance of '%s' reaches %g, %zu of %zu columns vanish beside it: weights of 1 are used for this tensor", it->out_name, (double)r.largest,
+                    r.zeros, it->cols);
+        else if (r.zeros) qz_warn(run, "importance of '%s' is zero on %zu of %zu columns: weights of 1 are used for this tensor", it->out_name, r.zeros, it->cols);
+        else if (unseen) qz_warn(run, "importance of '%s' was never measured (count 0): weights of 1 are used for this tensor", it->out_name);
         else if (r.scaled) qz_warn(run, "importance of '%s' reaches %g: scaled by a power of two, only its relation counts", it->out_name, (double)r.largest);
     }
     for (size_t k = 0; imp->imatrix && k < imp->imatrix->n; k++) {

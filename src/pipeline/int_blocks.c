@@ -239,7 +239,7 @@ static qz_status code_linear(qz_int_blocks *a, qz_gptq *g, const qz_asymmetric *
 }
 
 /* With the codes of a norm's linears fixed, its gains once more: into the folded norm, and out of what the columns were scaled by. */
-static qz_status refit_norm(qz_int_blocks *a, int e, const double *gram, const double *cross, qz_error *err) {
+static qz_status refit_norm(qz_int_blocks *a, long layer, int e, const double *gram, const double *cross, qz_error *err) {
     const qz_linear *lin;
     size_t n = qz_awq_linears((qz_awq_entry)e, &lin), cols = a->block.cols[lin[0]];
     float *norm = e == QZ_AWQ_QKV ? a->block.attn_norm : a->block.ffn_norm, *gain = qz_alloc_array(cols, sizeof *gain), *q = NULL;
@@ -253,6 +253,10 @@ static qz_status refit_norm(qz_int_blocks *a, int e, const double *gram, const d
         qz_free(q);
     }
     if (st == QZ_OK) st = qz_norm_refit_solve(&fit, a->run, 0.01, gain, err);
+    if (st == QZ_OK && fit.why) {
+        qz_warn(a->run, "layer %ld %s: gains of the norm before it are not refitted: %s", layer, qz_linear_name(lin[0]), fit.why);
+        a->n_norms_kept++;
+    }
     for (size_t k = 0; k < cols && st == QZ_OK; k++) { /* as float16 holds it */
         float f = qz_f16_to_f32(qz_f32_to_f16(norm[k] * gain[k]));
         if (norm[k] == 0 || f == 0) continue;
@@ -277,6 +281,10 @@ static qz_status code_group(qz_int_blocks *a, long layer, int e, qz_error *err) 
         return a->flow ? qz_propagate_group(a->flow, (size_t)layer, (qz_input_group)e, &unused, err) : QZ_OK;
     }
     qz_status st = moments(a, layer, e, &gram, &cross, &asym, err);
+    if (st == QZ_OK && asym.failed) {
+        qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer, qz_linear_name(lin[0]), asym.failed, QZ_HALVES + 1, asym.why);
+        a->n_uncorrected += n;
+    }
     if (st == QZ_OK) st = qz_gptq_prepare(&g, a->run, gram, a->block.cols[lin[0]], &o, err);
     if (st == QZ_OK && g.fallback) {
         qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, qz_linear_name(lin[0]), g.reason);
@@ -290,7 +298,7 @@ static qz_status code_group(qz_int_blocks *a, long layer, int e, qz_error *err) 
         a->final_error += a->lin[lin[i]].error;
     }
     const bool normed = e == QZ_AWQ_QKV || e == QZ_AWQ_MLP;
-    if (st == QZ_OK && a->o.norms && normed && !g.fallback) st = refit_norm(a, e, gram, cross ? cross : gram, err);
+    if (st == QZ_OK && a->o.norms && normed && !g.fallback) st = refit_norm(a, layer, e, gram, cross ? cross : gram, err);
     for (size_t i = 0; i < n && st == QZ_OK && a->flow; i++) st = hand_on(a, lin[i], (qz_awq_entry)e, err);
     qz_free(gram);
     qz_free(cross);
@@ -381,7 +389,10 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
     else at = snprintf(out, n, "%soutput error with feedback codes %.4g", a->o.search == QZ_SEARCH_COMPAT ? "compat: " : "", a->final_error);
     if (a->n_alpha && at > 0 && (size_t)at < n)
         at += snprintf(out + at, n - (size_t)at, ", asymmetric strength %.2f", a->alpha / (double)a->n_alpha);
-    if (a->n_fallbacks && at > 0 && (size_t)at < n) (void)snprintf(out + at, n - (size_t)at, "; %zu linears rounded to nearest", a->n_fallbacks);
+    const struct { size_t count; const char *text; } lacks[] = {
+        {a->n_fallbacks, "linears rounded to nearest"}, {a->n_uncorrected, "linears without asymmetric correction"}, {a->n_norms_kept, "norms not refitted"}};
+    for (size_t i = 0; i < 3; i++)
+        if (lacks[i].count && at > 0 && (size_t)at < n) at += snprintf(out + at, n - (size_t)at, "; %zu %s", lacks[i].count, lacks[i].text);
 }
 
 void qz_int_blocks_release(qz_int_blocks *a) {

@@ -54,7 +54,26 @@ static qz_status against_input(const char *path, const char *input, const char *
         return qz_fail(err, QZ_EUSAGE, "output '%s' is the same as the %s '%s'; it is never replaced, choose another output", path, what, input);
     if (!holder && qz_path_is_dir(path) && qz_path_inside(input, path))
         return qz_fail(err, QZ_EUSAGE, "output folder '%s' holds the %s '%s'; it is never replaced, choose another output", path, what, input);
-    return holder || !qz_path_is_dir(input) ? QZ_OK : against_folder(path, input, what, 0, err);
+    if (holder || !qz_path_is_dir(input)) return QZ_OK;
+    QZ_TRY(against_folder(path, input, what, 0, err));
+    if (qz_path_inside(path, input) && !ours(path, qz_path_base(path))) /* however deep, and in hidden folders */
+        return qz_fail(err, QZ_EUSAGE, "output '%s' is part of the %s '%s'; it is never replaced, choose another output", path, what, input);
+    return QZ_OK;
+}
+
+/* Manifest, statistics and journals of the source are what an earlier job said of it: they go with it. */
+static qz_status against_sidecars(const char *path, const char *source, qz_error *err) {
+    for (size_t i = 1; i < sizeof beside / sizeof beside[0]; i++) {
+        qz_str s = {0};
+        qz_str_puts(&s, source);
+        qz_str_puts(&s, beside[i]);
+        qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory")
+                       : qz_path_same(path, s.ptr) ? qz_fail(err, QZ_EUSAGE, "output '%s' belongs to the source '%s'; it is never replaced, choose another output", path, source)
+                                                   : QZ_OK;
+        qz_str_release(&s);
+        QZ_TRY(st);
+    }
+    return QZ_OK;
 }
 
 /* Every name of a list with commas; a name that holds a comma is tried as a whole too. */
@@ -78,7 +97,10 @@ static qz_status check_one(const qz_request *r, const char *path, bool main_name
     if (kind == QZ_PATH_OTHER || kind == QZ_PATH_DANGLING || (!main_name && qz_path_is_link(path)))
         return qz_fail(err, QZ_EUSAGE, "output '%s' is %s and is never replaced: expected a regular file, a folder or a new name", path,
                        kind == QZ_PATH_FILE || kind == QZ_PATH_DIR ? "a link" : qz_path_kind_text(path));
-    if (r->n_operands) QZ_TRY(against_input(path, r->operands[0], "source", holder, err));
+    if (r->n_operands) {
+        QZ_TRY(against_input(path, r->operands[0], "source", holder, err));
+        QZ_TRY(against_sidecars(path, r->operands[0], err));
+    }
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         const char *value;
         memcpy(&value, (const char *)r + inputs[i].offset, sizeof value);

@@ -1,6 +1,7 @@
 #include "pipeline/preflight.h"
 #include "artifacts/module_rules.h"
 #include "pipeline/plan.h"
+#include "plan/check.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -139,6 +140,21 @@ static qz_status all_settings(qz_run *run, const qz_model *m, const qz_scheme_sp
     return QZ_OK;
 }
 
+void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *scheme) {
+    bool coded = false;
+    double bits = 0;
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+            const qz_tensor_view *t = m->blocks[l].linear[k];
+            coded = coded || (t && (t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind != QZ_KIND_FLOAT));
+        }
+    for (size_t i = 0; i < m->n_tensors; i++) bits += 8.0 * (double)m->tensors[i].bytes;
+    const qz_pitfall *p = qz_pitfall_get("CHK-REQUANT");
+    if (p && qz_check_requantizes(coded, scheme))
+        qz_warn(run, "CHK-REQUANT: %s: it is %s %s already, %.2f bits a weight; the loss of both adds up: %s", p->cause, m->container, m->encoding,
+                bits / (double)qz_config_parameters(&m->config), p->fix);
+}
+
 qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *m, const qz_scheme_spec *scheme, qz_error *err) {
     qz_arena a = {0};
     qz_deploy_shape s;
@@ -149,6 +165,7 @@ qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *
     if (st == QZ_OK) st = qz_deploy_shape_config(&m->config, &a, &s, err);
     if (st == QZ_OK) st = all_settings(run, m, scheme, &s, &spec, &t, &a, err);
     qz_arena_release(&a);
+    if (st == QZ_OK) qz_preflight_requant(run, m, scheme);
     return st;
 }
 

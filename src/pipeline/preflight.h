@@ -9,6 +9,8 @@
 
 /* Notes go to the log (qz_info, qz_warn). */
 qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *m, const qz_scheme_spec *spec, qz_error *err);
+/* CHK-REQUANT as a warning, if m is coded already and would be coded again (plan/check.h): with what it is and its bits. */
+void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *scheme);
 /* The same for an artifact that exists: where its modules have settings of their own (GPTQ's `dynamic`), every setting on the linears
  * that have it. m: opened, NULL = only the spec is known; q: its quantization_config or NULL. f needs an arena. */
 qz_status qz_preflight_artifact(const qz_model *m, const json_t *q, const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, qz_findings *f, qz_error *err);

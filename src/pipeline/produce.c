@@ -233,6 +233,8 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
     qz_progress_end(run);
     if (codes.n_blocks) qz_int_blocks_note(&codes, out->note, sizeof out->note);
     out->fallbacks += codes.n_fallbacks;
+    out->uncorrected = codes.n_uncorrected;
+    out->norms_kept = codes.n_norms_kept;
     qz_int_blocks_release(&codes);
     hessians_clear(&x);
     qz_mm_free(x.mm);

@@ -36,7 +36,8 @@ typedef struct {
     size_t ignored_keys;               /* keys of its configuration that would make another model, likewise */
     size_t importance_tensors, importance_covered; /* tensors whose bytes depend on importance, and those that have some */
     char *importance_json;             /* owned; what was found, missing and repaired, or NULL */
-    char note[200];                    /* summary of the codes' search */
+    size_t uncorrected, norms_kept;    /* linears and norms whose correction could not be computed */
+    char note[280];                    /* summary of the codes' search */
     uint64_t planned_memory;           /* at most; 0: not planned */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
     char greedy[160];                  /* first greedy text of the proof */

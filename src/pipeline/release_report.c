@@ -179,7 +179,7 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     }
     if (i > 0) {
         const qz_produced *p = &r->made[i - 1];
-        qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->weight_mse, p->self_kl);
+        qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
         text_figure(s, "proof_greedy", p->greedy);
     }
     qz_str_putc(s, '}');

@@ -39,7 +39,10 @@ static qz_status add_json_row(qz_table *t, const qz_source *s, const qz_bench *b
     QZ_TRY(qz_table_set(t, 31, err, "%.3f", l->bandwidth_gbs));
     QZ_TRY(qz_table_set(t, 32, err, "%.3f", bandwidth));
     QZ_TRY(qz_table_set(t, 33, err, "%s", b->kernel));
-    return qz_table_set(t, 34, err, "%s", b->cpu);
+    QZ_TRY(qz_table_set(t, 34, err, "%s", b->cpu));
+    QZ_TRY(qz_table_set(t, 35, err, "%.2f", b->load_average));
+    QZ_TRY(qz_table_set(t, 36, err, "%.1f", b->switches));
+    return qz_table_set(t, 37, err, "%d", b->loaded);
 }
 
 qz_status qz_run_bench_verb(qz_run *run, const qz_request *r, qz_error *err) {
@@ -51,7 +54,8 @@ qz_status qz_run_bench_verb(qz_run *run, const qz_request *r, qz_error *err) {
         {"gen_tps", 'r'}, {"gen_tps_min", 'r'}, {"gen_tps_max", 'r'}, {"gen_tps_p95", 'r'}, {"gen_tps_p99", 'r'},
         {"end_to_end_tps", 'r'}, {"end_to_end_tps_min", 'r'}, {"end_to_end_tps_max", 'r'}, {"end_to_end_tps_p95", 'r'}, {"end_to_end_tps_p99", 'r'},
         {"prompt_tokens", 'r'}, {"pp_tokens", 'r'}, {"new_tokens", 'r'}, {"repeats", 'r'}, {"peak_rss_bytes", 'r'}, {"engine_bytes", 'r'}, {"kv_bytes", 'r'},
-        {"bytes_per_token", 'r'}, {"bandwidth_gbs", 'r'}, {"memory_bandwidth_gbs", 'r'}, {"kernel", 'l'}, {"cpu", 'l'}};
+        {"bytes_per_token", 'r'}, {"bandwidth_gbs", 'r'}, {"memory_bandwidth_gbs", 'r'}, {"kernel", 'l'}, {"cpu", 'l'},
+        {"load_average", 'r'}, {"involuntary_switches_per_s", 'r'}, {"under_load", 'r'}};
     qz_arena arena = {0};
     qz_table t;
     char env[256];
@@ -64,6 +68,9 @@ qz_status qz_run_bench_verb(qz_run *run, const qz_request *r, qz_error *err) {
         qz_bench b;
         st = qz_bench_run(r, r->operands[i], &b, err); /* first: a model opened here would count in the child's memory */
         if (st == QZ_OK) st = qz_source_open(run, r->operands[i], &s, err);
+        if (st == QZ_OK && b.loaded)
+            qz_warn(run, "%s was measured under load: load average %.1f before, CPU taken away %.0f times a second; figures of an idle machine are higher",
+                    s.name, b.load_average, b.switches);
         if (st == QZ_OK) st = r->json ? add_json_row(&t, &s, &b, bandwidth, err) : add_row(&t, &s, &b, bandwidth, err);
         qz_source_release(&s);
     }

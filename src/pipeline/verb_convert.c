@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "pipeline/convert.h"
 #include "pipeline/outputs.h"
+#include "pipeline/preflight.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <math.h>
@@ -82,6 +83,8 @@ static qz_status print_result(const qz_source *src, const qz_conversion *c, cons
     return st;
 }
 
+static bool is_float_item(const qz_artifact_item *it) { return it->type < QZ_TYPE_COUNT && qz_type_get(it->type)->kind == QZ_KIND_FLOAT; }
+
 qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_source s = {0};
     qz_arena arena = {0};
@@ -113,6 +116,9 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     }
     if (!r->dry_run) QZ_GOTO(qz_source_hash(run, &s, err));
     QZ_GOTO(qz_convert_plan(run, &s, &spec, &o, r->lossy, &arena, &c, err));
+    bool lossy = false;
+    for (size_t i = 0; i < c.plan.n_items; i++) lossy = lossy || (c.edges[i].kind == QZ_EDGE_LOSSY && !is_float_item(&c.plan.items[i]));
+    if (lossy) qz_preflight_requant(run, s.model, &spec);
     for (size_t i = 0; i < c.plan.n_notes; i++) qz_warn(run, "%s: %s", c.plan.spec.name, c.plan.notes[i]);
     if (r->dry_run) p.bytes = c.plan.total_bytes, p.bits_per_weight = c.plan.bits_per_weight;
     else QZ_GOTO(qz_convert_write(run, &c, &o, out, &p, err));

@@ -54,8 +54,9 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
     qz_str s = {0};
     char size[48];
     if (r->json) {
-        qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"fallbacks\":%zu,\"dropped_tensors\":%zu,\"ignored_keys\":%zu,\"seconds\":%.3f,\"weight_mse\":%.9g,"
-                      "\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight, p->fallbacks, p->dropped, p->ignored_keys, p->seconds,
+        qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight);
+        qz_str_printf(&s, ",\"fallbacks\":%zu,\"dropped_tensors\":%zu,\"ignored_keys\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu", p->fallbacks, p->dropped, p->ignored_keys, p->uncorrected, p->norms_kept);
+        qz_str_printf(&s, ",\"seconds\":%.3f,\"weight_mse\":%.9g,\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu", p->seconds,
                       p->weight_mse, (unsigned long long)qz_peak_rss(), (unsigned long long)p->planned_memory, p->self_kl, p->self_tokens);
         if (p->importance_json) qz_str_printf(&s, ",\"importance\":%s", p->importance_json);
         qz_str_puts(&s, "}\n");

@@ -57,11 +57,17 @@ static void memory(const qz_check_facts *x, qz_findings *f) {
                      (double)(x->weight_bytes + x->kv_bytes - x->budget) / 1e9, x->weight_bytes <= x->budget ? "; the weights alone fit" : "; the weights alone do not fit");
 }
 
+bool qz_check_requantizes(bool stored_coded, const qz_scheme_spec *wanted) {
+    if (!stored_coded || wanted == NULL) return false;
+    const qz_type t = wanted->scheme == QZ_SCHEME_GGUF ? qz_type_by_ggml_id((int)qz_ftype_get(wanted->ftype)->type) : QZ_TYPE_NONE;
+    return t >= QZ_TYPE_COUNT || qz_type_get(t)->kind != QZ_KIND_FLOAT; /* back to floats loses nothing more */
+}
+
 void qz_check_deployment(const qz_check_facts *x, qz_findings *f) {
     const qz_deploy_spec *served = x->wanted ? x->wanted : x->spec;
     const bool stored = x->spec->kind != QZ_DEPLOY_FLOAT && !(x->gguf && x->bits_per_weight >= 15.5), quantized = x->wanted ? served->kind != QZ_DEPLOY_FLOAT : stored;
     names(x, f);
-    if (x->wanted && stored && x->wanted->kind != QZ_DEPLOY_FLOAT)
+    if (x->wanted && x->wanted->kind != QZ_DEPLOY_FLOAT && (x->scheme ? qz_check_requantizes(stored, x->scheme) : stored))
         qz_check_add(f, "CHK-REQUANT", "", "it is %s%s%s already", qz_deploy_get(x->spec->kind)->title, x->level && x->gguf ? " " : "", x->level && x->gguf ? x->level : "");
     if (quantized && bits_of(x, served) > 0 && bits_of(x, served) < 5.2 && qz_workload_reasons(x->workload))
         qz_check_add(f, "CHK-REASON", "", "%.3g-bit weights for workload '%s'", bits_of(x, served), x->workload);

@@ -16,6 +16,7 @@ void qz_check_add(qz_findings *f, const char *code, const char *subject, const c
 typedef struct {
     const qz_deploy_spec *spec;   /* what is stored */
     const qz_deploy_spec *wanted; /* --to: what is to be made of it; NULL = nothing */
+    const qz_scheme_spec *scheme; /* the same as the writer knows it; NULL: wanted's kind decides */
     const char *level;            /* GGUF: "Q4_K_M", NULL = not said; others: any text */
     bool gguf;
     int imatrix;                  /* GGUF: 1 recorded, 0 not recorded */
@@ -32,6 +33,8 @@ typedef struct {
     uint64_t float_bytes;         /* of the same model in 16 bits */
     uint64_t substituted;         /* GGUF: weights in a fallback type */
 } qz_check_facts;
+/* The one rule of CHK-REQUANT: coded weights would be coded again. wanted: NULL = nothing is to be made. */
+bool qz_check_requantizes(bool stored_coded, const qz_scheme_spec *wanted);
 void qz_check_deployment(const qz_check_facts *x, qz_findings *f);
 
 /* A design note or model card: are method, runtime, contract, tensor types named? */

@@ -62,6 +62,18 @@ for to in gguf:Q4_K_M awq gptq bnb:nf4 convert:gguf:Q4_K_M convert:gptq:w4g32; d
   rm -rf "$W"/a1* "$W"/a2* "$W"/k*
 done
 
+# What the method meant stands in the journal: a resumed tensor that holds something else is found.
+for to in gguf:Q4_K_M bnb:nf4; do
+  if killed "$W/k" $to 600; then
+    j=$(ls "$W"/k.partial.journal "$W"/k.partial/.journal 2> /dev/null | head -1)
+    sed -i '2s/[0-9a-f]\{16\}$/0123456789abcdef/' "$j"
+    quantize "$W/k" $to -t 1 --resume; code=$?
+    [ $code -eq 3 ] && grep -q 'proof failed: tensor' "$W/stderr" && [ ! -e "$W/k" ] && ok "$to, a resumed tensor that was meant otherwise is found" \
+      || bad "$to, a resumed tensor that was meant otherwise: exit $code" "$(cat "$W/stderr")"
+  else bad "$to: the run could not be killed in time" "$(ls -laR "$W")"; fi
+  rm -rf "$W"/k*
+done
+
 # A device is never replaced (issue 14, case 02): a node of our own, never one of the system's.
 if mknod "$W/node" c 1 3 2> /dev/null; then
   for to in gguf:Q8_0 awq; do

@@ -23,7 +23,7 @@ export Q
 
 normalise() { # the temporary folder, seconds, rates, memory, machine, version, and the quality figures of methods
   sed -E -e "s#$1#W#g" \
-    -e 's/[0-9]+(\.[0-9]+)? (s|ms|tokens\/s|MiB|GiB|GB\/s|t\/s)\b/N \2/g' \
+    -e '/was measured under load: /d' -e 's/[0-9]+(\.[0-9]+)? (s|ms|tokens\/s|MiB|GiB|GB\/s|t\/s)\b/N \2/g' \
     -e 's/(quantz,? (version )?)[0-9]+\.[0-9]+\.[0-9]+/\1VERSION/g' \
     -e 's/"(seconds|weight_mse|proof_kl|peak_rss_bytes|planned_memory_bytes|ttft_ms|gen_tps)":-?[0-9.e+-]+/"\1":N/g' \
     -e 's/(proof )?KL [0-9]+\.[0-9]+( on [0-9]+ tokens)/\1KL N\2/; s/proof KL [0-9.]+/proof KL N/' \

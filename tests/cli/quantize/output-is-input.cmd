@@ -15,3 +15,7 @@ echo x > b.gguf.stats; t quantize a.gguf --to gguf:Q8_0 -o b.gguf --stats b.gguf
 [ "$before" = "$(cat src/* data.jsonl | sha256sum)" ] && cmp -s src/model.safetensors held && [ -p pipe ] && echo "inputs and pipe as before"
 t quantize src --to gguf:Q8_0 -o src/new.gguf 2>&1 | grep -v "warning\|peak\|proof\|Q[48]_0,\|fell back" # a new file beside the source, then our own one again
 t quantize src --to gguf:Q4_0 -o src/new.gguf 2>&1 | grep -v "warning\|peak\|proof\|Q[48]_0,\|fell back"
+mkdir -p src/a/b/c/d src/.hidden; echo x > src/a/b/c/d/e.gguf; echo x > src/.hidden/f # however deep in the source, and what an earlier job wrote beside it
+t quantize src --to gguf:Q8_0 -o src/a/b/c/d/e.gguf
+t quantize src --to gguf:Q8_0 -o src/.hidden/f
+t quantize a.gguf --to gguf:Q4_0 -o a.gguf.manifest.json
