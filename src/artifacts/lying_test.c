@@ -140,7 +140,7 @@ static void awq_lies(void **state) {
         { "\"version\": \"gemm\"", "\"version\": \"exllama\"", "'exllama'" },
         { "\"version\": \"gemm\"", "\"version\": \"marlin\"", "unless marlin" },
         { "\"version\": \"gemm\"", "\"version\": \"gemv_fast\"", "expected I16, found I32" },
-        { "\"version\": \"gemm\"", "\"version\": \"gemv\"", "do not fit gemv" },
+        { "\"version\": \"gemm\"", "\"version\": \"gemv\"", "expected layout gemv" },
         { "\"bits\": 4", "\"bits\": 3", "with 3 bits" },
         { "\"group_size\": 32", "\"group_size\": 7", "group size" },
         { "\"group_size\": 32", "\"group_size\": 64", "groups of 64" },
@@ -171,14 +171,14 @@ static void gptq_lies(void **state) {
     static const struct { const char *from, *to, *error; } configs[] = {
         { "\"checkpoint_format\": \"gptq\"", "\"checkpoint_format\": \"marlin\"", "'marlin'" },
         { "\"checkpoint_format\": \"gptq\"", "\"is_marlin_format\": true", "'marlin'" },
-        { "\"bits\": 4", "\"bits\": 3", "do not fit 3 bits" },
+        { "\"bits\": 4", "\"bits\": 3", "expected 3 bits" },
         { "\"bits\": 4", "\"bits\": 9", "found 9" },
         { "\"bits\": 4", "\"bits\": \"4\"", "key 'bits'" },
         { "\"group_size\": 32", "\"group_size\": 0", "found 0" },
         { "\"group_size\": 32", "\"group_size\": 64", "groups of 64" },
         { "\"group_size\": 32", "\"group_size\": -1", "groups of -1" },
         { "\"sym\": true", "\"sym\": 3", "key 'sym'" },
-        { "\"quant_method\": \"gptq\"", "\"quant_method\": \"awq\"", "do not fit gemm" },
+        { "\"quant_method\": \"gptq\"", "\"quant_method\": \"awq\"", "expected layout gemm" },
         { "\"hidden_size\": 64", "\"hidden_size\": 96", "wrong shape" },
     };
     static const struct { const char *from, *to; uint64_t rows, cols; } tensors[] = {

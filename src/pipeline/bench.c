@@ -74,6 +74,8 @@ static void child(const qz_request *r, const char *path, int fd) {
     a.st = qz_run_init(&run, (size_t)r->threads, &a.err);
     if (a.st == QZ_OK) {
         run.quiet = true;
+        run.log = NULL; /* the parent has opened it once and said what there is to say */
+        run.accept = r->accept;
         if (r->cpu) run.cpu = strcmp(r->cpu, "ref") == 0 ? QZ_CPU_REF : strcmp(r->cpu, "avx2") == 0 ? QZ_CPU_AVX2 : QZ_CPU_AVX512;
         a.st = measure(&run, r, path, &a.bench, &a.err);
         qz_run_release(&run);
