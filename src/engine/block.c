@@ -95,6 +95,16 @@ static void place_worker(void *arg, qz_part part) {
     }
 }
 
+static qz_status overflow(const qz_engine *e, size_t layer, qz_error *err) {
+    return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', layer %zu (of 0 to %zu) is the first: its values overflow float32; check its weights "
+                   "('quantz verify', 'quantz check --deep') and the configuration", e->model->path, layer, (size_t)e->model->config.layers - 1);
+}
+/* Packed products round their input to integers, which would hide NaN; float products carry it to the block's end. */
+static qz_status check_input(const qz_engine *e, size_t layer, const qz_layer_weights *w, qz_linear first, const float *x, size_t n, qz_error *err) {
+    if (e->arith != QZ_ARITH_RUNTIME || w->packed[first] == NULL || qz_all_finite(x, n * w->lin[first].cols)) return QZ_OK;
+    return overflow(e, layer, err);
+}
+
 qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
                             float *y, qz_error *err) {
     static const qz_linear qkv[] = {QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V}, o[] = {QZ_LIN_O};
@@ -102,11 +112,13 @@ qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_lay
     const qz_config *c = &e->model->config;
     if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_Q, h, n, c->hidden_size);
     float *const out[] = {s->q, s->k, s->v};
+    QZ_TRY(check_input(e, layer, w, QZ_LIN_Q, h, n, err));
     QZ_TRY(qz_step_linears(e, w, qkv, 3, h, n, out, err));
     row_job j = {.e = e, .n = n, .kv = kv, .kv_layer = kv_layer, .lw = w};
     run_rows(e, place_worker, &j);
     QZ_TRY(qz_step_attend(e, kv, layer, kv_layer, n, err));
     if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_O, s->att, n, c->heads * c->head_dim);
+    QZ_TRY(check_input(e, layer, w, QZ_LIN_O, s->att, n, err));
     return qz_step_linears(e, w, o, 1, s->att, n, &y, err);
 }
 
@@ -116,10 +128,12 @@ qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, con
     const qz_config *c = &e->model->config;
     if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_GATE, h, n, c->hidden_size);
     float *const out[] = {s->gate, s->up};
+    QZ_TRY(check_input(e, layer, w, QZ_LIN_GATE, h, n, err));
     QZ_TRY(qz_step_linears(e, w, gate_up, 2, h, n, out, err));
     row_job j = {.e = e, .n = n, .cols = c->intermediate_size, .y = s->gate, .u = s->up};
     run_rows(e, silu_worker, &j);
     if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_DOWN, s->gate, n, c->intermediate_size);
+    QZ_TRY(check_input(e, layer, w, QZ_LIN_DOWN, s->gate, n, err));
     return qz_step_linears(e, w, down, 1, s->gate, n, &y, err);
 }
 
@@ -132,8 +146,5 @@ qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, 
     qz_step_norm(e, x, w->ffn_norm, n, s->h);
     QZ_TRY(qz_step_mlp(e, layer, w, s->h, n, s->out, err));
     run_rows(e, add_worker, &add);
-    if (!qz_all_finite(x, n * add.cols))
-        return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', layer %zu (of 0 to %zu) is the first: its output overflows float32; check its weights "
-                       "('quantz verify', 'quantz check --deep') and the configuration", e->model->path, layer, (size_t)e->model->config.layers - 1);
-    return QZ_OK;
+    return qz_all_finite(x, n * add.cols) ? QZ_OK : overflow(e, layer, err);
 }

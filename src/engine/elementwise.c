@@ -18,7 +18,8 @@ void qz_rms_norm(const float *x, const float *w, size_t n, float eps, float *y) 
     for (; k + LANES <= n; k += LANES)
         for (size_t i = 0; i < LANES; i++) acc[i] += x[k + i] * x[k + i];
     for (size_t i = 0; k + i < n; i++) acc[i] += x[k + i] * x[k + i];
-    float r = 1.0f / sqrtf(lane_sum(acc) / (float)n + eps);
+    float sum = lane_sum(acc);
+    float r = isfinite(sum) ? 1.0f / sqrtf(sum / (float)n + eps) : NAN; /* squares that overflow would give zeros: found by the caller as NaN */
     for (k = 0; k < n; k++) y[k] = x[k] * r * w[k];
 }
 

@@ -159,6 +159,9 @@ void qz_engine_final_norm(qz_engine *e, const float *x, size_t n, float *h) { qz
 qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits, qz_error *err) {
     QZ_TRY(qz_step_reserve(e, n, err));
     qz_step_norm(e, x, e->final_norm, n, e->step.h);
+    if (!qz_all_finite(e->step.h, n * e->model->config.hidden_size))
+        return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', the norm before the output matrix is the first: its values overflow float32; check its "
+                       "weights ('quantz verify', 'quantz check --deep') and the configuration", e->model->path);
     if (e->head_packed != NULL) {
         const qz_packed *p = e->head_packed;
         QZ_TRY(qz_mm_packed(e->mm, &p, 1, e->step.h, n, &logits, err));
