@@ -204,7 +204,7 @@ qz_status qz_explain_exercises(qz_explained *x) {
     qz_explain_say(x, "handbook exercises (B, D) and the command that answers each");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         qz_explain_line(x, "\n%-2s  %s", rows[i].id, rows[i].question);
-        qz_fit_command(&x->text, 4, rows[i].command);
+        qz_fit_command(&x->text, 4, "%s", rows[i].command);
     }
     return QZ_OK;
 }
