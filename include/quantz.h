@@ -181,7 +181,7 @@ typedef struct quantz_evaluate_options {
     const char *tasks;        /* tasks with expected answers (JSONL). At least one of the two */
     const char *against;      /* the source: KL divergence and paired differences */
     const char *protocol;     /* "samples", "half", "windows", "stride"; NULL: samples for JSONL, half for text */
-    uint64_t windows;         /* windows of a text file at most (60), 0: all */
+    uint64_t windows;         /* windows or texts at most, 0: all; as the defaults set it: 60 windows of a text, all texts of samples */
     uint64_t window;          /* tokens of a window (512) */
     uint64_t stride;          /* step of protocol "stride" (256) */
     const char *arith;        /* "exact" (default): float32; "runtime": the format's own 8-bit activations */

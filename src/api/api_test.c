@@ -136,7 +136,7 @@ static void test_rows_equal_the_programs(void **state) {
             if (o == NULL) fail_msg("quantz %s has no option --%s for the field '%s'", verb->name, x->option, x->name);
             if (o->offset != x->to || o->kind != kinds[x->kind]) fail_msg("'%s' and --%s fill other fields", x->name, o->name);
             if (x->kind == QZ_FIELD_TEXT ? (x->text && o->fallback ? strcmp(x->text, o->fallback) != 0 : x->text != o->fallback)
-                                         : x->number != (o->fallback ? strtod(o->fallback, NULL) : 0.0))
+                                         : x->number != (o->fallback == NULL ? 0.0 : strcmp(o->fallback, "auto") == 0 ? (double)QZ_COUNT_AUTO : strtod(o->fallback, NULL)))
                 fail_msg("'%s' and --%s have other defaults", x->name, o->name);
             if (x->min != o->min || x->max != o->max) fail_msg("'%s' and --%s have other ranges", x->name, o->name);
         }

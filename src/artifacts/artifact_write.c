@@ -202,7 +202,7 @@ static qz_status check_paths(const qz_artifact_writer *w, qz_error *err) {
             return qz_fail(err, QZ_EUSAGE, "output '%s' is a %s and will not be replaced; choose another name", w->path, directory(w) ? "file" : "folder");
         if (directory(w)) QZ_TRY(check_replace(w->path, false, err));
     }
-    if (directory(w) && qz_path_exists(w->partial)) QZ_TRY(check_replace(w->partial, true, err));
+    if (directory(w) && qz_path_is_dir(w->partial)) QZ_TRY(check_replace(w->partial, true, err));
     return QZ_OK;
 }
 
@@ -220,6 +220,10 @@ static qz_status begin(qz_artifact_writer *w, qz_error *err) {
     QZ_TRY(check_paths(w, err));
     if (w->flags & QZ_WRITE_RESUME) QZ_TRY(qz_item_journal_find(w, &done, err));
     QZ_TRY(check_disk(w, done, err));
+    if (done == 0 && qz_path_exists(w->partial) && qz_path_is_dir(w->partial) != directory(w)) { /* of an unfinished job of the other kind */
+        if (qz_path_is_dir(w->partial)) QZ_TRY(check_replace(w->partial, true, err));
+        QZ_TRY(qz_remove_tree(w->partial, err));
+    }
     if (directory(w)) {
         if (done == 0 && qz_path_exists(w->partial)) QZ_TRY(qz_remove_tree(w->partial, err));
         QZ_TRY(qz_make_dirs(w->partial, err));

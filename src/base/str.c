@@ -80,8 +80,10 @@ bool qz_list_has(const char *list, const char *code) {
     if (list && strcmp(list, "*") == 0) return true;
     size_t n = strlen(code);
     while (list && *list) {
-        size_t k = strcspn(list, ",");
-        if (k == n && strncmp(list, code, n) == 0) return true;
+        list += strspn(list, " ");
+        size_t k = strcspn(list, ","), end = k;
+        while (end && list[end - 1] == ' ') end--;
+        if (end == n && strncmp(list, code, n) == 0) return true;
         list += k + (list[k] == ',');
     }
     return false;

@@ -1,6 +1,7 @@
 #include "calibrate/calibrate.h"
 #include "base/journal.h"
 #include "base/size.h"
+#include <math.h>
 #include <string.h>
 
 enum { GRAM_BLOCK = 512, CHUNK_TOKENS = 4096 };
@@ -46,9 +47,24 @@ static void observe(void *arg, size_t layer, qz_linear l, const float *x, size_t
     gather(arg, qz_group_of(l), x, n, cols);
 }
 
+/* |x| or x·x beyond float32: nothing could be chosen by such statistics. */
+static qz_status check_range(const pass *p, size_t layer, qz_input_group g, size_t cols, double scale) {
+    for (size_t k = 0; k < cols; k++) {
+        double x = p->gram[g][k * cols + k] * scale;
+        if (isfinite((float)x) && isfinite(p->max_abs[g][k])) continue;
+        if (g == QZ_GROUP_HEAD)
+            return qz_fail(p->err, QZ_ENUMERIC, "calibration overflows float32: input of the output matrix, column %zu: found |x| up to %g, mean square %g", k,
+                           (double)p->max_abs[g][k], x);
+        return qz_fail(p->err, QZ_ENUMERIC, "calibration overflows float32: layer %zu, input of %s, column %zu: found |x| up to %g, mean square %g; is the checkpoint sound?", layer,
+                       qz_linear_name(qz_group_first(g)), k, (double)p->max_abs[g][k], x);
+    }
+    return QZ_OK;
+}
+
 static qz_status write_group(pass *p, size_t layer, qz_input_group g) {
     size_t cols = qz_stats_cols(&p->info, layer, g);
     double scale = 1.0 / (double)p->info.tokens;
+    QZ_TRY(check_range(p, layer, g, cols, scale));
     for (size_t k = 0; k < cols; k++) p->row[k] = (float)(p->sum_abs[g][k] * scale);
     QZ_TRY(qz_out_zeros(&p->out, (size_t)(p->offsets[layer * QZ_GROUP_COUNT + g] - p->out.size), p->err));
     QZ_TRY(qz_out_write(&p->out, p->row, cols * sizeof *p->row, p->err));

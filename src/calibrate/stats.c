@@ -8,6 +8,11 @@
 enum { ALIGN = 64, HEADER_LIMIT = 1 << 20 };
 static const char magic[8] = "QZSTATS1";
 
+qz_linear qz_group_first(qz_input_group g) {
+    int l = 0;
+    while (l + 1 < QZ_LIN_COUNT && qz_group_of((qz_linear)l) != g) l++;
+    return (qz_linear)l;
+}
 qz_input_group qz_group_of(qz_linear l) {
     switch (l) {
     case QZ_LIN_O: return QZ_GROUP_O;

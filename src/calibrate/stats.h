@@ -36,6 +36,7 @@ typedef struct {
 } qz_stats;
 
 qz_input_group qz_group_of(qz_linear l);
+qz_linear qz_group_first(qz_input_group g); /* the first linear that takes it; not for QZ_GROUP_HEAD */
 size_t qz_stats_cols(const qz_stats_info *i, size_t layer, qz_input_group g);
 /* Appends the header; offsets [layers*4+1] and the total size of the file. */
 qz_status qz_stats_header(const qz_stats_info *info, qz_str *out, uint64_t *offsets, uint64_t *total, qz_error *err);

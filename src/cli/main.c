@@ -36,6 +36,11 @@ static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err
     QZ_TRY(qz_run_init(&run, (size_t)r.threads, err));
     run.quiet = r.quiet;
     if (asked > r.threads) qz_info(&run, "note: %llu threads asked for, %zu CPUs here: %zu threads", (unsigned long long)asked, qz_cpus(), qz_cpus());
+    qz_status bad = qz_catalog_check_accept(r.accept, err);
+    if (bad != QZ_OK) {
+        qz_run_release(&run);
+        return bad;
+    }
     run.accept = r.accept && strcmp(r.accept, "*") == 0 ? NULL : r.accept; /* codes are named one by one */
     qz_status st = qz_catalog_set_cpu(&run, r.cpu, err);
     if (st == QZ_OK) st = v->run(&run, &r, err);

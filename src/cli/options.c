@@ -22,6 +22,10 @@ static const qz_option *option_at(const qz_verb *v, size_t i) {
 
 static qz_status set_number(const qz_verb *v, const qz_option *o, const char *text, qz_request *r, qz_error *err) {
     char *end;
+    if (o->kind == QZ_OPT_COUNT && o->fallback && strcmp(o->fallback, "auto") == 0 && strcmp(text, "auto") == 0) {
+        *(uint64_t *)(void *)((char *)r + o->offset) = QZ_COUNT_AUTO;
+        return QZ_OK;
+    }
     errno = 0;
     double x = strtod(text, &end);
     bool whole = o->kind != QZ_OPT_COUNT || x == floor(x);

@@ -6,7 +6,7 @@ static const qz_option options[] = {
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "evaluation text: JSONL or text"},
     {"tasks", 0, QZ_OPT_TEXT, QZ_AT(tasks), "FILE", NULL, 0, 0, "tasks with expected answers (JSONL)"},
     {"protocol", 0, QZ_OPT_TEXT, QZ_AT(protocol), "NAME", NULL, 0, 0, "samples, half, windows or stride (default: samples for JSONL, half for text)"},
-    {"windows", 0, QZ_OPT_COUNT, QZ_AT(windows), "N", "60", 0, 1e9, "windows at most, 0 = all; of samples all texts unless N is given"},
+    {"windows", 0, QZ_OPT_COUNT, QZ_AT(windows), "N", "auto", 0, 1e9, "windows or texts at most, 0 = all; auto: 60 windows of a text, all texts of samples"},
     {"window", 0, QZ_OPT_COUNT, QZ_AT(window), "N", "512", 8, 131072, "tokens of a window (text files)"},
     {"stride", 0, QZ_OPT_COUNT, QZ_AT(stride), "N", "256", 1, 131072, "step of protocol stride"},
     {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "exact", 0, 0, "exact: float; runtime: the format's own 8-bit activations"},

@@ -11,7 +11,7 @@ static const qz_option options[] = {
     {"seq-len", 0, QZ_OPT_COUNT, QZ_AT(seq_len), "N", "512", 8, 131072, "tokens of a calibration window"},
     {"search", 0, QZ_OPT_TEXT, QZ_AT(search), "MODE", "best", 0, 0, "best: lowest error; compat: the reference's own bytes"},
     {"protocol", 0, QZ_OPT_TEXT, QZ_AT(protocol), "NAME", NULL, 0, 0, "perplexity protocol: samples, half, windows or stride (default: samples for JSONL, half for text)"},
-    {"windows", 0, QZ_OPT_COUNT, QZ_AT(windows), "N", "60", 0, 1e9, "evaluation windows at most, 0 = all; of samples all texts unless N is given"},
+    {"windows", 0, QZ_OPT_COUNT, QZ_AT(windows), "N", "auto", 0, 1e9, "evaluation windows or texts at most, 0 = all; auto: 60 windows of a text, all texts of samples"},
     {"window", 0, QZ_OPT_COUNT, QZ_AT(window), "N", "512", 8, 131072, "tokens of an evaluation window (text files)"},
     {"stride", 0, QZ_OPT_COUNT, QZ_AT(stride), "N", "256", 1, 131072, "step of protocol stride"},
     {"max-tasks", 0, QZ_OPT_COUNT, QZ_AT(max_tasks), "N", "0", 0, 1e9, "tasks at most, 0 = all"},

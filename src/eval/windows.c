@@ -28,8 +28,7 @@ static qz_status add(qz_eval_set *s, const uint32_t *ids, size_t n, size_t first
 }
 
 static qz_status by_sample(const qz_tokenizer *t, const qz_dataset *d, const qz_eval_options *o, qz_eval_set *s, qz_error *err) {
-    const bool given = o->max_windows && o->max_windows != QZ_EVAL_WINDOWS;
-    size_t limit = qz_min_size(d->n, given ? o->max_windows : d->n);
+    size_t limit = o->max_windows ? qz_min_size(d->n, o->max_windows) : d->n; /* automatic: all */
     s->windows = qz_arena_calloc(&s->arena, limit + 1, sizeof *s->windows);
     if (s->windows == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for evaluation windows");
     qz_ids ids = {0};
@@ -52,7 +51,7 @@ static qz_status all_ids(const qz_tokenizer *t, const qz_dataset *d, qz_ids *ids
 }
 
 static qz_status cut(const qz_eval_options *o, qz_ids *ids, qz_eval_set *s, qz_error *err) {
-    size_t w = o->window, step = s->protocol == QZ_PROTO_STRIDE ? o->stride : w, limit = o->max_windows ? o->max_windows : SIZE_MAX;
+    size_t w = o->window, step = s->protocol == QZ_PROTO_STRIDE ? o->stride : w, limit = o->max_windows == QZ_EVAL_AUTO ? QZ_EVAL_WINDOWS : o->max_windows ? o->max_windows : SIZE_MAX;
     if (ids->n < w) return qz_fail(err, QZ_EUSAGE, "text is too short: expected at least one window of %zu tokens, found %zu; use --window", w, ids->n);
     if (s->protocol == QZ_PROTO_STRIDE && (step == 0 || step > w)) return qz_fail(err, QZ_EUSAGE, "--stride must lie in 1..%zu", w);
     size_t tokens = ids->n; /* stride: max_windows steps */

@@ -4,7 +4,8 @@
 #include "base/arena.h"
 #include "text/dataset.h"
 
-enum { QZ_EVAL_WINDOWS = 60 }; /* default */
+#define QZ_EVAL_AUTO SIZE_MAX  /* max_windows: QZ_EVAL_WINDOWS of a text, every text of samples */
+enum { QZ_EVAL_WINDOWS = 60 };
 typedef enum { QZ_PROTO_SAMPLES, QZ_PROTO_HALF, QZ_PROTO_WINDOWS, QZ_PROTO_STRIDE } qz_protocol;
 
 /* Targets first..n-1 are scored: position t−1 predicts ids[t]. */
@@ -20,7 +21,7 @@ typedef struct {
 
 typedef struct {
     const char *protocol;              /* NULL: samples for JSONL, half for text */
-    size_t window, stride, max_windows; /* 0: all; QZ_EVAL_WINDOWS limits windows of a text, but not texts (samples) */
+    size_t window, stride, max_windows; /* max_windows: 0: all; QZ_EVAL_AUTO */
     int64_t bos;                       /* half: replaces token 0 of each window; -1: none */
 } qz_eval_options;
 qz_status qz_eval_set_build(const qz_tokenizer *t, const qz_dataset *d, const qz_eval_options *o, qz_eval_set *out, qz_error *err);

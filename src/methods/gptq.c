@@ -155,3 +155,21 @@ void qz_quantized_decode(const qz_quantized *q, float *w) {
             w[r * k + c] = ((float)q->codes[r * k + c] - (float)q->zero_points[b]) * q->scales[b];
         }
 }
+
+/* Below it float16 scales have under four bits: W4 of weights around 1e-5. */
+#define LEAST_SCALE 0x1p-20f
+
+qz_status qz_quantized_check_scales(const qz_quantized *q, bool any, qz_error *err) {
+    size_t groups = q->cols / q->group_size;
+    float largest = 0;
+    for (size_t i = 0; i < q->rows * groups; i++) {
+        float s = fabsf(q->scales[i]);
+        largest = s > largest ? s : largest;
+        if (s < 65504) continue; /* not a number fails too */
+        return qz_fail(err, QZ_EUNSUPPORTED, "values do not fit int%u with float16 scales: tensor '%s', row %zu, group %zu: expected a scale below 65504, found %g or more; choose gguf:BF16 or F32",
+                       q->bits, q->name, i / groups, i % groups, (double)s);
+    }
+    if (!any || largest >= LEAST_SCALE) return QZ_OK;
+    return qz_fail(err, QZ_EUNSUPPORTED, "values do not fit int%u with float16 scales: tensor '%s': expected scales of %g and more, found at most %g; choose gguf:BF16 or F32", q->bits, q->name,
+                   (double)LEAST_SCALE, (double)largest);
+}

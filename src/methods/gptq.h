@@ -33,5 +33,8 @@ qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t co
 qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, qz_arena *arena, qz_quantized *out, qz_error *err);
 void qz_gptq_release(qz_gptq *g);
 /* The values that out stands for, [rows, cols]. */
+/* QZ_EUNSUPPORTED if scales leave float16: one clamped at its largest, or all of a tensor below what float16 tells apart although
+ * `any`: the tensor holds values other than 0. */
+qz_status qz_quantized_check_scales(const qz_quantized *q, bool any, qz_error *err);
 void qz_quantized_decode(const qz_quantized *q, float *w);
 #endif

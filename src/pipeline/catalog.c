@@ -1,4 +1,8 @@
 #include "pipeline/catalog.h"
+#include "base/size.h"
+#include "base/str.h"
+#include "model/leftovers.h"
+#include "text/lint.h"
 #include "artifacts/artifact.h"
 #include "engine/engine.h"
 #include <string.h>
@@ -28,4 +32,26 @@ qz_status qz_catalog_set_cpu(qz_run *run, const char *level, qz_error *err) {
         return qz_fail(err, QZ_EUNSUPPORTED, "this CPU has no %s: the highest level here is %s", level, qz_cpu_name(qz_cpu_detect()));
     }
     return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --cpu: expected ref, avx2 or avx512", level);
+}
+
+qz_status qz_catalog_check_accept(const char *codes, qz_error *err) {
+    const char *known[64];
+    size_t n = 0;
+    known[n++] = QZ_CODE_UNUSED;
+    known[n++] = QZ_CODE_KEYS;
+    for (const char *c; (c = qz_lint_code_at(n - 2)) != NULL;) known[n++] = c;
+    while (codes && *codes) {
+        codes += strspn(codes, " ");
+        size_t k = strcspn(codes, ", "), best = 0;
+        char one[64];
+        (void)snprintf(one, sizeof one, "%.*s", (int)qz_min_size(k, sizeof one - 1), codes);
+        for (size_t i = 1; i < n; i++)
+            if (qz_str_distance(known[i], one) < qz_str_distance(known[best], one)) best = i;
+        if (k && strcmp(known[best], one) != 0)
+            return qz_fail(err, QZ_EUSAGE, "unknown code '%s' for --accept: nearest known is '%s'; codes stand in findings (CAL-…, MOD-…)", one, known[best]);
+        codes += k + strspn(codes + k, " ");
+        if (*codes && *codes != ',') return qz_fail(err, QZ_EUSAGE, "bad list of codes for --accept: expected commas between them, found '%s'", codes);
+        codes += *codes == ',';
+    }
+    return QZ_OK;
 }

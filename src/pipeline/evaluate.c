@@ -79,7 +79,7 @@ static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_meas
     const qz_tokenizer *t = x->s[0].tokenizer;
     qz_status st = scores == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
     if (st == QZ_OK) st = qz_dataset_load(r->text, t, &(qz_dataset_options){0}, &d, err);
-    const qz_eval_options o = {.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride, .max_windows = (size_t)r->windows,
+    const qz_eval_options o = {.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride, .max_windows = r->windows == QZ_COUNT_AUTO ? QZ_EVAL_AUTO : (size_t)r->windows,
                                .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t) : x->s[0].model->config.bos_id};
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, err);
     if (st == QZ_OK) st = check_ids(&set, x, r->text, err);

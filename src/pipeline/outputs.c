@@ -14,8 +14,9 @@ static const input_field inputs[] = {
     IN("calibration data", data, true), IN("evaluation text", text, false), IN("task file", tasks, false), IN("statistics", stats, false),
     IN("importance matrix", imatrix, false), IN("traffic sample", traffic, false), IN("source", against, false), IN("hardware file", hardware_file, false),
     IN("report", report, false), IN("note", note, false), IN("adapter", lora, false), IN("configuration", config, false), IN("text", tokens, false)};
-/* Files that are written beside an output PATH. */
-static const char *const beside[] = {"", ".partial", ".partial.journal", ".manifest.json", ".stats", ".stats.partial", ".stats.partial.journal"};
+/* Files that are written beside an output PATH; `single`: beside a single file too. */
+static const struct { const char *ending; bool single; } beside[] = {{"", true}, {".partial", true}, {".partial.journal", true}, {".manifest.json", false},
+                                                                     {".stats", false}, {".stats.partial", false}, {".stats.partial.journal", false}};
 
 /* Written by an earlier run of ours: replacing it loses nothing that was given to us. */
 static bool ours(const char *path, const char *member) {
@@ -66,7 +67,7 @@ static qz_status against_sidecars(const char *path, const char *source, qz_error
     for (size_t i = 1; i < sizeof beside / sizeof beside[0]; i++) {
         qz_str s = {0};
         qz_str_puts(&s, source);
-        qz_str_puts(&s, beside[i]);
+        qz_str_puts(&s, beside[i].ending);
         qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory")
                        : qz_path_same(path, s.ptr) ? qz_fail(err, QZ_EUSAGE, "output '%s' belongs to the source '%s'; it is never replaced, choose another output", path, source)
                                                    : QZ_OK;
@@ -91,6 +92,28 @@ static qz_status against_list(const char *path, const char *list, const char *wh
     return QZ_OK;
 }
 
+/* A checkpoint may be named by its config.json or one of its shards: the files beside it are the model. */
+static qz_status against_siblings(const char *path, const char *source, bool holder, qz_error *err) {
+    if (holder || qz_path_kind_of(source) != QZ_PATH_FILE || !(qz_str_ends(source, ".json") || qz_str_ends(source, ".safetensors"))) return QZ_OK;
+    const size_t k = (size_t)(qz_path_base(source) - source);
+    char *dir = k ? qz_strndup(source, k) : qz_strdup(".");
+    if (dir == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    char **names = NULL;
+    size_t n = 0;
+    qz_status st = qz_list_dir(dir, &names, &n, err);
+    for (size_t i = 0; i < n && st == QZ_OK; i++) {
+        char *member = qz_path_join(dir, names[i]);
+        bool part = qz_str_ends(names[i], ".json") || qz_str_ends(names[i], ".safetensors") || qz_str_ends(names[i], ".jinja") || qz_str_ends(names[i], ".model");
+        if (member == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
+        else if (part && !qz_str_ends(names[i], ".manifest.json") && qz_path_same(path, member))
+            st = qz_fail(err, QZ_EUSAGE, "output '%s' lies beside the source '%s' and may be part of it; it is never replaced, choose another output", path, source);
+        qz_free(member);
+    }
+    qz_free_names(names, n);
+    qz_free(dir);
+    return st;
+}
+
 static qz_status check_one(const qz_request *r, const char *path, bool main_name, bool holder, qz_error *err) {
     qz_path_kind kind = qz_path_kind_of(path);
     if (kind == QZ_PATH_NONE) return QZ_OK;
@@ -99,7 +122,8 @@ static qz_status check_one(const qz_request *r, const char *path, bool main_name
                        kind == QZ_PATH_FILE || kind == QZ_PATH_DIR ? "a link" : qz_path_kind_text(path));
     if (r->n_operands) {
         QZ_TRY(against_input(path, r->operands[0], "source", holder, err));
-        QZ_TRY(against_sidecars(path, r->operands[0], err));
+        QZ_TRY(against_siblings(path, r->operands[0], holder, err));
+        if (qz_path_exists(r->operands[0])) QZ_TRY(against_sidecars(path, r->operands[0], err));
     }
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         const char *value;
@@ -111,22 +135,68 @@ static qz_status check_one(const qz_request *r, const char *path, bool main_name
     return QZ_OK;
 }
 
-static qz_status claim(qz_outputs *o, const qz_request *r, const char *path, bool holder, qz_error *err) {
-    size_t n = strlen(path), k = sizeof beside / sizeof beside[0];
+static bool starts_as(const char *path, const char *ending) {
+    static const char manifest[] = "{\n  \"manifest\": 1,", items[] = "quantz-items ";
+    qz_map m = {0};
+    qz_error ignored = {0};
+    bool yes = false;
+    if (qz_path_kind_of(path) != QZ_PATH_FILE || qz_map_open(&m, path, &ignored) != QZ_OK) return false;
+    if (strcmp(ending, ".manifest.json") == 0) yes = m.size >= sizeof manifest - 1 && memcmp(m.ptr, manifest, sizeof manifest - 1) == 0;
+    else if (m.size >= sizeof items - 1 && memcmp(m.ptr, items, sizeof items - 1) == 0) yes = true;
+    else yes = m.size == 0 || (m.size > 64 && strspn((const char *)m.ptr, "0123456789abcdef") == 64); /* calibration's begins with a hash */
+    qz_map_release(&m);
+    return yes;
+}
+
+/* Left by a job of ours: an unfinished output with its journal, the journal, or a manifest whose artifact is gone. */
+static qz_status left_by_us(const char *path, const char *ending, bool *yes, qz_error *err) {
+    *yes = starts_as(path, ending);
+    if (*yes || !qz_str_ends(ending, ".partial")) return QZ_OK;
+    qz_str s = {0};
+    qz_str_printf(&s, "%s%s", path, qz_path_is_dir(path) ? "/.journal" : ".journal");
+    if (s.failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    *yes = starts_as(s.ptr, ".journal");
+    qz_str_release(&s);
+    return QZ_OK;
+}
+
+/* What exists under a name that would be written. */
+static qz_status check_existing(const qz_request *r, const char *output, const char *path, const char *ending, qz_output_kind kind, qz_error *err) {
+    if (!qz_path_exists(path)) return QZ_OK;
+    if (*ending == 0) {
+        if (kind == QZ_OUTPUT_FILE && qz_path_is_dir(path))
+            return qz_fail(err, QZ_EUSAGE, "output '%s' is a folder: expected the name of a file; it is never replaced, choose another output", path);
+        if (r->force || r->resume || r->dry_run || kind == QZ_OUTPUT_FOLDER) return QZ_OK;
+        return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name, or give --force to replace it%s", path,
+                       strcmp(r->verb, "release") == 0 ? ", or --resume to keep finished artifacts" : "");
+    }
+    if (strncmp(ending, ".stats", 6) == 0 || r->dry_run) return QZ_OK; /* calibration looks at its own output */
+    bool yes = false;
+    QZ_TRY(left_by_us(path, ending, &yes, err));
+    return yes ? QZ_OK : qz_fail(err, QZ_EUSAGE, "output '%s' would replace '%s', which is not ours; move it away or choose another output", output, path);
+}
+
+static qz_status claim_name(const qz_request *r, const char *path, size_t i, qz_output_kind kind, qz_error *err) {
+    qz_str s = {0};
+    qz_str_printf(&s, "%s%s", path, beside[i].ending);
+    qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : check_one(r, s.ptr, i == 0, kind == QZ_OUTPUT_FOLDER, err);
+    if (st == QZ_OK) st = check_existing(r, path, s.ptr, beside[i].ending, kind, err);
+    qz_str_release(&s);
+    return st;
+}
+
+qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_output_kind kind, qz_error *err) {
+    size_t n = strlen(path);
     if (n == 0) return qz_fail(err, QZ_EUSAGE, "the output has no name: give -o PATH");
     while (n > 1 && path[n - 1] == '/') n--;
-    for (size_t i = 0; i < (holder ? 1 : k); i++) {
-        qz_str s = {0};
-        qz_str_append(&s, path, n);
-        qz_str_puts(&s, beside[i]);
-        qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : check_one(r, s.ptr, i == 0, holder, err);
-        qz_str_release(&s);
-        QZ_TRY(st);
-    }
-    return r->dry_run ? QZ_OK : qz_make_parents(path, &o->made, &o->n, err);
+    char *bare = qz_strndup(path, n);
+    if (bare == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_status st = claim_name(r, bare, 0, kind, err);
+    for (size_t i = 1; i < sizeof beside / sizeof beside[0] && st == QZ_OK && kind != QZ_OUTPUT_FOLDER; i++)
+        if (kind == QZ_OUTPUT_ARTIFACT || beside[i].single) st = claim_name(r, bare, i, kind, err);
+    qz_free(bare);
+    return st != QZ_OK || r->dry_run ? st : qz_make_parents(path, &o->made, &o->n, err);
 }
-qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_error *err) { return claim(o, r, path, false, err); }
-qz_status qz_outputs_claim_folder(qz_outputs *o, const qz_request *r, const char *path, qz_error *err) { return claim(o, r, path, true, err); }
 
 void qz_outputs_end(qz_outputs *o, qz_status st) {
     if (st != QZ_OK) qz_drop_empty_dirs(o->made, o->n);

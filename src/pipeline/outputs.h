@@ -1,15 +1,17 @@
 /* The one guard of everything that is written: called by every verb that writes, before any work.
  *   qz_outputs o = {0}; qz_outputs_claim(&o, r, path, err) for every path, as soon as it is known; at the end qz_outputs_end(&o, st).
  * Refused (QZ_EUSAGE), with --force too: an output, or a file that we write beside it, that is an input of the request (device and
- * inode, so through links and hard links), that lies in an input folder, that is a folder holding an input, or that is neither a
- * regular file nor a folder. Missing parent folders are made (not in a dry run); `end` removes those still empty after a failure. */
+ * inode, so through links and hard links), that lies in an input folder (of a checkpoint named by its config.json too), that is a
+ * folder holding an input, or that is neither a regular file nor a folder. Without --force and --resume: whatever exists. What stands
+ * beside the output and is not ours (NAME.partial, NAME.manifest.json of another program) is never replaced. Missing parent folders are made (not in a dry run); `end` removes those still empty after a failure. */
 #ifndef QZ_PIPELINE_OUTPUTS_H
 #define QZ_PIPELINE_OUTPUTS_H
 #include "pipeline/request.h"
 
 typedef struct { char **made; size_t n; } qz_outputs;
-qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_error *err);
-/* The same for a folder that only receives files (release): it may hold inputs, each file in it is claimed for itself. */
-qz_status qz_outputs_claim_folder(qz_outputs *o, const qz_request *r, const char *path, qz_error *err);
+typedef enum { QZ_OUTPUT_ARTIFACT, QZ_OUTPUT_FILE, QZ_OUTPUT_FOLDER } qz_output_kind;
+/* kind: an artifact (file or folder, with manifest and statistics), a single file, or a folder that only receives files (release):
+ * that one may exist and hold inputs, each file in it is claimed for itself. */
+qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_output_kind kind, qz_error *err);
 void qz_outputs_end(qz_outputs *o, qz_status st);
 #endif

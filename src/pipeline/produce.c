@@ -201,6 +201,18 @@ static bool is_grouped(const qz_artifact_plan *plan) {
 }
 static bool is_float(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->kind == QZ_KIND_FLOAT; }
 
+/* Anything but zeros? The first row mostly says so. */
+static bool has_values(const qz_tensor_view *t) {
+    float *x = qz_alloc_array(t->cols, sizeof *x);
+    bool any = x == NULL;
+    for (size_t r = 0; r < t->rows && !any; r++) {
+        qz_tensor_decode(t, r, 1, x);
+        for (size_t k = 0; k < t->cols && !any; k++) any = x[k] != 0;
+    }
+    qz_free(x);
+    return any;
+}
+
 static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, const qz_importance *imp, const qz_produce_options *o,
                           qz_int_blocks *codes, hessians *x, qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
     const qz_artifact_item *item = &plan->items[i];
@@ -210,6 +222,7 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
         const qz_folded *f = NULL;
         QZ_TRY(qz_int_blocks_get(codes, item, &q, &f, err));
         if (q != NULL) {
+            QZ_TRY(qz_quantized_check_scales(q, has_values(item->source), err));
             QZ_TRY(qz_proof_codes(proof, q, err));
             out->weight_mse += q->weight_mse * (double)q->rows * (double)q->cols;
             return qz_artifact_writer_put(w, q, err);

@@ -134,7 +134,7 @@ static qz_status add(qz_proof *p, row_source s, qz_error *err) {
     p->sums[p->current] += sum_of(p, &s, &bad);
     p->row += s.rows;
     if (bad != SIZE_MAX && s.q != NULL) /* float tensors: the writer says which element does not fit */
-        return qz_fail(err, QZ_ENUMERIC, "values do not fit %s: tensor '%s', row %zu: expected finite numbers after coding, found none; choose a level with bf16 or f32",
+        return qz_fail(err, QZ_EUNSUPPORTED, "values do not fit %s: tensor '%s', row %zu: expected finite numbers after coding, found none; choose a level with bf16 or f32",
                        it->type < QZ_TYPE_COUNT ? qz_type_get(it->type)->name : p->plan->spec.name, it->name, bad);
     p->known[p->current] = p->row == it->rows;
     if (p->writer) qz_artifact_writer_meant(p->writer, p->current, p->sums[p->current]);

@@ -7,6 +7,8 @@
 #include "base/run.h"
 
 /* Values of an option that may be given several times. */
+#define QZ_COUNT_AUTO ((uint64_t)1 << 40) /* a count that was not given: the word "auto" */
+
 typedef struct { const char *at[32]; size_t n; } qz_text_list;
 
 typedef struct {
@@ -29,7 +31,8 @@ typedef struct {
     bool together, linted; /* linted: the same data were read and reported before */
     /* evaluation */
     const char *protocol, *arith, *kv;
-    uint64_t windows, window, stride, max_tasks, batch, repeats, max_new;
+    uint64_t windows, window, stride, /* windows: QZ_COUNT_AUTO, or as given */
+             max_tasks, batch, repeats, max_new;
     bool no_tasks, no_bench;
     /* run */
     const char *prompt, *system;

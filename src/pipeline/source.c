@@ -85,6 +85,16 @@ char *qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const ch
     return qz_path_join(dir ? dir : ".", file);
 }
 
+bool qz_output_is_place(const char *given) {
+    size_t n = strlen(given);
+    return (n && given[n - 1] == '/') || qz_path_is_dir(given);
+}
+
+char *qz_output_name(const qz_source *s, const qz_scheme_spec *spec, const char *given, const char *name) {
+    if (given && (qz_scheme_get(spec->scheme)->directory || !qz_output_is_place(given))) return qz_strdup(given);
+    return qz_default_output(s, spec, given, name);
+}
+
 qz_status qz_scheme_list(const char *text, qz_arena *arena, qz_scheme_spec **out, size_t *n, qz_error *err) {
     size_t count = 1;
     for (const char *c = text; *c; c++) count += *c == ',';

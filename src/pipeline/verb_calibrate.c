@@ -58,10 +58,10 @@ static qz_status lint_only(qz_run *run, const qz_source *s, const qz_request *r,
 
 static qz_status claim(qz_outputs *o, const qz_request *r, const char *path, qz_error *err) {
     if (r->lint) return QZ_OK;
-    QZ_TRY(qz_outputs_claim(o, r, path, err));
+    QZ_TRY(qz_outputs_claim(o, r, path, QZ_OUTPUT_FILE, err));
     if (r->imatrix == NULL) return QZ_OK;
     if (strcmp(r->imatrix, path) == 0 || qz_path_same(r->imatrix, path)) return qz_fail(err, QZ_EUSAGE, "statistics and importance matrix have one name: '%s'; give two", path);
-    return qz_outputs_claim(o, r, r->imatrix, err);
+    return qz_outputs_claim(o, r, r->imatrix, QZ_OUTPUT_FILE, err);
 }
 
 static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *outs, qz_error *err) {

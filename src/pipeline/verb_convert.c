@@ -95,7 +95,7 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_outputs outs = {0};
     char *out = NULL;
     qz_status st = r->to ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format: give --to, for example --to gptq or --to gguf:Q4_0; see 'quantz convert --help'");
-    if (st == QZ_OK && r->output) st = qz_outputs_claim(&outs, r, r->output, err);
+    if (st == QZ_OK && r->output && !qz_output_is_place(r->output)) st = qz_outputs_claim(&outs, r, r->output, QZ_OUTPUT_ARTIFACT, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
     if (st == QZ_OK) st = qz_convert_spec(s.model, r->to, &spec, err);
     if (st != QZ_OK) goto out;
@@ -104,16 +104,12 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
         st = qz_fail(err, QZ_EUSAGE, "a GGUF file has no config.json to carry over: '%s'; give --config DIR (the checkpoint it was made from)", r->operands[0]);
         goto out;
     }
-    out = r->output ? qz_strdup(r->output) : qz_default_output(&s, &spec, NULL, r->name);
+    out = qz_output_name(&s, &spec, r->output, r->name);
     if (out == NULL) {
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
         goto out;
     }
-    QZ_GOTO(qz_outputs_claim(&outs, r, out, err));
-    if (!r->dry_run && !r->force && qz_path_exists(out)) {
-        st = qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", out);
-        goto out;
-    }
+    QZ_GOTO(qz_outputs_claim(&outs, r, out, QZ_OUTPUT_ARTIFACT, err));
     if (!r->dry_run) QZ_GOTO(qz_source_hash(run, &s, err));
     QZ_GOTO(qz_convert_plan(run, &s, &spec, &o, r->lossy, &arena, &c, err));
     bool lossy = false;

@@ -72,7 +72,6 @@ static qz_status prepare(qz_run *run, job *j, qz_error *err) {
     QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &j->q.ctx, err));
     QZ_TRY(open_hardware(j, cc, err));
     QZ_TRY(open_shape(run, j, err));
-    if (r->md && !r->force && qz_path_exists(r->md)) return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", r->md);
     j->q.shape = j->shape;
     return QZ_OK;
 }
@@ -99,7 +98,7 @@ static qz_status show(const job *j, qz_error *err) {
 qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err) {
     job j = {.r = r};
     qz_outputs outs = {0};
-    qz_status st = r->md ? qz_outputs_claim(&outs, r, r->md, err) : QZ_OK;
+    qz_status st = r->md ? qz_outputs_claim(&outs, r, r->md, QZ_OUTPUT_FILE, err) : QZ_OK;
     if (st == QZ_OK) st = prepare(run, &j, err);
     if (st == QZ_OK) st = qz_pick(&j.q, &j.arena, &j.answer, err);
     if (st == QZ_OK) st = show(&j, err);

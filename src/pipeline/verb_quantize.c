@@ -104,22 +104,22 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     if (st == QZ_OK) st = qz_search_parse(r->search, &o.search, err);
     if (st == QZ_OK) st = qz_scheme_parse(to, &spec, err);
     if (st == QZ_OK) st = qz_module_rules_parse(&spec, r->modules.at, r->modules.n, &arena, err);
-    if (st == QZ_OK && given) st = qz_outputs_claim(&outs, r, given, err);
+    if (st == QZ_OK && given && !qz_output_is_place(given)) st = qz_outputs_claim(&outs, r, given, QZ_OUTPUT_ARTIFACT, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
     if (st == QZ_OK) st = qz_preflight_scheme(run, r, s.model, &spec, err);
     if (st != QZ_OK) goto out;
     o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
-    out = given ? qz_strdup(given) : qz_default_output(&s, &spec, NULL, r->name);
+    out = qz_output_name(&s, &spec, given, r->name);
     if (out == NULL) {
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
         goto out;
     }
-    QZ_GOTO(qz_outputs_claim(&outs, r, out, err));
-    if (!r->dry_run && !r->force && !r->resume && qz_path_exists(out)) { /* before calibration, not after it */
-        st = qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", out);
-        goto out;
-    }
+    QZ_GOTO(qz_outputs_claim(&outs, r, out, QZ_OUTPUT_ARTIFACT, err));
     QZ_GOTO(qz_int_settings(r, &spec, o.search, &ints, err));
+    if (!r->dry_run && r->data) { /* what cannot be written is refused before calibration, not after it */
+        o.rehearse = o.rehearse_calibrated = true;
+        QZ_GOTO(qz_produce_plan(run, &s, &spec, &imp, &o, &arena, &plan, err));
+    }
     if (!r->dry_run && r->data && qz_int_needs_tokens(&ints, &spec)) {
         QZ_GOTO(qz_calib_windows(run, &s, r, &data, &windows, err));
         imp.windows = &windows;
@@ -146,6 +146,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
 out:
     qz_outputs_end(&outs, st);
     qz_stats_release(&stats);
+    if (made && qz_exit_code(st) == 2) (void)qz_remove_tree(made, &(qz_error){0}); /* refused: nothing to resume */
     qz_windows_release(&windows);
     qz_dataset_release(&data);
     qz_importance_close(&imp);

@@ -46,7 +46,7 @@ static qz_status needs(const job *j, bool *calibration, bool *tokens, qz_error *
 static qz_status claim_in(job *j, const char *name, const char *ending, qz_error *err) {
     qz_str s = {0};
     qz_str_printf(&s, "%s/%s%s", j->r->output, name, ending);
-    qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning") : qz_outputs_claim(&j->outs, j->r, s.ptr, err);
+    qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning") : qz_outputs_claim(&j->outs, j->r, s.ptr, QZ_OUTPUT_FILE, err);
     qz_str_release(&s);
     return st;
 }
@@ -62,7 +62,7 @@ static qz_status plan_all(job *j, qz_error *err) {
         j->paths[i] = path ? qz_arena_strdup(&j->arena, path) : NULL;
         qz_free(path);
         if (j->paths[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-        QZ_TRY(qz_outputs_claim(&j->outs, j->r, j->paths[i], err));
+        QZ_TRY(qz_outputs_claim(&j->outs, j->r, j->paths[i], QZ_OUTPUT_ARTIFACT, err));
         QZ_TRY(claim_in(j, qz_path_base(j->paths[i]), ".card.md", err));
         if (qz_path_exists(j->paths[i]) && !j->r->force && !j->r->resume && !j->r->dry_run)
             return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it, or --resume to keep finished artifacts", j->paths[i]);
@@ -223,7 +223,7 @@ static qz_status run_job(job *j, qz_error *err) {
     QZ_TRY(qz_scheme_list(r->to, &j->arena, &j->specs, &j->n, err));
     QZ_TRY(set_modules(j, err));
     QZ_TRY(qz_search_parse(r->search, &j->o.search, err));
-    QZ_TRY(qz_outputs_claim_folder(&j->outs, r, r->output, err));
+    QZ_TRY(qz_outputs_claim(&j->outs, r, r->output, QZ_OUTPUT_FOLDER, err));
     QZ_TRY(claim_in(j, "calibration", ".stats", err));
     QZ_TRY(claim_in(j, "report", ".md", err));
     QZ_TRY(claim_in(j, "report", ".json", err));

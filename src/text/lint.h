@@ -1,11 +1,14 @@
 /* Judges calibration data before it is used: duplicates, rank, count, lengths, domain, leaks (mission C-04 … C-15).
  * qz_lint l; qz_lint_run(t, data, &options, &l, err); for each l.findings[i] …; qz_lint_release(&l).
  * Findings do not fail the call: the caller refuses on QZ_LINT_REFUSE unless the code was accepted.
- * Codes: CAL-DUP, CAL-RANK (refuse); CAL-COUNT, CAL-LEN, CAL-DOMAIN, CAL-LEAK, CAL-PARTS (warn); CAL-LANG (note). */
+ * Codes: lint_codes.def. */
 #ifndef QZ_TEXT_LINT_H
 #define QZ_TEXT_LINT_H
 #include "base/arena.h"
 #include "text/dataset.h"
+
+/* NULL behind the last code. */
+const char *qz_lint_code_at(size_t i);
 
 typedef enum { QZ_LINT_NOTE, QZ_LINT_WARN, QZ_LINT_REFUSE } qz_lint_severity;
 typedef struct { const char *code, *text; qz_lint_severity severity; } qz_lint_finding; /* text begins with the code */

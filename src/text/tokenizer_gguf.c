@@ -26,7 +26,7 @@ static qz_status read_tokens(qz_tokenizer *t, const qz_gguf_vocab *v, const json
         const json_t *j = json_array_get(added, i), *s = json_object_get(j, "content");
         uint64_t id = UINT64_MAX;
         QZ_TRY(qz_json_u64(j, "id", t->path, &id, err));
-        if (id >= v->n_tokens || !json_is_string(s) || json_string_length(s) == 0)
+        if (id >= v->n_tokens || !json_is_string(s))
             return qz_fail(err, QZ_EFORMAT, "bad added token: file '%s', key 'quantz.tokenizer.pattern', entry %zu", t->path, i);
         QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, json_string_value(s), json_string_length(s), (uint32_t)id, QZ_TOKF_USED, t->path, err));
     }
