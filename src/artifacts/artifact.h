@@ -10,6 +10,7 @@
  * Source: formats/gguf-*.md, formats/hf-awq.md, hf-gptq.md, hf-bitsandbytes.md. */
 #ifndef QZ_ARTIFACTS_ARTIFACT_H
 #define QZ_ARTIFACTS_ARTIFACT_H
+#include "codecs/bnb.h"
 #include "artifacts/gguf_mix.h"
 #include "base/arena.h"
 #include "base/run.h"
@@ -76,10 +77,10 @@ typedef struct {
     const qz_tensor_view *source;     /* NULL for generated tensors: the writer puts them itself */
     const char *name;                 /* HF spelling */
     const char *out_name;             /* in the artifact: tensor, or module of integer groups */
-    qz_type type;                     /* float or block type, QZ_TYPE_INT_GROUP or QZ_TYPE_BNB */
+    qz_type type;                     /* float or block type, or QZ_TYPE_CODED */
     size_t rows, cols;
     uint32_t n_dims;                  /* 1 or 2 */
-    uint32_t bits, group_size;        /* QZ_TYPE_INT_GROUP; QZ_TYPE_BNB: 4 or 8, and the block */
+    uint32_t bits, group_size;        /* QZ_TYPE_CODED: of a code; columns that share a scale */
     bool sym;
     bool act_order;                   /* groups need not be in order (g_idx) */
     qz_permute permute;
@@ -120,6 +121,16 @@ typedef struct {
 size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to);
 /* All rows of the source in the order of the file, x [rows, cols]: for codes whose blocks run over rows. */
 void qz_item_decode_as_filed(const qz_artifact_item *it, float *x);
+
+/* The codes of a scheme's coded matrices. */
+typedef struct {
+    const char *name;                 /* "integer groups"; NULL: the scheme has block types and floats only */
+    bool affine;                      /* a grid of equal steps per group: methods and other grids can give the codes */
+    bool as_filed;                    /* blocks run over the ends of rows: matrices come in the order of the file's rows */
+} qz_code_kind;
+const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan);
+/* Codes of item it (QZ_TYPE_CODED) rounded to nearest, w [rows, cols] in the order that the kind wants. */
+qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err);
 
 qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec, const qz_artifact_context *ctx,
                                 qz_arena *arena, qz_artifact_plan *out, qz_error *err);

@@ -94,10 +94,11 @@ static qz_status put_blocks(qz_artifact_writer *w, const qz_artifact_item *it, c
 }
 
 qz_status qz_artifact_writer_put(qz_artifact_writer *w, const qz_quantized *q, qz_error *err) {
-    bool whole = q->type >= QZ_TYPE_COUNT; /* coded as a matrix, not row by row */
+    bool whole = q->coded != NULL; /* not row by row */
     QZ_TRY(expect(w, q->name, q->rows, q->cols, !whole, err));
     const qz_artifact_item *it = &w->plan->items[w->next];
-    if (q->type != it->type || (q->type == QZ_TYPE_INT_GROUP && (q->bits != it->bits || q->group_size != it->group_size)))
+    const qz_code_layout l = whole ? q->coded->ops->layout(q->coded) : (qz_code_layout){0};
+    if (q->type != it->type || (whole && (l.bits != it->bits || (l.group && l.group != it->group_size))))
         return qz_fail(err, QZ_EBUG, "tensor '%s' comes in another type than planned", q->name);
     if (whole) {
         if (!w->ops->pack) return qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no such codes", q->name);

@@ -18,8 +18,11 @@ typedef struct qz_scheme_ops {
     qz_status (*open)(qz_artifact_writer *w, size_t done, qz_error *err);
     qz_status (*write)(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
     qz_status (*flush)(qz_artifact_writer *w, qz_error *err);
-    /* Writes the bytes of an item that is coded as a matrix (QZ_TYPE_INT_GROUP, QZ_TYPE_BNB). */
+    /* Writes the bytes of an item that is coded as a matrix (QZ_TYPE_CODED), of the kind that the scheme plans. */
     qz_status (*pack)(qz_artifact_writer *w, const qz_artifact_item *item, const qz_quantized *q, qz_error *err);
+    /* Round to nearest: w (rows as the scheme's code_kind wants them) as codes of the item, without any calibration. */
+    qz_status (*round)(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *item, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err);
+    qz_code_kind kind;
     /* All data complete under temporary names; fills w->sha of the weight files. */
     qz_status (*finish)(qz_artifact_writer *w, qz_error *err);
     /* Final name of a single-file artifact (folders are renamed by the common code; NULL there). */

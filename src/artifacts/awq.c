@@ -44,7 +44,7 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
                        it->name, it->rows, it->cols, g, hint);
     }
     uint64_t k = it->cols, n = it->rows, groups = k / g;
-    it->type = QZ_TYPE_INT_GROUP;
+    it->type = QZ_TYPE_CODED;
     it->bits = 4;
     it->group_size = g;
     it->bytes = k * n / 2 + groups * n / 2 + 2 * groups * n;
@@ -74,15 +74,15 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
 }
 
 /* ---- packing ---- */
-static qz_status pack_words(qz_artifact_writer *w, const qz_quantized *q, const size_t *map, uint32_t *words, qz_error *err) {
-    size_t groups = q->cols / q->group_size;
+static qz_status pack_words(qz_artifact_writer *w, const qz_quantized *q, const qz_int_codes *c, const size_t *map, uint32_t *words, qz_error *err) {
+    size_t groups = q->cols / c->group_size;
     for (size_t k = 0; k < q->cols; k += PACK_ROWS) {
         size_t k1 = qz_min_size(k + PACK_ROWS, q->cols);
-        qz_awq_pack_codes(q->codes, q->rows, q->cols, map, k, k1, words);
+        qz_awq_pack_codes(c->codes, q->rows, q->cols, map, k, k1, words);
         QZ_TRY(qz_artifact_writer_bytes(w, words, (k1 - k) * q->rows / 2, err));
     }
     for (size_t j = 0; j < groups; j++) {
-        qz_awq_pack_zeros(q->zero_points, q->rows, groups, map, j, words);
+        qz_awq_pack_zeros(c->zero_points, q->rows, groups, map, j, words);
         QZ_TRY(qz_artifact_writer_bytes(w, words, q->rows / 2, err));
     }
     return qz_folder_put_scales(w, q, map, err);
@@ -90,10 +90,11 @@ static qz_status pack_words(qz_artifact_writer *w, const qz_quantized *q, const 
 
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
     size_t *map = NULL;
-    QZ_TRY(qz_folder_check_codes(q, "AWQ", false, err));
+    const qz_int_codes *c;
+    QZ_TRY(qz_folder_int_codes(q, "AWQ", false, &c, err));
     QZ_TRY(qz_folder_row_map(w, it, &map, err));
     uint32_t *words = qz_alloc_array(q->rows * PACK_ROWS / 8, sizeof *words);
-    qz_status st = words ? pack_words(w, q, map, words, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    qz_status st = words ? pack_words(w, q, c, map, words, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
     qz_free(words);
     qz_free(map);
     return st;
@@ -101,5 +102,6 @@ static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const q
 
 const qz_scheme_ops qz_awq_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack,
+    .round = qz_folder_round, .kind = { "integer groups", true, false },
     .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_awq_detect, .read = qz_awq_read_model,
 };

@@ -125,6 +125,14 @@ static void read_marlin_scales(const job *j) {
     memset(j->zeros, 8, j->rows * j->groups);
 }
 
+/* Layout gemm: [K, N/8] words. */
+static bool place(size_t rows, uint32_t bits, size_t row, size_t col, size_t *word, unsigned *shift) {
+    static const uint8_t slot[8] = { 0, 4, 1, 5, 2, 6, 3, 7 };
+    *word = col * (rows / 8) + row / 8;
+    *shift = 4u * slot[row % 8];
+    return bits == 4;
+}
+
 static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
     qz_model *m = r->m;
     const awq_config *c = r->options;
@@ -143,10 +151,10 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     if (c->layout == FAST) QZ_TRY(read_fast(file, &j, err));
     if (c->layout == MARLIN) read_marlin_scales(&j);
     qz_map_forget(t->data, (size_t)t->bytes);
-    *g = (qz_int_group){ .bits = 4, .group_size = (uint32_t)j.group, .sym = c->layout == MARLIN, .rows = j.rows, .cols = j.cols, .groups = j.groups,
+    *g = (qz_int_group){ .base = { &qz_int_group_ops, j.rows, j.cols }, .place = c->layout == GEMM ? place : NULL, .bits = 4, .group_size = (uint32_t)j.group, .sym = c->layout == MARLIN, .rows = j.rows, .cols = j.cols, .groups = j.groups,
                          .codes = j.codes, .scales = j.scales, .zero_points = j.zeros };
-    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_INT_GROUP, .rows = j.rows, .cols = j.cols,
-                                                   .n_dims = 2, .bytes = (size_t)(t->bytes + (j.z ? j.z->bytes : 0) + j.s->bytes), .group = g,
+    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_CODED, .rows = j.rows, .cols = j.cols,
+                                                   .n_dims = 2, .bytes = (size_t)(t->bytes + (j.z ? j.z->bytes : 0) + j.s->bytes), .coded = &g->base,
                                                    .file = file->path, .offset = t->offset };
     return QZ_OK;
 }
@@ -167,11 +175,11 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &c, .add = add };
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
     bool codes = false;
-    for (size_t i = 0; st == QZ_OK && i < m->n_tensors; i++) codes |= m->tensors[i].group != NULL;
+    for (size_t i = 0; st == QZ_OK && i < m->n_tensors; i++) codes |= m->tensors[i].coded != NULL;
     if (st == QZ_OK && !codes) st = qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s': file '%s' says AWQ, and every tensor is float", m->path, f.file);
     qz_folder_config_release(&f);
     QZ_TRY(st);
-    m->container = "awq";
+    m->container = m->scheme = "awq";
     m->encoding = qz_arena_printf(&m->arena, "W4 g%lld %s", c.group ? (long long)c.group : -1, c.layout == MARLIN ? "sym" : "asym");
     m->contract = "W4A16";
     m->config.dtype = QZ_TYPE_F16;

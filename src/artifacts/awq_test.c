@@ -1,5 +1,6 @@
 /* AWQ packing. Outside truth: files and dequantizations of AutoAWQ 0.2.9 (tests/golden/artifacts/awq.safetensors) and the words
  * worked out in formats/hf-awq.md section 7. Every word and every dequantized value is compared bit for bit. */
+#include "codecs/int_group.h"
 #include "artifacts/awq_int.h"
 #include "artifacts/testing.h"
 #include "base/bytes.h"

@@ -67,7 +67,7 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
     const qz_scheme_spec *s = &p->spec;
     char state[QZ_BNB_STATE];
     uint64_t k = it->cols, n = it->rows;
-    it->type = QZ_TYPE_BNB;
+    it->type = QZ_TYPE_CODED;
     it->bits = s->bits;
     it->group_size = s->bnb == QZ_BNB_INT8 ? (uint32_t)it->cols : QZ_BNB_BLOCK;
     it->bytes = qz_bnb_code_bytes(s->bnb, it->rows, it->cols);
@@ -140,7 +140,7 @@ static qz_status put_nested(qz_artifact_writer *w, const qz_bnb *b, qz_error *er
 
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
     static const uint8_t row_format = 0;
-    const qz_bnb *b = q->bnb;
+    const qz_bnb *b = qz_bnb_of(q->coded);
     const qz_scheme_spec *s = &w->plan->spec;
     char state[QZ_BNB_STATE];
     if (!b || b->kind != s->bnb || (b->absmax_codes != NULL) != s->nested)
@@ -158,7 +158,15 @@ static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const q
     return qz_artifact_writer_bytes(w, state, qz_bnb_state_text(s, it, b->nested_offset, state), err);
 }
 
+static qz_status round_codes(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
+    qz_bnb *b = qz_arena_alloc(arena, 1, sizeof *b);
+    if (!b) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
+    *out = &b->base;
+    return qz_bnb_quantize(run, plan->spec.bnb, plan->spec.nested, qz_tensor_float_type(it->source), w, it->rows, it->cols, arena, b, err);
+}
+
 const qz_scheme_ops qz_bnb_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack,
+    .round = round_codes, .kind = { "bitsandbytes codes", false, true },
     .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_bnb_detect, .read = qz_bnb_read_model,
 };

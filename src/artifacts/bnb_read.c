@@ -105,8 +105,9 @@ static qz_status read_absmax(const qz_folder_reader *r, const qz_st *file, const
 }
 
 static qz_status add_view(qz_model *m, const qz_st *file, const qz_st_tensor *t, const char *name, qz_bnb *b, size_t bytes) {
-    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_BNB, .rows = b->rows, .cols = b->cols, .n_dims = 2,
-                                                   .bytes = bytes, .bnb = b, .file = file->path, .offset = t->offset };
+    b->base = (qz_coded){ &qz_bnb_ops, b->rows, b->cols };
+    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_CODED, .rows = b->rows, .cols = b->cols, .n_dims = 2,
+                                                   .bytes = bytes, .coded = &b->base, .file = file->path, .offset = t->offset };
     return QZ_OK;
 }
 
@@ -174,8 +175,9 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     qz_folder_config_release(&f);
     QZ_TRY(st);
     const qz_bnb *b = NULL;
-    for (size_t i = 0; i < m->n_tensors && !b; i++) b = m->tensors[i].bnb;
+    for (size_t i = 0; i < m->n_tensors && !b; i++) b = qz_bnb_of(m->tensors[i].coded);
     if (!b) return qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s' says bitsandbytes", m->path);
+    m->scheme = "bnb";
     m->container = "bitsandbytes";
     m->encoding = b->kind == QZ_BNB_INT8 ? "INT8 rows" : b->absmax_codes ? (b->kind == QZ_BNB_NF4 ? "NF4 double" : "FP4 double") : b->kind == QZ_BNB_NF4 ? "NF4" : "FP4";
     m->contract = b->kind == QZ_BNB_INT8 ? "W8A16" : "W4A16";

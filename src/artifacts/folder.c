@@ -229,23 +229,54 @@ void qz_folder_close(qz_artifact_writer *w, bool keep) {
 }
 
 /* ---- integer groups ---- */
-qz_status qz_folder_check_codes(const qz_quantized *q, const char *scheme, bool act_order, qz_error *err) {
-    unsigned top = (1u << q->bits) - 1u;
-    size_t groups = q->cols / q->group_size;
-    for (size_t k = 0; q->g_idx && k < q->cols; k++) {
-        if (q->g_idx[k] >= groups) return qz_fail(err, QZ_EBUG, "group out of range: tensor '%s', column %zu: found %u of %zu", q->name, k, q->g_idx[k], groups);
-        if (!act_order && q->g_idx[k] != k / q->group_size)
-            return qz_fail(err, QZ_EUNSUPPORTED, "%s cannot store act_order: tensor '%s', column %zu stands in group %u", scheme, q->name, k, q->g_idx[k]);
+qz_status qz_folder_int_codes(const qz_quantized *q, const char *scheme, bool act_order, const qz_int_codes **out, qz_error *err) {
+    const qz_int_codes *c = *out = qz_int_codes_of(q->coded);
+    if (c == NULL) return qz_fail(err, QZ_EBUG, "tensor '%s' comes in another type than planned", q->name);
+    unsigned top = (1u << c->bits) - 1u;
+    size_t groups = q->cols / c->group_size;
+    for (size_t k = 0; c->g_idx && k < q->cols; k++) {
+        if (c->g_idx[k] >= groups) return qz_fail(err, QZ_EBUG, "group out of range: tensor '%s', column %zu: found %u of %zu", q->name, k, c->g_idx[k], groups);
+        if (!act_order && c->g_idx[k] != k / c->group_size)
+            return qz_fail(err, QZ_EUNSUPPORTED, "%s cannot store act_order: tensor '%s', column %zu stands in group %u", scheme, q->name, k, c->g_idx[k]);
     }
     for (size_t i = 0; i < q->rows * q->cols; i++)
-        if (q->codes[i] > top) return qz_fail(err, QZ_EBUG, "code out of range: tensor '%s', element %zu: found %u", q->name, i, q->codes[i]);
+        if (c->codes[i] > top) return qz_fail(err, QZ_EBUG, "code out of range: tensor '%s', element %zu: found %u", q->name, i, c->codes[i]);
     for (size_t i = 0; i < q->rows * groups; i++) {
-        if (q->zero_points[i] > top) return qz_fail(err, QZ_EBUG, "zero point out of range: tensor '%s', group %zu: found %u", q->name, i, q->zero_points[i]);
-        if (!isfinite(q->scales[i]) || fabsf(q->scales[i]) >= 65520.0f)
+        if (c->zero_points[i] > top) return qz_fail(err, QZ_EBUG, "zero point out of range: tensor '%s', group %zu: found %u", q->name, i, c->zero_points[i]);
+        if (!isfinite(c->scales[i]) || fabsf(c->scales[i]) >= 65520.0f)
             return qz_fail(err, QZ_ENUMERIC, "scale does not fit float16: tensor '%s', row %zu, group %zu: found %g", q->name, i / groups, i % groups,
-                           (double)q->scales[i]);
+                           (double)c->scales[i]);
     }
     return QZ_OK;
+}
+
+/* GPTQ v1 without symmetry has no way to say z = 0. */
+static uint8_t zero_least(const qz_scheme_spec *s) { return s->scheme == QZ_SCHEME_GPTQ && !s->sym && !s->v2; }
+
+/* Round to nearest on float16 scales, as a file holds them. */
+qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
+    const qz_scheme_spec *spec = &plan->spec;
+    (void)run;
+    size_t g = it->group_size, groups = it->cols / g, top = (1u << it->bits) - 1;
+    uint8_t *codes = qz_arena_alloc(arena, it->rows, it->cols), *zeros = qz_arena_alloc(arena, it->rows, groups);
+    float *scales = qz_arena_alloc(arena, it->rows * groups, sizeof *scales);
+    if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
+    for (size_t r = 0; r < it->rows; r++) {
+        qz_int_group_rtn_row(w + r * it->cols, it->cols, g, it->bits, it->sym, codes + r * it->cols, scales + r * groups, zeros + r * groups);
+        for (size_t j = 0; j < groups; j++) {
+            float s = qz_f16_to_f32(qz_f32_to_f16(scales[r * groups + j]));
+            uint8_t *z = &zeros[r * groups + j];
+            *z = *z < zero_least(spec) ? zero_least(spec) : *z;
+            scales[r * groups + j] = s;
+            for (size_t k = j * g; k < (j + 1) * g; k++) {
+                float c = rintf(w[r * it->cols + k] / s) + (float)*z;
+                codes[r * it->cols + k] = (uint8_t)(c > 0 ? c < (float)top ? c : (float)top : 0);
+            }
+        }
+    }
+    const qz_int_codes c = {.codes = codes, .scales = scales, .zero_points = zeros, .bits = it->bits, .group_size = it->group_size, .sym = it->sym};
+    *out = qz_int_codes_keep(c, it->rows, it->cols, arena);
+    return *out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
 }
 
 qz_status qz_folder_row_map(const qz_artifact_writer *w, const qz_artifact_item *it, size_t **map, qz_error *err) {
@@ -258,11 +289,12 @@ qz_status qz_folder_row_map(const qz_artifact_writer *w, const qz_artifact_item 
 }
 
 qz_status qz_folder_put_scales(qz_artifact_writer *w, const qz_quantized *q, const size_t *map, qz_error *err) {
-    size_t groups = q->cols / q->group_size;
+    const qz_int_codes *c = qz_int_codes_of(q->coded);
+    size_t groups = q->cols / c->group_size;
     uint16_t *half = qz_alloc_array(q->rows, sizeof *half);
     qz_status st = half ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
     for (size_t j = 0; j < groups && st == QZ_OK; j++) {
-        for (size_t n = 0; n < q->rows; n++) half[n] = qz_f32_to_f16(q->scales[(map ? map[n] : n) * groups + j]);
+        for (size_t n = 0; n < q->rows; n++) half[n] = qz_f32_to_f16(c->scales[(map ? map[n] : n) * groups + j]);
         st = qz_artifact_writer_bytes(w, half, 2 * q->rows, err);
     }
     qz_free(half);

@@ -4,6 +4,7 @@
  * Read: qz_folder_read opens config and weights and calls the scheme's `add` for every tensor. */
 #ifndef QZ_ARTIFACTS_FOLDER_H
 #define QZ_ARTIFACTS_FOLDER_H
+#include "codecs/int_group.h"
 #include "artifacts/artifacts_int.h"
 #include "base/json.h"
 #include "model/checkpoint.h"
@@ -45,7 +46,8 @@ const char *qz_plan_provenance(const qz_artifact_plan *p, const char *key);
 
 /* ---- integer groups: common to AWQ and GPTQ ---- */
 /* Codes, zero points and scales in range of the item; g_idx only where `act_order` allows it. */
-qz_status qz_folder_check_codes(const qz_quantized *q, const char *scheme, bool act_order, qz_error *err);
+qz_status qz_folder_int_codes(const qz_quantized *q, const char *scheme, bool act_order, const qz_int_codes **out, qz_error *err);
+qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err);
 /* [rows] source row of each row of the file, NULL in *map if they are the same. Owned by the caller. */
 qz_status qz_folder_row_map(const qz_artifact_writer *w, const qz_artifact_item *it, size_t **map, qz_error *err);
 /* scales [groups, rows] as float16, through the writer. */

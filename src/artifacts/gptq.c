@@ -90,7 +90,7 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
         else (void)snprintf(use, sizeof use, "use gptq:w%ug%d", p->spec.bits, fits);
         return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected columns in groups of %u; %s", it->name, it->rows, it->cols, g, use);
     }
-    it->type = QZ_TYPE_INT_GROUP;
+    it->type = QZ_TYPE_CODED;
     it->bits = x.bits;
     it->group_size = g;
     it->sym = x.sym;
@@ -144,61 +144,62 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
         QZ_TRY(qz_plan_note(out, arena, err, "asymmetric zero points in v1: every z is at least 1; some loaders refuse such files of makers they do not know, +v2 is safe"));
     QZ_TRY(qz_folder_plan(&kind, m, arena, out, err));
     for (size_t i = 0; i < out->n_items; i++)
-        if (out->items[i].linear >= 0 && out->items[i].type != QZ_TYPE_INT_GROUP) out->items[i].note = "--module: kept";
+        if (out->items[i].linear >= 0 && out->items[i].type != QZ_TYPE_CODED) out->items[i].note = "--module: kept";
     return QZ_OK;
 }
 
 /* ---- packing ---- */
 /* Asymmetric v1 has no way to say z = 0 (section 4.3). */
-static qz_status check_zeros(const qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
-    size_t groups = q->cols / q->group_size, n = q->rows * groups;
+static qz_status check_zeros(const qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, const qz_int_codes *c, qz_error *err) {
+    size_t groups = q->cols / c->group_size, n = q->rows * groups;
     for (size_t i = 0; i < n; i++) {
-        if (it->sym && q->zero_points[i] != 1u << (q->bits - 1))
+        if (it->sym && c->zero_points[i] != 1u << (c->bits - 1))
             return qz_fail(err, QZ_EBUG, "zero point of a symmetric file: tensor '%s', row %zu, group %zu: expected %u, found %u", q->name, i / groups, i % groups,
-                           1u << (q->bits - 1), q->zero_points[i]);
-        if (!w->plan->spec.v2 && q->zero_points[i] == 0)
+                           1u << (c->bits - 1), c->zero_points[i]);
+        if (!w->plan->spec.v2 && c->zero_points[i] == 0)
             return qz_fail(err, QZ_EUNSUPPORTED, "GPTQ v1 cannot store zero point 0: tensor '%s', row %zu, group %zu; use +v2", q->name, i / groups, i % groups);
     }
     return QZ_OK;
 }
 
 /* 32 input rows at a time: `bits` words for each output. */
-static qz_status put_codes(qz_artifact_writer *w, const qz_quantized *q, const size_t *map, uint32_t *words, qz_error *err) {
+static qz_status put_codes(qz_artifact_writer *w, const qz_quantized *q, const qz_int_codes *c, const size_t *map, uint32_t *words, qz_error *err) {
     for (size_t k = 0; k < q->cols; k += 32) {
-        memset(words, 0, q->bits * q->rows * sizeof *words);
-        for (size_t n = 0; n < q->rows; n++) qz_gptq_pack_stream(q->codes + (map ? map[n] : n) * q->cols + k, 32, q->bits, q->rows, words + n);
-        QZ_TRY(qz_artifact_writer_bytes(w, words, q->bits * q->rows * sizeof *words, err));
+        memset(words, 0, c->bits * q->rows * sizeof *words);
+        for (size_t n = 0; n < q->rows; n++) qz_gptq_pack_stream(c->codes + (map ? map[n] : n) * q->cols + k, 32, c->bits, q->rows, words + n);
+        QZ_TRY(qz_artifact_writer_bytes(w, words, c->bits * q->rows * sizeof *words, err));
     }
     return QZ_OK;
 }
 
-static qz_status put_zeros(qz_artifact_writer *w, const qz_quantized *q, const size_t *map, uint32_t *words, uint8_t *zeros, qz_error *err) {
-    size_t groups = q->cols / q->group_size, n_words = q->rows / 32 * q->bits;
+static qz_status put_zeros(qz_artifact_writer *w, const qz_quantized *q, const qz_int_codes *c, const size_t *map, uint32_t *words, uint8_t *zeros, qz_error *err) {
+    size_t groups = q->cols / c->group_size, n_words = q->rows / 32 * c->bits;
     for (size_t j = 0; j < groups; j++) {
-        for (size_t n = 0; n < q->rows; n++) zeros[n] = (uint8_t)(q->zero_points[(map ? map[n] : n) * groups + j] - !w->plan->spec.v2);
+        for (size_t n = 0; n < q->rows; n++) zeros[n] = (uint8_t)(c->zero_points[(map ? map[n] : n) * groups + j] - !w->plan->spec.v2);
         memset(words, 0, n_words * sizeof *words);
-        qz_gptq_pack_stream(zeros, q->rows, q->bits, 1, words);
+        qz_gptq_pack_stream(zeros, q->rows, c->bits, 1, words);
         QZ_TRY(qz_artifact_writer_bytes(w, words, n_words * sizeof *words, err));
     }
     return QZ_OK;
 }
 
-static qz_status put_g_idx(qz_artifact_writer *w, const qz_quantized *q, uint32_t *words, qz_error *err) {
-    for (size_t k = 0; k < q->cols; k++) words[k] = q->g_idx ? q->g_idx[k] : (uint32_t)(k / q->group_size);
+static qz_status put_g_idx(qz_artifact_writer *w, const qz_quantized *q, const qz_int_codes *c, uint32_t *words, qz_error *err) {
+    for (size_t k = 0; k < q->cols; k++) words[k] = c->g_idx ? c->g_idx[k] : (uint32_t)(k / c->group_size);
     return qz_artifact_writer_bytes(w, words, q->cols * sizeof *words, err);
 }
 
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
     size_t *map = NULL;
-    QZ_TRY(qz_folder_check_codes(q, "this GPTQ file", it->act_order, err));
-    QZ_TRY(check_zeros(w, it, q, err));
+    const qz_int_codes *c;
+    QZ_TRY(qz_folder_int_codes(q, "this GPTQ file", it->act_order, &c, err));
+    QZ_TRY(check_zeros(w, it, q, c, err));
     QZ_TRY(qz_folder_row_map(w, it, &map, err));
-    uint32_t *words = qz_alloc_array(qz_max_size(q->bits * q->rows, q->cols), sizeof *words);
+    uint32_t *words = qz_alloc_array(qz_max_size(c->bits * q->rows, q->cols), sizeof *words);
     uint8_t *zeros = qz_alloc_array(q->rows, 1);
-    qz_status st = words && zeros ? put_codes(w, q, map, words, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
-    if (st == QZ_OK) st = put_zeros(w, q, map, words, zeros, err);
+    qz_status st = words && zeros ? put_codes(w, q, c, map, words, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    if (st == QZ_OK) st = put_zeros(w, q, c, map, words, zeros, err);
     if (st == QZ_OK) st = qz_folder_put_scales(w, q, map, err);
-    if (st == QZ_OK) st = put_g_idx(w, q, words, err);
+    if (st == QZ_OK) st = put_g_idx(w, q, c, words, err);
     qz_free(words);
     qz_free(zeros);
     qz_free(map);
@@ -207,5 +208,6 @@ static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const q
 
 const qz_scheme_ops qz_gptq_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack,
+    .round = qz_folder_round, .kind = { "integer groups", true, false },
     .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_gptq_detect, .read = qz_gptq_read_model,
 };

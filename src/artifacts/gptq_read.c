@@ -238,6 +238,13 @@ static qz_status read_g_idx(const qz_st *file, const gptq_config *c, job *j, siz
     return QZ_OK;
 }
 
+/* [K*bits/32, N] words. */
+static bool place(size_t rows, uint32_t bits, size_t row, size_t col, size_t *word, unsigned *shift) {
+    *word = col * bits / 32 * rows + row;
+    *shift = (unsigned)(col * bits % 32);
+    return 32 % bits == 0;
+}
+
 static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
     qz_model *m = r->m;
     const gptq_config *c = r->options;
@@ -261,16 +268,16 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     qz_free(j.strips);
     QZ_TRY(st);
     size_t group = p.group < 0 ? j.cols : (size_t)p.group;
-    *g = (qz_int_group){ .bits = j.bits, .group_size = (uint32_t)group, .rows = j.rows, .cols = j.cols, .groups = j.groups, .codes = j.codes,
+    *g = (qz_int_group){ .base = { &qz_int_group_ops, j.rows, j.cols }, .place = place, .bits = j.bits, .group_size = (uint32_t)group, .rows = j.rows, .cols = j.cols, .groups = j.groups, .codes = j.codes,
                          .scales = scales, .zero_points = zeros };
     QZ_TRY(read_scales(file, &j, scales, err));
     QZ_TRY(read_zeros(c, &p, &j, zeros, &g->sym, err));
     const size_t g_bytes = j.g ? (size_t)j.g->bytes : 0;
     QZ_TRY(read_g_idx(file, c, &j, group, &m->arena, &g->g_idx, err));
     qz_map_forget(t->data, (size_t)t->bytes);
-    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_INT_GROUP, .rows = j.rows, .cols = j.cols,
+    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_CODED, .rows = j.rows, .cols = j.cols,
                                                    .n_dims = 2, .bytes = (size_t)(t->bytes + j.z->bytes + j.s->bytes) + g_bytes,
-                                                   .group = g, .file = file->path, .offset = t->offset };
+                                                   .coded = &g->base, .file = file->path, .offset = t->offset };
     return QZ_OK;
 }
 
@@ -287,7 +294,7 @@ static void count_others(const qz_model *m, const qz_int_group *g, char others[4
     size_t n = 0, all = 0;
     for (size_t l = 0; l < m->config.layers; l++)
         for (int k = 0; k < QZ_LIN_COUNT; k++) {
-            const qz_int_group *x = m->blocks[l].linear[k]->group;
+            const qz_int_group *x = qz_int_group_of(m->blocks[l].linear[k]->coded);
             const uint32_t b = x ? x->bits : 16;
             bool whole = x && g->group_size == g->cols && x->group_size == x->cols;
             bits[0] = b < bits[0] ? b : bits[0];
@@ -303,7 +310,7 @@ static qz_status describe(qz_model *m, const gptq_config *c, qz_error *err) {
     const qz_int_group *g = NULL, *first = NULL;
     bool act_order = false;
     for (size_t i = 0; i < m->n_tensors; i++) {
-        const qz_int_group *x = m->tensors[i].group;
+        const qz_int_group *x = qz_int_group_of(m->tensors[i].coded);
         if (!x) continue;
         if (!first) first = x;
         if (!g && x->bits == c->base.bits && x->group_size == (c->base.group < 0 ? x->cols : (size_t)c->base.group)) g = x;
@@ -316,6 +323,7 @@ static qz_status describe(qz_model *m, const gptq_config *c, qz_error *err) {
     uint32_t bits[2] = { g->bits, g->bits };
     count_others(m, g, others, bits);
     if (g->group_size != g->cols || c->base.group > 0) snprintf(size, sizeof size, "%u", g->group_size);
+    m->scheme = "gptq";
     m->container = qz_arena_printf(&m->arena, "gptq %s", version);
     m->encoding = qz_arena_printf(&m->arena, "W%u g%s %s%s%s", g->bits, size, g->sym ? "sym" : "asym", act_order ? " act_order" : "", others);
     m->contract = bits[0] == bits[1] ? qz_arena_printf(&m->arena, "W%uA16", bits[0]) : qz_arena_printf(&m->arena, "W%u-%uA16", bits[0], bits[1]);

@@ -1,5 +1,6 @@
 /* Rules for single modules. Outside truth: GPTQModel 7.7.0 and vLLM resolve `dynamic` by the first key whose expression matches the
  * name from its start, engines under the fused name; tests/interop loads such folders in GPTQModel itself. */
+#include "codecs/int_group.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
@@ -204,12 +205,12 @@ static void read_back(void **state) {
             for (size_t k = 0; k < t->cols; k++) assert_true(y[k] == qz_f16_to_f32(qz_f32_to_f16(x[k])));
             continue;
         }
-        assert_int_equal(t->type, QZ_TYPE_INT_GROUP);
-        assert_int_equal(t->group->bits, want[i].bits);
-        assert_int_equal(t->group->group_size, group);
-        assert_int_equal(t->group->sym, want[i].sym);
-        assert_true((t->group->g_idx != NULL) == (want[i].lin == QZ_LIN_DOWN));
-        if (t->group->g_idx) continue;
+        assert_int_equal(t->type, QZ_TYPE_CODED);
+        assert_int_equal(qz_int_group_of(t->coded)->bits, want[i].bits);
+        assert_int_equal(qz_int_group_of(t->coded)->group_size, group);
+        assert_int_equal(qz_int_group_of(t->coded)->sym, want[i].sym);
+        assert_true((qz_int_group_of(t->coded)->g_idx != NULL) == (want[i].lin == QZ_LIN_DOWN));
+        if (qz_int_group_of(t->coded)->g_idx) continue;
         qz_tensor_decode(t, 3, 1, y);
         qz_tensor_decode(src, 3, 1, x);
         qz_int_group_rtn_row(x, t->cols, group, want[i].bits, want[i].sym, codes, scales, zeros);

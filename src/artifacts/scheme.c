@@ -19,6 +19,12 @@ static const qz_scheme_ops *const all_ops[QZ_SCHEME_COUNT] = {
 
 const qz_scheme_info *qz_scheme_get(qz_scheme s) { return &infos[s]; }
 const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s) { return all_ops[s]; }
+const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan) { return &all_ops[plan->spec.scheme]->kind; }
+qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
+    const qz_scheme_ops *o = all_ops[plan->spec.scheme];
+    *out = NULL;
+    return o->round ? o->round(run, plan, it, w, arena, out, err) : qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no such codes", it->name);
+}
 const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i); }
 
 /* Nearest known spelling among "scheme", "scheme:level" and the bare levels of gguf. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
+#include "codecs/int_group.h"
 #include "artifacts/artifacts_int.h"
 #include "base/size.h"
 #include "formats/imatrix.h"
@@ -38,8 +39,9 @@ static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_i
         qz_int_group_rtn_row(row, it->cols, it->group_size, it->bits, it->sym, in_order, scales + r * groups, zeros + r * groups);
         for (size_t k = 0; k < it->cols; k++) codes[r * it->cols + at[k]] = in_order[k];
     }
-    qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .codes = codes, .scales = scales, .zero_points = zeros,
-                       .g_idx = act ? g_idx : NULL, .bits = it->bits, .group_size = it->group_size };
+    const qz_int_codes c = { .base = { &qz_int_codes_ops, it->rows, it->cols }, .codes = codes, .scales = scales, .zero_points = zeros, .g_idx = act ? g_idx : NULL,
+                             .bits = it->bits, .group_size = it->group_size };
+    qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .coded = &c.base };
     qz_status st = qz_artifact_writer_put(w, &q, err);
     void *all[] = { codes, zeros, in_order, scales, row, g_idx, at };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) qz_free(all[i]);
@@ -64,7 +66,7 @@ static inline qz_status put_block_rows(qz_artifact_writer *w, const qz_artifact_
 static inline qz_status put_bnb(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, qz_error *err) {
     qz_arena a = {0};
     qz_bnb b;
-    qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .bnb = &b, .bits = it->bits, .group_size = it->group_size };
+    qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .coded = &b.base };
     qz_status st = qz_bnb_quantize(NULL, w->plan->spec.bnb, w->plan->spec.nested, it->source->type, x, it->rows, it->cols, &a, &b, err);
     if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     qz_arena_release(&a);
@@ -79,7 +81,7 @@ static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_ite
         imp = qz_alloc_array(it->cols, sizeof *imp);
         st = qz_imatrix_weights(im, it->out_name, it->cols, imp, err);
     }
-    if (st == QZ_OK) st = it->type == QZ_TYPE_BNB ? put_bnb(w, it, x, err) : it->type == QZ_TYPE_INT_GROUP ? put_int_group(w, it, x, err) : put_block_rows(w, it, x, imp, err);
+    if (st == QZ_OK) st = it->type != QZ_TYPE_CODED ? put_block_rows(w, it, x, imp, err) : w->plan->spec.scheme == QZ_SCHEME_BNB ? put_bnb(w, it, x, err) : put_int_group(w, it, x, err);
     qz_free(imp);
     qz_free(x);
     return st;

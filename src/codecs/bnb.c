@@ -2,6 +2,7 @@
  * differ in the sign bit of zeros only); nested codes are the exact nearest, which the CPU path misses in about 1 %. */
 #include "codecs/bnb.h"
 #include "base/size.h"
+#include <stdio.h>
 #include "codecs/codecs_int.h"
 
 size_t qz_bnb_code_bytes(qz_bnb_kind k, size_t rows, size_t cols) {
@@ -125,7 +126,7 @@ qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dt
     if (!codes || !absmax) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
     job j = { .kind = kind, .x = x, .n = n, .rows = rows, .cols = cols, .codes = codes, .absmax = absmax };
     qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
-    *b = (qz_bnb){ .kind = kind, .rows = rows, .cols = cols, .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = units, .codes = codes,
+    *b = (qz_bnb){ .base = { &qz_bnb_ops, rows, cols }, .kind = kind, .rows = rows, .cols = cols, .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = units, .codes = codes,
                    .absmax = absmax, .table = kind == QZ_BNB_FP4 ? qz_bnb_fp4 : qz_bnb_nf4, .dtype = dtype };
     return nested && kind != QZ_BNB_INT8 ? nest(b, absmax, arena, err) : QZ_OK;
 }
@@ -151,3 +152,54 @@ void qz_bnb_decode_part(const qz_bnb *b, size_t row, size_t first, size_t n, flo
 }
 
 void qz_bnb_decode_row(const qz_bnb *b, size_t row, float *y) { qz_bnb_decode_part(b, row, 0, b->cols, y); }
+
+/* ---- as a coded matrix ---- */
+static const qz_bnb *bnb(const qz_coded *c) { return (const qz_bnb *)(const void *)c; }
+static const char *const names[] = {[QZ_BNB_NF4] = "nf4", [QZ_BNB_FP4] = "fp4", [QZ_BNB_INT8] = "int8"};
+
+static qz_code_layout layout(const qz_coded *c) {
+    const qz_bnb *b = bnb(c);
+    const size_t group = b->kind == QZ_BNB_INT8 ? b->cols : b->cols % b->block ? 0 : b->block;
+    return (qz_code_layout){.form = QZ_CODES_TABLE, .name = names[b->kind], .bits = b->kind == QZ_BNB_INT8 ? 8 : 4, .group = group, .groups = group ? b->cols / group : 0,
+                            .table = b->kind == QZ_BNB_INT8 ? NULL : b->table};
+}
+static void decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) { qz_bnb_decode_part(bnb(c), row, first, n, y); }
+static uint8_t code_at(const qz_bnb *b, size_t i) {
+    return b->kind == QZ_BNB_INT8 ? b->codes[i] : i % 2 ? b->codes[i / 2] & 15 : b->codes[i / 2] >> 4;
+}
+static void codes(const qz_coded *c, size_t row, uint8_t *out) {
+    for (size_t k = 0; k < c->cols; k++) out[k] = code_at(bnb(c), row * c->cols + k);
+}
+static float scale(const qz_coded *c, size_t row, size_t group, int *zero) {
+    const qz_bnb *b = bnb(c);
+    *zero = 0;
+    return b->kind == QZ_BNB_INT8 ? b->absmax[row] * 7.874015718698502e-3f : b->absmax[(row * b->cols + group * b->block) / b->block];
+}
+static uint64_t held(const qz_coded *c) { return 4 * (uint64_t)bnb(c)->n_absmax; }
+static void text(const qz_coded *c, char out[32]) {
+    const qz_bnb *b = bnb(c);
+    (void)snprintf(out, 32, "%s%s%s", names[b->kind], b->kind == QZ_BNB_INT8 ? " rows" : "", b->absmax_codes ? " double" : "");
+}
+static void hash(const qz_coded *c, qz_sha256 *h) {
+    const qz_bnb *b = bnb(c);
+    qz_sha256_update(h, b->codes, qz_bnb_code_bytes(b->kind, b->rows, b->cols));
+}
+static qz_type float_type(const qz_coded *c) { return bnb(c)->kind == QZ_BNB_INT8 ? QZ_TYPE_F16 : bnb(c)->dtype; }
+static void explain(const qz_coded *c, size_t row, size_t col, uint64_t offset, qz_str *out) {
+    const qz_bnb *b = bnb(c);
+    const size_t i = row * b->cols + col, byte = b->kind == QZ_BNB_INT8 ? i : i / 2;
+    const uint8_t code = code_at(b, i);
+    if (b->kind == QZ_BNB_INT8) {
+        qz_str_printf(out, "  scale        row %zu: %.9g / 127\n", row, (double)b->absmax[row]);
+        qz_str_printf(out, "  integer      %d\n", (int8_t)code);
+    } else {
+        qz_str_printf(out, "  block        %zu (%zu values of the flattened matrix)\n", i / b->block, b->block);
+        qz_str_printf(out, "  scale        largest of the block: %.9g%s\n", (double)b->absmax[i / b->block], b->absmax_codes ? " (itself from an 8-bit code)" : "");
+        qz_str_printf(out, "  integer      %u: table value %.9g\n", code, (double)b->table[code]);
+    }
+    qz_str_printf(out, "  %-12s byte %llu: %02x\n", "code", (unsigned long long)(offset + byte), b->codes[byte]);
+    if (b->kind != QZ_BNB_INT8) qz_str_printf(out, "  code bits    %s of that byte\n", i % 2 ? "0 to 3" : "4 to 7");
+}
+const qz_coded_ops qz_bnb_ops = {.name = "bitsandbytes", .number = 16, .layout = layout, .decode = decode, .codes = codes, .scale = scale, .held = held, .text = text,
+                                 .hash = hash, .float_type = float_type, .explain = explain};
+const qz_bnb *qz_bnb_of(const qz_coded *c) { return c && c->ops == &qz_bnb_ops ? bnb(c) : NULL; }

@@ -7,12 +7,13 @@
 #define QZ_CODECS_BNB_H
 #include "base/arena.h"
 #include "base/run.h"
-#include "codecs/types.h"
+#include "codecs/coded.h"
 
 typedef enum { QZ_BNB_NF4, QZ_BNB_FP4, QZ_BNB_INT8 } qz_bnb_kind;
 enum { QZ_BNB_BLOCK = 64, QZ_BNB_NESTED = 256 }; /* as every writer has them; readers take the file's */
 
 typedef struct {
+    qz_coded base;              /* qz_bnb_ops */
     qz_bnb_kind kind;
     size_t rows, cols;
     size_t block;               /* values that share an absmax; int8: cols */
@@ -27,6 +28,8 @@ typedef struct {
     float nested_offset;
 } qz_bnb;
 
+extern const qz_coded_ops qz_bnb_ops;
+const qz_bnb *qz_bnb_of(const qz_coded *c); /* NULL if c is NULL or of another kind */
 extern const float qz_bnb_nf4[16], qz_bnb_fp4[16], qz_bnb_map8[256];
 
 /* Bytes of the codes. */

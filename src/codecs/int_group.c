@@ -1,6 +1,8 @@
 /* Integer group codec (int_group.h): bit fields along the row, little endian, as one long bit stream per row. */
 #include "codecs/int_group.h"
 #include "codecs/codecs_int.h"
+#include <math.h>
+#include <stdio.h>
 
 size_t qz_int_group_row_bytes(uint32_t bits, size_t cols) { return cols / 8 * bits + (cols % 8 * bits + 7) / 8; }
 
@@ -88,4 +90,122 @@ void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32
         scales[g] = s;
         zeros[g] = (uint8_t)z;
     }
+}
+
+/* ---- as coded matrices ---- */
+static const char *const names[] = {"int0", "int1", "int2", "int3", "int4", "int5", "int6", "int7", "int8"};
+
+static void text(const qz_code_layout *l, char out[32]) {
+    (void)snprintf(out, 32, "%s g%zu%s%s", l->name, l->group, l->sym ? " sym" : "", l->g_idx ? " act" : "");
+}
+
+static qz_type as_f16(const qz_coded *c) { return (void)c, QZ_TYPE_F16; }
+
+static const qz_int_group *group(const qz_coded *c) { return (const qz_int_group *)(const void *)c; }
+
+static qz_code_layout group_layout(const qz_coded *c) {
+    const qz_int_group *g = group(c);
+    return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size, .groups = g->groups, .sym = g->sym, .g_idx = g->g_idx};
+}
+static void group_text(const qz_coded *c, char out[32]) {
+    qz_code_layout l = group_layout(c);
+    text(&l, out);
+}
+static void group_decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) { qz_int_group_decode_part(group(c), row, first, n, y); }
+static void group_codes(const qz_coded *c, size_t row, uint8_t *out) {
+    const qz_int_group *g = group(c);
+    qz_int_unpack_row(g->codes + row * qz_int_group_row_bytes(g->bits, g->cols), g->cols, g->bits, out);
+}
+static float group_scale(const qz_coded *c, size_t row, size_t k, int *zero) {
+    const qz_int_group *g = group(c);
+    *zero = g->zero_points[row * g->groups + k];
+    return qz_f16_to_f32(g->scales[row * g->groups + k]);
+}
+static uint64_t group_held(const qz_coded *c) {
+    const qz_int_group *g = group(c);
+    uint64_t heads = (uint64_t)(g->rows + 15) / 16 * 16 * g->groups;
+    return (uint64_t)g->rows * qz_int_group_row_bytes(g->bits, g->cols) + heads * 3;
+}
+static void group_hash(const qz_coded *c, qz_sha256 *h) {
+    const qz_int_group *g = group(c);
+    qz_sha256_update(h, g->codes, g->rows * qz_int_group_row_bytes(g->bits, g->cols));
+}
+static bool group_place(const qz_coded *c, size_t row, size_t col, size_t *word, unsigned *shift) {
+    const qz_int_group *g = group(c);
+    return g->place && g->place(g->rows, g->bits, row, col, word, shift);
+}
+static void group_explain(const qz_coded *c, size_t row, size_t col, uint64_t offset, qz_str *out) {
+    const qz_int_group *g = group(c);
+    const size_t k = g->g_idx ? g->g_idx[col] : col / g->group_size;
+    uint8_t eight[8];
+    int zero;
+    float scale = group_scale(c, row, k, &zero);
+    (void)offset;
+    qz_int_unpack_row(g->codes + row * qz_int_group_row_bytes(g->bits, g->cols) + col / 8 * g->bits, col % 8 + 1, g->bits, eight);
+    int q = eight[col % 8];
+    qz_str_printf(out, "  group        %zu of %zu (%u columns%s)\n", k, g->groups, g->group_size, g->g_idx ? ", by g_idx" : "");
+    qz_str_printf(out, "  scale        %.9g (float16)\n", (double)scale);
+    qz_str_printf(out, "  zero point   %d%s\n", zero, g->sym ? " (symmetric)" : "");
+    qz_str_printf(out, "  integer      %d (range 0 to %u): (%d - %d) x %.9g\n", q, (1u << g->bits) - 1, q, zero, (double)scale);
+}
+/* Finite, and 0 only where every code is the zero point. Below zero is legitimate: symmetric files made from Q4_0 have such. */
+static bool group_bad_scale(const qz_coded *c, size_t *row, size_t *at, float *scale) {
+    const qz_int_group *g = group(c);
+    for (size_t r = 0; r < g->rows; r++)
+        for (size_t k = 0; k < g->groups; k++) {
+            int z;
+            float s = group_scale(c, r, k, &z);
+            bool wrong = !isfinite(s);
+            for (size_t i = 0; s == 0 && i < g->cols && !wrong; i++) {
+                uint8_t eight[8];
+                if ((g->g_idx ? g->g_idx[i] : i / g->group_size) != k) continue;
+                qz_int_unpack_row(g->codes + r * qz_int_group_row_bytes(g->bits, g->cols) + i / 8 * g->bits, i % 8 + 1, g->bits, eight);
+                wrong = eight[i % 8] != z;
+            }
+            if (!wrong) continue;
+            *row = r, *at = k, *scale = s;
+            return true;
+        }
+    return false;
+}
+const qz_coded_ops qz_int_group_ops = {.name = "int group", .number = 15, .copied = true, .layout = group_layout, .decode = group_decode, .codes = group_codes,
+                                       .scale = group_scale, .held = group_held, .text = group_text, .hash = group_hash, .float_type = as_f16, .explain = group_explain,
+                                       .place = group_place, .bad_scale = group_bad_scale};
+const qz_int_group *qz_int_group_of(const qz_coded *c) { return c && c->ops == &qz_int_group_ops ? group(c) : NULL; }
+
+static const qz_int_codes *made(const qz_coded *c) { return (const qz_int_codes *)(const void *)c; }
+static qz_code_layout made_layout(const qz_coded *c) {
+    const qz_int_codes *g = made(c);
+    return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size, .groups = c->cols / g->group_size, .sym = g->sym, .g_idx = g->g_idx};
+}
+static void made_text(const qz_coded *c, char out[32]) {
+    qz_code_layout l = made_layout(c);
+    text(&l, out);
+}
+static void made_codes(const qz_coded *c, size_t row, uint8_t *out) { memcpy(out, made(c)->codes + row * c->cols, c->cols); }
+static float made_scale(const qz_coded *c, size_t row, size_t k, int *zero) {
+    const qz_int_codes *g = made(c);
+    const size_t at = row * (c->cols / g->group_size) + k;
+    *zero = g->zero_points[at];
+    return g->scales[at];
+}
+static void made_decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) {
+    const qz_int_codes *g = made(c);
+    const size_t groups = c->cols / g->group_size;
+    for (size_t k = first; k < first + n; k++) {
+        size_t at = row * groups + (g->g_idx ? g->g_idx[k] : k / g->group_size);
+        y[k - first] = (float)((int)g->codes[row * c->cols + k] - (int)g->zero_points[at]) * g->scales[at];
+    }
+}
+static void made_hash(const qz_coded *c, qz_sha256 *h) { qz_sha256_update(h, made(c)->codes, c->rows * c->cols); }
+const qz_coded_ops qz_int_codes_ops = {.name = "int group", .number = 15, .layout = made_layout, .decode = made_decode, .codes = made_codes, .scale = made_scale,
+                                       .text = made_text, .hash = made_hash, .float_type = as_f16};
+const qz_int_codes *qz_int_codes_of(const qz_coded *c) { return c && c->ops == &qz_int_codes_ops ? made(c) : NULL; }
+
+const qz_coded *qz_int_codes_keep(qz_int_codes g, size_t rows, size_t cols, qz_arena *arena) {
+    qz_int_codes *kept = qz_arena_alloc(arena, 1, sizeof *kept);
+    g.base = (qz_coded){&qz_int_codes_ops, rows, cols};
+    if (kept == NULL) return NULL;
+    *kept = g;
+    return &kept->base;
 }

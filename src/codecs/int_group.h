@@ -1,24 +1,47 @@
 /* Integer group codec: w ≈ (q − zero_point)·scale, groups of group_size values along the row (in_features).
  * This is the common ground of AWQ, GPTQ and compressed-tensors; packing in a file is the scheme's business
  * (artifacts/). In memory codes are kept as bits-wide fields packed little endian along the row, rows start at a
- * byte boundary; scales are float32, zero_points one byte each. g_idx (act_order) is optional. */
+ * byte boundary; zero_points one byte each. g_idx (act_order) is optional. Both structs are coded matrices (coded.h). */
 #ifndef QZ_CODECS_INT_GROUP_H
 #define QZ_CODECS_INT_GROUP_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/status.h"
+#include "base/arena.h"
+#include "codecs/coded.h"
 
+/* As read from a file. */
 typedef struct {
+    qz_coded base;        /* qz_int_group_ops */
     uint32_t bits;        /* 2 3 4 8 */
     uint32_t group_size;  /* values of a group, divides cols (cols itself for "per row") */
     bool sym;             /* zero_points all equal 2^(bits-1) */
-    size_t rows, cols, groups;   /* groups = cols / group_size */
+    size_t rows, cols, groups;   /* groups = cols / group_size; rows and cols as in base */
     const uint8_t *codes;        /* [rows, row_bytes], row_bytes = ceil(cols*bits/8) */
     const uint16_t *scales;      /* [rows, groups] float16 bits */
     const uint8_t *zero_points;  /* [rows, groups] */
     const uint32_t *g_idx;       /* [cols] group of each column, or NULL = k / group_size */
+    /* Set by the reader that knows the packing (coded.h: place); NULL: unknown. */
+    bool (*place)(size_t rows, uint32_t bits, size_t row, size_t col, size_t *word, unsigned *shift);
 } qz_int_group;
+
+/* As a method makes it: one byte a code, scales already rounded to what the file holds (f16). */
+typedef struct {
+    qz_coded base;               /* qz_int_codes_ops */
+    uint32_t bits, group_size;
+    bool sym;
+    const uint8_t *codes;        /* [rows, cols] */
+    const float *scales;         /* [rows, cols / group_size] */
+    const uint8_t *zero_points;  /* [rows, cols / group_size] */
+    const uint32_t *g_idx;       /* [cols] or NULL */
+} qz_int_codes;
+
+extern const qz_coded_ops qz_int_group_ops, qz_int_codes_ops;
+/* NULL if c is NULL or of another kind. */
+const qz_int_group *qz_int_group_of(const qz_coded *c);
+const qz_int_codes *qz_int_codes_of(const qz_coded *c);
+/* g with base filled in from rows and cols, in the arena; NULL: out of memory. */
+const qz_coded *qz_int_codes_keep(qz_int_codes g, size_t rows, size_t cols, qz_arena *arena);
 
 size_t qz_int_group_row_bytes(uint32_t bits, size_t cols);
 /* Packs one row of codes (one byte each) to bits-wide fields, and back. */

@@ -14,8 +14,7 @@ typedef enum {
 #include "codecs/types.def"
 #undef QZ_TYPE
     QZ_TYPE_COUNT,
-    QZ_TYPE_INT_GROUP = QZ_TYPE_COUNT, /* integer codes with group scales: parameters in qz_int_group, no fixed block */
-    QZ_TYPE_BNB,                       /* table codes over the flattened matrix: parameters in qz_bnb */
+    QZ_TYPE_CODED = QZ_TYPE_COUNT, /* no fixed block: a coded matrix of any kind (coded.h) */
     QZ_TYPE_NONE
 } qz_type;
 

@@ -140,7 +140,7 @@ static void sizes_and_names(void **state) {
     assert_int_equal(qz_type_by_name("q4_x"), QZ_TYPE_NONE);
     assert_int_equal(qz_type_by_ggml_id(4), QZ_TYPE_NONE);
     assert_true(qz_type_bpw(QZ_TYPE_Q6_K) == 6.5625);
-    assert_null(qz_type_get(QZ_TYPE_INT_GROUP));
+    assert_null(qz_type_get(QZ_TYPE_CODED));
 }
 
 int main(void) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static qz_weights weights_of(const qz_tensor_view *t) {
-    return (qz_weights){.type = t->type, .rows = t->rows, .cols = t->cols, .data = t->data, .group = t->group, .bnb = t->bnb};
+    return (qz_weights){.type = t->type, .rows = t->rows, .cols = t->cols, .data = t->data, .coded = t->coded};
 }
 
 /* Small float tensors (norms, biases) are decoded once. */

@@ -81,10 +81,9 @@ static void fill_panel(const qz_gemm_job *j, const qz_mm_thread *th, size_t row,
         ops->transpose(b + row * ldb + k0, ldb, n, kc, panel, ops->tile_cols);
         return;
     }
-    if (j->w->type == QZ_TYPE_INT_GROUP) {
-        for (size_t r = 0; r < n; ++r) qz_int_group_decode_part(j->w->group, row + r, k0, kc, th->rows + r * QZ_S_STRIDE);
-    } else if (j->w->type == QZ_TYPE_BNB) {
-        for (size_t r = 0; r < n; ++r) qz_bnb_decode_part(j->w->bnb, row + r, k0, kc, th->rows + r * QZ_S_STRIDE);
+    const qz_coded *coded = j->w->coded;
+    if (coded) {
+        for (size_t r = 0; r < n; ++r) coded->ops->decode(coded, row + r, k0, kc, th->rows + r * QZ_S_STRIDE);
     } else {
         const qz_type_info *t = qz_type_get(j->w->type);
         const uint8_t *p = (const uint8_t *)j->w->data + k0 / t->elems * t->bytes;
@@ -171,7 +170,7 @@ qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a,
 qz_status qz_mm_exact(qz_mm *mm, const qz_weights *w, const float *x, size_t n, float *y, qz_error *err) {
     size_t row_bytes = 0;
     if (w->type < QZ_TYPE_COUNT) QZ_TRY(qz_row_bytes(w->type, w->cols, &row_bytes, err));
-    else if (w->type == QZ_TYPE_INT_GROUP ? !w->group : !w->bnb) return qz_fail(err, QZ_EBUG, "coded weights without a description");
+    else if (!w->coded) return qz_fail(err, QZ_EBUG, "coded weights without a description");
     qz_gemm_job j = {.mm = mm, .m = n, .n = w->rows, .k = w->cols, .a = x, .lda = w->cols, .w = w, .c = y, .ldc = w->rows};
     qz_gemm_run(&j);
     return QZ_OK;

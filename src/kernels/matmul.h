@@ -7,21 +7,18 @@
 #ifndef QZ_KERNELS_MATMUL_H
 #define QZ_KERNELS_MATMUL_H
 #include "base/run.h"
-#include "codecs/bnb.h"
-#include "codecs/int_group.h"
-#include "codecs/types.h"
+#include "codecs/coded.h"
 
 typedef struct qz_mm qz_mm;
 qz_status qz_mm_open(qz_run *run, qz_mm **out, qz_error *err); /* uses run->pool, run->cpu */
 void qz_mm_free(qz_mm *mm);
 
-/* A weight matrix [rows, cols] of any type; data for block types, group for QZ_TYPE_INT_GROUP, bnb for QZ_TYPE_BNB. Borrowed. */
+/* A weight matrix [rows, cols] of any type; data for block types, coded for QZ_TYPE_CODED. Borrowed. */
 typedef struct {
     qz_type type;
     size_t rows, cols;
     const void *data;
-    const qz_int_group *group;
-    const qz_bnb *bnb;
+    const qz_coded *coded;
 } qz_weights;
 
 /* y [n, rows] = x [n, cols] · Wᵀ, exact. Weights are decoded a panel of rows at a time (bounded scratch). */
@@ -44,13 +41,13 @@ qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, 
 
 /* ---- runtime arithmetic ---- */
 typedef struct qz_packed qz_packed; /* weights in the layout of the fast kernels (may borrow w->data when no repack pays) */
-/* Borrows w->data, w->group and w->bnb until freed; may be freed before or after mm. */
+/* Borrows w->data and w->coded until freed; may be freed before or after mm. */
 qz_status qz_packed_open(qz_mm *mm, const qz_weights *w, qz_packed **out, qz_error *err);
 void qz_packed_free(qz_packed *p);
 uint64_t qz_packed_bytes(const qz_packed *p);      /* memory owned besides w->data */
 const char *qz_packed_kernel(const qz_packed *p);  /* "q4_K×q8_K avx2" for reports */
 /* y[i] [n, rows_i] = x [n, cols] · W_iᵀ for n_w <= 8 matrices that share the input: one activation quantization, one job.
- * Block types: 8-bit activations; float types and the int group codec: float activations. Deterministic for a level and a
+ * Block types: 8-bit activations; float types and coded matrices: float activations. Deterministic for a level and a
  * token count n (a row's result may differ in rounding between n below and above the small-n limit). */
 qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y,
                        qz_error *err);

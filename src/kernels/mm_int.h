@@ -69,12 +69,13 @@ typedef struct {
 } qz_gemm_job;
 void qz_gemm_run(qz_gemm_job *j);
 
-/* ---- packed weights ---- */
+/* ---- packed weights ---- (GROUP and TABLE: the two forms of coded matrices) */
 typedef enum { QZ_PACK_ROWS, QZ_PACK_FLOAT, QZ_PACK_GROUP, QZ_PACK_TABLE, QZ_PACK_EXACT } qz_pack_kind;
 struct qz_packed {
     qz_weights w;
     qz_pack_kind kind;
     const qz_layout *layout;  /* QZ_PACK_ROWS */
+    qz_code_layout codes;     /* QZ_PACK_GROUP, QZ_PACK_TABLE */
     size_t panels, blocks;    /* blocks (or groups) of a row */
     size_t block_bytes, panel_bytes;
     uint8_t *data;            /* [panels][panel_bytes], in slab; NULL: w.data is used as it is */

@@ -78,14 +78,14 @@ static void quantize(const view *v, act_kind k, qz_part part) {
 /* Columns in packed order and their sums per group, groups split over threads. */
 static void group_sums(const view *v, const product *w, qz_part part) {
     const job *j = v->j;
-    const qz_int_group *g = w->p->w.group;
+    const qz_code_layout *g = &w->p->codes;
     float *x = (float *)(void *)(v->scratch + w->x_at), *sums = (float *)(void *)(v->scratch + w->sums_at);
     size_t lo, hi;
     qz_split(g->groups, 1, part, &lo, &hi);
     for (size_t t = 0; t < j->n; ++t)
         for (size_t i = lo; i < hi; ++i) {
             float sum = 0;
-            for (size_t k = i * g->group_size; k < (i + 1) * g->group_size; ++k) {
+            for (size_t k = i * g->group; k < (i + 1) * g->group; ++k) {
                 float value = j->x[t * j->cols + (w->p->order ? w->p->order[k] : k)];
                 if (w->p->order) x[t * j->cols + k] = value;
                 sum += value;
@@ -115,7 +115,7 @@ static void rows_task(const view *v, const product *w, size_t u0, size_t u1, siz
 static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
     const job *j = v->j;
     const qz_packed *p = w->p;
-    const qz_int_group *g = p->w.group;
+    const qz_code_layout *g = &p->codes;
     const qz_gdot_fn dot = g->bits == 4 ? j->mm->ops.gdot_4 : j->mm->ops.gdot_8;
     const float *x = p->order ? (const float *)(void *)(v->scratch + w->x_at) : j->x;
     const float *sums = (const float *)(void *)(v->scratch + w->sums_at);
@@ -125,7 +125,7 @@ static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
         for (size_t t = 0; t < j->n; t += 4) {
             size_t tokens = qz_min_size(4, j->n - t);
-            dot(panel, p->blocks, g->group_size, x + t * j->cols, j->cols, sums + t * g->groups, g->groups,
+            dot(panel, p->blocks, g->group, x + t * j->cols, j->cols, sums + t * g->groups, g->groups,
                 tokens, tile);
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
@@ -136,13 +136,13 @@ static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
 static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
     const job *j = v->j;
     const qz_packed *p = w->p;
-    const qz_ldot_fn dot = p->w.bnb->kind == QZ_BNB_INT8 ? j->mm->ops.ldot_8 : j->mm->ops.ldot_4;
+    const qz_ldot_fn dot = p->codes.bits == 8 ? j->mm->ops.ldot_8 : j->mm->ops.ldot_4;
     float tile[4 * QZ_PANEL];
     for (size_t u = u0; u < u1; ++u) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
         for (size_t t = 0; t < j->n; t += 4) {
             size_t tokens = qz_min_size(4, j->n - t);
-            dot(p->data + u * p->panel_bytes, p->blocks, p->w.cols / p->blocks, p->w.bnb->table, j->x + t * j->cols, j->cols, tokens, tile);
+            dot(p->data + u * p->panel_bytes, p->blocks, p->w.cols / p->blocks, p->codes.table, j->x + t * j->cols, j->cols, tokens, tile);
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
         }

@@ -1,4 +1,5 @@
 #include "methods/awq_compat.h"
+#include "codecs/int_group.h"
 #include "base/half.h"
 #include "base/size.h"
 #include <math.h>
@@ -253,9 +254,10 @@ static qz_status round_half(const qz_awq_block *b, qz_linear l, const qz_feedbac
             mse += (double)((w[k] - (q - z) * s) * (w[k] - (q - z) * s));
         }
     }
-    *out = (qz_quantized){.type = QZ_TYPE_INT_GROUP, .rows = rows, .cols = cols, .codes = codes, .scales = scales, .zero_points = zeros, .bits = o->bits,
-                          .group_size = o->group_size, .error = mse, .weight_mse = mse / (double)(rows * cols)};
-    return QZ_OK;
+    const qz_int_codes c = {.bits = o->bits, .group_size = o->group_size, .codes = codes, .scales = scales, .zero_points = zeros};
+    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = cols, .coded = qz_int_codes_keep(c, rows, cols, arena), .error = mse,
+                          .weight_mse = mse / (double)(rows * cols)};
+    return out->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
 }
 
 static qz_status run_all(compat *c, float *scales[QZ_AWQ_ENTRIES], qz_arena *arena, qz_quantized *lin, qz_awq_report *r, qz_error *err) {

@@ -1,4 +1,5 @@
 #include "methods/feedback.h"
+#include "codecs/int_group.h"
 #include "base/half.h"
 #include "base/size.h"
 #include "methods/feedback_int.h"
@@ -178,9 +179,10 @@ static qz_status finish(qz_solver *s, qz_arena *arena, qz_quantized *out, qz_err
             mse += (double)(d * d);
         }
     }
-    *out = (qz_quantized){.type = QZ_TYPE_INT_GROUP, .rows = s->rows, .cols = k, .codes = s->codes, .scales = scales, .zero_points = zeros,
-                          .bits = s->o->bits, .group_size = s->o->group_size, .sym = s->o->sym, .error = total, .weight_mse = mse / (double)(s->rows * k)};
-    return QZ_OK;
+    const qz_int_codes c = {.bits = s->o->bits, .group_size = s->o->group_size, .sym = s->o->sym, .codes = s->codes, .scales = scales, .zero_points = zeros};
+    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = s->rows, .cols = k, .coded = qz_int_codes_keep(c, s->rows, k, arena), .error = total,
+                          .weight_mse = mse / (double)(s->rows * k)};
+    return out->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
 }
 
 qz_status qz_feedback_quantize(qz_run *run, qz_mm *mm, const float *w, size_t rows, const qz_hessian *h, const qz_feedback_options *o,

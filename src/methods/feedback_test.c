@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include <string.h>
+#include "codecs/int_group.h"
 #include "base/rng.h"
 #include "base/size.h"
 #include "methods/feedback.h"
@@ -29,7 +30,8 @@ static problem *make(void) {
     return p;
 }
 /* Direct output error: mean over tokens of ‖(w−ŵ)x‖². */
-static double output_error(const problem *p, const qz_quantized *q) {
+static double output_error(const problem *p, const qz_quantized *made) {
+    const qz_int_codes *q = qz_int_codes_of(made->coded);
     double sum = 0;
     for (size_t r = 0; r < N; r++)
         for (size_t t = 0; t < T; t++) {
@@ -104,9 +106,9 @@ static void each_step_helps(void **state) {
             qz_mm_free(mm);
             qz_run_release(&run);
         }
-        assert_memory_equal(q[0].codes, q[1].codes, N * K);
-        assert_memory_equal(q[0].scales, q[1].scales, N * (K / G) * sizeof(float));
-        assert_memory_equal(q[0].zero_points, q[1].zero_points, N * (K / G));
+        assert_memory_equal(qz_int_codes_of(q[0].coded)->codes, qz_int_codes_of(q[1].coded)->codes, N * K);
+        assert_memory_equal(qz_int_codes_of(q[0].coded)->scales, qz_int_codes_of(q[1].coded)->scales, N * (K / G) * sizeof(float));
+        assert_memory_equal(qz_int_codes_of(q[0].coded)->zero_points, qz_int_codes_of(q[1].coded)->zero_points, N * (K / G));
         double e = output_error(p, &q[0]);
         if (!(e < last)) fail_msg("step %d: %g is not below %g", step, e, last);
         if (step) assert_true(fabs(q[0].error - e) < 0.1 * e); /* the reported error holds the damping of 1 % on top */
@@ -133,7 +135,7 @@ static void degenerate_statistics(void **state) {
     assert_int_equal(h.dead, K);
     memset(p->w, 0, K * sizeof(float)); /* and a row of zeros */
     assert_int_equal(qz_feedback_quantize(&run, mm, p->w, N, &h, &o, &a, &q, &err), QZ_OK);
-    for (size_t k = 0; k < K; k++) assert_int_equal(q.codes[k], q.zero_points[k / G]);
+    for (size_t k = 0; k < K; k++) assert_int_equal(qz_int_codes_of(q.coded)->codes[k], qz_int_codes_of(q.coded)->zero_points[k / G]);
     qz_hessian_release(&h);
     for (size_t i = 0; i < K; i++)
         for (size_t j = 0; j < K; j++) p->gram[i * K + j] = 1; /* rank one */

@@ -1,4 +1,5 @@
 #include "methods/gptq.h"
+#include "codecs/int_group.h"
 #include "base/size.h"
 #include "methods/feedback_int.h"
 #include <math.h>
@@ -99,9 +100,9 @@ static qz_status fall_back(const qz_gptq *g, const float *w, size_t rows, qz_are
     rtn_job j = {g, w, rows, qz_arena_alloc(arena, rows * k, 1), qz_arena_alloc(arena, rows * groups, 1), qz_arena_alloc(arena, rows * groups, sizeof(float))};
     if (!j.codes || !j.zeros || !j.scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
     qz_pool_run(g->run->pool, 0, rtn_rows, &j);
-    *out = (qz_quantized){.type = QZ_TYPE_INT_GROUP, .rows = rows, .cols = k, .codes = j.codes, .scales = j.scales, .zero_points = j.zeros,
-                          .bits = o->bits, .group_size = o->group_size, .sym = o->sym};
-    return QZ_OK;
+    const qz_int_codes c = {.bits = o->bits, .group_size = o->group_size, .sym = o->sym, .codes = j.codes, .scales = j.scales, .zero_points = j.zeros};
+    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = k, .coded = qz_int_codes_keep(c, rows, k, arena)};
+    return out->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
 }
 
 /* Codes of permuted columns back in place, with the group of every column. */
@@ -110,22 +111,29 @@ static qz_status unpermute(const qz_gptq *g, qz_arena *arena, qz_quantized *q, q
     uint8_t *codes = qz_arena_alloc(arena, q->rows * k, 1);
     uint32_t *idx = qz_arena_alloc(arena, k, sizeof *idx);
     if (!codes || !idx) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
-    for (size_t i = 0; i < k; i++) idx[g->perm[i]] = (uint32_t)(i / q->group_size);
+    qz_int_codes c = *qz_int_codes_of(q->coded);
+    for (size_t i = 0; i < k; i++) idx[g->perm[i]] = (uint32_t)(i / c.group_size);
     for (size_t r = 0; r < q->rows; r++)
-        for (size_t i = 0; i < k; i++) codes[r * k + g->perm[i]] = q->codes[r * k + i];
-    q->codes = codes;
-    q->g_idx = idx;
-    return QZ_OK;
+        for (size_t i = 0; i < k; i++) codes[r * k + g->perm[i]] = c.codes[r * k + i];
+    c.codes = codes;
+    c.g_idx = idx;
+    q->coded = qz_int_codes_keep(c, q->rows, k, arena);
+    return q->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
 }
+
+enum { PART = 256 }; /* columns decoded at a time */
 
 static void measure(const float *w, qz_quantized *q) {
     double sum = 0;
-    size_t groups = q->cols / q->group_size;
     for (size_t r = 0; r < q->rows; r++)
-        for (size_t c = 0; c < q->cols; c++) {
-            size_t b = r * groups + (q->g_idx ? q->g_idx[c] : c / q->group_size);
-            float d = w[r * q->cols + c] - ((float)q->codes[r * q->cols + c] - (float)q->zero_points[b]) * q->scales[b];
-            sum += (double)(d * d);
+        for (size_t at = 0; at < q->cols; at += PART) {
+            float y[PART];
+            const size_t n = q->cols - at < PART ? q->cols - at : PART;
+            q->coded->ops->decode(q->coded, r, at, n, y);
+            for (size_t c = 0; c < n; c++) {
+                float d = w[r * q->cols + at + c] - y[c];
+                sum += (double)(d * d);
+            }
         }
     q->weight_mse = sum / (double)(q->rows * q->cols);
 }
@@ -148,28 +156,24 @@ qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, q
 }
 
 void qz_quantized_decode(const qz_quantized *q, float *w) {
-    size_t k = q->cols, groups = k / q->group_size;
-    for (size_t r = 0; r < q->rows; r++)
-        for (size_t c = 0; c < k; c++) {
-            size_t b = r * groups + (q->g_idx ? q->g_idx[c] : c / q->group_size);
-            w[r * k + c] = ((float)q->codes[r * k + c] - (float)q->zero_points[b]) * q->scales[b];
-        }
+    for (size_t r = 0; r < q->rows; r++) qz_coded_decode_row(q->coded, r, w + r * q->cols);
 }
 
 /* Below it float16 scales have under four bits: W4 of weights around 1e-5. */
 #define LEAST_SCALE 0x1p-20f
 
 qz_status qz_quantized_check_scales(const qz_quantized *q, bool any, qz_error *err) {
-    size_t groups = q->cols / q->group_size;
+    const qz_code_layout l = q->coded->ops->layout(q->coded);
     float largest = 0;
-    for (size_t i = 0; i < q->rows * groups; i++) {
-        float s = fabsf(q->scales[i]);
+    for (size_t i = 0; i < q->rows * l.groups; i++) {
+        int zero;
+        float s = fabsf(q->coded->ops->scale(q->coded, i / l.groups, i % l.groups, &zero));
         largest = s > largest ? s : largest;
         if (s < 65504) continue; /* not a number fails too */
         return qz_fail(err, QZ_EUNSUPPORTED, "values do not fit int%u with float16 scales: tensor '%s', row %zu, group %zu: expected a scale below 65504, found %g or more; choose gguf:BF16 or F32",
-                       q->bits, q->name, i / groups, i % groups, (double)s);
+                       l.bits, q->name, i / l.groups, i % l.groups, (double)s);
     }
     if (!any || largest >= LEAST_SCALE) return QZ_OK;
-    return qz_fail(err, QZ_EUNSUPPORTED, "values do not fit int%u with float16 scales: tensor '%s': expected scales of %g and more, found at most %g; choose gguf:BF16 or F32", q->bits, q->name,
+    return qz_fail(err, QZ_EUNSUPPORTED, "values do not fit int%u with float16 scales: tensor '%s': expected scales of %g and more, found at most %g; choose gguf:BF16 or F32", l.bits, q->name,
                    (double)LEAST_SCALE, (double)largest);
 }

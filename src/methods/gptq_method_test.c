@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "codecs/int_group.h"
 #include "base/half.h"
 #include "base/rng.h"
 #include "base/size.h"
@@ -79,11 +80,11 @@ static void compare(const example *e) {
     const uint8_t *words = data(e->name, "qweight");
     for (size_t n = 0; n < N; n++) {
         size_t before = same;
-        for (size_t k = 0; k < K; k++) same += stored(words, k, n, e->bits) == q.codes[n * K + k];
+        for (size_t k = 0; k < K; k++) same += stored(words, k, n, e->bits) == qz_int_codes_of(q.coded)->codes[n * K + k];
         rows += same - before < K;
     }
     for (size_t k = 0; k < K; k++) {
-        uint32_t group = q.g_idx ? q.g_idx[k] : (uint32_t)(k / q.group_size);
+        uint32_t group = qz_int_codes_of(q.coded)->g_idx ? qz_int_codes_of(q.coded)->g_idx[k] : (uint32_t)(k / qz_int_codes_of(q.coded)->group_size);
         if (group != qz_load_u32le(data(e->name, "g_idx") + 4 * k)) fail_msg("%s: column %zu lies in group %u", e->name, k, group);
     }
     float ours[N * K], theirs[N * K];
@@ -158,7 +159,7 @@ static void prepare_broken(const double *h, bool strict, qz_status want, bool fa
     assert_int_equal(g.fallback, fallback);
     if (fallback) assert_true(g.reason[0] != 0);
     assert_int_equal(qz_gptq_quantize(&g, mm, w, N, &arena, &q, &err), QZ_OK);
-    for (size_t i = 0; i < N * K / 32; i++) assert_true(q.scales[i] > 0 && isfinite(q.scales[i]));
+    for (size_t i = 0; i < N * K / 32; i++) assert_true(qz_int_codes_of(q.coded)->scales[i] > 0 && isfinite(qz_int_codes_of(q.coded)->scales[i]));
     assert_true(q.weight_mse < 1e-3);
     qz_gptq_release(&g);
     qz_arena_release(&arena);
@@ -204,7 +205,7 @@ static void zeros_from_one(void **state) {
         assert_int_equal(qz_gptq_prepare(&g, &run, kind < 4 ? gram : broken, K, &o, &err), QZ_OK);
         assert_int_equal(g.fallback, kind >= 4);
         assert_int_equal(qz_gptq_quantize(&g, mm, up, N, &arena, &q, &err), QZ_OK);
-        for (size_t i = 0; i < N * K / 32; i++) assert_in_range(q.zero_points[i], 1, 15);
+        for (size_t i = 0; i < N * K / 32; i++) assert_in_range(qz_int_codes_of(q.coded)->zero_points[i], 1, 15);
         assert_true(q.weight_mse < 1e-3);
         qz_gptq_release(&g);
         qz_arena_release(&arena);

@@ -15,12 +15,8 @@ char *qz_linear_tensor_name(qz_arena *a, size_t layer, qz_linear l, const char *
 }
 
 void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
-    if (t->type == QZ_TYPE_INT_GROUP) {
-        for (size_t i = 0; i < n; i++) qz_int_group_decode_row(t->group, row + i, y + i * t->cols);
-        return;
-    }
-    if (t->type == QZ_TYPE_BNB) {
-        for (size_t i = 0; i < n; i++) qz_bnb_decode_row(t->bnb, row + i, y + i * t->cols);
+    if (t->coded) {
+        for (size_t i = 0; i < n; i++) qz_coded_decode_row(t->coded, row + i, y + i * t->cols);
         return;
     }
     const qz_type_info *info = qz_type_get(t->type);
@@ -29,15 +25,13 @@ void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
 }
 
 qz_type qz_tensor_float_type(const qz_tensor_view *t) {
-    if (t->type == QZ_TYPE_BNB && t->bnb && t->bnb->kind != QZ_BNB_INT8) return t->bnb->dtype;
+    if (t->coded) return t->coded->ops->float_type(t->coded);
     return t->type == QZ_TYPE_F32 || t->type == QZ_TYPE_BF16 ? t->type : QZ_TYPE_F16;
 }
 
 const char *qz_tensor_type_text(const qz_tensor_view *t, char buf[32]) {
-    static const char *const bnb[] = {[QZ_BNB_NF4] = "nf4", [QZ_BNB_FP4] = "fp4", [QZ_BNB_INT8] = "int8 rows"};
-    if (t->type < QZ_TYPE_COUNT) return qz_type_get(t->type)->name;
-    if (t->type == QZ_TYPE_BNB) (void)snprintf(buf, 32, "%s%s", bnb[t->bnb->kind], t->bnb->absmax_codes ? " double" : "");
-    else (void)snprintf(buf, 32, "int%u g%u%s%s", t->group->bits, t->group->group_size, t->group->sym ? " sym" : "", t->group->g_idx ? " act" : "");
+    if (t->coded == NULL) return qz_type_get(t->type)->name;
+    t->coded->ops->text(t->coded, buf);
     return buf;
 }
 

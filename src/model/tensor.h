@@ -1,9 +1,7 @@
 /* A named tensor as a const view into a mapping (or into memory the model owns). Never owns. */
 #ifndef QZ_MODEL_TENSOR_H
 #define QZ_MODEL_TENSOR_H
-#include "codecs/bnb.h"
-#include "codecs/int_group.h"
-#include "codecs/types.h"
+#include "codecs/coded.h"
 
 typedef struct qz_tensor_view {
     const char *name;      /* HF spelling: model.layers.0.self_attn.q_proj.weight */
@@ -11,10 +9,9 @@ typedef struct qz_tensor_view {
     qz_type type;
     size_t rows, cols;     /* rows = out_features; a vector has rows = 1 */
     uint32_t n_dims;       /* of the container: 1 or 2 (3 for fused experts) */
-    const void *data;      /* block types: rows of row_bytes; NULL for QZ_TYPE_INT_GROUP and QZ_TYPE_BNB */
+    const void *data;      /* block types: rows of row_bytes; NULL for QZ_TYPE_CODED */
     size_t bytes;          /* bytes of the tensor in its file, all parts together */
-    const qz_int_group *group; /* QZ_TYPE_INT_GROUP only */
-    const qz_bnb *bnb;     /* QZ_TYPE_BNB only */
+    const qz_coded *coded; /* QZ_TYPE_CODED only */
     const char *file;      /* path, for error texts */
     uint64_t offset;       /* of the data in that file */
 } qz_tensor_view;

@@ -39,29 +39,12 @@ static bool bad_scale(const qz_check_job *j, const qz_tensor_view *t, qz_finding
     return false;
 }
 
-/* Integer groups: finite, positive, and 0 only where every code is the zero point. */
-static bool bad_group(const qz_tensor_view *t, uint8_t *codes, qz_findings *f) {
-    const qz_int_group *g = t->group;
-    const size_t row_bytes = qz_int_group_row_bytes(g->bits, g->cols);
-    for (size_t r = 0; r < g->rows; r++) {
-        bool unpacked = false;
-        for (size_t k = 0; k < g->groups; k++) {
-            float s = qz_f16_to_f32(g->scales[r * g->groups + k]);
-            bool wrong = !isfinite(s); /* below zero is legitimate: symmetric files made from Q4_0 have such */
-            if (s == 0 && !wrong) {
-                if (!unpacked) qz_int_unpack_row(g->codes + r * row_bytes, g->cols, g->bits, codes);
-                unpacked = true;
-                for (size_t c = 0; c < g->cols && !wrong; c++) {
-                    size_t group = g->g_idx ? g->g_idx[c] : c / g->group_size;
-                    wrong = group == k && codes[c] != g->zero_points[r * g->groups + k];
-                }
-            }
-            if (!wrong) continue;
-            qz_check_add(f, "CHK-SCALE", t->name, "row %zu, group %zu: scale %g%s", r, k, (double)s, s == 0 ? " in a group whose codes differ from its zero point" : "");
-            return true;
-        }
-    }
-    return false;
+static bool bad_code_scale(const qz_tensor_view *t, qz_findings *f) {
+    size_t row, group;
+    float s;
+    if (!t->coded->ops->bad_scale || !t->coded->ops->bad_scale(t->coded, &row, &group, &s)) return false;
+    qz_check_add(f, "CHK-SCALE", t->name, "row %zu, group %zu: scale %g%s", row, group, (double)s, s == 0 ? " in a group whose codes differ from its zero point" : "");
+    return true;
 }
 
 static bool is_norm(const qz_tensor_view *t) { return strstr(t->name, "norm") != NULL; }
@@ -128,12 +111,11 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
     const char *where = NULL;
     for (size_t i = 0; i < m->n_tensors; i++) cols = qz_max_size(cols, m->tensors[i].cols), weights += m->tensors[i].rows * m->tensors[i].cols;
     float *x = qz_alloc_array(cols, sizeof *x);
-    uint8_t *codes = qz_alloc_array(cols, 1);
-    if (x && codes) {
+    if (x) {
         qz_progress_begin(j->run);
         for (size_t i = 0; i < m->n_tensors; i++) {
             const qz_tensor_view *t = &m->tensors[i];
-            if (scales == 0) scales += t->type == QZ_TYPE_INT_GROUP ? bad_group(t, codes, &j->f) : bad_scale(j, t, &j->f); /* the first is enough */
+            if (scales == 0) scales += t->coded ? bad_code_scale(t, &j->f) : bad_scale(j, t, &j->f); /* the first is enough */
             double share = (double)t->rows * (double)t->cols / (double)weights;
             scan_values(j, t, (size_t)(share * VALUES), x, &largest, &where);
             if (j->r->deep && t->data) qz_map_forget(t->data, t->bytes);
@@ -141,9 +123,8 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
         }
         qz_progress_end(j->run);
     }
-    bool ok = x && codes;
+    bool ok = x != NULL;
     qz_free(x);
-    qz_free(codes);
     if (!ok) return qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", j->path);
     if (largest > FP16_MAX / 8 && !j->gguf)
         qz_check_add(&j->f, "CHK-FP16", where, "|value| up to %.6g, %s float16's 65504", largest, largest > FP16_MAX ? "beyond" : "above an eighth of");

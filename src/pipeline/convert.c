@@ -1,3 +1,4 @@
+#include "codecs/int_group.h"
 #include "pipeline/convert.h"
 #include "base/half.h"
 #include "base/size.h"
@@ -15,7 +16,7 @@ static bool is_legacy(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->k
 qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spec, qz_error *err) {
     char text[96];
     const qz_tensor_view *t = m->blocks[0].linear[QZ_LIN_Q];
-    const qz_int_group *g = t->group;
+    const qz_int_group *g = qz_int_group_of(t->coded);
     uint32_t bits = t->type == QZ_TYPE_Q4_0 || t->type == QZ_TYPE_Q4_1 ? 4 : 8;
     QZ_TRY(qz_scheme_parse(to, spec, err));
     bool bare = strpbrk(to, ":+") == NULL && (spec->scheme == QZ_SCHEME_AWQ || spec->scheme == QZ_SCHEME_GPTQ);
@@ -23,7 +24,7 @@ qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spe
     if (!g) (void)snprintf(text, sizeof text, "%s:w%ug32", to, bits);
     else {
         const char *act = spec->scheme == QZ_SCHEME_GPTQ && g->g_idx ? "+act_order" : "", *asym = spec->scheme == QZ_SCHEME_GPTQ && !g->sym ? "+asym" : "";
-        const qz_int_group *d = m->blocks[0].linear[QZ_LIN_DOWN]->group; /* of another width: tells whole rows from groups as wide as a row */
+        const qz_int_group *d = qz_int_group_of(m->blocks[0].linear[QZ_LIN_DOWN]->coded); /* of another width: tells whole rows from groups as wide as a row */
         bool whole = g->group_size == g->cols && (d == NULL || d->group_size == d->cols) && t->rows * t->cols > 0 && spec->scheme == QZ_SCHEME_GPTQ;
         (void)snprintf(text, sizeof text, "%s:w%ug%d%s%s", to, g->bits, whole ? -1 : (int)g->group_size, asym, act);
     }
@@ -55,13 +56,8 @@ static qz_status make_plan(qz_run *run, const qz_source *s, qz_scheme_spec spec,
 
 /* ---- measuring ---- */
 static void decode_quantized(const qz_quantized *q, size_t r, float *y) {
-    if (q->bnb) qz_bnb_decode_row(q->bnb, r, y);
-    else if (q->blocks) qz_type_get(q->type)->decode(q->blocks + r * (q->bytes / q->rows), q->cols, y);
-    else
-        for (size_t k = 0, groups = q->cols / q->group_size; k < q->cols; k++) {
-            size_t at = r * groups + (q->g_idx ? q->g_idx[k] : k / q->group_size);
-            y[k] = (float)((int)q->codes[r * q->cols + k] - (int)q->zero_points[at]) * q->scales[at];
-        }
+    if (q->coded) qz_coded_decode_row(q->coded, r, y);
+    else qz_type_get(q->type)->decode(q->blocks + r * (q->bytes / q->rows), q->cols, y);
 }
 
 static void add_errors(qz_edge *e, const float *x, const float *y, const float *step, size_t n) {
@@ -95,43 +91,15 @@ static qz_status float_edge(const qz_artifact_item *it, qz_edge *e, qz_arena *ar
 }
 
 /* ---- codes ---- */
-static uint8_t zero_least(const qz_scheme_spec *s) { return s->scheme == QZ_SCHEME_GPTQ && !s->sym && !s->v2; }
-
-/* Round to nearest on float16 scales, as a file holds them. */
-static qz_status round_groups(const qz_artifact_item *it, const qz_scheme_spec *spec, const float *w, qz_arena *arena, qz_quantized *q, qz_error *err) {
-    size_t g = it->group_size, groups = it->cols / g, top = (1u << it->bits) - 1;
-    uint8_t *codes = qz_arena_alloc(arena, it->rows, it->cols), *zeros = qz_arena_alloc(arena, it->rows, groups);
-    float *scales = qz_arena_alloc(arena, it->rows * groups, sizeof *scales);
-    if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
-    for (size_t r = 0; r < it->rows; r++) {
-        qz_int_group_rtn_row(w + r * it->cols, it->cols, g, it->bits, it->sym, codes + r * it->cols, scales + r * groups, zeros + r * groups);
-        for (size_t j = 0; j < groups; j++) {
-            float s = qz_f16_to_f32(qz_f32_to_f16(scales[r * groups + j]));
-            uint8_t *z = &zeros[r * groups + j];
-            *z = *z < zero_least(spec) ? zero_least(spec) : *z;
-            scales[r * groups + j] = s;
-            for (size_t k = j * g; k < (j + 1) * g; k++) {
-                float c = rintf(w[r * it->cols + k] / s) + (float)*z;
-                codes[r * it->cols + k] = (uint8_t)(c > 0 ? c < (float)top ? c : (float)top : 0);
-            }
-        }
-    }
-    *q = (qz_quantized){.codes = codes, .scales = scales, .zero_points = zeros, .bits = it->bits, .group_size = it->group_size, .sym = it->sym};
-    return QZ_OK;
-}
-
 static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_artifact_item *it, qz_arena *arena, qz_quantized *q, qz_error *err) {
     size_t n = 0;
     float *w = qz_mul_size(it->rows, it->cols, &n) ? qz_arena_alloc(arena, n, sizeof *w) : NULL;
     if (!w) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
-    if (it->type == QZ_TYPE_BNB) qz_item_decode_as_filed(it, w);
+    if (qz_artifact_code_kind(&c->plan)->as_filed) qz_item_decode_as_filed(it, w);
     else qz_tensor_decode(it->source, 0, it->rows, w);
-    if (it->type == QZ_TYPE_INT_GROUP) QZ_TRY(round_groups(it, &c->plan.spec, w, arena, q, err));
-    else if (it->type == QZ_TYPE_BNB) {
-        qz_bnb *b = qz_arena_alloc(arena, 1, sizeof *b);
-        if (!b) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
-        QZ_TRY(qz_bnb_quantize(run, c->plan.spec.bnb, c->plan.spec.nested, qz_tensor_float_type(it->source), w, it->rows, it->cols, arena, b, err));
-        *q = (qz_quantized){.bnb = b, .bits = it->bits, .group_size = it->group_size};
+    if (it->type == QZ_TYPE_CODED) {
+        *q = (qz_quantized){0};
+        QZ_TRY(qz_artifact_round(run, &c->plan, it, w, arena, &q->coded, err));
     } else QZ_TRY(qz_block_quantize(run, it->type, w, it->rows, it->cols, NULL, QZ_SEARCH_BEST, arena, q, err));
     q->name = it->name;
     q->type = it->type;
@@ -150,13 +118,14 @@ static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, q
         e->kind = QZ_EDGE_EXACT;
         return QZ_OK;
     }
-    if (it->type == QZ_TYPE_BNB) {
-        (void)snprintf(e->why, sizeof e->why, "bitsandbytes codes are no grid of equal steps");
+    const qz_code_kind *kind = qz_artifact_code_kind(&c->plan);
+    if (it->type == QZ_TYPE_CODED && !kind->affine) {
+        (void)snprintf(e->why, sizeof e->why, "%s are no grid of equal steps", kind->name);
         return QZ_OK;
     }
     QZ_TRY(qz_grid_read(t, arena, g, &ok, e->why, err));
     if (!ok) return QZ_OK;
-    if (it->type == QZ_TYPE_INT_GROUP) QZ_TRY(qz_grid_to_group(g, it, &c->plan.spec, arena, q, &ok, e->why, err));
+    if (it->type == QZ_TYPE_CODED) QZ_TRY(qz_grid_to_group(g, it, &c->plan.spec, arena, q, &ok, e->why, err));
     else QZ_TRY(qz_grid_to_blocks(g, it, arena, q, &e->bound, &ok, e->why, err));
     if (!ok) return QZ_OK;
     e->kind = e->bound > 0 ? QZ_EDGE_BOUNDED : QZ_EDGE_EXACT;
@@ -192,11 +161,11 @@ qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
 
 /* ---- writing ---- */
 /* Compares what will be written with the source, row by row. */
-static qz_status measure(const qz_artifact_item *it, const qz_grid *g, const qz_quantized *q, qz_edge *e, qz_arena *arena, qz_error *err) {
+static qz_status measure(const qz_artifact_item *it, bool as_filed, const qz_grid *g, const qz_quantized *q, qz_edge *e, qz_arena *arena, qz_error *err) {
     float *x = qz_arena_alloc(arena, it->cols, sizeof *x), *y = qz_arena_alloc(arena, it->cols, sizeof *y), *step = qz_arena_alloc(arena, it->cols, sizeof *step);
     if (!x || !y || !step) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
     for (size_t r = 0; r < it->rows; r++) {
-        qz_tensor_decode(it->source, q->bnb ? qz_item_source_row(it, it->rows, r) : r, 1, x);
+        qz_tensor_decode(it->source, as_filed ? qz_item_source_row(it, it->rows, r) : r, 1, x);
         decode_quantized(q, r, y);
         for (size_t k = 0; e->kind == QZ_EDGE_BOUNDED && k < it->cols; k++) step[k] = g->scales[r * g->groups + k / g->group];
         add_errors(e, x, y, e->kind == QZ_EDGE_BOUNDED ? step : NULL, it->cols);
@@ -212,7 +181,7 @@ static qz_status code_item(qz_run *run, qz_conversion *c, size_t i, qz_quantized
     qz_edge *e = &c->edges[i];
     QZ_TRY(code_edge(c, it, e, arena, &g, q, err));
     if (e->kind == QZ_EDGE_LOSSY) QZ_TRY(encode_again(run, c, it, arena, q, err));
-    return measure(it, &g, q, e, arena, err);
+    return measure(it, it->type == QZ_TYPE_CODED && qz_artifact_code_kind(&c->plan)->as_filed, &g, q, e, arena, err);
 }
 
 static qz_status put_item(qz_run *run, qz_conversion *c, size_t i, qz_artifact_writer *w, qz_proof *proof, qz_arena *arena, qz_error *err) {

@@ -1,5 +1,6 @@
 /* Grids (convert.h): reading them from codes, placing them in other codes. Whole numbers only: what comes out equals what went in,
  * or the caller is told why it cannot. */
+#include "codecs/int_group.h"
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/fields.h"
@@ -26,19 +27,20 @@ static qz_status grid_alloc(qz_grid *g, qz_arena *arena, qz_error *err) {
 
 static size_t group_of(const qz_grid *g, size_t k) { return g->g_idx ? g->g_idx[k] : k / g->group; }
 
-static qz_status read_group(const qz_int_group *c, qz_arena *arena, qz_grid *g, qz_error *err) {
-    *g = (qz_grid){.rows = c->rows, .cols = c->cols, .group = c->group_size, .groups = c->groups, .g_idx = c->g_idx};
+/* Any affine kind. */
+static qz_status read_codes(const qz_coded *c, const qz_code_layout *l, qz_arena *arena, qz_grid *g, qz_error *err) {
+    *g = (qz_grid){.rows = c->rows, .cols = c->cols, .group = l->group, .groups = l->groups, .g_idx = l->g_idx};
     QZ_TRY(grid_alloc(g, arena, err));
-    size_t row_bytes = qz_int_group_row_bytes(c->bits, c->cols);
     uint8_t *row = qz_arena_alloc(arena, c->cols, 1);
     if (row == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory converting [%zu, %zu]", g->rows, g->cols);
-    for (size_t i = 0; i < c->rows * c->groups; i++) {
-        g->scales[i] = qz_f16_to_f32(c->scales[i]);
-        g->zeros[i] = c->zero_points[i];
-    }
     for (size_t r = 0; r < c->rows; r++) {
-        qz_int_unpack_row(c->codes + r * row_bytes, c->cols, c->bits, row);
-        for (size_t k = 0; k < c->cols; k++) g->u[r * c->cols + k] = (int16_t)(row[k] - g->zeros[r * c->groups + group_of(g, k)]);
+        for (size_t j = 0; j < g->groups; j++) {
+            int zero;
+            g->scales[r * g->groups + j] = c->ops->scale(c, r, j, &zero);
+            g->zeros[r * g->groups + j] = (int16_t)zero;
+        }
+        c->ops->codes(c, r, row);
+        for (size_t k = 0; k < c->cols; k++) g->u[r * c->cols + k] = (int16_t)(row[k] - g->zeros[r * g->groups + group_of(g, k)]);
     }
     return QZ_OK;
 }
@@ -73,10 +75,11 @@ static qz_status read_blocks(const qz_tensor_view *t, qz_arena *arena, qz_grid *
 
 qz_status qz_grid_read(const qz_tensor_view *t, qz_arena *arena, qz_grid *g, bool *ok, char why[160], qz_error *err) {
     *ok = true;
-    if (t->type == QZ_TYPE_INT_GROUP) return read_group(t->group, arena, g, err);
+    const qz_code_layout l = t->coded ? t->coded->ops->layout(t->coded) : (qz_code_layout){0};
+    if (t->coded && l.form == QZ_CODES_AFFINE) return read_codes(t->coded, &l, arena, g, err);
     const qz_block_shape *shape = t->type < QZ_TYPE_COUNT ? qz_block_shape_get(t->type) : NULL;
     if (shape && shape->subs == 1 && shape->sub_len == BLOCK) return read_blocks(t, arena, g, ok, why, err);
-    if (t->type == QZ_TYPE_BNB) *ok = no(why, "bitsandbytes codes are no grid of equal steps");
+    if (t->coded) *ok = ((void)snprintf(why, 160, "%s codes are no grid of equal steps", t->coded->ops->name), false);
     else if (shape) *ok = no(why, "the scales of a K type are products that float16 cannot hold");
     else *ok = no(why, "it is float and would have to be rounded");
     return QZ_OK;
@@ -145,8 +148,9 @@ qz_status qz_grid_to_group(const qz_grid *g, const qz_artifact_item *item, const
             codes[r * g->cols + k] = (uint8_t)(signs[j] * g->u[r * g->cols + k] + zeros[r * groups + j]);
         }
     }
-    *q = (qz_quantized){.name = item->name, .type = item->type, .rows = g->rows, .cols = g->cols, .codes = codes, .scales = scales, .zero_points = zeros,
-                        .g_idx = g->g_idx, .bits = item->bits, .group_size = item->group_size, .sym = item->sym};
+    const qz_int_codes c = {.codes = codes, .scales = scales, .zero_points = zeros, .g_idx = g->g_idx, .bits = item->bits, .group_size = item->group_size, .sym = item->sym};
+    *q = (qz_quantized){.name = item->name, .type = item->type, .rows = g->rows, .cols = g->cols, .coded = qz_int_codes_keep(c, g->rows, g->cols, arena)};
+    if (q->coded == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", item->name);
     *ok = true;
     return QZ_OK;
 }

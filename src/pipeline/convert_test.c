@@ -1,5 +1,6 @@
 /* Grids: on exact edges the decoded numbers are equal, on the bounded one no value is further off than the bound (B-08: 0.0073 of a
  * step for Q4_1). Outside truth: the decoders of codecs/, which are checked against llama.cpp and the Python libraries. */
+#include "codecs/int_group.h"
 #include "pipeline/convert.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
@@ -28,9 +29,9 @@ static qz_tensor_view random_groups(uint64_t seed, uint32_t bits, uint32_t group
         }
     }
     for (size_t k = 0; act && k < COLS; k++) idx[k] = (uint32_t)(k * 7 % COLS / group);
-    *g = (qz_int_group){.bits = bits, .group_size = group, .sym = sym, .rows = ROWS, .cols = COLS, .groups = groups, .codes = codes, .scales = scales,
+    *g = (qz_int_group){.base = {&qz_int_group_ops, ROWS, COLS}, .bits = bits, .group_size = group, .sym = sym, .rows = ROWS, .cols = COLS, .groups = groups, .codes = codes, .scales = scales,
                         .zero_points = zeros, .g_idx = idx};
-    return (qz_tensor_view){.name = "t", .type = QZ_TYPE_INT_GROUP, .rows = ROWS, .cols = COLS, .group = g};
+    return (qz_tensor_view){.name = "t", .type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .coded = &g->base};
 }
 
 static qz_grid grid(const qz_tensor_view *t) {
@@ -47,7 +48,7 @@ static bool to_group(const qz_tensor_view *t, const char *scheme, qz_quantized *
     bool ok;
     char why[160];
     OK(qz_scheme_parse(scheme, &spec, err));
-    qz_artifact_item item = {.name = "t", .type = QZ_TYPE_INT_GROUP, .rows = ROWS, .cols = COLS, .bits = spec.bits, .group_size = spec.group_size, .sym = spec.sym};
+    qz_artifact_item item = {.name = "t", .type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .bits = spec.bits, .group_size = spec.group_size, .sym = spec.sym};
     qz_grid g = grid(t);
     OK(qz_grid_to_group(&g, &item, &spec, &arena, q, &ok, why, err));
     return ok;
@@ -55,13 +56,14 @@ static bool to_group(const qz_tensor_view *t, const char *scheme, qz_quantized *
 
 static void equal_values(const qz_tensor_view *t, const qz_quantized *q) {
     float x[COLS];
-    size_t groups = COLS / q->group_size;
+    const qz_int_codes *c = qz_int_codes_of(q->coded);
+    size_t groups = COLS / c->group_size;
     for (size_t r = 0; r < ROWS; r++) {
         qz_tensor_decode(t, r, 1, x);
         for (size_t k = 0; k < COLS; k++) {
-            size_t at = r * groups + (q->g_idx ? q->g_idx[k] : k / q->group_size);
-            assert_true(q->codes[r * COLS + k] < 1u << q->bits);
-            assert_true(((float)q->codes[r * COLS + k] - (float)q->zero_points[at]) * q->scales[at] == x[k]);
+            size_t at = r * groups + (c->g_idx ? c->g_idx[k] : k / c->group_size);
+            assert_true(c->codes[r * COLS + k] < 1u << c->bits);
+            assert_true(((float)c->codes[r * COLS + k] - (float)c->zero_points[at]) * c->scales[at] == x[k]);
         }
     }
 }
@@ -106,16 +108,16 @@ static void negative_scales(void **state) {
         qz_arena_reset(&arena);
         assert_true(to_group(&t, targets[k], &q));
         equal_values(&t, &q);
-        for (size_t i = 0; i < ROWS * COLS / 32; i++) negative += q.scales[i] < 0;
+        for (size_t i = 0; i < ROWS * COLS / 32; i++) negative += qz_int_codes_of(q.coded)->scales[i] < 0;
         assert_true(k ? negative == 0 : negative > 0);
         if (!k) continue;
         /* and back to blocks from the positive scales */
         uint16_t half[ROWS * COLS / 32];
         uint8_t packed_codes[ROWS * COLS / 2];
-        for (size_t i = 0; i < ROWS * COLS / 32; i++) half[i] = qz_f32_to_f16(q.scales[i]);
-        for (size_t r = 0; r < ROWS; r++) qz_int_pack_row(q.codes + r * COLS, COLS, 4, packed_codes + r * (COLS / 2));
-        qz_int_group g = {.bits = 4, .group_size = 32, .rows = ROWS, .cols = COLS, .groups = COLS / 32, .codes = packed_codes, .scales = half, .zero_points = q.zero_points};
-        qz_tensor_view v = {.name = "t", .type = QZ_TYPE_INT_GROUP, .rows = ROWS, .cols = COLS, .group = &g};
+        for (size_t i = 0; i < ROWS * COLS / 32; i++) half[i] = qz_f32_to_f16(qz_int_codes_of(q.coded)->scales[i]);
+        for (size_t r = 0; r < ROWS; r++) qz_int_pack_row(qz_int_codes_of(q.coded)->codes + r * COLS, COLS, 4, packed_codes + r * (COLS / 2));
+        qz_int_group g = {.base = {&qz_int_group_ops, ROWS, COLS}, .bits = 4, .group_size = 32, .rows = ROWS, .cols = COLS, .groups = COLS / 32, .codes = packed_codes, .scales = half, .zero_points = qz_int_codes_of(q.coded)->zero_points};
+        qz_tensor_view v = {.name = "t", .type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .coded = &g.base};
         qz_artifact_item item = {.name = "t", .type = QZ_TYPE_Q4_0, .rows = ROWS, .cols = COLS};
         qz_grid h = grid(&v);
         qz_quantized back;
@@ -140,7 +142,7 @@ static void v1_zero(void **state) {
     qz_quantized q;
     assert_true(to_group(&t, "gptq:w4g32+asym+v1", &q));
     equal_values(&t, &q);
-    for (size_t i = 0; i < ROWS * COLS / 32; i++) assert_true(q.zero_points[i] >= 1);
+    for (size_t i = 0; i < ROWS * COLS / 32; i++) assert_true(qz_int_codes_of(q.coded)->zero_points[i] >= 1);
 }
 
 static void groups_to_blocks(void **state) {

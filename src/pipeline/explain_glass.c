@@ -124,68 +124,33 @@ static qz_status show_block(element *e) {
     return QZ_OK;
 }
 
-/* Where the packing of the folder schemes puts a code: AWQ gemm [K, N/8] words, GPTQ [K*bits/32, N] words. */
-static bool word_place(const qz_model *m, const qz_tensor_view *t, size_t n, size_t k, size_t *word, unsigned *shift) {
-    static const uint8_t slot[8] = {0, 4, 1, 5, 2, 6, 3, 7};
-    unsigned bits = t->group->bits;
-    if (strstr(m->container, "awq")) {
-        *word = k * (t->rows / 8) + n / 8;
-        *shift = 4u * slot[n % 8];
-        return bits == 4;
-    }
-    *word = k * bits / 32 * t->rows + n;
-    *shift = (unsigned)(k * bits % 32);
-    return strstr(m->container, "gptq") != NULL && 32 % bits == 0;
-}
-
-static qz_status show_group(element *e, const qz_model *m) {
+/* The word of the file that holds the code, if the reader knows its packing. */
+static qz_status show_word(element *e, size_t word, unsigned shift) {
     const qz_tensor_view *t = e->t;
-    const qz_int_group *g = t->group;
-    size_t group = g->g_idx ? g->g_idx[e->col] : e->col / g->group_size, word = 0;
-    unsigned shift = 0;
-    uint8_t *codes = qz_arena_alloc(&e->x->arena, g->cols, 1);
-    if (codes == NULL) return qz_fail(e->x->err, QZ_EMEMORY, "out of memory");
-    qz_int_unpack_row(g->codes + e->row * qz_int_group_row_bytes(g->bits, g->cols), g->cols, g->bits, codes);
-    float scale = qz_f16_to_f32(g->scales[e->row * g->groups + group]);
-    int zero = g->zero_points[e->row * g->groups + group], q = codes[e->col];
-    qz_explain_line(e->x, "  group        %zu of %zu (%u columns%s)", group, g->groups, g->group_size, g->g_idx ? ", by g_idx" : "");
-    qz_explain_line(e->x, "  scale        %.9g (float16)", (double)scale);
-    qz_explain_line(e->x, "  zero point   %d%s", zero, g->sym ? " (symmetric)" : "");
-    qz_explain_line(e->x, "  integer      %d (range 0 to %u): (%d - %d) x %.9g", q, (1u << g->bits) - 1, q, zero, (double)scale);
-    if (!word_place(m, t, e->row, e->col, &word, &shift)) return QZ_OK;
+    const qz_code_layout l = t->coded->ops->layout(t->coded);
+    uint8_t *codes = qz_arena_alloc(&e->x->arena, t->cols, 1);
     qz_map map = {0};
     uint64_t at = t->offset + 4 * (uint64_t)word;
+    if (codes == NULL) return qz_fail(e->x->err, QZ_EMEMORY, "out of memory");
+    t->coded->ops->codes(t->coded, e->row, codes);
     QZ_TRY(qz_map_open(&map, t->file, e->x->err));
     bool inside = at + 4 <= map.size;
     uint32_t w = inside ? qz_load_u32le((const uint8_t *)map.ptr + at) : 0;
-    uint32_t again = w >> shift & ((1u << g->bits) - 1);
-    if (inside && again == (uint32_t)q) {
+    uint32_t again = w >> shift & ((1u << l.bits) - 1);
+    if (inside && again == codes[e->col]) {
         hex(e->x, "word", at, (const uint8_t *)map.ptr + at, 4);
-        qz_explain_line(e->x, "  code bits    %u to %u of that word (byte %llu): %u", shift, shift + g->bits - 1, (unsigned long long)(at + shift / 8), again);
+        qz_explain_line(e->x, "  code bits    %u to %u of that word (byte %llu): %u", shift, shift + l.bits - 1, (unsigned long long)(at + shift / 8), again);
     } else qz_explain_line(e->x, "  code bits    this packing is not the usual one: no offset is shown");
     qz_map_release(&map);
     return QZ_OK;
 }
 
-static qz_status show_bnb(element *e) {
-    const qz_tensor_view *t = e->t;
-    const qz_bnb *b = t->bnb;
-    size_t i = e->row * b->cols + e->col;
-    if (b->kind == QZ_BNB_INT8) {
-        int q = (int8_t)b->codes[i];
-        qz_explain_line(e->x, "  scale        row %zu: %.9g / 127", e->row, (double)b->absmax[e->row]);
-        qz_explain_line(e->x, "  integer      %d", q);
-        hex(e->x, "code", t->offset + i, b->codes + i, 1);
-        return QZ_OK;
-    }
-    unsigned code = i % 2 ? b->codes[i / 2] & 15u : b->codes[i / 2] >> 4;
-    qz_explain_line(e->x, "  block        %zu (%zu values of the flattened matrix)", i / b->block, b->block);
-    qz_explain_line(e->x, "  scale        largest of the block: %.9g%s", (double)b->absmax[i / b->block],
-                    b->absmax_codes ? " (itself from an 8-bit code)" : "");
-    qz_explain_line(e->x, "  integer      %u: table value %.9g", code, (double)b->table[code]);
-    hex(e->x, "code", t->offset + i / 2, b->codes + i / 2, 1);
-    qz_explain_line(e->x, "  code bits    %s of that byte", i % 2 ? "0 to 3" : "4 to 7");
-    return QZ_OK;
+static qz_status show_coded(element *e) {
+    const qz_coded *c = e->t->coded;
+    size_t word = 0;
+    unsigned shift = 0;
+    if (c->ops->explain) c->ops->explain(c, e->row, e->col, e->t->offset, &e->x->text);
+    return c->ops->place && c->ops->place(c, e->row, e->col, &word, &shift) ? show_word(e, word, shift) : QZ_OK;
 }
 
 /* Row of the source that stands at this row: GGUF llama files interleave the rows of q and k for their rotary order. */
@@ -211,7 +176,7 @@ static qz_status show_source(element *e, const qz_model *m, double value) {
         qz_tensor_decode(t, row, 1, y);
         qz_explain_line(e->x, "  source       %.9g (%s row %zu%s), difference %.3g", (double)y[e->col], s.model->encoding, row,
                         row == e->row ? "" : ": rotary order differs", value - (double)y[e->col]);
-        if (strstr(m->container, "awq"))
+        if (m->scheme && strcmp(m->scheme, "awq") == 0)
             qz_explain_line(e->x, "               AWQ scales channels before rounding: the inverse is in the norm or linear before");
     }
     qz_source_release(&s);
@@ -243,8 +208,7 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
     qz_tensor_decode(e.t, e.row, 1, y);
     qz_explain_line(x, "%s [%zu, %zu], %s, row %zu, column %zu", e.t->file_name, e.t->rows, e.t->cols, qz_tensor_type_text(e.t, type), e.row, e.col);
     qz_explain_line(x, "  file         %s, tensor data from byte %llu", qz_path_base(e.t->file), (unsigned long long)e.t->offset);
-    if (e.t->type == QZ_TYPE_INT_GROUP) QZ_GOTO(show_group(&e, s.model));
-    else if (e.t->type == QZ_TYPE_BNB) QZ_GOTO(show_bnb(&e));
+    if (e.t->coded) QZ_GOTO(show_coded(&e));
     else QZ_GOTO(show_block(&e));
     qz_explain_line(x, "  value        %.9g", (double)y[e.col]);
     if (x->r->against) QZ_GOTO(show_source(&e, s.model, (double)y[e.col]));

@@ -11,11 +11,8 @@
 static qz_deploy kind_of(const qz_model *m) {
     if (strncmp(m->container, "gguf", 4) == 0) return QZ_DEPLOY_GGUF;
     if (strcmp(m->container, "safetensors") == 0) return QZ_DEPLOY_FLOAT;
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        if (m->tensors[i].type == QZ_TYPE_BNB) return QZ_DEPLOY_BNB;
-        if (m->tensors[i].type == QZ_TYPE_INT_GROUP)
-            return strstr(m->container, "awq") ? QZ_DEPLOY_AWQ : strstr(m->container, "gptq") ? QZ_DEPLOY_GPTQ : QZ_DEPLOY_UNKNOWN;
-    }
+    const qz_deploy kind = m->scheme ? qz_deploy_by_name(m->scheme) : QZ_DEPLOY_COUNT;
+    if (kind != QZ_DEPLOY_COUNT) return kind;
     return QZ_DEPLOY_UNKNOWN;
 }
 

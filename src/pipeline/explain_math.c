@@ -258,7 +258,7 @@ qz_status qz_explain_compensation(qz_explained *x) {
     if (st == QZ_OK) st = qz_hessian_init(&h, x->run, gram, K, K, 0.01, false, x->err);
     if (st == QZ_OK) st = qz_feedback_quantize(x->run, mm, w, 1, &h, &o, &x->arena, &q, x->err);
     if (st != QZ_OK) goto out;
-    for (size_t i = 0; i < K; i++) fed[i] = (float)((int)q.codes[i] - q.zero_points[0]) * q.scales[0];
+    qz_coded_decode_row(q.coded, 0, fed);
     for (int k = 0; k < 2; k++) {
         for (size_t i = 0; i < K; i++) e[i] = w[i] - (k ? fed[i] : rtn[i]);
         QZ_GOTO(qz_quadratic_error(mm, e, 1, hf, K, scratch, &cost[k], x->err));

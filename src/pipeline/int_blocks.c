@@ -363,14 +363,14 @@ qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, cons
     *q = NULL;
     *f = NULL;
     if (item->layer < 0) {
-        if (item->type != QZ_TYPE_INT_GROUP) return QZ_OK;
+        if (item->type != QZ_TYPE_CODED) return QZ_OK;
         QZ_TRY(run_head(a, item, err));
         *q = &a->head;
         return QZ_OK;
     }
     /* tokens flow through every block in turn: after a resume the finished ones are coded again (and not written) */
     for (long l = a->flow ? (long)a->n_blocks : item->layer; a->layer != item->layer && l <= item->layer; l++) QZ_TRY(run_block(a, l, err));
-    if (item->type == QZ_TYPE_INT_GROUP) {
+    if (item->type == QZ_TYPE_CODED) {
         *q = &a->lin[item->linear];
         return QZ_OK;
     }

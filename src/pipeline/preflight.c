@@ -176,10 +176,11 @@ static void held(const qz_model *m, const qz_deploy_spec *spec, modules out[SETT
     *n = 0;
     for (size_t l = 0; l < m->config.layers; l++)
         for (int k = 0; k < QZ_LIN_COUNT; k++) {
-            const qz_int_group *g = m->blocks[l].linear[k] ? m->blocks[l].linear[k]->group : NULL;
-            if (g == NULL) continue;
-            uint32_t group = g->group_size == g->cols && spec->group_size != (long)g->cols ? 0 : g->group_size;
-            qz_module_setting x = {.bits = g->bits, .group_size = group, .sym = g->sym, .act_order = spec->act_order || g->g_idx != NULL};
+            const qz_coded *c = m->blocks[l].linear[k] ? m->blocks[l].linear[k]->coded : NULL;
+            const qz_code_layout g = c ? c->ops->layout(c) : (qz_code_layout){.form = QZ_CODES_TABLE};
+            if (g.form != QZ_CODES_AFFINE) continue;
+            uint32_t group = g.group == c->cols && spec->group_size != (long)c->cols ? 0 : (uint32_t)g.group;
+            qz_module_setting x = {.bits = g.bits, .group_size = group, .sym = g.sym, .act_order = spec->act_order || g.g_idx != NULL};
             if (*n < SETTINGS) add_setting(out, n, &x, k);
         }
 }

@@ -169,26 +169,26 @@ static qz_status put_blocks(qz_run *run, const qz_artifact_item *item, const qz_
     return st;
 }
 
-/* bitsandbytes codes need no calibration; their blocks run over rows, so a matrix is coded as a whole. */
-static qz_status put_bnb(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *item, qz_artifact_writer *w, qz_proof *proof,
-                         qz_produced *out, qz_error *err) {
+/* Codes that no method makes: a matrix is rounded as a whole. */
+static qz_status put_rounded(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *item, qz_artifact_writer *w, qz_proof *proof,
+                             qz_produced *out, qz_error *err) {
     qz_arena arena = {0};
-    qz_bnb b;
     size_t n = item->cols;
     float *x = qz_mul_size(item->rows, n, &n) ? qz_arena_alloc(&arena, n, sizeof *x) : NULL, *y = qz_arena_alloc(&arena, item->cols, sizeof *y);
     qz_status st = x && y ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", item->name);
+    qz_quantized q = {.name = item->name, .type = item->type, .rows = item->rows, .cols = item->cols};
     if (st == QZ_OK) {
-        qz_item_decode_as_filed(item, x);
-        st = qz_bnb_quantize(run, plan->spec.bnb, plan->spec.nested, qz_tensor_float_type(item->source), x, item->rows, item->cols, &arena, &b, err);
+        if (qz_artifact_code_kind(plan)->as_filed) qz_item_decode_as_filed(item, x);
+        else qz_tensor_decode(item->source, 0, item->rows, x);
+        st = qz_artifact_round(run, plan, item, x, &arena, &q.coded, err);
     }
     for (size_t r = 0; st == QZ_OK && r < item->rows; r++) {
-        qz_bnb_decode_row(&b, r, y);
+        qz_coded_decode_row(q.coded, r, y);
         for (size_t k = 0; k < item->cols; k++) {
             double d = (double)y[k] - (double)x[r * item->cols + k];
             out->weight_mse += d * d;
         }
     }
-    qz_quantized q = {.name = item->name, .type = item->type, .rows = item->rows, .cols = item->cols, .bnb = &b, .bits = item->bits, .group_size = item->group_size};
     if (st == QZ_OK) st = qz_proof_codes(proof, &q, err);
     if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     if (item->source->data) qz_map_forget(item->source->data, item->source->bytes);
@@ -234,7 +234,7 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
         QZ_TRY(qz_proof_float(proof, err));
         return qz_artifact_writer_put_view(w, item->source, err);
     }
-    if (item->type == QZ_TYPE_BNB) return put_bnb(run, plan, item, w, proof, out, err);
+    if (item->type == QZ_TYPE_CODED) return put_rounded(run, plan, item, w, proof, out, err);
     if (o->search == QZ_SEARCH_BEST && imp->stats && !imp->imatrix && item->layer >= 0 && item->linear >= 0 && qz_block_feedback_group(item->type)) {
         bool done;
         QZ_TRY(put_feedback(run, item, imp, x, w, proof, out, &done, err));
@@ -306,9 +306,9 @@ qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table 
         const qz_artifact_item *it = &plan->items[i];
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", it->out_name));
-        if (it->type == QZ_TYPE_INT_GROUP) QZ_TRY(qz_table_set(t, 1, err, "int%u g%u%s%s", it->bits, it->group_size, !it->sym && plan->spec.modules ? " asym" : "",
+        if (it->type == QZ_TYPE_CODED && qz_artifact_code_kind(plan)->affine) QZ_TRY(qz_table_set(t, 1, err, "int%u g%u%s%s", it->bits, it->group_size, !it->sym && plan->spec.modules ? " asym" : "",
                                                              it->act_order && plan->spec.modules ? " act" : ""));
-        else if (it->type == QZ_TYPE_BNB) QZ_TRY(qz_table_set(t, 1, err, "%s", plan->spec.level));
+        else if (it->type == QZ_TYPE_CODED) QZ_TRY(qz_table_set(t, 1, err, "%s", plan->spec.level));
         else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_type_get(it->type)->name));
         QZ_TRY(qz_table_set(t, 2, err, "%zu", it->rows));
         QZ_TRY(qz_table_set(t, 3, err, "%zu", it->cols));

@@ -102,17 +102,8 @@ static void decode_blocks(const row_source *s, size_t r, float *y, float *scratc
     qz_type_get(s->q->type)->decode(s->q->blocks + r * (s->q->bytes / s->q->rows), s->cols, y);
 }
 static void decode_codes(const row_source *s, size_t r, float *y, float *scratch) {
-    const qz_quantized *q = s->q;
     (void)scratch;
-    if (q->bnb) {
-        qz_bnb_decode_row(q->bnb, r, y);
-        return;
-    }
-    size_t groups = q->cols / q->group_size;
-    for (size_t k = 0; k < q->cols; k++) {
-        size_t g = r * groups + (q->g_idx ? q->g_idx[k] : k / q->group_size);
-        y[k] = (float)((int)q->codes[r * q->cols + k] - (int)q->zero_points[g]) * q->scales[g];
-    }
+    qz_coded_decode_row(s->q->coded, r, y);
 }
 /* Value a float tensor has after conversion to the item's type. */
 static void decode_float(const row_source *s, size_t r, float *y, float *scratch) {
@@ -144,8 +135,8 @@ static qz_status add(qz_proof *p, row_source s, qz_error *err) {
 qz_status qz_proof_blocks(qz_proof *p, const qz_quantized *q, qz_error *err) {
     return add(p, (row_source){.decode = decode_blocks, .q = q, .rows = q->rows, .cols = q->cols}, err);
 }
-qz_status qz_proof_codes(qz_proof *p, const qz_quantized *q, qz_error *err) { /* bitsandbytes: blocks run over rows, so they were moved before */
-    return add(p, (row_source){.decode = decode_codes, .q = q, .rows = q->rows, .cols = q->cols, .as_filed = q->bnb != NULL}, err);
+qz_status qz_proof_codes(qz_proof *p, const qz_quantized *q, qz_error *err) {
+    return add(p, (row_source){.decode = decode_codes, .q = q, .rows = q->rows, .cols = q->cols, .as_filed = qz_artifact_code_kind(p->plan)->as_filed}, err);
 }
 qz_status qz_proof_float(qz_proof *p, qz_error *err) {
     const qz_artifact_item *it = &p->plan->items[p->current];

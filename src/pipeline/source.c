@@ -54,14 +54,13 @@ qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err) {
     qz_progress_begin(run);
     for (size_t i = 0; i < m->n_tensors; i++) {
         const qz_tensor_view *t = order[i];
-        uint64_t facts[3] = {(uint64_t)t->type, t->rows, t->cols};
+        uint64_t facts[3] = {t->coded ? t->coded->ops->number : (uint64_t)t->type, t->rows, t->cols};
         qz_sha256_update(&h, t->name, strlen(t->name) + 1);
         qz_sha256_update(&h, facts, sizeof facts);
         if (t->data) {
             qz_sha256_update(&h, t->data, t->bytes);
             qz_map_forget(t->data, t->bytes); /* block data always lie in a mapped file */
-        } else if (t->bnb) qz_sha256_update(&h, t->bnb->codes, qz_bnb_code_bytes(t->bnb->kind, t->rows, t->cols));
-        else qz_sha256_update(&h, t->group->codes, t->rows * qz_int_group_row_bytes(t->group->bits, t->cols));
+        } else t->coded->ops->hash(t->coded, &h);
         qz_progress_step(run, "hashing the source", i + 1, m->n_tensors, "tensors");
     }
     qz_progress_end(run);

@@ -12,13 +12,19 @@
 
 /* "193 q4_K, 33 q6_K, 65 f32" in the order of types.def. */
 static void type_counts(const qz_model *m, qz_str *s) {
-    size_t count[QZ_TYPE_NONE] = {0};
+    size_t count[QZ_TYPE_COUNT] = {0};
     bool any = false;
-    for (size_t i = 0; i < m->n_tensors; i++) count[m->tensors[i].type]++;
-    for (int t = 0; t < QZ_TYPE_NONE; t++) {
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (m->tensors[i].coded == NULL) count[m->tensors[i].type]++;
+    for (int t = 0; t < QZ_TYPE_COUNT; t++) {
         if (!count[t]) continue;
-        qz_str_printf(s, "%s%zu %s", any ? ", " : "", count[t], t == QZ_TYPE_INT_GROUP ? "int group" : t == QZ_TYPE_BNB ? "bitsandbytes" : qz_type_get((qz_type)t)->name);
+        qz_str_printf(s, "%s%zu %s", any ? ", " : "", count[t], qz_type_get((qz_type)t)->name);
         any = true;
+    }
+    const qz_coded_ops *last = NULL; /* kinds do not mix within a file */
+    for (size_t i = 0, n = 0; i < m->n_tensors; i++) {
+        if (m->tensors[i].coded) n++, last = m->tensors[i].coded->ops;
+        if (last && i + 1 == m->n_tensors) qz_str_printf(s, "%s%zu %s", any ? ", " : "", n, last->name);
     }
 }
 

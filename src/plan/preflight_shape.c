@@ -93,6 +93,12 @@ static const char *stored_as(const qz_tensor_view *t, qz_arena *a) {
     return qz_arena_strdup(a, qz_tensor_type_text(t, buf));
 }
 
+static bool same_codes(const qz_coded *a, const qz_coded *b) {
+    if (a == NULL || b == NULL || a->ops != b->ops) return a == NULL && b == NULL;
+    const qz_code_layout x = a->ops->layout(a), y = b->ops->layout(b);
+    return x.bits == y.bits && x.group == y.group;
+}
+
 qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
     QZ_TRY(qz_deploy_shape_config(&m->config, arena, out, err));
     static const qz_linear sets[][3] = {{QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V}, {QZ_LIN_GATE, QZ_LIN_UP, QZ_LIN_UP}};
@@ -102,7 +108,7 @@ qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_sh
                 const qz_tensor_view *first = m->blocks[layer].linear[sets[s][0]], *t = m->blocks[layer].linear[sets[s][i]];
                 qz_deploy_linear *l = &out->linears[sets[s][i]];
                 if (first == NULL || t == NULL || l->odd) continue;
-                if (t->type == first->type && (t->type != QZ_TYPE_INT_GROUP || (t->group->bits == first->group->bits && t->group->group_size == first->group->group_size))) continue;
+                if (t->type == first->type && same_codes(t->coded, first->coded)) continue;
                 l->odd = qz_arena_strdup(arena, t->name);
                 l->scheme = stored_as(t, arena);
                 if (l->odd == NULL || l->scheme == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");

@@ -26,21 +26,12 @@ typedef struct { uint64_t packed, unpacked, act, widest_float; } sums;
 
 static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
     uint64_t rows = (t->rows + PANEL - 1) / PANEL * PANEL;
-    if (t->type == QZ_TYPE_INT_GROUP) {
-        const qz_int_group *g = t->group;
-        uint64_t codes = (uint64_t)t->rows * qz_int_group_row_bytes(g->bits, g->cols), heads = rows * g->groups;
-        s->unpacked += codes + heads * 3;
-        s->packed += codes + heads * 4;
-        s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * 4 * (g->groups + (g->g_idx ? t->cols : 0))); /* more tokens go through the exact product's panels */
-        s->widest_float = qz_max_size(s->widest_float, t->cols);
-        return;
-    }
-    if (t->type == QZ_TYPE_BNB) { /* decoded scales; packed with them beside the codes unless a block crosses rows */
-        const qz_bnb *b = t->bnb;
-        s->unpacked += 4 * b->n_absmax;
-        if (b->kind == QZ_BNB_INT8) s->packed += rows * (t->cols + 4);
-        else if (t->cols % b->block == 0) s->packed += rows * (t->cols / b->block * (b->block / 2 + 4));
-        s->widest_float = qz_max_size(s->widest_float, t->cols); /* a prompt goes through the exact product's panels */
+    if (t->coded) { /* scales and codes beside the mapping; packed with them unless a block crosses rows */
+        const qz_code_layout l = t->coded->ops->layout(t->coded);
+        s->unpacked += t->coded->ops->held(t->coded);
+        if (l.group) s->packed += l.form == QZ_CODES_AFFINE ? t->rows * ((t->cols * l.bits + 7) / 8) + rows * l.groups * 4 : rows * (l.groups * (l.group * l.bits / 8 + 4));
+        if (l.form == QZ_CODES_AFFINE) s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * 4 * (l.groups + (l.g_idx ? t->cols : 0)));
+        s->widest_float = qz_max_size(s->widest_float, t->cols); /* more tokens go through the exact product's panels */
         return;
     }
     if (qz_type_get(t->type)->kind == QZ_KIND_FLOAT) {
@@ -52,10 +43,10 @@ static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
     s->act = qz_max_size(s->act, i->elems == 32 ? batch * t->cols / 32 * ACT_LEGACY : batch * t->cols / 256 * ACT_K);
 }
 
-/* Pages of integer codes that are gone after unpacking: all whole ones (qz_map_forget). They stay away: what the next matrix needs of
+/* Pages of codes that were copied and are gone after it: all whole ones (qz_map_forget). They stay away: what the next matrix needs of
  * a piece of the file that the kernel maps at once was mapped with it. */
 static uint64_t forgotten(const qz_tensor_view *t) {
-    uint64_t end = t->offset + (uint64_t)t->rows * qz_int_group_row_bytes(t->group->bits, t->cols), lo = (t->offset + PAGE - 1) / PAGE * PAGE, hi = end / PAGE * PAGE;
+    uint64_t end = t->offset + t->rows * ((t->cols * t->coded->ops->layout(t->coded).bits + 7) / 8), lo = (t->offset + PAGE - 1) / PAGE * PAGE, hi = end / PAGE * PAGE;
     return hi > lo ? hi - lo : 0;
 }
 
@@ -63,7 +54,7 @@ static uint64_t forgotten(const qz_tensor_view *t) {
 static uint64_t mapped(const qz_model *m) {
     uint64_t n = m->file_bytes;
     for (size_t i = 0; i < m->n_tensors; i++)
-        if (m->tensors[i].type == QZ_TYPE_INT_GROUP) n -= qz_min_size(n, forgotten(&m->tensors[i]));
+        if (m->tensors[i].coded && m->tensors[i].coded->ops->copied) n -= qz_min_size(n, forgotten(&m->tensors[i]));
     if (m->head != m->embed) n -= qz_min_size(n, m->embed->bytes);
     return n;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "codecs/int_group.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "check.h"
@@ -123,10 +124,10 @@ static double block_open(block *b, qz_type type, uint32_t bits) {
             size_t groups = cols / 128;
             uint16_t *s = qz_calloc_array(rows * groups, 2);
             for (size_t k = 0; k < rows * groups; ++k) s[k] = 0x2000;
-            b->g[i] = (qz_int_group){.bits = bits, .group_size = 128, .rows = rows, .cols = cols, .groups = groups, .codes = d,
+            b->g[i] = (qz_int_group){.base = {&qz_int_group_ops, rows, cols}, .bits = bits, .group_size = 128, .rows = rows, .cols = cols, .groups = groups, .codes = d,
                                      .scales = s, .zero_points = qz_calloc_array(rows * groups, 1)};
         }
-        qz_weights w = {.type = bits ? QZ_TYPE_INT_GROUP : type, .rows = rows, .cols = cols, .data = d, .group = &b->g[i]};
+        qz_weights w = {.type = bits ? QZ_TYPE_CODED : type, .rows = rows, .cols = cols, .data = d, .coded = bits ? &b->g[i].base : NULL};
         for (size_t c = 0; c < COPIES; ++c)
             if (qz_packed_open(b->mm, &w, &b->p[c][i], NULL) != QZ_OK) exit(3);
         b->y[i] = qz_alloc_aligned(512 * rows, 4);
@@ -197,7 +198,7 @@ static void bench_blocks(qz_mm *mm, const char *word) {
                                     QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
     for (size_t i = 0; i < sizeof types / sizeof *types; ++i)
         if (strstr(word, qz_type_get(types[i])->name) || strcmp(word, "packed") == 0 || !*word) bench_block(mm, types[i], 0);
-    if (strstr("packed int", word)) bench_block(mm, QZ_TYPE_INT_GROUP, 4), bench_block(mm, QZ_TYPE_INT_GROUP, 8);
+    if (strstr("packed int", word)) bench_block(mm, QZ_TYPE_CODED, 4), bench_block(mm, QZ_TYPE_CODED, 8);
 }
 
 void bench_all(const char *word) {

@@ -1,6 +1,7 @@
 /* Exact products: every level and thread count equal to fmaf chains written out here. */
 #include <math.h>
 #include <string.h>
+#include "codecs/int_group.h"
 #include "base/size.h"
 #include "check.h"
 
@@ -143,14 +144,14 @@ static void check_exact_group(check *c, qz_mm *mm, uint32_t bits, bool act_order
     fill_bytes(c, codes, sizeof codes), fill_bytes(c, zeros, sizeof zeros), fill_floats(c, x, N * COLS, DATA_NORMAL);
     for (size_t i = 0; i < ROWS * COLS / G; ++i) scales[i] = (uint16_t)(0x2000 + qz_rng_below(&c->rng, 0x800));
     for (size_t i = 0; i < COLS; ++i) g_idx[i] = (uint32_t)qz_rng_below(&c->rng, COLS / G);
-    qz_int_group g = {.bits = bits, .group_size = G, .rows = ROWS, .cols = COLS, .groups = COLS / G, .codes = codes,
+    qz_int_group g = {.base = {&qz_int_group_ops, ROWS, COLS}, .bits = bits, .group_size = G, .rows = ROWS, .cols = COLS, .groups = COLS / G, .codes = codes,
                       .scales = scales, .zero_points = zeros, .g_idx = act_order ? g_idx : NULL};
     for (size_t r = 0; r < ROWS; ++r) {
         qz_int_group_decode_row(&g, r, w);
         for (size_t i = 0; i < N; ++i) want[i * ROWS + r] = chain(x + i * COLS, 1, w, 1, COLS, 0);
     }
     c->op = "exact int_group";
-    qz_weights qw = {.type = QZ_TYPE_INT_GROUP, .rows = ROWS, .cols = COLS, .group = &g};
+    qz_weights qw = {.type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .coded = &g.base};
     expect(c, qz_mm_exact(mm, &qw, x, N, y, NULL) == QZ_OK, "refused");
     expect_floats(c, y, want, N * ROWS, "int_group");
 }

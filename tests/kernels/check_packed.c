@@ -3,6 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include "codecs/bnb.h"
+#include "codecs/int_group.h"
 #include "base/half.h"
 #include "base/size.h"
 #include "check.h"
@@ -222,6 +224,7 @@ static void check_hdot(check *c, qz_type t, qz_hdot_fn fn) {
 }
 
 /* ---- the whole call ---- */
+enum { GROUPS = QZ_TYPE_NONE + 1, BNB }; /* kinds of coded matrices among the types of a case */
 typedef struct { qz_weights w; qz_int_group g; qz_bnb b; qz_packed *p; float *y; guarded gy; } matrix;
 
 static void matrix_open(check *c, qz_mm *mm, matrix *m, qz_type t, size_t rows, size_t cols, size_t n) {
@@ -237,15 +240,15 @@ static void matrix_open(check *c, qz_mm *mm, matrix *m, qz_type t, size_t rows, 
         }
         qz_free(v);
     }
-    m->w = (qz_weights){.type = t, .rows = rows, .cols = cols, .data = data, .group = t == QZ_TYPE_INT_GROUP ? &m->g : NULL,
-                        .bnb = t == QZ_TYPE_BNB ? &m->b : NULL};
+    const bool coded = (int)t == GROUPS || (int)t == BNB;
+    m->w = (qz_weights){.type = coded ? QZ_TYPE_CODED : t, .rows = rows, .cols = cols, .data = data, .coded = (int)t == GROUPS ? &m->g.base : coded ? &m->b.base : NULL};
     m->y = guard_open(&m->gy, n * rows, 4, 0);
     qz_error err = {0};
     expect(c, qz_packed_open(mm, &m->w, &m->p, &err) == QZ_OK, "open: %s", err.text);
 }
 
 static void group_fill(check *c, qz_int_group *g, uint32_t bits, size_t rows, size_t cols, uint32_t size, bool act_order) {
-    *g = (qz_int_group){.bits = bits, .group_size = size, .rows = rows, .cols = cols, .groups = cols / size};
+    *g = (qz_int_group){.base = {&qz_int_group_ops, rows, cols}, .bits = bits, .group_size = size, .rows = rows, .cols = cols, .groups = cols / size};
     size_t rb = qz_int_group_row_bytes(bits, cols), n = rows * g->groups;
     uint8_t *codes = qz_alloc_array(rows, rb), *zeros = qz_alloc_array(n, 1);
     uint16_t *scales = qz_alloc_array(n, 2);
@@ -261,22 +264,22 @@ static void bnb_fill(check *c, qz_bnb *b, qz_bnb_kind kind, size_t rows, size_t 
     uint8_t *codes = qz_alloc_array(bytes, 1);
     float *absmax = qz_alloc_array(n, 4);
     fill_bytes(c, codes, bytes), fill_floats(c, absmax, n, DATA_NORMAL);
-    *b = (qz_bnb){.kind = kind, .rows = rows, .cols = cols, .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = n, .codes = codes, .absmax = absmax,
+    *b = (qz_bnb){.base = {&qz_bnb_ops, rows, cols}, .kind = kind, .rows = rows, .cols = cols, .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = n, .codes = codes, .absmax = absmax,
                   .table = kind == QZ_BNB_FP4 ? qz_bnb_fp4 : qz_bnb_nf4, .dtype = QZ_TYPE_F32};
 }
 
 static void matrix_close(check *c, matrix *m) {
     qz_packed_free(m->p);
     qz_free((void *)(uintptr_t)m->w.data);
-    if (m->w.type == QZ_TYPE_INT_GROUP)
+    if (qz_int_group_of(m->w.coded))
         qz_free((void *)(uintptr_t)m->g.codes), qz_free((void *)(uintptr_t)m->g.scales),
             qz_free((void *)(uintptr_t)m->g.zero_points), qz_free((void *)(uintptr_t)m->g.g_idx);
-    if (m->w.bnb) qz_free((void *)(uintptr_t)m->b.codes), qz_free((void *)(uintptr_t)m->b.absmax);
+    if (qz_bnb_of(m->w.coded)) qz_free((void *)(uintptr_t)m->b.codes), qz_free((void *)(uintptr_t)m->b.absmax);
     guard_close(c, &m->gy);
 }
 
 static void matrix_expect(check *c, const matrix *m, const float *x, size_t n) {
-    const qz_layout *l = m->w.group || m->w.bnb ? NULL : qz_layout_get(m->w.type);
+    const qz_layout *l = m->w.coded ? NULL : qz_layout_get(m->w.type);
     const size_t cols = m->w.cols;
     float *w = qz_alloc_array(cols, 4), *rounded = qz_alloc_array(cols, 4);
     uint8_t *act = qz_alloc_array(cols / 32 + 1, sizeof(qz_act256));
@@ -296,10 +299,9 @@ static void matrix_expect(check *c, const matrix *m, const float *x, size_t n) {
                 s = dot_sum(m->w.type, (const uint8_t *)m->w.data + r * (cols / l->elems) * l->bytes, cols / l->elems, act, size);
             } else {
                 double top = 0;
-                if (m->w.group) qz_int_group_decode_row(&m->g, r, w);
-                else if (m->w.bnb) qz_bnb_decode_row(&m->b, r, w);
+                if (m->w.coded) qz_coded_decode_row(m->w.coded, r, w);
                 else qz_type_get(m->w.type)->decode((const uint8_t *)m->w.data + r * cols * qz_type_get(m->w.type)->bytes, cols, w);
-                for (size_t k = 0; m->w.group && k < cols; ++k) top = fmax(top, fabs((double)w[k])); /* code and zero cancel */
+                for (size_t k = 0; qz_int_group_of(m->w.coded) && k < cols; ++k) top = fmax(top, fabs((double)w[k])); /* code and zero cancel */
                 for (size_t k = 0; k < cols; ++k) {
                     s.want += (double)w[k] * (double)x[t * cols + k];
                     s.room += (fabs((double)w[k]) + top) * fabs((double)x[t * cols + k]);
@@ -319,8 +321,8 @@ static void check_call(check *c, qz_mm *mm, const qz_type *types, size_t n_w, si
     fill_floats(c, x, n * cols, DATA_NORMAL);
     for (size_t i = 0; i < n_w; ++i) {
         size_t rows = 13 + 20 * i;
-        if (types[i] == QZ_TYPE_INT_GROUP) group_fill(c, &m[i].g, i % 2 ? 8 : i == 2 ? 3 : 4, rows, cols, 64, act_order);
-        if (types[i] == QZ_TYPE_BNB) bnb_fill(c, &m[i].b, i == 0 ? QZ_BNB_NF4 : i == 1 ? QZ_BNB_INT8 : QZ_BNB_FP4, rows, cols);
+        if ((int)types[i] == GROUPS) group_fill(c, &m[i].g, i % 2 ? 8 : i == 2 ? 3 : 4, rows, cols, 64, act_order);
+        if ((int)types[i] == BNB) bnb_fill(c, &m[i].b, i == 0 ? QZ_BNB_NF4 : i == 1 ? QZ_BNB_INT8 : QZ_BNB_FP4, rows, cols);
         matrix_open(c, mm, &m[i], types[i], rows, cols, n);
         p[i] = m[i].p;
         y[i] = m[i].y;
@@ -338,8 +340,8 @@ static void check_calls(check *c, size_t threads) {
     static const size_t tokens[] = {1, 2, 7, 8, 9, 29};
     static const qz_type mixes[][3] = {{QZ_TYPE_Q4_K, QZ_TYPE_Q6_K, QZ_TYPE_Q8_0},    {QZ_TYPE_F16, QZ_TYPE_BF16, QZ_TYPE_F32},
                                        {QZ_TYPE_Q5_K, QZ_TYPE_F16, QZ_TYPE_Q4_0},     {QZ_TYPE_Q2_K, QZ_TYPE_Q3_K, QZ_TYPE_Q5_1},
-                                       {QZ_TYPE_INT_GROUP, QZ_TYPE_INT_GROUP, QZ_TYPE_INT_GROUP},
-                                       {QZ_TYPE_BNB, QZ_TYPE_BNB, QZ_TYPE_BNB}};
+                                       {(qz_type)GROUPS, (qz_type)GROUPS, (qz_type)GROUPS},
+                                       {(qz_type)BNB, (qz_type)BNB, (qz_type)BNB}};
     qz_run run;
     qz_mm *mm = NULL;
     qz_error err = {0};
@@ -364,7 +366,7 @@ static void check_memory(check *c) {
     qz_int_group g;
     group_fill(c, &g, 4, ROWS, COLS, 64, true);
     const qz_weights w[2] = {{.type = QZ_TYPE_Q4_K, .rows = ROWS, .cols = COLS, .data = data},
-                             {.type = QZ_TYPE_INT_GROUP, .rows = ROWS, .cols = COLS, .group = &g}};
+                             {.type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .coded = &g.base}};
     qz_run run = {.cpu = c->level};
     qz_status st = QZ_EMEMORY;
     c->op = "memory";
