@@ -1,4 +1,5 @@
 #include "calibrate/stats.h"
+#include "formats/strange.h"
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -98,7 +99,8 @@ qz_status qz_stats_open(qz_stats *s, const char *path, qz_error *err) {
     qz_status st = QZ_OK;
     uint64_t n = s->map.size >= 16 ? qz_load_u64le(s->map.ptr + 8) : 0, total = 0;
     if (s->map.size < 16 || memcmp(s->map.ptr, magic, 8) != 0 || n > HEADER_LIMIT || n > s->map.size - 16) {
-        st = qz_fail(err, QZ_EFORMAT, "not a statistics file: '%s'; make one with: quantz calibrate MODEL --data F -o STATS", path);
+        st = memcmp(s->map.size ? s->map.ptr : (const uint8_t *)"", magic, qz_min_size(s->map.size, 8)) ? qz_strange(s->map.ptr, s->map.size, path, "a statistics file", err) : QZ_OK;
+        if (st == QZ_OK) st = qz_fail(err, QZ_EFORMAT, "not a statistics file: '%s'; make one with: quantz calibrate MODEL --data F -o STATS", path);
         goto out;
     }
     QZ_GOTO(qz_json_parse((const char *)s->map.ptr + 16, (size_t)n, path, &root, err));
