@@ -167,6 +167,10 @@ static qz_status fused_scales(qz_check_job *j, qz_error *err) {
 qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     qz_error e = {0};
     if (j->weight_files == 0) return QZ_OK; /* a config alone */
+    if (j->gguf && j->model == NULL) {
+        qz_check_add(&j->f, "CHK-OPEN", "", "%s", j->fault.text);
+        return QZ_OK;
+    }
     if (j->model == NULL && !readable(j)) return qz_check_headers(j, err);
     if (j->model == NULL && j->weight_files > OPEN_LIMIT && !j->r->deep) {
         qz_check_add(&j->f, "CHK-SCAN", "", "%.2f GB of weights were not read", (double)j->weight_files / 1e9);
