@@ -74,7 +74,7 @@ qz_status qz_gguf_read_model(qz_run *run, const char *path, qz_model **out, qz_e
         qz_model_free(m);
         return st;
     }
-    if (g->trailing) qz_warn_once(run, "%llu bytes after the tensor data: file '%s'", (unsigned long long)g->trailing, path);
+    if (g->trailing) qz_warn_once(run, "%llu byte%s after the tensor data: file '%s'", (unsigned long long)g->trailing, qz_plural(g->trailing), path);
     *out = m;
     return QZ_OK;
 }

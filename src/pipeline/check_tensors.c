@@ -108,14 +108,14 @@ static void check_leftovers(qz_check_job *j) {
     qz_leftovers_names(m, QZ_LEFT_PART, &names);
     qz_leftovers_keys(m, &keys);
     if (parts)
-        qz_check_add(&j->f, QZ_CODE_UNUSED, config, "nothing uses %zu stored tensors: %s%s%s", parts, names.ptr ? names.ptr : "", keys.len ? "; they are used with " : "",
+        qz_check_add(&j->f, QZ_CODE_UNUSED, config, "nothing uses %zu stored tensor%s: %s%s%s", parts, qz_plural(parts), names.ptr ? names.ptr : "", keys.len ? "; they are used with " : "",
                      keys.len ? keys.ptr : "");
     if (m->n_left > parts)
         qz_check_add(&j->f, "MOD-DROPPED", "", "buffers %zu, copies of the tied embedding %zu, biases of zeros %zu", qz_leftovers_count(m, QZ_LEFT_BUFFER),
                      qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS));
     if (m->head_untied) qz_check_add(&j->f, "MOD-HEAD", "lm_head.weight", "the configuration ties the output matrix, and another one is stored");
-    if (k->n_refused) qz_check_add(&j->f, QZ_CODE_KEYS, config, "%u keys are not read and would change the model: %s", k->n_refused, k->refused);
-    if (k->n_noted) qz_check_add(&j->f, "MOD-IGNORED", config, "%u keys are not read: %s", k->n_noted, k->noted);
+    if (k->n_refused) qz_check_add(&j->f, QZ_CODE_KEYS, config, "%u key%s not read and would change the model: %s", k->n_refused, k->n_refused == 1 ? " is" : "s are", k->refused);
+    if (k->n_noted) qz_check_add(&j->f, "MOD-IGNORED", config, "%u key%s not read: %s", k->n_noted, k->n_noted == 1 ? " is" : "s are", k->noted);
     for (size_t i = 0; i < m->n_doubts; i++) qz_check_add(&j->f, "CHK-FLAGS", config, "%s", m->doubts[i]);
     qz_str_release(&names);
     qz_str_release(&keys);

@@ -92,7 +92,7 @@ static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_meas
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, err);
     if (st == QZ_OK) st = check_ids(&set, x, r->text, err);
     if (st == QZ_OK && d.parts.left_out) qz_warn(run, "%s: %zu parts of messages are no text and left out: %s", r->text, d.parts.left_out, d.parts.names);
-    if (st == QZ_OK && set.skipped) qz_warn(run, "skipped %zu texts of fewer than two tokens", set.skipped);
+    if (st == QZ_OK && set.skipped) qz_warn(run, "skipped %zu text%s of fewer than two tokens", set.skipped, qz_plural(set.skipped));
     if (st == QZ_OK)
         st = qz_score_run(run, x->has_source ? x->e[0] : NULL, x->e + x->has_source, x->n - x->has_source, &set, scores + x->has_source, scores, err);
     for (size_t i = 0; i < x->n && st == QZ_OK; i++) {
