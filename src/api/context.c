@@ -75,6 +75,7 @@ quantz_status quantz_model_open(quantz_context *c, const char *path, quantz_mode
     if (st == QZ_OK) st = out ? qz_api_need(path, "the model's path", &c->err) : qz_fail(&c->err, QZ_EUSAGE, "no place for the model is given");
     if (st != QZ_OK) return qz_api_end(c, st);
     quantz_model *m = qz_calloc_array(1, sizeof *m);
+    c->run.n_said = 0; /* a caller hears of every model that it opens */
     st = m ? qz_source_open(&c->run, path, &m->source, &c->err) : qz_fail(&c->err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) {
         m->context = c;

@@ -168,6 +168,10 @@ void qz_artifact_writer_free(qz_artifact_writer *w);    /* NULL is fine */
 qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err);
 /* The tokenizer that belongs to any of these. *out = NULL with QZ_OK if there is none (models whose inputs are ids). */
 qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *err);
+/* QZ_EFORMAT names the first token whose id has no row of the embedding. */
+qz_status qz_artifact_fits(const qz_model *m, const qz_tokenizer *t, const char *path, qz_error *err);
+/* The model that a GGUF file's metadata announce, without data (qz_model_from_config): for files whose tensors do not fit them. */
+qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err);
 
 /* ---- manifest and verification ---- */
 /* "NAME.gguf.manifest.json" beside a file, "quantz-manifest.json" in a folder. Owned by the caller (qz_free). */

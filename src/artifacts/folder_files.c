@@ -2,6 +2,8 @@
  * what is carried over from the source (tokenizer, chat template, generation defaults, licence). formats/hf-config.md. */
 #include "artifacts/folder.h"
 #include "base/json.h"
+#include "base/page.h"
+#include "base/plain.h"
 #include "base/size.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,14 +93,36 @@ static qz_status index_text(const qz_artifact_plan *p, qz_arena *arena, const ch
     return copy ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
 }
 
-static bool carried(const char *name) {
-    static const char *const prefixes[] = { "tokenizer", "chat_template", "LICENSE", "LICENCE", "NOTICE", "USE_POLICY" };
-    static const char *const names[] = { "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json", "added_tokens.json", "generation_config.json" };
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+static bool starts_with_any(const char *name, const char *const *prefixes, size_t n) {
+    for (size_t i = 0; i < n; i++)
         if (qz_str_starts(name, prefixes[i])) return true;
+    return false;
+}
+/* These may well be pages of HTML. */
+static bool legal(const char *name) {
+    static const char *const prefixes[] = { "LICENSE", "LICENCE", "NOTICE", "USE_POLICY" };
+    return starts_with_any(name, prefixes, sizeof prefixes / sizeof *prefixes);
+}
+static bool carried(const char *name) {
+    static const char *const prefixes[] = { "tokenizer", "chat_template" };
+    static const char *const names[] = { "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json", "added_tokens.json", "generation_config.json" };
+    if (legal(name) || starts_with_any(name, prefixes, sizeof prefixes / sizeof *prefixes)) return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0) return true;
     return false;
+}
+
+/* Copies are not read by anything here, so that a pointer or a saved error page would be handed on as if it were the file. */
+static qz_status check_carried(const char *path, qz_error *err) {
+    qz_map m;
+    const char *cure = NULL;
+    QZ_TRY(qz_map_open(&m, path, err));
+    const char *name = qz_magic_name((const char *)m.ptr, qz_min_size(m.size, 512), &cure);
+    const bool pointer = name && strcmp(name, QZ_MAGIC_LFS) == 0, page = !legal(qz_path_base(path)) && qz_is_document(m.ptr, m.size);
+    qz_map_release(&m);
+    if (!pointer && !page) return QZ_OK;
+    return qz_fail(err, QZ_EFORMAT, "wrong content: file '%s', offset 0: expected a file to carry over, found %s; %s, or remove it", path, pointer ? name : QZ_PAGE_NAME,
+                   pointer ? cure : QZ_PAGE_CURE);
 }
 
 static qz_status add_carried(qz_artifact_plan *p, const char *dir, char **names, size_t n, qz_arena *arena, qz_error *err) {
@@ -108,6 +132,7 @@ static qz_status add_carried(qz_artifact_plan *p, const char *dir, char **names,
         if (!from || !name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
         if (qz_path_is_dir(from)) continue;
         uint64_t bytes = 0;
+        QZ_TRY(check_carried(from, err));
         QZ_TRY(qz_file_size(from, &bytes, err));
         p->files[p->n_files++] = (qz_artifact_file){ .name = name, .bytes = bytes, .copy_from = from };
     }

@@ -95,7 +95,7 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
             seen |= k < i;
             n++;
         }
-        if (!seen) QZ_TRY(qz_plan_note(p, arena, err, "%zu tensors: %s (first '%s')", n, p->items[i].note, p->items[i].out_name));
+        if (!seen) QZ_TRY(qz_plan_note(p, arena, err, "%zu tensor%s: %s (first '%s')", n, qz_plural(n), p->items[i].note, p->items[i].out_name));
     }
     return QZ_OK;
 }

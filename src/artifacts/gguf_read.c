@@ -74,9 +74,20 @@ qz_status qz_gguf_read_model(qz_run *run, const char *path, qz_model **out, qz_e
         qz_model_free(m);
         return st;
     }
-    if (g->trailing) qz_warn(run, "%llu bytes after the tensor data: file '%s'", (unsigned long long)g->trailing, path);
+    if (g->trailing) qz_warn_once(run, "%llu byte%s after the tensor data: file '%s'", (unsigned long long)g->trailing, qz_plural(g->trailing), path);
     *out = m;
     return QZ_OK;
+}
+
+qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err) {
+    qz_gguf g;
+    qz_config c = {0};
+    *out = NULL;
+    QZ_TRY(qz_gguf_open(&g, path, err));
+    qz_status st = qz_gguf_config_read(&g, &c, err);
+    if (st == QZ_OK) st = qz_model_from_config(&c, path, out, err);
+    qz_gguf_release(&g);
+    return st;
 }
 
 qz_status qz_gguf_detect(const char *path, bool *yes, qz_error *err) {

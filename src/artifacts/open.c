@@ -84,3 +84,13 @@ qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *
     qz_free(json);
     return st;
 }
+
+/* A token beyond the embedding often stands in tokenizer_config.json alone: its name helps to find it. */
+qz_status qz_artifact_fits(const qz_model *m, const qz_tokenizer *t, const char *path, qz_error *err) {
+    size_t n = qz_tokenizer_vocab_size(t), rows = (size_t)m->config.vocab_size, k = 0, id = rows;
+    if (n <= rows) return QZ_OK;
+    while (id + 1 < n && !qz_tokenizer_token(t, (uint32_t)id, &k)) id++;
+    const char *text = qz_tokenizer_token(t, (uint32_t)id, &k);
+    return qz_fail(err, QZ_EFORMAT, "tokenizer does not fit the model: '%s': expected at most %zu tokens, found %zu: token '%.*s' has id %zu; remove it from the "
+                   "tokenizer's files, or resize the embedding", path, rows, n, (int)qz_min_size(k, 60), text ? text : "", id);
+}

@@ -1,5 +1,6 @@
 #include "artifacts/raw.h"
 #include "artifacts/artifacts_int.h"
+#include "artifacts/folder.h"
 #include "base/json.h"
 #include "base/size.h"
 #include "formats/formats.h"
@@ -153,7 +154,7 @@ void qz_raw_release(qz_raw *r) {
     *r = (qz_raw){0};
 }
 
-/* Files of one of our architectures that lack something stay errors; those that were never a model of it do not. */
+/* Files of one of our architectures that lack something are at fault; those that were never a model of it are not. */
 static bool no_model(const char *path) {
     qz_gguf g;
     qz_error ignored = {0};
@@ -167,7 +168,39 @@ static bool no_model(const char *path) {
     return yes;
 }
 
+/* A float checkpoint whose other files are read without a fault: the weights and the configuration do not fit each other. Folders
+ * that announce a quantization and do not hold it stay refused: what they say of themselves is wrong. */
+static bool whole_checkpoint(const char *dir) {
+    static const char *const names[] = { "config.json", "generation_config.json", "quantize_config.json", "quant_config.json" };
+    qz_error ignored = {0};
+    qz_folder_config c;
+    qz_tokenizer *t = NULL;
+    bool ok = true;
+    for (size_t i = 0; i < sizeof names / sizeof *names && ok; i++) {
+        json_t *root = NULL;
+        char *path = qz_path_join(dir, names[i]);
+        ok = path && (!qz_path_exists(path) || (qz_json_load(path, (size_t)16 << 20, &root, &ignored) == QZ_OK && json_is_object(root)));
+        json_decref(root);
+        qz_free(path);
+    }
+    if (!ok || qz_folder_config_load(dir, &c, &ignored) != QZ_OK) return false;
+    ok = !c.q;
+    qz_folder_config_release(&c);
+    const qz_status st = ok ? qz_artifact_tokenizer(dir, &t, &ignored) : QZ_OK;
+    qz_tokenizer_free(t);
+    return ok && (st == QZ_OK || st == QZ_EUNSUPPORTED);
+}
+
 bool qz_raw_applies(const char *path, const qz_error *why) {
+    qz_format f = QZ_FORMAT_COUNT;
+    qz_error ignored = {0};
+    if (qz_raw_foreign(path, why)) return true;
+    if (why->code != QZ_EFORMAT && why->code != QZ_EUSAGE) return false;
+    if (qz_path_is_dir(path)) return whole_checkpoint(path);
+    return qz_path_exists(path) && qz_format_probe(path, &f, &ignored) == QZ_OK;
+}
+
+bool qz_raw_foreign(const char *path, const qz_error *why) {
     qz_format f = QZ_FORMAT_COUNT;
     qz_error ignored = {0};
     if (!qz_path_exists(path)) return false;

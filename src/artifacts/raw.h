@@ -1,5 +1,5 @@
-/* Any well-formed container as it stands: tensors, types, sizes and metadata of models that this program cannot run, of vocabularies
- * alone, of single safetensors files.  qz_raw r; if (qz_raw_applies(path, &why)) qz_raw_open(path, &r, err); …; qz_raw_release(&r).
+/* Any well-formed container as it stands: tensors, types, sizes and metadata of models that this program cannot run, of models that
+ * lack a part, of vocabularies alone, of single safetensors files.  qz_raw r; if (qz_raw_applies(path, &why)) qz_raw_open(path, &r, err); …; qz_raw_release(&r).
  * Ownership: everything lives in r (mappings included). Errors: those of the container's reader. */
 #ifndef QZ_ARTIFACTS_RAW_H
 #define QZ_ARTIFACTS_RAW_H
@@ -33,8 +33,10 @@ typedef struct {
     qz_arena arena;
 } qz_raw;
 
-/* True if `why` (of qz_artifact_open or qz_source_open) says no more than that the model is none of ours: the container can still be shown. */
+/* True if `why` (of qz_artifact_open or qz_source_open) is about the model and no file is damaged: the container can still be shown. */
 bool qz_raw_applies(const char *path, const qz_error *why);
+/* The narrower question: the model was never one of ours, so that `why` is no fault of it. */
+bool qz_raw_foreign(const char *path, const qz_error *why);
 qz_status qz_raw_open(const char *path, qz_raw *r, qz_error *err);
 void qz_raw_release(qz_raw *r);
 /* Fails with what is wrong: of `why` (status st) and what the container's own reader said, the one that names the fault. */

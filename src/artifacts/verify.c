@@ -84,7 +84,7 @@ static qz_status check_decode(sheet *s, qz_run *run, const qz_model *m, qz_arena
     }
     qz_progress_end(run);
     qz_free(x);
-    char *detail = first ? qz_arena_printf(arena, "%zu tensors hold non-finite values, first '%s', row %zu, column %zu", bad, first->file_name, first_r, first_c)
+    char *detail = first ? qz_arena_printf(arena, "%zu tensor%s non-finite values, first '%s', row %zu, column %zu", bad, bad == 1 ? " holds" : "s hold", first->file_name, first_r, first_c)
                          : qz_arena_printf(arena, "%zu tensors decode to finite values", m->n_tensors);
     return row(s, "decode", bad == 0, detail ? detail : "");
 }
@@ -95,11 +95,11 @@ static qz_status check_leftovers(sheet *s, const qz_model *m, qz_arena *arena) {
     const qz_config_keys *k = &m->config.keys;
     qz_str names = {0};
     qz_leftovers_names(m, QZ_LEFT_PART, &names);
-    char *detail = qz_arena_printf(arena, "nothing uses %zu stored tensors: %s", parts, names.ptr ? names.ptr : "");
+    char *detail = qz_arena_printf(arena, "nothing uses %zu stored tensor%s: %s", parts, qz_plural(parts), names.ptr ? names.ptr : "");
     qz_str_release(&names);
     if (parts) QZ_TRY(row(s, "parts", false, detail ? detail : ""));
     if (parts == 0 && m->n_left) {
-        detail = qz_arena_printf(arena, "%zu tensors are not read: buffers %zu, copies of the tied embedding %zu, biases of zeros %zu", m->n_left,
+        detail = qz_arena_printf(arena, "%zu tensor%s not read: buffers %zu, copies of the tied embedding %zu, biases of zeros %zu", m->n_left, m->n_left == 1 ? " is" : "s are",
                                  qz_leftovers_count(m, QZ_LEFT_BUFFER), qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS));
         QZ_TRY(row(s, "parts", true, detail ? detail : ""));
     }
@@ -110,15 +110,31 @@ static qz_status check_leftovers(sheet *s, const qz_model *m, qz_arena *arena) {
     return QZ_OK;
 }
 
+/* A row only where there is something to say: a tokenizer that is none, or one whose ids leave the embedding. */
+static qz_status check_tokenizer(sheet *s, const char *path, const qz_model *m, qz_arena *arena) {
+    qz_tokenizer *t = NULL;
+    qz_error why = {0};
+    qz_status st = qz_artifact_tokenizer(path, &t, &why);
+    const bool foreign = st == QZ_EUNSUPPORTED;
+    if (st == QZ_OK && t) st = qz_artifact_fits(m, t, path, &why);
+    qz_tokenizer_free(t);
+    if (st == QZ_OK) return QZ_OK;
+    if (st == QZ_EMEMORY) return qz_fail(s->err, st, "%s", why.text);
+    const char *detail = foreign ? qz_arena_printf(arena, "this program cannot use it: %s", why.text) : qz_arena_strdup(arena, why.text);
+    return row(s, "tokenizer", foreign, detail ? detail : "");
+}
+
 /* A container that is well-formed and none of our models: its structure, and the values of the types that decode. */
-static qz_status check_raw(sheet *s, const qz_raw *r, const qz_error *why, qz_arena *arena) {
+static qz_status check_raw(sheet *s, const qz_raw *r, const qz_error *why, bool foreign, qz_arena *arena) {
     size_t bad = 0, read = 0;
     uint64_t element = 0;
-    char *detail = qz_arena_printf(arena, "%s, %zu tensors, %llu bytes; this program cannot run it: %s", r->container, r->n, (unsigned long long)r->tensor_bytes, qz_raw_reason(r, why));
-    QZ_TRY(row(s, "structure", true, detail ? detail : ""));
+    char *detail = qz_arena_printf(arena, "%s, %zu tensor%s, %llu bytes%s%s", r->container, r->n, qz_plural(r->n), (unsigned long long)r->tensor_bytes,
+                                   foreign ? "; this program cannot run it: " : "", foreign ? qz_raw_reason(r, why) : "");
+    QZ_TRY(row(s, foreign ? "structure" : "container", true, detail ? detail : ""));
+    if (!foreign) QZ_TRY(row(s, "structure", false, why->text));
     QZ_TRY(qz_raw_nonfinite(r, &bad, &element, &read, s->err));
     if (bad < r->n) detail = qz_arena_printf(arena, "tensor '%s', element %llu is not finite", r->tensors[bad].name, (unsigned long long)element);
-    else detail = qz_arena_printf(arena, "%zu of %zu tensors decode to finite values%s", read, r->n, read < r->n ? ", the others are of types that are not decoded" : "");
+    else detail = qz_arena_printf(arena, "%zu of %zu tensor%s decode to finite values%s", read, r->n, qz_plural(r->n), read < r->n ? ", the others are of types that are not decoded" : "");
     return row(s, "decode", bad == r->n, detail ? detail : "");
 }
 
@@ -138,7 +154,7 @@ qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_
             (void)qz_raw_refuse(&inner, &container, inner.code, &fault);
             QZ_TRY(row(&s, "structure", false, fault.text));
         } else {
-            qz_status st = check_raw(&s, &raw, &inner, arena);
+            qz_status st = check_raw(&s, &raw, &inner, qz_raw_foreign(path, &inner), arena);
             qz_raw_release(&raw);
             QZ_TRY(st);
         }
@@ -147,10 +163,11 @@ qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_
         char *detail = qz_arena_printf(arena, "%s, %s, %zu tensors, every shape fits the configuration", m->container, m->encoding, m->n_tensors);
         qz_status st = row(&s, "structure", true, detail ? detail : "");
         if (st == QZ_OK) st = check_leftovers(&s, m, arena);
+        if (st == QZ_OK) st = check_tokenizer(&s, path, m, arena);
         if (st == QZ_OK) st = check_decode(&s, run, m, arena);
         qz_model_free(m);
         QZ_TRY(st);
     }
-    if (s.failed) return qz_fail(err, QZ_ECHECK, "verification failed: '%s': %zu of %zu checks", path, s.failed, table->n_rows);
+    if (s.failed) return qz_fail(err, QZ_ECHECK, "verification failed: '%s': %zu of %zu check%s", path, s.failed, table->n_rows, qz_plural(table->n_rows));
     return QZ_OK;
 }

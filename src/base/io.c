@@ -13,10 +13,21 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A link to nothing is the usual rest of a cache that was tidied: it is a fault of the files, not of the disk. */
+static qz_status cannot_open(const char *path, qz_error *err) {
+    const int e = errno;
+    char to[256];
+    const ssize_t n = e == ENOENT ? readlink(path, to, sizeof to - 1) : -1;
+    if (n < 0) return qz_fail(err, QZ_EIO, "cannot open '%s': %s", path, strerror(e));
+    to[n] = 0;
+    return qz_fail(err, QZ_EFORMAT, "dangling link: file '%s': expected a file, found a link to nothing ('%s'); download what it points to again, "
+                   "or remove the link", path, to);
+}
+
 qz_status qz_map_open(qz_map *m, const char *path, qz_error *err) {
     *m = (qz_map){0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return qz_fail(err, QZ_EIO, "cannot open '%s': %s", path, strerror(errno));
+    if (fd < 0) return cannot_open(path, err);
     struct stat st;
     qz_status s = QZ_OK;
     if (fstat(fd, &st) != 0) s = qz_fail(err, QZ_EIO, "cannot read '%s': %s", path, strerror(errno));
@@ -60,7 +71,7 @@ static qz_status read_all(int fd, const char *path, size_t n, char *buf, qz_erro
 qz_status qz_read_file(const char *path, size_t limit, char **out, size_t *len, qz_error *err) {
     *out = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return qz_fail(err, QZ_EIO, "cannot open '%s': %s", path, strerror(errno));
+    if (fd < 0) return cannot_open(path, err);
     struct stat st;
     qz_status s = QZ_OK;
     if (fstat(fd, &st) != 0) s = qz_fail(err, QZ_EIO, "cannot read '%s': %s", path, strerror(errno));
@@ -101,7 +112,7 @@ qz_status qz_copy_file(const char *from, const char *to, qz_error *err) {
 
 bool qz_path_exists(const char *path) {
     struct stat st;
-    return stat(path, &st) == 0;
+    return lstat(path, &st) == 0;
 }
 bool qz_path_is_link(const char *path) {
     struct stat st;
@@ -140,7 +151,7 @@ qz_status qz_sync_dir(const char *path, qz_error *err) {
 
 qz_status qz_file_size(const char *path, uint64_t *size, qz_error *err) {
     struct stat st;
-    if (stat(path, &st) != 0) return qz_fail(err, QZ_EIO, "cannot read '%s': %s", path, strerror(errno));
+    if (stat(path, &st) != 0) return cannot_open(path, err);
     *size = (uint64_t)st.st_size;
     return QZ_OK;
 }

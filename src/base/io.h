@@ -47,7 +47,7 @@ qz_status qz_out_commit(qz_out *o, char sha_hex[65], qz_error *err); /* sha_hex 
 void qz_out_abort(qz_out *o, bool keep_partial);       /* accepts a zeroed or committed object */
 
 /* ---- folders and facts ---- */
-bool qz_path_exists(const char *path);
+bool qz_path_exists(const char *path); /* also a link to nothing: reading it then says so, where it must not pass as absent */
 bool qz_path_is_link(const char *path); /* dangling or not */
 bool qz_path_is_dir(const char *path);
 /* What stands at a path, links followed. DANGLING: a link to nothing; OTHER: device, pipe, socket. */

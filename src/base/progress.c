@@ -24,27 +24,69 @@ static void line(qz_run *run, const char *prefix, const char *fmt, va_list ap) {
     (void)vfprintf(run->log, fmt, ap);
     (void)fputc('\n', run->log);
 }
+static void vinfo(qz_run *run, const char *fmt, va_list ap) {
+    va_list again;
+    if (run->quiet) return;
+    va_copy(again, ap);
+    hook_line(run, false, fmt, again);
+    va_end(again);
+    if (run->log) line(run, "", fmt, ap);
+}
+static void vwarn(qz_run *run, const char *fmt, va_list ap) {
+    va_list again;
+    run->warnings++;
+    va_copy(again, ap);
+    hook_line(run, true, fmt, again);
+    va_end(again);
+    if (run->log) line(run, "quantz: warning: ", fmt, ap);
+}
+
+/* True for a line that was said before; otherwise it is kept. */
+static bool said(qz_run *run, const char *fmt, va_list ap) {
+    char text[1024];
+    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    for (const char *c = text; *c; c++) h = (h ^ (unsigned char)*c) * 0x100000001b3u;
+    for (size_t i = 0; i < run->n_said; i++)
+        if (run->said[i] == h) return true;
+    if (run->n_said < sizeof run->said / sizeof run->said[0]) run->said[run->n_said++] = h;
+    return false;
+}
+
 void qz_info(qz_run *run, const char *fmt, ...) {
-    if (run == NULL || run->quiet) return;
     va_list ap;
+    if (run == NULL) return;
     va_start(ap, fmt);
-    hook_line(run, false, fmt, ap);
-    va_end(ap);
-    if (run->log == NULL) return;
-    va_start(ap, fmt);
-    line(run, "", fmt, ap);
+    vinfo(run, fmt, ap);
     va_end(ap);
 }
 void qz_warn(qz_run *run, const char *fmt, ...) {
-    if (run == NULL) return;
-    run->warnings++;
     va_list ap;
+    if (run == NULL) return;
     va_start(ap, fmt);
-    hook_line(run, true, fmt, ap);
+    vwarn(run, fmt, ap);
     va_end(ap);
-    if (run->log == NULL) return;
+}
+void qz_info_once(qz_run *run, const char *fmt, ...) {
+    va_list ap;
+    if (run == NULL) return;
     va_start(ap, fmt);
-    line(run, "quantz: warning: ", fmt, ap);
+    const bool before = said(run, fmt, ap);
+    va_end(ap);
+    if (before) return;
+    va_start(ap, fmt);
+    vinfo(run, fmt, ap);
+    va_end(ap);
+}
+void qz_warn_once(qz_run *run, const char *fmt, ...) {
+    va_list ap;
+    if (run == NULL) return;
+    va_start(ap, fmt);
+    const bool before = said(run, fmt, ap);
+    va_end(ap);
+    if (before) return;
+    va_start(ap, fmt);
+    vwarn(run, fmt, ap);
     va_end(ap);
 }
 

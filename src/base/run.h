@@ -31,6 +31,8 @@ typedef struct qz_run {
     double progress_last;   /* seconds of the last progress line */
     double progress_start;
     size_t warnings;        /* counted by qz_warn */
+    uint64_t said[64];      /* hashes of what the _once functions have said */
+    size_t n_said;
 } qz_run;
 
 qz_status qz_run_init(qz_run *run, size_t threads, qz_error *err);
@@ -38,6 +40,9 @@ void qz_run_release(qz_run *run);
 /* Lines on run->log (NULL run or log: silent). warn is prefixed "quantz: warning: " and counted. */
 void qz_info(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
 void qz_warn(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
+/* The same for what every further opening of a file would say again: a line that was said in this run is not repeated. */
+void qz_info_once(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
+void qz_warn_once(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
 /* Progress of a stage over a second long: "stage  done/total unit  rate  ETA", on a terminal only.
  * begin sets the clock; step may be called as often as wanted; end wipes the line. */
 void qz_progress_begin(qz_run *run);

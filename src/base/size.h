@@ -25,4 +25,6 @@ char *qz_strndup(const char *s, size_t n);
 
 /* Test hook: the n-th allocation from now (1 = next) and all later ones fail; 0 = never. */
 void qz_alloc_fail_after(long n);
+/* The ending of a counted noun: "1 tensor", "2 tensors". */
+static inline const char *qz_plural(uint64_t n) { return n == 1 ? "" : "s"; }
 #endif

@@ -1,7 +1,10 @@
 #include "calibrate/stats.h"
 #include "base/bytes.h"
 #include "base/json.h"
+#include "base/page.h"
+#include "base/plain.h"
 #include "base/size.h"
+#include "formats/strange.h"
 #include <math.h>
 #include <string.h>
 
@@ -96,6 +99,12 @@ static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz
     return QZ_OK;
 }
 
+/* A pointer, a saved page or an archive in the file's place has a cure of its own. */
+static bool not_downloaded(const qz_map *m) {
+    const char *cure = NULL, *name = qz_magic_name((const char *)m->ptr, m->size, &cure);
+    return qz_is_page(m->ptr, m->size) || (name && strcmp(name, "GGUF") != 0);
+}
+
 qz_status qz_stats_open(qz_stats *s, const char *path, qz_error *err) {
     *s = (qz_stats){0};
     QZ_TRY(qz_map_open(&s->map, path, err));
@@ -103,7 +112,8 @@ qz_status qz_stats_open(qz_stats *s, const char *path, qz_error *err) {
     qz_status st = QZ_OK;
     uint64_t n = s->map.size >= 16 ? qz_load_u64le(s->map.ptr + 8) : 0, total = 0;
     if (s->map.size < 16 || memcmp(s->map.ptr, magic, 8) != 0 || n > HEADER_LIMIT || n > s->map.size - 16) {
-        st = qz_fail(err, QZ_EFORMAT, "not a statistics file: '%s'; make one with: quantz calibrate MODEL --data F -o STATS", path);
+        if (not_downloaded(&s->map)) st = qz_strange(s->map.ptr, s->map.size, path, "a statistics file", err);
+        if (st == QZ_OK) st = qz_fail(err, QZ_EFORMAT, "not a statistics file: '%s'; make one with: quantz calibrate MODEL --data F -o STATS", path);
         goto out;
     }
     QZ_GOTO(qz_json_parse((const char *)s->map.ptr + 16, (size_t)n, path, &root, err));

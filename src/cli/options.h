@@ -9,6 +9,9 @@
 #include "pipeline/request.h"
 
 typedef enum { QZ_OPT_FLAG, QZ_OPT_TEXT, QZ_OPT_COUNT, QZ_OPT_REAL, QZ_OPT_LIST } qz_option_kind; /* bool, const char *, uint64_t, double, qz_text_list */
+/* The same of the verbs that make or compare models. */
+#define QZ_OPT_ACCEPT_LOSS {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, "drop parts, ignore keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
+#define QZ_OPT_ACCEPT_OPEN {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, "open models with parts or keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
 /* Row of the verbs that compute with a model; --accept of quantize, calibrate and release takes codes of the data lint as well. */
 #define QZ_OPT_ACCEPT_MODEL {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, "run a model with parts or keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
 

@@ -11,7 +11,7 @@ static const qz_option options[] = {
     {"force", 'f', QZ_OPT_FLAG, QZ_AT(force), NULL, NULL, 0, 0, "replace an existing output"},
     {"resume", 0, QZ_OPT_FLAG, QZ_AT(resume), NULL, NULL, 0, 0, "continue an interrupted run"},
     {"dry-run", 'n', QZ_OPT_FLAG, QZ_AT(dry_run), NULL, NULL, 0, 0, "print what is exact, bounded or lossy, write nothing"},
-    QZ_OPT_ACCEPT_MODEL,
+    QZ_OPT_ACCEPT_LOSS,
 };
 const qz_verb qz_verb_convert = {.name = "convert", .summary = "one artifact from another without calibration: exact where the grids allow", .operands = "ARTIFACT",
                                  .min_operands = 1, .max_operands = 1, QZ_OPTIONS(options), .run = qz_run_convert_verb};

@@ -9,6 +9,7 @@ static const qz_option options[] = {
     {"s", 0, QZ_OPT_REAL, QZ_AT(scale), "X", "0.1", 0, 1e6, "quant: the scale"},
     {"values", 0, QZ_OPT_TEXT, QZ_AT(values), "LIST", NULL, 0, 0, "quant: weights of one group, with commas"},
     {"acts", 0, QZ_OPT_TEXT, QZ_AT(acts), "LIST", NULL, 0, 0, "step: activations, with commas"},
+    QZ_OPT_ACCEPT_OPEN,
 };
 const qz_verb qz_verb_explain = {
     .name = "explain", .summary = "formulas with worked examples, exercises, a glossary, launch lines, and one weight from byte to value",

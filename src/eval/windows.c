@@ -41,7 +41,7 @@ static qz_status by_sample(const qz_tokenizer *t, const qz_dataset *d, const qz_
         else st = add(s, ids.ids, qz_min_size(ids.n, SAMPLE_TOKENS), 1, err);
     }
     qz_ids_release(&ids);
-    (void)snprintf(s->describe, sizeof s->describe, "samples: %zu texts, first %d tokens, %zu scored", s->n, SAMPLE_TOKENS, s->scored);
+    (void)snprintf(s->describe, sizeof s->describe, "samples: %zu text%s, first %d tokens, %zu scored", s->n, qz_plural(s->n), SAMPLE_TOKENS, s->scored);
     return st;
 }
 
@@ -70,7 +70,7 @@ static qz_status cut(const qz_eval_options *o, qz_ids *ids, qz_eval_set *s, qz_e
         if (s->protocol == QZ_PROTO_HALF && o->bos >= 0) *(uint32_t *)(uintptr_t)s->windows[s->n - 1].ids = (uint32_t)o->bos;
         if (s->protocol == QZ_PROTO_STRIDE && at + n >= tokens) break;
     }
-    (void)snprintf(s->describe, sizeof s->describe, "%s: %zu windows of %zu tokens, %zu scored", names[s->protocol], s->n, w, s->scored);
+    (void)snprintf(s->describe, sizeof s->describe, "%s: %zu window%s of %zu tokens, %zu scored", names[s->protocol], s->n, qz_plural(s->n), w, s->scored);
     return QZ_OK;
 }
 

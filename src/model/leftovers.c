@@ -155,7 +155,7 @@ qz_status qz_model_doubt(qz_run *run, qz_model *m, qz_error *err, const char *fm
     if (m->n_doubts) memcpy(list, m->doubts, m->n_doubts * sizeof *list);
     list[m->n_doubts++] = text;
     m->doubts = list;
-    if (!run || run->accept == NULL || strcmp(run->accept, "*") != 0) qz_warn(run, "%s: %s", m->path, text);
+    if (!run || run->accept == NULL || strcmp(run->accept, "*") != 0) qz_warn_once(run, "%s: %s", m->path, text);
     return QZ_OK;
 }
 
@@ -170,17 +170,17 @@ static void say(qz_run *run, const qz_model *m) {
         const size_t n = qz_leftovers_count(m, rows[i].kind);
         if (n == 0) continue;
         qz_leftovers_names(m, rows[i].kind, &names);
-        qz_info(run, "note: %s: tensors %s: %zu: %s", m->path, rows[i].what, n, names.ptr ? names.ptr : "");
+        qz_info_once(run, "note: %s: tensors %s: %zu: %s", m->path, rows[i].what, n, names.ptr ? names.ptr : "");
         qz_str_release(&names);
     }
     if (m->head_untied)
-        qz_warn(run, "%s: the configuration ties the output matrix to the embedding, and 'lm_head.weight' is stored with other values: the stored one is used, as in transformers 5",
+        qz_warn_once(run, "%s: the configuration ties the output matrix to the embedding, and 'lm_head.weight' is stored with other values: the stored one is used, as in transformers 5",
                 m->path);
     if (m->n_other_files)
-        qz_info(run, "note: %s: %zu .safetensors file%s of the folder not read (first '%s'): only model.safetensors, or what its index names, is", m->path, m->n_other_files,
+        qz_info_once(run, "note: %s: %zu .safetensors file%s of the folder not read (first '%s'): only model.safetensors, or what its index names, is", m->path, m->n_other_files,
                 m->n_other_files == 1 ? "" : "s", m->other_file);
     if (m->config.keys.n_noted)
-        qz_info(run, "note: %s: %u key%s of the configuration not read: %s", m->path, m->config.keys.n_noted, m->config.keys.n_noted == 1 ? "" : "s", m->config.keys.noted);
+        qz_info_once(run, "note: %s: %u key%s of the configuration not read: %s", m->path, m->config.keys.n_noted, m->config.keys.n_noted == 1 ? "" : "s", m->config.keys.noted);
 }
 
 static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {
@@ -194,7 +194,7 @@ static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {
     qz_leftovers_names(m, QZ_LEFT_PART, &names);
     qz_leftovers_keys(m, &keys);
     const char *t = names.ptr ? names.ptr : "", *k = keys.ptr ? keys.ptr : "";
-    if (run && qz_list_has(run->accept, QZ_CODE_UNUSED)) qz_warn(run, "%s: %s: %zu stored tensors are dropped, nothing uses them: %s", QZ_CODE_UNUSED, m->path, n, t);
+    if (run && qz_list_has(run->accept, QZ_CODE_UNUSED)) qz_warn_once(run, "%s: %s: %zu stored tensor%s dropped, nothing uses %s: %s", QZ_CODE_UNUSED, m->path, n, n == 1 ? " is" : "s are", n == 1 ? "it" : "them", t);
     else
         st = qz_fail(err, QZ_EUNSUPPORTED, "nothing uses %zu stored tensor%s: file '%s', tensor%s %s: expected %s%s, found none that claims them; "
                      "correct the configuration, or --accept %s drops them", n, n == 1 ? "" : "s", file ? file : m->path, n == 1 ? "" : "s", t,
@@ -208,7 +208,7 @@ qz_status qz_leftovers_judge(qz_run *run, const qz_model *m, qz_error *err) {
     const qz_config_keys *k = &m->config.keys;
     if (run && run->accept && strcmp(run->accept, "*") == 0) return QZ_OK; /* the verb says it itself */
     say(run, m);
-    if (k->n_refused && run && qz_list_has(run->accept, QZ_CODE_KEYS)) qz_warn(run, "%s: %s: keys of the configuration ignored: %u: %s", QZ_CODE_KEYS, m->path, k->n_refused, k->refused);
+    if (k->n_refused && run && qz_list_has(run->accept, QZ_CODE_KEYS)) qz_warn_once(run, "%s: %s: keys of the configuration ignored: %u: %s", QZ_CODE_KEYS, m->path, k->n_refused, k->refused);
     else if (k->n_refused)
         return qz_fail(err, QZ_EUNSUPPORTED, "%u key%s of the configuration would make another model and %s not read: model '%s', key%s %s: expected none or the neutral value; "
                        "correct the configuration, or --accept %s ignores %s", k->n_refused, k->n_refused == 1 ? "" : "s", k->n_refused == 1 ? "is" : "are", m->path,

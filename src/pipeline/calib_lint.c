@@ -36,8 +36,8 @@ static qz_status findings_table(const qz_lint *l, const qz_request *r, qz_arena 
     QZ_TRY(qz_table_row(t, err));
     QZ_TRY(qz_table_set(t, 0, err, "DATA"));
     QZ_TRY(qz_table_set(t, 1, err, "facts"));
-    return qz_table_set(t, 2, err, "%zu samples, %zu unique, %zu tokens; length median %.0f, 90 %% %.0f, longest %zu; en %.0f %%, fr %.0f %%, de %.0f %%, other %.0f %%", d->samples,
-                        d->unique, d->tokens, d->median, d->p90, d->longest, 100 * d->english, 100 * d->french, 100 * d->german, 100 * d->other_language);
+    return qz_table_set(t, 2, err, "%zu sample%s, %zu unique, %zu token%s; length median %.0f, 90 %% %.0f, longest %zu; en %.0f %%, fr %.0f %%, de %.0f %%, other %.0f %%", d->samples,
+                        qz_plural(d->samples), d->unique, d->tokens, qz_plural(d->tokens), d->median, d->p90, d->longest, 100 * d->english, 100 * d->french, 100 * d->german, 100 * d->other_language);
 }
 
 /* The refusing codes that were not accepted, as one error. */

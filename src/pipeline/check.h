@@ -25,6 +25,7 @@ typedef struct {
     bool has_wanted;
     uint64_t weight_files;      /* bytes of the weight files */
     qz_model *model;            /* opened, or NULL */
+    qz_error fault;             /* GGUF: why it was not opened, though its metadata announce one of our models */
     qz_tokenizer *tokenizer;
     qz_target target;
     qz_hardware_set hardware;

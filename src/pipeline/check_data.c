@@ -22,7 +22,7 @@ static const char *code_of(const char *lint) {
 static qz_status lengths(qz_check_job *j, const char *path, const qz_dataset *d, const qz_data_facts *f, qz_error *err) {
     static const struct { qz_length_policy policy; const char *name; } policies[] = {{QZ_PACK, "pack"}, {QZ_TRUNCATE, "truncate"}, {QZ_DROP, "drop"}};
     char text[600];
-    size_t n = (size_t)snprintf(text, sizeof text, "%zu samples, %zu tokens; tokens a sample:", f->samples, f->tokens);
+    size_t n = (size_t)snprintf(text, sizeof text, "%zu sample%s, %zu token%s; tokens a sample:", f->samples, qz_plural(f->samples), f->tokens, qz_plural(f->tokens));
     const char *comma = "";
     for (size_t k = 0; k < sizeof f->histogram / sizeof f->histogram[0]; k++) {
         if (f->histogram[k] == 0) continue;

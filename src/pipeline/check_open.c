@@ -51,17 +51,23 @@ static qz_status weight_bytes(qz_check_job *j, qz_error *err) {
 /* GGUF: the shape comes from its metadata; level, importance matrix and maker too. */
 static qz_status open_gguf(qz_check_job *j, qz_error *err) {
     qz_gguf g = {0};
-    QZ_TRY(qz_artifact_open(j->run, j->path, &j->model, err));
+    qz_model *announced = NULL;
+    qz_status st = qz_artifact_open(j->run, j->path, &j->model, &j->fault);
+    if (st != QZ_OK && ((st != QZ_EFORMAT && st != QZ_EUNSUPPORTED) || qz_artifact_announced(j->path, &announced, &(qz_error){0}) != QZ_OK)) return qz_fail(err, st, "%s", j->fault.text);
+    const qz_model *m = announced ? announced : j->model;
+    st = qz_shape_from_model(m, qz_path_base(j->path), &j->shape, err);
+    qz_model_free(announced);
+    QZ_TRY(st);
     QZ_TRY(qz_file_size(j->path, &j->weight_files, err));
     QZ_TRY(qz_gguf_open(&g, j->path, err));
     j->gguf = j->facts.gguf = true;
     j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_GGUF, .sym = true, .zero_point = true};
-    j->facts.level = qz_gguf_key(&g, "general.file_type") ? j->model->encoding : NULL;
+    j->facts.level = j->model && qz_gguf_key(&g, "general.file_type") ? j->model->encoding : NULL;
     j->facts.imatrix = qz_gguf_key(&g, "quantize.imatrix.file") != NULL || qz_gguf_key(&g, "quantize.imatrix.entries_count") != NULL;
     j->facts.provenance = qz_gguf_key(&g, "general.quantized_by") != NULL;
     qz_gguf_release(&g);
     j->dtype = "";
-    return qz_shape_from_model(j->model, qz_path_base(j->path), &j->shape, err);
+    return QZ_OK;
 }
 
 static qz_status open_target(qz_check_job *j, qz_error *err) {

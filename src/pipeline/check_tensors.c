@@ -91,14 +91,14 @@ static void check_leftovers(qz_check_job *j) {
     qz_leftovers_names(m, QZ_LEFT_PART, &names);
     qz_leftovers_keys(m, &keys);
     if (parts)
-        qz_check_add(&j->f, QZ_CODE_UNUSED, config, "nothing uses %zu stored tensors: %s%s%s", parts, names.ptr ? names.ptr : "", keys.len ? "; they are used with " : "",
+        qz_check_add(&j->f, QZ_CODE_UNUSED, config, "nothing uses %zu stored tensor%s: %s%s%s", parts, qz_plural(parts), names.ptr ? names.ptr : "", keys.len ? "; they are used with " : "",
                      keys.len ? keys.ptr : "");
     if (m->n_left > parts)
         qz_check_add(&j->f, "MOD-DROPPED", "", "buffers %zu, copies of the tied embedding %zu, biases of zeros %zu", qz_leftovers_count(m, QZ_LEFT_BUFFER),
                      qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS));
     if (m->head_untied) qz_check_add(&j->f, "MOD-HEAD", "lm_head.weight", "the configuration ties the output matrix, and another one is stored");
-    if (k->n_refused) qz_check_add(&j->f, QZ_CODE_KEYS, config, "%u keys are not read and would change the model: %s", k->n_refused, k->refused);
-    if (k->n_noted) qz_check_add(&j->f, "MOD-IGNORED", config, "%u keys are not read: %s", k->n_noted, k->noted);
+    if (k->n_refused) qz_check_add(&j->f, QZ_CODE_KEYS, config, "%u key%s not read and would change the model: %s", k->n_refused, k->n_refused == 1 ? " is" : "s are", k->refused);
+    if (k->n_noted) qz_check_add(&j->f, "MOD-IGNORED", config, "%u key%s not read: %s", k->n_noted, k->n_noted == 1 ? " is" : "s are", k->noted);
     for (size_t i = 0; i < m->n_doubts; i++) qz_check_add(&j->f, "CHK-FLAGS", config, "%s", m->doubts[i]);
     qz_str_release(&names);
     qz_str_release(&keys);
@@ -148,6 +148,10 @@ static qz_status fused_scales(qz_check_job *j, qz_error *err) {
 qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     qz_error e = {0};
     if (j->weight_files == 0) return QZ_OK; /* a config alone */
+    if (j->gguf && j->model == NULL) {
+        qz_check_add(&j->f, "CHK-OPEN", "", "%s", j->fault.text);
+        return QZ_OK;
+    }
     if (j->model == NULL && !readable(j)) return qz_check_headers(j, err);
     if (j->model == NULL && j->weight_files > OPEN_LIMIT && !j->r->deep) {
         qz_check_add(&j->f, "CHK-SCAN", "", "%.2f GB of weights were not read", (double)j->weight_files / 1e9);

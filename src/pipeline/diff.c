@@ -1,4 +1,4 @@
-#include "pipeline/diff.h"
+#include "pipeline/diff_int.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "formats/gguf.h"
@@ -89,14 +89,15 @@ static qz_status diff_tensors(qz_run *run, const qz_source *a, const qz_source *
 /* ---- everything else ---- */
 typedef struct { qz_diff *d; qz_error *err; } sheet;
 
-static qz_status differ(sheet *s, const char *subject, const char *a, const char *b) {
-    QZ_TRY(qz_table_row(&s->d->other, s->err));
-    QZ_TRY(qz_table_set(&s->d->other, 0, s->err, "%s", subject));
-    QZ_TRY(qz_table_set(&s->d->other, 1, s->err, "%s", a));
-    QZ_TRY(qz_table_set(&s->d->other, 2, s->err, "%s", b));
-    s->d->facts++;
+qz_status qz_diff_fact(qz_diff *d, const char *subject, const char *a, const char *b, qz_error *err) {
+    QZ_TRY(qz_table_row(&d->other, err));
+    QZ_TRY(qz_table_set(&d->other, 0, err, "%s", subject));
+    QZ_TRY(qz_table_set(&d->other, 1, err, "%s", a));
+    QZ_TRY(qz_table_set(&d->other, 2, err, "%s", b));
+    d->facts++;
     return QZ_OK;
 }
+static qz_status differ(sheet *s, const char *subject, const char *a, const char *b) { return qz_diff_fact(s->d, subject, a, b, s->err); }
 static qz_status fact(sheet *s, const char *subject, const char *a, const char *b) { return strcmp(a, b) ? differ(s, subject, a, b) : QZ_OK; }
 static qz_status number(sheet *s, const char *subject, double a, double b) {
     char x[32], y[32];
@@ -202,6 +203,8 @@ qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const
     QZ_TRY(st);
     QZ_TRY(diff_config(&s, a->model, b->model));
     if (strncmp(a->model->container, "gguf", 4) == 0 && strncmp(b->model->container, "gguf", 4) == 0) QZ_TRY(diff_keys(&s, paths));
+    QZ_TRY(qz_diff_json(paths, out, err));
+    QZ_TRY(qz_diff_leftovers((const qz_source *const[2]){a, b}, paths, out, err));
     QZ_TRY(diff_tokens(&s, a->tokenizer, b->tokenizer));
     return diff_template(&s, a->tokenizer, b->tokenizer);
 }

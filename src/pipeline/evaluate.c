@@ -1,3 +1,4 @@
+#include "model/leftovers.h"
 #include "pipeline/evaluate.h"
 #include "base/io.h"
 #include "base/size.h"
@@ -43,6 +44,13 @@ static void describe(const qz_source *s, const char *path, qz_measured *m) {
     for (size_t i = 0; i < s->model->n_tensors; i++) bits += 8.0 * (double)s->model->tensors[i].bytes;
     m->bits_per_weight = bits / (double)qz_config_parameters(&s->model->config);
     m->mcnemar = -1;
+    qz_str names = {0};
+    qz_leftovers_names(s->model, QZ_LEFT_PART, &names);
+    m->dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
+    m->ignored_keys = s->model->config.keys.n_refused;
+    (void)snprintf(m->dropped_names, sizeof m->dropped_names, "%s", names.ptr ? names.ptr : "");
+    (void)snprintf(m->ignored_names, sizeof m->ignored_names, "%s", s->model->config.keys.refused);
+    qz_str_release(&names);
 }
 
 static qz_status open_models(qz_run *run, models *x, qz_arith arith, const char *source, const char *const *artifacts, size_t n, qz_measured *out, qz_error *err) {
@@ -84,7 +92,7 @@ static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_meas
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, err);
     if (st == QZ_OK) st = check_ids(&set, x, r->text, err);
     if (st == QZ_OK && d.parts.left_out) qz_warn(run, "%s: %zu parts of messages are no text and left out: %s", r->text, d.parts.left_out, d.parts.names);
-    if (st == QZ_OK && set.skipped) qz_warn(run, "skipped %zu texts of fewer than two tokens", set.skipped);
+    if (st == QZ_OK && set.skipped) qz_warn(run, "skipped %zu text%s of fewer than two tokens", set.skipped, qz_plural(set.skipped));
     if (st == QZ_OK)
         st = qz_score_run(run, x->has_source ? x->e[0] : NULL, x->e + x->has_source, x->n - x->has_source, &set, scores + x->has_source, scores, err);
     for (size_t i = 0; i < x->n && st == QZ_OK; i++) {

@@ -15,6 +15,8 @@ typedef struct {
     qz_task_score tasks;
     double mcnemar;          /* -1: no pair */
     size_t lost, won;
+    size_t dropped, ignored_keys;  /* stored tensors and keys of the configuration that nothing reads, taken with --accept */
+    char dropped_names[320], ignored_names[320];
 } qz_measured;
 void qz_measured_release(qz_measured *m);
 

@@ -161,7 +161,7 @@ qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const 
         else {
             if (imp->stats && o->request && o->request->stats) qz_warn(run, "statistics '%s' are not used: the importance matrix stands for them", o->request->stats);
             qz_info(run, "importance matrix: %zu of %zu tensors covered", s.covered, s.wanted);
-            if (s.missing.n) qz_warn(run, "no importance for %zu tensors, encoded without: %s", s.missing.n, names_of(&s.missing));
+            if (s.missing.n) qz_warn(run, "no importance for %zu tensor%s, encoded without: %s", s.missing.n, qz_plural(s.missing.n), names_of(&s.missing));
         }
         if (st == QZ_OK && s.unused.n && s.wanted) qz_warn(run, "%zu entries of '%s' belong to no tensor: %s", s.unused.n, o->imatrix_file, names_of(&s.unused));
     }

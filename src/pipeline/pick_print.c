@@ -1,5 +1,6 @@
 #include "pipeline/pick_print.h"
 #include "base/json.h"
+#include "base/size.h"
 #include "pipeline/check_print.h"
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static void put_memory(page *p, const qz_pick_page *x) {
         put(p, "memory", "offered first: a model of at most about %.0f billion weights, which this level holds on the card whole", whole_on_card(x));
         return;
     }
-    put(p, "memory", "largest: %llu users at %llu tokens, or %llu tokens for %llu user%s (the model's own limit: %llu)", ull(a->max_users), ull(a->ctx), ull(a->max_ctx), ull(a->users),
+    put(p, "memory", "largest: %llu user%s at %llu tokens, or %llu tokens for %llu user%s (the model's own limit: %llu)", ull(a->max_users), qz_plural(a->max_users), ull(a->ctx), ull(a->max_ctx), ull(a->users),
         a->users == 1 ? "" : "s", ull(x->shape->max_position));
 }
 

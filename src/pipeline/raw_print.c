@@ -1,6 +1,7 @@
 #include "pipeline/raw_print.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/size.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +30,7 @@ static void print_text(const qz_raw *r, const char *path, const qz_error *why, q
     else qz_str_puts(out, "no tensors");
     qz_str_printf(out, ")%s%s\n", *r->architecture ? ", architecture " : "", r->architecture);
     qz_str_printf(out, "  runs         no: %s\n", qz_raw_reason(r, why));
-    qz_str_printf(out, "  size         %s, %zu tensors\n", qz_size_text(size, r->file_bytes), r->n);
+    qz_str_printf(out, "  size         %s, %zu tensor%s\n", qz_size_text(size, r->file_bytes), r->n, qz_plural(r->n));
     if (r->elems)
         qz_str_printf(out, "  weights      %llu values, %s, %.4f bits/value\n", (unsigned long long)r->elems, qz_size_text(weights, r->tensor_bytes),
                       8.0 * (double)r->tensor_bytes / (double)r->elems);

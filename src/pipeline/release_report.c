@@ -97,7 +97,7 @@ static void wrapped(qz_str *s, const char *text) {
     qz_str_putc(s, '\n');
 }
 static void notes(const qz_release_report *r, qz_str *s) {
-    char line[512];
+    char line[768];
     qz_str_puts(s, "Units: ");
     if (r->has_bench) qz_str_puts(s, "TTFT ms; prompt, gen tokens/s; speed: gen against source; MiB: peak RSS; ");
     qz_str_puts(s, "top-1, tasks %.\n");
@@ -113,6 +113,16 @@ static void notes(const qz_release_report *r, qz_str *s) {
         const qz_latency *b = &r->bench[0].speed;
         (void)snprintf(line, sizeof line, "Speed: prompts of %zu (TTFT) and %zu tokens, %zu new tokens; runtime arithmetic, medians of %zu.",
                        b->prompt_tokens, b->pp_tokens, b->new_tokens, b->repeats);
+        wrapped(s, line);
+    }
+    const qz_measured *src = &r->rows[0];
+    if (r->n_rows && src->dropped) {
+        (void)snprintf(line, sizeof line, "Dropped from the source, nothing uses %s: %zu tensor%s: %s.", src->dropped == 1 ? "it" : "them", src->dropped, qz_plural(src->dropped),
+                       src->dropped_names);
+        wrapped(s, line);
+    }
+    if (r->n_rows && src->ignored_keys) {
+        (void)snprintf(line, sizeof line, "Ignored in the source's configuration: %zu key%s: %s.", src->ignored_keys, qz_plural(src->ignored_keys), src->ignored_names);
         wrapped(s, line);
     }
     (void)snprintf(line, sizeof line, "Machine: %s.", r->environment);
@@ -132,6 +142,7 @@ static void spread(qz_str *s, const char *key, const qz_spread *x) {
 }
 static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     const qz_measured *m = &r->rows[i];
+    const qz_measured *dropped = &r->rows[0]; /* every artifact lost what the source lost */
     qz_str_puts(s, i ? ",\n{\"artifact\":" : "\n{\"artifact\":");
     qz_json_quote(s, m->path, strlen(m->path));
     text_figure(s, "container", m->container);
@@ -140,6 +151,9 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     text_figure(s, "runtime", "quantz");
     qz_str_printf(s, ",\"bytes\":%llu", (unsigned long long)m->file_bytes);
     figure(s, "bits_per_weight", m->bits_per_weight);
+    qz_str_printf(s, ",\"dropped_tensors\":%zu,\"ignored_keys\":%zu", dropped->dropped, dropped->ignored_keys);
+    if (dropped->dropped) text_figure(s, "dropped", dropped->dropped_names);
+    if (dropped->ignored_keys) text_figure(s, "ignored", dropped->ignored_names);
     if (m->scored) {
         figure(s, "ppl", m->score.ppl.value);
         figure(s, "ppl_low", m->score.ppl.low);
@@ -201,7 +215,7 @@ static void json_report(const qz_release_report *r, qz_str *s) {
 }
 
 static void card(const qz_release_report *r, size_t i, qz_str *s) {
-    const qz_measured *m = &r->rows[i];
+    const qz_measured *m = &r->rows[i], *src = &r->rows[0];
     const qz_produced *p = &r->made[i - 1];
     char size[48];
     qz_str_printf(s, "# %s\n\n%s, %s (%s), made by quantz %s from %s.\n\n", qz_path_base(m->path), m->container, m->encoding, m->contract, qz_catalog_version(), r->model);
@@ -213,6 +227,8 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
     if (m->tasks.n) qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
     qz_str_printf(s, "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 base | UNKNOWN |\n", r->source_sha,
                   r->calibration ? r->calibration : "none", r->data_sha);
+    if (src->dropped) qz_str_printf(s, "| dropped tensors (nothing uses them) | %zu: %s |\n", src->dropped, src->dropped_names);
+    if (src->ignored_keys) qz_str_printf(s, "| ignored keys of the configuration | %zu: %s |\n", src->ignored_keys, src->ignored_names);
     if (p->note[0]) qz_str_printf(s, "| AWQ | %s |\n", p->note);
     qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->set[0] ? r->set : "no text", r->token_hash);
 }

@@ -16,22 +16,12 @@ static void name_of(const char *path, char out[128]) {
     if (len > 5 && strcmp(out + len - 5, ".gguf") == 0) out[len - 5] = 0;
 }
 
-/* A token beyond the embedding often stands in tokenizer_config.json alone: its name helps to find it. */
-static qz_status larger(const qz_source *s, const char *path, qz_error *err) {
-    size_t n = qz_tokenizer_vocab_size(s->tokenizer), rows = (size_t)s->model->config.vocab_size, k = 0, id = rows;
-    while (id + 1 < n && !qz_tokenizer_token(s->tokenizer, (uint32_t)id, &k)) id++;
-    const char *text = qz_tokenizer_token(s->tokenizer, (uint32_t)id, &k);
-    return qz_fail(err, QZ_EFORMAT, "tokenizer does not fit the model: '%s': expected at most %zu tokens, found %zu: token '%.*s' has id %zu; remove it from the "
-                   "tokenizer's files, or resize the embedding", path, rows, n, (int)qz_min_size(k, 60), text ? text : "", id);
-}
-
 qz_status qz_source_open(qz_run *run, const char *path, qz_source *s, qz_error *err) {
     *s = (qz_source){0};
     name_of(path, s->name);
     QZ_TRY(qz_artifact_open(run, path, &s->model, err));
     qz_status st = qz_artifact_tokenizer(path, &s->tokenizer, err);
-    if (st == QZ_OK && s->tokenizer && qz_tokenizer_vocab_size(s->tokenizer) > s->model->config.vocab_size)
-        st = larger(s, path, err);
+    if (st == QZ_OK && s->tokenizer) st = qz_artifact_fits(s->model, s->tokenizer, path, err);
     if (st != QZ_OK) qz_source_release(s);
     return st;
 }

@@ -1,4 +1,5 @@
 #include "base/io.h"
+#include "base/size.h"
 #include "pipeline/diff.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -77,7 +78,8 @@ qz_status qz_run_diff_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = qz_diff_run(run, &a, &b, paths, &arena, &d, err);
     if (st == QZ_OK) st = print(&d, side, r, &arena, err);
     if (st == QZ_OK && r->strict && (d.unequal || d.missing || d.facts))
-        st = qz_fail(err, QZ_ECHECK, "'%s' and '%s' differ: %zu tensors, %zu missing, %zu facts", paths[0], paths[1], d.unequal, d.missing, d.facts);
+        st = qz_fail(err, QZ_ECHECK, "'%s' and '%s' differ: %zu tensor%s, %zu missing, %zu fact%s", paths[0], paths[1], d.unequal, qz_plural(d.unequal), d.missing, d.facts,
+                     qz_plural(d.facts));
     qz_source_release(&a);
     qz_source_release(&b);
     qz_arena_release(&arena);

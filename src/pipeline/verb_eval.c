@@ -10,13 +10,18 @@ static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, 
     static const qz_column cols[] = {{"Artifact", 'l'}, {"Encoding", 'l'}, {"PPL", 'r'}, {"PPL low", 'r'}, {"PPL high", 'r'}, {"PPL doc mean", 'r'}, {"dPPL %", 'r'},
         {"dPPL low", 'r'}, {"dPPL high", 'r'}, {"KL", 'r'}, {"KL low", 'r'}, {"KL high", 'r'}, {"KL median", 'r'}, {"KL p99", 'r'}, {"KL p99.9", 'r'},
         {"KL max", 'r'}, {"top-1 %", 'r'}, {"RMS dp %", 'r'}, {"tasks", 'r'}, {"of", 'r'}, {"tasks low %", 'r'}, {"tasks high %", 'r'}, {"McNemar p", 'r'}, {"scored", 'r'},
-        {"KL against first", 'r'}, {"KL against first low", 'r'}, {"KL against first high", 'r'}};
+        {"KL against first", 'r'}, {"KL against first low", 'r'}, {"KL against first high", 'r'},
+        {"dropped tensors", 'r'}, {"dropped", 'l'}, {"ignored keys", 'r'}, {"ignored", 'l'}};
     QZ_TRY(qz_table_init(t, arena, NULL, cols, sizeof cols / sizeof cols[0], err));
     for (size_t i = 0; i < n; i++) {
         const qz_measured *x = &m[i];
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", x->name));
         QZ_TRY(qz_table_set(t, 1, err, "%s", x->encoding));
+        if (x->dropped) QZ_TRY(qz_table_set(t, 27, err, "%zu", x->dropped));
+        if (x->dropped) QZ_TRY(qz_table_set(t, 28, err, "%s", x->dropped_names));
+        if (x->ignored_keys) QZ_TRY(qz_table_set(t, 29, err, "%zu", x->ignored_keys));
+        if (x->ignored_keys) QZ_TRY(qz_table_set(t, 30, err, "%s", x->ignored_names));
         if (x->scored) {
             const double v[] = {x->score.ppl.value, x->score.ppl.low, x->score.ppl.high, x->score.ppl_of_means};
             for (size_t k = 0; k < 4; k++) if (isfinite(v[k])) QZ_TRY(qz_table_set(t, 2 + k, err, "%.6f", v[k]));

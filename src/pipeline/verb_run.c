@@ -19,7 +19,7 @@ static qz_status read_prompt(const char *prompt, qz_str *out, qz_error *err) {
             if (out->len > STDIN_LIMIT) return qz_fail(err, QZ_EUSAGE, "prompt on standard input is too long: expected at most 16 MiB");
         }
     if (out->failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    return strcmp(prompt, "-") == 0 ? qz_text_check("(standard input)", out->ptr, out->len, err) : QZ_OK;
+    return qz_text_check(strcmp(prompt, "-") == 0 ? "(standard input)" : "(option -p)", out->ptr, out->len, err);
 }
 
 typedef struct {

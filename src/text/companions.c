@@ -31,8 +31,24 @@ static qz_status load_object(const char *dir, const char *name, json_t **out, qz
     return st;
 }
 
+/* Also of those that the newer form makes needless: who links to nothing has lost more than one file. */
+static qz_status refuse_dangling(const char *dir, qz_error *err) {
+    static const char *const files[] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"};
+    qz_status st = QZ_OK;
+    for (size_t i = 0; i < sizeof files / sizeof files[0] && st == QZ_OK; i++) {
+        uint64_t size = 0;
+        char *path = qz_path_join(dir, files[i]);
+        if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory while loading '%s'", files[i]);
+        if (qz_path_kind_of(path) == QZ_PATH_DANGLING) st = qz_file_size(path, &size, err);
+        qz_free(path);
+    }
+    return st;
+}
+
 qz_status qz_tok_config(const qz_tokenizer *t, const char *dir, json_t **out, qz_error *err) {
     json_t *map = NULL;
+    *out = NULL;
+    QZ_TRY(refuse_dangling(dir, err));
     QZ_TRY(load_object(dir, "tokenizer_config.json", out, err));
     if (json_object_get(*out, "added_tokens_decoder")) return QZ_OK; /* the newer form is complete */
     qz_status st = load_object(dir, "special_tokens_map.json", &map, err);
@@ -155,16 +171,11 @@ qz_status qz_tokenizer_absent(const char *dir, qz_error *err) {
     static const char *const files[] = {"tokenizer.model", "vocab.json", "merges.txt", "vocab.txt", "spiece.model", "sentencepiece.bpe.model",
                                         "tekken.json", "qwen.tiktoken", "tiktoken.model", "tokenizer_config.json", "special_tokens_map.json",
                                         "added_tokens.json"};
-    char *path = qz_path_join(dir, "tokenizer.json");
-    if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
     qz_status st = QZ_OK;
-    if (qz_path_is_link(path) && !qz_path_exists(path))
-        st = qz_fail(err, QZ_EFORMAT, "dangling link: file '%s': expected a tokenizer, found a link to a file that is gone; download the model again", path);
-    qz_free(path);
     for (size_t i = 0; i < sizeof files / sizeof files[0] && st == QZ_OK; i++) {
-        path = qz_path_join(dir, files[i]);
+        char *path = qz_path_join(dir, files[i]);
         if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
-        if (qz_path_exists(path) || qz_path_is_link(path))
+        if (qz_path_exists(path))
             st = qz_fail(err, QZ_EUNSUPPORTED, "no tokenizer.json: folder '%s': expected the fast tokenizer, found '%s' alone; save it with transformers: "
                          "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)", dir, files[i]);
         qz_free(path);

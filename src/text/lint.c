@@ -37,8 +37,8 @@ static void judge_alone(qz_lint *l, const qz_dataset *d, size_t largest_in) {
         add(l, "CAL-RANK", QZ_LINT_REFUSE, qz_arena_printf(a, "CAL-RANK %zu distinct rows < %zu columns", f->distinct_rows, largest_in));
     bool few = d->kind != QZ_DATA_TEXT_FILE && f->samples < LEAST_SAMPLES;
     if (few || f->tokens < LEAST_TOKENS)
-        add(l, "CAL-COUNT", QZ_LINT_WARN, qz_arena_printf(a, "CAL-COUNT %zu samples, %zu tokens: 128 samples or more are usual, at least %d tokens", f->samples,
-                                                          f->tokens, LEAST_TOKENS));
+        add(l, "CAL-COUNT", QZ_LINT_WARN, qz_arena_printf(a, "CAL-COUNT %zu sample%s, %zu token%s: 128 samples or more are usual, at least %d tokens", f->samples,
+                                                          qz_plural(f->samples), f->tokens, qz_plural(f->tokens), LEAST_TOKENS));
     if (d->parts.left_out)
         add(l, "CAL-PARTS", QZ_LINT_WARN, qz_arena_printf(a, "CAL-PARTS %zu parts of messages are no text and left out: %s", d->parts.left_out, d->parts.names));
     if (d->parts.joined) add(l, "CAL-PARTS", QZ_LINT_NOTE, qz_arena_printf(a, "CAL-PARTS %zu lists of parts joined to texts", d->parts.joined));

@@ -2,7 +2,9 @@
 #include <string.h>
 #include "base/io.h"
 #include "base/json.h"
+#include "base/page.h"
 #include "base/size.h"
+#include "text/text_file.h"
 #include "text/tokenizer_int.h"
 #include "text/utf8.h"
 
@@ -178,10 +180,10 @@ static qz_status load_template_file(qz_tokenizer *t, const char *path, qz_error 
     size_t n = 0;
     if (!qz_path_exists(path)) return QZ_OK;
     QZ_TRY(qz_read_file(path, 16 << 20, &text, &n, err));
-    qz_status st = QZ_OK;
-    if (memchr(text, 0, n) || !qz_utf8_valid(text, n))
-        st = qz_fail(err, QZ_EFORMAT, "bad chat template: file '%s': expected UTF-8 text", path);
-    else if (!(t->chat_template = qz_arena_strndup(&t->arena, text, n)))
+    qz_status st = qz_text_check(path, text, n, err);
+    if (st == QZ_OK && qz_is_document(text, n))
+        st = qz_fail(err, QZ_EFORMAT, "not a chat template: file '%s', offset 0: expected a Jinja template, found " QZ_PAGE_NAME "; " QZ_PAGE_CURE, path);
+    if (st == QZ_OK && !(t->chat_template = qz_arena_strndup(&t->arena, text, n)))
         st = no_memory(t, err);
     qz_free(text);
     return st;
