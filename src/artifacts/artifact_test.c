@@ -331,13 +331,15 @@ static void range_of_vectors(void **state) {
         bench b;
         qz_error e = { 0 };
         make(&b, "tests/golden/zoo/qwen2", schemes[i]);
-        qz_tensor_view v = *b.m->blocks[2].ffn_norm;
+        qz_tensor_view v = *b.m->blocks[2].norm[QZ_NORM_FFN];
         assert_int_equal(v.cols, 64);
         values[7] = 65519.0f; /* rounds to 65504 */
         values[9] = -70000.0f;
         v.type = QZ_TYPE_F32;
         v.data = values;
-        b.m->blocks[2].ffn_norm = &v;
+        const qz_tensor_view *only[] = { &v };
+        for (size_t k = 0; k < b.m->blocks[2].n_sites; k++)
+            if (b.m->blocks[2].sites[k].site.kind == QZ_SITE_NORM && b.m->blocks[2].sites[k].site.part == QZ_NORM_FFN) b.m->blocks[2].sites[k].weight = only;
         qz_scheme_spec spec = b.plan.spec;
         qz_status st = qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, &e);
         assert_int_equal(st, i < 2 ? QZ_EUNSUPPORTED : QZ_OK);

@@ -220,6 +220,7 @@ static qz_status begin(qz_artifact_writer *w, qz_error *err) {
     size_t done = 0;
     QZ_TRY(check_paths(w, err));
     if (w->flags & QZ_WRITE_RESUME) QZ_TRY(qz_item_journal_find(w, &done, err));
+    if (w->ops->resume_at) done = w->ops->resume_at(w->plan, done);
     QZ_TRY(check_disk(w, done, err));
     if (done == 0 && qz_path_exists(w->partial) && qz_path_is_dir(w->partial) != directory(w)) { /* of an unfinished job of the other kind */
         if (qz_path_is_dir(w->partial)) QZ_TRY(check_replace(w->partial, true, err));

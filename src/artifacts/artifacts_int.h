@@ -27,6 +27,8 @@ typedef struct qz_scheme_ops {
     qz_status (*finish)(qz_artifact_writer *w, qz_error *err);
     /* Final name of a single-file artifact (folders are renamed by the common code; NULL there). */
     qz_status (*commit)(qz_artifact_writer *w, qz_error *err);
+    /* The first item that can be written again where `done` are complete (NULL: done). */
+    size_t (*resume_at)(const qz_artifact_plan *plan, size_t done);
     void (*close)(qz_artifact_writer *w, bool keep);
     /* *yes: path looks like this scheme's artifact. */
     qz_status (*detect)(const char *path, bool *yes, qz_error *err);
@@ -70,8 +72,11 @@ typedef struct {
     long layer;          /* -1 outside the blocks */
     int linear;          /* qz_linear of a weight, else -1 */
     bool q, k;           /* weight or bias of q_proj, k_proj */
+    const qz_bound *site; /* of its block, NULL outside */
 } qz_slot;
 qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, size_t *n, qz_error *err);
+/* The slot's tensor as the container stores it: gains of norms minus one in a folder of a family that does so, never in GGUF. */
+qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out, qz_error *err);
 /* Permutation of q or k rows needed between the model's rope order and the file's. */
 qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved);
 size_t qz_slot_heads(const qz_model *m, const qz_slot *s);
@@ -82,8 +87,12 @@ void qz_plan_totals(qz_artifact_plan *p);
 
 /* ---- names ---- */
 /* HF spelling -> GGUF and back, into buf; false if the name is not known. */
-bool qz_gguf_name_from_hf(const char *hf, char *buf, size_t size);
-bool qz_gguf_name_to_hf(const char *gguf, char *buf, size_t size);
+/* What llama.cpp's loader computes for the architecture, where the file cannot say: scale of scores, layers that slide. */
+double qz_gguf_attn_scale(const qz_config *c);
+bool qz_gguf_slides(const qz_config *c, size_t layer);
+bool qz_gguf_name_of(const qz_model *m, const qz_slot *s, char *buf, size_t size);
+/* Hugging Face name of expert `expert` (any for what is not stacked) behind a GGUF name; *experts: matrices in that tensor, 0: one. */
+bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, size_t *experts, char *buf, size_t size);
 
 /* ---- GGUF metadata both ways ---- */
 /* Both may add notes about what the keys cannot say. */

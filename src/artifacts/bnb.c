@@ -122,7 +122,7 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     (void)ctx;
     for (int l = 0; l < QZ_LIN_COUNT && out->spec.bnb != QZ_BNB_INT8; l++) {
         const qz_tensor_view *t = m->blocks[0].linear[l];
-        if (t->cols % QZ_BNB_BLOCK == 0) continue;
+        if (t == NULL || t->cols % QZ_BNB_BLOCK == 0) continue;
         QZ_TRY(qz_plan_note(out, arena, err, "rows of %zu values (%s) are no multiple of %d: bitsandbytes 0.50.2 decodes them wrongly on the CPU (on CUDA it is right)",
                             t->cols, qz_linear_name((qz_linear)l), QZ_BNB_BLOCK));
         break;

@@ -32,6 +32,7 @@ static qz_status check_half(const qz_folder_kind *kind, const qz_artifact_item *
 
 static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_slot *s, qz_arena *arena, qz_artifact_item *it, qz_error *err) {
     const qz_tensor_view *t = s->t;
+    QZ_TRY(qz_slot_source(p->model, s, false, arena, &t, err));
     bool coded = false, as_source = kind->keeps_dtype && t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind == QZ_KIND_FLOAT;
     *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name, .type = as_source ? t->type : QZ_TYPE_F16, .rows = t->rows,
                               .cols = t->cols, .n_dims = t->rows == 1 ? 1 : 2, .layer = s->layer, .linear = s->linear,

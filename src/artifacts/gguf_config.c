@@ -6,6 +6,7 @@
 #include "base/mathx.h"
 #include "base/size.h"
 #include "model/config_keys.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -120,25 +121,90 @@ static void put_provenance(const qz_artifact_plan *p, qz_gguf_meta *m) {
     }
 }
 
+/* 27B of gemma2 and gemma3 (46 and 62 layers) scale by hidden / heads, all others by head_dim. */
+double qz_gguf_attn_scale(const qz_config *c) {
+    const bool large = (c->family == QZ_FAMILY_GEMMA2 && c->layers == 46) || (c->family == QZ_FAMILY_GEMMA3 && c->layers == 62);
+    return (double)(1.0f / sqrtf((float)(large ? c->hidden_size / c->heads : c->head_dim)));
+}
+/* Every pattern-th layer is full: 2 for gemma2, 6 for gemma3. */
+bool qz_gguf_slides(const qz_config *c, size_t layer) {
+    const qz_family_info *f = qz_family_get(c->family);
+    return f->window == QZ_WINDOW_PATTERN && (layer + 1) % f->pattern != 0;
+}
+
+/* phi3 and gemma2 have an order of their own (section 4). */
+static void put_phi3(writer *w, const qz_artifact_plan *p) {
+    const qz_config *c = &p->model->config;
+    const qz_rope *r = &c->rope;
+    if (r->kind == QZ_ROPE_LONGROPE) {
+        float inv[QZ_MAX_ROPE_PAIRS], att;
+        qz_rope_frequencies(c, false, 1, inv, &att);
+        f32(w, "rope.scaling.attn_factor", (double)att);
+    }
+    u32(w, "context_length", c->max_position);
+    u32(w, "rope.scaling.original_context_length", r->original_max_position);
+    u32(w, "embedding_length", c->hidden_size);
+    u32(w, "feed_forward_length", c->intermediate_size);
+    u32(w, "block_count", c->layers);
+    u32(w, "attention.head_count", c->heads);
+    u32(w, "attention.head_count_kv", c->kv_heads);
+    f32(w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
+    u32(w, "rope.dimension_count", c->rotary_dim);
+    f32(w, "rope.freq_base", r->theta);
+    qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
+    u32(w, "attention.sliding_window", c->sliding_window);
+}
+static void put_gemma2(writer *w, const qz_artifact_plan *p) {
+    const qz_config *c = &p->model->config;
+    u32(w, "context_length", c->max_position);
+    u32(w, "embedding_length", c->hidden_size);
+    u32(w, "block_count", c->layers);
+    u32(w, "feed_forward_length", c->intermediate_size);
+    u32(w, "attention.head_count", c->heads);
+    u32(w, "attention.head_count_kv", c->kv_heads);
+    f32(w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
+    u32(w, "attention.key_length", c->head_dim);
+    u32(w, "attention.value_length", c->head_dim);
+    qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
+    f32(w, "attn_logit_softcapping", c->attn_softcap);
+    f32(w, "final_logit_softcapping", c->logit_softcap);
+    u32(w, "attention.sliding_window", c->sliding_window);
+}
+static void put_common(writer *w, const qz_artifact_plan *p) {
+    const qz_config *c = &p->model->config;
+    const bool llama = strcmp(w->arch, "llama") == 0, gemma3 = c->family == QZ_FAMILY_GEMMA3;
+    u32(w, "block_count", c->layers);
+    u32(w, "context_length", c->max_position);
+    u32(w, "embedding_length", c->hidden_size);
+    u32(w, "feed_forward_length", c->intermediate_size);
+    u32(w, "attention.head_count", c->heads);
+    u32(w, "attention.head_count_kv", c->kv_heads);
+    put_rope(w, c);
+    if (gemma3) f32(w, "rope.freq_base_swa", c->rope.local_theta > 0 ? c->rope.local_theta : c->rope.theta);
+    f32(w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
+    if (c->experts) {
+        u32(w, "expert_count", c->experts);
+        u32(w, "expert_used_count", c->experts_used);
+    }
+    u32(w, "attention.key_length", c->head_dim);
+    u32(w, "attention.value_length", c->head_dim);
+    qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
+    if (c->experts && !llama) u32(w, "expert_feed_forward_length", c->expert_width);
+    if (gemma3 && c->logit_softcap > 0) f32(w, "final_logit_softcapping", c->logit_softcap);
+    if (gemma3 && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
+    if (llama || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size); /* without tokens the loader needs the number */
+    if (llama) u32(w, "rope.dimension_count", c->head_dim);
+}
+
 qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
     const qz_config *c = &p->model->config;
     const qz_family_info *f = qz_family_get(c->family);
     writer w = { .m = m, .arch = f->gguf_arch };
     QZ_TRY(put_general(p, arena, m, err));
-    u32(&w, "block_count", c->layers);
-    u32(&w, "context_length", c->max_position);
-    u32(&w, "embedding_length", c->hidden_size);
-    u32(&w, "feed_forward_length", c->intermediate_size);
-    u32(&w, "attention.head_count", c->heads);
-    u32(&w, "attention.head_count_kv", c->kv_heads);
-    put_rope(&w, c);
-    f32(&w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
-    u32(&w, "attention.key_length", c->head_dim);
-    u32(&w, "attention.value_length", c->head_dim);
-    qz_gguf_put_u32(m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
-    bool llama = strcmp(f->gguf_arch, "llama") == 0;
-    if (llama || !p->context->tokenizer) u32(&w, "vocab_size", c->vocab_size); /* without tokens the loader needs the number */
-    if (llama) u32(&w, "rope.dimension_count", c->head_dim);
+    if (c->family == QZ_FAMILY_PHI3) put_phi3(&w, p);
+    else if (c->family == QZ_FAMILY_GEMMA2) put_gemma2(&w, p);
+    else put_common(&w, p);
+    if ((c->family == QZ_FAMILY_PHI3 || c->family == QZ_FAMILY_GEMMA2) && !p->context->tokenizer) u32(&w, "vocab_size", c->vocab_size);
     qz_gguf_put_u32(m, "general.quantization_version", 2);
     QZ_TRY(qz_gguf_vocab_put(p, arena, m, err));
     put_provenance(p, m);
@@ -163,13 +229,34 @@ static qz_status uniform(reader *r, const char *suffix, uint64_t layers, uint64_
     return QZ_OK;
 }
 
+/* phi3: lists of factors as tensors; without them it is plain. */
+static qz_status read_longrope(reader *r, qz_config *c, double attn) {
+    static const char *const names[] = { "rope_factors_long.weight", "rope_factors_short.weight" };
+    float *const lists[] = { c->rope.long_factor, c->rope.short_factor };
+    uint64_t dims = c->head_dim;
+    QZ_TRY(qz_gguf_u64(r->g, rk(r, "rope.dimension_count"), false, &dims, r->err));
+    for (size_t i = 0; i < 2; i++) {
+        const qz_gguf_tensor *t = qz_gguf_find(r->g, names[i]);
+        if (!t && i == 0) return QZ_OK;
+        if (!t || strcmp(t->type->name, "f32") || t->elems != dims / 2 || t->elems > QZ_MAX_ROPE_PAIRS)
+            return qz_fail(r->err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s': expected %llu f32 values, found %llu %s", r->g->path, names[i], (unsigned long long)dims / 2,
+                           (unsigned long long)(t ? t->elems : 0), t ? t->type->name : "");
+        memcpy(lists[i], t->data, (size_t)t->bytes);
+    }
+    c->rope.kind = QZ_ROPE_LONGROPE;
+    c->rope.attention_factor = attn;
+    return QZ_OK;
+}
+
 static qz_status read_rope(reader *r, qz_config *c) {
     const qz_gguf *g = r->g;
     qz_rope *rope = &c->rope;
     qz_gguf_text type = { "linear", 6 }; /* as the reference loader: a factor without a type is linear */
     double attn = 1.0;
-    *rope = (qz_rope){ .theta = 10000, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true, .original_max_position = c->max_position,
-                       .interleaved = qz_family_get(c->family)->gguf_permuted };
+    const qz_family_info *f = qz_family_get(c->family);
+    *rope = (qz_rope){ .theta = 10000, .local_theta = f->local_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true, .original_max_position = c->max_position,
+                       .interleaved = f->gguf_permuted };
+    if (f->local_theta > 0) QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base_swa"), false, &rope->local_theta, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base"), false, &rope->theta, r->err));
     QZ_TRY(qz_gguf_str(g, rk(r, "rope.scaling.type"), false, &type, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.factor"), false, &rope->factor, r->err));
@@ -186,14 +273,17 @@ static qz_status read_rope(reader *r, qz_config *c) {
     else if (type.n != 4 || memcmp(type.ptr, "none", 4))
         return qz_fail(r->err, QZ_EUNSUPPORTED, "unknown rope scaling: file '%s', key '%s.rope.scaling.type': found '%.*s'", g->path, r->arch,
                        (int)qz_min_size(type.n, 40), type.ptr);
-    if (rope->kind != QZ_ROPE_YARN && attn != 1) { /* llama.cpp scales by it whatever the type is */
+    c->rotary_dim = c->head_dim;
+    if (f->longrope) QZ_TRY(read_longrope(r, c, attn));
+    if (rope->kind != QZ_ROPE_YARN && rope->kind != QZ_ROPE_LONGROPE && attn != 1) { /* llama.cpp scales by it whatever the type is */
         char text[40];
         (void)snprintf(text, sizeof text, "%g", attn);
         qz_keys_add(&c->keys, true, "", rk(r, "rope.scaling.attn_factor"), text);
     }
     uint64_t dims = c->head_dim;
     QZ_TRY(qz_gguf_u64(g, rk(r, "rope.dimension_count"), false, &dims, r->err));
-    if (dims != c->head_dim)
+    if (f->partial_rotary && dims >= 2 && dims <= c->head_dim && dims % 2 == 0) c->rotary_dim = dims;
+    else if (dims != c->head_dim)
         return qz_fail(r->err, QZ_EUNSUPPORTED, "partial rotary embedding: file '%s', key '%s': expected %llu, found %llu", g->path, r->key,
                        (unsigned long long)c->head_dim, (unsigned long long)dims);
     const qz_gguf_tensor *t = qz_gguf_find(g, "rope_freqs.weight");
@@ -232,6 +322,35 @@ static qz_status read_ids(const qz_gguf *g, qz_config *c, qz_error *err) {
     return QZ_OK;
 }
 
+/* Kinds and options: the architecture's, and what the file says of them. */
+static qz_status read_options(reader *r, qz_config *c) {
+    const qz_family_info *f = qz_family_get(c->family);
+    c->act = f->act;
+    c->norms_after = f->norms_after;
+    c->fused = f->fused;
+    c->embed_scale = f->embed_scaled ? sqrt((double)c->hidden_size) : 1;
+    c->attn_scale = qz_gguf_attn_scale(c);
+    c->attn_softcap = f->attn_softcap;
+    c->logit_softcap = f->logit_softcap;
+    if (f->attn_softcap > 0) QZ_TRY(qz_gguf_f64(r->g, rk(r, "attn_logit_softcapping"), false, &c->attn_softcap, r->err));
+    if (f->query_scalar > 0) QZ_TRY(qz_gguf_f64(r->g, rk(r, "final_logit_softcapping"), false, &c->logit_softcap, r->err));
+    if (f->window == QZ_WINDOW_PATTERN) {
+        c->sliding_window = c->family == QZ_FAMILY_GEMMA2 ? f->sliding_window : 0;
+        QZ_TRY(qz_gguf_u64(r->g, rk(r, "attention.sliding_window"), false, &c->sliding_window, r->err));
+        for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && qz_gguf_slides(c, l);
+    }
+    if (f->ffn != QZ_FFN_EXPERTS) return QZ_OK;
+    QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_count"), true, &c->experts, r->err));
+    QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_used_count"), true, &c->experts_used, r->err));
+    if (c->experts < 1 || c->experts > QZ_MAX_EXPERTS || c->experts_used < 1 || c->experts_used > c->experts)
+        return qz_fail(r->err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d experts and as many used at most, found %llu and %llu", r->g->path, r->key,
+                       QZ_MAX_EXPERTS, (unsigned long long)c->experts, (unsigned long long)c->experts_used);
+    c->expert_width = c->intermediate_size;
+    QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_feed_forward_length"), false, &c->expert_width, r->err));
+    c->norm_topk = true;
+    return QZ_OK;
+}
+
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     qz_gguf_text arch = {0};
     *c = (qz_config){ .bos_id = -1, .pad_id = -1 };
@@ -240,7 +359,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     snprintf(name, sizeof name, "%.*s", (int)qz_min_size(arch.n, 32), arch.ptr);
     c->family = qz_family_by_gguf_arch(name);
     if (c->family == QZ_FAMILY_COUNT)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected llama, qwen2 or qwen3", name, g->path);
+        return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected llama, qwen2, qwen3, qwen3moe, gemma2, gemma3 or phi3", name, g->path);
     reader r = { .g = g, .arch = name, .err = err };
     uint64_t experts = 0, splits = 0;
     QZ_TRY(qz_gguf_u64(g, "split.count", false, &splits, err));
@@ -248,7 +367,9 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
         return qz_fail(err, QZ_EUNSUPPORTED, "split GGUF: file '%s' is one of %llu parts; merge them with llama-gguf-split --merge", g->path,
                        (unsigned long long)splits);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "expert_count"), false, &experts, err));
-    if (experts) return qz_fail(err, QZ_EUNSUPPORTED, "mixture of experts: file '%s', key '%s': not supported yet", g->path, r.key);
+    if (experts && c->family == QZ_FAMILY_LLAMA) c->family = QZ_FAMILY_MIXTRAL; /* one architecture, told apart by its experts */
+    if (experts && qz_family_get(c->family)->ffn != QZ_FFN_EXPERTS)
+        return qz_fail(err, QZ_EUNSUPPORTED, "experts in an architecture that has none: file '%s', key '%s': found %llu", g->path, r.key, (unsigned long long)experts);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "block_count"), true, &c->layers, err));
     if (c->layers < 1 || c->layers > QZ_MAX_LAYERS)
         return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d, found %llu", g->path, r.key, QZ_MAX_LAYERS,
@@ -267,6 +388,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     if (c->head_dim && value_dim != c->head_dim)
         return qz_fail(err, QZ_EUNSUPPORTED, "values of another width than keys: file '%s', key '%s': expected %llu, found %llu", g->path, r.key,
                        (unsigned long long)c->head_dim, (unsigned long long)value_dim);
+    QZ_TRY(read_options(&r, c));
     qz_gguf_keys_judge(g, name, c);
     const qz_gguf_tensor *embed = qz_gguf_find(g, "token_embd.weight");
     if (!embed) return qz_fail(err, QZ_EFORMAT, "tensor 'token_embd.weight' is missing: file '%s'", g->path);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-typedef struct { qz_gguf_meta meta; qz_gguf_item *items; } gguf_plan;
+typedef struct { qz_gguf_meta meta; qz_gguf_item *items; size_t n; } gguf_plan; /* items: tensors of the file, a stack of experts is one */
 
 /* A file type is offered when all its usual types have an encoder here. */
 static bool writable(qz_ftype f) {
@@ -34,7 +34,14 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 }
 
 static int cmp_item(const void *a, const void *b) {
-    return qz_gguf_name_cmp(((const qz_artifact_item *)a)->out_name, ((const qz_artifact_item *)b)->out_name);
+    const qz_artifact_item *x = a, *y = b;
+    int by_name = qz_gguf_name_cmp(x->out_name, y->out_name);
+    return by_name ? by_name : x->expert < y->expert ? -1 : x->expert > y->expert;
+}
+
+static void add_factors(qz_artifact_plan *out, const char *name, const float *factors, size_t n) {
+    out->items[out->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = 1, .cols = n, .n_dims = 1, .layer = -1, .linear = -1,
+                                                     .generated = factors };
 }
 
 static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
@@ -43,25 +50,34 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
     const qz_config *c = &m->config;
     bool interleaved = qz_family_get(c->family)->gguf_permuted;
     QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
-    out->items = qz_arena_calloc(arena, n + 1, sizeof *out->items);
+    out->items = qz_arena_calloc(arena, n + 2, sizeof *out->items);
     if (!out->items) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     for (size_t i = 0; i < n; i++) {
         const qz_tensor_view *t = slots[i].t;
+        const qz_bound *site = slots[i].site;
         char name[128];
-        if (!qz_gguf_name_from_hf(t->name, name, sizeof name))
+        QZ_TRY(qz_slot_source(m, &slots[i], true, arena, &t, err));
+        if (!qz_gguf_name_of(m, &slots[i], name, sizeof name))
             return qz_fail(err, QZ_EUNSUPPORTED, "no GGUF name: tensor '%s', file '%s'", t->name, t->file);
         qz_artifact_item *it = &out->items[out->n_items++];
         *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = qz_arena_strdup(arena, name), .rows = t->rows, .cols = t->cols,
                                   .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear,
                                   .permute = qz_slot_permute(m, &slots[i], interleaved), .heads = qz_slot_heads(m, &slots[i]) };
+        if (site && site->site.experts) {
+            it->experts = site->site.experts;
+            while (it->expert + 1 < it->experts && site->weight[it->expert] != slots[i].t) it->expert++;
+        }
         if (!it->out_name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     }
     if (c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.has_freq_factors) {
         float *factors = qz_arena_alloc(arena, (size_t)c->head_dim / 2, sizeof *factors);
         if (!factors) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
         qz_gguf_rope_factors(&c->rope, (size_t)c->head_dim, factors);
-        out->items[out->n_items++] = (qz_artifact_item){ .name = "rope_freqs.weight", .out_name = "rope_freqs.weight", .type = QZ_TYPE_F32, .rows = 1,
-                                                         .cols = (size_t)c->head_dim / 2, .n_dims = 1, .layer = -1, .linear = -1, .generated = factors };
+        add_factors(out, "rope_freqs.weight", factors, (size_t)c->head_dim / 2);
+    }
+    if (c->rope.kind == QZ_ROPE_LONGROPE) {
+        add_factors(out, "rope_factors_long.weight", c->rope.long_factor, (size_t)c->rotary_dim / 2);
+        add_factors(out, "rope_factors_short.weight", c->rope.short_factor, (size_t)c->rotary_dim / 2);
     }
     qsort(out->items, out->n_items, sizeof *out->items, cmp_item);
     return QZ_OK;
@@ -103,17 +119,36 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
 /* What the model has and the container cannot say (design.md decision 13). */
 static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
     const qz_config *c = &p->model->config;
-    if (c->sliding_window)
+    const qz_family_info *f = qz_family_get(c->family);
+    if (c->sliding_window && f->window != QZ_WINDOW_PATTERN)
         QZ_TRY(qz_plan_note(p, arena, err, "the sliding window of %llu tokens cannot be stored in GGUF: the file runs with full attention",
                             (unsigned long long)c->sliding_window));
     if (c->rope.kind == QZ_ROPE_DYNAMIC)
         QZ_TRY(qz_plan_note(p, arena, err, "dynamic rope scaling (factor %g) cannot be stored in GGUF: the file runs without scaling", c->rope.factor));
     if (c->rope.kind == QZ_ROPE_YARN && !c->rope.truncate)
         QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with 'truncate': false cannot be stored in GGUF: the file runs with truncated bounds"));
-    const char *arch = qz_family_get(c->family)->gguf_arch;
+    const char *arch = f->gguf_arch;
+    if (c->experts && !c->norm_topk)
+        QZ_TRY(qz_plan_note(p, arena, err, "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 there: other log-probabilities"));
+    const double scale = qz_gguf_attn_scale(c);
+    if ((float)c->attn_scale != (float)scale)
+        QZ_TRY(qz_plan_note(p, arena, err, "query_pre_attn_scalar cannot be stored in GGUF: scores are scaled by %.6g there instead of %.6g: other log-probabilities", scale, c->attn_scale));
     if (c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1)) /* llama.cpp b11549: for grok and mistral3 alone */
         QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with beta_fast %g and beta_slow %g: llama.cpp does not read the keys for architecture %s and runs with 32 and 1: other log-probabilities there",
                             c->rope.beta_fast, c->rope.beta_slow, arch));
+    return QZ_OK;
+}
+
+/* Structure that the architecture fixes: another model would run. */
+static qz_status refuse(const qz_model *m, qz_error *err) {
+    const qz_config *c = &m->config;
+    for (size_t l = 0; l < c->layers; l++) {
+        if (c->experts && c->layer_dense[l])
+            return qz_fail(err, QZ_EUNSUPPORTED, "dense layers among layers with experts cannot be stored in GGUF (%s): model '%s', layer %zu; use bnb", qz_family_get(c->family)->gguf_arch, m->path, l);
+        if (c->sliding_window && qz_family_get(c->family)->window == QZ_WINDOW_PATTERN && c->layer_sliding[l] != qz_gguf_slides(c, l))
+            return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s slide: model '%s', layer %zu: expected %s, found %s; use bnb", qz_family_get(c->family)->gguf_arch, m->path, l,
+                           qz_gguf_slides(c, l) ? "a sliding window" : "full attention", c->layer_sliding[l] ? "a sliding window" : "full attention");
+    }
     return QZ_OK;
 }
 
@@ -123,26 +158,42 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
     qz_mix_tensor *t = qz_arena_calloc(arena, n, sizeof *t);
     qz_mix_choice *ch = qz_arena_calloc(arena, n, sizeof *ch);
     if (!t || !ch) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    size_t k = 0; /* a stack of experts is one tensor */
     for (size_t i = 0; i < n; i++)
-        t[i] = (qz_mix_tensor){ .name = out->items[i].out_name, .ne = { out->items[i].cols, out->items[i].rows, 1, 1 }, .source = 0 };
-    qz_mix_model mm = { qz_family_get(c->family)->gguf_arch, c->layers, c->heads, c->kv_heads, 0, ctx->has_imatrix };
-    QZ_TRY(qz_gguf_mix(&mm, out->spec.ftype, &out->spec.mix, t, n, ch, err));
-    for (size_t i = 0; i < n; i++) QZ_TRY(set_type(ctx, &out->items[i], &ch[i], arena, out, err));
+        if (out->items[i].expert == 0)
+            t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name, .ne = { out->items[i].cols, out->items[i].rows, qz_max_size(1, out->items[i].experts), 1 }, .source = 0 };
+    qz_mix_model mm = { qz_family_get(c->family)->gguf_arch, c->layers, c->heads, c->kv_heads, (uint32_t)c->experts, ctx->has_imatrix };
+    QZ_TRY(qz_gguf_mix(&mm, out->spec.ftype, &out->spec.mix, t, k, ch, err));
+    k = 0;
+    for (size_t i = 0; i < n; i++) {
+        k += i > 0 && out->items[i].expert == 0;
+        QZ_TRY(set_type(ctx, &out->items[i], &ch[k], arena, out, err));
+    }
     QZ_TRY(note_fallbacks(out, arena, err));
     return note_losses(out, arena, err);
 }
 
+#define ALIGNED(n) (((n) + QZ_GGUF_ALIGNMENT - 1) / QZ_GGUF_ALIGNMENT * QZ_GGUF_ALIGNMENT)
+
+/* Offsets: the experts of a stack stand one behind the other, padding follows the last. */
 static qz_status place(qz_artifact_plan *out, const gguf_plan *gp, qz_error *err) {
-    uint64_t size = 0, data = 0;
-    for (size_t i = 0; i < out->n_items; i++) {
-        QZ_TRY(qz_gguf_item_bytes(&gp->items[i], &out->items[i].bytes, err));
-        data += (out->items[i].bytes + QZ_GGUF_ALIGNMENT - 1) / QZ_GGUF_ALIGNMENT * QZ_GGUF_ALIGNMENT;
+    uint64_t size = 0, data = 0, all = 0;
+    for (size_t i = 0, k = 0; i < out->n_items; i++) {
+        qz_artifact_item *it = &out->items[i];
+        k += i > 0 && it->expert == 0;
+        if (it->expert == 0) {
+            QZ_TRY(qz_gguf_item_bytes(&gp->items[k], &all, err));
+            data += ALIGNED(all);
+        }
+        it->bytes = all / qz_max_size(1, it->experts);
     }
-    QZ_TRY(qz_gguf_file_size(&gp->meta, gp->items, out->n_items, &size, err));
+    QZ_TRY(qz_gguf_file_size(&gp->meta, gp->items, gp->n, &size, err));
     uint64_t at = size - data;
     for (size_t i = 0; i < out->n_items; i++) {
-        out->items[i].offset = at;
-        at += (out->items[i].bytes + QZ_GGUF_ALIGNMENT - 1) / QZ_GGUF_ALIGNMENT * QZ_GGUF_ALIGNMENT;
+        qz_artifact_item *it = &out->items[i];
+        it->offset = at;
+        at += it->bytes;
+        if (it->expert + 1 >= it->experts) at = it->offset - it->expert * it->bytes + ALIGNED((it->expert + 1) * it->bytes);
     }
     out->files[0] = (qz_artifact_file){ .bytes = size, .weights = true };
     out->n_files = 1;
@@ -151,6 +202,7 @@ static qz_status place(qz_artifact_plan *out, const gguf_plan *gp, qz_error *err
 
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     (void)run;
+    QZ_TRY(refuse(m, err));
     QZ_TRY(make_items(m, arena, out, err));
     QZ_TRY(choose_types(m, ctx, arena, out, err));
     gguf_plan *gp = qz_arena_calloc(arena, 1, sizeof *gp);
@@ -159,7 +211,9 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     if (!gp || !items || !out->files) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     for (size_t i = 0; i < out->n_items; i++) {
         const qz_artifact_item *it = &out->items[i];
-        items[i] = (qz_gguf_item){ .name = it->out_name, .type = (uint32_t)qz_type_get(it->type)->ggml_id, .n_dims = it->n_dims, .dims = { it->cols, it->rows } };
+        if (it->expert) continue;
+        items[gp->n++] = (qz_gguf_item){ .name = it->out_name, .type = (uint32_t)qz_type_get(it->type)->ggml_id, .n_dims = it->experts ? 3 : it->n_dims,
+                                         .dims = { it->cols, it->rows, qz_max_size(1, it->experts), 1 } };
     }
     gp->items = items;
     qz_gguf_meta meta = {0};
@@ -178,10 +232,20 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
 }
 
 /* ---- sink ---- */
+/* Tensors of the file behind the first `done` items. */
+static size_t tensors_of(const qz_artifact_plan *p, size_t done) {
+    size_t n = 0;
+    for (size_t i = 0; i < done; i++) n += p->items[i].expert == 0;
+    return n;
+}
+static size_t resume_at(const qz_artifact_plan *p, size_t done) {
+    while (done < p->n_items && p->items[done].expert) done--;
+    return done;
+}
 static qz_status sink_open(qz_artifact_writer *w, size_t done, qz_error *err) {
     const gguf_plan *gp = w->plan->impl;
-    if (done == 0) return qz_gguf_writer_open(&w->sink.gguf, w->path, &gp->meta, gp->items, w->plan->n_items, err);
-    return qz_gguf_writer_resume(&w->sink.gguf, w->path, &gp->meta, gp->items, w->plan->n_items, done, err);
+    if (done == 0) return qz_gguf_writer_open(&w->sink.gguf, w->path, &gp->meta, gp->items, gp->n, err);
+    return qz_gguf_writer_resume(&w->sink.gguf, w->path, &gp->meta, gp->items, gp->n, tensors_of(w->plan, done), err);
 }
 static qz_status sink_write(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err) {
     return qz_gguf_writer_write(&w->sink.gguf, bytes, n, err);
@@ -192,5 +256,5 @@ static void sink_close(qz_artifact_writer *w, bool keep) { qz_gguf_writer_abort(
 
 const qz_scheme_ops qz_gguf_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = sink_open, .write = sink_write, .flush = sink_flush, .finish = sink_flush,
-    .commit = sink_commit, .close = sink_close, .detect = qz_gguf_detect, .read = qz_gguf_read_model,
+    .commit = sink_commit, .resume_at = resume_at, .close = sink_close, .detect = qz_gguf_detect, .read = qz_gguf_read_model,
 };

@@ -156,14 +156,19 @@ static void names(void **state) {
     static const char *const bad[] = { "blk.weight", "blk..attn_q.weight", "blk.1.attn_q", "blk.1attn_q.weight", "blk.1.attn.weight", "", ".weight",
                                        "blk.99999999999999999999.attn_q.weight", "output.scale" };
     char buf[128], tiny[8];
+    qz_config c = { .family = QZ_FAMILY_QWEN3, .layers = 40, .heads = 4, .kv_heads = 2, .head_dim = 8, .hidden_size = 32, .intermediate_size = 64, .qk_norm = true, .qkv_bias = true };
+    size_t experts;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        assert_true(qz_gguf_name_from_hf(pairs[i][0], buf, sizeof buf));
-        assert_string_equal(buf, pairs[i][1]);
-        assert_true(qz_gguf_name_to_hf(pairs[i][1], buf, sizeof buf));
+        assert_true(qz_gguf_name_to_hf(&c, pairs[i][1], 0, &experts, buf, sizeof buf));
         assert_string_equal(buf, pairs[i][0]);
-        assert_false(qz_gguf_name_to_hf(pairs[i][1], tiny, sizeof tiny));
+        assert_int_equal(experts, 0);
+        assert_false(qz_gguf_name_to_hf(&c, pairs[i][1], 0, &experts, tiny, sizeof tiny));
     }
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(qz_gguf_name_to_hf(bad[i], buf, sizeof buf));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(qz_gguf_name_to_hf(&c, bad[i], 0, &experts, buf, sizeof buf));
+    c.family = QZ_FAMILY_MIXTRAL, c.experts = 8, c.expert_width = 64;
+    assert_true(qz_gguf_name_to_hf(&c, "blk.3.ffn_down_exps.weight", 5, &experts, buf, sizeof buf));
+    assert_string_equal(buf, "model.layers.3.block_sparse_moe.experts.5.w2.weight");
+    assert_int_equal(experts, 8);
 }
 
 /* Importance is asked for by name; lossy fields are noted. */

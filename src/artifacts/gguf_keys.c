@@ -33,6 +33,16 @@ static double value_of(const qz_gguf *g, const qz_gguf_kv *kv, char text[40]) {
     return d;
 }
 
+/* Keys that some architectures read; phi3's window is written and, as in llama.cpp's loader, not used. */
+static bool family_reads(const qz_family_info *f, const char *suffix) {
+    const struct { const char *suffix; bool read; } some[] = {
+        { "attention.sliding_window", f->window == QZ_WINDOW_PATTERN || f->longrope }, { "attn_logit_softcapping", f->attn_softcap > 0 },
+        { "final_logit_softcapping", f->query_scalar > 0 }, { "rope.freq_base_swa", f->local_theta > 0 }, { "expert_feed_forward_length", f->ffn == QZ_FFN_EXPERTS } };
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++)
+        if (strcmp(some[i].suffix, suffix) == 0) return some[i].read;
+    return false;
+}
+
 void qz_gguf_keys_judge(const qz_gguf *g, const char *arch, qz_config *c) {
     const size_t n = strlen(arch);
     for (size_t i = 0; i < g->n_kv; i++) {
@@ -44,6 +54,7 @@ void qz_gguf_keys_judge(const qz_gguf *g, const char *arch, qz_config *c) {
         for (size_t k = 0; k < sizeof rows / sizeof *rows && m == QZ_KEY_UNKNOWN; k++)
             if (strcmp(rows[k].suffix, kv->key + n + 1) == 0) m = rows[k].meaning, neutral = rows[k].neutral;
         if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || value_of(g, kv, text) == neutral) continue;
+        if (family_reads(qz_family_get(c->family), kv->key + n + 1)) continue;
         /* a window as long as the context is none */
         if (strcmp(kv->key + n + 1, "attention.sliding_window") == 0 && value_of(g, kv, text) >= (double)c->max_position) continue;
         qz_keys_add(&c->keys, m == QZ_KEY_MATH, "", kv->key, text);

@@ -1,38 +1,50 @@
+/* Names in a GGUF file: of a block from the sites of model/sites.h, the three others here. Source: formats/gguf-metadata.md section 6. */
 #include "artifacts/artifacts_int.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const pairs[][2] = {
-#define QZ_GGUF_NAME(hf, gguf) { hf, gguf },
-#include "artifacts/gguf_names.def"
-#undef QZ_GGUF_NAME
-};
 static const char *const top[][2] = { { "model.embed_tokens", "token_embd" }, { "model.norm", "output_norm" }, { "lm_head", "output" } };
 
 /* stem ".weight" or ".bias" -> length of the stem; 0 if neither. */
 static size_t stem(const char *name, const char **suffix) {
     const char *dot = strrchr(name, '.');
     if (!dot || (strcmp(dot, ".weight") && strcmp(dot, ".bias"))) return 0;
-    *suffix = dot;
+    *suffix = dot + 1;
     return (size_t)(dot - name);
 }
 static bool same(const char *s, size_t n, const char *want) { return strlen(want) == n && memcmp(s, want, n) == 0; }
 
-static bool translate(const char *name, int from, const char *prefix, const char *out_prefix, char *buf, size_t size) {
+bool qz_gguf_name_of(const qz_model *m, const qz_slot *s, char *buf, size_t size) {
+    if (s->site) return snprintf(buf, size, "blk.%ld.%s.%s", s->layer, s->site->site.gguf, s->t == s->site->bias ? "bias" : "weight") < (int)size;
+    const char *name = s->t == m->embed ? top[0][1] : s->t == m->final_norm ? top[1][1] : top[2][1];
+    return snprintf(buf, size, "%s.weight", name) < (int)size;
+}
+
+bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, size_t *experts, char *buf, size_t size) {
     const char *suffix = NULL;
-    size_t n = stem(name, &suffix), p = strlen(prefix);
+    size_t n = stem(gguf, &suffix), layer = 0, d = 4;
+    *experts = 0;
     if (n == 0) return false;
     for (size_t i = 0; i < sizeof top / sizeof *top; i++)
-        if (same(name, n, top[i][from])) return snprintf(buf, size, "%s%s", top[i][!from], suffix) < (int)size;
-    if (strncmp(name, prefix, p) || !isdigit((unsigned char)name[p])) return false;
-    size_t d = p;
-    while (isdigit((unsigned char)name[d])) d++;
-    if (name[d] != '.' || d - p > 4 || n < d + 1) return false;
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-        if (same(name + d + 1, n - d - 1, pairs[i][from]))
-            return snprintf(buf, size, "%s%.*s.%s%s", out_prefix, (int)(d - p), name + p, pairs[i][!from], suffix) < (int)size;
+        if (same(gguf, n, top[i][1])) return snprintf(buf, size, "%s.%s", top[i][0], suffix) < (int)size;
+    if (strncmp(gguf, "blk.", 4) || !isdigit((unsigned char)gguf[4])) return false;
+    while (isdigit((unsigned char)gguf[d]) && d < 8) layer = 10 * layer + (size_t)(gguf[d++] - '0');
+    if (gguf[d] != '.' || n < d + 1) return false;
+    qz_site sites[QZ_MAX_SITES];
+    const size_t known = qz_sites(c, layer < c->layers ? layer : 0, sites); /* a layer too many is named all the same */
+    for (size_t i = 0; i < known; i++) {
+        if (!same(gguf + d + 1, n - d - 1, sites[i].gguf)) continue;
+        *experts = sites[i].experts;
+        return qz_site_name(&sites[i], layer, expert, suffix, buf, size);
+    }
+    /* parts of other blocks, so that what nothing uses has its usual name */
+    for (int l = 0; l < QZ_LIN_COUNT; l++) {
+        static const char *const others[QZ_LIN_COUNT] = { "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down" };
+        if (same(gguf + d + 1, n - d - 1, others[l])) return snprintf(buf, size, "model.layers.%zu.%s.%s", layer, qz_linear_name((qz_linear)l), suffix) < (int)size;
+    }
+    static const char *const norms[][2] = { { "attn_q_norm", "self_attn.q_norm" }, { "attn_k_norm", "self_attn.k_norm" } };
+    for (size_t i = 0; i < 2; i++)
+        if (same(gguf + d + 1, n - d - 1, norms[i][0])) return snprintf(buf, size, "model.layers.%zu.%s.%s", layer, norms[i][1], suffix) < (int)size;
     return false;
 }
-bool qz_gguf_name_from_hf(const char *hf, char *buf, size_t size) { return translate(hf, 0, "model.layers.", "blk.", buf, size); }
-bool qz_gguf_name_to_hf(const char *gguf, char *buf, size_t size) { return translate(gguf, 1, "blk.", "model.layers.", buf, size); }

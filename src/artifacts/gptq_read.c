@@ -294,6 +294,7 @@ static void count_others(const qz_model *m, const qz_int_group *g, char others[4
     size_t n = 0, all = 0;
     for (size_t l = 0; l < m->config.layers; l++)
         for (int k = 0; k < QZ_LIN_COUNT; k++) {
+            if (m->blocks[l].linear[k] == NULL) continue;
             const qz_int_group *x = qz_int_group_of(m->blocks[l].linear[k]->coded);
             const uint32_t b = x ? x->bits : 16;
             bool whole = x && g->group_size == g->cols && x->group_size == x->cols;

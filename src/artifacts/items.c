@@ -4,31 +4,46 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void add(qz_slot *s, size_t *n, const qz_tensor_view *t, long layer, int linear, bool q, bool k) {
-    if (t) s[(*n)++] = (qz_slot){ t, layer, linear, q, k };
+static void add(qz_slot *s, size_t *n, const qz_tensor_view *t, long layer, int linear, const qz_bound *site) {
+    const bool qk = site && site->site.kind == QZ_SITE_LINEAR;
+    if (t) s[(*n)++] = (qz_slot){ t, layer, linear, qk && site->site.part == QZ_LIN_Q, qk && site->site.part == QZ_LIN_K, site };
+}
+
+static size_t count(const qz_model *m) {
+    size_t n = 3;
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (size_t i = 0; i < m->blocks[l].n_sites; i++) n += qz_max_size(1, m->blocks[l].sites[i].site.experts) + (m->blocks[l].sites[i].bias != NULL);
+    return n;
 }
 
 qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, size_t *n, qz_error *err) {
-    size_t layers = (size_t)m->config.layers;
-    qz_slot *s = qz_arena_alloc(arena, 3 + layers * (4 + 2 * QZ_LIN_COUNT), sizeof *s);
+    qz_slot *s = qz_arena_alloc(arena, count(m), sizeof *s);
     if (!s) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     *n = 0;
-    add(s, n, m->embed, -1, -1, false, false);
-    for (size_t i = 0; i < layers; i++) {
-        const qz_block *b = &m->blocks[i];
-        long l = (long)i;
-        add(s, n, b->attn_norm, l, -1, false, false);
-        for (int k = 0; k < QZ_LIN_COUNT; k++) {
-            if (k == QZ_LIN_GATE) add(s, n, b->ffn_norm, l, -1, false, false);
-            add(s, n, b->linear[k], l, k, k == QZ_LIN_Q, k == QZ_LIN_K);
-            add(s, n, b->bias[k], l, -1, k == QZ_LIN_Q, k == QZ_LIN_K);
-            if (k == QZ_LIN_Q) add(s, n, b->q_norm, l, -1, false, false);
-            if (k == QZ_LIN_K) add(s, n, b->k_norm, l, -1, false, false);
+    add(s, n, m->embed, -1, -1, NULL);
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
+            const qz_bound *b = &m->blocks[l].sites[i];
+            const bool linear = b->site.kind == QZ_SITE_LINEAR || b->site.kind == QZ_SITE_FUSED || b->site.kind == QZ_SITE_EXPERT;
+            for (size_t e = 0; e < qz_max_size(1, b->site.experts); e++) add(s, n, b->weight[e], (long)l, linear ? b->site.part : -1, b);
+            add(s, n, b->bias, (long)l, -1, b);
         }
-    }
-    add(s, n, m->final_norm, -1, -1, false, false);
-    if (m->head != m->embed) add(s, n, m->head, -1, -1, false, false);
+    add(s, n, m->final_norm, -1, -1, NULL);
+    if (m->head != m->embed) add(s, n, m->head, -1, -1, NULL);
     *out = s;
+    return QZ_OK;
+}
+
+qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out, qz_error *err) {
+    const bool norm = s->t == m->final_norm || (s->site && s->site->site.kind == QZ_SITE_NORM);
+    const bool less = !gguf && qz_family_get(m->config.family)->norm_plus_one; /* how the container stores them */
+    *out = s->t;
+    if (!norm || less == m->config.norm_plus_one) return QZ_OK;
+    qz_tensor_view *v = qz_arena_alloc(arena, 1, sizeof *v);
+    if (!v) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    *v = *s->t;
+    v->add = less ? -1 : 1;
+    *out = v;
     return QZ_OK;
 }
 

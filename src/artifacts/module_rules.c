@@ -177,7 +177,13 @@ static void fused_name(const qz_model *m, size_t layer, size_t set, char buf[NAM
     (void)snprintf(buf + at, NAME_LIMIT - at, "%s", fused_sets[set].name);
 }
 
+/* Are the parts of the set matrices of their own in this layer? */
+static bool apart(const qz_model *m, size_t layer, size_t set) {
+    return !m->config.fused && m->blocks[layer].linear[fused_sets[set].parts[0]] != NULL;
+}
+
 static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, size_t layer, size_t set, qz_error *err) {
+    if (!apart(m, layer, set)) return QZ_OK;
     char name[NAME_LIMIT], first[NAME_LIMIT], a[64], b[64];
     qz_module_setting have, want;
     module_name(m->blocks[layer].linear[fused_sets[set].parts[0]]->name, first);
@@ -215,9 +221,13 @@ static qz_status count_all(const qz_scheme_spec *s, const qz_model *m, usage *u,
     memset(u, 0, s->n_modules * sizeof *u);
     *coded = 0;
     for (size_t l = 0; l < m->config.layers; l++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++) {
-            module_name(m->blocks[l].linear[k]->name, name);
-            QZ_TRY(count_module(s, name, u, coded, err));
+        for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
+            const qz_bound *b = &m->blocks[l].sites[i];
+            const bool linear = b->site.kind == QZ_SITE_LINEAR || b->site.kind == QZ_SITE_FUSED || b->site.kind == QZ_SITE_EXPERT;
+            for (size_t e = 0; linear && e < qz_max_size(1, b->site.experts); e++) {
+                module_name(b->weight[e]->name, name);
+                QZ_TRY(count_module(s, name, u, coded, err));
+            }
         }
     if (!s->lm_head) return QZ_OK;
     module_name(m->head->name, name);
@@ -228,7 +238,7 @@ static qz_status judge(const qz_scheme_spec *s, const qz_model *m, usage *u, qz_
     char name[NAME_LIMIT];
     size_t coded;
     QZ_TRY(count_all(s, m, u, &coded, err));
-    module_name(m->blocks[0].linear[QZ_LIN_DOWN]->name, name);
+    module_name(m->blocks[0].linear[m->blocks[0].linear[QZ_LIN_DOWN] ? QZ_LIN_DOWN : QZ_LIN_O]->name, name);
     for (size_t i = 0; i < s->n_modules; i++) {
         const char *rule = s->modules[i].text;
         if (!u[i].matches)
@@ -297,6 +307,7 @@ static bool put_fused(json_t *o, const qz_artifact_plan *p, size_t set, const qz
     qz_str layers = {0}, pattern = {0};
     size_t n = 0;
     for (size_t l = 0; l < m->config.layers; l++) {
+        if (!apart(m, l, set)) continue;
         module_name(m->blocks[l].linear[fused_sets[set].parts[0]]->name, part);
         fused_name(m, l, set, name);
         if (qz_module_setting_of(s, part, &want, &ignored) != QZ_OK || qz_module_setting_of(s, name, &have, &ignored) != QZ_OK) return false;

@@ -209,6 +209,9 @@ static void pass_release(pass *p, bool done) {
 }
 
 qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const char *path, char sha_hex[65], qz_error *err) {
+    if (qz_engine_model(e)->config.experts)
+        return qz_fail(err, QZ_EUNSUPPORTED, "inputs of experts are not observed yet: model '%s' has %llu of them in a layer; use a scheme that needs no calibration",
+                       qz_engine_model(e)->path, (unsigned long long)qz_engine_model(e)->config.experts);
     const qz_config *m = &qz_engine_model(e)->config;
     if (c->windows == 0 || c->seq_len == 0)
         return qz_fail(err, QZ_EUSAGE, "calibration data is empty: expected at least one window of %zu tokens", c->seq_len);

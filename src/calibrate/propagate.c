@@ -60,20 +60,28 @@ static void norm(const qz_propagate *p, const float *x, const float *w, size_t n
     qz_pool_run(p->run->pool, 0, norm_rows, &j);
 }
 
+/* The sub-module's output through the norm behind it, where the family has one. */
+static void norm_out(const qz_propagate *p, qz_norm which, size_t n) {
+    const float *w = qz_engine_layer(p->e, p->layer)->norm[which];
+    if (w) norm(p, p->out, w, n, p->out);
+}
+
 /* x += sub-module(norm(x)) for one chunk; its inner inputs go to input[s] when watched. */
 static qz_status attend(qz_propagate *p, stream s, const qz_layer_weights *w, float *x, size_t seqs, bool advance, qz_error *err) {
     size_t n = seqs * p->seq;
-    norm(p, x, qz_engine_layer(p->e, p->layer)->attn_norm, n, p->norm[s]);
+    norm(p, x, qz_engine_layer(p->e, p->layer)->norm[QZ_NORM_ATTN], n, p->norm[s]);
     QZ_TRY(qz_engine_attention(p->e, p->layer, w, p->norm[s], seqs, p->seq, p->out, err));
     qz_engine_observe(p->e, NULL, NULL);
+    norm_out(p, QZ_NORM_ATTN_OUT, n);
     if (advance) qz_add_rows(x, p->out, n * p->hidden);
     return QZ_OK;
 }
 static qz_status mlp(qz_propagate *p, stream s, const qz_layer_weights *w, float *x, size_t seqs, bool advance, qz_error *err) {
     size_t n = seqs * p->seq;
-    norm(p, x, qz_engine_layer(p->e, p->layer)->ffn_norm, n, p->norm[s]);
+    norm(p, x, qz_engine_layer(p->e, p->layer)->norm[QZ_NORM_FFN], n, p->norm[s]);
     QZ_TRY(qz_engine_mlp(p->e, p->layer, w, p->norm[s], n, p->out, err));
     qz_engine_observe(p->e, NULL, NULL);
+    norm_out(p, QZ_NORM_FFN_OUT, n);
     if (advance) qz_add_rows(x, p->out, n * p->hidden);
     return QZ_OK;
 }
@@ -102,8 +110,8 @@ static qz_status step(qz_propagate *p, qz_input_group g, size_t first, size_t se
     float *x = p->h[FLOAT] + at, *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
     switch (g) {
     case QZ_GROUP_QKV:
-        norm(p, x, own->attn_norm, n, p->norm[FLOAT]);
-        norm(p, y, own->attn_norm, n, p->norm[QUANT]);
+        norm(p, x, own->norm[QZ_NORM_ATTN], n, p->norm[FLOAT]);
+        norm(p, y, own->norm[QZ_NORM_ATTN], n, p->norm[QUANT]);
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
     case QZ_GROUP_O:
         keep_lost(p, x, y, n);
@@ -115,8 +123,8 @@ static qz_status step(qz_propagate *p, qz_input_group g, size_t first, size_t se
         break;
     case QZ_GROUP_GATE_UP:
         if (p->sequential) QZ_TRY(attend(p, QUANT, &w, y, seqs, true, err));
-        norm(p, x, own->ffn_norm, n, p->norm[FLOAT]);
-        norm(p, in, own->ffn_norm, n, p->norm[QUANT]);
+        norm(p, x, own->norm[QZ_NORM_FFN], n, p->norm[FLOAT]);
+        norm(p, in, own->norm[QZ_NORM_FFN], n, p->norm[QUANT]);
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
     case QZ_GROUP_DOWN:
     case QZ_GROUP_COUNT:

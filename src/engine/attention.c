@@ -25,14 +25,16 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
     const float *v = qz_kv_slot(j->kv, j->kv->v, j->kv_layer, r->seq, kv_head);
     size_t first = 0; /* keys before every query's window are skipped */
     if (j->window && r->past + t0 + 1 > j->window) first = (r->past + t0 + 1 - j->window) & ~(size_t)15;
-    float scale = 1.0f / sqrtf((float)d);
+    float scale = (float)c->attn_scale;
+    const float cap = (float)c->attn_softcap;
     for (size_t a = 0; a < group; a++) {
         const float *q = e->step.q + (r->first + t0) * ld + (kv_head * group + a) * d;
         float *out = e->step.att + (r->first + t0) * ld + (kv_head * group + a) * d;
         qz_mm_gemm_nt_local(e->mm, nt, keys - first, d, q, ld, k + first * d, d, scores, stride);
         for (size_t t = 0; t < nt; t++) {
             size_t pos = r->past + t0 + t, lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
-            qz_softmax(scores + t * stride, keys - first, lo - first, pos + 1 - first, scale);
+            if (cap > 0) qz_softcap(scores + t * stride + (lo - first), pos + 1 - lo, scale, cap);
+            qz_softmax(scores + t * stride, keys - first, lo - first, pos + 1 - first, cap > 0 ? 1 : scale);
         }
         qz_mm_gemm_nn_local(e->mm, nt, d, keys - first, scores, stride, v + first * d, d, out, ld);
     }

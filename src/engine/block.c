@@ -13,7 +13,7 @@ typedef struct {
     const float *u;
     size_t n, cols;
     qz_kv *kv;
-    size_t kv_layer;
+    size_t layer, kv_layer;
     const qz_layer_weights *lw;
 } row_job;
 
@@ -33,11 +33,11 @@ void qz_step_norm(qz_engine *e, const float *x, const float *w, size_t n, float 
     run_rows(e, norm_worker, &j);
 }
 
-static void silu_worker(void *arg, qz_part part) {
+static void gate_worker(void *arg, qz_part part) {
     const row_job *j = arg;
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
-    qz_silu_mul(j->y + lo * j->cols, j->u + lo * j->cols, (hi - lo) * j->cols);
+    qz_gate_mul(j->e->model->config.act, j->y + lo * j->cols, j->u + lo * j->cols, (hi - lo) * j->cols);
 }
 static void add_worker(void *arg, qz_part part) {
     const row_job *j = arg;
@@ -69,17 +69,19 @@ static void place_token(const row_job *j, const qz_seq_run *r, size_t t) {
     qz_engine *e = j->e;
     const qz_config *c = &e->model->config;
     size_t d = c->head_dim, pos = r->past + (t - r->first);
-    const float *cs = qz_rope_by_call(c) ? e->step.rope + t * d : j->kv->rope + pos * d;
+    const float *table = j->kv->rope_local && c->layer_sliding[j->layer] ? j->kv->rope_local : j->kv->rope;
+    const float *cs = qz_rope_by_call(c) ? e->step.rope + t * d : table + pos * d;
+    const float *q_norm = j->lw->norm[QZ_NORM_Q], *k_norm = j->lw->norm[QZ_NORM_K];
     void (*rope)(float *, const float *, size_t) = c->rope.interleaved ? qz_rope_interleaved : qz_rope_half;
     float eps = (float)c->rms_norm_eps;
     float *q = e->step.q + t * c->heads * d, *k = e->step.k + t * c->kv_heads * d, *v = e->step.v + t * c->kv_heads * d;
     for (size_t h = 0; h < c->heads; h++) {
-        if (j->lw->q_norm) qz_rms_norm(q + h * d, j->lw->q_norm, d, eps, q + h * d);
-        rope(q + h * d, cs, d / 2);
+        if (q_norm) qz_rms_norm(q + h * d, q_norm, d, eps, q + h * d);
+        rope(q + h * d, cs, c->rotary_dim / 2);
     }
     for (size_t h = 0; h < c->kv_heads; h++) {
-        if (j->lw->k_norm) qz_rms_norm(k + h * d, j->lw->k_norm, d, eps, k + h * d);
-        rope(k + h * d, cs, d / 2);
+        if (k_norm) qz_rms_norm(k + h * d, k_norm, d, eps, k + h * d);
+        rope(k + h * d, cs, c->rotary_dim / 2);
         memcpy(qz_kv_slot(j->kv, j->kv->k, j->kv_layer, r->seq, h) + pos * d, k + h * d, d * sizeof *k);
         memcpy(qz_kv_slot(j->kv, j->kv->v, j->kv_layer, r->seq, h) + pos * d, v + h * d, d * sizeof *v);
     }
@@ -95,14 +97,14 @@ static void place_worker(void *arg, qz_part part) {
     }
 }
 
-static qz_status overflow(const qz_engine *e, size_t layer, qz_error *err) {
+qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err) {
     return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', layer %zu (of 0 to %zu) is the first: its values overflow float32; check its weights "
                    "('quantz verify', 'quantz check --deep') and the configuration", e->model->path, layer, (size_t)e->model->config.layers - 1);
 }
 /* Packed products round their input to integers, which would hide NaN; float products carry it to the block's end. */
 static qz_status check_input(const qz_engine *e, size_t layer, const qz_layer_weights *w, qz_linear first, const float *x, size_t n, qz_error *err) {
     if (e->arith != QZ_ARITH_RUNTIME || w->packed[first] == NULL || qz_all_finite(x, n * w->lin[first].cols)) return QZ_OK;
-    return overflow(e, layer, err);
+    return qz_step_overflow(e, layer, err);
 }
 
 qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
@@ -114,7 +116,7 @@ qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_lay
     float *const out[] = {s->q, s->k, s->v};
     QZ_TRY(check_input(e, layer, w, QZ_LIN_Q, h, n, err));
     QZ_TRY(qz_step_linears(e, w, qkv, 3, h, n, out, err));
-    row_job j = {.e = e, .n = n, .kv = kv, .kv_layer = kv_layer, .lw = w};
+    row_job j = {.e = e, .n = n, .kv = kv, .layer = layer, .kv_layer = kv_layer, .lw = w};
     run_rows(e, place_worker, &j);
     QZ_TRY(qz_step_attend(e, kv, layer, kv_layer, n, err));
     if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_O, s->att, n, c->heads * c->head_dim);
@@ -125,26 +127,33 @@ qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_lay
 qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err) {
     static const qz_linear gate_up[] = {QZ_LIN_GATE, QZ_LIN_UP}, down[] = {QZ_LIN_DOWN};
     qz_step *s = &e->step;
+    if (qz_config_sparse(&e->model->config, layer)) return qz_step_experts(e, layer, w, h, n, y, err);
     const qz_config *c = &e->model->config;
     if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_GATE, h, n, c->hidden_size);
     float *const out[] = {s->gate, s->up};
     QZ_TRY(check_input(e, layer, w, QZ_LIN_GATE, h, n, err));
     QZ_TRY(qz_step_linears(e, w, gate_up, 2, h, n, out, err));
     row_job j = {.e = e, .n = n, .cols = c->intermediate_size, .y = s->gate, .u = s->up};
-    run_rows(e, silu_worker, &j);
+    run_rows(e, gate_worker, &j);
     if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_DOWN, s->gate, n, c->intermediate_size);
     QZ_TRY(check_input(e, layer, w, QZ_LIN_DOWN, s->gate, n, err));
     return qz_step_linears(e, w, down, 1, s->gate, n, &y, err);
 }
 
+/* out goes to the residual stream, through a norm of its own where the family has one. */
+static void add_to_stream(qz_engine *e, const float *norm, float *x, size_t n) {
+    row_job add = {.e = e, .n = n, .cols = e->model->config.hidden_size, .x = e->step.out, .y = x};
+    if (norm) qz_step_norm(e, e->step.out, norm, n, e->step.out);
+    run_rows(e, add_worker, &add);
+}
+
 qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, float *x, size_t n, qz_error *err) {
     qz_step *s = &e->step;
-    row_job add = {.e = e, .n = n, .cols = e->model->config.hidden_size, .x = s->out, .y = x};
-    qz_step_norm(e, x, w->attn_norm, n, s->h);
+    qz_step_norm(e, x, w->norm[QZ_NORM_ATTN], n, s->h);
     QZ_TRY(qz_step_attention(e, kv, layer, kv_layer, w, s->h, n, s->out, err));
-    run_rows(e, add_worker, &add);
-    qz_step_norm(e, x, w->ffn_norm, n, s->h);
+    add_to_stream(e, w->norm[QZ_NORM_ATTN_OUT], x, n);
+    qz_step_norm(e, x, w->norm[QZ_NORM_FFN], n, s->h);
     QZ_TRY(qz_step_mlp(e, layer, w, s->h, n, s->out, err));
-    run_rows(e, add_worker, &add);
-    return qz_all_finite(x, n * add.cols) ? QZ_OK : overflow(e, layer, err);
+    add_to_stream(e, w->norm[QZ_NORM_FFN_OUT], x, n);
+    return qz_all_finite(x, n * e->model->config.hidden_size) ? QZ_OK : qz_step_overflow(e, layer, err);
 }

@@ -39,8 +39,14 @@ void qz_softmax(float *s, size_t n, size_t lo, size_t hi, float scale) {
     for (k = lo; k < hi; k++) s[k] *= r;
 }
 
-void qz_silu_mul(float *g, const float *u, size_t n) {
-    for (size_t k = 0; k < n; k++) g[k] = qz_silu(g[k]) * u[k];
+void qz_gate_mul(qz_act act, float *g, const float *u, size_t n) {
+    if (act == QZ_ACT_SILU)
+        for (size_t k = 0; k < n; k++) g[k] = qz_silu(g[k]) * u[k];
+    else
+        for (size_t k = 0; k < n; k++) g[k] = qz_gelu_tanh(g[k]) * u[k];
+}
+void qz_softcap(float *s, size_t n, float scale, float cap) {
+    for (size_t k = 0; k < n; k++) s[k] = cap * (float)qz_tanh((double)(s[k] * scale / cap));
 }
 
 void qz_rope_half(float *x, const float *cs, size_t half) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static qz_weights weights_of(const qz_tensor_view *t) {
-    return (qz_weights){.type = t->type, .rows = t->rows, .cols = t->cols, .data = t->data, .coded = t->coded};
+    return (qz_weights){.type = t->type, .rows = t->rows, .cols = t->cols, .data = t->data, .coded = t->coded, .first_row = t->first_row};
 }
 
 /* Small float tensors (norms, biases) are decoded once. */
@@ -19,14 +19,37 @@ static qz_status small(qz_engine *e, const qz_tensor_view *t, const float **out,
     return QZ_OK;
 }
 
+/* Gains as they multiply. */
+static qz_status norm(qz_engine *e, const qz_tensor_view *t, const float **out, qz_error *err) {
+    QZ_TRY(small(e, t, out, err));
+    float *p = (float *)(uintptr_t)*out;
+    for (size_t k = 0; p && e->model->config.norm_plus_one && k < t->cols; k++) p[k] += 1;
+    return QZ_OK;
+}
+
+static qz_status open_experts(qz_engine *e, const qz_block *b, qz_layer_weights *w, qz_error *err) {
+    const size_t n = (size_t)e->model->config.experts;
+    w->router = weights_of(b->router);
+    for (int k = 0; k < 3; k++) {
+        w->expert[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert[k]);
+        if (e->arith == QZ_ARITH_RUNTIME) w->expert_packed[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert_packed[k]);
+        if (w->expert[k] == NULL || (e->arith == QZ_ARITH_RUNTIME && w->expert_packed[k] == NULL)) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu experts", n);
+        for (size_t x = 0; x < n; x++) {
+            w->expert[k][x] = weights_of(b->expert[k][x]);
+            if (e->arith == QZ_ARITH_RUNTIME) QZ_TRY(qz_packed_open(e->mm, &w->expert[k][x], &w->expert_packed[k][x], err));
+        }
+    }
+    return QZ_OK;
+}
+
 static qz_status open_layer(qz_engine *e, size_t i, qz_error *err) {
     const qz_block *b = &e->model->blocks[i];
     qz_layer_weights *w = &e->layers[i];
-    QZ_TRY(small(e, b->attn_norm, &w->attn_norm, err));
-    QZ_TRY(small(e, b->ffn_norm, &w->ffn_norm, err));
-    QZ_TRY(small(e, b->q_norm, &w->q_norm, err));
-    QZ_TRY(small(e, b->k_norm, &w->k_norm, err));
+    w->router.type = QZ_TYPE_NONE;
+    for (size_t k = 0; k < QZ_NORM_COUNT; k++) QZ_TRY(norm(e, b->norm[k], &w->norm[k], err));
+    if (b->router) QZ_TRY(open_experts(e, b, w, err));
     for (size_t l = 0; l < QZ_LIN_COUNT; l++) {
+        if (b->linear[l] == NULL) continue;
         w->lin[l] = weights_of(b->linear[l]);
         QZ_TRY(small(e, b->bias[l], &w->bias[l], err));
         if (e->arith == QZ_ARITH_RUNTIME) QZ_TRY(qz_packed_open(e->mm, &w->lin[l], &w->packed[l], err));
@@ -51,7 +74,7 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
         if (e->layers == NULL || e->step.scores == NULL || e->step.scores_cap == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory opening the engine");
     }
     for (size_t i = 0; st == QZ_OK && i < m->config.layers; i++) st = open_layer(e, i, err);
-    if (st == QZ_OK) st = small(e, m->final_norm, &e->final_norm, err);
+    if (st == QZ_OK) st = norm(e, m->final_norm, &e->final_norm, err);
     if (st == QZ_OK) {
         e->head = weights_of(m->head);
         if (e->arith == QZ_ARITH_RUNTIME) st = qz_packed_open(e->mm, &e->head, &e->head_packed, err);
@@ -75,12 +98,28 @@ static void step_release(qz_step *s, size_t threads) {
     for (size_t i = 0; s->scores && s->scores_cap && i < threads; i++) qz_free(s->scores[i]);
     qz_free(s->runs);
     s->runs = NULL;
+    qz_expert_step_release(&s->experts);
 }
+
+/* Packed matrices of layer i. */
+static void each_packed(const qz_engine *e, size_t i, void (*fn)(qz_packed *p, uint64_t *sum), uint64_t *sum) {
+    const qz_layer_weights *w = &e->layers[i];
+    for (size_t l = 0; l < QZ_LIN_COUNT; l++)
+        if (w->packed[l]) fn(w->packed[l], sum);
+    for (int k = 0; k < 3; k++)
+        for (size_t x = 0; w->expert_packed[k] && x < e->model->config.experts; x++)
+            if (w->expert_packed[k][x]) fn(w->expert_packed[k][x], sum);
+}
+static void free_one(qz_packed *p, uint64_t *sum) {
+    (void)sum;
+    qz_packed_free(p);
+}
+static void add_bytes(qz_packed *p, uint64_t *sum) { *sum += qz_packed_bytes(p); }
 
 void qz_engine_free(qz_engine *e) {
     if (e == NULL) return;
     for (size_t i = 0; e->layers && i < e->model->config.layers; i++)
-        for (size_t l = 0; l < QZ_LIN_COUNT; l++) qz_packed_free(e->layers[i].packed[l]);
+        each_packed(e, i, free_one, NULL);
     qz_packed_free(e->head_packed);
     qz_kv_free(e->scratch_kv);
     step_release(&e->step, qz_pool_size(e->run->pool));
@@ -102,7 +141,7 @@ uint64_t qz_engine_bytes(const qz_engine *e) {
                  2 * c->kv_heads * c->head_dim + 2 * c->intermediate_size);
     if (e->arith == QZ_ARITH_EXACT) return n;
     for (size_t i = 0; i < c->layers; i++)
-        for (size_t l = 0; l < QZ_LIN_COUNT; l++) n += qz_packed_bytes(e->layers[i].packed[l]);
+        each_packed(e, i, add_bytes, &n);
     return n + qz_packed_bytes(e->head_packed);
 }
 
@@ -115,7 +154,7 @@ qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err) {
     qz_step *s = &e->step;
     const qz_config *c = &e->model->config;
     if (n <= s->cap) return QZ_OK;
-    size_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, ff = c->intermediate_size;
+    size_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, ff = qz_max_size((size_t)c->intermediate_size, (size_t)c->expert_width);
     float **bufs[] = {&s->h, &s->q, &s->k, &s->v, &s->att, &s->gate, &s->up, &s->out};
     const size_t widths[] = {d, q, kv, kv, q, ff, ff, d};
     s->cap = 0;
@@ -150,6 +189,8 @@ qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x,
                            i, t->rows, ids[i]);
         qz_tensor_decode(t, ids[i], 1, x + i * t->cols);
     }
+    const float scale = (float)e->model->config.embed_scale;
+    for (size_t i = 0; scale != 1 && i < n * t->cols; i++) x[i] *= scale;
     return QZ_OK;
 }
 
@@ -166,7 +207,9 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
         const qz_packed *p = e->head_packed;
         QZ_TRY(qz_mm_packed(e->mm, &p, 1, e->step.h, n, &logits, err));
     } else QZ_TRY(qz_mm_exact(e->mm, &e->head, e->step.h, n, logits, err));
-    if (qz_all_finite(logits, n * e->model->config.vocab_size)) return QZ_OK;
+    const qz_config *c = &e->model->config;
+    if (c->logit_softcap > 0) qz_softcap(logits, n * (size_t)c->vocab_size, 1, (float)c->logit_softcap);
+    if (qz_all_finite(logits, n * c->vocab_size)) return QZ_OK;
     return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', the output matrix is the first: its logits overflow float32; check its weights "
                    "('quantz verify', 'quantz check --deep') and the configuration", e->model->path);
 }

@@ -56,8 +56,10 @@ void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg);
 typedef struct {
     qz_weights lin[QZ_LIN_COUNT];
     const float *bias[QZ_LIN_COUNT];                     /* [rows] or NULL */
-    const float *attn_norm, *ffn_norm, *q_norm, *k_norm; /* [hidden], [hidden], [head_dim] or NULL */
+    const float *norm[QZ_NORM_COUNT];                    /* gains as they multiply: [hidden], q and k [head_dim]; NULL: none */
     qz_packed *packed[QZ_LIN_COUNT];                     /* runtime arithmetic only */
+    qz_weights router, *expert[3];                       /* [experts] gate, up, down; a block without them: type QZ_TYPE_NONE */
+    qz_packed **expert_packed[3];                        /* [experts], runtime arithmetic only */
 } qz_layer_weights;
 const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
 

@@ -8,7 +8,8 @@ struct qz_kv {
     size_t n_layers, n_seq, max_tokens, kv_heads, head_dim;
     float *k, *v;       /* [layer][seq][kv_head][max_tokens][head_dim] */
     size_t *length;     /* [n_seq] tokens already there */
-    float *rope;        /* [max_tokens][head_dim]: cos [half], sin [half]; unused where qz_rope_by_call */
+    float *rope, *rope_local; /* [max_tokens][head_dim]: cos [half], sin [half] of the rotating values; unused where qz_rope_by_call.
+                         * local: of sliding layers where they have a base of their own, else NULL */
     size_t rope_ready;  /* positions filled */
 };
 
@@ -20,6 +21,15 @@ typedef struct {
     size_t total;    /* length of the sequence at the end of the call, not of the step */
 } qz_seq_run;
 
+/* Buffers of a feed-forward of experts (experts.c). */
+typedef struct {
+    float *x, *y;        /* [cap, hidden] tokens of an expert, and what it makes of them */
+    float *score;        /* [cap, experts] weights of the chosen ones, 0 elsewhere */
+    float *weight;       /* [cap] */
+    uint32_t *token;     /* [cap] */
+    size_t cap;
+} qz_expert_step;
+
 typedef struct {
     float *h, *q, *k, *v, *att, *gate, *up, *out; /* [cap, …] */
     size_t cap;                                   /* tokens */
@@ -29,6 +39,7 @@ typedef struct {
     size_t rope_cap;
     qz_seq_run *runs;
     size_t n_runs, runs_cap;
+    qz_expert_step experts;
 } qz_step;
 
 struct qz_engine {
@@ -62,6 +73,11 @@ qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer,
 qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
                             float *y, qz_error *err);
 qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
+/* The same for the experts of a sparse layer. */
+qz_status qz_step_experts(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
+qz_status qz_step_reserve_experts(qz_engine *e, size_t n, qz_error *err);
+void qz_expert_step_release(qz_expert_step *s);
+qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err); /* QZ_ENUMERIC naming the layer */
 /* x [n, hidden] through one block in place. */
 qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, float *x, size_t n, qz_error *err);
 qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err);

@@ -71,7 +71,7 @@ static void check_sequence(rig *r, const json_t *seq) {
     }
     const json_t *greedy = json_object_get(seq, "greedy16");
     /* the reference recomputes the whole sequence for each token: with dynamic NTK that changes the frequencies */
-    bool recompute = r->m->config.rope.kind == QZ_ROPE_DYNAMIC;
+    bool recompute = qz_rope_by_call(&r->m->config);
     uint32_t id = qz_argmax(logits + (n - 1) * v, v);
     float *last = qz_alloc_array(CAP * v, sizeof *last);
     for (size_t i = 0; i < 16; i++) {
@@ -99,13 +99,17 @@ static void oracle(const char *dir, const char *config, const char *golden) {
 }
 static void families(void **state) {
     (void)state;
-    static const char *const dirs[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3"};
-    for (size_t i = 0; i < 5; i++) oracle(dirs[i], NULL, "golden.json");
+    static const char *const dirs[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "mixtral", "qwen3_moe"};
+    for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
+        oracle(dirs[i], NULL, "golden.json");
+        oracle(dirs[i], strcmp(dirs[i], "llama3-rope") ? "config.old-style.json" : "config.new-style.json", "golden.json");
+    }
 }
 static void variants(void **state) {
     (void)state;
     static const char *const v[][2] = {{"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"}, {"llama", "rope-linear4"},
-        {"llama", "rope-yarn4"}, {"llama", "rope-yarn4-mscale"}, {"mistral", "no-window"}, {"qwen2", "sliding16-from-layer1"}, {"qwen3", "rms-eps-0.05"}};
+        {"llama", "rope-yarn4"}, {"llama", "rope-yarn4-mscale"}, {"mistral", "no-window"}, {"qwen2", "sliding16-from-layer1"}, {"qwen3", "rms-eps-0.05"},
+        {"gemma2", "no-softcap"}, {"gemma3", "rms-eps-0.05"}, {"mixtral", "window16"}, {"qwen3_moe", "norm-topk-false"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
         char c[96], g[96];
         (void)snprintf(c, sizeof c, "variants/%s.config.json", v[i][1]);
@@ -117,8 +121,8 @@ static void variants(void **state) {
 /* One pass, pieces through the cache, and three sequences in one batch give the same bits; so do 1 and 2 threads. */
 static void batching_changes_nothing(void **state) {
     (void)state;
-    static const char *const dirs[] = {"mistral", "qwen3"};
-    for (size_t d = 0; d < 2; d++) {
+    static const char *const dirs[] = {"mistral", "qwen3", "gemma2", "gemma3", "mixtral", "qwen3_moe"};
+    for (size_t d = 0; d < sizeof dirs / sizeof dirs[0]; d++) {
         rig one = {0}, two = {0};
         rig_open(&one, dirs[d], NULL, "golden.json", 1);
         rig_open(&two, dirs[d], NULL, "golden.json", 2);

@@ -17,8 +17,9 @@ qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out,
         kv->v = qz_alloc_aligned(n, sizeof *kv->v);
         kv->length = qz_calloc_array(n_seq, sizeof *kv->length);
         kv->rope = qz_alloc_aligned(rope, sizeof *kv->rope);
+        if (c->rope.local_theta > 0) kv->rope_local = qz_alloc_aligned(rope, sizeof *kv->rope);
     }
-    if (!ok || kv->k == NULL || kv->v == NULL || kv->length == NULL || kv->rope == NULL) {
+    if (!ok || kv->k == NULL || kv->v == NULL || kv->length == NULL || kv->rope == NULL || (c->rope.local_theta > 0 && kv->rope_local == NULL)) {
         qz_kv_free(kv);
         return qz_fail(err, QZ_EMEMORY, "out of memory for a KV cache of %zu sequences x %zu tokens; use a smaller context", n_seq, max_tokens);
     }
@@ -32,6 +33,7 @@ void qz_kv_free(qz_kv *kv) {
     qz_free(kv->v);
     qz_free(kv->length);
     qz_free(kv->rope);
+    qz_free(kv->rope_local);
     qz_free(kv);
 }
 void qz_kv_reset(qz_kv *kv, size_t seq) { kv->length[seq] = 0; }
@@ -60,8 +62,10 @@ qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err) {
         return qz_fail(err, QZ_EUSAGE, "context is full: expected at most %zu tokens, found %zu", kv->max_tokens, n);
     if (qz_rope_by_call(c) || n <= kv->rope_ready) return QZ_OK;
     float inv[QZ_MAX_ROPE_PAIRS], att;
-    qz_rope_frequencies(c, n, inv, &att);
-    for (size_t p = kv->rope_ready; p < n; p++) rope_row(kv->rope + p * kv->head_dim, p, inv, att, kv->head_dim / 2);
+    for (int local = 0; local < (kv->rope_local ? 2 : 1); local++) {
+        qz_rope_frequencies(c, local, n, inv, &att);
+        for (size_t p = kv->rope_ready; p < n; p++) rope_row((local ? kv->rope_local : kv->rope) + p * kv->head_dim, p, inv, att, (size_t)c->rotary_dim / 2);
+    }
     kv->rope_ready = n;
     return QZ_OK;
 }
@@ -83,8 +87,8 @@ qz_status qz_step_rope(qz_engine *e, qz_error *err) {
     }
     for (size_t r = 0; r < s->n_runs; r++) {
         const qz_seq_run *x = &s->runs[r];
-        if (r == 0 || x->total != s->runs[r - 1].total) qz_rope_frequencies(c, x->total, inv, &att);
-        for (size_t t = 0; t < x->n; t++) rope_row(s->rope + (x->first + t) * d, x->past + t, inv, att, d / 2);
+        if (r == 0 || x->total != s->runs[r - 1].total) qz_rope_frequencies(c, false, x->total, inv, &att);
+        for (size_t t = 0; t < x->n; t++) rope_row(s->rope + (x->first + t) * d, x->past + t, inv, att, (size_t)c->rotary_dim / 2);
     }
     return QZ_OK;
 }

@@ -18,7 +18,12 @@ static qz_spread spread_of(double *v, size_t n) {
 static double step_bytes(const qz_model *m) {
     double n = (double)m->head->bytes;
     for (size_t l = 0; l < m->config.layers; l++)
-        for (size_t k = 0; k < QZ_LIN_COUNT; k++) n += (double)m->blocks[l].linear[k]->bytes;
+        for (size_t i = 0; i < m->blocks[l].n_sites; i++) { /* of experts those that a token is sent to */
+            const qz_bound *b = &m->blocks[l].sites[i];
+            double bytes = 0;
+            for (size_t e = 0; b->site.kind != QZ_SITE_NORM && e < qz_max_size(1, b->site.experts); e++) bytes += (double)b->weight[e]->bytes;
+            n += b->site.experts ? bytes * (double)m->config.experts_used / (double)b->site.experts : bytes;
+        }
     return n;
 }
 

@@ -83,7 +83,7 @@ static void fill_panel(const qz_gemm_job *j, const qz_mm_thread *th, size_t row,
     }
     const qz_coded *coded = j->w->coded;
     if (coded) {
-        for (size_t r = 0; r < n; ++r) coded->ops->decode(coded, row + r, k0, kc, th->rows + r * QZ_S_STRIDE);
+        for (size_t r = 0; r < n; ++r) coded->ops->decode(coded, j->w->first_row + row + r, k0, kc, th->rows + r * QZ_S_STRIDE);
     } else {
         const qz_type_info *t = qz_type_get(j->w->type);
         const uint8_t *p = (const uint8_t *)j->w->data + k0 / t->elems * t->bytes;

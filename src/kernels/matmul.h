@@ -19,6 +19,7 @@ typedef struct {
     size_t rows, cols;
     const void *data;
     const qz_coded *coded;
+    size_t first_row;        /* of coded: the weights are its rows from here on */
 } qz_weights;
 
 /* y [n, rows] = x [n, cols] · Wᵀ, exact. Weights are decoded a panel of rows at a time (bounded scratch). */

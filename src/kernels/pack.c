@@ -47,7 +47,7 @@ static void pack_code_row(const qz_packed *p, size_t row, uint8_t *codes, uint8_
     const size_t lane = row % QZ_PANEL;
     for (size_t b = 0; b < p->blocks; ++b) {
         int zero = 0;
-        const float scale = c->ops->scale(c, row, b, &zero);
+        const float scale = c->ops->scale(c, p->w.first_row + row, b, &zero);
         uint8_t *block = panel + b * p->block_bytes;
         if (p->kind == QZ_PACK_GROUP) {
             const uint16_t half = qz_f32_to_f16(scale);
@@ -55,7 +55,7 @@ static void pack_code_row(const qz_packed *p, size_t row, uint8_t *codes, uint8_
             block[QZ_GROUP_ZEROS + lane] = (uint8_t)zero;
         } else memcpy(block + 4 * lane, &scale, 4);
     }
-    c->ops->codes(c, row, codes);
+    c->ops->codes(c, p->w.first_row + row, codes);
     pack_words(p, lane, codes, p->kind == QZ_PACK_GROUP ? QZ_GROUP_HEAD : QZ_TABLE_HEAD, panel);
 }
 

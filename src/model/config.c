@@ -1,10 +1,12 @@
 /* config.json in both spellings (formats/hf-config.md): old top-level rope keys and the new rope_parameters object. */
 #include "model/config.h"
 #include "model/config_keys.h"
+#include "model/sites.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
 #include "base/str.h"
+#include <math.h>
 #include <string.h>
 
 enum { CONFIG_LIMIT = 16 << 20 };
@@ -22,7 +24,7 @@ static qz_status unknown_family(const char *type, const char *name, const json_t
     return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, best);
 }
 
-static qz_status read_rope_kind(const json_t *rope, const char *name, qz_rope_kind *kind, qz_error *err) {
+static qz_status read_rope_kind(const json_t *rope, const qz_family_info *f, const char *name, qz_rope_kind *kind, qz_error *err) {
     const char *type = NULL;
     QZ_TRY(qz_json_str(rope, "rope_type", name, &type, err));
     if (type == NULL) QZ_TRY(qz_json_str(rope, "type", name, &type, err));
@@ -31,6 +33,7 @@ static qz_status read_rope_kind(const json_t *rope, const char *name, qz_rope_ki
         {"yarn", QZ_ROPE_YARN}};
     *kind = QZ_ROPE_NONE;
     if (type == NULL) return QZ_OK;
+    if (f->longrope && (strcmp(type, "longrope") == 0 || strcmp(type, "su") == 0 || strcmp(type, "yarn") == 0)) return *kind = QZ_ROPE_LONGROPE, QZ_OK; /* its names over time */
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kinds[i].name, type) == 0) return *kind = kinds[i].kind, QZ_OK;
     return qz_fail(err, QZ_EUNSUPPORTED, "unknown rope_type '%s': file '%s': expected default, linear, dynamic, llama3 or yarn", type, name);
@@ -45,15 +48,40 @@ static qz_status need(const json_t *rope, const char *key, const char *name, dou
     return QZ_OK;
 }
 
+/* Rotary settings of sliding layers: a base of their own, no scaling. */
+static qz_status read_local(const json_t *slide, const char *name, qz_config *c, qz_error *err) {
+    const char *type = NULL;
+    QZ_TRY(qz_json_str(slide, "rope_type", name, &type, err));
+    if (type && strcmp(type, "default") != 0)
+        return qz_fail(err, QZ_EUNSUPPORTED, "unknown rope_type '%.40s' of sliding layers: file '%s': expected default", type, name);
+    return qz_json_f64(slide, "rope_theta", name, &c->rope.local_theta, err);
+}
+
+/* One list of rotary_dim / 2 factors. */
+static qz_status read_factors(const json_t *rope, const char *key, const char *name, const qz_config *c, float *out, qz_error *err) {
+    const json_t *v = json_object_get(rope, key);
+    const size_t n = (size_t)c->rotary_dim / 2;
+    if (!json_is_array(v) || json_array_size(v) != n)
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', rope key '%s': expected %zu numbers, found %zu", name, key, n, json_is_array(v) ? json_array_size(v) : 0);
+    for (size_t i = 0; i < n; i++) {
+        const double x = json_number_value(json_array_get(v, i));
+        if (!(x > 0 && x < 1e6)) return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', rope key '%s', entry %zu: expected a number above 0, found %g", name, key, i, x);
+        out[i] = (float)x;
+    }
+    return QZ_OK;
+}
+
 /* rope_scaling, else rope_parameters (as transformers 5). One object for each kind of layer is read where all are one. */
-static qz_status rope_object(const json_t *root, const char *name, qz_config_keys *k, const json_t **out, qz_error *err) {
+static qz_status rope_object(const json_t *root, const qz_family_info *f, const char *name, qz_config *c, const json_t **out, qz_error *err) {
+    qz_config_keys *k = &c->keys;
     static const char *const keys[] = {"rope_scaling", "rope_parameters"};
     *out = NULL;
     for (size_t i = 0; i < 2; i++) {
         const json_t *v = json_object_get(root, keys[i]), *full = json_object_get(v, "full_attention"), *slide = json_object_get(v, "sliding_attention");
         if (v && !json_is_null(v) && !json_is_object(v))
             return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected an object or null, found %s", name, keys[i], qz_json_kind(v));
-        if (full && slide && !json_equal(full, slide))
+        if (f->local_theta > 0 && json_is_object(slide)) QZ_TRY(read_local(slide, name, c, err));
+        else if (full && slide && !json_equal(full, slide))
             return qz_fail(err, QZ_EUNSUPPORTED, "rotary settings by kind of layer: file '%s', key '%s': expected one setting, found others for full_attention and sliding_attention",
                            name, keys[i]);
         if (json_is_object(full) || json_is_object(slide)) v = full ? full : slide;
@@ -64,17 +92,33 @@ static qz_status rope_object(const json_t *root, const char *name, qz_config_key
     return QZ_OK;
 }
 
-static qz_status read_rope(const json_t *root, const char *name, double def_theta, qz_config *c, qz_error *err) {
+static qz_status read_rotary_dim(const json_t *root, const json_t *rope, const qz_family_info *f, const char *name, qz_config *c, qz_error *err) {
+    double share = 1;
+    c->rotary_dim = c->head_dim;
+    if (!f->partial_rotary) return QZ_OK;
+    QZ_TRY(qz_json_f64(root, "partial_rotary_factor", name, &share, err));
+    QZ_TRY(qz_json_f64(rope, "partial_rotary_factor", name, &share, err));
+    if (!(share > 0 && share <= 1)) return qz_fail(err, QZ_EFORMAT, "partial_rotary_factor out of range: file '%s': expected above 0 to 1, found %g", name, share);
+    c->rotary_dim = (uint64_t)((double)c->head_dim * share);
+    if (c->rotary_dim < 2 || c->rotary_dim % 2)
+        return qz_fail(err, QZ_EUNSUPPORTED, "partial_rotary_factor: file '%s': expected an even number of rotating values, found %llu of %llu", name,
+                       (unsigned long long)c->rotary_dim, (unsigned long long)c->head_dim);
+    return QZ_OK;
+}
+
+static qz_status read_rope(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
     const json_t *rope = NULL;
-    QZ_TRY(rope_object(root, name, &c->keys, &rope, err));
-    qz_keys_judge(rope, QZ_KEYS_ROPE, &c->keys);
     qz_rope *r = &c->rope;
-    *r = (qz_rope){.theta = def_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true,
-                   .original_max_position = c->max_position};
+    *r = (qz_rope){.theta = f->theta, .local_theta = f->local_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true,
+                   .original_max_position = f->original_max_position ? f->original_max_position : c->max_position};
     QZ_TRY(qz_json_f64(root, "rope_theta", name, &r->theta, err));
+    if (f->local_theta > 0) QZ_TRY(qz_json_f64(root, "rope_local_base_freq", name, &r->local_theta, err));
+    QZ_TRY(rope_object(root, f, name, c, &rope, err));
+    qz_keys_judge(rope, f, QZ_KEYS_ROPE, &c->keys);
+    QZ_TRY(read_rotary_dim(root, rope, f, name, c, err));
     if (!json_is_object(rope)) return QZ_OK;
     QZ_TRY(qz_json_f64(rope, "rope_theta", name, &r->theta, err));
-    QZ_TRY(read_rope_kind(rope, name, &r->kind, err));
+    QZ_TRY(read_rope_kind(rope, f, name, &r->kind, err));
     qz_keys_rope(root, rope, r->kind, &c->keys);
     QZ_TRY(qz_json_u64(rope, "original_max_position_embeddings", name, &r->original_max_position, err));
     if (r->kind != QZ_ROPE_NONE) /* the top-level value wins for the kinds that use it */
@@ -101,8 +145,14 @@ static qz_status read_rope(const json_t *root, const char *name, double def_thet
         QZ_TRY(qz_json_f64(rope, "mscale", name, &r->mscale, err));
         QZ_TRY(qz_json_f64(rope, "mscale_all_dim", name, &r->mscale_all_dim, err));
         return qz_json_bool(rope, "truncate", name, &r->truncate, err);
-    case QZ_ROPE_NONE:
-    case QZ_ROPE_LONGROPE: break;
+    case QZ_ROPE_LONGROPE:
+        r->factor = 0; /* null: max_position / original */
+        QZ_TRY(qz_json_f64(rope, "factor", name, &r->factor, err));
+        if (r->factor == 0) r->factor = (double)c->max_position / (double)qz_max_size(r->original_max_position, 1);
+        QZ_TRY(qz_json_f64(rope, "attention_factor", name, &r->attention_factor, err));
+        QZ_TRY(read_factors(rope, "short_factor", name, c, r->short_factor, err));
+        return read_factors(rope, "long_factor", name, c, r->long_factor, err);
+    case QZ_ROPE_NONE: break;
     }
     return QZ_OK;
 }
@@ -110,25 +160,29 @@ static qz_status read_rope(const json_t *root, const char *name, double def_thet
 /* Which layers slide: layer_types where the family reads it, else the family's default (families.md section 3). */
 static qz_status read_window(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
     bool absent = json_object_get(root, "sliding_window") == NULL; /* absent takes the default, null means none (mistral) */
-    c->sliding_window = absent ? f->def_sliding_window : 0;
+    c->sliding_window = absent ? f->sliding_window : 0;
     QZ_TRY(qz_json_u64(root, "sliding_window", name, &c->sliding_window, err));
-    bool use = f->window_all_layers;
-    uint64_t first = 0;
-    if (f->window_by_use_key) {
+    bool use = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN;
+    uint64_t first = 0, pattern = f->pattern;
+    if (f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_USE_ALL) QZ_TRY(qz_json_bool(root, "use_sliding_window", name, &use, err));
+    if (f->window == QZ_WINDOW_BY_KEY) {
         first = 28;
-        QZ_TRY(qz_json_bool(root, "use_sliding_window", name, &use, err));
         QZ_TRY(qz_json_u64(root, "max_window_layers", name, &first, err));
+    }
+    if (f->window == QZ_WINDOW_PATTERN) {
+        QZ_TRY(qz_json_u64(root, "_sliding_window_pattern", name, &pattern, err));
+        QZ_TRY(qz_json_u64(root, "sliding_window_pattern", name, &pattern, err));
     }
     if (!use || c->sliding_window == 0) {
         c->sliding_window = 0;
         return QZ_OK;
     }
-    const json_t *types = f->window_by_use_key ? json_object_get(root, "layer_types") : NULL;
+    const json_t *types = f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_PATTERN ? json_object_get(root, "layer_types") : NULL;
     if (json_is_array(types) && json_array_size(types) != c->layers)
         return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name,
                        (unsigned long long)c->layers, json_array_size(types));
     for (size_t i = 0; i < c->layers; i++) {
-        c->layer_sliding[i] = i >= first;
+        c->layer_sliding[i] = f->window == QZ_WINDOW_PATTERN ? pattern == 0 || (i + 1) % pattern != 0 : i >= first;
         if (!json_is_array(types)) continue;
         const char *t = json_string_value(json_array_get(types, i));
         if (t == NULL || (strcmp(t, "full_attention") != 0 && strcmp(t, "sliding_attention") != 0))
@@ -136,6 +190,61 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         c->layer_sliding[i] = strcmp(t, "sliding_attention") == 0;
     }
     return QZ_OK;
+}
+
+/* Sparse layers: every decoder_sparse_step-th that mlp_only_layers does not name. */
+static qz_status read_sparse_layers(const json_t *root, const char *name, qz_config *c, qz_error *err) {
+    uint64_t step = 1;
+    const json_t *only = json_object_get(root, "mlp_only_layers");
+    QZ_TRY(qz_json_u64(root, "decoder_sparse_step", name, &step, err));
+    for (uint64_t i = 0; i < c->layers; i++) c->layer_dense[i] = step == 0 || (i + 1) % step != 0;
+    for (size_t k = 0; k < json_array_size(only); k++) {
+        const json_t *v = json_array_get(only, k);
+        if (!json_is_integer(v) || json_integer_value(v) < 0 || (uint64_t)json_integer_value(v) >= c->layers)
+            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu", name, k, (unsigned long long)c->layers);
+        c->layer_dense[json_integer_value(v)] = 1;
+    }
+    return QZ_OK;
+}
+
+static qz_status read_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    if (f->ffn != QZ_FFN_EXPERTS) return QZ_OK;
+    c->experts = f->experts;
+    c->experts_used = f->experts_used;
+    c->expert_width = f->expert_width ? f->expert_width : c->intermediate_size;
+    c->norm_topk = !f->norm_topk_key;
+    QZ_TRY(qz_json_u64(root, "num_experts", name, &c->experts, err));
+    QZ_TRY(qz_json_u64(root, "num_local_experts", name, &c->experts, err)); /* transformers 5 */
+    QZ_TRY(qz_json_u64(root, "num_experts_per_tok", name, &c->experts_used, err));
+    if (f->expert_width) QZ_TRY(qz_json_u64(root, "moe_intermediate_size", name, &c->expert_width, err));
+    if (f->norm_topk_key) QZ_TRY(qz_json_bool(root, "norm_topk_prob", name, &c->norm_topk, err));
+    if (c->experts > QZ_MAX_EXPERTS || c->experts_used == 0 || (c->experts && c->experts_used > c->experts))
+        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s': expected at most %d and 1 or more of them used, found %llu and %llu", name, QZ_MAX_EXPERTS,
+                       (unsigned long long)c->experts, (unsigned long long)c->experts_used);
+    return f->norm_topk_key ? read_sparse_layers(root, name, c, err) : QZ_OK;
+}
+
+/* Scales and caps of gemma. */
+static qz_status read_scales(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    double scalar = f->query_scalar > 0 ? f->query_scalar : (double)c->head_dim;
+    c->act = f->act;
+    c->norms_after = f->norms_after;
+    c->norm_plus_one = f->norm_plus_one;
+    c->fused = f->fused;
+    c->embed_scale = f->embed_scaled ? sqrt((double)c->hidden_size) : 1;
+    if (f->query_scalar > 0) QZ_TRY(qz_json_f64(root, "query_pre_attn_scalar", name, &scalar, err));
+    if (!(scalar > 0)) return qz_fail(err, QZ_EFORMAT, "query_pre_attn_scalar out of range: file '%s': expected above 0, found %g", name, scalar);
+    c->attn_scale = (double)(1.0f / sqrtf((float)scalar));
+    if (f->attn_softcap > 0) {
+        c->attn_softcap = json_object_get(root, "attn_logit_softcapping") ? 0 : f->attn_softcap;
+        QZ_TRY(qz_json_f64(root, "attn_logit_softcapping", name, &c->attn_softcap, err));
+    }
+    if (f->query_scalar > 0) {
+        c->logit_softcap = json_object_get(root, "final_logit_softcapping") ? 0 : f->logit_softcap;
+        QZ_TRY(qz_json_f64(root, "final_logit_softcapping", name, &c->logit_softcap, err));
+    }
+    return c->attn_softcap >= 0 && c->logit_softcap >= 0 ? QZ_OK : qz_fail(err, QZ_EFORMAT, "softcapping out of range: file '%s': expected above 0, found %g and %g", name,
+                                                                           c->attn_softcap, c->logit_softcap);
 }
 
 static qz_status read_token_ids(const json_t *root, const char *name, qz_config *c, qz_error *err) {
@@ -175,12 +284,12 @@ static qz_status read_dtype(const json_t *root, const char *name, qz_config *c, 
     return QZ_OK;
 }
 
-static qz_status read_activation(const json_t *root, const char *name, qz_error *err) {
-    const char *act = "silu";
-    QZ_TRY(qz_json_str(root, "hidden_act", name, &act, err));
-    if (strcmp(act, "silu") != 0 && strcmp(act, "swish") != 0)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unknown activation '%s': file '%s', key 'hidden_act': expected 'silu'", act, name);
-    return QZ_OK;
+static qz_status read_activation(const json_t *root, const char *name, const qz_family_info *f, qz_error *err) {
+    const bool gelu = f->act == QZ_ACT_GELU_TANH;
+    const char *key = gelu && json_object_get(root, "hidden_activation") ? "hidden_activation" : "hidden_act", *act = gelu ? "gelu_pytorch_tanh" : "silu";
+    if (!gelu || strcmp(key, "hidden_activation") == 0) QZ_TRY(qz_json_str(root, key, name, &act, err)); /* gemma's files carry a hidden_act that nothing reads */
+    if (gelu ? strcmp(act, "gelu_pytorch_tanh") == 0 : strcmp(act, "silu") == 0 || strcmp(act, "swish") == 0) return QZ_OK;
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown activation '%s': file '%s', key '%s': expected '%s'", act, name, key, gelu ? "gelu_pytorch_tanh" : "silu");
 }
 
 /* A family of this program has its keys at the top: the same keys inside text_config must not say something else. */
@@ -208,13 +317,14 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     c->family = qz_family_by_name(type);
     if (c->family == QZ_FAMILY_COUNT) return unknown_family(type, name, root, err);
     const qz_family_info *f = qz_family_get(c->family);
-    c->vocab_size = f->def_vocab;
-    c->hidden_size = f->def_hidden;
-    c->intermediate_size = f->def_intermediate;
-    c->layers = f->def_layers;
-    c->heads = f->def_heads;
-    c->max_position = f->def_max_position;
-    c->rms_norm_eps = f->def_eps;
+    c->vocab_size = f->vocab;
+    c->hidden_size = f->hidden;
+    c->intermediate_size = f->intermediate;
+    c->layers = f->layers;
+    c->heads = f->heads;
+    c->max_position = f->max_position;
+    c->rms_norm_eps = f->eps;
+    c->tie_embeddings = f->tied;
     QZ_TRY(qz_json_u64(root, "vocab_size", name, &c->vocab_size, err));
     QZ_TRY(qz_json_u64(root, "hidden_size", name, &c->hidden_size, err));
     QZ_TRY(qz_json_u64(root, "intermediate_size", name, &c->intermediate_size, err));
@@ -223,9 +333,9 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(qz_json_u64(root, "max_position_embeddings", name, &c->max_position, err));
     QZ_TRY(qz_json_f64(root, "rms_norm_eps", name, &c->rms_norm_eps, err));
     QZ_TRY(qz_json_bool(root, "tie_word_embeddings", name, &c->tie_embeddings, err));
-    c->kv_heads = json_object_get(root, "num_key_value_heads") == NULL && f->def_kv_heads ? f->def_kv_heads : c->heads;
+    c->kv_heads = json_object_get(root, "num_key_value_heads") == NULL && f->kv_heads ? f->kv_heads : c->heads;
     QZ_TRY(qz_json_u64(root, "num_key_value_heads", name, &c->kv_heads, err));
-    c->head_dim = f->def_head_dim;
+    c->head_dim = f->head_dim;
     QZ_TRY(qz_json_u64(root, "head_dim", name, &c->head_dim, err));
     if (c->head_dim == 0) {
         if (c->heads == 0 || c->hidden_size % c->heads != 0)
@@ -239,16 +349,18 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
         QZ_TRY(qz_json_bool(root, "attention_bias", name, &c->qkv_bias, err));
         c->o_bias = c->qkv_bias;
     }
-    if (c->family == QZ_FAMILY_LLAMA) QZ_TRY(qz_json_bool(root, "mlp_bias", name, &c->mlp_bias, err));
+    if (f->mlp_bias_key) QZ_TRY(qz_json_bool(root, "mlp_bias", name, &c->mlp_bias, err));
     if (c->layers > QZ_MAX_LAYERS || c->layers == 0)
         return qz_fail(err, QZ_EFORMAT, "num_hidden_layers: file '%s': expected 1 to %d, found %llu", name, QZ_MAX_LAYERS,
                        (unsigned long long)c->layers);
-    QZ_TRY(read_activation(root, name, err));
-    QZ_TRY(read_rope(root, name, f->def_theta, c, err));
+    QZ_TRY(read_activation(root, name, f, err));
+    QZ_TRY(read_scales(root, name, f, c, err));
+    QZ_TRY(read_experts(root, name, f, c, err));
+    QZ_TRY(read_rope(root, name, f, c, err));
     QZ_TRY(read_window(root, name, f, c, err));
     QZ_TRY(read_dtype(root, name, c, err));
-    qz_keys_judge(root, QZ_KEYS_ROOT, &c->keys);
-    qz_keys_judge(json_object_get(root, "quantization_config"), QZ_KEYS_QUANT, &c->keys);
+    qz_keys_judge(root, f, QZ_KEYS_ROOT, &c->keys);
+    qz_keys_judge(json_object_get(root, "quantization_config"), f, QZ_KEYS_QUANT, &c->keys);
     qz_keys_window(root, f, c, &c->keys);
     return read_token_ids(root, name, c, err);
 }
@@ -329,11 +441,10 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
 }
 
 uint64_t qz_config_parameters(const qz_config *c) {
-    uint64_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, i = c->intermediate_size;
-    uint64_t layer = d * q + 2 * d * kv + q * d + 3 * d * i + 2 * d;
-    if (c->qkv_bias) layer += q + 2 * kv;
-    if (c->o_bias) layer += d;
-    if (c->mlp_bias) layer += 2 * i + d;
-    if (c->qk_norm) layer += 2 * c->head_dim;
-    return layer * c->layers + c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + d;
+    uint64_t d = c->hidden_size, n = c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + d;
+    for (size_t l = 0; l < c->layers; l++) {
+        qz_site s[QZ_MAX_SITES];
+        for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++) n += s[i].rows * s[i].cols * (s[i].experts ? s[i].experts : 1) + (s[i].bias ? s[i].rows : 0);
+    }
+    return n;
 }

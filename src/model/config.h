@@ -19,6 +19,7 @@ typedef enum {
 typedef enum { QZ_ROPE_NONE, QZ_ROPE_LINEAR, QZ_ROPE_DYNAMIC, QZ_ROPE_LLAMA3, QZ_ROPE_YARN, QZ_ROPE_LONGROPE } qz_rope_kind;
 
 #define QZ_MAX_LAYERS 512
+#define QZ_MAX_EXPERTS 1024
 #define QZ_MAX_ROPE_PAIRS 512
 
 typedef struct {
@@ -30,7 +31,16 @@ typedef struct {
     bool interleaved;                 /* pairs (2j, 2j+1) as in GGUF llama files; HF pairs (j, j+R/2) */
     float freq_factors[QZ_MAX_ROPE_PAIRS]; /* GGUF rope_freqs.weight: inv_j /= factor; all 1 if absent */
     bool has_freq_factors;
+    float short_factor[QZ_MAX_ROPE_PAIRS], long_factor[QZ_MAX_ROPE_PAIRS]; /* longrope: inv_j /= factor, long ones beyond original_max_position */
+    double local_theta;               /* base of sliding layers, unscaled; 0 = as the others */
 } qz_rope;
+
+/* Kinds of a block's two halves and of what goes on inside them. The mixer of every family here is softmax attention. */
+typedef enum { QZ_FFN_GATED, QZ_FFN_EXPERTS } qz_ffn;        /* down(act(gate x) * up x); the same for the chosen ones of several */
+typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH } qz_act;
+/* Which layers slide: none; all if sliding_window is set; qwen's keys (layer_types, or from max_window_layers on); all if
+ * use_sliding_window; layer_types, or all but every n-th. */
+typedef enum { QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_ALL, QZ_WINDOW_PATTERN } qz_window;
 
 /* Keys of the source's configuration that no row reads: some would change the model, the others are only counted. */
 typedef struct { unsigned n_refused, n_noted; char refused[240], noted[200]; } qz_config_keys;
@@ -42,6 +52,16 @@ typedef struct {
     bool tie_embeddings, qkv_bias, o_bias, mlp_bias, qk_norm;
     uint64_t sliding_window;          /* keys including the token itself; 0 = none */
     uint8_t layer_sliding[QZ_MAX_LAYERS]; /* 1 where the window applies */
+    uint64_t rotary_dim;              /* leading values of a head that rotate */
+    qz_act act;
+    bool norms_after;                 /* norms behind attention and feed-forward too, before the residual sum */
+    bool norm_plus_one;               /* stored gains are one less than they multiply with */
+    bool fused;                       /* q, k, v are one matrix, gate and up another */
+    double attn_scale, embed_scale;   /* of q·k; of embedding rows (1: none) */
+    double attn_softcap, logit_softcap; /* x = cap·tanh(x / cap); 0: none */
+    uint64_t experts, experts_used, expert_width; /* 0: dense */
+    bool norm_topk;                   /* weights of the chosen experts sum to 1 */
+    uint8_t layer_dense[QZ_MAX_LAYERS]; /* 1: a layer of a model with experts that has none */
     qz_rope rope;
     qz_type dtype;                    /* of the checkpoint's weights */
     int64_t bos_id, eos_ids[16];      /* -1 = none */
@@ -50,19 +70,29 @@ typedef struct {
     qz_config_keys keys;
 } qz_config;
 
+/* A row of families.def: names, defaults of absent keys, kinds and options. */
 typedef struct {
     const char *name;                 /* config.json model_type */
     const char *architecture;         /* LlamaForCausalLM */
-    const char *gguf_arch;            /* llama, qwen2, qwen3 */
-    uint64_t def_vocab, def_hidden, def_intermediate, def_layers, def_heads, def_kv_heads, def_head_dim, def_max_position;
-    double def_eps, def_theta;
-    uint64_t def_sliding_window;
-    bool qkv_bias;                    /* always there */
-    bool attention_bias_key;          /* config key attention_bias is read */
-    bool qk_norm;
-    bool window_all_layers;           /* sliding_window applies to all layers when set (mistral) */
-    bool window_by_use_key;           /* only if use_sliding_window; layers >= max_window_layers (qwen) */
+    const char *gguf_arch;            /* llama, qwen2, qwen3 … */
     bool gguf_permuted;               /* GGUF stores q and k rows in interleaved-rope order */
+    uint64_t vocab, hidden, intermediate, layers, heads, kv_heads, head_dim, max_position; /* kv_heads 0: heads; head_dim 0: hidden / heads */
+    double eps, theta, local_theta;
+    uint64_t original_max_position;
+    qz_window window;
+    uint64_t sliding_window, pattern; /* default window; every pattern-th layer has none */
+    bool tied;                        /* default of tie_word_embeddings */
+    bool qkv_bias;                    /* always there */
+    bool attention_bias_key, mlp_bias_key; /* config keys attention_bias, mlp_bias are read */
+    bool qk_norm, norms_after, norm_plus_one, embed_scaled, fused;
+    bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */
+    double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
+    double attn_softcap, logit_softcap; /* defaults; 0 and no query_scalar: the keys are not read */
+    qz_act act;
+    qz_ffn ffn;
+    uint64_t experts, experts_used, expert_width; /* expert_width 0: intermediate_size */
+    bool norm_topk_key;               /* norm_topk_prob is read, default false; else the weights always sum to 1 */
+    const char *router_name, *expert_names[3]; /* HF, inside the block; NULL: "mlp.gate", "mlp.experts.%zu.gate_proj" … */
 } qz_family_info;
 
 const qz_family_info *qz_family_get(qz_family f);
@@ -78,8 +108,11 @@ qz_status qz_config_family(const char *path, qz_error *err);
 qz_status qz_config_from_json(const json_t *root, const char *name, qz_config *out, qz_error *err);
 /* Checks what every source of a config must fulfil; name is used in error texts. */
 qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err);
-/* Inverse frequencies inv [R/2] and the attention factor for a call of `length` positions (dynamic NTK depends on it). */
-void qz_rope_frequencies(const qz_config *c, size_t length, float *inv, float *attention_factor);
+/* Inverse frequencies inv [rotary_dim/2] and the attention factor for a call of `length` positions (dynamic NTK and longrope depend on
+ * it); sliding: of a layer with a window. */
+void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float *inv, float *attention_factor);
+/* Does layer l have experts? */
+static inline bool qz_config_sparse(const qz_config *c, size_t l) { return c->experts && !c->layer_dense[l]; }
 /* True if they do: cos and sin then belong to a call, not to a position. */
 bool qz_rope_by_call(const qz_config *c);
 /* Number of weights of the model (all tensors). */

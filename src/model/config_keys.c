@@ -47,13 +47,27 @@ static void add_value(qz_config_keys *k, bool refused, const char *prefix, const
     free(text);
 }
 
-void qz_keys_judge(const json_t *o, qz_keys_object object, qz_config_keys *k) {
+/* Keys that some families read; for the others the row of config_keys.def holds. */
+static bool family_reads(const qz_family_info *f, const char *key) {
+    const struct { const char *key; bool read; } some[] = {
+        {"query_pre_attn_scalar", f->query_scalar > 0}, {"final_logit_softcapping", f->query_scalar > 0}, {"attn_logit_softcapping", f->attn_softcap > 0},
+        {"hidden_activation", f->act == QZ_ACT_GELU_TANH}, {"rope_local_base_freq", f->local_theta > 0}, {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
+        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary}, {"num_local_experts", f->ffn == QZ_FFN_EXPERTS},
+        {"num_experts", f->ffn == QZ_FFN_EXPERTS}, {"num_experts_per_tok", f->ffn == QZ_FFN_EXPERTS}, {"router_jitter_noise", f->ffn == QZ_FFN_EXPERTS},
+        {"moe_intermediate_size", f->norm_topk_key}, {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->norm_topk_key}, {"mlp_only_layers", f->norm_topk_key},
+        {"long_factor", f->longrope}, {"short_factor", f->longrope}};
+    for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
+        if (strcmp(some[i].key, key) == 0) return some[i].read;
+    return false;
+}
+
+void qz_keys_judge(const json_t *o, const qz_family_info *f, qz_keys_object object, qz_config_keys *k) {
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)o, key, v) {
         double neutral;
         const qz_key_meaning m = meaning_of(object, key, &neutral);
-        if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || is_neutral(v, neutral)) continue;
+        if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || is_neutral(v, neutral) || (object != QZ_KEYS_QUANT && family_reads(f, key))) continue;
         if (m == QZ_KEY_MATH || object == QZ_KEYS_ROPE) add_value(k, true, prefixes[object], key, v);
         else qz_keys_add(k, false, prefixes[object], key, NULL);
     }
@@ -62,14 +76,14 @@ void qz_keys_judge(const json_t *o, qz_keys_object object, qz_config_keys *k) {
 void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k) {
     const json_t *w = json_object_get(root, "sliding_window"), *types = json_object_get(root, "layer_types");
     char value[32];
-    if (!f->window_all_layers && !f->window_by_use_key && json_is_integer(w) && json_integer_value(w) > 0 && (uint64_t)json_integer_value(w) < c->max_position) {
+    if (f->window == QZ_WINDOW_NONE && json_is_integer(w) && json_integer_value(w) > 0 && (uint64_t)json_integer_value(w) < c->max_position) {
         (void)snprintf(value, sizeof value, "%lld", (long long)json_integer_value(w));
         qz_keys_add(k, true, "", "sliding_window", value);
     }
-    if (f->window_by_use_key) return; /* layer_types is read */
+    if (f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_PATTERN) return; /* layer_types is read */
     for (size_t i = 0; i < json_array_size(types); i++) {
         const char *t = json_string_value(json_array_get(types, i));
-        const bool sliding = f->window_all_layers && c->sliding_window > 0;
+        const bool sliding = f->window != QZ_WINDOW_NONE && c->sliding_window > 0;
         if (t && strcmp(t, sliding ? "sliding_attention" : "full_attention") == 0) continue;
         qz_keys_add(k, true, "", "layer_types", t ? t : "?");
         return;
@@ -77,9 +91,9 @@ void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config
 }
 
 void qz_keys_rope(const json_t *root, const json_t *rope, qz_rope_kind kind, qz_config_keys *k) {
-    enum { LINEAR = 1 << QZ_ROPE_LINEAR, DYNAMIC = 1 << QZ_ROPE_DYNAMIC, LLAMA3 = 1 << QZ_ROPE_LLAMA3, YARN = 1 << QZ_ROPE_YARN };
+    enum { LINEAR = 1 << QZ_ROPE_LINEAR, DYNAMIC = 1 << QZ_ROPE_DYNAMIC, LLAMA3 = 1 << QZ_ROPE_LLAMA3, YARN = 1 << QZ_ROPE_YARN, LONGROPE = 1 << QZ_ROPE_LONGROPE };
     static const struct { const char *key; int kinds; } of[] = {
-        {"factor", LINEAR | DYNAMIC | LLAMA3 | YARN}, {"low_freq_factor", LLAMA3}, {"high_freq_factor", LLAMA3}, {"attention_factor", YARN},
+        {"factor", LINEAR | DYNAMIC | LLAMA3 | YARN | LONGROPE}, {"low_freq_factor", LLAMA3}, {"high_freq_factor", LLAMA3}, {"attention_factor", YARN | LONGROPE},
         {"beta_fast", YARN}, {"beta_slow", YARN}, {"mscale", YARN}, {"mscale_all_dim", YARN}, {"truncate", YARN}};
     const json_t *a = json_object_get(rope, "rope_type"), *b = json_object_get(rope, "type");
     if (json_is_string(a) && json_is_string(b) && !json_equal(a, b)) add_value(k, true, prefixes[QZ_KEYS_ROPE], "type", b);

@@ -8,8 +8,8 @@ typedef enum { QZ_KEY_READ, QZ_KEY_PLAIN, QZ_KEY_MATH, QZ_KEY_UNKNOWN } qz_key_m
 
 /* Adds "prefix key = value" to the refused or the noted ones. */
 void qz_keys_add(qz_config_keys *k, bool refused, const char *prefix, const char *key, const char *value);
-/* Judges every key of `o` (NULL or no object: none). */
-void qz_keys_judge(const json_t *o, qz_keys_object object, qz_config_keys *k);
+/* Judges every key of `o` (NULL or no object: none); keys that only some families read are read if f is one. */
+void qz_keys_judge(const json_t *o, const qz_family_info *f, qz_keys_object object, qz_config_keys *k);
 /* Windows that the configuration states and the family does not read. */
 void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k);
 /* Inside a rotary object: two spellings of the kind that differ, keys of another kind than the stated one, a second theta. */

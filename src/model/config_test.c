@@ -35,8 +35,8 @@ static void same_in_both_spellings(void **state) {
         assert_int_equal(a.sliding_window, b.sliding_window);
         assert_memory_equal(a.layer_sliding, b.layer_sliding, sizeof a.layer_sliding);
         float fa[QZ_MAX_ROPE_PAIRS], fb[QZ_MAX_ROPE_PAIRS], xa, xb;
-        qz_rope_frequencies(&a, 96, fa, &xa);
-        qz_rope_frequencies(&b, 96, fb, &xb);
+        qz_rope_frequencies(&a, false, 96, fa, &xa);
+        qz_rope_frequencies(&b, false, 96, fb, &xb);
         assert_memory_equal(fa, fb, a.head_dim / 2 * sizeof *fa);
         assert_true(xa == xb);
     }
@@ -45,13 +45,13 @@ static void rope_worked_values(void **state) {
     (void)state;
     qz_config c = load(ZOO "llama3-rope/config.json");
     float inv[QZ_MAX_ROPE_PAIRS], att;
-    qz_rope_frequencies(&c, 96, inv, &att);
+    qz_rope_frequencies(&c, false, 96, inv, &att);
     assert_true(inv[0] == 1.0f);
     assert_true(fabs((double)inv[1] - 0.214667358) < 1e-8);
     assert_true(fabs((double)inv[2] - 0.0242403431) < 1e-9);
     assert_true(fabs((double)inv[3] - 0.0106746375) < 1e-9);
     c = load(ZOO "llama/variants/rope-yarn4.config.json");
-    qz_rope_frequencies(&c, 96, inv, &att);
+    qz_rope_frequencies(&c, false, 96, inv, &att);
     assert_true(fabs((double)att - 1.138629436) < 1e-7);
 }
 static void mistral_null_is_not_absent(void **state) {

@@ -18,20 +18,26 @@ static void add(maker *k, char *name, uint64_t rows, uint64_t cols) {
 }
 
 static void add_block(maker *k, size_t layer) {
-    const qz_config *c = &k->m->config;
-    qz_arena *a = &k->m->arena;
-    uint64_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, i = c->intermediate_size;
-    const uint64_t out[QZ_LIN_COUNT] = {q, kv, kv, d, i, i, d}, in[QZ_LIN_COUNT] = {d, d, d, q, d, d, i};
-    const bool bias[QZ_LIN_COUNT] = {c->qkv_bias, c->qkv_bias, c->qkv_bias, c->o_bias, c->mlp_bias, c->mlp_bias, c->mlp_bias};
-    add(k, qz_arena_printf(a, "model.layers.%zu.input_layernorm.weight", layer), 1, d);
-    add(k, qz_arena_printf(a, "model.layers.%zu.post_attention_layernorm.weight", layer), 1, d);
-    for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        add(k, qz_linear_tensor_name(a, layer, (qz_linear)l, "weight"), out[l], in[l]);
-        if (bias[l]) add(k, qz_linear_tensor_name(a, layer, (qz_linear)l, "bias"), 1, out[l]);
+    qz_site sites[QZ_MAX_SITES];
+    const size_t n = qz_sites(&k->m->config, layer, sites);
+    char name[QZ_SITE_NAME];
+    for (size_t i = 0; i < n && !k->failed; i++)
+        for (size_t e = 0; e < (sites[i].experts ? sites[i].experts : 1) && !k->failed; e++) {
+            k->failed |= !qz_site_name(&sites[i], layer, e, "weight", name, sizeof name);
+            add(k, qz_arena_strdup(&k->m->arena, name), sites[i].rows, sites[i].cols);
+            if (!sites[i].bias) continue;
+            k->failed |= !qz_site_name(&sites[i], layer, e, "bias", name, sizeof name);
+            add(k, qz_arena_strdup(&k->m->arena, name), 1, sites[i].rows);
+        }
+}
+
+static size_t tensors_of(const qz_config *c) {
+    size_t n = 3;
+    for (size_t l = 0; l < c->layers; l++) {
+        qz_site s[QZ_MAX_SITES];
+        for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++) n += (s[i].experts ? s[i].experts : 1) * (s[i].bias ? 2 : 1);
     }
-    if (!c->qk_norm) return;
-    add(k, qz_arena_printf(a, "model.layers.%zu.self_attn.q_norm.weight", layer), 1, c->head_dim);
-    add(k, qz_arena_printf(a, "model.layers.%zu.self_attn.k_norm.weight", layer), 1, c->head_dim);
+    return n;
 }
 
 qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **out, qz_error *err) {
@@ -40,7 +46,7 @@ qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **
     qz_model *m = qz_calloc_array(1, sizeof *m);
     if (m == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
     qz_status st = QZ_OK;
-    maker k = {.m = m, .cap = 3 + (size_t)c->layers * (4 + 2 * QZ_LIN_COUNT), .type = c->dtype == QZ_TYPE_F32 || c->dtype == QZ_TYPE_F16 ? c->dtype : QZ_TYPE_BF16};
+    maker k = {.m = m, .cap = tensors_of(c), .type = c->dtype == QZ_TYPE_F32 || c->dtype == QZ_TYPE_F16 ? c->dtype : QZ_TYPE_BF16};
     m->config = *c;
     m->path = qz_arena_strdup(&m->arena, name);
     m->container = "configuration";

@@ -6,22 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const linear_names[QZ_LIN_COUNT] = {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
-                                                       "mlp.gate_proj",    "mlp.up_proj",      "mlp.down_proj"};
-const char *qz_linear_name(qz_linear l) { return linear_names[l]; }
-
-char *qz_linear_tensor_name(qz_arena *a, size_t layer, qz_linear l, const char *suffix) {
-    return qz_arena_printf(a, "model.layers.%zu.%s.%s", layer, linear_names[l], suffix);
-}
-
-void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
+static void decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
     if (t->coded) {
-        for (size_t i = 0; i < n; i++) qz_coded_decode_row(t->coded, row + i, y + i * t->cols);
+        for (size_t i = 0; i < n; i++) qz_coded_decode_row(t->coded, t->first_row + row + i, y + i * t->cols);
         return;
     }
     const qz_type_info *info = qz_type_get(t->type);
     size_t row_bytes = t->cols / info->elems * info->bytes;
     for (size_t i = 0; i < n; i++) info->decode((const uint8_t *)t->data + (row + i) * row_bytes, t->cols, y + i * t->cols);
+}
+
+void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
+    decode(t, row, n, y);
+    for (size_t i = 0; t->add != 0 && i < n * t->cols; i++) y[i] += t->add;
 }
 
 qz_type qz_tensor_float_type(const qz_tensor_view *t) {
@@ -113,29 +110,72 @@ static qz_status bind_head(const binder *b) {
     return c->tie_embeddings ? QZ_OK : want(b, name, c->vocab_size, c->hidden_size, &m->head);
 }
 
-static qz_status bind_block(const binder *b, size_t layer) {
+/* Rows [row, row + n) of a view as a view of its own, for the parts of a fused matrix. */
+static const qz_tensor_view *rows_of(qz_model *m, const qz_tensor_view *t, uint64_t row, uint64_t n) {
+    qz_tensor_view *v = qz_arena_alloc(&m->arena, 1, sizeof *v);
+    if (v == NULL) return NULL;
+    *v = *t;
+    v->rows = (size_t)n;
+    v->bytes = t->bytes / t->rows * (size_t)n;
+    if (t->coded) v->first_row = t->first_row + (size_t)row;
+    else if (t->data) v->data = (const uint8_t *)t->data + t->bytes / t->rows * (size_t)row;
+    v->offset = t->coded ? t->offset : t->offset + t->bytes / t->rows * row;
+    return v;
+}
+
+/* What engines and methods ask for by part. */
+static qz_status place(const binder *b, qz_block *blk, const qz_bound *s, qz_error *err) {
     const qz_config *c = &b->m->config;
-    qz_block *blk = &b->m->blocks[layer];
-    uint64_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, i = c->intermediate_size;
-    const uint64_t out[QZ_LIN_COUNT] = {q, kv, kv, d, i, i, d}, in[QZ_LIN_COUNT] = {d, d, d, q, d, d, i};
-    const bool bias[QZ_LIN_COUNT] = {c->qkv_bias, c->qkv_bias, c->qkv_bias, c->o_bias, c->mlp_bias, c->mlp_bias, c->mlp_bias};
-    char name[160];
-    for (size_t l = 0; l < QZ_LIN_COUNT; l++) {
-        (void)snprintf(name, sizeof name, "model.layers.%zu.%s.weight", layer, linear_names[l]);
-        QZ_TRY(want(b, name, out[l], in[l], &blk->linear[l]));
-        if (!bias[l]) continue;
-        (void)snprintf(name, sizeof name, "model.layers.%zu.%s.bias", layer, linear_names[l]);
-        QZ_TRY(want(b, name, 1, out[l], &blk->bias[l]));
+    const qz_tensor_view *t = s->weight[0];
+    uint64_t row = 0;
+    switch (s->site.kind) {
+    case QZ_SITE_NORM: blk->norm[s->site.part] = t; break;
+    case QZ_SITE_ROUTER: blk->router = t; break;
+    case QZ_SITE_EXPERT: blk->expert[s->site.part - QZ_LIN_GATE] = s->weight; break;
+    case QZ_SITE_LINEAR:
+        blk->linear[s->site.part] = t;
+        blk->bias[s->site.part] = s->bias;
+        break;
+    case QZ_SITE_FUSED:
+        for (int i = s->site.part; i < s->site.part + s->site.parts; i++) {
+            const uint64_t n = qz_linear_rows(c, (qz_linear)i);
+            blk->linear[i] = rows_of(b->m, t, row, n);
+            if (blk->linear[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", b->m->path);
+            row += n;
+        }
+        break;
     }
-    (void)snprintf(name, sizeof name, "model.layers.%zu.input_layernorm.weight", layer);
-    QZ_TRY(want(b, name, 1, d, &blk->attn_norm));
-    (void)snprintf(name, sizeof name, "model.layers.%zu.post_attention_layernorm.weight", layer);
-    QZ_TRY(want(b, name, 1, d, &blk->ffn_norm));
-    if (!c->qk_norm) return QZ_OK;
-    (void)snprintf(name, sizeof name, "model.layers.%zu.self_attn.q_norm.weight", layer);
-    QZ_TRY(want(b, name, 1, c->head_dim, &blk->q_norm));
-    (void)snprintf(name, sizeof name, "model.layers.%zu.self_attn.k_norm.weight", layer);
-    return want(b, name, 1, c->head_dim, &blk->k_norm);
+    return QZ_OK;
+}
+
+static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t layer) {
+    char name[QZ_SITE_NAME];
+    const size_t n = s->site.experts ? s->site.experts : 1;
+    const qz_tensor_view **w = qz_arena_calloc(&b->m->arena, n, sizeof *w);
+    if (w == NULL) return qz_fail(b->err, QZ_EMEMORY, "out of memory opening '%s'", b->m->path);
+    s->weight = w;
+    for (size_t e = 0; e < n; e++) {
+        (void)qz_site_name(&s->site, layer, e, "weight", name, sizeof name);
+        QZ_TRY(want(b, name, s->site.rows, s->site.cols, &w[e]));
+    }
+    if (s->site.bias) {
+        (void)qz_site_name(&s->site, layer, 0, "bias", name, sizeof name);
+        QZ_TRY(want(b, name, 1, s->site.rows, &s->bias));
+    }
+    return place(b, blk, s, b->err);
+}
+
+static qz_status bind_block(const binder *b, size_t layer) {
+    qz_block *blk = &b->m->blocks[layer];
+    qz_site sites[QZ_MAX_SITES];
+    const size_t n = qz_sites(&b->m->config, layer, sites);
+    *blk = (qz_block){.sites = qz_arena_calloc(&b->m->arena, n, sizeof *blk->sites), .n_sites = n};
+    if (blk->sites == NULL) return qz_fail(b->err, QZ_EMEMORY, "out of memory opening '%s'", b->m->path);
+    for (size_t i = 0; i < n; i++) {
+        blk->sites[i].site = sites[i];
+        QZ_TRY(bind_site(b, blk, &blk->sites[i], layer));
+    }
+    return QZ_OK;
 }
 
 static qz_status bind_all(binder *b) {

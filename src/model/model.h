@@ -7,16 +7,25 @@
 #include "base/arena.h"
 #include "base/run.h"
 #include "model/config.h"
+#include "model/sites.h"
 #include "model/tensor.h"
 
-/* The seven linears of a dense decoder block in the order of calibration and of the writers. */
-typedef enum { QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V, QZ_LIN_O, QZ_LIN_GATE, QZ_LIN_UP, QZ_LIN_DOWN, QZ_LIN_COUNT } qz_linear;
+/* A site with the tensors that hold it. */
+typedef struct {
+    qz_site site;
+    const qz_tensor_view *const *weight;             /* [max(1, site.experts)] */
+    const qz_tensor_view *bias;                      /* [1, rows] or NULL */
+} qz_bound;
 
 typedef struct {
-    const qz_tensor_view *attn_norm, *ffn_norm;      /* [1, hidden] */
-    const qz_tensor_view *q_norm, *k_norm;           /* [1, head_dim] or NULL */
-    const qz_tensor_view *linear[QZ_LIN_COUNT];      /* [out, in] */
+    qz_bound *sites; size_t n_sites;                 /* what is stored, in the order of sites.h */
+    const qz_tensor_view *norm[QZ_NORM_COUNT];       /* [1, hidden], q and k [1, head_dim]; NULL where the family has none */
+    /* The seven linears of a dense block [out, in]; those of a fused site are views of its rows. NULL in the feed-forward of a
+     * block with experts. */
+    const qz_tensor_view *linear[QZ_LIN_COUNT];
     const qz_tensor_view *bias[QZ_LIN_COUNT];        /* [1, out] or NULL */
+    const qz_tensor_view *router;                    /* [experts, hidden]; NULL: dense */
+    const qz_tensor_view *const *expert[3];          /* gate, up, down: [experts] */
 } qz_block;
 
 /* A stored tensor that no part of the model claims (leftovers.h). */
@@ -62,9 +71,6 @@ qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **
 qz_status qz_model_bind(qz_model *m, qz_error *err);
 /* NULL if there is none. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name);
-/* Names of a linear inside its block: "self_attn.q_proj" …, and the whole "model.layers.3.self_attn.q_proj.weight". */
-const char *qz_linear_name(qz_linear l);
-char *qz_linear_tensor_name(qz_arena *a, size_t layer, qz_linear l, const char *suffix);
 /* Fails with QZ_ENONFINITE naming tensor and element if a float tensor holds NaN or inf. */
 qz_status qz_model_check_finite(qz_run *run, const qz_model *m, qz_error *err);
 #endif

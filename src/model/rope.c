@@ -35,27 +35,39 @@ static void yarn(const qz_rope *r, size_t dim, float *inv, float *att) {
     *att = (float)a;
 }
 
-bool qz_rope_by_call(const qz_config *c) { return c->rope.kind == QZ_ROPE_DYNAMIC; }
+bool qz_rope_by_call(const qz_config *c) { return c->rope.kind == QZ_ROPE_DYNAMIC || c->rope.kind == QZ_ROPE_LONGROPE; }
 
-void qz_rope_frequencies(const qz_config *c, size_t length, float *inv, float *attention_factor) {
+static void longrope(const qz_config *c, size_t length, float *inv, float *att) {
     const qz_rope *r = &c->rope;
-    size_t dim = c->head_dim;
-    double theta = r->theta;
+    const double l = (double)r->original_max_position, f = r->factor > 0 ? r->factor : (double)c->max_position / l;
+    const float *ext = length > r->original_max_position ? r->long_factor : r->short_factor;
+    for (size_t j = 0; j < c->rotary_dim / 2; j++) inv[j] = (float)(qz_pow(r->theta, -2.0 * (double)j / (double)c->rotary_dim) / (double)ext[j]);
+    *att = r->attention_factor > 0 ? (float)r->attention_factor : f <= 1 ? 1.0f : (float)sqrt(1.0 + qz_log(f) / qz_log(l));
+}
+
+void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float *inv, float *attention_factor) {
+    const qz_rope *r = &c->rope;
+    const bool local = sliding && r->local_theta > 0;
+    const qz_rope_kind kind = local ? QZ_ROPE_NONE : r->kind;
+    size_t dim = c->rotary_dim;
+    double theta = local ? r->local_theta : r->theta;
     *attention_factor = 1.0f;
-    if (r->kind == QZ_ROPE_YARN) {
+    if (kind == QZ_ROPE_YARN) {
         yarn(r, dim, inv, attention_factor);
+    } else if (kind == QZ_ROPE_LONGROPE) {
+        longrope(c, length, inv, attention_factor);
     } else {
-        if (r->kind == QZ_ROPE_DYNAMIC && dim > 2) {
+        if (kind == QZ_ROPE_DYNAMIC && dim > 2) {
             double m = (double)c->max_position, s = (double)length > m ? (double)length : m;
             theta *= qz_pow(r->factor * s / m - (r->factor - 1.0), (double)dim / ((double)dim - 2.0));
         }
         for (size_t j = 0; j < dim / 2; j++) {
             double f = qz_pow(theta, -2.0 * (double)j / (double)dim);
-            if (r->kind == QZ_ROPE_LINEAR) f /= r->factor;
-            if (r->kind == QZ_ROPE_LLAMA3) f = llama3(r, f);
+            if (kind == QZ_ROPE_LINEAR) f /= r->factor;
+            if (kind == QZ_ROPE_LLAMA3) f = llama3(r, f);
             inv[j] = (float)f;
         }
     }
-    if (r->has_freq_factors)
+    if (r->has_freq_factors && !local)
         for (size_t j = 0; j < dim / 2; j++) inv[j] /= r->freq_factors[j];
 }

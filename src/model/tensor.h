@@ -12,6 +12,8 @@ typedef struct qz_tensor_view {
     const void *data;      /* block types: rows of row_bytes; NULL for QZ_TYPE_CODED */
     size_t bytes;          /* bytes of the tensor in its file, all parts together */
     const qz_coded *coded; /* QZ_TYPE_CODED only */
+    size_t first_row;      /* of `coded`: the view is its rows from here on */
+    float add;             /* to every value: norms that one container stores as gains and another as gains minus one */
     const char *file;      /* path, for error texts */
     uint64_t offset;       /* of the data in that file */
 } qz_tensor_view;

@@ -24,7 +24,8 @@ qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spe
     if (!g) (void)snprintf(text, sizeof text, "%s:w%ug32", to, bits);
     else {
         const char *act = spec->scheme == QZ_SCHEME_GPTQ && g->g_idx ? "+act_order" : "", *asym = spec->scheme == QZ_SCHEME_GPTQ && !g->sym ? "+asym" : "";
-        const qz_int_group *d = qz_int_group_of(m->blocks[0].linear[QZ_LIN_DOWN]->coded); /* of another width: tells whole rows from groups as wide as a row */
+        const qz_tensor_view *other = m->blocks[0].linear[QZ_LIN_DOWN];
+        const qz_int_group *d = other ? qz_int_group_of(other->coded) : NULL; /* of another width: tells whole rows from groups as wide as a row */
         bool whole = g->group_size == g->cols && (d == NULL || d->group_size == d->cols) && t->rows * t->cols > 0 && spec->scheme == QZ_SCHEME_GPTQ;
         (void)snprintf(text, sizeof text, "%s:w%ug%d%s%s", to, g->bits, whole ? -1 : (int)g->group_size, asym, act);
     }

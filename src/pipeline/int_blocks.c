@@ -1,3 +1,4 @@
+#include "codecs/int_group.h"
 #include "pipeline/int_blocks.h"
 #include "base/size.h"
 #include "base/half.h"
@@ -49,6 +50,9 @@ bool qz_int_needs_stats(const qz_int_options *o, const qz_scheme_spec *s) {
 qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
                              const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err) {
     *a = (qz_int_blocks){.run = run, .model = m, .stats = stats, .spec = spec, .o = *o, .layer = -1};
+    if (m->config.experts)
+        return qz_fail(err, QZ_EUNSUPPORTED, "%s cannot code experts yet: model '%s' has %llu of them in a layer; use bnb or gguf", spec->name, m->path, (unsigned long long)m->config.experts);
+    a->o.residual = o->residual && !m->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
     const bool compat = o->search == QZ_SEARCH_COMPAT;
     a->replay = replays(o, spec);
     a->awq.codes = qz_feedback_default;
@@ -87,6 +91,13 @@ static qz_status float_copy(qz_int_blocks *a, const qz_tensor_view *t, float **o
     return QZ_OK;
 }
 
+/* Gains as they multiply; what is written goes back to what the family stores. */
+static qz_status norm_copy(qz_int_blocks *a, const qz_tensor_view *t, float **out, qz_error *err) {
+    QZ_TRY(float_copy(a, t, out, err));
+    for (size_t k = 0; a->model->config.norm_plus_one && k < t->cols; k++) (*out)[k] += 1;
+    return QZ_OK;
+}
+
 static void add_folded(qz_int_blocks *a, const qz_tensor_view *t, const float *data) {
     if (t != NULL) a->folded[a->n_folded++] = (qz_folded){.name = t->name, .rows = t->rows, .cols = t->cols, .data = data};
 }
@@ -99,10 +110,10 @@ static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
     a->n_folded = 0;
     a->folded_any = false;
     a->block = (qz_awq_block){.config = &a->model->config};
-    QZ_TRY(float_copy(a, src->attn_norm, &a->block.attn_norm, err));
-    QZ_TRY(float_copy(a, src->ffn_norm, &a->block.ffn_norm, err));
-    add_folded(a, src->attn_norm, a->block.attn_norm);
-    add_folded(a, src->ffn_norm, a->block.ffn_norm);
+    QZ_TRY(norm_copy(a, src->norm[QZ_NORM_ATTN], &a->block.attn_norm, err));
+    QZ_TRY(norm_copy(a, src->norm[QZ_NORM_FFN], &a->block.ffn_norm, err));
+    add_folded(a, src->norm[QZ_NORM_ATTN], a->block.attn_norm);
+    add_folded(a, src->norm[QZ_NORM_FFN], a->block.ffn_norm);
     for (int l = 0; l < QZ_LIN_COUNT; l++) {
         QZ_TRY(float_copy(a, src->linear[l], &a->block.w[l], err));
         QZ_TRY(float_copy(a, src->bias[l], &a->block.bias[l], err));
@@ -323,6 +334,13 @@ static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
     return QZ_OK;
 }
 
+/* Norms are folded as they multiply, and written as the family stores them. */
+static void store_norms(qz_int_blocks *a) {
+    float *norms[] = {a->block.attn_norm, a->block.ffn_norm};
+    for (size_t i = 0; i < 2 && qz_family_get(a->model->config.family)->norm_plus_one; i++)
+        for (size_t k = 0; k < a->model->config.hidden_size; k++) norms[i][k] -= 1;
+}
+
 static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
     QZ_TRY(load_block(a, layer, err));
     if (a->replay) QZ_TRY(replay_block(a, layer, err));
@@ -330,9 +348,39 @@ static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
         QZ_TRY(fold(a, layer, err));
         for (int e = 0; e < QZ_AWQ_ENTRIES; e++) QZ_TRY(code_group(a, layer, e, err));
     }
+    store_norms(a);
     a->layer = layer;
     a->n_blocks++;
     return QZ_OK;
+}
+
+/* The codes of a matrix that holds several linears, one below the other. */
+static qz_status join(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, qz_error *err) {
+    qz_quantized *all = qz_arena_calloc(&a->results, 1, sizeof *all);
+    const qz_int_codes *first = qz_int_codes_of(a->lin[item->linear].coded);
+    const size_t groups = item->cols / first->group_size;
+    uint8_t *codes = qz_arena_alloc(&a->results, item->rows, item->cols), *zeros = qz_arena_alloc(&a->results, item->rows, groups);
+    float *scales = qz_arena_alloc(&a->results, item->rows * groups, sizeof *scales);
+    qz_int_codes c = *first;
+    size_t row = 0;
+    if (!all || !codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", item->name);
+    *all = a->lin[item->linear];
+    all->weight_mse = all->error = 0;
+    for (int l = item->linear; row < item->rows; l++) {
+        const qz_int_codes *x = qz_int_codes_of(a->lin[l].coded);
+        const size_t n = a->lin[l].rows;
+        memcpy(codes + row * item->cols, x->codes, n * item->cols);
+        memcpy(zeros + row * groups, x->zero_points, n * groups);
+        memcpy(scales + row * groups, x->scales, n * groups * sizeof *scales);
+        all->error += a->lin[l].error;
+        all->weight_mse += a->lin[l].weight_mse * (double)n / (double)item->rows;
+        row += n;
+    }
+    c.codes = codes, c.zero_points = zeros, c.scales = scales;
+    all->coded = qz_int_codes_keep(c, item->rows, item->cols, &a->results);
+    all->rows = item->rows;
+    *q = all;
+    return all->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", item->name);
 }
 
 /* The output matrix, if the artifact has it as codes: under the float model's statistics. */
@@ -371,6 +419,7 @@ qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, cons
     /* tokens flow through every block in turn: after a resume the finished ones are coded again (and not written) */
     for (long l = a->flow ? (long)a->n_blocks : item->layer; a->layer != item->layer && l <= item->layer; l++) QZ_TRY(run_block(a, l, err));
     if (item->type == QZ_TYPE_CODED) {
+        if (a->lin[item->linear].rows != item->rows) return join(a, item, q, err);
         *q = &a->lin[item->linear];
         return QZ_OK;
     }

@@ -99,6 +99,7 @@ static qz_status collect(const qz_model *m, const qz_scheme_spec *scheme, module
     for (size_t l = 0; l < m->config.layers; l++)
         for (int k = 0; k < QZ_LIN_COUNT; k++) {
             qz_module_setting x;
+            if (m->blocks[l].linear[k] == NULL) continue;
             QZ_TRY(qz_module_setting_of(scheme, m->blocks[l].linear[k]->name, &x, err));
             if (!x.keep) add_setting(out, n, &x, k);
         }

@@ -72,17 +72,15 @@ qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena 
 static const char *dtype_name(qz_type t) { return t == QZ_TYPE_BF16 ? "bfloat16" : t == QZ_TYPE_F16 ? "float16" : t == QZ_TYPE_F32 ? "float32" : ""; }
 
 qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
-    const uint64_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim;
-    const uint64_t rows[QZ_LIN_COUNT] = {[QZ_LIN_Q] = q, [QZ_LIN_K] = kv, [QZ_LIN_V] = kv, [QZ_LIN_O] = c->hidden_size, [QZ_LIN_GATE] = c->intermediate_size,
-                                         [QZ_LIN_UP] = c->intermediate_size, [QZ_LIN_DOWN] = c->hidden_size};
     *out = (qz_deploy_shape){.hidden = c->hidden_size, .layers = c->layers, .heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim,
                              .tied = c->tie_embeddings, .dtype = dtype_name(c->dtype), .n = QZ_LIN_COUNT};
     (void)snprintf(out->family, sizeof out->family, "%s", qz_family_get(c->family)->name);
     out->linears = qz_arena_calloc(arena, QZ_LIN_COUNT, sizeof *out->linears);
     if (out->linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (int i = 0; i < QZ_LIN_COUNT; i++) {
-        out->linears[i] = (qz_deploy_linear){.name = qz_linear_name((qz_linear)i), .rows = rows[i],
-                                             .cols = i == QZ_LIN_O ? q : i == QZ_LIN_DOWN ? c->intermediate_size : c->hidden_size};
+        const bool expert = i >= QZ_LIN_GATE && c->experts; /* their widths decide; dense layers beside them are wider */
+        out->linears[i] = (qz_deploy_linear){.name = qz_linear_name((qz_linear)i), .rows = expert && i != QZ_LIN_DOWN ? c->expert_width : qz_linear_rows(c, (qz_linear)i),
+                                             .cols = expert && i == QZ_LIN_DOWN ? c->expert_width : qz_linear_cols(c, (qz_linear)i)};
         place(&out->linears[i]);
     }
     return QZ_OK;

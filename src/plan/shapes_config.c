@@ -161,6 +161,15 @@ static qz_status read_common(const json_t *root, const char *name, qz_shape *s, 
     return QZ_OK;
 }
 
+/* Defaults of absent keys would plan another model. */
+static qz_status need_experts(const json_t *root, const char *name, qz_error *err) {
+    static const char *const keys[] = {"num_experts", "num_local_experts"};
+    uint64_t experts = 0, used = 0;
+    for (size_t i = 0; i < 2; i++) QZ_TRY(bounded(root, keys[i], name, QZ_MAX_EXPERTS, &experts, err));
+    if (experts == 0) return qz_fail(err, QZ_EFORMAT, "key 'num_experts' is missing: file '%s': a memory plan needs it; add it from the model's card", name);
+    return needed(root, "num_experts_per_tok", name, 1, experts, &used, err);
+}
+
 void qz_shape_take_config(qz_shape *s) {
     const qz_config *c = &s->config;
     const qz_family_info *f = qz_family_get(c->family);
@@ -172,6 +181,8 @@ void qz_shape_take_config(qz_shape *s) {
     s->sliding_window = c->sliding_window;
     for (size_t i = 0; i < s->layers; i++) s->attn[i] = (uint8_t)(c->sliding_window && c->layer_sliding[i] ? QZ_ATTN_SLIDING : QZ_ATTN_FULL);
     s->tied = c->tie_embeddings, s->qkv_bias = c->qkv_bias, s->o_bias = c->o_bias, s->mlp_bias = c->mlp_bias, s->qk_norm = c->qk_norm;
+    s->experts = c->experts, s->experts_used = c->experts_used, s->expert_width = c->expert_width;
+    for (size_t i = 0; i < s->layers && c->experts; i++) s->dense_layers += s->dense[i] = c->layer_dense[i];
     s->rope_freqs = c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.has_freq_factors;
 }
 
@@ -185,6 +196,7 @@ qz_status qz_shape_read(const json_t *root, qz_shape *s, unsigned *flags, qz_err
     if (strcmp(type, "gemma3") == 0 && json_is_object(json_object_get(root, "text_config"))) root = json_object_get(root, "text_config");
     QZ_TRY(read_dims(root, name, s, err));
     if (qz_family_by_name(type) != QZ_FAMILY_COUNT) {
+        if (qz_family_get(qz_family_by_name(type))->ffn == QZ_FFN_EXPERTS) QZ_TRY(need_experts(root, name, err));
         QZ_TRY(qz_config_from_json(root, name, &s->config, err));
         qz_shape_take_config(s);
         return QZ_OK;

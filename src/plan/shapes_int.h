@@ -5,7 +5,6 @@
 
 enum {
     QZ_SF_QK_NORM = 1, QZ_SF_QKV_BIAS = 2, QZ_SF_O_BIAS = 4, QZ_SF_MOE = 8, QZ_SF_SHARED_GATE = 16, QZ_SF_HYBRID = 32,
-    QZ_SF_FUSED = 64,      /* one qkv and one gate_up matrix */
     QZ_SF_SANDWICH = 128,  /* norms after attention and feed-forward too */
     QZ_SF_SLIDE_ALL = 256, /* sliding_window applies to all layers when set */
     QZ_SF_LATENT = 512, QZ_SF_EXPERT_BIAS = 1024, QZ_SF_SINKS = 2048,

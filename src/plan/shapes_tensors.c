@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "plan/shapes_int.h"
 #include <stdio.h>
+#include <string.h>
 
 typedef struct { qz_shape *s; size_t cap; unsigned flags; bool failed, huge; } lister;
 
@@ -70,12 +71,9 @@ static void attention(lister *k, long l) {
         else linear_attention(k, l);
         return;
     }
-    if (k->flags & QZ_SF_FUSED) linear(k, l, "self_attn.qkv_proj", "attn_qkv", q + 2 * kv, d, false);
-    else {
-        linear(k, l, "self_attn.q_proj", "attn_q", k->flags & QZ_SF_Q_GATE ? 2 * q : q, d, s->qkv_bias);
-        linear(k, l, "self_attn.k_proj", "attn_k", kv, d, s->qkv_bias);
-        linear(k, l, "self_attn.v_proj", "attn_v", kv, d, s->qkv_bias);
-    }
+    linear(k, l, "self_attn.q_proj", "attn_q", k->flags & QZ_SF_Q_GATE ? 2 * q : q, d, s->qkv_bias);
+    linear(k, l, "self_attn.k_proj", "attn_k", kv, d, s->qkv_bias);
+    linear(k, l, "self_attn.v_proj", "attn_v", kv, d, s->qkv_bias);
     if (s->qk_norm) {
         vector(k, l, "self_attn.q_norm.weight", "attn_q_norm.weight", s->head_dim);
         vector(k, l, "self_attn.k_norm.weight", "attn_k_norm.weight", s->head_dim);
@@ -87,11 +85,8 @@ static void attention(lister *k, long l) {
 static void dense_ffn(lister *k, long l) {
     const qz_shape *s = k->s;
     uint64_t d = s->hidden, i = s->intermediate;
-    if (k->flags & QZ_SF_FUSED) linear(k, l, "mlp.gate_up_proj", "ffn_up", 2 * i, d, false);
-    else {
-        linear(k, l, "mlp.gate_proj", "ffn_gate", i, d, s->mlp_bias);
-        linear(k, l, "mlp.up_proj", "ffn_up", i, d, s->mlp_bias);
-    }
+    linear(k, l, "mlp.gate_proj", "ffn_gate", i, d, s->mlp_bias);
+    linear(k, l, "mlp.up_proj", "ffn_up", i, d, s->mlp_bias);
     linear(k, l, "mlp.down_proj", "ffn_down", d, i, s->mlp_bias);
 }
 
@@ -116,8 +111,30 @@ static void experts(lister *k, long l) {
     if (k->flags & QZ_SF_SHARED_GATE) part(k, l, "mlp.shared_expert_gate.weight", "ffn_gate_inp_shexp.weight", 1, d, 1, QZ_ROLE_FLOAT);
 }
 
+/* A layer of a family that the engine runs: from the one description of it (model/sites.h). */
+static void described(lister *k, long l) {
+    qz_site sites[QZ_MAX_SITES];
+    for (size_t i = 0, n = qz_sites(&k->s->config, (size_t)l, sites); i < n; i++) {
+        const qz_site *x = &sites[i];
+        const char *at = strstr(x->hf, "%zu");
+        char hf[96], gguf[64];
+        (void)snprintf(hf, sizeof hf, "%.*s%s%s.weight", at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf, at ? "*" : "", at ? at + 3 : "");
+        (void)snprintf(gguf, sizeof gguf, "%s.weight", x->gguf);
+        const qz_shape_role role = x->kind == QZ_SITE_NORM ? QZ_ROLE_FLOAT : x->kind == QZ_SITE_ROUTER ? QZ_ROLE_ROUTER : x->kind == QZ_SITE_EXPERT ? QZ_ROLE_EXPERT : QZ_ROLE_LINEAR;
+        part(k, l, hf, gguf, x->rows, x->cols, qz_max_size(1, x->experts), role);
+        if (!x->bias) continue;
+        (void)snprintf(hf, sizeof hf, "%s.bias", x->hf);
+        (void)snprintf(gguf, sizeof gguf, "%s.bias", x->gguf);
+        part(k, l, hf, gguf, 1, x->rows, 1, QZ_ROLE_FLOAT);
+    }
+}
+
 static void block(lister *k, long l) {
     const qz_shape *s = k->s;
+    if (s->runs) {
+        described(k, l);
+        return;
+    }
     bool sandwich = k->flags & QZ_SF_SANDWICH;
     vector(k, l, "input_layernorm.weight", "attn_norm.weight", s->hidden);
     attention(k, l);

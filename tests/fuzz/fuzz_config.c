@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (qz_config_validate(&c, "fuzz", &err) != QZ_OK || qz_config_parameters(&c) == 0) abort();
         if (c.head_dim <= 1024) {
             float inv[1024], factor;
-            qz_rope_frequencies(&c, 4096, inv, &factor);
+            qz_rope_frequencies(&c, false, 4096, inv, &factor);
         }
         qz_model *m = NULL;
         if (c.layers <= 64 && qz_model_from_config(&c, "fuzz", &m, &err) != QZ_OK && !err.text[0]) abort();
