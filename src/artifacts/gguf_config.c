@@ -172,7 +172,7 @@ static void put_gemma2(writer *w, const qz_artifact_plan *p) {
 }
 static void put_common(writer *w, const qz_artifact_plan *p) {
     const qz_config *c = &p->model->config;
-    const bool llama = strcmp(w->arch, "llama") == 0, gemma3 = c->family == QZ_FAMILY_GEMMA3;
+    const bool llama = qz_family_get(c->family)->gguf_permuted, gemma3 = c->family == QZ_FAMILY_GEMMA3;
     u32(w, "block_count", c->layers);
     u32(w, "context_length", c->max_position);
     u32(w, "embedding_length", c->hidden_size);
@@ -339,6 +339,7 @@ static qz_status read_options(reader *r, qz_config *c) {
         QZ_TRY(qz_gguf_u64(r->g, rk(r, "attention.sliding_window"), false, &c->sliding_window, r->err));
         for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && qz_gguf_slides(c, l);
     }
+    for (size_t l = 0; f->no_rope_interval && l < c->layers; l++) c->layer_no_rope[l] = (l + 1) % f->no_rope_interval == 0;
     if (f->ffn != QZ_FFN_EXPERTS) return QZ_OK;
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_count"), true, &c->experts, r->err));
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_used_count"), true, &c->experts_used, r->err));
@@ -359,7 +360,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     snprintf(name, sizeof name, "%.*s", (int)qz_min_size(arch.n, 32), arch.ptr);
     c->family = qz_family_by_gguf_arch(name);
     if (c->family == QZ_FAMILY_COUNT)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected llama, qwen2, qwen3, qwen3moe, gemma2, gemma3 or phi3", name, g->path);
+        return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected llama, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3 or smollm3", name, g->path);
     reader r = { .g = g, .arch = name, .err = err };
     uint64_t experts = 0, splits = 0;
     QZ_TRY(qz_gguf_u64(g, "split.count", false, &splits, err));

@@ -142,7 +142,11 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
 /* Structure that the architecture fixes: another model would run. */
 static qz_status refuse(const qz_model *m, qz_error *err) {
     const qz_config *c = &m->config;
+    const uint64_t every = qz_family_get(c->family)->no_rope_interval;
     for (size_t l = 0; l < c->layers; l++) {
+        if (every && c->layer_no_rope[l] != ((l + 1) % every == 0))
+            return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s have no rotary positions: model '%s', layer %zu: expected every %lluth, found another; use bnb",
+                           qz_family_get(c->family)->gguf_arch, m->path, l, (unsigned long long)every);
         if (c->experts && c->layer_dense[l])
             return qz_fail(err, QZ_EUNSUPPORTED, "dense layers among layers with experts cannot be stored in GGUF (%s): model '%s', layer %zu; use bnb", qz_family_get(c->family)->gguf_arch, m->path, l);
         if (c->sliding_window && qz_family_get(c->family)->window == QZ_WINDOW_PATTERN && c->layer_sliding[l] != qz_gguf_slides(c, l))

@@ -73,15 +73,16 @@ static void place_token(const row_job *j, const qz_seq_run *r, size_t t) {
     const float *cs = qz_rope_by_call(c) ? e->step.rope + t * d : table + pos * d;
     const float *q_norm = j->lw->norm[QZ_NORM_Q], *k_norm = j->lw->norm[QZ_NORM_K];
     void (*rope)(float *, const float *, size_t) = c->rope.interleaved ? qz_rope_interleaved : qz_rope_half;
+    const size_t half = c->layer_no_rope[j->layer] ? 0 : c->rotary_dim / 2;
     float eps = (float)c->rms_norm_eps;
     float *q = e->step.q + t * c->heads * d, *k = e->step.k + t * c->kv_heads * d, *v = e->step.v + t * c->kv_heads * d;
     for (size_t h = 0; h < c->heads; h++) {
         if (q_norm) qz_rms_norm(q + h * d, q_norm, d, eps, q + h * d);
-        rope(q + h * d, cs, c->rotary_dim / 2);
+        rope(q + h * d, cs, half);
     }
     for (size_t h = 0; h < c->kv_heads; h++) {
         if (k_norm) qz_rms_norm(k + h * d, k_norm, d, eps, k + h * d);
-        rope(k + h * d, cs, c->rotary_dim / 2);
+        rope(k + h * d, cs, half);
         memcpy(qz_kv_slot(j->kv, j->kv->k, j->kv_layer, r->seq, h) + pos * d, k + h * d, d * sizeof *k);
         memcpy(qz_kv_slot(j->kv, j->kv->v, j->kv_layer, r->seq, h) + pos * d, v + h * d, d * sizeof *v);
     }

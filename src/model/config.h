@@ -52,6 +52,7 @@ typedef struct {
     bool tie_embeddings, qkv_bias, o_bias, mlp_bias, qk_norm;
     uint64_t sliding_window;          /* keys including the token itself; 0 = none */
     uint8_t layer_sliding[QZ_MAX_LAYERS]; /* 1 where the window applies */
+    uint8_t layer_no_rope[QZ_MAX_LAYERS]; /* 1: the layer knows no positions */
     uint64_t rotary_dim;              /* leading values of a head that rotate */
     qz_act act;
     bool norms_after;                 /* norms behind attention and feed-forward too, before the residual sum */
@@ -85,6 +86,7 @@ typedef struct {
     bool qkv_bias;                    /* always there */
     bool attention_bias_key, mlp_bias_key; /* config keys attention_bias, mlp_bias are read */
     bool qk_norm, norms_after, norm_plus_one, embed_scaled, fused;
+    uint64_t no_rope_interval;        /* every n-th layer has no rotary positions, unless no_rope_layers or no_rope_layer_interval say else; 0: all have */
     bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
     double attn_softcap, logit_softcap; /* defaults; 0 and no query_scalar: the keys are not read */

@@ -55,7 +55,7 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary}, {"num_local_experts", f->ffn == QZ_FFN_EXPERTS},
         {"num_experts", f->ffn == QZ_FFN_EXPERTS}, {"num_experts_per_tok", f->ffn == QZ_FFN_EXPERTS}, {"router_jitter_noise", f->ffn == QZ_FFN_EXPERTS},
         {"moe_intermediate_size", f->norm_topk_key}, {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->norm_topk_key}, {"mlp_only_layers", f->norm_topk_key},
-        {"long_factor", f->longrope}, {"short_factor", f->longrope}};
+        {"no_rope_layers", f->no_rope_interval > 0}, {"no_rope_layer_interval", f->no_rope_interval > 0}, {"long_factor", f->longrope}, {"short_factor", f->longrope}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
     return false;
