@@ -54,6 +54,7 @@ typedef struct {
 qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
 /* Levels of a scheme that can be written, i = 0, 1, …; NULL behind the last. */
 const char *qz_scheme_level(qz_scheme s, size_t i);
+const char *qz_scheme_engines_name(qz_scheme s); /* in engines.def */
 
 /* ---- plan ---- */
 typedef struct { const char *key, *value; } qz_provenance;

@@ -23,6 +23,7 @@ typedef struct qz_scheme_ops {
     /* Round to nearest: w (rows as the scheme's code_kind wants them) as codes of the item, without any calibration. */
     qz_status (*round)(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *item, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err);
     qz_code_kind kind;
+    const char *engines_name; /* the kind of artifact in engines.def, NULL: the scheme's own name */
     /* All data complete under temporary names; fills w->sha of the weight files. */
     qz_status (*finish)(qz_artifact_writer *w, qz_error *err);
     /* Final name of a single-file artifact (folders are renamed by the common code; NULL there). */
@@ -34,7 +35,9 @@ typedef struct qz_scheme_ops {
     qz_status (*detect)(const char *path, bool *yes, qz_error *err);
     qz_status (*read)(qz_run *run, const char *path, qz_model **out, qz_error *err);
 } qz_scheme_ops;
-extern const qz_scheme_ops qz_gguf_scheme, qz_awq_scheme, qz_gptq_scheme, qz_bnb_scheme;
+#define QZ_SCHEME(id, name, level, dir, method, ops, help) extern const qz_scheme_ops ops;
+#include "artifacts/schemes.def"
+#undef QZ_SCHEME
 const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s);
 
 struct qz_artifact_writer {

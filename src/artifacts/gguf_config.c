@@ -352,6 +352,17 @@ static qz_status read_options(reader *r, qz_config *c) {
     return QZ_OK;
 }
 
+static qz_status unknown_architecture(const qz_gguf *g, const char *name, qz_error *err) {
+    char known[256] = "";
+    size_t n = 0;
+    for (int i = 0; i < QZ_FAMILY_COUNT && n < sizeof known; i++) {
+        const char *arch = qz_family_get((qz_family)i)->gguf_arch;
+        if (qz_family_by_gguf_arch(arch) != (qz_family)i) continue; /* one architecture, several families */
+        n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", arch);
+    }
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected one of %s", name, g->path, known);
+}
+
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     qz_gguf_text arch = {0};
     *c = (qz_config){ .bos_id = -1, .pad_id = -1 };
@@ -359,8 +370,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     char name[40];
     snprintf(name, sizeof name, "%.*s", (int)qz_min_size(arch.n, 32), arch.ptr);
     c->family = qz_family_by_gguf_arch(name);
-    if (c->family == QZ_FAMILY_COUNT)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected llama, qwen2, qwen3, qwen3moe, gemma2, gemma3, phi3 or smollm3", name, g->path);
+    if (c->family == QZ_FAMILY_COUNT) return unknown_architecture(g, name, err);
     reader r = { .g = g, .arch = name, .err = err };
     uint64_t experts = 0, splits = 0;
     QZ_TRY(qz_gguf_u64(g, "split.count", false, &splits, err));

@@ -25,6 +25,7 @@ qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_
     *out = NULL;
     return o->round ? o->round(run, plan, it, w, arena, out, err) : qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no such codes", it->name);
 }
+const char *qz_scheme_engines_name(qz_scheme s) { return all_ops[s]->engines_name ? all_ops[s]->engines_name : infos[s].name; }
 const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i); }
 
 /* Nearest known spelling among "scheme", "scheme:level" and the bare levels of gguf. */

@@ -1,6 +1,6 @@
 /* A coded matrix: any weight that is no plain float and no row of blocks (types.def). A kind is a struct that begins with qz_coded and
  * a table of operations; whoever holds the pointer decodes, names, hashes, packs, plans and explains it without knowing the kind.
- * Kinds: integer groups (int_group.h: as files hold them, and as methods make them), bitsandbytes (bnb.h).
+ * Kinds: integer groups (int_group.h: as files hold them, and as methods make them), bitsandbytes (bnb.h), FP8 (float8.h).
  * A kind that lacks an operation leaves it NULL; the callers below say so in one error or do without.
  *   const qz_coded *c = view->coded; c->ops->decode(c, row, 0, c->cols, y); qz_code_layout l = c->ops->layout(c);
  * Ownership: the arena of a tensor or a model, or a mapping. */
@@ -11,7 +11,8 @@
 #include "codecs/types.h"
 
 typedef struct qz_coded qz_coded;
-typedef enum { QZ_CODES_AFFINE, QZ_CODES_TABLE } qz_code_form; /* (code − zero)·scale; table[code]·scale, or code·scale of signed bytes */
+/* (code − zero)·scale; table[code]·scale, or code·scale of signed bytes; small floats (no packed kernel yet: the exact product decodes) */
+typedef enum { QZ_CODES_AFFINE, QZ_CODES_TABLE, QZ_CODES_FLOAT } qz_code_form;
 
 /* How codes and scales lie over the matrix: what packed kernels, memory plans, grids and engine rules need of any kind. */
 typedef struct {

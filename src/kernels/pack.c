@@ -103,7 +103,7 @@ static qz_status open_codes(qz_mm *mm, qz_packed *p, qz_error *err) {
     if (!c) return qz_fail(err, QZ_EBUG, "coded weights without a description");
     p->codes = c->ops->layout(c);
     const qz_code_layout *l = &p->codes;
-    if ((l->bits != 4 && l->bits != 8) || !l->group || l->group * l->bits % 32 != 0 || l->groups * l->group != c->cols || (l->form == QZ_CODES_TABLE && l->g_idx)) return QZ_OK;
+    if (l->form == QZ_CODES_FLOAT || (l->bits != 4 && l->bits != 8) || !l->group || l->group * l->bits % 32 != 0 || l->groups * l->group != c->cols || (l->form == QZ_CODES_TABLE && l->g_idx)) return QZ_OK;
     if (l->g_idx) {
         p->order = qz_alloc_array(c->cols, sizeof *p->order);
         if (!p->order) return qz_fail(err, QZ_EMEMORY, "out of memory for the column order of %zu columns", c->cols);

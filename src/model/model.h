@@ -49,7 +49,7 @@ typedef struct qz_model {
     size_t n_other_files; const char *other_file;    /* weight files of the folder that were not opened, the first of them */
     const char **doubts; size_t n_doubts;            /* what the container says and its data contradict (qz_model_doubt) */
     const char *path;                                /* as given */
-    const char *scheme;                              /* name in schemes.def that the file is an artifact of, NULL: a float checkpoint */
+    const char *scheme;                              /* the kind of artifact as engines.def names it, NULL: a float checkpoint */
     const char *container;                           /* "safetensors", "gguf v3", "awq" … for texts */
     const char *encoding;                            /* "BF16", "Q4_K_M", "W4 g128 asym" */
     const char *contract;                            /* "W4A16 …": precision contract */

@@ -116,7 +116,7 @@ qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_sh
 
 /* ---- specs ---- */
 void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
-    const char *name = qz_scheme_get(s->scheme)->name;
+    const char *name = qz_scheme_engines_name(s->scheme);
     *out = (qz_deploy_spec){.kind = qz_deploy_by_name(name), .bits = s->bits, .sym = s->sym, .zero_point = true};
     if (out->kind == QZ_DEPLOY_COUNT) out->kind = QZ_DEPLOY_UNKNOWN;
     const qz_deploy_info *k = qz_deploy_get(out->kind);

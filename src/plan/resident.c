@@ -29,7 +29,7 @@ static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
     if (t->coded) { /* scales and codes beside the mapping; packed with them unless a block crosses rows */
         const qz_code_layout l = t->coded->ops->layout(t->coded);
         s->unpacked += t->coded->ops->held(t->coded);
-        if (l.group) s->packed += l.form == QZ_CODES_AFFINE ? t->rows * ((t->cols * l.bits + 7) / 8) + rows * l.groups * 4 : rows * (l.groups * (l.group * l.bits / 8 + 4));
+        if (l.group && l.form != QZ_CODES_FLOAT) s->packed += l.form == QZ_CODES_AFFINE ? t->rows * ((t->cols * l.bits + 7) / 8) + rows * l.groups * 4 : rows * (l.groups * (l.group * l.bits / 8 + 4));
         if (l.form == QZ_CODES_AFFINE) s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * 4 * (l.groups + (l.g_idx ? t->cols : 0)));
         s->widest_float = qz_max_size(s->widest_float, t->cols); /* more tokens go through the exact product's panels */
         return;

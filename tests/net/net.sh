@@ -53,11 +53,19 @@ set_zoo() {
     art "$m-gguf-Q4_0-best" tests/golden/zoo/$m gguf:Q4_0 "${calib[@]}"
     art "$m-bnb-nf4" tests/golden/zoo/$m bnb:nf4+double
     art "$m-bnb-int8" tests/golden/zoo/$m bnb:int8
+    art "$m-ct-fp8_dynamic" tests/golden/zoo/$m ct:fp8_dynamic
+    art "$m-ct-fp8_block" tests/golden/zoo/$m ct:fp8_block
+    art "$m-fp8-block" tests/golden/zoo/$m fp8:block
     for v in original quantized; do for c in best compat; do
       art "$m-awq-$c-$v" tests/golden/zoo/$m awq:w4g32 --search $c --propagate $v "${calib[@]}"
       art "$m-gptq-$c-$v" tests/golden/zoo/$m gptq:w4g32+asym --search $c --propagate $v "${calib[@]}"
     done; done
     art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order "${calib[@]}"
+  done
+  for m in gemma2 gemma3 phi3 mixtral qwen3_moe smollm3; do
+    for c in gguf:F16 gguf:BF16 gguf:Q8_0 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic fp8:block; do art "$m-$c" tests/golden/zoo/$m $c --search compat; done
+    case $m in phi3 | smollm3) for v in original quantized; do art "$m-awq-$v" tests/golden/zoo/$m awq:w4g32 --propagate $v "${calib[@]}"
+      art "$m-gptq-$v" tests/golden/zoo/$m gptq:w4g32+asym --propagate $v "${calib[@]}"; done ;; esac
   done
   compare tests/net/zoo.sha
 }
