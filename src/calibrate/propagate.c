@@ -26,12 +26,11 @@ struct qz_propagate {
     qz_pair_stats pair;
 };
 
-static void keep(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols) {
-    (void)layer;
+static void keep(void *arg, const qz_observed *o) {
     qz_propagate *p = arg;
-    if (qz_group_of(l) != p->watched_group) return;
-    memcpy(p->input[p->watched] + p->fill[p->watched], x, n * cols * sizeof *x);
-    p->fill[p->watched] += n * cols;
+    if (o->input != (size_t)p->watched_group) return;
+    memcpy(p->input[p->watched] + p->fill[p->watched], o->x, o->n * o->cols * sizeof *o->x);
+    p->fill[p->watched] += o->n * o->cols;
 }
 static void watch(qz_propagate *p, stream s, qz_input_group g) {
     p->watched = s;

@@ -15,10 +15,10 @@ static qz_status write_imatrix(const qz_stats *s, const char *path, qz_error *er
         {"ffn_gate", QZ_GROUP_GATE_UP}, {"ffn_up", QZ_GROUP_GATE_UP}, {"ffn_down", QZ_GROUP_DOWN}};
     enum { N = sizeof rows / sizeof rows[0] };
     qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len, .n_datasets = 1};
-    im.entries = qz_arena_calloc(&im.arena, s->info.layers * N, sizeof *im.entries);
+    im.entries = qz_arena_calloc(&im.arena, s->info.in.layers * N, sizeof *im.entries);
     im.datasets = qz_arena_calloc(&im.arena, 1, sizeof *im.datasets);
     qz_status st = im.entries && im.datasets ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
-    for (size_t l = 0; l < s->info.layers && st == QZ_OK; l++)
+    for (size_t l = 0; l < s->info.in.layers && st == QZ_OK; l++)
         for (size_t k = 0; k < N && st == QZ_OK; k++) {
             qz_input_stats in = qz_stats_get(s, l, rows[k].group);
             float *sums = qz_arena_alloc(&im.arena, in.cols, sizeof *sums), *count = qz_arena_alloc(&im.arena, 1, sizeof *count);
