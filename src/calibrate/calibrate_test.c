@@ -11,9 +11,11 @@
 #include "base/bytes.h"
 #include "base/size.h"
 #include "calibrate/calibrate.h"
+#include "calibrate/propagate.h"
 
 enum { WINDOWS = 20, SEQ = 32 };
 typedef struct { qz_run run; qz_model *m; qz_engine *e; qz_stats s; char path[64], sha[65]; } rig;
+static uint32_t ids[WINDOWS * SEQ];
 
 static void must(qz_status st, const qz_error *err) {
     if (st != QZ_OK) fail_msg("%s", err->text);
@@ -21,7 +23,6 @@ static void must(qz_status st, const qz_error *err) {
 
 /* one: every token the same, so that all go the same way */
 static void calibrate(rig *r, const char *model, size_t threads, bool one) {
-    static uint32_t ids[WINDOWS * SEQ];
     char dir[128];
     qz_error err = {0};
     for (uint32_t i = 0; i < WINDOWS * SEQ; i++) ids[i] = one ? 7 : (i * i * 31 + i * 7) % 251;
@@ -81,6 +82,66 @@ static void moments_of_experts_sum_up(void **state) {
     }
 }
 
+/* As long as nothing is quantized both streams are the float model: an expert's sums are the statistics of the calibration pass. */
+static void check_experts(const rig *r, size_t layer, qz_input_group g, const qz_pair_stats *p) {
+    for (size_t x = 0; x < r->m->config.experts; x++) {
+        const qz_input_stats in = qz_stats_get(&r->s, layer, qz_input_of(qz_group_first(g), (long)x));
+        const float *want = in.gram;
+        assert_int_equal(in.cols, p->cols);
+        assert_int_equal(in.tokens, p->expert_tokens[x]);
+        for (size_t i = 0; i < in.cols; i++)
+            for (size_t j = i; j < in.cols; j++, want++)
+                if (fabs(p->expert_gram[x][i * in.cols + j] / (double)in.tokens - (double)*want) > 1e-5 + 1e-5 * fabs((double)*want))
+                    fail_msg("layer %zu group %d expert %zu: %g, expected %g", layer, (int)g, x, p->expert_gram[x][i * in.cols + j] / (double)in.tokens, (double)*want);
+    }
+}
+static void streams_of_experts_agree(void **state) {
+    (void)state;
+    for (int sequential = 0; sequential < 2; sequential++) {
+        rig r = {0};
+        qz_error err = {0};
+        qz_propagate *p = NULL;
+        calibrate(&r, "qwen3_moe", 2, false);
+        must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, sequential, true, &err), &err);
+        for (size_t l = 0; l < r.m->config.layers; l++)
+            for (int g = 0; g < QZ_GROUP_COUNT; g++) {
+                qz_pair_stats *s;
+                must(qz_propagate_group(p, l, (qz_input_group)g, &s, &err), &err);
+                assert_int_equal(s->expert_gram != NULL, qz_config_sparse(&r.m->config, l) && g >= QZ_GROUP_GATE_UP);
+                if (s->expert_gram) check_experts(&r, l, (qz_input_group)g, s);
+                else assert_int_equal(s->tokens[0] + s->tokens[1], WINDOWS * SEQ);
+            }
+        qz_propagate_free(p);
+        done(&r);
+    }
+}
+
+/* An expert's quantized weights reach the stream: with its down at 0 the next layer sees other values. */
+static void weights_of_experts_count(void **state) {
+    (void)state;
+    rig r = {0};
+    qz_error err = {0};
+    double first[2] = {0};
+    calibrate(&r, "mixtral", 1, false);
+    const qz_config *c = &r.m->config;
+    float *zero = qz_calloc_array(c->hidden_size * c->expert_width, sizeof *zero);
+    for (int changed = 0; changed < 2; changed++) {
+        qz_propagate *p = NULL;
+        qz_pair_stats *s;
+        must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, true, true, &err), &err);
+        for (int g = 0; g < QZ_GROUP_COUNT; g++) must(qz_propagate_group(p, 0, (qz_input_group)g, &s, &err), &err);
+        if (changed) must(qz_propagate_weights(p, QZ_LIN_DOWN, 2, zero, &err), &err);
+        must(qz_propagate_group(p, 1, QZ_GROUP_QKV, &s, &err), &err);
+        first[changed] = s->gram[0][0];
+        if (!changed)
+            for (size_t i = 0; i < s->cols * s->cols; i++) assert_true(s->cross[0][i] == 0); /* nothing lost yet */
+        qz_propagate_free(p);
+    }
+    assert_true(first[0] != first[1]);
+    qz_free(zero);
+    done(&r);
+}
+
 static void threads_change_nothing(void **state) {
     (void)state;
     rig a = {0}, b = {0};
@@ -136,6 +197,7 @@ static void lies_are_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(moments_of_experts_sum_up), cmocka_unit_test(threads_change_nothing),
+                                       cmocka_unit_test(streams_of_experts_agree), cmocka_unit_test(weights_of_experts_count),
                                        cmocka_unit_test(unseen_experts_have_no_tokens), cmocka_unit_test(lies_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -186,8 +186,9 @@ static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_AWQ_ENTRIES]) 
     bool any = false;
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
         const qz_module_setting *x = &u->setting[e];
-        bool before = (e == QZ_AWQ_O && u->setting[QZ_AWQ_QKV].keep) || (e == QZ_AWQ_DOWN && u->setting[QZ_AWQ_MLP].keep) || (e == QZ_AWQ_MLP && u->expert >= 0);
-        grids[e] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = x->keep || before || x->group_size == 0 || !has_entry(u, e)};
+        bool before = (e == QZ_AWQ_O && u->setting[QZ_AWQ_QKV].keep) || (e == QZ_AWQ_DOWN && u->setting[QZ_AWQ_MLP].keep);
+        grids[e] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = x->keep || before || x->group_size == 0 || !has_entry(u, e),
+                                 .fixed = e == QZ_AWQ_MLP && u->expert >= 0};
         any |= !grids[e].off;
     }
     return any;
@@ -444,7 +445,7 @@ static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
         if (e == QZ_AWQ_MLP) say_unseen(a, layer, p);
         for (size_t x = 0; x < a->model->config.experts; x++) QZ_TRY(code_group(a, &a->experts[x], layer, e, p, err));
     }
-    a->n_norms_kept += a->experts && a->o.norms;
+    a->n_shared += a->experts && (a->o.norms || a->o.fold);
     return QZ_OK;
 }
 
@@ -544,7 +545,7 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
         at += snprintf(out + at, n - (size_t)at, ", asymmetric strength %.2f", a->alpha / (double)a->n_alpha);
     const struct { size_t count; const char *text; } lacks[] = {
         {a->n_fallbacks, "linears rounded to nearest"}, {a->n_uncorrected, "linears without asymmetric correction"}, {a->n_norms_kept, "norms not refitted"},
-        {a->n_unseen, "experts that no token reached"}};
+        {a->n_shared, "norms before experts as they were (their router reads them)"}, {a->n_unseen, "experts that no token reached"}};
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
         if (lacks[i].count && at > 0 && (size_t)at < n) at += snprintf(out + at, n - (size_t)at, "; %zu %s", lacks[i].count, lacks[i].text);
 }

@@ -56,8 +56,8 @@ typedef struct {
     qz_quantized head;
     qz_folded folded[2 + QZ_LIN_COUNT];  /* norms, then biases */
     size_t n_folded, n_blocks, n_fallbacks;
-    size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose gains stayed: not computable, or of experts */
-    size_t n_unseen;                     /* experts that no token reached */
+    size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose gains stayed: not computable */
+    size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are because a router reads them too */
     double plain, scaled, final_error, damping, alpha;
     size_t n_alpha;
 } qz_int_blocks;

@@ -269,7 +269,7 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
     if (codes.n_blocks) qz_int_blocks_note(&codes, out->note, sizeof out->note);
     out->fallbacks += codes.n_fallbacks;
     out->uncorrected = codes.n_uncorrected;
-    out->norms_kept = codes.n_norms_kept;
+    out->norms_kept = codes.n_norms_kept + codes.n_shared;
     qz_int_blocks_release(&codes);
     hessians_clear(&x);
     qz_mm_free(x.mm);

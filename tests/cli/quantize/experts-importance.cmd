@@ -6,9 +6,9 @@ for d in ids one; do "$Q" calibrate tests/golden/zoo/mixtral --data $W/$d.jsonl 
 to() { "$Q" quantize tests/golden/zoo/mixtral --to gguf:Q4_0 $A --search compat -o $W/$1.gguf "${@:2}" --json > $W/$1.json 2> $W/$1.err; echo "$1 rc $?"; }
 to plain; to stats --stats $W/ids.stats; to imatrix --imatrix $W/ids.im.gguf; to dat --imatrix $W/ids.dat
 cmp -s $W/plain.gguf $W/stats.gguf || echo importance matters
-"$Q" diff $W/stats.gguf $W/imatrix.gguf | head -1; "$Q" diff $W/imatrix.gguf $W/dat.gguf | head -1
+"$Q" diff $W/stats.gguf $W/imatrix.gguf | sed -n 3p; "$Q" diff $W/imatrix.gguf $W/dat.gguf | sed -n 3p
 grep -ho '"importance":.*"unused_entries":\[[^]]*\]' $W/imatrix.json
 to one --stats $W/one.stats; to one-imatrix --imatrix $W/one.im.gguf
 grep -h 'never measured' $W/one.err; grep -c 'never measured' $W/one-imatrix.err; grep -ho '"weights_of_one":\[[^]]*\]' $W/one.json
-"$Q" diff $W/one.gguf $W/one-imatrix.gguf | head -1
+"$Q" diff $W/one.gguf $W/one-imatrix.gguf | sed -n 3p
 "$Q" quantize tests/golden/zoo/llama --to gguf:Q4_0 $A -o $W/other.gguf --stats $W/ids.stats
