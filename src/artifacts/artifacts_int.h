@@ -76,6 +76,7 @@ typedef struct {
     int linear;          /* qz_linear of a weight, else -1 */
     bool q, k;           /* weight or bias of q_proj, k_proj */
     const qz_bound *site; /* of its block, NULL outside */
+    size_t expert;       /* of a stack */
 } qz_slot;
 qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, size_t *n, qz_error *err);
 /* The slot's tensor as the container stores it: gains of norms minus one in a folder of a family that does so, never in GGUF. */

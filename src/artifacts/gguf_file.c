@@ -65,7 +65,7 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
                                   .permute = qz_slot_permute(m, &slots[i], interleaved), .heads = qz_slot_heads(m, &slots[i]) };
         if (site && site->site.experts) {
             it->experts = site->site.experts;
-            while (it->expert + 1 < it->experts && site->weight[it->expert] != slots[i].t) it->expert++;
+            it->expert = slots[i].expert;
         }
         if (!it->out_name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     }

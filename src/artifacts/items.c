@@ -4,9 +4,9 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void add(qz_slot *s, size_t *n, const qz_tensor_view *t, long layer, int linear, const qz_bound *site) {
+static void add(qz_slot *s, size_t *n, const qz_tensor_view *t, long layer, int linear, const qz_bound *site, size_t expert) {
     const bool qk = site && site->site.kind == QZ_SITE_LINEAR;
-    if (t) s[(*n)++] = (qz_slot){ t, layer, linear, qk && site->site.part == QZ_LIN_Q, qk && site->site.part == QZ_LIN_K, site };
+    if (t) s[(*n)++] = (qz_slot){ t, layer, linear, qk && site->site.part == QZ_LIN_Q, qk && site->site.part == QZ_LIN_K, site, expert };
 }
 
 static size_t count(const qz_model *m) {
@@ -20,16 +20,16 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
     qz_slot *s = qz_arena_alloc(arena, count(m), sizeof *s);
     if (!s) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     *n = 0;
-    add(s, n, m->embed, -1, -1, NULL);
+    add(s, n, m->embed, -1, -1, NULL, 0);
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
             const bool linear = b->site.kind == QZ_SITE_LINEAR || b->site.kind == QZ_SITE_FUSED || b->site.kind == QZ_SITE_EXPERT;
-            for (size_t e = 0; e < qz_max_size(1, b->site.experts); e++) add(s, n, b->weight[e], (long)l, linear ? b->site.part : -1, b);
-            add(s, n, b->bias, (long)l, -1, b);
+            for (size_t e = 0; e < qz_max_size(1, b->site.experts); e++) add(s, n, b->weight[e], (long)l, linear ? b->site.part : -1, b, e);
+            add(s, n, b->bias, (long)l, -1, b, 0);
         }
-    add(s, n, m->final_norm, -1, -1, NULL);
-    if (m->head != m->embed) add(s, n, m->head, -1, -1, NULL);
+    add(s, n, m->final_norm, -1, -1, NULL, 0);
+    if (m->head != m->embed) add(s, n, m->head, -1, -1, NULL, 0);
     *out = s;
     return QZ_OK;
 }

@@ -182,20 +182,34 @@ static bool apart(const qz_model *m, size_t layer, size_t set) {
     return !m->config.fused && m->blocks[layer].linear[fused_sets[set].parts[0]] != NULL;
 }
 
-static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, size_t layer, size_t set, qz_error *err) {
-    if (!apart(m, layer, set)) return QZ_OK;
+/* Part i of the set: of the block itself, or of one expert (gate and up). */
+static const char *part_name(const qz_model *m, size_t layer, size_t set, long expert, size_t i) {
+    const qz_linear l = fused_sets[set].parts[i];
+    return (expert < 0 ? m->blocks[layer].linear[l] : m->blocks[layer].expert[l - QZ_LIN_GATE][expert])->name;
+}
+
+static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t layer, size_t set, long expert, qz_error *err) {
     char name[NAME_LIMIT], first[NAME_LIMIT], a[64], b[64];
     qz_module_setting have, want;
-    module_name(m->blocks[layer].linear[fused_sets[set].parts[0]]->name, first);
+    module_name(part_name(m, layer, set, expert, 0), first);
     QZ_TRY(qz_module_setting_of(s, first, &want, err));
     for (size_t i = 1; i < fused_sets[set].n; i++) {
-        module_name(m->blocks[layer].linear[fused_sets[set].parts[i]]->name, name);
+        module_name(part_name(m, layer, set, expert, i), name);
         QZ_TRY(qz_module_setting_of(s, name, &have, err));
         if (!qz_module_setting_equal(&have, &want))
             return qz_fail(err, QZ_EUNSUPPORTED, "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, '%.120s' %s; let the pattern match %s",
                            (have.rule ? have.rule : want.rule)->text, first, qz_module_setting_text(&want, a), name, qz_module_setting_text(&have, b),
-                           set ? "both: {gate,up}_proj" : "all three: {q,k,v}_proj");
+                           set == 0 ? "all three: {q,k,v}_proj" : expert < 0 ? "both: {gate,up}_proj" : "both");
     }
+    return QZ_OK;
+}
+
+static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, size_t layer, size_t set, qz_error *err) {
+    char name[NAME_LIMIT];
+    qz_module_setting have;
+    for (size_t x = 0; set == 1 && m->blocks[layer].router && x < m->config.experts; x++) QZ_TRY(check_same(s, m, layer, set, (long)x, err));
+    if (!apart(m, layer, set)) return QZ_OK;
+    QZ_TRY(check_same(s, m, layer, set, -1, err));
     fused_name(m, layer, set, name);
     return qz_module_setting_of(s, name, &have, err); /* its limits, here where an error can be told */
 }

@@ -6,6 +6,14 @@
 
 enum { GRAM_BLOCK = 512, CHUNK_TOKENS = 4096 };
 
+/* What one input has shown so far. */
+typedef struct {
+    double *gram;                     /* [cols, cols] */
+    double *sum_abs;
+    float *max_abs;
+    uint64_t tokens;
+} moments;
+
 typedef struct {
     qz_run *run;
     qz_engine *e;
@@ -13,11 +21,9 @@ typedef struct {
     qz_stats_info info;
     qz_out out;
     qz_journal journal;
-    uint64_t *offsets;
+    uint64_t *offsets, total;         /* sections of the file, its size */
     float *hidden;                    /* [windows*seq_len, hidden] */
-    double *gram[QZ_GROUP_COUNT];     /* [cols, cols] of the current layer */
-    double *sum_abs[QZ_GROUP_COUNT];
-    float *max_abs[QZ_GROUP_COUNT];
+    moments *input; size_t n_inputs;  /* of the current layer; room for the most that one has */
     float *row;                       /* one packed row on its way to the file */
     qz_status observed;               /* first failure inside the observer */
     qz_error *err;
@@ -37,51 +43,63 @@ static void abs_worker(void *arg, qz_part part) { /* threads own columns: token 
         }
 }
 
-static void gather(pass *p, qz_input_group g, const float *x, size_t n, size_t cols) {
-    abs_job j = {x, n, cols, p->sum_abs[g], p->max_abs[g]};
+static void gather(pass *p, size_t input, const float *x, size_t n, size_t cols) {
+    moments *m = &p->input[input];
+    abs_job j = {x, n, cols, m->sum_abs, m->max_abs};
+    m->tokens += n;
     qz_pool_run(p->run->pool, 0, abs_worker, &j);
-    if (p->observed == QZ_OK) p->observed = qz_mm_gram(qz_engine_mm(p->e), x, n, cols, p->gram[g], p->err);
+    if (p->observed == QZ_OK) p->observed = qz_mm_gram(qz_engine_mm(p->e), x, n, cols, m->gram, p->err);
 }
-static void observe(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols) {
-    (void)layer;
-    gather(arg, qz_group_of(l), x, n, cols);
-}
+static void observe(void *arg, const qz_observed *o) { gather(arg, o->input, o->x, o->n, o->cols); }
 
 /* |x| or x·x beyond float32: nothing could be chosen by such statistics. */
-static qz_status check_range(const pass *p, size_t layer, qz_input_group g, size_t cols, double scale) {
-    for (size_t k = 0; k < cols; k++) {
-        double x = p->gram[g][k * cols + k] * scale;
-        if (isfinite((float)x) && isfinite(p->max_abs[g][k])) continue;
-        if (g == QZ_GROUP_HEAD)
+static qz_status check_range(const pass *p, size_t layer, size_t input, double scale) {
+    const qz_input in = qz_input_at(&p->info.in, layer, input);
+    const moments *m = &p->input[input];
+    char name[QZ_SITE_NAME];
+    for (size_t k = 0; k < in.cols; k++) {
+        double x = m->gram[k * in.cols + k] * scale;
+        if (isfinite((float)x) && isfinite(m->max_abs[k])) continue;
+        if (layer == p->info.in.layers)
             return qz_fail(p->err, QZ_ENUMERIC, "calibration overflows float32: input of the output matrix, column %zu: found |x| up to %g, mean square %g", k,
-                           (double)p->max_abs[g][k], x);
+                           (double)m->max_abs[k], x);
         return qz_fail(p->err, QZ_ENUMERIC, "calibration overflows float32: layer %zu, input of %s, column %zu: found |x| up to %g, mean square %g; is the checkpoint sound?", layer,
-                       qz_linear_name(qz_group_first(g)), k, (double)p->max_abs[g][k], x);
+                       qz_input_text(&in, name), k, (double)m->max_abs[k], x);
     }
     return QZ_OK;
 }
 
-static qz_status write_group(pass *p, size_t layer, qz_input_group g) {
-    size_t cols = qz_stats_cols(&p->info, layer, g);
-    double scale = 1.0 / (double)p->info.tokens;
-    QZ_TRY(check_range(p, layer, g, cols, scale));
-    for (size_t k = 0; k < cols; k++) p->row[k] = (float)(p->sum_abs[g][k] * scale);
-    QZ_TRY(qz_out_zeros(&p->out, (size_t)(p->offsets[layer * QZ_GROUP_COUNT + g] - p->out.size), p->err));
+static qz_status write_input(pass *p, size_t layer, size_t input, uint64_t at) {
+    const qz_input in = qz_input_at(&p->info.in, layer, input);
+    const moments *m = &p->input[input];
+    const size_t cols = in.cols;
+    const uint64_t tokens = in.expert < 0 ? p->info.tokens : m->tokens;
+    double scale = tokens ? 1.0 / (double)tokens : 0;
+    QZ_TRY(check_range(p, layer, input, scale));
+    for (size_t k = 0; k < cols; k++) p->row[k] = (float)(m->sum_abs[k] * scale);
+    QZ_TRY(qz_out_zeros(&p->out, (size_t)(at - p->out.size), p->err));
     QZ_TRY(qz_out_write(&p->out, p->row, cols * sizeof *p->row, p->err));
-    QZ_TRY(qz_out_write(&p->out, p->max_abs[g], cols * sizeof *p->row, p->err));
+    QZ_TRY(qz_out_write(&p->out, m->max_abs, cols * sizeof *p->row, p->err));
     for (size_t i = 0; i < cols; i++) {
-        for (size_t j = i; j < cols; j++) p->row[j - i] = (float)(p->gram[g][i * cols + j] * scale);
+        for (size_t j = i; j < cols; j++) p->row[j - i] = (float)(m->gram[i * cols + j] * scale);
         QZ_TRY(qz_out_write(&p->out, p->row, (cols - i) * sizeof *p->row, p->err));
     }
+    return in.expert < 0 ? QZ_OK : qz_out_write(&p->out, &tokens, sizeof tokens, p->err);
+}
+static qz_status write_layer(pass *p, size_t layer) {
+    size_t first = 0;
+    for (size_t l = 0; l < layer; l++) first += qz_inputs(&p->info.in, l);
+    for (size_t i = 0; i < qz_inputs(&p->info.in, layer); i++) QZ_TRY(write_input(p, layer, i, p->offsets[first + i]));
     return QZ_OK;
 }
 
-static void clear(pass *p, size_t layer, size_t groups) {
-    for (size_t g = 0; g < groups; g++) {
-        size_t cols = qz_stats_cols(&p->info, layer, (qz_input_group)g);
-        memset(p->gram[g], 0, cols * cols * sizeof *p->gram[g]);
-        memset(p->sum_abs[g], 0, cols * sizeof *p->sum_abs[g]);
-        memset(p->max_abs[g], 0, cols * sizeof *p->max_abs[g]);
+static void clear(pass *p, size_t layer) {
+    for (size_t i = 0; i < qz_inputs(&p->info.in, layer); i++) {
+        const size_t cols = qz_input_at(&p->info.in, layer, i).cols;
+        memset(p->input[i].gram, 0, cols * cols * sizeof(double));
+        memset(p->input[i].sum_abs, 0, cols * sizeof(double));
+        memset(p->input[i].max_abs, 0, cols * sizeof(float));
+        p->input[i].tokens = 0;
     }
 }
 
@@ -99,29 +117,29 @@ static size_t chunk_windows(size_t seq_len) {
 }
 
 static qz_status run_layer(pass *p, size_t layer, bool observed) {
-    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.hidden_size;
-    if (observed) clear(p, layer, QZ_GROUP_COUNT);
+    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.in.hidden_size;
+    if (observed) clear(p, layer);
     qz_engine_observe(p->e, observed ? observe : NULL, p);
     for (size_t w = 0; w < p->c->windows; w += step) {
         size_t n = qz_min_size(step, p->c->windows - w);
         QZ_TRY(qz_engine_block(p->e, layer, NULL, p->hidden + w * seq * hidden, n, seq, p->err));
         QZ_TRY(p->observed);
-        qz_progress_step(p->run, "calibrating", layer * p->c->windows + w + n, (p->info.layers + 1) * p->c->windows, "windows");
+        qz_progress_step(p->run, "calibrating", layer * p->c->windows + w + n, (p->info.in.layers + 1) * p->c->windows, "windows");
     }
     qz_engine_observe(p->e, NULL, NULL);
     if (!observed) return QZ_OK;
-    for (size_t g = 0; g < QZ_GROUP_COUNT; g++) QZ_TRY(write_group(p, layer, (qz_input_group)g));
+    QZ_TRY(write_layer(p, layer));
     QZ_TRY(qz_out_flush(&p->out, p->err));
     return qz_journal_add(&p->journal, p->err, "layer %zu %llu", layer, (unsigned long long)p->out.size);
 }
 
 /* The output matrix sees the final norm of the last hidden states. */
 static qz_status run_head(pass *p) {
-    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.hidden_size;
+    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.in.hidden_size;
     size_t cap = step * seq;
     float *h = qz_alloc_aligned(cap * hidden, sizeof *h);
     if (h == NULL) return qz_fail(p->err, QZ_EMEMORY, "out of memory calibrating the output matrix");
-    clear(p, p->info.layers, 1);
+    clear(p, p->info.in.layers);
     for (size_t w = 0; w < p->c->windows && p->observed == QZ_OK; w += step) {
         size_t n = qz_min_size(step, p->c->windows - w) * seq;
         qz_engine_final_norm(p->e, p->hidden + w * seq * hidden, n, h);
@@ -129,25 +147,36 @@ static qz_status run_head(pass *p) {
     }
     qz_free(h);
     QZ_TRY(p->observed);
-    return write_group(p, p->info.layers, QZ_GROUP_HEAD);
+    return write_layer(p, p->info.in.layers);
+}
+
+/* Widest input at position i of any layer; 0: no layer has so many. */
+static size_t widest_at(const qz_input_widths *w, size_t i) {
+    size_t cols = 0;
+    for (size_t l = 0; l <= w->layers; l++)
+        if (i < qz_inputs(w, l)) cols = qz_max_size(cols, qz_input_at(w, l, i).cols);
+    return cols;
 }
 
 static qz_status reserve(pass *p) {
     size_t n, rows = p->c->windows * p->c->seq_len, widest = 0;
-    bool ok = qz_mul_size(rows, p->info.hidden_size, &n);
+    bool ok = qz_mul_size(rows, p->info.in.hidden_size, &n);
     p->hidden = ok ? qz_alloc_aligned(n, sizeof *p->hidden) : NULL;
-    ok = p->hidden != NULL;
-    for (size_t g = 0; g < QZ_GROUP_COUNT && ok; g++) {
-        size_t cols = qz_stats_cols(&p->info, 0, (qz_input_group)g), sq;
+    for (size_t l = 0; l < p->info.in.layers; l++) p->n_inputs = qz_max_size(p->n_inputs, qz_inputs(&p->info.in, l));
+    p->input = qz_calloc_array(p->n_inputs, sizeof *p->input);
+    ok = p->hidden != NULL && p->input != NULL;
+    for (size_t i = 0; i < p->n_inputs && ok; i++) {
+        size_t cols = widest_at(&p->info.in, i), sq;
+        moments *m = &p->input[i];
         widest = qz_max_size(widest, cols);
         ok = qz_mul_size(cols, cols, &sq);
-        p->gram[g] = ok ? qz_alloc_aligned(sq, sizeof(double)) : NULL;
-        p->sum_abs[g] = qz_alloc_aligned(cols, sizeof(double));
-        p->max_abs[g] = qz_alloc_aligned(cols, sizeof(float));
-        ok = p->gram[g] && p->sum_abs[g] && p->max_abs[g];
+        m->gram = ok ? qz_alloc_aligned(sq, sizeof(double)) : NULL;
+        m->sum_abs = qz_alloc_aligned(cols, sizeof(double));
+        m->max_abs = qz_alloc_aligned(cols, sizeof(float));
+        ok = m->gram && m->sum_abs && m->max_abs;
     }
     p->row = qz_alloc_aligned(widest, sizeof *p->row);
-    p->offsets = qz_alloc_array(p->info.layers * QZ_GROUP_COUNT + 1, sizeof *p->offsets);
+    p->offsets = qz_alloc_array(qz_stats_sections(&p->info.in), sizeof *p->offsets);
     if (ok && p->row && p->offsets) return QZ_OK;
     return qz_fail(p->err, QZ_EMEMORY, "out of memory for calibration of %zu tokens; use fewer --samples", rows);
 }
@@ -155,16 +184,16 @@ static qz_status reserve(pass *p) {
 /* Opens the output and finds how many layers an interrupted run has finished. */
 static qz_status start(pass *p, const char *path, size_t *done) {
     qz_str head = {0}, journal = {0};
-    uint64_t total = 0, at = 0, disk = 0;
+    uint64_t at = 0, disk = 0;
     size_t skip = 0;
-    qz_status st = qz_stats_header(&p->info, &head, p->offsets, &total, p->err);
+    qz_status st = qz_stats_header(&p->info, &head, p->offsets, &p->total, p->err);
     char sha[65];
     if (st != QZ_OK) goto out;
     qz_sha256_bytes_hex(head.ptr, head.len, sha);
     qz_str_printf(&journal, "%s.partial.journal", path);
     QZ_GOTO(qz_disk_free(path, &disk, p->err));
-    if (disk < total) {
-        st = qz_fail(p->err, QZ_EIO, "not enough disk for '%s': expected %llu bytes, found %llu free", path, (unsigned long long)total, (unsigned long long)disk);
+    if (disk < p->total) {
+        st = qz_fail(p->err, QZ_EIO, "not enough disk for '%s': expected %llu bytes, found %llu free", path, (unsigned long long)p->total, (unsigned long long)disk);
         goto out;
     }
     QZ_GOTO(qz_journal_open(&p->journal, journal.ptr, !p->c->resume, p->err));
@@ -196,11 +225,12 @@ out:
 }
 
 static void pass_release(pass *p, bool done) {
-    for (size_t g = 0; g < QZ_GROUP_COUNT; g++) {
-        qz_free(p->gram[g]);
-        qz_free(p->sum_abs[g]);
-        qz_free(p->max_abs[g]);
+    for (size_t i = 0; p->input && i < p->n_inputs; i++) {
+        qz_free(p->input[i].gram);
+        qz_free(p->input[i].sum_abs);
+        qz_free(p->input[i].max_abs);
     }
+    qz_free(p->input);
     qz_free(p->hidden);
     qz_free(p->row);
     qz_free(p->offsets);
@@ -209,22 +239,15 @@ static void pass_release(pass *p, bool done) {
 }
 
 qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const char *path, char sha_hex[65], qz_error *err) {
-    if (qz_engine_model(e)->config.experts)
-        return qz_fail(err, QZ_EUNSUPPORTED, "inputs of experts are not observed yet: model '%s' has %llu of them in a layer; use a scheme that needs no calibration",
-                       qz_engine_model(e)->path, (unsigned long long)qz_engine_model(e)->config.experts);
     const qz_config *m = &qz_engine_model(e)->config;
     if (c->windows == 0 || c->seq_len == 0)
         return qz_fail(err, QZ_EUSAGE, "calibration data is empty: expected at least one window of %zu tokens", c->seq_len);
     pass p = {.run = run, .e = e, .c = c, .info = c->about, .err = err, .out = {.fd = -1}, .journal = {.fd = -1}};
-    p.info.layers = m->layers;
-    p.info.hidden_size = m->hidden_size;
-    p.info.o_cols = m->heads * m->head_dim;
-    p.info.intermediate_size = m->intermediate_size;
+    qz_input_widths_of(m, &p.info.in);
     p.info.windows = c->windows;
     p.info.seq_len = c->seq_len;
     p.info.tokens = (uint64_t)c->windows * c->seq_len;
     size_t done = 0;
-    uint64_t end = 0;
     qz_status st = reserve(&p);
     if (st == QZ_OK) st = start(&p, path, &done);
     if (st == QZ_OK) st = qz_engine_embed(e, c->ids, c->windows * c->seq_len, p.hidden, err);
@@ -233,19 +256,20 @@ qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const
     qz_engine_observe(e, NULL, NULL);
     if (st == QZ_OK) st = run_head(&p);
     qz_progress_end(run);
-    if (st == QZ_OK) {
-        size_t last = p.info.layers * QZ_GROUP_COUNT, cols = p.info.hidden_size;
-        end = (p.offsets[last] + 4u * (2u * cols + cols * (cols + 1) / 2) + 63) / 64 * 64;
-        st = qz_out_zeros(&p.out, (size_t)(end - p.out.size), err);
-    }
+    if (st == QZ_OK) st = qz_out_zeros(&p.out, (size_t)(p.total - p.out.size), err);
     if (st == QZ_OK) st = qz_out_commit(&p.out, sha_hex, err);
     pass_release(&p, st == QZ_OK);
     return st;
 }
 
 uint64_t qz_calibrate_bytes(const qz_config *c, size_t windows, size_t seq_len) {
-    uint64_t q = c->heads * c->head_dim, h = c->hidden_size, f = c->intermediate_size;
-    uint64_t grams = 8 * (2 * h * h + q * q + f * f), states = 4u * (uint64_t)windows * seq_len * h;
-    uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len * (3 * h + 2 * q + 2 * c->kv_heads * c->head_dim + 2 * f);
+    uint64_t q = c->heads * c->head_dim, h = c->hidden_size, f = c->intermediate_size > c->expert_width ? c->intermediate_size : c->expert_width;
+    uint64_t grams = 0, states = 4u * (uint64_t)windows * seq_len * h;
+    qz_input_widths w;
+    qz_input_widths_of(c, &w);
+    size_t most = 0;
+    for (size_t l = 0; l < w.layers; l++) most = qz_max_size(most, qz_inputs(&w, l));
+    for (size_t i = 0; i < most; i++) grams += 8 * (uint64_t)widest_at(&w, i) * widest_at(&w, i);
+    uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len * (3 * h + 2 * q + 2 * c->kv_heads * c->head_dim + 2 * f + (c->experts ? 2 * h + c->experts : 0));
     return grams + states + chunk;
 }

@@ -24,14 +24,29 @@ struct qz_propagate {
     float *w[QZ_LIN_COUNT];       /* quantized weights of this layer, NULL: not yet */
     bool has[QZ_LIN_COUNT];
     qz_pair_stats pair;
+    size_t experts;               /* 0: dense */
+    qz_input_widths widths;
+    double **gram;                /* [experts] room for the wider of their inputs */
+    uint64_t *tokens;             /* [experts] */
+    float **expert_w[3];          /* [experts] quantized gate, up, down of this layer, NULL: not yet */
+    bool *expert_has[3];
+    qz_weights *expert_view[3];   /* what the engine gets */
+    qz_status observed;           /* first failure inside the observer */
+    qz_error *err;
 };
 
-static void keep(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols) {
-    (void)layer;
+static void keep(void *arg, const qz_observed *o) {
     qz_propagate *p = arg;
-    if (qz_group_of(l) != p->watched_group) return;
-    memcpy(p->input[p->watched] + p->fill[p->watched], x, n * cols * sizeof *x);
-    p->fill[p->watched] += n * cols;
+    if (o->input != (size_t)p->watched_group) return;
+    memcpy(p->input[p->watched] + p->fill[p->watched], o->x, o->n * o->cols * sizeof *o->x);
+    p->fill[p->watched] += o->n * o->cols;
+}
+static void keep_expert(void *arg, const qz_observed *o) {
+    qz_propagate *p = arg;
+    const qz_input in = qz_input_at(&p->widths, o->layer, o->input);
+    if (in.expert < 0 || in.group != p->watched_group) return;
+    p->tokens[in.expert] += o->n;
+    if (p->observed == QZ_OK) p->observed = qz_mm_gram(qz_engine_mm(p->e), o->x, o->n, o->cols, p->gram[in.expert], p->err);
 }
 static void watch(qz_propagate *p, stream s, qz_input_group g) {
     p->watched = s;
@@ -41,12 +56,21 @@ static void watch(qz_propagate *p, stream s, qz_input_group g) {
 }
 
 /* The layer's weights with what is quantized in place; plain: the source's own. */
-static qz_layer_weights weights(const qz_propagate *p, bool plain) {
+static qz_layer_weights weights(qz_propagate *p, bool plain) {
     qz_layer_weights w = *qz_engine_layer(p->e, p->layer);
     for (int l = 0; l < QZ_LIN_COUNT; l++)
         if (!plain && p->has[l]) w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = w.lin[l].rows, .cols = w.lin[l].cols, .data = p->w[l]};
+    for (size_t k = 0; k < 3 && w.expert[k]; k++) {
+        for (size_t x = 0; x < p->experts; x++) {
+            qz_weights *v = &p->expert_view[k][x];
+            *v = w.expert[k][x];
+            if (!plain && p->expert_has[k][x]) *v = (qz_weights){.type = QZ_TYPE_F32, .rows = v->rows, .cols = v->cols, .data = p->expert_w[k][x]};
+        }
+        w.expert[k] = p->expert_view[k];
+    }
     return w;
 }
+static bool sparse(const qz_propagate *p) { return qz_config_sparse(&qz_engine_model(p->e)->config, p->layer); }
 
 typedef struct { const float *x, *w; float *y; size_t n, cols; float eps; } norm_job;
 static void norm_rows(void *arg, qz_part part) {
@@ -102,6 +126,28 @@ static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, 
     return p->pair.lost_rows ? qz_mm_cross(mm, p->lost, p->hidden, b, cols, n, p->pair.lost[half], err) : QZ_OK;
 }
 
+/* One chunk of windows through a feed-forward of experts: the inputs of the quantized stream's experts; with DOWN the float stream goes on. */
+static qz_status step_experts(qz_propagate *p, qz_input_group g, size_t first, size_t seqs, qz_error *err) {
+    const size_t at = first * p->seq * p->hidden;
+    qz_layer_weights w = weights(p, !p->sequential);
+    float *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
+    if (g == QZ_GROUP_DOWN) QZ_TRY(mlp(p, FLOAT, NULL, p->h[FLOAT] + at, seqs, true, err));
+    else if (p->sequential) QZ_TRY(attend(p, QUANT, &w, y, seqs, true, err));
+    p->watched_group = g;
+    p->observed = QZ_OK;
+    p->err = err;
+    qz_engine_observe(p->e, keep_expert, p);
+    QZ_TRY(mlp(p, QUANT, &w, in, seqs, false, err));
+    return p->observed;
+}
+static void clear_experts(qz_propagate *p, qz_input_group g) {
+    const size_t cols = (size_t)(g == QZ_GROUP_DOWN ? p->widths.expert_width : p->widths.hidden_size);
+    for (size_t x = 0; x < p->experts; x++) memset(p->gram[x], 0, cols * cols * sizeof(double));
+    memset(p->tokens, 0, p->experts * sizeof *p->tokens);
+    p->pair = (qz_pair_stats){.cols = cols, .gram = {p->pair.gram[0], p->pair.gram[1]}, .cross = {p->pair.cross[0], p->pair.cross[1]},
+                              .lost = {p->pair.lost[0], p->pair.lost[1]}, .expert_gram = p->gram, .expert_tokens = p->tokens};
+}
+
 /* One chunk of windows: both streams up to the group's input, float stream advanced past what lies before it. */
 static qz_status step(qz_propagate *p, qz_input_group g, size_t first, size_t seqs, qz_error *err) {
     size_t n = seqs * p->seq, at = first * p->seq * p->hidden, half = first / p->chunk % QZ_HALVES;
@@ -148,6 +194,7 @@ static qz_status finish_layer(qz_propagate *p, qz_error *err) {
         QZ_TRY(mlp(p, QUANT, &w, y, seqs, true, err));
     }
     memset(p->has, 0, sizeof p->has);
+    for (size_t k = 0; k < 3 && p->experts; k++) memset(p->expert_has[k], 0, p->experts * sizeof *p->expert_has[k]);
     p->layer++;
     p->next = 0;
     return QZ_OK;
@@ -157,7 +204,16 @@ qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz
     *out = NULL;
     if (p->next == QZ_GROUP_COUNT) QZ_TRY(finish_layer(p, err));
     if (layer != p->layer || (int)g != p->next) return qz_fail(err, QZ_EBUG, "propagation out of order: expected layer %zu group %d, found %zu %d", p->layer, p->next, layer, (int)g);
+    *out = &p->pair;
+    p->next++;
+    if (sparse(p) && (g == QZ_GROUP_GATE_UP || g == QZ_GROUP_DOWN)) {
+        clear_experts(p, g);
+        for (size_t i = 0; i < p->windows; i += p->chunk) QZ_TRY(step_experts(p, g, i, qz_min_size(p->chunk, p->windows - i), err));
+        return QZ_OK;
+    }
     const qz_config *c = &qz_engine_model(p->e)->config;
+    p->pair.expert_gram = NULL;
+    p->pair.expert_tokens = NULL;
     const size_t cols[QZ_GROUP_COUNT] = {c->hidden_size, c->heads * c->head_dim, c->hidden_size, c->intermediate_size};
     p->pair.cols = cols[g];
     p->pair.lost_rows = p->differences && (g == QZ_GROUP_O || g == QZ_GROUP_DOWN) ? p->hidden : 0;
@@ -168,18 +224,48 @@ qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz
         memset(p->pair.lost[i], 0, p->pair.lost_rows * cols[g] * sizeof(double));
     }
     for (size_t i = 0; i < p->windows; i += p->chunk) QZ_TRY(step(p, g, i, qz_min_size(p->chunk, p->windows - i), err));
-    p->next++;
-    *out = &p->pair;
     return QZ_OK;
 }
 
-qz_status qz_propagate_weights(qz_propagate *p, qz_linear l, const float *w, qz_error *err) {
-    const qz_weights *own = &qz_engine_layer(p->e, p->layer)->lin[l];
-    if (p->w[l] == NULL) p->w[l] = qz_alloc_aligned(own->rows * own->cols, sizeof *w);
-    if (p->w[l] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the quantized weights of one block");
-    memcpy(p->w[l], w, own->rows * own->cols * sizeof *w);
-    p->has[l] = true;
+qz_status qz_propagate_weights(qz_propagate *p, qz_linear l, long expert, const float *w, qz_error *err) {
+    const qz_layer_weights *layer = qz_engine_layer(p->e, p->layer);
+    const size_t k = (size_t)l - QZ_LIN_GATE;
+    const qz_weights *own = expert < 0 ? &layer->lin[l] : &layer->expert[k][expert];
+    float **to = expert < 0 ? &p->w[l] : &p->expert_w[k][expert];
+    if (*to == NULL) *to = qz_alloc_aligned(own->rows * own->cols, sizeof *w);
+    if (*to == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the quantized weights of one block");
+    memcpy(*to, w, own->rows * own->cols * sizeof *w);
+    if (expert < 0) p->has[l] = true;
+    else p->expert_has[k][expert] = true;
     return QZ_OK;
+}
+
+static qz_status reserve_experts(qz_propagate *p, qz_error *err) {
+    const size_t n = p->experts, widest = (size_t)qz_max_size(p->widths.expert_width, p->widths.hidden_size);
+    size_t square = 0;
+    if (n == 0) return QZ_OK;
+    p->gram = qz_calloc_array(n, sizeof *p->gram);
+    p->tokens = qz_calloc_array(n, sizeof *p->tokens);
+    bool ok = p->gram && p->tokens && qz_mul_size(widest, widest, &square);
+    for (size_t x = 0; x < n && ok; x++) ok = (p->gram[x] = qz_alloc_aligned(square, sizeof(double))) != NULL;
+    for (size_t k = 0; k < 3 && ok; k++) {
+        p->expert_w[k] = qz_calloc_array(n, sizeof *p->expert_w[k]);
+        p->expert_has[k] = qz_calloc_array(n, sizeof *p->expert_has[k]);
+        p->expert_view[k] = qz_calloc_array(n, sizeof *p->expert_view[k]);
+        ok = p->expert_w[k] && p->expert_has[k] && p->expert_view[k];
+    }
+    return ok ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for the statistics of %zu experts", n);
+}
+static void release_experts(qz_propagate *p) {
+    for (size_t x = 0; p->gram && x < p->experts; x++) qz_free(p->gram[x]);
+    for (size_t k = 0; k < 3; k++) {
+        for (size_t x = 0; p->expert_w[k] && x < p->experts; x++) qz_free(p->expert_w[k][x]);
+        qz_free(p->expert_w[k]);
+        qz_free(p->expert_has[k]);
+        qz_free(p->expert_view[k]);
+    }
+    qz_free(p->gram);
+    qz_free(p->tokens);
 }
 
 static size_t chunk_windows(size_t windows, size_t seq) {
@@ -193,7 +279,9 @@ qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const
     qz_propagate *p = *out = qz_calloc_array(1, sizeof *p);
     if (p == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating");
     *p = (qz_propagate){.run = run, .e = e, .windows = windows, .seq = seq_len, .hidden = c->hidden_size, .chunk = chunk_windows(windows, seq_len),
-                        .sequential = sequential, .differences = differences};
+                        .sequential = sequential, .differences = differences, .experts = (size_t)c->experts};
+    qz_input_widths_of(c, &p->widths);
+    QZ_TRY(reserve_experts(p, err));
     size_t tokens = windows * seq_len, n = 0, part = p->chunk * seq_len, o = c->heads * c->head_dim;
     size_t widest = qz_max_size(c->intermediate_size, qz_max_size(c->hidden_size, o)), square = 0;
     bool ok = qz_mul_size(tokens, c->hidden_size, &n) && qz_mul_size(widest, widest, &square);
@@ -228,6 +316,7 @@ void qz_propagate_free(qz_propagate *p) {
         qz_free(p->pair.lost[s]);
     }
     for (int l = 0; l < QZ_LIN_COUNT; l++) qz_free(p->w[l]);
+    release_experts(p);
     qz_free(p->mid);
     qz_free(p->out);
     qz_free(p->lost);
@@ -238,5 +327,6 @@ uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len) 
     uint64_t h = c->hidden_size, o = c->heads * c->head_dim, f = c->intermediate_size, widest = f > h ? f : h, part = chunk_windows(windows, seq_len) * seq_len;
     widest = o > widest ? o : widest;
     uint64_t engine = part * 4u * (3 * h + 2 * o + 2 * c->kv_heads * c->head_dim + 2 * f);
+    engine += c->experts * (8 * (c->expert_width > h ? c->expert_width * c->expert_width : h * h) + 4 * part); /* their matrices and scores */
     return 8u * (uint64_t)windows * seq_len * h + part * 4u * (4 * h + 2 * widest) + 32 * widest * widest + 16 * h * widest + engine;
 }

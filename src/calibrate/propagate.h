@@ -21,6 +21,10 @@ typedef struct {
     double *cross[QZ_HALVES]; /* [cols, cols] Σ (x̃ − x) xᵀ, x̃: input in the float model */
     size_t lost_rows;         /* hidden size for O and DOWN, whose output is added to the residual stream; else 0 */
     double *lost[QZ_HALVES];  /* [lost_rows, cols] Σ (h̃ − h) xᵀ, h and h̃: the stream that the output is added to */
+    /* GATE_UP and DOWN of a layer with experts: Σ x xᵀ over the tokens that an expert gets in the quantized model, nothing of the above
+     * (the float model sends other tokens to it, so there are no pairs). NULL: dense. */
+    double **expert_gram;     /* [experts] */
+    const uint64_t *expert_tokens;
 } qz_pair_stats;
 
 typedef struct qz_propagate qz_propagate;
@@ -30,8 +34,8 @@ qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const
                             bool differences, qz_error *err);
 /* Statistics of the next group; valid until the next call, the caller may change them. */
 qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz_pair_stats **out, qz_error *err);
-/* w [rows, cols]: what the artifact's linear computes on the unscaled input; copied. */
-qz_status qz_propagate_weights(qz_propagate *p, qz_linear l, const float *w, qz_error *err);
+/* w [rows, cols]: what the artifact's linear computes on the unscaled input; copied. expert -1: of the block itself. */
+qz_status qz_propagate_weights(qz_propagate *p, qz_linear l, long expert, const float *w, qz_error *err);
 void qz_propagate_free(qz_propagate *p); /* NULL is fine */
 /* Bytes that are resident besides the weights, for the memory plan. */
 uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len);

@@ -11,37 +11,30 @@
 enum { ALIGN = 64, HEADER_LIMIT = 1 << 20 };
 static const char magic[8] = "QZSTATS1";
 
-qz_linear qz_group_first(qz_input_group g) {
-    int l = 0;
-    while (l + 1 < QZ_LIN_COUNT && qz_group_of((qz_linear)l) != g) l++;
-    return (qz_linear)l;
-}
-qz_input_group qz_group_of(qz_linear l) {
-    switch (l) {
-    case QZ_LIN_O: return QZ_GROUP_O;
-    case QZ_LIN_GATE:
-    case QZ_LIN_UP: return QZ_GROUP_GATE_UP;
-    case QZ_LIN_DOWN: return QZ_GROUP_DOWN;
-    default: return QZ_GROUP_QKV;
-    }
-}
-
-size_t qz_stats_cols(const qz_stats_info *i, size_t layer, qz_input_group g) {
-    if (layer == i->layers) return i->hidden_size;
-    return g == QZ_GROUP_O ? i->o_cols : g == QZ_GROUP_DOWN ? i->intermediate_size : i->hidden_size;
-}
-
 static size_t triangle(size_t cols) { return cols * (cols + 1) / 2; }
 static uint64_t aligned(uint64_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
+
+static uint64_t section_bytes(const qz_input *in) { return 4u * (2u * in->cols + triangle(in->cols)) + (in->expert >= 0 ? sizeof(uint64_t) : 0); }
+
+size_t qz_stats_sections(const qz_input_widths *w) {
+    size_t n = 0;
+    for (size_t l = 0; l <= w->layers; l++) n += qz_inputs(w, l);
+    return n;
+}
 
 /* Section offsets from `start`; widths were bounded by the caller. */
 static void layout(const qz_stats_info *info, uint64_t start, uint64_t *offsets, uint64_t *total) {
     uint64_t at = aligned(start);
-    for (size_t i = 0; i <= info->layers * QZ_GROUP_COUNT; i++) {
-        size_t cols = qz_stats_cols(info, i / QZ_GROUP_COUNT, (qz_input_group)(i % QZ_GROUP_COUNT));
-        offsets[i] = at;
-        at = aligned(at + 4u * (2u * cols + triangle(cols)));
-    }
+    for (size_t l = 0, k = 0; l <= info->in.layers; l++)
+        for (size_t i = 0; i < qz_inputs(&info->in, l); i++) {
+            const qz_input in = qz_input_at(&info->in, l, i);
+            offsets[k++] = at;
+            at = aligned(at + section_bytes(&in));
+            if (at > (uint64_t)1 << 62) { /* a header that lies: no file is that long */
+                *total = UINT64_MAX;
+                return;
+            }
+        }
     *total = at;
 }
 
@@ -53,8 +46,8 @@ static void text_field(qz_str *s, const char *key, const char *value) {
 qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets, uint64_t *total, qz_error *err) {
     qz_str j = {0};
     qz_str_printf(&j, "{\"format\":1,\"layers\":%llu,\"hidden_size\":%llu,\"o_cols\":%llu,\"intermediate_size\":%llu,\"tokens\":%llu,"
-                  "\"windows\":%llu,\"seq_len\":%llu,\"samples\":%llu,\"bos\":%s", (unsigned long long)i->layers,
-                  (unsigned long long)i->hidden_size, (unsigned long long)i->o_cols, (unsigned long long)i->intermediate_size,
+                  "\"windows\":%llu,\"seq_len\":%llu,\"samples\":%llu,\"bos\":%s", (unsigned long long)i->in.layers,
+                  (unsigned long long)i->in.hidden_size, (unsigned long long)i->in.o_cols, (unsigned long long)i->in.intermediate_size,
                   (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len,
                   (unsigned long long)i->samples, i->bos ? "true" : "false");
     text_field(&j, "data_sha", i->data_sha);
@@ -62,6 +55,12 @@ qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets
     text_field(&j, "reader", i->reader);
     text_field(&j, "data_name", i->data_name);
     text_field(&j, "template", i->chat_template);
+    if (i->in.experts) { /* files of dense models are as they were before there were experts */
+        qz_str_printf(&j, ",\"experts\":%llu,\"expert_width\":%llu,\"dense_layers\":[", (unsigned long long)i->in.experts, (unsigned long long)i->in.expert_width);
+        for (size_t l = 0, n = 0; l < i->in.layers; l++)
+            if (i->in.layer_dense[l]) qz_str_printf(&j, "%s%zu", n++ ? "," : "", l);
+        qz_str_puts(&j, "]");
+    }
     qz_str_putc(&j, '}');
     while (j.len % ALIGN != ALIGN - 16 && !j.failed) qz_str_putc(&j, ' ');
     uint64_t n = j.len;
@@ -74,12 +73,27 @@ qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets
     return QZ_OK;
 }
 
+static qz_status read_widths(qz_input_widths *w, const json_t *root, const char *path, qz_error *err) {
+    const json_t *dense = json_object_get(root, "dense_layers");
+    QZ_TRY(qz_json_u64(root, "layers", path, &w->layers, err));
+    QZ_TRY(qz_json_u64(root, "hidden_size", path, &w->hidden_size, err));
+    QZ_TRY(qz_json_u64(root, "o_cols", path, &w->o_cols, err));
+    QZ_TRY(qz_json_u64(root, "intermediate_size", path, &w->intermediate_size, err));
+    QZ_TRY(qz_json_u64(root, "experts", path, &w->experts, err));
+    QZ_TRY(qz_json_u64(root, "expert_width", path, &w->expert_width, err));
+    bool ok = w->layers && w->layers <= QZ_MAX_LAYERS && w->hidden_size && w->hidden_size <= 1u << 20 && w->o_cols && w->o_cols <= 1u << 22 && w->intermediate_size &&
+              w->intermediate_size <= 1u << 22 && w->experts <= QZ_MAX_EXPERTS && w->expert_width <= 1u << 22 && (w->experts == 0) == (w->expert_width == 0);
+    for (size_t i = 0; ok && i < json_array_size(dense); i++) {
+        const json_int_t l = json_integer_value(json_array_get(dense, i));
+        ok = json_is_integer(json_array_get(dense, i)) && l >= 0 && (uint64_t)l < w->layers;
+        if (ok) w->layer_dense[l] = 1;
+    }
+    return ok ? QZ_OK : qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
+}
+
 static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz_error *err) {
     qz_stats_info *i = &s->info;
-    QZ_TRY(qz_json_u64(root, "layers", path, &i->layers, err));
-    QZ_TRY(qz_json_u64(root, "hidden_size", path, &i->hidden_size, err));
-    QZ_TRY(qz_json_u64(root, "o_cols", path, &i->o_cols, err));
-    QZ_TRY(qz_json_u64(root, "intermediate_size", path, &i->intermediate_size, err));
+    QZ_TRY(read_widths(&i->in, root, path, err));
     QZ_TRY(qz_json_u64(root, "tokens", path, &i->tokens, err));
     QZ_TRY(qz_json_u64(root, "windows", path, &i->windows, err));
     QZ_TRY(qz_json_u64(root, "seq_len", path, &i->seq_len, err));
@@ -93,10 +107,33 @@ static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz
         *text[k] = qz_arena_strdup(&s->arena, v);
         if (*text[k] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
     }
-    if (i->layers == 0 || i->layers > QZ_MAX_LAYERS || i->hidden_size == 0 || i->hidden_size > 1u << 20 || i->o_cols == 0 ||
-        i->o_cols > 1u << 22 || i->intermediate_size == 0 || i->intermediate_size > 1u << 22 || i->tokens == 0)
-        return qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
+    return i->tokens ? QZ_OK : qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
+}
+
+/* Counts of experts: no expert saw more than there was. */
+static qz_status check_counts(const qz_stats *s, const char *path, qz_error *err) {
+    for (size_t l = 0; l < s->info.in.layers; l++)
+        for (size_t i = 0; i < qz_inputs(&s->info.in, l); i++) {
+            const uint64_t n = qz_stats_get(s, l, i).tokens;
+            if (n > s->info.tokens)
+                return qz_fail(err, QZ_EFORMAT, "bad token count in statistics: file '%s', layer %zu, input %zu: expected at most %llu, found %llu; calibrate again", path, l, i,
+                               (unsigned long long)s->info.tokens, (unsigned long long)n);
+        }
     return QZ_OK;
+}
+
+/* Offsets of all sections, and where each layer's begin. */
+static qz_status find_sections(qz_stats *s, uint64_t start, const char *path, qz_error *err) {
+    const qz_input_widths *w = &s->info.in;
+    uint64_t total = 0;
+    s->offsets = qz_arena_calloc(&s->arena, qz_stats_sections(w), sizeof *s->offsets);
+    s->first = qz_arena_calloc(&s->arena, w->layers + 2, sizeof *s->first);
+    if (!s->offsets || !s->first) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    for (size_t l = 0; l <= w->layers; l++) s->first[l + 1] = s->first[l] + qz_inputs(w, l);
+    layout(&s->info, start, s->offsets, &total);
+    if (total == s->map.size) return check_counts(s, path, err);
+    return qz_fail(err, QZ_EFORMAT, "statistics file has a wrong size: file '%s': expected %llu bytes, found %zu; calibrate again", path, (unsigned long long)total,
+                   s->map.size);
 }
 
 /* A pointer, a saved page or an archive in the file's place has a cure of its own. */
@@ -110,7 +147,7 @@ qz_status qz_stats_open(qz_stats *s, const char *path, qz_error *err) {
     QZ_TRY(qz_map_open(&s->map, path, err));
     json_t *root = NULL;
     qz_status st = QZ_OK;
-    uint64_t n = s->map.size >= 16 ? qz_load_u64le(s->map.ptr + 8) : 0, total = 0;
+    uint64_t n = s->map.size >= 16 ? qz_load_u64le(s->map.ptr + 8) : 0;
     if (s->map.size < 16 || memcmp(s->map.ptr, magic, 8) != 0 || n > HEADER_LIMIT || n > s->map.size - 16) {
         if (not_downloaded(&s->map)) st = qz_strange(s->map.ptr, s->map.size, path, "a statistics file", err);
         if (st == QZ_OK) st = qz_fail(err, QZ_EFORMAT, "not a statistics file: '%s'; make one with: quantz calibrate MODEL --data F -o STATS", path);
@@ -118,15 +155,7 @@ qz_status qz_stats_open(qz_stats *s, const char *path, qz_error *err) {
     }
     QZ_GOTO(qz_json_parse((const char *)s->map.ptr + 16, (size_t)n, path, &root, err));
     QZ_GOTO(read_info(s, root, path, err));
-    s->offsets = qz_arena_calloc(&s->arena, s->info.layers * QZ_GROUP_COUNT + 1, sizeof *s->offsets);
-    if (s->offsets == NULL) {
-        st = qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
-        goto out;
-    }
-    layout(&s->info, 16 + n, s->offsets, &total);
-    if (total != s->map.size)
-        st = qz_fail(err, QZ_EFORMAT, "statistics file has a wrong size: file '%s': expected %llu bytes, found %zu; calibrate again", path,
-                     (unsigned long long)total, s->map.size);
+    st = find_sections(s, 16 + n, path, err);
 out:
     json_decref(root);
     if (st != QZ_OK) qz_stats_release(s);
@@ -138,10 +167,11 @@ void qz_stats_release(qz_stats *s) {
     *s = (qz_stats){0};
 }
 
-qz_input_stats qz_stats_get(const qz_stats *s, size_t layer, qz_input_group g) {
-    size_t cols = qz_stats_cols(&s->info, layer, g);
-    const float *p = (const float *)(const void *)(s->map.ptr + s->offsets[layer * QZ_GROUP_COUNT + g]);
-    return (qz_input_stats){.cols = cols, .tokens = s->info.tokens, .mean_abs = p, .max_abs = p + cols, .gram = p + 2 * cols};
+qz_input_stats qz_stats_get(const qz_stats *s, size_t layer, size_t input) {
+    const qz_input in = qz_input_at(&s->info.in, layer, input);
+    const float *p = (const float *)(const void *)(s->map.ptr + s->offsets[s->first[layer] + input]);
+    const uint64_t tokens = in.expert < 0 ? s->info.tokens : qz_load_u64le((const uint8_t *)(p + 2 * in.cols + triangle(in.cols)));
+    return (qz_input_stats){.cols = in.cols, .tokens = tokens, .mean_abs = p, .max_abs = p + in.cols, .gram = p + 2 * in.cols};
 }
 
 void qz_stats_gram(const qz_input_stats *in, double *full) {
@@ -155,11 +185,14 @@ void qz_stats_importance(const qz_input_stats *in, float *out) {
 }
 
 qz_status qz_stats_check(const qz_stats *s, const qz_model *m, qz_error *err) {
-    const qz_config *c = &m->config;
-    const qz_stats_info *i = &s->info;
-    if (i->layers == c->layers && i->hidden_size == c->hidden_size && i->o_cols == c->heads * c->head_dim && i->intermediate_size == c->intermediate_size)
-        return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "statistics do not fit the model: file '%s': expected %llu layers of %llu, found %llu of %llu; calibrate this model",
-                   s->map.path, (unsigned long long)c->layers, (unsigned long long)c->hidden_size, (unsigned long long)i->layers,
-                   (unsigned long long)i->hidden_size);
+    const qz_input_widths *i = &s->info.in;
+    qz_input_widths want;
+    qz_input_widths_of(&m->config, &want);
+    if (i->layers != want.layers || i->hidden_size != want.hidden_size || i->o_cols != want.o_cols || i->intermediate_size != want.intermediate_size)
+        return qz_fail(err, QZ_EUSAGE, "statistics do not fit the model: file '%s': expected %llu layers of %llu, found %llu of %llu; calibrate this model",
+                       s->map.path, (unsigned long long)want.layers, (unsigned long long)want.hidden_size, (unsigned long long)i->layers,
+                       (unsigned long long)i->hidden_size);
+    if (i->experts == want.experts && i->expert_width == want.expert_width && memcmp(i->layer_dense, want.layer_dense, sizeof want.layer_dense) == 0) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE, "statistics do not fit the model: file '%s': expected %llu experts of %llu, found %llu of %llu, or other layers are dense; calibrate this model",
+                   s->map.path, (unsigned long long)want.experts, (unsigned long long)want.expert_width, (unsigned long long)i->experts, (unsigned long long)i->expert_width);
 }

@@ -108,19 +108,23 @@ static qz_status check_input(const qz_engine *e, size_t layer, const qz_layer_we
     return qz_step_overflow(e, layer, err);
 }
 
+void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float *x, size_t n, size_t cols) {
+    if (e->observe) e->observe(e->observe_arg, &(qz_observed){layer, input, x, n, cols});
+}
+
 qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
                             float *y, qz_error *err) {
     static const qz_linear qkv[] = {QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V}, o[] = {QZ_LIN_O};
     qz_step *s = &e->step;
     const qz_config *c = &e->model->config;
-    if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_Q, h, n, c->hidden_size);
+    qz_step_observe(e, layer, QZ_GROUP_QKV, h, n, c->hidden_size);
     float *const out[] = {s->q, s->k, s->v};
     QZ_TRY(check_input(e, layer, w, QZ_LIN_Q, h, n, err));
     QZ_TRY(qz_step_linears(e, w, qkv, 3, h, n, out, err));
     row_job j = {.e = e, .n = n, .kv = kv, .layer = layer, .kv_layer = kv_layer, .lw = w};
     run_rows(e, place_worker, &j);
     QZ_TRY(qz_step_attend(e, kv, layer, kv_layer, n, err));
-    if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_O, s->att, n, c->heads * c->head_dim);
+    qz_step_observe(e, layer, QZ_GROUP_O, s->att, n, c->heads * c->head_dim);
     QZ_TRY(check_input(e, layer, w, QZ_LIN_O, s->att, n, err));
     return qz_step_linears(e, w, o, 1, s->att, n, &y, err);
 }
@@ -130,13 +134,13 @@ qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, con
     qz_step *s = &e->step;
     if (qz_config_sparse(&e->model->config, layer)) return qz_step_experts(e, layer, w, h, n, y, err);
     const qz_config *c = &e->model->config;
-    if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_GATE, h, n, c->hidden_size);
+    qz_step_observe(e, layer, QZ_GROUP_GATE_UP, h, n, c->hidden_size);
     float *const out[] = {s->gate, s->up};
     QZ_TRY(check_input(e, layer, w, QZ_LIN_GATE, h, n, err));
     QZ_TRY(qz_step_linears(e, w, gate_up, 2, h, n, out, err));
     row_job j = {.e = e, .n = n, .cols = c->intermediate_size, .y = s->gate, .u = s->up};
     run_rows(e, gate_worker, &j);
-    if (e->observe) e->observe(e->observe_arg, layer, QZ_LIN_DOWN, s->gate, n, c->intermediate_size);
+    qz_step_observe(e, layer, QZ_GROUP_DOWN, s->gate, n, c->intermediate_size);
     QZ_TRY(check_input(e, layer, w, QZ_LIN_DOWN, s->gate, n, err));
     return qz_step_linears(e, w, down, 1, s->gate, n, &y, err);
 }

@@ -47,9 +47,14 @@ typedef struct {
  * Batches over batch_tokens are split inside. QZ_EUSAGE: id out of range, cache full. */
 qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *logits, qz_error *err);
 
-/* Observer: called with the input of every linear, float32 x [n, cols], as the block is computed. q, k, v share one
- * call (QZ_LIN_Q), gate and up one (QZ_LIN_GATE). */
-typedef void (*qz_observe_fn)(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols);
+/* Observer: called with every input of a block (the list of model/sites.h) as it is computed. The tokens of an expert come gathered,
+ * one call per step and expert that has any; in their order. */
+typedef struct {
+    size_t layer, input;                                 /* index of qz_input_at */
+    const float *x;                                      /* [n, cols] float32 */
+    size_t n, cols;
+} qz_observed;
+typedef void (*qz_observe_fn)(void *arg, const qz_observed *o);
 void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg);
 
 /* Weights of one decoder block as the engine uses them; calibration replays a block with its own (AWQ's search). */

@@ -77,6 +77,8 @@ qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, con
 qz_status qz_step_experts(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
 qz_status qz_step_reserve_experts(qz_engine *e, size_t n, qz_error *err);
 void qz_expert_step_release(qz_expert_step *s);
+/* Tells the observer, if there is one. */
+void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float *x, size_t n, size_t cols);
 qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err); /* QZ_ENUMERIC naming the layer */
 /* x [n, hidden] through one block in place. */
 qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, float *x, size_t n, qz_error *err);

@@ -167,21 +167,21 @@ const qz_imatrix_entry *qz_imatrix_find(const qz_imatrix *im, const char *name) 
     return im->n ? bsearch(&key, im->entries, im->n, sizeof *im->entries, by_name) : NULL;
 }
 
-qz_status qz_imatrix_weights(const qz_imatrix *im, const char *name, size_t n, float *w, qz_error *err) {
+qz_status qz_imatrix_part(const qz_imatrix *im, const char *name, size_t n, size_t first, size_t count, float *w, qz_error *err) {
     const qz_imatrix_entry *e = qz_imatrix_find(im, name);
     if (!e) return qz_fail(err, QZ_EUSAGE, "no importance for tensor '%s': measure it again with this model", name);
-    if (e->cols * e->mats != n)
+    if (e->cols * e->mats != n || first > n || count > n - first)
         return qz_fail(err, QZ_EFORMAT, "importance of another model: tensor '%s': expected %zu values, found %zu", name, n, e->cols * e->mats);
-    for (size_t m = 0; m < e->mats; m++)
-        for (size_t c = 0; c < e->cols; c++) {
-            float v = e->counts[m] > 0 ? e->sums[m * e->cols + c] / e->counts[m] : 1.0f;
-            if (!isfinite(v))
-                return qz_fail(err, QZ_EFORMAT, "bad importance: tensor '%s', value %zu: expected a finite mean, found %g over %g rows; measure it again", name,
-                               m * e->cols + c, (double)e->sums[m * e->cols + c], (double)e->counts[m]);
-            w[m * e->cols + c] = v;
-        }
+    for (size_t i = first; i < first + count; i++) {
+        const float rows = e->counts[i / e->cols], v = rows > 0 ? e->sums[i] / rows : 1.0f;
+        if (!isfinite(v))
+            return qz_fail(err, QZ_EFORMAT, "bad importance: tensor '%s', value %zu: expected a finite mean, found %g over %g rows; measure it again", name, i,
+                           (double)e->sums[i], (double)rows);
+        w[i - first] = v;
+    }
     return QZ_OK;
 }
+qz_status qz_imatrix_weights(const qz_imatrix *im, const char *name, size_t n, float *w, qz_error *err) { return qz_imatrix_part(im, name, n, 0, n, w, err); }
 
 /* ---- writing ---- */
 static void put_i32(qz_str *s, int64_t v) {

@@ -36,6 +36,8 @@ const qz_imatrix_entry *qz_imatrix_find(const qz_imatrix *im, const char *name);
 /* Mean squares w [n], n = cols·mats of the weight: sum/count, 1 for experts without rows. QZ_EFORMAT if the length differs;
  * QZ_EUSAGE if there is no entry. */
 qz_status qz_imatrix_weights(const qz_imatrix *im, const char *name, size_t n, float *w, qz_error *err);
+/* The same of values [first, first + count) of those n: one matrix of a stack, or a flat row of a .dat file that holds it. */
+qz_status qz_imatrix_part(const qz_imatrix *im, const char *name, size_t n, size_t first, size_t count, float *w, qz_error *err);
 /* dat: legacy form (loses counts per expert). Sorts im->entries. A .dat source becomes GGUF with chunks of `chunk_size` or 512. */
 qz_status qz_imatrix_write(qz_imatrix *im, const char *path, bool dat, qz_error *err);
 #endif

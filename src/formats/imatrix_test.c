@@ -66,6 +66,14 @@ static void experts(void **state) {
     assert_int_equal(back.entries[1].mats, 2);
     assert_int_equal(qz_imatrix_weights(&back, "blk.0.ffn_up_exps.weight", 4, w, &err), QZ_OK);
     assert_true(w[0] == 1 && w[1] == 2 && w[2] == 1 && w[3] == 1); /* an expert without rows counts evenly */
+    for (size_t x = 0; x < 2; x++) { /* each expert's own slice */
+        float part[2];
+        assert_int_equal(qz_imatrix_part(&back, "blk.0.ffn_up_exps.weight", 4, 2 * x, 2, part, &err), QZ_OK);
+        assert_true(part[0] == w[2 * x] && part[1] == w[2 * x + 1]);
+    }
+    assert_int_equal(qz_imatrix_part(&back, "blk.0.ffn_up_exps.weight", 4, 3, 2, w, &err), QZ_EFORMAT);
+    assert_int_equal(qz_imatrix_part(&back, "blk.0.ffn_up_exps.weight", 8, 0, 2, w, &err), QZ_EFORMAT);
+    err = (qz_error){0};
     assert_int_equal(qz_imatrix_weights(&back, "blk.0.attn_q.weight", 3, w, &err), QZ_OK);
     assert_true(w[0] == 1 && w[1] == 2 && w[2] == 3);
     qz_imatrix_release(&back);

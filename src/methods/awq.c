@@ -134,7 +134,7 @@ typedef struct {
 } search;
 
 static qz_awq_grid grid_of(const qz_awq_options *o, qz_awq_entry e) {
-    return o->grids ? o->grids[e] : (qz_awq_grid){o->codes.bits, o->codes.group_size, o->codes.sym, false};
+    return o->grids ? o->grids[e] : (qz_awq_grid){o->codes.bits, o->codes.group_size, o->codes.sym, false, false};
 }
 
 static qz_status loss_of(search *x, qz_awq_entry entry, const float *s, double *loss, qz_error *err) {
@@ -183,7 +183,7 @@ static qz_status search_entry(search *x, qz_awq_entry entry, qz_awq_report *r, q
     QZ_TRY(loss_of(x, entry, NULL, &r->plain[entry], err));
     r->scaled[entry] = r->plain[entry];
     r->ratio[entry] = -1;
-    for (size_t i = 0; i <= 2 * steps + 1; i++) { /* with and without duo scaling */
+    for (size_t i = 0; !grid_of(x->o, entry).fixed && i <= 2 * steps + 1; i++) { /* with and without duo scaling */
         double ratio = (double)(i % (steps + 1)) / (double)steps, loss;
         qz_awq_scales(x->x_mean, i <= steps ? x->w_mean : NULL, cols, ratio, x->s);
         if (entry == QZ_AWQ_O) tie_heads(x->b->config, x->s);

@@ -19,8 +19,8 @@ typedef struct {
 } qz_awq_block;
 
 typedef enum { QZ_AWQ_QKV, QZ_AWQ_O, QZ_AWQ_MLP, QZ_AWQ_DOWN, QZ_AWQ_ENTRIES } qz_awq_entry;
-/* How the linears of one entry are coded; off: not scaled. */
-typedef struct { uint32_t bits, group_size; bool sym, off; } qz_awq_grid;
+/* How the linears of one entry are coded; off: not scaled, not measured; fixed: measured, and not scaled. */
+typedef struct { uint32_t bits, group_size; bool sym, off, fixed; } qz_awq_grid;
 
 typedef struct {
     qz_feedback_options codes;

@@ -30,12 +30,25 @@ static qz_status permute(qz_gptq *g, const double *gram, double **permuted, qz_e
     return g->perm && *permuted ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory ordering %zu columns", k);
 }
 
-qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t cols, const qz_gptq_options *o, qz_error *err) {
+static qz_status begin(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_options *o, qz_error *err) {
     *g = (qz_gptq){.run = run, .o = *o, .cols = cols};
     if (g->o.codes.group_size == 0) g->o.codes.group_size = (uint32_t)cols;
     if (cols % g->o.codes.group_size != 0)
         return qz_fail(err, QZ_EUSAGE, "group_size %u does not divide in_features %zu; use a smaller group_size", g->o.codes.group_size, cols);
     g->o.codes.static_groups = o->static_groups;
+    return QZ_OK;
+}
+
+qz_status qz_gptq_without(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_options *o, const char *reason, qz_error *err) {
+    QZ_TRY(begin(g, run, cols, o, err));
+    if (o->strict) return qz_fail(err, QZ_ENUMERIC, "%s", reason);
+    g->fallback = true;
+    (void)snprintf(g->reason, sizeof g->reason, "%.150s", reason);
+    return QZ_OK;
+}
+
+qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t cols, const qz_gptq_options *o, qz_error *err) {
+    QZ_TRY(begin(g, run, cols, o, err));
     const bool grouped = g->o.codes.group_size < cols, reference = o->codes.reference;
     double *permuted = NULL;
     qz_order order = reference || o->natural ? QZ_ORDER_NATURAL : QZ_ORDER_GROUPS;

@@ -29,6 +29,8 @@ typedef struct {
 
 /* gram [cols, cols] E[x xᵀ] (any positive factor). */
 qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t cols, const qz_gptq_options *o, qz_error *err);
+/* Instead where there is no matrix, an expert that no token reached: `fallback` with reason, QZ_ENUMERIC under `strict`. */
+qz_status qz_gptq_without(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_options *o, const char *reason, qz_error *err);
 /* w [rows, cols]. out (arrays in arena): codes, scales, zero_points, and g_idx [cols] if the groups are not in order. */
 qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, qz_arena *arena, qz_quantized *out, qz_error *err);
 void qz_gptq_release(qz_gptq *g);

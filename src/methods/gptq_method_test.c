@@ -185,6 +185,35 @@ static void degenerate_inputs(void **state) {
     prepare_broken(h, true, QZ_ENUMERIC, false);
 }
 
+/* No statistics: the codes of a matrix that cannot be factored, and the caller's reason; refused under strict. */
+static void without_statistics(void **state) {
+    (void)state;
+    static double broken[K * K];
+    qz_gptq_options o = {.codes = qz_feedback_default};
+    qz_gptq a, b;
+    qz_quantized qa, qb;
+    qz_arena arena = {0};
+    qz_error e = {0};
+    o.codes.group_size = 32;
+    for (size_t i = 0; i < K * K; i++) broken[i] = i % (K + 1) ? 2 : -1;
+    assert_int_equal(qz_gptq_prepare(&a, &run, broken, K, &o, &e), QZ_OK);
+    assert_true(a.fallback);
+    assert_int_equal(qz_gptq_without(&b, &run, K, &o, "nobody came", &e), QZ_OK);
+    assert_true(b.fallback);
+    assert_string_equal(b.reason, "nobody came");
+    assert_int_equal(qz_gptq_quantize(&a, mm, w, N, &arena, &qa, &e), QZ_OK);
+    assert_int_equal(qz_gptq_quantize(&b, mm, w, N, &arena, &qb, &e), QZ_OK);
+    assert_memory_equal(qz_int_codes_of(qa.coded)->codes, qz_int_codes_of(qb.coded)->codes, N * K);
+    assert_memory_equal(qz_int_codes_of(qa.coded)->scales, qz_int_codes_of(qb.coded)->scales, N * K / 32 * sizeof(float));
+    qz_gptq_release(&a);
+    qz_gptq_release(&b);
+    o.strict = true;
+    assert_int_equal(qz_gptq_without(&b, &run, K, &o, "nobody came", &e), QZ_ENUMERIC);
+    assert_string_equal(e.text, "nobody came");
+    qz_gptq_release(&b);
+    qz_arena_release(&arena);
+}
+
 /* Zero points that a v1 file can hold, also for rows that lie above 0, from the loop, from best mode and from the fallback. */
 static void zeros_from_one(void **state) {
     (void)state;
@@ -214,6 +243,6 @@ static void zeros_from_one(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(reference_cases), cmocka_unit_test(best_is_lower), cmocka_unit_test(degenerate_inputs),
-                                       cmocka_unit_test(zeros_from_one)};
+                                       cmocka_unit_test(without_statistics), cmocka_unit_test(zeros_from_one)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -85,3 +85,55 @@ bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suf
     n = snprintf(buf, size, "model.layers.%zu.%s.%s", layer, inner, suffix);
     return n > 0 && (size_t)n < size;
 }
+
+/* ---- inputs ---- */
+enum { SHARED = QZ_GROUP_DOWN }; /* of a sparse layer: inputs before those of its experts */
+
+qz_input_group qz_group_of(qz_linear l) {
+    switch (l) {
+    case QZ_LIN_O: return QZ_GROUP_O;
+    case QZ_LIN_GATE:
+    case QZ_LIN_UP: return QZ_GROUP_GATE_UP;
+    case QZ_LIN_DOWN: return QZ_GROUP_DOWN;
+    default: return QZ_GROUP_QKV;
+    }
+}
+qz_linear qz_group_first(qz_input_group g) {
+    int l = 0;
+    while (l + 1 < QZ_LIN_COUNT && qz_group_of((qz_linear)l) != g) l++;
+    return (qz_linear)l;
+}
+
+void qz_input_widths_of(const qz_config *c, qz_input_widths *out) {
+    *out = (qz_input_widths){.layers = c->layers, .hidden_size = c->hidden_size, .o_cols = c->heads * c->head_dim, .intermediate_size = c->intermediate_size,
+                             .experts = c->experts, .expert_width = c->experts ? c->expert_width : 0};
+    for (size_t l = 0; c->experts && l < c->layers; l++) out->layer_dense[l] = c->layer_dense[l];
+}
+static bool sparse(const qz_input_widths *w, size_t layer) { return w->experts && layer < w->layers && !w->layer_dense[layer]; }
+
+size_t qz_inputs(const qz_input_widths *w, size_t layer) {
+    if (layer == w->layers) return 1;
+    return sparse(w, layer) ? SHARED + 2 * (size_t)w->experts : QZ_GROUP_COUNT;
+}
+qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i) {
+    const bool of_expert = sparse(w, layer) && i >= SHARED;
+    const qz_input_group g = of_expert ? (i - SHARED) % 2 ? QZ_GROUP_DOWN : QZ_GROUP_GATE_UP : (qz_input_group)i;
+    uint64_t cols = w->hidden_size;
+    if (layer < w->layers && g == QZ_GROUP_O) cols = w->o_cols;
+    if (layer < w->layers && g == QZ_GROUP_DOWN) cols = of_expert ? w->expert_width : w->intermediate_size;
+    return (qz_input){.group = g, .expert = of_expert ? (long)((i - SHARED) / 2) : -1, .cols = (size_t)cols};
+}
+size_t qz_input_of(qz_linear l, long expert) {
+    const qz_input_group g = qz_group_of(l);
+    return expert < 0 ? (size_t)g : SHARED + 2 * (size_t)expert + (g == QZ_GROUP_DOWN);
+}
+size_t qz_site_input(const qz_site *s, size_t expert) {
+    if (s->kind == QZ_SITE_ROUTER) return QZ_GROUP_GATE_UP;
+    if (s->kind == QZ_SITE_NORM) return s->part == QZ_NORM_FFN ? QZ_GROUP_GATE_UP : QZ_GROUP_QKV;
+    return qz_input_of((qz_linear)s->part, s->experts ? (long)expert : -1);
+}
+const char *qz_input_text(const qz_input *in, char buf[QZ_SITE_NAME]) {
+    if (in->expert < 0) return linears[qz_group_first(in->group)][0];
+    (void)snprintf(buf, QZ_SITE_NAME, "expert %ld %s", in->expert, in->group == QZ_GROUP_DOWN ? "down" : "gate");
+    return buf;
+}

@@ -2,6 +2,8 @@
  * checks, tensor lists and parameter counts expand from this list; nobody else names a tensor of a block.
  *   qz_site s[QZ_MAX_SITES]; size_t n = qz_sites(config, layer, s);
  *   char name[160]; qz_site_name(&s[i], layer, expert, "weight", name, sizeof name);
+ * And the inputs: what the sites of a block multiply. Sites that share one share its statistics.
+ *   qz_input_widths w; qz_input_widths_of(config, &w); for i < qz_inputs(&w, layer): qz_input_at(&w, layer, i);
  * Source: formats/families.md section 7. */
 #ifndef QZ_MODEL_SITES_H
 #define QZ_MODEL_SITES_H
@@ -37,4 +39,31 @@ uint64_t qz_linear_rows(const qz_config *c, qz_linear l);
 uint64_t qz_linear_cols(const qz_config *c, qz_linear l);
 /* Names of a linear inside its block: "self_attn.q_proj" … */
 const char *qz_linear_name(qz_linear l);
+
+/* Inputs of a block in the order of calibration. Dense: the first four, each of all tokens. With experts: QKV, O, GATE_UP (what the
+ * router and all experts see), then of each expert GATE_UP and DOWN, of its own tokens. */
+typedef enum { QZ_GROUP_QKV, QZ_GROUP_O, QZ_GROUP_GATE_UP, QZ_GROUP_DOWN, QZ_GROUP_COUNT } qz_input_group;
+#define QZ_GROUP_HEAD QZ_GROUP_QKV /* of layer == layers: input of the output matrix */
+typedef struct {
+    uint64_t layers, hidden_size, o_cols, intermediate_size; /* widths of the inputs */
+    uint64_t experts, expert_width;                          /* 0: dense */
+    uint8_t layer_dense[QZ_MAX_LAYERS];                      /* 1: of a model with experts, has none */
+} qz_input_widths;
+typedef struct {
+    qz_input_group group;
+    long expert;           /* -1: of all tokens */
+    size_t cols;
+} qz_input;
+void qz_input_widths_of(const qz_config *c, qz_input_widths *out);
+/* Their number; layer == layers: 1 (the output matrix). */
+size_t qz_inputs(const qz_input_widths *w, size_t layer);
+qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i);
+/* Index of what linear l reads, expert -1: outside a stack of experts. */
+size_t qz_input_of(qz_linear l, long expert);
+/* Index of what a site reads (of a norm: what is behind it); expert < max(1, experts). */
+size_t qz_site_input(const qz_site *s, size_t expert);
+/* "self_attn.q_proj", "expert 3 gate" …: the first linear that takes it, for texts. */
+const char *qz_input_text(const qz_input *in, char buf[QZ_SITE_NAME]);
+qz_input_group qz_group_of(qz_linear l);
+qz_linear qz_group_first(qz_input_group g); /* the first linear that takes it; not for QZ_GROUP_HEAD */
 #endif

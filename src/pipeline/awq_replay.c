@@ -4,12 +4,10 @@
 
 enum { CHUNK = 8 }; /* windows a step */
 
-static void keep(void *arg, size_t layer, qz_linear l, const float *x, size_t n, size_t cols) {
-    (void)layer;
+static void keep(void *arg, const qz_observed *o) { /* of a dense block: its inputs are the groups */
     qz_awq_player *p = arg;
-    qz_input_group g = qz_group_of(l);
-    memcpy(p->x[g] + p->fill[g], x, n * cols * sizeof *x);
-    p->fill[g] += n * cols;
+    memcpy(p->x[o->input] + p->fill[o->input], o->x, o->n * o->cols * sizeof *o->x);
+    p->fill[o->input] += o->n * o->cols;
 }
 
 static qz_layer_weights weights_of(const qz_awq_player *p, const qz_awq_block *b) {

@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "calibrate/calibrate.h"
+#include "pipeline/experts.h"
 #include <string.h>
 
 static qz_status policy_of(const char *text, qz_length_policy *out, qz_error *err) {
@@ -10,6 +11,16 @@ static qz_status policy_of(const char *text, qz_length_policy *out, qz_error *er
     for (size_t i = 0; text && i < 3; i++)
         if (strcmp(names[i], text) == 0) return *out = (qz_length_policy)i, QZ_OK;
     return text ? qz_fail(err, QZ_EUSAGE, "bad value '%s' for --lengths: expected pack, truncate or drop", text) : QZ_OK;
+}
+
+/* What the pass found out about the experts. */
+static qz_status say_experts(qz_run *run, const qz_model *m, const char *path, qz_error *err) {
+    qz_stats s;
+    if (m->config.experts == 0) return QZ_OK;
+    QZ_TRY(qz_stats_open(&s, path, err));
+    qz_experts_warn(run, &s);
+    qz_stats_release(&s);
+    return QZ_OK;
 }
 
 static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const qz_windows *w, const qz_request *r, const char *path, qz_error *err) {
@@ -26,6 +37,7 @@ static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const 
     qz_status st = qz_calibrate(run, e, &c, path, NULL, err);
     if (st == QZ_OK)
         qz_info(run, "calibrated on %zu tokens in %.1f s; statistics '%s'", w->n_windows * w->seq_len, qz_now() - start, path);
+    if (st == QZ_OK) st = say_experts(run, s->model, path, err);
     qz_engine_free(e);
     return st;
 }

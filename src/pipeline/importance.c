@@ -3,7 +3,9 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "formats/imatrix.h"
+#include "pipeline/experts.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The searches form products of two weights in float32: outside of these they overflow or vanish, and a scale becomes NaN or 0. */
@@ -30,47 +32,60 @@ void qz_importance_close(qz_importance *imp) {
     imp->imatrix = NULL;
 }
 
-static qz_status from_imatrix(qz_imatrix *im, const qz_artifact_item *item, qz_arena *arena, float **out, qz_error *err) {
-    if (qz_imatrix_find(im, item->out_name) == NULL) return QZ_OK; /* plain quantization, as the reference does */
+/* What was made of an item's values. zeros: columns without importance that stand in whole runs; unseen: of an expert (or a whole
+ * tensor) that no token reached, weights of 1. */
+typedef struct { size_t zeros; float largest; bool scaled, unseen; } repair;
+
+static size_t matrices(const qz_artifact_item *item) { return qz_max_size(1, item->experts); }
+
+static bool unseen_in(const qz_imatrix_entry *e, const qz_artifact_item *item) {
+    if (e->counts == NULL) return false;
+    if (item->experts) return e->mats == item->experts && !(e->counts[item->expert] > 0);
+    for (size_t m = 0; m < e->mats; m++)
+        if (!(e->counts[m] > 0)) return true;
+    return false;
+}
+static qz_status from_imatrix(qz_imatrix *im, const qz_artifact_item *item, qz_arena *arena, float **out, repair *r, qz_error *err) {
+    const qz_imatrix_entry *e = qz_imatrix_find(im, item->out_name);
+    if (e == NULL) return QZ_OK; /* plain quantization, as the reference does */
     float *w = qz_arena_alloc(arena, item->cols, sizeof *w);
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     *out = w;
-    return qz_imatrix_weights(im, item->out_name, item->cols, w, err);
+    r->unseen = unseen_in(e, item);
+    return qz_imatrix_part(im, item->out_name, matrices(item) * item->cols, item->expert * item->cols, item->cols, w, err);
 }
 
 /* The output matrix has statistics of its own; a tied embedding is that matrix. */
-static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item, qz_arena *arena, float **out, qz_error *err) {
+static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item, qz_arena *arena, float **out, repair *r, qz_error *err) {
     qz_input_stats in;
-    if (item->linear >= 0 && item->layer >= 0) in = qz_stats_get(stats, (size_t)item->layer, qz_group_of((qz_linear)item->linear));
+    if (item->linear >= 0 && item->layer >= 0) in = qz_stats_get(stats, (size_t)item->layer, qz_input_of((qz_linear)item->linear, item->experts ? (long)item->expert : -1));
     else if (strcmp(item->name, "lm_head.weight") == 0 || strcmp(item->name, "model.embed_tokens.weight") == 0)
-        in = qz_stats_get(stats, stats->info.layers, QZ_GROUP_HEAD);
+        in = qz_stats_get(stats, stats->info.in.layers, QZ_GROUP_HEAD);
     else return QZ_OK;
     if (in.cols != item->cols) return qz_fail(err, QZ_EBUG, "importance of '%s': expected %zu columns, found %zu", item->name, item->cols, in.cols);
     float *w = qz_arena_alloc(arena, in.cols, sizeof *w);
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    r->unseen = in.tokens == 0;
     qz_stats_importance(&in, w);
+    for (size_t k = 0; r->unseen && k < in.cols; k++) w[k] = 1; /* as an importance matrix with a count of 0 */
     *out = w;
     return QZ_OK;
 }
 
-typedef struct { size_t zeros; float largest; bool scaled; } repair; /* zeros: columns without importance that stand in whole runs */
-
 /* Weights the searches can work with: moved by a power of two if far from 1, all 1 if a whole run of columns has none (the reference
  * takes 1 for tensors whose counts are zero; a run of zeros would be written as zeros). */
-static repair make_usable(float *w, size_t n) {
-    repair r = {0};
+static void make_usable(float *w, size_t n, repair *r) {
     int e = 0;
-    for (size_t i = 0; i < n; i++) r.largest = fmaxf(r.largest, w[i]);
-    r.scaled = r.largest > most || (r.largest > 0 && r.largest < least);
-    if (r.scaled) (void)frexpf(r.largest, &e);
-    for (size_t i = 0; i < n && r.scaled; i++) w[i] = ldexpf(w[i], -e);
+    for (size_t i = 0; i < n; i++) r->largest = fmaxf(r->largest, w[i]);
+    r->scaled = r->largest > most || (r->largest > 0 && r->largest < least);
+    if (r->scaled) (void)frexpf(r->largest, &e);
+    for (size_t i = 0; i < n && r->scaled; i++) w[i] = ldexpf(w[i], -e);
     for (size_t i = 0; i < n; i += RUN) {
         size_t end = qz_min_size(i + RUN, n), k = i;
         while (k < end && w[k] < nothing) k++;
-        if (k == end) r.zeros += end - i;
+        if (k == end) r->zeros += end - i;
     }
-    for (size_t i = 0; i < n && r.zeros; i++) w[i] = 1;
-    return r;
+    for (size_t i = 0; i < n && r->zeros; i++) w[i] = 1;
 }
 
 static qz_status read_weights(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, repair *r, qz_error *err) {
@@ -78,9 +93,9 @@ static qz_status read_weights(const qz_importance *imp, const qz_artifact_item *
     *out = NULL;
     *r = (repair){0};
     if (!item->importance_matters) return QZ_OK;
-    if (imp->imatrix) QZ_TRY(from_imatrix(imp->imatrix, item, arena, &w, err));
-    else if (imp->stats) QZ_TRY(from_stats(imp->stats, item, arena, &w, err));
-    if (w) *r = make_usable(w, item->cols);
+    if (imp->imatrix) QZ_TRY(from_imatrix(imp->imatrix, item, arena, &w, r, err));
+    else if (imp->stats) QZ_TRY(from_stats(imp->stats, item, arena, &w, r, err));
+    if (w) make_usable(w, item->cols, r);
     *out = w;
     return QZ_OK;
 }
@@ -109,41 +124,72 @@ static void release_names(name_list *l) {
 
 typedef struct { name_list missing, ones, scaled, unused; size_t wanted, covered; const char *first; } survey;
 
+/* One tensor of the file: a matrix, or the experts of a stack one after the other. */
+typedef struct { qz_str unseen; size_t n_unseen; bool covered, ones, scaled; } tensor_look;
+
+static void warn_repair(qz_run *run, const qz_artifact_item *it, const repair *r) {
+    char where[32] = "";
+    if (it->experts) (void)snprintf(where, sizeof where, " (expert %zu)", it->expert);
+    const char *what = it->experts ? "expert" : "tensor";
+    if (r->zeros && r->scaled)
+        qz_warn(run, "importance of '%s'%s reaches %g, %zu of %zu columns vanish beside it: weights of 1 are used for this %s", it->out_name, where, (double)r->largest,
+                r->zeros, it->cols, what);
+    else if (r->zeros) qz_warn(run, "importance of '%s'%s is zero on %zu of %zu columns: weights of 1 are used for this %s", it->out_name, where, r->zeros, it->cols, what);
+    else if (r->unseen && !it->experts) qz_warn(run, "importance of '%s' was never measured (count 0): weights of 1 are used for this tensor", it->out_name);
+    else if (r->scaled) qz_warn(run, "importance of '%s'%s reaches %g: scaled by a power of two, only its relation counts", it->out_name, where, (double)r->largest);
+}
+
+/* The tensor is complete: into the lists. */
+static void close_tensor(qz_run *run, const qz_artifact_item *it, tensor_look *t, survey *s) {
+    s->wanted++;
+    s->covered += t->covered;
+    if (!t->covered && s->missing.n == 0) s->first = it->out_name;
+    if (!t->covered) add_name(&s->missing, it->out_name);
+    if (t->ones) add_name(&s->ones, it->out_name);
+    else if (t->scaled) add_name(&s->scaled, it->out_name);
+    qz_experts_rest(&t->unseen, t->n_unseen);
+    if (t->n_unseen)
+        qz_warn(run, "importance of '%s' was never measured for %zu of %zu experts (count 0), weights of 1 are used for them: %s", it->out_name, t->n_unseen, it->experts,
+                t->unseen.ptr ? t->unseen.ptr : "");
+    qz_str_release(&t->unseen);
+    *t = (tensor_look){0};
+}
+
+static qz_status look_at_item(qz_run *run, const qz_artifact_item *it, const qz_importance *imp, const char *file, tensor_look *t, qz_error *err) {
+    qz_arena arena = {0};
+    const float *w = NULL;
+    repair r;
+    const qz_imatrix_entry *e = imp->imatrix ? qz_imatrix_find(imp->imatrix, it->out_name) : NULL;
+    if (e && e->cols * e->mats != matrices(it) * it->cols)
+        return qz_fail(err, QZ_EFORMAT, "importance matrix of another model: file '%s', tensor '%s': expected %zu values, found %zu; measure this model", file,
+                       it->out_name, matrices(it) * it->cols, e->cols * e->mats);
+    qz_status st = read_weights(imp, it, &arena, &w, &r, err);
+    qz_arena_release(&arena);
+    QZ_TRY(st);
+    t->covered |= w != NULL;
+    t->ones |= r.zeros || r.unseen;
+    t->scaled |= r.scaled;
+    warn_repair(run, it, &r);
+    if (r.unseen && it->experts) qz_experts_name(&t->unseen, t->n_unseen++, it->expert);
+    return QZ_OK;
+}
+
 static qz_status look_at(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const char *file, survey *s, qz_error *err) {
-    for (size_t i = 0; i < plan->n_items; i++) {
+    tensor_look t = {0};
+    qz_status st = QZ_OK;
+    for (size_t i = 0; i < plan->n_items && st == QZ_OK; i++) {
         const qz_artifact_item *it = &plan->items[i];
-        qz_arena arena = {0};
-        const float *w = NULL;
-        repair r;
         if (!it->importance_matters) continue;
-        const qz_imatrix_entry *e = imp->imatrix ? qz_imatrix_find(imp->imatrix, it->out_name) : NULL;
-        if (e && e->cols * e->mats != it->cols)
-            return qz_fail(err, QZ_EFORMAT, "importance matrix of another model: file '%s', tensor '%s': expected %zu values, found %zu; measure this model", file,
-                           it->out_name, it->cols, e->cols * e->mats);
-        qz_status st = read_weights(imp, it, &arena, &w, &r, err);
-        qz_arena_release(&arena);
-        QZ_TRY(st);
-        s->wanted++;
-        s->covered += w != NULL;
-        if (w == NULL && s->missing.n == 0) s->first = it->out_name;
-        if (w == NULL) add_name(&s->missing, it->out_name);
-        size_t unseen = 0;
-        for (size_t m = 0; w && e && e->counts && m < e->mats; m++) unseen += !(e->counts[m] > 0);
-        if (r.zeros || unseen) add_name(&s->ones, it->out_name);
-        else if (r.scaled) add_name(&s->scaled, it->out_name);
-        if (r.zeros && r.scaled)
-            qz_warn(run, "importance of '%s' reaches %g, %zu of %zu columns vanish beside it: weights of 1 are used for this tensor", it->out_name, (double)r.largest,
-                    r.zeros, it->cols);
-        else if (r.zeros) qz_warn(run, "importance of '%s' is zero on %zu of %zu columns: weights of 1 are used for this tensor", it->out_name, r.zeros, it->cols);
-        else if (unseen) qz_warn(run, "importance of '%s' was never measured (count 0): weights of 1 are used for this tensor", it->out_name);
-        else if (r.scaled) qz_warn(run, "importance of '%s' reaches %g: scaled by a power of two, only its relation counts", it->out_name, (double)r.largest);
+        st = look_at_item(run, it, imp, file, &t, err);
+        if (st == QZ_OK && it->expert + 1 >= matrices(it)) close_tensor(run, it, &t, s);
     }
-    for (size_t k = 0; imp->imatrix && k < imp->imatrix->n; k++) {
+    qz_str_release(&t.unseen);
+    for (size_t k = 0; st == QZ_OK && imp->imatrix && k < imp->imatrix->n; k++) {
         bool used = false;
         for (size_t i = 0; i < plan->n_items && !used; i++) used = strcmp(plan->items[i].out_name, imp->imatrix->entries[k].name) == 0;
         if (!used) add_name(&s->unused, imp->imatrix->entries[k].name);
     }
-    return QZ_OK;
+    return st;
 }
 
 qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o, qz_produced *out, qz_error *err) {

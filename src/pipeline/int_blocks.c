@@ -4,6 +4,7 @@
 #include "base/half.h"
 #include "methods/asymmetric.h"
 #include "methods/norm_refit.h"
+#include "pipeline/experts.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -50,8 +51,9 @@ bool qz_int_needs_stats(const qz_int_options *o, const qz_scheme_spec *s) {
 qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
                              const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err) {
     *a = (qz_int_blocks){.run = run, .model = m, .stats = stats, .spec = spec, .o = *o, .layer = -1};
-    if (m->config.experts)
-        return qz_fail(err, QZ_EUNSUPPORTED, "%s cannot code experts yet: model '%s' has %llu of them in a layer; use bnb or gguf", spec->name, m->path, (unsigned long long)m->config.experts);
+    if (m->config.experts && replays(o, spec))
+        return qz_fail(err, QZ_EUNSUPPORTED, "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search best", m->path,
+                       (unsigned long long)m->config.experts);
     a->o.residual = o->residual && !m->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
     const bool compat = o->search == QZ_SEARCH_COMPAT;
     a->replay = replays(o, spec);
@@ -102,31 +104,70 @@ static void add_folded(qz_int_blocks *a, const qz_tensor_view *t, const float *d
     if (t != NULL) a->folded[a->n_folded++] = (qz_folded){.name = t->name, .rows = t->rows, .cols = t->cols, .data = data};
 }
 
+/* Is entry e one of the unit's? */
+static bool has_entry(const qz_int_unit *u, int e) {
+    const qz_linear *lin;
+    (void)qz_awq_linears((qz_awq_entry)e, &lin);
+    return u->block.w[lin[0]] != NULL;
+}
+
+static qz_status load_linear(qz_int_blocks *a, qz_int_unit *u, qz_linear l, const qz_tensor_view *t, qz_error *err) {
+    if (t == NULL) return QZ_OK;
+    QZ_TRY(float_copy(a, t, &u->block.w[l], err));
+    u->block.rows[l] = t->rows;
+    u->block.cols[l] = t->cols;
+    u->name[l] = t->name;
+    return QZ_OK;
+}
+
+/* Settings of the entries, scales of 1. */
+static qz_status set_up(qz_int_blocks *a, qz_int_unit *u, qz_error *err) {
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+        const qz_linear *lin;
+        if (!has_entry(u, e)) continue;
+        (void)qz_awq_linears((qz_awq_entry)e, &lin);
+        QZ_TRY(qz_module_setting_of(a->spec, u->name[lin[0]], &u->setting[e], err));
+        u->scales[e] = qz_arena_alloc(&a->weights, u->block.cols[lin[0]], sizeof(float));
+        if (u->scales[e] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for scales");
+        for (size_t k = 0; k < u->block.cols[lin[0]]; k++) u->scales[e][k] = 1;
+    }
+    return QZ_OK;
+}
+
+static qz_status load_experts(qz_int_blocks *a, const qz_block *src, qz_error *err) {
+    const size_t n = (size_t)a->model->config.experts;
+    a->experts = qz_arena_calloc(&a->weights, n, sizeof *a->experts);
+    if (a->experts == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for experts");
+    for (size_t x = 0; x < n; x++) {
+        qz_int_unit *u = &a->experts[x];
+        *u = (qz_int_unit){.expert = (long)x, .block = {.config = &a->model->config}};
+        for (int l = QZ_LIN_GATE; l <= QZ_LIN_DOWN; l++) QZ_TRY(load_linear(a, u, (qz_linear)l, src->expert[l - QZ_LIN_GATE][x], err));
+        QZ_TRY(set_up(a, u, err));
+    }
+    return QZ_OK;
+}
+
 static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
     const qz_block *src = &a->model->blocks[layer];
+    qz_int_unit *u = &a->self;
     qz_arena_reset(&a->weights);
     qz_arena_reset(&a->results);
     a->layer = -1;
     a->n_folded = 0;
     a->folded_any = false;
-    a->block = (qz_awq_block){.config = &a->model->config};
-    QZ_TRY(norm_copy(a, src->norm[QZ_NORM_ATTN], &a->block.attn_norm, err));
-    QZ_TRY(norm_copy(a, src->norm[QZ_NORM_FFN], &a->block.ffn_norm, err));
-    add_folded(a, src->norm[QZ_NORM_ATTN], a->block.attn_norm);
-    add_folded(a, src->norm[QZ_NORM_FFN], a->block.ffn_norm);
+    a->experts = NULL;
+    *u = (qz_int_unit){.expert = -1, .block = {.config = &a->model->config}};
+    QZ_TRY(norm_copy(a, src->norm[QZ_NORM_ATTN], &u->block.attn_norm, err));
+    QZ_TRY(norm_copy(a, src->norm[QZ_NORM_FFN], &u->block.ffn_norm, err));
+    add_folded(a, src->norm[QZ_NORM_ATTN], u->block.attn_norm);
+    add_folded(a, src->norm[QZ_NORM_FFN], u->block.ffn_norm);
     for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        QZ_TRY(float_copy(a, src->linear[l], &a->block.w[l], err));
-        QZ_TRY(float_copy(a, src->bias[l], &a->block.bias[l], err));
-        add_folded(a, src->bias[l], a->block.bias[l]);
-        a->block.rows[l] = src->linear[l]->rows;
-        a->block.cols[l] = src->linear[l]->cols;
+        QZ_TRY(load_linear(a, u, (qz_linear)l, src->linear[l], err));
+        QZ_TRY(float_copy(a, src->bias[l], &u->block.bias[l], err));
+        add_folded(a, src->bias[l], u->block.bias[l]);
     }
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        const qz_linear *lin;
-        (void)qz_awq_linears((qz_awq_entry)e, &lin);
-        QZ_TRY(qz_module_setting_of(a->spec, src->linear[lin[0]]->name, &a->setting[e], err));
-    }
-    return QZ_OK;
+    QZ_TRY(set_up(a, u, err));
+    return src->router ? load_experts(a, src, err) : QZ_OK;
 }
 
 static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting *x) {
@@ -139,38 +180,38 @@ static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting
     return o;
 }
 
-/* Scales fold into what an entry's linears read and multiply their columns: where either side is kept, or has one range for a
- * whole row, there are none. */
-static void fold_grids(const qz_int_blocks *a, qz_awq_grid grids[QZ_AWQ_ENTRIES]) {
+/* Scales fold into what an entry's linears read and multiply their columns: where either side is kept or not the unit's own (the norm
+ * before experts, which the router reads too), or has one range for a whole row, there are none. */
+static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_AWQ_ENTRIES]) {
+    bool any = false;
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        const qz_module_setting *x = &a->setting[e];
-        bool before = (e == QZ_AWQ_O && a->setting[QZ_AWQ_QKV].keep) || (e == QZ_AWQ_DOWN && a->setting[QZ_AWQ_MLP].keep);
-        grids[e] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = x->keep || before || x->group_size == 0};
+        const qz_module_setting *x = &u->setting[e];
+        bool before = (e == QZ_AWQ_O && u->setting[QZ_AWQ_QKV].keep) || (e == QZ_AWQ_DOWN && u->setting[QZ_AWQ_MLP].keep);
+        grids[e] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = x->keep || before || x->group_size == 0 || !has_entry(u, e),
+                                 .fixed = e == QZ_AWQ_MLP && u->expert >= 0};
+        any |= !grids[e].off;
     }
+    return any;
 }
 
-static qz_status fold(qz_int_blocks *a, long layer, qz_error *err) {
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        const qz_linear *lin;
-        (void)qz_awq_linears((qz_awq_entry)e, &lin);
-        size_t cols = a->block.cols[lin[0]];
-        a->scales[e] = qz_arena_alloc(&a->weights, cols, sizeof(float));
-        if (a->scales[e] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for scales");
-        for (size_t k = 0; k < cols; k++) a->scales[e][k] = 1;
-    }
-    if (!a->o.fold) return QZ_OK;
-    qz_input_stats stats[QZ_GROUP_COUNT];
+static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *err) {
+    qz_input_stats stats[QZ_GROUP_COUNT] = {0};
     qz_awq_report rep;
     qz_awq_grid grids[QZ_AWQ_ENTRIES];
     qz_awq_options awq = a->awq;
-    fold_grids(a, grids);
+    if (!a->o.fold || !fold_grids(u, grids)) return QZ_OK;
     awq.grids = grids;
-    for (int g = 0; g < QZ_GROUP_COUNT; g++) stats[g] = qz_stats_get(a->stats, (size_t)layer, (qz_input_group)g);
-    QZ_TRY(qz_awq_block_scales(a->run, a->mm, &a->block, stats, &awq, a->scales, &rep, err));
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+        const qz_linear *lin;
+        (void)qz_awq_linears((qz_awq_entry)e, &lin);
+        if (has_entry(u, e)) stats[e] = qz_stats_get(a->stats, (size_t)layer, qz_input_of(lin[0], u->expert));
+        if (has_entry(u, e) && stats[e].tokens == 0) return QZ_OK; /* an expert that no token reached */
+    }
+    QZ_TRY(qz_awq_block_scales(a->run, a->mm, &u->block, stats, &awq, u->scales, &rep, err));
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
         a->plain += rep.plain[e];
         a->scaled += rep.scaled[e];
-        a->folded_any = a->folded_any || rep.ratio[e] >= 0;
+        a->folded_any = a->folded_any || (u->expert < 0 && !grids[e].off && rep.ratio[e] >= 0);
     }
     return QZ_OK;
 }
@@ -188,39 +229,53 @@ static void unscale_columns(double *m, size_t rows, const float *s, size_t cols)
 }
 
 /* What the artifact's linear computes on the unscaled input: columns by 1/s, rows by what was folded out of them. */
-static qz_status hand_on(qz_int_blocks *a, qz_linear l, qz_awq_entry e, qz_error *err) {
-    const qz_quantized *q = &a->lin[l];
+static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, qz_linear l, qz_awq_entry e, qz_error *err) {
+    const qz_quantized *q = &u->lin[l];
     float *w = qz_alloc_array(q->rows * q->cols, sizeof *w);
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for quantized weights");
     const qz_awq_entry after = l == QZ_LIN_V ? QZ_AWQ_O : QZ_AWQ_DOWN;
     qz_quantized_decode(q, w);
     for (size_t r = 0; r < q->rows; r++) {
-        float back = l == QZ_LIN_V || l == QZ_LIN_UP ? a->scales[after][qz_awq_row_column(&a->model->config, after, r)] : 1;
-        for (size_t k = 0; k < q->cols; k++) w[r * q->cols + k] *= back / a->scales[e][k];
+        float back = l == QZ_LIN_V || l == QZ_LIN_UP ? u->scales[after][qz_awq_row_column(&a->model->config, after, r)] : 1;
+        for (size_t k = 0; k < q->cols; k++) w[r * q->cols + k] *= back / u->scales[e][k];
     }
-    qz_status st = qz_propagate_weights(a->flow, l, w, err);
+    qz_status st = qz_propagate_weights(a->flow, l, u->expert, w, err);
     qz_free(w);
     return st;
 }
 
-/* Gram matrix of the group's scaled input; where the tokens flow through the quantized model also E[x̃ xᵀ] (else NULL) and the
- * asymmetric part. */
-static qz_status moments(qz_int_blocks *a, long layer, int e, double **gram, double **cross, qz_asymmetric *asym, qz_error *err) {
-    if (a->flow == NULL) {
-        qz_input_stats s = qz_stats_get(a->stats, (size_t)layer, (qz_input_group)e);
+/* E[x xᵀ] of n tokens from their sum, of the scaled input. */
+static qz_status mean_of(const double *sum, uint64_t n, const float *scales, size_t cols, double **gram, qz_error *err) {
+    *gram = qz_alloc_aligned(cols * cols, sizeof **gram);
+    if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", cols);
+    for (size_t i = 0; i < cols * cols; i++) (*gram)[i] = sum[i] / (double)n;
+    unscale(*gram, scales, cols);
+    return QZ_OK;
+}
+
+/* Gram matrix of the group's scaled input (NULL: no token reached this expert); where the tokens flow through the quantized model (p)
+ * also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
+static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, int e, qz_pair_stats *p, double **gram, double **cross, qz_asymmetric *asym, qz_error *err) {
+    const qz_linear *lin;
+    (void)qz_awq_linears((qz_awq_entry)e, &lin);
+    if (p == NULL) {
+        qz_input_stats s = qz_stats_get(a->stats, (size_t)layer, qz_input_of(lin[0], u->expert));
+        if (s.tokens == 0) return QZ_OK;
         *gram = qz_alloc_aligned(s.cols * s.cols, sizeof **gram);
         if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
         qz_stats_gram(&s, *gram);
-        unscale(*gram, a->scales[e], s.cols);
+        unscale(*gram, u->scales[e], s.cols);
         return QZ_OK;
     }
-    qz_pair_stats *p;
-    QZ_TRY(qz_propagate_group(a->flow, (size_t)layer, (qz_input_group)e, &p, err));
+    if (u->expert >= 0) {
+        const uint64_t n_tokens = p->expert_tokens[u->expert];
+        return n_tokens ? mean_of(p->expert_gram[u->expert], n_tokens, u->scales[e], p->cols, gram, err) : QZ_OK;
+    }
     size_t n = p->cols * p->cols;
     for (int h = 0; h < QZ_HALVES; h++) {
-        unscale(p->gram[h], a->scales[e], p->cols);
-        unscale(p->cross[h], a->scales[e], p->cols);
-        unscale_columns(p->lost[h], p->lost_rows, a->scales[e], p->cols);
+        unscale(p->gram[h], u->scales[e], p->cols);
+        unscale(p->cross[h], u->scales[e], p->cols);
+        unscale_columns(p->lost[h], p->lost_rows, u->scales[e], p->cols);
     }
     *gram = qz_alloc_aligned(n, sizeof **gram);
     *cross = qz_alloc_aligned(n, sizeof **cross);
@@ -232,9 +287,9 @@ static qz_status moments(qz_int_blocks *a, long layer, int e, double **gram, dou
     return a->o.asymmetric ? qz_asymmetric_init(asym, a->run, p, 0, a->o.residual, err) : QZ_OK;
 }
 
-static qz_status code_linear(qz_int_blocks *a, qz_gptq *g, const qz_asymmetric *asym, qz_linear l, qz_error *err) {
-    const float *w = a->block.w[l];
-    size_t rows = a->block.rows[l];
+static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, qz_linear l, qz_error *err) {
+    const float *w = u->block.w[l];
+    size_t rows = u->block.rows[l];
     float *target = NULL;
     qz_status st = QZ_OK;
     if (asym->cols) {
@@ -244,7 +299,9 @@ static qz_status code_linear(qz_int_blocks *a, qz_gptq *g, const qz_asymmetric *
         a->alpha += alpha[0];
         a->n_alpha++;
     }
-    if (st == QZ_OK) st = qz_gptq_quantize(g, a->mm, target ? target : w, rows, &a->results, &a->lin[l], err);
+    if (st == QZ_OK) st = qz_gptq_quantize(g, a->mm, target ? target : w, rows, &a->results, &u->lin[l], err);
+    u->lin[l].name = u->name[l];
+    a->final_error += u->lin[l].error;
     qz_free(target);
     return st;
 }
@@ -252,15 +309,15 @@ static qz_status code_linear(qz_int_blocks *a, qz_gptq *g, const qz_asymmetric *
 /* With the codes of a norm's linears fixed, its gains once more: into the folded norm, and out of what the columns were scaled by. */
 static qz_status refit_norm(qz_int_blocks *a, long layer, int e, const double *gram, const double *cross, qz_error *err) {
     const qz_linear *lin;
-    size_t n = qz_awq_linears((qz_awq_entry)e, &lin), cols = a->block.cols[lin[0]];
-    float *norm = e == QZ_AWQ_QKV ? a->block.attn_norm : a->block.ffn_norm, *gain = qz_alloc_array(cols, sizeof *gain), *q = NULL;
+    size_t n = qz_awq_linears((qz_awq_entry)e, &lin), cols = a->self.block.cols[lin[0]];
+    float *norm = e == QZ_AWQ_QKV ? a->self.block.attn_norm : a->self.block.ffn_norm, *gain = qz_alloc_array(cols, sizeof *gain), *q = NULL;
     qz_norm_refit fit = {0};
     qz_status st = gain ? qz_norm_refit_open(&fit, gram, cross, cols, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
     for (size_t i = 0; i < n && st == QZ_OK; i++) {
-        size_t rows = a->block.rows[lin[i]];
+        size_t rows = a->self.block.rows[lin[i]];
         q = qz_alloc_array(rows * cols, sizeof *q);
-        if (q) qz_quantized_decode(&a->lin[lin[i]], q);
-        st = q ? qz_norm_refit_add(&fit, a->mm, a->block.w[lin[i]], q, rows, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
+        if (q) qz_quantized_decode(&a->self.lin[lin[i]], q);
+        st = q ? qz_norm_refit_add(&fit, a->mm, a->self.block.w[lin[i]], q, rows, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
         qz_free(q);
     }
     if (st == QZ_OK) st = qz_norm_refit_solve(&fit, a->run, 0.01, gain, err);
@@ -271,7 +328,7 @@ static qz_status refit_norm(qz_int_blocks *a, long layer, int e, const double *g
     for (size_t k = 0; k < cols && st == QZ_OK; k++) { /* as float16 holds it */
         float f = qz_f16_to_f32(qz_f32_to_f16(norm[k] * gain[k]));
         if (norm[k] == 0 || f == 0) continue;
-        a->scales[e][k] *= norm[k] / f;
+        a->self.scales[e][k] *= norm[k] / f;
         norm[k] = f;
         a->folded_any = true;
     }
@@ -280,37 +337,54 @@ static qz_status refit_norm(qz_int_blocks *a, long layer, int e, const double *g
     return st;
 }
 
-static qz_status code_group(qz_int_blocks *a, long layer, int e, qz_error *err) {
+/* "mlp.gate_proj", "expert 3 mlp.gate_proj" */
+static const char *where(const qz_int_unit *u, int e, char buf[64]) {
+    const qz_linear *lin;
+    (void)qz_awq_linears((qz_awq_entry)e, &lin);
+    if (u->expert < 0) return qz_linear_name(lin[0]);
+    (void)snprintf(buf, 64, "expert %ld %s", u->expert, qz_linear_name(lin[0]));
+    return buf;
+}
+
+/* Codes of an entry under its matrix (NULL: rounded to nearest), said and counted where that was not possible as asked. */
+static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, int e, const double *gram, qz_gptq *g, qz_error *err) {
+    const qz_gptq_options o = gptq_with(a, &u->setting[e]);
+    const qz_linear *lin;
+    size_t n = qz_awq_linears((qz_awq_entry)e, &lin), cols = u->block.cols[lin[0]];
+    char name[64], why[128];
+    if (gram == NULL) { /* named once for the layer */
+        (void)snprintf(why, sizeof why, "layer %ld expert %ld: no token of the calibration data reached it; give more or broader data", layer, u->expert);
+        a->n_fallbacks += n;
+        return qz_gptq_without(g, a->run, cols, &o, why, err);
+    }
+    QZ_TRY(qz_gptq_prepare(g, a->run, gram, cols, &o, err));
+    if (g->fallback) {
+        qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, where(u, e, name), g->reason);
+        a->n_fallbacks += n;
+    } else if (g->h.damping > (a->o.damp > 0 ? a->o.damp : 0.01) * 1.001)
+        qz_warn(a->run, "layer %ld %s: statistics are nearly singular, damping raised to %g", layer, where(u, e, name), g->h.damping);
+    if (g->h.damping > a->damping) a->damping = g->h.damping;
+    return QZ_OK;
+}
+
+/* p: of this group where the tokens flow through the quantized model, else NULL. */
+static qz_status code_group(qz_int_blocks *a, qz_int_unit *u, long layer, int e, qz_pair_stats *p, qz_error *err) {
     const qz_linear *lin;
     size_t n = qz_awq_linears((qz_awq_entry)e, &lin);
     double *gram = NULL, *cross = NULL;
     qz_asymmetric asym = {0};
     qz_gptq g = {0};
-    const qz_gptq_options o = gptq_with(a, &a->setting[e]);
-    if (a->setting[e].keep) { /* the tokens' statistics come group by group, asked for or not */
-        qz_pair_stats *unused;
-        return a->flow ? qz_propagate_group(a->flow, (size_t)layer, (qz_input_group)e, &unused, err) : QZ_OK;
-    }
-    qz_status st = moments(a, layer, e, &gram, &cross, &asym, err);
+    if (u->setting[e].keep) return QZ_OK;
+    qz_status st = moments(a, u, layer, e, p, &gram, &cross, &asym, err);
     if (st == QZ_OK && asym.failed) {
         qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer, qz_linear_name(lin[0]), asym.failed, QZ_HALVES + 1, asym.why);
         a->n_uncorrected += n;
-    }
-    if (st == QZ_OK) st = qz_gptq_prepare(&g, a->run, gram, a->block.cols[lin[0]], &o, err);
-    if (st == QZ_OK && g.fallback) {
-        qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, qz_linear_name(lin[0]), g.reason);
-        a->n_fallbacks += n;
-    } else if (st == QZ_OK && g.h.damping > (a->o.damp > 0 ? a->o.damp : 0.01) * 1.001)
-        qz_warn(a->run, "layer %ld %s: statistics are nearly singular, damping raised to %g", layer, qz_linear_name(lin[0]), g.h.damping);
-    if (g.h.damping > a->damping) a->damping = g.h.damping;
-    for (size_t i = 0; i < n && st == QZ_OK; i++) {
-        st = code_linear(a, &g, &asym, lin[i], err);
-        a->lin[lin[i]].name = a->model->blocks[layer].linear[lin[i]]->name;
-        a->final_error += a->lin[lin[i]].error;
-    }
-    const bool normed = e == QZ_AWQ_QKV || e == QZ_AWQ_MLP;
+    } else if (p && a->o.asymmetric && u->expert >= 0) a->n_uncorrected += n;
+    if (st == QZ_OK) st = prepare(a, u, layer, e, gram, &g, err);
+    for (size_t i = 0; i < n && st == QZ_OK; i++) st = code_linear(a, u, &g, &asym, lin[i], err);
+    const bool normed = (e == QZ_AWQ_QKV || e == QZ_AWQ_MLP) && u->expert < 0;
     if (st == QZ_OK && a->o.norms && normed && !g.fallback) st = refit_norm(a, layer, e, gram, cross ? cross : gram, err);
-    for (size_t i = 0; i < n && st == QZ_OK && a->flow; i++) st = hand_on(a, lin[i], (qz_awq_entry)e, err);
+    for (size_t i = 0; i < n && st == QZ_OK && a->flow; i++) st = hand_on(a, u, lin[i], (qz_awq_entry)e, err);
     qz_free(gram);
     qz_free(cross);
     qz_gptq_release(&g);
@@ -318,13 +392,29 @@ static qz_status code_group(qz_int_blocks *a, long layer, int e, qz_error *err) 
     return st;
 }
 
+/* Experts of the layer that no token reached: one line. */
+static void say_unseen(qz_int_blocks *a, long layer, const qz_pair_stats *p) {
+    qz_str names = {0};
+    size_t n = 0;
+    for (size_t x = 0; x < a->model->config.experts; x++) {
+        const bool kept = a->experts[x].setting[QZ_AWQ_MLP].keep && a->experts[x].setting[QZ_AWQ_DOWN].keep;
+        if (!kept && (p ? p->expert_tokens[x] : qz_expert_tokens(a->stats, (size_t)layer, x)) == 0) qz_experts_name(&names, n++, x);
+    }
+    qz_experts_rest(&names, n);
+    if (n)
+        qz_warn(a->run, "layer %ld: no token of the calibration data reached %zu of %llu experts, rounded to nearest instead of with feedback: %s", layer, n,
+                (unsigned long long)a->model->config.experts, names.ptr ? names.ptr : "");
+    a->n_unseen += n;
+    qz_str_release(&names);
+}
+
 static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
     qz_awq_report rep;
     QZ_TRY(qz_awq_player_layer(&a->player, (size_t)layer, err));
-    QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->block, &a->player.replay, &a->awq, &a->results, a->lin, &rep, err));
+    QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &a->player.replay, &a->awq, &a->results, a->self.lin, &rep, err));
     for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        a->lin[l].name = a->model->blocks[layer].linear[l]->name;
-        a->final_error += a->lin[l].error;
+        a->self.lin[l].name = a->model->blocks[layer].linear[l]->name;
+        a->final_error += a->self.lin[l].error;
     }
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
         a->plain += rep.plain[e];
@@ -336,18 +426,32 @@ static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
 
 /* Norms are folded as they multiply, and written as the family stores them. */
 static void store_norms(qz_int_blocks *a) {
-    float *norms[] = {a->block.attn_norm, a->block.ffn_norm};
+    float *norms[] = {a->self.block.attn_norm, a->self.block.ffn_norm};
     for (size_t i = 0; i < 2 && qz_family_get(a->model->config.family)->norm_plus_one; i++)
         for (size_t k = 0; k < a->model->config.hidden_size; k++) norms[i][k] -= 1;
 }
 
+/* The groups of a block in order, each under what the tokens show of it; the tokens' statistics come group by group, asked for or not. */
+static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
+    QZ_TRY(fold(a, &a->self, layer, err));
+    for (size_t x = 0; a->experts && x < a->model->config.experts; x++) QZ_TRY(fold(a, &a->experts[x], layer, err));
+    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+        qz_pair_stats *p = NULL;
+        if (a->flow) QZ_TRY(qz_propagate_group(a->flow, (size_t)layer, (qz_input_group)e, &p, err));
+        if (has_entry(&a->self, e)) {
+            QZ_TRY(code_group(a, &a->self, layer, e, p, err));
+            continue;
+        }
+        if (e == QZ_AWQ_MLP) say_unseen(a, layer, p);
+        for (size_t x = 0; x < a->model->config.experts; x++) QZ_TRY(code_group(a, &a->experts[x], layer, e, p, err));
+    }
+    a->n_shared += a->experts && (a->o.norms || a->o.fold);
+    return QZ_OK;
+}
+
 static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
     QZ_TRY(load_block(a, layer, err));
-    if (a->replay) QZ_TRY(replay_block(a, layer, err));
-    else {
-        QZ_TRY(fold(a, layer, err));
-        for (int e = 0; e < QZ_AWQ_ENTRIES; e++) QZ_TRY(code_group(a, layer, e, err));
-    }
+    QZ_TRY(a->replay ? replay_block(a, layer, err) : code_block(a, layer, err));
     store_norms(a);
     a->layer = layer;
     a->n_blocks++;
@@ -357,23 +461,23 @@ static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
 /* The codes of a matrix that holds several linears, one below the other. */
 static qz_status join(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, qz_error *err) {
     qz_quantized *all = qz_arena_calloc(&a->results, 1, sizeof *all);
-    const qz_int_codes *first = qz_int_codes_of(a->lin[item->linear].coded);
+    const qz_int_codes *first = qz_int_codes_of(a->self.lin[item->linear].coded);
     const size_t groups = item->cols / first->group_size;
     uint8_t *codes = qz_arena_alloc(&a->results, item->rows, item->cols), *zeros = qz_arena_alloc(&a->results, item->rows, groups);
     float *scales = qz_arena_alloc(&a->results, item->rows * groups, sizeof *scales);
     qz_int_codes c = *first;
     size_t row = 0;
     if (!all || !codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", item->name);
-    *all = a->lin[item->linear];
+    *all = a->self.lin[item->linear];
     all->weight_mse = all->error = 0;
     for (int l = item->linear; row < item->rows; l++) {
-        const qz_int_codes *x = qz_int_codes_of(a->lin[l].coded);
-        const size_t n = a->lin[l].rows;
+        const qz_int_codes *x = qz_int_codes_of(a->self.lin[l].coded);
+        const size_t n = a->self.lin[l].rows;
         memcpy(codes + row * item->cols, x->codes, n * item->cols);
         memcpy(zeros + row * groups, x->zero_points, n * groups);
         memcpy(scales + row * groups, x->scales, n * groups * sizeof *scales);
-        all->error += a->lin[l].error;
-        all->weight_mse += a->lin[l].weight_mse * (double)n / (double)item->rows;
+        all->error += a->self.lin[l].error;
+        all->weight_mse += a->self.lin[l].weight_mse * (double)n / (double)item->rows;
         row += n;
     }
     c.codes = codes, c.zero_points = zeros, c.scales = scales;
@@ -419,8 +523,9 @@ qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, cons
     /* tokens flow through every block in turn: after a resume the finished ones are coded again (and not written) */
     for (long l = a->flow ? (long)a->n_blocks : item->layer; a->layer != item->layer && l <= item->layer; l++) QZ_TRY(run_block(a, l, err));
     if (item->type == QZ_TYPE_CODED) {
-        if (a->lin[item->linear].rows != item->rows) return join(a, item, q, err);
-        *q = &a->lin[item->linear];
+        const qz_int_unit *u = item->experts ? &a->experts[item->expert] : &a->self;
+        if (u->lin[item->linear].rows != item->rows) return join(a, item, q, err);
+        *q = &u->lin[item->linear];
         return QZ_OK;
     }
     for (size_t i = 0; i < a->n_folded && a->folded_any; i++)
@@ -439,8 +544,9 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
     if (a->n_alpha && at > 0 && (size_t)at < n)
         at += snprintf(out + at, n - (size_t)at, ", asymmetric strength %.2f", a->alpha / (double)a->n_alpha);
     const struct { size_t count; const char *text; } lacks[] = {
-        {a->n_fallbacks, "linears rounded to nearest"}, {a->n_uncorrected, "linears without asymmetric correction"}, {a->n_norms_kept, "norms not refitted"}};
-    for (size_t i = 0; i < 3; i++)
+        {a->n_fallbacks, "linears rounded to nearest"}, {a->n_uncorrected, "linears without asymmetric correction"}, {a->n_norms_kept, "norms not refitted"},
+        {a->n_shared, "norms before experts as they were (their router reads them)"}, {a->n_unseen, "experts that no token reached"}};
+    for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
         if (lacks[i].count && at > 0 && (size_t)at < n) at += snprintf(out + at, n - (size_t)at, "; %zu %s", lacks[i].count, lacks[i].text);
 }
 

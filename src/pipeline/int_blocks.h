@@ -2,7 +2,10 @@
  * one block are resident, the results live until the next block is asked for.
  * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best only),
  * then the four input groups in order, each linear by methods/gptq.h under the Gram matrix of its input: of the float model
- * (--propagate original) or of the model quantized so far (--propagate quantized, then also asymmetric calibration in best). */
+ * (--propagate original) or of the model quantized so far (--propagate quantized, then also asymmetric calibration in best).
+ * Of a layer with experts the attention goes so, then each expert's gate and up, then each expert's down under the Gram matrix of its own
+ * tokens; one that no token reached is rounded to nearest. Scales fold from an expert's down into its own up; the norm that all experts
+ * and the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to them). */
 #ifndef QZ_PIPELINE_INT_BLOCKS_H
 #define QZ_PIPELINE_INT_BLOCKS_H
 #include "artifacts/artifact.h"
@@ -23,6 +26,16 @@ typedef struct {
     float mse_norm;             /* compat GPTQ: shrink search, 0 = off */
 } qz_int_options;
 
+/* Linears that are coded together: those of a block itself, or of one expert (gate, up, down). */
+typedef struct {
+    long expert;                         /* -1: the block itself */
+    qz_awq_block block;                  /* w NULL: not in this unit */
+    qz_module_setting setting[QZ_AWQ_ENTRIES]; /* those of an entry agree */
+    float *scales[QZ_AWQ_ENTRIES];       /* of the entry's columns */
+    const char *name[QZ_LIN_COUNT];
+    qz_quantized lin[QZ_LIN_COUNT];
+} qz_int_unit;
+
 typedef struct {
     qz_run *run;
     const qz_model *model;
@@ -38,15 +51,13 @@ typedef struct {
     qz_propagate *flow;
     long layer;                          /* whose results are held, -1: none */
     qz_arena weights, results;
-    qz_awq_block block;
-    qz_module_setting setting[QZ_AWQ_ENTRIES]; /* of this block's linears: those of an entry agree */
-    float *scales[QZ_AWQ_ENTRIES];       /* of this block's columns */
+    qz_int_unit self, *experts;          /* experts [config.experts], NULL: the layer has none */
     bool folded_any;
-    qz_quantized lin[QZ_LIN_COUNT];
     qz_quantized head;
     qz_folded folded[2 + QZ_LIN_COUNT];  /* norms, then biases */
     size_t n_folded, n_blocks, n_fallbacks;
     size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose gains stayed: not computable */
+    size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are because a router reads them too */
     double plain, scaled, final_error, damping, alpha;
     size_t n_alpha;
 } qz_int_blocks;

@@ -78,11 +78,17 @@ typedef struct {
     qz_mm *mm;
     long layer;
     size_t group[QZ_GROUP_COUNT];
+    size_t input[QZ_GROUP_COUNT]; /* whose it is: of experts the last one's */
     qz_hessian h[QZ_GROUP_COUNT];
 } hessians;
 
 static void hessians_clear(hessians *x) {
     for (int g = 0; g < QZ_GROUP_COUNT; g++) qz_hessian_release(&x->h[g]);
+}
+
+static qz_input_stats input_of(const qz_stats *stats, const qz_artifact_item *item, size_t *input) {
+    *input = qz_input_of((qz_linear)item->linear, item->experts ? (long)item->expert : -1);
+    return qz_stats_get(stats, (size_t)item->layer, *input);
 }
 
 static qz_status hessian_get(qz_run *run, hessians *x, const qz_stats *stats, const qz_artifact_item *item, const qz_hessian **out, qz_error *err) {
@@ -92,15 +98,17 @@ static qz_status hessian_get(qz_run *run, hessians *x, const qz_stats *stats, co
     if (x->layer != item->layer) hessians_clear(x);
     x->layer = item->layer;
     *out = &x->h[g];
-    if (x->h[g].h && x->group[g] == group) return QZ_OK;
+    size_t input;
+    qz_input_stats s = input_of(stats, item, &input);
+    if (x->h[g].h && x->group[g] == group && x->input[g] == input) return QZ_OK;
     qz_hessian_release(&x->h[g]);
-    qz_input_stats s = qz_stats_get(stats, (size_t)item->layer, g);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
     if (gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
     qz_stats_gram(&s, gram);
     qz_status st = qz_hessian_init(&x->h[g], run, gram, s.cols, group, 0.01, QZ_ORDER_GROUPS, err);
     qz_free(gram);
     x->group[g] = group;
+    x->input[g] = input;
     return st;
 }
 
@@ -109,7 +117,9 @@ static qz_status put_feedback(qz_run *run, const qz_artifact_item *item, const q
                               qz_produced *out, bool *done, qz_error *err) {
     const qz_hessian *h;
     qz_error why = {0};
+    size_t input;
     *done = false;
+    if (input_of(imp->stats, item, &input).tokens == 0) return QZ_OK; /* an expert that no token reached: named by the survey */
     qz_status st = hessian_get(run, x, imp->stats, item, &h, &why);
     if (st == QZ_ENUMERIC) {
         qz_warn(run, "%s: encoded without error feedback: %s", item->name, why.text);
@@ -259,7 +269,7 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
     if (codes.n_blocks) qz_int_blocks_note(&codes, out->note, sizeof out->note);
     out->fallbacks += codes.n_fallbacks;
     out->uncorrected = codes.n_uncorrected;
-    out->norms_kept = codes.n_norms_kept;
+    out->norms_kept = codes.n_norms_kept + codes.n_shared;
     qz_int_blocks_release(&codes);
     hessians_clear(&x);
     qz_mm_free(x.mm);

@@ -21,10 +21,13 @@ uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, con
                            size_t seq_len) {
     const qz_config *c = &s->model->config;
     const bool grouped = plan->spec.scheme == QZ_SCHEME_AWQ || plan->spec.scheme == QZ_SCHEME_GPTQ;
-    uint64_t block = 0, largest = 0, pass = 0;
+    uint64_t block = 0, largest = 0, pass = 0, in_layer = 0; /* block: of the largest layer, whose items stand together */
+    long layer = -1;
     for (size_t i = 0; i < plan->n_items; i++) {
         uint64_t n = (uint64_t)plan->items[i].rows * plan->items[i].cols;
-        if (plan->items[i].layer == 0) block += n;
+        if (plan->items[i].layer != layer) in_layer = 0;
+        layer = plan->items[i].layer;
+        if (layer >= 0) block = qz_max_size(block, in_layer += n);
         if (plan->items[i].layer >= 0 || plan->spec.lm_head) largest = n > largest ? n : largest;
     }
     if (grouped && o->propagate) pass = qz_propagate_bytes(c, windows, seq_len) + 4 * block; /* and the quantized weights of a block */

@@ -3,35 +3,40 @@
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
 #include "pipeline/calib_data.h"
+#include "pipeline/experts.h"
 #include "pipeline/outputs.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <string.h>
 
-/* Sums of squares of every block linear under its GGUF name, as llama-imatrix would have collected them. */
-static qz_status write_imatrix(const qz_stats *s, const char *path, qz_error *err) {
-    static const struct { const char *name; qz_input_group group; } rows[] = {
-        {"attn_q", QZ_GROUP_QKV}, {"attn_k", QZ_GROUP_QKV}, {"attn_v", QZ_GROUP_QKV}, {"attn_output", QZ_GROUP_O},
-        {"ffn_gate", QZ_GROUP_GATE_UP}, {"ffn_up", QZ_GROUP_GATE_UP}, {"ffn_down", QZ_GROUP_DOWN}};
-    enum { N = sizeof rows / sizeof rows[0] };
+/* Sums of squares of a site's input under its GGUF name; of a stack of experts one matrix each. */
+static qz_status add_entry(qz_imatrix *im, const qz_stats *s, size_t layer, const qz_site *site, qz_error *err) {
+    const size_t mats = site->experts ? site->experts : 1, cols = (size_t)site->cols;
+    float *sums = qz_arena_alloc(&im->arena, mats * cols, sizeof *sums), *counts = qz_arena_alloc(&im->arena, mats, sizeof *counts);
+    char *name = qz_arena_printf(&im->arena, "blk.%zu.%s.weight", layer, site->gguf);
+    if (!sums || !counts || !name) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    for (size_t m = 0; m < mats; m++) {
+        qz_input_stats in = qz_stats_get(s, layer, qz_site_input(site, m));
+        qz_stats_importance(&in, sums + m * cols);
+        for (size_t c = 0; c < cols; c++) sums[m * cols + c] *= (float)in.tokens;
+        counts[m] = (float)in.tokens;
+    }
+    im->entries[im->n++] = (qz_imatrix_entry){.name = name, .cols = cols, .mats = mats, .sums = sums, .counts = counts};
+    return QZ_OK;
+}
+
+/* Every matrix of a block, the router too, as llama-imatrix would have collected them. */
+static qz_status write_imatrix(const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
     qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len, .n_datasets = 1};
-    im.entries = qz_arena_calloc(&im.arena, s->info.layers * N, sizeof *im.entries);
+    im.entries = qz_arena_calloc(&im.arena, c->layers * QZ_MAX_SITES, sizeof *im.entries);
     im.datasets = qz_arena_calloc(&im.arena, 1, sizeof *im.datasets);
     qz_status st = im.entries && im.datasets ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
-    for (size_t l = 0; l < s->info.layers && st == QZ_OK; l++)
-        for (size_t k = 0; k < N && st == QZ_OK; k++) {
-            qz_input_stats in = qz_stats_get(s, l, rows[k].group);
-            float *sums = qz_arena_alloc(&im.arena, in.cols, sizeof *sums), *count = qz_arena_alloc(&im.arena, 1, sizeof *count);
-            char *name = qz_arena_printf(&im.arena, "blk.%zu.%s.weight", l, rows[k].name);
-            if (!sums || !count || !name) {
-                st = qz_fail(err, QZ_EMEMORY, "out of memory");
-                break;
-            }
-            qz_stats_importance(&in, sums);
-            for (size_t c = 0; c < in.cols; c++) sums[c] *= (float)in.tokens;
-            *count = (float)in.tokens;
-            im.entries[im.n++] = (qz_imatrix_entry){.name = name, .cols = in.cols, .mats = 1, .sums = sums, .counts = count};
-        }
+    for (size_t l = 0; l < c->layers && st == QZ_OK; l++) {
+        qz_site sites[QZ_MAX_SITES];
+        const size_t n = qz_sites(c, l, sites);
+        for (size_t i = 0; i < n && st == QZ_OK; i++)
+            if (sites[i].kind != QZ_SITE_NORM) st = add_entry(&im, s, l, &sites[i], err);
+    }
     if (st == QZ_OK) {
         im.datasets[0] = s->info.data_name;
         st = qz_imatrix_write(&im, path, strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dat") == 0, err);
@@ -64,6 +69,32 @@ static qz_status claim(qz_outputs *o, const qz_request *r, const char *path, qz_
     return qz_outputs_claim(o, r, r->imatrix, QZ_OUTPUT_FILE, err);
 }
 
+static qz_status show(const qz_stats *stats, const char *path, bool json, qz_error *err) {
+    const qz_stats_info *i = &stats->info;
+    qz_str out = {0};
+    qz_arena arena = {0};
+    qz_table t = {0};
+    char hex[65];
+    qz_status st = qz_sha256_file_hex(path, hex, err);
+    if (json) {
+        qz_str_printf(&out, "{\"stats\":\"%s\",\"sha256\":\"%s\",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"bos\":%d,\"template\":\"%s\",\"peak_rss_bytes\":%llu", path, hex,
+                      (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
+                      (unsigned long long)qz_peak_rss());
+        if (i->in.experts) qz_str_puts(&out, ",\"experts\":");
+        if (i->in.experts) qz_experts_json(stats, &out);
+        qz_str_puts(&out, "}\n");
+    } else
+        qz_str_printf(&out, "%s  sha256 %s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f MiB\n", path, hex,
+                      (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
+                      (double)qz_peak_rss() / 1048576.0);
+    if (st == QZ_OK) st = qz_show(&out, err);
+    if (st == QZ_OK && !json) st = qz_experts_table(stats, &arena, &t, err);
+    if (st == QZ_OK && t.n_cols) st = qz_table_show(&t, false, err);
+    qz_str_release(&out);
+    qz_arena_release(&arena);
+    return st;
+}
+
 static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *outs, qz_error *err) {
     qz_source s = {0};
     qz_stats stats = {0};
@@ -73,22 +104,8 @@ static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *ou
     QZ_TRY(qz_source_open(run, r->operands[0], &s, err));
     qz_status st = r->lint ? lint_only(run, &s, r, err) : qz_calib_make(run, &s, r, path, err);
     if (st == QZ_OK && !r->lint) st = qz_stats_open(&stats, path, err);
-    if (st == QZ_OK && !r->lint && r->imatrix) st = write_imatrix(&stats, r->imatrix, err);
-    if (st == QZ_OK && !r->lint) {
-        qz_str out = {0};
-        char hex[65];
-        st = qz_sha256_file_hex(path, hex, err);
-        if (r->json)
-            qz_str_printf(&out, "{\"stats\":\"%s\",\"sha256\":\"%s\",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"bos\":%d,\"template\":\"%s\",\"peak_rss_bytes\":%llu}\n", path, hex,
-                          (unsigned long long)stats.info.tokens, (unsigned long long)stats.info.windows, (unsigned long long)stats.info.seq_len, stats.info.bos,
-                          stats.info.chat_template, (unsigned long long)qz_peak_rss());
-        else
-            qz_str_printf(&out, "%s  sha256 %s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f MiB\n", path, hex,
-                          (unsigned long long)stats.info.tokens, (unsigned long long)stats.info.windows, (unsigned long long)stats.info.seq_len, stats.info.bos,
-                          stats.info.chat_template, (double)qz_peak_rss() / 1048576.0);
-        if (st == QZ_OK) st = qz_show(&out, err);
-        qz_str_release(&out);
-    }
+    if (st == QZ_OK && !r->lint && r->imatrix) st = write_imatrix(&stats, &s.model->config, r->imatrix, err);
+    if (st == QZ_OK && !r->lint) st = show(&stats, path, r->json, err);
     qz_stats_release(&stats);
     qz_source_release(&s);
     return st;

@@ -13,9 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     int fd = fuzz_file(data, size, path);
     if (qz_stats_open(&s, path, &err) == QZ_OK) {
         volatile float sink = 0;
-        for (size_t l = 0; l < s.info.layers; l++)
-            for (int g = 0; g < QZ_GROUP_COUNT; g++) {
-                qz_input_stats in = qz_stats_get(&s, l, (qz_input_group)g);
+        for (size_t l = 0; l <= s.info.in.layers; l++)
+            for (size_t i = 0; i < qz_inputs(&s.info.in, l); i++) {
+                qz_input_stats in = qz_stats_get(&s, l, i);
                 if (in.cols == 0) abort();
                 sink = in.mean_abs[in.cols - 1] + in.max_abs[in.cols - 1] + in.gram[in.cols * (in.cols + 1) / 2 - 1];
                 if (in.cols <= sizeof w / sizeof w[0]) qz_stats_importance(&in, w);

@@ -67,6 +67,21 @@ set_zoo() {
     case $m in phi3 | smollm3) for v in original quantized; do art "$m-awq-$v" tests/golden/zoo/$m awq:w4g32 --propagate $v "${calib[@]}"
       art "$m-gptq-$v" tests/golden/zoo/$m gptq:w4g32+asym --propagate $v "${calib[@]}"; done ;; esac
   done
+  for m in mixtral qwen3_moe; do
+    "$Q" calibrate tests/golden/zoo/$m --data "$work/ids.jsonl" --seq-len 64 --samples 24 --accept $ACCEPT -o "$work/$m.stats" --imatrix "$work/$m.gguf" -q > "$work/log" 2>&1
+    say "$m-stats $(sha256sum < "$work/$m.stats" | cut -c1-64)"
+    for c in Q8_0 Q4_0 Q5_1; do
+      art "$m-gguf-$c-stats" tests/golden/zoo/$m gguf:$c --stats "$work/$m.stats"
+      art "$m-gguf-$c-imatrix" tests/golden/zoo/$m gguf:$c --imatrix "$work/$m.gguf" --search compat
+    done
+    for v in original quantized; do
+      for c in best compat; do art "$m-gptq-$c-$v" tests/golden/zoo/$m gptq:w4g32+asym --search $c --propagate $v "${calib[@]}"; done
+      art "$m-gptq-rows-$v" tests/golden/zoo/$m gptq:w4g-1 --propagate $v "${calib[@]}"
+      art "$m-awq-best-$v" tests/golden/zoo/$m awq:w4g32 --propagate $v "${calib[@]}"
+    done
+    art "$m-gptq-together" tests/golden/zoo/$m gptq:w4g32 --propagate quantized --together "${calib[@]}"
+    art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order "${calib[@]}"
+  done
   compare tests/net/zoo.sha
 }
 

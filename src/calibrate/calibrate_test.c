@@ -1,0 +1,203 @@
+/* Statistics of models with experts. Each token goes to `used` experts, so summed over experts the moments of what gate and up see are
+ * `used` times those of what the router sees: an identity that knows nothing of how tokens are gathered. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/bytes.h"
+#include "base/size.h"
+#include "calibrate/calibrate.h"
+#include "calibrate/propagate.h"
+
+enum { WINDOWS = 20, SEQ = 32 };
+typedef struct { qz_run run; qz_model *m; qz_engine *e; qz_stats s; char path[64], sha[65]; } rig;
+static uint32_t ids[WINDOWS * SEQ];
+
+static void must(qz_status st, const qz_error *err) {
+    if (st != QZ_OK) fail_msg("%s", err->text);
+}
+
+/* one: every token the same, so that all go the same way */
+static void calibrate(rig *r, const char *model, size_t threads, bool one) {
+    char dir[128];
+    qz_error err = {0};
+    for (uint32_t i = 0; i < WINDOWS * SEQ; i++) ids[i] = one ? 7 : (i * i * 31 + i * 7) % 251;
+    (void)snprintf(dir, sizeof dir, "tests/golden/zoo/%s", model);
+    (void)snprintf(r->path, sizeof r->path, "/tmp/quantz-calibrate-%ld.stats", (long)getpid());
+    must(qz_run_init(&r->run, threads, &err), &err);
+    must(qz_model_open(&r->run, dir, &r->m, &err), &err);
+    must(qz_engine_open(&r->run, r->m, NULL, &r->e, &err), &err);
+    const qz_calibration c = {.ids = ids, .windows = WINDOWS, .seq_len = SEQ, .about = {.data_sha = "d", .source_sha = "s", .reader = "r", .data_name = "n"}};
+    must(qz_calibrate(&r->run, r->e, &c, r->path, r->sha, &err), &err);
+    must(qz_stats_open(&r->s, r->path, &err), &err);
+    must(qz_stats_check(&r->s, r->m, &err), &err);
+}
+static void done(rig *r) {
+    qz_stats_release(&r->s);
+    (void)unlink(r->path);
+    qz_engine_free(r->e);
+    qz_model_free(r->m);
+    qz_run_release(&r->run);
+}
+
+static void moments_of_experts_sum_up(void **state) {
+    (void)state;
+    static const char *const models[] = {"mixtral", "qwen3_moe"};
+    for (size_t m = 0; m < 2; m++) {
+        rig r = {0};
+        calibrate(&r, models[m], 2, false);
+        const qz_config *c = &r.m->config;
+        for (size_t l = 0; l < c->layers; l++) {
+            if (!qz_config_sparse(c, l)) {
+                assert_int_equal(qz_stats_get(&r.s, l, QZ_GROUP_DOWN).cols, c->intermediate_size);
+                assert_int_equal(qz_stats_get(&r.s, l, QZ_GROUP_DOWN).tokens, WINDOWS * SEQ);
+                continue;
+            }
+            const qz_input_stats all = qz_stats_get(&r.s, l, QZ_GROUP_GATE_UP);
+            const size_t n = all.cols * (all.cols + 1) / 2;
+            double *gram = qz_calloc_array(n, sizeof *gram), *sum_abs = qz_calloc_array(all.cols, sizeof *sum_abs);
+            uint64_t tokens = 0;
+            for (size_t x = 0; x < c->experts; x++) {
+                const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(QZ_LIN_UP, (long)x)), down = qz_stats_get(&r.s, l, qz_input_of(QZ_LIN_DOWN, (long)x));
+                assert_int_equal(in.cols, c->hidden_size);
+                assert_int_equal(down.cols, c->expert_width);
+                assert_int_equal(in.tokens, down.tokens);
+                tokens += in.tokens;
+                for (size_t i = 0; i < n; i++) gram[i] += (double)in.tokens * (double)in.gram[i];
+                for (size_t k = 0; k < in.cols; k++) sum_abs[k] += (double)in.tokens * (double)in.mean_abs[k];
+            }
+            const double times = (double)c->experts_used * (double)all.tokens;
+            assert_int_equal(tokens, c->experts_used * all.tokens);
+            for (size_t i = 0; i < n; i++)
+                if (fabs(gram[i] - times * (double)all.gram[i]) > 1e-4 * times) fail_msg("layer %zu moment %zu: %g, expected %g", l, i, gram[i], times * (double)all.gram[i]);
+            for (size_t k = 0; k < all.cols; k++) assert_true(fabs(sum_abs[k] - times * (double)all.mean_abs[k]) < 1e-4 * times);
+            qz_free(gram);
+            qz_free(sum_abs);
+        }
+        done(&r);
+    }
+}
+
+/* As long as nothing is quantized both streams are the float model: an expert's sums are the statistics of the calibration pass. */
+static void check_experts(const rig *r, size_t layer, qz_input_group g, const qz_pair_stats *p) {
+    for (size_t x = 0; x < r->m->config.experts; x++) {
+        const qz_input_stats in = qz_stats_get(&r->s, layer, qz_input_of(qz_group_first(g), (long)x));
+        const float *want = in.gram;
+        assert_int_equal(in.cols, p->cols);
+        assert_int_equal(in.tokens, p->expert_tokens[x]);
+        for (size_t i = 0; i < in.cols; i++)
+            for (size_t j = i; j < in.cols; j++, want++)
+                if (fabs(p->expert_gram[x][i * in.cols + j] / (double)in.tokens - (double)*want) > 1e-5 + 1e-5 * fabs((double)*want))
+                    fail_msg("layer %zu group %d expert %zu: %g, expected %g", layer, (int)g, x, p->expert_gram[x][i * in.cols + j] / (double)in.tokens, (double)*want);
+    }
+}
+static void streams_of_experts_agree(void **state) {
+    (void)state;
+    for (int sequential = 0; sequential < 2; sequential++) {
+        rig r = {0};
+        qz_error err = {0};
+        qz_propagate *p = NULL;
+        calibrate(&r, "qwen3_moe", 2, false);
+        must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, sequential, true, &err), &err);
+        for (size_t l = 0; l < r.m->config.layers; l++)
+            for (int g = 0; g < QZ_GROUP_COUNT; g++) {
+                qz_pair_stats *s;
+                must(qz_propagate_group(p, l, (qz_input_group)g, &s, &err), &err);
+                assert_int_equal(s->expert_gram != NULL, qz_config_sparse(&r.m->config, l) && g >= QZ_GROUP_GATE_UP);
+                if (s->expert_gram) check_experts(&r, l, (qz_input_group)g, s);
+                else assert_int_equal(s->tokens[0] + s->tokens[1], WINDOWS * SEQ);
+            }
+        qz_propagate_free(p);
+        done(&r);
+    }
+}
+
+/* An expert's quantized weights reach the stream: with its down at 0 the next layer sees other values. */
+static void weights_of_experts_count(void **state) {
+    (void)state;
+    rig r = {0};
+    qz_error err = {0};
+    double first[2] = {0};
+    calibrate(&r, "mixtral", 1, false);
+    const qz_config *c = &r.m->config;
+    float *zero = qz_calloc_array(c->hidden_size * c->expert_width, sizeof *zero);
+    for (int changed = 0; changed < 2; changed++) {
+        qz_propagate *p = NULL;
+        qz_pair_stats *s;
+        must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, true, true, &err), &err);
+        for (int g = 0; g < QZ_GROUP_COUNT; g++) must(qz_propagate_group(p, 0, (qz_input_group)g, &s, &err), &err);
+        if (changed) must(qz_propagate_weights(p, QZ_LIN_DOWN, 2, zero, &err), &err);
+        must(qz_propagate_group(p, 1, QZ_GROUP_QKV, &s, &err), &err);
+        first[changed] = s->gram[0][0];
+        if (!changed)
+            for (size_t i = 0; i < s->cols * s->cols; i++) assert_true(s->cross[0][i] == 0); /* nothing lost yet */
+        qz_propagate_free(p);
+    }
+    assert_true(first[0] != first[1]);
+    qz_free(zero);
+    done(&r);
+}
+
+static void threads_change_nothing(void **state) {
+    (void)state;
+    rig a = {0}, b = {0};
+    calibrate(&a, "qwen3_moe", 1, false);
+    done(&a);
+    calibrate(&b, "qwen3_moe", 3, false);
+    done(&b);
+    assert_string_equal(a.sha, b.sha);
+}
+
+static void unseen_experts_have_no_tokens(void **state) {
+    (void)state;
+    rig r = {0};
+    calibrate(&r, "mixtral", 1, true);
+    for (size_t l = 0; l < r.m->config.layers; l++) {
+        size_t unseen = 0;
+        for (size_t x = 0; x < r.m->config.experts; x++) {
+            const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(QZ_LIN_DOWN, (long)x));
+            assert_true(in.tokens == 0 || in.tokens == WINDOWS * SEQ);
+            unseen += in.tokens == 0;
+            for (size_t k = 0; in.tokens == 0 && k < in.cols; k++) assert_true(in.max_abs[k] == 0 && in.mean_abs[k] == 0 && in.gram[k] == 0);
+        }
+        assert_int_equal(unseen, r.m->config.experts - r.m->config.experts_used);
+    }
+    done(&r);
+}
+
+/* A file that says more tokens for an expert than there were, and one of another model. */
+static void lies_are_refused(void **state) {
+    (void)state;
+    rig r = {0};
+    qz_error err = {0};
+    qz_stats s;
+    calibrate(&r, "mixtral", 1, false);
+    const qz_input_stats in = qz_stats_get(&r.s, 0, qz_input_of(QZ_LIN_DOWN, 3));
+    const uint8_t *count = (const uint8_t *)(in.gram + in.cols * (in.cols + 1) / 2);
+    assert_int_equal(qz_load_u64le(count), in.tokens);
+    FILE *f = fopen(r.path, "r+b");
+    assert_non_null(f);
+    const uint64_t lie = WINDOWS * SEQ + 1;
+    assert_int_equal(fseek(f, (long)(count - r.s.map.ptr), SEEK_SET), 0);
+    assert_int_equal(fwrite(&lie, sizeof lie, 1, f), 1);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(qz_stats_open(&s, r.path, &err), QZ_EFORMAT);
+    assert_non_null(strstr(err.text, "expected at most 640, found 641"));
+    qz_model *other = NULL;
+    err = (qz_error){0};
+    must(qz_model_open(&r.run, "tests/golden/zoo/llama", &other, &err), &err);
+    assert_int_equal(qz_stats_check(&r.s, other, &err), QZ_EUSAGE);
+    qz_model_free(other);
+    done(&r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(moments_of_experts_sum_up), cmocka_unit_test(threads_change_nothing),
+                                       cmocka_unit_test(streams_of_experts_agree), cmocka_unit_test(weights_of_experts_count),
+                                       cmocka_unit_test(unseen_experts_have_no_tokens), cmocka_unit_test(lies_are_refused)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
