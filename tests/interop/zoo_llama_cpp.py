@@ -7,7 +7,7 @@ by tenths, so the limit is what this rounding does in llama.cpp itself (three st
 """
 import numpy as np
 
-from common import ZOO_MODELS, Llama, check, guard, made, perplexity, write_jsonl, zoo_awq, zoo_dir
+from common import ZOO_KINDS, ZOO_MODELS, Llama, check, guard, made, perplexity, write_jsonl, zoo_awq, zoo_dir
 
 LEVELS = ["F16", "Q8_0", "Q4_0", "Q4_K_M"]
 FLOAT_LIMIT = 0.00002   # ln(perplexity), float arithmetic on both sides
@@ -47,13 +47,16 @@ def awq(name, folder, text, gold):
 
 
 def main():
-    for name, variant in ZOO_MODELS:
+    for name, variant in ZOO_MODELS + ZOO_KINDS:
         model, gold = zoo_dir(name, variant)
+        awq_too = (name, variant) in ZOO_MODELS or name == "gemma3-6"  # groups of 32 in llama's names; experts and fused matrices have no AWQ form
+        name = name if (name, variant) in ZOO_MODELS or not variant else f"{name}-{variant}"
         text = write_jsonl(f"{name}.jsonl", [{"ids": s["input_ids"]} for s in gold["sequences"]])
         for level in LEVELS:
             guard(f"zoo-{name}-{level}", lambda: one(
                 name, level, made(f"{name}.{level}.gguf", model, "--to", f"gguf:{level}", "--search", "compat"), text, gold))
-        guard(f"zoo-{name}-AWQ", lambda: awq(name, zoo_awq(name, model), text, gold))
+        if awq_too:
+            guard(f"zoo-{name}-AWQ", lambda: awq(name, zoo_awq(name, model), text, gold))
 
 
 main()
