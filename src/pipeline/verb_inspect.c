@@ -98,7 +98,8 @@ static void manifest_lines(const char *path, qz_str *out) {
     qz_error e = {0};
     json_t *root = NULL;
     if (mp && qz_path_exists(mp) && qz_json_load(mp, 64 << 20, &root, &e) == QZ_OK) {
-        const char *key;
+        const char *key, *weights = json_string_value(json_object_get(root, "summary"));
+        if (weights) qz_str_printf(out, "  weights      %s\n", weights);
         json_t *v, *prov = json_object_get(root, "provenance");
         json_object_foreach(prov, key, v) if (json_is_string(v)) qz_str_printf(out, "  %-12s %s\n", key, json_string_value(v));
     } else qz_str_puts(out, "  provenance   UNKNOWN (no manifest)\n");
