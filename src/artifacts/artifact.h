@@ -14,6 +14,7 @@
 #include "artifacts/gguf_mix.h"
 #include "base/arena.h"
 #include "base/run.h"
+#include "base/str.h"
 #include "base/table.h"
 #include "codecs/quantized.h"
 #include "model/model.h"
@@ -136,6 +137,19 @@ qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_
 
 qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec, const qz_artifact_context *ctx,
                                 qz_arena *arena, qz_artifact_plan *out, qz_error *err);
+
+/* What is coded, and what stays and why, one row a kind of tensor. */
+enum { QZ_KEPT_KINDS = 16 };
+typedef struct { const char *what, *one, *type, *why; size_t tensors; uint64_t weights; } qz_kept; /* what: "norms", one: "norm" */
+typedef struct {
+    uint64_t weights, coded;          /* of the model; in fewer bits than a float */
+    double bits, bits_all;            /* a coded weight with its scales; over all */
+    qz_kept kept[QZ_KEPT_KINDS]; size_t n_kept;
+} qz_plan_summary;
+void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *out); /* borrows the plan's strings */
+/* "4718592 of 5771264 weights in 4.5 bits, 6.6 bits per weight over all; kept: 25 norms f32 (…), …" */
+void qz_plan_summary_text(const qz_plan_summary *s, qz_str *out);
+void qz_plan_summary_json(const qz_plan_summary *s, qz_str *out);
 
 /* ---- writer ---- */
 typedef struct qz_artifact_writer qz_artifact_writer;

@@ -94,6 +94,8 @@ void qz_plan_totals(qz_artifact_plan *p);
 /* What llama.cpp's loader computes for the architecture, where the file cannot say: scale of scores, layers that slide. */
 double qz_gguf_attn_scale(const qz_config *c);
 bool qz_gguf_slides(const qz_config *c, size_t layer);
+/* Structure that the loader of the architecture fixes otherwise: the file would not load, or another model would run. */
+qz_status qz_gguf_refuse(const qz_model *m, qz_error *err);
 bool qz_gguf_name_of(const qz_model *m, const qz_slot *s, char *buf, size_t size);
 /* Hugging Face name of expert `expert` (any for what is not stacked) behind a GGUF name; *experts: matrices in that tensor, 0: one. */
 bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, size_t *experts, char *buf, size_t size);

@@ -38,7 +38,7 @@ static void f32(writer *w, const char *suffix, double v) { qz_gguf_put_f32(w->m,
 
 static double yarn_default(const qz_rope *r) { return r->factor <= 1.0 ? 1.0 : 0.1 * qz_log(r->factor) + 1.0; }
 
-static void put_rope(writer *w, const qz_config *c) {
+static void put_scaling(writer *w, const qz_config *c) {
     const qz_rope *r = &c->rope;
     if (r->kind == QZ_ROPE_LINEAR || r->kind == QZ_ROPE_YARN) {
         qz_gguf_put_str(w->m, k(w, "rope.scaling.type"), r->kind == QZ_ROPE_LINEAR ? "linear" : "yarn");
@@ -55,7 +55,6 @@ static void put_rope(writer *w, const qz_config *c) {
         f32(w, "rope.scaling.yarn_beta_fast", r->beta_fast);
         f32(w, "rope.scaling.yarn_beta_slow", r->beta_slow);
     }
-    f32(w, "rope.freq_base", r->theta);
 }
 
 /* general.sampling.* from generation_config.json, in the reference's order. */
@@ -84,7 +83,8 @@ static qz_status put_sampling(qz_gguf_meta *m, const char *dir, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status put_general(const qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
+static qz_status put_general(writer *w, const qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
+    qz_gguf_meta *m = w->m;
     const qz_artifact_context *ctx = p->context;
     const char *dir = ctx->source_dir ? ctx->source_dir : p->model->path;
     size_t end = strlen(dir);
@@ -96,6 +96,11 @@ static qz_status put_general(const qz_artifact_plan *p, qz_arena *arena, qz_gguf
     qz_gguf_card card;
     if (!qz_gguf_card_read(dir + start, end - start, weights, arena, &card)) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", dir);
     qz_gguf_put_str(m, "general.architecture", qz_family_get(p->model->config.family)->gguf_arch);
+    if (p->model->config.rope.kind == QZ_ROPE_LONGROPE) { /* the reference makes these tensors, and with them this key, first of all */
+        float inv[QZ_MAX_ROPE_PAIRS], att;
+        qz_rope_frequencies(&p->model->config, false, 1, inv, &att);
+        f32(w, "rope.scaling.attn_factor", (double)att);
+    }
     qz_gguf_put_str(m, "general.type", "model");
     QZ_TRY(put_sampling(m, ctx->source_dir, err));
     qz_gguf_put_str(m, "general.name", ctx->name ? ctx->name : card.name);
@@ -132,15 +137,11 @@ bool qz_gguf_slides(const qz_config *c, size_t layer) {
     return f->window == QZ_WINDOW_PATTERN && (layer + 1) % f->pattern != 0;
 }
 
-/* phi3 and gemma2 have an order of their own (section 4). */
+/* phi3 and gemma2 have an order of their own (section 4). Their rows of the reference hold no scaling and gemma2 no base: the loader reads
+ * both keys for every architecture, so a model that has them gets them behind the others. */
 static void put_phi3(writer *w, const qz_artifact_plan *p) {
     const qz_config *c = &p->model->config;
     const qz_rope *r = &c->rope;
-    if (r->kind == QZ_ROPE_LONGROPE) {
-        float inv[QZ_MAX_ROPE_PAIRS], att;
-        qz_rope_frequencies(c, false, 1, inv, &att);
-        f32(w, "rope.scaling.attn_factor", (double)att);
-    }
     u32(w, "context_length", c->max_position);
     u32(w, "rope.scaling.original_context_length", r->original_max_position);
     u32(w, "embedding_length", c->hidden_size);
@@ -153,6 +154,7 @@ static void put_phi3(writer *w, const qz_artifact_plan *p) {
     f32(w, "rope.freq_base", r->theta);
     qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
     u32(w, "attention.sliding_window", c->sliding_window);
+    if (r->kind != QZ_ROPE_LONGROPE) put_scaling(w, c);
 }
 static void put_gemma2(writer *w, const qz_artifact_plan *p) {
     const qz_config *c = &p->model->config;
@@ -168,7 +170,9 @@ static void put_gemma2(writer *w, const qz_artifact_plan *p) {
     qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
     f32(w, "attn_logit_softcapping", c->attn_softcap);
     f32(w, "final_logit_softcapping", c->logit_softcap);
-    u32(w, "attention.sliding_window", c->sliding_window);
+    u32(w, "attention.sliding_window", c->sliding_window ? c->sliding_window : c->max_position); /* 0 would mask every key there */
+    put_scaling(w, c);
+    if (c->rope.theta != 10000) f32(w, "rope.freq_base", c->rope.theta);
 }
 static void put_common(writer *w, const qz_artifact_plan *p) {
     const qz_config *c = &p->model->config;
@@ -179,7 +183,8 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     u32(w, "feed_forward_length", c->intermediate_size);
     u32(w, "attention.head_count", c->heads);
     u32(w, "attention.head_count_kv", c->kv_heads);
-    put_rope(w, c);
+    put_scaling(w, c);
+    f32(w, "rope.freq_base", c->rope.theta);
     if (gemma3) f32(w, "rope.freq_base_swa", c->rope.local_theta > 0 ? c->rope.local_theta : c->rope.theta);
     f32(w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
     if (c->experts) {
@@ -200,7 +205,7 @@ qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta 
     const qz_config *c = &p->model->config;
     const qz_family_info *f = qz_family_get(c->family);
     writer w = { .m = m, .arch = f->gguf_arch };
-    QZ_TRY(put_general(p, arena, m, err));
+    QZ_TRY(put_general(&w, p, arena, err));
     if (c->family == QZ_FAMILY_PHI3) put_phi3(&w, p);
     else if (c->family == QZ_FAMILY_GEMMA2) put_gemma2(&w, p);
     else put_common(&w, p);
@@ -322,6 +327,25 @@ static qz_status read_ids(const qz_gguf *g, qz_config *c, qz_error *err) {
     return QZ_OK;
 }
 
+/* Which layers slide, where a newer file says it: every n-th is full, or one truth a layer. */
+static qz_status read_pattern(reader *r, qz_config *c) {
+    const qz_gguf_kv *kv = qz_gguf_key(r->g, rk(r, "attention.sliding_window_pattern"));
+    uint64_t n = 0;
+    if (!kv) return QZ_OK;
+    if (kv->kind != QZ_GGUF_ARR) {
+        QZ_TRY(qz_gguf_u64(r->g, r->key, true, &n, r->err));
+        for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && (n == 0 || (l + 1) % n != 0);
+        return QZ_OK;
+    }
+    const uint8_t *flags = NULL;
+    size_t count = 0;
+    QZ_TRY(qz_gguf_array(r->g, r->key, QZ_GGUF_BOOL, true, &flags, &count, r->err));
+    if (count != c->layers)
+        return qz_fail(r->err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu", r->g->path, r->key, (unsigned long long)c->layers, count);
+    for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && flags[l];
+    return QZ_OK;
+}
+
 /* Kinds and options: the architecture's, and what the file says of them. */
 static qz_status read_options(reader *r, qz_config *c) {
     const qz_family_info *f = qz_family_get(c->family);
@@ -337,7 +361,9 @@ static qz_status read_options(reader *r, qz_config *c) {
     if (f->window == QZ_WINDOW_PATTERN) {
         c->sliding_window = c->family == QZ_FAMILY_GEMMA2 ? f->sliding_window : 0;
         QZ_TRY(qz_gguf_u64(r->g, rk(r, "attention.sliding_window"), false, &c->sliding_window, r->err));
+        if (c->sliding_window >= c->max_position) c->sliding_window = 0;
         for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && qz_gguf_slides(c, l);
+        QZ_TRY(read_pattern(r, c));
     }
     for (size_t l = 0; f->no_rope_interval && l < c->layers; l++) c->layer_no_rope[l] = (l + 1) % f->no_rope_interval == 0;
     if (f->ffn != QZ_FFN_EXPERTS) return QZ_OK;

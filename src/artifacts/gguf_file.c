@@ -127,6 +127,9 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
         QZ_TRY(qz_plan_note(p, arena, err, "dynamic rope scaling (factor %g) cannot be stored in GGUF: the file runs without scaling", c->rope.factor));
     if (c->rope.kind == QZ_ROPE_YARN && !c->rope.truncate)
         QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with 'truncate': false cannot be stored in GGUF: the file runs with truncated bounds"));
+    if (c->rope.kind == QZ_ROPE_LONGROPE)
+        QZ_TRY(qz_plan_note(p, arena, err, "longrope factors: llama.cpp takes the long ones for every text once its context is beyond %llu tokens: other log-probabilities for shorter texts there",
+                            (unsigned long long)c->rope.original_max_position));
     const char *arch = f->gguf_arch;
     if (c->experts && !c->norm_topk)
         QZ_TRY(qz_plan_note(p, arena, err, "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 there: other log-probabilities"));
@@ -136,23 +139,6 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
     if (c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1)) /* llama.cpp b11549: for grok and mistral3 alone */
         QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with beta_fast %g and beta_slow %g: llama.cpp does not read the keys for architecture %s and runs with 32 and 1: other log-probabilities there",
                             c->rope.beta_fast, c->rope.beta_slow, arch));
-    return QZ_OK;
-}
-
-/* Structure that the architecture fixes: another model would run. */
-static qz_status refuse(const qz_model *m, qz_error *err) {
-    const qz_config *c = &m->config;
-    const uint64_t every = qz_family_get(c->family)->no_rope_interval;
-    for (size_t l = 0; l < c->layers; l++) {
-        if (every && c->layer_no_rope[l] != ((l + 1) % every == 0))
-            return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s have no rotary positions: model '%s', layer %zu: expected every %lluth, found another; use bnb",
-                           qz_family_get(c->family)->gguf_arch, m->path, l, (unsigned long long)every);
-        if (c->experts && c->layer_dense[l])
-            return qz_fail(err, QZ_EUNSUPPORTED, "dense layers among layers with experts cannot be stored in GGUF (%s): model '%s', layer %zu; use bnb", qz_family_get(c->family)->gguf_arch, m->path, l);
-        if (c->sliding_window && qz_family_get(c->family)->window == QZ_WINDOW_PATTERN && c->layer_sliding[l] != qz_gguf_slides(c, l))
-            return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s slide: model '%s', layer %zu: expected %s, found %s; use bnb", qz_family_get(c->family)->gguf_arch, m->path, l,
-                           qz_gguf_slides(c, l) ? "a sliding window" : "full attention", c->layer_sliding[l] ? "a sliding window" : "full attention");
-    }
     return QZ_OK;
 }
 
@@ -206,7 +192,7 @@ static qz_status place(qz_artifact_plan *out, const gguf_plan *gp, qz_error *err
 
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     (void)run;
-    QZ_TRY(refuse(m, err));
+    QZ_TRY(qz_gguf_refuse(m, err));
     QZ_TRY(make_items(m, arena, out, err));
     QZ_TRY(choose_types(m, ctx, arena, out, err));
     gguf_plan *gp = qz_arena_calloc(arena, 1, sizeof *gp);

@@ -210,6 +210,17 @@ static int setup(void **state) {
     (void)state;
     return close(mkstemp(out));
 }
+/* Every family has a row of what its loader takes (gguf_limits.c). */
+static void loaders(void **state) {
+    (void)state;
+    for (int f = 0; f < QZ_FAMILY_COUNT; f++) {
+        const qz_model m = {.config = {.family = (qz_family)f, .tie_embeddings = true}, .path = "m"};
+        qz_error e = {0};
+        const qz_status st = qz_gguf_refuse(&m, &e);
+        if (st == QZ_EBUG) fail_msg("%s", e.text);
+    }
+}
+
 static int teardown(void **state) {
     (void)state;
     return remove_file_artifact(out);
@@ -218,7 +229,7 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reference_bytes), cmocka_unit_test(reference_bytes_imatrix), cmocka_unit_test(metadata), cmocka_unit_test(rope_factors),
-        cmocka_unit_test(permutation),     cmocka_unit_test(names),    cmocka_unit_test(notes),
+        cmocka_unit_test(permutation),     cmocka_unit_test(names),    cmocka_unit_test(notes),    cmocka_unit_test(loaders),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

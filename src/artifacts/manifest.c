@@ -38,6 +38,19 @@ static void put_files(qz_str *s, const qz_artifact_writer *w) {
     qz_str_puts(s, "\n  ]\n}\n");
 }
 
+static void put_summary(qz_str *s, const qz_artifact_plan *p) {
+    qz_plan_summary sum;
+    qz_str text = {0};
+    qz_plan_summarize(p, &sum);
+    qz_plan_summary_text(&sum, &text);
+    if (!text.failed) field(s, "summary", text.ptr);
+    s->failed |= text.failed;
+    qz_str_release(&text);
+    qz_str_puts(s, "  \"weights\": ");
+    qz_plan_summary_json(&sum, s);
+    qz_str_puts(s, ",\n");
+}
+
 static void put_list(qz_str *s, const qz_artifact_plan *p) {
     qz_str_puts(s, "  \"notes\": [");
     for (size_t i = 0; i < p->n_notes; i++) {
@@ -65,6 +78,7 @@ qz_status qz_manifest_write(const qz_artifact_writer *w, qz_error *err) {
     field(&s, "artifact", p->spec.name);
     qz_str_printf(&s, "  \"tensors\": %zu,\n  \"weight_bytes\": %llu,\n  \"bits_per_weight\": %.4f,\n  \"fallbacks\": %zu,\n", p->n_items,
                   (unsigned long long)p->weight_bytes, p->bits_per_weight, p->n_fallbacks);
+    put_summary(&s, p);
     put_list(&s, p);
     put_files(&s, w);
     qz_status st = path && !s.failed ? qz_write_file(path, s.ptr, s.len, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);

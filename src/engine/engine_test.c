@@ -105,11 +105,18 @@ static void families(void **state) {
         oracle(dirs[i], strcmp(dirs[i], "llama3-rope") ? "config.old-style.json" : "config.new-style.json", "golden.json");
     }
 }
+/* Models of tests/interop/make_variants.py, in the form that GGUF can say. */
+static void made(void **state) {
+    (void)state;
+    oracle("gemma3-6", NULL, "golden.json");
+    oracle("qwen3_moe-sparse", NULL, "golden.json");
+}
 static void variants(void **state) {
     (void)state;
     static const char *const v[][2] = {{"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"}, {"llama", "rope-linear4"},
         {"llama", "rope-yarn4"}, {"llama", "rope-yarn4-mscale"}, {"mistral", "no-window"}, {"qwen2", "sliding16-from-layer1"}, {"qwen3", "rms-eps-0.05"},
-        {"gemma2", "no-softcap"}, {"gemma3", "rms-eps-0.05"}, {"mixtral", "window16"}, {"qwen3_moe", "norm-topk-false"}, {"smollm3", "nope-layer1-sliding17"}};
+        {"gemma2", "no-softcap"}, {"gemma3", "rms-eps-0.05"}, {"mixtral", "window16"}, {"qwen3_moe", "norm-topk-false"},
+        {"gemma2", "query-head-dim"}, {"phi3", "no-window"}, {"phi3", "no-window-plain"}, {"smollm3", "nope-layer1-sliding17"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
         char c[96], g[96];
         (void)snprintf(c, sizeof c, "variants/%s.config.json", v[i][1]);
@@ -180,7 +187,7 @@ static void bad_input(void **state) {
     rig_close(&r);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(families), cmocka_unit_test(variants), cmocka_unit_test(batching_changes_nothing),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(families), cmocka_unit_test(variants), cmocka_unit_test(made), cmocka_unit_test(batching_changes_nothing),
                                        cmocka_unit_test(bad_input)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

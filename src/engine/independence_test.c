@@ -137,7 +137,11 @@ static void zoo(void **state) {
         {"llama", "config.json"}, {"llama", "variants/rms-eps-0.05.config.json"}, {"llama", "variants/rope-dynamic4-max64.config.json"},
         {"llama", "variants/rope-linear4.config.json"}, {"llama", "variants/rope-yarn4.config.json"}, {"llama", "variants/rope-yarn4-mscale.config.json"},
         {"llama3-rope", "config.json"}, {"mistral", "config.json"}, {"mistral", "variants/no-window.config.json"}, {"qwen2", "config.json"},
-        {"qwen2", "variants/sliding16-from-layer1.config.json"}, {"qwen3", "config.json"}, {"qwen3", "variants/rms-eps-0.05.config.json"}};
+        {"qwen2", "variants/sliding16-from-layer1.config.json"}, {"qwen3", "config.json"}, {"qwen3", "variants/rms-eps-0.05.config.json"},
+        {"gemma2", "config.json"}, {"gemma2", "variants/no-softcap.config.json"}, {"gemma2", "variants/query-head-dim.config.json"}, {"gemma3", "config.json"},
+        {"gemma3", "variants/rms-eps-0.05.config.json"}, {"gemma3-6", "config.json"}, {"phi3", "config.json"}, {"phi3", "variants/no-window.config.json"},
+        {"phi3", "variants/no-window-plain.config.json"}, {"mixtral", "config.json"}, {"mixtral", "variants/window16.config.json"}, {"qwen3_moe", "config.json"},
+        {"qwen3_moe", "variants/norm-topk-false.config.json"}, {"qwen3_moe-sparse", "config.json"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) independent(v[i][0], v[i][1]);
 }
 

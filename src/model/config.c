@@ -15,11 +15,12 @@ static qz_status unknown_family(const char *type, const char *name, const json_t
     if (json_object_get(root, "auto_map") != NULL)
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a family that "
-                       "quantz knows (llama, mistral, qwen2, qwen3)", type, name);
+                       "quantz knows (llama, mistral, qwen2, qwen3, qwen3_moe, gemma2, gemma3_text, phi3, mixtral)", type, name);
     const char *best = qz_family_get((qz_family)0)->name;
     for (int i = 1; i < QZ_FAMILY_COUNT; i++) {
         const char *n = qz_family_get((qz_family)i)->name;
-        if (qz_str_distance(n, type) < qz_str_distance(best, type)) best = n;
+        if (strncmp(best, type, strlen(type)) == 0) break; /* gemma3 stands for gemma3_text rather than for gemma2 */
+        if (strncmp(n, type, strlen(type)) == 0 || qz_str_distance(n, type) < qz_str_distance(best, type)) best = n;
     }
     return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, best);
 }
@@ -178,6 +179,8 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         return QZ_OK;
     }
     const json_t *types = f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_PATTERN ? json_object_get(root, "layer_types") : NULL;
+    if (types && !json_is_null(types) && !json_is_array(types))
+        return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key 'layer_types': expected a list or null, found %s", name, qz_json_kind(types));
     if (json_is_array(types) && json_array_size(types) != c->layers)
         return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name,
                        (unsigned long long)c->layers, json_array_size(types));
@@ -186,7 +189,7 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         if (!json_is_array(types)) continue;
         const char *t = json_string_value(json_array_get(types, i));
         if (t == NULL || (strcmp(t, "full_attention") != 0 && strcmp(t, "sliding_attention") != 0))
-            return qz_fail(err, QZ_EUNSUPPORTED, "unknown layer type '%s': file '%s', key 'layer_types', entry %zu", t ? t : "?", name, i);
+            return qz_fail(err, QZ_EUNSUPPORTED, "unknown layer type '%.40s': file '%s', key 'layer_types', entry %zu: expected full_attention or sliding_attention; quantz does not run such layers", t ? t : "?", name, i);
         c->layer_sliding[i] = strcmp(t, "sliding_attention") == 0;
     }
     return QZ_OK;
@@ -198,6 +201,8 @@ static qz_status read_sparse_layers(const json_t *root, const char *name, qz_con
     const json_t *only = json_object_get(root, "mlp_only_layers");
     QZ_TRY(qz_json_u64(root, "decoder_sparse_step", name, &step, err));
     for (uint64_t i = 0; i < c->layers; i++) c->layer_dense[i] = step == 0 || (i + 1) % step != 0;
+    if (only && !json_is_null(only) && !json_is_array(only))
+        return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key 'mlp_only_layers': expected a list of layers or null, found %s", name, qz_json_kind(only));
     for (size_t k = 0; k < json_array_size(only); k++) {
         const json_t *v = json_array_get(only, k);
         if (!json_is_integer(v) || json_integer_value(v) < 0 || (uint64_t)json_integer_value(v) >= c->layers)
@@ -213,14 +218,25 @@ static qz_status read_experts(const json_t *root, const char *name, const qz_fam
     c->experts_used = f->experts_used;
     c->expert_width = f->expert_width ? f->expert_width : c->intermediate_size;
     c->norm_topk = !f->norm_topk_key;
-    QZ_TRY(qz_json_u64(root, "num_experts", name, &c->experts, err));
-    QZ_TRY(qz_json_u64(root, "num_local_experts", name, &c->experts, err)); /* transformers 5 */
+    uint64_t old = 0, fresh = 0; /* two spellings of one number */
+    QZ_TRY(qz_json_u64(root, "num_experts", name, &old, err));
+    QZ_TRY(qz_json_u64(root, "num_local_experts", name, &fresh, err));
+    const bool both = json_is_integer(json_object_get(root, "num_experts")) && json_is_integer(json_object_get(root, "num_local_experts"));
+    if (both && old != fresh)
+        return qz_fail(err, QZ_EFORMAT, "two numbers of experts: file '%s', keys 'num_experts' and 'num_local_experts': expected one value, found %llu and %llu; keep the one that fits the tensors",
+                       name, (unsigned long long)old, (unsigned long long)fresh);
+    if (json_is_integer(json_object_get(root, "num_experts"))) c->experts = old;
+    if (json_is_integer(json_object_get(root, "num_local_experts"))) c->experts = fresh;
     QZ_TRY(qz_json_u64(root, "num_experts_per_tok", name, &c->experts_used, err));
     if (f->expert_width) QZ_TRY(qz_json_u64(root, "moe_intermediate_size", name, &c->expert_width, err));
     if (f->norm_topk_key) QZ_TRY(qz_json_bool(root, "norm_topk_prob", name, &c->norm_topk, err));
-    if (c->experts > QZ_MAX_EXPERTS || c->experts_used == 0 || (c->experts && c->experts_used > c->experts))
-        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s': expected at most %d and 1 or more of them used, found %llu and %llu", name, QZ_MAX_EXPERTS,
-                       (unsigned long long)c->experts, (unsigned long long)c->experts_used);
+    const uint64_t least = f->norm_topk_key ? 0 : 1; /* qwen3_moe with no experts is dense throughout */
+    if (c->experts < least || c->experts > QZ_MAX_EXPERTS)
+        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s', key '%s': expected %llu to %d, found %llu", name, json_object_get(root, "num_experts") ? "num_experts" : "num_local_experts",
+                       (unsigned long long)least, QZ_MAX_EXPERTS, (unsigned long long)c->experts);
+    if (c->experts_used == 0 || (c->experts && c->experts_used > c->experts))
+        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s', key 'num_experts_per_tok': expected 1 to %llu, found %llu", name, (unsigned long long)qz_max_size(1, (size_t)c->experts),
+                       (unsigned long long)c->experts_used);
     return f->norm_topk_key ? read_sparse_layers(root, name, c, err) : QZ_OK;
 }
 

@@ -47,6 +47,30 @@ static const char *key_of(const qz_model *m, const char *name) {
     return NULL;
 }
 
+/* The tensor that holds what `name` would: the fused matrix or its first part, or the same name without a wrapper's prefix. */
+static const char *twin_of(const qz_model *m, const char *name) {
+    static const char *const prefixes[] = {"model.language_model.", "language_model.model.", "language_model."};
+    static const struct { const char *name; qz_linear part; } fused[] = {{"self_attn.qkv_proj.weight", QZ_LIN_Q}, {"mlp.gate_up_proj.weight", QZ_LIN_GATE}};
+    char plain[QZ_SITE_NAME + 32];
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        if (!qz_str_starts(name, prefixes[i])) continue;
+        (void)snprintf(plain, sizeof plain, "%s%s", strstr(name, "lm_head") ? "" : "model.", name + strlen(prefixes[i]) + (i == 2 && strncmp(name + strlen(prefixes[i]), "model.", 6) == 0 ? 6 : 0));
+        const qz_tensor_view *t = qz_model_find(m, plain);
+        return t ? t->file_name : NULL;
+    }
+    const long l = layer_of(name);
+    if (l < 0 || l >= (long)m->config.layers) return NULL;
+    const char *inner = strchr(name + strlen("model.layers."), '.') + 1;
+    const qz_block *blk = &m->blocks[l];
+    for (size_t i = 0; i < 2; i++)
+        if (strcmp(inner, fused[i].name) == 0) return blk->linear[fused[i].part] ? blk->linear[fused[i].part]->file_name : NULL;
+    for (int i = 0; i < QZ_LIN_COUNT; i++) {
+        const size_t n = strlen(qz_linear_name((qz_linear)i));
+        if (strncmp(inner, qz_linear_name((qz_linear)i), n) == 0 && strcmp(inner + n, ".weight") == 0) return blk->linear[i] ? blk->linear[i]->file_name : NULL;
+    }
+    return NULL;
+}
+
 qz_status qz_model_leave(qz_model *m, const qz_leftover *t, qz_error *err) {
     if ((m->n_left & (m->n_left + 1)) == 0) { /* full at 0, 1, 3, 7, …: room for twice as many */
         qz_leftover *more = qz_arena_alloc(&m->arena, 2 * m->n_left + 1, sizeof *more);
@@ -85,6 +109,7 @@ qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *er
     for (size_t i = 0; i < m->n_left; i++) { /* registered by the reader: never a float view */
         m->left[i].kind = is_buffer(m->left[i].name) ? QZ_LEFT_BUFFER : QZ_LEFT_PART;
         m->left[i].key = key_of(m, m->left[i].name);
+        m->left[i].twin = twin_of(m, m->left[i].name);
     }
     for (size_t i = 0; i < m->n_tensors; i++) {
         const qz_tensor_view *t = &m->tensors[i];
@@ -93,7 +118,7 @@ qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *er
         if (type == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
         (void)snprintf(type, 32, "%s", qz_tensor_type_text(t, type));
         QZ_TRY(qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->file_name, .file = t->file, .offset = t->offset, .type = type, .n_dims = t->n_dims,
-                                                .kind = kind_of(m, t), .key = key_of(m, t->name)}, err));
+                                                .kind = kind_of(m, t), .key = key_of(m, t->name), .twin = twin_of(m, t->name)}, err));
     }
     for (size_t i = 0; i < m->n_tensors; i++)
         if (claimed[i]) m->tensors[n++] = m->tensors[i];
@@ -190,12 +215,19 @@ static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {
     qz_status st = QZ_OK;
     if (n == 0) return QZ_OK;
     const char *file = NULL;
-    for (size_t i = 0; i < m->n_left && file == NULL; i++)
-        if (m->left[i].kind == QZ_LEFT_PART) file = m->left[i].file;
+    const qz_leftover *twin = NULL;
+    for (size_t i = 0; i < m->n_left; i++) {
+        if (m->left[i].kind != QZ_LEFT_PART) continue;
+        if (file == NULL) file = m->left[i].file;
+        if (twin == NULL && m->left[i].twin) twin = &m->left[i];
+    }
     qz_leftovers_names(m, QZ_LEFT_PART, &names);
     qz_leftovers_keys(m, &keys);
     const char *t = names.ptr ? names.ptr : "", *k = keys.ptr ? keys.ptr : "";
     if (run && qz_list_has(run->accept, QZ_CODE_UNUSED)) qz_warn_once(run, "%s: %s: %zu stored tensor%s dropped, nothing uses %s: %s", QZ_CODE_UNUSED, m->path, n, n == 1 ? " is" : "s are", n == 1 ? "it" : "them", t);
+    else if (twin)
+        st = qz_fail(err, QZ_EUNSUPPORTED, "two tensors for one site: file '%s', tensor '%s', offset %llu: expected it or '%s', found both (%zu tensor%s that nothing uses); "
+                     "delete what is not the model's, or --accept %s drops %s", twin->file, twin->file_name, (unsigned long long)twin->offset, twin->twin, n, n == 1 ? "" : "s", QZ_CODE_UNUSED, t);
     else
         st = qz_fail(err, QZ_EUNSUPPORTED, "nothing uses %zu stored tensor%s: file '%s', tensor%s %s: expected %s%s, found none that claims them; "
                      "correct the configuration, or --accept %s drops them", n, n == 1 ? "" : "s", file ? file : m->path, n == 1 ? "" : "s", t,

@@ -57,8 +57,25 @@ static const qz_tensor_view *look_up(const binder *b, const char *name) {
     return hit ? *hit : NULL;
 }
 
+/* The text model stands inside another model's names: save_pretrained of the wrapper wrote them. */
+static const qz_tensor_view *wrapped(const binder *b, const char *name) {
+    static const char *const prefixes[] = {"model.language_model.", "language_model.model.", "language_model."};
+    char buf[QZ_SITE_NAME + 32];
+    for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
+        const bool whole = strstr(prefixes[i], "model.language") == NULL && strchr(prefixes[i], '.')[1] == 0; /* in front of the name as it is */
+        (void)snprintf(buf, sizeof buf, "%s%s", prefixes[i], whole || strncmp(name, "model.", 6) != 0 ? name : name + 6);
+        const qz_tensor_view *t = look_up(b, buf);
+        if (t) return t;
+    }
+    return NULL;
+}
+
 /* There under its name, with a type or rank that no weight has. */
 static qz_status missing(const binder *b, const char *name) {
+    const qz_tensor_view *w = wrapped(b, name);
+    if (w)
+        return qz_fail(b->err, QZ_EUNSUPPORTED, "names of a wrapper: file '%s', tensor '%s', offset %llu: expected '%s', found the text model inside another one; save its language model alone",
+                       w->file, w->file_name, (unsigned long long)w->offset, name);
     for (size_t i = 0; i < b->m->n_left; i++) {
         const qz_leftover *t = &b->m->left[i];
         if (strcmp(t->name, name) != 0) continue;
@@ -148,14 +165,46 @@ static qz_status place(const binder *b, qz_block *blk, const qz_bound *s, qz_err
     return QZ_OK;
 }
 
+/* A feed-forward of the other kind than the configuration gives the layer, or another number of experts. */
+static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
+    char name[QZ_SITE_NAME];
+    const qz_config *c = &b->m->config;
+    if (qz_family_get(c->family)->ffn != QZ_FFN_EXPERTS) return QZ_OK;
+    const bool router = s->kind == QZ_SITE_ROUTER;
+    if (!router && !(s->kind == QZ_SITE_LINEAR && s->part == QZ_LIN_GATE)) return QZ_OK;
+    (void)qz_site_name(s, layer, 0, "weight", name, sizeof name);
+    const qz_tensor_view *t = look_up(b, name);
+    if (t && router && t->cols == s->cols && t->rows != s->rows)
+        return qz_fail(b->err, QZ_EFORMAT, "numbers of experts do not match: file '%s', tensor '%s', offset %llu: expected a row for each of %llu experts, found %zu; correct num_experts",
+                       t->file, t->file_name, (unsigned long long)t->offset, (unsigned long long)s->rows, t->rows);
+    if (t) return QZ_OK;
+    qz_config other = *c; /* large, and on the way to an error only */
+    other.layer_dense[layer] = router;
+    if (!router && other.experts == 0) other.experts = 1;
+    qz_site sites[QZ_MAX_SITES];
+    for (size_t i = 0, n = qz_sites(&other, layer, sites); i < n; i++) {
+        if (sites[i].kind != (router ? QZ_SITE_LINEAR : QZ_SITE_ROUTER) || (router && sites[i].part != QZ_LIN_GATE)) continue;
+        (void)qz_site_name(&sites[i], layer, 0, "weight", name, sizeof name);
+        t = look_up(b, name);
+        if (t)
+            return qz_fail(b->err, QZ_EFORMAT, "layer %zu is %s: file '%s', tensor '%s', offset %llu: expected %s as the configuration says; correct mlp_only_layers, decoder_sparse_step or num_experts",
+                           layer, router ? "dense" : "one of experts", t->file, t->file_name, (unsigned long long)t->offset, router ? "experts" : "a dense feed-forward");
+    }
+    return QZ_OK;
+}
+
 static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t layer) {
     char name[QZ_SITE_NAME];
+    QZ_TRY(check_kind(b, &s->site, layer));
     const size_t n = s->site.experts ? s->site.experts : 1;
     const qz_tensor_view **w = qz_arena_calloc(&b->m->arena, n, sizeof *w);
     if (w == NULL) return qz_fail(b->err, QZ_EMEMORY, "out of memory opening '%s'", b->m->path);
     s->weight = w;
     for (size_t e = 0; e < n; e++) {
         (void)qz_site_name(&s->site, layer, e, "weight", name, sizeof name);
+        if (e > 0 && look_up(b, name) == NULL && b->m->n_left == 0)
+            return qz_fail(b->err, QZ_EFORMAT, "numbers of experts do not match: model '%s', tensor '%s': expected %zu experts as the configuration says, found %zu; correct num_experts, or the checkpoint is incomplete",
+                           b->m->path, name, n, e);
         QZ_TRY(want(b, name, s->site.rows, s->site.cols, &w[e]));
     }
     if (s->site.bias) {
@@ -184,6 +233,13 @@ static qz_status bind_all(binder *b) {
     memset(b->claimed, 0, m->n_tensors);
     for (size_t i = 0; i < m->n_tensors; i++) b->sorted[i] = &m->tensors[i];
     if (m->n_tensors) qsort(b->sorted, m->n_tensors, sizeof *b->sorted, by_name);
+    for (size_t i = 1; i < m->n_tensors; i++) {
+        const qz_tensor_view *x = b->sorted[i - 1], *y = b->sorted[i];
+        if (strcmp(x->name, y->name) != 0) continue;
+        if (x->offset > y->offset) y = x, x = b->sorted[i];
+        return qz_fail(b->err, QZ_EFORMAT, "two tensors for one site: file '%s', tensor '%s', offset %llu: expected it or '%s' for '%s', found both; delete the one that is not the model's",
+                       y->file, y->file_name, (unsigned long long)y->offset, x->file_name, x->name);
+    }
     QZ_TRY(want(b, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, &m->embed));
     QZ_TRY(want(b, "model.norm.weight", 1, c->hidden_size, &m->final_norm));
     QZ_TRY(bind_head(b));

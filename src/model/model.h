@@ -36,6 +36,7 @@ typedef struct {
     const char *type; uint32_t n_dims;               /* as the container names it */
     qz_left_kind kind;
     const char *key;                                 /* of the configuration that would use it, or NULL */
+    const char *twin;                                /* tensor (file_name) that holds the same site and is used, or NULL */
 } qz_leftover;
 
 typedef struct qz_model {

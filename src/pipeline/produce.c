@@ -17,6 +17,8 @@ enum { CHUNK_ELEMS = 16 << 20 }; /* float values decoded at a time */
 void qz_produced_release(qz_produced *p) {
     qz_free(p->path);
     qz_free(p->importance_json);
+    qz_free(p->summary);
+    qz_free(p->summary_json);
     *p = (qz_produced){0};
 }
 
@@ -276,6 +278,17 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
     return st;
 }
 
+qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz_error *err) {
+    qz_plan_summary sum;
+    qz_str text = {0}, json = {0};
+    qz_plan_summarize(plan, &sum);
+    qz_plan_summary_text(&sum, &text);
+    qz_plan_summary_json(&sum, &json);
+    p->summary = text.ptr;
+    p->summary_json = json.ptr;
+    return text.failed || json.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
+}
+
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err) {
     *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
@@ -284,6 +297,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     qz_proof proof = {0};
     const char *partial = NULL;
     double start = qz_now();
+    QZ_TRY(qz_produced_summarize(plan, out, err));
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
     if (s->tokenizer == NULL) qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)

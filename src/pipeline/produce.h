@@ -36,6 +36,7 @@ typedef struct {
     size_t ignored_keys;               /* keys of its configuration that would make another model, likewise */
     size_t importance_tensors, importance_covered; /* tensors whose bytes depend on importance, and those that have some */
     char *importance_json;             /* owned; what was found, missing and repaired, or NULL */
+    char *summary, *summary_json;      /* owned; "N of M weights in k bits …; kept: …" */
     size_t uncorrected, norms_kept;    /* linears and norms whose correction could not be computed */
     char note[280];                    /* summary of the codes' search */
     uint64_t planned_memory;           /* at most; 0: not planned */
@@ -43,6 +44,9 @@ typedef struct {
     char greedy[160];                  /* first greedy text of the proof */
 } qz_produced;
 void qz_produced_release(qz_produced *p);
+
+/* Fills the two texts of p. */
+qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz_error *err);
 
 /* plan: made by the caller with qz_produce_plan. */
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_importance *imp, const qz_produce_options *o,

@@ -58,8 +58,8 @@ static qz_status edge_table(const qz_conversion *c, qz_arena *a, qz_table *t, qz
 
 static qz_status print_json(const qz_conversion *c, const qz_produced *p, const qz_table *t, qz_error *err) {
     qz_str s = {0};
-    qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"seconds\":%.3f,\"proof_kl\":%.9g,\"proof_tokens\":%zu,\"edges\":",
-                  p->path ? p->path : "", c->plan.spec.name, (unsigned long long)p->bytes, p->bits_per_weight, p->seconds, p->self_kl, p->self_tokens);
+    qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"seconds\":%.3f,\"proof_kl\":%.9g,\"proof_tokens\":%zu,\"kept\":%s,\"edges\":",
+                  p->path ? p->path : "", c->plan.spec.name, (unsigned long long)p->bytes, p->bits_per_weight, p->seconds, p->self_kl, p->self_tokens, p->summary_json);
     qz_table_json(t, &s);
     while (s.len && s.ptr[s.len - 1] == '\n') s.len--;
     qz_str_puts(&s, "}\n");
@@ -76,6 +76,7 @@ static qz_status print_result(const qz_source *src, const qz_conversion *c, cons
     if (r->json) return print_json(c, p, &t, err);
     qz_str_printf(&s, "%s\n  %s %s -> %s, %s, %.3f bits/weight\n", p->path ? p->path : "(dry run)", src->model->container, src->model->encoding, c->plan.spec.name,
                   qz_size_text(size, c->plan.total_bytes), c->plan.bits_per_weight);
+    qz_str_printf(&s, "  weights: %s\n", p->summary);
     if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
     qz_table_text(&t, &s);
     qz_status st = qz_show(&s, err);
@@ -116,9 +117,9 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     for (size_t i = 0; i < c.plan.n_items; i++) lossy = lossy || (c.edges[i].kind == QZ_EDGE_LOSSY && !is_float_item(&c.plan.items[i]));
     if (lossy) qz_preflight_requant(run, s.model, &spec);
     for (size_t i = 0; i < c.plan.n_notes; i++) qz_warn(run, "%s: %s", c.plan.spec.name, c.plan.notes[i]);
-    if (r->dry_run) p.bytes = c.plan.total_bytes, p.bits_per_weight = c.plan.bits_per_weight;
+    if (r->dry_run) p.bytes = c.plan.total_bytes, p.bits_per_weight = c.plan.bits_per_weight, st = qz_produced_summarize(&c.plan, &p, err);
     else QZ_GOTO(qz_convert_write(run, &c, &o, out, &p, err));
-    st = print_result(&s, &c, &p, r, &arena, err);
+    if (st == QZ_OK) st = print_result(&s, &c, &p, r, &arena, err);
 out:
     qz_outputs_end(&outs, st);
     qz_produced_release(&p);

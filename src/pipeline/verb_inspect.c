@@ -60,6 +60,7 @@ static void facts(const qz_source *s, qz_str *out) {
     qz_str_printf(out, "  shape        hidden %llu, intermediate %llu, layers %llu, heads %llu, kv_heads %llu, head_dim %llu, vocab %llu%s\n", (unsigned long long)c->hidden_size,
                   (unsigned long long)c->intermediate_size, (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads,
                   (unsigned long long)c->head_dim, (unsigned long long)c->vocab_size, c->tie_embeddings ? ", tied embeddings" : "");
+    if (c->experts) qz_str_printf(out, "  experts      %llu of width %llu, %llu for each token\n", (unsigned long long)c->experts, (unsigned long long)c->expert_width, (unsigned long long)c->experts_used);
     qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position, c->rope.theta, c->sliding_window ? ", sliding window" : "");
     qz_str_printf(out, "  size         %s, %zu tensors\n", qz_size_text(size, m->file_bytes), m->n_tensors);
     qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits\n", (unsigned long long)(4 * c->layers * c->kv_heads * c->head_dim));
@@ -98,7 +99,8 @@ static void manifest_lines(const char *path, qz_str *out) {
     qz_error e = {0};
     json_t *root = NULL;
     if (mp && qz_path_exists(mp) && qz_json_load(mp, 64 << 20, &root, &e) == QZ_OK) {
-        const char *key;
+        const char *key, *weights = json_string_value(json_object_get(root, "summary"));
+        if (weights) qz_str_printf(out, "  weights      %s\n", weights);
         json_t *v, *prov = json_object_get(root, "provenance");
         json_object_foreach(prov, key, v) if (json_is_string(v)) qz_str_printf(out, "  %-12s %s\n", key, json_string_value(v));
     } else qz_str_puts(out, "  provenance   UNKNOWN (no manifest)\n");
@@ -117,6 +119,7 @@ void qz_inspect_json(const qz_source *s, qz_str *out) {
                   (unsigned long long)m->file_bytes, m->n_tensors, (unsigned long long)c->hidden_size, (unsigned long long)c->intermediate_size,
                   (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads, (unsigned long long)c->head_dim,
                   (unsigned long long)c->vocab_size, c->tie_embeddings ? "true" : "false");
+    if (c->experts) qz_str_printf(out, "\"experts\":%llu,\"experts_used\":%llu,\"expert_width\":%llu,", (unsigned long long)c->experts, (unsigned long long)c->experts_used, (unsigned long long)c->expert_width);
     qz_leftovers_json(m, out);
     qz_str_puts(out, "}\n");
     qz_str_release(&types);

@@ -58,6 +58,7 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
         qz_str_printf(&s, ",\"fallbacks\":%zu,\"dropped_tensors\":%zu,\"ignored_keys\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu", p->fallbacks, p->dropped, p->ignored_keys, p->uncorrected, p->norms_kept);
         qz_str_printf(&s, ",\"seconds\":%.3f,\"weight_mse\":%.9g,\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu", p->seconds,
                       p->weight_mse, (unsigned long long)qz_peak_rss(), (unsigned long long)p->planned_memory, p->self_kl, p->self_tokens);
+        qz_str_printf(&s, ",\"kept\":%s", p->summary_json);
         if (p->importance_json) qz_str_printf(&s, ",\"importance\":%s", p->importance_json);
         qz_str_puts(&s, "}\n");
     } else {
@@ -65,6 +66,7 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
         if (p->importance_json && p->importance_tensors) qz_str_printf(&s, "  importance: %zu of %zu tensors covered\n", p->importance_covered, p->importance_tensors);
         if (p->fallbacks) qz_str_printf(&s, "  %zu tensors fell back to another type (--dry-run lists them)\n", p->fallbacks);
+        qz_str_printf(&s, "  weights: %s\n", p->summary);
         qz_str_printf(&s, "  peak memory %.0f MiB, planned at most %.0f MiB\n", (double)qz_peak_rss() / 1048576.0, (double)p->planned_memory / 1048576.0);
         if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
     }
@@ -73,13 +75,15 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
     return st;
 }
 
-static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, qz_arena *arena, qz_error *err) {
+static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, qz_produced *p, qz_arena *arena, qz_error *err) {
     qz_table t;
     char size[48];
     QZ_TRY(qz_plan_table(plan, arena, &t, err));
     QZ_TRY(qz_table_show(&t, r->json, err));
     if (r->json) return QZ_OK;
     for (size_t i = 0; i < plan->n_notes; i++) (void)printf("note: %s\n", plan->notes[i]);
+    QZ_TRY(qz_produced_summarize(plan, p, err));
+    (void)printf("weights: %s\n", p->summary);
     (void)printf("%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", plan->spec.name, (unsigned long long)plan->total_bytes,
                  qz_size_text(size, plan->total_bytes), plan->bits_per_weight, plan->n_items);
     return QZ_OK;
@@ -136,7 +140,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     }
     QZ_GOTO(qz_produce_plan(run, &s, &spec, &imp, &o, &arena, &plan, err));
     if (r->dry_run) QZ_GOTO(qz_importance_survey(run, &plan, &imp, &o, p, err));
-    if (r->dry_run) st = print_plan(&plan, r, &arena, err);
+    if (r->dry_run) st = print_plan(&plan, r, p, &arena, err);
     else {
         QZ_GOTO(qz_produce(run, &s, &plan, &imp, &o, out, p, err));
         p->planned_memory = qz_produce_memory(&s, &plan, &imp, &ints, made != NULL, (size_t)r->samples, (size_t)r->seq_len);

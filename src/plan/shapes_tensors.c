@@ -147,11 +147,15 @@ static void block(lister *k, long l) {
 
 qz_status qz_shape_list(qz_shape *s, unsigned flags, qz_error *err) {
     enum { PER_LAYER = 24 };
-    lister k = {.s = s, .cap = 4 + (size_t)s->layers * PER_LAYER, .flags = flags};
+    lister k = {.s = s, .cap = 6 + (size_t)s->layers * PER_LAYER, .flags = flags};
     s->tensors = qz_arena_calloc(&s->arena, k.cap, sizeof *s->tensors);
     if (s->tensors == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
     outer(&k, "model.embed_tokens.weight", "token_embd.weight", s->vocab, s->hidden, QZ_ROLE_EMBED);
     if (s->rope_freqs) outer(&k, "rope_freqs", "rope_freqs.weight", 1, s->head_dim / 2, QZ_ROLE_ROPE_FREQS);
+    if (s->runs && s->config.rope.kind == QZ_ROPE_LONGROPE) {
+        outer(&k, "rope_factors_long", "rope_factors_long.weight", 1, s->config.rotary_dim / 2, QZ_ROLE_ROPE_FREQS);
+        outer(&k, "rope_factors_short", "rope_factors_short.weight", 1, s->config.rotary_dim / 2, QZ_ROLE_ROPE_FREQS);
+    }
     for (uint64_t l = 0; l < s->layers && !k.failed && !k.huge; l++) block(&k, (long)l);
     outer(&k, "model.norm.weight", "output_norm.weight", 1, s->hidden, QZ_ROLE_FLOAT);
     if (!s->tied) outer(&k, "lm_head.weight", "output.weight", s->vocab, s->hidden, QZ_ROLE_HEAD);

@@ -3,6 +3,7 @@
 #include "plan/shapes.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "formats/safetensors.h"
 #include "plan/levels.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -185,6 +186,38 @@ static void zoo_configs(void **state) {
     }
 }
 
+/* Exactly the tensors of the checkpoints, with their shapes: none missing, none too many. */
+static void zoo_tensors(void **state) {
+    (void)state;
+    static const char *const folders[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "qwen3_moe", "qwen3_moe-sparse", "gemma2", "gemma3", "gemma3-6", "phi3", "mixtral"};
+    for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
+        char path[64], name[160];
+        qz_shape *s = NULL;
+        qz_st_dir d;
+        size_t n = 0;
+        (void)snprintf(path, sizeof path, "tests/golden/zoo/%s", folders[f]);
+        OK(qz_shape_load(path, &s, &e_));
+        OK(qz_st_dir_open(&d, path, &e_));
+        for (size_t i = 0; i < s->n_tensors; i++) {
+            const qz_shape_tensor *t = &s->tensors[i];
+            const char *star = strchr(t->name, '*');
+            if (t->role == QZ_ROLE_ROPE_FREQS) continue; /* made for GGUF */
+            for (uint64_t e = 0; e < (star ? t->count : 1); e++, n++) {
+                if (star) (void)snprintf(name, sizeof name, "%.*s%llu%s", (int)(star - t->name), t->name, (unsigned long long)e, star + 1);
+                else (void)snprintf(name, sizeof name, "%s", t->name);
+                const qz_st_tensor *x = qz_st_dir_find(&d, name, NULL);
+                if (!x) fail_msg("%s: no tensor '%s' in the checkpoint", folders[f], name);
+                assert_int_equal(x->n_dims, t->rows == 1 ? 1 : 2);
+                assert_int_equal(x->dims[x->n_dims - 1], t->cols);
+                assert_int_equal(x->n_dims == 2 ? x->dims[0] : 1, t->rows);
+            }
+        }
+        if (n != d.n_tensors) fail_msg("%s: %zu tensors planned, %zu stored", folders[f], n, d.n_tensors);
+        qz_st_dir_release(&d);
+        qz_shape_free(s);
+    }
+}
+
 static void every_builtin_shape_loads(void **state) {
     (void)state;
     const qz_shape_row *r;
@@ -205,7 +238,8 @@ static void every_builtin_shape_loads(void **state) {
 static void shape_equals_the_writers_plan(void **state) {
     (void)state;
     static const char *const folders[] = {"tests/golden/zoo/llama", "tests/golden/zoo/qwen2", "tests/golden/zoo/qwen3", "tests/golden/zoo/mistral",
-                                          "models/market"};
+                                          "tests/golden/zoo/gemma3-6", "tests/golden/zoo/phi3", "tests/golden/zoo/mixtral", "tests/golden/zoo/qwen3_moe-sparse",
+                                          "tests/golden/zoo/gemma2", "models/market"};
     static const qz_level levels[] = {QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_GGUF_Q2_K, QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_F16, QZ_LEVEL_AWQ_G32, QZ_LEVEL_GPTQ_G32};
     size_t planned = 0;
     for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
@@ -295,6 +329,7 @@ int main(void) {
         cmocka_unit_test(sizes_of_the_checklists_models),
         cmocka_unit_test(parameter_counts),
         cmocka_unit_test(zoo_configs),
+        cmocka_unit_test(zoo_tensors),
         cmocka_unit_test(every_builtin_shape_loads),
         cmocka_unit_test(shape_equals_the_writers_plan),
         cmocka_unit_test(refuses),

@@ -17,6 +17,9 @@ EXTRA = os.path.abspath(os.environ.get("QZ_INTEROP_MODEL", os.path.join(ROOT, ".
 ZOO = os.path.join(ROOT, "tests/golden/zoo")
 # models of the zoo, with the config that replaces theirs (a window cannot be said in GGUF: measured without one)
 ZOO_MODELS = [("llama", None), ("mistral", "no-window"), ("qwen2", None), ("qwen3", None), ("llama3-rope", None)]
+# families of more kinds, as GGUF can say them (make_variants.py): gemma's query scale by head_dim, gemma3 with six layers, no window
+# in phi3, with factors by length and without, no dense layer in qwen3_moe
+ZOO_KINDS = [("gemma2", "query-head-dim"), ("gemma3-6", None), ("phi3", "no-window"), ("phi3", "no-window-plain"), ("mixtral", None), ("qwen3_moe-sparse", None)]
 
 
 def say(word, name, text):

@@ -1,1 +1,1 @@
-$Q quantize tests/golden/zoo/qwen2 --to bnb:fp4 --dry-run | tail -3
+$Q quantize tests/golden/zoo/qwen2 --to bnb:fp4 --dry-run | tail -4

@@ -1,0 +1,71 @@
+/* "N of M weights in k bits …; kept: …": what a plan codes, and why each kind of the other tensors stays. */
+#include "artifacts/artifacts_int.h"
+#include "base/json.h"
+#include <string.h>
+
+static bool coded(const qz_artifact_item *it) { return it->type == QZ_TYPE_CODED || qz_type_get(it->type)->kind != QZ_KIND_FLOAT; }
+
+/* Kind of a tensor that stays, and the reason where the item has none of its own. */
+static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_kept *k) {
+    const qz_model *m = p->model;
+    const bool floats = !qz_scheme_get(p->spec.scheme)->directory && qz_type_by_name(p->spec.level) != QZ_TYPE_NONE &&
+                        qz_type_get(qz_type_by_name(p->spec.level))->kind == QZ_KIND_FLOAT; /* "gguf:F16" */
+    const char *matrix = floats ? "the level stores floats" : "the scheme codes the linears of the blocks only";
+    const qz_tensor_view *router = it->layer >= 0 ? m->blocks[it->layer].router : NULL;
+    const size_t n = strlen(it->name);
+    if (strcmp(it->name, m->embed->name) == 0) k->one = k->what = m->head == m->embed ? "embedding (and output matrix, tied)" : "embedding", k->why = matrix;
+    else if (strcmp(it->name, m->head->name) == 0) k->one = k->what = "output matrix", k->why = matrix;
+    else if (it->linear >= 0) k->what = it->experts ? "experts" : "linears", k->one = it->experts ? "expert" : "linear", k->why = floats ? matrix : "the shape does not fit";
+    else if (router && strcmp(it->name, router->name) == 0) k->what = "routers", k->one = "router", k->why = "they choose the experts: no method codes them";
+    else if (n > 5 && strcmp(it->name + n - 5, ".bias") == 0) k->what = "biases", k->one = "bias", k->why = "one value a row: no method codes them";
+    else k->what = "norms", k->one = "norm", k->why = "one value a channel: no method codes them";
+    if (it->note && !floats) k->why = it->note;
+    k->type = qz_type_get(it->type)->name;
+}
+
+void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *s) {
+    uint64_t bytes = 0;
+    *s = (qz_plan_summary){ .bits_all = p->bits_per_weight };
+    for (size_t i = 0; i < p->n_items; i++) {
+        const qz_artifact_item *it = &p->items[i];
+        const uint64_t n = (uint64_t)it->rows * it->cols;
+        if (!it->source) continue; /* rotary factors: no weights */
+        s->weights += n;
+        if (coded(it)) {
+            s->coded += n;
+            bytes += it->bytes;
+            continue;
+        }
+        qz_kept x = { 0 };
+        size_t k = 0;
+        describe(p, it, &x);
+        while (k < s->n_kept && (strcmp(s->kept[k].what, x.what) || strcmp(s->kept[k].type, x.type) || strcmp(s->kept[k].why, x.why))) k++;
+        if (k == QZ_KEPT_KINDS) k--; /* more reasons than rows: counted in the last */
+        else if (k == s->n_kept) s->kept[s->n_kept++] = x;
+        s->kept[k].tensors++;
+        s->kept[k].weights += n;
+    }
+    s->bits = s->coded ? 8.0 * (double)bytes / (double)s->coded : 0;
+}
+
+void qz_plan_summary_text(const qz_plan_summary *s, qz_str *out) {
+    if (s->coded) qz_str_printf(out, "%llu of %llu weights in %.4g bits", (unsigned long long)s->coded, (unsigned long long)s->weights, s->bits);
+    else qz_str_printf(out, "0 of %llu weights coded", (unsigned long long)s->weights);
+    qz_str_printf(out, ", %.4g bits per weight over all; kept:%s", s->bits_all, s->n_kept ? "" : " none");
+    for (size_t i = 0; i < s->n_kept; i++)
+        qz_str_printf(out, "%s %zu %s %s (%s)", i ? "," : "", s->kept[i].tensors, s->kept[i].tensors == 1 ? s->kept[i].one : s->kept[i].what, s->kept[i].type, s->kept[i].why);
+}
+
+void qz_plan_summary_json(const qz_plan_summary *s, qz_str *out) {
+    qz_str_printf(out, "{\"weights\":%llu,\"coded\":%llu,\"coded_bits\":%.6f,\"bits_per_weight\":%.6f,\"kept\":[", (unsigned long long)s->weights, (unsigned long long)s->coded, s->bits,
+                  s->bits_all);
+    for (size_t i = 0; i < s->n_kept; i++) {
+        const qz_kept *k = &s->kept[i];
+        qz_str_puts(out, i ? ",{\"what\":" : "{\"what\":");
+        qz_json_quote(out, k->what, strlen(k->what));
+        qz_str_printf(out, ",\"type\":\"%s\",\"tensors\":%zu,\"weights\":%llu,\"why\":", k->type, k->tensors, (unsigned long long)k->weights);
+        qz_json_quote(out, k->why, strlen(k->why));
+        qz_str_puts(out, "}");
+    }
+    qz_str_puts(out, "]}");
+}
