@@ -3,6 +3,7 @@
 #include "artifacts/testing.h"
 #include "base/half.h"
 #include "base/json.h"
+#include "codecs/types.h"
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>

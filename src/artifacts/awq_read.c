@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <string.h>
 #include <strings.h>
 

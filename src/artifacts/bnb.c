@@ -3,6 +3,7 @@
  * int8: X.weight, X.SCB, X.weight_format. No calibration. Everything else keeps its type. */
 #include "artifacts/bnb_int.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

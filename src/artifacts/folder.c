@@ -3,6 +3,7 @@
 #include "artifacts/folder.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <math.h>
 #include <string.h>
 

@@ -3,6 +3,7 @@
  * then block by block, names sorted. */
 #include "artifacts/artifacts_int.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "codecs/kv.h"
+#include "codecs/types.h"
 #include "formats/formats.h"
 #include <math.h>
 #include <stdio.h>

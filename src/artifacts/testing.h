@@ -11,6 +11,7 @@
 #include "codecs/int_group.h"
 #include "artifacts/artifacts_int.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "formats/imatrix.h"
 
 #define OK(expr)                                          \

@@ -3,6 +3,7 @@
 #include "codecs/bnb.h"
 #include "base/bytes.h"
 #include "base/half.h"
+#include "codecs/types.h"
 #include "formats/safetensors.h"
 #include <math.h>
 #include <setjmp.h>

@@ -8,7 +8,10 @@
 #define QZ_CODECS_CODED_H
 #include "base/hash.h"
 #include "base/str.h"
-#include "codecs/types.h"
+#include "codecs/type_id.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 typedef struct qz_coded qz_coded;
 typedef enum { QZ_CODES_AFFINE, QZ_CODES_TABLE } qz_code_form; /* (code − zero)·scale; table[code]·scale, or code·scale of signed bytes */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
 

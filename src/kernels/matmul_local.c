@@ -1,5 +1,6 @@
 /* Exact products of one thread, for use inside a pool job (matmul.h). Scratch is one panel on the stack. */
 #include <string.h>
+#include "codecs/types.h"
 #include "kernels/mm_int.h"
 
 enum { PIECE = 8192 }; /* floats of b that are decoded at once: they stay in the first-level cache until they are used */

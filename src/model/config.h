@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include "base/json.h"
 #include "base/status.h"
-#include "codecs/types.h"
+#include "codecs/type_id.h"
 
 typedef enum {
 #define QZ_FAMILY(id, ...) QZ_FAMILY_##id,

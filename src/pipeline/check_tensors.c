@@ -1,6 +1,7 @@
 #include "base/half.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "model/leftovers.h"
 #include "pipeline/check.h"
 #include <math.h>

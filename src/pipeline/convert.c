@@ -3,6 +3,7 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/fields.h"
+#include "codecs/types.h"
 #include "pipeline/catalog.h"
 #include "pipeline/proof.h"
 #include <math.h>

@@ -4,6 +4,7 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/fields.h"
+#include "codecs/types.h"
 #include "pipeline/convert.h"
 #include <math.h>
 #include <stdio.h>

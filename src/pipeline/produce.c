@@ -2,6 +2,7 @@
 #include "artifacts/module_rules.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "engine/engine.h"
 #include "model/leftovers.h"
 #include "methods/block_feedback.h"

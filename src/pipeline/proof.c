@@ -1,6 +1,7 @@
 #include "pipeline/proof.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <string.h>
 
 enum { KEYS = 2048, LANES = 8, SMALL = 1 << 14 }; /* SMALL: values that one thread reads faster than two wake up */

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "codecs/kv.h"
+#include "codecs/types.h"
 #include "model/leftovers.h"
 #include "pipeline/catalog.h"
 #include "pipeline/raw_print.h"

@@ -1,6 +1,7 @@
 #include "plan/resident.h"
 #include "base/size.h"
 #include "codecs/kv.h"
+#include "codecs/types.h"
 
 /* Sizes of the engine's and the kernels' buffers (engine/engine.c, engine/attention.c, kernels/mm_int.h). A change there shows
  * in scripts/bench_memory. */

@@ -5,6 +5,7 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "check.h"
+#include "codecs/types.h"
 
 static float chain(const float *a, size_t sa, const float *b, size_t sb, size_t k, float acc) {
     for (size_t i = 0; i < k; ++i) acc = fmaf(a[i * sa], b[i * sb], acc);
