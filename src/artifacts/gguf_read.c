@@ -1,5 +1,6 @@
 /* A GGUF file as a qz_model: tensors are views into the mapping under their Hugging Face names. */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/formats.h"

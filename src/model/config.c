@@ -2,6 +2,7 @@
 #include "model/config.h"
 #include "codecs/types.h"
 #include "model/config_keys.h"
+#include "model/families.h"
 #include "model/sites.h"
 #include "base/io.h"
 #include "base/json.h"

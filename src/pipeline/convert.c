@@ -1,3 +1,5 @@
+#include "artifacts/artifact.h"
+#include "artifacts/schemes.h"
 #include "codecs/int_group.h"
 #include "pipeline/convert.h"
 #include "base/half.h"

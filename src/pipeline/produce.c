@@ -1,5 +1,7 @@
 #include "pipeline/produce.h"
+#include "artifacts/artifact.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/schemes.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/types.h"

@@ -1,4 +1,6 @@
 #include "pipeline/proof.h"
+#include "artifacts/artifact.h"
+#include "artifacts/open.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/types.h"

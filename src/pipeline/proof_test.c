@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include <string.h>
+#include "artifacts/artifact.h"
 #include "base/rng.h"
 #include "base/size.h"
 #include "codecs/types.h"

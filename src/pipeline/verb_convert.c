@@ -1,3 +1,4 @@
+#include "artifacts/artifact.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/types.h"

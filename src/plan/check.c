@@ -1,4 +1,5 @@
 #include "plan/check.h"
+#include "artifacts/schemes.h"
 #include "codecs/types.h"
 #include <ctype.h>
 #include <math.h>
