@@ -4,6 +4,7 @@
 #include "artifacts/bnb_int.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

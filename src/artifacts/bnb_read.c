@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

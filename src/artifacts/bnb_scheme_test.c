@@ -4,6 +4,7 @@
 #include "artifacts/testing.h"
 #include "base/half.h"
 #include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <stdlib.h>
 
 static qz_st golden;

@@ -5,6 +5,7 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <math.h>
 #include <string.h>
 

@@ -6,6 +6,7 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "formats/dtypes.h"
 #include "model/leftovers.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "codecs/kv.h"
 #include "codecs/types.h"
+#include "formats/dtypes.h"
 #include "formats/formats.h"
 #include <math.h>
 #include <stdio.h>

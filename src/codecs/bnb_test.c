@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "codecs/types.h"
+#include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include <math.h>
 #include <setjmp.h>

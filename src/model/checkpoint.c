@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include "model/leftovers.h"
 #include "model/checkpoint.h"

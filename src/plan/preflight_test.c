@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "base/json.h"
+#include "formats/dtypes.h"
 #include "model/families.h"
 #include "plan/preflight_int.h"
 
