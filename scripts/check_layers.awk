@@ -1,6 +1,9 @@
 # usage: awk -f scripts/check_layers.awk src/layers.txt FILES…
 # Every include "layer/file.h" must name a layer that src/layers.txt allows for the including folder. Tests beside the
 # source (*_test.c) are exempt. A layer that is used before its line is an error, so a cycle cannot be written.
+# Headers that spell out a list (NAMES) are for files that name its rows, not for headers that carry one: else a new row of types.def
+# recompiles two objects of three. Private headers of a table and of tests may.
+BEGIN { split("codecs/types.h formats/dtypes.h model/families.h artifacts/schemes.h artifacts/gguf_ftypes.h", l, " "); for (i in l) names[l[i]] = 1 }
 FILENAME == ARGV[1] {
     if ($0 ~ /^[ \t]*$/ || $0 ~ /^#/) next
     name = $1; sub(/:$/, "", name)
@@ -20,6 +23,9 @@ FILENAME ~ /_test\.c$/ { next }
     n = split(inc, to, "/")
     if (inc == "quantz.h" && layer == "api") next
     if (n < 2 || !(to[1] in known)) { printf "%s:%d: include \"%s\": expected \"layer/file.h\"\n", FILENAME, FNR, inc; bad++; next }
+    if (inc in names && FILENAME ~ /\.h$/ && FILENAME !~ /(kernels\/ops|kernels\/x86\/encode_lanes|artifacts\/testing)\.h$/) {
+        printf "%s:%d: a header may not include the list \"%s\": carry the number, and include the list in the .c files that name a row\n", FILENAME, FNR, inc; bad++
+    }
     if (!((layer, to[1]) in allow)) { printf "%s:%d: %s may not include \"%s\" (src/layers.txt)\n", FILENAME, FNR, layer, inc; bad++ }
 }
 END { if (bad) { printf "%d include errors\n", bad; exit 1 } }

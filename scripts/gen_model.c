@@ -8,6 +8,7 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "base/threads.h"
+#include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include <getopt.h>
 #include <stdio.h>

@@ -1,61 +1,21 @@
-/* Deployment artifacts: what a scheme will write (plan), the resumable writers, and readers that give a qz_model.
+/* Deployment artifacts: what a scheme will write (plan), and the resumable writers. Readers: open.h.
  * Write: qz_scheme_parse("gguf:Q4_K_M", &spec, err); qz_artifact_plan_make(run, model, &spec, &ctx, &arena, &plan, err);
  *        qz_artifact_writer_open(run, &plan, path, flags, &w, err); for each plan.items[i] from qz_artifact_writer_next(w) on:
  *        qz_artifact_writer_put (encoded), _put_folded (float32 from a method) or _put_view (float tensor as it is);
  *        qz_artifact_writer_finish(w, &partial, err); [open and check `partial`]; qz_artifact_writer_commit(w, err);
  *        qz_artifact_writer_free(w) (before commit: keeps the partial output for --resume).
- * Read:  qz_artifact_open(run, path, &model, err); qz_artifact_tokenizer(path, &t, err).
  * Ownership: the plan lives in the arena given and borrows the model and the context's strings; the writer borrows the plan.
  * Errors: what a file cannot hold is QZ_EUNSUPPORTED naming the tensor; fallbacks are listed in plan.notes, never silent.
  * Source: formats/gguf-*.md, formats/hf-awq.md, hf-gptq.md, hf-bitsandbytes.md. */
 #ifndef QZ_ARTIFACTS_ARTIFACT_H
 #define QZ_ARTIFACTS_ARTIFACT_H
-#include "codecs/bnb.h"
-#include "artifacts/gguf_mix.h"
+#include "artifacts/scheme.h"
 #include "base/arena.h"
 #include "base/run.h"
 #include "base/str.h"
-#include "base/table.h"
 #include "codecs/quantized.h"
 #include "model/model.h"
 #include "text/tokenizer.h"
-
-typedef enum {
-#define QZ_SCHEME(id, ...) QZ_SCHEME_##id,
-#include "artifacts/schemes.def"
-#undef QZ_SCHEME
-    QZ_SCHEME_COUNT
-} qz_scheme;
-
-typedef struct {
-    const char *name, *default_level;
-    bool directory;
-    const char *method;     /* methods.def name that fits the scheme by default */
-    const char *help;
-} qz_scheme_info;
-const qz_scheme_info *qz_scheme_get(qz_scheme s);
-
-typedef struct qz_module_rule qz_module_rule; /* module_rules.h */
-
-typedef struct {
-    qz_scheme scheme;
-    char name[80];          /* canonical spelling: "gguf:Q4_K_M", "awq:w4g64" */
-    char level[32];
-    qz_ftype ftype;         /* gguf */
-    qz_mix_options mix;     /* gguf */
-    uint32_t bits, group_size; /* integer groups; group_size 0: the whole row ("g-1") */
-    bool sym;
-    bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
-    const qz_module_rule *modules; size_t n_modules; /* gptq: settings of single modules; see qz_module_rules_parse */
-    qz_bnb_kind bnb;
-    bool nested;            /* bnb: double quantization of the scales */
-} qz_scheme_spec;
-
-/* "scheme[:level][+flag…]", any case; a bare level of llama-quantize ("Q4_K_M") is gguf. QZ_EUSAGE names the nearest known. */
-qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
-/* Levels of a scheme that can be written, i = 0, 1, …; NULL behind the last. */
-const char *qz_scheme_level(qz_scheme s, size_t i);
-const char *qz_scheme_engines_name(qz_scheme s); /* in engines.def */
 
 /* ---- plan ---- */
 typedef struct { const char *key, *value; } qz_provenance;
@@ -178,21 +138,4 @@ qz_status qz_artifact_writer_finish(qz_artifact_writer *w, const char **partial,
 qz_status qz_artifact_writer_commit(qz_artifact_writer *w, qz_error *err);
 void qz_artifact_writer_discard(qz_artifact_writer *w); /* removes the partial output */
 void qz_artifact_writer_free(qz_artifact_writer *w);    /* NULL is fine */
-
-/* ---- reading ---- */
-/* A GGUF file, an artifact folder (config.json with quantization_config) or a plain checkpoint folder, found by content. */
-qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err);
-/* The tokenizer that belongs to any of these. *out = NULL with QZ_OK if there is none (models whose inputs are ids). */
-qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *err);
-/* QZ_EFORMAT names the first token whose id has no row of the embedding. */
-qz_status qz_artifact_fits(const qz_model *m, const qz_tokenizer *t, const char *path, qz_error *err);
-/* The model that a GGUF file's metadata announce, without data (qz_model_from_config): for files whose tensors do not fit them. */
-qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err);
-
-/* ---- manifest and verification ---- */
-/* "NAME.gguf.manifest.json" beside a file, "quantz-manifest.json" in a folder. Owned by the caller (qz_free). */
-char *qz_manifest_path(const char *path);
-/* Checks manifest sizes and hashes, structure, shapes, scales and decoding; one row per check (check, result, detail).
- * QZ_ECHECK if any fails; other codes when the check itself could not run. A missing manifest is a row, not a failure. */
-qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err);
 #endif

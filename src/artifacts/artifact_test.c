@@ -1,8 +1,10 @@
 /* Plans, writers and readers of every scheme on the zoo models: exact sizes, round trips, resume after a stop at every item,
  * refusals, manifest, verification. Outside truth: the checkpoint itself (what is read back must be what was written). */
+#include "artifacts/schemes.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
 #include "base/json.h"
+#include "codecs/types.h"
 #include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 #include "artifacts/artifacts_int.h"
 #include "artifacts/item_journal.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <math.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
 #ifndef QZ_ARTIFACTS_INT_H
 #define QZ_ARTIFACTS_INT_H
 #include "artifacts/artifact.h"
+#include "artifacts/open.h"
 #include "base/io.h"
 #include "base/journal.h"
 #include "base/str.h"

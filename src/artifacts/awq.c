@@ -2,6 +2,7 @@
  * qzeros, scales; embedding, norms, biases and head stay float16. */
 #include "artifacts/awq_int.h"
 #include "base/size.h"
+#include "formats/dtypes.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

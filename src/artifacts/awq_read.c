@@ -4,6 +4,8 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <string.h>
 #include <strings.h>
 

@@ -3,6 +3,8 @@
  * int8: X.weight, X.SCB, X.weight_format. No calibration. Everything else keeps its type. */
 #include "artifacts/bnb_int.h"
 #include "base/size.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

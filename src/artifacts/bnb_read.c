@@ -3,6 +3,8 @@
 #include "artifacts/bnb_int.h"
 #include "base/bytes.h"
 #include "base/size.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

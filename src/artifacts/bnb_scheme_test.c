@@ -3,6 +3,8 @@
 #include "artifacts/bnb_int.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <stdlib.h>
 
 static qz_st golden;

@@ -2,6 +2,8 @@
  * X.weight F8_E4M3, X.weight_scale in the weights' own type. Other formats of the library are refused by name.
  * Source: formats/hf-compressed-tensors.md sections 1 to 6, hf-fp8.md variants B and C (compressed-tensors 0.20.0). */
 #include "artifacts/folder_float8.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>

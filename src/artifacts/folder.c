@@ -1,8 +1,11 @@
 /* The writer of folder artifacts: plan of shards and parts, resumable sink. Source of the layout: safetensors checkpoints as
  * transformers 5.x writes them (formats/safetensors.md, formats/hf-awq.md section 8, formats/hf-gptq.md section 6). */
 #include "artifacts/folder.h"
+#include "artifacts/schemes.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <math.h>
 #include <string.h>
 

@@ -3,6 +3,8 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,8 @@
 /* FP8 as DeepSeek and transformers store it: quant_method "fp8", blocks of 128 x 128, X.weight F8_E4M3 and X.weight_scale_inv F32, which
  * multiplies despite its name. Ragged edges keep a scale. Source: formats/hf-fp8.md variant D, sections 2 to 4 (transformers 5.23). */
 #include "artifacts/folder_float8.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>

@@ -6,6 +6,7 @@
 #include "base/mathx.h"
 #include "base/size.h"
 #include "model/config_keys.h"
+#include "model/families.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

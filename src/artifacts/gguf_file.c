@@ -2,7 +2,9 @@
  * Source: formats/gguf-metadata.md, gguf-mixes.md. Tensors are written in the quantizer's order: outside the blocks first,
  * then block by block, names sorted. */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,7 @@
  * key order and types of the reference converter, its rope factors and its permutation (formats/gguf-metadata.md). */
 #include "artifacts/testing.h"
 #include "base/bytes.h"
+#include "model/families.h"
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,4 +1,5 @@
 #include "artifacts/gguf_mix.h"
+#include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
 #include "formats/gguf.h"
 #include <ctype.h>

@@ -10,12 +10,7 @@
 #include <stdint.h>
 #include "base/status.h"
 
-typedef enum {
-#define QZ_FTYPE(id, ...) QZ_FTYPE_##id,
-#include "artifacts/gguf_ftypes.def"
-#undef QZ_FTYPE
-    QZ_FTYPE_COUNT
-} qz_ftype;
+typedef unsigned qz_ftype; /* a QZ_FTYPE_… of gguf_ftypes.h */
 
 typedef struct { const char *name; uint32_t file_type, type; } qz_ftype_info;
 const qz_ftype_info *qz_ftype_get(qz_ftype f);

@@ -1,5 +1,6 @@
 /* The mixes of llama-quantize. Outside truth: the reference's own choice for 8 model shapes and every file type, with and
  * without an imatrix, and the byte sums it prints (tests/golden/mixes, llama.cpp 0c1e57098). Every cell is compared. */
+#include "artifacts/gguf_ftypes.h"
 #include "artifacts/gguf_mix.h"
 #include "base/io.h"
 #include "base/size.h"

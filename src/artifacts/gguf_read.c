@@ -1,6 +1,8 @@
 /* A GGUF file as a qz_model: tensors are views into the mapping under their Hugging Face names. */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "formats/formats.h"
 #include "model/leftovers.h"
 #include <ctype.h>

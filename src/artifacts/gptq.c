@@ -4,6 +4,7 @@
 #include "artifacts/gptq_int.h"
 #include "artifacts/module_rules.h"
 #include "base/size.h"
+#include "formats/dtypes.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

@@ -5,6 +5,8 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include "model/leftovers.h"
 #include <stdio.h>
 #include <stdlib.h>

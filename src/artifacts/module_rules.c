@@ -1,6 +1,7 @@
 /* Rules for single modules: their text, what they decide on a model, and the object `dynamic` for the file. */
 #include "artifacts/gptq_int.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/schemes.h"
 #include "base/size.h"
 #include <ctype.h>
 #include <stdio.h>

@@ -4,6 +4,7 @@
 #include "artifacts/module_rules.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
+#include "codecs/types.h"
 #include <stdlib.h>
 
 static const char source[] = "tests/golden/zoo/qwen2";

@@ -1,5 +1,6 @@
 /* Opens anything that holds a model, by content, and finds its tokenizer. */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/schemes.h"
 #include "base/json.h"
 #include "base/size.h"
 #include "model/leftovers.h"

@@ -3,6 +3,9 @@
 #include "artifacts/folder.h"
 #include "base/json.h"
 #include "base/size.h"
+#include "codecs/kv.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include "formats/formats.h"
 #include <math.h>
 #include <stdio.h>
@@ -55,7 +58,10 @@ static uint64_t kv_bytes(const qz_gguf *g, const char *arch) {
         if (kv && (kv->kind == QZ_GGUF_ARR || qz_gguf_u64(g, key, false, &v[i], &ignored) != QZ_OK || v[i] > (1u << 24))) return 0;
     }
     const uint64_t heads = v[2] ? v[2] : v[1], k = v[4] ? v[4] : v[1] ? v[3] / v[1] : 0, w = v[5] ? v[5] : k;
-    return v[0] < 65536 && heads < 65536 && k < 65536 && w < 65536 ? 2 * v[0] * heads * (k + w) : 0;
+    uint64_t token = 0, all = 0;
+    const qz_kv_entry e = {{QZ_KV_F16, QZ_KV_F16}, heads, k, w};
+    if (v[0] >= 65536 || heads >= 65536 || k >= 65536 || w >= 65536) return 0;
+    return qz_kv_token_bytes(&e, arch, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, v[0], 1, 1, &all) ? all : 0;
 }
 
 static qz_status from_gguf(const char *path, qz_raw *r, qz_error *err) {

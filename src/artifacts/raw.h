@@ -5,7 +5,7 @@
 #define QZ_ARTIFACTS_RAW_H
 #include "base/arena.h"
 #include "base/str.h"
-#include "codecs/types.h"
+#include "codecs/type_id.h"
 #include "formats/gguf.h"
 #include "formats/safetensors.h"
 

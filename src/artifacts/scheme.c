@@ -1,5 +1,7 @@
 /* The table of schemes and the parser of "scheme[:level][+flag…]". */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/gguf_ftypes.h"
+#include "artifacts/schemes.h"
 #include "base/size.h"
 #include <ctype.h>
 #include <stdio.h>

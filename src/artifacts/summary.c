@@ -1,6 +1,7 @@
 /* "N of M weights in k bits …; kept: …": what a plan codes, and why each kind of the other tensors stays. */
 #include "artifacts/artifacts_int.h"
 #include "base/json.h"
+#include "codecs/types.h"
 #include <string.h>
 
 static bool coded(const qz_artifact_item *it) { return it->type == QZ_TYPE_CODED || qz_type_get(it->type)->kind != QZ_KIND_FLOAT; }

@@ -10,7 +10,9 @@
 #include <cmocka.h>
 #include "codecs/int_group.h"
 #include "artifacts/artifacts_int.h"
+#include "artifacts/schemes.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "formats/imatrix.h"
 
 #define OK(expr)                                          \

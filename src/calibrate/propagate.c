@@ -1,5 +1,6 @@
 #include "calibrate/propagate.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "engine/elementwise.h"
 #include <string.h>
 

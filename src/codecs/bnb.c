@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include <stdio.h>
 #include "codecs/codecs_int.h"
+#include "codecs/types.h"
 
 size_t qz_bnb_code_bytes(qz_bnb_kind k, size_t rows, size_t cols) {
     return k == QZ_BNB_INT8 ? rows * cols : rows * cols / 2 + rows * cols % 2;

@@ -3,6 +3,8 @@
 #include "codecs/bnb.h"
 #include "base/bytes.h"
 #include "base/half.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include <math.h>
 #include <setjmp.h>

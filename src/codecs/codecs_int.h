@@ -4,7 +4,6 @@
 #include <limits.h>
 #include <math.h>
 #include "base/half.h"
-#include "codecs/types.h"
 
 #define QZ_TYPE(id, name, elems, bytes, ggml, kind, imp, enc, dec)                         \
     void enc(const float *x, const float *importance, size_t cols, void *out);             \

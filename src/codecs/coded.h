@@ -8,7 +8,10 @@
 #define QZ_CODECS_CODED_H
 #include "base/hash.h"
 #include "base/str.h"
-#include "codecs/types.h"
+#include "codecs/type_id.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 typedef struct qz_coded qz_coded;
 /* (code − zero)·scale; table[code]·scale, or code·scale of signed bytes; small floats (no packed kernel yet: the exact product decodes) */

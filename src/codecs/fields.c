@@ -1,5 +1,6 @@
 #include "codecs/fields.h"
 #include "codecs/k_common.h"
+#include "codecs/types.h"
 
 const qz_block_shape *qz_block_shape_get(qz_type t) {
     static const qz_block_shape q4_0 = {1, 32, -8, 7, 1, 1, 0, false}, q4_1 = {1, 32, 0, 15, 1, 1, 0, true}, q5_0 = {1, 32, -16, 15, 1, 1, 0, false},

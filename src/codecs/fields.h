@@ -4,7 +4,9 @@
  * Source: the layouts at the top of each codecs/<type>.c. */
 #ifndef QZ_CODECS_FIELDS_H
 #define QZ_CODECS_FIELDS_H
-#include "codecs/types.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include "codecs/type_id.h"
 
 enum { QZ_FIELDS_MAX = 256, QZ_FIELDS_SUBS = 16 };
 

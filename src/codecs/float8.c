@@ -2,6 +2,7 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/small_float.h"
+#include "codecs/types.h"
 #include <math.h>
 #include <stdio.h>
 

@@ -4,6 +4,8 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "formats/safetensors.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /* Integer group codec (int_group.h): bit fields along the row, little endian, as one long bit stream per row. */
 #include "codecs/int_group.h"
 #include "codecs/codecs_int.h"
+#include "codecs/types.h"
 #include <math.h>
 #include <stdio.h>
 

@@ -2,6 +2,7 @@
 #include <strings.h>
 #include "base/size.h"
 #include "codecs/codecs_int.h"
+#include "codecs/types.h"
 
 static const qz_type_info types[QZ_TYPE_COUNT] = {
 #define QZ_TYPE(id, name, elems, bytes, ggml, kind, imp, enc, dec) \

@@ -8,20 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/status.h"
+#include "codecs/type_id.h"
 
-typedef enum {
+enum {
 #define QZ_TYPE(id, ...) QZ_TYPE_##id,
 #include "codecs/types.def"
 #undef QZ_TYPE
-    QZ_TYPE_COUNT,
-    QZ_TYPE_CODED = QZ_TYPE_COUNT, /* no fixed block: a coded matrix of any kind (coded.h) */
-    QZ_TYPE_NONE
-} qz_type;
-
-/* x [cols] -> out [cols/elems*bytes]; importance [cols] or NULL (ignored by types that do not use it). */
-typedef void (*qz_encode_fn)(const float *x, const float *importance, size_t cols, void *out);
-/* in -> y [cols] */
-typedef void (*qz_decode_fn)(const void *in, size_t cols, float *y);
+    QZ_TYPE_COUNT
+};
+_Static_assert((int)QZ_TYPE_COUNT <= (int)QZ_TYPE_CODED, "types.def has more rows than type_id.h leaves numbers");
 
 typedef enum { QZ_KIND_FLOAT, QZ_KIND_LEGACY, QZ_KIND_K, QZ_KIND_ACTIVATION } qz_type_kind;
 

@@ -15,28 +15,41 @@ typedef struct {
     size_t items; /* sum over runs of query blocks, times kv_heads */
 } attend_job;
 
-/* Query rows of one kv head, token-major: row (t, a) = query head kv_head*group + a of token t. */
+/* A row of queries against the keys, and the weighted sum of values, in the type of the cache. */
+static void times_keys(const attend_job *j, size_t m, size_t n, const float *q, size_t ldq, size_t at, float *scores, size_t stride) {
+    const size_t d = j->kv->head_dim;
+    if (j->kv->type == QZ_KV_EXACT) qz_mm_gemm_nt_local(j->e->mm, m, n, d, q, ldq, (const float *)j->kv->k + at, d, scores, stride);
+    else qz_mm_gemm_nt_local_f16(j->e->mm, m, n, d, q, ldq, (const uint16_t *)j->kv->k + at, scores, stride);
+}
+static void times_values(const attend_job *j, size_t m, size_t n, const float *scores, size_t stride, size_t at, float *out, size_t ldo) {
+    const size_t d = j->kv->head_dim;
+    if (j->kv->type == QZ_KV_EXACT) qz_mm_gemm_nn_local(j->e->mm, m, d, n, scores, stride, (const float *)j->kv->v + at, d, out, ldo);
+    else qz_mm_gemm_nn_local_f16(j->e->mm, m, d, n, scores, stride, (const uint16_t *)j->kv->v + at, out, ldo);
+}
+
+/* Queries of one KV head: of each of its query heads nt tokens from t0 on. Of one token (decoding) the heads stand one behind the other
+ * and go through keys and values together; a sum's order does not change with it. */
 static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_head, size_t t0, size_t nt, float *scores) {
     qz_engine *e = j->e;
     const qz_config *c = &e->model->config;
     size_t d = c->head_dim, group = c->heads / c->kv_heads, ld = c->heads * d;
     size_t keys = r->past + t0 + nt, stride = (keys + 15) & ~(size_t)15;
-    const float *k = qz_kv_slot(j->kv, j->kv->k, j->kv_layer, r->seq, kv_head);
-    const float *v = qz_kv_slot(j->kv, j->kv->v, j->kv_layer, r->seq, kv_head);
+    const size_t slot = qz_kv_slot(j->kv, j->kv_layer, r->seq, kv_head);
+    const size_t m = nt == 1 ? group : nt, step = nt == 1 ? d : ld;
     size_t first = 0; /* keys before every query's window are skipped */
     if (j->window && r->past + t0 + 1 > j->window) first = (r->past + t0 + 1 - j->window) & ~(size_t)15;
     float scale = (float)c->attn_scale;
     const float cap = (float)c->attn_softcap;
-    for (size_t a = 0; a < group; a++) {
+    for (size_t a = 0; a < (nt == 1 ? 1 : group); a++) {
         const float *q = e->step.q + (r->first + t0) * ld + (kv_head * group + a) * d;
         float *out = e->step.att + (r->first + t0) * ld + (kv_head * group + a) * d;
-        qz_mm_gemm_nt_local(e->mm, nt, keys - first, d, q, ld, k + first * d, d, scores, stride);
-        for (size_t t = 0; t < nt; t++) {
-            size_t pos = r->past + t0 + t, lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
+        times_keys(j, m, keys - first, q, step, slot + first * d, scores, stride);
+        for (size_t t = 0; t < m; t++) {
+            size_t pos = r->past + t0 + (nt == 1 ? 0 : t), lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
             if (cap > 0) qz_softcap(scores + t * stride + (lo - first), pos + 1 - lo, scale, cap);
             qz_softmax(scores + t * stride, keys - first, lo - first, pos + 1 - first, cap > 0 ? 1 : scale);
         }
-        qz_mm_gemm_nn_local(e->mm, nt, d, keys - first, scores, stride, v + first * d, d, out, ld);
+        times_values(j, m, keys - first, scores, stride, slot + first * d, out, step);
     }
 }
 
@@ -63,7 +76,7 @@ qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer,
         keys = qz_max_size(keys, s->runs[r].past + s->runs[r].n);
         parts += c->kv_heads * query_blocks(&s->runs[r]);
     }
-    size_t need = ((keys + 15) & ~(size_t)15) * QUERY_BLOCK;
+    size_t need = ((keys + 15) & ~(size_t)15) * qz_max_size(QUERY_BLOCK, (size_t)(c->heads / c->kv_heads));
     for (size_t i = 0; i < qz_pool_size(e->run->pool); i++) {
         if (s->scores_cap[i] >= need) continue;
         qz_free(s->scores[i]);

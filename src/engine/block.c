@@ -83,8 +83,14 @@ static void place_token(const row_job *j, const qz_seq_run *r, size_t t) {
     for (size_t h = 0; h < c->kv_heads; h++) {
         if (k_norm) qz_rms_norm(k + h * d, k_norm, d, eps, k + h * d);
         rope(k + h * d, cs, half);
-        memcpy(qz_kv_slot(j->kv, j->kv->k, j->kv_layer, r->seq, h) + pos * d, k + h * d, d * sizeof *k);
-        memcpy(qz_kv_slot(j->kv, j->kv->v, j->kv_layer, r->seq, h) + pos * d, v + h * d, d * sizeof *v);
+        const size_t at = qz_kv_slot(j->kv, j->kv_layer, r->seq, h) + pos * d;
+        if (j->kv->type == QZ_KV_EXACT) {
+            memcpy((float *)j->kv->k + at, k + h * d, d * sizeof *k);
+            memcpy((float *)j->kv->v + at, v + h * d, d * sizeof *v);
+        } else {
+            qz_mm_to_f16(e->mm, k + h * d, d, (uint16_t *)j->kv->k + at);
+            qz_mm_to_f16(e->mm, v + h * d, d, (uint16_t *)j->kv->v + at);
+        }
     }
 }
 static void place_worker(void *arg, qz_part part) {
@@ -112,6 +118,20 @@ void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float
     if (e->observe) e->observe(e->observe_arg, &(qz_observed){layer, input, x, n, cols});
 }
 
+/* A float16 cache would make infinity of a finite key or value, and attention could hide it. What is not finite already shows at the
+ * block's end. */
+static qz_status check_cached(const qz_engine *e, const qz_kv *kv, size_t layer, size_t n, qz_error *err) {
+    const size_t width = kv->kv_heads * kv->head_dim;
+    const float *const what[] = {e->step.k, e->step.v};
+    for (int i = 0; kv->type == QZ_KV_RUNTIME && i < 2; i++) {
+        const float x = qz_beyond_f16(what[i], n * width);
+        if (x != 0)
+            return qz_fail(err, QZ_ENUMERIC, "a %s is beyond float16, in which runtime arithmetic keeps the cache: model '%s', layer %zu: expected below 65520, found %g; use --arith exact",
+                           i ? "value" : "key", e->model->path, layer, (double)x);
+    }
+    return QZ_OK;
+}
+
 qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
                             float *y, qz_error *err) {
     static const qz_linear qkv[] = {QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V}, o[] = {QZ_LIN_O};
@@ -123,6 +143,7 @@ qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_lay
     QZ_TRY(qz_step_linears(e, w, qkv, 3, h, n, out, err));
     row_job j = {.e = e, .n = n, .kv = kv, .layer = layer, .kv_layer = kv_layer, .lw = w};
     run_rows(e, place_worker, &j);
+    QZ_TRY(check_cached(e, kv, layer, n, err));
     QZ_TRY(qz_step_attend(e, kv, layer, kv_layer, n, err));
     qz_step_observe(e, layer, QZ_GROUP_O, s->att, n, c->heads * c->head_dim);
     QZ_TRY(check_input(e, layer, w, QZ_LIN_O, s->att, n, err));

@@ -1,5 +1,6 @@
 #include "engine/elementwise.h"
 #include "base/mathx.h"
+#include <float.h>
 #include <math.h>
 
 enum { LANES = 16 };
@@ -72,4 +73,12 @@ bool qz_all_finite(const float *x, size_t n) {
     uint32_t wild = 0;
     for (size_t i = 0; i < n; i++) wild |= (qz_f32_bits(x[i]) & 0x7fffffffu) + 0x00800000u; /* top bit: the exponent is all ones */
     return wild >> 31 == 0;
+}
+float qz_beyond_f16(const float *x, size_t n) {
+    uint32_t most = 0;
+    for (size_t i = 0; i < n; i++) { /* magnitudes order as their bits do */
+        const uint32_t a = qz_f32_bits(x[i]) & 0x7fffffffu;
+        most = a > most && a < 0x7f800000u ? a : most;
+    }
+    return qz_bits_f32(most) >= 65520 ? qz_bits_f32(most) : 0;
 }

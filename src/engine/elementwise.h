@@ -19,4 +19,6 @@ void qz_rope_half(float *x, const float *cs, size_t half);        /* pairs (j, j
 void qz_rope_interleaved(float *x, const float *cs, size_t half); /* pairs (2j, 2j+1) */
 void qz_add_rows(float *x, const float *y, size_t n);             /* x += y */
 bool qz_all_finite(const float *x, size_t n);
+/* The largest magnitude if it is finite and rounds to infinity in float16, else 0. */
+float qz_beyond_f16(const float *x, size_t n);
 #endif

@@ -28,13 +28,14 @@ uint64_t qz_engine_bytes(const qz_engine *e);
 /* Kernel of the block linears for reports: "q4_K×q8_K avx2", or "float32 exact". */
 const char *qz_engine_kernel(const qz_engine *e);
 
-/* KV cache for n_seq independent sequences of at most max_tokens each, float32 (exact) or float16 (runtime). */
+/* KV cache for n_seq independent sequences of at most max_tokens each: float32 in exact arithmetic, float16 in runtime arithmetic
+ * (QZ_KV_EXACT and QZ_KV_RUNTIME of codecs/kv.h). Layers with a window keep every token too. A key or value beyond float16 is QZ_ENUMERIC. */
 qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err);
 void qz_kv_free(qz_kv *kv);
 void qz_kv_reset(qz_kv *kv, size_t seq);             /* length back to 0 */
 void qz_kv_truncate(qz_kv *kv, size_t seq, size_t n);
 size_t qz_kv_length(const qz_kv *kv, size_t seq);
-uint64_t qz_kv_bytes(const qz_kv *kv);
+uint64_t qz_kv_bytes(const qz_kv *kv);              /* of keys and values, for all tokens */
 
 /* Tokens of one step: seq[i] gets ids[i] appended at its current end, in order. */
 typedef struct {

@@ -2,11 +2,14 @@
 #ifndef QZ_ENGINE_INT_H
 #define QZ_ENGINE_INT_H
 #include "base/arena.h"
+#include "codecs/kv.h"
 #include "engine/engine.h"
 
 struct qz_kv {
     size_t n_layers, n_seq, max_tokens, kv_heads, head_dim;
-    float *k, *v;       /* [layer][seq][kv_head][max_tokens][head_dim] */
+    qz_kv_type type;    /* QZ_KV_EXACT: float, QZ_KV_RUNTIME: the bits of float16 */
+    uint64_t bytes;
+    void *k, *v;        /* [layer][seq][kv_head][max_tokens][head_dim]; one allocation, at k */
     size_t *length;     /* [n_seq] tokens already there */
     float *rope, *rope_local; /* [max_tokens][head_dim]: cos [half], sin [half] of the rotating values; unused where qz_rope_by_call.
                          * local: of sliding layers where they have a base of their own, else NULL */
@@ -59,7 +62,8 @@ struct qz_engine {
     qz_arena arena;
 };
 
-float *qz_kv_slot(const qz_kv *kv, float *base, size_t layer, size_t seq, size_t kv_head);
+/* Index in k and v of the first value of a sequence and head. */
+size_t qz_kv_slot(const qz_kv *kv, size_t layer, size_t seq, size_t kv_head);
 /* Checks that n positions fit and makes cos/sin for [0, n), where they are the same for every call. */
 qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err);
 /* Where they are not (dynamic NTK): cos/sin of the tokens of the step's runs, from each sequence's own length. Nothing is kept from

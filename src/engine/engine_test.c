@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/json.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
 
@@ -186,8 +187,67 @@ static void bad_input(void **state) {
     qz_kv_free(kv);
     rig_close(&r);
 }
+/* Runtime arithmetic keeps the cache in half the bytes, near the exact one, and refuses what float16 cannot hold. */
+static void cache_types(void **state) {
+    (void)state;
+    static const char *const dirs[] = {"llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3"};
+    enum { N = 48, V = 256 };
+    for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
+        rig r = {0};
+        qz_error err = {0};
+        qz_engine *fast;
+        qz_kv *ka, *kb;
+        static float a[N * V], b[N * V];
+        uint32_t ids[N];
+        rig_open(&r, dirs[i], NULL, "golden.json", 2);
+        for (uint32_t t = 0; t < N; t++) ids[t] = (t * 37 + t * t) % V;
+        must(qz_engine_open(&r.run, r.m, &(qz_engine_options){.arith = QZ_ARITH_RUNTIME}, &fast, &err), &err);
+        must(qz_kv_open(r.e, 1, N, &ka, &err), &err);
+        must(qz_kv_open(fast, 1, N, &kb, &err), &err);
+        const qz_config *c = &r.m->config;
+        assert_int_equal(qz_kv_bytes(ka), 8 * c->layers * c->kv_heads * c->head_dim * N);
+        assert_int_equal(2 * qz_kv_bytes(kb), qz_kv_bytes(ka));
+        must(qz_engine_forward(r.e, ka, &(qz_batch){.ids = ids, .n = N}, a, &err), &err);
+        must(qz_engine_forward(fast, kb, &(qz_batch){.ids = ids, .n = N - 8}, b, &err), &err);
+        for (size_t t = N - 8; t < N; t++) must(qz_engine_forward(fast, kb, &(qz_batch){.ids = ids + t, .n = 1}, b + t * V, &err), &err);
+        double diff = 0, peak = 0;
+        for (size_t k = 0; k < N * V; k++) diff = fmax(diff, fabs((double)a[k] - (double)b[k])), peak = fmax(peak, fabs((double)a[k]));
+        if (!(diff > 0 && diff <= 4e-3 * peak)) fail_msg("%s: a float16 cache moves logits by %g of %g", dirs[i], diff, peak);
+        qz_kv_free(ka);
+        qz_kv_free(kb);
+        qz_engine_free(fast);
+        rig_close(&r);
+    }
+}
+static void beyond_float16(void **state) {
+    (void)state;
+    rig r = {0};
+    qz_error err = {0};
+    rig_open(&r, "qwen2", NULL, "golden.json", 1);
+    static float huge[4096], logits[4 * 256];
+    const qz_tensor_view *bias = r.m->blocks[1].bias[QZ_LIN_K];
+    qz_tensor_view mine = *bias;
+    assert_true(mine.cols <= 4096);
+    for (size_t i = 0; i < mine.cols; i++) huge[i] = 1e5f;
+    mine.type = QZ_TYPE_F32, mine.data = huge, r.m->blocks[1].bias[QZ_LIN_K] = &mine;
+    const uint32_t ids[4] = {5, 6, 7, 8};
+    for (int fast = 0; fast < 2; fast++) {
+        qz_engine *e;
+        qz_kv *kv;
+        must(qz_engine_open(&r.run, r.m, &(qz_engine_options){.arith = fast ? QZ_ARITH_RUNTIME : QZ_ARITH_EXACT}, &e, &err), &err);
+        must(qz_kv_open(e, 1, 8, &kv, &err), &err);
+        assert_int_equal(qz_engine_forward(e, kv, &(qz_batch){.ids = ids, .n = 4}, logits, &err), fast ? QZ_ENUMERIC : QZ_OK);
+        if (fast && (strstr(err.text, "a key is beyond float16") == NULL || strstr(err.text, "layer 1:") == NULL)) fail_msg("%s", err.text);
+        assert_int_equal(qz_kv_length(kv, 0), fast ? 0 : 4);
+        qz_kv_free(kv);
+        qz_engine_free(e);
+    }
+    r.m->blocks[1].bias[QZ_LIN_K] = bias;
+    rig_close(&r);
+}
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(families), cmocka_unit_test(variants), cmocka_unit_test(made), cmocka_unit_test(batching_changes_nothing),
-                                       cmocka_unit_test(bad_input)};
+                                       cmocka_unit_test(bad_input),
+                                       cmocka_unit_test(cache_types), cmocka_unit_test(beyond_float16)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,18 +8,21 @@ qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out,
     if (n_seq == 0 || max_tokens == 0) return qz_fail(err, QZ_EUSAGE, "KV cache: expected at least one sequence and one token");
     qz_kv *kv = qz_calloc_array(1, sizeof *kv);
     if (kv == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the KV cache");
-    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .kv_heads = c->kv_heads, .head_dim = c->head_dim};
-    size_t n = kv->n_layers, rope;
-    bool ok = qz_mul_size(n, n_seq, &n) && qz_mul_size(n, kv->kv_heads, &n) && qz_mul_size(n, max_tokens, &n) &&
-              qz_mul_size(n, kv->head_dim, &n) && qz_mul_size(max_tokens, kv->head_dim, &rope);
+    const qz_kv_type t = e->arith == QZ_ARITH_EXACT ? QZ_KV_EXACT : QZ_KV_RUNTIME;
+    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .kv_heads = c->kv_heads, .head_dim = c->head_dim, .type = t};
+    uint64_t token = 0;
+    size_t rope = 0;
+    const qz_kv_entry entry = {{t, t}, kv->kv_heads, kv->head_dim, kv->head_dim};
+    bool ok = qz_kv_token_bytes(&entry, e->model->path, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, kv->n_layers, n_seq, max_tokens, &kv->bytes) &&
+              kv->bytes <= SIZE_MAX && qz_mul_size(max_tokens, kv->head_dim, &rope);
     if (ok) {
-        kv->k = qz_alloc_aligned(n, sizeof *kv->k);
-        kv->v = qz_alloc_aligned(n, sizeof *kv->v);
+        kv->k = qz_alloc_aligned((size_t)kv->bytes, 1);
+        if (kv->k) kv->v = (uint8_t *)kv->k + kv->bytes / 2; /* keys and values are of one type and size */
         kv->length = qz_calloc_array(n_seq, sizeof *kv->length);
         kv->rope = qz_alloc_aligned(rope, sizeof *kv->rope);
         if (c->rope.local_theta > 0) kv->rope_local = qz_alloc_aligned(rope, sizeof *kv->rope);
     }
-    if (!ok || kv->k == NULL || kv->v == NULL || kv->length == NULL || kv->rope == NULL || (c->rope.local_theta > 0 && kv->rope_local == NULL)) {
+    if (!ok || kv->k == NULL || kv->length == NULL || kv->rope == NULL || (c->rope.local_theta > 0 && kv->rope_local == NULL)) {
         qz_kv_free(kv);
         return qz_fail(err, QZ_EMEMORY, "out of memory for a KV cache of %zu sequences x %zu tokens; use a smaller context", n_seq, max_tokens);
     }
@@ -30,7 +33,6 @@ qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out,
 void qz_kv_free(qz_kv *kv) {
     if (kv == NULL) return;
     qz_free(kv->k);
-    qz_free(kv->v);
     qz_free(kv->length);
     qz_free(kv->rope);
     qz_free(kv->rope_local);
@@ -41,12 +43,10 @@ void qz_kv_truncate(qz_kv *kv, size_t seq, size_t n) {
     if (n < kv->length[seq]) kv->length[seq] = n;
 }
 size_t qz_kv_length(const qz_kv *kv, size_t seq) { return kv->length[seq]; }
-uint64_t qz_kv_bytes(const qz_kv *kv) {
-    return (uint64_t)kv->n_layers * kv->n_seq * kv->kv_heads * kv->max_tokens * kv->head_dim * 2 * sizeof *kv->k;
-}
+uint64_t qz_kv_bytes(const qz_kv *kv) { return kv->bytes; }
 
-float *qz_kv_slot(const qz_kv *kv, float *base, size_t layer, size_t seq, size_t kv_head) {
-    return base + ((layer * kv->n_seq + seq) * kv->kv_heads + kv_head) * kv->max_tokens * kv->head_dim;
+size_t qz_kv_slot(const qz_kv *kv, size_t layer, size_t seq, size_t kv_head) {
+    return ((layer * kv->n_seq + seq) * kv->kv_heads + kv_head) * kv->max_tokens * kv->head_dim;
 }
 
 static void rope_row(float *cs, size_t pos, const float *inv, float att, size_t half) {

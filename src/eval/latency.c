@@ -59,6 +59,7 @@ qz_status qz_latency_run(qz_run *run, qz_engine *e, const uint32_t *prompt, size
     }
     qz_progress_end(run);
     if (st == QZ_OK) {
+        out->kv_bytes = qz_kv_bytes(kv);
         out->ttft_ms = spread_of(v, repeats);
         out->gen_tps = spread_of(v + repeats, repeats);
         out->end_to_end_tps = spread_of(v + 2 * repeats, repeats);

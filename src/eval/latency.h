@@ -8,6 +8,7 @@ typedef struct { double median, min, max, p95, p99; } qz_spread;
 typedef struct {
     size_t prompt_tokens, pp_tokens, new_tokens, repeats;
     qz_spread ttft_ms, prompt_tps, gen_tps, end_to_end_tps; /* prompt_tps: of pp_tokens tokens */
+    uint64_t kv_bytes;        /* of the cache, for the longest of these */
     double bytes_per_token;   /* weight bytes read for one generated token */
     double bandwidth_gbs;     /* bytes_per_token × gen_tps */
 } qz_latency;

@@ -112,6 +112,24 @@ static double perplexity(const rig *r, const char *file, const qz_eval_options *
     qz_dataset_release(&d);
     return score->ppl.value;
 }
+/* Runtime arithmetic on float weights: what differs is the float16 cache (and rounded activations of short steps). */
+static void runtime_near_exact(const rig *r) {
+    char path[400];
+    qz_dataset d;
+    qz_eval_set set;
+    qz_engine *fast;
+    qz_score s, own;
+    qz_run run = r->run;
+    join(r, "eval.jsonl", path);
+    must(qz_engine_open(&run, r->m, &(qz_engine_options){.arith = QZ_ARITH_RUNTIME}, &fast, &err));
+    must(qz_dataset_load(path, r->t, NULL, &d, &err));
+    must(qz_eval_set_build(r->t, &d, &(qz_eval_options){.bos = -1}, &set, &err));
+    must(qz_score_run(&run, r->e, &fast, 1, &set, &s, &own, &err));
+    if (!(s.kl.value > 1e-10 && s.kl.value < 1e-6 && s.kl_max < 1e-3)) fail_msg("KL %g, largest %g: expected the rounding of float16 (2e-8)", s.kl.value, s.kl_max);
+    qz_eval_set_release(&set);
+    qz_dataset_release(&d);
+    qz_engine_free(fast);
+}
 static void near_pct(double got, double want, double pct) {
     if (!(fabs(got / want - 1) * 100 <= pct)) fail_msg("%.6f, expected %.6f within %g %%", got, want, pct);
 }
@@ -127,6 +145,7 @@ static void market(void **state) {
     near_pct(perplexity(&r, "eval.jsonl", &(qz_eval_options){.bos = -1}, &s), json_number_value(json_object_get(p, "token_weighted")), 0.02);
     near_pct(s.ppl_of_means, json_number_value(json_object_get(p, "exp_of_mean_of_sample_losses")), 0.02);
     assert_int_equal(s.scored, json_integer_value(json_object_get(p, "tokens_scored")));
+    runtime_near_exact(&r);
     qz_taskset set;
     qz_task_score ts;
     char path[400];

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "base/bytes.h"
+#include "formats/dtypes.h"
 #include "formats/strange.h"
 #include <stdlib.h>
 #include <string.h>

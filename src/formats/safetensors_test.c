@@ -3,6 +3,7 @@
 #include "formats/safetensors.h"
 #include "base/bytes.h"
 #include "base/size.h"
+#include "formats/dtypes.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>

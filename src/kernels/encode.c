@@ -1,6 +1,7 @@
 /* Choice of the encoder and its split over threads (encode.h). */
 #include "kernels/encode.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "kernels/matmul.h"
 #include "kernels/ops.h"
 

@@ -4,7 +4,7 @@
 #ifndef QZ_KERNELS_ENCODE_H
 #define QZ_KERNELS_ENCODE_H
 #include "base/run.h"
-#include "codecs/types.h"
+#include "codecs/type_id.h"
 
 /* The fastest encoder of a row at min(level, detected). t < QZ_TYPE_COUNT. Thread safe; never NULL. */
 qz_encode_fn qz_encoder(qz_cpu_level level, qz_type t);

@@ -1,5 +1,6 @@
 /* Packed weight layouts (layout.h): everything expands from layouts.def. */
 #include "kernels/layout.h"
+#include "codecs/types.h"
 #include <string.h>
 
 enum {

@@ -8,7 +8,7 @@
 #define QZ_KERNELS_LAYOUT_H
 #include <stddef.h>
 #include <stdint.h>
-#include "codecs/types.h"
+#include "codecs/type_id.h"
 
 enum { QZ_PANEL = 16, QZ_TOKENS = 8 };
 

@@ -2,6 +2,7 @@
  * of QZ_VC columns, the parts of a pool job: which thread takes one never changes a bit. */
 #include "kernels/matmul.h"
 #include <string.h>
+#include "codecs/types.h"
 #include "kernels/mm_int.h"
 
 qz_status qz_mm_open(qz_run *run, qz_mm **out, qz_error *err) {

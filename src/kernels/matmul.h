@@ -33,6 +33,11 @@ void qz_mm_gemm_nn_local(const qz_mm *mm, size_t m, size_t n, size_t k, const fl
 /* The same for a · bᵀ (attention q·Kᵀ), single thread, no packing needed by the caller. */
 void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
                          float *c, size_t ldc);
+/* Both with b in float16 (its rows one behind the other, ldb = its columns), decoded to float32 a piece at a time: the same chains. */
+void qz_mm_gemm_nn_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const uint16_t *b, float *c, size_t ldc);
+void qz_mm_gemm_nt_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const uint16_t *b, float *c, size_t ldc);
+/* x [n] rounded to float16. */
+void qz_mm_to_f16(const qz_mm *mm, const float *x, size_t n, uint16_t *out);
 /* gram [cols, cols] double, full symmetric += xᵀ x over n tokens: a float FMA chain inside each block of 512 tokens counted
  * from x's row 0, blocks added in double in order. Several calls equal one if all but the last have a multiple of 512
  * tokens. */

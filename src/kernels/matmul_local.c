@@ -1,6 +1,15 @@
 /* Exact products of one thread, for use inside a pool job (matmul.h). Scratch is one panel on the stack. */
 #include <string.h>
+#include "codecs/types.h"
 #include "kernels/mm_int.h"
+
+enum { PIECE = 8192 }; /* floats of b that are decoded at once: they stay in the first-level cache until they are used */
+
+/* Rows of `cols` float16 that make a piece: whole tiles of them where that many fit. */
+static size_t piece_rows(const qz_ops *ops, size_t cols) {
+    const size_t rows = PIECE / cols;
+    return rows > ops->tile_cols ? rows - rows % ops->tile_cols : qz_max_size(rows, 1);
+}
 
 /* Rows of a against one panel of `cols` columns that starts at c. */
 static void panel_rows(const qz_ops *ops, size_t m, size_t kc, const float *a, size_t lda, const float *v, size_t v_stride,
@@ -9,8 +18,8 @@ static void panel_rows(const qz_ops *ops, size_t m, size_t kc, const float *a, s
         qz_mm_tile(ops, qz_min_size(ops->tile_rows, m - i), kc, a + i * lda, lda, v, v_stride, c + i * ldc, ldc, cols, load);
 }
 
-void qz_mm_gemm_nn_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
-                         float *c, size_t ldc) {
+/* c [m, n] = or, when `load`, += a · b. */
+static void gemm_nn(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb, float *c, size_t ldc, bool load) {
     _Alignas(64) float edge[QZ_KC * QZ_TILE_MAX_COLS];
     const qz_ops *ops = &mm->ops;
     const size_t nr = ops->tile_cols;
@@ -23,8 +32,12 @@ void qz_mm_gemm_nn_local(const qz_mm *mm, size_t m, size_t n, size_t k, const fl
                     memcpy(edge + i * nr, v + i * ldb, cols * sizeof *v);
                     memset(edge + i * nr + cols, 0, (nr - cols) * sizeof *v);
                 }
-            panel_rows(ops, m, kc, a + k0, lda, cols < nr ? edge : v, cols < nr ? nr : ldb, c + j, ldc, cols, k0 > 0);
+            panel_rows(ops, m, kc, a + k0, lda, cols < nr ? edge : v, cols < nr ? nr : ldb, c + j, ldc, cols, load || k0 > 0);
         }
+}
+void qz_mm_gemm_nn_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
+                         float *c, size_t ldc) {
+    gemm_nn(mm, m, n, k, a, lda, b, ldb, c, ldc, false);
 }
 
 void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
@@ -39,3 +52,23 @@ void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const fl
             panel_rows(ops, m, kc, a + k0, lda, panel, nr, c + j, ldc, cols, k0 > 0);
         }
 }
+
+void qz_mm_gemm_nn_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const uint16_t *b, float *c, size_t ldc) {
+    _Alignas(64) float rows[PIECE];
+    const size_t piece = piece_rows(&mm->ops, n);
+    for (size_t k0 = 0; k0 < k || k0 == 0; k0 += piece) {
+        const size_t kc = qz_min_size(piece, k - k0);
+        mm->ops.decode[QZ_TYPE_F16](b + k0 * n, kc * n, rows);
+        gemm_nn(mm, m, n, kc, a + k0, lda, rows, n, c, ldc, k0 > 0);
+    }
+}
+void qz_mm_gemm_nt_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const uint16_t *b, float *c, size_t ldc) {
+    _Alignas(64) float rows[PIECE];
+    const size_t piece = piece_rows(&mm->ops, k);
+    for (size_t j = 0; j < n; j += piece) {
+        const size_t nc = qz_min_size(piece, n - j);
+        mm->ops.decode[QZ_TYPE_F16](b + j * k, nc * k, rows);
+        qz_mm_gemm_nt_local(mm, m, nc, k, a, lda, rows, k, c + j, ldc);
+    }
+}
+void qz_mm_to_f16(const qz_mm *mm, const float *x, size_t n, uint16_t *out) { mm->ops.encode[QZ_TYPE_F16](x, NULL, n, out); }

@@ -2,7 +2,7 @@
 #ifndef QZ_KERNELS_OPS_INT_H
 #define QZ_KERNELS_OPS_INT_H
 #include "base/bytes.h"
-#include "kernels/ops.h"
+#include "kernels/op_types.h"
 
 enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, QZ_AVX512_ROWS = 12, QZ_AVX512_COLS = 32 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/half.h"
+#include "codecs/types.h"
 #include "kernels/matmul.h"
 #include "kernels/mm_int.h"
 

@@ -2,6 +2,7 @@
  * for itself, which is cheaper than a job), a second one runs the tasks: a chunk of panels or rows of one matrix, for a block of tokens whose activations stay in the second-level cache. Float matrices with many tokens go through the exact product's panels. */
 #include <string.h>
 #include "base/bytes.h"
+#include "codecs/types.h"
 #include "kernels/matmul.h"
 #include "kernels/mm_int.h"
 

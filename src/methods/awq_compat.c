@@ -2,6 +2,7 @@
 #include "codecs/int_group.h"
 #include "base/half.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <math.h>
 #include <string.h>
 

@@ -10,6 +10,7 @@
 #include "base/half.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include "methods/awq_compat.h"
 

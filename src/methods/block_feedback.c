@@ -2,6 +2,7 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/fields.h"
+#include "codecs/types.h"
 #include "kernels/encode.h"
 #include "methods/block_search.h"
 #include "methods/lanes.h"

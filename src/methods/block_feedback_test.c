@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/rng.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "methods/block_feedback.h"
 #include "methods/block_search.h"
 

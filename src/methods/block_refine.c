@@ -3,6 +3,7 @@
  * start from the other sign of d. Only what lowers Σ importance·(x−x̂)² of the block is kept. */
 #include "base/half.h"
 #include "codecs/fields.h"
+#include "codecs/types.h"
 #include "methods/block_search.h"
 #include <math.h>
 #include <string.h>

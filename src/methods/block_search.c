@@ -1,5 +1,6 @@
 #include "methods/block_search.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "kernels/encode.h"
 #include <string.h>
 

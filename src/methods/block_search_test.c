@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/fields.h"
+#include "codecs/types.h"
 #include "methods/block_search.h"
 
 enum { ROWS = 20, COLS = 512 };

@@ -1,6 +1,8 @@
 /* model_open: a Hugging Face checkpoint directory as a qz_model (views into the mapped safetensors files). */
 #include "base/io.h"
 #include "base/size.h"
+#include "codecs/types.h"
+#include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include "model/leftovers.h"
 #include "model/checkpoint.h"

@@ -1,6 +1,8 @@
 /* config.json in both spellings (formats/hf-config.md): old top-level rope keys and the new rope_parameters object. */
 #include "model/config.h"
+#include "codecs/types.h"
 #include "model/config_keys.h"
+#include "model/families.h"
 #include "model/sites.h"
 #include "base/io.h"
 #include "base/json.h"

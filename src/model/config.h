@@ -7,14 +7,9 @@
 #include <stdint.h>
 #include "base/json.h"
 #include "base/status.h"
-#include "codecs/types.h"
+#include "codecs/type_id.h"
 
-typedef enum {
-#define QZ_FAMILY(id, ...) QZ_FAMILY_##id,
-#include "model/families.def"
-#undef QZ_FAMILY
-    QZ_FAMILY_COUNT
-} qz_family;
+typedef unsigned qz_family; /* a QZ_FAMILY_… of families.h */
 
 typedef enum { QZ_ROPE_NONE, QZ_ROPE_LINEAR, QZ_ROPE_DYNAMIC, QZ_ROPE_LLAMA3, QZ_ROPE_YARN, QZ_ROPE_LONGROPE } qz_rope_kind;
 

@@ -1,4 +1,5 @@
 #include "model/config.h"
+#include "model/families.h"
 #include <string.h>
 
 static const qz_family_info families[QZ_FAMILY_COUNT] = {

@@ -1,6 +1,7 @@
 /* qz_model_from_config: the tensors a checkpoint of this configuration has, as names, shapes and types without bytes. What
  * plans an artifact runs on it unchanged; nothing may read data (they are NULL). */
 #include "base/size.h"
+#include "codecs/types.h"
 #include "model/model.h"
 
 typedef struct { qz_model *m; size_t cap; qz_type type; bool failed; } maker;

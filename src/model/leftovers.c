@@ -1,5 +1,6 @@
 #include "model/leftovers.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>

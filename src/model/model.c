@@ -1,6 +1,7 @@
 #include "model/model.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "model/leftovers.h"
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
 #include "pipeline/awq_replay.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <string.h>
 
 enum { CHUNK = 8 }; /* windows a step */

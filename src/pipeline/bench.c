@@ -42,9 +42,7 @@ static qz_status measure(qz_run *run, const qz_request *r, const char *path, qz_
     if (getrusage(RUSAGE_SELF, &after) == 0) out->switches = (double)(after.ru_nivcsw - before.ru_nivcsw) / (qz_now() - began);
     out->loaded = after.ru_nivcsw - before.ru_nivcsw > 20 && out->switches > 60; /* an idle machine: below 20; beside one busy loop: 100 and more */
     if (st == QZ_OK) {
-        const qz_config *c = &s.model->config;
         out->engine_bytes = qz_engine_bytes(e);
-        out->kv_bytes = 2u * c->layers * c->kv_heads * c->head_dim * sizeof(float) * (pp + 1);
         (void)snprintf(out->kernel, sizeof out->kernel, "%s", qz_engine_kernel(e));
         (void)snprintf(out->cpu, sizeof out->cpu, "%s", qz_cpu_name(run->cpu < qz_cpu_detect() ? run->cpu : qz_cpu_detect()));
         out->peak_rss = qz_peak_rss();

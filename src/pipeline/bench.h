@@ -7,7 +7,7 @@
 typedef struct {
     qz_latency speed;
     double load_seconds;      /* open + engine, weights in page cache */
-    uint64_t peak_rss, engine_bytes, kv_bytes;
+    uint64_t peak_rss, engine_bytes;
     double load_average;      /* of one minute, before the measurement */
     double switches;          /* times a second that the kernel took a CPU from it */
     bool loaded;              /* other programs had a part in these figures */

@@ -1,6 +1,7 @@
 /* Calibration data to statistics: dataset, lint, windows, one pass. Shared by calibrate, quantize and release. */
 #ifndef QZ_PIPELINE_CALIB_DATA_H
 #define QZ_PIPELINE_CALIB_DATA_H
+#include "base/table.h"
 #include "calibrate/stats.h"
 #include "pipeline/source.h"
 

@@ -1,9 +1,9 @@
 #include "pipeline/catalog.h"
+#include "artifacts/schemes.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "model/leftovers.h"
 #include "text/lint.h"
-#include "artifacts/artifact.h"
 #include "engine/engine.h"
 #include <string.h>
 

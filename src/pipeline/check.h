@@ -6,6 +6,7 @@
 #include "pipeline/preflight.h"
 #include "plan/check.h"
 #include "plan/hardware.h"
+#include "text/tokenizer.h"
 
 typedef struct {
     qz_run *run;

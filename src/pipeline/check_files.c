@@ -1,3 +1,4 @@
+#include "artifacts/open.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/check.h"

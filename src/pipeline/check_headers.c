@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 #include "base/half.h"
+#include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include "pipeline/check.h"
 #include <math.h>

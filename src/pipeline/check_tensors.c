@@ -1,6 +1,8 @@
+#include "artifacts/open.h"
 #include "base/half.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "model/leftovers.h"
 #include "pipeline/check.h"
 #include <math.h>

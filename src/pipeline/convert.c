@@ -1,8 +1,11 @@
+#include "artifacts/artifact.h"
+#include "artifacts/schemes.h"
 #include "codecs/int_group.h"
 #include "pipeline/convert.h"
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/fields.h"
+#include "codecs/types.h"
 #include "pipeline/catalog.h"
 #include "pipeline/proof.h"
 #include <math.h>

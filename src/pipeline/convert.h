@@ -5,6 +5,7 @@
  * are grids; Q4_1 and Q5_1 are where their minimum is a multiple of the step. */
 #ifndef QZ_PIPELINE_CONVERT_H
 #define QZ_PIPELINE_CONVERT_H
+#include "artifacts/artifact.h"
 #include "pipeline/produce.h"
 
 typedef enum { QZ_EDGE_EXACT, QZ_EDGE_BOUNDED, QZ_EDGE_LOSSY, QZ_EDGES } qz_edge_kind;

@@ -1,9 +1,12 @@
 /* Grids (convert.h): reading them from codes, placing them in other codes. Whole numbers only: what comes out equals what went in,
  * or the caller is told why it cannot. */
 #include "codecs/int_group.h"
+#include "artifacts/artifact.h"
+#include "artifacts/schemes.h"
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/fields.h"
+#include "codecs/types.h"
 #include "pipeline/convert.h"
 #include <math.h>
 #include <stdio.h>

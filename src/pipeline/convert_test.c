@@ -1,6 +1,8 @@
 /* Grids: on exact edges the decoded numbers are equal, on the bounded one no value is further off than the bound (B-08: 0.0073 of a
  * step for Q4_1). Outside truth: the decoders of codecs/, which are checked against llama.cpp and the Python libraries. */
+#include "artifacts/artifact.h"
 #include "codecs/int_group.h"
+#include "codecs/types.h"
 #include "pipeline/convert.h"
 #include "artifacts/testing.h"
 #include "base/half.h"

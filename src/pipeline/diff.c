@@ -1,4 +1,5 @@
 #include "pipeline/diff_int.h"
+#include "artifacts/artifact.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "formats/gguf.h"

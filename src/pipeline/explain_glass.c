@@ -6,6 +6,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/fields.h"
+#include "codecs/types.h"
 #include "pipeline/explain.h"
 #include "pipeline/fit.h"
 #include "pipeline/source.h"

@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "codecs/int_group.h"
 #include "codecs/small_float.h"
+#include "codecs/types.h"
 #include "formats/gguf.h"
 #include "methods/feedback.h"
 #include "pipeline/explain.h"

@@ -1,4 +1,5 @@
 /* Knowledge that is words: tables of explain_*.def, histories and answers. Figures in them are computed on the spot. */
+#include "artifacts/gguf_ftypes.h"
 #include "base/str.h"
 #include "formats/gguf.h"
 #include "pipeline/explain.h"

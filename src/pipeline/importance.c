@@ -1,4 +1,5 @@
 #include "pipeline/importance.h"
+#include "artifacts/artifact.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"

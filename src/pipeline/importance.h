@@ -1,6 +1,7 @@
 /* Importance vectors for GGUF types: an importance matrix file (--imatrix) or calibration statistics. */
 #ifndef QZ_PIPELINE_IMPORTANCE_H
 #define QZ_PIPELINE_IMPORTANCE_H
+#include "artifacts/artifact.h"
 #include "pipeline/produce.h"
 
 /* Reads path (NULL: nothing) and sets imp->imatrix and the provenance fields of o. */

@@ -1,3 +1,5 @@
+#include "artifacts/artifact.h"
+#include "artifacts/schemes.h"
 #include "codecs/int_group.h"
 #include "pipeline/int_blocks.h"
 #include "base/size.h"

@@ -1,5 +1,5 @@
 #include "pipeline/outputs.h"
-#include "artifacts/artifact.h"
+#include "artifacts/open.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "base/str.h"

@@ -160,7 +160,7 @@ static void notes(const qz_plan_view *v, qz_str *out) {
     if (v->opened) {
         (void)snprintf(
             t, sizeof t,
-            "this program runs it in %.2f MB / %.2f MiB resident at %llu tokens, %zu threads: %.2f MB file, %.2f MB packed, %.2f MB KV (float32), %.2f MB buffers",
+            "this program runs it in %.2f MB / %.2f MiB resident at %llu tokens, %zu threads: %.2f MB file, %.2f MB packed, %.2f MB KV (float16), %.2f MB buffers",
             (double)v->resident.total / 1e6, (double)v->resident.total / 1048576.0, (unsigned long long)v->q.ctx, v->threads,
             (double)v->resident.mapped / 1e6, (double)(v->resident.packed + v->resident.unpacked) / 1e6, (double)v->resident.kv / 1e6,
             (double)(v->resident.total - v->resident.mapped - v->resident.packed - v->resident.unpacked - v->resident.kv) / 1e6);

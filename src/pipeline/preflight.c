@@ -1,5 +1,6 @@
 #include "pipeline/preflight.h"
 #include "artifacts/module_rules.h"
+#include "codecs/types.h"
 #include "pipeline/plan.h"
 #include "plan/check.h"
 #include <stdio.h>

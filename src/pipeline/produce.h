@@ -2,6 +2,8 @@
  * with what the method meant), commit. Nothing appears under the final name before the proof. */
 #ifndef QZ_PIPELINE_PRODUCE_H
 #define QZ_PIPELINE_PRODUCE_H
+#include "artifacts/artifact.h"
+#include "base/table.h"
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
 #include "methods/block_search.h"

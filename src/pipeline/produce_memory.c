@@ -1,4 +1,6 @@
 /* Memory of writing one artifact, planned before it starts: an upper bound of what is resident at once. */
+#include "artifacts/artifact.h"
+#include "artifacts/schemes.h"
 #include "base/size.h"
 #include "calibrate/calibrate.h"
 #include "pipeline/int_blocks.h"

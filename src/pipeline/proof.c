@@ -1,6 +1,9 @@
 #include "pipeline/proof.h"
+#include "artifacts/artifact.h"
+#include "artifacts/open.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <string.h>
 
 enum { KEYS = 2048, LANES = 8, SMALL = 1 << 14 }; /* SMALL: values that one thread reads faster than two wake up */

@@ -8,6 +8,7 @@
  * Errors: QZ_EMEMORY, QZ_ENUMERIC for non-finite values, QZ_EBUG when the file holds anything else than what was meant. */
 #ifndef QZ_PIPELINE_PROOF_H
 #define QZ_PIPELINE_PROOF_H
+#include "artifacts/artifact.h"
 #include "pipeline/produce.h"
 
 typedef struct {

@@ -6,8 +6,10 @@
 #include <cmocka.h>
 #include <math.h>
 #include <string.h>
+#include "artifacts/artifact.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "pipeline/proof.h"
 
 enum { ROWS = 160, COLS = 288, CELLS = ROWS * COLS, HEADS = 4, ITEMS = 4 }; /* large enough for the pool, with a tail of no full lanes */

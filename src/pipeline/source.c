@@ -1,4 +1,5 @@
 #include "pipeline/source.h"
+#include "artifacts/open.h"
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/size.h"

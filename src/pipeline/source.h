@@ -1,8 +1,9 @@
 /* What most verbs start from: a model (checkpoint or artifact), its tokenizer, names and hashes. */
 #ifndef QZ_PIPELINE_SOURCE_H
 #define QZ_PIPELINE_SOURCE_H
-#include "artifacts/artifact.h"
+#include "artifacts/scheme.h"
 #include "base/str.h"
+#include "model/model.h"
 #include "pipeline/request.h"
 #include "text/dataset.h"
 

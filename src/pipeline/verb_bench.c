@@ -33,7 +33,7 @@ static qz_status add_json_row(qz_table *t, const qz_source *s, const qz_bench *b
         const double v[] = {sp[i]->median, sp[i]->min, sp[i]->max, sp[i]->p95, sp[i]->p99};
         for (size_t k = 0; k < 5; k++) QZ_TRY(qz_table_set(t, 3 + 5 * i + k, err, "%.4f", v[k]));
     }
-    const uint64_t n[] = {l->prompt_tokens, l->pp_tokens, l->new_tokens, l->repeats, b->peak_rss, b->engine_bytes, b->kv_bytes};
+    const uint64_t n[] = {l->prompt_tokens, l->pp_tokens, l->new_tokens, l->repeats, b->peak_rss, b->engine_bytes, l->kv_bytes};
     for (size_t i = 0; i < 7; i++) QZ_TRY(qz_table_set(t, 23 + i, err, "%llu", (unsigned long long)n[i]));
     QZ_TRY(qz_table_set(t, 30, err, "%.0f", l->bytes_per_token));
     QZ_TRY(qz_table_set(t, 31, err, "%.3f", l->bandwidth_gbs));

@@ -1,5 +1,7 @@
+#include "artifacts/artifact.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "pipeline/convert.h"
 #include "pipeline/outputs.h"
 #include "pipeline/preflight.h"

@@ -1,6 +1,9 @@
+#include "artifacts/open.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
+#include "codecs/kv.h"
+#include "codecs/types.h"
 #include "model/leftovers.h"
 #include "pipeline/catalog.h"
 #include "pipeline/raw_print.h"
@@ -63,7 +66,9 @@ static void facts(const qz_source *s, qz_str *out) {
     if (c->experts) qz_str_printf(out, "  experts      %llu of width %llu, %llu for each token\n", (unsigned long long)c->experts, (unsigned long long)c->expert_width, (unsigned long long)c->experts_used);
     qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position, c->rope.theta, c->sliding_window ? ", sliding window" : "");
     qz_str_printf(out, "  size         %s, %zu tensors\n", qz_size_text(size, m->file_bytes), m->n_tensors);
-    qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits\n", (unsigned long long)(4 * c->layers * c->kv_heads * c->head_dim));
+    uint64_t token = 0, kv = 0; /* no dim fails at 16 bits, and the configuration is bounded */
+    if (qz_kv_token_bytes(&(qz_kv_entry){{QZ_KV_F16, QZ_KV_F16}, c->kv_heads, c->head_dim, c->head_dim}, m->path, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, c->layers, 1, 1, &kv))
+        qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits\n", (unsigned long long)kv);
     if (s->tokenizer) qz_str_printf(out, "  tokenizer    %zu tokens, chat template: %s\n", qz_tokenizer_vocab_size(s->tokenizer), qz_tokenizer_chat_template(s->tokenizer) ? "yes" : "no");
     else qz_str_puts(out, "  tokenizer    none: inputs are ids\n");
 }

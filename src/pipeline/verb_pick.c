@@ -1,3 +1,4 @@
+#include "artifacts/open.h"
 #include "base/io.h"
 #include "pipeline/outputs.h"
 #include "pipeline/pick_print.h"

@@ -1,3 +1,4 @@
+#include "artifacts/artifact.h"
 #include "base/size.h"
 #include "model/leftovers.h"
 #include "pipeline/plan.h"

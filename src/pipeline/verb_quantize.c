@@ -1,3 +1,4 @@
+#include "artifacts/artifact.h"
 #include "artifacts/module_rules.h"
 #include "base/io.h"
 #include "base/size.h"

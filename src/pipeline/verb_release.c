@@ -1,4 +1,7 @@
+#include "artifacts/artifact.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/open.h"
+#include "artifacts/schemes.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/calib_data.h"

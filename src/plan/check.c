@@ -1,4 +1,6 @@
 #include "plan/check.h"
+#include "artifacts/schemes.h"
+#include "codecs/types.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "codecs/types.h"
 #include "formats/gguf.h"
 #include "plan/memory.h"
 #include "plan/roofline.h"

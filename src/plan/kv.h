@@ -1,26 +1,10 @@
 /* Size of the KV cache from the real architecture: KV heads, head_dim, sliding windows, latent attention, linear-attention
- * states; K and V types apart. qz_kv_types t; qz_kv_types_parse("q8_0/q4_0", &t, err); qz_kv_plan(shape, t, users, ctx, &k, err).
- * Source: formats/kv-cache.md section 3; rows of kv_types.def. */
+ * states; K and V types apart (codecs/kv.h). qz_kv_plan(shape, types, users, ctx, &k, err).
+ * Source: formats/kv-cache.md section 3. */
 #ifndef QZ_PLAN_KV_H
 #define QZ_PLAN_KV_H
+#include "codecs/kv.h"
 #include "plan/shapes.h"
-
-typedef enum {
-#define QZ_KV_TYPE(id, ...) QZ_KV_##id,
-#include "plan/kv_types.def"
-#undef QZ_KV_TYPE
-    QZ_KV_TYPE_COUNT
-} qz_kv_type;
-typedef struct {
-    const char *name;
-    uint32_t elems, bytes;    /* block along head_dim */
-    uint32_t head_bytes;      /* extra bytes per token, head, and K or V */
-    const char *engines;      /* who has it */
-} qz_kv_type_info;
-const qz_kv_type_info *qz_kv_type_get(qz_kv_type t);
-typedef struct { qz_kv_type k, v; } qz_kv_types;
-/* "f16", "q8_0/q4_0" (K/V). */
-qz_status qz_kv_types_parse(const char *text, qz_kv_types *out, qz_error *err);
 
 typedef struct {
     uint64_t bytes;                 /* users × context, windows capped, plus states */

@@ -1,4 +1,6 @@
 #include "plan/levels.h"
+#include "artifacts/artifact.h"
+#include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "formats/gguf.h"

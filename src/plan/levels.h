@@ -5,8 +5,9 @@
  * Errors: QZ_EUNSUPPORTED naming the tensor that a format cannot hold. Source: checklist 7, formats/gguf-mixes.md, hf-*.md. */
 #ifndef QZ_PLAN_LEVELS_H
 #define QZ_PLAN_LEVELS_H
-#include "artifacts/artifact.h"
+#include "artifacts/gguf_mix.h"
 #include "plan/shapes.h"
+#include "text/tokenizer.h"
 
 typedef enum {
 #define QZ_LEVEL(id, ...) QZ_LEVEL_##id,

@@ -8,7 +8,7 @@
  * Source: formats/engines.md section 4, as rows of rules.def with their own sources. */
 #ifndef QZ_PLAN_PREFLIGHT_H
 #define QZ_PLAN_PREFLIGHT_H
-#include "artifacts/artifact.h"
+#include "artifacts/scheme.h"
 #include "formats/safetensors.h"
 #include "plan/engines.h"
 #include "plan/shapes.h"

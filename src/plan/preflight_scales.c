@@ -2,6 +2,7 @@
  * tensor must be equal in all parts. Only scalars are read; formats/hf-fp4.md section 3, hf-fp8.md section 3. */
 #include "base/bytes.h"
 #include "base/half.h"
+#include "formats/dtypes.h"
 #include "plan/preflight_int.h"
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* Shapes of the linears for the pre-flight, and the deployed scheme out of configs. */
 #include "base/json.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "plan/preflight_int.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -7,6 +7,8 @@
 #include <cmocka.h>
 #include <string.h>
 #include "base/json.h"
+#include "formats/dtypes.h"
+#include "model/families.h"
 #include "plan/preflight_int.h"
 
 typedef struct { uint64_t hidden, inter, heads, kv, dim, vocab; bool tied; const char *dtype; } dims;

@@ -1,5 +1,7 @@
 #include "plan/resident.h"
 #include "base/size.h"
+#include "codecs/kv.h"
+#include "codecs/types.h"
 
 /* Sizes of the engine's and the kernels' buffers (engine/engine.c, engine/attention.c, kernels/mm_int.h). A change there shows
  * in scripts/bench_memory. */
@@ -18,7 +20,7 @@ enum {
     PAGE = 4 << 10
 };
 /* Measured: a process of this program without model, and what a tokenizer keeps (parsed JSON included; 1855 and 4096 tokens). */
-#define PROGRAM 3400000u
+#define PROGRAM 3720000u
 #define TOKENIZER_BASE 540000u
 #define TOKENIZER_PER_TOKEN 344u
 
@@ -70,12 +72,14 @@ void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx
         }
     linear(&s, m->head, 1);
     *out = (qz_resident){.mapped = mapped(m), .unpacked = s.unpacked, .packed = (s.packed + HUGE - 1) / HUGE * HUGE, .program = PROGRAM};
-    out->kv = 8 * c->layers * kv * (ctx + 1);
-    out->rope = 4 * ctx * c->head_dim;
+    uint64_t token = 0; /* the engine keeps all tokens of a layer with a window, too */
+    const qz_kv_entry e = {{QZ_KV_RUNTIME, QZ_KV_RUNTIME}, c->kv_heads, c->head_dim, c->head_dim};
+    if (qz_kv_token_bytes(&e, m->path, &token, NULL) != QZ_OK || !qz_kv_cache_bytes(token, c->layers, 1, ctx + 1, &out->kv)) out->kv = UINT64_MAX / 16;
+    out->rope = 4 * ctx * c->head_dim * (c->rope.local_theta > 0 ? 2 : 1);
     out->step = 4 * batch * (3 * c->hidden_size + 2 * q + 2 * kv + 2 * c->intermediate_size);
     uint64_t passes = s.widest_float > KC ? 2 : s.widest_float ? 1 : 0;
     out->kernels = passes * batch * STRIDE * 4 + (s.widest_float ? threads * VC * 4 * qz_min_size(KC, s.widest_float) : 0) + threads * TILE_COLS * STRIDE * 4 +
-                   threads * keys * QUERY_BLOCK * 4 + s.act + 8 * c->vocab_size;
+                   threads * keys * qz_max_size(QUERY_BLOCK, c->heads / c->kv_heads) * 4 + s.act + 8 * c->vocab_size;
     out->tokenizer = tokenizer_tokens ? TOKENIZER_BASE + TOKENIZER_PER_TOKEN * tokenizer_tokens : 0;
     out->total = out->mapped + out->unpacked + out->packed + out->kv + out->rope + out->step + out->kernels + out->tokenizer + out->program;
 }

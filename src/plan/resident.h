@@ -9,7 +9,7 @@ typedef struct {
     uint64_t mapped;       /* pages of the files that are read */
     uint64_t unpacked;     /* integer groups in the reader's form */
     uint64_t packed;       /* weights repacked for the kernels, on 2 MiB pages */
-    uint64_t kv, rope;     /* float32 cache, cos and sin */
+    uint64_t kv, rope;     /* float16 cache, cos and sin */
     uint64_t step;         /* activations of a step of at most 512 tokens */
     uint64_t kernels;      /* panels of the exact product, quantized activations, scores, logits */
     uint64_t tokenizer;    /* from the number of its tokens */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "artifacts/artifacts_int.h"
+#include "artifacts/open.h"
 #include "fuzz_walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,6 @@
 /* Fuzz target of models in GGUF: opened as any artifact is, tokenizer included. */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/open.h"
 #include "fuzz_file.h"
 #include "fuzz_walk.h"
 

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "check.h"
+#include "codecs/types.h"
 #include "kernels/encode.h"
 
 void openblas_set_num_threads(int n);

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "base/size.h"
 #include "check.h"
+#include "codecs/types.h"
 #include "kernels/encode.h"
 
 void check_decode(check *c) {

@@ -2,8 +2,10 @@
 #include <math.h>
 #include <string.h>
 #include "codecs/int_group.h"
+#include "base/half.h"
 #include "base/size.h"
 #include "check.h"
+#include "codecs/types.h"
 
 static float chain(const float *a, size_t sa, const float *b, size_t sb, size_t k, float acc) {
     for (size_t i = 0; i < k; ++i) acc = fmaf(a[i * sa], b[i * sb], acc);
@@ -93,6 +95,30 @@ static void check_nn(check *c, qz_mm *mm, size_t m, size_t n, size_t k) {
     guard_close(c, &ga), guard_close(c, &gb), guard_close(c, &gc);
 }
 
+/* Products with a float16 operand: the chains of its values. */
+static void check_f16(check *c, qz_mm *mm, size_t m, size_t n, size_t k) {
+    guarded ga, gb, gc;
+    float *a = guard_open(&ga, m * k, 4, 0), *y = guard_open(&gc, m * n, 4, 0), *want = qz_alloc_array(m * n + 1, 4), *b = qz_alloc_array(n * k + 1, 4);
+    uint16_t *half = guard_open(&gb, n * k, 2, 0);
+    fill_floats(c, a, m * k, DATA_NORMAL), fill_floats(c, b, n * k, DATA_NORMAL);
+    qz_mm_to_f16(mm, b, n * k, half);
+    bool ok = true;
+    for (size_t i = 0; i < n * k; ++i) ok = ok && half[i] == qz_f32_to_f16(b[i]), b[i] = qz_f16_to_f32(half[i]);
+    c->op = "to_f16";
+    expect(c, ok, "%zu values", n * k);
+    for (size_t i = 0; i < m; ++i)
+        for (size_t j = 0; j < n; ++j) want[i * n + j] = chain(a + i * k, 1, b + j * k, 1, k, 0);
+    c->op = "gemm_nt_local_f16";
+    if (k) qz_mm_gemm_nt_local_f16(mm, m, n, k, a, k, half, y, n), expect_floats(c, y, want, m * n, "plain");
+    for (size_t i = 0; i < m; ++i)
+        for (size_t j = 0; j < n; ++j) want[i * n + j] = chain(a + i * k, 1, b + j, n, k, 0);
+    c->op = "gemm_nn_local_f16";
+    qz_mm_gemm_nn_local_f16(mm, m, n, k, a, k, half, y, n);
+    expect_floats(c, y, want, m * n, "plain");
+    qz_free(want), qz_free(b);
+    guard_close(c, &ga), guard_close(c, &gb), guard_close(c, &gc);
+}
+
 static void check_gram(check *c, qz_mm *mm, size_t n, size_t cols) {
     float *x = qz_alloc_array(n * cols, 4);
     guarded gg;
@@ -168,6 +194,7 @@ static void check_products(check *c, size_t threads) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; ++i) {
         check_nt(c, mm, sizes[i][0], sizes[i][1], sizes[i][2]);
         check_nn(c, mm, sizes[i][0], sizes[i][1], sizes[i][2]);
+        check_f16(c, mm, sizes[i][0], sizes[i][1], sizes[i][2]);
     }
     check_gram(c, mm, 1, 1), check_gram(c, mm, 520, 45), check_gram(c, mm, 2600, 7), check_gram(c, mm, 40, 130);
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) check_exact(c, mm, (qz_type)t, 35, 768, 5);

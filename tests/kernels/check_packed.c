@@ -8,6 +8,7 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "check.h"
+#include "codecs/types.h"
 
 /* want and room (sum of magnitudes) of one dot product of n terms. */
 typedef struct { double want, room; size_t n; } sum;

@@ -1,6 +1,7 @@
 /* Runtime products written out: decode, multiply, add in double. The faster levels stay within float rounding of these. */
 #include <string.h>
 #include "base/half.h"
+#include "codecs/types.h"
 #include "kernels/ops_int.h"
 
 void qz_dot_ref(const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out) {

@@ -1,4 +1,6 @@
 /* The reference table: complete. */
+#include "codecs/types.h"
+#include "kernels/ops.h"
 #include "kernels/ops_int.h"
 
 void qz_ops_ref(qz_ops *ops) {

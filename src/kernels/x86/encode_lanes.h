@@ -11,6 +11,7 @@
 #include <string.h>
 #include "base/half.h"
 #include "codecs/encode_steps.h"
+#include "codecs/types.h"
 
 enum { MAX_SUB = 32 };
 

@@ -1,4 +1,6 @@
 /* What AVX2 + FMA + F16C changes. */
+#include "codecs/types.h"
+#include "kernels/ops.h"
 #include "kernels/ops_int.h"
 
 void qz_ops_avx2(qz_ops *ops) {

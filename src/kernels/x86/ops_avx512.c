@@ -1,4 +1,6 @@
 /* What AVX-512 (F, BW, DQ, VL, VNNI) changes. */
+#include "codecs/types.h"
+#include "kernels/ops.h"
 #include "kernels/ops_int.h"
 
 void qz_ops_avx512(qz_ops *ops) {

@@ -1,0 +1,39 @@
+/* What to write: a scheme with its level and options, as users spell it.
+ * qz_scheme_spec s; qz_scheme_parse("gguf:Q4_K_M", &s, err). */
+#ifndef QZ_ARTIFACTS_SCHEME_H
+#define QZ_ARTIFACTS_SCHEME_H
+#include "artifacts/gguf_mix.h"
+#include "codecs/bnb.h"
+
+typedef unsigned qz_scheme; /* a QZ_SCHEME_… of schemes.h */
+
+typedef struct {
+    const char *name, *default_level;
+    bool directory;
+    const char *method;     /* methods.def name that fits the scheme by default */
+    const char *help;
+} qz_scheme_info;
+const qz_scheme_info *qz_scheme_get(qz_scheme s);
+
+typedef struct qz_module_rule qz_module_rule; /* module_rules.h */
+
+typedef struct {
+    qz_scheme scheme;
+    char name[80];          /* canonical spelling: "gguf:Q4_K_M", "awq:w4g64" */
+    char level[32];
+    qz_ftype ftype;         /* gguf */
+    qz_mix_options mix;     /* gguf */
+    uint32_t bits, group_size; /* integer groups; group_size 0: the whole row ("g-1") */
+    bool sym;
+    bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
+    const qz_module_rule *modules; size_t n_modules; /* gptq: settings of single modules; see qz_module_rules_parse */
+    qz_bnb_kind bnb;
+    bool nested;            /* bnb: double quantization of the scales */
+} qz_scheme_spec;
+
+/* "scheme[:level][+flag…]", any case; a bare level of llama-quantize ("Q4_K_M") is gguf. QZ_EUSAGE names the nearest known. */
+qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
+/* Levels of a scheme that can be written, i = 0, 1, …; NULL behind the last. */
+const char *qz_scheme_level(qz_scheme s, size_t i);
+const char *qz_scheme_engines_name(qz_scheme s); /* in engines.def */
+#endif
