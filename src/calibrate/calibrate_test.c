@@ -13,25 +13,29 @@
 #include "calibrate/calibrate.h"
 #include "calibrate/propagate.h"
 
-enum { WINDOWS = 20, SEQ = 32 };
+enum { WINDOWS = 20, SEQ = 32, REF_WINDOWS = 24, REF_SEQ = 64 };
+/* One: every token the same, so that all go the same way. Reference: the ids that the counts below were made with. */
+typedef enum { VARIED, ONE, REFERENCE } data_kind;
 typedef struct { qz_run run; qz_model *m; qz_engine *e; qz_stats s; char path[64], sha[65]; } rig;
-static uint32_t ids[WINDOWS * SEQ];
+static uint32_t ids[REF_WINDOWS * REF_SEQ];
 
 static void must(qz_status st, const qz_error *err) {
     if (st != QZ_OK) fail_msg("%s", err->text);
 }
 
-/* one: every token the same, so that all go the same way */
-static void calibrate(rig *r, const char *model, size_t threads, bool one) {
+static void calibrate(rig *r, const char *model, size_t threads, data_kind kind) {
     char dir[128];
     qz_error err = {0};
-    for (uint32_t i = 0; i < WINDOWS * SEQ; i++) ids[i] = one ? 7 : (i * i * 31 + i * 7) % 251;
+    for (uint32_t i = 0; i < WINDOWS * SEQ; i++) ids[i] = kind == ONE ? 7 : (i * i * 31 + i * 7) % 251;
+    for (uint32_t i = 1; kind == REFERENCE && i <= REF_WINDOWS; i++)
+        for (uint32_t k = 1; k <= REF_SEQ; k++) ids[(i - 1) * REF_SEQ + k - 1] = (i * i * 31 + k * k * 7 + i * k) % 256;
     (void)snprintf(dir, sizeof dir, "tests/golden/zoo/%s", model);
     (void)snprintf(r->path, sizeof r->path, "/tmp/quantz-calibrate-%ld.stats", (long)getpid());
     must(qz_run_init(&r->run, threads, &err), &err);
     must(qz_model_open(&r->run, dir, &r->m, &err), &err);
     must(qz_engine_open(&r->run, r->m, NULL, &r->e, &err), &err);
-    const qz_calibration c = {.ids = ids, .windows = WINDOWS, .seq_len = SEQ, .about = {.data_sha = "d", .source_sha = "s", .reader = "r", .data_name = "n"}};
+    const qz_calibration c = {.ids = ids, .windows = kind == REFERENCE ? REF_WINDOWS : WINDOWS, .seq_len = kind == REFERENCE ? REF_SEQ : SEQ,
+                               .about = {.data_sha = "d", .source_sha = "s", .reader = "r", .data_name = "n"}};
     must(qz_calibrate(&r->run, r->e, &c, r->path, r->sha, &err), &err);
     must(qz_stats_open(&r->s, r->path, &err), &err);
     must(qz_stats_check(&r->s, r->m, &err), &err);
@@ -49,7 +53,7 @@ static void moments_of_experts_sum_up(void **state) {
     static const char *const models[] = {"mixtral", "qwen3_moe"};
     for (size_t m = 0; m < 2; m++) {
         rig r = {0};
-        calibrate(&r, models[m], 2, false);
+        calibrate(&r, models[m], 2, VARIED);
         const qz_config *c = &r.m->config;
         for (size_t l = 0; l < c->layers; l++) {
             if (!qz_config_sparse(c, l)) {
@@ -101,7 +105,7 @@ static void streams_of_experts_agree(void **state) {
         rig r = {0};
         qz_error err = {0};
         qz_propagate *p = NULL;
-        calibrate(&r, "qwen3_moe", 2, false);
+        calibrate(&r, "qwen3_moe", 2, VARIED);
         must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, sequential, true, &err), &err);
         for (size_t l = 0; l < r.m->config.layers; l++)
             for (int g = 0; g < QZ_GROUP_COUNT; g++) {
@@ -122,7 +126,7 @@ static void weights_of_experts_count(void **state) {
     rig r = {0};
     qz_error err = {0};
     double first[2] = {0};
-    calibrate(&r, "mixtral", 1, false);
+    calibrate(&r, "mixtral", 1, VARIED);
     const qz_config *c = &r.m->config;
     float *zero = qz_calloc_array(c->hidden_size * c->expert_width, sizeof *zero);
     for (int changed = 0; changed < 2; changed++) {
@@ -142,12 +146,34 @@ static void weights_of_experts_count(void **state) {
     done(&r);
 }
 
+/* transformers 5.24 (torch 2.15, float32): tokens of each expert from its router's scores, and the mean square of the first column of
+ * what they bring. */
+static void counts_equal_the_reference(void **state) {
+    (void)state;
+    static const struct { const char *model; size_t layer, experts; uint64_t tokens[8]; double square[8]; } want[] = {
+        {"mixtral", 0, 4, {728, 791, 861, 692}, {0.77821, 0.8192, 0.90237, 0.86255}},
+        {"mixtral", 1, 4, {668, 927, 858, 619}, {1.13097, 1.19522, 1.22159, 1.04503}},
+        {"qwen3_moe", 0, 8, {520, 558, 500, 547, 522, 568, 701, 692}, {0.40441, 0.40853, 0.43917, 0.46543, 0.51109, 0.45462, 0.42409, 0.49121}},
+        {"qwen3_moe", 2, 8, {508, 558, 592, 466, 689, 565, 516, 714}, {0.89685, 0.91515, 0.83323, 0.87536, 0.89554, 0.90381, 0.99374, 0.91147}}};
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        rig r = {0};
+        calibrate(&r, want[i].model, 2, REFERENCE);
+        assert_int_equal(r.m->config.experts, want[i].experts);
+        for (size_t x = 0; x < want[i].experts; x++) {
+            const qz_input_stats in = qz_stats_get(&r.s, want[i].layer, qz_input_of(QZ_LIN_GATE, (long)x));
+            assert_int_equal(in.tokens, want[i].tokens[x]);
+            assert_true(fabs((double)in.gram[0] - want[i].square[x]) < 2e-5);
+        }
+        done(&r);
+    }
+}
+
 static void threads_change_nothing(void **state) {
     (void)state;
     rig a = {0}, b = {0};
-    calibrate(&a, "qwen3_moe", 1, false);
+    calibrate(&a, "qwen3_moe", 1, VARIED);
     done(&a);
-    calibrate(&b, "qwen3_moe", 3, false);
+    calibrate(&b, "qwen3_moe", 3, VARIED);
     done(&b);
     assert_string_equal(a.sha, b.sha);
 }
@@ -155,7 +181,7 @@ static void threads_change_nothing(void **state) {
 static void unseen_experts_have_no_tokens(void **state) {
     (void)state;
     rig r = {0};
-    calibrate(&r, "mixtral", 1, true);
+    calibrate(&r, "mixtral", 1, ONE);
     for (size_t l = 0; l < r.m->config.layers; l++) {
         size_t unseen = 0;
         for (size_t x = 0; x < r.m->config.experts; x++) {
@@ -175,7 +201,7 @@ static void lies_are_refused(void **state) {
     rig r = {0};
     qz_error err = {0};
     qz_stats s;
-    calibrate(&r, "mixtral", 1, false);
+    calibrate(&r, "mixtral", 1, VARIED);
     const qz_input_stats in = qz_stats_get(&r.s, 0, qz_input_of(QZ_LIN_DOWN, 3));
     const uint8_t *count = (const uint8_t *)(in.gram + in.cols * (in.cols + 1) / 2);
     assert_int_equal(qz_load_u64le(count), in.tokens);
@@ -196,7 +222,7 @@ static void lies_are_refused(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(moments_of_experts_sum_up), cmocka_unit_test(threads_change_nothing),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(moments_of_experts_sum_up), cmocka_unit_test(counts_equal_the_reference), cmocka_unit_test(threads_change_nothing),
                                        cmocka_unit_test(streams_of_experts_agree), cmocka_unit_test(weights_of_experts_count),
                                        cmocka_unit_test(unseen_experts_have_no_tokens), cmocka_unit_test(lies_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,7 @@ static qz_status read_widths(qz_input_widths *w, const json_t *root, const char 
     QZ_TRY(qz_json_u64(root, "expert_width", path, &w->expert_width, err));
     bool ok = w->layers && w->layers <= QZ_MAX_LAYERS && w->hidden_size && w->hidden_size <= 1u << 20 && w->o_cols && w->o_cols <= 1u << 22 && w->intermediate_size &&
               w->intermediate_size <= 1u << 22 && w->experts <= QZ_MAX_EXPERTS && w->expert_width <= 1u << 22 && (w->experts == 0) == (w->expert_width == 0);
+    ok = ok && (dense == NULL || json_is_array(dense));
     for (size_t i = 0; ok && i < json_array_size(dense); i++) {
         const json_int_t l = json_integer_value(json_array_get(dense, i));
         ok = json_is_integer(json_array_get(dense, i)) && l >= 0 && (uint64_t)l < w->layers;

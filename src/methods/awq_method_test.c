@@ -138,7 +138,53 @@ static void folding_keeps_the_function(void **state) {
         qz_free(before[l]);
     }
 }
+/* One expert: scales of its down go into its own up, so that the product stays what it was; the input of gate and up is measured and
+ * not scaled (its norm feeds the router too). */
+static void expert_folds_inside(void **state) {
+    (void)state;
+    enum { H = 64, F = 32, TRI = F * (F + 1) / 2, WIDE = H * (H + 1) / 2 };
+    static float gate[F * H], up[F * H], down[H * F], first[2][H * F], mean[H], gram[WIDE], gram_down[TRI], mean_down[F], ones[H], s_down[F];
+    qz_config c = {.hidden_size = H, .heads = 1, .kv_heads = 1, .head_dim = H};
+    qz_error e = {0};
+    uint64_t x = 7;
+    for (size_t i = 0; i < F * H; i++) {
+        x = x * 6364136223846793005u + 1442695040888963407u;
+        gate[i] = up[i] = (float)(int64_t)(x >> 33) / 0x1p31f - 0.5f;
+        down[i] = 0.3f * up[i] + (i % 5 ? 0.1f : -0.1f);
+    }
+    memcpy(first[0], up, sizeof up);
+    memcpy(first[1], down, sizeof down);
+    for (size_t k = 0; k < F; k++) mean_down[k] = k == 3 ? 40 : 0.5f; /* an outlier channel: scales gain much */
+    for (size_t i = 0, at = 0; i < F; i++)
+        for (size_t j = i; j < F; j++, at++) gram_down[at] = i == j ? mean_down[i] * mean_down[i] * 1.5f : 0;
+    for (size_t i = 0, at = 0; i < H; i++)
+        for (size_t j = i; j < H; j++, at++) gram[at] = i == j;
+    for (size_t k = 0; k < H; k++) mean[k] = ones[k] = 1;
+    for (size_t k = 0; k < F; k++) s_down[k] = 1;
+    qz_awq_block b = {.config = &c};
+    b.w[QZ_LIN_GATE] = gate, b.w[QZ_LIN_UP] = up, b.w[QZ_LIN_DOWN] = down;
+    b.rows[QZ_LIN_GATE] = b.rows[QZ_LIN_UP] = b.cols[QZ_LIN_DOWN] = F;
+    b.cols[QZ_LIN_GATE] = b.cols[QZ_LIN_UP] = b.rows[QZ_LIN_DOWN] = H;
+    const qz_awq_grid grids[QZ_AWQ_ENTRIES] = {[QZ_AWQ_QKV] = {.off = true}, [QZ_AWQ_O] = {.off = true}, [QZ_AWQ_MLP] = {4, 32, false, false, true}, [QZ_AWQ_DOWN] = {4, 32, false, false, false}};
+    const qz_input_stats stats[QZ_GROUP_COUNT] = {[QZ_GROUP_GATE_UP] = {H, 10, mean, mean, gram}, [QZ_GROUP_DOWN] = {F, 10, mean_down, mean_down, gram_down}};
+    float *const scales[QZ_AWQ_ENTRIES] = {NULL, NULL, ones, s_down};
+    const qz_awq_options o = {.codes = qz_feedback_default, .grids = grids};
+    qz_awq_report r;
+    assert_int_equal(qz_awq_block_scales(&run, mm, &b, stats, &o, scales, &r, &e), QZ_OK);
+    assert_true(r.ratio[QZ_AWQ_MLP] < 0 && r.plain[QZ_AWQ_MLP] > 0 && r.scaled[QZ_AWQ_MLP] == r.plain[QZ_AWQ_MLP]);
+    assert_true(r.ratio[QZ_AWQ_DOWN] >= 0 && r.scaled[QZ_AWQ_DOWN] < 0.9 * r.plain[QZ_AWQ_DOWN]);
+    assert_true(s_down[3] > s_down[4]);
+    for (size_t k = 0; k < H; k++) assert_true(ones[k] == 1);
+    assert_memory_equal(gate, first[0], sizeof gate); /* gate and up were equal */
+    for (size_t f = 0; f < F; f++)
+        for (size_t h = 0; h < H; h++) { /* down · up through channel f */
+            const double was = (double)first[1][h * F + f] * (double)first[0][f * H + h], is = (double)down[h * F + f] * (double)up[f * H + h];
+            assert_true(fabs(was - is) <= 1e-6 * fabs(was) + 1e-12);
+            assert_true(up[f * H + h] == first[0][f * H + h] / s_down[f]);
+        }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pseudo_quantizer), cmocka_unit_test(reference_vectors), cmocka_unit_test(folding_keeps_the_function)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pseudo_quantizer), cmocka_unit_test(reference_vectors), cmocka_unit_test(folding_keeps_the_function), cmocka_unit_test(expert_folds_inside)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

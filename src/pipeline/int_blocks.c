@@ -50,12 +50,15 @@ bool qz_int_needs_stats(const qz_int_options *o, const qz_scheme_spec *s) {
     return grouped(s) && !replays(o, s) && (!o->propagate || o->fold || s->lm_head);
 }
 
+qz_status qz_int_supported(const qz_model *m, const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err) {
+    if (m->config.experts == 0 || !replays(o, spec)) return QZ_OK;
+    return qz_fail(err, QZ_EUNSUPPORTED, "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search best", m->path,
+                   (unsigned long long)m->config.experts);
+}
+
 qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
                              const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err) {
     *a = (qz_int_blocks){.run = run, .model = m, .stats = stats, .spec = spec, .o = *o, .layer = -1};
-    if (m->config.experts && replays(o, spec))
-        return qz_fail(err, QZ_EUNSUPPORTED, "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search best", m->path,
-                       (unsigned long long)m->config.experts);
     a->o.residual = o->residual && !m->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
     const bool compat = o->search == QZ_SEARCH_COMPAT;
     a->replay = replays(o, spec);

@@ -72,6 +72,8 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n);
 void qz_int_blocks_release(qz_int_blocks *a);
 /* Defaults of a scheme (what the reference does in compat, all parts in best) with what the request changes (NULL: nothing). */
 qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err);
+/* QZ_EUNSUPPORTED: settings that cannot code this model; known before any work. */
+qz_status qz_int_supported(const qz_model *m, const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err);
 /* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration pass ran in
  * this process. Printed beside the measured peak. */
 uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_int_options *o, bool made_stats, size_t windows,

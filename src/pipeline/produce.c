@@ -40,6 +40,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
     static const char later[65] = "0000000000000000000000000000000000000000000000000000000000000000";
     qz_int_options io;
     QZ_TRY(qz_int_settings(o->request, spec, o->search, &io, err));
+    QZ_TRY(qz_int_supported(s->model, spec, &io, err));
     const char *flow = qz_int_needs_tokens(&io, spec) && io.propagate ? " propagate=quantized" : "";
     const char *other = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : "none";
     prov[n++] = (qz_provenance){"version", qz_catalog_version()};

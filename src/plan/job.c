@@ -13,7 +13,18 @@
 
 typedef struct { uint64_t float_block, widest_gram, all_grams, largest, stats; double sum_k2, solve; } sizes;
 
-/* One decoder block in float, the Gram matrices of its four inputs, the largest tensor. */
+/* Elements of the Gram matrices: of all inputs (model/sites.h), those of experts for each of its own tokens. */
+static void measure_grams(const qz_shape *s, sizes *z) {
+    const uint64_t o = s->kv_lora_rank ? s->heads * s->v_dim : s->heads * s->head_dim, h2 = s->hidden * s->hidden, w2 = s->expert_width * s->expert_width;
+    const uint64_t dense = 2 * h2 + o * o + s->intermediate * s->intermediate; /* qkv and gate_up share the hidden width */
+    const uint64_t sparse = 2 * h2 + o * o + s->experts * (h2 + w2), seen = 2 * h2 + o * o + s->experts_used * (h2 + w2);
+    const uint64_t n_dense = s->experts ? s->dense_layers : s->layers, n_sparse = s->layers - n_dense;
+    z->all_grams = 8 * qz_max_size(n_dense ? dense : 0, n_sparse ? sparse : 0);
+    z->stats = 2 * (n_dense * dense + n_sparse * sparse) + 2 * h2; /* packed float32 triangles, and the output matrix */
+    z->sum_k2 = (double)n_dense * (double)dense + (double)n_sparse * (double)seen;
+}
+
+/* One decoder block in float, the Gram matrices of its inputs, the largest tensor. */
 static sizes measure(const qz_shape *s) {
     sizes z = {0};
     uint64_t layer0 = s->layers ? s->layers - 1 : 0;
@@ -27,11 +38,7 @@ static sizes measure(const qz_shape *s) {
         z.float_block += 4 * n * t->count;
         if (t->cols * t->cols > z.widest_gram) z.widest_gram = t->cols * t->cols;
     }
-    uint64_t o = s->kv_lora_rank ? s->heads * s->v_dim : s->heads * s->head_dim, f = s->experts ? s->expert_width : s->intermediate;
-    uint64_t squares = 2 * s->hidden * s->hidden + o * o + f * f; /* qkv and gate_up share the hidden width */
-    z.all_grams = 8 * squares;
-    z.stats = s->layers * 2 * squares + 2 * s->hidden * s->hidden; /* packed float32 triangles, and the output matrix */
-    z.sum_k2 = (double)s->layers * (double)squares;
+    measure_grams(s, &z);
     return z;
 }
 

@@ -364,6 +364,12 @@ static void jobs(void **state) {
     assert_int_equal(g.peak_disk, g.output_bytes);
     assert_int_equal(a.stats_bytes, 32ull * 2 * (3ull * 4096 * 4096 + 14336ull * 14336) + 2ull * 4096 * 4096);
     assert_int_equal(a.peak_disk, a.output_bytes + a.stats_bytes);
+    qz_shape *moe = shape("mixtral-8x7b"); /* every expert has inputs of its own */
+    qz_job x;
+    OK(qz_job_plan(moe, level("awq"), 128, 512, 2, &x, &e_));
+    assert_int_equal(x.stats_bytes, 32ull * 2 * (3ull * 4096 * 4096 + 8 * (4096ull * 4096 + 14336ull * 14336)) + 2ull * 4096 * 4096);
+    assert_true(x.peak_ram > 8ull * 8 * 14336 * 14336);
+    qz_shape_free(moe);
     assert_true(a.calibrates && !g.calibrates && a.peak_ram > g.peak_ram && a.seconds > 60);
     assert_int_equal(qz_job_check_disk(&g, g.peak_disk, "/x", &err), QZ_OK);
     assert_int_equal(qz_job_check_disk(&g, 1000000000, "/x", &err), QZ_EUSAGE);

@@ -11,5 +11,6 @@ for a in $W/mixtral-awq-original $W/qwen3_moe-gptq-quantized $W/qwen3_moe-rows-o
 grep -A4 modules_to_not_convert $W/mixtral-awq-original/config.json
 "$Q" convert $W/qwen3_moe-awq-original --to gptq:w4g32+asym -o $W/converted -q | grep exact
 to mixtral awq:w4g32 quantized out-compat --search compat
+"$Q" release tests/golden/zoo/mixtral --to gguf:Q8_0,awq:w4g32 --search compat --calib $W/ids.jsonl --seq-len 64 -o $W/rel -q 2>&1 | grep error; ls $W/rel 2> /dev/null | grep -c mixtral
 to mixtral gptq:w4g32 original out-split --module 'w1=bits:8'
 to mixtral gptq:w4g32 original kept --module 'experts.1=keep' | head -1

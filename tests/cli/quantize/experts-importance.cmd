@@ -11,4 +11,8 @@ grep -ho '"importance":.*"unused_entries":\[[^]]*\]' $W/imatrix.json
 to one --stats $W/one.stats; to one-imatrix --imatrix $W/one.im.gguf
 grep -h 'never measured' $W/one.err; grep -c 'never measured' $W/one-imatrix.err; grep -ho '"weights_of_one":\[[^]]*\]' $W/one.json
 "$Q" diff $W/one.gguf $W/one-imatrix.gguf | sed -n 3p
+# qwen3moe: its first layer alone (GGUF cannot say the dense one behind it)
+mkdir $W/one; cp tests/golden/zoo/qwen3_moe/*.safetensors $W/one; sed 's/"mlp_only_layers": \[1\]/"mlp_only_layers": []/; s/"num_hidden_layers": 3/"num_hidden_layers": 1/' tests/golden/zoo/qwen3_moe/config.json > $W/one/config.json
+"$Q" calibrate $W/one --data $W/ids.jsonl --seq-len 64 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN,CAL-LANG,MOD-UNUSED -q -o $W/q.stats --imatrix $W/q.im.gguf 2> /dev/null | tail -1
+"$Q" quantize $W/one --to gguf:Q4_0 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN,CAL-LANG,MOD-UNUSED -q --imatrix $W/q.im.gguf -o $W/q.gguf 2> /dev/null | grep importance
 "$Q" quantize tests/golden/zoo/llama --to gguf:Q4_0 $A -o $W/other.gguf --stats $W/ids.stats
