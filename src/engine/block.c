@@ -126,7 +126,8 @@ static qz_status check_cached(const qz_engine *e, const qz_kv *kv, size_t layer,
     for (int i = 0; kv->type == QZ_KV_RUNTIME && i < 2; i++) {
         const float x = qz_beyond_f16(what[i], n * width);
         if (x != 0)
-            return qz_fail(err, QZ_ENUMERIC, "a %s is beyond float16, in which runtime arithmetic keeps the cache: model '%s', layer %zu: expected below 65520, found %g; use --arith exact",
+            return qz_fail(err, QZ_ENUMERIC, "a %s is beyond float16, in which runtime arithmetic keeps the cache: model '%s', layer %zu: expected below 65520, found %g; use --arith exact, "
+                           "and check its weights ('quantz verify', 'quantz check --deep') if no sound model has such values",
                            i ? "value" : "key", e->model->path, layer, (double)x);
     }
     return QZ_OK;
