@@ -4,6 +4,7 @@
 #include <string.h>
 #include "artifacts/artifacts_int.h"
 #include "artifacts/open.h"
+#include "artifacts/schemes.h"
 #include "fuzz_walk.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -50,8 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     put(weights[k == 0], NULL, 0);
     qz_model *m = NULL;
     qz_status st;
-    if (strcmp(QZ_FUZZ_SCHEME, "checkpoint") == 0) st = qz_artifact_open(&run, dir, &m, &err); /* whatever it is */
-    else st = (strcmp(QZ_FUZZ_SCHEME, "awq") == 0 ? &qz_awq_scheme : strcmp(QZ_FUZZ_SCHEME, "gptq") == 0 ? &qz_gptq_scheme : &qz_bnb_scheme)->read(&run, dir, &m, &err);
+    qz_scheme scheme = 0;
+    while (scheme < QZ_SCHEME_COUNT && strcmp(qz_scheme_get(scheme)->name, QZ_FUZZ_SCHEME) != 0) scheme++;
+    if (scheme == QZ_SCHEME_COUNT) st = qz_artifact_open(&run, dir, &m, &err); /* checkpoint: whatever it is */
+    else st = qz_scheme_ops_get(scheme)->read(&run, dir, &m, &err);
     if (st == QZ_OK) fuzz_walk(m);
     else if (!err.text[0]) abort(); /* every refusal has words */
     qz_model_free(m);
