@@ -186,7 +186,7 @@ static bool apart(const qz_model *m, size_t layer, size_t set) {
 /* Part i of the set: of the block itself, or of one expert (gate and up). */
 static const char *part_name(const qz_model *m, size_t layer, size_t set, long expert, size_t i) {
     const qz_linear l = fused_sets[set].parts[i];
-    return (expert < 0 ? m->blocks[layer].linear[l] : m->blocks[layer].expert[l - QZ_LIN_GATE][expert])->name;
+    return (expert < 0 ? m->blocks[layer].linear[l] : m->blocks[layer].expert[l][expert])->name;
 }
 
 static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t layer, size_t set, long expert, qz_error *err) {

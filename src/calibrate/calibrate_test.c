@@ -12,6 +12,7 @@
 #include "base/size.h"
 #include "calibrate/calibrate.h"
 #include "calibrate/propagate.h"
+#include "model/kinds.h"
 
 enum { WINDOWS = 20, SEQ = 32, REF_WINDOWS = 24, REF_SEQ = 64 };
 /* One: every token the same, so that all go the same way. Reference: the ids that the counts below were made with. */
@@ -66,7 +67,8 @@ static void moments_of_experts_sum_up(void **state) {
             double *gram = qz_calloc_array(n, sizeof *gram), *sum_abs = qz_calloc_array(all.cols, sizeof *sum_abs);
             uint64_t tokens = 0;
             for (size_t x = 0; x < c->experts; x++) {
-                const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(QZ_LIN_UP, (long)x)), down = qz_stats_get(&r.s, l, qz_input_of(QZ_LIN_DOWN, (long)x));
+                const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_UP, (long)x)), 
+                                     down = qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, (long)x));
                 assert_int_equal(in.cols, c->hidden_size);
                 assert_int_equal(down.cols, c->expert_width);
                 assert_int_equal(in.tokens, down.tokens);
@@ -89,7 +91,7 @@ static void moments_of_experts_sum_up(void **state) {
 /* As long as nothing is quantized both streams are the float model: an expert's sums are the statistics of the calibration pass. */
 static void check_experts(const rig *r, size_t layer, qz_input_group g, const qz_pair_stats *p) {
     for (size_t x = 0; x < r->m->config.experts; x++) {
-        const qz_input_stats in = qz_stats_get(&r->s, layer, qz_input_of(qz_group_first(g), (long)x));
+        const qz_input_stats in = qz_stats_get(&r->s, layer, qz_input_of(&r->s.info.in, layer, qz_stage_input(&r->s.info.in, layer, (size_t)g).first, (long)x));
         const float *want = in.gram;
         assert_int_equal(in.cols, p->cols);
         assert_int_equal(in.tokens, p->expert_tokens[x]);
@@ -160,7 +162,7 @@ static void counts_equal_the_reference(void **state) {
         calibrate(&r, want[i].model, 2, REFERENCE);
         assert_int_equal(r.m->config.experts, want[i].experts);
         for (size_t x = 0; x < want[i].experts; x++) {
-            const qz_input_stats in = qz_stats_get(&r.s, want[i].layer, qz_input_of(QZ_LIN_GATE, (long)x));
+            const qz_input_stats in = qz_stats_get(&r.s, want[i].layer, qz_input_of(&r.s.info.in, want[i].layer, QZ_MLP_GATE, (long)x));
             assert_int_equal(in.tokens, want[i].tokens[x]);
             assert_true(fabs((double)in.gram[0] - want[i].square[x]) < 2e-5);
         }
@@ -185,7 +187,7 @@ static void unseen_experts_have_no_tokens(void **state) {
     for (size_t l = 0; l < r.m->config.layers; l++) {
         size_t unseen = 0;
         for (size_t x = 0; x < r.m->config.experts; x++) {
-            const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(QZ_LIN_DOWN, (long)x));
+            const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, (long)x));
             assert_true(in.tokens == 0 || in.tokens == WINDOWS * SEQ);
             unseen += in.tokens == 0;
             for (size_t k = 0; in.tokens == 0 && k < in.cols; k++) assert_true(in.max_abs[k] == 0 && in.mean_abs[k] == 0 && in.gram[k] == 0);
@@ -202,7 +204,7 @@ static void lies_are_refused(void **state) {
     qz_error err = {0};
     qz_stats s;
     calibrate(&r, "mixtral", 1, VARIED);
-    const qz_input_stats in = qz_stats_get(&r.s, 0, qz_input_of(QZ_LIN_DOWN, 3));
+    const qz_input_stats in = qz_stats_get(&r.s, 0, qz_input_of(&r.s.info.in, 0, QZ_MLP_DOWN, 3));
     const uint8_t *count = (const uint8_t *)(in.gram + in.cols * (in.cols + 1) / 2);
     assert_int_equal(qz_load_u64le(count), in.tokens);
     FILE *f = fopen(r.path, "r+b");

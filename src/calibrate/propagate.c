@@ -29,9 +29,9 @@ struct qz_propagate {
     qz_input_widths widths;
     double **gram;                /* [experts] room for the wider of their inputs */
     uint64_t *tokens;             /* [experts] */
-    float **expert_w[3];          /* [experts] quantized gate, up, down of this layer, NULL: not yet */
-    bool *expert_has[3];
-    qz_weights *expert_view[3];   /* what the engine gets */
+    float **expert_w[QZ_LINEARS]; /* [experts] quantized weights of this layer, NULL: not yet */
+    bool *expert_has[QZ_LINEARS];
+    qz_weights *expert_view[QZ_LINEARS]; /* what the engine gets */
     qz_status observed;           /* first failure inside the observer */
     qz_error *err;
 };
@@ -45,7 +45,7 @@ static void keep(void *arg, const qz_observed *o) {
 static void keep_expert(void *arg, const qz_observed *o) {
     qz_propagate *p = arg;
     const qz_input in = qz_input_at(&p->widths, o->layer, o->input);
-    if (in.expert < 0 || in.group != p->watched_group) return;
+    if (in.expert < 0 || in.stage != (size_t)p->watched_group) return;
     p->tokens[in.expert] += o->n;
     if (p->observed == QZ_OK) p->observed = qz_mm_gram(qz_engine_mm(p->e), o->x, o->n, o->cols, p->gram[in.expert], p->err);
 }
@@ -61,7 +61,8 @@ static qz_layer_weights weights(qz_propagate *p, bool plain) {
     qz_layer_weights w = *qz_engine_layer(p->e, p->layer);
     for (int l = 0; l < QZ_LIN_COUNT; l++)
         if (!plain && p->has[l]) w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = w.lin[l].rows, .cols = w.lin[l].cols, .data = p->w[l]};
-    for (size_t k = 0; k < 3 && w.expert[k]; k++) {
+    for (size_t k = 0; k < QZ_LINEARS; k++) {
+        if (w.expert[k] == NULL) continue;
         for (size_t x = 0; x < p->experts; x++) {
             qz_weights *v = &p->expert_view[k][x];
             *v = w.expert[k][x];
@@ -195,7 +196,7 @@ static qz_status finish_layer(qz_propagate *p, qz_error *err) {
         QZ_TRY(mlp(p, QUANT, &w, y, seqs, true, err));
     }
     memset(p->has, 0, sizeof p->has);
-    for (size_t k = 0; k < 3 && p->experts; k++) memset(p->expert_has[k], 0, p->experts * sizeof *p->expert_has[k]);
+    for (size_t k = 0; k < QZ_LINEARS && p->experts; k++) memset(p->expert_has[k], 0, p->experts * sizeof *p->expert_has[k]);
     p->layer++;
     p->next = 0;
     return QZ_OK;
@@ -230,14 +231,13 @@ qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz
 
 qz_status qz_propagate_weights(qz_propagate *p, qz_linear l, long expert, const float *w, qz_error *err) {
     const qz_layer_weights *layer = qz_engine_layer(p->e, p->layer);
-    const size_t k = (size_t)l - QZ_LIN_GATE;
-    const qz_weights *own = expert < 0 ? &layer->lin[l] : &layer->expert[k][expert];
-    float **to = expert < 0 ? &p->w[l] : &p->expert_w[k][expert];
+    const qz_weights *own = expert < 0 ? &layer->lin[l] : &layer->expert[l][expert];
+    float **to = expert < 0 ? &p->w[l] : &p->expert_w[l][expert];
     if (*to == NULL) *to = qz_alloc_aligned(own->rows * own->cols, sizeof *w);
     if (*to == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the quantized weights of one block");
     memcpy(*to, w, own->rows * own->cols * sizeof *w);
     if (expert < 0) p->has[l] = true;
-    else p->expert_has[k][expert] = true;
+    else p->expert_has[l][expert] = true;
     return QZ_OK;
 }
 
@@ -249,7 +249,7 @@ static qz_status reserve_experts(qz_propagate *p, qz_error *err) {
     p->tokens = qz_calloc_array(n, sizeof *p->tokens);
     bool ok = p->gram && p->tokens && qz_mul_size(widest, widest, &square);
     for (size_t x = 0; x < n && ok; x++) ok = (p->gram[x] = qz_alloc_aligned(square, sizeof(double))) != NULL;
-    for (size_t k = 0; k < 3 && ok; k++) {
+    for (size_t k = 0; k < QZ_LINEARS && ok; k++) {
         p->expert_w[k] = qz_calloc_array(n, sizeof *p->expert_w[k]);
         p->expert_has[k] = qz_calloc_array(n, sizeof *p->expert_has[k]);
         p->expert_view[k] = qz_calloc_array(n, sizeof *p->expert_view[k]);
@@ -259,7 +259,7 @@ static qz_status reserve_experts(qz_propagate *p, qz_error *err) {
 }
 static void release_experts(qz_propagate *p) {
     for (size_t x = 0; p->gram && x < p->experts; x++) qz_free(p->gram[x]);
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < QZ_LINEARS; k++) {
         for (size_t x = 0; p->expert_w[k] && x < p->experts; x++) qz_free(p->expert_w[k][x]);
         qz_free(p->expert_w[k]);
         qz_free(p->expert_has[k]);

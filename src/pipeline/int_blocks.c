@@ -146,7 +146,7 @@ static qz_status load_experts(qz_int_blocks *a, const qz_block *src, qz_error *e
     for (size_t x = 0; x < n; x++) {
         qz_int_unit *u = &a->experts[x];
         *u = (qz_int_unit){.expert = (long)x, .block = {.config = &a->model->config}};
-        for (int l = QZ_LIN_GATE; l <= QZ_LIN_DOWN; l++) QZ_TRY(load_linear(a, u, (qz_linear)l, src->expert[l - QZ_LIN_GATE][x], err));
+        for (int l = QZ_LIN_GATE; l <= QZ_LIN_DOWN; l++) QZ_TRY(load_linear(a, u, (qz_linear)l, src->expert[l][x], err));
         QZ_TRY(set_up(a, u, err));
     }
     return QZ_OK;
@@ -209,7 +209,7 @@ static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *er
     for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
         const qz_linear *lin;
         (void)qz_awq_linears((qz_awq_entry)e, &lin);
-        if (has_entry(u, e)) stats[e] = qz_stats_get(a->stats, (size_t)layer, qz_input_of(lin[0], u->expert));
+        if (has_entry(u, e)) stats[e] = qz_stats_get(a->stats, (size_t)layer, qz_input_of(&a->stats->info.in, (size_t)layer, lin[0], u->expert));
         if (has_entry(u, e) && stats[e].tokens == 0) return QZ_OK; /* an expert that no token reached */
     }
     QZ_TRY(qz_awq_block_scales(a->run, a->mm, &u->block, stats, &awq, u->scales, &rep, err));
@@ -264,7 +264,7 @@ static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, int
     const qz_linear *lin;
     (void)qz_awq_linears((qz_awq_entry)e, &lin);
     if (p == NULL) {
-        qz_input_stats s = qz_stats_get(a->stats, (size_t)layer, qz_input_of(lin[0], u->expert));
+        qz_input_stats s = qz_stats_get(a->stats, (size_t)layer, qz_input_of(&a->stats->info.in, (size_t)layer, lin[0], u->expert));
         if (s.tokens == 0) return QZ_OK;
         *gram = qz_alloc_aligned(s.cols * s.cols, sizeof **gram);
         if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
