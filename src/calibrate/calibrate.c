@@ -143,7 +143,7 @@ static qz_status run_head(pass *p) {
     for (size_t w = 0; w < p->c->windows && p->observed == QZ_OK; w += step) {
         size_t n = qz_min_size(step, p->c->windows - w) * seq;
         qz_engine_final_norm(p->e, p->hidden + w * seq * hidden, n, h);
-        gather(p, QZ_GROUP_HEAD, h, n, hidden);
+        gather(p, 0, h, n, hidden);
     }
     qz_free(h);
     QZ_TRY(p->observed);

@@ -61,7 +61,7 @@ static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item,
     qz_input_stats in;
     if (item->linear >= 0 && item->layer >= 0) in = qz_stats_get(stats, (size_t)item->layer, qz_input_of(&stats->info.in, (size_t)item->layer, (size_t)item->linear, item->experts ? (long)item->expert : -1));
     else if (strcmp(item->name, "lm_head.weight") == 0 || strcmp(item->name, "model.embed_tokens.weight") == 0)
-        in = qz_stats_get(stats, stats->info.in.layers, QZ_GROUP_HEAD);
+        in = qz_stats_head(stats);
     else return QZ_OK;
     if (in.cols != item->cols) return qz_fail(err, QZ_EBUG, "importance of '%s': expected %zu columns, found %zu", item->name, item->cols, in.cols);
     float *w = qz_arena_alloc(arena, in.cols, sizeof *w);
