@@ -182,6 +182,44 @@ out:
     return st;
 }
 
+/* Rows of the residual stream's corrections that a sample needs. */
+static bool pick_rows(const qz_asymmetric *a, const uint32_t *index, size_t n, qz_asymmetric *out) {
+    const size_t k = a->cols;
+    *out = *a;
+    for (int h = 0; h < QZ_HALVES && a->lost_rows; h++) out->half_back[h] = out->lost[h] = NULL;
+    for (int h = 0; h < QZ_HALVES && a->lost_rows; h++) {
+        out->half_back[h] = qz_alloc_array(n * k, sizeof(float));
+        out->lost[h] = qz_alloc_array(n * k, sizeof(float));
+        if (!out->half_back[h] || !out->lost[h]) return false;
+        for (size_t i = 0; i < n; i++) {
+            memcpy(out->half_back[h] + i * k, a->half_back[h] + index[i] * k, k * sizeof(float));
+            memcpy(out->lost[h] + i * k, a->lost[h] + index[i] * k, k * sizeof(float));
+        }
+    }
+    return true;
+}
+
+qz_status qz_asymmetric_halves(const qz_asymmetric *a, qz_mm *mm, const float *w, const uint32_t *index, size_t n, float *const target[QZ_HALVES], qz_error *err) {
+    const size_t k = a->cols;
+    qz_asymmetric some;
+    bool ok = pick_rows(a, index, n, &some);
+    float *m = qz_alloc_aligned(n * k, sizeof *m), *scratch = qz_alloc_aligned(n * k, sizeof *scratch), *turned = qz_alloc_aligned(k * k, sizeof *turned);
+    qz_status st = ok && m && scratch && turned ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
+    double g[2][2] = {{0}}, b[2] = {0}, alpha[2];
+    for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) st = judge(&some, mm, w, n, h, turned, m, scratch, g, b, err);
+    if (st == QZ_OK) strengths(g, b, alpha);
+    for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) {
+        st = times(mm, w, n, a->half[h], k, turned, m, err);
+        for (size_t i = 0; i < n * k && st == QZ_OK; i++)
+            target[h][i] = w[i] + (float)alpha[0] * m[i] + (a->lost_rows ? (float)alpha[1] * some.half_back[h][i] : 0);
+    }
+    for (int h = 0; h < QZ_HALVES && a->lost_rows; h++) qz_free(some.half_back[h]), qz_free(some.lost[h]);
+    qz_free(m);
+    qz_free(scratch);
+    qz_free(turned);
+    return st;
+}
+
 void qz_asymmetric_release(qz_asymmetric *a) {
     qz_free(a->delta);
     qz_free(a->back);

@@ -27,5 +27,7 @@ typedef struct {
 qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, bool residual, qz_error *err);
 /* target [rows, cols] = W'; alpha = {α, β}, each in [0, 1]. Where lost_rows is not 0, rows must equal it. */
 qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target, double alpha[2], qz_error *err);
+/* The same for n of its rows, w [n, cols] (index: which rows they are), as each half alone would move them: target[h] [n, cols]. */
+qz_status qz_asymmetric_halves(const qz_asymmetric *a, qz_mm *mm, const float *w, const uint32_t *index, size_t n, float *const target[QZ_HALVES], qz_error *err);
 void qz_asymmetric_release(qz_asymmetric *a);
 #endif

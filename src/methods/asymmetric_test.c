@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/size.h"
 #include "methods/asymmetric.h"
+#include "methods/damping.h"
 
 enum { R = 24, K = 32, T = 4096 };
 typedef struct {
@@ -109,6 +110,45 @@ static void leaves_noise_alone(void **state) {
     teardown(&r);
 }
 
+/* Inputs that four hidden values and a little noise make: their true Gram matrix is nearly singular, and a few tokens make it look more so. */
+static double damping_of(size_t tokens) {
+    rig r;
+    setup(&r);
+    qz_rng g;
+    qz_rng_seed(&g, 5);
+    float mix[4][K];
+    for (size_t i = 0; i < 4 * K; i++) mix[i / K][i % K] = qz_rng_normal(&g);
+    r.s.lost_rows = 0;
+    for (size_t t = 0; t < tokens; t++) {
+        double x[K], z[4];
+        const size_t h = t / 8 % QZ_HALVES;
+        for (size_t i = 0; i < 4; i++) z[i] = (double)qz_rng_normal(&g);
+        for (size_t k = 0; k < K; k++) {
+            x[k] = 0.3 * (double)qz_rng_normal(&g);
+            for (size_t i = 0; i < 4; i++) x[k] += z[i] * (double)mix[i][k];
+        }
+        r.s.tokens[h]++;
+        for (size_t i = 0; i < K * K; i++) r.s.gram[h][i] += x[i / K] * x[i % K];
+    }
+    qz_asymmetric a;
+    double damp = 0;
+    qz_gptq_options o = {.codes = qz_feedback_default};
+    o.codes.group_size = 16;
+    const qz_damping_linear lin[] = {{r.w, R / 2}, {r.w + R / 2 * K, R / 2}};
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, false, &err), QZ_OK);
+    assert_int_equal(qz_damping_choose(&r.run, r.mm, &r.s, &a, lin, 2, &o, &damp, &err), QZ_OK);
+    qz_asymmetric_release(&a);
+    teardown(&r);
+    return damp;
+}
+static void damping_follows_the_tokens(void **state) {
+    (void)state;
+    const double few = damping_of(32), many = damping_of(1 << 15);
+    assert_true(few >= 0.1 && few <= 1);
+    assert_true(many <= 0.03);
+    assert_true(damping_of(8) == 0.01); /* a half without tokens */
+}
+
 static void a_half_without_tokens(void **state) {
     (void)state;
     rig r;
@@ -153,7 +193,7 @@ static void failures_are_counted(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(repairs_what_is_known), cmocka_unit_test(leaves_noise_alone), cmocka_unit_test(a_half_without_tokens),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(repairs_what_is_known), cmocka_unit_test(leaves_noise_alone), cmocka_unit_test(damping_follows_the_tokens), cmocka_unit_test(a_half_without_tokens),
                                        cmocka_unit_test(failures_are_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,9 +5,11 @@
 #include "base/size.h"
 #include "base/half.h"
 #include "methods/asymmetric.h"
+#include "methods/damping.h"
 #include "methods/norm_refit.h"
 #include "pipeline/experts.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "fold,descent": parts of best mode to leave out, for measuring what each brings. */
@@ -344,8 +346,8 @@ static const char *where(const qz_int_unit *u, size_t e, char buf[64]) {
 }
 
 /* Codes of an input's linears under its matrix (NULL: rounded to nearest), said and counted where that was not possible as asked. */
-static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, const double *gram, qz_gptq *g, qz_error *err) {
-    const qz_gptq_options o = gptq_with(a, &u->setting[e]);
+static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, const double *gram, const qz_pair_stats *p, const qz_asymmetric *asym, qz_gptq *g, qz_error *err) {
+    qz_gptq_options o = gptq_with(a, &u->setting[e]);
     const size_t n = u->block.input[e].n, cols = u->block.input[e].cols;
     char name[64], why[128];
     if (gram == NULL) { /* named once for the layer */
@@ -353,11 +355,16 @@ static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
         a->n_fallbacks += n;
         return qz_gptq_without(g, a->run, cols, &o, why, err);
     }
+    if (p && u->expert < 0 && getenv("QZ_CV") && asym->cols) {
+        qz_damping_linear lin[QZ_LINEARS];
+        for (size_t i = 0; i < n; i++) lin[i] = (qz_damping_linear){u->block.linear[u->block.input[e].first + i].w, u->block.linear[u->block.input[e].first + i].rows};
+        QZ_TRY(qz_damping_choose(a->run, a->mm, p, asym, lin, n, &o, &o.damp, err));
+    }
     QZ_TRY(qz_gptq_prepare(g, a->run, gram, cols, &o, err));
     if (g->fallback) {
         qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, where(u, e, name), g->reason);
         a->n_fallbacks += n;
-    } else if (g->h.damping > (a->o.damp > 0 ? a->o.damp : 0.01) * 1.001)
+    } else if (g->h.damping > (o.damp > 0 ? o.damp : 0.01) * 1.001)
         qz_warn(a->run, "layer %ld %s: statistics are nearly singular, damping raised to %g", layer, where(u, e, name), g->h.damping);
     if (g->h.damping > a->damping) a->damping = g->h.damping;
     return QZ_OK;
@@ -377,7 +384,7 @@ static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t
                 u->block.linear[in->first].name, asym.failed, QZ_HALVES + 1, asym.why);
         a->n_uncorrected += in->n;
     } else if (p && a->o.asymmetric && u->expert >= 0) a->n_uncorrected += in->n;
-    if (st == QZ_OK) st = prepare(a, u, layer, e, gram, &g, err);
+    if (st == QZ_OK) st = prepare(a, u, layer, e, gram, p, &asym, &g, err);
     for (size_t l = in->first; l < end && st == QZ_OK; l++) st = code_linear(a, u, &g, &asym, l, err);
     if (st == QZ_OK && a->o.norms && in->fold.kind == QZ_FOLD_NORM && !g.fallback) st = refit_norm(a, layer, e, gram, cross ? cross : gram, err);
     for (size_t l = in->first; l < end && st == QZ_OK && a->flow; l++) st = hand_on(a, u, l, e, err);
