@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "engine/elementwise.h"
+#include "kernels/rows.h"
 #include <string.h>
 
 enum { MOST_WINDOWS = 8, LEAST_CHUNKS = 8 };
@@ -73,15 +74,15 @@ static qz_layer_weights weights(qz_propagate *p, bool plain) {
 }
 static bool sparse(const qz_propagate *p) { return qz_config_sparse(&qz_engine_model(p->e)->config, p->layer); }
 
-typedef struct { const float *x, *w; float *y; size_t n, cols; float eps; } norm_job;
+typedef struct { const qz_mm *mm; const float *x, *w; float *y; size_t n, cols; float eps; } norm_job;
 static void norm_rows(void *arg, qz_part part) {
     const norm_job *j = arg;
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
-    for (size_t t = lo; t < hi; t++) qz_rms_norm(j->x + t * j->cols, j->w, j->cols, j->eps, j->y + t * j->cols);
+    for (size_t t = lo; t < hi; t++) qz_mm_rms_norm(j->mm, j->x + t * j->cols, j->w, j->cols, j->eps, j->y + t * j->cols);
 }
 static void norm(const qz_propagate *p, const float *x, const float *w, size_t n, float *y) {
-    norm_job j = {x, w, y, n, p->hidden, (float)qz_engine_model(p->e)->config.rms_norm_eps};
+    norm_job j = {qz_engine_mm(p->e), x, w, y, n, p->hidden, (float)qz_engine_model(p->e)->config.rms_norm_eps};
     qz_pool_run(p->run->pool, 0, norm_rows, &j);
 }
 

@@ -42,7 +42,10 @@ static void activate_rows(void *arg, qz_part part) {
     const size_t w = (size_t)c->expert_width;
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
-    qz_gate_mul(c->act, j->e->step.gate + lo * w, j->e->step.up + lo * w, (hi - lo) * w);
+    for (size_t t = lo; t < hi; t++) {
+        qz_gate_mul(j->e->mm, c->act, j->e->step.gate + t * w, j->e->step.up + t * w, w);
+        qz_step_watch(j->e, j->e->step.gate + t * w, w);
+    }
 }
 
 static void add_rows(void *arg, qz_part part) {
@@ -113,12 +116,11 @@ qz_status qz_step_experts(qz_engine *e, size_t layer, const qz_layer_weights *w,
         const size_t m = gather(c, s, x, h, n);
         if (m == 0) continue;
         qz_step_observe(e, layer, qz_input_of(QZ_LIN_GATE, (long)x), s->x, m, (size_t)c->hidden_size);
-        if (e->arith == QZ_ARITH_RUNTIME && !qz_all_finite(s->x, m * (size_t)c->hidden_size)) return qz_step_overflow(e, layer, err);
         QZ_TRY(product(e, &w->expert[0][x], w->expert_packed[0] ? w->expert_packed[0][x] : NULL, s->x, m, e->step.gate, err));
         QZ_TRY(product(e, &w->expert[1][x], w->expert_packed[1] ? w->expert_packed[1][x] : NULL, s->x, m, e->step.up, err));
         j = (rows_job){.e = e, .n = m};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, activate_rows, &j);
-        if (e->arith == QZ_ARITH_RUNTIME && !qz_all_finite(e->step.gate, m * (size_t)c->expert_width)) return qz_step_overflow(e, layer, err);
+        QZ_TRY(qz_step_tame(e, layer, err));
         qz_step_observe(e, layer, qz_input_of(QZ_LIN_DOWN, (long)x), e->step.gate, m, (size_t)c->expert_width);
         QZ_TRY(product(e, &w->expert[2][x], w->expert_packed[2] ? w->expert_packed[2][x] : NULL, e->step.gate, m, s->y, err));
         j = (rows_job){.e = e, .h = s->y, .y = y, .n = m, .token = s->token, .weight = s->weight};
