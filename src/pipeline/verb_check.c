@@ -1,7 +1,7 @@
 #include "base/size.h"
 #include "pipeline/check.h"
 #include "pipeline/check_print.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -149,7 +149,7 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
     j->f.arena = &j->arena;
     qz_status st = run_checks(j, err);
     if (st == QZ_OK) st = r->json ? print_json(j, &s, err) : print_text(j, &s, err);
-    if (st == QZ_OK) st = qz_show(&s, err);
+    if (st == QZ_OK) st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     size_t bad = j->f.count[QZ_FINDING_ERROR] + j->f.count[QZ_FINDING_WARN];
     if (st == QZ_OK && bad) {
         const qz_finding *x = j->f.rows;

@@ -142,7 +142,7 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st != QZ_OK) { /* well-formed, and none of our models */
         qz_error container = {0};
         if (qz_raw_show(r->operands[0], r, &why, &out, &container) != QZ_OK) st = qz_raw_refuse(&why, &container, st, err);
-        else st = qz_show(&out, err);
+        else st = r->json ? qz_show(&out, err) : qz_show_text(&out, err);
         qz_str_release(&out);
         return st;
     }
@@ -157,7 +157,7 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
         leftover_lines(s.model, &out);
         manifest_lines(r->operands[0], &out);
     }
-    if (st == QZ_OK) st = qz_show(&out, err);
+    if (st == QZ_OK) st = r->json ? qz_show(&out, err) : qz_show_text(&out, err);
     qz_str_release(&out);
     qz_arena_release(&a);
     qz_source_release(&s);
