@@ -348,6 +348,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     c->family = qz_family_by_name(type);
     if (c->family == QZ_FAMILY_COUNT) return unknown_family(type, name, root, err);
     const qz_family_info *f = qz_family_get(c->family);
+    QZ_TRY(qz_keys_needed(root, f, name, err));
     c->vocab_size = f->vocab;
     c->hidden_size = f->hidden;
     c->intermediate_size = f->intermediate;
@@ -394,6 +395,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     qz_keys_judge(root, f, QZ_KEYS_ROOT, &c->keys);
     qz_keys_judge(json_object_get(root, "quantization_config"), f, QZ_KEYS_QUANT, &c->keys);
     qz_keys_window(root, f, c, &c->keys);
+    qz_keys_absent(root, f, c, &c->keys);
     return read_token_ids(root, name, c, err);
 }
 

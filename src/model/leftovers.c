@@ -208,6 +208,9 @@ static void say(qz_run *run, const qz_model *m) {
                 m->n_other_files == 1 ? "" : "s", m->other_file);
     if (m->config.keys.n_noted)
         qz_info_once(run, "note: %s: %u key%s of the configuration not read: %s", m->path, m->config.keys.n_noted, m->config.keys.n_noted == 1 ? "" : "s", m->config.keys.noted);
+    if (m->config.keys.n_absent)
+        qz_info_once(run, "note: %s: config.json: %u key%s absent, defaults of the family used: %s", m->path, m->config.keys.n_absent,
+                     m->config.keys.n_absent == 1 ? "" : "s", m->config.keys.absent);
 }
 
 static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {

@@ -101,6 +101,8 @@ static void check_leftovers(qz_check_job *j) {
     if (m->head_untied) qz_check_add(&j->f, "MOD-HEAD", "lm_head.weight", "the configuration ties the output matrix, and another one is stored");
     if (k->n_refused) qz_check_add(&j->f, QZ_CODE_KEYS, config, "%u key%s not read and would change the model: %s", k->n_refused, k->n_refused == 1 ? " is" : "s are", k->refused);
     if (k->n_noted) qz_check_add(&j->f, "MOD-IGNORED", config, "%u key%s not read: %s", k->n_noted, k->n_noted == 1 ? " is" : "s are", k->noted);
+    if (k->n_absent)
+        qz_check_add(&j->f, "MOD-ABSENT", config, "%u key%s absent, defaults of the family used: %s", k->n_absent, k->n_absent == 1 ? "" : "s", k->absent);
     for (size_t i = 0; i < m->n_doubts; i++) qz_check_add(&j->f, "CHK-FLAGS", config, "%s", m->doubts[i]);
     qz_str_release(&names);
     qz_str_release(&keys);

@@ -95,6 +95,7 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
     if (m->n_other_files) qz_str_printf(out, "  other files  %zu .safetensors not read, first '%s'\n", m->n_other_files, m->other_file);
     if (k->n_refused) qz_str_printf(out, "  keys         %u not read that change the model (%s): %s\n", k->n_refused, QZ_CODE_KEYS, k->refused);
     if (k->n_noted) qz_str_printf(out, "  keys         %u not read: %s\n", k->n_noted, k->noted);
+    if (k->n_absent) qz_str_printf(out, "  defaults     %u key%s absent in config.json: %s\n", k->n_absent, k->n_absent == 1 ? "" : "s", k->absent);
     for (size_t i = 0; i < m->n_doubts; i++) qz_str_printf(out, "  doubt        %s\n", m->doubts[i]);
 }
 
