@@ -24,7 +24,8 @@ static char *scalar(const qz_gguf *g, const qz_gguf_kv *kv, qz_arena *a) {
     if ((kv->kind == QZ_GGUF_F32 || kv->kind == QZ_GGUF_F64) && qz_gguf_f64(g, kv->key, false, &d, &ignored) == QZ_OK)
         return isfinite(d) ? qz_arena_printf(a, "%.9g", d) : qz_arena_strdup(a, "null");
     if (qz_gguf_u64(g, kv->key, false, &u, &ignored) == QZ_OK) return qz_arena_printf(a, "%llu", (unsigned long long)u);
-    return qz_arena_strdup(a, "null"); /* a negative number: no key of a model has one */
+    int64_t negative;
+    return qz_gguf_i64(kv, &negative) ? qz_arena_printf(a, "%lld", (long long)negative) : qz_arena_strdup(a, "null");
 }
 
 /* For a terminal. */
