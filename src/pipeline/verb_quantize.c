@@ -66,7 +66,10 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
         if (p->importance_json && p->importance_tensors) qz_str_printf(&s, "  importance: %zu of %zu tensors covered\n", p->importance_covered, p->importance_tensors);
-        if (p->fallbacks) qz_str_printf(&s, "  %zu tensors fell back to another type (--dry-run lists them)\n", p->fallbacks);
+        const size_t plain = p->fallbacks - p->other_types;
+        if (p->other_types)
+            qz_str_printf(&s, "  %zu tensor%s fell back to another type (--dry-run lists them)\n", p->other_types, qz_plural(p->other_types));
+        if (plain) qz_str_printf(&s, "  %zu linear%s rounded without error feedback (named in the warnings)\n", plain, qz_plural(plain));
         qz_str_printf(&s, "  weights: %s\n", p->summary);
         qz_str_printf(&s, "  peak memory %.0f MiB, planned at most %.0f MiB\n", (double)qz_peak_rss() / 1048576.0, (double)p->planned_memory / 1048576.0);
         if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
