@@ -305,7 +305,7 @@ static qz_status read_rope(reader *r, qz_config *c) {
 static void add_end(qz_config *c, uint64_t id) {
     for (size_t i = 0; i < c->n_eos; i++)
         if (c->eos_ids[i] == (int64_t)id) return;
-    if (id < c->vocab_size && c->n_eos < sizeof c->eos_ids / sizeof c->eos_ids[0]) c->eos_ids[c->n_eos++] = (int64_t)id;
+    if (id < UINT32_MAX && c->n_eos < sizeof c->eos_ids / sizeof c->eos_ids[0]) c->eos_ids[c->n_eos++] = (int64_t)id;
 }
 
 static qz_status read_ids(const qz_gguf *g, qz_config *c, qz_error *err) {

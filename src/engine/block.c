@@ -21,6 +21,7 @@ void qz_step_watch(qz_engine *e, const float *x, size_t n) {
     if (e->arith == QZ_ARITH_RUNTIME && !qz_mm_all_finite(e->mm, x, n)) atomic_store_explicit(&e->step.wild, true, memory_order_relaxed);
 }
 qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err) {
+    QZ_TRY(qz_model_check_finite(NULL, e->model, err)); /* a weight that is none is the cause: its tensor is named */
     return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', layer %zu (of 0 to %zu) is the first: its values overflow float32; check its weights "
                    "('quantz verify', 'quantz check --deep') and the configuration", e->model->path, layer, (size_t)e->model->config.layers - 1);
 }

@@ -8,7 +8,7 @@
 #include "codecs/fields.h"
 #include "codecs/types.h"
 #include "pipeline/explain.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "pipeline/source.h"
 #include <ctype.h>
 #include <stdio.h>
