@@ -244,6 +244,3 @@ const char *qz_input_text(const qz_input_widths *w, size_t layer, const qz_input
     (void)snprintf(buf, QZ_SITE_NAME, "expert %ld %.*s", in->expert, (int)strcspn(word, "_"), word);
     return buf;
 }
-
-const char *qz_linear_name(qz_linear l) { return qz_kind_get(l < QZ_LIN_GATE ? QZ_KIND_ATTENTION : QZ_KIND_MLP)->linears[l < QZ_LIN_GATE ? l : l - QZ_LIN_GATE].name; }
-qz_input_group qz_group_of(qz_linear l) { return l < QZ_LIN_O ? QZ_GROUP_QKV : l == QZ_LIN_O ? QZ_GROUP_O : l < QZ_LIN_DOWN ? QZ_GROUP_GATE_UP : QZ_GROUP_DOWN; }

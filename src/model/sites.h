@@ -114,11 +114,4 @@ static inline size_t qz_fold_column(const qz_fold *f, size_t row) {
 }
 /* "self_attn.q_proj", "expert 3 gate" …: the first linear that takes it, for texts. */
 const char *qz_input_text(const qz_input_widths *w, size_t layer, const qz_input *in, char buf[QZ_SITE_NAME]);
-
-/* The old names, until their last user is gone. */
-typedef enum { QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V, QZ_LIN_O, QZ_LIN_GATE, QZ_LIN_UP, QZ_LIN_DOWN, QZ_LIN_COUNT } qz_linear;
-typedef enum { QZ_GROUP_QKV, QZ_GROUP_O, QZ_GROUP_GATE_UP, QZ_GROUP_DOWN, QZ_GROUP_COUNT } qz_input_group;
-#define QZ_GROUP_HEAD QZ_GROUP_QKV
-const char *qz_linear_name(qz_linear l);
-qz_input_group qz_group_of(qz_linear l);
 #endif

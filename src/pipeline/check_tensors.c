@@ -79,7 +79,7 @@ static void check_precision(qz_check_job *j) {
     if (!quantized || m->embed == NULL || is_float(m->embed)) return;
     double bits = m->embed->type < QZ_TYPE_COUNT ? qz_type_bpw(m->embed->type) : 4;
     if (!j->gguf) qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "the embedding is quantized in a %s folder", qz_deploy_get(j->spec.kind)->name);
-    else if (m->head == m->embed && bits < 6 && m->blocks[0].linear[QZ_LIN_Q]->type < QZ_TYPE_COUNT && qz_type_bpw(m->blocks[0].linear[QZ_LIN_Q]->type) >= bits)
+    else if (m->head == m->embed && bits < 6 && qz_model_linear(m)->type < QZ_TYPE_COUNT && qz_type_bpw(qz_model_linear(m)->type) >= bits)
         qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "embedding and output head in one, at %.4g bits", bits);
 }
 

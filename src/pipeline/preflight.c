@@ -71,15 +71,18 @@ static qz_status one_setting(qz_run *run, const qz_deploy_shape *s, const qz_dep
 typedef struct { qz_module_setting setting; unsigned linears; } modules;
 
 /* The linears that have the setting, and the artifact as if all had it. */
-static qz_status part_of(const qz_deploy_shape *s, const qz_deploy_spec *spec, const modules *x, qz_arena *a, qz_deploy_shape *part, qz_deploy_spec *own, qz_error *err) {
+static qz_status part_of(const qz_model *m, const qz_deploy_shape *s, const qz_deploy_spec *spec, const modules *x, qz_arena *a, qz_deploy_shape *part, qz_deploy_spec *own, qz_error *err) {
     *part = *s;
     *own = *spec;
     part->n = 0;
     part->linears = qz_arena_calloc(a, s->n + 1, sizeof *part->linears);
     if (part->linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
     for (size_t i = 0; i < s->n; i++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++)
-            if (x->linears & 1u << k && strcmp(s->linears[i].name, qz_linear_name((qz_linear)k)) == 0) part->linears[part->n++] = s->linears[i];
+        for (size_t k = 0; k < QZ_LINEARS; k++) {
+            qz_site site;
+            const bool has = x->linears & 1u << k && qz_site_of(&m->config, 0, k, &site);
+            if (has && strcmp(s->linears[i].name, site.name) == 0) part->linears[part->n++] = s->linears[i];
+        }
     own->bits = x->setting.bits;
     own->group_size = x->setting.group_size ? (long)x->setting.group_size : -1;
     own->sym = x->setting.sym;
@@ -87,7 +90,7 @@ static qz_status part_of(const qz_deploy_shape *s, const qz_deploy_spec *spec, c
     return QZ_OK;
 }
 
-static void add_setting(modules *all, size_t *n, const qz_module_setting *x, int linear) {
+static void add_setting(modules *all, size_t *n, const qz_module_setting *x, size_t linear) {
     size_t i = 0;
     while (i < *n && !qz_module_setting_equal(x, &all[i].setting)) i++;
     if (i == *n) all[(*n)++] = (modules){.setting = *x};
@@ -98,7 +101,7 @@ static qz_status collect(const qz_model *m, const qz_scheme_spec *scheme, module
     *n = 1;
     out[0] = (modules){.setting = {.bits = scheme->bits, .group_size = scheme->group_size, .sym = scheme->sym, .act_order = scheme->act_order}};
     for (size_t l = 0; l < m->config.layers; l++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+        for (size_t k = 0; k < QZ_LINEARS; k++) {
             qz_module_setting x;
             if (m->blocks[l].linear[k] == NULL) continue;
             QZ_TRY(qz_module_setting_of(scheme, m->blocks[l].linear[k]->name, &x, err));
@@ -134,7 +137,7 @@ static qz_status all_settings(qz_run *run, const qz_model *m, const qz_scheme_sp
         qz_deploy_shape part;
         qz_deploy_spec own;
         char label[160];
-        QZ_TRY(part_of(s, spec, &each[i], a, &part, &own, err));
+        QZ_TRY(part_of(m, s, spec, &each[i], a, &part, &own, err));
         if (part.n == 0) continue;
         (void)snprintf(label, sizeof label, "%.60s%s%.80s", scheme->name, x->rule ? " --module " : "", x->rule ? x->rule->text : "");
         QZ_TRY(one_setting(run, &part, &own, t, label, &most, a, err));
@@ -146,7 +149,7 @@ void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *
     bool coded = false;
     double bits = 0;
     for (size_t l = 0; l < m->config.layers; l++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+        for (size_t k = 0; k < QZ_LINEARS; k++) {
             const qz_tensor_view *t = m->blocks[l].linear[k];
             coded = coded || (t && (t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind != QZ_KIND_FLOAT));
         }
@@ -177,7 +180,7 @@ enum { SETTINGS = 32 };
 static void held(const qz_model *m, const qz_deploy_spec *spec, modules out[SETTINGS], size_t *n) {
     *n = 0;
     for (size_t l = 0; l < m->config.layers; l++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+        for (size_t k = 0; k < QZ_LINEARS; k++) {
             const qz_coded *c = m->blocks[l].linear[k] ? m->blocks[l].linear[k]->coded : NULL;
             const qz_code_layout g = c ? c->ops->layout(c) : (qz_code_layout){.form = QZ_CODES_TABLE};
             if (g.form != QZ_CODES_AFFINE) continue;
@@ -209,7 +212,7 @@ qz_status qz_preflight_artifact(const qz_model *m, const json_t *q, const qz_dep
         qz_findings own = {.arena = f->arena};
         qz_deploy_shape part;
         qz_deploy_spec x;
-        QZ_TRY(part_of(s, spec, &each[i], f->arena, &part, &x, err));
+        QZ_TRY(part_of(m, s, spec, &each[i], f->arena, &part, &x, err));
         QZ_TRY(qz_preflight(&part, &x, t, &own, err));
         add_new(f, &own);
     }
