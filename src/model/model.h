@@ -74,6 +74,8 @@ qz_status qz_model_bind(qz_model *m, qz_error *err);
 const qz_tensor_view *qz_block_linear(const qz_block *b, size_t linear, long expert);
 /* Any linear for what all of them have in common: the first of the model. */
 const qz_tensor_view *qz_model_linear(const qz_model *m);
+/* Heads of query or key in the tensor (weight or bias), whose rows positions rotate; 0: it is another one. */
+size_t qz_model_rotary_heads(const qz_model *m, const char *name);
 /* NULL if there is none. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name);
 /* Fails with QZ_ENONFINITE naming tensor and element if a float tensor holds NaN or inf. */

@@ -165,6 +165,18 @@ bool qz_site_known(size_t i, qz_site *out) {
     return false;
 }
 
+void qz_sites_biases(qz_config *c, bool (*has)(const void *file, const char *gguf), const void *file) {
+    static const qz_kind_id stored[] = {QZ_KIND_ATTENTION, QZ_KIND_MLP};
+    bool *const flags[] = {[QZ_BIAS_QKV] = &c->qkv_bias, [QZ_BIAS_O] = &c->o_bias, [QZ_BIAS_MLP] = &c->mlp_bias};
+    for (size_t k = 0; k < 2; k++) {
+        const qz_kind *kind = qz_kind_get(stored[k]);
+        for (size_t i = kind->n_linears; i-- > 0;) {
+            const qz_linear_row *r = &kind->linears[i];
+            if (r->bias != QZ_BIAS_NONE) *flags[r->bias] = has(file, r->gguf); /* the first decides: it comes last */
+        }
+    }
+}
+
 const char *qz_last_word(const char *name) {
     const char *dot = strrchr(name, '.');
     return dot ? dot + 1 : name;

@@ -60,6 +60,8 @@ static inline bool qz_site_linear(const qz_site *s) { return s->kind != QZ_SITE_
 /* The i-th of all linears, fused matrices and norms of heads that a block of any kind and family can have, without sizes: for names in
  * files of models that this configuration is not. False behind the last. */
 bool qz_site_known(size_t i, qz_site *out);
+/* Sets the flags of biases: what a file has beside the first linear of those that a flag is for. has(file, "attn_q"). */
+void qz_sites_biases(qz_config *c, bool (*has)(const void *file, const char *gguf), const void *file);
 /* The last word of a name: "q_proj" of "self_attn.q_proj". */
 const char *qz_last_word(const char *name);
 

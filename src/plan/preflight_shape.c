@@ -25,8 +25,11 @@ static bool part_at(size_t i, part *out) {
 
 static void place(qz_deploy_linear *l) {
     part p;
+    qz_site s, next;
     for (size_t i = 0; part_at(i, &p); i++)
         if (strcmp(p.suffix, qz_last_word(l->name)) == 0) l->fused = p.fused, l->shard = p.shard;
+    for (size_t i = 0; qz_site_known(i, &s); i++)
+        if (s.fused && strcmp(s.hf, l->name) == 0) l->last = !qz_site_known(i + 1, &next) || next.fused != s.fused;
 }
 
 const char *qz_fused_set(const char *name, size_t len) {
@@ -90,7 +93,8 @@ qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_
     for (size_t l = 0; l < QZ_LINEARS; l++) {
         qz_site s;
         if (!qz_site_of(c, layer, l, &s)) continue;
-        out->linears[out->n++] = (qz_deploy_linear){.name = s.name, .fused = s.fused ? s.fused->set : NULL, .shard = s.shard, .rows = s.rows, .cols = s.cols};
+        out->linears[out->n] = (qz_deploy_linear){.name = s.name, .rows = s.rows, .cols = s.cols};
+        place(&out->linears[out->n++]);
     }
     return QZ_OK;
 }
