@@ -24,7 +24,8 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
             const int linear = qz_site_linear(&b->site) ? b->site.part : -1;
-            for (size_t e = 0; e < qz_max_size(1, b->site.experts); e++) add(s, n, b->weight[e], (long)l, linear, b, e);
+            for (size_t e = 0; e < qz_max_size(1, b->site.experts); e++)
+                add(s, n, b->weight[e], (long)l, linear, b, e);
             add(s, n, b->bias, (long)l, -1, b, 0);
         }
     add(s, n, m->final_norm, -1, -1, NULL, 0);

@@ -166,7 +166,8 @@ const char *qz_module_setting_text(const qz_module_setting *s, char buf[64]) {
 }
 
 /* ---- the rules on a model ---- */
-/* "model.layers.3.mlp.gate_up_proj", which engines make of the linears of the input, from the name of the first of them. */
+/* "model.layers.3.mlp.gate_up_proj", which engines make of the linears of the input, from the name of the first of
+ * them. */
 static void fused_name(const qz_model *m, size_t layer, const qz_input *in, char buf[NAME_LIMIT]) {
     module_name(m->blocks[layer].linear[in->first]->name, buf);
     char *dot = strrchr(buf, '.');
@@ -182,14 +183,16 @@ static void pattern_of_all(const qz_model *m, size_t layer, const qz_input *in, 
     qz_site s;
     int n = snprintf(buf, 64, in->n == 2 ? "both" : in->n == 3 ? "all three" : "all");
     for (size_t l = in->first; in->expert < 0 && l < in->first + in->n && qz_site_of(&m->config, layer, l, &s); l++) {
+        const bool last = l + 1 == in->first + in->n;
         const char *word = qz_last_word(s.name);
         const size_t own = strcspn(word, "_");
-        n += snprintf(buf + n, 64 - (size_t)n, "%s%.*s%s%s", l == in->first ? ": {" : ",", (int)own, word, l + 1 == in->first + in->n ? "}" : "",
-                      l + 1 == in->first + in->n ? word + own : "");
+        n += snprintf(buf + n, 64 - (size_t)n, "%s%.*s%s%s", l == in->first ? ": {" : ",", (int)own, word,
+                      last ? "}" : "", last ? word + own : "");
     }
 }
 
-static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t layer, const qz_input *in, qz_error *err) {
+static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t layer, const qz_input *in,
+                            qz_error *err) {
     const qz_block *b = &m->blocks[layer];
     char name[NAME_LIMIT], first[NAME_LIMIT], a[64], c[64], all[64];
     qz_module_setting have, want;
@@ -201,12 +204,14 @@ static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t l
         if (qz_module_setting_equal(&have, &want)) continue;
         pattern_of_all(m, layer, in, all);
         return qz_fail(err, QZ_EUNSUPPORTED, "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, '%.120s' %s; let the pattern match %s",
-                       (have.rule ? have.rule : want.rule)->text, first, qz_module_setting_text(&want, a), name, qz_module_setting_text(&have, c), all);
+                       (have.rule ? have.rule : want.rule)->text, first, qz_module_setting_text(&want, a), name,
+                       qz_module_setting_text(&have, c), all);
     }
     return QZ_OK;
 }
 
-static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, const qz_input_widths *w, size_t layer, qz_error *err) {
+static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, const qz_input_widths *w, size_t layer,
+                             qz_error *err) {
     char name[NAME_LIMIT];
     qz_module_setting have;
     for (size_t i = 0; i < qz_inputs(w, layer); i++) {
@@ -318,9 +323,10 @@ static void escaped(qz_str *out, const char *p, size_t n) {
     for (size_t i = 0; i < n; i++) qz_str_printf(out, "%s%c", (unsigned char)p[i] > 127 || isalnum((unsigned char)p[i]) || p[i] == '_' ? "" : "\\", p[i]);
 }
 
-/* Layers where the rules give what engines make of the linears of a stage another setting than those have, if that is by `rule` (NULL: the
- * scheme's own). */
-static bool put_fused(json_t *o, const qz_artifact_plan *p, const qz_input_widths *w, size_t stage, const qz_module_rule *rule) {
+/* Layers where the rules give what engines make of the linears of a stage another setting than those have, if that is
+ * by `rule` (NULL: the scheme's own). */
+static bool put_fused(json_t *o, const qz_artifact_plan *p, const qz_input_widths *w, size_t stage,
+                      const qz_module_rule *rule) {
     const qz_scheme_spec *s = &p->spec;
     const qz_model *m = p->model;
     char name[NAME_LIMIT], part[NAME_LIMIT], number[32];
@@ -334,7 +340,8 @@ static bool put_fused(json_t *o, const qz_artifact_plan *p, const qz_input_width
         module_name(m->blocks[l].linear[in.first]->name, part);
         fused_name(m, l, &in, name);
         if (qz_module_setting_of(s, part, &want, &ignored) != QZ_OK || qz_module_setting_of(s, name, &have, &ignored) != QZ_OK) return false;
-        if (want.rule == rule && !qz_module_setting_equal(&want, &have)) qz_str_printf(&layers, "%s%zu", n++ ? "|" : "", last = l);
+        if (want.rule == rule && !qz_module_setting_equal(&want, &have))
+            qz_str_printf(&layers, "%s%zu", n++ ? "|" : "", last = l);
     }
     if (n == 0) return true;
     const qz_input in = qz_stage_input(w, last, stage);
@@ -362,7 +369,8 @@ json_t *qz_module_rules_json(const qz_artifact_plan *p) {
     qz_input_widths w;
     qz_input_widths_of(&p->model->config, &w);
     for (size_t stage = 0; stage < QZ_STAGES; stage++)
-        for (size_t i = 0; i <= s->n_modules && ok; i++) ok = put_fused(o, p, &w, stage, i ? &s->modules[i - 1] : NULL);
+        for (size_t i = 0; i <= s->n_modules && ok; i++)
+            ok = put_fused(o, p, &w, stage, i ? &s->modules[i - 1] : NULL);
     for (size_t i = 0; i < s->n_modules && ok; i++) {
         qz_module_setting x = apply(s, &s->modules[i]);
         ok = put_rule(o, s->modules[i].pattern, &x, s, false);

@@ -193,7 +193,8 @@ static void read_back(void **state) {
     write_with("gptq:w4g32", rules, 4);
     OK(qz_artifact_open(NULL, folder, &m, err));
     static const struct { int lin; size_t layer; uint32_t bits, group; bool sym; } want[] = {
-        { QZ_ATTN_Q, 0, 8, 64, true }, { QZ_ATTN_O, 1, 8, 64, true }, { QZ_MLP_DOWN, 0, 0, 0, false }, { QZ_MLP_DOWN, 1, 4, 16, false },
+        { QZ_ATTN_Q, 0, 8, 64, true }, { QZ_ATTN_O, 1, 8, 64, true }, { QZ_MLP_DOWN, 0, 0, 0, false },
+        { QZ_MLP_DOWN, 1, 4, 16, false },
         { QZ_MLP_GATE, 0, 4, 32, true }, { QZ_MLP_UP, 1, 3, 0, true } };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         const qz_tensor_view *t = m->blocks[want[i].layer].linear[want[i].lin], *src = model->blocks[want[i].layer].linear[want[i].lin];

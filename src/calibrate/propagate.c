@@ -85,10 +85,13 @@ static void norm(const qz_propagate *p, const float *x, const float *w, size_t n
     qz_pool_run(p->run->pool, 0, norm_rows, &j);
 }
 
-static const qz_norm norms[QZ_SUBS][2] = {{QZ_NORM_ATTN, QZ_NORM_ATTN_OUT}, {QZ_NORM_FFN, QZ_NORM_FFN_OUT}}; /* before and behind */
+/* before and behind */
+static const qz_norm norms[QZ_SUBS][2] = {{QZ_NORM_ATTN, QZ_NORM_ATTN_OUT}, {QZ_NORM_FFN, QZ_NORM_FFN_OUT}};
 
-/* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched. */
-static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weights *w, float *x, size_t seqs, bool advance, qz_error *err) {
+/* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched.
+ * */
+static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weights *w, float *x, size_t seqs,
+                      bool advance, qz_error *err) {
     const size_t n = seqs * p->seq;
     const float *const *own = qz_engine_layer(p->e, p->layer)->norm;
     norm(p, x, own[norms[sub][0]], n, p->norm[s]);
@@ -118,10 +121,12 @@ static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, 
 
 /* Is it the last input of its sub-module? */
 static bool is_last(const qz_propagate *p, const qz_input *in) {
-    return in->stage + 1 == qz_stages(&p->widths, p->layer) || qz_stage_input(&p->widths, p->layer, in->stage + 1).sub != in->sub;
+    return in->stage + 1 == qz_stages(&p->widths, p->layer)
+        || qz_stage_input(&p->widths, p->layer, in->stage + 1).sub != in->sub;
 }
 
-/* One chunk of windows through a feed-forward of experts: the inputs of the quantized stream's experts; with the last the float stream goes on. */
+/* One chunk of windows through a feed-forward of experts: the inputs of the quantized stream's experts; with the last
+ * the float stream goes on. */
 static qz_status step_experts(qz_propagate *p, const qz_input *group, size_t first, size_t seqs, qz_error *err) {
     const size_t at = first * p->seq * p->hidden;
     qz_layer_weights w = weights(p, !p->sequential);
@@ -142,8 +147,9 @@ static void clear_experts(qz_propagate *p, size_t cols) {
                               .lost = {p->pair.lost[0], p->pair.lost[1]}, .expert_gram = p->gram, .expert_tokens = p->tokens};
 }
 
-/* One chunk of windows: both streams up to the input; with the last of a sub-module the float stream goes past it. The quantized one
- * goes past the mixer when the feed-forward begins (sequential: its linears are quantized then), or at once in a copy of float weights. */
+/* One chunk of windows: both streams up to the input; with the last of a sub-module the float stream goes past it.
+ * The quantized one goes past the mixer when the feed-forward begins (sequential: its linears are quantized then), or
+ * at once in a copy of float weights. */
 static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size_t seqs, qz_error *err) {
     const size_t n = seqs * p->seq, at = first * p->seq * p->hidden, half = first / p->chunk % QZ_HALVES;
     const bool mixer = group->sub == QZ_SUB_MIXER, last = is_last(p, group);
@@ -175,7 +181,8 @@ static qz_status finish_layer(qz_propagate *p, qz_error *err) {
         QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, y, seqs, true, err));
     }
     memset(p->has, 0, sizeof p->has);
-    for (size_t k = 0; k < QZ_LINEARS && p->experts; k++) memset(p->expert_has[k], 0, p->experts * sizeof *p->expert_has[k]);
+    for (size_t k = 0; k < QZ_LINEARS && p->experts; k++)
+        memset(p->expert_has[k], 0, p->experts * sizeof *p->expert_has[k]);
     p->layer++;
     p->next = 0;
     return QZ_OK;
@@ -200,7 +207,8 @@ qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, qz_pai
     *out = NULL;
     if (p->next == qz_stages(&p->widths, p->layer)) QZ_TRY(finish_layer(p, err));
     if (layer != p->layer || stage != p->next)
-        return qz_fail(err, QZ_EBUG, "propagation out of order: expected layer %zu stage %zu, found %zu %zu", p->layer, p->next, layer, stage);
+        return qz_fail(err, QZ_EBUG, "propagation out of order: expected layer %zu stage %zu, found %zu %zu", p->layer,
+                       p->next, layer, stage);
     *out = &p->pair;
     p->next++;
     const qz_input in = qz_stage_input(&p->widths, layer, stage);

@@ -47,8 +47,8 @@ static void add_worker(void *arg, qz_part part) {
     qz_add_rows(j->y + lo * j->cols, j->x + lo * j->cols, (hi - lo) * j->cols);
 }
 
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x, size_t n,
-                          float *const *y, qz_error *err) {
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x,
+                          size_t n, float *const *y, qz_error *err) {
     if (e->arith == QZ_ARITH_RUNTIME && w->packed[first] != NULL) {
         const qz_packed *p[QZ_LINEARS] = {0};
         for (size_t i = 0; i < n_which; i++) p[i] = w->packed[first + i];
@@ -110,7 +110,8 @@ qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err) {
                    "('quantz verify', 'quantz check --deep') and the configuration", e->model->path, layer, (size_t)e->model->config.layers - 1);
 }
 /* Packed products round their input to integers, which would hide NaN; float products carry it to the block's end. */
-static qz_status check_input(const qz_engine *e, size_t layer, const qz_layer_weights *w, size_t first, const float *x, size_t n, qz_error *err) {
+static qz_status check_input(const qz_engine *e, size_t layer, const qz_layer_weights *w, size_t first, const float *x,
+                             size_t n, qz_error *err) {
     if (e->arith != QZ_ARITH_RUNTIME || w->packed[first] == NULL || qz_all_finite(x, n * w->lin[first].cols)) return QZ_OK;
     return qz_step_overflow(e, layer, err);
 }
@@ -119,7 +120,8 @@ void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float
     if (e->observe) e->observe(e->observe_arg, &(qz_observed){layer, input, x, n, cols});
 }
 /* The input of linear `first` and those beside it: shown to the observer, and checked. */
-static qz_status open_input(const qz_engine *e, size_t layer, const qz_layer_weights *w, size_t first, const float *x, size_t n, qz_error *err) {
+static qz_status open_input(const qz_engine *e, size_t layer, const qz_layer_weights *w, size_t first, const float *x,
+                            size_t n, qz_error *err) {
     qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, first, -1), x, n, w->lin[first].cols);
     return check_input(e, layer, w, first, x, n, err);
 }

@@ -71,8 +71,8 @@ qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err);
  * one call to the next, so no text can change another. Keys that are in the cache keep theirs, as in the reference. */
 qz_status qz_step_rope(qz_engine *e, qz_error *err);
 /* Linears [first, first + n_which) of one block, which share an input: y[i] = x · W_iᵀ (+ bias). */
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x, size_t n,
-                          float *const *y, qz_error *err);
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x,
+                          size_t n, float *const *y, qz_error *err);
 /* att [n, heads*head_dim] from q (already rotated) over the cache of `kv_layer`. */
 qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, size_t n, qz_error *err);
 qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,

@@ -20,8 +20,8 @@ typedef struct {
 typedef struct {
     qz_bound *sites; size_t n_sites;                 /* what is stored, in the order of sites.h */
     const qz_tensor_view *norm[QZ_NORM_COUNT];       /* [1, hidden], q and k [1, head_dim]; NULL where the family has none */
-    /* By number [out, in]; those of a fused site are views of its rows. NULL in the feed-forward of a block with experts: there
-     * each number has one matrix per expert. */
+    /* By number [out, in]; those of a fused site are views of its rows. NULL in the feed-forward of a block with
+     * experts: there each number has one matrix per expert. */
     const qz_tensor_view *linear[QZ_LINEARS];
     const qz_tensor_view *bias[QZ_LINEARS];          /* [1, out] or NULL */
     const qz_tensor_view *router;                    /* [experts, hidden]; NULL: dense */

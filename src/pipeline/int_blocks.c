@@ -173,15 +173,17 @@ static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting
     return o;
 }
 
-/* Scales fold into what an input's linears read and multiply their columns: where either side is kept or not the unit's own (the norm
- * before experts, which the router reads too), or has one range for a whole row, there are none. */
+/* Scales fold into what an input's linears read and multiply their columns: where either side is kept or not the
+ * unit's own (the norm before experts, which the router reads too), or has one range for a whole row, there are none.
+ * */
 static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
     bool any = false;
     for (size_t i = 0; i < QZ_STAGES; i++) {
         const qz_module_setting *x = &u->setting[i];
         const qz_fold *f = &u->block.input[i].fold;
         const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
-        grids[i] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = x->keep || before || x->group_size == 0 || !has_input(u, i),
+        const bool off = x->keep || before || x->group_size == 0 || !has_input(u, i);
+        grids[i] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = off,
                                  .fixed = f->kind == QZ_FOLD_SHARED || f->kind == QZ_FOLD_NONE};
         any |= !grids[i].off;
     }
@@ -190,7 +192,8 @@ static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
 
 /* Statistics of what a unit's linears read at a stage. */
 static qz_input_stats stats_of(const qz_int_blocks *a, const qz_int_unit *u, long layer, size_t i) {
-    return qz_stats_get(a->stats, (size_t)layer, qz_input_of(&a->stats->info.in, (size_t)layer, u->block.input[i].first, u->expert));
+    const size_t first = u->block.input[i].first;
+    return qz_stats_get(a->stats, (size_t)layer, qz_input_of(&a->stats->info.in, (size_t)layer, first, u->expert));
 }
 
 static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *err) {
@@ -226,13 +229,15 @@ static void unscale_columns(double *m, size_t rows, const float *s, size_t cols)
         for (size_t j = 0; j < cols; j++) m[i * cols + j] /= (double)s[j];
 }
 
+static bool takes_rows(const qz_fold *f, size_t linear) { return f->kind == QZ_FOLD_ROWS && f->linear == linear; }
+
 /* What the artifact's linear computes on the unscaled input: columns by 1/s, rows by what was folded out of them. */
 static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, size_t l, size_t i, qz_error *err) {
     const qz_quantized *q = &u->lin[l];
     float *w = qz_alloc_array(q->rows * q->cols, sizeof *w);
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for quantized weights");
     size_t after = 0; /* the input that its rows make */
-    while (after < QZ_STAGES && !(has_input(u, after) && u->block.input[after].fold.kind == QZ_FOLD_ROWS && u->block.input[after].fold.linear == l)) after++;
+    while (after < QZ_STAGES && !(has_input(u, after) && takes_rows(&u->block.input[after].fold, l))) after++;
     qz_quantized_decode(q, w);
     for (size_t r = 0; r < q->rows; r++) {
         float back = after < QZ_STAGES ? u->scales[after][qz_fold_column(&u->block.input[after].fold, r)] : 1;
@@ -252,9 +257,10 @@ static qz_status mean_of(const double *sum, uint64_t n, const float *scales, siz
     return QZ_OK;
 }
 
-/* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized model (p)
- * also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
-static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, qz_pair_stats *p, double **gram, double **cross, qz_asymmetric *asym, qz_error *err) {
+/* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized
+ * model (p) also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
+static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, qz_pair_stats *p, double **gram,
+                         double **cross, qz_asymmetric *asym, qz_error *err) {
     if (p == NULL) {
         qz_input_stats s = stats_of(a, u, layer, e);
         if (s.tokens == 0) return QZ_OK;
@@ -284,7 +290,8 @@ static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
     return a->o.asymmetric ? qz_asymmetric_init(asym, a->run, p, 0, a->o.residual, err) : QZ_OK;
 }
 
-static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, size_t l, qz_error *err) {
+static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, size_t l,
+                             qz_error *err) {
     const float *w = u->block.linear[l].w;
     size_t rows = u->block.linear[l].rows;
     float *target = NULL;
@@ -304,7 +311,8 @@ static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const
 }
 
 /* With the codes of a norm's linears fixed, its gains once more: into the folded norm, and out of what the columns were scaled by. */
-static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double *gram, const double *cross, qz_error *err) {
+static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double *gram, const double *cross,
+                            qz_error *err) {
     const qz_awq_input *in = &a->self.block.input[e];
     size_t cols = in->cols;
     float *norm = in->norm, *gain = qz_alloc_array(cols, sizeof *gain), *q = NULL;
@@ -314,7 +322,8 @@ static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double
         size_t rows = a->self.block.linear[l].rows;
         q = qz_alloc_array(rows * cols, sizeof *q);
         if (q) qz_quantized_decode(&a->self.lin[l], q);
-        st = q ? qz_norm_refit_add(&fit, a->mm, a->self.block.linear[l].w, q, rows, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
+        st = q ? qz_norm_refit_add(&fit, a->mm, a->self.block.linear[l].w, q, rows, err)
+            : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
         qz_free(q);
     }
     if (st == QZ_OK) st = qz_norm_refit_solve(&fit, a->run, 0.01, gain, err);
@@ -343,8 +352,10 @@ static const char *where(const qz_int_unit *u, size_t e, char buf[64]) {
     return buf;
 }
 
-/* Codes of an input's linears under its matrix (NULL: rounded to nearest), said and counted where that was not possible as asked. */
-static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, const double *gram, qz_gptq *g, qz_error *err) {
+/* Codes of an input's linears under its matrix (NULL: rounded to nearest), said and counted where that was not
+ * possible as asked. */
+static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, const double *gram, qz_gptq *g,
+                         qz_error *err) {
     const qz_gptq_options o = gptq_with(a, &u->setting[e]);
     const size_t n = u->block.input[e].n, cols = u->block.input[e].cols;
     char name[64], why[128];
@@ -379,7 +390,8 @@ static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t
     } else if (p && a->o.asymmetric && u->expert >= 0) a->n_uncorrected += in->n;
     if (st == QZ_OK) st = prepare(a, u, layer, e, gram, &g, err);
     for (size_t l = in->first; l < end && st == QZ_OK; l++) st = code_linear(a, u, &g, &asym, l, err);
-    if (st == QZ_OK && a->o.norms && in->fold.kind == QZ_FOLD_NORM && !g.fallback) st = refit_norm(a, layer, e, gram, cross ? cross : gram, err);
+    if (st == QZ_OK && a->o.norms && in->fold.kind == QZ_FOLD_NORM && !g.fallback)
+        st = refit_norm(a, layer, e, gram, cross ? cross : gram, err);
     for (size_t l = in->first; l < end && st == QZ_OK && a->flow; l++) st = hand_on(a, u, l, e, err);
     qz_free(gram);
     qz_free(cross);
@@ -429,7 +441,8 @@ static void store_norms(qz_int_blocks *a) {
         for (size_t k = 0; in->norm && k < in->cols; k++) in->norm[k] -= 1;
 }
 
-/* The inputs of a block in order, each under what the tokens show of it; the tokens' statistics come stage by stage, asked for or not. */
+/* The inputs of a block in order, each under what the tokens show of it; the tokens' statistics come stage by stage,
+ * asked for or not. */
 static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
     QZ_TRY(fold(a, &a->self, layer, err));
     for (size_t x = 0; a->experts && x < a->model->config.experts; x++) QZ_TRY(fold(a, &a->experts[x], layer, err));

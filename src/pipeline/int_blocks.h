@@ -1,11 +1,13 @@
 /* Integer group codes (AWQ and GPTQ artifacts) a decoder block at a time, as the writer asks for its tensors: float weights of
  * one block are resident, the results live until the next block is asked for.
- * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best only),
- * then the inputs of a block (model/sites.h) in order, each linear by methods/gptq.h under the Gram matrix of its input: of the float model
- * (--propagate original) or of the model quantized so far (--propagate quantized, then also asymmetric calibration in best).
+ * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best
+ * only), then the inputs of a block (model/sites.h) in order, each linear by methods/gptq.h under the Gram matrix of
+ * its input: of the float model (--propagate original) or of the model quantized so far (--propagate quantized, then also
+ * asymmetric calibration in best).
  * Of a layer with experts the mixer goes so, then stage by stage each expert's linears under the Gram matrix of its own
- * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts
- * and the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to them). */
+ * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts and
+ * the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to
+ * them). */
 #ifndef QZ_PIPELINE_INT_BLOCKS_H
 #define QZ_PIPELINE_INT_BLOCKS_H
 #include "artifacts/artifact.h"

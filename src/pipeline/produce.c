@@ -93,7 +93,8 @@ static void hessians_clear(hessians *x) {
 }
 
 static qz_input_stats input_of(const qz_stats *stats, const qz_artifact_item *item, size_t *input) {
-    *input = qz_input_of(&stats->info.in, (size_t)item->layer, (size_t)item->linear, item->experts ? (long)item->expert : -1);
+    const long expert = item->experts ? (long)item->expert : -1;
+    *input = qz_input_of(&stats->info.in, (size_t)item->layer, (size_t)item->linear, expert);
     return qz_stats_get(stats, (size_t)item->layer, *input);
 }
 

@@ -11,7 +11,8 @@
 /* How engines split and merge a linear, by the last word of its name. */
 typedef struct { const char *suffix, *fused; qz_shard shard; } part;
 /* Of models that only the plan knows. */
-static const part others[] = {{"q_b_proj", NULL, QZ_SHARD_COLUMN}, {"kv_b_proj", NULL, QZ_SHARD_COLUMN}, {"q_a_proj", "qkv_a", QZ_SHARD_NONE},
+static const part others[] = {{"q_b_proj", NULL, QZ_SHARD_COLUMN}, {"kv_b_proj", NULL, QZ_SHARD_COLUMN},
+                              {"q_a_proj", "qkv_a", QZ_SHARD_NONE},
                               {"kv_a_proj_with_mqa", "qkv_a", QZ_SHARD_NONE}};
 
 static bool part_at(size_t i, part *out) {
@@ -111,7 +112,8 @@ static bool same_codes(const qz_coded *a, const qz_coded *b) {
 }
 
 /* Of linears that engines load as one matrix: those that a file stores otherwise than the first. */
-static qz_status find_odd(const qz_model *m, size_t layer, const qz_input *in, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
+static qz_status find_odd(const qz_model *m, size_t layer, const qz_input *in, qz_arena *arena, qz_deploy_shape *out,
+                          qz_error *err) {
     const qz_tensor_view *first = m->blocks[layer].linear[in->first], *t;
     for (size_t l = in->first + 1; in->fused && first && l < in->first + in->n; l++) {
         qz_site s;
