@@ -182,8 +182,9 @@ static bool apart(const qz_model *m, const qz_input *in) { return in->fused && i
 static void pattern_of_all(const qz_model *m, size_t layer, const qz_input *in, char buf[64]) {
     qz_site s;
     int n = snprintf(buf, 64, in->n == 2 ? "both" : in->n == 3 ? "all three" : "all");
-    for (size_t l = in->first; in->expert < 0 && l < in->first + in->n && qz_site_of(&m->config, layer, l, &s); l++) {
+    for (size_t l = in->first; in->expert < 0 && l < in->first + in->n && n < 64; l++) {
         const bool last = l + 1 == in->first + in->n;
+        if (!qz_site_of(&m->config, layer, l, &s)) break;
         const char *word = qz_last_word(s.name);
         const size_t own = strcspn(word, "_");
         n += snprintf(buf + n, 64 - (size_t)n, "%s%.*s%s%s", l == in->first ? ": {" : ",", (int)own, word,
