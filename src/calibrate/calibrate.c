@@ -64,7 +64,7 @@ static qz_status check_range(const pass *p, size_t layer, size_t input, double s
             return qz_fail(p->err, QZ_ENUMERIC, "calibration overflows float32: input of the output matrix, column %zu: found |x| up to %g, mean square %g", k,
                            (double)m->max_abs[k], x);
         return qz_fail(p->err, QZ_ENUMERIC, "calibration overflows float32: layer %zu, input of %s, column %zu: found |x| up to %g, mean square %g; is the checkpoint sound?", layer,
-                       qz_input_text(&in, name), k, (double)m->max_abs[k], x);
+                       qz_input_text(&p->info.in, layer, &in, name), k, (double)m->max_abs[k], x);
     }
     return QZ_OK;
 }
@@ -143,7 +143,7 @@ static qz_status run_head(pass *p) {
     for (size_t w = 0; w < p->c->windows && p->observed == QZ_OK; w += step) {
         size_t n = qz_min_size(step, p->c->windows - w) * seq;
         qz_engine_final_norm(p->e, p->hidden + w * seq * hidden, n, h);
-        gather(p, QZ_GROUP_HEAD, h, n, hidden);
+        gather(p, 0, h, n, hidden);
     }
     qz_free(h);
     QZ_TRY(p->observed);

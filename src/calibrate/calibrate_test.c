@@ -12,6 +12,7 @@
 #include "base/size.h"
 #include "calibrate/calibrate.h"
 #include "calibrate/propagate.h"
+#include "model/kinds.h"
 
 enum { WINDOWS = 20, SEQ = 32, REF_WINDOWS = 24, REF_SEQ = 64 };
 /* One: every token the same, so that all go the same way. Reference: the ids that the counts below were made with. */
@@ -57,16 +58,19 @@ static void moments_of_experts_sum_up(void **state) {
         const qz_config *c = &r.m->config;
         for (size_t l = 0; l < c->layers; l++) {
             if (!qz_config_sparse(c, l)) {
-                assert_int_equal(qz_stats_get(&r.s, l, QZ_GROUP_DOWN).cols, c->intermediate_size);
-                assert_int_equal(qz_stats_get(&r.s, l, QZ_GROUP_DOWN).tokens, WINDOWS * SEQ);
+                assert_int_equal(qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, -1)).cols,
+                                 c->intermediate_size);
+                assert_int_equal(qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, -1)).tokens,
+                                 WINDOWS * SEQ);
                 continue;
             }
-            const qz_input_stats all = qz_stats_get(&r.s, l, QZ_GROUP_GATE_UP);
+            const qz_input_stats all = qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_GATE, -1));
             const size_t n = all.cols * (all.cols + 1) / 2;
             double *gram = qz_calloc_array(n, sizeof *gram), *sum_abs = qz_calloc_array(all.cols, sizeof *sum_abs);
             uint64_t tokens = 0;
             for (size_t x = 0; x < c->experts; x++) {
-                const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(QZ_LIN_UP, (long)x)), down = qz_stats_get(&r.s, l, qz_input_of(QZ_LIN_DOWN, (long)x));
+                const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_UP, (long)x)), 
+                                     down = qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, (long)x));
                 assert_int_equal(in.cols, c->hidden_size);
                 assert_int_equal(down.cols, c->expert_width);
                 assert_int_equal(in.tokens, down.tokens);
@@ -87,16 +91,19 @@ static void moments_of_experts_sum_up(void **state) {
 }
 
 /* As long as nothing is quantized both streams are the float model: an expert's sums are the statistics of the calibration pass. */
-static void check_experts(const rig *r, size_t layer, qz_input_group g, const qz_pair_stats *p) {
+static void check_experts(const rig *r, size_t layer, size_t g, const qz_pair_stats *p) {
     for (size_t x = 0; x < r->m->config.experts; x++) {
-        const qz_input_stats in = qz_stats_get(&r->s, layer, qz_input_of(qz_group_first(g), (long)x));
+        const qz_input_widths *w = &r->s.info.in;
+        const size_t first = qz_stage_input(w, layer, g).first;
+        const qz_input_stats in = qz_stats_get(&r->s, layer, qz_input_of(w, layer, first, (long)x));
         const float *want = in.gram;
         assert_int_equal(in.cols, p->cols);
         assert_int_equal(in.tokens, p->expert_tokens[x]);
         for (size_t i = 0; i < in.cols; i++)
             for (size_t j = i; j < in.cols; j++, want++)
                 if (fabs(p->expert_gram[x][i * in.cols + j] / (double)in.tokens - (double)*want) > 1e-5 + 1e-5 * fabs((double)*want))
-                    fail_msg("layer %zu group %d expert %zu: %g, expected %g", layer, (int)g, x, p->expert_gram[x][i * in.cols + j] / (double)in.tokens, (double)*want);
+                    fail_msg("layer %zu stage %zu expert %zu: %g, expected %g", layer, g, x,
+                             p->expert_gram[x][i * in.cols + j] / (double)in.tokens, (double)*want);
     }
 }
 static void streams_of_experts_agree(void **state) {
@@ -108,11 +115,12 @@ static void streams_of_experts_agree(void **state) {
         calibrate(&r, "qwen3_moe", 2, VARIED);
         must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, sequential, true, &err), &err);
         for (size_t l = 0; l < r.m->config.layers; l++)
-            for (int g = 0; g < QZ_GROUP_COUNT; g++) {
+            for (size_t g = 0; g < QZ_STAGES; g++) {
                 qz_pair_stats *s;
-                must(qz_propagate_group(p, l, (qz_input_group)g, &s, &err), &err);
-                assert_int_equal(s->expert_gram != NULL, qz_config_sparse(&r.m->config, l) && g >= QZ_GROUP_GATE_UP);
-                if (s->expert_gram) check_experts(&r, l, (qz_input_group)g, s);
+                must(qz_propagate_stage(p, l, g, &s, &err), &err);
+                assert_int_equal(s->expert_gram != NULL, qz_config_sparse(&r.m->config, l)
+                                 && qz_stage_input(&r.s.info.in, l, g).sub == QZ_SUB_FFN);
+                if (s->expert_gram) check_experts(&r, l, g, s);
                 else assert_int_equal(s->tokens[0] + s->tokens[1], WINDOWS * SEQ);
             }
         qz_propagate_free(p);
@@ -133,9 +141,9 @@ static void weights_of_experts_count(void **state) {
         qz_propagate *p = NULL;
         qz_pair_stats *s;
         must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, true, true, &err), &err);
-        for (int g = 0; g < QZ_GROUP_COUNT; g++) must(qz_propagate_group(p, 0, (qz_input_group)g, &s, &err), &err);
-        if (changed) must(qz_propagate_weights(p, QZ_LIN_DOWN, 2, zero, &err), &err);
-        must(qz_propagate_group(p, 1, QZ_GROUP_QKV, &s, &err), &err);
+        for (size_t g = 0; g < QZ_STAGES; g++) must(qz_propagate_stage(p, 0, g, &s, &err), &err);
+        if (changed) must(qz_propagate_weights(p, QZ_MLP_DOWN, 2, zero, &err), &err);
+        must(qz_propagate_stage(p, 1, 0, &s, &err), &err);
         first[changed] = s->gram[0][0];
         if (!changed)
             for (size_t i = 0; i < s->cols * s->cols; i++) assert_true(s->cross[0][i] == 0); /* nothing lost yet */
@@ -160,7 +168,8 @@ static void counts_equal_the_reference(void **state) {
         calibrate(&r, want[i].model, 2, REFERENCE);
         assert_int_equal(r.m->config.experts, want[i].experts);
         for (size_t x = 0; x < want[i].experts; x++) {
-            const qz_input_stats in = qz_stats_get(&r.s, want[i].layer, qz_input_of(QZ_LIN_GATE, (long)x));
+            const qz_input_stats in = qz_stats_get(&r.s, want[i].layer,
+                                                   qz_input_of(&r.s.info.in, want[i].layer, QZ_MLP_GATE, (long)x));
             assert_int_equal(in.tokens, want[i].tokens[x]);
             assert_true(fabs((double)in.gram[0] - want[i].square[x]) < 2e-5);
         }
@@ -185,7 +194,7 @@ static void unseen_experts_have_no_tokens(void **state) {
     for (size_t l = 0; l < r.m->config.layers; l++) {
         size_t unseen = 0;
         for (size_t x = 0; x < r.m->config.experts; x++) {
-            const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(QZ_LIN_DOWN, (long)x));
+            const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, (long)x));
             assert_true(in.tokens == 0 || in.tokens == WINDOWS * SEQ);
             unseen += in.tokens == 0;
             for (size_t k = 0; in.tokens == 0 && k < in.cols; k++) assert_true(in.max_abs[k] == 0 && in.mean_abs[k] == 0 && in.gram[k] == 0);
@@ -202,7 +211,7 @@ static void lies_are_refused(void **state) {
     qz_error err = {0};
     qz_stats s;
     calibrate(&r, "mixtral", 1, VARIED);
-    const qz_input_stats in = qz_stats_get(&r.s, 0, qz_input_of(QZ_LIN_DOWN, 3));
+    const qz_input_stats in = qz_stats_get(&r.s, 0, qz_input_of(&r.s.info.in, 0, QZ_MLP_DOWN, 3));
     const uint8_t *count = (const uint8_t *)(in.gram + in.cols * (in.cols + 1) / 2);
     assert_int_equal(qz_load_u64le(count), in.tokens);
     FILE *f = fopen(r.path, "r+b");

@@ -14,45 +14,45 @@ struct qz_propagate {
     size_t windows, seq, hidden, chunk; /* chunk: windows of a step */
     bool sequential, differences;
     size_t layer;                 /* the one being quantized */
-    int next;                     /* group expected next; QZ_GROUP_COUNT: the layer is complete */
+    size_t next;                  /* stage expected next; as many as there are: the layer is complete */
     float *h[STREAMS];            /* [tokens, hidden] */
     float *mid;                   /* not sequential: the quantized stream inside a block of float weights */
     float *norm[STREAMS], *out;   /* [chunk tokens, hidden] */
     float *lost;                  /* [chunk tokens, hidden] float minus quantized stream before the sub-module */
-    float *input[STREAMS];        /* [chunk tokens, widest] what the group's linears see */
+    float *input[STREAMS];        /* [chunk tokens, widest] what the stage's linears see */
     size_t fill[STREAMS];
     stream watched;
-    qz_input_group watched_group;
-    float *w[QZ_LIN_COUNT];       /* quantized weights of this layer, NULL: not yet */
-    bool has[QZ_LIN_COUNT];
+    size_t watched_stage;
+    float *w[QZ_LINEARS];         /* quantized weights of this layer, NULL: not yet */
+    bool has[QZ_LINEARS];
     qz_pair_stats pair;
     size_t experts;               /* 0: dense */
     qz_input_widths widths;
     double **gram;                /* [experts] room for the wider of their inputs */
     uint64_t *tokens;             /* [experts] */
-    float **expert_w[3];          /* [experts] quantized gate, up, down of this layer, NULL: not yet */
-    bool *expert_has[3];
-    qz_weights *expert_view[3];   /* what the engine gets */
+    float **expert_w[QZ_LINEARS]; /* [experts] quantized weights of this layer, NULL: not yet */
+    bool *expert_has[QZ_LINEARS];
+    qz_weights *expert_view[QZ_LINEARS]; /* what the engine gets */
     qz_status observed;           /* first failure inside the observer */
     qz_error *err;
 };
 
 static void keep(void *arg, const qz_observed *o) {
     qz_propagate *p = arg;
-    if (o->input != (size_t)p->watched_group) return;
+    if (o->input != p->watched_stage) return; /* of all tokens: one for each stage */
     memcpy(p->input[p->watched] + p->fill[p->watched], o->x, o->n * o->cols * sizeof *o->x);
     p->fill[p->watched] += o->n * o->cols;
 }
 static void keep_expert(void *arg, const qz_observed *o) {
     qz_propagate *p = arg;
     const qz_input in = qz_input_at(&p->widths, o->layer, o->input);
-    if (in.expert < 0 || in.group != p->watched_group) return;
+    if (in.expert < 0 || in.stage != p->watched_stage) return;
     p->tokens[in.expert] += o->n;
     if (p->observed == QZ_OK) p->observed = qz_mm_gram(qz_engine_mm(p->e), o->x, o->n, o->cols, p->gram[in.expert], p->err);
 }
-static void watch(qz_propagate *p, stream s, qz_input_group g) {
+static void watch(qz_propagate *p, stream s, size_t stage) {
     p->watched = s;
-    p->watched_group = g;
+    p->watched_stage = stage;
     p->fill[s] = 0;
     qz_engine_observe(p->e, keep, p);
 }
@@ -60,9 +60,10 @@ static void watch(qz_propagate *p, stream s, qz_input_group g) {
 /* The layer's weights with what is quantized in place; plain: the source's own. */
 static qz_layer_weights weights(qz_propagate *p, bool plain) {
     qz_layer_weights w = *qz_engine_layer(p->e, p->layer);
-    for (int l = 0; l < QZ_LIN_COUNT; l++)
+    for (size_t l = 0; l < QZ_LINEARS; l++)
         if (!plain && p->has[l]) w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = w.lin[l].rows, .cols = w.lin[l].cols, .data = p->w[l]};
-    for (size_t k = 0; k < 3 && w.expert[k]; k++) {
+    for (size_t k = 0; k < QZ_LINEARS; k++) {
+        if (w.expert[k] == NULL) continue;
         for (size_t x = 0; x < p->experts; x++) {
             qz_weights *v = &p->expert_view[k][x];
             *v = w.expert[k][x];
@@ -72,7 +73,6 @@ static qz_layer_weights weights(qz_propagate *p, bool plain) {
     }
     return w;
 }
-static bool sparse(const qz_propagate *p) { return qz_config_sparse(&qz_engine_model(p->e)->config, p->layer); }
 
 typedef struct { const qz_mm *mm; const float *x, *w; float *y; size_t n, cols; float eps; } norm_job;
 static void norm_rows(void *arg, qz_part part) {
@@ -86,28 +86,20 @@ static void norm(const qz_propagate *p, const float *x, const float *w, size_t n
     qz_pool_run(p->run->pool, 0, norm_rows, &j);
 }
 
-/* The sub-module's output through the norm behind it, where the family has one. */
-static void norm_out(const qz_propagate *p, qz_norm which, size_t n) {
-    const float *w = qz_engine_layer(p->e, p->layer)->norm[which];
-    if (w) norm(p, p->out, w, n, p->out);
-}
+/* before and behind */
+static const qz_norm norms[QZ_SUBS][2] = {{QZ_NORM_ATTN, QZ_NORM_ATTN_OUT}, {QZ_NORM_FFN, QZ_NORM_FFN_OUT}};
 
-/* x += sub-module(norm(x)) for one chunk; its inner inputs go to input[s] when watched. */
-static qz_status attend(qz_propagate *p, stream s, const qz_layer_weights *w, float *x, size_t seqs, bool advance, qz_error *err) {
-    size_t n = seqs * p->seq;
-    norm(p, x, qz_engine_layer(p->e, p->layer)->norm[QZ_NORM_ATTN], n, p->norm[s]);
-    QZ_TRY(qz_engine_attention(p->e, p->layer, w, p->norm[s], seqs, p->seq, p->out, err));
+/* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched.
+ * */
+static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weights *w, float *x, size_t seqs,
+                      bool advance, qz_error *err) {
+    const size_t n = seqs * p->seq;
+    const float *const *own = qz_engine_layer(p->e, p->layer)->norm;
+    norm(p, x, own[norms[sub][0]], n, p->norm[s]);
+    if (sub == QZ_SUB_MIXER) QZ_TRY(qz_engine_attention(p->e, p->layer, w, p->norm[s], seqs, p->seq, p->out, err));
+    else QZ_TRY(qz_engine_mlp(p->e, p->layer, w, p->norm[s], n, p->out, err));
     qz_engine_observe(p->e, NULL, NULL);
-    norm_out(p, QZ_NORM_ATTN_OUT, n);
-    if (advance) qz_add_rows(x, p->out, n * p->hidden);
-    return QZ_OK;
-}
-static qz_status mlp(qz_propagate *p, stream s, const qz_layer_weights *w, float *x, size_t seqs, bool advance, qz_error *err) {
-    size_t n = seqs * p->seq;
-    norm(p, x, qz_engine_layer(p->e, p->layer)->norm[QZ_NORM_FFN], n, p->norm[s]);
-    QZ_TRY(qz_engine_mlp(p->e, p->layer, w, p->norm[s], n, p->out, err));
-    qz_engine_observe(p->e, NULL, NULL);
-    norm_out(p, QZ_NORM_FFN_OUT, n);
+    if (own[norms[sub][1]]) norm(p, p->out, own[norms[sub][1]], n, p->out);
     if (advance) qz_add_rows(x, p->out, n * p->hidden);
     return QZ_OK;
 }
@@ -128,61 +120,55 @@ static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, 
     return p->pair.lost_rows ? qz_mm_cross(mm, p->lost, p->hidden, b, cols, n, p->pair.lost[half], err) : QZ_OK;
 }
 
-/* One chunk of windows through a feed-forward of experts: the inputs of the quantized stream's experts; with DOWN the float stream goes on. */
-static qz_status step_experts(qz_propagate *p, qz_input_group g, size_t first, size_t seqs, qz_error *err) {
+/* Is it the last input of its sub-module? */
+static bool is_last(const qz_propagate *p, const qz_input *in) {
+    return in->stage + 1 == qz_stages(&p->widths, p->layer)
+        || qz_stage_input(&p->widths, p->layer, in->stage + 1).sub != in->sub;
+}
+
+/* One chunk of windows through a feed-forward of experts: the inputs of the quantized stream's experts; with the last
+ * the float stream goes on. */
+static qz_status step_experts(qz_propagate *p, const qz_input *group, size_t first, size_t seqs, qz_error *err) {
     const size_t at = first * p->seq * p->hidden;
     qz_layer_weights w = weights(p, !p->sequential);
     float *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
-    if (g == QZ_GROUP_DOWN) QZ_TRY(mlp(p, FLOAT, NULL, p->h[FLOAT] + at, seqs, true, err));
-    else if (p->sequential) QZ_TRY(attend(p, QUANT, &w, y, seqs, true, err));
-    p->watched_group = g;
+    if (!group->inside && p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, y, seqs, true, err));
+    if (is_last(p, group)) QZ_TRY(pass(p, QZ_SUB_FFN, FLOAT, NULL, p->h[FLOAT] + at, seqs, true, err));
+    p->watched_stage = group->stage;
     p->observed = QZ_OK;
     p->err = err;
     qz_engine_observe(p->e, keep_expert, p);
-    QZ_TRY(mlp(p, QUANT, &w, in, seqs, false, err));
+    QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, in, seqs, false, err));
     return p->observed;
 }
-static void clear_experts(qz_propagate *p, qz_input_group g) {
-    const size_t cols = (size_t)(g == QZ_GROUP_DOWN ? p->widths.expert_width : p->widths.hidden_size);
+static void clear_experts(qz_propagate *p, size_t cols) {
     for (size_t x = 0; x < p->experts; x++) memset(p->gram[x], 0, cols * cols * sizeof(double));
     memset(p->tokens, 0, p->experts * sizeof *p->tokens);
     p->pair = (qz_pair_stats){.cols = cols, .gram = {p->pair.gram[0], p->pair.gram[1]}, .cross = {p->pair.cross[0], p->pair.cross[1]},
                               .lost = {p->pair.lost[0], p->pair.lost[1]}, .expert_gram = p->gram, .expert_tokens = p->tokens};
 }
 
-/* One chunk of windows: both streams up to the group's input, float stream advanced past what lies before it. */
-static qz_status step(qz_propagate *p, qz_input_group g, size_t first, size_t seqs, qz_error *err) {
-    size_t n = seqs * p->seq, at = first * p->seq * p->hidden, half = first / p->chunk % QZ_HALVES;
-    const qz_layer_weights *own = qz_engine_layer(p->e, p->layer);
+/* One chunk of windows: both streams up to the input; with the last of a sub-module the float stream goes past it.
+ * The quantized one goes past the mixer when the feed-forward begins (sequential: its linears are quantized then), or
+ * at once in a copy of float weights. */
+static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size_t seqs, qz_error *err) {
+    const size_t n = seqs * p->seq, at = first * p->seq * p->hidden, half = first / p->chunk % QZ_HALVES;
+    const bool mixer = group->sub == QZ_SUB_MIXER, last = is_last(p, group);
+    const float *gains = qz_engine_layer(p->e, p->layer)->norm[norms[group->sub][0]];
     qz_layer_weights w = weights(p, !p->sequential);
     float *x = p->h[FLOAT] + at, *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
-    switch (g) {
-    case QZ_GROUP_QKV:
-        norm(p, x, own->norm[QZ_NORM_ATTN], n, p->norm[FLOAT]);
-        norm(p, y, own->norm[QZ_NORM_ATTN], n, p->norm[QUANT]);
+    if (!group->inside) {
+        if (!mixer && p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, y, seqs, true, err));
+        norm(p, x, gains, n, p->norm[FLOAT]);
+        norm(p, mixer ? y : in, gains, n, p->norm[QUANT]);
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
-    case QZ_GROUP_O:
-        keep_lost(p, x, y, n);
-        watch(p, FLOAT, g);
-        QZ_TRY(attend(p, FLOAT, NULL, x, seqs, true, err));
-        watch(p, QUANT, g);
-        if (!p->sequential) memcpy(in, y, n * p->hidden * sizeof *y);
-        QZ_TRY(attend(p, QUANT, &w, in, seqs, !p->sequential, err));
-        break;
-    case QZ_GROUP_GATE_UP:
-        if (p->sequential) QZ_TRY(attend(p, QUANT, &w, y, seqs, true, err));
-        norm(p, x, own->norm[QZ_NORM_FFN], n, p->norm[FLOAT]);
-        norm(p, in, own->norm[QZ_NORM_FFN], n, p->norm[QUANT]);
-        return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
-    case QZ_GROUP_DOWN:
-    case QZ_GROUP_COUNT:
-        keep_lost(p, x, in, n);
-        watch(p, FLOAT, QZ_GROUP_DOWN);
-        QZ_TRY(mlp(p, FLOAT, NULL, x, seqs, true, err));
-        watch(p, QUANT, QZ_GROUP_DOWN);
-        QZ_TRY(mlp(p, QUANT, &w, in, seqs, false, err));
-        break;
     }
+    if (mixer && !p->sequential) memcpy(in, y, n * p->hidden * sizeof *y);
+    keep_lost(p, x, in, n);
+    watch(p, FLOAT, group->stage);
+    QZ_TRY(pass(p, group->sub, FLOAT, NULL, x, seqs, last, err));
+    watch(p, QUANT, group->stage);
+    QZ_TRY(pass(p, group->sub, QUANT, &w, in, seqs, mixer && last && !p->sequential, err));
     return gather(p, half, p->input[FLOAT], p->input[QUANT], n, err);
 }
 
@@ -192,53 +178,60 @@ static qz_status finish_layer(qz_propagate *p, qz_error *err) {
     for (size_t i = 0; i < p->windows; i += p->chunk) {
         size_t seqs = qz_min_size(p->chunk, p->windows - i);
         float *y = p->h[QUANT] + i * p->seq * p->hidden;
-        if (!p->sequential) QZ_TRY(attend(p, QUANT, &w, y, seqs, true, err));
-        QZ_TRY(mlp(p, QUANT, &w, y, seqs, true, err));
+        if (!p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, y, seqs, true, err));
+        QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, y, seqs, true, err));
     }
     memset(p->has, 0, sizeof p->has);
-    for (size_t k = 0; k < 3 && p->experts; k++) memset(p->expert_has[k], 0, p->experts * sizeof *p->expert_has[k]);
+    for (size_t k = 0; k < QZ_LINEARS && p->experts; k++)
+        memset(p->expert_has[k], 0, p->experts * sizeof *p->expert_has[k]);
     p->layer++;
     p->next = 0;
     return QZ_OK;
 }
 
-qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz_pair_stats **out, qz_error *err) {
-    *out = NULL;
-    if (p->next == QZ_GROUP_COUNT) QZ_TRY(finish_layer(p, err));
-    if (layer != p->layer || (int)g != p->next) return qz_fail(err, QZ_EBUG, "propagation out of order: expected layer %zu group %d, found %zu %d", p->layer, p->next, layer, (int)g);
-    *out = &p->pair;
-    p->next++;
-    if (sparse(p) && (g == QZ_GROUP_GATE_UP || g == QZ_GROUP_DOWN)) {
-        clear_experts(p, g);
-        for (size_t i = 0; i < p->windows; i += p->chunk) QZ_TRY(step_experts(p, g, i, qz_min_size(p->chunk, p->windows - i), err));
-        return QZ_OK;
-    }
-    const qz_config *c = &qz_engine_model(p->e)->config;
+/* Room for the sums of an input that all tokens go through. */
+static void clear_pair(qz_propagate *p, const qz_input *in) {
+    const size_t cols = in->cols;
     p->pair.expert_gram = NULL;
     p->pair.expert_tokens = NULL;
-    const size_t cols[QZ_GROUP_COUNT] = {c->hidden_size, c->heads * c->head_dim, c->hidden_size, c->intermediate_size};
-    p->pair.cols = cols[g];
-    p->pair.lost_rows = p->differences && (g == QZ_GROUP_O || g == QZ_GROUP_DOWN) ? p->hidden : 0;
+    p->pair.cols = cols;
+    p->pair.lost_rows = p->differences && in->residual ? p->hidden : 0;
     for (size_t i = 0; i < QZ_HALVES; i++) {
         p->pair.tokens[i] = 0;
-        memset(p->pair.gram[i], 0, cols[g] * cols[g] * sizeof(double));
-        memset(p->pair.cross[i], 0, cols[g] * cols[g] * sizeof(double));
-        memset(p->pair.lost[i], 0, p->pair.lost_rows * cols[g] * sizeof(double));
+        memset(p->pair.gram[i], 0, cols * cols * sizeof(double));
+        memset(p->pair.cross[i], 0, cols * cols * sizeof(double));
+        memset(p->pair.lost[i], 0, p->pair.lost_rows * cols * sizeof(double));
     }
-    for (size_t i = 0; i < p->windows; i += p->chunk) QZ_TRY(step(p, g, i, qz_min_size(p->chunk, p->windows - i), err));
+}
+
+qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, qz_pair_stats **out, qz_error *err) {
+    *out = NULL;
+    if (p->next == qz_stages(&p->widths, p->layer)) QZ_TRY(finish_layer(p, err));
+    if (layer != p->layer || stage != p->next)
+        return qz_fail(err, QZ_EBUG, "propagation out of order: expected layer %zu stage %zu, found %zu %zu", p->layer,
+                       p->next, layer, stage);
+    *out = &p->pair;
+    p->next++;
+    const qz_input in = qz_stage_input(&p->widths, layer, stage);
+    const bool experts = in.expert >= 0;
+    if (experts) clear_experts(p, in.cols);
+    else clear_pair(p, &in);
+    for (size_t i = 0; i < p->windows; i += p->chunk) {
+        const size_t seqs = qz_min_size(p->chunk, p->windows - i);
+        QZ_TRY(experts ? step_experts(p, &in, i, seqs, err) : step(p, &in, i, seqs, err));
+    }
     return QZ_OK;
 }
 
-qz_status qz_propagate_weights(qz_propagate *p, qz_linear l, long expert, const float *w, qz_error *err) {
+qz_status qz_propagate_weights(qz_propagate *p, size_t linear, long expert, const float *w, qz_error *err) {
     const qz_layer_weights *layer = qz_engine_layer(p->e, p->layer);
-    const size_t k = (size_t)l - QZ_LIN_GATE;
-    const qz_weights *own = expert < 0 ? &layer->lin[l] : &layer->expert[k][expert];
-    float **to = expert < 0 ? &p->w[l] : &p->expert_w[k][expert];
+    const qz_weights *own = expert < 0 ? &layer->lin[linear] : &layer->expert[linear][expert];
+    float **to = expert < 0 ? &p->w[linear] : &p->expert_w[linear][expert];
     if (*to == NULL) *to = qz_alloc_aligned(own->rows * own->cols, sizeof *w);
     if (*to == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the quantized weights of one block");
     memcpy(*to, w, own->rows * own->cols * sizeof *w);
-    if (expert < 0) p->has[l] = true;
-    else p->expert_has[k][expert] = true;
+    if (expert < 0) p->has[linear] = true;
+    else p->expert_has[linear][expert] = true;
     return QZ_OK;
 }
 
@@ -250,7 +243,7 @@ static qz_status reserve_experts(qz_propagate *p, qz_error *err) {
     p->tokens = qz_calloc_array(n, sizeof *p->tokens);
     bool ok = p->gram && p->tokens && qz_mul_size(widest, widest, &square);
     for (size_t x = 0; x < n && ok; x++) ok = (p->gram[x] = qz_alloc_aligned(square, sizeof(double))) != NULL;
-    for (size_t k = 0; k < 3 && ok; k++) {
+    for (size_t k = 0; k < QZ_LINEARS && ok; k++) {
         p->expert_w[k] = qz_calloc_array(n, sizeof *p->expert_w[k]);
         p->expert_has[k] = qz_calloc_array(n, sizeof *p->expert_has[k]);
         p->expert_view[k] = qz_calloc_array(n, sizeof *p->expert_view[k]);
@@ -260,7 +253,7 @@ static qz_status reserve_experts(qz_propagate *p, qz_error *err) {
 }
 static void release_experts(qz_propagate *p) {
     for (size_t x = 0; p->gram && x < p->experts; x++) qz_free(p->gram[x]);
-    for (size_t k = 0; k < 3; k++) {
+    for (size_t k = 0; k < QZ_LINEARS; k++) {
         for (size_t x = 0; p->expert_w[k] && x < p->experts; x++) qz_free(p->expert_w[k][x]);
         qz_free(p->expert_w[k]);
         qz_free(p->expert_has[k]);
@@ -317,7 +310,7 @@ void qz_propagate_free(qz_propagate *p) {
         qz_free(p->pair.cross[s]);
         qz_free(p->pair.lost[s]);
     }
-    for (int l = 0; l < QZ_LIN_COUNT; l++) qz_free(p->w[l]);
+    for (size_t l = 0; l < QZ_LINEARS; l++) qz_free(p->w[l]);
     release_experts(p);
     qz_free(p->mid);
     qz_free(p->out);

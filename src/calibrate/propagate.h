@@ -1,12 +1,12 @@
 /* Two streams through the model, block by block: the float model's hidden states, and those of the model quantized so far.
  * Classic GPTQ gathers its statistics from the second; the difference of both tells each linear what the layers before it
- * lost (asymmetric calibration). Inside a block the four input groups are visited in order; with `sequential` a group sees the
- * groups before it already quantized.
+ * lost (asymmetric calibration). Inside a block the stages (model/sites.h) are visited in order; with `sequential` a
+ * stage sees the linears before it already quantized.
  * qz_propagate *p; qz_propagate_open(&p, run, engine, ids, windows, seq_len, sequential, differences, err);
- * for layer, for group: qz_propagate_group(p, layer, group, &pair, err); qz_propagate_weights(p, linear, w) for its linears …
- * qz_propagate_free(p). Layers and groups strictly in order, from 0.
- * Resident: both streams' hidden states, one chunk's activations, six matrices of the group. Bit-identical on any thread
- * count. Sources: GPTQ (arXiv 2210.17323), GPTAQ (2504.02692). */
+ * for layer, for stage: qz_propagate_stage(p, layer, stage, &pair, err); qz_propagate_weights(p, linear, expert, w,
+ * err) for its linears … qz_propagate_free(p). Layers and stages strictly in order, from 0.
+ * Resident: both streams' hidden states, one chunk's activations, six matrices of the stage. Bit-identical on any
+ * thread count. Sources: GPTQ (arXiv 2210.17323), GPTAQ (2504.02692). */
 #ifndef QZ_CALIBRATE_PROPAGATE_H
 #define QZ_CALIBRATE_PROPAGATE_H
 #include "calibrate/stats.h"
@@ -19,10 +19,10 @@ typedef struct {
     uint64_t tokens[QZ_HALVES];
     double *gram[QZ_HALVES];  /* [cols, cols] Σ x xᵀ, x: input in the quantized model */
     double *cross[QZ_HALVES]; /* [cols, cols] Σ (x̃ − x) xᵀ, x̃: input in the float model */
-    size_t lost_rows;         /* hidden size for O and DOWN, whose output is added to the residual stream; else 0 */
+    size_t lost_rows;         /* hidden size where what the linears give is added to the residual stream; else 0 */
     double *lost[QZ_HALVES];  /* [lost_rows, cols] Σ (h̃ − h) xᵀ, h and h̃: the stream that the output is added to */
-    /* GATE_UP and DOWN of a layer with experts: Σ x xᵀ over the tokens that an expert gets in the quantized model, nothing of the above
-     * (the float model sends other tokens to it, so there are no pairs). NULL: dense. */
+    /* Where experts read: Σ x xᵀ over the tokens that an expert gets in the quantized model, nothing of the above
+     * (the float model sends other tokens to it, so there are no pairs). NULL elsewhere. */
     double **expert_gram;     /* [experts] */
     const uint64_t *expert_tokens;
 } qz_pair_stats;
@@ -32,10 +32,11 @@ typedef struct qz_propagate qz_propagate;
  * products). */
 qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const uint32_t *ids, size_t windows, size_t seq_len, bool sequential,
                             bool differences, qz_error *err);
-/* Statistics of the next group; valid until the next call, the caller may change them. */
-qz_status qz_propagate_group(qz_propagate *p, size_t layer, qz_input_group g, qz_pair_stats **out, qz_error *err);
+/* Statistics of the next stage's input (of experts: of each one's); valid until the next call, the caller may change
+ * them. */
+qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, qz_pair_stats **out, qz_error *err);
 /* w [rows, cols]: what the artifact's linear computes on the unscaled input; copied. expert -1: of the block itself. */
-qz_status qz_propagate_weights(qz_propagate *p, qz_linear l, long expert, const float *w, qz_error *err);
+qz_status qz_propagate_weights(qz_propagate *p, size_t linear, long expert, const float *w, qz_error *err);
 void qz_propagate_free(qz_propagate *p); /* NULL is fine */
 /* Bytes that are resident besides the weights, for the memory plan. */
 uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len);

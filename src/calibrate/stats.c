@@ -174,6 +174,7 @@ qz_input_stats qz_stats_get(const qz_stats *s, size_t layer, size_t input) {
     const uint64_t tokens = in.expert < 0 ? s->info.tokens : qz_load_u64le((const uint8_t *)(p + 2 * in.cols + triangle(in.cols)));
     return (qz_input_stats){.cols = in.cols, .tokens = tokens, .mean_abs = p, .max_abs = p + in.cols, .gram = p + 2 * in.cols};
 }
+qz_input_stats qz_stats_head(const qz_stats *s) { return qz_stats_get(s, s->info.in.layers, 0); }
 
 void qz_stats_gram(const qz_input_stats *in, double *full) {
     const float *p = in->gram;

@@ -42,6 +42,8 @@ qz_status qz_stats_header(const qz_stats_info *info, qz_str *out, uint64_t *offs
 qz_status qz_stats_open(qz_stats *s, const char *path, qz_error *err);
 void qz_stats_release(qz_stats *s);
 qz_input_stats qz_stats_get(const qz_stats *s, size_t layer, size_t input);
+/* Of the output matrix. */
+qz_input_stats qz_stats_head(const qz_stats *s);
 /* Full symmetric matrix [cols, cols]. */
 void qz_stats_gram(const qz_input_stats *in, double *full);
 /* E[x²] per column: the importance of llama.cpp's imatrix. */

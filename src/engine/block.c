@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
+#include "model/kinds.h"
 #include <string.h>
 
 enum { SERIAL_TOKENS = 4 }; /* below this a pool job costs more than the work */
@@ -67,18 +68,18 @@ static void add_worker(void *arg, qz_part part) {
     }
 }
 
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, const qz_linear *which, size_t n_which, const float *x, size_t n,
-                          float *const *y, qz_error *err) {
-    if (e->arith == QZ_ARITH_RUNTIME && w->packed[which[0]] != NULL) {
-        const qz_packed *p[QZ_LIN_COUNT] = {0};
-        for (size_t i = 0; i < n_which; i++) p[i] = w->packed[which[i]];
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x,
+                          size_t n, float *const *y, qz_error *err) {
+    if (e->arith == QZ_ARITH_RUNTIME && w->packed[first] != NULL) {
+        const qz_packed *p[QZ_LINEARS] = {0};
+        for (size_t i = 0; i < n_which; i++) p[i] = w->packed[first + i];
         QZ_TRY(qz_mm_packed(e->mm, p, n_which, x, n, y, err));
     } else {
-        for (size_t i = 0; i < n_which; i++) QZ_TRY(qz_mm_exact(e->mm, &w->lin[which[i]], x, n, y[i], err));
+        for (size_t i = 0; i < n_which; i++) QZ_TRY(qz_mm_exact(e->mm, &w->lin[first + i], x, n, y[i], err));
     }
     for (size_t i = 0; i < n_which; i++) {
-        const float *b = w->bias[which[i]];
-        size_t rows = w->lin[which[i]].rows;
+        const float *b = w->bias[first + i];
+        size_t rows = w->lin[first + i].rows;
         if (b == NULL) continue;
         for (size_t t = 0; t < n; t++) qz_add_rows(y[i] + t * rows, b, rows);
     }
@@ -130,6 +131,19 @@ static void place_worker(void *arg, qz_part part) {
 void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float *x, size_t n, size_t cols) {
     if (e->observe) e->observe(e->observe_arg, &(qz_observed){layer, input, x, n, cols});
 }
+/* The input of linear `first` and those beside it: shown to the observer, and checked. */
+static qz_status open_input(qz_engine *e, size_t layer, const qz_layer_weights *w, size_t first, const float *x, size_t n,
+                            qz_error *err) {
+    qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, first, -1), x, n, w->lin[first].cols);
+    return qz_step_tame(e, layer, err);
+}
+
+const char *qz_engine_kernel(const qz_engine *e) {
+    const qz_layer_weights *w = &e->layers[0];
+    const qz_packed *p = w->packed[QZ_MLP_GATE];
+    if (p == NULL && w->expert_packed[QZ_MLP_GATE]) p = w->expert_packed[QZ_MLP_GATE][0]; /* a layer of experts has no gate of its own */
+    return p ? qz_packed_kernel(p) : "float32 exact";
+}
 
 /* A float16 cache would make infinity of a finite key or value, and attention could hide it. What is not finite already shows at the
  * block's end. */
@@ -149,36 +163,28 @@ static qz_status check_cached(qz_engine *e, const qz_kv *kv, size_t layer, size_
 
 qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
                             float *y, qz_error *err) {
-    static const qz_linear qkv[] = {QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V}, o[] = {QZ_LIN_O};
     qz_step *s = &e->step;
-    const qz_config *c = &e->model->config;
-    qz_step_observe(e, layer, QZ_GROUP_QKV, h, n, c->hidden_size);
-    float *const out[] = {s->q, s->k, s->v};
-    QZ_TRY(qz_step_tame(e, layer, err));
-    QZ_TRY(qz_step_linears(e, w, qkv, 3, h, n, out, err));
+    float *const out[] = {[QZ_ATTN_Q] = s->q, [QZ_ATTN_K] = s->k, [QZ_ATTN_V] = s->v};
+    QZ_TRY(open_input(e, layer, w, QZ_ATTN_Q, h, n, err));
+    QZ_TRY(qz_step_linears(e, w, QZ_ATTN_Q, 3, h, n, out, err));
     row_job j = {.e = e, .n = n, .kv = kv, .layer = layer, .kv_layer = kv_layer, .lw = w};
     run_rows(e, place_worker, &j);
     QZ_TRY(check_cached(e, kv, layer, n, err));
     QZ_TRY(qz_step_attend(e, kv, layer, kv_layer, err));
-    qz_step_observe(e, layer, QZ_GROUP_O, s->att, n, c->heads * c->head_dim);
-    QZ_TRY(qz_step_tame(e, layer, err));
-    return qz_step_linears(e, w, o, 1, s->att, n, &y, err);
+    QZ_TRY(open_input(e, layer, w, QZ_ATTN_O, s->att, n, err));
+    return qz_step_linears(e, w, QZ_ATTN_O, 1, s->att, n, &y, err);
 }
 
 qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err) {
-    static const qz_linear gate_up[] = {QZ_LIN_GATE, QZ_LIN_UP}, down[] = {QZ_LIN_DOWN};
     qz_step *s = &e->step;
     if (qz_config_sparse(&e->model->config, layer)) return qz_step_experts(e, layer, w, h, n, y, err);
-    const qz_config *c = &e->model->config;
-    qz_step_observe(e, layer, QZ_GROUP_GATE_UP, h, n, c->hidden_size);
     float *const out[] = {s->gate, s->up};
-    QZ_TRY(qz_step_tame(e, layer, err));
-    QZ_TRY(qz_step_linears(e, w, gate_up, 2, h, n, out, err));
-    row_job j = {.e = e, .n = n, .cols = c->intermediate_size, .y = s->gate, .u = s->up};
+    QZ_TRY(open_input(e, layer, w, QZ_MLP_GATE, h, n, err));
+    QZ_TRY(qz_step_linears(e, w, QZ_MLP_GATE, 2, h, n, out, err));
+    row_job j = {.e = e, .n = n, .cols = e->model->config.intermediate_size, .y = s->gate, .u = s->up};
     run_rows(e, gate_worker, &j);
-    qz_step_observe(e, layer, QZ_GROUP_DOWN, s->gate, n, c->intermediate_size);
-    QZ_TRY(qz_step_tame(e, layer, err));
-    return qz_step_linears(e, w, down, 1, s->gate, n, &y, err);
+    QZ_TRY(open_input(e, layer, w, QZ_MLP_DOWN, s->gate, n, err));
+    return qz_step_linears(e, w, QZ_MLP_DOWN, 1, s->gate, n, &y, err);
 }
 
 /* out goes to the residual stream, through a norm of its own where the family has one. */

@@ -30,7 +30,8 @@ static qz_status norm(qz_engine *e, const qz_tensor_view *t, const float **out, 
 static qz_status open_experts(qz_engine *e, const qz_block *b, qz_layer_weights *w, qz_error *err) {
     const size_t n = (size_t)e->model->config.experts;
     w->router = weights_of(b->router);
-    for (int k = 0; k < 3; k++) {
+    for (size_t k = 0; k < QZ_LINEARS; k++) {
+        if (b->expert[k] == NULL) continue;
         w->expert[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert[k]);
         if (e->arith == QZ_ARITH_RUNTIME) w->expert_packed[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert_packed[k]);
         if (w->expert[k] == NULL || (e->arith == QZ_ARITH_RUNTIME && w->expert_packed[k] == NULL)) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu experts", n);
@@ -48,7 +49,8 @@ static qz_status open_layer(qz_engine *e, size_t i, qz_error *err) {
     w->router.type = QZ_TYPE_NONE;
     for (size_t k = 0; k < QZ_NORM_COUNT; k++) QZ_TRY(norm(e, b->norm[k], &w->norm[k], err));
     if (b->router) QZ_TRY(open_experts(e, b, w, err));
-    for (size_t l = 0; l < QZ_LIN_COUNT; l++) {
+    for (size_t l = 0; l < QZ_LINEARS; l++) {
+        w->lin[l].type = QZ_TYPE_NONE;
         if (b->linear[l] == NULL) continue;
         w->lin[l] = weights_of(b->linear[l]);
         QZ_TRY(small(e, b->bias[l], &w->bias[l], err));
@@ -63,6 +65,7 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
     if (e == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening the engine");
     e->run = run;
     e->model = m;
+    qz_input_widths_of(&m->config, &e->inputs);
     e->arith = o ? o->arith : QZ_ARITH_EXACT;
     e->batch_tokens = o && o->batch_tokens ? o->batch_tokens : 512;
     size_t threads = qz_pool_size(run->pool);
@@ -104,9 +107,9 @@ static void step_release(qz_step *s, size_t threads) {
 /* Packed matrices of layer i. */
 static void each_packed(const qz_engine *e, size_t i, void (*fn)(qz_packed *p, uint64_t *sum), uint64_t *sum) {
     const qz_layer_weights *w = &e->layers[i];
-    for (size_t l = 0; l < QZ_LIN_COUNT; l++)
+    for (size_t l = 0; l < QZ_LINEARS; l++)
         if (w->packed[l]) fn(w->packed[l], sum);
-    for (int k = 0; k < 3; k++)
+    for (size_t k = 0; k < QZ_LINEARS; k++)
         for (size_t x = 0; w->expert_packed[k] && x < e->model->config.experts; x++)
             if (w->expert_packed[k][x]) fn(w->expert_packed[k][x], sum);
 }
@@ -143,13 +146,6 @@ uint64_t qz_engine_bytes(const qz_engine *e) {
     for (size_t i = 0; i < c->layers; i++)
         each_packed(e, i, add_bytes, &n);
     return n + qz_packed_bytes(e->head_packed);
-}
-
-const char *qz_engine_kernel(const qz_engine *e) {
-    const qz_layer_weights *w = &e->layers[0];
-    const qz_packed *p = w->packed[QZ_LIN_GATE];
-    if (p == NULL && w->expert_packed[0]) p = w->expert_packed[0][0]; /* a layer of experts has no gate of its own */
-    return p ? qz_packed_kernel(p) : "float32 exact";
 }
 
 qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err) {

@@ -60,12 +60,13 @@ void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg);
 
 /* Weights of one decoder block as the engine uses them; calibration replays a block with its own (AWQ's search). */
 typedef struct {
-    qz_weights lin[QZ_LIN_COUNT];
-    const float *bias[QZ_LIN_COUNT];                     /* [rows] or NULL */
+    qz_weights lin[QZ_LINEARS];                          /* by number; type QZ_TYPE_NONE: the block has none */
+    const float *bias[QZ_LINEARS];                       /* [rows] or NULL */
     const float *norm[QZ_NORM_COUNT];                    /* gains as they multiply: [hidden], q and k [head_dim]; NULL: none */
-    qz_packed *packed[QZ_LIN_COUNT];                     /* runtime arithmetic only */
-    qz_weights router, *expert[3];                       /* [experts] gate, up, down; a block without them: type QZ_TYPE_NONE */
-    qz_packed **expert_packed[3];                        /* [experts], runtime arithmetic only */
+    qz_packed *packed[QZ_LINEARS];                       /* runtime arithmetic only */
+    qz_weights router;                                   /* type QZ_TYPE_NONE: the block has no experts */
+    qz_weights *expert[QZ_LINEARS];                      /* [experts] or NULL */
+    qz_packed **expert_packed[QZ_LINEARS];               /* [experts], runtime arithmetic only */
 } qz_layer_weights;
 const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
 

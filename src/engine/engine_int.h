@@ -50,6 +50,7 @@ typedef struct {
 struct qz_engine {
     qz_run *run;
     const qz_model *model;
+    qz_input_widths inputs;
     qz_arith arith;
     size_t batch_tokens;
     qz_mm *mm;
@@ -71,9 +72,9 @@ qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err);
 /* Where they are not (dynamic NTK): cos/sin of the tokens of the step's runs, from each sequence's own length. Nothing is kept from
  * one call to the next, so no text can change another. Keys that are in the cache keep theirs, as in the reference. */
 qz_status qz_step_rope(qz_engine *e, qz_error *err);
-/* Linears of one block that share an input: y[i] = x · W_iᵀ (+ bias). */
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, const qz_linear *which, size_t n_which, const float *x, size_t n,
-                          float *const *y, qz_error *err);
+/* Linears [first, first + n_which) of one block, which share an input: y[i] = x · W_iᵀ (+ bias). */
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x,
+                          size_t n, float *const *y, qz_error *err);
 /* att [n, heads*head_dim] from q (already rotated) over the cache of `kv_layer`. */
 qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, qz_error *err);
 qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,

@@ -12,6 +12,7 @@
 #include "codecs/types.h"
 #include "engine/engine.h"
 #include "engine/sampler.h"
+#include "model/kinds.h"
 
 typedef struct { qz_run run; qz_model *m; qz_engine *e; json_t *golden; } rig;
 
@@ -225,11 +226,11 @@ static void beyond_float16(void **state) {
     qz_error err = {0};
     rig_open(&r, "qwen2", NULL, "golden.json", 1);
     static float huge[4096], logits[4 * 256];
-    const qz_tensor_view *bias = r.m->blocks[1].bias[QZ_LIN_K];
+    const qz_tensor_view *bias = r.m->blocks[1].bias[QZ_ATTN_K];
     qz_tensor_view mine = *bias;
     assert_true(mine.cols <= 4096);
     for (size_t i = 0; i < mine.cols; i++) huge[i] = 1e5f;
-    mine.type = QZ_TYPE_F32, mine.data = huge, r.m->blocks[1].bias[QZ_LIN_K] = &mine;
+    mine.type = QZ_TYPE_F32, mine.data = huge, r.m->blocks[1].bias[QZ_ATTN_K] = &mine;
     const uint32_t ids[4] = {5, 6, 7, 8};
     for (int fast = 0; fast < 2; fast++) {
         qz_engine *e;
@@ -242,7 +243,7 @@ static void beyond_float16(void **state) {
         qz_kv_free(kv);
         qz_engine_free(e);
     }
-    r.m->blocks[1].bias[QZ_LIN_K] = bias;
+    r.m->blocks[1].bias[QZ_ATTN_K] = bias;
     rig_close(&r);
 }
 int main(void) {

@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
+#include "model/kinds.h"
 #include <math.h>
 #include <string.h>
 
@@ -60,8 +61,13 @@ static void add_rows(void *arg, qz_part part) {
     }
 }
 
-static qz_status product(qz_engine *e, const qz_weights *w, const qz_packed *p, const float *x, size_t n, float *y, qz_error *err) {
-    return p ? qz_mm_packed(e->mm, &p, 1, x, n, &y, err) : qz_mm_exact(e->mm, w, x, n, y, err);
+typedef struct { const qz_weights *w; const qz_packed *p; } matrix; /* p NULL: exact arithmetic */
+static matrix matrix_of(const qz_layer_weights *w, size_t linear, size_t expert) {
+    return (matrix){&w->expert[linear][expert], w->expert_packed[linear] ? w->expert_packed[linear][expert] : NULL};
+}
+
+static qz_status product(qz_engine *e, matrix m, const float *x, size_t n, float *y, qz_error *err) {
+    return m.p ? qz_mm_packed(e->mm, &m.p, 1, x, n, &y, err) : qz_mm_exact(e->mm, m.w, x, n, y, err);
 }
 
 qz_status qz_step_reserve_experts(qz_engine *e, size_t n, qz_error *err) {
@@ -107,7 +113,7 @@ qz_status qz_step_experts(qz_engine *e, size_t layer, const qz_layer_weights *w,
     const qz_config *c = &e->model->config;
     qz_expert_step *s = &e->step.experts;
     QZ_TRY(qz_step_reserve_experts(e, n, err));
-    qz_step_observe(e, layer, QZ_GROUP_GATE_UP, h, n, (size_t)c->hidden_size);
+    qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_GATE, -1), h, n, (size_t)c->hidden_size);
     QZ_TRY(qz_mm_exact(e->mm, &w->router, h, n, s->score, err));
     rows_job j = {.e = e, .y = s->score, .n = n};
     qz_pool_run(n > 4 ? e->run->pool : NULL, 0, choose_rows, &j);
@@ -115,14 +121,16 @@ qz_status qz_step_experts(qz_engine *e, size_t layer, const qz_layer_weights *w,
     for (size_t x = 0; x < c->experts; x++) {
         const size_t m = gather(c, s, x, h, n);
         if (m == 0) continue;
-        qz_step_observe(e, layer, qz_input_of(QZ_LIN_GATE, (long)x), s->x, m, (size_t)c->hidden_size);
-        QZ_TRY(product(e, &w->expert[0][x], w->expert_packed[0] ? w->expert_packed[0][x] : NULL, s->x, m, e->step.gate, err));
-        QZ_TRY(product(e, &w->expert[1][x], w->expert_packed[1] ? w->expert_packed[1][x] : NULL, s->x, m, e->step.up, err));
+        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_GATE, (long)x), s->x, m,
+                        (size_t)c->hidden_size);
+        QZ_TRY(product(e, matrix_of(w, QZ_MLP_GATE, x), s->x, m, e->step.gate, err));
+        QZ_TRY(product(e, matrix_of(w, QZ_MLP_UP, x), s->x, m, e->step.up, err));
         j = (rows_job){.e = e, .n = m};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, activate_rows, &j);
         QZ_TRY(qz_step_tame(e, layer, err));
-        qz_step_observe(e, layer, qz_input_of(QZ_LIN_DOWN, (long)x), e->step.gate, m, (size_t)c->expert_width);
-        QZ_TRY(product(e, &w->expert[2][x], w->expert_packed[2] ? w->expert_packed[2][x] : NULL, e->step.gate, m, s->y, err));
+        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_DOWN, (long)x), e->step.gate, m,
+                        (size_t)c->expert_width);
+        QZ_TRY(product(e, matrix_of(w, QZ_MLP_DOWN, x), e->step.gate, m, s->y, err));
         j = (rows_job){.e = e, .h = s->y, .y = y, .n = m, .token = s->token, .weight = s->weight};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, add_rows, &j);
     }

@@ -5,18 +5,22 @@
 #include <math.h>
 #include <string.h>
 
-static const qz_linear qkv[] = {QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V}, o_proj[] = {QZ_LIN_O}, gate_up[] = {QZ_LIN_GATE, QZ_LIN_UP}, down[] = {QZ_LIN_DOWN};
-
-size_t qz_awq_linears(qz_awq_entry e, const qz_linear **out) {
-    switch (e) {
-    case QZ_AWQ_QKV: *out = qkv; return 3;
-    case QZ_AWQ_O: *out = o_proj; return 1;
-    case QZ_AWQ_MLP: *out = gate_up; return 2;
-    case QZ_AWQ_DOWN:
-    case QZ_AWQ_ENTRIES: break;
+void qz_awq_block_describe(qz_awq_block *b, const qz_config *c, size_t layer, long expert) {
+    qz_input_widths w;
+    *b = (qz_awq_block){0};
+    qz_input_widths_of(c, &w);
+    for (size_t i = 0; i < qz_inputs(&w, layer); i++) {
+        const qz_input in = qz_input_at(&w, layer, i);
+        if (in.expert != expert || in.n == 0) continue;
+        b->input[in.stage] = (qz_awq_input){.cols = in.cols, .first = in.first, .n = in.n,
+                                            .fold = qz_fold_of(c, layer, &in)};
+        for (size_t l = in.first; l < in.first + in.n; l++) {
+            qz_site s;
+            if (!qz_site_of(c, layer, l, &s)) continue;
+            b->linear[l] = (qz_awq_linear){.name = s.name, .rows = (size_t)s.rows, .cols = (size_t)s.cols,
+                                           .stage = in.stage, .rotary = s.rotary_heads > 0};
+        }
     }
-    *out = down;
-    return 1;
 }
 
 void qz_awq_weight_mean(const float *w, size_t rows, size_t cols, size_t group, double *sum) {
@@ -57,34 +61,19 @@ static void fold_norm(float *norm, float *s, size_t n) {
         norm[k] = f;
     }
 }
-static void fold_rows(qz_awq_block *b, qz_linear l, size_t row, float s) {
-    for (size_t k = 0; k < b->cols[l]; k++) b->w[l][row * b->cols[l] + k] /= s;
-    if (b->bias[l]) b->bias[l][row] /= s;
-}
-/* KV channel whose v row feeds column k of o_proj. */
-static size_t kv_channel(const qz_config *c, size_t k) {
-    size_t d = c->head_dim, group = c->heads / c->kv_heads;
-    return k / d / group * d + k % d;
+static void fold_row(qz_awq_linear *l, size_t row, float s) {
+    for (size_t k = 0; k < l->cols; k++) l->w[row * l->cols + k] /= s;
+    if (l->bias) l->bias[row] /= s;
 }
 
-size_t qz_awq_row_column(const qz_config *c, qz_awq_entry e, size_t row) {
-    size_t d = c->head_dim;
-    return e == QZ_AWQ_O ? row / d * (c->heads / c->kv_heads) * d + row % d : row;
-}
-
-void qz_awq_fold(qz_awq_block *b, qz_awq_entry e, float *s) {
-    const qz_linear *lin;
-    size_t n = qz_awq_linears(e, &lin), cols = b->cols[lin[0]];
-    if (e == QZ_AWQ_QKV) fold_norm(b->attn_norm, s, cols);
-    if (e == QZ_AWQ_MLP) fold_norm(b->ffn_norm, s, cols);
-    if (e == QZ_AWQ_DOWN)
-        for (size_t k = 0; k < cols; k++) fold_rows(b, QZ_LIN_UP, k, s[k]);
-    if (e == QZ_AWQ_O) {
-        size_t group = b->config->heads / b->config->kv_heads, d = b->config->head_dim;
-        for (size_t k = 0; k < cols; k++)
-            if (k / d % group == 0) fold_rows(b, QZ_LIN_V, kv_channel(b->config, k), s[k]);
-    }
-    for (size_t i = 0; i < n; i++) scale_columns(b->w[lin[i]], b->rows[lin[i]], cols, s);
+void qz_awq_fold(qz_awq_block *b, size_t input, float *s) {
+    const qz_awq_input *in = &b->input[input];
+    qz_awq_linear *before = &b->linear[in->fold.linear];
+    if (in->fold.kind == QZ_FOLD_NORM) fold_norm(in->norm, s, in->cols);
+    for (size_t r = 0; in->fold.kind == QZ_FOLD_ROWS && r < before->rows; r++)
+        fold_row(before, r, s[qz_fold_column(&in->fold, r)]);
+    for (size_t l = in->first; l < in->first + in->n; l++)
+        scale_columns(b->linear[l].w, b->linear[l].rows, in->cols, s);
 }
 
 /* ---- scale search judged by the Gram matrix ---- */
@@ -128,35 +117,33 @@ typedef struct {
     qz_mm *mm;
     qz_awq_block *b;
     const qz_awq_options *o;
-    float *h;              /* [cols, cols] float H of the entry's input */
+    float *h;              /* [cols, cols] float H of the input */
     float *e, *scratch;    /* [max rows, cols] */
     float *s, *best, *w_mean, *x_mean;
 } search;
 
-static qz_awq_grid grid_of(const qz_awq_options *o, qz_awq_entry e) {
-    return o->grids ? o->grids[e] : (qz_awq_grid){o->codes.bits, o->codes.group_size, o->codes.sym, false, false};
+static qz_awq_grid grid_of(const qz_awq_options *o, size_t input) {
+    return o->grids ? o->grids[input] : (qz_awq_grid){o->codes.bits, o->codes.group_size, o->codes.sym, false, false};
 }
 
-static qz_status loss_of(search *x, qz_awq_entry entry, const float *s, double *loss, qz_error *err) {
-    const qz_awq_grid grid = grid_of(x->o, entry);
-    const qz_linear *lin;
-    size_t n = qz_awq_linears(entry, &lin);
+static qz_status loss_of(search *x, size_t input, const float *s, double *loss, qz_error *err) {
+    const qz_awq_grid grid = grid_of(x->o, input);
+    const qz_awq_input *in = &x->b->input[input];
     *loss = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t rows = x->b->rows[lin[i]], cols = x->b->cols[lin[i]];
-        rtn_job j = {x->run, x->b->w[lin[i]], s, x->e, rows, cols, grid.group_size, grid.bits, grid.sym};
+    for (const qz_awq_linear *l = x->b->linear + in->first; l < x->b->linear + in->first + in->n; l++) {
+        rtn_job j = {x->run, l->w, s, x->e, l->rows, l->cols, grid.group_size, grid.bits, grid.sym};
         qz_pool_run(x->run->pool, 0, rtn_worker, &j);
         double part;
-        QZ_TRY(qz_quadratic_error(x->mm, x->e, rows, x->h, cols, x->scratch, &part, err));
+        QZ_TRY(qz_quadratic_error(x->mm, x->e, l->rows, x->h, l->cols, x->scratch, &part, err));
         *loss += part;
     }
     return QZ_OK;
 }
 
 /* Under GQA the query heads of one KV head share its channels: their scales are averaged (geometric mean). */
-static void tie_heads(const qz_config *c, float *s) {
-    size_t d = c->head_dim, group = c->heads / c->kv_heads;
-    for (size_t kv = 0; kv < c->kv_heads; kv++)
+static void tie_heads(const qz_fold *f, float *s, size_t cols) {
+    const size_t d = f->width, group = f->share;
+    for (size_t kv = 0; kv < cols / d / group; kv++)
         for (size_t k = 0; k < d; k++) {
             double sum = 0;
             for (size_t a = 0; a < group; a++) sum += qz_log((double)s[(kv * group + a) * d + k]);
@@ -169,79 +156,81 @@ static void tie_heads(const qz_config *c, float *s) {
  * ratio a part is luck (text-13m from float inputs: KL 2 to 3 % lower without; models with outlier channels gain half). */
 #define LEAST_GAIN 0.1
 
-static qz_status search_entry(search *x, qz_awq_entry entry, qz_awq_report *r, qz_error *err) {
-    const qz_linear *lin;
-    size_t n = qz_awq_linears(entry, &lin), cols = x->b->cols[lin[0]], rows = 0, steps = x->o->ratios ? x->o->ratios : 20;
+static qz_status search_input(search *x, size_t input, qz_awq_report *r, qz_error *err) {
+    const qz_awq_input *in = &x->b->input[input];
+    const qz_awq_grid grid = grid_of(x->o, input);
+    size_t cols = in->cols, rows = 0, steps = x->o->ratios ? x->o->ratios : 20;
     double *sum = qz_calloc_array(cols, sizeof *sum);
     if (sum == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
-    for (size_t i = 0; i < n; i++) {
-        qz_awq_weight_mean(x->b->w[lin[i]], x->b->rows[lin[i]], cols, grid_of(x->o, entry).group_size, sum);
-        rows += x->b->rows[lin[i]];
+    for (const qz_awq_linear *l = x->b->linear + in->first; l < x->b->linear + in->first + in->n; l++) {
+        qz_awq_weight_mean(l->w, l->rows, cols, grid.group_size, sum);
+        rows += l->rows;
     }
     for (size_t k = 0; k < cols; k++) x->w_mean[k] = (float)(sum[k] / (double)rows);
     qz_free(sum);
-    QZ_TRY(loss_of(x, entry, NULL, &r->plain[entry], err));
-    r->scaled[entry] = r->plain[entry];
-    r->ratio[entry] = -1;
-    for (size_t i = 0; !grid_of(x->o, entry).fixed && i <= 2 * steps + 1; i++) { /* with and without duo scaling */
+    QZ_TRY(loss_of(x, input, NULL, &r->plain[input], err));
+    r->scaled[input] = r->plain[input];
+    r->ratio[input] = -1;
+    for (size_t i = 0; !grid.fixed && i <= 2 * steps + 1; i++) { /* with and without duo scaling */
         double ratio = (double)(i % (steps + 1)) / (double)steps, loss;
         qz_awq_scales(x->x_mean, i <= steps ? x->w_mean : NULL, cols, ratio, x->s);
-        if (entry == QZ_AWQ_O) tie_heads(x->b->config, x->s);
-        QZ_TRY(loss_of(x, entry, x->s, &loss, err));
-        if (!(loss < r->scaled[entry])) continue;
-        r->scaled[entry] = loss;
-        r->ratio[entry] = ratio;
+        if (in->fold.width) tie_heads(&in->fold, x->s, cols);
+        QZ_TRY(loss_of(x, input, x->s, &loss, err));
+        if (!(loss < r->scaled[input])) continue;
+        r->scaled[input] = loss;
+        r->ratio[input] = ratio;
         memcpy(x->best, x->s, cols * sizeof *x->s);
     }
-    if (r->scaled[entry] > (1 - LEAST_GAIN) * r->plain[entry]) {
-        r->scaled[entry] = r->plain[entry];
-        r->ratio[entry] = -1;
+    if (r->scaled[input] > (1 - LEAST_GAIN) * r->plain[input]) {
+        r->scaled[input] = r->plain[input];
+        r->ratio[input] = -1;
     }
     return QZ_OK;
 }
 
-static qz_status run_entry(search *x, qz_awq_entry entry, const qz_input_stats *stats, double *gram, qz_awq_report *r, qz_error *err) {
+static qz_status run_input(search *x, size_t input, const qz_input_stats *stats, double *gram, qz_awq_report *r,
+                           qz_error *err) {
     size_t cols = stats->cols;
-    if (grid_of(x->o, entry).off) {
+    if (grid_of(x->o, input).off) {
         for (size_t k = 0; k < cols; k++) x->best[k] = 1;
-        r->ratio[entry] = -1;
+        r->ratio[input] = -1;
         return QZ_OK;
     }
     qz_stats_gram(stats, gram);
     for (size_t i = 0; i < cols * cols; i++) x->h[i] = (float)gram[i];
     memcpy(x->x_mean, stats->mean_abs, cols * sizeof *x->x_mean);
-    QZ_TRY(search_entry(x, entry, r, err));
-    if (r->ratio[entry] < 0)
+    QZ_TRY(search_input(x, input, r, err));
+    if (r->ratio[input] < 0)
         for (size_t k = 0; k < cols; k++) x->best[k] = 1;
     return QZ_OK;
 }
 
 /* All scales are found on the unscaled block first, then folded in order. */
-static qz_status run_block(search *x, const qz_input_stats *stats, float *const scales[QZ_AWQ_ENTRIES], double *gram, qz_awq_report *r, qz_error *err) {
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        x->best = scales[e];
-        QZ_TRY(run_entry(x, (qz_awq_entry)e, &stats[e], gram, r, err));
+static qz_status run_block(search *x, const qz_input_stats *stats, float *const scales[QZ_STAGES], double *gram,
+                           qz_awq_report *r, qz_error *err) {
+    for (size_t i = 0; i < QZ_STAGES; i++) {
+        x->best = scales[i];
+        QZ_TRY(run_input(x, i, &stats[i], gram, r, err));
     }
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++)
-        if (r->ratio[e] >= 0) qz_awq_fold(x->b, (qz_awq_entry)e, scales[e]);
+    for (size_t i = 0; i < QZ_STAGES; i++)
+        if (r->ratio[i] >= 0) qz_awq_fold(x->b, i, scales[i]);
     return QZ_OK;
 }
 
-_Static_assert((int)QZ_AWQ_QKV == (int)QZ_GROUP_QKV && (int)QZ_AWQ_DOWN == (int)QZ_GROUP_DOWN, "entries follow the input groups");
-
-qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_GROUP_COUNT], const qz_awq_options *o,
-                              float *const scales[QZ_AWQ_ENTRIES], qz_awq_report *report, qz_error *err) {
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_STAGES],
+                              const qz_awq_options *o, float *const scales[QZ_STAGES], qz_awq_report *report,
+                              qz_error *err) {
     *report = (qz_awq_report){0};
     size_t widest = 0, elems = 0;
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) widest = qz_max_size(widest, stats[e].cols);
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        const qz_awq_grid grid = grid_of(o, (qz_awq_entry)e);
-        const qz_linear *lin;
-        size_t n = qz_awq_linears((qz_awq_entry)e, &lin);
-        for (size_t i = 0; i < n; i++) elems = qz_max_size(elems, b->rows[lin[i]] * b->cols[lin[i]]);
-        if (!grid.off && (grid.group_size == 0 || b->cols[lin[0]] % grid.group_size != 0))
-            return qz_fail(err, QZ_EUSAGE, "group_size %u does not divide in_features %zu of %s; use a smaller group_size (64 or 32)", grid.group_size, b->cols[lin[0]],
-                           qz_linear_name(lin[0]));
+    for (size_t i = 0; i < QZ_STAGES; i++) widest = qz_max_size(widest, stats[i].cols);
+    for (size_t i = 0; i < QZ_STAGES; i++) {
+        const qz_awq_grid grid = grid_of(o, i);
+        const qz_awq_input *in = &b->input[i];
+        for (size_t l = in->first; l < in->first + in->n; l++)
+            elems = qz_max_size(elems, b->linear[l].rows * in->cols);
+        if (!grid.off && (grid.group_size == 0 || in->cols % grid.group_size != 0))
+            return qz_fail(err, QZ_EUSAGE, "group_size %u does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
+                           grid.group_size, in->cols, b->linear[in->first].name);
     }
     search x = {.run = run, .mm = mm, .b = b, .o = o};
     double *gram = qz_alloc_aligned(widest * widest, sizeof *gram);

@@ -1,7 +1,8 @@
-/* AWQ for one decoder block (formats/hf-awq.md): per entry of linears that share an input, per-channel scales s are folded
- * into the op before and the columns are multiplied by s; then codes.
- * best: scales are judged by the Gram matrix of each linear (no replay), o_proj too under GQA (one scale per KV channel);
- *       codes then come from error feedback and descent (methods/gptq.h).
+/* AWQ for one decoder block (formats/hf-awq.md): for each input of it (model/sites.h: linears that share one),
+ * per-channel scales s are folded into what makes the input, and the linears' columns are multiplied by s; then
+ * codes.
+ * best: scales are judged by the Gram matrix of each input (no replay), also where heads share rows (one scale per KV
+ * channel); codes then come from error feedback and descent (methods/gptq.h).
  * compat: the reference's steps with replays of the block, given as callbacks (methods/awq_compat.h).
  * Source: AWQ (arXiv 2306.00978), AutoAWQ 0.2.9. */
 #ifndef QZ_METHODS_AWQ_H
@@ -9,44 +10,55 @@
 #include "calibrate/stats.h"
 #include "methods/feedback.h"
 
-/* Float weights of one block; linear and vectors are changed in place by folding. */
 typedef struct {
-    const qz_config *config;
-    float *w[QZ_LIN_COUNT];            /* [rows, cols] */
-    size_t rows[QZ_LIN_COUNT], cols[QZ_LIN_COUNT];
-    float *bias[QZ_LIN_COUNT];         /* [rows] or NULL */
-    float *attn_norm, *ffn_norm;       /* [hidden] */
+    const char *name;                  /* "self_attn.q_proj", for texts */
+    float *w;                          /* [rows, cols]; NULL: not in this block */
+    float *bias;                       /* [rows] or NULL */
+    size_t rows, cols;
+    size_t stage;                      /* of its input */
+    bool rotary;                       /* queries or keys: they go into scores only */
+} qz_awq_linear;
+typedef struct {
+    size_t cols;
+    size_t first, n;                   /* linears [first, first + n) read it; n 0: none of this block */
+    qz_fold fold;
+    float *norm;                       /* QZ_FOLD_NORM: [cols] */
+} qz_awq_input;
+/* What is scaled and coded together, a decoder block or one of its experts, in float: linears by number, inputs by
+ * stage. Folding changes weights, biases and norms in place. */
+typedef struct {
+    qz_awq_linear linear[QZ_LINEARS];
+    qz_awq_input input[QZ_STAGES];
 } qz_awq_block;
+/* Names, sizes and inputs of a block (expert -1) or an expert; weights, biases and norms NULL. */
+void qz_awq_block_describe(qz_awq_block *b, const qz_config *c, size_t layer, long expert);
 
-typedef enum { QZ_AWQ_QKV, QZ_AWQ_O, QZ_AWQ_MLP, QZ_AWQ_DOWN, QZ_AWQ_ENTRIES } qz_awq_entry;
-/* How the linears of one entry are coded; off: not scaled, not measured; fixed: measured, and not scaled. */
+/* How the linears of one input are coded; off: not scaled, not measured; fixed: measured, and not scaled. */
 typedef struct { uint32_t bits, group_size; bool sym, off, fixed; } qz_awq_grid;
 
 typedef struct {
     qz_feedback_options codes;
     size_t ratios;                     /* steps of the ratio grid, 0 = 20 */
-    const qz_awq_grid *grids;          /* [QZ_AWQ_ENTRIES] for qz_awq_block_scales; NULL: every entry as codes */
+    const qz_awq_grid *grids;          /* [QZ_STAGES] for qz_awq_block_scales; NULL: every input as codes */
 } qz_awq_options;
 
 typedef struct {
-    double plain[QZ_AWQ_ENTRIES], scaled[QZ_AWQ_ENTRIES]; /* objective of round to nearest without and with the scales */
-    double ratio[QZ_AWQ_ENTRIES];                         /* chosen, -1: no scaling */
+    double plain[QZ_STAGES], scaled[QZ_STAGES]; /* objective of round to nearest without and with the scales */
+    double ratio[QZ_STAGES];                    /* chosen, -1: no scaling */
     double damping;
 } qz_awq_report;
 
-/* Finds scales for the whole block and folds them into it; scales[e] [cols of the entry] are what its columns were multiplied
- * by, all 1 where none helped. stats: the four input groups of this block. */
-qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_GROUP_COUNT], const qz_awq_options *o,
-                              float *const scales[QZ_AWQ_ENTRIES], qz_awq_report *report, qz_error *err);
-/* Column of entry e (QZ_AWQ_O, QZ_AWQ_DOWN) that a row of the op before (v, up) feeds: the one whose scale was folded there. */
-size_t qz_awq_row_column(const qz_config *c, qz_awq_entry e, size_t row);
-/* Multiplies columns by s and divides the op before: norm, or the last n rows (and bias) of v / up. Norms are rounded to
- * float16 first and s follows, so that what the file holds is what was folded. s [cols of the entry]. */
-void qz_awq_fold(qz_awq_block *b, qz_awq_entry e, float *s);
-/* Linears of an entry; returns their number. */
-size_t qz_awq_linears(qz_awq_entry e, const qz_linear **out);
+/* Finds scales for the whole block and folds them into it; scales[i] [cols of the input] are what the columns were
+ * multiplied by, all 1 where none helped. stats: of this block's inputs. */
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_STAGES],
+                              const qz_awq_options *o, float *const scales[QZ_STAGES], qz_awq_report *report,
+                              qz_error *err);
+/* Multiplies the columns of the input's linears by s and divides what makes it: a norm, or rows (and bias) of an
+ * earlier linear. Norms are rounded to float16 first and s follows, so that what the file holds is what was folded. s
+ * [cols of the input]. */
+void qz_awq_fold(qz_awq_block *b, size_t input, float *s);
 /* Scales of the reference's formula, before normalisation checks: s [cols]. w_mean may be NULL (no duo scaling). */
 void qz_awq_scales(const float *x_mean, const float *w_mean, size_t cols, double ratio, float *s);
-/* Mean over rows of |w| / group maximum, over all linears of the entry (accumulate with += then divide by rows). */
+/* Mean over rows of |w| / group maximum, over all linears of an input (accumulate with += then divide by rows). */
 void qz_awq_weight_mean(const float *w, size_t rows, size_t cols, size_t group, double *sum);
 #endif

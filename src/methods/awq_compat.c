@@ -147,28 +147,29 @@ typedef struct {
     qz_awq_block *b;
     const qz_awq_replay *rep;
     const qz_awq_options *o;
-    float *kept[QZ_LIN_COUNT];  /* unscaled weights of the entry's linears */
+    float *kept[QZ_LINEARS];    /* unscaled weights of the input's linears */
     float *y0, *y, *stat;
 } compat;
 
-/* Output of an entry's module for the block's current weights. */
-static qz_status module_output(compat *c, qz_awq_entry e, float *y, qz_error *err) {
-    if (e == QZ_AWQ_QKV) return c->rep->attention(c->rep->ctx, c->b, y, err);
-    if (e == QZ_AWQ_MLP) return c->rep->mlp(c->rep->ctx, c->b, y, err);
-    qz_linear l = e == QZ_AWQ_O ? QZ_LIN_O : QZ_LIN_DOWN;
-    return product(c->mm, c->b->w[l], c->b->rows[l], c->b->cols[l], c->rep->x[e], c->rep->tokens, y, err);
+/* What the reference compares for an input, for the block's current weights: the whole sub-module behind a norm, else
+ * its one linear. */
+static qz_status module_output(compat *c, size_t input, float *y, qz_error *err) {
+    const qz_awq_input *in = &c->b->input[input];
+    const qz_awq_linear *l = &c->b->linear[in->first];
+    if (in->fold.kind == QZ_FOLD_NORM) return c->rep->module(c->rep->ctx, c->b, input, y, err);
+    return product(c->mm, l->w, l->rows, l->cols, c->rep->x[input], c->rep->tokens, y, err);
 }
 
-static qz_status search_entry(compat *c, qz_awq_entry e, float *scales, qz_awq_report *r, qz_error *err) {
-    const qz_linear *lin;
-    size_t n = qz_awq_linears(e, &lin), cols = c->b->cols[lin[0]], rows = 0, outs = c->rep->tokens * c->b->config->hidden_size;
-    size_t group = c->o->codes.group_size;
+static qz_status search_input(compat *c, size_t e, float *scales, qz_awq_report *r, qz_error *err) {
+    const qz_awq_input *in = &c->b->input[e];
+    size_t cols = in->cols, rows = 0, outs = c->rep->tokens * c->rep->hidden, group = c->o->codes.group_size;
     double *sum = qz_calloc_array(cols, sizeof *sum), best = INFINITY;
     if (sum == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
-    for (size_t i = 0; i < n; i++) {
-        qz_awq_weight_mean(c->b->w[lin[i]], c->b->rows[lin[i]], cols, group, sum);
-        rows += c->b->rows[lin[i]];
-        memcpy(c->kept[lin[i]], c->b->w[lin[i]], c->b->rows[lin[i]] * cols * sizeof(float));
+    for (size_t i = in->first; i < in->first + in->n; i++) {
+        const qz_awq_linear *l = &c->b->linear[i];
+        qz_awq_weight_mean(l->w, l->rows, cols, group, sum);
+        rows += l->rows;
+        memcpy(c->kept[i], l->w, l->rows * cols * sizeof(float));
     }
     float *xm = c->stat, *wm = xm + cols, *s = wm + cols;
     column_mean(c->rep->x[e], c->rep->tokens, cols, xm);
@@ -177,7 +178,9 @@ static qz_status search_entry(compat *c, qz_awq_entry e, float *scales, qz_awq_r
     qz_status st = module_output(c, e, c->y0, err);
     for (size_t i = 0; i < QZ_AWQ_GRID && st == QZ_OK; i++) {
         qz_awq_scales(xm, wm, cols, (double)i / QZ_AWQ_GRID, s);
-        for (size_t k = 0; k < n; k++) try_scales(c->kept[lin[k]], c->b->rows[lin[k]], cols, group, c->o->codes.bits, c->o->codes.sym, s, c->b->w[lin[k]]);
+        for (size_t k = in->first; k < in->first + in->n; k++)
+            try_scales(c->kept[k], c->b->linear[k].rows, cols, group, c->o->codes.bits, c->o->codes.sym, s,
+                       c->b->linear[k].w);
         st = module_output(c, e, c->y, err);
         double loss = st == QZ_OK ? mean_square(c->y0, c->y, outs) : INFINITY;
         if (i == 0) r->plain[e] = loss;
@@ -186,43 +189,44 @@ static qz_status search_entry(compat *c, qz_awq_entry e, float *scales, qz_awq_r
         r->ratio[e] = (double)i / QZ_AWQ_GRID;
         memcpy(scales, s, cols * sizeof *s);
     }
-    for (size_t k = 0; k < n; k++) memcpy(c->b->w[lin[k]], c->kept[lin[k]], c->b->rows[lin[k]] * cols * sizeof(float));
+    for (size_t k = in->first; k < in->first + in->n; k++)
+        memcpy(c->b->linear[k].w, c->kept[k], c->b->linear[k].rows * cols * sizeof(float));
     if (st == QZ_OK && !isfinite(best)) st = qz_fail(err, QZ_ENUMERIC, "no finite loss in the AWQ scale search");
     return st;
 }
 
 /* Plain folding of the reference: no float16 correction of the scales. */
-static void fold(qz_awq_block *b, qz_awq_entry e, const float *s) {
-    const qz_linear *lin;
-    size_t n = qz_awq_linears(e, &lin), cols = b->cols[lin[0]];
-    float *norm = e == QZ_AWQ_QKV ? b->attn_norm : e == QZ_AWQ_MLP ? b->ffn_norm : NULL;
-    qz_linear prev = e == QZ_AWQ_O ? QZ_LIN_V : QZ_LIN_UP;
-    for (size_t k = 0; k < cols; k++) {
-        if (norm) {
-            norm[k] /= s[k];
+static void fold(qz_awq_block *b, size_t input, const float *s) {
+    const qz_awq_input *in = &b->input[input];
+    qz_awq_linear *before = &b->linear[in->fold.linear];
+    for (size_t k = 0; k < in->cols; k++) {
+        if (in->fold.kind == QZ_FOLD_NORM) {
+            in->norm[k] /= s[k];
             continue;
         }
-        for (size_t i = 0; i < b->cols[prev]; i++) b->w[prev][k * b->cols[prev] + i] /= s[k];
-        if (b->bias[prev]) b->bias[prev][k] /= s[k];
+        /* column k is row k: no heads share */
+        for (size_t i = 0; i < before->cols; i++) before->w[k * before->cols + i] /= s[k];
+        if (before->bias) before->bias[k] /= s[k];
     }
-    for (size_t i = 0; i < n; i++)
-        for (size_t r = 0; r < b->rows[lin[i]]; r++)
-            for (size_t k = 0; k < cols; k++) b->w[lin[i]][r * cols + k] *= s[k];
+    for (qz_awq_linear *l = b->linear + in->first; l < b->linear + in->first + in->n; l++)
+        for (size_t r = 0; r < l->rows; r++)
+            for (size_t k = 0; k < in->cols; k++) l->w[r * in->cols + k] *= s[k];
 }
 
-static qz_status clip_linear(compat *c, qz_linear l, const float *s, qz_error *err) {
-    size_t rows = c->b->rows[l], cols = c->b->cols[l], group = c->o->codes.group_size, groups = cols / group, step = qz_max_size(1, c->rep->tokens / 512);
+static qz_status clip_linear(compat *c, const qz_awq_linear *l, const float *s, qz_error *err) {
+    size_t rows = l->rows, cols = l->cols, group = c->o->codes.group_size, groups = cols / group;
+    size_t step = qz_max_size(1, c->rep->tokens / 512);
     size_t n = (c->rep->tokens + step - 1) / step;
-    const float *x = c->rep->x[qz_group_of(l)];
+    const float *x = c->rep->x[l->stage];
     float *xs = qz_alloc_array(n * cols, sizeof *xs), *bounds = qz_alloc_array(rows * groups, sizeof *bounds);
     qz_status st = xs && bounds ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory in the clip search");
     for (size_t t = 0; t < n && st == QZ_OK; t++)
         for (size_t k = 0; k < cols; k++) xs[t * cols + k] = x[t * step * cols + k] / (s ? s[k] : 1.0f);
     /* the rows are the reference's sample already: n < 1024 would be sampled again only above 1023 rows, step stays 1 */
-    if (st == QZ_OK) st = qz_awq_clip(c->run, c->b->w[l], rows, xs, n, cols, group, c->o->codes.bits, bounds, err);
+    if (st == QZ_OK) st = qz_awq_clip(c->run, l->w, rows, xs, n, cols, group, c->o->codes.bits, bounds, err);
     for (size_t r = 0; r < rows && st == QZ_OK; r++)
         for (size_t k = 0; k < cols; k++) {
-            float m = bounds[r * groups + k / group], *w = &c->b->w[l][r * cols + k];
+            float m = bounds[r * groups + k / group], *w = &l->w[r * cols + k];
             *w = clampf(*w, -m, m);
         }
     qz_free(xs);
@@ -231,14 +235,15 @@ static qz_status clip_linear(compat *c, qz_linear l, const float *s, qz_error *e
 }
 
 /* Final codes: every operation rounded to float16, as the reference's half tensors do. */
-static qz_status round_half(const qz_awq_block *b, qz_linear l, const qz_feedback_options *o, qz_arena *arena, qz_quantized *out, qz_error *err) {
-    size_t rows = b->rows[l], cols = b->cols[l], g = o->group_size, groups = cols / g;
+static qz_status round_half(const qz_awq_linear *l, const qz_feedback_options *o, qz_arena *arena, qz_quantized *out,
+                            qz_error *err) {
+    size_t rows = l->rows, cols = l->cols, g = o->group_size, groups = cols / g;
     uint8_t *codes = qz_arena_alloc(arena, rows * cols, 1), *zeros = qz_arena_alloc(arena, rows * groups, 1);
     float *scales = qz_arena_alloc(arena, rows * groups, sizeof *scales), qmax = (float)((1u << o->bits) - 1);
     double mse = 0;
     if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
     for (size_t i = 0; i < rows * groups; i++) {
-        const float *w = b->w[l] + i * g;
+        const float *w = l->w + i * g;
         float mn = INFINITY, mx = -INFINITY;
         for (size_t k = 0; k < g; k++) {
             float v = half_of(w[k]);
@@ -261,42 +266,47 @@ static qz_status round_half(const qz_awq_block *b, qz_linear l, const qz_feedbac
     return out->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
 }
 
-static qz_status run_all(compat *c, float *scales[QZ_AWQ_ENTRIES], qz_arena *arena, qz_quantized *lin, qz_awq_report *r, qz_error *err) {
-    const qz_config *cfg = c->b->config;
-    bool entry[QZ_AWQ_ENTRIES] = {true, cfg->kv_heads == cfg->heads && cfg->heads * cfg->head_dim == cfg->hidden_size, true, true};
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++)
-        if (entry[e]) QZ_TRY(search_entry(c, (qz_awq_entry)e, scales[e], r, err));
-        else r->ratio[e] = -1; /* grouped KV heads: the reference skips o_proj */
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++)
-        if (entry[e]) fold(c->b, (qz_awq_entry)e, scales[e]);
-    for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        qz_input_group g = qz_group_of((qz_linear)l);
-        if (l != QZ_LIN_Q && l != QZ_LIN_K) QZ_TRY(clip_linear(c, (qz_linear)l, entry[g] ? scales[g] : NULL, err));
-    }
-    for (int l = 0; l < QZ_LIN_COUNT; l++) QZ_TRY(round_half(c->b, (qz_linear)l, &c->o->codes, arena, &lin[l], err));
+/* The reference leaves an input alone that heads share, and one whose linear has not the shape of the earlier one. */
+static bool scales_input(const qz_awq_block *b, size_t input) {
+    const qz_awq_input *in = &b->input[input];
+    const qz_awq_linear *before = &b->linear[in->fold.linear], *l = &b->linear[in->first];
+    return in->fold.width == 0 || (before->rows == l->rows && before->cols == l->cols);
+}
+
+static qz_status run_all(compat *c, float *scales[QZ_STAGES], qz_arena *arena, qz_quantized *lin, qz_awq_report *r,
+                         qz_error *err) {
+    for (size_t i = 0; i < QZ_STAGES; i++)
+        if (scales_input(c->b, i)) QZ_TRY(search_input(c, i, scales[i], r, err));
+        else r->ratio[i] = -1;
+    for (size_t i = 0; i < QZ_STAGES; i++)
+        if (scales_input(c->b, i)) fold(c->b, i, scales[i]);
+    /* nor does it clip what makes scores */
+    for (const qz_awq_linear *l = c->b->linear; l < c->b->linear + QZ_LINEARS; l++)
+        if (!l->rotary) QZ_TRY(clip_linear(c, l, scales_input(c->b, l->stage) ? scales[l->stage] : NULL, err));
+    for (size_t l = 0; l < QZ_LINEARS; l++) QZ_TRY(round_half(&c->b->linear[l], &c->o->codes, arena, &lin[l], err));
     return QZ_OK;
 }
 
 qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay, const qz_awq_options *o, qz_arena *arena,
-                              qz_quantized lin[QZ_LIN_COUNT], qz_awq_report *report, qz_error *err) {
+                              qz_quantized lin[QZ_LINEARS], qz_awq_report *report, qz_error *err) {
     *report = (qz_awq_report){0};
     compat c = {.run = run, .mm = mm, .b = b, .rep = replay, .o = o};
-    size_t outs = replay->tokens * b->config->hidden_size, widest = 0;
-    float *scales[QZ_AWQ_ENTRIES] = {0};
+    size_t outs = replay->tokens * replay->hidden, widest = 0;
+    float *scales[QZ_STAGES] = {0};
     c.y0 = qz_alloc_aligned(outs, sizeof(float));
     c.y = qz_alloc_aligned(outs, sizeof(float));
     bool ok = c.y0 && c.y;
-    for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        c.kept[l] = qz_alloc_aligned(b->rows[l] * b->cols[l], sizeof(float));
-        widest = qz_max_size(widest, b->cols[l]);
+    for (size_t l = 0; l < QZ_LINEARS; l++) {
+        c.kept[l] = qz_alloc_aligned(b->linear[l].rows * b->linear[l].cols, sizeof(float));
+        widest = qz_max_size(widest, b->linear[l].cols);
         ok = ok && c.kept[l];
-        if (o->codes.group_size == 0 || b->cols[l] % o->codes.group_size) ok = false;
+        if (o->codes.group_size == 0 || b->linear[l].cols % o->codes.group_size) ok = false;
     }
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) ok = (scales[e] = qz_alloc_array(widest, sizeof(float))) != NULL && ok;
+    for (size_t i = 0; i < QZ_STAGES; i++) ok = (scales[i] = qz_alloc_array(widest, sizeof(float))) != NULL && ok;
     c.stat = qz_alloc_array(3 * widest, sizeof(float));
     qz_status st = ok && c.stat ? run_all(&c, scales, arena, lin, report, err) : qz_fail(err, QZ_EMEMORY, "out of memory for AWQ of one block");
-    for (int l = 0; l < QZ_LIN_COUNT; l++) qz_free(c.kept[l]);
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) qz_free(scales[e]);
+    for (size_t l = 0; l < QZ_LINEARS; l++) qz_free(c.kept[l]);
+    for (size_t i = 0; i < QZ_STAGES; i++) qz_free(scales[i]);
     qz_free(c.y0);
     qz_free(c.y);
     qz_free(c.stat);

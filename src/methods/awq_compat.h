@@ -6,18 +6,18 @@
 #include "methods/awq.h"
 
 typedef struct {
-    size_t tokens;
-    const float *x[QZ_GROUP_COUNT];  /* [tokens, cols] inputs of the float block, by input group; changed copies are the method's own */
-    /* Output y [tokens, hidden] of the module for the block's current weights, from x[QKV] or x[GATE_UP]. */
-    qz_status (*attention)(void *ctx, const qz_awq_block *b, float *y, qz_error *err);
-    qz_status (*mlp)(void *ctx, const qz_awq_block *b, float *y, qz_error *err);
+    size_t tokens, hidden;
+    /* [tokens, cols] inputs of the float block; changed copies are the method's own */
+    const float *x[QZ_STAGES];
+    /* Output y [tokens, hidden] of the sub-module that begins with this input, for the block's current weights. */
+    qz_status (*module)(void *ctx, const qz_awq_block *b, size_t input, float *y, qz_error *err);
     void *ctx;
 } qz_awq_replay;
 
 enum { QZ_AWQ_GRID = 20 };
 /* The group quantizer in float32 (quantize and decode), w and out [rows, cols]. */
 void qz_awq_pseudo(const float *w, size_t rows, size_t cols, size_t group, uint32_t bits, bool sym, float *out);
-/* One linear alone (o_proj, down_proj): losses [20] and the best scales [cols]; returns the best index in *best. duo false: no
+/* One linear alone: losses [20] and the best scales [cols]; returns the best index in *best. duo false: no
  * weight statistics. */
 qz_status qz_awq_search_linear(qz_run *run, qz_mm *mm, const float *w, size_t rows, const float *x, size_t tokens, size_t cols, size_t group, uint32_t bits,
                                bool duo, double losses[QZ_AWQ_GRID], float *scales, size_t *best, qz_error *err);
@@ -25,5 +25,5 @@ qz_status qz_awq_search_linear(qz_run *run, qz_mm *mm, const float *w, size_t ro
 qz_status qz_awq_clip(qz_run *run, const float *w, size_t rows, const float *x, size_t tokens, size_t cols, size_t group, uint32_t bits, float *bounds, qz_error *err);
 /* The whole block, in place; codes as the reference's file holds them. */
 qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay, const qz_awq_options *o, qz_arena *arena,
-                              qz_quantized lin[QZ_LIN_COUNT], qz_awq_report *report, qz_error *err);
+                              qz_quantized lin[QZ_LINEARS], qz_awq_report *report, qz_error *err);
 #endif

@@ -13,6 +13,7 @@
 #include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include "methods/awq_compat.h"
+#include "model/kinds.h"
 
 static qz_error err;
 static qz_st file;
@@ -101,40 +102,42 @@ static void pseudo_quantizer(void **state) {
 /* Folding moves scales between an op and the next: products along the path stay the same, also under GQA. */
 static void folding_keeps_the_function(void **state) {
     (void)state;
-    const qz_config c = {.hidden_size = 64, .intermediate_size = 96, .heads = 4, .kv_heads = 2, .head_dim = 16};
-    const size_t rows[] = {64, 32, 32, 64, 96, 96, 64}, cols[] = {64, 64, 64, 64, 64, 64, 96};
-    qz_awq_block b = {.config = &c};
+    static const qz_config c = {.layers = 1, .hidden_size = 64, .intermediate_size = 96, .heads = 4, .kv_heads = 2,
+                                .head_dim = 16};
+    qz_awq_block b;
+    qz_awq_block_describe(&b, &c, 0, -1);
     qz_rng r;
     qz_rng_seed(&r, 3);
-    float *before[QZ_LIN_COUNT], norm[64], s[96];
-    for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        b.rows[l] = rows[l];
-        b.cols[l] = cols[l];
-        b.w[l] = qz_alloc_array(rows[l] * cols[l], sizeof(float));
-        before[l] = qz_alloc_array(rows[l] * cols[l], sizeof(float));
-        for (size_t i = 0; i < rows[l] * cols[l]; i++) before[l][i] = b.w[l][i] = qz_rng_normal(&r);
+    float *before[QZ_LINEARS], norm[64], s[96];
+    qz_awq_linear *lin = b.linear;
+    const size_t qkv = lin[QZ_ATTN_Q].stage, o = lin[QZ_ATTN_O].stage, down = lin[QZ_MLP_DOWN].stage;
+    for (size_t l = 0; l < QZ_LINEARS; l++) {
+        const size_t n = lin[l].rows * lin[l].cols;
+        lin[l].w = qz_alloc_array(n, sizeof(float));
+        before[l] = qz_alloc_array(n, sizeof(float));
+        for (size_t i = 0; i < n; i++) before[l][i] = lin[l].w[i] = qz_rng_normal(&r);
     }
-    b.attn_norm = norm;
+    b.input[qkv].norm = norm;
     for (size_t k = 0; k < 64; k++) norm[k] = 1 + 0.1f * (float)k;
     for (size_t k = 0; k < 64; k++) s[k] = 0.5f + 0.03f * (float)k;
-    qz_awq_fold(&b, QZ_AWQ_QKV, s);
+    qz_awq_fold(&b, qkv, s);
     for (size_t k = 0; k < 64; k++) {
         assert_true(norm[k] == qz_f16_to_f32(qz_f32_to_f16(norm[k]))); /* what the file holds is what was folded */
-        assert_true(fabsf(norm[k] * b.w[QZ_LIN_Q][k] / ((1 + 0.1f * (float)k) * before[QZ_LIN_Q][k]) - 1) < 1e-6f);
+        assert_true(fabsf(norm[k] * lin[QZ_ATTN_Q].w[k] / ((1 + 0.1f * (float)k) * before[QZ_ATTN_Q][k]) - 1) < 1e-6f);
     }
     for (size_t k = 0; k < 64; k++) s[k] = 2.0f + (float)(k / 32 * 16 + k % 16); /* equal for the query heads of a KV head */
-    memcpy(before[QZ_LIN_V], b.w[QZ_LIN_V], 32 * 64 * sizeof(float));
-    qz_awq_fold(&b, QZ_AWQ_O, s);
+    memcpy(before[QZ_ATTN_V], lin[QZ_ATTN_V].w, 32 * 64 * sizeof(float));
+    qz_awq_fold(&b, o, s);
     for (size_t k = 0; k < 64; k++) {
         size_t v = k / 32 * 16 + k % 16; /* its v row */
-        assert_true(fabsf(b.w[QZ_LIN_O][k] * b.w[QZ_LIN_V][v * 64] / (before[QZ_LIN_O][k] * before[QZ_LIN_V][v * 64]) - 1) < 1e-5f);
+        assert_true(fabsf(lin[QZ_ATTN_O].w[k] * lin[QZ_ATTN_V].w[v * 64] / (before[QZ_ATTN_O][k] * before[QZ_ATTN_V][v * 64]) - 1) < 1e-5f);
     }
     for (size_t k = 0; k < 96; k++) s[k] = 1.5f + (float)k;
-    qz_awq_fold(&b, QZ_AWQ_DOWN, s);
+    qz_awq_fold(&b, down, s);
     for (size_t k = 0; k < 96; k++)
-        assert_true(fabsf(b.w[QZ_LIN_DOWN][k] * b.w[QZ_LIN_UP][k * 64] / (before[QZ_LIN_DOWN][k] * before[QZ_LIN_UP][k * 64]) - 1) < 1e-5f);
-    for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        qz_free(b.w[l]);
+        assert_true(fabsf(lin[QZ_MLP_DOWN].w[k] * lin[QZ_MLP_UP].w[k * 64] / (before[QZ_MLP_DOWN][k] * before[QZ_MLP_UP][k * 64]) - 1) < 1e-5f);
+    for (size_t l = 0; l < QZ_LINEARS; l++) {
+        qz_free(lin[l].w);
         qz_free(before[l]);
     }
 }
@@ -142,9 +145,10 @@ static void folding_keeps_the_function(void **state) {
  * not scaled (its norm feeds the router too). */
 static void expert_folds_inside(void **state) {
     (void)state;
-    enum { H = 64, F = 32, TRI = F * (F + 1) / 2, WIDE = H * (H + 1) / 2 };
+    enum { IN = 2, DOWN = 3, H = 64, F = 32, TRI = F * (F + 1) / 2, WIDE = H * (H + 1) / 2 };
     static float gate[F * H], up[F * H], down[H * F], first[2][H * F], mean[H], gram[WIDE], gram_down[TRI], mean_down[F], ones[H], s_down[F];
-    qz_config c = {.hidden_size = H, .heads = 1, .kv_heads = 1, .head_dim = H};
+    static const qz_config c = {.layers = 1, .hidden_size = H, .heads = 1, .kv_heads = 1, .head_dim = H, .experts = 2,
+                                .expert_width = F};
     qz_error e = {0};
     uint64_t x = 7;
     for (size_t i = 0; i < F * H; i++) {
@@ -161,18 +165,21 @@ static void expert_folds_inside(void **state) {
         for (size_t j = i; j < H; j++, at++) gram[at] = i == j;
     for (size_t k = 0; k < H; k++) mean[k] = ones[k] = 1;
     for (size_t k = 0; k < F; k++) s_down[k] = 1;
-    qz_awq_block b = {.config = &c};
-    b.w[QZ_LIN_GATE] = gate, b.w[QZ_LIN_UP] = up, b.w[QZ_LIN_DOWN] = down;
-    b.rows[QZ_LIN_GATE] = b.rows[QZ_LIN_UP] = b.cols[QZ_LIN_DOWN] = F;
-    b.cols[QZ_LIN_GATE] = b.cols[QZ_LIN_UP] = b.rows[QZ_LIN_DOWN] = H;
-    const qz_awq_grid grids[QZ_AWQ_ENTRIES] = {[QZ_AWQ_QKV] = {.off = true}, [QZ_AWQ_O] = {.off = true}, [QZ_AWQ_MLP] = {4, 32, false, false, true}, [QZ_AWQ_DOWN] = {4, 32, false, false, false}};
-    const qz_input_stats stats[QZ_GROUP_COUNT] = {[QZ_GROUP_GATE_UP] = {H, 10, mean, mean, gram}, [QZ_GROUP_DOWN] = {F, 10, mean_down, mean_down, gram_down}};
-    float *const scales[QZ_AWQ_ENTRIES] = {NULL, NULL, ones, s_down};
+    qz_awq_block b;
+    qz_awq_block_describe(&b, &c, 0, 1);
+    b.linear[QZ_MLP_GATE].w = gate, b.linear[QZ_MLP_UP].w = up, b.linear[QZ_MLP_DOWN].w = down;
+    assert_int_equal(b.input[IN].fold.kind, QZ_FOLD_SHARED);
+    assert_int_equal(b.input[DOWN].fold.kind, QZ_FOLD_ROWS);
+    const qz_awq_grid grids[QZ_STAGES] = {{.off = true}, {.off = true}, [IN] = {4, 32, false, false, true},
+                                          [DOWN] = {4, 32, false, false, false}};
+    const qz_input_stats stats[QZ_STAGES] = {[IN] = {H, 10, mean, mean, gram},
+                                             [DOWN] = {F, 10, mean_down, mean_down, gram_down}};
+    float *const scales[QZ_STAGES] = {[IN] = ones, [DOWN] = s_down};
     const qz_awq_options o = {.codes = qz_feedback_default, .grids = grids};
     qz_awq_report r;
     assert_int_equal(qz_awq_block_scales(&run, mm, &b, stats, &o, scales, &r, &e), QZ_OK);
-    assert_true(r.ratio[QZ_AWQ_MLP] < 0 && r.plain[QZ_AWQ_MLP] > 0 && r.scaled[QZ_AWQ_MLP] == r.plain[QZ_AWQ_MLP]);
-    assert_true(r.ratio[QZ_AWQ_DOWN] >= 0 && r.scaled[QZ_AWQ_DOWN] < 0.9 * r.plain[QZ_AWQ_DOWN]);
+    assert_true(r.ratio[IN] < 0 && r.plain[IN] > 0 && r.scaled[IN] == r.plain[IN]);
+    assert_true(r.ratio[DOWN] >= 0 && r.scaled[DOWN] < 0.9 * r.plain[DOWN]);
     assert_true(s_down[3] > s_down[4]);
     for (size_t k = 0; k < H; k++) assert_true(ones[k] == 1);
     assert_memory_equal(gate, first[0], sizeof gate); /* gate and up were equal */

@@ -6,6 +6,7 @@
 #include "formats/safetensors.h"
 #include "model/leftovers.h"
 #include "model/checkpoint.h"
+#include "model/kinds.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,10 +58,11 @@ static qz_status add_experts(qz_model *m, const qz_st *file, const qz_st_tensor 
     char name[QZ_SITE_NAME];
     *mine = true;
     for (size_t i = 0, n = qz_sites(c, layer, sites); i < n; i++) {
-        if (sites[i].kind != QZ_SITE_EXPERT || (sites[i].part == QZ_LIN_DOWN) != down) continue;
+        if (sites[i].kind != QZ_SITE_EXPERT || (sites[i].part == QZ_MLP_DOWN) != down) continue;
         for (uint64_t e = 0; e < c->experts; e++) {
             (void)qz_site_name(&sites[i], layer, (size_t)e, "weight", name, sizeof name);
-            QZ_TRY(add_matrix(m, file, t, name, e * rows + (sites[i].part == QZ_LIN_UP ? c->expert_width : 0), sites[i].rows, err));
+            QZ_TRY(add_matrix(m, file, t, name, e * rows + (sites[i].part == QZ_MLP_UP ? c->expert_width : 0),
+                              sites[i].rows, err));
         }
     }
     return QZ_OK;
@@ -113,7 +115,7 @@ static qz_status add_views(qz_model *m, const qz_st_dir *d, qz_error *err) {
 
 /* The linears' dtype names the encoding; config.dtype may be absent or differ. */
 static void describe(qz_model *m) {
-    qz_type t = m->blocks[0].linear[QZ_LIN_Q]->type;
+    qz_type t = qz_model_linear(m)->type;
     m->container = "safetensors";
     m->encoding = t == QZ_TYPE_BF16 ? "BF16" : t == QZ_TYPE_F16 ? "F16" : "F32";
     m->contract = t == QZ_TYPE_F32 ? "W32A32" : "W16A16";

@@ -51,7 +51,7 @@ static const char *key_of(const qz_model *m, const char *name) {
 /* The tensor that holds what `name` would: the fused matrix or its first part, or the same name without a wrapper's prefix. */
 static const char *twin_of(const qz_model *m, const char *name) {
     static const char *const prefixes[] = {"model.language_model.", "language_model.model.", "language_model."};
-    static const struct { const char *name; qz_linear part; } fused[] = {{"self_attn.qkv_proj.weight", QZ_LIN_Q}, {"mlp.gate_up_proj.weight", QZ_LIN_GATE}};
+    qz_site s;
     char plain[QZ_SITE_NAME + 32];
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         if (!qz_str_starts(name, prefixes[i])) continue;
@@ -63,11 +63,11 @@ static const char *twin_of(const qz_model *m, const char *name) {
     if (l < 0 || l >= (long)m->config.layers) return NULL;
     const char *inner = strchr(name + strlen("model.layers."), '.') + 1;
     const qz_block *blk = &m->blocks[l];
-    for (size_t i = 0; i < 2; i++)
-        if (strcmp(inner, fused[i].name) == 0) return blk->linear[fused[i].part] ? blk->linear[fused[i].part]->file_name : NULL;
-    for (int i = 0; i < QZ_LIN_COUNT; i++) {
-        const size_t n = strlen(qz_linear_name((qz_linear)i));
-        if (strncmp(inner, qz_linear_name((qz_linear)i), n) == 0 && strcmp(inner + n, ".weight") == 0) return blk->linear[i] ? blk->linear[i]->file_name : NULL;
+    for (size_t i = 0; qz_site_known(i, &s); i++) {
+        const size_t n = strlen(s.hf);
+        if (s.kind != QZ_SITE_LINEAR && s.kind != QZ_SITE_FUSED) continue;
+        if (strncmp(inner, s.hf, n) != 0 || strcmp(inner + n, ".weight") != 0) continue;
+        return blk->linear[s.part] ? blk->linear[s.part]->file_name : NULL;
     }
     return NULL;
 }

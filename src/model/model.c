@@ -33,6 +33,26 @@ const char *qz_tensor_type_text(const qz_tensor_view *t, char buf[32]) {
     return buf;
 }
 
+const qz_tensor_view *qz_block_linear(const qz_block *b, size_t linear, long expert) {
+    if (expert < 0) return b->linear[linear];
+    return b->expert[linear] ? b->expert[linear][expert] : NULL;
+}
+const qz_tensor_view *qz_model_linear(const qz_model *m) {
+    size_t l = 0;
+    while (l + 1 < QZ_LINEARS && m->blocks[0].linear[l] == NULL) l++;
+    return m->blocks[0].linear[l];
+}
+
+size_t qz_model_rotary_heads(const qz_model *m, const char *name) {
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (const qz_bound *b = m->blocks[l].sites; b < m->blocks[l].sites + m->blocks[l].n_sites; b++) {
+            if (b->site.rotary_heads == 0) continue;
+            if (strcmp(b->weight[0]->name, name) == 0 || (b->bias && strcmp(b->bias->name, name) == 0))
+                return (size_t)b->site.rotary_heads;
+        }
+    return 0;
+}
+
 /* Linear search is enough for one-off look-ups; binding sorts once. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name) {
     for (size_t i = 0; i < m->n_tensors; i++)
@@ -142,24 +162,24 @@ static const qz_tensor_view *rows_of(qz_model *m, const qz_tensor_view *t, uint6
 }
 
 /* What engines and methods ask for by part. */
-static qz_status place(const binder *b, qz_block *blk, const qz_bound *s, qz_error *err) {
-    const qz_config *c = &b->m->config;
+static qz_status place(const binder *b, qz_block *blk, size_t layer, const qz_bound *s, qz_error *err) {
     const qz_tensor_view *t = s->weight[0];
     uint64_t row = 0;
+    qz_site part;
     switch (s->site.kind) {
     case QZ_SITE_NORM: blk->norm[s->site.part] = t; break;
     case QZ_SITE_ROUTER: blk->router = t; break;
-    case QZ_SITE_EXPERT: blk->expert[s->site.part - QZ_LIN_GATE] = s->weight; break;
+    case QZ_SITE_EXPERT: blk->expert[s->site.part] = s->weight; break;
     case QZ_SITE_LINEAR:
         blk->linear[s->site.part] = t;
         blk->bias[s->site.part] = s->bias;
         break;
     case QZ_SITE_FUSED:
         for (int i = s->site.part; i < s->site.part + s->site.parts; i++) {
-            const uint64_t n = qz_linear_rows(c, (qz_linear)i);
-            blk->linear[i] = rows_of(b->m, t, row, n);
+            if (!qz_site_of(&b->m->config, layer, (size_t)i, &part)) continue;
+            blk->linear[i] = rows_of(b->m, t, row, part.rows);
             if (blk->linear[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", b->m->path);
-            row += n;
+            row += part.rows;
         }
         break;
     }
@@ -172,7 +192,7 @@ static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
     const qz_config *c = &b->m->config;
     if (qz_family_get(c->family)->ffn != QZ_FFN_EXPERTS) return QZ_OK;
     const bool router = s->kind == QZ_SITE_ROUTER;
-    if (!router && !(s->kind == QZ_SITE_LINEAR && s->part == QZ_LIN_GATE)) return QZ_OK;
+    if (!router && !(s->kind == QZ_SITE_LINEAR && s->part == QZ_MIXER_LINEARS)) return QZ_OK;
     (void)qz_site_name(s, layer, 0, "weight", name, sizeof name);
     const qz_tensor_view *t = look_up(b, name);
     if (t && router && t->cols == s->cols && t->rows != s->rows)
@@ -184,7 +204,8 @@ static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
     if (!router && other.experts == 0) other.experts = 1;
     qz_site sites[QZ_MAX_SITES];
     for (size_t i = 0, n = qz_sites(&other, layer, sites); i < n; i++) {
-        if (sites[i].kind != (router ? QZ_SITE_LINEAR : QZ_SITE_ROUTER) || (router && sites[i].part != QZ_LIN_GATE)) continue;
+        if (sites[i].kind != (router ? QZ_SITE_LINEAR : QZ_SITE_ROUTER)
+            || (router && sites[i].part != QZ_MIXER_LINEARS)) continue;
         (void)qz_site_name(&sites[i], layer, 0, "weight", name, sizeof name);
         t = look_up(b, name);
         if (t)
@@ -212,7 +233,7 @@ static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t l
         (void)qz_site_name(&s->site, layer, 0, "bias", name, sizeof name);
         QZ_TRY(want(b, name, 1, s->site.rows, &s->bias));
     }
-    return place(b, blk, s, b->err);
+    return place(b, blk, layer, s, b->err);
 }
 
 static qz_status bind_block(const binder *b, size_t layer) {

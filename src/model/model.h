@@ -20,12 +20,12 @@ typedef struct {
 typedef struct {
     qz_bound *sites; size_t n_sites;                 /* what is stored, in the order of sites.h */
     const qz_tensor_view *norm[QZ_NORM_COUNT];       /* [1, hidden], q and k [1, head_dim]; NULL where the family has none */
-    /* The seven linears of a dense block [out, in]; those of a fused site are views of its rows. NULL in the feed-forward of a
-     * block with experts. */
-    const qz_tensor_view *linear[QZ_LIN_COUNT];
-    const qz_tensor_view *bias[QZ_LIN_COUNT];        /* [1, out] or NULL */
+    /* By number [out, in]; those of a fused site are views of its rows. NULL in the feed-forward of a block with
+     * experts: there each number has one matrix per expert. */
+    const qz_tensor_view *linear[QZ_LINEARS];
+    const qz_tensor_view *bias[QZ_LINEARS];          /* [1, out] or NULL */
     const qz_tensor_view *router;                    /* [experts, hidden]; NULL: dense */
-    const qz_tensor_view *const *expert[3];          /* gate, up, down: [experts] */
+    const qz_tensor_view *const *expert[QZ_LINEARS]; /* [experts] */
 } qz_block;
 
 /* A stored tensor that no part of the model claims (leftovers.h). */
@@ -70,6 +70,12 @@ qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **
 /* For every opener: finds each tensor of the family by HF name among m->tensors, checks shapes against the config and
  * fills embed, norms, head and blocks. What nothing claims goes from m->tensors to m->left (see qz_leftovers_judge). */
 qz_status qz_model_bind(qz_model *m, qz_error *err);
+/* Linear of a block (expert -1), or of one of its experts; NULL: it has none of that number. */
+const qz_tensor_view *qz_block_linear(const qz_block *b, size_t linear, long expert);
+/* Any linear for what all of them have in common: the first of the model. */
+const qz_tensor_view *qz_model_linear(const qz_model *m);
+/* Heads of query or key in the tensor (weight or bias), whose rows positions rotate; 0: it is another one. */
+size_t qz_model_rotary_heads(const qz_model *m, const char *name);
 /* NULL if there is none. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name);
 /* Fails with QZ_ENONFINITE naming tensor and element if a float tensor holds NaN or inf. */

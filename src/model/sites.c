@@ -1,78 +1,117 @@
 #include "model/sites.h"
+#include "model/families.h"
+#include "model/kinds.h"
 #include <stdio.h>
 #include <string.h>
 
-static const char *const linears[QZ_LIN_COUNT][2] = {{"self_attn.q_proj", "attn_q"}, {"self_attn.k_proj", "attn_k"}, {"self_attn.v_proj", "attn_v"}, {"self_attn.o_proj", "attn_output"},
-                                                     {"mlp.gate_proj", "ffn_gate"},  {"mlp.up_proj", "ffn_up"},      {"mlp.down_proj", "ffn_down"}};
-const char *qz_linear_name(qz_linear l) { return linears[l][0]; }
+static qz_sub sub_of(size_t linear) { return linear < QZ_MIXER_LINEARS ? QZ_SUB_MIXER : QZ_SUB_FFN; }
+static size_t first_of(qz_sub s) { return s == QZ_SUB_MIXER ? 0 : QZ_MIXER_LINEARS; }
+static const qz_kind *kind_of(qz_sub s, bool sparse) {
+    return qz_kind_get(s == QZ_SUB_MIXER ? QZ_KIND_ATTENTION : sparse ? QZ_KIND_EXPERTS : QZ_KIND_MLP);
+}
+/* Inputs of a dense block before those of its feed-forward. */
+static size_t mixer_stages(void) { return kind_of(QZ_SUB_MIXER, false)->n_inputs; }
 
-uint64_t qz_linear_rows(const qz_config *c, qz_linear l) {
-    const uint64_t q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, i = c->intermediate_size, d = c->hidden_size;
-    const uint64_t rows[QZ_LIN_COUNT] = {q, kv, kv, d, i, i, d};
-    return rows[l];
+static uint64_t wide(const qz_config *c, qz_wide w) {
+    switch (w) {
+    case QZ_WIDE_HEADS: return c->heads * c->head_dim;
+    case QZ_WIDE_KV_HEADS: return c->kv_heads * c->head_dim;
+    case QZ_WIDE_FFN: return c->intermediate_size;
+    case QZ_WIDE_EXPERT: return c->expert_width;
+    case QZ_WIDE_HIDDEN: break;
+    }
+    return c->hidden_size;
 }
-uint64_t qz_linear_cols(const qz_config *c, qz_linear l) {
-    return l == QZ_LIN_O ? c->heads * c->head_dim : l == QZ_LIN_DOWN ? c->intermediate_size : c->hidden_size;
+static bool has_bias(const qz_config *c, qz_bias b) {
+    return b == QZ_BIAS_QKV ? c->qkv_bias : b == QZ_BIAS_O ? c->o_bias : b == QZ_BIAS_MLP && c->mlp_bias;
 }
 
-typedef struct { const qz_config *c; qz_site *out; size_t n; } lister;
+/* ---- sites ---- */
+static const qz_fused *fused_of(const qz_kind *k, size_t input) {
+    return k->inputs[input].fused.set ? &k->inputs[input].fused : NULL;
+}
 
-static void linear(lister *k, qz_linear l) {
-    const qz_config *c = k->c;
-    const bool bias = l <= QZ_LIN_V ? c->qkv_bias : l == QZ_LIN_O ? c->o_bias : c->mlp_bias;
-    k->out[k->n++] = (qz_site){QZ_SITE_LINEAR, (int)l, 1, linears[l][0], linears[l][1], qz_linear_rows(c, l), qz_linear_cols(c, l), 0, bias};
+/* What a row says without a configuration. */
+static qz_site site_of_row(const qz_kind *k, size_t i, size_t first, size_t first_stage) {
+    const qz_linear_row *r = &k->linears[i];
+    return (qz_site){.kind = k->experts ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i), .parts = 1,
+                     .name = r->name, .hf = r->stored ? r->stored : r->name, .gguf = r->gguf,
+                     .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input)};
 }
-static void fused(lister *k, qz_linear first, int parts, const char *hf, const char *gguf) {
-    uint64_t rows = 0;
-    for (int i = 0; i < parts; i++) rows += qz_linear_rows(k->c, (qz_linear)((int)first + i));
-    k->out[k->n++] = (qz_site){QZ_SITE_FUSED, (int)first, parts, hf, gguf, rows, k->c->hidden_size, 0, false};
+
+bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
+    const qz_sub sub = sub_of(linear);
+    const qz_kind *k = kind_of(sub, qz_config_sparse(c, layer));
+    const size_t i = linear - first_of(sub);
+    if (i >= k->n_linears) return false;
+    const qz_linear_row *r = &k->linears[i];
+    *out = site_of_row(k, i, first_of(sub), sub == QZ_SUB_MIXER ? 0 : mixer_stages());
+    out->rows = wide(c, r->rows);
+    out->cols = wide(c, k->inputs[r->input].cols);
+    out->bias = has_bias(c, r->bias);
+    if (r->rotary) out->rotary_heads = out->rows / c->head_dim;
+    if (!k->experts) return true;
+    out->experts = (size_t)c->experts;
+    const char *own = qz_family_get(c->family)->expert_names[i];
+    if (own) out->hf = own;
+    return true;
 }
+
+typedef struct { const qz_config *c; size_t layer; qz_site *out; size_t n; } lister;
+
 static void norm(lister *k, qz_norm which, const char *hf, const char *gguf, uint64_t cols) {
-    k->out[k->n++] = (qz_site){QZ_SITE_NORM, (int)which, 1, hf, gguf, 1, cols, 0, false};
+    const size_t stage = which == QZ_NORM_FFN ? mixer_stages() : 0;
+    k->out[k->n++] = (qz_site){.kind = QZ_SITE_NORM, .part = (int)which, .parts = 1, .hf = hf, .gguf = gguf, .rows = 1,
+                               .cols = cols, .stage = stage};
 }
 
-static void attention(lister *k) {
-    const qz_config *c = k->c;
-    if (c->fused) fused(k, QZ_LIN_Q, 3, "self_attn.qkv_proj", "attn_qkv");
-    else {
-        linear(k, QZ_LIN_Q);
-        if (c->qk_norm) norm(k, QZ_NORM_Q, "self_attn.q_norm", "attn_q_norm", c->head_dim);
-        linear(k, QZ_LIN_K);
-        if (c->qk_norm) norm(k, QZ_NORM_K, "self_attn.k_norm", "attn_k_norm", c->head_dim);
-        linear(k, QZ_LIN_V);
+/* The linears [first, first + parts) as one matrix. */
+static void fused(lister *k, size_t first, size_t parts) {
+    qz_site s, all = {0};
+    for (size_t i = 0; i < parts && qz_site_of(k->c, k->layer, first + i, &s); i++) {
+        if (i == 0) all = s;
+        else all.rows += s.rows;
     }
-    linear(k, QZ_LIN_O);
+    all.kind = QZ_SITE_FUSED;
+    all.parts = (int)parts;
+    all.name = all.hf = all.fused->hf;
+    all.gguf = all.fused->gguf;
+    all.fused = NULL;
+    all.bias = false;
+    all.rotary_heads = 0; /* of a part of the rows only: no file has another order for them */
+    k->out[k->n++] = all;
 }
 
-static void experts(lister *k) {
-    static const char *const names[] = {"mlp.experts.%zu.gate_proj", "mlp.experts.%zu.up_proj", "mlp.experts.%zu.down_proj"};
-    static const char *const gguf[] = {"ffn_gate_exps", "ffn_up_exps", "ffn_down_exps"};
+static void sub_module(lister *k, qz_sub sub) {
     const qz_config *c = k->c;
-    const qz_family_info *f = qz_family_get(c->family);
-    k->out[k->n++] = (qz_site){QZ_SITE_ROUTER, 0, 1, f->router_name ? f->router_name : "mlp.gate", "ffn_gate_inp", c->experts, c->hidden_size, 0, false};
-    for (int i = 0; i < 3; i++)
-        k->out[k->n++] = (qz_site){QZ_SITE_EXPERT, QZ_LIN_GATE + i, 1, f->expert_names[i] ? f->expert_names[i] : names[i], gguf[i], i < 2 ? c->expert_width : c->hidden_size,
-                                   i < 2 ? c->hidden_size : c->expert_width, (size_t)c->experts, false};
-}
-
-static void dense(lister *k) {
-    if (k->c->fused) fused(k, QZ_LIN_GATE, 2, "mlp.gate_up_proj", "ffn_up");
-    else {
-        linear(k, QZ_LIN_GATE);
-        linear(k, QZ_LIN_UP);
+    const qz_kind *kind = kind_of(sub, qz_config_sparse(c, k->layer));
+    const char *router = qz_family_get(c->family)->router_name;
+    if (kind->experts)
+        k->out[k->n++] = (qz_site){.kind = QZ_SITE_ROUTER, .parts = 1, .hf = router ? router : "mlp.gate",
+                                   .gguf = "ffn_gate_inp", .rows = c->experts, .cols = c->hidden_size,
+                                   .stage = mixer_stages()};
+    for (size_t i = 0; i < kind->n_linears; i++) {
+        const qz_linear_row *r = &kind->linears[i];
+        size_t same = 1;
+        while (i + same < kind->n_linears && kind->linears[i + same].input == r->input) same++;
+        if (c->fused && kind->inputs[r->input].fused.hf) {
+            fused(k, first_of(sub) + i, same);
+            i += same - 1;
+            continue;
+        }
+        k->n += qz_site_of(c, k->layer, first_of(sub) + i, &k->out[k->n]);
+        if (r->norm_hf && c->qk_norm) norm(k, r->norm, r->norm_hf, r->norm_gguf, c->head_dim);
     }
-    linear(k, QZ_LIN_DOWN);
 }
 
 size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]) {
-    lister k = {.c = c, .out = out};
+    lister k = {.c = c, .layer = layer, .out = out};
     const uint64_t d = c->hidden_size;
     norm(&k, QZ_NORM_ATTN, "input_layernorm", "attn_norm", d);
-    attention(&k);
+    sub_module(&k, QZ_SUB_MIXER);
     if (c->norms_after) norm(&k, QZ_NORM_ATTN_OUT, "post_attention_layernorm", "post_attention_norm", d);
     norm(&k, QZ_NORM_FFN, c->norms_after ? "pre_feedforward_layernorm" : "post_attention_layernorm", "ffn_norm", d);
-    if (qz_config_sparse(c, layer)) experts(&k);
-    else dense(&k);
+    sub_module(&k, QZ_SUB_FFN);
     if (c->norms_after) norm(&k, QZ_NORM_FFN_OUT, "post_feedforward_layernorm", "post_ffw_norm", d);
     return k.n;
 }
@@ -86,22 +125,80 @@ bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suf
     return n > 0 && (size_t)n < size;
 }
 
-/* ---- inputs ---- */
-enum { SHARED = QZ_GROUP_DOWN }; /* of a sparse layer: inputs before those of its experts */
+/* Site i of a kind as qz_site_known counts them: its linears, its fused matrices, norms of heads. */
+static bool known_of(const qz_kind *k, size_t first, size_t i, qz_site *out) {
+    if (i < k->n_linears) {
+        *out = site_of_row(k, i, first, 0);
+        return true;
+    }
+    i -= k->n_linears;
+    for (size_t l = 0; l < k->n_linears; l++) {
+        const qz_linear_row *r = &k->linears[l];
+        const qz_fused *f = fused_of(k, r->input);
+        const bool starts = f && f->hf && (l == 0 || k->linears[l - 1].input != r->input);
+        if (starts && i-- == 0) {
+            *out = (qz_site){.kind = QZ_SITE_FUSED, .part = (int)(first + l), .parts = 1, .name = f->hf, .hf = f->hf,
+                             .gguf = f->gguf, .shard = r->shard};
+            return true;
+        }
+        if (r->norm_hf && i-- == 0) {
+            *out = (qz_site){.kind = QZ_SITE_NORM, .part = (int)r->norm, .parts = 1, .name = r->norm_hf,
+                             .hf = r->norm_hf, .gguf = r->norm_gguf};
+            return true;
+        }
+    }
+    return false;
+}
 
-qz_input_group qz_group_of(qz_linear l) {
-    switch (l) {
-    case QZ_LIN_O: return QZ_GROUP_O;
-    case QZ_LIN_GATE:
-    case QZ_LIN_UP: return QZ_GROUP_GATE_UP;
-    case QZ_LIN_DOWN: return QZ_GROUP_DOWN;
-    default: return QZ_GROUP_QKV;
+bool qz_site_known(size_t i, qz_site *out) {
+    for (int k = 0; k < QZ_KIND_COUNT; k++) {
+        const qz_kind *kind = qz_kind_get((qz_kind_id)k);
+        const size_t first = k == QZ_KIND_ATTENTION ? 0 : QZ_MIXER_LINEARS;
+        size_t n = 0;
+        while (known_of(kind, first, n, out)) {
+            if (n++ == i) return true;
+        }
+        i -= n;
+    }
+    const qz_kind *experts = qz_kind_get(QZ_KIND_EXPERTS);
+    for (int f = 0; f < QZ_FAMILY_COUNT; f++)
+        for (size_t l = 0; l < experts->n_linears; l++) {
+            const char *own = qz_family_get((qz_family)f)->expert_names[l];
+            if (own == NULL || i-- != 0) continue;
+            *out = site_of_row(experts, l, QZ_MIXER_LINEARS, 0);
+            out->hf = own;
+            return true;
+        }
+    return false;
+}
+
+void qz_sites_biases(qz_config *c, bool (*has)(const void *file, const char *gguf), const void *file) {
+    static const qz_kind_id stored[] = {QZ_KIND_ATTENTION, QZ_KIND_MLP};
+    bool *const flags[] = {[QZ_BIAS_QKV] = &c->qkv_bias, [QZ_BIAS_O] = &c->o_bias, [QZ_BIAS_MLP] = &c->mlp_bias};
+    for (size_t k = 0; k < 2; k++) {
+        const qz_kind *kind = qz_kind_get(stored[k]);
+        for (size_t i = kind->n_linears; i-- > 0;) {
+            const qz_linear_row *r = &kind->linears[i];
+            if (r->bias != QZ_BIAS_NONE) *flags[r->bias] = has(file, r->gguf); /* the first decides: it comes last */
+        }
     }
 }
-qz_linear qz_group_first(qz_input_group g) {
-    int l = 0;
-    while (l + 1 < QZ_LIN_COUNT && qz_group_of((qz_linear)l) != g) l++;
-    return (qz_linear)l;
+
+const char *qz_last_word(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot ? dot + 1 : name;
+}
+
+/* ---- inputs ---- */
+static uint64_t wide_input(const qz_input_widths *w, qz_wide which) {
+    switch (which) {
+    case QZ_WIDE_HEADS: return w->o_cols;
+    case QZ_WIDE_FFN: return w->intermediate_size;
+    case QZ_WIDE_EXPERT: return w->expert_width;
+    case QZ_WIDE_HIDDEN:
+    case QZ_WIDE_KV_HEADS: break; /* nothing reads keys or values alone */
+    }
+    return w->hidden_size;
 }
 
 void qz_input_widths_of(const qz_config *c, qz_input_widths *out) {
@@ -110,30 +207,73 @@ void qz_input_widths_of(const qz_config *c, qz_input_widths *out) {
     for (size_t l = 0; c->experts && l < c->layers; l++) out->layer_dense[l] = c->layer_dense[l];
 }
 static bool sparse(const qz_input_widths *w, size_t layer) { return w->experts && layer < w->layers && !w->layer_dense[layer]; }
+static const qz_kind *kind_in(const qz_input_widths *w, size_t layer, qz_sub sub) {
+    return kind_of(sub, sparse(w, layer));
+}
+
+size_t qz_stages(const qz_input_widths *w, size_t layer) {
+    return mixer_stages() + kind_in(w, layer, QZ_SUB_FFN)->n_inputs;
+}
 
 size_t qz_inputs(const qz_input_widths *w, size_t layer) {
+    const size_t stages = qz_stages(w, layer), own = stages - mixer_stages();
     if (layer == w->layers) return 1;
-    return sparse(w, layer) ? SHARED + 2 * (size_t)w->experts : QZ_GROUP_COUNT;
+    return sparse(w, layer) ? mixer_stages() + 1 + own * (size_t)w->experts : stages;
 }
+
+/* What the linears of a stage read, of the block itself or of an expert. */
+static qz_input input_at_stage(const qz_input_widths *w, size_t layer, size_t stage, long expert) {
+    const qz_sub sub = stage < mixer_stages() ? QZ_SUB_MIXER : QZ_SUB_FFN;
+    const qz_kind *k = kind_in(w, layer, sub);
+    const size_t at = sub == QZ_SUB_MIXER ? stage : stage - mixer_stages();
+    const qz_input_row *r = &k->inputs[at];
+    qz_input in = {.stage = stage, .expert = expert, .cols = (size_t)wide_input(w, r->cols), .sub = sub,
+                   .inside = at > 0, .residual = r->residual, .fold = r->fold,
+                   .fused = fused_of(k, at)};
+    for (size_t i = k->n_linears; i-- > 0;)
+        if (k->linears[i].input == at) in.first = first_of(sub) + i, in.n++;
+    return in;
+}
+
 qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i) {
-    const bool of_expert = sparse(w, layer) && i >= SHARED;
-    const qz_input_group g = of_expert ? (i - SHARED) % 2 ? QZ_GROUP_DOWN : QZ_GROUP_GATE_UP : (qz_input_group)i;
-    uint64_t cols = w->hidden_size;
-    if (layer < w->layers && g == QZ_GROUP_O) cols = w->o_cols;
-    if (layer < w->layers && g == QZ_GROUP_DOWN) cols = of_expert ? w->expert_width : w->intermediate_size;
-    return (qz_input){.group = g, .expert = of_expert ? (long)((i - SHARED) / 2) : -1, .cols = (size_t)cols};
+    const size_t before = mixer_stages(), own = qz_stages(w, layer) - before;
+    if (layer == w->layers) return (qz_input){.expert = -1, .cols = (size_t)w->hidden_size};
+    if (!sparse(w, layer) || i < before) return input_at_stage(w, layer, i, -1);
+    if (i == before)
+        return (qz_input){.stage = before, .expert = -1, .cols = (size_t)w->hidden_size, .sub = QZ_SUB_FFN,
+                          .fold = QZ_FOLD_SHARED};
+    return input_at_stage(w, layer, before + (i - before - 1) % own, (long)((i - before - 1) / own));
 }
-size_t qz_input_of(qz_linear l, long expert) {
-    const qz_input_group g = qz_group_of(l);
-    return expert < 0 ? (size_t)g : SHARED + 2 * (size_t)expert + (g == QZ_GROUP_DOWN);
+
+static size_t index_of(const qz_input_widths *w, size_t layer, size_t stage, long expert) {
+    const size_t before = mixer_stages(), own = qz_stages(w, layer) - before;
+    return expert < 0 ? stage : before + 1 + own * (size_t)expert + (stage - before);
 }
-size_t qz_site_input(const qz_site *s, size_t expert) {
-    if (s->kind == QZ_SITE_ROUTER) return QZ_GROUP_GATE_UP;
-    if (s->kind == QZ_SITE_NORM) return s->part == QZ_NORM_FFN ? QZ_GROUP_GATE_UP : QZ_GROUP_QKV;
-    return qz_input_of((qz_linear)s->part, s->experts ? (long)expert : -1);
+size_t qz_input_of(const qz_input_widths *w, size_t layer, size_t linear, long expert) {
+    const qz_sub sub = sub_of(linear);
+    const size_t input = kind_in(w, layer, sub)->linears[linear - first_of(sub)].input;
+    return index_of(w, layer, (sub == QZ_SUB_MIXER ? 0 : mixer_stages()) + input, expert);
 }
-const char *qz_input_text(const qz_input *in, char buf[QZ_SITE_NAME]) {
-    if (in->expert < 0) return linears[qz_group_first(in->group)][0];
-    (void)snprintf(buf, QZ_SITE_NAME, "expert %ld %s", in->expert, in->group == QZ_GROUP_DOWN ? "down" : "gate");
+size_t qz_site_input(const qz_input_widths *w, size_t layer, const qz_site *s, size_t expert) {
+    return index_of(w, layer, s->stage, s->experts ? (long)expert : -1);
+}
+qz_input qz_stage_input(const qz_input_widths *w, size_t layer, size_t stage) {
+    return input_at_stage(w, layer, stage, sparse(w, layer) && stage >= mixer_stages() ? 0 : -1);
+}
+
+qz_fold qz_fold_of(const qz_config *c, size_t layer, const qz_input *in) {
+    const qz_kind *k = kind_of(in->sub, qz_config_sparse(c, layer));
+    const qz_input_row *r = &k->inputs[in->sub == QZ_SUB_MIXER ? in->stage : in->stage - mixer_stages()];
+    qz_fold f = {.kind = in->fold, .norm = in->sub == QZ_SUB_MIXER ? QZ_NORM_ATTN : QZ_NORM_FFN, .share = 1};
+    if (f.kind == QZ_FOLD_ROWS) f.linear = first_of(in->sub) + r->from;
+    if (f.kind == QZ_FOLD_ROWS && r->heads) f.width = (size_t)c->head_dim, f.share = (size_t)(c->heads / c->kv_heads);
+    return f;
+}
+
+const char *qz_input_text(const qz_input_widths *w, size_t layer, const qz_input *in, char buf[QZ_SITE_NAME]) {
+    const qz_kind *k = kind_in(w, layer, in->sub);
+    const char *name = k->linears[in->n ? in->first - first_of(in->sub) : 0].name, *word = qz_last_word(name);
+    if (in->expert < 0) return name;
+    (void)snprintf(buf, QZ_SITE_NAME, "expert %ld %.*s", in->expert, (int)strcspn(word, "_"), word);
     return buf;
 }

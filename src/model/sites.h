@@ -2,68 +2,121 @@
  * checks, tensor lists and parameter counts expand from this list; nobody else names a tensor of a block.
  *   qz_site s[QZ_MAX_SITES]; size_t n = qz_sites(config, layer, s);
  *   char name[160]; qz_site_name(&s[i], layer, expert, "weight", name, sizeof name);
- * And the inputs: what the sites of a block multiply. Sites that share one share its statistics.
+ * A linear has a number in its block, whether it is stored alone, in a fused matrix or once for each expert:
+ *   for l < QZ_LINEARS: if (qz_site_of(config, layer, l, &site)) …
+ * And the inputs: what the linears of a block multiply. Linears that share one share its statistics, a folded scale,
+ * and the matrix that engines make of them.
  *   qz_input_widths w; qz_input_widths_of(config, &w); for i < qz_inputs(&w, layer): qz_input_at(&w, layer, i);
- * Source: formats/families.md section 7. */
+ * The rows behind all this are in model/kinds.c. Source: formats/families.md section 7. */
 #ifndef QZ_MODEL_SITES_H
 #define QZ_MODEL_SITES_H
 #include "model/config.h"
 
-/* The linears of a dense block in the order of calibration and of the writers. */
-typedef enum { QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V, QZ_LIN_O, QZ_LIN_GATE, QZ_LIN_UP, QZ_LIN_DOWN, QZ_LIN_COUNT } qz_linear;
+/* Room for the linears of a block (those of its mixer, then those of its feed-forward; of experts the same for each),
+ * and for the stages: places in the block where linears read something, in the order in which a token comes by. */
+enum { QZ_MIXER_LINEARS = 4, QZ_FFN_LINEARS = 3, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS, QZ_STAGES = 4 };
 typedef enum { QZ_NORM_ATTN, QZ_NORM_ATTN_OUT, QZ_NORM_FFN, QZ_NORM_FFN_OUT, QZ_NORM_Q, QZ_NORM_K, QZ_NORM_COUNT } qz_norm;
+typedef enum { QZ_SUB_MIXER, QZ_SUB_FFN, QZ_SUBS } qz_sub;
 
 typedef enum {
-    QZ_SITE_LINEAR,        /* part: qz_linear */
+    QZ_SITE_LINEAR,        /* part: its number */
     QZ_SITE_FUSED,         /* `parts` linears from `part` on, one below the other */
-    QZ_SITE_EXPERT,        /* part: QZ_LIN_GATE, QZ_LIN_UP or QZ_LIN_DOWN of each of `experts` */
+    QZ_SITE_EXPERT,        /* part: number of the linear, of each of `experts` */
     QZ_SITE_ROUTER,        /* scores of the experts; no method may quantize it */
     QZ_SITE_NORM           /* part: qz_norm; [1, cols] */
 } qz_site_kind;
 
+/* How tensor-parallel engines split a matrix over GPUs, in their words: COLUMN its outputs, which are rows here; ROW
+ * its inputs. */
+typedef enum { QZ_SHARD_NONE, QZ_SHARD_COLUMN, QZ_SHARD_ROW } qz_shard;
+
+/* The one matrix that families or engines make of all linears of an input; set NULL: they stay apart. */
+typedef struct {
+    const char *set;       /* "qkv" */
+    const char *hf, *gguf; /* where checkpoints store it: "self_attn.qkv_proj"; NULL: nowhere */
+} qz_fused;
+
 typedef struct {
     qz_site_kind kind;
     int part, parts;       /* parts: of a fused site, else 1 */
+    const char *name;      /* of a linear in texts, whatever the file calls it: "self_attn.q_proj" */
     const char *hf, *gguf; /* inside the block: "self_attn.q_proj", "attn_q"; %zu in hf stands for the expert */
     uint64_t rows, cols;   /* of one matrix */
     size_t experts;        /* matrices of this name, stacked in GGUF; 0: one */
     bool bias;             /* [1, rows] beside it */
+    size_t stage;          /* of its input (of a norm: of what is behind it) */
+    qz_shard shard;
+    const qz_fused *fused; /* that it may become a part of; NULL: of none */
+    uint64_t rotary_heads; /* the rows are so many heads of query or key that positions rotate; 0: other values */
 } qz_site;
 
 enum { QZ_MAX_SITES = 24, QZ_SITE_NAME = 160 };
 size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]);
 /* "model.layers.3.mlp.experts.5.up_proj.weight"; false if it does not fit. */
 bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suffix, char *buf, size_t size);
-/* Rows of linear l in a dense block (of one part of a fused site), and its columns. */
-uint64_t qz_linear_rows(const qz_config *c, qz_linear l);
-uint64_t qz_linear_cols(const qz_config *c, qz_linear l);
-/* Names of a linear inside its block: "self_attn.q_proj" … */
-const char *qz_linear_name(qz_linear l);
+/* Linear l of a layer as if it were stored alone; false: the layer has none of that number. */
+bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out);
+/* Is it a matrix that methods quantize? */
+static inline bool qz_site_linear(const qz_site *s) { return s->kind != QZ_SITE_ROUTER && s->kind != QZ_SITE_NORM; }
+/* The i-th of all linears, fused matrices and norms of heads that a block of any kind and family can have, without
+ * sizes: for names in files of models that this configuration is not. False behind the last. */
+bool qz_site_known(size_t i, qz_site *out);
+/* Sets the flags of biases: what a file has beside the first linear of those that a flag is for. has(file, "attn_q").
+ * */
+void qz_sites_biases(qz_config *c, bool (*has)(const void *file, const char *gguf), const void *file);
+/* The last word of a name: "q_proj" of "self_attn.q_proj". */
+const char *qz_last_word(const char *name);
 
-/* Inputs of a block in the order of calibration. Dense: the first four, each of all tokens. With experts: QKV, O, GATE_UP (what the
- * router and all experts see), then of each expert GATE_UP and DOWN, of its own tokens. */
-typedef enum { QZ_GROUP_QKV, QZ_GROUP_O, QZ_GROUP_GATE_UP, QZ_GROUP_DOWN, QZ_GROUP_COUNT } qz_input_group;
-#define QZ_GROUP_HEAD QZ_GROUP_QKV /* of layer == layers: input of the output matrix */
+/* ---- inputs ---- */
+/* What can take 1/s of an input whose linears' columns are multiplied by s. */
+typedef enum {
+    QZ_FOLD_NONE,
+    QZ_FOLD_NORM,          /* the norm that makes it */
+    QZ_FOLD_SHARED,        /* a norm would, but others read it too */
+    QZ_FOLD_ROWS           /* the rows of an earlier linear of the same block or expert */
+} qz_fold_kind;
+typedef struct {
+    qz_fold_kind kind;
+    qz_norm norm;
+    size_t linear;         /* QZ_FOLD_ROWS: whose rows */
+    /* each `width` rows (a head) make the columns of `share` heads; width 0: row k makes column k */
+    size_t width, share;
+} qz_fold;
+
+/* Inputs of a block, in the order of calibration. Dense: one for each stage, of all tokens. With experts: those of
+ * the mixer, then what the router and all experts see, then of each expert its own, of its own tokens. */
 typedef struct {
     uint64_t layers, hidden_size, o_cols, intermediate_size; /* widths of the inputs */
     uint64_t experts, expert_width;                          /* 0: dense */
     uint8_t layer_dense[QZ_MAX_LAYERS];                      /* 1: of a model with experts, has none */
 } qz_input_widths;
 typedef struct {
-    qz_input_group group;
+    size_t stage;
     long expert;           /* -1: of all tokens */
     size_t cols;
+    size_t first, n;       /* linears that read it; n 0: a router alone, or the output matrix */
+    qz_sub sub;
+    bool inside;           /* made inside the sub-module; else it is what the norm before it gives */
+    bool residual;         /* what its linears give is added to the residual stream */
+    qz_fold_kind fold;
+    const qz_fused *fused; /* NULL: its linears stay apart */
 } qz_input;
 void qz_input_widths_of(const qz_config *c, qz_input_widths *out);
 /* Their number; layer == layers: 1 (the output matrix). */
 size_t qz_inputs(const qz_input_widths *w, size_t layer);
 qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i);
-/* Index of what linear l reads, expert -1: outside a stack of experts. */
-size_t qz_input_of(qz_linear l, long expert);
-/* Index of what a site reads (of a norm: what is behind it); expert < max(1, experts). */
-size_t qz_site_input(const qz_site *s, size_t expert);
+/* Number of the input that a linear reads, expert -1: outside a stack of experts. */
+size_t qz_input_of(const qz_input_widths *w, size_t layer, size_t linear, long expert);
+/* The same for a site (of a norm: for what is behind it); expert < max(1, experts). */
+size_t qz_site_input(const qz_input_widths *w, size_t layer, const qz_site *s, size_t expert);
+size_t qz_stages(const qz_input_widths *w, size_t layer);
+/* What the linears of a stage read; of experts the first one's. */
+qz_input qz_stage_input(const qz_input_widths *w, size_t layer, size_t stage);
+qz_fold qz_fold_of(const qz_config *c, size_t layer, const qz_input *in);
+/* The column whose scale goes into a row (of the columns that share it: the first). */
+static inline size_t qz_fold_column(const qz_fold *f, size_t row) {
+    return f->width ? row / f->width * f->share * f->width + row % f->width : row;
+}
 /* "self_attn.q_proj", "expert 3 gate" …: the first linear that takes it, for texts. */
-const char *qz_input_text(const qz_input *in, char buf[QZ_SITE_NAME]);
-qz_input_group qz_group_of(qz_linear l);
-qz_linear qz_group_first(qz_input_group g); /* the first linear that takes it; not for QZ_GROUP_HEAD */
+const char *qz_input_text(const qz_input_widths *w, size_t layer, const qz_input *in, char buf[QZ_SITE_NAME]);
 #endif

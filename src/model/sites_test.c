@@ -5,30 +5,72 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include "model/kinds.h"
 #include "model/model.h"
 
 static void must(qz_status st, const qz_error *err) {
     if (st != QZ_OK) fail_msg("%s", err->text);
 }
 
+/* The linears of a block by number: each is a site, or a part of one, with the same rows and the same input. */
+static void check_linears(const qz_config *c, const qz_input_widths *w, size_t layer, const qz_site *sites, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        uint64_t rows = 0;
+        for (int l = sites[i].part; qz_site_linear(&sites[i]) && l < sites[i].part + sites[i].parts; l++) {
+            qz_site s;
+            assert_true(qz_site_of(c, layer, (size_t)l, &s));
+            assert_int_equal(s.stage, sites[i].stage);
+            assert_int_equal(s.shard, sites[i].shard);
+            assert_int_equal(qz_input_of(w, layer, (size_t)l, s.experts ? 0 : -1),
+                             qz_site_input(w, layer, &sites[i], 0));
+            rows += s.rows;
+        }
+        if (qz_site_linear(&sites[i])) assert_int_equal(rows, sites[i].rows);
+    }
+}
+
+/* What folds takes as many scales as the input has columns; every row of the earlier linear gets one, each column's
+ * scale goes somewhere. */
+static void check_fold(const qz_config *c, size_t layer, const qz_input *in) {
+    enum { MOST = 4096 };
+    static bool taken[MOST];
+    const qz_fold f = qz_fold_of(c, layer, in);
+    qz_site before;
+    assert_int_equal(f.kind, in->fold);
+    if (f.kind != QZ_FOLD_ROWS) return;
+    assert_true(qz_site_of(c, layer, f.linear, &before));
+    assert_in_range(in->cols, 1, MOST);
+    memset(taken, 0, sizeof taken);
+    for (size_t r = 0; r < before.rows; r++) taken[qz_fold_column(&f, r)] = true;
+    for (size_t k = 0; k < in->cols; k++) assert_int_equal(taken[k], f.width == 0 || k / f.width % f.share == 0);
+    assert_int_equal(before.rows * f.share, in->cols);
+}
+
 static void check_layer(const qz_config *c, const qz_input_widths *w, size_t layer) {
     enum { MOST = 64 };
-    bool read[MOST] = {false};
+    size_t read[MOST] = {0};
     qz_site sites[QZ_MAX_SITES];
     const size_t n = qz_sites(c, layer, sites), inputs = qz_inputs(w, layer);
-    assert_in_range(inputs, QZ_GROUP_COUNT, MOST);
+    assert_int_equal(qz_stages(w, layer), 4);
     assert_int_equal(inputs, qz_config_sparse(c, layer) ? 3 + 2 * c->experts : 4);
+    assert_in_range(inputs, 1, MOST);
     for (size_t i = 0; i < n; i++)
         for (size_t e = 0; sites[i].kind != QZ_SITE_NORM && e < (sites[i].experts ? sites[i].experts : 1); e++) {
-            const size_t at = qz_site_input(&sites[i], e);
+            const size_t at = qz_site_input(w, layer, &sites[i], e);
             assert_in_range(at, 0, inputs - 1);
             const qz_input in = qz_input_at(w, layer, at);
             assert_int_equal(in.cols, sites[i].cols);
+            assert_int_equal(in.stage, sites[i].stage);
             assert_int_equal(in.expert, sites[i].experts ? (long)e : -1);
-            if (sites[i].kind != QZ_SITE_ROUTER) assert_int_equal(in.group, qz_group_of((qz_linear)sites[i].part));
-            read[at] = true;
+            if (qz_site_linear(&sites[i])) assert_in_range(sites[i].part, in.first, in.first + in.n - 1);
+            read[at] += qz_site_linear(&sites[i]) ? (size_t)sites[i].parts : 0;
         }
-    for (size_t i = 0; i < inputs; i++) assert_true(read[i]);
+    for (size_t i = 0; i < inputs; i++) {
+        const qz_input in = qz_input_at(w, layer, i);
+        assert_int_equal(in.n, read[i]);
+        if (in.n) check_fold(c, layer, &in);
+    }
+    check_linears(c, w, layer, sites, n);
 }
 
 static void sites_and_inputs_fit(void **state) {
@@ -48,15 +90,44 @@ static void sites_and_inputs_fit(void **state) {
     }
 }
 
+static const char *text_of(size_t linear, long expert, char buf[QZ_SITE_NAME]) {
+    const qz_input_widths w = {.layers = 2, .experts = 16, .layer_dense = {1, 0}};
+    const size_t layer = expert < 0 ? 0 : 1;
+    const qz_input in = qz_input_at(&w, layer, qz_input_of(&w, layer, linear, expert));
+    return qz_input_text(&w, layer, &in, buf);
+}
 static void inputs_have_words(void **state) {
     (void)state;
     char buf[QZ_SITE_NAME];
-    assert_string_equal(qz_input_text(&(qz_input){QZ_GROUP_DOWN, -1, 8}, buf), "mlp.down_proj");
-    assert_string_equal(qz_input_text(&(qz_input){QZ_GROUP_DOWN, 3, 8}, buf), "expert 3 down");
-    assert_string_equal(qz_input_text(&(qz_input){QZ_GROUP_GATE_UP, 12, 8}, buf), "expert 12 gate");
+    assert_string_equal(text_of(QZ_MLP_DOWN, -1, buf), "mlp.down_proj");
+    assert_string_equal(text_of(QZ_MLP_DOWN, 3, buf), "expert 3 down");
+    assert_string_equal(text_of(QZ_MLP_GATE, 12, buf), "expert 12 gate");
+}
+
+/* Names of other models' files: each linear once for each kind and each family's own spelling. */
+static void known_sites(void **state) {
+    (void)state;
+    static const struct { const char *hf, *gguf, *set; qz_shard shard; } want[] = {
+        {"self_attn.q_proj", "attn_q", "qkv", QZ_SHARD_COLUMN},
+        {"self_attn.o_proj", "attn_output", NULL, QZ_SHARD_ROW},
+        {"self_attn.qkv_proj", "attn_qkv", NULL, QZ_SHARD_COLUMN},
+        {"self_attn.k_norm", "attn_k_norm", NULL, QZ_SHARD_NONE},
+        {"mlp.gate_up_proj", "ffn_up", NULL, QZ_SHARD_COLUMN},
+        {"mlp.experts.%zu.down_proj", "ffn_down_exps", NULL, QZ_SHARD_ROW},
+        {"block_sparse_moe.experts.%zu.w3", "ffn_up_exps", "gate_up", QZ_SHARD_COLUMN}};
+    qz_site s;
+    for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+        size_t i = 0;
+        while (qz_site_known(i, &s) && strcmp(s.hf, want[k].hf) != 0) i++;
+        assert_true(qz_site_known(i, &s));
+        assert_string_equal(s.gguf, want[k].gguf);
+        assert_int_equal(s.shard, want[k].shard);
+        assert_true(want[k].set ? s.fused && strcmp(s.fused->set, want[k].set) == 0 : s.fused == NULL);
+    }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sites_and_inputs_fit), cmocka_unit_test(inputs_have_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sites_and_inputs_fit), cmocka_unit_test(inputs_have_words),
+                                       cmocka_unit_test(known_sites)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,10 +10,11 @@
 typedef struct {
     qz_engine *e;
     const qz_windows *w;
+    qz_input_widths widths;
     size_t layer;                    /* next layer to run forward */
     float *hidden;                   /* [tokens, hidden] input of that layer */
-    float *x[QZ_GROUP_COUNT];        /* inputs of the last layer that was run */
-    size_t fill[QZ_GROUP_COUNT];     /* floats of x filled so far */
+    float *x[QZ_STAGES];             /* inputs of the last layer that was run */
+    size_t fill[QZ_STAGES];          /* floats of x filled so far */
     qz_awq_replay replay;
 } qz_awq_player;
 qz_status qz_awq_player_open(qz_awq_player *p, qz_run *run, const qz_model *m, const qz_windows *w, qz_error *err);

@@ -77,9 +77,10 @@ static void check_precision(qz_check_job *j) {
         break;
     }
     if (!quantized || m->embed == NULL || is_float(m->embed)) return;
+    const qz_type linears = qz_model_linear(m)->type;
     double bits = m->embed->type < QZ_TYPE_COUNT ? qz_type_bpw(m->embed->type) : 4;
     if (!j->gguf) qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "the embedding is quantized in a %s folder", qz_deploy_get(j->spec.kind)->name);
-    else if (m->head == m->embed && bits < 6 && m->blocks[0].linear[QZ_LIN_Q]->type < QZ_TYPE_COUNT && qz_type_bpw(m->blocks[0].linear[QZ_LIN_Q]->type) >= bits)
+    else if (m->head == m->embed && bits < 6 && linears < QZ_TYPE_COUNT && qz_type_bpw(linears) >= bits)
         qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "embedding and output head in one, at %.4g bits", bits);
 }
 

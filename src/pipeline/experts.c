@@ -3,7 +3,10 @@
 
 static bool sparse(const qz_stats *s, size_t layer) { return s->info.in.experts && !s->info.in.layer_dense[layer]; }
 
-uint64_t qz_expert_tokens(const qz_stats *s, size_t layer, size_t x) { return qz_stats_get(s, layer, qz_input_of(QZ_LIN_GATE, (long)x)).tokens; }
+uint64_t qz_expert_tokens(const qz_stats *s, size_t layer, size_t x) {
+    const size_t first = QZ_MIXER_LINEARS; /* of the feed-forward: all of an expert see the same tokens */
+    return qz_stats_get(s, layer, qz_input_of(&s->info.in, layer, first, (long)x)).tokens;
+}
 
 typedef struct { uint64_t least, median, most; size_t unseen, few; } spread;
 

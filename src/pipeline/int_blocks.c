@@ -109,70 +109,58 @@ static void add_folded(qz_int_blocks *a, const qz_tensor_view *t, const float *d
     if (t != NULL) a->folded[a->n_folded++] = (qz_folded){.name = t->name, .rows = t->rows, .cols = t->cols, .data = data};
 }
 
-/* Is entry e one of the unit's? */
-static bool has_entry(const qz_int_unit *u, int e) {
-    const qz_linear *lin;
-    (void)qz_awq_linears((qz_awq_entry)e, &lin);
-    return u->block.w[lin[0]] != NULL;
-}
+static bool has_input(const qz_int_unit *u, size_t i) { return u->block.input[i].n > 0; }
 
-static qz_status load_linear(qz_int_blocks *a, qz_int_unit *u, qz_linear l, const qz_tensor_view *t, qz_error *err) {
-    if (t == NULL) return QZ_OK;
-    QZ_TRY(float_copy(a, t, &u->block.w[l], err));
-    u->block.rows[l] = t->rows;
-    u->block.cols[l] = t->cols;
-    u->name[l] = t->name;
-    return QZ_OK;
-}
-
-/* Settings of the entries, scales of 1. */
-static qz_status set_up(qz_int_blocks *a, qz_int_unit *u, qz_error *err) {
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        const qz_linear *lin;
-        if (!has_entry(u, e)) continue;
-        (void)qz_awq_linears((qz_awq_entry)e, &lin);
-        QZ_TRY(qz_module_setting_of(a->spec, u->name[lin[0]], &u->setting[e], err));
-        u->scales[e] = qz_arena_alloc(&a->weights, u->block.cols[lin[0]], sizeof(float));
-        if (u->scales[e] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for scales");
-        for (size_t k = 0; k < u->block.cols[lin[0]]; k++) u->scales[e][k] = 1;
+/* Floats of a unit's linears and biases, settings of its inputs, scales of 1. */
+static qz_status load_unit(qz_int_blocks *a, qz_int_unit *u, long layer, long expert, qz_error *err) {
+    const qz_block *src = &a->model->blocks[layer];
+    *u = (qz_int_unit){.expert = expert};
+    qz_awq_block_describe(&u->block, &a->model->config, (size_t)layer, expert);
+    for (size_t i = 0; i < QZ_STAGES; i++) {
+        const qz_awq_input *in = &u->block.input[i];
+        for (size_t l = in->first; l < in->first + in->n; l++) {
+            const qz_tensor_view *t = qz_block_linear(src, l, expert);
+            QZ_TRY(float_copy(a, t, &u->block.linear[l].w, err));
+            u->name[l] = t->name;
+        }
+        if (in->n == 0) continue;
+        QZ_TRY(qz_module_setting_of(a->spec, u->name[in->first], &u->setting[i], err));
+        u->scales[i] = qz_arena_alloc(&a->weights, in->cols, sizeof(float));
+        if (u->scales[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for scales");
+        for (size_t k = 0; k < in->cols; k++) u->scales[i][k] = 1;
     }
     return QZ_OK;
 }
 
-static qz_status load_experts(qz_int_blocks *a, const qz_block *src, qz_error *err) {
-    const size_t n = (size_t)a->model->config.experts;
-    a->experts = qz_arena_calloc(&a->weights, n, sizeof *a->experts);
-    if (a->experts == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for experts");
-    for (size_t x = 0; x < n; x++) {
-        qz_int_unit *u = &a->experts[x];
-        *u = (qz_int_unit){.expert = (long)x, .block = {.config = &a->model->config}};
-        for (int l = QZ_LIN_GATE; l <= QZ_LIN_DOWN; l++) QZ_TRY(load_linear(a, u, (qz_linear)l, src->expert[l - QZ_LIN_GATE][x], err));
-        QZ_TRY(set_up(a, u, err));
+/* What folding and refitting may change besides the linears. */
+static qz_status load_vectors(qz_int_blocks *a, const qz_block *src, qz_error *err) {
+    for (qz_awq_input *in = a->self.block.input; in < a->self.block.input + QZ_STAGES; in++) {
+        if (in->fold.kind != QZ_FOLD_NORM) continue;
+        QZ_TRY(norm_copy(a, src->norm[in->fold.norm], &in->norm, err));
+        add_folded(a, src->norm[in->fold.norm], in->norm);
+    }
+    for (size_t l = 0; l < QZ_LINEARS; l++) {
+        QZ_TRY(float_copy(a, src->bias[l], &a->self.block.linear[l].bias, err));
+        add_folded(a, src->bias[l], a->self.block.linear[l].bias);
     }
     return QZ_OK;
 }
 
 static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
-    const qz_block *src = &a->model->blocks[layer];
-    qz_int_unit *u = &a->self;
+    const size_t n = a->model->blocks[layer].router ? (size_t)a->model->config.experts : 0;
     qz_arena_reset(&a->weights);
     qz_arena_reset(&a->results);
     a->layer = -1;
     a->n_folded = 0;
     a->folded_any = false;
     a->experts = NULL;
-    *u = (qz_int_unit){.expert = -1, .block = {.config = &a->model->config}};
-    QZ_TRY(norm_copy(a, src->norm[QZ_NORM_ATTN], &u->block.attn_norm, err));
-    QZ_TRY(norm_copy(a, src->norm[QZ_NORM_FFN], &u->block.ffn_norm, err));
-    add_folded(a, src->norm[QZ_NORM_ATTN], u->block.attn_norm);
-    add_folded(a, src->norm[QZ_NORM_FFN], u->block.ffn_norm);
-    for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        QZ_TRY(load_linear(a, u, (qz_linear)l, src->linear[l], err));
-        QZ_TRY(float_copy(a, src->bias[l], &u->block.bias[l], err));
-        add_folded(a, src->bias[l], u->block.bias[l]);
-    }
-    QZ_TRY(set_up(a, u, err));
-    return src->router ? load_experts(a, src, err) : QZ_OK;
+    QZ_TRY(load_unit(a, &a->self, layer, -1, err));
+    QZ_TRY(load_vectors(a, &a->model->blocks[layer], err));
+    if (n == 0) return QZ_OK;
+    a->experts = qz_arena_calloc(&a->weights, n, sizeof *a->experts);
+    if (a->experts == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for experts");
+    for (size_t x = 0; x < n; x++) QZ_TRY(load_unit(a, &a->experts[x], layer, (long)x, err));
+    return QZ_OK;
 }
 
 static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting *x) {
@@ -185,38 +173,46 @@ static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting
     return o;
 }
 
-/* Scales fold into what an entry's linears read and multiply their columns: where either side is kept or not the unit's own (the norm
- * before experts, which the router reads too), or has one range for a whole row, there are none. */
-static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_AWQ_ENTRIES]) {
+/* Scales fold into what an input's linears read and multiply their columns: where either side is kept or not the
+ * unit's own (the norm before experts, which the router reads too), or has one range for a whole row, there are none.
+ * */
+static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
     bool any = false;
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        const qz_module_setting *x = &u->setting[e];
-        bool before = (e == QZ_AWQ_O && u->setting[QZ_AWQ_QKV].keep) || (e == QZ_AWQ_DOWN && u->setting[QZ_AWQ_MLP].keep);
-        grids[e] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = x->keep || before || x->group_size == 0 || !has_entry(u, e),
-                                 .fixed = e == QZ_AWQ_MLP && u->expert >= 0};
-        any |= !grids[e].off;
+    for (size_t i = 0; i < QZ_STAGES; i++) {
+        const qz_module_setting *x = &u->setting[i];
+        const qz_fold *f = &u->block.input[i].fold;
+        const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
+        const bool off = x->keep || before || x->group_size == 0 || !has_input(u, i);
+        grids[i] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = off,
+                                 .fixed = f->kind == QZ_FOLD_SHARED || f->kind == QZ_FOLD_NONE};
+        any |= !grids[i].off;
     }
     return any;
 }
 
+/* Statistics of what a unit's linears read at a stage. */
+static qz_input_stats stats_of(const qz_int_blocks *a, const qz_int_unit *u, long layer, size_t i) {
+    const size_t first = u->block.input[i].first;
+    return qz_stats_get(a->stats, (size_t)layer, qz_input_of(&a->stats->info.in, (size_t)layer, first, u->expert));
+}
+
 static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *err) {
-    qz_input_stats stats[QZ_GROUP_COUNT] = {0};
+    qz_input_stats stats[QZ_STAGES] = {0};
     qz_awq_report rep;
-    qz_awq_grid grids[QZ_AWQ_ENTRIES];
+    qz_awq_grid grids[QZ_STAGES];
     qz_awq_options awq = a->awq;
     if (!a->o.fold || !fold_grids(u, grids)) return QZ_OK;
     awq.grids = grids;
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        const qz_linear *lin;
-        (void)qz_awq_linears((qz_awq_entry)e, &lin);
-        if (has_entry(u, e)) stats[e] = qz_stats_get(a->stats, (size_t)layer, qz_input_of(lin[0], u->expert));
-        if (has_entry(u, e) && stats[e].tokens == 0) return QZ_OK; /* an expert that no token reached */
+    for (size_t i = 0; i < QZ_STAGES; i++) {
+        if (!has_input(u, i)) continue;
+        stats[i] = stats_of(a, u, layer, i);
+        if (stats[i].tokens == 0) return QZ_OK; /* an expert that no token reached */
     }
     QZ_TRY(qz_awq_block_scales(a->run, a->mm, &u->block, stats, &awq, u->scales, &rep, err));
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        a->plain += rep.plain[e];
-        a->scaled += rep.scaled[e];
-        a->folded_any = a->folded_any || (u->expert < 0 && !grids[e].off && rep.ratio[e] >= 0);
+    for (size_t i = 0; i < QZ_STAGES; i++) {
+        a->plain += rep.plain[i];
+        a->scaled += rep.scaled[i];
+        a->folded_any = a->folded_any || (u->expert < 0 && !grids[i].off && rep.ratio[i] >= 0);
     }
     return QZ_OK;
 }
@@ -233,16 +229,19 @@ static void unscale_columns(double *m, size_t rows, const float *s, size_t cols)
         for (size_t j = 0; j < cols; j++) m[i * cols + j] /= (double)s[j];
 }
 
+static bool takes_rows(const qz_fold *f, size_t linear) { return f->kind == QZ_FOLD_ROWS && f->linear == linear; }
+
 /* What the artifact's linear computes on the unscaled input: columns by 1/s, rows by what was folded out of them. */
-static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, qz_linear l, qz_awq_entry e, qz_error *err) {
+static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, size_t l, size_t i, qz_error *err) {
     const qz_quantized *q = &u->lin[l];
     float *w = qz_alloc_array(q->rows * q->cols, sizeof *w);
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for quantized weights");
-    const qz_awq_entry after = l == QZ_LIN_V ? QZ_AWQ_O : QZ_AWQ_DOWN;
+    size_t after = 0; /* the input that its rows make */
+    while (after < QZ_STAGES && !(has_input(u, after) && takes_rows(&u->block.input[after].fold, l))) after++;
     qz_quantized_decode(q, w);
     for (size_t r = 0; r < q->rows; r++) {
-        float back = l == QZ_LIN_V || l == QZ_LIN_UP ? u->scales[after][qz_awq_row_column(&a->model->config, after, r)] : 1;
-        for (size_t k = 0; k < q->cols; k++) w[r * q->cols + k] *= back / u->scales[e][k];
+        float back = after < QZ_STAGES ? u->scales[after][qz_fold_column(&u->block.input[after].fold, r)] : 1;
+        for (size_t k = 0; k < q->cols; k++) w[r * q->cols + k] *= back / u->scales[i][k];
     }
     qz_status st = qz_propagate_weights(a->flow, l, u->expert, w, err);
     qz_free(w);
@@ -258,13 +257,12 @@ static qz_status mean_of(const double *sum, uint64_t n, const float *scales, siz
     return QZ_OK;
 }
 
-/* Gram matrix of the group's scaled input (NULL: no token reached this expert); where the tokens flow through the quantized model (p)
- * also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
-static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, int e, qz_pair_stats *p, double **gram, double **cross, qz_asymmetric *asym, qz_error *err) {
-    const qz_linear *lin;
-    (void)qz_awq_linears((qz_awq_entry)e, &lin);
+/* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized
+ * model (p) also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
+static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, qz_pair_stats *p, double **gram,
+                         double **cross, qz_asymmetric *asym, qz_error *err) {
     if (p == NULL) {
-        qz_input_stats s = qz_stats_get(a->stats, (size_t)layer, qz_input_of(lin[0], u->expert));
+        qz_input_stats s = stats_of(a, u, layer, e);
         if (s.tokens == 0) return QZ_OK;
         *gram = qz_alloc_aligned(s.cols * s.cols, sizeof **gram);
         if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
@@ -292,9 +290,10 @@ static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, int
     return a->o.asymmetric ? qz_asymmetric_init(asym, a->run, p, 0, a->o.residual, err) : QZ_OK;
 }
 
-static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, qz_linear l, qz_error *err) {
-    const float *w = u->block.w[l];
-    size_t rows = u->block.rows[l];
+static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, size_t l,
+                             qz_error *err) {
+    const float *w = u->block.linear[l].w;
+    size_t rows = u->block.linear[l].rows;
     float *target = NULL;
     qz_status st = QZ_OK;
     if (asym->cols) {
@@ -312,22 +311,25 @@ static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const
 }
 
 /* With the codes of a norm's linears fixed, its gains once more: into the folded norm, and out of what the columns were scaled by. */
-static qz_status refit_norm(qz_int_blocks *a, long layer, int e, const double *gram, const double *cross, qz_error *err) {
-    const qz_linear *lin;
-    size_t n = qz_awq_linears((qz_awq_entry)e, &lin), cols = a->self.block.cols[lin[0]];
-    float *norm = e == QZ_AWQ_QKV ? a->self.block.attn_norm : a->self.block.ffn_norm, *gain = qz_alloc_array(cols, sizeof *gain), *q = NULL;
+static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double *gram, const double *cross,
+                            qz_error *err) {
+    const qz_awq_input *in = &a->self.block.input[e];
+    size_t cols = in->cols;
+    float *norm = in->norm, *gain = qz_alloc_array(cols, sizeof *gain), *q = NULL;
     qz_norm_refit fit = {0};
     qz_status st = gain ? qz_norm_refit_open(&fit, gram, cross, cols, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
-    for (size_t i = 0; i < n && st == QZ_OK; i++) {
-        size_t rows = a->self.block.rows[lin[i]];
+    for (size_t l = in->first; l < in->first + in->n && st == QZ_OK; l++) {
+        size_t rows = a->self.block.linear[l].rows;
         q = qz_alloc_array(rows * cols, sizeof *q);
-        if (q) qz_quantized_decode(&a->self.lin[lin[i]], q);
-        st = q ? qz_norm_refit_add(&fit, a->mm, a->self.block.w[lin[i]], q, rows, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
+        if (q) qz_quantized_decode(&a->self.lin[l], q);
+        st = q ? qz_norm_refit_add(&fit, a->mm, a->self.block.linear[l].w, q, rows, err)
+            : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
         qz_free(q);
     }
     if (st == QZ_OK) st = qz_norm_refit_solve(&fit, a->run, 0.01, gain, err);
     if (st == QZ_OK && fit.why) {
-        qz_warn(a->run, "layer %ld %s: gains of the norm before it are not refitted: %s", layer, qz_linear_name(lin[0]), fit.why);
+        qz_warn(a->run, "layer %ld %s: gains of the norm before it are not refitted: %s", layer,
+                a->self.block.linear[in->first].name, fit.why);
         a->n_norms_kept++;
     }
     for (size_t k = 0; k < cols && st == QZ_OK; k++) { /* as float16 holds it */
@@ -343,19 +345,19 @@ static qz_status refit_norm(qz_int_blocks *a, long layer, int e, const double *g
 }
 
 /* "mlp.gate_proj", "expert 3 mlp.gate_proj" */
-static const char *where(const qz_int_unit *u, int e, char buf[64]) {
-    const qz_linear *lin;
-    (void)qz_awq_linears((qz_awq_entry)e, &lin);
-    if (u->expert < 0) return qz_linear_name(lin[0]);
-    (void)snprintf(buf, 64, "expert %ld %s", u->expert, qz_linear_name(lin[0]));
+static const char *where(const qz_int_unit *u, size_t e, char buf[64]) {
+    const char *name = u->block.linear[u->block.input[e].first].name;
+    if (u->expert < 0) return name;
+    (void)snprintf(buf, 64, "expert %ld %s", u->expert, name);
     return buf;
 }
 
-/* Codes of an entry under its matrix (NULL: rounded to nearest), said and counted where that was not possible as asked. */
-static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, int e, const double *gram, qz_gptq *g, qz_error *err) {
+/* Codes of an input's linears under its matrix (NULL: rounded to nearest), said and counted where that was not
+ * possible as asked. */
+static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, const double *gram, qz_gptq *g,
+                         qz_error *err) {
     const qz_gptq_options o = gptq_with(a, &u->setting[e]);
-    const qz_linear *lin;
-    size_t n = qz_awq_linears((qz_awq_entry)e, &lin), cols = u->block.cols[lin[0]];
+    const size_t n = u->block.input[e].n, cols = u->block.input[e].cols;
     char name[64], why[128];
     if (gram == NULL) { /* named once for the layer */
         (void)snprintf(why, sizeof why, "layer %ld expert %ld: no token of the calibration data reached it; give more or broader data", layer, u->expert);
@@ -372,24 +374,25 @@ static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, int
     return QZ_OK;
 }
 
-/* p: of this group where the tokens flow through the quantized model, else NULL. */
-static qz_status code_group(qz_int_blocks *a, qz_int_unit *u, long layer, int e, qz_pair_stats *p, qz_error *err) {
-    const qz_linear *lin;
-    size_t n = qz_awq_linears((qz_awq_entry)e, &lin);
+/* The linears of an input; p: of it where the tokens flow through the quantized model, else NULL. */
+static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t e, qz_pair_stats *p, qz_error *err) {
+    const qz_awq_input *in = &u->block.input[e];
+    const size_t end = in->first + in->n;
     double *gram = NULL, *cross = NULL;
     qz_asymmetric asym = {0};
     qz_gptq g = {0};
     if (u->setting[e].keep) return QZ_OK;
     qz_status st = moments(a, u, layer, e, p, &gram, &cross, &asym, err);
     if (st == QZ_OK && asym.failed) {
-        qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer, qz_linear_name(lin[0]), asym.failed, QZ_HALVES + 1, asym.why);
-        a->n_uncorrected += n;
-    } else if (p && a->o.asymmetric && u->expert >= 0) a->n_uncorrected += n;
+        qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer,
+                u->block.linear[in->first].name, asym.failed, QZ_HALVES + 1, asym.why);
+        a->n_uncorrected += in->n;
+    } else if (p && a->o.asymmetric && u->expert >= 0) a->n_uncorrected += in->n;
     if (st == QZ_OK) st = prepare(a, u, layer, e, gram, &g, err);
-    for (size_t i = 0; i < n && st == QZ_OK; i++) st = code_linear(a, u, &g, &asym, lin[i], err);
-    const bool normed = (e == QZ_AWQ_QKV || e == QZ_AWQ_MLP) && u->expert < 0;
-    if (st == QZ_OK && a->o.norms && normed && !g.fallback) st = refit_norm(a, layer, e, gram, cross ? cross : gram, err);
-    for (size_t i = 0; i < n && st == QZ_OK && a->flow; i++) st = hand_on(a, u, lin[i], (qz_awq_entry)e, err);
+    for (size_t l = in->first; l < end && st == QZ_OK; l++) st = code_linear(a, u, &g, &asym, l, err);
+    if (st == QZ_OK && a->o.norms && in->fold.kind == QZ_FOLD_NORM && !g.fallback)
+        st = refit_norm(a, layer, e, gram, cross ? cross : gram, err);
+    for (size_t l = in->first; l < end && st == QZ_OK && a->flow; l++) st = hand_on(a, u, l, e, err);
     qz_free(gram);
     qz_free(cross);
     qz_gptq_release(&g);
@@ -402,7 +405,9 @@ static void say_unseen(qz_int_blocks *a, long layer, const qz_pair_stats *p) {
     qz_str names = {0};
     size_t n = 0;
     for (size_t x = 0; x < a->model->config.experts; x++) {
-        const bool kept = a->experts[x].setting[QZ_AWQ_MLP].keep && a->experts[x].setting[QZ_AWQ_DOWN].keep;
+        const qz_int_unit *u = &a->experts[x];
+        bool kept = true;
+        for (size_t i = 0; i < QZ_STAGES; i++) kept = kept && (u->setting[i].keep || !has_input(u, i));
         if (!kept && (p ? p->expert_tokens[x] : qz_expert_tokens(a->stats, (size_t)layer, x)) == 0) qz_experts_name(&names, n++, x);
     }
     qz_experts_rest(&names, n);
@@ -417,13 +422,13 @@ static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
     qz_awq_report rep;
     QZ_TRY(qz_awq_player_layer(&a->player, (size_t)layer, err));
     QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &a->player.replay, &a->awq, &a->results, a->self.lin, &rep, err));
-    for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        a->self.lin[l].name = a->model->blocks[layer].linear[l]->name;
+    for (size_t l = 0; l < QZ_LINEARS; l++) {
+        a->self.lin[l].name = a->self.name[l];
         a->final_error += a->self.lin[l].error;
     }
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
-        a->plain += rep.plain[e];
-        a->scaled += rep.scaled[e];
+    for (size_t i = 0; i < QZ_STAGES; i++) {
+        a->plain += rep.plain[i];
+        a->scaled += rep.scaled[i];
     }
     a->folded_any = true;
     return QZ_OK;
@@ -431,26 +436,32 @@ static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
 
 /* Norms are folded as they multiply, and written as the family stores them. */
 static void store_norms(qz_int_blocks *a) {
-    float *norms[] = {a->self.block.attn_norm, a->self.block.ffn_norm};
-    for (size_t i = 0; i < 2 && qz_family_get(a->model->config.family)->norm_plus_one; i++)
-        for (size_t k = 0; k < a->model->config.hidden_size; k++) norms[i][k] -= 1;
+    if (!qz_family_get(a->model->config.family)->norm_plus_one) return;
+    for (const qz_awq_input *in = a->self.block.input; in < a->self.block.input + QZ_STAGES; in++)
+        for (size_t k = 0; in->norm && k < in->cols; k++) in->norm[k] -= 1;
 }
 
-/* The groups of a block in order, each under what the tokens show of it; the tokens' statistics come group by group, asked for or not. */
+/* The inputs of a block in order, each under what the tokens show of it; the tokens' statistics come stage by stage,
+ * asked for or not. */
 static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
     QZ_TRY(fold(a, &a->self, layer, err));
     for (size_t x = 0; a->experts && x < a->model->config.experts; x++) QZ_TRY(fold(a, &a->experts[x], layer, err));
-    for (int e = 0; e < QZ_AWQ_ENTRIES; e++) {
+    bool shared = false, said = false;
+    for (size_t e = 0; e < QZ_STAGES; e++) {
         qz_pair_stats *p = NULL;
-        if (a->flow) QZ_TRY(qz_propagate_group(a->flow, (size_t)layer, (qz_input_group)e, &p, err));
-        if (has_entry(&a->self, e)) {
-            QZ_TRY(code_group(a, &a->self, layer, e, p, err));
+        if (a->flow) QZ_TRY(qz_propagate_stage(a->flow, (size_t)layer, e, &p, err));
+        if (has_input(&a->self, e)) {
+            QZ_TRY(code_input(a, &a->self, layer, e, p, err));
             continue;
         }
-        if (e == QZ_AWQ_MLP) say_unseen(a, layer, p);
-        for (size_t x = 0; x < a->model->config.experts; x++) QZ_TRY(code_group(a, &a->experts[x], layer, e, p, err));
+        if (a->experts && !said) say_unseen(a, layer, p);
+        said = true;
+        for (size_t x = 0; a->experts && x < a->model->config.experts; x++) {
+            QZ_TRY(code_input(a, &a->experts[x], layer, e, p, err));
+            shared |= a->experts[x].block.input[e].fold.kind == QZ_FOLD_SHARED;
+        }
     }
-    a->n_shared += a->experts && (a->o.norms || a->o.fold);
+    a->n_shared += shared && (a->o.norms || a->o.fold);
     return QZ_OK;
 }
 
@@ -499,7 +510,7 @@ static qz_status run_head(qz_int_blocks *a, const qz_artifact_item *item, qz_err
     QZ_TRY(qz_module_setting_of(a->spec, item->name, &own, err));
     const qz_gptq_options o = gptq_with(a, &own);
     if (a->stats == NULL) return qz_fail(err, QZ_EUSAGE, "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib", item->name);
-    qz_input_stats s = qz_stats_get(a->stats, a->model->config.layers, QZ_GROUP_HEAD);
+    qz_input_stats s = qz_stats_head(a->stats);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
     float *w = qz_alloc_aligned(item->rows * item->cols, sizeof *w);
     qz_status st = gram && w ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", item->name);

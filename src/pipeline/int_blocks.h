@@ -1,11 +1,13 @@
 /* Integer group codes (AWQ and GPTQ artifacts) a decoder block at a time, as the writer asks for its tensors: float weights of
  * one block are resident, the results live until the next block is asked for.
- * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best only),
- * then the four input groups in order, each linear by methods/gptq.h under the Gram matrix of its input: of the float model
- * (--propagate original) or of the model quantized so far (--propagate quantized, then also asymmetric calibration in best).
- * Of a layer with experts the attention goes so, then each expert's gate and up, then each expert's down under the Gram matrix of its own
- * tokens; one that no token reached is rounded to nearest. Scales fold from an expert's down into its own up; the norm that all experts
- * and the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to them). */
+ * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best
+ * only), then the inputs of a block (model/sites.h) in order, each linear by methods/gptq.h under the Gram matrix of
+ * its input: of the float model (--propagate original) or of the model quantized so far (--propagate quantized, then also
+ * asymmetric calibration in best).
+ * Of a layer with experts the mixer goes so, then stage by stage each expert's linears under the Gram matrix of its own
+ * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts and
+ * the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to
+ * them). */
 #ifndef QZ_PIPELINE_INT_BLOCKS_H
 #define QZ_PIPELINE_INT_BLOCKS_H
 #include "artifacts/artifact.h"
@@ -26,14 +28,14 @@ typedef struct {
     float mse_norm;             /* compat GPTQ: shrink search, 0 = off */
 } qz_int_options;
 
-/* Linears that are coded together: those of a block itself, or of one expert (gate, up, down). */
+/* Linears that are coded together: those of a block itself, or of one expert. */
 typedef struct {
     long expert;                         /* -1: the block itself */
-    qz_awq_block block;                  /* w NULL: not in this unit */
-    qz_module_setting setting[QZ_AWQ_ENTRIES]; /* those of an entry agree */
-    float *scales[QZ_AWQ_ENTRIES];       /* of the entry's columns */
-    const char *name[QZ_LIN_COUNT];
-    qz_quantized lin[QZ_LIN_COUNT];
+    qz_awq_block block;
+    qz_module_setting setting[QZ_STAGES]; /* the linears of an input agree */
+    float *scales[QZ_STAGES];            /* of the input's columns */
+    const char *name[QZ_LINEARS];        /* of the tensors */
+    qz_quantized lin[QZ_LINEARS];
 } qz_int_unit;
 
 typedef struct {
@@ -54,7 +56,7 @@ typedef struct {
     qz_int_unit self, *experts;          /* experts [config.experts], NULL: the layer has none */
     bool folded_any;
     qz_quantized head;
-    qz_folded folded[2 + QZ_LIN_COUNT];  /* norms, then biases */
+    qz_folded folded[QZ_STAGES + QZ_LINEARS]; /* norms, then biases */
     size_t n_folded, n_blocks, n_fallbacks;
     size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose gains stayed: not computable */
     size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are because a router reads them too */

@@ -79,33 +79,34 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
     return qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err);
 }
 
-/* Matrices of the inputs of one block's linears, made when first asked for. */
+/* Matrices of the inputs of one block's linears, by stage, made when first asked for. */
 typedef struct {
     qz_mm *mm;
     long layer;
-    size_t group[QZ_GROUP_COUNT];
-    size_t input[QZ_GROUP_COUNT]; /* whose it is: of experts the last one's */
-    qz_hessian h[QZ_GROUP_COUNT];
+    size_t group[QZ_STAGES];
+    size_t input[QZ_STAGES]; /* whose it is: of experts the last one's */
+    qz_hessian h[QZ_STAGES];
 } hessians;
 
 static void hessians_clear(hessians *x) {
-    for (int g = 0; g < QZ_GROUP_COUNT; g++) qz_hessian_release(&x->h[g]);
+    for (size_t g = 0; g < QZ_STAGES; g++) qz_hessian_release(&x->h[g]);
 }
 
 static qz_input_stats input_of(const qz_stats *stats, const qz_artifact_item *item, size_t *input) {
-    *input = qz_input_of((qz_linear)item->linear, item->experts ? (long)item->expert : -1);
+    const long expert = item->experts ? (long)item->expert : -1;
+    *input = qz_input_of(&stats->info.in, (size_t)item->layer, (size_t)item->linear, expert);
     return qz_stats_get(stats, (size_t)item->layer, *input);
 }
 
 static qz_status hessian_get(qz_run *run, hessians *x, const qz_stats *stats, const qz_artifact_item *item, const qz_hessian **out, qz_error *err) {
-    const qz_input_group g = qz_group_of((qz_linear)item->linear);
     const size_t group = qz_block_feedback_group(item->type);
     if (x->mm == NULL) QZ_TRY(qz_mm_open(run, &x->mm, err));
     if (x->layer != item->layer) hessians_clear(x);
     x->layer = item->layer;
-    *out = &x->h[g];
     size_t input;
     qz_input_stats s = input_of(stats, item, &input);
+    const size_t g = qz_input_at(&stats->info.in, (size_t)item->layer, input).stage;
+    *out = &x->h[g];
     if (x->h[g].h && x->group[g] == group && x->input[g] == input) return QZ_OK;
     qz_hessian_release(&x->h[g]);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);

@@ -16,7 +16,7 @@ static qz_status add_entry(qz_imatrix *im, const qz_stats *s, size_t layer, cons
     char *name = qz_arena_printf(&im->arena, "blk.%zu.%s.weight", layer, site->gguf);
     if (!sums || !counts || !name) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t m = 0; m < mats; m++) {
-        qz_input_stats in = qz_stats_get(s, layer, qz_site_input(site, m));
+        qz_input_stats in = qz_stats_get(s, layer, qz_site_input(&s->info.in, layer, site, m));
         qz_stats_importance(&in, sums + m * cols);
         for (size_t c = 0; c < cols; c++) sums[m * cols + c] *= (float)in.tokens;
         counts[m] = (float)in.tokens;

@@ -37,11 +37,11 @@ void qz_findings_add(qz_findings *f, const char *code, qz_finding_level level, c
 bool qz_findings_has(const qz_findings *f, const char *code);
 
 /* ---- shapes ---- */
-typedef enum { QZ_SHARD_NONE, QZ_SHARD_COLUMN, QZ_SHARD_ROW } qz_shard;
 typedef struct {
     const char *name;      /* "self_attn.q_proj" in every block */
     const char *fused;     /* set that engines load as one matrix ("qkv", "gate_up"), or NULL */
     qz_shard shard;
+    bool last;             /* of that set */
     uint64_t rows, cols;   /* out_features, in_features */
     const char *scheme;    /* how it is stored, when an artifact says so; NULL = as the spec */
     const char *odd;       /* full name of the first tensor of the fused set that differs, or NULL */

@@ -8,30 +8,41 @@
 #include <string.h>
 #include <strings.h>
 
-/* How engines split and merge a linear, by the end of its name. */
-static const struct { const char *suffix, *fused; qz_shard shard; } parts[] = {
-    {"q_proj", "qkv", QZ_SHARD_COLUMN}, {"k_proj", "qkv", QZ_SHARD_COLUMN}, {"v_proj", "qkv", QZ_SHARD_COLUMN}, {"qkv_proj", NULL, QZ_SHARD_COLUMN},
-    {"o_proj", NULL, QZ_SHARD_ROW}, {"gate_proj", "gate_up", QZ_SHARD_COLUMN}, {"up_proj", "gate_up", QZ_SHARD_COLUMN},
-    {"gate_up_proj", NULL, QZ_SHARD_COLUMN}, {"down_proj", NULL, QZ_SHARD_ROW}, {"w1", "gate_up", QZ_SHARD_COLUMN}, {"w3", "gate_up", QZ_SHARD_COLUMN},
-    {"w2", NULL, QZ_SHARD_ROW}, {"q_b_proj", NULL, QZ_SHARD_COLUMN}, {"kv_b_proj", NULL, QZ_SHARD_COLUMN}, {"q_a_proj", "qkv_a", QZ_SHARD_NONE},
-    {"kv_a_proj_with_mqa", "qkv_a", QZ_SHARD_NONE},
-};
+/* How engines split and merge a linear, by the last word of its name. */
+typedef struct { const char *suffix, *fused; qz_shard shard; } part;
+/* Of models that only the plan knows. */
+static const part others[] = {{"q_b_proj", NULL, QZ_SHARD_COLUMN}, {"kv_b_proj", NULL, QZ_SHARD_COLUMN},
+                              {"q_a_proj", "qkv_a", QZ_SHARD_NONE},
+                              {"kv_a_proj_with_mqa", "qkv_a", QZ_SHARD_NONE}};
 
-static void place(qz_deploy_linear *l) {
-    const char *last = strrchr(l->name, '.');
-    last = last ? last + 1 : l->name;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (strcmp(parts[i].suffix, last) == 0) l->fused = parts[i].fused, l->shard = parts[i].shard;
+static bool part_at(size_t i, part *out) {
+    const size_t n = sizeof others / sizeof others[0];
+    qz_site s;
+    if (i < n) *out = others[i];
+    else if (!qz_site_known(i - n, &s)) return false;
+    else *out = (part){qz_last_word(s.hf), s.fused ? s.fused->set : NULL, s.shard};
+    return true;
 }
 
-const char *qz_fused_set(const char *part, size_t len) {
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (strlen(parts[i].suffix) == len && memcmp(parts[i].suffix, part, len) == 0) return parts[i].fused;
+static void place(qz_deploy_linear *l) {
+    part p;
+    qz_site s, next;
+    for (size_t i = 0; part_at(i, &p); i++)
+        if (strcmp(p.suffix, qz_last_word(l->name)) == 0) l->fused = p.fused, l->shard = p.shard;
+    for (size_t i = 0; qz_site_known(i, &s); i++)
+        if (s.fused && strcmp(s.hf, l->name) == 0) l->last = !qz_site_known(i + 1, &next) || next.fused != s.fused;
+}
+
+const char *qz_fused_set(const char *name, size_t len) {
+    part p;
+    for (size_t i = 0; part_at(i, &p); i++)
+        if (strlen(p.suffix) == len && memcmp(p.suffix, name, len) == 0) return p.fused;
     return NULL;
 }
 const char *qz_fused_part(const char *fused, size_t nth) {
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        if (parts[i].fused && strcmp(parts[i].fused, fused) == 0 && nth-- == 0) return parts[i].suffix;
+    part p;
+    for (size_t i = 0; part_at(i, &p); i++)
+        if (p.fused && strcmp(p.fused, fused) == 0 && nth-- == 0) return p.suffix;
     return NULL;
 }
 
@@ -74,15 +85,17 @@ static const char *dtype_name(qz_type t) { return t == QZ_TYPE_BF16 ? "bfloat16"
 
 qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
     *out = (qz_deploy_shape){.hidden = c->hidden_size, .layers = c->layers, .heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim,
-                             .tied = c->tie_embeddings, .dtype = dtype_name(c->dtype), .n = QZ_LIN_COUNT};
+                             .tied = c->tie_embeddings, .dtype = dtype_name(c->dtype)};
     (void)snprintf(out->family, sizeof out->family, "%s", qz_family_get(c->family)->name);
-    out->linears = qz_arena_calloc(arena, QZ_LIN_COUNT, sizeof *out->linears);
+    out->linears = qz_arena_calloc(arena, QZ_LINEARS, sizeof *out->linears);
     if (out->linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    for (int i = 0; i < QZ_LIN_COUNT; i++) {
-        const bool expert = i >= QZ_LIN_GATE && c->experts; /* their widths decide; dense layers beside them are wider */
-        out->linears[i] = (qz_deploy_linear){.name = qz_linear_name((qz_linear)i), .rows = expert && i != QZ_LIN_DOWN ? c->expert_width : qz_linear_rows(c, (qz_linear)i),
-                                             .cols = expert && i == QZ_LIN_DOWN ? c->expert_width : qz_linear_cols(c, (qz_linear)i)};
-        place(&out->linears[i]);
+    size_t layer = 0; /* with experts their widths decide; dense layers beside them are wider */
+    while (layer + 1 < c->layers && c->experts && !qz_config_sparse(c, layer)) layer++;
+    for (size_t l = 0; l < QZ_LINEARS; l++) {
+        qz_site s;
+        if (!qz_site_of(c, layer, l, &s)) continue;
+        out->linears[out->n] = (qz_deploy_linear){.name = s.name, .rows = s.rows, .cols = s.cols};
+        place(&out->linears[out->n++]);
     }
     return QZ_OK;
 }
@@ -98,20 +111,32 @@ static bool same_codes(const qz_coded *a, const qz_coded *b) {
     return x.bits == y.bits && x.group == y.group;
 }
 
+/* Of linears that engines load as one matrix: those that a file stores otherwise than the first. */
+static qz_status find_odd(const qz_model *m, size_t layer, const qz_input *in, qz_arena *arena, qz_deploy_shape *out,
+                          qz_error *err) {
+    const qz_tensor_view *first = m->blocks[layer].linear[in->first], *t;
+    for (size_t l = in->first + 1; in->fused && first && l < in->first + in->n; l++) {
+        qz_site s;
+        qz_deploy_linear *d = out->linears;
+        if (!qz_site_of(&m->config, layer, l, &s) || (t = m->blocks[layer].linear[l]) == NULL) continue;
+        while (strcmp(d->name, s.name) != 0) d++; /* the configuration's, so it is there */
+        if (d->odd || (t->type == first->type && same_codes(t->coded, first->coded))) continue;
+        d->odd = qz_arena_strdup(arena, t->name);
+        d->scheme = stored_as(t, arena);
+        if (d->odd == NULL || d->scheme == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    }
+    return QZ_OK;
+}
+
 qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
+    qz_input_widths w;
+    qz_input_widths_of(&m->config, &w);
     QZ_TRY(qz_deploy_shape_config(&m->config, arena, out, err));
-    static const qz_linear sets[][3] = {{QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V}, {QZ_LIN_GATE, QZ_LIN_UP, QZ_LIN_UP}};
     for (size_t layer = 0; layer < m->config.layers; layer++)
-        for (size_t s = 0; s < 2; s++)
-            for (size_t i = 1; i < 3; i++) {
-                const qz_tensor_view *first = m->blocks[layer].linear[sets[s][0]], *t = m->blocks[layer].linear[sets[s][i]];
-                qz_deploy_linear *l = &out->linears[sets[s][i]];
-                if (first == NULL || t == NULL || l->odd) continue;
-                if (t->type == first->type && same_codes(t->coded, first->coded)) continue;
-                l->odd = qz_arena_strdup(arena, t->name);
-                l->scheme = stored_as(t, arena);
-                if (l->odd == NULL || l->scheme == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-            }
+        for (size_t s = 0; s < qz_stages(&w, layer); s++) {
+            const qz_input in = qz_stage_input(&w, layer, s);
+            QZ_TRY(find_odd(m, layer, &in, arena, out, err));
+        }
     return QZ_OK;
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "formats/dtypes.h"
 #include "model/families.h"
+#include "model/kinds.h"
 #include "plan/preflight_int.h"
 
 typedef struct { uint64_t hidden, inter, heads, kv, dim, vocab; bool tied; const char *dtype; } dims;
@@ -157,8 +158,8 @@ static void fused_sets(void **state) {
     qz_target t = ON(VLLM, 1);
     assert_int_equal(qz_preflight(&s, &spec, &t, &f, &err), QZ_OK);
     assert_false(qz_findings_has(&f, "PRE-FUSED"));
-    s.linears[QZ_LIN_K].odd = "model.layers.2.self_attn.k_proj.weight";
-    s.linears[QZ_LIN_K].scheme = "bf16";
+    s.linears[QZ_ATTN_K].odd = "model.layers.2.self_attn.k_proj.weight";
+    s.linears[QZ_ATTN_K].scheme = "bf16";
     assert_int_equal(qz_preflight(&s, &spec, &t, &f, &err), QZ_OK);
     assert_true(qz_findings_has(&f, "PRE-FUSED"));
     assert_string_equal(f.rows[0].subject, "model.layers.2.self_attn.k_proj.weight");

@@ -1,0 +1,47 @@
+/* Kinds of sub-modules. A decoder block is a mixer and a feed-forward; a kind lists its linears, in the order of the
+ * writers, and the inputs that they read, in the order in which a token meets them. model/sites.h expands everything
+ * else from these rows.
+ * The names of linears below are for the engine's file of the kind (what it computes depends on them) and for tests:
+ * all others go over the linears of a block or the inputs by number. */
+#ifndef QZ_MODEL_KINDS_H
+#define QZ_MODEL_KINDS_H
+#include "model/sites.h"
+
+/* Attention, of any number of key/value heads. */
+enum { QZ_ATTN_Q, QZ_ATTN_K, QZ_ATTN_V, QZ_ATTN_O };
+/* Gated MLP, dense or each of the experts. */
+enum { QZ_MLP_GATE = QZ_MIXER_LINEARS, QZ_MLP_UP, QZ_MLP_DOWN };
+
+/* What of a configuration says how wide something is, or whether there is a bias. */
+typedef enum { QZ_WIDE_HIDDEN, QZ_WIDE_HEADS, QZ_WIDE_KV_HEADS, QZ_WIDE_FFN, QZ_WIDE_EXPERT } qz_wide;
+typedef enum { QZ_BIAS_NONE, QZ_BIAS_QKV, QZ_BIAS_O, QZ_BIAS_MLP } qz_bias;
+
+typedef struct {
+    const char *name, *gguf;         /* inside the block: "self_attn.q_proj", "attn_q" */
+    const char *stored;              /* in checkpoints, %zu for the expert; NULL: under that name */
+    qz_wide rows;
+    size_t input;                    /* which of the kind's inputs; linears of one stand side by side */
+    qz_bias bias;
+    qz_shard shard;
+    bool rotary;                     /* the rows are heads of query or key, which positions rotate */
+    qz_norm norm; const char *norm_hf, *norm_gguf; /* of each head, where the family has them; NULL: none */
+} qz_linear_row;
+
+typedef struct {
+    qz_wide cols;
+    qz_fold_kind fold;
+    size_t from;                     /* QZ_FOLD_ROWS: which of the kind's linears makes the columns, */
+    bool heads;                      /* in heads that several query heads may share */
+    bool residual;                   /* what its linears give is added to the residual stream */
+    qz_fused fused;
+} qz_input_row;
+
+typedef struct {
+    const qz_linear_row *linears; size_t n_linears;
+    const qz_input_row *inputs; size_t n_inputs;
+    bool experts;                    /* all of it once for each expert, behind a router that reads what they read */
+} qz_kind;
+
+typedef enum { QZ_KIND_ATTENTION, QZ_KIND_MLP, QZ_KIND_EXPERTS, QZ_KIND_COUNT } qz_kind_id;
+const qz_kind *qz_kind_get(qz_kind_id k);
+#endif
