@@ -77,7 +77,7 @@ qz_status qz_fields_take(const qz_fields *f, const void *given, void *own, qz_er
 
 static qz_status check(const qz_fields *f, const qz_field *x, double v, qz_error *err) {
     if (v == x->number || (v >= x->min && v <= x->max)) return QZ_OK; /* not a number fails both */
-    return qz_fail(err, QZ_EUSAGE, "bad value %g of '%s' for quantz_%s: expected %g to %g", v, x->name, f->name, x->min, x->max);
+    return qz_fail(err, QZ_EUSAGE, "bad value %.15g of '%s' for quantz_%s: expected %.15g to %.15g", v, x->name, f->name, x->min, x->max);
 }
 
 qz_status qz_fields_request(const qz_fields *f, const void *own, qz_request *r, qz_error *err) {

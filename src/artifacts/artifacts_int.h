@@ -74,8 +74,7 @@ qz_status qz_artifact_writer_bytes(qz_artifact_writer *w, const void *bytes, siz
 typedef struct {
     const qz_tensor_view *t;
     long layer;          /* -1 outside the blocks */
-    int linear;          /* qz_linear of a weight, else -1 */
-    bool q, k;           /* weight or bias of q_proj, k_proj */
+    int linear;          /* its number in the block if it is one's weight, else -1 */
     const qz_bound *site; /* of its block, NULL outside */
     size_t expert;       /* of a stack */
 } qz_slot;
@@ -84,7 +83,7 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
 qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out, qz_error *err);
 /* Permutation of q or k rows needed between the model's rope order and the file's. */
 qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved);
-size_t qz_slot_heads(const qz_model *m, const qz_slot *s);
+size_t qz_slot_heads(const qz_slot *s);
 /* Appends a note to the plan (copied). */
 qz_status qz_plan_note(qz_artifact_plan *p, qz_arena *arena, qz_error *err, const char *fmt, ...) QZ_PRINTF(4, 5);
 /* Sums of items and files; bits per weight. */

@@ -109,7 +109,7 @@ static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_ar
 static json_t *quantization(const qz_artifact_plan *p) {
     const qz_scheme_spec *s = &p->spec;
     bool four = s->bnb != QZ_BNB_INT8;
-    qz_type t = qz_tensor_float_type(p->model->blocks[0].linear[QZ_LIN_Q]);
+    qz_type t = qz_tensor_float_type(qz_model_linear(p->model));
     return json_pack("{s:s, s:b, s:b, s:f, s:n, s:b, s:b, s:s, s:b, s:s, s:s, s:b, s:b}", "quant_method", "bitsandbytes", "_load_in_8bit", !four,
                      "_load_in_4bit", four, "llm_int8_threshold", 6.0, "llm_int8_skip_modules", "llm_int8_enable_fp32_cpu_offload", 0,
                      "llm_int8_has_fp16_weight", 0, "bnb_4bit_quant_type", four ? levels[s->bnb] : "fp4", "bnb_4bit_use_double_quant", s->nested,
@@ -122,11 +122,12 @@ static const qz_folder_kind kind = { .name = "a bitsandbytes", .quantizes = quan
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
-    for (int l = 0; l < QZ_LIN_COUNT && out->spec.bnb != QZ_BNB_INT8; l++) {
+    for (size_t l = 0; l < QZ_LINEARS && out->spec.bnb != QZ_BNB_INT8; l++) {
         const qz_tensor_view *t = m->blocks[0].linear[l];
-        if (t == NULL || t->cols % QZ_BNB_BLOCK == 0) continue;
+        qz_site s;
+        if (t == NULL || t->cols % QZ_BNB_BLOCK == 0 || !qz_site_of(&m->config, 0, l, &s)) continue;
         QZ_TRY(qz_plan_note(out, arena, err, "rows of %zu values (%s) are no multiple of %d: bitsandbytes 0.50.2 decodes them wrongly on the CPU (on CUDA it is right)",
-                            t->cols, qz_linear_name((qz_linear)l), QZ_BNB_BLOCK));
+                            t->cols, s.name, QZ_BNB_BLOCK));
         break;
     }
     return qz_folder_plan(&kind, m, arena, out, err);

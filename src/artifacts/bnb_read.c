@@ -67,10 +67,17 @@ static qz_status read_state(const qz_st *file, const qz_st_tensor *t, state *s, 
 /* ---- one 4-bit linear ---- */
 /* expected: "16 F32 values". */
 static qz_status wrong_part(const qz_st *file, const char *weight, const char *part, uint64_t n, const char *unit, const qz_st_tensor *t, qz_error *err) {
-    char found[80] = "none";
-    if (t) (void)snprintf(found, sizeof found, "%llu %s values in %llu bytes", (unsigned long long)t->elems, qz_st_dtype_name(t->dtype), (unsigned long long)t->bytes);
+    char found[80];
+    if (!t) {
+        const bool itself = strchr(part, ' ') != NULL, beside = strcmp(part, "SCB") == 0; /* SCB stands beside "weight", not under it */
+        const int n_name = (int)(strlen(weight) - (beside ? strlen(".weight") : 0));
+        return qz_fail(err, QZ_EFORMAT, "tensor '%.*s%s%s' is missing: file '%s'; the checkpoint is incomplete", n_name, weight, itself ? "" : ".",
+                       itself ? "" : part, file->path);
+    }
+    (void)snprintf(found, sizeof found, "%llu %s values in %llu bytes", (unsigned long long)t->elems, qz_st_dtype_name(t->dtype),
+                   (unsigned long long)t->bytes);
     return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s', offset %llu: expected %s of %llu %s, found %s; the checkpoint is incomplete or its quant_state is another's",
-                   file->path, weight, (unsigned long long)(t ? t->offset : 0), part, (unsigned long long)n, unit, found);
+                   file->path, weight, (unsigned long long)t->offset, part, (unsigned long long)n, unit, found);
 }
 
 /* n floats of a tensor, aligned and finite. */
@@ -164,7 +171,7 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
         if (qz_folder_part(r->dir, t->name, "quant_state.bitsandbytes__nf4") || qz_folder_part(r->dir, t->name, "quant_state.bitsandbytes__fp4")) return QZ_OK;
         if (t->dtype == QZ_ST_I8) return add_int8(r, file, t, err);
         if (t->dtype == QZ_ST_U8)
-            return qz_fail(err, QZ_EFORMAT, "no quant_state: file '%s', tensor '%s': the packed weight cannot be read without it", file->path, t->name);
+            return qz_fail(err, QZ_EFORMAT, "no quant_state: file '%s', tensor '%s': the packed weight cannot be read without it; the checkpoint is incomplete", file->path, t->name);
     }
     return qz_model_add_tensor(r->m, file, t, err);
 }

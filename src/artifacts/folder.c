@@ -39,7 +39,7 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
     bool coded = false, as_source = kind->keeps_dtype && t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind == QZ_KIND_FLOAT;
     *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name, .type = as_source ? t->type : QZ_TYPE_F16, .rows = t->rows,
                               .cols = t->cols, .n_dims = t->rows == 1 ? 1 : 2, .layer = s->layer, .linear = s->linear,
-                              .permute = qz_slot_permute(p->model, s, false), .heads = qz_slot_heads(p->model, s),
+                              .permute = qz_slot_permute(p->model, s, false), .heads = qz_slot_heads(s),
                               .expert = s->expert, .experts = s->site ? s->site->site.experts : 0 };
     QZ_TRY(kind->quantizes(p, s, &coded, err));
     if (!coded) {

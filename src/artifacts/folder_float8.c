@@ -116,7 +116,8 @@ qz_status qz_float8_add(const qz_folder_reader *r, const qz_st *file, const qz_s
     float *scales = qz_arena_alloc(&m->arena, (size_t)s->elems, sizeof *scales);
     if (!scales) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     QZ_TRY(read_scales(file, s, scales, err));
-    *f = (qz_float8){ .base = { &qz_float8_ops, (size_t)rows, (size_t)cols }, .block_rows = (size_t)br, .block_cols = (size_t)bk, .codes = t->data, .scales = scales,
+    *f = (qz_float8){ .base = { &qz_float8_ops, (size_t)rows, (size_t)cols }, .block_rows = (size_t)br, .block_cols = (size_t)bk, .whole = !block_rows || br != block_rows,
+                      .codes = t->data, .scales = scales,
                       .dtype = s->dtype == QZ_ST_F32 ? QZ_TYPE_F32 : s->dtype == QZ_ST_BF16 ? QZ_TYPE_BF16 : QZ_TYPE_F16 };
     m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = t->name, .file_name = t->name, .type = QZ_TYPE_CODED, .rows = (size_t)rows, .cols = (size_t)cols, .n_dims = 2,
                                                    .bytes = (size_t)(t->bytes + s->bytes), .coded = &f->base, .file = file->path, .offset = t->offset };

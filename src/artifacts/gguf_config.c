@@ -305,7 +305,7 @@ static qz_status read_rope(reader *r, qz_config *c) {
 static void add_end(qz_config *c, uint64_t id) {
     for (size_t i = 0; i < c->n_eos; i++)
         if (c->eos_ids[i] == (int64_t)id) return;
-    if (id < c->vocab_size && c->n_eos < sizeof c->eos_ids / sizeof c->eos_ids[0]) c->eos_ids[c->n_eos++] = (int64_t)id;
+    if (id < UINT32_MAX && c->n_eos < sizeof c->eos_ids / sizeof c->eos_ids[0]) c->eos_ids[c->n_eos++] = (int64_t)id;
 }
 
 static qz_status read_ids(const qz_gguf *g, qz_config *c, qz_error *err) {
@@ -390,6 +390,12 @@ static qz_status unknown_architecture(const qz_gguf *g, const char *name, qz_err
     return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected one of %s", name, g->path, known);
 }
 
+static bool has_bias(const void *file, const char *gguf) {
+    char name[64];
+    (void)snprintf(name, sizeof name, "blk.0.%s.bias", gguf);
+    return qz_gguf_find(file, name) != NULL;
+}
+
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     qz_gguf_text arch = {0};
     *c = (qz_config){ .bos_id = -1, .pad_id = -1 };
@@ -432,9 +438,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     if (!embed) return qz_fail(err, QZ_EFORMAT, "tensor 'token_embd.weight' is missing: file '%s'", g->path);
     c->vocab_size = embed->dims[1];
     c->tie_embeddings = qz_gguf_find(g, "output.weight") == NULL;
-    c->qkv_bias = qz_gguf_find(g, "blk.0.attn_q.bias") != NULL;
-    c->o_bias = qz_gguf_find(g, "blk.0.attn_output.bias") != NULL;
-    c->mlp_bias = qz_gguf_find(g, "blk.0.ffn_gate.bias") != NULL;
+    qz_sites_biases(c, has_bias, g);
     c->qk_norm = qz_family_get(c->family)->qk_norm; /* norms in another family are a part that nothing uses */
     c->dtype = QZ_TYPE_NONE;
     QZ_TRY(read_rope(&r, c));

@@ -64,7 +64,8 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
         qz_artifact_item *it = &out->items[out->n_items++];
         *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = qz_arena_strdup(arena, name), .rows = t->rows, .cols = t->cols,
                                   .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear,
-                                  .permute = qz_slot_permute(m, &slots[i], interleaved), .heads = qz_slot_heads(m, &slots[i]) };
+                                  .permute = qz_slot_permute(m, &slots[i], interleaved),
+                                  .heads = qz_slot_heads(&slots[i]) };
         if (site && site->site.experts) {
             it->experts = site->site.experts;
             it->expert = slots[i].expert;

@@ -3,6 +3,7 @@
 #include "artifacts/testing.h"
 #include "base/bytes.h"
 #include "model/families.h"
+#include "model/kinds.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -190,7 +191,8 @@ static void notes(void **state) {
     assert_int_equal(plan.n_fallbacks, 0);
     assert_int_equal(plan.n_notes, 0);
     for (size_t i = 0; i < plan.n_items; i++)
-        if (plan.items[i].linear == QZ_LIN_Q) assert_true(plan.items[i].importance_required && plan.items[i].importance_matters);
+        if (plan.items[i].linear == QZ_ATTN_Q)
+            assert_true(plan.items[i].importance_required && plan.items[i].importance_matters);
     qz_model_free(m);
     OK(qz_model_open(NULL, "tests/golden/zoo/mistral", &m, err));
     ctx = (qz_artifact_context){ .source_dir = "tests/golden/zoo/mistral" };

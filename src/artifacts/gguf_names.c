@@ -38,13 +38,10 @@ bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, siz
         *experts = sites[i].experts;
         return qz_site_name(&sites[i], layer, expert, suffix, buf, size);
     }
-    /* parts of other blocks, so that what nothing uses has its usual name */
-    for (int l = 0; l < QZ_LIN_COUNT; l++) {
-        static const char *const others[QZ_LIN_COUNT] = { "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down" };
-        if (same(gguf + d + 1, n - d - 1, others[l])) return snprintf(buf, size, "model.layers.%zu.%s.%s", layer, qz_linear_name((qz_linear)l), suffix) < (int)size;
+    qz_site s; /* parts of other blocks, so that what nothing uses has its usual name */
+    for (size_t i = 0; qz_site_known(i, &s); i++) {
+        const bool plain = s.kind == QZ_SITE_LINEAR || s.kind == QZ_SITE_NORM;
+        if (plain && same(gguf + d + 1, n - d - 1, s.gguf)) return qz_site_name(&s, layer, 0, suffix, buf, size);
     }
-    static const char *const norms[][2] = { { "attn_q_norm", "self_attn.q_norm" }, { "attn_k_norm", "self_attn.k_norm" } };
-    for (size_t i = 0; i < 2; i++)
-        if (same(gguf + d + 1, n - d - 1, norms[i][0])) return snprintf(buf, size, "model.layers.%zu.%s.%s", layer, norms[i][1], suffix) < (int)size;
     return false;
 }

@@ -51,7 +51,7 @@ static qz_status describe(qz_model *m, const qz_gguf *g, qz_error *err) {
     uint64_t number = UINT64_MAX;
     QZ_TRY(qz_gguf_u64(g, "general.file_type", false, &number, err));
     qz_ftype f = qz_ftype_by_number(number & ~(uint64_t)1024); /* 1024: "guessed" */
-    qz_type t = m->blocks[0].linear[QZ_LIN_Q]->type;
+    qz_type t = qz_model_linear(m)->type;
     const char *name = f != QZ_FTYPE_COUNT ? qz_ftype_get(f)->name : qz_type_get(t)->name;
     const char *digit = strpbrk(name, "0123456789");
     int bits = strcmp(name, "F32") == 0 ? 32 : strstr(name, "F16") ? 16 : digit ? *digit - '0' : 16;

@@ -295,7 +295,7 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
 static void count_others(const qz_model *m, const qz_int_group *g, char others[48], uint32_t bits[2]) {
     size_t n = 0, all = 0;
     for (size_t l = 0; l < m->config.layers; l++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+        for (size_t k = 0; k < QZ_LINEARS; k++) {
             if (m->blocks[l].linear[k] == NULL) continue;
             const qz_int_group *x = qz_int_group_of(m->blocks[l].linear[k]->coded);
             const uint32_t b = x ? x->bits : 16;

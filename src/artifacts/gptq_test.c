@@ -4,6 +4,7 @@
 #include "artifacts/testing.h"
 #include "base/bytes.h"
 #include "base/half.h"
+#include "model/kinds.h"
 #include <stdlib.h>
 
 enum { N = 32, K = 128 };
@@ -135,7 +136,7 @@ static void write_folder(const char *scheme) { convert("tests/golden/zoo/qwen2",
 static void decode(float *y) {
     qz_model *m;
     OK(qz_artifact_open(NULL, folder, &m, err));
-    qz_tensor_decode(m->blocks[1].linear[QZ_LIN_UP], 0, m->blocks[1].linear[QZ_LIN_UP]->rows, y);
+    qz_tensor_decode(m->blocks[1].linear[QZ_MLP_UP], 0, m->blocks[1].linear[QZ_MLP_UP]->rows, y);
     qz_model_free(m);
 }
 

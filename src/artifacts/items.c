@@ -5,8 +5,7 @@
 #include <string.h>
 
 static void add(qz_slot *s, size_t *n, const qz_tensor_view *t, long layer, int linear, const qz_bound *site, size_t expert) {
-    const bool qk = site && site->site.kind == QZ_SITE_LINEAR;
-    if (t) s[(*n)++] = (qz_slot){ t, layer, linear, qk && site->site.part == QZ_LIN_Q, qk && site->site.part == QZ_LIN_K, site, expert };
+    if (t) s[(*n)++] = (qz_slot){ t, layer, linear, site, expert };
 }
 
 static size_t count(const qz_model *m) {
@@ -24,8 +23,9 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
-            const bool linear = b->site.kind == QZ_SITE_LINEAR || b->site.kind == QZ_SITE_FUSED || b->site.kind == QZ_SITE_EXPERT;
-            for (size_t e = 0; e < qz_max_size(1, b->site.experts); e++) add(s, n, b->weight[e], (long)l, linear ? b->site.part : -1, b, e);
+            const int linear = qz_site_linear(&b->site) ? b->site.part : -1;
+            for (size_t e = 0; e < qz_max_size(1, b->site.experts); e++)
+                add(s, n, b->weight[e], (long)l, linear, b, e);
             add(s, n, b->bias, (long)l, -1, b, 0);
         }
     add(s, n, m->final_norm, -1, -1, NULL, 0);
@@ -47,13 +47,11 @@ qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_aren
     return QZ_OK;
 }
 
+size_t qz_slot_heads(const qz_slot *s) { return s->site ? (size_t)s->site->site.rotary_heads : 0; }
 qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved) {
-    if (!s->q && !s->k) return QZ_PERMUTE_NONE;
+    if (qz_slot_heads(s) == 0) return QZ_PERMUTE_NONE;
     if (m->config.rope.interleaved == file_interleaved) return QZ_PERMUTE_NONE;
     return file_interleaved ? QZ_PERMUTE_INTERLEAVE : QZ_PERMUTE_SPLIT;
-}
-size_t qz_slot_heads(const qz_model *m, const qz_slot *s) {
-    return s->q ? (size_t)m->config.heads : s->k ? (size_t)m->config.kv_heads : 0;
 }
 
 qz_status qz_plan_note(qz_artifact_plan *p, qz_arena *arena, qz_error *err, const char *fmt, ...) {

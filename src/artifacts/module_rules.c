@@ -166,53 +166,64 @@ const char *qz_module_setting_text(const qz_module_setting *s, char buf[64]) {
 }
 
 /* ---- the rules on a model ---- */
-/* Linears that engines load as one matrix, under which name. */
-static const struct { const char *name; qz_linear parts[3]; size_t n; } fused_sets[] = {
-    { "qkv_proj", { QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V }, 3 }, { "gate_up_proj", { QZ_LIN_GATE, QZ_LIN_UP, QZ_LIN_UP }, 2 } };
-
-/* "model.layers.3.mlp.gate_up_proj" from the name of its first part. */
-static void fused_name(const qz_model *m, size_t layer, size_t set, char buf[NAME_LIMIT]) {
-    module_name(m->blocks[layer].linear[fused_sets[set].parts[0]]->name, buf);
+/* "model.layers.3.mlp.gate_up_proj", which engines make of the linears of the input, from the name of the first of
+ * them. */
+static void fused_name(const qz_model *m, size_t layer, const qz_input *in, char buf[NAME_LIMIT]) {
+    module_name(m->blocks[layer].linear[in->first]->name, buf);
     char *dot = strrchr(buf, '.');
     size_t at = dot ? (size_t)(dot - buf) + 1 : 0;
-    (void)snprintf(buf + at, NAME_LIMIT - at, "%s", fused_sets[set].name);
+    (void)snprintf(buf + at, NAME_LIMIT - at, "%s", qz_last_word(in->fused->hf));
 }
 
-/* Are the parts of the set matrices of their own in this layer? */
-static bool apart(const qz_model *m, size_t layer, size_t set) {
-    return !m->config.fused && m->blocks[layer].linear[fused_sets[set].parts[0]] != NULL;
+/* Do engines load the linears of the input as one matrix that has a name, and are they matrices of their own here? */
+static bool apart(const qz_model *m, const qz_input *in) { return in->fused && in->fused->hf && !m->config.fused; }
+
+/* "all three: {q,k,v}_proj" */
+static void pattern_of_all(const qz_model *m, size_t layer, const qz_input *in, char buf[64]) {
+    qz_site s;
+    int n = snprintf(buf, 64, in->n == 2 ? "both" : in->n == 3 ? "all three" : "all");
+    for (size_t l = in->first; in->expert < 0 && l < in->first + in->n && n < 64; l++) {
+        const bool last = l + 1 == in->first + in->n;
+        if (!qz_site_of(&m->config, layer, l, &s)) break;
+        const char *word = qz_last_word(s.name);
+        const size_t own = strcspn(word, "_");
+        n += snprintf(buf + n, 64 - (size_t)n, "%s%.*s%s%s", l == in->first ? ": {" : ",", (int)own, word,
+                      last ? "}" : "", last ? word + own : "");
+    }
 }
 
-/* Part i of the set: of the block itself, or of one expert (gate and up). */
-static const char *part_name(const qz_model *m, size_t layer, size_t set, long expert, size_t i) {
-    const qz_linear l = fused_sets[set].parts[i];
-    return (expert < 0 ? m->blocks[layer].linear[l] : m->blocks[layer].expert[l][expert])->name;
-}
-
-static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t layer, size_t set, long expert, qz_error *err) {
-    char name[NAME_LIMIT], first[NAME_LIMIT], a[64], b[64];
+static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t layer, const qz_input *in,
+                            qz_error *err) {
+    const qz_block *b = &m->blocks[layer];
+    char name[NAME_LIMIT], first[NAME_LIMIT], a[64], c[64], all[64];
     qz_module_setting have, want;
-    module_name(part_name(m, layer, set, expert, 0), first);
+    module_name(qz_block_linear(b, in->first, in->expert)->name, first);
     QZ_TRY(qz_module_setting_of(s, first, &want, err));
-    for (size_t i = 1; i < fused_sets[set].n; i++) {
-        module_name(part_name(m, layer, set, expert, i), name);
+    for (size_t l = in->first + 1; l < in->first + in->n; l++) {
+        module_name(qz_block_linear(b, l, in->expert)->name, name);
         QZ_TRY(qz_module_setting_of(s, name, &have, err));
-        if (!qz_module_setting_equal(&have, &want))
-            return qz_fail(err, QZ_EUNSUPPORTED, "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, '%.120s' %s; let the pattern match %s",
-                           (have.rule ? have.rule : want.rule)->text, first, qz_module_setting_text(&want, a), name, qz_module_setting_text(&have, b),
-                           set == 0 ? "all three: {q,k,v}_proj" : expert < 0 ? "both: {gate,up}_proj" : "both");
+        if (qz_module_setting_equal(&have, &want)) continue;
+        pattern_of_all(m, layer, in, all);
+        return qz_fail(err, QZ_EUNSUPPORTED, "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, '%.120s' %s; let the pattern match %s",
+                       (have.rule ? have.rule : want.rule)->text, first, qz_module_setting_text(&want, a), name,
+                       qz_module_setting_text(&have, c), all);
     }
     return QZ_OK;
 }
 
-static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, size_t layer, size_t set, qz_error *err) {
+static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, const qz_input_widths *w, size_t layer,
+                             qz_error *err) {
     char name[NAME_LIMIT];
     qz_module_setting have;
-    for (size_t x = 0; set == 1 && m->blocks[layer].router && x < m->config.experts; x++) QZ_TRY(check_same(s, m, layer, set, (long)x, err));
-    if (!apart(m, layer, set)) return QZ_OK;
-    QZ_TRY(check_same(s, m, layer, set, -1, err));
-    fused_name(m, layer, set, name);
-    return qz_module_setting_of(s, name, &have, err); /* its limits, here where an error can be told */
+    for (size_t i = 0; i < qz_inputs(w, layer); i++) {
+        const qz_input in = qz_input_at(w, layer, i);
+        if (in.fused == NULL || m->config.fused) continue;
+        QZ_TRY(check_same(s, m, layer, &in, err));
+        if (!apart(m, &in)) continue;
+        fused_name(m, layer, &in, name);
+        QZ_TRY(qz_module_setting_of(s, name, &have, err)); /* its limits, here where an error can be told */
+    }
+    return QZ_OK;
 }
 
 typedef struct { size_t matches, decides; } usage;
@@ -238,8 +249,7 @@ static qz_status count_all(const qz_scheme_spec *s, const qz_model *m, usage *u,
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
-            const bool linear = b->site.kind == QZ_SITE_LINEAR || b->site.kind == QZ_SITE_FUSED || b->site.kind == QZ_SITE_EXPERT;
-            for (size_t e = 0; linear && e < qz_max_size(1, b->site.experts); e++) {
+            for (size_t e = 0; qz_site_linear(&b->site) && e < qz_max_size(1, b->site.experts); e++) {
                 module_name(b->weight[e]->name, name);
                 QZ_TRY(count_module(s, name, u, coded, err));
             }
@@ -253,7 +263,8 @@ static qz_status judge(const qz_scheme_spec *s, const qz_model *m, usage *u, qz_
     char name[NAME_LIMIT];
     size_t coded;
     QZ_TRY(count_all(s, m, u, &coded, err));
-    module_name(m->blocks[0].linear[m->blocks[0].linear[QZ_LIN_DOWN] ? QZ_LIN_DOWN : QZ_LIN_O]->name, name);
+    for (size_t l = 0; l < QZ_LINEARS; l++)
+        if (m->blocks[0].linear[l]) module_name(m->blocks[0].linear[l]->name, name); /* the last one is the example */
     for (size_t i = 0; i < s->n_modules; i++) {
         const char *rule = s->modules[i].text;
         if (!u[i].matches)
@@ -269,8 +280,9 @@ qz_status qz_module_rules_check(const qz_scheme_spec *s, const qz_model *m, qz_e
     usage *u = qz_alloc_array(s->n_modules, sizeof *u);
     qz_status st = u ? judge(s, m, u, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
     qz_free(u);
-    for (size_t l = 0; l < m->config.layers && st == QZ_OK; l++)
-        for (size_t set = 0; set < 2 && st == QZ_OK; set++) st = check_fused(s, m, l, set, err);
+    qz_input_widths w;
+    qz_input_widths_of(&m->config, &w);
+    for (size_t l = 0; l < m->config.layers && st == QZ_OK; l++) st = check_fused(s, m, &w, l, err);
     return st;
 }
 
@@ -312,31 +324,37 @@ static void escaped(qz_str *out, const char *p, size_t n) {
     for (size_t i = 0; i < n; i++) qz_str_printf(out, "%s%c", (unsigned char)p[i] > 127 || isalnum((unsigned char)p[i]) || p[i] == '_' ? "" : "\\", p[i]);
 }
 
-/* Layers whose fused layer `set` the rules give another setting than its parts have, if that is by `rule` (NULL: the scheme's own). */
-static bool put_fused(json_t *o, const qz_artifact_plan *p, size_t set, const qz_module_rule *rule) {
+/* Layers where the rules give what engines make of the linears of a stage another setting than those have, if that is
+ * by `rule` (NULL: the scheme's own). */
+static bool put_fused(json_t *o, const qz_artifact_plan *p, const qz_input_widths *w, size_t stage,
+                      const qz_module_rule *rule) {
     const qz_scheme_spec *s = &p->spec;
     const qz_model *m = p->model;
     char name[NAME_LIMIT], part[NAME_LIMIT], number[32];
     qz_module_setting want, have;
     qz_error ignored = {0};
     qz_str layers = {0}, pattern = {0};
-    size_t n = 0;
+    size_t n = 0, last = 0;
     for (size_t l = 0; l < m->config.layers; l++) {
-        if (!apart(m, l, set)) continue;
-        module_name(m->blocks[l].linear[fused_sets[set].parts[0]]->name, part);
-        fused_name(m, l, set, name);
+        const qz_input in = qz_stage_input(w, l, stage);
+        if (!apart(m, &in)) continue;
+        module_name(m->blocks[l].linear[in.first]->name, part);
+        fused_name(m, l, &in, name);
         if (qz_module_setting_of(s, part, &want, &ignored) != QZ_OK || qz_module_setting_of(s, name, &have, &ignored) != QZ_OK) return false;
-        if (want.rule == rule && !qz_module_setting_equal(&want, &have)) qz_str_printf(&layers, "%s%zu", n++ ? "|" : "", l);
+        if (want.rule == rule && !qz_module_setting_equal(&want, &have))
+            qz_str_printf(&layers, "%s%zu", n++ ? "|" : "", last = l);
     }
     if (n == 0) return true;
-    fused_name(m, 0, set, name);
-    (void)snprintf(number, sizeof number, ".%d.", 0);
+    const qz_input in = qz_stage_input(w, last, stage);
+    fused_name(m, last, &in, name);
+    (void)snprintf(number, sizeof number, ".%zu.", last);
     const char *at = strstr(name, number);
     size_t head = at ? (size_t)(at - name) + 1 : strlen(name);
     escaped(&pattern, name, head);
     if (n == m->config.layers) qz_str_puts(&pattern, "\\d+");
     else qz_str_printf(&pattern, "(?:%s)", layers.failed ? "" : layers.ptr);
-    escaped(&pattern, name + head + (at != NULL), strlen(name + head + (at != NULL)));
+    const char *rest = name + head + (at ? strlen(number) - 2 : 0);
+    escaped(&pattern, rest, strlen(rest));
     qz_str_puts(&pattern, "$");
     want = apply(s, rule);
     bool ok = !layers.failed && !pattern.failed && put_rule(o, pattern.ptr, &want, s, true);
@@ -349,8 +367,11 @@ json_t *qz_module_rules_json(const qz_artifact_plan *p) {
     const qz_scheme_spec *s = &p->spec;
     json_t *o = json_object();
     bool ok = o != NULL;
-    for (size_t set = 0; set < 2; set++)
-        for (size_t i = 0; i <= s->n_modules && ok; i++) ok = put_fused(o, p, set, i ? &s->modules[i - 1] : NULL);
+    qz_input_widths w;
+    qz_input_widths_of(&p->model->config, &w);
+    for (size_t stage = 0; stage < QZ_STAGES; stage++)
+        for (size_t i = 0; i <= s->n_modules && ok; i++)
+            ok = put_fused(o, p, &w, stage, i ? &s->modules[i - 1] : NULL);
     for (size_t i = 0; i < s->n_modules && ok; i++) {
         qz_module_setting x = apply(s, &s->modules[i]);
         ok = put_rule(o, s->modules[i].pattern, &x, s, false);

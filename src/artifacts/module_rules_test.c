@@ -5,6 +5,7 @@
 #include "artifacts/testing.h"
 #include "base/half.h"
 #include "codecs/types.h"
+#include "model/kinds.h"
 #include <stdlib.h>
 
 static const char source[] = "tests/golden/zoo/qwen2";
@@ -191,9 +192,10 @@ static void read_back(void **state) {
     qz_model *m;
     write_with("gptq:w4g32", rules, 4);
     OK(qz_artifact_open(NULL, folder, &m, err));
-    static const struct { qz_linear lin; size_t layer; uint32_t bits, group; bool sym; } want[] = {
-        { QZ_LIN_Q, 0, 8, 64, true }, { QZ_LIN_O, 1, 8, 64, true }, { QZ_LIN_DOWN, 0, 0, 0, false }, { QZ_LIN_DOWN, 1, 4, 16, false },
-        { QZ_LIN_GATE, 0, 4, 32, true }, { QZ_LIN_UP, 1, 3, 0, true } };
+    static const struct { int lin; size_t layer; uint32_t bits, group; bool sym; } want[] = {
+        { QZ_ATTN_Q, 0, 8, 64, true }, { QZ_ATTN_O, 1, 8, 64, true }, { QZ_MLP_DOWN, 0, 0, 0, false },
+        { QZ_MLP_DOWN, 1, 4, 16, false },
+        { QZ_MLP_GATE, 0, 4, 32, true }, { QZ_MLP_UP, 1, 3, 0, true } };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         const qz_tensor_view *t = m->blocks[want[i].layer].linear[want[i].lin], *src = model->blocks[want[i].layer].linear[want[i].lin];
         uint32_t group = want[i].group ? want[i].group : (uint32_t)t->cols;
@@ -210,7 +212,7 @@ static void read_back(void **state) {
         assert_int_equal(qz_int_group_of(t->coded)->bits, want[i].bits);
         assert_int_equal(qz_int_group_of(t->coded)->group_size, group);
         assert_int_equal(qz_int_group_of(t->coded)->sym, want[i].sym);
-        assert_true((qz_int_group_of(t->coded)->g_idx != NULL) == (want[i].lin == QZ_LIN_DOWN));
+        assert_true((qz_int_group_of(t->coded)->g_idx != NULL) == (want[i].lin == QZ_MLP_DOWN));
         if (qz_int_group_of(t->coded)->g_idx) continue;
         qz_tensor_decode(t, 3, 1, y);
         qz_tensor_decode(src, 3, 1, x);

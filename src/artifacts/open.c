@@ -81,6 +81,11 @@ qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *
     if (!qz_path_is_dir(path)) return gguf_tokenizer(path, out, err);
     char *json = qz_path_join(path, "tokenizer.json");
     if (!json) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    if (qz_path_is_dir(json)) {
+        (void)qz_fail(err, QZ_EFORMAT, "not a file: '%s': expected a JSON file, found a folder; put the tokenizer's file there", json);
+        qz_free(json);
+        return QZ_EFORMAT;
+    }
     qz_status st = qz_path_exists(json) ? qz_tokenizer_load(json, out, err) : qz_tokenizer_absent(path, err);
     qz_free(json);
     return st;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define QZ_INCOMPLETE "the checkpoint is incomplete" /* end of every error about a tensor that is not there */
 enum { TEXT_SHOWN = 200, STEP = 4096 };
 
 /* ---- GGUF ---- */
@@ -23,7 +24,8 @@ static char *scalar(const qz_gguf *g, const qz_gguf_kv *kv, qz_arena *a) {
     if ((kv->kind == QZ_GGUF_F32 || kv->kind == QZ_GGUF_F64) && qz_gguf_f64(g, kv->key, false, &d, &ignored) == QZ_OK)
         return isfinite(d) ? qz_arena_printf(a, "%.9g", d) : qz_arena_strdup(a, "null");
     if (qz_gguf_u64(g, kv->key, false, &u, &ignored) == QZ_OK) return qz_arena_printf(a, "%llu", (unsigned long long)u);
-    return qz_arena_strdup(a, "null"); /* a negative number: no key of a model has one */
+    int64_t negative;
+    return qz_gguf_i64(kv, &negative) ? qz_arena_printf(a, "%lld", (long long)negative) : qz_arena_strdup(a, "null");
 }
 
 /* For a terminal. */
@@ -174,9 +176,24 @@ static bool no_model(const char *path) {
     return yes;
 }
 
-/* A float checkpoint whose other files are read without a fault: the weights and the configuration do not fit each other. Folders
- * that announce a quantization and do not hold it stay refused: what they say of themselves is wrong. */
-static bool whole_checkpoint(const char *dir) {
+/* Does the folder hold matrices of codes? */
+static bool holds_codes(const char *dir) {
+    qz_st_dir d = {0};
+    qz_error ignored = {0};
+    bool yes = false;
+    if (qz_st_dir_open(&d, dir, &ignored) != QZ_OK) return false;
+    for (size_t f = 0; f < d.n_files && !yes; f++)
+        for (size_t i = 0; i < d.files[f].n && !yes; i++) {
+            const qz_st_tensor *t = &d.files[f].tensors[i];
+            yes = t->n_dims == 2 && t->dtype != QZ_ST_F32 && t->dtype != QZ_ST_F16 && t->dtype != QZ_ST_BF16;
+        }
+    qz_st_dir_release(&d);
+    return yes;
+}
+
+/* A checkpoint whose other files are read without a fault: the weights and the configuration do not fit each other. Folders that
+ * announce a quantization are shown if they hold it and lack a tensor; else what they say of themselves is wrong, and they stay refused. */
+static bool whole_checkpoint(const char *dir, const qz_error *why) {
     static const char *const names[] = { "config.json", "generation_config.json", "quantize_config.json", "quant_config.json" };
     qz_error ignored = {0};
     qz_folder_config c;
@@ -190,7 +207,7 @@ static bool whole_checkpoint(const char *dir) {
         qz_free(path);
     }
     if (!ok || qz_folder_config_load(dir, &c, &ignored) != QZ_OK) return false;
-    ok = !c.q;
+    ok = !c.q || (strstr(why->text, QZ_INCOMPLETE) && holds_codes(dir));
     qz_folder_config_release(&c);
     const qz_status st = ok ? qz_artifact_tokenizer(dir, &t, &ignored) : QZ_OK;
     qz_tokenizer_free(t);
@@ -202,7 +219,7 @@ bool qz_raw_applies(const char *path, const qz_error *why) {
     qz_error ignored = {0};
     if (qz_raw_foreign(path, why)) return true;
     if (why->code != QZ_EFORMAT && why->code != QZ_EUSAGE) return false;
-    if (qz_path_is_dir(path)) return whole_checkpoint(path);
+    if (qz_path_is_dir(path)) return whole_checkpoint(path, why);
     return qz_path_exists(path) && qz_format_probe(path, &f, &ignored) == QZ_OK;
 }
 

@@ -58,8 +58,10 @@ static void moments_of_experts_sum_up(void **state) {
         const qz_config *c = &r.m->config;
         for (size_t l = 0; l < c->layers; l++) {
             if (!qz_config_sparse(c, l)) {
-                assert_int_equal(qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, -1)).cols, c->intermediate_size);
-                assert_int_equal(qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, -1)).tokens, WINDOWS * SEQ);
+                assert_int_equal(qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, -1)).cols,
+                                 c->intermediate_size);
+                assert_int_equal(qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, -1)).tokens,
+                                 WINDOWS * SEQ);
                 continue;
             }
             const qz_input_stats all = qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_GATE, -1));
@@ -91,14 +93,17 @@ static void moments_of_experts_sum_up(void **state) {
 /* As long as nothing is quantized both streams are the float model: an expert's sums are the statistics of the calibration pass. */
 static void check_experts(const rig *r, size_t layer, size_t g, const qz_pair_stats *p) {
     for (size_t x = 0; x < r->m->config.experts; x++) {
-        const qz_input_stats in = qz_stats_get(&r->s, layer, qz_input_of(&r->s.info.in, layer, qz_stage_input(&r->s.info.in, layer, g).first, (long)x));
+        const qz_input_widths *w = &r->s.info.in;
+        const size_t first = qz_stage_input(w, layer, g).first;
+        const qz_input_stats in = qz_stats_get(&r->s, layer, qz_input_of(w, layer, first, (long)x));
         const float *want = in.gram;
         assert_int_equal(in.cols, p->cols);
         assert_int_equal(in.tokens, p->expert_tokens[x]);
         for (size_t i = 0; i < in.cols; i++)
             for (size_t j = i; j < in.cols; j++, want++)
                 if (fabs(p->expert_gram[x][i * in.cols + j] / (double)in.tokens - (double)*want) > 1e-5 + 1e-5 * fabs((double)*want))
-                    fail_msg("layer %zu stage %zu expert %zu: %g, expected %g", layer, g, x, p->expert_gram[x][i * in.cols + j] / (double)in.tokens, (double)*want);
+                    fail_msg("layer %zu stage %zu expert %zu: %g, expected %g", layer, g, x,
+                             p->expert_gram[x][i * in.cols + j] / (double)in.tokens, (double)*want);
     }
 }
 static void streams_of_experts_agree(void **state) {
@@ -113,7 +118,8 @@ static void streams_of_experts_agree(void **state) {
             for (size_t g = 0; g < QZ_STAGES; g++) {
                 qz_pair_stats *s;
                 must(qz_propagate_stage(p, l, g, &s, &err), &err);
-                assert_int_equal(s->expert_gram != NULL, qz_config_sparse(&r.m->config, l) && qz_stage_input(&r.s.info.in, l, g).sub == QZ_SUB_FFN);
+                assert_int_equal(s->expert_gram != NULL, qz_config_sparse(&r.m->config, l)
+                                 && qz_stage_input(&r.s.info.in, l, g).sub == QZ_SUB_FFN);
                 if (s->expert_gram) check_experts(&r, l, g, s);
                 else assert_int_equal(s->tokens[0] + s->tokens[1], WINDOWS * SEQ);
             }
@@ -162,7 +168,8 @@ static void counts_equal_the_reference(void **state) {
         calibrate(&r, want[i].model, 2, REFERENCE);
         assert_int_equal(r.m->config.experts, want[i].experts);
         for (size_t x = 0; x < want[i].experts; x++) {
-            const qz_input_stats in = qz_stats_get(&r.s, want[i].layer, qz_input_of(&r.s.info.in, want[i].layer, QZ_MLP_GATE, (long)x));
+            const qz_input_stats in = qz_stats_get(&r.s, want[i].layer,
+                                                   qz_input_of(&r.s.info.in, want[i].layer, QZ_MLP_GATE, (long)x));
             assert_int_equal(in.tokens, want[i].tokens[x]);
             assert_true(fabs((double)in.gram[0] - want[i].square[x]) < 2e-5);
         }

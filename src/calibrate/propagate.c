@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "engine/elementwise.h"
+#include "kernels/rows.h"
 #include <string.h>
 
 enum { MOST_WINDOWS = 8, LEAST_CHUNKS = 8 };
@@ -73,22 +74,25 @@ static qz_layer_weights weights(qz_propagate *p, bool plain) {
     return w;
 }
 
-typedef struct { const float *x, *w; float *y; size_t n, cols; float eps; } norm_job;
+typedef struct { const qz_mm *mm; const float *x, *w; float *y; size_t n, cols; float eps; } norm_job;
 static void norm_rows(void *arg, qz_part part) {
     const norm_job *j = arg;
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
-    for (size_t t = lo; t < hi; t++) qz_rms_norm(j->x + t * j->cols, j->w, j->cols, j->eps, j->y + t * j->cols);
+    for (size_t t = lo; t < hi; t++) qz_mm_rms_norm(j->mm, j->x + t * j->cols, j->w, j->cols, j->eps, j->y + t * j->cols);
 }
 static void norm(const qz_propagate *p, const float *x, const float *w, size_t n, float *y) {
-    norm_job j = {x, w, y, n, p->hidden, (float)qz_engine_model(p->e)->config.rms_norm_eps};
+    norm_job j = {qz_engine_mm(p->e), x, w, y, n, p->hidden, (float)qz_engine_model(p->e)->config.rms_norm_eps};
     qz_pool_run(p->run->pool, 0, norm_rows, &j);
 }
 
-static const qz_norm norms[QZ_SUBS][2] = {{QZ_NORM_ATTN, QZ_NORM_ATTN_OUT}, {QZ_NORM_FFN, QZ_NORM_FFN_OUT}}; /* before and behind */
+/* before and behind */
+static const qz_norm norms[QZ_SUBS][2] = {{QZ_NORM_ATTN, QZ_NORM_ATTN_OUT}, {QZ_NORM_FFN, QZ_NORM_FFN_OUT}};
 
-/* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched. */
-static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weights *w, float *x, size_t seqs, bool advance, qz_error *err) {
+/* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched.
+ * */
+static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weights *w, float *x, size_t seqs,
+                      bool advance, qz_error *err) {
     const size_t n = seqs * p->seq;
     const float *const *own = qz_engine_layer(p->e, p->layer)->norm;
     norm(p, x, own[norms[sub][0]], n, p->norm[s]);
@@ -118,10 +122,12 @@ static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, 
 
 /* Is it the last input of its sub-module? */
 static bool is_last(const qz_propagate *p, const qz_input *in) {
-    return in->stage + 1 == qz_stages(&p->widths, p->layer) || qz_stage_input(&p->widths, p->layer, in->stage + 1).sub != in->sub;
+    return in->stage + 1 == qz_stages(&p->widths, p->layer)
+        || qz_stage_input(&p->widths, p->layer, in->stage + 1).sub != in->sub;
 }
 
-/* One chunk of windows through a feed-forward of experts: the inputs of the quantized stream's experts; with the last the float stream goes on. */
+/* One chunk of windows through a feed-forward of experts: the inputs of the quantized stream's experts; with the last
+ * the float stream goes on. */
 static qz_status step_experts(qz_propagate *p, const qz_input *group, size_t first, size_t seqs, qz_error *err) {
     const size_t at = first * p->seq * p->hidden;
     qz_layer_weights w = weights(p, !p->sequential);
@@ -142,8 +148,9 @@ static void clear_experts(qz_propagate *p, size_t cols) {
                               .lost = {p->pair.lost[0], p->pair.lost[1]}, .expert_gram = p->gram, .expert_tokens = p->tokens};
 }
 
-/* One chunk of windows: both streams up to the input; with the last of a sub-module the float stream goes past it. The quantized one
- * goes past the mixer when the feed-forward begins (sequential: its linears are quantized then), or at once in a copy of float weights. */
+/* One chunk of windows: both streams up to the input; with the last of a sub-module the float stream goes past it.
+ * The quantized one goes past the mixer when the feed-forward begins (sequential: its linears are quantized then), or
+ * at once in a copy of float weights. */
 static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size_t seqs, qz_error *err) {
     const size_t n = seqs * p->seq, at = first * p->seq * p->hidden, half = first / p->chunk % QZ_HALVES;
     const bool mixer = group->sub == QZ_SUB_MIXER, last = is_last(p, group);
@@ -175,7 +182,8 @@ static qz_status finish_layer(qz_propagate *p, qz_error *err) {
         QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, y, seqs, true, err));
     }
     memset(p->has, 0, sizeof p->has);
-    for (size_t k = 0; k < QZ_LINEARS && p->experts; k++) memset(p->expert_has[k], 0, p->experts * sizeof *p->expert_has[k]);
+    for (size_t k = 0; k < QZ_LINEARS && p->experts; k++)
+        memset(p->expert_has[k], 0, p->experts * sizeof *p->expert_has[k]);
     p->layer++;
     p->next = 0;
     return QZ_OK;
@@ -200,7 +208,8 @@ qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, qz_pai
     *out = NULL;
     if (p->next == qz_stages(&p->widths, p->layer)) QZ_TRY(finish_layer(p, err));
     if (layer != p->layer || stage != p->next)
-        return qz_fail(err, QZ_EBUG, "propagation out of order: expected layer %zu stage %zu, found %zu %zu", p->layer, p->next, layer, stage);
+        return qz_fail(err, QZ_EBUG, "propagation out of order: expected layer %zu stage %zu, found %zu %zu", p->layer,
+                       p->next, layer, stage);
     *out = &p->pair;
     p->next++;
     const qz_input in = qz_stage_input(&p->widths, layer, stage);

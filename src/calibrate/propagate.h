@@ -1,12 +1,12 @@
 /* Two streams through the model, block by block: the float model's hidden states, and those of the model quantized so far.
  * Classic GPTQ gathers its statistics from the second; the difference of both tells each linear what the layers before it
- * lost (asymmetric calibration). Inside a block the stages (model/sites.h) are visited in order; with `sequential` a stage sees
- * the linears before it already quantized.
+ * lost (asymmetric calibration). Inside a block the stages (model/sites.h) are visited in order; with `sequential` a
+ * stage sees the linears before it already quantized.
  * qz_propagate *p; qz_propagate_open(&p, run, engine, ids, windows, seq_len, sequential, differences, err);
- * for layer, for stage: qz_propagate_stage(p, layer, stage, &pair, err); qz_propagate_weights(p, linear, expert, w, err) for its
- * linears … qz_propagate_free(p). Layers and stages strictly in order, from 0.
- * Resident: both streams' hidden states, one chunk's activations, six matrices of the stage. Bit-identical on any thread
- * count. Sources: GPTQ (arXiv 2210.17323), GPTAQ (2504.02692). */
+ * for layer, for stage: qz_propagate_stage(p, layer, stage, &pair, err); qz_propagate_weights(p, linear, expert, w,
+ * err) for its linears … qz_propagate_free(p). Layers and stages strictly in order, from 0.
+ * Resident: both streams' hidden states, one chunk's activations, six matrices of the stage. Bit-identical on any
+ * thread count. Sources: GPTQ (arXiv 2210.17323), GPTAQ (2504.02692). */
 #ifndef QZ_CALIBRATE_PROPAGATE_H
 #define QZ_CALIBRATE_PROPAGATE_H
 #include "calibrate/stats.h"
@@ -32,7 +32,8 @@ typedef struct qz_propagate qz_propagate;
  * products). */
 qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const uint32_t *ids, size_t windows, size_t seq_len, bool sequential,
                             bool differences, qz_error *err);
-/* Statistics of the next stage's input (of experts: of each one's); valid until the next call, the caller may change them. */
+/* Statistics of the next stage's input (of experts: of each one's); valid until the next call, the caller may change
+ * them. */
 qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, qz_pair_stats **out, qz_error *err);
 /* w [rows, cols]: what the artifact's linear computes on the unscaled input; copied. expert -1: of the block itself. */
 qz_status qz_propagate_weights(qz_propagate *p, size_t linear, long expert, const float *w, qz_error *err);

@@ -30,7 +30,7 @@ static qz_status set_number(const qz_verb *v, const qz_option *o, const char *te
     double x = strtod(text, &end);
     bool whole = o->kind != QZ_OPT_COUNT || x == floor(x);
     if (end == text || *end || errno || !isfinite(x) || !whole || x < o->min || x > o->max)
-        return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --%s: expected %s from %g to %g; see 'quantz %s --help'", text, o->name,
+        return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --%s: expected %s from %.15g to %.15g; see 'quantz %s --help'", text, o->name,
                        o->kind == QZ_OPT_COUNT ? "a whole number" : "a number", o->min, o->max, v->name);
     char *field = (char *)r + o->offset;
     if (o->kind == QZ_OPT_COUNT) *(uint64_t *)(void *)field = (uint64_t)x;

@@ -88,7 +88,7 @@ static uint64_t held(const qz_coded *c) {
 static void text(const qz_coded *c, char out[32]) {
     const qz_float8 *f = float8(c);
     if (f->block_rows == 1 && f->block_cols == c->cols) (void)snprintf(out, 32, "fp8 rows");
-    else if (f->block_rows == c->rows && f->block_cols == c->cols) (void)snprintf(out, 32, "fp8 tensor");
+    else if (f->whole) (void)snprintf(out, 32, "fp8 tensor");
     else (void)snprintf(out, 32, "fp8 %zux%zu", f->block_rows, f->block_cols);
 }
 static void hash(const qz_coded *c, qz_sha256 *h) { qz_sha256_update(h, float8(c)->codes, c->rows * c->cols); }

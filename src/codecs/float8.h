@@ -11,6 +11,7 @@
 typedef struct {
     qz_coded base;                   /* qz_float8_ops */
     size_t block_rows, block_cols;
+    bool whole;                      /* one scale by its format, not one block as large as the matrix */
     const uint8_t *codes;            /* [rows, cols] */
     const float *scales;             /* [ceil(rows / block_rows), ceil(cols / block_cols)], above 0 */
     qz_type dtype;                   /* F32, F16 or BF16 */

@@ -12,7 +12,6 @@ typedef struct {
     qz_engine *e;
     qz_kv *kv;
     size_t layer, kv_layer, window;
-    size_t items; /* sum over runs of query blocks, times kv_heads */
 } attend_job;
 
 /* A row of queries against the keys, and the weighted sum of values, in the type of the cache. */
@@ -47,9 +46,10 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
         for (size_t t = 0; t < m; t++) {
             size_t pos = r->past + t0 + (nt == 1 ? 0 : t), lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
             if (cap > 0) qz_softcap(scores + t * stride + (lo - first), pos + 1 - lo, scale, cap);
-            qz_softmax(scores + t * stride, keys - first, lo - first, pos + 1 - first, cap > 0 ? 1 : scale);
+            qz_mm_softmax(e->mm, scores + t * stride, keys - first, lo - first, pos + 1 - first, cap > 0 ? 1 : scale);
         }
         times_values(j, m, keys - first, scores, stride, slot + first * d, out, step);
+        for (size_t t = 0; t < m; t++) qz_step_watch(e, out + t * step, d);
     }
 }
 
@@ -67,8 +67,7 @@ static void attend_part(void *arg, qz_part part) {
     attend_block(j, &s->runs[r], at / blocks, t0, qz_min_size(QUERY_BLOCK, s->runs[r].n - t0), s->scores[part.thread]);
 }
 
-qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, size_t n, qz_error *err) {
-    (void)n;
+qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, qz_error *err) {
     const qz_config *c = &e->model->config;
     qz_step *s = &e->step;
     size_t keys = 0, parts = 0;

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "codecs/kv.h"
 #include "engine/engine.h"
+#include <stdatomic.h>
 
 struct qz_kv {
     size_t n_layers, n_seq, max_tokens, kv_heads, head_dim;
@@ -43,6 +44,7 @@ typedef struct {
     qz_seq_run *runs;
     size_t n_runs, runs_cap;
     qz_expert_step experts;
+    atomic_bool wild, beyond;                     /* a value that is not finite, a key or value beyond float16: seen since last asked */
 } qz_step;
 
 struct qz_engine {
@@ -71,10 +73,10 @@ qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err);
  * one call to the next, so no text can change another. Keys that are in the cache keep theirs, as in the reference. */
 qz_status qz_step_rope(qz_engine *e, qz_error *err);
 /* Linears [first, first + n_which) of one block, which share an input: y[i] = x · W_iᵀ (+ bias). */
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x, size_t n,
-                          float *const *y, qz_error *err);
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x,
+                          size_t n, float *const *y, qz_error *err);
 /* att [n, heads*head_dim] from q (already rotated) over the cache of `kv_layer`. */
-qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, size_t n, qz_error *err);
+qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, qz_error *err);
 qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
                             float *y, qz_error *err);
 qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
@@ -84,6 +86,10 @@ qz_status qz_step_reserve_experts(qz_engine *e, size_t n, qz_error *err);
 void qz_expert_step_release(qz_expert_step *s);
 /* Tells the observer, if there is one. */
 void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float *x, size_t n, size_t cols);
+/* Packed products round their input to integers, which would hide NaN (float products carry it to the block's end): in runtime
+ * arithmetic who writes a row notes what is not finite while the row is in cache, and `tame` fails naming the layer. */
+void qz_step_watch(qz_engine *e, const float *x, size_t n);
+qz_status qz_step_tame(qz_engine *e, size_t layer, qz_error *err);
 qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err); /* QZ_ENUMERIC naming the layer */
 /* x [n, hidden] through one block in place. */
 qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, float *x, size_t n, qz_error *err);

@@ -43,7 +43,10 @@ static void activate_rows(void *arg, qz_part part) {
     const size_t w = (size_t)c->expert_width;
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
-    qz_gate_mul(c->act, j->e->step.gate + lo * w, j->e->step.up + lo * w, (hi - lo) * w);
+    for (size_t t = lo; t < hi; t++) {
+        qz_gate_mul(j->e->mm, c->act, j->e->step.gate + t * w, j->e->step.up + t * w, w);
+        qz_step_watch(j->e, j->e->step.gate + t * w, w);
+    }
 }
 
 static void add_rows(void *arg, qz_part part) {
@@ -58,10 +61,13 @@ static void add_rows(void *arg, qz_part part) {
     }
 }
 
-/* y = W · x of expert i. */
-static qz_status product(qz_engine *e, const qz_layer_weights *w, size_t linear, size_t i, const float *x, size_t n, float *y, qz_error *err) {
-    const qz_packed *p = w->expert_packed[linear] ? w->expert_packed[linear][i] : NULL;
-    return p ? qz_mm_packed(e->mm, &p, 1, x, n, &y, err) : qz_mm_exact(e->mm, &w->expert[linear][i], x, n, y, err);
+typedef struct { const qz_weights *w; const qz_packed *p; } matrix; /* p NULL: exact arithmetic */
+static matrix matrix_of(const qz_layer_weights *w, size_t linear, size_t expert) {
+    return (matrix){&w->expert[linear][expert], w->expert_packed[linear] ? w->expert_packed[linear][expert] : NULL};
+}
+
+static qz_status product(qz_engine *e, matrix m, const float *x, size_t n, float *y, qz_error *err) {
+    return m.p ? qz_mm_packed(e->mm, &m.p, 1, x, n, &y, err) : qz_mm_exact(e->mm, m.w, x, n, y, err);
 }
 
 qz_status qz_step_reserve_experts(qz_engine *e, size_t n, qz_error *err) {
@@ -115,15 +121,16 @@ qz_status qz_step_experts(qz_engine *e, size_t layer, const qz_layer_weights *w,
     for (size_t x = 0; x < c->experts; x++) {
         const size_t m = gather(c, s, x, h, n);
         if (m == 0) continue;
-        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_GATE, (long)x), s->x, m, (size_t)c->hidden_size);
-        if (e->arith == QZ_ARITH_RUNTIME && !qz_all_finite(s->x, m * (size_t)c->hidden_size)) return qz_step_overflow(e, layer, err);
-        QZ_TRY(product(e, w, QZ_MLP_GATE, x, s->x, m, e->step.gate, err));
-        QZ_TRY(product(e, w, QZ_MLP_UP, x, s->x, m, e->step.up, err));
+        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_GATE, (long)x), s->x, m,
+                        (size_t)c->hidden_size);
+        QZ_TRY(product(e, matrix_of(w, QZ_MLP_GATE, x), s->x, m, e->step.gate, err));
+        QZ_TRY(product(e, matrix_of(w, QZ_MLP_UP, x), s->x, m, e->step.up, err));
         j = (rows_job){.e = e, .n = m};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, activate_rows, &j);
-        if (e->arith == QZ_ARITH_RUNTIME && !qz_all_finite(e->step.gate, m * (size_t)c->expert_width)) return qz_step_overflow(e, layer, err);
-        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_DOWN, (long)x), e->step.gate, m, (size_t)c->expert_width);
-        QZ_TRY(product(e, w, QZ_MLP_DOWN, x, e->step.gate, m, s->y, err));
+        QZ_TRY(qz_step_tame(e, layer, err));
+        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_DOWN, (long)x), e->step.gate, m,
+                        (size_t)c->expert_width);
+        QZ_TRY(product(e, matrix_of(w, QZ_MLP_DOWN, x), e->step.gate, m, s->y, err));
         j = (rows_job){.e = e, .h = s->y, .y = y, .n = m, .token = s->token, .weight = s->weight};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, add_rows, &j);
     }

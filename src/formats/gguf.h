@@ -69,6 +69,8 @@ const qz_gguf_kv *qz_gguf_key(const qz_gguf *g, const char *key);
 const qz_gguf_tensor *qz_gguf_find(const qz_gguf *g, const char *name);
 /* Scalars. Missing: QZ_EFORMAT if required, else *out keeps its value and QZ_OK. Integers of any width are accepted when the
  * value fits and is not negative; f32 and f64 for f64. */
+/* An integer of any width and sign; false for other kinds and what 64 bits with a sign cannot hold. */
+bool qz_gguf_i64(const qz_gguf_kv *kv, int64_t *out);
 qz_status qz_gguf_u64(const qz_gguf *g, const char *key, bool required, uint64_t *out, qz_error *err);
 qz_status qz_gguf_f64(const qz_gguf *g, const char *key, bool required, double *out, qz_error *err);
 qz_status qz_gguf_bool(const qz_gguf *g, const char *key, bool required, bool *out, qz_error *err);

@@ -34,11 +34,22 @@ static bool load_uint(qz_gguf_kind k, const uint8_t *p, uint64_t *out) {
     return v >= 0;
 }
 
+bool qz_gguf_i64(const qz_gguf_kv *kv, int64_t *out) {
+    uint64_t v = 0;
+    const bool fits = load_uint(kv->kind, kv->data, &v);
+    const bool integer = fits || kv->kind == QZ_GGUF_I8 || kv->kind == QZ_GGUF_I16 || kv->kind == QZ_GGUF_I32 || kv->kind == QZ_GGUF_I64;
+    *out = (int64_t)v;
+    return integer && (!fits || v <= INT64_MAX);
+}
 qz_status qz_gguf_u64(const qz_gguf *g, const char *key, bool required, uint64_t *out, qz_error *err) {
     const qz_gguf_kv *kv = qz_gguf_key(g, key);
     if (!kv && !required) return QZ_OK;
     uint64_t v;
-    if (!kv || !load_uint(kv->kind, kv->data, &v)) return wrong(g, key, "a non-negative integer", kv, err);
+    if (!kv || !load_uint(kv->kind, kv->data, &v)) {
+        int64_t negative;
+        if (!kv || !qz_gguf_i64(kv, &negative)) return wrong(g, key, "a non-negative integer", kv, err);
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected a non-negative integer, found %lld", g->path, key, (long long)negative);
+    }
     *out = v;
     return QZ_OK;
 }

@@ -41,5 +41,12 @@ typedef void (*qz_gdot_fn)(const uint8_t *panel, size_t groups, size_t group_siz
 enum { QZ_TABLE_HEAD = 64 };
 typedef void (*qz_ldot_fn)(const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x, size_t ldx, size_t tokens, float *out);
 
+/* Rows of the forward pass (rows.h). Sums run in QZ_ROW_LANES lanes by index, products and sums are rounded apart: all levels equal. */
+enum { QZ_ROW_LANES = 16 };
+typedef void (*qz_softmax_fn)(float *s, size_t n, size_t lo, size_t hi, float scale);
+typedef void (*qz_rms_norm_fn)(const float *x, const float *w, size_t n, float eps, float *y);
+typedef void (*qz_silu_mul_fn)(float *g, const float *u, size_t n);
+typedef bool (*qz_all_finite_fn)(const float *x, size_t n);
+
 enum { QZ_TILE_MAX_ROWS = 12, QZ_TILE_MAX_COLS = 32 };
 #endif

@@ -1,6 +1,7 @@
 /* Names of the functions behind the table, one group per level. Only ref/, x86/ and the table builders include this. */
 #ifndef QZ_KERNELS_OPS_INT_H
 #define QZ_KERNELS_OPS_INT_H
+#include <math.h>
 #include "base/bytes.h"
 #include "kernels/op_types.h"
 
@@ -33,13 +34,32 @@ enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, Q
     void qz_gdot_4_##level(QZ_GDOT_ARGS);                                                                             \
     void qz_gdot_8_##level(QZ_GDOT_ARGS);                                                                             \
     void qz_ldot_4_##level(QZ_LDOT_ARGS);                                                                             \
-    void qz_ldot_8_##level(QZ_LDOT_ARGS);
+    void qz_ldot_8_##level(QZ_LDOT_ARGS);                                                                             \
+    void qz_softmax_##level(float *s, size_t n, size_t lo, size_t hi, float scale);                                   \
+    void qz_rms_norm_##level(const float *x, const float *w, size_t n, float eps, float *y);                          \
+    void qz_silu_mul_##level(float *g, const float *u, size_t n);                                                     \
+    bool qz_all_finite_##level(const float *x, size_t n);
 /* Power of two for a largest magnitude given by its bits; 1 for zero and for what is not finite. */
 static inline float qz_halve_factor(uint32_t top) {
     int e = (int)(top >> 23);
     if (e == 0 || e == 255) return 1;
     e = 127 + 14 - (e - 127);
     return qz_bits_f32((uint32_t)(e > 253 ? 253 : e) << 23);
+}
+/* The sum of the lanes of a row, and no exponent of all ones among the values: one pass that the compiler vectorizes. */
+static inline float qz_lane_sum(float t[QZ_ROW_LANES]) {
+    for (int w = QZ_ROW_LANES / 2; w > 0; w /= 2)
+        for (int i = 0; i < w; i++) t[i] += t[i + w];
+    return t[0];
+}
+static inline bool qz_finite_bits(const float *x, size_t n) {
+    uint32_t wild = 0;
+    for (size_t i = 0; i < n; i++) wild |= (qz_f32_bits(x[i]) & 0x7fffffffu) + 0x00800000u;
+    return wild >> 31 == 0;
+}
+/* What a row is multiplied by. Squares that overflow would give zeros: NaN, which the caller finds. */
+static inline float qz_rms_factor(float sum, size_t n, float eps) {
+    return qz_f32_bits(sum) << 1 < 0xff000000u ? 1.0f / sqrtf(sum / (float)n + eps) : NAN;
 }
 
 QZ_LEVEL(ref)

@@ -12,11 +12,13 @@ void qz_awq_block_describe(qz_awq_block *b, const qz_config *c, size_t layer, lo
     for (size_t i = 0; i < qz_inputs(&w, layer); i++) {
         const qz_input in = qz_input_at(&w, layer, i);
         if (in.expert != expert || in.n == 0) continue;
-        b->input[in.stage] = (qz_awq_input){.cols = in.cols, .first = in.first, .n = in.n, .fold = qz_fold_of(c, layer, &in)};
+        b->input[in.stage] = (qz_awq_input){.cols = in.cols, .first = in.first, .n = in.n,
+                                            .fold = qz_fold_of(c, layer, &in)};
         for (size_t l = in.first; l < in.first + in.n; l++) {
             qz_site s;
             if (!qz_site_of(c, layer, l, &s)) continue;
-            b->linear[l] = (qz_awq_linear){.name = s.name, .rows = (size_t)s.rows, .cols = (size_t)s.cols, .stage = in.stage, .rotary = s.rotary_heads > 0};
+            b->linear[l] = (qz_awq_linear){.name = s.name, .rows = (size_t)s.rows, .cols = (size_t)s.cols,
+                                           .stage = in.stage, .rotary = s.rotary_heads > 0};
         }
     }
 }
@@ -68,8 +70,10 @@ void qz_awq_fold(qz_awq_block *b, size_t input, float *s) {
     const qz_awq_input *in = &b->input[input];
     qz_awq_linear *before = &b->linear[in->fold.linear];
     if (in->fold.kind == QZ_FOLD_NORM) fold_norm(in->norm, s, in->cols);
-    for (size_t r = 0; in->fold.kind == QZ_FOLD_ROWS && r < before->rows; r++) fold_row(before, r, s[qz_fold_column(&in->fold, r)]);
-    for (size_t l = in->first; l < in->first + in->n; l++) scale_columns(b->linear[l].w, b->linear[l].rows, in->cols, s);
+    for (size_t r = 0; in->fold.kind == QZ_FOLD_ROWS && r < before->rows; r++)
+        fold_row(before, r, s[qz_fold_column(&in->fold, r)]);
+    for (size_t l = in->first; l < in->first + in->n; l++)
+        scale_columns(b->linear[l].w, b->linear[l].rows, in->cols, s);
 }
 
 /* ---- scale search judged by the Gram matrix ---- */
@@ -184,7 +188,8 @@ static qz_status search_input(search *x, size_t input, qz_awq_report *r, qz_erro
     return QZ_OK;
 }
 
-static qz_status run_input(search *x, size_t input, const qz_input_stats *stats, double *gram, qz_awq_report *r, qz_error *err) {
+static qz_status run_input(search *x, size_t input, const qz_input_stats *stats, double *gram, qz_awq_report *r,
+                           qz_error *err) {
     size_t cols = stats->cols;
     if (grid_of(x->o, input).off) {
         for (size_t k = 0; k < cols; k++) x->best[k] = 1;
@@ -201,7 +206,8 @@ static qz_status run_input(search *x, size_t input, const qz_input_stats *stats,
 }
 
 /* All scales are found on the unscaled block first, then folded in order. */
-static qz_status run_block(search *x, const qz_input_stats *stats, float *const scales[QZ_STAGES], double *gram, qz_awq_report *r, qz_error *err) {
+static qz_status run_block(search *x, const qz_input_stats *stats, float *const scales[QZ_STAGES], double *gram,
+                           qz_awq_report *r, qz_error *err) {
     for (size_t i = 0; i < QZ_STAGES; i++) {
         x->best = scales[i];
         QZ_TRY(run_input(x, i, &stats[i], gram, r, err));
@@ -211,15 +217,17 @@ static qz_status run_block(search *x, const qz_input_stats *stats, float *const 
     return QZ_OK;
 }
 
-qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_STAGES], const qz_awq_options *o,
-                              float *const scales[QZ_STAGES], qz_awq_report *report, qz_error *err) {
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_STAGES],
+                              const qz_awq_options *o, float *const scales[QZ_STAGES], qz_awq_report *report,
+                              qz_error *err) {
     *report = (qz_awq_report){0};
     size_t widest = 0, elems = 0;
     for (size_t i = 0; i < QZ_STAGES; i++) widest = qz_max_size(widest, stats[i].cols);
     for (size_t i = 0; i < QZ_STAGES; i++) {
         const qz_awq_grid grid = grid_of(o, i);
         const qz_awq_input *in = &b->input[i];
-        for (size_t l = in->first; l < in->first + in->n; l++) elems = qz_max_size(elems, b->linear[l].rows * in->cols);
+        for (size_t l = in->first; l < in->first + in->n; l++)
+            elems = qz_max_size(elems, b->linear[l].rows * in->cols);
         if (!grid.off && (grid.group_size == 0 || in->cols % grid.group_size != 0))
             return qz_fail(err, QZ_EUSAGE, "group_size %u does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
                            grid.group_size, in->cols, b->linear[in->first].name);

@@ -1,7 +1,8 @@
-/* AWQ for one decoder block (formats/hf-awq.md): for each input of it (model/sites.h: linears that share one), per-channel
- * scales s are folded into what makes the input, and the linears' columns are multiplied by s; then codes.
- * best: scales are judged by the Gram matrix of each input (no replay), also where heads share rows (one scale per KV channel);
- *       codes then come from error feedback and descent (methods/gptq.h).
+/* AWQ for one decoder block (formats/hf-awq.md): for each input of it (model/sites.h: linears that share one),
+ * per-channel scales s are folded into what makes the input, and the linears' columns are multiplied by s; then
+ * codes.
+ * best: scales are judged by the Gram matrix of each input (no replay), also where heads share rows (one scale per KV
+ * channel); codes then come from error feedback and descent (methods/gptq.h).
  * compat: the reference's steps with replays of the block, given as callbacks (methods/awq_compat.h).
  * Source: AWQ (arXiv 2306.00978), AutoAWQ 0.2.9. */
 #ifndef QZ_METHODS_AWQ_H
@@ -23,8 +24,8 @@ typedef struct {
     qz_fold fold;
     float *norm;                       /* QZ_FOLD_NORM: [cols] */
 } qz_awq_input;
-/* What is scaled and coded together, a decoder block or one of its experts, in float: linears by number, inputs by stage. Folding
- * changes weights, biases and norms in place. */
+/* What is scaled and coded together, a decoder block or one of its experts, in float: linears by number, inputs by
+ * stage. Folding changes weights, biases and norms in place. */
 typedef struct {
     qz_awq_linear linear[QZ_LINEARS];
     qz_awq_input input[QZ_STAGES];
@@ -47,12 +48,14 @@ typedef struct {
     double damping;
 } qz_awq_report;
 
-/* Finds scales for the whole block and folds them into it; scales[i] [cols of the input] are what the columns were multiplied
- * by, all 1 where none helped. stats: of this block's inputs. */
-qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_STAGES], const qz_awq_options *o,
-                              float *const scales[QZ_STAGES], qz_awq_report *report, qz_error *err);
-/* Multiplies the columns of the input's linears by s and divides what makes it: a norm, or rows (and bias) of an earlier linear. Norms
- * are rounded to float16 first and s follows, so that what the file holds is what was folded. s [cols of the input]. */
+/* Finds scales for the whole block and folds them into it; scales[i] [cols of the input] are what the columns were
+ * multiplied by, all 1 where none helped. stats: of this block's inputs. */
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_STAGES],
+                              const qz_awq_options *o, float *const scales[QZ_STAGES], qz_awq_report *report,
+                              qz_error *err);
+/* Multiplies the columns of the input's linears by s and divides what makes it: a norm, or rows (and bias) of an
+ * earlier linear. Norms are rounded to float16 first and s follows, so that what the file holds is what was folded. s
+ * [cols of the input]. */
 void qz_awq_fold(qz_awq_block *b, size_t input, float *s);
 /* Scales of the reference's formula, before normalisation checks: s [cols]. w_mean may be NULL (no duo scaling). */
 void qz_awq_scales(const float *x_mean, const float *w_mean, size_t cols, double ratio, float *s);

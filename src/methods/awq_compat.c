@@ -151,7 +151,8 @@ typedef struct {
     float *y0, *y, *stat;
 } compat;
 
-/* What the reference compares for an input, for the block's current weights: the whole sub-module behind a norm, else its one linear. */
+/* What the reference compares for an input, for the block's current weights: the whole sub-module behind a norm, else
+ * its one linear. */
 static qz_status module_output(compat *c, size_t input, float *y, qz_error *err) {
     const qz_awq_input *in = &c->b->input[input];
     const qz_awq_linear *l = &c->b->linear[in->first];
@@ -178,7 +179,8 @@ static qz_status search_input(compat *c, size_t e, float *scales, qz_awq_report 
     for (size_t i = 0; i < QZ_AWQ_GRID && st == QZ_OK; i++) {
         qz_awq_scales(xm, wm, cols, (double)i / QZ_AWQ_GRID, s);
         for (size_t k = in->first; k < in->first + in->n; k++)
-            try_scales(c->kept[k], c->b->linear[k].rows, cols, group, c->o->codes.bits, c->o->codes.sym, s, c->b->linear[k].w);
+            try_scales(c->kept[k], c->b->linear[k].rows, cols, group, c->o->codes.bits, c->o->codes.sym, s,
+                       c->b->linear[k].w);
         st = module_output(c, e, c->y, err);
         double loss = st == QZ_OK ? mean_square(c->y0, c->y, outs) : INFINITY;
         if (i == 0) r->plain[e] = loss;
@@ -187,7 +189,8 @@ static qz_status search_input(compat *c, size_t e, float *scales, qz_awq_report 
         r->ratio[e] = (double)i / QZ_AWQ_GRID;
         memcpy(scales, s, cols * sizeof *s);
     }
-    for (size_t k = in->first; k < in->first + in->n; k++) memcpy(c->b->linear[k].w, c->kept[k], c->b->linear[k].rows * cols * sizeof(float));
+    for (size_t k = in->first; k < in->first + in->n; k++)
+        memcpy(c->b->linear[k].w, c->kept[k], c->b->linear[k].rows * cols * sizeof(float));
     if (st == QZ_OK && !isfinite(best)) st = qz_fail(err, QZ_ENUMERIC, "no finite loss in the AWQ scale search");
     return st;
 }
@@ -201,7 +204,8 @@ static void fold(qz_awq_block *b, size_t input, const float *s) {
             in->norm[k] /= s[k];
             continue;
         }
-        for (size_t i = 0; i < before->cols; i++) before->w[k * before->cols + i] /= s[k]; /* column k is row k: no heads share */
+        /* column k is row k: no heads share */
+        for (size_t i = 0; i < before->cols; i++) before->w[k * before->cols + i] /= s[k];
         if (before->bias) before->bias[k] /= s[k];
     }
     for (qz_awq_linear *l = b->linear + in->first; l < b->linear + in->first + in->n; l++)
@@ -231,7 +235,8 @@ static qz_status clip_linear(compat *c, const qz_awq_linear *l, const float *s, 
 }
 
 /* Final codes: every operation rounded to float16, as the reference's half tensors do. */
-static qz_status round_half(const qz_awq_linear *l, const qz_feedback_options *o, qz_arena *arena, qz_quantized *out, qz_error *err) {
+static qz_status round_half(const qz_awq_linear *l, const qz_feedback_options *o, qz_arena *arena, qz_quantized *out,
+                            qz_error *err) {
     size_t rows = l->rows, cols = l->cols, g = o->group_size, groups = cols / g;
     uint8_t *codes = qz_arena_alloc(arena, rows * cols, 1), *zeros = qz_arena_alloc(arena, rows * groups, 1);
     float *scales = qz_arena_alloc(arena, rows * groups, sizeof *scales), qmax = (float)((1u << o->bits) - 1);
@@ -268,13 +273,15 @@ static bool scales_input(const qz_awq_block *b, size_t input) {
     return in->fold.width == 0 || (before->rows == l->rows && before->cols == l->cols);
 }
 
-static qz_status run_all(compat *c, float *scales[QZ_STAGES], qz_arena *arena, qz_quantized *lin, qz_awq_report *r, qz_error *err) {
+static qz_status run_all(compat *c, float *scales[QZ_STAGES], qz_arena *arena, qz_quantized *lin, qz_awq_report *r,
+                         qz_error *err) {
     for (size_t i = 0; i < QZ_STAGES; i++)
         if (scales_input(c->b, i)) QZ_TRY(search_input(c, i, scales[i], r, err));
         else r->ratio[i] = -1;
     for (size_t i = 0; i < QZ_STAGES; i++)
         if (scales_input(c->b, i)) fold(c->b, i, scales[i]);
-    for (const qz_awq_linear *l = c->b->linear; l < c->b->linear + QZ_LINEARS; l++) /* nor does it clip what makes scores */
+    /* nor does it clip what makes scores */
+    for (const qz_awq_linear *l = c->b->linear; l < c->b->linear + QZ_LINEARS; l++)
         if (!l->rotary) QZ_TRY(clip_linear(c, l, scales_input(c->b, l->stage) ? scales[l->stage] : NULL, err));
     for (size_t l = 0; l < QZ_LINEARS; l++) QZ_TRY(round_half(&c->b->linear[l], &c->o->codes, arena, &lin[l], err));
     return QZ_OK;

@@ -7,7 +7,8 @@
 
 typedef struct {
     size_t tokens, hidden;
-    const float *x[QZ_STAGES];       /* [tokens, cols] inputs of the float block; changed copies are the method's own */
+    /* [tokens, cols] inputs of the float block; changed copies are the method's own */
+    const float *x[QZ_STAGES];
     /* Output y [tokens, hidden] of the sub-module that begins with this input, for the block's current weights. */
     qz_status (*module)(void *ctx, const qz_awq_block *b, size_t input, float *y, qz_error *err);
     void *ctx;

@@ -102,7 +102,8 @@ static void pseudo_quantizer(void **state) {
 /* Folding moves scales between an op and the next: products along the path stay the same, also under GQA. */
 static void folding_keeps_the_function(void **state) {
     (void)state;
-    static const qz_config c = {.layers = 1, .hidden_size = 64, .intermediate_size = 96, .heads = 4, .kv_heads = 2, .head_dim = 16};
+    static const qz_config c = {.layers = 1, .hidden_size = 64, .intermediate_size = 96, .heads = 4, .kv_heads = 2,
+                                .head_dim = 16};
     qz_awq_block b;
     qz_awq_block_describe(&b, &c, 0, -1);
     qz_rng r;
@@ -146,7 +147,8 @@ static void expert_folds_inside(void **state) {
     (void)state;
     enum { IN = 2, DOWN = 3, H = 64, F = 32, TRI = F * (F + 1) / 2, WIDE = H * (H + 1) / 2 };
     static float gate[F * H], up[F * H], down[H * F], first[2][H * F], mean[H], gram[WIDE], gram_down[TRI], mean_down[F], ones[H], s_down[F];
-    static const qz_config c = {.layers = 1, .hidden_size = H, .heads = 1, .kv_heads = 1, .head_dim = H, .experts = 2, .expert_width = F};
+    static const qz_config c = {.layers = 1, .hidden_size = H, .heads = 1, .kv_heads = 1, .head_dim = H, .experts = 2,
+                                .expert_width = F};
     qz_error e = {0};
     uint64_t x = 7;
     for (size_t i = 0; i < F * H; i++) {
@@ -168,8 +170,10 @@ static void expert_folds_inside(void **state) {
     b.linear[QZ_MLP_GATE].w = gate, b.linear[QZ_MLP_UP].w = up, b.linear[QZ_MLP_DOWN].w = down;
     assert_int_equal(b.input[IN].fold.kind, QZ_FOLD_SHARED);
     assert_int_equal(b.input[DOWN].fold.kind, QZ_FOLD_ROWS);
-    const qz_awq_grid grids[QZ_STAGES] = {{.off = true}, {.off = true}, [IN] = {4, 32, false, false, true}, [DOWN] = {4, 32, false, false, false}};
-    const qz_input_stats stats[QZ_STAGES] = {[IN] = {H, 10, mean, mean, gram}, [DOWN] = {F, 10, mean_down, mean_down, gram_down}};
+    const qz_awq_grid grids[QZ_STAGES] = {{.off = true}, {.off = true}, [IN] = {4, 32, false, false, true},
+                                          [DOWN] = {4, 32, false, false, false}};
+    const qz_input_stats stats[QZ_STAGES] = {[IN] = {H, 10, mean, mean, gram},
+                                             [DOWN] = {F, 10, mean_down, mean_down, gram_down}};
     float *const scales[QZ_STAGES] = {[IN] = ones, [DOWN] = s_down};
     const qz_awq_options o = {.codes = qz_feedback_default, .grids = grids};
     qz_awq_report r;

@@ -61,7 +61,8 @@ static qz_status add_experts(qz_model *m, const qz_st *file, const qz_st_tensor 
         if (sites[i].kind != QZ_SITE_EXPERT || (sites[i].part == QZ_MLP_DOWN) != down) continue;
         for (uint64_t e = 0; e < c->experts; e++) {
             (void)qz_site_name(&sites[i], layer, (size_t)e, "weight", name, sizeof name);
-            QZ_TRY(add_matrix(m, file, t, name, e * rows + (sites[i].part == QZ_MLP_UP ? c->expert_width : 0), sites[i].rows, err));
+            QZ_TRY(add_matrix(m, file, t, name, e * rows + (sites[i].part == QZ_MLP_UP ? c->expert_width : 0),
+                              sites[i].rows, err));
         }
     }
     return QZ_OK;

@@ -100,6 +100,11 @@ static qz_status read_rotary_dim(const json_t *root, const json_t *rope, const q
     c->rotary_dim = c->head_dim;
     if (!f->partial_rotary) return QZ_OK;
     QZ_TRY(qz_json_f64(root, "partial_rotary_factor", name, &share, err));
+    const json_t *top = json_object_get(root, "partial_rotary_factor"), *inner = json_object_get(rope, "partial_rotary_factor");
+    const char *object = json_object_get(root, "rope_scaling") == rope ? "rope_scaling" : "rope_parameters";
+    if (json_is_number(top) && json_is_number(inner) && json_number_value(top) != json_number_value(inner))
+        return qz_fail(err, QZ_EFORMAT, "two rotary shares: file '%s', keys 'partial_rotary_factor' and '%s.partial_rotary_factor': expected one value, "
+                       "found %g and %g; keep the one that the model was trained with", name, object, json_number_value(top), json_number_value(inner));
     QZ_TRY(qz_json_f64(rope, "partial_rotary_factor", name, &share, err));
     if (!(share > 0 && share <= 1)) return qz_fail(err, QZ_EFORMAT, "partial_rotary_factor out of range: file '%s': expected above 0 to 1, found %g", name, share);
     c->rotary_dim = (uint64_t)((double)c->head_dim * share);
@@ -162,6 +167,12 @@ static qz_status read_rope(const json_t *root, const char *name, const qz_family
 
 /* Which layers slide: layer_types where the family reads it, else the family's default (families.md section 3). */
 static qz_status read_window(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    const json_t *listed = json_object_get(root, "layer_types"); /* one entry a layer in every family, read or not */
+    if (listed && !json_is_null(listed) && !json_is_array(listed))
+        return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key 'layer_types': expected a list or null, found %s", name, qz_json_kind(listed));
+    if (json_is_array(listed) && json_array_size(listed) != c->layers)
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name,
+                       (unsigned long long)c->layers, json_array_size(listed));
     bool absent = json_object_get(root, "sliding_window") == NULL; /* absent takes the default, null means none (mistral) */
     c->sliding_window = absent ? f->sliding_window : 0;
     QZ_TRY(qz_json_u64(root, "sliding_window", name, &c->sliding_window, err));
@@ -180,12 +191,7 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         c->sliding_window = 0;
         return QZ_OK;
     }
-    const json_t *types = f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_PATTERN ? json_object_get(root, "layer_types") : NULL;
-    if (types && !json_is_null(types) && !json_is_array(types))
-        return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key 'layer_types': expected a list or null, found %s", name, qz_json_kind(types));
-    if (json_is_array(types) && json_array_size(types) != c->layers)
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name,
-                       (unsigned long long)c->layers, json_array_size(types));
+    const json_t *types = f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_PATTERN ? listed : NULL;
     for (size_t i = 0; i < c->layers; i++) {
         c->layer_sliding[i] = f->window == QZ_WINDOW_PATTERN ? pattern == 0 || (i + 1) % pattern != 0 : i >= first;
         if (!json_is_array(types)) continue;
@@ -348,6 +354,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     c->family = qz_family_by_name(type);
     if (c->family == QZ_FAMILY_COUNT) return unknown_family(type, name, root, err);
     const qz_family_info *f = qz_family_get(c->family);
+    QZ_TRY(qz_keys_needed(root, f, name, err));
     c->vocab_size = f->vocab;
     c->hidden_size = f->hidden;
     c->intermediate_size = f->intermediate;
@@ -394,6 +401,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     qz_keys_judge(root, f, QZ_KEYS_ROOT, &c->keys);
     qz_keys_judge(json_object_get(root, "quantization_config"), f, QZ_KEYS_QUANT, &c->keys);
     qz_keys_window(root, f, c, &c->keys);
+    qz_keys_absent(root, f, c, &c->keys);
     return read_token_ids(root, name, c, err);
 }
 

@@ -37,8 +37,9 @@ typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH } qz_act;
  * use_sliding_window; layer_types, or all but every n-th. */
 typedef enum { QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_ALL, QZ_WINDOW_PATTERN } qz_window;
 
-/* Keys of the source's configuration that no row reads: some would change the model, the others are only counted. */
-typedef struct { unsigned n_refused, n_noted; char refused[240], noted[200]; } qz_config_keys;
+/* Keys of the source's configuration that no row reads (some would change the model, the others are only counted), and keys
+ * that are not there and mean the family's default. */
+typedef struct { unsigned n_refused, n_noted, n_absent; char refused[240], noted[200], absent[240]; } qz_config_keys;
 
 typedef struct {
     qz_family family;

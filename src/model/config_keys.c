@@ -10,10 +10,14 @@ static const struct { qz_keys_object object; const char *key; qz_key_meaning mea
 };
 static const char *const prefixes[] = {"", "rope.", "quantization_config."};
 
-void qz_keys_add(qz_config_keys *k, bool refused, const char *prefix, const char *key, const char *value) {
-    char *text = refused ? k->refused : k->noted;
-    const size_t room = refused ? sizeof k->refused : sizeof k->noted, n = strlen(text);
-    unsigned *count = refused ? &k->n_refused : &k->n_noted;
+void qz_keys_add(qz_config_keys *k, qz_keys_list list, const char *prefix, const char *key, const char *value) {
+    const struct { char *text; size_t room; unsigned *count; } lists[] = {
+        [QZ_KEYS_NOTED] = {k->noted, sizeof k->noted, &k->n_noted},
+        [QZ_KEYS_REFUSED] = {k->refused, sizeof k->refused, &k->n_refused},
+        [QZ_KEYS_ABSENT] = {k->absent, sizeof k->absent, &k->n_absent}};
+    char *text = lists[list].text;
+    const size_t room = lists[list].room, n = strlen(text);
+    unsigned *count = lists[list].count;
     char one[96];
     (void)snprintf(one, sizeof one, "%s'%s%.40s'%s%.24s", *count ? ", " : "", prefix, key, value ? " = " : "", value ? value : "");
     for (char *c = one; *c; c++)
@@ -41,9 +45,9 @@ static qz_key_meaning meaning_of(qz_keys_object object, const char *key, double 
 }
 
 /* "name = value" of an unread key. */
-static void add_value(qz_config_keys *k, bool refused, const char *prefix, const char *key, const json_t *v) {
+static void add_value(qz_config_keys *k, qz_keys_list list, const char *prefix, const char *key, const json_t *v) {
     char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(6));
-    qz_keys_add(k, refused, prefix, key, text);
+    qz_keys_add(k, list, prefix, key, text);
     free(text);
 }
 
@@ -68,8 +72,8 @@ void qz_keys_judge(const json_t *o, const qz_family_info *f, qz_keys_object obje
         double neutral;
         const qz_key_meaning m = meaning_of(object, key, &neutral);
         if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || is_neutral(v, neutral) || (object != QZ_KEYS_QUANT && family_reads(f, key))) continue;
-        if (m == QZ_KEY_MATH || object == QZ_KEYS_ROPE) add_value(k, true, prefixes[object], key, v);
-        else qz_keys_add(k, false, prefixes[object], key, NULL);
+        if (m == QZ_KEY_MATH || object == QZ_KEYS_ROPE) add_value(k, QZ_KEYS_REFUSED, prefixes[object], key, v);
+        else qz_keys_add(k, QZ_KEYS_NOTED, prefixes[object], key, NULL);
     }
 }
 
@@ -78,14 +82,14 @@ void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config
     char value[32];
     if (f->window == QZ_WINDOW_NONE && json_is_integer(w) && json_integer_value(w) > 0 && (uint64_t)json_integer_value(w) < c->max_position) {
         (void)snprintf(value, sizeof value, "%lld", (long long)json_integer_value(w));
-        qz_keys_add(k, true, "", "sliding_window", value);
+        qz_keys_add(k, QZ_KEYS_REFUSED, "", "sliding_window", value);
     }
     if (f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_PATTERN) return; /* layer_types is read */
     for (size_t i = 0; i < json_array_size(types); i++) {
         const char *t = json_string_value(json_array_get(types, i));
         const bool sliding = f->window != QZ_WINDOW_NONE && c->sliding_window > 0;
         if (t && strcmp(t, sliding ? "sliding_attention" : "full_attention") == 0) continue;
-        qz_keys_add(k, true, "", "layer_types", t ? t : "?");
+        qz_keys_add(k, QZ_KEYS_REFUSED, "", "layer_types", t ? t : "?");
         return;
     }
 }
@@ -96,15 +100,15 @@ void qz_keys_rope(const json_t *root, const json_t *rope, qz_rope_kind kind, qz_
         {"factor", LINEAR | DYNAMIC | LLAMA3 | YARN | LONGROPE}, {"low_freq_factor", LLAMA3}, {"high_freq_factor", LLAMA3}, {"attention_factor", YARN | LONGROPE},
         {"beta_fast", YARN}, {"beta_slow", YARN}, {"mscale", YARN}, {"mscale_all_dim", YARN}, {"truncate", YARN}};
     const json_t *a = json_object_get(rope, "rope_type"), *b = json_object_get(rope, "type");
-    if (json_is_string(a) && json_is_string(b) && !json_equal(a, b)) add_value(k, true, prefixes[QZ_KEYS_ROPE], "type", b);
+    if (json_is_string(a) && json_is_string(b) && !json_equal(a, b)) add_value(k, QZ_KEYS_REFUSED, prefixes[QZ_KEYS_ROPE], "type", b);
     for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
         const json_t *v = json_object_get(rope, of[i].key);
         if (v == NULL || is_neutral(v, 1) || (of[i].kinds & (1 << kind))) continue;
         /* a factor without a kind is meant to scale; what belongs to another kind, transformers ignores as we do */
-        add_value(k, kind == QZ_ROPE_NONE && i == 0, prefixes[QZ_KEYS_ROPE], of[i].key, v);
+        add_value(k, kind == QZ_ROPE_NONE && i == 0 ? QZ_KEYS_REFUSED : QZ_KEYS_NOTED, prefixes[QZ_KEYS_ROPE], of[i].key, v);
     }
     a = json_object_get(root, "rope_theta"), b = json_object_get(rope, "rope_theta");
-    if (json_is_number(a) && json_is_number(b) && json_number_value(a) != json_number_value(b)) add_value(k, false, "", "rope_theta", a);
+    if (json_is_number(a) && json_is_number(b) && json_number_value(a) != json_number_value(b)) add_value(k, QZ_KEYS_NOTED, "", "rope_theta", a);
 }
 
 void qz_keys_contradict(const json_t *read, const json_t *other, const char *name, qz_config_keys *k) {
@@ -113,11 +117,76 @@ void qz_keys_contradict(const json_t *read, const json_t *other, const char *nam
     char prefix[64];
     (void)snprintf(prefix, sizeof prefix, "%s.", name);
     json_object_foreach((json_t *)(uintptr_t)other, key, v)
-        if (!json_is_null(v) && !json_equal(v, json_object_get(read, key))) add_value(k, true, prefix, key, v);
+        if (!json_is_null(v) && !json_equal(v, json_object_get(read, key))) add_value(k, QZ_KEYS_REFUSED, prefix, key, v);
 }
 
 bool qz_keys_matter(const char *root_key) {
     double neutral;
     if (strcmp(root_key, "dtype") == 0 || strcmp(root_key, "torch_dtype") == 0) return false; /* the stored tensors say it */
     return meaning_of(QZ_KEYS_ROOT, root_key, &neutral) != QZ_KEY_PLAIN;
+}
+
+static bool given(const json_t *o, const char *key) {
+    const json_t *v = json_object_get(o, key);
+    return v && !json_is_null(v);
+}
+
+qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char *name, qz_error *err) {
+    const bool experts = f->ffn == QZ_FFN_EXPERTS, both = given(root, "num_experts") || given(root, "num_local_experts");
+    const struct { const char *key; bool there; } keys[] = {
+        {"vocab_size", given(root, "vocab_size")},
+        {"hidden_size", given(root, "hidden_size")},
+        {"num_hidden_layers", given(root, "num_hidden_layers")},
+        {"num_attention_heads", given(root, "num_attention_heads")},
+        {"intermediate_size", given(root, "intermediate_size") || (experts && f->expert_width && given(root, "moe_intermediate_size"))},
+        {"num_experts", both || !experts},
+        {"moe_intermediate_size", given(root, "moe_intermediate_size") || !experts || !f->expert_width}};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
+        if (!keys[i].there)
+            return qz_fail(err, QZ_EFORMAT, "key '%s' is missing: file '%s': expected the number of this model, found none, and the default of family '%s' would "
+                           "be another model; add it from the model's card", keys[i].key, name, f->name);
+    return QZ_OK;
+}
+
+/* Of the top level, or of a rotary object: as a whole, or for one kind of layer. */
+static bool rope_given(const json_t *root, const char *top, const char *layers) {
+    static const char *const objects[] = {"rope_scaling", "rope_parameters"};
+    bool yes = given(root, top);
+    for (size_t i = 0; i < 2 && !yes; i++) {
+        const json_t *o = json_object_get(root, objects[i]);
+        yes = (strcmp(layers, "full_attention") == 0 && given(o, "rope_theta")) || given(json_object_get(o, layers), "rope_theta");
+    }
+    return yes;
+}
+
+void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k) {
+    const bool gelu = f->act == QZ_ACT_GELU_TANH, slides = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN;
+    const bool pattern = f->window == QZ_WINDOW_PATTERN && !given(root, "layer_types") && !given(root, "_sliding_window_pattern");
+    const bool experts = f->ffn == QZ_FFN_EXPERTS && c->experts;
+    const bool theta = rope_given(root, "rope_theta", "full_attention");
+    const bool local = f->local_theta > 0 && !rope_given(root, "rope_local_base_freq", "sliding_attention");
+    const struct { const char *key; bool read; double value; } rows_of[] = {
+        {"num_key_value_heads", json_object_get(root, "num_key_value_heads") == NULL, (double)c->kv_heads}, /* null: as many as heads */
+        {"head_dim", f->head_dim > 0, (double)c->head_dim},
+        {"max_position_embeddings", true, (double)c->max_position},
+        {"rms_norm_eps", true, c->rms_norm_eps},
+        {"rope_theta", !theta, c->rope.theta},
+        {"rope_local_base_freq", local, c->rope.local_theta},
+        {"sliding_window", slides && f->sliding_window && !json_object_get(root, "sliding_window"), (double)f->sliding_window}, /* null: none */
+        {"sliding_window_pattern", pattern, (double)f->pattern},
+        {"query_pre_attn_scalar", f->query_scalar > 0, f->query_scalar},
+        {"attn_logit_softcapping", f->attn_softcap > 0 && !json_object_get(root, "attn_logit_softcapping"), f->attn_softcap},
+        {"final_logit_softcapping", f->logit_softcap > 0 && !json_object_get(root, "final_logit_softcapping"), f->logit_softcap},
+        {"num_experts_per_tok", experts, (double)c->experts_used},
+        {"no_rope_layer_interval", f->no_rope_interval && !given(root, "no_rope_layers"), (double)f->no_rope_interval}};
+    char value[32];
+    for (size_t i = 0; i < sizeof rows_of / sizeof rows_of[0]; i++) {
+        if (!rows_of[i].read || given(root, rows_of[i].key)) continue;
+        (void)snprintf(value, sizeof value, "%.10g", rows_of[i].value);
+        qz_keys_add(k, QZ_KEYS_ABSENT, "", rows_of[i].key, value);
+    }
+    if (!given(root, "tie_word_embeddings")) qz_keys_add(k, QZ_KEYS_ABSENT, "", "tie_word_embeddings", f->tied ? "true" : "false");
+    if (experts && f->norm_topk_key && !given(root, "norm_topk_prob")) qz_keys_add(k, QZ_KEYS_ABSENT, "", "norm_topk_prob", "false");
+    const char *act = gelu ? "hidden_activation" : "hidden_act";
+    if (!given(root, act)) qz_keys_add(k, QZ_KEYS_ABSENT, "", act, gelu ? "gelu_pytorch_tanh" : "silu");
 }

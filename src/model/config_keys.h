@@ -6,12 +6,17 @@
 typedef enum { QZ_KEYS_ROOT, QZ_KEYS_ROPE, QZ_KEYS_QUANT } qz_keys_object;
 typedef enum { QZ_KEY_READ, QZ_KEY_PLAIN, QZ_KEY_MATH, QZ_KEY_UNKNOWN } qz_key_meaning;
 
-/* Adds "prefix key = value" to the refused or the noted ones. */
-void qz_keys_add(qz_config_keys *k, bool refused, const char *prefix, const char *key, const char *value);
+typedef enum { QZ_KEYS_NOTED, QZ_KEYS_REFUSED, QZ_KEYS_ABSENT } qz_keys_list;
+/* Adds "prefix key = value" to a list. */
+void qz_keys_add(qz_config_keys *k, qz_keys_list list, const char *prefix, const char *key, const char *value);
 /* Judges every key of `o` (NULL or no object: none); keys that only some families read are read if f is one. */
 void qz_keys_judge(const json_t *o, const qz_family_info *f, qz_keys_object object, qz_config_keys *k);
 /* Windows that the configuration states and the family does not read. */
 void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k);
+/* Keys that decide shapes and the number of layers: without one another model would be meant. QZ_EFORMAT names the first. */
+qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char *name, qz_error *err);
+/* Counts the keys whose absence means the family's default, with its value. */
+void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k);
 /* Inside a rotary object: two spellings of the kind that differ, keys of another kind than the stated one, a second theta. */
 void qz_keys_rope(const json_t *root, const json_t *rope, qz_rope_kind kind, qz_config_keys *k);
 /* Adds every value of `other` (the object under `name`) that `read`, which is read instead, does not have. */

@@ -4,13 +4,15 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const qz_linear_row attention[] = {
-    {.name = "self_attn.q_proj", .hf = "self_attn.q_proj", .gguf = "attn_q", .rows = QZ_WIDE_HEADS, .input = 0, .bias = QZ_BIAS_QKV, .shard = QZ_SHARD_COLUMN,
-     .rotary = true, .norm = QZ_NORM_Q, .norm_hf = "self_attn.q_norm", .norm_gguf = "attn_q_norm"},
-    {.name = "self_attn.k_proj", .hf = "self_attn.k_proj", .gguf = "attn_k", .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
-     .shard = QZ_SHARD_COLUMN, .rotary = true, .norm = QZ_NORM_K, .norm_hf = "self_attn.k_norm", .norm_gguf = "attn_k_norm"},
-    {.name = "self_attn.v_proj", .hf = "self_attn.v_proj", .gguf = "attn_v", .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
+    {.name = "self_attn.q_proj", .gguf = "attn_q", .rows = QZ_WIDE_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
+     .shard = QZ_SHARD_COLUMN, .rotary = true,
+     .norm = QZ_NORM_Q, .norm_hf = "self_attn.q_norm", .norm_gguf = "attn_q_norm"},
+    {.name = "self_attn.k_proj", .gguf = "attn_k", .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
+     .shard = QZ_SHARD_COLUMN, .rotary = true,
+     .norm = QZ_NORM_K, .norm_hf = "self_attn.k_norm", .norm_gguf = "attn_k_norm"},
+    {.name = "self_attn.v_proj", .gguf = "attn_v", .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
      .shard = QZ_SHARD_COLUMN},
-    {.name = "self_attn.o_proj", .hf = "self_attn.o_proj", .gguf = "attn_output", .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_O,
+    {.name = "self_attn.o_proj", .gguf = "attn_output", .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_O,
      .shard = QZ_SHARD_ROW},
 };
 static const qz_input_row attention_inputs[] = {
@@ -19,9 +21,12 @@ static const qz_input_row attention_inputs[] = {
 };
 
 static const qz_linear_row mlp[] = {
-    {.name = "mlp.gate_proj", .hf = "mlp.gate_proj", .gguf = "ffn_gate", .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP, .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.up_proj", .hf = "mlp.up_proj", .gguf = "ffn_up", .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP, .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.down_proj", .hf = "mlp.down_proj", .gguf = "ffn_down", .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_MLP, .shard = QZ_SHARD_ROW},
+    {.name = "mlp.gate_proj", .gguf = "ffn_gate", .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP,
+     .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.up_proj", .gguf = "ffn_up", .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP,
+     .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.down_proj", .gguf = "ffn_down", .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_MLP,
+     .shard = QZ_SHARD_ROW},
 };
 static const qz_input_row mlp_inputs[] = {
     {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM, .fused = {"gate_up", "mlp.gate_up_proj", "ffn_up"}},
@@ -29,12 +34,16 @@ static const qz_input_row mlp_inputs[] = {
 };
 
 static const qz_linear_row experts[] = {
-    {.name = "mlp.gate_proj", .hf = "mlp.experts.%zu.gate_proj", .gguf = "ffn_gate_exps", .rows = QZ_WIDE_EXPERT, .input = 0, .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.up_proj", .hf = "mlp.experts.%zu.up_proj", .gguf = "ffn_up_exps", .rows = QZ_WIDE_EXPERT, .input = 0, .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.down_proj", .hf = "mlp.experts.%zu.down_proj", .gguf = "ffn_down_exps", .rows = QZ_WIDE_HIDDEN, .input = 1, .shard = QZ_SHARD_ROW},
+    {.name = "mlp.gate_proj", .stored = "mlp.experts.%zu.gate_proj", .gguf = "ffn_gate_exps", .rows = QZ_WIDE_EXPERT,
+     .input = 0, .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.up_proj", .stored = "mlp.experts.%zu.up_proj", .gguf = "ffn_up_exps", .rows = QZ_WIDE_EXPERT,
+     .input = 0, .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.down_proj", .stored = "mlp.experts.%zu.down_proj", .gguf = "ffn_down_exps", .rows = QZ_WIDE_HIDDEN,
+     .input = 1, .shard = QZ_SHARD_ROW},
 };
 static const qz_input_row expert_inputs[] = {
-    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_SHARED, .fused = {"gate_up", NULL, NULL}}, /* the norm feeds the router and the other experts too */
+    /* the norm feeds the router and the other experts too */
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_SHARED, .fused = {"gate_up", NULL, NULL}},
     {.cols = QZ_WIDE_EXPERT, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true},
 };
 
@@ -45,6 +54,7 @@ static const qz_kind kinds[QZ_KIND_COUNT] = {
 };
 _Static_assert(COUNT(attention) <= QZ_MIXER_LINEARS, "room for every mixer");
 _Static_assert(COUNT(mlp) <= QZ_FFN_LINEARS && COUNT(experts) <= QZ_FFN_LINEARS, "room for every feed-forward");
-_Static_assert(COUNT(attention_inputs) + COUNT(mlp_inputs) <= QZ_STAGES && COUNT(attention_inputs) + COUNT(expert_inputs) <= QZ_STAGES, "room for every input");
+_Static_assert(COUNT(attention_inputs) + COUNT(mlp_inputs) <= QZ_STAGES
+               && COUNT(attention_inputs) + COUNT(expert_inputs) <= QZ_STAGES, "room for every input");
 
 const qz_kind *qz_kind_get(qz_kind_id k) { return &kinds[k]; }

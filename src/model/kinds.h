@@ -1,7 +1,8 @@
-/* Kinds of sub-modules. A decoder block is a mixer and a feed-forward; a kind lists its linears, in the order of the writers, and
- * the inputs that they read, in the order in which a token meets them. model/sites.h expands everything else from these rows.
- * The names of linears below are for the engine's file of the kind (what it computes depends on them) and for tests: all others go
- * over the linears of a block or the inputs by number. */
+/* Kinds of sub-modules. A decoder block is a mixer and a feed-forward; a kind lists its linears, in the order of the
+ * writers, and the inputs that they read, in the order in which a token meets them. model/sites.h expands everything
+ * else from these rows.
+ * The names of linears below are for the engine's file of the kind (what it computes depends on them) and for tests:
+ * all others go over the linears of a block or the inputs by number. */
 #ifndef QZ_MODEL_KINDS_H
 #define QZ_MODEL_KINDS_H
 #include "model/sites.h"
@@ -16,7 +17,8 @@ typedef enum { QZ_WIDE_HIDDEN, QZ_WIDE_HEADS, QZ_WIDE_KV_HEADS, QZ_WIDE_FFN, QZ_
 typedef enum { QZ_BIAS_NONE, QZ_BIAS_QKV, QZ_BIAS_O, QZ_BIAS_MLP } qz_bias;
 
 typedef struct {
-    const char *name, *hf, *gguf;    /* for texts; stored; in GGUF. All inside the block */
+    const char *name, *gguf;         /* inside the block: "self_attn.q_proj", "attn_q" */
+    const char *stored;              /* in checkpoints, %zu for the expert; NULL: under that name */
     qz_wide rows;
     size_t input;                    /* which of the kind's inputs; linears of one stand side by side */
     qz_bias bias;

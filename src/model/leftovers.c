@@ -186,6 +186,18 @@ qz_status qz_model_doubt(qz_run *run, qz_model *m, qz_error *err, const char *fm
     return QZ_OK;
 }
 
+/* Ids that no row of the embedding has. */
+static void say_ids(qz_run *run, const qz_model *m) {
+    const qz_config *c = &m->config;
+    for (size_t i = 0; i < c->n_eos + 2; i++) {
+        const int64_t id = i < c->n_eos ? c->eos_ids[i] : i == c->n_eos ? c->bos_id : c->pad_id;
+        const char *what = i < c->n_eos ? "eos_token_id" : i == c->n_eos ? "bos_token_id" : "pad_token_id";
+        if (id < -1 || (id >= 0 && (uint64_t)id >= c->vocab_size))
+            qz_warn_once(run, "%s: %s %lld lies outside of the vocabulary (ids 0 to %llu)%s; correct config.json and generation_config.json", m->path, what,
+                         (long long)id, (unsigned long long)c->vocab_size - 1, i < c->n_eos ? ": generation never stops at it" : "");
+    }
+}
+
 /* Lines for what passes; the names of each kind are few. */
 static void say(qz_run *run, const qz_model *m) {
     static const struct { qz_left_kind kind; const char *what; } rows[] = {
@@ -200,6 +212,7 @@ static void say(qz_run *run, const qz_model *m) {
         qz_info_once(run, "note: %s: tensors %s: %zu: %s", m->path, rows[i].what, n, names.ptr ? names.ptr : "");
         qz_str_release(&names);
     }
+    say_ids(run, m);
     if (m->head_untied)
         qz_warn_once(run, "%s: the configuration ties the output matrix to the embedding, and 'lm_head.weight' is stored with other values: the stored one is used, as in transformers 5",
                 m->path);
@@ -208,6 +221,9 @@ static void say(qz_run *run, const qz_model *m) {
                 m->n_other_files == 1 ? "" : "s", m->other_file);
     if (m->config.keys.n_noted)
         qz_info_once(run, "note: %s: %u key%s of the configuration not read: %s", m->path, m->config.keys.n_noted, m->config.keys.n_noted == 1 ? "" : "s", m->config.keys.noted);
+    if (m->config.keys.n_absent)
+        qz_info_once(run, "note: %s: config.json: %u key%s absent, defaults of the family used: %s", m->path, m->config.keys.n_absent,
+                     m->config.keys.n_absent == 1 ? "" : "s", m->config.keys.absent);
 }
 
 static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {

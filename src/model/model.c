@@ -43,6 +43,16 @@ const qz_tensor_view *qz_model_linear(const qz_model *m) {
     return m->blocks[0].linear[l];
 }
 
+size_t qz_model_rotary_heads(const qz_model *m, const char *name) {
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (const qz_bound *b = m->blocks[l].sites; b < m->blocks[l].sites + m->blocks[l].n_sites; b++) {
+            if (b->site.rotary_heads == 0) continue;
+            if (strcmp(b->weight[0]->name, name) == 0 || (b->bias && strcmp(b->bias->name, name) == 0))
+                return (size_t)b->site.rotary_heads;
+        }
+    return 0;
+}
+
 /* Linear search is enough for one-off look-ups; binding sorts once. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name) {
     for (size_t i = 0; i < m->n_tensors; i++)
@@ -194,7 +204,8 @@ static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
     if (!router && other.experts == 0) other.experts = 1;
     qz_site sites[QZ_MAX_SITES];
     for (size_t i = 0, n = qz_sites(&other, layer, sites); i < n; i++) {
-        if (sites[i].kind != (router ? QZ_SITE_LINEAR : QZ_SITE_ROUTER) || (router && sites[i].part != QZ_MIXER_LINEARS)) continue;
+        if (sites[i].kind != (router ? QZ_SITE_LINEAR : QZ_SITE_ROUTER)
+            || (router && sites[i].part != QZ_MIXER_LINEARS)) continue;
         (void)qz_site_name(&sites[i], layer, 0, "weight", name, sizeof name);
         t = look_up(b, name);
         if (t)

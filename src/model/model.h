@@ -20,8 +20,8 @@ typedef struct {
 typedef struct {
     qz_bound *sites; size_t n_sites;                 /* what is stored, in the order of sites.h */
     const qz_tensor_view *norm[QZ_NORM_COUNT];       /* [1, hidden], q and k [1, head_dim]; NULL where the family has none */
-    /* By number [out, in]; those of a fused site are views of its rows. NULL in the feed-forward of a block with experts: there
-     * each number has one matrix per expert. */
+    /* By number [out, in]; those of a fused site are views of its rows. NULL in the feed-forward of a block with
+     * experts: there each number has one matrix per expert. */
     const qz_tensor_view *linear[QZ_LINEARS];
     const qz_tensor_view *bias[QZ_LINEARS];          /* [1, out] or NULL */
     const qz_tensor_view *router;                    /* [experts, hidden]; NULL: dense */
@@ -74,6 +74,8 @@ qz_status qz_model_bind(qz_model *m, qz_error *err);
 const qz_tensor_view *qz_block_linear(const qz_block *b, size_t linear, long expert);
 /* Any linear for what all of them have in common: the first of the model. */
 const qz_tensor_view *qz_model_linear(const qz_model *m);
+/* Heads of query or key in the tensor (weight or bias), whose rows positions rotate; 0: it is another one. */
+size_t qz_model_rotary_heads(const qz_model *m, const char *name);
 /* NULL if there is none. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name);
 /* Fails with QZ_ENONFINITE naming tensor and element if a float tensor holds NaN or inf. */

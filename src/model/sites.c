@@ -27,12 +27,15 @@ static bool has_bias(const qz_config *c, qz_bias b) {
 }
 
 /* ---- sites ---- */
-static const qz_fused *fused_of(const qz_kind *k, size_t input) { return k->inputs[input].fused.set ? &k->inputs[input].fused : NULL; }
+static const qz_fused *fused_of(const qz_kind *k, size_t input) {
+    return k->inputs[input].fused.set ? &k->inputs[input].fused : NULL;
+}
 
 /* What a row says without a configuration. */
 static qz_site site_of_row(const qz_kind *k, size_t i, size_t first, size_t first_stage) {
     const qz_linear_row *r = &k->linears[i];
-    return (qz_site){.kind = k->experts ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i), .parts = 1, .name = r->name, .hf = r->hf, .gguf = r->gguf,
+    return (qz_site){.kind = k->experts ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i), .parts = 1,
+                     .name = r->name, .hf = r->stored ? r->stored : r->name, .gguf = r->gguf,
                      .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input)};
 }
 
@@ -58,7 +61,8 @@ typedef struct { const qz_config *c; size_t layer; qz_site *out; size_t n; } lis
 
 static void norm(lister *k, qz_norm which, const char *hf, const char *gguf, uint64_t cols) {
     const size_t stage = which == QZ_NORM_FFN ? mixer_stages() : 0;
-    k->out[k->n++] = (qz_site){.kind = QZ_SITE_NORM, .part = (int)which, .parts = 1, .hf = hf, .gguf = gguf, .rows = 1, .cols = cols, .stage = stage};
+    k->out[k->n++] = (qz_site){.kind = QZ_SITE_NORM, .part = (int)which, .parts = 1, .hf = hf, .gguf = gguf, .rows = 1,
+                               .cols = cols, .stage = stage};
 }
 
 /* The linears [first, first + parts) as one matrix. */
@@ -83,7 +87,8 @@ static void sub_module(lister *k, qz_sub sub) {
     const qz_kind *kind = kind_of(sub, qz_config_sparse(c, k->layer));
     const char *router = qz_family_get(c->family)->router_name;
     if (kind->experts)
-        k->out[k->n++] = (qz_site){.kind = QZ_SITE_ROUTER, .parts = 1, .hf = router ? router : "mlp.gate", .gguf = "ffn_gate_inp", .rows = c->experts, .cols = c->hidden_size,
+        k->out[k->n++] = (qz_site){.kind = QZ_SITE_ROUTER, .parts = 1, .hf = router ? router : "mlp.gate",
+                                   .gguf = "ffn_gate_inp", .rows = c->experts, .cols = c->hidden_size,
                                    .stage = mixer_stages()};
     for (size_t i = 0; i < kind->n_linears; i++) {
         const qz_linear_row *r = &kind->linears[i];
@@ -132,11 +137,13 @@ static bool known_of(const qz_kind *k, size_t first, size_t i, qz_site *out) {
         const qz_fused *f = fused_of(k, r->input);
         const bool starts = f && f->hf && (l == 0 || k->linears[l - 1].input != r->input);
         if (starts && i-- == 0) {
-            *out = (qz_site){.kind = QZ_SITE_FUSED, .part = (int)(first + l), .parts = 1, .name = f->hf, .hf = f->hf, .gguf = f->gguf, .shard = r->shard};
+            *out = (qz_site){.kind = QZ_SITE_FUSED, .part = (int)(first + l), .parts = 1, .name = f->hf, .hf = f->hf,
+                             .gguf = f->gguf, .shard = r->shard};
             return true;
         }
         if (r->norm_hf && i-- == 0) {
-            *out = (qz_site){.kind = QZ_SITE_NORM, .part = (int)r->norm, .parts = 1, .name = r->norm_hf, .hf = r->norm_hf, .gguf = r->norm_gguf};
+            *out = (qz_site){.kind = QZ_SITE_NORM, .part = (int)r->norm, .parts = 1, .name = r->norm_hf,
+                             .hf = r->norm_hf, .gguf = r->norm_gguf};
             return true;
         }
     }
@@ -165,6 +172,18 @@ bool qz_site_known(size_t i, qz_site *out) {
     return false;
 }
 
+void qz_sites_biases(qz_config *c, bool (*has)(const void *file, const char *gguf), const void *file) {
+    static const qz_kind_id stored[] = {QZ_KIND_ATTENTION, QZ_KIND_MLP};
+    bool *const flags[] = {[QZ_BIAS_QKV] = &c->qkv_bias, [QZ_BIAS_O] = &c->o_bias, [QZ_BIAS_MLP] = &c->mlp_bias};
+    for (size_t k = 0; k < 2; k++) {
+        const qz_kind *kind = qz_kind_get(stored[k]);
+        for (size_t i = kind->n_linears; i-- > 0;) {
+            const qz_linear_row *r = &kind->linears[i];
+            if (r->bias != QZ_BIAS_NONE) *flags[r->bias] = has(file, r->gguf); /* the first decides: it comes last */
+        }
+    }
+}
+
 const char *qz_last_word(const char *name) {
     const char *dot = strrchr(name, '.');
     return dot ? dot + 1 : name;
@@ -172,7 +191,14 @@ const char *qz_last_word(const char *name) {
 
 /* ---- inputs ---- */
 static uint64_t wide_input(const qz_input_widths *w, qz_wide which) {
-    return which == QZ_WIDE_HEADS ? w->o_cols : which == QZ_WIDE_FFN ? w->intermediate_size : which == QZ_WIDE_EXPERT ? w->expert_width : w->hidden_size;
+    switch (which) {
+    case QZ_WIDE_HEADS: return w->o_cols;
+    case QZ_WIDE_FFN: return w->intermediate_size;
+    case QZ_WIDE_EXPERT: return w->expert_width;
+    case QZ_WIDE_HIDDEN:
+    case QZ_WIDE_KV_HEADS: break; /* nothing reads keys or values alone */
+    }
+    return w->hidden_size;
 }
 
 void qz_input_widths_of(const qz_config *c, qz_input_widths *out) {
@@ -181,9 +207,13 @@ void qz_input_widths_of(const qz_config *c, qz_input_widths *out) {
     for (size_t l = 0; c->experts && l < c->layers; l++) out->layer_dense[l] = c->layer_dense[l];
 }
 static bool sparse(const qz_input_widths *w, size_t layer) { return w->experts && layer < w->layers && !w->layer_dense[layer]; }
-static const qz_kind *kind_in(const qz_input_widths *w, size_t layer, qz_sub sub) { return kind_of(sub, sparse(w, layer)); }
+static const qz_kind *kind_in(const qz_input_widths *w, size_t layer, qz_sub sub) {
+    return kind_of(sub, sparse(w, layer));
+}
 
-size_t qz_stages(const qz_input_widths *w, size_t layer) { return mixer_stages() + kind_in(w, layer, QZ_SUB_FFN)->n_inputs; }
+size_t qz_stages(const qz_input_widths *w, size_t layer) {
+    return mixer_stages() + kind_in(w, layer, QZ_SUB_FFN)->n_inputs;
+}
 
 size_t qz_inputs(const qz_input_widths *w, size_t layer) {
     const size_t stages = qz_stages(w, layer), own = stages - mixer_stages();
@@ -197,7 +227,8 @@ static qz_input input_at_stage(const qz_input_widths *w, size_t layer, size_t st
     const qz_kind *k = kind_in(w, layer, sub);
     const size_t at = sub == QZ_SUB_MIXER ? stage : stage - mixer_stages();
     const qz_input_row *r = &k->inputs[at];
-    qz_input in = {.stage = stage, .expert = expert, .cols = (size_t)wide_input(w, r->cols), .sub = sub, .inside = at > 0, .residual = r->residual, .fold = r->fold,
+    qz_input in = {.stage = stage, .expert = expert, .cols = (size_t)wide_input(w, r->cols), .sub = sub,
+                   .inside = at > 0, .residual = r->residual, .fold = r->fold,
                    .fused = fused_of(k, at)};
     for (size_t i = k->n_linears; i-- > 0;)
         if (k->linears[i].input == at) in.first = first_of(sub) + i, in.n++;
@@ -208,7 +239,9 @@ qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i) {
     const size_t before = mixer_stages(), own = qz_stages(w, layer) - before;
     if (layer == w->layers) return (qz_input){.expert = -1, .cols = (size_t)w->hidden_size};
     if (!sparse(w, layer) || i < before) return input_at_stage(w, layer, i, -1);
-    if (i == before) return (qz_input){.stage = before, .expert = -1, .cols = (size_t)w->hidden_size, .sub = QZ_SUB_FFN, .fold = QZ_FOLD_SHARED};
+    if (i == before)
+        return (qz_input){.stage = before, .expert = -1, .cols = (size_t)w->hidden_size, .sub = QZ_SUB_FFN,
+                          .fold = QZ_FOLD_SHARED};
     return input_at_stage(w, layer, before + (i - before - 1) % own, (long)((i - before - 1) / own));
 }
 
@@ -244,6 +277,3 @@ const char *qz_input_text(const qz_input_widths *w, size_t layer, const qz_input
     (void)snprintf(buf, QZ_SITE_NAME, "expert %ld %.*s", in->expert, (int)strcspn(word, "_"), word);
     return buf;
 }
-
-const char *qz_linear_name(qz_linear l) { return qz_kind_get(l < QZ_LIN_GATE ? QZ_KIND_ATTENTION : QZ_KIND_MLP)->linears[l < QZ_LIN_GATE ? l : l - QZ_LIN_GATE].name; }
-qz_input_group qz_group_of(qz_linear l) { return l < QZ_LIN_O ? QZ_GROUP_QKV : l == QZ_LIN_O ? QZ_GROUP_O : l < QZ_LIN_DOWN ? QZ_GROUP_GATE_UP : QZ_GROUP_DOWN; }

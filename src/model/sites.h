@@ -4,16 +4,16 @@
  *   char name[160]; qz_site_name(&s[i], layer, expert, "weight", name, sizeof name);
  * A linear has a number in its block, whether it is stored alone, in a fused matrix or once for each expert:
  *   for l < QZ_LINEARS: if (qz_site_of(config, layer, l, &site)) …
- * And the inputs: what the linears of a block multiply. Linears that share one share its statistics, a folded scale, and the matrix
- * that engines make of them.
+ * And the inputs: what the linears of a block multiply. Linears that share one share its statistics, a folded scale,
+ * and the matrix that engines make of them.
  *   qz_input_widths w; qz_input_widths_of(config, &w); for i < qz_inputs(&w, layer): qz_input_at(&w, layer, i);
  * The rows behind all this are in model/kinds.c. Source: formats/families.md section 7. */
 #ifndef QZ_MODEL_SITES_H
 #define QZ_MODEL_SITES_H
 #include "model/config.h"
 
-/* Room for the linears of a block (those of its mixer, then those of its feed-forward; of experts the same for each), and for the
- * stages: places in the block where linears read something, in the order in which a token comes by. */
+/* Room for the linears of a block (those of its mixer, then those of its feed-forward; of experts the same for each),
+ * and for the stages: places in the block where linears read something, in the order in which a token comes by. */
 enum { QZ_MIXER_LINEARS = 4, QZ_FFN_LINEARS = 3, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS, QZ_STAGES = 4 };
 typedef enum { QZ_NORM_ATTN, QZ_NORM_ATTN_OUT, QZ_NORM_FFN, QZ_NORM_FFN_OUT, QZ_NORM_Q, QZ_NORM_K, QZ_NORM_COUNT } qz_norm;
 typedef enum { QZ_SUB_MIXER, QZ_SUB_FFN, QZ_SUBS } qz_sub;
@@ -26,7 +26,8 @@ typedef enum {
     QZ_SITE_NORM           /* part: qz_norm; [1, cols] */
 } qz_site_kind;
 
-/* How tensor-parallel engines split a matrix over GPUs, in their words: COLUMN its outputs, which are rows here; ROW its inputs. */
+/* How tensor-parallel engines split a matrix over GPUs, in their words: COLUMN its outputs, which are rows here; ROW
+ * its inputs. */
 typedef enum { QZ_SHARD_NONE, QZ_SHARD_COLUMN, QZ_SHARD_ROW } qz_shard;
 
 /* The one matrix that families or engines make of all linears of an input; set NULL: they stay apart. */
@@ -57,9 +58,12 @@ bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suf
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out);
 /* Is it a matrix that methods quantize? */
 static inline bool qz_site_linear(const qz_site *s) { return s->kind != QZ_SITE_ROUTER && s->kind != QZ_SITE_NORM; }
-/* The i-th of all linears, fused matrices and norms of heads that a block of any kind and family can have, without sizes: for names in
- * files of models that this configuration is not. False behind the last. */
+/* The i-th of all linears, fused matrices and norms of heads that a block of any kind and family can have, without
+ * sizes: for names in files of models that this configuration is not. False behind the last. */
 bool qz_site_known(size_t i, qz_site *out);
+/* Sets the flags of biases: what a file has beside the first linear of those that a flag is for. has(file, "attn_q").
+ * */
+void qz_sites_biases(qz_config *c, bool (*has)(const void *file, const char *gguf), const void *file);
 /* The last word of a name: "q_proj" of "self_attn.q_proj". */
 const char *qz_last_word(const char *name);
 
@@ -75,11 +79,12 @@ typedef struct {
     qz_fold_kind kind;
     qz_norm norm;
     size_t linear;         /* QZ_FOLD_ROWS: whose rows */
-    size_t width, share;   /* each `width` rows (a head) make the columns of `share` heads; width 0: row k makes column k */
+    /* each `width` rows (a head) make the columns of `share` heads; width 0: row k makes column k */
+    size_t width, share;
 } qz_fold;
 
-/* Inputs of a block, in the order of calibration. Dense: one for each stage, of all tokens. With experts: those of the mixer, then what
- * the router and all experts see, then of each expert its own, of its own tokens. */
+/* Inputs of a block, in the order of calibration. Dense: one for each stage, of all tokens. With experts: those of
+ * the mixer, then what the router and all experts see, then of each expert its own, of its own tokens. */
 typedef struct {
     uint64_t layers, hidden_size, o_cols, intermediate_size; /* widths of the inputs */
     uint64_t experts, expert_width;                          /* 0: dense */
@@ -114,11 +119,4 @@ static inline size_t qz_fold_column(const qz_fold *f, size_t row) {
 }
 /* "self_attn.q_proj", "expert 3 gate" …: the first linear that takes it, for texts. */
 const char *qz_input_text(const qz_input_widths *w, size_t layer, const qz_input *in, char buf[QZ_SITE_NAME]);
-
-/* The old names, until their last user is gone. */
-typedef enum { QZ_LIN_Q, QZ_LIN_K, QZ_LIN_V, QZ_LIN_O, QZ_LIN_GATE, QZ_LIN_UP, QZ_LIN_DOWN, QZ_LIN_COUNT } qz_linear;
-typedef enum { QZ_GROUP_QKV, QZ_GROUP_O, QZ_GROUP_GATE_UP, QZ_GROUP_DOWN, QZ_GROUP_COUNT } qz_input_group;
-#define QZ_GROUP_HEAD QZ_GROUP_QKV
-const char *qz_linear_name(qz_linear l);
-qz_input_group qz_group_of(qz_linear l);
 #endif

@@ -21,14 +21,16 @@ static void check_linears(const qz_config *c, const qz_input_widths *w, size_t l
             assert_true(qz_site_of(c, layer, (size_t)l, &s));
             assert_int_equal(s.stage, sites[i].stage);
             assert_int_equal(s.shard, sites[i].shard);
-            assert_int_equal(qz_input_of(w, layer, (size_t)l, s.experts ? 0 : -1), qz_site_input(w, layer, &sites[i], 0));
+            assert_int_equal(qz_input_of(w, layer, (size_t)l, s.experts ? 0 : -1),
+                             qz_site_input(w, layer, &sites[i], 0));
             rows += s.rows;
         }
         if (qz_site_linear(&sites[i])) assert_int_equal(rows, sites[i].rows);
     }
 }
 
-/* What folds takes as many scales as the input has columns; every row of the earlier linear gets one, each column's scale goes somewhere. */
+/* What folds takes as many scales as the input has columns; every row of the earlier linear gets one, each column's
+ * scale goes somewhere. */
 static void check_fold(const qz_config *c, size_t layer, const qz_input *in) {
     enum { MOST = 4096 };
     static bool taken[MOST];
@@ -106,9 +108,12 @@ static void inputs_have_words(void **state) {
 static void known_sites(void **state) {
     (void)state;
     static const struct { const char *hf, *gguf, *set; qz_shard shard; } want[] = {
-        {"self_attn.q_proj", "attn_q", "qkv", QZ_SHARD_COLUMN}, {"self_attn.o_proj", "attn_output", NULL, QZ_SHARD_ROW},
-        {"self_attn.qkv_proj", "attn_qkv", NULL, QZ_SHARD_COLUMN}, {"self_attn.k_norm", "attn_k_norm", NULL, QZ_SHARD_NONE},
-        {"mlp.gate_up_proj", "ffn_up", NULL, QZ_SHARD_COLUMN}, {"mlp.experts.%zu.down_proj", "ffn_down_exps", NULL, QZ_SHARD_ROW},
+        {"self_attn.q_proj", "attn_q", "qkv", QZ_SHARD_COLUMN},
+        {"self_attn.o_proj", "attn_output", NULL, QZ_SHARD_ROW},
+        {"self_attn.qkv_proj", "attn_qkv", NULL, QZ_SHARD_COLUMN},
+        {"self_attn.k_norm", "attn_k_norm", NULL, QZ_SHARD_NONE},
+        {"mlp.gate_up_proj", "ffn_up", NULL, QZ_SHARD_COLUMN},
+        {"mlp.experts.%zu.down_proj", "ffn_down_exps", NULL, QZ_SHARD_ROW},
         {"block_sparse_moe.experts.%zu.w3", "ffn_up_exps", "gate_up", QZ_SHARD_COLUMN}};
     qz_site s;
     for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
@@ -122,6 +127,7 @@ static void known_sites(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sites_and_inputs_fit), cmocka_unit_test(inputs_have_words), cmocka_unit_test(known_sites)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sites_and_inputs_fit), cmocka_unit_test(inputs_have_words),
+                                       cmocka_unit_test(known_sites)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,8 @@ static void keep(void *arg, const qz_observed *o) { /* of a dense block: an inpu
 static qz_layer_weights weights_of(const qz_awq_player *p, const qz_awq_block *b) {
     qz_layer_weights w = *qz_engine_layer(p->e, p->layer - 1);
     for (size_t l = 0; l < QZ_LINEARS; l++)
-        w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = b->linear[l].rows, .cols = b->linear[l].cols, .data = b->linear[l].w};
+        w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = b->linear[l].rows, .cols = b->linear[l].cols,
+                                .data = b->linear[l].w};
     return w;
 }
 static qz_status module(void *ctx, const qz_awq_block *b, size_t input, float *y, qz_error *err) {
@@ -40,7 +41,8 @@ qz_status qz_awq_player_open(qz_awq_player *p, qz_run *run, const qz_model *m, c
     p->hidden = qz_mul_size(tokens, c->hidden_size, &n) ? qz_alloc_aligned(n, sizeof(float)) : NULL;
     bool ok = p->hidden != NULL;
     for (size_t i = 0; i < QZ_STAGES; i++) { /* of the first layer: they are as wide in all */
-        p->x[i] = qz_mul_size(tokens, qz_stage_input(&p->widths, 0, i).cols, &n) ? qz_alloc_aligned(n, sizeof(float)) : NULL;
+        const size_t cols = qz_stage_input(&p->widths, 0, i).cols;
+        p->x[i] = qz_mul_size(tokens, cols, &n) ? qz_alloc_aligned(n, sizeof(float)) : NULL;
         ok = ok && p->x[i];
         p->replay.x[i] = p->x[i];
     }

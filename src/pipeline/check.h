@@ -27,6 +27,8 @@ typedef struct {
     uint64_t weight_files;      /* bytes of the weight files */
     qz_model *model;            /* opened, or NULL */
     qz_error fault;             /* GGUF: why it was not opened, though its metadata announce one of our models */
+    const char *foreign;        /* GGUF of an architecture that is none of ours: its name; then there is no shape */
+    uint64_t foreign_cols;      /* its widest row */
     qz_tokenizer *tokenizer;
     qz_target target;
     qz_hardware_set hardware;
@@ -44,6 +46,11 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err);
 /* Folders whose format this program does not read (FP8, compressed-tensors, MXFP4 …): headers, shards, and the scales as far as
  * they are plain floats. */
 qz_status qz_check_headers(qz_check_job *j, qz_error *err);
+/* GGUF of an architecture that is none of ours (`why`: what the opener said): what needs no architecture, and what was left out. */
+bool qz_check_is_foreign(const char *path, const qz_error *why);
+qz_status qz_check_raw(qz_check_job *j, qz_error *err);
+/* Adds the first block scale of t that its type cannot have. */
+bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t);
 /* --calib, --traffic, --text, --tasks, --report, --note. */
 qz_status qz_check_data(qz_check_job *j, qz_error *err);
 /* Weights, KV cache and budget of --hardware; fills facts. */

@@ -49,7 +49,7 @@ typedef struct { qz_dataset traffic, eval; qz_taskset tasks; } others;
 static qz_status lint_set(qz_check_job *j, const char *path, const others *o, qz_lint *lint, qz_error *err) {
     qz_dataset data = {0};
     const qz_request *r = j->r;
-    const qz_lint_options opt = {.traffic = r->traffic ? &o->traffic : NULL, .eval = r->text ? &o->eval : NULL, .tasks = r->tasks ? &o->tasks : NULL, .largest_in = qz_shape_max_cols(j->shape)};
+    const qz_lint_options opt = {.traffic = r->traffic ? &o->traffic : NULL, .eval = r->text ? &o->eval : NULL, .tasks = r->tasks ? &o->tasks : NULL, .largest_in = j->shape ? qz_shape_max_cols(j->shape) : j->foreign_cols};
     QZ_TRY(qz_dataset_load(path, j->tokenizer, &(qz_dataset_options){0}, &data, err));
     qz_status st = qz_lint_run(j->tokenizer, &data, &opt, lint, err);
     if (st == QZ_OK) st = lengths(j, path, &data, &lint->data, err);

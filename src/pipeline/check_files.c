@@ -116,7 +116,7 @@ static qz_status check_tokenizer(qz_check_job *j, qz_error *err) {
         return QZ_OK;
     }
     size_t n = qz_tokenizer_vocab_size(j->tokenizer);
-    if (n > j->shape->vocab) qz_check_add(&j->f, "CHK-TOKENIZER", "tokenizer.json", "ids up to %zu, the embedding has %llu rows", n - 1, (unsigned long long)j->shape->vocab);
+    if (j->shape && n > j->shape->vocab) qz_check_add(&j->f, "CHK-TOKENIZER", "tokenizer.json", "ids up to %zu, the embedding has %llu rows", n - 1, (unsigned long long)j->shape->vocab);
     check_template(j);
     return QZ_OK;
 }

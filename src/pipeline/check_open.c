@@ -54,6 +54,13 @@ static qz_status open_gguf(qz_check_job *j, qz_error *err) {
     qz_gguf g = {0};
     qz_model *announced = NULL;
     qz_status st = qz_artifact_open(j->run, j->path, &j->model, &j->fault);
+    if (st != QZ_OK && qz_check_is_foreign(j->path, &j->fault)) {
+        j->foreign = "";
+        j->gguf = j->facts.gguf = true;
+        j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_GGUF, .sym = true, .zero_point = true};
+        j->dtype = "";
+        return qz_file_size(j->path, &j->weight_files, err);
+    }
     if (st != QZ_OK && ((st != QZ_EFORMAT && st != QZ_EUNSUPPORTED) || qz_artifact_announced(j->path, &announced, &(qz_error){0}) != QZ_OK)) return qz_fail(err, st, "%s", j->fault.text);
     const qz_model *m = announced ? announced : j->model;
     st = qz_shape_from_model(m, qz_path_base(j->path), &j->shape, err);
@@ -114,11 +121,11 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
         qz_check_add(&j->f, "CHK-HASH", qz_path_base(mp), "the manifest cannot be read: %s", ignored.text);
     qz_free(mp);
     if (j->manifest) j->facts.provenance = true;
-    QZ_TRY(qz_deploy_shape_of(j->shape, j->dtype, &j->arena, &j->deploy, err));
+    if (j->shape) QZ_TRY(qz_deploy_shape_of(j->shape, j->dtype, &j->arena, &j->deploy, err));
     j->facts.spec = &j->spec;
     j->facts.wanted = j->has_wanted ? &j->wanted : NULL;
     j->facts.scheme = j->has_wanted ? &j->scheme : NULL;
-    j->facts.params = j->shape->params;
+    j->facts.params = j->shape ? j->shape->params : 0;
     j->facts.artifact = j->weight_files > 0;
     j->facts.workload = j->r->workload;
     j->facts.engine = j->target.engine == QZ_RUNTIME_NONE ? NULL : qz_runtime_get(j->target.engine)->name;

@@ -1,25 +1,18 @@
 #include "pipeline/check_print.h"
 #include "base/json.h"
 #include "plan/check.h"
+#include "report/fit.h"
 #include <string.h>
 
-enum { COLUMNS = 80 };
-
-/* Columns of a word: UTF-8 continuation bytes take none. */
-static size_t width_of(const char *s, size_t n) {
-    size_t w = 0;
-    for (size_t i = 0; i < n; i++) w += ((unsigned char)s[i] & 0xc0) != 0x80;
-    return w;
-}
-
 void qz_print_wrapped(qz_str *s, const char *label, size_t indent, const char *text) {
-    size_t at = width_of(label, strlen(label));
+    const size_t columns = qz_text_columns();
+    size_t at = qz_width(label, strlen(label));
     qz_str_puts(s, label);
     for (; at < indent; at++) qz_str_putc(s, ' ');
     bool first = true;
     while (*text) {
-        size_t n = strcspn(text, " "), w = width_of(text, n);
-        if (!first && at + 1 + w > COLUMNS) {
+        size_t n = strcspn(text, " "), w = qz_width(text, n);
+        if (!first && at + 1 + w > columns) {
             qz_str_printf(s, "\n%*s", (int)indent, "");
             at = indent;
         } else if (!first) {

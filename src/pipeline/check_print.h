@@ -4,7 +4,7 @@
 #include "base/str.h"
 #include "plan/preflight.h"
 
-/* label, then text broken at blanks before column 80; continuation lines are indented to `indent`. */
+/* label, then text broken at blanks before the last column of the terminal; continuation lines are indented to `indent`. */
 void qz_print_wrapped(qz_str *s, const char *label, size_t indent, const char *text);
 /* One paragraph a finding: level, code, subject; problem; cause; fix; errors first. */
 void qz_print_findings(qz_str *s, const qz_findings *f);

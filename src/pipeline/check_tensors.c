@@ -23,7 +23,7 @@ static const block_scale block_scales[] = {
     {"q5_k", 0, false}, {"q5_k", 2, false}, {"q2_k", 80, false}, {"q2_k", 82, false}, {"q3_k", 108, true}, {"q6_k", 208, true},
 };
 
-static bool bad_scale(const qz_check_job *j, const qz_tensor_view *t, qz_findings *f) {
+bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t) {
     if (t->type >= QZ_TYPE_COUNT || t->data == NULL) return false;
     const qz_type_info *info = qz_type_get(t->type);
     const size_t blocks = t->bytes / info->bytes, step = j->r->deep || j->weight_files / 18 < SCALES ? 1 : (size_t)(j->weight_files / 18 / SCALES);
@@ -34,7 +34,7 @@ static bool bad_scale(const qz_check_job *j, const qz_tensor_view *t, qz_finding
             memcpy(&h, (const uint8_t *)t->data + b * info->bytes + block_scales[k].offset, 2);
             float s = qz_f16_to_f32(h);
             if (isfinite(s) && (s >= 0 || block_scales[k].may_be_negative)) continue;
-            qz_check_add(f, "CHK-SCALE", t->name, "block %zu (row %zu) of %s: scale %g", b, b / (t->cols / info->elems), info->name, (double)s);
+            qz_check_add(&j->f, "CHK-SCALE", t->name, "block %zu (row %zu) of %s: scale %g", b, b / (t->cols / info->elems), info->name, (double)s);
             return true;
         }
     }
@@ -77,9 +77,10 @@ static void check_precision(qz_check_job *j) {
         break;
     }
     if (!quantized || m->embed == NULL || is_float(m->embed)) return;
+    const qz_type linears = qz_model_linear(m)->type;
     double bits = m->embed->type < QZ_TYPE_COUNT ? qz_type_bpw(m->embed->type) : 4;
     if (!j->gguf) qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "the embedding is quantized in a %s folder", qz_deploy_get(j->spec.kind)->name);
-    else if (m->head == m->embed && bits < 6 && m->blocks[0].linear[QZ_LIN_Q]->type < QZ_TYPE_COUNT && qz_type_bpw(m->blocks[0].linear[QZ_LIN_Q]->type) >= bits)
+    else if (m->head == m->embed && bits < 6 && linears < QZ_TYPE_COUNT && qz_type_bpw(linears) >= bits)
         qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "embedding and output head in one, at %.4g bits", bits);
 }
 
@@ -101,6 +102,8 @@ static void check_leftovers(qz_check_job *j) {
     if (m->head_untied) qz_check_add(&j->f, "MOD-HEAD", "lm_head.weight", "the configuration ties the output matrix, and another one is stored");
     if (k->n_refused) qz_check_add(&j->f, QZ_CODE_KEYS, config, "%u key%s not read and would change the model: %s", k->n_refused, k->n_refused == 1 ? " is" : "s are", k->refused);
     if (k->n_noted) qz_check_add(&j->f, "MOD-IGNORED", config, "%u key%s not read: %s", k->n_noted, k->n_noted == 1 ? " is" : "s are", k->noted);
+    if (k->n_absent)
+        qz_check_add(&j->f, "MOD-ABSENT", config, "%u key%s absent, defaults of the family used: %s", k->n_absent, k->n_absent == 1 ? "" : "s", k->absent);
     for (size_t i = 0; i < m->n_doubts; i++) qz_check_add(&j->f, "CHK-FLAGS", config, "%s", m->doubts[i]);
     qz_str_release(&names);
     qz_str_release(&keys);
@@ -117,7 +120,7 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
         qz_progress_begin(j->run);
         for (size_t i = 0; i < m->n_tensors; i++) {
             const qz_tensor_view *t = &m->tensors[i];
-            if (scales == 0) scales += t->coded ? bad_code_scale(t, &j->f) : bad_scale(j, t, &j->f); /* the first is enough */
+            if (scales == 0) scales += t->coded ? bad_code_scale(t, &j->f) : qz_check_bad_scale(j, t); /* the first is enough */
             double share = (double)t->rows * (double)t->cols / (double)weights;
             scan_values(j, t, (size_t)(share * VALUES), x, &largest, &where);
             if (j->r->deep && t->data) qz_map_forget(t->data, t->bytes);

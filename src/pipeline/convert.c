@@ -16,9 +16,18 @@ static bool is_float(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->ki
 static bool is_legacy(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->kind == QZ_KIND_LEGACY; }
 
 /* ---- what to write ---- */
+/* Codes of the last linear of the first block that is not `cols` wide; NULL: none. */
+static const qz_int_group *other_width(const qz_model *m, size_t cols) {
+    for (size_t l = QZ_LINEARS; l-- > 0;) {
+        const qz_tensor_view *t = m->blocks[0].linear[l];
+        if (t && t->cols != cols) return qz_int_group_of(t->coded);
+    }
+    return NULL;
+}
+
 qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spec, qz_error *err) {
     char text[96];
-    const qz_tensor_view *t = m->blocks[0].linear[QZ_LIN_Q];
+    const qz_tensor_view *t = qz_model_linear(m);
     const qz_int_group *g = qz_int_group_of(t->coded);
     uint32_t bits = t->type == QZ_TYPE_Q4_0 || t->type == QZ_TYPE_Q4_1 ? 4 : 8;
     QZ_TRY(qz_scheme_parse(to, spec, err));
@@ -27,8 +36,7 @@ qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spe
     if (!g) (void)snprintf(text, sizeof text, "%s:w%ug32", to, bits);
     else {
         const char *act = spec->scheme == QZ_SCHEME_GPTQ && g->g_idx ? "+act_order" : "", *asym = spec->scheme == QZ_SCHEME_GPTQ && !g->sym ? "+asym" : "";
-        const qz_tensor_view *other = m->blocks[0].linear[QZ_LIN_DOWN];
-        const qz_int_group *d = other ? qz_int_group_of(other->coded) : NULL; /* of another width: tells whole rows from groups as wide as a row */
+        const qz_int_group *d = other_width(m, t->cols); /* tells whole rows from groups as wide as a row */
         bool whole = g->group_size == g->cols && (d == NULL || d->group_size == d->cols) && t->rows * t->cols > 0 && spec->scheme == QZ_SCHEME_GPTQ;
         (void)snprintf(text, sizeof text, "%s:w%ug%d%s%s", to, g->bits, whole ? -1 : (int)g->group_size, asym, act);
     }

@@ -12,11 +12,11 @@
 typedef struct { bool permuted; qz_artifact_item item; } row_order;
 
 static row_order order_of(const qz_model *a, const qz_model *b, const char *name, size_t n) {
-    bool q = strstr(name, "self_attn.q_proj.") != NULL, k = strstr(name, "self_attn.k_proj.") != NULL;
-    row_order o = {.permuted = (q || k) && a->config.rope.interleaved != b->config.rope.interleaved};
-    o.item.heads = (size_t)(q ? a->config.heads : a->config.kv_heads);
+    const size_t heads = qz_model_rotary_heads(a, name);
+    row_order o = {.permuted = heads && a->config.rope.interleaved != b->config.rope.interleaved};
+    o.item.heads = heads;
     o.item.permute = a->config.rope.interleaved ? QZ_PERMUTE_SPLIT : QZ_PERMUTE_INTERLEAVE;
-    o.permuted = o.permuted && n % (2 * qz_max_size(o.item.heads, 1)) == 0;
+    o.permuted = o.permuted && n % (2 * qz_max_size(heads, 1)) == 0;
     return o;
 }
 

@@ -8,7 +8,7 @@
 #include "codecs/fields.h"
 #include "codecs/types.h"
 #include "pipeline/explain.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "pipeline/source.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -157,8 +157,7 @@ static qz_status show_coded(element *e) {
 /* Row of the source that stands at this row: GGUF llama files interleave the rows of q and k for their rotary order. */
 static size_t source_row(const qz_model *m, const qz_model *src, const qz_tensor_view *t, size_t row) {
     const qz_config *c = &m->config;
-    bool qk = strstr(t->name, ".q_proj.") || strstr(t->name, ".k_proj.");
-    if (!qk || c->rope.interleaved == src->config.rope.interleaved) return row;
+    if (qz_model_rotary_heads(m, t->name) == 0 || c->rope.interleaved == src->config.rope.interleaved) return row;
     size_t d = (size_t)c->head_dim, head = row / d, o = row % d;
     return head * d + (c->rope.interleaved ? o % 2 * (d / 2) + o / 2 : o % (d / 2) * 2 + o / (d / 2));
 }

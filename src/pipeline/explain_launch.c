@@ -1,7 +1,7 @@
 /* `explain launch ARTIFACT`: the lines that load it, per engine, from what the artifact is and what engines.def knows. */
 #include "base/io.h"
 #include "pipeline/explain.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "pipeline/source.h"
 #include "plan/engines.h"
 #include <stdarg.h>

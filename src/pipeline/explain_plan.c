@@ -1,7 +1,7 @@
 /* Worked examples of memory and speed, through the functions that `plan` calls. */
 #include "base/size.h"
 #include "pipeline/explain.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "plan/gate.h"
 #include "plan/job.h"
 #include "plan/memory.h"

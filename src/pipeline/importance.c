@@ -59,7 +59,10 @@ static qz_status from_imatrix(qz_imatrix *im, const qz_artifact_item *item, qz_a
 /* The output matrix has statistics of its own; a tied embedding is that matrix. */
 static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item, qz_arena *arena, float **out, repair *r, qz_error *err) {
     qz_input_stats in;
-    if (item->linear >= 0 && item->layer >= 0) in = qz_stats_get(stats, (size_t)item->layer, qz_input_of(&stats->info.in, (size_t)item->layer, (size_t)item->linear, item->experts ? (long)item->expert : -1));
+    const size_t layer = (size_t)item->layer, linear = (size_t)item->linear;
+    const long expert = item->experts ? (long)item->expert : -1;
+    if (item->linear >= 0 && item->layer >= 0)
+        in = qz_stats_get(stats, layer, qz_input_of(&stats->info.in, layer, linear, expert));
     else if (strcmp(item->name, "lm_head.weight") == 0 || strcmp(item->name, "model.embed_tokens.weight") == 0)
         in = qz_stats_head(stats);
     else return QZ_OK;

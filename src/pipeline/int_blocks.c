@@ -9,7 +9,6 @@
 #include "methods/norm_refit.h"
 #include "pipeline/experts.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* "fold,descent": parts of best mode to leave out, for measuring what each brings. */
@@ -175,15 +174,17 @@ static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting
     return o;
 }
 
-/* Scales fold into what an input's linears read and multiply their columns: where either side is kept or not the unit's own (the norm
- * before experts, which the router reads too), or has one range for a whole row, there are none. */
+/* Scales fold into what an input's linears read and multiply their columns: where either side is kept or not the
+ * unit's own (the norm before experts, which the router reads too), or has one range for a whole row, there are none.
+ * */
 static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
     bool any = false;
     for (size_t i = 0; i < QZ_STAGES; i++) {
         const qz_module_setting *x = &u->setting[i];
         const qz_fold *f = &u->block.input[i].fold;
         const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
-        grids[i] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = x->keep || before || x->group_size == 0 || !has_input(u, i),
+        const bool off = x->keep || before || x->group_size == 0 || !has_input(u, i);
+        grids[i] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = off,
                                  .fixed = f->kind == QZ_FOLD_SHARED || f->kind == QZ_FOLD_NONE};
         any |= !grids[i].off;
     }
@@ -192,7 +193,8 @@ static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
 
 /* Statistics of what a unit's linears read at a stage. */
 static qz_input_stats stats_of(const qz_int_blocks *a, const qz_int_unit *u, long layer, size_t i) {
-    return qz_stats_get(a->stats, (size_t)layer, qz_input_of(&a->stats->info.in, (size_t)layer, u->block.input[i].first, u->expert));
+    const size_t first = u->block.input[i].first;
+    return qz_stats_get(a->stats, (size_t)layer, qz_input_of(&a->stats->info.in, (size_t)layer, first, u->expert));
 }
 
 static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *err) {
@@ -228,13 +230,15 @@ static void unscale_columns(double *m, size_t rows, const float *s, size_t cols)
         for (size_t j = 0; j < cols; j++) m[i * cols + j] /= (double)s[j];
 }
 
+static bool takes_rows(const qz_fold *f, size_t linear) { return f->kind == QZ_FOLD_ROWS && f->linear == linear; }
+
 /* What the artifact's linear computes on the unscaled input: columns by 1/s, rows by what was folded out of them. */
 static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, size_t l, size_t i, qz_error *err) {
     const qz_quantized *q = &u->lin[l];
     float *w = qz_alloc_array(q->rows * q->cols, sizeof *w);
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for quantized weights");
     size_t after = 0; /* the input that its rows make */
-    while (after < QZ_STAGES && !(has_input(u, after) && u->block.input[after].fold.kind == QZ_FOLD_ROWS && u->block.input[after].fold.linear == l)) after++;
+    while (after < QZ_STAGES && !(has_input(u, after) && takes_rows(&u->block.input[after].fold, l))) after++;
     qz_quantized_decode(q, w);
     for (size_t r = 0; r < q->rows; r++) {
         float back = after < QZ_STAGES ? u->scales[after][qz_fold_column(&u->block.input[after].fold, r)] : 1;
@@ -254,21 +258,25 @@ static qz_status mean_of(const double *sum, uint64_t n, const float *scales, siz
     return QZ_OK;
 }
 
-/* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized model (p)
- * also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
-static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, qz_pair_stats *p, double **gram, double **cross, qz_asymmetric *asym, qz_error *err) {
+/* What an input shows of its linears: E[x xᵀ] and E[x̃ xᵀ] (moments), the asymmetric part, and how much the diagonal takes. */
+typedef struct { qz_pair_stats *pair; double *gram, *cross; qz_asymmetric asym; double damp; } shown;
+
+/* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized
+ * model (p) also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
+static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_error *err) {
+    qz_pair_stats *p = x->pair;
     if (p == NULL) {
         qz_input_stats s = stats_of(a, u, layer, e);
         if (s.tokens == 0) return QZ_OK;
-        *gram = qz_alloc_aligned(s.cols * s.cols, sizeof **gram);
-        if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
-        qz_stats_gram(&s, *gram);
-        unscale(*gram, u->scales[e], s.cols);
+        x->gram = qz_alloc_aligned(s.cols * s.cols, sizeof *x->gram);
+        if (x->gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
+        qz_stats_gram(&s, x->gram);
+        unscale(x->gram, u->scales[e], s.cols);
         return QZ_OK;
     }
     if (u->expert >= 0) {
         const uint64_t n_tokens = p->expert_tokens[u->expert];
-        return n_tokens ? mean_of(p->expert_gram[u->expert], n_tokens, u->scales[e], p->cols, gram, err) : QZ_OK;
+        return n_tokens ? mean_of(p->expert_gram[u->expert], n_tokens, u->scales[e], p->cols, &x->gram, err) : QZ_OK;
     }
     size_t n = p->cols * p->cols;
     for (int h = 0; h < QZ_HALVES; h++) {
@@ -276,17 +284,18 @@ static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
         unscale(p->cross[h], u->scales[e], p->cols);
         unscale_columns(p->lost[h], p->lost_rows, u->scales[e], p->cols);
     }
-    *gram = qz_alloc_aligned(n, sizeof **gram);
-    *cross = qz_alloc_aligned(n, sizeof **cross);
-    if (*gram == NULL || *cross == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", p->cols);
+    x->gram = qz_alloc_aligned(n, sizeof *x->gram);
+    x->cross = qz_alloc_aligned(n, sizeof *x->cross);
+    if (x->gram == NULL || x->cross == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", p->cols);
     for (size_t i = 0; i < n; i++) {
-        (*gram)[i] = (p->gram[0][i] + p->gram[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
-        (*cross)[i] = (*gram)[i] + (p->cross[0][i] + p->cross[1][i]) / (double)(p->tokens[0] + p->tokens[1]); /* E[x̃ xᵀ] */
+        x->gram[i] = (p->gram[0][i] + p->gram[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
+        x->cross[i] = x->gram[i] + (p->cross[0][i] + p->cross[1][i]) / (double)(p->tokens[0] + p->tokens[1]); /* E[x̃ xᵀ] */
     }
-    return a->o.asymmetric ? qz_asymmetric_init(asym, a->run, p, 0, a->o.residual, err) : QZ_OK;
+    return a->o.asymmetric ? qz_asymmetric_init(&x->asym, a->run, p, 0, a->o.residual, err) : QZ_OK;
 }
 
-static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, size_t l, qz_error *err) {
+static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, size_t l,
+                             qz_error *err) {
     const float *w = u->block.linear[l].w;
     size_t rows = u->block.linear[l].rows;
     float *target = NULL;
@@ -306,7 +315,8 @@ static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const
 }
 
 /* With the codes of a norm's linears fixed, its gains once more: into the folded norm, and out of what the columns were scaled by. */
-static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double *gram, const double *cross, qz_error *err) {
+static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double *gram, const double *cross,
+                            qz_error *err) {
     const qz_awq_input *in = &a->self.block.input[e];
     size_t cols = in->cols;
     float *norm = in->norm, *gain = qz_alloc_array(cols, sizeof *gain), *q = NULL;
@@ -316,7 +326,8 @@ static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double
         size_t rows = a->self.block.linear[l].rows;
         q = qz_alloc_array(rows * cols, sizeof *q);
         if (q) qz_quantized_decode(&a->self.lin[l], q);
-        st = q ? qz_norm_refit_add(&fit, a->mm, a->self.block.linear[l].w, q, rows, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
+        st = q ? qz_norm_refit_add(&fit, a->mm, a->self.block.linear[l].w, q, rows, err)
+            : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
         qz_free(q);
     }
     if (st == QZ_OK) st = qz_norm_refit_solve(&fit, a->run, 0.01, gain, err);
@@ -345,22 +356,33 @@ static const char *where(const qz_int_unit *u, size_t e, char buf[64]) {
     return buf;
 }
 
-/* Codes of an input's linears under its matrix (NULL: rounded to nearest), said and counted where that was not possible as asked. */
-static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, const double *gram, const qz_pair_stats *p, const qz_asymmetric *asym, qz_gptq *g, qz_error *err) {
+/* As asked for, or decided on held-out tokens where there are halves of them. */
+static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, size_t e, shown *x, qz_error *err) {
+    const qz_awq_input *in = &u->block.input[e];
+    const qz_gptq_options o = gptq_with(a, &u->setting[e]);
+    qz_damping_linear lin[QZ_LINEARS];
+    x->damp = o.damp;
+    if (a->o.damp > 0 || !x->asym.cols) return QZ_OK;
+    for (size_t i = 0; i < in->n; i++) lin[i] = (qz_damping_linear){u->block.linear[in->first + i].w, u->block.linear[in->first + i].rows};
+    QZ_TRY(qz_damping_choose(a->run, a->mm, x->pair, &x->asym, lin, in->n, &o, &x->damp, err));
+    a->n_damped++;
+    a->least_damp = a->n_damped == 1 || x->damp < a->least_damp ? x->damp : a->least_damp;
+    a->most_damp = x->damp > a->most_damp ? x->damp : a->most_damp;
+    return QZ_OK;
+}
+
+/* Codes of an input's linears under its matrix (none: rounded to nearest), said and counted where that was not possible as asked. */
+static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, const shown *x, qz_gptq *g, qz_error *err) {
     qz_gptq_options o = gptq_with(a, &u->setting[e]);
     const size_t n = u->block.input[e].n, cols = u->block.input[e].cols;
     char name[64], why[128];
-    if (gram == NULL) { /* named once for the layer */
+    o.damp = x->damp;
+    if (x->gram == NULL) { /* named once for the layer */
         (void)snprintf(why, sizeof why, "layer %ld expert %ld: no token of the calibration data reached it; give more or broader data", layer, u->expert);
         a->n_fallbacks += n;
         return qz_gptq_without(g, a->run, cols, &o, why, err);
     }
-    if (p && u->expert < 0 && getenv("QZ_CV") && asym->cols) {
-        qz_damping_linear lin[QZ_LINEARS];
-        for (size_t i = 0; i < n; i++) lin[i] = (qz_damping_linear){u->block.linear[u->block.input[e].first + i].w, u->block.linear[u->block.input[e].first + i].rows};
-        QZ_TRY(qz_damping_choose(a->run, a->mm, p, asym, lin, n, &o, &o.damp, err));
-    }
-    QZ_TRY(qz_gptq_prepare(g, a->run, gram, cols, &o, err));
+    QZ_TRY(qz_gptq_prepare(g, a->run, x->gram, cols, &o, err));
     if (g->fallback) {
         qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, where(u, e, name), g->reason);
         a->n_fallbacks += n;
@@ -374,24 +396,25 @@ static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
 static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t e, qz_pair_stats *p, qz_error *err) {
     const qz_awq_input *in = &u->block.input[e];
     const size_t end = in->first + in->n;
-    double *gram = NULL, *cross = NULL;
-    qz_asymmetric asym = {0};
+    shown x = {.pair = p};
     qz_gptq g = {0};
     if (u->setting[e].keep) return QZ_OK;
-    qz_status st = moments(a, u, layer, e, p, &gram, &cross, &asym, err);
-    if (st == QZ_OK && asym.failed) {
+    qz_status st = moments(a, u, layer, e, &x, err);
+    if (st == QZ_OK && x.asym.failed) {
         qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer,
-                u->block.linear[in->first].name, asym.failed, QZ_HALVES + 1, asym.why);
+                u->block.linear[in->first].name, x.asym.failed, QZ_HALVES + 1, x.asym.why);
         a->n_uncorrected += in->n;
     } else if (p && a->o.asymmetric && u->expert >= 0) a->n_uncorrected += in->n;
-    if (st == QZ_OK) st = prepare(a, u, layer, e, gram, p, &asym, &g, err);
-    for (size_t l = in->first; l < end && st == QZ_OK; l++) st = code_linear(a, u, &g, &asym, l, err);
-    if (st == QZ_OK && a->o.norms && in->fold.kind == QZ_FOLD_NORM && !g.fallback) st = refit_norm(a, layer, e, gram, cross ? cross : gram, err);
+    if (st == QZ_OK) st = choose_damping(a, u, e, &x, err);
+    if (st == QZ_OK) st = prepare(a, u, layer, e, &x, &g, err);
+    for (size_t l = in->first; l < end && st == QZ_OK; l++) st = code_linear(a, u, &g, &x.asym, l, err);
+    if (st == QZ_OK && a->o.norms && in->fold.kind == QZ_FOLD_NORM && !g.fallback)
+        st = refit_norm(a, layer, e, x.gram, x.cross ? x.cross : x.gram, err);
     for (size_t l = in->first; l < end && st == QZ_OK && a->flow; l++) st = hand_on(a, u, l, e, err);
-    qz_free(gram);
-    qz_free(cross);
+    qz_free(x.gram);
+    qz_free(x.cross);
     qz_gptq_release(&g);
-    qz_asymmetric_release(&asym);
+    qz_asymmetric_release(&x.asym);
     return st;
 }
 
@@ -436,7 +459,8 @@ static void store_norms(qz_int_blocks *a) {
         for (size_t k = 0; in->norm && k < in->cols; k++) in->norm[k] -= 1;
 }
 
-/* The inputs of a block in order, each under what the tokens show of it; the tokens' statistics come stage by stage, asked for or not. */
+/* The inputs of a block in order, each under what the tokens show of it; the tokens' statistics come stage by stage,
+ * asked for or not. */
 static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
     QZ_TRY(fold(a, &a->self, layer, err));
     for (size_t x = 0; a->experts && x < a->model->config.experts; x++) QZ_TRY(fold(a, &a->experts[x], layer, err));
@@ -553,6 +577,7 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
     else at = snprintf(out, n, "%soutput error with feedback codes %.4g", a->o.search == QZ_SEARCH_COMPAT ? "compat: " : "", a->final_error);
     if (a->n_alpha && at > 0 && (size_t)at < n)
         at += snprintf(out + at, n - (size_t)at, ", asymmetric strength %.2f", a->alpha / (double)a->n_alpha);
+    if (a->n_damped && at > 0 && (size_t)at < n) at += snprintf(out + at, n - (size_t)at, ", damping %g to %g by held-out tokens", a->least_damp, a->most_damp);
     const struct { size_t count; const char *text; } lacks[] = {
         {a->n_fallbacks, "linears rounded to nearest"}, {a->n_uncorrected, "linears without asymmetric correction"}, {a->n_norms_kept, "norms not refitted"},
         {a->n_shared, "norms before experts as they were (their router reads them)"}, {a->n_unseen, "experts that no token reached"}};

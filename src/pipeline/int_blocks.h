@@ -1,11 +1,13 @@
 /* Integer group codes (AWQ and GPTQ artifacts) a decoder block at a time, as the writer asks for its tensors: float weights of
  * one block are resident, the results live until the next block is asked for.
- * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best only),
- * then the inputs of a block (model/sites.h) in order, each linear by methods/gptq.h under the Gram matrix of its input: of the float model
- * (--propagate original) or of the model quantized so far (--propagate quantized, then also asymmetric calibration in best).
+ * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best
+ * only), then the inputs of a block (model/sites.h) in order, each linear by methods/gptq.h under the Gram matrix of
+ * its input: of the float model (--propagate original) or of the model quantized so far (--propagate quantized, then also
+ * asymmetric calibration in best).
  * Of a layer with experts the mixer goes so, then stage by stage each expert's linears under the Gram matrix of its own
- * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts
- * and the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to them). */
+ * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts and
+ * the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to
+ * them). */
 #ifndef QZ_PIPELINE_INT_BLOCKS_H
 #define QZ_PIPELINE_INT_BLOCKS_H
 #include "artifacts/artifact.h"
@@ -22,7 +24,7 @@ typedef struct {
     bool propagate, sequential; /* quantized inputs; groups of a block one after the other */
     bool fold, asymmetric, residual, order, descent, refit, norms, sign; /* best: parts that can be switched off */
     bool strict;
-    double damp;                /* 0: the method's */
+    double damp;                /* 0: decided on held-out tokens where they flow (methods/damping.h), else the method's */
     float mse_norm;             /* compat GPTQ: shrink search, 0 = off */
 } qz_int_options;
 
@@ -59,7 +61,8 @@ typedef struct {
     size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose gains stayed: not computable */
     size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are because a router reads them too */
     double plain, scaled, final_error, damping, alpha;
-    size_t n_alpha;
+    size_t n_alpha, n_damped;
+    double least_damp, most_damp;        /* of the n_damped inputs where it was decided */
 } qz_int_blocks;
 
 /* windows: the calibration tokens, for compat and for propagation (NULL otherwise). */

@@ -1,7 +1,7 @@
 /* Formats over model sizes: GB of weights, and tokens a second where a device is named. */
 #include "base/size.h"
 #include "base/str.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "pipeline/plan.h"
 #include "report/table_print.h"
 #include <ctype.h>
@@ -81,7 +81,7 @@ static qz_status fill(const qz_plan_view *v, const size_list *l, int what, qz_ta
 qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err) {
     qz_arena a = {0};
     size_list l = {0};
-    qz_table gb, speed, fit;
+    qz_table gb, speed;
     qz_status st = read_sizes(v->r->matrix, &a, &l, err);
     qz_column *cols = qz_arena_calloc(&a, l.n + 1, sizeof *cols);
     if (st == QZ_OK && cols == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -105,14 +105,12 @@ qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err
         goto out;
     }
     qz_fit_printf(out, 2, "weights in GB (10^9 bytes)%s", v->q.capacity ? "; + fits with KV cache, buffers and the reserve, - does not" : "");
-    QZ_GOTO(qz_fit_table(&gb, &fit, err));
-    qz_table_text(&fit, out);
+    qz_table_text(&gb, out);
     if (v->hw == NULL) goto out;
     qz_str_putc(out, '\n');
     qz_fit_printf(out, 2, "tokens/s at most on %s (%g GB/s, %llu user%s at %llu tokens), memory traffic alone", v->hw->name, v->hw->bandwidth_gbps,
                   (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
-    QZ_GOTO(qz_fit_table(&speed, &fit, err));
-    qz_table_text(&fit, out);
+    qz_table_text(&speed, out);
 out:
     for (size_t i = 0; i < l.n; i++) qz_shape_free(l.shapes[i]);
     qz_arena_release(&a);

@@ -1,6 +1,6 @@
 /* The main table of `plan` as text and JSON. */
 #include "base/json.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "pipeline/plan.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -184,7 +184,7 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
     const qz_column exact_cols[] = {cols[0], cols[1], cols[2], cols[3], {"Weight bytes", 'r'}, {"File bytes", 'r'}};
     bool exact = v->r->exact, imatrix = false, vocabulary = true;
     qz_arena a = {0};
-    qz_table t, fit;
+    qz_table t;
     head_lines(v, out);
     qz_str_putc(out, '\n');
     qz_status st = exact ? qz_table_init(&t, &a, NULL, exact_cols, 6, err) : qz_table_init(&t, &a, NULL, cols, v->q.capacity ? 8 : 5, err);
@@ -211,8 +211,7 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
         QZ_GOTO(qz_table_set(&t, 6, err, "%llu", (unsigned long long)r->max_users));
         QZ_GOTO(qz_table_set(&t, 7, err, "%llu", (unsigned long long)r->max_ctx));
     }
-    if (st == QZ_OK) st = qz_fit_table(&t, &fit, err);
-    if (st == QZ_OK) qz_table_text(&fit, out);
+    if (st == QZ_OK) qz_table_text(&t, out);
     if (imatrix) qz_str_puts(out, "* the reference refuses this level without an importance matrix\n");
     if (exact)
         qz_fit_printf(out, 2, "File bytes: all files this program would write%s; empty: it does not write the format yet",

@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "pipeline/plan.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -11,10 +11,8 @@
 static double gb(uint64_t b) { return (double)b / 1e9; }
 
 static void emit(const qz_table *t, bool json, qz_str *out) {
-    qz_table fit;
-    qz_error none = {0};
     if (json) qz_table_json(t, out);
-    else qz_table_text(qz_fit_table(t, &fit, &none) == QZ_OK ? &fit : t, out);
+    else qz_table_text(t, out);
 }
 
 /* The facts of a table's heading in front of its rows; more: pairs with a comma before each. */

@@ -70,24 +70,28 @@ static qz_status one_setting(qz_run *run, const qz_deploy_shape *s, const qz_dep
 /* Settings of single modules: every setting that some linear has (the scheme's own first), with a bit for each of those linears. */
 typedef struct { qz_module_setting setting; unsigned linears; } modules;
 
-/* The linears that have the setting, and the artifact as if all had it. */
-static qz_status part_of(const qz_deploy_shape *s, const qz_deploy_spec *spec, const modules *x, qz_arena *a, qz_deploy_shape *part, qz_deploy_spec *own, qz_error *err) {
-    *part = *s;
-    *own = *spec;
-    part->n = 0;
-    part->linears = qz_arena_calloc(a, s->n + 1, sizeof *part->linears);
-    if (part->linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
+/* The linears that have a setting, and the artifact as if all had it. */
+typedef struct { qz_deploy_shape shape; qz_deploy_spec spec; } part;
+static qz_status part_of(const qz_model *m, const qz_deploy_shape *s, const qz_deploy_spec *spec, const modules *x,
+                         qz_arena *a, part *out, qz_error *err) {
+    *out = (part){*s, *spec};
+    out->shape.n = 0;
+    out->shape.linears = qz_arena_calloc(a, s->n + 1, sizeof *out->shape.linears);
+    if (out->shape.linears == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
     for (size_t i = 0; i < s->n; i++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++)
-            if (x->linears & 1u << k && strcmp(s->linears[i].name, qz_linear_name((qz_linear)k)) == 0) part->linears[part->n++] = s->linears[i];
-    own->bits = x->setting.bits;
-    own->group_size = x->setting.group_size ? (long)x->setting.group_size : -1;
-    own->sym = x->setting.sym;
-    own->act_order = x->setting.act_order;
+        for (size_t k = 0; k < QZ_LINEARS; k++) {
+            qz_site site;
+            const bool has = x->linears & 1u << k && qz_site_of(&m->config, 0, k, &site);
+            if (has && strcmp(s->linears[i].name, site.name) == 0) out->shape.linears[out->shape.n++] = s->linears[i];
+        }
+    out->spec.bits = x->setting.bits;
+    out->spec.group_size = x->setting.group_size ? (long)x->setting.group_size : -1;
+    out->spec.sym = x->setting.sym;
+    out->spec.act_order = x->setting.act_order;
     return QZ_OK;
 }
 
-static void add_setting(modules *all, size_t *n, const qz_module_setting *x, int linear) {
+static void add_setting(modules *all, size_t *n, const qz_module_setting *x, size_t linear) {
     size_t i = 0;
     while (i < *n && !qz_module_setting_equal(x, &all[i].setting)) i++;
     if (i == *n) all[(*n)++] = (modules){.setting = *x};
@@ -98,7 +102,7 @@ static qz_status collect(const qz_model *m, const qz_scheme_spec *scheme, module
     *n = 1;
     out[0] = (modules){.setting = {.bits = scheme->bits, .group_size = scheme->group_size, .sym = scheme->sym, .act_order = scheme->act_order}};
     for (size_t l = 0; l < m->config.layers; l++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+        for (size_t k = 0; k < QZ_LINEARS; k++) {
             qz_module_setting x;
             if (m->blocks[l].linear[k] == NULL) continue;
             QZ_TRY(qz_module_setting_of(scheme, m->blocks[l].linear[k]->name, &x, err));
@@ -131,13 +135,12 @@ static qz_status all_settings(qz_run *run, const qz_model *m, const qz_scheme_sp
     QZ_TRY(collect(m, scheme, each, &n, err));
     for (size_t i = 0; i < n; i++) {
         const qz_module_setting *x = &each[i].setting;
-        qz_deploy_shape part;
-        qz_deploy_spec own;
+        part own;
         char label[160];
-        QZ_TRY(part_of(s, spec, &each[i], a, &part, &own, err));
-        if (part.n == 0) continue;
+        QZ_TRY(part_of(m, s, spec, &each[i], a, &own, err));
+        if (own.shape.n == 0) continue;
         (void)snprintf(label, sizeof label, "%.60s%s%.80s", scheme->name, x->rule ? " --module " : "", x->rule ? x->rule->text : "");
-        QZ_TRY(one_setting(run, &part, &own, t, label, &most, a, err));
+        QZ_TRY(one_setting(run, &own.shape, &own.spec, t, label, &most, a, err));
     }
     return QZ_OK;
 }
@@ -146,7 +149,7 @@ void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *
     bool coded = false;
     double bits = 0;
     for (size_t l = 0; l < m->config.layers; l++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+        for (size_t k = 0; k < QZ_LINEARS; k++) {
             const qz_tensor_view *t = m->blocks[l].linear[k];
             coded = coded || (t && (t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind != QZ_KIND_FLOAT));
         }
@@ -177,7 +180,7 @@ enum { SETTINGS = 32 };
 static void held(const qz_model *m, const qz_deploy_spec *spec, modules out[SETTINGS], size_t *n) {
     *n = 0;
     for (size_t l = 0; l < m->config.layers; l++)
-        for (int k = 0; k < QZ_LIN_COUNT; k++) {
+        for (size_t k = 0; k < QZ_LINEARS; k++) {
             const qz_coded *c = m->blocks[l].linear[k] ? m->blocks[l].linear[k]->coded : NULL;
             const qz_code_layout g = c ? c->ops->layout(c) : (qz_code_layout){.form = QZ_CODES_TABLE};
             if (g.form != QZ_CODES_AFFINE) continue;
@@ -207,10 +210,9 @@ qz_status qz_preflight_artifact(const qz_model *m, const json_t *q, const qz_dep
                         "modules have settings of their own, and this engine reads one for the whole file");
     for (size_t i = 0; i < n; i++) {
         qz_findings own = {.arena = f->arena};
-        qz_deploy_shape part;
-        qz_deploy_spec x;
-        QZ_TRY(part_of(s, spec, &each[i], f->arena, &part, &x, err));
-        QZ_TRY(qz_preflight(&part, &x, t, &own, err));
+        part x;
+        QZ_TRY(part_of(m, s, spec, &each[i], f->arena, &x, err));
+        QZ_TRY(qz_preflight(&x.shape, &x.spec, t, &own, err));
         add_new(f, &own);
     }
     return f->failed ? qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight") : QZ_OK;

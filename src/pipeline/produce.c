@@ -93,7 +93,8 @@ static void hessians_clear(hessians *x) {
 }
 
 static qz_input_stats input_of(const qz_stats *stats, const qz_artifact_item *item, size_t *input) {
-    *input = qz_input_of(&stats->info.in, (size_t)item->layer, (size_t)item->linear, item->experts ? (long)item->expert : -1);
+    const long expert = item->experts ? (long)item->expert : -1;
+    *input = qz_input_of(&stats->info.in, (size_t)item->layer, (size_t)item->linear, expert);
     return qz_stats_get(stats, (size_t)item->layer, *input);
 }
 
@@ -295,7 +296,7 @@ qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz
 
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err) {
-    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
+    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
                          .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
     qz_artifact_writer *w = NULL;
     qz_proof proof = {0};

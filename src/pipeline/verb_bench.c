@@ -69,7 +69,8 @@ qz_status qz_run_bench_verb(qz_run *run, const qz_request *r, qz_error *err) {
         st = qz_bench_run(r, r->operands[i], &b, err); /* first: a model opened here would count in the child's memory */
         if (st == QZ_OK) st = qz_source_open(run, r->operands[i], &s, err);
         if (st == QZ_OK && b.loaded)
-            qz_warn(run, "%s was measured under load: load average %.1f before, CPU taken away %.0f times a second; figures of an idle machine are higher",
+            qz_warn(run, "%s was measured under load: load average %.1f before, %.0f involuntary context switches a second; figures of an idle machine "
+                    "are higher",
                     s.name, b.load_average, b.switches);
         if (st == QZ_OK) st = r->json ? add_json_row(&t, &s, &b, bandwidth, err) : add_row(&t, &s, &b, bandwidth, err);
         qz_source_release(&s);

@@ -87,7 +87,7 @@ static qz_status show(const qz_stats *stats, const char *path, bool json, qz_err
         qz_str_printf(&out, "%s  sha256 %s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f MiB\n", path, hex,
                       (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
                       (double)qz_peak_rss() / 1048576.0);
-    if (st == QZ_OK) st = qz_show(&out, err);
+    if (st == QZ_OK) st = json ? qz_show(&out, err) : qz_show_text(&out, err);
     if (st == QZ_OK && !json) st = qz_experts_table(stats, &arena, &t, err);
     if (st == QZ_OK && t.n_cols) st = qz_table_show(&t, false, err);
     qz_str_release(&out);

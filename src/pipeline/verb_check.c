@@ -1,7 +1,7 @@
 #include "base/size.h"
 #include "pipeline/check.h"
 #include "pipeline/check_print.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -19,9 +19,12 @@ static const char *format_text(const qz_check_job *j, char buf[128]) {
     return buf;
 }
 
+static const char *architecture(const qz_check_job *j) { return !j->foreign ? j->shape->model_type : *j->foreign ? j->foreign : "no architecture"; }
+
 static void print_head(const qz_check_job *j, qz_str *s) {
     char format[128], text[512], label[64];
-    size_t n = (size_t)snprintf(text, sizeof text, "%s, %.2f billion weights, %s", j->shape->model_type, (double)j->shape->params / 1e9, format_text(j, format));
+    size_t n = (size_t)snprintf(text, sizeof text, "%s, %.2f billion weights, %s", architecture(j), (double)j->facts.params / 1e9,
+                                format_text(j, format));
     if (j->target.engine != QZ_RUNTIME_NONE && n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, "; for %s", qz_runtime_label(j->target.engine, label));
     if (j->target.tp > 1 && n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, ", tensor parallel %u", j->target.tp);
     if (j->target.cc && n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, ", compute capability %u.%u", j->target.cc / 10, j->target.cc % 10);
@@ -49,7 +52,7 @@ static const char *loading_text(const qz_loads *l) { return l == NULL ? "unknown
 static qz_status print_engines(qz_check_job *j, qz_str *s, qz_error *err) {
     static const qz_column cols[] = {{"Engine", 'l'}, {"version", 'l'}, {"as of", 'l'}, {"loads it", 'l'}, {"cc", 'r'}, {"refusals", 'l'}};
     qz_table t;
-    if (j->target.engine != QZ_RUNTIME_NONE) return QZ_OK;
+    if (j->target.engine != QZ_RUNTIME_NONE || j->foreign) return QZ_OK;
     QZ_TRY(qz_table_init(&t, &j->arena, NULL, cols, sizeof cols / sizeof cols[0], err));
     for (int e = 0; e < QZ_RUNTIME_COUNT; e++) {
         const qz_runtime_info *i = qz_runtime_get((qz_runtime)e);
@@ -85,10 +88,10 @@ static qz_status print_json(qz_check_job *j, qz_str *s, qz_error *err) {
     const qz_runtime_info *e = qz_runtime_get(j->target.engine);
     qz_str_puts(s, "{\"check\":1");
     qz_json_text(s, "input", j->path);
-    qz_json_text(s, "model_type", j->shape->model_type);
+    qz_json_text(s, "model_type", j->foreign ? j->foreign : j->shape->model_type);
     qz_json_text(s, "format", format_text(j, format));
     qz_json_text(s, "stored", qz_deploy_spec_text(&j->spec, spec));
-    qz_str_printf(s, ",\"weights\":%llu,\"weight_files_bytes\":%llu", (unsigned long long)j->shape->params, (unsigned long long)j->weight_files);
+    qz_str_printf(s, ",\"weights\":%llu,\"weight_files_bytes\":%llu", (unsigned long long)j->facts.params, (unsigned long long)j->weight_files);
     qz_json_text(s, "engine", e ? e->name : NULL);
     qz_json_text(s, "engine_version", e ? e->version : NULL);
     qz_json_text(s, "engine_date", e ? e->date : NULL);
@@ -131,6 +134,11 @@ static qz_status run_checks(qz_check_job *j, qz_error *err) {
     if (!known) return qz_fail(err, QZ_EUSAGE, "unknown workload '%s': expected chat, reasoning, math, code, medical, extraction, long, retrieval, adapters or training", j->r->workload);
     QZ_TRY(qz_check_open(j, err));
     QZ_TRY(qz_check_files(j, err));
+    if (j->foreign) {
+        QZ_TRY(qz_check_raw(j, err));
+        qz_check_deployment(&j->facts, &j->f);
+        return qz_check_data(j, err);
+    }
     QZ_TRY(qz_check_tensors(j, err));
     QZ_TRY(qz_check_memory(j, err));
     qz_check_deployment(&j->facts, &j->f);
@@ -149,7 +157,7 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
     j->f.arena = &j->arena;
     qz_status st = run_checks(j, err);
     if (st == QZ_OK) st = r->json ? print_json(j, &s, err) : print_text(j, &s, err);
-    if (st == QZ_OK) st = qz_show(&s, err);
+    if (st == QZ_OK) st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     size_t bad = j->f.count[QZ_FINDING_ERROR] + j->f.count[QZ_FINDING_WARN];
     if (st == QZ_OK && bad) {
         const qz_finding *x = j->f.rows;

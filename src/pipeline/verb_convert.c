@@ -81,7 +81,7 @@ static qz_status print_result(const qz_source *src, const qz_conversion *c, cons
     qz_str_printf(&s, "  weights: %s\n", p->summary);
     if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
     qz_table_text(&t, &s);
-    qz_status st = qz_show(&s, err);
+    qz_status st = qz_show_text(&s, err);
     qz_str_release(&s);
     return st;
 }

@@ -62,7 +62,7 @@ static qz_status print(const qz_diff *d, const qz_source *const side[2], const q
         if (d->facts) qz_table_text(&d->other, &s);
         else qz_str_puts(&s, "configuration, metadata, tokenizer and chat template are equal\n");
     }
-    qz_status st = qz_show(&s, err);
+    qz_status st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     qz_str_release(&s);
     return st;
 }

@@ -107,7 +107,7 @@ qz_status qz_run_eval_verb(qz_run *run, const qz_request *r, qz_error *err) {
         if (*set) qz_str_printf(&text, "protocol %s; token hash %.12s; arithmetic %s\n", set, hash, r->arith ? r->arith : "exact");
         for (size_t i = 0; i < n; i++) print_one(&m[i], &text);
     }
-    if (st == QZ_OK) st = qz_show(&text, err);
+    if (st == QZ_OK) st = r->json ? qz_show(&text, err) : qz_show_text(&text, err);
     for (size_t i = 0; i < n; i++) qz_measured_release(&m[i]);
     qz_free(m);
     qz_str_release(&text);

@@ -1,7 +1,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "pipeline/explain.h"
-#include "pipeline/fit.h"
+#include "report/fit.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <errno.h>
@@ -150,11 +150,8 @@ qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
     else if (st == QZ_OK) {
         qz_str_puts(&out, x.text.ptr ? x.text.ptr : "");
         for (size_t i = 0; i < x.n; i++) {
-            qz_table fit;
             if (i || x.text.len) qz_str_putc(&out, '\n');
-            st = qz_fit_table(&x.tables[i], &fit, err);
-            if (st != QZ_OK) break;
-            qz_table_text(&fit, &out);
+            qz_table_text(&x.tables[i], &out);
         }
     }
     if (st == QZ_OK) st = qz_show(&out, err);

@@ -1,4 +1,5 @@
 #include "artifacts/open.h"
+#include "artifacts/raw.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -31,22 +32,50 @@ static void type_counts(const qz_model *m, qz_str *s) {
     }
 }
 
+/* Does view i begin a tensor of the container? Experts of a stack, and parts of a fused matrix, are views of one. */
+static bool begins(const qz_model *m, size_t i) {
+    const qz_tensor_view *x = &m->tensors[i];
+    return i == 0 || strcmp(x->file_name, m->tensors[i - 1].file_name) != 0 || strcmp(x->file, m->tensors[i - 1].file) != 0;
+}
+
+/* One row: the view alone, or the stored tensor that it begins ("8 x 192" rows: the outer sizes of a stack). */
+static qz_status tensor_row(const qz_tensor_view *x, const qz_raw_tensor *stored, qz_table *t, qz_error *err) {
+    char type[32];
+    qz_str rows = {0};
+    const uint64_t cols = stored ? stored->dims[stored->n_dims - 1] : x->cols;
+    if (!stored) qz_str_printf(&rows, "%zu", x->rows);
+    for (uint32_t d = 0; stored && d + 1 < stored->n_dims; d++) qz_str_printf(&rows, "%s%llu", d ? " x " : "", (unsigned long long)stored->dims[d]);
+    qz_status st = qz_table_row(t, err);
+    if (st == QZ_OK) st = qz_table_set(t, 0, err, "%s", x->file_name);
+    if (st == QZ_OK) st = qz_table_set(t, 1, err, "%s", qz_tensor_type_text(x, type));
+    if (st == QZ_OK) st = qz_table_set(t, 2, err, "%s", rows.ptr ? rows.ptr : "1");
+    if (st == QZ_OK) st = qz_table_set(t, 3, err, "%llu", (unsigned long long)cols);
+    if (st == QZ_OK) st = qz_table_set(t, 4, err, "%llu", (unsigned long long)(stored ? stored->offset : x->offset));
+    if (st == QZ_OK) st = qz_table_set(t, 5, err, "%llu", (unsigned long long)(stored ? stored->bytes : x->bytes));
+    if (st == QZ_OK) st = qz_table_set(t, 6, err, "%s", qz_path_base(x->file));
+    qz_str_release(&rows);
+    return st;
+}
+
+static const qz_raw_tensor *stored_tensor(const qz_raw *r, const qz_tensor_view *x) {
+    for (size_t i = 0; i < r->n; i++)
+        if (strcmp(r->tensors[i].name, x->file_name) == 0) return &r->tensors[i];
+    return NULL;
+}
+
 static qz_status tensor_table(const qz_model *m, qz_arena *a, qz_table *t, qz_error *err) {
     static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Rows", 'r'}, {"Cols", 'r'}, {"Offset", 'r'}, {"Bytes", 'r'}, {"File", 'l'}};
     QZ_TRY(qz_table_init(t, a, NULL, cols, 7, err));
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        const qz_tensor_view *x = &m->tensors[i];
-        char type[32];
-        QZ_TRY(qz_table_row(t, err));
-        QZ_TRY(qz_table_set(t, 0, err, "%s", x->file_name));
-        QZ_TRY(qz_table_set(t, 1, err, "%s", qz_tensor_type_text(x, type)));
-        QZ_TRY(qz_table_set(t, 2, err, "%zu", x->rows));
-        QZ_TRY(qz_table_set(t, 3, err, "%zu", x->cols));
-        QZ_TRY(qz_table_set(t, 4, err, "%llu", (unsigned long long)x->offset));
-        QZ_TRY(qz_table_set(t, 5, err, "%zu", x->bytes));
-        QZ_TRY(qz_table_set(t, 6, err, "%s", qz_path_base(x->file)));
+    qz_raw raw = {0};
+    qz_status st = QZ_OK;
+    for (size_t i = 0; i < m->n_tensors && st == QZ_OK; i++) {
+        if (!begins(m, i)) continue;
+        const bool parts = i + 1 < m->n_tensors && !begins(m, i + 1);
+        if (parts && raw.n == 0) st = qz_raw_open(m->path, &raw, err);
+        if (st == QZ_OK) st = tensor_row(&m->tensors[i], parts ? stored_tensor(&raw, &m->tensors[i]) : NULL, t, err);
     }
-    return QZ_OK;
+    qz_raw_release(&raw);
+    return st;
 }
 
 static void facts(const qz_source *s, qz_str *out) {
@@ -95,6 +124,7 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
     if (m->n_other_files) qz_str_printf(out, "  other files  %zu .safetensors not read, first '%s'\n", m->n_other_files, m->other_file);
     if (k->n_refused) qz_str_printf(out, "  keys         %u not read that change the model (%s): %s\n", k->n_refused, QZ_CODE_KEYS, k->refused);
     if (k->n_noted) qz_str_printf(out, "  keys         %u not read: %s\n", k->n_noted, k->noted);
+    if (k->n_absent) qz_str_printf(out, "  defaults     %u key%s absent in config.json: %s\n", k->n_absent, k->n_absent == 1 ? "" : "s", k->absent);
     for (size_t i = 0; i < m->n_doubts; i++) qz_str_printf(out, "  doubt        %s\n", m->doubts[i]);
 }
 
@@ -142,7 +172,7 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st != QZ_OK) { /* well-formed, and none of our models */
         qz_error container = {0};
         if (qz_raw_show(r->operands[0], r, &why, &out, &container) != QZ_OK) st = qz_raw_refuse(&why, &container, st, err);
-        else st = qz_show(&out, err);
+        else st = r->json ? qz_show(&out, err) : qz_show_text(&out, err);
         qz_str_release(&out);
         return st;
     }
@@ -157,7 +187,7 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
         leftover_lines(s.model, &out);
         manifest_lines(r->operands[0], &out);
     }
-    if (st == QZ_OK) st = qz_show(&out, err);
+    if (st == QZ_OK) st = r->json ? qz_show(&out, err) : qz_show_text(&out, err);
     qz_str_release(&out);
     qz_arena_release(&a);
     qz_source_release(&s);

@@ -66,28 +66,34 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
         if (p->importance_json && p->importance_tensors) qz_str_printf(&s, "  importance: %zu of %zu tensors covered\n", p->importance_covered, p->importance_tensors);
-        if (p->fallbacks) qz_str_printf(&s, "  %zu tensors fell back to another type (--dry-run lists them)\n", p->fallbacks);
+        const size_t plain = p->fallbacks - p->other_types;
+        if (p->other_types)
+            qz_str_printf(&s, "  %zu tensor%s fell back to another type (--dry-run lists them)\n", p->other_types, qz_plural(p->other_types));
+        if (plain) qz_str_printf(&s, "  %zu linear%s rounded without error feedback (named in the warnings)\n", plain, qz_plural(plain));
         qz_str_printf(&s, "  weights: %s\n", p->summary);
         qz_str_printf(&s, "  peak memory %.0f MiB, planned at most %.0f MiB\n", (double)qz_peak_rss() / 1048576.0, (double)p->planned_memory / 1048576.0);
         if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
     }
-    qz_status st = qz_show(&s, err);
+    qz_status st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     qz_str_release(&s);
     return st;
 }
 
 static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, qz_produced *p, qz_arena *arena, qz_error *err) {
     qz_table t;
+    qz_str s = {0};
     char size[48];
     QZ_TRY(qz_plan_table(plan, arena, &t, err));
     QZ_TRY(qz_table_show(&t, r->json, err));
     if (r->json) return QZ_OK;
-    for (size_t i = 0; i < plan->n_notes; i++) (void)printf("note: %s\n", plan->notes[i]);
-    QZ_TRY(qz_produced_summarize(plan, p, err));
-    (void)printf("weights: %s\n", p->summary);
-    (void)printf("%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", plan->spec.name, (unsigned long long)plan->total_bytes,
-                 qz_size_text(size, plan->total_bytes), plan->bits_per_weight, plan->n_items);
-    return QZ_OK;
+    for (size_t i = 0; i < plan->n_notes; i++) qz_str_printf(&s, "note: %s\n", plan->notes[i]);
+    qz_status st = qz_produced_summarize(plan, p, err);
+    if (st == QZ_OK) qz_str_printf(&s, "weights: %s\n", p->summary);
+    qz_str_printf(&s, "%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", plan->spec.name, (unsigned long long)plan->total_bytes,
+                  qz_size_text(size, plan->total_bytes), plan->bits_per_weight, plan->n_items);
+    if (st == QZ_OK) st = qz_show_text(&s, err);
+    qz_str_release(&s);
+    return st;
 }
 
 qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err) {

@@ -202,7 +202,7 @@ static qz_status report_all(job *j, double start, qz_error *err) {
         qz_free(json);
         qz_free(path);
     }
-    if (st == QZ_OK) st = qz_show(&text, err);
+    if (st == QZ_OK) st = j->r->json ? qz_show(&text, err) : qz_show_text(&text, err);
     if (st == QZ_OK) qz_info(j->run, "release finished in %.0f s; report: %s/report.md", j->rep.seconds, r->output);
     qz_str_release(&text);
     return st;

@@ -3,14 +3,16 @@
 #include "report/table_print.h"
 
 /* Codes beside scales: bits of the codes, plus a float16 scale and, where there is one, a zero point a group; the tables of
- * bitsandbytes have a float32 scale per block, or an 8-bit one (float32 per 256 of them) with +double. */
+ * bitsandbytes have a float32 scale per block, or an 8-bit one (float32 per 256 of them) with +double; FP8 has a scale a row, a
+ * block or a matrix. */
 static qz_status coded_rows(qz_table *t, qz_error *err) {
     static const struct { const char *name; double bits, group, per_group; const char *data, *schemes; } rows[] = {
         {"int2 g64 asym", 2, 64, 18, "calibration", "gptq"},  {"int3 g128 asym", 3, 128, 19, "calibration", "gptq"},
         {"int4 g32 asym", 4, 32, 20, "calibration", "awq gptq"}, {"int4 g64 asym", 4, 64, 20, "calibration", "awq gptq"},
         {"int4 g128 asym", 4, 128, 20, "calibration", "awq gptq"}, {"int8 g128 asym", 8, 128, 24, "calibration", "gptq"},
         {"nf4 +double", 4, 64, 8 + 32.0 / 256, "ignored", "bnb"}, {"nf4", 4, 64, 32, "ignored", "bnb"}, {"fp4", 4, 64, 32, "ignored", "bnb"},
-        {"int8 rows", 8, 0, 0, "ignored", "bnb"}};
+        {"int8 rows", 8, 0, 0, "ignored", "bnb"}, {"fp8 rows", 8, 0, 0, "ignored", "ct:fp8_dynamic"},
+        {"fp8 128x128", 8, 128 * 128, 32, "ignored", "ct:fp8_block fp8"}, {"fp8 tensor", 8, 0, 0, "ignored", "read only"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", rows[i].name));

@@ -16,7 +16,7 @@ static qz_status number(const char *file, size_t line, int field, const char *te
     errno = 0;
     *out = strtod(text, &end);
     if (end == text || *end || errno || !isfinite(*out) || *out < lo || *out > hi)
-        return qz_fail(err, QZ_EFORMAT, "bad %s: file '%s', line %zu: expected a number from %g to %g without unit, found '%s'", columns[field], file,
+        return qz_fail(err, QZ_EFORMAT, "bad %s: file '%s', line %zu: expected a number from %.15g to %.15g without unit, found '%s'", columns[field], file,
                        line, lo, hi, text);
     return QZ_OK;
 }

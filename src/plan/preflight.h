@@ -41,6 +41,7 @@ typedef struct {
     const char *name;      /* "self_attn.q_proj" in every block */
     const char *fused;     /* set that engines load as one matrix ("qkv", "gate_up"), or NULL */
     qz_shard shard;
+    bool last;             /* of that set */
     uint64_t rows, cols;   /* out_features, in_features */
     const char *scheme;    /* how it is stored, when an artifact says so; NULL = as the spec */
     const char *odd;       /* full name of the first tensor of the fused set that differs, or NULL */

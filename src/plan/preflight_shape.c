@@ -11,7 +11,8 @@
 /* How engines split and merge a linear, by the last word of its name. */
 typedef struct { const char *suffix, *fused; qz_shard shard; } part;
 /* Of models that only the plan knows. */
-static const part others[] = {{"q_b_proj", NULL, QZ_SHARD_COLUMN}, {"kv_b_proj", NULL, QZ_SHARD_COLUMN}, {"q_a_proj", "qkv_a", QZ_SHARD_NONE},
+static const part others[] = {{"q_b_proj", NULL, QZ_SHARD_COLUMN}, {"kv_b_proj", NULL, QZ_SHARD_COLUMN},
+                              {"q_a_proj", "qkv_a", QZ_SHARD_NONE},
                               {"kv_a_proj_with_mqa", "qkv_a", QZ_SHARD_NONE}};
 
 static bool part_at(size_t i, part *out) {
@@ -25,8 +26,11 @@ static bool part_at(size_t i, part *out) {
 
 static void place(qz_deploy_linear *l) {
     part p;
+    qz_site s, next;
     for (size_t i = 0; part_at(i, &p); i++)
         if (strcmp(p.suffix, qz_last_word(l->name)) == 0) l->fused = p.fused, l->shard = p.shard;
+    for (size_t i = 0; qz_site_known(i, &s); i++)
+        if (s.fused && strcmp(s.hf, l->name) == 0) l->last = !qz_site_known(i + 1, &next) || next.fused != s.fused;
 }
 
 const char *qz_fused_set(const char *name, size_t len) {
@@ -90,7 +94,8 @@ qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_
     for (size_t l = 0; l < QZ_LINEARS; l++) {
         qz_site s;
         if (!qz_site_of(c, layer, l, &s)) continue;
-        out->linears[out->n++] = (qz_deploy_linear){.name = s.name, .fused = s.fused ? s.fused->set : NULL, .shard = s.shard, .rows = s.rows, .cols = s.cols};
+        out->linears[out->n] = (qz_deploy_linear){.name = s.name, .rows = s.rows, .cols = s.cols};
+        place(&out->linears[out->n++]);
     }
     return QZ_OK;
 }
@@ -107,7 +112,8 @@ static bool same_codes(const qz_coded *a, const qz_coded *b) {
 }
 
 /* Of linears that engines load as one matrix: those that a file stores otherwise than the first. */
-static qz_status find_odd(const qz_model *m, size_t layer, const qz_input *in, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
+static qz_status find_odd(const qz_model *m, size_t layer, const qz_input *in, qz_arena *arena, qz_deploy_shape *out,
+                          qz_error *err) {
     const qz_tensor_view *first = m->blocks[layer].linear[in->first], *t;
     for (size_t l = in->first + 1; in->fused && first && l < in->first + in->n; l++) {
         qz_site s;

@@ -5,14 +5,16 @@
 #include "base/str.h"
 #include "base/table.h"
 
+/* As wide as the terminal (fit.h): titles and text cells of wider tables go on in further lines. */
 void qz_table_text(const qz_table *t, qz_str *out);
 void qz_table_markdown(const qz_table *t, qz_str *out);
 /* {"rows":[{…}]}: cells that are plain numbers become JSON numbers; keys are titles in lower case with _ for other signs. */
 void qz_table_json(const qz_table *t, qz_str *out);
 /* Writes text or JSON to stdout. */
 qz_status qz_table_show(const qz_table *t, bool json, qz_error *err);
-/* Writes a finished string to stdout. */
+/* Writes a finished string to stdout, as it is (JSON, what wraps itself) or with long lines wrapped (fit.h). */
 qz_status qz_show(const qz_str *s, qz_error *err);
+qz_status qz_show_text(const qz_str *s, qz_error *err);
 /* "8.04 GB / 7.49 GiB" */
 const char *qz_size_text(char buf[48], uint64_t bytes);
 #endif

@@ -94,7 +94,8 @@ qz_status qz_tok_build_normalizer(qz_tokenizer *t, const json_t *j, size_t depth
         return qz_json_bool(j, "strip_right", t->path, &m->right, err);
     }
     t->n_norm--;
-    return qz_fail(err, QZ_EUNSUPPORTED, "normalizer not supported: file '%s': '%s'", t->path, type);
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown normalizer: file '%s', key 'normalizer': expected Sequence, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Replace, "
+                   "Prepend or Strip, found '%.60s'; use a tokenizer.json without it", t->path, type);
 }
 
 /* ---- pre-tokenizer ---- */
@@ -211,7 +212,8 @@ qz_status qz_tok_build_pre(qz_tokenizer *t, const json_t *j, size_t depth, qz_er
         QZ_TRY(qz_json_bool(j, "individual_digits", t->path, &each, err));
         return qz_tok_add_split(t, digit, sizeof digit - 1, each ? QZ_ISOLATED : QZ_CONTIGUOUS, false, err);
     }
-    return qz_fail(err, QZ_EUNSUPPORTED, "pre-tokenizer not supported: file '%s': '%s'", t->path, type);
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown pre-tokenizer: file '%s', key 'pre_tokenizer': expected Sequence, Split, ByteLevel, Metaspace, CharDelimiterSplit, "
+                   "Whitespace, WhitespaceSplit, Punctuation or Digits, found '%.60s'; use a tokenizer.json without it", t->path, type);
 }
 
 /* ---- decoder ---- */
@@ -257,7 +259,8 @@ qz_status qz_tok_build_decoder(qz_tokenizer *t, const json_t *j, size_t depth, q
         return text_of(t, j, "replacement", &d->text, &d->text_n, err);
     }
     t->n_dec--;
-    return qz_fail(err, QZ_EUNSUPPORTED, "decoder not supported: file '%s': '%s'", t->path, type);
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown decoder: file '%s', key 'decoder': expected Sequence, Fuse, Strip, ByteLevel, ByteFallback, Replace or Metaspace, "
+                   "found '%.60s'; use a tokenizer.json without it", t->path, type);
 }
 
 /* ---- post-processor ---- */
@@ -302,7 +305,8 @@ qz_status qz_tok_build_post(qz_tokenizer *t, const json_t *j, size_t depth, qz_e
         QZ_TRY(fixed_id(t, json_array_get(json_object_get(j, "cls"), 1), true, err));
         return fixed_id(t, json_array_get(json_object_get(j, "sep"), 1), false, err);
     }
-    return qz_fail(err, QZ_EUNSUPPORTED, "post-processor not supported: file '%s': '%s'", t->path, type);
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown post-processor: file '%s', key 'post_processor': expected Sequence, ByteLevel, TemplateProcessing, BertProcessing or "
+                   "RobertaProcessing, found '%.60s'; use a tokenizer.json without it", t->path, type);
 }
 
 /* ---- merges, tables, added tokens ---- */

@@ -2,7 +2,7 @@
 # usage: dry_run.sh QUANTZ   The size that `quantize --dry-run` prints is the size of what is written, for every scheme, on a zoo
 # model and on the bundled one (the manifest comes on top).
 set -u
-export LC_ALL=C.UTF-8
+export LC_ALL=C.UTF-8 COLUMNS=400
 Q=$(realpath "$1"); cd "$(dirname "$0")/../.." || exit 2
 W=$(mktemp -d); trap 'rm -rf "$W"' EXIT
 bash tests/cli/ids.sh > "$W/ids.jsonl"

@@ -3,6 +3,8 @@
 # tests/cli/<verb>/<case>.cmd is a shell snippet; $Q is the program, $W a fresh folder. <case>.out beside it holds what it must
 # print: stdout, then stderr with "2| " before each line, then "exit N". --record writes the .out files again (read the diff
 # before you commit it). Numbers that time or progress of the methods change are replaced by N (normalise below).
+# COLUMNS is 80 for the verbs that print pages, 400 for the others: their cases cut lines with grep, and a wrap must not depend
+# on a time or a folder. program/widths sees to it that every verb fits 80.
 # For every case, recorded or not:
 #   a case that fails prints exactly one error line, "quantz: error: …", as the last line of stderr (notes and warnings may
 #   stand before it), and leaves nothing under its final name, which is $W/out… by convention (…partial, …stats and journals
@@ -49,6 +51,7 @@ check_rules() { # NAME CODE FOLDER
 run_case() {
   local cmd=$1 name=${1#tests/cli/} out=${1%.cmd}.out code
   name=${name%.cmd}
+  case $name in explain/* | pick/* | plan/* | types/*) export COLUMNS=80 ;; *) export COLUMNS=400 ;; esac
   W=$work/case; rm -rf "$W"; mkdir "$W"; export W
   timeout 300 bash "$cmd" > "$work/out" 2> "$work/err" < /dev/null
   code=$?

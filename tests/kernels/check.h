@@ -35,6 +35,7 @@ void check_gemm(check *c);    /* check_gemm.c: gemm_tile, transpose, the exact p
 void check_decode(check *c);  /* check_codec.c: decoders of every type */
 void check_encode(check *c);  /* check_codec.c: fast encoders */
 void check_encode_rows(check *c, qz_run *run);
+void check_rows(check *c);    /* check_rows.c: softmax, norm, gate */
 void check_packed(check *c);  /* check_packed.c: packing, activations, runtime products */
 void bench_all(const char *word);
 #endif

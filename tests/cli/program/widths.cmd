@@ -1,0 +1,56 @@
+# no verb prints a line wider than the terminal: 80 columns where there is none, COLUMNS, or what the terminal says
+unset COLUMNS; M=models/market D=models/market/calibration.jsonl
+head -3 $M/eval.jsonl > "$W/e.jsonl"; head -4 $M/tasks.jsonl > "$W/t.jsonl"; cd "$W" || exit 1; ln -s "$OLDPWD/models" models
+for a in gguf:Q4_0 gguf:Q8_0 gptq:w4g64 bnb:nf4; do $Q quantize $M --to $a --search compat -o a-${a#*:} --calib $D --samples 4 -q > o-$a 2> /dev/null; done
+each() { # LIMIT: what is wider
+  local n=0 line
+  while read -r line; do
+    eval "$Q $line" > o 2> e; [ $? -lt 2 ] || echo "$line: failed: $(tail -1 e)"
+    [ -s o ] || echo "$line: nothing on stdout"
+    [ "$(wc -L < o)" -le "$1" ] || { echo "$line: $(wc -L < o) columns"; awk -v m="$1" 'length($0) > m' o | head -2; }
+    n=$((n + 1))
+  done <<'LIST'
+bench $M a-Q8_0 --repeats 1 --window 32 -q
+calibrate $M --data $D --samples 4 -o c.stats -f -q
+calibrate $M --data $M/calibration-bad.jsonl --lint -q
+check $M
+check a-Q4_0 --engine llama.cpp --tp 2
+check $M --to awq --hardware rtx-4090
+convert a-Q4_0 --to gguf:F16 --dry-run
+convert a-w4g64 --to awq --dry-run
+diff $M a-Q4_0
+diff $M a-nf4 --tensors
+eval --against $M a-Q4_0 --text e.jsonl --tasks t.jsonl --max-tasks 4 -q
+explain
+explain memory
+explain launch $M
+explain launch a-Q4_0
+explain a-Q4_0 --tensor blk.0.attn_q.weight --elem 0,0
+inspect $M
+inspect $M --tensors
+inspect $M --deploy
+inspect a-Q4_0
+inspect a-Q4_0 --tensors
+inspect a-w4g64
+inspect a-w4g64 --tensors
+inspect a-nf4 --tensors
+pick $M/config.json --hardware laptop-16gb
+plan $M
+plan $M --hardware rtx-4090
+plan --hardware list
+quantize $M --to gguf:Q4_K_M --dry-run
+quantize $M --to gptq:w4g64+act_order --search compat --dry-run
+quantize $M --to gguf:Q5_1 -o q.gguf -f -q
+release $M --to gguf:Q8_0,gguf:Q4_0 --search compat --text e.jsonl --tasks t.jsonl --max-tasks 4 --repeats 1 -o r -f -q
+release $M --to gguf:Q8_0,awq --calib $D -o r2 --dry-run
+types
+verify a-Q4_0
+verify a-w4g64
+LIST
+  echo "$n outputs within $1 columns, or named above"
+}
+each 80; COLUMNS=120; export COLUMNS; each 120; COLUMNS=50; each 80 > x; tail -1 x
+COLUMNS=120 $Q types | wc -L; unset COLUMNS; $Q types | wc -L; COLUMNS=no $Q types | wc -L
+script -qec "stty cols 100; $Q diff $M a-Q4_0" /dev/null < /dev/null | tr -d '\r' | wc -L
+script -qec "stty cols 60; $Q verify a-w4g64" /dev/null < /dev/null | tr -d '\r' | wc -L
+cat o-gguf:Q4_0 | grep -A2 weights
