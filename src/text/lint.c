@@ -1,5 +1,6 @@
 #include "text/lint.h"
 #include <string.h>
+#include "base/io.h"
 #include "base/size.h"
 #include "text/lint_int.h"
 
@@ -20,7 +21,11 @@ static const char *const codes[] = {
 const char *qz_lint_code_at(size_t i) { return i < sizeof codes / sizeof codes[0] ? codes[i] : NULL; }
 
 static void add(qz_lint *l, const char *code, qz_lint_severity s, const char *text) {
-    if (text && l->n < MAX_FINDINGS) l->findings[l->n++] = (qz_lint_finding){code, text, s};
+    if (text && l->n < MAX_FINDINGS) l->findings[l->n++] = (qz_lint_finding){code, text, s, text + strlen(code) + 1};
+}
+/* The last finding, if it is `code`, is told in other words. */
+static void tell(qz_lint *l, const char *code, const char *told) {
+    if (told && l->n && strcmp(l->findings[l->n - 1].code, code) == 0) l->findings[l->n - 1].told = told;
 }
 
 static const char *shares(qz_arena *a, const qz_data_facts *f) {
@@ -33,6 +38,7 @@ static void judge_alone(qz_lint *l, const qz_dataset *d, size_t largest_in) {
     qz_arena *a = &l->arena;
     if (f->samples > 1 && (double)f->unique < 0.9 * (double)f->samples)
         add(l, "CAL-DUP", QZ_LINT_REFUSE, qz_arena_printf(a, "CAL-DUP %zu unique of %zu", f->unique, f->samples));
+    tell(l, "CAL-DUP", qz_arena_printf(a, "%zu of %zu samples equal", f->samples - f->unique, f->samples));
     if (largest_in && f->distinct_rows < largest_in)
         add(l, "CAL-RANK", QZ_LINT_REFUSE, qz_arena_printf(a, "CAL-RANK %zu distinct rows < %zu columns", f->distinct_rows, largest_in));
     bool few = d->kind != QZ_DATA_TEXT_FILE && f->samples < LEAST_SAMPLES;
@@ -44,6 +50,17 @@ static void judge_alone(qz_lint *l, const qz_dataset *d, size_t largest_in) {
     if (d->parts.joined) add(l, "CAL-PARTS", QZ_LINT_NOTE, qz_arena_printf(a, "CAL-PARTS %zu lists of parts joined to texts", d->parts.joined));
     const char *s = shares(a, f);
     if (s) add(l, "CAL-LANG", QZ_LINT_NOTE, qz_arena_printf(a, "CAL-LANG %s", s));
+}
+
+static void add_leak(qz_lint *l, const qz_leak *x, const char *units, const char *kind, const char *path) {
+    qz_arena *a = &l->arena;
+    if (x->n == 0) return;
+    add(l, "CAL-LEAK", QZ_LINT_WARN,
+        qz_arena_printf(a, "CAL-LEAK %zu of %zu %s also in the %s file '%s', first line %zu (there line %zu)",
+                        x->n, x->of, units, kind, path, x->line, x->other_line));
+    tell(l, "CAL-LEAK", /* names travel, folders do not */
+         qz_arena_printf(a, "%zu of %zu %s also in the %s file '%s', first line %zu (there line %zu)",
+                         x->n, x->of, units, kind, qz_path_base(path), x->line, x->other_line));
 }
 
 static void judge_against(qz_lint *l, const qz_dataset *d, const qz_lint_options *o) {
@@ -59,11 +76,9 @@ static void judge_against(qz_lint *l, const qz_dataset *d, const qz_lint_options
             add(l, "CAL-DOMAIN", QZ_LINT_WARN, qz_arena_printf(a, "CAL-DOMAIN token distributions differ by %.2f bit (Jensen-Shannon, 0 to 1): calibration (%s), %s "
                                                                "(%s)", l->divergence, s, o->traffic ? "traffic" : "evaluation", t));
     }
-    if (l->leaks_eval)
-        add(l, "CAL-LEAK", QZ_LINT_WARN, qz_arena_printf(a, "CAL-LEAK %zu %s also in the evaluation file '%s'", l->leaks_eval,
-                                                         d->kind == QZ_DATA_TEXT_FILE ? "paragraphs" : "samples", o->eval->path));
-    if (l->leaks_tasks)
-        add(l, "CAL-LEAK", QZ_LINT_WARN, qz_arena_printf(a, "CAL-LEAK %zu samples also in the task file '%s'", l->leaks_tasks, o->tasks->path));
+    add_leak(l, &l->leaks_eval, d->kind == QZ_DATA_TEXT_FILE ? "paragraphs" : "samples", "evaluation",
+             o->eval ? o->eval->path : "");
+    add_leak(l, &l->leaks_tasks, "samples", "task", o->tasks ? o->tasks->path : "");
 }
 
 static qz_status run(const qz_tokenizer *t, const qz_dataset *d, const qz_lint_options *o, qz_lint *l, qz_error *err) {
