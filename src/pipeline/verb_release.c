@@ -9,9 +9,11 @@
 #include "pipeline/int_blocks.h"
 #include "pipeline/outputs.h"
 #include "pipeline/preflight.h"
+#include "pipeline/provenance.h"
 #include "pipeline/release.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
+#include "text/accepted.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +34,7 @@ typedef struct {
     qz_release_report rep;
     size_t measured;
     qz_outputs outs;
+    const char *leaks;   /* into the calibration data, taken with --accept; NULL: none */
 } job;
 
 static qz_status needs(const job *j, bool *calibration, bool *tokens, qz_error *err) {
@@ -158,6 +161,9 @@ static qz_status calibrate(job *j, qz_error *err) {
         j->imp.windows = &j->windows;
         j->imp.data_sha = j->data.sha_hex;
     }
+    j->imp.accepted = qz_accepted_join(&j->arena, j->stats.info.accepted, j->leaks);
+    j->imp.accepted = qz_accepted_join(&j->arena, j->imp.accepted, qz_accepted_in(r->operands[0], &j->arena));
+    j->rep.accepted = j->imp.accepted;
     j->rep.calibration = qz_arena_printf(&j->arena, "%s, %llu windows of %llu tokens, float source in one pass", j->stats.info.data_name,
                                          (unsigned long long)j->stats.info.windows, (unsigned long long)j->stats.info.seq_len);
     (void)snprintf(j->rep.data_sha, sizeof j->rep.data_sha, "%s", j->stats.info.data_sha);

@@ -37,6 +37,17 @@ bool qz_accepted_has(const char *list, const char *code) {
     return false;
 }
 
+const char *qz_accepted_join(qz_arena *arena, const char *a, const char *b) {
+    const char *had = a;
+    qz_str s = {0};
+    for (qz_accepted x; qz_accepted_next(&a, &x);) qz_accepted_add(&s, x.code, x.finding);
+    for (qz_accepted x; qz_accepted_next(&b, &x);)
+        if (!qz_accepted_has(had, x.code)) qz_accepted_add(&s, x.code, x.finding);
+    const char *kept = s.len && !s.failed ? qz_arena_strdup(arena, s.ptr) : NULL;
+    qz_str_release(&s);
+    return kept;
+}
+
 void qz_accepted_json(const char *list, qz_str *out) {
     size_t n = 0;
     qz_str_putc(out, '[');

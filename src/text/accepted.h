@@ -3,6 +3,7 @@
  * qz_str s = {0}; qz_accepted_add(&s, code, told); …; for (qz_accepted x; qz_accepted_next(&at, &x);) … */
 #ifndef QZ_TEXT_ACCEPTED_H
 #define QZ_TEXT_ACCEPTED_H
+#include "base/arena.h"
 #include "base/str.h"
 #include <stdint.h>
 
@@ -19,6 +20,8 @@ void qz_accepted_add(qz_str *list, const char *code, const char *finding);
 /* The next entry behind *at (moved on). False at the end, and where the text is none of ours. NULL is an empty list. */
 bool qz_accepted_next(const char **at, qz_accepted *out);
 bool qz_accepted_has(const char *list, const char *code);
+/* Entries of a and those of b whose codes a lacks, in the arena; either may be NULL. NULL: none, or out of memory. */
+const char *qz_accepted_join(qz_arena *arena, const char *a, const char *b);
 /* [{"code":"CAL-DUP","count":127,"finding":"127 of 128 samples equal"}, …] */
 void qz_accepted_json(const char *list, qz_str *out);
 #endif

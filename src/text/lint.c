@@ -63,6 +63,17 @@ static void add_leak(qz_lint *l, const qz_leak *x, const char *units, const char
                          x->n, x->of, units, kind, qz_path_base(path), x->line, x->other_line));
 }
 
+static qz_status find_leaks(qz_lint *l, const qz_dataset *d, const qz_dataset *eval, const qz_taskset *tasks,
+                            qz_error *err) {
+    if (eval) QZ_TRY(qz_data_overlap(d, eval, &l->leaks_eval, err));
+    return tasks ? qz_task_overlap(d, tasks, &l->leaks_tasks, err) : QZ_OK;
+}
+static void judge_leaks(qz_lint *l, const qz_dataset *d, const qz_dataset *eval, const qz_taskset *tasks) {
+    const char *units = d->kind == QZ_DATA_TEXT_FILE ? "paragraphs" : "samples";
+    if (eval) add_leak(l, &l->leaks_eval, units, "evaluation", eval->path);
+    if (tasks) add_leak(l, &l->leaks_tasks, "samples", "task", tasks->path);
+}
+
 static void judge_against(qz_lint *l, const qz_dataset *d, const qz_lint_options *o) {
     const qz_data_facts *f = &l->data, *g = &l->other;
     qz_arena *a = &l->arena;
@@ -76,9 +87,7 @@ static void judge_against(qz_lint *l, const qz_dataset *d, const qz_lint_options
             add(l, "CAL-DOMAIN", QZ_LINT_WARN, qz_arena_printf(a, "CAL-DOMAIN token distributions differ by %.2f bit (Jensen-Shannon, 0 to 1): calibration (%s), %s "
                                                                "(%s)", l->divergence, s, o->traffic ? "traffic" : "evaluation", t));
     }
-    add_leak(l, &l->leaks_eval, d->kind == QZ_DATA_TEXT_FILE ? "paragraphs" : "samples", "evaluation",
-             o->eval ? o->eval->path : "");
-    add_leak(l, &l->leaks_tasks, "samples", "task", o->tasks ? o->tasks->path : "");
+    judge_leaks(l, d, o->eval, o->tasks);
 }
 
 static qz_status run(const qz_tokenizer *t, const qz_dataset *d, const qz_lint_options *o, qz_lint *l, qz_error *err) {
@@ -93,8 +102,7 @@ static qz_status run(const qz_tokenizer *t, const qz_dataset *d, const qz_lint_o
         QZ_GOTO(qz_data_measure(t, other, &l->other, &theirs, &n_theirs, err));
         l->divergence = qz_jensen_shannon(mine, n_mine, theirs, n_theirs);
     }
-    if (o->eval) QZ_GOTO(qz_data_overlap(d, o->eval, &l->leaks_eval, err));
-    if (o->tasks) QZ_GOTO(qz_task_overlap(d, o->tasks, &l->leaks_tasks, err));
+    QZ_GOTO(find_leaks(l, d, o->eval, o->tasks, err));
     judge_alone(l, d, o->largest_in);
     judge_against(l, d, o);
 out:
@@ -108,6 +116,17 @@ qz_status qz_lint_run(const qz_tokenizer *t, const qz_dataset *data, const qz_li
     *out = (qz_lint){.divergence = -1};
     qz_status st = run(t, data, o ? o : &none, out, err);
     if (st != QZ_OK) qz_lint_release(out);
+    return st;
+}
+
+qz_status qz_lint_leaks(const qz_dataset *data, const qz_dataset *eval, const qz_taskset *tasks, qz_lint *out,
+                        qz_error *err) {
+    *out = (qz_lint){.divergence = -1};
+    out->findings = qz_arena_alloc(&out->arena, MAX_FINDINGS, sizeof *out->findings);
+    qz_status st = out->findings ? find_leaks(out, data, eval, tasks, err)
+                                 : qz_fail(err, QZ_EMEMORY, "out of memory while judging '%s'", data->path);
+    if (st == QZ_OK) judge_leaks(out, data, eval, tasks);
+    else qz_lint_release(out);
     return st;
 }
 

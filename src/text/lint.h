@@ -47,6 +47,9 @@ typedef struct {
 
 /* t may be NULL only for records with ids. o may be NULL. */
 qz_status qz_lint_run(const qz_tokenizer *t, const qz_dataset *data, const qz_lint_options *o, qz_lint *out, qz_error *err);
+/* Only CAL-LEAK of data in eval and tasks (either may be NULL). */
+qz_status qz_lint_leaks(const qz_dataset *data, const qz_dataset *eval, const qz_taskset *tasks, qz_lint *out,
+                        qz_error *err);
 void qz_lint_release(qz_lint *l);
 /* Samples of `data` that are also in `other` (the same text but for blanks and the case of ASCII letters; of text
  * without template a whole paragraph is enough), or that begin with a task's prompt. */

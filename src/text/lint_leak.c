@@ -1,5 +1,5 @@
-/* Overlap of data sets by hash. A unit is a sample's text, or a paragraph of a text that no template wrapped (template
- * and system prompt stand in every sample); runs of blanks count as one space, ASCII letters as small ones. */
+/* Overlap of data sets by hash. A unit is a sample's text, or a paragraph of a text that no template wrapped; runs of
+ * blanks count as one space, ASCII letters as small ones. A paragraph of several samples is a form, no leak. */
 #include <string.h>
 #include "base/hash.h"
 #include "base/size.h"
@@ -7,7 +7,8 @@
 
 #define PARAGRAPH 64 /* shorter paragraphs (headings, rules) are no evidence */
 
-typedef qz_status (*unit_fn)(void *arg, uint64_t hash, size_t line);
+typedef struct { uint64_t hash; size_t line; bool part; } text_unit; /* part: a paragraph of a sample */
+typedef qz_status (*unit_fn)(void *arg, text_unit u);
 
 static bool blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -26,37 +27,39 @@ static size_t normal_hash(const char *s, size_t n, uint64_t *hash) {
     return len;
 }
 
-static qz_status unit(const char *s, size_t n, size_t least, size_t line, unit_fn fn, void *arg) {
-    uint64_t h;
-    const size_t len = normal_hash(s, n, &h);
-    return len > 0 && len >= least ? fn(arg, h, line) : QZ_OK;
+static qz_status whole(const char *s, size_t n, size_t line, unit_fn fn, void *arg) {
+    text_unit u = {.line = line};
+    return normal_hash(s, n, &u.hash) ? fn(arg, u) : QZ_OK;
+}
+static qz_status paragraph(const char *s, size_t n, text_unit u, unit_fn fn, void *arg) {
+    return normal_hash(s, n, &u.hash) >= PARAGRAPH ? fn(arg, u) : QZ_OK;
 }
 
-/* Paragraphs end at blank lines. step: 1 where the text's lines are the file's, 0 where all stand in one line of it. */
-static qz_status paragraphs(const qz_sample *x, size_t step, unit_fn fn, void *arg) {
-    size_t from = 0, to = 0; /* the paragraph so far; empty: none is open */
-    size_t first = x->line, line = x->line;
-    for (size_t at = 0; at < x->n; line += step) {
+/* Paragraphs end at blank lines. */
+static qz_status paragraphs(const qz_sample *x, bool file, unit_fn fn, void *arg) {
+    size_t from = 0, to = 0, line = x->line; /* [from, to): the paragraph so far; empty: none is open */
+    text_unit u = {.part = !file};
+    for (size_t at = 0; at < x->n; line += file) { /* a sample's lines all stand in one line of its file */
         const char *nl = memchr(x->text + at, '\n', x->n - at);
         const size_t end = nl ? (size_t)(nl - x->text) : x->n;
         size_t k = at;
         while (k < end && blank(x->text[k])) k++;
-        if (k < end && to == from) from = k, first = line;
+        if (k < end && to == from) from = k, u.line = line;
         if (k < end) to = end;
         else if (to > from) {
-            QZ_TRY(unit(x->text + from, to - from, PARAGRAPH, first, fn, arg));
+            QZ_TRY(paragraph(x->text + from, to - from, u, fn, arg));
             to = from;
         }
         at = end + 1;
     }
-    return to > from ? unit(x->text + from, to - from, PARAGRAPH, first, fn, arg) : QZ_OK;
+    return to > from ? paragraph(x->text + from, to - from, u, fn, arg) : QZ_OK;
 }
 
 static qz_status sample_units(const qz_dataset *d, const qz_sample *x, unit_fn fn, void *arg) {
-    if (x->ids) return fn(arg, qz_fnv64(x->ids, x->n_ids * sizeof *x->ids), x->line);
-    if (d->kind == QZ_DATA_TEXT_FILE) return paragraphs(x, 1, fn, arg);
-    QZ_TRY(unit(x->text, x->n, 1, x->line, fn, arg));
-    return x->templated ? QZ_OK : paragraphs(x, 0, fn, arg);
+    if (x->ids) return fn(arg, (text_unit){qz_fnv64(x->ids, x->n_ids * sizeof *x->ids), x->line, false});
+    if (d->kind == QZ_DATA_TEXT_FILE) return paragraphs(x, true, fn, arg);
+    QZ_TRY(whole(x->text, x->n, x->line, fn, arg));
+    return x->templated ? QZ_OK : paragraphs(x, false, fn, arg);
 }
 
 static qz_status for_units(const qz_dataset *d, unit_fn fn, void *arg) {
@@ -65,33 +68,42 @@ static qz_status for_units(const qz_dataset *d, unit_fn fn, void *arg) {
 }
 
 typedef struct {
-    qz_hash_set set;
-    size_t units, hits, line;  /* line of the first hit */
-    uint64_t hash;             /* and what was found there */
+    qz_hash_set other, seen, often; /* units of the other set; parts of the data, and those that came again */
+    size_t units, hits;
+    text_unit first;                /* hit */
     qz_error *err;
 } overlap;
 
-static qz_status remember(void *arg, uint64_t h, size_t line) {
-    overlap *o = arg;
-    bool fresh;
-    (void)line;
-    if (qz_hash_set_add(&o->set, h, &fresh)) return QZ_OK;
+static qz_status keep(overlap *o, qz_hash_set *set, uint64_t h, bool *fresh) {
+    if (qz_hash_set_add(set, h, fresh)) return QZ_OK;
     return qz_fail(o->err, QZ_EMEMORY, "out of memory while comparing data sets");
 }
 
-static qz_status compare(void *arg, uint64_t h, size_t line) {
+static qz_status remember(void *arg, text_unit u) {
+    overlap *o = arg;
+    bool fresh;
+    return keep(o, &o->other, u.hash, &fresh);
+}
+
+static qz_status tally(void *arg, text_unit u) {
+    overlap *o = arg;
+    bool fresh;
+    if (!u.part) return QZ_OK;
+    QZ_TRY(keep(o, &o->seen, u.hash, &fresh));
+    return fresh ? QZ_OK : keep(o, &o->often, u.hash, &fresh);
+}
+
+static qz_status compare(void *arg, text_unit u) {
     overlap *o = arg;
     o->units++;
-    if (!qz_hash_set_has(&o->set, h)) return QZ_OK;
-    if (o->line == 0) o->line = line, o->hash = h;
-    o->hits++;
+    if (!qz_hash_set_has(&o->other, u.hash) || (u.part && qz_hash_set_has(&o->often, u.hash))) return QZ_OK;
+    if (o->hits++ == 0) o->first = u;
     return QZ_OK;
 }
 
-typedef struct { uint64_t hash; size_t line; } sought;
-static qz_status seek(void *arg, uint64_t h, size_t line) {
-    sought *x = arg;
-    if (h == x->hash && x->line == 0) x->line = line;
+static qz_status seek(void *arg, text_unit u) {
+    text_unit *x = arg;
+    if (u.hash == x->hash && x->line == 0) x->line = u.line;
     return QZ_OK;
 }
 
@@ -99,6 +111,7 @@ qz_status qz_data_overlap(const qz_dataset *data, const qz_dataset *other, qz_le
     overlap o = {.err = err};
     *leak = (qz_leak){0};
     qz_status st = for_units(other, remember, &o);
+    if (st == QZ_OK) st = for_units(data, tally, &o);
     for (size_t i = 0; i < data->n && st == QZ_OK; i++) {
         const size_t before = o.hits;
         st = sample_units(data, &data->samples[i], compare, &o);
@@ -107,12 +120,14 @@ qz_status qz_data_overlap(const qz_dataset *data, const qz_dataset *other, qz_le
     leak->of = data->n;
     if (data->kind == QZ_DATA_TEXT_FILE) leak->n = o.hits, leak->of = o.units;
     if (st == QZ_OK && leak->n) {
-        sought x = {.hash = o.hash};
+        text_unit x = {.hash = o.first.hash};
         st = for_units(other, seek, &x);
-        leak->line = o.line;
+        leak->line = o.first.line;
         leak->other_line = x.line;
     }
-    qz_hash_set_release(&o.set);
+    qz_hash_set_release(&o.other);
+    qz_hash_set_release(&o.seen);
+    qz_hash_set_release(&o.often);
     return st;
 }
 

@@ -166,6 +166,12 @@ static void leaks_normalized(void **state) {
     assert_true(x.n == 1 && x.of == 2 && x.line == 2 && x.other_line == 3);
     must(qz_data_overlap(&da, &dc, &x, &err)); /* "next" joins the paragraph of the file: no blank line between */
     assert_int_equal(x.n, 0);
+    qz_sample twice[] = {a[1], a[1]}; /* a paragraph of several samples is a form, no leak */
+    const qz_dataset dt = {.kind = QZ_DATA_JSONL_TEXT, .samples = twice, .n = 2, .path = "t"};
+    must(qz_data_overlap(&dt, &db, &x, &err));
+    assert_int_equal(x.n, 0);
+    must(qz_data_overlap(&dt, &da, &x, &err)); /* a whole sample is one however often it comes */
+    assert_int_equal(x.n, 2);
     c[0].n -= 6;
     must(qz_data_overlap(&da, &dc, &x, &err));
     assert_true(x.n == 1 && x.line == 2 && x.other_line == 4);
