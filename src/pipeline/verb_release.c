@@ -186,6 +186,7 @@ static qz_status check_inputs(job *j, qz_error *err) {
         qz_taskset_release(&t);
         QZ_TRY(st);
     }
+    QZ_TRY(qz_calib_leaks(&j->s, r, &j->arena, &j->leaks, err));
     return qz_model_check_finite(j->run, j->s.model, err);
 }
 
@@ -241,6 +242,7 @@ static qz_status run_job(job *j, qz_error *err) {
     j->o = (qz_produce_options){.search = j->o.search, .force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     if (r->dry_run) {
+        QZ_TRY(qz_calib_leaks(&j->s, r, &j->arena, &j->leaks, err));
         QZ_TRY(plan_all(j, err));
         return show_plan(j, err);
     }
