@@ -153,6 +153,21 @@ static qz_status loss_of(search *x, qz_awq_entry entry, const float *s, double *
     return QZ_OK;
 }
 
+/* Σ rows of wHwᵀ over the entry's linears. */
+static qz_status energy_of(search *x, qz_awq_entry entry, double *energy, qz_error *err) {
+    const qz_awq_block *b = x->b;
+    const qz_linear *lin;
+    size_t n = qz_awq_linears(entry, &lin);
+    *energy = 0;
+    for (size_t i = 0; i < n; i++) {
+        const qz_linear l = lin[i];
+        double part;
+        QZ_TRY(qz_quadratic_error(x->mm, b->w[l], b->rows[l], x->h, b->cols[l], x->scratch, &part, err));
+        *energy += part;
+    }
+    return QZ_OK;
+}
+
 /* Under GQA the query heads of one KV head share its channels: their scales are averaged (geometric mean). */
 static void tie_heads(const qz_config *c, float *s) {
     size_t d = c->head_dim, group = c->heads / c->kv_heads;
@@ -180,6 +195,7 @@ static qz_status search_entry(search *x, qz_awq_entry entry, qz_awq_report *r, q
     }
     for (size_t k = 0; k < cols; k++) x->w_mean[k] = (float)(sum[k] / (double)rows);
     qz_free(sum);
+    QZ_TRY(energy_of(x, entry, &r->energy[entry], err));
     QZ_TRY(loss_of(x, entry, NULL, &r->plain[entry], err));
     r->scaled[entry] = r->plain[entry];
     r->ratio[entry] = -1;

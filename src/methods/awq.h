@@ -30,6 +30,7 @@ typedef struct {
 
 typedef struct {
     double plain[QZ_AWQ_ENTRIES], scaled[QZ_AWQ_ENTRIES]; /* objective of round to nearest without and with the scales */
+    double energy[QZ_AWQ_ENTRIES];                        /* Σ rows of wHwᵀ; 0 in compat */
     double ratio[QZ_AWQ_ENTRIES];                         /* chosen, -1: no scaling */
     double damping;
 } qz_awq_report;

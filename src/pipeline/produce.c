@@ -21,6 +21,7 @@ enum { CHUNK_ELEMS = 16 << 20 }; /* float values decoded at a time */
 void qz_produced_release(qz_produced *p) {
     qz_free(p->path);
     qz_free(p->accepted);
+    qz_output_error_release(&p->output_error);
     qz_free(p->importance_json);
     qz_free(p->summary);
     qz_free(p->summary_json);
@@ -157,6 +158,7 @@ static qz_status put_feedback(qz_run *run, const qz_artifact_item *item, const q
         q.name = item->name;
         st = qz_proof_blocks(proof, &q, err);
         out->weight_mse += q.weight_mse * (double)q.rows * (double)q.cols;
+        qz_output_error_add(&out->output_error, &q);
     }
     if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     if (item->source->data) qz_map_forget(item->source->data, item->source->bytes);
@@ -252,6 +254,7 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
             QZ_TRY(qz_quantized_check_scales(q, has_values(item->source), err));
             QZ_TRY(qz_proof_codes(proof, q, err));
             out->weight_mse += q->weight_mse * (double)q->rows * (double)q->cols;
+            qz_output_error_add(&out->output_error, q);
             return qz_artifact_writer_put(w, q, err);
         }
         if (f != NULL) QZ_TRY(qz_proof_folded(proof, f, err));

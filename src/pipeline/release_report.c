@@ -204,6 +204,8 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
         const qz_produced *p = &r->made[i - 1];
         qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
         text_figure(s, "proof_greedy", p->greedy);
+        qz_str_puts(s, ",\"output_error\":");
+        qz_output_error_json(&p->output_error, s);
     }
     qz_str_putc(s, '}');
 }
@@ -245,7 +247,7 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
     }
     if (src->dropped) qz_str_printf(s, "| dropped tensors (nothing uses them) | %zu: %s |\n", src->dropped, src->dropped_names);
     if (src->ignored_keys) qz_str_printf(s, "| ignored keys of the configuration | %zu: %s |\n", src->ignored_keys, src->ignored_names);
-    if (p->note[0]) qz_str_printf(s, "| AWQ | %s |\n", p->note);
+    if (p->note[0]) qz_str_printf(s, "| codes | %s |\n", p->note);
     qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->set[0] ? r->set : "no text", r->token_hash);
 }
 

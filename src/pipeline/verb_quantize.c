@@ -65,6 +65,8 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
                       p->weight_mse, (unsigned long long)qz_peak_rss(), (unsigned long long)p->planned_memory, p->self_kl, p->self_tokens);
         qz_str_printf(&s, ",\"kept\":%s", p->summary_json);
         if (p->importance_json) qz_str_printf(&s, ",\"importance\":%s", p->importance_json);
+        qz_str_puts(&s, ",\"output_error\":");
+        qz_output_error_json(&p->output_error, &s);
         qz_str_puts(&s, ",\"calibration_accepted\":");
         qz_accepted_json(p->accepted, &s);
         qz_str_puts(&s, "}\n");
