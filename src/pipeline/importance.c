@@ -28,6 +28,7 @@ qz_status qz_importance_open(const char *path, qz_arena *arena, qz_importance *i
     o->imatrix_entries = (uint32_t)im->n;
     o->imatrix_chunks = im->chunk_count;
     o->imatrix_accepted = qz_accepted_join(arena, qz_imatrix_note_of(im, "quantz." QZ_ACCEPTED_KEY), NULL);
+    if (o->imatrix_accepted == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     return QZ_OK;
 }
 void qz_importance_close(qz_importance *imp) {

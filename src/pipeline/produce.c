@@ -304,10 +304,12 @@ qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz
     qz_plan_summary_json(&sum, &json);
     p->summary = text.ptr;
     p->summary_json = json.ptr;
-    for (size_t i = 0; i < plan->context->n_provenance; i++)
-        if (strcmp(plan->context->provenance[i].key,
-                   QZ_ACCEPTED_KEY) == 0) p->accepted = qz_strdup(plan->context->provenance[i].value);
-    return text.failed || json.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
+    bool kept = true;
+    for (size_t i = 0; i < plan->context->n_provenance; i++) {
+        const qz_provenance *v = &plan->context->provenance[i];
+        if (strcmp(v->key, QZ_ACCEPTED_KEY) == 0) kept = (p->accepted = qz_strdup(v->value)) != NULL;
+    }
+    return text.failed || json.failed || !kept ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
 }
 
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,

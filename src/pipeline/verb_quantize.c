@@ -145,7 +145,8 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
             imp.windows ? &data : NULL, &stats, &made, err));
     if (stats.map.ptr) imp.stats = &stats;
     imp.accepted = qz_accepted_join(&arena, stats.info.accepted, data.accepted);
-    imp.accepted = qz_accepted_join(&arena, imp.accepted, qz_accepted_in(r->operands[0], &arena));
+    if (imp.accepted) imp.accepted = qz_accepted_join(&arena, imp.accepted, qz_accepted_in(r->operands[0], &arena));
+    if (imp.accepted == NULL) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory"));
     QZ_GOTO(qz_importance_open(r->imatrix, &arena, &imp, &o, err));
     o.rehearse = r->dry_run;
     o.rehearse_calibrated = r->dry_run && (r->stats || r->data);

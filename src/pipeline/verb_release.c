@@ -162,8 +162,10 @@ static qz_status calibrate(job *j, qz_error *err) {
         j->imp.data_sha = j->data.sha_hex;
     }
     j->imp.accepted = qz_accepted_join(&j->arena, j->stats.info.accepted, j->leaks);
-    j->imp.accepted = qz_accepted_join(&j->arena, j->imp.accepted, qz_accepted_in(r->operands[0], &j->arena));
-    j->rep.accepted = j->imp.accepted;
+    if (j->imp.accepted)
+        j->imp.accepted = qz_accepted_join(&j->arena, j->imp.accepted, qz_accepted_in(r->operands[0], &j->arena));
+    if (j->imp.accepted == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    j->rep.accepted = *j->imp.accepted ? j->imp.accepted : NULL;
     j->rep.calibration = qz_arena_printf(&j->arena, "%s, %llu windows of %llu tokens, float source in one pass", j->stats.info.data_name,
                                          (unsigned long long)j->stats.info.windows, (unsigned long long)j->stats.info.seq_len);
     (void)snprintf(j->rep.data_sha, sizeof j->rep.data_sha, "%s", j->stats.info.data_sha);

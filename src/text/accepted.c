@@ -43,7 +43,7 @@ const char *qz_accepted_join(qz_arena *arena, const char *a, const char *b) {
     for (qz_accepted x; qz_accepted_next(&a, &x);) qz_accepted_add(&s, x.code, x.finding);
     for (qz_accepted x; qz_accepted_next(&b, &x);)
         if (!qz_accepted_has(had, x.code)) qz_accepted_add(&s, x.code, x.finding);
-    const char *kept = s.len && !s.failed ? qz_arena_strdup(arena, s.ptr) : NULL;
+    const char *kept = s.failed ? NULL : qz_arena_strdup(arena, s.ptr ? s.ptr : "");
     qz_str_release(&s);
     return kept;
 }

@@ -20,7 +20,7 @@ void qz_accepted_add(qz_str *list, const char *code, const char *finding);
 /* The next entry behind *at (moved on). False at the end, and where the text is none of ours. NULL is an empty list. */
 bool qz_accepted_next(const char **at, qz_accepted *out);
 bool qz_accepted_has(const char *list, const char *code);
-/* Entries of a and those of b whose codes a lacks, in the arena; either may be NULL. NULL: none, or out of memory. */
+/* Entries of a and those of b whose codes a lacks, in the arena; either may be NULL. "": none; NULL: out of memory. */
 const char *qz_accepted_join(qz_arena *arena, const char *a, const char *b);
 /* [{"code":"CAL-DUP","count":127,"finding":"127 of 128 samples equal"}, …] */
 void qz_accepted_json(const char *list, qz_str *out);
