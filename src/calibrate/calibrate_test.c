@@ -41,6 +41,36 @@ static void calibrate(rig *r, const char *model, size_t threads, data_kind kind)
     must(qz_stats_open(&r->s, r->path, &err), &err);
     must(qz_stats_check(&r->s, r->m, &err), &err);
 }
+/* What --accept let pass is read back; a file without it is as it was before the key. */
+static void header_keeps_accepted(void **state) {
+    (void)state;
+    static const char *const lists[] = {NULL, "", "CAL-DUP (127 of 128 samples equal); CAL-RANK (21 \"rows\")"};
+    qz_str head[3] = {{0}, {0}, {0}};
+    qz_error err = {0};
+    for (size_t i = 0; i < 3; i++) {
+        char path[64];
+        uint64_t offsets[8], total = 0;
+        qz_stats s;
+        const qz_stats_info info = {.in = {.layers = 1, .hidden_size = 2, .o_cols = 2, .intermediate_size = 2},
+                                    .tokens = 1,
+                                    .accepted = lists[i]};
+        must(qz_stats_header(&info, &head[i], offsets, &total, &err), &err);
+        (void)snprintf(path, sizeof path, "/tmp/quantz-header-%ld.stats", (long)getpid());
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        assert_int_equal(fwrite(head[i].ptr, 1, head[i].len, f), head[i].len);
+        for (uint64_t k = head[i].len; k < total; k++) (void)fputc(0, f);
+        (void)fclose(f);
+        must(qz_stats_open(&s, path, &err), &err);
+        assert_string_equal(s.info.accepted, lists[i] ? lists[i] : "");
+        qz_stats_release(&s);
+        (void)unlink(path);
+    }
+    assert_string_equal(head[0].ptr + 16, head[1].ptr + 16);
+    assert_null(strstr(head[0].ptr + 16, "accepted"));
+    for (size_t i = 0; i < 3; i++) qz_str_release(&head[i]);
+}
+
 static void done(rig *r) {
     qz_stats_release(&r->s);
     (void)unlink(r->path);
@@ -233,6 +263,8 @@ static void lies_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(moments_of_experts_sum_up), cmocka_unit_test(counts_equal_the_reference), cmocka_unit_test(threads_change_nothing),
                                        cmocka_unit_test(streams_of_experts_agree), cmocka_unit_test(weights_of_experts_count),
-                                       cmocka_unit_test(unseen_experts_have_no_tokens), cmocka_unit_test(lies_are_refused)};
+                                       cmocka_unit_test(unseen_experts_have_no_tokens),
+                                           cmocka_unit_test(lies_are_refused),
+                                       cmocka_unit_test(header_keeps_accepted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "base/plain.h"
 #include "base/size.h"
 #include "formats/strange.h"
+#include "text/accepted.h"
 #include <math.h>
 #include <string.h>
 
@@ -55,6 +56,7 @@ qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets
     text_field(&j, "reader", i->reader);
     text_field(&j, "data_name", i->data_name);
     text_field(&j, "template", i->chat_template);
+    if (i->accepted && *i->accepted) text_field(&j, QZ_ACCEPTED_KEY, i->accepted); /* other files are as they were */
     if (i->in.experts) { /* files of dense models are as they were before there were experts */
         qz_str_printf(&j, ",\"experts\":%llu,\"expert_width\":%llu,\"dense_layers\":[", (unsigned long long)i->in.experts, (unsigned long long)i->in.expert_width);
         for (size_t l = 0, n = 0; l < i->in.layers; l++)
@@ -100,9 +102,9 @@ static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz
     QZ_TRY(qz_json_u64(root, "seq_len", path, &i->seq_len, err));
     QZ_TRY(qz_json_u64(root, "samples", path, &i->samples, err));
     QZ_TRY(qz_json_bool(root, "bos", path, &i->bos, err));
-    const char **text[] = {&i->data_sha, &i->source_sha, &i->reader, &i->data_name, &i->chat_template};
-    static const char *const keys[] = {"data_sha", "source_sha", "reader", "data_name", "template"};
-    for (size_t k = 0; k < 5; k++) {
+    const char **text[] = {&i->data_sha, &i->source_sha, &i->reader, &i->data_name, &i->chat_template, &i->accepted};
+    static const char *const keys[] = {"data_sha", "source_sha", "reader", "data_name", "template", QZ_ACCEPTED_KEY};
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
         const char *v = "";
         QZ_TRY(qz_json_str(root, keys[k], path, &v, err));
         *text[k] = qz_arena_strdup(&s->arena, v);

@@ -18,6 +18,7 @@ typedef struct {
     uint64_t tokens, windows, seq_len, samples;
     const char *data_sha, *source_sha, *reader, *data_name, *chat_template; /* "applied" or "none" */
     bool bos;
+    const char *accepted; /* findings about the data that --accept let pass (text/accepted.h); NULL or "": none */
 } qz_stats_info;
 
 typedef struct {

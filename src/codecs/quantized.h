@@ -11,7 +11,8 @@ typedef struct {
     const uint8_t *blocks;   /* encoded rows of a block type, row-major */
     size_t bytes;            /* of blocks */
     const qz_coded *coded;   /* QZ_TYPE_CODED: codes and scales of the whole matrix */
-    double error;            /* sum over the tensor of the method's objective; relative to the plain one in reports */
+    double error;            /* sum over the tensor of the method's objective */
+    double energy;           /* that objective of the weights themselves: error / energy is relative; 0: not known */
     double weight_mse;       /* mean squared difference to the float weights */
 } qz_quantized;
 

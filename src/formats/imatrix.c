@@ -57,6 +57,23 @@ static qz_status gguf_entry(qz_imatrix *im, const qz_gguf *g, const qz_gguf_tens
     return copy_values(im, g->path, e->name, c->data, (size_t)c->elems, &e->counts, err);
 }
 
+/* Keys that this program has written: "quantz.…". */
+static qz_status read_notes(qz_imatrix *im, const qz_gguf *g, qz_error *err) {
+    qz_imatrix_note *notes = qz_arena_calloc(&im->arena, g->n_kv + 1, sizeof *notes);
+    if (!notes) return memory(g->path, err);
+    for (size_t i = 0; i < g->n_kv; i++) {
+        qz_gguf_text v = {0};
+        if (g->kv[i].kind != QZ_GGUF_STR || !qz_str_starts(g->kv[i].key, "quantz.")) continue;
+        QZ_TRY(qz_gguf_str(g, g->kv[i].key, true, &v, err));
+        qz_imatrix_note *x = &notes[im->n_notes++];
+        x->key = qz_arena_strdup(&im->arena, g->kv[i].key);
+        x->value = qz_arena_strndup(&im->arena, v.n ? v.ptr : "", v.n);
+        if (!x->key || !x->value) return memory(g->path, err);
+    }
+    im->notes = notes;
+    return QZ_OK;
+}
+
 static qz_status read_gguf(qz_imatrix *im, const qz_gguf *g, qz_error *err) {
     qz_gguf_text *sets = NULL;
     uint64_t count = 0, size = 0;
@@ -74,6 +91,7 @@ static qz_status read_gguf(qz_imatrix *im, const qz_gguf *g, qz_error *err) {
         if (!(im->datasets[i] = qz_arena_strndup(&im->arena, sets[i].n ? sets[i].ptr : "", sets[i].n))) return memory(g->path, err);
     for (size_t i = 0; i < g->n; i++) /* tensors with other suffixes are not ours */
         if (qz_str_ends(g->tensors[i].name, sums_suffix)) QZ_TRY(gguf_entry(im, g, &g->tensors[i], err));
+    QZ_TRY(read_notes(im, g, err));
     return finish(im, g->path, err);
 }
 
@@ -160,6 +178,12 @@ qz_status qz_imatrix_open(qz_imatrix *im, const char *path, qz_error *err) {
 void qz_imatrix_release(qz_imatrix *im) {
     qz_arena_release(&im->arena);
     memset(im, 0, sizeof *im);
+}
+
+const char *qz_imatrix_note_of(const qz_imatrix *im, const char *key) {
+    for (size_t i = 0; i < im->n_notes; i++)
+        if (strcmp(im->notes[i].key, key) == 0) return im->notes[i].value;
+    return NULL;
 }
 
 const qz_imatrix_entry *qz_imatrix_find(const qz_imatrix *im, const char *name) {

@@ -24,7 +24,8 @@ typedef struct {
     qz_imatrix_entry *entries; size_t n;   /* sorted by name */
     const char **datasets; size_t n_datasets;
     uint32_t chunk_count, chunk_size;      /* chunk_size 0: from a .dat file, which does not store it */
-    const qz_imatrix_note *notes; size_t n_notes; /* extra string keys of a GGUF file (model hash …), written behind the others */
+    const qz_imatrix_note *notes; size_t n_notes; /* extra string keys of a GGUF file, written behind the others;
+                                              read: those under "quantz." */
     qz_arena arena;
 } qz_imatrix;
 
@@ -32,6 +33,7 @@ typedef struct {
 qz_status qz_imatrix_open(qz_imatrix *im, const char *path, qz_error *err);
 qz_status qz_imatrix_open_memory(qz_imatrix *im, const void *bytes, size_t n, const char *name, qz_error *err);
 void qz_imatrix_release(qz_imatrix *im);
+const char *qz_imatrix_note_of(const qz_imatrix *im, const char *key); /* NULL if absent */
 const qz_imatrix_entry *qz_imatrix_find(const qz_imatrix *im, const char *name); /* NULL if absent */
 /* Mean squares w [n], n = cols·mats of the weight: sum/count, 1 for experts without rows. QZ_EFORMAT if the length differs;
  * QZ_EUSAGE if there is no entry. */

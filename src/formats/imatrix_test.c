@@ -62,6 +62,8 @@ static void experts(void **state) {
     assert_int_equal(qz_imatrix_write(&im, out, false, &err), QZ_OK);
     if (qz_imatrix_open(&back, out, &err) != QZ_OK) fail_msg("%s", err.text);
     assert_int_equal(back.n, 2);
+    assert_string_equal(qz_imatrix_note_of(&back, "quantz.model.sha256"), "00");
+    assert_null(qz_imatrix_note_of(&back, "general.type")); /* the format's own */
     assert_string_equal(back.entries[0].name, "blk.0.attn_q.weight"); /* sorted */
     assert_int_equal(back.entries[1].mats, 2);
     assert_int_equal(qz_imatrix_weights(&back, "blk.0.ffn_up_exps.weight", 4, w, &err), QZ_OK);

@@ -140,6 +140,19 @@ static qz_status loss_of(search *x, size_t input, const float *s, double *loss, 
     return QZ_OK;
 }
 
+/* Σ rows of wHwᵀ over the input's linears. */
+static qz_status energy_of(search *x, size_t input, double *energy, qz_error *err) {
+    const qz_awq_input *in = &x->b->input[input];
+    *energy = 0;
+    for (size_t l = in->first; l < in->first + in->n; l++) {
+        const qz_awq_linear *lin = &x->b->linear[l];
+        double part;
+        QZ_TRY(qz_quadratic_error(x->mm, lin->w, lin->rows, x->h, lin->cols, x->scratch, &part, err));
+        *energy += part;
+    }
+    return QZ_OK;
+}
+
 /* Under GQA the query heads of one KV head share its channels: their scales are averaged (geometric mean). */
 static void tie_heads(const qz_fold *f, float *s, size_t cols) {
     const size_t d = f->width, group = f->share;
@@ -168,6 +181,7 @@ static qz_status search_input(search *x, size_t input, qz_awq_report *r, qz_erro
     }
     for (size_t k = 0; k < cols; k++) x->w_mean[k] = (float)(sum[k] / (double)rows);
     qz_free(sum);
+    QZ_TRY(energy_of(x, input, &r->energy[input], err));
     QZ_TRY(loss_of(x, input, NULL, &r->plain[input], err));
     r->scaled[input] = r->plain[input];
     r->ratio[input] = -1;

@@ -44,6 +44,7 @@ typedef struct {
 
 typedef struct {
     double plain[QZ_STAGES], scaled[QZ_STAGES]; /* objective of round to nearest without and with the scales */
+    double energy[QZ_STAGES];                   /* Σ rows of wHwᵀ; 0 in compat */
     double ratio[QZ_STAGES];                    /* chosen, -1: no scaling */
     double damping;
 } qz_awq_report;

@@ -178,6 +178,9 @@ static void expert_folds_inside(void **state) {
     const qz_awq_options o = {.codes = qz_feedback_default, .grids = grids};
     qz_awq_report r;
     assert_int_equal(qz_awq_block_scales(&run, mm, &b, stats, &o, scales, &r, &e), QZ_OK);
+    double energy = 0; /* under the identity: the squares */
+    for (size_t i = 0; i < sizeof up / sizeof up[0]; i++) energy += 2 * (double)first[0][i] * (double)first[0][i];
+    assert_true(fabs(r.energy[IN] - energy) < 1e-5 * energy);
     assert_true(r.ratio[IN] < 0 && r.plain[IN] > 0 && r.scaled[IN] == r.plain[IN]);
     assert_true(r.ratio[DOWN] >= 0 && r.scaled[DOWN] < 0.9 * r.plain[DOWN]);
     assert_true(s_down[3] > s_down[4]);

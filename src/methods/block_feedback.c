@@ -1,4 +1,5 @@
 #include "methods/block_feedback.h"
+#include "methods/feedback.h"
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/fields.h"
@@ -253,6 +254,7 @@ qz_status qz_block_feedback(qz_run *run, qz_mm *mm, qz_type type, const float *w
         for (size_t i = 0; i < rows * j.cols; i++) mse += (double)(j.err[i] * j.err[i]);
         out->weight_mse = mse / (double)(rows * j.cols);
         for (size_t r = 0; r < rows; r++) out->error += j.row_error[r];
+        st = qz_quadratic_error(mm, w, rows, h->h, j.cols, j.grad, &out->energy, err);
     }
     qz_arena_release(&own);
     qz_free(j.lost);

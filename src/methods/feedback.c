@@ -205,6 +205,7 @@ qz_status qz_feedback_quantize(qz_run *run, qz_mm *mm, const float *w, size_t ro
     if (st == QZ_OK) st = run_blocks(&s, mm, permuted, err);
     if (st == QZ_OK && !o->reference) st = qz_descent_refine(&s, mm, permuted, err); /* permuted is free to use as its gradient buffer */
     if (st == QZ_OK) st = finish(&s, arena, out, err);
+    if (st == QZ_OK) st = qz_quadratic_error(mm, w, rows, h->h, k, permuted, &out->energy, err);
     qz_free(permuted);
     qz_free(s.err);
     qz_free(s.target);

@@ -26,7 +26,8 @@ typedef struct {
 } qz_feedback_options;
 extern const qz_feedback_options qz_feedback_default; /* 4 bits, 128, asymmetric, 40 steps, 3 rounds, 4 sweeps */
 
-/* w [rows, cols] float. out's arrays live in arena; scales are rounded to float16; error = Σ rows of (w−ŵ)H(w−ŵ)ᵀ. */
+/* w [rows, cols] float. out's arrays live in arena; scales are rounded to float16; error = Σ rows of
+ * (w−ŵ)H(w−ŵ)ᵀ, energy = Σ rows of wHwᵀ. */
 qz_status qz_feedback_quantize(qz_run *run, qz_mm *mm, const float *w, size_t rows, const qz_hessian *h, const qz_feedback_options *o,
                                qz_arena *arena, qz_quantized *out, qz_error *err);
 /* Σ over rows of e H eᵀ for e [rows, cols]; scratch [rows, cols]. */

@@ -45,6 +45,17 @@ static double output_error(const problem *p, const qz_quantized *made) {
         }
     return sum;
 }
+/* The same of the weights: what an error is a share of. */
+static double output_energy(const problem *p) {
+    double sum = 0;
+    for (size_t r = 0; r < N; r++)
+        for (size_t t = 0; t < T; t++) {
+            double y = 0;
+            for (size_t k = 0; k < K; k++) y += (double)p->w[r * K + k] * (double)p->x[t * K + k];
+            sum += y * y / T;
+        }
+    return sum;
+}
 static double rounding_error(const problem *p) {
     uint8_t codes[K], zeros[K / G];
     float scales[K / G];
@@ -112,6 +123,8 @@ static void each_step_helps(void **state) {
         double e = output_error(p, &q[0]);
         if (!(e < last)) fail_msg("step %d: %g is not below %g", step, e, last);
         if (step) assert_true(fabs(q[0].error - e) < 0.1 * e); /* the reported error holds the damping of 1 % on top */
+        const double all = output_energy(p);
+        assert_true(q[0].energy > all && q[0].energy < 1.02 * all && q[0].energy == q[1].energy);
         last = e;
         qz_arena_release(&a);
     }

@@ -32,7 +32,8 @@ static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const 
     const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .resume = r->resume,
                               .about = {.samples = w->samples_used, .data_sha = d->sha_hex, .source_sha = s->sha_hex, .reader = d->reader,
                                         .data_name = qz_path_base(d->path), .chat_template = templated ? "applied" : "none",
-                                        .bos = s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer)}};
+                                        .bos = s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer),
+                                        .accepted = r->linted ? r->accepted : d->accepted}};
     double start = qz_now();
     qz_status st = qz_calibrate(run, e, &c, path, NULL, err);
     if (st == QZ_OK)

@@ -6,8 +6,14 @@
 #include "pipeline/source.h"
 
 /* Lints r->data against r->text, r->tasks and r->traffic; fills a table of findings. QZ_ECHECK if one refuses and is not in
- * r->accept. table may be NULL: findings then go to the log as warnings. */
-qz_status qz_calib_lint(qz_run *run, const qz_source *s, const qz_dataset *data, const qz_request *r, qz_arena *arena, qz_table *table, qz_error *err);
+ * r->accept; what r->accept lets pass, leaks too, is written to data->accepted. table may be NULL: findings then go to
+ * the log as warnings. */
+qz_status qz_calib_lint(qz_run *run, const qz_source *s, qz_dataset *data, const qz_request *r, qz_arena *arena,
+                        qz_table *table, qz_error *err);
+/* r->data against r->text and r->tasks before any work: QZ_EUSAGE if samples stand in both and r->accept lacks
+ * CAL-LEAK; with it *accepted (arena) says so, NULL: nothing in both. */
+qz_status qz_calib_leaks(const qz_source *s, const qz_request *r, qz_arena *arena, const char **accepted,
+                         qz_error *err);
 /* r->data as windows, linted; the caller releases both. Counts of what was used, cut and dropped go to the log. */
 qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r, qz_dataset *d, qz_windows *w, qz_error *err);
 /* r->data -> statistics file at path (resumable). */

@@ -1,5 +1,6 @@
 #include "base/size.h"
 #include "pipeline/calib_data.h"
+#include "text/accepted.h"
 #include "text/lint.h"
 #include <string.h>
 
@@ -56,7 +57,56 @@ static qz_status verdict(const qz_lint *l, const qz_dataset *data, const qz_requ
     return st;
 }
 
-qz_status qz_calib_lint(qz_run *run, const qz_source *s, const qz_dataset *data, const qz_request *r, qz_arena *arena, qz_table *table, qz_error *err) {
+/* What --accept let pass: findings that refuse, and leaks. */
+static qz_status keep_accepted(const qz_lint *l, qz_dataset *data, const qz_request *r, qz_error *err) {
+    qz_str list = {0};
+    for (size_t i = 0; i < l->n; i++) {
+        const qz_lint_finding *f = &l->findings[i];
+        const bool counts = f->severity == QZ_LINT_REFUSE || strcmp(f->code, "CAL-LEAK") == 0;
+        if (counts && qz_list_has(r->accept, f->code)) qz_accepted_add(&list, f->code, f->told);
+    }
+    if (list.len) data->accepted = qz_arena_strdup(&data->arena, list.ptr);
+    const bool ok = !list.failed && (list.len == 0) == (data->accepted == NULL);
+    qz_str_release(&list);
+    return ok ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory while judging '%s'", data->path);
+}
+
+static qz_status refuse_leak(const qz_lint_finding *f, const qz_request *r, qz_error *err) {
+    return qz_fail(err, QZ_EUSAGE,
+                   "evaluation data leaks into calibration: file '%s': %s; take other data, or --accept CAL-LEAK",
+                   r->data, f->text);
+}
+
+qz_status qz_calib_leaks(const qz_source *s, const qz_request *r, qz_arena *arena, const char **accepted,
+                         qz_error *err) {
+    others o = {0};
+    qz_dataset data = {0};
+    qz_lint l = {0};
+    qz_str list = {0};
+    qz_request plain = *r;
+    *accepted = NULL;
+    if (r->data == NULL || (r->text == NULL && r->tasks == NULL)) return QZ_OK;
+    plain.traffic = NULL;
+    qz_status st = qz_dataset_load(r->data, s->tokenizer, &(qz_dataset_options){.raw = r->raw}, &data, err);
+    if (st == QZ_OK) st = open_others(s, &plain, &o, err);
+    if (st == QZ_OK) st = qz_lint_leaks(&data, o.has_eval ? &o.eval : NULL, o.has_tasks ? &o.tasks : NULL, &l, err);
+    for (size_t i = 0; i < l.n && st == QZ_OK; i++) {
+        if (!qz_list_has(r->accept, "CAL-LEAK")) st = refuse_leak(&l.findings[i], r, err);
+        else qz_accepted_add(&list, l.findings[i].code, l.findings[i].told);
+    }
+    if (st == QZ_OK && list.len) *accepted = qz_arena_strdup(arena, list.ptr);
+    if (st == QZ_OK && (list.failed || (list.len && *accepted == NULL))) st = qz_fail(err, QZ_EMEMORY,
+            "out of memory");
+    qz_str_release(&list);
+    qz_lint_release(&l);
+    qz_dataset_release(&data);
+    qz_dataset_release(&o.eval);
+    qz_taskset_release(&o.tasks);
+    return st;
+}
+
+qz_status qz_calib_lint(qz_run *run, const qz_source *s, qz_dataset *data, const qz_request *r, qz_arena *arena,
+                        qz_table *table, qz_error *err) {
     others o = {0};
     qz_lint l = {0};
     const qz_config *c = &s->model->config;
@@ -71,6 +121,7 @@ qz_status qz_calib_lint(qz_run *run, const qz_source *s, const qz_dataset *data,
         else if (f->severity == QZ_LINT_WARN || qz_list_has(r->accept, f->code)) qz_warn(run, "%s", f->text);
     }
     if (st == QZ_OK) st = verdict(&l, data, r, err);
+    if (st == QZ_OK) st = keep_accepted(&l, data, r, err);
     qz_lint_release(&l);
     qz_dataset_release(&o.traffic);
     qz_dataset_release(&o.eval);

@@ -2,6 +2,8 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/check.h"
+#include "pipeline/provenance.h"
+#include "text/accepted.h"
 #include "text/chat.h"
 #include <string.h>
 #include <strings.h>
@@ -175,6 +177,13 @@ static qz_status deep_verify(qz_check_job *j, qz_error *err) {
     return QZ_OK;
 }
 
+/* ---- what was let pass when it was calibrated ---- */
+static void check_accepted(qz_check_job *j) {
+    const char *list = qz_accepted_in(j->path, &j->arena);
+    for (qz_accepted x; qz_accepted_next(&list, &x);)
+        qz_check_add(&j->f, "CHK-ACCEPTED", "calibration", "accepted with %s: %s", x.code, x.finding);
+}
+
 /* ---- adapter ---- */
 static void check_adapter(qz_check_job *j) {
     const qz_deploy_spec *served = j->has_wanted ? &j->wanted : &j->spec;
@@ -199,6 +208,7 @@ qz_status qz_check_files(qz_check_job *j, qz_error *err) {
     QZ_TRY(check_tokenizer(j, err));
     if (j->root) check_ids(j);
     if (j->manifest) check_sizes(j);
+    check_accepted(j);
     check_adapter(j);
     if (j->r->deep && (j->weight_files || j->gguf)) QZ_TRY(deep_verify(j, err));
     return j->f.failed ? qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", j->path) : QZ_OK;

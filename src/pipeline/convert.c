@@ -8,6 +8,8 @@
 #include "codecs/types.h"
 #include "pipeline/catalog.h"
 #include "pipeline/proof.h"
+#include "pipeline/provenance.h"
+#include "text/accepted.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,14 +56,16 @@ static void keep_others(qz_scheme_spec *spec, const qz_model *m) {
 
 static qz_status make_plan(qz_run *run, const qz_source *s, qz_scheme_spec spec, const qz_produce_options *o, qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
-    qz_provenance *prov = qz_arena_calloc(arena, 3, sizeof *prov);
+    qz_provenance *prov = qz_arena_calloc(arena, 4, sizeof *prov);
+    const char *accepted = qz_accepted_in(s->model->path, arena);
     char *recipe = qz_arena_printf(arena, "convert %s %s to %s", s->model->container, s->model->encoding, spec.name), *sha = qz_arena_strdup(arena, s->sha_hex);
     if (!ctx || !prov || !recipe || !sha) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     prov[0] = (qz_provenance){"version", qz_catalog_version()};
     prov[1] = (qz_provenance){"recipe", recipe};
     prov[2] = (qz_provenance){"source_sha256", *sha ? sha : "UNKNOWN"};
+    if (accepted) prov[3] = (qz_provenance){QZ_ACCEPTED_KEY, accepted};
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->forced_pre, .name = o->name ? o->name : s->name,
-                                 .provenance = prov, .n_provenance = 3};
+                                 .provenance = prov, .n_provenance = accepted ? 4 : 3};
     keep_others(&spec, s->model);
     return qz_artifact_plan_make(run, s->model, &spec, ctx, arena, plan, err);
 }

@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "formats/imatrix.h"
 #include "pipeline/experts.h"
+#include "text/accepted.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,8 @@ qz_status qz_importance_open(const char *path, qz_arena *arena, qz_importance *i
     o->imatrix_dataset = im->n_datasets ? im->datasets[0] : NULL;
     o->imatrix_entries = (uint32_t)im->n;
     o->imatrix_chunks = im->chunk_count;
+    o->imatrix_accepted = qz_accepted_join(arena, qz_imatrix_note_of(im, "quantz." QZ_ACCEPTED_KEY), NULL);
+    if (o->imatrix_accepted == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     return QZ_OK;
 }
 void qz_importance_close(qz_importance *imp) {

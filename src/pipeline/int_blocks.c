@@ -213,6 +213,7 @@ static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *er
     for (size_t i = 0; i < QZ_STAGES; i++) {
         a->plain += rep.plain[i];
         a->scaled += rep.scaled[i];
+        a->fold_energy += rep.energy[i];
         a->folded_any = a->folded_any || (u->expert < 0 && !grids[i].off && rep.ratio[i] >= 0);
     }
     return QZ_OK;
@@ -310,6 +311,7 @@ static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const
     if (st == QZ_OK) st = qz_gptq_quantize(g, a->mm, target ? target : w, rows, &a->results, &u->lin[l], err);
     u->lin[l].name = u->name[l];
     a->final_error += u->lin[l].error;
+    a->final_energy += u->lin[l].energy;
     qz_free(target);
     return st;
 }
@@ -503,7 +505,7 @@ static qz_status join(qz_int_blocks *a, const qz_artifact_item *item, const qz_q
     size_t row = 0;
     if (!all || !codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", item->name);
     *all = a->self.lin[item->linear];
-    all->weight_mse = all->error = 0;
+    all->weight_mse = all->error = all->energy = 0;
     for (int l = item->linear; row < item->rows; l++) {
         const qz_int_codes *x = qz_int_codes_of(a->self.lin[l].coded);
         const size_t n = a->self.lin[l].rows;
@@ -511,6 +513,7 @@ static qz_status join(qz_int_blocks *a, const qz_artifact_item *item, const qz_q
         memcpy(zeros + row * groups, x->zero_points, n * groups);
         memcpy(scales + row * groups, x->scales, n * groups * sizeof *scales);
         all->error += a->self.lin[l].error;
+        all->energy += a->self.lin[l].energy;
         all->weight_mse += a->self.lin[l].weight_mse * (double)n / (double)item->rows;
         row += n;
     }
@@ -567,14 +570,21 @@ qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, cons
     return QZ_OK;
 }
 
+static double percent(double error, double energy) { return energy > 0 ? 100 * error / energy : 0; }
+
 void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
-    int at;
     if (a->replay) {
         (void)snprintf(out, n, "compat: mean output loss at ratio 0 %.4g, at the chosen ratios %.4g", a->plain, a->scaled);
         return;
     }
-    if (a->o.fold) at = snprintf(out, n, "output error: rounding %.4g, with scales %.4g, with feedback codes %.4g", a->plain, a->scaled, a->final_error);
-    else at = snprintf(out, n, "%soutput error with feedback codes %.4g", a->o.search == QZ_SEARCH_COMPAT ? "compat: " : "", a->final_error);
+    int at = snprintf(out, n, "%soutput error, of the output's energy on the calibration data:",
+                      a->o.search == QZ_SEARCH_COMPAT ? "compat: " : "");
+    if (a->o.fold && at > 0 && (size_t)at < n)
+        at += snprintf(out + at, n - (size_t)at, " rounding %.3g %%, with scales %.3g %%,",
+                       percent(a->plain, a->fold_energy), percent(a->scaled, a->fold_energy));
+    if (at > 0 && (size_t)at < n)
+        at += snprintf(out + at, n - (size_t)at, " with feedback codes %.3g %%",
+                       percent(a->final_error, a->final_energy));
     if (a->n_alpha && at > 0 && (size_t)at < n)
         at += snprintf(out + at, n - (size_t)at, ", asymmetric strength %.2f", a->alpha / (double)a->n_alpha);
     if (a->n_damped && at > 0 && (size_t)at < n) at += snprintf(out + at, n - (size_t)at, ", damping %g to %g by held-out tokens", a->least_damp, a->most_damp);

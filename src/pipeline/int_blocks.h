@@ -61,6 +61,7 @@ typedef struct {
     size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose gains stayed: not computable */
     size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are because a router reads them too */
     double plain, scaled, final_error, damping, alpha;
+    double fold_energy, final_energy;    /* what plain and scaled, and final_error, are shares of */
     size_t n_alpha, n_damped;
     double least_damp, most_damp;        /* of the n_damped inputs where it was decided */
 } qz_int_blocks;

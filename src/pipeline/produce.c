@@ -12,6 +12,7 @@
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
 #include "pipeline/proof.h"
+#include "text/accepted.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ enum { CHUNK_ELEMS = 16 << 20 }; /* float values decoded at a time */
 
 void qz_produced_release(qz_produced *p) {
     qz_free(p->path);
+    qz_free(p->accepted);
+    qz_output_error_release(&p->output_error);
     qz_free(p->importance_json);
     qz_free(p->summary);
     qz_free(p->summary_json);
@@ -29,6 +32,12 @@ static bool uses_importance(const qz_artifact_plan *plan) {
     for (size_t i = 0; i < plan->n_items; i++)
         if (plan->items[i].importance_matters) return true;
     return false;
+}
+
+/* Data taken with --accept: the artifact says it of itself. */
+static size_t put_accepted(qz_provenance *prov, const char *accepted) {
+    if (accepted && *accepted) *prov = (qz_provenance){QZ_ACCEPTED_KEY, accepted};
+    return accepted && *accepted;
 }
 
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_importance *imp, const qz_produce_options *o,
@@ -67,12 +76,15 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
         if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
         prov[n++] = (qz_provenance){"ignored_keys", text};
     }
+    const size_t before = n;
+    n += put_accepted(prov + n, imp->imatrix ? o->imatrix_accepted : imp->accepted);
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->forced_pre, .name = o->name ? o->name : s->name,
                                  .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated, .imatrix_file = o->imatrix_file,
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries, .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
+    ctx->n_provenance = before + put_accepted(prov + before, imp->accepted);
     calibration->value = other; /* a matrix that no tensor uses is not recorded (the survey says so) */
     ctx->imatrix_file = ctx->imatrix_dataset = NULL;
     ctx->has_imatrix = imp->stats != NULL || o->rehearse_calibrated;
@@ -147,6 +159,7 @@ static qz_status put_feedback(qz_run *run, const qz_artifact_item *item, const q
         q.name = item->name;
         st = qz_proof_blocks(proof, &q, err);
         out->weight_mse += q.weight_mse * (double)q.rows * (double)q.cols;
+        qz_output_error_add(&out->output_error, &q);
     }
     if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     if (item->source->data) qz_map_forget(item->source->data, item->source->bytes);
@@ -242,6 +255,7 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
             QZ_TRY(qz_quantized_check_scales(q, has_values(item->source), err));
             QZ_TRY(qz_proof_codes(proof, q, err));
             out->weight_mse += q->weight_mse * (double)q->rows * (double)q->cols;
+            qz_output_error_add(&out->output_error, q);
             return qz_artifact_writer_put(w, q, err);
         }
         if (f != NULL) QZ_TRY(qz_proof_folded(proof, f, err));
@@ -291,7 +305,12 @@ qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz
     qz_plan_summary_json(&sum, &json);
     p->summary = text.ptr;
     p->summary_json = json.ptr;
-    return text.failed || json.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
+    bool kept = true;
+    for (size_t i = 0; i < plan->context->n_provenance; i++) {
+        const qz_provenance *v = &plan->context->provenance[i];
+        if (strcmp(v->key, QZ_ACCEPTED_KEY) == 0) kept = (p->accepted = qz_strdup(v->value)) != NULL;
+    }
+    return text.failed || json.failed || !kept ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
 }
 
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,

@@ -7,6 +7,7 @@
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
 #include "methods/block_search.h"
+#include "pipeline/output_error.h"
 #include "pipeline/request.h"
 #include "pipeline/source.h"
 
@@ -15,6 +16,7 @@ typedef struct {
     const qz_stats *stats;             /* NULL: none */
     const qz_windows *windows;         /* calibration tokens, for AWQ's compat mode and for propagation; NULL: none */
     const char *data_sha;              /* of their file */
+    const char *accepted;              /* findings about the data that --accept let pass; NULL: none */
     qz_imatrix *imatrix;               /* wins over stats for GGUF types */
 } qz_importance;
 
@@ -24,7 +26,7 @@ typedef struct {
     bool rehearse, rehearse_calibrated; /* dry run: hashes and calibration are not there yet, their space is */
     const qz_request *request;         /* settings of integer group codes: propagate, damp …; NULL: defaults */
     const char *forced_pre, *name, *source_dir;
-    const char *imatrix_file, *imatrix_dataset, *imatrix_sha;
+    const char *imatrix_file, *imatrix_dataset, *imatrix_sha, *imatrix_accepted;
     uint32_t imatrix_entries, imatrix_chunks;
     const char *command;               /* provenance: the verb line without paths */
 } qz_produce_options;
@@ -37,10 +39,12 @@ typedef struct {
     size_t dropped;                    /* stored tensors of the source that nothing uses, taken with --accept */
     size_t ignored_keys;               /* keys of its configuration that would make another model, likewise */
     size_t importance_tensors, importance_covered; /* tensors whose bytes depend on importance, and those that have some */
+    qz_output_error output_error;      /* of each linear that was coded in this run, and of all */
+    char *accepted;                    /* owned; findings about the calibration data that --accept let pass, or NULL */
     char *importance_json;             /* owned; what was found, missing and repaired, or NULL */
     char *summary, *summary_json;      /* owned; "N of M weights in k bits …; kept: …" */
     size_t uncorrected, norms_kept;    /* linears and norms whose correction could not be computed */
-    char note[280];                    /* summary of the codes' search */
+    char note[400];                    /* summary of the codes' search */
     uint64_t planned_memory;           /* at most; 0: not planned */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
     char greedy[160];                  /* first greedy text of the proof */

@@ -13,6 +13,7 @@ typedef struct {
     qz_produced *made;            /* [n_rows − 1] */
     char set[160], token_hash[65], environment[256];
     const char *calibration;      /* one line */
+    const char *accepted;         /* findings about its data that --accept let pass (text/accepted.h); NULL: none */
     const char *tasks, *text;
     double seconds;
     char source_sha[65], data_sha[65];

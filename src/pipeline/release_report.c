@@ -2,8 +2,10 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "pipeline/catalog.h"
+#include "pipeline/provenance.h"
 #include "pipeline/release.h"
 #include "report/table_print.h"
+#include "text/accepted.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,6 +111,13 @@ static void notes(const qz_release_report *r, qz_str *s) {
         (void)snprintf(line, sizeof line, "Calibration: %s.", r->calibration);
         wrapped(s, line);
     }
+    if (r->accepted) {
+        qz_str text = {0};
+        qz_accepted_line(r->accepted, &text);
+        (void)snprintf(line, sizeof line, "Warning: %s.", text.ptr ? text.ptr : "");
+        wrapped(s, line);
+        qz_str_release(&text);
+    }
     if (r->has_bench) {
         const qz_latency *b = &r->bench[0].speed;
         (void)snprintf(line, sizeof line, "Speed: prompts of %zu (TTFT) and %zu tokens, %zu new tokens; runtime arithmetic, medians of %zu.",
@@ -195,6 +204,8 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
         const qz_produced *p = &r->made[i - 1];
         qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
         text_figure(s, "proof_greedy", p->greedy);
+        qz_str_puts(s, ",\"output_error\":");
+        qz_output_error_json(&p->output_error, s);
     }
     qz_str_putc(s, '}');
 }
@@ -205,6 +216,8 @@ static void json_report(const qz_release_report *r, qz_str *s) {
     text_figure(s, "source_sha256", r->source_sha);
     text_figure(s, "calibration_sha256", r->data_sha);
     text_figure(s, "calibration", r->calibration ? r->calibration : "none");
+    qz_str_puts(s, ",\"calibration_accepted\":");
+    qz_accepted_json(r->accepted, s);
     text_figure(s, "protocol", r->set);
     text_figure(s, "token_hash", r->token_hash);
     text_figure(s, "machine", r->environment);
@@ -227,9 +240,14 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
     if (m->tasks.n) qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
     qz_str_printf(s, "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 base | UNKNOWN |\n", r->source_sha,
                   r->calibration ? r->calibration : "none", r->data_sha);
+    if (r->accepted) {
+        qz_str_puts(s, "| warning | ");
+        qz_accepted_line(r->accepted, s);
+        qz_str_puts(s, " |\n");
+    }
     if (src->dropped) qz_str_printf(s, "| dropped tensors (nothing uses them) | %zu: %s |\n", src->dropped, src->dropped_names);
     if (src->ignored_keys) qz_str_printf(s, "| ignored keys of the configuration | %zu: %s |\n", src->ignored_keys, src->ignored_names);
-    if (p->note[0]) qz_str_printf(s, "| AWQ | %s |\n", p->note);
+    if (p->note[0]) qz_str_printf(s, "| codes | %s |\n", p->note);
     qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->set[0] ? r->set : "no text", r->token_hash);
 }
 

@@ -29,6 +29,7 @@ typedef struct {
     double damp, mse;
     qz_text_list modules;  /* rules for single modules (artifacts/module_rules.h) */
     bool together, linted; /* linted: the same data were read and reported before */
+    const char *accepted;  /* and what of the findings the user took (text/accepted.h) */
     /* evaluation */
     const char *protocol, *arith, *kv;
     uint64_t windows, window, stride, /* windows: QZ_COUNT_AUTO, or as given */

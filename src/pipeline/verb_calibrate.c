@@ -5,8 +5,10 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/experts.h"
 #include "pipeline/outputs.h"
+#include "pipeline/provenance.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
+#include "text/accepted.h"
 #include <string.h>
 
 /* Sums of squares of a site's input under its GGUF name; of a stack of experts one matrix each. */
@@ -25,8 +27,25 @@ static qz_status add_entry(qz_imatrix *im, const qz_stats *s, size_t layer, cons
     return QZ_OK;
 }
 
+/* The data's findings go with the matrix; the older form has no place for them. */
+static void add_notes(qz_run *run, qz_imatrix *im, qz_imatrix_note *note, const char *accepted,
+                      const char *path, bool dat) {
+    qz_str line = {0};
+    if (accepted == NULL || *accepted == 0) return;
+    qz_accepted_line(accepted, &line);
+    if (dat && line.ptr) qz_warn(run,
+                                 "'%s' has no place for '%s': write the GGUF form (a name without .dat)", path,
+                                     line.ptr);
+    *note = (qz_imatrix_note){"quantz." QZ_ACCEPTED_KEY, accepted};
+    im->notes = note;
+    im->n_notes = 1;
+    qz_str_release(&line);
+}
+
 /* Every matrix of a block, the router too, as llama-imatrix would have collected them. */
-static qz_status write_imatrix(const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
+static qz_status write_imatrix(qz_run *run, const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
+    const bool dat = strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dat") == 0;
+    qz_imatrix_note note;
     qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len, .n_datasets = 1};
     im.entries = qz_arena_calloc(&im.arena, c->layers * QZ_MAX_SITES, sizeof *im.entries);
     im.datasets = qz_arena_calloc(&im.arena, 1, sizeof *im.datasets);
@@ -39,7 +58,8 @@ static qz_status write_imatrix(const qz_stats *s, const qz_config *c, const char
     }
     if (st == QZ_OK) {
         im.datasets[0] = s->info.data_name;
-        st = qz_imatrix_write(&im, path, strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dat") == 0, err);
+        add_notes(run, &im, &note, s->info.accepted, path, dat);
+        st = qz_imatrix_write(&im, path, dat, err);
     }
     qz_arena_release(&im.arena);
     return st;
@@ -82,11 +102,18 @@ static qz_status show(const qz_stats *stats, const char *path, bool json, qz_err
                       (unsigned long long)qz_peak_rss());
         if (i->in.experts) qz_str_puts(&out, ",\"experts\":");
         if (i->in.experts) qz_experts_json(stats, &out);
+        qz_str_puts(&out, ",\"calibration_accepted\":");
+        qz_accepted_json(i->accepted, &out);
         qz_str_puts(&out, "}\n");
     } else
         qz_str_printf(&out, "%s  sha256 %s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f MiB\n", path, hex,
                       (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
                       (double)qz_peak_rss() / 1048576.0);
+    if (!json && *i->accepted) {
+        qz_str_puts(&out, "  ");
+        qz_accepted_line(i->accepted, &out);
+        qz_str_puts(&out, ": everything made of this file says so\n");
+    }
     if (st == QZ_OK) st = json ? qz_show(&out, err) : qz_show_text(&out, err);
     if (st == QZ_OK && !json) st = qz_experts_table(stats, &arena, &t, err);
     if (st == QZ_OK && t.n_cols) st = qz_table_show(&t, false, err);
@@ -104,7 +131,7 @@ static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *ou
     QZ_TRY(qz_source_open(run, r->operands[0], &s, err));
     qz_status st = r->lint ? lint_only(run, &s, r, err) : qz_calib_make(run, &s, r, path, err);
     if (st == QZ_OK && !r->lint) st = qz_stats_open(&stats, path, err);
-    if (st == QZ_OK && !r->lint && r->imatrix) st = write_imatrix(&stats, &s.model->config, r->imatrix, err);
+    if (st == QZ_OK && !r->lint && r->imatrix) st = write_imatrix(run, &stats, &s.model->config, r->imatrix, err);
     if (st == QZ_OK && !r->lint) st = show(&stats, path, r->json, err);
     qz_stats_release(&stats);
     qz_source_release(&s);

@@ -7,10 +7,12 @@
 #include "codecs/types.h"
 #include "model/leftovers.h"
 #include "pipeline/catalog.h"
+#include "pipeline/provenance.h"
 #include "pipeline/raw_print.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
+#include "text/accepted.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -138,7 +140,13 @@ static void manifest_lines(const char *path, qz_str *out) {
         if (weights) qz_str_printf(out, "  weights      %s\n", weights);
         json_t *v, *prov = json_object_get(root, "provenance");
         json_object_foreach(prov, key, v) if (json_is_string(v)) qz_str_printf(out, "  %-12s %s\n", key, json_string_value(v));
-    } else qz_str_puts(out, "  provenance   UNKNOWN (no manifest)\n");
+    } else {
+        qz_arena a = {0};
+        const char *accepted = qz_accepted_in(path, &a); /* a GGUF file says so itself */
+        qz_str_puts(out, "  provenance   UNKNOWN (no manifest)\n");
+        if (accepted) qz_str_printf(out, "  %-12s %s\n", QZ_ACCEPTED_KEY, accepted);
+        qz_arena_release(&a);
+    }
     json_decref(root);
     qz_free(mp);
 }
@@ -156,6 +164,10 @@ void qz_inspect_json(const qz_source *s, qz_str *out) {
                   (unsigned long long)c->vocab_size, c->tie_embeddings ? "true" : "false");
     if (c->experts) qz_str_printf(out, "\"experts\":%llu,\"experts_used\":%llu,\"expert_width\":%llu,", (unsigned long long)c->experts, (unsigned long long)c->experts_used, (unsigned long long)c->expert_width);
     qz_leftovers_json(m, out);
+    qz_arena a = {0};
+    qz_str_puts(out, ",\"calibration_accepted\":");
+    qz_accepted_json(qz_accepted_in(m->path, &a), out);
+    qz_arena_release(&a);
     qz_str_puts(out, "}\n");
     qz_str_release(&types);
 }

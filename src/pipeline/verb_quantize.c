@@ -8,9 +8,11 @@
 #include "pipeline/outputs.h"
 #include "pipeline/preflight.h"
 #include "pipeline/produce.h"
+#include "pipeline/provenance.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
+#include "text/accepted.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +33,8 @@ static qz_status read_operands(const qz_request *r, const char **to, const char 
 }
 
 /* Statistics: given, or made from --calib beside the output and removed afterwards. */
-static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const char *out, bool windows, qz_stats *stats, char **made, qz_error *err) {
+static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const char *out,
+                           const qz_dataset *linted, qz_stats *stats, char **made, qz_error *err) {
     *made = NULL;
     if (r->stats) {
         QZ_TRY(qz_stats_open(stats, r->stats, err));
@@ -44,7 +47,8 @@ static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const
     memcpy(path, out, n);
     memcpy(path + n, ".stats", 7);
     qz_request again = *r;
-    again.linted = windows;
+    again.linted = linted != NULL;
+    again.accepted = linted ? linted->accepted : NULL;
     qz_status st = qz_path_exists(path) && r->resume ? QZ_OK : qz_calib_make(run, s, &again, path, err);
     if (st == QZ_OK) st = qz_stats_open(stats, path, err);
     *made = path;
@@ -61,6 +65,10 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
                       p->weight_mse, (unsigned long long)qz_peak_rss(), (unsigned long long)p->planned_memory, p->self_kl, p->self_tokens);
         qz_str_printf(&s, ",\"kept\":%s", p->summary_json);
         if (p->importance_json) qz_str_printf(&s, ",\"importance\":%s", p->importance_json);
+        qz_str_puts(&s, ",\"output_error\":");
+        qz_output_error_json(&p->output_error, &s);
+        qz_str_puts(&s, ",\"calibration_accepted\":");
+        qz_accepted_json(p->accepted, &s);
         qz_str_puts(&s, "}\n");
     } else {
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
@@ -71,6 +79,9 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
             qz_str_printf(&s, "  %zu tensor%s fell back to another type (--dry-run lists them)\n", p->other_types, qz_plural(p->other_types));
         if (plain) qz_str_printf(&s, "  %zu linear%s rounded without error feedback (named in the warnings)\n", plain, qz_plural(plain));
         qz_str_printf(&s, "  weights: %s\n", p->summary);
+        if (p->accepted) qz_str_puts(&s, "  ");
+        qz_accepted_line(p->accepted, &s);
+        if (p->accepted) qz_str_putc(&s, '\n');
         qz_str_printf(&s, "  peak memory %.0f MiB, planned at most %.0f MiB\n", (double)qz_peak_rss() / 1048576.0, (double)p->planned_memory / 1048576.0);
         if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
     }
@@ -136,8 +147,12 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
         imp.windows = &windows;
         imp.data_sha = data.sha_hex;
     }
-    if (!r->dry_run && !(imp.windows && !qz_int_needs_stats(&ints, &spec))) QZ_GOTO(get_stats(run, &s, r, out, imp.windows != NULL, &stats, &made, err));
+    if (!r->dry_run && !(imp.windows && !qz_int_needs_stats(&ints, &spec))) QZ_GOTO(get_stats(run, &s, r, out,
+            imp.windows ? &data : NULL, &stats, &made, err));
     if (stats.map.ptr) imp.stats = &stats;
+    imp.accepted = qz_accepted_join(&arena, stats.info.accepted, data.accepted);
+    if (imp.accepted) imp.accepted = qz_accepted_join(&arena, imp.accepted, qz_accepted_in(r->operands[0], &arena));
+    if (imp.accepted == NULL) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory"));
     QZ_GOTO(qz_importance_open(r->imatrix, &arena, &imp, &o, err));
     o.rehearse = r->dry_run;
     o.rehearse_calibrated = r->dry_run && (r->stats || r->data);

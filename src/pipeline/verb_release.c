@@ -9,9 +9,11 @@
 #include "pipeline/int_blocks.h"
 #include "pipeline/outputs.h"
 #include "pipeline/preflight.h"
+#include "pipeline/provenance.h"
 #include "pipeline/release.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
+#include "text/accepted.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +34,7 @@ typedef struct {
     qz_release_report rep;
     size_t measured;
     qz_outputs outs;
+    const char *leaks;   /* into the calibration data, taken with --accept; NULL: none */
 } job;
 
 static qz_status needs(const job *j, bool *calibration, bool *tokens, qz_error *err) {
@@ -158,6 +161,11 @@ static qz_status calibrate(job *j, qz_error *err) {
         j->imp.windows = &j->windows;
         j->imp.data_sha = j->data.sha_hex;
     }
+    j->imp.accepted = qz_accepted_join(&j->arena, j->stats.info.accepted, j->leaks);
+    if (j->imp.accepted)
+        j->imp.accepted = qz_accepted_join(&j->arena, j->imp.accepted, qz_accepted_in(r->operands[0], &j->arena));
+    if (j->imp.accepted == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    j->rep.accepted = *j->imp.accepted ? j->imp.accepted : NULL;
     j->rep.calibration = qz_arena_printf(&j->arena, "%s, %llu windows of %llu tokens, float source in one pass", j->stats.info.data_name,
                                          (unsigned long long)j->stats.info.windows, (unsigned long long)j->stats.info.seq_len);
     (void)snprintf(j->rep.data_sha, sizeof j->rep.data_sha, "%s", j->stats.info.data_sha);
@@ -180,6 +188,7 @@ static qz_status check_inputs(job *j, qz_error *err) {
         qz_taskset_release(&t);
         QZ_TRY(st);
     }
+    QZ_TRY(qz_calib_leaks(&j->s, r, &j->arena, &j->leaks, err));
     return qz_model_check_finite(j->run, j->s.model, err);
 }
 
@@ -235,6 +244,7 @@ static qz_status run_job(job *j, qz_error *err) {
     j->o = (qz_produce_options){.search = j->o.search, .force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     if (r->dry_run) {
+        QZ_TRY(qz_calib_leaks(&j->s, r, &j->arena, &j->leaks, err));
         QZ_TRY(plan_all(j, err));
         return show_plan(j, err);
     }

@@ -33,6 +33,7 @@ typedef struct {
     const char *path;
     char sha_hex[65];       /* of the file */
     qz_parts parts;
+    const char *accepted;   /* findings of the lint that the user took (text/accepted.h), NULL: none, or not judged */
     qz_arena arena;
 } qz_dataset;
 

@@ -1,5 +1,6 @@
 #include "text/lint.h"
 #include <string.h>
+#include "base/io.h"
 #include "base/size.h"
 #include "text/lint_int.h"
 
@@ -20,7 +21,11 @@ static const char *const codes[] = {
 const char *qz_lint_code_at(size_t i) { return i < sizeof codes / sizeof codes[0] ? codes[i] : NULL; }
 
 static void add(qz_lint *l, const char *code, qz_lint_severity s, const char *text) {
-    if (text && l->n < MAX_FINDINGS) l->findings[l->n++] = (qz_lint_finding){code, text, s};
+    if (text && l->n < MAX_FINDINGS) l->findings[l->n++] = (qz_lint_finding){code, text, s, text + strlen(code) + 1};
+}
+/* The last finding, if it is `code`, is told in other words. */
+static void tell(qz_lint *l, const char *code, const char *told) {
+    if (told && l->n && strcmp(l->findings[l->n - 1].code, code) == 0) l->findings[l->n - 1].told = told;
 }
 
 static const char *shares(qz_arena *a, const qz_data_facts *f) {
@@ -33,6 +38,7 @@ static void judge_alone(qz_lint *l, const qz_dataset *d, size_t largest_in) {
     qz_arena *a = &l->arena;
     if (f->samples > 1 && (double)f->unique < 0.9 * (double)f->samples)
         add(l, "CAL-DUP", QZ_LINT_REFUSE, qz_arena_printf(a, "CAL-DUP %zu unique of %zu", f->unique, f->samples));
+    tell(l, "CAL-DUP", qz_arena_printf(a, "%zu of %zu samples equal", f->samples - f->unique, f->samples));
     if (largest_in && f->distinct_rows < largest_in)
         add(l, "CAL-RANK", QZ_LINT_REFUSE, qz_arena_printf(a, "CAL-RANK %zu distinct rows < %zu columns", f->distinct_rows, largest_in));
     bool few = d->kind != QZ_DATA_TEXT_FILE && f->samples < LEAST_SAMPLES;
@@ -44,6 +50,28 @@ static void judge_alone(qz_lint *l, const qz_dataset *d, size_t largest_in) {
     if (d->parts.joined) add(l, "CAL-PARTS", QZ_LINT_NOTE, qz_arena_printf(a, "CAL-PARTS %zu lists of parts joined to texts", d->parts.joined));
     const char *s = shares(a, f);
     if (s) add(l, "CAL-LANG", QZ_LINT_NOTE, qz_arena_printf(a, "CAL-LANG %s", s));
+}
+
+static void add_leak(qz_lint *l, const qz_leak *x, const char *units, const char *kind, const char *path) {
+    qz_arena *a = &l->arena;
+    if (x->n == 0) return;
+    add(l, "CAL-LEAK", QZ_LINT_WARN,
+        qz_arena_printf(a, "CAL-LEAK %zu of %zu %s also in the %s file '%s', first line %zu (there line %zu)",
+                        x->n, x->of, units, kind, path, x->line, x->other_line));
+    tell(l, "CAL-LEAK", /* names travel, folders do not */
+         qz_arena_printf(a, "%zu of %zu %s also in the %s file '%s', first line %zu (there line %zu)",
+                         x->n, x->of, units, kind, qz_path_base(path), x->line, x->other_line));
+}
+
+static qz_status find_leaks(qz_lint *l, const qz_dataset *d, const qz_dataset *eval, const qz_taskset *tasks,
+                            qz_error *err) {
+    if (eval) QZ_TRY(qz_data_overlap(d, eval, &l->leaks_eval, err));
+    return tasks ? qz_task_overlap(d, tasks, &l->leaks_tasks, err) : QZ_OK;
+}
+static void judge_leaks(qz_lint *l, const qz_dataset *d, const qz_dataset *eval, const qz_taskset *tasks) {
+    const char *units = d->kind == QZ_DATA_TEXT_FILE ? "paragraphs" : "samples";
+    if (eval) add_leak(l, &l->leaks_eval, units, "evaluation", eval->path);
+    if (tasks) add_leak(l, &l->leaks_tasks, "samples", "task", tasks->path);
 }
 
 static void judge_against(qz_lint *l, const qz_dataset *d, const qz_lint_options *o) {
@@ -59,11 +87,7 @@ static void judge_against(qz_lint *l, const qz_dataset *d, const qz_lint_options
             add(l, "CAL-DOMAIN", QZ_LINT_WARN, qz_arena_printf(a, "CAL-DOMAIN token distributions differ by %.2f bit (Jensen-Shannon, 0 to 1): calibration (%s), %s "
                                                                "(%s)", l->divergence, s, o->traffic ? "traffic" : "evaluation", t));
     }
-    if (l->leaks_eval)
-        add(l, "CAL-LEAK", QZ_LINT_WARN, qz_arena_printf(a, "CAL-LEAK %zu %s also in the evaluation file '%s'", l->leaks_eval,
-                                                         d->kind == QZ_DATA_TEXT_FILE ? "paragraphs" : "samples", o->eval->path));
-    if (l->leaks_tasks)
-        add(l, "CAL-LEAK", QZ_LINT_WARN, qz_arena_printf(a, "CAL-LEAK %zu samples also in the task file '%s'", l->leaks_tasks, o->tasks->path));
+    judge_leaks(l, d, o->eval, o->tasks);
 }
 
 static qz_status run(const qz_tokenizer *t, const qz_dataset *d, const qz_lint_options *o, qz_lint *l, qz_error *err) {
@@ -78,8 +102,7 @@ static qz_status run(const qz_tokenizer *t, const qz_dataset *d, const qz_lint_o
         QZ_GOTO(qz_data_measure(t, other, &l->other, &theirs, &n_theirs, err));
         l->divergence = qz_jensen_shannon(mine, n_mine, theirs, n_theirs);
     }
-    if (o->eval) QZ_GOTO(qz_data_overlap(d, o->eval, &l->leaks_eval, err));
-    if (o->tasks) QZ_GOTO(qz_task_overlap(d, o->tasks, &l->leaks_tasks, err));
+    QZ_GOTO(find_leaks(l, d, o->eval, o->tasks, err));
     judge_alone(l, d, o->largest_in);
     judge_against(l, d, o);
 out:
@@ -93,6 +116,17 @@ qz_status qz_lint_run(const qz_tokenizer *t, const qz_dataset *data, const qz_li
     *out = (qz_lint){.divergence = -1};
     qz_status st = run(t, data, o ? o : &none, out, err);
     if (st != QZ_OK) qz_lint_release(out);
+    return st;
+}
+
+qz_status qz_lint_leaks(const qz_dataset *data, const qz_dataset *eval, const qz_taskset *tasks, qz_lint *out,
+                        qz_error *err) {
+    *out = (qz_lint){.divergence = -1};
+    out->findings = qz_arena_alloc(&out->arena, MAX_FINDINGS, sizeof *out->findings);
+    qz_status st = out->findings ? find_leaks(out, data, eval, tasks, err)
+                                 : qz_fail(err, QZ_EMEMORY, "out of memory while judging '%s'", data->path);
+    if (st == QZ_OK) judge_leaks(out, data, eval, tasks);
+    else qz_lint_release(out);
     return st;
 }
 

@@ -13,7 +13,4 @@ void qz_hash_set_release(qz_hash_set *s);
 /* counts [n_counts]: unigram counts, caller frees with qz_free. */
 qz_status qz_data_measure(const qz_tokenizer *t, const qz_dataset *d, qz_data_facts *out, uint64_t **counts, size_t *n_counts, qz_error *err);
 double qz_jensen_shannon(const uint64_t *a, size_t na, const uint64_t *b, size_t nb);
-/* Samples of `data` (paragraphs of a text file) that are also in `other`, or that begin with a task's prompt. */
-qz_status qz_data_overlap(const qz_dataset *data, const qz_dataset *other, size_t *shared, qz_error *err);
-qz_status qz_task_overlap(const qz_dataset *data, const qz_taskset *tasks, size_t *shared, qz_error *err);
 #endif

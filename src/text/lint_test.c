@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include "text/accepted.h"
 #include "text/lint.h"
 #include "text/lint_int.h"
 
@@ -45,6 +46,7 @@ static void one_sentence_many_times(void **state) {
     const qz_lint_finding *dup = find(&l, "CAL-DUP"), *rank = find(&l, "CAL-RANK");
     assert_non_null(dup);
     assert_string_equal(dup->text, "CAL-DUP 1 unique of 128");
+    assert_string_equal(dup->told, "127 of 128 samples equal");
     assert_int_equal(dup->severity, QZ_LINT_REFUSE);
     assert_non_null(rank);
     assert_int_equal(rank->severity, QZ_LINT_REFUSE);
@@ -123,8 +125,9 @@ static void leaks(void **state) {
     must(qz_dataset_load(MARKET "eval.jsonl", t, NULL, &e, &err));
     must(qz_taskset_load(MARKET "tasks.jsonl", t, 0, &tasks, &err));
     must(qz_lint_run(t, &e, &(qz_lint_options){.eval = &e}, &l, &err));
-    assert_int_equal(l.leaks_eval, 300); /* the file against itself */
-    assert_non_null(strstr(find(&l, "CAL-LEAK")->text, "CAL-LEAK 300 samples"));
+    assert_int_equal(l.leaks_eval.n, 300); /* the file against itself */
+    assert_non_null(strstr(find(&l, "CAL-LEAK")->text, "CAL-LEAK 300 of 300 samples also in the evaluation file"));
+    assert_non_null(strstr(find(&l, "CAL-LEAK")->text, "first line 1 (there line 1)"));
     qz_lint_release(&l);
     /* one of the tasks as a calibration record, with an answer of its own */
     write_lines(path, "{\"instruction\":\"Create the shipping request as JSON.\",\"input\":\"Priya Vogel (87 Orchard Avenue, 51321 Torval) wants 9 x grey mug, "
@@ -132,13 +135,73 @@ static void leaks(void **state) {
     must(qz_dataset_load(path, t, NULL, &d, &err));
     remove(path);
     must(qz_lint_run(t, &d, &(qz_lint_options){.eval = &e, .tasks = &tasks}, &l, &err));
-    assert_int_equal(l.leaks_tasks, 1);
-    assert_int_equal(l.leaks_eval, 0);
+    assert_int_equal(l.leaks_tasks.n, 1);
+    assert_int_equal(l.leaks_eval.n, 0);
     qz_lint_release(&l);
     qz_dataset_release(&d);
     qz_dataset_release(&e);
     qz_taskset_release(&tasks);
     qz_tokenizer_free(t);
+}
+
+/* What leaks hides behind: other blanks, other case, a paragraph inside a longer text. */
+static void leaks_normalized(void **state) {
+    (void)state;
+    static const char para[] = "The quick brown fox jumps over the lazy dog "
+                               "while the slow green turtle sleeps under it.";
+    static const char wrapped[] = "  the Quick  brown fox jumps over the lazy dog\n"
+                                  "while the slow green turtle\tsleeps under it.\n";
+    char inside[300], file[300];
+    (void)snprintf(inside, sizeof inside, "Another beginning.\n \n%s\n\nAnother end.", wrapped);
+    (void)snprintf(file, sizeof file, "Title\n\n\n%s\nnext\n", para);
+    qz_sample a[] = {{.text = "x", .n = 1, .line = 1}, {.text = inside, .n = strlen(inside), .line = 2}};
+    qz_sample b[] = {{.text = "y", .n = 1, .line = 1}, {.text = "z", .n = 1, .line = 2},
+                     {.text = para, .n = sizeof para - 1, .line = 3}};
+    qz_sample c[] = {{.text = file, .n = strlen(file), .line = 1}};
+    const qz_dataset da = {.kind = QZ_DATA_JSONL_TEXT, .samples = a, .n = 2, .path = "a"};
+    const qz_dataset db = {.kind = QZ_DATA_JSONL_TEXT, .samples = b, .n = 3, .path = "b"};
+    qz_dataset dc = {.kind = QZ_DATA_TEXT_FILE, .samples = c, .n = 1, .path = "c"};
+    qz_leak x;
+    must(qz_data_overlap(&da, &db, &x, &err));
+    assert_true(x.n == 1 && x.of == 2 && x.line == 2 && x.other_line == 3);
+    must(qz_data_overlap(&da, &dc, &x, &err)); /* "next" joins the paragraph of the file: no blank line between */
+    assert_int_equal(x.n, 0);
+    qz_sample twice[] = {a[1], a[1]}; /* a paragraph of several samples is a form, no leak */
+    const qz_dataset dt = {.kind = QZ_DATA_JSONL_TEXT, .samples = twice, .n = 2, .path = "t"};
+    must(qz_data_overlap(&dt, &db, &x, &err));
+    assert_int_equal(x.n, 0);
+    must(qz_data_overlap(&dt, &da, &x, &err)); /* a whole sample is one however often it comes */
+    assert_int_equal(x.n, 2);
+    c[0].n -= 6;
+    must(qz_data_overlap(&da, &dc, &x, &err));
+    assert_true(x.n == 1 && x.line == 2 && x.other_line == 4);
+    must(qz_data_overlap(&dc, &da, &x, &err)); /* of a text file its long paragraphs are counted */
+    assert_true(x.n == 1 && x.of == 1 && x.line == 4 && x.other_line == 2);
+}
+
+static void accepted(void **state) {
+    (void)state;
+    qz_str s = {0};
+    qz_accepted_add(&s, "CAL-DUP", "127 of 128 samples equal");
+    qz_accepted_add(&s, "CAL-LEAK", "3 of 9 samples also in 'a;b).txt'\n");
+    assert_string_equal(s.ptr, "CAL-DUP (127 of 128 samples equal); CAL-LEAK (3 of 9 samples also in 'a,b).txt' )");
+    assert_true(qz_accepted_has(s.ptr, "CAL-LEAK") && !qz_accepted_has(s.ptr, "CAL"));
+    assert_false(qz_accepted_has(NULL, "CAL-DUP"));
+    const char *at = s.ptr;
+    qz_accepted x;
+    assert_true(qz_accepted_next(&at, &x) && x.count == 127);
+    assert_string_equal(x.finding, "127 of 128 samples equal");
+    assert_true(qz_accepted_next(&at, &x) && x.count == 3 && !qz_accepted_next(&at, &x));
+    static const char *const bad[] = {"", "CAL-DUP", "cal (1)", "CAL-DUP (", "CAL-DUP (1", " CAL-DUP (1)", "A)"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        at = bad[i];
+        assert_false(qz_accepted_next(&at, &x));
+    }
+    qz_str_clear(&s);
+    qz_accepted_json("CAL-RANK (21 \"x\"); MOD-KEYS (none)", &s);
+    assert_string_equal(s.ptr, "[{\"code\":\"CAL-RANK\",\"count\":21,\"finding\":\"21 \\\"x\\\"\"},"
+                               "{\"code\":\"MOD-KEYS\",\"count\":0,\"finding\":\"none\"}]");
+    qz_str_release(&s);
 }
 
 static void lengths(void **state) {
@@ -173,6 +236,8 @@ static void lengths(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(one_sentence_many_times), cmocka_unit_test(rank_counts_contexts), cmocka_unit_test(domains),
-                                       cmocka_unit_test(divergence), cmocka_unit_test(leaks), cmocka_unit_test(lengths)};
+                                       cmocka_unit_test(divergence), cmocka_unit_test(leaks),
+                                       cmocka_unit_test(leaks_normalized),
+                                       cmocka_unit_test(accepted), cmocka_unit_test(lengths)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,7 +27,7 @@ normalise() { # the temporary folder, seconds, rates, memory, machine, version, 
   sed -E -e "s#$1#W#g" \
     -e '/was measured under load: /d' -e 's/[0-9]+(\.[0-9]+)? (s|ms|tokens\/s|MiB|GiB|GB\/s|t\/s)\b/N \2/g' \
     -e 's/(quantz,? (version )?)[0-9]+\.[0-9]+\.[0-9]+/\1VERSION/g' \
-    -e 's/"(seconds|weight_mse|proof_kl|peak_rss_bytes|planned_memory_bytes|ttft_ms|gen_tps)":-?[0-9.e+-]+/"\1":N/g' \
+    -e 's/"(seconds|weight_mse|relative_error|proof_kl|peak_rss_bytes|planned_memory_bytes|ttft_ms|gen_tps)":-?[0-9.e+-]+/"\1":N/g' \
     -e 's/(proof )?KL [0-9]+\.[0-9]+( on [0-9]+ tokens)/\1KL N\2/; s/proof KL [0-9.]+/proof KL N/' \
     -e 's/((sha256|found) )[0-9a-f]{16}…/\1N…/g; s/greedy: ".*"/greedy: "…"/' \
     -e 's/(rounding|with scales|feedback codes|strength) [0-9.e+-]+/\1 N/g' -e 's/[ \t]+$//'
