@@ -106,8 +106,8 @@ typedef struct quantz_quantize_options {
     uint64_t samples;         /* calibration windows at most (128) */
     uint64_t seq_len;         /* tokens of a window (512) */
     const char *search;       /* "best" (default): lowest error; "compat": the reference's own bytes */
-    const char *propagate;    /* awq, gptq: "original" or "quantized" statistics; NULL: the scheme's default */
-    double damp;              /* gptq: share of the mean diagonal added (0.01) */
+    const char *propagate;    /* awq, gptq: "original" or "quantized" statistics; NULL: quantized where calibration is given */
+    double damp;              /* awq, gptq: share of the mean diagonal added; 0: decided on held-out tokens, or 0.01 */
     const char *accept;       /* findings of the data lint to accept: "CAL-DUP,CAL-RANK" */
     const char *engine;       /* refuse at once what this engine cannot load: "vllm", "llama.cpp" … */
     uint64_t tensor_parallel; /* GPUs that will share the model, with engine; 0: one */

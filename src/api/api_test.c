@@ -351,7 +351,7 @@ static void test_errors(void **state) {
     FAILS(f, quantz_quantize(f->q, ZOO, &o, NULL), QUANTZ_EUSAGE, "fast", "best");
     o.search = NULL; /* the default */
     o.damp = (double)NAN;
-    FAILS(f, quantz_quantize(f->q, ZOO, &o, NULL), QUANTZ_EUSAGE, "'damp'", "0 to 1");
+    FAILS(f, quantz_quantize(f->q, ZOO, &o, NULL), QUANTZ_EUSAGE, "'damp'", "0.0001 to 1");
     o.damp = 0.01;
     o.seq_len = 0;
     FAILS(f, quantz_quantize(f->q, ZOO, &o, NULL), QUANTZ_EUSAGE, "'seq_len'", "8 to 131072");

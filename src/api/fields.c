@@ -15,7 +15,7 @@ static const qz_field quantize[] = {
     TEXT(scheme, "to", to, NULL), TEXT(output, "output", output, NULL), TEXT(calibration, "calib", data, NULL),
     TEXT(statistics, "stats", stats, NULL), TEXT(imatrix, "imatrix", imatrix, NULL),
     COUNT(samples, "samples", samples, 128, 1, 1e6), COUNT(seq_len, "seq-len", seq_len, 512, 8, 131072),
-    TEXT(search, "search", search, "best"), TEXT(propagate, "propagate", propagate, NULL), REAL(damp, "damp", damp, 0.01, 0, 1),
+    TEXT(search, "search", search, "best"), TEXT(propagate, "propagate", propagate, NULL), REAL(damp, "damp", damp, 0, 1e-4, 1),
     TEXT(accept, "accept", accept, NULL), TEXT(engine, "engine", engine, NULL), COUNT(tensor_parallel, "tp", tp, 0, 1, 64),
     TEXT(compute_capability, "cc", cc, NULL), TEXT(name, "name", name, NULL), TEXT(pre, "pre", pre, NULL),
     FLAG(force, "force", force), FLAG(resume, "resume", resume), FLAG(strict, "strict", strict),

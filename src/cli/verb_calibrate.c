@@ -10,6 +10,7 @@ static const qz_option options[] = {
     {"tasks", 0, QZ_OPT_TEXT, QZ_AT(tasks), "FILE", NULL, 0, 0, "task file, checked for overlap with the data"},
     {"traffic", 0, QZ_OPT_TEXT, QZ_AT(traffic), "FILE", NULL, 0, 0, "sample of production prompts: lengths and language are compared"},
     {"samples", 0, QZ_OPT_COUNT, QZ_AT(samples), "N", "128", 1, 1e6, "windows at most"},
+    {"no-bos", 0, QZ_OPT_FLAG, QZ_AT(no_bos), NULL, NULL, 0, 0, "calibration windows as the text has them, not beginning with the model's BOS token"},
     {"seq-len", 0, QZ_OPT_COUNT, QZ_AT(seq_len), "N", "512", 8, 131072, "tokens of a window"},
     {"lengths", 0, QZ_OPT_TEXT, QZ_AT(lengths), "POLICY", "pack", 0, 0, "pack, truncate or drop"},
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0,

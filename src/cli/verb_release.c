@@ -18,6 +18,8 @@ static const qz_option options[] = {
     {"batch", 0, QZ_OPT_COUNT, QZ_AT(batch), "N", "96", 1, 4096, "task sequences decoded together"},
     {"repeats", 0, QZ_OPT_COUNT, QZ_AT(repeats), "N", "5", 1, 100, "speed measurements of each artifact"},
     {"no-bench", 0, QZ_OPT_FLAG, QZ_AT(no_bench), NULL, NULL, 0, 0, "leave the speed columns out"},
+    {"effort", 0, QZ_OPT_TEXT, QZ_AT(effort), "LEVEL", "normal", 0, 0, "normal: one calibration pass for all; high: awq and gptq each under the model quantized so far (slower, better)"},
+    {"no-bos", 0, QZ_OPT_FLAG, QZ_AT(no_bos), NULL, NULL, 0, 0, "calibration windows as the text has them, not beginning with the model's BOS token"},
     {"propagate", 0, QZ_OPT_TEXT, QZ_AT(propagate), "KIND", NULL, 0, 0, "awq, gptq: statistics of the original model (one pass for all), or of the model quantized so far (default original)"},
     {"module", 0, QZ_OPT_LIST, QZ_AT(modules), "RULE", NULL, 0, 0, "gptq, may be repeated: PATTERN=SETTINGS for single modules: 'down_proj=bits:8,group_size:32', 'layers.{0,31}=sym', 'layers.0.mlp=keep' (16 bits); settings bits:N, group_size:N, sym, asym, act_order, no_act_order; the first that matches decides"},
     {"strict", 0, QZ_OPT_FLAG, QZ_AT(strict), NULL, NULL, 0, 0, "statistics that cannot be factored are an error, not rounding to nearest"},

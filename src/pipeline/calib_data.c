@@ -32,7 +32,7 @@ static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const 
     const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .resume = r->resume,
                               .about = {.samples = w->samples_used, .data_sha = d->sha_hex, .source_sha = s->sha_hex, .reader = d->reader,
                                         .data_name = qz_path_base(d->path), .chat_template = templated ? "applied" : "none",
-                                        .bos = s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer),
+                                        .bos = w->bos_added > 0 || (s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer)),
                                         .accepted = r->linted ? r->accepted : d->accepted}};
     double start = qz_now();
     qz_status st = qz_calibrate(run, e, &c, path, NULL, err);
@@ -48,10 +48,13 @@ qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r,
     qz_length_policy policy;
     QZ_TRY(policy_of(r->lengths, &policy, err));
     QZ_TRY(qz_dataset_load(r->data, s->tokenizer, &(qz_dataset_options){.raw = r->raw}, d, err));
+    const bool reference = r->search && strcmp(r->search, "compat") == 0; /* its windows are plain pieces of the text */
+    const qz_window_options o = {(size_t)r->seq_len, (size_t)r->samples, policy, !r->no_bos && !reference};
     qz_status st = r->linted ? QZ_OK : qz_calib_lint(run, s, d, r, &arena, NULL, err);
-    if (st == QZ_OK) st = qz_windows_build(s->tokenizer, d, (size_t)r->seq_len, (size_t)r->samples, policy, w, err);
+    if (st == QZ_OK) st = qz_windows_build(s->tokenizer, d, &o, w, err);
     if (st == QZ_OK && !r->linted) {
         qz_info(run, "%s: read as %s", r->data, d->reader);
+        if (w->bos_added) qz_info(run, "%zu of %zu windows were given the BOS token at their beginning", w->bos_added, w->n_windows);
         qz_info(run, "samples: %zu read, %zu used, %zu truncated, %zu dropped; tokens: %zu read, %zu used in %zu windows of %zu, %zu cut", w->samples_read,
                 w->samples_used, w->samples_truncated, w->samples_dropped, w->tokens_total, w->tokens_used, w->n_windows, w->seq_len, w->tokens_cut);
     }

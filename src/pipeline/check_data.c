@@ -32,7 +32,7 @@ static qz_status lengths(qz_check_job *j, const char *path, const qz_dataset *d,
     for (size_t k = 0; k < sizeof policies / sizeof policies[0]; k++) {
         qz_windows w;
         qz_error none = {0};
-        qz_status st = qz_windows_build(j->tokenizer, d, 512, 0, policies[k].policy, &w, &none);
+        qz_status st = qz_windows_build(j->tokenizer, d, &(qz_window_options){512, 0, policies[k].policy, false}, &w, &none);
         if (st == QZ_EMEMORY) return qz_fail(err, st, "%s", none.text);
         if (st != QZ_OK && n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, "; %s: nothing is left", policies[k].name);
         if (st == QZ_OK && n < sizeof text)

@@ -37,6 +37,8 @@ qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_se
     out->damp = r->damp;
     out->mse_norm = (float)r->mse;
     out->sequential = !r->together;
+    if (r->effort && strcmp(r->effort, "normal") != 0 && strcmp(r->effort, "high") != 0) return qz_fail(err, QZ_EUSAGE, "unknown --effort '%s': expected normal or high", r->effort);
+    if (!compat && r->data && !(r->effort && strcmp(r->effort, "normal") == 0)) out->propagate = true;
     if (r->propagate && strcmp(r->propagate, "original") == 0) out->propagate = false;
     else if (r->propagate && strcmp(r->propagate, "quantized") == 0) out->propagate = true;
     else if (r->propagate) return qz_fail(err, QZ_EUSAGE, "unknown --propagate '%s': expected original or quantized", r->propagate);
@@ -587,7 +589,8 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
                        percent(a->final_error, a->final_energy));
     if (a->n_alpha && at > 0 && (size_t)at < n)
         at += snprintf(out + at, n - (size_t)at, ", asymmetric strength %.2f", a->alpha / (double)a->n_alpha);
-    if (a->n_damped && at > 0 && (size_t)at < n) at += snprintf(out + at, n - (size_t)at, ", damping %g to %g by held-out tokens", a->least_damp, a->most_damp);
+    if (a->n_damped && at > 0 && (size_t)at < n)
+        at += snprintf(out + at, n - (size_t)at, ", damping %g to %g by held-out tokens", a->least_damp, a->most_damp);
     const struct { size_t count; const char *text; } lacks[] = {
         {a->n_fallbacks, "linears rounded to nearest"}, {a->n_uncorrected, "linears without asymmetric correction"}, {a->n_norms_kept, "norms not refitted"},
         {a->n_shared, "norms before experts as they were (their router reads them)"}, {a->n_unseen, "experts that no token reached"}};

@@ -28,6 +28,8 @@ typedef struct {
     const char *search, *ram, *without;
     double damp, mse;
     qz_text_list modules;  /* rules for single modules (artifacts/module_rules.h) */
+    bool no_bos;           /* calibration windows as the text has them */
+    const char *effort;    /* "normal": statistics of the original model for awq and gptq; else "high" */
     bool together, linted; /* linted: the same data were read and reported before */
     const char *accepted;  /* and what of the findings the user took (text/accepted.h) */
     /* evaluation */

@@ -150,6 +150,9 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     if (!r->dry_run && !(imp.windows && !qz_int_needs_stats(&ints, &spec))) QZ_GOTO(get_stats(run, &s, r, out,
             imp.windows ? &data : NULL, &stats, &made, err));
     if (stats.map.ptr) imp.stats = &stats;
+    if (r->stats && !r->data && !r->propagate && qz_int_needs_stats(&ints, &spec))
+        qz_info(run, "codes under the original model's statistics; --calib FILE in place of --stats also shows each block what the blocks before it have "
+                     "lost, which is better");
     imp.accepted = qz_accepted_join(&arena, stats.info.accepted, data.accepted);
     if (imp.accepted) imp.accepted = qz_accepted_join(&arena, imp.accepted, qz_accepted_in(r->operands[0], &arena));
     if (imp.accepted == NULL) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory"));

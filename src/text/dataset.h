@@ -55,12 +55,17 @@ typedef struct {
     uint32_t *ids;          /* [n_windows, seq_len] */
     size_t n_windows, seq_len;
     size_t samples_read, samples_used, samples_truncated, samples_dropped, tokens_total, tokens_used, tokens_cut;
+    size_t bos_added;       /* windows that begin with a token that is not the data's own; none of tokens_total */
 } qz_windows;
 typedef enum { QZ_PACK, QZ_TRUNCATE, QZ_DROP } qz_length_policy;
+typedef struct {
+    size_t seq_len, most;   /* windows at most, 0: all */
+    qz_length_policy policy;
+    bool bos;               /* every window begins with the tokenizer's BOS, if it has one, and the data are not ids */
+} qz_window_options;
 /* PACK joins samples end to end and cuts every seq_len tokens (the tail is counted as cut unless no window is full: then
  * the one short window is kept with its own length and seq_len is lowered to it). */
-qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, size_t seq_len, size_t max_windows,
-                           qz_length_policy policy, qz_windows *out, qz_error *err);
+qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, const qz_window_options *o, qz_windows *out, qz_error *err);
 void qz_windows_release(qz_windows *w);
 
 /* One task of a task file (models/README.md): the question as messages or text, the expected output, the check. */

@@ -113,7 +113,7 @@ static void windows(void **state) {
     must(load(text, ".jsonl", NULL, NULL, &d));
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
         qz_windows w;
-        must(qz_windows_build(NULL, &d, 16, want[i].max, want[i].policy, &w, &err));
+        must(qz_windows_build(NULL, &d, &(qz_window_options){16, want[i].max, want[i].policy, true}, &w, &err));
         assert_int_equal(w.n_windows, want[i].n);
         assert_int_equal(w.seq_len, want[i].policy == QZ_DROP ? 12 : 16); /* 5 + 7 tokens are one short window */
         assert_int_equal(w.samples_read, 3);
@@ -139,7 +139,7 @@ static void bundled_files(void **state) {
     qz_dataset_release(&d);
     must(qz_dataset_load("models/market/calibration.jsonl", t, NULL, &d, &err));
     assert_int_equal(d.n, 128);
-    must(qz_windows_build(t, &d, 512, 0, QZ_PACK, &w, &err));
+    must(qz_windows_build(t, &d, &(qz_window_options){512, 0, QZ_PACK, false}, &w, &err));
     assert_int_equal(w.tokens_used, w.n_windows * 512);
     assert_int_equal(w.tokens_used + w.tokens_cut, w.tokens_total);
     qz_windows_release(&w);

@@ -47,7 +47,7 @@ ids() { # tokens below 256, the same for every zoo model
 
 set_zoo() {
   ids > "$work/ids.jsonl"
-  local m v c calib=(--calib "$work/ids.jsonl" --seq-len 64 --samples 24 --accept $ACCEPT)
+  local m v c calib=(--calib "$work/ids.jsonl" --seq-len 64 --samples 24 --accept $ACCEPT --damp 0.01)
   for m in llama llama3-rope mistral qwen2 qwen3; do
     for c in F16 BF16 Q8_0 Q4_0 Q5_1; do art "$m-gguf-$c" tests/golden/zoo/$m gguf:$c --search compat; done
     art "$m-gguf-Q4_0-best" tests/golden/zoo/$m gguf:Q4_0 "${calib[@]}"
@@ -60,7 +60,7 @@ set_zoo() {
       art "$m-awq-$c-$v" tests/golden/zoo/$m awq:w4g32 --search $c --propagate $v "${calib[@]}"
       art "$m-gptq-$c-$v" tests/golden/zoo/$m gptq:w4g32+asym --search $c --propagate $v "${calib[@]}"
     done; done
-    art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order "${calib[@]}"
+    art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order --propagate original "${calib[@]}"
   done
   for m in gemma2 gemma3 phi3 mixtral qwen3_moe smollm3; do
     for c in gguf:F16 gguf:BF16 gguf:Q8_0 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic fp8:block; do art "$m-$c" tests/golden/zoo/$m $c --search compat; done
@@ -80,7 +80,7 @@ set_zoo() {
       art "$m-awq-best-$v" tests/golden/zoo/$m awq:w4g32 --propagate $v "${calib[@]}"
     done
     art "$m-gptq-together" tests/golden/zoo/$m gptq:w4g32 --propagate quantized --together "${calib[@]}"
-    art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order "${calib[@]}"
+    art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order --propagate original "${calib[@]}"
   done
   compare tests/net/zoo.sha
 }
@@ -108,24 +108,24 @@ recipes() { # PREFIX MODEL calibration options…: every scheme, level, mode
   art "$p-gptq-together" "$m" gptq:w4g128 --propagate quantized --together "$@"
   art "$p-gptq-stats" "$m" gptq:w4g128+asym --stats "$work/$p.stats" --accept $ACCEPT
   art "$p-awq-stats" "$m" awq --stats "$work/$p.stats" --accept $ACCEPT
-  art "$p-gptq-module" "$m" gptq:w4g128 --module 'down_proj=bits:8,group_size:32' --module 'layers.0.mlp=keep' "$@"
-  art "$p-gptq-damp" "$m" gptq:w4g128 --damp 0.1 --search compat --mse 2.4 "$@"
+  art "$p-gptq-module" "$m" gptq:w4g128 --module 'down_proj=bits:8,group_size:32' --module 'layers.0.mlp=keep' --propagate original "$@"
+  art "$p-gptq-damp" "$m" gptq:w4g128 "$@" --damp 0.1 --search compat --mse 2.4
   for l in fold asymmetric residual order descent refit norms sign; do art "$p-gptq-without-$l" "$m" gptq:w4g128+asym --propagate quantized --without $l "$@"; done
 }
 prepare() { # PREFIX MODEL DATA options…
   "$Q" calibrate "$2" --data "$3" -o "$work/$1.stats" --imatrix "$work/$1.imatrix.gguf" --accept $ACCEPT -q "${@:4}" > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 }
 set_market() {
-  local calib=(--calib models/market/calibration.jsonl --samples 32 --seq-len 256 --accept $ACCEPT)
-  prepare market models/market models/market/calibration.jsonl --samples 32 --seq-len 256
+  local calib=(--calib models/market/calibration.jsonl --samples 32 --seq-len 256 --accept $ACCEPT --no-bos --damp 0.01)
+  prepare market models/market models/market/calibration.jsonl --samples 32 --seq-len 256 --no-bos
   recipes market models/market "${calib[@]}"
   compare tests/net/market.sha
 }
 set_text() {
   local m=${QZ_SHARED:-../shared}/models/text-13m data
   data=$(ls "$m"/data/*calib* | head -1)
-  prepare text "$m" "$data" --samples 16 --seq-len 256
-  recipes text "$m" --calib "$data" --samples 16 --seq-len 256 --accept $ACCEPT
+  prepare text "$m" "$data" --samples 16 --seq-len 256 --no-bos
+  recipes text "$m" --calib "$data" --samples 16 --seq-len 256 --accept $ACCEPT --no-bos --damp 0.01
   compare tests/net/text.sha
 }
 
