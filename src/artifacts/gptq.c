@@ -80,9 +80,10 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
     QZ_TRY(qz_module_setting_of(&p->spec, it->out_name, &x, err));
     uint64_t k = it->cols, n = it->rows, b = x.bits;
     uint32_t g = x.group_size;
-    if (it->cols > UINT32_MAX || k % 32 || n % 32)
-        return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected rows and columns in multiples of 32%s", it->name,
-                       it->rows, it->cols, it->linear < 0 ? "; leave out +lm_head" : "; use gguf");
+    const uint64_t whole = b == 3 ? 32 : 32 / b; /* values of whole 32-bit words */
+    if (it->cols > UINT32_MAX || k % whole || n % whole)
+        return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected rows and columns in multiples of %u at %u bits%s", it->name,
+                       it->rows, it->cols, (unsigned)whole, (unsigned)b, it->linear < 0 ? "; leave out +lm_head" : "; use gguf");
     if (g == 0) g = (uint32_t)it->cols;
     if (k % g) {
         int fits = k % 64 == 0 && g > 64 ? 64 : g > 32 ? 32 : -1;
@@ -104,8 +105,8 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
 static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
     (void)p;
     uint64_t k = it->cols, n = it->rows, g = it->cols / it->group_size, b = it->bits;
-    out[0] = (qz_st_item){ qz_arena_printf(arena, "%s.qweight", it->out_name), QZ_ST_I32, 2, { k / 32 * b, n } };
-    out[1] = (qz_st_item){ qz_arena_printf(arena, "%s.qzeros", it->out_name), QZ_ST_I32, 2, { g, n / 32 * b } };
+    out[0] = (qz_st_item){ qz_arena_printf(arena, "%s.qweight", it->out_name), QZ_ST_I32, 2, { k * b / 32, n } };
+    out[1] = (qz_st_item){ qz_arena_printf(arena, "%s.qzeros", it->out_name), QZ_ST_I32, 2, { g, n * b / 32 } };
     out[2] = (qz_st_item){ qz_arena_printf(arena, "%s.scales", it->out_name), QZ_ST_F16, 2, { g, n } };
     out[3] = (qz_st_item){ qz_arena_printf(arena, "%s.g_idx", it->out_name), QZ_ST_I32, 1, { k } };
     return out[0].name && out[1].name && out[2].name && out[3].name ? 4 : 0;
@@ -163,18 +164,20 @@ static qz_status check_zeros(const qz_artifact_writer *w, const qz_artifact_item
     return QZ_OK;
 }
 
-/* 32 input rows at a time: `bits` words for each output. */
+/* Up to 32 input rows at a time: at most `bits` words for each output. */
 static qz_status put_codes(qz_artifact_writer *w, const qz_quantized *q, const qz_int_codes *c, const size_t *map, uint32_t *words, qz_error *err) {
     for (size_t k = 0; k < q->cols; k += 32) {
-        memset(words, 0, c->bits * q->rows * sizeof *words);
-        for (size_t n = 0; n < q->rows; n++) qz_gptq_pack_stream(c->codes + (map ? map[n] : n) * q->cols + k, 32, c->bits, q->rows, words + n);
-        QZ_TRY(qz_artifact_writer_bytes(w, words, c->bits * q->rows * sizeof *words, err));
+        const size_t part = qz_min_size(32, q->cols - k), bytes = part * c->bits / 32 * q->rows * sizeof *words;
+        memset(words, 0, bytes);
+        for (size_t n = 0; n < q->rows; n++)
+            qz_gptq_pack_stream(c->codes + (map ? map[n] : n) * q->cols + k, part, c->bits, q->rows, words + n);
+        QZ_TRY(qz_artifact_writer_bytes(w, words, bytes, err));
     }
     return QZ_OK;
 }
 
 static qz_status put_zeros(qz_artifact_writer *w, const qz_quantized *q, const qz_int_codes *c, const size_t *map, uint32_t *words, uint8_t *zeros, qz_error *err) {
-    size_t groups = q->cols / c->group_size, n_words = q->rows / 32 * c->bits;
+    size_t groups = q->cols / c->group_size, n_words = q->rows * c->bits / 32;
     for (size_t j = 0; j < groups; j++) {
         for (size_t n = 0; n < q->rows; n++) zeros[n] = (uint8_t)(c->zero_points[(map ? map[n] : n) * groups + j] - !w->plan->spec.v2);
         memset(words, 0, n_words * sizeof *words);

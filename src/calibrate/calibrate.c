@@ -181,6 +181,19 @@ static qz_status reserve(pass *p) {
     return qz_fail(p->err, QZ_EMEMORY, "out of memory for calibration of %zu tokens; use fewer --samples", rows);
 }
 
+/* A job killed before its first bytes were on disk has nothing to go on from: it begins anew. */
+static qz_status drop_short(pass *p, const char *path, const char *journal, size_t head) {
+    uint64_t size = 0;
+    qz_str partial = {0};
+    qz_str_printf(&partial, "%s.partial", path);
+    if (partial.failed) return qz_fail(p->err, QZ_EMEMORY, "out of memory");
+    const bool there = p->journal.n == 1 && qz_path_exists(partial.ptr) && qz_file_size(partial.ptr, &size, &(qz_error){0}) == QZ_OK;
+    qz_str_release(&partial);
+    if (!there || size >= head) return QZ_OK;
+    qz_journal_close(&p->journal, true);
+    return qz_journal_open(&p->journal, journal, true, p->err);
+}
+
 /* Opens the output and finds how many layers an interrupted run has finished. */
 static qz_status start(pass *p, const char *path, size_t *done) {
     qz_str head = {0}, journal = {0};
@@ -198,6 +211,7 @@ static qz_status start(pass *p, const char *path, size_t *done) {
     }
     QZ_GOTO(qz_journal_open(&p->journal, journal.ptr, !p->c->resume, p->err));
     at = head.len;
+    QZ_GOTO(drop_short(p, path, journal.ptr, at));
     if (p->journal.n > 0) {
         if (strcmp(p->journal.lines[0], sha) != 0) {
             st = qz_fail(p->err, QZ_EUSAGE, "cannot resume '%s': it was started with other data or settings; run without --resume", path);

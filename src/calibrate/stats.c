@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { ALIGN = 64, HEADER_LIMIT = 1 << 20 };
-static const char magic[8] = "QZSTATS1";
+static const char magic[8] = QZ_STATS_MAGIC;
 
 static size_t triangle(size_t cols) { return cols * (cols + 1) / 2; }
 static uint64_t aligned(uint64_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }

@@ -13,6 +13,7 @@
 #include "model/model.h"
 
 /* What produced the statistics; stored in the header and in every artifact's manifest. */
+#define QZ_STATS_MAGIC "QZSTATS1" /* the first bytes of the file */
 typedef struct {
     qz_input_widths in;
     uint64_t tokens, windows, seq_len, samples;

@@ -3,6 +3,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "base/str.h"
+#include "calibrate/stats.h"
 #include <string.h>
 
 enum { MAX_DEPTH = 3 }; /* folders below an input folder that are searched: checkpoints keep their parts one level down at most */
@@ -16,11 +17,11 @@ static const input_field inputs[] = {
     IN("report", report, false), IN("note", note, false), IN("adapter", lora, false), IN("configuration", config, false), IN("text", tokens, false)};
 /* Files that are written beside an output PATH; `single`: beside a single file too. */
 static const struct { const char *ending; bool single; } beside[] = {{"", true}, {".partial", true}, {".partial.journal", true}, {".manifest.json", false},
-                                                                     {".stats", false}, {".stats.partial", false}, {".stats.partial.journal", false}};
+    {QZ_OWN_STATS, true}, {QZ_OWN_STATS ".partial", true}, {QZ_OWN_STATS ".partial.journal", true}};
 
 /* Written by an earlier run of ours: replacing it loses nothing that was given to us. */
 static bool ours(const char *path, const char *member) {
-    static const char *const endings[] = {".partial", ".partial.journal", ".manifest.json", ".stats"};
+    static const char *const endings[] = {".partial", ".partial.journal", ".manifest.json", QZ_OWN_STATS};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
         if (qz_str_ends(member, endings[i])) return true;
     char *manifest = qz_manifest_path(path);
@@ -136,12 +137,13 @@ static qz_status check_one(const qz_request *r, const char *path, bool main_name
 }
 
 static bool starts_as(const char *path, const char *ending) {
-    static const char manifest[] = "{\n  \"manifest\": 1,", items[] = "quantz-items ";
+    static const char manifest[] = "{\n  \"manifest\": 1,", items[] = "quantz-items ", stats[] = QZ_STATS_MAGIC;
     qz_map m = {0};
     qz_error ignored = {0};
     bool yes = false;
     if (qz_path_kind_of(path) != QZ_PATH_FILE || qz_map_open(&m, path, &ignored) != QZ_OK) return false;
     if (strcmp(ending, ".manifest.json") == 0) yes = m.size >= sizeof manifest - 1 && memcmp(m.ptr, manifest, sizeof manifest - 1) == 0;
+    else if (m.size >= sizeof stats - 1 && memcmp(m.ptr, stats, sizeof stats - 1) == 0) yes = strncmp(ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0;
     else if (m.size >= sizeof items - 1 && memcmp(m.ptr, items, sizeof items - 1) == 0) yes = true;
     else yes = m.size == 0 || (m.size > 64 && strspn((const char *)m.ptr, "0123456789abcdef") == 64); /* calibration's begins with a hash */
     qz_map_release(&m);
@@ -170,7 +172,7 @@ static qz_status check_existing(const qz_request *r, const char *output, const c
         return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name, or give --force to replace it%s", path,
                        strcmp(r->verb, "release") == 0 ? ", or --resume to keep finished artifacts" : "");
     }
-    if (strncmp(ending, ".stats", 6) == 0 || r->dry_run) return QZ_OK; /* calibration looks at its own output */
+    if (r->dry_run) return QZ_OK;
     bool yes = false;
     QZ_TRY(left_by_us(path, ending, &yes, err));
     return yes ? QZ_OK : qz_fail(err, QZ_EUSAGE, "output '%s' would replace '%s', which is not ours; move it away or choose another output", output, path);

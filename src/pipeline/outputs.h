@@ -9,6 +9,8 @@
 #include "pipeline/request.h"
 
 typedef struct { char **made; size_t n; } qz_outputs;
+/* Statistics that a job makes for itself beside its output, and removes: never a name that a user would give his own. */
+#define QZ_OWN_STATS ".partial.stats"
 typedef enum { QZ_OUTPUT_ARTIFACT, QZ_OUTPUT_FILE, QZ_OUTPUT_FOLDER } qz_output_kind;
 /* kind: an artifact (file or folder, with manifest and statistics), a single file, or a folder that only receives files (release):
  * that one may exist and hold inputs, each file in it is claimed for itself. */

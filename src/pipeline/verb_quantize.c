@@ -38,16 +38,21 @@ static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const
     *made = NULL;
     if (r->stats) {
         QZ_TRY(qz_stats_open(stats, r->stats, err));
-        return qz_stats_check(stats, s->model, err);
+        QZ_TRY(qz_stats_check(stats, s->model, err));
+        if (s->sha_hex[0] == 0 && !r->dry_run) QZ_TRY(qz_source_hash(run, s, err));
+        if (s->sha_hex[0] && *stats->info.source_sha && strcmp(s->sha_hex, stats->info.source_sha) != 0)
+            qz_warn(run, "statistics '%s' were made from other weights than those of '%s': shapes are equal, hashes are not; calibrate this model", r->stats, r->operands[0]);
+        return QZ_OK;
     }
     if (r->data == NULL) return QZ_OK;
     size_t n = strlen(out);
-    char *path = qz_alloc_array(n + 8, 1);
+    char *path = qz_alloc_array(n + sizeof QZ_OWN_STATS, 1);
     if (path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     memcpy(path, out, n);
-    memcpy(path + n, ".stats", 7);
+    memcpy(path + n, QZ_OWN_STATS, sizeof QZ_OWN_STATS);
     qz_request again = *r;
     again.linted = linted != NULL;
+    again.force = true; /* what stands there was left by a killed job of ours: outputs.c looked */
     again.accepted = linted ? linted->accepted : NULL;
     qz_status st = qz_path_exists(path) && r->resume ? QZ_OK : qz_calib_make(run, s, &again, path, err);
     if (st == QZ_OK) st = qz_stats_open(stats, path, err);
