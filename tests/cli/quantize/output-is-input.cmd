@@ -11,7 +11,7 @@ $Q quantize src --to gguf:F16 -o a.gguf -q > /dev/null
 t quantize a.gguf --to gguf:Q4_0 -o a.gguf
 t quantize a.gguf a.gguf Q4_0
 t quantize src --to gguf:Q4_0 --calib data.jsonl -o data.jsonl
-echo x > b.gguf.stats; t quantize a.gguf --to gguf:Q8_0 -o b.gguf --stats b.gguf.stats
+echo x > b.gguf.partial.stats; t quantize a.gguf --to gguf:Q8_0 -o b.gguf --stats b.gguf.partial.stats
 [ "$before" = "$(cat src/* data.jsonl | sha256sum)" ] && cmp -s src/model.safetensors held && [ -p pipe ] && echo "inputs and pipe as before"
 t quantize src --to gguf:Q8_0 -o src/new.gguf 2>&1 | grep -v "warning\|peak\|proof\|Q[48]_0,\|fell back" # a new file beside the source, then our own one again
 t quantize src --to gguf:Q4_0 -o src/new.gguf 2>&1 | grep -v "warning\|peak\|proof\|Q[48]_0,\|fell back"
