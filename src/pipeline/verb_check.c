@@ -1,6 +1,8 @@
 #include "base/size.h"
 #include "pipeline/check.h"
 #include "pipeline/check_print.h"
+#include "pipeline/produce.h"
+#include "pipeline/source.h"
 #include "report/fit.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -127,6 +129,25 @@ static qz_status print_text(qz_check_job *j, qz_str *s, qz_error *err) {
     return QZ_OK;
 }
 
+/* What quantize would refuse to write, by planning it. */
+static qz_status check_write(qz_check_job *j, qz_error *err) {
+    if (!j->has_wanted || j->model == NULL || j->gguf || j->model->scheme || !qz_path_exists(j->path)) return QZ_OK;
+    qz_run silent = *j->run;
+    qz_source s = {0};
+    qz_artifact_plan plan;
+    const qz_importance none = {0};
+    qz_error why = {0};
+    const qz_produce_options o = {.search = QZ_SEARCH_BEST, .rehearse = true, .rehearse_calibrated = true, .source_dir = qz_path_is_dir(j->path) ? j->path : NULL};
+    silent.log = NULL;
+    silent.hook = NULL;
+    qz_status st = qz_source_open(&silent, j->path, &s, &why);
+    if (st == QZ_OK) st = qz_produce_plan(&silent, &s, &j->scheme, &none, &o, &j->arena, &plan, &why);
+    qz_source_release(&s);
+    if (st == QZ_EUSAGE || st == QZ_EUNSUPPORTED) qz_check_add(&j->f, "CHK-WRITE", "", "quantize refuses it: %s", why.text);
+    else if (st == QZ_EMEMORY) return qz_fail(err, st, "%s", why.text);
+    return QZ_OK;
+}
+
 static qz_status run_checks(qz_check_job *j, qz_error *err) {
     static const char *const workloads[] = {"chat", "reasoning", "math", "code", "medical", "extraction", "long", "retrieval", "adapters", "training"};
     bool known = j->r->workload == NULL;
@@ -141,6 +162,7 @@ static qz_status run_checks(qz_check_job *j, qz_error *err) {
     }
     QZ_TRY(qz_check_tensors(j, err));
     QZ_TRY(qz_check_memory(j, err));
+    QZ_TRY(check_write(j, err));
     qz_check_deployment(&j->facts, &j->f);
     QZ_TRY(qz_check_data(j, err));
     return qz_preflight_artifact(j->has_wanted ? NULL : j->model, json_object_get(j->root, "quantization_config"), &j->deploy, served(j), &j->target, &j->f, err);
