@@ -76,4 +76,11 @@ uint64_t qz_peak_rss(void);
 /* Gives free memory back and starts the peak anew from what is resident now. */
 void qz_peak_rss_reset(void);
 double qz_now(void); /* monotonic seconds */
+
+/* One job at a time for an output: PATH.partial.lock, held until `drop` removes it, and by nobody once its process is gone. QZ_EUSAGE if
+ * another process has it. Where no file can be made there is no lock and no error. */
+typedef struct { int fd; char *name; } qz_lock; /* fd -1: none */
+qz_status qz_lock_take(qz_lock *l, const char *path, qz_error *err);
+bool qz_lock_is(const qz_lock *l, const char *path); /* of this spelling */
+void qz_lock_drop(qz_lock *l);
 #endif

@@ -65,7 +65,7 @@ qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r,
 qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, qz_error *err) {
     qz_dataset d = {0};
     qz_windows w = {0};
-    if (qz_path_exists(path) && !r->force && !r->resume) return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
+    if (qz_path_exists(path) && !r->force) return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
     qz_status st = qz_calib_windows(run, s, r, &d, &w, err);
     if (st == QZ_OK) st = run_pass(run, s, &d, &w, r, path, err);
     qz_windows_release(&w);

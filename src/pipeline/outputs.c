@@ -43,7 +43,9 @@ static qz_status against_folder(const char *path, const char *dir, const char *w
             bool itself = strcmp(qz_path_base(path), names[i]) == 0 && !qz_path_is_link(path) && !qz_path_is_link(member);
             if (!itself || !ours(path, names[i]))
                 st = qz_fail(err, QZ_EUSAGE, "output '%s' is part of the %s: file '%s'; it is never replaced, choose another output", path, what, member);
-        } else if (depth < MAX_DEPTH && names[i][0] != '.' && !qz_path_is_link(member) && qz_path_is_dir(member))
+        } else if (qz_path_is_dir(path) && qz_path_inside(member, path))
+            st = qz_fail(err, QZ_EUSAGE, "output folder '%s' holds what the %s's file '%s' links to; it is never replaced, choose another output", path, what, member);
+        else if (depth < MAX_DEPTH && names[i][0] != '.' && !qz_path_is_link(member) && qz_path_is_dir(member))
             st = against_folder(path, member, what, depth + 1, err);
         qz_free(member);
     }
@@ -168,7 +170,8 @@ static qz_status check_existing(const qz_request *r, const char *output, const c
     if (*ending == 0) {
         if (kind == QZ_OUTPUT_FILE && qz_path_is_dir(path))
             return qz_fail(err, QZ_EUSAGE, "output '%s' is a folder: expected the name of a file; it is never replaced, choose another output", path);
-        if (r->force || r->resume || r->dry_run || kind == QZ_OUTPUT_FOLDER) return QZ_OK;
+        const bool goes_on = r->resume && strcmp(r->verb, "calibrate") != 0; /* which has its statistics whole or not at all */
+        if (r->force || goes_on || r->dry_run || kind == QZ_OUTPUT_FOLDER) return QZ_OK;
         return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name, or give --force to replace it%s", path,
                        strcmp(r->verb, "release") == 0 ? ", or --resume to keep finished artifacts" : "");
     }
@@ -187,6 +190,17 @@ static qz_status claim_name(const qz_request *r, const char *path, size_t i, qz_
     return st;
 }
 
+static qz_status lock(qz_outputs *o, const char *path, qz_error *err) {
+    for (size_t i = 0; i < o->n_locks; i++) /* claimed before, when only the name was known */
+        if (qz_lock_is(&o->locks[i], path)) return QZ_OK;
+    qz_lock *more = qz_realloc_array(o->locks, o->n_locks + 1, sizeof *more);
+    if (more == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    o->locks = more;
+    QZ_TRY(qz_lock_take(&o->locks[o->n_locks], path, err));
+    o->n_locks++;
+    return QZ_OK;
+}
+
 qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_output_kind kind, qz_error *err) {
     size_t n = strlen(path);
     if (n == 0) return qz_fail(err, QZ_EUSAGE, "the output has no name: give -o PATH");
@@ -196,11 +210,16 @@ qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path,
     qz_status st = claim_name(r, bare, 0, kind, err);
     for (size_t i = 1; i < sizeof beside / sizeof beside[0] && st == QZ_OK && kind != QZ_OUTPUT_FOLDER; i++)
         if (kind == QZ_OUTPUT_ARTIFACT || beside[i].single) st = claim_name(r, bare, i, kind, err);
+    if (st == QZ_OK && kind == QZ_OUTPUT_ARTIFACT && r->force && qz_path_is_dir(bare)) st = qz_outputs_listed(bare, err);
+    if (st == QZ_OK && !r->dry_run) st = qz_make_parents(path, &o->made, &o->n, err);
+    if (st == QZ_OK && !r->dry_run && (kind != QZ_OUTPUT_FILE || strcmp(r->verb, "calibrate") == 0)) st = lock(o, bare, err);
     qz_free(bare);
-    return st != QZ_OK || r->dry_run ? st : qz_make_parents(path, &o->made, &o->n, err);
+    return st;
 }
 
 void qz_outputs_end(qz_outputs *o, qz_status st) {
+    for (size_t i = 0; i < o->n_locks; i++) qz_lock_drop(&o->locks[i]);
+    qz_free(o->locks);
     if (st != QZ_OK) qz_drop_empty_dirs(o->made, o->n);
     qz_free_names(o->made, o->n);
     *o = (qz_outputs){0};

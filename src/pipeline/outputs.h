@@ -3,17 +3,21 @@
  * Refused (QZ_EUSAGE), with --force too: an output, or a file that we write beside it, that is an input of the request (device and
  * inode, so through links and hard links), that lies in an input folder (of a checkpoint named by its config.json too), that is a
  * folder holding an input, or that is neither a regular file nor a folder. Without --force and --resume: whatever exists. What stands
- * beside the output and is not ours (NAME.partial, NAME.manifest.json of another program) is never replaced. Missing parent folders are made (not in a dry run); `end` removes those still empty after a failure. */
+ * beside the output and is not ours (NAME.partial, NAME.manifest.json of another program) is never replaced. Missing parent folders are made (not in a dry run); `end` removes those still empty after a failure.
+ * Two jobs on one output: the second is refused while the first runs. */
 #ifndef QZ_PIPELINE_OUTPUTS_H
 #define QZ_PIPELINE_OUTPUTS_H
+#include "base/io.h"
 #include "pipeline/request.h"
 
-typedef struct { char **made; size_t n; } qz_outputs;
+typedef struct { char **made; size_t n; qz_lock *locks; size_t n_locks; } qz_outputs;
 /* Statistics that a job makes for itself beside its output, and removes: never a name that a user would give his own. */
 #define QZ_OWN_STATS ".partial.stats"
 typedef enum { QZ_OUTPUT_ARTIFACT, QZ_OUTPUT_FILE, QZ_OUTPUT_FOLDER } qz_output_kind;
 /* kind: an artifact (file or folder, with manifest and statistics), a single file, or a folder that only receives files (release):
  * that one may exist and hold inputs, each file in it is claimed for itself. */
 qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_output_kind kind, qz_error *err);
+/* QZ_EUSAGE naming a file of the folder that its manifest does not list: replacing the folder would delete it. */
+qz_status qz_outputs_listed(const char *path, qz_error *err);
 void qz_outputs_end(qz_outputs *o, qz_status st);
 #endif

@@ -144,7 +144,7 @@ static qz_status calibrate(job *j, qz_error *err) {
     QZ_TRY(needs(j, &calibration, &tokens, err));
     if (calibration && r->data == NULL) return qz_fail(err, QZ_EUSAGE, "awq and gptq need calibration data: give --calib FILE");
     if (r->data == NULL) return QZ_OK;
-    j->stats_path = qz_path_join(r->output, "calibration.stats");
+    j->stats_path = qz_path_join(r->output, "calibration" QZ_OWN_STATS);
     if (j->stats_path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     if (!(r->resume && qz_path_exists(j->stats_path))) {
         qz_request again = *r;
@@ -236,7 +236,7 @@ static qz_status run_job(job *j, qz_error *err) {
     QZ_TRY(set_modules(j, err));
     QZ_TRY(qz_search_parse(r->search, &j->o.search, err));
     QZ_TRY(qz_outputs_claim(&j->outs, r, r->output, QZ_OUTPUT_FOLDER, err));
-    QZ_TRY(claim_in(j, "calibration", ".stats", err));
+    QZ_TRY(claim_in(j, "calibration", QZ_OWN_STATS, err));
     QZ_TRY(claim_in(j, "report", ".md", err));
     QZ_TRY(claim_in(j, "report", ".json", err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
