@@ -35,7 +35,7 @@ static qz_status begin(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_optio
     if (g->o.codes.group_size == 0) g->o.codes.group_size = (uint32_t)cols;
     if (cols % g->o.codes.group_size != 0)
         return qz_fail(err, QZ_EUSAGE, "group_size %u does not divide in_features %zu; use a smaller group_size", g->o.codes.group_size, cols);
-    g->o.codes.static_groups = o->static_groups;
+    g->o.codes.static_groups = o->static_groups && o->codes.reference;
     return QZ_OK;
 }
 
@@ -53,13 +53,14 @@ qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t co
     double *permuted = NULL;
     qz_order order = reference || o->natural ? QZ_ORDER_NATURAL : QZ_ORDER_GROUPS;
     qz_status st = QZ_OK;
-    if (o->act_order && (o->static_groups || !grouped)) order = QZ_ORDER_COLUMNS;
-    else if (o->act_order) {
+    /* Ours with static groups is the usual order: groups by importance, columns by importance inside, g_idx trivial. */
+    if (o->act_order && (!grouped || (o->static_groups && reference))) order = QZ_ORDER_COLUMNS;
+    else if (o->act_order && !o->static_groups) {
         st = permute(g, gram, &permuted, err);
         order = QZ_ORDER_NATURAL;
     }
     qz_error why = {0};
-    if (st == QZ_OK) st = qz_hessian_init(&g->h, run, permuted ? permuted : gram, cols, g->o.codes.group_size, o->damp > 0 ? o->damp : 0.01, order, &why);
+    if (st == QZ_OK) st = qz_hessian_init(&g->h, run, permuted ? permuted : gram, cols, g->o.codes.group_size, o->damp > 0 ? o->damp : QZ_DAMP_USUAL, order, &why);
     qz_free(permuted);
     if (st == QZ_OK) return QZ_OK;
     if (st != QZ_ENUMERIC || o->strict) {

@@ -122,10 +122,10 @@ static void reference_cases(void **state) {
 static void best_is_lower(void **state) {
     (void)state;
     for (int sym = 0; sym < 2; sym++)
-        for (int act = 0; act < 2; act++) {
+        for (int act = 0; act < 3; act++) { /* 2: with static groups */
             double error[2];
             for (int best = 0; best < 2; best++) {
-                qz_gptq_options o = {.codes = qz_feedback_default, .act_order = act};
+                qz_gptq_options o = {.codes = qz_feedback_default, .act_order = act > 0, .static_groups = act == 2};
                 o.codes.group_size = 32;
                 o.codes.sym = sym;
                 o.codes.reference = !best;

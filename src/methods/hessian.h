@@ -6,6 +6,8 @@
 #define QZ_METHODS_HESSIAN_H
 #include "base/run.h"
 
+#define QZ_DAMP_USUAL 0.01 /* the reference's share of the mean diagonal */
+
 typedef struct {
     size_t cols;
     float *h;          /* [cols, cols] damped H in column order of the weights */
