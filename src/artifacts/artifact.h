@@ -18,7 +18,7 @@
 #include "text/tokenizer.h"
 
 /* ---- plan ---- */
-typedef struct { const char *key, *value; } qz_provenance;
+typedef struct { const char *key, *value; bool json; } qz_provenance; /* json: the value is an object's text */
 
 typedef struct {
     const char *source_dir;           /* checkpoint folder (config.json, tokenizer files …) or NULL */
@@ -30,6 +30,8 @@ typedef struct {
     uint32_t imatrix_entries, imatrix_chunks;
     const qz_provenance *provenance;  /* version, command, seed, hashes; no time of day */
     size_t n_provenance;
+    bool solved, together;            /* how integer codes were found: input by input, or a block's linears at once */
+    double damp;                      /* share of the mean diagonal; 0: not one number */
     uint64_t shard_bytes;             /* most data of one safetensors file; 0 = 5 GB */
 } qz_artifact_context;
 

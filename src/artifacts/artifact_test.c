@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 static char dir[] = "/tmp/qz_art_XXXXXX";
-static const qz_provenance origin[] = { { "version", "0.1.0" }, { "source.sha256", "00" } };
+static const qz_provenance origin[] = { { "version", "0.1.0", false }, { "source.sha256", "00", false } };
 
 static char *at(const char *name) {
     static char path[4][128];

@@ -13,6 +13,26 @@
 static const char *const levels[] = { [QZ_BNB_NF4] = "nf4", [QZ_BNB_FP4] = "fp4", [QZ_BNB_INT8] = "int8" };
 static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 
+/* The type that kernels compute in, as transformers spells it. */
+static const struct { const char *flag, *name; } computes[] = {
+    {"bf16", "bfloat16"}, {"fp16", "float16"}, {"fp32", "float32"}};
+
+static qz_status parse_flags(qz_scheme_spec *s, const char *flags, qz_error *err) {
+    for (const char *p = flags; *p;) {
+        const size_t n = strcspn(p, "+");
+        const bool twice = strncmp(p, "double", n) == 0 && n == 6;
+        const char *compute = NULL;
+        for (size_t i = 0; i < sizeof computes / sizeof *computes; i++)
+            if (strlen(computes[i].flag) == n && strncmp(p, computes[i].flag, n) == 0) compute = computes[i].name;
+        if ((!twice && !compute) || (compute && s->compute))
+            return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'bnb': expected +double, and one of +bf16, +fp16, +fp32", flags);
+        s->nested = s->nested || twice;
+        if (compute) s->compute = compute;
+        p += n + (p[n] == '+');
+    }
+    return QZ_OK;
+}
+
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
     size_t k = 0;
     char low[8] = "";
@@ -20,9 +40,9 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     while (level_at(k) && strcmp(low, levels[k])) k++;
     if (!level_at(k)) return QZ_EUSAGE; /* the caller names the nearest */
     s->bnb = (qz_bnb_kind)k;
-    s->nested = strcmp(flags, "double") == 0;
-    if (*flags && !s->nested) return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'bnb': expected +double", flags);
-    if (s->nested && s->bnb == QZ_BNB_INT8) return qz_fail(err, QZ_EUSAGE, "bnb:int8 has one scale a row and no +double");
+    QZ_TRY(parse_flags(s, flags, err));
+    if ((s->nested || s->compute) && s->bnb == QZ_BNB_INT8)
+        return qz_fail(err, QZ_EUSAGE, "bnb:int8 has one scale a row and no +%s", flags);
     s->bits = s->bnb == QZ_BNB_INT8 ? 8 : 4;
     s->group_size = s->bnb == QZ_BNB_INT8 ? 0 : QZ_BNB_BLOCK;
     snprintf(s->level, sizeof s->level, "%s", levels[k]);
@@ -113,7 +133,7 @@ static json_t *quantization(const qz_artifact_plan *p) {
     return json_pack("{s:s, s:b, s:b, s:f, s:n, s:b, s:b, s:s, s:b, s:s, s:s, s:b, s:b}", "quant_method", "bitsandbytes", "_load_in_8bit", !four,
                      "_load_in_4bit", four, "llm_int8_threshold", 6.0, "llm_int8_skip_modules", "llm_int8_enable_fp32_cpu_offload", 0,
                      "llm_int8_has_fp16_weight", 0, "bnb_4bit_quant_type", four ? levels[s->bnb] : "fp4", "bnb_4bit_use_double_quant", s->nested,
-                     "bnb_4bit_compute_dtype", four ? dtype_name(t) : "float32", "bnb_4bit_quant_storage", "uint8", "load_in_4bit", four, "load_in_8bit", !four);
+                     "bnb_4bit_compute_dtype", !four ? "float32" : p->spec.compute ? p->spec.compute : dtype_name(t), "bnb_4bit_quant_storage", "uint8", "load_in_4bit", four, "load_in_8bit", !four);
 }
 
 static const qz_folder_kind kind = { .name = "a bitsandbytes", .quantizes = quantizes, .item = make_item, .parts = parts, .quantization = quantization,

@@ -119,13 +119,17 @@ static json_t *quantization(const qz_artifact_plan *p) {
     const char *version = qz_plan_provenance(p, "version");
     char maker[64];
     snprintf(maker, sizeof maker, "quantz:%.40s", version ? version : "0");
-    json_t *q = json_pack("{s:s, s:i, s:i, s:b, s:b, s:b, s:s, s:s, s:b, s:b, s:{s:[s]}}", "quant_method", "gptq", "bits", (int)s->bits, "group_size",
+    const qz_artifact_context *how = p->context;
+    json_t *q = json_pack("{s:s, s:i, s:i, s:b, s:b, s:b, s:s, s:s, s:b, s:{s:[s]}}", "quant_method", "gptq", "bits", (int)s->bits, "group_size",
                      s->group_size ? (int)s->group_size : -1, "desc_act", s->act_order && !s->static_groups, "sym", s->sym, "lm_head", s->lm_head,
-                     "checkpoint_format", s->v2 ? "gptq_v2" : "gptq", "pack_dtype", "int32", "true_sequential", 1, "static_groups", s->static_groups,
+                     "checkpoint_format", s->v2 ? "gptq_v2" : "gptq", "pack_dtype", "int32", "static_groups", s->static_groups,
                      "meta", "quantizer", maker);
+    if (how->solved && json_object_set_new(q, "true_sequential", json_boolean(!how->together)) != 0) goto failed;
+    if (how->solved && how->damp > 0 && json_object_set_new(q, "damp_percent", json_real(how->damp)) != 0) goto failed;
     if (!q || s->n_modules == 0) return q;
     json_t *dynamic = qz_module_rules_json(p);
     if (dynamic && json_object_set_new(q, "dynamic", dynamic) == 0) return q;
+failed:
     json_decref(q);
     return NULL;
 }

@@ -64,7 +64,8 @@ static void put_list(qz_str *s, const qz_artifact_plan *p) {
         qz_str_puts(s, i ? ",\n    " : "\n    ");
         qz_json_quote(s, v->key, strlen(v->key));
         qz_str_puts(s, ": ");
-        qz_json_quote(s, v->value, strlen(v->value));
+        if (v->json) qz_str_puts(s, v->value);
+        else qz_json_quote(s, v->value, strlen(v->value));
     }
     qz_str_puts(s, p->context->n_provenance ? "\n  },\n" : "},\n");
 }

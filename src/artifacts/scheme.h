@@ -29,6 +29,7 @@ typedef struct {
     const qz_module_rule *modules; size_t n_modules; /* gptq: settings of single modules; see qz_module_rules_parse */
     qz_bnb_kind bnb;
     bool nested;            /* bnb: double quantization of the scales */
+    const char *compute;    /* bnb: type that its kernels compute in; NULL: the source's */
 } qz_scheme_spec;
 
 /* "scheme[:level][+flag…]", any case; a bare level of llama-quantize ("Q4_K_M") is gguf. QZ_EUSAGE names the nearest known. */

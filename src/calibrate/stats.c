@@ -56,6 +56,9 @@ qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets
     text_field(&j, "reader", i->reader);
     text_field(&j, "data_name", i->data_name);
     text_field(&j, "template", i->chat_template);
+    if (i->no_bos) qz_str_puts(&j, ",\"no_bos\":true"); /* what is not usual is written: other files are as they were */
+    if (i->raw) qz_str_puts(&j, ",\"raw\":true");
+    if (i->lengths) qz_str_printf(&j, ",\"lengths\":%llu", (unsigned long long)i->lengths);
     if (i->accepted && *i->accepted) text_field(&j, QZ_ACCEPTED_KEY, i->accepted); /* other files are as they were */
     if (i->in.experts) { /* files of dense models are as they were before there were experts */
         qz_str_printf(&j, ",\"experts\":%llu,\"expert_width\":%llu,\"dense_layers\":[", (unsigned long long)i->in.experts, (unsigned long long)i->in.expert_width);
@@ -102,6 +105,10 @@ static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz
     QZ_TRY(qz_json_u64(root, "seq_len", path, &i->seq_len, err));
     QZ_TRY(qz_json_u64(root, "samples", path, &i->samples, err));
     QZ_TRY(qz_json_bool(root, "bos", path, &i->bos, err));
+    QZ_TRY(qz_json_bool(root, "no_bos", path, &i->no_bos, err));
+    QZ_TRY(qz_json_bool(root, "raw", path, &i->raw, err));
+    QZ_TRY(qz_json_u64(root, "lengths", path, &i->lengths, err));
+    if (i->lengths > 2) return qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
     const char **text[] = {&i->data_sha, &i->source_sha, &i->reader, &i->data_name, &i->chat_template, &i->accepted};
     static const char *const keys[] = {"data_sha", "source_sha", "reader", "data_name", "template", QZ_ACCEPTED_KEY};
     for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {

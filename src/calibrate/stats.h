@@ -19,6 +19,8 @@ typedef struct {
     uint64_t tokens, windows, seq_len, samples;
     const char *data_sha, *source_sha, *reader, *data_name, *chat_template; /* "applied" or "none" */
     bool bos;
+    bool no_bos, raw;     /* windows do not begin with BOS though the model has one; samples without the chat template */
+    uint64_t lengths;     /* a qz_length_policy (text/dataset.h) */
     const char *accepted; /* findings about the data that --accept let pass (text/accepted.h); NULL or "": none */
 } qz_stats_info;
 

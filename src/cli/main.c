@@ -22,14 +22,7 @@ static int report(const qz_error *err, qz_status st) {
     return qz_exit_code(st);
 }
 
-static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err) {
-    qz_request r;
-    bool help;
-    QZ_TRY(qz_options_parse(v, argc, argv, &r, &help, err));
-    if (help) {
-        qz_help_verb(stdout, v);
-        return QZ_OK;
-    }
+static qz_status run_request(const qz_verb *v, qz_request r, qz_error *err) {
     qz_run run;
     const uint64_t asked = r.threads;
     r.threads = qz_min_size((size_t)asked, qz_cpus()); /* more threads than CPUs wait for each other */
@@ -46,6 +39,17 @@ static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err
     if (st == QZ_OK) st = v->run(&run, &r, err);
     qz_run_release(&run);
     if (st == QZ_OK && (fflush(stdout) != 0 || ferror(stdout))) st = qz_fail(err, QZ_EIO, "cannot write to standard output");
+    return st;
+}
+
+static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err) {
+    qz_arena keep = {0}; /* texts of the request that are not argv's */
+    qz_request r;
+    bool help = false;
+    qz_status st = qz_options_parse(v, argc, argv, &keep, &r, &help, err);
+    if (st == QZ_OK && help) qz_help_verb(stdout, v);
+    else if (st == QZ_OK) st = run_request(v, r, err);
+    qz_arena_release(&keep);
     return st;
 }
 

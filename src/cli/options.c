@@ -1,6 +1,7 @@
 #include "cli/options.h"
 #include "base/size.h"
 #include "base/str.h"
+#include "cli/config_file.h"
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -37,7 +38,7 @@ static qz_status set_number(const qz_verb *v, const qz_option *o, const char *te
     else *(double *)(void *)field = x;
     return QZ_OK;
 }
-static qz_status set_option(const qz_verb *v, const qz_option *o, const char *text, qz_request *r, qz_error *err) {
+qz_status qz_option_set(const qz_verb *v, const qz_option *o, const char *text, qz_request *r, qz_error *err) {
     char *field = (char *)r + o->offset;
     if (o->kind == QZ_OPT_FLAG) *(bool *)(void *)field = true;
     else if (o->kind == QZ_OPT_TEXT) *(const char **)(void *)field = text;
@@ -49,51 +50,132 @@ static qz_status set_option(const qz_verb *v, const qz_option *o, const char *te
     return QZ_OK;
 }
 
-static qz_status unknown_option(const qz_verb *v, const char *arg, qz_error *err) {
-    const char *name = arg + strspn(arg, "-"), *best = NULL;
-    char bare[64];
-    size_t n = strcspn(name, "="), best_d = 64;
-    (void)snprintf(bare, sizeof bare, "%.*s", (int)(n < 63 ? n : 63), name);
-    for (size_t i = 0; option_at(v, i); i++) {
-        size_t d = qz_str_distance(option_at(v, i)->name, bare);
-        if (d < best_d) best_d = d, best = option_at(v, i)->name;
-    }
-    return qz_fail(err, QZ_EUSAGE, "unknown option '%s' of quantz %s: nearest known is '--%s'; see 'quantz %s --help'", arg, v->name, best, v->name);
+/* Names are one, however their words are joined. */
+static bool same_name(const char *a, const char *b) {
+    for (; *a && (*a == '_' ? '-' : *a) == (*b == '_' ? '-' : *b); a++, b++) {}
+    return *a == 0 && *b == 0;
 }
 
-qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_request *r, bool *help, qz_error *err) {
-    size_t n = v->n_options + qz_common_count;
-    struct option *longs = qz_calloc_array(n + 1, sizeof *longs);
-    qz_str letters = {0};
-    qz_status st = QZ_OK;
+const qz_option *qz_option_find(const qz_verb *v, const char *name) {
+    const qz_option *o;
+    for (size_t i = 0; (o = option_at(v, i)) != NULL; i++)
+        if (same_name(o->name, name)) return o;
+    return NULL;
+}
+
+static bool writes(const qz_verb *v) { return qz_option_find(v, "to") != NULL; }
+
+const char *qz_option_nearest(const qz_verb *v, const char *name) {
+    const char *best = NULL, *key;
+    size_t best_d = 2 + strlen(name) / 3; /* farther off is another word */
+    for (size_t i = 0; option_at(v, i); i++) {
+        const size_t d = qz_str_distance(option_at(v, i)->name, name);
+        if (d < best_d) best_d = d, best = option_at(v, i)->name;
+    }
+    for (size_t i = 0; writes(v) && (key = qz_library_key(i)) != NULL; i++) {
+        const size_t d = qz_str_distance(key, name);
+        if (d < best_d) best_d = d, best = key;
+    }
+    return best;
+}
+
+static qz_status unknown_option(const qz_verb *v, const char *arg, qz_error *err) {
+    const char *name = arg + strspn(arg, "-");
+    char bare[64];
+    size_t n = strcspn(name, "=");
+    (void)snprintf(bare, sizeof bare, "%.*s", (int)(n < 63 ? n : 63), name);
+    const char *best = qz_option_nearest(v, bare);
+    return qz_fail(err, QZ_EUSAGE, "unknown option '%s' of quantz %s: %s%s%s; see 'quantz %s --help'", arg, v->name,
+                   best ? "nearest known is '--" : "none is like it", best ? best : "", best ? "'" : "", v->name);
+}
+
+/* ---- the command line ---- */
+enum { ROW = 1000, LIBRARY = 5000 }; /* what getopt gives back for a long name: its row, or its library key */
+typedef struct {
+    const qz_verb *v;
+    struct option *longs;
+    qz_str letters;
+    qz_scheme_parts parts;
+    qz_request *r;
+    bool *help;
+} parser;
+
+/* Every row, a row of several words also with '_', and the libraries' keys. */
+static qz_status name_options(parser *p, qz_arena *keep, qz_error *err) {
+    const qz_verb *v = p->v;
+    size_t n = 0, most = 2 * (v->n_options + qz_common_count) + 1, at = 0;
+    while (qz_library_key(n)) n++;
+    p->longs = qz_arena_calloc(keep, most + n, sizeof *p->longs);
+    qz_str_puts(&p->letters, ":");
+    for (size_t i = 0; option_at(v, i) && p->longs; i++) {
+        const qz_option *o = option_at(v, i);
+        char *other = qz_arena_strdup(keep, o->name);
+        const int value = o->kind == QZ_OPT_FLAG ? no_argument : required_argument;
+        p->longs[at++] = (struct option){.name = o->name, .has_arg = value, .val = (int)(ROW + i)};
+        for (char *c = other; c && *c; c++) *c = *c == '-' ? '_' : *c;
+        if (other && strcmp(other, o->name) != 0)
+            p->longs[at++] = (struct option){.name = other, .has_arg = value, .val = (int)(ROW + i)};
+        if (o->letter) qz_str_printf(&p->letters, "%c%s", o->letter, o->kind == QZ_OPT_FLAG ? "" : ":");
+    }
+    for (size_t i = 0; writes(v) && i < n && p->longs; i++)
+        if (qz_option_find(v, qz_library_key(i)) == NULL)
+            p->longs[at++] = (struct option){.name = qz_library_key(i), .has_arg = required_argument, .val = (int)(LIBRARY + i)};
+    return p->longs && !p->letters.failed ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
+}
+
+static qz_status take_word(parser *p, int c, char **argv, qz_error *err) {
+    const qz_verb *v = p->v;
+    const qz_option *o = c >= ROW && c < LIBRARY ? option_at(v, (size_t)(c - ROW)) : NULL;
+    char where[80];
+    for (size_t i = 0; option_at(v, i) && !o && c < ROW; i++)
+        if (option_at(v, i)->letter && c == option_at(v, i)->letter) o = option_at(v, i);
+    if (c == ':') return qz_fail(err, QZ_EUSAGE, "option '%s' needs a value; see 'quantz %s --help'", argv[optind - 1], v->name);
+    if (c >= LIBRARY) {
+        const size_t i = (size_t)(c - LIBRARY);
+        const char *word = strchr(argv[optind - 1], '=') == optarg - 1 ? argv[optind - 1] : argv[optind - 2];
+        const size_t n = strlen(qz_library_key(i)) + 2; /* getopt would take beginnings of names, too */
+        if (strncmp(word + 2, qz_library_key(i), n - 2) != 0 || (word[n] && word[n] != '=')) return unknown_option(v, word, err);
+        (void)snprintf(where, sizeof where, "option '--%s'", qz_library_key(i));
+        return qz_library_key_set(v, i, optarg, where, &p->parts, p->r, err);
+    }
+    if (o == NULL) { /* getopt moves operands about: only optopt or the word before optind is the culprit */
+        const char letter[] = {'-', (char)optopt, 0};
+        return unknown_option(v, optopt > 0 && optopt < 128 ? letter : argv[optind - 1], err);
+    }
+    if (strcmp(o->name, "help") == 0) return *p->help = true, QZ_OK;
+    return qz_option_set(v, o, optarg, p->r, err);
+}
+
+/* Every option once; `only`: this one alone (the file of settings comes before what overrides it). */
+static qz_status walk(parser *p, const char *only, int argc, char **argv, qz_error *err) {
+    optind = 0; /* glibc: from the beginning again */
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, p->letters.ptr, p->longs, NULL)) != -1;) {
+        const qz_option *o = c >= ROW && c < LIBRARY ? option_at(p->v, (size_t)(c - ROW)) : NULL;
+        if (only && !(o && strcmp(o->name, only) == 0)) continue;
+        QZ_TRY(take_word(p, c, argv, err));
+    }
+    return QZ_OK;
+}
+
+qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *keep, qz_request *r, bool *help, qz_error *err) {
+    parser p = {.v = v, .r = r, .help = help};
     *r = (qz_request){.verb = v->name};
     *help = false;
-    qz_str_puts(&letters, ":");
-    for (size_t i = 0; i < n && longs; i++) {
-        const qz_option *o = option_at(v, i);
-        longs[i] = (struct option){.name = o->name, .has_arg = o->kind == QZ_OPT_FLAG ? no_argument : required_argument, .val = (int)(1000 + i)};
-        if (o->letter) qz_str_printf(&letters, "%c%s", o->letter, o->kind == QZ_OPT_FLAG ? "" : ":");
-        if (o->fallback && st == QZ_OK) st = set_option(v, o, o->fallback, r, err);
+    qz_scheme_parts_init(&p.parts);
+    qz_status st = name_options(&p, keep, err);
+    for (size_t i = 0; option_at(v, i) && st == QZ_OK; i++)
+        if (option_at(v, i)->fallback) st = qz_option_set(v, option_at(v, i), option_at(v, i)->fallback, r, err);
+    char **copy = qz_arena_alloc(keep, (size_t)argc + 1, sizeof *copy); /* getopt moves operands to the end: twice would move too much */
+    if (st == QZ_OK && copy == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (st == QZ_OK) {
+        memcpy(copy, argv, ((size_t)argc + 1) * sizeof *copy);
+        st = walk(&p, "config", argc, copy, err);
     }
-    if (longs == NULL || letters.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");
-    optind = 1;
-    opterr = 0;
-    while (st == QZ_OK) {
-        int c = getopt_long(argc, argv, letters.ptr, longs, NULL);
-        const qz_option *o = NULL;
-        if (c == -1) break;
-        for (size_t i = 0; i < n && !o; i++)
-            if (c == (int)(1000 + i) || (option_at(v, i)->letter && c == option_at(v, i)->letter)) o = option_at(v, i);
-        if (c == ':') st = qz_fail(err, QZ_EUSAGE, "option '%s' needs a value; see 'quantz %s --help'", argv[optind - 1], v->name);
-        else if (o == NULL) { /* getopt moves operands about: only optopt or the word before optind is the culprit */
-            const char letter[] = {'-', (char)optopt, 0};
-            st = unknown_option(v, optopt > 0 && optopt < 128 ? letter : argv[optind - 1], err);
-        }
-        else if (strcmp(o->name, "help") == 0) *help = true;
-        else st = set_option(v, o, optarg, r, err);
-    }
-    qz_free(longs);
-    qz_str_release(&letters);
+    if (st == QZ_OK && r->config) st = qz_config_file_apply(v, r->config, keep, &p.parts, r, err);
+    if (st == QZ_OK) st = walk(&p, NULL, argc, argv, err);
+    if (st == QZ_OK && !*help) st = qz_scheme_parts_join(v, &p.parts, keep, r, err);
+    qz_str_release(&p.letters);
     if (st != QZ_OK || *help) return st;
     r->operands = argv + optind;
     r->n_operands = (size_t)(argc - optind);

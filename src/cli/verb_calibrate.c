@@ -2,6 +2,7 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
+    QZ_OPT_CONFIG,
     {"data", 0, QZ_OPT_TEXT, QZ_AT(data), "FILE", NULL, 0, 0, "calibration data: JSONL (instruction/input/output, text, messages, ids) or a text file"},
     {"output", 'o', QZ_OPT_TEXT, QZ_AT(output), "STATS", NULL, 0, 0, "statistics file (default: calibration.stats)"},
     {"imatrix", 0, QZ_OPT_TEXT, QZ_AT(imatrix), "FILE", NULL, 0, 0, "also write llama.cpp's importance matrix (.dat or .gguf)"},

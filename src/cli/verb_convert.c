@@ -2,9 +2,10 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
+    QZ_OPT_CONFIG,
     {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "SCHEME", NULL, 0, 0, "awq, gptq:w4g128+asym, gguf:Q4_0, gguf:Q8_0 … (bare awq or gptq: bits and groups of the source)"},
     {"output", 'o', QZ_OPT_TEXT, QZ_AT(output), "OUT", NULL, 0, 0, "output file or folder (default: <model>-GPTQ, <model>.Q4_0.gguf)"},
-    {"config", 0, QZ_OPT_TEXT, QZ_AT(config), "DIR", NULL, 0, 0, "folder whose config.json and tokenizer are carried over (default: the source)"},
+    {"config-dir", 0, QZ_OPT_TEXT, QZ_AT(config_dir), "DIR", NULL, 0, 0, "folder whose config.json and tokenizer are carried over (default: the source)"},
     {"lossy", 0, QZ_OPT_FLAG, QZ_AT(lossy), NULL, NULL, 0, 0, "code again what the target's grid cannot hold; the loss is printed"},
     {"name", 0, QZ_OPT_TEXT, QZ_AT(name), "NAME", NULL, 0, 0, "model name in metadata (default: the source's name)"},
     {"pre", 0, QZ_OPT_TEXT, QZ_AT(pre), "NAME", NULL, 0, 0, "GGUF pre-tokenizer name for a tokenizer that is not known"},

@@ -2,12 +2,15 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
+    QZ_OPT_CONFIG,
     {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "SCHEME", NULL, 0, 0, "one artifact: gguf:Q4_K_M, awq, gptq, gptq:w4g64+asym, bnb:nf4 …"},
     {"output", 'o', QZ_OPT_TEXT, QZ_AT(output), "OUT", NULL, 0, 0, "output file or folder (default: <model>.Q4_K_M.gguf, <model>-AWQ)"},
     {"calib", 0, QZ_OPT_TEXT, QZ_AT(data), "FILE", NULL, 0, 0, "calibration data: JSONL or text"},
     {"stats", 0, QZ_OPT_TEXT, QZ_AT(stats), "FILE", NULL, 0, 0, "statistics written by 'quantz calibrate'"},
     {"imatrix", 0, QZ_OPT_TEXT, QZ_AT(imatrix), "FILE", NULL, 0, 0, "importance matrix of llama-imatrix (.dat or GGUF)"},
     {"samples", 0, QZ_OPT_COUNT, QZ_AT(samples), "N", "128", 1, 1e6, "calibration windows at most"},
+    {"lengths", 0, QZ_OPT_TEXT, QZ_AT(lengths), "POLICY", "pack", 0, 0, "calibration samples that are longer: pack (joined and cut), truncate or drop"},
+    {"raw", 0, QZ_OPT_FLAG, QZ_AT(raw), NULL, NULL, 0, 0, "calibration data without the chat template"},
     {"seq-len", 0, QZ_OPT_COUNT, QZ_AT(seq_len), "N", "512", 8, 131072, "tokens of a calibration window"},
     {"no-bos", 0, QZ_OPT_FLAG, QZ_AT(no_bos), NULL, NULL, 0, 0, "calibration windows as the text has them, not beginning with the model's BOS token"},
     {"search", 0, QZ_OPT_TEXT, QZ_AT(search), "MODE", "best", 0, 0, "best: lowest error; compat: the reference's own bytes"},

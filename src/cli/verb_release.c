@@ -2,12 +2,15 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
+    QZ_OPT_CONFIG,
     {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "LIST", "awq,gguf:Q4_K_M,gguf:Q8_0", 0, 0, "artifacts to write, with commas: awq, gptq, bnb:nf4, gguf:Q4_K_M …"},
     {"calib", 0, QZ_OPT_TEXT, QZ_AT(data), "FILE", NULL, 0, 0, "calibration data: JSONL or text (needed by awq; gives GGUF types their importance)"},
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "evaluation text for perplexity and KL divergence: JSONL or text"},
     {"tasks", 0, QZ_OPT_TEXT, QZ_AT(tasks), "FILE", NULL, 0, 0, "tasks with expected answers (JSONL)"},
     {"output", 'o', QZ_OPT_TEXT, QZ_AT(output), "DIR", NULL, 0, 0, "output folder"},
     {"samples", 0, QZ_OPT_COUNT, QZ_AT(samples), "N", "128", 1, 1e6, "calibration windows at most"},
+    {"lengths", 0, QZ_OPT_TEXT, QZ_AT(lengths), "POLICY", "pack", 0, 0, "calibration samples that are longer: pack (joined and cut), truncate or drop"},
+    {"raw", 0, QZ_OPT_FLAG, QZ_AT(raw), NULL, NULL, 0, 0, "calibration data without the chat template"},
     {"seq-len", 0, QZ_OPT_COUNT, QZ_AT(seq_len), "N", "512", 8, 131072, "tokens of a calibration window"},
     {"search", 0, QZ_OPT_TEXT, QZ_AT(search), "MODE", "best", 0, 0, "best: lowest error; compat: the reference's own bytes"},
     {"protocol", 0, QZ_OPT_TEXT, QZ_AT(protocol), "NAME", NULL, 0, 0, "perplexity protocol: samples, half, windows or stride (default: samples for JSONL, half for text)"},

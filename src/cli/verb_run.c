@@ -2,6 +2,7 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
+    QZ_OPT_CONFIG,
     {"prompt", 'p', QZ_OPT_TEXT, QZ_AT(prompt), "TEXT", NULL, 0, 0, "the user's message (- reads standard input)"},
     {"system", 0, QZ_OPT_TEXT, QZ_AT(system), "TEXT", NULL, 0, 0, "system message"},
     {"raw", 0, QZ_OPT_FLAG, QZ_AT(raw), NULL, NULL, 0, 0, "no chat template: continue the text as it is"},

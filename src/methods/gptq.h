@@ -13,7 +13,7 @@ typedef struct {
     qz_feedback_options codes;  /* bits, group_size (0: whole rows), sym; search parameters of best */
     bool act_order, static_groups;
     bool natural;               /* best: columns in file order instead of the group-aware one */
-    double damp;                /* share of the mean diagonal; 0 = 0.01 */
+    double damp;                /* share of the mean diagonal; 0 = QZ_DAMP_USUAL */
     bool strict;
 } qz_gptq_options;
 

@@ -3,15 +3,8 @@
 #include "base/size.h"
 #include "calibrate/calibrate.h"
 #include "pipeline/experts.h"
+#include "pipeline/recipe.h"
 #include <string.h>
-
-static qz_status policy_of(const char *text, qz_length_policy *out, qz_error *err) {
-    static const char *const names[] = {"pack", "truncate", "drop"};
-    *out = QZ_PACK;
-    for (size_t i = 0; text && i < 3; i++)
-        if (strcmp(names[i], text) == 0) return *out = (qz_length_policy)i, QZ_OK;
-    return text ? qz_fail(err, QZ_EUSAGE, "bad value '%s' for --lengths: expected pack, truncate or drop", text) : QZ_OK;
-}
 
 /* What the pass found out about the experts. */
 static qz_status say_experts(qz_run *run, const qz_model *m, const char *path, qz_error *err) {
@@ -25,6 +18,8 @@ static qz_status say_experts(qz_run *run, const qz_model *m, const char *path, q
 
 static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const qz_windows *w, const qz_request *r, const char *path, qz_error *err) {
     qz_engine *e = NULL;
+    qz_recipe_calibration how;
+    QZ_TRY(qz_recipe_windows(r, &how, err));
     QZ_TRY(qz_model_check_finite(run, s->model, err));
     if (s->sha_hex[0] == 0) QZ_TRY(qz_source_hash(run, s, err));
     QZ_TRY(qz_engine_open(run, s->model, NULL, &e, err));
@@ -33,6 +28,7 @@ static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const 
                               .about = {.samples = w->samples_used, .data_sha = d->sha_hex, .source_sha = s->sha_hex, .reader = d->reader,
                                         .data_name = qz_path_base(d->path), .chat_template = templated ? "applied" : "none",
                                         .bos = w->bos_added > 0 || (s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer)),
+                                        .no_bos = !how.windows.bos, .raw = how.raw, .lengths = how.windows.policy,
                                         .accepted = r->linted ? r->accepted : d->accepted}};
     double start = qz_now();
     qz_status st = qz_calibrate(run, e, &c, path, NULL, err);
@@ -45,13 +41,11 @@ static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const 
 
 qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r, qz_dataset *d, qz_windows *w, qz_error *err) {
     qz_arena arena = {0};
-    qz_length_policy policy;
-    QZ_TRY(policy_of(r->lengths, &policy, err));
-    QZ_TRY(qz_dataset_load(r->data, s->tokenizer, &(qz_dataset_options){.raw = r->raw}, d, err));
-    const bool reference = r->search && strcmp(r->search, "compat") == 0; /* its windows are plain pieces of the text */
-    const qz_window_options o = {(size_t)r->seq_len, (size_t)r->samples, policy, !r->no_bos && !reference};
+    qz_recipe_calibration how;
+    QZ_TRY(qz_recipe_windows(r, &how, err));
+    QZ_TRY(qz_dataset_load(r->data, s->tokenizer, &(qz_dataset_options){.raw = how.raw}, d, err));
     qz_status st = r->linted ? QZ_OK : qz_calib_lint(run, s, d, r, &arena, NULL, err);
-    if (st == QZ_OK) st = qz_windows_build(s->tokenizer, d, &o, w, err);
+    if (st == QZ_OK) st = qz_windows_build(s->tokenizer, d, &how.windows, w, err);
     if (st == QZ_OK && !r->linted) {
         qz_info(run, "%s: read as %s", r->data, d->reader);
         if (w->bos_added) qz_info(run, "%zu of %zu windows were given the BOS token at their beginning", w->bos_added, w->n_windows);

@@ -54,18 +54,19 @@ static void keep_others(qz_scheme_spec *spec, const qz_model *m) {
     if (m->head->type < QZ_TYPE_COUNT && !is_float(level)) spec->mix.output_type = qz_type_get(m->head->type)->ggml_id;
 }
 
-static qz_status make_plan(qz_run *run, const qz_source *s, qz_scheme_spec spec, const qz_produce_options *o, qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
+static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_options *o, qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
     qz_provenance *prov = qz_arena_calloc(arena, 4, sizeof *prov);
     const char *accepted = qz_accepted_in(s->model->path, arena);
-    char *recipe = qz_arena_printf(arena, "convert %s %s to %s", s->model->container, s->model->encoding, spec.name), *sha = qz_arena_strdup(arena, s->sha_hex);
-    if (!ctx || !prov || !recipe || !sha) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-    prov[0] = (qz_provenance){"version", qz_catalog_version()};
-    prov[1] = (qz_provenance){"recipe", recipe};
-    prov[2] = (qz_provenance){"source_sha256", *sha ? sha : "UNKNOWN"};
-    if (accepted) prov[3] = (qz_provenance){QZ_ACCEPTED_KEY, accepted};
-    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->forced_pre, .name = o->name ? o->name : s->name,
+    char *sha = qz_arena_strdup(arena, s->sha_hex);
+    if (!ctx || !prov || !sha) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    prov[0] = (qz_provenance){"version", qz_catalog_version(), false};
+    QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[1], err));
+    prov[2] = (qz_provenance){"source_sha256", *sha ? sha : "UNKNOWN", false};
+    if (accepted) prov[3] = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false};
+    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre, .name = o->recipe->name ? o->recipe->name : s->name,
                                  .provenance = prov, .n_provenance = accepted ? 4 : 3};
+    qz_scheme_spec spec = o->recipe->spec;
     keep_others(&spec, s->model);
     return qz_artifact_plan_make(run, s->model, &spec, ctx, arena, plan, err);
 }
@@ -149,11 +150,11 @@ static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, q
     return QZ_OK;
 }
 
-qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_produce_options *o, bool lossy, qz_arena *arena,
+qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_produce_options *o, qz_arena *arena,
                           qz_conversion *c, qz_error *err) {
     qz_arena scratch = {0};
-    *c = (qz_conversion){.source = s, .lossy = lossy};
-    QZ_TRY(make_plan(run, s, *spec, o, arena, &c->plan, err));
+    *c = (qz_conversion){.source = s, .lossy = o->recipe->lossy};
+    QZ_TRY(make_plan(run, s, o, arena, &c->plan, err));
     c->edges = qz_arena_calloc(arena, c->plan.n_items + 1, sizeof *c->edges);
     if (!c->edges) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     qz_status st = QZ_OK;
@@ -165,7 +166,7 @@ qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
         qz_arena_reset(&scratch);
         c->edges[i] = (qz_edge){.kind = QZ_EDGE_EXACT};
         if (it->source) st = is_float(it->type) ? float_edge(it, &c->edges[i], &scratch, err) : code_edge(c, it, &c->edges[i], &scratch, &g, &q, err);
-        if (st == QZ_OK && c->edges[i].kind == QZ_EDGE_LOSSY && !lossy)
+        if (st == QZ_OK && c->edges[i].kind == QZ_EDGE_LOSSY && !c->lossy)
             st = qz_fail(err, QZ_EUNSUPPORTED, "no exact conversion to %s: tensor '%s': %s; give --lossy to code it again and see the loss", c->plan.spec.name, it->name,
                          c->edges[i].why);
         qz_progress_step(run, "comparing grids", i + 1, c->plan.n_items, "tensors");

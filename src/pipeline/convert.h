@@ -44,7 +44,7 @@ typedef struct {
 } qz_conversion;
 /* to: scheme; a bare "awq" or "gptq" takes bits, group size and symmetry of the source. */
 qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spec, qz_error *err);
-qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_produce_options *o, bool lossy, qz_arena *arena,
+qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_produce_options *o, qz_arena *arena,
                           qz_conversion *c, qz_error *err);
 qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err);
 #endif

@@ -212,7 +212,8 @@ qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const 
                          "measure this model or leave --imatrix away", o->imatrix_file, s.first, imp->imatrix->n, imp->imatrix->entries[0].name, s.wanted);
         else if (s.wanted == 0) qz_warn(run, "%s uses no importance: '%s' changes nothing", plan->spec.name, o->imatrix_file);
         else {
-            if (imp->stats && o->request && o->request->stats) qz_warn(run, "statistics '%s' are not used: the importance matrix stands for them", o->request->stats);
+            if (imp->stats && o->stats_file)
+                qz_warn(run, "statistics '%s' are not used: the importance matrix stands for them", o->stats_file);
             qz_info(run, "importance matrix: %zu of %zu tensors covered", s.covered, s.wanted);
             if (s.missing.n) qz_warn(run, "no importance for %zu tensor%s, encoded without: %s", s.missing.n, qz_plural(s.missing.n), names_of(&s.missing));
         }

@@ -11,60 +11,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "fold,descent": parts of best mode to leave out, for measuring what each brings. */
-static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
-    const struct { const char *name; bool *part; } parts[] = {
-        {"fold", &o->fold}, {"asymmetric", &o->asymmetric}, {"residual", &o->residual}, {"order", &o->order},
-        {"descent", &o->descent}, {"refit", &o->refit}, {"norms", &o->norms}, {"sign", &o->sign}};
-    const size_t n_parts = sizeof parts / sizeof *parts;
-    for (const char *p = list; *p;) {
-        size_t n = strcspn(p, ","), i = 0;
-        while (i < n_parts && !(strlen(parts[i].name) == n && strncmp(parts[i].name, p, n) == 0)) i++;
-        if (i == n_parts) return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, residual, order, descent, refit, norms or sign", (int)n, p);
-        *parts[i].part = false;
-        p += n + (p[n] == ',');
-    }
-    return QZ_OK;
-}
-
-qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err) {
-    const bool compat = search == QZ_SEARCH_COMPAT;
-    *out = (qz_int_options){.search = search, .propagate = compat && spec->scheme == QZ_SCHEME_GPTQ, .sequential = true,
-                            .fold = !compat, .asymmetric = !compat, .residual = !compat, .order = !compat, .descent = !compat,
-                            .refit = !compat, .norms = !compat, .sign = !compat};
-    if (r == NULL) return QZ_OK;
-    out->strict = r->strict;
-    out->damp = r->damp;
-    out->mse_norm = (float)r->mse;
-    out->sequential = !r->together;
-    if (r->effort && strcmp(r->effort, "normal") != 0 && strcmp(r->effort, "high") != 0) return qz_fail(err, QZ_EUSAGE, "unknown --effort '%s': expected normal or high", r->effort);
-    if (!compat && r->data && !(r->effort && strcmp(r->effort, "normal") == 0)) out->propagate = true;
-    if (r->propagate && strcmp(r->propagate, "original") == 0) out->propagate = false;
-    else if (r->propagate && strcmp(r->propagate, "quantized") == 0) out->propagate = true;
-    else if (r->propagate) return qz_fail(err, QZ_EUSAGE, "unknown --propagate '%s': expected original or quantized", r->propagate);
-    if (out->propagate && compat && spec->scheme == QZ_SCHEME_AWQ) out->propagate = false; /* its own search runs the float model */
-    return r->without ? leave_out(r->without, out, err) : QZ_OK;
-}
-
-static bool grouped(const qz_scheme_spec *s) { return s->scheme == QZ_SCHEME_AWQ || s->scheme == QZ_SCHEME_GPTQ; }
-static bool replays(const qz_int_options *o, const qz_scheme_spec *s) { return s->scheme == QZ_SCHEME_AWQ && o->search == QZ_SEARCH_COMPAT; }
-bool qz_int_needs_tokens(const qz_int_options *o, const qz_scheme_spec *s) { return grouped(s) && (replays(o, s) || o->propagate); }
-bool qz_int_needs_stats(const qz_int_options *o, const qz_scheme_spec *s) {
-    return grouped(s) && !replays(o, s) && (!o->propagate || o->fold || s->lm_head);
-}
-
-qz_status qz_int_supported(const qz_model *m, const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err) {
-    if (m->config.experts == 0 || !replays(o, spec)) return QZ_OK;
+qz_status qz_int_supported(const qz_model *m, const qz_recipe *recipe, qz_error *err) {
+    if (m->config.experts == 0 || !qz_recipe_replays(recipe)) return QZ_OK;
     return qz_fail(err, QZ_EUNSUPPORTED, "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search best", m->path,
                    (unsigned long long)m->config.experts);
 }
 
 qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
-                             const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err) {
+                             const qz_recipe *recipe, qz_error *err) {
+    const qz_scheme_spec *spec = &recipe->spec;
+    const qz_int_options *o = &recipe->ints;
     *a = (qz_int_blocks){.run = run, .model = m, .stats = stats, .spec = spec, .o = *o, .layer = -1};
     a->o.residual = o->residual && !m->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
     const bool compat = o->search == QZ_SEARCH_COMPAT;
-    a->replay = replays(o, spec);
+    a->replay = qz_recipe_replays(recipe);
     a->awq.codes = qz_feedback_default;
     a->awq.codes.bits = spec->bits;
     a->awq.codes.group_size = spec->group_size;
@@ -390,7 +350,7 @@ static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
     if (g->fallback) {
         qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, where(u, e, name), g->reason);
         a->n_fallbacks += n;
-    } else if (g->h.damping > (o.damp > 0 ? o.damp : 0.01) * 1.001)
+    } else if (g->h.damping > (o.damp > 0 ? o.damp : QZ_DAMP_USUAL) * 1.001)
         qz_warn(a->run, "layer %ld %s: statistics are nearly singular, damping raised to %g", layer, where(u, e, name), g->h.damping);
     if (g->h.damping > a->damping) a->damping = g->h.damping;
     return QZ_OK;

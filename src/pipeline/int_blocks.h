@@ -18,15 +18,7 @@
 #include "methods/gptq.h"
 #include "pipeline/awq_replay.h"
 #include "pipeline/produce.h"
-
-typedef struct {
-    qz_search search;
-    bool propagate, sequential; /* quantized inputs; groups of a block one after the other */
-    bool fold, asymmetric, residual, order, descent, refit, norms, sign; /* best: parts that can be switched off */
-    bool strict;
-    double damp;                /* 0: decided on held-out tokens where they flow (methods/damping.h), else the method's */
-    float mse_norm;             /* compat GPTQ: shrink search, 0 = off */
-} qz_int_options;
+#include "pipeline/recipe.h"
 
 /* Linears that are coded together: those of a block itself, or of one expert. */
 typedef struct {
@@ -68,21 +60,15 @@ typedef struct {
 
 /* windows: the calibration tokens, for compat and for propagation (NULL otherwise). */
 qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
-                             const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err);
+                             const qz_recipe *recipe, qz_error *err);
 /* Codes of a linear (*q) or a float tensor that folding changed (*f); both NULL: the tensor is kept as it is. */
 qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, const qz_folded **f, qz_error *err);
 /* One line about what was done. */
 void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n);
 void qz_int_blocks_release(qz_int_blocks *a);
-/* Defaults of a scheme (what the reference does in compat, all parts in best) with what the request changes (NULL: nothing). */
-qz_status qz_int_settings(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *out, qz_error *err);
 /* QZ_EUNSUPPORTED: settings that cannot code this model; known before any work. */
-qz_status qz_int_supported(const qz_model *m, const qz_scheme_spec *spec, const qz_int_options *o, qz_error *err);
+qz_status qz_int_supported(const qz_model *m, const qz_recipe *recipe, qz_error *err);
 /* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration pass ran in
  * this process. Printed beside the measured peak. */
-uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_int_options *o, bool made_stats, size_t windows,
-                           size_t seq_len);
-/* Whether the codes need the tokens themselves, and statistics of the float model. False for other schemes. */
-bool qz_int_needs_tokens(const qz_int_options *o, const qz_scheme_spec *spec);
-bool qz_int_needs_stats(const qz_int_options *o, const qz_scheme_spec *spec);
+uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, bool made_stats);
 #endif

@@ -36,31 +36,26 @@ static bool uses_importance(const qz_artifact_plan *plan) {
 
 /* Data taken with --accept: the artifact says it of itself. */
 static size_t put_accepted(qz_provenance *prov, const char *accepted) {
-    if (accepted && *accepted) *prov = (qz_provenance){QZ_ACCEPTED_KEY, accepted};
+    if (accepted && *accepted) *prov = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false};
     return accepted && *accepted;
 }
 
-qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_importance *imp, const qz_produce_options *o,
+qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
     qz_provenance *prov = qz_arena_calloc(arena, 8, sizeof *prov);
     if (ctx == NULL || prov == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     size_t n = 0;
     static const char later[65] = "0000000000000000000000000000000000000000000000000000000000000000";
-    qz_int_options io;
-    QZ_TRY(qz_int_settings(o->request, spec, o->search, &io, err));
-    QZ_TRY(qz_int_supported(s->model, spec, &io, err));
-    const char *flow = qz_int_needs_tokens(&io, spec) && io.propagate ? " propagate=quantized" : "";
+    const qz_scheme_spec *spec = &o->recipe->spec;
+    QZ_TRY(qz_int_supported(s->model, o->recipe, err));
     const char *other = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : "none";
-    prov[n++] = (qz_provenance){"version", qz_catalog_version()};
-    char *recipe = qz_arena_printf(arena, "%s search=%s%s", spec->name, o->search == QZ_SEARCH_BEST ? "best" : "compat", flow);
-    for (size_t i = 0; i < spec->n_modules && recipe; i++) recipe = qz_arena_printf(arena, "%s module=%s", recipe, spec->modules[i].text);
-    if (recipe == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-    prov[n++] = (qz_provenance){"recipe", recipe};
-    prov[n++] = (qz_provenance){"source_sha256", s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN"};
+    prov[n++] = (qz_provenance){"version", qz_catalog_version(), false};
+    QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[n++], err));
+    prov[n++] = (qz_provenance){"source_sha256", s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN", false};
     qz_provenance *calibration = &prov[n++];
-    *calibration = (qz_provenance){"calibration_sha256", imp->imatrix ? o->imatrix_sha : other};
-    prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN"};
+    *calibration = (qz_provenance){"calibration_sha256", imp->imatrix ? o->imatrix_sha : other, false};
+    prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN", false};
     const size_t dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
     if (dropped) { /* taken with --accept: the artifact says it of itself */
         qz_str names = {0};
@@ -68,20 +63,21 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec 
         char *text = qz_arena_printf(arena, "%zu: %s", dropped, names.ptr ? names.ptr : "");
         qz_str_release(&names);
         if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-        prov[n++] = (qz_provenance){"dropped_tensors", text};
+        prov[n++] = (qz_provenance){"dropped_tensors", text, false};
     }
     const qz_config_keys *keys = &s->model->config.keys;
     if (keys->n_refused) {
         char *text = qz_arena_printf(arena, "%u: %s", keys->n_refused, keys->refused);
         if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-        prov[n++] = (qz_provenance){"ignored_keys", text};
+        prov[n++] = (qz_provenance){"ignored_keys", text, false};
     }
     const size_t before = n;
     n += put_accepted(prov + n, imp->imatrix ? o->imatrix_accepted : imp->accepted);
-    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->forced_pre, .name = o->name ? o->name : s->name,
+    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre, .name = o->recipe->name ? o->recipe->name : s->name,
                                  .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated, .imatrix_file = o->imatrix_file,
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries, .imatrix_chunks = o->imatrix_chunks,
-                                 .provenance = prov, .n_provenance = n};
+                                 .provenance = prov, .n_provenance = n, .solved = true,
+                                 .together = !o->recipe->ints.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
     ctx->n_provenance = before + put_accepted(prov + before, imp->accepted);
@@ -124,7 +120,7 @@ static qz_status hessian_get(qz_run *run, hessians *x, const qz_stats *stats, co
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
     if (gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
     qz_stats_gram(&s, gram);
-    qz_status st = qz_hessian_init(&x->h[g], run, gram, s.cols, group, 0.01, QZ_ORDER_GROUPS, err);
+    qz_status st = qz_hessian_init(&x->h[g], run, gram, s.cols, group, QZ_DAMP_USUAL, QZ_ORDER_GROUPS, err);
     qz_free(gram);
     x->group[g] = group;
     x->input[g] = input;
@@ -184,7 +180,7 @@ static qz_status put_blocks(qz_run *run, const qz_artifact_item *item, const qz_
         qz_quantized q;
         qz_arena_reset(&arena);
         qz_tensor_decode(item->source, r, n, x);
-        st = qz_block_quantize(run, item->type, x, n, item->cols, importance, o->search, &arena, &q, err);
+        st = qz_block_quantize(run, item->type, x, n, item->cols, importance, o->recipe->search, &arena, &q, err);
         q.name = item->name;
         if (st == QZ_OK) st = qz_proof_blocks(proof, &q, err);
         if (st == QZ_OK) {
@@ -266,7 +262,7 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
         return qz_artifact_writer_put_view(w, item->source, err);
     }
     if (item->type == QZ_TYPE_CODED) return put_rounded(run, plan, item, w, proof, out, err);
-    if (o->search == QZ_SEARCH_BEST && imp->stats && !imp->imatrix && item->layer >= 0 && item->linear >= 0 && qz_block_feedback_group(item->type)) {
+    if (o->recipe->search == QZ_SEARCH_BEST && imp->stats && !imp->imatrix && item->layer >= 0 && item->linear >= 0 && qz_block_feedback_group(item->type)) {
         bool done;
         QZ_TRY(put_feedback(run, item, imp, x, w, proof, out, &done, err));
         if (done) return QZ_OK;
@@ -277,10 +273,9 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
 static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                              qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
     qz_int_blocks codes = {0};
-    qz_int_options io = {0};
     hessians x = {.layer = -1};
-    qz_status st = qz_int_settings(o->request, &plan->spec, o->search, &io, err);
-    if (st == QZ_OK && is_grouped(plan)) st = qz_int_blocks_open(&codes, run, s->model, imp->stats, imp->windows, &plan->spec, &io, err);
+    qz_status st = QZ_OK;
+    if (is_grouped(plan)) st = qz_int_blocks_open(&codes, run, s->model, imp->stats, imp->windows, o->recipe, err);
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < plan->n_items;) {
         st = put_item(run, plan, i, imp, o, &codes, &x, w, proof, out, err);

@@ -8,7 +8,7 @@
 #include "formats/imatrix.h"
 #include "methods/block_search.h"
 #include "pipeline/output_error.h"
-#include "pipeline/request.h"
+#include "pipeline/recipe.h"
 #include "pipeline/source.h"
 
 /* Importance vectors by HF tensor name: from a statistics file or from an importance matrix file. */
@@ -21,14 +21,12 @@ typedef struct {
 } qz_importance;
 
 typedef struct {
-    qz_search search;
+    const qz_recipe *recipe;
     bool force, resume;
     bool rehearse, rehearse_calibrated; /* dry run: hashes and calibration are not there yet, their space is */
-    const qz_request *request;         /* settings of integer group codes: propagate, damp …; NULL: defaults */
-    const char *forced_pre, *name, *source_dir;
+    const char *source_dir, *stats_file; /* NULL: none */
     const char *imatrix_file, *imatrix_dataset, *imatrix_sha, *imatrix_accepted;
     uint32_t imatrix_entries, imatrix_chunks;
-    const char *command;               /* provenance: the verb line without paths */
 } qz_produce_options;
 
 typedef struct {
@@ -55,7 +53,7 @@ void qz_produced_release(qz_produced *p);
 qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz_error *err);
 
 /* plan: made by the caller with qz_produce_plan. */
-qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_scheme_spec *spec, const qz_importance *imp, const qz_produce_options *o,
+qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err);
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err);

@@ -19,8 +19,9 @@ static uint64_t solver(const qz_config *c, bool asymmetric) {
     return k * k * 32 + (asymmetric ? corrections : 0);          /* 3 doubles and 2 floats */
 }
 
-uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_int_options *o, bool made_stats, size_t windows,
-                           size_t seq_len) {
+uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, bool made_stats) {
+    const qz_int_options *o = &recipe->ints;
+    const size_t windows = recipe->calibration.windows.most, seq_len = recipe->calibration.windows.seq_len;
     const qz_config *c = &s->model->config;
     const bool grouped = plan->spec.scheme == QZ_SCHEME_AWQ || plan->spec.scheme == QZ_SCHEME_GPTQ;
     uint64_t block = 0, largest = 0, pass = 0, in_layer = 0; /* block: of the largest layer, whose items stand together */

@@ -17,7 +17,7 @@ typedef struct {
     /* common */
     bool json, quiet, version;
     uint64_t threads;
-    const char *cpu;
+    const char *cpu, *config;
     /* source and output */
     const char *to, *output, *data, *text, *tasks, *stats, *imatrix, *traffic, *against, *accept, *name, *pre;
     bool force, resume, dry_run, lint, strict;
@@ -55,7 +55,7 @@ typedef struct {
     double w, scale;
     /* convert (diff: strict, tensors) */
     bool lossy;
-    const char *config;
+    const char *config_dir;
     /* inspect */
     bool deploy, tensors;
     const char *tokens;

@@ -137,11 +137,12 @@ static qz_status check_write(qz_check_job *j, qz_error *err) {
     qz_artifact_plan plan;
     const qz_importance none = {0};
     qz_error why = {0};
-    const qz_produce_options o = {.search = QZ_SEARCH_BEST, .rehearse = true, .rehearse_calibrated = true, .source_dir = qz_path_is_dir(j->path) ? j->path : NULL};
+    const qz_recipe recipe = {.spec = j->scheme, .search = QZ_SEARCH_BEST};
+    const qz_produce_options o = {.recipe = &recipe, .rehearse = true, .rehearse_calibrated = true, .source_dir = qz_path_is_dir(j->path) ? j->path : NULL};
     silent.log = NULL;
     silent.hook = NULL;
     qz_status st = qz_source_open(&silent, j->path, &s, &why);
-    if (st == QZ_OK) st = qz_produce_plan(&silent, &s, &j->scheme, &none, &o, &j->arena, &plan, &why);
+    if (st == QZ_OK) st = qz_produce_plan(&silent, &s, &none, &o, &j->arena, &plan, &why);
     qz_source_release(&s);
     if (st == QZ_EUSAGE || st == QZ_EUNSUPPORTED) qz_check_add(&j->f, "CHK-WRITE", "", "quantize refuses it: %s", why.text);
     else if (st == QZ_EMEMORY) return qz_fail(err, st, "%s", why.text);

@@ -93,31 +93,32 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_arena arena = {0};
     qz_conversion c;
     qz_produced p = {.self_kl = -1};
-    qz_scheme_spec spec;
-    qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name};
+    qz_recipe recipe = {.search = QZ_SEARCH_BEST, .name = r->name, .pre = r->pre, .accept = r->accept, .convert = true, .lossy = r->lossy};
+    const qz_scheme_spec *spec = &recipe.spec;
+    qz_produce_options o = {.recipe = &recipe, .force = r->force, .resume = r->resume};
     qz_outputs outs = {0};
     char *out = NULL;
     qz_status st = r->to ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format: give --to, for example --to gptq or --to gguf:Q4_0; see 'quantz convert --help'");
     if (st == QZ_OK && r->output && !qz_output_is_place(r->output)) st = qz_outputs_claim(&outs, r, r->output, QZ_OUTPUT_ARTIFACT, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
-    if (st == QZ_OK) st = qz_convert_spec(s.model, r->to, &spec, err);
+    if (st == QZ_OK) st = qz_convert_spec(s.model, r->to, &recipe.spec, err);
     if (st != QZ_OK) goto out;
-    o.source_dir = r->config ? r->config : qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
-    if (o.source_dir == NULL && qz_scheme_get(spec.scheme)->directory) {
-        st = qz_fail(err, QZ_EUSAGE, "a GGUF file has no config.json to carry over: '%s'; give --config DIR (the checkpoint it was made from)", r->operands[0]);
+    o.source_dir = r->config_dir ? r->config_dir : qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
+    if (o.source_dir == NULL && qz_scheme_get(spec->scheme)->directory) {
+        st = qz_fail(err, QZ_EUSAGE, "a GGUF file has no config.json to carry over: '%s'; give --config-dir DIR (the checkpoint it was made from)", r->operands[0]);
         goto out;
     }
-    out = qz_output_name(&s, &spec, r->output, r->name);
+    out = qz_output_name(&s, spec, r->output, r->name);
     if (out == NULL) {
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
         goto out;
     }
     QZ_GOTO(qz_outputs_claim(&outs, r, out, QZ_OUTPUT_ARTIFACT, err));
     if (!r->dry_run) QZ_GOTO(qz_source_hash(run, &s, err));
-    QZ_GOTO(qz_convert_plan(run, &s, &spec, &o, r->lossy, &arena, &c, err));
+    QZ_GOTO(qz_convert_plan(run, &s, &o, &arena, &c, err));
     bool lossy = false;
     for (size_t i = 0; i < c.plan.n_items; i++) lossy = lossy || (c.edges[i].kind == QZ_EDGE_LOSSY && !is_float_item(&c.plan.items[i]));
-    if (lossy) qz_preflight_requant(run, s.model, &spec);
+    if (lossy) qz_preflight_requant(run, s.model, spec);
     for (size_t i = 0; i < c.plan.n_notes; i++) qz_warn(run, "%s: %s", c.plan.spec.name, c.plan.notes[i]);
     if (r->dry_run) p.bytes = c.plan.total_bytes, p.bits_per_weight = c.plan.bits_per_weight, st = qz_produced_summarize(&c.plan, &p, err);
     else QZ_GOTO(qz_convert_write(run, &c, &o, out, &p, err));

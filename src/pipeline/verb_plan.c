@@ -12,17 +12,18 @@
 /* Bytes of the files this program writes. With the source at hand the whole plan of `quantize` is made, so that the figure is
  * the written file's; a source hash of the right length stands in for the real one. */
 static qz_status file_bytes(qz_run *run, qz_plan_view *v, qz_plan_row *row, qz_error *err) {
-    qz_scheme_spec spec;
+    qz_recipe recipe;
     qz_error ignored = {0};
     const char *name = qz_level_get(row->level)->name;
     if (!v->opened) return qz_level_file(run, v->shape, row->level, v->q.imatrix, NULL, v->dir, &row->files, err);
-    if (qz_level_get(row->level)->kind == QZ_LEVEL_FLOAT || qz_scheme_parse(name, &spec, &ignored) != QZ_OK) return QZ_OK;
+    if (qz_level_get(row->level)->kind == QZ_LEVEL_FLOAT) return QZ_OK;
     qz_arena arena = {0};
+    if (qz_recipe_make(NULL, name, &arena, &recipe, &ignored) != QZ_OK) return QZ_OK;
     qz_artifact_plan plan;
     qz_importance imp = {0};
-    qz_produce_options o = {.source_dir = v->source.model->path, .search = QZ_SEARCH_BEST};
+    qz_produce_options o = {.recipe = &recipe, .source_dir = v->source.model->path};
     memset(v->source.sha_hex, '0', 64);
-    qz_status st = qz_produce_plan(run, &v->source, &spec, &imp, &o, &arena, &plan, err);
+    qz_status st = qz_produce_plan(run, &v->source, &imp, &o, &arena, &plan, err);
     if (st == QZ_OK) row->files = (qz_level_files){true, plan.total_bytes, plan.weight_bytes, v->source.tokenizer != NULL};
     qz_arena_release(&arena);
     return st;

@@ -120,42 +120,40 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     qz_dataset data = {0};
     qz_windows windows = {0};
     qz_artifact_plan plan;
-    qz_scheme_spec spec;
-    qz_int_options ints;
-    qz_produce_options o = {.force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r, .imatrix_file = r->imatrix};
+    qz_recipe recipe;
+    const qz_scheme_spec *spec = &recipe.spec;
+    qz_produce_options o = {.recipe = &recipe, .force = r->force, .resume = r->resume, .stats_file = r->stats, .imatrix_file = r->imatrix};
     qz_outputs outs = {0};
     const char *to, *given;
     *p = (qz_produced){0};
     char *out = NULL, *made = NULL;
     qz_status st = read_operands(r, &to, &given, err);
-    if (st == QZ_OK) st = qz_search_parse(r->search, &o.search, err);
-    if (st == QZ_OK) st = qz_scheme_parse(to, &spec, err);
-    if (st == QZ_OK) st = qz_module_rules_parse(&spec, r->modules.at, r->modules.n, &arena, err);
+    if (st == QZ_OK) st = qz_recipe_make(r, to, &arena, &recipe, err);
     if (st == QZ_OK && given && !qz_output_is_place(given)) st = qz_outputs_claim(&outs, r, given, QZ_OUTPUT_ARTIFACT, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
-    if (st == QZ_OK) st = qz_preflight_scheme(run, r, s.model, &spec, err);
+    if (st == QZ_OK) st = qz_preflight_scheme(run, r, s.model, spec, err);
     if (st != QZ_OK) goto out;
     o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
-    out = qz_output_name(&s, &spec, given, r->name);
+    out = qz_output_name(&s, spec, given, r->name);
     if (out == NULL) {
         st = qz_fail(err, QZ_EMEMORY, "out of memory");
         goto out;
     }
     QZ_GOTO(qz_outputs_claim(&outs, r, out, QZ_OUTPUT_ARTIFACT, err));
-    QZ_GOTO(qz_int_settings(r, &spec, o.search, &ints, err));
     if (!r->dry_run && r->data) { /* what cannot be written is refused before calibration, not after it */
         o.rehearse = o.rehearse_calibrated = true;
-        QZ_GOTO(qz_produce_plan(run, &s, &spec, &imp, &o, &arena, &plan, err));
+        QZ_GOTO(qz_produce_plan(run, &s, &imp, &o, &arena, &plan, err));
     }
-    if (!r->dry_run && r->data && qz_int_needs_tokens(&ints, &spec)) {
+    if (!r->dry_run && r->data && qz_recipe_needs_tokens(&recipe)) {
         QZ_GOTO(qz_calib_windows(run, &s, r, &data, &windows, err));
         imp.windows = &windows;
         imp.data_sha = data.sha_hex;
     }
-    if (!r->dry_run && !(imp.windows && !qz_int_needs_stats(&ints, &spec))) QZ_GOTO(get_stats(run, &s, r, out,
-            imp.windows ? &data : NULL, &stats, &made, err));
-    if (stats.map.ptr) imp.stats = &stats;
-    if (r->stats && !r->data && !r->propagate && qz_int_needs_stats(&ints, &spec))
+    const bool wanted = r->stats || !(imp.windows && !qz_recipe_needs_stats(&recipe));
+    if (wanted && (r->stats || !r->dry_run)) QZ_GOTO(get_stats(run, &s, r, out, imp.windows ? &data : NULL, &stats, &made, err));
+    if (stats.map.ptr && !r->dry_run) imp.stats = &stats;
+    if (stats.map.ptr && r->stats && !imp.windows) qz_recipe_of_stats(&recipe, &stats.info);
+    if (r->stats && !r->data && !r->propagate && qz_recipe_needs_stats(&recipe))
         qz_info(run, "codes under the original model's statistics; --calib FILE in place of --stats also shows each block what the blocks before it have "
                      "lost, which is better");
     imp.accepted = qz_accepted_join(&arena, stats.info.accepted, data.accepted);
@@ -168,12 +166,12 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
         if (s.sha_hex[0] == 0) QZ_GOTO(qz_source_hash(run, &s, err));
         QZ_GOTO(qz_model_check_finite(run, s.model, err));
     }
-    QZ_GOTO(qz_produce_plan(run, &s, &spec, &imp, &o, &arena, &plan, err));
+    QZ_GOTO(qz_produce_plan(run, &s, &imp, &o, &arena, &plan, err));
     if (r->dry_run) QZ_GOTO(qz_importance_survey(run, &plan, &imp, &o, p, err));
     if (r->dry_run) st = print_plan(&plan, r, p, &arena, err);
     else {
         QZ_GOTO(qz_produce(run, &s, &plan, &imp, &o, out, p, err));
-        p->planned_memory = qz_produce_memory(&s, &plan, &imp, &ints, made != NULL, (size_t)r->samples, (size_t)r->seq_len);
+        p->planned_memory = qz_produce_memory(&s, &plan, &imp, &recipe, made != NULL);
         if (made) st = qz_remove_tree(made, err);
         memcpy(scheme, plan.spec.name, sizeof plan.spec.name);
     }

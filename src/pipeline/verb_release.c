@@ -27,7 +27,7 @@ typedef struct {
     qz_windows windows;
     qz_importance imp;
     qz_produce_options o;
-    qz_scheme_spec *specs; size_t n;
+    qz_recipe *recipes; size_t n;
     qz_artifact_plan *plans;
     char **paths;
     char *stats_path;
@@ -37,15 +37,12 @@ typedef struct {
     const char *leaks;   /* into the calibration data, taken with --accept; NULL: none */
 } job;
 
-static qz_status needs(const job *j, bool *calibration, bool *tokens, qz_error *err) {
-    qz_int_options o;
+static void needs(const job *j, bool *calibration, bool *tokens) {
     *calibration = *tokens = false;
     for (size_t i = 0; i < j->n; i++) {
-        QZ_TRY(qz_int_settings(j->r, &j->specs[i], j->o.search, &o, err));
-        *tokens = *tokens || qz_int_needs_tokens(&o, &j->specs[i]);
-        *calibration = *calibration || qz_int_needs_tokens(&o, &j->specs[i]) || qz_int_needs_stats(&o, &j->specs[i]);
+        *tokens = *tokens || qz_recipe_needs_tokens(&j->recipes[i]);
+        *calibration = *calibration || qz_recipe_needs_tokens(&j->recipes[i]) || qz_recipe_needs_stats(&j->recipes[i]);
     }
-    return QZ_OK;
 }
 
 /* DIR/name+ending: a file of the report. */
@@ -63,8 +60,9 @@ static qz_status plan_all(job *j, qz_error *err) {
     j->paths = qz_arena_calloc(&j->arena, j->n, sizeof *j->paths);
     if (j->plans == NULL || j->paths == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     for (size_t i = 0; i < j->n; i++) {
-        QZ_TRY(qz_produce_plan(j->run, &j->s, &j->specs[i], &j->imp, &j->o, &j->arena, &j->plans[i], err));
-        char *path = qz_default_output(&j->s, &j->specs[i], j->r->output, j->r->name);
+        j->o.recipe = &j->recipes[i];
+        QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &j->o, &j->arena, &j->plans[i], err));
+        char *path = qz_default_output(&j->s, &j->recipes[i].spec, j->r->output, j->r->name);
         j->paths[i] = path ? qz_arena_strdup(&j->arena, path) : NULL;
         qz_free(path);
         if (j->paths[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
@@ -89,7 +87,7 @@ static qz_status show_plan(const job *j, qz_error *err) {
     for (size_t i = 0; i < j->n && st == QZ_OK; i++) {
         st = qz_table_row(&t, err);
         if (st == QZ_OK) st = qz_table_set(&t, 0, err, "%s", j->paths[i]);
-        if (st == QZ_OK) st = qz_table_set(&t, 1, err, "%s", j->specs[i].name);
+        if (st == QZ_OK) st = qz_table_set(&t, 1, err, "%s", j->recipes[i].spec.name);
         if (st == QZ_OK) st = qz_table_set(&t, 2, err, "%llu", (unsigned long long)j->plans[i].total_bytes);
         if (st == QZ_OK) st = qz_table_set(&t, 3, err, "%.4f", j->plans[i].bits_per_weight);
         if (st == QZ_OK) st = qz_table_set(&t, 4, err, "%zu", j->plans[i].n_fallbacks);
@@ -118,6 +116,7 @@ static qz_status produce_all(job *j, qz_error *err) {
             j->rep.made[i].self_kl = -1;
             continue;
         }
+        j->o.recipe = &j->recipes[i];
         QZ_TRY(qz_produce(j->run, &j->s, &j->plans[i], &j->imp, &j->o, j->paths[i], &j->rep.made[i], err));
         qz_info(j->run, "%s: %.1f s, proof KL %.5f", j->paths[i], j->rep.made[i].seconds, j->rep.made[i].self_kl);
     }
@@ -141,7 +140,7 @@ static qz_status measure_all(job *j, qz_error *err) {
 static qz_status calibrate(job *j, qz_error *err) {
     const qz_request *r = j->r;
     bool calibration, tokens;
-    QZ_TRY(needs(j, &calibration, &tokens, err));
+    needs(j, &calibration, &tokens);
     if (calibration && r->data == NULL) return qz_fail(err, QZ_EUSAGE, "awq and gptq need calibration data: give --calib FILE");
     if (r->data == NULL) return QZ_OK;
     j->stats_path = qz_path_join(r->output, "calibration" QZ_OWN_STATS);
@@ -217,13 +216,18 @@ static qz_status report_all(job *j, double start, qz_error *err) {
     return st;
 }
 
-/* Rules for single modules go to the artifacts that can hold them. */
-static qz_status set_modules(job *j, qz_error *err) {
+/* A recipe for each artifact; rules for single modules go to those that can hold them. */
+static qz_status make_recipes(job *j, qz_error *err) {
     bool any = false;
+    qz_scheme_spec *specs;
+    QZ_TRY(qz_scheme_list(j->r->to, &j->arena, &specs, &j->n, err));
+    j->recipes = qz_arena_calloc(&j->arena, j->n, sizeof *j->recipes);
+    if (j->recipes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     for (size_t i = 0; i < j->n; i++) {
-        if (j->specs[i].scheme != QZ_SCHEME_GPTQ) continue;
-        QZ_TRY(qz_module_rules_parse(&j->specs[i], j->r->modules.at, j->r->modules.n, &j->arena, err));
-        any = true;
+        qz_request own = *j->r;
+        if (specs[i].scheme != QZ_SCHEME_GPTQ) own.modules.n = 0;
+        else any = true;
+        QZ_TRY(qz_recipe_make(&own, specs[i].name, &j->arena, &j->recipes[i], err));
     }
     return any || j->r->modules.n == 0 ? QZ_OK : qz_fail(err, QZ_EUSAGE, "--module is for gptq, and --to '%s' has none", j->r->to);
 }
@@ -232,16 +236,14 @@ static qz_status run_job(job *j, qz_error *err) {
     const qz_request *r = j->r;
     double start = qz_now();
     if (r->output == NULL) return qz_fail(err, QZ_EUSAGE, "no output folder: give -o DIR");
-    QZ_TRY(qz_scheme_list(r->to, &j->arena, &j->specs, &j->n, err));
-    QZ_TRY(set_modules(j, err));
-    QZ_TRY(qz_search_parse(r->search, &j->o.search, err));
+    QZ_TRY(make_recipes(j, err));
     QZ_TRY(qz_outputs_claim(&j->outs, r, r->output, QZ_OUTPUT_FOLDER, err));
     QZ_TRY(claim_in(j, "calibration", QZ_OWN_STATS, err));
     QZ_TRY(claim_in(j, "report", ".md", err));
     QZ_TRY(claim_in(j, "report", ".json", err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
-    for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->specs[i], err));
-    j->o = (qz_produce_options){.search = j->o.search, .force = r->force, .resume = r->resume, .forced_pre = r->pre, .name = r->name, .request = r,
+    for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->recipes[i].spec, err));
+    j->o = (qz_produce_options){.force = r->force, .resume = r->resume,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     if (r->dry_run) {
         QZ_TRY(qz_calib_leaks(&j->s, r, &j->arena, &j->leaks, err));

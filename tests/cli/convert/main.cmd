@@ -1,1 +1,1 @@
-$Q quantize models/market --to gguf:Q4_0 -o "$W/m.gguf" -q > /dev/null && $Q convert "$W/m.gguf" --to gptq --config models/market -o "$W/out" && $Q inspect "$W/out" | head -6 && $Q verify "$W/out" | tail -2
+$Q quantize models/market --to gguf:Q4_0 -o "$W/m.gguf" -q > /dev/null && $Q convert "$W/m.gguf" --to gptq --config-dir models/market -o "$W/out" && $Q inspect "$W/out" | head -6 && $Q verify "$W/out" | tail -2

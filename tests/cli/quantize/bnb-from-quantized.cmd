@@ -8,7 +8,7 @@ q src --to gguf:Q4_0 -o q4_0.gguf; q src --to gguf:F16 -o f16.gguf; q src --to g
 for s in gptq awq nf4 int8 double q4_0.gguf f16.gguf bf16.gguf f32.gguf; do
   for to in bnb:nf4 bnb:fp4 bnb:int8 bnb:nf4+double; do
     rm -rf o; "$Q" quantize $s --to $to -o o -q > /dev/null 2> err; code=$?
-    case $s in *.gguf) rm -rf o; "$Q" convert $s --to $to --config src --lossy -o o -q > /dev/null 2> err; code="$code, convert $?" ;; esac
+    case $s in *.gguf) rm -rf o; "$Q" convert $s --to $to --config-dir src --lossy -o o -q > /dev/null 2> err; code="$code, convert $?" ;; esac
     echo "$s -> $to: rc $code; $(grep -o 'error: .*' err) $("$Q" verify o 2>&1 | tail -1)"
   done
 done

@@ -1,0 +1,183 @@
+#include "pipeline/recipe.h"
+#include "artifacts/module_rules.h"
+#include "artifacts/schemes.h"
+#include "base/json.h"
+#include "methods/hessian.h"
+#include <string.h>
+
+/* ---- parts of best mode ---- */
+static const struct { const char *name; size_t at; } parts[] = {
+#define PART(name) {#name, offsetof(qz_int_options, name)}
+    PART(fold), PART(asymmetric), PART(residual), PART(order), PART(descent), PART(refit), PART(norms), PART(sign),
+#undef PART
+};
+enum { PARTS = sizeof parts / sizeof parts[0] };
+
+static bool *part(qz_int_options *o, size_t i) { return (bool *)(void *)((char *)o + parts[i].at); }
+
+/* "fold,descent": parts to leave out, for measuring what each brings. */
+static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
+    for (const char *p = list; *p;) {
+        size_t n = strcspn(p, ","), i = 0;
+        while (i < PARTS && !(strlen(parts[i].name) == n && strncmp(parts[i].name, p, n) == 0)) i++;
+        if (i == PARTS)
+            return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, residual, order, "
+                           "descent, refit, norms or sign", (int)n, p);
+        *part(o, i) = false;
+        p += n + (p[n] == ',');
+    }
+    return QZ_OK;
+}
+
+/* ---- settings of integer codes ---- */
+static void set_defaults(qz_int_options *o, const qz_scheme_spec *spec, qz_search search) {
+    const bool best = search == QZ_SEARCH_BEST;
+    *o = (qz_int_options){.search = search, .propagate = !best && spec->scheme == QZ_SCHEME_GPTQ, .sequential = true};
+    for (size_t i = 0; i < PARTS; i++) *part(o, i) = best;
+}
+
+static qz_status set_flow(const qz_request *r, const qz_scheme_spec *spec, qz_int_options *o, qz_error *err) {
+    const bool normal = r->effort && strcmp(r->effort, "normal") == 0, best = o->search == QZ_SEARCH_BEST;
+    if (r->effort && !normal && strcmp(r->effort, "high") != 0)
+        return qz_fail(err, QZ_EUSAGE, "unknown --effort '%s': expected normal or high", r->effort);
+    if (best && r->data && !normal) o->propagate = true;
+    if (r->propagate && strcmp(r->propagate, "original") == 0) o->propagate = false;
+    else if (r->propagate && strcmp(r->propagate, "quantized") == 0) o->propagate = true;
+    else if (r->propagate)
+        return qz_fail(err, QZ_EUSAGE, "unknown --propagate '%s': expected original or quantized", r->propagate);
+    if (!best && spec->scheme == QZ_SCHEME_AWQ) o->propagate = false; /* its own search runs the float model */
+    return QZ_OK;
+}
+
+static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *o,
+                          qz_error *err) {
+    set_defaults(o, spec, search);
+    if (r == NULL) return QZ_OK;
+    o->strict = r->strict;
+    o->damp = r->damp;
+    o->mse_norm = (float)r->mse;
+    o->sequential = !r->together;
+    QZ_TRY(set_flow(r, spec, o, err));
+    return r->without ? leave_out(r->without, o, err) : QZ_OK;
+}
+
+/* ---- calibration ---- */
+static const char *const policies[] = {"pack", "truncate", "drop"};
+
+static qz_status policy_of(const char *text, qz_length_policy *out, qz_error *err) {
+    *out = QZ_PACK;
+    for (size_t i = 0; text && i < 3; i++)
+        if (strcmp(policies[i], text) == 0) return *out = (qz_length_policy)i, QZ_OK;
+    return text ? qz_fail(err, QZ_EUSAGE, "bad value '%s' for --lengths: expected pack, truncate or drop", text) : QZ_OK;
+}
+
+qz_status qz_recipe_windows(const qz_request *r, qz_recipe_calibration *out, qz_error *err) {
+    const bool reference = r->search && strcmp(r->search, "compat") == 0; /* its windows are plain pieces of the text */
+    *out = (qz_recipe_calibration){.used = r->data || r->stats, .raw = r->raw,
+                                   .windows = {.seq_len = (size_t)r->seq_len, .most = (size_t)r->samples,
+                                               .bos = !r->no_bos && !reference}};
+    return policy_of(r->lengths, &out->windows.policy, err);
+}
+
+void qz_recipe_of_stats(qz_recipe *c, const qz_stats_info *info) {
+    c->calibration = (qz_recipe_calibration){.used = true, .raw = info->raw,
+                                             .windows = {(size_t)info->seq_len, (size_t)info->windows,
+                                                         (qz_length_policy)info->lengths, !info->no_bos}};
+}
+
+/* ---- the whole ---- */
+qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, qz_recipe *out, qz_error *err) {
+    *out = (qz_recipe){.search = QZ_SEARCH_BEST};
+    if (r) QZ_TRY(qz_search_parse(r->search, &out->search, err));
+    QZ_TRY(qz_scheme_parse(to, &out->spec, err));
+    QZ_TRY(set_ints(r, &out->spec, out->search, &out->ints, err));
+    if (r == NULL) return QZ_OK;
+    if (r->modules.n) QZ_TRY(qz_module_rules_parse(&out->spec, r->modules.at, r->modules.n, arena, err));
+    out->name = r->name;
+    out->pre = r->pre;
+    out->accept = r->accept;
+    return qz_recipe_windows(r, &out->calibration, err);
+}
+
+static bool grouped(const qz_recipe *c) { return c->spec.scheme == QZ_SCHEME_AWQ || c->spec.scheme == QZ_SCHEME_GPTQ; }
+bool qz_recipe_replays(const qz_recipe *c) {
+    return c->spec.scheme == QZ_SCHEME_AWQ && c->search == QZ_SEARCH_COMPAT;
+}
+bool qz_recipe_needs_tokens(const qz_recipe *c) { return grouped(c) && (qz_recipe_replays(c) || c->ints.propagate); }
+bool qz_recipe_needs_stats(const qz_recipe *c) {
+    return grouped(c) && !qz_recipe_replays(c) && (!c->ints.propagate || c->ints.fold || c->spec.lm_head);
+}
+
+double qz_recipe_damp(const qz_recipe *c) {
+    if (c->ints.damp > 0) return c->ints.damp;
+    return c->ints.propagate && c->ints.asymmetric ? 0 : QZ_DAMP_USUAL;
+}
+
+/* ---- as JSON ---- */
+static void put_text(qz_str *s, const char *key, const char *value) {
+    if (value == NULL) return;
+    qz_str_printf(s, "%s\"%s\":", s->len > 1 ? "," : "", key);
+    qz_json_quote(s, value, strlen(value));
+}
+static void put_flag(qz_str *s, const char *key, bool on) {
+    if (on) qz_str_printf(s, "%s\"%s\":true", s->len > 1 ? "," : "", key);
+}
+static void put_number(qz_str *s, const char *key, double x) {
+    qz_str_printf(s, "%s\"%s\":%.9g", s->len > 1 ? "," : "", key, x);
+}
+
+static void put_ints(const qz_recipe *c, qz_str *s) {
+    qz_int_options own = c->ints, usual;
+    qz_str out = {0};
+    set_defaults(&usual, &c->spec, c->search);
+    if (!qz_recipe_replays(c)) put_text(s, "propagate", own.propagate ? "quantized" : "original");
+    put_flag(s, "together", !own.sequential);
+    if (own.damp > 0) put_number(s, "damp", own.damp);
+    if (own.mse_norm > 0) put_number(s, "mse", (double)own.mse_norm);
+    for (size_t i = 0; i < PARTS; i++)
+        if (*part(&usual, i) && !*part(&own, i)) qz_str_printf(&out, "%s%s", out.len ? "," : "", parts[i].name);
+    put_text(s, "without", out.ptr);
+    s->failed |= out.failed;
+    qz_str_release(&out);
+    put_flag(s, "strict", own.strict);
+    for (size_t i = 0; i < c->spec.n_modules; i++) {
+        qz_str_printf(s, i ? "," : ",\"module\":[");
+        qz_json_quote(s, c->spec.modules[i].text, strlen(c->spec.modules[i].text));
+    }
+    if (c->spec.n_modules) qz_str_putc(s, ']');
+}
+
+void qz_recipe_json(const qz_recipe *c, qz_str *out) {
+    const qz_recipe_calibration *k = &c->calibration;
+    qz_str s = {0};
+    qz_str_putc(&s, '{');
+    if (c->convert) put_text(&s, "verb", "convert");
+    put_text(&s, "to", c->spec.name);
+    put_flag(&s, "lossy", c->lossy);
+    if (!c->convert) put_text(&s, "search", c->search == QZ_SEARCH_BEST ? "best" : "compat");
+    if (grouped(c) && !c->convert) put_ints(c, &s);
+    if (k->used) {
+        put_number(&s, "samples", (double)k->windows.most);
+        put_number(&s, "seq_len", (double)k->windows.seq_len);
+        if (k->windows.policy != QZ_PACK) put_text(&s, "lengths", policies[k->windows.policy]);
+        put_flag(&s, "no_bos", !k->windows.bos && c->search == QZ_SEARCH_BEST);
+        put_flag(&s, "raw", k->raw);
+    }
+    put_text(&s, "name", c->name);
+    put_text(&s, "pre", c->pre);
+    put_text(&s, "accept", c->accept);
+    qz_str_putc(&s, '}');
+    qz_str_append(out, s.ptr ? s.ptr : "", s.len);
+    out->failed |= s.failed;
+    qz_str_release(&s);
+}
+
+qz_status qz_recipe_record(const qz_recipe *c, qz_arena *arena, qz_provenance *out, qz_error *err) {
+    qz_str s = {0};
+    qz_recipe_json(c, &s);
+    char *text = s.failed ? NULL : qz_arena_strdup(arena, s.ptr);
+    qz_str_release(&s);
+    if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    *out = (qz_provenance){QZ_RECIPE_KEY, text, true};
+    return QZ_OK;
+}

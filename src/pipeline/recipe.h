@@ -1,0 +1,61 @@
+/* What decides an artifact's bytes besides its source, its data and an importance matrix: scheme, search, settings of integer
+ * codes, how calibration data become windows, names. Made once from a verb's request; nothing below reads the request for it.
+ * qz_recipe c; qz_recipe_make(r, "awq:w4g64", &arena, &c, err); qz_recipe_json(&c, &text) is what the artifact records, and
+ * --config reads it back (cli/config_file.h): equal recipes, sources and data give equal bytes.
+ * Ownership: texts are the request's, rules live in the arena. Errors: QZ_EUSAGE naming option and value. */
+#ifndef QZ_PIPELINE_RECIPE_H
+#define QZ_PIPELINE_RECIPE_H
+#include "artifacts/artifact.h"
+#include "artifacts/scheme.h"
+#include "base/arena.h"
+#include "base/str.h"
+#include "calibrate/stats.h"
+#include "methods/block_search.h"
+#include "pipeline/request.h"
+#include "text/dataset.h"
+
+#define QZ_RECIPE_KEY "recipe" /* of an artifact's provenance; in GGUF behind "quantz." */
+
+typedef struct {
+    bool propagate, sequential; /* quantized inputs; groups of a block one after the other */
+    bool fold, asymmetric, residual, order, descent, refit, norms, sign; /* best: parts that can be switched off */
+    bool strict;
+    double damp;                /* 0: decided on held-out tokens where they flow (methods/damping.h), else the method's */
+    float mse_norm;             /* compat GPTQ: shrink search, 0 = off */
+    qz_search search;
+} qz_int_options;
+
+typedef struct {
+    bool used;                  /* the artifact is made with calibration data, or with statistics of them */
+    bool raw;                   /* without the chat template */
+    qz_window_options windows;
+} qz_recipe_calibration;
+
+typedef struct {
+    qz_scheme_spec spec;
+    qz_search search;
+    qz_int_options ints;        /* awq, gptq */
+    qz_recipe_calibration calibration;
+    const char *name, *pre, *accept; /* NULL: not given */
+    bool convert, lossy;        /* made by convert */
+} qz_recipe;
+
+/* r NULL: defaults (of a verb that writes nothing). Module rules go to the schemes that can hold them (gptq). */
+qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, qz_recipe *out, qz_error *err);
+/* How the request turns calibration data into windows. */
+qz_status qz_recipe_windows(const qz_request *r, qz_recipe_calibration *out, qz_error *err);
+/* Windows as the statistics were made from. */
+void qz_recipe_of_stats(qz_recipe *c, const qz_stats_info *info);
+/* One JSON object: keys are the options' names, only those that matter to the scheme. */
+void qz_recipe_json(const qz_recipe *c, qz_str *out);
+/* The same as a line of provenance; the text lives in the arena. */
+qz_status qz_recipe_record(const qz_recipe *c, qz_arena *arena, qz_provenance *out, qz_error *err);
+
+/* Whether the codes need the tokens themselves, and statistics of the float model. False for schemes without such codes. */
+bool qz_recipe_needs_tokens(const qz_recipe *c);
+bool qz_recipe_needs_stats(const qz_recipe *c);
+/* Damping that every linear got, or 0: decided for each. */
+double qz_recipe_damp(const qz_recipe *c);
+/* AWQ's own search, which replays blocks. */
+bool qz_recipe_replays(const qz_recipe *c);
+#endif
