@@ -10,6 +10,7 @@ FILENAME == ARGV[1] {
     for (i = 2; i <= NF; i++) {
         if (!($i in known)) { printf "%s:%d: layer '%s' is used before its own line\n", FILENAME, FNR, $i; bad++ }
         allow[name, $i] = 1
+        unused[name " may include " $i] = FNR
     }
     known[name] = 1; allow[name, name] = 1
     next
@@ -26,6 +27,10 @@ FILENAME ~ /_test\.c$/ { next }
     if (inc in names && FILENAME ~ /\.h$/ && FILENAME !~ /(kernels\/ops|kernels\/x86\/encode_lanes|artifacts\/testing)\.h$/) {
         printf "%s:%d: a header may not include the list \"%s\": carry the number, and include the list in the .c files that name a row\n", FILENAME, FNR, inc; bad++
     }
+    delete unused[layer " may include " to[1]]
     if (!((layer, to[1]) in allow)) { printf "%s:%d: %s may not include \"%s\" (src/layers.txt)\n", FILENAME, FNR, layer, inc; bad++ }
 }
-END { if (bad) { printf "%d include errors\n", bad; exit 1 } }
+END {
+    for (i in unused) { printf "%s:%d: nobody needs that %s\n", ARGV[1], unused[i], i; bad++ }
+    if (bad) { printf "%d include errors\n", bad; exit 1 }
+}

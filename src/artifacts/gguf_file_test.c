@@ -40,8 +40,8 @@ static size_t compare(const char *list, const qz_imatrix *im) {
         if (sscanf(line, "%63s %15s %63s %u %16s", m, l, tensor, &type, want) != 5 || line[0] == '#') continue;
         if (strcmp(m, model) || strcmp(l, level)) {
             qz_gguf_release(&g);
-            strcpy(model, m);
-            strcpy(level, l);
+            memcpy(model, m, sizeof m);
+            memcpy(level, l, sizeof l);
             write_weighted(m, l, false, im);
             OK(qz_gguf_open(&g, out, err));
         }

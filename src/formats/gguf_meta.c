@@ -121,8 +121,8 @@ qz_status qz_gguf_array(const qz_gguf *g, const char *key, qz_gguf_kind elem, bo
     *n = 0;
     if (!kv && !required) return QZ_OK;
     if (!kv || kv->kind != QZ_GGUF_ARR || kv->elem != elem) {
-        char expected[32] = "an array of ";
-        strncat(expected, qz_gguf_kind_name(elem), 8);
+        char expected[32];
+        (void)snprintf(expected, sizeof expected, "an array of %.8s", qz_gguf_kind_name(elem));
         return wrong(g, key, expected, kv, err);
     }
     *data = kv->data;

@@ -69,7 +69,7 @@ static void vectors(void **state) {
             expect(c[0], "engine", c[13], qz_runtime_get(x.p.engine)->name);
             assert_true(x.p.calibration.answer && x.p.ladder.answer && x.p.n_validation && x.p.deploy);
         }
-        for (char *f = strtok(c[14], ","); f && strcmp(f, "-") != 0; f = strtok(NULL, ","))
+        for (char *f, *rest = c[14]; (f = strsep(&rest, ",")) != NULL && strcmp(f, "-") != 0;)
             if (!qz_findings_has(&x.p.flags, f)) fail_msg("vector %s: flag %s is missing", c[0], f);
         pick_done(&x);
         n++;

@@ -105,8 +105,9 @@ static void bad_lines(void **state) {
 static void windows(void **state) {
     (void)state;
     char text[1000] = "{\"ids\":[1,1,1,1,1]}\n{\"ids\":[2";
-    for (int i = 1; i < 40; i++) strcat(text, ",2");
-    strcat(text, "]}\n{\"ids\":[3,3,3,3,3,3,3]}\n");
+    size_t at = strlen(text);
+    for (int i = 1; i < 40; i++) at += (size_t)snprintf(text + at, sizeof text - at, ",2");
+    (void)snprintf(text + at, sizeof text - at, "]}\n{\"ids\":[3,3,3,3,3,3,3]}\n");
     static const struct { qz_length_policy policy; size_t max, n, used, truncated, dropped, cut; } want[] = {
         {QZ_PACK, 0, 3, 3, 0, 0, 4}, {QZ_PACK, 2, 2, 2, 1, 1, 13}, {QZ_TRUNCATE, 0, 1, 3, 1, 0, 36}, {QZ_DROP, 0, 1, 2, 0, 1, 40}};
     qz_dataset d;

@@ -176,7 +176,7 @@ const char *j_type_name(jval v) {
 
 void j_float_repr(double f, char out[40]) {
     if (isnan(f) || isinf(f)) {
-        strcpy(out, isnan(f) ? "nan" : f < 0 ? "-inf" : "inf");
+        (void)snprintf(out, 40, "%s", isnan(f) ? "nan" : f < 0 ? "-inf" : "inf");
         return;
     }
     char e[40];
@@ -185,7 +185,7 @@ void j_float_repr(double f, char out[40]) {
         snprintf(e, sizeof e, "%.*e", digits - 1, f);
         if (strtod(e, NULL) == f) break;
     }
-    int exp10 = atoi(strchr(e, 'e') + 1);
+    int exp10 = (int)strtol(strchr(e, 'e') + 1, NULL, 10);
     if (exp10 < -4 || exp10 >= 16) {
         char *x = strchr(e, 'e');
         snprintf(out, 40, "%.*se%c%02d", (int)(x - e), e, exp10 < 0 ? '-' : '+', abs(exp10));

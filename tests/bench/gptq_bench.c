@@ -20,7 +20,7 @@ static double sgemm_rate(size_t k, const float *a, const float *b, float *c) {
 }
 
 int main(int argc, char **argv) {
-    size_t k = argc > 1 ? (size_t)atol(argv[1]) : 4096, tokens = 2048;
+    size_t k = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 4096, tokens = 2048;
     qz_error err = {0};
     qz_run run;
     qz_mm *mm;
