@@ -1,4 +1,5 @@
 #include "calibrate/calibrate.h"
+#include "base/half.h"
 #include "base/journal.h"
 #include "base/size.h"
 #include <math.h>
@@ -11,6 +12,8 @@ typedef struct {
     double *gram;                     /* [cols, cols] */
     double *sum_abs;
     float *max_abs;
+    uint16_t *held; size_t n_held;    /* [info.held, cols] */
+    bool keeps;                       /* such tokens: an input of all tokens */
     uint64_t tokens;
 } moments;
 
@@ -43,9 +46,28 @@ static void abs_worker(void *arg, qz_part part) { /* threads own columns: token 
         }
 }
 
+/* ---- tokens that are kept: windows at equal distances, of each its beginning ---- */
+enum { HELD_WINDOW = 512, HELD_SHARE = 8 };
+typedef struct { size_t windows, take; } held_tokens;
+static held_tokens held_of(const qz_calibration *c) {
+    held_tokens h = {c->windows / HELD_SHARE, qz_min_size(c->seq_len, HELD_WINDOW)};
+    h.windows = qz_min_size(h.windows, QZ_HELD_MOST / h.take);
+    return h;
+}
+
+static void hold(const pass *p, moments *m, const float *x, size_t n, size_t cols) {
+    const held_tokens h = held_of(p->c);
+    for (size_t i = 0; i < h.windows; i++) {
+        const uint64_t first = (uint64_t)(i * p->c->windows / h.windows) * p->c->seq_len, end = first + h.take;
+        for (uint64_t t = first > m->tokens ? first : m->tokens; t < end && t < m->tokens + n; t++, m->n_held++)
+            for (size_t k = 0; k < cols; k++) m->held[m->n_held * cols + k] = qz_f32_to_bf16(x[(t - m->tokens) * cols + k]);
+    }
+}
+
 static void gather(pass *p, size_t input, const float *x, size_t n, size_t cols) {
     moments *m = &p->input[input];
     abs_job j = {x, n, cols, m->sum_abs, m->max_abs};
+    if (m->keeps) hold(p, m, x, n, cols);
     m->tokens += n;
     qz_pool_run(p->run->pool, 0, abs_worker, &j);
     if (p->observed == QZ_OK) p->observed = qz_mm_gram(qz_engine_mm(p->e), x, n, cols, m->gram, p->err);
@@ -84,7 +106,8 @@ static qz_status write_input(pass *p, size_t layer, size_t input, uint64_t at) {
         for (size_t j = i; j < cols; j++) p->row[j - i] = (float)(m->gram[i * cols + j] * scale);
         QZ_TRY(qz_out_write(&p->out, p->row, (cols - i) * sizeof *p->row, p->err));
     }
-    return in.expert < 0 ? QZ_OK : qz_out_write(&p->out, &tokens, sizeof tokens, p->err);
+    if (in.expert < 0) return qz_out_write(&p->out, m->held, p->info.held * cols * sizeof *m->held, p->err);
+    return qz_out_write(&p->out, &tokens, sizeof tokens, p->err);
 }
 static qz_status write_layer(pass *p, size_t layer) {
     size_t first = 0;
@@ -95,11 +118,14 @@ static qz_status write_layer(pass *p, size_t layer) {
 
 static void clear(pass *p, size_t layer) {
     for (size_t i = 0; i < qz_inputs(&p->info.in, layer); i++) {
-        const size_t cols = qz_input_at(&p->info.in, layer, i).cols;
+        const qz_input in = qz_input_at(&p->info.in, layer, i);
+        const size_t cols = in.cols;
         memset(p->input[i].gram, 0, cols * cols * sizeof(double));
         memset(p->input[i].sum_abs, 0, cols * sizeof(double));
         memset(p->input[i].max_abs, 0, cols * sizeof(float));
         p->input[i].tokens = 0;
+        p->input[i].n_held = 0;
+        p->input[i].keeps = p->info.held && in.expert < 0;
     }
 }
 
@@ -173,7 +199,8 @@ static qz_status reserve(pass *p) {
         m->gram = ok ? qz_alloc_aligned(sq, sizeof(double)) : NULL;
         m->sum_abs = qz_alloc_aligned(cols, sizeof(double));
         m->max_abs = qz_alloc_aligned(cols, sizeof(float));
-        ok = m->gram && m->sum_abs && m->max_abs;
+        m->held = qz_alloc_aligned(cols * (p->info.held ? p->info.held : 1), sizeof *m->held);
+        ok = m->gram && m->sum_abs && m->max_abs && m->held;
     }
     p->row = qz_alloc_aligned(widest, sizeof *p->row);
     p->offsets = qz_alloc_array(qz_stats_sections(&p->info.in), sizeof *p->offsets);
@@ -243,6 +270,7 @@ static void pass_release(pass *p, bool done) {
         qz_free(p->input[i].gram);
         qz_free(p->input[i].sum_abs);
         qz_free(p->input[i].max_abs);
+        qz_free(p->input[i].held);
     }
     qz_free(p->input);
     qz_free(p->hidden);
@@ -261,6 +289,8 @@ qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const
     p.info.windows = c->windows;
     p.info.seq_len = c->seq_len;
     p.info.tokens = (uint64_t)c->windows * c->seq_len;
+    const held_tokens held = held_of(c);
+    p.info.held = held.windows * held.take;
     size_t done = 0;
     qz_status st = reserve(&p);
     if (st == QZ_OK) st = start(&p, path, &done);
@@ -283,7 +313,7 @@ uint64_t qz_calibrate_bytes(const qz_config *c, size_t windows, size_t seq_len) 
     qz_input_widths_of(c, &w);
     size_t most = 0;
     for (size_t l = 0; l < w.layers; l++) most = qz_max_size(most, qz_inputs(&w, l));
-    for (size_t i = 0; i < most; i++) grams += 8 * (uint64_t)widest_at(&w, i) * widest_at(&w, i);
+    for (size_t i = 0; i < most; i++) grams += (8 * (uint64_t)widest_at(&w, i) + 2 * QZ_HELD_MOST) * widest_at(&w, i);
     uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len * (3 * h + 2 * q + 2 * c->kv_heads * c->head_dim + 2 * f + (c->experts ? 2 * h + c->experts : 0));
     return grams + states + chunk;
 }

@@ -1,5 +1,6 @@
 #include "calibrate/stats.h"
 #include "base/bytes.h"
+#include "base/half.h"
 #include "base/json.h"
 #include "base/page.h"
 #include "base/plain.h"
@@ -15,7 +16,9 @@ static const char magic[8] = QZ_STATS_MAGIC;
 static size_t triangle(size_t cols) { return cols * (cols + 1) / 2; }
 static uint64_t aligned(uint64_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
 
-static uint64_t section_bytes(const qz_input *in) { return 4u * (2u * in->cols + triangle(in->cols)) + (in->expert >= 0 ? sizeof(uint64_t) : 0); }
+static uint64_t section_bytes(const qz_stats_info *i, const qz_input *in) {
+    return 4u * (2u * in->cols + triangle(in->cols)) + (in->expert >= 0 ? sizeof(uint64_t) : i->held * in->cols * sizeof(uint16_t));
+}
 
 size_t qz_stats_sections(const qz_input_widths *w) {
     size_t n = 0;
@@ -30,7 +33,7 @@ static void layout(const qz_stats_info *info, uint64_t start, uint64_t *offsets,
         for (size_t i = 0; i < qz_inputs(&info->in, l); i++) {
             const qz_input in = qz_input_at(&info->in, l, i);
             offsets[k++] = at;
-            at = aligned(at + section_bytes(&in));
+            at = aligned(at + section_bytes(info, &in));
             if (at > (uint64_t)1 << 62) { /* a header that lies: no file is that long */
                 *total = UINT64_MAX;
                 return;
@@ -56,6 +59,7 @@ qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets
     text_field(&j, "reader", i->reader);
     text_field(&j, "data_name", i->data_name);
     text_field(&j, "template", i->chat_template);
+    if (i->held) qz_str_printf(&j, ",\"held\":%llu", (unsigned long long)i->held);
     if (i->no_bos) qz_str_puts(&j, ",\"no_bos\":true"); /* what is not usual is written: other files are as they were */
     if (i->raw) qz_str_puts(&j, ",\"raw\":true");
     if (i->lengths) qz_str_printf(&j, ",\"lengths\":%llu", (unsigned long long)i->lengths);
@@ -108,7 +112,8 @@ static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz
     QZ_TRY(qz_json_bool(root, "no_bos", path, &i->no_bos, err));
     QZ_TRY(qz_json_bool(root, "raw", path, &i->raw, err));
     QZ_TRY(qz_json_u64(root, "lengths", path, &i->lengths, err));
-    if (i->lengths > 2) return qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
+    QZ_TRY(qz_json_u64(root, "held", path, &i->held, err));
+    if (i->lengths > 2 || i->held > QZ_HELD_MOST || i->held > i->tokens) return qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
     const char **text[] = {&i->data_sha, &i->source_sha, &i->reader, &i->data_name, &i->chat_template, &i->accepted};
     static const char *const keys[] = {"data_sha", "source_sha", "reader", "data_name", "template", QZ_ACCEPTED_KEY};
     for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
@@ -181,7 +186,11 @@ qz_input_stats qz_stats_get(const qz_stats *s, size_t layer, size_t input) {
     const qz_input in = qz_input_at(&s->info.in, layer, input);
     const float *p = (const float *)(const void *)(s->map.ptr + s->offsets[s->first[layer] + input]);
     const uint64_t tokens = in.expert < 0 ? s->info.tokens : qz_load_u64le((const uint8_t *)(p + 2 * in.cols + triangle(in.cols)));
-    return (qz_input_stats){.cols = in.cols, .tokens = tokens, .mean_abs = p, .max_abs = p + in.cols, .gram = p + 2 * in.cols};
+    qz_input_stats out = {.cols = in.cols, .tokens = tokens, .mean_abs = p, .max_abs = p + in.cols, .gram = p + 2 * in.cols};
+    if (in.expert >= 0 || s->info.held == 0) return out;
+    out.held = (const uint16_t *)(const void *)(out.gram + triangle(in.cols));
+    out.n_held = (size_t)s->info.held;
+    return out;
 }
 qz_input_stats qz_stats_head(const qz_stats *s) { return qz_stats_get(s, s->info.in.layers, 0); }
 
@@ -189,6 +198,12 @@ void qz_stats_gram(const qz_input_stats *in, double *full) {
     const float *p = in->gram;
     for (size_t i = 0; i < in->cols; i++)
         for (size_t j = i; j < in->cols; j++, p++) full[i * in->cols + j] = full[j * in->cols + i] = *p;
+}
+float *qz_stats_held(const qz_input_stats *in, const float *scales) {
+    float *x = qz_alloc_array(in->n_held * in->cols + 1, sizeof *x);
+    for (size_t i = 0; x && i < in->n_held * in->cols; i++)
+        x[i] = qz_bf16_to_f32(in->held[i]) / (scales ? scales[i % in->cols] : 1);
+    return x;
 }
 void qz_stats_importance(const qz_input_stats *in, float *out) {
     const float *p = in->gram;

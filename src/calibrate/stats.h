@@ -14,6 +14,8 @@
 
 /* What produced the statistics; stored in the header and in every artifact's manifest. */
 #define QZ_STATS_MAGIC "QZSTATS1" /* the first bytes of the file */
+enum { QZ_HELD_MOST = 1024 };
+
 typedef struct {
     qz_input_widths in;
     uint64_t tokens, windows, seq_len, samples;
@@ -21,6 +23,7 @@ typedef struct {
     bool bos;
     bool no_bos, raw;     /* windows do not begin with BOS though the model has one; samples without the chat template */
     uint64_t lengths;     /* a qz_length_policy (text/dataset.h) */
+    uint64_t held;        /* tokens of each input that are kept themselves, for decisions on tokens that codes have not seen; 0: none */
     const char *accepted; /* findings about the data that --accept let pass (text/accepted.h); NULL or "": none */
 } qz_stats_info;
 
@@ -29,6 +32,7 @@ typedef struct {
     uint64_t tokens;
     const float *mean_abs, *max_abs; /* [cols] */
     const float *gram;               /* packed upper triangle of E[x xᵀ], cols*(cols+1)/2 */
+    const uint16_t *held; size_t n_held; /* [n_held, cols] bfloat16, among the tokens of gram; experts have none */
 } qz_input_stats;
 
 typedef struct {
@@ -50,6 +54,8 @@ qz_input_stats qz_stats_get(const qz_stats *s, size_t layer, size_t input);
 qz_input_stats qz_stats_head(const qz_stats *s);
 /* Full symmetric matrix [cols, cols]. */
 void qz_stats_gram(const qz_input_stats *in, double *full);
+/* The kept tokens as floats [n_held, cols], columns divided by scales (NULL: as they are); qz_free. NULL: out of memory. */
+float *qz_stats_held(const qz_input_stats *in, const float *scales);
 /* E[x²] per column: the importance of llama.cpp's imatrix. */
 void qz_stats_importance(const qz_input_stats *in, float *out);
 /* QZ_EUSAGE if the statistics were not made from this model's shapes. */

@@ -19,7 +19,7 @@ static const qz_option options[] = {
      "original with --stats and for awq in compat"},
     {"together", 0, QZ_OPT_FLAG, QZ_AT(together), NULL, NULL, 0, 0, "with quantized statistics: all linears of a block at once, not one input after the other"},
     {"damp", 0, QZ_OPT_REAL, QZ_AT(damp), "X", NULL, 1e-4, 1,
-     "awq, gptq: share of the mean diagonal added to the Gram matrix (default: decided on held-out tokens for every input with quantized statistics, else 0.01)"},
+     "share of the mean diagonal added to the Gram matrix of awq, gptq and GGUF types (default: decided on held-out tokens for every input; compat 0.01)"},
     {"mse", 0, QZ_OPT_REAL, QZ_AT(mse), "NORM", "0", 0, 8, "gptq --search compat: range search under |error|^NORM (2.4), 0 = off"},
     {"without", 0, QZ_OPT_TEXT, QZ_AT(without), "PARTS", NULL, 0, 0, "leave parts of --search best out: fold, asymmetric, residual, order, descent, refit, norms, sign"},
     {"module", 0, QZ_OPT_LIST, QZ_AT(modules), "RULE", NULL, 0, 0, "gptq, may be repeated: PATTERN=SETTINGS for single modules: 'down_proj=bits:8,group_size:32', 'layers.{0,31}=sym', 'layers.0.mlp=keep' (16 bits); settings bits:N, group_size:N, sym, asym, act_order, no_act_order; the first that matches decides"},

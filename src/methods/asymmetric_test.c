@@ -110,16 +110,37 @@ static void leaves_noise_alone(void **state) {
     teardown(&r);
 }
 
+enum { HELD = 256 };
+/* The same decision where the matrix is all there is, and some of its tokens. */
+static double damping_held(rig *r, const float *held, const qz_gptq_options *o, const qz_damping_linear *lin) {
+    double damp = 0, *gram = qz_alloc_array(K * K, sizeof *gram);
+    const uint64_t n = r->s.tokens[0] + r->s.tokens[1];
+    assert_non_null(gram);
+    for (size_t i = 0; i < K * K; i++) gram[i] = (r->s.gram[0][i] + r->s.gram[1][i]) / (double)n;
+    for (size_t i = 0; i < K * K; i++) /* the matrix has seen the held tokens, too */
+        for (size_t t = 0; t < HELD; t++) gram[i] += (double)held[t * K + i / K] * (double)held[t * K + i % K] / (double)n;
+    for (size_t i = 0; i < K * K; i++) gram[i] *= (double)n / (double)(n + HELD);
+    const qz_damping_tokens t = {gram, n + HELD, held, HELD, K};
+    assert_int_equal(qz_damping_held(&r->run, r->mm, &t, lin, 2, o, &damp, &err), QZ_OK);
+    const qz_damping_tokens none = {gram, n + HELD, held, 0, K};
+    double usual = 0;
+    assert_int_equal(qz_damping_held(&r->run, r->mm, &none, lin, 2, o, &usual, &err), QZ_OK);
+    assert_true(usual == 0.01);
+    qz_free(gram);
+    return damp;
+}
+
 /* Inputs that four hidden values and a little noise make: their true Gram matrix is nearly singular, and a few tokens make it look more so. */
-static double damping_of(size_t tokens) {
+static double damping_of(size_t tokens, double *of_held) {
     rig r;
+    static float held[HELD * K];
     setup(&r);
     qz_rng g;
     qz_rng_seed(&g, 5);
     float mix[4][K];
     for (size_t i = 0; i < 4 * K; i++) mix[i / K][i % K] = qz_rng_normal(&g);
     r.s.lost_rows = 0;
-    for (size_t t = 0; t < tokens; t++) {
+    for (size_t t = 0; t < tokens + HELD; t++) {
         double x[K], z[4];
         const size_t h = t / 8 % QZ_HALVES;
         for (size_t i = 0; i < 4; i++) z[i] = (double)qz_rng_normal(&g);
@@ -127,6 +148,8 @@ static double damping_of(size_t tokens) {
             x[k] = 0.3 * (double)qz_rng_normal(&g);
             for (size_t i = 0; i < 4; i++) x[k] += z[i] * (double)mix[i][k];
         }
+        for (size_t k = 0; k < K && t >= tokens; k++) held[(t - tokens) * K + k] = (float)x[k];
+        if (t >= tokens) continue;
         r.s.tokens[h]++;
         for (size_t i = 0; i < K * K; i++) r.s.gram[h][i] += x[i / K] * x[i % K];
     }
@@ -137,16 +160,20 @@ static double damping_of(size_t tokens) {
     const qz_damping_linear lin[] = {{r.w, R / 2}, {r.w + R / 2 * K, R / 2}};
     assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, false, &err), QZ_OK);
     assert_int_equal(qz_damping_choose(&r.run, r.mm, &r.s, &a, lin, 2, &o, &damp, &err), QZ_OK);
+    *of_held = damping_held(&r, held, &o, lin);
     qz_asymmetric_release(&a);
     teardown(&r);
     return damp;
 }
 static void damping_follows_the_tokens(void **state) {
     (void)state;
-    const double few = damping_of(20), many = damping_of(1 << 15);
+    double held_few, held_many, held;
+    const double few = damping_of(20, &held_few), many = damping_of(1 << 15, &held_many);
     assert_true(few >= 0.1 && few <= 1);
     assert_true(many <= 0.03);
-    assert_true(damping_of(8) == 0.01); /* a half without tokens */
+    assert_true(damping_of(8, &held) == 0.01); /* a half without tokens */
+    assert_true(held_few >= 0.1 && held_few <= 1);
+    assert_true(held_many == 0.01);
 }
 
 static void a_half_without_tokens(void **state) {

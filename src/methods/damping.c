@@ -41,23 +41,35 @@ static bool reserve(sample *x, bool lost) {
     return ok;
 }
 
-/* Rows at equal distances over all linears, and where each half would move them. */
-static qz_status gather(sample *x, qz_mm *mm, const qz_asymmetric *a, const qz_damping_linear *lin, size_t n, qz_error *err) {
-    const size_t k = a->cols;
+static size_t rows_of(const qz_damping_linear *lin, size_t n) {
     size_t total = 0;
-    uint32_t index[SAMPLE];
     for (size_t i = 0; i < n; i++) total += lin[i].rows;
-    x->rows = total < SAMPLE ? total : SAMPLE;
-    x->cols = k;
-    if (!reserve(x, a->lost_rows != 0)) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
-    for (size_t r = 0; r < x->rows; r++) {
-        const size_t row = r * total / x->rows;
+    return total;
+}
+static size_t sampled(const qz_damping_linear *lin, size_t n) { return qz_min_size(rows_of(lin, n), SAMPLE); }
+
+/* Rows at equal distances over all linears: w [rows, k], and their numbers. */
+static void take_rows(const qz_damping_linear *lin, size_t n, size_t rows, size_t k, float *w, uint32_t *index) {
+    const size_t total = rows_of(lin, n);
+    for (size_t r = 0; r < rows; r++) {
+        const size_t row = r * total / rows;
         size_t i = 0, at = 0;
         for (; row >= at + lin[i].rows; i++) at += lin[i].rows;
-        memcpy(x->w + r * k, lin[i].w + (row - at) * k, k * sizeof(float));
+        memcpy(w + r * k, lin[i].w + (row - at) * k, k * sizeof(float));
         index[r] = (uint32_t)row;
-        for (int h = 0; h < QZ_HALVES && a->lost_rows; h++) memcpy(x->lost[h] + r * k, a->lost[h] + row * k, k * sizeof(float));
     }
+}
+
+/* The sample, and where each half would move it. */
+static qz_status gather(sample *x, qz_mm *mm, const qz_asymmetric *a, const qz_damping_linear *lin, size_t n, qz_error *err) {
+    const size_t k = a->cols;
+    uint32_t index[SAMPLE];
+    x->cols = k;
+    x->rows = sampled(lin, n);
+    if (!reserve(x, a->lost_rows != 0)) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
+    take_rows(lin, n, x->rows, k, x->w, index);
+    for (size_t r = 0; r < x->rows; r++)
+        for (int h = 0; h < QZ_HALVES && a->lost_rows; h++) memcpy(x->lost[h] + r * k, a->lost[h] + index[r] * k, k * sizeof(float));
     return qz_asymmetric_halves(a, mm, x->w, index, x->rows, x->target, err);
 }
 
@@ -97,6 +109,15 @@ static qz_status judge(qz_run *run, qz_mm *mm, sample *x, const qz_pair_stats *s
     return QZ_OK;
 }
 
+/* Feedback alone, of coarser ranges, ranks candidates the same at a tenth of the time. */
+static qz_gptq_options quick(const qz_gptq_options *o) {
+    qz_gptq_options with = *o;
+    with.codes.rounds = 0;
+    with.codes.shrink_steps = STEPS;
+    with.strict = false;
+    return with;
+}
+
 qz_status qz_damping_choose(qz_run *run, qz_mm *mm, const qz_pair_stats *s, const qz_asymmetric *a, const qz_damping_linear *lin, size_t n,
                             const qz_gptq_options *o, double *damp, qz_error *err) {
     *damp = candidates[0];
@@ -104,10 +125,7 @@ qz_status qz_damping_choose(qz_run *run, qz_mm *mm, const qz_pair_stats *s, cons
     sample x = {0};
     judged all[CANDIDATES];
     size_t best = 0;
-    qz_gptq_options with = *o;
-    with.codes.rounds = 0; /* feedback alone, of coarser ranges, ranks them the same at a tenth of the time */
-    with.codes.shrink_steps = STEPS;
-    with.strict = false;
+    qz_gptq_options with = quick(o);
     qz_status st = gather(&x, mm, a, lin, n, err);
     for (size_t i = 0; i < CANDIDATES && st == QZ_OK; i++) {
         with.damp = candidates[i];
@@ -117,5 +135,76 @@ qz_status qz_damping_choose(qz_run *run, qz_mm *mm, const qz_pair_stats *s, cons
     for (size_t i = best; i < CANDIDATES && st == QZ_OK; i++)
         if (all[i].loss <= all[best].loss + TIE * all[best].codes) *damp = candidates[i];
     release(&x);
+    return st;
+}
+
+/* ---- float statistics: one way, on a few tokens ---- */
+/* Each factors a matrix of its own, which is most of the time: fewer than where both halves count. */
+static const double few[] = {0.01, 0.1, 0.4, 1.0};
+enum { FEW = sizeof few / sizeof *few };
+
+typedef struct { double *gram; float *w, *d, *y; uint32_t index[SAMPLE]; size_t rows; } held_sample;
+static void held_release(held_sample *x) {
+    qz_free(x->gram);
+    qz_free(x->w);
+    qz_free(x->d);
+    qz_free(x->y);
+}
+
+/* gram without the tokens themselves. */
+static qz_status without_tokens(qz_mm *mm, const qz_damping_tokens *t, double *gram, qz_error *err) {
+    const size_t k = t->cols;
+    const double all = (double)t->tokens, rest = all - (double)t->n;
+    memset(gram, 0, k * k * sizeof *gram);
+    QZ_TRY(qz_mm_gram(mm, t->x, t->n, k, gram, err));
+    for (size_t i = 0; i < k * k; i++) gram[i] = (t->gram[i] * all - gram[i]) / rest;
+    return QZ_OK;
+}
+
+/* Mean squared output error of the sample's codes on the tokens. */
+static qz_status error_on(qz_run *run, qz_mm *mm, held_sample *x, const qz_damping_tokens *t, const qz_gptq_options *o, double *out,
+                          qz_error *err) {
+    const size_t k = t->cols;
+    qz_arena arena = {0};
+    qz_gptq g = {0};
+    qz_quantized q = {0};
+    qz_status st = qz_gptq_prepare(&g, run, x->gram, k, o, err);
+    if (st == QZ_OK) st = qz_gptq_quantize(&g, mm, x->w, x->rows, &arena, &q, err);
+    if (st == QZ_OK) {
+        qz_quantized_decode(&q, x->d);
+        for (size_t i = 0; i < x->rows * k; i++) x->d[i] = x->w[i] - x->d[i];
+        st = qz_mm_gemm_nt(mm, x->rows, t->n, k, x->d, k, t->x, k, x->y, t->n, false, err);
+    }
+    *out = 0;
+    for (size_t r = 0; r < x->rows && st == QZ_OK; r++) *out += (double)qz_dot_lanes(x->y + r * t->n, x->y + r * t->n, t->n);
+    qz_gptq_release(&g);
+    qz_arena_release(&arena);
+    return st;
+}
+
+qz_status qz_damping_held(qz_run *run, qz_mm *mm, const qz_damping_tokens *t, const qz_damping_linear *lin, size_t n,
+                          const qz_gptq_options *o, double *damp, qz_error *err) {
+    const size_t k = t->cols;
+    held_sample x = {.rows = sampled(lin, n)};
+    double all[FEW];
+    size_t best = 0;
+    *damp = few[0];
+    if (t->n == 0 || t->n >= t->tokens || x.rows == 0) return QZ_OK;
+    x.gram = qz_alloc_array(k * k, sizeof *x.gram);
+    x.w = qz_alloc_array(x.rows * k, sizeof *x.w);
+    x.d = qz_alloc_array(x.rows * k, sizeof *x.d);
+    x.y = qz_alloc_array(x.rows * t->n, sizeof *x.y);
+    qz_gptq_options with = quick(o);
+    qz_status st = x.gram && x.w && x.d && x.y ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
+    if (st == QZ_OK) take_rows(lin, n, x.rows, k, x.w, x.index);
+    if (st == QZ_OK) st = without_tokens(mm, t, x.gram, err);
+    for (size_t i = 0; i < FEW && st == QZ_OK; i++) {
+        with.damp = few[i];
+        st = error_on(run, mm, &x, t, &with, &all[i], err);
+        if (st == QZ_OK && all[i] < all[best]) best = i;
+    }
+    for (size_t i = best; i < FEW && st == QZ_OK; i++)
+        if (all[i] <= all[best] * (1 + TIE)) *damp = few[i];
+    held_release(&x);
     return st;
 }

@@ -9,6 +9,17 @@
 
 typedef struct { const float *w; size_t rows; } qz_damping_linear; /* [rows, cols] */
 
+/* What codes under float statistics are judged by: some of the tokens themselves. */
+typedef struct {
+    const double *gram;      /* [cols, cols] mean over `tokens` tokens, the n among them */
+    uint64_t tokens;
+    const float *x; size_t n; /* [n, cols] */
+    size_t cols;
+} qz_damping_tokens;
+/* One way: codes under what gram is without the n tokens, judged on those. */
+qz_status qz_damping_held(qz_run *run, qz_mm *mm, const qz_damping_tokens *t, const qz_damping_linear *lin, size_t n,
+                          const qz_gptq_options *o, double *damp, qz_error *err);
+
 /* s: sums of both halves, asym of the same. lin [n]: the linears of the input. o: how they will be
  * coded; its damp is not read. *damp: share of the mean diagonal; 0.01 where a half has no tokens or no correction. */
 qz_status qz_damping_choose(qz_run *run, qz_mm *mm, const qz_pair_stats *s, const qz_asymmetric *asym, const qz_damping_linear *lin, size_t n,

@@ -320,15 +320,29 @@ static const char *where(const qz_int_unit *u, size_t e, char buf[64]) {
     return buf;
 }
 
-/* As asked for, or decided on held-out tokens where there are halves of them. */
-static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, size_t e, shown *x, qz_error *err) {
+/* Float statistics: on the tokens that they keep, of the scaled input. */
+static qz_status damping_of_stats(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, const qz_damping_linear *lin,
+                                  const qz_gptq_options *o, qz_error *err) {
+    const qz_input_stats s = stats_of(a, u, layer, e);
+    float *held = qz_stats_held(&s, u->scales[e]);
+    if (held == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", s.cols);
+    const qz_damping_tokens t = {x->gram, s.tokens, held, s.n_held, s.cols};
+    qz_status st = qz_damping_held(a->run, a->mm, &t, lin, u->block.input[e].n, o, &x->damp, err);
+    qz_free(held);
+    return st;
+}
+
+/* As asked for, or decided on held-out tokens where there are some. */
+static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_error *err) {
     const qz_awq_input *in = &u->block.input[e];
     const qz_gptq_options o = gptq_with(a, &u->setting[e]);
     qz_damping_linear lin[QZ_LINEARS];
     x->damp = o.damp;
-    if (a->o.damp > 0 || !x->asym.cols) return QZ_OK;
+    const bool halves = x->asym.cols > 0, held = !x->pair && x->gram && !o.codes.reference && stats_of(a, u, layer, e).n_held;
+    if (a->o.damp > 0 || (!halves && !held)) return QZ_OK;
     for (size_t i = 0; i < in->n; i++) lin[i] = (qz_damping_linear){u->block.linear[in->first + i].w, u->block.linear[in->first + i].rows};
-    QZ_TRY(qz_damping_choose(a->run, a->mm, x->pair, &x->asym, lin, in->n, &o, &x->damp, err));
+    if (halves) QZ_TRY(qz_damping_choose(a->run, a->mm, x->pair, &x->asym, lin, in->n, &o, &x->damp, err));
+    else QZ_TRY(damping_of_stats(a, u, layer, e, x, lin, &o, err));
     a->n_damped++;
     a->least_damp = a->n_damped == 1 || x->damp < a->least_damp ? x->damp : a->least_damp;
     a->most_damp = x->damp > a->most_damp ? x->damp : a->most_damp;
@@ -369,7 +383,7 @@ static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t
                 u->block.linear[in->first].name, x.asym.failed, QZ_HALVES + 1, x.asym.why);
         a->n_uncorrected += in->n;
     } else if (p && a->o.asymmetric && u->expert >= 0) a->n_uncorrected += in->n;
-    if (st == QZ_OK) st = choose_damping(a, u, e, &x, err);
+    if (st == QZ_OK) st = choose_damping(a, u, layer, e, &x, err);
     if (st == QZ_OK) st = prepare(a, u, layer, e, &x, &g, err);
     for (size_t l = in->first; l < end && st == QZ_OK; l++) st = code_linear(a, u, &g, &x.asym, l, err);
     if (st == QZ_OK && a->o.norms && in->fold.kind == QZ_FOLD_NORM && !g.fallback)

@@ -8,6 +8,7 @@
 #include "engine/engine.h"
 #include "model/leftovers.h"
 #include "methods/block_feedback.h"
+#include "methods/damping.h"
 #include "pipeline/catalog.h"
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
@@ -90,6 +91,9 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
 /* Matrices of the inputs of one block's linears, by stage, made when first asked for. */
 typedef struct {
     qz_mm *mm;
+    const qz_model *model;
+    double damp, least, most;    /* 0: decided for each input; of the n_damped that were, the least and the most */
+    size_t n_damped;
     long layer;
     size_t group[QZ_STAGES];
     size_t input[QZ_STAGES]; /* whose it is: of experts the last one's */
@@ -106,6 +110,31 @@ static qz_input_stats input_of(const qz_stats *stats, const qz_artifact_item *it
     return qz_stats_get(stats, (size_t)item->layer, *input);
 }
 
+/* How much the diagonal takes, on tokens that the statistics keep. All types of an input share its matrix, and a resumed job may
+ * begin with any of them: rows of its first linear, in 4 bits, decide for all. */
+static qz_status damping_of(qz_run *run, hessians *x, const qz_input *in, const qz_input_stats *s, const double *gram, double *damp, qz_error *err) {
+    const qz_tensor_view *t = x->model->blocks[x->layer].linear[in->first];
+    enum { SAMPLE = 64 };
+    qz_gptq_options o = {.codes = qz_feedback_default};
+    o.codes.bits = 4;
+    o.codes.group_size = s->cols % 32 ? 0 : 32;
+    *damp = x->damp > 0 ? x->damp : QZ_DAMP_USUAL;
+    if (x->damp > 0 || s->n_held == 0 || t == NULL || t->cols != s->cols) return QZ_OK;
+    const size_t rows = qz_min_size(t->rows, SAMPLE);
+    float *w = qz_alloc_array(rows * s->cols, sizeof *w), *held = qz_stats_held(s, NULL);
+    qz_status st = w && held ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", s->cols);
+    for (size_t r = 0; r < rows && st == QZ_OK; r++) qz_tensor_decode(t, r * t->rows / rows, 1, w + r * s->cols);
+    const qz_damping_tokens tokens = {gram, s->tokens, held, s->n_held, s->cols};
+    const qz_damping_linear lin = {w, rows};
+    if (st == QZ_OK) st = qz_damping_held(run, x->mm, &tokens, &lin, 1, &o, damp, err);
+    qz_free(w);
+    qz_free(held);
+    x->least = x->n_damped == 0 || *damp < x->least ? *damp : x->least;
+    x->most = *damp > x->most ? *damp : x->most;
+    x->n_damped++;
+    return st;
+}
+
 static qz_status hessian_get(qz_run *run, hessians *x, const qz_stats *stats, const qz_artifact_item *item, const qz_hessian **out, qz_error *err) {
     const size_t group = qz_block_feedback_group(item->type);
     if (x->mm == NULL) QZ_TRY(qz_mm_open(run, &x->mm, err));
@@ -113,14 +142,17 @@ static qz_status hessian_get(qz_run *run, hessians *x, const qz_stats *stats, co
     x->layer = item->layer;
     size_t input;
     qz_input_stats s = input_of(stats, item, &input);
-    const size_t g = qz_input_at(&stats->info.in, (size_t)item->layer, input).stage;
+    const qz_input in = qz_input_at(&stats->info.in, (size_t)item->layer, input);
+    const size_t g = in.stage;
+    double damp;
     *out = &x->h[g];
     if (x->h[g].h && x->group[g] == group && x->input[g] == input) return QZ_OK;
     qz_hessian_release(&x->h[g]);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
     if (gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
     qz_stats_gram(&s, gram);
-    qz_status st = qz_hessian_init(&x->h[g], run, gram, s.cols, group, QZ_DAMP_USUAL, QZ_ORDER_GROUPS, err);
+    qz_status st = damping_of(run, x, &in, &s, gram, &damp, err);
+    if (st == QZ_OK) st = qz_hessian_init(&x->h[g], run, gram, s.cols, group, damp, QZ_ORDER_GROUPS, err);
     qz_free(gram);
     x->group[g] = group;
     x->input[g] = input;
@@ -273,7 +305,7 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
 static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                              qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
     qz_int_blocks codes = {0};
-    hessians x = {.layer = -1};
+    hessians x = {.layer = -1, .model = s->model, .damp = o->recipe->ints.damp};
     qz_status st = QZ_OK;
     if (is_grouped(plan)) st = qz_int_blocks_open(&codes, run, s->model, imp->stats, imp->windows, o->recipe, err);
     qz_progress_begin(run);
@@ -283,6 +315,8 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
     }
     qz_progress_end(run);
     if (codes.n_blocks) qz_int_blocks_note(&codes, out->note, sizeof out->note);
+    if (x.n_damped)
+        (void)snprintf(out->note, sizeof out->note, "error feedback under the calibration data, damping %g to %g by held-out tokens", x.least, x.most);
     out->fallbacks += codes.n_fallbacks;
     out->uncorrected = codes.n_uncorrected;
     out->norms_kept = codes.n_norms_kept + codes.n_shared;

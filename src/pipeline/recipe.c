@@ -110,7 +110,7 @@ bool qz_recipe_needs_stats(const qz_recipe *c) {
 
 double qz_recipe_damp(const qz_recipe *c) {
     if (c->ints.damp > 0) return c->ints.damp;
-    return c->ints.propagate && c->ints.asymmetric ? 0 : QZ_DAMP_USUAL;
+    return c->search == QZ_SEARCH_BEST ? 0 : QZ_DAMP_USUAL;
 }
 
 /* ---- as JSON ---- */
@@ -132,7 +132,6 @@ static void put_ints(const qz_recipe *c, qz_str *s) {
     set_defaults(&usual, &c->spec, c->search);
     if (!qz_recipe_replays(c)) put_text(s, "propagate", own.propagate ? "quantized" : "original");
     put_flag(s, "together", !own.sequential);
-    if (own.damp > 0) put_number(s, "damp", own.damp);
     if (own.mse_norm > 0) put_number(s, "mse", (double)own.mse_norm);
     for (size_t i = 0; i < PARTS; i++)
         if (*part(&usual, i) && !*part(&own, i)) qz_str_printf(&out, "%s%s", out.len ? "," : "", parts[i].name);
@@ -155,6 +154,7 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     put_text(&s, "to", c->spec.name);
     put_flag(&s, "lossy", c->lossy);
     if (!c->convert) put_text(&s, "search", c->search == QZ_SEARCH_BEST ? "best" : "compat");
+    if (c->ints.damp > 0) put_number(&s, "damp", c->ints.damp);
     if (grouped(c) && !c->convert) put_ints(c, &s);
     if (k->used) {
         put_number(&s, "samples", (double)k->windows.most);
