@@ -24,6 +24,7 @@ static void plan_hash(const qz_artifact_plan *p, char hex[65]) {
         qz_sha256_update(&h, v->key, strlen(v->key) + 1);
         qz_sha256_update(&h, v->value, strlen(v->value) + 1);
     }
+    if (p->context->settings) qz_sha256_update(&h, p->context->settings, strlen(p->context->settings));
     qz_sha256_final_hex(&h, hex);
 }
 
