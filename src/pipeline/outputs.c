@@ -185,7 +185,8 @@ qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path,
     while (n > 1 && path[n - 1] == '/') n--;
     char *bare = qz_strndup(path, n);
     if (bare == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    qz_status st = check_one(r, bare, true, kind == QZ_OUTPUT_FOLDER, err);
+    qz_status st = qz_outputs_named(r, bare, kind, err);
+    if (st == QZ_OK) st = check_one(r, bare, true, kind == QZ_OUTPUT_FOLDER, err);
     for (size_t i = 1; i < sizeof beside / sizeof beside[0] && st == QZ_OK && kind != QZ_OUTPUT_FOLDER; i++)
         if (kind == QZ_OUTPUT_ARTIFACT || beside[i].single) st = claim_beside(r, bare, beside[i].ending, err);
     if (st == QZ_OK && !r->dry_run) st = take(o, bare, err);

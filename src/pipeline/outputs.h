@@ -18,6 +18,8 @@ typedef enum { QZ_OUTPUT_ARTIFACT, QZ_OUTPUT_FILE, QZ_OUTPUT_FOLDER } qz_output_
 /* kind: an artifact (file or folder, with manifest and statistics), a single file, or a folder that only receives files (release):
  * that one may exist and hold inputs, each file in it is claimed for itself. */
 qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_output_kind kind, qz_error *err);
+/* QZ_EUSAGE for a name that cannot be an output: '-', a folder named by where it is ('/', '.', '..'), one that loaders read in the source's folder. */
+qz_status qz_outputs_named(const qz_request *r, const char *path, qz_output_kind kind, qz_error *err);
 /* QZ_EUSAGE naming a file of the folder that its manifest does not list: replacing the folder would delete it. */
 qz_status qz_outputs_listed(const char *path, qz_error *err);
 void qz_outputs_end(qz_outputs *o, qz_status st);

@@ -109,11 +109,7 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
         st = qz_fail(err, QZ_EUSAGE, "a GGUF file has no config.json to carry over: '%s'; give --config DIR (the checkpoint it was made from)", r->operands[0]);
         goto out;
     }
-    out = qz_output_name(&s, &spec, r->output, r->name);
-    if (out == NULL) {
-        st = qz_fail(err, QZ_EMEMORY, "out of memory");
-        goto out;
-    }
+    QZ_GOTO(qz_output_name(&s, &spec, r->output, r->name, &out, err));
     QZ_GOTO(qz_outputs_claim(&outs, r, out, QZ_OUTPUT_ARTIFACT, err));
     if (!r->dry_run) QZ_GOTO(qz_source_hash(run, &s, err));
     QZ_GOTO(qz_convert_plan(run, &s, &spec, &o, r->lossy, &arena, &c, err));

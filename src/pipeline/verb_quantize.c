@@ -217,8 +217,7 @@ static qz_status run_job(job *j, qz_produced *p, qz_error *err) {
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->spec, err));
     j->o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
-    j->out = qz_output_name(&j->s, &j->spec, given, r->name);
-    if (j->out == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    QZ_TRY(qz_output_name(&j->s, &j->spec, given, r->name, &j->out, err));
     QZ_TRY(qz_outputs_claim(&j->outs, r, j->out, QZ_OUTPUT_ARTIFACT, err));
     QZ_TRY(qz_int_settings(r, &j->spec, j->o.search, &j->ints, err));
     return produce(j, p, err);

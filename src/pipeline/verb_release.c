@@ -64,8 +64,9 @@ static qz_status plan_all(job *j, qz_error *err) {
     if (j->plans == NULL || j->paths == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     for (size_t i = 0; i < j->n; i++) {
         QZ_TRY(qz_produce_plan(j->run, &j->s, &j->specs[i], &j->imp, &j->o, &j->arena, &j->plans[i], err));
-        char *path = qz_default_output(&j->s, &j->specs[i], j->r->output, j->r->name);
-        j->paths[i] = path ? qz_arena_strdup(&j->arena, path) : NULL;
+        char *path = NULL;
+        QZ_TRY(qz_default_output(&j->s, &j->specs[i], j->r->output, j->r->name, &path, err));
+        j->paths[i] = qz_arena_strdup(&j->arena, path);
         qz_free(path);
         if (j->paths[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
         QZ_TRY(qz_outputs_claim(&j->outs, j->r, j->paths[i], QZ_OUTPUT_ARTIFACT, err));
