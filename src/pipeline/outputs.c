@@ -173,10 +173,10 @@ static qz_status lock(qz_outputs *o, const char *path, qz_error *err) {
 }
 
 /* Makes the name this job's alone, and puts right what a killed one has left half renamed. */
-static qz_status take(qz_outputs *o, const char *path, qz_error *err) {
+static qz_status take(qz_outputs *o, const char *path, qz_output_kind kind, qz_error *err) {
     QZ_TRY(qz_make_parents(path, &o->made, &o->n, err));
     QZ_TRY(lock(o, path, err));
-    return qz_outputs_recover(o->run, path, err);
+    return qz_outputs_recover(o->run, path, kind, err);
 }
 
 qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_output_kind kind, qz_error *err) {
@@ -189,7 +189,7 @@ qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path,
     if (st == QZ_OK) st = check_one(r, bare, true, kind == QZ_OUTPUT_FOLDER, err);
     for (size_t i = 1; i < sizeof beside / sizeof beside[0] && st == QZ_OK && kind != QZ_OUTPUT_FOLDER; i++)
         if (kind == QZ_OUTPUT_ARTIFACT || beside[i].single) st = claim_beside(r, bare, beside[i].ending, err);
-    if (st == QZ_OK && !r->dry_run) st = take(o, bare, err);
+    if (st == QZ_OK && !r->dry_run) st = take(o, bare, kind, err);
     if (st == QZ_OK) st = check_existing(r, bare, kind, err);
     if (st == QZ_OK && kind == QZ_OUTPUT_ARTIFACT && r->force && qz_path_is_dir(bare)) st = qz_outputs_listed(bare, err);
     qz_free(bare);

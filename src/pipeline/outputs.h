@@ -27,8 +27,9 @@ void qz_outputs_end(qz_outputs *o, qz_status st);
 /* ---- after a kill (outputs_left.c) ---- */
 /* What stands at PATH+ending was left by a job of ours: by its first bytes, or by the lock file or journal beside it. */
 bool qz_outputs_left(const char *path, const char *ending);
-/* Puts back or removes what a kill between two renames has left as NAME.partial.old, and says so. */
-qz_status qz_outputs_recover(qz_run *run, const char *path, qz_error *err);
+bool qz_outputs_unfinished(const char *path); /* a journal stands beside it */
+/* Puts back or removes what a kill between two renames has left as NAME.partial.old, and says so. The names have been claimed. */
+qz_status qz_outputs_recover(qz_run *run, const char *path, qz_output_kind kind, qz_error *err);
 /* The output is whole: removes what else stands beside it of a job that was killed after its last rename, and says so. */
 qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_error *err);
 #endif

@@ -43,9 +43,12 @@ bool qz_outputs_left(const char *path, const char *ending) {
     return qz_lock_left(path) || has_journal(path, strncmp(ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0 ? QZ_OWN_STATS : "");
 }
 
-qz_status qz_outputs_recover(qz_run *run, const char *path, qz_error *err) {
-    static const char *const endings[] = {"", ".manifest.json", QZ_OWN_STATS};
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+bool qz_outputs_unfinished(const char *path) { return has_journal(path, ""); }
+
+qz_status qz_outputs_recover(qz_run *run, const char *path, qz_output_kind kind, qz_error *err) {
+    static const char *const endings[] = {"", QZ_OWN_STATS, ".manifest.json"};
+    const size_t n = kind == QZ_OUTPUT_ARTIFACT ? 3 : kind == QZ_OUTPUT_FILE ? 2 : 0; /* the names that belong to a kind, no others */
+    for (size_t i = 0; i < n; i++) {
         char *to = ended(path, endings[i], ""), *from = ended(path, endings[i], ".partial");
         qz_recovered what = QZ_RECOVERED_NOTHING;
         qz_status st = to && from ? qz_commit_recover(from, to, &what, err) : qz_fail(err, QZ_EMEMORY, "out of memory");

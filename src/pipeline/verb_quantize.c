@@ -141,7 +141,7 @@ static qz_status join_accepted(job *j, qz_importance *imp, const char *of_data, 
  * it is this job's own. (Where a killed job has left a journal there may be work to go on with.) */
 static qz_status finished_before(job *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
-    if (!r->resume || r->dry_run || r->data == NULL || !qz_path_exists(j->out) || qz_outputs_left(j->out, ".partial.journal")) return QZ_OK;
+    if (!r->resume || r->dry_run || r->data == NULL || !qz_path_exists(j->out) || qz_outputs_unfinished(j->out)) return QZ_OK;
     qz_dataset data = {0};
     qz_windows windows = {0};
     qz_importance imp = {.windows = &windows, .data_sha = data.sha_hex};

@@ -24,6 +24,7 @@ echo "a mark stays until a job has finished"
 echo "with calibration: known before the work"
 for i in 1 2 3; do printf '{"ids":['; for k in $(seq 1 16); do [ "$k" -gt 1 ] && printf ','; printf '%d' $(((i * i * 31 + k * k * 7 + i * k) % 256)); done; printf ']}\n'; done > $W/ids.jsonl
 c="--calib $W/ids.jsonl --seq-len 16 --samples 2 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN,CAL-LANG"
+try quantize $m --to gguf:Q8_0 $c -o $W/h; grep -c 'calibrated on' $W/err; try quantize $m --to gguf:Q8_0 $c -o $W/h --resume; grep -c 'calibrated on' $W/err; rm $W/h*
 try quantize $m --to awq:w4g32 --search compat $c -o $W/g; try quantize $m --to awq:w4g32 --search compat $c -o $W/g --resume
 try quantize $m --to awq:w4g32 --search compat $c --samples 3 -o $W/g --resume
 sed -i 's/7/8/' $W/ids.jsonl; try quantize $m --to awq:w4g32 --search compat $c -o $W/g --resume
