@@ -41,5 +41,5 @@ qz_status qz_outputs_named(const qz_request *r, const char *path, qz_output_kind
     if (kind == QZ_OUTPUT_FOLDER) return QZ_OK; /* receives files and keeps its own name */
     if (*base == 0 || strcmp(base, ".") == 0 || strcmp(base, "..") == 0)
         return qz_fail(err, QZ_EUSAGE, "output '%s' has no name of its own: expected the name of a new file or folder, such as '%s%sNAME'", path, path, *base ? "/" : "");
-    return r->n_operands ? against_loaders(path, r->operands[0], err) : QZ_OK;
+    return r->n_operands && !qz_path_exists(path) ? against_loaders(path, r->operands[0], err) : QZ_OK; /* what exists is judged as an input */
 }
