@@ -136,8 +136,12 @@ void qz_artifact_writer_meant(qz_artifact_writer *w, size_t i, uint64_t sum);
 uint64_t qz_artifact_writer_meant_of(const qz_artifact_writer *w, size_t i);
 /* All bytes are on disk under the temporary name; *partial (owned by w) can be opened with qz_artifact_open. */
 qz_status qz_artifact_writer_finish(qz_artifact_writer *w, const char **partial, qz_error *err);
-/* Final name, then the manifest. */
+/* Final names of manifest and artifact, both or none (base/io.h: qz_commit), then the end of the journal. */
 qz_status qz_artifact_writer_commit(qz_artifact_writer *w, qz_error *err);
 void qz_artifact_writer_discard(qz_artifact_writer *w); /* removes the partial output */
 void qz_artifact_writer_free(qz_artifact_writer *w);    /* NULL is fine */
+
+/* *yes: what stands at `path` is whole and what this plan's job writes, by its manifest (recipe, source, calibration), its metadata and the
+ * hash of every file. Else why: what differs, expected and found. */
+qz_status qz_artifact_finished(const qz_artifact_plan *plan, const char *path, bool *yes, qz_str *why, qz_error *err);
 #endif

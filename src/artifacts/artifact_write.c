@@ -185,13 +185,13 @@ static char *joined(const char *a, const char *suffix) {
     return p;
 }
 
-/* Only an empty folder or one of ours may be replaced. */
-static qz_status check_replace(const char *path, bool partial, qz_error *err) {
+/* Only an empty folder or one of ours may be replaced; journal: of an unfinished one, beside it (NULL: none). */
+static qz_status check_replace(const char *path, const char *journal, qz_error *err) {
     char **names = NULL;
     size_t n = 0;
-    bool ours = false;
+    bool ours = journal && qz_path_exists(journal);
     QZ_TRY(qz_list_dir(path, &names, &n, err));
-    for (size_t i = 0; i < n; i++) ours |= strcmp(names[i], partial ? ".journal" : "quantz-manifest.json") == 0;
+    for (size_t i = 0; i < n; i++) ours |= strcmp(names[i], "quantz-manifest.json") == 0;
     qz_free_names(names, n);
     if (n == 0 || ours) return QZ_OK;
     return qz_fail(err, QZ_EUSAGE, "folder '%s' is not an artifact of quantz and will not be replaced; choose another output", path);
@@ -202,10 +202,9 @@ static qz_status check_paths(const qz_artifact_writer *w, qz_error *err) {
         if (!(w->flags & QZ_WRITE_FORCE)) return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", w->path);
         if (qz_path_is_dir(w->path) != directory(w))
             return qz_fail(err, QZ_EUSAGE, "output '%s' is a %s and will not be replaced; choose another name", w->path, directory(w) ? "file" : "folder");
-        if (directory(w)) QZ_TRY(check_replace(w->path, false, err));
+        if (directory(w)) QZ_TRY(check_replace(w->path, NULL, err));
     }
-    if (directory(w) && qz_path_is_dir(w->partial)) QZ_TRY(check_replace(w->partial, true, err));
-    return QZ_OK;
+    return qz_path_is_dir(w->partial) ? check_replace(w->partial, w->journal_path, err) : QZ_OK; /* of an unfinished job of either kind */
 }
 
 static qz_status check_disk(const qz_artifact_writer *w, size_t done, qz_error *err) {
@@ -223,15 +222,9 @@ static qz_status begin(qz_artifact_writer *w, qz_error *err) {
     if (w->flags & QZ_WRITE_RESUME) QZ_TRY(qz_item_journal_find(w, &done, err));
     if (w->ops->resume_at) done = w->ops->resume_at(w->plan, done);
     QZ_TRY(check_disk(w, done, err));
-    if (done == 0 && qz_path_exists(w->partial) && qz_path_is_dir(w->partial) != directory(w)) { /* of an unfinished job of the other kind */
-        if (qz_path_is_dir(w->partial)) QZ_TRY(check_replace(w->partial, true, err));
-        QZ_TRY(qz_remove_tree(w->partial, err));
-    }
-    if (directory(w)) {
-        if (done == 0 && qz_path_exists(w->partial)) QZ_TRY(qz_remove_tree(w->partial, err));
-        QZ_TRY(qz_make_dirs(w->partial, err));
-    }
-    QZ_TRY(qz_item_journal_start(w, done, err));
+    QZ_TRY(qz_item_journal_start(w, done, err)); /* first made and last removed: what it stands beside is ours */
+    if (done == 0 && qz_path_exists(w->partial)) QZ_TRY(qz_remove_tree(w->partial, err));
+    if (directory(w)) QZ_TRY(qz_make_dirs(w->partial, err));
     QZ_TRY(w->ops->open(w, done, err));
     w->next = done;
     return put_generated(w, err);
@@ -249,7 +242,7 @@ qz_status qz_artifact_writer_open(qz_run *run, const qz_artifact_plan *plan, con
     w->flags = flags;
     w->path = qz_strndup(path, n);
     w->partial = w->path ? joined(w->path, ".partial") : NULL;
-    w->journal_path = w->partial ? joined(w->partial, qz_scheme_get(plan->spec.scheme)->directory ? "/.journal" : ".journal") : NULL;
+    w->journal_path = w->partial ? joined(w->partial, ".journal") : NULL;
     w->file_sha = qz_calloc_array(plan->n_files + 1, sizeof *w->file_sha);
     w->meant = qz_calloc_array(plan->n_items + 1, sizeof *w->meant);
     qz_status st = w->journal_path && w->file_sha && w->meant ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", path);
@@ -275,33 +268,35 @@ qz_status qz_artifact_writer_finish(qz_artifact_writer *w, const char **partial,
     return QZ_OK;
 }
 
-static qz_status commit_directory(qz_artifact_writer *w, qz_error *err) {
-    QZ_TRY(qz_manifest_write(w, err));
-    qz_journal_close(&w->journal, true);
-    QZ_TRY(qz_sync_dir(w->partial, err));
-    if (qz_path_exists(w->path)) QZ_TRY(qz_remove_tree(w->path, err)); /* checked when the writer was opened */
-    return qz_rename_dir(w->partial, w->path, err);
+/* The manifest of a file first: where it has its name and the file has not, the file is still there to go on with. */
+static qz_status commit(qz_artifact_writer *w, qz_error *err) {
+    QZ_TRY(qz_manifest_stage(w, err));
+    if (directory(w)) {
+        QZ_TRY(qz_sync_dir(w->partial, err));
+        return qz_commit(&(qz_move){w->partial, w->path}, 1, err);
+    }
+    char *manifest = qz_manifest_path(w->path), *staged = manifest ? joined(manifest, ".partial") : NULL;
+    qz_status st = staged ? qz_commit((qz_move[]){{staged, manifest}, {w->partial, w->path}}, 2, err)
+                          : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    qz_free(manifest);
+    qz_free(staged);
+    return st;
 }
 
 qz_status qz_artifact_writer_commit(qz_artifact_writer *w, qz_error *err) {
     if (!w->finished) QZ_TRY(qz_artifact_writer_finish(w, NULL, err));
-    if (directory(w)) QZ_TRY(commit_directory(w, err));
-    else {
-        QZ_TRY(w->ops->commit(w, err));
-        QZ_TRY(qz_manifest_write(w, err));
-        qz_journal_close(&w->journal, true);
-    }
+    QZ_TRY(commit(w, err));
+    qz_journal_close(&w->journal, true);
     w->committed = true;
     return QZ_OK;
 }
 
 void qz_artifact_writer_discard(qz_artifact_writer *w) {
     if (!w || w->committed) return;
-    qz_error ignored = {0};
     if (w->ops) w->ops->close(w, false);
     w->ops = NULL;
+    if (qz_path_exists(w->partial)) (void)qz_remove_tree(w->partial, &(qz_error){0});
     qz_journal_close(&w->journal, true);
-    if (directory(w) && qz_path_exists(w->partial)) (void)qz_remove_tree(w->partial, &ignored);
 }
 
 void qz_artifact_writer_free(qz_artifact_writer *w) {

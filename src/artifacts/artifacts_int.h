@@ -25,10 +25,10 @@ typedef struct qz_scheme_ops {
     qz_status (*round)(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *item, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err);
     qz_code_kind kind;
     const char *engines_name; /* the kind of artifact in engines.def, NULL: the scheme's own name */
-    /* All data complete under temporary names; fills w->sha of the weight files. */
+    /* All data complete and on disk under temporary names; fills w->file_sha. */
     qz_status (*finish)(qz_artifact_writer *w, qz_error *err);
-    /* Final name of a single-file artifact (folders are renamed by the common code; NULL there). */
-    qz_status (*commit)(qz_artifact_writer *w, qz_error *err);
+    /* *yes: what stands at `path` begins as this plan's file does (names, tokenizer, metadata). NULL: the files of the plan say it all. */
+    qz_status (*begins)(const qz_artifact_plan *plan, const char *path, bool *yes, qz_error *err);
     /* The first item that can be written again where `done` are complete (NULL: done). */
     size_t (*resume_at)(const qz_artifact_plan *plan, size_t done);
     void (*close)(qz_artifact_writer *w, bool keep);
@@ -118,5 +118,6 @@ qz_status qz_gguf_read_model(qz_run *run, const char *path, qz_model **out, qz_e
 qz_status qz_gguf_detect(const char *path, bool *yes, qz_error *err);
 
 /* ---- manifest ---- */
-qz_status qz_manifest_write(const qz_artifact_writer *w, qz_error *err);
+/* Of a folder in its place in the folder, of a file under the temporary name of qz_manifest_path(w->path). */
+qz_status qz_manifest_stage(const qz_artifact_writer *w, qz_error *err);
 #endif

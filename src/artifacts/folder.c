@@ -164,7 +164,7 @@ static qz_status reopen_committed(qz_artifact_writer *w, size_t f, qz_error *err
     qz_status st = QZ_OK;
     if (path && qz_path_exists(path)) {
         qz_str_printf(&partial, "%s.partial", path);
-        if (!partial.failed) st = qz_rename_dir(path, partial.ptr, err);
+        if (!partial.failed) st = qz_commit(&(qz_move){path, partial.ptr}, 1, err);
     }
     if (!path || partial.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
     qz_free(path);

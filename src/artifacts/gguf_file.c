@@ -244,10 +244,14 @@ static qz_status sink_write(qz_artifact_writer *w, const void *bytes, size_t n, 
     return qz_gguf_writer_write(&w->sink.gguf, bytes, n, err);
 }
 static qz_status sink_flush(qz_artifact_writer *w, qz_error *err) { return qz_out_flush(&w->sink.gguf.out, err); }
-static qz_status sink_commit(qz_artifact_writer *w, qz_error *err) { return qz_gguf_writer_commit(&w->sink.gguf, w->file_sha[0], err); }
+static qz_status sink_finish(qz_artifact_writer *w, qz_error *err) { return qz_gguf_writer_close(&w->sink.gguf, w->file_sha[0], err); }
+static qz_status begins(const qz_artifact_plan *p, const char *path, bool *yes, qz_error *err) {
+    const gguf_plan *gp = p->impl;
+    return qz_gguf_begins(path, &gp->meta, gp->items, gp->n, yes, err);
+}
 static void sink_close(qz_artifact_writer *w, bool keep) { qz_gguf_writer_abort(&w->sink.gguf, keep); }
 
 const qz_scheme_ops qz_gguf_scheme = {
-    .parse = parse, .level = level_at, .plan = plan, .open = sink_open, .write = sink_write, .flush = sink_flush, .finish = sink_flush,
-    .commit = sink_commit, .resume_at = resume_at, .close = sink_close, .detect = qz_gguf_detect, .read = qz_gguf_read_model,
+    .parse = parse, .level = level_at, .plan = plan, .open = sink_open, .write = sink_write, .flush = sink_flush, .finish = sink_finish,
+    .begins = begins, .resume_at = resume_at, .close = sink_close, .detect = qz_gguf_detect, .read = qz_gguf_read_model,
 };

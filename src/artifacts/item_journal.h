@@ -1,6 +1,6 @@
 /* The journal of a writer: which items are complete, with the SHA-256 of their bytes. First line: format and a hash of the
  * plan; then "index sha" per item, appended only after the data are on disk. A resume trusts nothing: it hashes the data again.
- * File: NAME.partial.journal, or .journal inside NAME.partial/. */
+ * File: NAME.partial.journal, made before anything else and removed after the last rename: while it is there the job is unfinished. */
 #ifndef QZ_ARTIFACTS_ITEM_JOURNAL_H
 #define QZ_ARTIFACTS_ITEM_JOURNAL_H
 #include "artifacts/artifacts_int.h"

@@ -70,7 +70,7 @@ static void put_list(qz_str *s, const qz_artifact_plan *p) {
     qz_str_puts(s, p->context->n_provenance ? "\n  },\n" : "},\n");
 }
 
-qz_status qz_manifest_write(const qz_artifact_writer *w, qz_error *err) {
+qz_status qz_manifest_stage(const qz_artifact_writer *w, qz_error *err) {
     const qz_artifact_plan *p = w->plan;
     bool folder = qz_scheme_get(p->spec.scheme)->directory;
     char *path = folder ? qz_path_join(w->partial, folder_name) : qz_manifest_path(w->path);
@@ -82,7 +82,8 @@ qz_status qz_manifest_write(const qz_artifact_writer *w, qz_error *err) {
     put_summary(&s, p);
     put_list(&s, p);
     put_files(&s, w);
-    qz_status st = path && !s.failed ? qz_write_file(path, s.ptr, s.len, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    qz_status st = !path || s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path)
+                   : folder ? qz_write_file(path, s.ptr, s.len, err) : qz_stage_file(path, s.ptr, s.len, err);
     qz_str_release(&s);
     qz_free(path);
     return st;

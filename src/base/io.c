@@ -93,14 +93,16 @@ qz_status qz_read_file(const char *path, size_t limit, char **out, size_t *len, 
     return QZ_OK;
 }
 
-qz_status qz_write_file(const char *path, const void *bytes, size_t n, qz_error *err) {
+static qz_status write_file(const char *path, const void *bytes, size_t n, bool final, qz_error *err) {
     qz_out o = {.fd = -1};
     QZ_TRY(qz_out_open(&o, path, err));
     qz_status s = qz_out_write(&o, bytes, n, err);
-    if (s == QZ_OK) s = qz_out_commit(&o, NULL, err);
+    if (s == QZ_OK) s = final ? qz_out_commit(&o, NULL, err) : qz_out_close(&o, NULL, err);
     qz_out_abort(&o, false);
     return s;
 }
+qz_status qz_stage_file(const char *path, const void *bytes, size_t n, qz_error *err) { return write_file(path, bytes, n, false, err); }
+qz_status qz_write_file(const char *path, const void *bytes, size_t n, qz_error *err) { return write_file(path, bytes, n, true, err); }
 
 qz_status qz_copy_file(const char *from, const char *to, qz_error *err) {
     qz_map m;
@@ -176,20 +178,6 @@ qz_status qz_disk_free(const char *path, uint64_t *bytes, qz_error *err) {
     return QZ_OK;
 }
 
-static char *parent_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) return qz_strdup(".");
-    return slash == path ? qz_strdup("/") : qz_strndup(path, (size_t)(slash - path));
-}
-qz_status qz_rename_dir(const char *from, const char *to, qz_error *err) {
-    if (rename(from, to) != 0) return qz_fail(err, QZ_EIO, "cannot rename '%s' to '%s': %s", from, to, strerror(errno));
-    char *dir = parent_of(to);
-    if (dir == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    qz_status s = qz_sync_dir(dir, err);
-    qz_free(dir);
-    return s;
-}
-
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
 qz_status qz_list_dir(const char *path, char ***names, size_t *n, qz_error *err) {
     *names = NULL;
@@ -231,7 +219,7 @@ void qz_free_names(char **names, size_t n) {
 
 /* Depth is bounded by the artifact layouts we create (folders of files, one level). */
 qz_status qz_remove_tree(const char *path, qz_error *err) {
-    if (!qz_path_is_dir(path)) {
+    if (qz_path_is_link(path) || !qz_path_is_dir(path)) {
         if (unlink(path) != 0 && errno != ENOENT) return qz_fail(err, QZ_EIO, "cannot remove '%s': %s", path, strerror(errno));
         return QZ_OK;
     }

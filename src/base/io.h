@@ -1,6 +1,6 @@
 /* Files: read-only mappings, whole-file reads, buffered line reader, atomic output files, folders, free space.
- * Every failing call names the file. Atomic output: qz_out_open(path) writes PATH.partial; qz_out_commit
- * checks, fsyncs, renames and fsyncs the folder; qz_out_abort keeps or removes the partial file. */
+ * Every failing call names the file. Atomic output: qz_out_open(path) writes PATH.partial; qz_out_close checks and fsyncs it,
+ * qz_commit gives it its name (qz_out_commit: both); qz_out_abort keeps or removes the partial file. */
 #ifndef QZ_BASE_IO_H
 #define QZ_BASE_IO_H
 #include <stdbool.h>
@@ -23,7 +23,9 @@ void qz_map_forget(const void *ptr, size_t n);
 /* ---- whole files ---- */
 /* Reads at most `limit` bytes (QZ_EFORMAT if larger). *out is NUL terminated, owned by the caller (qz_free). */
 qz_status qz_read_file(const char *path, size_t limit, char **out, size_t *len, qz_error *err);
-/* Atomic: PATH.partial, fsync, rename. */
+/* The whole of PATH.partial, on disk; qz_commit gives it its name. */
+qz_status qz_stage_file(const char *path, const void *bytes, size_t n, qz_error *err);
+/* Both: PATH.partial, fsync, rename. */
 qz_status qz_write_file(const char *path, const void *bytes, size_t n, qz_error *err);
 qz_status qz_copy_file(const char *from, const char *to, qz_error *err); /* atomic as well */
 
@@ -35,6 +37,7 @@ typedef struct {
     uint8_t *buf;
     size_t used;
     qz_sha256 sha;       /* of everything written, in order */
+    bool whole;          /* closed or committed: abort leaves what stands there */
 } qz_out;
 /* Opens PATH.partial for writing from offset 0 (truncated). */
 qz_status qz_out_open(qz_out *o, const char *path, qz_error *err);
@@ -43,7 +46,8 @@ qz_status qz_out_resume(qz_out *o, const char *path, uint64_t offset, qz_error *
 qz_status qz_out_write(qz_out *o, const void *bytes, size_t n, qz_error *err);
 qz_status qz_out_zeros(qz_out *o, size_t n, qz_error *err);
 qz_status qz_out_flush(qz_out *o, qz_error *err);      /* to the disk: write + fdatasync */
-qz_status qz_out_commit(qz_out *o, char sha_hex[65], qz_error *err); /* sha_hex may be NULL */
+qz_status qz_out_close(qz_out *o, char sha_hex[65], qz_error *err);  /* to the disk, under PATH.partial; sha_hex may be NULL */
+qz_status qz_out_commit(qz_out *o, char sha_hex[65], qz_error *err); /* and under its name */
 void qz_out_abort(qz_out *o, bool keep_partial);       /* accepts a zeroed or committed object */
 
 /* ---- folders and facts ---- */
@@ -63,11 +67,10 @@ void qz_drop_empty_dirs(char **made, size_t n);        /* removes those that are
 qz_status qz_sync_dir(const char *path, qz_error *err);
 qz_status qz_file_size(const char *path, uint64_t *size, qz_error *err);
 qz_status qz_disk_free(const char *path, uint64_t *bytes, qz_error *err); /* nearest existing parent */
-qz_status qz_rename_dir(const char *from, const char *to, qz_error *err); /* rename + fsync of the parent */
 /* Sorted names in a folder without "." and ".."; free each and the array with qz_free_names. */
 qz_status qz_list_dir(const char *path, char ***names, size_t *n, qz_error *err);
 void qz_free_names(char **names, size_t n);
-qz_status qz_remove_tree(const char *path, qz_error *err);
+qz_status qz_remove_tree(const char *path, qz_error *err); /* of a link: the link alone */
 /* "a/b" joined; owned by the caller (qz_free); NULL when out of memory. */
 char *qz_path_join(const char *a, const char *b);
 const char *qz_path_base(const char *path);
@@ -77,10 +80,26 @@ uint64_t qz_peak_rss(void);
 void qz_peak_rss_reset(void);
 double qz_now(void); /* monotonic seconds */
 
+/* ---- from temporary names to final ones ----
+ * All in order, or after an error none: each `from` (a whole file or folder, on disk) stands under its `to`; what stood there before has
+ * changed places with it in one step, is put back after an error and removed at the end. Killed at any point, either the old or the new
+ * is whole under its final name, or (file systems that cannot exchange names) as FROM.old, which qz_commit_recover of the next run puts
+ * back. */
+enum { QZ_MOVES = 2 };
+#define QZ_OLD ".old"
+typedef struct { const char *from, *to; } qz_move;
+qz_status qz_commit(const qz_move *moves, size_t n, qz_error *err);
+qz_status qz_commit_partial(const char *path, qz_error *err); /* PATH.partial alone; removed where it cannot get its name */
+/* NEW: `to` was in its place already, FROM.old has been removed; OLD: FROM.old is `to` again. */
+typedef enum { QZ_RECOVERED_NOTHING, QZ_RECOVERED_NEW, QZ_RECOVERED_OLD } qz_recovered;
+qz_status qz_commit_recover(const char *from, const char *to, qz_recovered *what, qz_error *err);
+
 /* One job at a time for an output: PATH.partial.lock, held until `drop` removes it, and by nobody once its process is gone. QZ_EUSAGE if
- * another process has it. Where no file can be made there is no lock and no error. */
-typedef struct { int fd; char *name; } qz_lock; /* fd -1: none */
+ * another process has it. Where no file can be made there is no lock and no error. A lock file that a killed job has left is the mark that
+ * PATH.partial and what belongs to it are ours: it stays until a job has finished. */
+typedef struct { int fd; char *name; bool left; } qz_lock; /* fd -1: none; left: by a killed job */
+bool qz_lock_left(const char *path); /* an empty lock file stands there: of a job that runs or was killed */
 qz_status qz_lock_take(qz_lock *l, const char *path, qz_error *err);
 bool qz_lock_is(const qz_lock *l, const char *path); /* of this spelling */
-void qz_lock_drop(qz_lock *l);
+void qz_lock_drop(qz_lock *l, bool finished); /* not finished: a mark that was there stays */
 #endif

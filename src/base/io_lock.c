@@ -26,16 +26,33 @@ static qz_status lock_once(const char *name, const char *path, int *fd, bool *ag
     return st;
 }
 
-qz_status qz_lock_take(qz_lock *l, const char *path, qz_error *err) {
-    *l = (qz_lock){.fd = -1};
+static char *name_of(const char *path, qz_error *err) {
     qz_str s = {0};
     qz_str_printf(&s, "%s.partial.lock", path);
-    if (s.failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (!s.failed) return s.ptr;
+    qz_str_release(&s);
+    (void)qz_fail(err, QZ_EMEMORY, "out of memory");
+    return NULL;
+}
+
+bool qz_lock_left(const char *path) {
+    struct stat st;
+    char *name = name_of(path, NULL);
+    const bool yes = name && lstat(name, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+    qz_free(name);
+    return yes;
+}
+
+qz_status qz_lock_take(qz_lock *l, const char *path, qz_error *err) {
+    *l = (qz_lock){.fd = -1, .left = qz_lock_left(path), .name = name_of(path, err)};
+    if (l->name == NULL) return QZ_EMEMORY;
     qz_status st = QZ_OK;
     bool again = true;
-    for (int i = 0; i < 100 && again && st == QZ_OK; i++) st = lock_once(s.ptr, path, &l->fd, &again, err);
-    if (st == QZ_OK && l->fd >= 0) l->name = qz_strdup(s.ptr);
-    qz_str_release(&s);
+    for (int i = 0; i < 100 && again && st == QZ_OK; i++) st = lock_once(l->name, path, &l->fd, &again, err);
+    if (st != QZ_OK) {
+        qz_free(l->name);
+        l->name = NULL;
+    }
     return st;
 }
 
@@ -44,8 +61,8 @@ bool qz_lock_is(const qz_lock *l, const char *path) {
     return l->name && strncmp(l->name, path, n) == 0 && strcmp(l->name + n, ".partial.lock") == 0;
 }
 
-void qz_lock_drop(qz_lock *l) {
-    if (l->fd >= 0 && l->name) (void)unlink(l->name); /* while it is held: nobody else has this file */
+void qz_lock_drop(qz_lock *l, bool finished) {
+    if (l->fd >= 0 && l->name && (finished || !l->left)) (void)unlink(l->name); /* while it is held: nobody else has this file */
     if (l->fd >= 0) (void)close(l->fd);
     qz_free(l->name);
     *l = (qz_lock){.fd = -1};

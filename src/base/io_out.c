@@ -126,26 +126,30 @@ qz_status qz_out_flush(qz_out *o, qz_error *err) {
     return QZ_OK;
 }
 
-qz_status qz_out_commit(qz_out *o, char sha_hex[65], qz_error *err) {
+qz_status qz_out_close(qz_out *o, char sha_hex[65], qz_error *err) {
     QZ_TRY(drain(o, o->buf, o->used, err));
     o->used = 0;
     if (fsync(o->fd) != 0) return qz_fail(err, QZ_EIO, "cannot write '%s': %s", o->partial, strerror(errno));
     int fd = o->fd;
     o->fd = -1;
     if (close(fd) != 0) return qz_fail(err, QZ_EIO, "cannot write '%s': %s", o->partial, strerror(errno));
-    QZ_TRY(qz_rename_dir(o->partial, o->path, err));
     char hex[65];
     qz_sha256_final_hex(&o->sha, hex);
     if (sha_hex != NULL) memcpy(sha_hex, hex, 65);
+    o->whole = true;
     return QZ_OK;
+}
+qz_status qz_out_commit(qz_out *o, char sha_hex[65], qz_error *err) {
+    QZ_TRY(qz_out_close(o, sha_hex, err));
+    qz_status st = qz_commit(&(qz_move){o->partial, o->path}, 1, err);
+    o->whole = st == QZ_OK;
+    return st;
 }
 
 void qz_out_abort(qz_out *o, bool keep_partial) {
     if (o->path == NULL && o->partial == NULL) return; /* zeroed */
-    if (o->fd >= 0) {
-        (void)close(o->fd);
-        if (!keep_partial) (void)unlink(o->partial);
-    }
+    if (o->fd >= 0) (void)close(o->fd);
+    if (!keep_partial && !o->whole) (void)unlink(o->partial);
     qz_sha256_release(&o->sha);
     qz_free(o->path);
     qz_free(o->partial);

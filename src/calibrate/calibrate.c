@@ -208,60 +208,86 @@ static qz_status reserve(pass *p) {
     return qz_fail(p->err, QZ_EMEMORY, "out of memory for calibration of %zu tokens; use fewer --samples", rows);
 }
 
+static qz_status ended(const char *path, const char *ending, qz_str *out, qz_error *err) {
+    qz_str_printf(out, "%s%s", path, ending);
+    return out->failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
+}
+
 /* A job killed before its first bytes were on disk has nothing to go on from: it begins anew. */
-static qz_status drop_short(pass *p, const char *path, const char *journal, size_t head) {
+static qz_status drop_short(pass *p, const char *partial, const char *journal, size_t head) {
     uint64_t size = 0;
-    qz_str partial = {0};
-    qz_str_printf(&partial, "%s.partial", path);
-    if (partial.failed) return qz_fail(p->err, QZ_EMEMORY, "out of memory");
-    const bool there = p->journal.n == 1 && qz_path_exists(partial.ptr) && qz_file_size(partial.ptr, &size, &(qz_error){0}) == QZ_OK;
-    qz_str_release(&partial);
-    if (!there || size >= head) return QZ_OK;
+    if (p->journal.n == 0 || (qz_path_exists(partial) && qz_file_size(partial, &size, &(qz_error){0}) == QZ_OK && size >= head)) return QZ_OK;
     qz_journal_close(&p->journal, true);
     return qz_journal_open(&p->journal, journal, true, p->err);
 }
 
-/* Opens the output and finds how many layers an interrupted run has finished. */
-static qz_status start(pass *p, const char *path, size_t *done) {
-    qz_str head = {0}, journal = {0};
+/* What stands under the final name got it after its last byte was on disk: the header says whose it is. */
+static qz_status look(pass *p, const char *path, const qz_str *head, bool *finished) {
+    qz_map m = {0};
+    QZ_TRY(qz_map_open(&m, path, p->err));
+    *finished = m.size == p->total && m.size >= head->len && memcmp(m.ptr, head->ptr, head->len) == 0;
+    qz_map_release(&m);
+    if (*finished || p->c->replace) return QZ_OK;
+    return qz_fail(p->err, QZ_EUSAGE, "output exists and is not what this job writes: '%s': expected statistics of this data, these settings and weights; choose another output, or give "
+                                     "--force to replace it", path);
+}
+
+/* Finds how many layers an interrupted run has finished; a journal of other data or settings is an error. */
+static qz_status finished_layers(const pass *p, const char *path, const char *sha, size_t *done, uint64_t *at) {
+    if (strcmp(p->journal.lines[0], sha) != 0)
+        return qz_fail(p->err, QZ_EUSAGE, "cannot resume '%s': it was started with other data or settings; run without --resume", path);
+    for (size_t i = 1; i < p->journal.n; i++) {
+        unsigned long long end = 0;
+        size_t layer = 0;
+        if (sscanf(p->journal.lines[i], "layer %zu %llu", &layer, &end) == 2 && layer == *done) {
+            *done = layer + 1;
+            *at = end;
+        }
+    }
+    return QZ_OK;
+}
+
+static qz_status begin(pass *p, const char *path, const qz_str *head) {
+    char sha[65];
+    qz_sha256_bytes_hex(head->ptr, head->len, sha);
+    QZ_TRY(qz_journal_add(&p->journal, p->err, "%s", sha));
+    QZ_TRY(qz_out_open(&p->out, path, p->err));
+    return qz_out_write(&p->out, head->ptr, head->len, p->err);
+}
+
+/* Opens the output behind what an interrupted run has finished: all of it, some layers or nothing. */
+static qz_status start(pass *p, const char *path, size_t *done, bool *finished) {
+    qz_str head = {0}, journal = {0}, partial = {0};
     uint64_t at = 0, disk = 0;
-    size_t skip = 0;
     qz_status st = qz_stats_header(&p->info, &head, p->offsets, &p->total, p->err);
     char sha[65];
     if (st != QZ_OK) goto out;
     qz_sha256_bytes_hex(head.ptr, head.len, sha);
-    qz_str_printf(&journal, "%s.partial.journal", path);
+    at = head.len;
+    QZ_GOTO(ended(path, ".partial.journal", &journal, p->err));
+    QZ_GOTO(ended(path, ".partial", &partial, p->err));
+    if (p->c->resume && qz_path_exists(path)) QZ_GOTO(look(p, path, &head, finished));
+    if (*finished) { /* killed after the rename */
+        if (qz_path_exists(partial.ptr)) QZ_GOTO(qz_remove_tree(partial.ptr, p->err));
+        st = qz_remove_tree(journal.ptr, p->err);
+        goto out;
+    }
     QZ_GOTO(qz_disk_free(path, &disk, p->err));
     if (disk < p->total) {
         st = qz_fail(p->err, QZ_EIO, "not enough disk for '%s': expected %llu bytes, found %llu free", path, (unsigned long long)p->total, (unsigned long long)disk);
         goto out;
     }
     QZ_GOTO(qz_journal_open(&p->journal, journal.ptr, !p->c->resume, p->err));
-    at = head.len;
-    QZ_GOTO(drop_short(p, path, journal.ptr, at));
-    if (p->journal.n > 0) {
-        if (strcmp(p->journal.lines[0], sha) != 0) {
-            st = qz_fail(p->err, QZ_EUSAGE, "cannot resume '%s': it was started with other data or settings; run without --resume", path);
-            goto out;
-        }
-        for (size_t i = 1; i < p->journal.n; i++) {
-            unsigned long long end = 0;
-            size_t layer = 0;
-            if (sscanf(p->journal.lines[i], "layer %zu %llu", &layer, &end) == 2 && layer == skip) {
-                skip = layer + 1;
-                at = end;
-            }
-        }
+    QZ_GOTO(drop_short(p, partial.ptr, journal.ptr, at));
+    if (p->journal.n == 0) st = begin(p, path, &head);
+    else {
+        QZ_GOTO(finished_layers(p, path, sha, done, &at));
         st = qz_out_resume(&p->out, path, at, p->err);
-    } else {
-        QZ_GOTO(qz_journal_add(&p->journal, p->err, "%s", sha));
-        QZ_GOTO(qz_out_open(&p->out, path, p->err));
-        st = qz_out_write(&p->out, head.ptr, head.len, p->err);
     }
-    *done = skip;
 out:
     qz_str_release(&head);
     qz_str_release(&journal);
+    qz_str_release(&partial);
     return st;
 }
 
@@ -280,7 +306,7 @@ static void pass_release(pass *p, bool done) {
     qz_journal_close(&p->journal, done);
 }
 
-qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const char *path, char sha_hex[65], qz_error *err) {
+qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const char *path, bool *finished, qz_error *err) {
     const qz_config *m = &qz_engine_model(e)->config;
     if (c->windows == 0 || c->seq_len == 0)
         return qz_fail(err, QZ_EUSAGE, "calibration data is empty: expected at least one window of %zu tokens", c->seq_len);
@@ -292,16 +318,21 @@ qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const
     const held_tokens held = held_of(c);
     p.info.held = held.windows * held.take;
     size_t done = 0;
+    *finished = false;
     qz_status st = reserve(&p);
-    if (st == QZ_OK) st = start(&p, path, &done);
-    if (st == QZ_OK) st = qz_engine_embed(e, c->ids, c->windows * c->seq_len, p.hidden, err);
+    if (st == QZ_OK) st = start(&p, path, &done, finished);
+    if (st != QZ_OK || *finished) {
+        pass_release(&p, false);
+        return st;
+    }
+    st = qz_engine_embed(e, c->ids, c->windows * c->seq_len, p.hidden, err);
     qz_progress_begin(run);
     for (size_t l = 0; l < m->layers && st == QZ_OK; l++) st = run_layer(&p, l, l >= done);
     qz_engine_observe(e, NULL, NULL);
     if (st == QZ_OK) st = run_head(&p);
     qz_progress_end(run);
     if (st == QZ_OK) st = qz_out_zeros(&p.out, (size_t)(p.total - p.out.size), err);
-    if (st == QZ_OK) st = qz_out_commit(&p.out, sha_hex, err);
+    if (st == QZ_OK) st = qz_out_commit(&p.out, NULL, err);
     pass_release(&p, st == QZ_OK);
     return st;
 }

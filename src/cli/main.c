@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "cli/options.h"
 #include "pipeline/catalog.h"
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,6 +56,7 @@ static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err
 
 int main(int argc, char **argv) {
     qz_error err = {0};
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a failed write, with its line, and no sudden end */
     const char *name = argc > 1 ? argv[1] : "--help";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         const qz_verb *v = argc > 2 ? qz_verb_find(argv[2]) : NULL;

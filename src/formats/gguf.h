@@ -122,9 +122,13 @@ qz_status qz_gguf_writer_open(qz_gguf_writer *w, const char *path, const qz_gguf
 /* Continues PATH.partial whose first `done` tensors are complete; QZ_EUSAGE if its header is of another plan. */
 qz_status qz_gguf_writer_resume(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n,
                                 size_t done, qz_error *err);
+/* *yes: the file begins with the header of this plan. */
+qz_status qz_gguf_begins(const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, bool *yes, qz_error *err);
 /* Bytes of the current tensor in any pieces; padding follows by itself. */
 qz_status qz_gguf_writer_write(qz_gguf_writer *w, const void *bytes, size_t n, qz_error *err);
 uint64_t qz_gguf_writer_left(const qz_gguf_writer *w);
+/* close: PATH.partial is whole and on disk; commit: and has its name. */
+qz_status qz_gguf_writer_close(qz_gguf_writer *w, char sha_hex[65], qz_error *err);
 qz_status qz_gguf_writer_commit(qz_gguf_writer *w, char sha_hex[65], qz_error *err);
 void qz_gguf_writer_abort(qz_gguf_writer *w, bool keep_partial);
 #endif

@@ -98,14 +98,29 @@ out:
     return st;
 }
 
-static qz_status same_header(const char *path, const qz_str *head, qz_error *err) {
+static qz_status begins(const char *path, const qz_str *head, bool *yes, qz_error *err) {
     qz_map map = {0};
-    qz_str p = {0};
-    qz_str_printf(&p, "%s.partial", path);
-    qz_status st = p.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : qz_map_open(&map, p.ptr, err);
-    if (st == QZ_OK && (map.size < head->len || memcmp(map.ptr, head->ptr, head->len)))
-        st = qz_fail(err, QZ_EUSAGE, "cannot resume: file '%s': its header belongs to another plan; start again with --force", p.ptr);
+    QZ_TRY(qz_map_open(&map, path, err));
+    *yes = map.size >= head->len && memcmp(map.ptr, head->ptr, head->len) == 0;
     qz_map_release(&map);
+    return QZ_OK;
+}
+
+qz_status qz_gguf_begins(const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, bool *yes, qz_error *err) {
+    qz_str head = {0};
+    uint64_t data = 0;
+    qz_status st = build(m, items, n, &head, &data, err);
+    if (st == QZ_OK) st = begins(path, &head, yes, err);
+    qz_str_release(&head);
+    return st;
+}
+
+static qz_status same_header(const char *path, const qz_str *head, qz_error *err) {
+    qz_str p = {0};
+    bool yes = false;
+    qz_str_printf(&p, "%s.partial", path);
+    qz_status st = p.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : begins(p.ptr, head, &yes, err);
+    if (st == QZ_OK && !yes) st = qz_fail(err, QZ_EUSAGE, "cannot resume: file '%s': its header belongs to another plan; start again with --force", p.ptr);
     qz_str_release(&p);
     return st;
 }
@@ -149,9 +164,15 @@ qz_status qz_gguf_writer_write(qz_gguf_writer *w, const void *bytes, size_t n, q
 
 uint64_t qz_gguf_writer_left(const qz_gguf_writer *w) { return w->next < w->n ? w->ends[w->next] - w->out.size : 0; }
 
+static qz_status complete(const qz_gguf_writer *w, qz_error *err) {
+    return w->next == w->n ? QZ_OK : qz_fail(err, QZ_EBUG, "incomplete file: file '%s': %zu of %zu tensors written", w->out.path, w->next, w->n);
+}
+qz_status qz_gguf_writer_close(qz_gguf_writer *w, char sha_hex[65], qz_error *err) {
+    QZ_TRY(complete(w, err));
+    return qz_out_close(&w->out, sha_hex, err);
+}
 qz_status qz_gguf_writer_commit(qz_gguf_writer *w, char sha_hex[65], qz_error *err) {
-    if (w->next < w->n)
-        return qz_fail(err, QZ_EBUG, "incomplete file: file '%s': %zu of %zu tensors written", w->out.path, w->next, w->n);
+    QZ_TRY(complete(w, err));
     QZ_TRY(qz_out_commit(&w->out, sha_hex, err));
     qz_gguf_writer_abort(w, false); /* a committed stream is only released */
     return QZ_OK;

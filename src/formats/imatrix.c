@@ -240,7 +240,7 @@ static qz_status write_dat(const qz_imatrix *im, const char *path, qz_error *err
     const char *set = im->n_datasets ? im->datasets[im->n_datasets - 1] : "";
     put_i32(&s, (int64_t)strlen(set));
     qz_str_puts(&s, set);
-    qz_status st = s.failed ? memory(path, err) : qz_write_file(path, s.ptr, s.len, err);
+    qz_status st = s.failed ? memory(path, err) : qz_stage_file(path, s.ptr, s.len, err);
     qz_str_release(&s);
     return st;
 }
@@ -291,17 +291,20 @@ static qz_status write_gguf(const qz_imatrix *im, const char *path, qz_error *er
     QZ_GOTO(qz_gguf_writer_open(&w, path, &m, items, 2 * im->n, err));
     open = true;
     for (size_t i = 0; i < im->n; i++) QZ_GOTO(put_gguf(&w, &im->entries[i], scale, err));
-    QZ_GOTO(qz_gguf_writer_commit(&w, NULL, err));
-    open = false;
+    st = qz_gguf_writer_close(&w, NULL, err);
 out:
-    if (open) qz_gguf_writer_abort(&w, false);
+    if (open) qz_gguf_writer_abort(&w, false); /* of one that is closed the file stays */
     qz_gguf_meta_release(&m);
     qz_arena_release(&a);
     return st;
 }
 
-qz_status qz_imatrix_write(qz_imatrix *im, const char *path, bool dat, qz_error *err) {
+qz_status qz_imatrix_stage(qz_imatrix *im, const char *path, bool dat, qz_error *err) {
     if (im->n == 0) return qz_fail(err, QZ_EUSAGE, "no data in importance matrix: output '%s'", path);
     qsort(im->entries, im->n, sizeof *im->entries, by_name);
     return dat ? write_dat(im, path, err) : write_gguf(im, path, err);
+}
+qz_status qz_imatrix_write(qz_imatrix *im, const char *path, bool dat, qz_error *err) {
+    QZ_TRY(qz_imatrix_stage(im, path, dat, err));
+    return qz_commit_partial(path, err);
 }

@@ -42,4 +42,5 @@ qz_status qz_imatrix_weights(const qz_imatrix *im, const char *name, size_t n, f
 qz_status qz_imatrix_part(const qz_imatrix *im, const char *name, size_t n, size_t first, size_t count, float *w, qz_error *err);
 /* dat: legacy form (loses counts per expert). Sorts im->entries. A .dat source becomes GGUF with chunks of `chunk_size` or 512. */
 qz_status qz_imatrix_write(qz_imatrix *im, const char *path, bool dat, qz_error *err);
+qz_status qz_imatrix_stage(qz_imatrix *im, const char *path, bool dat, qz_error *err); /* as PATH.partial, for qz_commit_partial */
 #endif

@@ -234,6 +234,8 @@ qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_optio
     const char *partial = NULL;
     double start = qz_now();
     QZ_TRY(qz_produced_summarize(&c->plan, out, err));
+    QZ_TRY(qz_produce_before(run, &c->plan, o, path, out, err));
+    if (out->finished) return QZ_OK;
     qz_status st = qz_proof_open(&proof, run, &c->plan, err);
     if (st == QZ_OK) st = qz_artifact_writer_open(run, &c->plan, path, (o->force ? QZ_WRITE_FORCE : 0u) | (o->resume ? QZ_WRITE_RESUME : 0u), &w, err);
     if (st == QZ_OK) qz_proof_attach(&proof, w);

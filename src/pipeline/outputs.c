@@ -3,7 +3,6 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "base/str.h"
-#include "calibrate/stats.h"
 #include <string.h>
 
 enum { MAX_DEPTH = 3 }; /* folders below an input folder that are searched: checkpoints keep their parts one level down at most */
@@ -16,12 +15,13 @@ static const input_field inputs[] = {
     IN("importance matrix", imatrix, false), IN("traffic sample", traffic, false), IN("source", against, false), IN("hardware file", hardware_file, false),
     IN("report", report, false), IN("note", note, false), IN("adapter", lora, false), IN("configuration", config_dir, false), IN("text", tokens, false)};
 /* Files that are written beside an output PATH; `single`: beside a single file too. */
-static const struct { const char *ending; bool single; } beside[] = {{"", true}, {".partial", true}, {".partial.journal", true}, {".manifest.json", false},
-    {QZ_OWN_STATS, true}, {QZ_OWN_STATS ".partial", true}, {QZ_OWN_STATS ".partial.journal", true}};
+static const struct { const char *ending; bool single; } beside[] = {{"", true}, {".partial", true}, {".partial.journal", true}, {".partial" QZ_OLD, true},
+    {".manifest.json", false}, {".manifest.json.partial", false}, {".manifest.json.partial" QZ_OLD, false},
+    {QZ_OWN_STATS, true}, {QZ_OWN_STATS ".partial", true}, {QZ_OWN_STATS ".partial.journal", true}, {QZ_OWN_STATS ".partial" QZ_OLD, true}};
 
 /* Written by an earlier run of ours: replacing it loses nothing that was given to us. */
 static bool ours(const char *path, const char *member) {
-    static const char *const endings[] = {".partial", ".partial.journal", ".manifest.json", QZ_OWN_STATS};
+    static const char *const endings[] = {".partial", ".partial.journal", ".partial" QZ_OLD, ".manifest.json", QZ_OWN_STATS};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
         if (qz_str_ends(member, endings[i])) return true;
     char *manifest = qz_manifest_path(path);
@@ -138,54 +138,25 @@ static qz_status check_one(const qz_request *r, const char *path, bool main_name
     return QZ_OK;
 }
 
-static bool starts_as(const char *path, const char *ending) {
-    static const char manifest[] = "{\n  \"manifest\": 1,", items[] = "quantz-items ", stats[] = QZ_STATS_MAGIC;
-    qz_map m = {0};
-    qz_error ignored = {0};
-    bool yes = false;
-    if (qz_path_kind_of(path) != QZ_PATH_FILE || qz_map_open(&m, path, &ignored) != QZ_OK) return false;
-    if (strcmp(ending, ".manifest.json") == 0) yes = m.size >= sizeof manifest - 1 && memcmp(m.ptr, manifest, sizeof manifest - 1) == 0;
-    else if (m.size >= sizeof stats - 1 && memcmp(m.ptr, stats, sizeof stats - 1) == 0) yes = strncmp(ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0;
-    else if (m.size >= sizeof items - 1 && memcmp(m.ptr, items, sizeof items - 1) == 0) yes = true;
-    else yes = m.size == 0 || (m.size > 64 && strspn((const char *)m.ptr, "0123456789abcdef") == 64); /* calibration's begins with a hash */
-    qz_map_release(&m);
-    return yes;
-}
-
-/* Left by a job of ours: an unfinished output with its journal, the journal, or a manifest whose artifact is gone. */
-static qz_status left_by_us(const char *path, const char *ending, bool *yes, qz_error *err) {
-    *yes = starts_as(path, ending);
-    if (*yes || !qz_str_ends(ending, ".partial")) return QZ_OK;
-    qz_str s = {0};
-    qz_str_printf(&s, "%s%s", path, qz_path_is_dir(path) ? "/.journal" : ".journal");
-    if (s.failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    *yes = starts_as(s.ptr, ".journal");
-    qz_str_release(&s);
-    return QZ_OK;
-}
-
-/* What exists under a name that would be written. */
-static qz_status check_existing(const qz_request *r, const char *output, const char *path, const char *ending, qz_output_kind kind, qz_error *err) {
+/* The output itself stands there already. */
+static qz_status check_existing(const qz_request *r, const char *path, qz_output_kind kind, qz_error *err) {
     if (!qz_path_exists(path)) return QZ_OK;
-    if (*ending == 0) {
-        if (kind == QZ_OUTPUT_FILE && qz_path_is_dir(path))
-            return qz_fail(err, QZ_EUSAGE, "output '%s' is a folder: expected the name of a file; it is never replaced, choose another output", path);
-        const bool goes_on = r->resume && strcmp(r->verb, "calibrate") != 0; /* which has its statistics whole or not at all */
-        if (r->force || goes_on || r->dry_run || kind == QZ_OUTPUT_FOLDER) return QZ_OK;
-        return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name, or give --force to replace it%s", path,
-                       strcmp(r->verb, "release") == 0 ? ", or --resume to keep finished artifacts" : "");
-    }
-    if (r->dry_run) return QZ_OK;
-    bool yes = false;
-    QZ_TRY(left_by_us(path, ending, &yes, err));
-    return yes ? QZ_OK : qz_fail(err, QZ_EUSAGE, "output '%s' would replace '%s', which is not ours; move it away or choose another output", output, path);
+    if (kind == QZ_OUTPUT_FILE && qz_path_is_dir(path))
+        return qz_fail(err, QZ_EUSAGE, "output '%s' is a folder: expected the name of a file; it is never replaced, choose another output", path);
+    if (r->force || r->resume || r->dry_run || kind == QZ_OUTPUT_FOLDER) return QZ_OK; /* resume: the verb sees whether it is its own */
+    return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name, or give --force to replace it%s", path,
+                   strcmp(r->verb, "release") == 0 ? ", or --resume to keep finished artifacts"
+                   : strcmp(r->verb, "calibrate") == 0 ? ", or --resume to keep what is finished" : "");
 }
 
-static qz_status claim_name(const qz_request *r, const char *path, size_t i, qz_output_kind kind, qz_error *err) {
+/* A name beside the output may hold what an earlier job of ours has left, and nothing else. */
+static qz_status claim_beside(const qz_request *r, const char *path, const char *ending, qz_error *err) {
     qz_str s = {0};
-    qz_str_printf(&s, "%s%s", path, beside[i].ending);
-    qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : check_one(r, s.ptr, i == 0, kind == QZ_OUTPUT_FOLDER, err);
-    if (st == QZ_OK) st = check_existing(r, path, s.ptr, beside[i].ending, kind, err);
+    qz_str_printf(&s, "%s%s", path, ending);
+    if (s.failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_status st = check_one(r, s.ptr, false, false, err);
+    if (st == QZ_OK && !r->dry_run && qz_path_exists(s.ptr) && !qz_outputs_left(path, ending))
+        st = qz_fail(err, QZ_EUSAGE, "output '%s' would replace '%s', which is not ours; move it away or choose another output", path, s.ptr);
     qz_str_release(&s);
     return st;
 }
@@ -201,24 +172,32 @@ static qz_status lock(qz_outputs *o, const char *path, qz_error *err) {
     return QZ_OK;
 }
 
+/* Makes the name this job's alone, and puts right what a killed one has left half renamed. */
+static qz_status take(qz_outputs *o, const char *path, qz_output_kind kind, qz_error *err) {
+    QZ_TRY(qz_make_parents(path, &o->made, &o->n, err));
+    QZ_TRY(lock(o, path, err));
+    return qz_outputs_recover(o->run, path, kind, err);
+}
+
 qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_output_kind kind, qz_error *err) {
     size_t n = strlen(path);
     if (n == 0) return qz_fail(err, QZ_EUSAGE, "the output has no name: give -o PATH");
     while (n > 1 && path[n - 1] == '/') n--;
     char *bare = qz_strndup(path, n);
     if (bare == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    qz_status st = claim_name(r, bare, 0, kind, err);
+    qz_status st = qz_outputs_named(r, bare, kind, err);
+    if (st == QZ_OK) st = check_one(r, bare, true, kind == QZ_OUTPUT_FOLDER, err);
     for (size_t i = 1; i < sizeof beside / sizeof beside[0] && st == QZ_OK && kind != QZ_OUTPUT_FOLDER; i++)
-        if (kind == QZ_OUTPUT_ARTIFACT || beside[i].single) st = claim_name(r, bare, i, kind, err);
+        if (kind == QZ_OUTPUT_ARTIFACT || beside[i].single) st = claim_beside(r, bare, beside[i].ending, err);
+    if (st == QZ_OK && !r->dry_run) st = take(o, bare, kind, err);
+    if (st == QZ_OK) st = check_existing(r, bare, kind, err);
     if (st == QZ_OK && kind == QZ_OUTPUT_ARTIFACT && r->force && qz_path_is_dir(bare)) st = qz_outputs_listed(bare, err);
-    if (st == QZ_OK && !r->dry_run) st = qz_make_parents(path, &o->made, &o->n, err);
-    if (st == QZ_OK && !r->dry_run && (kind != QZ_OUTPUT_FILE || strcmp(r->verb, "calibrate") == 0)) st = lock(o, bare, err);
     qz_free(bare);
     return st;
 }
 
 void qz_outputs_end(qz_outputs *o, qz_status st) {
-    for (size_t i = 0; i < o->n_locks; i++) qz_lock_drop(&o->locks[i]);
+    for (size_t i = 0; i < o->n_locks; i++) qz_lock_drop(&o->locks[i], st == QZ_OK);
     qz_free(o->locks);
     if (st != QZ_OK) qz_drop_empty_dirs(o->made, o->n);
     qz_free_names(o->made, o->n);

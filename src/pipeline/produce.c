@@ -12,6 +12,7 @@
 #include "pipeline/catalog.h"
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
+#include "pipeline/outputs.h"
 #include "pipeline/proof.h"
 #include "text/accepted.h"
 #include <stdio.h>
@@ -342,6 +343,25 @@ qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz
     return text.failed || json.failed || !kept ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
 }
 
+qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err) {
+    qz_str why = {0};
+    if (!o->resume || !qz_path_exists(path)) return QZ_OK;
+    qz_status st = qz_artifact_finished(plan, path, &out->finished, &why, err);
+    if (st == QZ_OK && why.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (st == QZ_OK && out->finished) {
+        st = qz_outputs_tidy(run, path, err);
+        qz_info(run, "'%s': already finished", path);
+        if (st == QZ_OK && (out->path = qz_strdup(path)) == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
+    } else if (st == QZ_OK && !o->force)
+        st = qz_fail(err, QZ_EUSAGE, "output exists and is not what this job writes: '%s': %s; choose another output, or give --force to replace it", path, why.ptr ? why.ptr : "");
+    qz_str_release(&why);
+    return st;
+}
+
+void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str *out) {
+    qz_str_printf(out, "%s\n  already finished: %s, same source and recipe\n", p->path, scheme);
+}
+
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err) {
     *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
@@ -351,6 +371,8 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     const char *partial = NULL;
     double start = qz_now();
     QZ_TRY(qz_produced_summarize(plan, out, err));
+    QZ_TRY(qz_produce_before(run, plan, o, path, out, err));
+    if (out->finished) return QZ_OK;
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
     if (s->tokenizer == NULL) qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)

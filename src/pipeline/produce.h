@@ -44,6 +44,7 @@ typedef struct {
     size_t uncorrected, norms_kept;    /* linears and norms whose correction could not be computed */
     char note[400];                    /* summary of the codes' search */
     uint64_t planned_memory;           /* at most; 0: not planned */
+    bool finished;                     /* --resume found it finished: nothing was done */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
     char greedy[160];                  /* first greedy text of the proof */
 } qz_produced;
@@ -57,6 +58,10 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err);
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err);
+/* --resume where the output exists: this job's own, whole output sets out->finished (path too), is tidied up and said; another one is
+ * refused without o->force, in words. */
+qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err);
+void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str *out);
 /* Importance of a tensor's input columns, made usable (importance.h), or NULL: [cols] in the arena. */
 qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err);
 /* Prints the plan as a table (dry run). */

@@ -4,10 +4,17 @@
 #include "base/io.h"
 #include "base/size.h"
 #include <ctype.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static void name_of(const char *path, char out[128]) {
+/* Last part of the path; of '.' and '..' that of the folder they stand for. */
+static void name_of(const char *given, char out[128]) {
+    char real[PATH_MAX];
+    const char *last = qz_path_base(given);
+    const bool place = *last == 0 || strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
+    const char *path = place && realpath(given, real) ? real : given;
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
     size_t start = n;
@@ -60,11 +67,15 @@ qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err) {
     return QZ_OK;
 }
 
-char *qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name) {
+qz_status qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name, char **out, qz_error *err) {
     const qz_scheme_info *info = qz_scheme_get(spec->scheme);
     char file[320], upper[32], recipe[sizeof spec->name];
     const char *base = name ? name : s->name;
     size_t i = 0;
+    *out = NULL;
+    if (name && (*name == 0 || strchr(name, '/')))
+        return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --name: expected a plain name, because the output is named after it, found %s; give -o FILE beside it, or a name without '/'",
+                       name, *name ? "a path" : "nothing");
     for (; info->name[i] && i < sizeof upper - 1; i++) upper[i] = (char)toupper((unsigned char)info->name[i]);
     upper[i] = 0;
     (void)snprintf(recipe, sizeof recipe, "%s", spec->name + strlen(info->name) + 1); /* level and flags: "w4g64-asym" */
@@ -72,7 +83,8 @@ char *qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const ch
     bool plain = strcmp(recipe, info->default_level) == 0;
     if (!info->directory) (void)snprintf(file, sizeof file, "%s.%s.gguf", base, spec->level);
     else (void)snprintf(file, sizeof file, "%s-%s%s%s", base, upper, plain ? "" : "-", plain ? "" : recipe);
-    return qz_path_join(dir ? dir : ".", file);
+    *out = qz_path_join(dir ? dir : ".", file);
+    return *out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
 }
 
 bool qz_output_is_place(const char *given) {
@@ -80,9 +92,10 @@ bool qz_output_is_place(const char *given) {
     return (n && given[n - 1] == '/') || qz_path_is_dir(given);
 }
 
-char *qz_output_name(const qz_source *s, const qz_scheme_spec *spec, const char *given, const char *name) {
-    if (given && (qz_scheme_get(spec->scheme)->directory || !qz_output_is_place(given))) return qz_strdup(given);
-    return qz_default_output(s, spec, given, name);
+qz_status qz_output_name(const qz_source *s, const qz_scheme_spec *spec, const char *given, const char *name, char **out, qz_error *err) {
+    if (!given || !(qz_scheme_get(spec->scheme)->directory || !qz_output_is_place(given))) return qz_default_output(s, spec, given, name, out, err);
+    *out = qz_strdup(given);
+    return *out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
 }
 
 qz_status qz_scheme_list(const char *text, qz_arena *arena, qz_scheme_spec **out, size_t *n, qz_error *err) {

@@ -42,8 +42,25 @@ static void add_notes(qz_run *run, qz_imatrix *im, qz_imatrix_note *note, const 
     qz_str_release(&line);
 }
 
+/* Gives it its name; --resume replaces nothing that it would not write the same. */
+static qz_status name_imatrix(const qz_request *r, qz_error *err) {
+    char *partial = NULL, ours[65], there[65];
+    qz_str s = {0};
+    if (!r->resume || r->force || !qz_path_exists(r->imatrix)) return qz_commit_partial(r->imatrix, err);
+    qz_str_printf(&s, "%s.partial", r->imatrix);
+    if ((partial = s.ptr) == NULL || s.failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_status st = qz_sha256_file_hex(partial, ours, err);
+    if (st == QZ_OK) st = qz_sha256_file_hex(r->imatrix, there, err);
+    if (st == QZ_OK) st = qz_remove_tree(partial, err);
+    if (st == QZ_OK && strcmp(ours, there) != 0)
+        st = qz_fail(err, QZ_EUSAGE, "output exists and is not what this job writes: '%s': expected sha256 %.16s…, found %.16s…; choose another output, or give --force to replace it",
+                     r->imatrix, ours, there);
+    qz_str_release(&s);
+    return st;
+}
+
 /* Every matrix of a block, the router too, as llama-imatrix would have collected them. */
-static qz_status write_imatrix(qz_run *run, const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
+static qz_status stage_imatrix(qz_run *run, const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
     const bool dat = strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dat") == 0;
     qz_imatrix_note note;
     qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len, .n_datasets = 1};
@@ -59,7 +76,7 @@ static qz_status write_imatrix(qz_run *run, const qz_stats *s, const qz_config *
     if (st == QZ_OK) {
         im.datasets[0] = s->info.data_name;
         add_notes(run, &im, &note, s->info.accepted, path, dat);
-        st = qz_imatrix_write(&im, path, dat, err);
+        st = qz_imatrix_stage(&im, path, dat, err);
     }
     qz_arena_release(&im.arena);
     return st;
@@ -89,7 +106,7 @@ static qz_status claim(qz_outputs *o, const qz_request *r, const char *path, qz_
     return qz_outputs_claim(o, r, r->imatrix, QZ_OUTPUT_FILE, err);
 }
 
-static qz_status show(const qz_stats *stats, const char *path, bool json, qz_error *err) {
+static qz_status show(const qz_stats *stats, const char *path, bool finished, bool json, qz_error *err) {
     const qz_stats_info *i = &stats->info;
     qz_str out = {0};
     qz_arena arena = {0};
@@ -104,9 +121,10 @@ static qz_status show(const qz_stats *stats, const char *path, bool json, qz_err
         if (i->in.experts) qz_experts_json(stats, &out);
         qz_str_puts(&out, ",\"calibration_accepted\":");
         qz_accepted_json(i->accepted, &out);
-        qz_str_puts(&out, "}\n");
+        qz_str_puts(&out, finished ? ",\"already_finished\":true}\n" : "}\n");
     } else
-        qz_str_printf(&out, "%s  sha256 %s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f MiB\n", path, hex,
+        qz_str_printf(&out, "%s  sha256 %s%s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f MiB\n", path, hex,
+                      finished ? ", already finished" : "",
                       (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
                       (double)qz_peak_rss() / 1048576.0);
     if (!json && *i->accepted) {
@@ -129,17 +147,19 @@ static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *ou
     if (r->data == NULL) return qz_fail(err, QZ_EUSAGE, "no calibration data: give --data FILE (JSONL or text)");
     QZ_TRY(claim(outs, r, path, err));
     QZ_TRY(qz_source_open(run, r->operands[0], &s, err));
-    qz_status st = r->lint ? lint_only(run, &s, r, err) : qz_calib_make(run, &s, r, path, err);
+    bool finished = false;
+    qz_status st = r->lint ? lint_only(run, &s, r, err) : qz_calib_make(run, &s, r, path, &finished, err);
     if (st == QZ_OK && !r->lint) st = qz_stats_open(&stats, path, err);
-    if (st == QZ_OK && !r->lint && r->imatrix) st = write_imatrix(run, &stats, &s.model->config, r->imatrix, err);
-    if (st == QZ_OK && !r->lint) st = show(&stats, path, r->json, err);
+    if (st == QZ_OK && !r->lint && r->imatrix) st = stage_imatrix(run, &stats, &s.model->config, r->imatrix, err);
+    if (st == QZ_OK && !r->lint && r->imatrix) st = name_imatrix(r, err);
+    if (st == QZ_OK && !r->lint) st = show(&stats, path, finished, r->json, err);
     qz_stats_release(&stats);
     qz_source_release(&s);
     return st;
 }
 
 qz_status qz_run_calibrate_verb(qz_run *run, const qz_request *r, qz_error *err) {
-    qz_outputs outs = {0};
+    qz_outputs outs = {.run = run};
     qz_status st = calibrate_verb(run, r, &outs, err);
     qz_outputs_end(&outs, st);
     return st;

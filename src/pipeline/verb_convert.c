@@ -64,6 +64,7 @@ static qz_status print_json(const qz_conversion *c, const qz_produced *p, const 
                   p->path ? p->path : "", c->plan.spec.name, (unsigned long long)p->bytes, p->bits_per_weight, p->seconds, p->self_kl, p->self_tokens, p->summary_json);
     qz_table_json(t, &s);
     while (s.len && s.ptr[s.len - 1] == '\n') s.len--;
+    if (p->finished) qz_str_puts(&s, ",\"already_finished\":true");
     qz_str_puts(&s, "}\n");
     qz_status st = qz_show(&s, err);
     qz_str_release(&s);
@@ -76,11 +77,12 @@ static qz_status print_result(const qz_source *src, const qz_conversion *c, cons
     char size[48];
     QZ_TRY(edge_table(c, a, &t, err));
     if (r->json) return print_json(c, p, &t, err);
-    qz_str_printf(&s, "%s\n  %s %s -> %s, %s, %.3f bits/weight\n", p->path ? p->path : "(dry run)", src->model->container, src->model->encoding, c->plan.spec.name,
+    if (p->finished) qz_produced_finished_line(p, c->plan.spec.name, &s);
+    else qz_str_printf(&s, "%s\n  %s %s -> %s, %s, %.3f bits/weight\n", p->path ? p->path : "(dry run)", src->model->container, src->model->encoding, c->plan.spec.name,
                   qz_size_text(size, c->plan.total_bytes), c->plan.bits_per_weight);
-    qz_str_printf(&s, "  weights: %s\n", p->summary);
+    if (!p->finished) qz_str_printf(&s, "  weights: %s\n", p->summary);
     if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
-    qz_table_text(&t, &s);
+    if (!p->finished) qz_table_text(&t, &s);
     qz_status st = qz_show_text(&s, err);
     qz_str_release(&s);
     return st;
@@ -96,7 +98,7 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_recipe recipe = {.search = QZ_SEARCH_BEST, .name = r->name, .pre = r->pre, .accept = r->accept, .convert = true, .lossy = r->lossy};
     const qz_scheme_spec *spec = &recipe.spec;
     qz_produce_options o = {.recipe = &recipe, .force = r->force, .resume = r->resume};
-    qz_outputs outs = {0};
+    qz_outputs outs = {.run = run};
     char *out = NULL;
     qz_status st = r->to ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format: give --to, for example --to gptq or --to gguf:Q4_0; see 'quantz convert --help'");
     if (st == QZ_OK && r->output && !qz_output_is_place(r->output)) st = qz_outputs_claim(&outs, r, r->output, QZ_OUTPUT_ARTIFACT, err);
@@ -108,11 +110,7 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
         st = qz_fail(err, QZ_EUSAGE, "a GGUF file has no config.json to carry over: '%s'; give --config-dir DIR (the checkpoint it was made from)", r->operands[0]);
         goto out;
     }
-    out = qz_output_name(&s, spec, r->output, r->name);
-    if (out == NULL) {
-        st = qz_fail(err, QZ_EMEMORY, "out of memory");
-        goto out;
-    }
+    QZ_GOTO(qz_output_name(&s, spec, r->output, r->name, &out, err));
     QZ_GOTO(qz_outputs_claim(&outs, r, out, QZ_OUTPUT_ARTIFACT, err));
     if (!r->dry_run) QZ_GOTO(qz_source_hash(run, &s, err));
     QZ_GOTO(qz_convert_plan(run, &s, &o, &arena, &c, err));

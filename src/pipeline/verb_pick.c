@@ -98,13 +98,13 @@ static qz_status show(const job *j, qz_error *err) {
 
 qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err) {
     job j = {.r = r};
-    qz_outputs outs = {0};
+    qz_outputs outs = {.run = run};
     qz_status st = r->md ? qz_outputs_claim(&outs, r, r->md, QZ_OUTPUT_FILE, err) : QZ_OK;
     if (st == QZ_OK) st = prepare(run, &j, err);
     if (st == QZ_OK) st = qz_pick(&j.q, &j.arena, &j.answer, err);
     if (st == QZ_OK) st = show(&j, err);
+    qz_outputs_end(&outs, st); /* the page is written, whatever it says */
     if (st == QZ_OK && j.answer.refused) st = qz_fail(err, QZ_ECHECK, "pick refuses: %s", j.answer.refusal);
-    qz_outputs_end(&outs, st);
     if (j.model) qz_model_free(j.model);
     qz_shape_free(j.shape);
     qz_hardware_release(&j.set);

@@ -32,31 +32,47 @@ static qz_status read_operands(const qz_request *r, const char **to, const char 
     return QZ_OK;
 }
 
+typedef struct {
+    qz_run *run;
+    const qz_request *r;
+    qz_source s;
+    qz_arena arena;
+    qz_stats stats;
+    qz_importance imp;
+    qz_dataset data;
+    qz_windows windows;
+    qz_recipe recipe;
+    qz_produce_options o;
+    qz_artifact_plan plan;
+    qz_outputs outs;
+    char *out, *made;     /* final name; statistics made for this job, or NULL */
+} job;
+
 /* Statistics: given, or made from --calib beside the output and removed afterwards. */
-static qz_status get_stats(qz_run *run, qz_source *s, const qz_request *r, const char *out,
-                           const qz_dataset *linted, qz_stats *stats, char **made, qz_error *err) {
-    *made = NULL;
+static qz_status get_stats(job *j, qz_error *err) {
+    const qz_request *r = j->r;
+    const qz_dataset *linted = j->imp.windows ? &j->data : NULL;
     if (r->stats) {
-        QZ_TRY(qz_stats_open(stats, r->stats, err));
-        QZ_TRY(qz_stats_check(stats, s->model, err));
-        if (s->sha_hex[0] == 0 && !r->dry_run) QZ_TRY(qz_source_hash(run, s, err));
-        if (s->sha_hex[0] && *stats->info.source_sha && strcmp(s->sha_hex, stats->info.source_sha) != 0)
-            qz_warn(run, "statistics '%s' were made from other weights than those of '%s': shapes are equal, hashes are not; calibrate this model", r->stats, r->operands[0]);
+        QZ_TRY(qz_stats_open(&j->stats, r->stats, err));
+        QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
+        if (j->s.sha_hex[0] == 0 && !r->dry_run) QZ_TRY(qz_source_hash(j->run, &j->s, err));
+        if (j->s.sha_hex[0] && *j->stats.info.source_sha && strcmp(j->s.sha_hex, j->stats.info.source_sha) != 0)
+            qz_warn(j->run, "statistics '%s' were made from other weights than those of '%s': shapes are equal, hashes are not; calibrate this model", r->stats, r->operands[0]);
         return QZ_OK;
     }
     if (r->data == NULL) return QZ_OK;
-    size_t n = strlen(out);
+    const size_t n = strlen(j->out);
     char *path = qz_alloc_array(n + sizeof QZ_OWN_STATS, 1);
     if (path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    memcpy(path, out, n);
+    memcpy(path, j->out, n);
     memcpy(path + n, QZ_OWN_STATS, sizeof QZ_OWN_STATS);
     qz_request again = *r;
     again.linted = linted != NULL;
     again.force = true; /* what stands there was left by a killed job of ours: outputs.c looked */
     again.accepted = linted ? linted->accepted : NULL;
-    qz_status st = qz_path_exists(path) && r->resume ? QZ_OK : qz_calib_make(run, s, &again, path, err);
-    if (st == QZ_OK) st = qz_stats_open(stats, path, err);
-    *made = path;
+    qz_status st = qz_calib_make(j->run, &j->s, &again, path, &(bool){false}, err);
+    if (st == QZ_OK) st = qz_stats_open(&j->stats, path, err);
+    j->made = path;
     return st;
 }
 
@@ -74,8 +90,9 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
         qz_output_error_json(&p->output_error, &s);
         qz_str_puts(&s, ",\"calibration_accepted\":");
         qz_accepted_json(p->accepted, &s);
-        qz_str_puts(&s, "}\n");
-    } else {
+        qz_str_puts(&s, p->finished ? ",\"already_finished\":true}\n" : "}\n");
+    } else if (p->finished) qz_produced_finished_line(p, scheme, &s);
+    else {
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
         if (p->importance_json && p->importance_tensors) qz_str_printf(&s, "  importance: %zu of %zu tensors covered\n", p->importance_covered, p->importance_tensors);
@@ -112,80 +129,118 @@ static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, q
     return st;
 }
 
-qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err) {
-    qz_source s = {0};
-    qz_arena arena = {0};
-    qz_stats stats = {0};
-    qz_importance imp = {0};
+/* Findings about the data behind imp that --accept let pass, the source's own too. */
+static qz_status join_accepted(job *j, qz_importance *imp, const char *of_data, qz_error *err) {
+    imp->accepted = qz_accepted_join(&j->arena, j->stats.info.accepted, of_data);
+    if (imp->accepted) imp->accepted = qz_accepted_join(&j->arena, imp->accepted, qz_accepted_in(j->r->operands[0], &j->arena));
+    return imp->accepted ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
+}
+
+/* --resume on an output that exists, where only calibration would tell its plan: what the data say of themselves is enough to know whether
+ * it is this job's own. (Where a killed job has left a journal there may be work to go on with.) */
+static qz_status finished_before(job *j, qz_produced *p, qz_error *err) {
+    const qz_request *r = j->r;
+    if (!r->resume || r->dry_run || r->data == NULL || !qz_path_exists(j->out) || qz_outputs_unfinished(j->out)) return QZ_OK;
     qz_dataset data = {0};
     qz_windows windows = {0};
-    qz_artifact_plan plan;
-    qz_recipe recipe;
-    const qz_scheme_spec *spec = &recipe.spec;
-    qz_produce_options o = {.recipe = &recipe, .force = r->force, .resume = r->resume, .stats_file = r->stats, .imatrix_file = r->imatrix};
-    qz_outputs outs = {0};
-    const char *to, *given;
-    *p = (qz_produced){0};
-    char *out = NULL, *made = NULL;
-    qz_status st = read_operands(r, &to, &given, err);
-    if (st == QZ_OK) st = qz_recipe_make(r, to, &arena, &recipe, err);
-    if (st == QZ_OK && given && !qz_output_is_place(given)) st = qz_outputs_claim(&outs, r, given, QZ_OUTPUT_ARTIFACT, err);
-    if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
-    if (st == QZ_OK) st = qz_preflight_scheme(run, r, s.model, spec, err);
-    if (st != QZ_OK) goto out;
-    o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
-    out = qz_output_name(&s, spec, given, r->name);
-    if (out == NULL) {
-        st = qz_fail(err, QZ_EMEMORY, "out of memory");
-        goto out;
+    qz_importance imp = {.windows = &windows, .data_sha = data.sha_hex};
+    qz_produce_options o = j->o;
+    o.rehearse_calibrated = true;
+    qz_status st = j->s.sha_hex[0] ? QZ_OK : qz_source_hash(j->run, &j->s, err);
+    if (st == QZ_OK) st = qz_calib_windows(j->run, &j->s, r, &data, &windows, err);
+    if (st == QZ_OK) st = join_accepted(j, &imp, data.accepted, err);
+    if (st == QZ_OK) st = qz_importance_open(r->imatrix, &j->arena, &imp, &o, err);
+    if (st == QZ_OK) st = qz_produce_plan(j->run, &j->s, &imp, &o, &j->arena, &j->plan, err);
+    if (st == QZ_OK) st = qz_produce_before(j->run, &j->plan, &o, j->out, p, err);
+    if (st == QZ_OK && p->finished) {
+        p->bytes = j->plan.total_bytes;
+        p->bits_per_weight = j->plan.bits_per_weight;
+        p->self_kl = -1;
+        st = qz_produced_summarize(&j->plan, p, err);
     }
-    QZ_GOTO(qz_outputs_claim(&outs, r, out, QZ_OUTPUT_ARTIFACT, err));
-    if (!r->dry_run && r->data) { /* what cannot be written is refused before calibration, not after it */
-        o.rehearse = o.rehearse_calibrated = true;
-        QZ_GOTO(qz_produce_plan(run, &s, &imp, &o, &arena, &plan, err));
-    }
-    if (!r->dry_run && r->data && qz_recipe_needs_tokens(&recipe)) {
-        QZ_GOTO(qz_calib_windows(run, &s, r, &data, &windows, err));
-        imp.windows = &windows;
-        imp.data_sha = data.sha_hex;
-    }
-    const bool wanted = r->stats || !(imp.windows && !qz_recipe_needs_stats(&recipe));
-    if (wanted && (r->stats || !r->dry_run)) QZ_GOTO(get_stats(run, &s, r, out, imp.windows ? &data : NULL, &stats, &made, err));
-    if (stats.map.ptr && !r->dry_run) imp.stats = &stats;
-    if (stats.map.ptr && r->stats && !imp.windows) qz_recipe_of_stats(&recipe, &stats.info);
-    if (r->stats && !r->data && !r->propagate && qz_recipe_needs_stats(&recipe))
-        qz_info(run, "codes under the original model's statistics; --calib FILE in place of --stats also shows each block what the blocks before it have "
-                     "lost, which is better");
-    imp.accepted = qz_accepted_join(&arena, stats.info.accepted, data.accepted);
-    if (imp.accepted) imp.accepted = qz_accepted_join(&arena, imp.accepted, qz_accepted_in(r->operands[0], &arena));
-    if (imp.accepted == NULL) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory"));
-    QZ_GOTO(qz_importance_open(r->imatrix, &arena, &imp, &o, err));
-    o.rehearse = r->dry_run;
-    o.rehearse_calibrated = r->dry_run && (r->stats || r->data);
-    if (!r->dry_run) {
-        if (s.sha_hex[0] == 0) QZ_GOTO(qz_source_hash(run, &s, err));
-        QZ_GOTO(qz_model_check_finite(run, s.model, err));
-    }
-    QZ_GOTO(qz_produce_plan(run, &s, &imp, &o, &arena, &plan, err));
-    if (r->dry_run) QZ_GOTO(qz_importance_survey(run, &plan, &imp, &o, p, err));
-    if (r->dry_run) st = print_plan(&plan, r, p, &arena, err);
-    else {
-        QZ_GOTO(qz_produce(run, &s, &plan, &imp, &o, out, p, err));
-        p->planned_memory = qz_produce_memory(&s, &plan, &imp, &recipe, made != NULL);
-        if (made) st = qz_remove_tree(made, err);
-        memcpy(scheme, plan.spec.name, sizeof plan.spec.name);
-    }
-out:
-    qz_outputs_end(&outs, st);
-    qz_stats_release(&stats);
-    if (made && qz_exit_code(st) == 2) (void)qz_remove_tree(made, &(qz_error){0}); /* refused: nothing to resume */
+    qz_importance_close(&imp);
     qz_windows_release(&windows);
     qz_dataset_release(&data);
-    qz_importance_close(&imp);
-    qz_source_release(&s);
-    qz_arena_release(&arena);
-    qz_free(out);
-    qz_free(made);
+    return st;
+}
+
+/* Everything that the plan depends on: calibration, importance, the source's hash. */
+static qz_status gather(job *j, qz_error *err) {
+    const qz_request *r = j->r;
+    if (!r->dry_run && r->data) { /* what cannot be written is refused before calibration, not after it */
+        j->o.rehearse = j->o.rehearse_calibrated = true;
+        QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &j->o, &j->arena, &j->plan, err));
+    }
+    if (!r->dry_run && r->data && qz_recipe_needs_tokens(&j->recipe)) {
+        QZ_TRY(qz_calib_windows(j->run, &j->s, r, &j->data, &j->windows, err));
+        j->imp.windows = &j->windows;
+        j->imp.data_sha = j->data.sha_hex;
+    }
+    const bool wanted = r->stats || !(j->imp.windows && !qz_recipe_needs_stats(&j->recipe));
+    if (wanted && (r->stats || !r->dry_run)) QZ_TRY(get_stats(j, err));
+    if (j->stats.map.ptr && !r->dry_run) j->imp.stats = &j->stats;
+    if (j->stats.map.ptr && r->stats && !j->imp.windows) qz_recipe_of_stats(&j->recipe, &j->stats.info);
+    if (r->stats && !r->data && !r->propagate && qz_recipe_needs_stats(&j->recipe))
+        qz_info(j->run, "codes under the original model's statistics; --calib FILE in place of --stats also shows each block what the blocks before it have "
+                        "lost, which is better");
+    QZ_TRY(join_accepted(j, &j->imp, j->data.accepted, err));
+    QZ_TRY(qz_importance_open(r->imatrix, &j->arena, &j->imp, &j->o, err));
+    j->o.rehearse = r->dry_run;
+    j->o.rehearse_calibrated = r->dry_run && (r->stats || r->data);
+    if (r->dry_run) return QZ_OK;
+    if (j->s.sha_hex[0] == 0) QZ_TRY(qz_source_hash(j->run, &j->s, err));
+    return qz_model_check_finite(j->run, j->s.model, err);
+}
+
+static qz_status produce(job *j, qz_produced *p, qz_error *err) {
+    const qz_request *r = j->r;
+    QZ_TRY(finished_before(j, p, err));
+    if (p->finished) return QZ_OK;
+    QZ_TRY(gather(j, err));
+    QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &j->o, &j->arena, &j->plan, err));
+    if (r->dry_run) {
+        QZ_TRY(qz_importance_survey(j->run, &j->plan, &j->imp, &j->o, p, err));
+        return print_plan(&j->plan, r, p, &j->arena, err);
+    }
+    QZ_TRY(qz_produce(j->run, &j->s, &j->plan, &j->imp, &j->o, j->out, p, err));
+    p->planned_memory = qz_produce_memory(&j->s, &j->plan, &j->imp, &j->recipe, j->made != NULL);
+    return j->made ? qz_remove_tree(j->made, err) : QZ_OK;
+}
+
+static qz_status run_job(job *j, qz_produced *p, qz_error *err) {
+    const qz_request *r = j->r;
+    const char *to, *given;
+    QZ_TRY(read_operands(r, &to, &given, err));
+    QZ_TRY(qz_recipe_make(r, to, &j->arena, &j->recipe, err));
+    if (given && !qz_output_is_place(given)) QZ_TRY(qz_outputs_claim(&j->outs, r, given, QZ_OUTPUT_ARTIFACT, err));
+    QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
+    QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->recipe.spec, err));
+    j->o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
+    QZ_TRY(qz_output_name(&j->s, &j->recipe.spec, given, r->name, &j->out, err));
+    QZ_TRY(qz_outputs_claim(&j->outs, r, j->out, QZ_OUTPUT_ARTIFACT, err));
+    return produce(j, p, err);
+}
+
+qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err) {
+    *p = (qz_produced){0};
+    job *j = qz_calloc_array(1, sizeof *j);
+    if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    j->run = j->outs.run = run;
+    j->r = r;
+    j->o = (qz_produce_options){.recipe = &j->recipe, .force = r->force, .resume = r->resume, .stats_file = r->stats, .imatrix_file = r->imatrix};
+    qz_status st = run_job(j, p, err);
+    if (st == QZ_OK && !r->dry_run) memcpy(scheme, j->plan.spec.name, sizeof j->plan.spec.name);
+    qz_stats_release(&j->stats);
+    if (j->made && qz_exit_code(st) == 2) (void)qz_remove_tree(j->made, &(qz_error){0}); /* refused: nothing to resume */
+    qz_outputs_end(&j->outs, st);
+    qz_windows_release(&j->windows);
+    qz_dataset_release(&j->data);
+    qz_importance_close(&j->imp);
+    qz_source_release(&j->s);
+    qz_arena_release(&j->arena);
+    qz_free(j->out);
+    qz_free(j->made);
+    qz_free(j);
     return st;
 }
 

@@ -62,8 +62,9 @@ static qz_status plan_all(job *j, qz_error *err) {
     for (size_t i = 0; i < j->n; i++) {
         j->o.recipe = &j->recipes[i];
         QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &j->o, &j->arena, &j->plans[i], err));
-        char *path = qz_default_output(&j->s, &j->recipes[i].spec, j->r->output, j->r->name);
-        j->paths[i] = path ? qz_arena_strdup(&j->arena, path) : NULL;
+        char *path = NULL;
+        QZ_TRY(qz_default_output(&j->s, &j->recipes[i].spec, j->r->output, j->r->name, &path, err));
+        j->paths[i] = qz_arena_strdup(&j->arena, path);
         qz_free(path);
         if (j->paths[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
         QZ_TRY(qz_outputs_claim(&j->outs, j->r, j->paths[i], QZ_OUTPUT_ARTIFACT, err));
@@ -97,28 +98,13 @@ static qz_status show_plan(const job *j, qz_error *err) {
     return st;
 }
 
-/* A finished artifact of an interrupted run is kept if its manifest verifies. */
-static bool finished(job *j, size_t i) {
-    qz_arena a = {0};
-    qz_table t;
-    qz_error e = {0};
-    bool ok = j->r->resume && qz_path_exists(j->paths[i]) && qz_artifact_verify(j->run, j->paths[i], &a, &t, &e) == QZ_OK;
-    qz_arena_release(&a);
-    return ok;
-}
-
 static qz_status produce_all(job *j, qz_error *err) {
     j->rep.made = qz_arena_calloc(&j->arena, j->n, sizeof *j->rep.made);
     if (j->rep.made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < j->n; i++) {
-        if (finished(j, i)) {
-            qz_info(j->run, "%s: finished before, kept", j->paths[i]);
-            j->rep.made[i].self_kl = -1;
-            continue;
-        }
         j->o.recipe = &j->recipes[i];
         QZ_TRY(qz_produce(j->run, &j->s, &j->plans[i], &j->imp, &j->o, j->paths[i], &j->rep.made[i], err));
-        qz_info(j->run, "%s: %.1f s, proof KL %.5f", j->paths[i], j->rep.made[i].seconds, j->rep.made[i].self_kl);
+        if (!j->rep.made[i].finished) qz_info(j->run, "%s: %.1f s, proof KL %.5f", j->paths[i], j->rep.made[i].seconds, j->rep.made[i].self_kl);
     }
     return QZ_OK;
 }
@@ -145,11 +131,9 @@ static qz_status calibrate(job *j, qz_error *err) {
     if (r->data == NULL) return QZ_OK;
     j->stats_path = qz_path_join(r->output, "calibration" QZ_OWN_STATS);
     if (j->stats_path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    if (!(r->resume && qz_path_exists(j->stats_path))) {
-        qz_request again = *r;
-        again.force = true;
-        QZ_TRY(qz_calib_make(j->run, &j->s, &again, j->stats_path, err));
-    }
+    qz_request mine = *r;
+    mine.force = true; /* what stands there is a job's own: outputs.c looked */
+    QZ_TRY(qz_calib_make(j->run, &j->s, &mine, j->stats_path, &(bool){false}, err));
     QZ_TRY(qz_stats_open(&j->stats, j->stats_path, err));
     QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
     j->imp.stats = &j->stats;
@@ -268,9 +252,10 @@ qz_status qz_run_release_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->run = run;
     j->r = r;
+    j->outs.run = run;
     qz_status st = run_job(j, err);
-    qz_outputs_end(&j->outs, st);
     if (st == QZ_OK && j->stats_path) st = qz_remove_tree(j->stats_path, err);
+    qz_outputs_end(&j->outs, st);
     for (size_t i = 0; i < j->measured; i++) qz_measured_release(&j->rep.rows[i]);
     for (size_t i = 0; i < j->n && j->rep.made; i++) qz_produced_release(&j->rep.made[i]);
     qz_stats_release(&j->stats);

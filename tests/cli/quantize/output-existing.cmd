@@ -8,7 +8,7 @@ mkdir $W/d.gguf.partial; echo mine > $W/d.gguf.partial/x; try quantize $m --to g
 echo mine > $W/e.gguf.partial.journal; try quantize $m --to gguf:Q8_0 -o $W/e.gguf -f
 cat $W/[abcde].* $W/d.gguf.partial/x 2> /dev/null | sort | uniq -c
 echo "an unfinished job of ours, of another kind"
-mkdir $W/f.gguf.partial; printf 'quantz-items 2 x\n' > $W/f.gguf.partial/.journal; try quantize $m --to gguf:Q8_0 -o $W/f.gguf; ls $W/f.gguf*
+mkdir $W/f.gguf.partial; printf 'quantz-items 2 x\n' > $W/f.gguf.partial.journal; try quantize $m --to gguf:Q8_0 -o $W/f.gguf; ls $W/f.gguf*
 rm $W/f.gguf; try quantize $m --to gguf:Q8_0 -o $W/f.gguf
 echo "a folder, or a name that ends in /, is where the file goes"
 try quantize $m --to gguf:Q8_0 -o $W/new/; try quantize $m --to gguf:F32 -o $W/new; ls $W/new
