@@ -47,6 +47,7 @@ static void describe(const qz_source *s, const char *path, qz_measured *m) {
     qz_str names = {0};
     qz_leftovers_names(s->model, QZ_LEFT_PART, &names);
     m->dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
+    m->keys = s->model->config.keys;
     m->ignored_keys = s->model->config.keys.n_refused;
     (void)snprintf(m->dropped_names, sizeof m->dropped_names, "%s", names.ptr ? names.ptr : "");
     (void)snprintf(m->ignored_names, sizeof m->ignored_names, "%s", s->model->config.keys.refused);

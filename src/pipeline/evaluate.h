@@ -17,6 +17,7 @@ typedef struct {
     size_t lost, won;
     size_t dropped, ignored_keys;  /* stored tensors and keys of the configuration that nothing reads, taken with --accept */
     char dropped_names[320], ignored_names[320];
+    qz_config_keys keys;           /* of the configuration: what was not read */
 } qz_measured;
 void qz_measured_release(qz_measured *m);
 

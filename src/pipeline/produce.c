@@ -316,7 +316,7 @@ qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err) {
     *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
-                         .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
+                         .keys = s->model->config.keys, .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
     qz_artifact_writer *w = NULL;
     qz_proof proof = {0};
     const char *partial = NULL;

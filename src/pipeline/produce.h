@@ -37,6 +37,7 @@ typedef struct {
     double bits_per_weight, seconds, weight_mse;
     size_t fallbacks, other_types;     /* tensors not coded as asked for; of these: in another type */
     size_t dropped;                    /* stored tensors of the source that nothing uses, taken with --accept */
+    qz_config_keys keys;               /* of its configuration: what was not read */
     size_t ignored_keys;               /* keys of its configuration that would make another model, likewise */
     size_t importance_tensors, importance_covered; /* tensors whose bytes depend on importance, and those that have some */
     qz_output_error output_error;      /* of each linear that was coded in this run, and of all */
