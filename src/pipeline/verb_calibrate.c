@@ -90,7 +90,7 @@ static qz_status claim(qz_outputs *o, const qz_request *r, const char *path, qz_
     return qz_outputs_claim(o, r, r->imatrix, QZ_OUTPUT_FILE, err);
 }
 
-static qz_status show(const qz_stats *stats, const qz_model *m, const char *path, bool json, qz_error *err) {
+static qz_status show(const qz_stats *stats, const qz_source *s, const char *path, bool json, qz_error *err) {
     const qz_stats_info *i = &stats->info;
     qz_str out = {0};
     qz_arena arena = {0};
@@ -101,7 +101,9 @@ static qz_status show(const qz_stats *stats, const qz_model *m, const char *path
         qz_str_printf(&out, "{\"stats\":\"%s\",\"sha256\":\"%s\",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"bos\":%d,\"template\":\"%s\",\"peak_rss_bytes\":%llu", path, hex,
                       (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
                       (unsigned long long)qz_peak_rss());
-        qz_unread_json(&m->config.keys, "", &out);
+        const uint64_t beyond = qz_source_beyond(s, (size_t)i->seq_len) * i->windows;
+        if (beyond) qz_str_printf(&out, ",\"positions_beyond_context\":%llu", (unsigned long long)beyond);
+        qz_unread_json(&s->model->config.keys, "", &out);
         if (i->in.experts) qz_str_puts(&out, ",\"experts\":");
         if (i->in.experts) qz_experts_json(stats, &out);
         qz_str_puts(&out, ",\"calibration_accepted\":");
@@ -134,7 +136,7 @@ static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *ou
     qz_status st = r->lint ? lint_only(run, &s, r, err) : qz_calib_make(run, &s, r, path, err);
     if (st == QZ_OK && !r->lint) st = qz_stats_open(&stats, path, err);
     if (st == QZ_OK && !r->lint && r->imatrix) st = write_imatrix(run, &stats, &s.model->config, r->imatrix, err);
-    if (st == QZ_OK && !r->lint) st = show(&stats, s.model, path, r->json, err);
+    if (st == QZ_OK && !r->lint) st = show(&stats, &s, path, r->json, err);
     qz_stats_release(&stats);
     qz_source_release(&s);
     return st;
