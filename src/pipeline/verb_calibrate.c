@@ -3,6 +3,7 @@
 #include "base/size.h"
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
+#include "pipeline/importance.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/experts.h"
 #include "pipeline/outputs.h"
@@ -28,25 +29,23 @@ static qz_status add_entry(qz_imatrix *im, const qz_stats *s, size_t layer, cons
     return QZ_OK;
 }
 
-/* The data's findings go with the matrix; the older form has no place for them. */
-static void add_notes(qz_run *run, qz_imatrix *im, qz_imatrix_note *note, const char *accepted,
-                      const char *path, bool dat) {
+/* The data's findings and the hash of the weights go with the matrix; the older form has no place for them. */
+static void add_notes(qz_run *run, qz_imatrix *im, qz_imatrix_note notes[2], const qz_stats_info *about, const char *path, bool dat) {
     qz_str line = {0};
-    if (accepted == NULL || *accepted == 0) return;
-    qz_accepted_line(accepted, &line);
-    if (dat && line.ptr) qz_warn(run,
-                                 "'%s' has no place for '%s': write the GGUF form (a name without .dat)", path,
-                                     line.ptr);
-    *note = (qz_imatrix_note){"quantz." QZ_ACCEPTED_KEY, accepted};
-    im->notes = note;
-    im->n_notes = 1;
+    im->notes = notes;
+    if (about->accepted && *about->accepted) {
+        qz_accepted_line(about->accepted, &line);
+        if (dat && line.ptr) qz_warn(run, "'%s' has no place for '%s': write the GGUF form (a name without .dat)", path, line.ptr);
+        notes[im->n_notes++] = (qz_imatrix_note){"quantz." QZ_ACCEPTED_KEY, about->accepted};
+    }
+    if (about->source_sha && *about->source_sha) notes[im->n_notes++] = (qz_imatrix_note){QZ_IMATRIX_SOURCE_KEY, about->source_sha};
     qz_str_release(&line);
 }
 
 /* Every matrix of a block, the router too, as llama-imatrix would have collected them. */
 static qz_status write_imatrix(qz_run *run, const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
     const bool dat = strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dat") == 0;
-    qz_imatrix_note note;
+    qz_imatrix_note notes[2];
     qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len, .n_datasets = 1};
     im.entries = qz_arena_calloc(&im.arena, c->layers * QZ_MAX_SITES, sizeof *im.entries);
     im.datasets = qz_arena_calloc(&im.arena, 1, sizeof *im.datasets);
@@ -59,7 +58,7 @@ static qz_status write_imatrix(qz_run *run, const qz_stats *s, const qz_config *
     }
     if (st == QZ_OK) {
         im.datasets[0] = s->info.data_name;
-        add_notes(run, &im, &note, s->info.accepted, path, dat);
+        add_notes(run, &im, notes, &s->info, path, dat);
         st = qz_imatrix_write(&im, path, dat, err);
     }
     qz_arena_release(&im.arena);
