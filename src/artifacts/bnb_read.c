@@ -180,16 +180,26 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
 static qz_status check_kind(const qz_folder_config *f, const qz_tensor_view *t, const qz_bnb *b, qz_error *err) {
     const char *type = json_string_value(json_object_get(f->q, "bnb_4bit_quant_type"));
     const bool four = b->kind != QZ_BNB_INT8;
-    const struct { const char *key; bool wrong; const char *expected, *found; } checks[] = {
+    const struct { const char *key; bool wrong; const char *expected, *found;
+    } checks[] = {
         { "load_in_8bit", four && json_is_true(json_object_get(f->q, "load_in_8bit")), "int8 codes", "4-bit codes" },
         { "load_in_4bit", !four && json_is_true(json_object_get(f->q, "load_in_4bit")), "4-bit codes", "int8 codes" },
-        { "bnb_4bit_quant_type", four && type && strcmp(type, b->kind == QZ_BNB_NF4 ? "nf4" : "fp4") != 0, type, b->kind == QZ_BNB_NF4 ? "nf4" : "fp4" },
-        { "bnb_4bit_use_double_quant", four && json_is_true(json_object_get(f->q, "bnb_4bit_use_double_quant")) && !b->absmax_codes, "nested scales", "plain scales" },
-        { "bnb_4bit_use_double_quant", four && json_is_false(json_object_get(f->q, "bnb_4bit_use_double_quant")) && b->absmax_codes, "plain scales", "nested scales" } };
+        { "bnb_4bit_quant_type", four && type && strcmp(type, b->kind == QZ_BNB_NF4 ? "nf4" : "fp4") != 0, type,
+          b->kind == QZ_BNB_NF4 ? "nf4" : "fp4" },
+        { "bnb_4bit_use_double_quant",
+          four && json_is_true(json_object_get(f->q, "bnb_4bit_use_double_quant")) && !b->absmax_codes,
+          "nested scales", "plain scales" },
+        { "bnb_4bit_use_double_quant",
+          four && json_is_false(json_object_get(f->q, "bnb_4bit_use_double_quant")) && b->absmax_codes,
+          "plain scales", "nested scales" }
+    };
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         if (checks[i].wrong)
-            return qz_fail(err, QZ_EFORMAT, "settings against the data: file '%s', tensor '%s', offset %llu: key 'quantization_config.%s' of '%s': expected %s, found %s; correct the settings", t->file,
-                           t->file_name, (unsigned long long)t->offset, checks[i].key, f->file, checks[i].expected, checks[i].found);
+            return qz_fail(err, QZ_EFORMAT,
+                           "settings against the data: file '%s', tensor '%s', offset %llu: key "
+                           "'quantization_config.%s' of '%s': expected %s, found %s; correct the settings",
+                           t->file, t->file_name, (unsigned long long)t->offset, checks[i].key, f->file,
+                           checks[i].expected, checks[i].found);
     return QZ_OK;
 }
 

@@ -73,11 +73,16 @@ static qz_status wrong(const qz_folder_config *f, const char *what, const char *
 }
 
 /* How the file's one group of settings says that weights are coded. */
-typedef struct { size_t block; bool one_scale, asymmetric, static_inputs; } ct_group; /* block 0: a scale a row, or one */
+typedef struct {
+    size_t block;
+    bool one_scale, asymmetric, static_inputs;
+} ct_group; /* block 0: a scale a row, or one */
 
 /* Keys of a scheme's arguments: strict readers refuse the file for any other. */
 static qz_status known_keys(const qz_folder_config *f, const json_t *arguments, qz_error *err) {
-    static const char *const keys[] = { "num_bits", "type", "symmetric", "group_size", "strategy", "block_structure", "dynamic", "actorder", "scale_dtype", "zp_dtype", "observer", "observer_kwargs" };
+    static const char *const keys[] = { "num_bits",        "type",           "symmetric", "group_size",  "strategy",
+                                        "block_structure", "dynamic",        "actorder",  "scale_dtype", "zp_dtype",
+                                        "observer",        "observer_kwargs" };
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)arguments, key, v) {
@@ -89,15 +94,20 @@ static qz_status known_keys(const qz_folder_config *f, const json_t *arguments, 
 }
 
 static qz_status read_weights(const qz_folder_config *f, const json_t *w, ct_group *g, qz_error *err) {
-    const char *type = json_string_value(json_object_get(w, "type")), *strategy = json_string_value(json_object_get(w, "strategy"));
+    const char *type = json_string_value(json_object_get(w, "type")),
+               *strategy = json_string_value(json_object_get(w, "strategy"));
     const json_t *b = json_object_get(w, "block_structure");
     QZ_TRY(known_keys(f, w, err));
-    if (!type || strcmp(type, "float") != 0 || json_integer_value(json_object_get(w, "num_bits")) != 8) return wrong(f, "config_groups", type, err);
+    if (!type || strcmp(type, "float") != 0 || json_integer_value(json_object_get(w, "num_bits")) != 8)
+        return wrong(f, "config_groups", type, err);
     if (json_is_true(json_object_get(w, "dynamic"))) return wrong(f, "dynamic", "true, of weights", err);
     if (strategy && strcmp(strategy, "block") == 0) {
-        if (json_array_size(b) != 2 || json_integer_value(json_array_get(b, 0)) != BLOCK || json_integer_value(json_array_get(b, 1)) != BLOCK) return wrong(f, "block_structure", "another", err);
+        if (json_array_size(b) != 2 || json_integer_value(json_array_get(b, 0)) != BLOCK ||
+            json_integer_value(json_array_get(b, 1)) != BLOCK)
+            return wrong(f, "block_structure", "another", err);
         g->block = BLOCK;
-    } else if (!strategy || (strcmp(strategy, "channel") != 0 && strcmp(strategy, "tensor") != 0)) return wrong(f, "strategy", strategy, err);
+    } else if (!strategy || (strcmp(strategy, "channel") != 0 && strcmp(strategy, "tensor") != 0))
+        return wrong(f, "strategy", strategy, err);
     g->one_scale = strategy && strcmp(strategy, "tensor") == 0;
     g->asymmetric = json_is_false(json_object_get(w, "symmetric"));
     return QZ_OK;
@@ -126,14 +136,22 @@ static qz_status check_module(const qz_folder_reader *r, const qz_st *file, cons
     const ct_group *g = r->options;
     char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(".weight"));
     if (!module) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
-    const qz_st_tensor *s = qz_folder_part(r->dir, module, "weight_scale"), *z = qz_folder_part(r->dir, module, "weight_zero_point");
+    const qz_st_tensor *s = qz_folder_part(r->dir, module, "weight_scale"),
+                       *z = qz_folder_part(r->dir, module, "weight_zero_point");
     if (g->asymmetric != (z != NULL))
-        return qz_fail(err, QZ_EFORMAT, "zero points against the settings: file '%s', module '%s': 'symmetric' is %s in '%s', expected %s '%s.weight_zero_point', found %s; correct the settings",
-                       file->path, module, g->asymmetric ? "false" : "true or absent", r->config->file, g->asymmetric ? "a tensor" : "no tensor", module, z ? "one" : "none");
+        return qz_fail(err, QZ_EFORMAT,
+                       "zero points against the settings: file '%s', module '%s': 'symmetric' is %s in '%s', "
+                       "expected %s '%s.weight_zero_point', found %s; correct the settings",
+                       file->path, module, g->asymmetric ? "false" : "true or absent", r->config->file,
+                       g->asymmetric ? "a tensor" : "no tensor", module, z ? "one" : "none");
     if (z) return wrong(r->config, "symmetric", "false, with zero points", err);
     if (g->block == 0 && s && g->one_scale != (s->elems == 1) && t->n_dims == 2 && t->dims[0] != 1)
-        return qz_fail(err, QZ_EFORMAT, "scales against the settings: file '%s', module '%s': 'strategy' is %s in '%s', expected %llu scale%s, found %llu; correct the settings", file->path, module,
-                       g->one_scale ? "tensor" : "channel", r->config->file, g->one_scale ? 1ull : (unsigned long long)t->dims[0], g->one_scale ? "" : "s", (unsigned long long)s->elems);
+        return qz_fail(err, QZ_EFORMAT,
+                       "scales against the settings: file '%s', module '%s': 'strategy' is %s in '%s', expected %llu "
+                       "scale%s, found %llu; correct the settings",
+                       file->path, module, g->one_scale ? "tensor" : "channel", r->config->file,
+                       g->one_scale ? 1ull : (unsigned long long)t->dims[0], g->one_scale ? "" : "s",
+                       (unsigned long long)s->elems);
     return g->static_inputs ? qz_folder_static_input(r, file, module, "config_groups", err) : QZ_OK;
 }
 
@@ -159,7 +177,8 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
     bool codes = false;
     for (size_t i = 0; i < m->n_tensors; i++) codes |= m->tensors[i].coded != NULL;
-    if (st == QZ_OK) st = codes ? qz_folder_say_floats(&r, err) : qz_folder_no_codes(&r, "compressed-tensors", "F8_E4M3", err);
+    if (st == QZ_OK)
+        st = codes ? qz_folder_say_floats(&r, err) : qz_folder_no_codes(&r, "compressed-tensors", "F8_E4M3", err);
     qz_folder_config_release(&f);
     QZ_TRY(st);
     m->scheme = "fp8";

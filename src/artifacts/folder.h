@@ -85,9 +85,11 @@ qz_status qz_folder_claims(const qz_folder_reader *r, qz_error *err);
 qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err);
 qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err);
 /* A scale beside FP8 codes: as qz_folder_add_part, refused beside a weight that is float. */
-qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix, qz_error *err);
+qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
+                                 qz_error *err);
 /* QZ_EFORMAT if a module lacks the scale of its inputs; key: what says that it has one. */
-qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *key, qz_error *err);
+qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *key,
+                                 qz_error *err);
 /* The failure of a folder whose method has codes and that holds none: what was found instead. */
 qz_status qz_folder_no_codes(const qz_folder_reader *r, const char *method, const char *expected, qz_error *err);
 /* "module.suffix", NULL if absent. */

@@ -24,14 +24,18 @@ static const json_t *at_path(const json_t *o, const char *path) {
 }
 
 static bool absent(const json_t *v) {
-    return v == NULL || json_is_null(v) || json_is_false(v) || (json_is_array(v) && json_array_size(v) == 0) || (json_is_object(v) && json_object_size(v) == 0);
+    return v == NULL || json_is_null(v) || json_is_false(v) || (json_is_array(v) && json_array_size(v) == 0) ||
+           (json_is_object(v) && json_object_size(v) == 0);
 }
 
 static qz_status unhonoured(const qz_folder_reader *r, size_t first, const char *found, qz_error *err) {
     qz_str expected = {0};
     for (size_t i = first; i < sizeof rows / sizeof rows[0]; i++)
-        if (strcmp(rows[i].method, rows[first].method) == 0 && strcmp(rows[i].key, rows[first].key) == 0) qz_str_printf(&expected, "%s%s", expected.len ? " or " : "", rows[i].value);
-    qz_status st = qz_fail(err, QZ_EUNSUPPORTED, "a setting that is not honoured: file '%s', key 'quantization_config.%s': expected %s, found %.60s; use a copy of the model without it",
+        if (strcmp(rows[i].method, rows[first].method) == 0 && strcmp(rows[i].key, rows[first].key) == 0)
+            qz_str_printf(&expected, "%s%s", expected.len ? " or " : "", rows[i].value);
+    qz_status st = qz_fail(err, QZ_EUNSUPPORTED,
+                           "a setting that is not honoured: file '%s', key 'quantization_config.%s': expected %s, "
+                           "found %.60s; use a copy of the model without it",
                            r->config->file, rows[first].key, expected.ptr ? expected.ptr : "none", found);
     qz_str_release(&expected);
     return st;
@@ -43,7 +47,8 @@ static qz_status check_values(const qz_folder_reader *r, const char *method, qz_
         const json_t *v = at_path(r->config->q, rows[i].key);
         bool first = true, known = false, note = false;
         if (strcasecmp(rows[i].method, method) != 0 || absent(v)) continue;
-        for (size_t k = 0; k < i; k++) first &= strcmp(rows[k].method, rows[i].method) != 0 || strcmp(rows[k].key, rows[i].key) != 0;
+        for (size_t k = 0; k < i; k++)
+            first &= strcmp(rows[k].method, rows[i].method) != 0 || strcmp(rows[k].key, rows[i].key) != 0;
         if (!first) continue;
         char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
         for (size_t k = i; k < sizeof rows / sizeof rows[0]; k++) {
@@ -55,7 +60,8 @@ static qz_status check_values(const qz_folder_reader *r, const char *method, qz_
         }
         qz_status st = known ? QZ_OK : unhonoured(r, i, text ? text : "?", err);
         if (st == QZ_OK && note)
-            qz_info_once(r->run, "note: %s: quantization_config.%s is not applied: 1 setting of servers", r->m->path, rows[i].key);
+            qz_info_once(r->run, "note: %s: quantization_config.%s is not applied: 1 setting of servers", r->m->path,
+                         rows[i].key);
         free(text);
         QZ_TRY(st);
     }
@@ -71,14 +77,16 @@ static qz_status entry_names(const char *entry, const char *module, const char *
         (void)snprintf(where, sizeof where, "file '%.540s'", file);
         return qz_module_match(entry + 3, module, where, yes, err);
     }
-    for (const char *p = module; n && (p = strstr(p, entry)) != NULL && !*yes; p++) *yes = (p == module || p[-1] == '.') && (p[n] == 0 || p[n] == '.');
+    for (const char *p = module; n && (p = strstr(p, entry)) != NULL && !*yes; p++)
+        *yes = (p == module || p[-1] == '.') && (p[n] == 0 || p[n] == '.');
     return QZ_OK;
 }
 
 static const char *const lists[] = { "ignore", "ignored_layers", "modules_to_not_convert", "llm_int8_skip_modules" };
 
 /* *key, *entry: what leaves `module` float; NULL if nothing does. */
-static qz_status left_float(const qz_folder_reader *r, const char *module, const char **key, const char **entry, qz_error *err) {
+static qz_status left_float(const qz_folder_reader *r, const char *module, const char **key, const char **entry,
+                            qz_error *err) {
     *key = *entry = NULL;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         const json_t *list = json_object_get(r->config->q, lists[i]);
@@ -97,7 +105,11 @@ static qz_status left_float(const qz_folder_reader *r, const char *module, const
 
 static void module_of(const qz_tensor_view *t, char *out, size_t room) {
     const size_t n = strlen(t->file_name);
-    (void)snprintf(out, room, "%.*s", (int)(qz_str_ends(t->file_name, ".weight") ? n - strlen(".weight") : qz_str_ends(t->file_name, ".qweight") ? n - strlen(".qweight") : n), t->file_name);
+    (void)snprintf(out, room, "%.*s",
+                   (int)(qz_str_ends(t->file_name, ".weight")    ? n - strlen(".weight")
+                         : qz_str_ends(t->file_name, ".qweight") ? n - strlen(".qweight")
+                                                                 : n),
+                   t->file_name);
 }
 
 qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err) {
@@ -109,8 +121,11 @@ qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err) {
         module_of(t, module, sizeof module);
         QZ_TRY(left_float(r, module, &key, &entry, err));
         if (key)
-            return qz_fail(err, QZ_EFORMAT, "module '%s' has codes, and key 'quantization_config.%s' of file '%s' leaves it float ('%.100s'): expected a float weight, found codes in '%s'; "
-                           "correct the list", module, key, r->config->file, entry, t->file);
+            return qz_fail(err, QZ_EFORMAT,
+                           "module '%s' has codes, and key 'quantization_config.%s' of file '%s' leaves it float "
+                           "('%.100s'): expected a float weight, found codes in '%s'; "
+                           "correct the list",
+                           module, key, r->config->file, entry, t->file);
     }
     return QZ_OK;
 }
@@ -137,26 +152,37 @@ qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err) {
                 if (n++ == 0) first = t->file_name;
             }
         }
-    if (n) qz_info_once(r->run, "note: %s: %zu linear%s stored as floats that quantization_config codes: first '%s'; engines expect codes there", r->m->path, n, n == 1 ? " is" : "s are", first);
+    if (n)
+        qz_info_once(r->run,
+                     "note: %s: %zu linear%s stored as floats that quantization_config codes: first '%s'; engines "
+                     "expect codes there",
+                     r->m->path, n, n == 1 ? " is" : "s are", first);
     return QZ_OK;
 }
 
-qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix, qz_error *err) {
+qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
+                                 qz_error *err) {
     char module[QZ_ST_MAX_NAME];
     (void)snprintf(module, sizeof module, "%.*s", (int)(strlen(t->name) - strlen(suffix)), t->name);
     const qz_st_tensor *w = qz_folder_part(r->dir, module, "weight");
     if (w == NULL || w->dtype == QZ_ST_F8_E4M3) return qz_folder_add_part(r, file, t, suffix, "weight", err);
-    return qz_fail(err, QZ_EFORMAT, "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3, found %s; the weight was replaced, or the scale is another's",
+    return qz_fail(err, QZ_EFORMAT,
+                   "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3, "
+                   "found %s; the weight was replaced, or the scale is another's",
                    file->path, t->name, (unsigned long long)t->offset, module, qz_st_dtype_name(w->dtype));
 }
 
 /* The scale of a module's inputs, which a static scheme must store. */
-qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *key, qz_error *err) {
+qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *key,
+                                 qz_error *err) {
     static const char *const names[] = { "input_scale", "activation_scale" };
     for (size_t i = 0; i < 2; i++)
         if (qz_folder_part(r->dir, module, names[i])) return QZ_OK;
-    return qz_fail(err, QZ_EFORMAT, "a scale of the inputs is missing: file '%s', module '%s': key 'quantization_config.%s' says static, expected '%s.input_scale', found none; "
-                   "say dynamic, or add the scales", file->path, module, key, module);
+    return qz_fail(err, QZ_EFORMAT,
+                   "a scale of the inputs is missing: file '%s', module '%s': key 'quantization_config.%s' says "
+                   "static, expected '%s.input_scale', found none; "
+                   "say dynamic, or add the scales",
+                   file->path, module, key, module);
 }
 
 qz_status qz_folder_no_codes(const qz_folder_reader *r, const char *method, const char *expected, qz_error *err) {
@@ -168,6 +194,9 @@ qz_status qz_folder_no_codes(const qz_folder_reader *r, const char *method, cons
             name = t->name;
             type = qz_st_dtype_name(t->dtype);
         }
-    return qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s' says %s: expected weights of %s, found %s%s%s%s; correct quantization_config", r->m->path, method, expected,
-                   name ? type : "none", name ? " ('" : "", name ? name : "", name ? "')" : "");
+    return qz_fail(err, QZ_EFORMAT,
+                   "no tensor has codes: folder '%s' says %s: expected weights of %s, found %s%s%s%s; correct "
+                   "quantization_config",
+                   r->m->path, method, expected, name ? type : "none", name ? " ('" : "", name ? name : "",
+                   name ? "')" : "");
 }

@@ -67,7 +67,8 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
         QZ_TRY(qz_float8_add(r, file, t, "weight_scale_inv", BLOCK, BLOCK, err));
         if (scheme == NULL || strcmp(scheme, "static") != 0) return QZ_OK;
         char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(".weight"));
-        return module ? qz_folder_static_input(r, file, module, "activation_scheme", err) : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+        return module ? qz_folder_static_input(r, file, module, "activation_scheme", err)
+                      : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
     }
     for (size_t i = 0; i < 3; i++)
         if (qz_str_ends(t->name, beside[i])) return qz_folder_beside_codes(r, file, t, beside[i], err);

@@ -52,7 +52,8 @@ static qz_status need(const json_t *rope, const char *key, const char *name, dou
 }
 
 /* Rotary settings of sliding layers: a base of their own, no scaling. */
-static qz_status read_local(const json_t *root, const json_t *slide, const qz_family_info *f, const char *name, qz_config *c, qz_error *err) {
+static qz_status read_local(const json_t *root, const json_t *slide, const qz_family_info *f, const char *name,
+                            qz_config *c, qz_error *err) {
     const char *type = NULL;
     QZ_TRY(qz_json_str(slide, "rope_type", name, &type, err));
     if (type && strcmp(type, "default") != 0)
@@ -193,7 +194,10 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         QZ_TRY(qz_json_u64(root, "sliding_window_pattern", name, &pattern, err));
     }
     if (use && c->sliding_window == 0 && json_is_integer(json_object_get(root, "sliding_window")))
-        return qz_fail(err, QZ_EFORMAT, "window of no keys: file '%s', key 'sliding_window': expected 1 or more, or null for none, found 0", name);
+        return qz_fail(
+            err, QZ_EFORMAT,
+            "window of no keys: file '%s', key 'sliding_window': expected 1 or more, or null for none, found 0",
+            name);
     if (!use || c->sliding_window == 0) {
         c->sliding_window = 0;
         return QZ_OK;

@@ -29,7 +29,8 @@ void qz_keys_add(qz_config_keys *k, qz_keys_list list, const char *prefix, const
     const size_t room = lists[list].room, n = strlen(text);
     unsigned *count = lists[list].count;
     char one[128];
-    (void)snprintf(one, sizeof one, "%s'%s%.40s'%s%.40s", *count ? ", " : "", prefix, key, value ? " = " : "", value ? value : "");
+    (void)snprintf(one, sizeof one, "%s'%s%.40s'%s%.40s", *count ? ", " : "", prefix, key, value ? " = " : "",
+                   value ? value : "");
     for (char *c = one; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?'; /* keys of a stranger, shown on a terminal */
     ++*count;
@@ -59,7 +60,9 @@ static bool has_words(const char *key, const char *text) {
     for (const char *p = key; *p; p++) {
         if (p != key && isalnum((unsigned char)p[-1])) continue;
         size_t i = 0;
-        while (i < n && p[i] && (text[i] == '_' ? !isalnum((unsigned char)p[i]) : tolower((unsigned char)p[i]) == text[i])) i++;
+        while (i < n && p[i] &&
+               (text[i] == '_' ? !isalnum((unsigned char)p[i]) : tolower((unsigned char)p[i]) == text[i]))
+            i++;
         if (i == n && (open || !isalnum((unsigned char)p[n]))) return true;
     }
     return false;
@@ -146,7 +149,9 @@ void qz_keys_judge(const json_t *o, const qz_family_info *f, qz_keys_object obje
     json_object_foreach((json_t *)(uintptr_t)o, key, v) {
         double neutral;
         const qz_key_meaning m = meaning_of(object, key, &neutral);
-        if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || json_is_null(v) || (object != QZ_KEYS_QUANT && family_reads(f, key))) continue;
+        if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || json_is_null(v) ||
+            (object != QZ_KEYS_QUANT && family_reads(f, key)))
+            continue;
         if (m == QZ_KEY_UNKNOWN && object == QZ_KEYS_ROOT) judge_unknown(key, v, c);
         else if (m == QZ_KEY_MATH || (object == QZ_KEYS_ROPE && m == QZ_KEY_UNKNOWN)) {
             if (!is_neutral(v, neutral)) add_value(&c->keys, QZ_KEYS_REFUSED, prefixes[object], key, v);
@@ -174,18 +179,23 @@ void qz_keys_architecture(const json_t *root, const qz_family_info *f, qz_config
         if (a == NULL || strcmp(a, f->architecture) == 0) continue;
         for (unsigned o = 0; o < QZ_FAMILY_COUNT; o++) other |= same_family(a, qz_family_get(o)->architecture);
         if (other && !same_family(a, f->architecture)) qz_keys_add(k, QZ_KEYS_REFUSED, "", "architectures", a);
-        else qz_keys_add(k, QZ_KEYS_NOTED, "", "architectures", a); /* a head of another kind, or a class of somebody's own */
+        else
+            qz_keys_add(k, QZ_KEYS_NOTED, "", "architectures",
+                        a); /* a head of another kind, or a class of somebody's own */
     }
 }
 
 void qz_keys_pattern(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k) {
     static const char *const keys[] = {"sliding_window_pattern", "_sliding_window_pattern"};
-    if (f->window != QZ_WINDOW_PATTERN || c->sliding_window == 0 || !json_is_array(json_object_get(root, "layer_types"))) return;
+    if (f->window != QZ_WINDOW_PATTERN || c->sliding_window == 0 ||
+        !json_is_array(json_object_get(root, "layer_types")))
+        return;
     for (size_t i = 0; i < 2; i++) {
         const json_t *v = json_object_get(root, keys[i]);
         const json_int_t n = json_integer_value(v);
         bool follows = true;
-        for (size_t l = 0; l < c->layers && n > 0; l++) follows &= (c->layer_sliding[l] != 0) == ((l + 1) % (uint64_t)n != 0);
+        for (size_t l = 0; l < c->layers && n > 0; l++)
+            follows &= (c->layer_sliding[l] != 0) == ((l + 1) % (uint64_t)n != 0);
         if (!follows) add_value(k, QZ_KEYS_REFUSED, "", keys[i], v);
     }
 }
@@ -209,9 +219,18 @@ void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config
 
 void qz_keys_rope(const json_t *root, const char *base, const json_t *rope, qz_rope_kind kind, qz_config_keys *k) {
     enum { LINEAR = 1 << QZ_ROPE_LINEAR, DYNAMIC = 1 << QZ_ROPE_DYNAMIC, LLAMA3 = 1 << QZ_ROPE_LLAMA3, YARN = 1 << QZ_ROPE_YARN, LONGROPE = 1 << QZ_ROPE_LONGROPE };
-    static const struct { const char *key; int kinds; } of[] = {
-        {"factor", LINEAR | DYNAMIC | LLAMA3 | YARN | LONGROPE}, {"low_freq_factor", LLAMA3}, {"high_freq_factor", LLAMA3}, {"attention_factor", YARN | LONGROPE},
-        {"beta_fast", YARN}, {"beta_slow", YARN}, {"mscale", YARN}, {"mscale_all_dim", YARN}, {"truncate", YARN}, {"short_factor", LONGROPE}, {"long_factor", LONGROPE}};
+    static const struct { const char *key; int kinds;
+    } of[] = {{"factor", LINEAR | DYNAMIC | LLAMA3 | YARN | LONGROPE},
+              {"low_freq_factor", LLAMA3},
+              {"high_freq_factor", LLAMA3},
+              {"attention_factor", YARN | LONGROPE},
+              {"beta_fast", YARN},
+              {"beta_slow", YARN},
+              {"mscale", YARN},
+              {"mscale_all_dim", YARN},
+              {"truncate", YARN},
+              {"short_factor", LONGROPE},
+              {"long_factor", LONGROPE}};
     const json_t *a = json_object_get(rope, "rope_type"), *b = json_object_get(rope, "type");
     const bool untyped = !json_is_string(a) && !json_is_string(b);
     if (json_is_string(a) && json_is_string(b) && !json_equal(a, b)) add_value(k, QZ_KEYS_REFUSED, prefixes[QZ_KEYS_ROPE], "type", b);
@@ -219,10 +238,12 @@ void qz_keys_rope(const json_t *root, const char *base, const json_t *rope, qz_r
         const json_t *v = json_object_get(rope, of[i].key);
         if (v == NULL || is_neutral(v, 1) || (of[i].kinds & (1 << kind))) continue;
         /* a factor without a kind is meant to scale; what belongs to another kind, transformers ignores as we do */
-        add_value(k, kind == QZ_ROPE_NONE && (untyped || i == 0) ? QZ_KEYS_REFUSED : QZ_KEYS_NOTED, prefixes[QZ_KEYS_ROPE], of[i].key, v);
+        add_value(k, kind == QZ_ROPE_NONE && (untyped || i == 0) ? QZ_KEYS_REFUSED : QZ_KEYS_NOTED,
+                  prefixes[QZ_KEYS_ROPE], of[i].key, v);
     }
     a = json_object_get(root, base), b = json_object_get(rope, "rope_theta");
-    if (json_is_number(a) && json_is_number(b) && json_number_value(a) != json_number_value(b)) add_value(k, QZ_KEYS_REFUSED, "", base, a);
+    if (json_is_number(a) && json_is_number(b) && json_number_value(a) != json_number_value(b))
+        add_value(k, QZ_KEYS_REFUSED, "", base, a);
 }
 
 void qz_keys_layers(const json_t *by_kind, const char *name, qz_config_keys *k) {
@@ -230,8 +251,10 @@ void qz_keys_layers(const json_t *by_kind, const char *name, qz_config_keys *k) 
     json_t *v;
     char prefix[64];
     (void)snprintf(prefix, sizeof prefix, "%s.", name);
-    json_object_foreach((json_t *)(uintptr_t)by_kind, key, v)
-        if (strcmp(key, "full_attention") != 0 && strcmp(key, "sliding_attention") != 0 && !json_is_null(v)) add_value(k, QZ_KEYS_REFUSED, prefix, key, v);
+    json_object_foreach((json_t *)(uintptr_t)by_kind, key, v) {
+        const bool known = strcmp(key, "full_attention") == 0 || strcmp(key, "sliding_attention") == 0;
+        if (!known && !json_is_null(v)) add_value(k, QZ_KEYS_REFUSED, prefix, key, v);
+    }
 }
 
 void qz_keys_contradict(const json_t *read, const json_t *other, const char *name, qz_config_keys *k) {

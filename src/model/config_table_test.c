@@ -35,7 +35,8 @@ static void published_are_accepted(void **state) {
     json_object_foreach(all, name, v) {
         outcome(v, name, got, sizeof got);
         /* what only a server or a sparse kernel uses is named; nothing else of these files is */
-        const bool named = strcmp(got, "noted 1: 'dual_chunk_attention_config'") == 0 || strcmp(got, "noted 1: 'quantization_config.sparsity_config'") == 0;
+        const bool named = strcmp(got, "noted 1: 'dual_chunk_attention_config'") == 0 ||
+                           strcmp(got, "noted 1: 'quantization_config.sparsity_config'") == 0;
         if (strcmp(got, "ok") != 0 && !named) fail_msg("%s: %s", name, got);
         n++;
     }
@@ -64,10 +65,13 @@ static void one_edit(char *line, size_t at) {
     if (!expected) fail_msg("edits.tsv:%zu: expected three columns", at);
     *change++ = *expected++ = 0;
     (void)snprintf(path, sizeof path, "tests/golden/zoo/%.60s/config.json", line);
-    if (qz_json_load(path, LIMIT, &root, &err) != QZ_OK || qz_json_parse(change, strlen(change), "edits.tsv", &patch, &err) != QZ_OK) fail_msg("edits.tsv:%zu: %s", at, err.text);
+    if (qz_json_load(path, LIMIT, &root, &err) != QZ_OK ||
+        qz_json_parse(change, strlen(change), "edits.tsv", &patch, &err) != QZ_OK)
+        fail_msg("edits.tsv:%zu: %s", at, err.text);
     apply(root, patch);
     outcome(root, "config.json", got, sizeof got);
-    if (strcmp(expected, got) != 0) fail_msg("edits.tsv:%zu: %s %s: expected '%s', found '%s'", at, line, change, expected, got);
+    if (strcmp(expected, got) != 0)
+        fail_msg("edits.tsv:%zu: %s %s: expected '%s', found '%s'", at, line, change, expected, got);
     json_decref(patch);
     json_decref(root);
 }

@@ -178,11 +178,15 @@ void qz_unread_json(const qz_config_keys *k, const char *suffix, qz_str *out) {
 }
 
 static void say_unread(qz_run *run, const char *path, const qz_config_keys *k) {
-    if (k->n_noted) qz_info_once(run, "note: %s: %u key%s of the configuration not read: %s", path, k->n_noted, k->n_noted == 1 ? "" : "s", k->noted);
+    if (k->n_noted)
+        qz_info_once(run, "note: %s: %u key%s of the configuration not read: %s", path, k->n_noted,
+                     k->n_noted == 1 ? "" : "s", k->noted);
 }
 
 static void say_refused(qz_run *run, const char *path, const qz_config_keys *k) {
-    if (k->n_refused) qz_warn_once(run, "%s: %s: keys of the configuration ignored: %u: %s", QZ_CODE_KEYS, path, k->n_refused, k->refused);
+    if (k->n_refused)
+        qz_warn_once(run, "%s: %s: keys of the configuration ignored: %u: %s", QZ_CODE_KEYS, path, k->n_refused,
+                     k->refused);
 }
 
 void qz_keys_say(qz_run *run, const char *path, const qz_config_keys *k) {

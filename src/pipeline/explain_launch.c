@@ -43,7 +43,8 @@ static void python_call(qz_explained *x, const char *head, const char *path, con
     const size_t n = qz_width(head, SIZE_MAX) + qz_width(path, SIZE_MAX) + qz_width(rest, SIZE_MAX);
     const char *comma = *rest ? ", " : "";
     if (n + 5 <= qz_text_columns()) qz_explain_line(x, "  %s(%s%s%s)", head, path, comma, rest);
-    else if (qz_width(path, SIZE_MAX) + qz_width(rest, SIZE_MAX) + 9 <= qz_text_columns()) qz_explain_line(x, "  %s(\n      %s%s%s)", head, path, comma, rest);
+    else if (qz_width(path, SIZE_MAX) + qz_width(rest, SIZE_MAX) + 9 <= qz_text_columns())
+        qz_explain_line(x, "  %s(\n      %s%s%s)", head, path, comma, rest);
     else qz_explain_line(x, "  %s(\n      %s%s%s%s)", head, path, *rest ? "," : "", *rest ? "\n      " : "", rest);
 }
 
@@ -58,7 +59,8 @@ static void servers(qz_explained *x, const qz_model *m, const char *path, qz_dep
     char files[1032], gguf[1032] = "", more[1200];
     const char *base = qz_path_base(path);
     const int folder = base > path ? (int)qz_min_size((size_t)(base - path - 1), 1000) : 1;
-    (void)snprintf(files, sizeof files, "\"%.*s\"", k == QZ_DEPLOY_GGUF ? folder : 1000, k == QZ_DEPLOY_GGUF && base == path ? "." : path);
+    (void)snprintf(files, sizeof files, "\"%.*s\"", k == QZ_DEPLOY_GGUF ? folder : 1000,
+                   k == QZ_DEPLOY_GGUF && base == path ? "." : path);
     if (k == QZ_DEPLOY_GGUF) (void)snprintf(gguf, sizeof gguf, "gguf_file=\"%.1000s\"", base);
     if (k == QZ_DEPLOY_GGUF) (void)snprintf(more, sizeof more, "%s, device_map=\"auto\"", gguf);
     else (void)snprintf(more, sizeof more, "dtype=\"%s\", device_map=\"auto\"", dtype_of(m, k));
@@ -77,7 +79,8 @@ static void local(qz_explained *x, const qz_source *s, const char *path, qz_depl
         bool dir = qz_path_is_dir(path);
         const char *here = path[0] == '/' ? "" : "./";
         const bool fits = qz_width(path, SIZE_MAX) + 28 <= qz_text_columns();
-        qz_explain_line(x, fits ? "  echo 'FROM %s%s' > Modelfile" : "  echo FROM \\\n    %s%s \\\n    > Modelfile", here, path);
+        qz_explain_line(x, fits ? "  echo 'FROM %s%s' > Modelfile" : "  echo FROM \\\n    %s%s \\\n    > Modelfile",
+                        here, path);
         qz_explain_line(x, "  echo 'PARAMETER num_ctx %llu' >> Modelfile", ctx);
         qz_explain_line(x, "  ollama create %s -f Modelfile%s", s->name, dir ? "  # converts on import" : "");
         qz_explain_line(x, "  ollama run %s", s->name);

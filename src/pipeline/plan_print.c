@@ -268,13 +268,18 @@ qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err) 
     qz_json_quote(out, s->name, strlen(s->name));
     qz_str_printf(
         out,
-        ",\"family\":\"%s\",\"runs_here\":%s,\"weights\":%llu,\"active_weights\":%llu,\"layers\":%llu,\"hidden_size\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,"
+        ",\"family\":\"%s\",\"runs_here\":%s,\"weights\":%llu,\"active_weights\":%llu,\"layers\":%llu,\"hidden_"
+        "size\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,"
         "\"vocab_size\":%llu,\"native_context\":%llu,\"experts\":%llu,\"experts_used\":%llu,\"released_as\":\"%s\""
-        "%s,\"sliding_layers\":%zu,\"sliding_window\":%llu,\"linear_layers\":%zu,\"latent_values\":%llu,\"latent_rope_values\":%llu,\n",
-        s->model_type, s->runs ? "true" : "false", (unsigned long long)s->params, (unsigned long long)s->active_params, (unsigned long long)s->layers,
-        (unsigned long long)s->hidden, (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim,
-        (unsigned long long)s->vocab, (unsigned long long)s->max_position, (unsigned long long)s->experts, (unsigned long long)s->experts_used,
-        s->released, unread.ptr ? unread.ptr : "", sliding, (unsigned long long)s->sliding_window, linear, (unsigned long long)s->kv_lora_rank, (unsigned long long)s->rope_dim);
+        "%s,\"sliding_layers\":%zu,\"sliding_window\":%llu,\"linear_layers\":%zu,\"latent_values\":%llu,\"latent_"
+        "rope_values\":%llu,\n",
+        s->model_type, s->runs ? "true" : "false", (unsigned long long)s->params,
+        (unsigned long long)s->active_params, (unsigned long long)s->layers, (unsigned long long)s->hidden,
+        (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim,
+        (unsigned long long)s->vocab, (unsigned long long)s->max_position, (unsigned long long)s->experts,
+        (unsigned long long)s->experts_used, s->released, unread.ptr ? unread.ptr : "", sliding,
+        (unsigned long long)s->sliding_window, linear, (unsigned long long)s->kv_lora_rank,
+        (unsigned long long)s->rope_dim);
     qz_str_release(&unread);
     qz_str_printf(
         out,

@@ -237,7 +237,8 @@ qz_status qz_plan_print_shapes(bool json, qz_str *out, qz_error *err) {
         qz_shape_free(s);
     }
     if (st == QZ_OK) emit(&t, json, out);
-    if (st == QZ_OK && !json) qz_fit_printf(out, 2, "Billions of weights; KV: bytes a token in 16 bits. Source of a shape: --json.");
+    if (st == QZ_OK && !json)
+        qz_fit_printf(out, 2, "Billions of weights; KV: bytes a token in 16 bits. Source of a shape: --json.");
 out:
     qz_arena_release(&a);
     return st;

@@ -301,8 +301,10 @@ void qz_produced_flushed(qz_run *run, const qz_artifact_plan *plan, const qz_art
     size_t tensors = 0;
     p->flushed = qz_artifact_writer_flushed(w, &tensors);
     if (p->flushed)
-        qz_info(run, "note: %s: %llu value%s of %zu tensor%s below the smallest of f16 (2^-24) became 0: a level with bf16 keeps them", plan->spec.name, (unsigned long long)p->flushed,
-                qz_plural(p->flushed), tensors, qz_plural(tensors));
+        qz_info(run,
+                "note: %s: %llu value%s of %zu tensor%s below the smallest of f16 (2^-24) became 0: a level with "
+                "bf16 keeps them",
+                plan->spec.name, (unsigned long long)p->flushed, qz_plural(p->flushed), tensors, qz_plural(tensors));
 }
 
 qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz_error *err) {
@@ -333,8 +335,11 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
     if (s->tokenizer == NULL) qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
     if (s->tokenizer == NULL && s->model->config.n_eos && !qz_scheme_get(plan->spec.scheme)->directory)
-        qz_info(run, "note: %s: %zu end token%s of the configuration %s stored (first %lld), which llama.cpp does not read without a tokenizer", plan->spec.name, s->model->config.n_eos,
-                qz_plural(s->model->config.n_eos), s->model->config.n_eos == 1 ? "is" : "are", (long long)s->model->config.eos_ids[0]);
+        qz_info(run,
+                "note: %s: %zu end token%s of the configuration %s stored (first %lld), which llama.cpp does not "
+                "read without a tokenizer",
+                plan->spec.name, s->model->config.n_eos, qz_plural(s->model->config.n_eos),
+                s->model->config.n_eos == 1 ? "is" : "are", (long long)s->model->config.eos_ids[0]);
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
     QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));

@@ -67,8 +67,11 @@ size_t qz_source_beyond(const qz_source *s, size_t n) {
 
 void qz_source_warn_beyond(qz_run *run, const qz_source *s, const char *file, size_t positions, size_t texts) {
     if (positions == 0) return;
-    qz_warn(run, "%s: %zu position%s of %zu text%s or window%s lie beyond the %llu of '%s' (max_position_embeddings): the model was not made for them; use shorter windows",
-            file, positions, qz_plural(positions), texts, qz_plural(texts), qz_plural(texts), (unsigned long long)s->model->config.max_position, s->name);
+    qz_warn(run,
+            "%s: %zu position%s of %zu text%s or window%s lie beyond the %llu of '%s' (max_position_embeddings): the "
+            "model was not made for them; use shorter windows",
+            file, positions, qz_plural(positions), texts, qz_plural(texts), qz_plural(texts),
+            (unsigned long long)s->model->config.max_position, s->name);
 }
 
 char *qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name) {

@@ -59,7 +59,8 @@ qz_status qz_run_bench_verb(qz_run *run, const qz_request *r, qz_error *err) {
         {"end_to_end_tps", 'r'}, {"end_to_end_tps_min", 'r'}, {"end_to_end_tps_max", 'r'}, {"end_to_end_tps_p95", 'r'}, {"end_to_end_tps_p99", 'r'},
         {"prompt_tokens", 'r'}, {"pp_tokens", 'r'}, {"new_tokens", 'r'}, {"repeats", 'r'}, {"peak_rss_bytes", 'r'}, {"engine_bytes", 'r'}, {"kv_bytes", 'r'},
         {"bytes_per_token", 'r'}, {"bandwidth_gbs", 'r'}, {"memory_bandwidth_gbs", 'r'}, {"kernel", 'l'}, {"cpu", 'l'},
-        {"load_average", 'r'}, {"involuntary_switches_per_s", 'r'}, {"under_load", 'r'}, {"unread_keys", 'r'}, {"unread", 'l'}};
+        {"load_average", 'r'}, {"involuntary_switches_per_s", 'r'}, {"under_load", 'r'},
+        {"unread_keys", 'r'}, {"unread", 'l'}};
     qz_arena arena = {0};
     qz_table t;
     char env[256];

@@ -30,15 +30,18 @@ static qz_status add_entry(qz_imatrix *im, const qz_stats *s, size_t layer, cons
 }
 
 /* The data's findings and the hash of the weights go with the matrix; the older form has no place for them. */
-static void add_notes(qz_run *run, qz_imatrix *im, qz_imatrix_note notes[2], const qz_stats_info *about, const char *path, bool dat) {
+static void add_notes(qz_run *run, qz_imatrix *im, qz_imatrix_note notes[2], const qz_stats_info *about,
+                      const char *path, bool dat) {
     qz_str line = {0};
     im->notes = notes;
     if (about->accepted && *about->accepted) {
         qz_accepted_line(about->accepted, &line);
-        if (dat && line.ptr) qz_warn(run, "'%s' has no place for '%s': write the GGUF form (a name without .dat)", path, line.ptr);
+        if (dat && line.ptr)
+            qz_warn(run, "'%s' has no place for '%s': write the GGUF form (a name without .dat)", path, line.ptr);
         notes[im->n_notes++] = (qz_imatrix_note){"quantz." QZ_ACCEPTED_KEY, about->accepted};
     }
-    if (about->source_sha && *about->source_sha) notes[im->n_notes++] = (qz_imatrix_note){QZ_IMATRIX_SOURCE_KEY, about->source_sha};
+    if (about->source_sha && *about->source_sha)
+        notes[im->n_notes++] = (qz_imatrix_note){QZ_IMATRIX_SOURCE_KEY, about->source_sha};
     qz_str_release(&line);
 }
 

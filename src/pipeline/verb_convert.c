@@ -59,10 +59,14 @@ static qz_status edge_table(const qz_conversion *c, qz_arena *a, qz_table *t, qz
     return QZ_OK;
 }
 
-static qz_status print_json(const qz_source *src, const qz_conversion *c, const qz_produced *p, const qz_table *t, qz_error *err) {
+static qz_status print_json(const qz_source *src, const qz_conversion *c, const qz_produced *p, const qz_table *t,
+                            qz_error *err) {
     qz_str s = {0};
-    qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"seconds\":%.3f,\"proof_kl\":%.9g,\"proof_tokens\":%zu,\"kept\":%s",
-                  p->path ? p->path : "", c->plan.spec.name, (unsigned long long)p->bytes, p->bits_per_weight, p->seconds, p->self_kl, p->self_tokens, p->summary_json);
+    qz_str_printf(&s,
+                  "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"seconds\":%.3f,"
+                  "\"proof_kl\":%.9g,\"proof_tokens\":%zu,\"kept\":%s",
+                  p->path ? p->path : "", c->plan.spec.name, (unsigned long long)p->bytes, p->bits_per_weight,
+                  p->seconds, p->self_kl, p->self_tokens, p->summary_json);
     if (p->flushed) qz_str_printf(&s, ",\"flushed_to_zero\":%llu", (unsigned long long)p->flushed);
     qz_unread_json(&src->model->config.keys, "", &s);
     qz_str_puts(&s, ",\"edges\":");

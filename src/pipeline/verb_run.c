@@ -42,8 +42,9 @@ static void print_json(const printer *p, const qz_model *m, const qz_generated *
     qz_str s = {0};
     qz_str_puts(&s, "{\"text\":");
     qz_json_quote(&s, p->text.ptr ? p->text.ptr : "", p->text.len);
-    qz_str_printf(&s, ",\"prompt_tokens\":%zu,\"new_tokens\":%zu,\"stopped\":%s,\"ttft_ms\":%.3f,\"gen_tps\":%.3f", g->n_prompt, g->n_new,
-                  g->stopped ? "true" : "false", 1e3 * g->first_token_seconds, g->n_new > 1 ? (double)(g->n_new - 1) / g->decode_seconds : 0.0);
+    qz_str_printf(&s, ",\"prompt_tokens\":%zu,\"new_tokens\":%zu,\"stopped\":%s,\"ttft_ms\":%.3f,\"gen_tps\":%.3f",
+                  g->n_prompt, g->n_new, g->stopped ? "true" : "false", 1e3 * g->first_token_seconds,
+                  g->n_new > 1 ? (double)(g->n_new - 1) / g->decode_seconds : 0.0);
     qz_unread_json(&m->config.keys, "", &s);
     qz_str_puts(&s, "}\n");
     (void)fwrite(s.ptr, 1, s.len, stdout);

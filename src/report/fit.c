@@ -85,7 +85,8 @@ void qz_fit_command(qz_str *out, size_t indent, const char *fmt, ...) {
         const char *next = strstr(command + 1, " -");
         size_t n = next ? (size_t)(next - command) : strlen(command), w = qz_width(command, n);
         const size_t word = 1 + strcspn(command + 1, " ");
-        if (indent + w + 3 > columns && word < n) n = word, w = qz_width(command, n); /* a long path stands on a line of its own */
+        if (indent + w + 3 > columns && word < n)
+            n = word, w = qz_width(command, n); /* a long path stands on a line of its own */
         if (!first && at + w + 2 > columns) {
             qz_str_puts(out, " \\\n");
             for (at = 0; at <= indent; at++) qz_str_putc(out, ' ');

@@ -146,7 +146,8 @@ static void put_record(const qz_table *t, size_t r, size_t label, qz_str *out) {
     qz_fit_line(out, qz_table_cell(t, r, 0), 2);
     for (size_t c = 1; c < t->n_cols; c++) {
         const char *title = t->cols[c].title, *cell = qz_table_cell(t, r, c);
-        if (*cell) qz_fit_printf(out, label + 2, "  %s%*s  %s", title, (int)(label - qz_width(title, SIZE_MAX)), "", cell);
+        if (*cell)
+            qz_fit_printf(out, label + 2, "  %s%*s  %s", title, (int)(label - qz_width(title, SIZE_MAX)), "", cell);
     }
 }
 static void put_records(const qz_table *t, qz_str *out) {
