@@ -134,11 +134,25 @@ qz_status qz_folder_claims(const qz_folder_reader *r, qz_error *err) {
     const char *method = qz_folder_method(r->config);
     return method ? check_values(r, method, err) : QZ_OK;
 }
+/* Scales that servers quantize inputs with: here inputs stay floats. */
+static void say_input_scales(const qz_folder_reader *r) {
+    size_t n = 0;
+    for (size_t f = 0; f < r->dir->n_files; f++)
+        for (size_t i = 0; i < r->dir->files[f].n; i++) {
+            const char *name = r->dir->files[f].tensors[i].name;
+            n += qz_str_ends(name, ".input_scale") || qz_str_ends(name, ".activation_scale");
+        }
+    if (n)
+        qz_info_once(r->run, "note: %s: %zu scale%s of inputs %s not applied: inputs stay floats here", r->m->path, n,
+                     n == 1 ? "" : "s", n == 1 ? "is" : "are");
+}
+
 /* Linears that the configuration codes and that are stored as floats: read as such, while engines expect codes. */
 qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err) {
     char module[QZ_ST_MAX_NAME];
     const char *key, *entry, *first = NULL;
     size_t n = 0;
+    say_input_scales(r);
     for (size_t l = 0; l < r->m->config.layers; l++)
         for (size_t i = 0; i < r->m->blocks[l].n_sites; i++) {
             const qz_bound *b = &r->m->blocks[l].sites[i];
