@@ -138,6 +138,8 @@ uint64_t qz_artifact_writer_meant_of(const qz_artifact_writer *w, size_t i);
 qz_status qz_artifact_writer_finish(qz_artifact_writer *w, const char **partial, qz_error *err);
 /* Final names of manifest and artifact, both or none (base/io.h: qz_commit), then the end of the journal. */
 qz_status qz_artifact_writer_commit(qz_artifact_writer *w, qz_error *err);
+/* Values other than 0 that this writer wrote as 0 because they are below float16's smallest; *tensors: that held some. */
+uint64_t qz_artifact_writer_flushed(const qz_artifact_writer *w, size_t *tensors);
 void qz_artifact_writer_discard(qz_artifact_writer *w); /* removes the partial output */
 void qz_artifact_writer_free(qz_artifact_writer *w);    /* NULL is fine */
 

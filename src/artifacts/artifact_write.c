@@ -124,6 +124,14 @@ static qz_status check_range(const qz_artifact_item *it, const float *x, size_t 
     return QZ_OK;
 }
 
+/* Values below half of float16's smallest step: they are written as 0. */
+static uint64_t count_flushed(const qz_artifact_item *it, const float *x) {
+    uint64_t n = 0;
+    if (it->type != QZ_TYPE_F16) return 0;
+    for (size_t i = 0; i < it->cols; i++) n += x[i] != 0 && fabsf(x[i]) <= 0x1p-25f;
+    return n;
+}
+
 /* Vector: elements move instead of rows. x is the permuted copy. */
 static void permute_vector(const qz_artifact_item *it, const float *x, float *y) {
     for (size_t i = 0; i < it->cols; i++) y[i] = x[qz_item_source_row(it, it->cols, i)];
@@ -138,6 +146,7 @@ static qz_status put_float(qz_artifact_writer *w, const float *data, const qz_te
     size_t row_bytes = it->cols * info->bytes;
     float *x = qz_alloc_array(it->cols, sizeof *x), *y = qz_alloc_array(it->cols, sizeof *y);
     uint8_t *out = qz_alloc_array(it->cols, info->bytes);
+    uint64_t flushed = 0;
     qz_status st = x && y && out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
     for (size_t r = 0; r < it->rows && st == QZ_OK; r++) {
         size_t from = it->rows == 1 ? 0 : qz_item_source_row(it, it->rows, r);
@@ -150,6 +159,7 @@ static qz_status put_float(qz_artifact_writer *w, const float *data, const qz_te
         }
         st = check_range(it, row, from, err);
         if (st != QZ_OK) break;
+        flushed += count_flushed(it, row);
         info->encode(row, NULL, it->cols, out);
         st = emit(w, out, row_bytes, err);
     }
@@ -157,6 +167,8 @@ static qz_status put_float(qz_artifact_writer *w, const float *data, const qz_te
     qz_free(y);
     qz_free(out);
     QZ_TRY(st);
+    w->flushed += flushed;
+    w->flushed_tensors += flushed > 0;
     QZ_TRY(close_item(w, err));
     return put_generated(w, err);
 }
@@ -172,6 +184,11 @@ qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_vie
     if (t->type != it->type || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind == QZ_KIND_FLOAT) return put_float(w, NULL, t, err);
     QZ_TRY(put_blocks(w, it, t->data, t->rows, err)); /* the same block type: bytes as they are */
     return put_generated(w, err);
+}
+
+uint64_t qz_artifact_writer_flushed(const qz_artifact_writer *w, size_t *tensors) {
+    *tensors = w->flushed_tensors;
+    return w->flushed;
 }
 
 /* ---- opening and ending ---- */

@@ -59,6 +59,8 @@ struct qz_artifact_writer {
     size_t pending_items;
     char (*file_sha)[65];    /* [plan->n_files] */
     uint64_t *meant;         /* [plan->n_items] checksums of the proof */
+    uint64_t flushed;        /* values that are not 0 and became 0 in a float type, of what this writer wrote */
+    size_t flushed_tensors;
     bool finished, committed;
     union {
         qz_gguf_writer gguf;

@@ -176,15 +176,45 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
     return qz_model_add_tensor(r->m, file, t, err);
 }
 
+/* The settings name one kind of codes; the first tensor's must be it. Keys that are absent say nothing. */
+static qz_status check_kind(const qz_folder_config *f, const qz_tensor_view *t, const qz_bnb *b, qz_error *err) {
+    const char *type = json_string_value(json_object_get(f->q, "bnb_4bit_quant_type"));
+    const bool four = b->kind != QZ_BNB_INT8;
+    const struct { const char *key; bool wrong; const char *expected, *found;
+    } checks[] = {
+        { "load_in_8bit", four && json_is_true(json_object_get(f->q, "load_in_8bit")), "int8 codes", "4-bit codes" },
+        { "load_in_4bit", !four && json_is_true(json_object_get(f->q, "load_in_4bit")), "4-bit codes", "int8 codes" },
+        { "bnb_4bit_quant_type", four && type && strcmp(type, b->kind == QZ_BNB_NF4 ? "nf4" : "fp4") != 0, type,
+          b->kind == QZ_BNB_NF4 ? "nf4" : "fp4" },
+        { "bnb_4bit_use_double_quant",
+          four && json_is_true(json_object_get(f->q, "bnb_4bit_use_double_quant")) && !b->absmax_codes,
+          "nested scales", "plain scales" },
+        { "bnb_4bit_use_double_quant",
+          four && json_is_false(json_object_get(f->q, "bnb_4bit_use_double_quant")) && b->absmax_codes,
+          "plain scales", "nested scales" }
+    };
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+        if (checks[i].wrong)
+            return qz_fail(err, QZ_EFORMAT,
+                           "settings against the data: file '%s', tensor '%s', offset %llu: key "
+                           "'quantization_config.%s' of '%s': expected %s, found %s; correct the settings",
+                           t->file, t->file_name, (unsigned long long)t->offset, checks[i].key, f->file,
+                           checks[i].expected, checks[i].found);
+    return QZ_OK;
+}
+
 static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     qz_folder_config f;
     QZ_TRY(qz_folder_config_load(m->path, &f, err));
     qz_folder_reader r = { .run = run, .m = m, .config = &f, .add = add };
     qz_status st = qz_folder_read_into(&r, err);
+    const qz_bnb *b = NULL;
+    for (size_t i = 0; i < m->n_tensors && !b && st == QZ_OK; i++) {
+        b = qz_bnb_of(m->tensors[i].coded);
+        if (b) st = check_kind(&f, &m->tensors[i], b, err);
+    }
     qz_folder_config_release(&f);
     QZ_TRY(st);
-    const qz_bnb *b = NULL;
-    for (size_t i = 0; i < m->n_tensors && !b; i++) b = qz_bnb_of(m->tensors[i].coded);
     if (!b) return qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s' says bitsandbytes", m->path);
     m->scheme = "bnb";
     m->container = "bitsandbytes";

@@ -72,51 +72,118 @@ static qz_status wrong(const qz_folder_config *f, const char *what, const char *
                    f->file, what, found ? found : "nothing");
 }
 
-/* Every group of the file must be the one kind that is read; *block: its rows and columns, 0 = channel or tensor. */
-static qz_status read_groups(const qz_folder_config *f, size_t *block, qz_error *err) {
+/* How the file's one group of settings says that weights are coded. */
+typedef struct {
+    size_t block;
+    bool one_scale, asymmetric, static_inputs;
+} ct_group; /* block 0: a scale a row, or one */
+
+/* Keys of a scheme's arguments: strict readers refuse the file for any other. */
+static qz_status known_keys(const qz_folder_config *f, const json_t *arguments, qz_error *err) {
+    static const char *const keys[] = { "num_bits",        "type",           "symmetric", "group_size",  "strategy",
+                                        "block_structure", "dynamic",        "actorder",  "scale_dtype", "zp_dtype",
+                                        "observer",        "observer_kwargs" };
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)arguments, key, v) {
+        bool known = json_is_null(v);
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) known |= strcmp(keys[i], key) == 0;
+        if (!known) return wrong(f, "config_groups", key, err);
+    }
+    return QZ_OK;
+}
+
+static qz_status read_weights(const qz_folder_config *f, const json_t *w, ct_group *g, qz_error *err) {
+    const char *type = json_string_value(json_object_get(w, "type")),
+               *strategy = json_string_value(json_object_get(w, "strategy"));
+    const json_t *b = json_object_get(w, "block_structure");
+    QZ_TRY(known_keys(f, w, err));
+    if (!type || strcmp(type, "float") != 0 || json_integer_value(json_object_get(w, "num_bits")) != 8)
+        return wrong(f, "config_groups", type, err);
+    if (json_is_true(json_object_get(w, "dynamic"))) return wrong(f, "dynamic", "true, of weights", err);
+    if (strategy && strcmp(strategy, "block") == 0) {
+        if (json_array_size(b) != 2 || json_integer_value(json_array_get(b, 0)) != BLOCK ||
+            json_integer_value(json_array_get(b, 1)) != BLOCK)
+            return wrong(f, "block_structure", "another", err);
+        g->block = BLOCK;
+    } else if (!strategy || (strcmp(strategy, "channel") != 0 && strcmp(strategy, "tensor") != 0))
+        return wrong(f, "strategy", strategy, err);
+    g->one_scale = strategy && strcmp(strategy, "tensor") == 0;
+    g->asymmetric = json_is_false(json_object_get(w, "symmetric"));
+    return QZ_OK;
+}
+
+/* Every group of the file must be the one kind that is read. */
+static qz_status read_groups(const qz_folder_config *f, ct_group *g, qz_error *err) {
     const char *format = json_string_value(json_object_get(f->q, "format")), *key;
     json_t *v;
     size_t n = 0;
-    *block = 0;
+    *g = (ct_group){ .block = 0 };
     if (!format || (strcmp(format, "float-quantized") != 0 && strcmp(format, "naive-quantized") != 0)) return wrong(f, "format", format, err);
     json_object_foreach((json_t *)(uintptr_t)json_object_get(f->q, "config_groups"), key, v) {
-        const json_t *w = json_object_get(v, "weights"), *b = json_object_get(w, "block_structure");
-        const char *type = json_string_value(json_object_get(w, "type")), *strategy = json_string_value(json_object_get(w, "strategy"));
-        if (!type || strcmp(type, "float") != 0 || json_integer_value(json_object_get(w, "num_bits")) != 8) return wrong(f, "config_groups", type, err);
-        if (strategy && strcmp(strategy, "block") == 0) {
-            if (json_array_size(b) != 2 || json_integer_value(json_array_get(b, 0)) != BLOCK || json_integer_value(json_array_get(b, 1)) != BLOCK) return wrong(f, "block_structure", "another", err);
-            *block = BLOCK;
-        } else if (!strategy || (strcmp(strategy, "channel") != 0 && strcmp(strategy, "tensor") != 0)) return wrong(f, "strategy", strategy, err);
+        const json_t *in = json_object_get(v, "input_activations"), *out = json_object_get(v, "output_activations");
+        QZ_TRY(read_weights(f, json_object_get(v, "weights"), g, err));
+        if (json_is_object(in)) QZ_TRY(known_keys(f, in, err));
+        if (out && !json_is_null(out)) return wrong(f, "output_activations", "settings", err);
+        g->static_inputs = json_is_object(in) && !json_is_true(json_object_get(in, "dynamic"));
         n++;
     }
     return n == 1 ? QZ_OK : wrong(f, "config_groups", n ? "several groups" : "none", err);
 }
 
+/* What the group says of one module against what the file holds of it. */
+static qz_status check_module(const qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
+    const ct_group *g = r->options;
+    char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(".weight"));
+    if (!module) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+    const qz_st_tensor *s = qz_folder_part(r->dir, module, "weight_scale"),
+                       *z = qz_folder_part(r->dir, module, "weight_zero_point");
+    if (g->asymmetric != (z != NULL))
+        return qz_fail(err, QZ_EFORMAT,
+                       "zero points against the settings: file '%s', module '%s': 'symmetric' is %s in '%s', "
+                       "expected %s '%s.weight_zero_point', found %s; correct the settings",
+                       file->path, module, g->asymmetric ? "false" : "true or absent", r->config->file,
+                       g->asymmetric ? "a tensor" : "no tensor", module, z ? "one" : "none");
+    if (z) return wrong(r->config, "symmetric", "false, with zero points", err);
+    if (g->block == 0 && s && g->one_scale != (s->elems == 1) && t->n_dims == 2 && t->dims[0] != 1)
+        return qz_fail(err, QZ_EFORMAT,
+                       "scales against the settings: file '%s', module '%s': 'strategy' is %s in '%s', expected %llu "
+                       "scale%s, found %llu; correct the settings",
+                       file->path, module, g->one_scale ? "tensor" : "channel", r->config->file,
+                       g->one_scale ? 1ull : (unsigned long long)t->dims[0], g->one_scale ? "" : "s",
+                       (unsigned long long)s->elems);
+    return g->static_inputs ? qz_folder_static_input(r, file, module, "config_groups", err) : QZ_OK;
+}
+
 static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
-    static const char *const beside[] = { ".weight_scale", ".input_scale" };
-    const size_t block = *(const size_t *)r->options;
-    if (t->dtype == QZ_ST_F8_E4M3 && strlen(t->name) > 7 && strcmp(t->name + strlen(t->name) - 7, ".weight") == 0)
+    static const char *const beside[] = { ".weight_scale", ".input_scale", ".weight_zero_point" };
+    const size_t block = ((const ct_group *)r->options)->block;
+    if (t->dtype == QZ_ST_F8_E4M3 && qz_str_ends(t->name, ".weight")) {
+        QZ_TRY(check_module(r, file, t, err));
         return qz_float8_add(r, file, t, "weight_scale", block ? block : 1, block, err);
-    for (size_t i = 0; i < 2; i++)
-        if (strlen(t->name) > strlen(beside[i]) && strcmp(t->name + strlen(t->name) - strlen(beside[i]), beside[i]) == 0) return qz_folder_add_part(r, file, t, beside[i], "weight", err);
+    }
+    for (size_t i = 0; i < 3; i++)
+        if (qz_str_ends(t->name, beside[i])) return qz_folder_beside_codes(r, file, t, beside[i], err);
     return qz_model_add_tensor(r->m, file, t, err);
 }
 
 static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     qz_folder_config f;
-    size_t block = 0;
+    ct_group group;
     qz_status st = qz_folder_config_load(m->path, &f, err);
-    if (st == QZ_OK) st = read_groups(&f, &block, err);
-    qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &block, .add = add };
+    if (st == QZ_OK) st = read_groups(&f, &group, err);
+    qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &group, .add = add };
+    m->expected_types = "F8_E4M3 beside its scales, or F32, F16, BF16";
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
-    qz_folder_config_release(&f);
-    QZ_TRY(st);
     bool codes = false;
     for (size_t i = 0; i < m->n_tensors; i++) codes |= m->tensors[i].coded != NULL;
-    if (!codes) return qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s' says compressed-tensors", m->path);
+    if (st == QZ_OK)
+        st = codes ? qz_folder_say_floats(&r, err) : qz_folder_no_codes(&r, "compressed-tensors", "F8_E4M3", err);
+    qz_folder_config_release(&f);
+    QZ_TRY(st);
     m->scheme = "fp8";
     m->container = "compressed-tensors";
-    m->encoding = block ? "FP8 128x128" : "FP8 rows";
+    m->encoding = group.block ? "FP8 128x128" : "FP8 rows";
     m->contract = "W8A8 fp8";
     return QZ_OK;
 }

@@ -79,6 +79,19 @@ qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err);
 qz_status qz_folder_read(qz_run *run, const char *path, qz_status (*fill)(qz_run *run, qz_model *m, qz_error *err), qz_model **out, qz_error *err);
 /* A part of a module's codes (scales, zero points …) that `add` of the module reads; one without its module is left over. */
 qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix, const char *owner, qz_error *err);
+/* folder_claims.c: settings of quantization_config that are not honoured (before the files are read); modules that its lists leave float
+ * and that have codes (all tensors added); linears without codes that it does not leave float, scales of inputs: a note each (bound). */
+qz_status qz_folder_claims(const qz_folder_reader *r, qz_error *err);
+qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err);
+qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err);
+/* A scale beside FP8 codes: as qz_folder_add_part, refused beside a weight that is float. */
+qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
+                                 qz_error *err);
+/* QZ_EFORMAT if a module lacks the scale of its inputs; key: what says that it has one. */
+qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *key,
+                                 qz_error *err);
+/* The failure of a folder whose method has codes and that holds none: what was found instead. */
+qz_status qz_folder_no_codes(const qz_folder_reader *r, const char *method, const char *expected, qz_error *err);
 /* "module.suffix", NULL if absent. */
 const qz_st_tensor *qz_folder_part(const qz_st_dir *d, const char *module, const char *suffix);
 /* A part of a module: missing, or of a type other than a (or b), is said as such. */

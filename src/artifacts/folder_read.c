@@ -103,12 +103,14 @@ qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err) {
     char *config = qz_arena_printf(&m->arena, "%s/config.json", m->path);
     if (!config) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     QZ_TRY(qz_config_load(config, &m->config, err));
+    QZ_TRY(qz_folder_claims(r, err));
     QZ_TRY(qz_st_dir_open(d, m->path, err));
     r->dir = d;
     m->tensors = qz_arena_calloc(&m->arena, d->n_tensors + 1, sizeof *m->tensors);
     if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     for (size_t f = 0; f < d->n_files; f++)
         for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(r->add(r, &d->files[f], &d->files[f].tensors[i], err));
+    QZ_TRY(qz_folder_claims_lists(r, err));
     QZ_TRY(qz_model_bind(m, err));
     m->file_bytes = d->file_bytes;
     m->n_other_files = d->n_others;

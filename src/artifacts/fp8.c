@@ -61,10 +61,17 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
 static qz_status detect(const char *path, bool *yes, qz_error *err) { return qz_folder_detect(path, "fp8", yes, err); }
 
 static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
-    static const char mark[] = ".weight_scale_inv";
-    const size_t n = strlen(t->name), k = sizeof mark - 1;
-    if (t->dtype == QZ_ST_F8_E4M3 && n > 7 && strcmp(t->name + n - 7, ".weight") == 0) return qz_float8_add(r, file, t, "weight_scale_inv", BLOCK, BLOCK, err);
-    if (n > k && strcmp(t->name + n - k, mark) == 0) return qz_folder_add_part(r, file, t, mark, "weight", err);
+    static const char *const beside[] = { ".weight_scale_inv", ".input_scale", ".activation_scale" };
+    if (t->dtype == QZ_ST_F8_E4M3 && qz_str_ends(t->name, ".weight")) {
+        const char *scheme = json_string_value(json_object_get(r->config->q, "activation_scheme"));
+        QZ_TRY(qz_float8_add(r, file, t, "weight_scale_inv", BLOCK, BLOCK, err));
+        if (scheme == NULL || strcmp(scheme, "static") != 0) return QZ_OK;
+        char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(".weight"));
+        return module ? qz_folder_static_input(r, file, module, "activation_scheme", err)
+                      : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+    }
+    for (size_t i = 0; i < 3; i++)
+        if (qz_str_ends(t->name, beside[i])) return qz_folder_beside_codes(r, file, t, beside[i], err);
     return qz_model_add_tensor(r->m, file, t, err);
 }
 
@@ -75,12 +82,13 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     if (st == QZ_OK && (json_array_size(b) != 2 || json_integer_value(json_array_get(b, 0)) != BLOCK || json_integer_value(json_array_get(b, 1)) != BLOCK))
         st = qz_fail(err, QZ_EUNSUPPORTED, "FP8 that this program does not read yet: file '%s', key 'weight_block_size': expected [128, 128], found %s", f.file, b ? "another" : "none");
     qz_folder_reader r = { .run = run, .m = m, .config = &f, .add = add };
+    m->expected_types = "F8_E4M3 beside its scales, or F32, F16, BF16";
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
-    qz_folder_config_release(&f);
-    QZ_TRY(st);
     bool codes = false;
     for (size_t i = 0; i < m->n_tensors; i++) codes |= m->tensors[i].coded != NULL;
-    if (!codes) return qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s' says fp8", m->path);
+    if (st == QZ_OK) st = codes ? qz_folder_say_floats(&r, err) : qz_folder_no_codes(&r, "fp8", "F8_E4M3", err);
+    qz_folder_config_release(&f);
+    QZ_TRY(st);
     m->scheme = "fp8:block";
     m->container = "fp8";
     m->encoding = "FP8 128x128";

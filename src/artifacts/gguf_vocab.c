@@ -106,7 +106,12 @@ static qz_status put_ends(qz_artifact_plan *p, int64_t eos, qz_arena *arena, qz_
 qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
     const qz_config *c = &p->model->config;
     if (!p->context->tokenizer) { /* inputs are ids: the form the reference converter writes for models without one */
+        const int64_t eos = c->n_eos ? c->eos_ids[0] : -1;
         qz_gguf_put_str(m, "tokenizer.ggml.model", "none");
+        put_id(m, "tokenizer.ggml.bos_token_id", c->bos_id, c->vocab_size);
+        put_id(m, "tokenizer.ggml.eos_token_id", eos, c->vocab_size);
+        QZ_TRY(put_ends(p, eos, arena, m, err)); /* llama.cpp reads none of them without a vocabulary; we do */
+        put_id(m, "tokenizer.ggml.padding_token_id", c->pad_id, c->vocab_size);
         return QZ_OK;
     }
     qz_gguf_vocab v = {0};

@@ -106,6 +106,8 @@ static qz_status check_leftovers(sheet *s, const qz_model *m, qz_arena *arena) {
     if (m->head_untied) QZ_TRY(row(s, "head", true, "stored with values of its own and used, although the configuration ties it"));
     detail = qz_arena_printf(arena, "not read, and would change the model: %s", k->refused);
     if (k->n_refused) QZ_TRY(row(s, "keys", false, detail ? detail : ""));
+    detail = qz_arena_printf(arena, "%u not read: %s", k->n_noted, k->noted);
+    if (k->n_noted) QZ_TRY(row(s, "keys", true, detail ? detail : ""));
     for (size_t i = 0; i < m->n_doubts; i++) QZ_TRY(row(s, "flags", false, m->doubts[i]));
     return QZ_OK;
 }

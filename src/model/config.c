@@ -52,11 +52,14 @@ static qz_status need(const json_t *rope, const char *key, const char *name, dou
 }
 
 /* Rotary settings of sliding layers: a base of their own, no scaling. */
-static qz_status read_local(const json_t *slide, const char *name, qz_config *c, qz_error *err) {
+static qz_status read_local(const json_t *root, const json_t *slide, const qz_family_info *f, const char *name,
+                            qz_config *c, qz_error *err) {
     const char *type = NULL;
     QZ_TRY(qz_json_str(slide, "rope_type", name, &type, err));
     if (type && strcmp(type, "default") != 0)
         return qz_fail(err, QZ_EUNSUPPORTED, "unknown rope_type '%.40s' of sliding layers: file '%s': expected default", type, name);
+    qz_keys_judge(slide, f, QZ_KEYS_ROPE, c);
+    qz_keys_rope(root, "rope_local_base_freq", slide, QZ_ROPE_NONE, &c->keys);
     return qz_json_f64(slide, "rope_theta", name, &c->rope.local_theta, err);
 }
 
@@ -83,11 +86,14 @@ static qz_status rope_object(const json_t *root, const qz_family_info *f, const 
         const json_t *v = json_object_get(root, keys[i]), *full = json_object_get(v, "full_attention"), *slide = json_object_get(v, "sliding_attention");
         if (v && !json_is_null(v) && !json_is_object(v))
             return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected an object or null, found %s", name, keys[i], qz_json_kind(v));
-        if (f->local_theta > 0 && json_is_object(slide)) QZ_TRY(read_local(slide, name, c, err));
+        if (f->local_theta > 0 && json_is_object(slide)) QZ_TRY(read_local(root, slide, f, name, c, err));
         else if (full && slide && !json_equal(full, slide))
             return qz_fail(err, QZ_EUNSUPPORTED, "rotary settings by kind of layer: file '%s', key '%s': expected one setting, found others for full_attention and sliding_attention",
                            name, keys[i]);
-        if (json_is_object(full) || json_is_object(slide)) v = full ? full : slide;
+        if (json_is_object(full) || json_is_object(slide)) {
+            qz_keys_layers(v, keys[i], k);
+            v = full ? full : slide;
+        }
         if (json_object_size(v) == 0) continue;
         if (*out) qz_keys_contradict(*out, v, keys[i], k);
         else *out = v;
@@ -122,12 +128,12 @@ static qz_status read_rope(const json_t *root, const char *name, const qz_family
     QZ_TRY(qz_json_f64(root, "rope_theta", name, &r->theta, err));
     if (f->local_theta > 0) QZ_TRY(qz_json_f64(root, "rope_local_base_freq", name, &r->local_theta, err));
     QZ_TRY(rope_object(root, f, name, c, &rope, err));
-    qz_keys_judge(rope, f, QZ_KEYS_ROPE, &c->keys);
+    qz_keys_judge(rope, f, QZ_KEYS_ROPE, c);
     QZ_TRY(read_rotary_dim(root, rope, f, name, c, err));
     if (!json_is_object(rope)) return QZ_OK;
     QZ_TRY(qz_json_f64(rope, "rope_theta", name, &r->theta, err));
     QZ_TRY(read_rope_kind(rope, f, name, &r->kind, err));
-    qz_keys_rope(root, rope, r->kind, &c->keys);
+    qz_keys_rope(root, "rope_theta", rope, r->kind, &c->keys);
     QZ_TRY(qz_json_u64(rope, "original_max_position_embeddings", name, &r->original_max_position, err));
     if (r->kind != QZ_ROPE_NONE) /* the top-level value wins for the kinds that use it */
         QZ_TRY(qz_json_u64(root, "original_max_position_embeddings", name, &r->original_max_position, err));
@@ -187,6 +193,11 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         QZ_TRY(qz_json_u64(root, "_sliding_window_pattern", name, &pattern, err));
         QZ_TRY(qz_json_u64(root, "sliding_window_pattern", name, &pattern, err));
     }
+    if (use && c->sliding_window == 0 && json_is_integer(json_object_get(root, "sliding_window")))
+        return qz_fail(
+            err, QZ_EFORMAT,
+            "window of no keys: file '%s', key 'sliding_window': expected 1 or more, or null for none, found 0",
+            name);
     if (!use || c->sliding_window == 0) {
         c->sliding_window = 0;
         return QZ_OK;
@@ -398,9 +409,11 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(read_window(root, name, f, c, err));
     QZ_TRY(read_no_rope(root, name, f, c, err));
     QZ_TRY(read_dtype(root, name, c, err));
-    qz_keys_judge(root, f, QZ_KEYS_ROOT, &c->keys);
-    qz_keys_judge(json_object_get(root, "quantization_config"), f, QZ_KEYS_QUANT, &c->keys);
+    qz_keys_judge(root, f, QZ_KEYS_ROOT, c);
+    qz_keys_judge(json_object_get(root, "quantization_config"), f, QZ_KEYS_QUANT, c);
+    qz_keys_architecture(root, f, &c->keys);
     qz_keys_window(root, f, c, &c->keys);
+    qz_keys_pattern(root, f, c, &c->keys);
     qz_keys_absent(root, f, c, &c->keys);
     return read_token_ids(root, name, c, err);
 }

@@ -39,7 +39,7 @@ typedef enum { QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_AL
 
 /* Keys of the source's configuration that no row reads (some would change the model, the others are only counted), and keys
  * that are not there and mean the family's default. */
-typedef struct { unsigned n_refused, n_noted, n_absent; char refused[240], noted[200], absent[240]; } qz_config_keys;
+typedef struct { unsigned n_refused, n_noted, n_absent; char refused[320], noted[240], absent[240]; } qz_config_keys;
 
 typedef struct {
     qz_family family;

@@ -1,12 +1,22 @@
+/* What each key of a configuration is: config_keys.def by its name, config_same.def by what it repeats, config_words.def by its words. */
 #include "model/config_keys.h"
+#include "model/families.h"
+#include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const struct { qz_keys_object object; const char *key; qz_key_meaning meaning; double neutral; } rows[] = {
 #define QZ_CONFIG_KEY(object, key, meaning, neutral) {QZ_KEYS_##object, key, QZ_KEY_##meaning, neutral},
 #include "model/config_keys.def"
 #undef QZ_CONFIG_KEY
+};
+static const struct { const char *words; qz_key_meaning meaning; } words[] = {
+#define QZ_CONFIG_WORD(text, meaning) {text, QZ_KEY_##meaning},
+#include "model/config_words.def"
+#undef QZ_CONFIG_WORD
 };
 static const char *const prefixes[] = {"", "rope.", "quantization_config."};
 
@@ -18,8 +28,9 @@ void qz_keys_add(qz_config_keys *k, qz_keys_list list, const char *prefix, const
     char *text = lists[list].text;
     const size_t room = lists[list].room, n = strlen(text);
     unsigned *count = lists[list].count;
-    char one[96];
-    (void)snprintf(one, sizeof one, "%s'%s%.40s'%s%.24s", *count ? ", " : "", prefix, key, value ? " = " : "", value ? value : "");
+    char one[128];
+    (void)snprintf(one, sizeof one, "%s'%s%.40s'%s%.40s", *count ? ", " : "", prefix, key, value ? " = " : "",
+                   value ? value : "");
     for (char *c = one; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f) *c = '?'; /* keys of a stranger, shown on a terminal */
     ++*count;
@@ -27,14 +38,72 @@ void qz_keys_add(qz_config_keys *k, qz_keys_list list, const char *prefix, const
     else if (n + 4 < room && (n < 3 || strcmp(text + n - 3, "…") != 0)) memcpy(text + n, "…", sizeof "…");
 }
 
-/* null, false, empty, or the number that changes nothing. */
+/* null, empty, "none", or the number that changes nothing (true is 1, false is 0). */
 static bool is_neutral(const json_t *v, double neutral) {
     if (json_is_null(v)) return true;
-    if (json_is_false(v)) return neutral != 1; /* is_causal: false is another model */
-    if (json_is_true(v)) return neutral == 1;
+    if (json_is_boolean(v)) return json_is_true(v) == (neutral == 1);
     if (json_is_number(v)) return json_number_value(v) == neutral;
-    if (json_is_string(v)) return *json_string_value(v) == 0;
+    if (json_is_string(v)) return *json_string_value(v) == 0 || strcasecmp(json_string_value(v), "none") == 0;
     return json_is_array(v) ? json_array_size(v) == 0 : json_object_size(v) == 0;
+}
+
+/* The same for a key that is known by its words alone: a scale is off at 1 too, and as a switch at false. */
+static bool is_off(const json_t *v, qz_key_meaning m) {
+    return is_neutral(v, 0) || (m == QZ_KEY_SCALE && json_is_number(v) && json_number_value(v) == 1);
+}
+
+/* Does `key` contain `text` as whole words? '*' at the end: as the beginning of one. */
+static bool has_words(const char *key, const char *text) {
+    const size_t all = strlen(text);
+    const bool open = text[all - 1] == '*';
+    const size_t n = open ? all - 1 : all;
+    for (const char *p = key; *p; p++) {
+        if (p != key && isalnum((unsigned char)p[-1])) continue;
+        size_t i = 0;
+        while (i < n && p[i] &&
+               (text[i] == '_' ? !isalnum((unsigned char)p[i]) : tolower((unsigned char)p[i]) == text[i]))
+            i++;
+        if (i == n && (open || !isalnum((unsigned char)p[n]))) return true;
+    }
+    return false;
+}
+
+/* NAMED before SCALE before MATH; NAMED too if no word is known. */
+static qz_key_meaning meaning_of_words(const char *key) {
+    qz_key_meaning best = QZ_KEY_UNKNOWN;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (words[i].meaning < best && has_words(key, words[i].words)) best = words[i].meaning;
+    return best == QZ_KEY_UNKNOWN ? QZ_KEY_NAMED : best;
+}
+
+/* -1: the key repeats no other; else whether it says what c says. */
+static int repeats(const char *key, const json_t *v, const qz_config *c) {
+    const struct { const char *key; double value; } same[] = {
+#define QZ_CONFIG_SAME(key, value) {key, value},
+#define QZ_CONFIG_TEXT(key, use, text)
+#include "model/config_same.def"
+#undef QZ_CONFIG_SAME
+#undef QZ_CONFIG_TEXT
+    };
+    const struct { const char *key; bool use; const char *text; } texts[] = {
+#define QZ_CONFIG_SAME(key, value)
+#define QZ_CONFIG_TEXT(key, use, text) {key, use, text},
+#include "model/config_same.def"
+#undef QZ_CONFIG_SAME
+#undef QZ_CONFIG_TEXT
+    };
+    int known = -1;
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        if (strcmp(same[i].key, key) != 0) continue;
+        const double x = json_is_true(v) ? 1 : json_number_value(v);
+        return (json_is_boolean(v) || json_is_number(v)) && fabs(x - same[i].value) <= 1e-6 * fabs(same[i].value);
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (strcmp(texts[i].key, key) != 0) continue;
+        if (texts[i].use && json_is_string(v) && strcasecmp(json_string_value(v), texts[i].text) == 0) return 1;
+        known = 0;
+    }
+    return known;
 }
 
 static qz_key_meaning meaning_of(qz_keys_object object, const char *key, double *neutral) {
@@ -65,15 +134,69 @@ static bool family_reads(const qz_family_info *f, const char *key) {
     return false;
 }
 
-void qz_keys_judge(const json_t *o, const qz_family_info *f, qz_keys_object object, qz_config_keys *k) {
+/* A key of config.json that has no row. */
+static void judge_unknown(const char *key, const json_t *v, qz_config *c) {
+    const int same = repeats(key, v, c);
+    if (same == 1) return;
+    const qz_key_meaning m = meaning_of_words(key);
+    if (same == 0 || (m != QZ_KEY_NAMED && !is_off(v, m))) add_value(&c->keys, QZ_KEYS_REFUSED, "", key, v);
+    else qz_keys_add(&c->keys, QZ_KEYS_NOTED, "", key, NULL);
+}
+
+void qz_keys_judge(const json_t *o, const qz_family_info *f, qz_keys_object object, qz_config *c) {
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)o, key, v) {
         double neutral;
         const qz_key_meaning m = meaning_of(object, key, &neutral);
-        if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || is_neutral(v, neutral) || (object != QZ_KEYS_QUANT && family_reads(f, key))) continue;
-        if (m == QZ_KEY_MATH || object == QZ_KEYS_ROPE) add_value(k, QZ_KEYS_REFUSED, prefixes[object], key, v);
-        else qz_keys_add(k, QZ_KEYS_NOTED, prefixes[object], key, NULL);
+        if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || json_is_null(v) ||
+            (object != QZ_KEYS_QUANT && family_reads(f, key)))
+            continue;
+        if (m == QZ_KEY_UNKNOWN && object == QZ_KEYS_ROOT) judge_unknown(key, v, c);
+        else if (m == QZ_KEY_MATH || (object == QZ_KEYS_ROPE && m == QZ_KEY_UNKNOWN)) {
+            if (!is_neutral(v, neutral)) add_value(&c->keys, QZ_KEYS_REFUSED, prefixes[object], key, v);
+        } else qz_keys_add(&c->keys, QZ_KEYS_NOTED, prefixes[object], key, NULL);
+    }
+}
+
+/* The part of a class name that names its family: "LlamaForCausalLM", "LlamaModel" -> "Llama". */
+static size_t family_part(const char *class) {
+    const char *end = strstr(class, "For"), *model = strstr(class, "Model");
+    if (end == NULL || (model && model < end)) end = model;
+    if (end && end - class > 4 && strncmp(end - 4, "Text", 4) == 0) end -= 4; /* Gemma3TextModel */
+    return end ? (size_t)(end - class) : strlen(class);
+}
+static bool same_family(const char *a, const char *b) {
+    const size_t n = family_part(a);
+    return n == family_part(b) && strncasecmp(a, b, n) == 0;
+}
+
+void qz_keys_architecture(const json_t *root, const qz_family_info *f, qz_config_keys *k) {
+    const json_t *list = json_object_get(root, "architectures");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *a = json_string_value(json_array_get(list, i));
+        bool other = false;
+        if (a == NULL || strcmp(a, f->architecture) == 0) continue;
+        for (unsigned o = 0; o < QZ_FAMILY_COUNT; o++) other |= same_family(a, qz_family_get(o)->architecture);
+        if (other && !same_family(a, f->architecture)) qz_keys_add(k, QZ_KEYS_REFUSED, "", "architectures", a);
+        else
+            qz_keys_add(k, QZ_KEYS_NOTED, "", "architectures",
+                        a); /* a head of another kind, or a class of somebody's own */
+    }
+}
+
+void qz_keys_pattern(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k) {
+    static const char *const keys[] = {"sliding_window_pattern", "_sliding_window_pattern"};
+    if (f->window != QZ_WINDOW_PATTERN || c->sliding_window == 0 ||
+        !json_is_array(json_object_get(root, "layer_types")))
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *v = json_object_get(root, keys[i]);
+        const json_int_t n = json_integer_value(v);
+        bool follows = true;
+        for (size_t l = 0; l < c->layers && n > 0; l++)
+            follows &= (c->layer_sliding[l] != 0) == ((l + 1) % (uint64_t)n != 0);
+        if (!follows) add_value(k, QZ_KEYS_REFUSED, "", keys[i], v);
     }
 }
 
@@ -94,21 +217,44 @@ void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config
     }
 }
 
-void qz_keys_rope(const json_t *root, const json_t *rope, qz_rope_kind kind, qz_config_keys *k) {
+void qz_keys_rope(const json_t *root, const char *base, const json_t *rope, qz_rope_kind kind, qz_config_keys *k) {
     enum { LINEAR = 1 << QZ_ROPE_LINEAR, DYNAMIC = 1 << QZ_ROPE_DYNAMIC, LLAMA3 = 1 << QZ_ROPE_LLAMA3, YARN = 1 << QZ_ROPE_YARN, LONGROPE = 1 << QZ_ROPE_LONGROPE };
-    static const struct { const char *key; int kinds; } of[] = {
-        {"factor", LINEAR | DYNAMIC | LLAMA3 | YARN | LONGROPE}, {"low_freq_factor", LLAMA3}, {"high_freq_factor", LLAMA3}, {"attention_factor", YARN | LONGROPE},
-        {"beta_fast", YARN}, {"beta_slow", YARN}, {"mscale", YARN}, {"mscale_all_dim", YARN}, {"truncate", YARN}};
+    static const struct { const char *key; int kinds;
+    } of[] = {{"factor", LINEAR | DYNAMIC | LLAMA3 | YARN | LONGROPE},
+              {"low_freq_factor", LLAMA3},
+              {"high_freq_factor", LLAMA3},
+              {"attention_factor", YARN | LONGROPE},
+              {"beta_fast", YARN},
+              {"beta_slow", YARN},
+              {"mscale", YARN},
+              {"mscale_all_dim", YARN},
+              {"truncate", YARN},
+              {"short_factor", LONGROPE},
+              {"long_factor", LONGROPE}};
     const json_t *a = json_object_get(rope, "rope_type"), *b = json_object_get(rope, "type");
+    const bool untyped = !json_is_string(a) && !json_is_string(b);
     if (json_is_string(a) && json_is_string(b) && !json_equal(a, b)) add_value(k, QZ_KEYS_REFUSED, prefixes[QZ_KEYS_ROPE], "type", b);
     for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
         const json_t *v = json_object_get(rope, of[i].key);
         if (v == NULL || is_neutral(v, 1) || (of[i].kinds & (1 << kind))) continue;
         /* a factor without a kind is meant to scale; what belongs to another kind, transformers ignores as we do */
-        add_value(k, kind == QZ_ROPE_NONE && i == 0 ? QZ_KEYS_REFUSED : QZ_KEYS_NOTED, prefixes[QZ_KEYS_ROPE], of[i].key, v);
+        add_value(k, kind == QZ_ROPE_NONE && (untyped || i == 0) ? QZ_KEYS_REFUSED : QZ_KEYS_NOTED,
+                  prefixes[QZ_KEYS_ROPE], of[i].key, v);
     }
-    a = json_object_get(root, "rope_theta"), b = json_object_get(rope, "rope_theta");
-    if (json_is_number(a) && json_is_number(b) && json_number_value(a) != json_number_value(b)) add_value(k, QZ_KEYS_NOTED, "", "rope_theta", a);
+    a = json_object_get(root, base), b = json_object_get(rope, "rope_theta");
+    if (json_is_number(a) && json_is_number(b) && json_number_value(a) != json_number_value(b))
+        add_value(k, QZ_KEYS_REFUSED, "", base, a);
+}
+
+void qz_keys_layers(const json_t *by_kind, const char *name, qz_config_keys *k) {
+    const char *key;
+    json_t *v;
+    char prefix[64];
+    (void)snprintf(prefix, sizeof prefix, "%s.", name);
+    json_object_foreach((json_t *)(uintptr_t)by_kind, key, v) {
+        const bool known = strcmp(key, "full_attention") == 0 || strcmp(key, "sliding_attention") == 0;
+        if (!known && !json_is_null(v)) add_value(k, QZ_KEYS_REFUSED, prefix, key, v);
+    }
 }
 
 void qz_keys_contradict(const json_t *read, const json_t *other, const char *name, qz_config_keys *k) {

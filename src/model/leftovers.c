@@ -166,8 +166,32 @@ void qz_leftovers_json(const qz_model *m, qz_str *out) {
     qz_str text = {0};
     qz_str_printf(&text, "%s%s%s", k->refused, *k->refused && *k->noted ? ", " : "", k->noted);
     qz_json_quote(out, text.ptr ? text.ptr : "", text.len);
+    qz_unread_json(k, "", out);
     qz_str_puts(out, "}");
     qz_str_release(&text);
+}
+
+void qz_unread_json(const qz_config_keys *k, const char *suffix, qz_str *out) {
+    if (k->n_noted == 0) return;
+    qz_str_printf(out, ",\"unread_keys%s\":%u,\"unread%s\":", suffix, k->n_noted, suffix);
+    qz_json_quote(out, k->noted, strlen(k->noted));
+}
+
+static void say_unread(qz_run *run, const char *path, const qz_config_keys *k) {
+    if (k->n_noted)
+        qz_info_once(run, "note: %s: %u key%s of the configuration not read: %s", path, k->n_noted,
+                     k->n_noted == 1 ? "" : "s", k->noted);
+}
+
+static void say_refused(qz_run *run, const char *path, const qz_config_keys *k) {
+    if (k->n_refused)
+        qz_warn_once(run, "%s: %s: keys of the configuration ignored: %u: %s", QZ_CODE_KEYS, path, k->n_refused,
+                     k->refused);
+}
+
+void qz_keys_say(qz_run *run, const char *path, const qz_config_keys *k) {
+    say_unread(run, path, k);
+    say_refused(run, path, k);
 }
 
 qz_status qz_model_doubt(qz_run *run, qz_model *m, qz_error *err, const char *fmt, ...) {
@@ -219,8 +243,7 @@ static void say(qz_run *run, const qz_model *m) {
     if (m->n_other_files)
         qz_info_once(run, "note: %s: %zu .safetensors file%s of the folder not read (first '%s'): only model.safetensors, or what its index names, is", m->path, m->n_other_files,
                 m->n_other_files == 1 ? "" : "s", m->other_file);
-    if (m->config.keys.n_noted)
-        qz_info_once(run, "note: %s: %u key%s of the configuration not read: %s", m->path, m->config.keys.n_noted, m->config.keys.n_noted == 1 ? "" : "s", m->config.keys.noted);
+    say_unread(run, m->path, &m->config.keys);
     if (m->config.keys.n_absent)
         qz_info_once(run, "note: %s: config.json: %u key%s absent, defaults of the family used: %s", m->path, m->config.keys.n_absent,
                      m->config.keys.n_absent == 1 ? "" : "s", m->config.keys.absent);
@@ -258,7 +281,7 @@ qz_status qz_leftovers_judge(qz_run *run, const qz_model *m, qz_error *err) {
     const qz_config_keys *k = &m->config.keys;
     if (run && run->accept && strcmp(run->accept, "*") == 0) return QZ_OK; /* the verb says it itself */
     say(run, m);
-    if (k->n_refused && run && qz_list_has(run->accept, QZ_CODE_KEYS)) qz_warn_once(run, "%s: %s: keys of the configuration ignored: %u: %s", QZ_CODE_KEYS, m->path, k->n_refused, k->refused);
+    if (k->n_refused && run && qz_list_has(run->accept, QZ_CODE_KEYS)) say_refused(run, m->path, k);
     else if (k->n_refused)
         return qz_fail(err, QZ_EUNSUPPORTED, "%u key%s of the configuration would make another model and %s not read: model '%s', key%s %s: expected none or the neutral value; "
                        "correct the configuration, or --accept %s ignores %s", k->n_refused, k->n_refused == 1 ? "" : "s", k->n_refused == 1 ? "is" : "are", m->path,

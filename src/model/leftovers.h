@@ -22,6 +22,10 @@ void qz_leftovers_names(const qz_model *m, qz_left_kind kind, qz_str *out);
 void qz_leftovers_keys(const qz_model *m, qz_str *out);
 /* "leftovers":{…} with counts, names of the parts, and keys of the configuration. */
 void qz_leftovers_json(const qz_model *m, qz_str *out);
+/* ,"unread_keysSUFFIX":N,"unreadSUFFIX":"…" of keys that no row reads and that change nothing known; nothing where there is none. */
+void qz_unread_json(const qz_config_keys *k, const char *suffix, qz_str *out);
+/* Says (log) which keys of a configuration are not read, and which of these would change the model, where only its shape is asked for. */
+void qz_keys_say(qz_run *run, const char *path, const qz_config_keys *k);
 /* Something that a container says about itself and its data contradict: kept for verify and check, and warned of. */
 qz_status qz_model_doubt(qz_run *run, qz_model *m, qz_error *err, const char *fmt, ...) QZ_PRINTF(4, 5);
 /* Says what was left (log), and refuses parts and keys that run->accept does not name. */

@@ -54,6 +54,8 @@ qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r,
         qz_info(run, "samples: %zu read, %zu used, %zu truncated, %zu dropped; tokens: %zu read, %zu used in %zu windows of %zu, %zu cut", w->samples_read,
                 w->samples_used, w->samples_truncated, w->samples_dropped, w->tokens_total, w->tokens_used, w->n_windows, w->seq_len, w->tokens_cut);
     }
+    const size_t beyond = st == QZ_OK ? qz_source_beyond(s, w->seq_len) : 0;
+    if (!r->linted) qz_source_warn_beyond(run, s, r->data, beyond * w->n_windows, w->n_windows);
     qz_arena_release(&arena);
     return st;
 }

@@ -247,6 +247,7 @@ qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_optio
         qz_progress_step(run, c->plan.spec.name, i + 1, c->plan.n_items, "tensors");
     }
     qz_progress_end(run);
+    if (st == QZ_OK) qz_produced_flushed(run, &c->plan, w, out);
     if (st == QZ_OK) st = qz_artifact_writer_finish(w, &partial, err);
     if (st == QZ_OK) {
         st = qz_proof_check(run, &proof, c->source, partial, out, err);

@@ -47,6 +47,7 @@ static void describe(const qz_source *s, const char *path, qz_measured *m) {
     qz_str names = {0};
     qz_leftovers_names(s->model, QZ_LEFT_PART, &names);
     m->dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
+    m->keys = s->model->config.keys;
     m->ignored_keys = s->model->config.keys.n_refused;
     (void)snprintf(m->dropped_names, sizeof m->dropped_names, "%s", names.ptr ? names.ptr : "");
     (void)snprintf(m->ignored_names, sizeof m->ignored_names, "%s", s->model->config.keys.refused);
@@ -80,6 +81,19 @@ static qz_status check_ids(const qz_eval_set *set, const models *x, const char *
     return QZ_OK;
 }
 
+/* The last id of a window is only a target. */
+static void count_beyond(qz_run *run, const qz_eval_set *set, const models *x, const char *file, qz_measured *out) {
+    for (size_t i = 0; i < x->n; i++) {
+        size_t texts = 0;
+        for (size_t w = 0; w < set->n; w++) {
+            const size_t k = set->windows[w].n > 1 ? qz_source_beyond(&x->s[i], set->windows[w].n - 1) : 0;
+            out[i].beyond += k;
+            texts += k > 0;
+        }
+        qz_source_warn_beyond(run, &x->s[i], file, out[i].beyond, texts);
+    }
+}
+
 static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_measured *out, char set_text[160], char hash[65], qz_error *err) {
     qz_dataset d = {0};
     qz_eval_set set = {0};
@@ -91,6 +105,7 @@ static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_meas
                                .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t) : x->s[0].model->config.bos_id};
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, err);
     if (st == QZ_OK) st = check_ids(&set, x, r->text, err);
+    if (st == QZ_OK) count_beyond(run, &set, x, r->text, out);
     if (st == QZ_OK && d.parts.left_out) qz_warn(run, "%s: %zu parts of messages are no text and left out: %s", r->text, d.parts.left_out, d.parts.names);
     if (st == QZ_OK && set.skipped) qz_warn(run, "skipped %zu text%s of fewer than two tokens", set.skipped, qz_plural(set.skipped));
     if (st == QZ_OK)

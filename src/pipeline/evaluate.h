@@ -17,6 +17,8 @@ typedef struct {
     size_t lost, won;
     size_t dropped, ignored_keys;  /* stored tensors and keys of the configuration that nothing reads, taken with --accept */
     char dropped_names[320], ignored_names[320];
+    size_t beyond;                 /* positions of the text beyond the model's context */
+    qz_config_keys keys;           /* of the configuration: what was not read */
 } qz_measured;
 void qz_measured_release(qz_measured *m);
 

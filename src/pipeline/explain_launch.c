@@ -1,5 +1,6 @@
 /* `explain launch ARTIFACT`: the lines that load it, per engine, from what the artifact is and what engines.def knows. */
 #include "base/io.h"
+#include "base/size.h"
 #include "pipeline/explain.h"
 #include "report/fit.h"
 #include "pipeline/source.h"
@@ -37,6 +38,16 @@ static const char *dtype_of(const qz_model *m, qz_deploy k) {
     return strcmp(m->encoding, "F16") == 0 ? "float16" : strcmp(m->encoding, "F32") == 0 ? "float32" : "bfloat16";
 }
 
+/* "  HEAD(" and its arguments: on one further line if they fit, else the path alone on one. `path`: quoted, with all that names the files. */
+static void python_call(qz_explained *x, const char *head, const char *path, const char *rest) {
+    const size_t n = qz_width(head, SIZE_MAX) + qz_width(path, SIZE_MAX) + qz_width(rest, SIZE_MAX);
+    const char *comma = *rest ? ", " : "";
+    if (n + 5 <= qz_text_columns()) qz_explain_line(x, "  %s(%s%s%s)", head, path, comma, rest);
+    else if (qz_width(path, SIZE_MAX) + qz_width(rest, SIZE_MAX) + 9 <= qz_text_columns())
+        qz_explain_line(x, "  %s(\n      %s%s%s)", head, path, comma, rest);
+    else qz_explain_line(x, "  %s(\n      %s%s%s%s)", head, path, *rest ? "," : "", *rest ? "\n      " : "", rest);
+}
+
 static void servers(qz_explained *x, const qz_model *m, const char *path, qz_deploy k) {
     unsigned long long ctx = (unsigned long long)m->config.max_position;
     if (heading(x, k, QZ_RUNTIME_VLLM))
@@ -45,18 +56,17 @@ static void servers(qz_explained *x, const qz_model *m, const char *path, qz_dep
         qz_fit_command(&x->text, 2, "python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu", path,
                        k == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(k), dtype_of(m, k), ctx);
     if (!heading(x, k, QZ_RUNTIME_TRANSFORMERS)) return;
-    if (k == QZ_DEPLOY_GGUF) {
-        const char *base = qz_path_base(path);
-        qz_explain_line(x, "  from transformers import AutoModelForCausalLM, AutoTokenizer");
-        qz_explain_line(x, "  tok = AutoTokenizer.from_pretrained(\n      \"%.*s\", gguf_file=\"%s\")", base > path ? (int)(base - path - 1) : 1,
-                        base > path ? path : ".", base);
-        qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\n      \"%.*s\", gguf_file=\"%s\", device_map=\"auto\")",
-                        base > path ? (int)(base - path - 1) : 1, base > path ? path : ".", base);
-        return;
-    }
+    char files[1032], gguf[1032] = "", more[1200];
+    const char *base = qz_path_base(path);
+    const int folder = base > path ? (int)qz_min_size((size_t)(base - path - 1), 1000) : 1;
+    (void)snprintf(files, sizeof files, "\"%.*s\"", k == QZ_DEPLOY_GGUF ? folder : 1000,
+                   k == QZ_DEPLOY_GGUF && base == path ? "." : path);
+    if (k == QZ_DEPLOY_GGUF) (void)snprintf(gguf, sizeof gguf, "gguf_file=\"%.1000s\"", base);
+    if (k == QZ_DEPLOY_GGUF) (void)snprintf(more, sizeof more, "%s, device_map=\"auto\"", gguf);
+    else (void)snprintf(more, sizeof more, "dtype=\"%s\", device_map=\"auto\"", dtype_of(m, k));
     qz_explain_line(x, "  from transformers import AutoModelForCausalLM, AutoTokenizer");
-    qz_explain_line(x, "  tok = AutoTokenizer.from_pretrained(\"%s\")", path);
-    qz_explain_line(x, "  model = AutoModelForCausalLM.from_pretrained(\n      \"%s\", dtype=\"%s\", device_map=\"auto\")", path, dtype_of(m, k));
+    python_call(x, "tok = AutoTokenizer.from_pretrained", files, gguf);
+    python_call(x, "model = AutoModelForCausalLM.from_pretrained", files, more);
 }
 
 static void local(qz_explained *x, const qz_source *s, const char *path, qz_deploy k) {
@@ -67,8 +77,13 @@ static void local(qz_explained *x, const qz_source *s, const char *path, qz_depl
     }
     if (heading(x, k, QZ_RUNTIME_OLLAMA)) {
         bool dir = qz_path_is_dir(path);
-        qz_explain_line(x, "  printf 'FROM %s%s\\nPARAMETER num_ctx %llu\\n' > Modelfile", path[0] == '/' ? "" : "./", path, ctx);
-        qz_explain_line(x, "  ollama create %s -f Modelfile && ollama run %s%s", s->name, s->name, dir ? "  # converts on import" : "");
+        const char *here = path[0] == '/' ? "" : "./";
+        const bool fits = qz_width(path, SIZE_MAX) + 28 <= qz_text_columns();
+        qz_explain_line(x, fits ? "  echo 'FROM %s%s' > Modelfile" : "  echo FROM \\\n    %s%s \\\n    > Modelfile",
+                        here, path);
+        qz_explain_line(x, "  echo 'PARAMETER num_ctx %llu' >> Modelfile", ctx);
+        qz_explain_line(x, "  ollama create %s -f Modelfile%s", s->name, dir ? "  # converts on import" : "");
+        qz_explain_line(x, "  ollama run %s", s->name);
     }
 }
 
@@ -77,7 +92,8 @@ qz_status qz_explain_launch(qz_explained *x, const char *path) {
     QZ_TRY(qz_source_open(x->run, path, &s, x->err));
     qz_deploy k = kind_of(s.model);
     qz_explain_line(x, "%s: %s, %s; %s", s.name, s.model->container, s.model->encoding, s.model->contract);
-    qz_explain_line(x, "\nquantz\n  quantz run %s -p \"Hello\"", path);
+    qz_explain_line(x, "\nquantz");
+    qz_fit_command(&x->text, 2, "quantz run %s -p \"Hello\"", path);
     servers(x, s.model, path, k);
     local(x, &s, path, k);
     qz_source_release(&s);

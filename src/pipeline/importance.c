@@ -199,10 +199,32 @@ static qz_status look_at(qz_run *run, const qz_artifact_plan *plan, const qz_imp
     return st;
 }
 
+/* Of these weights, of others ("other"), or nobody knows ("unknown"): shapes alone say little, models of one family share them. */
+static const char *say_origin(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp,
+                              const qz_produce_options *o) {
+    const char *measured = qz_imatrix_note_of(imp->imatrix, QZ_IMATRIX_SOURCE_KEY), *source = NULL;
+    for (size_t i = 0; i < plan->context->n_provenance; i++)
+        if (strcmp(plan->context->provenance[i].key, "source_sha256") == 0) source = plan->context->provenance[i].value;
+    if (measured == NULL) {
+        qz_info(run,
+                "note: '%s' does not say on which weights it was measured: whether it belongs to this model cannot "
+                "be checked",
+                o->imatrix_file);
+        return "unknown";
+    }
+    if (o->rehearse || source == NULL || strcmp(measured, source) == 0) return o->rehearse ? "unknown" : "same";
+    qz_warn(run,
+            "importance matrix '%s' was measured on other weights than those of '%s': shapes are equal, hashes are "
+            "not; measure this model",
+            o->imatrix_file, plan->model->path);
+    return "other";
+}
+
 qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o, qz_produced *out, qz_error *err) {
     if (imp->imatrix == NULL && imp->stats == NULL) return QZ_OK;
     survey s = {0};
     qz_str json = {0};
+    const char *origin = NULL;
     qz_status st = look_at(run, plan, imp, o->imatrix_file, &s, err);
     out->importance_tensors = s.wanted;
     out->importance_covered = s.covered;
@@ -214,14 +236,18 @@ qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const 
         else {
             if (imp->stats && o->stats_file)
                 qz_warn(run, "statistics '%s' are not used: the importance matrix stands for them", o->stats_file);
+            origin = say_origin(run, plan, imp, o);
             qz_info(run, "importance matrix: %zu of %zu tensors covered", s.covered, s.wanted);
             if (s.missing.n) qz_warn(run, "no importance for %zu tensor%s, encoded without: %s", s.missing.n, qz_plural(s.missing.n), names_of(&s.missing));
         }
         if (st == QZ_OK && s.unused.n && s.wanted) qz_warn(run, "%zu entries of '%s' belong to no tensor: %s", s.unused.n, o->imatrix_file, names_of(&s.unused));
     }
     if (st == QZ_OK && (imp->imatrix || s.ones.n || s.scaled.n)) {
-        qz_str_printf(&json, "{\"tensors\":%zu,\"covered\":%zu,\"without\":[%s],\"weights_of_one\":[%s],\"scaled\":[%s],\"unused_entries\":[%s],\"sha256\":\"%s\"}", s.wanted,
-                      s.covered, json_of(&s.missing), json_of(&s.ones), json_of(&s.scaled), json_of(&s.unused), o->imatrix_sha ? o->imatrix_sha : "");
+        qz_str_printf(&json,
+                      "{\"tensors\":%zu,\"covered\":%zu,\"without\":[%s],\"weights_of_one\":[%s],\"scaled\":[%s],"
+                      "\"unused_entries\":[%s],\"sha256\":\"%s\",\"measured_on\":\"%s\"}",
+                      s.wanted, s.covered, json_of(&s.missing), json_of(&s.ones), json_of(&s.scaled),
+                      json_of(&s.unused), o->imatrix_sha ? o->imatrix_sha : "", origin ? origin : "");
         if (json.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");
         qz_free(out->importance_json);
         out->importance_json = json.ptr;

@@ -1,4 +1,5 @@
 #include "pipeline/pick_print.h"
+#include "model/leftovers.h"
 #include "base/json.h"
 #include "base/size.h"
 #include "pipeline/check_print.h"
@@ -166,6 +167,7 @@ void qz_pick_json(const qz_pick_page *x, qz_str *s) {
     qz_str_puts(s, "{\"pick\":1");
     qz_json_text(s, "input", x->input);
     qz_json_text(s, "model_type", x->shape->model_type);
+    qz_unread_json(&x->shape->config.keys, "", s);
     qz_json_text(s, "hardware", x->hardware->name);
     qz_json_text(s, "hardware_date", x->hardware->date);
     qz_json_text(s, "workload", a->workload);

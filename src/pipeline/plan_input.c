@@ -1,4 +1,5 @@
 /* What `plan` was asked about: numbers, formats, the model. */
+#include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/plan.h"
@@ -93,5 +94,6 @@ qz_status qz_plan_open_model(qz_run *run, const char *operand, qz_plan_view *v, 
     }
     QZ_TRY(qz_shape_load(operand, &v->shape, err));
     v->dir = dir ? operand : NULL;
+    qz_keys_say(run, operand, &v->shape->config.keys);
     return dir && v->shape->runs && has_weights(operand) ? open_weights(run, operand, false, v, err) : QZ_OK;
 }

@@ -1,4 +1,5 @@
 /* The main table of `plan` as text and JSON. */
+#include "model/leftovers.h"
 #include "base/json.h"
 #include "report/fit.h"
 #include "pipeline/plan.h"
@@ -261,17 +262,25 @@ qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err) 
     const qz_shape *s = v->shape;
     const qz_memory *m = &v->base;
     const size_t sliding = layers_of(s, QZ_ATTN_SLIDING), linear = layers_of(s, QZ_ATTN_LINEAR);
+    qz_str unread = {0};
+    qz_unread_json(&s->config.keys, "", &unread);
     qz_str_puts(out, "{\"schema\":1,\"model\":");
     qz_json_quote(out, s->name, strlen(s->name));
     qz_str_printf(
         out,
-        ",\"family\":\"%s\",\"runs_here\":%s,\"weights\":%llu,\"active_weights\":%llu,\"layers\":%llu,\"hidden_size\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,"
-        "\"vocab_size\":%llu,\"native_context\":%llu,\"experts\":%llu,\"experts_used\":%llu,\"released_as\":\"%s\","
-        "\"sliding_layers\":%zu,\"sliding_window\":%llu,\"linear_layers\":%zu,\"latent_values\":%llu,\"latent_rope_values\":%llu,\n",
-        s->model_type, s->runs ? "true" : "false", (unsigned long long)s->params, (unsigned long long)s->active_params, (unsigned long long)s->layers,
-        (unsigned long long)s->hidden, (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim,
-        (unsigned long long)s->vocab, (unsigned long long)s->max_position, (unsigned long long)s->experts, (unsigned long long)s->experts_used,
-        s->released, sliding, (unsigned long long)s->sliding_window, linear, (unsigned long long)s->kv_lora_rank, (unsigned long long)s->rope_dim);
+        ",\"family\":\"%s\",\"runs_here\":%s,\"weights\":%llu,\"active_weights\":%llu,\"layers\":%llu,\"hidden_"
+        "size\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,"
+        "\"vocab_size\":%llu,\"native_context\":%llu,\"experts\":%llu,\"experts_used\":%llu,\"released_as\":\"%s\""
+        "%s,\"sliding_layers\":%zu,\"sliding_window\":%llu,\"linear_layers\":%zu,\"latent_values\":%llu,\"latent_"
+        "rope_values\":%llu,\n",
+        s->model_type, s->runs ? "true" : "false", (unsigned long long)s->params,
+        (unsigned long long)s->active_params, (unsigned long long)s->layers, (unsigned long long)s->hidden,
+        (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim,
+        (unsigned long long)s->vocab, (unsigned long long)s->max_position, (unsigned long long)s->experts,
+        (unsigned long long)s->experts_used, s->released, unread.ptr ? unread.ptr : "", sliding,
+        (unsigned long long)s->sliding_window, linear, (unsigned long long)s->kv_lora_rank,
+        (unsigned long long)s->rope_dim);
+    qz_str_release(&unread);
     qz_str_printf(
         out,
         "\"users\":%llu,\"context\":%llu,\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\",\"kv_bytes_per_token\":%llu,\"kv_bytes\":%llu,\"kv_bytes_without_windows\":%llu,"

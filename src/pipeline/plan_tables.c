@@ -237,7 +237,8 @@ qz_status qz_plan_print_shapes(bool json, qz_str *out, qz_error *err) {
         qz_shape_free(s);
     }
     if (st == QZ_OK) emit(&t, json, out);
-    if (st == QZ_OK && !json) qz_str_puts(out, "Billions of weights; KV: bytes a token in 16 bits. Source of a shape: --json.\n");
+    if (st == QZ_OK && !json)
+        qz_fit_printf(out, 2, "Billions of weights; KV: bytes a token in 16 bits. Source of a shape: --json.");
 out:
     qz_arena_release(&a);
     return st;
@@ -263,8 +264,10 @@ qz_status qz_plan_print_hardware(const qz_hardware_set *set, bool json, qz_str *
         QZ_GOTO(qz_table_set(&t, 7, err, "%s", h->source));
     }
     if (st == QZ_OK) emit(&t, json, out);
-    if (st == QZ_OK && !json)
-        qz_str_puts(out, "Visible: what a program can allocate from (Macs: the default wired limit).\nDate and source of a row: --json.\n");
+    if (st == QZ_OK && !json) {
+        qz_fit_printf(out, 2, "Visible: what a program can allocate from (Macs: the default wired limit).");
+        qz_fit_printf(out, 2, "Date and source of a row: --json.");
+    }
 out:
     qz_arena_release(&a);
     return st;

@@ -327,6 +327,16 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
     return st;
 }
 
+void qz_produced_flushed(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_writer *w, qz_produced *p) {
+    size_t tensors = 0;
+    p->flushed = qz_artifact_writer_flushed(w, &tensors);
+    if (p->flushed)
+        qz_info(run,
+                "note: %s: %llu value%s of %zu tensor%s below the smallest of f16 (2^-24) became 0: a level with "
+                "bf16 keeps them",
+                plan->spec.name, (unsigned long long)p->flushed, qz_plural(p->flushed), tensors, qz_plural(tensors));
+}
+
 qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz_error *err) {
     qz_plan_summary sum;
     qz_str text = {0}, json = {0};
@@ -365,7 +375,7 @@ void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str 
 qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                      const char *path, qz_produced *out, qz_error *err) {
     *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
-                         .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
+                         .keys = s->model->config.keys, .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
     qz_artifact_writer *w = NULL;
     qz_proof proof = {0};
     const char *partial = NULL;
@@ -375,6 +385,12 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     if (out->finished) return QZ_OK;
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
     if (s->tokenizer == NULL) qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
+    if (s->tokenizer == NULL && s->model->config.n_eos && !qz_scheme_get(plan->spec.scheme)->directory)
+        qz_info(run,
+                "note: %s: %zu end token%s of the configuration %s stored (first %lld), which llama.cpp does not "
+                "read without a tokenizer",
+                plan->spec.name, s->model->config.n_eos, qz_plural(s->model->config.n_eos),
+                s->model->config.n_eos == 1 ? "is" : "are", (long long)s->model->config.eos_ids[0]);
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
     QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));
@@ -383,6 +399,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
         st = qz_artifact_writer_open(run, plan, path, (o->resume ? QZ_WRITE_RESUME : 0u) | (o->force ? QZ_WRITE_FORCE : 0u), &w, err);
     if (st == QZ_OK) qz_proof_attach(&proof, w);
     if (st == QZ_OK) st = write_items(run, s, plan, imp, o, w, &proof, out, err);
+    if (st == QZ_OK) qz_produced_flushed(run, plan, w, out);
     if (st == QZ_OK) st = qz_artifact_writer_finish(w, &partial, err);
     if (st == QZ_OK) {
         st = qz_proof_check(run, &proof, s, partial, out, err);

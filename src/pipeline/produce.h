@@ -35,6 +35,8 @@ typedef struct {
     double bits_per_weight, seconds, weight_mse;
     size_t fallbacks, other_types;     /* tensors not coded as asked for; of these: in another type */
     size_t dropped;                    /* stored tensors of the source that nothing uses, taken with --accept */
+    qz_config_keys keys;               /* of its configuration: what was not read */
+    uint64_t flushed;                  /* values other than 0 that became 0 in float16 */
     size_t ignored_keys;               /* keys of its configuration that would make another model, likewise */
     size_t importance_tensors, importance_covered; /* tensors whose bytes depend on importance, and those that have some */
     qz_output_error output_error;      /* of each linear that was coded in this run, and of all */
@@ -50,6 +52,8 @@ typedef struct {
 } qz_produced;
 void qz_produced_release(qz_produced *p);
 
+/* Takes the writer's count of values that became 0 in float16, and says it. */
+void qz_produced_flushed(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_writer *w, qz_produced *p);
 /* Fills the two texts of p. */
 qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz_error *err);
 

@@ -1,3 +1,4 @@
+#include "model/leftovers.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -163,6 +164,7 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     qz_str_printf(s, ",\"dropped_tensors\":%zu,\"ignored_keys\":%zu", dropped->dropped, dropped->ignored_keys);
     if (dropped->dropped) text_figure(s, "dropped", dropped->dropped_names);
     if (dropped->ignored_keys) text_figure(s, "ignored", dropped->ignored_names);
+    qz_unread_json(&dropped->keys, "", s);
     if (m->scored) {
         figure(s, "ppl", m->score.ppl.value);
         figure(s, "ppl_low", m->score.ppl.low);

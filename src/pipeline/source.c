@@ -67,6 +67,20 @@ qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err) {
     return QZ_OK;
 }
 
+size_t qz_source_beyond(const qz_source *s, size_t n) {
+    const qz_config *c = &s->model->config;
+    return c->rope.kind != QZ_ROPE_DYNAMIC && n > c->max_position ? n - (size_t)c->max_position : 0;
+}
+
+void qz_source_warn_beyond(qz_run *run, const qz_source *s, const char *file, size_t positions, size_t texts) {
+    if (positions == 0) return;
+    qz_warn(run,
+            "%s: %zu position%s of %zu text%s or window%s lie beyond the %llu of '%s' (max_position_embeddings): the "
+            "model was not made for them; use shorter windows",
+            file, positions, qz_plural(positions), texts, qz_plural(texts), qz_plural(texts),
+            (unsigned long long)s->model->config.max_position, s->name);
+}
+
 qz_status qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name, char **out, qz_error *err) {
     const qz_scheme_info *info = qz_scheme_get(spec->scheme);
     char file[320], upper[32], recipe[sizeof spec->name];

@@ -1,3 +1,4 @@
+#include "model/leftovers.h"
 #include "base/io.h"
 #include "pipeline/bench.h"
 #include "pipeline/source.h"
@@ -42,7 +43,10 @@ static qz_status add_json_row(qz_table *t, const qz_source *s, const qz_bench *b
     QZ_TRY(qz_table_set(t, 34, err, "%s", b->cpu));
     QZ_TRY(qz_table_set(t, 35, err, "%.2f", b->load_average));
     QZ_TRY(qz_table_set(t, 36, err, "%.1f", b->switches));
-    return qz_table_set(t, 37, err, "%d", b->loaded);
+    QZ_TRY(qz_table_set(t, 37, err, "%d", b->loaded));
+    const qz_config_keys *k = &s->model->config.keys;
+    if (k->n_noted) QZ_TRY(qz_table_set(t, 38, err, "%u", k->n_noted));
+    return k->n_noted ? qz_table_set(t, 39, err, "%s", k->noted) : QZ_OK;
 }
 
 qz_status qz_run_bench_verb(qz_run *run, const qz_request *r, qz_error *err) {
@@ -55,7 +59,8 @@ qz_status qz_run_bench_verb(qz_run *run, const qz_request *r, qz_error *err) {
         {"end_to_end_tps", 'r'}, {"end_to_end_tps_min", 'r'}, {"end_to_end_tps_max", 'r'}, {"end_to_end_tps_p95", 'r'}, {"end_to_end_tps_p99", 'r'},
         {"prompt_tokens", 'r'}, {"pp_tokens", 'r'}, {"new_tokens", 'r'}, {"repeats", 'r'}, {"peak_rss_bytes", 'r'}, {"engine_bytes", 'r'}, {"kv_bytes", 'r'},
         {"bytes_per_token", 'r'}, {"bandwidth_gbs", 'r'}, {"memory_bandwidth_gbs", 'r'}, {"kernel", 'l'}, {"cpu", 'l'},
-        {"load_average", 'r'}, {"involuntary_switches_per_s", 'r'}, {"under_load", 'r'}};
+        {"load_average", 'r'}, {"involuntary_switches_per_s", 'r'}, {"under_load", 'r'},
+        {"unread_keys", 'r'}, {"unread", 'l'}};
     qz_arena arena = {0};
     qz_table t;
     char env[256];

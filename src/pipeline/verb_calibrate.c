@@ -1,7 +1,9 @@
+#include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
+#include "pipeline/importance.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/experts.h"
 #include "pipeline/outputs.h"
@@ -27,18 +29,19 @@ static qz_status add_entry(qz_imatrix *im, const qz_stats *s, size_t layer, cons
     return QZ_OK;
 }
 
-/* The data's findings go with the matrix; the older form has no place for them. */
-static void add_notes(qz_run *run, qz_imatrix *im, qz_imatrix_note *note, const char *accepted,
+/* The data's findings and the hash of the weights go with the matrix; the older form has no place for them. */
+static void add_notes(qz_run *run, qz_imatrix *im, qz_imatrix_note notes[2], const qz_stats_info *about,
                       const char *path, bool dat) {
     qz_str line = {0};
-    if (accepted == NULL || *accepted == 0) return;
-    qz_accepted_line(accepted, &line);
-    if (dat && line.ptr) qz_warn(run,
-                                 "'%s' has no place for '%s': write the GGUF form (a name without .dat)", path,
-                                     line.ptr);
-    *note = (qz_imatrix_note){"quantz." QZ_ACCEPTED_KEY, accepted};
-    im->notes = note;
-    im->n_notes = 1;
+    im->notes = notes;
+    if (about->accepted && *about->accepted) {
+        qz_accepted_line(about->accepted, &line);
+        if (dat && line.ptr)
+            qz_warn(run, "'%s' has no place for '%s': write the GGUF form (a name without .dat)", path, line.ptr);
+        notes[im->n_notes++] = (qz_imatrix_note){"quantz." QZ_ACCEPTED_KEY, about->accepted};
+    }
+    if (about->source_sha && *about->source_sha)
+        notes[im->n_notes++] = (qz_imatrix_note){QZ_IMATRIX_SOURCE_KEY, about->source_sha};
     qz_str_release(&line);
 }
 
@@ -62,7 +65,7 @@ static qz_status name_imatrix(const qz_request *r, qz_error *err) {
 /* Every matrix of a block, the router too, as llama-imatrix would have collected them. */
 static qz_status stage_imatrix(qz_run *run, const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
     const bool dat = strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dat") == 0;
-    qz_imatrix_note note;
+    qz_imatrix_note notes[2];
     qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len, .n_datasets = 1};
     im.entries = qz_arena_calloc(&im.arena, c->layers * QZ_MAX_SITES, sizeof *im.entries);
     im.datasets = qz_arena_calloc(&im.arena, 1, sizeof *im.datasets);
@@ -75,7 +78,7 @@ static qz_status stage_imatrix(qz_run *run, const qz_stats *s, const qz_config *
     }
     if (st == QZ_OK) {
         im.datasets[0] = s->info.data_name;
-        add_notes(run, &im, &note, s->info.accepted, path, dat);
+        add_notes(run, &im, notes, &s->info, path, dat);
         st = qz_imatrix_stage(&im, path, dat, err);
     }
     qz_arena_release(&im.arena);
@@ -106,7 +109,7 @@ static qz_status claim(qz_outputs *o, const qz_request *r, const char *path, qz_
     return qz_outputs_claim(o, r, r->imatrix, QZ_OUTPUT_FILE, err);
 }
 
-static qz_status show(const qz_stats *stats, const char *path, bool finished, bool json, qz_error *err) {
+static qz_status show(const qz_stats *stats, const qz_source *s, const char *path, bool finished, bool json, qz_error *err) {
     const qz_stats_info *i = &stats->info;
     qz_str out = {0};
     qz_arena arena = {0};
@@ -117,6 +120,9 @@ static qz_status show(const qz_stats *stats, const char *path, bool finished, bo
         qz_str_printf(&out, "{\"stats\":\"%s\",\"sha256\":\"%s\",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"bos\":%d,\"template\":\"%s\",\"peak_rss_bytes\":%llu", path, hex,
                       (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
                       (unsigned long long)qz_peak_rss());
+        const uint64_t beyond = qz_source_beyond(s, (size_t)i->seq_len) * i->windows;
+        if (beyond) qz_str_printf(&out, ",\"positions_beyond_context\":%llu", (unsigned long long)beyond);
+        qz_unread_json(&s->model->config.keys, "", &out);
         if (i->in.experts) qz_str_puts(&out, ",\"experts\":");
         if (i->in.experts) qz_experts_json(stats, &out);
         qz_str_puts(&out, ",\"calibration_accepted\":");
@@ -152,7 +158,7 @@ static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *ou
     if (st == QZ_OK && !r->lint) st = qz_stats_open(&stats, path, err);
     if (st == QZ_OK && !r->lint && r->imatrix) st = stage_imatrix(run, &stats, &s.model->config, r->imatrix, err);
     if (st == QZ_OK && !r->lint && r->imatrix) st = name_imatrix(r, err);
-    if (st == QZ_OK && !r->lint) st = show(&stats, path, finished, r->json, err);
+    if (st == QZ_OK && !r->lint) st = show(&stats, &s, path, finished, r->json, err);
     qz_stats_release(&stats);
     qz_source_release(&s);
     return st;

@@ -1,4 +1,5 @@
 #include "artifacts/artifact.h"
+#include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/types.h"
@@ -58,10 +59,17 @@ static qz_status edge_table(const qz_conversion *c, qz_arena *a, qz_table *t, qz
     return QZ_OK;
 }
 
-static qz_status print_json(const qz_conversion *c, const qz_produced *p, const qz_table *t, qz_error *err) {
+static qz_status print_json(const qz_source *src, const qz_conversion *c, const qz_produced *p, const qz_table *t,
+                            qz_error *err) {
     qz_str s = {0};
-    qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"seconds\":%.3f,\"proof_kl\":%.9g,\"proof_tokens\":%zu,\"kept\":%s,\"edges\":",
-                  p->path ? p->path : "", c->plan.spec.name, (unsigned long long)p->bytes, p->bits_per_weight, p->seconds, p->self_kl, p->self_tokens, p->summary_json);
+    qz_str_printf(&s,
+                  "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"seconds\":%.3f,"
+                  "\"proof_kl\":%.9g,\"proof_tokens\":%zu,\"kept\":%s",
+                  p->path ? p->path : "", c->plan.spec.name, (unsigned long long)p->bytes, p->bits_per_weight,
+                  p->seconds, p->self_kl, p->self_tokens, p->summary_json);
+    if (p->flushed) qz_str_printf(&s, ",\"flushed_to_zero\":%llu", (unsigned long long)p->flushed);
+    qz_unread_json(&src->model->config.keys, "", &s);
+    qz_str_puts(&s, ",\"edges\":");
     qz_table_json(t, &s);
     while (s.len && s.ptr[s.len - 1] == '\n') s.len--;
     if (p->finished) qz_str_puts(&s, ",\"already_finished\":true");
@@ -76,7 +84,7 @@ static qz_status print_result(const qz_source *src, const qz_conversion *c, cons
     qz_str s = {0};
     char size[48];
     QZ_TRY(edge_table(c, a, &t, err));
-    if (r->json) return print_json(c, p, &t, err);
+    if (r->json) return print_json(src, c, p, &t, err);
     if (p->finished) qz_produced_finished_line(p, c->plan.spec.name, &s);
     else qz_str_printf(&s, "%s\n  %s %s -> %s, %s, %.3f bits/weight\n", p->path ? p->path : "(dry run)", src->model->container, src->model->encoding, c->plan.spec.name,
                   qz_size_text(size, c->plan.total_bytes), c->plan.bits_per_weight);

@@ -1,3 +1,4 @@
+#include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/diff.h"
@@ -45,8 +46,12 @@ static qz_status print(const qz_diff *d, const qz_source *const side[2], const q
     qz_str s = {0};
     QZ_TRY(tensor_table(d, r->tensors, a, &t, err));
     if (r->json) {
-        qz_str_printf(&s, "{\"tensors\":%zu,\"equal\":%zu,\"different\":%zu,\"missing\":%zu,\"rms\":%.9g,\"facts\":%zu,\"folded\":%s,\"tensor_table\":", d->n_tensors,
-                      d->equal, d->unequal, d->missing, d->rms, d->facts, d->folded ? "true" : "false");
+        qz_str_printf(&s,
+                      "{\"tensors\":%zu,\"equal\":%zu,\"different\":%zu,\"missing\":%zu,\"rms\":%.9g,\"facts\":%zu,"
+                      "\"folded\":%s",
+                      d->n_tensors, d->equal, d->unequal, d->missing, d->rms, d->facts, d->folded ? "true" : "false");
+        for (int i = 0; i < 2; i++) qz_unread_json(&side[i]->model->config.keys, i ? "_b" : "_a", &s);
+        qz_str_puts(&s, ",\"tensor_table\":");
         qz_table_json(&t, &s);
         while (s.len && s.ptr[s.len - 1] == '\n') s.len--;
         qz_str_puts(&s, ",\"other\":");

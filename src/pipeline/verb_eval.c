@@ -11,7 +11,8 @@ static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, 
         {"dPPL low", 'r'}, {"dPPL high", 'r'}, {"KL", 'r'}, {"KL low", 'r'}, {"KL high", 'r'}, {"KL median", 'r'}, {"KL p99", 'r'}, {"KL p99.9", 'r'},
         {"KL max", 'r'}, {"top-1 %", 'r'}, {"RMS dp %", 'r'}, {"tasks", 'r'}, {"of", 'r'}, {"tasks low %", 'r'}, {"tasks high %", 'r'}, {"McNemar p", 'r'}, {"scored", 'r'},
         {"KL against first", 'r'}, {"KL against first low", 'r'}, {"KL against first high", 'r'},
-        {"dropped tensors", 'r'}, {"dropped", 'l'}, {"ignored keys", 'r'}, {"ignored", 'l'}};
+        {"dropped tensors", 'r'}, {"dropped", 'l'}, {"ignored keys", 'r'}, {"ignored", 'l'},
+        {"unread keys", 'r'}, {"unread", 'l'}, {"positions beyond context", 'r'}};
     QZ_TRY(qz_table_init(t, arena, NULL, cols, sizeof cols / sizeof cols[0], err));
     for (size_t i = 0; i < n; i++) {
         const qz_measured *x = &m[i];
@@ -22,6 +23,9 @@ static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, 
         if (x->dropped) QZ_TRY(qz_table_set(t, 28, err, "%s", x->dropped_names));
         if (x->ignored_keys) QZ_TRY(qz_table_set(t, 29, err, "%zu", x->ignored_keys));
         if (x->ignored_keys) QZ_TRY(qz_table_set(t, 30, err, "%s", x->ignored_names));
+        if (x->keys.n_noted) QZ_TRY(qz_table_set(t, 31, err, "%u", x->keys.n_noted));
+        if (x->keys.n_noted) QZ_TRY(qz_table_set(t, 32, err, "%s", x->keys.noted));
+        if (x->beyond) QZ_TRY(qz_table_set(t, 33, err, "%zu", x->beyond));
         if (x->scored) {
             const double v[] = {x->score.ppl.value, x->score.ppl.low, x->score.ppl.high, x->score.ppl_of_means};
             for (size_t k = 0; k < 4; k++) if (isfinite(v[k])) QZ_TRY(qz_table_set(t, 2 + k, err, "%.6f", v[k]));

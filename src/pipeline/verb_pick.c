@@ -1,4 +1,5 @@
 #include "artifacts/open.h"
+#include "model/leftovers.h"
 #include "base/io.h"
 #include "pipeline/outputs.h"
 #include "pipeline/pick_print.h"
@@ -26,7 +27,11 @@ static qz_status open_shape(qz_run *run, job *j, qz_error *err) {
         if (strchr(path, '/') || qz_str_ends(path, ".json") || qz_str_ends(path, ".gguf")) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
         return qz_shape_builtin(path, &j->shape, err);
     }
-    if (qz_path_is_dir(path) || qz_str_ends(path, ".json")) return qz_shape_load(path, &j->shape, err);
+    if (qz_path_is_dir(path) || qz_str_ends(path, ".json")) {
+        QZ_TRY(qz_shape_load(path, &j->shape, err));
+        qz_keys_say(run, path, &j->shape->config.keys);
+        return QZ_OK;
+    }
     QZ_TRY(qz_artifact_open(run, path, &j->model, err));
     QZ_TRY(qz_shape_from_model(j->model, qz_path_base(path), &j->shape, err));
     if (strstr(j->model->encoding, "F16") == NULL && strcmp(j->model->encoding, "F32") != 0) (void)snprintf(j->shape->released, sizeof j->shape->released, "gguf");

@@ -1,5 +1,6 @@
 #include "artifacts/artifact.h"
 #include "artifacts/module_rules.h"
+#include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/calib_data.h"
@@ -82,6 +83,8 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
     if (r->json) {
         qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight);
         qz_str_printf(&s, ",\"fallbacks\":%zu,\"dropped_tensors\":%zu,\"ignored_keys\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu", p->fallbacks, p->dropped, p->ignored_keys, p->uncorrected, p->norms_kept);
+        if (p->flushed) qz_str_printf(&s, ",\"flushed_to_zero\":%llu", (unsigned long long)p->flushed);
+        qz_unread_json(&p->keys, "", &s);
         qz_str_printf(&s, ",\"seconds\":%.3f,\"weight_mse\":%.9g,\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu", p->seconds,
                       p->weight_mse, (unsigned long long)qz_peak_rss(), (unsigned long long)p->planned_memory, p->self_kl, p->self_tokens);
         qz_str_printf(&s, ",\"kept\":%s", p->summary_json);

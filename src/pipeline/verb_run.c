@@ -1,3 +1,4 @@
+#include "model/leftovers.h"
 #include "base/json.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
@@ -37,12 +38,15 @@ static bool on_text(void *arg, const char *text, size_t n) {
     return !p->text.failed;
 }
 
-static void print_json(const printer *p, const qz_generated *g) {
+static void print_json(const printer *p, const qz_model *m, const qz_generated *g) {
     qz_str s = {0};
     qz_str_puts(&s, "{\"text\":");
     qz_json_quote(&s, p->text.ptr ? p->text.ptr : "", p->text.len);
-    qz_str_printf(&s, ",\"prompt_tokens\":%zu,\"new_tokens\":%zu,\"stopped\":%s,\"ttft_ms\":%.3f,\"gen_tps\":%.3f}\n", g->n_prompt, g->n_new,
-                  g->stopped ? "true" : "false", 1e3 * g->first_token_seconds, g->n_new > 1 ? (double)(g->n_new - 1) / g->decode_seconds : 0.0);
+    qz_str_printf(&s, ",\"prompt_tokens\":%zu,\"new_tokens\":%zu,\"stopped\":%s,\"ttft_ms\":%.3f,\"gen_tps\":%.3f",
+                  g->n_prompt, g->n_new, g->stopped ? "true" : "false", 1e3 * g->first_token_seconds,
+                  g->n_new > 1 ? (double)(g->n_new - 1) / g->decode_seconds : 0.0);
+    qz_unread_json(&m->config.keys, "", &s);
+    qz_str_puts(&s, "}\n");
     (void)fwrite(s.ptr, 1, s.len, stdout);
     qz_str_release(&s);
 }
@@ -59,7 +63,7 @@ qz_status qz_run_run_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = read_prompt(r->prompt, &prompt, err);
     if (st == QZ_OK) st = qz_answer(run, &a, r, prompt.ptr, prompt.len, on_text, &p, &g, err);
     if (st == QZ_OK) {
-        if (r->json) print_json(&p, &g);
+        if (r->json) print_json(&p, s.model, &g);
         else (void)fputc('\n', stdout);
         qz_info(run, "%zu prompt tokens, first token after %.1f ms; %zu new tokens, %.1f tokens/s%s", g.n_prompt, 1e3 * g.first_token_seconds, g.n_new,
                 g.n_new > 1 ? (double)(g.n_new - 1) / g.decode_seconds : 0.0, g.stopped ? "" : "; stopped at the limit");

@@ -38,7 +38,9 @@ static void wrap(qz_str *out, const char *text, size_t hang, size_t columns) {
         if (!first && at + w > columns) {
             while (out->len && out->ptr[out->len - 1] == ' ') out->ptr[--out->len] = 0;
             qz_str_putc(out, '\n');
-            for (at = 0; at < indent + hang; at++) qz_str_putc(out, ' ');
+            /* a long word (a hash, a path) stands further to the left rather than beyond the edge */
+            const size_t room = w < columns ? columns - w : 0;
+            for (at = 0; at < qz_min_size(indent + hang, qz_max_size(room, indent)); at++) qz_str_putc(out, ' ');
         }
         qz_str_append(out, text, k + (text[k + gap] ? gap : 0));
         at += w + gap;
@@ -82,6 +84,9 @@ void qz_fit_command(qz_str *out, size_t indent, const char *fmt, ...) {
     for (bool first = true; *command; first = false) { /* a piece: an option with its value, or the words in front */
         const char *next = strstr(command + 1, " -");
         size_t n = next ? (size_t)(next - command) : strlen(command), w = qz_width(command, n);
+        const size_t word = 1 + strcspn(command + 1, " ");
+        if (indent + w + 3 > columns && word < n)
+            n = word, w = qz_width(command, n); /* a long path stands on a line of its own */
         if (!first && at + w + 2 > columns) {
             qz_str_puts(out, " \\\n");
             for (at = 0; at <= indent; at++) qz_str_putc(out, ' ');

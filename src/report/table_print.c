@@ -12,7 +12,8 @@ static void pad(qz_str *out, size_t n) {
 
 /* ---- a table for the terminal ----
  * Columns get what their cells need. Where the line is too long, titles above numbers break, then the widest text cells go on
- * in further lines: at blanks; if that is not enough at '/' and '.', then at other signs. A number is never cut. */
+ * in further lines: at blanks; if that is not enough at '/' and '.', then at other signs. A number is never cut. A table that
+ * no cut makes fit is printed row by row, a line for each column. */
 enum { AT_BLANKS, AT_POINTS, AT_SIGNS, LEVELS, LEAST = 14 };
 typedef struct { const qz_table *t; size_t *width, *least, gap; } layout;
 
@@ -140,6 +141,21 @@ static void put_row(const layout *l, size_t r, qz_str *out) {
         qz_str_putc(out, '\n');
     }
 }
+/* A row as "title  value" lines below its first cell; empty cells are left out. */
+static void put_record(const qz_table *t, size_t r, size_t label, qz_str *out) {
+    qz_fit_line(out, qz_table_cell(t, r, 0), 2);
+    for (size_t c = 1; c < t->n_cols; c++) {
+        const char *title = t->cols[c].title, *cell = qz_table_cell(t, r, c);
+        if (*cell)
+            qz_fit_printf(out, label + 2, "  %s%*s  %s", title, (int)(label - qz_width(title, SIZE_MAX)), "", cell);
+    }
+}
+static void put_records(const qz_table *t, qz_str *out) {
+    size_t label = 0;
+    for (size_t c = 1; c < t->n_cols; c++) label = qz_max_size(label, qz_width(t->cols[c].title, SIZE_MAX));
+    for (size_t r = 0; r < t->n_rows; r++) put_record(t, r, label, out);
+}
+
 void qz_table_text(const qz_table *t, qz_str *out) {
     const size_t columns = qz_columns();
     layout l = {t, qz_calloc_array(2 * t->n_cols + 1, sizeof *l.width), NULL, 2};
@@ -153,8 +169,9 @@ void qz_table_text(const qz_table *t, qz_str *out) {
         for (l.gap = 2; l.gap && !fits; l.gap -= !fits) fits = narrow(&l, level, columns);
     l.gap += l.gap == 0;
     if (t->caption) qz_str_printf(out, "%s\n", t->caption);
-    put_row(&l, t->n_rows, out);
-    for (size_t r = 0; r < t->n_rows; r++) put_row(&l, r, out);
+    if (!fits && t->n_rows) put_records(t, out);
+    else put_row(&l, t->n_rows, out);
+    for (size_t r = 0; r < t->n_rows && fits; r++) put_row(&l, r, out);
     qz_free(l.width);
 }
 

@@ -5,7 +5,8 @@
 #include "base/str.h"
 #include "base/table.h"
 
-/* As wide as the terminal (fit.h): titles and text cells of wider tables go on in further lines. */
+/* As wide as the terminal (fit.h): titles and text cells of wider tables go on in further lines; a
+ * table of more numbers than fit is printed row by row, a line for each column. */
 void qz_table_text(const qz_table *t, qz_str *out);
 void qz_table_markdown(const qz_table *t, qz_str *out);
 /* {"rows":[{…}]}: cells that are plain numbers become JSON numbers; keys are titles in lower case with _ for other signs. */

@@ -50,6 +50,12 @@ LIST
   echo "$n outputs within $1 columns, or named above"
 }
 each 80; COLUMNS=120; export COLUMNS; each 120; COLUMNS=50; each 80 > x; tail -1 x
+# a name that is long, and a terminal of 60 columns: no table and no line of words is wider (hashes and paths are not cut in a command)
+L=a-folder-whose-name-is-rather-long/another-one; mkdir -p "$L"; cp -r a-Q4_0 "$L/weights-of-4-bits.gguf"; cp -r a-w4g64 "$L/w4"; COLUMNS=80
+for a in "verify $L/weights-of-4-bits.gguf" "verify $L/w4" "explain launch $L/w4" "explain launch $L/weights-of-4-bits.gguf" "calibrate $M --data $D --samples 4 -o a-long-name.stats -f -q"; do $Q $a 2> /dev/null | wc -L | awk -v a="$a" '$1 > 80 { print a ": " $1 }'; done
+COLUMNS=60; for a in "bench a-Q8_0 --repeats 1 --max-new 2 --window 16 -q" "diff $M a-Q4_0" "diff $M a-nf4 --tensors" "verify a-w4g64" "explain engines" "plan --shapes" "plan --hardware list" "plan $M --hardware rtx-4090" "types" "quantize $M --to gguf:Q4_K_M --dry-run" "inspect a-Q4_0 --tensors"; do
+  n=$($Q $a 2> /dev/null | wc -L); [ "$n" -gt 20 ] && [ "$n" -le 60 ] || echo "$a: $n"; done; unset COLUMNS
+COLUMNS=60 $Q bench a-Q8_0 --repeats 1 --max-new 2 --window 16 -q | sed -E 's/[0-9.]+[-0-9.]*$/N/' | head -3
 COLUMNS=120 $Q types | wc -L; unset COLUMNS; $Q types | wc -L; COLUMNS=no $Q types | wc -L
 script -qec "stty cols 100; $Q diff $M a-Q4_0" /dev/null < /dev/null | tr -d '\r' | wc -L
 script -qec "stty cols 60; $Q verify a-w4g64" /dev/null < /dev/null | tr -d '\r' | wc -L

@@ -1,0 +1,216 @@
+/* What quantization_config claims of a folder against what its files hold: settings that are not honoured, modules that it leaves
+ * float and that have codes, scales without codes. One line each. */
+#include "artifacts/folder.h"
+#include "artifacts/module_rules.h"
+#include "formats/dtypes.h"
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+typedef enum { FINE, NOTE } verdict;
+static const struct { const char *method, *key, *value; verdict verdict; } rows[] = {
+#define QZ_QUANT_VALUE(method, key, value, verdict) { method, key, value, verdict },
+#include "artifacts/quant_values.def"
+#undef QZ_QUANT_VALUE
+};
+
+static const json_t *at_path(const json_t *o, const char *path) {
+    char key[64];
+    for (const char *dot; (dot = strchr(path, '.')) != NULL; path = dot + 1) {
+        (void)snprintf(key, sizeof key, "%.*s", (int)(dot - path), path);
+        o = json_object_get(o, key);
+    }
+    return json_object_get(o, path);
+}
+
+static bool absent(const json_t *v) {
+    return v == NULL || json_is_null(v) || json_is_false(v) || (json_is_array(v) && json_array_size(v) == 0) ||
+           (json_is_object(v) && json_object_size(v) == 0);
+}
+
+static qz_status unhonoured(const qz_folder_reader *r, size_t first, const char *found, qz_error *err) {
+    qz_str expected = {0};
+    for (size_t i = first; i < sizeof rows / sizeof rows[0]; i++)
+        if (strcmp(rows[i].method, rows[first].method) == 0 && strcmp(rows[i].key, rows[first].key) == 0)
+            qz_str_printf(&expected, "%s%s", expected.len ? " or " : "", rows[i].value);
+    qz_status st = qz_fail(err, QZ_EUNSUPPORTED,
+                           "a setting that is not honoured: file '%s', key 'quantization_config.%s': expected %s, "
+                           "found %.60s; use a copy of the model without it",
+                           r->config->file, rows[first].key, expected.ptr ? expected.ptr : "none", found);
+    qz_str_release(&expected);
+    return st;
+}
+
+/* The first row of a key stands for all of them. */
+static qz_status check_values(const qz_folder_reader *r, const char *method, qz_error *err) {
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const json_t *v = at_path(r->config->q, rows[i].key);
+        bool first = true, known = false, note = false;
+        if (strcasecmp(rows[i].method, method) != 0 || absent(v)) continue;
+        for (size_t k = 0; k < i; k++)
+            first &= strcmp(rows[k].method, rows[i].method) != 0 || strcmp(rows[k].key, rows[i].key) != 0;
+        if (!first) continue;
+        char *text = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+        for (size_t k = i; k < sizeof rows / sizeof rows[0]; k++) {
+            if (strcmp(rows[k].method, rows[i].method) != 0 || strcmp(rows[k].key, rows[i].key) != 0) continue;
+            const bool any = strcmp(rows[k].value, "*") == 0;
+            if (!any && (!json_is_string(v) || strcasecmp(json_string_value(v), rows[k].value) != 0)) continue;
+            known = true;
+            note |= rows[k].verdict == NOTE;
+        }
+        qz_status st = known ? QZ_OK : unhonoured(r, i, text ? text : "?", err);
+        if (st == QZ_OK && note)
+            qz_info_once(r->run, "note: %s: quantization_config.%s is not applied: 1 setting of servers", r->m->path,
+                         rows[i].key);
+        free(text);
+        QZ_TRY(st);
+    }
+    return QZ_OK;
+}
+
+/* An entry names a module, a run of whole parts of its name, or (re:) a regular expression for it. */
+static qz_status entry_names(const char *entry, const char *module, const char *file, bool *yes, qz_error *err) {
+    const size_t n = strlen(entry);
+    *yes = false;
+    if (strncmp(entry, "re:", 3) == 0) {
+        char where[560];
+        (void)snprintf(where, sizeof where, "file '%.540s'", file);
+        return qz_module_match(entry + 3, module, where, yes, err);
+    }
+    for (const char *p = module; n && (p = strstr(p, entry)) != NULL && !*yes; p++)
+        *yes = (p == module || p[-1] == '.') && (p[n] == 0 || p[n] == '.');
+    return QZ_OK;
+}
+
+static const char *const lists[] = { "ignore", "ignored_layers", "modules_to_not_convert", "llm_int8_skip_modules" };
+
+/* *key, *entry: what leaves `module` float; NULL if nothing does. */
+static qz_status left_float(const qz_folder_reader *r, const char *module, const char **key, const char **entry,
+                            qz_error *err) {
+    *key = *entry = NULL;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const json_t *list = json_object_get(r->config->q, lists[i]);
+        for (size_t k = 0; k < json_array_size(list); k++) {
+            const char *e = json_string_value(json_array_get(list, k));
+            bool yes = false;
+            if (e) QZ_TRY(entry_names(e, module, r->config->file, &yes, err));
+            if (!yes) continue;
+            *key = lists[i];
+            *entry = e;
+            return QZ_OK;
+        }
+    }
+    return QZ_OK;
+}
+
+static void module_of(const qz_tensor_view *t, char *out, size_t room) {
+    const size_t n = strlen(t->file_name);
+    (void)snprintf(out, room, "%.*s",
+                   (int)(qz_str_ends(t->file_name, ".weight")    ? n - strlen(".weight")
+                         : qz_str_ends(t->file_name, ".qweight") ? n - strlen(".qweight")
+                                                                 : n),
+                   t->file_name);
+}
+
+qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err) {
+    char module[QZ_ST_MAX_NAME];
+    const char *key, *entry;
+    for (size_t i = 0; i < r->m->n_tensors; i++) {
+        const qz_tensor_view *t = &r->m->tensors[i];
+        if (t->coded == NULL) continue;
+        module_of(t, module, sizeof module);
+        QZ_TRY(left_float(r, module, &key, &entry, err));
+        if (key)
+            return qz_fail(err, QZ_EFORMAT,
+                           "module '%s' has codes, and key 'quantization_config.%s' of file '%s' leaves it float "
+                           "('%.100s'): expected a float weight, found codes in '%s'; "
+                           "correct the list",
+                           module, key, r->config->file, entry, t->file);
+    }
+    return QZ_OK;
+}
+
+qz_status qz_folder_claims(const qz_folder_reader *r, qz_error *err) {
+    const char *method = qz_folder_method(r->config);
+    return method ? check_values(r, method, err) : QZ_OK;
+}
+/* Scales that servers quantize inputs with: here inputs stay floats. */
+static void say_input_scales(const qz_folder_reader *r) {
+    size_t n = 0;
+    for (size_t f = 0; f < r->dir->n_files; f++)
+        for (size_t i = 0; i < r->dir->files[f].n; i++) {
+            const char *name = r->dir->files[f].tensors[i].name;
+            n += qz_str_ends(name, ".input_scale") || qz_str_ends(name, ".activation_scale");
+        }
+    if (n)
+        qz_info_once(r->run, "note: %s: %zu scale%s of inputs %s not applied: inputs stay floats here", r->m->path, n,
+                     n == 1 ? "" : "s", n == 1 ? "is" : "are");
+}
+
+/* Linears that the configuration codes and that are stored as floats: read as such, while engines expect codes. */
+qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err) {
+    char module[QZ_ST_MAX_NAME];
+    const char *key, *entry, *first = NULL;
+    size_t n = 0;
+    say_input_scales(r);
+    for (size_t l = 0; l < r->m->config.layers; l++)
+        for (size_t i = 0; i < r->m->blocks[l].n_sites; i++) {
+            const qz_bound *b = &r->m->blocks[l].sites[i];
+            if (b->site.kind == QZ_SITE_NORM || b->site.kind == QZ_SITE_ROUTER) continue;
+            for (size_t e = 0; e < (b->site.experts ? b->site.experts : 1); e++) {
+                const qz_tensor_view *t = b->weight[e];
+                if (t == NULL || t->coded) continue;
+                module_of(t, module, sizeof module);
+                QZ_TRY(left_float(r, module, &key, &entry, err));
+                if (key) continue;
+                if (n++ == 0) first = t->file_name;
+            }
+        }
+    if (n)
+        qz_info_once(r->run,
+                     "note: %s: %zu linear%s stored as floats that quantization_config codes: first '%s'; engines "
+                     "expect codes there",
+                     r->m->path, n, n == 1 ? " is" : "s are", first);
+    return QZ_OK;
+}
+
+qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
+                                 qz_error *err) {
+    char module[QZ_ST_MAX_NAME];
+    (void)snprintf(module, sizeof module, "%.*s", (int)(strlen(t->name) - strlen(suffix)), t->name);
+    const qz_st_tensor *w = qz_folder_part(r->dir, module, "weight");
+    if (w == NULL || w->dtype == QZ_ST_F8_E4M3) return qz_folder_add_part(r, file, t, suffix, "weight", err);
+    return qz_fail(err, QZ_EFORMAT,
+                   "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3, "
+                   "found %s; the weight was replaced, or the scale is another's",
+                   file->path, t->name, (unsigned long long)t->offset, module, qz_st_dtype_name(w->dtype));
+}
+
+/* The scale of a module's inputs, which a static scheme must store. */
+qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *key,
+                                 qz_error *err) {
+    static const char *const names[] = { "input_scale", "activation_scale" };
+    for (size_t i = 0; i < 2; i++)
+        if (qz_folder_part(r->dir, module, names[i])) return QZ_OK;
+    return qz_fail(err, QZ_EFORMAT,
+                   "a scale of the inputs is missing: file '%s', module '%s': key 'quantization_config.%s' says "
+                   "static, expected '%s.input_scale', found none; "
+                   "say dynamic, or add the scales",
+                   file->path, module, key, module);
+}
+
+qz_status qz_folder_no_codes(const qz_folder_reader *r, const char *method, const char *expected, qz_error *err) {
+    const char *name = NULL, *type = "";
+    for (size_t f = 0; f < r->dir->n_files && !name; f++)
+        for (size_t i = 0; i < r->dir->files[f].n && !name; i++) {
+            const qz_st_tensor *t = &r->dir->files[f].tensors[i];
+            if (strstr(t->name, "_proj.") == NULL || t->n_dims != 2) continue;
+            name = t->name;
+            type = qz_st_dtype_name(t->dtype);
+        }
+    return qz_fail(err, QZ_EFORMAT,
+                   "no tensor has codes: folder '%s' says %s: expected weights of %s, found %s%s%s%s; correct "
+                   "quantization_config",
+                   r->m->path, method, expected, name ? type : "none", name ? " ('" : "", name ? name : "",
+                   name ? "')" : "");
+}
