@@ -67,6 +67,8 @@ typedef struct {
     unsigned hardware, workload, tolerance; /* numbers of the words */
     qz_runtime engine;
     bool given, small_card;                 /* engine given */
+    const char *instead;                    /* level that is tried in place of the rules' */
+    qz_runtime other;                       /* engine likewise; QZ_RUNTIME_NONE: none */
     const char *chosen, *kv;                /* level name ("released" too), KV name; NULL = not yet */
     double load, kv_over;
 } job;
@@ -207,7 +209,8 @@ static qz_status begin(job *j) {
     j->hardware = hardware_class(q->hardware);
     j->given = q->engine != QZ_RUNTIME_NONE;
     j->engine = j->given ? q->engine : budgets[j->hardware].engine;
-    if (j->hardware == HARDWARE_AMD && !j->given && !qz_hardware_native(q->hardware, "fp8")) j->engine = QZ_RUNTIME_LLAMA_CPP; /* consumer cards */
+    if (j->other != QZ_RUNTIME_NONE) j->engine = j->other;
+    else if (j->hardware == HARDWARE_AMD && !j->given && !qz_hardware_native(q->hardware, "fp8")) j->engine = QZ_RUNTIME_LLAMA_CPP; /* consumer cards */
     set_budget(j);
     return QZ_OK;
 }
@@ -272,10 +275,15 @@ static qz_status pick_format(job *j) {
         qz_findings_add(&o->flags, "PICK-UNKNOWN", QZ_FINDING_WARN, "", "", "pick.def", "no rule holds: unknown");
         return QZ_OK;
     }
-    if (r->engine) j->engine = (qz_runtime)(r->engine - 1);
+    if (r->engine && j->other == QZ_RUNTIME_NONE) j->engine = (qz_runtime)(r->engine - 1);
     o->offloaded = r->offloaded == 1;
     set_budget(j);
     if (strcmp(r->result, "released") == 0) j->chosen = "released";
+    else if (j->instead) {
+        j->chosen = j->instead;
+        o->levels = r->result;
+        QZ_TRY(qz_level_parse(j->instead, &o->level, j->err));
+    }
     else QZ_TRY(choose_level(j, r));
     o->engine = j->engine;
     o->beside = r->beside;
@@ -404,28 +412,87 @@ static qz_status refusal_figures(job *j) {
     return weigh_load(j);
 }
 
-qz_status qz_pick(const qz_pick_query *q, qz_arena *arena, qz_pick_answer *out, qz_error *err) {
-    job j = {.q = q, .out = out, .arena = arena, .err = err};
+/* One answer: of the rules, or with a level and an engine in place of theirs. */
+static qz_status answer(job *j) {
+    qz_pick_answer *o = j->out;
     const qz_pick_row *refused;
-    QZ_TRY(begin(&j));
-    out->engine = j.engine;
-    QZ_TRY(first(&j, QZ_PICK_REFUSE, &refused));
+    QZ_TRY(begin(j));
+    o->engine = j->engine;
+    QZ_TRY(first(j, QZ_PICK_REFUSE, &refused));
     if (refused) {
-        out->refused = true;
-        out->refusal = refused->beyond ? qz_arena_printf(arena, "%llu tokens asked for, the model has %llu: %s", (unsigned long long)out->ctx, (unsigned long long)q->shape->max_position, refused->result)
-                                       : refused->result;
-        out->format = (qz_pick_line){refused, "refused", refused->claim};
-        flag(&j, refused);
-        return refusal_figures(&j);
+        o->refused = true;
+        o->refusal = refused->beyond ? qz_arena_printf(j->arena, "%llu tokens asked for, the model has %llu: %s", (unsigned long long)o->ctx, (unsigned long long)j->q->shape->max_position, refused->result)
+                                     : refused->result;
+        o->format = (qz_pick_line){refused, "refused", refused->claim};
+        flag(j, refused);
+        return refusal_figures(j);
     }
-    QZ_TRY(pick_format(&j));
-    if (out->refused) return QZ_OK;
-    QZ_TRY(pick_kv(&j));
-    QZ_TRY(measure(&j));
-    QZ_TRY(pick_ladder(&j));
-    QZ_TRY(pick_lists(&j));
-    QZ_TRY(deploy_text(&j));
-    if (q->shape->released[0]) return preflight(&j, q->shape->released, QZ_LEVEL_COUNT, j.kv, &out->flags);
-    QZ_TRY(preflight(&j, j.chosen, out->level, j.kv, &out->flags));
-    return out->flags.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
+    QZ_TRY(pick_format(j));
+    if (o->refused) return QZ_OK;
+    QZ_TRY(pick_kv(j));
+    QZ_TRY(measure(j));
+    QZ_TRY(pick_ladder(j));
+    QZ_TRY(pick_lists(j));
+    QZ_TRY(deploy_text(j));
+    const bool released = j->q->shape->released[0] != 0;
+    QZ_TRY(preflight(j, released ? j->q->shape->released : j->chosen, released ? QZ_LEVEL_COUNT : o->level, j->kv, &o->flags));
+    return o->flags.failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
+}
+
+/* ---- what `check` would refuse is no answer ---- */
+static const qz_finding *first_error(const qz_findings *f) {
+    for (size_t i = 0; i < f->n; i++)
+        if (f->rows[i].level == QZ_FINDING_ERROR) return &f->rows[i];
+    return NULL;
+}
+
+/* Another level (NULL: the rules') on another engine (none: theirs); *taken if it loads and fits. */
+static qz_status try_other(const job *was, const char *level, qz_runtime engine, const char *kv, bool *taken) {
+    qz_pick_query q = *was->q;
+    qz_pick_answer o;
+    qz_error why = {0};
+    job j = {.q = &q, .out = &o, .arena = was->arena, .err = &why, .instead = level, .other = engine};
+    if (kv) q.kv = kv;
+    const qz_status st = answer(&j);
+    *taken = st == QZ_OK && !o.refused && first_error(&o.flags) == NULL && (o.memory.fits || o.offloaded || o.level == QZ_LEVEL_COUNT);
+    if (st == QZ_EMEMORY) return qz_fail(was->err, st, "%s", why.text);
+    if (*taken) *was->out = o;
+    return QZ_OK;
+}
+
+/* Levels behind the rule's, by what they lose; of an engine that is not given also those of others. */
+static const char *const others[] = {"gptq:w4g128", "awq:w4g128", "awq:w4g64", "awq:w4g32", "gptq:w4g32", "gguf:Q4_K_M", "fp8:channel", "int8:w8a8", "gptq:w8g128", "gguf:Q8_0", "bf16"};
+static const qz_runtime engines[] = {QZ_RUNTIME_NONE, QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP, QZ_RUNTIME_TRANSFORMERS};
+
+static qz_status walk_others(const job *was, bool released, bool *taken) {
+    const size_t n = sizeof others / sizeof others[0];
+    for (size_t e = 0; e < (was->given ? 1 : sizeof engines / sizeof engines[0]) && !*taken; e++) {
+        if (e) QZ_TRY(try_other(was, NULL, engines[e], NULL, taken));
+        if (!*taken && was->q->kv == NULL) QZ_TRY(try_other(was, NULL, engines[e], "f16", taken));
+        for (size_t i = 0; i < n && !released && !*taken; i++) QZ_TRY(try_other(was, others[i], engines[e], NULL, taken));
+    }
+    return QZ_OK;
+}
+
+static qz_status avoid_errors(const job *j) {
+    const qz_pick_answer was = *j->out;
+    const qz_finding *e = first_error(&was.flags);
+    const char *deploy = was.deploy;
+    bool taken = false;
+    if (was.refused || e == NULL) return QZ_OK;
+    const bool released = was.level == QZ_LEVEL_COUNT;
+    QZ_TRY(walk_others(j, released, &taken));
+    if (!taken) {
+        j->out->refused = true;
+        j->out->refusal = qz_arena_printf(j->arena, "%s: %s", deploy, e->problem);
+        return j->out->refusal ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
+    }
+    qz_findings_add(&j->out->flags, "PICK-INSTEAD", QZ_FINDING_NOTE, e->code, "", e->source, "the rules say %s, which does not work: %s", deploy, e->problem);
+    return j->out->flags.failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
+}
+
+qz_status qz_pick(const qz_pick_query *q, qz_arena *arena, qz_pick_answer *out, qz_error *err) {
+    job j = {.q = q, .out = out, .arena = arena, .err = err, .other = QZ_RUNTIME_NONE};
+    QZ_TRY(answer(&j));
+    return avoid_errors(&j);
 }

@@ -165,6 +165,35 @@ static void more_rules(void **state) {
     }
 }
 
+/* No answer holds what `check` would refuse: hardware x engine x model x workload x cards x cache. */
+static void no_answer_is_refused(void **state) {
+    (void)state;
+    static const char *const hw[] = {"v100-32gb", "t4", "rtx-4090", "rtx-4060", "a100-80gb", "h100", "b200", "mi300x", "rx-7900xtx", "mac-m2-16gb", "laptop-16gb"};
+    static const char *const engine[] = {"-", "vllm", "sglang", "tgi", "transformers", "llama.cpp", "ollama"};
+    static const char *const model[] = {"llama-3-8b", "qwen2.5-72b", "gpt-oss-20b", "mixtral-8x7b", "llama-2-7b"};
+    static const char *const work[] = {"chat", "math", "adapters"}, *const kv[] = {NULL, "q4_0", "fp8"};
+    size_t n = 0, refused = 0, instead = 0;
+    enum { HW = sizeof hw / sizeof *hw, ENGINES = sizeof engine / sizeof *engine, MODELS = sizeof model / sizeof *model };
+    for (size_t i = 0; i < (size_t)HW * ENGINES * MODELS * 27; i += 4) {
+        const size_t k = i / (HW * ENGINES * MODELS); /* workload, cache, cards */
+        const char *h = hw[i % HW], *e = engine[i / HW % ENGINES], *m = model[i / HW / ENGINES % MODELS];
+        pick x;
+        const uint64_t gpus[] = {1, 2, 8};
+        qz_status st = pick_run(&x, h, e, m, (qz_pick_query){.workload = work[k % 3], .kv = kv[k / 3 % 3], .gpus = gpus[k / 9]});
+        const bool unsuited = st == QZ_EUNSUPPORTED || st == QZ_EUSAGE; /* a cache that the heads cannot have */
+        if (st != QZ_OK && !unsuited) fail_msg("%s %s %s: %s", h, e, m, x.err.text);
+        if (st == QZ_OK && !x.p.refused && x.p.flags.count[QZ_FINDING_ERROR])
+            fail_msg("%s %s %s %s kv %s tp %u: '%s' and an error in one answer", h, e, m, work[k % 3], kv[k / 3 % 3] ? kv[k / 3 % 3] : "-", (unsigned)gpus[k / 9], x.p.deploy);
+        if (st == QZ_OK && x.p.refused && (x.p.refusal == NULL || *x.p.refusal == 0)) fail_msg("%s %s %s: refused without a reason", h, e, m);
+        refused += st == QZ_OK && x.p.refused;
+        instead += st == QZ_OK && qz_findings_has(&x.p.flags, "PICK-INSTEAD");
+        n += st == QZ_OK;
+        pick_done(&x);
+    }
+    print_message("%zu answers: %zu refused, %zu in place of what does not load\n", n, refused, instead);
+    assert_true(n > 2000 && instead > 50 && refused < n / 2);
+}
+
 /* C-147: never a bare width; C-146: the ladder with sizes. */
 static void words(void **state) {
     (void)state;
@@ -194,6 +223,6 @@ static void table(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors), cmocka_unit_test(figures), cmocka_unit_test(more_rules), cmocka_unit_test(words), cmocka_unit_test(table)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors), cmocka_unit_test(figures), cmocka_unit_test(more_rules), cmocka_unit_test(no_answer_is_refused), cmocka_unit_test(words), cmocka_unit_test(table)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
