@@ -367,7 +367,7 @@ static qz_status read_options(reader *r, qz_config *c) {
         QZ_TRY(read_pattern(r, c));
     }
     for (size_t l = 0; f->no_rope_interval && l < c->layers; l++) c->layer_no_rope[l] = (l + 1) % f->no_rope_interval == 0;
-    if (f->ffn != QZ_FFN_EXPERTS) return QZ_OK;
+    if (f->experts == 0) return QZ_OK;
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_count"), true, &c->experts, r->err));
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_used_count"), true, &c->experts_used, r->err));
     if (c->experts < 1 || c->experts > QZ_MAX_EXPERTS || c->experts_used < 1 || c->experts_used > c->experts)
@@ -412,7 +412,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
                        (unsigned long long)splits);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "expert_count"), false, &experts, err));
     if (experts && c->family == QZ_FAMILY_LLAMA) c->family = QZ_FAMILY_MIXTRAL; /* one architecture, told apart by its experts */
-    if (experts && qz_family_get(c->family)->ffn != QZ_FFN_EXPERTS)
+    if (experts && qz_family_get(c->family)->experts == 0)
         return qz_fail(err, QZ_EUNSUPPORTED, "experts in an architecture that has none: file '%s', key '%s': found %llu", g->path, r.key, (unsigned long long)experts);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "block_count"), true, &c->layers, err));
     if (c->layers < 1 || c->layers > QZ_MAX_LAYERS)

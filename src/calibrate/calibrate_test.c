@@ -51,7 +51,7 @@ static void header_keeps_accepted(void **state) {
         char path[64];
         uint64_t offsets[8], total = 0;
         qz_stats s;
-        const qz_stats_info info = {.in = {.layers = 1, .hidden_size = 2, .o_cols = 2, .intermediate_size = 2},
+        const qz_stats_info info = {.in = {.layers = 1, .wide = {[QZ_WIDE_HIDDEN] = 2, [QZ_WIDE_HEADS] = 2, [QZ_WIDE_FFN] = 2}, .kind = {[QZ_SUB_FFN] = {QZ_KIND_MLP}}},
                                     .tokens = 1,
                                     .accepted = lists[i]};
         must(qz_stats_header(&info, &head[i], offsets, &total, &err), &err);

@@ -221,7 +221,7 @@ static qz_status read_sparse_layers(const json_t *root, const char *name, qz_con
 }
 
 static qz_status read_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
-    if (f->ffn != QZ_FFN_EXPERTS) return QZ_OK;
+    if (f->experts == 0) return QZ_OK;
     c->experts = f->experts;
     c->experts_used = f->experts_used;
     c->expert_width = f->expert_width ? f->expert_width : c->intermediate_size;

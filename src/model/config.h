@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "codecs/type_id.h"
+#include "model/kind_id.h"
 
 typedef unsigned qz_family; /* a QZ_FAMILY_… of families.h */
 
@@ -30,8 +31,7 @@ typedef struct {
     double local_theta;               /* base of sliding layers, unscaled; 0 = as the others */
 } qz_rope;
 
-/* Kinds of a block's two halves and of what goes on inside them. The mixer of every family here is softmax attention. */
-typedef enum { QZ_FFN_GATED, QZ_FFN_EXPERTS } qz_ffn;        /* down(act(gate x) * up x); the same for the chosen ones of several */
+/* What goes on inside a block's halves. */
 typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH } qz_act;
 /* Which layers slide: none; all if sliding_window is set; qwen's keys (layer_types, or from max_window_layers on); all if
  * use_sliding_window; layer_types, or all but every n-th. */
@@ -58,6 +58,8 @@ typedef struct {
     double attn_softcap, logit_softcap; /* x = cap·tanh(x / cap); 0: none */
     uint64_t experts, experts_used, expert_width; /* 0: dense */
     bool norm_topk;                   /* weights of the chosen experts sum to 1 */
+    uint8_t layer_mixer[QZ_MAX_LAYERS]; /* qz_kind_id */
+    qz_kind_id ffn;                   /* 0: the gated MLP, and experts where there are */
     uint8_t layer_dense[QZ_MAX_LAYERS]; /* 1: a layer of a model with experts that has none */
     qz_rope rope;
     qz_type dtype;                    /* of the checkpoint's weights */
@@ -87,7 +89,7 @@ typedef struct {
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
     double attn_softcap, logit_softcap; /* defaults; 0 and no query_scalar: the keys are not read */
     qz_act act;
-    qz_ffn ffn;
+    qz_kind_id mixer, ffn;            /* 0: softmax attention; gated MLP, or experts if experts is not 0 */
     uint64_t experts, experts_used, expert_width; /* expert_width 0: intermediate_size */
     bool norm_topk_key;               /* norm_topk_prob is read, default false; else the weights always sum to 1 */
     const char *router_name, *expert_names[3]; /* HF, inside the block; NULL: "mlp.gate", "mlp.experts.%zu.gate_proj" … */

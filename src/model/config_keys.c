@@ -56,8 +56,8 @@ static bool family_reads(const qz_family_info *f, const char *key) {
     const struct { const char *key; bool read; } some[] = {
         {"query_pre_attn_scalar", f->query_scalar > 0}, {"final_logit_softcapping", f->query_scalar > 0}, {"attn_logit_softcapping", f->attn_softcap > 0},
         {"hidden_activation", f->act == QZ_ACT_GELU_TANH}, {"rope_local_base_freq", f->local_theta > 0}, {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
-        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary}, {"num_local_experts", f->ffn == QZ_FFN_EXPERTS},
-        {"num_experts", f->ffn == QZ_FFN_EXPERTS}, {"num_experts_per_tok", f->ffn == QZ_FFN_EXPERTS}, {"router_jitter_noise", f->ffn == QZ_FFN_EXPERTS},
+        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary}, {"num_local_experts", f->experts > 0},
+        {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts > 0}, {"router_jitter_noise", f->experts > 0},
         {"moe_intermediate_size", f->norm_topk_key}, {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->norm_topk_key}, {"mlp_only_layers", f->norm_topk_key},
         {"no_rope_layers", f->no_rope_interval > 0}, {"no_rope_layer_interval", f->no_rope_interval > 0}, {"long_factor", f->longrope}, {"short_factor", f->longrope}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
@@ -132,7 +132,7 @@ static bool given(const json_t *o, const char *key) {
 }
 
 qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char *name, qz_error *err) {
-    const bool experts = f->ffn == QZ_FFN_EXPERTS, both = given(root, "num_experts") || given(root, "num_local_experts");
+    const bool experts = f->experts > 0, both = given(root, "num_experts") || given(root, "num_local_experts");
     const struct { const char *key; bool there; } keys[] = {
         {"vocab_size", given(root, "vocab_size")},
         {"hidden_size", given(root, "hidden_size")},
@@ -162,7 +162,7 @@ static bool rope_given(const json_t *root, const char *top, const char *layers) 
 void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k) {
     const bool gelu = f->act == QZ_ACT_GELU_TANH, slides = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN;
     const bool pattern = f->window == QZ_WINDOW_PATTERN && !given(root, "layer_types") && !given(root, "_sliding_window_pattern");
-    const bool experts = f->ffn == QZ_FFN_EXPERTS && c->experts;
+    const bool experts = f->experts > 0 && c->experts;
     const bool theta = rope_given(root, "rope_theta", "full_attention");
     const bool local = f->local_theta > 0 && !rope_given(root, "rope_local_base_freq", "sliding_attention");
     const struct { const char *key; bool read; double value; } rows_of[] = {

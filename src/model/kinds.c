@@ -30,7 +30,7 @@ static const qz_linear_row mlp[] = {
 };
 static const qz_input_row mlp_inputs[] = {
     {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM, .fused = {"gate_up", "mlp.gate_up_proj", "ffn_up"}},
-    {.cols = QZ_WIDE_FFN, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true},
+    {.cols = QZ_WIDE_FFN, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true, .in_place = true},
 };
 
 static const qz_linear_row experts[] = {
@@ -41,20 +41,27 @@ static const qz_linear_row experts[] = {
     {.name = "mlp.down_proj", .stored = "mlp.experts.%zu.down_proj", .gguf = "ffn_down_exps", .rows = QZ_WIDE_HIDDEN,
      .input = 1, .shard = QZ_SHARD_ROW},
 };
-static const qz_input_row expert_inputs[] = {
+static const qz_input_row experts_inputs[] = {
     /* the norm feeds the router and the other experts too */
     {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_SHARED, .fused = {"gate_up", NULL, NULL}},
-    {.cols = QZ_WIDE_EXPERT, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true},
+    {.cols = QZ_WIDE_EXPERT, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true, .in_place = true},
 };
 
 static const qz_kind kinds[QZ_KIND_COUNT] = {
     [QZ_KIND_ATTENTION] = {attention, COUNT(attention), attention_inputs, COUNT(attention_inputs), false},
     [QZ_KIND_MLP] = {mlp, COUNT(mlp), mlp_inputs, COUNT(mlp_inputs), false},
-    [QZ_KIND_EXPERTS] = {experts, COUNT(experts), expert_inputs, COUNT(expert_inputs), true},
+    [QZ_KIND_EXPERTS] = {experts, COUNT(experts), experts_inputs, COUNT(experts_inputs), true},
 };
-_Static_assert(COUNT(attention) <= QZ_MIXER_LINEARS, "room for every mixer");
-_Static_assert(COUNT(mlp) <= QZ_FFN_LINEARS && COUNT(experts) <= QZ_FFN_LINEARS, "room for every feed-forward");
-_Static_assert(COUNT(attention_inputs) + COUNT(mlp_inputs) <= QZ_STAGES
-               && COUNT(attention_inputs) + COUNT(expert_inputs) <= QZ_STAGES, "room for every input");
+#define MIXER_FITS(k) (COUNT(k) <= QZ_MIXER_LINEARS && COUNT(k##_inputs) <= QZ_SUB_INPUTS)
+#define FFN_FITS(k) (COUNT(k) <= QZ_FFN_LINEARS && COUNT(k##_inputs) <= QZ_SUB_INPUTS)
+_Static_assert(MIXER_FITS(attention), "room for every mixer");
+_Static_assert(FFN_FITS(mlp) && FFN_FITS(experts), "room for every feed-forward");
 
+static const struct { qz_sub sub; const char *word; } names[QZ_KIND_COUNT] = {
+#define QZ_KIND(id, sub, word, step) [QZ_KIND_##id] = {sub, word},
+#include "model/kinds.def"
+#undef QZ_KIND
+};
 const qz_kind *qz_kind_get(qz_kind_id k) { return &kinds[k]; }
+qz_sub qz_kind_sub(qz_kind_id k) { return names[k].sub; }
+const char *qz_kind_word(qz_kind_id k) { return names[k].word; }

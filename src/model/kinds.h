@@ -12,8 +12,7 @@ enum { QZ_ATTN_Q, QZ_ATTN_K, QZ_ATTN_V, QZ_ATTN_O };
 /* Gated MLP, dense or each of the experts. */
 enum { QZ_MLP_GATE = QZ_MIXER_LINEARS, QZ_MLP_UP, QZ_MLP_DOWN };
 
-/* What of a configuration says how wide something is, or whether there is a bias. */
-typedef enum { QZ_WIDE_HIDDEN, QZ_WIDE_HEADS, QZ_WIDE_KV_HEADS, QZ_WIDE_FFN, QZ_WIDE_EXPERT } qz_wide;
+/* What of a configuration says whether there is a bias; how wide something is: qz_wide of sites.h. */
 typedef enum { QZ_BIAS_NONE, QZ_BIAS_QKV, QZ_BIAS_O, QZ_BIAS_MLP } qz_bias;
 
 typedef struct {
@@ -33,6 +32,7 @@ typedef struct {
     size_t from;                     /* QZ_FOLD_ROWS: which of the kind's linears makes the columns, */
     bool heads;                      /* in heads that several query heads may share */
     bool residual;                   /* what its linears give is added to the residual stream */
+    bool in_place;                   /* made where an earlier linear left its rows: no buffer of its own */
     qz_fused fused;
 } qz_input_row;
 
@@ -42,6 +42,7 @@ typedef struct {
     bool experts;                    /* all of it once for each expert, behind a router that reads what they read */
 } qz_kind;
 
-typedef enum { QZ_KIND_ATTENTION, QZ_KIND_MLP, QZ_KIND_EXPERTS, QZ_KIND_COUNT } qz_kind_id;
 const qz_kind *qz_kind_get(qz_kind_id k);
+qz_sub qz_kind_sub(qz_kind_id k);
+const char *qz_kind_word(qz_kind_id k); /* in statistics files */
 #endif

@@ -14,9 +14,22 @@
 
 /* Room for the linears of a block (those of its mixer, then those of its feed-forward; of experts the same for each),
  * and for the stages: places in the block where linears read something, in the order in which a token comes by. */
-enum { QZ_MIXER_LINEARS = 4, QZ_FFN_LINEARS = 3, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS, QZ_STAGES = 4 };
+enum {
+    QZ_MIXER_LINEARS = 4, QZ_FFN_LINEARS = 3, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS,
+    QZ_SUB_INPUTS = 2, QZ_STAGES = 2 * QZ_SUB_INPUTS /* of a half; of both */
+};
 typedef enum { QZ_NORM_ATTN, QZ_NORM_ATTN_OUT, QZ_NORM_FFN, QZ_NORM_FFN_OUT, QZ_NORM_Q, QZ_NORM_K, QZ_NORM_COUNT } qz_norm;
-typedef enum { QZ_SUB_MIXER, QZ_SUB_FFN, QZ_SUBS } qz_sub;
+typedef enum {
+#define QZ_WIDTH(id, key, value) QZ_WIDE_##id,
+#include "model/widths.def"
+#undef QZ_WIDTH
+    QZ_WIDES
+} qz_wide;
+/* Of a configuration; its key in statistics files, NULL: no input is so wide. */
+uint64_t qz_wide_of(const qz_config *c, qz_wide w);
+const char *qz_wide_key(qz_wide w);
+/* What half of layer l is. */
+qz_kind_id qz_kind_of(const qz_config *c, size_t l, qz_sub sub);
 
 typedef enum {
     QZ_SITE_LINEAR,        /* part: its number */
@@ -86,9 +99,9 @@ typedef struct {
 /* Inputs of a block, in the order of calibration. Dense: one for each stage, of all tokens. With experts: those of
  * the mixer, then what the router and all experts see, then of each expert its own, of its own tokens. */
 typedef struct {
-    uint64_t layers, hidden_size, o_cols, intermediate_size; /* widths of the inputs */
-    uint64_t experts, expert_width;                          /* 0: dense */
-    uint8_t layer_dense[QZ_MAX_LAYERS];                      /* 1: of a model with experts, has none */
+    uint64_t layers, experts;                                /* experts 0: dense */
+    uint64_t wide[QZ_WIDES];                                 /* of those that have a key */
+    uint8_t kind[QZ_SUBS][QZ_MAX_LAYERS];                    /* qz_kind_id of each layer's halves */
 } qz_input_widths;
 typedef struct {
     size_t stage;
@@ -102,6 +115,10 @@ typedef struct {
     const qz_fused *fused; /* NULL: its linears stay apart */
 } qz_input;
 void qz_input_widths_of(const qz_config *c, qz_input_widths *out);
+/* Does the layer have experts? */
+bool qz_inputs_sparse(const qz_input_widths *w, size_t layer);
+/* The widest of all. */
+size_t qz_widest_input(const qz_input_widths *w);
 /* Their number; layer == layers: 1 (the output matrix). */
 size_t qz_inputs(const qz_input_widths *w, size_t layer);
 qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i);
@@ -117,6 +134,13 @@ qz_fold qz_fold_of(const qz_config *c, size_t layer, const qz_input *in);
 static inline size_t qz_fold_column(const qz_fold *f, size_t row) {
     return f->width ? row / f->width * f->share * f->width + row % f->width : row;
 }
+/* Floats of a token between a sub-module's input and output: what each linear and each input made inside needs, the
+ * most of any layer. By number of the linear (residual ones write to the stream's own buffer: 0), and by QZ_SUB_MIXER
+ * or QZ_SUB_FFN and the input's number in its kind (0: made in place). */
+typedef struct { uint64_t linear[QZ_LINEARS], input[QZ_SUBS][QZ_SUB_INPUTS]; } qz_step_widths;
+void qz_step_widths_of(const qz_config *c, qz_step_widths *out);
+/* All of them, and the stream's three: the residual, what a norm gives, what a sub-module gives. */
+uint64_t qz_step_floats(const qz_config *c);
 /* "self_attn.q_proj", "expert 3 gate" …: the first linear that takes it, for texts. */
 const char *qz_input_text(const qz_input_widths *w, size_t layer, const qz_input *in, char buf[QZ_SITE_NAME]);
 #endif

@@ -91,7 +91,7 @@ static void sites_and_inputs_fit(void **state) {
 }
 
 static const char *text_of(size_t linear, long expert, char buf[QZ_SITE_NAME]) {
-    const qz_input_widths w = {.layers = 2, .experts = 16, .layer_dense = {1, 0}};
+    const qz_input_widths w = {.layers = 2, .experts = 16, .kind = {[QZ_SUB_FFN] = {QZ_KIND_MLP, QZ_KIND_EXPERTS}}};
     const size_t layer = expert < 0 ? 0 : 1;
     const qz_input in = qz_input_at(&w, layer, qz_input_of(&w, layer, linear, expert));
     return qz_input_text(&w, layer, &in, buf);
@@ -126,8 +126,33 @@ static void known_sites(void **state) {
     }
 }
 
+/* Buffers follow from the linears that are there: none for a dense feed-forward that no layer has. The widest input is
+ * the widest site of a layer. */
+static void widths_follow_the_sites(void **state) {
+    (void)state;
+    static const char *const models[] = {"llama", "qwen3_moe", "qwen3_moe-sparse"};
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+        char path[128];
+        qz_config c;
+        qz_input_widths w;
+        qz_error err = {0};
+        qz_site sites[QZ_MAX_SITES];
+        uint64_t widest = 0;
+        (void)snprintf(path, sizeof path, "tests/golden/zoo/%s/config.json", models[m]);
+        must(qz_config_load(path, &c, &err), &err);
+        qz_input_widths_of(&c, &w);
+        for (size_t l = 0; l < c.layers; l++)
+            for (size_t i = 0, n = qz_sites(&c, l, sites); i < n; i++)
+                if (qz_site_linear(&sites[i]) && sites[i].cols > widest) widest = sites[i].cols;
+        assert_int_equal(qz_widest_input(&w), widest);
+        const bool dense = c.experts == 0 || c.layer_dense[0] || c.layer_dense[1];
+        const uint64_t ffn = dense ? c.intermediate_size : c.expert_width;
+        assert_int_equal(qz_step_floats(&c), 3 * c.hidden_size + 2 * (c.heads + c.kv_heads) * c.head_dim + 2 * ffn);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sites_and_inputs_fit), cmocka_unit_test(inputs_have_words),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sites_and_inputs_fit), cmocka_unit_test(widths_follow_the_sites), cmocka_unit_test(inputs_have_words),
                                        cmocka_unit_test(known_sites)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -26,8 +26,8 @@ static qz_status module(void *ctx, const qz_awq_block *b, size_t input, float *y
     for (size_t i = 0; i < p->w->n_windows; i += CHUNK) {
         size_t n = qz_min_size(CHUNK, p->w->n_windows - i), at = i * seq * h;
         const float *x = p->x[input] + at;
-        if (mixer) QZ_TRY(qz_engine_attention(p->e, layer, &w, x, n, seq, y + at, err));
-        else QZ_TRY(qz_engine_mlp(p->e, layer, &w, x, n * seq, y + at, err));
+        if (mixer) QZ_TRY(qz_engine_mixer(p->e, layer, &w, x, n, seq, y + at, err));
+        else QZ_TRY(qz_engine_ffn(p->e, layer, &w, x, n * seq, y + at, err));
     }
     return QZ_OK;
 }

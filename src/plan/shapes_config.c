@@ -197,7 +197,7 @@ qz_status qz_shape_read(const json_t *root, qz_shape *s, unsigned *flags, qz_err
     if (strcmp(type, "gemma3") == 0 && json_is_object(json_object_get(root, "text_config"))) root = json_object_get(root, "text_config");
     QZ_TRY(read_dims(root, name, s, err));
     if (qz_family_by_name(type) != QZ_FAMILY_COUNT) {
-        if (qz_family_get(qz_family_by_name(type))->ffn == QZ_FFN_EXPERTS) QZ_TRY(need_experts(root, name, err));
+        if (qz_family_get(qz_family_by_name(type))->experts) QZ_TRY(need_experts(root, name, err));
         QZ_TRY(qz_config_from_json(root, name, &s->config, err));
         qz_shape_take_config(s);
         return QZ_OK;
