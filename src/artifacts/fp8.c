@@ -50,7 +50,7 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_site *s = &m->blocks[l].sites[i].site;
-            ragged += s->kind != QZ_SITE_NORM && s->kind != QZ_SITE_ROUTER && (s->rows % BLOCK || s->cols % BLOCK);
+            ragged += qz_site_linear(s) && (s->rows % BLOCK || s->cols % BLOCK);
         }
     if (ragged)
         QZ_TRY(qz_plan_note(out, arena, err, "%zu linears are no multiple of %d: their last blocks are ragged, which transformers leaves in 16 bits and some kernels of vLLM refuse", ragged, BLOCK));

@@ -88,6 +88,12 @@ const char *qz_engine_kernel(const qz_engine *e) {
     return p ? qz_packed_kernel(p) : "float32 exact";
 }
 
+/* Kinds that are only planned: no opener binds a family of theirs. */
+qz_status qz_step_none(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    (void)h, (void)n, (void)y;
+    return qz_fail(err, QZ_EBUG, "layer %zu of '%s' is of a kind that nothing here runs", at->layer, e->model->path);
+}
+
 qz_status qz_step_sub(qz_engine *e, qz_sub sub, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
     static const qz_sub_step steps[QZ_KIND_COUNT] = {
 #define QZ_KIND(id, sub, word, step) [QZ_KIND_##id] = qz_step_##step,

@@ -37,6 +37,9 @@ typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH } qz_act;
  * use_sliding_window; layer_types, or all but every n-th. */
 typedef enum { QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_ALL, QZ_WINDOW_PATTERN } qz_window;
 
+/* Float tensors inside a kind that not every family has. */
+enum { QZ_PART_SINKS = 1, QZ_PART_EXPERT_BIAS = 2, QZ_PART_ROUTER_BIAS = 4, QZ_PART_SHARED_GATE = 8 };
+
 /* Keys of the source's configuration that no row reads (some would change the model, the others are only counted), and keys
  * that are not there and mean the family's default. */
 typedef struct { unsigned n_refused, n_noted, n_absent; char refused[240], noted[200], absent[240]; } qz_config_keys;
@@ -59,6 +62,11 @@ typedef struct {
     uint64_t experts, experts_used, expert_width; /* 0: dense */
     bool norm_topk;                   /* weights of the chosen experts sum to 1 */
     uint8_t layer_mixer[QZ_MAX_LAYERS]; /* qz_kind_id */
+    uint64_t shared_width;            /* of what all tokens go through beside the experts; 0: none */
+    struct { uint64_t q_rank, kv_rank, nope, rope, v; } latent;         /* latent attention; kv_rank 0: none */
+    struct { uint64_t k_heads, v_heads, k_dim, v_dim, taps; } delta;    /* gated delta net; taps of its convolution; 0: none */
+    bool q_gate;                      /* q_proj also makes the output's gate */
+    unsigned parts;                   /* QZ_PART_… */
     qz_kind_id ffn;                   /* 0: the gated MLP, and experts where there are */
     uint8_t layer_dense[QZ_MAX_LAYERS]; /* 1: a layer of a model with experts that has none */
     qz_rope rope;
@@ -89,7 +97,9 @@ typedef struct {
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
     double attn_softcap, logit_softcap; /* defaults; 0 and no query_scalar: the keys are not read */
     qz_act act;
-    qz_kind_id mixer, ffn;            /* 0: softmax attention; gated MLP, or experts if experts is not 0 */
+    bool q_gate, o_bias; unsigned parts;
+    qz_kind_id mixer, ffn;            /* mixer: with a pattern every pattern-th layer is softmax attention all the same;
+                                         0: softmax attention; gated MLP, or experts if experts is not 0 */
     uint64_t experts, experts_used, expert_width; /* expert_width 0: intermediate_size */
     bool norm_topk_key;               /* norm_topk_prob is read, default false; else the weights always sum to 1 */
     const char *router_name, *expert_names[3]; /* HF, inside the block; NULL: "mlp.gate", "mlp.experts.%zu.gate_proj" … */
@@ -99,6 +109,8 @@ const qz_family_info *qz_family_get(qz_family f);
 /* QZ_FAMILY_COUNT if unknown. */
 qz_family qz_family_by_name(const char *model_type);
 qz_family qz_family_by_gguf_arch(const char *arch);
+/* Among those that are only planned: nothing here reads their weights. */
+qz_family qz_family_planned(const char *model_type);
 
 /* Reads config.json at path (limits: 16 MiB, depth 64) and generation_config.json beside it if present. */
 qz_status qz_config_load(const char *path, qz_config *out, qz_error *err);

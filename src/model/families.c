@@ -2,10 +2,12 @@
 #include "model/families.h"
 #include <string.h>
 
-static const qz_family_info families[QZ_FAMILY_COUNT] = {
+static const qz_family_info families[QZ_FAMILY_ALL] = {
 #define QZ_FAMILY(id, ...) [QZ_FAMILY_##id] = {__VA_ARGS__},
+#define QZ_PLANNED_FAMILY(id, ...) [QZ_FAMILY_##id] = {__VA_ARGS__},
 #include "model/families.def"
 #undef QZ_FAMILY
+#undef QZ_PLANNED_FAMILY
 };
 
 const qz_family_info *qz_family_get(qz_family f) { return &families[f]; }
@@ -18,5 +20,10 @@ qz_family qz_family_by_name(const char *model_type) {
 qz_family qz_family_by_gguf_arch(const char *arch) {
     for (int i = 0; i < QZ_FAMILY_COUNT; i++)
         if (strcmp(families[i].gguf_arch, arch) == 0) return (qz_family)i; /* first row: llama stands for mistral too */
+    return QZ_FAMILY_COUNT;
+}
+qz_family qz_family_planned(const char *model_type) {
+    for (int i = QZ_FAMILY_COUNT + 1; i < QZ_FAMILY_ALL; i++)
+        if (strcmp(families[i].name, model_type) == 0) return (qz_family)i;
     return QZ_FAMILY_COUNT;
 }

@@ -19,7 +19,8 @@ typedef struct {
     const char *name, *gguf;         /* inside the block: "self_attn.q_proj", "attn_q" */
     const char *stored;              /* in checkpoints, %zu for the expert; NULL: under that name */
     qz_wide rows;
-    size_t input;                    /* which of the kind's inputs; linears of one stand side by side */
+    size_t input;                    /* which of the kind's inputs; linears of one stand side by side, alone ones come last */
+    bool alone;                      /* beside the experts, once for all */
     qz_bias bias;
     qz_shard shard;
     bool rotary;                     /* the rows are heads of query or key, which positions rotate */
@@ -36,13 +37,18 @@ typedef struct {
     qz_fused fused;
 } qz_input_row;
 
+/* A float tensor that only the kind's own file reads; names with their suffix. */
+typedef struct { const char *hf, *gguf; qz_wide rows, cols; unsigned when; } qz_part_row; /* when: a QZ_PART_…; 0: always */
+
 typedef struct {
     const qz_linear_row *linears; size_t n_linears;
     const qz_input_row *inputs; size_t n_inputs;
-    bool experts;                    /* all of it once for each expert, behind a router that reads what they read */
+    const qz_part_row *parts; size_t n_parts;
+    bool experts;                    /* all of it but what is `alone` once for each expert, behind a router that reads what they read */
 } qz_kind;
 
 const qz_kind *qz_kind_get(qz_kind_id k);
 qz_sub qz_kind_sub(qz_kind_id k);
 const char *qz_kind_word(qz_kind_id k); /* in statistics files */
+bool qz_kind_runs(qz_kind_id k);        /* false: only planned */
 #endif

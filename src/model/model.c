@@ -182,6 +182,7 @@ static qz_status place(const binder *b, qz_block *blk, size_t layer, const qz_bo
             row += part.rows;
         }
         break;
+    case QZ_SITE_PART: break; /* found among the block's sites by the kind's own file */
     }
     return QZ_OK;
 }

@@ -47,7 +47,7 @@ static const qz_fused *fused_of(const qz_kind *k, size_t input) {
 /* What a row says without a configuration. */
 static qz_site site_of_row(const qz_kind *k, size_t i, size_t first, size_t first_stage) {
     const qz_linear_row *r = &k->linears[i];
-    return (qz_site){.kind = k->experts ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i), .parts = 1,
+    return (qz_site){.kind = k->experts && !r->alone ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i), .parts = 1,
                      .name = r->name, .hf = r->stored ? r->stored : r->name, .gguf = r->gguf,
                      .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input)};
 }
@@ -63,7 +63,8 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     out->cols = qz_wide_of(c, k->inputs[r->input].cols);
     out->bias = has_bias(c, r->bias);
     if (r->rotary) out->rotary_heads = out->rows / c->head_dim;
-    if (!k->experts) return true;
+    if (out->rows == 0 || out->cols == 0) return false;
+    if (out->kind != QZ_SITE_EXPERT) return true;
     out->experts = (size_t)c->experts;
     const char *own = qz_family_get(c->family)->expert_names[i];
     if (own) out->hf = own;
@@ -115,6 +116,11 @@ static void sub_module(lister *k, qz_sub sub) {
         k->n += qz_site_of(c, k->layer, first_of(sub) + i, &k->out[k->n]);
         if (r->norm_hf && c->qk_norm) norm(k, r->norm, r->norm_hf, r->norm_gguf, c->head_dim);
     }
+    for (const qz_part_row *p = kind->parts; p < kind->parts + kind->n_parts; p++) {
+        const qz_site s = {.kind = QZ_SITE_PART, .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf, .rows = qz_wide_of(c, p->rows),
+                           .cols = qz_wide_of(c, p->cols), .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer)};
+        if (s.rows && s.cols && (p->when == 0 || c->parts & p->when)) k->out[k->n++] = s;
+    }
 }
 
 size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]) {
@@ -134,7 +140,8 @@ bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suf
     const char *at = strstr(s->hf, "%zu");
     int n = at ? snprintf(inner, sizeof inner, "%.*s%zu%s", (int)(at - s->hf), s->hf, expert, at + 3) : snprintf(inner, sizeof inner, "%s", s->hf);
     if (n < 0 || (size_t)n >= sizeof inner) return false;
-    n = snprintf(buf, size, "model.layers.%zu.%s.%s", layer, inner, suffix);
+    const bool whole = s->kind == QZ_SITE_PART;
+    n = snprintf(buf, size, "model.layers.%zu.%s%s%s", layer, inner, whole ? "" : ".", whole ? "" : suffix);
     return n > 0 && (size_t)n < size;
 }
 
@@ -166,6 +173,7 @@ static bool known_of(const qz_kind *k, size_t first, size_t i, qz_site *out) {
 bool qz_site_known(size_t i, qz_site *out) {
     for (int k = 0; k < QZ_KIND_COUNT; k++) {
         const qz_kind *kind = qz_kind_get((qz_kind_id)k);
+        if (!qz_kind_runs((qz_kind_id)k)) continue;
         const size_t first = first_of(qz_kind_sub((qz_kind_id)k));
         size_t n = 0;
         while (known_of(kind, first, n, out)) {
@@ -221,10 +229,18 @@ size_t qz_stages(const qz_input_widths *w, size_t layer) {
     return mixer_stages(w, layer) + kind_in(w, layer, QZ_SUB_FFN)->n_inputs;
 }
 
+/* Inputs of one expert; those behind them in the feed-forward are of all tokens again. */
+static size_t own_inputs(const qz_kind *k) {
+    size_t n = 0;
+    for (size_t i = 0; i < k->n_linears; i++)
+        if (!k->linears[i].alone) n = k->linears[i].input + 1;
+    return n;
+}
 size_t qz_inputs(const qz_input_widths *w, size_t layer) {
     if (layer == w->layers) return 1;
-    const size_t stages = qz_stages(w, layer), before = mixer_stages(w, layer);
-    return qz_inputs_sparse(w, layer) ? before + 1 + (stages - before) * (size_t)w->experts : stages;
+    const qz_kind *k = kind_in(w, layer, QZ_SUB_FFN);
+    const size_t before = mixer_stages(w, layer), own = own_inputs(k);
+    return before + (k->experts ? 1 + own * (size_t)w->experts + k->n_inputs - own : k->n_inputs);
 }
 
 /* What the linears of a stage read, of the block itself or of an expert. */
@@ -244,17 +260,20 @@ static qz_input input_at_stage(const qz_input_widths *w, size_t layer, size_t st
 
 qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i) {
     if (layer == w->layers) return (qz_input){.expert = -1, .cols = (size_t)w->wide[QZ_WIDE_HIDDEN]};
-    const size_t before = mixer_stages(w, layer), own = qz_stages(w, layer) - before;
+    const size_t before = mixer_stages(w, layer), own = own_inputs(kind_in(w, layer, QZ_SUB_FFN)), alone = before + 1 + own * (size_t)w->experts;
     if (!qz_inputs_sparse(w, layer) || i < before) return input_at_stage(w, layer, i, -1);
     if (i == before)
         return (qz_input){.stage = before, .expert = -1, .cols = (size_t)w->wide[QZ_WIDE_HIDDEN], .sub = QZ_SUB_FFN,
                           .fold = QZ_FOLD_SHARED};
+    if (i >= alone) return input_at_stage(w, layer, before + own + i - alone, -1);
     return input_at_stage(w, layer, before + (i - before - 1) % own, (long)((i - before - 1) / own));
 }
 
 static size_t index_of(const qz_input_widths *w, size_t layer, size_t stage, long expert) {
-    const size_t before = mixer_stages(w, layer), own = qz_stages(w, layer) - before;
-    return expert < 0 ? stage : before + 1 + own * (size_t)expert + (stage - before);
+    const qz_kind *k = kind_in(w, layer, QZ_SUB_FFN);
+    const size_t before = mixer_stages(w, layer), own = own_inputs(k);
+    if (expert < 0) return k->experts && stage >= before + own ? stage - own + 1 + own * (size_t)w->experts : stage;
+    return before + 1 + own * (size_t)expert + (stage - before);
 }
 size_t qz_input_of(const qz_input_widths *w, size_t layer, size_t linear, long expert) {
     const qz_sub sub = sub_of(linear);
@@ -265,7 +284,10 @@ size_t qz_site_input(const qz_input_widths *w, size_t layer, const qz_site *s, s
     return index_of(w, layer, s->stage, s->experts ? (long)expert : -1);
 }
 qz_input qz_stage_input(const qz_input_widths *w, size_t layer, size_t stage) {
-    return input_at_stage(w, layer, stage, qz_inputs_sparse(w, layer) && stage >= mixer_stages(w, layer) ? 0 : -1);
+    const size_t before = mixer_stages(w, layer);
+    if (stage >= qz_stages(w, layer)) return (qz_input){.stage = stage, .expert = -1};
+    const bool expert = qz_inputs_sparse(w, layer) && stage >= before && stage < before + own_inputs(kind_in(w, layer, QZ_SUB_FFN));
+    return input_at_stage(w, layer, stage, expert ? 0 : -1);
 }
 
 qz_fold qz_fold_of(const qz_config *c, size_t layer, const qz_input *in) {

@@ -15,8 +15,8 @@
 /* Room for the linears of a block (those of its mixer, then those of its feed-forward; of experts the same for each),
  * and for the stages: places in the block where linears read something, in the order in which a token comes by. */
 enum {
-    QZ_MIXER_LINEARS = 4, QZ_FFN_LINEARS = 3, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS,
-    QZ_SUB_INPUTS = 2, QZ_STAGES = 2 * QZ_SUB_INPUTS /* of a half; of both */
+    QZ_MIXER_LINEARS = 6, QZ_FFN_LINEARS = 6, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS,
+    QZ_SUB_INPUTS = 4, QZ_STAGES = 2 * QZ_SUB_INPUTS /* of a half; of both */
 };
 typedef enum { QZ_NORM_ATTN, QZ_NORM_ATTN_OUT, QZ_NORM_FFN, QZ_NORM_FFN_OUT, QZ_NORM_Q, QZ_NORM_K, QZ_NORM_COUNT } qz_norm;
 typedef enum {
@@ -36,7 +36,8 @@ typedef enum {
     QZ_SITE_FUSED,         /* `parts` linears from `part` on, one below the other */
     QZ_SITE_EXPERT,        /* part: number of the linear, of each of `experts` */
     QZ_SITE_ROUTER,        /* scores of the experts; no method may quantize it */
-    QZ_SITE_NORM           /* part: qz_norm; [1, cols] */
+    QZ_SITE_NORM,          /* part: qz_norm; [1, cols] */
+    QZ_SITE_PART           /* floats of a kind that only its own file reads; names with their suffix */
 } qz_site_kind;
 
 /* How tensor-parallel engines split a matrix over GPUs, in their words: COLUMN its outputs, which are rows here; ROW
@@ -63,14 +64,14 @@ typedef struct {
     uint64_t rotary_heads; /* the rows are so many heads of query or key that positions rotate; 0: other values */
 } qz_site;
 
-enum { QZ_MAX_SITES = 24, QZ_SITE_NAME = 160 };
+enum { QZ_MAX_SITES = 32, QZ_SITE_NAME = 160 };
 size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]);
-/* "model.layers.3.mlp.experts.5.up_proj.weight"; false if it does not fit. */
+/* "model.layers.3.mlp.experts.5.up_proj.weight" (the suffix is not of a part's name); false if it does not fit. */
 bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suffix, char *buf, size_t size);
 /* Linear l of a layer as if it were stored alone; false: the layer has none of that number. */
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out);
 /* Is it a matrix that methods quantize? */
-static inline bool qz_site_linear(const qz_site *s) { return s->kind != QZ_SITE_ROUTER && s->kind != QZ_SITE_NORM; }
+static inline bool qz_site_linear(const qz_site *s) { return s->kind == QZ_SITE_LINEAR || s->kind == QZ_SITE_FUSED || s->kind == QZ_SITE_EXPERT; }
 /* The i-th of all linears, fused matrices and norms of heads that a block of any kind and family can have, without
  * sizes: for names in files of models that this configuration is not. False behind the last. */
 bool qz_site_known(size_t i, qz_site *out);
@@ -127,7 +128,7 @@ size_t qz_input_of(const qz_input_widths *w, size_t layer, size_t linear, long e
 /* The same for a site (of a norm: for what is behind it); expert < max(1, experts). */
 size_t qz_site_input(const qz_input_widths *w, size_t layer, const qz_site *s, size_t expert);
 size_t qz_stages(const qz_input_widths *w, size_t layer);
-/* What the linears of a stage read; of experts the first one's. */
+/* What the linears of a stage read; of experts the first one's. Behind the last stage: nothing, n 0. */
 qz_input qz_stage_input(const qz_input_widths *w, size_t layer, size_t stage);
 qz_fold qz_fold_of(const qz_config *c, size_t layer, const qz_input *in);
 /* The column whose scale goes into a row (of the columns that share it: the first). */

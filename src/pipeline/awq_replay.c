@@ -40,8 +40,10 @@ qz_status qz_awq_player_open(qz_awq_player *p, qz_run *run, const qz_model *m, c
     QZ_TRY(qz_engine_open(run, m, NULL, &p->e, err));
     p->hidden = qz_mul_size(tokens, c->hidden_size, &n) ? qz_alloc_aligned(n, sizeof(float)) : NULL;
     bool ok = p->hidden != NULL;
-    for (size_t i = 0; i < QZ_STAGES; i++) { /* of the first layer: they are as wide in all */
-        const size_t cols = qz_stage_input(&p->widths, 0, i).cols;
+    for (size_t i = 0; i < QZ_STAGES; i++) {
+        size_t cols = 0;
+        for (size_t l = 0; l < c->layers; l++) cols = qz_max_size(cols, qz_stage_input(&p->widths, l, i).cols);
+        if (cols == 0) continue; /* no layer has so many */
         p->x[i] = qz_mul_size(tokens, cols, &n) ? qz_alloc_aligned(n, sizeof(float)) : NULL;
         ok = ok && p->x[i];
         p->replay.x[i] = p->x[i];

@@ -68,7 +68,7 @@ void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx
     for (size_t l = 0; l < c->layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
-            for (size_t e = 0; b->site.kind != QZ_SITE_NORM && b->site.kind != QZ_SITE_ROUTER && e < qz_max_size(1, b->site.experts); e++) linear(&s, b->weight[e], batch);
+            for (size_t e = 0; qz_site_linear(&b->site) && e < qz_max_size(1, b->site.experts); e++) linear(&s, b->weight[e], batch);
         }
     linear(&s, m->head, 1);
     *out = (qz_resident){.mapped = mapped(m), .unpacked = s.unpacked, .packed = (s.packed + HUGE - 1) / HUGE * HUGE, .program = PROGRAM};
