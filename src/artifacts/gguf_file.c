@@ -42,7 +42,7 @@ static int cmp_item(const void *a, const void *b) {
 }
 
 static void add_factors(qz_artifact_plan *out, const char *name, const float *factors, size_t n) {
-    out->items[out->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = 1, .cols = n, .n_dims = 1, .layer = -1, .linear = -1,
+    out->items[out->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = 1, .cols = n, .n_dims = 1, .layer = -1, .linear = -1, .use = QZ_USE_KEPT,
                                                      .generated = factors };
 }
 
@@ -63,7 +63,7 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
             return qz_fail(err, QZ_EUNSUPPORTED, "no GGUF name: tensor '%s', file '%s'", t->name, t->file);
         qz_artifact_item *it = &out->items[out->n_items++];
         *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = qz_arena_strdup(arena, name), .rows = t->rows, .cols = t->cols,
-                                  .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear,
+                                  .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear, .use = qz_slot_use(m, &slots[i]),
                                   .permute = qz_slot_permute(m, &slots[i], interleaved),
                                   .heads = qz_slot_heads(&slots[i]) };
         if (site && site->site.experts) {
@@ -154,7 +154,8 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
     size_t k = 0; /* a stack of experts is one tensor */
     for (size_t i = 0; i < n; i++)
         if (out->items[i].expert == 0)
-            t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name, .ne = { out->items[i].cols, out->items[i].rows, qz_max_size(1, out->items[i].experts), 1 }, .source = 0 };
+            t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name, .ne = { out->items[i].cols, out->items[i].rows, qz_max_size(1, out->items[i].experts), 1 }, .source = 0,
+                                      .use = out->items[i].use, .layer = out->items[i].layer };
     qz_mix_model mm = { qz_family_get(c->family)->gguf_arch, c->layers, c->heads, c->kv_heads, (uint32_t)c->experts, ctx->has_imatrix };
     QZ_TRY(qz_gguf_mix(&mm, out->spec.ftype, &out->spec.mix, t, k, ch, err));
     k = 0;

@@ -23,6 +23,7 @@ typedef struct {
     bool alone;                      /* beside the experts, once for all */
     qz_bias bias;
     qz_shard shard;
+    qz_use use;                      /* 0: QZ_USE_OTHER */
     bool rotary;                     /* the rows are heads of query or key, which positions rotate */
     qz_norm norm; const char *norm_hf, *norm_gguf; /* of each head, where the family has them; NULL: none */
 } qz_linear_row;

@@ -49,7 +49,8 @@ static qz_site site_of_row(const qz_kind *k, size_t i, size_t first, size_t firs
     const qz_linear_row *r = &k->linears[i];
     return (qz_site){.kind = k->experts && !r->alone ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i), .parts = 1,
                      .name = r->name, .hf = r->stored ? r->stored : r->name, .gguf = r->gguf,
-                     .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input)};
+                     .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input),
+                     .use = r->use ? r->use : QZ_USE_OTHER};
 }
 
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
@@ -76,7 +77,7 @@ typedef struct { const qz_config *c; size_t layer; qz_site *out; size_t n; } lis
 static void norm(lister *k, qz_norm which, const char *hf, const char *gguf, uint64_t cols) {
     const size_t stage = which == QZ_NORM_FFN ? stages_before(k->c, k->layer) : 0;
     k->out[k->n++] = (qz_site){.kind = QZ_SITE_NORM, .part = (int)which, .parts = 1, .hf = hf, .gguf = gguf, .rows = 1,
-                               .cols = cols, .stage = stage};
+                               .cols = cols, .stage = stage, .use = QZ_USE_KEPT};
 }
 
 /* The linears [first, first + parts) as one matrix. */
@@ -90,6 +91,7 @@ static void fused(lister *k, size_t first, size_t parts) {
     all.parts = (int)parts;
     all.name = all.hf = all.fused->hf;
     all.gguf = all.fused->gguf;
+    all.use = all.fused->use;
     all.fused = NULL;
     all.bias = false;
     all.rotary_heads = 0; /* of a part of the rows only: no file has another order for them */
@@ -103,7 +105,7 @@ static void sub_module(lister *k, qz_sub sub) {
     if (kind->experts)
         k->out[k->n++] = (qz_site){.kind = QZ_SITE_ROUTER, .parts = 1, .hf = router ? router : "mlp.gate",
                                    .gguf = "ffn_gate_inp", .rows = c->experts, .cols = c->hidden_size,
-                                   .stage = stages_before(c, k->layer)};
+                                   .stage = stages_before(c, k->layer), .use = QZ_USE_KEPT};
     for (size_t i = 0; i < kind->n_linears; i++) {
         const qz_linear_row *r = &kind->linears[i];
         size_t same = 1;
@@ -118,7 +120,7 @@ static void sub_module(lister *k, qz_sub sub) {
     }
     for (const qz_part_row *p = kind->parts; p < kind->parts + kind->n_parts; p++) {
         const qz_site s = {.kind = QZ_SITE_PART, .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf, .rows = qz_wide_of(c, p->rows),
-                           .cols = qz_wide_of(c, p->cols), .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer)};
+                           .cols = qz_wide_of(c, p->cols), .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer), .use = QZ_USE_KEPT};
         if (s.rows && s.cols && (p->when == 0 || c->parts & p->when)) k->out[k->n++] = s;
     }
 }

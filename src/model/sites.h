@@ -48,6 +48,7 @@ typedef enum { QZ_SHARD_NONE, QZ_SHARD_COLUMN, QZ_SHARD_ROW } qz_shard;
 typedef struct {
     const char *set;       /* "qkv" */
     const char *hf, *gguf; /* where checkpoints store it: "self_attn.qkv_proj"; NULL: nowhere */
+    qz_use use;
 } qz_fused;
 
 typedef struct {
@@ -61,6 +62,7 @@ typedef struct {
     size_t stage;          /* of its input (of a norm: of what is behind it) */
     qz_shard shard;
     const qz_fused *fused; /* that it may become a part of; NULL: of none */
+    qz_use use;            /* of its bias: QZ_USE_KEPT */
     uint64_t rotary_heads; /* the rows are so many heads of query or key that positions rotate; 0: other values */
 } qz_site;
 

@@ -85,7 +85,7 @@ static qz_status weigh_gguf(const qz_shape *s, qz_ftype f, bool imatrix, uint64_
     for (size_t i = 0; i < n; i++) {
         const qz_shape_tensor *x = &s->tensors[i];
         bool plain = x->role == QZ_ROLE_FLOAT || x->role == QZ_ROLE_ROUTER || x->role == QZ_ROLE_ROPE_FREQS;
-        t[i] = (qz_mix_tensor){x->gguf, {x->cols, x->rows, x->count, 1}, plain ? 0 : 1};
+        t[i] = (qz_mix_tensor){x->gguf, {x->cols, x->rows, x->count, 1}, plain ? 0 : 1, x->use, x->layer};
     }
     qz_mix_model m = {s->gguf_arch, s->layers, s->heads, s->kv_heads, s->experts, imatrix};
     QZ_GOTO(qz_gguf_mix(&m, f, NULL, t, n, c, err));

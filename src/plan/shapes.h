@@ -18,6 +18,7 @@ typedef struct {
     uint64_t rows, cols, count;   /* rows = out_features, cols = in_features; count = experts of a stack, else 1 */
     uint32_t n_dims;
     long layer;                   /* -1 outside the blocks */
+    qz_use use;
     qz_shape_role role;
 } qz_shape_tensor;
 

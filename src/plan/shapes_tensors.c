@@ -1,29 +1,28 @@
 /* Every tensor of a shape with both spellings. Order: embedding, blocks, final norm, head. */
 #include "base/size.h"
 #include "plan/shapes_int.h"
-#include <stdio.h>
 #include <string.h>
 
 typedef struct { qz_shape *s; size_t cap; bool failed, huge; } lister;
 
-static void put(lister *k, char *name, char *gguf, uint64_t rows, uint64_t cols, uint64_t count, long layer, qz_shape_role role) {
+/* t without its dimensions' number. */
+static void put(lister *k, qz_shape_tensor t) {
     qz_shape *s = k->s;
     uint64_t n = 0;
-    if (name == NULL || gguf == NULL || s->n_tensors == k->cap) {
+    if (t.name == NULL || t.gguf == NULL || s->n_tensors == k->cap) {
         k->failed = true;
         return;
     }
-    k->huge |= !qz_mul_u64(rows, cols, &n) || !qz_mul_u64(n, count, &n) || n > (uint64_t)1 << 44;
-    uint64_t active = role == QZ_ROLE_EXPERT ? n / count * s->experts_used : role == QZ_ROLE_EMBED && !s->tied ? 0 : n;
-    if (role != QZ_ROLE_ROPE_FREQS && !k->huge) s->params += n, s->active_params += active;
-    s->tensors[s->n_tensors++] = (qz_shape_tensor){name, gguf, rows, cols, count, rows == 1 ? 1 : count > 1 ? 3 : 2, layer, role};
+    k->huge |= !qz_mul_u64(t.rows, t.cols, &n) || !qz_mul_u64(n, t.count, &n) || n > (uint64_t)1 << 44;
+    uint64_t active = t.role == QZ_ROLE_EXPERT ? n / t.count * s->experts_used : t.role == QZ_ROLE_EMBED && !s->tied ? 0 : n;
+    if (t.role != QZ_ROLE_ROPE_FREQS && !k->huge) s->params += n, s->active_params += active;
+    t.n_dims = t.rows == 1 ? 1 : t.count > 1 ? 3 : 2;
+    s->tensors[s->n_tensors++] = t;
 }
 static void outer(lister *k, const char *name, const char *gguf, uint64_t rows, uint64_t cols, qz_shape_role role) {
-    put(k, qz_arena_strdup(&k->s->arena, name), qz_arena_strdup(&k->s->arena, gguf), rows, cols, 1, -1, role);
-}
-static void part(lister *k, long l, const char *name, const char *gguf, uint64_t rows, uint64_t cols, uint64_t count, qz_shape_role role) {
-    qz_arena *a = &k->s->arena;
-    put(k, qz_arena_printf(a, "model.layers.%ld.%s", l, name), qz_arena_printf(a, "blk.%ld.%s", l, gguf), rows, cols, count, l, role);
+    const qz_use use = role == QZ_ROLE_EMBED ? QZ_USE_EMBED : role == QZ_ROLE_HEAD ? QZ_USE_HEAD : QZ_USE_KEPT;
+    put(k, (qz_shape_tensor){.name = qz_arena_strdup(&k->s->arena, name), .gguf = qz_arena_strdup(&k->s->arena, gguf), .rows = rows, .cols = cols,
+                             .count = 1, .layer = -1, .role = role, .use = use});
 }
 static qz_shape_role role_of(const qz_site *x) {
     switch (x->kind) {
@@ -40,17 +39,17 @@ static qz_shape_role role_of(const qz_site *x) {
 /* A layer: from the one description of it (model/sites.h). */
 static void block(lister *k, long l) {
     qz_site sites[QZ_MAX_SITES];
+    qz_arena *a = &k->s->arena;
     for (size_t i = 0, n = qz_sites(&k->s->config, (size_t)l, sites); i < n; i++) {
         const qz_site *x = &sites[i];
         const char *at = strstr(x->hf, "%zu"), *suffix = x->kind == QZ_SITE_PART ? "" : ".weight";
-        char hf[96], gguf[64];
-        (void)snprintf(hf, sizeof hf, "%.*s%s%s%s", at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf, at ? "*" : "", at ? at + 3 : "", suffix);
-        (void)snprintf(gguf, sizeof gguf, "%s%s", x->gguf, suffix);
-        part(k, l, hf, gguf, x->rows, x->cols, qz_max_size(1, x->experts), role_of(x));
-        if (!x->bias) continue;
-        (void)snprintf(hf, sizeof hf, "%s.bias", x->hf);
-        (void)snprintf(gguf, sizeof gguf, "%s.bias", x->gguf);
-        part(k, l, hf, gguf, 1, x->rows, 1, QZ_ROLE_FLOAT);
+        put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%.*s%s%s%s", l, at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf,
+                                                         at ? "*" : "", at ? at + 3 : "", suffix),
+                                 .gguf = qz_arena_printf(a, "blk.%ld.%s%s", l, x->gguf, suffix), .rows = x->rows, .cols = x->cols,
+                                 .count = qz_max_size(1, x->experts), .layer = l, .role = role_of(x), .use = x->use});
+        if (x->bias)
+            put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%s.bias", l, x->hf), .gguf = qz_arena_printf(a, "blk.%ld.%s.bias", l, x->gguf),
+                                     .rows = 1, .cols = x->rows, .count = 1, .layer = l, .role = QZ_ROLE_FLOAT, .use = QZ_USE_KEPT});
     }
 }
 
