@@ -8,15 +8,19 @@
 #include <strings.h>
 
 enum { BLOCK = 128 };
-static const char *level_at(size_t i) { return i == 0 ? "block" : NULL; }
+static const char *const levels[] = {
+#define QZ_FP8_LEVEL(id, level, ...) level,
+#include "artifacts/scheme_levels.def"
+};
+static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
-    if (strcasecmp(level, "block") != 0) return QZ_EUSAGE; /* the caller names the nearest */
+    if (strcasecmp(level, levels[0]) != 0) return QZ_EUSAGE; /* the caller names the nearest */
     if (*flags) return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'fp8': expected none", flags);
     s->bits = 8;
     s->group_size = BLOCK;
     s->sym = true;
-    (void)snprintf(s->level, sizeof s->level, "block");
+    (void)snprintf(s->level, sizeof s->level, "%s", levels[0]);
     return QZ_OK;
 }
 
