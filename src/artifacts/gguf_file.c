@@ -97,7 +97,7 @@ static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, 
     if (ch->needs_imatrix && !ctx->has_imatrix)
         return qz_fail(err, QZ_EUSAGE, "level %s needs an importance matrix for tensor '%s': calibrate first or give --imatrix", out->spec.level, it->out_name);
     if (ch->type == ch->wanted) return QZ_OK;
-    out->n_fallbacks++;
+    if (it->expert == 0) out->n_fallbacks++; /* a stack is one tensor */
     it->note = qz_arena_printf(arena, "rows of %zu values do not fit %s, stored as %s", it->cols, qz_gguf_type_get(ch->wanted)->name,
                                qz_gguf_type_get(ch->type)->name);
     return it->note ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", out->model->path);
@@ -110,7 +110,7 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
         bool seen = false;
         if (!p->items[i].note) continue;
         for (size_t k = 0; k < p->n_items; k++) {
-            if (!p->items[k].note || strcmp(p->items[k].note, p->items[i].note)) continue;
+            if (p->items[k].expert || !p->items[k].note || strcmp(p->items[k].note, p->items[i].note)) continue;
             seen |= k < i;
             n++;
         }
