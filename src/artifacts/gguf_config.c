@@ -200,6 +200,8 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     if (gemma3 && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
     if (llama || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size); /* without tokens the loader needs the number */
     if (llama) u32(w, "rope.dimension_count", c->head_dim);
+    for (int i = 0; i < QZ_NUMBERS; i++)
+        if (qz_family_get(c->family)->numbers[i] > 0) f32(w, qz_number_get(i)->gguf, qz_config_number(c, i));
 }
 
 qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
@@ -355,6 +357,12 @@ static qz_status read_options(reader *r, qz_config *c) {
     c->fused = f->fused;
     c->embed_scale = f->embed_scaled ? sqrt((double)c->hidden_size) : 1;
     c->attn_scale = qz_gguf_attn_scale(c);
+    for (int i = 0; i < QZ_NUMBERS; i++) { /* absent or 0: as without it */
+        double x = 0;
+        if (!(f->numbers[i] > 0)) continue;
+        QZ_TRY(qz_gguf_f64(r->g, rk(r, qz_number_get(i)->gguf), false, &x, r->err));
+        if (x > 0) qz_config_set_number(c, i, x);
+    }
     c->attn_softcap = f->attn_softcap;
     c->logit_softcap = f->logit_softcap;
     if (f->attn_softcap > 0) QZ_TRY(qz_gguf_f64(r->g, rk(r, "attn_logit_softcapping"), false, &c->attn_softcap, r->err));

@@ -137,7 +137,7 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
     if (c->experts && !c->norm_topk)
         QZ_TRY(qz_plan_note(p, arena, err, "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 there: other log-probabilities"));
     const double scale = qz_gguf_attn_scale(c);
-    if ((float)c->attn_scale != (float)scale)
+    if (!(f->numbers[QZ_NUMBER_attn_scale] > 0) && (float)c->attn_scale != (float)scale)
         QZ_TRY(qz_plan_note(p, arena, err, "query_pre_attn_scalar cannot be stored in GGUF: scores are scaled by %.6g there instead of %.6g: other log-probabilities", scale, c->attn_scale));
     if (c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1)) /* llama.cpp b11549: for grok and mistral3 alone */
         QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with beta_fast %g and beta_slow %g: llama.cpp does not read the keys for architecture %s and runs with 32 and 1: other log-probabilities there",

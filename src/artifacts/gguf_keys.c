@@ -40,6 +40,8 @@ static bool family_reads(const qz_family_info *f, const char *suffix) {
         { "final_logit_softcapping", f->query_scalar > 0 }, { "rope.freq_base_swa", f->local_theta > 0 }, { "expert_feed_forward_length", f->experts > 0 } };
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         if (strcmp(some[i].suffix, suffix) == 0) return some[i].read;
+    for (int i = 0; i < QZ_NUMBERS; i++)
+        if (strcmp(qz_number_get(i)->gguf, suffix) == 0) return f->numbers[i] > 0;
     return false;
 }
 

@@ -86,8 +86,7 @@ static void norm(const qz_propagate *p, const float *x, const float *w, size_t n
     qz_pool_run(p->run->pool, 0, norm_rows, &j);
 }
 
-/* before and behind */
-static const qz_norm norms[QZ_SUBS][2] = {{QZ_NORM_ATTN, QZ_NORM_ATTN_OUT}, {QZ_NORM_FFN, QZ_NORM_FFN_OUT}};
+static const qz_norm norms[QZ_SUBS] = {QZ_NORM_ATTN, QZ_NORM_FFN}; /* before */
 
 /* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched.
  * */
@@ -95,18 +94,20 @@ static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weig
                       bool advance, qz_error *err) {
     const size_t n = seqs * p->seq;
     const float *const *own = qz_engine_layer(p->e, p->layer)->norm;
-    norm(p, x, own[norms[sub][0]], n, p->norm[s]);
+    norm(p, x, own[norms[sub]], n, p->norm[s]);
     if (sub == QZ_SUB_MIXER) QZ_TRY(qz_engine_mixer(p->e, p->layer, w, p->norm[s], seqs, p->seq, p->out, err));
     else QZ_TRY(qz_engine_ffn(p->e, p->layer, w, p->norm[s], n, p->out, err));
     qz_engine_observe(p->e, NULL, NULL);
-    if (own[norms[sub][1]]) norm(p, p->out, own[norms[sub][1]], n, p->out);
-    if (advance) qz_add_rows(x, p->out, n * p->hidden);
+    if (!advance) return QZ_OK;
+    qz_engine_outcome(p->e, qz_engine_layer(p->e, p->layer), sub, p->out, n);
+    qz_add_rows(x, p->out, n * p->hidden);
     return QZ_OK;
 }
 
-/* What the quantized stream y has lost against x, before a sub-module is added to both. */
+/* What the quantized stream y has lost against x, before a sub-module is added to both: as much of what the sub-module gives. */
 static void keep_lost(qz_propagate *p, const float *x, const float *y, size_t n) {
-    for (size_t i = 0; p->pair.lost_rows && i < n * p->hidden; i++) p->lost[i] = x[i] - y[i];
+    const float scale = (float)qz_engine_model(p->e)->config.residual_scale;
+    for (size_t i = 0; p->pair.lost_rows && i < n * p->hidden; i++) p->lost[i] = scale > 0 ? (x[i] - y[i]) / scale : x[i] - y[i];
 }
 
 static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, size_t n, qz_error *err) {
@@ -154,7 +155,7 @@ static void clear_experts(qz_propagate *p, size_t cols) {
 static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size_t seqs, qz_error *err) {
     const size_t n = seqs * p->seq, at = first * p->seq * p->hidden, half = first / p->chunk % QZ_HALVES;
     const bool mixer = group->sub == QZ_SUB_MIXER, last = is_last(p, group);
-    const float *gains = qz_engine_layer(p->e, p->layer)->norm[norms[group->sub][0]];
+    const float *gains = qz_engine_layer(p->e, p->layer)->norm[norms[group->sub]];
     qz_layer_weights w = weights(p, !p->sequential);
     float *x = p->h[FLOAT] + at, *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
     if (!group->inside) {

@@ -103,11 +103,25 @@ qz_status qz_step_sub(qz_engine *e, qz_sub sub, const qz_place *at, const float 
     return steps[qz_kind_of(&e->model->config, at->layer, sub)](e, at, h, n, y, err);
 }
 
-/* out goes to the residual stream, through a norm of its own where the family has one. */
-static void add_to_stream(qz_engine *e, const float *norm, float *x, size_t n) {
+static void scale_worker(void *arg, qz_part part) {
+    const row_job *j = arg;
+    const float scale = (float)j->e->model->config.residual_scale;
+    size_t lo, hi;
+    qz_split(j->n, 1, part, &lo, &hi);
+    for (size_t i = lo * j->cols; i < hi * j->cols; i++) j->y[i] *= scale;
+}
+void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n) {
+    const float *norm = w->norm[sub == QZ_SUB_MIXER ? QZ_NORM_ATTN_OUT : QZ_NORM_FFN_OUT];
+    row_job scale = {.e = e, .n = n, .cols = e->model->config.hidden_size, .y = y};
+    if (norm) qz_step_norm(e, y, norm, n, y);
+    if (e->model->config.residual_scale > 0) qz_step_rows(e, scale_worker, n, &scale);
+}
+
+/* out goes to the residual stream. */
+static void add_to_stream(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *x, size_t n) {
     row_job add = {.e = e, .n = n, .cols = e->model->config.hidden_size, .x = e->step.out, .y = x};
-    if (norm) qz_step_norm(e, e->step.out, norm, n, e->step.out);
-    qz_step_rows(e, add_worker, add.n, &add);
+    qz_engine_outcome(e, w, sub, e->step.out, n);
+    qz_step_rows(e, add_worker, n, &add);
 }
 
 qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, float *x, size_t n, qz_error *err) {
@@ -117,9 +131,9 @@ qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, 
     atomic_store_explicit(&s->beyond, false, memory_order_relaxed);
     qz_step_norm(e, x, w->norm[QZ_NORM_ATTN], n, s->h);
     QZ_TRY(qz_step_sub(e, QZ_SUB_MIXER, &at, s->h, n, s->out, err));
-    add_to_stream(e, w->norm[QZ_NORM_ATTN_OUT], x, n);
+    add_to_stream(e, w, QZ_SUB_MIXER, x, n);
     qz_step_norm(e, x, w->norm[QZ_NORM_FFN], n, s->h);
     QZ_TRY(qz_step_sub(e, QZ_SUB_FFN, &at, s->h, n, s->out, err));
-    add_to_stream(e, w->norm[QZ_NORM_FFN_OUT], x, n);
+    add_to_stream(e, w, QZ_SUB_FFN, x, n);
     return qz_step_tame(e, layer, err);
 }

@@ -223,6 +223,7 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
         QZ_TRY(qz_mm_packed(e->mm, &p, 1, e->step.h, n, &logits, err));
     } else QZ_TRY(qz_mm_exact(e->mm, &e->head, e->step.h, n, logits, err));
     const qz_config *c = &e->model->config;
+    for (size_t i = 0; c->logit_divisor > 0 && i < n * c->vocab_size; i++) logits[i] /= (float)c->logit_divisor;
     if (c->logit_softcap > 0) qz_softcap(logits, n * (size_t)c->vocab_size, 1, (float)c->logit_softcap);
     if (qz_mm_all_finite(e->mm, logits, n * c->vocab_size)) return QZ_OK;
     QZ_TRY(qz_model_check_finite(NULL, e->model, err));

@@ -78,6 +78,8 @@ qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w,
 qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
                               float *y, qz_error *err);
 qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
+/* What a sub-module gave, as it is added to the stream: through the norm behind it and the family's multiplier, in place. */
+void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n);
 qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits, qz_error *err);
 /* h = final norm of x, [n, hidden]: the input of the output matrix. */
 void qz_engine_final_norm(qz_engine *e, const float *x, size_t n, float *h);

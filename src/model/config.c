@@ -271,6 +271,19 @@ static qz_status read_scales(const json_t *root, const char *name, const qz_fami
                                                                            c->attn_softcap, c->logit_softcap);
 }
 
+/* Where the family's row has defaults of them. */
+static qz_status read_numbers(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    for (int i = 0; i < QZ_NUMBERS; i++) {
+        double x = f->numbers[i];
+        if (!(x > 0)) continue;
+        QZ_TRY(qz_json_f64(root, qz_number_get(i)->key, name, &x, err));
+        if (!(x > 0 && x < 1e6))
+            return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected above 0, found %g", qz_number_get(i)->key, name, x);
+        qz_config_set_number(c, i, x);
+    }
+    return QZ_OK;
+}
+
 /* no_rope_layers: 1 where a layer rotates; else every no_rope_layer_interval-th does not. */
 static qz_status read_no_rope(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
     uint64_t interval = f->no_rope_interval;
@@ -393,6 +406,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
                        (unsigned long long)c->layers);
     QZ_TRY(read_activation(root, name, f, err));
     QZ_TRY(read_scales(root, name, f, c, err));
+    QZ_TRY(read_numbers(root, name, f, c, err));
     QZ_TRY(read_experts(root, name, f, c, err));
     QZ_TRY(read_rope(root, name, f, c, err));
     QZ_TRY(read_window(root, name, f, c, err));

@@ -40,6 +40,16 @@ typedef enum { QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_AL
 /* Float tensors inside a kind that not every family has. */
 enum { QZ_PART_SINKS = 1, QZ_PART_EXPERT_BIAS = 2, QZ_PART_ROUTER_BIAS = 4, QZ_PART_SHARED_GATE = 8 };
 
+/* Numbers that a family may have (numbers.def). */
+enum {
+#define QZ_NUMBER(field, key, gguf, neutral) QZ_NUMBER_##field,
+#include "model/numbers.def"
+#undef QZ_NUMBER
+    QZ_NUMBERS
+};
+typedef struct { const char *key, *gguf; double neutral; } qz_number;
+const qz_number *qz_number_get(int i);
+
 /* Keys of the source's configuration that no row reads (some would change the model, the others are only counted), and keys
  * that are not there and mean the family's default. */
 typedef struct { unsigned n_refused, n_noted, n_absent; char refused[240], noted[200], absent[240]; } qz_config_keys;
@@ -58,6 +68,7 @@ typedef struct {
     bool norm_plus_one;               /* stored gains are one less than they multiply with */
     bool fused;                       /* q, k, v are one matrix, gate and up another */
     double attn_scale, embed_scale;   /* of q·k; of embedding rows (1: none) */
+    double residual_scale, logit_divisor; /* of what is added to the stream; of the logits; 0: none */
     double attn_softcap, logit_softcap; /* x = cap·tanh(x / cap); 0: none */
     uint64_t experts, experts_used, expert_width; /* 0: dense */
     bool norm_topk;                   /* weights of the chosen experts sum to 1 */
@@ -94,6 +105,7 @@ typedef struct {
     bool qk_norm, norms_after, norm_plus_one, embed_scaled, fused;
     uint64_t no_rope_interval;        /* every n-th layer has no rotary positions, unless no_rope_layers or no_rope_layer_interval say else; 0: all have */
     bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */
+    double numbers[QZ_NUMBERS];       /* defaults of those that are read, 0: the key is not */
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
     double attn_softcap, logit_softcap; /* defaults; 0 and no query_scalar: the keys are not read */
     qz_act act;
@@ -127,6 +139,9 @@ void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float 
 static inline bool qz_config_sparse(const qz_config *c, size_t l) { return c->experts && !c->layer_dense[l]; }
 /* True if they do: cos and sin then belong to a call, not to a position. */
 bool qz_rope_by_call(const qz_config *c);
+/* Number i of a configuration. */
+double qz_config_number(const qz_config *c, int i);
+void qz_config_set_number(qz_config *c, int i, double x);
 /* Number of weights of the model (all tensors). */
 uint64_t qz_config_parameters(const qz_config *c);
 #endif

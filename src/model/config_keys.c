@@ -62,6 +62,8 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"no_rope_layers", f->no_rope_interval > 0}, {"no_rope_layer_interval", f->no_rope_interval > 0}, {"long_factor", f->longrope}, {"short_factor", f->longrope}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
+    for (int i = 0; i < QZ_NUMBERS; i++)
+        if (strcmp(qz_number_get(i)->key, key) == 0) return f->numbers[i] > 0;
     return false;
 }
 
@@ -184,6 +186,11 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
         if (!rows_of[i].read || given(root, rows_of[i].key)) continue;
         (void)snprintf(value, sizeof value, "%.10g", rows_of[i].value);
         qz_keys_add(k, QZ_KEYS_ABSENT, "", rows_of[i].key, value);
+    }
+    for (int i = 0; i < QZ_NUMBERS; i++) {
+        if (!(f->numbers[i] > 0) || given(root, qz_number_get(i)->key)) continue;
+        (void)snprintf(value, sizeof value, "%.10g", f->numbers[i]);
+        qz_keys_add(k, QZ_KEYS_ABSENT, "", qz_number_get(i)->key, value);
     }
     if (!given(root, "tie_word_embeddings")) qz_keys_add(k, QZ_KEYS_ABSENT, "", "tie_word_embeddings", f->tied ? "true" : "false");
     if (experts && f->norm_topk_key && !given(root, "norm_topk_prob")) qz_keys_add(k, QZ_KEYS_ABSENT, "", "norm_topk_prob", "false");

@@ -10,6 +10,23 @@ static const qz_family_info families[QZ_FAMILY_ALL] = {
 #undef QZ_PLANNED_FAMILY
 };
 
+static const qz_number numbers[QZ_NUMBERS] = {
+#define QZ_NUMBER(field, key, gguf, neutral) [QZ_NUMBER_##field] = {key, gguf, neutral},
+#include "model/numbers.def"
+#undef QZ_NUMBER
+};
+const qz_number *qz_number_get(int i) { return &numbers[i]; }
+static double *number_at(qz_config *c, int i) {
+    double *const at[QZ_NUMBERS] = {
+#define QZ_NUMBER(field, key, gguf, neutral) [QZ_NUMBER_##field] = &c->field,
+#include "model/numbers.def"
+#undef QZ_NUMBER
+    };
+    return at[i];
+}
+double qz_config_number(const qz_config *c, int i) { return *number_at((qz_config *)(uintptr_t)c, i); }
+void qz_config_set_number(qz_config *c, int i, double x) { *number_at(c, i) = x; }
+
 const qz_family_info *qz_family_get(qz_family f) { return &families[f]; }
 
 qz_family qz_family_by_name(const char *model_type) {
