@@ -1,5 +1,5 @@
 /* What llama.cpp's loader of an architecture cannot take: a file with it would not load, or run as another model. Source: llama.cpp
- * b11549 src/models/{llama,qwen2,qwen3,qwen3moe,gemma2,gemma3,phi3,smollm3}.cpp, formats/gguf-metadata.md section 4. */
+ * b11549 src/models/{llama,qwen2,qwen3,qwen3moe,gemma2,gemma3,phi3,smollm3,granite}.cpp, formats/gguf-metadata.md section 4. */
 #include "artifacts/artifacts_int.h"
 #include <string.h>
 
@@ -13,7 +13,8 @@ typedef struct {
 static const loader loaders[] = {
     { "llama", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true }, { "qwen2", .head = true, .q_is_hidden = true },
     { "qwen3", .head = true }, { "qwen3moe", .head = true }, { "gemma2", .caps = true }, { "gemma3", .head = true },
-    { "phi3", .head = true, .q_is_hidden = true }, { "smollm3", .head = true } };
+    { "phi3", .head = true, .q_is_hidden = true }, { "smollm3", .head = true },
+    { "granite", .head = true, .q_is_hidden = true } };
 
 static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *err) {
     const qz_config *c = &m->config;
