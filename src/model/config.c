@@ -9,15 +9,19 @@
 #include "base/size.h"
 #include "base/str.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CONFIG_LIMIT = 16 << 20 };
 
 static qz_status unknown_family(const char *type, const char *name, const json_t *root, qz_error *err) {
+    char known[256] = "";
+    for (size_t i = 0, n = 0; i < QZ_FAMILY_COUNT && n < sizeof known; i++)
+        n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", qz_family_get((qz_family)i)->name);
     if (json_object_get(root, "auto_map") != NULL)
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a family that "
-                       "quantz knows (llama, mistral, qwen2, qwen3, qwen3_moe, gemma2, gemma3_text, phi3, mixtral)", type, name);
+                       "quantz knows (%s)", type, name, known);
     const char *best = qz_family_get((qz_family)0)->name;
     for (int i = 1; i < QZ_FAMILY_COUNT; i++) {
         const char *n = qz_family_get((qz_family)i)->name;
