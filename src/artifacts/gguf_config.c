@@ -374,7 +374,8 @@ static qz_status read_options(reader *r, qz_config *c) {
         for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && qz_gguf_slides(c, l);
         QZ_TRY(read_pattern(r, c));
     }
-    for (size_t l = 0; f->no_rope_interval && l < c->layers; l++) c->layer_no_rope[l] = (l + 1) % f->no_rope_interval == 0;
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++)
+        for (size_t l = 0; f->every[i] && l < c->layers; l++) qz_config_layer_flag(c, i)[l] = (l + 1) % f->every[i] == 0;
     if (f->experts == 0) return QZ_OK;
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_count"), true, &c->experts, r->err));
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_used_count"), true, &c->experts_used, r->err));

@@ -18,11 +18,15 @@ static const loader loaders[] = {
 
 static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *err) {
     const qz_config *c = &m->config;
-    const uint64_t every = qz_family_get(c->family)->no_rope_interval;
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++) {
+        const uint64_t every = qz_family_get(c->family)->every[i];
+        const uint8_t *has = qz_config_layer_flag((qz_config *)(uintptr_t)c, i);
+        for (size_t l = 0; every && l < c->layers; l++)
+            if (has[l] != ((l + 1) % every == 0))
+                return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s have %s: model '%s', layer %zu: expected every %lluth, found another; use bnb",
+                               arch, qz_layer_flag_get(i)->words, m->path, l, (unsigned long long)every);
+    }
     for (size_t l = 0; l < c->layers; l++) {
-        if (every && c->layer_no_rope[l] != ((l + 1) % every == 0))
-            return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s have no rotary positions: model '%s', layer %zu: expected every %lluth, found another; use bnb",
-                           arch, m->path, l, (unsigned long long)every);
         if (c->experts && c->layer_dense[l])
             return qz_fail(err, QZ_EUNSUPPORTED, "dense layers among layers with experts cannot be stored in GGUF (%s): model '%s', layer %zu; use bnb", arch, m->path, l);
         if (c->sliding_window && qz_family_get(c->family)->window == QZ_WINDOW_PATTERN && c->layer_sliding[l] != qz_gguf_slides(c, l))

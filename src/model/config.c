@@ -288,16 +288,20 @@ static qz_status read_numbers(const json_t *root, const char *name, const qz_fam
     return QZ_OK;
 }
 
-/* no_rope_layers: 1 where a layer rotates; else every no_rope_layer_interval-th does not. */
-static qz_status read_no_rope(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
-    uint64_t interval = f->no_rope_interval;
-    const json_t *list = json_object_get(root, "no_rope_layers");
-    if (interval == 0) return QZ_OK;
-    QZ_TRY(qz_json_u64(root, "no_rope_layer_interval", name, &interval, err));
-    if (json_array_size(list) && json_array_size(list) != c->layers)
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'no_rope_layers': expected %llu entries, found %zu", name, (unsigned long long)c->layers, json_array_size(list));
-    for (size_t i = 0; i < c->layers; i++)
-        c->layer_no_rope[i] = json_array_size(list) ? json_integer_value(json_array_get(list, i)) == 0 : interval && (i + 1) % interval == 0;
+/* Options of single layers: the list says 0 where a layer has one; else every n-th. */
+static qz_status read_layer_flags(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++) {
+        const qz_layer_flag *o = qz_layer_flag_get(i);
+        const json_t *list = json_object_get(root, o->list);
+        uint64_t interval = f->every[i];
+        if (interval == 0) continue;
+        QZ_TRY(qz_json_u64(root, o->interval, name, &interval, err));
+        if (json_array_size(list) && json_array_size(list) != c->layers)
+            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu", name, o->list, (unsigned long long)c->layers,
+                           json_array_size(list));
+        for (size_t l = 0; l < c->layers; l++)
+            qz_config_layer_flag(c, i)[l] = json_array_size(list) ? json_integer_value(json_array_get(list, l)) == 0 : interval && (l + 1) % interval == 0;
+    }
     return QZ_OK;
 }
 
@@ -414,7 +418,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(read_experts(root, name, f, c, err));
     QZ_TRY(read_rope(root, name, f, c, err));
     QZ_TRY(read_window(root, name, f, c, err));
-    QZ_TRY(read_no_rope(root, name, f, c, err));
+    QZ_TRY(read_layer_flags(root, name, f, c, err));
     QZ_TRY(read_dtype(root, name, c, err));
     qz_keys_judge(root, f, QZ_KEYS_ROOT, &c->keys);
     qz_keys_judge(json_object_get(root, "quantization_config"), f, QZ_KEYS_QUANT, &c->keys);

@@ -49,6 +49,15 @@ enum {
 };
 typedef struct { const char *key, *gguf; double neutral; } qz_number;
 const qz_number *qz_number_get(int i);
+/* Options of single layers (layer_flags.def). */
+enum {
+#define QZ_LAYER_FLAG(field, list, interval, words) QZ_LAYER_FLAG_##field,
+#include "model/layer_flags.def"
+#undef QZ_LAYER_FLAG
+    QZ_LAYER_FLAGS
+};
+typedef struct { const char *list, *interval, *words; } qz_layer_flag;
+const qz_layer_flag *qz_layer_flag_get(int i);
 
 /* Keys of the source's configuration that no row reads (some would change the model, the others are only counted), and keys
  * that are not there and mean the family's default. */
@@ -61,14 +70,19 @@ typedef struct {
     bool tie_embeddings, qkv_bias, o_bias, mlp_bias, qk_norm;
     uint64_t sliding_window;          /* keys including the token itself; 0 = none */
     uint8_t layer_sliding[QZ_MAX_LAYERS]; /* 1 where the window applies */
-    uint8_t layer_no_rope[QZ_MAX_LAYERS]; /* 1: the layer knows no positions */
+#define QZ_LAYER_FLAG(field, list, interval, words) uint8_t field[QZ_MAX_LAYERS]; /* 1: the layer has it */
+#include "model/layer_flags.def"
+#undef QZ_LAYER_FLAG
     uint64_t rotary_dim;              /* leading values of a head that rotate */
     qz_act act;
     bool norms_after;                 /* norms behind attention and feed-forward too, before the residual sum */
     bool norm_plus_one;               /* stored gains are one less than they multiply with */
     bool fused;                       /* q, k, v are one matrix, gate and up another */
-    double attn_scale, embed_scale;   /* of q·k; of embedding rows (1: none) */
-    double residual_scale, logit_divisor; /* of what is added to the stream; of the logits; 0: none */
+    /* attn_scale of q·k, embed_scale of embedding rows (1: none), residual_scale of what is added to the stream and
+     * logit_divisor (0: none) */
+#define QZ_NUMBER(field, key, gguf, neutral) double field;
+#include "model/numbers.def"
+#undef QZ_NUMBER
     double attn_softcap, logit_softcap; /* x = cap·tanh(x / cap); 0: none */
     uint64_t experts, experts_used, expert_width; /* 0: dense */
     bool norm_topk;                   /* weights of the chosen experts sum to 1 */
@@ -103,7 +117,7 @@ typedef struct {
     bool qkv_bias;                    /* always there */
     bool attention_bias_key, mlp_bias_key; /* config keys attention_bias, mlp_bias are read */
     bool qk_norm, norms_after, norm_plus_one, embed_scaled, fused;
-    uint64_t no_rope_interval;        /* every n-th layer has no rotary positions, unless no_rope_layers or no_rope_layer_interval say else; 0: all have */
+    uint64_t every[QZ_LAYER_FLAGS];   /* every n-th layer has the option, unless the keys say else; 0: none, and the keys are not read */
     bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */
     double numbers[QZ_NUMBERS];       /* defaults of those that are read, 0: the key is not */
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
@@ -139,6 +153,8 @@ void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float 
 static inline bool qz_config_sparse(const qz_config *c, size_t l) { return c->experts && !c->layer_dense[l]; }
 /* True if they do: cos and sin then belong to a call, not to a position. */
 bool qz_rope_by_call(const qz_config *c);
+/* The layers that have option i. */
+uint8_t *qz_config_layer_flag(qz_config *c, int i);
 /* Number i of a configuration. */
 double qz_config_number(const qz_config *c, int i);
 void qz_config_set_number(qz_config *c, int i, double x);

@@ -59,9 +59,11 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary}, {"num_local_experts", f->experts > 0},
         {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts > 0}, {"router_jitter_noise", f->experts > 0},
         {"moe_intermediate_size", f->norm_topk_key}, {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->norm_topk_key}, {"mlp_only_layers", f->norm_topk_key},
-        {"no_rope_layers", f->no_rope_interval > 0}, {"no_rope_layer_interval", f->no_rope_interval > 0}, {"long_factor", f->longrope}, {"short_factor", f->longrope}};
+        {"long_factor", f->longrope}, {"short_factor", f->longrope}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++)
+        if (strcmp(qz_layer_flag_get(i)->list, key) == 0 || strcmp(qz_layer_flag_get(i)->interval, key) == 0) return f->every[i] > 0;
     for (int i = 0; i < QZ_NUMBERS; i++)
         if (strcmp(qz_number_get(i)->key, key) == 0) return f->numbers[i] > 0;
     return false;
@@ -179,13 +181,18 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
         {"query_pre_attn_scalar", f->query_scalar > 0, f->query_scalar},
         {"attn_logit_softcapping", f->attn_softcap > 0 && !json_object_get(root, "attn_logit_softcapping"), f->attn_softcap},
         {"final_logit_softcapping", f->logit_softcap > 0 && !json_object_get(root, "final_logit_softcapping"), f->logit_softcap},
-        {"num_experts_per_tok", experts, (double)c->experts_used},
-        {"no_rope_layer_interval", f->no_rope_interval && !given(root, "no_rope_layers"), (double)f->no_rope_interval}};
+        {"num_experts_per_tok", experts, (double)c->experts_used}};
     char value[32];
     for (size_t i = 0; i < sizeof rows_of / sizeof rows_of[0]; i++) {
         if (!rows_of[i].read || given(root, rows_of[i].key)) continue;
         (void)snprintf(value, sizeof value, "%.10g", rows_of[i].value);
         qz_keys_add(k, QZ_KEYS_ABSENT, "", rows_of[i].key, value);
+    }
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++) {
+        const qz_layer_flag *o = qz_layer_flag_get(i);
+        if (f->every[i] == 0 || given(root, o->list) || given(root, o->interval)) continue;
+        (void)snprintf(value, sizeof value, "%llu", (unsigned long long)f->every[i]);
+        qz_keys_add(k, QZ_KEYS_ABSENT, "", o->interval, value);
     }
     for (int i = 0; i < QZ_NUMBERS; i++) {
         if (!(f->numbers[i] > 0) || given(root, qz_number_get(i)->key)) continue;

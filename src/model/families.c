@@ -15,6 +15,20 @@ static const qz_number numbers[QZ_NUMBERS] = {
 #include "model/numbers.def"
 #undef QZ_NUMBER
 };
+static const qz_layer_flag flags[QZ_LAYER_FLAGS] = {
+#define QZ_LAYER_FLAG(field, list, interval, words) [QZ_LAYER_FLAG_##field] = {list, interval, words},
+#include "model/layer_flags.def"
+#undef QZ_LAYER_FLAG
+};
+const qz_layer_flag *qz_layer_flag_get(int i) { return &flags[i]; }
+uint8_t *qz_config_layer_flag(qz_config *c, int i) {
+    uint8_t *const at[QZ_LAYER_FLAGS] = {
+#define QZ_LAYER_FLAG(field, list, interval, words) [QZ_LAYER_FLAG_##field] = c->field,
+#include "model/layer_flags.def"
+#undef QZ_LAYER_FLAG
+    };
+    return at[i];
+}
 const qz_number *qz_number_get(int i) { return &numbers[i]; }
 static double *number_at(qz_config *c, int i) {
     double *const at[QZ_NUMBERS] = {
