@@ -352,6 +352,7 @@ static qz_status read_pattern(reader *r, qz_config *c) {
 /* Kinds and options: the architecture's, and what the file says of them. */
 static qz_status read_options(reader *r, qz_config *c) {
     const qz_family_info *f = qz_family_get(c->family);
+    qz_config_kinds(c);
     c->act = f->act;
     c->norms_after = f->norms_after;
     c->fused = f->fused;

@@ -83,9 +83,11 @@ qz_status qz_step_input(qz_engine *e, const qz_place *at, size_t first, const fl
 
 const char *qz_engine_kernel(const qz_engine *e) {
     const qz_layer_weights *w = &e->layers[0];
-    const qz_packed *p = w->packed[QZ_MLP_GATE];
-    if (p == NULL && w->expert_packed[QZ_MLP_GATE]) p = w->expert_packed[QZ_MLP_GATE][0]; /* a layer of experts has no gate of its own */
-    return p ? qz_packed_kernel(p) : "float32 exact";
+    for (size_t l = QZ_MIXER_LINEARS; l < QZ_LINEARS; l++) { /* of the feed-forward, where most weights are; of experts the first one's */
+        const qz_packed *p = w->packed[l] ? w->packed[l] : w->expert_packed[l] ? w->expert_packed[l][0] : NULL;
+        if (p) return qz_packed_kernel(p);
+    }
+    return "float32 exact";
 }
 
 /* Kinds that are only planned: no opener binds a family of theirs. */

@@ -412,6 +412,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     if (c->layers > QZ_MAX_LAYERS || c->layers == 0)
         return qz_fail(err, QZ_EFORMAT, "num_hidden_layers: file '%s': expected 1 to %d, found %llu", name, QZ_MAX_LAYERS,
                        (unsigned long long)c->layers);
+    qz_config_kinds(c);
     QZ_TRY(read_activation(root, name, f, err));
     QZ_TRY(read_scales(root, name, f, c, err));
     QZ_TRY(read_numbers(root, name, f, c, err));

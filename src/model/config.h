@@ -153,6 +153,8 @@ void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float 
 static inline bool qz_config_sparse(const qz_config *c, size_t l) { return c->experts && !c->layer_dense[l]; }
 /* True if they do: cos and sin then belong to a call, not to a position. */
 bool qz_rope_by_call(const qz_config *c);
+/* Kinds of all layers as the family's row says; layers must be known. A reader that knows more changes single ones. */
+void qz_config_kinds(qz_config *c);
 /* The layers that have option i. */
 uint8_t *qz_config_layer_flag(qz_config *c, int i);
 /* Number i of a configuration. */

@@ -41,6 +41,15 @@ static double *number_at(qz_config *c, int i) {
 double qz_config_number(const qz_config *c, int i) { return *number_at((qz_config *)(uintptr_t)c, i); }
 void qz_config_set_number(qz_config *c, int i, double x) { *number_at(c, i) = x; }
 
+void qz_config_kinds(qz_config *c) {
+    const qz_family_info *f = qz_family_get(c->family);
+    c->ffn = f->ffn;
+    for (size_t l = 0; l < c->layers; l++) {
+        const bool full = f->pattern && (l + 1) % f->pattern == 0;
+        c->layer_mixer[l] = (uint8_t)(full ? QZ_KIND_ATTENTION : f->mixer);
+    }
+}
+
 const qz_family_info *qz_family_get(qz_family f) { return &families[f]; }
 
 qz_family qz_family_by_name(const char *model_type) {

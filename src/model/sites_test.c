@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include "model/families.h"
 #include "model/kinds.h"
 #include "model/model.h"
 
@@ -125,6 +126,24 @@ static void kinds_by_layer(void **state) {
     assert_int_equal(qz_stage_input(&w, 0, 6).n, 0); /* behind the last */
 }
 
+/* A family's row says which layers are of which kind; one that says nothing has the usual. */
+static void kinds_of_families(void **state) {
+    (void)state;
+    qz_config c = {.family = QZ_FAMILY_QWEN3_NEXT, .layers = 8};
+    qz_config_kinds(&c);
+    for (size_t l = 0; l < c.layers; l++) assert_int_equal(qz_kind_of(&c, l, QZ_SUB_MIXER), l % 4 == 3 ? QZ_KIND_ATTENTION : QZ_KIND_DELTA);
+    for (qz_family f = 0; f < QZ_FAMILY_COUNT; f++) { /* what runs here has a step for all of it */
+        c = (qz_config){.family = f, .layers = 8, .experts = qz_family_get(f)->experts};
+        qz_config_kinds(&c);
+        for (size_t l = 0; l < c.layers; l++)
+            for (int s = 0; s < QZ_SUBS; s++) {
+                const qz_kind_id k = qz_kind_of(&c, l, (qz_sub)s);
+                assert_int_equal(qz_kind_sub(k), s);
+                assert_true(qz_kind_runs(k));
+            }
+    }
+}
+
 static const char *text_of(size_t linear, long expert, char buf[QZ_SITE_NAME]) {
     const qz_input_widths w = {.layers = 2, .experts = 16, .kind = {[QZ_SUB_FFN] = {QZ_KIND_MLP, QZ_KIND_EXPERTS}}};
     const size_t layer = expert < 0 ? 0 : 1;
@@ -188,7 +207,7 @@ static void widths_follow_the_sites(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(sites_and_inputs_fit), cmocka_unit_test(widths_follow_the_sites),
-                                       cmocka_unit_test(kinds_by_layer), cmocka_unit_test(inputs_have_words),
+                                       cmocka_unit_test(kinds_by_layer), cmocka_unit_test(kinds_of_families), cmocka_unit_test(inputs_have_words),
                                        cmocka_unit_test(known_sites)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
