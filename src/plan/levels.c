@@ -110,10 +110,11 @@ static qz_status weigh_codes(const qz_shape *s, const qz_level_info *i, uint64_t
             return qz_fail(err, QZ_EUNSUPPORTED,
                            "%s does not fit: tensor '%s': %llu columns are no multiple of the group of %u; choose a smaller group or GGUF", i->title,
                            t->name, (unsigned long long)t->cols, i->group);
-        else if (t->rows % i->rows_of || t->cols % i->cols_of)
-            return qz_fail(err, QZ_EUNSUPPORTED, "%s does not fit: tensor '%s' [%llu, %llu]: expected rows in multiples of %u and columns of %u; choose GGUF",
-                           i->title, t->name, (unsigned long long)t->rows, (unsigned long long)t->cols, i->rows_of, i->cols_of);
-        else bytes[k] = (uint64_t)(coded_bytes(i, t) + 0.5);
+        else if (t->rows % i->rows_of || t->cols % i->cols_of) {
+            const bool by_rows = t->rows % i->rows_of != 0;
+            return qz_fail(err, QZ_EUNSUPPORTED, "%s does not fit: tensor '%s' [%llu, %llu]: expected %s in multiples of %u; choose GGUF", i->title, t->name,
+                           (unsigned long long)t->rows, (unsigned long long)t->cols, by_rows ? "rows" : "columns", by_rows ? i->rows_of : i->cols_of);
+        } else bytes[k] = (uint64_t)(coded_bytes(i, t) + 0.5);
     }
     return QZ_OK;
 }
