@@ -77,7 +77,7 @@ void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float
     if (e->observe) e->observe(e->observe_arg, &(qz_observed){layer, input, x, n, cols});
 }
 qz_status qz_step_input(qz_engine *e, const qz_place *at, size_t first, const float *x, size_t n, qz_error *err) {
-    qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, first, -1), x, n, at->w->lin[first].cols);
+    if (e->observe) qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, first, -1), x, n, at->w->lin[first].cols);
     return qz_step_tame(e, at->layer, err);
 }
 
