@@ -50,6 +50,7 @@ typedef struct {
     qz_permute permute;
     size_t heads;                     /* of the permutation */
     long layer;                       /* -1: outside the blocks */
+    qz_use use;                       /* GGUF: what types go by */
     int linear;                       /* its number in the block (of a fused matrix the first), or -1 */
     size_t expert, experts;           /* one of a stack (GGUF stores it as one tensor under out_name); experts 0: none */
     bool importance_matters;          /* bytes change with an importance vector (give it if there is one) */

@@ -64,6 +64,7 @@ static void zoo(void **state) {
     same_logits("tests/golden/zoo/llama3-rope"); /* rope_freqs, head_dim of its own */
     same_logits("tests/golden/zoo/qwen2"); /* biases, tied */
     same_logits("tests/golden/zoo/qwen3"); /* q and k norms */
+    same_logits("tests/golden/zoo/granite"); /* multipliers */
 }
 
 /* Scaled ropes of the variants: linear and yarn live in metadata. */

@@ -86,6 +86,7 @@ qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_aren
 /* Permutation of q or k rows needed between the model's rope order and the file's. */
 qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved);
 size_t qz_slot_heads(const qz_slot *s);
+qz_use qz_slot_use(const qz_model *m, const qz_slot *s);
 /* Appends a note to the plan (copied). */
 qz_status qz_plan_note(qz_artifact_plan *p, qz_arena *arena, qz_error *err, const char *fmt, ...) QZ_PRINTF(4, 5);
 /* Sums of items and files; bits per weight. */

@@ -9,7 +9,10 @@
 
 #define PACK_ROWS 64
 
-static const char *const levels[] = { "w4g128", "w4g64", "w4g32" };
+static const char *const levels[] = {
+#define QZ_AWQ_LEVEL(id, level, ...) level,
+#include "artifacts/scheme_levels.def"
+};
 static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {

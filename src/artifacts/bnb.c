@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const levels[] = { [QZ_BNB_NF4] = "nf4", [QZ_BNB_FP4] = "fp4", [QZ_BNB_INT8] = "int8" };
+static const char *const levels[] = {
+#define QZ_BNB_LEVEL(id, level, ...) [QZ_BNB_##id] = level,
+#include "artifacts/scheme_levels.def"
+};
 static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 
 /* The type that kernels compute in, as transformers spells it. */

@@ -9,8 +9,11 @@
 #include <strings.h>
 
 enum { BLOCK = 128 };
-static const char *const levels[] = { "fp8_dynamic", "fp8_block" };
-static const char *level_at(size_t i) { return i < 2 ? levels[i] : NULL; }
+static const char *const levels[] = {
+#define QZ_CT_LEVEL(id, level, ...) level,
+#include "artifacts/scheme_levels.def"
+};
+static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 static bool in_blocks(const qz_scheme_spec *s) { return strcmp(s->level, levels[1]) == 0; }
 
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {

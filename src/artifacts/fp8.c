@@ -8,15 +8,19 @@
 #include <strings.h>
 
 enum { BLOCK = 128 };
-static const char *level_at(size_t i) { return i == 0 ? "block" : NULL; }
+static const char *const levels[] = {
+#define QZ_FP8_LEVEL(id, level, ...) level,
+#include "artifacts/scheme_levels.def"
+};
+static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
-    if (strcasecmp(level, "block") != 0) return QZ_EUSAGE; /* the caller names the nearest */
+    if (strcasecmp(level, levels[0]) != 0) return QZ_EUSAGE; /* the caller names the nearest */
     if (*flags) return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'fp8': expected none", flags);
     s->bits = 8;
     s->group_size = BLOCK;
     s->sym = true;
-    (void)snprintf(s->level, sizeof s->level, "block");
+    (void)snprintf(s->level, sizeof s->level, "%s", levels[0]);
     return QZ_OK;
 }
 
@@ -50,7 +54,7 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_site *s = &m->blocks[l].sites[i].site;
-            ragged += s->kind != QZ_SITE_NORM && s->kind != QZ_SITE_ROUTER && (s->rows % BLOCK || s->cols % BLOCK);
+            ragged += qz_site_linear(s) && (s->rows % BLOCK || s->cols % BLOCK);
         }
     if (ragged)
         QZ_TRY(qz_plan_note(out, arena, err, "%zu linears are no multiple of %d: their last blocks are ragged, which transformers leaves in 16 bits and some kernels of vLLM refuse", ragged, BLOCK));

@@ -200,6 +200,8 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     if (gemma3 && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
     if (llama || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size); /* without tokens the loader needs the number */
     if (llama) u32(w, "rope.dimension_count", c->head_dim);
+    for (int i = 0; i < QZ_NUMBERS; i++)
+        if (qz_family_get(c->family)->numbers[i] > 0) f32(w, qz_number_get(i)->gguf, qz_config_number(c, i));
 }
 
 qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
@@ -350,11 +352,18 @@ static qz_status read_pattern(reader *r, qz_config *c) {
 /* Kinds and options: the architecture's, and what the file says of them. */
 static qz_status read_options(reader *r, qz_config *c) {
     const qz_family_info *f = qz_family_get(c->family);
+    qz_config_kinds(c);
     c->act = f->act;
     c->norms_after = f->norms_after;
     c->fused = f->fused;
     c->embed_scale = f->embed_scaled ? sqrt((double)c->hidden_size) : 1;
     c->attn_scale = qz_gguf_attn_scale(c);
+    for (int i = 0; i < QZ_NUMBERS; i++) { /* absent or 0: as without it */
+        double x = 0;
+        if (!(f->numbers[i] > 0)) continue;
+        QZ_TRY(qz_gguf_f64(r->g, rk(r, qz_number_get(i)->gguf), false, &x, r->err));
+        if (x > 0) qz_config_set_number(c, i, x);
+    }
     c->attn_softcap = f->attn_softcap;
     c->logit_softcap = f->logit_softcap;
     if (f->attn_softcap > 0) QZ_TRY(qz_gguf_f64(r->g, rk(r, "attn_logit_softcapping"), false, &c->attn_softcap, r->err));
@@ -366,8 +375,9 @@ static qz_status read_options(reader *r, qz_config *c) {
         for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && qz_gguf_slides(c, l);
         QZ_TRY(read_pattern(r, c));
     }
-    for (size_t l = 0; f->no_rope_interval && l < c->layers; l++) c->layer_no_rope[l] = (l + 1) % f->no_rope_interval == 0;
-    if (f->ffn != QZ_FFN_EXPERTS) return QZ_OK;
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++)
+        for (size_t l = 0; f->every[i] && l < c->layers; l++) qz_config_layer_flag(c, i)[l] = (l + 1) % f->every[i] == 0;
+    if (f->experts == 0) return QZ_OK;
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_count"), true, &c->experts, r->err));
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_used_count"), true, &c->experts_used, r->err));
     if (c->experts < 1 || c->experts > QZ_MAX_EXPERTS || c->experts_used < 1 || c->experts_used > c->experts)
@@ -412,7 +422,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
                        (unsigned long long)splits);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "expert_count"), false, &experts, err));
     if (experts && c->family == QZ_FAMILY_LLAMA) c->family = QZ_FAMILY_MIXTRAL; /* one architecture, told apart by its experts */
-    if (experts && qz_family_get(c->family)->ffn != QZ_FFN_EXPERTS)
+    if (experts && qz_family_get(c->family)->experts == 0)
         return qz_fail(err, QZ_EUNSUPPORTED, "experts in an architecture that has none: file '%s', key '%s': found %llu", g->path, r.key, (unsigned long long)experts);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "block_count"), true, &c->layers, err));
     if (c->layers < 1 || c->layers > QZ_MAX_LAYERS)

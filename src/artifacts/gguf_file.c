@@ -42,7 +42,7 @@ static int cmp_item(const void *a, const void *b) {
 }
 
 static void add_factors(qz_artifact_plan *out, const char *name, const float *factors, size_t n) {
-    out->items[out->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = 1, .cols = n, .n_dims = 1, .layer = -1, .linear = -1,
+    out->items[out->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = 1, .cols = n, .n_dims = 1, .layer = -1, .linear = -1, .use = QZ_USE_KEPT,
                                                      .generated = factors };
 }
 
@@ -63,7 +63,7 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
             return qz_fail(err, QZ_EUNSUPPORTED, "no GGUF name: tensor '%s', file '%s'", t->name, t->file);
         qz_artifact_item *it = &out->items[out->n_items++];
         *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = qz_arena_strdup(arena, name), .rows = t->rows, .cols = t->cols,
-                                  .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear,
+                                  .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear, .use = qz_slot_use(m, &slots[i]),
                                   .permute = qz_slot_permute(m, &slots[i], interleaved),
                                   .heads = qz_slot_heads(&slots[i]) };
         if (site && site->site.experts) {
@@ -97,7 +97,7 @@ static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, 
     if (ch->needs_imatrix && !ctx->has_imatrix)
         return qz_fail(err, QZ_EUSAGE, "level %s needs an importance matrix for tensor '%s': calibrate first or give --imatrix", out->spec.level, it->out_name);
     if (ch->type == ch->wanted) return QZ_OK;
-    out->n_fallbacks++;
+    if (it->expert == 0) out->n_fallbacks++; /* a stack is one tensor */
     it->note = qz_arena_printf(arena, "rows of %zu values do not fit %s, stored as %s", it->cols, qz_gguf_type_get(ch->wanted)->name,
                                qz_gguf_type_get(ch->type)->name);
     return it->note ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", out->model->path);
@@ -110,7 +110,7 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
         bool seen = false;
         if (!p->items[i].note) continue;
         for (size_t k = 0; k < p->n_items; k++) {
-            if (!p->items[k].note || strcmp(p->items[k].note, p->items[i].note)) continue;
+            if (p->items[k].expert || !p->items[k].note || strcmp(p->items[k].note, p->items[i].note)) continue;
             seen |= k < i;
             n++;
         }
@@ -137,7 +137,7 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
     if (c->experts && !c->norm_topk)
         QZ_TRY(qz_plan_note(p, arena, err, "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 there: other log-probabilities"));
     const double scale = qz_gguf_attn_scale(c);
-    if ((float)c->attn_scale != (float)scale)
+    if (!(f->numbers[QZ_NUMBER_attn_scale] > 0) && (float)c->attn_scale != (float)scale)
         QZ_TRY(qz_plan_note(p, arena, err, "query_pre_attn_scalar cannot be stored in GGUF: scores are scaled by %.6g there instead of %.6g: other log-probabilities", scale, c->attn_scale));
     if (c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1)) /* llama.cpp b11549: for grok and mistral3 alone */
         QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with beta_fast %g and beta_slow %g: llama.cpp does not read the keys for architecture %s and runs with 32 and 1: other log-probabilities there",
@@ -154,7 +154,8 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
     size_t k = 0; /* a stack of experts is one tensor */
     for (size_t i = 0; i < n; i++)
         if (out->items[i].expert == 0)
-            t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name, .ne = { out->items[i].cols, out->items[i].rows, qz_max_size(1, out->items[i].experts), 1 }, .source = 0 };
+            t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name, .ne = { out->items[i].cols, out->items[i].rows, qz_max_size(1, out->items[i].experts), 1 }, .source = 0,
+                                      .use = out->items[i].use, .layer = out->items[i].layer };
     qz_mix_model mm = { qz_family_get(c->family)->gguf_arch, c->layers, c->heads, c->kv_heads, (uint32_t)c->experts, ctx->has_imatrix };
     QZ_TRY(qz_gguf_mix(&mm, out->spec.ftype, &out->spec.mix, t, k, ch, err));
     k = 0;

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "model/families.h"
 #include "model/kinds.h"
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -116,6 +117,47 @@ static void metadata(void **state) {
     assert_string_equal(qz_gguf_find(&g, "blk.2.attn_q_norm.weight")->type->name, "f32");
     assert_non_null(qz_gguf_key(&g, "qwen3.vocab_size")); /* without tokens the loader needs it */
     qz_gguf_release(&g);
+}
+
+/* What llama.cpp's converter wrote of the same checkpoint (gguf.tsv, from ../shared/data/zoo2): keys of the architecture with their
+ * numbers, and every tensor's bytes. */
+static void check_reference(const char *folder) {
+    char path[96], *text = NULL, *p, sha[65];
+    qz_gguf g;
+    size_t tensors = 0;
+    (void)snprintf(path, sizeof path, "%s/gguf.tsv", folder);
+    OK(qz_read_file(path, 1 << 20, &text, NULL, err));
+    write_file(folder, "BF16", false);
+    OK(qz_gguf_open(&g, out, err));
+    p = text;
+    for (char *line; (line = strsep(&p, "\n")) != NULL && *line;) {
+        char *cell[7] = {0};
+        for (size_t i = 0; i < 7 && (cell[i] = strsep(&line, "\t")) != NULL; i++) continue;
+        if (strcmp(cell[0], "key") == 0 && strncmp(cell[1], "general.", 8) && strncmp(cell[1], "tokenizer.", 10)) {
+            double x = -1;
+            const qz_gguf_kv *kv = qz_gguf_key(&g, cell[1]);
+            if (!kv) fail_msg("%s: no key '%s'", folder, cell[1]);
+            uint64_t n = 0;
+            if (kv->kind == QZ_GGUF_F32) OK(qz_gguf_f64(&g, cell[1], true, &x, err));
+            else OK(qz_gguf_u64(&g, cell[1], true, &n, err));
+            if (kv->kind != QZ_GGUF_F32) x = (double)n;
+            if (fabs(x - strtod(cell[3], NULL)) > 1e-7 * fabs(x)) fail_msg("%s: key '%s': expected %s, found %.9g", folder, cell[1], cell[3], x);
+        }
+        if (strcmp(cell[0], "tensor") != 0) continue;
+        const qz_gguf_tensor *t = qz_gguf_find(&g, cell[1]);
+        if (!t) fail_msg("%s: no tensor '%s'", folder, cell[1]);
+        qz_sha256_bytes_hex((const uint8_t *)g.map.ptr + t->offset, t->bytes, sha);
+        if (strncmp(sha, cell[6], 12) != 0) fail_msg("%s: tensor '%s': expected bytes %s, found %.12s", folder, cell[1], cell[6], sha);
+        tensors++;
+    }
+    assert_int_equal(tensors, g.n);
+    qz_gguf_release(&g);
+    qz_free(text);
+}
+static void reference_converter(void **state) {
+    (void)state;
+    check_reference("tests/golden/zoo/smollm3");
+    check_reference("tests/golden/zoo/granite");
 }
 
 /* Values of formats/gguf-metadata.md section 5: Llama-3.2-1B and Llama-3.1-8B, bytes included. */
@@ -231,7 +273,7 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference_bytes), cmocka_unit_test(reference_bytes_imatrix), cmocka_unit_test(metadata), cmocka_unit_test(rope_factors),
+        cmocka_unit_test(reference_converter), cmocka_unit_test(reference_bytes), cmocka_unit_test(reference_bytes_imatrix), cmocka_unit_test(metadata), cmocka_unit_test(rope_factors),
         cmocka_unit_test(permutation),     cmocka_unit_test(names),    cmocka_unit_test(notes),    cmocka_unit_test(loaders),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

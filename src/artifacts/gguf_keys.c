@@ -37,9 +37,11 @@ static double value_of(const qz_gguf *g, const qz_gguf_kv *kv, char text[40]) {
 static bool family_reads(const qz_family_info *f, const char *suffix) {
     const struct { const char *suffix; bool read; } some[] = {
         { "attention.sliding_window", f->window == QZ_WINDOW_PATTERN || f->longrope }, { "attention.sliding_window_pattern", f->window == QZ_WINDOW_PATTERN }, { "attn_logit_softcapping", f->attn_softcap > 0 },
-        { "final_logit_softcapping", f->query_scalar > 0 }, { "rope.freq_base_swa", f->local_theta > 0 }, { "expert_feed_forward_length", f->ffn == QZ_FFN_EXPERTS } };
+        { "final_logit_softcapping", f->query_scalar > 0 }, { "rope.freq_base_swa", f->local_theta > 0 }, { "expert_feed_forward_length", f->experts > 0 } };
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         if (strcmp(some[i].suffix, suffix) == 0) return some[i].read;
+    for (int i = 0; i < QZ_NUMBERS; i++)
+        if (strcmp(qz_number_get(i)->gguf, suffix) == 0) return f->numbers[i] > 0;
     return false;
 }
 

@@ -1,5 +1,5 @@
 /* What llama.cpp's loader of an architecture cannot take: a file with it would not load, or run as another model. Source: llama.cpp
- * b11549 src/models/{llama,qwen2,qwen3,qwen3moe,gemma2,gemma3,phi3,smollm3}.cpp, formats/gguf-metadata.md section 4. */
+ * b11549 src/models/{llama,qwen2,qwen3,qwen3moe,gemma2,gemma3,phi3,smollm3,granite}.cpp, formats/gguf-metadata.md section 4. */
 #include "artifacts/artifacts_int.h"
 #include <string.h>
 
@@ -13,15 +13,20 @@ typedef struct {
 static const loader loaders[] = {
     { "llama", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true }, { "qwen2", .head = true, .q_is_hidden = true },
     { "qwen3", .head = true }, { "qwen3moe", .head = true }, { "gemma2", .caps = true }, { "gemma3", .head = true },
-    { "phi3", .head = true, .q_is_hidden = true }, { "smollm3", .head = true } };
+    { "phi3", .head = true, .q_is_hidden = true }, { "smollm3", .head = true },
+    { "granite", .head = true, .q_is_hidden = true } };
 
 static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *err) {
     const qz_config *c = &m->config;
-    const uint64_t every = qz_family_get(c->family)->no_rope_interval;
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++) {
+        const uint64_t every = qz_family_get(c->family)->every[i];
+        const uint8_t *has = qz_config_layer_flag((qz_config *)(uintptr_t)c, i);
+        for (size_t l = 0; every && l < c->layers; l++)
+            if (has[l] != ((l + 1) % every == 0))
+                return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s have %s: model '%s', layer %zu: expected every %lluth, found another; use bnb",
+                               arch, qz_layer_flag_get(i)->words, m->path, l, (unsigned long long)every);
+    }
     for (size_t l = 0; l < c->layers; l++) {
-        if (every && c->layer_no_rope[l] != ((l + 1) % every == 0))
-            return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s have no rotary positions: model '%s', layer %zu: expected every %lluth, found another; use bnb",
-                           arch, m->path, l, (unsigned long long)every);
         if (c->experts && c->layer_dense[l])
             return qz_fail(err, QZ_EUNSUPPORTED, "dense layers among layers with experts cannot be stored in GGUF (%s): model '%s', layer %zu; use bnb", arch, m->path, l);
         if (c->sliding_window && qz_family_get(c->family)->window == QZ_WINDOW_PATTERN && c->layer_sliding[l] != qz_gguf_slides(c, l))

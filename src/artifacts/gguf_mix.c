@@ -37,20 +37,20 @@ qz_ftype qz_ftype_by_number(uint64_t file_type) {
     return QZ_FTYPE_COUNT;
 }
 
-typedef enum { OUT, EMB, QKV, KVB, V, K, Q, O, UP, GATE, DOWN, OTHER } category;
-
-static category categorize(const char *name) {
-    static const struct { const char *part; category c; } table[] = {
-        { "attn_qkv.weight", QKV }, { "attn_kv_b.weight", KVB }, { "attn_v.weight", V }, { "attn_k.weight", K }, { "attn_q.weight", Q },
-        { "attn_output.weight", O }, { "ffn_up", UP }, { "ffn_gate", GATE }, { "ffn_down", DOWN },
+/* The reference goes by words in names. So do we where the model is not ours to know. */
+static qz_use named_use(const char *name) {
+    static const struct { const char *part; qz_use c; } table[] = {
+        { "attn_qkv.weight", QZ_USE_QKV }, { "attn_kv_b.weight", QZ_USE_KV_B }, { "attn_v.weight", QZ_USE_V }, { "attn_k.weight", QZ_USE_K }, { "attn_q.weight", QZ_USE_Q },
+        { "attn_output.weight", QZ_USE_O }, { "ffn_up", QZ_USE_UP }, { "ffn_gate", QZ_USE_GATE }, { "ffn_down", QZ_USE_DOWN },
     };
-    if (strcmp(name, "output.weight") == 0) return OUT;
-    if (strcmp(name, "token_embd.weight") == 0 || strcmp(name, "per_layer_token_embd.weight") == 0) return EMB;
+    if (strcmp(name, "output.weight") == 0) return QZ_USE_HEAD;
+    if (strcmp(name, "token_embd.weight") == 0 || strcmp(name, "per_layer_token_embd.weight") == 0) return QZ_USE_EMBED;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strstr(name, table[i].part)) return table[i].c;
-    return OTHER;
+    return QZ_USE_OTHER;
 }
-static bool v_like(category c) { return c == V || c == QKV || c == KVB; }
+static qz_use use_of(const qz_mix_tensor *t) { return t->use != QZ_USE_UNKNOWN ? t->use : named_use(t->name); }
+static bool v_like(qz_use c) { return c == QZ_USE_V || c == QZ_USE_QKV || c == QZ_USE_KV_B; }
 
 static long layer_of(const char *name) {
     if (strncmp(name, "blk.", 4) || !isdigit((unsigned char)name[4])) return -1;
@@ -64,7 +64,7 @@ int qz_gguf_name_cmp(const char *a, const char *b) {
 }
 
 /* Section 3: never quantized, whatever the file type. */
-static bool kept(const qz_mix_tensor *t, const qz_mix_options *o) {
+static bool named_kept(const char *name) {
     static const char *const parts[] = {
         "_norm.weight", "ffn_gate_inp.weight", "ffn_gate_tid2eid.weight", "altup", "laurel", "per_layer_model_proj", "ssm_conv1d",
         "shortconv.conv.weight", "indexer.k_proj.weight", "indexer.q_proj.weight", "attn_rel_b.weight", ".position_embd", "sam.pos_embd",
@@ -73,12 +73,16 @@ static bool kept(const qz_mix_tensor *t, const qz_mix_options *o) {
         "time_mix_a0.weight", "time_mix_a1.weight", "time_mix_a2.weight", "time_mix_g1.weight", "time_mix_g2.weight",
         "time_mix_decay_w1.weight", "time_mix_decay_w2.weight", "time_mix_lerp_fused.weight",
     };
-    size_t n = strlen(t->name);
-    if (t->ne[1] == 1 && t->ne[2] == 1 && t->ne[3] == 1) return true;
-    if (n < 6 || strcmp(t->name + n - 6, "weight")) return true;
+    size_t n = strlen(name);
+    if (n < 6 || strcmp(name + n - 6, "weight")) return true;
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (strstr(t->name, parts[i])) return true;
-    return o->keep_output && strcmp(t->name, "output.weight") == 0;
+        if (strstr(name, parts[i])) return true;
+    return false;
+}
+static bool kept(const qz_mix_tensor *t, const qz_mix_options *o) {
+    if (t->ne[1] == 1 && t->ne[2] == 1 && t->ne[3] == 1) return true;
+    if (t->use != QZ_USE_UNKNOWN ? t->use == QZ_USE_KEPT : named_kept(t->name)) return true;
+    return o->keep_output && use_of(t) == QZ_USE_HEAD;
 }
 
 typedef struct {
@@ -117,16 +121,16 @@ static uint32_t embedding_type(const state *s) {
     return s->d;
 }
 /* 5d: the very low file types have rules of their own. */
-static uint32_t low_bit_type(state *s, category c) {
+static uint32_t low_bit_type(state *s, qz_use c) {
     bool s2 = IN(FT(IQ2_S), FT(IQ2_M));
     uint64_t e = s->m->experts;
     if (v_like(c)) {
         s->wv++;
         return s->gqa >= 4 || e >= 4 ? Q4_K : s2 ? IQ3_S : Q2_K;
     }
-    if (c == K && e == 8) return Q4_K;
-    if (c == DOWN) return s->down++ < s->m->layers / 8 ? (s2 ? IQ3_S : Q2_K) : s->d;
-    if (c == O) {
+    if (c == QZ_USE_K && e == 8) return Q4_K;
+    if (c == QZ_USE_DOWN) return s->down++ < s->m->layers / 8 ? (s2 ? IQ3_S : Q2_K) : s->d;
+    if (c == QZ_USE_O) {
         if (e == 8) return Q5_K;
         if (IN(FT(IQ1_S), FT(IQ1_M))) return IQ2_XXS;
         return s2 ? IQ3_S : s->d;
@@ -196,28 +200,28 @@ static uint32_t attn_output_type(const state *s) {
 static qz_status ffn_index(const state *s, const qz_mix_tensor *t, uint64_t *counter, uint64_t *i, qz_error *err) {
     *i = (*counter)++;
     if (s->m->experts <= 1) return QZ_OK;
-    long l = layer_of(t->name);
+    const long l = t->use != QZ_USE_UNKNOWN ? t->layer : layer_of(t->name);
     if (l < 0 || (uint64_t)l >= s->m->layers)
         return qz_fail(err, QZ_EFORMAT, "no layer number: tensor '%s': expected 'blk.N.' with N below %llu", t->name, (unsigned long long)s->m->layers);
     *i = (uint64_t)l;
     return QZ_OK;
 }
 
-static qz_status mixed_type(state *s, const qz_mix_tensor *t, category c, uint32_t *out, qz_error *err) {
+static qz_status mixed_type(state *s, const qz_mix_tensor *t, qz_use c, uint32_t *out, qz_error *err) {
     uint64_t i = 0, n = s->m->layers;
-    if (c == OUT || (c == EMB && s->tied)) *out = output_type(s, t);
+    if (c == QZ_USE_HEAD || (c == QZ_USE_EMBED && s->tied)) *out = output_type(s, t);
     else if (s->f == FT(MXFP4_MOE)) *out = t->ne[2] > 1 ? MXFP4 : Q8_0;
-    else if (c == EMB) *out = embedding_type(s);
+    else if (c == QZ_USE_EMBED) *out = embedding_type(s);
     else if (IN(FT(IQ1_S), FT(IQ1_M), FT(IQ2_XXS), FT(IQ2_XS), FT(IQ2_S), FT(IQ2_M))) *out = low_bit_type(s, c);
     else if (v_like(c)) *out = value_type(s);
-    else if (c == K && s->m->experts == 8) *out = Q8_0;
-    else if (c == K || c == Q) *out = s->f == FT(IQ3_XS) ? IQ3_XXS : s->f == FT(IQ3_XXS) ? IQ2_S : s->d;
-    else if (c == DOWN) {
+    else if (c == QZ_USE_K && s->m->experts == 8) *out = Q8_0;
+    else if (c == QZ_USE_K || c == QZ_USE_Q) *out = s->f == FT(IQ3_XS) ? IQ3_XXS : s->f == FT(IQ3_XXS) ? IQ2_S : s->d;
+    else if (c == QZ_USE_DOWN) {
         QZ_TRY(ffn_index(s, t, &s->down, &i, err));
         *out = down_type(s, i);
-    } else if (c == O) *out = attn_output_type(s);
-    else if (c == GATE || c == UP) {
-        QZ_TRY(ffn_index(s, t, c == GATE ? &s->gate : &s->up, &i, err));
+    } else if (c == QZ_USE_O) *out = attn_output_type(s);
+    else if (c == QZ_USE_GATE || c == QZ_USE_UP) {
+        QZ_TRY(ffn_index(s, t, c == QZ_USE_GATE ? &s->gate : &s->up, &i, err));
         *out = s->f == FT(IQ3_XS) && i >= n / 8 && i < 7 * n / 8 ? IQ3_XXS : s->d;
     } else *out = s->d;
     return QZ_OK;
@@ -243,8 +247,8 @@ static qz_status fallback(const qz_mix_tensor *t, uint32_t *type, qz_error *err)
 }
 
 /* Section 7 */
-static bool needs_imatrix(const state *s, category c, uint32_t type) {
-    if (c == EMB || c == OUT) return false;
+static bool needs_imatrix(const state *s, qz_use c, uint32_t type) {
+    if (c == QZ_USE_EMBED || c == QZ_USE_HEAD) return false;
     if (type == Q2_K) return s->f == FT(Q2_K_S);
     return type == IQ1_S || type == IQ1_M || type == IQ2_XXS || type == IQ2_XS || type == IQ2_S || type == IQ3_XXS;
 }
@@ -252,11 +256,11 @@ static bool needs_imatrix(const state *s, category c, uint32_t type) {
 static qz_status choose(state *s, const qz_mix_tensor *t, qz_mix_choice *out, qz_error *err) {
     *out = (qz_mix_choice){ .type = t->source, .wanted = t->source };
     if (kept(t, s->o)) return QZ_OK;
-    category c = categorize(t->name);
+    const qz_use c = use_of(t);
     out->quantizable = true;
     out->wanted = s->d;
-    if (c == EMB && s->o->embedding_type >= 0) out->wanted = (uint32_t)s->o->embedding_type;
-    else if (c == OUT && s->o->output_type >= 0) out->wanted = (uint32_t)s->o->output_type;
+    if (c == QZ_USE_EMBED && s->o->embedding_type >= 0) out->wanted = (uint32_t)s->o->embedding_type;
+    else if (c == QZ_USE_HEAD && s->o->output_type >= 0) out->wanted = (uint32_t)s->o->output_type;
     else if (s->d != F32 && s->d != F16 && s->d != BF16 && !s->o->pure) QZ_TRY(mixed_type(s, t, c, &out->wanted, err));
     out->type = out->wanted;
     QZ_TRY(fallback(t, &out->type, err));
@@ -282,8 +286,8 @@ qz_status qz_gguf_mix(const qz_mix_model *m, qz_ftype ftype, const qz_mix_option
     if (!order) return qz_fail(err, QZ_EMEMORY, "out of memory: %zu tensors", n);
     for (size_t i = 0; i < n; i++) {
         order[i] = i;
-        if (strcmp(tensors[i].name, "output.weight") == 0) s.tied = false;
-        if (v_like(categorize(tensors[i].name))) s.n_v++;
+        if (use_of(&tensors[i]) == QZ_USE_HEAD) s.tied = false;
+        if (v_like(use_of(&tensors[i]))) s.n_v++;
     }
     if (n) qsort_r(order, n, sizeof *order, cmp_index, (void *)(uintptr_t)tensors);
     qz_status st = QZ_OK;

@@ -1,5 +1,5 @@
-/* Which tensor gets which type under each llama-quantize file type: the reference's rules, for every file type, on names,
- * dimensions and a few facts of the model. Types are GGUF type numbers (formats/gguf_types.def); whether this program can
+/* Which tensor gets which type under each llama-quantize file type: the reference's rules, for every file type, on what each
+ * tensor is for (of a model that nobody here knows: on its name), dimensions and a few facts of the model. Types are GGUF type numbers (formats/gguf_types.def); whether this program can
  * encode a type is the caller's question.
  * qz_gguf_mix(&model, QZ_FTYPE_Q4_K_M, NULL, tensors, n, choices, err); the order of tensors does not matter.
  * Source: formats/gguf-mixes.md (llama.cpp 0c1e57098), checked cell by cell against the reference's own choices. */
@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/status.h"
+#include "model/kind_id.h"
 
 typedef unsigned qz_ftype; /* a QZ_FTYPE_… of gguf_ftypes.h */
 
@@ -22,6 +23,8 @@ typedef struct {
     const char *name;     /* GGUF name */
     uint64_t ne[4];       /* fastest first, missing ones 1 */
     uint32_t source;      /* type it has now */
+    qz_use use;           /* QZ_USE_UNKNOWN: by its name, as the reference does; the layer too */
+    long layer;           /* -1 outside the blocks */
 } qz_mix_tensor;
 
 typedef struct {

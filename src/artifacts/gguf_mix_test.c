@@ -2,6 +2,7 @@
  * without an imatrix, and the byte sums it prints (tests/golden/mixes, llama.cpp 0c1e57098). Every cell is compared. */
 #include "artifacts/gguf_ftypes.h"
 #include "artifacts/gguf_mix.h"
+#include "model/kinds.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "formats/gguf.h"
@@ -120,9 +121,9 @@ static void options(void **unused) {
     (void)unused;
     qz_error err = {0};
     qz_mix_model m = { "llama", 8, 8, 8, 0, false };
-    qz_mix_tensor t[] = { { "output.weight", { 256, 8, 1, 1 }, 1 }, { "token_embd.weight", { 256, 8, 1, 1 }, 1 },
-                          { "blk.0.attn_v.weight", { 256, 8, 1, 1 }, 1 }, { "blk.0.attn_v.bias", { 8, 1, 1, 1 }, 0 },
-                          { "blk.0.ffn_down.weight", { 96, 8, 1, 1 }, 1 }, { "blk.0.ffn_up.weight", { 100, 8, 1, 1 }, 1 } };
+    qz_mix_tensor t[] = { { "output.weight", { 256, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 }, { "token_embd.weight", { 256, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 },
+                          { "blk.0.attn_v.weight", { 256, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 }, { "blk.0.attn_v.bias", { 8, 1, 1, 1 }, 0, QZ_USE_UNKNOWN, -1 },
+                          { "blk.0.ffn_down.weight", { 96, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 }, { "blk.0.ffn_up.weight", { 100, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 } };
     qz_mix_choice c[6];
     qz_mix_options o = { .pure = true, .output_type = -1, .embedding_type = 8 };
     assert_int_equal(qz_gguf_mix(&m, QZ_FTYPE_Q4_K_M, &o, t, 6, c, &err), QZ_OK);
@@ -151,7 +152,59 @@ static void options(void **unused) {
     assert_int_equal(qz_ftype_by_number(18), QZ_FTYPE_Q6_K);
 }
 
+/* Tensors of a model as its sites say what they are for. */
+static size_t tensors_of_model(const qz_config *c, char names[MAX_TENSORS][64], qz_mix_tensor *out) {
+    size_t n = 0;
+    out[n++] = (qz_mix_tensor){ "token_embd.weight", { c->hidden_size, c->vocab_size, 1, 1 }, 1, QZ_USE_EMBED, -1 };
+    for (size_t l = 0; l < c->layers; l++) {
+        qz_site s[QZ_MAX_SITES];
+        for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++, n++) {
+            assert_true(n < MAX_TENSORS);
+            (void)snprintf(names[n], 64, "blk.%zu.%s%s", l, s[i].gguf, s[i].kind == QZ_SITE_PART ? "" : ".weight");
+            out[n] = (qz_mix_tensor){ names[n], { s[i].cols, s[i].rows, s[i].experts ? s[i].experts : 1, 1 }, 1, s[i].use, (long)l };
+        }
+    }
+    return n;
+}
+
+/* What a site is for decides as the reference's words in its name do, in every family and file type. */
+static void uses_are_the_names(void **unused) {
+    (void)unused;
+    static const char *const models[] = { "llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "mixtral", "qwen3_moe", "smollm3", "granite" };
+    static qz_mix_tensor t[MAX_TENSORS], named[MAX_TENSORS];
+    static qz_mix_choice a[MAX_TENSORS], b[MAX_TENSORS];
+    static char names[MAX_TENSORS][64];
+    for (size_t m = 0; m <= sizeof models / sizeof *models; m++) {
+        qz_error err = {0};
+        qz_config c = { .layers = 8, .vocab_size = 512, .hidden_size = 256, .intermediate_size = 512, .heads = 4, .kv_heads = 2, .head_dim = 64, .experts = 8,
+                        .experts_used = 2, .expert_width = 256, .shared_width = 256, .ffn = QZ_KIND_SHARED_EXPERTS, .latent = { 256, 256, 64, 64, 64 },
+                        .delta = { 4, 4, 64, 64, 4 }, .layer_mixer = { QZ_KIND_DELTA, QZ_KIND_LATENT, QZ_KIND_ATTENTION, QZ_KIND_LATENT }, .parts = 15 };
+        char path[96];
+        if (m > 0) { /* the first: kinds that are only planned */
+            (void)snprintf(path, sizeof path, "tests/golden/zoo/%s/config.json", models[m - 1]);
+            if (qz_config_load(path, &c, &err) != QZ_OK) fail_msg("%s", err.text);
+        }
+        const qz_mix_model mm = { "llama", c.layers, c.heads, c.kv_heads, c.experts, true };
+        const size_t n = tensors_of_model(&c, names, t);
+        for (size_t i = 0; i < n; i++) named[i] = t[i], named[i].use = QZ_USE_UNKNOWN;
+        for (qz_ftype f = 0; f < QZ_FTYPE_COUNT; f++) {
+            const qz_status x = qz_gguf_mix(&mm, f, NULL, t, n, a, &err), y = qz_gguf_mix(&mm, f, NULL, named, n, b, &err);
+            assert_int_equal(x, y);
+            for (size_t i = 0; x == QZ_OK && i < n; i++)
+                if (a[i].type != b[i].type || a[i].quantizable != b[i].quantizable)
+                    fail_msg("%s, %s: its use gives %u, its name %u", qz_ftype_get(f)->name, t[i].name, a[i].type, b[i].type);
+        }
+    }
+    /* a name that says nothing, or something else */
+    qz_mix_tensor odd[] = { { "blk.0.values.weight", { 256, 256, 1, 1 }, 1, QZ_USE_V, 0 }, { "blk.0.ffn_down_of_no_block.weight", { 256, 256, 1, 1 }, 1, QZ_USE_OTHER, 0 } };
+    const qz_mix_model one = { "llama", 1, 4, 1, 0, false };
+    qz_error err = {0};
+    assert_int_equal(qz_gguf_mix(&one, QZ_FTYPE_Q3_K_L, NULL, odd, 2, a, &err), QZ_OK);
+    assert_int_equal(a[0].type, 13); /* Q5_K, as every v */
+    assert_int_equal(a[1].type, 11); /* Q3_K, the level's own */
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(cells), cmocka_unit_test(options) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(cells), cmocka_unit_test(uses_are_the_names), cmocka_unit_test(options) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

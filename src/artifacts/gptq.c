@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const levels[] = { "w4g128", "w4g64", "w4g32", "w4g-1", "w8g128", "w8g64", "w8g32", "w8g-1",
-                                      "w3g128", "w3g64", "w3g32", "w3g-1", "w2g128", "w2g64", "w2g32", "w2g-1" };
+static const char *const levels[] = {
+#define QZ_GPTQ_LEVEL(id, level, ...) level,
+#include "artifacts/scheme_levels.def"
+};
 static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 
 /* ---- parsing ---- */

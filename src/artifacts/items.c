@@ -48,6 +48,10 @@ qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_aren
 }
 
 size_t qz_slot_heads(const qz_slot *s) { return s->site ? (size_t)s->site->site.rotary_heads : 0; }
+qz_use qz_slot_use(const qz_model *m, const qz_slot *s) {
+    if (s->site) return s->t == s->site->bias ? QZ_USE_KEPT : s->site->site.use;
+    return s->t == m->embed ? QZ_USE_EMBED : s->t == m->final_norm ? QZ_USE_KEPT : QZ_USE_HEAD;
+}
 qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved) {
     if (qz_slot_heads(s) == 0) return QZ_PERMUTE_NONE;
     if (m->config.rope.interleaved == file_interleaved) return QZ_PERMUTE_NONE;

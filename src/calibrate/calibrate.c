@@ -143,7 +143,7 @@ static size_t chunk_windows(size_t seq_len) {
 }
 
 static qz_status run_layer(pass *p, size_t layer, bool observed) {
-    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.in.hidden_size;
+    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.in.wide[QZ_WIDE_HIDDEN];
     if (observed) clear(p, layer);
     qz_engine_observe(p->e, observed ? observe : NULL, p);
     for (size_t w = 0; w < p->c->windows; w += step) {
@@ -161,7 +161,7 @@ static qz_status run_layer(pass *p, size_t layer, bool observed) {
 
 /* The output matrix sees the final norm of the last hidden states. */
 static qz_status run_head(pass *p) {
-    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.in.hidden_size;
+    size_t seq = p->c->seq_len, step = chunk_windows(seq), hidden = p->info.in.wide[QZ_WIDE_HIDDEN];
     size_t cap = step * seq;
     float *h = qz_alloc_aligned(cap * hidden, sizeof *h);
     if (h == NULL) return qz_fail(p->err, QZ_EMEMORY, "out of memory calibrating the output matrix");
@@ -186,7 +186,7 @@ static size_t widest_at(const qz_input_widths *w, size_t i) {
 
 static qz_status reserve(pass *p) {
     size_t n, rows = p->c->windows * p->c->seq_len, widest = 0;
-    bool ok = qz_mul_size(rows, p->info.in.hidden_size, &n);
+    bool ok = qz_mul_size(rows, p->info.in.wide[QZ_WIDE_HIDDEN], &n);
     p->hidden = ok ? qz_alloc_aligned(n, sizeof *p->hidden) : NULL;
     for (size_t l = 0; l < p->info.in.layers; l++) p->n_inputs = qz_max_size(p->n_inputs, qz_inputs(&p->info.in, l));
     p->input = qz_calloc_array(p->n_inputs, sizeof *p->input);
@@ -338,13 +338,12 @@ qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const
 }
 
 uint64_t qz_calibrate_bytes(const qz_config *c, size_t windows, size_t seq_len) {
-    uint64_t q = c->heads * c->head_dim, h = c->hidden_size, f = c->intermediate_size > c->expert_width ? c->intermediate_size : c->expert_width;
-    uint64_t grams = 0, states = 4u * (uint64_t)windows * seq_len * h;
+    uint64_t h = c->hidden_size, grams = 0, states = 4u * (uint64_t)windows * seq_len * h;
     qz_input_widths w;
     qz_input_widths_of(c, &w);
     size_t most = 0;
     for (size_t l = 0; l < w.layers; l++) most = qz_max_size(most, qz_inputs(&w, l));
     for (size_t i = 0; i < most; i++) grams += (8 * (uint64_t)widest_at(&w, i) + 2 * QZ_HELD_MOST) * widest_at(&w, i);
-    uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len * (3 * h + 2 * q + 2 * c->kv_heads * c->head_dim + 2 * f + (c->experts ? 2 * h + c->experts : 0));
+    uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len * (qz_step_floats(c) + (c->experts ? 2 * h + c->experts : 0));
     return grams + states + chunk;
 }

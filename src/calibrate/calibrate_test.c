@@ -52,7 +52,7 @@ static void header_keeps_accepted(void **state) {
         char path[64];
         uint64_t offsets[8], total = 0;
         qz_stats s;
-        const qz_stats_info info = {.in = {.layers = 1, .hidden_size = 2, .o_cols = 2, .intermediate_size = 2},
+        const qz_stats_info info = {.in = {.layers = 1, .wide = {[QZ_WIDE_HIDDEN] = 2, [QZ_WIDE_HEADS] = 2, [QZ_WIDE_FFN] = 2}, .kind = {[QZ_SUB_FFN] = {QZ_KIND_MLP}}},
                                     .tokens = 1,
                                     .accepted = lists[i]};
         must(qz_stats_header(&info, &head[i], offsets, &total, &err), &err);
@@ -70,6 +70,36 @@ static void header_keeps_accepted(void **state) {
     assert_string_equal(head[0].ptr + 16, head[1].ptr + 16);
     assert_null(strstr(head[0].ptr + 16, "accepted"));
     for (size_t i = 0; i < 3; i++) qz_str_release(&head[i]);
+}
+
+/* A file of a model with several kinds of layers says which is which; one of the usual kinds has no such keys. */
+static void header_keeps_kinds(void **state) {
+    (void)state;
+    static const qz_config c = {.layers = 3, .hidden_size = 4, .intermediate_size = 6, .heads = 2, .kv_heads = 1, .head_dim = 2, .experts = 2,
+                                .experts_used = 1, .expert_width = 3, .shared_width = 5, .ffn = QZ_KIND_SHARED_EXPERTS, .delta = {1, 1, 2, 7, 4},
+                                .layer_mixer = {QZ_KIND_DELTA, QZ_KIND_ATTENTION, QZ_KIND_DELTA}, .layer_dense = {0, 1, 0}};
+    qz_stats_info info = {.tokens = 1};
+    qz_input_widths_of(&c, &info.in);
+    qz_str head = {0};
+    qz_error err = {0};
+    uint64_t offsets[32], total = 0;
+    char path[64];
+    qz_stats s;
+    assert_in_range(qz_stats_sections(&info.in), 1, 32);
+    must(qz_stats_header(&info, &head, offsets, &total, &err), &err);
+    assert_non_null(strstr(head.ptr + 16, "\"delta_values\":7"));
+    assert_non_null(strstr(head.ptr + 16, "\"mixers\":[\"gated delta net\",\"attention\",\"gated delta net\"]"));
+    (void)snprintf(path, sizeof path, "/tmp/quantz-kinds-%ld.stats", (long)getpid());
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fwrite(head.ptr, 1, head.len, f), head.len);
+    for (uint64_t k = head.len; k < total; k++) (void)fputc(0, f);
+    (void)fclose(f);
+    must(qz_stats_open(&s, path, &err), &err);
+    assert_memory_equal(&s.info.in, &info.in, sizeof info.in);
+    qz_stats_release(&s);
+    (void)unlink(path);
+    qz_str_release(&head);
 }
 
 static void done(rig *r) {
@@ -146,7 +176,7 @@ static void streams_of_experts_agree(void **state) {
         calibrate(&r, "qwen3_moe", 2, VARIED);
         must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, sequential, true, &err), &err);
         for (size_t l = 0; l < r.m->config.layers; l++)
-            for (size_t g = 0; g < QZ_STAGES; g++) {
+            for (size_t g = 0; g < qz_stages(&r.s.info.in, l); g++) {
                 qz_pair_stats *s;
                 must(qz_propagate_stage(p, l, g, &s, &err), &err);
                 assert_int_equal(s->expert_gram != NULL, qz_config_sparse(&r.m->config, l)
@@ -172,7 +202,7 @@ static void weights_of_experts_count(void **state) {
         qz_propagate *p = NULL;
         qz_pair_stats *s;
         must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, true, true, &err), &err);
-        for (size_t g = 0; g < QZ_STAGES; g++) must(qz_propagate_stage(p, 0, g, &s, &err), &err);
+        for (size_t g = 0; g < qz_stages(&r.s.info.in, 0); g++) must(qz_propagate_stage(p, 0, g, &s, &err), &err);
         if (changed) must(qz_propagate_weights(p, QZ_MLP_DOWN, 2, zero, &err), &err);
         must(qz_propagate_stage(p, 1, 0, &s, &err), &err);
         first[changed] = s->gram[0][0];
@@ -266,6 +296,6 @@ int main(void) {
                                        cmocka_unit_test(streams_of_experts_agree), cmocka_unit_test(weights_of_experts_count),
                                        cmocka_unit_test(unseen_experts_have_no_tokens),
                                            cmocka_unit_test(lies_are_refused),
-                                       cmocka_unit_test(header_keeps_accepted)};
+                                       cmocka_unit_test(header_keeps_accepted), cmocka_unit_test(header_keeps_kinds)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

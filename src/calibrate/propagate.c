@@ -86,8 +86,7 @@ static void norm(const qz_propagate *p, const float *x, const float *w, size_t n
     qz_pool_run(p->run->pool, 0, norm_rows, &j);
 }
 
-/* before and behind */
-static const qz_norm norms[QZ_SUBS][2] = {{QZ_NORM_ATTN, QZ_NORM_ATTN_OUT}, {QZ_NORM_FFN, QZ_NORM_FFN_OUT}};
+static const qz_norm norms[QZ_SUBS] = {QZ_NORM_ATTN, QZ_NORM_FFN}; /* before */
 
 /* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched.
  * */
@@ -95,18 +94,20 @@ static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weig
                       bool advance, qz_error *err) {
     const size_t n = seqs * p->seq;
     const float *const *own = qz_engine_layer(p->e, p->layer)->norm;
-    norm(p, x, own[norms[sub][0]], n, p->norm[s]);
-    if (sub == QZ_SUB_MIXER) QZ_TRY(qz_engine_attention(p->e, p->layer, w, p->norm[s], seqs, p->seq, p->out, err));
-    else QZ_TRY(qz_engine_mlp(p->e, p->layer, w, p->norm[s], n, p->out, err));
+    norm(p, x, own[norms[sub]], n, p->norm[s]);
+    if (sub == QZ_SUB_MIXER) QZ_TRY(qz_engine_mixer(p->e, p->layer, w, p->norm[s], seqs, p->seq, p->out, err));
+    else QZ_TRY(qz_engine_ffn(p->e, p->layer, w, p->norm[s], n, p->out, err));
     qz_engine_observe(p->e, NULL, NULL);
-    if (own[norms[sub][1]]) norm(p, p->out, own[norms[sub][1]], n, p->out);
-    if (advance) qz_add_rows(x, p->out, n * p->hidden);
+    if (!advance) return QZ_OK;
+    qz_engine_outcome(p->e, qz_engine_layer(p->e, p->layer), sub, p->out, n);
+    qz_add_rows(x, p->out, n * p->hidden);
     return QZ_OK;
 }
 
-/* What the quantized stream y has lost against x, before a sub-module is added to both. */
+/* What the quantized stream y has lost against x, before a sub-module is added to both: as much of what the sub-module gives. */
 static void keep_lost(qz_propagate *p, const float *x, const float *y, size_t n) {
-    for (size_t i = 0; p->pair.lost_rows && i < n * p->hidden; i++) p->lost[i] = x[i] - y[i];
+    const float scale = (float)qz_engine_model(p->e)->config.residual_scale;
+    for (size_t i = 0; p->pair.lost_rows && i < n * p->hidden; i++) p->lost[i] = scale > 0 ? (x[i] - y[i]) / scale : x[i] - y[i];
 }
 
 static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, size_t n, qz_error *err) {
@@ -154,7 +155,7 @@ static void clear_experts(qz_propagate *p, size_t cols) {
 static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size_t seqs, qz_error *err) {
     const size_t n = seqs * p->seq, at = first * p->seq * p->hidden, half = first / p->chunk % QZ_HALVES;
     const bool mixer = group->sub == QZ_SUB_MIXER, last = is_last(p, group);
-    const float *gains = qz_engine_layer(p->e, p->layer)->norm[norms[group->sub][0]];
+    const float *gains = qz_engine_layer(p->e, p->layer)->norm[norms[group->sub]];
     qz_layer_weights w = weights(p, !p->sequential);
     float *x = p->h[FLOAT] + at, *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
     if (!group->inside) {
@@ -235,8 +236,19 @@ qz_status qz_propagate_weights(qz_propagate *p, size_t linear, long expert, cons
     return QZ_OK;
 }
 
+/* The widest input of an expert; 0: there are none. */
+static size_t expert_widest(const qz_input_widths *w) {
+    size_t widest = 0;
+    for (size_t l = 0; l < w->layers; l++)
+        for (size_t s = 0; s < qz_stages(w, l); s++) {
+            const qz_input in = qz_stage_input(w, l, s);
+            if (in.expert >= 0) widest = qz_max_size(widest, in.cols);
+        }
+    return widest;
+}
+
 static qz_status reserve_experts(qz_propagate *p, qz_error *err) {
-    const size_t n = p->experts, widest = (size_t)qz_max_size(p->widths.expert_width, p->widths.hidden_size);
+    const size_t n = p->experts, widest = expert_widest(&p->widths);
     size_t square = 0;
     if (n == 0) return QZ_OK;
     p->gram = qz_calloc_array(n, sizeof *p->gram);
@@ -277,8 +289,8 @@ qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const
                         .sequential = sequential, .differences = differences, .experts = (size_t)c->experts};
     qz_input_widths_of(c, &p->widths);
     QZ_TRY(reserve_experts(p, err));
-    size_t tokens = windows * seq_len, n = 0, part = p->chunk * seq_len, o = c->heads * c->head_dim;
-    size_t widest = qz_max_size(c->intermediate_size, qz_max_size(c->hidden_size, o)), square = 0;
+    size_t tokens = windows * seq_len, n = 0, part = p->chunk * seq_len;
+    size_t widest = qz_widest_input(&p->widths), square = 0;
     bool ok = qz_mul_size(tokens, c->hidden_size, &n) && qz_mul_size(widest, widest, &square);
     for (int s = 0; s < STREAMS && ok; s++) {
         p->h[s] = qz_alloc_aligned(n, sizeof(float));
@@ -319,9 +331,9 @@ void qz_propagate_free(qz_propagate *p) {
 }
 
 uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len) {
-    uint64_t h = c->hidden_size, o = c->heads * c->head_dim, f = c->intermediate_size, widest = f > h ? f : h, part = chunk_windows(windows, seq_len) * seq_len;
-    widest = o > widest ? o : widest;
-    uint64_t engine = part * 4u * (3 * h + 2 * o + 2 * c->kv_heads * c->head_dim + 2 * f);
-    engine += c->experts * (8 * (c->expert_width > h ? c->expert_width * c->expert_width : h * h) + 4 * part); /* their matrices and scores */
+    qz_input_widths w;
+    qz_input_widths_of(c, &w);
+    const uint64_t h = c->hidden_size, widest = qz_widest_input(&w), own = expert_widest(&w), part = chunk_windows(windows, seq_len) * seq_len;
+    const uint64_t engine = part * 4u * qz_step_floats(c) + c->experts * (8 * own * own + 4 * part); /* experts: matrices and scores */
     return 8u * (uint64_t)windows * seq_len * h + part * 4u * (4 * h + 2 * widest) + 32 * widest * widest + 16 * h * widest + engine;
 }

@@ -6,6 +6,7 @@
 #include "base/plain.h"
 #include "base/size.h"
 #include "formats/strange.h"
+#include "model/kinds.h"
 #include "text/accepted.h"
 #include <math.h>
 #include <string.h>
@@ -47,12 +48,40 @@ static void text_field(qz_str *s, const char *key, const char *value) {
     qz_json_quote(s, value ? value : "", value ? strlen(value) : 0);
 }
 
+/* Files of dense models are as they were before there were experts, those of one kind of mixer as before there were two: what is
+ * not there has no key. The first widths have always been written. */
+static bool always(qz_wide w) { return w == QZ_WIDE_HIDDEN || w == QZ_WIDE_HEADS || w == QZ_WIDE_FFN; }
+static void width_field(qz_str *s, const qz_input_widths *in, qz_wide w) {
+    if (qz_wide_key(w) && (always(w) || in->wide[w])) qz_str_printf(s, ",\"%s\":%llu", qz_wide_key(w), (unsigned long long)in->wide[w]);
+}
+
+static const char *const halves[QZ_SUBS] = {[QZ_SUB_MIXER] = "mixers", [QZ_SUB_FFN] = "feed_forwards"};
+/* What a layer's half is where a file does not say. */
+static qz_kind_id usual(qz_sub sub, bool experts, bool dense) {
+    return sub == QZ_SUB_MIXER ? QZ_KIND_ATTENTION : experts && !dense ? QZ_KIND_EXPERTS : QZ_KIND_MLP;
+}
+/* Layers without experts, then kinds by layer where one is not the usual. */
+static void kinds_fields(qz_str *s, const qz_input_widths *in) {
+    if (in->experts) qz_str_puts(s, ",\"dense_layers\":[");
+    for (size_t l = 0, n = 0; in->experts && l < in->layers; l++)
+        if (!qz_inputs_sparse(in, l)) qz_str_printf(s, "%s%zu", n++ ? "," : "", l);
+    if (in->experts) qz_str_puts(s, "]");
+    for (int sub = 0; sub < QZ_SUBS; sub++) {
+        bool other = false;
+        for (size_t l = 0; l < in->layers; l++) other |= in->kind[sub][l] != usual((qz_sub)sub, in->experts, !qz_inputs_sparse(in, l));
+        if (!other) continue;
+        qz_str_printf(s, ",\"%s\":[", halves[sub]);
+        for (size_t l = 0; l < in->layers; l++) qz_str_printf(s, "%s\"%s\"", l ? "," : "", qz_kind_word((qz_kind_id)in->kind[sub][l]));
+        qz_str_putc(s, ']');
+    }
+}
+
 qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets, uint64_t *total, qz_error *err) {
     qz_str j = {0};
-    qz_str_printf(&j, "{\"format\":1,\"layers\":%llu,\"hidden_size\":%llu,\"o_cols\":%llu,\"intermediate_size\":%llu,\"tokens\":%llu,"
-                  "\"windows\":%llu,\"seq_len\":%llu,\"samples\":%llu,\"bos\":%s", (unsigned long long)i->in.layers,
-                  (unsigned long long)i->in.hidden_size, (unsigned long long)i->in.o_cols, (unsigned long long)i->in.intermediate_size,
-                  (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len,
+    qz_str_printf(&j, "{\"format\":1,\"layers\":%llu", (unsigned long long)i->in.layers);
+    for (int w = 0; w < QZ_WIDES; w++)
+        if (always((qz_wide)w)) width_field(&j, &i->in, (qz_wide)w);
+    qz_str_printf(&j, ",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"samples\":%llu,\"bos\":%s", (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len,
                   (unsigned long long)i->samples, i->bos ? "true" : "false");
     text_field(&j, "data_sha", i->data_sha);
     text_field(&j, "source_sha", i->source_sha);
@@ -64,12 +93,10 @@ qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets
     if (i->raw) qz_str_puts(&j, ",\"raw\":true");
     if (i->lengths) qz_str_printf(&j, ",\"lengths\":%llu", (unsigned long long)i->lengths);
     if (i->accepted && *i->accepted) text_field(&j, QZ_ACCEPTED_KEY, i->accepted); /* other files are as they were */
-    if (i->in.experts) { /* files of dense models are as they were before there were experts */
-        qz_str_printf(&j, ",\"experts\":%llu,\"expert_width\":%llu,\"dense_layers\":[", (unsigned long long)i->in.experts, (unsigned long long)i->in.expert_width);
-        for (size_t l = 0, n = 0; l < i->in.layers; l++)
-            if (i->in.layer_dense[l]) qz_str_printf(&j, "%s%zu", n++ ? "," : "", l);
-        qz_str_puts(&j, "]");
-    }
+    if (i->in.experts) qz_str_printf(&j, ",\"experts\":%llu", (unsigned long long)i->in.experts);
+    for (int w = 0; w < QZ_WIDES; w++)
+        if (!always((qz_wide)w)) width_field(&j, &i->in, (qz_wide)w);
+    kinds_fields(&j, &i->in);
     qz_str_putc(&j, '}');
     while (j.len % ALIGN != ALIGN - 16 && !j.failed) qz_str_putc(&j, ' ');
     uint64_t n = j.len;
@@ -82,23 +109,54 @@ qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets
     return QZ_OK;
 }
 
-static qz_status read_widths(qz_input_widths *w, const json_t *root, const char *path, qz_error *err) {
+/* Kinds of a half, one word a layer; false: not such a list. */
+static bool read_kinds(qz_input_widths *w, const json_t *list, qz_sub sub) {
+    bool ok = json_is_array(list) && json_array_size(list) == w->layers;
+    for (size_t l = 0; ok && l < w->layers; l++) {
+        const char *word = json_string_value(json_array_get(list, l));
+        int k = 0;
+        while (word && k < QZ_KIND_COUNT && (qz_kind_sub((qz_kind_id)k) != sub || strcmp(qz_kind_word((qz_kind_id)k), word) != 0)) k++;
+        ok = word && k < QZ_KIND_COUNT;
+        w->kind[sub][l] = (uint8_t)k;
+    }
+    return ok;
+}
+
+static bool widths_in_range(const qz_input_widths *w) {
+    bool ok = w->layers && w->layers <= QZ_MAX_LAYERS && w->wide[QZ_WIDE_HIDDEN] <= 1u << 20 && w->experts <= QZ_MAX_EXPERTS
+              && (w->experts == 0) == (w->wide[QZ_WIDE_EXPERT] == 0);
+    for (int i = 0; i < QZ_WIDES; i++) ok = ok && w->wide[i] <= 1u << 22 && (w->wide[i] || !always((qz_wide)i));
+    return ok;
+}
+
+/* Which layer is what; every width that its inputs have is there. */
+static bool read_layers(qz_input_widths *w, const json_t *root) {
     const json_t *dense = json_object_get(root, "dense_layers");
-    QZ_TRY(qz_json_u64(root, "layers", path, &w->layers, err));
-    QZ_TRY(qz_json_u64(root, "hidden_size", path, &w->hidden_size, err));
-    QZ_TRY(qz_json_u64(root, "o_cols", path, &w->o_cols, err));
-    QZ_TRY(qz_json_u64(root, "intermediate_size", path, &w->intermediate_size, err));
-    QZ_TRY(qz_json_u64(root, "experts", path, &w->experts, err));
-    QZ_TRY(qz_json_u64(root, "expert_width", path, &w->expert_width, err));
-    bool ok = w->layers && w->layers <= QZ_MAX_LAYERS && w->hidden_size && w->hidden_size <= 1u << 20 && w->o_cols && w->o_cols <= 1u << 22 && w->intermediate_size &&
-              w->intermediate_size <= 1u << 22 && w->experts <= QZ_MAX_EXPERTS && w->expert_width <= 1u << 22 && (w->experts == 0) == (w->expert_width == 0);
-    ok = ok && (dense == NULL || json_is_array(dense));
+    bool ok = dense == NULL || json_is_array(dense), is_dense[QZ_MAX_LAYERS] = {false};
     for (size_t i = 0; ok && i < json_array_size(dense); i++) {
         const json_int_t l = json_integer_value(json_array_get(dense, i));
         ok = json_is_integer(json_array_get(dense, i)) && l >= 0 && (uint64_t)l < w->layers;
-        if (ok) w->layer_dense[l] = 1;
+        if (ok) is_dense[l] = true;
     }
-    return ok ? QZ_OK : qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
+    for (int s = 0; ok && s < QZ_SUBS; s++) {
+        const json_t *list = json_object_get(root, halves[s]);
+        for (size_t l = 0; l < w->layers; l++) w->kind[s][l] = (uint8_t)usual((qz_sub)s, w->experts, is_dense[l]);
+        ok = list == NULL || read_kinds(w, list, (qz_sub)s);
+    }
+    for (size_t l = 0; ok && l < w->layers; l++) {
+        ok = w->experts || !qz_inputs_sparse(w, l);
+        for (size_t i = 0; ok && i < qz_stages(w, l); i++) ok = qz_stage_input(w, l, i).cols != 0;
+    }
+    return ok;
+}
+
+static qz_status read_widths(qz_input_widths *w, const json_t *root, const char *path, qz_error *err) {
+    QZ_TRY(qz_json_u64(root, "layers", path, &w->layers, err));
+    for (int i = 0; i < QZ_WIDES; i++)
+        if (qz_wide_key((qz_wide)i)) QZ_TRY(qz_json_u64(root, qz_wide_key((qz_wide)i), path, &w->wide[i], err));
+    QZ_TRY(qz_json_u64(root, "experts", path, &w->experts, err));
+    if (widths_in_range(w) && read_layers(w, root)) return QZ_OK;
+    return qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
 }
 
 static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz_error *err) {
@@ -214,11 +272,14 @@ qz_status qz_stats_check(const qz_stats *s, const qz_model *m, qz_error *err) {
     const qz_input_widths *i = &s->info.in;
     qz_input_widths want;
     qz_input_widths_of(&m->config, &want);
-    if (i->layers != want.layers || i->hidden_size != want.hidden_size || i->o_cols != want.o_cols || i->intermediate_size != want.intermediate_size)
+    bool same = i->layers == want.layers;
+    for (int w = 0; w < QZ_WIDES; w++) same = same && (i->wide[w] == want.wide[w] || w == QZ_WIDE_EXPERT);
+    if (!same)
         return qz_fail(err, QZ_EUSAGE, "statistics do not fit the model: file '%s': expected %llu layers of %llu, found %llu of %llu; calibrate this model",
-                       s->map.path, (unsigned long long)want.layers, (unsigned long long)want.hidden_size, (unsigned long long)i->layers,
-                       (unsigned long long)i->hidden_size);
-    if (i->experts == want.experts && i->expert_width == want.expert_width && memcmp(i->layer_dense, want.layer_dense, sizeof want.layer_dense) == 0) return QZ_OK;
+                       s->map.path, (unsigned long long)want.layers, (unsigned long long)want.wide[QZ_WIDE_HIDDEN], (unsigned long long)i->layers,
+                       (unsigned long long)i->wide[QZ_WIDE_HIDDEN]);
+    const uint64_t width = i->wide[QZ_WIDE_EXPERT], wanted = want.wide[QZ_WIDE_EXPERT];
+    if (i->experts == want.experts && width == wanted && memcmp(i->kind, want.kind, sizeof want.kind) == 0) return QZ_OK;
     return qz_fail(err, QZ_EUSAGE, "statistics do not fit the model: file '%s': expected %llu experts of %llu, found %llu of %llu, or other layers are dense; calibrate this model",
-                   s->map.path, (unsigned long long)want.experts, (unsigned long long)want.expert_width, (unsigned long long)i->experts, (unsigned long long)i->expert_width);
+                   s->map.path, (unsigned long long)want.experts, (unsigned long long)wanted, (unsigned long long)i->experts, (unsigned long long)width);
 }

@@ -1,8 +1,9 @@
-/* Attention over the cache: for one run of tokens and one KV head, all its query heads together.
+/* Softmax attention. Over the cache: for one run of tokens and one KV head, all its query heads together.
  * Scores, softmax and the weighted sum of values are computed a block of query tokens at a time. */
 #include "base/size.h"
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
+#include "model/kinds.h"
 #include <math.h>
 #include <string.h>
 
@@ -40,8 +41,8 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
     float scale = (float)c->attn_scale;
     const float cap = (float)c->attn_softcap;
     for (size_t a = 0; a < (nt == 1 ? 1 : group); a++) {
-        const float *q = e->step.q + (r->first + t0) * ld + (kv_head * group + a) * d;
-        float *out = e->step.att + (r->first + t0) * ld + (kv_head * group + a) * d;
+        const float *q = e->step.linear[QZ_ATTN_Q] + (r->first + t0) * ld + (kv_head * group + a) * d;
+        float *out = e->step.input[QZ_SUB_MIXER][1] + (r->first + t0) * ld + (kv_head * group + a) * d;
         times_keys(j, m, keys - first, q, step, slot + first * d, scores, stride);
         for (size_t t = 0; t < m; t++) {
             size_t pos = r->past + t0 + (nt == 1 ? 0 : t), lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
@@ -67,7 +68,7 @@ static void attend_part(void *arg, qz_part part) {
     attend_block(j, &s->runs[r], at / blocks, t0, qz_min_size(QUERY_BLOCK, s->runs[r].n - t0), s->scores[part.thread]);
 }
 
-qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, qz_error *err) {
+static qz_status attend(qz_engine *e, const qz_place *at, qz_error *err) {
     const qz_config *c = &e->model->config;
     qz_step *s = &e->step;
     size_t keys = 0, parts = 0;
@@ -83,7 +84,81 @@ qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer,
         s->scores_cap[i] = s->scores[i] ? need : 0;
         if (s->scores[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for attention over %zu keys", keys);
     }
-    attend_job j = {.e = e, .kv = kv, .layer = layer, .kv_layer = kv_layer, .window = c->layer_sliding[layer] ? (size_t)c->sliding_window : 0};
+    attend_job j = {.e = e, .kv = at->kv, .layer = at->layer, .kv_layer = at->kv_layer, .window = c->layer_sliding[at->layer] ? (size_t)c->sliding_window : 0};
     if (parts) qz_pool_run(e->run->pool, parts, attend_part, &j);
     return QZ_OK;
+}
+
+typedef struct { qz_engine *e; const qz_place *at; size_t n; } place_job;
+
+/* q/k norms and rotation for one token, then its keys and values go to the cache. */
+static void place_token(const place_job *j, const qz_seq_run *r, size_t t) {
+    qz_engine *e = j->e;
+    const qz_config *c = &e->model->config;
+    const qz_kv *kv = j->at->kv;
+    size_t d = c->head_dim, pos = r->past + (t - r->first);
+    const float *table = kv->rope_local && c->layer_sliding[j->at->layer] ? kv->rope_local : kv->rope;
+    const float *cs = qz_rope_by_call(c) ? e->step.rope + t * d : table + pos * d;
+    const float *q_norm = j->at->w->norm[QZ_NORM_Q], *k_norm = j->at->w->norm[QZ_NORM_K];
+    void (*rope)(float *, const float *, size_t) = c->rope.interleaved ? qz_rope_interleaved : qz_rope_half;
+    const size_t half = c->layer_no_rope[j->at->layer] ? 0 : c->rotary_dim / 2;
+    float eps = (float)c->rms_norm_eps;
+    float *q = e->step.linear[QZ_ATTN_Q] + t * c->heads * d, *k = e->step.linear[QZ_ATTN_K] + t * c->kv_heads * d, *v = e->step.linear[QZ_ATTN_V] + t * c->kv_heads * d;
+    for (size_t h = 0; h < c->heads; h++) {
+        if (q_norm) qz_mm_rms_norm(e->mm, q + h * d, q_norm, d, eps, q + h * d);
+        rope(q + h * d, cs, half);
+    }
+    for (size_t h = 0; h < c->kv_heads; h++) {
+        if (k_norm) qz_mm_rms_norm(e->mm, k + h * d, k_norm, d, eps, k + h * d);
+        rope(k + h * d, cs, half);
+        const size_t at = qz_kv_slot(kv, j->at->kv_layer, r->seq, h) + pos * d;
+        if (kv->type == QZ_KV_EXACT) {
+            memcpy((float *)kv->k + at, k + h * d, d * sizeof *k);
+            memcpy((float *)kv->v + at, v + h * d, d * sizeof *v);
+        } else {
+            qz_mm_to_f16(e->mm, k + h * d, d, (uint16_t *)kv->k + at);
+            qz_mm_to_f16(e->mm, v + h * d, d, (uint16_t *)kv->v + at);
+            if (qz_infinite_f16((const uint16_t *)kv->k + at, d) || qz_infinite_f16((const uint16_t *)kv->v + at, d))
+                atomic_store_explicit(&e->step.beyond, true, memory_order_relaxed);
+        }
+    }
+}
+static void place_worker(void *arg, qz_part part) {
+    const place_job *j = arg;
+    const qz_step *s = &j->e->step;
+    size_t lo, hi;
+    qz_split(j->n, 1, part, &lo, &hi);
+    for (size_t r = 0; r < s->n_runs; r++) {
+        size_t a = qz_max_size(lo, s->runs[r].first), b = qz_min_size(hi, s->runs[r].first + s->runs[r].n);
+        for (size_t t = a; t < b; t++) place_token(j, &s->runs[r], t);
+    }
+}
+
+/* A float16 cache would make infinity of a finite key or value, and attention could hide it. What is not finite already shows at the
+ * block's end. */
+static qz_status check_cached(qz_engine *e, const qz_kv *kv, size_t layer, size_t n, qz_error *err) {
+    if (!atomic_exchange_explicit(&e->step.beyond, false, memory_order_relaxed)) return QZ_OK;
+    const size_t width = kv->kv_heads * kv->head_dim;
+    const float *const what[] = {e->step.linear[QZ_ATTN_K], e->step.linear[QZ_ATTN_V]};
+    for (int i = 0; i < 2; i++) {
+        const float x = qz_beyond_f16(what[i], n * width);
+        if (x != 0)
+            return qz_fail(err, QZ_ENUMERIC, "a %s is beyond float16, in which runtime arithmetic keeps the cache: model '%s', layer %zu: expected below 65520, found %g; use --arith exact, "
+                           "and check its weights ('quantz verify', 'quantz check --deep') if no sound model has such values",
+                           i ? "value" : "key", e->model->path, layer, (double)x);
+    }
+    return QZ_OK;
+}
+
+qz_status qz_step_attention(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    float *const *out = e->step.linear + QZ_ATTN_Q;
+    const float *mixed = e->step.input[QZ_SUB_MIXER][1];
+    QZ_TRY(qz_step_input(e, at, QZ_ATTN_Q, h, n, err));
+    QZ_TRY(qz_step_linears(e, at->w, QZ_ATTN_Q, 3, h, n, out, err));
+    place_job j = {e, at, n};
+    qz_step_rows(e, place_worker, n, &j);
+    QZ_TRY(check_cached(e, at->kv, at->layer, n, err));
+    QZ_TRY(attend(e, at, err));
+    QZ_TRY(qz_step_input(e, at, QZ_ATTN_O, mixed, n, err));
+    return qz_step_linears(e, at->w, QZ_ATTN_O, 1, mixed, n, &y, err);
 }

@@ -90,11 +90,29 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
     return QZ_OK;
 }
 
-static void step_release(qz_step *s, size_t threads) {
-    float **bufs[] = {&s->h, &s->q, &s->k, &s->v, &s->att, &s->gate, &s->up, &s->out};
-    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
-        qz_free(*bufs[i]);
-        *bufs[i] = NULL;
+/* Buffers of a step, each with what a token needs of it; their number. */
+enum { MOST_BUFFERS = 2 + QZ_LINEARS + QZ_SUBS * QZ_SUB_INPUTS };
+typedef struct { float **at; uint64_t width; } step_buffer;
+static size_t step_buffers(qz_step *s, const qz_config *c, step_buffer out[MOST_BUFFERS]) {
+    qz_step_widths w;
+    size_t n = 0;
+    qz_step_widths_of(c, &w);
+    out[n++] = (step_buffer){&s->h, c->hidden_size};
+    out[n++] = (step_buffer){&s->out, c->hidden_size};
+    for (size_t l = 0; l < QZ_LINEARS; l++)
+        if (w.linear[l]) out[n++] = (step_buffer){&s->linear[l], w.linear[l]};
+    for (int i = 0; i < QZ_SUBS * QZ_SUB_INPUTS; i++) {
+        const uint64_t width = w.input[i / QZ_SUB_INPUTS][i % QZ_SUB_INPUTS];
+        if (width) out[n++] = (step_buffer){&s->input[i / QZ_SUB_INPUTS][i % QZ_SUB_INPUTS], width};
+    }
+    return n;
+}
+
+static void step_release(qz_step *s, const qz_config *c, size_t threads) {
+    step_buffer b[MOST_BUFFERS];
+    for (size_t i = 0, n = step_buffers(s, c, b); i < n; i++) {
+        qz_free(*b[i].at);
+        *b[i].at = NULL;
     }
     qz_free(s->rope);
     s->rope = NULL;
@@ -125,7 +143,7 @@ void qz_engine_free(qz_engine *e) {
         each_packed(e, i, free_one, NULL);
     qz_packed_free(e->head_packed);
     qz_kv_free(e->scratch_kv);
-    step_release(&e->step, qz_pool_size(e->run->pool));
+    step_release(&e->step, &e->model->config, qz_pool_size(e->run->pool));
     qz_mm_free(e->mm);
     qz_arena_release(&e->arena);
     qz_free(e);
@@ -140,8 +158,7 @@ void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg) {
 }
 uint64_t qz_engine_bytes(const qz_engine *e) {
     const qz_config *c = &e->model->config;
-    uint64_t n = e->arena.used + e->step.cap * sizeof(float) * (2 * c->hidden_size + 2 * c->heads * c->head_dim +
-                 2 * c->kv_heads * c->head_dim + 2 * c->intermediate_size);
+    uint64_t n = e->arena.used + e->step.cap * sizeof(float) * (qz_step_floats(c) - c->hidden_size); /* without the residual */
     if (e->arith == QZ_ARITH_EXACT) return n;
     for (size_t i = 0; i < c->layers; i++)
         each_packed(e, i, add_bytes, &n);
@@ -152,15 +169,13 @@ qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err) {
     qz_step *s = &e->step;
     const qz_config *c = &e->model->config;
     if (n <= s->cap) return QZ_OK;
-    size_t d = c->hidden_size, q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, ff = qz_max_size((size_t)c->intermediate_size, (size_t)c->expert_width);
-    float **bufs[] = {&s->h, &s->q, &s->k, &s->v, &s->att, &s->gate, &s->up, &s->out};
-    const size_t widths[] = {d, q, kv, kv, q, ff, ff, d};
+    step_buffer b[MOST_BUFFERS];
     s->cap = 0;
-    for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++) {
-        qz_free(*bufs[i]);
+    for (size_t i = 0, all = step_buffers(s, c, b); i < all; i++) {
+        qz_free(*b[i].at);
         size_t total;
-        *bufs[i] = qz_mul_size(n, widths[i], &total) ? qz_alloc_aligned(total, sizeof(float)) : NULL;
-        if (*bufs[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
+        *b[i].at = qz_mul_size(n, b[i].width, &total) ? qz_alloc_aligned(total, sizeof(float)) : NULL;
+        if (*b[i].at == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
     }
     s->cap = n;
     return QZ_OK;
@@ -208,6 +223,7 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
         QZ_TRY(qz_mm_packed(e->mm, &p, 1, e->step.h, n, &logits, err));
     } else QZ_TRY(qz_mm_exact(e->mm, &e->head, e->step.h, n, logits, err));
     const qz_config *c = &e->model->config;
+    for (size_t i = 0; c->logit_divisor > 0 && i < n * c->vocab_size; i++) logits[i] /= (float)c->logit_divisor;
     if (c->logit_softcap > 0) qz_softcap(logits, n * (size_t)c->vocab_size, 1, (float)c->logit_softcap);
     if (qz_mm_all_finite(e->mm, logits, n * c->vocab_size)) return QZ_OK;
     QZ_TRY(qz_model_check_finite(NULL, e->model, err));
@@ -296,12 +312,14 @@ qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w,
     QZ_TRY(scratch(e, n_seq, seq_len, err));
     return qz_step_block(e, e->scratch_kv, layer, 0, w ? w : &e->layers[layer], x, n_seq * seq_len, err);
 }
-qz_status qz_engine_attention(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
+qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
                               float *y, qz_error *err) {
     QZ_TRY(scratch(e, n_seq, seq_len, err));
-    return qz_step_attention(e, e->scratch_kv, layer, 0, w ? w : &e->layers[layer], h, n_seq * seq_len, y, err);
+    const qz_place at = {.layer = layer, .w = w ? w : &e->layers[layer], .kv = e->scratch_kv};
+    return qz_step_sub(e, QZ_SUB_MIXER, &at, h, n_seq * seq_len, y, err);
 }
-qz_status qz_engine_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err) {
+qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err) {
     QZ_TRY(qz_step_reserve(e, n, err));
-    return qz_step_mlp(e, layer, w ? w : &e->layers[layer], h, n, y, err);
+    const qz_place at = {.layer = layer, .w = w ? w : &e->layers[layer]};
+    return qz_step_sub(e, QZ_SUB_FFN, &at, h, n, y, err);
 }

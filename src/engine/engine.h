@@ -71,13 +71,15 @@ typedef struct {
 const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
 
 /* Block-wise use (calibration, exact arithmetic): x [n, hidden] holds whole sequences of seq_len tokens, n = n_seq*seq_len.
- * embed fills x; block advances x through one decoder block; attention and mlp give a sub-module's output y [n, hidden]
+ * embed fills x; block advances x through one decoder block; mixer and ffn give a sub-module's output y [n, hidden]
  * for an already normed input h [n, hidden] with weights w (NULL: the layer's own); logits are of all n rows. */
 qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err);
 qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len, qz_error *err);
-qz_status qz_engine_attention(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
+qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
                               float *y, qz_error *err);
-qz_status qz_engine_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
+qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
+/* What a sub-module gave, as it is added to the stream: through the norm behind it and the family's multiplier, in place. */
+void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n);
 qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits, qz_error *err);
 /* h = final norm of x, [n, hidden]: the input of the output matrix. */
 void qz_engine_final_norm(qz_engine *e, const float *x, size_t n, float *h);

@@ -35,7 +35,9 @@ typedef struct {
 } qz_expert_step;
 
 typedef struct {
-    float *h, *q, *k, *v, *att, *gate, *up, *out; /* [cap, …] */
+    float *h, *out;                               /* [cap, hidden] input of a sub-module, and what it makes of it */
+    float *linear[QZ_LINEARS];                    /* [cap, rows] by number, NULL: its rows go to `out` */
+    float *input[QZ_SUBS][QZ_SUB_INPUTS];         /* [cap, cols] by half and number in its kind, NULL: made in place */
     size_t cap;                                   /* tokens */
     float **scores;                               /* one buffer per thread */
     size_t *scores_cap;
@@ -75,13 +77,20 @@ qz_status qz_step_rope(qz_engine *e, qz_error *err);
 /* Linears [first, first + n_which) of one block, which share an input: y[i] = x · W_iᵀ (+ bias). */
 qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x,
                           size_t n, float *const *y, qz_error *err);
-/* att [n, heads*head_dim] from q (already rotated) over the cache of `kv_layer`. */
-qz_status qz_step_attend(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, qz_error *err);
-qz_status qz_step_attention(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, const float *h, size_t n,
-                            float *y, qz_error *err);
-qz_status qz_step_mlp(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
-/* The same for the experts of a sparse layer. */
-qz_status qz_step_experts(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
+/* Where a sub-module stands; kv of a feed-forward is NULL. */
+typedef struct { size_t layer; const qz_layer_weights *w; qz_kv *kv; size_t kv_layer; } qz_place;
+/* One for each kind (kinds.def): y [n, hidden] from h [n, hidden], which its norm has made. */
+typedef qz_status (*qz_sub_step)(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err);
+#define QZ_KIND(id, sub, word, step) \
+    qz_status qz_step_##step(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err);
+#include "model/kinds.def"
+#undef QZ_KIND
+/* Half `sub` of a layer, whatever kind it is. */
+qz_status qz_step_sub(qz_engine *e, qz_sub sub, const qz_place *at, const float *h, size_t n, float *y, qz_error *err);
+/* Rows on the pool, a few of them without it. */
+void qz_step_rows(qz_engine *e, qz_pool_fn fn, size_t n, void *job);
+/* The input of linear `first` and those beside it: shown to the observer, and checked. */
+qz_status qz_step_input(qz_engine *e, const qz_place *at, size_t first, const float *x, size_t n, qz_error *err);
 qz_status qz_step_reserve_experts(qz_engine *e, size_t n, qz_error *err);
 void qz_expert_step_release(qz_expert_step *s);
 /* Tells the observer, if there is one. */

@@ -101,7 +101,7 @@ static void oracle(const char *dir, const char *config, const char *golden) {
 }
 static void families(void **state) {
     (void)state;
-    static const char *const dirs[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "mixtral", "qwen3_moe", "smollm3"};
+    static const char *const dirs[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "mixtral", "qwen3_moe", "smollm3", "granite"};
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
         oracle(dirs[i], NULL, "golden.json");
         oracle(dirs[i], strcmp(dirs[i], "llama3-rope") ? "config.old-style.json" : "config.new-style.json", "golden.json");

@@ -44,8 +44,8 @@ static void activate_rows(void *arg, qz_part part) {
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
     for (size_t t = lo; t < hi; t++) {
-        qz_gate_mul(j->e->mm, c->act, j->e->step.gate + t * w, j->e->step.up + t * w, w);
-        qz_step_watch(j->e, j->e->step.gate + t * w, w);
+        qz_gate_mul(j->e->mm, c->act, j->e->step.linear[QZ_MLP_GATE] + t * w, j->e->step.linear[QZ_MLP_UP] + t * w, w);
+        qz_step_watch(j->e, j->e->step.linear[QZ_MLP_GATE] + t * w, w);
     }
 }
 
@@ -109,7 +109,9 @@ static size_t gather(const qz_config *c, qz_expert_step *s, size_t x, const floa
     return m;
 }
 
-qz_status qz_step_experts(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err) {
+qz_status qz_step_experts(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    const size_t layer = at->layer;
+    const qz_layer_weights *w = at->w;
     const qz_config *c = &e->model->config;
     qz_expert_step *s = &e->step.experts;
     QZ_TRY(qz_step_reserve_experts(e, n, err));
@@ -123,14 +125,14 @@ qz_status qz_step_experts(qz_engine *e, size_t layer, const qz_layer_weights *w,
         if (m == 0) continue;
         qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_GATE, (long)x), s->x, m,
                         (size_t)c->hidden_size);
-        QZ_TRY(product(e, matrix_of(w, QZ_MLP_GATE, x), s->x, m, e->step.gate, err));
-        QZ_TRY(product(e, matrix_of(w, QZ_MLP_UP, x), s->x, m, e->step.up, err));
+        QZ_TRY(product(e, matrix_of(w, QZ_MLP_GATE, x), s->x, m, e->step.linear[QZ_MLP_GATE], err));
+        QZ_TRY(product(e, matrix_of(w, QZ_MLP_UP, x), s->x, m, e->step.linear[QZ_MLP_UP], err));
         j = (rows_job){.e = e, .n = m};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, activate_rows, &j);
         QZ_TRY(qz_step_tame(e, layer, err));
-        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_DOWN, (long)x), e->step.gate, m,
+        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_DOWN, (long)x), e->step.linear[QZ_MLP_GATE], m,
                         (size_t)c->expert_width);
-        QZ_TRY(product(e, matrix_of(w, QZ_MLP_DOWN, x), e->step.gate, m, s->y, err));
+        QZ_TRY(product(e, matrix_of(w, QZ_MLP_DOWN, x), e->step.linear[QZ_MLP_GATE], m, s->y, err));
         j = (rows_job){.e = e, .h = s->y, .y = y, .n = m, .token = s->token, .weight = s->weight};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, add_rows, &j);
     }

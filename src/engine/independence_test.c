@@ -141,7 +141,7 @@ static void zoo(void **state) {
         {"gemma2", "config.json"}, {"gemma2", "variants/no-softcap.config.json"}, {"gemma2", "variants/query-head-dim.config.json"}, {"gemma3", "config.json"},
         {"gemma3", "variants/rms-eps-0.05.config.json"}, {"gemma3-6", "config.json"}, {"phi3", "config.json"}, {"phi3", "variants/no-window.config.json"},
         {"phi3", "variants/no-window-plain.config.json"}, {"mixtral", "config.json"}, {"mixtral", "variants/window16.config.json"}, {"qwen3_moe", "config.json"},
-        {"qwen3_moe", "variants/norm-topk-false.config.json"}, {"qwen3_moe-sparse", "config.json"}};
+        {"qwen3_moe", "variants/norm-topk-false.config.json"}, {"qwen3_moe-sparse", "config.json"}, {"granite", "config.json"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) independent(v[i][0], v[i][1]);
 }
 

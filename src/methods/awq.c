@@ -205,7 +205,7 @@ static qz_status search_input(search *x, size_t input, qz_awq_report *r, qz_erro
 static qz_status run_input(search *x, size_t input, const qz_input_stats *stats, double *gram, qz_awq_report *r,
                            qz_error *err) {
     size_t cols = stats->cols;
-    if (grid_of(x->o, input).off) {
+    if (x->b->input[input].n == 0 || grid_of(x->o, input).off) {
         for (size_t k = 0; k < cols; k++) x->best[k] = 1;
         r->ratio[input] = -1;
         return QZ_OK;
@@ -240,6 +240,7 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
     for (size_t i = 0; i < QZ_STAGES; i++) {
         const qz_awq_grid grid = grid_of(o, i);
         const qz_awq_input *in = &b->input[i];
+        if (in->n == 0) continue;
         for (size_t l = in->first; l < in->first + in->n; l++)
             elems = qz_max_size(elems, b->linear[l].rows * in->cols);
         if (!grid.off && (grid.group_size == 0 || in->cols % grid.group_size != 0))

@@ -270,6 +270,7 @@ static qz_status round_half(const qz_awq_linear *l, const qz_feedback_options *o
 static bool scales_input(const qz_awq_block *b, size_t input) {
     const qz_awq_input *in = &b->input[input];
     const qz_awq_linear *before = &b->linear[in->fold.linear], *l = &b->linear[in->first];
+    if (in->n == 0) return false;
     return in->fold.width == 0 || (before->rows == l->rows && before->cols == l->cols);
 }
 
@@ -282,8 +283,9 @@ static qz_status run_all(compat *c, float *scales[QZ_STAGES], qz_arena *arena, q
         if (scales_input(c->b, i)) fold(c->b, i, scales[i]);
     /* nor does it clip what makes scores */
     for (const qz_awq_linear *l = c->b->linear; l < c->b->linear + QZ_LINEARS; l++)
-        if (!l->rotary) QZ_TRY(clip_linear(c, l, scales_input(c->b, l->stage) ? scales[l->stage] : NULL, err));
-    for (size_t l = 0; l < QZ_LINEARS; l++) QZ_TRY(round_half(&c->b->linear[l], &c->o->codes, arena, &lin[l], err));
+        if (l->rows && !l->rotary) QZ_TRY(clip_linear(c, l, scales_input(c->b, l->stage) ? scales[l->stage] : NULL, err));
+    for (size_t l = 0; l < QZ_LINEARS; l++)
+        if (c->b->linear[l].rows) QZ_TRY(round_half(&c->b->linear[l], &c->o->codes, arena, &lin[l], err));
     return QZ_OK;
 }
 
@@ -297,6 +299,7 @@ qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
     c.y = qz_alloc_aligned(outs, sizeof(float));
     bool ok = c.y0 && c.y;
     for (size_t l = 0; l < QZ_LINEARS; l++) {
+        if (b->linear[l].rows == 0) continue; /* the block has none of that number */
         c.kept[l] = qz_alloc_aligned(b->linear[l].rows * b->linear[l].cols, sizeof(float));
         widest = qz_max_size(widest, b->linear[l].cols);
         ok = ok && c.kept[l];

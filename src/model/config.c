@@ -9,15 +9,19 @@
 #include "base/size.h"
 #include "base/str.h"
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CONFIG_LIMIT = 16 << 20 };
 
 static qz_status unknown_family(const char *type, const char *name, const json_t *root, qz_error *err) {
+    char known[256] = "";
+    for (size_t i = 0, n = 0; i < QZ_FAMILY_COUNT && n < sizeof known; i++)
+        n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", qz_family_get((qz_family)i)->name);
     if (json_object_get(root, "auto_map") != NULL)
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a family that "
-                       "quantz knows (llama, mistral, qwen2, qwen3, qwen3_moe, gemma2, gemma3_text, phi3, mixtral)", type, name);
+                       "quantz knows (%s)", type, name, known);
     const char *best = qz_family_get((qz_family)0)->name;
     for (int i = 1; i < QZ_FAMILY_COUNT; i++) {
         const char *n = qz_family_get((qz_family)i)->name;
@@ -232,7 +236,7 @@ static qz_status read_sparse_layers(const json_t *root, const char *name, qz_con
 }
 
 static qz_status read_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
-    if (f->ffn != QZ_FFN_EXPERTS) return QZ_OK;
+    if (f->experts == 0) return QZ_OK;
     c->experts = f->experts;
     c->experts_used = f->experts_used;
     c->expert_width = f->expert_width ? f->expert_width : c->intermediate_size;
@@ -282,16 +286,33 @@ static qz_status read_scales(const json_t *root, const char *name, const qz_fami
                                                                            c->attn_softcap, c->logit_softcap);
 }
 
-/* no_rope_layers: 1 where a layer rotates; else every no_rope_layer_interval-th does not. */
-static qz_status read_no_rope(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
-    uint64_t interval = f->no_rope_interval;
-    const json_t *list = json_object_get(root, "no_rope_layers");
-    if (interval == 0) return QZ_OK;
-    QZ_TRY(qz_json_u64(root, "no_rope_layer_interval", name, &interval, err));
-    if (json_array_size(list) && json_array_size(list) != c->layers)
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'no_rope_layers': expected %llu entries, found %zu", name, (unsigned long long)c->layers, json_array_size(list));
-    for (size_t i = 0; i < c->layers; i++)
-        c->layer_no_rope[i] = json_array_size(list) ? json_integer_value(json_array_get(list, i)) == 0 : interval && (i + 1) % interval == 0;
+/* Where the family's row has defaults of them. */
+static qz_status read_numbers(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    for (int i = 0; i < QZ_NUMBERS; i++) {
+        double x = f->numbers[i];
+        if (!(x > 0)) continue;
+        QZ_TRY(qz_json_f64(root, qz_number_get(i)->key, name, &x, err));
+        if (!(x > 0 && x < 1e6))
+            return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected above 0, found %g", qz_number_get(i)->key, name, x);
+        qz_config_set_number(c, i, x);
+    }
+    return QZ_OK;
+}
+
+/* Options of single layers: the list says 0 where a layer has one; else every n-th. */
+static qz_status read_layer_flags(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++) {
+        const qz_layer_flag *o = qz_layer_flag_get(i);
+        const json_t *list = json_object_get(root, o->list);
+        uint64_t interval = f->every[i];
+        if (interval == 0) continue;
+        QZ_TRY(qz_json_u64(root, o->interval, name, &interval, err));
+        if (json_array_size(list) && json_array_size(list) != c->layers)
+            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu", name, o->list, (unsigned long long)c->layers,
+                           json_array_size(list));
+        for (size_t l = 0; l < c->layers; l++)
+            qz_config_layer_flag(c, i)[l] = json_array_size(list) ? json_integer_value(json_array_get(list, l)) == 0 : interval && (l + 1) % interval == 0;
+    }
     return QZ_OK;
 }
 
@@ -402,12 +423,14 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     if (c->layers > QZ_MAX_LAYERS || c->layers == 0)
         return qz_fail(err, QZ_EFORMAT, "num_hidden_layers: file '%s': expected 1 to %d, found %llu", name, QZ_MAX_LAYERS,
                        (unsigned long long)c->layers);
+    qz_config_kinds(c);
     QZ_TRY(read_activation(root, name, f, err));
     QZ_TRY(read_scales(root, name, f, c, err));
+    QZ_TRY(read_numbers(root, name, f, c, err));
     QZ_TRY(read_experts(root, name, f, c, err));
     QZ_TRY(read_rope(root, name, f, c, err));
     QZ_TRY(read_window(root, name, f, c, err));
-    QZ_TRY(read_no_rope(root, name, f, c, err));
+    QZ_TRY(read_layer_flags(root, name, f, c, err));
     QZ_TRY(read_dtype(root, name, c, err));
     qz_keys_judge(root, f, QZ_KEYS_ROOT, c);
     qz_keys_judge(json_object_get(root, "quantization_config"), f, QZ_KEYS_QUANT, c);

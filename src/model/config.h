@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "codecs/type_id.h"
+#include "model/kind_id.h"
 
 typedef unsigned qz_family; /* a QZ_FAMILY_… of families.h */
 
@@ -30,12 +31,33 @@ typedef struct {
     double local_theta;               /* base of sliding layers, unscaled; 0 = as the others */
 } qz_rope;
 
-/* Kinds of a block's two halves and of what goes on inside them. The mixer of every family here is softmax attention. */
-typedef enum { QZ_FFN_GATED, QZ_FFN_EXPERTS } qz_ffn;        /* down(act(gate x) * up x); the same for the chosen ones of several */
+/* What goes on inside a block's halves. */
 typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH } qz_act;
 /* Which layers slide: none; all if sliding_window is set; qwen's keys (layer_types, or from max_window_layers on); all if
  * use_sliding_window; layer_types, or all but every n-th. */
 typedef enum { QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_ALL, QZ_WINDOW_PATTERN } qz_window;
+
+/* Float tensors inside a kind that not every family has. */
+enum { QZ_PART_SINKS = 1, QZ_PART_EXPERT_BIAS = 2, QZ_PART_ROUTER_BIAS = 4, QZ_PART_SHARED_GATE = 8 };
+
+/* Numbers that a family may have (numbers.def). */
+enum {
+#define QZ_NUMBER(field, key, gguf, neutral) QZ_NUMBER_##field,
+#include "model/numbers.def"
+#undef QZ_NUMBER
+    QZ_NUMBERS
+};
+typedef struct { const char *key, *gguf; double neutral; } qz_number;
+const qz_number *qz_number_get(int i);
+/* Options of single layers (layer_flags.def). */
+enum {
+#define QZ_LAYER_FLAG(field, list, interval, words) QZ_LAYER_FLAG_##field,
+#include "model/layer_flags.def"
+#undef QZ_LAYER_FLAG
+    QZ_LAYER_FLAGS
+};
+typedef struct { const char *list, *interval, *words; } qz_layer_flag;
+const qz_layer_flag *qz_layer_flag_get(int i);
 
 /* Keys of the source's configuration that no row reads (some would change the model, the others are only counted), and keys
  * that are not there and mean the family's default. */
@@ -48,16 +70,29 @@ typedef struct {
     bool tie_embeddings, qkv_bias, o_bias, mlp_bias, qk_norm;
     uint64_t sliding_window;          /* keys including the token itself; 0 = none */
     uint8_t layer_sliding[QZ_MAX_LAYERS]; /* 1 where the window applies */
-    uint8_t layer_no_rope[QZ_MAX_LAYERS]; /* 1: the layer knows no positions */
+#define QZ_LAYER_FLAG(field, list, interval, words) uint8_t field[QZ_MAX_LAYERS]; /* 1: the layer has it */
+#include "model/layer_flags.def"
+#undef QZ_LAYER_FLAG
     uint64_t rotary_dim;              /* leading values of a head that rotate */
     qz_act act;
     bool norms_after;                 /* norms behind attention and feed-forward too, before the residual sum */
     bool norm_plus_one;               /* stored gains are one less than they multiply with */
     bool fused;                       /* q, k, v are one matrix, gate and up another */
-    double attn_scale, embed_scale;   /* of q·k; of embedding rows (1: none) */
+    /* attn_scale of q·k, embed_scale of embedding rows (1: none), residual_scale of what is added to the stream and
+     * logit_divisor (0: none) */
+#define QZ_NUMBER(field, key, gguf, neutral) double field;
+#include "model/numbers.def"
+#undef QZ_NUMBER
     double attn_softcap, logit_softcap; /* x = cap·tanh(x / cap); 0: none */
     uint64_t experts, experts_used, expert_width; /* 0: dense */
     bool norm_topk;                   /* weights of the chosen experts sum to 1 */
+    uint8_t layer_mixer[QZ_MAX_LAYERS]; /* qz_kind_id */
+    uint64_t shared_width;            /* of what all tokens go through beside the experts; 0: none */
+    struct { uint64_t q_rank, kv_rank, nope, rope, v; } latent;         /* latent attention; kv_rank 0: none */
+    struct { uint64_t k_heads, v_heads, k_dim, v_dim, taps; } delta;    /* gated delta net; taps of its convolution; 0: none */
+    bool q_gate;                      /* q_proj also makes the output's gate */
+    unsigned parts;                   /* QZ_PART_… */
+    qz_kind_id ffn;                   /* 0: the gated MLP, and experts where there are */
     uint8_t layer_dense[QZ_MAX_LAYERS]; /* 1: a layer of a model with experts that has none */
     qz_rope rope;
     qz_type dtype;                    /* of the checkpoint's weights */
@@ -82,12 +117,15 @@ typedef struct {
     bool qkv_bias;                    /* always there */
     bool attention_bias_key, mlp_bias_key; /* config keys attention_bias, mlp_bias are read */
     bool qk_norm, norms_after, norm_plus_one, embed_scaled, fused;
-    uint64_t no_rope_interval;        /* every n-th layer has no rotary positions, unless no_rope_layers or no_rope_layer_interval say else; 0: all have */
+    uint64_t every[QZ_LAYER_FLAGS];   /* every n-th layer has the option, unless the keys say else; 0: none, and the keys are not read */
     bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */
+    double numbers[QZ_NUMBERS];       /* defaults of those that are read, 0: the key is not */
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
     double attn_softcap, logit_softcap; /* defaults; 0 and no query_scalar: the keys are not read */
     qz_act act;
-    qz_ffn ffn;
+    bool q_gate, o_bias; unsigned parts;
+    qz_kind_id mixer, ffn;            /* mixer: with a pattern every pattern-th layer is softmax attention all the same;
+                                         0: softmax attention; gated MLP, or experts if experts is not 0 */
     uint64_t experts, experts_used, expert_width; /* expert_width 0: intermediate_size */
     bool norm_topk_key;               /* norm_topk_prob is read, default false; else the weights always sum to 1 */
     const char *router_name, *expert_names[3]; /* HF, inside the block; NULL: "mlp.gate", "mlp.experts.%zu.gate_proj" … */
@@ -97,6 +135,8 @@ const qz_family_info *qz_family_get(qz_family f);
 /* QZ_FAMILY_COUNT if unknown. */
 qz_family qz_family_by_name(const char *model_type);
 qz_family qz_family_by_gguf_arch(const char *arch);
+/* Among those that are only planned: nothing here reads their weights. */
+qz_family qz_family_planned(const char *model_type);
 
 /* Reads config.json at path (limits: 16 MiB, depth 64) and generation_config.json beside it if present. */
 qz_status qz_config_load(const char *path, qz_config *out, qz_error *err);
@@ -113,6 +153,13 @@ void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float 
 static inline bool qz_config_sparse(const qz_config *c, size_t l) { return c->experts && !c->layer_dense[l]; }
 /* True if they do: cos and sin then belong to a call, not to a position. */
 bool qz_rope_by_call(const qz_config *c);
+/* Kinds of all layers as the family's row says; layers must be known. A reader that knows more changes single ones. */
+void qz_config_kinds(qz_config *c);
+/* The layers that have option i. */
+uint8_t *qz_config_layer_flag(qz_config *c, int i);
+/* Number i of a configuration. */
+double qz_config_number(const qz_config *c, int i);
+void qz_config_set_number(qz_config *c, int i, double x);
 /* Number of weights of the model (all tensors). */
 uint64_t qz_config_parameters(const qz_config *c);
 #endif

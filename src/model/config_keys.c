@@ -125,12 +125,16 @@ static bool family_reads(const qz_family_info *f, const char *key) {
     const struct { const char *key; bool read; } some[] = {
         {"query_pre_attn_scalar", f->query_scalar > 0}, {"final_logit_softcapping", f->query_scalar > 0}, {"attn_logit_softcapping", f->attn_softcap > 0},
         {"hidden_activation", f->act == QZ_ACT_GELU_TANH}, {"rope_local_base_freq", f->local_theta > 0}, {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
-        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary}, {"num_local_experts", f->ffn == QZ_FFN_EXPERTS},
-        {"num_experts", f->ffn == QZ_FFN_EXPERTS}, {"num_experts_per_tok", f->ffn == QZ_FFN_EXPERTS}, {"router_jitter_noise", f->ffn == QZ_FFN_EXPERTS},
+        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary}, {"num_local_experts", f->experts > 0},
+        {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts > 0}, {"router_jitter_noise", f->experts > 0},
         {"moe_intermediate_size", f->norm_topk_key}, {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->norm_topk_key}, {"mlp_only_layers", f->norm_topk_key},
-        {"no_rope_layers", f->no_rope_interval > 0}, {"no_rope_layer_interval", f->no_rope_interval > 0}, {"long_factor", f->longrope}, {"short_factor", f->longrope}};
+        {"long_factor", f->longrope}, {"short_factor", f->longrope}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++)
+        if (strcmp(qz_layer_flag_get(i)->list, key) == 0 || strcmp(qz_layer_flag_get(i)->interval, key) == 0) return f->every[i] > 0;
+    for (int i = 0; i < QZ_NUMBERS; i++)
+        if (strcmp(qz_number_get(i)->key, key) == 0) return f->numbers[i] > 0;
     return false;
 }
 
@@ -278,7 +282,7 @@ static bool given(const json_t *o, const char *key) {
 }
 
 qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char *name, qz_error *err) {
-    const bool experts = f->ffn == QZ_FFN_EXPERTS, both = given(root, "num_experts") || given(root, "num_local_experts");
+    const bool experts = f->experts > 0, both = given(root, "num_experts") || given(root, "num_local_experts");
     const struct { const char *key; bool there; } keys[] = {
         {"vocab_size", given(root, "vocab_size")},
         {"hidden_size", given(root, "hidden_size")},
@@ -308,7 +312,7 @@ static bool rope_given(const json_t *root, const char *top, const char *layers) 
 void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k) {
     const bool gelu = f->act == QZ_ACT_GELU_TANH, slides = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN;
     const bool pattern = f->window == QZ_WINDOW_PATTERN && !given(root, "layer_types") && !given(root, "_sliding_window_pattern");
-    const bool experts = f->ffn == QZ_FFN_EXPERTS && c->experts;
+    const bool experts = f->experts > 0 && c->experts;
     const bool theta = rope_given(root, "rope_theta", "full_attention");
     const bool local = f->local_theta > 0 && !rope_given(root, "rope_local_base_freq", "sliding_attention");
     const struct { const char *key; bool read; double value; } rows_of[] = {
@@ -323,13 +327,23 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
         {"query_pre_attn_scalar", f->query_scalar > 0, f->query_scalar},
         {"attn_logit_softcapping", f->attn_softcap > 0 && !json_object_get(root, "attn_logit_softcapping"), f->attn_softcap},
         {"final_logit_softcapping", f->logit_softcap > 0 && !json_object_get(root, "final_logit_softcapping"), f->logit_softcap},
-        {"num_experts_per_tok", experts, (double)c->experts_used},
-        {"no_rope_layer_interval", f->no_rope_interval && !given(root, "no_rope_layers"), (double)f->no_rope_interval}};
+        {"num_experts_per_tok", experts, (double)c->experts_used}};
     char value[32];
     for (size_t i = 0; i < sizeof rows_of / sizeof rows_of[0]; i++) {
         if (!rows_of[i].read || given(root, rows_of[i].key)) continue;
         (void)snprintf(value, sizeof value, "%.10g", rows_of[i].value);
         qz_keys_add(k, QZ_KEYS_ABSENT, "", rows_of[i].key, value);
+    }
+    for (int i = 0; i < QZ_LAYER_FLAGS; i++) {
+        const qz_layer_flag *o = qz_layer_flag_get(i);
+        if (f->every[i] == 0 || given(root, o->list) || given(root, o->interval)) continue;
+        (void)snprintf(value, sizeof value, "%llu", (unsigned long long)f->every[i]);
+        qz_keys_add(k, QZ_KEYS_ABSENT, "", o->interval, value);
+    }
+    for (int i = 0; i < QZ_NUMBERS; i++) {
+        if (!(f->numbers[i] > 0) || given(root, qz_number_get(i)->key)) continue;
+        (void)snprintf(value, sizeof value, "%.10g", f->numbers[i]);
+        qz_keys_add(k, QZ_KEYS_ABSENT, "", qz_number_get(i)->key, value);
     }
     if (!given(root, "tie_word_embeddings")) qz_keys_add(k, QZ_KEYS_ABSENT, "", "tie_word_embeddings", f->tied ? "true" : "false");
     if (experts && f->norm_topk_key && !given(root, "norm_topk_prob")) qz_keys_add(k, QZ_KEYS_ABSENT, "", "norm_topk_prob", "false");

@@ -2,11 +2,53 @@
 #include "model/families.h"
 #include <string.h>
 
-static const qz_family_info families[QZ_FAMILY_COUNT] = {
+static const qz_family_info families[QZ_FAMILY_ALL] = {
 #define QZ_FAMILY(id, ...) [QZ_FAMILY_##id] = {__VA_ARGS__},
+#define QZ_PLANNED_FAMILY(id, ...) [QZ_FAMILY_##id] = {__VA_ARGS__},
 #include "model/families.def"
 #undef QZ_FAMILY
+#undef QZ_PLANNED_FAMILY
 };
+
+static const qz_number numbers[QZ_NUMBERS] = {
+#define QZ_NUMBER(field, key, gguf, neutral) [QZ_NUMBER_##field] = {key, gguf, neutral},
+#include "model/numbers.def"
+#undef QZ_NUMBER
+};
+static const qz_layer_flag flags[QZ_LAYER_FLAGS] = {
+#define QZ_LAYER_FLAG(field, list, interval, words) [QZ_LAYER_FLAG_##field] = {list, interval, words},
+#include "model/layer_flags.def"
+#undef QZ_LAYER_FLAG
+};
+const qz_layer_flag *qz_layer_flag_get(int i) { return &flags[i]; }
+uint8_t *qz_config_layer_flag(qz_config *c, int i) {
+    uint8_t *const at[QZ_LAYER_FLAGS] = {
+#define QZ_LAYER_FLAG(field, list, interval, words) [QZ_LAYER_FLAG_##field] = c->field,
+#include "model/layer_flags.def"
+#undef QZ_LAYER_FLAG
+    };
+    return at[i];
+}
+const qz_number *qz_number_get(int i) { return &numbers[i]; }
+static double *number_at(qz_config *c, int i) {
+    double *const at[QZ_NUMBERS] = {
+#define QZ_NUMBER(field, key, gguf, neutral) [QZ_NUMBER_##field] = &c->field,
+#include "model/numbers.def"
+#undef QZ_NUMBER
+    };
+    return at[i];
+}
+double qz_config_number(const qz_config *c, int i) { return *number_at((qz_config *)(uintptr_t)c, i); }
+void qz_config_set_number(qz_config *c, int i, double x) { *number_at(c, i) = x; }
+
+void qz_config_kinds(qz_config *c) {
+    const qz_family_info *f = qz_family_get(c->family);
+    c->ffn = f->ffn;
+    for (size_t l = 0; l < c->layers; l++) {
+        const bool full = f->pattern && (l + 1) % f->pattern == 0;
+        c->layer_mixer[l] = (uint8_t)(full ? QZ_KIND_ATTENTION : f->mixer);
+    }
+}
 
 const qz_family_info *qz_family_get(qz_family f) { return &families[f]; }
 
@@ -18,5 +60,10 @@ qz_family qz_family_by_name(const char *model_type) {
 qz_family qz_family_by_gguf_arch(const char *arch) {
     for (int i = 0; i < QZ_FAMILY_COUNT; i++)
         if (strcmp(families[i].gguf_arch, arch) == 0) return (qz_family)i; /* first row: llama stands for mistral too */
+    return QZ_FAMILY_COUNT;
+}
+qz_family qz_family_planned(const char *model_type) {
+    for (int i = QZ_FAMILY_COUNT + 1; i < QZ_FAMILY_ALL; i++)
+        if (strcmp(families[i].name, model_type) == 0) return (qz_family)i;
     return QZ_FAMILY_COUNT;
 }

@@ -1,4 +1,5 @@
-/* The families by name (families.def), for the few files that treat one apart; the others carry a qz_family and read its row. */
+/* The families by name: those that run, from 0 on, then those that are only planned, behind
+ * QZ_FAMILY_COUNT (families.def). For the few files that treat one apart; the others carry a qz_family and read its row. */
 #ifndef QZ_MODEL_FAMILIES_H
 #define QZ_MODEL_FAMILIES_H
 #include "model/config.h"
@@ -7,6 +8,12 @@ enum {
 #define QZ_FAMILY(id, ...) QZ_FAMILY_##id,
 #include "model/families.def"
 #undef QZ_FAMILY
-    QZ_FAMILY_COUNT
+    QZ_FAMILY_COUNT,
+#define QZ_FAMILY(id, ...)
+#define QZ_PLANNED_FAMILY(id, ...) QZ_FAMILY_##id,
+#include "model/families.def"
+#undef QZ_FAMILY
+#undef QZ_PLANNED_FAMILY
+    QZ_FAMILY_ALL
 };
 #endif

@@ -1,60 +1,122 @@
 /* The rows. Source: formats/families.md sections 1, 5 and 7; names of fused matrices: Phi-3, vLLM. */
 #include "model/kinds.h"
+#include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const qz_linear_row attention[] = {
-    {.name = "self_attn.q_proj", .gguf = "attn_q", .rows = QZ_WIDE_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
+    {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = QZ_WIDE_Q_ROWS, .input = 0, .bias = QZ_BIAS_QKV,
      .shard = QZ_SHARD_COLUMN, .rotary = true,
      .norm = QZ_NORM_Q, .norm_hf = "self_attn.q_norm", .norm_gguf = "attn_q_norm"},
-    {.name = "self_attn.k_proj", .gguf = "attn_k", .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
+    {.name = "self_attn.k_proj", .gguf = "attn_k", .use = QZ_USE_K, .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
      .shard = QZ_SHARD_COLUMN, .rotary = true,
      .norm = QZ_NORM_K, .norm_hf = "self_attn.k_norm", .norm_gguf = "attn_k_norm"},
-    {.name = "self_attn.v_proj", .gguf = "attn_v", .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
+    {.name = "self_attn.v_proj", .gguf = "attn_v", .use = QZ_USE_V, .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
      .shard = QZ_SHARD_COLUMN},
-    {.name = "self_attn.o_proj", .gguf = "attn_output", .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_O,
+    {.name = "self_attn.o_proj", .gguf = "attn_output", .use = QZ_USE_O, .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_O,
      .shard = QZ_SHARD_ROW},
 };
 static const qz_input_row attention_inputs[] = {
-    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM, .fused = {"qkv", "self_attn.qkv_proj", "attn_qkv"}},
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM, .fused = {"qkv", "self_attn.qkv_proj", "attn_qkv", QZ_USE_QKV}},
     {.cols = QZ_WIDE_HEADS, .fold = QZ_FOLD_ROWS, .from = 2, .heads = true, .residual = true},
 };
 
+static const qz_part_row attention_parts[] = {
+    {"self_attn.sinks", "attn_sinks.weight", QZ_WIDE_ONE, QZ_WIDE_N_HEADS, QZ_PART_SINKS}};
+
+/* Queries through a vector of q_rank values, or at once where the rank is 0. */
+static const qz_linear_row latent[] = {
+    {.name = "self_attn.q_a_proj", .gguf = "attn_q_a", .rows = QZ_WIDE_Q_RANK, .input = 0},
+    {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = QZ_WIDE_LATENT_Q_ALONE, .input = 0, .shard = QZ_SHARD_COLUMN},
+    {.name = "self_attn.kv_a_proj_with_mqa", .gguf = "attn_kv_a_mqa", .rows = QZ_WIDE_KV_RANK_ROPE, .input = 0},
+    {.name = "self_attn.q_b_proj", .gguf = "attn_q_b", .rows = QZ_WIDE_LATENT_Q, .input = 1, .shard = QZ_SHARD_COLUMN},
+    {.name = "self_attn.kv_b_proj", .gguf = "attn_kv_b", .use = QZ_USE_KV_B, .rows = QZ_WIDE_LATENT_KV, .input = 2, .shard = QZ_SHARD_COLUMN},
+    {.name = "self_attn.o_proj", .gguf = "attn_output", .use = QZ_USE_O, .rows = QZ_WIDE_HIDDEN, .input = 3, .shard = QZ_SHARD_ROW},
+};
+static const qz_input_row latent_inputs[] = {
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM}, {.cols = QZ_WIDE_Q_RANK}, {.cols = QZ_WIDE_KV_RANK},
+    {.cols = QZ_WIDE_LATENT_HEADS, .residual = true},
+};
+static const qz_part_row latent_parts[] = {
+    {"self_attn.q_a_layernorm.weight", "attn_q_a_norm.weight", QZ_WIDE_ONE, QZ_WIDE_Q_RANK, 0},
+    {"self_attn.kv_a_layernorm.weight", "attn_kv_a_norm.weight", QZ_WIDE_ONE, QZ_WIDE_KV_RANK, 0}};
+
+static const qz_linear_row delta[] = {
+    {.name = "linear_attn.in_proj_qkvz", .gguf = "ssm_in", .rows = QZ_WIDE_DELTA_QKVZ, .input = 0},
+    {.name = "linear_attn.in_proj_ba", .gguf = "ssm_beta_alpha", .rows = QZ_WIDE_DELTA_BA, .input = 0},
+    {.name = "linear_attn.out_proj", .gguf = "ssm_out", .rows = QZ_WIDE_HIDDEN, .input = 1},
+};
+static const qz_input_row delta_inputs[] = {
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM}, {.cols = QZ_WIDE_DELTA_VALUES, .residual = true}};
+static const qz_part_row delta_parts[] = {
+    {"linear_attn.conv1d.weight", "ssm_conv1d.weight", QZ_WIDE_DELTA_CONV, QZ_WIDE_DELTA_TAPS, 0},
+    {"linear_attn.dt_bias", "ssm_dt.bias", QZ_WIDE_ONE, QZ_WIDE_DELTA_HEADS, 0},
+    {"linear_attn.A_log", "ssm_a", QZ_WIDE_ONE, QZ_WIDE_DELTA_HEADS, 0},
+    {"linear_attn.norm.weight", "ssm_norm.weight", QZ_WIDE_ONE, QZ_WIDE_DELTA_V_DIM, 0}};
+
 static const qz_linear_row mlp[] = {
-    {.name = "mlp.gate_proj", .gguf = "ffn_gate", .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP,
+    {.name = "mlp.gate_proj", .gguf = "ffn_gate", .use = QZ_USE_GATE, .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP,
      .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.up_proj", .gguf = "ffn_up", .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP,
+    {.name = "mlp.up_proj", .gguf = "ffn_up", .use = QZ_USE_UP, .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP,
      .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.down_proj", .gguf = "ffn_down", .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_MLP,
+    {.name = "mlp.down_proj", .gguf = "ffn_down", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_MLP,
      .shard = QZ_SHARD_ROW},
 };
 static const qz_input_row mlp_inputs[] = {
-    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM, .fused = {"gate_up", "mlp.gate_up_proj", "ffn_up"}},
-    {.cols = QZ_WIDE_FFN, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true},
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM, .fused = {"gate_up", "mlp.gate_up_proj", "ffn_up", QZ_USE_UP}},
+    {.cols = QZ_WIDE_FFN, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true, .in_place = true},
 };
 
 static const qz_linear_row experts[] = {
-    {.name = "mlp.gate_proj", .stored = "mlp.experts.%zu.gate_proj", .gguf = "ffn_gate_exps", .rows = QZ_WIDE_EXPERT,
+    {.name = "mlp.gate_proj", .stored = "mlp.experts.%zu.gate_proj", .gguf = "ffn_gate_exps", .use = QZ_USE_GATE, .rows = QZ_WIDE_EXPERT,
      .input = 0, .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.up_proj", .stored = "mlp.experts.%zu.up_proj", .gguf = "ffn_up_exps", .rows = QZ_WIDE_EXPERT,
+    {.name = "mlp.up_proj", .stored = "mlp.experts.%zu.up_proj", .gguf = "ffn_up_exps", .use = QZ_USE_UP, .rows = QZ_WIDE_EXPERT,
      .input = 0, .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.down_proj", .stored = "mlp.experts.%zu.down_proj", .gguf = "ffn_down_exps", .rows = QZ_WIDE_HIDDEN,
+    {.name = "mlp.down_proj", .stored = "mlp.experts.%zu.down_proj", .gguf = "ffn_down_exps", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN,
      .input = 1, .shard = QZ_SHARD_ROW},
+    /* from here on: experts and a shared one */
+    {.name = "mlp.shared_expert.gate_proj", .gguf = "ffn_gate_shexp", .use = QZ_USE_GATE, .rows = QZ_WIDE_SHARED, .input = 2, .alone = true,
+     .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.shared_expert.up_proj", .gguf = "ffn_up_shexp", .use = QZ_USE_UP, .rows = QZ_WIDE_SHARED, .input = 2, .alone = true,
+     .shard = QZ_SHARD_COLUMN},
+    {.name = "mlp.shared_expert.down_proj", .gguf = "ffn_down_shexp", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN, .input = 3, .alone = true,
+     .shard = QZ_SHARD_ROW},
 };
-static const qz_input_row expert_inputs[] = {
+static const qz_input_row experts_inputs[] = {
     /* the norm feeds the router and the other experts too */
-    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_SHARED, .fused = {"gate_up", NULL, NULL}},
-    {.cols = QZ_WIDE_EXPERT, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true},
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_SHARED, .fused = {"gate_up", NULL, NULL, QZ_USE_UP}},
+    {.cols = QZ_WIDE_EXPERT, .fold = QZ_FOLD_ROWS, .from = 1, .residual = true, .in_place = true},
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_SHARED, .fused = {"gate_up", NULL, NULL, QZ_USE_UP}},
+    {.cols = QZ_WIDE_SHARED, .fold = QZ_FOLD_ROWS, .from = 4, .residual = true, .in_place = true},
 };
+static const qz_part_row experts_parts[] = {
+    {"mlp.router.bias", "ffn_gate_inp.bias", QZ_WIDE_ONE, QZ_WIDE_N_EXPERTS, QZ_PART_EXPERT_BIAS},
+    {"mlp.experts.*.gate_proj.bias", "ffn_gate_exps.bias", QZ_WIDE_N_EXPERTS, QZ_WIDE_EXPERT, QZ_PART_EXPERT_BIAS},
+    {"mlp.experts.*.up_proj.bias", "ffn_up_exps.bias", QZ_WIDE_N_EXPERTS, QZ_WIDE_EXPERT, QZ_PART_EXPERT_BIAS},
+    {"mlp.experts.*.down_proj.bias", "ffn_down_exps.bias", QZ_WIDE_N_EXPERTS, QZ_WIDE_HIDDEN, QZ_PART_EXPERT_BIAS},
+    {"mlp.gate.e_score_correction_bias", "exp_probs_b.bias", QZ_WIDE_ONE, QZ_WIDE_N_EXPERTS, QZ_PART_ROUTER_BIAS},
+    /* of the shared one */
+    {"mlp.shared_expert_gate.weight", "ffn_gate_inp_shexp.weight", QZ_WIDE_ONE, QZ_WIDE_HIDDEN, QZ_PART_SHARED_GATE}};
 
+#define ROWS(k) k, COUNT(k), k##_inputs, COUNT(k##_inputs)
 static const qz_kind kinds[QZ_KIND_COUNT] = {
-    [QZ_KIND_ATTENTION] = {attention, COUNT(attention), attention_inputs, COUNT(attention_inputs), false},
-    [QZ_KIND_MLP] = {mlp, COUNT(mlp), mlp_inputs, COUNT(mlp_inputs), false},
-    [QZ_KIND_EXPERTS] = {experts, COUNT(experts), expert_inputs, COUNT(expert_inputs), true},
+    [QZ_KIND_ATTENTION] = {ROWS(attention), attention_parts, COUNT(attention_parts), false},
+    [QZ_KIND_LATENT] = {ROWS(latent), latent_parts, COUNT(latent_parts), false},
+    [QZ_KIND_DELTA] = {ROWS(delta), delta_parts, COUNT(delta_parts), false},
+    [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0, false},
+    [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts) - 1, true},
+    [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), true},
 };
-_Static_assert(COUNT(attention) <= QZ_MIXER_LINEARS, "room for every mixer");
-_Static_assert(COUNT(mlp) <= QZ_FFN_LINEARS && COUNT(experts) <= QZ_FFN_LINEARS, "room for every feed-forward");
-_Static_assert(COUNT(attention_inputs) + COUNT(mlp_inputs) <= QZ_STAGES
-               && COUNT(attention_inputs) + COUNT(expert_inputs) <= QZ_STAGES, "room for every input");
+#define FITS(k, room) (COUNT(k) <= (room) && COUNT(k##_inputs) <= QZ_SUB_INPUTS)
+_Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS), "room for every mixer");
+_Static_assert(FITS(mlp, QZ_FFN_LINEARS) && FITS(experts, QZ_FFN_LINEARS), "room for every feed-forward");
 
+static const struct { qz_sub sub; const char *word, *step; } names[QZ_KIND_COUNT] = {
+#define QZ_KIND(id, sub, word, step) [QZ_KIND_##id] = {sub, word, #step},
+#include "model/kinds.def"
+#undef QZ_KIND
+};
 const qz_kind *qz_kind_get(qz_kind_id k) { return &kinds[k]; }
+qz_sub qz_kind_sub(qz_kind_id k) { return names[k].sub; }
+const char *qz_kind_word(qz_kind_id k) { return names[k].word; }
+bool qz_kind_runs(qz_kind_id k) { return strcmp(names[k].step, "none") != 0; }

@@ -12,17 +12,18 @@ enum { QZ_ATTN_Q, QZ_ATTN_K, QZ_ATTN_V, QZ_ATTN_O };
 /* Gated MLP, dense or each of the experts. */
 enum { QZ_MLP_GATE = QZ_MIXER_LINEARS, QZ_MLP_UP, QZ_MLP_DOWN };
 
-/* What of a configuration says how wide something is, or whether there is a bias. */
-typedef enum { QZ_WIDE_HIDDEN, QZ_WIDE_HEADS, QZ_WIDE_KV_HEADS, QZ_WIDE_FFN, QZ_WIDE_EXPERT } qz_wide;
+/* What of a configuration says whether there is a bias; how wide something is: qz_wide of sites.h. */
 typedef enum { QZ_BIAS_NONE, QZ_BIAS_QKV, QZ_BIAS_O, QZ_BIAS_MLP } qz_bias;
 
 typedef struct {
     const char *name, *gguf;         /* inside the block: "self_attn.q_proj", "attn_q" */
     const char *stored;              /* in checkpoints, %zu for the expert; NULL: under that name */
     qz_wide rows;
-    size_t input;                    /* which of the kind's inputs; linears of one stand side by side */
+    size_t input;                    /* which of the kind's inputs; linears of one stand side by side, alone ones come last */
+    bool alone;                      /* beside the experts, once for all */
     qz_bias bias;
     qz_shard shard;
+    qz_use use;                      /* 0: QZ_USE_OTHER */
     bool rotary;                     /* the rows are heads of query or key, which positions rotate */
     qz_norm norm; const char *norm_hf, *norm_gguf; /* of each head, where the family has them; NULL: none */
 } qz_linear_row;
@@ -33,15 +34,22 @@ typedef struct {
     size_t from;                     /* QZ_FOLD_ROWS: which of the kind's linears makes the columns, */
     bool heads;                      /* in heads that several query heads may share */
     bool residual;                   /* what its linears give is added to the residual stream */
+    bool in_place;                   /* made where an earlier linear left its rows: no buffer of its own */
     qz_fused fused;
 } qz_input_row;
+
+/* A float tensor that only the kind's own file reads; names with their suffix. */
+typedef struct { const char *hf, *gguf; qz_wide rows, cols; unsigned when; } qz_part_row; /* when: a QZ_PART_…; 0: always */
 
 typedef struct {
     const qz_linear_row *linears; size_t n_linears;
     const qz_input_row *inputs; size_t n_inputs;
-    bool experts;                    /* all of it once for each expert, behind a router that reads what they read */
+    const qz_part_row *parts; size_t n_parts;
+    bool experts;                    /* all of it but what is `alone` once for each expert, behind a router that reads what they read */
 } qz_kind;
 
-typedef enum { QZ_KIND_ATTENTION, QZ_KIND_MLP, QZ_KIND_EXPERTS, QZ_KIND_COUNT } qz_kind_id;
 const qz_kind *qz_kind_get(qz_kind_id k);
+qz_sub qz_kind_sub(qz_kind_id k);
+const char *qz_kind_word(qz_kind_id k); /* in statistics files */
+bool qz_kind_runs(qz_kind_id k);        /* false: only planned */
 #endif

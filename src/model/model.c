@@ -182,6 +182,7 @@ static qz_status place(const binder *b, qz_block *blk, size_t layer, const qz_bo
             row += part.rows;
         }
         break;
+    case QZ_SITE_PART: break; /* found among the block's sites by the kind's own file */
     }
     return QZ_OK;
 }
@@ -190,7 +191,7 @@ static qz_status place(const binder *b, qz_block *blk, size_t layer, const qz_bo
 static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
     char name[QZ_SITE_NAME];
     const qz_config *c = &b->m->config;
-    if (qz_family_get(c->family)->ffn != QZ_FFN_EXPERTS) return QZ_OK;
+    if (qz_family_get(c->family)->experts == 0) return QZ_OK;
     const bool router = s->kind == QZ_SITE_ROUTER;
     if (!router && !(s->kind == QZ_SITE_LINEAR && s->part == QZ_MIXER_LINEARS)) return QZ_OK;
     (void)qz_site_name(s, layer, 0, "weight", name, sizeof name);

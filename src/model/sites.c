@@ -6,22 +6,35 @@
 
 static qz_sub sub_of(size_t linear) { return linear < QZ_MIXER_LINEARS ? QZ_SUB_MIXER : QZ_SUB_FFN; }
 static size_t first_of(qz_sub s) { return s == QZ_SUB_MIXER ? 0 : QZ_MIXER_LINEARS; }
-static const qz_kind *kind_of(qz_sub s, bool sparse) {
-    return qz_kind_get(s == QZ_SUB_MIXER ? QZ_KIND_ATTENTION : sparse ? QZ_KIND_EXPERTS : QZ_KIND_MLP);
-}
-/* Inputs of a dense block before those of its feed-forward. */
-static size_t mixer_stages(void) { return kind_of(QZ_SUB_MIXER, false)->n_inputs; }
 
-static uint64_t wide(const qz_config *c, qz_wide w) {
+uint64_t qz_wide_of(const qz_config *c, qz_wide w) {
     switch (w) {
-    case QZ_WIDE_HEADS: return c->heads * c->head_dim;
-    case QZ_WIDE_KV_HEADS: return c->kv_heads * c->head_dim;
-    case QZ_WIDE_FFN: return c->intermediate_size;
-    case QZ_WIDE_EXPERT: return c->expert_width;
-    case QZ_WIDE_HIDDEN: break;
+#define QZ_WIDTH(id, key, value) case QZ_WIDE_##id: return value;
+#include "model/widths.def"
+#undef QZ_WIDTH
+    case QZ_WIDES: break;
     }
-    return c->hidden_size;
+    return 0;
 }
+const char *qz_wide_key(qz_wide w) {
+    static const char *const keys[QZ_WIDES] = {
+#define QZ_WIDTH(id, key, value) [QZ_WIDE_##id] = key,
+#include "model/widths.def"
+#undef QZ_WIDTH
+    };
+    return keys[w];
+}
+
+/* A layer without experts in a model that has them has the gated MLP. */
+qz_kind_id qz_kind_of(const qz_config *c, size_t l, qz_sub sub) {
+    if (sub == QZ_SUB_MIXER) return (qz_kind_id)c->layer_mixer[l];
+    const qz_kind_id own = c->ffn ? c->ffn : c->experts ? QZ_KIND_EXPERTS : QZ_KIND_MLP;
+    return qz_kind_get(own)->experts && !qz_config_sparse(c, l) ? QZ_KIND_MLP : own;
+}
+static const qz_kind *kind_at(const qz_config *c, size_t layer, qz_sub s) { return qz_kind_get(qz_kind_of(c, layer, s)); }
+/* Inputs of a block before those of its feed-forward. */
+static size_t stages_before(const qz_config *c, size_t layer) { return kind_at(c, layer, QZ_SUB_MIXER)->n_inputs; }
+
 static bool has_bias(const qz_config *c, qz_bias b) {
     return b == QZ_BIAS_QKV ? c->qkv_bias : b == QZ_BIAS_O ? c->o_bias : b == QZ_BIAS_MLP && c->mlp_bias;
 }
@@ -34,23 +47,25 @@ static const qz_fused *fused_of(const qz_kind *k, size_t input) {
 /* What a row says without a configuration. */
 static qz_site site_of_row(const qz_kind *k, size_t i, size_t first, size_t first_stage) {
     const qz_linear_row *r = &k->linears[i];
-    return (qz_site){.kind = k->experts ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i), .parts = 1,
+    return (qz_site){.kind = k->experts && !r->alone ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i), .parts = 1,
                      .name = r->name, .hf = r->stored ? r->stored : r->name, .gguf = r->gguf,
-                     .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input)};
+                     .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input),
+                     .use = r->use ? r->use : QZ_USE_OTHER};
 }
 
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     const qz_sub sub = sub_of(linear);
-    const qz_kind *k = kind_of(sub, qz_config_sparse(c, layer));
+    const qz_kind *k = kind_at(c, layer, sub);
     const size_t i = linear - first_of(sub);
     if (i >= k->n_linears) return false;
     const qz_linear_row *r = &k->linears[i];
-    *out = site_of_row(k, i, first_of(sub), sub == QZ_SUB_MIXER ? 0 : mixer_stages());
-    out->rows = wide(c, r->rows);
-    out->cols = wide(c, k->inputs[r->input].cols);
+    *out = site_of_row(k, i, first_of(sub), sub == QZ_SUB_MIXER ? 0 : stages_before(c, layer));
+    out->rows = qz_wide_of(c, r->rows);
+    out->cols = qz_wide_of(c, k->inputs[r->input].cols);
     out->bias = has_bias(c, r->bias);
     if (r->rotary) out->rotary_heads = out->rows / c->head_dim;
-    if (!k->experts) return true;
+    if (out->rows == 0 || out->cols == 0) return false;
+    if (out->kind != QZ_SITE_EXPERT) return true;
     out->experts = (size_t)c->experts;
     const char *own = qz_family_get(c->family)->expert_names[i];
     if (own) out->hf = own;
@@ -60,9 +75,9 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
 typedef struct { const qz_config *c; size_t layer; qz_site *out; size_t n; } lister;
 
 static void norm(lister *k, qz_norm which, const char *hf, const char *gguf, uint64_t cols) {
-    const size_t stage = which == QZ_NORM_FFN ? mixer_stages() : 0;
+    const size_t stage = which == QZ_NORM_FFN ? stages_before(k->c, k->layer) : 0;
     k->out[k->n++] = (qz_site){.kind = QZ_SITE_NORM, .part = (int)which, .parts = 1, .hf = hf, .gguf = gguf, .rows = 1,
-                               .cols = cols, .stage = stage};
+                               .cols = cols, .stage = stage, .use = QZ_USE_KEPT};
 }
 
 /* The linears [first, first + parts) as one matrix. */
@@ -76,6 +91,7 @@ static void fused(lister *k, size_t first, size_t parts) {
     all.parts = (int)parts;
     all.name = all.hf = all.fused->hf;
     all.gguf = all.fused->gguf;
+    all.use = all.fused->use;
     all.fused = NULL;
     all.bias = false;
     all.rotary_heads = 0; /* of a part of the rows only: no file has another order for them */
@@ -84,12 +100,12 @@ static void fused(lister *k, size_t first, size_t parts) {
 
 static void sub_module(lister *k, qz_sub sub) {
     const qz_config *c = k->c;
-    const qz_kind *kind = kind_of(sub, qz_config_sparse(c, k->layer));
+    const qz_kind *kind = kind_at(c, k->layer, sub);
     const char *router = qz_family_get(c->family)->router_name;
     if (kind->experts)
         k->out[k->n++] = (qz_site){.kind = QZ_SITE_ROUTER, .parts = 1, .hf = router ? router : "mlp.gate",
                                    .gguf = "ffn_gate_inp", .rows = c->experts, .cols = c->hidden_size,
-                                   .stage = mixer_stages()};
+                                   .stage = stages_before(c, k->layer), .use = QZ_USE_KEPT};
     for (size_t i = 0; i < kind->n_linears; i++) {
         const qz_linear_row *r = &kind->linears[i];
         size_t same = 1;
@@ -101,6 +117,11 @@ static void sub_module(lister *k, qz_sub sub) {
         }
         k->n += qz_site_of(c, k->layer, first_of(sub) + i, &k->out[k->n]);
         if (r->norm_hf && c->qk_norm) norm(k, r->norm, r->norm_hf, r->norm_gguf, c->head_dim);
+    }
+    for (const qz_part_row *p = kind->parts; p < kind->parts + kind->n_parts; p++) {
+        const qz_site s = {.kind = QZ_SITE_PART, .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf, .rows = qz_wide_of(c, p->rows),
+                           .cols = qz_wide_of(c, p->cols), .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer), .use = QZ_USE_KEPT};
+        if (s.rows && s.cols && (p->when == 0 || c->parts & p->when)) k->out[k->n++] = s;
     }
 }
 
@@ -121,7 +142,8 @@ bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suf
     const char *at = strstr(s->hf, "%zu");
     int n = at ? snprintf(inner, sizeof inner, "%.*s%zu%s", (int)(at - s->hf), s->hf, expert, at + 3) : snprintf(inner, sizeof inner, "%s", s->hf);
     if (n < 0 || (size_t)n >= sizeof inner) return false;
-    n = snprintf(buf, size, "model.layers.%zu.%s.%s", layer, inner, suffix);
+    const bool whole = s->kind == QZ_SITE_PART;
+    n = snprintf(buf, size, "model.layers.%zu.%s%s%s", layer, inner, whole ? "" : ".", whole ? "" : suffix);
     return n > 0 && (size_t)n < size;
 }
 
@@ -153,7 +175,8 @@ static bool known_of(const qz_kind *k, size_t first, size_t i, qz_site *out) {
 bool qz_site_known(size_t i, qz_site *out) {
     for (int k = 0; k < QZ_KIND_COUNT; k++) {
         const qz_kind *kind = qz_kind_get((qz_kind_id)k);
-        const size_t first = k == QZ_KIND_ATTENTION ? 0 : QZ_MIXER_LINEARS;
+        if (!qz_kind_runs((qz_kind_id)k)) continue;
+        const size_t first = first_of(qz_kind_sub((qz_kind_id)k));
         size_t n = 0;
         while (known_of(kind, first, n, out)) {
             if (n++ == i) return true;
@@ -173,10 +196,9 @@ bool qz_site_known(size_t i, qz_site *out) {
 }
 
 void qz_sites_biases(qz_config *c, bool (*has)(const void *file, const char *gguf), const void *file) {
-    static const qz_kind_id stored[] = {QZ_KIND_ATTENTION, QZ_KIND_MLP};
     bool *const flags[] = {[QZ_BIAS_QKV] = &c->qkv_bias, [QZ_BIAS_O] = &c->o_bias, [QZ_BIAS_MLP] = &c->mlp_bias};
-    for (size_t k = 0; k < 2; k++) {
-        const qz_kind *kind = qz_kind_get(stored[k]);
+    for (int k = 0; k < QZ_KIND_COUNT; k++) {
+        const qz_kind *kind = qz_kind_get((qz_kind_id)k);
         for (size_t i = kind->n_linears; i-- > 0;) {
             const qz_linear_row *r = &kind->linears[i];
             if (r->bias != QZ_BIAS_NONE) *flags[r->bias] = has(file, r->gguf); /* the first decides: it comes last */
@@ -190,44 +212,47 @@ const char *qz_last_word(const char *name) {
 }
 
 /* ---- inputs ---- */
-static uint64_t wide_input(const qz_input_widths *w, qz_wide which) {
-    switch (which) {
-    case QZ_WIDE_HEADS: return w->o_cols;
-    case QZ_WIDE_FFN: return w->intermediate_size;
-    case QZ_WIDE_EXPERT: return w->expert_width;
-    case QZ_WIDE_HIDDEN:
-    case QZ_WIDE_KV_HEADS: break; /* nothing reads keys or values alone */
-    }
-    return w->hidden_size;
-}
-
 void qz_input_widths_of(const qz_config *c, qz_input_widths *out) {
-    *out = (qz_input_widths){.layers = c->layers, .hidden_size = c->hidden_size, .o_cols = c->heads * c->head_dim, .intermediate_size = c->intermediate_size,
-                             .experts = c->experts, .expert_width = c->experts ? c->expert_width : 0};
-    for (size_t l = 0; c->experts && l < c->layers; l++) out->layer_dense[l] = c->layer_dense[l];
+    *out = (qz_input_widths){.layers = c->layers, .experts = c->experts};
+    for (int i = 0; i < QZ_WIDES; i++)
+        if (qz_wide_key((qz_wide)i)) out->wide[i] = qz_wide_of(c, (qz_wide)i);
+    for (int s = 0; s < QZ_SUBS; s++)
+        for (size_t l = 0; l < c->layers; l++) out->kind[s][l] = (uint8_t)qz_kind_of(c, l, (qz_sub)s);
 }
-static bool sparse(const qz_input_widths *w, size_t layer) { return w->experts && layer < w->layers && !w->layer_dense[layer]; }
-static const qz_kind *kind_in(const qz_input_widths *w, size_t layer, qz_sub sub) {
-    return kind_of(sub, sparse(w, layer));
+static const qz_kind *kind_in(const qz_input_widths *w, size_t layer, qz_sub s) {
+    return qz_kind_get((qz_kind_id)w->kind[s][layer]);
 }
+static size_t mixer_stages(const qz_input_widths *w, size_t layer) { return kind_in(w, layer, QZ_SUB_MIXER)->n_inputs; }
 
+bool qz_inputs_sparse(const qz_input_widths *w, size_t layer) {
+    return layer < w->layers && kind_in(w, layer, QZ_SUB_FFN)->experts;
+}
 size_t qz_stages(const qz_input_widths *w, size_t layer) {
-    return mixer_stages() + kind_in(w, layer, QZ_SUB_FFN)->n_inputs;
+    return mixer_stages(w, layer) + kind_in(w, layer, QZ_SUB_FFN)->n_inputs;
 }
 
+/* Inputs of one expert; those behind them in the feed-forward are of all tokens again. */
+static size_t own_inputs(const qz_kind *k) {
+    size_t n = 0;
+    for (size_t i = 0; i < k->n_linears; i++)
+        if (!k->linears[i].alone) n = k->linears[i].input + 1;
+    return n;
+}
 size_t qz_inputs(const qz_input_widths *w, size_t layer) {
-    const size_t stages = qz_stages(w, layer), own = stages - mixer_stages();
     if (layer == w->layers) return 1;
-    return sparse(w, layer) ? mixer_stages() + 1 + own * (size_t)w->experts : stages;
+    const qz_kind *k = kind_in(w, layer, QZ_SUB_FFN);
+    const size_t before = mixer_stages(w, layer), own = own_inputs(k);
+    return before + (k->experts ? 1 + own * (size_t)w->experts + k->n_inputs - own : k->n_inputs);
 }
 
 /* What the linears of a stage read, of the block itself or of an expert. */
 static qz_input input_at_stage(const qz_input_widths *w, size_t layer, size_t stage, long expert) {
-    const qz_sub sub = stage < mixer_stages() ? QZ_SUB_MIXER : QZ_SUB_FFN;
+    const size_t before = mixer_stages(w, layer);
+    const qz_sub sub = stage < before ? QZ_SUB_MIXER : QZ_SUB_FFN;
     const qz_kind *k = kind_in(w, layer, sub);
-    const size_t at = sub == QZ_SUB_MIXER ? stage : stage - mixer_stages();
+    const size_t at = sub == QZ_SUB_MIXER ? stage : stage - before;
     const qz_input_row *r = &k->inputs[at];
-    qz_input in = {.stage = stage, .expert = expert, .cols = (size_t)wide_input(w, r->cols), .sub = sub,
+    qz_input in = {.stage = stage, .expert = expert, .cols = (size_t)w->wide[r->cols], .sub = sub,
                    .inside = at > 0, .residual = r->residual, .fold = r->fold,
                    .fused = fused_of(k, at)};
     for (size_t i = k->n_linears; i-- > 0;)
@@ -236,38 +261,79 @@ static qz_input input_at_stage(const qz_input_widths *w, size_t layer, size_t st
 }
 
 qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i) {
-    const size_t before = mixer_stages(), own = qz_stages(w, layer) - before;
-    if (layer == w->layers) return (qz_input){.expert = -1, .cols = (size_t)w->hidden_size};
-    if (!sparse(w, layer) || i < before) return input_at_stage(w, layer, i, -1);
+    if (layer == w->layers) return (qz_input){.expert = -1, .cols = (size_t)w->wide[QZ_WIDE_HIDDEN]};
+    const size_t before = mixer_stages(w, layer), own = own_inputs(kind_in(w, layer, QZ_SUB_FFN)), alone = before + 1 + own * (size_t)w->experts;
+    if (!qz_inputs_sparse(w, layer) || i < before) return input_at_stage(w, layer, i, -1);
     if (i == before)
-        return (qz_input){.stage = before, .expert = -1, .cols = (size_t)w->hidden_size, .sub = QZ_SUB_FFN,
+        return (qz_input){.stage = before, .expert = -1, .cols = (size_t)w->wide[QZ_WIDE_HIDDEN], .sub = QZ_SUB_FFN,
                           .fold = QZ_FOLD_SHARED};
+    if (i >= alone) return input_at_stage(w, layer, before + own + i - alone, -1);
     return input_at_stage(w, layer, before + (i - before - 1) % own, (long)((i - before - 1) / own));
 }
 
 static size_t index_of(const qz_input_widths *w, size_t layer, size_t stage, long expert) {
-    const size_t before = mixer_stages(), own = qz_stages(w, layer) - before;
-    return expert < 0 ? stage : before + 1 + own * (size_t)expert + (stage - before);
+    const qz_kind *k = kind_in(w, layer, QZ_SUB_FFN);
+    const size_t before = mixer_stages(w, layer), own = own_inputs(k);
+    if (expert < 0) return k->experts && stage >= before + own ? stage - own + 1 + own * (size_t)w->experts : stage;
+    return before + 1 + own * (size_t)expert + (stage - before);
 }
 size_t qz_input_of(const qz_input_widths *w, size_t layer, size_t linear, long expert) {
     const qz_sub sub = sub_of(linear);
     const size_t input = kind_in(w, layer, sub)->linears[linear - first_of(sub)].input;
-    return index_of(w, layer, (sub == QZ_SUB_MIXER ? 0 : mixer_stages()) + input, expert);
+    return index_of(w, layer, (sub == QZ_SUB_MIXER ? 0 : mixer_stages(w, layer)) + input, expert);
 }
 size_t qz_site_input(const qz_input_widths *w, size_t layer, const qz_site *s, size_t expert) {
     return index_of(w, layer, s->stage, s->experts ? (long)expert : -1);
 }
 qz_input qz_stage_input(const qz_input_widths *w, size_t layer, size_t stage) {
-    return input_at_stage(w, layer, stage, sparse(w, layer) && stage >= mixer_stages() ? 0 : -1);
+    const size_t before = mixer_stages(w, layer);
+    if (stage >= qz_stages(w, layer)) return (qz_input){.stage = stage, .expert = -1};
+    const bool expert = qz_inputs_sparse(w, layer) && stage >= before && stage < before + own_inputs(kind_in(w, layer, QZ_SUB_FFN));
+    return input_at_stage(w, layer, stage, expert ? 0 : -1);
 }
 
 qz_fold qz_fold_of(const qz_config *c, size_t layer, const qz_input *in) {
-    const qz_kind *k = kind_of(in->sub, qz_config_sparse(c, layer));
-    const qz_input_row *r = &k->inputs[in->sub == QZ_SUB_MIXER ? in->stage : in->stage - mixer_stages()];
+    const qz_kind *k = kind_at(c, layer, in->sub);
+    const qz_input_row *r = &k->inputs[in->sub == QZ_SUB_MIXER ? in->stage : in->stage - stages_before(c, layer)];
     qz_fold f = {.kind = in->fold, .norm = in->sub == QZ_SUB_MIXER ? QZ_NORM_ATTN : QZ_NORM_FFN, .share = 1};
     if (f.kind == QZ_FOLD_ROWS) f.linear = first_of(in->sub) + r->from;
     if (f.kind == QZ_FOLD_ROWS && r->heads) f.width = (size_t)c->head_dim, f.share = (size_t)(c->heads / c->kv_heads);
     return f;
+}
+
+size_t qz_widest_input(const qz_input_widths *w) {
+    size_t widest = (size_t)w->wide[QZ_WIDE_HIDDEN]; /* of the output matrix */
+    for (size_t l = 0; l < w->layers; l++)
+        for (size_t s = 0; s < qz_stages(w, l); s++) {
+            const size_t cols = qz_stage_input(w, l, s).cols;
+            if (cols > widest) widest = cols;
+        }
+    return widest;
+}
+
+static void at_least(uint64_t *most, uint64_t n) {
+    if (*most < n) *most = n;
+}
+void qz_step_widths_of(const qz_config *c, qz_step_widths *out) {
+    *out = (qz_step_widths){0};
+    for (size_t l = 0; l < c->layers; l++)
+        for (int s = 0; s < QZ_SUBS; s++) {
+            const qz_kind *k = kind_at(c, l, (qz_sub)s);
+            for (size_t i = 0; i < k->n_linears; i++)
+                if (!k->inputs[k->linears[i].input].residual)
+                    at_least(&out->linear[first_of((qz_sub)s) + i], qz_wide_of(c, k->linears[i].rows));
+            for (size_t i = 1; i < k->n_inputs; i++)
+                if (!k->inputs[i].in_place) at_least(&out->input[s][i], qz_wide_of(c, k->inputs[i].cols));
+        }
+}
+uint64_t qz_step_floats(const qz_config *c) {
+    qz_step_widths w;
+    uint64_t n = 3 * c->hidden_size;
+    qz_step_widths_of(c, &w);
+    for (size_t i = 0; i < QZ_LINEARS; i++) n += w.linear[i];
+    for (int s = 0; s < QZ_SUBS; s++)
+        for (size_t i = 0; i < QZ_SUB_INPUTS; i++) n += w.input[s][i];
+    return n;
 }
 
 const char *qz_input_text(const qz_input_widths *w, size_t layer, const qz_input *in, char buf[QZ_SITE_NAME]) {

@@ -14,16 +14,30 @@
 
 /* Room for the linears of a block (those of its mixer, then those of its feed-forward; of experts the same for each),
  * and for the stages: places in the block where linears read something, in the order in which a token comes by. */
-enum { QZ_MIXER_LINEARS = 4, QZ_FFN_LINEARS = 3, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS, QZ_STAGES = 4 };
+enum {
+    QZ_MIXER_LINEARS = 6, QZ_FFN_LINEARS = 6, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS,
+    QZ_SUB_INPUTS = 4, QZ_STAGES = 2 * QZ_SUB_INPUTS /* of a half; of both */
+};
 typedef enum { QZ_NORM_ATTN, QZ_NORM_ATTN_OUT, QZ_NORM_FFN, QZ_NORM_FFN_OUT, QZ_NORM_Q, QZ_NORM_K, QZ_NORM_COUNT } qz_norm;
-typedef enum { QZ_SUB_MIXER, QZ_SUB_FFN, QZ_SUBS } qz_sub;
+typedef enum {
+#define QZ_WIDTH(id, key, value) QZ_WIDE_##id,
+#include "model/widths.def"
+#undef QZ_WIDTH
+    QZ_WIDES
+} qz_wide;
+/* Of a configuration; its key in statistics files, NULL: no input is so wide. */
+uint64_t qz_wide_of(const qz_config *c, qz_wide w);
+const char *qz_wide_key(qz_wide w);
+/* What half of layer l is. */
+qz_kind_id qz_kind_of(const qz_config *c, size_t l, qz_sub sub);
 
 typedef enum {
     QZ_SITE_LINEAR,        /* part: its number */
     QZ_SITE_FUSED,         /* `parts` linears from `part` on, one below the other */
     QZ_SITE_EXPERT,        /* part: number of the linear, of each of `experts` */
     QZ_SITE_ROUTER,        /* scores of the experts; no method may quantize it */
-    QZ_SITE_NORM           /* part: qz_norm; [1, cols] */
+    QZ_SITE_NORM,          /* part: qz_norm; [1, cols] */
+    QZ_SITE_PART           /* floats of a kind that only its own file reads; names with their suffix */
 } qz_site_kind;
 
 /* How tensor-parallel engines split a matrix over GPUs, in their words: COLUMN its outputs, which are rows here; ROW
@@ -34,6 +48,7 @@ typedef enum { QZ_SHARD_NONE, QZ_SHARD_COLUMN, QZ_SHARD_ROW } qz_shard;
 typedef struct {
     const char *set;       /* "qkv" */
     const char *hf, *gguf; /* where checkpoints store it: "self_attn.qkv_proj"; NULL: nowhere */
+    qz_use use;
 } qz_fused;
 
 typedef struct {
@@ -47,17 +62,18 @@ typedef struct {
     size_t stage;          /* of its input (of a norm: of what is behind it) */
     qz_shard shard;
     const qz_fused *fused; /* that it may become a part of; NULL: of none */
+    qz_use use;            /* of its bias: QZ_USE_KEPT */
     uint64_t rotary_heads; /* the rows are so many heads of query or key that positions rotate; 0: other values */
 } qz_site;
 
-enum { QZ_MAX_SITES = 24, QZ_SITE_NAME = 160 };
+enum { QZ_MAX_SITES = 32, QZ_SITE_NAME = 160 };
 size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]);
-/* "model.layers.3.mlp.experts.5.up_proj.weight"; false if it does not fit. */
+/* "model.layers.3.mlp.experts.5.up_proj.weight" (the suffix is not of a part's name); false if it does not fit. */
 bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suffix, char *buf, size_t size);
 /* Linear l of a layer as if it were stored alone; false: the layer has none of that number. */
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out);
 /* Is it a matrix that methods quantize? */
-static inline bool qz_site_linear(const qz_site *s) { return s->kind != QZ_SITE_ROUTER && s->kind != QZ_SITE_NORM; }
+static inline bool qz_site_linear(const qz_site *s) { return s->kind == QZ_SITE_LINEAR || s->kind == QZ_SITE_FUSED || s->kind == QZ_SITE_EXPERT; }
 /* The i-th of all linears, fused matrices and norms of heads that a block of any kind and family can have, without
  * sizes: for names in files of models that this configuration is not. False behind the last. */
 bool qz_site_known(size_t i, qz_site *out);
@@ -86,9 +102,9 @@ typedef struct {
 /* Inputs of a block, in the order of calibration. Dense: one for each stage, of all tokens. With experts: those of
  * the mixer, then what the router and all experts see, then of each expert its own, of its own tokens. */
 typedef struct {
-    uint64_t layers, hidden_size, o_cols, intermediate_size; /* widths of the inputs */
-    uint64_t experts, expert_width;                          /* 0: dense */
-    uint8_t layer_dense[QZ_MAX_LAYERS];                      /* 1: of a model with experts, has none */
+    uint64_t layers, experts;                                /* experts 0: dense */
+    uint64_t wide[QZ_WIDES];                                 /* of those that have a key */
+    uint8_t kind[QZ_SUBS][QZ_MAX_LAYERS];                    /* qz_kind_id of each layer's halves */
 } qz_input_widths;
 typedef struct {
     size_t stage;
@@ -102,6 +118,10 @@ typedef struct {
     const qz_fused *fused; /* NULL: its linears stay apart */
 } qz_input;
 void qz_input_widths_of(const qz_config *c, qz_input_widths *out);
+/* Does the layer have experts? */
+bool qz_inputs_sparse(const qz_input_widths *w, size_t layer);
+/* The widest of all. */
+size_t qz_widest_input(const qz_input_widths *w);
 /* Their number; layer == layers: 1 (the output matrix). */
 size_t qz_inputs(const qz_input_widths *w, size_t layer);
 qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i);
@@ -110,13 +130,20 @@ size_t qz_input_of(const qz_input_widths *w, size_t layer, size_t linear, long e
 /* The same for a site (of a norm: for what is behind it); expert < max(1, experts). */
 size_t qz_site_input(const qz_input_widths *w, size_t layer, const qz_site *s, size_t expert);
 size_t qz_stages(const qz_input_widths *w, size_t layer);
-/* What the linears of a stage read; of experts the first one's. */
+/* What the linears of a stage read; of experts the first one's. Behind the last stage: nothing, n 0. */
 qz_input qz_stage_input(const qz_input_widths *w, size_t layer, size_t stage);
 qz_fold qz_fold_of(const qz_config *c, size_t layer, const qz_input *in);
 /* The column whose scale goes into a row (of the columns that share it: the first). */
 static inline size_t qz_fold_column(const qz_fold *f, size_t row) {
     return f->width ? row / f->width * f->share * f->width + row % f->width : row;
 }
+/* Floats of a token between a sub-module's input and output: what each linear and each input made inside needs, the
+ * most of any layer. By number of the linear (residual ones write to the stream's own buffer: 0), and by QZ_SUB_MIXER
+ * or QZ_SUB_FFN and the input's number in its kind (0: made in place). */
+typedef struct { uint64_t linear[QZ_LINEARS], input[QZ_SUBS][QZ_SUB_INPUTS]; } qz_step_widths;
+void qz_step_widths_of(const qz_config *c, qz_step_widths *out);
+/* All of them, and the stream's three: the residual, what a norm gives, what a sub-module gives. */
+uint64_t qz_step_floats(const qz_config *c);
 /* "self_attn.q_proj", "expert 3 gate" …: the first linear that takes it, for texts. */
 const char *qz_input_text(const qz_input_widths *w, size_t layer, const qz_input *in, char buf[QZ_SITE_NAME]);
 #endif

@@ -26,8 +26,8 @@ static qz_status module(void *ctx, const qz_awq_block *b, size_t input, float *y
     for (size_t i = 0; i < p->w->n_windows; i += CHUNK) {
         size_t n = qz_min_size(CHUNK, p->w->n_windows - i), at = i * seq * h;
         const float *x = p->x[input] + at;
-        if (mixer) QZ_TRY(qz_engine_attention(p->e, layer, &w, x, n, seq, y + at, err));
-        else QZ_TRY(qz_engine_mlp(p->e, layer, &w, x, n * seq, y + at, err));
+        if (mixer) QZ_TRY(qz_engine_mixer(p->e, layer, &w, x, n, seq, y + at, err));
+        else QZ_TRY(qz_engine_ffn(p->e, layer, &w, x, n * seq, y + at, err));
     }
     return QZ_OK;
 }
@@ -40,8 +40,10 @@ qz_status qz_awq_player_open(qz_awq_player *p, qz_run *run, const qz_model *m, c
     QZ_TRY(qz_engine_open(run, m, NULL, &p->e, err));
     p->hidden = qz_mul_size(tokens, c->hidden_size, &n) ? qz_alloc_aligned(n, sizeof(float)) : NULL;
     bool ok = p->hidden != NULL;
-    for (size_t i = 0; i < QZ_STAGES; i++) { /* of the first layer: they are as wide in all */
-        const size_t cols = qz_stage_input(&p->widths, 0, i).cols;
+    for (size_t i = 0; i < QZ_STAGES; i++) {
+        size_t cols = 0;
+        for (size_t l = 0; l < c->layers; l++) cols = qz_max_size(cols, qz_stage_input(&p->widths, l, i).cols);
+        if (cols == 0) continue; /* no layer has so many */
         p->x[i] = qz_mul_size(tokens, cols, &n) ? qz_alloc_aligned(n, sizeof(float)) : NULL;
         ok = ok && p->x[i];
         p->replay.x[i] = p->x[i];

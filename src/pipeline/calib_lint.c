@@ -109,10 +109,11 @@ qz_status qz_calib_lint(qz_run *run, const qz_source *s, qz_dataset *data, const
                         qz_table *table, qz_error *err) {
     others o = {0};
     qz_lint l = {0};
-    const qz_config *c = &s->model->config;
+    qz_input_widths w;
+    qz_input_widths_of(&s->model->config, &w);
     qz_status st = open_others(s, r, &o, err);
     const qz_lint_options opt = {.traffic = o.has_traffic ? &o.traffic : NULL, .eval = o.has_eval ? &o.eval : NULL, .tasks = o.has_tasks ? &o.tasks : NULL,
-                                 .largest_in = qz_max_size(qz_max_size(c->hidden_size, c->intermediate_size), c->heads * c->head_dim)};
+                                 .largest_in = qz_widest_input(&w)};
     if (st == QZ_OK) st = qz_lint_run(s->tokenizer, data, &opt, &l, err);
     if (st == QZ_OK && table) st = findings_table(&l, r, arena, table, err);
     for (size_t i = 0; st == QZ_OK && !table && i < l.n; i++) {

@@ -121,6 +121,8 @@ static qz_status diff_config(sheet *s, const qz_model *a, const qz_model *b) {
     };
     QZ_TRY(fact(s, "family", qz_family_get(x->family)->name, qz_family_get(y->family)->name));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) QZ_TRY(number(s, rows[i].name, rows[i].a, rows[i].b));
+    for (int i = 0; i < QZ_NUMBERS; i++)
+        if (qz_family_get(x->family)->numbers[i] > 0) QZ_TRY(number(s, qz_number_get(i)->key, qz_config_number(x, i), qz_config_number(y, i)));
     return QZ_OK;
 }
 

@@ -1,7 +1,7 @@
 #include "pipeline/experts.h"
 #include <stdlib.h>
 
-static bool sparse(const qz_stats *s, size_t layer) { return s->info.in.experts && !s->info.in.layer_dense[layer]; }
+static bool sparse(const qz_stats *s, size_t layer) { return qz_inputs_sparse(&s->info.in, layer); }
 
 uint64_t qz_expert_tokens(const qz_stats *s, size_t layer, size_t x) {
     const size_t first = QZ_MIXER_LINEARS; /* of the feed-forward: all of an expert see the same tokens */

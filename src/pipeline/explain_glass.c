@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* all: matrices under the tensor's name in its file (experts, or linears of experts), 0: it is one; at: which of them. */
+typedef struct { size_t at, all; } stack_place;
 typedef struct { qz_explained *x; const qz_tensor_view *t; size_t row, col; } element;
 
 static qz_status parse_elem(qz_explained *x, const char *text, size_t *row, size_t *col) {
@@ -39,6 +41,22 @@ static const qz_tensor_view *find(const qz_model *m, const char *name) {
             if (strncmp(both[k], name, n) == 0 && (both[k][n] == 0 || strcmp(both[k] + n, ".weight") == 0)) return &m->tensors[i];
     }
     return NULL;
+}
+static stack_place place_in_stack(const qz_model *m, const qz_tensor_view *t) {
+    stack_place p = {0};
+    for (size_t i = 0; i < m->n_tensors; i++) {
+        if (strcmp(m->tensors[i].file_name, t->file_name) != 0) continue;
+        if (&m->tensors[i] < t) p.at++;
+        p.all++;
+    }
+    return p.all > 1 ? p : (stack_place){0};
+}
+/* Which expert's is shown, and how to ask for another: coordinates are within one. */
+static void say_stack(qz_explained *x, const qz_tensor_view *t, stack_place p) {
+    const size_t asked = strlen(x->r->tensor);
+    if (p.all == 0) return;
+    qz_explain_line(x, "  stacked      matrix %zu of 0 to %zu under this name: %s", p.at, p.all - 1, t->name);
+    if (strncmp(x->r->tensor, t->file_name, asked) == 0) qz_explain_line(x, "               for another give its own name in --tensor");
 }
 static qz_status unknown_tensor(qz_explained *x, const qz_model *m, const char *name) {
     const char *best = "";
@@ -207,6 +225,7 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
     }
     qz_tensor_decode(e.t, e.row, 1, y);
     qz_explain_line(x, "%s [%zu, %zu], %s, row %zu, column %zu", e.t->file_name, e.t->rows, e.t->cols, qz_tensor_type_text(e.t, type), e.row, e.col);
+    say_stack(x, e.t, place_in_stack(s.model, e.t));
     qz_explain_line(x, "  file         %s, tensor data from byte %llu", qz_path_base(e.t->file), (unsigned long long)e.t->offset);
     if (e.t->coded) QZ_GOTO(show_coded(&e));
     else QZ_GOTO(show_block(&e));

@@ -194,7 +194,7 @@ qz_status qz_explain_overhead(qz_explained *x) {
     qz_explain_say(x, "4-bit codes with a 16-bit scale for g weights: 4 + 16/g bits; with a 4-bit zero point 4 + 20/g");
     QZ_TRY(qz_explain_table(x, NULL, "Group>|Symmetric>|With zero points>"));
     for (size_t i = 0; i < 4; i++) QZ_TRY(qz_explain_row(x, "%.0f|%.9g|%.6g", groups[i], 4 + 16 / groups[i], 4 + 20 / groups[i]));
-    const qz_level_info *plain = qz_level_get(QZ_LEVEL_NF4), *twice = qz_level_get(QZ_LEVEL_NF4_DOUBLE);
+    const qz_level_info *plain = qz_level_get(QZ_LEVEL_BNB_NF4), *twice = qz_level_get(QZ_LEVEL_NF4_DOUBLE);
     double a = plain->bits + plain->scale_bits / plain->group, b = twice->bits + twice->scale_bits / twice->group;
     qz_explain_say(
         x,

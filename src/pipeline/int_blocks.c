@@ -418,7 +418,7 @@ static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
     qz_awq_report rep;
     QZ_TRY(qz_awq_player_layer(&a->player, (size_t)layer, err));
     QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &a->player.replay, &a->awq, &a->results, a->self.lin, &rep, err));
-    for (size_t l = 0; l < QZ_LINEARS; l++) {
+    for (size_t l = 0; l < QZ_LINEARS; l++) { /* the block has none of some numbers: error 0 */
         a->self.lin[l].name = a->self.name[l];
         a->final_error += a->self.lin[l].error;
     }
@@ -443,7 +443,9 @@ static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
     QZ_TRY(fold(a, &a->self, layer, err));
     for (size_t x = 0; a->experts && x < a->model->config.experts; x++) QZ_TRY(fold(a, &a->experts[x], layer, err));
     bool shared = false, said = false;
-    for (size_t e = 0; e < QZ_STAGES; e++) {
+    qz_input_widths w;
+    qz_input_widths_of(&a->model->config, &w);
+    for (size_t e = 0; e < qz_stages(&w, (size_t)layer); e++) {
         qz_pair_stats *p = NULL;
         if (a->flow) QZ_TRY(qz_propagate_stage(a->flow, (size_t)layer, e, &p, err));
         if (has_input(&a->self, e)) {

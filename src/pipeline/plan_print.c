@@ -33,8 +33,8 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
                       (unsigned long long)s->experts);
     qz_fit_printf(out, 2, "%s, %llu layers", line.ptr ? line.ptr : "", (unsigned long long)s->layers);
     qz_str_clear(&line);
-    if (s->kv_lora_rank)
-        qz_str_printf(&line, "  attention  latent, %llu + %llu values a layer", (unsigned long long)s->kv_lora_rank, (unsigned long long)s->rope_dim);
+    if (s->config.latent.kv_rank)
+        qz_str_printf(&line, "  attention  latent, %llu + %llu values a layer", (unsigned long long)s->config.latent.kv_rank, (unsigned long long)s->config.latent.rope);
     else
         qz_str_printf(&line, "  attention  %llu heads, %llu KV heads x %llu", (unsigned long long)s->heads, (unsigned long long)s->kv_heads,
                       (unsigned long long)s->head_dim);
@@ -278,8 +278,8 @@ qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err) 
         (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim,
         (unsigned long long)s->vocab, (unsigned long long)s->max_position, (unsigned long long)s->experts,
         (unsigned long long)s->experts_used, s->released, unread.ptr ? unread.ptr : "", sliding,
-        (unsigned long long)s->sliding_window, linear, (unsigned long long)s->kv_lora_rank,
-        (unsigned long long)s->rope_dim);
+        (unsigned long long)s->sliding_window, linear, (unsigned long long)s->config.latent.kv_rank,
+        (unsigned long long)s->config.latent.rope);
     qz_str_release(&unread);
     qz_str_printf(
         out,

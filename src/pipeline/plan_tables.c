@@ -29,10 +29,54 @@ static void emit_json(const qz_plan_view *v, const char *more, const qz_table *t
     qz_str_release(&rows);
 }
 
+/* Why each format asked for cannot hold the model, NULL where it can: such a format's row says so, the others go on. */
+typedef struct { const char **why; bool any; } misfits;
+static qz_status find_misfits(const qz_plan_view *v, qz_arena *a, misfits *m, qz_error *err) {
+    *m = (misfits){.why = qz_arena_calloc(a, v->n_levels + 1, sizeof *m->why)};
+    if (m->why == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    for (size_t i = 0; i < v->n_levels; i++) {
+        qz_weighed w;
+        qz_error why = {0};
+        const qz_status st = qz_level_weigh(v->shape, v->levels[i], v->q.imatrix, NULL, &w, &why);
+        if (st == QZ_OK) continue;
+        if (st != QZ_EUNSUPPORTED) return qz_fail(err, st, "%s", why.text);
+        m->any = true;
+        m->why[i] = qz_arena_strdup(a, why.text);
+        if (m->why[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    }
+    return QZ_OK;
+}
+static const qz_column why_not = {"Why not", 'l'};
+/* The row of one that does not fit. The reason is the last column of JSON; text has it in a line below the table, where it has room. */
+static qz_status say_misfit(const qz_plan_view *v, qz_table *t, size_t level, const char *why, qz_error *err) {
+    QZ_TRY(qz_table_row(t, err));
+    QZ_TRY(qz_table_set(t, 0, err, "%s", qz_level_get(v->levels[level])->name));
+    return v->r->json ? qz_table_set(t, t->n_cols - 1, err, "%s", why) : qz_table_set(t, 1, err, "no fit");
+}
+static void explain_misfits(const qz_plan_view *v, const misfits *m, bool gguf_alone, qz_str *out) {
+    for (size_t i = 0; i < v->n_levels; i++) {
+        qz_str line = {0};
+        if (m->why[i] == NULL || (gguf_alone && qz_level_get(v->levels[i])->kind != QZ_LEVEL_GGUF)) continue;
+        qz_str_printf(&line, "%s: %s", qz_level_get(v->levels[i])->name, m->why[i]);
+        qz_fit_line(out, line.ptr ? line.ptr : "", 2);
+        out->failed |= line.failed;
+        qz_str_release(&line);
+    }
+}
+/* A table of cols, and of the reason where one has any. */
+static qz_status open_table(const qz_plan_view *v, qz_table *t, qz_arena *a, const qz_column *cols, size_t n, const misfits *m, qz_error *err) {
+    qz_column *all = qz_arena_calloc(a, n + 1, sizeof *all);
+    if (all == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    memcpy(all, cols, n * sizeof *cols);
+    all[n] = why_not;
+    return qz_table_init(t, a, NULL, all, n + (v->r->json && m->any), err);
+}
+
 /* One row a context and format, one column a number of users. */
 qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) {
     qz_arena a = {0};
     qz_table t;
+    misfits bad = {0};
     size_t n = v->n_users + 3;
     qz_column *cols = qz_arena_calloc(&a, n, sizeof *cols);
     qz_status st = cols ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -44,9 +88,11 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
         cols[3 + u] = (qz_column){qz_arena_printf(&a, "%llu user%s GB", (unsigned long long)v->users[u], v->users[u] == 1 ? "" : "s"), 'r'};
         if (cols[3 + u].title == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     }
-    if (st == QZ_OK) st = qz_table_init(&t, &a, NULL, cols, n, err);
-    for (size_t l = 0; l < v->n_levels && st == QZ_OK; l++)
-        for (size_t c = 0; c < v->n_contexts; c++) {
+    if (st == QZ_OK) st = find_misfits(v, &a, &bad, err);
+    if (st == QZ_OK) st = open_table(v, &t, &a, cols, n, &bad, err);
+    for (size_t l = 0; l < v->n_levels && st == QZ_OK; l++) {
+        if (bad.why[l]) QZ_GOTO(say_misfit(v, &t, l, bad.why[l], err));
+        for (size_t c = 0; c < v->n_contexts && !bad.why[l]; c++) {
             QZ_GOTO(qz_table_row(&t, err));
             QZ_GOTO(qz_table_set(&t, 0, err, "%s", qz_level_get(v->levels[l])->name));
             QZ_GOTO(qz_table_set(&t, 1, err, "%llu", (unsigned long long)v->contexts[c]));
@@ -60,13 +106,17 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
                 else QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.2f %s", gb(m.total), m.fits ? "fits" : "-   "));
             }
         }
+    }
     if (st == QZ_OK && !v->r->json)
         qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), GB (10^9 bytes)%s", v->shape->name, qz_kv_type_get(v->q.kv.k)->name,
                       qz_kv_type_get(v->q.kv.v)->name, v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
     char more[96];
     (void)snprintf(more, sizeof more, ",\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\"", qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name);
     if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
-    else if (st == QZ_OK) emit(&t, false, out);
+    else if (st == QZ_OK) {
+        emit(&t, false, out);
+        explain_misfits(v, &bad, false, out);
+    }
 out:
     qz_arena_release(&a);
     return st;
@@ -77,14 +127,20 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
                                      {"On GPU GB", 'r'}, {"One more GB", 'r'}, {"Output GB", 'r'}, {"In RAM GB", 'r'}};
     qz_arena a = {0};
     qz_table t;
+    misfits bad = {0};
     double usable = (double)v->q.capacity * (1 - v->q.reserve);
     uint64_t reserve = v->r->overhead ? v->q.overhead : 500000000;
-    qz_status st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
+    qz_status st = find_misfits(v, &a, &bad, err);
+    if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
         qz_layer_split p;
         qz_weighed w;
         const qz_level_info *l = qz_level_get(v->levels[i]);
         if (l->kind != QZ_LEVEL_GGUF) continue; /* only llama.cpp's runtime splits by layer */
+        if (bad.why[i]) {
+            QZ_GOTO(say_misfit(v, &t, i, bad.why[i], err));
+            continue;
+        }
         QZ_GOTO(qz_level_weigh(v->shape, v->levels[i], v->q.imatrix, NULL, &w, err));
         QZ_GOTO(qz_split_plan(v->shape, v->levels[i], v->q.kv, v->q.users * v->q.ctx, (uint64_t)usable, reserve, &p, err));
         QZ_GOTO(qz_table_row(&t, err));
@@ -108,7 +164,10 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
     char more[128];
     (void)snprintf(more, sizeof more, ",\"usable_bytes\":%.0f,\"buffer_bytes\":%llu,\"kv_tokens\":%llu", usable, (unsigned long long)reserve, (unsigned long long)(v->q.users * v->q.ctx));
     if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
-    else if (st == QZ_OK) emit(&t, false, out);
+    else if (st == QZ_OK) {
+        emit(&t, false, out);
+        explain_misfits(v, &bad, true, out);
+    }
     if (st == QZ_OK && !v->r->json)
         qz_fit_line(out, "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, last layers first "
                          "(llama.cpp --n-gpu-layers N), the output layer only behind all of them.", 2);
@@ -122,21 +181,18 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
                                      {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"Kernel", 'l'}};
     qz_arena a = {0};
     qz_table t;
-    qz_status st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
+    misfits bad = {0};
+    qz_status st = find_misfits(v, &a, &bad, err);
+    if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
         qz_memory_query q = v->q;
         qz_roofline f;
-        qz_error misfit = {0};
-        q.level = v->levels[i];
-        st = qz_roofline_decode(&q, v->hw, v->r->overhead_ms / 1e3, &f, &misfit);
-        if (st == QZ_EUNSUPPORTED) {
-            st = QZ_OK;
+        if (bad.why[i]) {
+            QZ_GOTO(say_misfit(v, &t, i, bad.why[i], err));
             continue;
         }
-        if (st != QZ_OK) {
-            st = qz_fail(err, st, "%s", misfit.text);
-            goto out;
-        }
+        q.level = v->levels[i];
+        QZ_GOTO(qz_roofline_decode(&q, v->hw, v->r->overhead_ms / 1e3, &f, err));
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", qz_level_get(v->levels[i])->name));
         QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", f.weight_gb));
@@ -154,7 +210,10 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
     char more[96];
     (void)snprintf(more, sizeof more, ",\"bandwidth_gbps\":%g,\"overhead_ms\":%g", v->hw->bandwidth_gbps, v->r->overhead_ms);
     if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
-    else if (st == QZ_OK) emit(&t, false, out);
+    else if (st == QZ_OK) {
+        emit(&t, false, out);
+        explain_misfits(v, &bad, false, out);
+    }
 out:
     qz_arena_release(&a);
     return st;
@@ -171,23 +230,20 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
                                      {"Peak RAM GB", 'r'}, {"Time", 'r'},      {"Calibration", 'l'}};
     qz_arena a = {0};
     qz_table t;
+    misfits bad = {0};
     uint64_t room = 0, threads = qz_pool_size(run->pool);
     qz_status st = v->r->disk ? qz_bytes_parse(v->r->disk, "disk", &room, err) : qz_disk_free(v->r->output, &room, err);
-    if (st == QZ_OK) st = qz_table_init(&t, &a, NULL, cols, sizeof cols / sizeof cols[0], err);
+    if (st == QZ_OK) st = find_misfits(v, &a, &bad, err);
+    if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
         qz_job j;
         char time[32];
         const char *name = qz_level_get(v->levels[i])->name;
-        qz_error misfit = {0};
-        st = qz_job_plan(v->shape, v->levels[i], v->r->samples, v->r->seq_len, threads, &j, &misfit);
-        if (st == QZ_EUNSUPPORTED && v->n_levels > 1) {
-            st = QZ_OK;
+        if (bad.why[i] && v->n_levels > 1) {
+            QZ_GOTO(say_misfit(v, &t, i, bad.why[i], err));
             continue;
         }
-        if (st != QZ_OK) {
-            st = qz_fail(err, st, "%s", misfit.text);
-            goto out;
-        }
+        QZ_GOTO(qz_job_plan(v->shape, v->levels[i], v->r->samples, v->r->seq_len, threads, &j, err));
         QZ_GOTO(qz_job_check_disk(&j, room, v->r->disk ? "--disk" : v->r->output, err));
         duration(j.seconds, time);
         QZ_GOTO(qz_table_row(&t, err));
@@ -207,7 +263,10 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
     char more[96];
     (void)snprintf(more, sizeof more, ",\"threads\":%llu,\"free_disk_bytes\":%llu", (unsigned long long)threads, (unsigned long long)room);
     if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
-    else if (st == QZ_OK) emit(&t, false, out);
+    else if (st == QZ_OK) {
+        emit(&t, false, out);
+        explain_misfits(v, &bad, false, out);
+    }
     if (st == QZ_OK && !v->r->json) qz_fit_line(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.", 2);
 out:
     qz_arena_release(&a);

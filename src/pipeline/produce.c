@@ -415,11 +415,19 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     return st;
 }
 
+/* Matrices of the tensor that begins with item i: the experts of a stack, else 1. */
+static size_t stacked(const qz_artifact_plan *p, size_t i) {
+    size_t n = 1;
+    while (i + n < p->n_items && p->items[i + n].expert && strcmp(p->items[i + n].out_name, p->items[i].out_name) == 0) n++;
+    return n;
+}
+
 qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table *t, qz_error *err) {
     static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Rows", 'r'}, {"Cols", 'r'}, {"Bytes", 'r'}, {"Note", 'l'}};
     QZ_TRY(qz_table_init(t, arena, NULL, cols, 6, err));
-    for (size_t i = 0; i < plan->n_items; i++) {
+    for (size_t i = 0, n; i < plan->n_items; i += n) {
         const qz_artifact_item *it = &plan->items[i];
+        n = stacked(plan, i);
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", it->out_name));
         if (it->type == QZ_TYPE_CODED && qz_artifact_code_kind(plan)->affine) QZ_TRY(qz_table_set(t, 1, err, "int%u g%u%s%s", it->bits, it->group_size, !it->sym && plan->spec.modules ? " asym" : "",
@@ -428,8 +436,9 @@ qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table 
         else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_type_get(it->type)->name));
         QZ_TRY(qz_table_set(t, 2, err, "%zu", it->rows));
         QZ_TRY(qz_table_set(t, 3, err, "%zu", it->cols));
-        QZ_TRY(qz_table_set(t, 4, err, "%llu", (unsigned long long)it->bytes));
-        QZ_TRY(qz_table_set(t, 5, err, "%s", it->note ? it->note : ""));
+        QZ_TRY(qz_table_set(t, 4, err, "%llu", (unsigned long long)(it->bytes * n)));
+        if (n == 1) QZ_TRY(qz_table_set(t, 5, err, "%s", it->note ? it->note : ""));
+        else QZ_TRY(qz_table_set(t, 5, err, "%zu experts of %zu x %zu%s%s", n, it->rows, it->cols, it->note ? "; " : "", it->note ? it->note : ""));
     }
     return QZ_OK;
 }

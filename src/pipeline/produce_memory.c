@@ -10,11 +10,11 @@
 #define PER_TOKEN 1200u             /* vocabulary and merges, in the source and again in the proof */
 #define CHUNK_FLOATS ((uint64_t)16 << 20)    /* block types are encoded in pieces */
 
-static uint64_t widest_of(const qz_config *c) { return qz_max_size(c->intermediate_size, qz_max_size(c->hidden_size, c->heads * c->head_dim)); }
-
 /* Matrices of one input while its linears are solved: Gram, factor, inverse, two float ones; asymmetric calibration on top. */
 static uint64_t solver(const qz_config *c, bool asymmetric) {
-    uint64_t k = widest_of(c);
+    qz_input_widths w;
+    qz_input_widths_of(c, &w);
+    const uint64_t k = qz_widest_input(&w);
     uint64_t corrections = k * k * 56 + c->hidden_size * k * 28; /* 3 doubles and 8 floats; of the residual stream 1 and 5 */
     return k * k * 32 + (asymmetric ? corrections : 0);          /* 3 doubles and 2 floats */
 }

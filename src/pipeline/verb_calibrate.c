@@ -74,7 +74,7 @@ static qz_status stage_imatrix(qz_run *run, const qz_stats *s, const qz_config *
         qz_site sites[QZ_MAX_SITES];
         const size_t n = qz_sites(c, l, sites);
         for (size_t i = 0; i < n && st == QZ_OK; i++)
-            if (sites[i].kind != QZ_SITE_NORM) st = add_entry(&im, s, l, &sites[i], err);
+            if (qz_site_linear(&sites[i]) || sites[i].kind == QZ_SITE_ROUTER) st = add_entry(&im, s, l, &sites[i], err);
     }
     if (st == QZ_OK) {
         im.datasets[0] = s->info.data_name;

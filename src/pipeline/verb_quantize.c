@@ -126,7 +126,7 @@ static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, q
     qz_status st = qz_produced_summarize(plan, p, err);
     if (st == QZ_OK) qz_str_printf(&s, "weights: %s\n", p->summary);
     qz_str_printf(&s, "%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", plan->spec.name, (unsigned long long)plan->total_bytes,
-                  qz_size_text(size, plan->total_bytes), plan->bits_per_weight, plan->n_items);
+                  qz_size_text(size, plan->total_bytes), plan->bits_per_weight, t.n_rows);
     if (st == QZ_OK) st = qz_show_text(&s, err);
     qz_str_release(&s);
     return st;

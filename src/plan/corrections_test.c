@@ -152,7 +152,7 @@ static void folders(void **state) {
     figure("K-32", "5.311", weigh("llama-3-8b", "bnb:nf4+double").gb * 1e9 / GIB);
     figure("K-32", "5.7025", weigh("llama-3-8b", "bnb:nf4+double").gb);
     figure("K-32", "6.028", weigh("llama-3-8b", "bnb:nf4").gb);
-    const qz_level_info *plain = qz_level_get(QZ_LEVEL_NF4), *dbl = qz_level_get(QZ_LEVEL_NF4_DOUBLE);
+    const qz_level_info *plain = qz_level_get(QZ_LEVEL_BNB_NF4), *dbl = qz_level_get(QZ_LEVEL_NF4_DOUBLE);
     figure("K-33", "0.126953", dbl->bits + dbl->scale_bits / dbl->group - 4);
     figure("K-33", "0.5", plain->bits + plain->scale_bits / plain->group - 4);
     figure("K-33", "0.373", plain->scale_bits / plain->group - (dbl->bits + dbl->scale_bits / dbl->group - 4));

@@ -15,7 +15,7 @@ typedef struct { uint64_t float_block, widest_gram, all_grams, largest, stats; d
 
 /* Elements of the Gram matrices: of all inputs (model/sites.h), those of experts for each of its own tokens. */
 static void measure_grams(const qz_shape *s, sizes *z) {
-    const uint64_t o = s->kv_lora_rank ? s->heads * s->v_dim : s->heads * s->head_dim, h2 = s->hidden * s->hidden, w2 = s->expert_width * s->expert_width;
+    const uint64_t o = s->config.latent.kv_rank ? s->heads * s->config.latent.v : s->heads * s->head_dim, h2 = s->hidden * s->hidden, w2 = s->expert_width * s->expert_width;
     const uint64_t dense = 2 * h2 + o * o + s->intermediate * s->intermediate; /* qkv and gate_up share the hidden width */
     const uint64_t sparse = 2 * h2 + o * o + s->experts * (h2 + w2), seen = 2 * h2 + o * o + s->experts_used * (h2 + w2);
     const uint64_t n_dense = s->experts ? s->dense_layers : s->layers, n_sparse = s->layers - n_dense;

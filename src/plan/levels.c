@@ -85,7 +85,7 @@ static qz_status weigh_gguf(const qz_shape *s, qz_ftype f, bool imatrix, uint64_
     for (size_t i = 0; i < n; i++) {
         const qz_shape_tensor *x = &s->tensors[i];
         bool plain = x->role == QZ_ROLE_FLOAT || x->role == QZ_ROLE_ROUTER || x->role == QZ_ROLE_ROPE_FREQS;
-        t[i] = (qz_mix_tensor){x->gguf, {x->cols, x->rows, x->count, 1}, plain ? 0 : 1};
+        t[i] = (qz_mix_tensor){x->gguf, {x->cols, x->rows, x->count, 1}, plain ? 0 : 1, x->use, x->layer};
     }
     qz_mix_model m = {s->gguf_arch, s->layers, s->heads, s->kv_heads, s->experts, imatrix};
     QZ_GOTO(qz_gguf_mix(&m, f, NULL, t, n, c, err));
@@ -110,7 +110,11 @@ static qz_status weigh_codes(const qz_shape *s, const qz_level_info *i, uint64_t
             return qz_fail(err, QZ_EUNSUPPORTED,
                            "%s does not fit: tensor '%s': %llu columns are no multiple of the group of %u; choose a smaller group or GGUF", i->title,
                            t->name, (unsigned long long)t->cols, i->group);
-        else bytes[k] = (uint64_t)(coded_bytes(i, t) + 0.5);
+        else if (t->rows % i->rows_of || t->cols % i->cols_of) {
+            const bool by_rows = t->rows % i->rows_of != 0;
+            return qz_fail(err, QZ_EUNSUPPORTED, "%s does not fit: tensor '%s' [%llu, %llu]: expected %s in multiples of %u; choose GGUF", i->title, t->name,
+                           (unsigned long long)t->rows, (unsigned long long)t->cols, by_rows ? "rows" : "columns", by_rows ? i->rows_of : i->cols_of);
+        } else bytes[k] = (uint64_t)(coded_bytes(i, t) + 0.5);
     }
     return QZ_OK;
 }

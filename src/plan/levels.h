@@ -28,6 +28,7 @@ typedef struct {
     double column_bytes;       /* g_idx */
     double nominal;            /* bits per weight as the format is advertised */
     const char *contract;      /* precision contract: "W4A16" … */
+    uint32_t rows_of, cols_of; /* CODES: what rows and columns must be multiples of, besides the group */
 } qz_level_info;
 const qz_level_info *qz_level_get(qz_level l);
 /* Names in any case; "AWQ", "Q4_K_M", "gguf:q4_k_m" are understood. QZ_EUSAGE names the nearest. */

@@ -3,7 +3,7 @@
 
 /* Widest activation of a block: feed-forward of a dense layer, or of the experts a token runs through. */
 static uint64_t widest(const qz_shape *s) {
-    uint64_t moe = s->experts_used * s->expert_width + s->shared_width;
+    uint64_t moe = s->experts_used * s->expert_width + s->config.shared_width;
     return s->experts == 0 || s->dense_layers ? qz_max_size(s->intermediate, moe) : moe;
 }
 
@@ -23,7 +23,7 @@ qz_status qz_memory_plan(const qz_memory_query *q, qz_memory *out, qz_error *err
     if (!ok)
         return qz_fail(err, QZ_EUSAGE, "%llu users × %llu tokens is more than can be counted: model '%s'; give a smaller --ctx or --users",
                        (unsigned long long)q->users, (unsigned long long)q->ctx, s->name);
-    uint64_t n = q->devices > 1 ? q->devices : 1, heads = s->kv_lora_rank ? 1 : qz_min_size(n, s->kv_heads);
+    uint64_t n = q->devices > 1 ? q->devices : 1, heads = s->config.latent.kv_rank ? 1 : qz_min_size(n, s->kv_heads);
     out->per_device = (out->weights.bytes + n - 1) / n + (out->kv.bytes + heads - 1) / heads + out->logits + out->scratch;
     if (out->kv.per_token) out->crossover = out->weights.bytes / out->kv.per_token;
     out->fits = true;

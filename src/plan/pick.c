@@ -95,7 +95,7 @@ static qz_memory_query query(const job *j, qz_level level, qz_kv_type kv, uint64
 /* The level whose arithmetic comes nearest to what a checkpoint was released in. */
 static qz_level released_level(const qz_shape *s) {
     static const struct { const char *method; qz_level level; } known[] = {
-        {"mxfp4", QZ_LEVEL_MXFP4}, {"fp8", QZ_LEVEL_FP8_BLOCK}, {"awq", QZ_LEVEL_AWQ_G128}, {"gptq", QZ_LEVEL_GPTQ_G128}, {"bitsandbytes", QZ_LEVEL_NF4},
+        {"mxfp4", QZ_LEVEL_MXFP4}, {"fp8", QZ_LEVEL_FP8_BLOCK}, {"awq", QZ_LEVEL_AWQ_G128}, {"gptq", QZ_LEVEL_GPTQ_G128}, {"bitsandbytes", QZ_LEVEL_BNB_NF4},
         {"compressed-tensors", QZ_LEVEL_CT_W4A16}, {"gguf", QZ_LEVEL_GGUF_Q4_K_M}, {"modelopt", QZ_LEVEL_FP8_TENSOR},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
@@ -219,7 +219,8 @@ static qz_status begin(job *j) {
 static qz_deploy_spec spec_of(const char *name, qz_level level, unsigned cc) {
     static const struct { const char *begin; qz_deploy kind; } kinds[] = {
         {"awq", QZ_DEPLOY_AWQ}, {"gptq", QZ_DEPLOY_GPTQ}, {"gguf", QZ_DEPLOY_GGUF}, {"bnb", QZ_DEPLOY_BNB}, {"fp8:block", QZ_DEPLOY_FP8_BLOCK}, {"fp8", QZ_DEPLOY_FP8},
-        {"int8", QZ_DEPLOY_CT_W8A8}, {"ct:nvfp4", QZ_DEPLOY_NVFP4}, {"ct:mxfp4", QZ_DEPLOY_CT_MXFP4}, {"ct", QZ_DEPLOY_CT_INT}, {"bf16", QZ_DEPLOY_FLOAT},
+        {"int8", QZ_DEPLOY_CT_W8A8}, {"ct:nvfp4", QZ_DEPLOY_NVFP4}, {"ct:mxfp4", QZ_DEPLOY_CT_MXFP4},
+        {"ct:fp8_block", QZ_DEPLOY_FP8_BLOCK}, {"ct:fp8", QZ_DEPLOY_FP8}, {"ct", QZ_DEPLOY_CT_INT}, {"bf16", QZ_DEPLOY_FLOAT},
         {"mxfp4", QZ_DEPLOY_MXFP4},
     };
     qz_deploy_spec s = {.kind = QZ_DEPLOY_UNKNOWN, .sym = true, .zero_point = true};

@@ -61,7 +61,7 @@ static const char *short_name(const char *name, qz_arena *a) {
 }
 
 qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
-    *out = (qz_deploy_shape){.hidden = shape->hidden, .layers = shape->layers, .heads = shape->heads, .kv_heads = shape->kv_lora_rank ? 0 : shape->kv_heads,
+    *out = (qz_deploy_shape){.hidden = shape->hidden, .layers = shape->layers, .heads = shape->heads, .kv_heads = shape->config.latent.kv_rank ? 0 : shape->kv_heads,
                              .head_dim = shape->head_dim, .experts = shape->experts, .tied = shape->tied, .dtype = dtype ? dtype : ""};
     (void)snprintf(out->family, sizeof out->family, "%s", shape->model_type);
     enum { LIMIT = 64 }; /* distinct linears of a model: names times the shapes they have in different layers */

@@ -63,12 +63,12 @@ static uint64_t mapped(const qz_model *m) {
 
 void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx, uint64_t threads, qz_resident *out) {
     const qz_config *c = &m->config;
-    uint64_t batch = qz_min_size(STEP, ctx), q = c->heads * c->head_dim, kv = c->kv_heads * c->head_dim, keys = (ctx + 15) / 16 * 16;
+    uint64_t batch = qz_min_size(STEP, ctx), keys = (ctx + 15) / 16 * 16;
     sums s = {0};
     for (size_t l = 0; l < c->layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
-            for (size_t e = 0; b->site.kind != QZ_SITE_NORM && b->site.kind != QZ_SITE_ROUTER && e < qz_max_size(1, b->site.experts); e++) linear(&s, b->weight[e], batch);
+            for (size_t e = 0; qz_site_linear(&b->site) && e < qz_max_size(1, b->site.experts); e++) linear(&s, b->weight[e], batch);
         }
     linear(&s, m->head, 1);
     *out = (qz_resident){.mapped = mapped(m), .unpacked = s.unpacked, .packed = (s.packed + HUGE - 1) / HUGE * HUGE, .program = PROGRAM};
@@ -76,7 +76,7 @@ void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx
     const qz_kv_entry e = {{QZ_KV_RUNTIME, QZ_KV_RUNTIME}, c->kv_heads, c->head_dim, c->head_dim};
     if (qz_kv_token_bytes(&e, m->path, &token, NULL) != QZ_OK || !qz_kv_cache_bytes(token, c->layers, 1, ctx + 1, &out->kv)) out->kv = UINT64_MAX / 16;
     out->rope = 4 * ctx * c->head_dim * (c->rope.local_theta > 0 ? 2 : 1);
-    out->step = 4 * batch * (3 * c->hidden_size + 2 * q + 2 * kv + 2 * c->intermediate_size);
+    out->step = 4 * batch * qz_step_floats(c);
     uint64_t passes = s.widest_float > KC ? 2 : s.widest_float ? 1 : 0;
     out->kernels = passes * batch * STRIDE * 4 + (s.widest_float ? threads * VC * 4 * qz_min_size(KC, s.widest_float) : 0) + threads * TILE_COLS * STRIDE * 4 +
                    threads * keys * qz_max_size(QUERY_BLOCK, c->heads / c->kv_heads) * 4 + s.act + 8 * c->vocab_size;

@@ -16,7 +16,7 @@ static const char *kernel_of(qz_level l, const qz_hardware *h) {
         return cuda ? "llama.cpp CUDA" : strcmp(h->kind, "mac") == 0 ? "llama.cpp Metal" : "llama.cpp CPU";
     if (i->kind == QZ_LEVEL_FLOAT) return cuda ? "cuBLAS 16-bit" : "16-bit product";
     if (!cuda) return "unknown";
-    if (i->bits == 8 && strncmp(i->name, "fp8", 3) == 0) return h->capability >= 89 ? "FP8 CUTLASS" : "FP8 A16 Marlin";
+    if (i->bits == 8 && strstr(i->name, "fp8")) return h->capability >= 89 ? "FP8 CUTLASS" : "FP8 A16 Marlin";
     if (l == QZ_LEVEL_INT8) return h->capability >= 75 ? "INT8 CUTLASS" : "none";
     if (l == QZ_LEVEL_NVFP4 || l == QZ_LEVEL_MXFP4)
         return h->capability >= 100 ? "FP4 FlashInfer" : h->capability >= 75 ? "FP4 A16 Marlin" : "none";

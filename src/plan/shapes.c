@@ -36,11 +36,10 @@ static qz_status done(qz_status st, qz_shape *s, qz_shape **out) {
 
 qz_status qz_shape_from_json(const json_t *root, const char *name, qz_shape **out, qz_error *err) {
     qz_shape *s = NULL;
-    unsigned flags = 0;
     *out = NULL;
     QZ_TRY(make(name, &s, err));
-    qz_status st = qz_shape_read(root, s, &flags, err);
-    if (st == QZ_OK) st = qz_shape_list(s, flags, err);
+    qz_status st = qz_shape_read(root, s, err);
+    if (st == QZ_OK) st = qz_shape_list(s, err);
     return done(st, s, out);
 }
 
@@ -50,7 +49,7 @@ qz_status qz_shape_from_model(const qz_model *m, const char *name, qz_shape **ou
     QZ_TRY(make(name, &s, err));
     s->config = m->config;
     qz_shape_take_config(s);
-    return done(qz_shape_list(s, 0, err), s, out);
+    return done(qz_shape_list(s, err), s, out);
 }
 
 /* "…/Llama-3-8B/config.json" is called Llama-3-8B. */

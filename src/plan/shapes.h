@@ -1,9 +1,10 @@
 /* The shape of a model: every tensor's name and size, attention layout and experts, from config.json alone (no weights).
  * qz_shape *s; qz_shape_load("config.json or a folder", &s, err) or qz_shape_builtin("llama-3-70b", &s, err);
- * …; qz_shape_free(s). Wider than what the engine runs: gemma, phi3, experts, latent attention and linear-attention layers
- * are described for their memory only; `runs` says whether this program's writers and engine know the family.
+ * …; qz_shape_free(s). Wider than what the engine runs: shared experts, latent attention and linear-attention layers are
+ * described for their memory only; `runs` says whether this program's writers and engine know the family. Tensors are the
+ * sites of model/sites.h either way.
  * Ownership: the caller frees the shape; names live in it. Errors: one line naming the file and the key.
- * Source: formats/hf-config.md, formats/gguf-mixes.md; rows of shape_families.def and shapes.def. */
+ * Source: formats/hf-config.md, formats/gguf-mixes.md; rows of families.def and shapes.def. */
 #ifndef QZ_PLAN_SHAPES_H
 #define QZ_PLAN_SHAPES_H
 #include "base/arena.h"
@@ -17,6 +18,7 @@ typedef struct {
     uint64_t rows, cols, count;   /* rows = out_features, cols = in_features; count = experts of a stack, else 1 */
     uint32_t n_dims;
     long layer;                   /* -1 outside the blocks */
+    qz_use use;
     qz_shape_role role;
 } qz_shape_tensor;
 
@@ -25,14 +27,12 @@ typedef enum { QZ_ATTN_FULL, QZ_ATTN_SLIDING, QZ_ATTN_LINEAR } qz_attn; /* LINEA
 typedef struct {
     char name[96];                /* as asked for, or the folder's name */
     char model_type[32], gguf_arch[32], released[24]; /* released: quantization_config.quant_method, "" = not quantized */
-    bool runs;                    /* families.def knows it: config is filled, artifacts can be planned to the byte */
-    qz_config config;
+    bool runs;                    /* the engine runs its family: artifacts can be planned to the byte */
+    qz_config config;             /* of a family that is only planned: what its sites are made of */
     uint64_t vocab, hidden, intermediate, layers, heads, kv_heads, head_dim, max_position, sliding_window;
     uint8_t attn[QZ_MAX_LAYERS];  /* qz_attn of each layer */
-    uint64_t experts, experts_used, expert_width, shared_width, dense_layers; /* dense_layers: how many have no experts */
+    uint64_t experts, experts_used, expert_width, dense_layers; /* dense_layers: how many have no experts */
     uint8_t dense[QZ_MAX_LAYERS]; /* 1: a layer of a model with experts that has none */
-    uint64_t kv_lora_rank, q_lora_rank, rope_dim, nope_dim, v_dim;            /* latent attention; 0 = none */
-    uint64_t lin_k_heads, lin_v_heads, lin_k_dim, lin_v_dim, conv_kernel;     /* linear attention */
     bool tied, qkv_bias, o_bias, mlp_bias, qk_norm, rope_freqs, moe_16_bias;
     uint64_t dtype_bytes;         /* of the checkpoint's floats: 2 or 4 */
     uint64_t params, active_params; /* all weights; those a token touches (experts used, one embedding row counted as 0) */

@@ -5,25 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static const qz_shape_family families[] = {
-#define QZ_SHAPE_FAMILY(...) {__VA_ARGS__},
-#include "plan/shape_families.def"
-#undef QZ_SHAPE_FAMILY
-};
-enum { N_FAMILIES = sizeof families / sizeof families[0] };
-
-const qz_shape_family *qz_shape_family_find(const char *model_type) {
-    for (size_t i = 0; i < N_FAMILIES; i++)
-        if (strcmp(families[i].model_type, model_type) == 0) return &families[i];
-    return NULL;
-}
-
 static qz_status unknown_family(const char *type, const char *name, qz_error *err) {
-    const char *best = families[0].model_type;
-    for (size_t i = 0; i < N_FAMILIES; i++)
-        if (qz_str_distance(families[i].model_type, type) < qz_str_distance(best, type)) best = families[i].model_type;
-    for (int i = 0; i < QZ_FAMILY_COUNT; i++)
-        if (qz_str_distance(qz_family_get((qz_family)i)->name, type) < qz_str_distance(best, type)) best = qz_family_get((qz_family)i)->name;
+    const char *best = qz_family_get(QZ_FAMILY_COUNT + 1)->name;
+    for (int k = 1; k < QZ_FAMILY_ALL; k++) { /* those that are only planned first */
+        const qz_family f = (qz_family)(QZ_FAMILY_COUNT + 1 + k) % QZ_FAMILY_ALL;
+        if (f != QZ_FAMILY_COUNT && qz_str_distance(qz_family_get(f)->name, type) < qz_str_distance(best, type)) best = qz_family_get(f)->name;
+    }
     return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, best);
 }
 
@@ -48,107 +35,109 @@ static qz_status bounded(const json_t *root, const char *key, const char *name, 
 }
 
 /* The five numbers that make a size, in range, for every family. */
-static qz_status read_dims(const json_t *root, const char *name, qz_shape *s, qz_error *err) {
-    QZ_TRY(needed(root, "hidden_size", name, 1, 1u << 20, &s->hidden, err));
-    QZ_TRY(needed(root, "num_hidden_layers", name, 1, QZ_MAX_LAYERS, &s->layers, err));
-    QZ_TRY(needed(root, "num_attention_heads", name, 1, 4096, &s->heads, err));
-    QZ_TRY(needed(root, "intermediate_size", name, 1, 1u << 22, &s->intermediate, err));
-    return needed(root, "vocab_size", name, 1, 1u << 24, &s->vocab, err);
+static qz_status read_dims(const json_t *root, const char *name, qz_config *c, qz_error *err) {
+    QZ_TRY(needed(root, "hidden_size", name, 1, 1u << 20, &c->hidden_size, err));
+    QZ_TRY(needed(root, "num_hidden_layers", name, 1, QZ_MAX_LAYERS, &c->layers, err));
+    QZ_TRY(needed(root, "num_attention_heads", name, 1, 4096, &c->heads, err));
+    QZ_TRY(needed(root, "intermediate_size", name, 1, 1u << 22, &c->intermediate_size, err));
+    return needed(root, "vocab_size", name, 1, 1u << 24, &c->vocab_size, err);
 }
 
-static qz_status read_attention(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {
-    s->kv_heads = s->heads;
-    s->head_dim = f->head_dim;
-    QZ_TRY(bounded(root, "num_key_value_heads", name, 4096, &s->kv_heads, err));
-    QZ_TRY(bounded(root, "head_dim", name, 1024, &s->head_dim, err));
-    if (s->head_dim == 0) {
-        if (s->hidden % s->heads)
+static qz_status read_attention(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    c->kv_heads = c->heads;
+    c->head_dim = f->head_dim;
+    QZ_TRY(bounded(root, "num_key_value_heads", name, 4096, &c->kv_heads, err));
+    QZ_TRY(bounded(root, "head_dim", name, 1024, &c->head_dim, err));
+    if (c->head_dim == 0) {
+        if (c->hidden_size % c->heads)
             return qz_fail(err, QZ_EFORMAT, "hidden_size %llu is not a multiple of num_attention_heads %llu: file '%s'; add head_dim",
-                           (unsigned long long)s->hidden, (unsigned long long)s->heads, name);
-        s->head_dim = s->hidden / s->heads;
+                           (unsigned long long)c->hidden_size, (unsigned long long)c->heads, name);
+        c->head_dim = c->hidden_size / c->heads;
     }
-    if (s->kv_heads == 0 || s->heads % s->kv_heads)
-        return qz_fail(err, QZ_EFORMAT, "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'", (unsigned long long)s->heads,
-                       (unsigned long long)s->kv_heads, name);
-    s->qkv_bias = f->flags & QZ_SF_QKV_BIAS;
-    s->o_bias = f->flags & QZ_SF_O_BIAS;
-    s->qk_norm = f->flags & QZ_SF_QK_NORM;
-    QZ_TRY(qz_json_bool(root, "attention_bias", name, &s->qkv_bias, err));
-    if (!(f->flags & QZ_SF_LATENT)) return QZ_OK;
-    QZ_TRY(needed(root, "kv_lora_rank", name, 1, 1u << 16, &s->kv_lora_rank, err));
-    QZ_TRY(needed(root, "qk_rope_head_dim", name, 1, 4096, &s->rope_dim, err));
-    QZ_TRY(needed(root, "qk_nope_head_dim", name, 1, 4096, &s->nope_dim, err));
-    QZ_TRY(needed(root, "v_head_dim", name, 1, 4096, &s->v_dim, err));
-    return bounded(root, "q_lora_rank", name, 1u << 16, &s->q_lora_rank, err);
+    if (c->kv_heads == 0 || c->heads % c->kv_heads)
+        return qz_fail(err, QZ_EFORMAT, "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'", (unsigned long long)c->heads,
+                       (unsigned long long)c->kv_heads, name);
+    c->qkv_bias = f->qkv_bias;
+    c->o_bias = f->o_bias;
+    c->qk_norm = f->qk_norm;
+    c->norms_after = f->norms_after;
+    c->q_gate = f->q_gate;
+    c->parts = f->parts;
+    QZ_TRY(qz_json_bool(root, "attention_bias", name, &c->qkv_bias, err));
+    if (f->mixer != QZ_KIND_LATENT) return QZ_OK;
+    QZ_TRY(needed(root, "kv_lora_rank", name, 1, 1u << 16, &c->latent.kv_rank, err));
+    QZ_TRY(needed(root, "qk_rope_head_dim", name, 1, 4096, &c->latent.rope, err));
+    QZ_TRY(needed(root, "qk_nope_head_dim", name, 1, 4096, &c->latent.nope, err));
+    QZ_TRY(needed(root, "v_head_dim", name, 1, 4096, &c->latent.v, err));
+    return bounded(root, "q_lora_rank", name, 1u << 16, &c->latent.q_rank, err);
 }
 
 /* Which layers slide or keep a state: layer_types where given, else the family's pattern. */
-static qz_status read_layers(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {
+static qz_status read_layers(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
     const json_t *types = json_object_get(root, "layer_types");
     uint64_t pattern = f->pattern;
-    QZ_TRY(bounded(root, "sliding_window", name, 1u << 30, &s->sliding_window, err));
+    QZ_TRY(bounded(root, "sliding_window", name, 1u << 30, &c->sliding_window, err));
     QZ_TRY(bounded(root, "sliding_window_pattern", name, QZ_MAX_LAYERS, &pattern, err));
     QZ_TRY(bounded(root, "full_attention_interval", name, QZ_MAX_LAYERS, &pattern, err));
-    if (json_is_array(types) && json_array_size(types) != s->layers)
+    if (json_is_array(types) && json_array_size(types) != c->layers)
         return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name,
-                       (unsigned long long)s->layers, json_array_size(types));
-    for (size_t i = 0; i < s->layers; i++) {
-        bool full = pattern == 0 ? !(f->flags & QZ_SF_SLIDE_ALL) : (i + 1) % pattern == 0;
-        qz_attn other = f->flags & QZ_SF_HYBRID ? QZ_ATTN_LINEAR : QZ_ATTN_SLIDING;
+                       (unsigned long long)c->layers, json_array_size(types));
+    for (size_t i = 0; i < c->layers; i++) {
+        bool full = pattern == 0 || (i + 1) % pattern == 0, linear = f->mixer == QZ_KIND_DELTA;
         if (json_is_array(types)) {
             const char *t = json_string_value(json_array_get(types, i));
             if (t == NULL) t = "?";
             full = strcmp(t, "full_attention") == 0;
-            other = strcmp(t, "linear_attention") == 0 ? QZ_ATTN_LINEAR : QZ_ATTN_SLIDING;
-            if (!full && other == QZ_ATTN_SLIDING && strcmp(t, "sliding_attention") != 0)
+            linear = strcmp(t, "linear_attention") == 0;
+            if (!full && !linear && strcmp(t, "sliding_attention") != 0)
                 return qz_fail(err, QZ_EUNSUPPORTED, "unknown layer type '%s': file '%s', key 'layer_types', entry %zu", t, name, i);
         }
-        if (!full && other == QZ_ATTN_SLIDING && s->sliding_window == 0) full = true;
-        s->attn[i] = (uint8_t)(full ? QZ_ATTN_FULL : other);
+        c->layer_sliding[i] = !full && !linear && c->sliding_window;
+        c->layer_mixer[i] = (uint8_t)(f->mixer == QZ_KIND_LATENT ? f->mixer : !full && linear ? QZ_KIND_DELTA : QZ_KIND_ATTENTION);
     }
     return QZ_OK;
 }
 
 /* Layers without experts: the first ones (deepseek), every one that the step leaves out, those listed (qwen). */
-static qz_status read_dense(const json_t *root, const char *name, qz_shape *s, qz_error *err) {
+static qz_status read_dense(const json_t *root, const char *name, qz_config *c, qz_error *err) {
     uint64_t first = 0, step = 1;
     const json_t *only = json_object_get(root, "mlp_only_layers");
-    QZ_TRY(bounded(root, "first_k_dense_replace", name, s->layers, &first, err));
+    QZ_TRY(bounded(root, "first_k_dense_replace", name, c->layers, &first, err));
     QZ_TRY(bounded(root, "decoder_sparse_step", name, QZ_MAX_LAYERS, &step, err));
-    for (uint64_t i = 0; i < s->layers; i++) s->dense[i] = i < first || step == 0 || (i + 1) % step != 0;
+    for (uint64_t i = 0; i < c->layers; i++) c->layer_dense[i] = i < first || step == 0 || (i + 1) % step != 0;
     for (size_t k = 0; k < json_array_size(only); k++) {
         json_int_t i = json_integer_value(json_array_get(only, k));
-        if (!json_is_integer(json_array_get(only, k)) || i < 0 || (uint64_t)i >= s->layers)
+        if (!json_is_integer(json_array_get(only, k)) || i < 0 || (uint64_t)i >= c->layers)
             return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu", name, k,
-                           (unsigned long long)s->layers);
-        s->dense[i] = 1;
+                           (unsigned long long)c->layers);
+        c->layer_dense[i] = 1;
     }
-    for (uint64_t i = 0; i < s->layers; i++) s->dense_layers += s->dense[i];
     return QZ_OK;
 }
 
-static qz_status read_experts(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {
-    if (!(f->flags & QZ_SF_MOE)) return QZ_OK;
+static qz_status read_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    if (f->experts == 0) return QZ_OK;
     static const char *const keys[] = {"num_experts", "num_local_experts", "n_routed_experts"};
-    for (size_t i = 0; i < 3; i++) QZ_TRY(bounded(root, keys[i], name, 65536, &s->experts, err));
-    if (s->experts == 0) return qz_fail(err, QZ_EFORMAT, "key 'num_experts' is missing: file '%s': family '%s' has experts", name, s->model_type);
-    QZ_TRY(needed(root, "num_experts_per_tok", name, 1, s->experts, &s->experts_used, err));
-    s->expert_width = s->intermediate;
+    for (size_t i = 0; i < 3; i++) QZ_TRY(bounded(root, keys[i], name, 65536, &c->experts, err));
+    if (c->experts == 0) return qz_fail(err, QZ_EFORMAT, "key 'num_experts' is missing: file '%s': family '%s' has experts", name, f->name);
+    QZ_TRY(needed(root, "num_experts_per_tok", name, 1, c->experts, &c->experts_used, err));
+    c->expert_width = c->intermediate_size;
     uint64_t shared = 0;
-    QZ_TRY(bounded(root, "moe_intermediate_size", name, 1u << 22, &s->expert_width, err));
-    QZ_TRY(bounded(root, "shared_expert_intermediate_size", name, 1u << 22, &s->shared_width, err));
+    QZ_TRY(bounded(root, "moe_intermediate_size", name, 1u << 22, &c->expert_width, err));
+    QZ_TRY(bounded(root, "shared_expert_intermediate_size", name, 1u << 22, &c->shared_width, err));
     QZ_TRY(bounded(root, "n_shared_experts", name, 64, &shared, err));
-    if (shared) s->shared_width = shared * s->expert_width;
-    return read_dense(root, name, s, err);
+    if (shared) c->shared_width = shared * c->expert_width;
+    c->ffn = c->shared_width ? QZ_KIND_SHARED_EXPERTS : QZ_KIND_EXPERTS;
+    return read_dense(root, name, c, err);
 }
 
-static qz_status read_linear_attention(const json_t *root, const char *name, const qz_shape_family *f, qz_shape *s, qz_error *err) {
-    if (!(f->flags & QZ_SF_HYBRID)) return QZ_OK;
-    QZ_TRY(needed(root, "linear_num_key_heads", name, 1, 4096, &s->lin_k_heads, err));
-    QZ_TRY(needed(root, "linear_num_value_heads", name, 1, 4096, &s->lin_v_heads, err));
-    QZ_TRY(needed(root, "linear_key_head_dim", name, 1, 4096, &s->lin_k_dim, err));
-    QZ_TRY(needed(root, "linear_value_head_dim", name, 1, 4096, &s->lin_v_dim, err));
-    return needed(root, "linear_conv_kernel_dim", name, 1, 64, &s->conv_kernel, err);
+static qz_status read_linear_attention(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+    if (f->mixer != QZ_KIND_DELTA) return QZ_OK;
+    QZ_TRY(needed(root, "linear_num_key_heads", name, 1, 4096, &c->delta.k_heads, err));
+    QZ_TRY(needed(root, "linear_num_value_heads", name, 1, 4096, &c->delta.v_heads, err));
+    QZ_TRY(needed(root, "linear_key_head_dim", name, 1, 4096, &c->delta.k_dim, err));
+    QZ_TRY(needed(root, "linear_value_head_dim", name, 1, 4096, &c->delta.v_dim, err));
+    return needed(root, "linear_conv_kernel_dim", name, 1, 64, &c->delta.taps, err);
 }
 
 static qz_status read_common(const json_t *root, const char *name, qz_shape *s, qz_error *err) {
@@ -176,42 +165,43 @@ void qz_shape_take_config(qz_shape *s) {
     const qz_family_info *f = qz_family_get(c->family);
     (void)snprintf(s->model_type, sizeof s->model_type, "%s", f->name);
     (void)snprintf(s->gguf_arch, sizeof s->gguf_arch, "%s", f->gguf_arch);
-    s->runs = true;
+    s->runs = c->family < QZ_FAMILY_COUNT;
     s->vocab = c->vocab_size, s->hidden = c->hidden_size, s->intermediate = c->intermediate_size, s->layers = c->layers;
     s->heads = c->heads, s->kv_heads = c->kv_heads, s->head_dim = c->head_dim, s->max_position = c->max_position;
     s->sliding_window = c->sliding_window;
-    for (size_t i = 0; i < s->layers; i++) s->attn[i] = (uint8_t)(c->sliding_window && c->layer_sliding[i] ? QZ_ATTN_SLIDING : QZ_ATTN_FULL);
+    for (size_t i = 0; i < s->layers; i++)
+        s->attn[i] = (uint8_t)(c->layer_mixer[i] == QZ_KIND_DELTA ? QZ_ATTN_LINEAR : c->sliding_window && c->layer_sliding[i] ? QZ_ATTN_SLIDING : QZ_ATTN_FULL);
     s->tied = c->tie_embeddings, s->qkv_bias = c->qkv_bias, s->o_bias = c->o_bias, s->mlp_bias = c->mlp_bias, s->qk_norm = c->qk_norm;
     s->experts = c->experts, s->experts_used = c->experts_used, s->expert_width = c->expert_width;
     for (size_t i = 0; i < s->layers && c->experts; i++) s->dense_layers += s->dense[i] = c->layer_dense[i];
     s->rope_freqs = c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.has_freq_factors;
 }
 
-qz_status qz_shape_read(const json_t *root, qz_shape *s, unsigned *flags, qz_error *err) {
+qz_status qz_shape_read(const json_t *root, qz_shape *s, qz_error *err) {
     const char *type = NULL, *name = s->name;
-    *flags = 0;
     if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
     QZ_TRY(read_common(root, name, s, err));
     QZ_TRY(qz_json_str(root, "model_type", name, &type, err));
     if (type == NULL) return qz_fail(err, QZ_EFORMAT, "key 'model_type' is missing: file '%s'", name);
     if (strcmp(type, "gemma3") == 0 && json_is_object(json_object_get(root, "text_config"))) root = json_object_get(root, "text_config");
-    QZ_TRY(read_dims(root, name, s, err));
+    QZ_TRY(read_dims(root, name, &s->config, err));
     if (qz_family_by_name(type) != QZ_FAMILY_COUNT) {
-        if (qz_family_get(qz_family_by_name(type))->ffn == QZ_FFN_EXPERTS) QZ_TRY(need_experts(root, name, err));
+        if (qz_family_get(qz_family_by_name(type))->experts) QZ_TRY(need_experts(root, name, err));
         QZ_TRY(qz_config_from_json(root, name, &s->config, err));
         qz_shape_take_config(s);
         return QZ_OK;
     }
-    const qz_shape_family *f = qz_shape_family_find(type);
-    if (f == NULL) return unknown_family(type, name, err);
-    *flags = f->flags;
-    (void)snprintf(s->model_type, sizeof s->model_type, "%s", type);
-    (void)snprintf(s->gguf_arch, sizeof s->gguf_arch, "%s", f->gguf_arch);
-    s->tied = f->tied;
-    QZ_TRY(qz_json_bool(root, "tie_word_embeddings", name, &s->tied, err));
-    QZ_TRY(bounded(root, "max_position_embeddings", name, 1u << 30, &s->max_position, err));
-    QZ_TRY(read_attention(root, name, f, s, err));
-    QZ_TRY(read_experts(root, name, f, s, err));
-    QZ_TRY(read_linear_attention(root, name, f, s, err));
-    return read_layers(root, name, f, s, err);
+    qz_config *c = &s->config;
+    c->family = qz_family_planned(type);
+    if (c->family == QZ_FAMILY_COUNT) return unknown_family(type, name, err);
+    const qz_family_info *f = qz_family_get(c->family);
+    c->tie_embeddings = f->tied;
+    QZ_TRY(qz_json_bool(root, "tie_word_embeddings", name, &c->tie_embeddings, err));
+    QZ_TRY(bounded(root, "max_position_embeddings", name, 1u << 30, &c->max_position, err));
+    QZ_TRY(read_attention(root, name, f, c, err));
+    QZ_TRY(read_experts(root, name, f, c, err));
+    QZ_TRY(read_linear_attention(root, name, f, c, err));
+    QZ_TRY(read_layers(root, name, f, c, err));
+    qz_shape_take_config(s);
+    return QZ_OK;
 }

@@ -1,6 +1,8 @@
 /* Shapes against outside truth: the reference quantizer's tensor lists and byte sums (tests/golden/mixes: names, dimensions,
  * sizes of every file type), parameter counts of published models, and the zoo's checkpoints. */
 #include "plan/shapes.h"
+#include "artifacts/artifact.h"
+#include "artifacts/schemes.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "formats/safetensors.h"
@@ -189,7 +191,7 @@ static void zoo_configs(void **state) {
 /* Exactly the tensors of the checkpoints, with their shapes: none missing, none too many. */
 static void zoo_tensors(void **state) {
     (void)state;
-    static const char *const folders[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "qwen3_moe", "qwen3_moe-sparse", "gemma2", "gemma3", "gemma3-6", "phi3", "mixtral"};
+    static const char *const folders[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "qwen3_moe", "qwen3_moe-sparse", "gemma2", "gemma3", "gemma3-6", "phi3", "mixtral", "smollm3", "granite"};
     for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
         char path[64], name[160];
         qz_shape *s = NULL;
@@ -270,6 +272,40 @@ static void shape_equals_the_writers_plan(void **state) {
     assert_true(planned >= 15);
 }
 
+/* Every level that quantize writes is a format that plan knows, and weighs what the writer lays out. */
+static void plan_knows_what_quantize_writes(void **state) {
+    (void)state;
+    qz_shape *s = NULL;
+    size_t compared = 0;
+    OK(qz_shape_load("models/market", &s, &e_));
+    for (qz_scheme k = 0; k < QZ_SCHEME_COUNT; k++)
+        for (size_t i = 0; qz_scheme_level(k, i); i++) {
+            char name[64];
+            qz_level l;
+            qz_weighed w;
+            qz_scheme_spec spec;
+            qz_model *m = NULL;
+            qz_arena arena = {0};
+            qz_artifact_plan p;
+            const qz_artifact_context ctx = {.has_imatrix = true, .source_dir = "models/market", .name = "market"};
+            (void)snprintf(name, sizeof name, "%s:%s", qz_scheme_get(k)->name, qz_scheme_level(k, i));
+            OK(qz_level_parse(name, &l, &e_));
+            assert_string_equal(qz_level_get(l)->name, name);
+            OK(qz_level_weigh(s, l, true, NULL, &w, &e_));
+            OK(qz_scheme_parse(name, &spec, &e_));
+            OK(qz_model_from_config(&s->config, "market", &m, &e_));
+            OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &arena, &p, &e_));
+            const double far = (double)w.bytes / (double)p.weight_bytes - 1; /* bitsandbytes: the text of a tensor's state is not counted */
+            if (!(far < 1e-3 && far > -1e-3) || (k != QZ_SCHEME_BNB && w.bytes != p.weight_bytes))
+                fail_msg("%s: %llu planned, %llu written", name, (unsigned long long)w.bytes, (unsigned long long)p.weight_bytes);
+            compared++;
+            qz_model_free(m);
+            qz_arena_release(&arena);
+        }
+    assert_true(compared >= 40);
+    qz_shape_free(s);
+}
+
 /* One clear line for each impossible configuration. */
 static void refuses(void **state) {
     (void)state;
@@ -332,6 +368,7 @@ int main(void) {
         cmocka_unit_test(zoo_tensors),
         cmocka_unit_test(every_builtin_shape_loads),
         cmocka_unit_test(shape_equals_the_writers_plan),
+        cmocka_unit_test(plan_knows_what_quantize_writes),
         cmocka_unit_test(refuses),
         cmocka_unit_test(builtin_names),
     };

@@ -1,0 +1,26 @@
+/* The gated MLP: down(act(gate x) * up x) (formats/families.md section 1). */
+#include "engine/elementwise.h"
+#include "engine/engine_int.h"
+#include "model/kinds.h"
+
+typedef struct { qz_engine *e; float *gate; const float *up; size_t n, cols; } gate_job;
+
+static void gate_worker(void *arg, qz_part part) {
+    const gate_job *j = arg;
+    size_t lo, hi;
+    qz_split(j->n, 1, part, &lo, &hi);
+    for (size_t t = lo; t < hi; t++) {
+        qz_gate_mul(j->e->mm, j->e->model->config.act, j->gate + t * j->cols, j->up + t * j->cols, j->cols);
+        qz_step_watch(j->e, j->gate + t * j->cols, j->cols);
+    }
+}
+
+qz_status qz_step_mlp(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    float *const out[] = {e->step.linear[QZ_MLP_GATE], e->step.linear[QZ_MLP_UP]};
+    QZ_TRY(qz_step_input(e, at, QZ_MLP_GATE, h, n, err));
+    QZ_TRY(qz_step_linears(e, at->w, QZ_MLP_GATE, 2, h, n, out, err));
+    gate_job j = {.e = e, .gate = out[0], .up = out[1], .n = n, .cols = at->w->lin[QZ_MLP_GATE].rows};
+    qz_step_rows(e, gate_worker, n, &j);
+    QZ_TRY(qz_step_input(e, at, QZ_MLP_DOWN, j.gate, n, err));
+    return qz_step_linears(e, at->w, QZ_MLP_DOWN, 1, j.gate, n, &y, err);
+}
