@@ -71,7 +71,7 @@ set_zoo() {
     "$Q" calibrate tests/golden/zoo/$m --data "$work/ids.jsonl" --seq-len 64 --samples 24 --accept $ACCEPT -o "$work/$m.stats" --imatrix "$work/$m.gguf" -q > "$work/log" 2>&1
     say "$m-stats $(sha256sum < "$work/$m.stats" | cut -c1-64)"
     for c in Q8_0 Q4_0 Q5_1; do
-      art "$m-gguf-$c-stats" tests/golden/zoo/$m gguf:$c --stats "$work/$m.stats"
+      art "$m-gguf-$c-stats" tests/golden/zoo/$m gguf:$c --stats "$work/$m.stats" --damp 0.01
       art "$m-gguf-$c-imatrix" tests/golden/zoo/$m gguf:$c --imatrix "$work/$m.gguf" --search compat
     done
     for v in original quantized; do
@@ -93,7 +93,7 @@ recipes() { # PREFIX MODEL calibration options…: every scheme, level, mode
       art "$p-gguf-$l-imatrix" "$m" gguf:$l --search compat --imatrix "$work/$p.imatrix.gguf"
       case $l in Q2_K | Q3_K_M | Q4_K_M | Q5_K_S | Q6_K | Q8_0 | Q4_0 | Q4_1 | Q5_0 | Q5_1)
         art "$p-gguf-$l-best" "$m" gguf:$l
-        art "$p-gguf-$l-stats" "$m" gguf:$l --stats "$work/$p.stats" --accept $ACCEPT ;; esac ;; esac
+        art "$p-gguf-$l-stats" "$m" gguf:$l --stats "$work/$p.stats" --damp 0.01 --accept $ACCEPT ;; esac ;; esac
   done
   for l in nf4 nf4+double fp4 fp4+double int8; do art "$p-bnb-$l" "$m" bnb:$l; done
   for v in original quantized; do
@@ -106,8 +106,8 @@ recipes() { # PREFIX MODEL calibration options…: every scheme, level, mode
     done
   done
   art "$p-gptq-together" "$m" gptq:w4g128 --propagate quantized --together "$@"
-  art "$p-gptq-stats" "$m" gptq:w4g128+asym --stats "$work/$p.stats" --accept $ACCEPT
-  art "$p-awq-stats" "$m" awq --stats "$work/$p.stats" --accept $ACCEPT
+  art "$p-gptq-stats" "$m" gptq:w4g128+asym --stats "$work/$p.stats" --damp 0.01 --accept $ACCEPT
+  art "$p-awq-stats" "$m" awq --stats "$work/$p.stats" --damp 0.01 --accept $ACCEPT
   art "$p-gptq-module" "$m" gptq:w4g128 --module 'down_proj=bits:8,group_size:32' --module 'layers.0.mlp=keep' --propagate original "$@"
   art "$p-gptq-damp" "$m" gptq:w4g128 "$@" --damp 0.1 --search compat --mse 2.4
   for l in fold asymmetric residual order descent refit norms sign; do art "$p-gptq-without-$l" "$m" gptq:w4g128+asym --propagate quantized --without $l "$@"; done
