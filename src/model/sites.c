@@ -118,7 +118,8 @@ static void sub_module(lister *k, qz_sub sub) {
         k->n += qz_site_of(c, k->layer, first_of(sub) + i, &k->out[k->n]);
         if (r->norm_hf && c->qk_norm) norm(k, r->norm, r->norm_hf, r->norm_gguf, c->head_dim);
     }
-    for (const qz_part_row *p = kind->parts; p < kind->parts + kind->n_parts; p++) {
+    for (size_t i = 0; i < kind->n_parts; i++) {
+        const qz_part_row *p = &kind->parts[i];
         const qz_site s = {.kind = QZ_SITE_PART, .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf, .rows = qz_wide_of(c, p->rows),
                            .cols = qz_wide_of(c, p->cols), .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer), .use = QZ_USE_KEPT};
         if (s.rows && s.cols && (p->when == 0 || c->parts & p->when)) k->out[k->n++] = s;
