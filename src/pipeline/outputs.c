@@ -21,7 +21,7 @@ static const struct { const char *ending; bool single; } beside[] = {{"", true},
 
 /* Written by an earlier run of ours: replacing it loses nothing that was given to us. */
 static bool ours(const char *path, const char *member) {
-    static const char *const endings[] = {".partial", ".partial.journal", ".partial" QZ_OLD, ".manifest.json", QZ_OWN_STATS};
+    static const char *const endings[] = {".partial", ".partial.journal", (".partial" QZ_OLD), ".manifest.json", QZ_OWN_STATS};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
         if (qz_str_ends(member, endings[i])) return true;
     char *manifest = qz_manifest_path(path);
