@@ -172,8 +172,9 @@ static void expert_folds_inside(void **state) {
     assert_int_equal(b.input[DOWN].fold.kind, QZ_FOLD_ROWS);
     const qz_awq_grid grids[QZ_STAGES] = {{.off = true}, {.off = true}, [IN] = {4, 32, false, false, true},
                                           [DOWN] = {4, 32, false, false, false}};
-    const qz_input_stats stats[QZ_STAGES] = {[IN] = {H, 10, mean, mean, gram},
-                                             [DOWN] = {F, 10, mean_down, mean_down, gram_down}};
+    const qz_input_stats stats[QZ_STAGES] = {[IN] = {.cols = H, .tokens = 10, .mean_abs = mean, .max_abs = mean, .gram = gram},
+                                             [DOWN] = {.cols = F, .tokens = 10, .mean_abs = mean_down, .max_abs = mean_down,
+                                                       .gram = gram_down}};
     float *const scales[QZ_STAGES] = {[IN] = ones, [DOWN] = s_down};
     const qz_awq_options o = {.codes = qz_feedback_default, .grids = grids};
     qz_awq_report r;
