@@ -95,7 +95,8 @@ typedef struct {
     const qz_verb *v;
     struct option *longs;
     qz_str letters;
-    qz_scheme_parts parts;
+    qz_scheme_parts parts;    /* of the command line */
+    bool to;                  /* it names the scheme */
     qz_request *r;
     bool *help;
 } parser;
@@ -143,6 +144,7 @@ static qz_status take_word(parser *p, int c, char **argv, qz_error *err) {
         return unknown_option(v, optopt > 0 && optopt < 128 ? letter : argv[optind - 1], err);
     }
     if (strcmp(o->name, "help") == 0) return *p->help = true, QZ_OK;
+    p->to = p->to || strcmp(o->name, "to") == 0;
     return qz_option_set(v, o, optarg, p->r, err);
 }
 
@@ -153,6 +155,7 @@ static qz_status walk(parser *p, const char *only, int argc, char **argv, qz_err
     for (int c; (c = getopt_long(argc, argv, p->letters.ptr, p->longs, NULL)) != -1;) {
         const qz_option *o = c >= ROW && c < LIBRARY ? option_at(p->v, (size_t)(c - ROW)) : NULL;
         if (only && !(o && strcmp(o->name, only) == 0)) continue;
+        if (only && p->r->config) return qz_fail(err, QZ_EUSAGE, "--config is given twice: '%s' and '%s'", p->r->config, optarg);
         QZ_TRY(take_word(p, c, argv, err));
     }
     return QZ_OK;
@@ -162,7 +165,9 @@ qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *ke
     parser p = {.v = v, .r = r, .help = help};
     *r = (qz_request){.verb = v->name};
     *help = false;
+    qz_scheme_parts file;
     qz_scheme_parts_init(&p.parts);
+    qz_scheme_parts_init(&file);
     qz_status st = name_options(&p, keep, err);
     for (size_t i = 0; option_at(v, i) && st == QZ_OK; i++)
         if (option_at(v, i)->fallback) st = qz_option_set(v, option_at(v, i), option_at(v, i)->fallback, r, err);
@@ -172,9 +177,13 @@ qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *ke
         memcpy(copy, argv, ((size_t)argc + 1) * sizeof *copy);
         st = walk(&p, "config", argc, copy, err);
     }
-    if (st == QZ_OK && r->config) st = qz_config_file_apply(v, r->config, keep, &p.parts, r, err);
+    if (st == QZ_OK && r->config) st = qz_config_file_apply(v, r->config, keep, &file, r, err);
+    const qz_text_list of_file = r->modules;
+    r->modules.n = 0; /* rules of the command line come first: the first that matches decides */
     if (st == QZ_OK) st = walk(&p, NULL, argc, argv, err);
-    if (st == QZ_OK && !*help) st = qz_scheme_parts_join(v, &p.parts, keep, r, err);
+    for (size_t i = 0; i < of_file.n && st == QZ_OK; i++) st = qz_option_set(v, qz_option_find(v, "module"), of_file.at[i], r, err);
+    qz_scheme_parts_over(&file, &p.parts, p.to);
+    if (st == QZ_OK && !*help) st = qz_scheme_parts_join(v, &file, keep, r, err);
     qz_str_release(&p.letters);
     if (st != QZ_OK || *help) return st;
     r->operands = argv + optind;

@@ -13,7 +13,7 @@ typedef struct { const char *what; size_t offset; bool list; } input_field;
 static const input_field inputs[] = {
     IN("calibration data", data, true), IN("evaluation text", text, false), IN("task file", tasks, false), IN("statistics", stats, false),
     IN("importance matrix", imatrix, false), IN("traffic sample", traffic, false), IN("source", against, false), IN("hardware file", hardware_file, false),
-    IN("report", report, false), IN("note", note, false), IN("adapter", lora, false), IN("configuration", config_dir, false), IN("text", tokens, false)};
+    IN("report", report, false), IN("note", note, false), IN("adapter", lora, false), IN("configuration", config_dir, false), IN("settings", config, false), IN("text", tokens, false)};
 /* Files that are written beside an output PATH; `single`: beside a single file too. */
 static const struct { const char *ending; bool single; } beside[] = {{"", true}, {".partial", true}, {".partial.journal", true}, {".partial" QZ_OLD, true},
     {".manifest.json", false}, {".manifest.json.partial", false}, {".manifest.json.partial" QZ_OLD, false},

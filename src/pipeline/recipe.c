@@ -96,6 +96,8 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
     out->name = r->name;
     out->pre = r->pre;
     out->accept = r->accept;
+    const bool uses = out->spec.scheme == QZ_SCHEME_GGUF || out->spec.scheme == QZ_SCHEME_AWQ || out->spec.scheme == QZ_SCHEME_GPTQ;
+    out->with = !uses ? NULL : r->imatrix && out->spec.scheme == QZ_SCHEME_GGUF ? "imatrix" : r->data || r->stats ? "calibration" : NULL;
     return qz_recipe_windows(r, &out->calibration, err);
 }
 
@@ -163,6 +165,7 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
         put_flag(&s, "no_bos", !k->windows.bos && c->search == QZ_SEARCH_BEST);
         put_flag(&s, "raw", k->raw);
     }
+    put_text(&s, "with", c->with);
     put_text(&s, "name", c->name);
     put_text(&s, "pre", c->pre);
     put_text(&s, "accept", c->accept);

@@ -37,6 +37,7 @@ typedef struct {
     qz_int_options ints;        /* awq, gptq */
     qz_recipe_calibration calibration;
     const char *name, *pre, *accept; /* NULL: not given */
+    const char *with;           /* what decides bytes, too, and must be given again: "calibration", "imatrix"; NULL: nothing */
     bool convert, lossy;        /* made by convert */
 } qz_recipe;
 

@@ -8,12 +8,14 @@
 #include "model/leftovers.h"
 #include "pipeline/catalog.h"
 #include "pipeline/provenance.h"
+#include "pipeline/recipe.h"
 #include "pipeline/raw_print.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "193 q4_K, 33 q6_K, 65 f32" in the order of types.def. */
@@ -139,11 +141,18 @@ static void manifest_lines(const char *path, qz_str *out) {
         const char *key, *weights = json_string_value(json_object_get(root, "summary"));
         if (weights) qz_str_printf(out, "  weights      %s\n", weights);
         json_t *v, *prov = json_object_get(root, "provenance");
-        json_object_foreach(prov, key, v) if (json_is_string(v)) qz_str_printf(out, "  %-12s %s\n", key, json_string_value(v));
+        json_object_foreach(prov, key, v) {
+            char *object = json_is_object(v) ? json_dumps(v, JSON_COMPACT) : NULL;
+            const char *text = object ? object : json_string_value(v);
+            if (text) qz_str_printf(out, "  %-12s %s\n", key, text);
+            free(object); /* jansson's */
+        }
     } else {
         qz_arena a = {0};
         const char *accepted = qz_accepted_in(path, &a); /* a GGUF file says so itself */
+        const char *recipe = qz_provenance_in(path, QZ_RECIPE_KEY, &a);
         qz_str_puts(out, "  provenance   UNKNOWN (no manifest)\n");
+        if (recipe) qz_str_printf(out, "  %-12s %s\n", QZ_RECIPE_KEY, recipe);
         if (accepted) qz_str_printf(out, "  %-12s %s\n", QZ_ACCEPTED_KEY, accepted);
         qz_arena_release(&a);
     }
@@ -165,6 +174,8 @@ void qz_inspect_json(const qz_source *s, qz_str *out) {
     if (c->experts) qz_str_printf(out, "\"experts\":%llu,\"experts_used\":%llu,\"expert_width\":%llu,", (unsigned long long)c->experts, (unsigned long long)c->experts_used, (unsigned long long)c->expert_width);
     qz_leftovers_json(m, out);
     qz_arena a = {0};
+    const char *recipe = qz_provenance_in(m->path, QZ_RECIPE_KEY, &a);
+    qz_str_printf(out, ",\"recipe\":%s", recipe && *recipe == '{' ? recipe : "null");
     qz_str_puts(out, ",\"calibration_accepted\":");
     qz_accepted_json(qz_accepted_in(m->path, &a), out);
     qz_arena_release(&a);

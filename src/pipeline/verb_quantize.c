@@ -1,5 +1,6 @@
 #include "artifacts/artifact.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/schemes.h"
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
@@ -167,6 +168,20 @@ static qz_status finished_before(job *j, qz_produced *p, qz_error *err) {
     return st;
 }
 
+/* Tokens and statistics given together must be of one calibration: else the artifact would say the half of what made it. */
+static qz_status agree(const job *j, qz_error *err) {
+    const qz_stats_info *i = &j->stats.info;
+    const qz_windows *w = j->imp.windows;
+    const char *data = i->data_sha ? i->data_sha : "";
+    if (j->r->stats && j->r->data && !qz_recipe_needs_tokens(&j->recipe))
+        return qz_fail(err, QZ_EUSAGE, "%s takes --calib or --stats: found both, '%s' and '%s'", j->recipe.spec.name, j->r->data, j->r->stats);
+    if (j->r->stats == NULL || w == NULL || j->stats.map.ptr == NULL) return QZ_OK;
+    if (strcmp(data, j->data.sha_hex) == 0 && i->windows == w->n_windows && i->seq_len == w->seq_len) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE, "statistics '%s' were made from other data than --calib gives: expected %zu windows of %zu tokens of %.16s…, found %llu of %llu of %.16s…; "
+                   "leave --stats out, or calibrate on the same data with the same --samples and --seq-len", j->r->stats, w->n_windows, w->seq_len, j->data.sha_hex,
+                   (unsigned long long)i->windows, (unsigned long long)i->seq_len, *data ? data : "no file");
+}
+
 /* Everything that the plan depends on: calibration, importance, the source's hash. */
 static qz_status gather(job *j, qz_error *err) {
     const qz_request *r = j->r;
@@ -179,8 +194,11 @@ static qz_status gather(job *j, qz_error *err) {
         j->imp.windows = &j->windows;
         j->imp.data_sha = j->data.sha_hex;
     }
-    const bool wanted = r->stats || !(j->imp.windows && !qz_recipe_needs_stats(&j->recipe));
+    const bool matrix = r->imatrix && !r->stats && j->recipe.spec.scheme == QZ_SCHEME_GGUF;
+    if (matrix && r->data) qz_warn(j->run, "calibration data '%s' are not used: the importance matrix stands for them", r->data);
+    const bool wanted = r->stats || !(matrix || (j->imp.windows && !qz_recipe_needs_stats(&j->recipe)));
     if (wanted && (r->stats || !r->dry_run)) QZ_TRY(get_stats(j, err));
+    QZ_TRY(agree(j, err));
     if (j->stats.map.ptr && !r->dry_run) j->imp.stats = &j->stats;
     if (j->stats.map.ptr && r->stats && !j->imp.windows) qz_recipe_of_stats(&j->recipe, &j->stats.info);
     if (r->stats && !r->data && !r->propagate && qz_recipe_needs_stats(&j->recipe))

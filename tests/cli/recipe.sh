@@ -110,8 +110,43 @@ refuse "a list for a text" '{"to": ["awq", "gptq"]}' "expected a text"
 refuse "the recipe of another verb" '{"verb": "convert", "to": "gguf:Q8_0"}' "is a recipe of quantz convert"
 refuse "a key twice" '{"to": "awq", "to": "gptq"}' "duplicate"
 refuse "no object" '[1]' "expected an object"
+refuse "no bits of bitsandbytes" '{"load_in_4bit": false}' "found neither"
+refuse "bits of bitsandbytes" '{"to": "bnb", "bits": 8}' "'bits' is no setting of bitsandbytes"
+refuse "a key of another method" '{"quant_method": "awq", "bits": 4, "desc_act": true}' "'desc_act' is no setting of awq"
+refuse "two methods" '{"to": "gptq", "quant_method": "awq"}' "given as 'awq' and as 'gptq'"
+refuse "a method that is not written" '{"quant_method": "hqq"}' "method 'hqq' is not written"
+refuse "two spellings of a part" '{"to": "gptq", "w_bit": 4, "bits": 8}' "'w_bit' sets the same"
+refuse "two spellings of an option" '{"to": "gptq", "damp_percent": 0.01, "damp": 0.5}' "set twice, under two names"
+refuse "whole rows of AWQ" '{"quant_method": "awq", "q_group_size": -1}' "AWQ files have groups"
+refuse "parts over a scheme of the file" '{"to": "gptq:w4g64"}' "give the whole as --to" --w_bit 8
+refuse "two files" '{}' "--config is given twice" --config "$W/settings.json"
 refuse "a beginning of a library's name" '{}' "unknown option '--q_group_siz'.*q_group_size" --q_group_siz 64
-# The command line wins over the file.
+# The artifact says what it was made with, and its recipe asks for it again.
+"$Q" quantize $M --to gguf:Q4_0 --calib "$W/ids.jsonl" -o "$W/with.gguf" -q > /dev/null 2>&1
+"$Q" quantize $M --config "$W/with.gguf" -o "$W/without.gguf" > /dev/null 2> "$W/err"
+[ $? = 2 ] && grep -q "was made with calibration data: give --calib or --stats again" "$W/err" && ok || bad "a recipe without its data" "$(cat "$W/err")"
+# Statistics beside tokens are of the same data, or refused; with the same they change nothing.
+"$Q" calibrate $M --data "$W/ids.jsonl" --samples 4 --seq-len 48 -o "$W/s4" -q > /dev/null 2>&1
+"$Q" calibrate $M --data "$W/ids.jsonl" --samples 5 --seq-len 48 -o "$W/s5" -q > /dev/null 2>&1
+one=(quantize $M --to gptq:w4g32 --calib "$W/ids.jsonl" --samples 4 --seq-len 48 -q)
+"$Q" "${one[@]}" -o "$W/t1" > /dev/null 2>&1; "$Q" "${one[@]}" --stats "$W/s4" -o "$W/t2" > /dev/null 2> "$W/err"
+[ "$(sum "$W/t1")" = "$(sum "$W/t2")" ] && ok || bad "statistics of the same data" "$(cat "$W/err")"
+"$Q" "${one[@]}" --stats "$W/s5" -o "$W/t3" > /dev/null 2> "$W/err"
+[ $? = 2 ] && grep -q "were made from other data than --calib gives" "$W/err" && ok || bad "statistics of other data" "$(cat "$W/err")"
+"$Q" quantize $M --to gguf:Q4_0 --calib "$W/ids.jsonl" --stats "$W/s4" -o "$W/t4.gguf" > /dev/null 2> "$W/err"
+[ $? = 2 ] && grep -q "takes --calib or --stats: found both" "$W/err" && ok || bad "calibration twice" "$(cat "$W/err")"
+# The command line wins over the file: a scheme, a part, a rule for single modules; the file of settings is an input.
+wins() { # TITLE SETTINGS TEXT options…
+  printf '%s' "$2" > "$W/settings.json"; rm -rf "$W/won"
+  "$Q" quantize $M --config "$W/settings.json" "${@:4}" -o "$W/won" -q > /dev/null 2> "$W/err"
+  grep -q -- "$3" "$W/won/quantz-manifest.json" 2> /dev/null && ok || bad "$1" "$(cat "$W/err")"
+}
+wins "a scheme" '{"quant_method": "gptq", "bits": 4, "group_size": 64, "sym": true}' '"to":"bnb:nf4"' --to bnb:nf4
+wins "a part" '{"load_in_4bit": true, "bnb_4bit_quant_type": "nf4"}' '"to":"bnb:int8"' --load_in_8bit true
+wins "a rule" '{"to": "gptq:w4g32", "module": ["mlp=bits:8"], "samples": 2, "seq_len": 32}' '"module":\["down_proj=keep","mlp=bits:8"\]' --module down_proj=keep --calib "$W/ids.jsonl"
+printf '{"to": "gguf:Q8_0"}' > "$W/settings.json"
+"$Q" quantize $M --config "$W/settings.json" -o "$W/settings.json" -f > /dev/null 2> "$W/err"
+[ $? = 2 ] && grep -q "is the same as the settings" "$W/err" && ok || bad "settings as output" "$(cat "$W/err")"
 printf '{"to": "gguf:Q4_0", "name": "from file"}' > "$W/settings.json"
 "$Q" quantize $M --config "$W/settings.json" --to gguf:Q8_0 -o "$W/won.gguf" -q > /dev/null 2>&1
 grep -q '"to":"gguf:Q8_0".*"name":"from file"' "$W/won.gguf.manifest.json" && ok || bad "options win over the file"
