@@ -79,12 +79,18 @@ static unsigned hardware_class(const qz_hardware *h) {
     return strcmp(h->vendor, "nvidia") == 0 ? HARDWARE_NVIDIA : strcmp(h->vendor, "amd") == 0 ? HARDWARE_AMD : HARDWARE_OTHER;
 }
 static bool is_llama(qz_runtime e) { return e == QZ_RUNTIME_LLAMA_CPP || e == QZ_RUNTIME_OLLAMA || e == QZ_RUNTIME_LM_STUDIO; }
-static bool is_card(const job *j) { return j->hardware == HARDWARE_NVIDIA || j->hardware == HARDWARE_AMD || j->hardware == HARDWARE_OTHER; }
+static bool is_card(unsigned hardware) { return hardware == HARDWARE_NVIDIA || hardware == HARDWARE_AMD || hardware == HARDWARE_OTHER; }
+
+void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double *reserve, double *overhead) {
+    const unsigned hardware = hardware_class(h);
+    const budget *b = &budgets[is_card(hardware) && is_llama(engine) ? HARDWARE_OTHER : hardware];
+    *reserve = b->share;
+    *overhead = b->bytes;
+}
 
 static void set_budget(job *j) {
-    const budget *b = &budgets[is_card(j) && is_llama(j->engine) ? HARDWARE_OTHER : j->hardware];
-    j->out->reserve = j->q->reserve >= 0 ? j->q->reserve / 100 : b->share;
-    j->out->overhead = b->bytes;
+    qz_pick_budget(j->q->hardware, j->engine, &j->out->reserve, &j->out->overhead);
+    if (j->q->reserve >= 0) j->out->reserve = j->q->reserve / 100;
 }
 
 static qz_memory_query query(const job *j, qz_level level, qz_kv_type kv, uint64_t users) {

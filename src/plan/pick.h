@@ -79,6 +79,8 @@ typedef struct {
     bool offloaded;
     const char *deploy;           /* "AWQ W4 g128 (GEMM) on vLLM 0.33.0 (2026-11-21), KV bf16": never a bare width */
 } qz_pick_answer;
+/* The share of memory kept free, and the bytes of the runtime, of an engine on such hardware. */
+void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double *reserve, double *overhead);
 qz_status qz_pick(const qz_pick_query *q, qz_arena *arena, qz_pick_answer *out, qz_error *err);
 /* i-th known word, NULL behind the last. */
 const char *qz_pick_workload(size_t i);
