@@ -216,8 +216,10 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     qz_folder_config_release(&f);
     QZ_TRY(st);
     if (!b)
-        return qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s', key 'quantization_config': expected bitsandbytes codes, found floats; "
-                       "delete 'quantization_config' from config.json if the weights are meant to be 16-bit", m->path);
+        return qz_fail(err, QZ_EFORMAT,
+                       "no tensor has codes: folder '%s', key 'quantization_config': expected bitsandbytes codes, "
+                       "found floats; delete 'quantization_config' from config.json if the weights are meant to be "
+                       "16-bit", m->path);
     m->scheme = "bnb";
     m->container = "bitsandbytes";
     m->encoding = b->kind == QZ_BNB_INT8 ? "INT8 rows" : b->absmax_codes ? (b->kind == QZ_BNB_NF4 ? "NF4 double" : "FP4 double") : b->kind == QZ_BNB_NF4 ? "NF4" : "FP4";

@@ -22,7 +22,7 @@ qz_status qz_folder_config_load(const char *dir, qz_folder_config *c, qz_error *
     QZ_TRY(load(dir, "config.json", c, err));
     if (!c->root) return QZ_OK; /* no checkpoint at all */
     c->q = json_object_get(c->root, "quantization_config");
-    for (size_t i = 0; i < 2 && json_object_size(c->q) == 0; i++) { /* AutoGPTQ and old AutoAWQ keep it in a file of its own */
+    for (size_t i = 0; i < 2 && json_object_size(c->q) == 0; i++) { /* AutoGPTQ, old AutoAWQ: a file of its own */
         json_decref(c->root);
         c->root = NULL;
         QZ_TRY(load(dir, legacy[i], c, err));
@@ -49,7 +49,8 @@ const char *qz_folder_method(const qz_folder_config *c) {
 
 bool qz_folder_bnb_off(const json_t *q) {
     const char *method = json_string_value(json_object_get(q, "quant_method"));
-    return method && strcasecmp(method, "bitsandbytes") == 0 && json_is_false(json_object_get(q, "load_in_4bit")) && json_is_false(json_object_get(q, "load_in_8bit"));
+    return method && strcasecmp(method, "bitsandbytes") == 0 && json_is_false(json_object_get(q, "load_in_4bit")) &&
+           json_is_false(json_object_get(q, "load_in_8bit"));
 }
 
 bool qz_folder_holds_codes(const char *dir) {

@@ -24,7 +24,8 @@ static qz_status find_scheme(const char *path, const qz_scheme_ops **out, qz_err
     return QZ_OK;
 }
 
-/* A folder with a quantization that no scheme claims is not a plain checkpoint; *off: unless the settings switch it off. */
+/* A folder with a quantization that no scheme claims is not a plain checkpoint; *off: unless its settings switch it
+ * off. */
 static qz_status refuse_quantized(const char *dir, bool *off, qz_error *err) {
     char *path = qz_path_join(dir, "config.json");
     json_t *root = NULL;
@@ -63,7 +64,8 @@ qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_err
         bool off = false;
         QZ_TRY(refuse_quantized(path, &off, err));
         QZ_TRY(qz_model_open(run, path, out, err));
-        if (off) qz_keys_add(&(*out)->config.keys, QZ_KEYS_NOTED, "", "quantization_config", "bitsandbytes switched off");
+        if (off)
+            qz_keys_add(&(*out)->config.keys, QZ_KEYS_NOTED, "", "quantization_config", "bitsandbytes switched off");
     }
     qz_status st = qz_leftovers_judge(run, *out, err);
     if (st == QZ_OK) return QZ_OK;

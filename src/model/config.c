@@ -188,7 +188,8 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
     QZ_TRY(qz_json_u64(root, "sliding_window", name, &c->sliding_window, err));
     bool use = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN;
     uint64_t first = 0, pattern = f->pattern;
-    if (f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_USE_ALL || f->window == QZ_WINDOW_NO_ROPE) QZ_TRY(qz_json_bool(root, "use_sliding_window", name, &use, err));
+    if (f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_USE_ALL || f->window == QZ_WINDOW_NO_ROPE)
+        QZ_TRY(qz_json_bool(root, "use_sliding_window", name, &use, err));
     if (f->window == QZ_WINDOW_BY_KEY) {
         first = 28;
         QZ_TRY(qz_json_u64(root, "max_window_layers", name, &first, err));
@@ -208,7 +209,9 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
     }
     const json_t *types = qz_window_listed(f->window) ? listed : NULL;
     for (size_t i = 0; i < c->layers; i++) {
-        c->layer_sliding[i] = f->window == QZ_WINDOW_PATTERN ? pattern == 0 || (i + 1) % pattern != 0 : f->window == QZ_WINDOW_NO_ROPE ? c->layer_no_rope[i] : i >= first;
+        c->layer_sliding[i] = f->window == QZ_WINDOW_PATTERN   ? pattern == 0 || (i + 1) % pattern != 0
+                              : f->window == QZ_WINDOW_NO_ROPE ? c->layer_no_rope[i]
+                                                               : i >= first;
         if (!json_is_array(types)) continue;
         const char *t = json_string_value(json_array_get(types, i));
         if (t == NULL || (strcmp(t, "full_attention") != 0 && strcmp(t, "sliding_attention") != 0))
@@ -308,15 +311,18 @@ static qz_status read_layer_flags(const json_t *root, const char *name, const qz
         if (interval == 0) continue;
         QZ_TRY(qz_json_u64(root, o->interval, name, &interval, err));
         if (list && !json_is_null(list) && !json_is_array(list))
-            return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected a list or null, found %s", name, o->list, qz_json_kind(list));
+            return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected a list or null, found %s", name,
+                           o->list, qz_json_kind(list));
         if (json_array_size(list) && json_array_size(list) != c->layers)
             return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu", name, o->list, (unsigned long long)c->layers,
                            json_array_size(list));
         for (size_t l = 0; l < c->layers; l++) {
             const json_t *v = json_array_get(list, l);
             if (v && !json_is_integer(v) && !json_is_boolean(v))
-                return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s', entry %zu: expected 0 or 1, found %s", name, o->list, l, qz_json_kind(v));
-            qz_config_layer_flag(c, i)[l] = v ? !json_is_true(v) && json_integer_value(v) == 0 : interval && (l + 1) % interval == 0;
+                return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s', entry %zu: expected 0 or 1, found %s",
+                               name, o->list, l, qz_json_kind(v));
+            qz_config_layer_flag(c, i)[l] = v ? !json_is_true(v) && json_integer_value(v) == 0
+                                              : interval && (l + 1) % interval == 0;
         }
     }
     return QZ_OK;

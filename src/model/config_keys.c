@@ -185,7 +185,8 @@ static bool same_family(const char *a, const char *b) {
 
 void qz_keys_architecture(const json_t *root, const qz_family_info *f, qz_config_keys *k) {
     const json_t *list = json_object_get(root, "architectures");
-    if (list && !json_is_null(list) && !json_is_array(list)) add_value(k, QZ_KEYS_REFUSED, "", "architectures", list); /* no list of names */
+    if (list && !json_is_null(list) && !json_is_array(list))
+        add_value(k, QZ_KEYS_REFUSED, "", "architectures", list); /* no list of names */
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *a = json_string_value(json_array_get(list, i));
         bool other = a == NULL || has_part(a, "bidirectional"); /* every token sees all others there */
@@ -221,7 +222,8 @@ void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config
         (void)snprintf(value, sizeof value, "%lld", (long long)json_integer_value(w));
         qz_keys_add(k, QZ_KEYS_REFUSED, "", "sliding_window", value);
     }
-    if (qz_window_listed(f->window) && c->sliding_window > 0) return; /* layer_types is read; without a window all attention is full */
+    if (qz_window_listed(f->window) && c->sliding_window > 0)
+        return; /* layer_types is read; without a window all attention is full */
     for (size_t i = 0; i < json_array_size(types); i++) {
         const char *t = json_string_value(json_array_get(types, i));
         const bool sliding = f->window != QZ_WINDOW_NONE && c->sliding_window > 0;
