@@ -215,7 +215,11 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     }
     qz_folder_config_release(&f);
     QZ_TRY(st);
-    if (!b) return qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s' says bitsandbytes", m->path);
+    if (!b)
+        return qz_fail(err, QZ_EFORMAT,
+                       "no tensor has codes: folder '%s', key 'quantization_config': expected bitsandbytes codes, "
+                       "found floats; delete 'quantization_config' from config.json if the weights are meant to be "
+                       "16-bit", m->path);
     m->scheme = "bnb";
     m->container = "bitsandbytes";
     m->encoding = b->kind == QZ_BNB_INT8 ? "INT8 rows" : b->absmax_codes ? (b->kind == QZ_BNB_NF4 ? "NF4 double" : "FP4 double") : b->kind == QZ_BNB_NF4 ? "NF4" : "FP4";
@@ -223,5 +227,13 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     return QZ_OK;
 }
 
-qz_status qz_bnb_detect(const char *path, bool *yes, qz_error *err) { return qz_folder_detect(path, "bitsandbytes", yes, err); }
+qz_status qz_bnb_detect(const char *path, bool *yes, qz_error *err) {
+    qz_folder_config c;
+    QZ_TRY(qz_folder_detect(path, "bitsandbytes", yes, err));
+    if (!*yes) return QZ_OK;
+    QZ_TRY(qz_folder_config_load(path, &c, err));
+    if (qz_folder_bnb_off(c.q)) *yes = qz_folder_holds_codes(path); /* else a plain checkpoint (open.c) */
+    qz_folder_config_release(&c);
+    return QZ_OK;
+}
 qz_status qz_bnb_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) { return qz_folder_read(run, path, fill, out, err); }

@@ -61,6 +61,11 @@ qz_status qz_folder_config_load(const char *dir, qz_folder_config *c, qz_error *
 void qz_folder_config_release(qz_folder_config *c);
 /* "awq", "gptq", "bitsandbytes" …: quant_method, or what the keys of files from before it say; NULL if there is none. */
 const char *qz_folder_method(const qz_folder_config *c);
+/* Do the settings name bitsandbytes and switch it off? Merged fine-tunes keep them so; transformers then quantizes
+ * nothing. */
+bool qz_folder_bnb_off(const json_t *q);
+/* Does the folder hold matrices of codes? */
+bool qz_folder_holds_codes(const char *dir);
 qz_status qz_folder_detect(const char *path, const char *method, bool *yes, qz_error *err);
 
 typedef struct qz_folder_reader qz_folder_reader;

@@ -2,6 +2,7 @@
  * lets the scheme turn its tensors into views. Source: formats/hf-config.md, hf-awq.md section 8, hf-gptq.md section 6. */
 #include "artifacts/folder.h"
 #include "base/size.h"
+#include "formats/dtypes.h"
 #include "model/leftovers.h"
 #include <stdio.h>
 #include <string.h>
@@ -21,13 +22,13 @@ qz_status qz_folder_config_load(const char *dir, qz_folder_config *c, qz_error *
     QZ_TRY(load(dir, "config.json", c, err));
     if (!c->root) return QZ_OK; /* no checkpoint at all */
     c->q = json_object_get(c->root, "quantization_config");
-    for (size_t i = 0; i < 2 && !json_is_object(c->q); i++) { /* AutoGPTQ and old AutoAWQ keep it in a file of its own */
+    for (size_t i = 0; i < 2 && json_object_size(c->q) == 0; i++) { /* AutoGPTQ, old AutoAWQ: a file of its own */
         json_decref(c->root);
         c->root = NULL;
         QZ_TRY(load(dir, legacy[i], c, err));
         c->q = c->root;
     }
-    if (!json_is_object(c->q)) c->q = NULL;
+    if (json_object_size(c->q) == 0) c->q = NULL; /* {} is as good as null */
     return QZ_OK;
 }
 
@@ -44,6 +45,26 @@ const char *qz_folder_method(const qz_folder_config *c) {
     const char *version = json_string_value(json_object_get(c->q, "version"));
     if (version && (strncasecmp(version, "gem", 3) == 0 || strcasecmp(version, "marlin") == 0)) return "awq";
     return json_object_get(c->q, "bits") || json_object_get(c->q, "wbits") || json_object_get(c->q, "w_bit") ? "gptq" : "?";
+}
+
+bool qz_folder_bnb_off(const json_t *q) {
+    const char *method = json_string_value(json_object_get(q, "quant_method"));
+    return method && strcasecmp(method, "bitsandbytes") == 0 && json_is_false(json_object_get(q, "load_in_4bit")) &&
+           json_is_false(json_object_get(q, "load_in_8bit"));
+}
+
+bool qz_folder_holds_codes(const char *dir) {
+    qz_st_dir d = {0};
+    qz_error ignored = {0};
+    bool yes = false;
+    if (qz_st_dir_open(&d, dir, &ignored) != QZ_OK) return false;
+    for (size_t f = 0; f < d.n_files && !yes; f++)
+        for (size_t i = 0; i < d.files[f].n && !yes; i++) {
+            const qz_st_tensor *t = &d.files[f].tensors[i];
+            yes = t->n_dims == 2 && t->dtype != QZ_ST_F32 && t->dtype != QZ_ST_F16 && t->dtype != QZ_ST_BF16;
+        }
+    qz_st_dir_release(&d);
+    return yes;
 }
 
 qz_status qz_folder_detect(const char *path, const char *method, bool *yes, qz_error *err) {

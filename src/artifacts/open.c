@@ -1,8 +1,10 @@
 /* Opens anything that holds a model, by content, and finds its tokenizer. */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/folder.h"
 #include "artifacts/schemes.h"
 #include "base/json.h"
 #include "base/size.h"
+#include "model/config_keys.h"
 #include "model/leftovers.h"
 #include <string.h>
 
@@ -22,8 +24,9 @@ static qz_status find_scheme(const char *path, const qz_scheme_ops **out, qz_err
     return QZ_OK;
 }
 
-/* A folder with a quantization that no scheme claims is not a plain checkpoint. */
-static qz_status refuse_quantized(const char *dir, qz_error *err) {
+/* A folder with a quantization that no scheme claims is not a plain checkpoint; *off: unless its settings switch it
+ * off. */
+static qz_status refuse_quantized(const char *dir, bool *off, qz_error *err) {
     char *path = qz_path_join(dir, "config.json");
     json_t *root = NULL;
     qz_status st = QZ_OK;
@@ -31,10 +34,11 @@ static qz_status refuse_quantized(const char *dir, qz_error *err) {
     if (qz_path_exists(path)) st = qz_json_load(path, CONFIG_LIMIT, &root, err);
     const json_t *q = json_object_get(root, "quantization_config");
     const char *key = "quantization_config";
-    if (!q || json_is_null(q)) q = json_object_get(root, key = "compression_config"); /* its name until transformers 4.45 */
-    if (st == QZ_OK && q && !json_is_null(q) && !json_is_object(q))
+    if (qz_json_empty(q)) q = json_object_get(root, key = "compression_config"); /* its name until transformers 4.45 */
+    *off = qz_folder_bnb_off(q);
+    if (st == QZ_OK && !qz_json_empty(q) && !json_is_object(q))
         st = qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected an object or null, found %s", path, key, qz_json_kind(q));
-    else if (st == QZ_OK && q && !json_is_null(q)) {
+    else if (st == QZ_OK && !qz_json_empty(q) && !*off) {
         const char *method = json_string_value(json_object_get(q, "quant_method"));
         st = qz_fail(err, QZ_EUNSUPPORTED, "unsupported quantization '%.40s': file '%s', key '%s': expected awq, gptq or bitsandbytes", method ? method : "?", path, key);
     }
@@ -57,8 +61,11 @@ qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_err
     QZ_TRY(find_scheme(path, &ops, err));
     if (ops) QZ_TRY(ops->read(run, path, out, err));
     else {
-        QZ_TRY(refuse_quantized(path, err));
+        bool off = false;
+        QZ_TRY(refuse_quantized(path, &off, err));
         QZ_TRY(qz_model_open(run, path, out, err));
+        if (off)
+            qz_keys_add(&(*out)->config.keys, QZ_KEYS_NOTED, "", "quantization_config", "bitsandbytes switched off");
     }
     qz_status st = qz_leftovers_judge(run, *out, err);
     if (st == QZ_OK) return QZ_OK;

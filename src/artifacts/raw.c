@@ -176,21 +176,6 @@ static bool no_model(const char *path) {
     return yes;
 }
 
-/* Does the folder hold matrices of codes? */
-static bool holds_codes(const char *dir) {
-    qz_st_dir d = {0};
-    qz_error ignored = {0};
-    bool yes = false;
-    if (qz_st_dir_open(&d, dir, &ignored) != QZ_OK) return false;
-    for (size_t f = 0; f < d.n_files && !yes; f++)
-        for (size_t i = 0; i < d.files[f].n && !yes; i++) {
-            const qz_st_tensor *t = &d.files[f].tensors[i];
-            yes = t->n_dims == 2 && t->dtype != QZ_ST_F32 && t->dtype != QZ_ST_F16 && t->dtype != QZ_ST_BF16;
-        }
-    qz_st_dir_release(&d);
-    return yes;
-}
-
 /* A checkpoint whose other files are read without a fault: the weights and the configuration do not fit each other. Folders that
  * announce a quantization are shown if they hold it and lack a tensor; else what they say of themselves is wrong, and they stay refused. */
 static bool whole_checkpoint(const char *dir, const qz_error *why) {
@@ -207,7 +192,7 @@ static bool whole_checkpoint(const char *dir, const qz_error *why) {
         qz_free(path);
     }
     if (!ok || qz_folder_config_load(dir, &c, &ignored) != QZ_OK) return false;
-    ok = !c.q || (strstr(why->text, QZ_INCOMPLETE) && holds_codes(dir));
+    ok = !c.q || (strstr(why->text, QZ_INCOMPLETE) && qz_folder_holds_codes(dir));
     qz_folder_config_release(&c);
     const qz_status st = ok ? qz_artifact_tokenizer(dir, &t, &ignored) : QZ_OK;
     qz_tokenizer_free(t);

@@ -30,6 +30,10 @@ qz_status qz_json_load(const char *path, size_t limit, json_t **out, qz_error *e
     return st;
 }
 
+bool qz_json_empty(const json_t *v) {
+    return v == NULL || json_is_null(v) || (json_is_object(v) && json_object_size(v) == 0);
+}
+
 const char *qz_json_kind(const json_t *v) {
     switch (json_typeof(v)) {
     case JSON_OBJECT: return "an object";

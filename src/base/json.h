@@ -18,6 +18,8 @@ qz_status qz_json_u64(const json_t *o, const char *key, const char *name, uint64
 qz_status qz_json_f64(const json_t *o, const char *key, const char *name, double *out, qz_error *err);
 qz_status qz_json_bool(const json_t *o, const char *key, const char *name, bool *out, qz_error *err);
 qz_status qz_json_str(const json_t *o, const char *key, const char *name, const char **out, qz_error *err);
+/* NULL, null or {}: says nothing. */
+bool qz_json_empty(const json_t *v);
 /* "a string", "null", … for error texts. */
 const char *qz_json_kind(const json_t *v);
 /* Appends s as a JSON string with quotes. */

@@ -118,7 +118,8 @@ static void variants(void **state) {
     static const char *const v[][2] = {{"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"}, {"llama", "rope-linear4"},
         {"llama", "rope-yarn4"}, {"llama", "rope-yarn4-mscale"}, {"mistral", "no-window"}, {"qwen2", "sliding16-from-layer1"}, {"qwen3", "rms-eps-0.05"},
         {"gemma2", "no-softcap"}, {"gemma3", "rms-eps-0.05"}, {"mixtral", "window16"}, {"qwen3_moe", "norm-topk-false"},
-        {"gemma2", "query-head-dim"}, {"phi3", "no-window"}, {"phi3", "no-window-plain"}, {"smollm3", "nope-layer1-sliding17"}};
+        {"gemma2", "query-head-dim"}, {"phi3", "no-window"}, {"phi3", "no-window-plain"},
+        {"smollm3", "nope-layer1-sliding17"}, {"smollm3", "window8-no-layer-types"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
         char c[96], g[96];
         (void)snprintf(c, sizeof c, "variants/%s.config.json", v[i][1]);

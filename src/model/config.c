@@ -188,7 +188,8 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
     QZ_TRY(qz_json_u64(root, "sliding_window", name, &c->sliding_window, err));
     bool use = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN;
     uint64_t first = 0, pattern = f->pattern;
-    if (f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_USE_ALL) QZ_TRY(qz_json_bool(root, "use_sliding_window", name, &use, err));
+    if (f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_USE_ALL || f->window == QZ_WINDOW_NO_ROPE)
+        QZ_TRY(qz_json_bool(root, "use_sliding_window", name, &use, err));
     if (f->window == QZ_WINDOW_BY_KEY) {
         first = 28;
         QZ_TRY(qz_json_u64(root, "max_window_layers", name, &first, err));
@@ -206,9 +207,11 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         c->sliding_window = 0;
         return QZ_OK;
     }
-    const json_t *types = f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_PATTERN ? listed : NULL;
+    const json_t *types = qz_window_listed(f->window) ? listed : NULL;
     for (size_t i = 0; i < c->layers; i++) {
-        c->layer_sliding[i] = f->window == QZ_WINDOW_PATTERN ? pattern == 0 || (i + 1) % pattern != 0 : i >= first;
+        c->layer_sliding[i] = f->window == QZ_WINDOW_PATTERN   ? pattern == 0 || (i + 1) % pattern != 0
+                              : f->window == QZ_WINDOW_NO_ROPE ? c->layer_no_rope[i]
+                                                               : i >= first;
         if (!json_is_array(types)) continue;
         const char *t = json_string_value(json_array_get(types, i));
         if (t == NULL || (strcmp(t, "full_attention") != 0 && strcmp(t, "sliding_attention") != 0))
@@ -307,11 +310,20 @@ static qz_status read_layer_flags(const json_t *root, const char *name, const qz
         uint64_t interval = f->every[i];
         if (interval == 0) continue;
         QZ_TRY(qz_json_u64(root, o->interval, name, &interval, err));
+        if (list && !json_is_null(list) && !json_is_array(list))
+            return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected a list or null, found %s", name,
+                           o->list, qz_json_kind(list));
         if (json_array_size(list) && json_array_size(list) != c->layers)
             return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu", name, o->list, (unsigned long long)c->layers,
                            json_array_size(list));
-        for (size_t l = 0; l < c->layers; l++)
-            qz_config_layer_flag(c, i)[l] = json_array_size(list) ? json_integer_value(json_array_get(list, l)) == 0 : interval && (l + 1) % interval == 0;
+        for (size_t l = 0; l < c->layers; l++) {
+            const json_t *v = json_array_get(list, l);
+            if (v && !json_is_integer(v) && !json_is_boolean(v))
+                return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s', entry %zu: expected 0 or 1, found %s",
+                               name, o->list, l, qz_json_kind(v));
+            qz_config_layer_flag(c, i)[l] = v ? !json_is_true(v) && json_integer_value(v) == 0
+                                              : interval && (l + 1) % interval == 0;
+        }
     }
     return QZ_OK;
 }
@@ -429,8 +441,8 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(read_numbers(root, name, f, c, err));
     QZ_TRY(read_experts(root, name, f, c, err));
     QZ_TRY(read_rope(root, name, f, c, err));
+    QZ_TRY(read_layer_flags(root, name, f, c, err)); /* before the window: it may follow them */
     QZ_TRY(read_window(root, name, f, c, err));
-    QZ_TRY(read_layer_flags(root, name, f, c, err));
     QZ_TRY(read_dtype(root, name, c, err));
     qz_keys_judge(root, f, QZ_KEYS_ROOT, c);
     qz_keys_judge(json_object_get(root, "quantization_config"), f, QZ_KEYS_QUANT, c);

@@ -34,8 +34,15 @@ typedef struct {
 /* What goes on inside a block's halves. */
 typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH } qz_act;
 /* Which layers slide: none; all if sliding_window is set; qwen's keys (layer_types, or from max_window_layers on); all if
- * use_sliding_window; layer_types, or all but every n-th. */
-typedef enum { QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_ALL, QZ_WINDOW_PATTERN } qz_window;
+ * use_sliding_window; layer_types, or all but every n-th; if use_sliding_window, layer_types or those without rotary
+ * positions. */
+typedef enum {
+    QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_ALL, QZ_WINDOW_PATTERN, QZ_WINDOW_NO_ROPE
+} qz_window;
+/* Is layer_types read, once there is a window? */
+static inline bool qz_window_listed(qz_window w) {
+    return w == QZ_WINDOW_BY_KEY || w == QZ_WINDOW_PATTERN || w == QZ_WINDOW_NO_ROPE;
+}
 
 /* Float tensors inside a kind that not every family has. */
 enum { QZ_PART_SINKS = 1, QZ_PART_EXPERT_BIAS = 2, QZ_PART_ROUTER_BIAS = 4, QZ_PART_SHARED_GATE = 8 };

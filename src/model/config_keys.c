@@ -163,6 +163,14 @@ void qz_keys_judge(const json_t *o, const qz_family_info *f, qz_keys_object obje
     }
 }
 
+/* Does `name` contain `lower`, in whatever case? */
+static bool has_part(const char *name, const char *lower) {
+    const size_t n = strlen(lower);
+    for (; *name; name++)
+        if (strncasecmp(name, lower, n) == 0) return true;
+    return false;
+}
+
 /* The part of a class name that names its family: "LlamaForCausalLM", "LlamaModel" -> "Llama". */
 static size_t family_part(const char *class) {
     const char *end = strstr(class, "For"), *model = strstr(class, "Model");
@@ -177,10 +185,13 @@ static bool same_family(const char *a, const char *b) {
 
 void qz_keys_architecture(const json_t *root, const qz_family_info *f, qz_config_keys *k) {
     const json_t *list = json_object_get(root, "architectures");
+    if (list && !json_is_null(list) && !json_is_array(list))
+        add_value(k, QZ_KEYS_REFUSED, "", "architectures", list); /* no list of names */
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *a = json_string_value(json_array_get(list, i));
-        bool other = false;
-        if (a == NULL || strcmp(a, f->architecture) == 0) continue;
+        bool other = a == NULL || has_part(a, "bidirectional"); /* every token sees all others there */
+        if (other) add_value(k, QZ_KEYS_REFUSED, "", "architectures", json_array_get(list, i));
+        if (other || strcmp(a, f->architecture) == 0) continue;
         for (unsigned o = 0; o < QZ_FAMILY_COUNT; o++) other |= same_family(a, qz_family_get(o)->architecture);
         if (other && !same_family(a, f->architecture)) qz_keys_add(k, QZ_KEYS_REFUSED, "", "architectures", a);
         else
@@ -211,12 +222,14 @@ void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config
         (void)snprintf(value, sizeof value, "%lld", (long long)json_integer_value(w));
         qz_keys_add(k, QZ_KEYS_REFUSED, "", "sliding_window", value);
     }
-    if (f->window == QZ_WINDOW_BY_KEY || f->window == QZ_WINDOW_PATTERN) return; /* layer_types is read */
+    if (qz_window_listed(f->window) && c->sliding_window > 0)
+        return; /* layer_types is read; without a window all attention is full */
     for (size_t i = 0; i < json_array_size(types); i++) {
         const char *t = json_string_value(json_array_get(types, i));
         const bool sliding = f->window != QZ_WINDOW_NONE && c->sliding_window > 0;
         if (t && strcmp(t, sliding ? "sliding_attention" : "full_attention") == 0) continue;
-        qz_keys_add(k, QZ_KEYS_REFUSED, "", "layer_types", t ? t : "?");
+        if (t) qz_keys_add(k, QZ_KEYS_REFUSED, "", "layer_types", t);
+        else add_value(k, QZ_KEYS_REFUSED, "", "layer_types", json_array_get(types, i));
         return;
     }
 }

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/io.h"
 #include "model/config.h"
@@ -59,6 +60,27 @@ static void mistral_null_is_not_absent(void **state) {
     assert_int_equal(load(ZOO "mistral/config.json").sliding_window, 16);
     assert_int_equal(load(ZOO "mistral/variants/no-window.config.json").sliding_window, 0);
 }
+#define MOST "\"vocab_size\":300,\"intermediate_size\":64"
+#define SHAPE MOST ",\"hidden_size\":64,\"num_attention_heads\":4"
+/* Python takes true for 1: the layer has rotary positions (smollm3's use_rope). */
+static void switches_are_numbers(void **state) {
+    (void)state;
+    static const char *const lists[] = {"[true, true, false]", "[1, 1, 0]"};
+    char text[512];
+    for (size_t i = 0; i < 2; i++) {
+        json_t *root = NULL;
+        qz_error err = {0};
+        qz_config c;
+        (void)snprintf(text, sizeof text,
+                       "{\"model_type\":\"smollm3\"," SHAPE ",\"num_hidden_layers\":3,\"use_sliding_window\":true,"
+                       "\"sliding_window\":8,\"no_rope_layers\":%s}", lists[i]);
+        assert_int_equal(qz_json_parse(text, strlen(text), "x", &root, &err), QZ_OK);
+        if (qz_config_from_json(root, "x", &c, &err) != QZ_OK) fail_msg("%s", err.text);
+        assert_memory_equal(c.layer_no_rope, ((uint8_t[]){0, 0, 1}), 3);
+        assert_memory_equal(c.layer_sliding, ((uint8_t[]){0, 0, 1}), 3);
+        json_decref(root);
+    }
+}
 static void refused(const char *text, qz_status code, const char *word) {
     qz_error err = {0};
     qz_config c;
@@ -66,8 +88,6 @@ static void refused(const char *text, qz_status code, const char *word) {
     assert_int_equal(qz_config_load("/tmp/quantz-config-test.json", &c, &err), code);
     if (strstr(err.text, word) == NULL) fail_msg("'%s' not in '%s'", word, err.text);
 }
-#define MOST "\"vocab_size\":300,\"intermediate_size\":64"
-#define SHAPE MOST ",\"hidden_size\":64,\"num_attention_heads\":4"
 static void bad_configs(void **state) {
     (void)state;
     refused("{\"model_type\":\"lama\"}", QZ_EUNSUPPORTED, "'llama'");
@@ -86,6 +106,7 @@ static void bad_configs(void **state) {
 }
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(same_in_both_spellings), cmocka_unit_test(rope_worked_values),
-                                       cmocka_unit_test(mistral_null_is_not_absent), cmocka_unit_test(bad_configs)};
+                                       cmocka_unit_test(mistral_null_is_not_absent),
+                                       cmocka_unit_test(switches_are_numbers), cmocka_unit_test(bad_configs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -91,8 +91,31 @@ static const qz_tensor_view *wrapped(const binder *b, const char *name) {
     return NULL;
 }
 
+/* Names that say how a checkpoint was saved: around the model, or without its head. */
+static qz_status saved_wrongly(const binder *b, const char *name) {
+    static const struct { const char *mark, *what, *todo; } marks[] = {
+        {".base_layer.", "names of an unmerged PEFT adapter", "merge it into the model (merge_and_unload), then save"},
+        {"base_model.model.", "names of an unmerged PEFT adapter",
+         "merge it into the model (merge_and_unload), then save"},
+        {"_orig_mod.", "names of torch.compile", "save the model that was compiled (its _orig_mod)"}};
+    for (size_t k = 0; k < sizeof marks / sizeof marks[0]; k++)
+        for (size_t i = 0; i < b->m->n_tensors; i++) {
+            const qz_tensor_view *t = &b->m->tensors[i];
+            if (strstr(t->name, marks[k].mark))
+                return qz_fail(b->err, QZ_EUNSUPPORTED, "%s: file '%s', tensor '%s', offset %llu: expected '%s', "
+                               "found names with '%s'; %s", marks[k].what, t->file, t->file_name,
+                               (unsigned long long)t->offset, name, marks[k].mark, marks[k].todo);
+        }
+    const qz_tensor_view *t = strncmp(name, "model.", 6) == 0 ? look_up(b, name + 6) : NULL;
+    if (t == NULL) return QZ_OK;
+    return qz_fail(b->err, QZ_EUNSUPPORTED, "names of a saved base model: file '%s', tensor '%s', offset %llu: "
+                   "expected '%s', found names without 'model.'; load it as a causal language model "
+                   "(AutoModelForCausalLM), then save it", t->file, t->file_name, (unsigned long long)t->offset, name);
+}
+
 /* There under its name, with a type or rank that no weight has. */
 static qz_status missing(const binder *b, const char *name) {
+    QZ_TRY(saved_wrongly(b, name));
     const qz_tensor_view *w = wrapped(b, name);
     if (w)
         return qz_fail(b->err, QZ_EUNSUPPORTED, "names of a wrapper: file '%s', tensor '%s', offset %llu: expected '%s', found the text model inside another one; save its language model alone",

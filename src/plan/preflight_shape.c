@@ -1,4 +1,5 @@
 /* Shapes of the linears for the pre-flight, and the deployed scheme out of configs. */
+#include "artifacts/folder.h"
 #include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
@@ -276,6 +277,7 @@ qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spe
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (strcasecmp(o->method, methods[i].method) == 0) o->kind = methods[i].kind;
     if (four || eight) o->kind = QZ_DEPLOY_BNB; /* wins even without quant_method */
+    else if (qz_folder_bnb_off(q)) o->kind = QZ_DEPLOY_FLOAT;
     else if (o->method[0] == 0 && json_object_get(q, "q_group_size")) o->kind = QZ_DEPLOY_AWQ; /* AutoAWQ's own file */
     else if (o->method[0] == 0 && json_object_get(q, "desc_act")) o->kind = QZ_DEPLOY_GPTQ;
     else if (o->method[0] == 0 && json_object_get(q, "group_size") && json_object_get(q, "mode") == NULL && json_object_size(q) <= 3) o->kind = QZ_DEPLOY_MLX;
@@ -307,10 +309,10 @@ qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spe
 
 qz_status qz_deploy_spec_json(const json_t *root, const char *name, qz_deploy_spec *o, qz_error *err) {
     const json_t *q = json_object_get(root, "quantization_config");
-    if (q == NULL || json_is_null(q)) q = json_object_get(json_object_get(root, "text_config"), "quantization_config");
-    if (q == NULL || json_is_null(q)) q = json_object_get(root, "compression_config");
-    if (q == NULL || json_is_null(q)) q = json_object_get(root, "quantization"); /* MLX */
-    if (q && !json_is_null(q)) return qz_deploy_spec_object(q, name, o, err);
+    if (qz_json_empty(q)) q = json_object_get(json_object_get(root, "text_config"), "quantization_config");
+    if (qz_json_empty(q)) q = json_object_get(root, "compression_config");
+    if (qz_json_empty(q)) q = json_object_get(root, "quantization"); /* MLX */
+    if (!qz_json_empty(q)) return qz_deploy_spec_object(q, name, o, err);
     *o = (qz_deploy_spec){.kind = QZ_DEPLOY_FLOAT, .bits = 16, .sym = true, .zero_point = true};
     return QZ_OK;
 }

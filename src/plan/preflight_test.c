@@ -318,6 +318,12 @@ static void specs_of_configs(void **state) {
         {"{\"quantization_config\":{\"quant_method\":\"awq\",\"zero_point\":true,\"group_size\":64,\"bits\":4,\"version\":\"gemm\"}}", QZ_DEPLOY_AWQ, 4, 64, false, false},
         {"{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":8,\"group_size\":-1,\"desc_act\":true,\"sym\":true}}", QZ_DEPLOY_GPTQ, 8, -1, true, true},
         {"{\"quantization_config\":{\"load_in_4bit\":true}}", QZ_DEPLOY_BNB, 4, 0, true, false},
+        {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\"}}", QZ_DEPLOY_BNB, 4, 0, true, false},
+        {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\",\"load_in_4bit\":false,\"load_in_8bit\":false}}",
+         QZ_DEPLOY_FLOAT, 16, 0, true, false},
+        {"{\"quantization_config\":{}}", QZ_DEPLOY_FLOAT, 16, 0, true, false},
+        {"{\"quantization_config\":{},\"text_config\":{\"quantization_config\":{\"quant_method\":\"fp8\"}}}",
+         QZ_DEPLOY_FP8, 8, 0, true, false},
         {"{\"quantization_config\":{\"quant_method\":\"mxfp4\"}}", QZ_DEPLOY_MXFP4, 4, 0, true, false},
         {"{\"quantization_config\":{\"quant_method\":\"fp8\",\"weight_block_size\":[128,128]}}", QZ_DEPLOY_FP8_BLOCK, 8, 0, true, false},
         {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,"

@@ -117,6 +117,12 @@ def main():
     variant("phi3", "no-window", window, (96, 80))
     variant("phi3", "no-window-plain", plain_rope)
 
+    # the window without layer_types: transformers lets the layers without rotary positions slide
+    def by_rope(c):
+        c.update(use_sliding_window=True, sliding_window=8)
+        c.pop("layer_types")
+    variant("smollm3", "window8-no-layer-types", by_rope)
+
     def gemma3(c):
         c.update(hidden_size=64, intermediate_size=64, num_attention_heads=2, num_key_value_heads=1, num_hidden_layers=6, query_pre_attn_scalar=32,
                  layer_types=["sliding_attention"] * 5 + ["full_attention"], sliding_window_pattern=6, _sliding_window_pattern=6)
