@@ -61,9 +61,10 @@ qz_status qz_outputs_recover(qz_run *run, const char *path, qz_output_kind kind,
     return QZ_OK;
 }
 
-qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_error *err) {
-    static const char *const endings[] = {".manifest.json.partial", ".partial", QZ_OWN_STATS ".partial", QZ_OWN_STATS ".partial.journal", QZ_OWN_STATS, ".partial.journal"};
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_output_kind kind, qz_error *err) {
+    static const char *const endings[] = {".partial", QZ_OWN_STATS ".partial", QZ_OWN_STATS ".partial.journal", QZ_OWN_STATS, ".partial.journal", ".manifest.json.partial"};
+    const size_t n = kind == QZ_OUTPUT_ARTIFACT ? 6 : kind == QZ_OUTPUT_FILE ? 5 : 0; /* the names that belong to a kind, no others */
+    for (size_t i = 0; i < n; i++) {
         char *name = ended(path, endings[i], "");
         const bool there = name && qz_path_exists(name);
         qz_status st = name == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : there ? qz_remove_tree(name, err) : QZ_OK;

@@ -359,7 +359,7 @@ qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_
     qz_status st = qz_artifact_finished(plan, path, &out->finished, &why, err);
     if (st == QZ_OK && why.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK && out->finished) {
-        st = qz_outputs_tidy(run, path, err);
+        st = qz_outputs_tidy(run, path, QZ_OUTPUT_ARTIFACT, err);
         qz_info(run, "'%s': already finished", path);
         if (st == QZ_OK && (out->path = qz_strdup(path)) == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     } else if (st == QZ_OK && !o->force)

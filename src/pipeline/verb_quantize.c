@@ -69,9 +69,8 @@ static qz_status get_stats(job *j, qz_error *err) {
     memcpy(path + n, QZ_OWN_STATS, sizeof QZ_OWN_STATS);
     qz_request again = *r;
     again.linted = linted != NULL;
-    again.force = true; /* what stands there was left by a killed job of ours: outputs.c looked */
     again.accepted = linted ? linted->accepted : NULL;
-    qz_status st = qz_calib_make(j->run, &j->s, &again, path, &(bool){false}, err);
+    qz_status st = qz_calib_make(j->run, &j->s, &again, path, NULL, err);
     if (st == QZ_OK) st = qz_stats_open(&j->stats, path, err);
     j->made = path;
     return st;

@@ -4,6 +4,7 @@
 #include "artifacts/schemes.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "base/str.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
@@ -55,7 +56,7 @@ static qz_status claim_in(job *j, const char *name, const char *ending, qz_error
 }
 
 static qz_status plan_all(job *j, qz_error *err) {
-    uint64_t total = 0, disk;
+    uint64_t total = 0, left = 0, disk;
     j->plans = qz_arena_calloc(&j->arena, j->n, sizeof *j->plans);
     j->paths = qz_arena_calloc(&j->arena, j->n, sizeof *j->paths);
     if (j->plans == NULL || j->paths == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
@@ -71,13 +72,18 @@ static qz_status plan_all(job *j, qz_error *err) {
         QZ_TRY(claim_in(j, qz_path_base(j->paths[i]), ".card.md", err));
         if (qz_path_exists(j->paths[i]) && !j->r->force && !j->r->resume && !j->r->dry_run)
             return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it, or --resume to keep finished artifacts", j->paths[i]);
+        if (j->r->resume && qz_path_exists(j->paths[i])) continue; /* finished, or refused later */
         total += j->plans[i].total_bytes;
+        left += qz_disk_partial(j->paths[i]);
     }
     QZ_TRY(qz_disk_free(j->r->output, &disk, err));
-    if (!j->r->dry_run && total > disk)
-        return qz_fail(err, QZ_EIO, "not enough disk in '%s': expected %llu bytes for %zu artifacts, found %llu free", j->r->output, (unsigned long long)total, j->n,
-                       (unsigned long long)disk);
-    return QZ_OK;
+    if (j->r->dry_run || total <= disk + left) return QZ_OK;
+    qz_str rest = {0}; /* which an earlier job has left, and this one uses */
+    if (left) qz_str_printf(&rest, " and %llu in its '*.partial'", (unsigned long long)left);
+    qz_status st = qz_fail(err, QZ_EIO, "not enough disk in '%s': expected %llu bytes for %zu artifacts, found %llu free%s", j->r->output, (unsigned long long)total, j->n,
+                           (unsigned long long)disk, rest.ptr ? rest.ptr : "");
+    qz_str_release(&rest);
+    return st;
 }
 
 static qz_status show_plan(const job *j, qz_error *err) {
@@ -131,9 +137,7 @@ static qz_status calibrate(job *j, qz_error *err) {
     if (r->data == NULL) return QZ_OK;
     j->stats_path = qz_path_join(r->output, "calibration" QZ_OWN_STATS);
     if (j->stats_path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    qz_request mine = *r;
-    mine.force = true; /* what stands there is a job's own: outputs.c looked */
-    QZ_TRY(qz_calib_make(j->run, &j->s, &mine, j->stats_path, &(bool){false}, err));
+    QZ_TRY(qz_calib_make(j->run, &j->s, r, j->stats_path, NULL, err)); /* what stands there is a job's own: outputs.c looked */
     QZ_TRY(qz_stats_open(&j->stats, j->stats_path, err));
     QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
     j->imp.stats = &j->stats;
