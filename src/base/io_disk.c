@@ -50,7 +50,8 @@ static uint64_t blocks_in(const char *dir) { /* of files; no artifact has folder
 uint64_t qz_disk_partial(const char *path) {
     qz_str s = {0};
     qz_str_printf(&s, "%s.partial", path);
-    const uint64_t sum = s.failed ? 0 : !qz_path_is_link(s.ptr) && qz_path_is_dir(s.ptr) ? blocks_in(s.ptr) : blocks_of(s.ptr);
+    const bool folder = !s.failed && !qz_path_is_link(s.ptr) && qz_path_is_dir(s.ptr);
+    const uint64_t sum = s.failed ? 0 : folder ? blocks_in(s.ptr) : blocks_of(s.ptr);
     qz_str_release(&s);
     return sum;
 }
@@ -61,8 +62,12 @@ qz_status qz_disk_check(const char *path, uint64_t need, qz_error *err) {
     QZ_TRY(qz_disk_free(path, &have, err));
     if (have + partial >= need) return QZ_OK;
     if (partial)
-        return qz_fail(err, QZ_EIO, "not enough free disk: output '%s': expected %llu bytes, found %llu and %llu in '%s.partial', which an earlier job has left and this one "
-                                    "uses; free space or choose another folder", path, (unsigned long long)need, (unsigned long long)have, (unsigned long long)partial, path);
-    return qz_fail(err, QZ_EIO, "not enough free disk: output '%s': expected %llu bytes, found %llu; free space or choose another folder", path, (unsigned long long)need,
-                   (unsigned long long)have);
+        return qz_fail(err, QZ_EIO,
+                       "not enough free disk: output '%s': expected %llu bytes, found %llu and %llu in '%s.partial', "
+                       "which an earlier job has left and this one uses; free space or choose another folder",
+                       path, (unsigned long long)need, (unsigned long long)have, (unsigned long long)partial, path);
+    return qz_fail(
+        err, QZ_EIO,
+        "not enough free disk: output '%s': expected %llu bytes, found %llu; free space or choose another folder",
+        path, (unsigned long long)need, (unsigned long long)have);
 }

@@ -255,10 +255,14 @@ static qz_status finished_layers(const pass *p, const char *path, const char *sh
     return QZ_OK;
 }
 
-static qz_status begin(pass *p, const char *path, const qz_str *head) {
+static qz_status begin(pass *p, const char *path, const char *partial, const qz_str *head) {
     char sha[65];
     qz_sha256_bytes_hex(head->ptr, head->len, sha);
     QZ_TRY(qz_journal_add(&p->journal, p->err, "%s", sha));
+    if (!qz_path_is_link(partial) && qz_path_is_dir(partial)) { /* a file is replaced by qz_out_open */
+        QZ_TRY(qz_remove_tree(partial, p->err));
+        qz_info(p->run, "'%s' is removed: a killed job has left it", partial);
+    }
     QZ_TRY(qz_out_open(&p->out, path, p->err));
     return qz_out_write(&p->out, head->ptr, head->len, p->err);
 }
@@ -284,7 +288,7 @@ static qz_status start(pass *p, const char *path, size_t *done, bool *finished) 
     QZ_GOTO(qz_journal_open(&p->journal, journal.ptr, !p->c->resume, p->err));
     if (p->c->own) QZ_GOTO(drop_foreign(p, path, journal.ptr, sha));
     QZ_GOTO(drop_short(p, partial.ptr, journal.ptr, at));
-    if (p->journal.n == 0) st = begin(p, path, &head);
+    if (p->journal.n == 0) st = begin(p, path, partial.ptr, &head);
     else {
         QZ_GOTO(finished_layers(p, path, sha, done, &at));
         st = qz_out_resume(&p->out, path, at, p->err);

@@ -35,4 +35,6 @@ bool qz_outputs_unfinished(const char *path); /* a journal stands beside it */
 qz_status qz_outputs_recover(qz_run *run, const char *path, qz_output_kind kind, qz_error *err);
 /* The output is whole: removes what else stands beside it of a job that was killed after its last rename, and says so. */
 qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_output_kind kind, qz_error *err);
+/* The same of statistics alone, before a job that makes none begins to write: they take its room. */
+qz_status qz_outputs_tidy_stats(qz_run *run, const char *path, qz_error *err);
 #endif

@@ -394,6 +394,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
     QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));
+    if (!o->own_stats) QZ_TRY(qz_outputs_tidy_stats(run, path, err));
     qz_status st = qz_proof_open(&proof, run, plan, err);
     if (st == QZ_OK)
         st = qz_artifact_writer_open(run, plan, path, (o->resume ? QZ_WRITE_RESUME : 0u) | (o->force ? QZ_WRITE_FORCE : 0u), &w, err);

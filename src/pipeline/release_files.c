@@ -1,5 +1,5 @@
-/* The pages of a release (report.md, report.json, cards): all of them get their names together, and none takes the place of a file that
- * is not this job's. report.json lists the others with their hashes. */
+/* The pages of a release (report.md, report.json, cards): all of them get their names together, and none takes the
+ * place of a file that is not this job's. report.json lists the others with their hashes. */
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -26,7 +26,8 @@ qz_status qz_release_files_write(const char *dir, const qz_release_file *f, size
     size_t staged = 0;
     for (; staged < n && st == QZ_OK; staged += st == QZ_OK) {
         const qz_release_file *one = &f[staged];
-        const char *to = qz_arena_printf(&a, "%s/%s", dir, one->name), *from = to ? qz_arena_printf(&a, "%s.partial", to) : NULL;
+        const char *to = qz_arena_printf(&a, "%s/%s", dir, one->name),
+                   *from = to ? qz_arena_printf(&a, "%s.partial", to) : NULL;
         moves[staged] = (qz_move){from, to};
         if (from == NULL || one->text.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
         else st = qz_stage_file(to, one->text.ptr, one->text.len, err);
@@ -40,8 +41,9 @@ qz_status qz_release_files_write(const char *dir, const qz_release_file *f, size
 /* ---- what stands there before ---- */
 typedef struct {
     const qz_outputs *outs;
-    const char *dir, *const *paths; size_t n; /* artifacts of this job */
-    const json_t *report;                     /* report.json of this job, NULL: none */
+    const char *dir, *const *paths;
+    size_t n;             /* artifacts of this job */
+    const json_t *report; /* report.json of this job, NULL: none */
     qz_arena arena;
 } before;
 
@@ -57,7 +59,8 @@ static bool same_artifacts(const before *b, const json_t *report) {
     for (size_t i = 0; i < b->n; i++) {
         bool found = false;
         for (size_t k = 1; k <= b->n && !found; k++)
-            found = strcmp(qz_path_base(text_of(json_array_get(rows, k), "artifact")), qz_path_base(b->paths[i])) == 0;
+            found =
+                strcmp(qz_path_base(text_of(json_array_get(rows, k), "artifact")), qz_path_base(b->paths[i])) == 0;
         if (!found) return false;
     }
     return true;
@@ -69,16 +72,19 @@ static qz_status other_artifacts(const before *b, const char *path, const json_t
     for (size_t i = 0; i < b->n; i++) qz_str_printf(&want, "%s%s", i ? ", " : "", qz_path_base(b->paths[i]));
     for (size_t k = 1; k < json_array_size(rows); k++)
         qz_str_printf(&found, "%s%s", k > 1 ? ", " : "", qz_path_base(text_of(json_array_get(rows, k), "artifact")));
-    qz_status st = qz_fail(err, QZ_EUSAGE, "output exists and is the report of another list of artifacts: '%s': expected '%.300s', found '%.300s'; "
-                                           "choose another folder, or give --force to replace it",
-                           path, want.ptr ? want.ptr : "", found.ptr ? found.ptr : "");
+    qz_status st = qz_fail(
+        err, QZ_EUSAGE,
+        "output exists and is the report of another list of artifacts: '%s': expected '%.300s', found '%.300s'; "
+        "choose another folder, or give --force to replace it",
+        path, want.ptr ? want.ptr : "", found.ptr ? found.ptr : "");
     qz_str_release(&want);
     qz_str_release(&found);
     return st;
 }
 
 static bool is_report(const json_t *root) {
-    return *text_of(root, "quantz") && *text_of(root, "source_sha256") && json_is_array(json_object_get(root, "rows"));
+    return *text_of(root, "quantz") && *text_of(root, "source_sha256") &&
+           json_is_array(json_object_get(root, "rows"));
 }
 
 /* Pages that a killed job gave their names before report.json had its own are known by how they begin. */
@@ -108,8 +114,11 @@ static qz_status check_page(before *b, const char *name, qz_error *err) {
     ours = ours || (qz_outputs_interrupted(b->outs, path) && begins_as_ours(text));
     qz_free(text);
     if (ours) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "output exists and is not what this job wrote: '%s': %s; move it away, or give --force to replace it", path,
-                   b->report ? "expected the bytes whose hash 'report.json' lists" : "no 'report.json' of this job stands beside it");
+    return qz_fail(
+        err, QZ_EUSAGE,
+        "output exists and is not what this job wrote: '%s': %s; move it away, or give --force to replace it", path,
+        b->report ? "expected the bytes whose hash 'report.json' lists"
+                  : "no 'report.json' of this job stands beside it");
 }
 
 static qz_status check_pages(before *b, qz_error *err) {
@@ -122,18 +131,26 @@ static qz_status check_pages(before *b, qz_error *err) {
     return QZ_OK;
 }
 
-qz_status qz_release_before(const qz_outputs *o, const qz_request *r, const char *const *paths, size_t n, char source_sha[65], qz_error *err) {
+qz_status qz_release_before(const qz_outputs *o, const qz_request *r, const char *const *paths, size_t n,
+                            char source_sha[65], qz_error *err) {
     before b = {.outs = o, .dir = r->output, .paths = paths, .n = n};
     json_t *root = NULL;
     source_sha[0] = 0;
-    const char *path = qz_arena_printf(&b.arena, "%s/report.json", b.dir), *calibration = qz_arena_printf(&b.arena, "%s/calibration", b.dir);
+    const char *path = qz_arena_printf(&b.arena, "%s/report.json", b.dir),
+               *calibration = qz_arena_printf(&b.arena, "%s/calibration", b.dir);
     const char *stats = calibration ? qz_arena_printf(&b.arena, "%s" QZ_OWN_STATS, calibration) : NULL;
     qz_status st = path && stats ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK && qz_path_exists(stats) && !qz_outputs_left(calibration, QZ_OWN_STATS))
-        st = qz_fail(err, QZ_EUSAGE, "output '%s' would replace '%s', which is not ours; move it away or choose another output", b.dir, stats);
+        st = qz_fail(err, QZ_EUSAGE,
+                     "output '%s' would replace '%s', which is not ours; move it away or choose another output",
+                     b.dir, stats);
     if (st == QZ_OK && qz_path_exists(path)) {
         (void)qz_json_load(path, REPORT_LIMIT, &root, &(qz_error){0});
-        if (!is_report(root)) st = qz_fail(err, QZ_EUSAGE, "output '%s' is no report of quantz and is never replaced; move it away or choose another folder", path);
+        if (!is_report(root))
+            st = qz_fail(
+                err, QZ_EUSAGE,
+                "output '%s' is no report of quantz and is never replaced; move it away or choose another folder",
+                path);
         else if (!r->force && !same_artifacts(&b, root)) st = other_artifacts(&b, path, root, err);
         else if (!r->force) {
             b.report = root;

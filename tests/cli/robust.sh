@@ -132,6 +132,9 @@ if mount -t tmpfs -o size=2m tmpfs "$disk" 2> /dev/null; then
     [ $code -eq 3 ] && grep -q "bytes, found .* in '$disk/out.partial', which an earlier job has left" "$W/stderr" && ok "quantize $resume: what takes the room is named" \
       || bad "quantize $resume on a full disk: exit $code" "$(cat "$W/stderr")"
   done
+  left "$W/s1" 100; mv "$disk/out.partial" "$disk/out.partial.stats" # of a job that calibrated: this one does not, and removes them first
+  if quantize "$disk/out" gguf:Q8_0; then same "quantize where statistics of another job take the room" "$(sum "$W/g")" "$(sum "$disk/out")"
+  else bad "quantize where statistics of another job take the room" "$(cat "$W/stderr")"; fi
   # Where a write failed: what had been written before counts.
   mount -o remount,size=64m "$disk"; rm -rf "${disk:?}"/*
   (ulimit -f 2000; "$Q" quantize models/market --to gguf:Q8_0 -o "$disk/out" -q -t 1 > /dev/null 2> "$W/stderr"); code=$?

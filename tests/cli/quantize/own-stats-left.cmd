@@ -15,3 +15,7 @@ echo "another kind"; killed w w.partial.stats; try quantize $m --to bnb:nf4 -o w
 rm -r w; killed w w.partial.stats; try convert $m --to bnb:nf4 --lossy -o w
 rm -r w; killed w w; try calibrate $m --data ids.jsonl --seq-len 16 ${c#* * --seq-len 16} -o w; rm w
 : > w.partial.lock; cp part w.partial.stats; try quantize $m --to gguf:Q8_0 -o w
+rm w*; mkdir w.partial; echo x > w.partial/model.safetensors.partial; printf 'quantz-items 2 x\n' > w.partial.journal; : > w.partial.lock
+try calibrate $m --data ids.jsonl --seq-len 16 ${c#* * --seq-len 16} -o w
+echo "of release"; mkdir d; cp part d/calibration.partial.stats; for x in calibration.partial.stats report.md report.json; do : > d/$x.partial.lock; done
+head -1 ids.jsonl > t.jsonl; try release $m --to gguf:Q8_0 --text t.jsonl --no-bench -o d --resume
