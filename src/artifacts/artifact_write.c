@@ -224,21 +224,12 @@ static qz_status check_paths(const qz_artifact_writer *w, qz_error *err) {
     return qz_path_is_dir(w->partial) ? check_replace(w->partial, w->journal_path, err) : QZ_OK; /* of an unfinished job of either kind */
 }
 
-static qz_status check_disk(const qz_artifact_writer *w, size_t done, qz_error *err) {
-    uint64_t have = 0, need = w->plan->total_bytes;
-    for (size_t i = 0; i < done; i++) need -= w->plan->items[i].bytes;
-    QZ_TRY(qz_disk_free(w->path, &have, err));
-    if (have >= need) return QZ_OK;
-    return qz_fail(err, QZ_EIO, "not enough free disk: output '%s': expected %llu bytes, found %llu; free space or choose another folder", w->path,
-                   (unsigned long long)need, (unsigned long long)have);
-}
-
 static qz_status begin(qz_artifact_writer *w, qz_error *err) {
     size_t done = 0;
     QZ_TRY(check_paths(w, err));
     if (w->flags & QZ_WRITE_RESUME) QZ_TRY(qz_item_journal_find(w, &done, err));
     if (w->ops->resume_at) done = w->ops->resume_at(w->plan, done);
-    QZ_TRY(check_disk(w, done, err));
+    QZ_TRY(qz_disk_check(w->path, w->plan->total_bytes, err));
     QZ_TRY(qz_item_journal_start(w, done, err)); /* first made and last removed: what it stands beside is ours */
     if (done == 0 && qz_path_exists(w->partial)) QZ_TRY(qz_remove_tree(w->partial, err));
     if (directory(w)) QZ_TRY(qz_make_dirs(w->partial, err));

@@ -1,9 +1,11 @@
 #include "base/hash.h"
+#include "base/io.h"
 #include "base/size.h"
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char hex_digits[] = "0123456789abcdef";
 static void to_hex(const uint8_t d[32], char out[65]) {
@@ -47,8 +49,13 @@ void qz_sha256_bytes_hex(const void *bytes, size_t n, char out[65]) {
 }
 
 qz_status qz_sha256_file_hex(const char *path, char out[65], qz_error *err) {
-    FILE *f = fopen(path, "rb");
-    if (f == NULL) return qz_fail(err, QZ_EIO, "cannot open '%s': %s", path, strerror(errno));
+    int fd;
+    QZ_TRY(qz_open_regular(path, &fd, &(uint64_t){0}, err));
+    FILE *f = fdopen(fd, "rb");
+    if (f == NULL) {
+        (void)close(fd);
+        return qz_fail(err, QZ_EMEMORY, "out of memory reading '%s'", path);
+    }
     enum { CHUNK = 1 << 20 };
     uint8_t *buf = qz_alloc_array(CHUNK, 1);
     qz_sha256 h = {0};

@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,22 +23,37 @@ static qz_status cannot_open(const char *path, qz_error *err) {
                    "or remove the link", path, to);
 }
 
+/* O_NONBLOCK: a named pipe without a writer is refused and not waited for; of a regular file it means nothing. */
+qz_status qz_open_regular(const char *path, int *fd, uint64_t *size, qz_error *err) {
+    struct stat st;
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (*fd < 0) return errno == ENXIO ? qz_fail(err, QZ_EUSAGE, "not a regular file: '%s'", path) : cannot_open(path, err); /* a socket */
+    qz_status s = QZ_OK;
+    if (fstat(*fd, &st) != 0) s = qz_fail(err, QZ_EIO, "cannot read '%s': %s", path, strerror(errno));
+    else if (!S_ISREG(st.st_mode)) s = qz_fail(err, QZ_EUSAGE, "not a regular file: '%s'", path);
+    if (s == QZ_OK) {
+        *size = (uint64_t)st.st_size;
+        return QZ_OK;
+    }
+    (void)close(*fd);
+    *fd = -1;
+    return s;
+}
+
 qz_status qz_map_open(qz_map *m, const char *path, qz_error *err) {
     *m = (qz_map){0};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return cannot_open(path, err);
-    struct stat st;
+    int fd;
+    uint64_t size;
+    QZ_TRY(qz_open_regular(path, &fd, &size, err));
     qz_status s = QZ_OK;
-    if (fstat(fd, &st) != 0) s = qz_fail(err, QZ_EIO, "cannot read '%s': %s", path, strerror(errno));
-    else if (!S_ISREG(st.st_mode)) s = qz_fail(err, QZ_EUSAGE, "not a regular file: '%s'", path);
-    if (s == QZ_OK && st.st_size > 0) {
-        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED) s = qz_fail(err, QZ_EIO, "cannot map '%s' (%lld bytes): %s", path, (long long)st.st_size, strerror(errno));
+    if (size > 0) {
+        void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED) s = qz_fail(err, QZ_EIO, "cannot map '%s' (%llu bytes): %s", path, (unsigned long long)size, strerror(errno));
         else m->ptr = p;
     }
     (void)close(fd);
     if (s != QZ_OK) return s;
-    m->size = (size_t)st.st_size;
+    m->size = (size_t)size;
     m->path = qz_strdup(path);
     if (m->path == NULL) {
         qz_map_release(m);
@@ -70,15 +84,13 @@ static qz_status read_all(int fd, const char *path, size_t n, char *buf, qz_erro
 
 qz_status qz_read_file(const char *path, size_t limit, char **out, size_t *len, qz_error *err) {
     *out = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return cannot_open(path, err);
-    struct stat st;
+    int fd;
+    uint64_t size;
+    QZ_TRY(qz_open_regular(path, &fd, &size, err));
     qz_status s = QZ_OK;
-    if (fstat(fd, &st) != 0) s = qz_fail(err, QZ_EIO, "cannot read '%s': %s", path, strerror(errno));
-    else if (!S_ISREG(st.st_mode)) s = qz_fail(err, QZ_EUSAGE, "not a regular file: '%s'", path);
-    else if ((uint64_t)st.st_size > limit)
-        s = qz_fail(err, QZ_EFORMAT, "file too large: file '%s': expected at most %zu bytes, found %lld", path, limit, (long long)st.st_size);
-    size_t n = s == QZ_OK ? (size_t)st.st_size : 0;
+    if (size > limit)
+        s = qz_fail(err, QZ_EFORMAT, "file too large: file '%s': expected at most %zu bytes, found %llu", path, limit, (unsigned long long)size);
+    size_t n = s == QZ_OK ? (size_t)size : 0;
     char *buf = s == QZ_OK ? qz_alloc_array(n + 1, 1) : NULL;
     if (s == QZ_OK && buf == NULL) s = qz_fail(err, QZ_EMEMORY, "out of memory reading '%s' (%zu bytes)", path, n);
     if (s == QZ_OK) s = read_all(fd, path, n, buf, err);
@@ -151,30 +163,15 @@ qz_status qz_sync_dir(const char *path, qz_error *err) {
     return QZ_OK;
 }
 
+void qz_hold_std_files(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY); /* gets the lowest free number */
+}
+
 qz_status qz_file_size(const char *path, uint64_t *size, qz_error *err) {
     struct stat st;
     if (stat(path, &st) != 0) return cannot_open(path, err);
     *size = (uint64_t)st.st_size;
-    return QZ_OK;
-}
-
-qz_status qz_disk_free(const char *path, uint64_t *bytes, qz_error *err) {
-    char *p = qz_strdup(path[0] ? path : ".");
-    if (p == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    struct statvfs v;
-    while (statvfs(p, &v) != 0) {
-        char *slash = strrchr(p, '/');
-        if (errno != ENOENT || strcmp(p, ".") == 0 || strcmp(p, "/") == 0) {
-            qz_status s = qz_fail(err, QZ_EIO, "cannot read free space of '%s': %s", p, strerror(errno));
-            qz_free(p);
-            return s;
-        }
-        if (slash == NULL) p[0] = '.', p[1] = 0;
-        else if (slash == p) p[1] = 0;
-        else *slash = 0;
-    }
-    *bytes = (uint64_t)v.f_bavail * (uint64_t)v.f_frsize;
-    qz_free(p);
     return QZ_OK;
 }
 

@@ -21,6 +21,8 @@ void qz_map_release(qz_map *m);
 void qz_map_forget(const void *ptr, size_t n);
 
 /* ---- whole files ---- */
+/* For reading; QZ_EUSAGE for a pipe, device or folder, without waiting for one. The caller closes *fd. */
+qz_status qz_open_regular(const char *path, int *fd, uint64_t *size, qz_error *err);
 /* Reads at most `limit` bytes (QZ_EFORMAT if larger). *out is NUL terminated, owned by the caller (qz_free). */
 qz_status qz_read_file(const char *path, size_t limit, char **out, size_t *len, qz_error *err);
 /* The whole of PATH.partial, on disk; qz_commit gives it its name. */
@@ -60,6 +62,8 @@ qz_path_kind qz_path_kind_of(const char *path);
 const char *qz_path_kind_text(const char *path);       /* "a file", "a character device" … for error texts */
 bool qz_path_same(const char *a, const char *b);       /* one file or folder: device and inode; false if either is missing */
 bool qz_path_inside(const char *path, const char *dir); /* both exist, links resolved; dir itself is not inside */
+/* QZ_EUSAGE if PATH+ending is longer than its folder (or the nearest that exists) can hold. */
+qz_status qz_path_fits(const char *path, const char *ending, qz_error *err);
 qz_status qz_make_dirs(const char *path, qz_error *err);
 /* Makes the missing folders above path and appends their names to made[n] (free with qz_free_names, also after an error). */
 qz_status qz_make_parents(const char *path, char ***made, size_t *n, qz_error *err);
@@ -67,6 +71,9 @@ void qz_drop_empty_dirs(char **made, size_t n);        /* removes those that are
 qz_status qz_sync_dir(const char *path, qz_error *err);
 qz_status qz_file_size(const char *path, uint64_t *size, qz_error *err);
 qz_status qz_disk_free(const char *path, uint64_t *bytes, qz_error *err); /* nearest existing parent */
+/* QZ_EIO if `need` bytes find no place at PATH. What PATH.partial of an earlier job takes is counted as free: it is continued or replaced. */
+qz_status qz_disk_check(const char *path, uint64_t need, qz_error *err);
+uint64_t qz_disk_partial(const char *path);            /* bytes that PATH.partial, a file or folder, takes: they are free once it is removed */
 /* Sorted names in a folder without "." and ".."; free each and the array with qz_free_names. */
 qz_status qz_list_dir(const char *path, char ***names, size_t *n, qz_error *err);
 void qz_free_names(char **names, size_t n);
@@ -79,13 +86,15 @@ uint64_t qz_peak_rss(void);
 /* Gives free memory back and starts the peak anew from what is resident now. */
 void qz_peak_rss_reset(void);
 double qz_now(void); /* monotonic seconds */
+/* At the start of a program: standard files that are closed are held, so that no output gets their number (a warning would be written
+ * into an artifact); writing to them still fails. */
+void qz_hold_std_files(void);
 
 /* ---- from temporary names to final ones ----
  * All in order, or after an error none: each `from` (a whole file or folder, on disk) stands under its `to`; what stood there before has
  * changed places with it in one step, is put back after an error and removed at the end. Killed at any point, either the old or the new
  * is whole under its final name, or (file systems that cannot exchange names) as FROM.old, which qz_commit_recover of the next run puts
  * back. */
-enum { QZ_MOVES = 2 };
 #define QZ_OLD ".old"
 typedef struct { const char *from, *to; } qz_move;
 qz_status qz_commit(const qz_move *moves, size_t n, qz_error *err);
@@ -100,6 +109,5 @@ qz_status qz_commit_recover(const char *from, const char *to, qz_recovered *what
 typedef struct { int fd; char *name; bool left; } qz_lock; /* fd -1: none; left: by a killed job */
 bool qz_lock_left(const char *path); /* an empty lock file stands there: of a job that runs or was killed */
 qz_status qz_lock_take(qz_lock *l, const char *path, qz_error *err);
-bool qz_lock_is(const qz_lock *l, const char *path); /* of this spelling */
 void qz_lock_drop(qz_lock *l, bool finished); /* not finished: a mark that was there stays */
 #endif

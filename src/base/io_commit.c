@@ -61,9 +61,9 @@ static qz_status sync_parent(const char *path, qz_error *err) {
 }
 
 qz_status qz_commit(const qz_move *moves, size_t n, qz_error *err) {
-    bool swapped[QZ_MOVES] = {0};
+    bool *swapped = qz_calloc_array(n, sizeof *swapped);
     size_t done = 0;
-    qz_status st = n <= QZ_MOVES ? QZ_OK : qz_fail(err, QZ_EBUG, "%zu names in one commit", n);
+    qz_status st = swapped ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
     for (; done < n && st == QZ_OK; done += st == QZ_OK) {
         swapped[done] = qz_path_exists(moves[done].to);
         st = swapped[done] ? swap(moves[done].from, moves[done].to, err) : move(moves[done].from, moves[done].to, err);
@@ -73,11 +73,13 @@ qz_status qz_commit(const qz_move *moves, size_t n, qz_error *err) {
         while (done-- > 0)
             if (swapped[done]) (void)swap(moves[done].from, moves[done].to, &(qz_error){0});
             else (void)rename(moves[done].to, moves[done].from);
+        qz_free(swapped);
         return st;
     }
-    for (size_t i = 0; i < n; i++)
-        if (swapped[i]) QZ_TRY(qz_remove_tree(moves[i].from, err));
-    return QZ_OK;
+    for (size_t i = 0; i < n && st == QZ_OK; i++)
+        if (swapped[i]) st = qz_remove_tree(moves[i].from, err);
+    qz_free(swapped);
+    return st;
 }
 
 qz_status qz_commit_partial(const char *path, qz_error *err) {

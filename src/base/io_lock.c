@@ -56,11 +56,6 @@ qz_status qz_lock_take(qz_lock *l, const char *path, qz_error *err) {
     return st;
 }
 
-bool qz_lock_is(const qz_lock *l, const char *path) {
-    const size_t n = strlen(path);
-    return l->name && strncmp(l->name, path, n) == 0 && strcmp(l->name + n, ".partial.lock") == 0;
-}
-
 void qz_lock_drop(qz_lock *l, bool finished) {
     if (l->fd >= 0 && l->name && (finished || !l->left)) (void)unlink(l->name); /* while it is held: nobody else has this file */
     if (l->fd >= 0) (void)close(l->fd);

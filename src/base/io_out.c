@@ -83,7 +83,7 @@ static qz_status drain(qz_out *o, const uint8_t *p, size_t n, qz_error *err) {
         if (k < 0 && errno == EINTR) continue;
         if (k < 0)
             return qz_fail(err, QZ_EIO, "cannot write '%s' at offset %llu: %s%s", o->partial,
-                           (unsigned long long)(o->size - o->used), strerror(errno),
+                           (unsigned long long)(o->size - o->used + at), strerror(errno),
                            errno == ENOSPC ? "; free space or choose another output folder, then use --resume" : "");
         at += (size_t)k;
     }

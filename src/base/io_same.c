@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,6 +31,27 @@ bool qz_path_inside(const char *path, const char *dir) {
     free(p); /* both are the C library's */
     free(d);
     return inside;
+}
+
+qz_status qz_path_fits(const char *path, const char *ending, qz_error *err) {
+    const size_t n = strlen(path) + strlen(ending), base = strlen(qz_path_base(path)) + strlen(ending);
+    char *dir = qz_path_base(path) == path ? qz_strdup(".") : qz_strndup(path, (size_t)(qz_path_base(path) - path));
+    if (dir == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    long most;
+    while (errno = 0, (most = pathconf(dir, _PC_NAME_MAX)) < 0 && errno == ENOENT) { /* a folder that will be made */
+        size_t k = strlen(dir);
+        while (k > 1 && dir[k - 1] == '/') k--;
+        while (k && dir[k - 1] != '/') k--;
+        if (k == 0) dir[k++] = '.';
+        dir[k] = 0;
+    }
+    qz_free(dir);
+    if (most > 0 && base > (size_t)most)
+        return qz_fail(err, QZ_EUSAGE, "output name '%s' is too long: with '%s', which the job makes beside it, expected at most %ld bytes, found %zu; choose a shorter name",
+                       qz_path_base(path), ending, most, base);
+    if (n >= PATH_MAX)
+        return qz_fail(err, QZ_EUSAGE, "output path of '%s' is too long: with '%s' expected at most %d bytes, found %zu; choose a shorter path", qz_path_base(path), ending, PATH_MAX - 1, n);
+    return QZ_OK;
 }
 
 /* The folders above `path`, first missing first. */

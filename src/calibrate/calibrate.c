@@ -221,6 +221,14 @@ static qz_status drop_short(pass *p, const char *partial, const char *journal, s
     return qz_journal_open(&p->journal, journal, true, p->err);
 }
 
+/* Statistics that nobody asked for by name are no reason to stop: another job's pass is not gone on with. */
+static qz_status drop_foreign(pass *p, const char *path, const char *journal, const char *sha) {
+    if (p->journal.n == 0 || strcmp(p->journal.lines[0], sha) == 0) return QZ_OK;
+    qz_info(p->run, "calibration starts anew: '%s.partial' is of other data or settings, left by a killed job, and is replaced", path);
+    qz_journal_close(&p->journal, true);
+    return qz_journal_open(&p->journal, journal, true, p->err);
+}
+
 /* What stands under the final name got it after its last byte was on disk: the header says whose it is. */
 static qz_status look(pass *p, const char *path, const qz_str *head, bool *finished) {
     qz_map m = {0};
@@ -247,10 +255,14 @@ static qz_status finished_layers(const pass *p, const char *path, const char *sh
     return QZ_OK;
 }
 
-static qz_status begin(pass *p, const char *path, const qz_str *head) {
+static qz_status begin(pass *p, const char *path, const char *partial, const qz_str *head) {
     char sha[65];
     qz_sha256_bytes_hex(head->ptr, head->len, sha);
     QZ_TRY(qz_journal_add(&p->journal, p->err, "%s", sha));
+    if (!qz_path_is_link(partial) && qz_path_is_dir(partial)) { /* a file is replaced by qz_out_open */
+        QZ_TRY(qz_remove_tree(partial, p->err));
+        qz_info(p->run, "'%s' is removed: a killed job has left it", partial);
+    }
     QZ_TRY(qz_out_open(&p->out, path, p->err));
     return qz_out_write(&p->out, head->ptr, head->len, p->err);
 }
@@ -258,7 +270,7 @@ static qz_status begin(pass *p, const char *path, const qz_str *head) {
 /* Opens the output behind what an interrupted run has finished: all of it, some layers or nothing. */
 static qz_status start(pass *p, const char *path, size_t *done, bool *finished) {
     qz_str head = {0}, journal = {0}, partial = {0};
-    uint64_t at = 0, disk = 0;
+    uint64_t at = 0;
     qz_status st = qz_stats_header(&p->info, &head, p->offsets, &p->total, p->err);
     char sha[65];
     if (st != QZ_OK) goto out;
@@ -272,14 +284,11 @@ static qz_status start(pass *p, const char *path, size_t *done, bool *finished) 
         st = qz_remove_tree(journal.ptr, p->err);
         goto out;
     }
-    QZ_GOTO(qz_disk_free(path, &disk, p->err));
-    if (disk < p->total) {
-        st = qz_fail(p->err, QZ_EIO, "not enough disk for '%s': expected %llu bytes, found %llu free", path, (unsigned long long)p->total, (unsigned long long)disk);
-        goto out;
-    }
+    QZ_GOTO(qz_disk_check(path, p->total, p->err));
     QZ_GOTO(qz_journal_open(&p->journal, journal.ptr, !p->c->resume, p->err));
+    if (p->c->own) QZ_GOTO(drop_foreign(p, path, journal.ptr, sha));
     QZ_GOTO(drop_short(p, partial.ptr, journal.ptr, at));
-    if (p->journal.n == 0) st = begin(p, path, &head);
+    if (p->journal.n == 0) st = begin(p, path, partial.ptr, &head);
     else {
         QZ_GOTO(finished_layers(p, path, sha, done, &at));
         st = qz_out_resume(&p->out, path, at, p->err);

@@ -1,4 +1,5 @@
 /* The program: finds the verb, parses its options, runs it, prints the one error line, and chooses the exit code. */
+#include "base/io.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "cli/options.h"
@@ -15,6 +16,12 @@ static const qz_verb *nearest(const char *name) {
         if (d < best_d) best_d = d, best = v;
     }
     return best;
+}
+
+/* What was printed must have arrived. */
+static qz_status printed(qz_status st, qz_error *err) {
+    if (st == QZ_OK && (fflush(stdout) != 0 || ferror(stdout))) st = qz_fail(err, QZ_EIO, "cannot write to standard output");
+    return st;
 }
 
 static int report(const qz_error *err, qz_status st) {
@@ -39,7 +46,6 @@ static qz_status run_request(const qz_verb *v, qz_request r, qz_error *err) {
     qz_status st = qz_catalog_set_cpu(&run, r.cpu, err);
     if (st == QZ_OK) st = v->run(&run, &r, err);
     qz_run_release(&run);
-    if (st == QZ_OK && (fflush(stdout) != 0 || ferror(stdout))) st = qz_fail(err, QZ_EIO, "cannot write to standard output");
     return st;
 }
 
@@ -51,22 +57,29 @@ static qz_status run_verb(const qz_verb *v, int argc, char **argv, qz_error *err
     if (st == QZ_OK && help) qz_help_verb(stdout, v);
     else if (st == QZ_OK) st = run_request(v, r, err);
     qz_arena_release(&keep);
-    return st;
+    return printed(st, err);
+}
+
+/* What is asked of the program itself. */
+static bool is_page(const char *name, int argc, char **argv) {
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        const qz_verb *v = argc > 2 ? qz_verb_find(argv[2]) : NULL;
+        if (v) qz_help_verb(stdout, v);
+        else qz_help_program(stdout);
+    } else if (strcmp(name, "--version") == 0) (void)printf("quantz %s\n", qz_catalog_version());
+    else if (strcmp(name, "--man") == 0) qz_help_man(stdout);
+    else if (strcmp(name, "--completion") == 0) qz_help_completion(stdout);
+    else return false;
+    return true;
 }
 
 int main(int argc, char **argv) {
     qz_error err = {0};
     (void)signal(SIGXFSZ, SIG_IGN); /* a file over the limit is a failed write, with its line, and no sudden end */
-    const char *name = argc > 1 ? argv[1] : "--help";
-    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
-        const qz_verb *v = argc > 2 ? qz_verb_find(argv[2]) : NULL;
-        if (v) qz_help_verb(stdout, v);
-        else qz_help_program(argc > 1 ? stdout : stderr);
-        return argc > 1 ? 0 : 2;
-    }
-    if (strcmp(name, "--version") == 0) return printf("quantz %s\n", qz_catalog_version()) > 0 ? 0 : 3;
-    if (strcmp(name, "--man") == 0) return qz_help_man(stdout), 0;
-    if (strcmp(name, "--completion") == 0) return qz_help_completion(stdout), 0;
+    qz_hold_std_files();
+    if (argc < 2) return qz_help_program(stderr), 2;
+    const char *name = argv[1];
+    if (is_page(name, argc, argv)) return report(&err, printed(QZ_OK, &err));
     const qz_verb *v = qz_verb_find(name);
     if (v == NULL)
         return report(&err, qz_fail(&err, QZ_EUSAGE, "unknown verb '%s': nearest known is '%s'; see 'quantz --help'", name, nearest(name)->name));

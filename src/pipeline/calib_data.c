@@ -20,22 +20,27 @@ static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const 
                           qz_error *err) {
     qz_engine *e = NULL;
     qz_recipe_calibration how;
+    const bool own = finished == NULL;
+    bool before = false;
     QZ_TRY(qz_recipe_windows(r, &how, err));
     QZ_TRY(qz_model_check_finite(run, s->model, err));
     if (s->sha_hex[0] == 0) QZ_TRY(qz_source_hash(run, s, err));
     QZ_TRY(qz_engine_open(run, s->model, NULL, &e, err));
     bool templated = d->n && d->samples[0].templated;
-    const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .resume = r->resume, .replace = r->force,
+    const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .resume = r->resume, .replace = r->force || own, .own = own,
                               .about = {.samples = w->samples_used, .data_sha = d->sha_hex, .source_sha = s->sha_hex, .reader = d->reader,
                                         .data_name = qz_path_base(d->path), .chat_template = templated ? "applied" : "none",
                                         .bos = w->bos_added > 0 || (s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer)),
                                         .no_bos = !how.windows.bos, .raw = how.raw, .lengths = how.windows.policy,
                                         .accepted = r->linted ? r->accepted : d->accepted}};
     double start = qz_now();
-    qz_status st = qz_calibrate(run, e, &c, path, finished, err);
-    if (st == QZ_OK && *finished) qz_info(run, "'%s': already finished", path);
+    qz_status st = qz_calibrate(run, e, &c, path, &before, err);
+    if (st == QZ_OK && before && own) qz_info(run, "calibration: finished by the job before");
+    else if (st == QZ_OK && before) qz_info(run, "'%s': already finished", path);
+    else if (st == QZ_OK && own) qz_info(run, "calibrated on %zu tokens in %.1f s", w->n_windows * w->seq_len, qz_now() - start);
     else if (st == QZ_OK)
         qz_info(run, "calibrated on %zu tokens in %.1f s; statistics '%s'", w->n_windows * w->seq_len, qz_now() - start, path);
+    if (finished) *finished = before;
     if (st == QZ_OK) st = say_experts(run, s->model, path, err);
     qz_engine_free(e);
     return st;
@@ -63,7 +68,7 @@ qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r,
 qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, bool *finished, qz_error *err) {
     qz_dataset d = {0};
     qz_windows w = {0};
-    if (qz_path_exists(path) && !r->force && !r->resume) return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
+    if (finished && qz_path_exists(path) && !r->force && !r->resume) return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
     qz_status st = qz_calib_windows(run, s, r, &d, &w, err);
     if (st == QZ_OK) st = run_pass(run, s, &d, &w, r, path, finished, err);
     qz_windows_release(&w);

@@ -16,6 +16,7 @@ qz_status qz_calib_leaks(const qz_source *s, const qz_request *r, qz_arena *aren
                          qz_error *err);
 /* r->data as windows, linted; the caller releases both. Counts of what was used, cut and dropped go to the log. */
 qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r, qz_dataset *d, qz_windows *w, qz_error *err);
-/* r->data -> statistics file at path (resumable; *finished: r->resume, and it stood there already, of the same data and settings). */
+/* r->data -> statistics file at path (resumable; *finished: r->resume, and it stood there already, of the same data and settings).
+ * finished NULL: statistics of the job's own, which replaces what stands there and removes them at the end; messages do not name them. */
 qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, bool *finished, qz_error *err);
 #endif

@@ -138,6 +138,17 @@ static qz_status check_one(const qz_request *r, const char *path, bool main_name
     return QZ_OK;
 }
 
+/* The longest name that the job will make must fit: otherwise it would fail at its end. */
+static qz_status check_length(const qz_request *r, const char *path, qz_output_kind kind, qz_error *err) {
+    const char *longest = ".partial.lock";
+    for (size_t i = 0; i < sizeof beside / sizeof beside[0] && kind != QZ_OUTPUT_FOLDER; i++) {
+        const bool stats = strncmp(beside[i].ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0;
+        const bool made = kind == QZ_OUTPUT_ARTIFACT ? !stats || r->data : beside[i].single && !stats;
+        if (made && strlen(beside[i].ending) > strlen(longest)) longest = beside[i].ending;
+    }
+    return qz_path_fits(path, longest, err);
+}
+
 /* The output itself stands there already. */
 static qz_status check_existing(const qz_request *r, const char *path, qz_output_kind kind, qz_error *err) {
     if (!qz_path_exists(path)) return QZ_OK;
@@ -161,21 +172,35 @@ static qz_status claim_beside(const qz_request *r, const char *path, const char 
     return st;
 }
 
-static qz_status lock(qz_outputs *o, const char *path, qz_error *err) {
-    for (size_t i = 0; i < o->n_locks; i++) /* claimed before, when only the name was known */
-        if (qz_lock_is(&o->locks[i], path)) return QZ_OK;
-    qz_lock *more = qz_realloc_array(o->locks, o->n_locks + 1, sizeof *more);
+static qz_claimed *find(const qz_outputs *o, const char *path) {
+    for (size_t i = 0; i < o->n_claimed; i++)
+        if (strcmp(o->claimed[i].path, path) == 0) return &o->claimed[i];
+    return NULL;
+}
+
+bool qz_outputs_interrupted(const qz_outputs *o, const char *path) {
+    const qz_claimed *c = find(o, path);
+    return c ? c->lock.left : qz_lock_left(path); /* once claimed the lock file is our own */
+}
+
+static qz_status lock(qz_outputs *o, const char *path, qz_output_kind kind, qz_error *err) {
+    if (find(o, path)) return QZ_OK; /* claimed before, when only the name was known */
+    qz_claimed *more = qz_realloc_array(o->claimed, o->n_claimed + 1, sizeof *more);
     if (more == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    o->locks = more;
-    QZ_TRY(qz_lock_take(&o->locks[o->n_locks], path, err));
-    o->n_locks++;
-    return QZ_OK;
+    o->claimed = more;
+    qz_claimed *c = &more[o->n_claimed];
+    *c = (qz_claimed){.path = qz_strdup(path), .kind = kind};
+    if (c->path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_status st = qz_lock_take(&c->lock, path, err);
+    if (st == QZ_OK) o->n_claimed++;
+    else qz_free(c->path);
+    return st;
 }
 
 /* Makes the name this job's alone, and puts right what a killed one has left half renamed. */
 static qz_status take(qz_outputs *o, const char *path, qz_output_kind kind, qz_error *err) {
     QZ_TRY(qz_make_parents(path, &o->made, &o->n, err));
-    QZ_TRY(lock(o, path, err));
+    QZ_TRY(lock(o, path, kind, err));
     return qz_outputs_recover(o->run, path, kind, err);
 }
 
@@ -186,6 +211,7 @@ qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path,
     char *bare = qz_strndup(path, n);
     if (bare == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     qz_status st = qz_outputs_named(r, bare, kind, err);
+    if (st == QZ_OK) st = check_length(r, bare, kind, err);
     if (st == QZ_OK) st = check_one(r, bare, true, kind == QZ_OUTPUT_FOLDER, err);
     for (size_t i = 1; i < sizeof beside / sizeof beside[0] && st == QZ_OK && kind != QZ_OUTPUT_FOLDER; i++)
         if (kind == QZ_OUTPUT_ARTIFACT || beside[i].single) st = claim_beside(r, bare, beside[i].ending, err);
@@ -197,8 +223,14 @@ qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path,
 }
 
 void qz_outputs_end(qz_outputs *o, qz_status st) {
-    for (size_t i = 0; i < o->n_locks; i++) qz_lock_drop(&o->locks[i], st == QZ_OK);
-    qz_free(o->locks);
+    qz_error why = {0};
+    for (size_t i = 0; i < o->n_claimed; i++) { /* tidied while it is locked */
+        qz_claimed *c = &o->claimed[i];
+        if (st == QZ_OK && qz_outputs_tidy(o->run, c->path, c->kind, &why) != QZ_OK) qz_warn(o->run, "left by a killed job: %s", why.text);
+        qz_lock_drop(&c->lock, st == QZ_OK);
+        qz_free(c->path);
+    }
+    qz_free(o->claimed);
     if (st != QZ_OK) qz_drop_empty_dirs(o->made, o->n);
     qz_free_names(o->made, o->n);
     *o = (qz_outputs){0};

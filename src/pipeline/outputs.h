@@ -11,10 +11,11 @@
 #include "base/io.h"
 #include "pipeline/request.h"
 
-typedef struct { qz_run *run; char **made; size_t n; qz_lock *locks; size_t n_locks; } qz_outputs; /* run: says what was put right */
 /* Statistics that a job makes for itself beside its output, and removes: never a name that a user would give his own. */
 #define QZ_OWN_STATS ".partial.stats"
 typedef enum { QZ_OUTPUT_ARTIFACT, QZ_OUTPUT_FILE, QZ_OUTPUT_FOLDER } qz_output_kind;
+typedef struct { qz_lock lock; char *path; qz_output_kind kind; } qz_claimed;
+typedef struct { qz_run *run; char **made; size_t n; qz_claimed *claimed; size_t n_claimed; } qz_outputs; /* run: says what was put right */
 /* kind: an artifact (file or folder, with manifest and statistics), a single file, or a folder that only receives files (release):
  * that one may exist and hold inputs, each file in it is claimed for itself. */
 qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_output_kind kind, qz_error *err);
@@ -22,6 +23,8 @@ qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path,
 qz_status qz_outputs_named(const qz_request *r, const char *path, qz_output_kind kind, qz_error *err);
 /* QZ_EUSAGE naming a file of the folder that its manifest does not list: replacing the folder would delete it. */
 qz_status qz_outputs_listed(const char *path, qz_error *err);
+bool qz_outputs_interrupted(const qz_outputs *o, const char *path); /* a job that wrote there was killed */
+/* After success removes what killed jobs of another kind have left beside the outputs, and says so. */
 void qz_outputs_end(qz_outputs *o, qz_status st);
 
 /* ---- after a kill (outputs_left.c) ---- */
@@ -31,5 +34,7 @@ bool qz_outputs_unfinished(const char *path); /* a journal stands beside it */
 /* Puts back or removes what a kill between two renames has left as NAME.partial.old, and says so. The names have been claimed. */
 qz_status qz_outputs_recover(qz_run *run, const char *path, qz_output_kind kind, qz_error *err);
 /* The output is whole: removes what else stands beside it of a job that was killed after its last rename, and says so. */
-qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_error *err);
+qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_output_kind kind, qz_error *err);
+/* The same of statistics alone, before a job that makes none begins to write: they take its room. */
+qz_status qz_outputs_tidy_stats(qz_run *run, const char *path, qz_error *err);
 #endif

@@ -61,10 +61,12 @@ qz_status qz_outputs_recover(qz_run *run, const char *path, qz_output_kind kind,
     return QZ_OK;
 }
 
-qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_error *err) {
-    static const char *const endings[] = {".manifest.json.partial", ".partial", QZ_OWN_STATS ".partial", QZ_OWN_STATS ".partial.journal", QZ_OWN_STATS, ".partial.journal"};
-    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        char *name = ended(path, endings[i], "");
+static const char *const rests[] = {QZ_OWN_STATS ".partial", QZ_OWN_STATS ".partial.journal", QZ_OWN_STATS, ".partial", ".partial.journal", ".manifest.json.partial"};
+enum { OF_STATS = 3, OF_FILE = 5, OF_ARTIFACT = 6 }; /* the names that belong to a kind, no others */
+
+static qz_status remove_rests(qz_run *run, const char *path, size_t n, qz_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        char *name = ended(path, rests[i], "");
         const bool there = name && qz_path_exists(name);
         qz_status st = name == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : there ? qz_remove_tree(name, err) : QZ_OK;
         if (there && st == QZ_OK) qz_info(run, "'%s' is removed: a killed job has left it", name);
@@ -73,3 +75,9 @@ qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_error *err) {
     }
     return QZ_OK;
 }
+
+qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_output_kind kind, qz_error *err) {
+    return remove_rests(run, path, kind == QZ_OUTPUT_ARTIFACT ? OF_ARTIFACT : kind == QZ_OUTPUT_FILE ? OF_FILE : 0, err);
+}
+
+qz_status qz_outputs_tidy_stats(qz_run *run, const char *path, qz_error *err) { return remove_rests(run, path, OF_STATS, err); }

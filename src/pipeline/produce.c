@@ -359,7 +359,7 @@ qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_
     qz_status st = qz_artifact_finished(plan, path, &out->finished, &why, err);
     if (st == QZ_OK && why.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK && out->finished) {
-        st = qz_outputs_tidy(run, path, err);
+        st = qz_outputs_tidy(run, path, QZ_OUTPUT_ARTIFACT, err);
         qz_info(run, "'%s': already finished", path);
         if (st == QZ_OK && (out->path = qz_strdup(path)) == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     } else if (st == QZ_OK && !o->force)
@@ -394,6 +394,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     if (is_grouped(plan) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
     QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));
+    if (!o->own_stats) QZ_TRY(qz_outputs_tidy_stats(run, path, err));
     qz_status st = qz_proof_open(&proof, run, plan, err);
     if (st == QZ_OK)
         st = qz_artifact_writer_open(run, plan, path, (o->resume ? QZ_WRITE_RESUME : 0u) | (o->force ? QZ_WRITE_FORCE : 0u), &w, err);

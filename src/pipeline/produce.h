@@ -23,6 +23,7 @@ typedef struct {
 typedef struct {
     const qz_recipe *recipe;
     bool force, resume;
+    bool own_stats;                     /* statistics that the job has made beside the output are in use; else what stands there is a rest */
     bool rehearse, rehearse_calibrated; /* dry run: hashes and calibration are not there yet, their space is */
     const char *source_dir, *stats_file; /* NULL: none */
     const char *imatrix_file, *imatrix_dataset, *imatrix_sha, *imatrix_accepted;

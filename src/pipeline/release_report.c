@@ -211,7 +211,7 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     }
     qz_str_putc(s, '}');
 }
-static void json_report(const qz_release_report *r, qz_str *s) {
+static void json_report(const qz_release_report *r, const qz_release_file *files, size_t n_files, qz_str *s) {
     qz_str_puts(s, "{\"quantz\":");
     qz_json_quote(s, qz_catalog_version(), strlen(qz_catalog_version()));
     text_figure(s, "model", r->model);
@@ -224,7 +224,9 @@ static void json_report(const qz_release_report *r, qz_str *s) {
     text_figure(s, "token_hash", r->token_hash);
     text_figure(s, "machine", r->environment);
     figure(s, "seconds", r->seconds);
-    qz_str_printf(s, ",\"gate_notask\":%s,\"rows\":[", r->tasks ? "false" : "true");
+    qz_str_printf(s, ",\"gate_notask\":%s,\"files\":[", r->tasks ? "false" : "true");
+    qz_release_list_files(files, n_files, s);
+    qz_str_puts(s, "\n],\"rows\":[");
     for (size_t i = 0; i < r->n_rows; i++) json_row(r, i, s);
     qz_str_puts(s, "\n]}\n");
 }
@@ -253,47 +255,45 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
     qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->set[0] ? r->set : "no text", r->token_hash);
 }
 
-static qz_status write_text(const char *dir, const char *name, const qz_str *s, qz_error *err) {
-    char *path = qz_path_join(dir, name);
-    if (path == NULL || s->failed) {
-        qz_free(path);
-        return qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+static void page(const qz_release_report *r, const qz_table *t, const qz_table *d, qz_str *s) {
+    qz_str_printf(s, "# %s: release report\n\n", r->model);
+    qz_table_markdown(t, s);
+    qz_str_puts(s, "\nspeed: generation against the source row. MiB: peak memory of a process that runs only this artifact.\n\n");
+    qz_table_markdown(d, s);
+    qz_str_putc(s, '\n');
+    notes(r, s);
+}
+
+/* The report's page, the cards and last report.json, which lists them. */
+static qz_status all_files(const qz_release_report *r, const qz_table *t, const qz_table *d, const char *dir, qz_arena *a, qz_error *err) {
+    const size_t cards = r->n_rows ? r->n_rows - 1 : 0, n = cards + 2;
+    qz_release_file *f = qz_arena_calloc(a, n, sizeof *f);
+    if (f == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+    f[0].name = "report.md";
+    page(r, t, d, &f[0].text);
+    bool named = true;
+    for (size_t i = 1; i <= cards; i++) {
+        card(r, i, &f[i].text);
+        f[i].name = qz_arena_printf(a, "%s.card.md", qz_path_base(r->rows[i].path));
+        named = named && f[i].name && !f[i].text.failed;
     }
-    qz_status st = qz_write_file(path, s->ptr, s->len, err);
-    qz_free(path);
+    f[n - 1].name = "report.json";
+    if (named && !f[0].text.failed) json_report(r, f, n - 1, &f[n - 1].text);
+    qz_status st = named && !f[0].text.failed ? qz_release_files_write(dir, f, n, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+    for (size_t i = 0; i < n; i++) qz_str_release(&f[i].text);
     return st;
 }
 
 qz_status qz_release_write(const qz_release_report *r, const char *dir, qz_str *terminal, qz_error *err) {
     qz_arena a = {0};
     qz_table t, d;
-    qz_str s = {0};
-    char name[256];
     qz_status st = main_table(r, &a, &t, err);
     if (st == QZ_OK) st = detail_table(r, &a, &d, err);
     if (st == QZ_OK) {
         qz_table_text(&t, terminal);
         notes(r, terminal);
-        qz_str_printf(&s, "# %s: release report\n\n", r->model);
-        qz_table_markdown(&t, &s);
-        qz_str_puts(&s, "\nspeed: generation against the source row. MiB: peak memory of a process that runs only this artifact.\n\n");
-        qz_table_markdown(&d, &s);
-        qz_str_putc(&s, '\n');
-        notes(r, &s);
-        st = write_text(dir, "report.md", &s, err);
+        st = all_files(r, &t, &d, dir, &a, err);
     }
-    if (st == QZ_OK) {
-        qz_str_clear(&s);
-        json_report(r, &s);
-        st = write_text(dir, "report.json", &s, err);
-    }
-    for (size_t i = 1; i < r->n_rows && st == QZ_OK; i++) {
-        qz_str_clear(&s);
-        card(r, i, &s);
-        (void)snprintf(name, sizeof name, "%s.card.md", qz_path_base(r->rows[i].path));
-        st = write_text(dir, name, &s, err);
-    }
-    qz_str_release(&s);
     qz_arena_release(&a);
     return st;
 }

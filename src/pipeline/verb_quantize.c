@@ -70,9 +70,8 @@ static qz_status get_stats(job *j, qz_error *err) {
     memcpy(path + n, QZ_OWN_STATS, sizeof QZ_OWN_STATS);
     qz_request again = *r;
     again.linted = linted != NULL;
-    again.force = true; /* what stands there was left by a killed job of ours: outputs.c looked */
     again.accepted = linted ? linted->accepted : NULL;
-    qz_status st = qz_calib_make(j->run, &j->s, &again, path, &(bool){false}, err);
+    qz_status st = qz_calib_make(j->run, &j->s, &again, path, NULL, err);
     if (st == QZ_OK) st = qz_stats_open(&j->stats, path, err);
     j->made = path;
     return st;
@@ -223,6 +222,7 @@ static qz_status produce(job *j, qz_produced *p, qz_error *err) {
         QZ_TRY(qz_importance_survey(j->run, &j->plan, &j->imp, &j->o, p, err));
         return print_plan(&j->plan, r, p, &j->arena, err);
     }
+    j->o.own_stats = j->made != NULL;
     QZ_TRY(qz_produce(j->run, &j->s, &j->plan, &j->imp, &j->o, j->out, p, err));
     p->planned_memory = qz_produce_memory(&j->s, &j->plan, &j->imp, &j->recipe, j->made != NULL);
     return j->made ? qz_remove_tree(j->made, err) : QZ_OK;

@@ -4,6 +4,7 @@
 #include "artifacts/schemes.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "base/str.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
@@ -34,6 +35,7 @@ typedef struct {
     qz_release_report rep;
     size_t measured;
     qz_outputs outs;
+    char before_sha[65]; /* source of the report that stands there; "": none */
     const char *leaks;   /* into the calibration data, taken with --accept; NULL: none */
 } job;
 
@@ -54,14 +56,10 @@ static qz_status claim_in(job *j, const char *name, const char *ending, qz_error
     return st;
 }
 
-static qz_status plan_all(job *j, qz_error *err) {
-    uint64_t total = 0, disk;
-    j->plans = qz_arena_calloc(&j->arena, j->n, sizeof *j->plans);
+static qz_status name_all(job *j, qz_error *err) {
     j->paths = qz_arena_calloc(&j->arena, j->n, sizeof *j->paths);
-    if (j->plans == NULL || j->paths == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    if (j->paths == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     for (size_t i = 0; i < j->n; i++) {
-        j->o.recipe = &j->recipes[i];
-        QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &j->o, &j->arena, &j->plans[i], err));
         char *path = NULL;
         QZ_TRY(qz_default_output(&j->s, &j->recipes[i].spec, j->r->output, j->r->name, &path, err));
         j->paths[i] = qz_arena_strdup(&j->arena, path);
@@ -69,15 +67,29 @@ static qz_status plan_all(job *j, qz_error *err) {
         if (j->paths[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
         QZ_TRY(qz_outputs_claim(&j->outs, j->r, j->paths[i], QZ_OUTPUT_ARTIFACT, err));
         QZ_TRY(claim_in(j, qz_path_base(j->paths[i]), ".card.md", err));
-        if (qz_path_exists(j->paths[i]) && !j->r->force && !j->r->resume && !j->r->dry_run)
-            return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it, or --resume to keep finished artifacts", j->paths[i]);
+    }
+    return j->r->dry_run ? QZ_OK : qz_release_before(&j->outs, j->r, (const char *const *)j->paths, j->n, j->before_sha, err);
+}
+
+static qz_status plan_all(job *j, qz_error *err) {
+    uint64_t total = 0, left = 0, disk;
+    j->plans = qz_arena_calloc(&j->arena, j->n, sizeof *j->plans);
+    if (j->plans == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    for (size_t i = 0; i < j->n; i++) {
+        j->o.recipe = &j->recipes[i];
+        QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &j->o, &j->arena, &j->plans[i], err));
+        if (j->r->resume && qz_path_exists(j->paths[i])) continue; /* finished, or refused later */
         total += j->plans[i].total_bytes;
+        left += qz_disk_partial(j->paths[i]);
     }
     QZ_TRY(qz_disk_free(j->r->output, &disk, err));
-    if (!j->r->dry_run && total > disk)
-        return qz_fail(err, QZ_EIO, "not enough disk in '%s': expected %llu bytes for %zu artifacts, found %llu free", j->r->output, (unsigned long long)total, j->n,
-                       (unsigned long long)disk);
-    return QZ_OK;
+    if (j->r->dry_run || total <= disk + left) return QZ_OK;
+    qz_str rest = {0}; /* which an earlier job has left, and this one uses */
+    if (left) qz_str_printf(&rest, " and %llu in its '*.partial'", (unsigned long long)left);
+    qz_status st = qz_fail(err, QZ_EIO, "not enough disk in '%s': expected %llu bytes for %zu artifacts, found %llu free%s", j->r->output, (unsigned long long)total, j->n,
+                           (unsigned long long)disk, rest.ptr ? rest.ptr : "");
+    qz_str_release(&rest);
+    return st;
 }
 
 static qz_status show_plan(const job *j, qz_error *err) {
@@ -128,12 +140,10 @@ static qz_status calibrate(job *j, qz_error *err) {
     bool calibration, tokens;
     needs(j, &calibration, &tokens);
     if (calibration && r->data == NULL) return qz_fail(err, QZ_EUSAGE, "awq and gptq need calibration data: give --calib FILE");
-    if (r->data == NULL) return QZ_OK;
     j->stats_path = qz_path_join(r->output, "calibration" QZ_OWN_STATS);
     if (j->stats_path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    qz_request mine = *r;
-    mine.force = true; /* what stands there is a job's own: outputs.c looked */
-    QZ_TRY(qz_calib_make(j->run, &j->s, &mine, j->stats_path, &(bool){false}, err));
+    if (r->data == NULL) return QZ_OK;
+    QZ_TRY(qz_calib_make(j->run, &j->s, r, j->stats_path, NULL, err)); /* what stands there is a job's own: outputs.c looked */
     QZ_TRY(qz_stats_open(&j->stats, j->stats_path, err));
     QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
     j->imp.stats = &j->stats;
@@ -229,6 +239,7 @@ static qz_status run_job(job *j, qz_error *err) {
     for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->recipes[i].spec, err));
     j->o = (qz_produce_options){.force = r->force, .resume = r->resume,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
+    QZ_TRY(name_all(j, err));
     if (r->dry_run) {
         QZ_TRY(qz_calib_leaks(&j->s, r, &j->arena, &j->leaks, err));
         QZ_TRY(plan_all(j, err));
@@ -238,6 +249,9 @@ static qz_status run_job(job *j, qz_error *err) {
     QZ_TRY(qz_make_dirs(r->output, err));
     QZ_TRY(plan_all(j, err)); /* refuses what cannot work before an hour is spent */
     QZ_TRY(qz_source_hash(j->run, &j->s, err));
+    if (j->before_sha[0] && strcmp(j->before_sha, j->s.sha_hex) != 0)
+        return qz_fail(err, QZ_EUSAGE, "output exists and is the report of another source: '%s/report.json': expected sha256 %.16s…, found %.16s…; choose another folder, "
+                                       "or give --force to replace it", r->output, j->s.sha_hex, j->before_sha);
     QZ_TRY(calibrate(j, err));
     QZ_TRY(plan_all(j, err)); /* again with the statistics' facts */
     QZ_TRY(produce_all(j, err));
@@ -254,6 +268,8 @@ qz_status qz_run_release_verb(qz_run *run, const qz_request *r, qz_error *err) {
     j->r = r;
     j->outs.run = run;
     qz_status st = run_job(j, err);
+    if (st == QZ_OK && j->stats_path && r->data == NULL && qz_path_exists(j->stats_path))
+        qz_info(run, "'%s' is removed: a killed job has left it", j->stats_path);
     if (st == QZ_OK && j->stats_path) st = qz_remove_tree(j->stats_path, err);
     qz_outputs_end(&j->outs, st);
     for (size_t i = 0; i < j->measured; i++) qz_measured_release(&j->rep.rows[i]);

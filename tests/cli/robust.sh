@@ -110,6 +110,35 @@ if mount -t tmpfs -o size=2m tmpfs "$disk" 2> /dev/null; then
     || bad "a disk that fills up: exit $code" "$(cat "$W/stderr"; ls -la "$disk")"
   rm -f "$disk/fill"
   if quantize "$disk/out" gguf:Q8_0 --resume; then ok "the disk has room again: --resume finishes"; else bad "--resume on a disk with room again" "$(cat "$W/stderr")"; fi
+  # What an earlier job has left unfinished is room for the next one, which continues or replaces it; where it is not enough, it is named.
+  quantize "$W/g" gguf:Q8_0 || bad "quantize" "$(cat "$W/stderr")"
+  left() { # FILE PERCENT: its first half or all of it is left unfinished, on a disk of PERCENT of its size and 128 KiB
+    rm -rf "${disk:?}"/*; mount -o remount,size=64m "$disk"
+    head -c $(($(stat -c %s "$1") * ($2 < 100 ? 50 : 100) / 100)) "$1" > "$disk/out.partial"; : > "$disk/out.partial.lock"
+    mount -o remount,size=$(($(stat -c %s "$1") * $2 / 102400 + 128))k "$disk"
+  }
+  for resume in "" --resume; do
+    calibrate=("$Q" calibrate models/market --data models/market/calibration.jsonl --samples 4 -o "$disk/out" -q $resume)
+    left "$W/s1" 100
+    if "${calibrate[@]}" > /dev/null 2> "$W/stderr"; then same "calibrate $resume where its own rest takes the room" "$(sum "$W/s1")" "$(sum "$disk/out")"
+    else bad "calibrate $resume where its own rest takes the room" "$(cat "$W/stderr")"; fi
+    left "$W/s1" 80; "${calibrate[@]}" > /dev/null 2> "$W/stderr"; code=$?
+    [ $code -eq 3 ] && grep -q "bytes, found .* in '$disk/out.partial', which an earlier job has left" "$W/stderr" && ok "calibrate $resume: what takes the room is named" \
+      || bad "calibrate $resume on a full disk: exit $code" "$(cat "$W/stderr")"
+    left "$W/g" 100
+    if quantize "$disk/out" gguf:Q8_0 $resume; then same "quantize $resume where its own rest takes the room" "$(sum "$W/g")" "$(sum "$disk/out")"
+    else bad "quantize $resume where its own rest takes the room" "$(cat "$W/stderr")"; fi
+    left "$W/g" 80; quantize "$disk/out" gguf:Q8_0 $resume; code=$?
+    [ $code -eq 3 ] && grep -q "bytes, found .* in '$disk/out.partial', which an earlier job has left" "$W/stderr" && ok "quantize $resume: what takes the room is named" \
+      || bad "quantize $resume on a full disk: exit $code" "$(cat "$W/stderr")"
+  done
+  left "$W/s1" 100; mv "$disk/out.partial" "$disk/out.partial.stats" # of a job that calibrated: this one does not, and removes them first
+  if quantize "$disk/out" gguf:Q8_0; then same "quantize where statistics of another job take the room" "$(sum "$W/g")" "$(sum "$disk/out")"
+  else bad "quantize where statistics of another job take the room" "$(cat "$W/stderr")"; fi
+  # Where a write failed: what had been written before counts.
+  mount -o remount,size=64m "$disk"; rm -rf "${disk:?}"/*
+  (ulimit -f 2000; "$Q" quantize models/market --to gguf:Q8_0 -o "$disk/out" -q -t 1 > /dev/null 2> "$W/stderr"); code=$?
+  [ $code -eq 3 ] && grep -q "at offset 2048000: " "$W/stderr" && ok "a write that fails in the middle: $(tail -1 "$W/stderr" | cut -c1-90)" || bad "a write that fails in the middle: exit $code" "$(cat "$W/stderr")"
 else
   skipped=$((skipped + 1)); echo "skip  full disk: no tmpfs can be mounted here (needs root)"
 fi
