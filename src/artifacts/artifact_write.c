@@ -228,6 +228,7 @@ static qz_status begin(qz_artifact_writer *w, qz_error *err) {
     size_t done = 0;
     QZ_TRY(check_paths(w, err));
     if (w->flags & QZ_WRITE_RESUME) QZ_TRY(qz_item_journal_find(w, &done, err));
+    else qz_item_journal_mourn(w);
     if (w->ops->resume_at) done = w->ops->resume_at(w->plan, done);
     QZ_TRY(qz_disk_check(w->path, w->plan->total_bytes, err));
     QZ_TRY(qz_item_journal_start(w, done, err)); /* first made and last removed: what it stands beside is ours */

@@ -61,13 +61,18 @@ static bool item_matches(const qz_artifact_writer *w, mapped *m, size_t i, const
     return memcmp(found, hex, 64) == 0;
 }
 
+static bool same_plan(const qz_artifact_writer *w, const qz_journal *j) {
+    char head[sizeof HEAD + 64] = HEAD;
+    plan_hash(w->plan, head + sizeof HEAD - 1);
+    return j->n > 0 && strcmp(j->lines[0], head) == 0;
+}
+
 /* Lines of the journal that fit the plan and whose data are there; 0 for another plan's journal. */
 static size_t valid_items(qz_artifact_writer *w, const qz_journal *j) {
-    char head[sizeof HEAD + 64] = HEAD, want[32];
+    char want[32];
     mapped m = {0};
     size_t done = 0;
-    plan_hash(w->plan, head + sizeof HEAD - 1);
-    if (j->n == 0 || strcmp(j->lines[0], head)) return 0;
+    if (!same_plan(w, j)) return 0;
     for (; done + 1 < j->n && done < w->plan->n_items; done++) {
         const char *line = j->lines[done + 1];
         size_t k = (size_t)snprintf(want, sizeof want, "%zu ", done);
@@ -95,10 +100,24 @@ qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *er
     *done = 0;
     if (!qz_path_exists(w->journal_path)) return QZ_OK;
     QZ_TRY(qz_journal_open(&old, w->journal_path, false, err));
+    const size_t kept = old.n > 1 ? old.n - 1 : 0;
+    if (kept && !same_plan(w, &old)) {
+        qz_journal_close(&old, false);
+        return qz_fail(err, QZ_EUSAGE, "cannot resume '%s': the interrupted run had other settings, another source or other data (%zu of its tensors are finished); "
+                       "give its own options, or run without --resume to begin anew", w->path, kept);
+    }
     *done = valid_items(w, &old);
     qz_journal_close(&old, false);
     qz_info(w->run, "resuming '%s': %zu of %zu tensors are complete", w->path, *done, w->plan->n_items);
     return QZ_OK;
+}
+
+void qz_item_journal_mourn(const qz_artifact_writer *w) {
+    qz_journal old = {0};
+    if (!qz_path_exists(w->journal_path) || qz_journal_open(&old, w->journal_path, false, &(qz_error){0}) != QZ_OK) return;
+    if (old.n > 1 && strncmp(old.lines[0], HEAD, sizeof HEAD - 1) == 0)
+        qz_warn(w->run, "'%s': begun anew, %zu finished tensors of an interrupted run are dropped (--resume would have continued it)", w->path, old.n - 1);
+    qz_journal_close(&old, false);
 }
 
 qz_status qz_item_journal_start(qz_artifact_writer *w, size_t done, qz_error *err) {

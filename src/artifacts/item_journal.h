@@ -5,8 +5,10 @@
 #define QZ_ARTIFACTS_ITEM_JOURNAL_H
 #include "artifacts/artifacts_int.h"
 
-/* *done = items that are complete and whose data match; 0 if there is no journal or it belongs to another plan. */
+/* *done = items that are complete and whose data match; 0 if there is no journal, or it has none. QZ_EUSAGE: it has some of another plan. */
 qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *err);
+/* Says what of an interrupted run is about to be dropped. */
+void qz_item_journal_mourn(const qz_artifact_writer *w);
 /* Opens w->journal with the lines of the first `done` items and nothing else. */
 qz_status qz_item_journal_start(qz_artifact_writer *w, size_t done, qz_error *err);
 /* Writes and syncs the pending lines. */
