@@ -1,5 +1,6 @@
 /* `explain launch ARTIFACT`: the lines that load it, per engine, from what the artifact is and what engines.def knows. */
 #include "base/io.h"
+#include "codecs/types.h"
 #include "base/size.h"
 #include "pipeline/explain.h"
 #include "report/fit.h"
@@ -75,12 +76,16 @@ static qz_status heading(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) 
     return QZ_OK;
 }
 
-/* Scales of AWQ and GPTQ are float16, and kernels of capability 8.0 and up compute in the model's own type (engines.md R12). */
+static const char *quantization_flag(qz_deploy k) {
+    return k == QZ_DEPLOY_AWQ ? " --quantization awq" : k == QZ_DEPLOY_GPTQ ? " --quantization gptq" : "";
+}
+/* The type that the artifact's own floats have: float16 of what we write (C-83), bfloat16 of folders that keep it, where the card
+ * has it (engines.md R12). GGUF's scales are float16; other checkpoints say their own type. */
 static const char *dtype_of(const launch *l) {
     const qz_model *m = l->s->model;
     const bool old = l->hardware && l->hardware->capability > 0 && l->hardware->capability < 80;
     if (l->kind == QZ_DEPLOY_GGUF || old) return "float16";
-    if (l->kind == QZ_DEPLOY_AWQ || l->kind == QZ_DEPLOY_GPTQ) return "auto";
+    if (l->kind == QZ_DEPLOY_AWQ || l->kind == QZ_DEPLOY_GPTQ) return m->embed->type == QZ_TYPE_BF16 ? "bfloat16" : "float16";
     return strcmp(m->encoding, "F16") == 0 ? "float16" : strcmp(m->encoding, "F32") == 0 ? "float32" : "bfloat16";
 }
 
@@ -114,14 +119,14 @@ static qz_status servers(launch *l, qz_error *err) {
     QZ_TRY(heading(l, QZ_RUNTIME_VLLM, &ctx, err));
     if (ctx) {
         more(l, QZ_RUNTIME_VLLM, &extra);
-        qz_fit_command(&x->text, 2, "vllm serve %s --dtype %s --max-model-len %llu%s", path, dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
+        qz_fit_command(&x->text, 2, "vllm serve %s%s --dtype %s --max-model-len %llu%s", path, quantization_flag(l->kind), dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
     }
     qz_str_release(&extra);
     QZ_TRY(heading(l, QZ_RUNTIME_SGLANG, &ctx, err));
     if (ctx) {
         more(l, QZ_RUNTIME_SGLANG, &extra);
         qz_fit_command(&x->text, 2, "python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu%s", path,
-                       l->kind == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : "", dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
+                       l->kind == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(l->kind), dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
     }
     qz_str_release(&extra);
     return QZ_OK;
