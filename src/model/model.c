@@ -53,6 +53,17 @@ size_t qz_model_rotary_heads(const qz_model *m, const char *name) {
     return 0;
 }
 
+float qz_model_lacks(const qz_model *m, const char *name) {
+    if (!m->config.norm_plus_one) return 0;
+    if (m->final_norm && strcmp(m->final_norm->name, name) == 0) return 1;
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
+            const qz_bound *b = &m->blocks[l].sites[i];
+            if (b->site.kind == QZ_SITE_NORM && b->weight[0] && strcmp(b->weight[0]->name, name) == 0) return 1;
+        }
+    return 0;
+}
+
 /* Linear search is enough for one-off look-ups; binding sorts once. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name) {
     for (size_t i = 0; i < m->n_tensors; i++)

@@ -76,6 +76,8 @@ const qz_tensor_view *qz_block_linear(const qz_block *b, size_t linear, long exp
 const qz_tensor_view *qz_model_linear(const qz_model *m);
 /* Heads of query or key in the tensor (weight or bias), whose rows positions rotate; 0: it is another one. */
 size_t qz_model_rotary_heads(const qz_model *m, const char *name);
+/* What a norm's stored values lack of the gains that they multiply with: 1 where the family stores them so; 0 of other tensors. */
+float qz_model_lacks(const qz_model *m, const char *name);
 /* NULL if there is none. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name);
 /* Fails with QZ_ENONFINITE naming tensor and element if a float tensor holds NaN or inf. */

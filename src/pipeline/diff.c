@@ -37,10 +37,14 @@ static qz_status compare(const qz_source *a, const qz_source *b, const qz_tensor
     float *u = qz_alloc_array(n, sizeof *u), *v = qz_alloc_array(n, sizeof *v);
     qz_status st = u && v ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory comparing '%s'", x->name);
     row_order o = order_of(a->model, b->model, x->name, x->rows == 1 ? n : x->rows);
+    const float x_lacks = qz_model_lacks(a->model, x->name), y_lacks = qz_model_lacks(b->model, y->name); /* gains are compared */
+    const float more = x_lacks - y_lacks;
     for (size_t r = 0; st == QZ_OK && r < x->rows; r++) { /* row r of b is row `from` of a */
         bool vector = x->rows == 1;
         qz_tensor_decode(y, r, 1, v);
         qz_tensor_decode(x, o.permuted && !vector ? qz_item_source_row(&o.item, x->rows, r) : r, 1, u);
+        for (size_t k = 0; k < n && more > 0; k++) u[k] += more;
+        for (size_t k = 0; k < n && more < 0; k++) v[k] -= more;
         for (size_t k = 0; k < n; k++) add(s, u[o.permuted && vector ? qz_item_source_row(&o.item, n, k) : k], v[k]);
     }
     qz_free(u);
@@ -107,6 +111,28 @@ static qz_status number(sheet *s, const char *subject, double a, double b) {
     return fact(s, subject, x, y);
 }
 
+/* Containers spell one rotation in several ways (GGUF: factors as a tensor): the frequencies are compared, of a short call and of
+ * the longest. */
+static qz_status diff_rope(sheet *s, const qz_config *x, const qz_config *y) {
+    float a[QZ_MAX_ROPE_PAIRS], b[QZ_MAX_ROPE_PAIRS], fa, fb;
+    char p[64], q[64];
+    if (x->rotary_dim != y->rotary_dim) return number(s, "rotary values", (double)x->rotary_dim, (double)y->rotary_dim);
+    for (int longest = 0; longest < 2; longest++) {
+        const size_t length = longest ? (size_t)qz_min_size(x->max_position, y->max_position) : 1, pairs = (size_t)x->rotary_dim / 2;
+        qz_rope_frequencies(x, false, length, a, &fa);
+        qz_rope_frequencies(y, false, length, b, &fb);
+        for (size_t k = 0; k < pairs; k++) {
+            if (fabs((double)a[k] - (double)b[k]) <= 1e-5 * fabs((double)a[k]) && fabs((double)fa - (double)fb) <= 1e-5) continue;
+            (void)snprintf(p, sizeof p, "%.6g x %.6g", (double)a[k], (double)fa);
+            (void)snprintf(q, sizeof q, "%.6g x %.6g", (double)b[k], (double)fb);
+            char name[64];
+            (void)snprintf(name, sizeof name, "rope frequency %zu of %zu", k, pairs);
+            return fact(s, name, p, q);
+        }
+    }
+    return QZ_OK;
+}
+
 static qz_status diff_config(sheet *s, const qz_model *a, const qz_model *b) {
     const qz_config *x = &a->config, *y = &b->config;
     const struct { const char *name; double a, b; } rows[] = {
@@ -115,12 +141,12 @@ static qz_status diff_config(sheet *s, const qz_model *a, const qz_model *b) {
         {"heads", (double)x->heads, (double)y->heads}, {"kv_heads", (double)x->kv_heads, (double)y->kv_heads},
         {"head_dim", (double)x->head_dim, (double)y->head_dim}, {"max_position", (double)x->max_position, (double)y->max_position},
         {"rms_norm_eps", x->rms_norm_eps, y->rms_norm_eps}, {"rope theta", x->rope.theta, y->rope.theta},
-        {"rope factor", x->rope.factor, y->rope.factor}, {"rope kind", x->rope.kind, y->rope.kind},
         {"sliding_window", (double)x->sliding_window, (double)y->sliding_window}, {"tied embeddings", x->tie_embeddings, y->tie_embeddings},
         {"bos", (double)x->bos_id, (double)y->bos_id}, {"eos", x->n_eos ? (double)x->eos_ids[0] : -1, y->n_eos ? (double)y->eos_ids[0] : -1},
     };
     QZ_TRY(fact(s, "family", qz_family_get(x->family)->name, qz_family_get(y->family)->name));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) QZ_TRY(number(s, rows[i].name, rows[i].a, rows[i].b));
+    QZ_TRY(diff_rope(s, x, y));
     for (int i = 0; i < QZ_NUMBERS; i++)
         if (qz_family_get(x->family)->numbers[i] > 0) QZ_TRY(number(s, qz_number_get(i)->key, qz_config_number(x, i), qz_config_number(y, i)));
     return QZ_OK;

@@ -192,6 +192,9 @@ static qz_status show_source(element *e, const qz_model *m, double value) {
     if (st == QZ_OK) {
         size_t row = source_row(m, s.model, e->t, e->row);
         qz_tensor_decode(t, row, 1, y);
+        const float more = qz_model_lacks(s.model, t->name) - qz_model_lacks(m, t->name); /* gains are compared */
+        if (more != 0) qz_explain_line(e->x, "               one of the two stores gains minus one: the source's value below is as the artifact's");
+        y[e->col] += more;
         qz_explain_line(e->x, "  source       %.9g (%s row %zu%s), difference %.3g", (double)y[e->col], s.model->encoding, row,
                         row == e->row ? "" : ": rotary order differs", value - (double)y[e->col]);
         if (m->scheme && strcmp(m->scheme, "awq") == 0)

@@ -131,7 +131,8 @@ static qz_status print_text(qz_check_job *j, qz_str *s, qz_error *err) {
 
 /* What quantize would refuse to write, by planning it. */
 static qz_status check_write(qz_check_job *j, qz_error *err) {
-    if (!j->has_wanted || j->model == NULL || j->gguf || j->model->scheme || !qz_path_exists(j->path)) return QZ_OK;
+    const bool unopened = j->model == NULL && j->weight_files > 0 && qz_path_is_dir(j->path); /* a family that only the plan knows */
+    if (!j->has_wanted || j->gguf || !qz_path_exists(j->path) || (j->model ? j->model->scheme != NULL : !unopened)) return QZ_OK;
     qz_run silent = *j->run;
     qz_source s = {0};
     qz_artifact_plan plan;

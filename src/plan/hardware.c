@@ -41,6 +41,21 @@ static void normalise(const char *text, char out[64]) {
     out[n] = 0;
 }
 
+/* Does the name hold what is wanted as whole words? "rtx 4090" is in "rtx-4090-24gb", and "rtx 2080" not in "rtx-2080ti-11gb". */
+static bool names_whole(const char *name, const char *want) {
+    for (const char *p = name; *p; p++) {
+        const char *a = p, *b = want;
+        if (p > name && isalnum((unsigned char)p[-1])) continue;
+        for (;; a++, b++) { /* joints between words do not matter */
+            while (*b && !isalnum((unsigned char)*b)) b++;
+            if (*b == 0 && !isalnum((unsigned char)*a)) return true;
+            while (*a && !isalnum((unsigned char)*a)) a++;
+            if (*a == 0 || tolower((unsigned char)*a) != tolower((unsigned char)*b)) break;
+        }
+    }
+    return false;
+}
+
 qz_status qz_hardware_find(const qz_hardware_set *set, const char *name, const qz_hardware **out, qz_error *err) {
     char want[64], have[64];
     const qz_hardware *part = NULL, *near = NULL;
@@ -51,7 +66,7 @@ qz_status qz_hardware_find(const qz_hardware_set *set, const char *name, const q
         if (strcmp(want, have) == 0) return *out = &set->rows[i], QZ_OK;
         size_t d = qz_str_distance(want, have), len = strlen(have);
         if (d < best) best = d, near = &set->rows[i];
-        if (want[0] && strstr(have, want) && len < shortest) shortest = len, part = &set->rows[i];
+        if (want[0] && names_whole(set->rows[i].name, name) && len < shortest) shortest = len, part = &set->rows[i];
     }
     *out = part; /* "rtx 4090", "h100": the shortest name that holds it is the plain model */
     if (part) return QZ_OK;

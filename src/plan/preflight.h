@@ -76,6 +76,7 @@ qz_status qz_deploy_shape_scales(const qz_st_dir *d, qz_arena *arena, qz_deploy_
 typedef struct {
     qz_deploy kind;
     unsigned bits;
+    unsigned block;         /* GGUF: values of a block of the type that most linears get; 0: not known */
     long group_size;        /* -1: one group a row; 0: the kind has none */
     bool sym, act_order, lm_head, v1;
     bool zero_point;        /* AWQ key; true unless the file says false */

@@ -149,6 +149,7 @@ void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
     const qz_deploy_info *k = qz_deploy_get(out->kind);
     if (k->grouped) out->group_size = s->group_size ? (long)s->group_size : -1;
     if (out->bits == 0) out->bits = k->bits;
+    if (out->kind == QZ_DEPLOY_GGUF) out->block = qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(s->ftype)->type))->elems;
     out->act_order = s->act_order;
     out->lm_head = s->lm_head;
     out->v1 = out->kind == QZ_DEPLOY_GPTQ && !s->v2;

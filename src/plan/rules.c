@@ -145,7 +145,8 @@ static void test_COLS_GROUP(const job *j, const rule *r) {
 }
 static void test_ROW_BLOCK(const job *j, const rule *r) {
     EACH_LINEAR(l)
-        if (l->cols % r->b) REPORT(j, r, l->name, "%llu inputs are not a multiple of %llu, the smallest block", ull(l->cols), ull(r->b));
+        if (j->spec->block && l->cols % j->spec->block == 0) continue; /* the chosen type fits */
+        else if (l->cols % r->b) REPORT(j, r, l->name, "%llu inputs are not a multiple of %llu, the smallest block", ull(l->cols), ull(r->b));
         else if (l->cols % r->a) REPORT(j, r, l->name, "%llu inputs are not a multiple of %llu (K and IQ types)", ull(l->cols), ull(r->a));
 }
 static void test_ROW_TP(const job *j, const rule *r) {
