@@ -20,7 +20,7 @@ typedef struct {
     bool propagate, sequential; /* quantized inputs; groups of a block one after the other */
     bool fold, asymmetric, residual, order, descent, refit, norms, sign; /* best: parts that can be switched off */
     bool strict;
-    double damp;                /* 0: decided on held-out tokens where they flow (methods/damping.h), else the method's */
+    double damp;                /* 0: decided on held-out tokens, that flow or that statistics keep (methods/damping.h); without any the method's */
     float mse_norm;             /* compat GPTQ: shrink search, 0 = off */
     qz_search search;
 } qz_int_options;
