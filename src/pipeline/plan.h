@@ -42,6 +42,10 @@ qz_status qz_plan_open_model(qz_run *run, const char *operand, qz_plan_view *v, 
 /* Fills rows. */
 qz_status qz_plan_rows(qz_run *run, qz_plan_view *v, qz_error *err);
 
+/* Small models are shown in MB. */
+typedef struct { double ten, two; const char *gb, *gib; } qz_plan_unit;
+qz_plan_unit qz_plan_unit_of(const qz_plan_view *v);
+
 qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err);   /* contexts × users */
