@@ -1,7 +1,7 @@
 /* UTF-8 and the few character classes the tokenizers need. Pure functions over bytes.
  * Classes follow the reference's engines (formats/tokenizer-json.md sections 2, 4 and 7). */
-#ifndef QZ_TEXT_UTF8_H
-#define QZ_TEXT_UTF8_H
+#ifndef QZ_BASE_UTF8_H
+#define QZ_BASE_UTF8_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Recursive descent over the tokens, with the reference's precedence (formats/chat-template.md section 5). Depth bounded. */
 #include <string.h>
-#include "text/jinja_int.h"
+#include "jinja/jinja_int.h"
 
 #define MAX_DEPTH 200
 #define MAX_ARGS 255

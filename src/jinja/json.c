@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "text/jinja_int.h"
-#include "text/utf8.h"
+#include "jinja/jinja_int.h"
+#include "base/utf8.h"
 
 typedef struct { jctx *c; qz_str *out; int64_t indent; bool sort, ascii; jtext comma, colon; } dumper;
 

@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "text/jinja_int.h"
-#include "text/utf8.h"
+#include "jinja/jinja_int.h"
+#include "base/utf8.h"
 
 static bool as_text(jctx *c, jval v, jtext *out) {
     jval t;

@@ -2,8 +2,8 @@
  * its object is refused when called (sandbox). */
 #include <string.h>
 #include <utf8proc.h>
-#include "text/jinja_int.h"
-#include "text/utf8.h"
+#include "jinja/jinja_int.h"
+#include "base/utf8.h"
 
 typedef bool (*method_fn)(jctx *c, jval self, const jargs *a, jval *out);
 

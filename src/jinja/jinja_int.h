@@ -1,8 +1,8 @@
-/* Inside of the template interpreter: tokens, syntax tree, values. One file per stage: jinja_lex.c, jinja_parse.c,
- * jinja_value.c, jinja_eval.c, jinja_call.c, jinja_methods.c, jinja_filters.c, jinja_tests.c. Trees live in the arena of the
+/* Inside of the template interpreter: tokens, syntax tree, values. One file per stage: lex.c, parse.c, value.c, eval.c,
+ * call.c, methods.c, filters.c, tests.c. Trees live in the arena of the
  * compiled template, values in the arena of one rendering; nothing is freed one by one. */
-#ifndef QZ_TEXT_JINJA_INT_H
-#define QZ_TEXT_JINJA_INT_H
+#ifndef QZ_JINJA_JINJA_INT_H
+#define QZ_JINJA_JINJA_INT_H
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* Runs the tree: statements write to c->out, expressions give values. Scoping as in formats/chat-template.md section 5. */
 #include <math.h>
 #include <string.h>
-#include "text/jinja_int.h"
+#include "jinja/jinja_int.h"
 
 /* What a body ended with; break and continue travel up to the loop. */
 typedef enum { FLOW_ERROR, FLOW_NEXT, FLOW_BREAK, FLOW_CONTINUE } flow;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/size.h"
-#include "text/jinja_int.h"
-#include "text/utf8.h"
+#include "jinja/jinja_int.h"
+#include "base/utf8.h"
 
 typedef struct {
     qz_arena *a;

@@ -1,6 +1,6 @@
 /* Calls: globals of the environment, macros, methods, loop helpers. */
 #include <string.h>
-#include "text/jinja_int.h"
+#include "jinja/jinja_int.h"
 
 const jval *j_arg(const jargs *a, size_t at, const char *name) {
     if (at < a->n) return &a->pos[at];

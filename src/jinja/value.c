@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "text/jinja_int.h"
-#include "text/utf8.h"
+#include "jinja/jinja_int.h"
+#include "base/utf8.h"
 
 bool j_fail(jctx *c, const char *cls, const char *fmt, ...) {
     char text[512];

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "text/jinja_int.h"
-#include "text/utf8.h"
+#include "jinja/jinja_int.h"
+#include "base/utf8.h"
 
 typedef struct { bool minus, plus, space, zero; char align; jtext fill; int64_t width, prec; char type; bool grouped; } spec;
 

@@ -1,6 +1,6 @@
 /* Tests ("x is …") of the environment. */
 #include <math.h>
-#include "text/jinja_int.h"
+#include "jinja/jinja_int.h"
 
 typedef enum { X_DEFINED, X_UNDEFINED, X_NONE, X_STRING, X_NUMBER, X_INTEGER, X_FLOAT, X_BOOLEAN, X_TRUE, X_FALSE, X_MAPPING, X_SEQUENCE,
                X_ITERABLE, X_CALLABLE, X_ODD, X_EVEN, X_DIVISIBLE, X_EQ, X_NE, X_LT, X_LE, X_GT, X_GE, X_IN, X_SAME, X_LOWER, X_UPPER } test_id;
