@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/check.h"
-#include "pipeline/provenance.h"
+#include "artifacts/provenance.h"
 #include "text/accepted.h"
 #include "text/chat.h"
 #include <string.h>

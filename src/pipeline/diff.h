@@ -3,7 +3,7 @@
 #ifndef QZ_PIPELINE_DIFF_H
 #define QZ_PIPELINE_DIFF_H
 #include "base/table.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 
 typedef struct {
     const char *name;

@@ -4,7 +4,7 @@
 #include "eval/score.h"
 #include "eval/tasks.h"
 #include "pipeline/request.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 
 typedef struct {
     char name[160], container[32], encoding[64], contract[64], path[512];

@@ -9,7 +9,7 @@
 #include "codecs/types.h"
 #include "pipeline/explain.h"
 #include "report/fit.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include "base/size.h"
 #include "pipeline/explain.h"
 #include "report/fit.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 #include "pipeline/preflight.h"
 #include "plan/engines.h"
 #include "plan/pick.h"

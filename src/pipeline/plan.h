@@ -1,7 +1,8 @@
 /* Inside of the plan verb: what was asked, what was found, and the tables made of it. */
 #ifndef QZ_PIPELINE_PLAN_H
 #define QZ_PIPELINE_PLAN_H
-#include "pipeline/source.h"
+#include "artifacts/source.h"
+#include "pipeline/request.h"
 #include "plan/job.h"
 #include "plan/resident.h"
 #include "plan/roofline.h"

@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "pipeline/catalog.h"
-#include "pipeline/provenance.h"
+#include "artifacts/provenance.h"
 #include "pipeline/release.h"
 #include "report/table_print.h"
 #include "text/accepted.h"

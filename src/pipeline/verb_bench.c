@@ -1,7 +1,7 @@
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "pipeline/bench.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 

@@ -2,7 +2,7 @@
 #include "pipeline/check.h"
 #include "pipeline/check_print.h"
 #include "pipeline/produce.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 #include "report/fit.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"

@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "pipeline/convert.h"
+#include "pipeline/naming.h"
 #include "pipeline/outputs.h"
 #include "pipeline/preflight.h"
 #include "pipeline/verbs.h"

@@ -7,7 +7,7 @@
 #include "codecs/types.h"
 #include "model/leftovers.h"
 #include "pipeline/catalog.h"
-#include "pipeline/provenance.h"
+#include "artifacts/provenance.h"
 #include "pipeline/recipe.h"
 #include "pipeline/raw_print.h"
 #include "pipeline/results.h"

@@ -1,4 +1,4 @@
-#include "pipeline/provenance.h"
+#include "artifacts/provenance.h"
 #include "artifacts/open.h"
 #include "base/io.h"
 #include "base/json.h"

@@ -1,7 +1,7 @@
 /* What an artifact says of itself: its recipe (recipe.h), and what it hands on to what is made from it: findings about its calibration data that --accept
  * let pass (text/accepted.h), from its manifest, and of a GGUF file from its metadata. */
-#ifndef QZ_PIPELINE_PROVENANCE_H
-#define QZ_PIPELINE_PROVENANCE_H
+#ifndef QZ_ARTIFACTS_PROVENANCE_H
+#define QZ_ARTIFACTS_PROVENANCE_H
 #include "base/arena.h"
 #include "base/str.h"
 
