@@ -8,9 +8,18 @@
 #include "plan/hardware.h"
 #include "text/tokenizer.h"
 
+/* What was asked; strings are borrowed, NULL: not asked. */
+typedef struct {
+    qz_target_options target;
+    const char *to, *workload, *hardware, *hardware_file, *contexts, *users;
+    const char *data, *traffic, *text, *tasks, *report, *note, *lora;
+    bool deep;
+    double reserve;
+} qz_check_options;
+
 typedef struct {
     qz_run *run;
-    const qz_request *r;
+    qz_check_options o;
     qz_arena arena;
     qz_findings f;
     const char *path;

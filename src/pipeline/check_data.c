@@ -1,6 +1,5 @@
 #include "base/io.h"
 #include "base/size.h"
-#include "pipeline/calib_data.h"
 #include "pipeline/check.h"
 #include "text/lint.h"
 #include "text/text_file.h"
@@ -48,7 +47,7 @@ typedef struct { qz_dataset traffic, eval; qz_taskset tasks; } others;
 
 static qz_status lint_set(qz_check_job *j, const char *path, const others *o, qz_lint *lint, qz_error *err) {
     qz_dataset data = {0};
-    const qz_request *r = j->r;
+    const qz_check_options *r = &j->o;
     const qz_lint_options opt = {.traffic = r->traffic ? &o->traffic : NULL, .eval = r->text ? &o->eval : NULL, .tasks = r->tasks ? &o->tasks : NULL, .largest_in = j->shape ? qz_shape_max_cols(j->shape) : j->foreign_cols};
     QZ_TRY(qz_dataset_load(path, j->tokenizer, &(qz_dataset_options){0}, &data, err));
     qz_status st = qz_lint_run(j->tokenizer, &data, &opt, lint, err);
@@ -78,7 +77,7 @@ static qz_status lint_sets(qz_check_job *j, char **paths, size_t n, const others
         qz_str_printf(&scores, "%s%s %.2f bit", i ? ", " : "", qz_path_base(paths[i]), lint[i].divergence);
     }
     if (st == QZ_OK && n > 1 && lint[best].divergence >= 0 && scores.ptr)
-        qz_check_add(&j->f, "CHK-CLOSEST", paths[best], "scored closest to the %s of %zu sets (Jensen-Shannon, 0 is equal): %s", j->r->traffic ? "traffic" : "evaluation text", n, scores.ptr);
+        qz_check_add(&j->f, "CHK-CLOSEST", paths[best], "scored closest to the %s of %zu sets (Jensen-Shannon, 0 is equal): %s", j->o.traffic ? "traffic" : "evaluation text", n, scores.ptr);
     for (size_t i = 0; i < done; i++) qz_lint_release(&lint[i]);
     qz_free(lint);
     qz_str_release(&scores);
@@ -86,7 +85,7 @@ static qz_status lint_sets(qz_check_job *j, char **paths, size_t n, const others
 }
 
 static qz_status lint_data(qz_check_job *j, qz_error *err) {
-    const qz_request *r = j->r;
+    const qz_check_options *r = &j->o;
     others o = {0};
     char *list, *paths[MAX_SETS], *save = NULL;
     size_t n = 0;
@@ -123,10 +122,10 @@ static qz_status read_report(qz_check_job *j, qz_error *err) {
     json_t *root = NULL;
     qz_check_row rows[MAX_ROWS];
     size_t n = 0;
-    if (j->r->report == NULL) return QZ_OK;
-    QZ_TRY(qz_json_load(j->r->report, REPORT_LIMIT, &root, err));
+    if (j->o.report == NULL) return QZ_OK;
+    QZ_TRY(qz_json_load(j->o.report, REPORT_LIMIT, &root, err));
     const json_t *list = json_object_get(root, "rows");
-    qz_status st = json_is_array(list) ? QZ_OK : qz_fail(err, QZ_EFORMAT, "not a report: file '%s': expected a list 'rows' (report.json of 'quantz release')", j->r->report);
+    qz_status st = json_is_array(list) ? QZ_OK : qz_fail(err, QZ_EFORMAT, "not a report: file '%s': expected a list 'rows' (report.json of 'quantz release')", j->o.report);
     for (; st == QZ_OK && n < json_array_size(list) && n < MAX_ROWS; n++) {
         const json_t *o = json_array_get(list, n);
         const char *name = json_string_value(json_object_get(o, "artifact")), *container = json_string_value(json_object_get(o, "container"));
@@ -137,7 +136,7 @@ static qz_status read_report(qz_check_job *j, qz_error *err) {
     }
     if (st == QZ_OK)
         qz_check_report(rows, n, json_string_value(json_object_get(root, "source_sha256")),
-                        json_string_value(json_object_get(json_object_get(j->manifest, "provenance"), "source_sha256")), qz_path_base(j->r->report), &j->f);
+                        json_string_value(json_object_get(json_object_get(j->manifest, "provenance"), "source_sha256")), qz_path_base(j->o.report), &j->f);
     json_decref(root);
     return st;
 }
@@ -145,9 +144,9 @@ static qz_status read_report(qz_check_job *j, qz_error *err) {
 static qz_status read_note(qz_check_job *j, qz_error *err) {
     char *text = NULL;
     size_t n = 0;
-    if (j->r->note == NULL) return QZ_OK;
-    QZ_TRY(qz_text_read(j->r->note, NOTE_LIMIT, &text, &n, NULL, err));
-    qz_check_note(text, n, qz_path_base(j->r->note), &j->f);
+    if (j->o.note == NULL) return QZ_OK;
+    QZ_TRY(qz_text_read(j->o.note, NOTE_LIMIT, &text, &n, NULL, err));
+    qz_check_note(text, n, qz_path_base(j->o.note), &j->f);
     qz_free(text);
     return QZ_OK;
 }

@@ -187,7 +187,7 @@ static void check_accepted(qz_check_job *j) {
 /* ---- adapter ---- */
 static void check_adapter(qz_check_job *j) {
     const qz_deploy_spec *served = j->has_wanted ? &j->wanted : &j->spec;
-    char *path = j->r->lora ? qz_path_join(j->r->lora, "adapter_config.json") : j->folder ? qz_path_join(j->path, "adapter_config.json") : NULL;
+    char *path = j->o.lora ? qz_path_join(j->o.lora, "adapter_config.json") : j->folder ? qz_path_join(j->path, "adapter_config.json") : NULL;
     json_t *root = NULL;
     qz_error e = {0};
     if (path && qz_path_exists(path) && served->kind != QZ_DEPLOY_FLOAT) {
@@ -210,6 +210,6 @@ qz_status qz_check_files(qz_check_job *j, qz_error *err) {
     if (j->manifest) check_sizes(j);
     check_accepted(j);
     check_adapter(j);
-    if (j->r->deep && (j->weight_files || j->gguf)) QZ_TRY(deep_verify(j, err));
+    if (j->o.deep && (j->weight_files || j->gguf)) QZ_TRY(deep_verify(j, err));
     return j->f.failed ? qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", j->path) : QZ_OK;
 }

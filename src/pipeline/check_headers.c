@@ -26,8 +26,8 @@ static bool bad_scales(qz_check_job *j, const qz_st_tensor *t, size_t *left) {
     const size_t width = t->dtype == QZ_ST_F32 ? 4 : t->dtype == QZ_ST_F16 || t->dtype == QZ_ST_BF16 ? 2 : 0;
     size_t n = (size_t)t->elems;
     if (width == 0) return false;
-    if (!j->r->deep && n > *left) n = *left;
-    *left -= j->r->deep ? 0 : n;
+    if (!j->o.deep && n > *left) n = *left;
+    *left -= j->o.deep ? 0 : n;
     for (size_t i = 0; i < n; i++) {
         const uint8_t *p = t->data + i * width;
         float s;

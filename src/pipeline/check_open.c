@@ -4,6 +4,7 @@
 #include "formats/gguf.h"
 #include "pipeline/check.h"
 #include "plan/memory.h"
+#include "plan/numbers.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -79,8 +80,8 @@ static qz_status open_gguf(qz_check_job *j, qz_error *err) {
 }
 
 static qz_status open_target(qz_check_job *j, qz_error *err) {
-    const qz_request *r = j->r;
-    QZ_TRY(qz_target_parse(r, &j->target, err));
+    const qz_check_options *r = &j->o;
+    QZ_TRY(qz_target_parse(&r->target, &j->target, err));
     if (r->hardware == NULL) return QZ_OK;
     QZ_TRY(qz_hardware_open(&j->hardware, r->hardware_file, err));
     QZ_TRY(qz_hardware_find(&j->hardware, r->hardware, &j->card, err));
@@ -91,8 +92,8 @@ static qz_status open_target(qz_check_job *j, qz_error *err) {
 qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     const char *path = j->path;
     QZ_TRY(open_target(j, err)); /* cheap refusals first */
-    if (j->r->to) {
-        QZ_TRY(qz_scheme_parse(j->r->to, &j->scheme, err));
+    if (j->o.to) {
+        QZ_TRY(qz_scheme_parse(j->o.to, &j->scheme, err));
         qz_deploy_spec_scheme(&j->scheme, &j->wanted);
         j->has_wanted = true;
     }
@@ -127,7 +128,7 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     j->facts.scheme = j->has_wanted ? &j->scheme : NULL;
     j->facts.params = j->shape ? j->shape->params : 0;
     j->facts.artifact = j->weight_files > 0;
-    j->facts.workload = j->r->workload;
+    j->facts.workload = j->o.workload;
     j->facts.engine = j->target.engine == QZ_RUNTIME_NONE ? NULL : qz_runtime_get(j->target.engine)->name;
     j->facts.verified_with = json_string_value(json_object_get(json_object_get(j->manifest, "provenance"), "verified_with"));
     return QZ_OK;
@@ -150,7 +151,7 @@ static bool level_of(const qz_check_job *j, qz_level *out) {
 }
 
 qz_status qz_check_memory(qz_check_job *j, qz_error *err) {
-    const qz_request *r = j->r;
+    const qz_check_options *r = &j->o;
     qz_check_facts *x = &j->facts;
     qz_weighed w = {0};
     qz_kv_plan_result kv = {0};
@@ -167,8 +168,8 @@ qz_status qz_check_memory(qz_check_job *j, qz_error *err) {
     if (j->gguf && x->level && qz_level_parse(x->level, &level, &(qz_error){0}) == QZ_OK && qz_level_weigh(j->shape, level, true, NULL, &w, &(qz_error){0}) == QZ_OK)
         x->substituted = w.substituted;
     if (j->card == NULL) return QZ_OK;
-    if (r->kv && qz_kv_types_parse(r->kv, &types, &(qz_error){0}) != QZ_OK) /* engine spellings: fp8_e4m3, bfloat16 */
-        types.k = types.v = strncmp(r->kv, "fp8", 3) == 0 ? QZ_KV_FP8 : strncmp(r->kv, "int8", 4) == 0 ? QZ_KV_INT8 : QZ_KV_F16;
+    if (r->target.kv && qz_kv_types_parse(r->target.kv, &types, &(qz_error){0}) != QZ_OK) /* engine spellings: fp8_e4m3, bfloat16 */
+        types.k = types.v = strncmp(r->target.kv, "fp8", 3) == 0 ? QZ_KV_FP8 : strncmp(r->target.kv, "int8", 4) == 0 ? QZ_KV_INT8 : QZ_KV_F16;
     x->users = 1;
     x->ctx = j->shape->max_position < 4096 ? j->shape->max_position : 4096;
     QZ_TRY(qz_plan_number(r->users, "users", 1000000, &x->users, err));

@@ -43,7 +43,7 @@ static qz_status check_values(qz_check_job *j, const qz_raw *r, qz_error *err) {
                                   .bytes = (size_t)t->bytes};
         scale = qz_check_bad_scale(j, &v);
     }
-    if (j->r->deep) return QZ_OK; /* qz_artifact_verify has decoded them */
+    if (j->o.deep) return QZ_OK; /* qz_artifact_verify has decoded them */
     QZ_TRY(qz_raw_nonfinite(r, &bad, &element, &read, err));
     if (bad < r->n) qz_check_add(&j->f, "CHK-NONFINITE", r->tensors[bad].name, "element %llu is not finite", (unsigned long long)element);
     else if (read < r->n) qz_check_add(&j->f, "CHK-SCAN", "", "%zu of %zu tensors are of types that are not decoded", r->n - read, r->n);

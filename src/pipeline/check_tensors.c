@@ -26,7 +26,7 @@ static const block_scale block_scales[] = {
 bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t) {
     if (t->type >= QZ_TYPE_COUNT || t->data == NULL) return false;
     const qz_type_info *info = qz_type_get(t->type);
-    const size_t blocks = t->bytes / info->bytes, step = j->r->deep || j->weight_files / 18 < SCALES ? 1 : (size_t)(j->weight_files / 18 / SCALES);
+    const size_t blocks = t->bytes / info->bytes, step = j->o.deep || j->weight_files / 18 < SCALES ? 1 : (size_t)(j->weight_files / 18 / SCALES);
     for (size_t k = 0; k < sizeof block_scales / sizeof block_scales[0]; k++) {
         if (strcmp(block_scales[k].type, info->name) != 0) continue;
         for (size_t b = 0; b < blocks; b += step) {
@@ -54,13 +54,13 @@ static bool is_float(const qz_tensor_view *t) { return t->type == QZ_TYPE_F32 ||
 
 /* Values of a sample of rows: finite? largest magnitude of float tensors. */
 static void scan_values(qz_check_job *j, const qz_tensor_view *t, size_t budget, float *x, double *largest, const char **where) {
-    size_t rows = qz_max_size(1, budget / qz_max_size(1, t->cols)), step = j->r->deep || rows >= t->rows ? 1 : t->rows / rows;
+    size_t rows = qz_max_size(1, budget / qz_max_size(1, t->cols)), step = j->o.deep || rows >= t->rows ? 1 : t->rows / rows;
     for (size_t r = 0; r < t->rows; r += step) {
         qz_tensor_decode(t, r, 1, x);
         for (size_t c = 0; c < t->cols; c++) {
             double v = fabs((double)x[c]);
             if (!isfinite(v)) {
-                if (!j->r->deep) qz_check_add(&j->f, "CHK-NONFINITE", t->name, "row %zu, column %zu: %g", r, c, (double)x[c]);
+                if (!j->o.deep) qz_check_add(&j->f, "CHK-NONFINITE", t->name, "row %zu, column %zu: %g", r, c, (double)x[c]);
                 return; /* deep: qz_artifact_verify has said it */
             }
             if (v > *largest && is_float(t)) *largest = v, *where = t->name;
@@ -123,7 +123,7 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
             if (scales == 0) scales += t->coded ? bad_code_scale(t, &j->f) : qz_check_bad_scale(j, t); /* the first is enough */
             double share = (double)t->rows * (double)t->cols / (double)weights;
             scan_values(j, t, (size_t)(share * VALUES), x, &largest, &where);
-            if (j->r->deep && t->data) qz_map_forget(t->data, t->bytes);
+            if (j->o.deep && t->data) qz_map_forget(t->data, t->bytes);
             qz_progress_step(j->run, "scanning", i + 1, m->n_tensors, "tensors");
         }
         qz_progress_end(j->run);
@@ -158,7 +158,7 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
         return QZ_OK;
     }
     if (j->model == NULL && !readable(j)) return qz_check_headers(j, err);
-    if (j->model == NULL && j->weight_files > OPEN_LIMIT && !j->r->deep) {
+    if (j->model == NULL && j->weight_files > OPEN_LIMIT && !j->o.deep) {
         qz_check_add(&j->f, "CHK-SCAN", "", "%.2f GB of weights were not read", (double)j->weight_files / 1e9);
         return QZ_OK;
     }

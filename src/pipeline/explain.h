@@ -5,12 +5,21 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "base/table.h"
-#include "pipeline/request.h"
+#include "base/run.h"
+
+/* What was asked; strings are borrowed, NULL: not asked. */
+typedef struct {
+    bool json;
+    char **operands; size_t n_operands;                     /* none: the list of topics */
+    const char *tensor, *elem, *against;                    /* glass box */
+    const char *values, *acts; double w, scale;             /* worked examples */
+    const char *hardware, *contexts, *users, *kv; uint64_t tp; /* launch */
+} qz_explain_options;
 
 enum { QZ_EXPLAIN_TABLES = 12 };
 typedef struct {
     qz_run *run;
-    const qz_request *r;
+    qz_explain_options o;
     const char *topic;
     qz_arena arena;
     qz_str text;

@@ -53,10 +53,10 @@ static stack_place place_in_stack(const qz_model *m, const qz_tensor_view *t) {
 }
 /* Which expert's is shown, and how to ask for another: coordinates are within one. */
 static void say_stack(qz_explained *x, const qz_tensor_view *t, stack_place p) {
-    const size_t asked = strlen(x->r->tensor);
+    const size_t asked = strlen(x->o.tensor);
     if (p.all == 0) return;
     qz_explain_line(x, "  stacked      matrix %zu of 0 to %zu under this name: %s", p.at, p.all - 1, t->name);
-    if (strncmp(x->r->tensor, t->file_name, asked) == 0) qz_explain_line(x, "               for another give its own name in --tensor");
+    if (strncmp(x->o.tensor, t->file_name, asked) == 0) qz_explain_line(x, "               for another give its own name in --tensor");
 }
 static qz_status unknown_tensor(qz_explained *x, const qz_model *m, const char *name) {
     const char *best = "";
@@ -182,11 +182,11 @@ static size_t source_row(const qz_model *m, const qz_model *src, const qz_tensor
 
 static qz_status show_source(element *e, const qz_model *m, double value) {
     qz_source s = {0};
-    QZ_TRY(qz_source_open(e->x->run, e->x->r->against, &s, e->x->err));
+    QZ_TRY(qz_source_open(e->x->run, e->x->o.against, &s, e->x->err));
     const qz_tensor_view *t = qz_model_find(s.model, e->t->name);
     qz_status st = QZ_OK;
     if (t == NULL || t->cols != e->t->cols || t->rows != e->t->rows)
-        st = qz_fail(e->x->err, QZ_EUSAGE, "the source has no tensor '%s' of that shape: '%s'", e->t->name, e->x->r->against);
+        st = qz_fail(e->x->err, QZ_EUSAGE, "the source has no tensor '%s' of that shape: '%s'", e->t->name, e->x->o.against);
     float *y = st == QZ_OK ? qz_arena_alloc(&e->x->arena, t->cols, sizeof *y) : NULL;
     if (st == QZ_OK && y == NULL) st = qz_fail(e->x->err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) {
@@ -208,12 +208,12 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
     qz_source s = {0};
     element e = {.x = x};
     char type[32];
-    QZ_TRY(parse_elem(x, x->r->elem, &e.row, &e.col));
+    QZ_TRY(parse_elem(x, x->o.elem, &e.row, &e.col));
     QZ_TRY(qz_source_open(x->run, path, &s, x->err));
     qz_status st = QZ_OK;
-    e.t = find(s.model, x->r->tensor);
+    e.t = find(s.model, x->o.tensor);
     if (e.t == NULL) {
-        st = unknown_tensor(x, s.model, x->r->tensor);
+        st = unknown_tensor(x, s.model, x->o.tensor);
         goto out;
     }
     if (e.row >= e.t->rows || e.col >= e.t->cols) {
@@ -233,7 +233,7 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
     if (e.t->coded) QZ_GOTO(show_coded(&e));
     else QZ_GOTO(show_block(&e));
     qz_explain_line(x, "  value        %.9g", (double)y[e.col]);
-    if (x->r->against) QZ_GOTO(show_source(&e, s.model, (double)y[e.col]));
+    if (x->o.against) QZ_GOTO(show_source(&e, s.model, (double)y[e.col]));
 out:
     qz_source_release(&s);
     return st;

@@ -7,6 +7,7 @@
 #include "artifacts/source.h"
 #include "pipeline/preflight.h"
 #include "plan/engines.h"
+#include "plan/numbers.h"
 #include "plan/pick.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,7 +42,7 @@ static qz_status room(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) {
     l->largest = own;
     if (l->hardware == NULL) return QZ_OK;
     qz_memory_query q = {.shape = l->shape, .level = QZ_LEVEL_COUNT, .kv = l->kv, .users = l->users ? l->users : 1, .ctx = 1, .capacity = qz_hardware_bytes(l->hardware),
-                         .devices = l->x->r->tp, .weight_bytes = l->s->model->file_bytes};
+                         .devices = l->x->o.tp, .weight_bytes = l->s->model->file_bytes};
     double overhead;
     qz_pick_budget(l->hardware, e, &q.reserve, &overhead);
     q.overhead = (uint64_t)overhead;
@@ -91,7 +92,7 @@ static const char *dtype_of(const launch *l) {
 
 /* What an engine calls the options that were asked for; a cache type of others is said. */
 static void more(launch *l, qz_runtime e, qz_str *out) {
-    const qz_request *r = l->x->r;
+    const qz_explain_options *r = &l->x->o;
     const bool vllm = e == QZ_RUNTIME_VLLM;
     if (r->tp > 1) qz_str_printf(out, " %s %llu", vllm ? "--tensor-parallel-size" : "--tp", (unsigned long long)r->tp);
     if (l->users) qz_str_printf(out, " %s %llu", vllm ? "--max-num-seqs" : "--max-running-requests", (unsigned long long)l->users);
@@ -155,7 +156,7 @@ static qz_status transformers(launch *l, qz_error *err) {
 /* llama.cpp's context is that of all sequences together. */
 static qz_status local(launch *l, qz_error *err) {
     qz_explained *x = l->x;
-    const char *path = l->path, *kv = l->x->r->kv;
+    const char *path = l->path, *kv = l->x->o.kv;
     const unsigned long long users = l->users ? l->users : 1;
     uint64_t ctx;
     QZ_TRY(heading(l, QZ_RUNTIME_LLAMA_CPP, &ctx, err));
@@ -182,7 +183,7 @@ static qz_status local(launch *l, qz_error *err) {
 }
 
 static qz_status read_wishes(launch *l, qz_error *err) {
-    const qz_request *r = l->x->r;
+    const qz_explain_options *r = &l->x->o;
     QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &l->ctx, err));
     QZ_TRY(qz_plan_number(r->users, "users", 1000000, &l->users, err));
     QZ_TRY(qz_kv_types_parse(r->kv ? r->kv : "f16", &l->kv, err));

@@ -72,7 +72,7 @@ static qz_status show_row(qz_explained *x, const char *caption, const double *w,
 }
 
 qz_status qz_explain_quant(qz_explained *x) {
-    const qz_request *r = x->r;
+    const qz_explain_options *r = &x->o;
     const double w = r->w, s = r->scale;
     double *list;
     size_t n;
@@ -95,7 +95,7 @@ qz_status qz_explain_fp8(qz_explained *x) {
         {QZ_E4M3FN, "E4M3", "FP8 weights and activations"}, {QZ_E5M2, "E5M2", "FP8 where range comes first"}, {QZ_E2M1, "E2M1", "MXFP4 and NVFP4 elements"}};
     double *list;
     size_t n;
-    QZ_TRY(qz_explain_numbers(x, x->r->values ? x->r->values : "0.15,-1.22,2.40,-0.45,448,1000", "values", &list, &n));
+    QZ_TRY(qz_explain_numbers(x, x->o.values ? x->o.values : "0.15,-1.22,2.40,-0.45,448,1000", "values", &list, &n));
     qz_explain_say(x, "value = (1 + m / 2^M) * 2^(e - bias); e 0: m * 2^(1 - bias - M); rounding to nearest, ties to even");
     QZ_TRY(qz_explain_table(x, "formats", "Format<|Largest>|Smallest>|Used for<"));
     for (size_t i = 0; i < 3; i++)
@@ -135,7 +135,7 @@ qz_status qz_explain_conventions(qz_explained *x) {
 qz_status qz_explain_step(qz_explained *x) {
     double *a;
     size_t n;
-    QZ_TRY(qz_explain_numbers(x, x->r->acts ? x->r->acts : "0,1.2,1.8,2.6,3.0", "acts", &a, &n));
+    QZ_TRY(qz_explain_numbers(x, x->o.acts ? x->o.acts : "0,1.2,1.8,2.6,3.0", "acts", &a, &n));
     qz_explain_say(x, "step of a 4-bit grid: symmetric max/7, asymmetric (max - min)/15");
     QZ_TRY(show_row(x, "symmetric", a, n, true));
     return show_row(x, "asymmetric", a, n, false);

@@ -142,7 +142,7 @@ static void loads_cell(qz_str *line, const qz_loads *l, bool json) {
 
 qz_status qz_explain_engines(qz_explained *x) {
     static const struct { qz_runtime e; const char *title; } brief[] = {{QZ_RUNTIME_TENSORRT_LLM, "trt-llm"}, {QZ_RUNTIME_TRANSFORMERS, "hf"}};
-    const bool json = x->r->json;
+    const bool json = x->o.json;
     qz_str line = {0};
     for (int e = 0; e < QZ_RUNTIME_COUNT; e++) {
         const qz_runtime_info *i = qz_runtime_get((qz_runtime)e);

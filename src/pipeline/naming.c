@@ -54,3 +54,7 @@ qz_status qz_scheme_list(const char *text, qz_arena *arena, qz_scheme_spec **out
     }
     return *n ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no artifact is asked for; use --to, for example --to awq,gguf:Q4_K_M");
 }
+
+qz_target_options qz_target_asked(const qz_request *r) {
+    return (qz_target_options){.engine = r->engine, .cc = r->cc, .kv = r->kv, .tp = r->tp, .loras = r->loras};
+}

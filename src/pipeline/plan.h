@@ -2,7 +2,6 @@
 #ifndef QZ_PIPELINE_PLAN_H
 #define QZ_PIPELINE_PLAN_H
 #include "artifacts/source.h"
-#include "pipeline/request.h"
 #include "plan/job.h"
 #include "plan/resident.h"
 #include "plan/roofline.h"
@@ -17,8 +16,17 @@ typedef struct {
     uint64_t max_users, max_ctx;
 } qz_plan_row;
 
+/* How it is shown, and what only views ask. */
 typedef struct {
-    const qz_request *r;
+    bool json, exact;
+    const char *matrix, *disk, *output;
+    bool overhead;               /* --overhead was given */
+    double reserve, overhead_ms; /* per cent; milliseconds a token */
+    uint64_t samples, seq_len;
+} qz_plan_options;
+
+typedef struct {
+    qz_plan_options o;
     qz_shape *shape;
     qz_source source; bool opened; /* a checkpoint or artifact with its weights */
     const char *dir;             /* the folder given, or NULL */
@@ -34,14 +42,8 @@ typedef struct {
     qz_arena arena;
 } qz_plan_view;
 
-/* Comma list of whole numbers, "32k" = 32768; each from 1 to most. */
-qz_status qz_plan_numbers(const char *text, const char *option, uint64_t most, qz_arena *arena, uint64_t **out, size_t *n, qz_error *err);
-/* "default", "all", "gguf" or a comma list of formats. */
-qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size_t *n, qz_error *err);
 /* Opens the operand: built-in shape, config.json, folder, GGUF. Fills shape, source, opened. */
 qz_status qz_plan_open_model(qz_run *run, const char *operand, qz_plan_view *v, qz_error *err);
-/* Fills rows. */
-qz_status qz_plan_rows(qz_run *run, qz_plan_view *v, qz_error *err);
 
 qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err);

@@ -67,11 +67,11 @@ static qz_status fill(const qz_plan_view *v, const size_list *l, int what, qz_ta
             q.shape = l->shapes[k];
             q.level = v->levels[i];
             qz_status st = qz_memory_plan(&q, &m, &misfit);
-            if (st == QZ_OK && what == 1) st = qz_roofline_decode(&q, v->hw, v->r->overhead_ms / 1e3, &f, &misfit);
+            if (st == QZ_OK && what == 1) st = qz_roofline_decode(&q, v->hw, v->o.overhead_ms / 1e3, &f, &misfit);
             if (st == QZ_EUNSUPPORTED) continue;
             if (st != QZ_OK) return qz_fail(err, st, "%s", misfit.text);
             if (what == 1) QZ_TRY(qz_table_set(t, k + 1, err, "%.1f", f.tokens_s_user));
-            else if (v->r->json || v->q.capacity == 0) QZ_TRY(qz_table_set(t, k + 1, err, "%.3f", (double)m.weights.bytes / 1e9));
+            else if (v->o.json || v->q.capacity == 0) QZ_TRY(qz_table_set(t, k + 1, err, "%.3f", (double)m.weights.bytes / 1e9));
             else QZ_TRY(qz_table_set(t, k + 1, err, "%.3f %s", (double)m.weights.bytes / 1e9, m.fits ? "+" : "-"));
         }
     }
@@ -82,7 +82,7 @@ qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err
     qz_arena a = {0};
     size_list l = {0};
     qz_table gb, speed;
-    qz_status st = read_sizes(v->r->matrix, &a, &l, err);
+    qz_status st = read_sizes(v->o.matrix, &a, &l, err);
     qz_column *cols = qz_arena_calloc(&a, l.n + 1, sizeof *cols);
     if (st == QZ_OK && cols == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     if (st != QZ_OK) goto out;
@@ -94,7 +94,7 @@ qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err
         QZ_GOTO(qz_table_init(&speed, &a, NULL, cols, l.n + 1, err));
         QZ_GOTO(fill(v, &l, 1, &speed, err));
     }
-    if (v->r->json) {
+    if (v->o.json) {
         qz_str_puts(out, "{\"schema\":1,\"weights_gb\":");
         qz_table_json(&gb, out);
         if (v->hw)

@@ -51,7 +51,7 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
         qz_str_clear(&line);
         qz_str_printf(&line, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "", (double)v->q.capacity / u.ten, u.gb,
                       (double)v->q.capacity / u.two, u.gib);
-        qz_str_printf(&line, ", %g %% reserve%s: %.2f %s / %.2f %s usable", v->r->reserve, v->q.overhead ? " and overhead" : "", (double)r->usable / u.ten, u.gb,
+        qz_str_printf(&line, ", %g %% reserve%s: %.2f %s / %.2f %s usable", v->o.reserve, v->q.overhead ? " and overhead" : "", (double)r->usable / u.ten, u.gb,
                       (double)r->usable / u.two, u.gib);
         if (v->q.devices > 1) qz_str_printf(&line, " on each of %llu", (unsigned long long)v->q.devices);
         qz_fit_line(out, line.ptr ? line.ptr : "", 11);
@@ -183,7 +183,7 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
                               {"Users", 'r'},
                               {"Context", 'r'}};
     const qz_column exact_cols[] = {cols[0], cols[1], cols[2], cols[3], {"Weight bytes", 'r'}, {"File bytes", 'r'}};
-    bool exact = v->r->exact, imatrix = false, vocabulary = true;
+    bool exact = v->o.exact, imatrix = false, vocabulary = true;
     qz_arena a = {0};
     qz_table t;
     head_lines(v, out);
@@ -291,7 +291,7 @@ qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err) 
     qz_str_printf(out,
                   "\"device\":%s%s%s,\"devices\":%llu,\"capacity_bytes\":%llu,\"reserve_percent\":%g,\"overhead_bytes\":%llu,\"usable_bytes\":%llu,\"shortfall_bytes\":%llu,",
                   v->hw ? "\"" : "", v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)(v->q.devices > 1 ? v->q.devices : 1),
-                  (unsigned long long)v->q.capacity, v->r->reserve, (unsigned long long)v->q.overhead, (unsigned long long)m->usable, (unsigned long long)shortfall(v));
+                  (unsigned long long)v->q.capacity, v->o.reserve, (unsigned long long)v->q.overhead, (unsigned long long)m->usable, (unsigned long long)shortfall(v));
     if (v->opened)
         qz_str_printf(out, "\n\"engine_resident_bytes\":%llu,\"engine_threads\":%zu,\"engine_file_bytes\":%llu,\"engine_packed_bytes\":%llu,\"engine_kv_bytes\":%llu,\"engine_buffer_bytes\":%llu,",
                       (unsigned long long)v->resident.total, v->threads, (unsigned long long)v->resident.mapped, (unsigned long long)(v->resident.packed + v->resident.unpacked),

@@ -22,7 +22,7 @@ static void emit_json(const qz_plan_view *v, const char *more, const qz_table *t
     qz_str_puts(out, "{\"schema\":1,\"model\":");
     qz_json_quote(out, v->shape->name, strlen(v->shape->name));
     qz_str_printf(out, ",\"layers\":%llu,\"users\":%llu,\"context\":%llu,\"device\":%s%s%s,\"capacity_bytes\":%llu,\"reserve_percent\":%g%s,", (unsigned long long)v->shape->layers,
-                  (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, v->hw ? "\"" : "", v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)v->q.capacity, v->r->reserve,
+                  (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, v->hw ? "\"" : "", v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)v->q.capacity, v->o.reserve,
                   more);
     if (rows.ptr) qz_str_puts(out, rows.ptr + 1);
     out->failed |= rows.failed;
@@ -51,7 +51,7 @@ static const qz_column why_not = {"Why not", 'l'};
 static qz_status say_misfit(const qz_plan_view *v, qz_table *t, size_t level, const char *why, qz_error *err) {
     QZ_TRY(qz_table_row(t, err));
     QZ_TRY(qz_table_set(t, 0, err, "%s", qz_level_get(v->levels[level])->name));
-    return v->r->json ? qz_table_set(t, t->n_cols - 1, err, "%s", why) : qz_table_set(t, 1, err, "no fit");
+    return v->o.json ? qz_table_set(t, t->n_cols - 1, err, "%s", why) : qz_table_set(t, 1, err, "no fit");
 }
 static void explain_misfits(const qz_plan_view *v, const misfits *m, bool gguf_alone, qz_str *out) {
     for (size_t i = 0; i < v->n_levels; i++) {
@@ -69,7 +69,7 @@ static qz_status open_table(const qz_plan_view *v, qz_table *t, qz_arena *a, con
     if (all == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     memcpy(all, cols, n * sizeof *cols);
     all[n] = why_not;
-    return qz_table_init(t, a, NULL, all, n + (v->r->json && m->any), err);
+    return qz_table_init(t, a, NULL, all, n + (v->o.json && m->any), err);
 }
 
 /* One row a context and format, one column a number of users. */
@@ -102,17 +102,17 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
                 q.level = v->levels[l], q.ctx = v->contexts[c], q.users = v->users[u];
                 QZ_GOTO(qz_memory_plan(&q, &m, err));
                 QZ_GOTO(qz_table_set(&t, 2, err, "%.2f", gb(m.weights.bytes)));
-                if (v->r->json || q.capacity == 0) QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.2f", gb(m.total)));
+                if (v->o.json || q.capacity == 0) QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.2f", gb(m.total)));
                 else QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.2f %s", gb(m.total), m.fits ? "fits" : "-   "));
             }
         }
     }
-    if (st == QZ_OK && !v->r->json)
+    if (st == QZ_OK && !v->o.json)
         qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), GB (10^9 bytes)%s", v->shape->name, qz_kv_type_get(v->q.kv.k)->name,
                       qz_kv_type_get(v->q.kv.v)->name, v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
     char more[96];
     (void)snprintf(more, sizeof more, ",\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\"", qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name);
-    if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
+    if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
@@ -129,7 +129,7 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
     qz_table t;
     misfits bad = {0};
     double usable = (double)v->q.capacity * (1 - v->q.reserve);
-    uint64_t reserve = v->r->overhead ? v->q.overhead : 500000000;
+    uint64_t reserve = v->o.overhead ? v->q.overhead : 500000000;
     qz_status st = find_misfits(v, &a, &bad, err);
     if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
@@ -146,8 +146,8 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", l->name));
         QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", gb(w.bytes)));
-        QZ_GOTO(qz_table_set(&t, 2, err, v->r->json ? "%llu" : "%llu/%llu", (unsigned long long)p.even, (unsigned long long)v->shape->layers));
-        if (v->r->json) QZ_GOTO(qz_table_set(&t, 3, err, "%llu", (unsigned long long)p.layers));
+        QZ_GOTO(qz_table_set(&t, 2, err, v->o.json ? "%llu" : "%llu/%llu", (unsigned long long)p.even, (unsigned long long)v->shape->layers));
+        if (v->o.json) QZ_GOTO(qz_table_set(&t, 3, err, "%llu", (unsigned long long)p.layers));
         else
             QZ_GOTO(qz_table_set(&t, 3, err, "%llu/%llu%s", (unsigned long long)p.layers, (unsigned long long)v->shape->layers,
                                  p.output_on_gpu ? " + output" : ""));
@@ -158,17 +158,17 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
     }
     if (st == QZ_OK && t.n_rows == 0)
         st = qz_fail(err, QZ_EUSAGE, "no GGUF level among the formats: layers are split by llama.cpp alone; use --formats Q4_K_M or --levels");
-    if (st == QZ_OK && !v->r->json)
+    if (st == QZ_OK && !v->o.json)
         qz_fit_printf(out, 2, "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers) and system memory; KV cache of %llu tokens included",
                       v->shape->name, gb(v->q.capacity), usable / 1e9, gb(reserve), (unsigned long long)(v->q.users * v->q.ctx));
     char more[128];
     (void)snprintf(more, sizeof more, ",\"usable_bytes\":%.0f,\"buffer_bytes\":%llu,\"kv_tokens\":%llu", usable, (unsigned long long)reserve, (unsigned long long)(v->q.users * v->q.ctx));
-    if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
+    if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, true, out);
     }
-    if (st == QZ_OK && !v->r->json)
+    if (st == QZ_OK && !v->o.json)
         qz_fit_line(out, "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, last layers first "
                          "(llama.cpp --n-gpu-layers N), the output layer only behind all of them.", 2);
 out:
@@ -192,7 +192,7 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
             continue;
         }
         q.level = v->levels[i];
-        QZ_GOTO(qz_roofline_decode(&q, v->hw, v->r->overhead_ms / 1e3, &f, err));
+        QZ_GOTO(qz_roofline_decode(&q, v->hw, v->o.overhead_ms / 1e3, &f, err));
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", qz_level_get(v->levels[i])->name));
         QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", f.weight_gb));
@@ -203,13 +203,13 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
         QZ_GOTO(qz_table_set(&t, 6, err, "%s", strcmp(f.bound, "overhead") == 0 ? "overhead" : "memory"));
         QZ_GOTO(qz_table_set(&t, 7, err, "%s", f.kernel));
     }
-    if (st == QZ_OK && !v->r->json)
+    if (st == QZ_OK && !v->o.json)
         qz_fit_printf(out, 2, "%s on %s: %g GB/s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling from memory traffic alone",
-                      v->shape->name, v->hw->name, v->hw->bandwidth_gbps, v->r->overhead_ms, (unsigned long long)v->q.users,
+                      v->shape->name, v->hw->name, v->hw->bandwidth_gbps, v->o.overhead_ms, (unsigned long long)v->q.users,
                       v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
     char more[96];
-    (void)snprintf(more, sizeof more, ",\"bandwidth_gbps\":%g,\"overhead_ms\":%g", v->hw->bandwidth_gbps, v->r->overhead_ms);
-    if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
+    (void)snprintf(more, sizeof more, ",\"bandwidth_gbps\":%g,\"overhead_ms\":%g", v->hw->bandwidth_gbps, v->o.overhead_ms);
+    if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
@@ -232,7 +232,7 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
     qz_table t;
     misfits bad = {0};
     uint64_t room = 0, threads = qz_pool_size(run->pool);
-    qz_status st = v->r->disk ? qz_bytes_parse(v->r->disk, "disk", &room, err) : qz_disk_free(v->r->output, &room, err);
+    qz_status st = v->o.disk ? qz_bytes_parse(v->o.disk, "disk", &room, err) : qz_disk_free(v->o.output, &room, err);
     if (st == QZ_OK) st = find_misfits(v, &a, &bad, err);
     if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
@@ -243,8 +243,8 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
             QZ_GOTO(say_misfit(v, &t, i, bad.why[i], err));
             continue;
         }
-        QZ_GOTO(qz_job_plan(v->shape, v->levels[i], v->r->samples, v->r->seq_len, threads, &j, err));
-        QZ_GOTO(qz_job_check_disk(&j, room, v->r->disk ? "--disk" : v->r->output, err));
+        QZ_GOTO(qz_job_plan(v->shape, v->levels[i], v->o.samples, v->o.seq_len, threads, &j, err));
+        QZ_GOTO(qz_job_check_disk(&j, room, v->o.disk ? "--disk" : v->o.output, err));
         duration(j.seconds, time);
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", name));
@@ -252,22 +252,22 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         QZ_GOTO(qz_table_set(&t, 2, err, "%.2f", gb(j.output_bytes)));
         QZ_GOTO(qz_table_set(&t, 3, err, "%.2f", gb(j.peak_disk)));
         QZ_GOTO(qz_table_set(&t, 4, err, "%.2f", gb(j.peak_ram)));
-        if (v->r->json) QZ_GOTO(qz_table_set(&t, 5, err, "%.0f", j.seconds));
+        if (v->o.json) QZ_GOTO(qz_table_set(&t, 5, err, "%.0f", j.seconds));
         else QZ_GOTO(qz_table_set(&t, 5, err, "%s", time));
-        if (j.calibrates) QZ_GOTO(qz_table_set(&t, 6, err, "%llu x %llu", (unsigned long long)v->r->samples, (unsigned long long)v->r->seq_len));
+        if (j.calibrates) QZ_GOTO(qz_table_set(&t, 6, err, "%llu x %llu", (unsigned long long)v->o.samples, (unsigned long long)v->o.seq_len));
         else QZ_GOTO(qz_table_set(&t, 6, err, "none needed"));
     }
-    if (st == QZ_OK && !v->r->json)
+    if (st == QZ_OK && !v->o.json)
         qz_fit_printf(out, 2, "making one artifact of %s here: %llu thread%s, %.2f GB free disk", v->shape->name, (unsigned long long)threads,
                       threads == 1 ? "" : "s", gb(room));
     char more[96];
     (void)snprintf(more, sizeof more, ",\"threads\":%llu,\"free_disk_bytes\":%llu", (unsigned long long)threads, (unsigned long long)room);
-    if (st == QZ_OK && v->r->json) emit_json(v, more, &t, out);
+    if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
     }
-    if (st == QZ_OK && !v->r->json) qz_fit_line(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.", 2);
+    if (st == QZ_OK && !v->o.json) qz_fit_line(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.", 2);
 out:
     qz_arena_release(&a);
     return st;

@@ -1,16 +1,15 @@
 #include "pipeline/preflight.h"
 #include "artifacts/module_rules.h"
 #include "codecs/types.h"
-#include "pipeline/plan.h"
 #include "plan/check.h"
 #include <stdio.h>
 #include <string.h>
 
-qz_status qz_target_parse(const qz_request *r, qz_target *out, qz_error *err) {
-    *out = (qz_target){.engine = QZ_RUNTIME_NONE, .tp = (unsigned)(r->tp ? r->tp : 1), .kv = r->kv, .lora = r->loras > 0};
-    if (r->engine) QZ_TRY(qz_runtime_find(r->engine, &out->engine, err));
-    else if (r->tp > 1) return qz_fail(err, QZ_EUSAGE, "--tp %llu needs --engine NAME: tensor parallel rules are an engine's", (unsigned long long)r->tp);
-    return r->cc ? qz_capability_parse(r->cc, &out->cc, err) : QZ_OK;
+qz_status qz_target_parse(const qz_target_options *o, qz_target *out, qz_error *err) {
+    *out = (qz_target){.engine = QZ_RUNTIME_NONE, .tp = (unsigned)(o->tp ? o->tp : 1), .kv = o->kv, .lora = o->loras > 0};
+    if (o->engine) QZ_TRY(qz_runtime_find(o->engine, &out->engine, err));
+    else if (o->tp > 1) return qz_fail(err, QZ_EUSAGE, "--tp %llu needs --engine NAME: tensor parallel rules are an engine's", (unsigned long long)o->tp);
+    return o->cc ? qz_capability_parse(o->cc, &out->cc, err) : QZ_OK;
 }
 
 /* The first refusal as the error of the verb, the others counted. */
@@ -160,13 +159,13 @@ void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *
                 bits / (double)qz_config_parameters(&m->config), p->fix);
 }
 
-qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *m, const qz_scheme_spec *scheme, qz_error *err) {
+qz_status qz_preflight_scheme(qz_run *run, const qz_target_options *o, const qz_model *m, const qz_scheme_spec *scheme, qz_error *err) {
     qz_arena a = {0};
     qz_deploy_shape s;
     qz_deploy_spec spec;
     qz_target t;
     qz_deploy_spec_scheme(scheme, &spec);
-    qz_status st = qz_target_parse(r, &t, err);
+    qz_status st = qz_target_parse(o, &t, err);
     if (st == QZ_OK) st = qz_deploy_shape_config(&m->config, &a, &s, err);
     if (st == QZ_OK) st = all_settings(run, m, scheme, &s, &spec, &t, &a, err);
     qz_arena_release(&a);
@@ -216,16 +215,4 @@ qz_status qz_preflight_artifact(const qz_model *m, const json_t *q, const qz_dep
         add_new(f, &own);
     }
     return f->failed ? qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight") : QZ_OK;
-}
-
-qz_status qz_plan_number(const char *text, const char *option, uint64_t most, uint64_t *out, qz_error *err) {
-    qz_arena a = {0};
-    uint64_t *v;
-    size_t n;
-    if (text == NULL) return QZ_OK;
-    qz_status st = qz_plan_numbers(text, option, most, &a, &v, &n, err);
-    if (st == QZ_OK && n != 1) st = qz_fail(err, QZ_EUSAGE, "one number for --%s, found '%s': 'quantz plan' makes tables of several", option, text);
-    if (st == QZ_OK) *out = v[0];
-    qz_arena_release(&a);
-    return st;
 }

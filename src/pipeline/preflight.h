@@ -4,18 +4,17 @@
 #ifndef QZ_PIPELINE_PREFLIGHT_H
 #define QZ_PIPELINE_PREFLIGHT_H
 #include "base/json.h"
-#include "pipeline/request.h"
+#include "base/run.h"
 #include "plan/preflight.h"
 
+/* What options say of the target, as given: NULL and 0 are not asked. */
+typedef struct { const char *engine, *cc, *kv; uint64_t tp, loras; } qz_target_options;
 /* Notes go to the log (qz_info, qz_warn). */
-qz_status qz_preflight_scheme(qz_run *run, const qz_request *r, const qz_model *m, const qz_scheme_spec *spec, qz_error *err);
+qz_status qz_preflight_scheme(qz_run *run, const qz_target_options *o, const qz_model *m, const qz_scheme_spec *spec, qz_error *err);
 /* CHK-REQUANT as a warning, if m is coded already and would be coded again (plan/check.h): with what it is and its bits. */
 void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *scheme);
 /* The same for an artifact that exists: where its modules have settings of their own (GPTQ's `dynamic`), every setting on the linears
  * that have it. m: opened, NULL = only the spec is known; q: its quantization_config or NULL. f needs an arena. */
 qz_status qz_preflight_artifact(const qz_model *m, const json_t *q, const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, qz_findings *f, qz_error *err);
-/* --engine, --tp, --cc, --kv of a request. */
-qz_status qz_target_parse(const qz_request *r, qz_target *out, qz_error *err);
-/* One of plan's numbers ("4096", "64k") where a verb takes no list; NULL keeps *out. */
-qz_status qz_plan_number(const char *text, const char *option, uint64_t most, uint64_t *out, qz_error *err);
+qz_status qz_target_parse(const qz_target_options *o, qz_target *out, qz_error *err);
 #endif

@@ -62,17 +62,17 @@ static void print_json(const qz_raw *r, const qz_error *why, qz_str *out) {
     qz_str_release(&types);
 }
 
-qz_status qz_raw_show(const char *path, const qz_request *r, const qz_error *why, qz_str *out, qz_error *err) {
+qz_status qz_raw_show(const char *path, qz_raw_view as, const qz_error *why, qz_str *out, qz_error *err) {
     qz_raw raw;
     qz_table t;
     qz_arena a = {0};
     QZ_TRY(qz_raw_open(path, &raw, err));
     qz_status st = QZ_OK;
-    if (r->tensors) {
+    if (as.tensors) {
         st = tensor_table(&raw, &a, &t, err);
-        if (st == QZ_OK && r->json) qz_table_json(&t, out);
+        if (st == QZ_OK && as.json) qz_table_json(&t, out);
         else if (st == QZ_OK) qz_table_text(&t, out);
-    } else if (r->json) print_json(&raw, why, out);
+    } else if (as.json) print_json(&raw, why, out);
     else print_text(&raw, path, why, out);
     qz_arena_release(&a);
     qz_raw_release(&raw);

@@ -1,6 +1,7 @@
 #include "base/size.h"
 #include "pipeline/check.h"
 #include "pipeline/check_print.h"
+#include "pipeline/naming.h"
 #include "pipeline/produce.h"
 #include "artifacts/source.h"
 #include "report/fit.h"
@@ -51,7 +52,7 @@ static void print_degrees(const qz_check_job *j, qz_str *s) {
 
 static const char *loading_text(const qz_loads *l) { return l == NULL ? "unknown" : l->how == QZ_RUNS ? "runs" : l->how == QZ_DEQUANTIZES ? "dequantizes" : "no"; }
 
-static qz_status print_engines(qz_check_job *j, qz_str *s, qz_error *err) {
+static qz_status print_engines(qz_check_job *j, bool json, qz_str *s, qz_error *err) {
     static const qz_column cols[] = {{"Engine", 'l'}, {"version", 'l'}, {"as of", 'l'}, {"loads it", 'l'}, {"cc", 'r'}, {"refusals", 'l'}};
     qz_table t;
     if (j->target.engine != QZ_RUNTIME_NONE || j->foreign) return QZ_OK;
@@ -74,7 +75,7 @@ static qz_status print_engines(qz_check_job *j, qz_str *s, qz_error *err) {
         if (l && l->cc) QZ_TRY(qz_table_set(&t, 4, err, "%u.%u", l->cc / 10, l->cc % 10));
         QZ_TRY(qz_table_set(&t, 5, err, "%.46s%s", code, strlen(code) > 46 ? "…" : ""));
     }
-    if (j->r->json) {
+    if (json) {
         qz_str table = {0};
         qz_table_json(&t, &table);
         qz_str_puts(s, ",\"engines\":");
@@ -110,7 +111,7 @@ static qz_status print_json(qz_check_job *j, qz_str *s, qz_error *err) {
             qz_str_printf(s, "%s\"%ld\":%u", i ? "," : "", group_sizes[i], qz_preflight_max_tp(&j->deploy, served(j), group_sizes[i]));
         qz_str_putc(s, '}');
     }
-    QZ_TRY(print_engines(j, s, err));
+    QZ_TRY(print_engines(j, true, s, err));
     qz_str_puts(s, ",\"findings\":");
     qz_json_findings(s, &j->f);
     qz_str_printf(s, ",\"errors\":%zu,\"warnings\":%zu,\"notes\":%zu}\n", j->f.count[QZ_FINDING_ERROR], j->f.count[QZ_FINDING_WARN], j->f.count[QZ_FINDING_NOTE]);
@@ -123,7 +124,7 @@ static qz_status print_text(qz_check_job *j, qz_str *s, qz_error *err) {
         qz_fit_printf(s, 2, "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) of %.2f GB usable", (double)j->facts.weight_bytes / 1e9, (double)j->facts.kv_bytes / 1e9,
                       (unsigned long long)j->facts.users, (unsigned long long)j->facts.ctx, (double)j->facts.budget / 1e9);
     print_degrees(j, s);
-    QZ_TRY(print_engines(j, s, err));
+    QZ_TRY(print_engines(j, false, s, err));
     qz_print_findings(s, &j->f);
     qz_str_printf(s, "errors: %zu, warnings: %zu, notes: %zu\n", j->f.count[QZ_FINDING_ERROR], j->f.count[QZ_FINDING_WARN], j->f.count[QZ_FINDING_NOTE]);
     return QZ_OK;
@@ -152,9 +153,9 @@ static qz_status check_write(qz_check_job *j, qz_error *err) {
 
 static qz_status run_checks(qz_check_job *j, qz_error *err) {
     static const char *const workloads[] = {"chat", "reasoning", "math", "code", "medical", "extraction", "long", "retrieval", "adapters", "training"};
-    bool known = j->r->workload == NULL;
-    for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) known = known || strcmp(j->r->workload, workloads[i]) == 0;
-    if (!known) return qz_fail(err, QZ_EUSAGE, "unknown workload '%s': expected chat, reasoning, math, code, medical, extraction, long, retrieval, adapters or training", j->r->workload);
+    bool known = j->o.workload == NULL;
+    for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) known = known || strcmp(j->o.workload, workloads[i]) == 0;
+    if (!known) return qz_fail(err, QZ_EUSAGE, "unknown workload '%s': expected chat, reasoning, math, code, medical, extraction, long, retrieval, adapters or training", j->o.workload);
     QZ_TRY(qz_check_open(j, err));
     QZ_TRY(qz_check_files(j, err));
     if (j->foreign) {
@@ -176,7 +177,9 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->run = run;
     run->accept = "*"; /* findings say what nothing uses */
-    j->r = r;
+    j->o = (qz_check_options){.target = qz_target_asked(r), .to = r->to, .workload = r->workload, .hardware = r->hardware, .hardware_file = r->hardware_file,
+                              .contexts = r->contexts, .users = r->users, .data = r->data, .traffic = r->traffic, .text = r->text, .tasks = r->tasks,
+                              .report = r->report, .note = r->note, .lora = r->lora, .deep = r->deep, .reserve = r->reserve};
     j->path = r->operands[0];
     j->f.arena = &j->arena;
     qz_status st = run_checks(j, err);

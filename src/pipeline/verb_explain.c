@@ -104,7 +104,7 @@ static qz_status unknown(qz_explained *x, const char *word) {
 }
 
 static qz_status fill(qz_explained *x) {
-    const qz_request *r = x->r;
+    const qz_explain_options *r = &x->o;
     bool found = false;
     if (r->n_operands == 0) return list_topics(x);
     x->topic = r->operands[0];
@@ -142,7 +142,10 @@ static void print_json(const qz_explained *x, qz_str *out) {
 }
 
 qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
-    qz_explained x = {.run = run, .r = r, .topic = "topics", .err = err};
+    qz_explained x = {.run = run, .topic = "topics", .err = err,
+                      .o = {.json = r->json, .operands = r->operands, .n_operands = r->n_operands, .tensor = r->tensor, .elem = r->elem, .against = r->against,
+                            .values = r->values, .acts = r->acts, .w = r->w, .scale = r->scale,
+                            .hardware = r->hardware, .contexts = r->contexts, .users = r->users, .kv = r->kv, .tp = r->tp}};
     qz_str out = {0};
     qz_status st = fill(&x);
     if (st == QZ_OK && x.text.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");

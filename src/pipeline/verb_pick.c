@@ -5,6 +5,7 @@
 #include "pipeline/pick_print.h"
 #include "pipeline/preflight.h"
 #include "pipeline/verbs.h"
+#include "plan/numbers.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>

@@ -237,7 +237,8 @@ static qz_status run_job(job *j, qz_error *err) {
     QZ_TRY(claim_in(j, "report", ".md", err));
     QZ_TRY(claim_in(j, "report", ".json", err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
-    for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->recipes[i].spec, err));
+    const qz_target_options target = qz_target_asked(r);
+    for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipes[i].spec, err));
     j->o = (qz_produce_options){.force = r->force, .resume = r->resume,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     QZ_TRY(name_all(j, err));
