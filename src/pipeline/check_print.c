@@ -1,6 +1,6 @@
 #include "pipeline/check_print.h"
 #include "base/json.h"
-#include "plan/check.h"
+#include "deploy/check.h"
 #include "report/fit.h"
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef QZ_PIPELINE_CHECK_PRINT_H
 #define QZ_PIPELINE_CHECK_PRINT_H
 #include "base/str.h"
-#include "plan/preflight.h"
+#include "deploy/preflight.h"
 
 /* label, then text broken at blanks before the last column of the terminal; continuation lines are indented to `indent`. */
 void qz_print_wrapped(qz_str *s, const char *label, size_t indent, const char *text);

@@ -5,10 +5,10 @@
 #include "pipeline/explain.h"
 #include "report/fit.h"
 #include "artifacts/source.h"
-#include "pipeline/preflight.h"
-#include "plan/engines.h"
+#include "deploy/preflight_scheme.h"
+#include "deploy/engines.h"
 #include "plan/numbers.h"
-#include "plan/pick.h"
+#include "deploy/pick.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

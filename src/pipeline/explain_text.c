@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "formats/gguf.h"
 #include "pipeline/explain.h"
-#include "plan/engines.h"
+#include "deploy/engines.h"
 #include "plan/memory.h"
 #include "plan/roofline.h"
 #include <ctype.h>

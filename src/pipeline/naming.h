@@ -4,7 +4,7 @@
 #include "artifacts/scheme.h"
 #include "artifacts/source.h"
 #include "base/arena.h"
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/request.h"
 
 /* Rebuilds an artifact path: DIR/NAME-AWQ, DIR/NAME.Q4_K_M.gguf. Owned by the caller (qz_free). name: QZ_EUSAGE if it is no plain one. */

@@ -2,7 +2,7 @@
 #ifndef QZ_PIPELINE_PICK_PRINT_H
 #define QZ_PIPELINE_PICK_PRINT_H
 #include "base/str.h"
-#include "plan/pick.h"
+#include "deploy/pick.h"
 
 typedef struct {
     const char *input;              /* as given */

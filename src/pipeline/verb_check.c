@@ -1,5 +1,5 @@
 #include "base/size.h"
-#include "pipeline/check.h"
+#include "deploy/check_job.h"
 #include "pipeline/check_print.h"
 #include "pipeline/naming.h"
 #include "pipeline/produce.h"

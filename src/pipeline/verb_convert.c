@@ -6,7 +6,7 @@
 #include "pipeline/convert.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <math.h>

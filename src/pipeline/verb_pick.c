@@ -3,7 +3,7 @@
 #include "base/io.h"
 #include "pipeline/outputs.h"
 #include "pipeline/pick_print.h"
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
 #include "plan/numbers.h"
 #include "report/table_print.h"

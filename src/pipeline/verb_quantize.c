@@ -9,7 +9,7 @@
 #include "pipeline/int_blocks.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/produce.h"
 #include "artifacts/provenance.h"
 #include "pipeline/results.h"

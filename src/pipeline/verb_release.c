@@ -10,7 +10,7 @@
 #include "pipeline/int_blocks.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "artifacts/provenance.h"
 #include "pipeline/release.h"
 #include "pipeline/verbs.h"

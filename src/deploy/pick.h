@@ -4,10 +4,10 @@
  * Zero fields of the query take the defaults of checklist section 15: 1 user, context 4096, chat, 32 GB of system memory.
  * A request that cannot be served is no error: p.refused says why. Errors: unknown words (QZ_EUSAGE offers the nearest).
  * Ownership: everything lives in the arena. Source: mission/checklist.md sections 8 and 15, table K. */
-#ifndef QZ_PLAN_PICK_H
-#define QZ_PLAN_PICK_H
+#ifndef QZ_DEPLOY_PICK_H
+#define QZ_DEPLOY_PICK_H
 #include "plan/memory.h"
-#include "plan/preflight.h"
+#include "deploy/preflight.h"
 #include "plan/split.h"
 
 typedef enum { QZ_PICK_REFUSE, QZ_PICK_FORMAT, QZ_PICK_KV, QZ_PICK_CALIBRATION, QZ_PICK_VALIDATION, QZ_PICK_LADDER, QZ_PICK_NOTE } qz_pick_topic;

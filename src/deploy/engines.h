@@ -2,22 +2,22 @@
  * row is unknown, and is said to be.
  * qz_runtime e; qz_runtime_find("vllm", &e, err); const qz_loads *l = qz_loads_get(QZ_DEPLOY_AWQ, e); (NULL: unknown).
  * Static tables, nothing to free. Source: formats/engines.md. */
-#ifndef QZ_PLAN_ENGINES_H
-#define QZ_PLAN_ENGINES_H
+#ifndef QZ_DEPLOY_ENGINES_H
+#define QZ_DEPLOY_ENGINES_H
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/status.h"
 
 typedef enum {
 #define QZ_RUNTIME(id, ...) QZ_RUNTIME_##id,
-#include "plan/engines.def"
+#include "deploy/engines.def"
     QZ_RUNTIME_COUNT,
     QZ_RUNTIME_NONE = QZ_RUNTIME_COUNT
 } qz_runtime;
 
 typedef enum {
 #define QZ_DEPLOY(id, ...) QZ_DEPLOY_##id,
-#include "plan/engines.def"
+#include "deploy/engines.def"
     QZ_DEPLOY_COUNT
 } qz_deploy;
 

@@ -4,7 +4,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "model/leftovers.h"
-#include "pipeline/check.h"
+#include "deploy/check_job.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

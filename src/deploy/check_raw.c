@@ -5,7 +5,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/formats.h"
-#include "pipeline/check.h"
+#include "deploy/check_job.h"
 #include <string.h>
 
 bool qz_check_is_foreign(const char *path, const qz_error *why) {

@@ -1,19 +1,19 @@
-#include "plan/engines.h"
+#include "deploy/engines.h"
 #include "base/str.h"
 #include <stdio.h>
 #include <strings.h>
 
 static const qz_runtime_info engines[QZ_RUNTIME_COUNT] = {
 #define QZ_RUNTIME(id, name, title, version, date, confirmed, source) [QZ_RUNTIME_##id] = {name, title, version, date, confirmed, source},
-#include "plan/engines.def"
+#include "deploy/engines.def"
 };
 static const qz_deploy_info kinds[QZ_DEPLOY_COUNT] = {
 #define QZ_DEPLOY(id, name, title, bits, grouped, groups, contract) [QZ_DEPLOY_##id] = {name, title, bits, grouped, groups, contract},
-#include "plan/engines.def"
+#include "deploy/engines.def"
 };
 static const qz_loads loads[] = {
 #define QZ_LOADS(kind, engine, how, cc, native, note) {QZ_DEPLOY_##kind, QZ_RUNTIME_##engine, QZ_##how, cc, native, note},
-#include "plan/engines.def"
+#include "deploy/engines.def"
 };
 
 const qz_runtime_info *qz_runtime_get(qz_runtime e) { return e < QZ_RUNTIME_COUNT ? &engines[e] : NULL; }

@@ -1,7 +1,7 @@
 /* Findings, the pre-flight and the search for the nearest setting that works. */
-#include "plan/preflight.h"
+#include "deploy/preflight.h"
 #include "base/size.h"
-#include "plan/preflight_int.h"
+#include "deploy/preflight_int.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,9 +2,9 @@
  * this decides. Every code is a row of pitfalls.def with symptom, cause and fix.
  *   qz_findings f = {.arena = &a}; qz_check_deployment(&facts, &f); qz_check_note(text, n, "design.md", &f); …
  * Sources: mission/checklist.md section 10, mission/users.md. */
-#ifndef QZ_PLAN_CHECK_H
-#define QZ_PLAN_CHECK_H
-#include "plan/preflight.h"
+#ifndef QZ_DEPLOY_CHECK_H
+#define QZ_DEPLOY_CHECK_H
+#include "deploy/preflight.h"
 
 typedef struct { const char *code; qz_finding_level level; const char *symptom, *cause, *fix, *source; } qz_pitfall;
 /* NULL if there is none of that code; i-th row, NULL behind the last. */

@@ -1,5 +1,5 @@
 /* The predicates that rules.def names, and the loop over the rows. */
-#include "plan/preflight_int.h"
+#include "deploy/preflight_int.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,7 +279,7 @@ static void test_KV_SCHEME(const job *j, const rule *r) {
 static const rule rules[] = {
 #define QZ_RULE(id, code, engines, kinds, predicate, a, b, list, level, why, fix, source) \
     {#id, code, engines, kinds, test_##predicate, a, b, list, QZ_FINDING_##level, why, fix, source},
-#include "plan/rules.def"
+#include "deploy/rules.def"
 #undef QZ_RULE
 };
 

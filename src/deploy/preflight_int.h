@@ -1,7 +1,7 @@
 /* Inside of the pre-flight: the loop over rules.def, used by preflight.c and its test. */
-#ifndef QZ_PLAN_PREFLIGHT_INT_H
-#define QZ_PLAN_PREFLIGHT_INT_H
-#include "plan/preflight.h"
+#ifndef QZ_DEPLOY_PREFLIGHT_INT_H
+#define QZ_DEPLOY_PREFLIGHT_INT_H
+#include "deploy/preflight.h"
 
 /* near: text for rows without a fix of their own (arena or static), may be NULL. Findings without an arena are only counted. */
 void qz_rules_run(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, const char *near, qz_findings *f);

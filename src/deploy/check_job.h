@@ -1,10 +1,10 @@
 /* Inside of the verb check: what is read of an input, and the groups of checks that add findings.
- * qz_check_open fills the job; each qz_check_* reads its part of the files and judges through plan/check.h. */
-#ifndef QZ_PIPELINE_CHECK_H
-#define QZ_PIPELINE_CHECK_H
+ * qz_check_open fills the job; each qz_check_* reads its part of the files and judges through deploy/check.h. */
+#ifndef QZ_DEPLOY_CHECK_JOB_H
+#define QZ_DEPLOY_CHECK_JOB_H
 #include "base/json.h"
-#include "pipeline/preflight.h"
-#include "plan/check.h"
+#include "deploy/preflight_scheme.h"
+#include "deploy/check.h"
 #include "plan/hardware.h"
 #include "text/tokenizer.h"
 

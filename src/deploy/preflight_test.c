@@ -10,7 +10,7 @@
 #include "formats/dtypes.h"
 #include "model/families.h"
 #include "model/kinds.h"
-#include "plan/preflight_int.h"
+#include "deploy/preflight_int.h"
 
 typedef struct { uint64_t hidden, inter, heads, kv, dim, vocab; bool tied; const char *dtype; } dims;
 static const dims llama8b = {4096, 14336, 32, 8, 128, 128256, false, "float16"}, qwen72b = {8192, 29568, 64, 8, 128, 152064, false, "float16"},

@@ -6,11 +6,11 @@
  *   char near[96]; qz_preflight_nearest(&s, &spec, &target, near);                     (what works instead)
  * Ownership: everything lives in the arena given. Errors: memory, or a quantization_config that cannot be read (QZ_EFORMAT).
  * Source: formats/engines.md section 4, as rows of rules.def with their own sources. */
-#ifndef QZ_PLAN_PREFLIGHT_H
-#define QZ_PLAN_PREFLIGHT_H
+#ifndef QZ_DEPLOY_PREFLIGHT_H
+#define QZ_DEPLOY_PREFLIGHT_H
 #include "artifacts/scheme.h"
 #include "formats/safetensors.h"
-#include "plan/engines.h"
+#include "deploy/engines.h"
 #include "plan/shapes.h"
 
 /* ---- findings ---- */

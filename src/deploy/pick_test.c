@@ -10,7 +10,7 @@
 #include <string.h>
 #include "base/io.h"
 #include "base/size.h"
-#include "plan/pick.h"
+#include "deploy/pick.h"
 
 enum { COLUMNS = 16 };
 typedef struct { qz_hardware_set set; qz_shape *shape; qz_arena arena; qz_pick_answer p; qz_error err; } pick;

@@ -3,7 +3,7 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "formats/dtypes.h"
-#include "plan/preflight_int.h"
+#include "deploy/preflight_int.h"
 #include <string.h>
 
 /* A tensor of one float: "…self_attn.k_proj.weight_global_scale" is part 'k_proj', scale 'weight_global_scale'. */

@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
-#include "plan/preflight_int.h"
+#include "deploy/preflight_int.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "base/io.h"
 #include "base/size.h"
-#include "pipeline/check.h"
+#include "deploy/check_job.h"
 #include "text/lint.h"
 #include "text/text_file.h"
 #include <math.h>

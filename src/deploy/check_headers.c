@@ -2,7 +2,7 @@
 #include "base/half.h"
 #include "formats/dtypes.h"
 #include "formats/safetensors.h"
-#include "pipeline/check.h"
+#include "deploy/check_job.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 #include "base/str.h"
-#include "plan/check.h"
+#include "deploy/check.h"
 
 static const qz_deploy_spec awq = {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true}, bf16 = {.kind = QZ_DEPLOY_FLOAT, .bits = 16, .sym = true},
                             gemv = {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true, .version = "gemv_fast"}, gguf = {.kind = QZ_DEPLOY_GGUF},

@@ -1,7 +1,7 @@
 #include "artifacts/open.h"
 #include "base/io.h"
 #include "base/size.h"
-#include "pipeline/check.h"
+#include "deploy/check_job.h"
 #include "artifacts/provenance.h"
 #include "text/accepted.h"
 #include "text/chat.h"

@@ -1,4 +1,4 @@
-#include "plan/check.h"
+#include "deploy/check.h"
 #include "artifacts/schemes.h"
 #include "codecs/types.h"
 #include <ctype.h>
@@ -9,7 +9,7 @@
 
 static const qz_pitfall pitfalls[] = {
 #define QZ_PITFALL(code, level, symptom, cause, fix, source) {code, QZ_FINDING_##level, symptom, cause, fix, source},
-#include "plan/pitfalls.def"
+#include "deploy/pitfalls.def"
 #undef QZ_PITFALL
 };
 

@@ -1,7 +1,7 @@
 /* The matcher over pick.def, and the arithmetic that its memory conditions ask for. */
-#include "plan/pick.h"
+#include "deploy/pick.h"
 #include "base/str.h"
-#include "plan/check.h"
+#include "deploy/check.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -11,46 +11,46 @@
 #define QZ_PICK_TOLERANCE(id, name)
 #define QZ_PICK_BUDGET(...)
 enum {
-#include "plan/pick.def"
+#include "deploy/pick.def"
     N_WORKLOADS
 };
 #define QZ_PICK_WORKLOAD(id, name)
 #define QZ_PICK_TOLERANCE(id, name) TOLERANCE_##id,
 #define QZ_PICK_BUDGET(...)
 enum {
-#include "plan/pick.def"
+#include "deploy/pick.def"
     N_TOLERANCES
 };
 #define QZ_PICK_WORKLOAD(id, name)
 #define QZ_PICK_TOLERANCE(id, name)
 #define QZ_PICK_BUDGET(id, ...) HARDWARE_##id,
 enum {
-#include "plan/pick.def"
+#include "deploy/pick.def"
     N_HARDWARE
 };
 static const char *const workloads[] = {
 #define QZ_PICK_WORKLOAD(id, name) name,
 #define QZ_PICK_TOLERANCE(id, name)
 #define QZ_PICK_BUDGET(...)
-#include "plan/pick.def"
+#include "deploy/pick.def"
 };
 static const char *const tolerances[] = {
 #define QZ_PICK_WORKLOAD(id, name)
 #define QZ_PICK_TOLERANCE(id, name) name,
 #define QZ_PICK_BUDGET(...)
-#include "plan/pick.def"
+#include "deploy/pick.def"
 };
 typedef struct { double share, bytes; qz_runtime engine; const char *why; } budget;
 static const budget budgets[] = {
 #define QZ_PICK_WORKLOAD(id, name)
 #define QZ_PICK_TOLERANCE(id, name)
 #define QZ_PICK_BUDGET(id, share, bytes, engine, why) {share, bytes, QZ_RUNTIME_##engine, why},
-#include "plan/pick.def"
+#include "deploy/pick.def"
 };
 #undef QZ_PICK_WORDS
 static const qz_pick_row rows[] = {
 #define QZ_PICK(...) {__VA_ARGS__},
-#include "plan/pick.def"
+#include "deploy/pick.def"
 #undef QZ_PICK
 };
 enum { N_ROWS = sizeof rows / sizeof rows[0] };

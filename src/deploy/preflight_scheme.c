@@ -1,7 +1,7 @@
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "artifacts/module_rules.h"
 #include "codecs/types.h"
-#include "plan/check.h"
+#include "deploy/check.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "formats/gguf.h"
-#include "pipeline/check.h"
+#include "deploy/check_job.h"
 #include "plan/memory.h"
 #include "plan/numbers.h"
 #include <stdio.h>
