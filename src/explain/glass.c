@@ -7,7 +7,7 @@
 #include "base/size.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"
-#include "pipeline/explain.h"
+#include "explain/explain.h"
 #include "report/fit.h"
 #include "artifacts/source.h"
 #include <ctype.h>

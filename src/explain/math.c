@@ -7,7 +7,7 @@
 #include "codecs/types.h"
 #include "formats/gguf.h"
 #include "methods/feedback.h"
-#include "pipeline/explain.h"
+#include "explain/explain.h"
 #include "plan/levels.h"
 #include <math.h>
 #include <stdio.h>

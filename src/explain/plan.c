@@ -1,6 +1,6 @@
 /* Worked examples of memory and speed, through the functions that `plan` calls. */
 #include "base/size.h"
-#include "pipeline/explain.h"
+#include "explain/explain.h"
 #include "report/fit.h"
 #include "plan/gate.h"
 #include "plan/job.h"

@@ -16,7 +16,7 @@
 
 static const struct { const char *id, *truth; } rows[] = {
 #define QZ_CORRECTION(id, claim, truth) {id, truth},
-#include "pipeline/explain_corrections.def"
+#include "explain/corrections.def"
 #undef QZ_CORRECTION
 };
 #define GIB 1073741824.0

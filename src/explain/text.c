@@ -2,7 +2,7 @@
 #include "artifacts/gguf_ftypes.h"
 #include "base/str.h"
 #include "formats/gguf.h"
-#include "pipeline/explain.h"
+#include "explain/explain.h"
 #include "deploy/engines.h"
 #include "plan/memory.h"
 #include "plan/roofline.h"
@@ -13,7 +13,7 @@
 
 static const struct { const char *word, *others, *text; } words[] = {
 #define QZ_WORD(word, others, text) {word, others, text},
-#include "pipeline/explain_glossary.def"
+#include "explain/glossary.def"
 #undef QZ_WORD
 };
 enum { N_WORDS = sizeof words / sizeof words[0] };
@@ -112,11 +112,11 @@ qz_status qz_explain_glossary(qz_explained *x) {
 qz_status qz_explain_formats(qz_explained *x) {
     QZ_TRY(qz_explain_table(x, "formats [sources A to E, as told]", "Format<|Bits<|Calibration<|Hardware<|Chosen for<"));
 #define QZ_FORMAT(name, bits, calib, hw, engines, chosen, date) QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s|%s", name, bits, calib, hw, chosen));
-#include "pipeline/explain_formats.def"
+#include "explain/formats.def"
 #undef QZ_FORMAT
     QZ_TRY(qz_explain_table(x, "engines as told, date and sources of the row ('quantz explain engines': today's)", "Format<|Engines<|Date, sources<"));
 #define QZ_FORMAT(name, bits, calib, hw, engines, chosen, date) QZ_TRY(qz_explain_row(x, "%s|%s|%s", name, engines, date));
-#include "pipeline/explain_formats.def"
+#include "explain/formats.def"
 #undef QZ_FORMAT
     static const char *const rows[] = {"what it is|weight-only method|weight-only method|container",
                                        "idea|least output error, second order|protect channels that matter|a type for each tensor",
@@ -171,7 +171,7 @@ qz_status qz_explain_engines(qz_explained *x) {
 qz_status qz_explain_corrections(qz_explained *x) {
     qz_explain_say(x, "what handbooks say, and what is true");
 #define QZ_CORRECTION(id, claim, truth) qz_explain_say(x, "%s  %s", id, claim), qz_explain_say(x, "      %s", truth);
-#include "pipeline/explain_corrections.def"
+#include "explain/corrections.def"
 #undef QZ_CORRECTION
     return QZ_OK;
 }
@@ -179,7 +179,7 @@ qz_status qz_explain_claims(qz_explained *x) {
     qz_explain_say(x, "claims as told; none is used as a prediction");
     QZ_TRY(qz_explain_table(x, NULL, "Claim<|Told<|Source<|Known here<"));
 #define QZ_CLAIM(claim, value, source, note) QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s", claim, value, source, note));
-#include "pipeline/explain_claims.def"
+#include "explain/claims.def"
 #undef QZ_CLAIM
     return QZ_OK;
 }

@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "codecs/types.h"
 #include "base/size.h"
-#include "pipeline/explain.h"
+#include "explain/explain.h"
 #include "report/fit.h"
 #include "artifacts/source.h"
 #include "deploy/preflight_scheme.h"

@@ -1,7 +1,7 @@
-/* Inside of the explain verb: a topic fills text and tables, the verb prints them as text or JSON. Topics are rows of
- * explain_topics.def; worked examples call the codecs, methods and plan functions that the real work calls. */
-#ifndef QZ_PIPELINE_EXPLAIN_H
-#define QZ_PIPELINE_EXPLAIN_H
+/* `explain`: a topic fills text and tables, printed as text or JSON. Topics are rows of
+ * topics.def; worked examples call the codecs, methods and plan functions that the real work calls. */
+#ifndef QZ_EXPLAIN_EXPLAIN_H
+#define QZ_EXPLAIN_EXPLAIN_H
 #include "base/arena.h"
 #include "base/str.h"
 #include "base/table.h"
@@ -27,9 +27,15 @@ typedef struct {
     qz_error *err;
 } qz_explained;
 
+/* Fills text and tables of what the operands ask for; the caller releases arena and text, and prints. */
+qz_status qz_explain(qz_explained *x);
+/* As text or as JSON. */
+void qz_explain_print(const qz_explained *x, qz_str *out);
+
+/* ---- topics ---- */
 typedef qz_status (*qz_explain_fn)(qz_explained *x);
 #define QZ_TOPIC(name, fn, help) qz_status fn(qz_explained *x);
-#include "pipeline/explain_topics.def"
+#include "explain/topics.def"
 #undef QZ_TOPIC
 
 /* A line before the tables as it is: commands and bytes. */
