@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+#define QZ_RECIPE_KEY "recipe" /* of an artifact's provenance; in GGUF behind "quantz." */
 /* NULL: nothing recorded, or no such file. The string lives in the arena. */
 const char *qz_provenance_in(const char *path, const char *key, qz_arena *arena);
 const char *qz_accepted_in(const char *path, qz_arena *arena);

@@ -45,6 +45,8 @@ typedef struct {
     qz_check_facts facts;
 } qz_check_job;
 
+/* What is to be served: what --to makes of it, else what is stored. */
+const qz_deploy_spec *qz_check_served(const qz_check_job *j);
 /* Locates the input; config, shape and scheme. Refused input fails here (exit 2). */
 qz_status qz_check_open(qz_check_job *j, qz_error *err);
 void qz_check_release(qz_check_job *j);

@@ -89,6 +89,8 @@ static qz_status open_target(qz_check_job *j, qz_error *err) {
     return QZ_OK;
 }
 
+const qz_deploy_spec *qz_check_served(const qz_check_job *j) { return j->has_wanted ? &j->wanted : &j->spec; }
+
 qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     const char *path = j->path;
     QZ_TRY(open_target(j, err)); /* cheap refusals first */

@@ -1,8 +1,7 @@
-/* The model that `plan` was asked about. */
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
-#include "pipeline/plan.h"
+#include "pipeline/plan_input.h"
 #include <string.h>
 #include <strings.h>
 

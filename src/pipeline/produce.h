@@ -7,7 +7,7 @@
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
 #include "methods/block_search.h"
-#include "pipeline/output_error.h"
+#include "report/output_error.h"
 #include "pipeline/recipe.h"
 #include "artifacts/source.h"
 

@@ -2,7 +2,7 @@
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "pipeline/outputs.h"
-#include "pipeline/pick_print.h"
+#include "report/pick_print.h"
 #include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
 #include "plan/numbers.h"

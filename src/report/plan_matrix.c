@@ -2,7 +2,7 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "report/fit.h"
-#include "pipeline/plan.h"
+#include "report/plan_view.h"
 #include "report/table_print.h"
 #include <ctype.h>
 #include <math.h>

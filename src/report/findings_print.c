@@ -1,4 +1,4 @@
-#include "pipeline/check_print.h"
+#include "report/findings_print.h"
 #include "base/json.h"
 #include "deploy/check.h"
 #include "report/fit.h"

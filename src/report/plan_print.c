@@ -2,7 +2,7 @@
 #include "model/leftovers.h"
 #include "base/json.h"
 #include "report/fit.h"
-#include "pipeline/plan.h"
+#include "report/plan_view.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>

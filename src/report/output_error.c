@@ -1,4 +1,4 @@
-#include "pipeline/output_error.h"
+#include "report/output_error.h"
 #include "base/json.h"
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* The answer of pick as terminal text, as one Markdown page and as JSON. Appends to strings. */
-#ifndef QZ_PIPELINE_PICK_PRINT_H
-#define QZ_PIPELINE_PICK_PRINT_H
+#ifndef QZ_REPORT_PICK_PRINT_H
+#define QZ_REPORT_PICK_PRINT_H
 #include "base/str.h"
 #include "deploy/pick.h"
 

@@ -1,8 +1,8 @@
-#include "pipeline/pick_print.h"
+#include "report/pick_print.h"
 #include "model/leftovers.h"
 #include "base/json.h"
 #include "base/size.h"
-#include "pipeline/check_print.h"
+#include "report/findings_print.h"
 #include <stdio.h>
 #include <string.h>
 

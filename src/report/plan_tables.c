@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "report/fit.h"
-#include "pipeline/plan.h"
+#include "report/plan_view.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>

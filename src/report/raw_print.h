@@ -1,6 +1,6 @@
 /* What `inspect` and `plan` show of a container that this program cannot run (artifacts/raw.h). */
-#ifndef QZ_PIPELINE_RAW_PRINT_H
-#define QZ_PIPELINE_RAW_PRINT_H
+#ifndef QZ_REPORT_RAW_PRINT_H
+#define QZ_REPORT_RAW_PRINT_H
 #include "artifacts/raw.h"
 
 typedef struct { bool tensors, json; } qz_raw_view;

@@ -2,9 +2,8 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
-#include "pipeline/catalog.h"
 #include "artifacts/provenance.h"
-#include "pipeline/release.h"
+#include "report/release_report.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
 #include <math.h>
@@ -203,17 +202,28 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
         text_figure(s, "kernel", b->kernel);
     }
     if (i > 0) {
-        const qz_produced *p = &r->made[i - 1];
+        const qz_release_made *p = &r->made[i - 1];
         qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
         text_figure(s, "proof_greedy", p->greedy);
         qz_str_puts(s, ",\"output_error\":");
-        qz_output_error_json(&p->output_error, s);
+        qz_output_error_json(p->output_error, s);
     }
     qz_str_putc(s, '}');
 }
+/* Name and hash of each. */
+static void list_files(const qz_release_file *f, size_t n, qz_str *s) {
+    char hex[65];
+    for (size_t i = 0; i < n; i++) {
+        qz_sha256_bytes_hex(f[i].text.ptr, f[i].text.len, hex);
+        qz_str_puts(s, i ? ",\n{\"name\":" : "\n{\"name\":");
+        qz_json_quote(s, f[i].name, strlen(f[i].name));
+        qz_str_printf(s, ",\"sha256\":\"%s\"}", hex);
+    }
+}
+
 static void json_report(const qz_release_report *r, const qz_release_file *files, size_t n_files, qz_str *s) {
     qz_str_puts(s, "{\"quantz\":");
-    qz_json_quote(s, qz_catalog_version(), strlen(qz_catalog_version()));
+    qz_json_quote(s, r->version, strlen(r->version));
     text_figure(s, "model", r->model);
     text_figure(s, "source_sha256", r->source_sha);
     text_figure(s, "calibration_sha256", r->data_sha);
@@ -225,7 +235,7 @@ static void json_report(const qz_release_report *r, const qz_release_file *files
     text_figure(s, "machine", r->environment);
     figure(s, "seconds", r->seconds);
     qz_str_printf(s, ",\"gate_notask\":%s,\"files\":[", r->tasks ? "false" : "true");
-    qz_release_list_files(files, n_files, s);
+    list_files(files, n_files, s);
     qz_str_puts(s, "\n],\"rows\":[");
     for (size_t i = 0; i < r->n_rows; i++) json_row(r, i, s);
     qz_str_puts(s, "\n]}\n");
@@ -233,9 +243,9 @@ static void json_report(const qz_release_report *r, const qz_release_file *files
 
 static void card(const qz_release_report *r, size_t i, qz_str *s) {
     const qz_measured *m = &r->rows[i], *src = &r->rows[0];
-    const qz_produced *p = &r->made[i - 1];
+    const qz_release_made *p = &r->made[i - 1];
     char size[48];
-    qz_str_printf(s, "# %s\n\n%s, %s (%s), made by quantz %s from %s.\n\n", qz_path_base(m->path), m->container, m->encoding, m->contract, qz_catalog_version(), r->model);
+    qz_str_printf(s, "# %s\n\n%s, %s (%s), made by quantz %s from %s.\n\n", qz_path_base(m->path), m->container, m->encoding, m->contract, r->version, r->model);
     qz_str_printf(s, "| | |\n|---|---|\n| size | %s, %.3f bits/weight, %.2fx smaller than the source |\n", qz_size_text(size, m->file_bytes), m->bits_per_weight,
                   (double)r->rows[0].file_bytes / (double)m->file_bytes);
     if (m->scored && m->score.paired)
@@ -264,36 +274,29 @@ static void page(const qz_release_report *r, const qz_table *t, const qz_table *
     notes(r, s);
 }
 
-/* The report's page, the cards and last report.json, which lists them. */
-static qz_status all_files(const qz_release_report *r, const qz_table *t, const qz_table *d, const char *dir, qz_arena *a, qz_error *err) {
-    const size_t cards = r->n_rows ? r->n_rows - 1 : 0, n = cards + 2;
-    qz_release_file *f = qz_arena_calloc(a, n, sizeof *f);
-    if (f == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+static qz_status all_files(const qz_release_report *r, const qz_table *t, const qz_table *d, qz_arena *a, qz_release_file *f, size_t n, qz_error *err) {
     f[0].name = "report.md";
     page(r, t, d, &f[0].text);
-    bool named = true;
-    for (size_t i = 1; i <= cards; i++) {
+    bool named = !f[0].text.failed;
+    for (size_t i = 1; i + 1 < n; i++) {
         card(r, i, &f[i].text);
         f[i].name = qz_arena_printf(a, "%s.card.md", qz_path_base(r->rows[i].path));
         named = named && f[i].name && !f[i].text.failed;
     }
     f[n - 1].name = "report.json";
-    if (named && !f[0].text.failed) json_report(r, f, n - 1, &f[n - 1].text);
-    qz_status st = named && !f[0].text.failed ? qz_release_files_write(dir, f, n, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
-    for (size_t i = 0; i < n; i++) qz_str_release(&f[i].text);
-    return st;
+    if (named) json_report(r, f, n - 1, &f[n - 1].text);
+    return named ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
 }
 
-qz_status qz_release_write(const qz_release_report *r, const char *dir, qz_str *terminal, qz_error *err) {
-    qz_arena a = {0};
+qz_status qz_release_pages(const qz_release_report *r, qz_arena *a, qz_release_file **files, size_t *n, qz_str *terminal, qz_error *err) {
     qz_table t, d;
-    qz_status st = main_table(r, &a, &t, err);
-    if (st == QZ_OK) st = detail_table(r, &a, &d, err);
-    if (st == QZ_OK) {
-        qz_table_text(&t, terminal);
-        notes(r, terminal);
-        st = all_files(r, &t, &d, dir, &a, err);
-    }
-    qz_arena_release(&a);
-    return st;
+    *n = 0;
+    QZ_TRY(main_table(r, a, &t, err));
+    QZ_TRY(detail_table(r, a, &d, err));
+    qz_table_text(&t, terminal);
+    notes(r, terminal);
+    *files = qz_arena_calloc(a, (r->n_rows ? r->n_rows - 1 : 0) + 2, sizeof **files);
+    if (*files == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+    *n = (r->n_rows ? r->n_rows - 1 : 0) + 2;
+    return all_files(r, &t, &d, a, *files, *n, err);
 }

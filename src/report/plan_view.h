@@ -1,6 +1,6 @@
-/* Inside of the plan verb: what was asked, what was found, and the tables made of it. */
-#ifndef QZ_PIPELINE_PLAN_H
-#define QZ_PIPELINE_PLAN_H
+/* What `plan` shows: what was asked, what was found, and the tables made of it. */
+#ifndef QZ_REPORT_PLAN_VIEW_H
+#define QZ_REPORT_PLAN_VIEW_H
 #include "artifacts/source.h"
 #include "plan/job.h"
 #include "plan/resident.h"
@@ -41,9 +41,6 @@ typedef struct {
     size_t threads;
     qz_arena arena;
 } qz_plan_view;
-
-/* Opens the operand: built-in shape, config.json, folder, GGUF. Fills shape, source, opened. */
-qz_status qz_plan_open_model(qz_run *run, const char *operand, qz_plan_view *v, qz_error *err);
 
 qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err);

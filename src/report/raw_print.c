@@ -1,4 +1,4 @@
-#include "pipeline/raw_print.h"
+#include "report/raw_print.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"

@@ -1,6 +1,6 @@
 /* What check and pick print alike: wrapped paragraphs, findings, the engine table. Appends to strings; qz_show prints them. */
-#ifndef QZ_PIPELINE_CHECK_PRINT_H
-#define QZ_PIPELINE_CHECK_PRINT_H
+#ifndef QZ_REPORT_FINDINGS_PRINT_H
+#define QZ_REPORT_FINDINGS_PRINT_H
 #include "base/str.h"
 #include "deploy/preflight.h"
 
