@@ -1,4 +1,4 @@
-#include "pipeline/diff_int.h"
+#include "artifacts/diff_int.h"
 #include "artifacts/artifact.h"
 #include "base/io.h"
 #include "base/size.h"

@@ -1,7 +1,7 @@
 /* Two models of any container side by side: every tensor's values, the configuration and metadata, tokenizer and chat template.
  * qz_diff_run fills tables; rows of q and k that GGUF keeps in another order are brought together first. */
-#ifndef QZ_PIPELINE_DIFF_H
-#define QZ_PIPELINE_DIFF_H
+#ifndef QZ_ARTIFACTS_DIFF_H
+#define QZ_ARTIFACTS_DIFF_H
 #include "base/table.h"
 #include "artifacts/source.h"
 

@@ -1,7 +1,7 @@
 /* Private to the files of diff: rows of qz_diff.other, and what of a model no part of it reads. */
-#ifndef QZ_PIPELINE_DIFF_INT_H
-#define QZ_PIPELINE_DIFF_INT_H
-#include "pipeline/diff.h"
+#ifndef QZ_ARTIFACTS_DIFF_INT_H
+#define QZ_ARTIFACTS_DIFF_INT_H
+#include "artifacts/diff.h"
 
 /* A row that differs. */
 qz_status qz_diff_fact(qz_diff *d, const char *subject, const char *a, const char *b, qz_error *err);

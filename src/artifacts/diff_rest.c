@@ -3,7 +3,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
-#include "pipeline/diff_int.h"
+#include "artifacts/diff_int.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
