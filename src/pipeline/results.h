@@ -8,7 +8,7 @@
 #ifndef QZ_PIPELINE_RESULTS_H
 #define QZ_PIPELINE_RESULTS_H
 #include "base/str.h"
-#include "engine/generate.h"
+#include "engine/session.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/produce.h"
 #include "report/inspect_print.h"
