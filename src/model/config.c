@@ -22,12 +22,14 @@ static qz_status unknown_family(const char *type, const char *name, const json_t
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a family that "
                        "quantz knows (%s)", type, name, known);
-    const char *best = qz_family_get((qz_family)0)->name;
-    for (int i = 1; i < QZ_FAMILY_COUNT; i++) {
+    qz_near near = {.word = type};
+    const char *best = NULL; /* a name that begins so: gemma3 stands for gemma3_text rather than for gemma2 */
+    for (int i = 0; i < QZ_FAMILY_COUNT && best == NULL; i++) {
         const char *n = qz_family_get((qz_family)i)->name;
-        if (strncmp(best, type, strlen(type)) == 0) break; /* gemma3 stands for gemma3_text rather than for gemma2 */
-        if (strncmp(n, type, strlen(type)) == 0 || qz_str_distance(n, type) < qz_str_distance(best, type)) best = n;
+        (void)qz_near_see(&near, n);
+        if (qz_str_starts(n, type)) best = n;
     }
+    if (best == NULL) best = near.best;
     return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, best);
 }
 

@@ -97,14 +97,13 @@ static qz_status generate(const qz_source *s, const qz_request *r, qz_engine *e,
     return st;
 }
 
-qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const char *prompt, size_t n, qz_text_fn fn, void *arg, qz_generated *info,
-                    qz_error *err) {
+qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const qz_question *q, qz_generated *info, qz_error *err) {
     qz_ids ids = {0};
     qz_arith arith;
-    speaker p = {.s = a->source, .show_special = r->show_special, .fn = fn, .arg = arg, .err = err};
+    speaker p = {.s = a->source, .show_special = r->show_special, .fn = q->fn, .arg = q->arg, .err = err};
     *info = (qz_generated){0};
     QZ_TRY(qz_arith_parse(r->arith, &arith, err));
-    qz_status st = prompt_ids(run, a->source, r, prompt, n, &ids, err);
+    qz_status st = prompt_ids(run, a->source, r, q->prompt, q->n, &ids, err);
     if (a->arith != arith) qz_answerer_release(a);
     if (st == QZ_OK && a->engine == NULL) st = qz_engine_open(run, a->source->model, &(qz_engine_options){.arith = a->arith = arith}, &a->engine, err);
     if (st == QZ_OK) st = generate(a->source, r, a->engine, &ids, &p, info, err);

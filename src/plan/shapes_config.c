@@ -6,12 +6,12 @@
 #include <string.h>
 
 static qz_status unknown_family(const char *type, const char *name, qz_error *err) {
-    const char *best = qz_family_get(QZ_FAMILY_COUNT + 1)->name;
-    for (int k = 1; k < QZ_FAMILY_ALL; k++) { /* those that are only planned first */
+    qz_near near = {.word = type};
+    for (int k = 0; k < QZ_FAMILY_ALL; k++) { /* those that are only planned first */
         const qz_family f = (qz_family)(QZ_FAMILY_COUNT + 1 + k) % QZ_FAMILY_ALL;
-        if (f != QZ_FAMILY_COUNT && qz_str_distance(qz_family_get(f)->name, type) < qz_str_distance(best, type)) best = qz_family_get(f)->name;
+        if (f != QZ_FAMILY_COUNT) (void)qz_near_see(&near, qz_family_get(f)->name);
     }
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, best);
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, near.best);
 }
 
 /* A plan on a default nobody wrote down would be a plan of another model: what decides the size must be there. */
