@@ -10,13 +10,10 @@
 #include <string.h>
 
 static const qz_verb *nearest(const char *name) {
-    size_t best_d = 64;
-    const qz_verb *v, *best = qz_verb_at(0);
-    for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) {
-        size_t d = qz_str_distance(v->name, name);
-        if (d < best_d) best_d = d, best = v;
-    }
-    return best;
+    const qz_verb *v;
+    qz_near near = {.word = name};
+    for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) (void)qz_near_see(&near, v->name);
+    return qz_verb_at(near.at);
 }
 
 /* What was printed must have arrived. */

@@ -19,27 +19,17 @@ static const struct { const char *word, *others, *text; } words[] = {
 enum { N_WORDS = sizeof words / sizeof words[0] };
 
 const char *qz_explain_nearest(const char *word) {
-    const char *best = words[0].word;
-    for (size_t i = 1; i < N_WORDS; i++)
-        if (qz_str_distance(words[i].word, word) < qz_str_distance(best, word)) best = words[i].word;
-    for (int l = 0; l < QZ_FTYPE_COUNT; l++)
-        if (qz_str_distance(qz_ftype_get((qz_ftype)l)->name, word) < qz_str_distance(best, word)) best = qz_ftype_get((qz_ftype)l)->name;
-    return best;
+    qz_near near = {.word = word};
+    for (size_t i = 0; i < N_WORDS; i++) (void)qz_near_see(&near, words[i].word);
+    for (int l = 0; l < QZ_FTYPE_COUNT; l++) (void)qz_near_see(&near, qz_ftype_get((qz_ftype)l)->name);
+    return near.best;
 }
 
-static bool same_word(const char *a, const char *b, size_t nb) {
-    size_t i = 0;
-    for (; i < nb && a[i]; i++)
-        if (tolower((unsigned char)a[i]) != tolower((unsigned char)b[i])) return false;
-    return i == nb && a[i] == 0;
-}
 static bool matches(const char *word, size_t i) {
     if (strcasecmp(word, words[i].word) == 0) return true;
-    for (const char *p = words[i].others; *p;) {
-        size_t k = strcspn(p, ",");
-        if (same_word(word, p, k)) return true;
-        p += k + (p[k] == ',');
-    }
+    const char *list = words[i].others;
+    for (qz_piece p; qz_list_next(&list, &p);)
+        if (qz_piece_is(p, word)) return true;
     return false;
 }
 

@@ -16,7 +16,7 @@ static qz_status file_bytes(qz_run *run, qz_plan_view *v, qz_plan_row *row, qz_e
     qz_recipe recipe;
     qz_error ignored = {0};
     const char *name = qz_level_get(row->level)->name;
-    if (!v->opened) return qz_level_file(run, v->shape, row->level, v->q.imatrix, NULL, v->dir, &row->files, err);
+    if (!v->opened) return qz_level_file(run, v->shape, row->level, v->q.imatrix, v->dir, &row->files, err);
     if (qz_level_get(row->level)->kind == QZ_LEVEL_FLOAT) return QZ_OK;
     qz_arena arena = {0};
     if (qz_recipe_make(NULL, name, &arena, &recipe, &ignored) != QZ_OK) return QZ_OK;
