@@ -144,7 +144,7 @@ qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_
     static const qz_column cols[] = { { "check", 'l' }, { "result", 'l' }, { "detail", 'l' } };
     sheet s = { .t = table, .err = err };
     QZ_TRY(qz_table_init(table, arena, "verification", cols, 3, err));
-    if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    if (!qz_path_exists(path)) return qz_path_missing(path, err);
     QZ_TRY(check_manifest(&s, path, arena));
     qz_model *m = NULL;
     qz_error inner = {0};

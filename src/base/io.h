@@ -53,6 +53,8 @@ qz_status qz_out_commit(qz_out *o, char sha_hex[65], qz_error *err); /* and unde
 void qz_out_abort(qz_out *o, bool keep_partial);       /* accepts a zeroed or committed object */
 
 /* ---- folders and facts ---- */
+/* QZ_EUSAGE: no such file or folder; a word like owner/name may be a hub id, which no verb can open. */
+qz_status qz_path_missing(const char *path, qz_error *err);
 bool qz_path_exists(const char *path); /* also a link to nothing: reading it then says so, where it must not pass as absent */
 bool qz_path_is_link(const char *path); /* dangling or not */
 bool qz_path_is_dir(const char *path);

@@ -84,7 +84,7 @@ static qz_status open_target(qz_check_job *j, qz_error *err) {
     QZ_TRY(qz_target_parse(&r->target, &j->target, err));
     if (r->hardware == NULL) return QZ_OK;
     QZ_TRY(qz_hardware_open(&j->hardware, r->hardware_file, err));
-    QZ_TRY(qz_hardware_find(&j->hardware, r->hardware, &j->card, err));
+    QZ_TRY(qz_hardware_choose(j->run, &j->hardware, r->hardware, &j->card, err));
     if (j->target.cc == 0 && j->card->capability > 0) j->target.cc = (unsigned)j->card->capability;
     return QZ_OK;
 }
@@ -111,13 +111,13 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     } else if (qz_path_exists(path)) {
         if (qz_str_ends(path, ".json")) QZ_TRY(open_config(j, path, err));
         else QZ_TRY(open_gguf(j, err));
-    } else if (!strchr(path, '/') && !qz_str_ends(path, ".json") && !qz_str_ends(path, ".gguf")) {
-        QZ_TRY(qz_shape_builtin(path, &j->shape, err));
+    } else {
+        QZ_TRY(qz_shape_named(path, &j->shape, err));
         j->dtype = "bfloat16";
         j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_FLOAT, .bits = 16, .sym = true, .zero_point = true};
         (void)snprintf(j->spec.method, sizeof j->spec.method, "%s", j->shape->released);
         if (j->shape->released[0]) j->spec.kind = strcmp(j->shape->released, "mxfp4") == 0 ? QZ_DEPLOY_MXFP4 : strcmp(j->shape->released, "fp8") == 0 ? QZ_DEPLOY_FP8_BLOCK : QZ_DEPLOY_UNKNOWN;
-    } else return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    }
     char *mp = qz_manifest_path(path);
     qz_error ignored = {0};
     if (mp && qz_path_exists(mp) && qz_json_load(mp, MANIFEST_LIMIT, &j->manifest, &ignored) != QZ_OK)

@@ -29,11 +29,7 @@ static qz_status open_weights(qz_run *run, const char *path, bool must, qz_plan_
 qz_status qz_plan_open_model(qz_run *run, const char *operand, qz_plan_view *v, qz_error *err) {
     bool there = qz_path_exists(operand), dir = there && qz_path_is_dir(operand);
     size_t n = strlen(operand);
-    if (!there) {
-        bool path = strchr(operand, '/') != NULL || (n > 5 && strcmp(operand + n - 5, ".json") == 0) || (n > 5 && strcmp(operand + n - 5, ".gguf") == 0);
-        if (path && !qz_shape_is_builtin(operand)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", operand);
-        return qz_shape_builtin(operand, &v->shape, err);
-    }
+    if (!there) return qz_shape_named(operand, &v->shape, err);
     if (!dir && n > 5 && strcasecmp(operand + n - 5, ".gguf") == 0) {
         QZ_TRY(open_weights(run, operand, true, v, err));
         return qz_shape_from_model(v->source.model, v->source.name, &v->shape, err);

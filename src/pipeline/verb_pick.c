@@ -24,10 +24,7 @@ typedef struct {
 /* A GGUF file or an artifact is taken as it was released. */
 static qz_status open_shape(qz_run *run, pick_inputs *j, qz_error *err) {
     const char *path = j->r->operands[0];
-    if (!qz_path_exists(path)) {
-        if (strchr(path, '/') || qz_str_ends(path, ".json") || qz_str_ends(path, ".gguf")) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
-        return qz_shape_builtin(path, &j->shape, err);
-    }
+    if (!qz_path_exists(path)) return qz_shape_named(path, &j->shape, err);
     if (qz_path_is_dir(path) || qz_str_ends(path, ".json")) {
         QZ_TRY(qz_shape_load(path, &j->shape, err));
         qz_keys_say(run, path, &j->shape->config.keys);
@@ -49,14 +46,14 @@ static const char *native_of(unsigned cc) {
     return rows[i].types;
 }
 
-static qz_status open_hardware(pick_inputs *j, unsigned cc, qz_error *err) {
+static qz_status open_hardware(qz_run *run, pick_inputs *j, unsigned cc, qz_error *err) {
     const qz_request *r = j->r;
     uint64_t bytes = 0;
     if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &bytes, err));
     if (r->ram) QZ_TRY(qz_bytes_parse(r->ram, "ram", &j->q.system_bytes, err));
     QZ_TRY(qz_hardware_open(&j->set, r->hardware_file, err));
     if (r->hardware) {
-        QZ_TRY(qz_hardware_find(&j->set, r->hardware, &j->q.hardware, err));
+        QZ_TRY(qz_hardware_choose(run, &j->set, r->hardware, &j->q.hardware, err));
         j->own = *j->q.hardware;
         if (bytes) j->own.visible_mib = (double)bytes / 1048576.0;
         if (cc) j->own.capability = (int)cc;
@@ -83,7 +80,7 @@ static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
     if (r->kv) QZ_TRY(qz_kv_types_parse(r->kv, &kv, err));
     QZ_TRY(qz_plan_number(r->users, "users", 1000000, &j->q.users, err));
     QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &j->q.ctx, err));
-    QZ_TRY(open_hardware(j, cc, err));
+    QZ_TRY(open_hardware(run, j, cc, err));
     QZ_TRY(open_shape(run, j, err));
     j->q.shape = j->shape;
     return QZ_OK;

@@ -46,6 +46,8 @@ qz_status qz_shape_from_json(const json_t *root, const char *name, qz_shape **ou
 /* Of an opened model (GGUF file, artifact, checkpoint). */
 qz_status qz_shape_from_model(const qz_model *m, const char *name, qz_shape **out, qz_error *err);
 /* Case and punctuation do not matter ("Llama 3 8B"); QZ_EUSAGE names the nearest. */
+/* A name of the command line that is no file: a built-in shape, also by its hub id (Qwen/Qwen3-8B); what looks like a path is refused. */
+qz_status qz_shape_named(const char *operand, qz_shape **out, qz_error *err);
 qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err);
 void qz_shape_free(qz_shape *s); /* NULL is fine */
 
