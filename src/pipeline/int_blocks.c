@@ -1,54 +1,53 @@
-#include "artifacts/artifact.h"
-#include "artifacts/schemes.h"
 #include "codecs/int_group.h"
 #include "pipeline/int_blocks.h"
 #include "base/size.h"
 #include "base/half.h"
+#include "calibrate/experts.h"
 #include "methods/asymmetric.h"
 #include "methods/damping.h"
 #include "methods/norm_refit.h"
-#include "pipeline/experts.h"
 #include <stdio.h>
 #include <string.h>
 
-qz_status qz_int_supported(const qz_model *m, const qz_recipe *recipe, qz_error *err) {
-    if (m->config.experts == 0 || !qz_recipe_replays(recipe)) return QZ_OK;
+qz_status qz_int_replayable(const qz_model *m, qz_error *err) {
+    if (m->config.experts == 0) return QZ_OK;
     return qz_fail(err, QZ_EUNSUPPORTED, "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search best", m->path,
                    (unsigned long long)m->config.experts);
 }
 
-qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
-                             const qz_recipe *recipe, qz_error *err) {
-    const qz_scheme_spec *spec = &recipe->spec;
-    const qz_int_options *o = &recipe->ints;
-    *a = (qz_int_blocks){.run = run, .model = m, .stats = stats, .spec = spec, .o = *o, .layer = -1};
-    a->o.residual = o->residual && !m->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
+/* Options as the coder takes them. */
+static void set_codes(qz_int_blocks *a) {
+    const qz_method_options *o = &a->o;
+    const qz_int_setting *usual = &a->job.usual;
     const bool compat = o->search == QZ_SEARCH_COMPAT;
-    a->replay = qz_recipe_replays(recipe);
     a->awq.codes = qz_feedback_default;
-    a->awq.codes.bits = spec->bits;
-    a->awq.codes.group_size = spec->group_size;
-    a->awq.codes.sym = spec->sym;
-    a->gptq = (qz_gptq_options){.codes = a->awq.codes, .act_order = spec->act_order, .static_groups = spec->static_groups, .damp = o->damp, .strict = o->strict};
+    a->awq.codes.bits = usual->bits;
+    a->awq.codes.group_size = usual->group_size;
+    a->awq.codes.sym = usual->sym;
+    a->gptq = (qz_gptq_options){.codes = a->awq.codes, .damp = o->damp, .strict = o->strict, .natural = !o->order};
     a->gptq.codes.reference = compat;
-    a->gptq.codes.least_zero = spec->scheme == QZ_SCHEME_GPTQ && !spec->v2 ? 1 : 0;
-    a->gptq.natural = !o->order;
     if (!o->descent) a->gptq.codes.sweeps = 0;
     if (!o->refit) a->gptq.codes.rounds = o->descent ? 1 : 0;
     a->gptq.codes.no_refit = !o->refit;
     a->gptq.codes.positive = !o->sign;
     a->gptq.codes.mse_norm = o->mse_norm;
-    if (spec->group_size == 0) a->o.fold = false; /* the scale search works in groups */
-    QZ_TRY(qz_mm_open(run, &a->mm, err));
-    if ((a->replay || o->propagate) && windows == NULL)
+    a->o.residual = o->residual && !a->model->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
+    if (usual->group_size == QZ_WHOLE_ROW) a->o.fold = false;     /* the scale search works in groups */
+}
+
+qz_status qz_int_blocks_open(qz_int_blocks *a, const qz_method_job *job, bool replay, qz_error *err) {
+    *a = (qz_int_blocks){.job = *job, .run = job->run, .model = job->model, .stats = job->stats, .o = *job->options, .layer = -1};
+    set_codes(a);
+    QZ_TRY(qz_mm_open(a->run, &a->mm, err));
+    if ((replay || a->o.propagate) && job->tokens.ids == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs the calibration tokens: give them with --calib (statistics are not enough)",
-                       a->replay ? "AWQ's --search compat" : "--propagate quantized");
-    if (a->replay) return qz_awq_player_open(&a->player, run, m, windows, err);
-    if (stats != NULL) QZ_TRY(qz_stats_check(stats, m, err));
-    else if (!o->propagate || o->fold) return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", spec->name);
-    if (!o->propagate) return QZ_OK;
-    QZ_TRY(qz_engine_open(run, m, NULL, &a->engine, err));
-    return qz_propagate_open(&a->flow, run, a->engine, windows->ids, windows->n_windows, windows->seq_len, o->sequential, o->asymmetric || o->norms, err);
+                       replay ? "AWQ's --search compat" : "--propagate quantized");
+    if (replay) return qz_replay_open(&a->replay, a->run, a->model, &job->tokens, err);
+    if (a->stats != NULL) QZ_TRY(qz_stats_check(a->stats, a->model, err));
+    else if (!a->o.propagate || a->o.fold) return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", job->scheme);
+    if (!a->o.propagate) return QZ_OK;
+    const qz_propagate_options flow = {.sequential = a->o.sequential, .differences = a->o.asymmetric || a->o.norms};
+    return qz_propagate_open(&a->flow, a->run, a->model, &job->tokens, &flow, err);
 }
 
 static qz_status float_copy(qz_int_blocks *a, const qz_tensor_view *t, float **out, qz_error *err) {
@@ -87,7 +86,7 @@ static qz_status load_unit(qz_int_blocks *a, qz_int_unit *u, long layer, long ex
             u->name[l] = t->name;
         }
         if (in->n == 0) continue;
-        QZ_TRY(qz_module_setting_of(a->spec, u->name[in->first], &u->setting[i], err));
+        QZ_TRY(a->job.host.setting(a->job.host.ctx, u->name[in->first], &u->setting[i], err));
         u->scales[i] = qz_arena_alloc(&a->weights, in->cols, sizeof(float));
         if (u->scales[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for scales");
         for (size_t k = 0; k < in->cols; k++) u->scales[i][k] = 1;
@@ -126,13 +125,14 @@ static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting *x) {
+static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_int_setting *x) {
     qz_gptq_options o = a->gptq;
     o.codes.bits = x->bits;
     o.codes.group_size = x->group_size;
     o.codes.sym = x->sym;
+    o.codes.least_zero = x->least_zero;
     o.act_order = x->act_order;
-    o.static_groups = o.static_groups && x->act_order;
+    o.static_groups = x->static_groups && x->act_order;
     return o;
 }
 
@@ -142,10 +142,10 @@ static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting
 static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
     bool any = false;
     for (size_t i = 0; i < QZ_STAGES; i++) {
-        const qz_module_setting *x = &u->setting[i];
+        const qz_int_setting *x = &u->setting[i];
         const qz_fold *f = &u->block.input[i].fold;
         const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
-        const bool off = x->keep || before || x->group_size == 0 || !has_input(u, i);
+        const bool off = x->keep || before || x->group_size == QZ_WHOLE_ROW || !has_input(u, i);
         grids[i] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = off,
                                  .fixed = f->kind == QZ_FOLD_SHARED || f->kind == QZ_FOLD_NONE};
         any |= !grids[i].off;
@@ -414,10 +414,19 @@ static void say_unseen(qz_int_blocks *a, long layer, const qz_pair_stats *p) {
     qz_str_release(&names);
 }
 
+/* The method's callback: a sub-module with the block's current weights. */
+static qz_status replay_module(void *ctx, const qz_awq_block *b, size_t input, float *y, qz_error *err) {
+    const float *w[QZ_LINEARS];
+    for (size_t l = 0; l < QZ_LINEARS; l++) w[l] = b->linear[l].w;
+    return qz_replay_module(ctx, w, input, y, err);
+}
+
 static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
     qz_awq_report rep;
-    QZ_TRY(qz_awq_player_layer(&a->player, (size_t)layer, err));
-    QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &a->player.replay, &a->awq, &a->results, a->self.lin, &rep, err));
+    qz_awq_replay with = {.tokens = qz_replay_tokens(a->replay), .hidden = (size_t)a->model->config.hidden_size, .module = replay_module, .ctx = a->replay};
+    for (size_t i = 0; i < QZ_STAGES; i++) with.x[i] = qz_replay_input(a->replay, i);
+    QZ_TRY(qz_replay_layer(a->replay, (size_t)layer, err));
+    QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &with, &a->awq, &a->results, a->self.lin, &rep, err));
     for (size_t l = 0; l < QZ_LINEARS; l++) { /* the block has none of some numbers: error 0 */
         a->self.lin[l].name = a->self.name[l];
         a->final_error += a->self.lin[l].error;
@@ -473,7 +482,7 @@ static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
 }
 
 /* The codes of a matrix that holds several linears, one below the other. */
-static qz_status join(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, qz_error *err) {
+static qz_status join(qz_int_blocks *a, const qz_method_tensor *item, const qz_quantized **q, qz_error *err) {
     qz_quantized *all = qz_arena_calloc(&a->results, 1, sizeof *all);
     const qz_int_codes *first = qz_int_codes_of(a->self.lin[item->linear].coded);
     const size_t groups = item->cols / first->group_size;
@@ -503,10 +512,10 @@ static qz_status join(qz_int_blocks *a, const qz_artifact_item *item, const qz_q
 }
 
 /* The output matrix, if the artifact has it as codes: under the float model's statistics. */
-static qz_status run_head(qz_int_blocks *a, const qz_artifact_item *item, qz_error *err) {
+static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_error *err) {
     qz_gptq g = {0};
-    qz_module_setting own;
-    QZ_TRY(qz_module_setting_of(a->spec, item->name, &own, err));
+    qz_int_setting own;
+    QZ_TRY(a->job.host.setting(a->job.host.ctx, item->name, &own, err));
     const qz_gptq_options o = gptq_with(a, &own);
     if (a->stats == NULL) return qz_fail(err, QZ_EUSAGE, "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib", item->name);
     qz_input_stats s = qz_stats_head(a->stats);
@@ -526,7 +535,7 @@ static qz_status run_head(qz_int_blocks *a, const qz_artifact_item *item, qz_err
     return st;
 }
 
-qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, const qz_folded **f, qz_error *err) {
+qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_method_tensor *item, const qz_quantized **q, const qz_folded **f, qz_error *err) {
     *q = NULL;
     *f = NULL;
     if (item->layer < 0) {
@@ -538,7 +547,7 @@ qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, cons
     /* tokens flow through every block in turn: after a resume the finished ones are coded again (and not written) */
     for (long l = a->flow ? (long)a->n_blocks : item->layer; a->layer != item->layer && l <= item->layer; l++) QZ_TRY(run_block(a, l, err));
     if (item->type == QZ_TYPE_CODED) {
-        const qz_int_unit *u = item->experts ? &a->experts[item->expert] : &a->self;
+        const qz_int_unit *u = item->expert >= 0 ? &a->experts[item->expert] : &a->self;
         if (u->lin[item->linear].rows != item->rows) return join(a, item, q, err);
         *q = &u->lin[item->linear];
         return QZ_OK;
@@ -577,9 +586,8 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
 void qz_int_blocks_release(qz_int_blocks *a) {
     if (a->run == NULL) return;
     qz_mm_free(a->mm);
-    qz_awq_player_release(&a->player);
+    qz_replay_free(a->replay);
     qz_propagate_free(a->flow);
-    qz_engine_free(a->engine);
     qz_arena_release(&a->weights);
     qz_arena_release(&a->results);
     *a = (qz_int_blocks){0};

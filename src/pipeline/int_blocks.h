@@ -10,38 +10,32 @@
  * them). */
 #ifndef QZ_PIPELINE_INT_BLOCKS_H
 #define QZ_PIPELINE_INT_BLOCKS_H
-#include "artifacts/artifact.h"
-#include "artifacts/module_rules.h"
 #include "calibrate/propagate.h"
-#include "methods/awq.h"
-#include "methods/block_search.h"
+#include "calibrate/replay.h"
+#include "methods/awq_compat.h"
 #include "methods/gptq.h"
-#include "pipeline/awq_replay.h"
-#include "pipeline/produce.h"
-#include "pipeline/recipe.h"
+#include "methods/method.h"
 
 /* Linears that are coded together: those of a block itself, or of one expert. */
 typedef struct {
     long expert;                         /* -1: the block itself */
     qz_awq_block block;
-    qz_module_setting setting[QZ_STAGES]; /* the linears of an input agree */
+    qz_int_setting setting[QZ_STAGES];   /* the linears of an input agree */
     float *scales[QZ_STAGES];            /* of the input's columns */
     const char *name[QZ_LINEARS];        /* of the tensors */
     qz_quantized lin[QZ_LINEARS];
 } qz_int_unit;
 
 typedef struct {
+    qz_method_job job;
     qz_run *run;
     const qz_model *model;
     const qz_stats *stats;               /* NULL: none (compat) */
-    const qz_scheme_spec *spec;
     qz_mm *mm;
-    qz_int_options o;
+    qz_method_options o;
     qz_awq_options awq;
     qz_gptq_options gptq;
-    bool replay;                         /* AWQ's own search */
-    qz_awq_player player;
-    qz_engine *engine;                   /* float source, for propagation */
+    qz_replay *replay;                   /* AWQ's own search; else NULL */
     qz_propagate *flow;
     long layer;                          /* whose results are held, -1: none */
     qz_arena weights, results;
@@ -58,17 +52,13 @@ typedef struct {
     double least_damp, most_damp;        /* of the n_damped inputs where it was decided */
 } qz_int_blocks;
 
-/* windows: the calibration tokens, for compat and for propagation (NULL otherwise). */
-qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
-                             const qz_recipe *recipe, qz_error *err);
+/* QZ_EUNSUPPORTED: a model whose blocks AWQ's own search cannot replay; known before any work. */
+qz_status qz_int_replayable(const qz_model *m, qz_error *err);
+/* replay: AWQ's own search, which runs blocks again (dense ones: QZ_EUNSUPPORTED). */
+qz_status qz_int_blocks_open(qz_int_blocks *a, const qz_method_job *job, bool replay, qz_error *err);
 /* Codes of a linear (*q) or a float tensor that folding changed (*f); both NULL: the tensor is kept as it is. */
-qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, const qz_folded **f, qz_error *err);
+qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_method_tensor *t, const qz_quantized **q, const qz_folded **f, qz_error *err);
 /* One line about what was done. */
 void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n);
 void qz_int_blocks_release(qz_int_blocks *a);
-/* QZ_EUNSUPPORTED: settings that cannot code this model; known before any work. */
-qz_status qz_int_supported(const qz_model *m, const qz_recipe *recipe, qz_error *err);
-/* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration pass ran in
- * this process. Printed beside the measured peak. */
-uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, bool made_stats);
 #endif

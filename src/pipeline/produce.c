@@ -50,7 +50,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
     size_t n = 0;
     static const char later[65] = "0000000000000000000000000000000000000000000000000000000000000000";
     const qz_scheme_spec *spec = &o->recipe->spec;
-    QZ_TRY(qz_int_supported(s->model, o->recipe, err));
+    if (qz_recipe_replays(o->recipe)) QZ_TRY(qz_int_replayable(s->model, err));
     const char *other = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : "none";
     prov[n++] = (qz_provenance){"version", qz_catalog_version(), false};
     QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[n++], err));
@@ -79,7 +79,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated, .imatrix_file = o->imatrix_file,
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries, .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
-                                 .together = !o->recipe->ints.sequential, .damp = qz_recipe_damp(o->recipe)};
+                                 .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
     ctx->n_provenance = before + put_accepted(prov + before, imp->accepted);
@@ -213,7 +213,7 @@ static qz_status put_blocks(qz_run *run, const qz_artifact_item *item, const qz_
         qz_quantized q;
         qz_arena_reset(&arena);
         qz_tensor_decode(item->source, r, n, x);
-        st = qz_block_quantize(run, item->type, x, n, item->cols, importance, o->recipe->search, &arena, &q, err);
+        st = qz_block_quantize(run, item->type, x, n, item->cols, importance, o->recipe->codes.search, &arena, &q, err);
         q.name = item->name;
         if (st == QZ_OK) st = qz_proof_blocks(proof, &q, err);
         if (st == QZ_OK) {
@@ -272,6 +272,25 @@ static bool has_values(const qz_tensor_view *t) {
     return any;
 }
 
+/* ---- what methods ask ---- */
+static qz_method_tensor tensor_of(const qz_artifact_item *it) {
+    return (qz_method_tensor){.name = it->name, .source = it->source, .type = it->type, .rows = it->rows, .cols = it->cols, .layer = it->layer,
+                              .expert = it->experts ? (long)it->expert : -1, .linear = it->linear,
+                              .whole = it->permute != QZ_PERMUTE_NONE, .item = it};
+}
+
+static qz_status setting_of(const void *ctx, const char *name, qz_int_setting *out, qz_error *err) {
+    const qz_artifact_plan *plan = ctx;
+    return qz_module_setting_of(&plan->spec, name, out, err);
+}
+
+static qz_method_job job_of(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe) {
+    const qz_windows *w = imp->windows;
+    return (qz_method_job){.run = run, .model = s->model, .stats = imp->stats, .options = &recipe->codes, .scheme = plan->spec.name,
+                           .tokens = w ? (qz_tokens){w->ids, w->n_windows, w->seq_len} : (qz_tokens){0},
+                           .usual = qz_module_usual(&plan->spec), .host = {.ctx = plan, .setting = setting_of}};
+}
+
 static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, const qz_importance *imp, const qz_produce_options *o,
                           qz_int_blocks *codes, hessians *x, qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
     const qz_artifact_item *item = &plan->items[i];
@@ -279,7 +298,8 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
     if (is_grouped(plan)) {
         const qz_quantized *q = NULL;
         const qz_folded *f = NULL;
-        QZ_TRY(qz_int_blocks_get(codes, item, &q, &f, err));
+        const qz_method_tensor t = tensor_of(item);
+        QZ_TRY(qz_int_blocks_get(codes, &t, &q, &f, err));
         if (q != NULL) {
             QZ_TRY(qz_quantized_check_scales(q, has_values(item->source), err));
             QZ_TRY(qz_proof_codes(proof, q, err));
@@ -295,7 +315,7 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
         return qz_artifact_writer_put_view(w, item->source, err);
     }
     if (item->type == QZ_TYPE_CODED) return put_rounded(run, plan, item, w, proof, out, err);
-    if (o->recipe->search == QZ_SEARCH_BEST && imp->stats && !imp->imatrix && item->layer >= 0 && item->linear >= 0 && qz_block_feedback_group(item->type)) {
+    if (o->recipe->codes.search == QZ_SEARCH_BEST && imp->stats && !imp->imatrix && item->layer >= 0 && item->linear >= 0 && qz_block_feedback_group(item->type)) {
         bool done;
         QZ_TRY(put_feedback(run, item, imp, x, w, proof, out, &done, err));
         if (done) return QZ_OK;
@@ -306,9 +326,10 @@ static qz_status put_item(qz_run *run, const qz_artifact_plan *plan, size_t i, c
 static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
                              qz_artifact_writer *w, qz_proof *proof, qz_produced *out, qz_error *err) {
     qz_int_blocks codes = {0};
-    hessians x = {.layer = -1, .model = s->model, .damp = o->recipe->ints.damp};
+    hessians x = {.layer = -1, .model = s->model, .damp = o->recipe->codes.damp};
     qz_status st = QZ_OK;
-    if (is_grouped(plan)) st = qz_int_blocks_open(&codes, run, s->model, imp->stats, imp->windows, o->recipe, err);
+    const qz_method_job job = job_of(run, s, plan, imp, o->recipe);
+    if (is_grouped(plan)) st = qz_int_blocks_open(&codes, &job, qz_recipe_replays(o->recipe), err);
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < plan->n_items;) {
         st = put_item(run, plan, i, imp, o, &codes, &x, w, proof, out, err);

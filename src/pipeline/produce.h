@@ -67,6 +67,9 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
  * refused without o->force, in words. */
 qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err);
 void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str *out);
+/* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration pass ran in
+ * this process. Printed beside the measured peak. */
+uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, bool made_stats);
 /* Importance of a tensor's input columns, made usable (importance.h), or NULL: [cols] in the arena. */
 qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err);
 /* Prints the plan as a table (dry run). */

@@ -20,7 +20,7 @@ static uint64_t solver(const qz_config *c, bool asymmetric) {
 }
 
 uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, bool made_stats) {
-    const qz_int_options *o = &recipe->ints;
+    const qz_method_options *o = &recipe->codes;
     const size_t windows = recipe->calibration.windows.most, seq_len = recipe->calibration.windows.seq_len;
     const qz_config *c = &s->model->config;
     const bool grouped = plan->spec.scheme == QZ_SCHEME_AWQ || plan->spec.scheme == QZ_SCHEME_GPTQ;
