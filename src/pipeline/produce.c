@@ -11,7 +11,7 @@
 #include "methods/damping.h"
 #include "pipeline/catalog.h"
 #include "pipeline/importance.h"
-#include "pipeline/int_blocks.h"
+#include "methods/int_blocks.h"
 #include "pipeline/outputs.h"
 #include "pipeline/proof.h"
 #include "text/accepted.h"

@@ -3,7 +3,7 @@
 #include "artifacts/schemes.h"
 #include "base/size.h"
 #include "calibrate/calibrate.h"
-#include "pipeline/int_blocks.h"
+#include "methods/int_blocks.h"
 #include "pipeline/produce.h"
 
 #define PROGRAM ((uint64_t)20 << 20)         /* code, libraries, allocator slack */

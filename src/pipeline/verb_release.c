@@ -7,7 +7,6 @@
 #include "base/str.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
-#include "pipeline/int_blocks.h"
 #include "pipeline/outputs.h"
 #include "pipeline/preflight.h"
 #include "pipeline/provenance.h"

@@ -8,8 +8,8 @@
  * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts and
  * the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to
  * them). */
-#ifndef QZ_PIPELINE_INT_BLOCKS_H
-#define QZ_PIPELINE_INT_BLOCKS_H
+#ifndef QZ_METHODS_INT_BLOCKS_H
+#define QZ_METHODS_INT_BLOCKS_H
 #include "calibrate/propagate.h"
 #include "calibrate/replay.h"
 #include "methods/awq_compat.h"

@@ -1,5 +1,5 @@
 #include "codecs/int_group.h"
-#include "pipeline/int_blocks.h"
+#include "methods/int_blocks.h"
 #include "base/size.h"
 #include "base/half.h"
 #include "calibrate/experts.h"
