@@ -9,12 +9,12 @@
 #include <strings.h>
 
 static const qz_scheme_info infos[QZ_SCHEME_COUNT] = {
-#define QZ_SCHEME(id, name, level, dir, method, ops, help) [QZ_SCHEME_##id] = { name, level, dir, method, help },
+#define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) [QZ_SCHEME_##id] = { name, level, dir, best, compat, help },
 #include "artifacts/schemes.def"
 #undef QZ_SCHEME
 };
 static const qz_scheme_ops *const all_ops[QZ_SCHEME_COUNT] = {
-#define QZ_SCHEME(id, name, level, dir, method, ops, help) [QZ_SCHEME_##id] = &ops,
+#define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) [QZ_SCHEME_##id] = &ops,
 #include "artifacts/schemes.def"
 #undef QZ_SCHEME
 };

@@ -10,7 +10,7 @@ typedef unsigned qz_scheme; /* a QZ_SCHEME_… of schemes.h */
 typedef struct {
     const char *name, *default_level;
     bool directory;
-    const char *method;     /* methods.def name that fits the scheme by default */
+    const char *best, *compat; /* rows of methods/methods.def that make its codes, by --search */
     const char *help;
 } qz_scheme_info;
 const qz_scheme_info *qz_scheme_get(qz_scheme s);

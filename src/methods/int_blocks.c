@@ -1,15 +1,66 @@
-#include "codecs/int_group.h"
-#include "methods/int_blocks.h"
-#include "base/size.h"
+/* Integer group codes (AWQ and GPTQ artifacts) a decoder block at a time, as the writer asks for its tensors: float weights of
+ * one block are resident, the results live until the next block is asked for.
+ * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best
+ * only), then the inputs of a block (model/sites.h) in order, each linear by methods/gptq.h under the Gram matrix of
+ * its input: of the float model (--propagate original) or of the model quantized so far (--propagate quantized, then also
+ * asymmetric calibration in best).
+ * Of a layer with experts the mixer goes so, then stage by stage each expert's linears under the Gram matrix of its own
+ * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts and
+ * the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to
+ * them). */
 #include "base/half.h"
+#include "base/size.h"
 #include "calibrate/experts.h"
+#include "calibrate/propagate.h"
+#include "calibrate/replay.h"
+#include "codecs/int_group.h"
 #include "methods/asymmetric.h"
+#include "methods/awq_compat.h"
 #include "methods/damping.h"
+#include "methods/gptq.h"
+#include "methods/method_rows.h"
 #include "methods/norm_refit.h"
 #include <stdio.h>
 #include <string.h>
 
-qz_status qz_int_replayable(const qz_model *m, qz_error *err) {
+/* Linears that are coded together: those of a block itself, or of one expert. */
+typedef struct {
+    long expert;                         /* -1: the block itself */
+    qz_awq_block block;
+    qz_int_setting setting[QZ_STAGES];   /* the linears of an input agree */
+    float *scales[QZ_STAGES];            /* of the input's columns */
+    const char *name[QZ_LINEARS];        /* of the tensors */
+    qz_quantized lin[QZ_LINEARS];
+} qz_int_unit;
+
+typedef struct {
+    qz_method_job job;
+    qz_run *run;
+    const qz_model *model;
+    const qz_stats *stats;               /* NULL: none (compat) */
+    qz_mm *mm;
+    qz_method_options o;
+    qz_awq_options awq;
+    qz_gptq_options gptq;
+    qz_replay *replay;                   /* AWQ's own search; else NULL */
+    qz_propagate *flow;
+    long layer;                          /* whose results are held, -1: none */
+    qz_arena weights, results;
+    qz_int_unit self, *experts;          /* experts [config.experts], NULL: the layer has none */
+    bool folded_any;
+    qz_quantized head;
+    qz_folded folded[QZ_STAGES + QZ_LINEARS]; /* norms, then biases */
+    size_t n_folded, n_blocks, n_fallbacks;
+    size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose gains stayed: not computable */
+    size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are because a router reads them too */
+    double plain, scaled, final_error, damping, alpha;
+    double fold_energy, final_energy;    /* what plain and scaled, and final_error, are shares of */
+    size_t n_alpha, n_damped;
+    double least_damp, most_damp;        /* of the n_damped inputs where it was decided */
+    qz_method_result found;              /* for the tensor at hand */
+} qz_int_blocks;
+
+static qz_status replayable(const qz_model *m, qz_error *err) {
     if (m->config.experts == 0) return QZ_OK;
     return qz_fail(err, QZ_EUNSUPPORTED, "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search best", m->path,
                    (unsigned long long)m->config.experts);
@@ -35,7 +86,10 @@ static void set_codes(qz_int_blocks *a) {
     if (usual->group_size == QZ_WHOLE_ROW) a->o.fold = false;     /* the scale search works in groups */
 }
 
-qz_status qz_int_blocks_open(qz_int_blocks *a, const qz_method_job *job, bool replay, qz_error *err) {
+/* replay: AWQ's own search, which runs blocks again. */
+static qz_status open_with(const qz_method_job *job, bool replay, void **out, qz_error *err) {
+    qz_int_blocks *a = *out = qz_calloc_array(1, sizeof *a);
+    if (a == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory coding blocks");
     *a = (qz_int_blocks){.job = *job, .run = job->run, .model = job->model, .stats = job->stats, .o = *job->options, .layer = -1};
     set_codes(a);
     QZ_TRY(qz_mm_open(a->run, &a->mm, err));
@@ -49,6 +103,8 @@ qz_status qz_int_blocks_open(qz_int_blocks *a, const qz_method_job *job, bool re
     const qz_propagate_options flow = {.sequential = a->o.sequential, .differences = a->o.asymmetric || a->o.norms};
     return qz_propagate_open(&a->flow, a->run, a->model, &job->tokens, &flow, err);
 }
+static qz_status open_replay(const qz_method_job *job, void **out, qz_error *err) { return open_with(job, true, out, err); }
+static qz_status open_solver(const qz_method_job *job, void **out, qz_error *err) { return open_with(job, false, out, err); }
 
 static qz_status float_copy(qz_int_blocks *a, const qz_tensor_view *t, float **out, qz_error *err) {
     size_t n;
@@ -535,31 +591,59 @@ static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_err
     return st;
 }
 
-qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_method_tensor *item, const qz_quantized **q, const qz_folded **f, qz_error *err) {
+/* Codes of a linear (*q) or a float tensor that folding changed (*f); both NULL: the tensor stays as it is. */
+static qz_status get(qz_int_blocks *a, const qz_method_tensor *t, const qz_quantized **q, const qz_folded **f, qz_error *err) {
     *q = NULL;
     *f = NULL;
-    if (item->layer < 0) {
-        if (item->type != QZ_TYPE_CODED) return QZ_OK;
-        QZ_TRY(run_head(a, item, err));
+    if (t->layer < 0) {
+        if (t->type != QZ_TYPE_CODED) return QZ_OK;
+        QZ_TRY(run_head(a, t, err));
         *q = &a->head;
         return QZ_OK;
     }
     /* tokens flow through every block in turn: after a resume the finished ones are coded again (and not written) */
-    for (long l = a->flow ? (long)a->n_blocks : item->layer; a->layer != item->layer && l <= item->layer; l++) QZ_TRY(run_block(a, l, err));
-    if (item->type == QZ_TYPE_CODED) {
-        const qz_int_unit *u = item->expert >= 0 ? &a->experts[item->expert] : &a->self;
-        if (u->lin[item->linear].rows != item->rows) return join(a, item, q, err);
-        *q = &u->lin[item->linear];
+    for (long l = a->flow ? (long)a->n_blocks : t->layer; a->layer != t->layer && l <= t->layer; l++) QZ_TRY(run_block(a, l, err));
+    if (t->type == QZ_TYPE_CODED) {
+        const qz_int_unit *u = t->expert >= 0 ? &a->experts[t->expert] : &a->self;
+        if (u->lin[t->linear].rows != t->rows) return join(a, t, q, err);
+        *q = &u->lin[t->linear];
         return QZ_OK;
     }
     for (size_t i = 0; i < a->n_folded && a->folded_any; i++)
-        if (strcmp(a->folded[i].name, item->name) == 0) *f = &a->folded[i];
+        if (strcmp(a->folded[i].name, t->name) == 0) *f = &a->folded[i];
+    return QZ_OK;
+}
+
+/* Anything but zeros? The first row mostly says so. */
+static bool has_values(const qz_tensor_view *t) {
+    float *x = qz_alloc_array(t->cols, sizeof *x);
+    bool any = x == NULL;
+    for (size_t r = 0; r < t->rows && !any; r++) {
+        qz_tensor_decode(t, r, 1, x);
+        for (size_t k = 0; k < t->cols && !any; k++) any = x[k] != 0;
+    }
+    qz_free(x);
+    return any;
+}
+
+static qz_status next(void *state, const qz_method_tensor *t, bool *mine, qz_error *err) {
+    qz_int_blocks *a = state;
+    a->found = (qz_method_result){.judged = true};
+    QZ_TRY(get(a, t, &a->found.q, &a->found.f, err));
+    *mine = a->found.q || a->found.f;
+    return a->found.q ? qz_quantized_check_scales(a->found.q, has_values(t->source), err) : QZ_OK;
+}
+
+static qz_status result(void *state, qz_method_result *out, qz_error *err) {
+    (void)err;
+    *out = ((const qz_int_blocks *)state)->found;
     return QZ_OK;
 }
 
 static double percent(double error, double energy) { return energy > 0 ? 100 * error / energy : 0; }
 
-void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
+/* One line about what was done. */
+static void say(const qz_int_blocks *a, char *out, size_t n) {
     if (a->replay) {
         (void)snprintf(out, n, "compat: mean output loss at ratio 0 %.4g, at the chosen ratios %.4g", a->plain, a->scaled);
         return;
@@ -583,12 +667,30 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
         if (lacks[i].count && at > 0 && (size_t)at < n) at += snprintf(out + at, n - (size_t)at, "; %zu %s", lacks[i].count, lacks[i].text);
 }
 
-void qz_int_blocks_release(qz_int_blocks *a) {
-    if (a->run == NULL) return;
+static void notes(const void *state, qz_method_notes *out) {
+    const qz_int_blocks *a = state;
+    out->fallbacks += a->n_fallbacks;
+    out->uncorrected += a->n_uncorrected;
+    out->norms_kept += a->n_norms_kept + a->n_shared;
+    if (a->n_blocks) say(a, out->text, sizeof out->text);
+}
+
+static void release(void *state) {
+    qz_int_blocks *a = state;
+    if (a == NULL) return;
     qz_mm_free(a->mm);
     qz_replay_free(a->replay);
     qz_propagate_free(a->flow);
     qz_arena_release(&a->weights);
     qz_arena_release(&a->results);
-    *a = (qz_int_blocks){0};
+    qz_free(a);
 }
+
+static qz_method_memory memory(const qz_method_options *o, const qz_method_sizes *s) {
+    return (qz_method_memory){.held = s->block * (4 + 1 + 4) + s->largest * 4 * 6 + qz_method_solver_bytes(s->config, o->propagate && o->asymmetric),
+                              .pass = o->propagate ? qz_propagate_bytes(s->config, s->windows, s->seq_len) + 4 * s->block : 0}; /* and the quantized weights of a block */
+}
+
+const qz_method_ops qz_awq_method = {.supports = replayable, .open = open_replay, .next = next, .result = result, .notes = notes, .release = release,
+                                     .memory = memory};
+const qz_method_ops qz_gptq_method = {.open = open_solver, .next = next, .result = result, .notes = notes, .release = release, .memory = memory};

@@ -1,6 +1,5 @@
 #include "pipeline/recipe.h"
 #include "artifacts/module_rules.h"
-#include "artifacts/schemes.h"
 #include "base/json.h"
 #include "methods/hessian.h"
 #include <string.h>
@@ -29,10 +28,17 @@ static qz_status leave_out(const char *list, qz_method_options *o, qz_error *err
     return QZ_OK;
 }
 
-/* ---- settings of integer codes ---- */
+/* ---- settings of codes ---- */
+static const qz_method *method_of(const qz_scheme_spec *spec, qz_search search) {
+    const qz_scheme_info *s = qz_scheme_get(spec->scheme);
+    return qz_method_named(search == QZ_SEARCH_BEST ? s->best : s->compat);
+}
+/* Codes under the tokens themselves; else the float model's statistics are all that it can take. */
+static bool flows(const qz_method *m) { return m->takes & QZ_NEEDS_TOKENS && m->takes & QZ_NEEDS_GRAM; }
+
 static void set_defaults(qz_method_options *o, const qz_scheme_spec *spec, qz_search search) {
     const bool best = search == QZ_SEARCH_BEST;
-    *o = (qz_method_options){.search = search, .propagate = !best && spec->scheme == QZ_SCHEME_GPTQ, .sequential = true, .head = spec->lm_head};
+    *o = (qz_method_options){.search = search, .propagate = !best && flows(method_of(spec, search)), .sequential = true, .head = spec->lm_head};
     for (size_t i = 0; i < PARTS; i++) *part(o, i) = best;
 }
 
@@ -45,7 +51,7 @@ static qz_status set_flow(const qz_request *r, const qz_scheme_spec *spec, qz_me
     else if (r->propagate && strcmp(r->propagate, "quantized") == 0) o->propagate = true;
     else if (r->propagate)
         return qz_fail(err, QZ_EUSAGE, "unknown --propagate '%s': expected original or quantized", r->propagate);
-    if (!best && spec->scheme == QZ_SCHEME_AWQ) o->propagate = false; /* its own search runs the float model */
+    if (!flows(method_of(spec, o->search))) o->propagate = false; /* AWQ's own search runs the float model */
     return QZ_OK;
 }
 
@@ -97,19 +103,19 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
     out->name = r->name;
     out->pre = r->pre;
     out->accept = r->accept;
-    const bool uses = out->spec.scheme == QZ_SCHEME_GGUF || out->spec.scheme == QZ_SCHEME_AWQ || out->spec.scheme == QZ_SCHEME_GPTQ;
-    out->with = !uses ? NULL : r->imatrix && out->spec.scheme == QZ_SCHEME_GGUF ? "imatrix" : r->data || r->stats ? "calibration" : NULL;
+    const unsigned takes = qz_recipe_method(out)->takes;
+    const char *data = r->imatrix && takes & QZ_NEEDS_IMPORTANCE ? "imatrix" : r->data || r->stats ? "calibration" : NULL;
+    out->with = takes ? data : NULL;
     return qz_recipe_windows(r, &out->calibration, err);
 }
 
-static bool grouped(const qz_recipe *c) { return c->spec.scheme == QZ_SCHEME_AWQ || c->spec.scheme == QZ_SCHEME_GPTQ; }
-bool qz_recipe_replays(const qz_recipe *c) {
-    return c->spec.scheme == QZ_SCHEME_AWQ && c->codes.search == QZ_SEARCH_COMPAT;
-}
-bool qz_recipe_needs_tokens(const qz_recipe *c) { return grouped(c) && (qz_recipe_replays(c) || c->codes.propagate); }
-bool qz_recipe_needs_stats(const qz_recipe *c) {
-    return grouped(c) && !qz_recipe_replays(c) && (!c->codes.propagate || c->codes.fold || c->spec.lm_head);
-}
+const qz_method *qz_recipe_method(const qz_recipe *c) { return method_of(&c->spec, c->codes.search); }
+static unsigned needs(const qz_recipe *c) { return qz_recipe_method(c)->needs(&c->codes); }
+/* What has no other way: block feedback falls back to the search. */
+bool qz_recipe_needs_tokens(const qz_recipe *c) { return needs(c) & QZ_NEEDS_TOKENS; }
+bool qz_recipe_needs_stats(const qz_recipe *c) { return needs(c) & QZ_NEEDS_GRAM && qz_recipe_method(c)->other == NULL; }
+/* Its settings are written: the method has any. */
+static bool solves(const qz_recipe *c) { return qz_recipe_method(c)->takes & QZ_NEEDS_TOKENS; }
 
 double qz_recipe_damp(const qz_recipe *c) {
     if (c->codes.damp > 0) return c->codes.damp;
@@ -133,7 +139,7 @@ static void put_ints(const qz_recipe *c, qz_str *s) {
     qz_method_options own = c->codes, usual;
     qz_str out = {0};
     set_defaults(&usual, &c->spec, c->codes.search);
-    if (!qz_recipe_replays(c)) put_text(s, "propagate", own.propagate ? "quantized" : "original");
+    if (flows(qz_recipe_method(c))) put_text(s, "propagate", own.propagate ? "quantized" : "original");
     put_flag(s, "together", !own.sequential);
     if (own.mse_norm > 0) put_number(s, "mse", (double)own.mse_norm);
     for (size_t i = 0; i < PARTS; i++)
@@ -158,7 +164,7 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     put_flag(&s, "lossy", c->lossy);
     if (!c->convert) put_text(&s, "search", c->codes.search == QZ_SEARCH_BEST ? "best" : "compat");
     if (c->codes.damp > 0) put_number(&s, "damp", c->codes.damp);
-    if (grouped(c) && !c->convert) put_ints(c, &s);
+    if (solves(c) && !c->convert) put_ints(c, &s);
     if (k->used) {
         put_number(&s, "samples", (double)k->windows.most);
         put_number(&s, "seq_len", (double)k->windows.seq_len);

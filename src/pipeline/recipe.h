@@ -24,7 +24,7 @@ typedef struct {
 
 typedef struct {
     qz_scheme_spec spec;
-    qz_method_options codes;    /* search for all; the rest for awq and gptq */
+    qz_method_options codes;    /* search for all; the rest for integer codes */
     qz_recipe_calibration calibration;
     const char *name, *pre, *accept; /* NULL: not given */
     const char *with;           /* what decides bytes, too, and must be given again: "calibration", "imatrix"; NULL: nothing */
@@ -47,6 +47,6 @@ bool qz_recipe_needs_tokens(const qz_recipe *c);
 bool qz_recipe_needs_stats(const qz_recipe *c);
 /* Damping that every linear got, or 0: decided for each. */
 double qz_recipe_damp(const qz_recipe *c);
-/* AWQ's own search, which replays blocks. */
-bool qz_recipe_replays(const qz_recipe *c);
+/* The method that its scheme names for its search. */
+const qz_method *qz_recipe_method(const qz_recipe *c);
 #endif
