@@ -1,6 +1,7 @@
 #include "methods/hessian_cache.h"
 #include "base/size.h"
 #include "methods/damping.h"
+#include "methods/int_grid.h"
 
 enum { SAMPLE = 64 }; /* rows that damping is decided on */
 
@@ -29,9 +30,9 @@ qz_input_stats qz_method_input(const qz_stats *stats, const qz_method_tensor *t,
 static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_input_stats *s, const double *gram, double *damp, qz_error *err) {
     const qz_tensor_view *t = c->job->model->blocks[c->layer].linear[in->first];
     const double given = c->job->options->damp;
+    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = s->cols % 32 ? QZ_WHOLE_ROW : 32}, s->cols);
     qz_gptq_options o = {.codes = qz_feedback_default};
-    o.codes.bits = 4;
-    o.codes.group_size = s->cols % 32 ? QZ_WHOLE_ROW : 32;
+    o.codes.grid = &grid.base;
     *damp = given > 0 ? given : QZ_DAMP_USUAL;
     if (given > 0 || s->n_held == 0 || t == NULL || t->cols != s->cols) return QZ_OK;
     const size_t rows = qz_min_size(t->rows, SAMPLE);

@@ -18,6 +18,7 @@
 #include "methods/awq_compat.h"
 #include "methods/damping.h"
 #include "methods/gptq.h"
+#include "methods/int_grid.h"
 #include "methods/method_rows.h"
 #include "methods/norm_refit.h"
 #include <stdio.h>
@@ -71,16 +72,12 @@ static void set_codes(qz_int_blocks *a) {
     const qz_method_options *o = &a->o;
     const qz_int_setting *usual = &a->job.usual;
     const bool compat = o->search == QZ_SEARCH_COMPAT;
-    a->awq.codes = qz_feedback_default;
-    a->awq.codes.bits = usual->bits;
-    a->awq.codes.group_size = usual->group_size;
-    a->awq.codes.sym = usual->sym;
-    a->gptq = (qz_gptq_options){.codes = a->awq.codes, .damp = o->damp, .strict = o->strict, .natural = !o->order};
+    a->awq.codes = *usual;
+    a->gptq = (qz_gptq_options){.codes = qz_feedback_default, .damp = o->damp, .strict = o->strict, .natural = !o->order};
     a->gptq.codes.reference = compat;
     if (!o->descent) a->gptq.codes.sweeps = 0;
     if (!o->refit) a->gptq.codes.rounds = o->descent ? 1 : 0;
     a->gptq.codes.no_refit = !o->refit;
-    a->gptq.codes.positive = !o->sign;
     a->gptq.codes.mse_norm = o->mse_norm;
     a->o.residual = o->residual && !a->model->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
     if (usual->group_size == QZ_WHOLE_ROW) a->o.fold = false;     /* the scale search works in groups */
@@ -181,12 +178,12 @@ static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_int_setting *x) {
+/* Options of linears of `cols` columns with these settings; their grid in *grid. */
+static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_int_setting *x, size_t cols, qz_int_grid *grid) {
     qz_gptq_options o = a->gptq;
-    o.codes.bits = x->bits;
-    o.codes.group_size = x->group_size;
-    o.codes.sym = x->sym;
-    o.codes.least_zero = x->least_zero;
+    *grid = qz_int_grid_of(x, cols);
+    grid->positive = !a->o.sign;
+    o.codes.grid = &grid->base;
     o.act_order = x->act_order;
     o.static_groups = x->static_groups && x->act_order;
     return o;
@@ -202,7 +199,7 @@ static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
         const qz_fold *f = &u->block.input[i].fold;
         const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
         const bool off = x->keep || before || x->group_size == QZ_WHOLE_ROW || !has_input(u, i);
-        grids[i] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = off,
+        grids[i] = (qz_awq_grid){.bits = x->bits, .group = x->group_size, .sym = x->sym, .off = off,
                                  .fixed = f->kind == QZ_FOLD_SHARED || f->kind == QZ_FOLD_NONE};
         any |= !grids[i].off;
     }
@@ -277,8 +274,9 @@ static qz_status mean_of(const double *sum, uint64_t n, const float *scales, siz
     return QZ_OK;
 }
 
-/* What an input shows of its linears: E[x xᵀ] and E[x̃ xᵀ] (moments), the asymmetric part, and how much the diagonal takes. */
-typedef struct { qz_pair_stats *pair; double *gram, *cross; qz_asymmetric asym; double damp; } shown;
+/* What an input shows of its linears: E[x xᵀ] and E[x̃ xᵀ] (moments), the asymmetric part, how much the diagonal takes; and the
+ * grid of the codes to be. */
+typedef struct { qz_pair_stats *pair; double *gram, *cross; qz_asymmetric asym; double damp; qz_int_grid grid; } shown;
 
 /* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized
  * model (p) also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
@@ -391,7 +389,7 @@ static qz_status damping_of_stats(qz_int_blocks *a, const qz_int_unit *u, long l
 /* As asked for, or decided on held-out tokens where there are some. */
 static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_error *err) {
     const qz_awq_input *in = &u->block.input[e];
-    const qz_gptq_options o = gptq_with(a, &u->setting[e]);
+    const qz_gptq_options o = gptq_with(a, &u->setting[e], in->cols, &x->grid);
     qz_damping_linear lin[QZ_LINEARS];
     x->damp = o.damp;
     const bool halves = x->asym.cols > 0, held = !x->pair && x->gram && !o.codes.reference && stats_of(a, u, layer, e).n_held;
@@ -406,9 +404,9 @@ static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long lay
 }
 
 /* Codes of an input's linears under its matrix (none: rounded to nearest), said and counted where that was not possible as asked. */
-static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, const shown *x, qz_gptq *g, qz_error *err) {
-    qz_gptq_options o = gptq_with(a, &u->setting[e]);
+static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_gptq *g, qz_error *err) {
     const size_t n = u->block.input[e].n, cols = u->block.input[e].cols;
+    qz_gptq_options o = gptq_with(a, &u->setting[e], cols, &x->grid);
     char name[64], why[128];
     o.damp = x->damp;
     if (x->gram == NULL) { /* named once for the layer */
@@ -571,8 +569,9 @@ static qz_status join(qz_int_blocks *a, const qz_method_tensor *item, const qz_q
 static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_error *err) {
     qz_gptq g = {0};
     qz_int_setting own;
+    qz_int_grid grid;
     QZ_TRY(a->job.host.setting(a->job.host.ctx, item->name, &own, err));
-    const qz_gptq_options o = gptq_with(a, &own);
+    const qz_gptq_options o = gptq_with(a, &own, item->cols, &grid);
     if (a->stats == NULL) return qz_fail(err, QZ_EUSAGE, "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib", item->name);
     qz_input_stats s = qz_stats_head(a->stats);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
