@@ -64,19 +64,19 @@ static qz_status parse_settings(qz_module_rule *r, const char *p, qz_error *err)
         r->keep = true;
         return QZ_OK;
     }
-    for (;; p++) {
-        size_t n = strcspn(p, ","), i = 0;
-        while (i < 4 && (strlen(words[i].word) != n || strncmp(words[i].word, p, n))) i++;
-        if (i == 4 && memchr(p, ':', n)) QZ_TRY(parse_number(r, p, n, err));
-        else if (i == 4) return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)n, p, r->text);
+    if (*p == 0 || qz_str_ends(p, ",")) return qz_fail(err, QZ_EUSAGE, "unknown setting '' in --module '%.200s': " EXPECTED, r->text);
+    for (qz_piece one; qz_list_next(&p, &one);) {
+        size_t i = 0;
+        while (i < 4 && (strlen(words[i].word) != one.n || strncmp(words[i].word, one.at, one.n))) i++;
+        if (i == 4 && memchr(one.at, ':', one.n)) QZ_TRY(parse_number(r, one.at, one.n, err));
+        else if (i == 4) return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)one.n, one.at, r->text);
         else {
             int *field = (int *)(void *)((char *)r + words[i].field);
             if (*field >= 0) return qz_fail(err, QZ_EUSAGE, "settings contradict or repeat each other in --module '%.200s'", r->text);
             *field = words[i].value;
         }
-        p += n;
-        if (*p == 0) return QZ_OK;
     }
+    return QZ_OK;
 }
 
 static qz_status parse_rule(const char *text, qz_arena *arena, qz_module_rule *r, qz_error *err) {

@@ -35,7 +35,7 @@ const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i)
 /* Nearest known spelling among "scheme", "scheme:level" and the bare levels of gguf. */
 static qz_status unknown(const char *text, qz_error *err) {
     char best[64] = "", name[64], low[64];
-    size_t best_d = SIZE_MAX;
+    qz_near near = {.word = low};
     for (size_t i = 0; i < sizeof low; i++) {
         low[i] = (char)tolower((unsigned char)text[i]);
         if (!text[i]) break;
@@ -49,11 +49,7 @@ static qz_status unknown(const char *text, qz_error *err) {
                 snprintf(name, sizeof name, "%s%s%s", bare ? "" : infos[s].name, i && !bare ? ":" : "", level);
                 char cmp[64] = "";
                 for (size_t k = 0; name[k]; k++) cmp[k] = (char)tolower((unsigned char)name[k]);
-                size_t d = qz_str_distance(low, cmp);
-                if (d < best_d) {
-                    best_d = d;
-                    memcpy(best, name, strlen(name) + 1);
-                }
+                if (qz_near_see(&near, cmp)) memcpy(best, name, strlen(name) + 1);
             }
     return qz_fail(err, QZ_EUSAGE, "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s' ('quantz types' lists all)", text, best);
 }

@@ -1,25 +1,10 @@
 /* Evaluates a source and artifacts on one text and one task file: everybody sees the same tokens. */
 #ifndef QZ_PIPELINE_EVALUATE_H
 #define QZ_PIPELINE_EVALUATE_H
-#include "eval/score.h"
-#include "eval/tasks.h"
 #include "pipeline/request.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
+#include "report/measured.h"
 
-typedef struct {
-    char name[160], container[32], encoding[64], contract[64], path[512];
-    uint64_t file_bytes, peak_rss;
-    double bits_per_weight;
-    bool scored;
-    qz_score score;
-    qz_task_score tasks;
-    double mcnemar;          /* -1: no pair */
-    size_t lost, won;
-    size_t dropped, ignored_keys;  /* stored tensors and keys of the configuration that nothing reads, taken with --accept */
-    char dropped_names[320], ignored_names[320];
-    size_t beyond;                 /* positions of the text beyond the model's context */
-    qz_config_keys keys;           /* of the configuration: what was not read */
-} qz_measured;
 void qz_measured_release(qz_measured *m);
 
 /* out[0] is the source when given, then the artifacts in order; *n entries. set: description of the protocol. Uses r->text,

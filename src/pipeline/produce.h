@@ -6,9 +6,9 @@
 #include "base/table.h"
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
-#include "pipeline/output_error.h"
+#include "report/output_error.h"
 #include "pipeline/recipe.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 
 /* Importance vectors by HF tensor name: from a statistics file or from an importance matrix file. */
 typedef struct {

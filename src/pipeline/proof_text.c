@@ -1,6 +1,6 @@
 /* The proof's short text: source and artifact in lock-step on a few dozen tokens, and the artifact's first greedy words. */
 #include "base/size.h"
-#include "engine/generate.h"
+#include "engine/session.h"
 #include "eval/score.h"
 #include "pipeline/proof.h"
 #include <string.h>
@@ -19,20 +19,19 @@ static qz_status make_ids(const qz_source *s, qz_ids *ids, qz_error *err) {
 }
 
 static qz_status greedy(const qz_source *s, qz_engine *e, const qz_ids *prompt, qz_produced *out, qz_error *err) {
-    qz_kv *kv;
+    qz_session *session;
     uint32_t ids[GREEDY_TOKENS];
-    qz_generated info;
     qz_str text = {0};
-    QZ_TRY(qz_kv_open(e, 1, prompt->n + GREEDY_TOKENS, &kv, err));
-    const qz_generate_options o = {.sampling = {.top_p = 1, .repetition_penalty = 1}, .max_new = GREEDY_TOKENS};
-    qz_status st = qz_generate(e, kv, prompt->ids, prompt->n, &o, ids, &info, err);
-    for (size_t i = 0; st == QZ_OK && s->tokenizer == NULL && i < info.n_new; i++) qz_str_printf(&text, "%s%u", i ? " " : "", ids[i]);
-    if (st == QZ_OK && s->tokenizer != NULL) st = qz_tokenizer_decode(s->tokenizer, ids, info.n_new, true, &text, err);
+    QZ_TRY(qz_session_open(e, 1, prompt->n + GREEDY_TOKENS, &session, err));
+    qz_sequence q = {.prompt = prompt->ids, .n_prompt = prompt->n, .sampling = QZ_GREEDY, .max_new = GREEDY_TOKENS, .out = ids};
+    qz_status st = qz_session_one(session, &q, err);
+    for (size_t i = 0; st == QZ_OK && s->tokenizer == NULL && i < q.info.n_new; i++) qz_str_printf(&text, "%s%u", i ? " " : "", ids[i]);
+    if (st == QZ_OK && s->tokenizer != NULL) st = qz_tokenizer_decode(s->tokenizer, ids, q.info.n_new, true, &text, err);
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] < 0x20) text.ptr[i] = ' ';
     if (st == QZ_OK && text.ptr) (void)snprintf(out->greedy, sizeof out->greedy, "%s", text.ptr);
     qz_str_release(&text);
-    qz_kv_free(kv);
+    qz_session_free(session);
     return st;
 }
 

@@ -4,8 +4,9 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "pipeline/convert.h"
+#include "pipeline/naming.h"
 #include "pipeline/outputs.h"
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <math.h>

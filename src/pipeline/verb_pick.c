@@ -2,9 +2,10 @@
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "pipeline/outputs.h"
-#include "pipeline/pick_print.h"
-#include "pipeline/preflight.h"
+#include "report/pick_print.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
+#include "plan/numbers.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>
@@ -18,10 +19,10 @@ typedef struct {
     qz_hardware own;                /* --memory, or this machine */
     qz_pick_query q;
     qz_pick_answer answer;
-} job;
+} pick_inputs;
 
 /* A GGUF file or an artifact is taken as it was released. */
-static qz_status open_shape(qz_run *run, job *j, qz_error *err) {
+static qz_status open_shape(qz_run *run, pick_inputs *j, qz_error *err) {
     const char *path = j->r->operands[0];
     if (!qz_path_exists(path)) {
         if (strchr(path, '/') || qz_str_ends(path, ".json") || qz_str_ends(path, ".gguf")) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
@@ -40,9 +41,15 @@ static qz_status open_shape(qz_run *run, job *j, qz_error *err) {
 }
 
 /* What a CUDA card of this capability computes in (hardware.def has the same sets). */
-static const char *native_of(unsigned cc) { return cc >= 100 ? "fp16,bf16,int8,fp8,fp4" : cc >= 89 ? "fp16,bf16,int8,fp8" : cc >= 80 ? "fp16,bf16,int8,int4" : cc >= 75 ? "fp16,int8,int4" : "fp16"; }
+static const char *native_of(unsigned cc) {
+    static const struct { unsigned from; const char *types; } rows[] = {
+        {100, "fp16,bf16,int8,fp8,fp4"}, {89, "fp16,bf16,int8,fp8"}, {80, "fp16,bf16,int8,int4"}, {75, "fp16,int8,int4"}, {0, "fp16"}};
+    size_t i = 0;
+    while (cc < rows[i].from) i++;
+    return rows[i].types;
+}
 
-static qz_status open_hardware(job *j, unsigned cc, qz_error *err) {
+static qz_status open_hardware(pick_inputs *j, unsigned cc, qz_error *err) {
     const qz_request *r = j->r;
     uint64_t bytes = 0;
     if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &bytes, err));
@@ -65,7 +72,7 @@ static qz_status open_hardware(job *j, unsigned cc, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status prepare(qz_run *run, job *j, qz_error *err) {
+static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
     const qz_request *r = j->r;
     qz_kv_types kv;
     unsigned cc = 0;
@@ -82,7 +89,7 @@ static qz_status prepare(qz_run *run, job *j, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status show(const job *j, qz_error *err) {
+static qz_status show(const pick_inputs *j, qz_error *err) {
     qz_scheme_spec spec;
     const qz_pick_answer *a = &j->answer;
     const qz_pick_page page = {.input = j->r->operands[0], .shape = j->shape, .hardware = &j->own, .measured = j->q.weight_bytes > 0, .answer = a,
@@ -102,7 +109,7 @@ static qz_status show(const job *j, qz_error *err) {
 }
 
 qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err) {
-    job j = {.r = r};
+    pick_inputs j = {.r = r};
     qz_outputs outs = {.run = run};
     qz_status st = r->md ? qz_outputs_claim(&outs, r, r->md, QZ_OUTPUT_FILE, err) : QZ_OK;
     if (st == QZ_OK) st = prepare(run, &j, err);

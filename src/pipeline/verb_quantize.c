@@ -5,10 +5,11 @@
 #include "base/size.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
+#include "pipeline/naming.h"
 #include "pipeline/outputs.h"
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/produce.h"
-#include "pipeline/provenance.h"
+#include "artifacts/provenance.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -46,10 +47,10 @@ typedef struct {
     qz_artifact_plan plan;
     qz_outputs outs;
     char *out, *made;     /* final name; statistics made for this job, or NULL */
-} job;
+} quantizing;
 
 /* Statistics: given, or made from --calib beside the output and removed afterwards. */
-static qz_status get_stats(job *j, qz_error *err) {
+static qz_status get_stats(quantizing *j, qz_error *err) {
     const qz_request *r = j->r;
     const qz_dataset *linted = j->imp.windows ? &j->data : NULL;
     if (r->stats) {
@@ -131,7 +132,7 @@ static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, q
 }
 
 /* Findings about the data behind imp that --accept let pass, the source's own too. */
-static qz_status join_accepted(job *j, qz_importance *imp, const char *of_data, qz_error *err) {
+static qz_status join_accepted(quantizing *j, qz_importance *imp, const char *of_data, qz_error *err) {
     imp->accepted = qz_accepted_join(&j->arena, j->stats.info.accepted, of_data);
     if (imp->accepted) imp->accepted = qz_accepted_join(&j->arena, imp->accepted, qz_accepted_in(j->r->operands[0], &j->arena));
     return imp->accepted ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -139,7 +140,7 @@ static qz_status join_accepted(job *j, qz_importance *imp, const char *of_data, 
 
 /* --resume on an output that exists, where only calibration would tell its plan: what the data say of themselves is enough to know whether
  * it is this job's own. (Where a killed job has left a journal there may be work to go on with.) */
-static qz_status finished_before(job *j, qz_produced *p, qz_error *err) {
+static qz_status finished_before(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
     if (!r->resume || r->dry_run || r->data == NULL || !qz_path_exists(j->out) || qz_outputs_unfinished(j->out)) return QZ_OK;
     qz_dataset data = {0};
@@ -166,7 +167,7 @@ static qz_status finished_before(job *j, qz_produced *p, qz_error *err) {
 }
 
 /* Tokens and statistics given together must be of one calibration: else the artifact would say the half of what made it. */
-static qz_status agree(const job *j, qz_error *err) {
+static qz_status agree(const quantizing *j, qz_error *err) {
     const qz_stats_info *i = &j->stats.info;
     const qz_windows *w = j->imp.windows;
     const char *data = i->data_sha ? i->data_sha : "";
@@ -180,7 +181,7 @@ static qz_status agree(const job *j, qz_error *err) {
 }
 
 /* Everything that the plan depends on: calibration, importance, the source's hash. */
-static qz_status gather(job *j, qz_error *err) {
+static qz_status gather(quantizing *j, qz_error *err) {
     const qz_request *r = j->r;
     if (!r->dry_run && r->data) { /* what cannot be written is refused before calibration, not after it */
         j->o.rehearse = j->o.rehearse_calibrated = true;
@@ -210,7 +211,7 @@ static qz_status gather(job *j, qz_error *err) {
     return qz_model_check_finite(j->run, j->s.model, err);
 }
 
-static qz_status produce(job *j, qz_produced *p, qz_error *err) {
+static qz_status produce(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
     QZ_TRY(finished_before(j, p, err));
     if (p->finished) return QZ_OK;
@@ -226,14 +227,15 @@ static qz_status produce(job *j, qz_produced *p, qz_error *err) {
     return j->made ? qz_remove_tree(j->made, err) : QZ_OK;
 }
 
-static qz_status run_job(job *j, qz_produced *p, qz_error *err) {
+static qz_status run_job(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
     const char *to, *given;
     QZ_TRY(read_operands(r, &to, &given, err));
     QZ_TRY(qz_recipe_make(r, to, &j->arena, &j->recipe, err));
     if (given && !qz_output_is_place(given)) QZ_TRY(qz_outputs_claim(&j->outs, r, given, QZ_OUTPUT_ARTIFACT, err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
-    QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->recipe.spec, err));
+    const qz_target_options target = qz_target_asked(r);
+    QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipe.spec, err));
     j->o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
     QZ_TRY(qz_output_name(&j->s, &j->recipe.spec, given, r->name, &j->out, err));
     QZ_TRY(qz_outputs_claim(&j->outs, r, j->out, QZ_OUTPUT_ARTIFACT, err));
@@ -242,7 +244,7 @@ static qz_status run_job(job *j, qz_produced *p, qz_error *err) {
 
 qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err) {
     *p = (qz_produced){0};
-    job *j = qz_calloc_array(1, sizeof *j);
+    quantizing *j = qz_calloc_array(1, sizeof *j);
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->run = j->outs.run = run;
     j->r = r;

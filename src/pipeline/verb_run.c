@@ -61,7 +61,7 @@ qz_status qz_run_run_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_status st = qz_arith_parse(r->arith, &arith, err); /* before the model is opened */
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
     if (st == QZ_OK) st = read_prompt(r->prompt, &prompt, err);
-    if (st == QZ_OK) st = qz_answer(run, &a, r, prompt.ptr, prompt.len, on_text, &p, &g, err);
+    if (st == QZ_OK) st = qz_answer(run, &a, r, &(qz_question){prompt.ptr, prompt.len, on_text, &p}, &g, err);
     if (st == QZ_OK) {
         if (r->json) print_json(&p, s.model, &g);
         else (void)fputc('\n', stdout);

@@ -118,13 +118,12 @@ static json_t *facts_json(const char *facts) {
 
 static const qz_shape_row *find_row(const char *text, const char **nearest) {
     char want[64], have[64];
-    size_t best = SIZE_MAX;
     normalise(text, want);
+    qz_near near = {.word = want};
     for (size_t i = 0; i < N_ROWS; i++) {
         normalise(rows[i].name, have);
         if (strcmp(want, have) == 0) return &rows[i];
-        size_t d = qz_str_distance(want, have);
-        if (d < best) best = d, *nearest = rows[i].name;
+        if (qz_near_as(&near, have, rows[i].name)) *nearest = rows[i].name;
     }
     return NULL;
 }

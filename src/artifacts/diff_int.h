@@ -1,0 +1,12 @@
+/* Private to the files of diff: rows of qz_diff.other, and what of a model no part of it reads. */
+#ifndef QZ_ARTIFACTS_DIFF_INT_H
+#define QZ_ARTIFACTS_DIFF_INT_H
+#include "artifacts/diff.h"
+
+/* A row that differs. */
+qz_status qz_diff_fact(qz_diff *d, const char *subject, const char *a, const char *b, qz_error *err);
+/* Stored tensors that nothing uses: by name, type, shape and bytes. Buffers, copies and zeros count between containers of one kind. */
+qz_status qz_diff_leftovers(const qz_source *const side[2], const char *const paths[2], qz_diff *d, qz_error *err);
+/* Every key of config.json and generation_config.json of two folders, read by anything or not. */
+qz_status qz_diff_json(const char *const paths[2], qz_diff *d, qz_error *err);
+#endif
