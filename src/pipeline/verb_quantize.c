@@ -1,12 +1,10 @@
 #include "artifacts/artifact.h"
 #include "artifacts/module_rules.h"
-#include "artifacts/schemes.h"
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
-#include "pipeline/int_blocks.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
@@ -194,7 +192,7 @@ static qz_status gather(quantizing *j, qz_error *err) {
         j->imp.windows = &j->windows;
         j->imp.data_sha = j->data.sha_hex;
     }
-    const bool matrix = r->imatrix && !r->stats && j->recipe.spec.scheme == QZ_SCHEME_GGUF;
+    const bool matrix = r->imatrix && !r->stats && qz_recipe_method(&j->recipe)->takes & QZ_NEEDS_IMPORTANCE;
     if (matrix && r->data) qz_warn(j->run, "calibration data '%s' are not used: the importance matrix stands for them", r->data);
     const bool wanted = r->stats || !(matrix || (j->imp.windows && !qz_recipe_needs_stats(&j->recipe)));
     if (wanted && (r->stats || !r->dry_run)) QZ_TRY(get_stats(j, err));

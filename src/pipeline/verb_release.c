@@ -8,7 +8,6 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/catalog.h"
 #include "pipeline/importance.h"
-#include "pipeline/int_blocks.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
@@ -232,7 +231,7 @@ static qz_status make_recipes(releasing *j, qz_error *err) {
     if (j->recipes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     for (size_t i = 0; i < j->n; i++) {
         qz_request own = *j->r;
-        if (specs[i].scheme != QZ_SCHEME_GPTQ) own.modules.n = 0;
+        if (!qz_scheme_holds_modules(specs[i].scheme)) own.modules.n = 0;
         else any = true;
         QZ_TRY(qz_recipe_make(&own, specs[i].name, &j->arena, &j->recipes[i], err));
     }
