@@ -12,7 +12,7 @@
 #define QZ_ARTIFACTS_MODULE_RULES_H
 #include <stdbool.h>
 #include "artifacts/artifact.h"
-#include "base/json.h"
+#include <jansson.h>
 
 typedef struct {
     bool keep;               /* the module stays float */

@@ -2,7 +2,7 @@
  * qz_check_open fills the job; each qz_check_* reads its part of the files and judges through deploy/check.h. */
 #ifndef QZ_DEPLOY_CHECK_JOB_H
 #define QZ_DEPLOY_CHECK_JOB_H
-#include "base/json.h"
+#include <jansson.h>
 #include "deploy/preflight_scheme.h"
 #include "deploy/check.h"
 #include "plan/hardware.h"

@@ -1,5 +1,6 @@
 #include "artifacts/open.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "formats/gguf.h"
 #include "deploy/check_job.h"

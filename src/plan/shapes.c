@@ -1,5 +1,6 @@
 #include "plan/shapes.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "plan/shapes_int.h"

@@ -8,7 +8,7 @@
 #ifndef QZ_PLAN_SHAPES_H
 #define QZ_PLAN_SHAPES_H
 #include "base/arena.h"
-#include "base/json.h"
+#include <jansson.h>
 #include "model/model.h"
 
 typedef enum { QZ_ROLE_EMBED, QZ_ROLE_HEAD, QZ_ROLE_LINEAR, QZ_ROLE_EXPERT, QZ_ROLE_ROUTER, QZ_ROLE_FLOAT, QZ_ROLE_ROPE_FREQS } qz_shape_role;
