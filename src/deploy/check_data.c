@@ -1,4 +1,5 @@
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "deploy/check_job.h"
 #include "text/lint.h"

@@ -4,6 +4,7 @@
 #include "codecs/int_group.h"
 #include "pipeline/convert.h"
 #include "base/half.h"
+#include "base/io.h"
 #include "base/size.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"

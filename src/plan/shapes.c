@@ -1,5 +1,6 @@
 #include "plan/shapes.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "plan/shapes_int.h"
@@ -155,12 +156,6 @@ static const qz_shape_row *find_row(const char *text, const char **nearest) {
 bool qz_shape_is_builtin(const char *text) {
     const char *nearest;
     return find_row(text, &nearest) != NULL;
-}
-
-qz_status qz_shape_named(const char *operand, qz_shape **out, qz_error *err) {
-    const char *slash = strchr(operand, '/');
-    if (qz_shape_is_builtin(operand) || (!slash && !qz_str_ends(operand, ".json") && !qz_str_ends(operand, ".gguf"))) return qz_shape_builtin(operand, out, err);
-    return qz_path_missing(operand, err);
 }
 
 qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err) {
