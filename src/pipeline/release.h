@@ -12,7 +12,8 @@ typedef struct {
     qz_measured *rows; size_t n_rows;
     qz_bench *bench; bool has_bench;
     qz_produced *made;            /* [n_rows − 1] */
-    char set[160], token_hash[65], environment[256];
+    qz_eval_facts eval;
+    char environment[256];
     const char *calibration;      /* one line */
     const char *accepted;         /* findings about its data that --accept let pass (text/accepted.h); NULL: none */
     const char *tasks, *text;

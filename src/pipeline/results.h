@@ -17,8 +17,8 @@ void qz_inspect_json(const qz_source *s, qz_str *out);
 /* p is zeroed first and may be released whatever is returned. scheme: canonical spelling. */
 qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err);
 
-/* `eval --json`: one row a model. */
-qz_status qz_evaluate_json(const qz_measured *m, size_t n, qz_str *out, qz_error *err);
+/* `eval --json`: what all were measured on, then one row a model. */
+qz_status qz_evaluate_json(const qz_measured *m, size_t n, const qz_eval_facts *facts, qz_str *out, qz_error *err);
 
 typedef struct {
     const qz_source *source;   /* borrowed */
