@@ -134,7 +134,8 @@ json() { # NAME verb options…
   local name=$1; shift
   "$Q" "$@" --json -q > "$work/out" 2> "$work/err"
   local code=$?
-  { sed -E -e "s#$work#W#g" -e 's/"(seconds|[a-z_]*(_s|_ms|_tps)|peak_rss_bytes|load_average|involuntary_switches_per_s)":-?[0-9.e+-]+/"\1":N/g' -e 's/,"/,\n"/g' "$work/out"
+  { sed -E -e "s#$work#W#g" -e 's/"(seconds|runtime_(kl|dppl|top)[a-z_0-9]*|[a-z_]*(_s|_ms|_tps)|peak_rss_bytes|load_average|involuntary_switches_per_s)":-?[0-9.e+-]+/"\1":N/g' -e 's/,"/,\n"/g' "$work/out" |
+      case $name in eval-runtime) sed -E 's/(\.[0-9]{4})[0-9]+/\1/' ;; *) cat ;; esac # the last bits of runtime arithmetic are a machine's own
     sed "s#$work#W#g" "$work/err"; echo "exit $code"; } > "$work/json"
   local want=tests/net/json/$name.json
   if [ $record = 1 ]; then mkdir -p tests/net/json; cp "$work/json" "$want"; passed=$((passed + 1)); return; fi
