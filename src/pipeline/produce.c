@@ -403,7 +403,7 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
     if (st == QZ_OK) qz_produced_flushed(run, plan, w, out);
     if (st == QZ_OK) st = qz_artifact_writer_finish(w, &partial, err);
     if (st == QZ_OK) {
-        st = qz_proof_check(run, &proof, s, partial, out, err);
+        st = qz_proof_check(run, &proof, s, partial, o->proof_data, out, err);
         if (st != QZ_OK) qz_artifact_writer_discard(w);
     }
     if (st == QZ_OK) st = qz_artifact_writer_commit(w, err);

@@ -253,6 +253,7 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     if (i > 0) {
         const qz_produced *p = &r->made[i - 1];
         qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
+        text_figure(s, "proof_text", p->proof_text);
         text_figure(s, "proof_greedy", p->greedy);
         qz_str_puts(s, ",\"output_error\":");
         qz_output_error_json(&p->output_error, s);

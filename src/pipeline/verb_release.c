@@ -116,7 +116,8 @@ static qz_status produce_all(job *j, qz_error *err) {
     for (size_t i = 0; i < j->n; i++) {
         j->o.recipe = &j->recipes[i];
         QZ_TRY(qz_produce(j->run, &j->s, &j->plans[i], &j->imp, &j->o, j->paths[i], &j->rep.made[i], err));
-        if (!j->rep.made[i].finished) qz_info(j->run, "%s: %.1f s, proof KL %.5f", j->paths[i], j->rep.made[i].seconds, j->rep.made[i].self_kl);
+        if (!j->rep.made[i].finished) qz_info(j->run, "%s: %.1f s, proof KL %.5f on %zu tokens %s", j->paths[i], j->rep.made[i].seconds, j->rep.made[i].self_kl,
+                                                 j->rep.made[i].self_tokens, j->rep.made[i].proof_text);
     }
     return QZ_OK;
 }
@@ -237,7 +238,7 @@ static qz_status run_job(job *j, qz_error *err) {
     QZ_TRY(claim_in(j, "report", ".json", err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->recipes[i].spec, err));
-    j->o = (qz_produce_options){.force = r->force, .resume = r->resume,
+    j->o = (qz_produce_options){.force = r->force, .resume = r->resume, .proof_data = r->text ? r->text : r->data,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     QZ_TRY(name_all(j, err));
     if (r->dry_run) {
