@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "pipeline/provenance.h"
+#include "pipeline/catalog.h"
 #include "pipeline/recipe.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -328,7 +328,7 @@ static json_t *settings_in(const json_t *root) {
 static qz_status find_settings(const char *path, qz_arena *keep, json_t **out, qz_error *err) {
     json_t *root = NULL;
     if (qz_path_is_dir(path) || qz_str_ends(path, ".gguf")) {
-        const char *recipe = qz_provenance_in(path, QZ_RECIPE_KEY, keep);
+        const char *recipe = qz_catalog_recipe(path, keep);
         if (recipe == NULL)
             return qz_fail(err, QZ_EUSAGE, "'%s' records no recipe: --config takes a JSON file, or an artifact of this program", path);
         if (*recipe == '{') return qz_json_parse(recipe, strlen(recipe), path, out, err);

@@ -57,6 +57,17 @@ qz_family qz_family_by_name(const char *model_type) {
         if (strcmp(families[i].name, model_type) == 0) return (qz_family)i;
     return QZ_FAMILY_COUNT;
 }
+qz_status qz_family_unknown(const char *type, const char *file, qz_error *err) {
+    int best = 0;
+    for (int i = 1; i < QZ_FAMILY_ALL; i++) {
+        if (i == QZ_FAMILY_COUNT) continue;
+        const char *n = families[i].name, *b = families[best].name;
+        if (strncmp(b, type, strlen(type)) == 0) break; /* gemma3 stands for gemma3_text rather than for gemma2 */
+        if (strncmp(n, type, strlen(type)) == 0 || qz_str_distance(n, type) < qz_str_distance(b, type)) best = i;
+    }
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'%s", type, file, families[best].name,
+                   best > QZ_FAMILY_COUNT ? ", of which 'quantz plan' knows the memory only" : "");
+}
 qz_family qz_family_by_gguf_arch(const char *arch) {
     for (int i = 0; i < QZ_FAMILY_COUNT; i++)
         if (strcmp(families[i].gguf_arch, arch) == 0) return (qz_family)i; /* first row: llama stands for mistral too */

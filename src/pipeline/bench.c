@@ -3,7 +3,7 @@
 #include "base/size.h"
 #include "pipeline/catalog.h"
 #include "pipeline/evaluate.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <stdio.h>

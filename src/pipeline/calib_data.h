@@ -1,9 +1,10 @@
 /* Calibration data to statistics: dataset, lint, windows, one pass. Shared by calibrate, quantize and release. */
 #ifndef QZ_PIPELINE_CALIB_DATA_H
 #define QZ_PIPELINE_CALIB_DATA_H
+#include "artifacts/source.h"
 #include "base/table.h"
 #include "calibrate/stats.h"
-#include "pipeline/source.h"
+#include "pipeline/request.h"
 
 /* Lints r->data against r->text, r->tasks and r->traffic; fills a table of findings. QZ_ECHECK if one refuses and is not in
  * r->accept; what r->accept lets pass, leaks too, is written to data->accepted. table may be NULL: findings then go to

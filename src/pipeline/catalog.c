@@ -1,10 +1,12 @@
 #include "pipeline/catalog.h"
+#include "artifacts/provenance.h"
 #include "artifacts/schemes.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "model/leftovers.h"
 #include "text/lint.h"
 #include "engine/engine.h"
+#include "pipeline/recipe.h"
 #include <string.h>
 
 const char *qz_catalog_version(void) { return QZ_VERSION; }
@@ -55,3 +57,5 @@ qz_status qz_catalog_check_accept(const char *codes, qz_error *err) {
     }
     return QZ_OK;
 }
+
+const char *qz_catalog_recipe(const char *path, qz_arena *arena) { return qz_provenance_in(path, QZ_RECIPE_KEY, arena); }

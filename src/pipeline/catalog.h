@@ -1,7 +1,8 @@
-/* What cli may know of the layers below: version, schemes for --help, CPU levels. */
+/* What cli may know of the layers below: version, schemes for --help, CPU levels, the recipe of an artifact. */
 #ifndef QZ_PIPELINE_CATALOG_H
 #define QZ_PIPELINE_CATALOG_H
 #include <stdio.h>
+#include "base/arena.h"
 #include "base/run.h"
 
 const char *qz_catalog_version(void);
@@ -10,4 +11,6 @@ void qz_catalog_print_schemes(FILE *f);
 qz_status qz_catalog_set_cpu(qz_run *run, const char *level, qz_error *err);
 /* The codes of --accept (commas, blanks around them allowed): QZ_EUSAGE names one that does not exist and the nearest known. NULL: none. */
 qz_status qz_catalog_check_accept(const char *codes, qz_error *err);
+/* The recipe that an artifact records (artifacts/provenance.h), in the arena; NULL: none. */
+const char *qz_catalog_recipe(const char *path, qz_arena *arena);
 #endif

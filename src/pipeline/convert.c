@@ -8,7 +8,7 @@
 #include "codecs/types.h"
 #include "pipeline/catalog.h"
 #include "pipeline/proof.h"
-#include "pipeline/provenance.h"
+#include "artifacts/provenance.h"
 #include "text/accepted.h"
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "model/leftovers.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/same_tokens.h"
-#include "pipeline/provenance.h"
+#include "artifacts/provenance.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,13 +18,6 @@ qz_status qz_arith_parse(const char *text, qz_arith *out, qz_error *err) {
     *out = QZ_ARITH_RUNTIME;
     if (strcmp(text, "runtime") == 0) return QZ_OK;
     return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --arith: expected exact or runtime", text);
-}
-
-const char *qz_runtime_contract(const char *contract, const char *kernel, char buf[64]) {
-    const char *a16 = strstr(contract, "A16");
-    if (a16 == NULL || strstr(kernel, "×q8_") == NULL) return contract;
-    (void)snprintf(buf, 64, "%.*sA8%s", (int)(a16 - contract), contract, a16 + 3);
-    return buf;
 }
 
 /* Before a model is opened, which may take minutes. */

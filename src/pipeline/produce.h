@@ -7,9 +7,9 @@
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
 #include "methods/block_search.h"
-#include "pipeline/output_error.h"
+#include "report/output_error.h"
 #include "pipeline/recipe.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 
 /* Importance vectors by HF tensor name: from a statistics file or from an importance matrix file. */
 typedef struct {

@@ -6,6 +6,7 @@
 #ifndef QZ_PIPELINE_RECIPE_H
 #define QZ_PIPELINE_RECIPE_H
 #include "artifacts/artifact.h"
+#include "artifacts/provenance.h"
 #include "artifacts/scheme.h"
 #include "base/arena.h"
 #include "base/str.h"
@@ -14,7 +15,6 @@
 #include "pipeline/request.h"
 #include "text/dataset.h"
 
-#define QZ_RECIPE_KEY "recipe" /* of an artifact's provenance; in GGUF behind "quantz." */
 
 typedef struct {
     bool propagate, sequential; /* quantized inputs; groups of a block one after the other */

@@ -9,16 +9,6 @@
 
 enum { REPORT_LIMIT = 1 << 30, PAGE_LIMIT = 1 << 26 };
 
-void qz_release_list_files(const qz_release_file *f, size_t n, qz_str *s) {
-    char hex[65];
-    for (size_t i = 0; i < n; i++) {
-        qz_sha256_bytes_hex(f[i].text.ptr, f[i].text.len, hex);
-        qz_str_puts(s, i ? ",\n{\"name\":" : "\n{\"name\":");
-        qz_json_quote(s, f[i].name, strlen(f[i].name));
-        qz_str_printf(s, ",\"sha256\":\"%s\"}", hex);
-    }
-}
-
 qz_status qz_release_files_write(const char *dir, const qz_release_file *f, size_t n, qz_error *err) {
     qz_arena a = {0};
     qz_move *moves = qz_arena_calloc(&a, n, sizeof *moves);

@@ -1,6 +1,7 @@
 /* What verbs work out before the command line words it; libquantz (api/) returns the same. Nothing here prints, except that
  * qz_quantize shows the plan of a dry run.
  *   qz_quantize: the whole of `quantize`: artifact, proof and manifest on disk, its figures in *p.
+ *   qz_inspect_json, qz_evaluate_json: what --json prints (report/).
  *   qz_answer:   one prompt of `run`, piece by piece: qz_answerer a = {.source = &s}; qz_answer(run, &a, r, …); release.
  * Ownership: results are the caller's (qz_produced_release, qz_str_release); sources are borrowed.
  * Errors: those of the stages; options in r that do not parse are QZ_EUSAGE. */
@@ -10,15 +11,10 @@
 #include "engine/generate.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/produce.h"
-
-/* `inspect --json`: one object and a newline. */
-void qz_inspect_json(const qz_source *s, qz_str *out);
+#include "report/inspect_print.h"
 
 /* p is zeroed first and may be released whatever is returned. scheme: canonical spelling. */
 qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err);
-
-/* `eval --json`: what all were measured on, then one row a model. */
-qz_status qz_evaluate_json(const qz_measured *m, size_t n, const qz_eval_facts *facts, qz_str *out, qz_error *err);
 
 typedef struct {
     const qz_source *source;   /* borrowed */

@@ -3,7 +3,7 @@
 #ifndef QZ_PIPELINE_SAME_TOKENS_H
 #define QZ_PIPELINE_SAME_TOKENS_H
 #include "eval/windows.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 
 /* QZ_EUSAGE, naming the first difference: sizes of the vocabularies, a token id with both texts, or the place in the text where
  * the ids part and the part of the tokenizer that does it. A model without tokenizer is compared by its size alone. */

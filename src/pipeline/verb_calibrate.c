@@ -7,7 +7,7 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/experts.h"
 #include "pipeline/outputs.h"
-#include "pipeline/provenance.h"
+#include "artifacts/provenance.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include "text/accepted.h"

@@ -5,8 +5,9 @@
 #include "codecs/types.h"
 #include "pipeline/convert.h"
 #include "pipeline/proof.h"
+#include "pipeline/naming.h"
 #include "pipeline/outputs.h"
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include <math.h>

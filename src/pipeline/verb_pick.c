@@ -2,9 +2,10 @@
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "pipeline/outputs.h"
-#include "pipeline/pick_print.h"
-#include "pipeline/preflight.h"
+#include "report/pick_print.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
+#include "plan/numbers.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>

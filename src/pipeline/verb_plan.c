@@ -1,10 +1,11 @@
 #include "artifacts/artifact.h"
 #include "base/size.h"
 #include "model/leftovers.h"
-#include "pipeline/plan.h"
+#include "pipeline/plan_input.h"
 #include "pipeline/produce.h"
-#include "pipeline/raw_print.h"
+#include "report/raw_print.h"
 #include "pipeline/verbs.h"
+#include "plan/numbers.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,8 @@ static qz_status make_row(qz_run *run, qz_plan_view *v, qz_plan_row *row, bool a
     return qz_memory_max_ctx(&q, &row->max_ctx, err);
 }
 
-qz_status qz_plan_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
+/* Fills rows. */
+static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
     v->rows = qz_arena_calloc(&v->arena, v->n_levels + 1, sizeof *v->rows);
     if (v->rows == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     QZ_TRY(qz_memory_plan(&v->q, &v->base, err)); /* a KV type that does not fit the heads is the question's fault, not a format's */
@@ -73,13 +75,12 @@ qz_status qz_plan_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
         qz_plan_row *row = &v->rows[v->n_rows++];
         row->level = v->levels[i];
         row->label = qz_level_get(row->level)->name;
-        QZ_TRY(make_row(run, v, row, v->r->exact || v->r->json, err));
+        QZ_TRY(make_row(run, v, row, v->o.exact || v->o.json, err));
     }
     return QZ_OK;
 }
 
-static qz_status read_query(qz_plan_view *v, qz_error *err) {
-    const qz_request *r = v->r;
+static qz_status read_query(const qz_request *r, qz_plan_view *v, qz_error *err) {
     QZ_TRY(qz_hardware_open(&v->set, r->hardware_file, err));
     if (r->hardware && strcmp(r->hardware, "list") != 0) QZ_TRY(qz_hardware_find(&v->set, r->hardware, &v->hw, err));
     QZ_TRY(qz_plan_numbers(r->contexts, "ctx", 1u << 30, &v->arena, &v->contexts, &v->n_contexts, err));
@@ -97,21 +98,21 @@ static qz_status read_query(qz_plan_view *v, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status print(qz_run *run, qz_plan_view *v, qz_str *out, qz_error *err) {
-    const qz_request *r = v->r;
+static qz_status print(qz_run *run, const qz_request *r, qz_plan_view *v, qz_str *out, qz_error *err) {
     if (r->job) return qz_plan_print_job(run, v, out, err);
     if (r->offload) return qz_plan_print_offload(v, out, err);
     if (r->speed) return qz_plan_print_speed(v, out, err);
     if (v->n_contexts > 1 || v->n_users > 1) return qz_plan_print_grid(v, out, err);
-    QZ_TRY(qz_plan_rows(run, v, err));
+    QZ_TRY(make_rows(run, v, err));
     return r->json ? qz_plan_print_json(v, out, err) : qz_plan_print_main(v, out, err);
 }
 
 qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
-    qz_plan_view v = {.r = r};
+    qz_plan_view v = {.o = {.json = r->json, .exact = r->exact, .matrix = r->matrix, .disk = r->disk, .output = r->output, .overhead = r->overhead != NULL,
+                            .reserve = r->reserve, .overhead_ms = r->overhead_ms, .samples = r->samples, .seq_len = r->seq_len}};
     qz_str out = {0};
     run->accept = QZ_CODE_UNUSED "," QZ_CODE_KEYS; /* figures of a model are no use of it */
-    qz_status st = read_query(&v, err);
+    qz_status st = read_query(r, &v, err);
     if (st != QZ_OK) goto out;
     if (r->hardware && strcmp(r->hardware, "list") == 0) st = qz_plan_print_hardware(&v.set, r->json, &out, err);
     else if (r->shapes) st = qz_plan_print_shapes(r->json, &out, err);
@@ -124,9 +125,9 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
         qz_error why = {0}, container = {0};
         st = qz_plan_open_model(run, r->operands[0], &v, &why);
         v.q.shape = v.shape;
-        if (st == QZ_OK) st = print(run, &v, &out, err);
+        if (st == QZ_OK) st = print(run, r, &v, &out, err);
         else if (!qz_raw_applies(r->operands[0], &why)) st = qz_fail(err, st, "%s", why.text);
-        else if (qz_raw_show(r->operands[0], r, &why, &out, &container) != QZ_OK) st = qz_raw_refuse(&why, &container, st, err);
+        else if (qz_raw_show(r->operands[0], (qz_raw_view){r->tensors, r->json}, &why, &out, &container) != QZ_OK) st = qz_raw_refuse(&why, &container, st, err);
         else st = QZ_OK; /* sizes are all that can be planned of it */
     }
     if (st == QZ_OK) st = qz_show(&out, err);

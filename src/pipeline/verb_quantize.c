@@ -7,11 +7,12 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
+#include "pipeline/naming.h"
 #include "pipeline/outputs.h"
-#include "pipeline/preflight.h"
+#include "deploy/preflight_scheme.h"
 #include "pipeline/produce.h"
 #include "pipeline/proof.h"
-#include "pipeline/provenance.h"
+#include "artifacts/provenance.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
 #include "report/json_write.h"
@@ -279,7 +280,8 @@ static qz_status run_job(job *j, qz_produced *p, qz_error *err) {
     QZ_TRY(qz_recipe_make(r, to, &j->arena, &j->recipe, err));
     if (given && !qz_output_is_place(given)) QZ_TRY(qz_outputs_claim(&j->outs, r, given, QZ_OUTPUT_ARTIFACT, err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
-    QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->recipe.spec, err));
+    const qz_target_options target = qz_target_asked(r);
+    QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipe.spec, err));
     j->o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
     QZ_TRY(qz_output_name(&j->s, &j->recipe.spec, given, r->name, &j->out, err));
     QZ_TRY(qz_outputs_claim(&j->outs, r, j->out, QZ_OUTPUT_ARTIFACT, err));

@@ -6,11 +6,13 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "pipeline/calib_data.h"
+#include "pipeline/catalog.h"
 #include "pipeline/importance.h"
 #include "pipeline/int_blocks.h"
+#include "pipeline/naming.h"
 #include "pipeline/outputs.h"
-#include "pipeline/preflight.h"
-#include "pipeline/provenance.h"
+#include "deploy/preflight_scheme.h"
+#include "artifacts/provenance.h"
 #include "pipeline/release.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -32,6 +34,7 @@ typedef struct {
     qz_artifact_plan *plans;
     char **paths;
     char *stats_path;
+    qz_produced *made;   /* [n] */
     qz_release_report rep;
     size_t measured;
     qz_outputs outs;
@@ -111,13 +114,13 @@ static qz_status show_plan(const job *j, qz_error *err) {
 }
 
 static qz_status produce_all(job *j, qz_error *err) {
-    j->rep.made = qz_arena_calloc(&j->arena, j->n, sizeof *j->rep.made);
-    if (j->rep.made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    j->made = qz_arena_calloc(&j->arena, j->n, sizeof *j->made);
+    if (j->made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < j->n; i++) {
         j->o.recipe = &j->recipes[i];
-        QZ_TRY(qz_produce(j->run, &j->s, &j->plans[i], &j->imp, &j->o, j->paths[i], &j->rep.made[i], err));
-        if (!j->rep.made[i].finished) qz_info(j->run, "%s: %.1f s, proof KL %.5f on %zu tokens %s", j->paths[i], j->rep.made[i].seconds, j->rep.made[i].self_kl,
-                                                 j->rep.made[i].self_tokens, j->rep.made[i].proof_text);
+        QZ_TRY(qz_produce(j->run, &j->s, &j->plans[i], &j->imp, &j->o, j->paths[i], &j->made[i], err));
+        if (!j->made[i].finished) qz_info(j->run, "%s: %.1f s, proof KL %.5f on %zu tokens %s", j->paths[i], j->made[i].seconds, j->made[i].self_kl,
+                                             j->made[i].self_tokens, j->made[i].proof_text);
     }
     return QZ_OK;
 }
@@ -186,27 +189,37 @@ static qz_status check_inputs(job *j, qz_error *err) {
     return qz_model_check_finite(j->run, j->s.model, err);
 }
 
+static qz_status report_made(job *j, qz_error *err) {
+    qz_release_made *made = qz_arena_calloc(&j->arena, j->n, sizeof *made);
+    if (made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    for (size_t i = 0; i < j->n; i++) {
+        const qz_produced *p = &j->made[i];
+        made[i] = (qz_release_made){.seconds = p->seconds, .weight_mse = p->weight_mse, .self_kl = p->self_kl, .fallbacks = p->fallbacks,
+                                    .uncorrected = p->uncorrected, .norms_kept = p->norms_kept, .greedy = p->greedy, .proof_text = p->proof_text, .note = p->note,
+                                    .output_error = &p->output_error};
+    }
+    j->rep.made = made;
+    return QZ_OK;
+}
+
 static qz_status report_all(job *j, double start, qz_error *err) {
     const qz_request *r = j->r;
     qz_str text = {0};
+    qz_release_file *files = NULL;
+    size_t n = 0;
     j->rep.model = r->name ? r->name : j->s.name;
+    j->rep.version = qz_catalog_version();
     j->rep.tasks = r->tasks;
     j->rep.text = r->text;
     (void)snprintf(j->rep.source_sha, sizeof j->rep.source_sha, "%s", j->s.sha_hex);
     qz_environment(j->run, j->rep.environment, sizeof j->rep.environment);
     j->rep.seconds = qz_now() - start;
-    qz_status st = qz_release_write(&j->rep, r->output, &text, err);
-    if (st == QZ_OK && r->json) {
-        char *path = qz_path_join(r->output, "report.json"), *json = NULL;
-        size_t n = 0;
-        st = path ? qz_read_file(path, 1u << 30, &json, &n, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
-        qz_str_clear(&text);
-        if (st == QZ_OK) qz_str_append(&text, json, n);
-        qz_free(json);
-        qz_free(path);
-    }
-    if (st == QZ_OK) st = j->r->json ? qz_show(&text, err) : qz_show_text(&text, err);
+    QZ_TRY(report_made(j, err));
+    qz_status st = qz_release_pages(&j->rep, &j->arena, &files, &n, &text, err);
+    if (st == QZ_OK) st = qz_release_files_write(r->output, files, n, err);
+    if (st == QZ_OK) st = r->json ? qz_show(&files[n - 1].text, err) : qz_show_text(&text, err);
     if (st == QZ_OK) qz_info(j->run, "release finished in %.0f s; report: %s/report.md", j->rep.seconds, r->output);
+    for (size_t i = 0; i < n; i++) qz_str_release(&files[i].text);
     qz_str_release(&text);
     return st;
 }
@@ -237,7 +250,8 @@ static qz_status run_job(job *j, qz_error *err) {
     QZ_TRY(claim_in(j, "report", ".md", err));
     QZ_TRY(claim_in(j, "report", ".json", err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
-    for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, r, j->s.model, &j->recipes[i].spec, err));
+    const qz_target_options target = qz_target_asked(r);
+    for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipes[i].spec, err));
     j->o = (qz_produce_options){.force = r->force, .resume = r->resume, .proof_data = r->text ? r->text : r->data,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     QZ_TRY(name_all(j, err));
@@ -274,7 +288,7 @@ qz_status qz_run_release_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK && j->stats_path) st = qz_remove_tree(j->stats_path, err);
     qz_outputs_end(&j->outs, st);
     for (size_t i = 0; i < j->measured; i++) qz_measured_release(&j->rep.rows[i]);
-    for (size_t i = 0; i < j->n && j->rep.made; i++) qz_produced_release(&j->rep.made[i]);
+    for (size_t i = 0; i < j->n && j->made; i++) qz_produced_release(&j->made[i]);
     qz_stats_release(&j->stats);
     qz_windows_release(&j->windows);
     qz_dataset_release(&j->data);

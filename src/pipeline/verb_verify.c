@@ -1,7 +1,7 @@
 #include "artifacts/open.h"
 #include "base/io.h"
 #include "base/size.h"
-#include "pipeline/source.h"
+#include "artifacts/source.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include "text/text_file.h"

@@ -151,3 +151,30 @@ qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix
     qz_arena_release(&arena);
     return st;
 }
+
+qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size_t *n, qz_error *err) {
+    static const qz_level usual[] = {QZ_LEVEL_BF16,        QZ_LEVEL_FP8_TENSOR, QZ_LEVEL_INT8,        QZ_LEVEL_AWQ_G128,    QZ_LEVEL_GPTQ_G128,
+                                     QZ_LEVEL_CT_W4A16,    QZ_LEVEL_MXFP4,      QZ_LEVEL_NVFP4,       QZ_LEVEL_BNB_NF4,         QZ_LEVEL_NF4_DOUBLE,
+                                     QZ_LEVEL_GGUF_Q8_0,   QZ_LEVEL_GGUF_Q6_K,  QZ_LEVEL_GGUF_Q5_K_M, QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_GGUF_IQ4_XS,
+                                     QZ_LEVEL_GGUF_Q3_K_M, QZ_LEVEL_GGUF_Q2_K};
+    bool all = strcmp(text, "all") == 0, gguf = strcmp(text, "gguf") == 0;
+    *out = qz_arena_alloc(arena, QZ_LEVEL_COUNT + strlen(text) + 1, sizeof **out);
+    *n = 0;
+    if (*out == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (strcmp(text, "default") == 0) {
+        memcpy(*out, usual, sizeof usual);
+        *n = sizeof usual / sizeof usual[0];
+        return QZ_OK;
+    }
+    for (int i = 0; i < QZ_LEVEL_COUNT && (all || gguf); i++)
+        if (all || qz_level_get((qz_level)i)->kind == QZ_LEVEL_GGUF) (*out)[(*n)++] = (qz_level)i;
+    for (const char *p = text; !all && !gguf && *p;) {
+        char one[64];
+        size_t k = strcspn(p, ",");
+        (void)snprintf(one, sizeof one, "%.*s", (int)qz_min_size(k, 63), p);
+        QZ_TRY(qz_level_parse(one, &(*out)[*n], err));
+        (*n)++;
+        p += k + (p[k] == ',');
+    }
+    return *n ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format is asked for; use --formats, for example --formats awq,Q4_K_M");
+}

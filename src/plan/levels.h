@@ -33,6 +33,8 @@ typedef struct {
 const qz_level_info *qz_level_get(qz_level l);
 /* Names in any case; "AWQ", "Q4_K_M", "gguf:q4_k_m" are understood. QZ_EUSAGE names the nearest. */
 qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err);
+/* "default", "all", "gguf" or a comma list of formats. */
+qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size_t *n, qz_error *err);
 
 typedef struct {
     uint64_t bytes;            /* tensor data, all tensors */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/size.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static int by_text(const void *x, const void *y) {
     const qz_added *a = x, *b = y;

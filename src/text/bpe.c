@@ -3,7 +3,7 @@
 #include <string.h>
 #include "base/size.h"
 #include "text/tokenizer_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #define SHORT_WORD 48
 

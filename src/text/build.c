@@ -5,7 +5,7 @@
 #include "base/size.h"
 #include "text/added.h"
 #include "text/tokenizer_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #define MAX_DEPTH 8
 #define GPT2_PATTERN "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"

@@ -1,25 +1,8 @@
-/* Chat templates: a bounded interpreter for the Jinja subset of formats/chat-template.md (steps, depth, memory limited).
- * qz_chat *c; qz_chat_compile(source, n, &c, err); qz_chat_render(c, context, &limits, &out, err); qz_chat_free(c).
- * Read-only after compiling. Errors are QZ_EFORMAT "chat template: CLASS: text" with the reference's exception class. */
+/* Conversations as text: a tokenizer's chat template (jinja/template.h) with its special tokens. */
 #ifndef QZ_TEXT_CHAT_H
 #define QZ_TEXT_CHAT_H
-#include <jansson.h>
-#include <stdbool.h>
-#include "base/status.h"
-#include "base/str.h"
+#include "jinja/template.h"
 #include "text/tokenizer.h"
-
-typedef struct qz_chat qz_chat;
-typedef struct {
-    uint64_t max_steps;            /* 0 = 50 million */
-    size_t max_depth, max_bytes;   /* 0 = 256 levels, 64 MiB */
-    const char *now;               /* local time "YYYY-MM-DDThh:mm:ss" for strftime_now; NULL = the clock */
-} qz_chat_limits;
-qz_status qz_chat_compile(const char *source, size_t n, qz_chat **out, qz_error *err);
-/* context: object with messages, add_generation_prompt, bos_token, eos_token, tools … (borrowed). Appends to out.
- * A template's raise_exception gives QZ_EFORMAT with its text. limits may be NULL. */
-qz_status qz_chat_render(const qz_chat *c, const json_t *context, const qz_chat_limits *limits, qz_str *out, qz_error *err);
-void qz_chat_free(qz_chat *c);
 
 /* The date that qz_chat_apply gives to templates that ask for one: data and figures must not depend on the day. */
 #define QZ_CHAT_PINNED_NOW "2024-07-26T12:00:00"

@@ -2,7 +2,7 @@
 #include <string.h>
 #include "base/size.h"
 #include "text/tokenizer_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 /* The list of strings that the chain works on: one buffer and the ends of its parts. */
 typedef struct { qz_str s; size_t *end; size_t n, cap; bool failed; } parts;

@@ -1,6 +1,6 @@
 #include "text/gguf_pre.h"
 #include <string.h>
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #define MAX_PATTERNS 6
 typedef enum {

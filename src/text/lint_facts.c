@@ -5,7 +5,7 @@
 #include "base/hash.h"
 #include "base/size.h"
 #include "text/lint_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 bool qz_hash_set_has(const qz_hash_set *s, uint64_t h) {
     if (!s->n_slots) return false;

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <utf8proc.h>
 #include "text/tokenizer_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 /* Everything below U+0300 is in composed form already. */
 static bool is_plain(const char *s, size_t n, uint8_t limit) {

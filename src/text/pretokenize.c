@@ -2,7 +2,7 @@
  * before; the last one's words go to the model. */
 #include <string.h>
 #include "text/tokenizer_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static qz_status run_step(qz_enc *e, size_t step, const char *s, size_t n, bool at_start, qz_error *err);
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include "base/str.h"
 #include "text/tokenizer_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static const char space_set[] = "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
 static const char non_space_set[] =

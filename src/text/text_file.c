@@ -4,7 +4,7 @@
 #include "base/io.h"
 #include "base/plain.h"
 #include "base/size.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 static size_t line_of(const char *text, size_t at) {
     size_t line = 1;

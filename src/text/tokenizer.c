@@ -4,7 +4,7 @@
 #include "base/size.h"
 #include "text/added.h"
 #include "text/tokenizer_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 void qz_ids_release(qz_ids *v) {
     qz_free(v->ids);

@@ -7,7 +7,7 @@
 #include "base/size.h"
 #include "text/gguf_pre.h"
 #include "text/tokenizer_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 enum { NORMAL = 1, UNKNOWN = 2, CONTROL = 3, USER = 4, UNUSED = 5, BYTE = 6 };
 static const char mark[] = "\xe2\x96\x81"; /* U+2581 stands for a space */

@@ -6,7 +6,7 @@
 #include "base/size.h"
 #include "text/text_file.h"
 #include "text/tokenizer_int.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #define FILE_LIMIT ((size_t)256 << 20)
 #define PATTERN_KEYS 6

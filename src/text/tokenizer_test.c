@@ -9,7 +9,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "text/tokenizer.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #define HF (QZ_ENCODE_PARSE_SPECIAL)
 static const char *const sets[] = {"gemma-style", "gpt2-bytelevel", "gpt4o-bpe", "llama2-metaspace", "llama2-spbpe", "llama3-bpe", "qwen2-bpe"};

@@ -1,0 +1,28 @@
+/* Two models of any container side by side: every tensor's values, the configuration and metadata, tokenizer and chat template.
+ * qz_diff_run fills tables; rows of q and k that GGUF keeps in another order are brought together first. */
+#ifndef QZ_ARTIFACTS_DIFF_H
+#define QZ_ARTIFACTS_DIFF_H
+#include "base/table.h"
+#include "artifacts/source.h"
+
+typedef struct {
+    const char *name;
+    char type[2][40];            /* in a and b; "" = not there */
+    size_t rows, cols;
+    bool same_shape;
+    size_t different;            /* values that differ */
+    bool folded;                 /* compared as the product with its partner: scales were moved between them */
+    double rms, worst;           /* relative: sqrt(Σd²/Σa²); largest |d| over the largest |a| */
+} qz_tensor_diff;
+
+typedef struct {
+    qz_tensor_diff *tensors; size_t n_tensors;
+    size_t equal, unequal, missing; /* tensors; missing: in one of them only, or of another shape */
+    double rms;                  /* over all tensors that both have */
+    size_t folds, folded;        /* scales moved between operations: pairs, and tensors compared as products */
+    size_t facts;                /* rows of `other` that differ */
+    qz_table other;              /* subject, a, b: configuration, metadata, tokenizer, template */
+} qz_diff;
+
+qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena, qz_diff *out, qz_error *err);
+#endif

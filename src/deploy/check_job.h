@@ -1,0 +1,69 @@
+/* Inside of the verb check: what is read of an input, and the groups of checks that add findings.
+ * qz_check_open fills the job; each qz_check_* reads its part of the files and judges through deploy/check.h. */
+#ifndef QZ_DEPLOY_CHECK_JOB_H
+#define QZ_DEPLOY_CHECK_JOB_H
+#include "base/json.h"
+#include "deploy/preflight_scheme.h"
+#include "deploy/check.h"
+#include "plan/hardware.h"
+#include "text/tokenizer.h"
+
+/* What was asked; strings are borrowed, NULL: not asked. */
+typedef struct {
+    qz_target_options target;
+    const char *to, *workload, *hardware, *hardware_file, *contexts, *users;
+    const char *data, *traffic, *text, *tasks, *report, *note, *lora;
+    bool deep;
+    double reserve;
+} qz_check_options;
+
+typedef struct {
+    qz_run *run;
+    qz_check_options o;
+    qz_arena arena;
+    qz_findings f;
+    const char *path;
+    bool folder, gguf;          /* neither: a config.json or a built-in shape */
+    json_t *root;               /* config.json, NULL for GGUF and built-in shapes */
+    const char *config;         /* its path */
+    json_t *manifest;           /* of the artifact, or NULL */
+    qz_shape *shape;
+    const char *dtype;
+    qz_deploy_shape deploy;
+    qz_deploy_spec spec, wanted;
+    qz_scheme_spec scheme;      /* --to */
+    bool has_wanted;
+    uint64_t weight_files;      /* bytes of the weight files */
+    qz_model *model;            /* opened, or NULL */
+    qz_error fault;             /* GGUF: why it was not opened, though its metadata announce one of our models */
+    const char *foreign;        /* GGUF of an architecture that is none of ours: its name; then there is no shape */
+    uint64_t foreign_cols;      /* its widest row */
+    qz_tokenizer *tokenizer;
+    qz_target target;
+    qz_hardware_set hardware;
+    const qz_hardware *card;    /* --hardware, or NULL */
+    qz_check_facts facts;
+} qz_check_job;
+
+/* What is to be served: what --to makes of it, else what is stored. */
+const qz_deploy_spec *qz_check_served(const qz_check_job *j);
+/* Locates the input; config, shape and scheme. Refused input fails here (exit 2). */
+qz_status qz_check_open(qz_check_job *j, qz_error *err);
+void qz_check_release(qz_check_job *j);
+/* Index, tokenizer, template, ids, twins of the configuration, manifest, adapter. */
+qz_status qz_check_files(qz_check_job *j, qz_error *err);
+/* Opens the weights: structure, scales, finite values, float16 range, precision of embeddings and norms. Bounded unless --deep. */
+qz_status qz_check_tensors(qz_check_job *j, qz_error *err);
+/* Folders whose format this program does not read (FP8, compressed-tensors, MXFP4 …): headers, shards, and the scales as far as
+ * they are plain floats. */
+qz_status qz_check_headers(qz_check_job *j, qz_error *err);
+/* GGUF of an architecture that is none of ours (`why`: what the opener said): what needs no architecture, and what was left out. */
+bool qz_check_is_foreign(const char *path, const qz_error *why);
+qz_status qz_check_raw(qz_check_job *j, qz_error *err);
+/* Adds the first block scale of t that its type cannot have. */
+bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t);
+/* --calib, --traffic, --text, --tasks, --report, --note. */
+qz_status qz_check_data(qz_check_job *j, qz_error *err);
+/* Weights, KV cache and budget of --hardware; fills facts. */
+qz_status qz_check_memory(qz_check_job *j, qz_error *err);
+#endif

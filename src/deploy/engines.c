@@ -1,0 +1,48 @@
+#include "deploy/engines.h"
+#include "base/str.h"
+#include <stdio.h>
+#include <strings.h>
+
+static const qz_runtime_info engines[QZ_RUNTIME_COUNT] = {
+#define QZ_RUNTIME(id, name, title, version, date, confirmed, source) [QZ_RUNTIME_##id] = {name, title, version, date, confirmed, source},
+#include "deploy/engines.def"
+};
+static const qz_deploy_info kinds[QZ_DEPLOY_COUNT] = {
+#define QZ_DEPLOY(id, name, title, bits, grouped, groups, contract) [QZ_DEPLOY_##id] = {name, title, bits, grouped, groups, contract},
+#include "deploy/engines.def"
+};
+static const qz_loads loads[] = {
+#define QZ_LOADS(kind, engine, how, cc, native, note) {QZ_DEPLOY_##kind, QZ_RUNTIME_##engine, QZ_##how, cc, native, note},
+#include "deploy/engines.def"
+};
+
+const qz_runtime_info *qz_runtime_get(qz_runtime e) { return e < QZ_RUNTIME_COUNT ? &engines[e] : NULL; }
+const qz_deploy_info *qz_deploy_get(qz_deploy d) { return d < QZ_DEPLOY_COUNT ? &kinds[d] : NULL; }
+
+const qz_loads *qz_loads_get(qz_deploy d, qz_runtime e) {
+    for (size_t i = 0; i < sizeof loads / sizeof loads[0]; i++)
+        if (loads[i].kind == d && loads[i].engine == e) return &loads[i];
+    return NULL;
+}
+
+qz_status qz_runtime_find(const char *name, qz_runtime *out, qz_error *err) {
+    const char *best = engines[0].name;
+    for (int i = 0; i < QZ_RUNTIME_COUNT; i++) {
+        if (strcasecmp(engines[i].name, name) == 0 || strcasecmp(engines[i].title, name) == 0) return *out = (qz_runtime)i, QZ_OK;
+        if (qz_str_distance(engines[i].name, name) < qz_str_distance(best, name)) best = engines[i].name;
+    }
+    return qz_fail(err, QZ_EUSAGE, "unknown engine '%s': nearest known is '%s'; known are vllm, sglang, tgi, tensorrt-llm, transformers, llama.cpp, ollama, "
+                   "lm-studio, mlx", name, best);
+}
+
+qz_deploy qz_deploy_by_name(const char *name) {
+    for (int i = 0; i < QZ_DEPLOY_COUNT; i++)
+        if (strcasecmp(kinds[i].name, name) == 0) return (qz_deploy)i;
+    return QZ_DEPLOY_COUNT;
+}
+
+const char *qz_runtime_label(qz_runtime e, char buf[64]) {
+    const qz_runtime_info *i = qz_runtime_get(e);
+    (void)snprintf(buf, 64, "%s %s (%s)", i ? i->title : "no engine", i ? i->version : "", i ? i->date : "");
+    return buf;
+}

@@ -1,0 +1,56 @@
+/* Engines, kinds of artifacts and which loads which: rows of engines.def, each with version, date and source. A pair without a
+ * row is unknown, and is said to be.
+ * qz_runtime e; qz_runtime_find("vllm", &e, err); const qz_loads *l = qz_loads_get(QZ_DEPLOY_AWQ, e); (NULL: unknown).
+ * Static tables, nothing to free. Source: formats/engines.md. */
+#ifndef QZ_DEPLOY_ENGINES_H
+#define QZ_DEPLOY_ENGINES_H
+#include <stdbool.h>
+#include <stddef.h>
+#include "base/status.h"
+
+typedef enum {
+#define QZ_RUNTIME(id, ...) QZ_RUNTIME_##id,
+#include "deploy/engines.def"
+    QZ_RUNTIME_COUNT,
+    QZ_RUNTIME_NONE = QZ_RUNTIME_COUNT
+} qz_runtime;
+
+typedef enum {
+#define QZ_DEPLOY(id, ...) QZ_DEPLOY_##id,
+#include "deploy/engines.def"
+    QZ_DEPLOY_COUNT
+} qz_deploy;
+
+typedef struct {
+    const char *name, *title, *version, *date;
+    bool confirmed;         /* read in source, not in documentation only */
+    const char *source;
+} qz_runtime_info;
+
+typedef struct {
+    const char *name, *title;
+    unsigned bits;          /* 0: several */
+    bool grouped;
+    const char *groups;     /* group sizes that a writer may offer, best first: "128,64,32,-1" */
+    const char *contract;   /* "W4A16" */
+} qz_deploy_info;
+
+typedef enum { QZ_RUNS, QZ_DEQUANTIZES, QZ_REFUSES } qz_loading;
+typedef struct {
+    qz_deploy kind;
+    qz_runtime engine;
+    qz_loading how;
+    unsigned cc, native_cc; /* capability x10: least to load, least for full arithmetic; 0 = no rule */
+    const char *note;
+} qz_loads;
+
+const qz_runtime_info *qz_runtime_get(qz_runtime e);   /* NULL for QZ_RUNTIME_NONE */
+const qz_deploy_info *qz_deploy_get(qz_deploy d);
+const qz_loads *qz_loads_get(qz_deploy d, qz_runtime e);
+/* Case-insensitive; QZ_EUSAGE offers the nearest name. */
+qz_status qz_runtime_find(const char *name, qz_runtime *out, qz_error *err);
+/* QZ_DEPLOY_COUNT if there is no such kind. */
+qz_deploy qz_deploy_by_name(const char *name);
+/* "vLLM 0.33.0 (2026-11-21)" */
+const char *qz_runtime_label(qz_runtime e, char buf[64]);
+#endif

@@ -1,0 +1,505 @@
+/* The matcher over pick.def, and the arithmetic that its memory conditions ask for. */
+#include "deploy/pick.h"
+#include "base/str.h"
+#include "deploy/check.h"
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define QZ_PICK_WORDS
+#define QZ_PICK_WORKLOAD(id, name) WORKLOAD_##id,
+#define QZ_PICK_TOLERANCE(id, name)
+#define QZ_PICK_BUDGET(...)
+enum {
+#include "deploy/pick.def"
+    N_WORKLOADS
+};
+#define QZ_PICK_WORKLOAD(id, name)
+#define QZ_PICK_TOLERANCE(id, name) TOLERANCE_##id,
+#define QZ_PICK_BUDGET(...)
+enum {
+#include "deploy/pick.def"
+    N_TOLERANCES
+};
+#define QZ_PICK_WORKLOAD(id, name)
+#define QZ_PICK_TOLERANCE(id, name)
+#define QZ_PICK_BUDGET(id, ...) HARDWARE_##id,
+enum {
+#include "deploy/pick.def"
+    N_HARDWARE
+};
+static const char *const workloads[] = {
+#define QZ_PICK_WORKLOAD(id, name) name,
+#define QZ_PICK_TOLERANCE(id, name)
+#define QZ_PICK_BUDGET(...)
+#include "deploy/pick.def"
+};
+static const char *const tolerances[] = {
+#define QZ_PICK_WORKLOAD(id, name)
+#define QZ_PICK_TOLERANCE(id, name) name,
+#define QZ_PICK_BUDGET(...)
+#include "deploy/pick.def"
+};
+typedef struct { double share, bytes; qz_runtime engine; const char *why; } budget;
+static const budget budgets[] = {
+#define QZ_PICK_WORKLOAD(id, name)
+#define QZ_PICK_TOLERANCE(id, name)
+#define QZ_PICK_BUDGET(id, share, bytes, engine, why) {share, bytes, QZ_RUNTIME_##engine, why},
+#include "deploy/pick.def"
+};
+#undef QZ_PICK_WORDS
+static const qz_pick_row rows[] = {
+#define QZ_PICK(...) {__VA_ARGS__},
+#include "deploy/pick.def"
+#undef QZ_PICK
+};
+enum { N_ROWS = sizeof rows / sizeof rows[0] };
+
+const qz_pick_row *qz_pick_row_at(size_t i) { return i < N_ROWS ? &rows[i] : NULL; }
+const char *qz_pick_workload(size_t i) { return i < N_WORKLOADS ? workloads[i] : NULL; }
+const char *qz_pick_tolerance(size_t i) { return i < N_TOLERANCES ? tolerances[i] : NULL; }
+
+typedef struct {
+    const qz_pick_query *q;
+    qz_pick_answer *out;
+    qz_arena *arena;
+    qz_error *err;
+    unsigned hardware, workload, tolerance; /* numbers of the words */
+    qz_runtime engine;
+    bool given, small_card;                 /* engine given */
+    const char *instead;                    /* level that is tried in place of the rules' */
+    qz_runtime other;                       /* engine likewise; QZ_RUNTIME_NONE: none */
+    const char *chosen, *kv;                /* level name ("released" too), KV name; NULL = not yet */
+    double load, kv_over;
+} job;
+
+static unsigned hardware_class(const qz_hardware *h) {
+    if (strcmp(h->kind, "mac") == 0) return HARDWARE_MAC;
+    if (strcmp(h->kind, "gpu") != 0) return HARDWARE_CPU;
+    return strcmp(h->vendor, "nvidia") == 0 ? HARDWARE_NVIDIA : strcmp(h->vendor, "amd") == 0 ? HARDWARE_AMD : HARDWARE_OTHER;
+}
+static bool is_llama(qz_runtime e) { return e == QZ_RUNTIME_LLAMA_CPP || e == QZ_RUNTIME_OLLAMA || e == QZ_RUNTIME_LM_STUDIO; }
+static bool is_card(unsigned hardware) { return hardware == HARDWARE_NVIDIA || hardware == HARDWARE_AMD || hardware == HARDWARE_OTHER; }
+
+void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double *reserve, double *overhead) {
+    const unsigned hardware = hardware_class(h);
+    const budget *b = &budgets[is_card(hardware) && is_llama(engine) ? HARDWARE_OTHER : hardware];
+    *reserve = b->share;
+    *overhead = b->bytes;
+}
+
+static void set_budget(job *j) {
+    qz_pick_budget(j->q->hardware, j->engine, &j->out->reserve, &j->out->overhead);
+    if (j->q->reserve >= 0) j->out->reserve = j->q->reserve / 100;
+}
+
+static qz_memory_query query(const job *j, qz_level level, qz_kv_type kv, uint64_t users) {
+    return (qz_memory_query){.shape = j->q->shape, .level = level, .imatrix = true, .kv = {kv, kv}, .users = users, .ctx = j->out->ctx, .capacity = j->out->capacity,
+                             .reserve = j->out->reserve, .overhead = (uint64_t)j->out->overhead, .devices = j->out->gpus};
+}
+
+/* The level whose arithmetic comes nearest to what a checkpoint was released in. */
+static qz_level released_level(const qz_shape *s) {
+    static const struct { const char *method; qz_level level; } known[] = {
+        {"mxfp4", QZ_LEVEL_MXFP4}, {"fp8", QZ_LEVEL_FP8_BLOCK}, {"awq", QZ_LEVEL_AWQ_G128}, {"gptq", QZ_LEVEL_GPTQ_G128}, {"bitsandbytes", QZ_LEVEL_BNB_NF4},
+        {"compressed-tensors", QZ_LEVEL_CT_W4A16}, {"gguf", QZ_LEVEL_GGUF_Q4_K_M}, {"modelopt", QZ_LEVEL_FP8_TENSOR},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcasecmp(known[i].method, s->released) == 0) return known[i].level;
+    return QZ_LEVEL_COUNT;
+}
+
+/* "LEVEL/KV[*1]" against the budget. */
+static qz_status fits(const job *j, const char *text, bool *yes) {
+    char level_name[48];
+    const char *slash = strchr(text, '/'), *star = strchr(text, '*');
+    qz_level level;
+    qz_kv_types kv;
+    qz_memory m;
+    (void)snprintf(level_name, sizeof level_name, "%.*s", (int)(slash - text), text);
+    const char *name = strcmp(level_name, "$") == 0 ? j->chosen : level_name;
+    char kv_name[16];
+    (void)snprintf(kv_name, sizeof kv_name, "%.*s", star ? (int)(star - slash - 1) : 15, slash + 1);
+    bool released = name && strcmp(name, "released") == 0;
+    if (name == NULL || (released && released_level(j->q->shape) == QZ_LEVEL_COUNT && j->q->weight_bytes == 0)) return *yes = true, QZ_OK;
+    if (released) level = released_level(j->q->shape);
+    else QZ_TRY(qz_level_parse(name, &level, j->err));
+    QZ_TRY(qz_kv_types_parse(strcmp(kv_name, "$") == 0 ? j->kv : kv_name, &kv, j->err));
+    qz_memory_query q = query(j, level, kv.k, star ? 1 : j->out->users);
+    q.weight_bytes = released ? j->q->weight_bytes : 0;
+    qz_error inner = {0};
+    qz_status st = qz_memory_plan(&q, &m, &inner);
+    if (st == QZ_EMEMORY) return qz_fail(j->err, st, "%s", inner.text);
+    *yes = st == QZ_OK && m.fits; /* a level or cache that the shape cannot have does not fit */
+    return QZ_OK;
+}
+
+static bool begins(const char *list, const char *name) {
+    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',')
+        if (name && strncmp(name, p, strcspn(p, ",")) == 0) return true;
+    return false;
+}
+static bool flag_holds(int want, bool is) { return want == 0 || (want > 0) == is; }
+
+static bool words_hold(const job *j, const qz_pick_row *r) {
+    const qz_pick_query *q = j->q;
+    const unsigned cc = q->hardware->capability > 0 ? (unsigned)q->hardware->capability : 0;
+    const double billions = (double)q->shape->params / 1e9;
+    if (r->hardware && !(r->hardware & 1u << j->hardware)) return false;
+    if (r->engines && !(j->engine < QZ_RUNTIME_COUNT && r->engines & 1u << j->engine)) return false;
+    if (r->workloads && !(r->workloads & 1u << j->workload)) return false;
+    if (r->tolerances && !(r->tolerances & 1u << j->tolerance)) return false;
+    if ((r->cc_min || r->cc_max) && (cc == 0 || cc < r->cc_min || (r->cc_max && cc > r->cc_max))) return false;
+    if (r->native && !qz_hardware_native(q->hardware, r->native)) return false;
+    if (r->lacks && qz_hardware_native(q->hardware, r->lacks)) return false;
+    if (j->out->users < r->users_min || (r->users_max && j->out->users > r->users_max) || j->out->loras < r->loras_min || j->out->ctx < r->ctx_min) return false;
+    if (billions < r->billions_min || (r->billions_max > 0 && billions >= r->billions_max)) return false;
+    return flag_holds(r->released, q->shape->released[0] != 0) && flag_holds(r->given, j->given) && flag_holds(r->beyond, j->out->ctx > q->shape->max_position) &&
+           flag_holds(r->adapter, j->out->loras > 0 || j->workload == WORKLOAD_ADAPTERS) && flag_holds(r->detected, q->detected) && flag_holds(r->gpus, j->out->gpus > 1) &&
+           (r->topic == QZ_PICK_FORMAT || flag_holds(r->offloaded, j->out->offloaded));
+}
+
+static qz_status holds(const job *j, const qz_pick_row *r, bool *yes) {
+    *yes = words_hold(j, r) && (r->format == NULL || begins(r->format, j->chosen)) && (r->kv == NULL || begins(r->kv, j->kv)) && j->load >= r->load_min &&
+           j->kv_over >= r->kv_over;
+    if (*yes && r->fits) QZ_TRY(fits(j, r->fits, yes));
+    if (*yes && r->fails) {
+        QZ_TRY(fits(j, r->fails, yes));
+        *yes = !*yes;
+    }
+    return QZ_OK;
+}
+
+static qz_status first(const job *j, qz_pick_topic topic, const qz_pick_row **out) {
+    *out = NULL;
+    for (size_t i = 0; i < N_ROWS && *out == NULL; i++) {
+        bool yes;
+        if (rows[i].topic != topic) continue;
+        QZ_TRY(holds(j, &rows[i], &yes));
+        if (yes) *out = &rows[i];
+    }
+    return QZ_OK;
+}
+
+static void flag(job *j, const qz_pick_row *r) {
+    qz_findings_add(&j->out->flags, r->code, r->level, "", "", r->source, "%s", r->result);
+}
+
+/* ---- words and defaults ---- */
+static qz_status word(const char *text, const char *const *known, unsigned n, const char *what, unsigned *out, qz_error *err) {
+    unsigned best = 0;
+    for (unsigned i = 0; i < n; i++) {
+        if (strcasecmp(known[i], text) == 0) return *out = i, QZ_OK;
+        if (qz_str_distance(known[i], text) < qz_str_distance(known[best], text)) best = i;
+    }
+    qz_str all = {0};
+    for (unsigned i = 0; i < n; i++) qz_str_printf(&all, "%s%s", i ? ", " : "", known[i]);
+    qz_status st = qz_fail(err, QZ_EUSAGE, "unknown %s '%s': nearest known is '%s'; known are %s", what, text, known[best], all.ptr ? all.ptr : "");
+    qz_str_release(&all);
+    return st;
+}
+
+static qz_status begin(job *j) {
+    const qz_pick_query *q = j->q;
+    qz_pick_answer *o = j->out;
+    *o = (qz_pick_answer){.level = QZ_LEVEL_COUNT, .kv_type = QZ_KV_TYPE_COUNT, .users = q->users ? q->users : 1, .loras = q->loras, .gpus = q->gpus ? q->gpus : 1};
+    o->ctx = q->ctx ? q->ctx : q->shape->max_position && q->shape->max_position < 4096 ? q->shape->max_position : 4096;
+    o->flags.arena = j->arena;
+    QZ_TRY(word(q->workload ? q->workload : "chat", workloads, N_WORKLOADS, "workload", &j->workload, j->err));
+    QZ_TRY(word(q->tolerance ? q->tolerance : "balanced", tolerances, N_TOLERANCES, "tolerance", &j->tolerance, j->err));
+    o->workload = workloads[j->workload];
+    o->tolerance = tolerances[j->tolerance];
+    o->capacity = qz_hardware_bytes(q->hardware);
+    if (o->capacity == 0) return qz_fail(j->err, QZ_EUSAGE, "the memory of '%s' is not known: give --memory SIZE, for example --memory 24GB", q->hardware->name);
+    o->float_bytes = 2 * q->shape->params;
+    j->hardware = hardware_class(q->hardware);
+    j->given = q->engine != QZ_RUNTIME_NONE;
+    j->engine = j->given ? q->engine : budgets[j->hardware].engine;
+    if (j->other != QZ_RUNTIME_NONE) j->engine = j->other;
+    else if (j->hardware == HARDWARE_AMD && !j->given && !qz_hardware_native(q->hardware, "fp8")) j->engine = QZ_RUNTIME_LLAMA_CPP; /* consumer cards */
+    set_budget(j);
+    return QZ_OK;
+}
+
+/* ---- format ---- */
+static qz_deploy_spec spec_of(const char *name, qz_level level, unsigned cc) {
+    static const struct { const char *begin; qz_deploy kind; } kinds[] = {
+        {"awq", QZ_DEPLOY_AWQ}, {"gptq", QZ_DEPLOY_GPTQ}, {"gguf", QZ_DEPLOY_GGUF}, {"bnb", QZ_DEPLOY_BNB}, {"fp8:block", QZ_DEPLOY_FP8_BLOCK}, {"fp8", QZ_DEPLOY_FP8},
+        {"int8", QZ_DEPLOY_CT_W8A8}, {"ct:nvfp4", QZ_DEPLOY_NVFP4}, {"ct:mxfp4", QZ_DEPLOY_CT_MXFP4},
+        {"ct:fp8_block", QZ_DEPLOY_FP8_BLOCK}, {"ct:fp8", QZ_DEPLOY_FP8}, {"ct", QZ_DEPLOY_CT_INT}, {"bf16", QZ_DEPLOY_FLOAT},
+        {"mxfp4", QZ_DEPLOY_MXFP4},
+    };
+    qz_deploy_spec s = {.kind = QZ_DEPLOY_UNKNOWN, .sym = true, .zero_point = true};
+    for (size_t i = sizeof kinds / sizeof kinds[0]; i-- > 0;)
+        if (qz_str_starts(name, kinds[i].begin)) s.kind = kinds[i].kind;
+    if (level < QZ_LEVEL_COUNT) {
+        s.bits = qz_level_get(level)->bits;
+        if (qz_deploy_get(s.kind)->grouped) s.group_size = (long)qz_level_get(level)->group;
+    }
+    s.sym = s.kind != QZ_DEPLOY_AWQ;
+    if (cc && cc < 80 && (s.kind == QZ_DEPLOY_AWQ || s.kind == QZ_DEPLOY_GPTQ || s.kind == QZ_DEPLOY_BNB)) s.dtype = "float16"; /* their kernels compute in it */
+    return s;
+}
+
+static qz_status preflight(const job *j, const char *name, qz_level level, const char *kv, qz_findings *f) {
+    qz_deploy_shape shape;
+    const unsigned cc = j->q->hardware->capability > 0 ? (unsigned)j->q->hardware->capability : 0;
+    const qz_deploy_spec spec = spec_of(name, level, cc);
+    const char *quantized = kv && (strcmp(kv, "q8_0") == 0 || (strcmp(kv, "fp8") == 0 && j->engine == QZ_RUNTIME_VLLM)) ? kv : NULL;
+    const qz_target t = {.engine = j->engine, .tp = (unsigned)j->out->gpus, .cc = cc, .kv = quantized, .lora = j->out->loras > 0};
+    QZ_TRY(qz_deploy_shape_of(j->q->shape, j->q->dtype ? j->q->dtype : "bfloat16", j->arena, &shape, j->err));
+    return qz_preflight(&shape, &spec, &t, f, j->err);
+}
+
+/* The first of the row's levels that the engine takes in this shape; the first of all if none. */
+static qz_status choose_level(job *j, const qz_pick_row *r) {
+    const char *list = strncmp(r->result, "offload:", 8) == 0 ? r->result + 8 : r->result;
+    j->out->levels = list;
+    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
+        const char *name = qz_arena_strndup(j->arena, p, strcspn(p, ","));
+        qz_findings f = {.arena = j->arena};
+        qz_level level;
+        if (name == NULL) return qz_fail(j->err, QZ_EMEMORY, "out of memory");
+        QZ_TRY(qz_level_parse(name, &level, j->err));
+        QZ_TRY(preflight(j, name, level, NULL, &f));
+        if (j->chosen && f.count[QZ_FINDING_ERROR]) continue;
+        bool works = f.count[QZ_FINDING_ERROR] == 0;
+        if (j->chosen == NULL || works) j->chosen = name, j->out->level = level;
+        if (works) break;
+    }
+    return QZ_OK;
+}
+
+static qz_status pick_format(job *j) {
+    qz_pick_answer *o = j->out;
+    const qz_pick_row *r;
+    QZ_TRY(first(j, QZ_PICK_FORMAT, &r));
+    if (r == NULL) {
+        char label[64];
+        o->refused = true;
+        o->refusal = qz_arena_printf(j->arena, "no rule holds for %s on %s: which format works there is unknown%s", qz_runtime_label(j->engine, label), j->q->hardware->name,
+                                     j->given ? ", or nothing fits; leave --engine out to see other ways" : "");
+        qz_findings_add(&o->flags, "PICK-UNKNOWN", QZ_FINDING_WARN, "", "", "pick.def", "no rule holds: unknown");
+        return QZ_OK;
+    }
+    if (r->engine && j->other == QZ_RUNTIME_NONE) j->engine = (qz_runtime)(r->engine - 1);
+    o->offloaded = r->offloaded == 1;
+    set_budget(j);
+    if (strcmp(r->result, "released") == 0) j->chosen = "released";
+    else if (j->instead) {
+        j->chosen = j->instead;
+        o->levels = r->result;
+        QZ_TRY(qz_level_parse(j->instead, &o->level, j->err));
+    }
+    else QZ_TRY(choose_level(j, r));
+    o->engine = j->engine;
+    o->beside = r->beside;
+    o->format = (qz_pick_line){r, j->chosen, r->claim};
+    return QZ_OK;
+}
+
+/* ---- memory of the choice ---- */
+static qz_status weigh_load(job *j) {
+    qz_pick_answer *o = j->out;
+    qz_kv_plan_result kv, small;
+    qz_memory m = {0};
+    QZ_TRY(qz_kv_plan(j->q->shape, (qz_kv_types){QZ_KV_F16, QZ_KV_F16}, o->users, o->ctx, &kv, j->err));
+    QZ_TRY(qz_kv_plan(j->q->shape, (qz_kv_types){QZ_KV_FP8, QZ_KV_FP8}, o->users, o->ctx, &small, j->err));
+    o->kv_f16 = kv.bytes;
+    o->kv_small = small.bytes;
+    if (o->level == QZ_LEVEL_COUNT) return QZ_OK;
+    qz_memory_query q = query(j, o->level, QZ_KV_F16, o->users);
+    QZ_TRY(qz_memory_plan(&q, &m, j->err));
+    j->load = m.usable ? 100.0 * (double)m.per_device / (double)m.usable : 0;
+    j->kv_over = m.weights.bytes ? (double)kv.bytes / (double)m.weights.bytes : 0;
+    return QZ_OK;
+}
+
+static qz_status pick_kv(job *j) {
+    qz_pick_answer *o = j->out;
+    const qz_pick_row *r;
+    QZ_TRY(weigh_load(j));
+    QZ_TRY(first(j, QZ_PICK_KV, &r));
+    if (r == NULL) return qz_fail(j->err, QZ_EBUG, "no KV rule holds");
+    qz_kv_types t = {QZ_KV_F16, QZ_KV_F16};
+    j->kv = j->q->kv ? j->q->kv : r->result;
+    if (strcmp(j->kv, "-") != 0) {
+        QZ_TRY(qz_kv_types_parse(j->kv, &t, j->err));
+        o->kv_type = t.k;
+    }
+    o->kv = (qz_pick_line){r, j->kv, "-"};
+    return QZ_OK;
+}
+
+static qz_status measure(job *j) {
+    qz_pick_answer *o = j->out;
+    const bool released = o->level == QZ_LEVEL_COUNT;
+    const qz_level level = released ? released_level(j->q->shape) : o->level;
+    if (level == QZ_LEVEL_COUNT || o->kv_type == QZ_KV_TYPE_COUNT) return QZ_OK;
+    qz_memory_query q = query(j, level, o->kv_type, o->users);
+    q.weight_bytes = released ? j->q->weight_bytes : 0;
+    QZ_TRY(qz_memory_plan(&q, &o->memory, j->err));
+    QZ_TRY(qz_memory_max_users(&q, &o->max_users, j->err));
+    QZ_TRY(qz_memory_max_ctx(&q, &o->max_ctx, j->err));
+    if (!o->offloaded) return QZ_OK;
+    const uint64_t system = j->q->system_bytes ? j->q->system_bytes : 32000000000u;
+    const double usable = (double)o->capacity * (1 - o->reserve);
+    QZ_TRY(qz_split_plan(j->q->shape, o->level, q.kv, 0, (uint64_t)usable, (uint64_t)o->overhead, &o->split, j->err));
+    if ((double)o->split.system_bytes > 0.8 * (double)system) {
+        o->refused = true;
+        o->refusal = qz_arena_printf(j->arena, "%.1f GB would lie in system memory, of %.1f GB there: take a smaller model, or give --ram with more", (double)o->split.system_bytes / 1e9, (double)system / 1e9);
+        qz_findings_add(&o->flags, "PICK-ROOM", QZ_FINDING_ERROR, "", "", "C-139", "card and system memory together do not hold it");
+    }
+    return QZ_OK;
+}
+
+/* From the chosen level upwards, each with its size and whether it fits; the next one that fits is named apart. */
+static qz_status pick_ladder(job *j) {
+    qz_pick_answer *o = j->out;
+    const qz_pick_row *r;
+    qz_str s = {0};
+    bool above = false;
+    QZ_TRY(first(j, QZ_PICK_LADDER, &r));
+    if (r == NULL) return qz_fail(j->err, QZ_EBUG, "no ladder rule holds");
+    qz_str_puts(&s, o->level == QZ_LEVEL_COUNT ? j->chosen : qz_level_get(o->level)->name);
+    bool listed = strstr(r->result, j->chosen) != NULL;
+    for (const char *p = r->result; *p; p += strcspn(p, ","), p += *p == ',') {
+        char name[48];
+        qz_level level;
+        qz_memory m;
+        (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(p, ","), p);
+        if (qz_level_parse(name, &level, &(qz_error){0}) != QZ_OK) continue;
+        if (strcmp(name, j->chosen) == 0) {
+            above = true;
+            continue;
+        }
+        qz_memory_query q = query(j, level, o->kv_type == QZ_KV_TYPE_COUNT ? QZ_KV_F16 : o->kv_type, o->users);
+        if (qz_memory_plan(&q, &m, &(qz_error){0}) != QZ_OK || (!above && (listed || m.weights.bytes <= o->memory.weights.bytes))) continue;
+        qz_str_printf(&s, " -> %s (%.2f GB%s)", name, (double)m.weights.bytes / 1e9, m.fits ? "" : ", does not fit");
+        if (m.fits && o->larger == NULL) o->larger = qz_level_get(level)->name;
+    }
+    o->ladder = (qz_pick_line){r, qz_arena_strdup(j->arena, s.ptr ? s.ptr : ""), "-"};
+    bool failed = s.failed || o->ladder.answer == NULL;
+    qz_str_release(&s);
+    return failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
+}
+
+static qz_status pick_lists(job *j) {
+    qz_pick_answer *o = j->out;
+    QZ_TRY(first(j, QZ_PICK_CALIBRATION, &o->calibration.row));
+    if (o->calibration.row == NULL) return qz_fail(j->err, QZ_EBUG, "no calibration rule holds");
+    o->calibration.answer = o->calibration.row->result;
+    o->validation = qz_arena_calloc(j->arena, N_ROWS, sizeof *o->validation);
+    if (o->validation == NULL) return qz_fail(j->err, QZ_EMEMORY, "out of memory");
+    for (size_t i = 0; i < N_ROWS; i++) {
+        bool yes;
+        if (rows[i].topic != QZ_PICK_VALIDATION && rows[i].topic != QZ_PICK_NOTE) continue;
+        QZ_TRY(holds(j, &rows[i], &yes));
+        if (yes && rows[i].topic == QZ_PICK_VALIDATION) o->validation[o->n_validation++] = &rows[i];
+        else if (yes) flag(j, &rows[i]);
+    }
+    return QZ_OK;
+}
+
+static qz_status deploy_text(job *j) {
+    qz_pick_answer *o = j->out;
+    char label[64];
+    const char *title = o->level == QZ_LEVEL_COUNT ? j->q->shape->released : qz_level_get(o->level)->title;
+    o->deploy = qz_arena_printf(j->arena, "%s%s on %s%s%s%s", o->level == QZ_LEVEL_COUNT ? "as released: " : "", title, qz_runtime_label(j->engine, label), o->offloaded ? ", partial offload" : "",
+                                strcmp(j->kv, "-") == 0 ? "" : ", KV cache ", strcmp(j->kv, "-") == 0 ? "" : j->kv);
+    return o->deploy ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
+}
+
+/* What the memory holds of the request's context, when the request itself is refused. */
+static qz_status refusal_figures(job *j) {
+    qz_pick_answer *o = j->out;
+    qz_memory_query q = query(j, QZ_LEVEL_AWQ_G128, QZ_KV_FP8, o->users);
+    if (is_llama(j->engine)) q.level = QZ_LEVEL_GGUF_Q4_K_M, q.kv = (qz_kv_types){QZ_KV_Q8_0, QZ_KV_Q8_0};
+    if (qz_memory_max_ctx(&q, &o->max_ctx, &(qz_error){0}) != QZ_OK) o->max_ctx = 0;
+    return weigh_load(j);
+}
+
+/* One answer: of the rules, or with a level and an engine in place of theirs. */
+static qz_status answer(job *j) {
+    qz_pick_answer *o = j->out;
+    const qz_pick_row *refused;
+    QZ_TRY(begin(j));
+    o->engine = j->engine;
+    QZ_TRY(first(j, QZ_PICK_REFUSE, &refused));
+    if (refused) {
+        o->refused = true;
+        o->refusal = refused->beyond ? qz_arena_printf(j->arena, "%llu tokens asked for, the model has %llu: %s", (unsigned long long)o->ctx, (unsigned long long)j->q->shape->max_position, refused->result)
+                                     : refused->result;
+        o->format = (qz_pick_line){refused, "refused", refused->claim};
+        flag(j, refused);
+        return refusal_figures(j);
+    }
+    QZ_TRY(pick_format(j));
+    if (o->refused) return QZ_OK;
+    QZ_TRY(pick_kv(j));
+    QZ_TRY(measure(j));
+    QZ_TRY(pick_ladder(j));
+    QZ_TRY(pick_lists(j));
+    QZ_TRY(deploy_text(j));
+    const bool released = j->q->shape->released[0] != 0;
+    QZ_TRY(preflight(j, released ? j->q->shape->released : j->chosen, released ? QZ_LEVEL_COUNT : o->level, j->kv, &o->flags));
+    return o->flags.failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
+}
+
+/* ---- what `check` would refuse is no answer ---- */
+static const qz_finding *first_error(const qz_findings *f) {
+    for (size_t i = 0; i < f->n; i++)
+        if (f->rows[i].level == QZ_FINDING_ERROR) return &f->rows[i];
+    return NULL;
+}
+
+/* Another level (NULL: the rules') on another engine (none: theirs); *taken if it loads and fits. */
+static qz_status try_other(const job *was, const char *level, qz_runtime engine, const char *kv, bool *taken) {
+    qz_pick_query q = *was->q;
+    qz_pick_answer o;
+    qz_error why = {0};
+    job j = {.q = &q, .out = &o, .arena = was->arena, .err = &why, .instead = level, .other = engine};
+    if (kv) q.kv = kv;
+    const qz_status st = answer(&j);
+    *taken = st == QZ_OK && !o.refused && first_error(&o.flags) == NULL && (o.memory.fits || o.offloaded || o.level == QZ_LEVEL_COUNT);
+    if (st == QZ_EMEMORY) return qz_fail(was->err, st, "%s", why.text);
+    if (*taken) *was->out = o;
+    return QZ_OK;
+}
+
+/* Levels behind the rule's, by what they lose; of an engine that is not given also those of others. */
+static const char *const others[] = {"gptq:w4g128", "awq:w4g128", "awq:w4g64", "awq:w4g32", "gptq:w4g32", "gguf:Q4_K_M", "fp8:channel", "int8:w8a8", "gptq:w8g128", "gguf:Q8_0", "bf16"};
+static const qz_runtime engines[] = {QZ_RUNTIME_NONE, QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP, QZ_RUNTIME_TRANSFORMERS};
+
+static qz_status walk_others(const job *was, bool released, bool *taken) {
+    const size_t n = sizeof others / sizeof others[0];
+    for (size_t e = 0; e < (was->given ? 1 : sizeof engines / sizeof engines[0]) && !*taken; e++) {
+        if (e) QZ_TRY(try_other(was, NULL, engines[e], NULL, taken));
+        if (!*taken && was->q->kv == NULL) QZ_TRY(try_other(was, NULL, engines[e], "f16", taken));
+        for (size_t i = 0; i < n && !released && !*taken; i++) QZ_TRY(try_other(was, others[i], engines[e], NULL, taken));
+    }
+    return QZ_OK;
+}
+
+static qz_status avoid_errors(const job *j) {
+    const qz_pick_answer was = *j->out;
+    const qz_finding *e = first_error(&was.flags);
+    const char *deploy = was.deploy;
+    bool taken = false;
+    if (was.refused || e == NULL) return QZ_OK;
+    const bool released = was.level == QZ_LEVEL_COUNT;
+    QZ_TRY(walk_others(j, released, &taken));
+    if (!taken) {
+        j->out->refused = true;
+        j->out->refusal = qz_arena_printf(j->arena, "%s: %s", deploy, e->problem);
+        return j->out->refusal ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
+    }
+    qz_findings_add(&j->out->flags, "PICK-INSTEAD", QZ_FINDING_NOTE, e->code, "", e->source, "the rules say %s, which does not work: %s", deploy, e->problem);
+    return j->out->flags.failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
+}
+
+qz_status qz_pick(const qz_pick_query *q, qz_arena *arena, qz_pick_answer *out, qz_error *err) {
+    job j = {.q = q, .out = out, .arena = arena, .err = err, .other = QZ_RUNTIME_NONE};
+    QZ_TRY(answer(&j));
+    return avoid_errors(&j);
+}

@@ -1,0 +1,153 @@
+#include "explain/explain.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "report/fit.h"
+#include "report/table_print.h"
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct { const char *name; qz_explain_fn fn; const char *help; } topics[] = {
+#define QZ_TOPIC(name, fn, help) {name, fn, help},
+#include "explain/topics.def"
+#undef QZ_TOPIC
+};
+enum { N_TOPICS = sizeof topics / sizeof topics[0] };
+
+void qz_explain_say(qz_explained *x, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    qz_fit_vprintf(&x->text, 2, fmt, ap);
+    va_end(ap);
+}
+void qz_explain_line(qz_explained *x, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    qz_str_vprintf(&x->text, fmt, ap);
+    va_end(ap);
+    qz_str_putc(&x->text, '\n');
+}
+
+qz_status qz_explain_table(qz_explained *x, const char *caption, const char *titles) {
+    enum { MOST = 12 };
+    qz_column cols[MOST];
+    size_t n = 0;
+    if (x->n == QZ_EXPLAIN_TABLES) return qz_fail(x->err, QZ_EBUG, "too many tables in topic '%s'", x->topic);
+    for (const char *p = titles; *p && n < MOST;) {
+        size_t k = strcspn(p, "<>");
+        char *title = qz_arena_strndup(&x->arena, p, k);
+        if (title == NULL) return qz_fail(x->err, QZ_EMEMORY, "out of memory");
+        cols[n++] = (qz_column){title, p[k] == '>' ? 'r' : 'l'};
+        p += k + (p[k] != 0);
+        p += *p == '|';
+    }
+    return qz_table_init(&x->tables[x->n++], &x->arena, caption, cols, n, x->err);
+}
+
+qz_status qz_explain_row(qz_explained *x, const char *fmt, ...) {
+    qz_table *t = &x->tables[x->n - 1];
+    qz_str line = {0};
+    va_list ap;
+    va_start(ap, fmt);
+    qz_str_vprintf(&line, fmt, ap);
+    va_end(ap);
+    qz_status st = line.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory") : qz_table_row(t, x->err);
+    const char *p = line.ptr ? line.ptr : "";
+    for (size_t c = 0; st == QZ_OK && c < t->n_cols; c++) {
+        size_t k = strcspn(p, "|");
+        if (k) st = qz_table_set(t, c, x->err, "%.*s", (int)k, p);
+        p += k + (p[k] == '|');
+    }
+    qz_str_release(&line);
+    return st;
+}
+
+qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *option, double **out, size_t *n) {
+    size_t count = 1;
+    for (const char *c = text; *c; c++) count += *c == ',';
+    *out = qz_arena_calloc(&x->arena, count, sizeof **out);
+    *n = 0;
+    if (*out == NULL) return qz_fail(x->err, QZ_EMEMORY, "out of memory");
+    for (const char *p = text;; p++) {
+        char *end;
+        errno = 0;
+        double v = strtod(p, &end);
+        if (end == p || errno || !isfinite((float)v) || (*end != ',' && *end != 0))
+            return qz_fail(x->err, QZ_EUSAGE, "bad value '%s' for --%s: expected numbers with commas, for example 0.15,-1.22,2.40", text, option);
+        (*out)[(*n)++] = v;
+        if (*end == 0) return QZ_OK;
+        p = end;
+    }
+}
+
+static qz_status list_topics(qz_explained *x) {
+    qz_explain_line(x, "quantz explain TOPIC      a formula with its worked example");
+    qz_explain_line(x, "quantz explain WORD       a glossary word: Q4_K_M, zero point, NF4 …");
+    qz_explain_line(x, "quantz explain launch ARTIFACT            the lines that load it in each engine");
+    qz_explain_line(x, "quantz explain ARTIFACT --tensor T --elem R,C   one weight, from byte to value");
+    QZ_TRY(qz_explain_table(x, NULL, "Topic<|What it shows<"));
+    for (size_t i = 0; i < N_TOPICS; i++) QZ_TRY(qz_explain_row(x, "%s|%s", topics[i].name, topics[i].help));
+    return QZ_OK;
+}
+
+static qz_status unknown(qz_explained *x, const char *word) {
+    const char *best = qz_explain_nearest(word);
+    for (size_t i = 0; i < N_TOPICS; i++)
+        if (qz_str_distance(topics[i].name, word) < qz_str_distance(best, word)) best = topics[i].name;
+    return qz_fail(x->err, QZ_EUSAGE,
+                   "nothing known about '%s': nearest is '%s'; 'quantz explain' lists the topics, 'quantz explain glossary' the words", word, best);
+}
+
+qz_status qz_explain(qz_explained *x) {
+    const qz_explain_options *r = &x->o;
+    bool found = false;
+    if (r->n_operands == 0) return list_topics(x);
+    x->topic = r->operands[0];
+    if (strcmp(x->topic, "launch") == 0) {
+        if (r->n_operands != 2) return qz_fail(x->err, QZ_EUSAGE, "expected 'quantz explain launch ARTIFACT'");
+        return qz_explain_launch(x, r->operands[1]);
+    }
+    if (r->tensor || r->elem) {
+        if (!r->tensor || !r->elem) return qz_fail(x->err, QZ_EUSAGE, "one element needs both --tensor NAME and --elem ROW,COLUMN");
+        return qz_explain_element(x, x->topic);
+    }
+    for (size_t i = 0; i < N_TOPICS && r->n_operands == 1; i++)
+        if (strcasecmp(topics[i].name, x->topic) == 0) return topics[i].fn(x);
+    qz_str word = {0}; /* "explain zero point" without quotes */
+    for (size_t i = 0; i < r->n_operands; i++) qz_str_printf(&word, "%s%s", i ? " " : "", r->operands[i]);
+    qz_status st = word.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory") : qz_explain_word(x, word.ptr, &found);
+    if (st == QZ_OK && !found && r->n_operands == 1 && qz_path_exists(x->topic))
+        st = qz_fail(x->err, QZ_EUSAGE, "what about '%s'? 'quantz explain launch %s' or --tensor NAME --elem ROW,COLUMN", x->topic, x->topic);
+    if (st == QZ_OK && !found) st = unknown(x, word.ptr);
+    qz_str_release(&word);
+    return st;
+}
+
+static void print_json(const qz_explained *x, qz_str *out) {
+    qz_str_puts(out, "{\"schema\":1,\"topic\":");
+    qz_json_quote(out, x->topic, strlen(x->topic));
+    qz_str_puts(out, ",\"text\":");
+    qz_json_quote(out, x->text.ptr ? x->text.ptr : "", x->text.len);
+    qz_str_puts(out, ",\"tables\":[");
+    for (size_t i = 0; i < x->n; i++) {
+        if (i) qz_str_putc(out, ',');
+        qz_table_json(&x->tables[i], out);
+    }
+    qz_str_puts(out, "]}\n");
+}
+
+void qz_explain_print(const qz_explained *x, qz_str *out) {
+    if (x->o.json) {
+        print_json(x, out);
+        return;
+    }
+    qz_str_puts(out, x->text.ptr ? x->text.ptr : "");
+    for (size_t i = 0; i < x->n; i++) {
+        if (i || x->text.len) qz_str_putc(out, '\n');
+        qz_table_text(&x->tables[i], out);
+    }
+}

@@ -1,0 +1,215 @@
+/* `explain launch ARTIFACT`: the lines that load it, per engine, from what the artifact is and what engines.def knows. */
+#include "base/io.h"
+#include "codecs/types.h"
+#include "base/size.h"
+#include "explain/explain.h"
+#include "report/fit.h"
+#include "artifacts/source.h"
+#include "deploy/preflight_scheme.h"
+#include "deploy/engines.h"
+#include "plan/numbers.h"
+#include "deploy/pick.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static qz_deploy kind_of(const qz_model *m) {
+    if (strncmp(m->container, "gguf", 4) == 0) return QZ_DEPLOY_GGUF;
+    if (strcmp(m->container, "safetensors") == 0) return QZ_DEPLOY_FLOAT;
+    const qz_deploy kind = m->scheme ? qz_deploy_by_name(m->scheme) : QZ_DEPLOY_COUNT;
+    if (kind != QZ_DEPLOY_COUNT) return kind;
+    return QZ_DEPLOY_UNKNOWN;
+}
+
+typedef struct {
+    qz_explained *x;
+    const qz_source *s;
+    const char *path;
+    qz_deploy kind;
+    qz_shape *shape;
+    qz_hardware_set set;
+    const qz_hardware *hardware;   /* NULL: not asked */
+    qz_kv_types kv;
+    uint64_t ctx, users;           /* as asked; 0: not */
+    uint64_t largest;              /* context of the last engine that was looked at */
+    size_t lines;                  /* engines that a line was printed for */
+} launch;
+
+/* Tokens that fit this engine's budget there for all users; the model's own limit without hardware. */
+static qz_status room(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) {
+    const uint64_t own = l->s->model->config.max_position;
+    *ctx = l->ctx ? l->ctx : own;
+    l->largest = own;
+    if (l->hardware == NULL) return QZ_OK;
+    qz_memory_query q = {.shape = l->shape, .level = QZ_LEVEL_COUNT, .kv = l->kv, .users = l->users ? l->users : 1, .ctx = 1, .capacity = qz_hardware_bytes(l->hardware),
+                         .devices = l->x->o.tp, .weight_bytes = l->s->model->file_bytes};
+    double overhead;
+    qz_pick_budget(l->hardware, e, &q.reserve, &overhead);
+    q.overhead = (uint64_t)overhead;
+    QZ_TRY(qz_memory_max_ctx(&q, &l->largest, err));
+    if (!l->ctx && l->largest < own) *ctx = l->largest;
+    return QZ_OK;
+}
+
+/* The engine's heading: version, date, and what it does with this kind of artifact. Its context, 0: no line for it. */
+static qz_status heading(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) {
+    char label[64];
+    qz_explained *x = l->x;
+    const qz_loads *how = qz_loads_get(l->kind, e);
+    const unsigned cc = l->hardware && l->hardware->capability > 0 ? (unsigned)l->hardware->capability : 0;
+    *ctx = 0;
+    qz_explain_line(x, "\n%s%s", qz_runtime_label(e, label), qz_runtime_get(e)->confirmed ? "" : ", from documentation");
+    if (how == NULL) return qz_explain_line(x, "  unknown whether it loads this"), QZ_OK;
+    if (how->how == QZ_REFUSES) return qz_explain_say(x, "  does not load it%s%s", *how->note ? ": " : "", how->note), QZ_OK;
+    if (how->cc && cc && cc < how->cc)
+        return qz_explain_say(x, "  does not load it there: needs compute capability %u.%u, %s has %u.%u", how->cc / 10, how->cc % 10, l->hardware->name, cc / 10, cc % 10), QZ_OK;
+    if (how->how == QZ_DEQUANTIZES) qz_explain_say(x, "  decodes it to 16 bits on load: plan memory for BF16%s%s", *how->note ? "; " : "", how->note);
+    else if (how->cc) qz_explain_line(x, "  needs compute capability %u.%u%s%s", how->cc / 10, how->cc % 10, *how->note ? "; " : "", how->note);
+    QZ_TRY(room(l, e, ctx, err));
+    const unsigned long long users = l->users ? l->users : 1;
+    if (l->hardware && (l->largest == 0 || *ctx > l->largest)) {
+        qz_explain_say(x, "  does not fit %s: %.2f GB of weights leave room for %llu tokens of %llu sequence%s", l->hardware->name, (double)l->s->model->file_bytes / 1e9,
+                       (unsigned long long)l->largest, users, users == 1 ? "" : "s");
+        *ctx = 0;
+    } else if (l->hardware && *ctx < l->s->model->config.max_position && !l->ctx)
+        qz_explain_say(x, "  %llu of the model's %llu tokens fit %s", (unsigned long long)*ctx, (unsigned long long)l->s->model->config.max_position, l->hardware->name);
+    l->lines += *ctx != 0;
+    return QZ_OK;
+}
+
+static const char *quantization_flag(qz_deploy k) {
+    return k == QZ_DEPLOY_AWQ ? " --quantization awq" : k == QZ_DEPLOY_GPTQ ? " --quantization gptq" : "";
+}
+/* The type that the artifact's own floats have: float16 of what we write (C-83), bfloat16 of folders that keep it, where the card
+ * has it (engines.md R12). GGUF's scales are float16; other checkpoints say their own type. */
+static const char *dtype_of(const launch *l) {
+    const qz_model *m = l->s->model;
+    const bool old = l->hardware && l->hardware->capability > 0 && l->hardware->capability < 80;
+    if (l->kind == QZ_DEPLOY_GGUF || old) return "float16";
+    if (l->kind == QZ_DEPLOY_AWQ || l->kind == QZ_DEPLOY_GPTQ) return m->embed->type == QZ_TYPE_BF16 ? "bfloat16" : "float16";
+    return strcmp(m->encoding, "F16") == 0 ? "float16" : strcmp(m->encoding, "F32") == 0 ? "float32" : "bfloat16";
+}
+
+/* What an engine calls the options that were asked for; a cache type of others is said. */
+static void more(launch *l, qz_runtime e, qz_str *out) {
+    const qz_explain_options *r = &l->x->o;
+    const bool vllm = e == QZ_RUNTIME_VLLM;
+    if (r->tp > 1) qz_str_printf(out, " %s %llu", vllm ? "--tensor-parallel-size" : "--tp", (unsigned long long)r->tp);
+    if (l->users) qz_str_printf(out, " %s %llu", vllm ? "--max-num-seqs" : "--max-running-requests", (unsigned long long)l->users);
+    if (l->hardware && vllm) qz_str_puts(out, " --gpu-memory-utilization 0.90");
+    if (r->kv && strcmp(r->kv, "fp8") == 0) qz_str_printf(out, " --kv-cache-dtype %s", vllm ? "fp8" : "fp8_e4m3");
+    else if (r->kv && strcmp(r->kv, "f16") != 0 && strcmp(r->kv, "bf16") != 0)
+        qz_explain_say(l->x, "  has no KV cache of type %s: 16 bits here; fp8 is its 8-bit type", r->kv);
+}
+
+/* "  HEAD(" and its arguments: on one further line if they fit, else the path alone on one. `path`: quoted, with all that names the files. */
+static void python_call(qz_explained *x, const char *head, const char *path, const char *rest) {
+    const size_t n = qz_width(head, SIZE_MAX) + qz_width(path, SIZE_MAX) + qz_width(rest, SIZE_MAX);
+    const char *comma = *rest ? ", " : "";
+    if (n + 5 <= qz_text_columns()) qz_explain_line(x, "  %s(%s%s%s)", head, path, comma, rest);
+    else if (qz_width(path, SIZE_MAX) + qz_width(rest, SIZE_MAX) + 9 <= qz_text_columns())
+        qz_explain_line(x, "  %s(\n      %s%s%s)", head, path, comma, rest);
+    else qz_explain_line(x, "  %s(\n      %s%s%s%s)", head, path, *rest ? "," : "", *rest ? "\n      " : "", rest);
+}
+
+static qz_status servers(launch *l, qz_error *err) {
+    qz_explained *x = l->x;
+    const char *path = l->path;
+    uint64_t ctx;
+    qz_str extra = {0};
+    QZ_TRY(heading(l, QZ_RUNTIME_VLLM, &ctx, err));
+    if (ctx) {
+        more(l, QZ_RUNTIME_VLLM, &extra);
+        qz_fit_command(&x->text, 2, "vllm serve %s%s --dtype %s --max-model-len %llu%s", path, quantization_flag(l->kind), dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
+    }
+    qz_str_release(&extra);
+    QZ_TRY(heading(l, QZ_RUNTIME_SGLANG, &ctx, err));
+    if (ctx) {
+        more(l, QZ_RUNTIME_SGLANG, &extra);
+        qz_fit_command(&x->text, 2, "python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu%s", path,
+                       l->kind == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(l->kind), dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
+    }
+    qz_str_release(&extra);
+    return QZ_OK;
+}
+
+static qz_status transformers(launch *l, qz_error *err) {
+    qz_explained *x = l->x;
+    const char *path = l->path;
+    uint64_t ctx;
+    QZ_TRY(heading(l, QZ_RUNTIME_TRANSFORMERS, &ctx, err));
+    if (ctx == 0) return QZ_OK;
+    char files[1032], gguf[1032] = "", rest[1200];
+    const char *base = qz_path_base(path);
+    const int folder = base > path ? (int)qz_min_size((size_t)(base - path - 1), 1000) : 1;
+    const bool one = l->kind == QZ_DEPLOY_GGUF;
+    (void)snprintf(files, sizeof files, "\"%.*s\"", one ? folder : 1000, one && base == path ? "." : path);
+    if (one) (void)snprintf(gguf, sizeof gguf, "gguf_file=\"%.1000s\"", base);
+    if (one) (void)snprintf(rest, sizeof rest, "%s, device_map=\"auto\"", gguf);
+    else (void)snprintf(rest, sizeof rest, "dtype=\"%s\", device_map=\"auto\"", dtype_of(l));
+    qz_explain_line(x, "  from transformers import AutoModelForCausalLM, AutoTokenizer");
+    python_call(x, "tok = AutoTokenizer.from_pretrained", files, gguf);
+    python_call(x, "model = AutoModelForCausalLM.from_pretrained", files, rest);
+    return QZ_OK;
+}
+
+/* llama.cpp's context is that of all sequences together. */
+static qz_status local(launch *l, qz_error *err) {
+    qz_explained *x = l->x;
+    const char *path = l->path, *kv = l->x->o.kv;
+    const unsigned long long users = l->users ? l->users : 1;
+    uint64_t ctx;
+    QZ_TRY(heading(l, QZ_RUNTIME_LLAMA_CPP, &ctx, err));
+    if (ctx) {
+        qz_str extra = {0};
+        if (users > 1) qz_str_printf(&extra, " -np %llu", users);
+        if (kv && strcmp(kv, "fp8") == 0) qz_explain_say(x, "  has no KV cache of type fp8: 16 bits here; q8_0 is its 8-bit type");
+        else if (kv && strcmp(kv, "f16") != 0) qz_str_printf(&extra, " -fa on -ctk %s -ctv %s", kv, kv);
+        const int layers = l->hardware && strcmp(l->hardware->kind, "cpu") == 0 ? 0 : 99;
+        qz_fit_command(&x->text, 2, "llama-server -m %s -c %llu -ngl %d%s", path, (unsigned long long)ctx * users, layers, extra.ptr ? extra.ptr : "");
+        qz_fit_command(&x->text, 2, "llama-cli -m %s -c %llu -p \"Hello\"", path, (unsigned long long)ctx);
+        qz_str_release(&extra);
+    }
+    QZ_TRY(heading(l, QZ_RUNTIME_OLLAMA, &ctx, err));
+    if (ctx == 0) return QZ_OK;
+    bool dir = qz_path_is_dir(path);
+    const char *here = path[0] == '/' ? "" : "./";
+    const bool fits = qz_width(path, SIZE_MAX) + 28 <= qz_text_columns();
+    qz_explain_line(x, fits ? "  echo 'FROM %s%s' > Modelfile" : "  echo FROM \\\n    %s%s \\\n    > Modelfile", here, path);
+    qz_explain_line(x, "  echo 'PARAMETER num_ctx %llu' >> Modelfile", (unsigned long long)ctx);
+    qz_explain_line(x, "  ollama create %s -f Modelfile%s", l->s->name, dir ? "  # converts on import" : "");
+    qz_explain_line(x, "  ollama run %s", l->s->name);
+    return QZ_OK;
+}
+
+static qz_status read_wishes(launch *l, qz_error *err) {
+    const qz_explain_options *r = &l->x->o;
+    QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &l->ctx, err));
+    QZ_TRY(qz_plan_number(r->users, "users", 1000000, &l->users, err));
+    QZ_TRY(qz_kv_types_parse(r->kv ? r->kv : "f16", &l->kv, err));
+    const uint64_t own = l->s->model->config.max_position;
+    if (l->ctx > own)
+        return qz_fail(err, QZ_EUSAGE, "--ctx %llu is more than the model has: %llu tokens (max_position_embeddings)", (unsigned long long)l->ctx, (unsigned long long)own);
+    if (r->hardware == NULL) return QZ_OK;
+    QZ_TRY(qz_hardware_open(&l->set, NULL, err));
+    QZ_TRY(qz_hardware_find(&l->set, r->hardware, &l->hardware, err));
+    if (qz_hardware_bytes(l->hardware) == 0) return qz_fail(err, QZ_EUSAGE, "the memory of '%s' is not known: choose another --hardware", l->hardware->name);
+    return qz_shape_from_model(l->s->model, l->s->name, &l->shape, err);
+}
+
+qz_status qz_explain_launch(qz_explained *x, const char *path) {
+    qz_source s = {0};
+    QZ_TRY(qz_source_open(x->run, path, &s, x->err));
+    launch l = {.x = x, .s = &s, .path = path, .kind = kind_of(s.model)};
+    qz_explain_line(x, "%s: %s, %s; %s", s.name, s.model->container, s.model->encoding, s.model->contract);
+    qz_explain_line(x, "\nquantz");
+    qz_fit_command(&x->text, 2, "quantz run %s -p \"Hello\"", path);
+    qz_status st = read_wishes(&l, x->err);
+    if (st == QZ_OK) st = servers(&l, x->err);
+    if (st == QZ_OK) st = transformers(&l, x->err);
+    if (st == QZ_OK) st = local(&l, x->err);
+    qz_shape_free(l.shape);
+    qz_hardware_release(&l.set);
+    qz_source_release(&s);
+    return st;
+}

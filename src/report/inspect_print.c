@@ -1,0 +1,186 @@
+#include "report/inspect_print.h"
+#include "artifacts/open.h"
+#include "artifacts/provenance.h"
+#include "artifacts/raw.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/size.h"
+#include "codecs/kv.h"
+#include "codecs/types.h"
+#include "model/leftovers.h"
+#include "report/table_print.h"
+#include "text/accepted.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "193 q4_K, 33 q6_K, 65 f32" in the order of types.def. */
+static void type_counts(const qz_model *m, qz_str *s) {
+    size_t count[QZ_TYPE_COUNT] = {0};
+    bool any = false;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        if (m->tensors[i].coded == NULL) count[m->tensors[i].type]++;
+    for (int t = 0; t < QZ_TYPE_COUNT; t++) {
+        if (!count[t]) continue;
+        qz_str_printf(s, "%s%zu %s", any ? ", " : "", count[t], qz_type_get((qz_type)t)->name);
+        any = true;
+    }
+    const qz_coded_ops *last = NULL; /* kinds do not mix within a file */
+    for (size_t i = 0, n = 0; i < m->n_tensors; i++) {
+        if (m->tensors[i].coded) n++, last = m->tensors[i].coded->ops;
+        if (last && i + 1 == m->n_tensors) qz_str_printf(s, "%s%zu %s", any ? ", " : "", n, last->name);
+    }
+}
+
+/* Does view i begin a tensor of the container? Experts of a stack, and parts of a fused matrix, are views of one. */
+static bool begins(const qz_model *m, size_t i) {
+    const qz_tensor_view *x = &m->tensors[i];
+    return i == 0 || strcmp(x->file_name, m->tensors[i - 1].file_name) != 0 || strcmp(x->file, m->tensors[i - 1].file) != 0;
+}
+
+/* One row: the view alone, or the stored tensor that it begins ("8 x 192" rows: the outer sizes of a stack). */
+static qz_status tensor_row(const qz_tensor_view *x, const qz_raw_tensor *stored, qz_table *t, qz_error *err) {
+    char type[32];
+    qz_str rows = {0};
+    const uint64_t cols = stored ? stored->dims[stored->n_dims - 1] : x->cols;
+    if (!stored) qz_str_printf(&rows, "%zu", x->rows);
+    for (uint32_t d = 0; stored && d + 1 < stored->n_dims; d++) qz_str_printf(&rows, "%s%llu", d ? " x " : "", (unsigned long long)stored->dims[d]);
+    qz_status st = qz_table_row(t, err);
+    if (st == QZ_OK) st = qz_table_set(t, 0, err, "%s", x->file_name);
+    if (st == QZ_OK) st = qz_table_set(t, 1, err, "%s", qz_tensor_type_text(x, type));
+    if (st == QZ_OK) st = qz_table_set(t, 2, err, "%s", rows.ptr ? rows.ptr : "1");
+    if (st == QZ_OK) st = qz_table_set(t, 3, err, "%llu", (unsigned long long)cols);
+    if (st == QZ_OK) st = qz_table_set(t, 4, err, "%llu", (unsigned long long)(stored ? stored->offset : x->offset));
+    if (st == QZ_OK) st = qz_table_set(t, 5, err, "%llu", (unsigned long long)(stored ? stored->bytes : x->bytes));
+    if (st == QZ_OK) st = qz_table_set(t, 6, err, "%s", qz_path_base(x->file));
+    qz_str_release(&rows);
+    return st;
+}
+
+static const qz_raw_tensor *stored_tensor(const qz_raw *r, const qz_tensor_view *x) {
+    for (size_t i = 0; i < r->n; i++)
+        if (strcmp(r->tensors[i].name, x->file_name) == 0) return &r->tensors[i];
+    return NULL;
+}
+
+qz_status qz_inspect_tensors(const qz_model *m, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Rows", 'r'}, {"Cols", 'r'}, {"Offset", 'r'}, {"Bytes", 'r'}, {"File", 'l'}};
+    QZ_TRY(qz_table_init(t, a, NULL, cols, 7, err));
+    qz_raw raw = {0};
+    qz_status st = QZ_OK;
+    for (size_t i = 0; i < m->n_tensors && st == QZ_OK; i++) {
+        if (!begins(m, i)) continue;
+        const bool parts = i + 1 < m->n_tensors && !begins(m, i + 1);
+        if (parts && raw.n == 0) st = qz_raw_open(m->path, &raw, err);
+        if (st == QZ_OK) st = tensor_row(&m->tensors[i], parts ? stored_tensor(&raw, &m->tensors[i]) : NULL, t, err);
+    }
+    qz_raw_release(&raw);
+    return st;
+}
+
+static void shape_lines(const qz_source *s, qz_str *out) {
+    const qz_model *m = s->model;
+    const qz_config *c = &m->config;
+    char size[48];
+    double bits = 0;
+    for (size_t i = 0; i < m->n_tensors; i++) bits += 8.0 * (double)m->tensors[i].bytes;
+    uint64_t n = qz_config_parameters(c);
+    qz_str_printf(out, "%s, %s (%s: ", m->container, m->encoding, s->name);
+    type_counts(m, out);
+    qz_str_printf(out, "), %s\n", m->contract);
+    qz_str_printf(out, "  family       %s, %llu weights, %.4f bits/weight\n", qz_family_get(c->family)->name, (unsigned long long)n, bits / (double)n);
+    qz_str_printf(out, "  shape        hidden %llu, intermediate %llu, layers %llu, heads %llu, kv_heads %llu, head_dim %llu, vocab %llu%s\n", (unsigned long long)c->hidden_size,
+                  (unsigned long long)c->intermediate_size, (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads,
+                  (unsigned long long)c->head_dim, (unsigned long long)c->vocab_size, c->tie_embeddings ? ", tied embeddings" : "");
+    if (c->experts) qz_str_printf(out, "  experts      %llu of width %llu, %llu for each token\n", (unsigned long long)c->experts, (unsigned long long)c->expert_width, (unsigned long long)c->experts_used);
+    qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position, c->rope.theta, c->sliding_window ? ", sliding window" : "");
+    qz_str_printf(out, "  size         %s, %zu tensors\n", qz_size_text(size, m->file_bytes), m->n_tensors);
+    uint64_t token = 0, kv = 0; /* no dim fails at 16 bits, and the configuration is bounded */
+    if (qz_kv_token_bytes(&(qz_kv_entry){{QZ_KV_F16, QZ_KV_F16}, c->kv_heads, c->head_dim, c->head_dim}, m->path, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, c->layers, 1, 1, &kv))
+        qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits\n", (unsigned long long)kv);
+    if (s->tokenizer) qz_str_printf(out, "  tokenizer    %zu tokens, chat template: %s\n", qz_tokenizer_vocab_size(s->tokenizer), qz_tokenizer_chat_template(s->tokenizer) ? "yes" : "no");
+    else qz_str_puts(out, "  tokenizer    none: inputs are ids\n");
+}
+
+/* What is stored and not used, keys that nothing reads, and flags that the data contradict. */
+static void leftover_lines(const qz_model *m, qz_str *out) {
+    static const struct { qz_left_kind kind; const char *label; } rows[] = {
+        {QZ_LEFT_PART, "not used"}, {QZ_LEFT_BUFFER, "buffers"}, {QZ_LEFT_TWIN, "tied twice"}, {QZ_LEFT_ZEROS, "zeros"}};
+    const qz_config_keys *k = &m->config.keys;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const size_t n = qz_leftovers_count(m, rows[i].kind);
+        if (n == 0) continue;
+        qz_str_printf(out, "  %-12s %zu tensor%s: ", rows[i].label, n, n == 1 ? "" : "s");
+        qz_leftovers_names(m, rows[i].kind, out);
+        if (rows[i].kind == QZ_LEFT_PART) {
+            qz_str keys = {0};
+            qz_leftovers_keys(m, &keys);
+            qz_str_printf(out, " (%s%s%s)", QZ_CODE_UNUSED, keys.len ? "; used with " : "", keys.ptr ? keys.ptr : "");
+            qz_str_release(&keys);
+        }
+        qz_str_puts(out, "\n");
+    }
+    if (m->head_untied) qz_str_puts(out, "  head         stored with values of its own and used, although the configuration ties it\n");
+    if (m->n_other_files) qz_str_printf(out, "  other files  %zu .safetensors not read, first '%s'\n", m->n_other_files, m->other_file);
+    if (k->n_refused) qz_str_printf(out, "  keys         %u not read that change the model (%s): %s\n", k->n_refused, QZ_CODE_KEYS, k->refused);
+    if (k->n_noted) qz_str_printf(out, "  keys         %u not read: %s\n", k->n_noted, k->noted);
+    if (k->n_absent) qz_str_printf(out, "  defaults     %u key%s absent in config.json: %s\n", k->n_absent, k->n_absent == 1 ? "" : "s", k->absent);
+    for (size_t i = 0; i < m->n_doubts; i++) qz_str_printf(out, "  doubt        %s\n", m->doubts[i]);
+}
+
+/* The manifest's provenance fields, or UNKNOWN. */
+static void manifest_lines(const char *path, qz_str *out) {
+    char *mp = qz_manifest_path(path);
+    qz_error e = {0};
+    json_t *root = NULL;
+    if (mp && qz_path_exists(mp) && qz_json_load(mp, 64 << 20, &root, &e) == QZ_OK) {
+        const char *key, *weights = json_string_value(json_object_get(root, "summary"));
+        if (weights) qz_str_printf(out, "  weights      %s\n", weights);
+        json_t *v, *prov = json_object_get(root, "provenance");
+        json_object_foreach(prov, key, v) {
+            char *object = json_is_object(v) ? json_dumps(v, JSON_COMPACT) : NULL;
+            const char *text = object ? object : json_string_value(v);
+            if (text) qz_str_printf(out, "  %-12s %s\n", key, text);
+            free(object); /* jansson's */
+        }
+    } else {
+        qz_arena a = {0};
+        const char *accepted = qz_accepted_in(path, &a); /* a GGUF file says so itself */
+        const char *recipe = qz_provenance_in(path, QZ_RECIPE_KEY, &a);
+        qz_str_puts(out, "  provenance   UNKNOWN (no manifest)\n");
+        if (recipe) qz_str_printf(out, "  %-12s %s\n", QZ_RECIPE_KEY, recipe);
+        if (accepted) qz_str_printf(out, "  %-12s %s\n", QZ_ACCEPTED_KEY, accepted);
+        qz_arena_release(&a);
+    }
+    json_decref(root);
+    qz_free(mp);
+}
+
+void qz_inspect_json(const qz_source *s, qz_str *out) {
+    const qz_model *m = s->model;
+    const qz_config *c = &m->config;
+    qz_str types = {0};
+    type_counts(m, &types);
+    qz_str_printf(out, "{\"container\":\"%s\",\"encoding\":\"%s\",\"precision_contract\":\"%s\",\"family\":\"%s\",\"types\":\"%s\",\"weights\":%llu,\"bytes\":%llu,\"tensors\":%zu,"
+                  "\"hidden_size\":%llu,\"intermediate_size\":%llu,\"layers\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,\"vocab_size\":%llu,\"tied\":%s,",
+                  m->container, m->encoding, m->contract, qz_family_get(c->family)->name, types.ptr ? types.ptr : "", (unsigned long long)qz_config_parameters(c),
+                  (unsigned long long)m->file_bytes, m->n_tensors, (unsigned long long)c->hidden_size, (unsigned long long)c->intermediate_size,
+                  (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads, (unsigned long long)c->head_dim,
+                  (unsigned long long)c->vocab_size, c->tie_embeddings ? "true" : "false");
+    if (c->experts) qz_str_printf(out, "\"experts\":%llu,\"experts_used\":%llu,\"expert_width\":%llu,", (unsigned long long)c->experts, (unsigned long long)c->experts_used, (unsigned long long)c->expert_width);
+    qz_leftovers_json(m, out);
+    qz_arena a = {0};
+    const char *recipe = qz_provenance_in(m->path, QZ_RECIPE_KEY, &a);
+    qz_str_printf(out, ",\"recipe\":%s", recipe && *recipe == '{' ? recipe : "null");
+    qz_str_puts(out, ",\"calibration_accepted\":");
+    qz_accepted_json(qz_accepted_in(m->path, &a), out);
+    qz_arena_release(&a);
+    qz_str_puts(out, "}\n");
+    qz_str_release(&types);
+}
+
+void qz_inspect_text(const qz_source *s, const char *path, qz_str *out) {
+    shape_lines(s, out);
+    leftover_lines(s->model, out);
+    manifest_lines(path, out);
+}

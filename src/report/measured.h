@@ -1,0 +1,66 @@
+/* What one model costs: a row of eval's and release's tables. pipeline/evaluate.h and bench.h fill it. */
+#ifndef QZ_REPORT_MEASURED_H
+#define QZ_REPORT_MEASURED_H
+#include "base/str.h"
+#include "base/table.h"
+#include "eval/latency.h"
+#include "eval/score.h"
+#include "eval/tasks.h"
+#include "model/model.h"
+
+typedef struct {
+    char name[160], container[32], encoding[64], contract[64], path[512];
+    uint64_t file_bytes, peak_rss;
+    double bits_per_weight;
+    bool scored;
+    qz_score score;
+    bool scored_runtime;           /* the same tokens in runtime arithmetic: only beside exact figures and a source */
+    qz_score runtime;
+    char kernel[64];               /* of the runtime arithmetic */
+    double bits_per_byte;          /* of the scored text; 0: no tokenizer, so no bytes */
+    char made_from[65];            /* source_sha256 that the artifact names, where it is not the source's; else "" */
+    qz_task_score tasks;
+    double mcnemar;          /* -1: no pair */
+    size_t lost, won;
+    size_t dropped, ignored_keys;  /* stored tensors and keys of the configuration that nothing reads, taken with --accept */
+    char dropped_names[320], ignored_names[320];
+    size_t beyond;                 /* positions of the text beyond the model's context */
+    qz_config_keys keys;           /* of the configuration: what was not read */
+} qz_measured;
+
+/* What all rows were measured on. */
+typedef struct {
+    char set[160];           /* protocol in words; "": no text */
+    char token_hash[65];
+    size_t skipped;          /* texts of fewer than two tokens */
+    size_t scored_bytes;     /* of the text behind the scored tokens; 0: no tokenizer */
+    const char *arith;       /* "exact", "runtime" or QZ_ARITH_BOTH */
+    char source_sha[65];     /* of --against, if an artifact names its source; "": not hashed */
+} qz_eval_facts;
+
+/* Exact figures, and the KL of the runtime's own arithmetic beside them. */
+#define QZ_ARITH_BOTH "both"
+/* "W4A16" of exact arithmetic, as the runtime's kernel has it: "W4A8" where it rounds activations to 8 bits. */
+const char *qz_runtime_contract(const char *contract, const char *kernel, char buf[64]);
+
+/* Speed and memory of one artifact. */
+typedef struct {
+    qz_latency speed;
+    double load_seconds;      /* open + engine, weights in page cache */
+    uint64_t peak_rss, engine_bytes;
+    double load_average;      /* of one minute, before the measurement */
+    double switches;          /* times a second that the kernel took a CPU from it */
+    bool loaded;              /* other programs had a part in these figures */
+    char kernel[96];          /* kernel of the block linears */
+    char cpu[16];
+} qz_bench;
+
+/* `eval --json`: what all were measured on, then one row a model. */
+qz_status qz_evaluate_json(const qz_measured *m, size_t n, const qz_eval_facts *facts, qz_str *out, qz_error *err);
+/* On the terminal one model is a list of figures. */
+void qz_measured_print(const qz_measured *x, qz_str *out);
+
+/* The table of `bench`, or that of --json, which has all numbers; a row for each model. */
+qz_status qz_bench_table(bool json, qz_arena *arena, qz_table *t, qz_error *err);
+qz_status qz_bench_row(qz_table *t, bool json, const char *name, const qz_model *m, const qz_bench *b, double bandwidth, qz_error *err);
+#endif

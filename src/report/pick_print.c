@@ -1,0 +1,211 @@
+#include "report/pick_print.h"
+#include "model/leftovers.h"
+#include "base/json.h"
+#include "base/size.h"
+#include "report/findings_print.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { INDENT = 13, LINE = 1024 };
+#define GB(x) ((double)(x) / 1e9)
+static unsigned long long ull(uint64_t x) { return x; }
+
+/* A page is a list of (heading, text) lines; the terminal and Markdown print the same ones. */
+typedef struct { qz_str *s; bool markdown; const char *last; } page;
+static void put(page *p, const char *heading, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void put(page *p, const char *heading, const char *fmt, ...) {
+    char text[LINE];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    bool same = p->last && strcmp(p->last, heading) == 0;
+    p->last = heading;
+    if (p->markdown) {
+        if (!same) qz_str_printf(p->s, "\n## %c%s\n\n", heading[0] >= 'a' && heading[0] <= 'z' ? heading[0] - 32 : heading[0], heading + 1);
+        qz_str_printf(p->s, "- %s\n", text);
+    } else qz_print_wrapped(p->s, same ? "" : heading, INDENT, text);
+}
+
+static void put_line(page *p, const char *heading, const qz_pick_line *l) {
+    const qz_pick_row *r = l->row;
+    if (r->why && *r->why) put(p, heading, "why: %s [rule %s; source %s]", r->why, r->id, r->source);
+    else put(p, heading, "[rule %s; source %s]", r->id, r->source);
+}
+
+static void put_answers(page *p, const qz_pick_answer *a) {
+    const char *today = a->format.row->today;
+    put(p, "format", "the source says: %s", strcmp(a->format.source_says, "-") == 0 ? "nothing" : a->format.source_says);
+    put(p, "format", "today: %s", today);
+}
+
+/* Billions of weights that the picked level holds on the card alone. */
+static double whole_on_card(const qz_pick_page *x) {
+    const qz_memory *m = &x->answer->memory;
+    return GB(m->usable) / (double)m->weights.bytes * (double)x->shape->params;
+}
+
+static void put_memory(page *p, const qz_pick_page *x) {
+    const qz_pick_answer *a = x->answer;
+    const qz_memory *m = &a->memory;
+    if (m->total == 0) {
+        if (a->level != QZ_LEVEL_COUNT) {
+            qz_weighed w;
+            if (qz_level_weigh(x->shape, a->level, true, NULL, &w, &(qz_error){0}) == QZ_OK) put(p, "memory", "%.2f GB weights (%.2f GB in 16 bits)", GB(w.bytes), GB(a->float_bytes));
+        }
+        return;
+    }
+    put(p, "memory", "%s%.2f GB weights + %.2f GB KV cache + %.2f GB buffers = %.2f GB%s%s (16 bits: %.2f GB weights, %.2f GB cache)", a->level == QZ_LEVEL_COUNT && !x->measured ? "about " : "", GB(m->weights.bytes), GB(m->kv.bytes),
+        GB(m->total_buffers - m->total), GB(m->total_buffers), a->gpus > 1 ? ", in all" : "", a->offloaded ? ", card and system memory" : "", GB(a->float_bytes), GB(a->kv_f16));
+    put(p, "memory", "%s: %.2f GB / %.2f GiB, %.0f %% kept free, %.1f GB for the runtime: %.2f GB usable%s%s", x->hardware->name, GB(a->capacity), (double)a->capacity / 1073741824.0,
+        100 * a->reserve, a->overhead / 1e9, GB(m->usable), a->gpus > 1 ? " each" : "", m->fits ? "" : a->offloaded ? "" : "; the request does not fit");
+    if (a->offloaded) {
+        put(p, "memory", "%llu of %llu layers on the card (even-size estimate: %llu): %.2f GB there, %.2f GB in system memory", ull(a->split.layers), ull(x->shape->layers), ull(a->split.even),
+            GB(a->split.gpu_bytes), GB(a->split.system_bytes));
+        put(p, "memory", "offered first: a model of at most about %.0f billion weights, which this level holds on the card whole", whole_on_card(x));
+        return;
+    }
+    put(p, "memory", "largest: %llu user%s at %llu tokens, or %llu tokens for %llu user%s (the model's own limit: %llu)", ull(a->max_users), qz_plural(a->max_users), ull(a->ctx), ull(a->max_ctx), ull(a->users),
+        a->users == 1 ? "" : "s", ull(x->shape->max_position));
+}
+
+static void put_commands(page *p, const qz_pick_page *x) {
+    const qz_pick_answer *a = x->answer;
+    if (a->level == QZ_LEVEL_COUNT || a->level == QZ_LEVEL_BF16) {
+        put(p, "commands", "quantz check %s --engine %s", x->input, qz_runtime_get(a->engine)->name);
+        return;
+    }
+    const char *level = qz_level_get(a->level)->name, *calib = strncmp(a->calibration.answer, "none", 4) == 0 ? "" : " --calib YOUR-TRAFFIC.jsonl";
+    char tp[48] = "";
+    if (a->gpus > 1) (void)snprintf(tp, sizeof tp, " --tp %llu", ull(a->gpus));
+    put(p, "commands", "quantz check %s --to %s --engine %s%s", x->input, level, qz_runtime_get(a->engine)->name, tp);
+    const bool known = strchr(x->hardware->name, ' ') == NULL; /* a row of the table, no description */
+    if (x->writable) put(p, "commands", "quantz release %s --to %s%s --text HELD-OUT.txt --tasks TASKS.jsonl -o DIR", x->input, level, calib);
+    else put(p, "commands", "quantz does not write %s yet: make it with the format's own tools, then quantz check DIR", level);
+    put(p, "commands", "quantz explain launch DIR/ARTIFACT%s%s --ctx %llu --users %llu%s%s%s", known ? " --hardware " : "", known ? x->hardware->name : "", ull(a->ctx), ull(a->users),
+        strcmp(a->kv.answer, "-") ? " --kv " : "", strcmp(a->kv.answer, "-") ? a->kv.answer : "", tp);
+}
+
+static void body(const qz_pick_page *x, page *p) {
+    const qz_pick_answer *a = x->answer;
+    if (a->refused) put(p, "refused", "%s", a->refusal);
+    if (a->refused && a->format.row) {
+        put(p, "refused", "[rule %s; source %s]", a->format.row->id, a->format.row->source);
+        put(p, "refused", "the source says: %s", a->format.source_says);
+        put(p, "refused", "today: %s", a->format.row->today);
+    }
+    if (a->refused && a->kv_f16) {
+        put(p, "memory", "KV cache of the request alone: %.1f GB in 16 bits, %.1f GB in 8 bits; %.2f GB / %.2f GiB capacity", GB(a->kv_f16), GB(a->kv_small), GB(a->capacity),
+            (double)a->capacity / 1073741824.0);
+        if (a->max_ctx) put(p, "memory", "largest context that fits with 4-bit weights and an 8-bit cache: %llu tokens; native context: %llu", ull(a->max_ctx), ull(x->shape->max_position));
+    }
+    if (a->refused) return;
+    put(p, "deploy", "%s", a->deploy);
+    put(p, "format", "%s%s%s%s%s", a->format.answer, a->beside ? "; benchmark beside it: " : "", a->beside ? a->beside : "", a->larger ? "; the next level up fits too: " : "", a->larger ? a->larger : "");
+    put_line(p, "format", &a->format);
+    put_answers(p, a);
+    put(p, "KV cache", "%s; %.2f GB in 16 bits, %.2f GB in 8 bits for this request", a->kv.answer, GB(a->kv_f16), GB(a->kv_small));
+    put_line(p, "KV cache", &a->kv);
+    put_memory(p, x);
+    put(p, "calibration", "%s", a->calibration.answer);
+    put(p, "calibration", "[rule %s; source %s]", a->calibration.row->id, a->calibration.row->source);
+    for (size_t i = 0; i < a->n_validation; i++) put(p, "validation", "%zu. %s [%s]", i + 1, a->validation[i]->result, a->validation[i]->source);
+    put(p, "fallback", "%s", a->ladder.answer);
+    put_line(p, "fallback", &a->ladder);
+    put_commands(p, x);
+}
+
+static void head(const qz_pick_page *x, char out[LINE]) {
+    const qz_pick_answer *a = x->answer;
+    (void)snprintf(out, LINE, "%s (%s, %.2f billion weights) on %llu x %s: %s, %s, %llu user%s x %llu tokens%s", x->input, x->shape->model_type, (double)x->shape->params / 1e9, ull(a->gpus),
+                   x->hardware->name, a->workload, a->tolerance, ull(a->users), a->users == 1 ? "" : "s", ull(a->ctx), a->loras ? ", with LoRA adapters" : "");
+}
+
+void qz_pick_text(const qz_pick_page *x, qz_str *s) {
+    char title[LINE];
+    page p = {s, false, NULL};
+    head(x, title);
+    qz_print_wrapped(s, "", 0, title);
+    body(x, &p);
+    qz_print_findings(s, &x->answer->flags);
+}
+
+void qz_pick_markdown(const qz_pick_page *x, qz_str *s) {
+    char title[LINE];
+    page p = {s, true, NULL};
+    const qz_findings *f = &x->answer->flags;
+    head(x, title);
+    qz_str_printf(s, "# Deployment choice\n\n%s\n", title);
+    body(x, &p);
+    if (f->n) qz_str_puts(s, "\n## Flags\n\n| level | code | finding | what to do | source |\n|---|---|---|---|---|\n");
+    for (size_t i = 0; i < f->n; i++)
+        qz_str_printf(s, "| %s | %s | %s | %s | %s |\n", qz_finding_level_name(f->rows[i].level), f->rows[i].code, f->rows[i].problem, f->rows[i].fix ? f->rows[i].fix : "", f->rows[i].source);
+}
+
+static void json_line(qz_str *s, const char *key, const qz_pick_line *l) {
+    qz_str_printf(s, ",\n\"%s\":{\"rule\":\"%s\"", key, l->row->id);
+    qz_json_text(s, "why", l->row->why);
+    qz_json_text(s, "source", l->row->source);
+    qz_json_text(s, "source_says", l->row->claim);
+    qz_json_text(s, "today", l->row->today);
+    qz_str_putc(s, '}');
+}
+
+static void json_memory(qz_str *s, const qz_pick_page *x) {
+    const qz_pick_answer *a = x->answer;
+    const qz_memory *m = &a->memory;
+    qz_str_printf(s, ",\n\"memory\":{\"weight_bytes\":%llu,\"kv_bytes\":%llu,\"buffer_bytes\":%llu,\"total_bytes\":%llu,\"usable_bytes\":%llu,\"capacity_bytes\":%llu,\"reserve_pct\":%.6g,"
+                  "\"runtime_bytes\":%.0f,\"fits\":%s,\"weight_bytes_16\":%llu,\"kv_bytes_16\":%llu,\"kv_bytes_8\":%llu,\"max_users\":%llu,\"max_ctx\":%llu",
+                  ull(m->weights.bytes), ull(m->kv.bytes), ull(m->total_buffers - m->total), ull(m->total_buffers), ull(m->usable), ull(a->capacity), 100 * a->reserve, a->overhead,
+                  m->fits && m->total ? "true" : "false", ull(a->float_bytes), ull(a->kv_f16), ull(a->kv_small), ull(a->max_users), ull(a->max_ctx));
+    if (a->offloaded)
+        qz_str_printf(s, ",\"layers\":%llu,\"layers_on_card\":%llu,\"layers_even_size\":%llu,\"card_bytes\":%llu,\"system_bytes\":%llu,\"whole_on_card_billion\":%.0f", ull(x->shape->layers),
+                      ull(a->split.layers), ull(a->split.even), ull(a->split.gpu_bytes), ull(a->split.system_bytes), whole_on_card(x));
+    qz_str_putc(s, '}');
+}
+
+void qz_pick_json(const qz_pick_page *x, qz_str *s) {
+    const qz_pick_answer *a = x->answer;
+    const qz_runtime_info *e = qz_runtime_get(a->engine);
+    qz_str_puts(s, "{\"pick\":1");
+    qz_json_text(s, "input", x->input);
+    qz_json_text(s, "model_type", x->shape->model_type);
+    qz_unread_json(&x->shape->config.keys, "", s);
+    qz_json_text(s, "hardware", x->hardware->name);
+    qz_json_text(s, "hardware_date", x->hardware->date);
+    qz_json_text(s, "workload", a->workload);
+    qz_json_text(s, "tolerance", a->tolerance);
+    qz_str_printf(s, ",\"weights\":%llu,\"native_context\":%llu,\"users\":%llu,\"ctx\":%llu,\"loras\":%llu,\"gpus\":%llu,\"refused\":%s", ull(x->shape->params), ull(x->shape->max_position), ull(a->users), ull(a->ctx), ull(a->loras), ull(a->gpus),
+                  a->refused ? "true" : "false");
+    qz_json_text(s, "refusal", a->refusal);
+    qz_json_text(s, "deploy", a->deploy);
+    qz_json_text(s, "format", a->refused ? NULL : a->level == QZ_LEVEL_COUNT ? "as released" : qz_level_get(a->level)->title);
+    qz_json_text(s, "level", a->refused ? NULL : a->format.answer);
+    qz_json_text(s, "beside", a->beside);
+    qz_json_text(s, "larger", a->larger);
+    qz_json_text(s, "kv", a->refused ? NULL : a->kv.answer);
+    qz_json_text(s, "engine", e ? e->name : NULL);
+    qz_json_text(s, "engine_version", e ? e->version : NULL);
+    qz_json_text(s, "engine_date", e ? e->date : NULL);
+    qz_json_text(s, "calibration", a->calibration.answer);
+    qz_str_puts(s, ",\"validation\":[");
+    for (size_t i = 0; i < a->n_validation; i++) {
+        if (i) qz_str_putc(s, ',');
+        qz_json_quote(s, a->validation[i]->result, strlen(a->validation[i]->result));
+    }
+    qz_str_puts(s, "],\"validation_sources\":[");
+    for (size_t i = 0; i < a->n_validation; i++) {
+        if (i) qz_str_putc(s, ',');
+        qz_json_quote(s, a->validation[i]->source, strlen(a->validation[i]->source));
+    }
+    qz_str_putc(s, ']');
+    qz_json_text(s, "fallback", a->ladder.answer);
+    if (a->format.row) json_line(s, "format_rule", &a->format);
+    if (a->kv.row) json_line(s, "kv_rule", &a->kv);
+    if (a->calibration.row) json_line(s, "calibration_rule", &a->calibration);
+    if (a->ladder.row) json_line(s, "fallback_rule", &a->ladder);
+    json_memory(s, x);
+    qz_str_puts(s, ",\n\"flags\":");
+    qz_json_findings(s, &a->flags);
+    qz_str_puts(s, "}\n");
+}

@@ -1,0 +1,19 @@
+/* The answer of pick as terminal text, as one Markdown page and as JSON. Appends to strings. */
+#ifndef QZ_REPORT_PICK_PRINT_H
+#define QZ_REPORT_PICK_PRINT_H
+#include "base/str.h"
+#include "deploy/pick.h"
+
+typedef struct {
+    const char *input;              /* as given */
+    const qz_shape *shape;
+    const qz_hardware *hardware;
+    bool writable;                  /* quantz writes the picked level */
+    bool measured;                  /* bytes of a file, not an estimate from its format */
+    const qz_pick_answer *answer;
+} qz_pick_page;
+
+void qz_pick_text(const qz_pick_page *p, qz_str *s);
+void qz_pick_markdown(const qz_pick_page *p, qz_str *s);
+void qz_pick_json(const qz_pick_page *p, qz_str *s);
+#endif

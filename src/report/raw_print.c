@@ -1,0 +1,80 @@
+#include "report/raw_print.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/size.h"
+#include "report/table_print.h"
+#include <stdio.h>
+#include <string.h>
+
+static qz_status tensor_table(const qz_raw *r, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Shape", 'l'}, {"Offset", 'r'}, {"Bytes", 'r'}, {"File", 'l'}};
+    char shape[64];
+    QZ_TRY(qz_table_init(t, a, NULL, cols, 6, err));
+    for (size_t i = 0; i < r->n; i++) {
+        const qz_raw_tensor *x = &r->tensors[i];
+        QZ_TRY(qz_table_row(t, err));
+        QZ_TRY(qz_table_set(t, 0, err, "%s", x->name));
+        QZ_TRY(qz_table_set(t, 1, err, "%s", x->type));
+        QZ_TRY(qz_table_set(t, 2, err, "%s", qz_raw_shape(x, shape)));
+        QZ_TRY(qz_table_set(t, 3, err, "%llu", (unsigned long long)x->offset));
+        QZ_TRY(qz_table_set(t, 4, err, "%llu", (unsigned long long)x->bytes));
+        QZ_TRY(qz_table_set(t, 5, err, "%s", qz_path_base(x->file)));
+    }
+    return QZ_OK;
+}
+
+static void print_text(const qz_raw *r, const char *path, const qz_error *why, qz_str *out) {
+    char size[48], weights[48];
+    qz_str_printf(out, "%s (%s: ", r->container, qz_path_base(path));
+    if (r->n) qz_raw_types(r, out);
+    else qz_str_puts(out, "no tensors");
+    qz_str_printf(out, ")%s%s\n", *r->architecture ? ", architecture " : "", r->architecture);
+    qz_str_printf(out, "  runs         no: %s\n", qz_raw_reason(r, why));
+    qz_str_printf(out, "  size         %s, %zu tensor%s\n", qz_size_text(size, r->file_bytes), r->n, qz_plural(r->n));
+    if (r->elems)
+        qz_str_printf(out, "  weights      %llu values, %s, %.4f bits/value\n", (unsigned long long)r->elems, qz_size_text(weights, r->tensor_bytes),
+                      8.0 * (double)r->tensor_bytes / (double)r->elems);
+    if (r->kv_bytes) qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits, by the usual keys\n", (unsigned long long)r->kv_bytes);
+    for (size_t i = 0; i < r->n_meta; i++) qz_str_printf(out, "  %-38s %s\n", r->meta[i].key, r->meta[i].value);
+}
+
+static void print_json(const qz_raw *r, const qz_error *why, qz_str *out) {
+    qz_str types = {0};
+    qz_raw_types(r, &types);
+    qz_str_printf(out, "{\"container\":\"%s\",\"runs\":false,\"reason\":", r->container);
+    const char *reason = qz_raw_reason(r, why);
+    qz_json_quote(out, reason, strlen(reason));
+    qz_str_puts(out, ",\"architecture\":");
+    qz_json_quote(out, r->architecture, strlen(r->architecture));
+    qz_str_printf(out, ",\"types\":\"%s\",\"weights\":%llu,\"weight_bytes\":%llu,\"bytes\":%llu,\"tensors\":%zu,\"kv_bytes_per_token\":", types.ptr ? types.ptr : "",
+                  (unsigned long long)r->elems, (unsigned long long)r->tensor_bytes, (unsigned long long)r->file_bytes, r->n);
+    if (r->kv_bytes) qz_str_printf(out, "%llu", (unsigned long long)r->kv_bytes);
+    else qz_str_puts(out, "null");
+    qz_str_puts(out, ",\"metadata\":{");
+    for (size_t i = 0; i < r->n_meta; i++) {
+        if (i) qz_str_putc(out, ',');
+        qz_json_quote(out, r->meta[i].key, strlen(r->meta[i].key));
+        qz_str_putc(out, ':');
+        if (r->meta[i].quoted) qz_json_quote(out, r->meta[i].value, strlen(r->meta[i].value));
+        else qz_str_puts(out, r->meta[i].value);
+    }
+    qz_str_puts(out, "}}\n");
+    qz_str_release(&types);
+}
+
+qz_status qz_raw_show(const char *path, qz_raw_view as, const qz_error *why, qz_str *out, qz_error *err) {
+    qz_raw raw;
+    qz_table t;
+    qz_arena a = {0};
+    QZ_TRY(qz_raw_open(path, &raw, err));
+    qz_status st = QZ_OK;
+    if (as.tensors) {
+        st = tensor_table(&raw, &a, &t, err);
+        if (st == QZ_OK && as.json) qz_table_answer(&t, out);
+        else if (st == QZ_OK) qz_table_text(&t, out);
+    } else if (as.json) print_json(&raw, why, out);
+    else print_text(&raw, path, why, out);
+    qz_arena_release(&a);
+    qz_raw_release(&raw);
+    return st;
+}

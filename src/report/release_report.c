@@ -1,0 +1,354 @@
+#include "model/leftovers.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "base/size.h"
+#include "artifacts/provenance.h"
+#include "report/json_write.h"
+#include "report/release_report.h"
+#include "report/table_print.h"
+#include "text/accepted.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static qz_status set_speed(qz_table *t, const qz_release_report *r, size_t i, qz_error *err) {
+    const qz_bench *b = &r->bench[i], *src = &r->bench[0];
+    if (!r->has_bench) return QZ_OK;
+    QZ_TRY(qz_table_set(t, 3, err, "%.1f", b->speed.ttft_ms.median));
+    QZ_TRY(qz_table_set(t, 4, err, "%.0f", b->speed.prompt_tps.median));
+    QZ_TRY(qz_table_set(t, 5, err, "%.0f", b->speed.gen_tps.median));
+    QZ_TRY(qz_table_set(t, 6, err, "%.2fx", b->speed.gen_tps.median / src->speed.gen_tps.median));
+    return qz_table_set(t, 7, err, "%.0f", (double)b->peak_rss / 1048576.0);
+}
+
+/* "AWQ g128", "Q4_K_M": short enough for 100 columns; the full encoding stands in the report's second table. */
+static void format_name(const qz_measured *m, char out[32]) {
+    const char *group = strstr(m->encoding, " g");
+    const bool awq = strcmp(m->container, "awq") == 0, gptq = strncmp(m->container, "gptq", 4) == 0;
+    if ((awq || gptq) && group) (void)snprintf(out, 32, "%s%.*s", awq ? "AWQ" : "GPTQ", (int)(1 + strcspn(group + 1, " ")), group);
+    else (void)snprintf(out, 32, "%.31s", m->encoding);
+}
+
+/* Titles are short: the table fits 100 columns; notes() tells their units. */
+static qz_status main_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Format", 'l'}, {"Size GB", 'r'}, {"bits/w", 'r'}, {"TTFT", 'r'}, {"prompt", 'r'}, {"gen", 'r'}, {"speed", 'r'},
+                                     {"MiB", 'r'}, {"PPL", 'r'}, {"dPPL %", 'r'}, {"KL", 'r'}, {"top-1", 'r'}, {"tasks", 'r'}};
+    QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
+    for (size_t i = 0; i < r->n_rows; i++) {
+        const qz_measured *m = &r->rows[i];
+        QZ_TRY(qz_table_row(t, err));
+        char format[32] = "source";
+        if (i) format_name(m, format);
+        QZ_TRY(qz_table_set(t, 0, err, "%s", format));
+        QZ_TRY(qz_table_set(t, 1, err, m->file_bytes < 1000000000 ? "%.4f" : "%.2f", (double)m->file_bytes / 1e9));
+        QZ_TRY(qz_table_set(t, 2, err, "%.2f", m->bits_per_weight));
+        QZ_TRY(set_speed(t, r, i, err));
+        if (m->scored) QZ_TRY(qz_table_set(t, 8, err, "%.3f", m->score.ppl.value));
+        if (m->scored && m->score.paired) {
+            QZ_TRY(qz_table_set(t, 9, err, "%+.2f", m->score.delta_ppl_pct.value));
+            QZ_TRY(qz_table_set(t, 10, err, "%.5f", m->score.kl.value));
+            QZ_TRY(qz_table_set(t, 11, err, "%.1f", m->score.top1));
+        }
+        if (m->tasks.n) QZ_TRY(qz_table_set(t, 12, err, "%.1f", 100.0 * (double)m->tasks.solved / (double)m->tasks.n));
+    }
+    return QZ_OK;
+}
+
+static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Artifact", 'l'}, {"Container", 'l'}, {"Contract of quality", 'l'}, {"Size ratio", 'r'}, {"KL 95 %", 'r'}, {"KL p99", 'r'},
+                                     {"dPPL 95 %", 'r'}, {"tasks", 'r'}, {"lost/won", 'r'}, {"McNemar p", 'r'}, {"Contract of speed", 'l'}, {"runtime KL", 'r'},
+                                     {"runtime KL 95 %", 'r'}};
+    char contract[64];
+    QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
+    for (size_t i = 0; i < r->n_rows; i++) {
+        const qz_measured *m = &r->rows[i];
+        QZ_TRY(qz_table_row(t, err));
+        QZ_TRY(qz_table_set(t, 0, err, "%s (%s)", qz_path_base(m->path), m->encoding));
+        QZ_TRY(qz_table_set(t, 1, err, "%s", m->container));
+        QZ_TRY(qz_table_set(t, 2, err, "%s, exact", m->contract));
+        QZ_TRY(qz_table_set(t, 3, err, "%.2fx", (double)r->rows[0].file_bytes / (double)m->file_bytes));
+        if (m->scored && m->score.paired) {
+            QZ_TRY(qz_table_set(t, 4, err, "%.5f..%.5f", m->score.kl.low, m->score.kl.high));
+            QZ_TRY(qz_table_set(t, 5, err, "%.4f", m->score.kl_p99));
+            QZ_TRY(qz_table_set(t, 6, err, "%+.2f..%+.2f", m->score.delta_ppl_pct.low, m->score.delta_ppl_pct.high));
+        }
+        if (m->tasks.n) QZ_TRY(qz_table_set(t, 7, err, "%zu/%zu", m->tasks.solved, m->tasks.n));
+        if (m->tasks.n && m->mcnemar >= 0) {
+            QZ_TRY(qz_table_set(t, 8, err, "%zu/%zu", m->lost, m->won));
+            QZ_TRY(qz_table_set(t, 9, err, "%.3f", m->mcnemar));
+        }
+        const char *kernel = r->has_bench ? r->bench[i].kernel : m->kernel;
+        if (*kernel) QZ_TRY(qz_table_set(t, 10, err, "%s (%s)", qz_runtime_contract(m->contract, kernel, contract), kernel));
+        if (m->scored_runtime) {
+            QZ_TRY(qz_table_set(t, 11, err, "%.6f", m->runtime.kl.value));
+            QZ_TRY(qz_table_set(t, 12, err, "%.6f..%.6f", m->runtime.kl.low, m->runtime.kl.high));
+        }
+    }
+    return QZ_OK;
+}
+
+/* Appends text, broken at blanks before column 100; continuation lines are indented. */
+static void wrapped(qz_str *s, const char *text) {
+    size_t at = 0;
+    while (*text) {
+        size_t n = strcspn(text, " ");
+        if (at && at + 1 + n > 99) {
+            qz_str_puts(s, "\n  ");
+            at = 2;
+        } else if (at) {
+            qz_str_putc(s, ' ');
+            at++;
+        }
+        qz_str_append(s, text, n);
+        at += n;
+        text += n;
+        text += *text == ' ';
+    }
+    qz_str_putc(s, '\n');
+}
+/* Quality and speed columns are not of one arithmetic: both contracts by name, and the KL of what the speed columns ran. */
+static void contracts(const qz_release_report *r, qz_str *s) {
+    char contract[64], format[32];
+    qz_str line = {0};
+    bool any = false;
+    for (size_t i = 1; i < r->n_rows; i++) {
+        const qz_measured *m = &r->rows[i];
+        if (!m->scored_runtime) continue;
+        format_name(m, format);
+        qz_str_printf(&line, "%s%s %.6f (%s)", any ? ", " : "", format, m->runtime.kl.value, qz_runtime_contract(m->contract, m->kernel, contract));
+        any = true;
+    }
+    if (r->n_rows > 1) {
+        format_name(&r->rows[1], format);
+        qz_str head = {0};
+        qz_str_printf(&head, "Contracts: quality columns are exact arithmetic (%s: %s);%s", format, r->rows[1].contract,
+                      r->has_bench ? " speed columns are runtime arithmetic, which rounds activations to 8 bits where a kernel does." : " no speed was measured.");
+        wrapped(s, head.ptr ? head.ptr : "");
+        s->failed |= head.failed;
+        qz_str_release(&head);
+    }
+    if (any) {
+        qz_str text = {0};
+        qz_str_printf(&text, "Runtime KL, in nats: %s.", line.ptr ? line.ptr : "");
+        wrapped(s, text.ptr ? text.ptr : "");
+        s->failed |= text.failed;
+        qz_str_release(&text);
+    }
+    s->failed |= line.failed;
+    qz_str_release(&line);
+}
+static void notes(const qz_release_report *r, qz_str *s) {
+    char line[768];
+    qz_str_puts(s, "Units: ");
+    if (r->has_bench) qz_str_puts(s, "TTFT ms; prompt, gen tokens/s; speed: gen against source; MiB: peak RSS; ");
+    qz_str_puts(s, "top-1, tasks %.\n");
+    if (r->eval.set[0]) {
+        (void)snprintf(line, sizeof line, "Text: %s (token hash %.12s), exact arithmetic, KL(source || artifact) in nats.", r->eval.set, r->eval.token_hash);
+        wrapped(s, line);
+    }
+    contracts(r, s);
+    if (r->calibration) {
+        (void)snprintf(line, sizeof line, "Calibration: %s.", r->calibration);
+        wrapped(s, line);
+    }
+    if (r->accepted) {
+        qz_str text = {0};
+        qz_accepted_line(r->accepted, &text);
+        (void)snprintf(line, sizeof line, "Warning: %s.", text.ptr ? text.ptr : "");
+        wrapped(s, line);
+        qz_str_release(&text);
+    }
+    if (r->has_bench) {
+        const qz_latency *b = &r->bench[0].speed;
+        (void)snprintf(line, sizeof line, "Speed: prompts of %zu (TTFT) and %zu tokens, %zu new tokens; runtime arithmetic, medians of %zu.",
+                       b->prompt_tokens, b->pp_tokens, b->new_tokens, b->repeats);
+        wrapped(s, line);
+    }
+    const qz_measured *src = &r->rows[0];
+    if (r->n_rows && src->dropped) {
+        (void)snprintf(line, sizeof line, "Dropped from the source, nothing uses %s: %zu tensor%s: %s.", src->dropped == 1 ? "it" : "them", src->dropped, qz_plural(src->dropped),
+                       src->dropped_names);
+        wrapped(s, line);
+    }
+    if (r->n_rows && src->ignored_keys) {
+        (void)snprintf(line, sizeof line, "Ignored in the source's configuration: %zu key%s: %s.", src->ignored_keys, qz_plural(src->ignored_keys), src->ignored_names);
+        wrapped(s, line);
+    }
+    (void)snprintf(line, sizeof line, "Machine: %s.", r->environment);
+    wrapped(s, line);
+    if (!r->tasks) wrapped(s, "GATE-NOTASK: no task metric; perplexity alone does not pass a release (--tasks FILE).");
+}
+
+static void figure(qz_str *s, const char *key, double v) {
+    if (isfinite(v)) qz_str_printf(s, ",\"%s\":%.9g", key, v);
+}
+static void text_figure(qz_str *s, const char *key, const char *v) {
+    qz_str_printf(s, ",\"%s\":", key);
+    qz_json_quote(s, v, strlen(v));
+}
+static void spread(qz_str *s, const char *key, const qz_spread *x) {
+    qz_str_printf(s, ",\"%s\":{\"median\":%.6g,\"min\":%.6g,\"max\":%.6g,\"p95\":%.6g,\"p99\":%.6g}", key, x->median, x->min, x->max, x->p95, x->p99);
+}
+static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
+    const qz_measured *m = &r->rows[i];
+    char contract[64];
+    const qz_measured *dropped = &r->rows[0]; /* every artifact lost what the source lost */
+    qz_str_puts(s, i ? ",\n{\"artifact\":" : "\n{\"artifact\":");
+    qz_json_quote(s, m->path, strlen(m->path));
+    text_figure(s, "container", m->container);
+    text_figure(s, "encoding", m->encoding);
+    text_figure(s, "precision_contract", m->contract);
+    text_figure(s, "runtime", "quantz");
+    qz_str_printf(s, ",\"bytes\":%llu", (unsigned long long)m->file_bytes);
+    figure(s, "bits_per_weight", m->bits_per_weight);
+    qz_str_printf(s, ",\"dropped_tensors\":%zu,\"ignored_keys\":%zu", dropped->dropped, dropped->ignored_keys);
+    if (dropped->dropped) text_figure(s, "dropped", dropped->dropped_names);
+    if (dropped->ignored_keys) text_figure(s, "ignored", dropped->ignored_names);
+    qz_unread_json(&dropped->keys, "", s);
+    if (m->scored) {
+        figure(s, "ppl", m->score.ppl.value);
+        figure(s, "ppl_low", m->score.ppl.low);
+        figure(s, "ppl_high", m->score.ppl.high);
+        figure(s, "ppl_document_mean", m->score.ppl_of_means);
+        qz_str_printf(s, ",\"tokens_scored\":%zu", m->score.scored);
+    }
+    if (m->scored && m->score.paired) {
+        const qz_score *x = &m->score;
+        static const char *const keys[] = {"dppl_pct", "dppl_pct_low", "dppl_pct_high", "ln_ppl_ratio", "ln_ppl_ratio_se", "kl", "kl_low", "kl_high", "kl_median",
+                                           "kl_p99", "kl_p999", "kl_max", "top1_pct", "rms_dp_pct"};
+        const double v[] = {x->delta_ppl_pct.value, x->delta_ppl_pct.low, x->delta_ppl_pct.high, x->ln_ratio, x->ln_ratio_se, x->kl.value, x->kl.low, x->kl.high,
+                            x->kl_median, x->kl_p99, x->kl_p999, x->kl_max, x->top1, x->rms_dp};
+        for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) figure(s, keys[k], v[k]);
+    }
+    if (m->scored_runtime) {
+        figure(s, "runtime_kl", m->runtime.kl.value);
+        figure(s, "runtime_kl_low", m->runtime.kl.low);
+        figure(s, "runtime_kl_high", m->runtime.kl.high);
+        figure(s, "runtime_dppl_pct", m->runtime.delta_ppl_pct.value);
+        text_figure(s, "runtime_contract", qz_runtime_contract(m->contract, m->kernel, contract));
+    }
+    if (m->tasks.n) {
+        qz_str_printf(s, ",\"tasks_solved\":%zu,\"tasks\":%zu", m->tasks.solved, m->tasks.n);
+        figure(s, "tasks_low_pct", m->tasks.low);
+        figure(s, "tasks_high_pct", m->tasks.high);
+        if (m->mcnemar >= 0) qz_str_printf(s, ",\"tasks_lost\":%zu,\"tasks_won\":%zu,\"mcnemar_p\":%.6g", m->lost, m->won, m->mcnemar);
+        qz_str_puts(s, ",\"kinds\":{");
+        for (size_t k = 0; k < m->tasks.n_kinds; k++) {
+            if (k) qz_str_putc(s, ',');
+            qz_json_quote(s, m->tasks.kinds[k].kind, strlen(m->tasks.kinds[k].kind));
+            qz_str_printf(s, ":[%zu,%zu]", m->tasks.kinds[k].solved, m->tasks.kinds[k].n);
+        }
+        qz_str_putc(s, '}');
+    }
+    if (r->has_bench) {
+        const qz_bench *b = &r->bench[i];
+        spread(s, "ttft_ms", &b->speed.ttft_ms);
+        spread(s, "prompt_tps", &b->speed.prompt_tps);
+        spread(s, "gen_tps", &b->speed.gen_tps);
+        qz_str_printf(s, ",\"peak_rss_bytes\":%llu,\"load_s\":%.6g,\"bytes_per_token\":%.0f,\"bandwidth_gbs\":%.6g", (unsigned long long)b->peak_rss, b->load_seconds,
+                      b->speed.bytes_per_token, b->speed.bandwidth_gbs);
+        text_figure(s, "kernel", b->kernel);
+    }
+    if (i > 0) {
+        const qz_release_made *p = &r->made[i - 1];
+        qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
+        text_figure(s, "proof_text", p->proof_text);
+        text_figure(s, "proof_greedy", p->greedy);
+        qz_str_puts(s, ",\"output_error\":");
+        qz_output_error_json(p->output_error, s);
+    }
+    qz_str_putc(s, '}');
+}
+/* Name and hash of each. */
+static void list_files(const qz_release_file *f, size_t n, qz_str *s) {
+    char hex[65];
+    for (size_t i = 0; i < n; i++) {
+        qz_sha256_bytes_hex(f[i].text.ptr, f[i].text.len, hex);
+        qz_str_puts(s, i ? ",\n{\"name\":" : "\n{\"name\":");
+        qz_json_quote(s, f[i].name, strlen(f[i].name));
+        qz_str_printf(s, ",\"sha256\":\"%s\"}", hex);
+    }
+}
+
+static void json_report(const qz_release_report *r, const qz_release_file *files, size_t n_files, qz_str *s) {
+    qz_str_printf(s, "{\"schema\":%d,\"quantz\":", QZ_JSON_SCHEMA);
+    qz_json_quote(s, r->version, strlen(r->version));
+    text_figure(s, "model", r->model);
+    text_figure(s, "source_sha256", r->source_sha);
+    text_figure(s, "calibration_sha256", r->data_sha);
+    text_figure(s, "calibration", r->calibration ? r->calibration : "none");
+    qz_str_puts(s, ",\"calibration_accepted\":");
+    qz_accepted_json(r->accepted, s);
+    text_figure(s, "protocol", r->eval.set);
+    text_figure(s, "token_hash", r->eval.token_hash);
+    text_figure(s, "machine", r->environment);
+    figure(s, "seconds", r->seconds);
+    qz_str_printf(s, ",\"gate_notask\":%s,\"files\":[", r->tasks ? "false" : "true");
+    list_files(files, n_files, s);
+    qz_str_puts(s, "\n],\"rows\":[");
+    for (size_t i = 0; i < r->n_rows; i++) json_row(r, i, s);
+    qz_str_puts(s, "\n]}\n");
+}
+
+static void card(const qz_release_report *r, size_t i, qz_str *s) {
+    const qz_measured *m = &r->rows[i], *src = &r->rows[0];
+    const qz_release_made *p = &r->made[i - 1];
+    char size[48], contract[64];
+    qz_str_printf(s, "# %s\n\n%s, %s (%s), made by quantz %s from %s.\n\n", qz_path_base(m->path), m->container, m->encoding, m->contract, r->version, r->model);
+    qz_str_printf(s, "| | |\n|---|---|\n| size | %s, %.3f bits/weight, %.2fx smaller than the source |\n", qz_size_text(size, m->file_bytes), m->bits_per_weight,
+                  (double)r->rows[0].file_bytes / (double)m->file_bytes);
+    if (m->scored && m->score.paired)
+        qz_str_printf(s, "| KL(source \\|\\| artifact) | %.5f [%.5f, %.5f] nats per token |\n| perplexity | %.4f (source %.4f, %+.2f %%) |\n| same top token | %.2f %% |\n",
+                      m->score.kl.value, m->score.kl.low, m->score.kl.high, m->score.ppl.value, r->rows[0].score.ppl.value, m->score.delta_ppl_pct.value, m->score.top1);
+    if (m->scored_runtime)
+        qz_str_printf(s, "| KL with the runtime's own arithmetic (%s) | %.5f [%.5f, %.5f] nats per token |\n", qz_runtime_contract(m->contract, m->kernel, contract), m->runtime.kl.value,
+                      m->runtime.kl.low, m->runtime.kl.high);
+    if (m->tasks.n) qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
+    qz_str_printf(s, "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 base | UNKNOWN |\n", r->source_sha,
+                  r->calibration ? r->calibration : "none", r->data_sha);
+    if (r->accepted) {
+        qz_str_puts(s, "| warning | ");
+        qz_accepted_line(r->accepted, s);
+        qz_str_puts(s, " |\n");
+    }
+    if (src->dropped) qz_str_printf(s, "| dropped tensors (nothing uses them) | %zu: %s |\n", src->dropped, src->dropped_names);
+    if (src->ignored_keys) qz_str_printf(s, "| ignored keys of the configuration | %zu: %s |\n", src->ignored_keys, src->ignored_names);
+    if (p->note[0]) qz_str_printf(s, "| codes | %s |\n", p->note);
+    qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->eval.set[0] ? r->eval.set : "no text", r->eval.token_hash);
+}
+
+static void page(const qz_release_report *r, const qz_table *t, const qz_table *d, qz_str *s) {
+    qz_str_printf(s, "# %s: release report\n\n", r->model);
+    qz_table_markdown(t, s);
+    qz_str_puts(s, "\nspeed: generation against the source row. MiB: peak memory of a process that runs only this artifact.\n\n");
+    qz_table_markdown(d, s);
+    qz_str_putc(s, '\n');
+    notes(r, s);
+}
+
+static qz_status all_files(const qz_release_report *r, const qz_table *t, const qz_table *d, qz_arena *a, qz_release_file *f, size_t n, qz_error *err) {
+    f[0].name = "report.md";
+    page(r, t, d, &f[0].text);
+    bool named = !f[0].text.failed;
+    for (size_t i = 1; i + 1 < n; i++) {
+        card(r, i, &f[i].text);
+        f[i].name = qz_arena_printf(a, "%s.card.md", qz_path_base(r->rows[i].path));
+        named = named && f[i].name && !f[i].text.failed;
+    }
+    f[n - 1].name = "report.json";
+    if (named) json_report(r, f, n - 1, &f[n - 1].text);
+    return named ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+}
+
+qz_status qz_release_pages(const qz_release_report *r, qz_arena *a, qz_release_file **files, size_t *n, qz_str *terminal, qz_error *err) {
+    qz_table t, d;
+    *n = 0;
+    QZ_TRY(main_table(r, a, &t, err));
+    QZ_TRY(detail_table(r, a, &d, err));
+    qz_table_text(&t, terminal);
+    notes(r, terminal);
+    *files = qz_arena_calloc(a, (r->n_rows ? r->n_rows - 1 : 0) + 2, sizeof **files);
+    if (*files == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
+    *n = (r->n_rows ? r->n_rows - 1 : 0) + 2;
+    return all_files(r, &t, &d, a, *files, *n, err);
+}
