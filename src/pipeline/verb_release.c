@@ -196,6 +196,7 @@ static qz_status report_made(job *j, qz_error *err) {
         const qz_produced *p = &j->made[i];
         made[i] = (qz_release_made){.seconds = p->seconds, .weight_mse = p->weight_mse, .self_kl = p->self_kl, .fallbacks = p->fallbacks,
                                     .uncorrected = p->uncorrected, .norms_kept = p->norms_kept, .greedy = p->greedy, .proof_text = p->proof_text, .note = p->note,
+                                    .importance_tensors = p->importance_tensors, .importance_covered = p->importance_covered,
                                     .output_error = &p->output_error};
     }
     j->rep.made = made;

@@ -106,6 +106,25 @@ static void wrapped(qz_str *s, const char *text) {
     }
     qz_str_putc(s, '\n');
 }
+static const char *importance_text(const qz_release_made *p) {
+    return p->importance_covered ? "used" : p->importance_tensors ? "without" : "not needed";
+}
+/* A GGUF name says nothing of the importance matrix (C-163). */
+static void importance(const qz_release_report *r, qz_str *s) {
+    qz_str line = {0};
+    char format[32];
+    for (size_t i = 1; i < r->n_rows; i++) {
+        if (strncmp(r->rows[i].container, "gguf", 4) != 0) continue;
+        format_name(&r->rows[i], format);
+        qz_str_printf(&line, "%s%s %s", line.len ? ", " : "GGUF, importance matrix (of the calibration data): ", format, importance_text(&r->made[i - 1]));
+    }
+    if (line.len) {
+        qz_str_putc(&line, '.');
+        wrapped(s, line.ptr);
+    }
+    s->failed |= line.failed;
+    qz_str_release(&line);
+}
 /* Quality and speed columns are not of one arithmetic: both contracts by name, and the KL of what the speed columns ran. */
 static void contracts(const qz_release_report *r, qz_str *s) {
     char contract[64], format[32];
@@ -127,6 +146,10 @@ static void contracts(const qz_release_report *r, qz_str *s) {
         s->failed |= head.failed;
         qz_str_release(&head);
     }
+    if (r->n_rows > 1)
+        wrapped(s, "Besides: activations as the contract says (A16: float32 here), accumulators float32 (of 8-bit products int32 within a block), "
+                   "KV cache float32 in exact arithmetic, float16 in runtime arithmetic; all on the CPU, no GPU layers.");
+    importance(r, s);
     if (any) {
         qz_str text = {0};
         qz_str_printf(&text, "Runtime KL, in nats: %s.", line.ptr ? line.ptr : "");
@@ -303,6 +326,8 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
     if (m->scored_runtime)
         qz_str_printf(s, "| KL with the runtime's own arithmetic (%s) | %.5f [%.5f, %.5f] nats per token |\n", qz_runtime_contract(m->contract, m->kernel, contract), m->runtime.kl.value,
                       m->runtime.kl.low, m->runtime.kl.high);
+    qz_str_puts(s, "| runs here | on the CPU, no GPU layers; accumulators float32, KV cache float32 (exact figures) or float16 (runtime) |\n");
+    if (strncmp(m->container, "gguf", 4) == 0) qz_str_printf(s, "| importance matrix | %s |\n", importance_text(p));
     if (m->tasks.n) qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
     qz_str_printf(s, "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 base | UNKNOWN |\n", r->source_sha,
                   r->calibration ? r->calibration : "none", r->data_sha);

@@ -8,6 +8,7 @@
 typedef struct {
     double seconds, weight_mse, self_kl;
     size_t fallbacks, uncorrected, norms_kept;
+    size_t importance_tensors, importance_covered; /* tensors that an importance matrix decides, and those that had one */
     const char *greedy, *proof_text, *note;
     const qz_output_error *output_error;
 } qz_release_made;
