@@ -20,6 +20,11 @@ static row_order order_of(const qz_model *a, const qz_model *b, const char *name
     return o;
 }
 
+size_t qz_diff_row(const qz_model *a, const qz_model *b, const qz_tensor_view *x, size_t r) {
+    const row_order o = order_of(a, b, x->name, x->rows);
+    return o.permuted ? qz_item_source_row(&o.item, x->rows, r) : r;
+}
+
 static void add(qz_diff_sums *s, float a, float b) {
     double d = (double)a - (double)b;
     if (a == b) d = 0; /* infinities of the same sign */

@@ -24,5 +24,7 @@ typedef struct {
     qz_table other;              /* subject, a, b: configuration, metadata, tokenizer, template */
 } qz_diff;
 
+/* Row of a's tensor x that holds row r of b's tensor of the same name. */
+size_t qz_diff_row(const qz_model *a, const qz_model *b, const qz_tensor_view *x, size_t r);
 qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena, qz_diff *out, qz_error *err);
 #endif
