@@ -41,6 +41,7 @@ typedef struct {
     qz_int_setting codes;              /* in groups: whole rows have no scale search */
     size_t ratios;                     /* steps of the ratio grid, 0 = 20 */
     const qz_awq_grid *grids;          /* [QZ_STAGES] for qz_awq_block_scales; NULL: every input as codes */
+    bool no_clip;             /* compat: no search of clipping bounds */
 } qz_awq_options;
 
 typedef struct {

@@ -28,6 +28,10 @@ typedef struct {
     const char *search, *ram, *without;
     double damp, mse;
     qz_text_list modules;  /* rules for single modules (artifacts/module_rules.h) */
+    qz_text_list tensor_types; /* llama-quantize's (artifacts/tensor_types.h) */
+    const char *output_type, *embedding_type;
+    bool pure, leave_output;
+    bool no_clip;          /* awq --search compat: without the search of clipping bounds */
     bool no_bos;           /* calibration windows as the text has them */
     const char *effort;    /* "normal": statistics of the original model for awq and gptq; else "high" */
     bool together, linted; /* linted: the same data were read and reported before */
