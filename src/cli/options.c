@@ -177,7 +177,7 @@ static qz_status walk(parser *p, const char *only, int argc, char **argv, qz_err
 
 qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *keep, qz_request *r, bool *help, qz_error *err) {
     parser p = {.v = v, .r = r, .help = help};
-    *r = (qz_request){.verb = v->name};
+    *r = (qz_request){.verb = v->name, .reserve = -1};
     *help = false;
     qz_scheme_parts file;
     qz_scheme_parts_init(&p.parts);

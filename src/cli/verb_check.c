@@ -10,7 +10,7 @@ static const qz_option options[] = {
     {"users", 'u', QZ_OPT_TEXT, QZ_AT(users), "N", "1", 0, 0, "sequences at the same time, with --hardware"},
     {"ctx", 'c', QZ_OPT_TEXT, QZ_AT(contexts), "N", NULL, 0, 0, "tokens of a sequence (default: 4096 or what the model has)"},
     {"kv", 0, QZ_OPT_TEXT, QZ_AT(kv), "TYPE", NULL, 0, 0, "KV cache type: f16, bf16, q8_0, fp8 …"},
-    {"reserve", 0, QZ_OPT_REAL, QZ_AT(reserve), "PERCENT", "20", 0, 90, "memory kept free"},
+    {"reserve", 0, QZ_OPT_REAL, QZ_AT(reserve), "PERCENT", NULL, 0, 90, "memory kept free (default: by hardware and engine, as in pick)"},
     {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "SCHEME", NULL, 0, 0, "judge what this would become: awq, gptq:w4g64, gguf:Q4_K_M …"},
     {"workload", 0, QZ_OPT_TEXT, QZ_AT(workload), "NAME", NULL, 0, 0, "chat, reasoning, math, code, medical, extraction, long, retrieval, adapters or training"},
     {"lora", 0, QZ_OPT_TEXT, QZ_AT(lora), "DIR", NULL, 0, 0, "an adapter that will run on it"},

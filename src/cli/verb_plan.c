@@ -10,7 +10,7 @@ static const qz_option options[] = {
     {"hardware", 0, QZ_OPT_TEXT, QZ_AT(hardware), "NAME", NULL, 0, 0, "device to fit: h100, rtx-4090, mac-m2-16gb …; 'list' shows all"},
     {"hardware-file", 0, QZ_OPT_TEXT, QZ_AT(hardware_file), "FILE", NULL, 0, 0, "own devices: rows of name, kind, visible MiB, GB/s, native types, capability x10, date, source, separated by tabs"},
     {"memory", 'm', QZ_OPT_TEXT, QZ_AT(memory), "SIZE", NULL, 0, 0, "memory to fit instead of a device's: 24GB (10^9) or 24GiB (2^30)"},
-    {"reserve", 0, QZ_OPT_REAL, QZ_AT(reserve), "PERCENT", "20", 0, 95, "share of the memory kept free"},
+    {"reserve", 0, QZ_OPT_REAL, QZ_AT(reserve), "PERCENT", NULL, 0, 95, "share of the memory kept free (default: by --hardware as in pick; of --memory 20)"},
     {"overhead", 0, QZ_OPT_TEXT, QZ_AT(overhead), "SIZE", NULL, 0, 0, "kept for the runtime besides, its buffers included (--offload: 0.5GB if not given)"},
     {"tp", 0, QZ_OPT_COUNT, QZ_AT(tp), "N", "1", 1, 1024, "devices that share the model (tensor parallel)"},
     {"imatrix", 0, QZ_OPT_TEXT, QZ_AT(imatrix), "FILE", NULL, 0, 0, "GGUF mixes as they are with an importance matrix ('yes' is enough)"},

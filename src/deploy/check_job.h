@@ -16,7 +16,7 @@ typedef struct {
     const char *data, *traffic, *text, *tasks, *report, *note, *lora;
     const char *against;        /* source that the scales are compared with */
     bool deep, quick;           /* quick: no hashes */
-    double reserve;
+    double reserve;                 /* percent; -1: by hardware and engine */
 } qz_check_options;
 
 typedef struct {

@@ -1,3 +1,4 @@
+#include "deploy/pick.h"
 #include "artifacts/open.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -183,6 +184,8 @@ qz_status qz_check_memory(qz_check_job *j, qz_error *err) {
     QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &x->ctx, err));
     QZ_TRY(qz_kv_plan(j->shape, types, x->users, x->ctx, &kv, err));
     x->kv_bytes = kv.bytes;
-    x->budget = (uint64_t)((double)qz_hardware_bytes(j->card) * (double)(j->target.tp ? j->target.tp : 1) * (1.0 - r->reserve / 100.0));
+    double share = r->reserve / 100, bytes = 0;
+    if (r->reserve < 0) qz_pick_budget(j->card, j->target.engine, &share, &bytes);
+    x->budget = (uint64_t)(((double)qz_hardware_bytes(j->card) * (1.0 - share) - bytes) * (double)(j->target.tp ? j->target.tp : 1));
     return QZ_OK;
 }

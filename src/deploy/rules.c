@@ -273,6 +273,11 @@ static void test_TRANSFORMS(const rule_check *j, const rule *r) {
 static void test_SPARSE(const rule_check *j, const rule *r) {
     if (j->spec->sparse) REPORT(j, r, "sparsity_config", "the file has a sparsity_config");
 }
+static void test_KV_FAMILY(const rule_check *j, const rule *r) {
+    const bool calibrated = j->spec->kv_scheme[0] != 0;
+    if (j->t->kv && strncasecmp(j->t->kv, "fp8", 3) == 0 && !calibrated && in_names(r->list, j->s->family))
+        REPORT(j, r, "kv cache", "an FP8 KV cache without calibrated scales for a model of family %s", j->s->family);
+}
 static void test_KV_SCHEME(const rule_check *j, const rule *r) {
     if (j->spec->kv_scheme[0] && !in_names(r->list, j->spec->kv_scheme)) REPORT(j, r, "kv_cache_scheme", "KV scheme '%s'", j->spec->kv_scheme);
 }

@@ -90,6 +90,17 @@ static const char *dtype_of(const launch *l) {
     return strcmp(m->encoding, "F16") == 0 ? "float16" : strcmp(m->encoding, "F32") == 0 ? "float32" : "bfloat16";
 }
 
+/* A family whose keys do not bear an uncalibrated 8-bit cache: the pre-flight's rule says so here too. */
+static void warn_cache(launch *l, qz_runtime e) {
+    qz_findings f = {.arena = &l->x->arena};
+    qz_deploy_shape s = {.dtype = ""};
+    const qz_deploy_spec spec = {.kind = l->kind, .sym = true, .zero_point = true};
+    (void)snprintf(s.family, sizeof s.family, "%s", qz_family_get(l->s->model->config.family)->name);
+    if (qz_preflight(&s, &spec, &(qz_target){.engine = e, .kv = l->x->o.kv}, &f, &(qz_error){0}) != QZ_OK) return;
+    for (size_t i = 0; i < f.n; i++)
+        if (strcmp(f.rows[i].code, "PRE-KV-FP8") == 0) qz_explain_say(l->x, "  warning: %s; %s", f.rows[i].problem, f.rows[i].fix);
+}
+
 /* What an engine calls the options that were asked for; a cache type of others is said. */
 static void more(launch *l, qz_runtime e, qz_str *out) {
     const qz_explain_options *r = &l->x->o;
@@ -97,6 +108,7 @@ static void more(launch *l, qz_runtime e, qz_str *out) {
     if (r->tp > 1) qz_str_printf(out, " %s %llu", vllm ? "--tensor-parallel-size" : "--tp", (unsigned long long)r->tp);
     if (l->users) qz_str_printf(out, " %s %llu", vllm ? "--max-num-seqs" : "--max-running-requests", (unsigned long long)l->users);
     if (l->hardware && vllm) qz_str_puts(out, " --gpu-memory-utilization 0.90");
+    if (r->kv) warn_cache(l, e);
     if (r->kv && strcmp(r->kv, "fp8") == 0) qz_str_printf(out, " --kv-cache-dtype %s", vllm ? "fp8" : "fp8_e4m3");
     else if (r->kv && strcmp(r->kv, "f16") != 0 && strcmp(r->kv, "bf16") != 0)
         qz_explain_say(l->x, "  has no KV cache of type %s: 16 bits here; fp8 is its 8-bit type", r->kv);

@@ -53,7 +53,8 @@ typedef struct {
     /* plan (hardware, memory … serve pick too) */
     const char *hardware, *hardware_file, *memory, *overhead, *disk, *formats, *matrix, *contexts, *users;
     bool levels, shapes, offload, speed, job, exact;
-    double reserve, overhead_ms;
+    double reserve;        /* percent; -1: not given */
+    double overhead_ms;
     /* explain */
     const char *tensor, *elem, *values, *acts;
     double w, scale;

@@ -69,7 +69,7 @@ static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
     unsigned cc = 0;
     if (r->cc) QZ_TRY(qz_capability_parse(r->cc, &cc, err));
     j->q = (qz_pick_query){.engine = QZ_RUNTIME_NONE, .workload = r->workload, .tolerance = r->tolerance, .loras = r->loras, .gpus = r->tp, .kv = r->kv,
-                           .reserve = r->reserve > 0 ? r->reserve : -1};
+                           .reserve = r->reserve};
     if (r->engine) QZ_TRY(qz_runtime_find(r->engine, &j->q.engine, err));
     if (r->kv) QZ_TRY(qz_kv_types_parse(r->kv, &kv, err));
     QZ_TRY(qz_plan_number(r->users, "users", 1000000, &j->q.users, err));

@@ -1,3 +1,4 @@
+#include "deploy/pick.h"
 #include "artifacts/artifact.h"
 #include "base/size.h"
 #include "model/leftovers.h"
@@ -87,12 +88,19 @@ static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, q
     QZ_TRY(qz_plan_numbers(r->contexts, "ctx", 1u << 30, &v->arena, &v->contexts, &v->n_contexts, err));
     QZ_TRY(qz_plan_numbers(r->users, "users", 1u << 24, &v->arena, &v->users, &v->n_users, err));
     QZ_TRY(qz_plan_levels(r->levels ? "gguf" : r->formats, &v->arena, &v->levels, &v->n_levels, err));
-    v->q = (qz_memory_query){.users = v->users[0], .ctx = v->contexts[0], .reserve = r->reserve / 100, .devices = r->tp, .imatrix = r->imatrix != NULL};
+    v->q = (qz_memory_query){.users = v->users[0], .ctx = v->contexts[0], .devices = r->tp, .imatrix = r->imatrix != NULL};
     QZ_TRY(qz_kv_types_parse(r->kv, &v->q.kv, err));
     if (v->hw) v->q.capacity = qz_hardware_bytes(v->hw);
     if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &v->q.capacity, err));
     if (r->memory && v->q.capacity == 0) return qz_fail(err, QZ_EUSAGE, "--memory is zero: expected for example 24GB or 24GiB");
     if (r->overhead) QZ_TRY(qz_bytes_parse(r->overhead, "overhead", &v->q.overhead, err));
+    v->budget = v->hw && !r->memory && r->reserve < 0 && !r->overhead && !r->offload;
+    if (v->budget) { /* the card's row, as pick and check count */
+        double bytes;
+        qz_pick_budget(v->hw, QZ_RUNTIME_NONE, &v->q.reserve, &bytes);
+        v->q.overhead = (uint64_t)bytes;
+    } else v->q.reserve = r->reserve < 0 ? 0.20 : r->reserve / 100;
+    v->o.reserve = 100 * v->q.reserve;
     if ((r->offload || r->speed) && !v->q.capacity && !v->hw)
         return qz_fail(err, QZ_EUSAGE, "--%s needs a device: give --hardware NAME%s", r->offload ? "offload" : "speed", r->offload ? " or --memory SIZE" : "");
     if (r->speed && !v->hw) return qz_fail(err, QZ_EUSAGE, "--speed needs a bandwidth: give --hardware NAME");
@@ -110,7 +118,7 @@ static qz_status print(qz_run *run, const qz_request *r, qz_plan_view *v, qz_str
 
 qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_plan_view v = {.o = {.json = r->json, .exact = r->exact, .matrix = r->matrix, .disk = r->disk, .output = r->output, .overhead = r->overhead != NULL,
-                            .reserve = r->reserve, .overhead_ms = r->overhead_ms, .samples = r->samples, .seq_len = r->seq_len}};
+                            .overhead_ms = r->overhead_ms, .samples = r->samples, .seq_len = r->seq_len}};
     qz_str out = {0};
     run->accept = QZ_CODE_UNUSED "," QZ_CODE_KEYS; /* figures of a model are no use of it */
     qz_status st = read_query(run, r, &v, err);

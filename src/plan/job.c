@@ -82,3 +82,9 @@ qz_status qz_job_check_disk(const qz_job *j, uint64_t free_bytes, const char *wh
         where, (double)j->peak_disk / 1e9, (double)j->output_bytes / 1e9, j->stats_bytes ? " and calibration statistics" : "",
         (double)free_bytes / 1e9, (double)(j->peak_disk - free_bytes) / 1e9);
 }
+
+qz_status qz_job_check_ram(const qz_job *j, uint64_t ram_bytes, qz_error *err) {
+    if (ram_bytes == 0 || j->peak_ram <= ram_bytes) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE, "not enough memory: expected %.2f GB, found %.2f GB that this process may use; take a machine with more, or a format that needs no calibration",
+                   (double)j->peak_ram / 1e9, (double)ram_bytes / 1e9);
+}

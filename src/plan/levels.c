@@ -1,4 +1,5 @@
 #include "plan/levels.h"
+#include "codecs/types.h"
 #include "artifacts/artifact.h"
 #include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
@@ -147,6 +148,14 @@ qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix
     qz_model_free(m);
     qz_arena_release(&arena);
     return st;
+}
+
+bool qz_level_writable(qz_level l) {
+    qz_scheme_spec spec;
+    if (qz_scheme_parse(levels[l].name, &spec, &(qz_error){0}) != QZ_OK) return false;
+    if (levels[l].kind != QZ_LEVEL_GGUF) return true;
+    const qz_type t = qz_type_by_ggml_id((int)qz_ftype_get(levels[l].ftype)->type);
+    return t != QZ_TYPE_NONE && qz_type_get(t)->encode != NULL;
 }
 
 qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size_t *n, qz_error *err) {

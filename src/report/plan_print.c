@@ -49,7 +49,10 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
         qz_str_clear(&line);
         qz_str_printf(&line, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "", (double)v->q.capacity / u.ten, u.gb,
                       (double)v->q.capacity / u.two, u.gib);
-        qz_str_printf(&line, ", %g %% reserve%s: %.2f %s / %.2f %s usable", v->o.reserve, v->q.overhead ? " and overhead" : "", (double)r->usable / u.ten, u.gb,
+        if (v->budget) qz_str_printf(&line, ", %g %% kept free%s", v->o.reserve, v->q.overhead ? "" : " (as in pick; --reserve changes it)");
+        else qz_str_printf(&line, ", %g %% reserve%s", v->o.reserve, v->q.overhead ? " and overhead" : "");
+        if (v->budget && v->q.overhead) qz_str_printf(&line, ", %.2f GB for the runtime (as in pick; --reserve, --overhead change it)", gb(v->q.overhead));
+        qz_str_printf(&line, ": %.2f %s / %.2f %s usable", (double)r->usable / u.ten, u.gb,
                       (double)r->usable / u.two, u.gib);
         if (v->q.devices > 1) qz_str_printf(&line, " on each of %llu", (unsigned long long)v->q.devices);
         qz_fit_line(out, line.ptr ? line.ptr : "", 11);

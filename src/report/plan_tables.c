@@ -179,12 +179,13 @@ out:
 
 qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err) {
     static const qz_column cols[] = {{"Format", 'l'},     {"Read GB", 'r'},   {"KV GB", 'r'}, {"ms/token", 'r'},
-                                     {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"Kernel", 'l'}};
+                                     {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"Kernel", 'l'}, {"Fits", 'l'}};
     qz_arena a = {0};
     qz_table t;
+    qz_str large = {0};
     misfits bad = {0};
     qz_status st = find_misfits(v, &a, &bad, err);
-    if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
+    if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0] - !v->o.json, &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
         qz_memory_query q = v->q;
         qz_roofline f;
@@ -193,6 +194,12 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
             continue;
         }
         q.level = v->levels[i];
+        qz_memory m;
+        QZ_GOTO(qz_memory_plan(&q, &m, err));
+        if (q.capacity && !m.fits && !v->o.json) { /* no speed of what does not run */
+            qz_str_printf(&large, "%s%s", large.len ? ", " : "", qz_level_get(v->levels[i])->name);
+            continue;
+        }
         QZ_GOTO(qz_roofline_decode(&q, v->hw, v->o.overhead_ms / 1e3, &f, err));
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", qz_level_get(v->levels[i])->name));
@@ -203,6 +210,7 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
         QZ_GOTO(qz_table_set(&t, 5, err, "%.1f", f.tokens_s_all));
         QZ_GOTO(qz_table_set(&t, 6, err, "%s", strcmp(f.bound, "overhead") == 0 ? "overhead" : "memory"));
         QZ_GOTO(qz_table_set(&t, 7, err, "%s", f.kernel));
+        if (v->o.json) QZ_GOTO(qz_table_set(&t, 8, err, "%s", q.capacity == 0 || m.fits ? "yes" : "no"));
     }
     if (st == QZ_OK && !v->o.json)
         qz_fit_printf(out, 2, "%s on %s: %g GB/s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling from memory traffic alone",
@@ -214,8 +222,12 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
     else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
+        if (large.len)
+            qz_fit_printf(out, 2, "no speed, since they do not fit %s with %llu user%s at %llu tokens: %s", v->hw->name, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s",
+                          (unsigned long long)v->q.ctx, large.ptr);
     }
 out:
+    qz_str_release(&large);
     qz_arena_release(&a);
     return st;
 }
@@ -226,26 +238,44 @@ static void duration(double s, char out[32]) {
     else (void)snprintf(out, 32, "%.1f h", s / 3600);
 }
 
+/* Disk or memory that one of several jobs lacks is its own reason; a single one is refused. */
+static qz_status hinder(const qz_plan_view *v, const qz_job *j, uint64_t room, uint64_t ram, qz_arena *a, const char **why, qz_error *err) {
+    qz_error said = {0};
+    qz_status st = qz_job_check_disk(j, room, v->o.disk ? "--disk" : v->o.output, &said);
+    if (st == QZ_OK) st = qz_job_check_ram(j, ram, &said);
+    if (st == QZ_OK) return QZ_OK;
+    if (v->n_levels == 1) return qz_fail(err, st, "%s", said.text);
+    *why = qz_arena_strdup(a, said.text);
+    return *why ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
+}
+
 qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_error *err) {
     static const qz_column cols[] = {{"Format", 'l'},      {"Source GB", 'r'}, {"Output GB", 'r'},  {"Peak disk GB", 'r'},
                                      {"Peak RAM GB", 'r'}, {"Time", 'r'},      {"Calibration", 'l'}};
     qz_arena a = {0};
     qz_table t;
     misfits bad = {0};
-    uint64_t room = 0, threads = qz_pool_size(run->pool);
+    qz_str unwritten = {0};
+    uint64_t room = 0, ram = qz_hardware_system_bytes(), threads = qz_pool_size(run->pool);
     qz_status st = v->o.disk ? qz_bytes_parse(v->o.disk, "disk", &room, err) : qz_disk_free(v->o.output, &room, err);
     if (st == QZ_OK) st = find_misfits(v, &a, &bad, err);
+    bad.any |= v->o.json; /* disk and memory are reasons too */
     if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
         qz_job j;
         char time[32];
         const char *name = qz_level_get(v->levels[i])->name;
-        if (bad.why[i] && v->n_levels > 1) {
+        if (!qz_level_writable(v->levels[i])) {
+            if (v->n_levels == 1) st = qz_fail(err, QZ_EUSAGE, "this program does not write '%s': 'quantz quantize --help' lists what it writes", name);
+            else qz_str_printf(&unwritten, "%s%s", unwritten.len ? ", " : "", name);
+            continue;
+        }
+        if (!bad.why[i] || v->n_levels == 1) QZ_GOTO(qz_job_plan(v->shape, v->levels[i], v->o.samples, v->o.seq_len, threads, &j, err));
+        if (!bad.why[i]) QZ_GOTO(hinder(v, &j, room, ram, &a, &bad.why[i], err));
+        if (bad.why[i]) {
             QZ_GOTO(say_misfit(v, &t, i, bad.why[i], err));
             continue;
         }
-        QZ_GOTO(qz_job_plan(v->shape, v->levels[i], v->o.samples, v->o.seq_len, threads, &j, err));
-        QZ_GOTO(qz_job_check_disk(&j, room, v->o.disk ? "--disk" : v->o.output, err));
         duration(j.seconds, time);
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", name));
@@ -259,17 +289,20 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         else QZ_GOTO(qz_table_set(&t, 6, err, "none needed"));
     }
     if (st == QZ_OK && !v->o.json)
-        qz_fit_printf(out, 2, "making one artifact of %s here: %llu thread%s, %.2f GB free disk", v->shape->name, (unsigned long long)threads,
-                      threads == 1 ? "" : "s", gb(room));
-    char more[96];
-    (void)snprintf(more, sizeof more, ",\"threads\":%llu,\"free_disk_bytes\":%llu", (unsigned long long)threads, (unsigned long long)room);
+        qz_fit_printf(out, 2, "making one artifact of %s here: %llu thread%s, %.2f GB free disk, %.2f GB memory", v->shape->name, (unsigned long long)threads,
+                      threads == 1 ? "" : "s", gb(room), gb(ram));
+    char more[512];
+    (void)snprintf(more, sizeof more, ",\"threads\":%llu,\"free_disk_bytes\":%llu,\"memory_bytes\":%llu,\"not_written\":\"%s\"", (unsigned long long)threads, (unsigned long long)room,
+                   (unsigned long long)ram, unwritten.len && unwritten.len < 380 ? unwritten.ptr : "");
     if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
     }
+    if (st == QZ_OK && !v->o.json && unwritten.len) qz_fit_printf(out, 2, "not written by this program: %s", unwritten.ptr);
     if (st == QZ_OK && !v->o.json) qz_fit_line(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.", 2);
 out:
+    qz_str_release(&unwritten);
     qz_arena_release(&a);
     return st;
 }
