@@ -244,7 +244,7 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
         if (in->n == 0) continue;
         for (size_t l = in->first; l < in->first + in->n; l++)
             elems = qz_max_size(elems, b->linear[l].rows * in->cols);
-        if (!grid.off && (grid.group == 0 || in->cols % grid.group != 0))
+        if (!grid.off && (grid.group == QZ_WHOLE_ROW || in->cols % grid.group != 0))
             return qz_fail(err, QZ_EUSAGE, "group_size %zu does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
                            grid.group, in->cols, b->linear[in->first].name);
     }

@@ -303,7 +303,7 @@ qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
         c.kept[l] = qz_alloc_aligned(b->linear[l].rows * b->linear[l].cols, sizeof(float));
         widest = qz_max_size(widest, b->linear[l].cols);
         ok = ok && c.kept[l];
-        if (o->codes.group_size == 0 || b->linear[l].cols % o->codes.group_size) ok = false;
+        if (o->codes.group_size == QZ_WHOLE_ROW || b->linear[l].cols % o->codes.group_size) ok = false;
     }
     for (size_t i = 0; i < QZ_STAGES; i++) ok = (scales[i] = qz_alloc_array(widest, sizeof(float))) != NULL && ok;
     c.stat = qz_alloc_array(3 * widest, sizeof(float));
