@@ -119,7 +119,7 @@ static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_arti
     if (it->type == QZ_TYPE_CODED) {
         *q = (qz_quantized){0};
         QZ_TRY(qz_artifact_round(run, &c->plan, it, w, arena, &q->coded, err));
-    } else QZ_TRY(qz_block_quantize(run, it->type, w, it->rows, it->cols, NULL, QZ_SEARCH_BEST, arena, q, err));
+    } else QZ_TRY(qz_block_quantize(&(qz_block_job){run, it->type, w, it->rows, it->cols, NULL, QZ_SEARCH_BEST}, arena, q, err));
     q->name = it->name;
     q->type = it->type;
     q->rows = it->rows;
