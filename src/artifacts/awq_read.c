@@ -3,6 +3,7 @@
 #include "artifacts/awq_int.h"
 #include "base/bytes.h"
 #include "base/half.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"

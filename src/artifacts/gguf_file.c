@@ -1,6 +1,7 @@
 /* GGUF scheme: levels, plan (names, types by the reference's mixes, order, exact offsets) and sink.
  * Source: formats/gguf-metadata.md, gguf-mixes.md. Tensors are written in the quantizer's order: outside the blocks first,
  * then block by block, names sorted. */
+#include "artifacts/tensor_types.h"
 #include "artifacts/artifacts_int.h"
 #include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
@@ -145,6 +146,12 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
     return QZ_OK;
 }
 
+/* The type of a tensor that stays as it is: float32 like the converter's norms; an output matrix left alone keeps its 16 bits. */
+static uint32_t stored_type(const qz_artifact_item *it, const qz_mix_options *o) {
+    const qz_tensor_view *v = o->keep_output && it->use == QZ_USE_HEAD ? it->source : NULL;
+    return v && (v->type == QZ_TYPE_F16 || v->type == QZ_TYPE_BF16) ? (uint32_t)qz_type_get(v->type)->ggml_id : 0;
+}
+
 static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     const qz_config *c = &m->config;
     size_t n = out->n_items;
@@ -154,10 +161,13 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
     size_t k = 0; /* a stack of experts is one tensor */
     for (size_t i = 0; i < n; i++)
         if (out->items[i].expert == 0)
-            t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name, .ne = { out->items[i].cols, out->items[i].rows, qz_max_size(1, out->items[i].experts), 1 }, .source = 0,
+            t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name, .ne = { out->items[i].cols, out->items[i].rows, qz_max_size(1, out->items[i].experts), 1 }, .source = stored_type(&out->items[i], &out->spec.mix),
                                       .use = out->items[i].use, .layer = out->items[i].layer };
     qz_mix_model mm = { qz_family_get(c->family)->gguf_arch, c->layers, c->heads, c->kv_heads, (uint32_t)c->experts, ctx->has_imatrix };
+    QZ_TRY(qz_mix_rules_check(&out->spec.mix, t, k, err));
     QZ_TRY(qz_gguf_mix(&mm, out->spec.ftype, &out->spec.mix, t, k, ch, err));
+    if (out->spec.mix.keep_output && m->head == m->embed)
+        QZ_TRY(qz_plan_note(out, arena, err, "--leave-output-tensor has no effect: the output matrix is the embedding (tied), and its type is the embedding's"));
     k = 0;
     for (size_t i = 0; i < n; i++) {
         k += i > 0 && out->items[i].expert == 0;

@@ -1,4 +1,5 @@
 #include "artifacts/gguf_mix.h"
+#include "artifacts/tensor_types.h"
 #include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
 #include "formats/gguf.h"
@@ -257,11 +258,19 @@ static qz_status choose(state *s, const qz_mix_tensor *t, qz_mix_choice *out, qz
     *out = (qz_mix_choice){ .type = t->source, .wanted = t->source };
     if (kept(t, s->o)) return QZ_OK;
     const qz_use c = use_of(t);
+    const bool floats = s->d == F32 || s->d == F16 || s->d == BF16;
+    bool ruled = false;
     out->quantizable = true;
     out->wanted = s->d;
     if (c == QZ_USE_EMBED && s->o->embedding_type >= 0) out->wanted = (uint32_t)s->o->embedding_type;
     else if (c == QZ_USE_HEAD && s->o->output_type >= 0) out->wanted = (uint32_t)s->o->output_type;
-    else if (s->d != F32 && s->d != F16 && s->d != BF16 && !s->o->pure) QZ_TRY(mixed_type(s, t, c, &out->wanted, err));
+    else {
+        for (size_t i = 0; i < s->o->n_rules && !ruled && !floats; i++) {
+            QZ_TRY(qz_mix_rule_match(&s->o->rules[i], t->name, &ruled, err));
+            if (ruled) out->wanted = s->o->rules[i].type;
+        }
+        if (!ruled && !floats && !s->o->pure) QZ_TRY(mixed_type(s, t, c, &out->wanted, err));
+    }
     out->type = out->wanted;
     QZ_TRY(fallback(t, &out->type, err));
     out->needs_imatrix = needs_imatrix(s, c, out->type);

@@ -33,10 +33,14 @@ typedef struct {
     bool has_imatrix;
 } qz_mix_model;
 
+/* A type for the tensors whose GGUF name matches (tensor_types.h). */
+typedef struct { const char *text, *pattern; uint32_t type; } qz_mix_rule;
+
 typedef struct {
     bool pure;            /* the file type's default everywhere */
     bool keep_output;     /* --leave-output-tensor */
     int output_type, embedding_type; /* GGUF type numbers, -1 = by the rules */
+    const qz_mix_rule *rules; size_t n_rules; /* the first that matches decides */
 } qz_mix_options;
 
 typedef struct {

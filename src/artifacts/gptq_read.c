@@ -4,6 +4,7 @@
 #include "artifacts/module_rules.h"
 #include "base/bytes.h"
 #include "base/half.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"

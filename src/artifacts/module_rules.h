@@ -12,7 +12,7 @@
 #define QZ_ARTIFACTS_MODULE_RULES_H
 #include <stdbool.h>
 #include "artifacts/artifact.h"
-#include "base/json.h"
+#include <jansson.h>
 #include "codecs/int_group.h"
 
 enum { QZ_AS_SCHEME = -2 };

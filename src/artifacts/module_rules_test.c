@@ -1,6 +1,7 @@
 /* Rules for single modules. Outside truth: GPTQModel 7.7.0 and vLLM resolve `dynamic` by the first key whose expression matches the
  * name from its start, engines under the fused name; tests/interop loads such folders in GPTQModel itself. */
 #include "codecs/int_group.h"
+#include "base/json.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/testing.h"
 #include "base/half.h"

@@ -11,12 +11,14 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
     const qz_model *m = p->model;
     const bool floats = !qz_scheme_get(p->spec.scheme)->directory && qz_type_by_name(p->spec.level) != QZ_TYPE_NONE &&
                         qz_type_get(qz_type_by_name(p->spec.level))->kind == QZ_KIND_FLOAT; /* "gguf:F16" */
-    const char *matrix = floats ? "the level stores floats" : "the scheme codes the linears of the blocks only";
+    const qz_mix_options *mix = &p->spec.mix;
+    const bool asked = mix->keep_output || mix->output_type >= 0 || mix->embedding_type >= 0 || mix->n_rules;
+    const char *matrix = floats ? "the level stores floats" : asked ? "an option gives its type" : "the scheme codes the linears of the blocks only";
     const qz_tensor_view *router = it->layer >= 0 ? m->blocks[it->layer].router : NULL;
     const size_t n = strlen(it->name);
     if (strcmp(it->name, m->embed->name) == 0) k->one = k->what = m->head == m->embed ? "embedding (and output matrix, tied)" : "embedding", k->why = matrix;
     else if (strcmp(it->name, m->head->name) == 0) k->one = k->what = "output matrix", k->why = matrix;
-    else if (it->linear >= 0) k->what = it->experts ? "experts" : "linears", k->one = it->experts ? "expert" : "linear", k->why = floats ? matrix : "the shape does not fit";
+    else if (it->linear >= 0) k->what = it->experts ? "experts" : "linears", k->one = it->experts ? "expert" : "linear", k->why = floats || (asked && !it->note) ? matrix : "the shape does not fit";
     else if (router && strcmp(it->name, router->name) == 0) k->what = "routers", k->one = "router", k->why = "they choose the experts: no method codes them";
     else if (n > 5 && strcmp(it->name + n - 5, ".bias") == 0) k->what = "biases", k->one = "bias", k->why = "one value a row: no method codes them";
     else k->what = "norms", k->one = "norm", k->why = "one value a channel: no method codes them";

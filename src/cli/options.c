@@ -38,12 +38,14 @@ static qz_status set_number(const qz_verb *v, const qz_option *o, const char *te
     else *(double *)(void *)field = x;
     return QZ_OK;
 }
+static qz_text_list *list_of(qz_request *r, const qz_option *o) { return (qz_text_list *)(void *)((char *)r + o->offset); }
+
 qz_status qz_option_set(const qz_verb *v, const qz_option *o, const char *text, qz_request *r, qz_error *err) {
     char *field = (char *)r + o->offset;
     if (o->kind == QZ_OPT_FLAG) *(bool *)(void *)field = true;
     else if (o->kind == QZ_OPT_TEXT) *(const char **)(void *)field = text;
     else if (o->kind == QZ_OPT_LIST) {
-        qz_text_list *list = (qz_text_list *)(void *)field;
+        qz_text_list *list = list_of(r, o);
         if (list->n == sizeof list->at / sizeof list->at[0]) return qz_fail(err, QZ_EUSAGE, "too many --%s: at most %zu", o->name, list->n);
         list->at[list->n++] = text;
     } else return set_number(v, o, text, r, err);
@@ -118,6 +120,24 @@ static qz_status name_options(parser *p, qz_arena *keep, qz_error *err) {
     return p->longs && !p->letters.failed ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
 }
 
+/* A word of another program is answered with what it is here; getopt would read "-ngl 9" as "-n gl". */
+static qz_status foreign_words(const qz_verb *v, int argc, char **argv, qz_error *err) {
+    static const struct { const char *word, *whose, *instead; } rows[] = {
+#define QZ_FOREIGN(word, whose, instead) {word, whose, instead},
+#include "cli/foreign.def"
+    };
+    for (int k = 1; k < argc && strcmp(argv[k], "--") != 0; k++)
+        for (size_t i = 0; argv[k][0] == '-' && i < sizeof rows / sizeof *rows; i++) {
+            const char *w = rows[i].word;
+            const size_t n = strlen(w);
+            bool own = w[1] == '-' && qz_option_find(v, w + 2) != NULL;
+            for (size_t o = 0; n == 2 && option_at(v, o); o++) own |= option_at(v, o)->letter == w[1];
+            if (!own && strncmp(argv[k], w, n) == 0 && (argv[k][n] == 0 || argv[k][n] == '='))
+                return qz_fail(err, QZ_EUSAGE, "'%s' is an option of %s: %s", w, rows[i].whose, rows[i].instead);
+        }
+    return QZ_OK;
+}
+
 static qz_status take_word(parser *p, int c, char **argv, qz_error *err) {
     const qz_verb *v = p->v;
     const qz_option *o = c >= ROW && c < LIBRARY ? option_at(v, (size_t)(c - ROW)) : NULL;
@@ -162,7 +182,8 @@ qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *ke
     qz_scheme_parts file;
     qz_scheme_parts_init(&p.parts);
     qz_scheme_parts_init(&file);
-    qz_status st = name_options(&p, keep, err);
+    qz_status st = foreign_words(v, argc, argv, err);
+    if (st == QZ_OK) st = name_options(&p, keep, err);
     for (size_t i = 0; option_at(v, i) && st == QZ_OK; i++)
         if (option_at(v, i)->fallback) st = qz_option_set(v, option_at(v, i), option_at(v, i)->fallback, r, err);
     char **copy = qz_arena_alloc(keep, (size_t)argc + 1, sizeof *copy); /* getopt moves operands to the end: twice would move too much */
@@ -172,10 +193,15 @@ qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *ke
         st = walk(&p, "config", argc, copy, err);
     }
     if (st == QZ_OK && r->config) st = qz_config_file_apply(v, r->config, keep, &file, r, err);
-    const qz_text_list of_file = r->modules;
-    r->modules.n = 0; /* rules of the command line come first: the first that matches decides */
+    const qz_request of_file = *r;
+    for (size_t i = 0; option_at(v, i); i++) /* rules of the command line come first: the first that matches decides */
+        if (option_at(v, i)->kind == QZ_OPT_LIST) list_of(r, option_at(v, i))->n = 0;
     if (st == QZ_OK) st = walk(&p, NULL, argc, argv, err);
-    for (size_t i = 0; i < of_file.n && st == QZ_OK; i++) st = qz_option_set(v, qz_option_find(v, "module"), of_file.at[i], r, err);
+    for (size_t i = 0; option_at(v, i) && st == QZ_OK; i++) {
+        if (option_at(v, i)->kind != QZ_OPT_LIST) continue;
+        const qz_text_list *l = (const qz_text_list *)(const void *)((const char *)&of_file + option_at(v, i)->offset);
+        for (size_t k = 0; k < l->n && st == QZ_OK; k++) st = qz_option_set(v, option_at(v, i), l->at[k], r, err);
+    }
     qz_scheme_parts_over(&file, &p.parts, p.to);
     if (st == QZ_OK && !*help) st = qz_scheme_parts_join(v, &file, keep, r, err);
     qz_str_release(&p.letters);

@@ -1,5 +1,6 @@
 #include "artifacts/open.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "deploy/check_job.h"
 #include "artifacts/provenance.h"
@@ -69,7 +70,7 @@ static void check_template(qz_check_job *j) {
     json_t *messages = json_pack("[{s:s,s:s}]", "role", "user", "content", probe);
     qz_str out = {0};
     qz_error e = {0};
-    qz_status st = messages ? qz_chat_apply(j->tokenizer, messages, true, &out, &e) : QZ_OK;
+    qz_status st = messages ? qz_chat_apply(j->tokenizer, &(qz_conversation){.messages = messages, .add_generation_prompt = true}, &out, &e) : QZ_OK;
     if (st != QZ_OK && st != QZ_EMEMORY) qz_check_add(&j->f, "CHK-TEMPLATE", "chat_template", "a question cannot be rendered: %s", e.text);
     else if (st == QZ_OK && messages && (out.ptr == NULL || strstr(out.ptr, probe) == NULL)) qz_check_add(&j->f, "CHK-TEMPLATE", "chat_template", "the user's words are not in the rendered prompt");
     qz_str_release(&out);
@@ -148,7 +149,7 @@ static void check_config(qz_check_job *j) {
     twin(j, "quant_config.json");
 }
 
-/* ---- manifest: sizes always, hashes with --deep (qz_artifact_verify) ---- */
+/* ---- manifest: sizes always, hashes unless --quick ---- */
 static void check_sizes(qz_check_job *j) {
     const json_t *files = json_object_get(j->manifest, "files");
     for (size_t i = 0; i < json_array_size(files); i++) {
@@ -162,6 +163,14 @@ static void check_sizes(qz_check_job *j) {
             qz_check_add(&j->f, "CHK-HASH", name, "%llu bytes, the manifest says %lld", (unsigned long long)size, (long long)json_integer_value(bytes));
         qz_free(path);
     }
+}
+
+static qz_status check_hashes(qz_check_job *j, qz_error *err) {
+    qz_table t = {0};
+    QZ_TRY(qz_artifact_verify_hashes(j->path, &j->arena, &t, err));
+    for (size_t i = 0; i < t.n_rows; i++)
+        if (strcmp(qz_table_cell(&t, i, 1), "FAILED") == 0) qz_check_add(&j->f, "CHK-HASH", qz_table_cell(&t, i, 0), "%s", qz_table_cell(&t, i, 2));
+    return QZ_OK;
 }
 
 static qz_status deep_verify(qz_check_job *j, qz_error *err) {
@@ -207,7 +216,10 @@ qz_status qz_check_files(qz_check_job *j, qz_error *err) {
     if (j->root) check_config(j);
     QZ_TRY(check_tokenizer(j, err));
     if (j->root) check_ids(j);
+    const size_t before = j->f.n;
     if (j->manifest) check_sizes(j);
+    const bool whole = j->f.n == before; /* a file of another size needs no hash */
+    if (j->manifest && whole && !j->o.deep && !j->o.quick) QZ_TRY(check_hashes(j, err));
     check_accepted(j);
     check_adapter(j);
     if (j->o.deep && (j->weight_files || j->gguf)) QZ_TRY(deep_verify(j, err));

@@ -42,6 +42,7 @@ typedef struct {
     size_t ratios;                     /* steps of the ratio grid, 0 = 20 */
     const qz_awq_grid *grids;          /* [QZ_STAGES] for qz_awq_block_scales; NULL: every input as codes */
     const qz_input_stats *stats;       /* [QZ_STAGES] for it: of this block's inputs */
+    bool no_clip;                      /* compat: no search of clipping bounds */
 } qz_awq_options;
 
 typedef struct {

@@ -250,7 +250,7 @@ static qz_status run_all(compat *c, float *scales[QZ_STAGES], qz_awq_made *out, 
         if (scales_input(c->b, i)) fold(c->b, i, scales[i]);
     /* nor does it clip what makes scores */
     for (const qz_awq_linear *l = c->b->linear; l < c->b->linear + QZ_LINEARS; l++)
-        if (l->rows && !l->rotary) QZ_TRY(clip_linear(c, l, scales_input(c->b, l->stage) ? scales[l->stage] : NULL, err));
+        if (l->rows && !l->rotary && !c->o->no_clip) QZ_TRY(clip_linear(c, l, scales_input(c->b, l->stage) ? scales[l->stage] : NULL, err));
     for (size_t l = 0; l < QZ_LINEARS; l++)
         if (c->b->linear[l].rows) QZ_TRY(round_half(&c->b->linear[l], &c->o->codes, out->arena, &out->lin[l], err));
     return QZ_OK;

@@ -73,6 +73,7 @@ static void set_codes(qz_int_blocks *a) {
     const qz_int_setting *usual = &a->job.usual;
     const bool compat = o->search == QZ_SEARCH_COMPAT;
     a->awq.codes = *usual;
+    a->awq.no_clip = o->no_clip;
     a->gptq = (qz_gptq_options){.codes = qz_feedback_default, .damp = o->damp, .strict = o->strict, .natural = !o->order};
     a->gptq.codes.reference = compat;
     if (!o->descent) a->gptq.codes.sweeps = 0;

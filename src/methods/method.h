@@ -21,6 +21,7 @@ typedef struct {
     qz_search search;
     bool propagate, sequential; /* quantized inputs; groups of a block one after the other */
     bool fold, asymmetric, residual, order, descent, refit, norms, sign; /* best: parts that can be switched off */
+    bool no_clip;               /* compat AWQ: no search of clipping bounds */
     bool strict;
     bool head;                  /* the output matrix is coded too */
     double damp;                /* 0: decided on held-out tokens, that flow or that statistics keep (methods/damping.h); without any the method's */

@@ -1,5 +1,6 @@
 #include "model/config.h"
 #include "model/families.h"
+#include "base/str.h"
 #include <string.h>
 
 static const qz_family_info families[QZ_FAMILY_ALL] = {

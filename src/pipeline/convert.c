@@ -4,6 +4,7 @@
 #include "codecs/int_group.h"
 #include "pipeline/convert.h"
 #include "base/half.h"
+#include "base/io.h"
 #include "base/size.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"
@@ -262,7 +263,7 @@ qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_optio
     if (st == QZ_OK) qz_produced_flushed(run, &c->plan, w, out);
     if (st == QZ_OK) st = qz_artifact_writer_finish(w, &partial, err);
     if (st == QZ_OK) {
-        st = qz_proof_check(run, &proof, c->source, partial, out, err);
+        st = qz_proof_check(run, &proof, c->source, partial, NULL, out, err);
         if (st != QZ_OK) qz_artifact_writer_discard(w);
     }
     if (st == QZ_OK) st = qz_artifact_writer_commit(w, err);

@@ -285,7 +285,7 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
     if (st == QZ_OK) qz_produced_flushed(run, plan, k.w, out);
     if (st == QZ_OK) st = qz_artifact_writer_finish(k.w, &partial, err);
     if (st == QZ_OK) {
-        st = qz_proof_check(run, &k.proof, s, partial, out, err);
+        st = qz_proof_check(run, &k.proof, s, partial, o->proof_data, out, err);
         if (st != QZ_OK) qz_artifact_writer_discard(k.w);
     }
     if (st == QZ_OK) st = qz_artifact_writer_commit(k.w, err);

@@ -25,6 +25,7 @@ typedef struct {
     bool own_stats;                     /* statistics that the job has made beside the output are in use; else what stands there is a rest */
     bool rehearse, rehearse_calibrated; /* dry run: hashes and calibration are not there yet, their space is */
     const char *source_dir, *stats_file; /* NULL: none */
+    const char *proof_data;             /* file whose text the proof runs: evaluation or calibration; NULL: a bundled text */
     const char *imatrix_file, *imatrix_dataset, *imatrix_sha, *imatrix_accepted;
     uint32_t imatrix_entries, imatrix_chunks;
 } qz_produce_options;
@@ -48,6 +49,7 @@ typedef struct {
     uint64_t planned_memory;           /* at most; 0: not planned */
     bool finished;                     /* --resume found it finished: nothing was done */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
+    char proof_text[320];              /* which text: "of 'calibration.jsonl'" */
     char greedy[160];                  /* first greedy text of the proof */
 } qz_produced;
 void qz_produced_release(qz_produced *p);

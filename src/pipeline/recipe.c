@@ -1,6 +1,8 @@
 #include "pipeline/recipe.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/tensor_types.h"
 #include "base/json.h"
+#include "formats/gguf.h"
 #include "methods/hessian.h"
 #include <string.h>
 
@@ -63,6 +65,10 @@ static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_se
     o->damp = r->damp;
     o->mse_norm = (float)r->mse;
     o->sequential = !r->together;
+    o->no_clip = r->no_clip;
+    const qz_method *m = method_of(spec, search);
+    if (r->no_clip && (flows(m) || !(m->takes & QZ_NEEDS_TOKENS))) /* only what replays blocks clips */
+        return qz_fail(err, QZ_EUSAGE, "--no-clip leaves the search of clipping bounds out, which awq with --search compat has: '%s' here clips nothing", spec->name);
     QZ_TRY(set_flow(r, spec, o, err));
     return r->without ? leave_out(r->without, o, err) : QZ_OK;
 }
@@ -100,6 +106,7 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
     QZ_TRY(set_ints(r, &out->spec, search, &out->codes, err));
     if (r == NULL) return QZ_OK;
     if (r->modules.n) QZ_TRY(qz_module_rules_parse(&out->spec, r->modules.at, r->modules.n, arena, err));
+    QZ_TRY(qz_tensor_types_parse(&out->spec, &(qz_tensor_types){r->pure, r->leave_output, r->output_type, r->embedding_type, r->tensor_types.at, r->tensor_types.n}, arena, err));
     out->name = r->name;
     out->pre = r->pre;
     out->accept = r->accept;
@@ -147,12 +154,25 @@ static void put_ints(const qz_recipe *c, qz_str *s) {
     put_text(s, "without", out.ptr);
     s->failed |= out.failed;
     qz_str_release(&out);
+    put_flag(s, "no_clip", own.no_clip);
     put_flag(s, "strict", own.strict);
     for (size_t i = 0; i < c->spec.n_modules; i++) {
         qz_str_printf(s, i ? "," : ",\"module\":[");
         qz_json_quote(s, c->spec.modules[i].text, strlen(c->spec.modules[i].text));
     }
     if (c->spec.n_modules) qz_str_putc(s, ']');
+}
+
+static void put_types(const qz_mix_options *m, qz_str *s) {
+    put_flag(s, "pure", m->pure);
+    put_flag(s, "leave_output_tensor", m->keep_output);
+    if (m->output_type >= 0) put_text(s, "output_tensor_type", qz_gguf_type_get((uint32_t)m->output_type)->name);
+    if (m->embedding_type >= 0) put_text(s, "token_embedding_type", qz_gguf_type_get((uint32_t)m->embedding_type)->name);
+    for (size_t i = 0; i < m->n_rules; i++) {
+        qz_str_puts(s, i ? "," : ",\"tensor_type\":[");
+        qz_json_quote(s, m->rules[i].text, strlen(m->rules[i].text));
+    }
+    if (m->n_rules) qz_str_putc(s, ']');
 }
 
 void qz_recipe_json(const qz_recipe *c, qz_str *out) {
@@ -165,6 +185,7 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     if (!c->convert) put_text(&s, "search", c->codes.search == QZ_SEARCH_BEST ? "best" : "compat");
     if (c->codes.damp > 0) put_number(&s, "damp", c->codes.damp);
     if (solves(c) && !c->convert) put_ints(c, &s);
+    put_types(&c->spec.mix, &s);
     if (k->used) {
         put_number(&s, "samples", (double)k->windows.most);
         put_number(&s, "seq_len", (double)k->windows.seq_len);

@@ -28,6 +28,10 @@ typedef struct {
     const char *search, *ram, *without;
     double damp, mse;
     qz_text_list modules;  /* rules for single modules (artifacts/module_rules.h) */
+    qz_text_list tensor_types; /* llama-quantize's (artifacts/tensor_types.h) */
+    const char *output_type, *embedding_type;
+    bool pure, leave_output;
+    bool no_clip;          /* awq --search compat: without the search of clipping bounds */
     bool no_bos;           /* calibration windows as the text has them */
     const char *effort;    /* "normal": statistics of the original model for awq and gptq; else "high" */
     bool together, linted; /* linted: the same data were read and reported before */
@@ -38,14 +42,14 @@ typedef struct {
              max_tasks, batch, repeats, max_new;
     bool no_bench;
     /* run */
-    const char *prompt, *system;
+    const char *prompt, *system, *chat;
     bool raw, show_special;
     double temperature, top_p, min_p, repetition_penalty;
     uint64_t top_k, ctx;
     /* deployment: check, pick, the pre-flight of quantize and release */
     const char *engine, *cc, *workload, *tolerance, *md, *note, *report, *lora;
     uint64_t tp, loras;
-    bool deep;
+    bool deep, quick;
     /* plan (hardware, memory … serve pick too) */
     const char *hardware, *hardware_file, *memory, *overhead, *disk, *formats, *matrix, *contexts, *users;
     bool levels, shapes, offload, speed, job, exact;

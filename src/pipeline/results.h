@@ -12,6 +12,7 @@
 #include "pipeline/evaluate.h"
 #include "pipeline/produce.h"
 #include "report/inspect_print.h"
+#include "text/chat.h"
 
 /* p is zeroed first and may be released whatever is returned. scheme: canonical spelling. */
 qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err);
@@ -26,6 +27,7 @@ typedef bool (*qz_text_fn)(void *arg, const char *text, size_t n);
 typedef struct {
     const char *prompt; size_t n;
     qz_text_fn fn; void *arg;  /* what hears the answer */
+    const qz_conversation *conversation; /* instead of a prompt; NULL: none */
 } qz_question;
 /* The answer to a prompt: chat template unless r->raw or the model has none; without tokenizer prompt and answer are ids.
  * Uses the sampling, system, ctx, max_new, arith, raw and show_special of r. */

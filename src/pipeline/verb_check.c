@@ -56,7 +56,7 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
     run->accept = "*"; /* findings say what nothing uses */
     j->o = (qz_check_options){.target = qz_target_asked(r), .to = r->to, .workload = r->workload, .hardware = r->hardware, .hardware_file = r->hardware_file,
                               .contexts = r->contexts, .users = r->users, .data = r->data, .traffic = r->traffic, .text = r->text, .tasks = r->tasks,
-                              .report = r->report, .note = r->note, .lora = r->lora, .deep = r->deep, .reserve = r->reserve};
+                              .report = r->report, .note = r->note, .lora = r->lora, .deep = r->deep, .quick = r->quick, .against = r->against, .reserve = r->reserve};
     j->path = r->operands[0];
     j->f.arena = &j->arena;
     qz_status st = run_checks(j, err);

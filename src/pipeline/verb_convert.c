@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "pipeline/convert.h"
+#include "pipeline/proof.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
@@ -90,7 +91,7 @@ static qz_status print_result(const qz_source *src, const qz_conversion *c, cons
     else qz_str_printf(&s, "%s\n  %s %s -> %s, %s, %.3f bits/weight\n", p->path ? p->path : "(dry run)", src->model->container, src->model->encoding, c->plan.spec.name,
                   qz_size_text(size, c->plan.total_bytes), c->plan.bits_per_weight);
     if (!p->finished) qz_str_printf(&s, "  weights: %s\n", p->summary);
-    if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
+    qz_proof_line(p, &s);
     if (!p->finished) qz_table_text(&t, &s);
     qz_status st = qz_show_text(&s, err);
     qz_str_release(&s);

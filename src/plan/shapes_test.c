@@ -4,6 +4,7 @@
 #include "artifacts/artifact.h"
 #include "artifacts/schemes.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "formats/safetensors.h"
 #include "plan/levels.h"

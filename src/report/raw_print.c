@@ -70,11 +70,17 @@ qz_status qz_raw_show(const char *path, qz_raw_view as, const qz_error *why, qz_
     qz_status st = QZ_OK;
     if (as.tensors) {
         st = tensor_table(&raw, &a, &t, err);
-        if (st == QZ_OK && as.json) qz_table_json(&t, out);
+        if (st == QZ_OK && as.json) qz_table_answer(&t, out);
         else if (st == QZ_OK) qz_table_text(&t, out);
     } else if (as.json) print_json(&raw, why, out);
     else print_text(&raw, path, why, out);
     qz_arena_release(&a);
     qz_raw_release(&raw);
     return st;
+}
+
+qz_status qz_raw_instead(const char *path, qz_raw_view as, const qz_error *why, qz_status st, qz_str *out, qz_error *err) {
+    qz_error container = {0};
+    if (!qz_raw_applies(path, why)) return qz_fail(err, st, "%s", why->text);
+    return qz_raw_show(path, as, why, out, &container) == QZ_OK ? QZ_OK : qz_raw_refuse(why, &container, st, err);
 }
