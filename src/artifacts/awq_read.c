@@ -12,14 +12,14 @@
 
 typedef enum { GEMM, GEMV, FAST, MARLIN, LAYOUTS } awq_layout;
 static const char *const layout_names[LAYOUTS] = { "gemm", "gemv", "gemv_fast", "marlin" };
-typedef struct { uint64_t bits, group; awq_layout layout; } awq_config; /* group 0: the whole row */
+typedef struct { uint64_t bits, group; awq_layout layout; } awq_config; /* group: or QZ_WHOLE_ROW */
 
 qz_status qz_awq_detect(const char *path, bool *yes, qz_error *err) { return qz_folder_detect(path, "awq", yes, err); }
 
 static qz_status read_group(const json_t *q, const char *name, awq_config *c, qz_error *err) {
     static const char *const keys[] = { "q_group_size", "group_size" };
     for (size_t i = 0; i < 2; i++) {
-        if (json_integer_value(json_object_get(q, keys[i])) == -1) c->group = 0;
+        if (json_integer_value(json_object_get(q, keys[i])) == -1) c->group = QZ_WHOLE_ROW;
         else QZ_TRY(qz_json_u64(q, keys[i], name, &c->group, err));
     }
     if (c->group && (c->group < 8 || c->group > 65536 || c->group % 8))
@@ -80,7 +80,7 @@ static qz_status shape_job(const qz_st *file, const char *module, awq_reading *j
     uint64_t a = j->w->dims[0], b = j->w->dims[1], limit = (uint64_t)1 << 27;
     bool ok = j->w->dtype == (l == FAST ? QZ_ST_I16 : QZ_ST_I32) && j->w->n_dims == 2 && a && b && a < limit && b < limit;
     uint64_t rows = l == GEMM ? b * 8 : l == GEMV ? a : l == FAST ? a * 4 : b / 2, cols = l == GEMM ? a : l == GEMV ? b * 8 : l == FAST ? b : a * 16;
-    uint64_t g = j->c->group ? j->c->group : cols;
+    uint64_t g = qz_group_columns((uint32_t)j->c->group, cols);
     ok = ok && rows % (l == MARLIN ? 64 : 8) == 0 && cols % g == 0 && cols % (l == FAST ? 64 : 2) == 0 && (l != MARLIN || b % 2 == 0);
     uint64_t groups = ok ? cols / g : 0, unit = g >= 128 ? 1 : g == 64 ? 2 : 4, z = ((groups + 7) / 8 + unit - 1) / unit * unit;
     if (l == GEMV) ok = ok && qz_folder_shaped(j->z, QZ_ST_I32, 2, rows, z) && qz_folder_shaped(j->s, QZ_ST_F16, 2, rows, 8 * z);
@@ -183,7 +183,7 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     qz_folder_config_release(&f);
     QZ_TRY(st);
     m->container = m->scheme = "awq";
-    m->encoding = qz_arena_printf(&m->arena, "W4 g%lld %s", c.group ? (long long)c.group : -1, c.layout == MARLIN ? "sym" : "asym");
+    m->encoding = qz_arena_printf(&m->arena, "W4 g%ld %s", qz_group_written((uint32_t)c.group), c.layout == MARLIN ? "sym" : "asym");
     m->contract = "W4A16";
     m->config.dtype = QZ_TYPE_F16;
     return m->encoding ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);

@@ -49,7 +49,7 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
         return qz_fail(err, QZ_EUSAGE, "group size %d of GPTQ is not read by its runtimes: expected -1 (whole row), 16, 32, 64, 128, 256, 512 or 1024", group);
     QZ_TRY(parse_flags(flags, &on, err));
     s->bits = bits;
-    s->group_size = group < 0 ? 0 : (uint32_t)group;
+    s->group_size = qz_group_read(group);
     s->sym = !(on & F_ASYM);
     s->act_order = on & F_ACT;
     s->static_groups = on & F_STATIC;
@@ -73,16 +73,15 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
     qz_int_setting x;
     QZ_TRY(qz_module_setting_of(&p->spec, it->out_name, &x, err));
     uint64_t k = it->cols, n = it->rows, b = x.bits;
-    uint32_t g = x.group_size;
+    const uint32_t g = (uint32_t)qz_group_columns(x.group_size, it->cols);
     const uint64_t whole = b == 3 ? 32 : 32 / b; /* values of whole 32-bit words */
     if (it->cols > UINT32_MAX || k % whole || n % whole)
         return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected rows and columns in multiples of %u at %u bits%s", it->name,
                        it->rows, it->cols, (unsigned)whole, (unsigned)b, it->linear < 0 ? "; leave out +lm_head" : "; use gguf");
-    if (g == 0) g = (uint32_t)it->cols;
     if (k % g) {
         int fits = k % 64 == 0 && g > 64 ? 64 : g > 32 ? 32 : -1;
         char use[48];
-        if (qz_module_rule_of(&x) && qz_module_rule_of(&x)->group_size > 0) (void)snprintf(use, sizeof use, "use group_size:%d in its --module", fits);
+        if (qz_module_rule_of(&x) && qz_module_rule_of(&x)->group_size != QZ_AS_SCHEME && x.group_size != QZ_WHOLE_ROW) (void)snprintf(use, sizeof use, "use group_size:%d in its --module", fits);
         else (void)snprintf(use, sizeof use, "use gptq:w%ug%d", p->spec.bits, fits);
         return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected columns in groups of %u; %s", it->name, it->rows, it->cols, g, use);
     }
@@ -115,7 +114,7 @@ static json_t *quantization(const qz_artifact_plan *p) {
     snprintf(maker, sizeof maker, "quantz:%.40s", version ? version : "0");
     const qz_artifact_context *how = p->context;
     json_t *q = json_pack("{s:s, s:i, s:i, s:b, s:b, s:b, s:s, s:s, s:b, s:{s:[s]}}", "quant_method", "gptq", "bits", (int)s->bits, "group_size",
-                     s->group_size ? (int)s->group_size : -1, "desc_act", s->act_order && !s->static_groups, "sym", s->sym, "lm_head", s->lm_head,
+                     (int)qz_group_written(s->group_size), "desc_act", s->act_order && !s->static_groups, "sym", s->sym, "lm_head", s->lm_head,
                      "checkpoint_format", s->v2 ? "gptq_v2" : "gptq", "pack_dtype", "int32", "static_groups", s->static_groups,
                      "meta", "quantizer", maker);
     if (how->solved && json_object_set_new(q, "true_sequential", json_boolean(!how->together)) != 0) goto failed;

@@ -142,7 +142,7 @@ static qz_status wrong_shape(const qz_st *file, const char *module, const gptq_r
     char expected[160];
     size_t n = (size_t)snprintf(expected, sizeof expected, "%u bits in groups of %lld", j->bits, (long long)p->group);
     if (j->w->n_dims == 2 && j->w->dims[0] < LIMIT && j->w->dims[1] < LIMIT) {
-        const uint64_t rows = j->w->dims[1], cols = j->w->dims[0] * 32 / j->bits, group = p->group > 0 ? (uint64_t)p->group : cols, groups = group ? (cols + group - 1) / group : 0;
+        const uint64_t rows = j->w->dims[1], cols = j->w->dims[0] * 32 / j->bits, group = qz_group_columns(qz_group_read((long)p->group), cols), groups = group ? (cols + group - 1) / group : 0;
         (void)snprintf(expected + n, sizeof expected - n, " (qzeros [%llu, %llu], scales [%llu, %llu], g_idx [%llu])", (unsigned long long)groups,
                        (unsigned long long)(rows * j->bits / 32), (unsigned long long)groups, (unsigned long long)rows, (unsigned long long)cols);
     }
@@ -158,7 +158,7 @@ static qz_status shape_job(const qz_st *file, const char *module, const gptq_par
         return wrong_shape(file, module, j, p, err);
     uint64_t bits = j->bits, n = j->w->dims[1], words = j->w->dims[0], k = words * 32 / bits;
     bool whole = k < LIMIT && words * 32 % bits == 0 && n * bits % 32 == 0 && (!j->planar || k % 32 == 0);
-    uint64_t group = p->group < 0 ? k : (uint64_t)p->group, groups = (k + group - 1) / group;
+    uint64_t group = qz_group_columns(qz_group_read((long)p->group), k), groups = (k + group - 1) / group;
     bool scales = j->s && j->s->n_dims == 2 && j->s->dims[0] == groups && j->s->dims[1] == n;
     if (!whole || !scales || !qz_folder_shaped(j->z, QZ_ST_I32, 2, groups, n * bits / 32) || (j->g && !qz_folder_shaped(j->g, QZ_ST_I32, 1, k, 0)))
         return wrong_shape(file, module, j, p, err);
@@ -270,7 +270,7 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     if (st == QZ_OK) qz_pool_run(r->run ? r->run->pool : NULL, 0, unpack, &j);
     qz_free(j.strips);
     QZ_TRY(st);
-    size_t group = p.group < 0 ? j.cols : (size_t)p.group;
+    size_t group = qz_group_columns(qz_group_read((long)p.group), j.cols);
     *g = (qz_int_group){ .base = { &qz_int_group_ops, j.rows, j.cols }, .place = place, .bits = j.bits, .group_size = (uint32_t)group, .rows = j.rows, .cols = j.cols, .groups = j.groups, .codes = j.codes,
                          .scales = scales, .zero_points = zeros };
     QZ_TRY(read_scales(file, &j, scales, err));
@@ -317,7 +317,7 @@ static qz_status describe(qz_model *m, const gptq_config *c, qz_error *err) {
         const qz_int_group *x = qz_int_group_of(m->tensors[i].coded);
         if (!x) continue;
         if (!first) first = x;
-        if (!g && x->bits == c->base.bits && x->group_size == (c->base.group < 0 ? x->cols : (size_t)c->base.group)) g = x;
+        if (!g && x->bits == c->base.bits && x->group_size == qz_group_columns(qz_group_read((long)c->base.group), x->cols)) g = x;
         act_order |= x->g_idx != NULL;
     }
     if (!g) g = first;

@@ -51,8 +51,8 @@ static qz_status parse_number(qz_module_rule *r, const char *p, size_t n, qz_err
         return qz_fail(err, QZ_EUSAGE, "bad value '%.*s' in --module '%.200s': expected %s", (int)n, p, r->text,
                        bits ? "bits:2, 3, 4 or 8" : "group_size:-1 (whole row), 16, 32, 64, 128, 256, 512 or 1024");
     int *field = bits ? &r->bits : &r->group_size;
-    if (*field >= 0) return qz_fail(err, QZ_EUSAGE, "%s is given twice in --module '%.200s'", bits ? "bits" : "group_size", r->text);
-    *field = v < 0 ? 0 : (int)v;
+    if (*field != QZ_AS_SCHEME) return qz_fail(err, QZ_EUSAGE, "%s is given twice in --module '%.200s'", bits ? "bits" : "group_size", r->text);
+    *field = bits ? (int)v : (int)qz_group_read(v);
     return QZ_OK;
 }
 
@@ -72,7 +72,7 @@ static qz_status parse_settings(qz_module_rule *r, const char *p, qz_error *err)
         else if (i == 4) return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)one.n, one.at, r->text);
         else {
             int *field = (int *)(void *)((char *)r + words[i].field);
-            if (*field >= 0) return qz_fail(err, QZ_EUSAGE, "settings contradict or repeat each other in --module '%.200s'", r->text);
+            if (*field != QZ_AS_SCHEME) return qz_fail(err, QZ_EUSAGE, "settings contradict or repeat each other in --module '%.200s'", r->text);
             *field = words[i].value;
         }
     }
@@ -84,7 +84,7 @@ static qz_status parse_rule(const char *text, qz_arena *arena, qz_module_rule *r
     qz_str s = {0};
     bool ok = true, yes;
     qz_error inner = {0};
-    *r = (qz_module_rule){ .text = text, .bits = -1, .group_size = -1, .sym = -1, .act_order = -1 };
+    *r = (qz_module_rule){ .text = text, .bits = QZ_AS_SCHEME, .group_size = QZ_AS_SCHEME, .sym = QZ_AS_SCHEME, .act_order = QZ_AS_SCHEME };
     if (!equals || equals == text || !equals[1])
         return qz_fail(err, QZ_EUSAGE, "bad --module '%.200s': expected PATTERN=SETTINGS, for example 'down_proj=bits:8,group_size:32' or 'layers.0=keep'", text);
     if (strncmp(text, "re:", 3) == 0) qz_str_append(&s, text + 3, (size_t)(equals - text) - 3);
@@ -139,10 +139,10 @@ static qz_int_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
                            .static_groups = s->static_groups, .least_zero = qz_scheme_least_zero(s), .rule = r };
     if (!r) return out;
     out.keep = r->keep;
-    if (r->bits >= 0) out.bits = (uint32_t)r->bits;
-    if (r->group_size >= 0) out.group_size = (uint32_t)r->group_size;
-    if (r->sym >= 0) out.sym = r->sym;
-    if (r->act_order >= 0) out.act_order = r->act_order;
+    if (r->bits != QZ_AS_SCHEME) out.bits = (uint32_t)r->bits;
+    if (r->group_size != QZ_AS_SCHEME) out.group_size = (uint32_t)r->group_size;
+    if (r->sym != QZ_AS_SCHEME) out.sym = r->sym;
+    if (r->act_order != QZ_AS_SCHEME) out.act_order = r->act_order;
     return out;
 }
 
@@ -164,7 +164,7 @@ bool qz_module_setting_equal(const qz_int_setting *a, const qz_int_setting *b) {
 
 const char *qz_module_setting_text(const qz_int_setting *s, char buf[64]) {
     char groups[24] = "whole rows";
-    if (s->group_size) (void)snprintf(groups, sizeof groups, "groups of %u", s->group_size);
+    if (s->group_size != QZ_WHOLE_ROW) (void)snprintf(groups, sizeof groups, "groups of %u", s->group_size);
     if (s->keep) (void)snprintf(buf, 64, "float16");
     else (void)snprintf(buf, 64, "%u bits, %s, %s%s", s->bits, groups, s->sym ? "symmetric" : "asymmetric", s->act_order ? ", act_order" : "");
     return buf;
@@ -315,10 +315,10 @@ static bool put_rule(json_t *o, const char *pattern, const qz_int_setting *x, co
     qz_str_printf(&key, "%s%s", x->keep ? "-:" : "+:", pattern);
     bool ok = v && !key.failed;
     if (x->keep) all = false;
-    if (ok && (all || r->bits >= 0)) ok = json_object_set_new(v, "bits", json_integer((json_int_t)x->bits)) == 0;
-    if (ok && (all || r->group_size >= 0)) ok = json_object_set_new(v, "group_size", json_integer(x->group_size ? (json_int_t)x->group_size : -1)) == 0;
-    if (ok && (all || r->sym >= 0)) ok = json_object_set_new(v, "sym", json_boolean(x->sym)) == 0;
-    if (ok && (all || r->act_order >= 0)) ok = json_object_set_new(v, "desc_act", json_boolean(x->act_order && !s->static_groups)) == 0;
+    if (ok && (all || r->bits != QZ_AS_SCHEME)) ok = json_object_set_new(v, "bits", json_integer((json_int_t)x->bits)) == 0;
+    if (ok && (all || r->group_size != QZ_AS_SCHEME)) ok = json_object_set_new(v, "group_size", json_integer(qz_group_written(x->group_size))) == 0;
+    if (ok && (all || r->sym != QZ_AS_SCHEME)) ok = json_object_set_new(v, "sym", json_boolean(x->sym)) == 0;
+    if (ok && (all || r->act_order != QZ_AS_SCHEME)) ok = json_object_set_new(v, "desc_act", json_boolean(x->act_order && !s->static_groups)) == 0;
     ok = ok && json_object_set(o, key.ptr, v) == 0;
     json_decref(v);
     qz_str_release(&key);

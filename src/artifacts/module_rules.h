@@ -15,11 +15,12 @@
 #include <jansson.h>
 #include "codecs/int_group.h"
 
+enum { QZ_AS_SCHEME = -2 };
 struct qz_module_rule {
     const char *text;        /* as given */
     const char *pattern;     /* regular expression, from the start of the name */
     bool keep;
-    int bits, group_size, sym, act_order; /* -1: as the scheme */
+    int bits, group_size, sym, act_order; /* QZ_AS_SCHEME, or the rule's own */
 };
 
 /* Fills spec->modules; a rule that makes a module asymmetric turns the whole file to v2 unless +v1 was asked for. */

@@ -21,6 +21,7 @@ static const qz_scheme_ops *const all_ops[QZ_SCHEME_COUNT] = {
 
 const qz_scheme_info *qz_scheme_get(qz_scheme s) { return &infos[s]; }
 const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s) { return all_ops[s]; }
+const qz_code_kind *qz_scheme_code_kind(qz_scheme s) { return &all_ops[s]->kind; }
 const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan) { return &all_ops[plan->spec.scheme]->kind; }
 qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_scheme_ops *o = all_ops[plan->spec.scheme];

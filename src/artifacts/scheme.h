@@ -23,7 +23,7 @@ typedef struct {
     char level[32];
     qz_ftype ftype;         /* gguf */
     qz_mix_options mix;     /* gguf */
-    uint32_t bits, group_size; /* integer groups; group_size 0: the whole row ("g-1") */
+    uint32_t bits, group_size; /* integer groups; group_size: or QZ_WHOLE_ROW ("g-1") */
     bool sym;
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
     const qz_module_rule *modules; size_t n_modules; /* gptq: settings of single modules; see qz_module_rules_parse */

@@ -23,7 +23,6 @@ typedef struct qz_run {
     qz_pool *pool;          /* NULL = one thread */
     qz_cpu_level cpu;       /* highest level to use: min(detected, asked) */
     uint64_t seed;
-    uint64_t ram_limit;     /* bytes, 0 = no bound */
     const char *accept;     /* codes of findings about a model that the user takes, with commas; "*": all, for verbs that only look */
     bool quiet, tty;
     FILE *log;              /* NULL = silent */

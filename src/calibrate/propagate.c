@@ -89,11 +89,13 @@ static void norm(const qz_propagate *p, const float *x, const float *w, size_t n
 
 static const qz_norm norms[QZ_SUBS] = {QZ_NORM_ATTN, QZ_NORM_FFN}; /* before */
 
+typedef struct { float *x; size_t seqs; } part_of_stream; /* [seqs · seq, hidden] */
+
 /* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched.
  * */
-static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weights *w, float *x, size_t seqs,
-                      bool advance, qz_error *err) {
-    const size_t n = seqs * p->seq;
+static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weights *w, const part_of_stream *part, bool advance, qz_error *err) {
+    const size_t seqs = part->seqs, n = seqs * p->seq;
+    float *x = part->x;
     const float *const *own = qz_engine_layer(p->e, p->layer)->norm;
     norm(p, x, own[norms[sub]], n, p->norm[s]);
     if (sub == QZ_SUB_MIXER) QZ_TRY(qz_engine_mixer(p->e, p->layer, w, p->norm[s], seqs, p->seq, p->out, err));
@@ -134,13 +136,13 @@ static qz_status step_experts(qz_propagate *p, const qz_input *group, size_t fir
     const size_t at = first * p->seq * p->hidden;
     qz_layer_weights w = weights(p, !p->sequential);
     float *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
-    if (!group->inside && p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, y, seqs, true, err));
-    if (is_last(p, group)) QZ_TRY(pass(p, QZ_SUB_FFN, FLOAT, NULL, p->h[FLOAT] + at, seqs, true, err));
+    if (!group->inside && p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
+    if (is_last(p, group)) QZ_TRY(pass(p, QZ_SUB_FFN, FLOAT, NULL, &(part_of_stream){p->h[FLOAT] + at, seqs}, true, err));
     p->watched_stage = group->stage;
     p->observed = QZ_OK;
     p->err = err;
     qz_engine_observe(p->e, keep_expert, p);
-    QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, in, seqs, false, err));
+    QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, &(part_of_stream){in, seqs}, false, err));
     return p->observed;
 }
 static void clear_experts(qz_propagate *p, size_t cols) {
@@ -160,7 +162,7 @@ static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size
     qz_layer_weights w = weights(p, !p->sequential);
     float *x = p->h[FLOAT] + at, *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
     if (!group->inside) {
-        if (!mixer && p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, y, seqs, true, err));
+        if (!mixer && p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
         norm(p, x, gains, n, p->norm[FLOAT]);
         norm(p, mixer ? y : in, gains, n, p->norm[QUANT]);
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
@@ -168,9 +170,9 @@ static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size
     if (mixer && !p->sequential) memcpy(in, y, n * p->hidden * sizeof *y);
     keep_lost(p, x, in, n);
     watch(p, FLOAT, group->stage);
-    QZ_TRY(pass(p, group->sub, FLOAT, NULL, x, seqs, last, err));
+    QZ_TRY(pass(p, group->sub, FLOAT, NULL, &(part_of_stream){x, seqs}, last, err));
     watch(p, QUANT, group->stage);
-    QZ_TRY(pass(p, group->sub, QUANT, &w, in, seqs, mixer && last && !p->sequential, err));
+    QZ_TRY(pass(p, group->sub, QUANT, &w, &(part_of_stream){in, seqs}, mixer && last && !p->sequential, err));
     return gather(p, half, p->input[FLOAT], p->input[QUANT], n, err);
 }
 
@@ -180,8 +182,8 @@ static qz_status finish_layer(qz_propagate *p, qz_error *err) {
     for (size_t i = 0; i < p->windows; i += p->chunk) {
         size_t seqs = qz_min_size(p->chunk, p->windows - i);
         float *y = p->h[QUANT] + i * p->seq * p->hidden;
-        if (!p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, y, seqs, true, err));
-        QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, y, seqs, true, err));
+        if (!p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
+        QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
     }
     memset(p->has, 0, sizeof p->has);
     for (size_t k = 0; k < QZ_LINEARS && p->experts; k++)

@@ -22,6 +22,9 @@ typedef struct {
 } qz_int_setting;
 /* Columns that share a scale in rows of `cols`: the one place where "the whole row" becomes a number. */
 static inline size_t qz_group_columns(uint32_t group_size, size_t cols) { return group_size == QZ_WHOLE_ROW ? cols : group_size; }
+/* The two edges: as files and options write it, and as they are read. */
+static inline long qz_group_written(uint32_t group_size) { return group_size == QZ_WHOLE_ROW ? -1 : (long)group_size; }
+static inline uint32_t qz_group_read(long written) { return written < 0 ? (uint32_t)QZ_WHOLE_ROW : (uint32_t)written; }
 
 /* As read from a file. */
 typedef struct {

@@ -134,8 +134,20 @@ static void rtn_edges(void **state) {
     }
 }
 
+/* −1 outside, one word inside, columns once they are known: the whole row stays a whole row both ways. */
+static void whole_rows(void **state) {
+    (void)state;
+    assert_int_equal(qz_group_read(-1), QZ_WHOLE_ROW);
+    assert_int_equal(qz_group_written(QZ_WHOLE_ROW), -1);
+    assert_int_equal(qz_group_columns(QZ_WHOLE_ROW, 4864), 4864);
+    for (long g = 16; g <= 1024; g *= 2) {
+        assert_int_equal(qz_group_written(qz_group_read(g)), g);
+        assert_int_equal(qz_group_columns(qz_group_read(g), 4864), g);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(whole_rows), 
         cmocka_unit_test(rtn_asym),   cmocka_unit_test(rtn_sym),   cmocka_unit_test(decode_files),
         cmocka_unit_test(bit_stream), cmocka_unit_test(rtn_edges),
     };

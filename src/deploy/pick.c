@@ -57,7 +57,6 @@ static const qz_pick_row rows[] = {
 enum { N_ROWS = sizeof rows / sizeof rows[0] };
 
 const qz_pick_row *qz_pick_row_at(size_t i) { return i < N_ROWS ? &rows[i] : NULL; }
-const char *qz_pick_workload(size_t i) { return i < N_WORKLOADS ? workloads[i] : NULL; }
 const char *qz_pick_tolerance(size_t i) { return i < N_TOLERANCES ? tolerances[i] : NULL; }
 
 typedef struct {

@@ -83,6 +83,5 @@ typedef struct {
 void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double *reserve, double *overhead);
 qz_status qz_pick(const qz_pick_query *q, qz_arena *arena, qz_pick_answer *out, qz_error *err);
 /* i-th known word, NULL behind the last. */
-const char *qz_pick_workload(size_t i);
 const char *qz_pick_tolerance(size_t i);
 #endif

@@ -89,7 +89,7 @@ static qz_status part_of(const qz_model *m, const qz_deploy_shape *s, const qz_d
             if (has && strcmp(s->linears[i].name, site.name) == 0) out->shape.linears[out->shape.n++] = s->linears[i];
         }
     out->spec.bits = x->setting.bits;
-    out->spec.group_size = x->setting.group_size ? (long)x->setting.group_size : -1;
+    out->spec.group_size = qz_group_written(x->setting.group_size);
     out->spec.sym = x->setting.sym;
     out->spec.act_order = x->setting.act_order;
     return QZ_OK;
@@ -187,7 +187,7 @@ static void held(const qz_model *m, const qz_deploy_spec *spec, modules out[SETT
             const qz_coded *c = m->blocks[l].linear[k] ? m->blocks[l].linear[k]->coded : NULL;
             const qz_code_layout g = c ? c->ops->layout(c) : (qz_code_layout){.form = QZ_CODES_TABLE};
             if (g.form != QZ_CODES_AFFINE) continue;
-            uint32_t group = g.group == c->cols && spec->group_size != (long)c->cols ? 0 : (uint32_t)g.group;
+            uint32_t group = g.group == c->cols && spec->group_size != (long)c->cols ? (uint32_t)QZ_WHOLE_ROW : (uint32_t)g.group;
             qz_int_setting x = {.bits = g.bits, .group_size = group, .sym = g.sym, .act_order = spec->act_order || g.g_idx != NULL};
             if (*n < SETTINGS) add_setting(out, n, &x, k);
         }

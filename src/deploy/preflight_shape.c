@@ -148,7 +148,7 @@ void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
     *out = (qz_deploy_spec){.kind = qz_deploy_by_name(name), .bits = s->bits, .sym = s->sym, .zero_point = true};
     if (out->kind == QZ_DEPLOY_COUNT) out->kind = QZ_DEPLOY_UNKNOWN;
     const qz_deploy_info *k = qz_deploy_get(out->kind);
-    if (k->grouped) out->group_size = s->group_size ? (long)s->group_size : -1;
+    if (k->grouped) out->group_size = qz_group_written(s->group_size);
     if (out->bits == 0) out->bits = k->bits;
     if (out->kind == QZ_DEPLOY_GGUF) out->block = qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(s->ftype)->type))->elems;
     out->act_order = s->act_order;

@@ -231,7 +231,7 @@ qz_status qz_explain_curvature(qz_explained *x) {
     qz_status st = qz_explain_table(x, NULL, "Direction<|Curvature>|Error>|Cost e*H*e>");
     for (int i = 0; i < 2 && st == QZ_OK; i++) {
         float one[2] = {i ? 0 : e[0], i ? e[1] : 0};
-        st = qz_quadratic_error(mm, one, 1, h, 2, scratch, &cost[i], x->err);
+        st = qz_quadratic_error(mm, &(qz_quadratic){h, 2, scratch}, one, 1, &cost[i], x->err);
         if (st == QZ_OK) st = qz_explain_row(x, "%s|%g|%g|%.4g", i ? "flat" : "steep", (double)h[3 * i], (double)e[i], cost[i]);
     }
     if (st == QZ_OK) qz_explain_say(x, "the same rounding error costs %.0f times as much along the steep direction", cost[0] / cost[1]);
@@ -257,13 +257,13 @@ qz_status qz_explain_compensation(qz_explained *x) {
     qz_mm *mm = NULL;
     double cost[2] = {0};
     qz_status st = qz_mm_open(x->run, &mm, x->err);
-    if (st == QZ_OK) st = qz_hessian_init(&h, x->run, gram, K, K, 0.01, false, x->err);
+    if (st == QZ_OK) st = qz_hessian_init(&h, x->run, gram, &(qz_hessian_how){K, K, 0.01, false}, x->err);
     if (st == QZ_OK) st = qz_feedback_quantize(&(qz_feedback_job){x->run, mm, &h, &o, &x->arena}, w, 1, &q, x->err);
     if (st != QZ_OK) goto out;
     qz_coded_decode_row(q.coded, 0, fed);
     for (int k = 0; k < 2; k++) {
         for (size_t i = 0; i < K; i++) e[i] = w[i] - (k ? fed[i] : r.v[i]);
-        QZ_GOTO(qz_quadratic_error(mm, e, 1, hf, K, scratch, &cost[k], x->err));
+        QZ_GOTO(qz_quadratic_error(mm, &(qz_quadratic){hf, K, scratch}, e, 1, &cost[k], x->err));
     }
     QZ_GOTO(qz_explain_table(x, "inputs 1 and 2 are correlated (0.95), the others independent; 4 bits, symmetric",
                              "Weight>|Rounded>|Error>|With feedback>|Error then>"));

@@ -31,11 +31,19 @@ static void solve_rows(void *arg, qz_part part) {
     }
 }
 
-/* delta [k, k] and, if asked for, back [rows, k]: cross and lost times (gram + λI)⁻¹; zero and counted if it cannot be factored.
- * l: scratch. */
-static qz_status solve(qz_asymmetric *a, qz_run *run, const double *gram, const double *cross, const double *lost, size_t rows, size_t k, double lambda, float *delta, float *back,
-                       double *l, qz_error *err) {
-    double mean = 0, *work = qz_alloc_aligned(qz_pool_size(run->pool) * k, sizeof *work);
+/* delta [k, k] and, if asked for, back [rows, k]: cross and lost times (gram + λI)⁻¹; zero and counted if it cannot be factored. */
+typedef struct {
+    const double *gram, *cross, *lost;
+    size_t rows;        /* of lost and back, 0: none */
+    double lambda;
+    float *delta, *back;
+    double *l;          /* scratch [k, k] */
+} correction;
+static qz_status solve(qz_asymmetric *a, qz_run *run, const correction *c, qz_error *err) {
+    const double *gram = c->gram, *cross = c->cross, *lost = c->lost, lambda = c->lambda;
+    const size_t rows = c->rows, k = a->cols;
+    float *delta = c->delta, *back = c->back;
+    double *l = c->l, mean = 0, *work = qz_alloc_aligned(qz_pool_size(run->pool) * k, sizeof *work);
     if (!work) return qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
     memset(delta, 0, k * k * sizeof *delta);
     if (rows) memset(back, 0, rows * k * sizeof *back);
@@ -84,7 +92,7 @@ qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats 
     qz_status st = l && g && d && r && reserve(a, sq) ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration of %zu columns", k);
     for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) {
         double n = s->tokens[h] ? (double)s->tokens[h] : 1;
-        st = solve(a, run, s->gram[h], s->cross[h], s->lost[h], rows, k, lambda, a->half[h], a->half_back[h], l, err);
+        st = solve(a, run, &(correction){s->gram[h], s->cross[h], s->lost[h], rows, lambda, a->half[h], a->half_back[h], l}, err);
         for (size_t i = 0; i < sq; i++) {
             a->gram[h][i] = (float)(s->gram[h][i] / n);
             a->cross[h][i] = (float)(s->cross[h][i] / n);
@@ -97,7 +105,7 @@ qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats 
             d[i] = s->cross[0][i] + s->cross[1][i];
         }
         for (size_t i = 0; i < more; i++) r[i] = s->lost[0][i] + s->lost[1][i];
-        st = solve(a, run, g, d, r, rows, k, lambda, a->delta, a->back, l, err);
+        st = solve(a, run, &(correction){g, d, r, rows, lambda, a->delta, a->back, l}, err);
     }
     qz_free(l);
     qz_free(g);
@@ -107,19 +115,38 @@ qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats 
     return st;
 }
 
-/* tr(A·M·Bᵀ) with A, B [rows, cols]; scratch [rows, cols]. M is used as Mᵀ by the product, so pass it as it is when symmetric. */
-static qz_status trace(qz_mm *mm, const float *a, const float *m, const float *b, size_t rows, size_t k, float *scratch, double *out, qz_error *err) {
-    QZ_TRY(qz_mm_gemm_nt(mm, rows, k, k, b, k, m, k, scratch, k, false, err)); /* scratch = B Mᵀ */
+/* Rows at hand, and room for what is made of them. */
+typedef struct {
+    qz_mm *mm;
+    size_t rows, k;
+    float *m, *scratch; /* [rows, k] */
+    float *turned;      /* [k, k] */
+} room;
+static qz_status room_open(room *x, qz_mm *mm, size_t rows, size_t k, qz_error *err) {
+    *x = (room){mm, rows, k, qz_alloc_aligned(rows * k, sizeof(float)), qz_alloc_aligned(rows * k, sizeof(float)), qz_alloc_aligned(k * k, sizeof(float))};
+    return x->m && x->scratch && x->turned ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
+}
+static void room_close(room *x) {
+    qz_free(x->m);
+    qz_free(x->scratch);
+    qz_free(x->turned);
+}
+
+/* tr(A·M·Bᵀ) with A, B [rows, cols]. M is used as Mᵀ by the product, so pass it as it is when symmetric. */
+static qz_status trace(const room *x, const float *a, const float *m, const float *b, double *out, qz_error *err) {
+    const size_t k = x->k;
+    QZ_TRY(qz_mm_gemm_nt(x->mm, x->rows, k, k, b, k, m, k, x->scratch, k, false, err)); /* scratch = B Mᵀ */
     *out = 0;
-    for (size_t r = 0; r < rows; r++) *out += (double)qz_dot_lanes(a + r * k, scratch + r * k, k);
+    for (size_t r = 0; r < x->rows; r++) *out += (double)qz_dot_lanes(a + r * k, x->scratch + r * k, k);
     return QZ_OK;
 }
 
-/* w·Δ: the product wants Δᵀ's rows. */
-static qz_status times(qz_mm *mm, const float *w, size_t rows, const float *delta, size_t k, float *turned, float *out, qz_error *err) {
+/* x->m = w·Δ: the product wants Δᵀ's rows. */
+static qz_status times(const room *x, const float *w, const float *delta, qz_error *err) {
+    const size_t k = x->k;
     for (size_t i = 0; i < k; i++)
-        for (size_t j = 0; j < k; j++) turned[j * k + i] = delta[i * k + j];
-    return qz_mm_gemm_nt(mm, rows, k, k, w, k, turned, k, out, k, false, err);
+        for (size_t j = 0; j < k; j++) x->turned[j * k + i] = delta[i * k + j];
+    return qz_mm_gemm_nt(x->mm, x->rows, k, k, w, k, x->turned, k, x->m, k, false, err);
 }
 
 static double dot(const float *a, const float *b, size_t rows, size_t k) {
@@ -138,47 +165,46 @@ static void strengths(double g[2][2], const double b[2], double a[2]) {
         }
 }
 
-/* Δ of one half, judged on the other: adds to the normal equations of both strengths. m, scratch [rows, k]. */
-static qz_status judge(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, int h, float *turned, float *m, float *scratch, double g[2][2], double b[2],
-                       qz_error *err) {
-    size_t k = a->cols;
+/* Normal equations of both strengths. */
+typedef struct { double g[2][2], b[2]; } fit;
+
+/* Δ of one half, judged on the other: adds to the fit. */
+static qz_status judge(const qz_asymmetric *a, const room *x, const float *w, int h, fit *f, qz_error *err) {
     const float *back = a->half_back[h], *gram = a->gram[1 - h], *cross = a->cross[1 - h], *lost = a->lost[1 - h];
     double part;
-    QZ_TRY(times(mm, w, rows, a->half[h], k, turned, m, err));
-    QZ_TRY(trace(mm, w, cross, m, rows, k, scratch, &part, err)); /* tr(W D Mᵀ) */
-    b[0] += part;
-    QZ_TRY(trace(mm, m, gram, m, rows, k, scratch, &part, err));
-    g[0][0] += part;
+    QZ_TRY(times(x, w, a->half[h], err));
+    QZ_TRY(trace(x, w, cross, x->m, &part, err)); /* tr(W D Mᵀ) */
+    f->b[0] += part;
+    QZ_TRY(trace(x, x->m, gram, x->m, &part, err));
+    f->g[0][0] += part;
     if (!a->lost_rows) return QZ_OK;
-    b[0] += dot(lost, m, rows, k);
-    QZ_TRY(trace(mm, m, gram, back, rows, k, scratch, &part, err));
-    g[0][1] += part;
-    g[1][0] += part;
-    QZ_TRY(trace(mm, back, gram, back, rows, k, scratch, &part, err));
-    g[1][1] += part;
-    QZ_TRY(trace(mm, w, cross, back, rows, k, scratch, &part, err));
-    b[1] += part + dot(lost, back, rows, k);
+    f->b[0] += dot(lost, x->m, x->rows, x->k);
+    QZ_TRY(trace(x, x->m, gram, back, &part, err));
+    f->g[0][1] += part;
+    f->g[1][0] += part;
+    QZ_TRY(trace(x, back, gram, back, &part, err));
+    f->g[1][1] += part;
+    QZ_TRY(trace(x, w, cross, back, &part, err));
+    f->b[1] += part + dot(lost, back, x->rows, x->k);
     return QZ_OK;
 }
 
 qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target, double alpha[2], qz_error *err) {
-    size_t k = a->cols;
-    float *m = qz_alloc_aligned(rows * k, sizeof *m), *scratch = qz_alloc_aligned(rows * k, sizeof *scratch), *turned = qz_alloc_aligned(k * k, sizeof *turned);
-    qz_status st = m && scratch && turned ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
-    double g[2][2] = {{0}}, b[2] = {0};
+    room x;
+    fit f = {0};
+    qz_status st = room_open(&x, mm, rows, a->cols, err);
     if (st == QZ_OK && a->lost_rows && a->lost_rows != rows) st = qz_fail(err, QZ_EBUG, "asymmetric calibration: a linear of %zu rows on a residual stream of %zu", rows, a->lost_rows);
-    for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) st = judge(a, mm, w, rows, h, turned, m, scratch, g, b, err);
+    for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) st = judge(a, &x, w, h, &f, err);
     if (st == QZ_OK) {
-        strengths(g, b, alpha);
+        strengths(f.g, f.b, alpha);
         for (int i = 0; i < 2; i++) alpha[i] = 2 * alpha[i] / (1 + alpha[i]); /* all tokens: half the noise of a half */
-        QZ_GOTO(times(mm, w, rows, a->delta, k, turned, m, err));
-        for (size_t i = 0; i < rows * k; i++) target[i] = w[i] + (float)alpha[0] * m[i];
-        for (size_t i = 0; i < rows * k && a->lost_rows; i++) target[i] += (float)alpha[1] * a->back[i];
+        st = times(&x, w, a->delta, err);
     }
-out:
-    qz_free(m);
-    qz_free(scratch);
-    qz_free(turned);
+    for (size_t i = 0; i < rows * a->cols && st == QZ_OK; i++) {
+        target[i] = w[i] + (float)alpha[0] * x.m[i];
+        if (a->lost_rows) target[i] += (float)alpha[1] * a->back[i];
+    }
+    room_close(&x);
     return st;
 }
 
@@ -202,21 +228,21 @@ static bool pick_rows(const qz_asymmetric *a, const uint32_t *index, size_t n, q
 qz_status qz_asymmetric_halves(const qz_asymmetric *a, qz_mm *mm, const float *w, const uint32_t *index, size_t n, float *const target[QZ_HALVES], qz_error *err) {
     const size_t k = a->cols;
     qz_asymmetric some;
-    bool ok = pick_rows(a, index, n, &some);
-    float *m = qz_alloc_aligned(n * k, sizeof *m), *scratch = qz_alloc_aligned(n * k, sizeof *scratch), *turned = qz_alloc_aligned(k * k, sizeof *turned);
-    qz_status st = ok && m && scratch && turned ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
-    double g[2][2] = {{0}}, b[2] = {0}, alpha[2];
-    for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) st = judge(&some, mm, w, n, h, turned, m, scratch, g, b, err);
-    if (st == QZ_OK) strengths(g, b, alpha);
+    room x;
+    fit f = {0};
+    double alpha[2];
+    const bool ok = pick_rows(a, index, n, &some);
+    qz_status st = room_open(&x, mm, n, k, err);
+    if (st == QZ_OK && !ok) st = qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
+    for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) st = judge(&some, &x, w, h, &f, err);
+    if (st == QZ_OK) strengths(f.g, f.b, alpha);
     for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) {
-        st = times(mm, w, n, a->half[h], k, turned, m, err);
+        st = times(&x, w, a->half[h], err);
         for (size_t i = 0; i < n * k && st == QZ_OK; i++)
-            target[h][i] = w[i] + (float)alpha[0] * m[i] + (a->lost_rows ? (float)alpha[1] * some.half_back[h][i] : 0);
+            target[h][i] = w[i] + (float)alpha[0] * x.m[i] + (a->lost_rows ? (float)alpha[1] * some.half_back[h][i] : 0);
     }
     for (int h = 0; h < QZ_HALVES && a->lost_rows; h++) qz_free(some.half_back[h]), qz_free(some.lost[h]);
-    qz_free(m);
-    qz_free(scratch);
-    qz_free(turned);
+    room_close(&x);
     return st;
 }
 

@@ -122,10 +122,10 @@ static double damping_held(rig *r, const float *held, const qz_gptq_options *o, 
         for (size_t t = 0; t < HELD; t++) gram[i] += (double)held[t * K + i / K] * (double)held[t * K + i % K] / (double)n;
     for (size_t i = 0; i < K * K; i++) gram[i] *= (double)n / (double)(n + HELD);
     const qz_damping_tokens t = {gram, n + HELD, held, HELD, K};
-    assert_int_equal(qz_damping_held(&r->run, r->mm, &t, lin, 2, o, &damp, &err), QZ_OK);
+    assert_int_equal(qz_damping_held(&(qz_damping_job){&r->run, r->mm, lin, 2, o}, &t, &damp, &err), QZ_OK);
     const qz_damping_tokens none = {gram, n + HELD, held, 0, K};
     double usual = 0;
-    assert_int_equal(qz_damping_held(&r->run, r->mm, &none, lin, 2, o, &usual, &err), QZ_OK);
+    assert_int_equal(qz_damping_held(&(qz_damping_job){&r->run, r->mm, lin, 2, o}, &none, &usual, &err), QZ_OK);
     assert_true(usual == 0.01);
     qz_free(gram);
     return damp;
@@ -161,7 +161,7 @@ static double damping_of(size_t tokens, double *of_held) {
     o.codes.grid = &grid.base;
     const qz_damping_linear lin[] = {{r.w, R / 2}, {r.w + R / 2 * K, R / 2}};
     assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, false, &err), QZ_OK);
-    assert_int_equal(qz_damping_choose(&r.run, r.mm, &r.s, &a, lin, 2, &o, &damp, &err), QZ_OK);
+    assert_int_equal(qz_damping_choose(&(qz_damping_job){&r.run, r.mm, lin, 2, &o}, &r.s, &a, &damp, &err), QZ_OK);
     *of_held = damping_held(&r, held, &o, lin);
     qz_asymmetric_release(&a);
     teardown(&r);

@@ -135,7 +135,7 @@ static qz_status loss_of(search *x, size_t input, const float *s, double *loss, 
         rtn_job j = {x->run, l->w, s, x->e, l->rows, l->cols, grid.group, grid.bits, grid.sym};
         qz_pool_run(x->run->pool, 0, rtn_worker, &j);
         double part;
-        QZ_TRY(qz_quadratic_error(x->mm, x->e, l->rows, x->h, l->cols, x->scratch, &part, err));
+        QZ_TRY(qz_quadratic_error(x->mm, &(qz_quadratic){x->h, l->cols, x->scratch}, x->e, l->rows, &part, err));
         *loss += part;
     }
     return QZ_OK;
@@ -148,7 +148,7 @@ static qz_status energy_of(search *x, size_t input, double *energy, qz_error *er
     for (size_t l = in->first; l < in->first + in->n; l++) {
         const qz_awq_linear *lin = &x->b->linear[l];
         double part;
-        QZ_TRY(qz_quadratic_error(x->mm, lin->w, lin->rows, x->h, lin->cols, x->scratch, &part, err));
+        QZ_TRY(qz_quadratic_error(x->mm, &(qz_quadratic){x->h, lin->cols, x->scratch}, lin->w, lin->rows, &part, err));
         *energy += part;
     }
     return QZ_OK;
@@ -232,9 +232,9 @@ static qz_status run_block(search *x, const qz_input_stats *stats, float *const 
     return QZ_OK;
 }
 
-qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_STAGES],
-                              const qz_awq_options *o, float *const scales[QZ_STAGES], qz_awq_report *report,
-                              qz_error *err) {
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_options *o, float *const scales[QZ_STAGES],
+                              qz_awq_report *report, qz_error *err) {
+    const qz_input_stats *stats = o->stats;
     *report = (qz_awq_report){0};
     size_t widest = 0, elems = 0;
     for (size_t i = 0; i < QZ_STAGES; i++) widest = qz_max_size(widest, stats[i].cols);
@@ -244,7 +244,7 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
         if (in->n == 0) continue;
         for (size_t l = in->first; l < in->first + in->n; l++)
             elems = qz_max_size(elems, b->linear[l].rows * in->cols);
-        if (!grid.off && (grid.group == 0 || in->cols % grid.group != 0))
+        if (!grid.off && (grid.group == QZ_WHOLE_ROW || in->cols % grid.group != 0))
             return qz_fail(err, QZ_EUSAGE, "group_size %zu does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
                            grid.group, in->cols, b->linear[in->first].name);
     }

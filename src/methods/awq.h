@@ -41,7 +41,8 @@ typedef struct {
     qz_int_setting codes;              /* in groups: whole rows have no scale search */
     size_t ratios;                     /* steps of the ratio grid, 0 = 20 */
     const qz_awq_grid *grids;          /* [QZ_STAGES] for qz_awq_block_scales; NULL: every input as codes */
-    bool no_clip;             /* compat: no search of clipping bounds */
+    const qz_input_stats *stats;       /* [QZ_STAGES] for it: of this block's inputs */
+    bool no_clip;                      /* compat: no search of clipping bounds */
 } qz_awq_options;
 
 typedef struct {
@@ -52,10 +53,9 @@ typedef struct {
 } qz_awq_report;
 
 /* Finds scales for the whole block and folds them into it; scales[i] [cols of the input] are what the columns were
- * multiplied by, all 1 where none helped. stats: of this block's inputs. */
-qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_input_stats stats[QZ_STAGES],
-                              const qz_awq_options *o, float *const scales[QZ_STAGES], qz_awq_report *report,
-                              qz_error *err);
+ * multiplied by, all 1 where none helped. */
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_options *o, float *const scales[QZ_STAGES],
+                              qz_awq_report *report, qz_error *err);
 /* Multiplies the columns of the input's linears by s and divides what makes it: a norm, or rows (and bias) of an
  * earlier linear. Norms are rounded to float16 first and s follows, so that what the file holds is what was folded. s
  * [cols of the input]. */

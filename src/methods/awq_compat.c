@@ -45,50 +45,13 @@ static double mean_square(const float *a, const float *b, size_t n) {
     return sum / (double)n;
 }
 
-/* W' = pseudo(W·s)/s into out. */
-static void try_scales(const float *w, size_t rows, size_t cols, size_t group, uint32_t bits, bool sym, const float *s, float *out) {
+void qz_awq_try_scales(const qz_awq_grid *g, const qz_awq_linear *l, const float *s, float *out) {
+    const size_t rows = l->rows, cols = l->cols;
     for (size_t r = 0; r < rows; r++)
-        for (size_t k = 0; k < cols; k++) out[r * cols + k] = w[r * cols + k] * s[k];
-    qz_awq_pseudo(out, rows, cols, group, bits, sym, out);
+        for (size_t k = 0; k < cols; k++) out[r * cols + k] = l->w[r * cols + k] * s[k];
+    qz_awq_pseudo(out, rows, cols, g->group, g->bits, g->sym, out);
     for (size_t r = 0; r < rows; r++)
         for (size_t k = 0; k < cols; k++) out[r * cols + k] /= s[k];
-}
-
-static qz_status product(qz_mm *mm, const float *w, size_t rows, size_t cols, const float *x, size_t tokens, float *y, qz_error *err) {
-    return qz_mm_exact(mm, &(qz_weights){.type = QZ_TYPE_F32, .rows = rows, .cols = cols, .data = w}, x, tokens, y, err);
-}
-
-qz_status qz_awq_search_linear(qz_run *run, qz_mm *mm, const float *w, size_t rows, const float *x, size_t tokens, size_t cols, size_t group, uint32_t bits,
-                               bool duo, double losses[QZ_AWQ_GRID], float *scales, size_t *best, qz_error *err) {
-    (void)run;
-    size_t n = rows * cols, m = tokens * rows;
-    float *wq = qz_alloc_aligned(n, sizeof *wq), *y0 = qz_alloc_aligned(m, sizeof *y0), *y = qz_alloc_aligned(m, sizeof *y), *stat = qz_alloc_array(3 * cols, sizeof *stat);
-    double *sum = qz_calloc_array(cols, sizeof *sum);
-    qz_status st = wq && y0 && y && stat && sum ? product(mm, w, rows, cols, x, tokens, y0, err) : qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
-    if (st == QZ_OK) {
-        column_mean(x, tokens, cols, stat);
-        qz_awq_weight_mean(w, rows, cols, group, sum);
-        for (size_t k = 0; k < cols; k++) stat[cols + k] = (float)(sum[k] / (double)rows);
-    }
-    *best = QZ_AWQ_GRID;
-    for (size_t i = 0; i < QZ_AWQ_GRID && st == QZ_OK; i++) {
-        float *s = stat + 2 * cols;
-        qz_awq_scales(stat, duo ? stat + cols : NULL, cols, (double)i / QZ_AWQ_GRID, s);
-        try_scales(w, rows, cols, group, bits, false, s, wq);
-        st = product(mm, wq, rows, cols, x, tokens, y, err);
-        losses[i] = mean_square(y0, y, m);
-        if (st == QZ_OK && (*best == QZ_AWQ_GRID ? isfinite(losses[i]) : losses[i] < losses[*best])) {
-            *best = i;
-            memcpy(scales, s, cols * sizeof *s);
-        }
-    }
-    if (st == QZ_OK && *best == QZ_AWQ_GRID) st = qz_fail(err, QZ_ENUMERIC, "no finite loss in the AWQ scale search");
-    qz_free(wq);
-    qz_free(y0);
-    qz_free(y);
-    qz_free(stat);
-    qz_free(sum);
-    return st;
 }
 
 /* ---- clip ---- */
@@ -129,11 +92,11 @@ static void clip_worker(void *arg, qz_part part) {
         for (size_t g = 0; g < groups; g++)
             clip_group(j, j->w + r * j->cols + g * j->group, g * j->group, j->bounds + r * groups + g, j->scratch + part.thread * j->group);
 }
-qz_status qz_awq_clip(qz_run *run, const float *w, size_t rows, const float *x, size_t tokens, size_t cols, size_t group, uint32_t bits, float *bounds, qz_error *err) {
-    clip_job j = {.w = w, .x = x, .rows = rows, .cols = cols, .group = group, .tokens = tokens, .bits = bits, .bounds = bounds};
-    j.step = qz_max_size(1, tokens / 512);
-    j.n = (tokens + j.step - 1) / j.step;
-    j.scratch = qz_alloc_array(qz_pool_size(run->pool) * group, sizeof *j.scratch);
+qz_status qz_awq_clip(qz_run *run, const qz_awq_clipping *c, float *bounds, qz_error *err) {
+    clip_job j = {.w = c->w, .x = c->x, .rows = c->rows, .cols = c->cols, .group = c->group, .tokens = c->tokens, .bits = c->bits, .bounds = bounds};
+    j.step = qz_max_size(1, c->tokens / 512);
+    j.n = (c->tokens + j.step - 1) / j.step;
+    j.scratch = qz_alloc_array(qz_pool_size(run->pool) * c->group, sizeof *j.scratch);
     if (j.scratch == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the clip search");
     qz_pool_run(run->pool, 0, clip_worker, &j);
     qz_free(j.scratch);
@@ -157,12 +120,14 @@ static qz_status module_output(compat *c, size_t input, float *y, qz_error *err)
     const qz_awq_input *in = &c->b->input[input];
     const qz_awq_linear *l = &c->b->linear[in->first];
     if (in->fold.kind == QZ_FOLD_NORM) return c->rep->module(c->rep->ctx, c->b, input, y, err);
-    return product(c->mm, l->w, l->rows, l->cols, c->rep->x[input], c->rep->tokens, y, err);
+    const qz_weights w = {.type = QZ_TYPE_F32, .rows = l->rows, .cols = l->cols, .data = l->w};
+    return qz_mm_exact(c->mm, &w, c->rep->x[input], c->rep->tokens, y, err);
 }
 
 static qz_status search_input(compat *c, size_t e, float *scales, qz_awq_report *r, qz_error *err) {
     const qz_awq_input *in = &c->b->input[e];
     size_t cols = in->cols, rows = 0, outs = c->rep->tokens * c->rep->hidden, group = c->o->codes.group_size;
+    const qz_awq_grid grid = {.bits = c->o->codes.bits, .group = group, .sym = c->o->codes.sym};
     double *sum = qz_calloc_array(cols, sizeof *sum), best = INFINITY;
     if (sum == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
     for (size_t i = in->first; i < in->first + in->n; i++) {
@@ -178,9 +143,11 @@ static qz_status search_input(compat *c, size_t e, float *scales, qz_awq_report 
     qz_status st = module_output(c, e, c->y0, err);
     for (size_t i = 0; i < QZ_AWQ_GRID && st == QZ_OK; i++) {
         qz_awq_scales(xm, wm, cols, (double)i / QZ_AWQ_GRID, s);
-        for (size_t k = in->first; k < in->first + in->n; k++)
-            try_scales(c->kept[k], c->b->linear[k].rows, cols, group, c->o->codes.bits, c->o->codes.sym, s,
-                       c->b->linear[k].w);
+        for (size_t k = in->first; k < in->first + in->n; k++) {
+            qz_awq_linear plain = c->b->linear[k];
+            plain.w = c->kept[k];
+            qz_awq_try_scales(&grid, &plain, s, c->b->linear[k].w);
+        }
         st = module_output(c, e, c->y, err);
         double loss = st == QZ_OK ? mean_square(c->y0, c->y, outs) : INFINITY;
         if (i == 0) r->plain[e] = loss;
@@ -223,7 +190,7 @@ static qz_status clip_linear(compat *c, const qz_awq_linear *l, const float *s, 
     for (size_t t = 0; t < n && st == QZ_OK; t++)
         for (size_t k = 0; k < cols; k++) xs[t * cols + k] = x[t * step * cols + k] / (s ? s[k] : 1.0f);
     /* the rows are the reference's sample already: n < 1024 would be sampled again only above 1023 rows, step stays 1 */
-    if (st == QZ_OK) st = qz_awq_clip(c->run, l->w, rows, xs, n, cols, group, c->o->codes.bits, bounds, err);
+    if (st == QZ_OK) st = qz_awq_clip(c->run, &(qz_awq_clipping){l->w, xs, rows, cols, n, group, c->o->codes.bits}, bounds, err);
     for (size_t r = 0; r < rows && st == QZ_OK; r++)
         for (size_t k = 0; k < cols; k++) {
             float m = bounds[r * groups + k / group], *w = &l->w[r * cols + k];
@@ -274,8 +241,8 @@ static bool scales_input(const qz_awq_block *b, size_t input) {
     return in->fold.width == 0 || (before->rows == l->rows && before->cols == l->cols);
 }
 
-static qz_status run_all(compat *c, float *scales[QZ_STAGES], qz_arena *arena, qz_quantized *lin, qz_awq_report *r,
-                         qz_error *err) {
+static qz_status run_all(compat *c, float *scales[QZ_STAGES], qz_awq_made *out, qz_error *err) {
+    qz_awq_report *r = &out->report;
     for (size_t i = 0; i < QZ_STAGES; i++)
         if (scales_input(c->b, i)) QZ_TRY(search_input(c, i, scales[i], r, err));
         else r->ratio[i] = -1;
@@ -285,13 +252,12 @@ static qz_status run_all(compat *c, float *scales[QZ_STAGES], qz_arena *arena, q
     for (const qz_awq_linear *l = c->b->linear; l < c->b->linear + QZ_LINEARS; l++)
         if (l->rows && !l->rotary && !c->o->no_clip) QZ_TRY(clip_linear(c, l, scales_input(c->b, l->stage) ? scales[l->stage] : NULL, err));
     for (size_t l = 0; l < QZ_LINEARS; l++)
-        if (c->b->linear[l].rows) QZ_TRY(round_half(&c->b->linear[l], &c->o->codes, arena, &lin[l], err));
+        if (c->b->linear[l].rows) QZ_TRY(round_half(&c->b->linear[l], &c->o->codes, out->arena, &out->lin[l], err));
     return QZ_OK;
 }
 
-qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay, const qz_awq_options *o, qz_arena *arena,
-                              qz_quantized lin[QZ_LINEARS], qz_awq_report *report, qz_error *err) {
-    *report = (qz_awq_report){0};
+qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay, const qz_awq_options *o, qz_awq_made *out, qz_error *err) {
+    out->report = (qz_awq_report){0};
     compat c = {.run = run, .mm = mm, .b = b, .rep = replay, .o = o};
     size_t outs = replay->tokens * replay->hidden, widest = 0;
     float *scales[QZ_STAGES] = {0};
@@ -303,11 +269,11 @@ qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
         c.kept[l] = qz_alloc_aligned(b->linear[l].rows * b->linear[l].cols, sizeof(float));
         widest = qz_max_size(widest, b->linear[l].cols);
         ok = ok && c.kept[l];
-        if (o->codes.group_size == 0 || b->linear[l].cols % o->codes.group_size) ok = false;
+        if (o->codes.group_size == QZ_WHOLE_ROW || b->linear[l].cols % o->codes.group_size) ok = false;
     }
     for (size_t i = 0; i < QZ_STAGES; i++) ok = (scales[i] = qz_alloc_array(widest, sizeof(float))) != NULL && ok;
     c.stat = qz_alloc_array(3 * widest, sizeof(float));
-    qz_status st = ok && c.stat ? run_all(&c, scales, arena, lin, report, err) : qz_fail(err, QZ_EMEMORY, "out of memory for AWQ of one block");
+    qz_status st = ok && c.stat ? run_all(&c, scales, out, err) : qz_fail(err, QZ_EMEMORY, "out of memory for AWQ of one block");
     for (size_t l = 0; l < QZ_LINEARS; l++) qz_free(c.kept[l]);
     for (size_t i = 0; i < QZ_STAGES; i++) qz_free(scales[i]);
     qz_free(c.y0);

@@ -19,13 +19,20 @@ typedef struct {
 enum { QZ_AWQ_GRID = 20 };
 /* The group quantizer in float32 (quantize and decode), w and out [rows, cols]. */
 void qz_awq_pseudo(const float *w, size_t rows, size_t cols, size_t group, uint32_t bits, bool sym, float *out);
-/* One linear alone: losses [20] and the best scales [cols]; returns the best index in *best. duo false: no
- * weight statistics. */
-qz_status qz_awq_search_linear(qz_run *run, qz_mm *mm, const float *w, size_t rows, const float *x, size_t tokens, size_t cols, size_t group, uint32_t bits,
-                               bool duo, double losses[QZ_AWQ_GRID], float *scales, size_t *best, qz_error *err);
-/* Clip bounds [rows, cols/group] of a (scaled) weight for inputs x (already divided by the scales). */
-qz_status qz_awq_clip(qz_run *run, const float *w, size_t rows, const float *x, size_t tokens, size_t cols, size_t group, uint32_t bits, float *bounds, qz_error *err);
-/* The whole block, in place; codes as the reference's file holds them. */
-qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay, const qz_awq_options *o, qz_arena *arena,
-                              qz_quantized lin[QZ_LINEARS], qz_awq_report *report, qz_error *err);
+/* What a linear computes with its columns multiplied by s, coded, and divided again: pseudo(W·s)/s into out [rows, cols]. */
+void qz_awq_try_scales(const qz_awq_grid *g, const qz_awq_linear *l, const float *s, float *out);
+typedef struct {
+    const float *w, *x;   /* [rows, cols] (scaled); [tokens, cols] inputs, already divided by the scales */
+    size_t rows, cols, tokens, group;
+    uint32_t bits;
+} qz_awq_clipping;
+/* Clip bounds [rows, cols/group]. */
+qz_status qz_awq_clip(qz_run *run, const qz_awq_clipping *c, float *bounds, qz_error *err);
+typedef struct {
+    qz_arena *arena;
+    qz_quantized *lin;    /* [QZ_LINEARS] codes as the reference's file holds them */
+    qz_awq_report report;
+} qz_awq_made;
+/* The whole block, in place. */
+qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay, const qz_awq_options *o, qz_awq_made *out, qz_error *err);
 #endif

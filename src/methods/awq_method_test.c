@@ -10,6 +10,7 @@
 #include "base/half.h"
 #include "base/rng.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include "methods/awq_compat.h"
@@ -48,14 +49,44 @@ static float *tensor(const char *prefix, const char *name, size_t *n) {
     return v;
 }
 
+enum { ROWS = 32, COLS = 64, GROUP = 32, TOKENS = 48 };
+
+/* The reference's search for one linear alone, of the parts that the block's search is made of: losses and the best one's scales. */
+static size_t search_linear(const float *w, const float *x, bool duo, double losses[QZ_AWQ_GRID], float scales[COLS]) {
+    static float wq[ROWS * COLS], copy[ROWS * COLS], y0[TOKENS * ROWS], y[TOKENS * ROWS];
+    const qz_awq_linear l = {.w = copy, .rows = ROWS, .cols = COLS};
+    const qz_awq_grid grid = {.bits = 4, .group = GROUP};
+    qz_weights plain = {.type = QZ_TYPE_F32, .rows = ROWS, .cols = COLS, .data = w}, tried = plain;
+    float x_mean[COLS] = {0}, w_mean[COLS], s[COLS];
+    double sum[COLS] = {0};
+    size_t best = 0;
+    memcpy(copy, w, sizeof copy);
+    tried.data = wq;
+    for (size_t t = 0; t < TOKENS; t++)
+        for (size_t k = 0; k < COLS; k++) x_mean[k] += fabsf(x[t * COLS + k]) / TOKENS;
+    qz_awq_weight_mean(w, ROWS, COLS, GROUP, sum);
+    for (size_t k = 0; k < COLS; k++) w_mean[k] = (float)(sum[k] / ROWS);
+    assert_int_equal(qz_mm_exact(mm, &plain, x, TOKENS, y0, &err), QZ_OK);
+    for (size_t i = 0; i < QZ_AWQ_GRID; i++) {
+        qz_awq_scales(x_mean, duo ? w_mean : NULL, COLS, (double)i / QZ_AWQ_GRID, s);
+        qz_awq_try_scales(&grid, &l, s, wq);
+        assert_int_equal(qz_mm_exact(mm, &tried, x, TOKENS, y, &err), QZ_OK);
+        losses[i] = 0;
+        for (size_t k = 0; k < TOKENS * ROWS; k++) losses[i] += ((double)y0[k] - (double)y[k]) * ((double)y0[k] - (double)y[k]) / (TOKENS * ROWS);
+        if (losses[i] > losses[best]) continue;
+        best = i;
+        memcpy(scales, s, sizeof s);
+    }
+    return best;
+}
+
 static void search_case(const char *name, bool duo, double tol) {
-    enum { ROWS = 32, COLS = 64, GROUP = 32, TOKENS = 48 };
     size_t n;
     float *w = tensor(name, "weight", &n), *x = tensor(name, "x", &n), *want = tensor(name, "loss_history", &n), *best_scales = tensor(name, "best_scales", &n);
     double losses[QZ_AWQ_GRID];
     float scales[COLS];
     size_t best, want_best = 0;
-    assert_int_equal(qz_awq_search_linear(&run, mm, w, ROWS, x, TOKENS, COLS, GROUP, 4, duo, losses, scales, &best, &err), QZ_OK);
+    best = search_linear(w, x, duo, losses, scales);
     for (size_t i = 0; i < QZ_AWQ_GRID; i++) {
         if (!(fabs(losses[i] / (double)want[i] - 1) <= tol)) fail_msg("%s: loss %zu is %.8g, expected %.8g", name, i, losses[i], (double)want[i]);
         if (want[i] < want[want_best]) want_best = i;
@@ -66,7 +97,7 @@ static void search_case(const char *name, bool duo, double tol) {
     float *cw = tensor(name, "clip_weight", &n), *cx = tensor(name, "clip_x", &n), *bound = tensor(name, "clip_max_val", &n);
     float got[64 * 2];
     size_t differ = 0;
-    assert_int_equal(qz_awq_clip(&run, cw, 64, cx, TOKENS, COLS, GROUP, 4, got, &err), QZ_OK);
+    assert_int_equal(qz_awq_clip(&run, &(qz_awq_clipping){cw, cx, 64, COLS, TOKENS, GROUP, 4}, got, &err), QZ_OK);
     for (size_t i = 0; i < 64 * 2; i++) differ += fabsf(got[i] - bound[i]) > 1e-3f * bound[i];
     if (differ > (tol > 0.01 ? 6u : 1u)) fail_msg("%s: %zu of 128 clip bounds differ", name, differ); /* near ties may fall either way */
     qz_free(w);
@@ -176,9 +207,9 @@ static void expert_folds_inside(void **state) {
                                              [DOWN] = {.cols = F, .tokens = 10, .mean_abs = mean_down, .max_abs = mean_down,
                                                        .gram = gram_down}};
     float *const scales[QZ_STAGES] = {[IN] = ones, [DOWN] = s_down};
-    const qz_awq_options o = {.codes = {.bits = 4, .group_size = 32}, .grids = grids};
+    const qz_awq_options o = {.codes = {.bits = 4, .group_size = 32}, .grids = grids, .stats = stats};
     qz_awq_report r;
-    assert_int_equal(qz_awq_block_scales(&run, mm, &b, stats, &o, scales, &r, &e), QZ_OK);
+    assert_int_equal(qz_awq_block_scales(&run, mm, &b, &o, scales, &r, &e), QZ_OK);
     double energy = 0; /* under the identity: the squares */
     for (size_t i = 0; i < sizeof up / sizeof up[0]; i++) energy += 2 * (double)first[0][i] * (double)first[0][i];
     assert_true(fabs(r.energy[IN] - energy) < 1e-5 * energy);

@@ -121,8 +121,13 @@ static size_t sweep(const job *j, qz_block_fields *f, float *e, float *grad) {
     return moved;
 }
 
+/* A row at hand: its weights, errors and gradient, and room: work [3, cols], a [n, n], b [n] of the unknowns. */
+typedef struct { const float *w; float *e, *grad, *work; double *a, *b; } row_room;
 /* d (and dmin) of every block by least squares under H with codes and small scales fixed; kept only if the loss falls. */
-static void refit(const job *j, const float *w, qz_block_fields *f, float *e, float *grad, float *work, double *a, double *b) {
+static void refit(const job *j, qz_block_fields *f, const row_room *row) {
+    const float *w = row->w;
+    float *e = row->e, *grad = row->grad, *work = row->work;
+    double *a = row->a, *b = row->b;
     const size_t k = j->cols, blocks = k / j->e, per = j->shape->m_max || j->shape->float_min ? 2 : 1, n = blocks * per;
     float *u = work, *m = work + k, *hv = work + 2 * k;
     for (size_t c = 0; c < k; c++) {
@@ -181,7 +186,7 @@ static void descend_rows(void *arg, qz_part part) {
         }
         for (size_t b = 0; b < blocks; b++) qz_block_unpack(j->type, row + b * j->info->bytes, &f[b]);
         for (size_t t = 0; t < SWEEPS && sweep(j, f, e, grad) > 0; t++) {}
-        if (2 * blocks <= MAX_UNKNOWNS) refit(j, j->w + r * k, f, e, grad, work, a, a + 4 * blocks * blocks);
+        if (2 * blocks <= MAX_UNKNOWNS) refit(j, f, &(row_room){j->w + r * k, e, grad, work, a, a + 4 * blocks * blocks});
         for (size_t b = 0; b < blocks; b++) qz_block_pack(j->type, &f[b], row + b * j->info->bytes);
     }
 }
@@ -200,7 +205,7 @@ static qz_status descend(job *j, qz_mm *mm, qz_error *err) {
 static qz_status guard(job *j, qz_mm *mm, qz_arena *arena, qz_error *err) {
     qz_quantized ref;
     uint8_t *ours = j->out;
-    QZ_TRY(qz_block_quantize(j->run, j->type, j->w, j->rows, j->cols, j->importance, QZ_SEARCH_COMPAT, arena, &ref, err));
+    QZ_TRY(qz_block_quantize(&(qz_block_job){j->run, j->type, j->w, j->rows, j->cols, j->importance, QZ_SEARCH_COMPAT}, arena, &ref, err));
     double *before = qz_arena_alloc(arena, j->rows, sizeof *before);
     if (before == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding");
     memcpy(before, j->row_error, j->rows * sizeof *before);
@@ -235,9 +240,11 @@ static qz_status reserve(job *j, qz_arena *arena, qz_error *err) {
     return qz_fail(err, QZ_EMEMORY, "out of memory encoding a [%zu, %zu] tensor", j->rows, j->cols);
 }
 
-qz_status qz_block_feedback(qz_run *run, qz_mm *mm, qz_type type, const float *w, size_t rows, const qz_hessian *h, const float *importance,
-                            qz_arena *arena, qz_quantized *out, qz_error *err) {
-    job j = {.run = run, .h = h, .type = type, .info = qz_type_get(type), .shape = qz_block_shape_get(type), .w = w, .importance = importance,
+qz_status qz_block_feedback(const qz_block_job *b, qz_mm *mm, const qz_hessian *h, qz_arena *arena, qz_quantized *out, qz_error *err) {
+    qz_run *run = b->run;
+    const qz_type type = b->type;
+    const size_t rows = b->rows;
+    job j = {.run = run, .h = h, .type = type, .info = qz_type_get(type), .shape = qz_block_shape_get(type), .w = b->w, .importance = b->importance,
              .rows = rows, .cols = h->cols, .e = qz_block_feedback_group(type)};
     qz_arena own = {0};
     if (j.shape == NULL || h->cols % j.e != 0) return qz_fail(err, QZ_EBUG, "type %s cannot be refined under a matrix of %zu columns", j.info->name, h->cols);
@@ -253,7 +260,7 @@ qz_status qz_block_feedback(qz_run *run, qz_mm *mm, qz_type type, const float *w
         for (size_t i = 0; i < rows * j.cols; i++) mse += (double)(j.err[i] * j.err[i]);
         out->weight_mse = mse / (double)(rows * j.cols);
         for (size_t r = 0; r < rows; r++) out->error += j.row_error[r];
-        st = qz_quadratic_error(mm, w, rows, h->h, j.cols, j.grad, &out->energy, err);
+        st = qz_quadratic_error(mm, &(qz_quadratic){h->h, j.cols, j.grad}, b->w, rows, &out->energy, err);
     }
     qz_arena_release(&own);
     qz_free(j.lost);

@@ -8,12 +8,12 @@
 #include "base/arena.h"
 #include "codecs/quantized.h"
 #include "kernels/matmul.h"
+#include "methods/block_search.h"
 #include "methods/hessian.h"
 
 /* Columns that one step of the type's order keeps together: pass it to qz_hessian_init as group_size. 0: the type has no such form. */
 size_t qz_block_feedback_group(qz_type type);
-/* w [rows, cols] float -> out->blocks in arena; h of that group size; importance [cols] of the reference encoder (E[x²]).
+/* out->blocks in arena; h of that group size and b's columns; importance of the reference encoder (E[x²]).
  * out->error: Σ rows of (w−ŵ)H(w−ŵ)ᵀ; out->energy: Σ rows of wHwᵀ. */
-qz_status qz_block_feedback(qz_run *run, qz_mm *mm, qz_type type, const float *w, size_t rows, const qz_hessian *h, const float *importance,
-                            qz_arena *arena, qz_quantized *out, qz_error *err);
+qz_status qz_block_feedback(const qz_block_job *b, qz_mm *mm, const qz_hessian *h, qz_arena *arena, qz_quantized *out, qz_error *err);
 #endif

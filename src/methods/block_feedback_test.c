@@ -54,9 +54,9 @@ static void check_type(const problem *p, qz_type type) {
         qz_mm *mm;
         assert_int_equal(qz_run_init(&run, t + 1, &err), QZ_OK);
         assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
-        assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, qz_block_feedback_group(type), 0.01, QZ_ORDER_GROUPS, &err), QZ_OK);
-        assert_int_equal(qz_block_feedback(&run, mm, type, p->w, N, &h, p->mean_sq, &a, &q[t], &err), QZ_OK);
-        if (t == 1) assert_int_equal(qz_block_quantize(&run, type, p->w, N, K, p->mean_sq, QZ_SEARCH_COMPAT, &a, &ref, &err), QZ_OK);
+        assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, qz_block_feedback_group(type), 0.01, QZ_ORDER_GROUPS}, &err), QZ_OK);
+        assert_int_equal(qz_block_feedback(&(qz_block_job){&run, type, p->w, N, h.cols, p->mean_sq, QZ_SEARCH_BEST}, mm, &h, &a, &q[t], &err), QZ_OK);
+        if (t == 1) assert_int_equal(qz_block_quantize(&(qz_block_job){&run, type, p->w, N, K, p->mean_sq, QZ_SEARCH_COMPAT}, &a, &ref, &err), QZ_OK);
         qz_hessian_release(&h);
         qz_mm_free(mm);
         qz_run_release(&run);

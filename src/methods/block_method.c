@@ -49,7 +49,7 @@ static qz_status search_result(void *ctx, qz_method_result *out, qz_error *err) 
     const size_t n = qz_min_size(s->step, t->rows - s->row);
     qz_arena_reset(&s->piece);
     qz_tensor_decode(t->source, s->row, n, s->x);
-    QZ_TRY(qz_block_quantize(s->job.run, t->type, s->x, n, t->cols, s->importance, s->job.options->search, &s->piece, &s->q, err));
+    QZ_TRY(qz_block_quantize(&(qz_block_job){s->job.run, t->type, s->x, n, t->cols, s->importance, s->job.options->search}, &s->piece, &s->q, err));
     s->q.name = t->name;
     s->row += n;
     *out = (qz_method_result){.q = &s->q, .more = s->row < t->rows};
@@ -127,7 +127,7 @@ static qz_status feedback_result(void *ctx, qz_method_result *out, qz_error *err
                      : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", t->name);
     if (st == QZ_OK) {
         qz_tensor_decode(t->source, 0, t->rows, w);
-        st = qz_block_feedback(c->job.run, c->matrices.mm, t->type, w, t->rows, c->h, importance, &c->arena, &c->q, err);
+        st = qz_block_feedback(&(qz_block_job){c->job.run, t->type, w, t->rows, c->h->cols, importance, QZ_SEARCH_BEST}, c->matrices.mm, c->h, &c->arena, &c->q, err);
     }
     c->q.name = t->name;
     if (t->source->data) qz_map_forget(t->source->data, t->source->bytes);

@@ -46,12 +46,14 @@ static void encode_worker(void *arg, qz_part part) {
     }
 }
 
-qz_status qz_block_quantize(qz_run *run, qz_type type, const float *w, size_t rows, size_t cols, const float *importance, qz_search search,
-                            qz_arena *arena, qz_quantized *out, qz_error *err) {
-    encode_job j = {.info = qz_type_get(type), .type = type, .w = w, .importance = importance, .rows = rows, .cols = cols, .search = search};
-    size_t total, threads = qz_pool_size(run->pool);
+qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized *out, qz_error *err) {
+    encode_job j = {.info = qz_type_get(b->type), .type = b->type, .w = b->w, .importance = b->importance, .rows = b->rows, .cols = b->cols,
+                    .search = b->search};
+    const qz_type type = b->type;
+    const size_t rows = b->rows, cols = b->cols, threads = qz_pool_size(b->run->pool);
+    size_t total;
     if (j.info->encode == NULL) return qz_fail(err, QZ_EUNSUPPORTED, "type %s can be read but not written", j.info->name);
-    j.encode = qz_encoder(run->cpu, type);
+    j.encode = qz_encoder(b->run->cpu, type);
     QZ_TRY(qz_row_bytes(type, cols, &j.row_bytes, err));
     QZ_TRY(qz_tensor_bytes(type, rows, cols, &total, err));
     j.out = qz_arena_alloc(arena, total, 1);
@@ -59,7 +61,7 @@ qz_status qz_block_quantize(qz_run *run, qz_type type, const float *w, size_t ro
     j.scratch = qz_arena_alloc(arena, threads, cols * sizeof *j.scratch);
     if (!j.out || !j.error || !j.scratch) return qz_fail(err, QZ_EMEMORY, "out of memory encoding a [%zu, %zu] tensor", rows, cols);
     j.mse = j.error + rows;
-    qz_pool_run(run->pool, 0, encode_worker, &j);
+    qz_pool_run(b->run->pool, 0, encode_worker, &j);
     *out = (qz_quantized){.type = type, .rows = rows, .cols = cols, .blocks = j.out, .bytes = total};
     for (size_t r = 0; r < rows; r++) {
         out->error += j.error[r];

@@ -10,9 +10,16 @@
 typedef enum { QZ_SEARCH_COMPAT, QZ_SEARCH_BEST } qz_search;
 /* "compat" or "best". */
 qz_status qz_search_parse(const char *text, qz_search *out, qz_error *err);
-/* w [rows, cols] float -> out->blocks in arena; importance [cols] or NULL. out->error: the objective; weight_mse as named. */
-qz_status qz_block_quantize(qz_run *run, qz_type type, const float *w, size_t rows, size_t cols, const float *importance, qz_search search,
-                            qz_arena *arena, qz_quantized *out, qz_error *err);
+typedef struct {
+    qz_run *run;
+    qz_type type;
+    const float *w;             /* [rows, cols] */
+    size_t rows, cols;
+    const float *importance;    /* [cols] or NULL */
+    qz_search search;
+} qz_block_job;
+/* out->blocks in arena; out->error: the objective; weight_mse as named. */
+qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized *out, qz_error *err);
 /* Refines one encoded row in place; x [cols]. Types without a refinement are left as they are. */
 void qz_block_refine_row(qz_type type, const float *x, const float *importance, size_t cols, void *row);
 #endif

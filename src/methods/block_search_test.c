@@ -81,10 +81,10 @@ static void compat_and_best(void **state) {
             const float *w = weighted ? im : NULL;
             qz_arena a = {0};
             qz_quantized c, c2, b, b2;
-            assert_int_equal(qz_block_quantize(&one, types[i], x, rows, COLS, w, QZ_SEARCH_COMPAT, &a, &c, &err), QZ_OK);
-            assert_int_equal(qz_block_quantize(&two, types[i], x, rows, COLS, w, QZ_SEARCH_COMPAT, &a, &c2, &err), QZ_OK);
-            assert_int_equal(qz_block_quantize(&one, types[i], x, rows, COLS, w, QZ_SEARCH_BEST, &a, &b, &err), QZ_OK);
-            assert_int_equal(qz_block_quantize(&two, types[i], x, rows, COLS, w, QZ_SEARCH_BEST, &a, &b2, &err), QZ_OK);
+            assert_int_equal(qz_block_quantize(&(qz_block_job){&one, types[i], x, rows, COLS, w, QZ_SEARCH_COMPAT}, &a, &c, &err), QZ_OK);
+            assert_int_equal(qz_block_quantize(&(qz_block_job){&two, types[i], x, rows, COLS, w, QZ_SEARCH_COMPAT}, &a, &c2, &err), QZ_OK);
+            assert_int_equal(qz_block_quantize(&(qz_block_job){&one, types[i], x, rows, COLS, w, QZ_SEARCH_BEST}, &a, &b, &err), QZ_OK);
+            assert_int_equal(qz_block_quantize(&(qz_block_job){&two, types[i], x, rows, COLS, w, QZ_SEARCH_BEST}, &a, &b2, &err), QZ_OK);
             assert_memory_equal(c.blocks, c2.blocks, c.bytes);
             assert_memory_equal(b.blocks, b2.blocks, b.bytes);
             if (!weighted) {

@@ -88,11 +88,14 @@ qz_status qz_grid_read(const qz_tensor_view *t, qz_arena *arena, qz_grid *g, qz_
 
 /* ---- integer groups ---- */
 /* Range of the whole numbers in target group j of a row. */
-static void range_of(const qz_grid *g, size_t r, size_t first, size_t n, bool by_index, size_t group, int *lo, int *hi) {
+typedef struct { size_t first, n; bool by_index; size_t group; } stretch; /* n columns from the first, or those of a group by g_idx */
+static void range_of(const qz_grid *g, size_t r, const stretch *x, int *lo, int *hi) {
+    const size_t first = x->first, n = x->n;
+    const bool by_index = x->by_index;
     *lo = INT16_MAX, *hi = INT16_MIN;
     const int16_t *u = g->u + r * g->cols;
     for (size_t k = by_index ? 0 : first; k < (by_index ? g->cols : first + n); k++) {
-        if (by_index && g->g_idx[k] != group) continue;
+        if (by_index && g->g_idx[k] != x->group) continue;
         *lo = u[k] < *lo ? u[k] : *lo;
         *hi = u[k] > *hi ? u[k] : *hi;
     }
@@ -144,7 +147,7 @@ static bool place_row(const qz_grid *g, const qz_grid_target *to, size_t r, plac
     for (size_t j = 0; j < x->groups; j++) {
         const size_t from = r * g->groups + (act ? j : j * x->group / g->group), at = r * x->groups + j;
         int lo, hi, sign;
-        range_of(g, r, j * x->group, x->group, act, j, &lo, &hi);
+        range_of(g, r, &(stretch){j * x->group, x->group, act, j}, &lo, &hi);
         if (!place_group(lo, hi, g->scales[from], g->zeros[from], &to->codes, &sign, &x->zeros[at]))
             return no(fit, "its steps do not fit %u bits %s: row %zu, group %zu has %d to %d", to->codes.bits, middle(&to->codes), r, j, lo, hi), false;
         x->scales[at] = (float)sign * g->scales[from];
@@ -197,7 +200,7 @@ static bool place_block(const qz_grid *g, const qz_block_shape *shape, size_t r,
     const int16_t *u = g->u + r * g->cols + b * BLOCK;
     const size_t at = r * g->groups + b * BLOCK / g->group;
     int lo, hi, zero = 0, sign = 1;
-    range_of(g, r, b * BLOCK, BLOCK, false, 0, &lo, &hi);
+    range_of(g, r, &(stretch){.first = b * BLOCK, .n = BLOCK}, &lo, &hi);
     if (!shape->float_min && (lo < shape->q_min || hi > shape->q_max)) { /* 8 steps up are 8 steps down of the opposite scale */
         int top = -lo;
         lo = -hi, hi = top, sign = -1;

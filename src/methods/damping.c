@@ -82,7 +82,7 @@ static qz_status held_out(sample *x, qz_mm *mm, const qz_asymmetric *a, int h, c
     double codes = 0;
     qz_quantized_decode(q, x->d);
     for (size_t i = 0; i < x->rows * k; i++) x->d[i] = x->w[i] - x->d[i];
-    QZ_TRY(qz_quadratic_error(mm, x->d, x->rows, a->gram[other], k, x->scratch, &codes, err));
+    QZ_TRY(qz_quadratic_error(mm, &(qz_quadratic){a->gram[other], k, x->scratch}, x->d, x->rows, &codes, err));
     QZ_TRY(qz_mm_gemm_nt(mm, x->rows, k, k, x->d, k, a->cross[other], k, x->scratch, k, false, err)); /* D Cᵀ */
     out->codes += codes;
     out->loss += codes;
@@ -93,15 +93,15 @@ static qz_status held_out(sample *x, qz_mm *mm, const qz_asymmetric *a, int h, c
     return QZ_OK;
 }
 
-static qz_status judge(qz_run *run, qz_mm *mm, sample *x, const qz_pair_stats *s, const qz_asymmetric *a, const qz_gptq_options *o, judged *out, qz_error *err) {
+static qz_status judge(const qz_damping_job *j, sample *x, const qz_pair_stats *s, const qz_asymmetric *a, const qz_gptq_options *o, judged *out, qz_error *err) {
     *out = (judged){0};
     for (int h = 0; h < QZ_HALVES; h++) {
         qz_arena arena = {0};
         qz_gptq g = {0};
         qz_quantized q = {0};
-        qz_status st = qz_gptq_prepare(&g, run, s->gram[h], x->cols, o, err);
-        if (st == QZ_OK) st = qz_gptq_quantize(&g, mm, x->target[h], x->rows, &arena, &q, err);
-        if (st == QZ_OK) st = held_out(x, mm, a, h, &q, out, err);
+        qz_status st = qz_gptq_prepare(&g, j->run, s->gram[h], x->cols, o, err);
+        if (st == QZ_OK) st = qz_gptq_quantize(&g, j->mm, x->target[h], x->rows, &arena, &q, err);
+        if (st == QZ_OK) st = held_out(x, j->mm, a, h, &q, out, err);
         qz_gptq_release(&g);
         qz_arena_release(&arena);
         QZ_TRY(st);
@@ -118,18 +118,17 @@ static qz_gptq_options quick(const qz_gptq_options *o) {
     return with;
 }
 
-qz_status qz_damping_choose(qz_run *run, qz_mm *mm, const qz_pair_stats *s, const qz_asymmetric *a, const qz_damping_linear *lin, size_t n,
-                            const qz_gptq_options *o, double *damp, qz_error *err) {
+qz_status qz_damping_choose(const qz_damping_job *j, const qz_pair_stats *s, const qz_asymmetric *a, double *damp, qz_error *err) {
     *damp = candidates[0];
     if (s->tokens[0] == 0 || s->tokens[1] == 0 || a->failed) return QZ_OK;
     sample x = {0};
     judged all[CANDIDATES];
     size_t best = 0;
-    qz_gptq_options with = quick(o);
-    qz_status st = gather(&x, mm, a, lin, n, err);
+    qz_gptq_options with = quick(j->o);
+    qz_status st = gather(&x, j->mm, a, j->lin, j->n, err);
     for (size_t i = 0; i < CANDIDATES && st == QZ_OK; i++) {
         with.damp = candidates[i];
-        st = judge(run, mm, &x, s, a, &with, &all[i], err);
+        st = judge(j, &x, s, a, &with, &all[i], err);
         if (st == QZ_OK && all[i].loss < all[best].loss) best = i;
     }
     for (size_t i = best; i < CANDIDATES && st == QZ_OK; i++)
@@ -162,18 +161,18 @@ static qz_status without_tokens(qz_mm *mm, const qz_damping_tokens *t, double *g
 }
 
 /* Mean squared output error of the sample's codes on the tokens. */
-static qz_status error_on(qz_run *run, qz_mm *mm, held_sample *x, const qz_damping_tokens *t, const qz_gptq_options *o, double *out,
+static qz_status error_on(const qz_damping_job *j, held_sample *x, const qz_damping_tokens *t, const qz_gptq_options *o, double *out,
                           qz_error *err) {
     const size_t k = t->cols;
     qz_arena arena = {0};
     qz_gptq g = {0};
     qz_quantized q = {0};
-    qz_status st = qz_gptq_prepare(&g, run, x->gram, k, o, err);
-    if (st == QZ_OK) st = qz_gptq_quantize(&g, mm, x->w, x->rows, &arena, &q, err);
+    qz_status st = qz_gptq_prepare(&g, j->run, x->gram, k, o, err);
+    if (st == QZ_OK) st = qz_gptq_quantize(&g, j->mm, x->w, x->rows, &arena, &q, err);
     if (st == QZ_OK) {
         qz_quantized_decode(&q, x->d);
         for (size_t i = 0; i < x->rows * k; i++) x->d[i] = x->w[i] - x->d[i];
-        st = qz_mm_gemm_nt(mm, x->rows, t->n, k, x->d, k, t->x, k, x->y, t->n, false, err);
+        st = qz_mm_gemm_nt(j->mm, x->rows, t->n, k, x->d, k, t->x, k, x->y, t->n, false, err);
     }
     *out = 0;
     for (size_t r = 0; r < x->rows && st == QZ_OK; r++) *out += (double)qz_dot_lanes(x->y + r * t->n, x->y + r * t->n, t->n);
@@ -182,10 +181,9 @@ static qz_status error_on(qz_run *run, qz_mm *mm, held_sample *x, const qz_dampi
     return st;
 }
 
-qz_status qz_damping_held(qz_run *run, qz_mm *mm, const qz_damping_tokens *t, const qz_damping_linear *lin, size_t n,
-                          const qz_gptq_options *o, double *damp, qz_error *err) {
+qz_status qz_damping_held(const qz_damping_job *j, const qz_damping_tokens *t, double *damp, qz_error *err) {
     const size_t k = t->cols;
-    held_sample x = {.rows = sampled(lin, n)};
+    held_sample x = {.rows = sampled(j->lin, j->n)};
     double all[FEW];
     size_t best = 0;
     *damp = few[0];
@@ -194,13 +192,13 @@ qz_status qz_damping_held(qz_run *run, qz_mm *mm, const qz_damping_tokens *t, co
     x.w = qz_alloc_array(x.rows * k, sizeof *x.w);
     x.d = qz_alloc_array(x.rows * k, sizeof *x.d);
     x.y = qz_alloc_array(x.rows * t->n, sizeof *x.y);
-    qz_gptq_options with = quick(o);
+    qz_gptq_options with = quick(j->o);
     qz_status st = x.gram && x.w && x.d && x.y ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
-    if (st == QZ_OK) take_rows(lin, n, x.rows, k, x.w, x.index);
-    if (st == QZ_OK) st = without_tokens(mm, t, x.gram, err);
+    if (st == QZ_OK) take_rows(j->lin, j->n, x.rows, k, x.w, x.index);
+    if (st == QZ_OK) st = without_tokens(j->mm, t, x.gram, err);
     for (size_t i = 0; i < FEW && st == QZ_OK; i++) {
         with.damp = few[i];
-        st = error_on(run, mm, &x, t, &with, &all[i], err);
+        st = error_on(j, &x, t, &with, &all[i], err);
         if (st == QZ_OK && all[i] < all[best]) best = i;
     }
     for (size_t i = best; i < FEW && st == QZ_OK; i++)

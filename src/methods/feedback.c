@@ -155,7 +155,7 @@ qz_status qz_feedback_solve(const qz_feedback_job *j, const float *w, size_t row
     if (st == QZ_OK) st = run_blocks(&s, j->mm, permuted, err);
     if (st == QZ_OK && !o->reference) st = qz_descent_refine(&s, j->mm, permuted, err); /* permuted is free to use as its gradient buffer */
     if (st == QZ_OK) finish(&s, out);
-    if (st == QZ_OK) st = qz_quadratic_error(j->mm, w, rows, j->h->h, k, permuted, &out->energy, err);
+    if (st == QZ_OK) st = qz_quadratic_error(j->mm, &(qz_quadratic){j->h->h, k, permuted}, w, rows, &out->energy, err);
     qz_free(permuted);
     qz_free(s.err);
     qz_free(s.target);

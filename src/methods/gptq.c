@@ -57,7 +57,7 @@ qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t co
         order = QZ_ORDER_NATURAL;
     }
     qz_error why = {0};
-    if (st == QZ_OK) st = qz_hessian_init(&g->h, run, permuted ? permuted : gram, cols, o->codes.grid->group, o->damp > 0 ? o->damp : QZ_DAMP_USUAL, order, &why);
+    if (st == QZ_OK) st = qz_hessian_init(&g->h, run, permuted ? permuted : gram, &(qz_hessian_how){cols, o->codes.grid->group, o->damp > 0 ? o->damp : QZ_DAMP_USUAL, order}, &why);
     qz_free(permuted);
     if (st == QZ_OK) return QZ_OK;
     if (st != QZ_ENUMERIC || o->strict) {

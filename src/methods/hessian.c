@@ -137,15 +137,16 @@ static void feedback_rows(void *arg, qz_part part) {
     }
 }
 
+typedef struct { const double *diag; double mean, damp; } diagonal;
 /* Factor with growing damping; l receives the reversed, damped matrix and its factor. */
-static qz_status factor(qz_hessian *h, qz_run *run, const double *gram, const double *diag, double mean, double damp, double *l, qz_error *err) {
+static qz_status factor(qz_hessian *h, qz_run *run, const double *gram, const diagonal *g, double *l, qz_error *err) {
     size_t k = h->cols;
     qz_error last = {0};
-    for (double d = damp; d <= 1.0 + 1e-12; d *= 2) {
+    for (double d = g->damp; d <= 1.0 + 1e-12; d *= 2) {
         for (size_t p = 0; p < k; p++)
             for (size_t q = 0; q <= p; q++) {
                 size_t a = h->order[k - 1 - p], b = h->order[k - 1 - q];
-                l[p * k + q] = a == b ? diag[a] + d * mean : gram[a * k + b];
+                l[p * k + q] = a == b ? g->diag[a] + d * g->mean : gram[a * k + b];
             }
         last = (qz_error){0};
         if (qz_cholesky(run, l, k, &last) == QZ_OK) {
@@ -156,7 +157,8 @@ static qz_status factor(qz_hessian *h, qz_run *run, const double *gram, const do
     return qz_fail(err, QZ_ENUMERIC, "statistics cannot be factored even with damping 1.0: %s; calibrate with more varied data", last.text);
 }
 
-qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t cols, size_t group_size, double damp, qz_order order, qz_error *err) {
+qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const qz_hessian_how *how, qz_error *err) {
+    const size_t cols = how->cols, group = how->group;
     *h = (qz_hessian){.cols = cols};
     size_t sq;
     if (!qz_mul_size(cols, cols, &sq)) return qz_fail(err, QZ_EMEMORY, "matrix of %zu columns is too large", cols);
@@ -182,8 +184,8 @@ qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t
     if (mean == 0) mean = 1; /* an input that is always zero: plain rounding */
     for (size_t k = 0; k < cols; k++)
         if (diag[k] == 0) diag[k] = mean * 1e-6;
-    QZ_GOTO(make_order(h, diag, group_size && cols % group_size == 0 ? group_size : cols, order, err));
-    QZ_GOTO(factor(h, run, gram, diag, mean, damp, l, err));
+    QZ_GOTO(make_order(h, diag, group && cols % group == 0 ? group : cols, how->order, err));
+    QZ_GOTO(factor(h, run, gram, &(diagonal){diag, mean, how->damp}, l, err));
     for (size_t i = 0; i < sq; i++) h->h[i] = (float)gram[i];
     for (size_t k = 0; k < cols; k++) h->h[k * cols + k] = (float)(diag[k] + h->damping * mean);
     feedback_job j = {qz_dsub(run->cpu), h, l, qz_alloc_aligned(sq, sizeof(double))};
@@ -206,10 +208,11 @@ void qz_hessian_release(qz_hessian *h) {
     *h = (qz_hessian){0};
 }
 
-qz_status qz_quadratic_error(qz_mm *mm, const float *e, size_t rows, const float *h, size_t cols, float *scratch, double *out, qz_error *err) {
-    QZ_TRY(qz_mm_gemm_nt(mm, rows, cols, cols, e, cols, h, cols, scratch, cols, false, err));
+qz_status qz_quadratic_error(qz_mm *mm, const qz_quadratic *q, const float *e, size_t rows, double *out, qz_error *err) {
+    const size_t cols = q->cols;
+    QZ_TRY(qz_mm_gemm_nt(mm, rows, cols, cols, e, cols, q->h, cols, q->scratch, cols, false, err));
     double sum = 0;
-    for (size_t r = 0; r < rows; r++) sum += (double)qz_dot_lanes(e + r * cols, scratch + r * cols, cols);
+    for (size_t r = 0; r < rows; r++) sum += (double)qz_dot_lanes(e + r * cols, q->scratch + r * cols, cols);
     *out = sum;
     return QZ_OK;
 }

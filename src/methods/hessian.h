@@ -1,6 +1,6 @@
 /* The quadratic form of one linear: error(W, Ŵ) = tr((W−Ŵ) H (W−Ŵ)ᵀ) with H = E[x xᵀ]. Prepared once for all linears that
  * share an input: damped float copy, processing order, and the feedback matrix of error-feedback rounding.
- * qz_hessian h; qz_hessian_init(&h, run, gram, cols, group_size, damp, err); …; qz_hessian_release(&h).
+ * qz_hessian h; qz_hessian_init(&h, run, gram, &how, err); …; qz_hessian_release(&h).
  * Bit-identical on any thread count: every sum has a fixed order. Source: LDLQ form of GPTQ (arXiv 2307.13304). */
 #ifndef QZ_METHODS_HESSIAN_H
 #define QZ_METHODS_HESSIAN_H
@@ -26,12 +26,17 @@ typedef enum {
     QZ_ORDER_COLUMNS   /* all columns by importance (act_order with static groups) */
 } qz_order;
 
-/* gram [cols, cols] double E[x xᵀ]; damping is doubled up to 1.0 until the factorization succeeds (QZ_ENUMERIC if it never
- * does, or if gram is not finite). group_size 0: columns alone. */
-qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t cols, size_t group_size, double damp, qz_order order, qz_error *err);
+typedef struct {
+    size_t cols, group;   /* columns that the order keeps together; 0: each alone */
+    double damp;          /* share of the mean diagonal, doubled up to 1.0 until the factorization succeeds */
+    qz_order order;
+} qz_hessian_how;
+/* gram [cols, cols] double E[x xᵀ]. QZ_ENUMERIC: it cannot be factored, or is not finite. */
+qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const qz_hessian_how *how, qz_error *err);
 void qz_hessian_release(qz_hessian *h);
-/* Σ over rows of e H eᵀ for e [rows, cols]; scratch [rows, cols]. */
-qz_status qz_quadratic_error(qz_mm *mm, const float *e, size_t rows, const float *h, size_t cols, float *scratch, double *out, qz_error *err);
+typedef struct { const float *h; size_t cols; float *scratch; } qz_quadratic; /* h [cols, cols], scratch [rows, cols] */
+/* Σ over rows of e H eᵀ for e [rows, cols]. */
+qz_status qz_quadratic_error(qz_mm *mm, const qz_quadratic *q, const float *e, size_t rows, double *out, qz_error *err);
 /* Lower Cholesky factor of a [n, n] in place (upper part left alone). QZ_ENUMERIC naming the pivot if not positive definite. */
 qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err);
 #endif

@@ -41,7 +41,7 @@ static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_in
     for (size_t r = 0; r < rows && st == QZ_OK; r++) qz_tensor_decode(t, r * t->rows / rows, 1, w + r * s->cols);
     const qz_damping_tokens tokens = {gram, s->tokens, held, s->n_held, s->cols};
     const qz_damping_linear lin = {w, rows};
-    if (st == QZ_OK) st = qz_damping_held(c->job->run, c->mm, &tokens, &lin, 1, &o, damp, err);
+    if (st == QZ_OK) st = qz_damping_held(&(qz_damping_job){c->job->run, c->mm, &lin, 1, &o}, &tokens, damp, err);
     qz_free(w);
     qz_free(held);
     c->least = c->n_damped == 0 || *damp < c->least ? *damp : c->least;
@@ -65,7 +65,7 @@ qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, s
     if (gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
     qz_stats_gram(&s, gram);
     qz_status st = damping_of(c, &in, &s, gram, &damp, err);
-    if (st == QZ_OK) st = qz_hessian_init(&c->h[g], c->job->run, gram, s.cols, group, damp, QZ_ORDER_GROUPS, err);
+    if (st == QZ_OK) st = qz_hessian_init(&c->h[g], c->job->run, gram, &(qz_hessian_how){s.cols, group, damp, QZ_ORDER_GROUPS}, err);
     qz_free(gram);
     c->group[g] = group;
     c->input[g] = input;

@@ -220,12 +220,13 @@ static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *er
     qz_awq_options awq = a->awq;
     if (!a->o.fold || !fold_grids(u, grids)) return QZ_OK;
     awq.grids = grids;
+    awq.stats = stats;
     for (size_t i = 0; i < QZ_STAGES; i++) {
         if (!has_input(u, i)) continue;
         stats[i] = stats_of(a, u, layer, i);
         if (stats[i].tokens == 0) return QZ_OK; /* an expert that no token reached */
     }
-    QZ_TRY(qz_awq_block_scales(a->run, a->mm, &u->block, stats, &awq, u->scales, &rep, err));
+    QZ_TRY(qz_awq_block_scales(a->run, a->mm, &u->block, &awq, u->scales, &rep, err));
     for (size_t i = 0; i < QZ_STAGES; i++) {
         a->plain += rep.plain[i];
         a->scaled += rep.scaled[i];
@@ -376,13 +377,11 @@ static const char *where(const qz_int_unit *u, size_t e, char buf[64]) {
 }
 
 /* Float statistics: on the tokens that they keep, of the scaled input. */
-static qz_status damping_of_stats(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, const qz_damping_linear *lin,
-                                  const qz_gptq_options *o, qz_error *err) {
-    const qz_input_stats s = stats_of(a, u, layer, e);
-    float *held = qz_stats_held(&s, u->scales[e]);
-    if (held == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", s.cols);
-    const qz_damping_tokens t = {x->gram, s.tokens, held, s.n_held, s.cols};
-    qz_status st = qz_damping_held(a->run, a->mm, &t, lin, u->block.input[e].n, o, &x->damp, err);
+static qz_status damping_of_stats(const qz_input_stats *s, const float *scales, shown *x, const qz_damping_job *job, qz_error *err) {
+    float *held = qz_stats_held(s, scales);
+    if (held == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", s->cols);
+    const qz_damping_tokens t = {x->gram, s->tokens, held, s->n_held, s->cols};
+    qz_status st = qz_damping_held(job, &t, &x->damp, err);
     qz_free(held);
     return st;
 }
@@ -393,11 +392,14 @@ static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long lay
     const qz_gptq_options o = gptq_with(a, &u->setting[e], in->cols, &x->grid);
     qz_damping_linear lin[QZ_LINEARS];
     x->damp = o.damp;
-    const bool halves = x->asym.cols > 0, held = !x->pair && x->gram && !o.codes.reference && stats_of(a, u, layer, e).n_held;
+    const bool halves = x->asym.cols > 0, floats = !x->pair && x->gram && !o.codes.reference;
+    const qz_input_stats s = floats ? stats_of(a, u, layer, e) : (qz_input_stats){0};
+    const bool held = s.n_held > 0;
     if (a->o.damp > 0 || (!halves && !held)) return QZ_OK;
     for (size_t i = 0; i < in->n; i++) lin[i] = (qz_damping_linear){u->block.linear[in->first + i].w, u->block.linear[in->first + i].rows};
-    if (halves) QZ_TRY(qz_damping_choose(a->run, a->mm, x->pair, &x->asym, lin, in->n, &o, &x->damp, err));
-    else QZ_TRY(damping_of_stats(a, u, layer, e, x, lin, &o, err));
+    const qz_damping_job job = {a->run, a->mm, lin, in->n, &o};
+    if (halves) QZ_TRY(qz_damping_choose(&job, x->pair, &x->asym, &x->damp, err));
+    else QZ_TRY(damping_of_stats(&s, u->scales[e], x, &job, err));
     a->n_damped++;
     a->least_damp = a->n_damped == 1 || x->damp < a->least_damp ? x->damp : a->least_damp;
     a->most_damp = x->damp > a->most_damp ? x->damp : a->most_damp;
@@ -477,18 +479,18 @@ static qz_status replay_module(void *ctx, const qz_awq_block *b, size_t input, f
 }
 
 static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
-    qz_awq_report rep;
+    qz_awq_made made = {.arena = &a->results, .lin = a->self.lin};
     qz_awq_replay with = {.tokens = qz_replay_tokens(a->replay), .hidden = (size_t)a->model->config.hidden_size, .module = replay_module, .ctx = a->replay};
     for (size_t i = 0; i < QZ_STAGES; i++) with.x[i] = qz_replay_input(a->replay, i);
     QZ_TRY(qz_replay_layer(a->replay, (size_t)layer, err));
-    QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &with, &a->awq, &a->results, a->self.lin, &rep, err));
+    QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &with, &a->awq, &made, err));
     for (size_t l = 0; l < QZ_LINEARS; l++) { /* the block has none of some numbers: error 0 */
         a->self.lin[l].name = a->self.name[l];
         a->final_error += a->self.lin[l].error;
     }
     for (size_t i = 0; i < QZ_STAGES; i++) {
-        a->plain += rep.plain[i];
-        a->scaled += rep.scaled[i];
+        a->plain += made.report.plain[i];
+        a->scaled += made.report.scaled[i];
     }
     a->folded_any = true;
     return QZ_OK;

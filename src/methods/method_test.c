@@ -80,7 +80,7 @@ static void search_gives_its_own_bytes(void **state) {
     qz_arena arena = {0};
     qz_quantized want;
     void *s;
-    must(qz_block_quantize(&run, QZ_TYPE_Q4_K, w, ROWS, COLS, seen, QZ_SEARCH_BEST, &arena, &want, &err));
+    must(qz_block_quantize(&(qz_block_job){&run, QZ_TYPE_Q4_K, w, ROWS, COLS, seen, QZ_SEARCH_BEST}, &arena, &want, &err));
     must(m->ops->open(&job, &s, &err));
     for (int round = 0; round < 2; round++) { /* a second tensor begins at its own first row */
         qz_method_result r = {.more = true};

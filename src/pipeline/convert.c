@@ -35,14 +35,15 @@ qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spe
     const qz_int_group *g = qz_int_group_of(t->coded);
     uint32_t bits = t->type == QZ_TYPE_Q4_0 || t->type == QZ_TYPE_Q4_1 ? 4 : 8;
     QZ_TRY(qz_scheme_parse(to, spec, err));
-    bool bare = strpbrk(to, ":+") == NULL && (spec->scheme == QZ_SCHEME_AWQ || spec->scheme == QZ_SCHEME_GPTQ);
+    const qz_code_kind *kind = qz_scheme_code_kind(spec->scheme);
+    bool bare = strpbrk(to, ":+") == NULL && kind->affine;
     if (!bare || (!g && !is_legacy(t->type))) return QZ_OK;
     if (!g) (void)snprintf(text, sizeof text, "%s:w%ug32", to, bits);
     else {
-        const char *act = spec->scheme == QZ_SCHEME_GPTQ && g->g_idx ? "+act_order" : "", *asym = spec->scheme == QZ_SCHEME_GPTQ && !g->sym ? "+asym" : "";
+        const char *act = kind->free && g->g_idx ? "+act_order" : "", *asym = kind->free && !g->sym ? "+asym" : "";
         const qz_int_group *d = other_width(m, t->cols); /* tells whole rows from groups as wide as a row */
-        bool whole = g->group_size == g->cols && (d == NULL || d->group_size == d->cols) && t->rows * t->cols > 0 && spec->scheme == QZ_SCHEME_GPTQ;
-        (void)snprintf(text, sizeof text, "%s:w%ug%d%s%s", to, g->bits, whole ? -1 : (int)g->group_size, asym, act);
+        bool whole = g->group_size == g->cols && (d == NULL || d->group_size == d->cols) && t->rows * t->cols > 0 && kind->free;
+        (void)snprintf(text, sizeof text, "%s:w%ug%ld%s%s", to, g->bits, qz_group_written(whole ? QZ_WHOLE_ROW : g->group_size), asym, act);
     }
     return qz_scheme_parse(text, spec, err);
 }
@@ -119,7 +120,7 @@ static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_arti
     if (it->type == QZ_TYPE_CODED) {
         *q = (qz_quantized){0};
         QZ_TRY(qz_artifact_round(run, &c->plan, it, w, arena, &q->coded, err));
-    } else QZ_TRY(qz_block_quantize(run, it->type, w, it->rows, it->cols, NULL, QZ_SEARCH_BEST, arena, q, err));
+    } else QZ_TRY(qz_block_quantize(&(qz_block_job){run, it->type, w, it->rows, it->cols, NULL, QZ_SEARCH_BEST}, arena, q, err));
     q->name = it->name;
     q->type = it->type;
     q->rows = it->rows;

@@ -251,8 +251,12 @@ void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str 
     qz_str_printf(out, "%s\n  already finished: %s, same source and recipe\n", p->path, scheme);
 }
 
-qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
-                     const char *path, qz_produced *out, qz_error *err) {
+qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, qz_error *err) {
+    const qz_source *s = job->source;
+    const qz_artifact_plan *plan = job->plan;
+    const qz_importance *imp = job->imp;
+    const qz_produce_options *o = job->options;
+    const char *path = job->path;
     *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
                          .keys = s->model->config.keys, .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
     sink k = {.out = out};

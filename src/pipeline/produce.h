@@ -62,8 +62,14 @@ qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz
 /* plan: made by the caller with qz_produce_plan. */
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err);
-qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o,
-                     const char *path, qz_produced *out, qz_error *err);
+typedef struct {
+    const qz_source *source;
+    const qz_artifact_plan *plan;
+    const qz_importance *imp;
+    const qz_produce_options *options;
+    const char *path;
+} qz_produce_job;
+qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, qz_error *err);
 /* --resume where the output exists: this job's own, whole output sets out->finished (path too), is tidied up and said; another one is
  * refused without o->force, in words. */
 qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err);

@@ -40,7 +40,7 @@ typedef struct {
     const char *protocol, *arith, *kv;
     uint64_t windows, window, stride, /* windows: QZ_COUNT_AUTO, or as given */
              max_tasks, batch, repeats, max_new;
-    bool no_tasks, no_bench;
+    bool no_bench;
     /* run */
     const char *prompt, *system, *chat;
     bool raw, show_special;

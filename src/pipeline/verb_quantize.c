@@ -266,7 +266,7 @@ static qz_status produce(quantizing *j, qz_produced *p, qz_error *err) {
         return print_plan(&j->plan, r, p, &j->arena, err);
     }
     j->o.own_stats = j->made != NULL;
-    QZ_TRY(qz_produce(j->run, &j->s, &j->plan, &j->imp, &j->o, j->out, p, err));
+    QZ_TRY(qz_produce(j->run, &(qz_produce_job){&j->s, &j->plan, &j->imp, &j->o, j->out}, p, err));
     p->planned_memory = qz_produce_memory(&j->s, &j->plan, &j->imp, &j->recipe, j->made != NULL);
     return j->made ? qz_remove_tree(j->made, err) : QZ_OK;
 }

@@ -117,7 +117,7 @@ static qz_status produce_all(releasing *j, qz_error *err) {
     if (j->made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < j->n; i++) {
         j->o.recipe = &j->recipes[i];
-        QZ_TRY(qz_produce(j->run, &j->s, &j->plans[i], &j->imp, &j->o, j->paths[i], &j->made[i], err));
+        QZ_TRY(qz_produce(j->run, &(qz_produce_job){&j->s, &j->plans[i], &j->imp, &j->o, j->paths[i]}, &j->made[i], err));
         if (!j->made[i].finished) qz_info(j->run, "%s: %.1f s, proof KL %.5f on %zu tokens %s", j->paths[i], j->made[i].seconds, j->made[i].self_kl,
                                              j->made[i].self_tokens, j->made[i].proof_text);
     }
