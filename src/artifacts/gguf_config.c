@@ -379,6 +379,7 @@ static qz_status read_options(reader *r, qz_config *c) {
         for (size_t l = 0; f->every[i] && l < c->layers; l++) qz_config_layer_flag(c, i)[l] = (l + 1) % f->every[i] == 0;
     if (f->experts == 0) return QZ_OK;
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_count"), true, &c->experts, r->err));
+    c->experts_key = "expert_count";
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_used_count"), true, &c->experts_used, r->err));
     if (c->experts < 1 || c->experts > QZ_MAX_EXPERTS || c->experts_used < 1 || c->experts_used > c->experts)
         return qz_fail(r->err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d experts and as many used at most, found %llu and %llu", r->g->path, r->key,

@@ -289,4 +289,9 @@ void qz_rules_run(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
         if (rules[i].engines & 1u << t->engine && rules[i].kinds & 1u << spec->kind) rules[i].test(&j, &rules[i]);
 }
+bool qz_rule_at(size_t i, qz_rule_info *out) {
+    if (i >= sizeof rules / sizeof rules[0]) return false;
+    *out = (qz_rule_info){rules[i].code, rules[i].level, rules[i].why, rules[i].fix, rules[i].source};
+    return true;
+}
 size_t qz_rules_count(void) { return sizeof rules / sizeof rules[0]; }

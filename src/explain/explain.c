@@ -85,6 +85,7 @@ qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *opti
 static qz_status list_topics(qz_explained *x) {
     qz_explain_line(x, "quantz explain TOPIC      a formula with its worked example");
     qz_explain_line(x, "quantz explain WORD       a glossary word: Q4_K_M, zero point, NF4 …");
+    qz_explain_line(x, "quantz explain CODE       an error, finding or rule: E-IO, CHK-SCALE, F-AWQ …");
     qz_explain_line(x, "quantz explain launch ARTIFACT            the lines that load it in each engine");
     qz_explain_line(x, "quantz explain ARTIFACT --tensor T --elem R,C   one weight, from byte to value");
     QZ_TRY(qz_explain_table(x, NULL, "Topic<|What it shows<"));
@@ -115,6 +116,7 @@ qz_status qz_explain(qz_explained *x) {
     }
     for (size_t i = 0; i < N_TOPICS && r->n_operands == 1; i++)
         if (strcasecmp(topics[i].name, x->topic) == 0) return topics[i].fn(x);
+    if (r->n_operands == 1 && qz_explain_code(x, x->topic)) return QZ_OK;
     qz_str word = {0}; /* "explain zero point" without quotes */
     for (size_t i = 0; i < r->n_operands; i++) qz_str_printf(&word, "%s%s", i ? " " : "", r->operands[i]);
     qz_status st = word.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory") : qz_explain_word(x, word.ptr, &found);

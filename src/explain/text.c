@@ -100,7 +100,7 @@ qz_status qz_explain_glossary(qz_explained *x) {
 }
 
 qz_status qz_explain_formats(qz_explained *x) {
-    QZ_TRY(qz_explain_table(x, "formats [sources A to E, as told]", "Format<|Bits<|Calibration<|Hardware<|Chosen for<"));
+    QZ_TRY(qz_explain_table(x, "formats, as five handbooks (A to E) tell", "Format<|Bits<|Calibration<|Hardware<|Chosen for<"));
 #define QZ_FORMAT(name, bits, calib, hw, engines, chosen, date) QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s|%s", name, bits, calib, hw, chosen));
 #include "explain/formats.def"
 #undef QZ_FORMAT
@@ -115,7 +115,7 @@ qz_status qz_explain_formats(qz_explained *x) {
                                        "strength|mature, 2 to 8 bits|strong at 4 bits, simple kernels|one file, partial offload",
                                        "trade-off|heavy offline step|needs kernel support|slower than full-GPU kernels",
                                        "Apple|limited|limited|excellent"};
-    QZ_TRY(qz_explain_table(x, "methods [B E]", " <|GPTQ<|AWQ<|GGUF<"));
+    QZ_TRY(qz_explain_table(x, "methods", " <|GPTQ<|AWQ<|GGUF<"));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) QZ_TRY(qz_explain_row(x, "%s", rows[i]));
     return QZ_OK;
 }
@@ -159,14 +159,14 @@ qz_status qz_explain_engines(qz_explained *x) {
 }
 
 qz_status qz_explain_corrections(qz_explained *x) {
-    qz_explain_say(x, "what handbooks say, and what is true");
+    qz_explain_say(x, "what five handbooks (A to E) say, and what is true");
 #define QZ_CORRECTION(id, claim, truth) qz_explain_say(x, "%s  %s", id, claim), qz_explain_say(x, "      %s", truth);
 #include "explain/corrections.def"
 #undef QZ_CORRECTION
     return QZ_OK;
 }
 qz_status qz_explain_claims(qz_explained *x) {
-    qz_explain_say(x, "claims as told; none is used as a prediction");
+    qz_explain_say(x, "claims as told in five handbooks (A to E); none is used as a prediction");
     QZ_TRY(qz_explain_table(x, NULL, "Claim<|Told<|Source<|Known here<"));
 #define QZ_CLAIM(claim, value, source, note) QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s", claim, value, source, note));
 #include "explain/claims.def"

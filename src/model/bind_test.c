@@ -182,9 +182,11 @@ static void by_tensors(void **state) {
     CASE("qwen3_moe") fuse(&s, qwen, 0, 8);
     END("qwen3_moe", "two tensors for one site", "model.layers.0.mlp.experts.down_proj'", "found both");
     CASE("qwen3_moe") fuse(&s, qwen, 0, 7);
-    END("qwen3_moe", "wrong shape", "mlp.experts.gate_up_proj'", "expected [8, 64, 64] (num_experts first), found [7, 64, 64]");
+    END("qwen3_moe", "wrong shape", "mlp.experts.gate_up_proj'", "expected [8, 64, 64] (num_local_experts first), found [7, 64, 64]");
     CASE("mixtral") drop(&s, "experts.3.");
-    END("mixtral", "numbers of experts do not match", "experts.3.w1.weight'", "expected 4 experts as the configuration says, found 3");
+    END("mixtral", "numbers of experts do not match", "experts.3.w1.weight'", "expected 4 experts as the configuration says, found 3; correct num_local_experts, or");
+    CASE("mixtral") drop(&s, "experts.1.");
+    END("mixtral", "numbers of experts do not match", "experts.1.w1.weight'", "found 3; the checkpoint is incomplete");
     CASE("mixtral") copy(&s, "model.layers.0.block_sparse_moe.gate.weight", "model.layers.0.mlp.gate.weight");
     END("mixtral", "two tensors for one site", "block_sparse_moe.gate.weight'", "found both");
     CASE("mixtral") copy(&s, "model.layers.0.block_sparse_moe.experts.0.w1.weight", "model.layers.0.block_sparse_moe.experts.4.w1.weight");
@@ -210,8 +212,8 @@ static void by_configuration(void **state) {
         {"qwen3_moe", "\"mlp_only_layers\": [1]", "\"mlp_only_layers\": [0, 1]", {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "expected a dense feed-forward"}},
         {"qwen3_moe", "\"mlp_only_layers\": [1]", "\"mlp_only_layers\": 1", {"wrong kind", "key 'mlp_only_layers'", "expected a list of layers or null, found an integer"}},
         {"qwen3_moe", "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 2", {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "decoder_sparse_step"}},
-        {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 16", {"numbers of experts do not match", "'model.layers.0.mlp.gate.weight'", "each of 16 experts, found 8"}},
-        {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 0", {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "num_experts"}},
+        {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 16", {"numbers of experts do not match", "'model.layers.0.mlp.gate.weight'", "each of 16 experts, found 8; correct num_local_experts"}},
+        {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 0", {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "or num_local_experts"}},
         {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 8, \"scoring_func\": \"sigmoid\", \"n_shared_experts\": 1", {"2 keys", "'scoring_func' = \"sigmoid\"", "'n_shared_experts' = 1"}},
         {"mixtral", "\"num_local_experts\": 4", "\"num_local_experts\": 0", {"experts out of range", "key 'num_local_experts'", "expected 1 to 1024, found 0"}},
         {"mixtral", "\"num_local_experts\": 4", "\"num_local_experts\": 4, \"num_experts\": 8", {"two numbers of experts", "'num_experts' and 'num_local_experts'", "found 8 and 4"}},

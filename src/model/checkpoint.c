@@ -51,8 +51,8 @@ static qz_status add_experts(qz_model *m, const qz_st *file, const qz_st_tensor 
     if (!down && strcmp(end, "gate_up_proj") != 0 && strcmp(end, "gate_up_proj.weight") != 0) return QZ_OK;
     const uint64_t rows = down ? c->hidden_size : 2 * c->expert_width, cols = down ? c->expert_width : c->hidden_size;
     if (t->dims[0] != c->experts || t->dims[1] != rows || t->dims[2] != cols)
-        return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s', offset %llu: expected [%llu, %llu, %llu] (num_experts first), found [%llu, %llu, %llu]", file->path, t->name,
-                       (unsigned long long)t->offset, (unsigned long long)c->experts, (unsigned long long)rows, (unsigned long long)cols, (unsigned long long)t->dims[0],
+        return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s', offset %llu: expected [%llu, %llu, %llu] (%s first), found [%llu, %llu, %llu]", file->path, t->name,
+                       (unsigned long long)t->offset, (unsigned long long)c->experts, (unsigned long long)rows, (unsigned long long)cols, c->experts_key, (unsigned long long)t->dims[0],
                        (unsigned long long)t->dims[1], (unsigned long long)t->dims[2]);
     qz_site sites[QZ_MAX_SITES];
     char name[QZ_SITE_NAME];

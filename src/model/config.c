@@ -22,15 +22,7 @@ static qz_status unknown_family(const char *type, const char *name, const json_t
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a family that "
                        "quantz knows (%s)", type, name, known);
-    qz_near near = {.word = type};
-    const char *best = NULL; /* a name that begins so: gemma3 stands for gemma3_text rather than for gemma2 */
-    for (int i = 0; i < QZ_FAMILY_COUNT && best == NULL; i++) {
-        const char *n = qz_family_get((qz_family)i)->name;
-        (void)qz_near_see(&near, n);
-        if (qz_str_starts(n, type)) best = n;
-    }
-    if (best == NULL) best = near.best;
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, best);
+    return qz_family_unknown(type, name, err);
 }
 
 static qz_status read_rope_kind(const json_t *rope, const qz_family_info *f, const char *name, qz_rope_kind *kind, qz_error *err) {
@@ -246,6 +238,7 @@ static qz_status read_experts(const json_t *root, const char *name, const qz_fam
     c->experts_used = f->experts_used;
     c->expert_width = f->expert_width ? f->expert_width : c->intermediate_size;
     c->norm_topk = !f->norm_topk_key;
+    c->experts_key = f->norm_topk_key ? "num_experts" : "num_local_experts"; /* what the family's own files say */
     uint64_t old = 0, fresh = 0; /* two spellings of one number */
     QZ_TRY(qz_json_u64(root, "num_experts", name, &old, err));
     QZ_TRY(qz_json_u64(root, "num_local_experts", name, &fresh, err));
@@ -253,14 +246,14 @@ static qz_status read_experts(const json_t *root, const char *name, const qz_fam
     if (both && old != fresh)
         return qz_fail(err, QZ_EFORMAT, "two numbers of experts: file '%s', keys 'num_experts' and 'num_local_experts': expected one value, found %llu and %llu; keep the one that fits the tensors",
                        name, (unsigned long long)old, (unsigned long long)fresh);
-    if (json_is_integer(json_object_get(root, "num_experts"))) c->experts = old;
-    if (json_is_integer(json_object_get(root, "num_local_experts"))) c->experts = fresh;
+    if (json_is_integer(json_object_get(root, "num_experts"))) c->experts = old, c->experts_key = "num_experts";
+    if (json_is_integer(json_object_get(root, "num_local_experts"))) c->experts = fresh, c->experts_key = "num_local_experts";
     QZ_TRY(qz_json_u64(root, "num_experts_per_tok", name, &c->experts_used, err));
     if (f->expert_width) QZ_TRY(qz_json_u64(root, "moe_intermediate_size", name, &c->expert_width, err));
     if (f->norm_topk_key) QZ_TRY(qz_json_bool(root, "norm_topk_prob", name, &c->norm_topk, err));
     const uint64_t least = f->norm_topk_key ? 0 : 1; /* qwen3_moe with no experts is dense throughout */
     if (c->experts < least || c->experts > QZ_MAX_EXPERTS)
-        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s', key '%s': expected %llu to %d, found %llu", name, json_object_get(root, "num_experts") ? "num_experts" : "num_local_experts",
+        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s', key '%s': expected %llu to %d, found %llu", name, c->experts_key,
                        (unsigned long long)least, QZ_MAX_EXPERTS, (unsigned long long)c->experts);
     if (c->experts_used == 0 || (c->experts && c->experts_used > c->experts))
         return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s', key 'num_experts_per_tok': expected 1 to %llu, found %llu", name, (unsigned long long)qz_max_size(1, (size_t)c->experts),

@@ -92,6 +92,7 @@ typedef struct {
 #undef QZ_NUMBER
     double attn_softcap, logit_softcap; /* x = cap·tanh(x / cap); 0: none */
     uint64_t experts, experts_used, expert_width; /* 0: dense */
+    const char *experts_key;          /* static: the key of two that gave the number of experts */
     bool norm_topk;                   /* weights of the chosen experts sum to 1 */
     uint8_t layer_mixer[QZ_MAX_LAYERS]; /* qz_kind_id */
     uint64_t shared_width;            /* of what all tokens go through beside the experts; 0: none */
@@ -141,6 +142,8 @@ typedef struct {
 const qz_family_info *qz_family_get(qz_family f);
 /* QZ_FAMILY_COUNT if unknown. */
 qz_family qz_family_by_name(const char *model_type);
+/* QZ_EUNSUPPORTED: no row is called model_type; names file and the nearest row, and says where only `plan` knows that one. */
+qz_status qz_family_unknown(const char *model_type, const char *file, qz_error *err);
 qz_family qz_family_by_gguf_arch(const char *arch);
 /* Among those that are only planned: nothing here reads their weights. */
 qz_family qz_family_planned(const char *model_type);

@@ -41,7 +41,7 @@ static const char *key_of(const qz_model *m, const char *name) {
     const bool own = f->attention_bias_key;
     if (layer_of(name) >= (long)c->layers) return "num_hidden_layers";
     if (strcmp(name, "lm_head.weight") == 0) return "tie_word_embeddings false and the head's type and rows";
-    if (strstr(name, "experts.") || strstr(name, "_exps.") || strstr(name, "block_sparse_moe.") || qz_str_ends(name, "mlp.gate.weight")) return "num_experts (of a mixture-of-experts model_type)";
+    if (strstr(name, "experts.") || strstr(name, "_exps.") || strstr(name, "block_sparse_moe.") || qz_str_ends(name, "mlp.gate.weight")) return "num_experts or num_local_experts (of a mixture-of-experts model_type)";
     if (qz_str_ends(name, "_norm.weight") && strstr(name, "self_attn.")) return "model_type qwen3";
     if (!qz_str_ends(name, ".bias")) return NULL;
     if (strstr(name, ".self_attn.")) return own ? "attention_bias" : "attention_bias (of model_type llama)";

@@ -231,8 +231,8 @@ static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
     (void)qz_site_name(s, layer, 0, "weight", name, sizeof name);
     const qz_tensor_view *t = look_up(b, name);
     if (t && router && t->cols == s->cols && t->rows != s->rows)
-        return qz_fail(b->err, QZ_EFORMAT, "numbers of experts do not match: file '%s', tensor '%s', offset %llu: expected a row for each of %llu experts, found %zu; correct num_experts",
-                       t->file, t->file_name, (unsigned long long)t->offset, (unsigned long long)s->rows, t->rows);
+        return qz_fail(b->err, QZ_EFORMAT, "numbers of experts do not match: file '%s', tensor '%s', offset %llu: expected a row for each of %llu experts, found %zu; correct %s",
+                       t->file, t->file_name, (unsigned long long)t->offset, (unsigned long long)s->rows, t->rows, c->experts_key);
     if (t) return QZ_OK;
     qz_config other = *c; /* large, and on the way to an error only */
     other.layer_dense[layer] = router;
@@ -244,10 +244,23 @@ static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
         (void)qz_site_name(&sites[i], layer, 0, "weight", name, sizeof name);
         t = look_up(b, name);
         if (t)
-            return qz_fail(b->err, QZ_EFORMAT, "layer %zu is %s: file '%s', tensor '%s', offset %llu: expected %s as the configuration says; correct mlp_only_layers, decoder_sparse_step or num_experts",
-                           layer, router ? "dense" : "one of experts", t->file, t->file_name, (unsigned long long)t->offset, router ? "experts" : "a dense feed-forward");
+            return qz_fail(b->err, QZ_EFORMAT, "layer %zu is %s: file '%s', tensor '%s', offset %llu: expected %s as the configuration says; correct mlp_only_layers, decoder_sparse_step or %s",
+                           layer, router ? "dense" : "one of experts", t->file, t->file_name, (unsigned long long)t->offset, router ? "experts" : "a dense feed-forward", c->experts_key);
     }
     return QZ_OK;
+}
+
+/* Expert e of site s has no tensor: the last of them lack where the number is wrong, one between where a shard is. */
+static qz_status lacks_expert(const binder *b, const qz_site *s, size_t layer, size_t e) {
+    char name[QZ_SITE_NAME];
+    size_t found = 0;
+    for (size_t i = 0; i < s->experts; i++) {
+        (void)qz_site_name(s, layer, i, "weight", name, sizeof name);
+        found += look_up(b, name) != NULL;
+    }
+    (void)qz_site_name(s, layer, e, "weight", name, sizeof name);
+    return qz_fail(b->err, QZ_EFORMAT, "numbers of experts do not match: model '%s', tensor '%s': expected %zu experts as the configuration says, found %zu; %s%s%sthe checkpoint is incomplete", b->m->path, name,
+                   (size_t)s->experts, found, found == e ? "correct " : "", found == e ? b->m->config.experts_key : "", found == e ? ", or " : "");
 }
 
 static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t layer) {
@@ -259,9 +272,7 @@ static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t l
     s->weight = w;
     for (size_t e = 0; e < n; e++) {
         (void)qz_site_name(&s->site, layer, e, "weight", name, sizeof name);
-        if (e > 0 && look_up(b, name) == NULL && b->m->n_left == 0)
-            return qz_fail(b->err, QZ_EFORMAT, "numbers of experts do not match: model '%s', tensor '%s': expected %zu experts as the configuration says, found %zu; correct num_experts, or the checkpoint is incomplete",
-                           b->m->path, name, n, e);
+        if (e > 0 && look_up(b, name) == NULL && b->m->n_left == 0) return lacks_expert(b, &s->site, layer, e);
         QZ_TRY(want(b, name, s->site.rows, s->site.cols, &w[e]));
     }
     if (s->site.bias) {

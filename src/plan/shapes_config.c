@@ -6,15 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static qz_status unknown_family(const char *type, const char *name, qz_error *err) {
-    qz_near near = {.word = type};
-    for (int k = 0; k < QZ_FAMILY_ALL; k++) { /* those that are only planned first */
-        const qz_family f = (qz_family)(QZ_FAMILY_COUNT + 1 + k) % QZ_FAMILY_ALL;
-        if (f != QZ_FAMILY_COUNT) (void)qz_near_see(&near, qz_family_get(f)->name);
-    }
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'", type, name, near.best);
-}
-
 /* A plan on a default nobody wrote down would be a plan of another model: what decides the size must be there. */
 static qz_status needed(const json_t *root, const char *key, const char *name, uint64_t lo, uint64_t hi, uint64_t *out, qz_error *err) {
     const json_t *v = json_object_get(root, key);
@@ -194,7 +185,7 @@ qz_status qz_shape_read(const json_t *root, qz_shape *s, qz_error *err) {
     }
     qz_config *c = &s->config;
     c->family = qz_family_planned(type);
-    if (c->family == QZ_FAMILY_COUNT) return unknown_family(type, name, err);
+    if (c->family == QZ_FAMILY_COUNT) return qz_family_unknown(type, name, err);
     const qz_family_info *f = qz_family_get(c->family);
     c->tie_embeddings = f->tied;
     QZ_TRY(qz_json_bool(root, "tie_word_embeddings", name, &c->tie_embeddings, err));

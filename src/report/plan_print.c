@@ -7,10 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Small models are shown in MB. */
-typedef struct { double ten, two; const char *gb, *gib; } unit;
-static unit unit_of(const qz_plan_view *v) {
-    return v->base.weights.bytes < 500000000 && v->base.kv.bytes < 500000000 ? (unit){1e6, 1048576.0, "MB", "MiB"} : (unit){1e9, 1073741824.0, "GB", "GiB"};
+qz_plan_unit qz_plan_unit_of(const qz_plan_view *v) {
+    return v->shape->params < 250000000 && v->base.kv.bytes < 500000000 ? (qz_plan_unit){1e6, 1048576.0, "MB", "MiB"} : (qz_plan_unit){1e9, 1073741824.0, "GB", "GiB"};
 }
 static double gb(uint64_t b) { return (double)b / 1e9; }
 static double gib(uint64_t b) { return (double)b / 1073741824.0; }
@@ -24,12 +22,12 @@ static size_t layers_of(const qz_shape *s, int kind) {
 static void head_lines(const qz_plan_view *v, qz_str *out) {
     const qz_shape *s = v->shape;
     const qz_memory *r = &v->base;
-    const unit u = unit_of(v);
+    const qz_plan_unit u = qz_plan_unit_of(v);
     size_t sliding = layers_of(s, QZ_ATTN_SLIDING), linear = layers_of(s, QZ_ATTN_LINEAR);
     qz_str line = {0};
     qz_str_printf(&line, "%s: %s, %.3f %s weights", s->name, s->model_type, (double)s->params / u.ten, u.ten > 1e6 ? "billion" : "million");
     if (s->experts)
-        qz_str_printf(&line, " (%.3f active: %llu of %llu experts)", (double)s->active_params / 1e9, (unsigned long long)s->experts_used,
+        qz_str_printf(&line, " (%.3f active: %llu of %llu experts)", (double)s->active_params / u.ten, (unsigned long long)s->experts_used,
                       (unsigned long long)s->experts);
     qz_fit_printf(out, 2, "%s, %llu layers", line.ptr ? line.ptr : "", (unsigned long long)s->layers);
     qz_str_clear(&line);
@@ -97,7 +95,7 @@ static void users_by_kv(const qz_plan_view *v, const qz_plan_row *r, bool json, 
 static void notes(const qz_plan_view *v, qz_str *out) {
     const qz_shape *s = v->shape;
     const qz_plan_row *best = NULL;
-    const unit u = unit_of(v);
+    const qz_plan_unit u = qz_plan_unit_of(v);
     size_t n = 0;
     char t[400];
     for (size_t i = 0; i < v->n_rows; i++) {
@@ -172,7 +170,7 @@ static void notes(const qz_plan_view *v, qz_str *out) {
 
 /* "*": the reference refuses the level without an importance matrix. */
 qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) {
-    const unit u = unit_of(v);
+    const qz_plan_unit u = qz_plan_unit_of(v);
     bool small = u.ten < 1e9;
     const qz_column cols[] = {{"Format", 'l'},
                               {"bits/w", 'r'},

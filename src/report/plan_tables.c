@@ -78,14 +78,16 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
     qz_table t;
     misfits bad = {0};
     size_t n = v->n_users + 3;
+    const bool json = v->o.json; /* always GB there, to the byte */
+    const qz_plan_unit unit = json ? (qz_plan_unit){1e9, 1073741824.0, "GB", "GiB"} : qz_plan_unit_of(v);
     qz_column *cols = qz_arena_calloc(&a, n, sizeof *cols);
     qz_status st = cols ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
     if (st != QZ_OK) goto out;
     cols[0] = (qz_column){"Format", 'l'};
     cols[1] = (qz_column){"Context", 'r'};
-    cols[2] = (qz_column){"Weights GB", 'r'};
+    cols[2] = (qz_column){strcmp(unit.gb, "MB") == 0 ? "Weights MB" : "Weights GB", 'r'};
     for (size_t u = 0; u < v->n_users; u++) {
-        cols[3 + u] = (qz_column){qz_arena_printf(&a, "%llu user%s GB", (unsigned long long)v->users[u], v->users[u] == 1 ? "" : "s"), 'r'};
+        cols[3 + u] = (qz_column){qz_arena_printf(&a, "%llu user%s %s", (unsigned long long)v->users[u], v->users[u] == 1 ? "" : "s", unit.gb), 'r'};
         if (cols[3 + u].title == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     }
     if (st == QZ_OK) st = find_misfits(v, &a, &bad, err);
@@ -101,15 +103,14 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
                 qz_memory m;
                 q.level = v->levels[l], q.ctx = v->contexts[c], q.users = v->users[u];
                 QZ_GOTO(qz_memory_plan(&q, &m, err));
-                QZ_GOTO(qz_table_set(&t, 2, err, "%.2f", gb(m.weights.bytes)));
-                if (v->o.json || q.capacity == 0) QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.2f", gb(m.total)));
-                else QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.2f %s", gb(m.total), m.fits ? "fits" : "-   "));
+                QZ_GOTO(qz_table_set(&t, 2, err, "%.*f", json ? 9 : 2, (double)m.weights.bytes / unit.ten));
+                QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.*f%s", json ? 9 : 2, (double)m.total / unit.ten, json || q.capacity == 0 ? "" : m.fits ? " fits" : " -   "));
             }
         }
     }
     if (st == QZ_OK && !v->o.json)
-        qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), GB (10^9 bytes)%s", v->shape->name, qz_kv_type_get(v->q.kv.k)->name,
-                      qz_kv_type_get(v->q.kv.v)->name, v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
+        qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), %s (10^%c bytes)%s", v->shape->name, qz_kv_type_get(v->q.kv.k)->name,
+                      qz_kv_type_get(v->q.kv.v)->name, unit.gb, unit.ten < 1e9 ? '6' : '9', v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
     char more[96];
     (void)snprintf(more, sizeof more, ",\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\"", qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name);
     if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);

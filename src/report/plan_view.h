@@ -43,6 +43,10 @@ typedef struct {
     qz_arena arena;
 } qz_plan_view;
 
+/* Small models are shown in MB. */
+typedef struct { double ten, two; const char *gb, *gib; } qz_plan_unit;
+qz_plan_unit qz_plan_unit_of(const qz_plan_view *v);
+
 qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err);   /* contexts × users */
