@@ -184,7 +184,8 @@ typedef struct quantz_evaluate_options {
     uint64_t windows;         /* windows or texts at most, 0: all; as the defaults set it: 60 windows of a text, all texts of samples */
     uint64_t window;          /* tokens of a window (512) */
     uint64_t stride;          /* step of protocol "stride" (256) */
-    const char *arith;        /* "exact" (default): float32; "runtime": the format's own 8-bit activations */
+    const char *arith;        /* "exact": float32; "runtime": the format's own 8-bit activations; "both" (default): exact, and with
+                                 `against` the runtime's KL beside it, in the JSON text */
     uint64_t max_tasks;       /* 0 (default): all */
     uint64_t batch;           /* task sequences decoded together (96) */
     uint64_t max_new;         /* new tokens of an answer at most (96) */

@@ -34,7 +34,7 @@ static const qz_field run[] = {
 static const qz_field evaluate[] = {
     TEXT(text, "text", text, NULL), TEXT(tasks, "tasks", tasks, NULL), TEXT(against, "against", against, NULL),
     TEXT(protocol, "protocol", protocol, NULL), COUNT(windows, "windows", windows, (double)QZ_COUNT_AUTO, 0, 1e9), COUNT(window, "window", window, 512, 8, 131072),
-    COUNT(stride, "stride", stride, 256, 1, 131072), TEXT(arith, "arith", arith, "exact"), COUNT(max_tasks, "max-tasks", max_tasks, 0, 0, 1e9),
+    COUNT(stride, "stride", stride, 256, 1, 131072), TEXT(arith, "arith", arith, "both"), COUNT(max_tasks, "max-tasks", max_tasks, 0, 0, 1e9),
     COUNT(batch, "batch", batch, 96, 1, 4096), COUNT(max_new, "max-new", max_new, 96, 1, 131072),
 };
 #undef S

@@ -106,6 +106,7 @@ quantz_status quantz_evaluate(quantz_context *c, const char *model, const quantz
     qz_measured *m = NULL;
     quantz_evaluation e = {0};
     qz_str text = {0};
+    qz_eval_facts facts = {0};
     size_t n = 0;
     qz_status st = qz_api_begin(c);
     if (json) *json = NULL;
@@ -116,15 +117,15 @@ quantz_status quantz_evaluate(quantz_context *c, const char *model, const quantz
     if (st == QZ_OK && r.text == NULL && r.tasks == NULL) st = qz_fail(&c->err, QZ_EUSAGE, "nothing to evaluate: give 'text', 'tasks' or both");
     if (st == QZ_OK && (m = qz_calloc_array(2, sizeof *m)) == NULL) st = qz_fail(&c->err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) {
-        char hash[65] = "";
-        st = qz_evaluate(&c->run, &r, r.against, &model, 1, m, &n, e.protocol, hash, &c->err);
-        memcpy(e.token_hash, hash, sizeof hash);
+        st = qz_evaluate(&c->run, &r, r.against, &model, 1, m, &n, &facts, &c->err);
+        memcpy(e.protocol, facts.set, sizeof e.protocol);
+        memcpy(e.token_hash, facts.token_hash, sizeof facts.token_hash);
     }
     if (st == QZ_OK) {
         figures(m, n, &e);
         st = qz_api_give(result, &e, sizeof e, "quantz_evaluation", &c->err);
     }
-    if (st == QZ_OK && json) st = qz_evaluate_json(m, n, &text, &c->err);
+    if (st == QZ_OK && json) st = qz_evaluate_json(m, n, &facts, &text, &c->err);
     if (st == QZ_OK && text.failed) st = qz_fail(&c->err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK && json) *json = text.ptr;
     else qz_str_release(&text);

@@ -20,9 +20,12 @@ static row_order order_of(const qz_model *a, const qz_model *b, const char *name
     return o;
 }
 
-typedef struct { double error, power, worst, largest; size_t different; } sums;
+size_t qz_diff_row(const qz_model *a, const qz_model *b, const qz_tensor_view *x, size_t r) {
+    const row_order o = order_of(a, b, x->name, x->rows);
+    return o.permuted ? qz_item_source_row(&o.item, x->rows, r) : r;
+}
 
-static void add(sums *s, float a, float b) {
+static void add(qz_diff_sums *s, float a, float b) {
     double d = (double)a - (double)b;
     if (a == b) d = 0; /* infinities of the same sign */
     s->different += !(d == 0);
@@ -32,12 +35,20 @@ static void add(sums *s, float a, float b) {
     s->largest = fmax(s->largest, fabs((double)a));
 }
 
-static qz_status compare(const qz_source *a, const qz_source *b, const qz_tensor_view *x, const qz_tensor_view *y, sums *s, qz_error *err) {
+/* v[k] times the scale of row r and column k. */
+static void stretch(float *v, size_t n, size_t r, const qz_diff_scale *scale) {
+    const float row = scale->row ? scale->row[r] : 1;
+    for (size_t k = 0; k < n; k++) v[k] *= row * (scale->col ? scale->col[k] : 1);
+}
+
+qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tensor_view *x, const qz_tensor_view *y,
+                          const qz_diff_scale *scale, qz_diff_sums *s, qz_error *err) {
     size_t n = x->cols;
     float *u = qz_alloc_array(n, sizeof *u), *v = qz_alloc_array(n, sizeof *v);
     qz_status st = u && v ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory comparing '%s'", x->name);
     row_order o = order_of(a->model, b->model, x->name, x->rows == 1 ? n : x->rows);
     const float x_lacks = qz_model_lacks(a->model, x->name), y_lacks = qz_model_lacks(b->model, y->name); /* gains are compared */
+    const bool scaled = scale && (scale->row || scale->col);
     const float more = x_lacks - y_lacks;
     for (size_t r = 0; st == QZ_OK && r < x->rows; r++) { /* row r of b is row `from` of a */
         bool vector = x->rows == 1;
@@ -45,6 +56,12 @@ static qz_status compare(const qz_source *a, const qz_source *b, const qz_tensor
         qz_tensor_decode(x, o.permuted && !vector ? qz_item_source_row(&o.item, x->rows, r) : r, 1, u);
         for (size_t k = 0; k < n && more > 0; k++) u[k] += more;
         for (size_t k = 0; k < n && more < 0; k++) v[k] -= more;
+        if (scaled) {
+            const float gain = fminf(x_lacks, y_lacks); /* what both still lack */
+            for (size_t k = 0; k < n; k++) v[k] += gain;
+            stretch(v, n, r, scale);
+            for (size_t k = 0; k < n; k++) v[k] -= gain;
+        }
         for (size_t k = 0; k < n; k++) add(s, u[o.permuted && vector ? qz_item_source_row(&o.item, n, k) : k], v[k]);
     }
     qz_free(u);
@@ -61,7 +78,10 @@ static void type_text(const qz_tensor_view *t, char out[40]) {
 
 static qz_status diff_tensors(qz_run *run, const qz_source *a, const qz_source *b, qz_arena *arena, qz_diff *out, qz_error *err) {
     const qz_model *m[2] = {a->model, b->model};
-    sums all = {0};
+    qz_diff_sums all = {0};
+    qz_diff_folds folds;
+    QZ_TRY(qz_diff_folds_find(a, b, arena, &folds, err));
+    out->folds = folds.n;
     out->tensors = qz_arena_calloc(arena, m[0]->n_tensors + m[1]->n_tensors, sizeof *out->tensors);
     if (!out->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory comparing");
     for (int side = 0; side < 2; side++)
@@ -76,13 +96,15 @@ static qz_status diff_tensors(qz_run *run, const qz_source *a, const qz_source *
                 out->missing++;
                 continue;
             }
-            sums s = {0};
-            QZ_TRY(compare(a, b, t, o, &s, err));
+            const qz_diff_scale *scale = &folds.of[t - a->model->tensors]; /* side 0: what both have was seen there */
+            qz_diff_sums s = {0};
+            QZ_TRY(qz_diff_compare(a, b, t, o, scale, &s, err));
+            d->folded = scale->row || scale->col;
+            out->folded += d->folded;
             d->different = s.different;
             d->rms = s.power > 0 ? sqrt(s.error / s.power) : s.error > 0 ? INFINITY : 0;
             d->worst = s.largest > 0 ? s.worst / s.largest : s.worst > 0 ? INFINITY : 0;
             *(s.different ? &out->unequal : &out->equal) += 1;
-            out->folded |= strstr(t->name, "layernorm") && d->rms > 0.01 && (strcmp(m[0]->container, "safetensors") || strcmp(m[1]->container, "safetensors"));
             all.error += s.error;
             all.power += s.power;
             qz_progress_step(run, "comparing", out->n_tensors, m[0]->n_tensors, "tensors");

@@ -11,6 +11,7 @@ typedef struct {
     size_t rows, cols;
     bool same_shape;
     size_t different;            /* values that differ */
+    bool folded;                 /* compared as the product with its partner: scales were moved between them */
     double rms, worst;           /* relative: sqrt(Σd²/Σa²); largest |d| over the largest |a| */
 } qz_tensor_diff;
 
@@ -18,10 +19,12 @@ typedef struct {
     qz_tensor_diff *tensors; size_t n_tensors;
     size_t equal, unequal, missing; /* tensors; missing: in one of them only, or of another shape */
     double rms;                  /* over all tensors that both have */
-    bool folded;                 /* norms differ: scales were moved between operations */
+    size_t folds, folded;        /* scales moved between operations: pairs, and tensors compared as products */
     size_t facts;                /* rows of `other` that differ */
     qz_table other;              /* subject, a, b: configuration, metadata, tokenizer, template */
 } qz_diff;
 
+/* Row of a's tensor x that holds row r of b's tensor of the same name. */
+size_t qz_diff_row(const qz_model *a, const qz_model *b, const qz_tensor_view *x, size_t r);
 qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena, qz_diff *out, qz_error *err);
 #endif

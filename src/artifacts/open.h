@@ -18,6 +18,8 @@ qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err)
 /* ---- manifest and verification ---- */
 /* "NAME.gguf.manifest.json" beside a file, "quantz-manifest.json" in a folder. Owned by the caller (qz_free). */
 char *qz_manifest_path(const char *path);
+/* Only sizes and hashes of the manifest's files. */
+qz_status qz_artifact_verify_hashes(const char *path, qz_arena *arena, qz_table *table, qz_error *err);
 /* Checks manifest sizes and hashes, structure, shapes, scales and decoding; one row per check (check, result, detail).
  * QZ_ECHECK if any fails; other codes when the check itself could not run. A missing manifest is a row, not a failure. */
 qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err);

@@ -9,12 +9,12 @@
 #include <strings.h>
 
 static const qz_scheme_info infos[QZ_SCHEME_COUNT] = {
-#define QZ_SCHEME(id, name, level, dir, method, ops, help) [QZ_SCHEME_##id] = { name, level, dir, method, help },
+#define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) [QZ_SCHEME_##id] = { name, level, dir, best, compat, help },
 #include "artifacts/schemes.def"
 #undef QZ_SCHEME
 };
 static const qz_scheme_ops *const all_ops[QZ_SCHEME_COUNT] = {
-#define QZ_SCHEME(id, name, level, dir, method, ops, help) [QZ_SCHEME_##id] = &ops,
+#define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) [QZ_SCHEME_##id] = &ops,
 #include "artifacts/schemes.def"
 #undef QZ_SCHEME
 };
@@ -27,6 +27,8 @@ qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_
     *out = NULL;
     return o->round ? o->round(run, plan, it, w, arena, out, err) : qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no such codes", it->name);
 }
+uint8_t qz_scheme_least_zero(const qz_scheme_spec *s) { return all_ops[s->scheme]->kind.free && !s->v2; }
+bool qz_scheme_holds_modules(qz_scheme s) { return all_ops[s]->kind.free; }
 const char *qz_scheme_engines_name(qz_scheme s) { return all_ops[s]->engines_name ? all_ops[s]->engines_name : infos[s].name; }
 const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i); }
 

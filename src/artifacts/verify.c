@@ -140,11 +140,21 @@ static qz_status check_raw(sheet *s, const qz_raw *r, const qz_error *why, bool 
     return row(s, "decode", bad == r->n, detail ? detail : "");
 }
 
-qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err) {
+static qz_status open_sheet(qz_arena *arena, qz_table *table, qz_error *err) {
     static const qz_column cols[] = { { "check", 'l' }, { "result", 'l' }, { "detail", 'l' } };
+    return qz_table_init(table, arena, "verification", cols, 3, err);
+}
+
+qz_status qz_artifact_verify_hashes(const char *path, qz_arena *arena, qz_table *table, qz_error *err) {
     sheet s = { .t = table, .err = err };
-    QZ_TRY(qz_table_init(table, arena, "verification", cols, 3, err));
-    if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    QZ_TRY(open_sheet(arena, table, err));
+    return check_manifest(&s, path, arena);
+}
+
+qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err) {
+    sheet s = { .t = table, .err = err };
+    QZ_TRY(open_sheet(arena, table, err));
+    if (!qz_path_exists(path)) return qz_path_missing(path, err);
     QZ_TRY(check_manifest(&s, path, arena));
     qz_model *m = NULL;
     qz_error inner = {0};

@@ -21,6 +21,8 @@ qz_status qz_write_file(const char *path, const void *bytes, size_t n, qz_error 
 qz_status qz_copy_file(const char *from, const char *to, qz_error *err); /* atomic as well */
 
 /* ---- folders and facts ---- */
+/* QZ_EUSAGE: no such file or folder; a word like owner/name may be a hub id, which no verb can open. */
+qz_status qz_path_missing(const char *path, qz_error *err);
 bool qz_path_exists(const char *path); /* also a link to nothing: reading it then says so, where it must not pass as absent */
 bool qz_path_is_link(const char *path); /* dangling or not */
 bool qz_path_is_dir(const char *path);

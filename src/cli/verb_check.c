@@ -18,8 +18,10 @@ static const qz_option options[] = {
     {"traffic", 0, QZ_OPT_TEXT, QZ_AT(traffic), "FILE", NULL, 0, 0, "a sample of production prompts to compare them with"},
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "evaluation text: overlap with --calib"},
     {"tasks", 0, QZ_OPT_TEXT, QZ_AT(tasks), "FILE", NULL, 0, 0, "tasks: overlap with --calib"},
-    {"report", 0, QZ_OPT_TEXT, QZ_AT(report), "FILE", NULL, 0, 0, "judge a report.json of 'quantz release': baseline, speed, tasks"},
+    {"report", 0, QZ_OPT_TEXT, QZ_AT(report), "FILE", NULL, 0, 0, "judge a report.json of 'quantz release', or an 'eval --json': baseline, perplexity, speed, tasks"},
     {"note", 0, QZ_OPT_TEXT, QZ_AT(note), "FILE", NULL, 0, 0, "judge a design note or model card: method, runtime, contract"},
+    {"against", 0, QZ_OPT_TEXT, QZ_AT(against), "MODEL", NULL, 0, 0, "the source: scales of another sign or size than its own"},
+    {"quick", 0, QZ_OPT_FLAG, QZ_AT(quick), NULL, NULL, 0, 0, "do not compare the manifest's hashes"},
     {"deep", 0, QZ_OPT_FLAG, QZ_AT(deep), NULL, NULL, 0, 0, "read everything: hashes, every scale, every value"},
 };
 const qz_verb qz_verb_check = {

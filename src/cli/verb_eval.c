@@ -10,7 +10,7 @@ static const qz_option options[] = {
     {"windows", 0, QZ_OPT_COUNT, QZ_AT(windows), "N", "auto", 0, 1e9, "windows or texts at most, 0 = all; auto: 60 windows of a text, all texts of samples"},
     {"window", 0, QZ_OPT_COUNT, QZ_AT(window), "N", "512", 8, 131072, "tokens of a window (text files)"},
     {"stride", 0, QZ_OPT_COUNT, QZ_AT(stride), "N", "256", 1, 131072, "step of protocol stride"},
-    {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "exact", 0, 0, "exact: float; runtime: the format's own 8-bit activations"},
+    {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "both", 0, 0, "exact: float; runtime: the format's own 8-bit activations; both: exact figures, and with --against the runtime's KL beside them"},
     {"max-tasks", 0, QZ_OPT_COUNT, QZ_AT(max_tasks), "N", "0", 0, 1e9, "tasks at most, 0 = all"},
     {"batch", 0, QZ_OPT_COUNT, QZ_AT(batch), "N", "96", 1, 4096, "task sequences decoded together"},
     {"max-new", 0, QZ_OPT_COUNT, QZ_AT(max_new), "N", "96", 1, 131072, "new tokens of an answer at most"},

@@ -153,6 +153,34 @@ static void speed(const qz_check_row *src, const qz_check_row *r, qz_findings *f
     qz_check_add(f, "CHK-SPEED", r->name, "%.2fx smaller, %.2fx faster: %s", size, gain, why);
 }
 
+enum { PPL, TASKS };
+/* The pitfall of a loss; NULL: it is none. */
+static const char *caution(int figure, double loss) {
+    static const struct { int figure; double from; const char *code; } rows[] = {
+#define QZ_CAUTION(figure, from, code) {figure, from, code},
+#include "deploy/cautions.def"
+#undef QZ_CAUTION
+    };
+    const char *code = NULL;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        /* percent have been divided and multiplied: 8.08 against 8.00 is +1 % */
+        if (rows[i].figure == figure && loss > rows[i].from - (figure == PPL ? 1e-9 : -1e-9)) code = rows[i].code;
+    return code;
+}
+/* Perplexity and tasks against the source: each level speaks by itself; only the last of perplexity asks the tasks. */
+static void losses(const qz_check_row *src, const qz_check_row *r, qz_findings *f) {
+    const bool tasks = r->tasks_pct >= 0 && src->tasks_pct >= 0;
+    const double lost = tasks ? src->tasks_pct - r->tasks_pct : 0;
+    const double ppl = !isnan(r->delta_ppl) ? r->delta_ppl : r->ppl > 0 && src->ppl > 0 ? 100 * (r->ppl / src->ppl - 1) : NAN;
+    const char *code = isnan(ppl) ? NULL : caution(PPL, ppl), *task = tasks ? caution(TASKS, lost) : NULL;
+    const qz_pitfall *row = code ? qz_pitfall_get(code) : NULL;
+    const bool pass = tasks && (task == NULL || qz_pitfall_get(task)->level == QZ_FINDING_NOTE);
+    if (row && row->level == QZ_FINDING_ERROR && pass) code = caution(PPL, 3);
+    if (code) qz_check_add(f, code, r->name, "perplexity %+.2f %% against the source%s", ppl, !tasks ? ", no tasks" : pass ? ", tasks pass" : ", tasks fail");
+    if (task && isnan(ppl)) qz_check_add(f, task, r->name, "tasks %.1f -> %.1f points (%+.1f)", src->tasks_pct, r->tasks_pct, -lost);
+    else if (task) qz_check_add(f, task, r->name, "perplexity %+.2f %%, tasks %.1f -> %.1f points (%+.1f)", ppl, src->tasks_pct, r->tasks_pct, -lost);
+}
+
 void qz_check_report(const qz_check_row *rows, size_t n, const char *source_sha, const char *artifact_source_sha, const char *name, qz_findings *f) {
     const qz_check_row *src = NULL;
     bool any_task = false;
@@ -166,9 +194,7 @@ void qz_check_report(const qz_check_row *rows, size_t n, const char *source_sha,
         any_task |= r->tasks_pct >= 0;
         if (r == src || src == NULL) continue;
         speed(src, r, f);
-        if (r->tasks_pct >= 0 && src->tasks_pct >= 0 && src->tasks_pct - r->tasks_pct > 2 && !(r->delta_ppl > 3))
-            qz_check_add(f, "CHK-TASK", r->name, "perplexity %+.2f %%, tasks %.1f -> %.1f points (%+.1f)", isnan(r->delta_ppl) ? 0 : r->delta_ppl, src->tasks_pct, r->tasks_pct,
-                         r->tasks_pct - src->tasks_pct);
+        losses(src, r, f);
     }
     if (n && !any_task) qz_check_add(f, "CHK-NOTASK", name, "no task metric in %zu rows: perplexity alone does not pass a release", n);
 }

@@ -45,6 +45,7 @@ typedef struct {
     const char *name;
     bool source;                  /* the unquantized baseline */
     double bytes, gen_tps, bandwidth, delta_ppl, tasks_pct;
+    double ppl;                   /* used where delta_ppl is not known */
 } qz_check_row;
 /* source_sha, artifact_source_sha: of the report's baseline and of the artifact that is checked; NULL or "" = unknown. */
 void qz_check_report(const qz_check_row *rows, size_t n, const char *source_sha, const char *artifact_source_sha, const char *name, qz_findings *f);

@@ -119,7 +119,7 @@ static double figure(const json_t *o, const char *key, double missing) {
     return json_is_number(v) ? json_number_value(v) : missing;
 }
 
-/* report.json of release: rows of the source and the artifacts. */
+/* report.json of release, or eval --json: rows of the source and the artifacts. */
 static qz_status read_report(qz_check_job *j, qz_error *err) {
     json_t *root = NULL;
     qz_check_row rows[MAX_ROWS];
@@ -127,13 +127,14 @@ static qz_status read_report(qz_check_job *j, qz_error *err) {
     if (j->o.report == NULL) return QZ_OK;
     QZ_TRY(qz_json_load(j->o.report, REPORT_LIMIT, &root, err));
     const json_t *list = json_object_get(root, "rows");
-    qz_status st = json_is_array(list) ? QZ_OK : qz_fail(err, QZ_EFORMAT, "not a report: file '%s': expected a list 'rows' (report.json of 'quantz release')", j->o.report);
+    qz_status st = json_is_array(list) ? QZ_OK : qz_fail(err, QZ_EFORMAT, "not a report: file '%s': expected a list 'rows' (report.json of 'quantz release', or 'quantz eval --json')", j->o.report);
     for (; st == QZ_OK && n < json_array_size(list) && n < MAX_ROWS; n++) {
         const json_t *o = json_array_get(list, n);
         const char *name = json_string_value(json_object_get(o, "artifact")), *container = json_string_value(json_object_get(o, "container"));
-        double solved = figure(o, "tasks_solved", -1), all = figure(o, "tasks", -1);
+        const bool eval = json_object_get(o, "of") != NULL; /* a row of 'eval --json' */
+        const double solved = figure(o, eval ? "tasks" : "tasks_solved", -1), all = figure(o, eval ? "of" : "tasks", -1);
         rows[n] = (qz_check_row){.name = name ? qz_path_base(name) : "?", .bytes = figure(o, "bytes", -1), .gen_tps = figure(o, "gen_tps", -1),
-                                 .bandwidth = figure(o, "bandwidth_gbs", -1), .delta_ppl = figure(o, "dppl_pct", NAN), .tasks_pct = solved >= 0 && all > 0 ? 100 * solved / all : -1};
+                                 .bandwidth = figure(o, "bandwidth_gbs", -1), .delta_ppl = figure(o, "dppl_pct", NAN), .ppl = figure(o, "ppl", -1), .tasks_pct = solved >= 0 && all > 0 ? 100 * solved / all : -1};
         rows[n].source = container && strcmp(container, "safetensors") == 0;
     }
     if (st == QZ_OK)

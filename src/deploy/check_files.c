@@ -149,7 +149,7 @@ static void check_config(qz_check_job *j) {
     twin(j, "quant_config.json");
 }
 
-/* ---- manifest: sizes always, hashes with --deep (qz_artifact_verify) ---- */
+/* ---- manifest: sizes always, hashes unless --quick ---- */
 static void check_sizes(qz_check_job *j) {
     const json_t *files = json_object_get(j->manifest, "files");
     for (size_t i = 0; i < json_array_size(files); i++) {
@@ -163,6 +163,14 @@ static void check_sizes(qz_check_job *j) {
             qz_check_add(&j->f, "CHK-HASH", name, "%llu bytes, the manifest says %lld", (unsigned long long)size, (long long)json_integer_value(bytes));
         qz_free(path);
     }
+}
+
+static qz_status check_hashes(qz_check_job *j, qz_error *err) {
+    qz_table t = {0};
+    QZ_TRY(qz_artifact_verify_hashes(j->path, &j->arena, &t, err));
+    for (size_t i = 0; i < t.n_rows; i++)
+        if (strcmp(qz_table_cell(&t, i, 1), "FAILED") == 0) qz_check_add(&j->f, "CHK-HASH", qz_table_cell(&t, i, 0), "%s", qz_table_cell(&t, i, 2));
+    return QZ_OK;
 }
 
 static qz_status deep_verify(qz_check_job *j, qz_error *err) {
@@ -208,7 +216,10 @@ qz_status qz_check_files(qz_check_job *j, qz_error *err) {
     if (j->root) check_config(j);
     QZ_TRY(check_tokenizer(j, err));
     if (j->root) check_ids(j);
+    const size_t before = j->f.n;
     if (j->manifest) check_sizes(j);
+    const bool whole = j->f.n == before; /* a file of another size needs no hash */
+    if (j->manifest && whole && !j->o.deep && !j->o.quick) QZ_TRY(check_hashes(j, err));
     check_accepted(j);
     check_adapter(j);
     if (j->o.deep && (j->weight_files || j->gguf)) QZ_TRY(deep_verify(j, err));

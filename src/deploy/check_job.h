@@ -14,7 +14,8 @@ typedef struct {
     qz_target_options target;
     const char *to, *workload, *hardware, *hardware_file, *contexts, *users;
     const char *data, *traffic, *text, *tasks, *report, *note, *lora;
-    bool deep;
+    const char *against;        /* source that the scales are compared with */
+    bool deep, quick;           /* quick: no hashes */
     double reserve;
 } qz_check_options;
 
@@ -62,6 +63,9 @@ qz_status qz_check_headers(qz_check_job *j, qz_error *err);
 qz_status qz_check_raw(qz_check_job *j, qz_error *err);
 /* Adds the first block scale of t that its type cannot have. */
 bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t);
+/* Scales against their neighbours, or against the source (check_scales.c); values that are read without --deep, and tensors that are named. */
+enum { QZ_CHECK_VALUES = 4 << 20, QZ_CHECK_SCALES_SAID = 8 };
+qz_status qz_check_scales(qz_check_job *j, qz_error *err);
 /* --calib, --traffic, --text, --tasks, --report, --note. */
 qz_status qz_check_data(qz_check_job *j, qz_error *err);
 /* Weights, KV cache and budget of --hardware; fills facts. */

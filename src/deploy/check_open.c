@@ -98,7 +98,7 @@ static qz_status open_target(qz_check_job *j, qz_error *err) {
     QZ_TRY(qz_target_parse(&r->target, &j->target, err));
     if (r->hardware == NULL) return QZ_OK;
     QZ_TRY(qz_hardware_open(&j->hardware, r->hardware_file, err));
-    QZ_TRY(qz_hardware_find(&j->hardware, r->hardware, &j->card, err));
+    QZ_TRY(qz_hardware_choose(j->run, &j->hardware, r->hardware, &j->card, err));
     if (j->target.cc == 0 && j->card->capability > 0) j->target.cc = (unsigned)j->card->capability;
     return QZ_OK;
 }

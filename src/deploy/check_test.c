@@ -93,14 +93,14 @@ static void notes(void **state) {
 
 static void reports(void **state) {
     (void)state;
-    static const qz_check_row src = {"source", true, 16e9, 10, 160, NAN, 90}, good = {"a", false, 5e9, 29, 145, 0.3, 89.5}, json = {"b", false, 5e9, 29, 145, 0.5, 82},
-                              slow = {"c", false, 4e9, 12, 48, 0.3, 90}, small_src = {"source", true, 1e8, 100, 10, NAN, -1}, small = {"d", false, 3e7, 110, 3.3, 0.1, -1};
+    static const qz_check_row src = {"source", true, 16e9, 10, 160, NAN, 90, -1}, good = {"a", false, 5e9, 29, 145, 0.3, 89.5, -1}, json = {"b", false, 5e9, 29, 145, 0.5, 82, -1},
+                              slow = {"c", false, 4e9, 12, 48, 0.3, 90, -1}, small_src = {"source", true, 1e8, 100, 10, NAN, -1, -1}, small = {"d", false, 3e7, 110, 3.3, 0.1, -1, -1};
     const struct { qz_check_row r[2]; size_t n; const char *sha, *other, *codes; } v[] = {
-        {{src, good}, 2, "ab", "ab", ""},
+        {{src, good}, 2, "ab", "ab", "CHK-TASK1 "},
         {{src, json}, 2, "", "", "CHK-TASK "},           /* C-162: PPL +0.5 %, -8 points */
         {{src, slow}, 2, "", "", "CHK-SPEED "},          /* C-161, U-12 */
         {{good, json}, 2, "", "", "CHK-BASE "},          /* no baseline row */
-        {{src, good}, 2, "ab", "cd", "CHK-BASE "},       /* of another revision */
+        {{src, good}, 2, "ab", "cd", "CHK-BASE CHK-TASK1 "},       /* of another revision */
         {{small_src, small}, 2, "", "", "CHK-SPEED CHK-NOTASK "},
     };
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
@@ -118,6 +118,31 @@ static void reports(void **state) {
     }
 }
 
+/* C-180: 8.08, 8.24 and 8.40 against 8.00 are a note, a warning and an error; a task metric that passes makes the error a
+ * warning, one that fails does not, and its loss speaks at any perplexity. */
+static void levels(void **state) {
+    (void)state;
+    const struct { double ppl, tasks; const char *codes; qz_finding_level level; } v[] = {
+        {8.0, -1, "CHK-NOTASK ", QZ_FINDING_NOTE}, {8.07, -1, "CHK-NOTASK ", QZ_FINDING_NOTE}, {8.08, -1, "CHK-PPL1 CHK-NOTASK ", QZ_FINDING_NOTE},
+        {8.24, -1, "CHK-PPL3 CHK-NOTASK ", QZ_FINDING_WARN}, {8.40, -1, "CHK-PPL5 CHK-NOTASK ", QZ_FINDING_ERROR}, {8.8, 98, "CHK-PPL3 ", QZ_FINDING_WARN},
+        {8.8, 97.5, "CHK-PPL3 CHK-TASK1 ", QZ_FINDING_WARN}, {8.8, 78, "CHK-PPL5 CHK-TASK ", QZ_FINDING_ERROR}, {7.9, 78, "CHK-TASK ", QZ_FINDING_WARN},
+        {8.3, 90, "CHK-PPL3 CHK-TASK ", QZ_FINDING_WARN}};
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++)
+        for (int given = 0; given < 2; given++) { /* as a difference, or as two perplexities */
+            qz_arena a = {0};
+            qz_findings f = {.arena = &a};
+            qz_str got = {0};
+            qz_check_row pair[2] = {{.name = "source", .source = true, .bytes = -1, .gen_tps = -1, .bandwidth = -1, .delta_ppl = NAN, .ppl = 8, .tasks_pct = v[i].tasks < 0 ? -1 : 98},
+                                    {.name = "a", .bytes = -1, .gen_tps = -1, .bandwidth = -1, .delta_ppl = given ? 100 * (v[i].ppl / 8 - 1) : NAN, .ppl = given ? -1 : v[i].ppl, .tasks_pct = v[i].tasks}};
+            qz_check_report(pair, 2, "", "", "report.json", &f);
+            for (size_t k = 0; k < f.n; k++) qz_str_printf(&got, "%s ", f.rows[k].code);
+            assert_string_equal(got.ptr ? got.ptr : "", v[i].codes);
+            if (f.n) assert_int_equal(f.rows[0].level, v[i].level);
+            qz_str_release(&got);
+            qz_arena_release(&a);
+        }
+}
+
 static void table(void **state) {
     (void)state;
     size_t n = 0;
@@ -130,6 +155,6 @@ static void table(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(deployments), cmocka_unit_test(kv_figures), cmocka_unit_test(notes), cmocka_unit_test(reports), cmocka_unit_test(table)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(deployments), cmocka_unit_test(kv_figures), cmocka_unit_test(notes), cmocka_unit_test(reports), cmocka_unit_test(levels), cmocka_unit_test(table)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

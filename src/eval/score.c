@@ -229,9 +229,10 @@ static void finish(const scorer *s, size_t m, qz_score *out) {
 
 qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifacts, size_t n_artifacts, const qz_eval_set *set,
                        qz_score *scores, qz_score *source_score, qz_error *err) {
-    qz_engine *engines[65];
+    qz_engine *engines[QZ_SCORE_ENGINES + 1];
     size_t n = 0;
-    if (n_artifacts > 64) return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most 64, found %zu", n_artifacts);
+    if (n_artifacts > QZ_SCORE_ENGINES)
+        return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", QZ_SCORE_ENGINES, n_artifacts);
     if (source) engines[n++] = source;
     for (size_t i = 0; i < n_artifacts; i++) engines[n++] = artifacts[i];
     scorer s = {.run = run, .engines = engines, .n = n, .set = set, .has_source = source != NULL,

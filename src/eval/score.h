@@ -6,6 +6,8 @@
 #include "eval/result.h"
 #include "eval/windows.h"
 
+enum { QZ_SCORE_ENGINES = 128 }; /* most artifacts of one run */
+
 typedef struct {
     size_t scored;
     qz_figure ppl;          /* token-weighted; interval from the windows' bootstrap */

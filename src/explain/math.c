@@ -7,6 +7,7 @@
 #include "codecs/types.h"
 #include "formats/gguf.h"
 #include "methods/feedback.h"
+#include "methods/int_grid.h"
 #include "explain/explain.h"
 #include "plan/levels.h"
 #include <math.h>
@@ -249,14 +250,15 @@ qz_status qz_explain_compensation(qz_explained *x) {
     rounded r;
     float fed[K];
     QZ_TRY(round_row(x, w, K, K, 4, true, &r));
-    const qz_feedback_options o = {.bits = 4, .group_size = K, .sym = true, .shrink_steps = 1, .rounds = 0, .sweeps = 0};
+    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = QZ_WHOLE_ROW, .sym = true}, K);
+    const qz_feedback_options o = {.grid = &grid.base, .shrink_steps = 1, .rounds = 0, .sweeps = 0};
     qz_hessian h = {0};
     qz_quantized q = {0};
     qz_mm *mm = NULL;
     double cost[2] = {0};
     qz_status st = qz_mm_open(x->run, &mm, x->err);
     if (st == QZ_OK) st = qz_hessian_init(&h, x->run, gram, K, K, 0.01, false, x->err);
-    if (st == QZ_OK) st = qz_feedback_quantize(x->run, mm, w, 1, &h, &o, &x->arena, &q, x->err);
+    if (st == QZ_OK) st = qz_feedback_quantize(&(qz_feedback_job){x->run, mm, &h, &o, &x->arena}, w, 1, &q, x->err);
     if (st != QZ_OK) goto out;
     qz_coded_decode_row(q.coded, 0, fed);
     for (int k = 0; k < 2; k++) {

@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "calibrate/calibrate.h"
-#include "pipeline/experts.h"
+#include "calibrate/experts.h"
 #include "pipeline/recipe.h"
 #include <string.h>
 

@@ -1,7 +1,10 @@
-#include "model/leftovers.h"
-#include "pipeline/evaluate.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "model/leftovers.h"
+#include "pipeline/evaluate.h"
+#include "pipeline/same_tokens.h"
+#include "artifacts/provenance.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +30,7 @@ static qz_status readable(const char *path, qz_error *err) {
 
 typedef struct {
     qz_source s[MAX_MODELS];
-    qz_engine *e[MAX_MODELS];
+    qz_engine *e[MAX_MODELS], *fast[MAX_MODELS]; /* fast: the artifacts in runtime arithmetic, where both are asked for */
     qz_taskset tasks[MAX_MODELS];
     size_t n;
     bool has_source;
@@ -54,8 +57,29 @@ static void describe(const qz_source *s, const char *path, qz_measured *m) {
     qz_str_release(&names);
 }
 
-static qz_status open_models(qz_run *run, models *x, qz_arith arith, const char *source, const char *const *artifacts, size_t n, qz_measured *out, qz_error *err) {
+/* An artifact that names other weights than those of --against as its source: its figures are no loss of quantization. */
+static qz_status compare_sources(qz_run *run, models *x, qz_measured *out, qz_eval_facts *facts, qz_error *err) {
+    qz_arena a = {0};
+    qz_status st = QZ_OK;
+    for (size_t i = 1; i < x->n && st == QZ_OK; i++) {
+        const char *named = qz_provenance_in(out[i].path, "source_sha256", &a);
+        if (named == NULL || strlen(named) != 64) continue; /* "UNKNOWN" */
+        if (x->s[0].sha_hex[0] == 0) st = qz_source_hash(run, &x->s[0], err);
+        if (st != QZ_OK || strcmp(named, x->s[0].sha_hex) == 0) continue;
+        (void)snprintf(out[i].made_from, sizeof out[i].made_from, "%s", named);
+        qz_warn(run, "'%s' was made from other weights (source_sha256 %.16s…) than '%s' (%.16s…): differences are not those of quantization alone", out[i].path,
+                named, out[0].path, x->s[0].sha_hex);
+    }
+    memcpy(facts->source_sha, x->s[0].sha_hex, sizeof facts->source_sha);
+    qz_arena_release(&a);
+    return st;
+}
+
+static qz_status open_models(qz_run *run, models *x, const char *arith_name, const char *source, const char *const *artifacts, size_t n, qz_measured *out, qz_error *err) {
     if (n + 1 > MAX_MODELS) return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", MAX_MODELS - 1, n);
+    const bool both = strcmp(arith_name, QZ_ARITH_BOTH) == 0;
+    qz_arith arith = QZ_ARITH_EXACT;
+    if (!both) QZ_TRY(qz_arith_parse(arith_name, &arith, err));
     x->has_source = source != NULL;
     for (size_t i = 0; i < n + x->has_source; i++) {
         const char *path = x->has_source ? (i ? artifacts[i - 1] : source) : artifacts[i];
@@ -64,6 +88,7 @@ static qz_status open_models(qz_run *run, models *x, qz_arith arith, const char 
         describe(&x->s[i], path, &out[i]);
         /* the source is always exact: it is what the others are measured against */
         QZ_TRY(qz_engine_open(run, x->s[i].model, &(qz_engine_options){.arith = x->has_source && i == 0 ? QZ_ARITH_EXACT : arith}, &x->e[i], err));
+        if (both && x->has_source && i) QZ_TRY(qz_engine_open(run, x->s[i].model, &(qz_engine_options){.arith = QZ_ARITH_RUNTIME}, &x->fast[i], err));
     }
     return QZ_OK;
 }
@@ -94,31 +119,51 @@ static void count_beyond(qz_run *run, const qz_eval_set *set, const models *x, c
     }
 }
 
-static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_measured *out, char set_text[160], char hash[65], qz_error *err) {
+/* Scores [x->n] of the models, then those of the artifacts in runtime arithmetic at their own places. */
+static qz_status score_all(qz_run *run, models *x, const qz_eval_set *set, qz_measured *out, qz_error *err) {
+    const size_t first = x->has_source, n = x->n - first;
+    qz_engine *engines[2 * MAX_MODELS];
+    size_t k = n;
+    qz_score *scores = qz_calloc_array(2 * x->n + 1, sizeof *scores);
+    if (scores == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    memcpy(engines, x->e + first, n * sizeof *engines);
+    for (size_t i = first; i < x->n; i++)
+        if (x->fast[i]) engines[k++] = x->fast[i];
+    qz_status st = qz_score_run(run, first ? x->e[0] : NULL, engines, k, set, scores + 1, scores, err);
+    for (size_t i = 0; i < x->n && st == QZ_OK; i++) {
+        out[i].score = scores[i + !first];
+        out[i].scored = true;
+        if (x->fast[i] == NULL) continue;
+        out[i].runtime = scores[i + n]; /* all artifacts have one, or none */
+        out[i].scored_runtime = true;
+        (void)snprintf(out[i].kernel, sizeof out[i].kernel, "%s", qz_engine_kernel(x->fast[i]));
+    }
+    qz_free(scores);
+    return st;
+}
+
+static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_measured *out, qz_eval_facts *facts, qz_error *err) {
     qz_dataset d = {0};
     qz_eval_set set = {0};
-    qz_score *scores = qz_calloc_array(x->n + 1, sizeof *scores);
     const qz_tokenizer *t = x->s[0].tokenizer;
-    qz_status st = scores == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
-    if (st == QZ_OK) st = qz_dataset_load(r->text, t, &(qz_dataset_options){0}, &d, err);
+    qz_status st = qz_dataset_load(r->text, t, &(qz_dataset_options){0}, &d, err);
     const qz_eval_options o = {.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride, .max_windows = r->windows == QZ_COUNT_AUTO ? QZ_EVAL_AUTO : (size_t)r->windows,
                                .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t) : x->s[0].model->config.bos_id};
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, err);
+    for (size_t i = 1; i < x->n && st == QZ_OK; i++) st = qz_same_tokens(&x->s[0], &x->s[i], &d, &o, &set, err);
     if (st == QZ_OK) st = check_ids(&set, x, r->text, err);
     if (st == QZ_OK) count_beyond(run, &set, x, r->text, out);
     if (st == QZ_OK && d.parts.left_out) qz_warn(run, "%s: %zu parts of messages are no text and left out: %s", r->text, d.parts.left_out, d.parts.names);
     if (st == QZ_OK && set.skipped) qz_warn(run, "skipped %zu text%s of fewer than two tokens", set.skipped, qz_plural(set.skipped));
-    if (st == QZ_OK)
-        st = qz_score_run(run, x->has_source ? x->e[0] : NULL, x->e + x->has_source, x->n - x->has_source, &set, scores + x->has_source, scores, err);
-    for (size_t i = 0; i < x->n && st == QZ_OK; i++) {
-        out[i].score = scores[i];
-        out[i].scored = true;
-    }
+    if (st == QZ_OK && t && d.kind != QZ_DATA_JSONL_IDS) st = qz_scored_bytes(t, &set, &facts->scored_bytes, err);
+    if (st == QZ_OK) st = score_all(run, x, &set, out, err);
+    for (size_t i = 0; i < x->n && st == QZ_OK && facts->scored_bytes; i++)
+        out[i].bits_per_byte = (double)out[i].score.scored * log2(out[i].score.ppl.value) / (double)facts->scored_bytes;
     if (st == QZ_OK) {
-        (void)snprintf(set_text, 160, "%s", set.describe);
-        memcpy(hash, set.token_hash, 65);
+        memcpy(facts->set, set.describe, sizeof facts->set);
+        memcpy(facts->token_hash, set.token_hash, sizeof facts->token_hash);
+        facts->skipped = set.skipped;
     }
-    qz_free(scores);
     qz_eval_set_release(&set);
     qz_dataset_release(&d);
     return st;
@@ -148,19 +193,24 @@ static qz_status score_tasks(qz_run *run, const qz_request *r, models *x, qz_mea
 }
 
 qz_status qz_evaluate(qz_run *run, const qz_request *r, const char *source, const char *const *artifacts, size_t n_artifacts, qz_measured *out,
-                      size_t *n, char set[160], char token_hash[65], qz_error *err) {
+                      size_t *n, qz_eval_facts *facts, qz_error *err) {
     models *x = qz_calloc_array(1, sizeof *x);
-    qz_arith arith;
-    qz_status st = x == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : qz_arith_parse(r->arith, &arith, err);
+    qz_status st = x == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
+    *facts = (qz_eval_facts){.arith = r->arith ? r->arith : QZ_ARITH_BOTH};
+    if (source == NULL && strcmp(facts->arith, QZ_ARITH_BOTH) == 0) facts->arith = "exact"; /* no source, no KL */
+    if (st == QZ_OK && strcmp(facts->arith, QZ_ARITH_BOTH) != 0 && qz_arith_parse(facts->arith, &(qz_arith){0}, err) != QZ_OK)
+        st = qz_fail(err, QZ_EUSAGE, "bad value '%s' for --arith: expected both, exact or runtime", facts->arith);
     if (st == QZ_OK && r->text && qz_path_exists(r->text)) st = readable(r->text, err); /* else the data set's own words */
     if (st == QZ_OK && r->tasks) st = readable(r->tasks, err);
-    if (st == QZ_OK) st = open_models(run, x, arith, source, artifacts, n_artifacts, out, err);
+    if (st == QZ_OK) st = open_models(run, x, facts->arith, source, artifacts, n_artifacts, out, err);
+    if (st == QZ_OK && r->against && source) st = compare_sources(run, x, out, facts, err);
     if (st == QZ_OK && r->tasks) st = load_tasks(r, x, err);
-    if (st == QZ_OK && r->text) st = score_text(run, r, x, out, set, token_hash, err);
+    if (st == QZ_OK && r->text) st = score_text(run, r, x, out, facts, err);
     if (st == QZ_OK && r->tasks) st = score_tasks(run, r, x, out, err);
     *n = x ? x->n : 0;
     for (size_t i = 0; x && i < x->n; i++) {
         qz_taskset_release(&x->tasks[i]);
+        qz_engine_free(x->fast[i]);
         qz_engine_free(x->e[i]);
         qz_source_release(&x->s[i]);
     }

@@ -7,9 +7,9 @@
 
 void qz_measured_release(qz_measured *m);
 
-/* out[0] is the source when given, then the artifacts in order; *n entries. set: description of the protocol. Uses r->text,
- * r->tasks, protocol and batch fields, r->arith (exact by default). */
+/* out[0] is the source when given, then the artifacts in order; *n entries. Uses r->text, r->tasks, protocol and batch fields,
+ * r->arith (both by default). Models that would read r->text as other tokens than the first one are QZ_EUSAGE. */
 qz_status qz_evaluate(qz_run *run, const qz_request *r, const char *source, const char *const *artifacts, size_t n_artifacts, qz_measured *out,
-                      size_t *n, char set[160], char token_hash[65], qz_error *err);
+                      size_t *n, qz_eval_facts *facts, qz_error *err);
 qz_status qz_arith_parse(const char *text, qz_arith *out, qz_error *err);
 #endif

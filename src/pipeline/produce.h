@@ -6,7 +6,6 @@
 #include "base/table.h"
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
-#include "methods/block_search.h"
 #include "report/output_error.h"
 #include "pipeline/recipe.h"
 #include "artifacts/source.h"
@@ -26,6 +25,7 @@ typedef struct {
     bool own_stats;                     /* statistics that the job has made beside the output are in use; else what stands there is a rest */
     bool rehearse, rehearse_calibrated; /* dry run: hashes and calibration are not there yet, their space is */
     const char *source_dir, *stats_file; /* NULL: none */
+    const char *proof_data;             /* file whose text the proof runs: evaluation or calibration; NULL: a bundled text */
     const char *imatrix_file, *imatrix_dataset, *imatrix_sha, *imatrix_accepted;
     uint32_t imatrix_entries, imatrix_chunks;
 } qz_produce_options;
@@ -49,6 +49,7 @@ typedef struct {
     uint64_t planned_memory;           /* at most; 0: not planned */
     bool finished;                     /* --resume found it finished: nothing was done */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
+    char proof_text[320];              /* which text: "of 'calibration.jsonl'" */
     char greedy[160];                  /* first greedy text of the proof */
 } qz_produced;
 void qz_produced_release(qz_produced *p);
@@ -67,6 +68,11 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
  * refused without o->force, in words. */
 qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err);
 void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str *out);
+/* The method of the recipe's scheme, or the one beside it where that lacks what it needs. */
+const qz_method *qz_produce_method(const qz_recipe *recipe, const qz_importance *imp);
+/* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration pass ran in
+ * this process. Printed beside the measured peak. */
+uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, bool made_stats);
 /* Importance of a tensor's input columns, made usable (importance.h), or NULL: [cols] in the arena. */
 qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err);
 /* Prints the plan as a table (dry run). */

@@ -231,14 +231,15 @@ qz_status qz_proof_compare(const qz_proof *p, const qz_model *m, const char *par
     return QZ_OK;
 }
 
-qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, qz_produced *out, qz_error *err) {
+qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, const char *data,
+                         qz_produced *out, qz_error *err) {
     qz_model *m = NULL;
     qz_run silent = *run; /* what there is to say of the model was said of the source; this file's name is not its last */
     silent.log = NULL;
     silent.hook = NULL;
     QZ_TRY(qz_artifact_open(&silent, partial, &m, err));
     qz_status st = qz_proof_compare(p, m, partial, err);
-    if (st == QZ_OK) st = qz_proof_text(run, s, m, out, err);
+    if (st == QZ_OK) st = qz_proof_text(run, s, m, data, out, err);
     qz_model_free(m);
     return st;
 }

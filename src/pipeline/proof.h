@@ -31,9 +31,13 @@ qz_status qz_proof_float(qz_proof *p, qz_error *err);                         /*
 qz_status qz_proof_folded(qz_proof *p, const qz_folded *f, qz_error *err);    /* the same for values that a method changed */
 /* Every tensor of the plan in m, which was read from `partial`. */
 qz_status qz_proof_compare(const qz_proof *p, const qz_model *m, const char *partial, qz_error *err);
-/* Opens `partial`, compares, runs a short text through source and artifact (out->self_kl, greedy). */
-qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, qz_produced *out, qz_error *err);
+/* Opens `partial`, compares, runs a short text through source and artifact (out->self_kl, proof_text, greedy): of the file `data`,
+ * calibration or evaluation, where it is given, else a bundled one. */
+qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, const char *data, qz_produced *out,
+                         qz_error *err);
 /* The text part, in proof_text.c. */
-qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, qz_produced *out, qz_error *err);
+qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, const char *data, qz_produced *out, qz_error *err);
+/* "  proof: …" with its figures and which text they are of; nothing if none was run. */
+void qz_proof_line(const qz_produced *p, qz_str *s);
 void qz_proof_release(qz_proof *p);
 #endif

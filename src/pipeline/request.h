@@ -45,7 +45,7 @@ typedef struct {
     /* deployment: check, pick, the pre-flight of quantize and release */
     const char *engine, *cc, *workload, *tolerance, *md, *note, *report, *lora;
     uint64_t tp, loras;
-    bool deep;
+    bool deep, quick;
     /* plan (hardware, memory … serve pick too) */
     const char *hardware, *hardware_file, *memory, *overhead, *disk, *formats, *matrix, *contexts, *users;
     bool levels, shapes, offload, speed, job, exact;

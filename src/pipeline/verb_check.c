@@ -16,7 +16,7 @@ static qz_status check_write(qz_check_job *j, qz_error *err) {
     qz_artifact_plan plan;
     const qz_importance none = {0};
     qz_error why = {0};
-    const qz_recipe recipe = {.spec = j->scheme, .search = QZ_SEARCH_BEST};
+    const qz_recipe recipe = {.spec = j->scheme, .codes.search = QZ_SEARCH_BEST};
     const qz_produce_options o = {.recipe = &recipe, .rehearse = true, .rehearse_calibrated = true, .source_dir = qz_path_is_dir(j->path) ? j->path : NULL};
     silent.log = NULL;
     silent.hook = NULL;
@@ -56,7 +56,7 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
     run->accept = "*"; /* findings say what nothing uses */
     j->o = (qz_check_options){.target = qz_target_asked(r), .to = r->to, .workload = r->workload, .hardware = r->hardware, .hardware_file = r->hardware_file,
                               .contexts = r->contexts, .users = r->users, .data = r->data, .traffic = r->traffic, .text = r->text, .tasks = r->tasks,
-                              .report = r->report, .note = r->note, .lora = r->lora, .deep = r->deep, .reserve = r->reserve};
+                              .report = r->report, .note = r->note, .lora = r->lora, .deep = r->deep, .quick = r->quick, .against = r->against, .reserve = r->reserve};
     j->path = r->operands[0];
     j->f.arena = &j->arena;
     qz_status st = run_checks(j, err);

@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "pipeline/convert.h"
+#include "pipeline/proof.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
@@ -90,7 +91,7 @@ static qz_status print_result(const qz_source *src, const qz_conversion *c, cons
     else qz_str_printf(&s, "%s\n  %s %s -> %s, %s, %.3f bits/weight\n", p->path ? p->path : "(dry run)", src->model->container, src->model->encoding, c->plan.spec.name,
                   qz_size_text(size, c->plan.total_bytes), c->plan.bits_per_weight);
     if (!p->finished) qz_str_printf(&s, "  weights: %s\n", p->summary);
-    if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
+    qz_proof_line(p, &s);
     if (!p->finished) qz_table_text(&t, &s);
     qz_status st = qz_show_text(&s, err);
     qz_str_release(&s);
@@ -104,7 +105,7 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_arena arena = {0};
     qz_conversion c;
     qz_produced p = {.self_kl = -1};
-    qz_recipe recipe = {.search = QZ_SEARCH_BEST, .name = r->name, .pre = r->pre, .accept = r->accept, .convert = true, .lossy = r->lossy};
+    qz_recipe recipe = {.codes.search = QZ_SEARCH_BEST, .name = r->name, .pre = r->pre, .accept = r->accept, .convert = true, .lossy = r->lossy};
     const qz_scheme_spec *spec = &recipe.spec;
     qz_produce_options o = {.recipe = &recipe, .force = r->force, .resume = r->resume};
     qz_outputs outs = {.run = run};

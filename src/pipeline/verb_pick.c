@@ -40,14 +40,14 @@ static const char *native_of(unsigned cc) {
     return rows[i].types;
 }
 
-static qz_status open_hardware(pick_inputs *j, unsigned cc, qz_error *err) {
+static qz_status open_hardware(qz_run *run, pick_inputs *j, unsigned cc, qz_error *err) {
     const qz_request *r = j->r;
     uint64_t bytes = 0;
     if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &bytes, err));
     if (r->ram) QZ_TRY(qz_bytes_parse(r->ram, "ram", &j->q.system_bytes, err));
     QZ_TRY(qz_hardware_open(&j->set, r->hardware_file, err));
     if (r->hardware) {
-        QZ_TRY(qz_hardware_find(&j->set, r->hardware, &j->q.hardware, err));
+        QZ_TRY(qz_hardware_choose(run, &j->set, r->hardware, &j->q.hardware, err));
         j->own = *j->q.hardware;
         if (bytes) j->own.visible_mib = (double)bytes / 1048576.0;
         if (cc) j->own.capability = (int)cc;
@@ -74,7 +74,7 @@ static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
     if (r->kv) QZ_TRY(qz_kv_types_parse(r->kv, &kv, err));
     QZ_TRY(qz_plan_number(r->users, "users", 1000000, &j->q.users, err));
     QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &j->q.ctx, err));
-    QZ_TRY(open_hardware(j, cc, err));
+    QZ_TRY(open_hardware(run, j, cc, err));
     return open_shape(run, j, err);
 }
 

@@ -81,9 +81,9 @@ static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status read_query(const qz_request *r, qz_plan_view *v, qz_error *err) {
+static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, qz_error *err) {
     QZ_TRY(qz_hardware_open(&v->set, r->hardware_file, err));
-    if (r->hardware && strcmp(r->hardware, "list") != 0) QZ_TRY(qz_hardware_find(&v->set, r->hardware, &v->hw, err));
+    if (r->hardware && strcmp(r->hardware, "list") != 0) QZ_TRY(qz_hardware_choose(run, &v->set, r->hardware, &v->hw, err));
     QZ_TRY(qz_plan_numbers(r->contexts, "ctx", 1u << 30, &v->arena, &v->contexts, &v->n_contexts, err));
     QZ_TRY(qz_plan_numbers(r->users, "users", 1u << 24, &v->arena, &v->users, &v->n_users, err));
     QZ_TRY(qz_plan_levels(r->levels ? "gguf" : r->formats, &v->arena, &v->levels, &v->n_levels, err));
@@ -113,7 +113,7 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
                             .reserve = r->reserve, .overhead_ms = r->overhead_ms, .samples = r->samples, .seq_len = r->seq_len}};
     qz_str out = {0};
     run->accept = QZ_CODE_UNUSED "," QZ_CODE_KEYS; /* figures of a model are no use of it */
-    qz_status st = read_query(r, &v, err);
+    qz_status st = read_query(run, r, &v, err);
     if (st != QZ_OK) goto out;
     if (r->hardware && strcmp(r->hardware, "list") == 0) st = qz_plan_print_hardware(&v.set, r->json, &out, err);
     else if (r->shapes) st = qz_plan_print_shapes(r->json, &out, err);

@@ -1,19 +1,19 @@
 #include "artifacts/artifact.h"
 #include "artifacts/module_rules.h"
-#include "artifacts/schemes.h"
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
-#include "pipeline/int_blocks.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
 #include "pipeline/produce.h"
+#include "pipeline/proof.h"
 #include "artifacts/provenance.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
+#include "report/json_write.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
 #include <stdio.h>
@@ -78,24 +78,49 @@ static qz_status get_stats(quantizing *j, qz_error *err) {
     return st;
 }
 
+static void json_result(const char *scheme, const qz_produced *p, qz_str *s) {
+    qz_json_writer w;
+    qz_jw_begin(&w, s);
+    qz_jw_text(&w, "artifact", p->path);
+    qz_jw_text(&w, "scheme", scheme);
+    qz_jw_count(&w, "bytes", p->bytes);
+    qz_jw_real(&w, "bits_per_weight", p->bits_per_weight);
+    qz_jw_count(&w, "fallbacks", p->fallbacks);
+    qz_jw_count(&w, "other_types", p->other_types);
+    qz_jw_count(&w, "dropped_tensors", p->dropped);
+    qz_jw_count(&w, "ignored_keys", p->ignored_keys);
+    qz_jw_count(&w, "uncorrected", p->uncorrected);
+    qz_jw_count(&w, "norms_kept", p->norms_kept);
+    if (p->flushed) qz_jw_count(&w, "flushed_to_zero", p->flushed);
+    qz_unread_json(&p->keys, "", s);
+    qz_jw_real(&w, "seconds", p->seconds);
+    qz_jw_real(&w, "weight_mse", p->weight_mse);
+    qz_jw_count(&w, "peak_rss_bytes", qz_peak_rss());
+    qz_jw_count(&w, "planned_memory_bytes", p->planned_memory);
+    if (p->self_kl >= 0) {
+        qz_jw_real(&w, "proof_kl", p->self_kl);
+        qz_jw_count(&w, "proof_tokens", p->self_tokens);
+        qz_jw_text(&w, "proof_text", p->proof_text);
+        qz_jw_text(&w, "proof_greedy", p->greedy);
+    }
+    if (p->note[0]) qz_jw_text(&w, "codes", p->note);
+    qz_jw_raw(&w, "kept", p->summary_json);
+    if (p->importance_json) qz_jw_raw(&w, "importance", p->importance_json);
+    if (p->importance_json) qz_jw_count(&w, "importance_tensors", p->importance_tensors);
+    if (p->importance_json) qz_jw_count(&w, "importance_covered", p->importance_covered);
+    qz_jw_key(&w, "output_error");
+    qz_output_error_json(&p->output_error, s);
+    qz_jw_key(&w, "calibration_accepted");
+    qz_accepted_json(p->accepted, s);
+    if (p->finished) qz_jw_bool(&w, "already_finished", true);
+    qz_jw_end(&w);
+}
+
 static qz_status print_result(const char *scheme, const qz_produced *p, const qz_request *r, qz_error *err) {
     qz_str s = {0};
     char size[48];
-    if (r->json) {
-        qz_str_printf(&s, "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f", p->path, scheme, (unsigned long long)p->bytes, p->bits_per_weight);
-        qz_str_printf(&s, ",\"fallbacks\":%zu,\"dropped_tensors\":%zu,\"ignored_keys\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu", p->fallbacks, p->dropped, p->ignored_keys, p->uncorrected, p->norms_kept);
-        if (p->flushed) qz_str_printf(&s, ",\"flushed_to_zero\":%llu", (unsigned long long)p->flushed);
-        qz_unread_json(&p->keys, "", &s);
-        qz_str_printf(&s, ",\"seconds\":%.3f,\"weight_mse\":%.9g,\"peak_rss_bytes\":%llu,\"planned_memory_bytes\":%llu,\"proof_kl\":%.9g,\"proof_tokens\":%zu", p->seconds,
-                      p->weight_mse, (unsigned long long)qz_peak_rss(), (unsigned long long)p->planned_memory, p->self_kl, p->self_tokens);
-        qz_str_printf(&s, ",\"kept\":%s", p->summary_json);
-        if (p->importance_json) qz_str_printf(&s, ",\"importance\":%s", p->importance_json);
-        qz_str_puts(&s, ",\"output_error\":");
-        qz_output_error_json(&p->output_error, &s);
-        qz_str_puts(&s, ",\"calibration_accepted\":");
-        qz_accepted_json(p->accepted, &s);
-        qz_str_puts(&s, p->finished ? ",\"already_finished\":true}\n" : "}\n");
-    } else if (p->finished) qz_produced_finished_line(p, scheme, &s);
+    if (r->json) json_result(scheme, p, &s);
+    else if (p->finished) qz_produced_finished_line(p, scheme, &s);
     else {
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
@@ -109,11 +134,28 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
         qz_accepted_line(p->accepted, &s);
         if (p->accepted) qz_str_putc(&s, '\n');
         qz_str_printf(&s, "  peak memory %.0f MiB, planned at most %.0f MiB\n", (double)qz_peak_rss() / 1048576.0, (double)p->planned_memory / 1048576.0);
-        if (p->self_kl >= 0) qz_str_printf(&s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->greedy);
+        qz_proof_line(p, &s);
     }
     qz_status st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     qz_str_release(&s);
     return st;
+}
+
+/* The rows of the plan and the totals that stand below them. */
+static void json_plan(const qz_artifact_plan *plan, const qz_table *t, const qz_produced *p, qz_str *s) {
+    qz_json_writer w;
+    qz_jw_begin(&w, s);
+    qz_jw_text(&w, "scheme", plan->spec.name);
+    qz_jw_count(&w, "bytes", plan->total_bytes);
+    qz_jw_real(&w, "bits_per_weight", plan->bits_per_weight);
+    qz_jw_count(&w, "tensors", t->n_rows);
+    qz_jw_count(&w, "fallbacks", plan->n_fallbacks);
+    qz_jw_raw(&w, "kept", p->summary_json);
+    qz_jw_open(&w, "notes", '[');
+    for (size_t i = 0; i < plan->n_notes; i++) qz_jw_text(&w, NULL, plan->notes[i]);
+    qz_jw_close(&w, ']');
+    qz_table_rows(t, &w);
+    qz_jw_end(&w);
 }
 
 static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, qz_produced *p, qz_arena *arena, qz_error *err) {
@@ -121,14 +163,14 @@ static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, q
     qz_str s = {0};
     char size[48];
     QZ_TRY(qz_plan_table(plan, arena, &t, err));
-    QZ_TRY(qz_table_show(&t, r->json, err));
-    if (r->json) return QZ_OK;
-    for (size_t i = 0; i < plan->n_notes; i++) qz_str_printf(&s, "note: %s\n", plan->notes[i]);
+    if (!r->json) QZ_TRY(qz_table_show(&t, false, err));
     qz_status st = qz_produced_summarize(plan, p, err);
-    if (st == QZ_OK) qz_str_printf(&s, "weights: %s\n", p->summary);
-    qz_str_printf(&s, "%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", plan->spec.name, (unsigned long long)plan->total_bytes,
-                  qz_size_text(size, plan->total_bytes), plan->bits_per_weight, t.n_rows);
-    if (st == QZ_OK) st = qz_show_text(&s, err);
+    if (st == QZ_OK && r->json) json_plan(plan, &t, p, &s);
+    for (size_t i = 0; i < plan->n_notes && !r->json; i++) qz_str_printf(&s, "note: %s\n", plan->notes[i]);
+    if (st == QZ_OK && !r->json)
+        qz_str_printf(&s, "weights: %s\n%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", p->summary, plan->spec.name,
+                      (unsigned long long)plan->total_bytes, qz_size_text(size, plan->total_bytes), plan->bits_per_weight, t.n_rows);
+    if (st == QZ_OK) st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     qz_str_release(&s);
     return st;
 }
@@ -194,7 +236,7 @@ static qz_status gather(quantizing *j, qz_error *err) {
         j->imp.windows = &j->windows;
         j->imp.data_sha = j->data.sha_hex;
     }
-    const bool matrix = r->imatrix && !r->stats && j->recipe.spec.scheme == QZ_SCHEME_GGUF;
+    const bool matrix = r->imatrix && !r->stats && qz_recipe_method(&j->recipe)->takes & QZ_NEEDS_IMPORTANCE;
     if (matrix && r->data) qz_warn(j->run, "calibration data '%s' are not used: the importance matrix stands for them", r->data);
     const bool wanted = r->stats || !(matrix || (j->imp.windows && !qz_recipe_needs_stats(&j->recipe)));
     if (wanted && (r->stats || !r->dry_run)) QZ_TRY(get_stats(j, err));
@@ -250,7 +292,7 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->run = j->outs.run = run;
     j->r = r;
-    j->o = (qz_produce_options){.recipe = &j->recipe, .force = r->force, .resume = r->resume, .stats_file = r->stats, .imatrix_file = r->imatrix};
+    j->o = (qz_produce_options){.recipe = &j->recipe, .force = r->force, .resume = r->resume, .stats_file = r->stats, .imatrix_file = r->imatrix, .proof_data = r->data};
     qz_status st = run_job(j, p, err);
     if (st == QZ_OK && !r->dry_run) memcpy(scheme, j->plan.spec.name, sizeof j->plan.spec.name);
     qz_stats_release(&j->stats);

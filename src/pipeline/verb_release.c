@@ -8,7 +8,6 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/catalog.h"
 #include "pipeline/importance.h"
-#include "pipeline/int_blocks.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
@@ -119,7 +118,8 @@ static qz_status produce_all(releasing *j, qz_error *err) {
     for (size_t i = 0; i < j->n; i++) {
         j->o.recipe = &j->recipes[i];
         QZ_TRY(qz_produce(j->run, &j->s, &j->plans[i], &j->imp, &j->o, j->paths[i], &j->made[i], err));
-        if (!j->made[i].finished) qz_info(j->run, "%s: %.1f s, proof KL %.5f", j->paths[i], j->made[i].seconds, j->made[i].self_kl);
+        if (!j->made[i].finished) qz_info(j->run, "%s: %.1f s, proof KL %.5f on %zu tokens %s", j->paths[i], j->made[i].seconds, j->made[i].self_kl,
+                                             j->made[i].self_tokens, j->made[i].proof_text);
     }
     return QZ_OK;
 }
@@ -130,7 +130,7 @@ static qz_status measure_all(releasing *j, qz_error *err) {
     rep->rows = qz_arena_calloc(&j->arena, j->n + 1, sizeof *rep->rows);
     rep->bench = qz_arena_calloc(&j->arena, j->n + 1, sizeof *rep->bench);
     if (rep->rows == NULL || rep->bench == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    QZ_TRY(qz_evaluate(j->run, r, r->operands[0], (const char *const *)j->paths, j->n, rep->rows, &j->measured, rep->set, rep->token_hash, err));
+    QZ_TRY(qz_evaluate(j->run, r, r->operands[0], (const char *const *)j->paths, j->n, rep->rows, &j->measured, &rep->eval, err));
     rep->n_rows = j->measured;
     rep->has_bench = !r->no_bench;
     for (size_t i = 0; i < rep->n_rows && rep->has_bench; i++)
@@ -194,7 +194,8 @@ static qz_status report_made(releasing *j, qz_error *err) {
     for (size_t i = 0; i < j->n; i++) {
         const qz_produced *p = &j->made[i];
         made[i] = (qz_release_made){.seconds = p->seconds, .weight_mse = p->weight_mse, .self_kl = p->self_kl, .fallbacks = p->fallbacks,
-                                    .uncorrected = p->uncorrected, .norms_kept = p->norms_kept, .greedy = p->greedy, .note = p->note,
+                                    .uncorrected = p->uncorrected, .norms_kept = p->norms_kept, .greedy = p->greedy, .proof_text = p->proof_text, .note = p->note,
+                                    .importance_tensors = p->importance_tensors, .importance_covered = p->importance_covered,
                                     .output_error = &p->output_error};
     }
     j->rep.made = made;
@@ -232,7 +233,7 @@ static qz_status make_recipes(releasing *j, qz_error *err) {
     if (j->recipes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     for (size_t i = 0; i < j->n; i++) {
         qz_request own = *j->r;
-        if (specs[i].scheme != QZ_SCHEME_GPTQ) own.modules.n = 0;
+        if (!qz_scheme_holds_modules(specs[i].scheme)) own.modules.n = 0;
         else any = true;
         QZ_TRY(qz_recipe_make(&own, specs[i].name, &j->arena, &j->recipes[i], err));
     }
@@ -251,7 +252,7 @@ static qz_status run_job(releasing *j, qz_error *err) {
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     const qz_target_options target = qz_target_asked(r);
     for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipes[i].spec, err));
-    j->o = (qz_produce_options){.force = r->force, .resume = r->resume,
+    j->o = (qz_produce_options){.force = r->force, .resume = r->resume, .proof_data = r->text ? r->text : r->data,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     QZ_TRY(name_all(j, err));
     if (r->dry_run) {

@@ -8,10 +8,10 @@
 #include <string.h>
 
 qz_status qz_operand_find(const char *text, qz_operand_kind *kind, qz_error *err) {
-    const bool path = strchr(text, '/') != NULL || qz_str_ends(text, ".json") || qz_str_ends(text, ".gguf");
     if (!qz_path_exists(text)) {
+        const bool path = strchr(text, '/') != NULL || qz_str_ends(text, ".json") || qz_str_ends(text, ".gguf");
         *kind = QZ_OPERAND_BUILTIN;
-        return path && !qz_shape_is_builtin(text) ? qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", text) : QZ_OK;
+        return path && !qz_shape_is_builtin(text) ? qz_path_missing(text, err) : QZ_OK;
     }
     if (qz_path_is_dir(text)) *kind = QZ_OPERAND_FOLDER;
     else *kind = qz_str_ends(text, ".json") ? QZ_OPERAND_CONFIG : QZ_OPERAND_FILE;

@@ -45,7 +45,8 @@ qz_status qz_shape_load(const char *path, qz_shape **out, qz_error *err);
 qz_status qz_shape_from_json(const json_t *root, const char *name, qz_shape **out, qz_error *err);
 /* Of an opened model (GGUF file, artifact, checkpoint). */
 qz_status qz_shape_from_model(const qz_model *m, const char *name, qz_shape **out, qz_error *err);
-/* Case and punctuation do not matter ("Llama 3 8B"); QZ_EUSAGE names the nearest. */
+/* Case and punctuation do not matter ("Llama 3 8B"); as a hub id (Qwen/Qwen3-8B) and with the endings that hubs
+ * add too; QZ_EUSAGE names the nearest. */
 qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err);
 void qz_shape_free(qz_shape *s); /* NULL is fine */
 

@@ -13,10 +13,10 @@ static int by_error(const void *a, const void *b) {
     return x->rms != y->rms ? (x->rms < y->rms ? 1 : -1) : strcmp(x->name, y->name);
 }
 
-static qz_status tensor_table(const qz_diff *d, bool all, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Tensor", 'l'}, {"A", 'l'}, {"B", 'l'}, {"Differ", 'r'}, {"rms %", 'r'}, {"Largest %", 'r'}};
+static qz_status tensor_table(const qz_diff *d, bool all, bool json, qz_arena *a, qz_table *t, qz_error *err) {
+    static const qz_column cols[] = {{"Tensor", 'l'}, {"A", 'l'}, {"B", 'l'}, {"Differ", 'r'}, {"rms %", 'r'}, {"Largest %", 'r'}, {"folded", 'l'}};
     const qz_tensor_diff **order = qz_arena_alloc(a, d->n_tensors + 1, sizeof *order);
-    QZ_TRY(qz_table_init(t, a, NULL, cols, 6, err));
+    QZ_TRY(qz_table_init(t, a, NULL, cols, json ? 7 : 6, err));
     if (!order) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < d->n_tensors; i++) order[i] = &d->tensors[i];
     if (!all && d->n_tensors) qsort(order, d->n_tensors, sizeof *order, by_error);
@@ -24,7 +24,8 @@ static qz_status tensor_table(const qz_diff *d, bool all, qz_arena *a, qz_table 
         const qz_tensor_diff *x = order[i];
         if (!all && (i >= SHOWN || (x->same_shape && x->different == 0))) break;
         QZ_TRY(qz_table_row(t, err));
-        QZ_TRY(qz_table_set(t, 0, err, "%s", x->name));
+        QZ_TRY(qz_table_set(t, 0, err, "%s%s", x->name, x->folded && !json ? " *" : ""));
+        if (json) QZ_TRY(qz_table_set(t, 6, err, "%s", x->folded ? "yes" : "no"));
         QZ_TRY(qz_table_set(t, 1, err, "%s", *x->type[0] ? x->type[0] : "-"));
         QZ_TRY(qz_table_set(t, 2, err, "%s", *x->type[1] ? x->type[1] : "-"));
         if (!x->same_shape) {
@@ -32,20 +33,20 @@ static qz_status tensor_table(const qz_diff *d, bool all, qz_arena *a, qz_table 
             continue;
         }
         QZ_TRY(qz_table_set(t, 3, err, "%zu", x->different));
-        QZ_TRY(qz_table_set(t, 4, err, "%.4f", 100 * x->rms));
-        QZ_TRY(qz_table_set(t, 5, err, "%.4f", 100 * x->worst));
+        QZ_TRY(qz_table_set(t, 4, err, json ? "%.9g" : "%.4f", 100 * x->rms));
+        QZ_TRY(qz_table_set(t, 5, err, json ? "%.9g" : "%.4f", 100 * x->worst));
     }
     return QZ_OK;
 }
 
 qz_status qz_diff_print(const qz_diff *d, const qz_source *const side[2], const char *const paths[2], qz_diff_view as, qz_arena *a, qz_str *s, qz_error *err) {
     qz_table t;
-    QZ_TRY(tensor_table(d, as.tensors, a, &t, err));
+    QZ_TRY(tensor_table(d, as.tensors, as.json, a, &t, err));
     if (as.json) {
         qz_str_printf(s,
-                      "{\"tensors\":%zu,\"equal\":%zu,\"different\":%zu,\"missing\":%zu,\"rms\":%.9g,\"facts\":%zu,"
-                      "\"folded\":%s",
-                      d->n_tensors, d->equal, d->unequal, d->missing, d->rms, d->facts, d->folded ? "true" : "false");
+                      "{\"schema\":1,\"tensors\":%zu,\"equal\":%zu,\"different\":%zu,\"missing\":%zu,\"rms\":%.9g,\"facts\":%zu,"
+                      "\"folds\":%zu,\"folded\":%zu",
+                      d->n_tensors, d->equal, d->unequal, d->missing, d->rms, d->facts, d->folds, d->folded);
         for (int i = 0; i < 2; i++) qz_unread_json(&side[i]->model->config.keys, i ? "_b" : "_a", s);
         qz_str_puts(s, ",\"tensor_table\":");
         qz_table_json(&t, s);
@@ -58,7 +59,11 @@ qz_status qz_diff_print(const qz_diff *d, const qz_source *const side[2], const 
         for (int i = 0; i < 2; i++) qz_str_printf(s, "%s  %s: %s, %s\n", i ? "B" : "A", paths[i], side[i]->model->container, side[i]->model->encoding);
         qz_str_printf(s, "%zu tensors: %zu equal, %zu different (rms %.4f %% over all), %zu missing or of another shape\n", d->n_tensors, d->equal, d->unequal, 100 * d->rms,
                       d->missing);
-        if (d->folded) qz_str_puts(s, "note: norms differ, so scales were moved between operations (AWQ): errors of the linears behind them are no rounding errors\n");
+        if (d->folds)
+            qz_str_printf(s, "note: %zu scale%s moved from one operation into the next (AWQ); the %zu tensors with * are compared as the product of the "
+                             "pair. The rms of weights is no loss of the model: feedback spends it where inputs are small; 'quantz eval --against' measures "
+                             "the loss\n",
+                          d->folds, d->folds == 1 ? " was" : "s were", d->folded);
         if (t.n_rows) qz_table_text(&t, s);
         if (d->facts) qz_table_text(&d->other, s);
         else qz_str_puts(s, "configuration, metadata, tokenizer and chat template are equal\n");

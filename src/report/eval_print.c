@@ -1,58 +1,109 @@
+#include "report/json_write.h"
 #include "report/measured.h"
-#include "report/table_print.h"
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
-static qz_status metrics_table(const qz_measured *m, size_t n, qz_arena *arena, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Artifact", 'l'}, {"Encoding", 'l'}, {"PPL", 'r'}, {"PPL low", 'r'}, {"PPL high", 'r'}, {"PPL doc mean", 'r'}, {"dPPL %", 'r'},
-        {"dPPL low", 'r'}, {"dPPL high", 'r'}, {"KL", 'r'}, {"KL low", 'r'}, {"KL high", 'r'}, {"KL median", 'r'}, {"KL p99", 'r'}, {"KL p99.9", 'r'},
-        {"KL max", 'r'}, {"top-1 %", 'r'}, {"RMS dp %", 'r'}, {"tasks", 'r'}, {"of", 'r'}, {"tasks low %", 'r'}, {"tasks high %", 'r'}, {"McNemar p", 'r'}, {"scored", 'r'},
-        {"KL against first", 'r'}, {"KL against first low", 'r'}, {"KL against first high", 'r'},
-        {"dropped tensors", 'r'}, {"dropped", 'l'}, {"ignored keys", 'r'}, {"ignored", 'l'},
-        {"unread keys", 'r'}, {"unread", 'l'}, {"positions beyond context", 'r'}};
-    QZ_TRY(qz_table_init(t, arena, NULL, cols, sizeof cols / sizeof cols[0], err));
-    for (size_t i = 0; i < n; i++) {
-        const qz_measured *x = &m[i];
-        QZ_TRY(qz_table_row(t, err));
-        QZ_TRY(qz_table_set(t, 0, err, "%s", x->name));
-        QZ_TRY(qz_table_set(t, 1, err, "%s", x->encoding));
-        if (x->dropped) QZ_TRY(qz_table_set(t, 27, err, "%zu", x->dropped));
-        if (x->dropped) QZ_TRY(qz_table_set(t, 28, err, "%s", x->dropped_names));
-        if (x->ignored_keys) QZ_TRY(qz_table_set(t, 29, err, "%zu", x->ignored_keys));
-        if (x->ignored_keys) QZ_TRY(qz_table_set(t, 30, err, "%s", x->ignored_names));
-        if (x->keys.n_noted) QZ_TRY(qz_table_set(t, 31, err, "%u", x->keys.n_noted));
-        if (x->keys.n_noted) QZ_TRY(qz_table_set(t, 32, err, "%s", x->keys.noted));
-        if (x->beyond) QZ_TRY(qz_table_set(t, 33, err, "%zu", x->beyond));
-        if (x->scored) {
-            const double v[] = {x->score.ppl.value, x->score.ppl.low, x->score.ppl.high, x->score.ppl_of_means};
-            for (size_t k = 0; k < 4; k++) if (isfinite(v[k])) QZ_TRY(qz_table_set(t, 2 + k, err, "%.6f", v[k]));
-            QZ_TRY(qz_table_set(t, 23, err, "%zu", x->score.scored));
-        }
-        if (x->scored && x->score.paired) {
-            const qz_score *s = &x->score;
-            const double v[] = {s->delta_ppl_pct.value, s->delta_ppl_pct.low, s->delta_ppl_pct.high, s->kl.value, s->kl.low, s->kl.high,
-                                s->kl_median, s->kl_p99, s->kl_p999, s->kl_max, s->top1, s->rms_dp};
-            for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) if (isfinite(v[k])) QZ_TRY(qz_table_set(t, 6 + k, err, "%.6f", v[k]));
-            const double d[] = {s->kl_change.value, s->kl_change.low, s->kl_change.high};
-            for (size_t k = 0; k < 3 && s->kl_change.present; k++) if (isfinite(d[k])) QZ_TRY(qz_table_set(t, 24 + k, err, "%.6f", d[k]));
-        }
-        if (x->tasks.n) {
-            QZ_TRY(qz_table_set(t, 18, err, "%zu", x->tasks.solved));
-            QZ_TRY(qz_table_set(t, 19, err, "%zu", x->tasks.n));
-            QZ_TRY(qz_table_set(t, 20, err, "%.2f", x->tasks.low));
-            QZ_TRY(qz_table_set(t, 21, err, "%.2f", x->tasks.high));
-            if (x->mcnemar >= 0) QZ_TRY(qz_table_set(t, 22, err, "%.4f", x->mcnemar));
-        }
-    }
-    return QZ_OK;
+const char *qz_runtime_contract(const char *contract, const char *kernel, char buf[64]) {
+    const char *a16 = strstr(contract, "A16");
+    if (a16 == NULL || strstr(kernel, "×q8_") == NULL) return contract;
+    (void)snprintf(buf, 64, "%.*sA8%s", (int)(a16 - contract), contract, a16 + 3);
+    return buf;
 }
 
-qz_status qz_evaluate_json(const qz_measured *m, size_t n, qz_str *out, qz_error *err) {
-    qz_arena arena = {0};
-    qz_table t;
-    qz_status st = metrics_table(m, n, &arena, &t, err);
-    if (st == QZ_OK) qz_table_json(&t, out);
-    qz_arena_release(&arena);
-    return st;
+static void json_figure(qz_json_writer *w, const char *key, const char *low, const char *high, const qz_figure *f) {
+    qz_jw_real(w, key, f->value);
+    qz_jw_real(w, low, f->low);
+    qz_jw_real(w, high, f->high);
+}
+static void json_score(const qz_measured *x, qz_json_writer *w) {
+    const qz_score *s = &x->score;
+    json_figure(w, "ppl", "ppl_low", "ppl_high", &s->ppl);
+    qz_jw_real(w, "ppl_doc_mean", s->ppl_of_means);
+    qz_jw_count(w, "scored", s->scored);
+    if (x->bits_per_byte > 0) qz_jw_real(w, "bits_per_byte", x->bits_per_byte);
+    if (!s->paired) return;
+    json_figure(w, "dppl_pct", "dppl_low", "dppl_high", &s->delta_ppl_pct);
+    qz_jw_real(w, "ln_ppl_ratio", s->ln_ratio);
+    qz_jw_real(w, "ln_ppl_ratio_se", s->ln_ratio_se);
+    json_figure(w, "kl", "kl_low", "kl_high", &s->kl);
+    qz_jw_real(w, "kl_median", s->kl_median);
+    qz_jw_real(w, "kl_p99", s->kl_p99);
+    qz_jw_real(w, "kl_p99_9", s->kl_p999);
+    qz_jw_real(w, "kl_max", s->kl_max);
+    qz_jw_real(w, "top_1_pct", s->top1);
+    qz_jw_real(w, "rms_dp_pct", s->rms_dp);
+    if (s->kl_change.present) json_figure(w, "kl_against_first", "kl_against_first_low", "kl_against_first_high", &s->kl_change);
+    if (!x->scored_runtime) return;
+    json_figure(w, "runtime_kl", "runtime_kl_low", "runtime_kl_high", &x->runtime.kl);
+    json_figure(w, "runtime_dppl_pct", "runtime_dppl_low", "runtime_dppl_high", &x->runtime.delta_ppl_pct);
+    qz_jw_real(w, "runtime_top_1_pct", x->runtime.top1);
+    char contract[64];
+    qz_jw_text(w, "runtime_contract", qz_runtime_contract(x->contract, x->kernel, contract));
+    qz_jw_text(w, "runtime_kernel", x->kernel);
+}
+static void json_tasks(const qz_measured *x, qz_json_writer *w) {
+    qz_jw_count(w, "tasks", x->tasks.solved);
+    qz_jw_count(w, "of", x->tasks.n);
+    qz_jw_real(w, "tasks_low_pct", x->tasks.low);
+    qz_jw_real(w, "tasks_high_pct", x->tasks.high);
+    if (x->mcnemar >= 0) {
+        qz_jw_count(w, "tasks_lost", x->lost);
+        qz_jw_count(w, "tasks_won", x->won);
+        qz_jw_real(w, "mcnemar_p", x->mcnemar);
+    }
+    qz_jw_open(w, "kinds", '{');
+    for (size_t k = 0; k < x->tasks.n_kinds; k++) {
+        qz_jw_open(w, x->tasks.kinds[k].kind, '[');
+        qz_jw_count(w, NULL, x->tasks.kinds[k].solved);
+        qz_jw_count(w, NULL, x->tasks.kinds[k].n);
+        qz_jw_close(w, ']');
+    }
+    qz_jw_close(w, '}');
+}
+static void json_row(const qz_measured *x, qz_json_writer *w) {
+    qz_jw_row(w);
+    qz_jw_text(w, "artifact", x->name);
+    qz_jw_text(w, "container", x->container);
+    qz_jw_text(w, "encoding", x->encoding);
+    qz_jw_text(w, "precision_contract", x->contract);
+    if (x->scored) json_score(x, w);
+    if (x->tasks.n) json_tasks(x, w);
+    if (x->made_from[0]) qz_jw_text(w, "made_from_other_source", x->made_from);
+    if (x->dropped) {
+        qz_jw_count(w, "dropped_tensors", x->dropped);
+        qz_jw_text(w, "dropped", x->dropped_names);
+    }
+    if (x->ignored_keys) {
+        qz_jw_count(w, "ignored_keys", x->ignored_keys);
+        qz_jw_text(w, "ignored", x->ignored_names);
+    }
+    if (x->keys.n_noted) {
+        qz_jw_count(w, "unread_keys", x->keys.n_noted);
+        qz_jw_text(w, "unread", x->keys.noted);
+    }
+    if (x->beyond) qz_jw_count(w, "positions_beyond_context", x->beyond);
+    qz_jw_close(w, '}');
+}
+
+qz_status qz_evaluate_json(const qz_measured *m, size_t n, const qz_eval_facts *facts, qz_str *out, qz_error *err) {
+    qz_json_writer w;
+    bool tasks = false;
+    qz_jw_begin(&w, out);
+    qz_jw_text(&w, "protocol", facts->set[0] ? facts->set : NULL);
+    qz_jw_text(&w, "token_hash", facts->token_hash[0] ? facts->token_hash : NULL);
+    qz_jw_text(&w, "arithmetic", facts->arith);
+    qz_jw_count(&w, "skipped", facts->skipped);
+    if (facts->scored_bytes) qz_jw_count(&w, "scored_bytes", facts->scored_bytes);
+    if (facts->source_sha[0]) qz_jw_text(&w, "source_sha256", facts->source_sha);
+    for (size_t i = 0; i < n; i++) tasks = tasks || m[i].tasks.n > 0;
+    qz_jw_bool(&w, "gate_notask", !tasks);
+    qz_jw_open(&w, "rows", '[');
+    for (size_t i = 0; i < n; i++) json_row(&m[i], &w);
+    qz_str_puts(out, "\n");
+    qz_jw_close(&w, ']');
+    qz_jw_end(&w);
+    return out->failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
 }
 
 static void interval(qz_str *out, bool sign, int digits, double low, double high) {
@@ -61,13 +112,25 @@ static void interval(qz_str *out, bool sign, int digits, double low, double high
     else qz_str_printf(out, "[%.*f, %.*f]", digits, low, digits, high);
 }
 
+/* The exact figures above belong to the weights; an engine that rounds activations adds its own loss. */
+static void print_runtime(const qz_measured *x, qz_str *out) {
+    char contract[64];
+    if (!x->scored_runtime) return;
+    qz_str_printf(out, "  runtime KL      %.6f  ", x->runtime.kl.value);
+    interval(out, false, 6, x->runtime.kl.low, x->runtime.kl.high);
+    qz_str_printf(out, " nats in runtime arithmetic (%s, %s), perplexity %+.3f %%\n", qz_runtime_contract(x->contract, x->kernel, contract), x->kernel,
+                  x->runtime.delta_ppl_pct.value);
+}
+
 void qz_measured_print(const qz_measured *x, qz_str *out) {
     qz_str_printf(out, "%s (%s, %s, %s)\n", x->name, x->container, x->encoding, x->contract);
+    if (x->made_from[0]) qz_str_printf(out, "  other source    made from source_sha256 %.16s…: differences are not those of quantization alone\n", x->made_from);
     if (x->scored) {
         const qz_score *s = &x->score;
         qz_str_printf(out, "  perplexity      %.4f  ", s->ppl.value);
         interval(out, false, 4, s->ppl.low, s->ppl.high);
         qz_str_printf(out, " token-weighted, %.4f by text means, %zu tokens scored\n", s->ppl_of_means, s->scored);
+        if (x->bits_per_byte > 0) qz_str_printf(out, "  bits per byte   %.4f of the scored text\n", x->bits_per_byte);
         if (s->paired) {
             qz_str_printf(out, "  against source  %+.3f %%  ", s->delta_ppl_pct.value);
             interval(out, true, 3, s->delta_ppl_pct.low, s->delta_ppl_pct.high);
@@ -81,6 +144,7 @@ void qz_measured_print(const qz_measured *x, qz_str *out) {
                 interval(out, true, 6, s->kl_change.low, s->kl_change.high);
                 qz_str_printf(out, " nats of KL, the same tokens paired\n");
             }
+            print_runtime(x, out);
             qz_str_printf(out, "  same top token  %.2f %%, next-token probability RMS difference %.3f %%\n", s->top1, s->rms_dp);
         }
     }

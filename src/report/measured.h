@@ -14,6 +14,11 @@ typedef struct {
     double bits_per_weight;
     bool scored;
     qz_score score;
+    bool scored_runtime;           /* the same tokens in runtime arithmetic: only beside exact figures and a source */
+    qz_score runtime;
+    char kernel[64];               /* of the runtime arithmetic */
+    double bits_per_byte;          /* of the scored text; 0: no tokenizer, so no bytes */
+    char made_from[65];            /* source_sha256 that the artifact names, where it is not the source's; else "" */
     qz_task_score tasks;
     double mcnemar;          /* -1: no pair */
     size_t lost, won;
@@ -22,6 +27,21 @@ typedef struct {
     size_t beyond;                 /* positions of the text beyond the model's context */
     qz_config_keys keys;           /* of the configuration: what was not read */
 } qz_measured;
+
+/* What all rows were measured on. */
+typedef struct {
+    char set[160];           /* protocol in words; "": no text */
+    char token_hash[65];
+    size_t skipped;          /* texts of fewer than two tokens */
+    size_t scored_bytes;     /* of the text behind the scored tokens; 0: no tokenizer */
+    const char *arith;       /* "exact", "runtime" or QZ_ARITH_BOTH */
+    char source_sha[65];     /* of --against, if an artifact names its source; "": not hashed */
+} qz_eval_facts;
+
+/* Exact figures, and the KL of the runtime's own arithmetic beside them. */
+#define QZ_ARITH_BOTH "both"
+/* "W4A16" of exact arithmetic, as the runtime's kernel has it: "W4A8" where it rounds activations to 8 bits. */
+const char *qz_runtime_contract(const char *contract, const char *kernel, char buf[64]);
 
 /* Speed and memory of one artifact. */
 typedef struct {
@@ -35,8 +55,8 @@ typedef struct {
     char cpu[16];
 } qz_bench;
 
-/* `eval --json`: one row a model. */
-qz_status qz_evaluate_json(const qz_measured *m, size_t n, qz_str *out, qz_error *err);
+/* `eval --json`: what all were measured on, then one row a model. */
+qz_status qz_evaluate_json(const qz_measured *m, size_t n, const qz_eval_facts *facts, qz_str *out, qz_error *err);
 /* On the terminal one model is a list of figures. */
 void qz_measured_print(const qz_measured *x, qz_str *out);
 

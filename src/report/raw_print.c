@@ -72,7 +72,7 @@ qz_status qz_raw_show(const char *path, qz_raw_view as, const qz_error *why, qz_
     qz_status st = QZ_OK;
     if (as.tensors) {
         st = tensor_table(&raw, &a, &t, err);
-        if (st == QZ_OK && as.json) qz_table_json(&t, out);
+        if (st == QZ_OK && as.json) qz_table_answer(&t, out);
         else if (st == QZ_OK) qz_table_text(&t, out);
     } else if (as.json) print_json(&raw, why, out);
     else print_text(&raw, path, why, out);

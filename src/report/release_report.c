@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "artifacts/provenance.h"
+#include "report/json_write.h"
 #include "report/release_report.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
@@ -54,15 +55,17 @@ static qz_status main_table(const qz_release_report *r, qz_arena *a, qz_table *t
 }
 
 static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Artifact", 'l'}, {"Container", 'l'}, {"Precision contract", 'l'}, {"Size ratio", 'r'}, {"KL 95 %", 'r'}, {"KL p99", 'r'},
-                                     {"dPPL 95 %", 'r'}, {"tasks", 'r'}, {"lost/won", 'r'}, {"McNemar p", 'r'}, {"kernel", 'l'}};
+    static const qz_column cols[] = {{"Artifact", 'l'}, {"Container", 'l'}, {"Contract of quality", 'l'}, {"Size ratio", 'r'}, {"KL 95 %", 'r'}, {"KL p99", 'r'},
+                                     {"dPPL 95 %", 'r'}, {"tasks", 'r'}, {"lost/won", 'r'}, {"McNemar p", 'r'}, {"Contract of speed", 'l'}, {"runtime KL", 'r'},
+                                     {"runtime KL 95 %", 'r'}};
+    char contract[64];
     QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
     for (size_t i = 0; i < r->n_rows; i++) {
         const qz_measured *m = &r->rows[i];
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s (%s)", qz_path_base(m->path), m->encoding));
         QZ_TRY(qz_table_set(t, 1, err, "%s", m->container));
-        QZ_TRY(qz_table_set(t, 2, err, "%s", m->contract));
+        QZ_TRY(qz_table_set(t, 2, err, "%s, exact", m->contract));
         QZ_TRY(qz_table_set(t, 3, err, "%.2fx", (double)r->rows[0].file_bytes / (double)m->file_bytes));
         if (m->scored && m->score.paired) {
             QZ_TRY(qz_table_set(t, 4, err, "%.5f..%.5f", m->score.kl.low, m->score.kl.high));
@@ -74,7 +77,12 @@ static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table 
             QZ_TRY(qz_table_set(t, 8, err, "%zu/%zu", m->lost, m->won));
             QZ_TRY(qz_table_set(t, 9, err, "%.3f", m->mcnemar));
         }
-        if (r->has_bench) QZ_TRY(qz_table_set(t, 10, err, "%s", r->bench[i].kernel));
+        const char *kernel = r->has_bench ? r->bench[i].kernel : m->kernel;
+        if (*kernel) QZ_TRY(qz_table_set(t, 10, err, "%s (%s)", qz_runtime_contract(m->contract, kernel, contract), kernel));
+        if (m->scored_runtime) {
+            QZ_TRY(qz_table_set(t, 11, err, "%.6f", m->runtime.kl.value));
+            QZ_TRY(qz_table_set(t, 12, err, "%.6f..%.6f", m->runtime.kl.low, m->runtime.kl.high));
+        }
     }
     return QZ_OK;
 }
@@ -98,15 +106,70 @@ static void wrapped(qz_str *s, const char *text) {
     }
     qz_str_putc(s, '\n');
 }
+static const char *importance_text(const qz_release_made *p) {
+    return p->importance_covered ? "used" : p->importance_tensors ? "without" : "not needed";
+}
+/* A GGUF name says nothing of the importance matrix (C-163). */
+static void importance(const qz_release_report *r, qz_str *s) {
+    qz_str line = {0};
+    char format[32];
+    for (size_t i = 1; i < r->n_rows; i++) {
+        if (strncmp(r->rows[i].container, "gguf", 4) != 0) continue;
+        format_name(&r->rows[i], format);
+        qz_str_printf(&line, "%s%s %s", line.len ? ", " : "GGUF, importance matrix (of the calibration data): ", format, importance_text(&r->made[i - 1]));
+    }
+    if (line.len) {
+        qz_str_putc(&line, '.');
+        wrapped(s, line.ptr);
+    }
+    s->failed |= line.failed;
+    qz_str_release(&line);
+}
+/* Quality and speed columns are not of one arithmetic: both contracts by name, and the KL of what the speed columns ran. */
+static void contracts(const qz_release_report *r, qz_str *s) {
+    char contract[64], format[32];
+    qz_str line = {0};
+    bool any = false;
+    for (size_t i = 1; i < r->n_rows; i++) {
+        const qz_measured *m = &r->rows[i];
+        if (!m->scored_runtime) continue;
+        format_name(m, format);
+        qz_str_printf(&line, "%s%s %.6f (%s)", any ? ", " : "", format, m->runtime.kl.value, qz_runtime_contract(m->contract, m->kernel, contract));
+        any = true;
+    }
+    if (r->n_rows > 1) {
+        format_name(&r->rows[1], format);
+        qz_str head = {0};
+        qz_str_printf(&head, "Contracts: quality columns are exact arithmetic (%s: %s);%s", format, r->rows[1].contract,
+                      r->has_bench ? " speed columns are runtime arithmetic, which rounds activations to 8 bits where a kernel does." : " no speed was measured.");
+        wrapped(s, head.ptr ? head.ptr : "");
+        s->failed |= head.failed;
+        qz_str_release(&head);
+    }
+    if (r->n_rows > 1)
+        wrapped(s, "Besides: activations as the contract says (A16: float32 here), accumulators float32 (of 8-bit products int32 within a block), "
+                   "KV cache float32 in exact arithmetic, float16 in runtime arithmetic; all on the CPU, no GPU layers.");
+    importance(r, s);
+    if (any) {
+        qz_str text = {0};
+        qz_str_printf(&text, "Runtime KL, in nats: %s.", line.ptr ? line.ptr : "");
+        wrapped(s, text.ptr ? text.ptr : "");
+        s->failed |= text.failed;
+        qz_str_release(&text);
+    }
+    s->failed |= line.failed;
+    qz_str_release(&line);
+}
 static void notes(const qz_release_report *r, qz_str *s) {
     char line[768];
     qz_str_puts(s, "Units: ");
     if (r->has_bench) qz_str_puts(s, "TTFT ms; prompt, gen tokens/s; speed: gen against source; MiB: peak RSS; ");
     qz_str_puts(s, "top-1, tasks %.\n");
-    if (r->set[0]) {
-        (void)snprintf(line, sizeof line, "Text: %s (token hash %.12s), exact arithmetic, KL(source || artifact) in nats.", r->set, r->token_hash);
+    if (r->eval.set[0]) {
+        (void)snprintf(line, sizeof line, "Text: %s (token hash %.12s), exact arithmetic, KL(source || artifact) in nats.", r->eval.set, r->eval.token_hash);
         wrapped(s, line);
     }
+    contracts(r, s);
     if (r->calibration) {
         (void)snprintf(line, sizeof line, "Calibration: %s.", r->calibration);
         wrapped(s, line);
@@ -151,6 +214,7 @@ static void spread(qz_str *s, const char *key, const qz_spread *x) {
 }
 static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     const qz_measured *m = &r->rows[i];
+    char contract[64];
     const qz_measured *dropped = &r->rows[0]; /* every artifact lost what the source lost */
     qz_str_puts(s, i ? ",\n{\"artifact\":" : "\n{\"artifact\":");
     qz_json_quote(s, m->path, strlen(m->path));
@@ -179,6 +243,13 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
                             x->kl_median, x->kl_p99, x->kl_p999, x->kl_max, x->top1, x->rms_dp};
         for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) figure(s, keys[k], v[k]);
     }
+    if (m->scored_runtime) {
+        figure(s, "runtime_kl", m->runtime.kl.value);
+        figure(s, "runtime_kl_low", m->runtime.kl.low);
+        figure(s, "runtime_kl_high", m->runtime.kl.high);
+        figure(s, "runtime_dppl_pct", m->runtime.delta_ppl_pct.value);
+        text_figure(s, "runtime_contract", qz_runtime_contract(m->contract, m->kernel, contract));
+    }
     if (m->tasks.n) {
         qz_str_printf(s, ",\"tasks_solved\":%zu,\"tasks\":%zu", m->tasks.solved, m->tasks.n);
         figure(s, "tasks_low_pct", m->tasks.low);
@@ -204,6 +275,7 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     if (i > 0) {
         const qz_release_made *p = &r->made[i - 1];
         qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
+        text_figure(s, "proof_text", p->proof_text);
         text_figure(s, "proof_greedy", p->greedy);
         qz_str_puts(s, ",\"output_error\":");
         qz_output_error_json(p->output_error, s);
@@ -222,7 +294,7 @@ static void list_files(const qz_release_file *f, size_t n, qz_str *s) {
 }
 
 static void json_report(const qz_release_report *r, const qz_release_file *files, size_t n_files, qz_str *s) {
-    qz_str_puts(s, "{\"quantz\":");
+    qz_str_printf(s, "{\"schema\":%d,\"quantz\":", QZ_JSON_SCHEMA);
     qz_json_quote(s, r->version, strlen(r->version));
     text_figure(s, "model", r->model);
     text_figure(s, "source_sha256", r->source_sha);
@@ -230,8 +302,8 @@ static void json_report(const qz_release_report *r, const qz_release_file *files
     text_figure(s, "calibration", r->calibration ? r->calibration : "none");
     qz_str_puts(s, ",\"calibration_accepted\":");
     qz_accepted_json(r->accepted, s);
-    text_figure(s, "protocol", r->set);
-    text_figure(s, "token_hash", r->token_hash);
+    text_figure(s, "protocol", r->eval.set);
+    text_figure(s, "token_hash", r->eval.token_hash);
     text_figure(s, "machine", r->environment);
     figure(s, "seconds", r->seconds);
     qz_str_printf(s, ",\"gate_notask\":%s,\"files\":[", r->tasks ? "false" : "true");
@@ -244,13 +316,18 @@ static void json_report(const qz_release_report *r, const qz_release_file *files
 static void card(const qz_release_report *r, size_t i, qz_str *s) {
     const qz_measured *m = &r->rows[i], *src = &r->rows[0];
     const qz_release_made *p = &r->made[i - 1];
-    char size[48];
+    char size[48], contract[64];
     qz_str_printf(s, "# %s\n\n%s, %s (%s), made by quantz %s from %s.\n\n", qz_path_base(m->path), m->container, m->encoding, m->contract, r->version, r->model);
     qz_str_printf(s, "| | |\n|---|---|\n| size | %s, %.3f bits/weight, %.2fx smaller than the source |\n", qz_size_text(size, m->file_bytes), m->bits_per_weight,
                   (double)r->rows[0].file_bytes / (double)m->file_bytes);
     if (m->scored && m->score.paired)
         qz_str_printf(s, "| KL(source \\|\\| artifact) | %.5f [%.5f, %.5f] nats per token |\n| perplexity | %.4f (source %.4f, %+.2f %%) |\n| same top token | %.2f %% |\n",
                       m->score.kl.value, m->score.kl.low, m->score.kl.high, m->score.ppl.value, r->rows[0].score.ppl.value, m->score.delta_ppl_pct.value, m->score.top1);
+    if (m->scored_runtime)
+        qz_str_printf(s, "| KL with the runtime's own arithmetic (%s) | %.5f [%.5f, %.5f] nats per token |\n", qz_runtime_contract(m->contract, m->kernel, contract), m->runtime.kl.value,
+                      m->runtime.kl.low, m->runtime.kl.high);
+    qz_str_puts(s, "| runs here | on the CPU, no GPU layers; accumulators float32, KV cache float32 (exact figures) or float16 (runtime) |\n");
+    if (strncmp(m->container, "gguf", 4) == 0) qz_str_printf(s, "| importance matrix | %s |\n", importance_text(p));
     if (m->tasks.n) qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
     qz_str_printf(s, "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 base | UNKNOWN |\n", r->source_sha,
                   r->calibration ? r->calibration : "none", r->data_sha);
@@ -262,7 +339,7 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
     if (src->dropped) qz_str_printf(s, "| dropped tensors (nothing uses them) | %zu: %s |\n", src->dropped, src->dropped_names);
     if (src->ignored_keys) qz_str_printf(s, "| ignored keys of the configuration | %zu: %s |\n", src->ignored_keys, src->ignored_names);
     if (p->note[0]) qz_str_printf(s, "| codes | %s |\n", p->note);
-    qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->set[0] ? r->set : "no text", r->token_hash);
+    qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->eval.set[0] ? r->eval.set : "no text", r->eval.token_hash);
 }
 
 static void page(const qz_release_report *r, const qz_table *t, const qz_table *d, qz_str *s) {

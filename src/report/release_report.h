@@ -8,7 +8,8 @@
 typedef struct {
     double seconds, weight_mse, self_kl;
     size_t fallbacks, uncorrected, norms_kept;
-    const char *greedy, *note;
+    size_t importance_tensors, importance_covered; /* tensors that an importance matrix decides, and those that had one */
+    const char *greedy, *proof_text, *note;
     const qz_output_error *output_error;
 } qz_release_made;
 
@@ -19,7 +20,8 @@ typedef struct {
     qz_measured *rows; size_t n_rows;
     qz_bench *bench; bool has_bench;
     const qz_release_made *made;  /* [n_rows − 1] */
-    char set[160], token_hash[65], environment[256];
+    qz_eval_facts eval;
+    char environment[256];
     const char *calibration;      /* one line */
     const char *accepted;         /* findings about its data that --accept let pass (text/accepted.h); NULL: none */
     const char *tasks, *text;

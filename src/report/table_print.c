@@ -196,14 +196,23 @@ void qz_table_markdown(const qz_table *t, qz_str *out) {
     qz_str_putc(out, '\n');
 }
 
+static const char *digits(const char *s) {
+    while (isdigit((unsigned char)*s)) s++;
+    return s;
+}
+/* A number as JSON spells it, exponent too. */
 static bool plain_number(const char *s) {
     if (*s == '-') s++;
     if (!isdigit((unsigned char)*s) || (s[0] == '0' && isdigit((unsigned char)s[1]))) return false;
-    while (isdigit((unsigned char)*s)) s++;
+    s = digits(s);
     if (*s == '.') {
-        s++;
+        if (!isdigit((unsigned char)s[1])) return false;
+        s = digits(s + 1);
+    }
+    if (*s == 'e') {
+        s += 1 + (s[1] == '-' || s[1] == '+');
         if (!isdigit((unsigned char)*s)) return false;
-        while (isdigit((unsigned char)*s)) s++;
+        s = digits(s);
     }
     return *s == 0;
 }
@@ -223,8 +232,8 @@ static void key_of(const char *title, qz_str *out) {
     }
     qz_str_puts(out, "\":");
 }
-void qz_table_json(const qz_table *t, qz_str *out) {
-    qz_str_puts(out, "{\"rows\":[");
+static void put_rows(const qz_table *t, qz_str *out) {
+    qz_str_puts(out, "[");
     for (size_t r = 0; r < t->n_rows; r++) {
         qz_str_puts(out, r ? ",\n{" : "\n{");
         for (size_t c = 0; c < t->n_cols; c++) {
@@ -237,7 +246,22 @@ void qz_table_json(const qz_table *t, qz_str *out) {
         }
         qz_str_putc(out, '}');
     }
-    qz_str_puts(out, "\n]}\n");
+    qz_str_puts(out, "\n]");
+}
+void qz_table_json(const qz_table *t, qz_str *out) {
+    qz_str_puts(out, "{\"rows\":");
+    put_rows(t, out);
+    qz_str_puts(out, "}\n");
+}
+void qz_table_rows(const qz_table *t, qz_json_writer *w) {
+    qz_jw_key(w, "rows");
+    put_rows(t, w->out);
+}
+void qz_table_answer(const qz_table *t, qz_str *out) {
+    qz_json_writer w;
+    qz_jw_begin(&w, out);
+    qz_table_rows(t, &w);
+    qz_jw_end(&w);
 }
 
 qz_status qz_show(const qz_str *s, qz_error *err) {
@@ -254,7 +278,7 @@ qz_status qz_show_text(const qz_str *s, qz_error *err) {
 }
 qz_status qz_table_show(const qz_table *t, bool json, qz_error *err) {
     qz_str s = {0};
-    if (json) qz_table_json(t, &s);
+    if (json) qz_table_answer(t, &s);
     else qz_table_text(t, &s);
     qz_status st = json ? qz_show(&s, err) : qz_show_text(&s, err);
     qz_str_release(&s);

@@ -56,6 +56,13 @@ int64_t qz_tokenizer_unk(const qz_tokenizer *t);
 /* Jinja source (UTF-8, NUL terminated) or NULL. From chat_template.jinja, tokenizer_config.json or GGUF metadata. */
 const char *qz_tokenizer_chat_template(const qz_tokenizer *t);
 
+/* ---- two tokenizers side by side ---- */
+/* The first id that both use for different texts; false: none. An id that only one of them uses is no difference: padding
+ * of a vocabulary is not stored everywhere. */
+bool qz_tokenizer_other_token(const qz_tokenizer *a, const qz_tokenizer *b, uint32_t *id);
+/* Of two that give one text different ids over the same vocabulary: "merges", "normalizer" … */
+const char *qz_tokenizer_other_part(const qz_tokenizer *a, const qz_tokenizer *b);
+
 /* ---- GGUF metadata (formats/gguf-tokenizer.md): plain arrays, so that text/ needs no GGUF reader ---- */
 typedef struct { const char *ptr; size_t len; } qz_text_ref;
 typedef struct {

@@ -1,1 +1,1 @@
-set -o pipefail; $Q quantize models/market --to gguf:Q8_0 -o "$W/m.gguf" -q > /dev/null 2>&1; printf "\125" | dd of="$W/m.gguf" bs=1 seek=4000001 conv=notrunc status=none; $Q check "$W/m.gguf" | tail -1; $Q check "$W/m.gguf" --deep | grep -A3 CHK
+set -o pipefail; $Q quantize models/market --to gguf:Q8_0 -o "$W/m.gguf" -q > /dev/null 2>&1; printf "\125" | dd of="$W/m.gguf" bs=1 seek=4000001 conv=notrunc status=none; $Q check "$W/m.gguf" --quick | tail -1; $Q check "$W/m.gguf" --deep | grep -A3 CHK
