@@ -117,7 +117,7 @@ quantz_status quantz_evaluate(quantz_context *c, const char *model, const quantz
     if (st == QZ_OK && r.text == NULL && r.tasks == NULL) st = qz_fail(&c->err, QZ_EUSAGE, "nothing to evaluate: give 'text', 'tasks' or both");
     if (st == QZ_OK && (m = qz_calloc_array(2, sizeof *m)) == NULL) st = qz_fail(&c->err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) {
-        st = qz_evaluate(&c->run, &r, r.against, &model, 1, m, &n, &facts, &c->err);
+        st = qz_evaluate(&c->run, &r, &(qz_compared){r.against, &model, 1}, m, &n, &facts, &c->err);
         memcpy(e.protocol, facts.set, sizeof e.protocol);
         memcpy(e.token_hash, facts.token_hash, sizeof facts.token_hash);
     }

@@ -12,7 +12,7 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
     const bool floats = !qz_scheme_get(p->spec.scheme)->directory && qz_type_by_name(p->spec.level) != QZ_TYPE_NONE &&
                         qz_type_get(qz_type_by_name(p->spec.level))->kind == QZ_KIND_FLOAT; /* "gguf:F16" */
     const qz_mix_options *mix = &p->spec.mix;
-    const bool asked = mix->keep_output || mix->output_type >= 0 || mix->embedding_type >= 0 || mix->n_rules;
+    const bool asked = mix->rules != NULL; /* types asked for one by one (tensor_types.h); convert sets its own */
     const char *matrix = floats ? "the level stores floats" : asked ? "an option gives its type" : "the scheme codes the linears of the blocks only";
     const qz_tensor_view *router = it->layer >= 0 ? m->blocks[it->layer].router : NULL;
     const size_t n = strlen(it->name);

@@ -98,7 +98,7 @@ static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weig
     float *x = part->x;
     const float *const *own = qz_engine_layer(p->e, p->layer)->norm;
     norm(p, x, own[norms[sub]], n, p->norm[s]);
-    if (sub == QZ_SUB_MIXER) QZ_TRY(qz_engine_mixer(p->e, p->layer, w, p->norm[s], seqs, p->seq, p->out, err));
+    if (sub == QZ_SUB_MIXER) QZ_TRY(qz_engine_mixer(p->e, p->layer, w, p->norm[s], (qz_chunk){seqs, p->seq}, p->out, err));
     else QZ_TRY(qz_engine_ffn(p->e, p->layer, w, p->norm[s], n, p->out, err));
     qz_engine_observe(p->e, NULL, NULL);
     if (!advance) return QZ_OK;

@@ -32,7 +32,7 @@ qz_status qz_replay_module(qz_replay *p, const float *const w[QZ_LINEARS], size_
     for (size_t i = 0; i < p->t.windows; i += CHUNK) {
         const size_t n = qz_min_size(CHUNK, p->t.windows - i), at = i * seq * h;
         const float *x = p->x[stage] + at;
-        if (mixer) QZ_TRY(qz_engine_mixer(p->e, layer, &with, x, n, seq, y + at, err));
+        if (mixer) QZ_TRY(qz_engine_mixer(p->e, layer, &with, x, (qz_chunk){n, seq}, y + at, err));
         else QZ_TRY(qz_engine_ffn(p->e, layer, &with, x, n * seq, y + at, err));
     }
     return QZ_OK;

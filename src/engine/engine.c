@@ -317,11 +317,10 @@ qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w,
     const qz_place at = {.layer = layer, .w = w ? w : &e->layers[layer], .kv = e->scratch_kv};
     return qz_step_block(e, &at, x, n_seq * seq_len, err);
 }
-qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
-                              float *y, qz_error *err) {
-    QZ_TRY(scratch(e, n_seq, seq_len, err));
+qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, qz_chunk c, float *y, qz_error *err) {
+    QZ_TRY(scratch(e, c.n_seq, c.seq_len, err));
     const qz_place at = {.layer = layer, .w = w ? w : &e->layers[layer], .kv = e->scratch_kv};
-    return qz_step_sub(e, QZ_SUB_MIXER, &at, h, n_seq * seq_len, y, err);
+    return qz_step_sub(e, QZ_SUB_MIXER, &at, h, c.n_seq * c.seq_len, y, err);
 }
 qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err) {
     QZ_TRY(qz_step_reserve(e, n, err));

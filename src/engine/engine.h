@@ -74,8 +74,8 @@ const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
  * for an already normed input h [n, hidden] with weights w (NULL: the layer's own); logits are of all n rows. */
 qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err);
 qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len, qz_error *err);
-qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
-                              float *y, qz_error *err);
+typedef struct { size_t n_seq, seq_len; } qz_chunk;
+qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, qz_chunk c, float *y, qz_error *err);
 qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
 /* What a sub-module gave, as it is added to the stream: through the norm behind it and the family's multiplier, in place. */
 void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n);

@@ -27,8 +27,9 @@ static double step_bytes(const qz_model *m) {
     return n;
 }
 
-qz_status qz_latency_run(qz_run *run, qz_engine *e, const uint32_t *prompt, size_t n, size_t pp_tokens, size_t new_tokens, size_t repeats,
-                         qz_latency *out, qz_error *err) {
+qz_status qz_latency_run(qz_run *run, qz_engine *e, const qz_latency_options *o, qz_latency *out, qz_error *err) {
+    const uint32_t *prompt = o->prompt;
+    const size_t n = o->n, pp_tokens = o->pp_tokens, new_tokens = o->new_tokens, repeats = o->repeats;
     *out = (qz_latency){.prompt_tokens = n, .pp_tokens = pp_tokens, .new_tokens = new_tokens, .repeats = repeats};
     const qz_model *m = qz_engine_model(e);
     size_t ctx = qz_max_size(n + qz_max_size(new_tokens, 10), pp_tokens) + 1;

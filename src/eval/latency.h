@@ -12,9 +12,12 @@ typedef struct {
     double bytes_per_token;   /* weight bytes read for one generated token */
     double bandwidth_gbs;     /* bytes_per_token × gen_tps */
 } qz_latency;
-/* prompt [n]: ids of the short prompt. 10 tokens of warm-up, then `repeats` runs. */
-qz_status qz_latency_run(qz_run *run, qz_engine *e, const uint32_t *prompt, size_t n, size_t pp_tokens, size_t new_tokens, size_t repeats,
-                         qz_latency *out, qz_error *err);
+typedef struct {
+    const uint32_t *prompt; size_t n;     /* ids of the short prompt */
+    size_t pp_tokens, new_tokens, repeats;
+} qz_latency_options;
+/* 10 tokens of warm-up, then the repeats. */
+qz_status qz_latency_run(qz_run *run, qz_engine *e, const qz_latency_options *o, qz_latency *out, qz_error *err);
 /* Best read bandwidth over `passes` passes of all threads over `bytes` of memory, GB/s; 0 if memory is short. */
 double qz_memory_bandwidth(qz_run *run, size_t bytes, size_t passes);
 #endif

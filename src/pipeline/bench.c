@@ -38,7 +38,7 @@ static qz_status measure(qz_run *run, const qz_request *r, const char *path, qz_
     const double began = qz_now();
     (void)getrusage(RUSAGE_SELF, &before);
     if (getloadavg(&out->load_average, 1) != 1) out->load_average = 0;
-    if (st == QZ_OK) st = qz_latency_run(run, e, ids.ids, ids.n, pp, new_tokens, (size_t)r->repeats, &out->speed, err);
+    if (st == QZ_OK) st = qz_latency_run(run, e, &(qz_latency_options){ids.ids, ids.n, pp, new_tokens, (size_t)r->repeats}, &out->speed, err);
     if (getrusage(RUSAGE_SELF, &after) == 0) out->switches = (double)(after.ru_nivcsw - before.ru_nivcsw) / (qz_now() - began);
     out->loaded = after.ru_nivcsw - before.ru_nivcsw > 20 && out->switches > 60; /* an idle machine: below 20; beside one busy loop: 100 and more */
     if (st == QZ_OK) {

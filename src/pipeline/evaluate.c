@@ -75,14 +75,15 @@ static qz_status compare_sources(qz_run *run, models *x, qz_measured *out, qz_ev
     return st;
 }
 
-static qz_status open_models(qz_run *run, models *x, const char *arith_name, const char *source, const char *const *artifacts, size_t n, qz_measured *out, qz_error *err) {
+static qz_status open_models(qz_run *run, models *x, const char *arith_name, const qz_compared *which, qz_measured *out, qz_error *err) {
+    const size_t n = which->n;
     if (n + 1 > MAX_MODELS) return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", MAX_MODELS - 1, n);
     const bool both = strcmp(arith_name, QZ_ARITH_BOTH) == 0;
     qz_arith arith = QZ_ARITH_EXACT;
     if (!both) QZ_TRY(qz_arith_parse(arith_name, &arith, err));
-    x->has_source = source != NULL;
+    x->has_source = which->source != NULL;
     for (size_t i = 0; i < n + x->has_source; i++) {
-        const char *path = x->has_source ? (i ? artifacts[i - 1] : source) : artifacts[i];
+        const char *path = x->has_source && i == 0 ? which->source : which->artifacts[i - x->has_source];
         QZ_TRY(qz_source_open(run, path, &x->s[i], err));
         x->n = i + 1;
         describe(&x->s[i], path, &out[i]);
@@ -192,18 +193,17 @@ static qz_status score_tasks(qz_run *run, const qz_request *r, models *x, qz_mea
     return QZ_OK;
 }
 
-qz_status qz_evaluate(qz_run *run, const qz_request *r, const char *source, const char *const *artifacts, size_t n_artifacts, qz_measured *out,
-                      size_t *n, qz_eval_facts *facts, qz_error *err) {
+qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which, qz_measured *out, size_t *n, qz_eval_facts *facts, qz_error *err) {
     models *x = qz_calloc_array(1, sizeof *x);
     qz_status st = x == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
     *facts = (qz_eval_facts){.arith = r->arith ? r->arith : QZ_ARITH_BOTH};
-    if (source == NULL && strcmp(facts->arith, QZ_ARITH_BOTH) == 0) facts->arith = "exact"; /* no source, no KL */
+    if (which->source == NULL && strcmp(facts->arith, QZ_ARITH_BOTH) == 0) facts->arith = "exact"; /* no source, no KL */
     if (st == QZ_OK && strcmp(facts->arith, QZ_ARITH_BOTH) != 0 && qz_arith_parse(facts->arith, &(qz_arith){0}, err) != QZ_OK)
         st = qz_fail(err, QZ_EUSAGE, "bad value '%s' for --arith: expected both, exact or runtime", facts->arith);
     if (st == QZ_OK && r->text && qz_path_exists(r->text)) st = readable(r->text, err); /* else the data set's own words */
     if (st == QZ_OK && r->tasks) st = readable(r->tasks, err);
-    if (st == QZ_OK) st = open_models(run, x, facts->arith, source, artifacts, n_artifacts, out, err);
-    if (st == QZ_OK && r->against && source) st = compare_sources(run, x, out, facts, err);
+    if (st == QZ_OK) st = open_models(run, x, facts->arith, which, out, err);
+    if (st == QZ_OK && r->against && which->source) st = compare_sources(run, x, out, facts, err);
     if (st == QZ_OK && r->tasks) st = load_tasks(r, x, err);
     if (st == QZ_OK && r->text) st = score_text(run, r, x, out, facts, err);
     if (st == QZ_OK && r->tasks) st = score_tasks(run, r, x, out, err);

@@ -11,7 +11,7 @@ qz_status qz_run_eval_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_str text = {0};
     size_t n = 0;
     qz_eval_facts facts;
-    qz_status st = qz_evaluate(run, r, r->against, (const char *const *)r->operands, r->n_operands, m, &n, &facts, err);
+    qz_status st = qz_evaluate(run, r, &(qz_compared){r->against, (const char *const *)r->operands, r->n_operands}, m, &n, &facts, err);
     if (st == QZ_OK && r->json) st = qz_evaluate_json(m, n, &facts, &text, err);
     else if (st == QZ_OK) {
         if (facts.set[0])

@@ -130,7 +130,7 @@ static qz_status measure_all(releasing *j, qz_error *err) {
     rep->rows = qz_arena_calloc(&j->arena, j->n + 1, sizeof *rep->rows);
     rep->bench = qz_arena_calloc(&j->arena, j->n + 1, sizeof *rep->bench);
     if (rep->rows == NULL || rep->bench == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    QZ_TRY(qz_evaluate(j->run, r, r->operands[0], (const char *const *)j->paths, j->n, rep->rows, &j->measured, &rep->eval, err));
+    QZ_TRY(qz_evaluate(j->run, r, &(qz_compared){r->operands[0], (const char *const *)j->paths, j->n}, rep->rows, &j->measured, &rep->eval, err));
     rep->n_rows = j->measured;
     rep->has_bench = !r->no_bench;
     for (size_t i = 0; i < rep->n_rows && rep->has_bench; i++)

@@ -2,6 +2,7 @@
 #include "base/json.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
+#include "report/json_write.h"
 #include "text/text_file.h"
 #include <stdio.h>
 #include <string.h>
@@ -57,13 +58,17 @@ static bool on_text(void *arg, const char *text, size_t n) {
 
 static void print_json(const printer *p, const qz_model *m, const qz_generated *g) {
     qz_str s = {0};
-    qz_str_puts(&s, "{\"text\":");
-    qz_json_quote(&s, p->text.ptr ? p->text.ptr : "", p->text.len);
-    qz_str_printf(&s, ",\"prompt_tokens\":%zu,\"new_tokens\":%zu,\"stopped\":%s,\"ttft_ms\":%.3f,\"gen_tps\":%.3f",
-                  g->n_prompt, g->n_new, g->stopped ? "true" : "false", 1e3 * g->first_token_seconds,
-                  g->n_new > 1 ? (double)(g->n_new - 1) / g->decode_seconds : 0.0);
+    qz_json_writer w;
+    qz_jw_begin(&w, &s);
+    qz_jw_key(&w, "text");
+    qz_json_quote(&s, p->text.ptr ? p->text.ptr : "", p->text.len); /* may hold zero bytes */
+    qz_jw_count(&w, "prompt_tokens", g->n_prompt);
+    qz_jw_count(&w, "new_tokens", g->n_new);
+    qz_jw_bool(&w, "stopped", g->stopped);
+    qz_jw_real(&w, "ttft_ms", 1e3 * g->first_token_seconds);
+    qz_jw_real(&w, "gen_tps", g->n_new > 1 ? (double)(g->n_new - 1) / g->decode_seconds : 0.0);
     qz_unread_json(&m->config.keys, "", &s);
-    qz_str_puts(&s, "}\n");
+    qz_jw_end(&w);
     (void)fwrite(s.ptr, 1, s.len, stdout);
     qz_str_release(&s);
 }

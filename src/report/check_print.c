@@ -45,7 +45,8 @@ static void print_degrees(const qz_check_job *j, qz_str *s) {
 
 static const char *loading_text(const qz_loads *l) { return l == NULL ? "unknown" : l->how == QZ_RUNS ? "runs" : l->how == QZ_DEQUANTIZES ? "dequantizes" : "no"; }
 
-static qz_status print_engines(qz_check_job *j, bool json, qz_str *s, qz_error *err) {
+/* w: as JSON; NULL: as text. */
+static qz_status print_engines(qz_check_job *j, qz_json_writer *w, qz_str *s, qz_error *err) {
     static const qz_column cols[] = {{"Engine", 'l'}, {"version", 'l'}, {"as of", 'l'}, {"loads it", 'l'}, {"cc", 'r'}, {"refusals", 'l'}};
     qz_table t;
     if (j->target.engine != QZ_RUNTIME_NONE || j->foreign) return QZ_OK;
@@ -68,46 +69,62 @@ static qz_status print_engines(qz_check_job *j, bool json, qz_str *s, qz_error *
         if (l && l->cc) QZ_TRY(qz_table_set(&t, 4, err, "%u.%u", l->cc / 10, l->cc % 10));
         QZ_TRY(qz_table_set(&t, 5, err, "%.46s%s", code, strlen(code) > 46 ? "…" : ""));
     }
-    if (json) {
+    if (w) {
         qz_str table = {0};
         qz_table_json(&t, &table);
-        qz_str_puts(s, ",\"engines\":");
-        if (table.ptr) qz_str_append(s, table.ptr, table.len ? table.len - 1 : 0);
+        if (table.len) table.ptr[table.len - 1] = 0; /* its line end */
+        qz_jw_raw(w, "engines", table.ptr ? table.ptr : "null");
         qz_str_release(&table);
     } else qz_table_text(&t, s);
     return QZ_OK;
 }
 
+static void memory_json(qz_json_writer *w, const qz_check_facts *x) {
+    qz_jw_open(w, "memory", '{');
+    qz_jw_count(w, "weight_bytes", x->weight_bytes);
+    qz_jw_count(w, "kv_bytes", x->kv_bytes);
+    qz_jw_count(w, "usable_bytes", x->budget);
+    qz_jw_count(w, "users", x->users);
+    qz_jw_count(w, "ctx", x->ctx);
+    qz_jw_close(w, '}');
+}
+
 qz_status qz_check_json(qz_check_job *j, qz_str *s, qz_error *err) {
-    char format[128], spec[96];
-    const qz_check_facts *x = &j->facts;
+    char format[128], spec[96], size[24];
     const qz_runtime_info *e = qz_runtime_get(j->target.engine);
-    qz_str_puts(s, "{\"check\":1");
-    qz_json_text(s, "input", j->path);
-    qz_json_text(s, "model_type", j->foreign ? j->foreign : j->shape->model_type);
-    qz_json_text(s, "format", format_text(j, format));
-    qz_json_text(s, "stored", qz_deploy_spec_text(&j->spec, spec));
-    qz_str_printf(s, ",\"weights\":%llu,\"weight_files_bytes\":%llu", (unsigned long long)j->facts.params, (unsigned long long)j->weight_files);
-    qz_json_text(s, "engine", e ? e->name : NULL);
-    qz_json_text(s, "engine_version", e ? e->version : NULL);
-    qz_json_text(s, "engine_date", e ? e->date : NULL);
-    qz_json_text(s, "hardware", j->card ? j->card->name : NULL);
-    qz_str_printf(s, ",\"tensor_parallel\":%u,\"compute_capability\":", j->target.tp);
-    if (j->target.cc) qz_str_printf(s, "%u.%u", j->target.cc / 10, j->target.cc % 10);
-    else qz_str_puts(s, "null");
-    if (x->budget)
-        qz_str_printf(s, ",\"memory\":{\"weight_bytes\":%llu,\"kv_bytes\":%llu,\"usable_bytes\":%llu,\"users\":%llu,\"ctx\":%llu}", (unsigned long long)x->weight_bytes,
-                      (unsigned long long)x->kv_bytes, (unsigned long long)x->budget, (unsigned long long)x->users, (unsigned long long)x->ctx);
+    qz_json_writer w;
+    qz_jw_begin(&w, s);
+    qz_jw_count(&w, "check", 1);
+    qz_jw_text(&w, "input", j->path);
+    qz_jw_text(&w, "model_type", j->foreign ? j->foreign : j->shape->model_type);
+    qz_jw_text(&w, "format", format_text(j, format));
+    qz_jw_text(&w, "stored", qz_deploy_spec_text(&j->spec, spec));
+    qz_jw_count(&w, "weights", j->facts.params);
+    qz_jw_count(&w, "weight_files_bytes", j->weight_files);
+    qz_jw_text(&w, "engine", e ? e->name : NULL);
+    qz_jw_text(&w, "engine_version", e ? e->version : NULL);
+    qz_jw_text(&w, "engine_date", e ? e->date : NULL);
+    qz_jw_text(&w, "hardware", j->card ? j->card->name : NULL);
+    qz_jw_count(&w, "tensor_parallel", j->target.tp);
+    if (j->target.cc) {
+        qz_jw_key(&w, "compute_capability");
+        qz_str_printf(s, "%u.%u", j->target.cc / 10, j->target.cc % 10);
+    } else qz_jw_null(&w, "compute_capability");
+    if (j->facts.budget) memory_json(&w, &j->facts);
     if (qz_deploy_get(qz_check_served(j)->kind)->grouped) {
-        qz_str_puts(s, ",\"max_tensor_parallel\":{");
-        for (size_t i = 0; i < sizeof group_sizes / sizeof group_sizes[0]; i++)
-            qz_str_printf(s, "%s\"%ld\":%u", i ? "," : "", group_sizes[i], qz_preflight_max_tp(&j->deploy, qz_check_served(j), group_sizes[i]));
-        qz_str_putc(s, '}');
+        qz_jw_open(&w, "max_tensor_parallel", '{');
+        for (size_t i = 0; i < sizeof group_sizes / sizeof group_sizes[0]; i++) {
+            (void)snprintf(size, sizeof size, "%ld", group_sizes[i]);
+            qz_jw_count(&w, size, qz_preflight_max_tp(&j->deploy, qz_check_served(j), group_sizes[i]));
+        }
+        qz_jw_close(&w, '}');
     }
-    QZ_TRY(print_engines(j, true, s, err));
-    qz_str_puts(s, ",\"findings\":");
-    qz_json_findings(s, &j->f);
-    qz_str_printf(s, ",\"errors\":%zu,\"warnings\":%zu,\"notes\":%zu}\n", j->f.count[QZ_FINDING_ERROR], j->f.count[QZ_FINDING_WARN], j->f.count[QZ_FINDING_NOTE]);
+    QZ_TRY(print_engines(j, &w, s, err));
+    qz_json_findings(&w, "findings", &j->f);
+    qz_jw_count(&w, "errors", j->f.count[QZ_FINDING_ERROR]);
+    qz_jw_count(&w, "warnings", j->f.count[QZ_FINDING_WARN]);
+    qz_jw_count(&w, "notes", j->f.count[QZ_FINDING_NOTE]);
+    qz_jw_end(&w);
     return QZ_OK;
 }
 
@@ -117,7 +134,7 @@ qz_status qz_check_text(qz_check_job *j, qz_str *s, qz_error *err) {
         qz_fit_printf(s, 2, "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) of %.2f GB usable", (double)j->facts.weight_bytes / 1e9, (double)j->facts.kv_bytes / 1e9,
                       (unsigned long long)j->facts.users, (unsigned long long)j->facts.ctx, (double)j->facts.budget / 1e9);
     print_degrees(j, s);
-    QZ_TRY(print_engines(j, false, s, err));
+    QZ_TRY(print_engines(j, NULL, s, err));
     qz_print_findings(s, &j->f);
     qz_str_printf(s, "errors: %zu, warnings: %zu, notes: %zu\n", j->f.count[QZ_FINDING_ERROR], j->f.count[QZ_FINDING_WARN], j->f.count[QZ_FINDING_NOTE]);
     return QZ_OK;

@@ -1,5 +1,4 @@
 #include "report/findings_print.h"
-#include "base/json.h"
 #include "deploy/check.h"
 #include "report/fit.h"
 #include <string.h>
@@ -47,26 +46,22 @@ void qz_print_findings(qz_str *s, const qz_findings *f) {
         }
 }
 
-void qz_json_text(qz_str *s, const char *key, const char *value) {
-    qz_str_printf(s, ",\"%s\":", key);
-    if (value) qz_json_quote(s, value, strlen(value));
-    else qz_str_puts(s, "null");
-}
-
-void qz_json_findings(qz_str *s, const qz_findings *f) {
-    qz_str_putc(s, '[');
+void qz_json_findings(qz_json_writer *w, const char *key, const qz_findings *f) {
+    qz_jw_open(w, key, '[');
     for (size_t i = 0; i < f->n; i++) {
         const qz_finding *x = &f->rows[i];
         const qz_pitfall *p = qz_pitfall_get(x->code);
-        qz_str_printf(s, "%s\n{\"code\":\"%s\"", i ? "," : "", x->code);
-        qz_json_text(s, "level", qz_finding_level_name(x->level));
-        qz_json_text(s, "subject", x->subject);
-        qz_json_text(s, "problem", x->problem);
-        qz_json_text(s, "symptom", p ? p->symptom : NULL);
-        qz_json_text(s, "cause", p ? p->cause : NULL);
-        qz_json_text(s, "fix", x->fix);
-        qz_json_text(s, "source", x->source);
-        qz_str_putc(s, '}');
+        qz_jw_row(w);
+        qz_jw_text(w, "code", x->code);
+        qz_jw_text(w, "level", qz_finding_level_name(x->level));
+        qz_jw_text(w, "subject", x->subject);
+        qz_jw_text(w, "problem", x->problem);
+        qz_jw_text(w, "symptom", p ? p->symptom : NULL);
+        qz_jw_text(w, "cause", p ? p->cause : NULL);
+        qz_jw_text(w, "fix", x->fix);
+        qz_jw_text(w, "source", x->source);
+        qz_jw_close(w, '}');
     }
-    qz_str_puts(s, f->n ? "\n]" : "]");
+    if (f->n) qz_str_putc(w->out, '\n');
+    qz_jw_close(w, ']');
 }

@@ -3,11 +3,12 @@
 #define QZ_REPORT_FINDINGS_PRINT_H
 #include "base/str.h"
 #include "deploy/preflight.h"
+#include "report/json_write.h"
 
 /* label, then text broken at blanks before the last column of the terminal; continuation lines are indented to `indent`. */
 void qz_print_wrapped(qz_str *s, const char *label, size_t indent, const char *text);
 /* One paragraph a finding: level, code, subject; problem; cause; fix; errors first. */
 void qz_print_findings(qz_str *s, const qz_findings *f);
-void qz_json_text(qz_str *s, const char *key, const char *value); /* ,"key":"value" or ,"key":null */
-void qz_json_findings(qz_str *s, const qz_findings *f);           /* the array alone */
+/* An array, an object for each. */
+void qz_json_findings(qz_json_writer *w, const char *key, const qz_findings *f);
 #endif

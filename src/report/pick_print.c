@@ -1,6 +1,5 @@
 #include "report/pick_print.h"
 #include "model/leftovers.h"
-#include "base/json.h"
 #include "base/size.h"
 #include "report/findings_print.h"
 #include <stdio.h>
@@ -142,70 +141,98 @@ void qz_pick_markdown(const qz_pick_page *x, qz_str *s) {
         qz_str_printf(s, "| %s | %s | %s | %s |\n", qz_finding_level_name(f->rows[i].level), f->rows[i].code, f->rows[i].problem, f->rows[i].fix ? f->rows[i].fix : "");
 }
 
-static void json_line(qz_str *s, const char *key, const qz_pick_line *l) {
-    qz_str_printf(s, ",\n\"%s\":{\"rule\":\"%s\"", key, l->row->id);
-    qz_json_text(s, "why", l->row->why);
-    qz_json_text(s, "source", l->row->source);
-    qz_json_text(s, "source_says", l->row->claim);
-    qz_json_text(s, "today", l->row->today);
-    qz_str_putc(s, '}');
+static void json_line(qz_json_writer *w, const char *key, const qz_pick_line *l) {
+    qz_jw_open(w, key, '{');
+    qz_jw_text(w, "rule", l->row->id);
+    qz_jw_text(w, "why", l->row->why);
+    qz_jw_text(w, "source", l->row->source);
+    qz_jw_text(w, "source_says", l->row->claim);
+    qz_jw_text(w, "today", l->row->today);
+    qz_jw_close(w, '}');
 }
 
-static void json_memory(qz_str *s, const qz_pick_page *x) {
+static void json_memory(qz_json_writer *w, const qz_pick_page *x) {
     const qz_pick_answer *a = x->answer;
     const qz_memory *m = &a->memory;
-    qz_str_printf(s, ",\n\"memory\":{\"weight_bytes\":%llu,\"kv_bytes\":%llu,\"buffer_bytes\":%llu,\"total_bytes\":%llu,\"usable_bytes\":%llu,\"capacity_bytes\":%llu,\"reserve_pct\":%.6g,"
-                  "\"runtime_bytes\":%.0f,\"fits\":%s,\"weight_bytes_16\":%llu,\"kv_bytes_16\":%llu,\"kv_bytes_8\":%llu,\"max_users\":%llu,\"max_ctx\":%llu",
-                  ull(m->weights.bytes), ull(m->kv.bytes), ull(m->total_buffers - m->total), ull(m->total_buffers), ull(m->usable), ull(a->capacity), 100 * a->reserve, a->overhead,
-                  m->fits && m->total ? "true" : "false", ull(a->float_bytes), ull(a->kv_f16), ull(a->kv_small), ull(a->max_users), ull(a->max_ctx));
-    if (a->offloaded)
-        qz_str_printf(s, ",\"layers\":%llu,\"layers_on_card\":%llu,\"layers_even_size\":%llu,\"card_bytes\":%llu,\"system_bytes\":%llu,\"whole_on_card_billion\":%.0f", ull(x->shape->layers),
-                      ull(a->split.layers), ull(a->split.even), ull(a->split.gpu_bytes), ull(a->split.system_bytes), whole_on_card(x));
-    qz_str_putc(s, '}');
+    qz_jw_open(w, "memory", '{');
+    qz_jw_count(w, "weight_bytes", m->weights.bytes);
+    qz_jw_count(w, "kv_bytes", m->kv.bytes);
+    qz_jw_count(w, "buffer_bytes", m->total_buffers - m->total);
+    qz_jw_count(w, "total_bytes", m->total_buffers);
+    qz_jw_count(w, "usable_bytes", m->usable);
+    qz_jw_count(w, "capacity_bytes", a->capacity);
+    qz_jw_real(w, "reserve_pct", 100 * a->reserve);
+    qz_jw_count(w, "runtime_bytes", (uint64_t)(a->overhead + 0.5));
+    qz_jw_bool(w, "fits", m->fits && m->total);
+    qz_jw_count(w, "weight_bytes_16", a->float_bytes);
+    qz_jw_count(w, "kv_bytes_16", a->kv_f16);
+    qz_jw_count(w, "kv_bytes_8", a->kv_small);
+    qz_jw_count(w, "max_users", a->max_users);
+    qz_jw_count(w, "max_ctx", a->max_ctx);
+    if (a->offloaded) {
+        qz_jw_count(w, "layers", x->shape->layers);
+        qz_jw_count(w, "layers_on_card", a->split.layers);
+        qz_jw_count(w, "layers_even_size", a->split.even);
+        qz_jw_count(w, "card_bytes", a->split.gpu_bytes);
+        qz_jw_count(w, "system_bytes", a->split.system_bytes);
+        qz_jw_count(w, "whole_on_card_billion", (uint64_t)(whole_on_card(x) + 0.5));
+    }
+    qz_jw_close(w, '}');
+}
+
+static void json_validation(qz_json_writer *w, const qz_pick_answer *a) {
+    qz_jw_open(w, "validation", '[');
+    for (size_t i = 0; i < a->n_validation; i++) qz_jw_text(w, NULL, a->validation[i]->result);
+    qz_jw_close(w, ']');
+    qz_jw_open(w, "validation_sources", '[');
+    for (size_t i = 0; i < a->n_validation; i++) qz_jw_text(w, NULL, a->validation[i]->source);
+    qz_jw_close(w, ']');
+}
+
+static void json_question(qz_json_writer *w, const qz_pick_page *x) {
+    const qz_pick_answer *a = x->answer;
+    qz_jw_text(w, "input", x->input);
+    qz_jw_text(w, "model_type", x->shape->model_type);
+    qz_unread_json(&x->shape->config.keys, "", w->out);
+    qz_jw_text(w, "hardware", x->hardware->name);
+    qz_jw_text(w, "hardware_date", x->hardware->date);
+    qz_jw_text(w, "workload", a->workload);
+    qz_jw_text(w, "tolerance", a->tolerance);
+    qz_jw_count(w, "weights", x->shape->params);
+    qz_jw_count(w, "native_context", x->shape->max_position);
+    qz_jw_count(w, "users", a->users);
+    qz_jw_count(w, "ctx", a->ctx);
+    qz_jw_count(w, "loras", a->loras);
+    qz_jw_count(w, "gpus", a->gpus);
 }
 
 void qz_pick_json(const qz_pick_page *x, qz_str *s) {
     const qz_pick_answer *a = x->answer;
     const qz_runtime_info *e = qz_runtime_get(a->engine);
-    qz_str_puts(s, "{\"pick\":1");
-    qz_json_text(s, "input", x->input);
-    qz_json_text(s, "model_type", x->shape->model_type);
-    qz_unread_json(&x->shape->config.keys, "", s);
-    qz_json_text(s, "hardware", x->hardware->name);
-    qz_json_text(s, "hardware_date", x->hardware->date);
-    qz_json_text(s, "workload", a->workload);
-    qz_json_text(s, "tolerance", a->tolerance);
-    qz_str_printf(s, ",\"weights\":%llu,\"native_context\":%llu,\"users\":%llu,\"ctx\":%llu,\"loras\":%llu,\"gpus\":%llu,\"refused\":%s", ull(x->shape->params), ull(x->shape->max_position), ull(a->users), ull(a->ctx), ull(a->loras), ull(a->gpus),
-                  a->refused ? "true" : "false");
-    qz_json_text(s, "refusal", a->refusal);
-    qz_json_text(s, "deploy", a->deploy);
-    qz_json_text(s, "format", a->refused ? NULL : a->level == QZ_LEVEL_COUNT ? "as released" : qz_level_get(a->level)->title);
-    qz_json_text(s, "level", a->refused ? NULL : a->format.answer);
-    qz_json_text(s, "beside", a->beside);
-    qz_json_text(s, "larger", a->larger);
-    qz_json_text(s, "kv", a->refused ? NULL : a->kv.answer);
-    qz_json_text(s, "engine", e ? e->name : NULL);
-    qz_json_text(s, "engine_version", e ? e->version : NULL);
-    qz_json_text(s, "engine_date", e ? e->date : NULL);
-    qz_json_text(s, "calibration", a->calibration.answer);
-    qz_str_puts(s, ",\"validation\":[");
-    for (size_t i = 0; i < a->n_validation; i++) {
-        if (i) qz_str_putc(s, ',');
-        qz_json_quote(s, a->validation[i]->result, strlen(a->validation[i]->result));
-    }
-    qz_str_puts(s, "],\"validation_sources\":[");
-    for (size_t i = 0; i < a->n_validation; i++) {
-        if (i) qz_str_putc(s, ',');
-        qz_json_quote(s, a->validation[i]->source, strlen(a->validation[i]->source));
-    }
-    qz_str_putc(s, ']');
-    qz_json_text(s, "fallback", a->ladder.answer);
-    if (a->format.row) json_line(s, "format_rule", &a->format);
-    if (a->kv.row) json_line(s, "kv_rule", &a->kv);
-    if (a->calibration.row) json_line(s, "calibration_rule", &a->calibration);
-    if (a->ladder.row) json_line(s, "fallback_rule", &a->ladder);
-    json_memory(s, x);
-    qz_str_puts(s, ",\n\"flags\":");
-    qz_json_findings(s, &a->flags);
-    qz_str_puts(s, "}\n");
+    const char *format = a->level == QZ_LEVEL_COUNT ? "as released" : qz_level_get(a->level)->title;
+    qz_json_writer w;
+    qz_jw_begin(&w, s);
+    qz_jw_count(&w, "pick", 1);
+    json_question(&w, x);
+    qz_jw_bool(&w, "refused", a->refused);
+    qz_jw_text(&w, "refusal", a->refusal);
+    qz_jw_text(&w, "deploy", a->deploy);
+    qz_jw_text(&w, "format", a->refused ? NULL : format);
+    qz_jw_text(&w, "level", a->refused ? NULL : a->format.answer);
+    qz_jw_text(&w, "beside", a->beside);
+    qz_jw_text(&w, "larger", a->larger);
+    qz_jw_text(&w, "kv", a->refused ? NULL : a->kv.answer);
+    qz_jw_text(&w, "engine", e ? e->name : NULL);
+    qz_jw_text(&w, "engine_version", e ? e->version : NULL);
+    qz_jw_text(&w, "engine_date", e ? e->date : NULL);
+    qz_jw_text(&w, "calibration", a->calibration.answer);
+    json_validation(&w, a);
+    qz_jw_text(&w, "fallback", a->ladder.answer);
+    if (a->format.row) json_line(&w, "format_rule", &a->format);
+    if (a->kv.row) json_line(&w, "kv_rule", &a->kv);
+    if (a->calibration.row) json_line(&w, "calibration_rule", &a->calibration);
+    if (a->ladder.row) json_line(&w, "fallback_rule", &a->ladder);
+    json_memory(&w, x);
+    qz_json_findings(&w, "flags", &a->flags);
+    qz_jw_end(&w);
 }

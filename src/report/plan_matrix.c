@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "report/fit.h"
+#include "report/json_write.h"
 #include "report/plan_view.h"
 #include "report/table_print.h"
 #include <ctype.h>
@@ -91,13 +92,19 @@ qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err
         QZ_GOTO(fill(v, &l, 1, &speed, err));
     }
     if (v->o.json) {
-        qz_str_puts(out, "{\"schema\":1,\"weights_gb\":");
+        qz_json_writer w;
+        qz_jw_begin(&w, out);
+        qz_jw_key(&w, "weights_gb");
         qz_table_json(&gb, out);
-        if (v->hw)
-            qz_str_printf(out, ",\"device\":\"%s\",\"bandwidth_gbps\":%g,\"users\":%llu,\"context\":%llu,\"tokens_per_second\":", v->hw->name, v->hw->bandwidth_gbps,
-                          (unsigned long long)v->q.users, (unsigned long long)v->q.ctx),
-                qz_table_json(&speed, out);
-        qz_str_puts(out, "}\n");
+        if (v->hw) {
+            qz_jw_text(&w, "device", v->hw->name);
+            qz_jw_real(&w, "bandwidth_gbps", v->hw->bandwidth_gbps);
+            qz_jw_count(&w, "users", v->q.users);
+            qz_jw_count(&w, "context", v->q.ctx);
+            qz_jw_key(&w, "tokens_per_second");
+            qz_table_json(&speed, out);
+        }
+        qz_jw_end(&w);
         goto out;
     }
     qz_fit_printf(out, 2, "weights in GB (10^9 bytes)%s", v->q.capacity ? "; + fits with KV cache, buffers and the reserve, - does not" : "");

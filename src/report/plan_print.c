@@ -1,7 +1,7 @@
 /* The main table of `plan` as text and JSON. */
 #include "model/leftovers.h"
-#include "base/json.h"
 #include "report/fit.h"
+#include "report/json_write.h"
 #include "report/plan_view.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -227,81 +227,112 @@ out:
     return st;
 }
 
-static void json_row(const qz_plan_view *v, const qz_plan_row *r, qz_str *out) {
+static void json_row(const qz_plan_view *v, const qz_plan_row *r, qz_json_writer *w) {
     const qz_memory *m = &r->m;
-    qz_str_puts(out, "{\"format\":");
-    qz_json_quote(out, r->label, strlen(r->label));
+    qz_jw_row(w);
+    qz_jw_text(w, "format", r->label);
     if (r->misfit) {
-        qz_str_puts(out, ",\"misfit\":");
-        qz_json_quote(out, r->misfit, strlen(r->misfit));
-        qz_str_putc(out, '}');
+        qz_jw_text(w, "misfit", r->misfit);
+        qz_jw_close(w, '}');
         return;
     }
-    qz_str_printf(
-        out,
-        ",\"bits_per_weight\":%.6f,\"weight_bytes\":%llu,\"kv_bytes\":%llu,\"logits_bytes\":%llu,\"scratch_bytes\":%llu,\"total_bytes\":%llu,\"total_with_buffers_bytes\":%llu,"
-        "\"crossover_tokens\":%llu,\"substituted_tensors\":%zu,\"substituted_weights\":%llu,\"imatrix_required\":%s",
-        m->weights.bpw, (unsigned long long)m->weights.bytes, (unsigned long long)m->kv.bytes, (unsigned long long)m->logits,
-        (unsigned long long)m->scratch, (unsigned long long)m->total, (unsigned long long)m->total_buffers, (unsigned long long)m->crossover,
-        m->weights.n_substituted, (unsigned long long)m->weights.substituted, m->weights.imatrix_required ? "true" : "false");
-    if (r->files.known)
-        qz_str_printf(out, ",\"file_bytes\":%llu,\"vocabulary_counted\":%s", (unsigned long long)r->files.file_bytes,
-                      r->files.vocabulary ? "true" : "false");
-    if (v->q.capacity) {
-        qz_str_printf(out, ",\"per_device_bytes\":%llu,\"fits\":%s,\"room_bytes\":%lld,\"max_users\":%llu,\"max_context\":%llu",
-                      (unsigned long long)m->per_device, m->fits ? "true" : "false", (long long)m->room, (unsigned long long)r->max_users,
-                      (unsigned long long)r->max_ctx);
-        qz_str_puts(out, ",\"users_by_kv\":{");
-        users_by_kv(v, r, true, out);
-        qz_str_putc(out, '}');
+    qz_jw_key(w, "bits_per_weight");
+    qz_str_printf(w->out, "%.6f", m->weights.bpw);
+    qz_jw_count(w, "weight_bytes", m->weights.bytes);
+    qz_jw_count(w, "kv_bytes", m->kv.bytes);
+    qz_jw_count(w, "logits_bytes", m->logits);
+    qz_jw_count(w, "scratch_bytes", m->scratch);
+    qz_jw_count(w, "total_bytes", m->total);
+    qz_jw_count(w, "total_with_buffers_bytes", m->total_buffers);
+    qz_jw_count(w, "crossover_tokens", m->crossover);
+    qz_jw_count(w, "substituted_tensors", m->weights.n_substituted);
+    qz_jw_count(w, "substituted_weights", m->weights.substituted);
+    qz_jw_bool(w, "imatrix_required", m->weights.imatrix_required);
+    if (r->files.known) {
+        qz_jw_count(w, "file_bytes", r->files.file_bytes);
+        qz_jw_bool(w, "vocabulary_counted", r->files.vocabulary);
     }
-    qz_str_putc(out, '}');
+    if (v->q.capacity) {
+        qz_jw_count(w, "per_device_bytes", m->per_device);
+        qz_jw_bool(w, "fits", m->fits);
+        qz_jw_int(w, "room_bytes", m->room);
+        qz_jw_count(w, "max_users", r->max_users);
+        qz_jw_count(w, "max_context", r->max_ctx);
+        qz_jw_open(w, "users_by_kv", '{');
+        users_by_kv(v, r, true, w->out);
+        qz_jw_close(w, '}');
+    }
+    qz_jw_close(w, '}');
+}
+
+static void json_shape(const qz_shape *s, qz_json_writer *w) {
+    qz_jw_text(w, "model", s->name);
+    qz_jw_text(w, "family", s->model_type);
+    qz_jw_bool(w, "runs_here", s->runs);
+    qz_jw_count(w, "weights", s->params);
+    qz_jw_count(w, "active_weights", s->active_params);
+    qz_jw_count(w, "layers", s->layers);
+    qz_jw_count(w, "hidden_size", s->hidden);
+    qz_jw_count(w, "heads", s->heads);
+    qz_jw_count(w, "kv_heads", s->kv_heads);
+    qz_jw_count(w, "head_dim", s->head_dim);
+    qz_jw_count(w, "vocab_size", s->vocab);
+    qz_jw_count(w, "native_context", s->max_position);
+    qz_jw_count(w, "experts", s->experts);
+    qz_jw_count(w, "experts_used", s->experts_used);
+    qz_jw_text(w, "released_as", s->released);
+    qz_unread_json(&s->config.keys, "", w->out);
+    qz_jw_count(w, "sliding_layers", layers_of(s, QZ_ATTN_SLIDING));
+    qz_jw_count(w, "sliding_window", s->sliding_window);
+    qz_jw_count(w, "linear_layers", layers_of(s, QZ_ATTN_LINEAR));
+    qz_jw_count(w, "latent_values", s->config.latent.kv_rank);
+    qz_jw_count(w, "latent_rope_values", s->config.latent.rope);
+}
+
+static void json_cache(const qz_plan_view *v, qz_json_writer *w) {
+    const qz_shape *s = v->shape;
+    const qz_memory *m = &v->base;
+    qz_jw_count(w, "users", v->q.users);
+    qz_jw_count(w, "context", v->q.ctx);
+    qz_jw_text(w, "kv_type_k", qz_kv_type_get(v->q.kv.k)->name);
+    qz_jw_text(w, "kv_type_v", qz_kv_type_get(v->q.kv.v)->name);
+    qz_jw_count(w, "kv_bytes_per_token", m->kv.per_token);
+    qz_jw_count(w, "kv_bytes", m->kv.bytes);
+    qz_jw_count(w, "kv_bytes_without_windows", m->kv.without_windows);
+    qz_jw_count(w, "guessed_head_dim", s->heads ? s->hidden / s->heads : 0);
+    qz_jw_count(w, "kv_bytes_guessed_head_dim", m->kv.guessed_head_dim);
+    qz_jw_count(w, "kv_state_bytes", m->kv.state_bytes);
+}
+
+static void json_device(const qz_plan_view *v, qz_json_writer *w) {
+    const qz_resident *r = &v->resident;
+    qz_jw_text(w, "device", v->hw ? v->hw->name : NULL);
+    qz_jw_count(w, "devices", v->q.devices > 1 ? v->q.devices : 1);
+    qz_jw_count(w, "capacity_bytes", v->q.capacity);
+    qz_jw_real(w, "reserve_percent", v->o.reserve);
+    qz_jw_count(w, "overhead_bytes", v->q.overhead);
+    qz_jw_count(w, "usable_bytes", v->base.usable);
+    qz_jw_count(w, "shortfall_bytes", shortfall(v));
+    if (!v->opened) return;
+    qz_jw_count(w, "engine_resident_bytes", r->total);
+    qz_jw_count(w, "engine_threads", v->threads);
+    qz_jw_count(w, "engine_file_bytes", r->mapped);
+    qz_jw_count(w, "engine_packed_bytes", r->packed + r->unpacked);
+    qz_jw_count(w, "engine_kv_bytes", r->kv);
+    qz_jw_count(w, "engine_buffer_bytes", r->total - r->mapped - r->packed - r->unpacked - r->kv);
 }
 
 qz_status qz_plan_print_json(const qz_plan_view *v, qz_str *out, qz_error *err) {
     (void)err;
-    const qz_shape *s = v->shape;
-    const qz_memory *m = &v->base;
-    const size_t sliding = layers_of(s, QZ_ATTN_SLIDING), linear = layers_of(s, QZ_ATTN_LINEAR);
-    qz_str unread = {0};
-    qz_unread_json(&s->config.keys, "", &unread);
-    qz_str_puts(out, "{\"schema\":1,\"model\":");
-    qz_json_quote(out, s->name, strlen(s->name));
-    qz_str_printf(
-        out,
-        ",\"family\":\"%s\",\"runs_here\":%s,\"weights\":%llu,\"active_weights\":%llu,\"layers\":%llu,\"hidden_"
-        "size\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,"
-        "\"vocab_size\":%llu,\"native_context\":%llu,\"experts\":%llu,\"experts_used\":%llu,\"released_as\":\"%s\""
-        "%s,\"sliding_layers\":%zu,\"sliding_window\":%llu,\"linear_layers\":%zu,\"latent_values\":%llu,\"latent_"
-        "rope_values\":%llu,\n",
-        s->model_type, s->runs ? "true" : "false", (unsigned long long)s->params,
-        (unsigned long long)s->active_params, (unsigned long long)s->layers, (unsigned long long)s->hidden,
-        (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim,
-        (unsigned long long)s->vocab, (unsigned long long)s->max_position, (unsigned long long)s->experts,
-        (unsigned long long)s->experts_used, s->released, unread.ptr ? unread.ptr : "", sliding,
-        (unsigned long long)s->sliding_window, linear, (unsigned long long)s->config.latent.kv_rank,
-        (unsigned long long)s->config.latent.rope);
-    qz_str_release(&unread);
-    qz_str_printf(
-        out,
-        "\"users\":%llu,\"context\":%llu,\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\",\"kv_bytes_per_token\":%llu,\"kv_bytes\":%llu,\"kv_bytes_without_windows\":%llu,"
-        "\"guessed_head_dim\":%llu,\"kv_bytes_guessed_head_dim\":%llu,\"kv_state_bytes\":%llu,\n",
-        (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name,
-        (unsigned long long)m->kv.per_token, (unsigned long long)m->kv.bytes, (unsigned long long)m->kv.without_windows,
-        (unsigned long long)(s->heads ? s->hidden / s->heads : 0), (unsigned long long)m->kv.guessed_head_dim, (unsigned long long)m->kv.state_bytes);
-    qz_str_printf(out,
-                  "\"device\":%s%s%s,\"devices\":%llu,\"capacity_bytes\":%llu,\"reserve_percent\":%g,\"overhead_bytes\":%llu,\"usable_bytes\":%llu,\"shortfall_bytes\":%llu,",
-                  v->hw ? "\"" : "", v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)(v->q.devices > 1 ? v->q.devices : 1),
-                  (unsigned long long)v->q.capacity, v->o.reserve, (unsigned long long)v->q.overhead, (unsigned long long)m->usable, (unsigned long long)shortfall(v));
-    if (v->opened)
-        qz_str_printf(out, "\n\"engine_resident_bytes\":%llu,\"engine_threads\":%zu,\"engine_file_bytes\":%llu,\"engine_packed_bytes\":%llu,\"engine_kv_bytes\":%llu,\"engine_buffer_bytes\":%llu,",
-                      (unsigned long long)v->resident.total, v->threads, (unsigned long long)v->resident.mapped, (unsigned long long)(v->resident.packed + v->resident.unpacked),
-                      (unsigned long long)v->resident.kv, (unsigned long long)(v->resident.total - v->resident.mapped - v->resident.packed - v->resident.unpacked - v->resident.kv));
-    qz_str_puts(out, "\n\"formats\":[");
-    for (size_t i = 0; i < v->n_rows; i++) {
-        qz_str_puts(out, i ? ",\n" : "\n");
-        json_row(v, &v->rows[i], out);
-    }
-    qz_str_puts(out, "\n]}\n");
+    qz_json_writer w;
+    qz_jw_begin(&w, out);
+    json_shape(v->shape, &w);
+    json_cache(v, &w);
+    json_device(v, &w);
+    qz_jw_open(&w, "formats", '[');
+    for (size_t i = 0; i < v->n_rows; i++) json_row(v, &v->rows[i], &w);
+    qz_str_putc(out, '\n');
+    qz_jw_close(&w, ']');
+    qz_jw_end(&w);
     return QZ_OK;
 }

@@ -1,8 +1,8 @@
 /* The other tables of `plan`: contexts × users, layers over GPU and system memory, decode speed, the job, the two lists. */
 #include "base/io.h"
-#include "base/json.h"
 #include "base/size.h"
 #include "report/fit.h"
+#include "report/json_write.h"
 #include "report/plan_view.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -16,15 +16,21 @@ static void emit(const qz_table *t, bool json, qz_str *out) {
 }
 
 /* The facts of a table's heading in front of its rows; more: pairs with a comma before each. */
+/* The rows of t behind what all these answers say, and `more` (", key: value" of the answer's own). */
 static void emit_json(const qz_plan_view *v, const char *more, const qz_table *t, qz_str *out) {
     qz_str rows = {0};
+    qz_json_writer w;
     qz_table_json(t, &rows);
-    qz_str_puts(out, "{\"schema\":1,\"model\":");
-    qz_json_quote(out, v->shape->name, strlen(v->shape->name));
-    qz_str_printf(out, ",\"layers\":%llu,\"users\":%llu,\"context\":%llu,\"device\":%s%s%s,\"capacity_bytes\":%llu,\"reserve_percent\":%g%s,", (unsigned long long)v->shape->layers,
-                  (unsigned long long)v->q.users, (unsigned long long)v->q.ctx, v->hw ? "\"" : "", v->hw ? v->hw->name : "null", v->hw ? "\"" : "", (unsigned long long)v->q.capacity, v->o.reserve,
-                  more);
-    if (rows.ptr) qz_str_puts(out, rows.ptr + 1);
+    qz_jw_begin(&w, out);
+    qz_jw_text(&w, "model", v->shape->name);
+    qz_jw_count(&w, "layers", v->shape->layers);
+    qz_jw_count(&w, "users", v->q.users);
+    qz_jw_count(&w, "context", v->q.ctx);
+    qz_jw_text(&w, "device", v->hw ? v->hw->name : NULL);
+    qz_jw_count(&w, "capacity_bytes", v->q.capacity);
+    qz_jw_real(&w, "reserve_percent", v->o.reserve);
+    qz_str_printf(out, "%s,", more);
+    if (rows.ptr) qz_str_puts(out, rows.ptr + 1); /* without its own brace: the end of the document too */
     out->failed |= rows.failed;
     qz_str_release(&rows);
 }

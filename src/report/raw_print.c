@@ -1,7 +1,7 @@
 #include "report/raw_print.h"
 #include "base/io.h"
-#include "base/json.h"
 #include "base/size.h"
+#include "report/json_write.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>
@@ -40,25 +40,27 @@ static void print_text(const qz_raw *r, const char *path, const qz_error *why, q
 
 static void print_json(const qz_raw *r, const qz_error *why, qz_str *out) {
     qz_str types = {0};
+    qz_json_writer w;
     qz_raw_types(r, &types);
-    qz_str_printf(out, "{\"container\":\"%s\",\"runs\":false,\"reason\":", r->container);
-    const char *reason = qz_raw_reason(r, why);
-    qz_json_quote(out, reason, strlen(reason));
-    qz_str_puts(out, ",\"architecture\":");
-    qz_json_quote(out, r->architecture, strlen(r->architecture));
-    qz_str_printf(out, ",\"types\":\"%s\",\"weights\":%llu,\"weight_bytes\":%llu,\"bytes\":%llu,\"tensors\":%zu,\"kv_bytes_per_token\":", types.ptr ? types.ptr : "",
-                  (unsigned long long)r->elems, (unsigned long long)r->tensor_bytes, (unsigned long long)r->file_bytes, r->n);
-    if (r->kv_bytes) qz_str_printf(out, "%llu", (unsigned long long)r->kv_bytes);
-    else qz_str_puts(out, "null");
-    qz_str_puts(out, ",\"metadata\":{");
+    qz_jw_begin(&w, out);
+    qz_jw_text(&w, "container", r->container);
+    qz_jw_bool(&w, "runs", false);
+    qz_jw_text(&w, "reason", qz_raw_reason(r, why));
+    qz_jw_text(&w, "architecture", r->architecture);
+    qz_jw_text(&w, "types", types.ptr ? types.ptr : "");
+    qz_jw_count(&w, "weights", r->elems);
+    qz_jw_count(&w, "weight_bytes", r->tensor_bytes);
+    qz_jw_count(&w, "bytes", r->file_bytes);
+    qz_jw_count(&w, "tensors", r->n);
+    if (r->kv_bytes) qz_jw_count(&w, "kv_bytes_per_token", r->kv_bytes);
+    else qz_jw_null(&w, "kv_bytes_per_token");
+    qz_jw_open(&w, "metadata", '{');
     for (size_t i = 0; i < r->n_meta; i++) {
-        if (i) qz_str_putc(out, ',');
-        qz_json_quote(out, r->meta[i].key, strlen(r->meta[i].key));
-        qz_str_putc(out, ':');
-        if (r->meta[i].quoted) qz_json_quote(out, r->meta[i].value, strlen(r->meta[i].value));
-        else qz_str_puts(out, r->meta[i].value);
+        if (r->meta[i].quoted) qz_jw_text(&w, r->meta[i].key, r->meta[i].value);
+        else qz_jw_raw(&w, r->meta[i].key, r->meta[i].value);
     }
-    qz_str_puts(out, "}}\n");
+    qz_jw_close(&w, '}');
+    qz_jw_end(&w);
     qz_str_release(&types);
 }
 

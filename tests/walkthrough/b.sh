@@ -22,7 +22,7 @@ same "$(sed -n '/^asymmetric$/,$p' "$T" | awk 'NR > 2 && NF { printf "%s ", $2 }
 
 say "C-30, C-151: finer scales, less error"
 show "$Q" explain granularity --json
-grep -o '"mean_squared_error":"[^"]*"' "$T" | cut -d'"' -f4 > "$W/mse"
+grep -o '"mean_squared_error":[^,}]*' "$T" | cut -d: -f2 | tr -d '"' > "$W/mse"
 same "$(sort -g -r "$W/mse" | tr '\n' ' ')" "$(tr '\n' ' ' < "$W/mse")"; same "$(wc -l < "$W/mse")" 5
 grep -o '"bits_weight":[^,}]*' "$T" | cut -d: -f2 | tr -d '"' > "$W/bits"   # and the overhead rises in the same order
 same "$(sort -g "$W/bits" | tr '\n' ' ')" "$(tr '\n' ' ' < "$W/bits")"; same "$(wc -l < "$W/bits")" 5
