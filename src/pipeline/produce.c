@@ -312,7 +312,8 @@ static qz_status write_items(qz_run *run, const qz_source *s, const qz_artifact_
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(w)) < plan->n_items;) {
         st = put_item(run, plan, i, imp, o, &codes, &x, w, proof, out, err);
-        qz_progress_step(run, plan->spec.name, i + 1, plan->n_items, "tensors");
+        qz_progress_at(run, &(qz_progress){.stage = plan->spec.name, .unit = "tensors", .done = i + 1, .total = plan->n_items, .whole = true,
+                                           .layer = (uint64_t)(plan->items[i].layer + 1), .layers = s->model->config.layers});
     }
     qz_progress_end(run);
     if (codes.n_blocks) qz_int_blocks_note(&codes, out->note, sizeof out->note);

@@ -82,7 +82,7 @@ qz_status qz_check_json(qz_check_job *j, qz_str *s, qz_error *err) {
     char format[128], spec[96];
     const qz_check_facts *x = &j->facts;
     const qz_runtime_info *e = qz_runtime_get(j->target.engine);
-    qz_str_puts(s, "{\"check\":1");
+    qz_str_puts(s, "{\"schema\":1");
     qz_json_text(s, "input", j->path);
     qz_json_text(s, "model_type", j->foreign ? j->foreign : j->shape->model_type);
     qz_json_text(s, "format", format_text(j, format));

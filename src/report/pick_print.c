@@ -167,7 +167,7 @@ static void json_memory(qz_str *s, const qz_pick_page *x) {
 void qz_pick_json(const qz_pick_page *x, qz_str *s) {
     const qz_pick_answer *a = x->answer;
     const qz_runtime_info *e = qz_runtime_get(a->engine);
-    qz_str_puts(s, "{\"pick\":1");
+    qz_str_puts(s, "{\"schema\":1");
     qz_json_text(s, "input", x->input);
     qz_json_text(s, "model_type", x->shape->model_type);
     qz_unread_json(&x->shape->config.keys, "", s);

@@ -41,7 +41,7 @@ static void print_text(const qz_raw *r, const char *path, const qz_error *why, q
 static void print_json(const qz_raw *r, const qz_error *why, qz_str *out) {
     qz_str types = {0};
     qz_raw_types(r, &types);
-    qz_str_printf(out, "{\"container\":\"%s\",\"runs\":false,\"reason\":", r->container);
+    qz_str_printf(out, "{\"schema\":1,\"container\":\"%s\",\"runs\":false,\"reason\":", r->container);
     const char *reason = qz_raw_reason(r, why);
     qz_json_quote(out, reason, strlen(reason));
     qz_str_puts(out, ",\"architecture\":");
