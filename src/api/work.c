@@ -61,7 +61,7 @@ quantz_status quantz_run(quantz_model *m, const char *prompt, const quantz_run_o
     if (st == QZ_OK) st = qz_api_give(result, NULL, sizeof *result, "quantz_answer", &c->err);
     if (st == QZ_OK) st = qz_fields_take(&qz_fields_run, options, &o, &c->err);
     if (st == QZ_OK) st = qz_fields_request(&qz_fields_run, &o, &r, &c->err);
-    if (st == QZ_OK) st = qz_answer(&c->run, &m->answerer, &r, prompt, strlen(prompt), on_text, &l, &g, &c->err);
+    if (st == QZ_OK) st = qz_answer(&c->run, &m->answerer, &r, &(qz_question){.prompt = prompt, .n = strlen(prompt), .fn = on_text, .arg = &l}, &g, &c->err);
     if (st == QZ_OK) {
         const quantz_answer a = {.prompt_tokens = g.n_prompt, .new_tokens = g.n_new, .stopped = g.stopped, .first_token_seconds = g.first_token_seconds,
                                  .decode_seconds = g.decode_seconds};

@@ -93,6 +93,7 @@ typedef struct {
     const char *name;                 /* "integer groups"; NULL: the scheme has block types and floats only */
     bool affine;                      /* a grid of equal steps per group: methods and other grids can give the codes */
     bool as_filed;                    /* blocks run over the ends of rows: matrices come in the order of the file's rows */
+    bool free;                        /* of integer groups: whole rows, symmetric or not, groups spread over the row (g_idx), rules for single modules */
 } qz_code_kind;
 const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan);
 /* Codes of item it (QZ_TYPE_CODED) rounded to nearest, w [rows, cols] in the order that the kind wants. */

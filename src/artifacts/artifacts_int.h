@@ -36,7 +36,7 @@ typedef struct qz_scheme_ops {
     qz_status (*detect)(const char *path, bool *yes, qz_error *err);
     qz_status (*read)(qz_run *run, const char *path, qz_model **out, qz_error *err);
 } qz_scheme_ops;
-#define QZ_SCHEME(id, name, level, dir, method, ops, help) extern const qz_scheme_ops ops;
+#define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) extern const qz_scheme_ops ops;
 #include "artifacts/schemes.def"
 #undef QZ_SCHEME
 const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s);

@@ -124,6 +124,6 @@ static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const q
 
 const qz_scheme_ops qz_awq_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack,
-    .round = qz_folder_round, .kind = { "integer groups", true, false },
+    .round = qz_folder_round, .kind = { "integer groups", true, false, false },
     .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_awq_detect, .read = qz_awq_read_model,
 };

@@ -3,6 +3,7 @@
 #include "artifacts/awq_int.h"
 #include "base/bytes.h"
 #include "base/half.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
@@ -53,10 +54,10 @@ typedef struct {
     size_t rows, cols, groups, z_words, group;
     uint8_t *codes, *zeros;
     uint16_t *scales;
-} job;
+} awq_reading;
 
 static void unpack(void *arg, qz_part part) {
-    const job *j = arg;
+    const awq_reading *j = arg;
     size_t lo, hi;
     qz_split(j->rows, j->c->layout == MARLIN ? 64 : 8, part, &lo, &hi);
     switch (j->c->layout) {
@@ -70,7 +71,7 @@ static void unpack(void *arg, qz_part part) {
 static bool halves(const qz_st_tensor *t, uint64_t a, uint64_t b) { return qz_folder_shaped(t, QZ_ST_F16, 2, a, b) || qz_folder_shaped(t, QZ_ST_BF16, 2, a, b); }
 
 /* Shapes from qweight; the others must agree. */
-static qz_status shape_job(const qz_st *file, const char *module, job *j, qz_error *err) {
+static qz_status shape_job(const qz_st *file, const char *module, awq_reading *j, qz_error *err) {
     awq_layout l = j->c->layout;
     const qz_st_dtype code = l == FAST ? QZ_ST_I16 : QZ_ST_I32, wide = l == FAST ? QZ_ST_BF16 : QZ_ST_F16;
     QZ_TRY(qz_folder_typed(file, module, "qweight", j->w, code, code, err));
@@ -107,7 +108,7 @@ static float float_at(const qz_st_tensor *t, size_t i) {
 }
 
 /* "gemv_fast" keeps −(s·z) instead of z. */
-static qz_status read_fast(const qz_st *file, const job *j, qz_error *err) {
+static qz_status read_fast(const qz_st *file, const awq_reading *j, qz_error *err) {
     for (size_t g = 0; g < j->groups; g++)
         for (size_t n = 0; n < j->rows; n++) {
             float s = float_at(j->s, g * j->rows + n), scaled = float_at(j->z, g * j->rows + n);
@@ -120,7 +121,7 @@ static qz_status read_fast(const qz_st *file, const job *j, qz_error *err) {
     return QZ_OK;
 }
 
-static void read_marlin_scales(const job *j) {
+static void read_marlin_scales(const awq_reading *j) {
     for (size_t g = 0; g < j->groups; g++)
         for (size_t n = 0; n < j->rows; n++)
             j->scales[n * j->groups + g] = qz_load_u16le(j->s->data + 2 * (g * j->rows + qz_awq_marlin_scale(n, j->groups == 1)));
@@ -141,7 +142,7 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     char *module = qz_arena_strndup(&m->arena, t->name, strlen(t->name) - strlen(".qweight"));
     qz_int_group *g = qz_arena_calloc(&m->arena, 1, sizeof *g);
     if (!module || !g) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    job j = { .c = c, .w = t, .z = qz_folder_part(r->dir, module, "qzeros"), .s = qz_folder_part(r->dir, module, "scales") };
+    awq_reading j = { .c = c, .w = t, .z = qz_folder_part(r->dir, module, "qzeros"), .s = qz_folder_part(r->dir, module, "scales") };
     if (!j.z) j.z = qz_folder_part(r->dir, module, "scaled_zeros"); /* llm-awq's own files */
     QZ_TRY(shape_job(file, module, &j, err));
     j.codes = qz_arena_calloc(&m->arena, j.rows, j.cols / 2);

@@ -193,6 +193,6 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *plan, const qz
 
 const qz_scheme_ops qz_bnb_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack,
-    .round = round_codes, .kind = { "bitsandbytes codes", false, true },
+    .round = round_codes, .kind = { "bitsandbytes codes", false, true, false },
     .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_bnb_detect, .read = qz_bnb_read_model,
 };

@@ -2,6 +2,7 @@
  * nested scales in any storage type, and LLM.int8 rows. Source: formats/hf-bitsandbytes.md sections 5 and 6. */
 #include "artifacts/bnb_int.h"
 #include "base/bytes.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"

@@ -256,15 +256,13 @@ qz_status qz_folder_int_codes(const qz_quantized *q, const char *scheme, bool ac
     return QZ_OK;
 }
 
-/* GPTQ v1 without symmetry has no way to say z = 0. */
-static uint8_t zero_least(const qz_scheme_spec *s) { return s->scheme == QZ_SCHEME_GPTQ && !s->sym && !s->v2; }
-
 /* Round to nearest on float16 scales, as a file holds them. */
 qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_scheme_spec *spec = &plan->spec;
     (void)run;
     size_t g = it->group_size, groups = it->cols / g, top = (1u << it->bits) - 1;
     uint8_t *codes = qz_arena_alloc(arena, it->rows, it->cols), *zeros = qz_arena_alloc(arena, it->rows, groups);
+    const uint8_t least = spec->sym ? 0 : qz_scheme_least_zero(spec);
     float *scales = qz_arena_alloc(arena, it->rows * groups, sizeof *scales);
     if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
     for (size_t r = 0; r < it->rows; r++) {
@@ -272,7 +270,7 @@ qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_ar
         for (size_t j = 0; j < groups; j++) {
             float s = qz_f16_to_f32(qz_f32_to_f16(scales[r * groups + j]));
             uint8_t *z = &zeros[r * groups + j];
-            *z = *z < zero_least(spec) ? zero_least(spec) : *z;
+            *z = *z < least ? least : *z;
             scales[r * groups + j] = s;
             for (size_t k = j * g; k < (j + 1) * g; k++) {
                 float c = rintf(w[r * it->cols + k] / s) + (float)*z;

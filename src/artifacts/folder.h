@@ -6,7 +6,7 @@
 #define QZ_ARTIFACTS_FOLDER_H
 #include "codecs/int_group.h"
 #include "artifacts/artifacts_int.h"
-#include "base/json.h"
+#include <jansson.h>
 #include "model/checkpoint.h"
 
 enum { QZ_FOLDER_PARTS = 8 }; /* most file tensors of one item */

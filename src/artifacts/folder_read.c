@@ -1,6 +1,7 @@
 /* The reader of folder artifacts: finds the quantization's description in any of its historic places, opens the weights and
  * lets the scheme turn its tensors into views. Source: formats/hf-config.md, hf-awq.md section 8, hf-gptq.md section 6. */
 #include "artifacts/folder.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "formats/dtypes.h"
 #include "model/leftovers.h"

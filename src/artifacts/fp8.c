@@ -103,5 +103,5 @@ static qz_status read_model(qz_run *run, const char *path, qz_model **out, qz_er
 
 const qz_scheme_ops qz_fp8_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack, .round = round_codes,
-    .kind = { "FP8 codes", false, true }, .engines_name = "fp8:block", .finish = qz_folder_finish, .close = qz_folder_close, .detect = detect, .read = read_model,
+    .kind = { "FP8 codes", false, true, false }, .engines_name = "fp8:block", .finish = qz_folder_finish, .close = qz_folder_close, .detect = detect, .read = read_model,
 };

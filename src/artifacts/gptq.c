@@ -16,14 +16,6 @@ static const char *const levels[] = {
 static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 
 /* ---- parsing ---- */
-bool qz_gptq_bits_known(long bits) { return bits == 2 || bits == 3 || bits == 4 || bits == 8; }
-bool qz_gptq_group_known(long group) {
-    static const int groups[] = { -1, 16, 32, 64, 128, 256, 512, 1024 };
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
-        if (group == groups[i]) return true;
-    return false;
-}
-
 static const char *const flag_names[] = { "sym", "asym", "act_order", "static_groups", "v1", "v2", "lm_head" };
 enum { F_SYM = 1, F_ASYM = 2, F_ACT = 4, F_STATIC = 8, F_V1 = 16, F_V2 = 32, F_HEAD = 64, N_FLAGS = 7 };
 
@@ -69,7 +61,7 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 
 /* ---- plan ---- */
 static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
-    qz_module_setting x;
+    qz_int_setting x;
     *yes = s->linear >= 0 || (p->spec.lm_head && s->t == p->model->head);
     if (!*yes || p->spec.n_modules == 0) return QZ_OK;
     QZ_TRY(qz_module_setting_of(&p->spec, s->t->name, &x, err));
@@ -78,7 +70,7 @@ static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *ye
 }
 
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
-    qz_module_setting x;
+    qz_int_setting x;
     QZ_TRY(qz_module_setting_of(&p->spec, it->out_name, &x, err));
     uint64_t k = it->cols, n = it->rows, b = x.bits;
     uint32_t g = x.group_size;
@@ -90,7 +82,7 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
     if (k % g) {
         int fits = k % 64 == 0 && g > 64 ? 64 : g > 32 ? 32 : -1;
         char use[48];
-        if (x.rule && x.rule->group_size > 0) (void)snprintf(use, sizeof use, "use group_size:%d in its --module", fits);
+        if (qz_module_rule_of(&x) && qz_module_rule_of(&x)->group_size > 0) (void)snprintf(use, sizeof use, "use group_size:%d in its --module", fits);
         else (void)snprintf(use, sizeof use, "use gptq:w%ug%d", p->spec.bits, fits);
         return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit GPTQ: tensor '%s' [%zu, %zu]: expected columns in groups of %u; %s", it->name, it->rows, it->cols, g, use);
     }
@@ -218,6 +210,6 @@ static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const q
 
 const qz_scheme_ops qz_gptq_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack,
-    .round = qz_folder_round, .kind = { "integer groups", true, false },
+    .round = qz_folder_round, .kind = { "integer groups", true, false, true },
     .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_gptq_detect, .read = qz_gptq_read_model,
 };

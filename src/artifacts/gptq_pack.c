@@ -4,6 +4,14 @@
 #include "base/bytes.h"
 #include <string.h>
 
+bool qz_gptq_bits_known(long bits) { return bits == 2 || bits == 3 || bits == 4 || bits == 8; }
+bool qz_gptq_group_known(long group) {
+    static const int groups[] = { -1, 16, 32, 64, 128, 256, 512, 1024 };
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (group == groups[i]) return true;
+    return false;
+}
+
 void qz_gptq_pack_stream(const uint8_t *codes, size_t n, uint32_t bits, size_t stride, uint32_t *out) {
     size_t word = 0;
     uint32_t shift = 0;

@@ -4,6 +4,7 @@
 #include "artifacts/module_rules.h"
 #include "base/bytes.h"
 #include "base/half.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
@@ -122,10 +123,10 @@ typedef struct {
     size_t rows, cols, groups, row_bytes;
     uint8_t *strips;     /* [threads][STRIP][cols] */
     uint8_t *codes;
-} job;
+} gptq_reading;
 
 static void unpack(void *arg, qz_part part) {
-    const job *j = arg;
+    const gptq_reading *j = arg;
     size_t lo, hi;
     qz_split(j->rows, STRIP, part, &lo, &hi);
     uint8_t *strip = j->strips + part.thread * STRIP * j->cols;
@@ -136,7 +137,7 @@ static void unpack(void *arg, qz_part part) {
     }
 }
 
-static qz_status wrong_shape(const qz_st *file, const char *module, const job *j, const gptq_params *p, qz_error *err) {
+static qz_status wrong_shape(const qz_st *file, const char *module, const gptq_reading *j, const gptq_params *p, qz_error *err) {
     const qz_st_tensor *const parts[] = { j->w, j->z, j->s, j->g };
     char expected[160];
     size_t n = (size_t)snprintf(expected, sizeof expected, "%u bits in groups of %lld", j->bits, (long long)p->group);
@@ -148,7 +149,7 @@ static qz_status wrong_shape(const qz_st *file, const char *module, const job *j
     return qz_folder_misfit(file, module, expected, parts, 4, err);
 }
 
-static qz_status shape_job(const qz_st *file, const char *module, const gptq_params *p, job *j, qz_error *err) {
+static qz_status shape_job(const qz_st *file, const char *module, const gptq_params *p, gptq_reading *j, qz_error *err) {
     QZ_TRY(qz_folder_typed(file, module, "qweight", j->w, QZ_ST_I32, QZ_ST_I32, err));
     QZ_TRY(qz_folder_typed(file, module, "qzeros", j->z, QZ_ST_I32, QZ_ST_I32, err));
     if (!j->s || j->s->dtype != QZ_ST_F32) QZ_TRY(qz_folder_typed(file, module, "scales", j->s, QZ_ST_F16, QZ_ST_BF16, err));
@@ -169,7 +170,7 @@ static qz_status shape_job(const qz_st *file, const char *module, const gptq_par
 }
 
 /* Scales [groups, rows] of the file as float16 [rows, groups]; wider ones only if nothing is lost. */
-static qz_status read_scales(const qz_st *file, const job *j, uint16_t *out, qz_error *err) {
+static qz_status read_scales(const qz_st *file, const gptq_reading *j, uint16_t *out, qz_error *err) {
     for (size_t g = 0; g < j->groups; g++)
         for (size_t n = 0; n < j->rows; n++) {
             size_t i = g * j->rows + n;
@@ -189,7 +190,7 @@ static qz_status read_scales(const qz_st *file, const job *j, uint16_t *out, qz_
     return QZ_OK;
 }
 
-static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const job *j, uint8_t *out, bool *sym, qz_error *err) {
+static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const gptq_reading *j, uint8_t *out, bool *sym, qz_error *err) {
     uint8_t half = (uint8_t)(1u << (j->bits - 1));
     size_t odd = 0, lost = 0;
     uint8_t *row = qz_alloc_array(j->rows, 1);
@@ -216,7 +217,7 @@ static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const jo
 
 /* g_idx, or NULL where it says nothing new. One that puts every column into group 0 of several was never filled: engines take it
  * as absent (ExLlama, and vLLM where desc_act is false), and so do we. */
-static qz_status read_g_idx(const qz_st *file, const gptq_config *c, job *j, size_t group, qz_arena *arena, const uint32_t **out, qz_error *err) {
+static qz_status read_g_idx(const qz_st *file, const gptq_config *c, gptq_reading *j, size_t group, qz_arena *arena, const uint32_t **out, qz_error *err) {
     bool trivial = j->cols % group == 0; /* a short last group needs the list */
     bool unfilled = j->g && j->groups > 1;
     for (size_t k = 0; k < j->cols && unfilled; k++) unfilled = qz_load_u32le(j->g->data + 4 * k) == 0;
@@ -256,7 +257,7 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     char *name = module ? qz_arena_printf(&m->arena, "%s.weight", module) : NULL;
     if (!name || !g) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     QZ_TRY(params_of(c, module, &p, err));
-    job j = { .w = t, .z = qz_folder_part(r->dir, module, "qzeros"), .s = qz_folder_part(r->dir, module, "scales"),
+    gptq_reading j = { .w = t, .z = qz_folder_part(r->dir, module, "qzeros"), .s = qz_folder_part(r->dir, module, "scales"),
               .g = qz_folder_part(r->dir, module, "g_idx"), .bits = (uint32_t)p.bits };
     j.planar = (c->planar && p.bits == 3) || p.bits == 5 || p.bits == 6 || p.bits == 7;
     QZ_TRY(shape_job(file, module, &p, &j, err));

@@ -64,19 +64,19 @@ static qz_status parse_settings(qz_module_rule *r, const char *p, qz_error *err)
         r->keep = true;
         return QZ_OK;
     }
-    for (;; p++) {
-        size_t n = strcspn(p, ","), i = 0;
-        while (i < 4 && (strlen(words[i].word) != n || strncmp(words[i].word, p, n))) i++;
-        if (i == 4 && memchr(p, ':', n)) QZ_TRY(parse_number(r, p, n, err));
-        else if (i == 4) return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)n, p, r->text);
+    if (*p == 0 || qz_str_ends(p, ",")) return qz_fail(err, QZ_EUSAGE, "unknown setting '' in --module '%.200s': " EXPECTED, r->text);
+    for (qz_piece one; qz_list_next(&p, &one);) {
+        size_t i = 0;
+        while (i < 4 && (strlen(words[i].word) != one.n || strncmp(words[i].word, one.at, one.n))) i++;
+        if (i == 4 && memchr(one.at, ':', one.n)) QZ_TRY(parse_number(r, one.at, one.n, err));
+        else if (i == 4) return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)one.n, one.at, r->text);
         else {
             int *field = (int *)(void *)((char *)r + words[i].field);
             if (*field >= 0) return qz_fail(err, QZ_EUSAGE, "settings contradict or repeat each other in --module '%.200s'", r->text);
             *field = words[i].value;
         }
-        p += n;
-        if (*p == 0) return QZ_OK;
     }
+    return QZ_OK;
 }
 
 static qz_status parse_rule(const char *text, qz_arena *arena, qz_module_rule *r, qz_error *err) {
@@ -100,7 +100,7 @@ static qz_status parse_rule(const char *text, qz_arena *arena, qz_module_rule *r
 
 qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, size_t n, qz_arena *arena, qz_error *err) {
     if (n == 0) return QZ_OK;
-    if (spec->scheme != QZ_SCHEME_GPTQ)
+    if (!qz_scheme_holds_modules(spec->scheme))
         return qz_fail(err, QZ_EUSAGE, "--module is for gptq: files of '%s' have no settings of single modules", qz_scheme_get(spec->scheme)->name);
     qz_module_rule *rules = qz_arena_alloc(arena, n, sizeof *rules);
     if (!rules) return qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -131,9 +131,12 @@ static qz_status first_rule(const qz_scheme_spec *s, const char *module, const q
     return QZ_OK;
 }
 
+const qz_module_rule *qz_module_rule_of(const qz_int_setting *x) { return x->rule; }
+
 /* The scheme's setting with what the rule (NULL: none) changes. */
-static qz_module_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
-    qz_module_setting out = { .bits = s->bits, .group_size = s->group_size, .sym = s->sym, .act_order = s->act_order, .rule = r };
+static qz_int_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
+    qz_int_setting out = { .bits = s->bits, .group_size = s->group_size, .sym = s->sym, .act_order = s->act_order,
+                           .static_groups = s->static_groups, .least_zero = qz_scheme_least_zero(s), .rule = r };
     if (!r) return out;
     out.keep = r->keep;
     if (r->bits >= 0) out.bits = (uint32_t)r->bits;
@@ -143,7 +146,7 @@ static qz_module_setting apply(const qz_scheme_spec *s, const qz_module_rule *r)
     return out;
 }
 
-qz_status qz_module_setting_of(const qz_scheme_spec *s, const char *name, qz_module_setting *out, qz_error *err) {
+qz_status qz_module_setting_of(const qz_scheme_spec *s, const char *name, qz_int_setting *out, qz_error *err) {
     const qz_module_rule *r;
     char module[NAME_LIMIT];
     module_name(name, module);
@@ -152,12 +155,14 @@ qz_status qz_module_setting_of(const qz_scheme_spec *s, const char *name, qz_mod
     return QZ_OK;
 }
 
-bool qz_module_setting_equal(const qz_module_setting *a, const qz_module_setting *b) {
+qz_int_setting qz_module_usual(const qz_scheme_spec *spec) { return apply(spec, NULL); }
+
+bool qz_module_setting_equal(const qz_int_setting *a, const qz_int_setting *b) {
     if (a->keep || b->keep) return a->keep == b->keep;
     return a->bits == b->bits && a->group_size == b->group_size && a->sym == b->sym && a->act_order == b->act_order;
 }
 
-const char *qz_module_setting_text(const qz_module_setting *s, char buf[64]) {
+const char *qz_module_setting_text(const qz_int_setting *s, char buf[64]) {
     char groups[24] = "whole rows";
     if (s->group_size) (void)snprintf(groups, sizeof groups, "groups of %u", s->group_size);
     if (s->keep) (void)snprintf(buf, 64, "float16");
@@ -196,7 +201,7 @@ static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t l
                             qz_error *err) {
     const qz_block *b = &m->blocks[layer];
     char name[NAME_LIMIT], first[NAME_LIMIT], a[64], c[64], all[64];
-    qz_module_setting have, want;
+    qz_int_setting have, want;
     module_name(qz_block_linear(b, in->first, in->expert)->name, first);
     QZ_TRY(qz_module_setting_of(s, first, &want, err));
     for (size_t l = in->first + 1; l < in->first + in->n; l++) {
@@ -205,7 +210,7 @@ static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t l
         if (qz_module_setting_equal(&have, &want)) continue;
         pattern_of_all(m, layer, in, all);
         return qz_fail(err, QZ_EUNSUPPORTED, "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, '%.120s' %s; let the pattern match %s",
-                       (have.rule ? have.rule : want.rule)->text, first, qz_module_setting_text(&want, a), name,
+                       qz_module_rule_of(have.rule ? &have : &want)->text, first, qz_module_setting_text(&want, a), name,
                        qz_module_setting_text(&have, c), all);
     }
     return QZ_OK;
@@ -214,7 +219,7 @@ static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t l
 static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, const qz_input_widths *w, size_t layer,
                              qz_error *err) {
     char name[NAME_LIMIT];
-    qz_module_setting have;
+    qz_int_setting have;
     for (size_t i = 0; i < qz_inputs(w, layer); i++) {
         const qz_input in = qz_input_at(w, layer, i);
         if (in.fused == NULL || m->config.fused) continue;
@@ -295,7 +300,7 @@ qz_status qz_module_rules_note(qz_artifact_plan *p, qz_arena *arena, qz_error *e
     if (!u) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
     QZ_TRY(count_all(s, p->model, u, &coded, err));
     for (size_t i = 0; i < s->n_modules; i++) {
-        const qz_module_setting x = apply(s, &s->modules[i]);
+        const qz_int_setting x = apply(s, &s->modules[i]);
         QZ_TRY(qz_plan_note(p, arena, err, "%zu module%s by --module '%.200s': %s", u[i].decides, u[i].decides == 1 ? "" : "s", s->modules[i].text,
                             qz_module_setting_text(&x, text)));
     }
@@ -303,7 +308,7 @@ qz_status qz_module_rules_note(qz_artifact_plan *p, qz_arena *arena, qz_error *e
 }
 
 /* ---- the object ---- */
-static bool put_rule(json_t *o, const char *pattern, const qz_module_setting *x, const qz_scheme_spec *s, bool all) {
+static bool put_rule(json_t *o, const char *pattern, const qz_int_setting *x, const qz_scheme_spec *s, bool all) {
     const qz_module_rule *r = x->rule;
     qz_str key = {0};
     json_t *v = json_object();
@@ -331,7 +336,7 @@ static bool put_fused(json_t *o, const qz_artifact_plan *p, const qz_input_width
     const qz_scheme_spec *s = &p->spec;
     const qz_model *m = p->model;
     char name[NAME_LIMIT], part[NAME_LIMIT], number[32];
-    qz_module_setting want, have;
+    qz_int_setting want, have;
     qz_error ignored = {0};
     qz_str layers = {0}, pattern = {0};
     size_t n = 0, last = 0;
@@ -373,7 +378,7 @@ json_t *qz_module_rules_json(const qz_artifact_plan *p) {
         for (size_t i = 0; i <= s->n_modules && ok; i++)
             ok = put_fused(o, p, &w, stage, i ? &s->modules[i - 1] : NULL);
     for (size_t i = 0; i < s->n_modules && ok; i++) {
-        qz_module_setting x = apply(s, &s->modules[i]);
+        qz_int_setting x = apply(s, &s->modules[i]);
         ok = put_rule(o, s->modules[i].pattern, &x, s, false);
     }
     if (!ok) json_decref(o);

@@ -12,29 +12,27 @@
 #define QZ_ARTIFACTS_MODULE_RULES_H
 #include <stdbool.h>
 #include "artifacts/artifact.h"
-#include "base/json.h"
-
-typedef struct {
-    bool keep;               /* the module stays float */
-    uint32_t bits, group_size; /* group_size 0: the whole row */
-    bool sym, act_order;
-    const qz_module_rule *rule; /* that decided, NULL: none */
-} qz_module_setting;
+#include <jansson.h>
+#include "codecs/int_group.h"
 
 struct qz_module_rule {
     const char *text;        /* as given */
     const char *pattern;     /* regular expression, from the start of the name */
     bool keep;
-    int bits, group_size, sym, act_order; /* -1: as the scheme (group_size: 0 whole row) */
+    int bits, group_size, sym, act_order; /* -1: as the scheme */
 };
 
 /* Fills spec->modules; a rule that makes a module asymmetric turns the whole file to v2 unless +v1 was asked for. */
 qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, size_t n, qz_arena *arena, qz_error *err);
 /* name: of the module or of its weight. QZ_EUNSUPPORTED: the matcher's limits were reached. */
-qz_status qz_module_setting_of(const qz_scheme_spec *spec, const char *name, qz_module_setting *out, qz_error *err);
-bool qz_module_setting_equal(const qz_module_setting *a, const qz_module_setting *b);
+qz_status qz_module_setting_of(const qz_scheme_spec *spec, const char *name, qz_int_setting *out, qz_error *err);
+/* The rule that decided, NULL: none. */
+const qz_module_rule *qz_module_rule_of(const qz_int_setting *s);
+/* Of modules that no rule is about. */
+qz_int_setting qz_module_usual(const qz_scheme_spec *spec);
+bool qz_module_setting_equal(const qz_int_setting *a, const qz_int_setting *b);
 /* "8 bits, groups of 32, symmetric, act_order"; "16 bits" */
-const char *qz_module_setting_text(const qz_module_setting *s, char buf[64]);
+const char *qz_module_setting_text(const qz_int_setting *s, char buf[64]);
 /* Every rule decides something; parts of a layer that engines load as one (q k v, gate up) agree; something is left to quantize.
  * QZ_EUSAGE or QZ_EUNSUPPORTED. */
 qz_status qz_module_rules_check(const qz_scheme_spec *spec, const qz_model *m, qz_error *err);

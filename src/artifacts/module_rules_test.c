@@ -1,6 +1,7 @@
 /* Rules for single modules. Outside truth: GPTQModel 7.7.0 and vLLM resolve `dynamic` by the first key whose expression matches the
  * name from its start, engines under the fused name; tests/interop loads such folders in GPTQModel itself. */
 #include "codecs/int_group.h"
+#include "base/json.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
@@ -41,7 +42,7 @@ static void patterns(void **state) {
         { "q.proj=keep", "model.layers.2.self_attn.q_proj", false } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         qz_scheme_spec s;
-        qz_module_setting x;
+        qz_int_setting x;
         OK(parse("gptq", &cases[i].rule, 1, &s, err));
         OK(qz_module_setting_of(&s, cases[i].module, &x, err));
         if (x.keep != cases[i].yes) fail_msg("%s on %s: pattern %s", cases[i].rule, cases[i].module, s.modules[0].pattern);
@@ -52,7 +53,7 @@ static void settings(void **state) {
     (void)state;
     static const char *const rules[] = { "layers.0=bits:8", "mlp=group_size:-1,asym", "o_proj=bits:3,act_order,sym,group_size:64" };
     qz_scheme_spec s;
-    qz_module_setting x;
+    qz_int_setting x;
     char text[64];
     OK(parse("gptq:w4g32", rules, 3, &s, err));
     assert_true(s.v2); /* one asymmetric module: the whole file says zero points as they are */

@@ -12,7 +12,7 @@
 
 static qz_status find_scheme(const char *path, const qz_scheme_ops **out, qz_error *err) {
     *out = NULL;
-    if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    if (!qz_path_exists(path)) return qz_path_missing(path, err);
     for (int s = 0; s < QZ_SCHEME_COUNT && !*out; s++) {
         bool yes = false;
         QZ_TRY(qz_scheme_ops_get((qz_scheme)s)->detect(path, &yes, err));
@@ -84,7 +84,7 @@ static qz_status gguf_tokenizer(const char *path, qz_tokenizer **out, qz_error *
 
 qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *err) {
     *out = NULL;
-    if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    if (!qz_path_exists(path)) return qz_path_missing(path, err);
     if (!qz_path_is_dir(path)) return gguf_tokenizer(path, out, err);
     char *json = qz_path_join(path, "tokenizer.json");
     if (!json) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);

@@ -9,12 +9,12 @@
 #include <strings.h>
 
 static const qz_scheme_info infos[QZ_SCHEME_COUNT] = {
-#define QZ_SCHEME(id, name, level, dir, method, ops, help) [QZ_SCHEME_##id] = { name, level, dir, method, help },
+#define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) [QZ_SCHEME_##id] = { name, level, dir, best, compat, help },
 #include "artifacts/schemes.def"
 #undef QZ_SCHEME
 };
 static const qz_scheme_ops *const all_ops[QZ_SCHEME_COUNT] = {
-#define QZ_SCHEME(id, name, level, dir, method, ops, help) [QZ_SCHEME_##id] = &ops,
+#define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) [QZ_SCHEME_##id] = &ops,
 #include "artifacts/schemes.def"
 #undef QZ_SCHEME
 };
@@ -27,13 +27,15 @@ qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_
     *out = NULL;
     return o->round ? o->round(run, plan, it, w, arena, out, err) : qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no such codes", it->name);
 }
+uint8_t qz_scheme_least_zero(const qz_scheme_spec *s) { return all_ops[s->scheme]->kind.free && !s->v2; }
+bool qz_scheme_holds_modules(qz_scheme s) { return all_ops[s]->kind.free; }
 const char *qz_scheme_engines_name(qz_scheme s) { return all_ops[s]->engines_name ? all_ops[s]->engines_name : infos[s].name; }
 const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i); }
 
 /* Nearest known spelling among "scheme", "scheme:level" and the bare levels of gguf. */
 static qz_status unknown(const char *text, qz_error *err) {
     char best[64] = "", name[64], low[64];
-    size_t best_d = SIZE_MAX;
+    qz_near near = {.word = low};
     for (size_t i = 0; i < sizeof low; i++) {
         low[i] = (char)tolower((unsigned char)text[i]);
         if (!text[i]) break;
@@ -47,11 +49,7 @@ static qz_status unknown(const char *text, qz_error *err) {
                 snprintf(name, sizeof name, "%s%s%s", bare ? "" : infos[s].name, i && !bare ? ":" : "", level);
                 char cmp[64] = "";
                 for (size_t k = 0; name[k]; k++) cmp[k] = (char)tolower((unsigned char)name[k]);
-                size_t d = qz_str_distance(low, cmp);
-                if (d < best_d) {
-                    best_d = d;
-                    memcpy(best, name, strlen(name) + 1);
-                }
+                if (qz_near_see(&near, cmp)) memcpy(best, name, strlen(name) + 1);
             }
     return qz_fail(err, QZ_EUSAGE, "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s' ('quantz types' lists all)", text, best);
 }

@@ -10,7 +10,7 @@ typedef unsigned qz_scheme; /* a QZ_SCHEME_… of schemes.h */
 typedef struct {
     const char *name, *default_level;
     bool directory;
-    const char *method;     /* methods.def name that fits the scheme by default */
+    const char *best, *compat; /* rows of methods/methods.def that make its codes, by --search */
     const char *help;
 } qz_scheme_info;
 const qz_scheme_info *qz_scheme_get(qz_scheme s);
@@ -36,5 +36,9 @@ typedef struct {
 qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
 /* Levels of a scheme that can be written, i = 0, 1, …; NULL behind the last. */
 const char *qz_scheme_level(qz_scheme s, size_t i);
+/* Least zero point that the file can say: GPTQ v1 stores them minus one. */
+uint8_t qz_scheme_least_zero(const qz_scheme_spec *s);
+/* Whether rules for single modules can stand in the file. */
+bool qz_scheme_holds_modules(qz_scheme s);
 const char *qz_scheme_engines_name(qz_scheme s); /* in engines.def */
 #endif

@@ -154,7 +154,7 @@ qz_status qz_artifact_verify_hashes(const char *path, qz_arena *arena, qz_table 
 qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err) {
     sheet s = { .t = table, .err = err };
     QZ_TRY(open_sheet(arena, table, err));
-    if (!qz_path_exists(path)) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    if (!qz_path_exists(path)) return qz_path_missing(path, err);
     QZ_TRY(check_manifest(&s, path, arena));
     qz_model *m = NULL;
     qz_error inner = {0};

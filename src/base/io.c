@@ -1,4 +1,5 @@
 #include "base/io.h"
+#include "base/str.h"
 #include "base/size.h"
 #include <dirent.h>
 #include <errno.h>
@@ -122,6 +123,12 @@ qz_status qz_copy_file(const char *from, const char *to, qz_error *err) {
     qz_status s = qz_write_file(to, m.ptr, m.size, err);
     qz_map_release(&m);
     return s;
+}
+
+qz_status qz_path_missing(const char *path, qz_error *err) {
+    const char *slash = strchr(path, '/');
+    const bool hub = slash && slash > path && path[0] != '.' && slash[1] && !strchr(slash + 1, '/') && !qz_str_ends(path, ".json") && !qz_str_ends(path, ".gguf");
+    return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'%s", path, hub ? "; if it is a hub id, download the model first: nothing here reads a network" : "");
 }
 
 bool qz_path_exists(const char *path) {

@@ -1,24 +1,13 @@
-/* Files: read-only mappings, whole-file reads, buffered line reader, atomic output files, folders, free space.
- * Every failing call names the file. Atomic output: qz_out_open(path) writes PATH.partial; qz_out_close checks and fsyncs it,
- * qz_commit gives it its name (qz_out_commit: both); qz_out_abort keeps or removes the partial file. */
+/* Files: read-only mappings (map.h), whole-file reads, atomic output files (out.h), folders, free space. Every failing call names the
+ * file. */
 #ifndef QZ_BASE_IO_H
 #define QZ_BASE_IO_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/map.h"
+#include "base/out.h"
 #include "base/status.h"
-#include "base/hash.h"
-
-/* ---- mapping (read-only) ---- */
-typedef struct {
-    const uint8_t *ptr; /* NULL for an empty file */
-    size_t size;
-    char *path;         /* owned copy, for error texts */
-} qz_map;
-qz_status qz_map_open(qz_map *m, const char *path, qz_error *err);
-void qz_map_release(qz_map *m);
-/* Tells the kernel that [ptr, ptr+n) is no longer needed (keeps resident memory at one block). */
-void qz_map_forget(const void *ptr, size_t n);
 
 /* ---- whole files ---- */
 /* For reading; QZ_EUSAGE for a pipe, device or folder, without waiting for one. The caller closes *fd. */
@@ -31,28 +20,9 @@ qz_status qz_stage_file(const char *path, const void *bytes, size_t n, qz_error 
 qz_status qz_write_file(const char *path, const void *bytes, size_t n, qz_error *err);
 qz_status qz_copy_file(const char *from, const char *to, qz_error *err); /* atomic as well */
 
-/* ---- atomic output stream ---- */
-typedef struct {
-    int fd;              /* -1 when closed */
-    char *path, *partial;
-    uint64_t size;       /* bytes written so far */
-    uint8_t *buf;
-    size_t used;
-    qz_sha256 sha;       /* of everything written, in order */
-    bool whole;          /* closed or committed: abort leaves what stands there */
-} qz_out;
-/* Opens PATH.partial for writing from offset 0 (truncated). */
-qz_status qz_out_open(qz_out *o, const char *path, qz_error *err);
-/* Opens an existing PATH.partial and continues at `offset` (its first `offset` bytes are re-hashed). */
-qz_status qz_out_resume(qz_out *o, const char *path, uint64_t offset, qz_error *err);
-qz_status qz_out_write(qz_out *o, const void *bytes, size_t n, qz_error *err);
-qz_status qz_out_zeros(qz_out *o, size_t n, qz_error *err);
-qz_status qz_out_flush(qz_out *o, qz_error *err);      /* to the disk: write + fdatasync */
-qz_status qz_out_close(qz_out *o, char sha_hex[65], qz_error *err);  /* to the disk, under PATH.partial; sha_hex may be NULL */
-qz_status qz_out_commit(qz_out *o, char sha_hex[65], qz_error *err); /* and under its name */
-void qz_out_abort(qz_out *o, bool keep_partial);       /* accepts a zeroed or committed object */
-
 /* ---- folders and facts ---- */
+/* QZ_EUSAGE: no such file or folder; a word like owner/name may be a hub id, which no verb can open. */
+qz_status qz_path_missing(const char *path, qz_error *err);
 bool qz_path_exists(const char *path); /* also a link to nothing: reading it then says so, where it must not pass as absent */
 bool qz_path_is_link(const char *path); /* dangling or not */
 bool qz_path_is_dir(const char *path);

@@ -16,8 +16,15 @@ qz_path_kind qz_path_kind_of(const char *path) {
 const char *qz_path_kind_text(const char *path) {
     struct stat st;
     if (stat(path, &st) != 0) return lstat(path, &st) == 0 ? "a link to nothing" : "nothing";
-    return S_ISREG(st.st_mode) ? "a file" : S_ISDIR(st.st_mode) ? "a folder" : S_ISCHR(st.st_mode) ? "a character device"
-           : S_ISBLK(st.st_mode) ? "a block device" : S_ISFIFO(st.st_mode) ? "a pipe" : S_ISSOCK(st.st_mode) ? "a socket" : "no file";
+    switch (st.st_mode & S_IFMT) {
+    case S_IFREG: return "a file";
+    case S_IFDIR: return "a folder";
+    case S_IFCHR: return "a character device";
+    case S_IFBLK: return "a block device";
+    case S_IFIFO: return "a pipe";
+    case S_IFSOCK: return "a socket";
+    default: return "no file";
+    }
 }
 bool qz_path_same(const char *a, const char *b) {
     struct stat x, y;

@@ -14,24 +14,14 @@ qz_status qz_fail(qz_error *err, qz_status code, const char *fmt, ...) {
     return code;
 }
 
-int qz_exit_code(qz_status code) {
-    switch (code) {
-    case QZ_OK: return 0;
-    case QZ_ECHECK: return 1;
-    case QZ_EUSAGE:
-    case QZ_EFORMAT:
-    case QZ_EUNSUPPORTED:
-    case QZ_ENONFINITE: return 2;
-    case QZ_EIO:
-    case QZ_EMEMORY:
-    case QZ_ENUMERIC:
-    case QZ_EBUG: return 3;
-    }
-    return 3;
-}
+static const qz_error_kind kinds[] = {
+    {QZ_OK, "ok", "", 0, "", ""},
+#define QZ_ERROR(id, name, code, exit, what, cure) [QZ_##id] = {QZ_##id, name, code, exit, what, cure},
+#include "base/errors.def"
+};
+enum { N_KINDS = sizeof kinds / sizeof kinds[0] };
 
-const char *qz_status_name(qz_status code) {
-    static const char *const names[] = {"ok",      "usage", "io",    "format",    "unsupported", "memory",
-                                        "numeric", "bug",   "check", "non-finite"};
-    return (size_t)code < sizeof names / sizeof names[0] ? names[code] : "unknown";
-}
+const qz_error_kind *qz_error_kind_at(size_t i) { return i + 1 < N_KINDS ? &kinds[i + 1] : NULL; }
+int qz_exit_code(qz_status code) { return (size_t)code < N_KINDS ? kinds[code].exit : 3; }
+const char *qz_status_name(qz_status code) { return (size_t)code < N_KINDS ? kinds[code].name : "unknown"; }
+const char *qz_status_code(qz_status code) { return (size_t)code < N_KINDS ? kinds[code].code : "E-BUG"; }

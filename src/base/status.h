@@ -6,18 +6,13 @@
 #ifndef QZ_BASE_STATUS_H
 #define QZ_BASE_STATUS_H
 #include <stdarg.h>
+#include <stddef.h>
 
 typedef enum {
     QZ_OK = 0,
-    QZ_EUSAGE,       /* exit 2 */
-    QZ_EIO,          /* exit 3 */
-    QZ_EFORMAT,      /* exit 2 */
-    QZ_EUNSUPPORTED, /* exit 2 */
-    QZ_EMEMORY,      /* exit 3 */
-    QZ_ENUMERIC,     /* exit 3 */
-    QZ_EBUG,         /* exit 3 */
-    QZ_ECHECK,       /* exit 1: a gate, lint or verification said no */
-    QZ_ENONFINITE    /* exit 2: refused input, non-finite weights */
+    QZ_EUSAGE, QZ_EIO, QZ_EFORMAT, QZ_EUNSUPPORTED, QZ_EMEMORY, QZ_ENUMERIC, QZ_EBUG,
+    QZ_ECHECK,   /* a gate, lint or verification said no */
+    QZ_ENONFINITE /* refused input, non-finite weights */
 } qz_status;
 
 typedef struct {
@@ -33,10 +28,15 @@ typedef struct {
 
 /* Stores code and text unless an earlier error is kept; err may be NULL. Returns code. */
 qz_status qz_fail(qz_error *err, qz_status code, const char *fmt, ...) QZ_PRINTF(3, 4);
+/* A row of errors.def: what a code means, and what to do about it. */
+typedef struct { qz_status status; const char *name, *code; int exit; const char *what, *cure; } qz_error_kind;
+const qz_error_kind *qz_error_kind_at(size_t i); /* NULL behind the last */
 /* Exit code of the program for a status: 0, 1, 2 or 3. */
 int qz_exit_code(qz_status code);
 /* Short name of a code ("io", "format", ...). */
 const char *qz_status_name(qz_status code);
+/* As it is printed and explained: "E-IO", "E-FORMAT" … */
+const char *qz_status_code(qz_status code);
 
 #define QZ_TRY(expr)                                \
     do {                                            \

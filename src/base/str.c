@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static bool grow(qz_str *s, size_t extra) {
     size_t need;
@@ -76,15 +77,38 @@ bool qz_str_ends(const char *s, const char *suffix) {
     return n >= k && memcmp(s + n - k, suffix, k) == 0;
 }
 
+bool qz_near_as(qz_near *n, const char *spelling, const char *name) {
+    const size_t d = qz_str_distance(n->word, spelling), at = n->seen++;
+    if ((n->limit && d >= n->limit) || (n->best && d >= n->distance)) return false;
+    n->best = name;
+    n->at = at;
+    n->distance = d;
+    return true;
+}
+bool qz_near_see(qz_near *n, const char *name) { return qz_near_as(n, name, name); }
+
+bool qz_list_next(const char **list, qz_piece *part) {
+    const char *p = *list;
+    if (p == NULL || *p == 0) return false;
+    p += strspn(p, " ");
+    size_t k = strcspn(p, ",");
+    *list = p + k + (p[k] == ',');
+    while (k && p[k - 1] == ' ') k--;
+    *part = (qz_piece){p, k};
+    return true;
+}
+size_t qz_list_count(const char *list) {
+    size_t n = list != NULL;
+    for (; list && *list; list++) n += *list == ',';
+    return n;
+}
+bool qz_piece_is(qz_piece p, const char *word) { return strlen(word) == p.n && strncasecmp(p.at, word, p.n) == 0; }
+
 bool qz_list_has(const char *list, const char *code) {
+    const size_t n = strlen(code);
+    qz_piece p;
     if (list && strcmp(list, "*") == 0) return true;
-    size_t n = strlen(code);
-    while (list && *list) {
-        list += strspn(list, " ");
-        size_t k = strcspn(list, ","), end = k;
-        while (end && list[end - 1] == ' ') end--;
-        if (end == n && strncmp(list, code, n) == 0) return true;
-        list += k + (list[k] == ',');
-    }
+    while (qz_list_next(&list, &p))
+        if (p.n == n && memcmp(p.at, code, n) == 0) return true;
     return false;
 }

@@ -1,5 +1,6 @@
 #include "calibrate/calibrate.h"
 #include "base/half.h"
+#include "base/io.h"
 #include "base/journal.h"
 #include "base/size.h"
 #include <math.h>

@@ -19,6 +19,7 @@ enum { WINDOWS = 20, SEQ = 32, REF_WINDOWS = 24, REF_SEQ = 64 };
 typedef enum { VARIED, ONE, REFERENCE } data_kind;
 typedef struct { qz_run run; qz_model *m; qz_engine *e; qz_stats s; char path[64], sha[65]; } rig;
 static uint32_t ids[REF_WINDOWS * REF_SEQ];
+static const qz_tokens windows = {.ids = ids, .windows = WINDOWS, .seq_len = SEQ};
 
 static void must(qz_status st, const qz_error *err) {
     if (st != QZ_OK) fail_msg("%s", err->text);
@@ -174,7 +175,7 @@ static void streams_of_experts_agree(void **state) {
         qz_error err = {0};
         qz_propagate *p = NULL;
         calibrate(&r, "qwen3_moe", 2, VARIED);
-        must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, sequential, true, &err), &err);
+        must(qz_propagate_open(&p, &r.run, r.m, &windows, &(qz_propagate_options){.sequential = sequential, .differences = true}, &err), &err);
         for (size_t l = 0; l < r.m->config.layers; l++)
             for (size_t g = 0; g < qz_stages(&r.s.info.in, l); g++) {
                 qz_pair_stats *s;
@@ -201,7 +202,7 @@ static void weights_of_experts_count(void **state) {
     for (int changed = 0; changed < 2; changed++) {
         qz_propagate *p = NULL;
         qz_pair_stats *s;
-        must(qz_propagate_open(&p, &r.run, r.e, ids, WINDOWS, SEQ, true, true, &err), &err);
+        must(qz_propagate_open(&p, &r.run, r.m, &windows, &(qz_propagate_options){.sequential = true, .differences = true}, &err), &err);
         for (size_t g = 0; g < qz_stages(&r.s.info.in, 0); g++) must(qz_propagate_stage(p, 0, g, &s, &err), &err);
         if (changed) must(qz_propagate_weights(p, QZ_MLP_DOWN, 2, zero, &err), &err);
         must(qz_propagate_stage(p, 1, 0, &s, &err), &err);

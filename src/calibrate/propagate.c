@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "engine/elementwise.h"
+#include "engine/engine.h"
 #include "kernels/rows.h"
 #include <string.h>
 
@@ -280,14 +281,15 @@ static size_t chunk_windows(size_t windows, size_t seq) {
     return qz_max_size(1, qz_min_size(most, windows / LEAST_CHUNKS));
 }
 
-qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const uint32_t *ids, size_t windows, size_t seq_len, bool sequential,
-                            bool differences, qz_error *err) {
-    const qz_config *c = &qz_engine_model(e)->config;
+qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, const qz_tokens *t, const qz_propagate_options *o, qz_error *err) {
+    const qz_config *c = &m->config;
+    const size_t windows = t->windows, seq_len = t->seq_len;
     qz_propagate *p = *out = qz_calloc_array(1, sizeof *p);
     if (p == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating");
-    *p = (qz_propagate){.run = run, .e = e, .windows = windows, .seq = seq_len, .hidden = c->hidden_size, .chunk = chunk_windows(windows, seq_len),
-                        .sequential = sequential, .differences = differences, .experts = (size_t)c->experts};
+    *p = (qz_propagate){.run = run, .windows = windows, .seq = seq_len, .hidden = c->hidden_size, .chunk = chunk_windows(windows, seq_len),
+                        .sequential = o->sequential, .differences = o->differences, .experts = (size_t)c->experts};
     qz_input_widths_of(c, &p->widths);
+    QZ_TRY(qz_engine_open(run, m, NULL, &p->e, err));
     QZ_TRY(reserve_experts(p, err));
     size_t tokens = windows * seq_len, n = 0, part = p->chunk * seq_len;
     size_t widest = qz_widest_input(&p->widths), square = 0;
@@ -303,9 +305,9 @@ qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const
     }
     p->out = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
     p->lost = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
-    if (!sequential && ok) ok = (p->mid = qz_alloc_aligned(n, sizeof(float))) != NULL;
+    if (!o->sequential && ok) ok = (p->mid = qz_alloc_aligned(n, sizeof(float))) != NULL;
     if (!ok || p->out == NULL || p->lost == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating %zu tokens; use fewer --samples", tokens);
-    QZ_TRY(qz_engine_embed(e, ids, tokens, p->h[FLOAT], err));
+    QZ_TRY(qz_engine_embed(p->e, t->ids, tokens, p->h[FLOAT], err));
     memcpy(p->h[QUANT], p->h[FLOAT], n * sizeof(float));
     return QZ_OK;
 }
@@ -313,7 +315,7 @@ _Static_assert((int)STREAMS == (int)QZ_HALVES, "one loop reserves both");
 
 void qz_propagate_free(qz_propagate *p) {
     if (p == NULL) return;
-    qz_engine_observe(p->e, NULL, NULL);
+    qz_engine_free(p->e);
     for (int s = 0; s < STREAMS; s++) {
         qz_free(p->h[s]);
         qz_free(p->norm[s]);

@@ -2,7 +2,7 @@
  * Classic GPTQ gathers its statistics from the second; the difference of both tells each linear what the layers before it
  * lost (asymmetric calibration). Inside a block the stages (model/sites.h) are visited in order; with `sequential` a
  * stage sees the linears before it already quantized.
- * qz_propagate *p; qz_propagate_open(&p, run, engine, ids, windows, seq_len, sequential, differences, err);
+ * qz_propagate *p; qz_propagate_open(&p, run, model, &tokens, &options, err);
  * for layer, for stage: qz_propagate_stage(p, layer, stage, &pair, err); qz_propagate_weights(p, linear, expert, w,
  * err) for its linears … qz_propagate_free(p). Layers and stages strictly in order, from 0.
  * Resident: both streams' hidden states, one chunk's activations, six matrices of the stage. Bit-identical on any
@@ -10,7 +10,7 @@
 #ifndef QZ_CALIBRATE_PROPAGATE_H
 #define QZ_CALIBRATE_PROPAGATE_H
 #include "calibrate/stats.h"
-#include "engine/engine.h"
+#include "calibrate/tokens.h"
 
 enum { QZ_HALVES = 2 };
 /* Sums over tokens, not means; alternating chunks of windows form two halves, so that a fit can be checked on the other. */
@@ -28,10 +28,12 @@ typedef struct {
 } qz_pair_stats;
 
 typedef struct qz_propagate qz_propagate;
-/* e: exact arithmetic on the float source; ids [windows, seq_len], borrowed. differences: gather cross and lost too (else zero: half the
- * products). */
-qz_status qz_propagate_open(qz_propagate **out, qz_run *run, qz_engine *e, const uint32_t *ids, size_t windows, size_t seq_len, bool sequential,
-                            bool differences, qz_error *err);
+typedef struct {
+    bool sequential;  /* a stage sees the linears before it already quantized */
+    bool differences; /* gather cross and lost too (else zero: half the products) */
+} qz_propagate_options;
+/* m: the float source, run in exact arithmetic; t is copied, its ids are borrowed. */
+qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, const qz_tokens *t, const qz_propagate_options *o, qz_error *err);
 /* Statistics of the next stage's input (of experts: of each one's); valid until the next call, the caller may change
  * them. */
 qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, qz_pair_stats **out, qz_error *err);

@@ -8,7 +8,7 @@
 #ifndef QZ_CALIBRATE_STATS_H
 #define QZ_CALIBRATE_STATS_H
 #include "base/arena.h"
-#include "base/io.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "model/model.h"
 

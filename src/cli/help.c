@@ -93,7 +93,10 @@ void qz_help_man(FILE *f) {
     }
     (void)fputs(".SS Options of every verb\n", f);
     for (size_t k = 0; k < qz_common_count; k++) man_option(f, &qz_common_options[k]);
-    (void)fputs(".SH EXIT STATUS\n0 ok; 1 a gate, check, lint or verification said no; 2 usage or refused input; 3 runtime failure.\n", f);
+    (void)fputs(".SH EXIT STATUS\n0 ok; 1 a gate, check, lint or verification said no; 2 usage or refused input; 3 runtime failure.\n.SH ERRORS\n"
+                "One line on standard error; with \\-\\-json a document with the code as well.\n", f);
+    const qz_error_kind *k;
+    for (size_t i = 0; (k = qz_error_kind_at(i)) != NULL; i++) (void)fprintf(f, ".TP\n%s (exit %d)\n%s. %s.\n", k->code, k->exit, k->what, k->cure);
 }
 
 void qz_help_completion(FILE *f) {

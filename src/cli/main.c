@@ -1,5 +1,6 @@
 /* The program: finds the verb, parses its options, runs it, prints the one error line, and chooses the exit code. */
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "cli/options.h"
@@ -9,13 +10,10 @@
 #include <string.h>
 
 static const qz_verb *nearest(const char *name) {
-    size_t best_d = 64;
-    const qz_verb *v, *best = qz_verb_at(0);
-    for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) {
-        size_t d = qz_str_distance(v->name, name);
-        if (d < best_d) best_d = d, best = v;
-    }
-    return best;
+    const qz_verb *v;
+    qz_near near = {.word = name};
+    for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) (void)qz_near_see(&near, v->name);
+    return qz_verb_at(near.at);
 }
 
 /* What was printed must have arrived. */
@@ -24,7 +22,15 @@ static qz_status printed(qz_status st, qz_error *err) {
     return st;
 }
 
-static int report(const qz_error *err, qz_status st) {
+/* The error line; with --json a document on stdout too, unless the verb printed its own (a verdict of no has its findings). */
+static int report(const qz_error *err, qz_status st, bool json) {
+    if (err->code != QZ_OK && json && st != QZ_ECHECK) {
+        qz_str s = {0};
+        qz_str_printf(&s, "{\"schema\":1,\"error\":{\"code\":\"%s\",\"exit\":%d,\"text\":", qz_status_code(st), qz_exit_code(st));
+        qz_json_quote(&s, err->text, strlen(err->text));
+        if (!s.failed) (void)printf("%s}}\n", s.ptr);
+        qz_str_release(&s);
+    }
     (void)fflush(stdout);
     if (err->code != QZ_OK) (void)fprintf(stderr, "quantz: error: %s\n", err->text);
     return qz_exit_code(st);
@@ -80,9 +86,11 @@ int main(int argc, char **argv) {
     qz_hold_std_files();
     if (argc < 2) return qz_help_program(stderr), 2;
     const char *name = argv[1];
-    if (is_page(name, argc, argv)) return report(&err, printed(QZ_OK, &err));
+    bool json = false; /* looked for by itself: an error of the options must find it too */
+    for (int i = 2; i < argc; i++) json |= strcmp(argv[i], "--json") == 0;
+    if (is_page(name, argc, argv)) return report(&err, printed(QZ_OK, &err), false);
     const qz_verb *v = qz_verb_find(name);
     if (v == NULL)
-        return report(&err, qz_fail(&err, QZ_EUSAGE, "unknown verb '%s': nearest known is '%s'; see 'quantz --help'", name, nearest(name)->name));
-    return report(&err, run_verb(v, argc - 1, argv + 1, &err));
+        return report(&err, qz_fail(&err, QZ_EUSAGE, "unknown verb '%s': nearest known is '%s'; see 'quantz --help'", name, nearest(name)->name), json);
+    return report(&err, run_verb(v, argc - 1, argv + 1, &err), json);
 }

@@ -67,17 +67,11 @@ const qz_option *qz_option_find(const qz_verb *v, const char *name) {
 static bool writes(const qz_verb *v) { return qz_option_find(v, "to") != NULL; }
 
 const char *qz_option_nearest(const qz_verb *v, const char *name) {
-    const char *best = NULL, *key;
-    size_t best_d = 2 + strlen(name) / 3; /* farther off is another word */
-    for (size_t i = 0; option_at(v, i); i++) {
-        const size_t d = qz_str_distance(option_at(v, i)->name, name);
-        if (d < best_d) best_d = d, best = option_at(v, i)->name;
-    }
-    for (size_t i = 0; writes(v) && (key = qz_library_key(i)) != NULL; i++) {
-        const size_t d = qz_str_distance(key, name);
-        if (d < best_d) best_d = d, best = key;
-    }
-    return best;
+    const char *key;
+    qz_near near = {.word = name, .limit = 2 + strlen(name) / 3};
+    for (size_t i = 0; option_at(v, i); i++) (void)qz_near_see(&near, option_at(v, i)->name);
+    for (size_t i = 0; writes(v) && (key = qz_library_key(i)) != NULL; i++) (void)qz_near_see(&near, key);
+    return near.best;
 }
 
 static qz_status unknown_option(const qz_verb *v, const char *arg, qz_error *err) {

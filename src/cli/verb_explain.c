@@ -17,6 +17,6 @@ static const qz_option options[] = {
     QZ_OPT_ACCEPT_OPEN,
 };
 const qz_verb qz_verb_explain = {
-    .name = "explain", .summary = "formulas with worked examples, exercises, a glossary, launch lines, and one weight from byte to value",
+    .name = "explain", .summary = "formulas with worked examples, exercises, a glossary, codes, launch lines, and one weight from byte to value",
     .operands = "[TOPIC | WORD | launch ARTIFACT | ARTIFACT]", .min_operands = 0, .max_operands = 4,
     .details = "Without an operand it lists the topics. Examples run through the same code as the real work.", QZ_OPTIONS(options), .run = qz_run_explain_verb};

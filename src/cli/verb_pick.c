@@ -21,6 +21,6 @@ static const qz_option options[] = {
 };
 const qz_verb qz_verb_pick = {
     .name = "pick", .summary = "choose format, level, KV cache, calibration, validation and fallback for hardware and workload", .operands = "MODEL", .min_operands = 1, .max_operands = 1,
-    .details = "MODEL is a config.json, a folder that holds one, a GGUF file, or a built-in shape such as llama-3-8b. Every line names its rule and source; what a source says and what "
+    .details = "MODEL is a config.json, a folder that holds one, a GGUF file, or a built-in shape such as llama-3-8b. Every line names its rule ('quantz explain RULE'); what handbooks say and what "
                "holds today stand side by side. Exit 1 if the request is refused.",
     QZ_OPTIONS(options), .run = qz_run_pick_verb};

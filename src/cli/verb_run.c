@@ -5,6 +5,8 @@ static const qz_option options[] = {
     QZ_OPT_CONFIG,
     {"prompt", 'p', QZ_OPT_TEXT, QZ_AT(prompt), "TEXT", NULL, 0, 0, "the user's message (- reads standard input)"},
     {"system", 0, QZ_OPT_TEXT, QZ_AT(system), "TEXT", NULL, 0, 0, "system message"},
+    {"chat", 0, QZ_OPT_TEXT, QZ_AT(chat), "FILE", NULL, 0, 0,
+     "a whole conversation (JSON: messages, tools, documents, date, chat_template_kwargs) instead of --prompt"},
     {"raw", 0, QZ_OPT_FLAG, QZ_AT(raw), NULL, NULL, 0, 0, "no chat template: continue the text as it is"},
     {"max-new", 'n', QZ_OPT_COUNT, QZ_AT(max_new), "N", "256", 1, 131072, "new tokens at most"},
     {"ctx", 'c', QZ_OPT_COUNT, QZ_AT(ctx), "N", "4096", 8, 1048576, "context tokens"},

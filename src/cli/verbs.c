@@ -3,7 +3,7 @@
 
 static const qz_verb *const rows[] = {
 #define QZ_VERB(id) &qz_verb_##id,
-#include "cli/verbs.def"
+#include "pipeline/verbs.def"
 #undef QZ_VERB
 };
 

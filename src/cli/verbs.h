@@ -4,7 +4,7 @@
 #include "cli/options.h"
 
 #define QZ_VERB(id) extern const qz_verb qz_verb_##id;
-#include "cli/verbs.def"
+#include "pipeline/verbs.def"
 #undef QZ_VERB
 
 #define QZ_OPTIONS(rows) .options = rows, .n_options = sizeof rows / sizeof rows[0]

@@ -38,9 +38,9 @@ typedef struct {
     size_t n, rows, cols;
     uint8_t *codes;
     float *absmax;
-} job;
+} bnb_rounding;
 
-static void encode_block(const job *j, size_t b) {
+static void encode_block(const bnb_rounding *j, size_t b) {
     size_t first = b * QZ_BNB_BLOCK, n = qz_min_size(QZ_BNB_BLOCK, j->n - first);
     const float *x = j->x + first;
     float amax = 0;
@@ -59,7 +59,7 @@ static void encode_block(const job *j, size_t b) {
 }
 
 /* LLM.int8: the weight as float16, 127 steps to the row's largest. */
-static void encode_row(const job *j, size_t r) {
+static void encode_row(const bnb_rounding *j, size_t r) {
     const float *x = j->x + r * j->cols;
     float amax = 0;
     for (size_t i = 0; i < j->cols; i++) amax = fmaxf(amax, fabsf(qz_f16_to_f32(qz_f32_to_f16(x[i]))));
@@ -70,7 +70,7 @@ static void encode_row(const job *j, size_t r) {
 }
 
 static void encode(void *arg, qz_part part) {
-    const job *j = arg;
+    const bnb_rounding *j = arg;
     size_t lo, hi;
     bool rows = j->kind == QZ_BNB_INT8;
     qz_split(rows ? j->rows : (j->n + QZ_BNB_BLOCK - 1) / QZ_BNB_BLOCK, 1, part, &lo, &hi);
@@ -125,7 +125,7 @@ qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dt
     uint8_t *codes = qz_arena_alloc(arena, qz_bnb_code_bytes(kind, rows, cols), 1);
     float *absmax = qz_arena_alloc(arena, units, sizeof *absmax);
     if (!codes || !absmax) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
-    job j = { .kind = kind, .x = x, .n = n, .rows = rows, .cols = cols, .codes = codes, .absmax = absmax };
+    bnb_rounding j = { .kind = kind, .x = x, .n = n, .rows = rows, .cols = cols, .codes = codes, .absmax = absmax };
     qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
     *b = (qz_bnb){ .base = { &qz_bnb_ops, rows, cols }, .kind = kind, .rows = rows, .cols = cols, .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = units, .codes = codes,
                    .absmax = absmax, .table = kind == QZ_BNB_FP4 ? qz_bnb_fp4 : qz_bnb_nf4, .dtype = dtype };

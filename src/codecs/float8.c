@@ -13,10 +13,10 @@ static float round_to(qz_type t, float v) {
 static float clamped(float v) { return v > 448 ? 448 : v < -448 ? -448 : v; }
 
 /* ---- encoding ---- */
-typedef struct { qz_float8_rule rule; qz_type dtype; const float *w; const qz_float8 *f; uint8_t *codes; float *scales; } job;
+typedef struct { qz_float8_rule rule; qz_type dtype; const float *w; const qz_float8 *f; uint8_t *codes; float *scales; } float8_rounding;
 
 /* One block; zero blocks get the scale that the reference gives them. */
-static void encode_block(const job *j, size_t bi, size_t bk, size_t across) {
+static void encode_block(const float8_rounding *j, size_t bi, size_t bk, size_t across) {
     static const float eps[] = {[QZ_TYPE_F32] = 0x1p-23f, [QZ_TYPE_F16] = 0x1p-10f, [QZ_TYPE_BF16] = 0x1p-7f};
     const qz_float8 *f = j->f;
     const size_t cols = f->base.cols, r1 = qz_min_size((bi + 1) * f->block_rows, f->base.rows), k1 = qz_min_size((bk + 1) * f->block_cols, cols);
@@ -38,7 +38,7 @@ static void encode_block(const job *j, size_t bi, size_t bk, size_t across) {
 }
 
 static void encode(void *arg, qz_part part) {
-    const job *j = arg;
+    const float8_rounding *j = arg;
     const size_t down = (j->f->base.rows + j->f->block_rows - 1) / j->f->block_rows, across = (j->f->base.cols + j->f->block_cols - 1) / j->f->block_cols;
     size_t lo, hi;
     qz_split(down, 1, part, &lo, &hi);
@@ -53,7 +53,7 @@ qz_status qz_float8_round(qz_run *run, qz_float8_rule rule, qz_type dtype, size_
     float *scales = qz_arena_alloc(arena, n, sizeof *scales);
     if (!codes || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
     *f = (qz_float8){.base = {&qz_float8_ops, rows, cols}, .block_rows = block_rows, .block_cols = block_cols, .codes = codes, .scales = scales, .dtype = dtype};
-    job j = {.rule = rule, .dtype = dtype, .w = w, .f = f, .codes = codes, .scales = scales};
+    float8_rounding j = {.rule = rule, .dtype = dtype, .w = w, .f = f, .codes = codes, .scales = scales};
     qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
     return QZ_OK;
 }

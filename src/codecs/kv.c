@@ -20,14 +20,14 @@ static qz_status parse_one(const char *text, size_t n, qz_kv_type *out, qz_error
     (void)snprintf(name, sizeof name, "%.*s", (int)qz_min_size(n, sizeof name - 1), text);
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
         if (strcasecmp(name, aliases[i].alias) == 0) return *out = aliases[i].t, QZ_OK;
-    const char *best = types[0].name;
+    qz_near near = {.word = name};
     for (int i = 0; i < QZ_KV_TYPE_COUNT; i++) {
         const size_t at = strlen(known);
         if (strcasecmp(name, types[i].name) == 0) return *out = (qz_kv_type)i, QZ_OK;
-        if (qz_str_distance(types[i].name, name) < qz_str_distance(best, name)) best = types[i].name;
+        (void)qz_near_see(&near, types[i].name);
         (void)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "", types[i].name);
     }
-    return qz_fail(err, QZ_EUSAGE, "unknown KV cache type '%s': nearest known is '%s'; known: %s", name, best, known);
+    return qz_fail(err, QZ_EUSAGE, "unknown KV cache type '%s': nearest known is '%s'; known: %s", name, near.best, known);
 }
 qz_status qz_kv_types_parse(const char *text, qz_kv_types *out, qz_error *err) {
     size_t n = strcspn(text, "/");

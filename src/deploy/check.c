@@ -27,7 +27,9 @@ void qz_check_add(qz_findings *f, const char *code, const char *subject, const c
     va_start(ap, problem);
     (void)vsnprintf(text, sizeof text, problem, ap);
     va_end(ap);
-    qz_findings_add(f, p ? p->code : "CHK", p ? p->level : QZ_FINDING_ERROR, subject, p ? p->fix : "", p ? p->source : "", "%s", text);
+    qz_finding x = {.code = "CHK", .level = QZ_FINDING_ERROR, .subject = subject, .fix = "", .source = ""};
+    if (p) x = (qz_finding){.code = p->code, .level = p->level, .subject = subject, .fix = p->fix, .source = p->source};
+    qz_findings_add(f, &x, "%s", text);
 }
 
 bool qz_workload_reasons(const char *workload) {

@@ -1,4 +1,5 @@
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "deploy/check_job.h"
 #include "text/lint.h"
@@ -87,18 +88,19 @@ static qz_status lint_sets(qz_check_job *j, char **paths, size_t n, const others
 static qz_status lint_data(qz_check_job *j, qz_error *err) {
     const qz_check_options *r = &j->o;
     others o = {0};
-    char *list, *paths[MAX_SETS], *save = NULL;
+    char *paths[MAX_SETS];
+    const char *list = r->data;
     size_t n = 0;
     if (r->data == NULL && r->traffic) return qz_fail(err, QZ_EUSAGE, "--traffic is compared with the calibration data: give --calib FILE");
     if (r->data == NULL) return QZ_OK;
     if (j->tokenizer == NULL) return qz_fail(err, QZ_EUSAGE, "calibration data are counted in tokens: '%s' has no tokenizer; give the model's folder", j->path);
-    if ((list = qz_arena_strdup(&j->arena, r->data)) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    if (qz_path_exists(list)) paths[n++] = list; /* a name may hold commas */
-    else
-        for (char *p = strtok_r(list, ",", &save); p; p = strtok_r(NULL, ",", &save)) {
-            if (n == MAX_SETS) return qz_fail(err, QZ_EUSAGE, "--calib compares at most %d files, found more", MAX_SETS);
-            paths[n++] = p;
-        }
+    qz_piece whole = {list, strlen(list)}; /* a name may hold commas */
+    for (bool one = qz_path_exists(list); one || qz_list_next(&list, &whole); one = false) {
+        if (whole.n == 0) continue;
+        if (n == MAX_SETS) return qz_fail(err, QZ_EUSAGE, "--calib compares at most %d files, found more", MAX_SETS);
+        if ((paths[n++] = qz_arena_strndup(&j->arena, whole.at, whole.n)) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+        if (one) break;
+    }
     if (n == 0) return qz_fail(err, QZ_EUSAGE, "--calib: expected a file, or several with commas, found '%s'", r->data);
     qz_status st = QZ_OK;
     if (r->traffic) st = qz_dataset_load(r->traffic, j->tokenizer, &(qz_dataset_options){.without_output = true}, &o.traffic, err);

@@ -1,5 +1,6 @@
 #include "artifacts/open.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "deploy/check_job.h"
 #include "artifacts/provenance.h"
@@ -69,7 +70,7 @@ static void check_template(qz_check_job *j) {
     json_t *messages = json_pack("[{s:s,s:s}]", "role", "user", "content", probe);
     qz_str out = {0};
     qz_error e = {0};
-    qz_status st = messages ? qz_chat_apply(j->tokenizer, messages, true, &out, &e) : QZ_OK;
+    qz_status st = messages ? qz_chat_apply(j->tokenizer, &(qz_conversation){.messages = messages, .add_generation_prompt = true}, &out, &e) : QZ_OK;
     if (st != QZ_OK && st != QZ_EMEMORY) qz_check_add(&j->f, "CHK-TEMPLATE", "chat_template", "a question cannot be rendered: %s", e.text);
     else if (st == QZ_OK && messages && (out.ptr == NULL || strstr(out.ptr, probe) == NULL)) qz_check_add(&j->f, "CHK-TEMPLATE", "chat_template", "the user's words are not in the rendered prompt");
     qz_str_release(&out);

@@ -2,10 +2,11 @@
  * qz_check_open fills the job; each qz_check_* reads its part of the files and judges through deploy/check.h. */
 #ifndef QZ_DEPLOY_CHECK_JOB_H
 #define QZ_DEPLOY_CHECK_JOB_H
-#include "base/json.h"
+#include <jansson.h>
 #include "deploy/preflight_scheme.h"
 #include "deploy/check.h"
 #include "plan/hardware.h"
+#include "plan/operand.h"
 #include "text/tokenizer.h"
 
 /* What was asked; strings are borrowed, NULL: not asked. */
@@ -28,7 +29,8 @@ typedef struct {
     json_t *root;               /* config.json, NULL for GGUF and built-in shapes */
     const char *config;         /* its path */
     json_t *manifest;           /* of the artifact, or NULL */
-    qz_shape *shape;
+    qz_operand operand;         /* as it was opened */
+    qz_shape *shape;            /* the operand's */
     const char *dtype;
     qz_deploy_shape deploy;
     qz_deploy_spec spec, wanted;
@@ -36,7 +38,6 @@ typedef struct {
     bool has_wanted;
     uint64_t weight_files;      /* bytes of the weight files */
     qz_model *model;            /* opened, or NULL */
-    qz_error fault;             /* GGUF: why it was not opened, though its metadata announce one of our models */
     const char *foreign;        /* GGUF of an architecture that is none of ours: its name; then there is no shape */
     uint64_t foreign_cols;      /* its widest row */
     qz_tokenizer *tokenizer;
@@ -58,8 +59,7 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err);
 /* Folders whose format this program does not read (FP8, compressed-tensors, MXFP4 …): headers, shards, and the scales as far as
  * they are plain floats. */
 qz_status qz_check_headers(qz_check_job *j, qz_error *err);
-/* GGUF of an architecture that is none of ours (`why`: what the opener said): what needs no architecture, and what was left out. */
-bool qz_check_is_foreign(const char *path, const qz_error *why);
+/* GGUF of an architecture that is none of ours: what needs no architecture, and what was left out. */
 qz_status qz_check_raw(qz_check_job *j, qz_error *err);
 /* Adds the first block scale of t that its type cannot have. */
 bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t);

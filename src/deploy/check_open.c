@@ -1,5 +1,6 @@
 #include "artifacts/open.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "formats/gguf.h"
 #include "deploy/check_job.h"
@@ -19,14 +20,15 @@ static const char *dtype_of(const json_t *root) {
     return json_is_string(v) ? json_string_value(v) : "";
 }
 
+/* The configuration as it is written, then the shape that it gives. */
 static qz_status open_config(qz_check_job *j, const char *config, qz_error *err) {
+    qz_error inner = {0};
     j->config = config;
     QZ_TRY(qz_json_load(config, CONFIG_LIMIT, &j->root, err));
     if (!json_is_object(j->root)) return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", config);
-    qz_error inner = {0};
-    qz_status st = qz_shape_load(config, &j->shape, &inner);
+    qz_status st = qz_operand_open(j->run, j->path, QZ_OPEN_LENIENT, &j->operand, &inner);
     const char *type = json_string_value(json_object_get(j->root, "model_type"));
-    if (json_object_get(j->root, "auto_map") && (st != QZ_OK || !j->shape->runs))
+    if (json_object_get(j->root, "auto_map") && (st != QZ_OK || !j->operand.shape->runs))
         return qz_fail(err, QZ_EUNSUPPORTED, "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a checkpoint without remote code",
                        type ? type : "?", config);
     if (st != QZ_OK) return qz_fail(err, st, "%s", inner.text);
@@ -50,32 +52,44 @@ static qz_status weight_bytes(qz_check_job *j, qz_error *err) {
     return st;
 }
 
+static qz_status open_folder(qz_check_job *j, qz_error *err) {
+    char *config = qz_path_join(j->path, "config.json");
+    const char *kept = config ? qz_arena_strdup(&j->arena, config) : NULL;
+    qz_free(config);
+    if (kept == NULL) return oom(err);
+    j->folder = true;
+    if (!qz_path_exists(kept)) return qz_operand_open(j->run, j->path, QZ_OPEN_LENIENT, &j->operand, err); /* says so */
+    QZ_TRY(open_config(j, kept, err));
+    return weight_bytes(j, err);
+}
+
 /* GGUF: the shape comes from its metadata; level, importance matrix and maker too. */
 static qz_status open_gguf(qz_check_job *j, qz_error *err) {
     qz_gguf g = {0};
-    qz_model *announced = NULL;
-    qz_status st = qz_artifact_open(j->run, j->path, &j->model, &j->fault);
-    if (st != QZ_OK && qz_check_is_foreign(j->path, &j->fault)) {
-        j->foreign = "";
-        j->gguf = j->facts.gguf = true;
-        j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_GGUF, .sym = true, .zero_point = true};
-        j->dtype = "";
-        return qz_file_size(j->path, &j->weight_files, err);
-    }
-    if (st != QZ_OK && ((st != QZ_EFORMAT && st != QZ_EUNSUPPORTED) || qz_artifact_announced(j->path, &announced, &(qz_error){0}) != QZ_OK)) return qz_fail(err, st, "%s", j->fault.text);
-    const qz_model *m = announced ? announced : j->model;
-    st = qz_shape_from_model(m, qz_path_base(j->path), &j->shape, err);
-    qz_model_free(announced);
-    QZ_TRY(st);
+    QZ_TRY(qz_operand_open(j->run, j->path, QZ_OPEN_LENIENT, &j->operand, err));
     QZ_TRY(qz_file_size(j->path, &j->weight_files, err));
-    QZ_TRY(qz_gguf_open(&g, j->path, err));
     j->gguf = j->facts.gguf = true;
     j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_GGUF, .sym = true, .zero_point = true};
-    j->facts.level = j->model && qz_gguf_key(&g, "general.file_type") ? j->model->encoding : NULL;
+    j->dtype = "";
+    if (j->operand.shape == NULL) {
+        j->foreign = "";
+        return QZ_OK;
+    }
+    QZ_TRY(qz_gguf_open(&g, j->path, err));
+    j->facts.level = j->operand.source.model && qz_gguf_key(&g, "general.file_type") ? j->operand.source.model->encoding : NULL;
     j->facts.imatrix = qz_gguf_key(&g, "quantize.imatrix.file") != NULL || qz_gguf_key(&g, "quantize.imatrix.entries_count") != NULL;
     j->facts.provenance = qz_gguf_key(&g, "general.quantized_by") != NULL;
     qz_gguf_release(&g);
-    j->dtype = "";
+    return QZ_OK;
+}
+
+static qz_status open_builtin(qz_check_job *j, qz_error *err) {
+    QZ_TRY(qz_operand_open(j->run, j->path, QZ_OPEN_LENIENT, &j->operand, err));
+    const char *released = j->operand.shape->released;
+    j->dtype = "bfloat16";
+    j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_FLOAT, .bits = 16, .sym = true, .zero_point = true};
+    (void)snprintf(j->spec.method, sizeof j->spec.method, "%s", released);
+    if (released[0]) j->spec.kind = strcmp(released, "mxfp4") == 0 ? QZ_DEPLOY_MXFP4 : strcmp(released, "fp8") == 0 ? QZ_DEPLOY_FP8_BLOCK : QZ_DEPLOY_UNKNOWN;
     return QZ_OK;
 }
 
@@ -84,7 +98,7 @@ static qz_status open_target(qz_check_job *j, qz_error *err) {
     QZ_TRY(qz_target_parse(&r->target, &j->target, err));
     if (r->hardware == NULL) return QZ_OK;
     QZ_TRY(qz_hardware_open(&j->hardware, r->hardware_file, err));
-    QZ_TRY(qz_hardware_find(&j->hardware, r->hardware, &j->card, err));
+    QZ_TRY(qz_hardware_choose(j->run, &j->hardware, r->hardware, &j->card, err));
     if (j->target.cc == 0 && j->card->capability > 0) j->target.cc = (unsigned)j->card->capability;
     return QZ_OK;
 }
@@ -99,25 +113,16 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
         qz_deploy_spec_scheme(&j->scheme, &j->wanted);
         j->has_wanted = true;
     }
-    if (qz_path_is_dir(path)) {
-        char *config = qz_path_join(path, "config.json");
-        const char *kept = config ? qz_arena_strdup(&j->arena, config) : NULL;
-        qz_free(config);
-        if (kept == NULL) return oom(err);
-        if (!qz_path_exists(kept)) return qz_fail(err, QZ_EFORMAT, "no config.json in folder '%s': expected a checkpoint or an artifact", path);
-        j->folder = true;
-        QZ_TRY(open_config(j, kept, err));
-        QZ_TRY(weight_bytes(j, err));
-    } else if (qz_path_exists(path)) {
-        if (qz_str_ends(path, ".json")) QZ_TRY(open_config(j, path, err));
-        else QZ_TRY(open_gguf(j, err));
-    } else if (!strchr(path, '/') && !qz_str_ends(path, ".json") && !qz_str_ends(path, ".gguf")) {
-        QZ_TRY(qz_shape_builtin(path, &j->shape, err));
-        j->dtype = "bfloat16";
-        j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_FLOAT, .bits = 16, .sym = true, .zero_point = true};
-        (void)snprintf(j->spec.method, sizeof j->spec.method, "%s", j->shape->released);
-        if (j->shape->released[0]) j->spec.kind = strcmp(j->shape->released, "mxfp4") == 0 ? QZ_DEPLOY_MXFP4 : strcmp(j->shape->released, "fp8") == 0 ? QZ_DEPLOY_FP8_BLOCK : QZ_DEPLOY_UNKNOWN;
-    } else return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
+    qz_operand_kind kind;
+    QZ_TRY(qz_operand_find(path, &kind, err));
+    switch (kind) {
+    case QZ_OPERAND_FOLDER: QZ_TRY(open_folder(j, err)); break;
+    case QZ_OPERAND_CONFIG: QZ_TRY(open_config(j, path, err)); break;
+    case QZ_OPERAND_FILE: QZ_TRY(open_gguf(j, err)); break;
+    case QZ_OPERAND_BUILTIN: QZ_TRY(open_builtin(j, err)); break;
+    }
+    j->shape = j->operand.shape;
+    j->model = j->operand.source.model;
     char *mp = qz_manifest_path(path);
     qz_error ignored = {0};
     if (mp && qz_path_exists(mp) && qz_json_load(mp, MANIFEST_LIMIT, &j->manifest, &ignored) != QZ_OK)
@@ -139,8 +144,8 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
 void qz_check_release(qz_check_job *j) {
     json_decref(j->root);
     json_decref(j->manifest);
-    qz_shape_free(j->shape);
-    if (j->model) qz_model_free(j->model);
+    if (j->model != j->operand.source.model) qz_model_free(j->model); /* opened by qz_check_tensors */
+    qz_operand_release(&j->operand);
     if (j->tokenizer) qz_tokenizer_free(j->tokenizer);
     qz_hardware_release(&j->hardware);
     qz_arena_release(&j->arena);

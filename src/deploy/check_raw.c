@@ -4,14 +4,8 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/types.h"
-#include "formats/formats.h"
 #include "deploy/check_job.h"
 #include <string.h>
-
-bool qz_check_is_foreign(const char *path, const qz_error *why) {
-    qz_format f = QZ_FORMAT_COUNT;
-    return !qz_path_is_dir(path) && qz_format_probe(path, &f, &(qz_error){0}) == QZ_OK && f == QZ_FORMAT_GGUF && qz_raw_foreign(path, why);
-}
 
 static void facts_of(qz_check_job *j, const qz_raw *r) {
     const qz_gguf *g = &r->gguf;
@@ -58,7 +52,7 @@ qz_status qz_check_raw(qz_check_job *j, qz_error *err) {
     qz_status st = j->foreign ? check_values(j, &r, err) : qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", j->path);
     const qz_target *t = &j->target;
     qz_check_add(&j->f, "CHK-ARCH", "general.architecture", "%s; not checked: names and shapes of its tensors, unread keys, KV cache and memory%s%s%s",
-                 qz_raw_reason(&r, &j->fault), t->engine == QZ_RUNTIME_NONE ? ", engines" : ", the rules of --engine", t->tp > 1 ? ", --tp" : "",
+                 qz_raw_reason(&r, &j->operand.fault), t->engine == QZ_RUNTIME_NONE ? ", engines" : ", the rules of --engine", t->tp > 1 ? ", --tp" : "",
                  j->has_wanted ? ", --to" : "");
     qz_raw_release(&r);
     return st;

@@ -154,7 +154,7 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     qz_error e = {0};
     if (j->weight_files == 0) return QZ_OK; /* a config alone */
     if (j->gguf && j->model == NULL) {
-        qz_check_add(&j->f, "CHK-OPEN", "", "%s", j->fault.text);
+        qz_check_add(&j->f, "CHK-OPEN", "", "%s", j->operand.fault.text);
         return QZ_OK;
     }
     if (j->model == NULL && !readable(j)) return qz_check_headers(j, err);

@@ -26,13 +26,13 @@ const qz_loads *qz_loads_get(qz_deploy d, qz_runtime e) {
 }
 
 qz_status qz_runtime_find(const char *name, qz_runtime *out, qz_error *err) {
-    const char *best = engines[0].name;
+    qz_near near = {.word = name};
     for (int i = 0; i < QZ_RUNTIME_COUNT; i++) {
         if (strcasecmp(engines[i].name, name) == 0 || strcasecmp(engines[i].title, name) == 0) return *out = (qz_runtime)i, QZ_OK;
-        if (qz_str_distance(engines[i].name, name) < qz_str_distance(best, name)) best = engines[i].name;
+        (void)qz_near_see(&near, engines[i].name);
     }
     return qz_fail(err, QZ_EUSAGE, "unknown engine '%s': nearest known is '%s'; known are vllm, sglang, tgi, tensorrt-llm, transformers, llama.cpp, ollama, "
-                   "lm-studio, mlx", name, best);
+                   "lm-studio, mlx", name, near.best);
 }
 
 qz_deploy qz_deploy_by_name(const char *name) {

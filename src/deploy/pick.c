@@ -2,6 +2,7 @@
 #include "deploy/pick.h"
 #include "base/str.h"
 #include "deploy/check.h"
+#include "deploy/format_names.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -71,7 +72,7 @@ typedef struct {
     qz_runtime other;                       /* engine likewise; QZ_RUNTIME_NONE: none */
     const char *chosen, *kv;                /* level name ("released" too), KV name; NULL = not yet */
     double load, kv_over;
-} job;
+} picking;
 
 static unsigned hardware_class(const qz_hardware *h) {
     if (strcmp(h->kind, "mac") == 0) return HARDWARE_MAC;
@@ -88,29 +89,18 @@ void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double *reserve, do
     *overhead = b->bytes;
 }
 
-static void set_budget(job *j) {
+static void set_budget(picking *j) {
     qz_pick_budget(j->q->hardware, j->engine, &j->out->reserve, &j->out->overhead);
     if (j->q->reserve >= 0) j->out->reserve = j->q->reserve / 100;
 }
 
-static qz_memory_query query(const job *j, qz_level level, qz_kv_type kv, uint64_t users) {
+static qz_memory_query query(const picking *j, qz_level level, qz_kv_type kv, uint64_t users) {
     return (qz_memory_query){.shape = j->q->shape, .level = level, .imatrix = true, .kv = {kv, kv}, .users = users, .ctx = j->out->ctx, .capacity = j->out->capacity,
                              .reserve = j->out->reserve, .overhead = (uint64_t)j->out->overhead, .devices = j->out->gpus};
 }
 
-/* The level whose arithmetic comes nearest to what a checkpoint was released in. */
-static qz_level released_level(const qz_shape *s) {
-    static const struct { const char *method; qz_level level; } known[] = {
-        {"mxfp4", QZ_LEVEL_MXFP4}, {"fp8", QZ_LEVEL_FP8_BLOCK}, {"awq", QZ_LEVEL_AWQ_G128}, {"gptq", QZ_LEVEL_GPTQ_G128}, {"bitsandbytes", QZ_LEVEL_BNB_NF4},
-        {"compressed-tensors", QZ_LEVEL_CT_W4A16}, {"gguf", QZ_LEVEL_GGUF_Q4_K_M}, {"modelopt", QZ_LEVEL_FP8_TENSOR},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (strcasecmp(known[i].method, s->released) == 0) return known[i].level;
-    return QZ_LEVEL_COUNT;
-}
-
 /* "LEVEL/KV[*1]" against the budget. */
-static qz_status fits(const job *j, const char *text, bool *yes) {
+static qz_status fits(const picking *j, const char *text, bool *yes) {
     char level_name[48];
     const char *slash = strchr(text, '/'), *star = strchr(text, '*');
     qz_level level;
@@ -121,8 +111,8 @@ static qz_status fits(const job *j, const char *text, bool *yes) {
     char kv_name[16];
     (void)snprintf(kv_name, sizeof kv_name, "%.*s", star ? (int)(star - slash - 1) : 15, slash + 1);
     bool released = name && strcmp(name, "released") == 0;
-    if (name == NULL || (released && released_level(j->q->shape) == QZ_LEVEL_COUNT && j->q->weight_bytes == 0)) return *yes = true, QZ_OK;
-    if (released) level = released_level(j->q->shape);
+    if (name == NULL || (released && qz_level_of_release(j->q->shape->released) == QZ_LEVEL_COUNT && j->q->weight_bytes == 0)) return *yes = true, QZ_OK;
+    if (released) level = qz_level_of_release(j->q->shape->released);
     else QZ_TRY(qz_level_parse(name, &level, j->err));
     QZ_TRY(qz_kv_types_parse(strcmp(kv_name, "$") == 0 ? j->kv : kv_name, &kv, j->err));
     qz_memory_query q = query(j, level, kv.k, star ? 1 : j->out->users);
@@ -135,13 +125,13 @@ static qz_status fits(const job *j, const char *text, bool *yes) {
 }
 
 static bool begins(const char *list, const char *name) {
-    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',')
-        if (name && strncmp(name, p, strcspn(p, ",")) == 0) return true;
+    for (qz_piece p; name && qz_list_next(&list, &p);)
+        if (strncmp(name, p.at, p.n) == 0) return true;
     return false;
 }
 static bool flag_holds(int want, bool is) { return want == 0 || (want > 0) == is; }
 
-static bool words_hold(const job *j, const qz_pick_row *r) {
+static bool words_hold(const picking *j, const qz_pick_row *r) {
     const qz_pick_query *q = j->q;
     const unsigned cc = q->hardware->capability > 0 ? (unsigned)q->hardware->capability : 0;
     const double billions = (double)q->shape->params / 1e9;
@@ -159,7 +149,7 @@ static bool words_hold(const job *j, const qz_pick_row *r) {
            (r->topic == QZ_PICK_FORMAT || flag_holds(r->offloaded, j->out->offloaded));
 }
 
-static qz_status holds(const job *j, const qz_pick_row *r, bool *yes) {
+static qz_status holds(const picking *j, const qz_pick_row *r, bool *yes) {
     *yes = words_hold(j, r) && (r->format == NULL || begins(r->format, j->chosen)) && (r->kv == NULL || begins(r->kv, j->kv)) && j->load >= r->load_min &&
            j->kv_over >= r->kv_over;
     if (*yes && r->fits) QZ_TRY(fits(j, r->fits, yes));
@@ -170,7 +160,7 @@ static qz_status holds(const job *j, const qz_pick_row *r, bool *yes) {
     return QZ_OK;
 }
 
-static qz_status first(const job *j, qz_pick_topic topic, const qz_pick_row **out) {
+static qz_status first(const picking *j, qz_pick_topic topic, const qz_pick_row **out) {
     *out = NULL;
     for (size_t i = 0; i < N_ROWS && *out == NULL; i++) {
         bool yes;
@@ -181,25 +171,25 @@ static qz_status first(const job *j, qz_pick_topic topic, const qz_pick_row **ou
     return QZ_OK;
 }
 
-static void flag(job *j, const qz_pick_row *r) {
-    qz_findings_add(&j->out->flags, r->code, r->level, "", "", r->source, "%s", r->result);
+static void flag(picking *j, const qz_pick_row *r) {
+    qz_findings_add(&j->out->flags, &(qz_finding){.code = r->code, .level = r->level, .subject = "", .fix = "", .source = r->source}, "%s", r->result);
 }
 
 /* ---- words and defaults ---- */
 static qz_status word(const char *text, const char *const *known, unsigned n, const char *what, unsigned *out, qz_error *err) {
-    unsigned best = 0;
+    qz_near near = {.word = text};
     for (unsigned i = 0; i < n; i++) {
         if (strcasecmp(known[i], text) == 0) return *out = i, QZ_OK;
-        if (qz_str_distance(known[i], text) < qz_str_distance(known[best], text)) best = i;
+        (void)qz_near_see(&near, known[i]);
     }
     qz_str all = {0};
     for (unsigned i = 0; i < n; i++) qz_str_printf(&all, "%s%s", i ? ", " : "", known[i]);
-    qz_status st = qz_fail(err, QZ_EUSAGE, "unknown %s '%s': nearest known is '%s'; known are %s", what, text, known[best], all.ptr ? all.ptr : "");
+    qz_status st = qz_fail(err, QZ_EUSAGE, "unknown %s '%s': nearest known is '%s'; known are %s", what, text, near.best, all.ptr ? all.ptr : "");
     qz_str_release(&all);
     return st;
 }
 
-static qz_status begin(job *j) {
+static qz_status begin(picking *j) {
     const qz_pick_query *q = j->q;
     qz_pick_answer *o = j->out;
     *o = (qz_pick_answer){.level = QZ_LEVEL_COUNT, .kv_type = QZ_KV_TYPE_COUNT, .users = q->users ? q->users : 1, .loras = q->loras, .gpus = q->gpus ? q->gpus : 1};
@@ -223,15 +213,7 @@ static qz_status begin(job *j) {
 
 /* ---- format ---- */
 static qz_deploy_spec spec_of(const char *name, qz_level level, unsigned cc) {
-    static const struct { const char *begin; qz_deploy kind; } kinds[] = {
-        {"awq", QZ_DEPLOY_AWQ}, {"gptq", QZ_DEPLOY_GPTQ}, {"gguf", QZ_DEPLOY_GGUF}, {"bnb", QZ_DEPLOY_BNB}, {"fp8:block", QZ_DEPLOY_FP8_BLOCK}, {"fp8", QZ_DEPLOY_FP8},
-        {"int8", QZ_DEPLOY_CT_W8A8}, {"ct:nvfp4", QZ_DEPLOY_NVFP4}, {"ct:mxfp4", QZ_DEPLOY_CT_MXFP4},
-        {"ct:fp8_block", QZ_DEPLOY_FP8_BLOCK}, {"ct:fp8", QZ_DEPLOY_FP8}, {"ct", QZ_DEPLOY_CT_INT}, {"bf16", QZ_DEPLOY_FLOAT},
-        {"mxfp4", QZ_DEPLOY_MXFP4},
-    };
-    qz_deploy_spec s = {.kind = QZ_DEPLOY_UNKNOWN, .sym = true, .zero_point = true};
-    for (size_t i = sizeof kinds / sizeof kinds[0]; i-- > 0;)
-        if (qz_str_starts(name, kinds[i].begin)) s.kind = kinds[i].kind;
+    qz_deploy_spec s = {.kind = qz_deploy_of_level(name), .sym = true, .zero_point = true};
     if (level < QZ_LEVEL_COUNT) {
         s.bits = qz_level_get(level)->bits;
         if (qz_deploy_get(s.kind)->grouped) s.group_size = (long)qz_level_get(level)->group;
@@ -241,7 +223,7 @@ static qz_deploy_spec spec_of(const char *name, qz_level level, unsigned cc) {
     return s;
 }
 
-static qz_status preflight(const job *j, const char *name, qz_level level, const char *kv, qz_findings *f) {
+static qz_status preflight(const picking *j, const char *name, qz_level level, const char *kv, qz_findings *f) {
     qz_deploy_shape shape;
     const unsigned cc = j->q->hardware->capability > 0 ? (unsigned)j->q->hardware->capability : 0;
     const qz_deploy_spec spec = spec_of(name, level, cc);
@@ -252,11 +234,11 @@ static qz_status preflight(const job *j, const char *name, qz_level level, const
 }
 
 /* The first of the row's levels that the engine takes in this shape; the first of all if none. */
-static qz_status choose_level(job *j, const qz_pick_row *r) {
+static qz_status choose_level(picking *j, const qz_pick_row *r) {
     const char *list = strncmp(r->result, "offload:", 8) == 0 ? r->result + 8 : r->result;
     j->out->levels = list;
-    for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
-        const char *name = qz_arena_strndup(j->arena, p, strcspn(p, ","));
+    for (qz_piece p; qz_list_next(&list, &p);) {
+        const char *name = qz_arena_strndup(j->arena, p.at, p.n);
         qz_findings f = {.arena = j->arena};
         qz_level level;
         if (name == NULL) return qz_fail(j->err, QZ_EMEMORY, "out of memory");
@@ -270,7 +252,7 @@ static qz_status choose_level(job *j, const qz_pick_row *r) {
     return QZ_OK;
 }
 
-static qz_status pick_format(job *j) {
+static qz_status pick_format(picking *j) {
     qz_pick_answer *o = j->out;
     const qz_pick_row *r;
     QZ_TRY(first(j, QZ_PICK_FORMAT, &r));
@@ -279,7 +261,7 @@ static qz_status pick_format(job *j) {
         o->refused = true;
         o->refusal = qz_arena_printf(j->arena, "no rule holds for %s on %s: which format works there is unknown%s", qz_runtime_label(j->engine, label), j->q->hardware->name,
                                      j->given ? ", or nothing fits; leave --engine out to see other ways" : "");
-        qz_findings_add(&o->flags, "PICK-UNKNOWN", QZ_FINDING_WARN, "", "", "pick.def", "no rule holds: unknown");
+        qz_findings_add(&o->flags, &(qz_finding){"PICK-UNKNOWN", QZ_FINDING_WARN, "", NULL, "", "pick.def"}, "no rule holds: unknown");
         return QZ_OK;
     }
     if (r->engine && j->other == QZ_RUNTIME_NONE) j->engine = (qz_runtime)(r->engine - 1);
@@ -299,7 +281,7 @@ static qz_status pick_format(job *j) {
 }
 
 /* ---- memory of the choice ---- */
-static qz_status weigh_load(job *j) {
+static qz_status weigh_load(picking *j) {
     qz_pick_answer *o = j->out;
     qz_kv_plan_result kv, small;
     qz_memory m = {0};
@@ -315,7 +297,7 @@ static qz_status weigh_load(job *j) {
     return QZ_OK;
 }
 
-static qz_status pick_kv(job *j) {
+static qz_status pick_kv(picking *j) {
     qz_pick_answer *o = j->out;
     const qz_pick_row *r;
     QZ_TRY(weigh_load(j));
@@ -331,10 +313,10 @@ static qz_status pick_kv(job *j) {
     return QZ_OK;
 }
 
-static qz_status measure(job *j) {
+static qz_status measure(picking *j) {
     qz_pick_answer *o = j->out;
     const bool released = o->level == QZ_LEVEL_COUNT;
-    const qz_level level = released ? released_level(j->q->shape) : o->level;
+    const qz_level level = released ? qz_level_of_release(j->q->shape->released) : o->level;
     if (level == QZ_LEVEL_COUNT || o->kv_type == QZ_KV_TYPE_COUNT) return QZ_OK;
     qz_memory_query q = query(j, level, o->kv_type, o->users);
     q.weight_bytes = released ? j->q->weight_bytes : 0;
@@ -344,17 +326,17 @@ static qz_status measure(job *j) {
     if (!o->offloaded) return QZ_OK;
     const uint64_t system = j->q->system_bytes ? j->q->system_bytes : 32000000000u;
     const double usable = (double)o->capacity * (1 - o->reserve);
-    QZ_TRY(qz_split_plan(j->q->shape, o->level, q.kv, 0, (uint64_t)usable, (uint64_t)o->overhead, &o->split, j->err));
+    QZ_TRY(qz_split_plan(&(qz_split_query){j->q->shape, o->level, q.kv, 0, (uint64_t)usable, (uint64_t)o->overhead}, &o->split, j->err));
     if ((double)o->split.system_bytes > 0.8 * (double)system) {
         o->refused = true;
         o->refusal = qz_arena_printf(j->arena, "%.1f GB would lie in system memory, of %.1f GB there: take a smaller model, or give --ram with more", (double)o->split.system_bytes / 1e9, (double)system / 1e9);
-        qz_findings_add(&o->flags, "PICK-ROOM", QZ_FINDING_ERROR, "", "", "C-139", "card and system memory together do not hold it");
+        qz_findings_add(&o->flags, &(qz_finding){"PICK-ROOM", QZ_FINDING_ERROR, "", NULL, "", "C-139"}, "card and system memory together do not hold it");
     }
     return QZ_OK;
 }
 
 /* From the chosen level upwards, each with its size and whether it fits; the next one that fits is named apart. */
-static qz_status pick_ladder(job *j) {
+static qz_status pick_ladder(picking *j) {
     qz_pick_answer *o = j->out;
     const qz_pick_row *r;
     qz_str s = {0};
@@ -363,11 +345,12 @@ static qz_status pick_ladder(job *j) {
     if (r == NULL) return qz_fail(j->err, QZ_EBUG, "no ladder rule holds");
     qz_str_puts(&s, o->level == QZ_LEVEL_COUNT ? j->chosen : qz_level_get(o->level)->name);
     bool listed = strstr(r->result, j->chosen) != NULL;
-    for (const char *p = r->result; *p; p += strcspn(p, ","), p += *p == ',') {
+    const char *list = r->result;
+    for (qz_piece p; qz_list_next(&list, &p);) {
         char name[48];
         qz_level level;
         qz_memory m;
-        (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(p, ","), p);
+        (void)snprintf(name, sizeof name, "%.*s", (int)p.n, p.at);
         if (qz_level_parse(name, &level, &(qz_error){0}) != QZ_OK) continue;
         if (strcmp(name, j->chosen) == 0) {
             above = true;
@@ -384,7 +367,7 @@ static qz_status pick_ladder(job *j) {
     return failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
 }
 
-static qz_status pick_lists(job *j) {
+static qz_status pick_lists(picking *j) {
     qz_pick_answer *o = j->out;
     QZ_TRY(first(j, QZ_PICK_CALIBRATION, &o->calibration.row));
     if (o->calibration.row == NULL) return qz_fail(j->err, QZ_EBUG, "no calibration rule holds");
@@ -401,7 +384,7 @@ static qz_status pick_lists(job *j) {
     return QZ_OK;
 }
 
-static qz_status deploy_text(job *j) {
+static qz_status deploy_text(picking *j) {
     qz_pick_answer *o = j->out;
     char label[64];
     const char *title = o->level == QZ_LEVEL_COUNT ? j->q->shape->released : qz_level_get(o->level)->title;
@@ -411,7 +394,7 @@ static qz_status deploy_text(job *j) {
 }
 
 /* What the memory holds of the request's context, when the request itself is refused. */
-static qz_status refusal_figures(job *j) {
+static qz_status refusal_figures(picking *j) {
     qz_pick_answer *o = j->out;
     qz_memory_query q = query(j, QZ_LEVEL_AWQ_G128, QZ_KV_FP8, o->users);
     if (is_llama(j->engine)) q.level = QZ_LEVEL_GGUF_Q4_K_M, q.kv = (qz_kv_types){QZ_KV_Q8_0, QZ_KV_Q8_0};
@@ -420,7 +403,7 @@ static qz_status refusal_figures(job *j) {
 }
 
 /* One answer: of the rules, or with a level and an engine in place of theirs. */
-static qz_status answer(job *j) {
+static qz_status answer(picking *j) {
     qz_pick_answer *o = j->out;
     const qz_pick_row *refused;
     QZ_TRY(begin(j));
@@ -454,11 +437,11 @@ static const qz_finding *first_error(const qz_findings *f) {
 }
 
 /* Another level (NULL: the rules') on another engine (none: theirs); *taken if it loads and fits. */
-static qz_status try_other(const job *was, const char *level, qz_runtime engine, const char *kv, bool *taken) {
+static qz_status try_other(const picking *was, const char *level, qz_runtime engine, const char *kv, bool *taken) {
     qz_pick_query q = *was->q;
     qz_pick_answer o;
     qz_error why = {0};
-    job j = {.q = &q, .out = &o, .arena = was->arena, .err = &why, .instead = level, .other = engine};
+    picking j = {.q = &q, .out = &o, .arena = was->arena, .err = &why, .instead = level, .other = engine};
     if (kv) q.kv = kv;
     const qz_status st = answer(&j);
     *taken = st == QZ_OK && !o.refused && first_error(&o.flags) == NULL && (o.memory.fits || o.offloaded || o.level == QZ_LEVEL_COUNT);
@@ -471,7 +454,7 @@ static qz_status try_other(const job *was, const char *level, qz_runtime engine,
 static const char *const others[] = {"gptq:w4g128", "awq:w4g128", "awq:w4g64", "awq:w4g32", "gptq:w4g32", "gguf:Q4_K_M", "fp8:channel", "int8:w8a8", "gptq:w8g128", "gguf:Q8_0", "bf16"};
 static const qz_runtime engines[] = {QZ_RUNTIME_NONE, QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP, QZ_RUNTIME_TRANSFORMERS};
 
-static qz_status walk_others(const job *was, bool released, bool *taken) {
+static qz_status walk_others(const picking *was, bool released, bool *taken) {
     const size_t n = sizeof others / sizeof others[0];
     for (size_t e = 0; e < (was->given ? 1 : sizeof engines / sizeof engines[0]) && !*taken; e++) {
         if (e) QZ_TRY(try_other(was, NULL, engines[e], NULL, taken));
@@ -481,7 +464,7 @@ static qz_status walk_others(const job *was, bool released, bool *taken) {
     return QZ_OK;
 }
 
-static qz_status avoid_errors(const job *j) {
+static qz_status avoid_errors(const picking *j) {
     const qz_pick_answer was = *j->out;
     const qz_finding *e = first_error(&was.flags);
     const char *deploy = was.deploy;
@@ -494,12 +477,12 @@ static qz_status avoid_errors(const job *j) {
         j->out->refusal = qz_arena_printf(j->arena, "%s: %s", deploy, e->problem);
         return j->out->refusal ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
     }
-    qz_findings_add(&j->out->flags, "PICK-INSTEAD", QZ_FINDING_NOTE, e->code, "", e->source, "the rules say %s, which does not work: %s", deploy, e->problem);
+    qz_findings_add(&j->out->flags, &(qz_finding){"PICK-INSTEAD", QZ_FINDING_NOTE, e->code, NULL, "", e->source}, "the rules say %s, which does not work: %s", deploy, e->problem);
     return j->out->flags.failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
 }
 
 qz_status qz_pick(const qz_pick_query *q, qz_arena *arena, qz_pick_answer *out, qz_error *err) {
-    job j = {.q = q, .out = out, .arena = arena, .err = err, .other = QZ_RUNTIME_NONE};
+    picking j = {.q = q, .out = out, .arena = arena, .err = err, .other = QZ_RUNTIME_NONE};
     QZ_TRY(answer(&j));
     return avoid_errors(&j);
 }

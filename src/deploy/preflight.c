@@ -8,8 +8,8 @@
 
 const char *qz_finding_level_name(qz_finding_level l) { return l == QZ_FINDING_ERROR ? "error" : l == QZ_FINDING_WARN ? "warning" : "note"; }
 
-void qz_findings_add(qz_findings *f, const char *code, qz_finding_level level, const char *subject, const char *fix, const char *source, const char *problem, ...) {
-    f->count[level]++;
+void qz_findings_add(qz_findings *f, const qz_finding *new, const char *problem, ...) {
+    f->count[new->level]++;
     if (f->arena == NULL) return;
     if (f->n == f->cap) {
         size_t cap = f->cap ? 2 * f->cap : 16;
@@ -27,7 +27,9 @@ void qz_findings_add(qz_findings *f, const char *code, qz_finding_level level, c
     va_start(ap, problem);
     (void)vsnprintf(text, sizeof text, problem, ap);
     va_end(ap);
-    qz_finding x = {.code = code, .level = level, .subject = qz_arena_strdup(f->arena, subject), .problem = qz_arena_strdup(f->arena, text), .fix = fix, .source = source};
+    qz_finding x = *new;
+    x.subject = qz_arena_strdup(f->arena, new->subject);
+    x.problem = qz_arena_strdup(f->arena, text);
     if (x.subject == NULL || x.problem == NULL) f->failed = true;
     else f->rows[f->n++] = x;
 }
@@ -63,9 +65,10 @@ static bool works(const qz_deploy_shape *s, const qz_deploy_spec *spec, qz_targe
 /* Group sizes to try: the one given, then those that writers of the kind offer. 0 behind the last. */
 static long group_at(const qz_deploy_spec *spec, size_t i) {
     if (i == 0) return spec->group_size;
-    const char *p = qz_deploy_get(spec->kind)->groups;
-    for (i--; i && *p; i--) p += strcspn(p, ","), p += *p == ',';
-    return *p ? strtol(p, NULL, 10) : 0;
+    const char *list = qz_deploy_get(spec->kind)->groups;
+    qz_piece p = {0};
+    while (i && qz_list_next(&list, &p)) i--;
+    return i ? 0 : strtol(p.at, NULL, 10);
 }
 static unsigned group_cost(long from, long to) {
     if (from == to) return 0;

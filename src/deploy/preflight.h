@@ -31,9 +31,11 @@ typedef struct {
 } qz_findings;
 /* "note", "warning", "error" */
 const char *qz_finding_level_name(qz_finding_level l);
-/* Adds one; code, fix and source are copied as pointers when static, so pass arena or static strings. */
-void qz_findings_add(qz_findings *f, const char *code, qz_finding_level level, const char *subject, const char *fix, const char *source,
-                     const char *problem, ...) QZ_PRINTF(7, 8);
+/* Row i of rules.def as `explain` tells it (why may be "", fix NULL: the nearest setting is computed); false behind the last. */
+typedef struct { const char *code; qz_finding_level level; const char *why, *fix, *source; } qz_rule_info;
+bool qz_rule_at(size_t i, qz_rule_info *out);
+/* Adds one, without its problem, which is put together here; its subject is copied, its other strings are kept as pointers: pass arena or static ones. */
+void qz_findings_add(qz_findings *f, const qz_finding *x, const char *problem, ...) QZ_PRINTF(3, 4);
 bool qz_findings_has(const qz_findings *f, const char *code);
 
 /* ---- shapes ---- */

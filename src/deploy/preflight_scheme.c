@@ -24,8 +24,12 @@ static qz_status refuse(const qz_findings *f, const char *scheme, const qz_targe
                    *x->subject ? ", " : "", x->subject, more, x->problem, x->fix);
 }
 
-/* Engines that run the kind at all: does this setting load, and on how many GPUs? *most: of the settings before it. */
-static qz_status notes(qz_run *run, const qz_deploy_shape *s, const qz_deploy_spec *spec, const char *scheme, unsigned *most, qz_error *err) {
+/* One pre-flight of a scheme: what it is for, and the most GPUs that the settings so far divide over. */
+typedef struct { qz_run *run; const qz_target *t; qz_arena *a; unsigned most; } flight;
+
+/* Engines that run the kind at all: does this setting load, and on how many GPUs? */
+static qz_status notes(flight *x, const qz_deploy_shape *s, const qz_deploy_spec *spec, const char *scheme, qz_error *err) {
+    qz_run *run = x->run;
     static const qz_runtime served[] = {QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_TGI};
     char label[64], near[128];
     for (size_t i = 0; i < sizeof served / sizeof served[0]; i++) {
@@ -43,8 +47,8 @@ static qz_status notes(qz_run *run, const qz_deploy_shape *s, const qz_deploy_sp
         QZ_TRY(st);
     }
     unsigned tp = qz_preflight_max_tp(s, spec, spec->group_size);
-    if (qz_deploy_get(spec->kind)->grouped && tp > 0 && tp < *most) {
-        *most = tp;
+    if (qz_deploy_get(spec->kind)->grouped && tp > 0 && tp < x->most) {
+        x->most = tp;
         const qz_target t = {.engine = QZ_RUNTIME_VLLM, .tp = 2 * tp};
         qz_info(run, "note: %s divides over at most %u GPU%s; for tensor parallel %u: %s ('quantz check --engine NAME --tp N')", scheme, tp, tp == 1 ? "" : "s", 2 * tp,
                 qz_preflight_nearest(s, spec, &t, near));
@@ -53,9 +57,10 @@ static qz_status notes(qz_run *run, const qz_deploy_shape *s, const qz_deploy_sp
 }
 
 /* One setting on the linears that have it. */
-static qz_status one_setting(qz_run *run, const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, const char *label, unsigned *most, qz_arena *a,
-                             qz_error *err) {
-    qz_findings f = {.arena = a};
+static qz_status one_setting(flight *flown, const qz_deploy_shape *s, const qz_deploy_spec *spec, const char *label, qz_error *err) {
+    qz_run *run = flown->run;
+    const qz_target *t = flown->t;
+    qz_findings f = {.arena = flown->a};
     QZ_TRY(qz_preflight(s, spec, t, &f, err));
     if (f.count[QZ_FINDING_ERROR]) return refuse(&f, label, t, err);
     for (size_t i = 0; i < f.n && t->engine != QZ_RUNTIME_NONE; i++) {
@@ -63,11 +68,11 @@ static qz_status one_setting(qz_run *run, const qz_deploy_shape *s, const qz_dep
         if (x->level == QZ_FINDING_WARN) qz_warn(run, "%s: %s%s%s; %s", x->code, x->subject, *x->subject ? ": " : "", x->problem, x->fix);
         else qz_info(run, "note: %s: %s%s%s; %s", x->code, x->subject, *x->subject ? ": " : "", x->problem, x->fix);
     }
-    return t->engine == QZ_RUNTIME_NONE ? notes(run, s, spec, label, most, err) : QZ_OK;
+    return t->engine == QZ_RUNTIME_NONE ? notes(flown, s, spec, label, err) : QZ_OK;
 }
 
 /* Settings of single modules: every setting that some linear has (the scheme's own first), with a bit for each of those linears. */
-typedef struct { qz_module_setting setting; unsigned linears; } modules;
+typedef struct { qz_int_setting setting; unsigned linears; } modules;
 
 /* The linears that have a setting, and the artifact as if all had it. */
 typedef struct { qz_deploy_shape shape; qz_deploy_spec spec; } part;
@@ -90,7 +95,7 @@ static qz_status part_of(const qz_model *m, const qz_deploy_shape *s, const qz_d
     return QZ_OK;
 }
 
-static void add_setting(modules *all, size_t *n, const qz_module_setting *x, size_t linear) {
+static void add_setting(modules *all, size_t *n, const qz_int_setting *x, size_t linear) {
     size_t i = 0;
     while (i < *n && !qz_module_setting_equal(x, &all[i].setting)) i++;
     if (i == *n) all[(*n)++] = (modules){.setting = *x};
@@ -102,7 +107,7 @@ static qz_status collect(const qz_model *m, const qz_scheme_spec *scheme, module
     out[0] = (modules){.setting = {.bits = scheme->bits, .group_size = scheme->group_size, .sym = scheme->sym, .act_order = scheme->act_order}};
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t k = 0; k < QZ_LINEARS; k++) {
-            qz_module_setting x;
+            qz_int_setting x;
             if (m->blocks[l].linear[k] == NULL) continue;
             QZ_TRY(qz_module_setting_of(scheme, m->blocks[l].linear[k]->name, &x, err));
             if (!x.keep) add_setting(out, n, &x, k);
@@ -122,24 +127,23 @@ static qz_status modules_read(qz_run *run, const qz_target *t, const char *schem
     return QZ_OK;
 }
 
-static qz_status all_settings(qz_run *run, const qz_model *m, const qz_scheme_spec *scheme, const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t,
-                              qz_arena *a, qz_error *err) {
-    unsigned most = 8;
+static qz_status all_settings(flight *flown, const qz_model *m, const qz_scheme_spec *scheme, const qz_deploy_shape *s, const qz_deploy_spec *spec, qz_error *err) {
+    qz_arena *a = flown->a;
     size_t n = 0;
-    if (scheme->n_modules == 0) return one_setting(run, s, spec, t, scheme->name, &most, a, err);
+    if (scheme->n_modules == 0) return one_setting(flown, s, spec, scheme->name, err);
     modules *each = qz_arena_calloc(a, scheme->n_modules + 1, sizeof *each);
     if (each == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
     QZ_TRY(qz_module_rules_check(scheme, m, err));
-    QZ_TRY(modules_read(run, t, scheme->name, err));
+    QZ_TRY(modules_read(flown->run, flown->t, scheme->name, err));
     QZ_TRY(collect(m, scheme, each, &n, err));
     for (size_t i = 0; i < n; i++) {
-        const qz_module_setting *x = &each[i].setting;
+        const qz_int_setting *x = &each[i].setting;
         part own;
         char label[160];
         QZ_TRY(part_of(m, s, spec, &each[i], a, &own, err));
         if (own.shape.n == 0) continue;
-        (void)snprintf(label, sizeof label, "%.60s%s%.80s", scheme->name, x->rule ? " --module " : "", x->rule ? x->rule->text : "");
-        QZ_TRY(one_setting(run, &own.shape, &own.spec, t, label, &most, a, err));
+        (void)snprintf(label, sizeof label, "%.60s%s%.80s", scheme->name, x->rule ? " --module " : "", x->rule ? qz_module_rule_of(x)->text : "");
+        QZ_TRY(one_setting(flown, &own.shape, &own.spec, label, err));
     }
     return QZ_OK;
 }
@@ -167,7 +171,7 @@ qz_status qz_preflight_scheme(qz_run *run, const qz_target_options *o, const qz_
     qz_deploy_spec_scheme(scheme, &spec);
     qz_status st = qz_target_parse(o, &t, err);
     if (st == QZ_OK) st = qz_deploy_shape_config(&m->config, &a, &s, err);
-    if (st == QZ_OK) st = all_settings(run, m, scheme, &s, &spec, &t, &a, err);
+    if (st == QZ_OK) st = all_settings(&(flight){run, &t, &a, 8}, m, scheme, &s, &spec, err);
     qz_arena_release(&a);
     if (st == QZ_OK) qz_preflight_requant(run, m, scheme);
     return st;
@@ -184,7 +188,7 @@ static void held(const qz_model *m, const qz_deploy_spec *spec, modules out[SETT
             const qz_code_layout g = c ? c->ops->layout(c) : (qz_code_layout){.form = QZ_CODES_TABLE};
             if (g.form != QZ_CODES_AFFINE) continue;
             uint32_t group = g.group == c->cols && spec->group_size != (long)c->cols ? 0 : (uint32_t)g.group;
-            qz_module_setting x = {.bits = g.bits, .group_size = group, .sym = g.sym, .act_order = spec->act_order || g.g_idx != NULL};
+            qz_int_setting x = {.bits = g.bits, .group_size = group, .sym = g.sym, .act_order = spec->act_order || g.g_idx != NULL};
             if (*n < SETTINGS) add_setting(out, n, &x, k);
         }
 }
@@ -195,7 +199,7 @@ static void add_new(qz_findings *f, const qz_findings *more) {
         bool known = false;
         for (size_t k = 0; k < f->n && !known; k++)
             known = strcmp(f->rows[k].code, x->code) == 0 && strcmp(f->rows[k].subject, x->subject) == 0 && strcmp(f->rows[k].problem, x->problem) == 0;
-        if (!known) qz_findings_add(f, x->code, x->level, x->subject, x->fix, x->source, "%s", x->problem);
+        if (!known) qz_findings_add(f, x, "%s", x->problem);
     }
 }
 
@@ -205,7 +209,9 @@ qz_status qz_preflight_artifact(const qz_model *m, const json_t *q, const qz_dep
     if (m && spec->kind == QZ_DEPLOY_GPTQ && f->arena) held(m, spec, each, &n);
     if (n == 0 || (n == 1 && json_object_size(json_object_get(q, "dynamic")) == 0)) return qz_preflight(s, spec, t, f, err);
     if (one_for_all(t->engine))
-        qz_findings_add(f, "PRE-MODULES", QZ_FINDING_ERROR, "dynamic", "write the artifact with one setting for all modules", "optimum 2.3.0 gptq, TGI layers/gptq",
+        qz_findings_add(f,
+                        &(qz_finding){"PRE-MODULES", QZ_FINDING_ERROR, "dynamic", NULL, "write the artifact with one setting for all modules",
+                                      "optimum 2.3.0 gptq, TGI layers/gptq"},
                         "modules have settings of their own, and this engine reads one for the whole file");
     for (size_t i = 0; i < n; i++) {
         qz_findings own = {.arena = f->arena};

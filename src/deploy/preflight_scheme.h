@@ -3,7 +3,7 @@
  * are refusals (QZ_EUNSUPPORTED), with the nearest setting that works. */
 #ifndef QZ_DEPLOY_PREFLIGHT_SCHEME_H
 #define QZ_DEPLOY_PREFLIGHT_SCHEME_H
-#include "base/json.h"
+#include <jansson.h>
 #include "base/run.h"
 #include "deploy/preflight.h"
 

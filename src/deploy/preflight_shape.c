@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "deploy/format_names.h"
 #include "deploy/preflight_int.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,19 +265,13 @@ static qz_status spec_groups(const json_t *q, const char *name, qz_deploy_spec *
 }
 
 qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spec *o, qz_error *err) {
-    static const struct { const char *method; qz_deploy kind; } methods[] = {
-        {"awq", QZ_DEPLOY_AWQ}, {"gptq", QZ_DEPLOY_GPTQ}, {"marlin", QZ_DEPLOY_GPTQ}, {"bitsandbytes", QZ_DEPLOY_BNB}, {"compressed-tensors", QZ_DEPLOY_CT_INT},
-        {"fp8", QZ_DEPLOY_FP8}, {"fbgemm_fp8", QZ_DEPLOY_FBGEMM_FP8}, {"mxfp4", QZ_DEPLOY_MXFP4}, {"quark", QZ_DEPLOY_QUARK}, {"modelopt", QZ_DEPLOY_MODELOPT_FP8},
-        {"modelopt_fp4", QZ_DEPLOY_MODELOPT_FP4}, {"nvfp4", QZ_DEPLOY_MODELOPT_FP4},
-    };
     *o = (qz_deploy_spec){.kind = QZ_DEPLOY_UNKNOWN, .zero_point = true, .sym = true};
     if (!json_is_object(q)) return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'quantization_config': expected an object", name);
     QZ_TRY(text(q, "quant_method", name, o->method, sizeof o->method, err));
     bool four = false, eight = false;
     QZ_TRY(qz_json_bool(q, "load_in_4bit", name, &four, err));
     QZ_TRY(qz_json_bool(q, "load_in_8bit", name, &eight, err));
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (strcasecmp(o->method, methods[i].method) == 0) o->kind = methods[i].kind;
+    o->kind = qz_deploy_of_method(o->method);
     if (four || eight) o->kind = QZ_DEPLOY_BNB; /* wins even without quant_method */
     else if (qz_folder_bnb_off(q)) o->kind = QZ_DEPLOY_FLOAT;
     else if (o->method[0] == 0 && json_object_get(q, "q_group_size")) o->kind = QZ_DEPLOY_AWQ; /* AutoAWQ's own file */

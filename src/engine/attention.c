@@ -16,15 +16,17 @@ typedef struct {
 } attend_job;
 
 /* A row of queries against the keys, and the weighted sum of values, in the type of the cache. */
-static void times_keys(const attend_job *j, size_t m, size_t n, const float *q, size_t ldq, size_t at, float *scores, size_t stride) {
+/* m queries and n keys, whose first value is at `at` of the cache; scores [m, stride]. */
+typedef struct { size_t m, n, at; float *scores; size_t stride; } attend_tile;
+static void times_keys(const attend_job *j, const attend_tile *t, const float *q, size_t ldq) {
     const size_t d = j->kv->head_dim;
-    if (j->kv->type == QZ_KV_EXACT) qz_mm_gemm_nt_local(j->e->mm, m, n, d, q, ldq, (const float *)j->kv->k + at, d, scores, stride);
-    else qz_mm_gemm_nt_local_f16(j->e->mm, m, n, d, q, ldq, (const uint16_t *)j->kv->k + at, scores, stride);
+    if (j->kv->type == QZ_KV_EXACT) qz_mm_gemm_nt_local(j->e->mm, t->m, t->n, d, q, ldq, (const float *)j->kv->k + t->at, d, t->scores, t->stride);
+    else qz_mm_gemm_nt_local_f16(j->e->mm, t->m, t->n, d, q, ldq, (const uint16_t *)j->kv->k + t->at, t->scores, t->stride);
 }
-static void times_values(const attend_job *j, size_t m, size_t n, const float *scores, size_t stride, size_t at, float *out, size_t ldo) {
+static void times_values(const attend_job *j, const attend_tile *t, float *out, size_t ldo) {
     const size_t d = j->kv->head_dim;
-    if (j->kv->type == QZ_KV_EXACT) qz_mm_gemm_nn_local(j->e->mm, m, d, n, scores, stride, (const float *)j->kv->v + at, d, out, ldo);
-    else qz_mm_gemm_nn_local_f16(j->e->mm, m, d, n, scores, stride, (const uint16_t *)j->kv->v + at, out, ldo);
+    if (j->kv->type == QZ_KV_EXACT) qz_mm_gemm_nn_local(j->e->mm, t->m, d, t->n, t->scores, t->stride, (const float *)j->kv->v + t->at, d, out, ldo);
+    else qz_mm_gemm_nn_local_f16(j->e->mm, t->m, d, t->n, t->scores, t->stride, (const uint16_t *)j->kv->v + t->at, out, ldo);
 }
 
 /* Queries of one KV head: of each of its query heads nt tokens from t0 on. Of one token (decoding) the heads stand one behind the other
@@ -38,18 +40,19 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
     const size_t m = nt == 1 ? group : nt, step = nt == 1 ? d : ld;
     size_t first = 0; /* keys before every query's window are skipped */
     if (j->window && r->past + t0 + 1 > j->window) first = (r->past + t0 + 1 - j->window) & ~(size_t)15;
+    const attend_tile tile = {m, keys - first, slot + first * d, scores, stride};
     float scale = (float)c->attn_scale;
     const float cap = (float)c->attn_softcap;
     for (size_t a = 0; a < (nt == 1 ? 1 : group); a++) {
         const float *q = e->step.linear[QZ_ATTN_Q] + (r->first + t0) * ld + (kv_head * group + a) * d;
         float *out = e->step.input[QZ_SUB_MIXER][1] + (r->first + t0) * ld + (kv_head * group + a) * d;
-        times_keys(j, m, keys - first, q, step, slot + first * d, scores, stride);
+        times_keys(j, &tile, q, step);
         for (size_t t = 0; t < m; t++) {
             size_t pos = r->past + t0 + (nt == 1 ? 0 : t), lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
             if (cap > 0) qz_softcap(scores + t * stride + (lo - first), pos + 1 - lo, scale, cap);
             qz_mm_softmax(e->mm, scores + t * stride, keys - first, lo - first, pos + 1 - first, cap > 0 ? 1 : scale);
         }
-        times_values(j, m, keys - first, scores, stride, slot + first * d, out, step);
+        times_values(j, &tile, out, step);
         for (size_t t = 0; t < m; t++) qz_step_watch(e, out + t * step, d);
     }
 }
@@ -154,11 +157,11 @@ qz_status qz_step_attention(qz_engine *e, const qz_place *at, const float *h, si
     float *const *out = e->step.linear + QZ_ATTN_Q;
     const float *mixed = e->step.input[QZ_SUB_MIXER][1];
     QZ_TRY(qz_step_input(e, at, QZ_ATTN_Q, h, n, err));
-    QZ_TRY(qz_step_linears(e, at->w, QZ_ATTN_Q, 3, h, n, out, err));
+    QZ_TRY(qz_step_linears(e, at->w, (qz_linears){QZ_ATTN_Q, 3}, h, n, out, err));
     place_job j = {e, at, n};
     qz_step_rows(e, place_worker, n, &j);
     QZ_TRY(check_cached(e, at->kv, at->layer, n, err));
     QZ_TRY(attend(e, at, err));
     QZ_TRY(qz_step_input(e, at, QZ_ATTN_O, mixed, n, err));
-    return qz_step_linears(e, at->w, QZ_ATTN_O, 1, mixed, n, &y, err);
+    return qz_step_linears(e, at->w, (qz_linears){QZ_ATTN_O, 1}, mixed, n, &y, err);
 }

@@ -55,18 +55,17 @@ static void add_worker(void *arg, qz_part part) {
     }
 }
 
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x,
-                          size_t n, float *const *y, qz_error *err) {
-    if (e->arith == QZ_ARITH_RUNTIME && w->packed[first] != NULL) {
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n, float *const *y, qz_error *err) {
+    if (e->arith == QZ_ARITH_RUNTIME && w->packed[which.first] != NULL) {
         const qz_packed *p[QZ_LINEARS] = {0};
-        for (size_t i = 0; i < n_which; i++) p[i] = w->packed[first + i];
-        QZ_TRY(qz_mm_packed(e->mm, p, n_which, x, n, y, err));
+        for (size_t i = 0; i < which.count; i++) p[i] = w->packed[which.first + i];
+        QZ_TRY(qz_mm_packed(e->mm, p, which.count, x, n, y, err));
     } else {
-        for (size_t i = 0; i < n_which; i++) QZ_TRY(qz_mm_exact(e->mm, &w->lin[first + i], x, n, y[i], err));
+        for (size_t i = 0; i < which.count; i++) QZ_TRY(qz_mm_exact(e->mm, &w->lin[which.first + i], x, n, y[i], err));
     }
-    for (size_t i = 0; i < n_which; i++) {
-        const float *b = w->bias[first + i];
-        size_t rows = w->lin[first + i].rows;
+    for (size_t i = 0; i < which.count; i++) {
+        const float *b = w->bias[which.first + i];
+        size_t rows = w->lin[which.first + i].rows;
         if (b == NULL) continue;
         for (size_t t = 0; t < n; t++) qz_add_rows(y[i] + t * rows, b, rows);
     }
@@ -126,16 +125,16 @@ static void add_to_stream(qz_engine *e, const qz_layer_weights *w, qz_sub sub, f
     qz_step_rows(e, add_worker, n, &add);
 }
 
-qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, float *x, size_t n, qz_error *err) {
+qz_status qz_step_block(qz_engine *e, const qz_place *at, float *x, size_t n, qz_error *err) {
     qz_step *s = &e->step;
-    const qz_place at = {.layer = layer, .w = w, .kv = kv, .kv_layer = kv_layer};
+    const qz_layer_weights *w = at->w;
     atomic_store_explicit(&s->wild, false, memory_order_relaxed); /* nothing stays from a call that failed */
     atomic_store_explicit(&s->beyond, false, memory_order_relaxed);
     qz_step_norm(e, x, w->norm[QZ_NORM_ATTN], n, s->h);
-    QZ_TRY(qz_step_sub(e, QZ_SUB_MIXER, &at, s->h, n, s->out, err));
+    QZ_TRY(qz_step_sub(e, QZ_SUB_MIXER, at, s->h, n, s->out, err));
     add_to_stream(e, w, QZ_SUB_MIXER, x, n);
     qz_step_norm(e, x, w->norm[QZ_NORM_FFN], n, s->h);
-    QZ_TRY(qz_step_sub(e, QZ_SUB_FFN, &at, s->h, n, s->out, err));
+    QZ_TRY(qz_step_sub(e, QZ_SUB_FFN, at, s->h, n, s->out, err));
     add_to_stream(e, w, QZ_SUB_FFN, x, n);
-    return qz_step_tame(e, layer, err);
+    return qz_step_tame(e, at->layer, err);
 }

@@ -248,16 +248,20 @@ static qz_status make_runs(qz_engine *e, qz_kv *kv, const uint32_t *seq, size_t 
     return qz_step_rope(e, err);
 }
 
-static qz_status forward_step(qz_engine *e, qz_kv *kv, const qz_batch *b, size_t first, size_t n, const size_t *total, float *x, float **logits,
-                              qz_error *err) {
+/* Tokens of a batch that go through the layers together. */
+typedef struct { const qz_batch *b; size_t first, n; const size_t *total; float *x; } part;
+static qz_status forward_step(qz_engine *e, qz_kv *kv, const part *p, float **logits, qz_error *err) {
     const qz_config *c = &e->model->config;
-    QZ_TRY(make_runs(e, kv, b->seq ? b->seq + first : NULL, n, total, err));
-    QZ_TRY(qz_engine_embed(e, b->ids + first, n, x, err));
-    for (size_t l = 0; l < c->layers; l++) QZ_TRY(qz_step_block(e, kv, l, l, &e->layers[l], x, n, err));
+    const qz_batch *b = p->b;
+    float *x = p->x;
+    QZ_TRY(make_runs(e, kv, b->seq ? b->seq + p->first : NULL, p->n, p->total, err));
+    QZ_TRY(qz_engine_embed(e, b->ids + p->first, p->n, x, err));
+    for (size_t l = 0; l < c->layers; l++)
+        QZ_TRY(qz_step_block(e, &(qz_place){.layer = l, .w = &e->layers[l], .kv = kv, .kv_layer = l}, x, p->n, err));
     if (*logits == NULL) return QZ_OK;
     size_t wanted = 0; /* rows wanted move to the front */
-    for (size_t t = 0; t < n; t++) {
-        if (b->want && !b->want[first + t]) continue;
+    for (size_t t = 0; t < p->n; t++) {
+        if (b->want && !b->want[p->first + t]) continue;
         if (wanted != t) memcpy(x + wanted * c->hidden_size, x + t * c->hidden_size, c->hidden_size * sizeof *x);
         wanted++;
     }
@@ -280,7 +284,7 @@ qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *l
         if (!b->seq || b->seq[t] < kv->n_seq) after[b->seq ? b->seq[t] : 0]++; /* others are refused by their step */
     if (st == QZ_OK) st = qz_step_reserve(e, step, err);
     for (size_t t = 0; t < b->n && st == QZ_OK; t += step)
-        st = forward_step(e, kv, b, t, qz_min_size(step, b->n - t), after, x, &logits, err);
+        st = forward_step(e, kv, &(part){b, t, qz_min_size(step, b->n - t), after, x}, &logits, err);
     if (st != QZ_OK && before != NULL) memcpy(kv->length, before, kv->n_seq * sizeof *before);
     qz_free(before);
     qz_free(x);
@@ -310,7 +314,8 @@ static qz_status scratch(qz_engine *e, size_t n_seq, size_t seq_len, qz_error *e
 
 qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len, qz_error *err) {
     QZ_TRY(scratch(e, n_seq, seq_len, err));
-    return qz_step_block(e, e->scratch_kv, layer, 0, w ? w : &e->layers[layer], x, n_seq * seq_len, err);
+    const qz_place at = {.layer = layer, .w = w ? w : &e->layers[layer], .kv = e->scratch_kv};
+    return qz_step_block(e, &at, x, n_seq * seq_len, err);
 }
 qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n_seq, size_t seq_len,
                               float *y, qz_error *err) {

@@ -33,7 +33,6 @@ const char *qz_engine_kernel(const qz_engine *e);
 qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err);
 void qz_kv_free(qz_kv *kv);
 void qz_kv_reset(qz_kv *kv, size_t seq);             /* length back to 0 */
-void qz_kv_truncate(qz_kv *kv, size_t seq, size_t n);
 size_t qz_kv_length(const qz_kv *kv, size_t seq);
 uint64_t qz_kv_bytes(const qz_kv *kv);              /* of keys and values, for all tokens */
 

@@ -74,9 +74,9 @@ qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err);
 /* Where they are not (dynamic NTK): cos/sin of the tokens of the step's runs, from each sequence's own length. Nothing is kept from
  * one call to the next, so no text can change another. Keys that are in the cache keep theirs, as in the reference. */
 qz_status qz_step_rope(qz_engine *e, qz_error *err);
-/* Linears [first, first + n_which) of one block, which share an input: y[i] = x · W_iᵀ (+ bias). */
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, size_t first, size_t n_which, const float *x,
-                          size_t n, float *const *y, qz_error *err);
+/* Linears [first, first + count) of one block, which share an input: y[i] = x · W_iᵀ (+ bias). */
+typedef struct { size_t first, count; } qz_linears;
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n, float *const *y, qz_error *err);
 /* Where a sub-module stands; kv of a feed-forward is NULL. */
 typedef struct { size_t layer; const qz_layer_weights *w; qz_kv *kv; size_t kv_layer; } qz_place;
 /* One for each kind (kinds.def): y [n, hidden] from h [n, hidden], which its norm has made. */
@@ -101,7 +101,7 @@ void qz_step_watch(qz_engine *e, const float *x, size_t n);
 qz_status qz_step_tame(qz_engine *e, size_t layer, qz_error *err);
 qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err); /* QZ_ENUMERIC naming the layer */
 /* x [n, hidden] through one block in place. */
-qz_status qz_step_block(qz_engine *e, qz_kv *kv, size_t layer, size_t kv_layer, const qz_layer_weights *w, float *x, size_t n, qz_error *err);
+qz_status qz_step_block(qz_engine *e, const qz_place *at, float *x, size_t n, qz_error *err);
 qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err);
 qz_status qz_step_add_run(qz_engine *e, qz_seq_run r, qz_error *err);
 /* h = norm(x) for n rows on the pool. */

@@ -39,9 +39,6 @@ void qz_kv_free(qz_kv *kv) {
     qz_free(kv);
 }
 void qz_kv_reset(qz_kv *kv, size_t seq) { kv->length[seq] = 0; }
-void qz_kv_truncate(qz_kv *kv, size_t seq, size_t n) {
-    if (n < kv->length[seq]) kv->length[seq] = n;
-}
 size_t qz_kv_length(const qz_kv *kv, size_t seq) { return kv->length[seq]; }
 uint64_t qz_kv_bytes(const qz_kv *kv) { return kv->bytes; }
 

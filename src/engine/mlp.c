@@ -18,9 +18,9 @@ static void gate_worker(void *arg, qz_part part) {
 qz_status qz_step_mlp(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
     float *const out[] = {e->step.linear[QZ_MLP_GATE], e->step.linear[QZ_MLP_UP]};
     QZ_TRY(qz_step_input(e, at, QZ_MLP_GATE, h, n, err));
-    QZ_TRY(qz_step_linears(e, at->w, QZ_MLP_GATE, 2, h, n, out, err));
+    QZ_TRY(qz_step_linears(e, at->w, (qz_linears){QZ_MLP_GATE, 2}, h, n, out, err));
     gate_job j = {.e = e, .gate = out[0], .up = out[1], .n = n, .cols = at->w->lin[QZ_MLP_GATE].rows};
     qz_step_rows(e, gate_worker, n, &j);
     QZ_TRY(qz_step_input(e, at, QZ_MLP_DOWN, j.gate, n, err));
-    return qz_step_linears(e, at->w, QZ_MLP_DOWN, 1, j.gate, n, &y, err);
+    return qz_step_linears(e, at->w, (qz_linears){QZ_MLP_DOWN, 1}, j.gate, n, &y, err);
 }

@@ -2,9 +2,13 @@
 #include "base/mathx.h"
 #include "base/size.h"
 
+/* The largest logit as it is: nothing to weigh. */
+static bool plain(const qz_sampling *o) { return o->temperature <= 0 && o->repetition_penalty == 1.0f; }
+
 qz_status qz_sampler_init(qz_sampler *s, const qz_sampling *opt, size_t vocab, qz_error *err) {
     *s = (qz_sampler){.opt = *opt, .vocab = vocab};
     qz_rng_seed(&s->rng, opt->seed);
+    if (plain(opt)) return QZ_OK;
     s->cand = qz_alloc_array(vocab, sizeof *s->cand);
     return s->cand ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for a sampler over %zu tokens", vocab);
 }
@@ -41,6 +45,7 @@ static void penalise(qz_sampler *s, const uint32_t *recent, size_t n) {
 
 uint32_t qz_sampler_pick(qz_sampler *s, const float *logits, const uint32_t *recent, size_t n_recent) {
     size_t n = s->vocab;
+    if (plain(&s->opt)) return qz_argmax(logits, n);
     for (size_t i = 0; i < n; i++) s->cand[i] = (qz_candidate){.p = logits[i], .id = (uint32_t)i};
     penalise(s, recent, n_recent);
     if (s->opt.temperature <= 0) {

@@ -20,7 +20,7 @@ typedef struct { float p; uint32_t id; } qz_candidate;
 typedef struct {
     qz_sampling opt;
     qz_rng rng;
-    qz_candidate *cand; /* [vocab] */
+    qz_candidate *cand; /* [vocab]; NULL: plain greedy */
     size_t vocab;
 } qz_sampler;
 

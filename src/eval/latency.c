@@ -1,7 +1,7 @@
 #include "eval/latency.h"
 #include "base/io.h"
 #include "base/size.h"
-#include "engine/generate.h"
+#include "engine/session.h"
 #include <string.h>
 
 static int by_value(const void *a, const void *b) {
@@ -33,33 +33,28 @@ qz_status qz_latency_run(qz_run *run, qz_engine *e, const uint32_t *prompt, size
     const qz_model *m = qz_engine_model(e);
     size_t ctx = qz_max_size(n + qz_max_size(new_tokens, 10), pp_tokens) + 1;
     double *v = qz_alloc_array(repeats, 4 * sizeof *v);
-    uint32_t *ids = qz_alloc_array(ctx, sizeof *ids);
-    uint8_t *want = qz_calloc_array(ctx, 1);
-    float *logits = qz_alloc_aligned(m->config.vocab_size, sizeof *logits);
-    qz_kv *kv = NULL;
-    qz_status st = v && ids && want && logits ? qz_kv_open(e, 1, ctx, &kv, err) : qz_fail(err, QZ_EMEMORY, "out of memory for the bench");
-    qz_generate_options g = {.sampling = {.top_p = 1, .repetition_penalty = 1}, .max_new = 10};
-    qz_generated info;
-    if (st == QZ_OK) st = qz_generate(e, kv, prompt, n, &g, ids, &info, err); /* warm-up */
-    g.max_new = new_tokens;
+    uint32_t *ids = qz_alloc_array(ctx, sizeof *ids), *filler = qz_alloc_array(pp_tokens, sizeof *filler);
+    qz_session *s = NULL;
+    qz_status st = v && ids && filler ? qz_session_open(e, 1, ctx, &s, err) : qz_fail(err, QZ_EMEMORY, "out of memory for the bench");
+    for (size_t i = 0; st == QZ_OK && i < pp_tokens; i++) filler[i] = prompt[i % n];
+    qz_sequence q = {.prompt = prompt, .n_prompt = n, .sampling = QZ_GREEDY, .max_new = 10, .out = ids}; /* nothing stops it but its length */
+    if (st == QZ_OK) st = qz_session_one(s, &q, err); /* warm-up */
     qz_progress_begin(run);
     for (size_t r = 0; r < repeats && st == QZ_OK; r++) {
-        qz_kv_reset(kv, 0);
-        st = qz_generate(e, kv, prompt, n, &g, ids, &info, err);
+        q.max_new = new_tokens;
+        st = qz_session_one(s, &q, err);
         if (st != QZ_OK) break;
-        v[r] = 1e3 * info.first_token_seconds;
-        v[repeats + r] = (double)(info.n_new - 1) / info.decode_seconds;
-        v[2 * repeats + r] = (double)info.n_new / (info.first_token_seconds + info.decode_seconds);
-        qz_kv_reset(kv, 0);
-        for (size_t i = 0; i < pp_tokens; i++) ids[i] = prompt[i % n], want[i] = i + 1 == pp_tokens;
-        double start = qz_now();
-        st = qz_engine_forward(e, kv, &(qz_batch){.ids = ids, .want = want, .n = pp_tokens}, logits, err);
-        v[3 * repeats + r] = (double)pp_tokens / (qz_now() - start);
+        v[r] = 1e3 * q.info.first_token_seconds;
+        v[repeats + r] = (double)(q.info.n_new - 1) / q.info.decode_seconds;
+        v[2 * repeats + r] = (double)q.info.n_new / (q.info.first_token_seconds + q.info.decode_seconds);
+        qz_sequence long_one = {.prompt = filler, .n_prompt = pp_tokens, .sampling = QZ_GREEDY, .max_new = 1, .out = ids};
+        st = qz_session_one(s, &long_one, err);
+        v[3 * repeats + r] = (double)pp_tokens / long_one.info.prefill_seconds;
         qz_progress_step(run, "bench", r + 1, repeats, "repeats");
     }
     qz_progress_end(run);
     if (st == QZ_OK) {
-        out->kv_bytes = qz_kv_bytes(kv);
+        out->kv_bytes = qz_session_kv_bytes(s);
         out->ttft_ms = spread_of(v, repeats);
         out->gen_tps = spread_of(v + repeats, repeats);
         out->end_to_end_tps = spread_of(v + 2 * repeats, repeats);
@@ -67,11 +62,10 @@ qz_status qz_latency_run(qz_run *run, qz_engine *e, const uint32_t *prompt, size
         out->bytes_per_token = step_bytes(m);
         out->bandwidth_gbs = out->bytes_per_token * out->gen_tps.median / 1e9;
     }
-    qz_kv_free(kv);
+    qz_session_free(s);
     qz_free(v);
     qz_free(ids);
-    qz_free(want);
-    qz_free(logits);
+    qz_free(filler);
     return st;
 }
 

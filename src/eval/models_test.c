@@ -12,7 +12,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
-#include "engine/generate.h"
+#include "engine/session.h"
 #include "eval/logprob.h"
 #include "eval/score.h"
 #include "eval/tasks.h"
@@ -83,16 +83,16 @@ static void greedy(const rig *r) {
         size_t np, nn;
         uint32_t *prompt = ids_of(json_object_get(q, "prompt_ids"), &np), *want = ids_of(json_object_get(q, "new_ids"), &nn);
         uint32_t *got = qz_alloc_array(nn, sizeof *got);
-        qz_kv *kv;
-        qz_generated info;
+        qz_session *session;
         qz_str text = {0};
-        must(qz_kv_open(r->e, 1, np + nn, &kv, &err));
-        must(qz_generate(r->e, kv, prompt, np, &(qz_generate_options){.sampling = {.top_p = 1, .repetition_penalty = 1}, .max_new = nn}, got, &info, &err));
+        must(qz_session_open(r->e, 1, np + nn, &session, &err));
+        qz_sequence one = {.prompt = prompt, .n_prompt = np, .sampling = QZ_GREEDY, .max_new = nn, .out = got};
+        must(qz_session_one(session, &one, &err));
         assert_memory_equal(got, want, nn * sizeof *got);
         must(qz_tokenizer_decode(r->t, got, nn, true, &text, &err));
         assert_string_equal(text.ptr, json_string_value(json_object_get(q, "text")));
         qz_str_release(&text);
-        qz_kv_free(kv);
+        qz_session_free(session);
         qz_free(prompt);
         qz_free(want);
         qz_free(got);

@@ -1,6 +1,6 @@
 #include "eval/tasks.h"
 #include "base/size.h"
-#include "engine/sampler.h"
+#include "engine/session.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +24,8 @@ double qz_mcnemar(size_t lost, size_t won) {
     return p > 1 ? 1 : p;
 }
 
-/* One sequence in flight. */
-typedef struct { size_t task, n_new; uint32_t *ids; bool live; } slot;
+/* A task in flight, or done with. */
+typedef struct { size_t task; qz_sequence q; } place;
 
 typedef struct {
     qz_run *run;
@@ -35,11 +35,8 @@ typedef struct {
     qz_task_options o;
     qz_ids *prompts;       /* [n] */
     uint32_t *order;       /* [n] by prompt length: less idle work in a batch */
-    slot *slots;           /* [batch] */
-    qz_kv *kv;
-    uint32_t *ids, *seq;
-    uint8_t *want;
-    float *logits;
+    place *places;         /* [batch] */
+    qz_session *session;
     size_t next, longest;
     qz_task_score *out;
 } taskrun;
@@ -53,64 +50,34 @@ static void count_kind(qz_task_score *s, const char *kind, bool pass) {
     s->kinds[i].solved += pass;
 }
 
-static qz_status finish_task(taskrun *r, slot *s, qz_error *err) {
+/* The next task at a place that is free. */
+static qz_sequence *next_task(void *arg) {
+    taskrun *r = arg;
+    const qz_config *c = &qz_engine_model(r->e)->config;
+    size_t b = 0;
+    if (r->next == r->set->n) return NULL;
+    while (r->places[b].q.prompt) b++;
+    place *p = &r->places[b];
+    p->task = r->order[r->next++];
+    qz_progress_step(r->run, "tasks", r->next, r->set->n, "tasks");
+    p->q = (qz_sequence){.prompt = r->prompts[p->task].ids, .n_prompt = r->prompts[p->task].n, .sampling = QZ_GREEDY, .max_new = r->o.max_new,
+                         .stop_ids = c->eos_ids, .n_stop = c->n_eos, .out = p->q.out, .arg = p};
+    return &p->q;
+}
+
+static qz_status finish_task(void *arg, qz_sequence *q, qz_error *err) {
+    taskrun *r = arg;
+    const place *p = q->arg;
     qz_str text = {0};
     bool pass = false;
-    qz_status st = qz_tokenizer_decode(r->t, s->ids, s->n_new, true, &text, err);
+    qz_status st = qz_tokenizer_decode(r->t, q->out, q->info.n_new, true, &text, err);
     if (st == QZ_OK && text.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory decoding an answer");
-    if (st == QZ_OK) st = qz_task_solved(&r->set->tasks[s->task], text.ptr ? text.ptr : "", text.len, &pass, err);
-    r->out->pass[s->task] = pass;
-    r->out->tokens += s->n_new;
+    if (st == QZ_OK) st = qz_task_solved(&r->set->tasks[p->task], text.ptr ? text.ptr : "", text.len, &pass, err);
+    r->out->pass[p->task] = pass;
+    r->out->tokens += q->info.n_new;
+    q->prompt = NULL;
     qz_str_release(&text);
-    s->live = false;
     return st;
-}
-
-static bool is_eos(const qz_config *c, uint32_t id) {
-    for (size_t i = 0; i < c->n_eos; i++)
-        if (c->eos_ids[i] == (int64_t)id) return true;
-    return false;
-}
-
-/* Fills free slots with new prompts and gives every live one its next token; true while there is work. */
-static bool fill_batch(taskrun *r, size_t *n_tokens, size_t *n_want) {
-    *n_tokens = *n_want = 0;
-    for (size_t b = 0; b < r->o.batch; b++) {
-        slot *s = &r->slots[b];
-        if (!s->live && r->next < r->set->n) {
-            s->task = r->order[r->next++];
-            s->n_new = 0;
-            s->live = true;
-            qz_kv_reset(r->kv, b);
-            const qz_ids *p = &r->prompts[s->task];
-            for (size_t i = 0; i < p->n; i++, (*n_tokens)++) {
-                r->ids[*n_tokens] = p->ids[i];
-                r->seq[*n_tokens] = (uint32_t)b;
-                r->want[*n_tokens] = i + 1 == p->n;
-            }
-        } else if (s->live) {
-            r->ids[*n_tokens] = s->ids[s->n_new - 1];
-            r->seq[*n_tokens] = (uint32_t)b;
-            r->want[(*n_tokens)++] = 1;
-        } else continue;
-        (*n_want)++;
-    }
-    return *n_want > 0;
-}
-
-static qz_status step(taskrun *r, size_t n_tokens, qz_error *err) {
-    const qz_config *c = &qz_engine_model(r->e)->config;
-    QZ_TRY(qz_engine_forward(r->e, r->kv, &(qz_batch){.ids = r->ids, .seq = r->seq, .want = r->want, .n = n_tokens}, r->logits, err));
-    const float *row = r->logits;
-    for (size_t b = 0; b < r->o.batch; b++) {
-        slot *s = &r->slots[b];
-        if (!s->live) continue;
-        uint32_t id = qz_argmax(row, c->vocab_size);
-        row += c->vocab_size;
-        s->ids[s->n_new++] = id;
-        if (is_eos(c, id) || s->n_new == r->o.max_new) QZ_TRY(finish_task(r, s, err));
-    }
-    return QZ_OK;
 }
 
 static int by_length(const void *a, const void *b, void *arg) {
@@ -121,12 +88,12 @@ static int by_length(const void *a, const void *b, void *arg) {
 }
 
 static qz_status prepare(taskrun *r, qz_error *err) {
-    size_t n = r->set->n, batch = r->o.batch, vocab = qz_engine_model(r->e)->config.vocab_size, rows;
+    size_t n = r->set->n, batch = r->o.batch;
     r->prompts = qz_calloc_array(n, sizeof *r->prompts);
     r->order = qz_alloc_array(n, sizeof *r->order);
-    r->slots = qz_calloc_array(batch, sizeof *r->slots);
+    r->places = qz_calloc_array(batch, sizeof *r->places);
     r->out->pass = qz_calloc_array(n, 1);
-    if (!r->prompts || !r->order || !r->slots || !r->out->pass) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu tasks", n);
+    if (!r->prompts || !r->order || !r->places || !r->out->pass) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu tasks", n);
     for (size_t i = 0; i < n; i++) {
         const qz_task *t = &r->set->tasks[i];
         unsigned flags = QZ_ENCODE_PARSE_SPECIAL | (t->templated ? 0u : (unsigned)QZ_ENCODE_SPECIAL);
@@ -136,27 +103,17 @@ static qz_status prepare(taskrun *r, qz_error *err) {
         r->order[i] = (uint32_t)i;
     }
     qsort_r(r->order, n, sizeof *r->order, by_length, r->prompts);
-    size_t cap = r->longest + r->o.max_new, tokens = batch * qz_max_size(r->longest, 1);
     for (size_t b = 0; b < batch; b++)
-        if ((r->slots[b].ids = qz_alloc_array(r->o.max_new, sizeof(uint32_t))) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for tasks");
-    r->ids = qz_alloc_array(tokens, sizeof *r->ids);
-    r->seq = qz_alloc_array(tokens, sizeof *r->seq);
-    r->want = qz_alloc_array(tokens, 1);
-    r->logits = qz_mul_size(batch, vocab, &rows) ? qz_alloc_aligned(rows, sizeof(float)) : NULL;
-    if (!r->ids || !r->seq || !r->want || !r->logits) return qz_fail(err, QZ_EMEMORY, "out of memory for tasks");
-    return qz_kv_open(r->e, batch, cap, &r->kv, err);
+        if ((r->places[b].q.out = qz_alloc_array(r->o.max_new, sizeof(uint32_t))) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for tasks");
+    return qz_session_open(r->e, batch, r->longest + r->o.max_new, &r->session, err);
 }
 static void taskrun_release(taskrun *r) {
     for (size_t i = 0; r->prompts && i < r->set->n; i++) qz_ids_release(&r->prompts[i]);
-    for (size_t b = 0; r->slots && b < r->o.batch; b++) qz_free(r->slots[b].ids);
+    for (size_t b = 0; r->places && b < r->o.batch; b++) qz_free(r->places[b].q.out);
     qz_free(r->prompts);
     qz_free(r->order);
-    qz_free(r->slots);
-    qz_free(r->ids);
-    qz_free(r->seq);
-    qz_free(r->want);
-    qz_free(r->logits);
-    qz_kv_free(r->kv);
+    qz_free(r->places);
+    qz_session_free(r->session);
 }
 
 qz_status qz_tasks_run(qz_run *run, qz_engine *e, const qz_tokenizer *t, const qz_taskset *set, const qz_task_options *o, qz_task_score *out, qz_error *err) {
@@ -165,12 +122,8 @@ qz_status qz_tasks_run(qz_run *run, qz_engine *e, const qz_tokenizer *t, const q
     if (set->n == 0) return qz_fail(err, QZ_EUSAGE, "no tasks in '%s'", set->path);
     r.o.batch = qz_min_size(r.o.batch, set->n);
     qz_status st = prepare(&r, err);
-    size_t n_tokens, n_want;
     qz_progress_begin(run);
-    while (st == QZ_OK && fill_batch(&r, &n_tokens, &n_want)) {
-        st = step(&r, n_tokens, err);
-        qz_progress_step(run, "tasks", r.next, set->n, "tasks");
-    }
+    if (st == QZ_OK) st = qz_session_run(r.session, &(qz_sequences){.next = next_task, .ended = finish_task, .arg = &r}, err);
     qz_progress_end(run);
     for (size_t i = 0; i < set->n && st == QZ_OK; i++) {
         out->solved += out->pass[i];

@@ -67,26 +67,25 @@ qz_status qz_explain_row(qz_explained *x, const char *fmt, ...) {
 }
 
 qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *option, double **out, size_t *n) {
-    size_t count = 1;
-    for (const char *c = text; *c; c++) count += *c == ',';
-    *out = qz_arena_calloc(&x->arena, count, sizeof **out);
+    *out = qz_arena_calloc(&x->arena, qz_list_count(text), sizeof **out);
     *n = 0;
     if (*out == NULL) return qz_fail(x->err, QZ_EMEMORY, "out of memory");
-    for (const char *p = text;; p++) {
+    const char *list = text;
+    bool bad = *text == 0 || qz_str_ends(text, ",");
+    for (qz_piece p; !bad && qz_list_next(&list, &p);) {
         char *end;
         errno = 0;
-        double v = strtod(p, &end);
-        if (end == p || errno || !isfinite((float)v) || (*end != ',' && *end != 0))
-            return qz_fail(x->err, QZ_EUSAGE, "bad value '%s' for --%s: expected numbers with commas, for example 0.15,-1.22,2.40", text, option);
-        (*out)[(*n)++] = v;
-        if (*end == 0) return QZ_OK;
-        p = end;
+        const double v = strtod(p.at, &end);
+        bad = p.n == 0 || end != p.at + p.n || errno || !isfinite((float)v);
+        if (!bad) (*out)[(*n)++] = v;
     }
+    return bad ? qz_fail(x->err, QZ_EUSAGE, "bad value '%s' for --%s: expected numbers with commas, for example 0.15,-1.22,2.40", text, option) : QZ_OK;
 }
 
 static qz_status list_topics(qz_explained *x) {
     qz_explain_line(x, "quantz explain TOPIC      a formula with its worked example");
     qz_explain_line(x, "quantz explain WORD       a glossary word: Q4_K_M, zero point, NF4 …");
+    qz_explain_line(x, "quantz explain CODE       an error, finding or rule: E-IO, CHK-SCALE, F-AWQ …");
     qz_explain_line(x, "quantz explain launch ARTIFACT            the lines that load it in each engine");
     qz_explain_line(x, "quantz explain ARTIFACT --tensor T --elem R,C   one weight, from byte to value");
     QZ_TRY(qz_explain_table(x, NULL, "Topic<|What it shows<"));
@@ -95,11 +94,11 @@ static qz_status list_topics(qz_explained *x) {
 }
 
 static qz_status unknown(qz_explained *x, const char *word) {
-    const char *best = qz_explain_nearest(word);
-    for (size_t i = 0; i < N_TOPICS; i++)
-        if (qz_str_distance(topics[i].name, word) < qz_str_distance(best, word)) best = topics[i].name;
+    qz_near near = {.word = word};
+    (void)qz_near_see(&near, qz_explain_nearest(word));
+    for (size_t i = 0; i < N_TOPICS; i++) (void)qz_near_see(&near, topics[i].name);
     return qz_fail(x->err, QZ_EUSAGE,
-                   "nothing known about '%s': nearest is '%s'; 'quantz explain' lists the topics, 'quantz explain glossary' the words", word, best);
+                   "nothing known about '%s': nearest is '%s'; 'quantz explain' lists the topics, 'quantz explain glossary' the words", word, near.best);
 }
 
 qz_status qz_explain(qz_explained *x) {
@@ -117,6 +116,7 @@ qz_status qz_explain(qz_explained *x) {
     }
     for (size_t i = 0; i < N_TOPICS && r->n_operands == 1; i++)
         if (strcasecmp(topics[i].name, x->topic) == 0) return topics[i].fn(x);
+    if (r->n_operands == 1 && qz_explain_code(x, x->topic)) return QZ_OK;
     qz_str word = {0}; /* "explain zero point" without quotes */
     for (size_t i = 0; i < r->n_operands; i++) qz_str_printf(&word, "%s%s", i ? " " : "", r->operands[i]);
     qz_status st = word.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory") : qz_explain_word(x, word.ptr, &found);

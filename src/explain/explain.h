@@ -52,6 +52,8 @@ qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *opti
 
 /* A glossary word; *found = false if it is none. */
 qz_status qz_explain_word(qz_explained *x, const char *word, bool *found);
+/* A code of an error, a finding, a rule or a correction; false: none is called so. */
+bool qz_explain_code(qz_explained *x, const char *word);
 /* Nearest topic or word for an error text. */
 const char *qz_explain_nearest(const char *word);
 /* One element of one tensor of an artifact (--tensor, --elem). */

@@ -60,13 +60,9 @@ static void say_stack(qz_explained *x, const qz_tensor_view *t, stack_place p) {
     if (strncmp(x->o.tensor, t->file_name, asked) == 0) qz_explain_line(x, "               for another give its own name in --tensor");
 }
 static qz_status unknown_tensor(qz_explained *x, const qz_model *m, const char *name) {
-    const char *best = "";
-    size_t d = SIZE_MAX;
-    for (size_t i = 0; i < m->n_tensors; i++) {
-        size_t k = qz_str_distance(m->tensors[i].file_name, name);
-        if (k < d) d = k, best = m->tensors[i].file_name;
-    }
-    return qz_fail(x->err, QZ_EUSAGE, "no tensor '%s' in '%s': nearest is '%s' ('quantz inspect --tensors' lists all)", name, m->path, best);
+    qz_near near = {.word = name};
+    for (size_t i = 0; i < m->n_tensors; i++) (void)qz_near_see(&near, m->tensors[i].file_name);
+    return qz_fail(x->err, QZ_EUSAGE, "no tensor '%s' in '%s': nearest is '%s' ('quantz inspect --tensors' lists all)", name, m->path, near.best ? near.best : "");
 }
 
 static void hex(qz_explained *x, const char *what, uint64_t at, const uint8_t *p, size_t n) {

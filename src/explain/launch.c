@@ -193,7 +193,7 @@ static qz_status read_wishes(launch *l, qz_error *err) {
         return qz_fail(err, QZ_EUSAGE, "--ctx %llu is more than the model has: %llu tokens (max_position_embeddings)", (unsigned long long)l->ctx, (unsigned long long)own);
     if (r->hardware == NULL) return QZ_OK;
     QZ_TRY(qz_hardware_open(&l->set, NULL, err));
-    QZ_TRY(qz_hardware_find(&l->set, r->hardware, &l->hardware, err));
+    QZ_TRY(qz_hardware_choose(l->x->run, &l->set, r->hardware, &l->hardware, err));
     if (qz_hardware_bytes(l->hardware) == 0) return qz_fail(err, QZ_EUSAGE, "the memory of '%s' is not known: choose another --hardware", l->hardware->name);
     return qz_shape_from_model(l->s->model, l->s->name, &l->shape, err);
 }

@@ -7,6 +7,7 @@
 #include "codecs/types.h"
 #include "formats/gguf.h"
 #include "methods/feedback.h"
+#include "methods/int_grid.h"
 #include "explain/explain.h"
 #include "plan/levels.h"
 #include <math.h>
@@ -25,16 +26,17 @@ static errors compare(const float *w, const float *v, size_t n) {
     return e;
 }
 
-/* Rounds one row in groups with the real codec; v [n] receives the decoded values. */
-static qz_status round_row(qz_explained *x, const float *w, size_t n, size_t group, uint32_t bits, bool sym, uint8_t **codes, float **scales,
-                           uint8_t **zeros, float **v) {
-    *codes = qz_arena_alloc(&x->arena, n, 1);
-    *scales = qz_arena_alloc(&x->arena, n / group, sizeof **scales);
-    *zeros = qz_arena_alloc(&x->arena, n / group, 1);
-    *v = qz_arena_alloc(&x->arena, n, sizeof **v);
-    if (!*codes || !*scales || !*zeros || !*v) return qz_fail(x->err, QZ_EMEMORY, "out of memory");
-    qz_int_group_rtn_row(w, n, group, bits, sym, *codes, *scales, *zeros);
-    for (size_t i = 0; i < n; i++) (*v)[i] = (float)((int)(*codes)[i] - (*zeros)[i / group]) * (*scales)[i / group];
+/* A row as its codes, and what they stand for. */
+typedef struct { uint8_t *codes, *zeros; float *scales, *v; } rounded;
+/* Rounds one row in groups with the real codec. */
+static qz_status round_row(qz_explained *x, const float *w, size_t n, size_t group, uint32_t bits, bool sym, rounded *r) {
+    r->codes = qz_arena_alloc(&x->arena, n, 1);
+    r->scales = qz_arena_alloc(&x->arena, n / group, sizeof *r->scales);
+    r->zeros = qz_arena_alloc(&x->arena, n / group, 1);
+    r->v = qz_arena_alloc(&x->arena, n, sizeof *r->v);
+    if (!r->codes || !r->scales || !r->zeros || !r->v) return qz_fail(x->err, QZ_EMEMORY, "out of memory");
+    qz_int_group_rtn_row(w, n, group, bits, sym, r->codes, r->scales, r->zeros);
+    for (size_t i = 0; i < n; i++) r->v[i] = (float)((int)r->codes[i] - r->zeros[i / group]) * r->scales[i / group];
     return QZ_OK;
 }
 
@@ -52,22 +54,22 @@ static qz_status exact_scale(qz_explained *x, const double *w, size_t n, bool sy
 /* Codes and zero points are the codec's; what they decode to, and the errors, are shown in double: twelve digits, as in the
  * handbooks. Symmetric: q is shown around zero, as the formula has it; the file stores q + zero point. */
 static qz_status show_row(qz_explained *x, const char *caption, const double *w, size_t n, bool sym) {
-    uint8_t *codes, *zeros;
-    float *scales, *v, *in = qz_arena_alloc(&x->arena, n, sizeof *in);
+    rounded r;
+    float *in = qz_arena_alloc(&x->arena, n, sizeof *in);
     double scale, mae = 0, mse = 0, most = 0;
     if (in == NULL) return qz_fail(x->err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) in[i] = (float)w[i];
-    QZ_TRY(round_row(x, in, n, n, 4, sym, &codes, &scales, &zeros, &v));
-    QZ_TRY(exact_scale(x, w, n, sym, scales[0], &scale));
+    QZ_TRY(round_row(x, in, n, n, 4, sym, &r));
+    QZ_TRY(exact_scale(x, w, n, sym, r.scales[0], &scale));
     QZ_TRY(qz_explain_table(x, caption, "Weight>|q>|Stored>|Decoded>|Error>"));
     for (size_t i = 0; i < n; i++) {
-        const double y = (codes[i] - zeros[0]) * scale, d = fabs(w[i] - y), e = d > 1e-14 * fabs(w[i]) ? d : 0; /* the decimal input itself is rounded */
+        const double y = (r.codes[i] - r.zeros[0]) * scale, d = fabs(w[i] - y), e = d > 1e-14 * fabs(w[i]) ? d : 0; /* the decimal input itself is rounded */
         mae += e / (double)n;
         mse += e * e / (double)n;
         most = fmax(most, e);
-        QZ_TRY(qz_explain_row(x, "%.6g|%d|%u|%.12g|%.12g", w[i], sym ? codes[i] - zeros[0] : codes[i], codes[i], y, e));
+        QZ_TRY(qz_explain_row(x, "%.6g|%d|%u|%.12g|%.12g", w[i], sym ? r.codes[i] - r.zeros[0] : r.codes[i], r.codes[i], y, e));
     }
-    qz_explain_say(x, "%s: scale %.12g, zero point %u, mean error %.11g, mean squared error %.12g, largest %.12g", caption, scale, zeros[0], mae, mse, most);
+    qz_explain_say(x, "%s: scale %.12g, zero point %u, mean error %.11g, mean squared error %.12g, largest %.12g", caption, scale, r.zeros[0], mae, mse, most);
     return QZ_OK;
 }
 
@@ -155,10 +157,9 @@ qz_status qz_explain_granularity(qz_explained *x) {
     QZ_TRY(qz_explain_table(x, NULL, "Scale per<|Values>|Mean squared error>|Against tensor>|Bits/weight>"));
     double first = 0;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        uint8_t *codes, *zeros;
-        float *scales, *v;
-        QZ_TRY(round_row(x, w, N, kinds[k].group, 4, false, &codes, &scales, &zeros, &v));
-        errors e = compare(w, v, N);
+        rounded r;
+        QZ_TRY(round_row(x, w, N, kinds[k].group, 4, false, &r));
+        errors e = compare(w, r.v, N);
         if (k == 0) first = e.mse;
         QZ_TRY(qz_explain_row(x, "%s|%zu|%.3e|%.1fx lower|%.5f", kinds[k].name, kinds[k].group, e.mse, first / e.mse, 4 + 20.0 / (double)kinds[k].group));
     }
@@ -178,12 +179,11 @@ qz_status qz_explain_outlier(qz_explained *x) {
     double mse[2];
     for (int k = 0; k < 2; k++) {
         size_t group = k ? 128 : N, lost = 0;
-        uint8_t *codes, *zeros;
-        float *scales, *v;
-        QZ_TRY(round_row(x, w, N, group, 4, true, &codes, &scales, &zeros, &v));
-        for (size_t i = 0; i < N; i++) lost += v[i] == 0;
-        mse[k] = compare(w, v, N).mse;
-        QZ_TRY(qz_explain_row(x, "%s|%.5f|%.3e|%.1f %%", k ? "group of 128" : "tensor", (double)scales[k ? 1 : 0], mse[k], 100.0 * (double)lost / N));
+        rounded r;
+        QZ_TRY(round_row(x, w, N, group, 4, true, &r));
+        for (size_t i = 0; i < N; i++) lost += r.v[i] == 0;
+        mse[k] = compare(w, r.v, N).mse;
+        QZ_TRY(qz_explain_row(x, "%s|%.5f|%.3e|%.1f %%", k ? "group of 128" : "tensor", (double)r.scales[k ? 1 : 0], mse[k], 100.0 * (double)lost / N));
     }
     qz_explain_say(x, "group scales: %.0f times lower error; only the outlier's own group still suffers", mse[0] / mse[1]);
     return QZ_OK;
@@ -247,27 +247,28 @@ qz_status qz_explain_compensation(qz_explained *x) {
     float hf[K * K], e[K], scratch[K];
     for (size_t i = 0; i < K * K; i++) gram[i] = i % (K + 1) == 0 ? 1.0 : i / K < 2 && i % K < 2 ? 0.95 : 0.0;
     for (size_t i = 0; i < K * K; i++) hf[i] = (float)gram[i];
-    uint8_t *codes, *zeros;
-    float *scales, *rtn, fed[K];
-    QZ_TRY(round_row(x, w, K, K, 4, true, &codes, &scales, &zeros, &rtn));
-    const qz_feedback_options o = {.bits = 4, .group_size = K, .sym = true, .shrink_steps = 1, .rounds = 0, .sweeps = 0};
+    rounded r;
+    float fed[K];
+    QZ_TRY(round_row(x, w, K, K, 4, true, &r));
+    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = QZ_WHOLE_ROW, .sym = true}, K);
+    const qz_feedback_options o = {.grid = &grid.base, .shrink_steps = 1, .rounds = 0, .sweeps = 0};
     qz_hessian h = {0};
     qz_quantized q = {0};
     qz_mm *mm = NULL;
     double cost[2] = {0};
     qz_status st = qz_mm_open(x->run, &mm, x->err);
     if (st == QZ_OK) st = qz_hessian_init(&h, x->run, gram, K, K, 0.01, false, x->err);
-    if (st == QZ_OK) st = qz_feedback_quantize(x->run, mm, w, 1, &h, &o, &x->arena, &q, x->err);
+    if (st == QZ_OK) st = qz_feedback_quantize(&(qz_feedback_job){x->run, mm, &h, &o, &x->arena}, w, 1, &q, x->err);
     if (st != QZ_OK) goto out;
     qz_coded_decode_row(q.coded, 0, fed);
     for (int k = 0; k < 2; k++) {
-        for (size_t i = 0; i < K; i++) e[i] = w[i] - (k ? fed[i] : rtn[i]);
+        for (size_t i = 0; i < K; i++) e[i] = w[i] - (k ? fed[i] : r.v[i]);
         QZ_GOTO(qz_quadratic_error(mm, e, 1, hf, K, scratch, &cost[k], x->err));
     }
     QZ_GOTO(qz_explain_table(x, "inputs 1 and 2 are correlated (0.95), the others independent; 4 bits, symmetric",
                              "Weight>|Rounded>|Error>|With feedback>|Error then>"));
     for (size_t i = 0; i < K; i++)
-        QZ_GOTO(qz_explain_row(x, "%.4g|%.4f|%+.4f|%.4f|%+.4f", (double)w[i], (double)rtn[i], (double)(w[i] - rtn[i]), (double)fed[i],
+        QZ_GOTO(qz_explain_row(x, "%.4g|%.4f|%+.4f|%.4f|%+.4f", (double)w[i], (double)r.v[i], (double)(w[i] - r.v[i]), (double)fed[i],
                                (double)(w[i] - fed[i])));
     qz_explain_say(x, "output error %.5f by rounding each weight alone, %.5f when the second weight answers the first one's error", cost[0], cost[1]);
 out:

@@ -76,7 +76,7 @@ qz_status qz_explain_offload(qz_explained *x) {
     qz_explain_say(x, "70 billion at an ideal 4 bits, 35 GB, on 8 GB with 20 %% reserve: %llu/80 layers",
                    (unsigned long long)qz_split_even(6.4, 0.5, 35.0, 80));
     QZ_TRY(qz_shape_builtin("llama-3-70b", &s, x->err));
-    qz_status st = qz_split_plan(s, QZ_LEVEL_GGUF_Q4_K_M, (qz_kv_types){QZ_KV_F16, QZ_KV_F16}, 0, 6400000000, 500000000, &p, x->err);
+    qz_status st = qz_split_plan(&(qz_split_query){s, QZ_LEVEL_GGUF_Q4_K_M, {QZ_KV_F16, QZ_KV_F16}, 0, 6400000000, 500000000}, &p, x->err);
     qz_shape_free(s);
     QZ_TRY(st);
     QZ_TRY(qz_explain_table(x, "Llama-3-70B Q4_K_M, 6.4 GB usable, 0.5 GB kept for buffers", "Way<|Layers on the GPU>|GB>"));

@@ -19,27 +19,17 @@ static const struct { const char *word, *others, *text; } words[] = {
 enum { N_WORDS = sizeof words / sizeof words[0] };
 
 const char *qz_explain_nearest(const char *word) {
-    const char *best = words[0].word;
-    for (size_t i = 1; i < N_WORDS; i++)
-        if (qz_str_distance(words[i].word, word) < qz_str_distance(best, word)) best = words[i].word;
-    for (int l = 0; l < QZ_FTYPE_COUNT; l++)
-        if (qz_str_distance(qz_ftype_get((qz_ftype)l)->name, word) < qz_str_distance(best, word)) best = qz_ftype_get((qz_ftype)l)->name;
-    return best;
+    qz_near near = {.word = word};
+    for (size_t i = 0; i < N_WORDS; i++) (void)qz_near_see(&near, words[i].word);
+    for (int l = 0; l < QZ_FTYPE_COUNT; l++) (void)qz_near_see(&near, qz_ftype_get((qz_ftype)l)->name);
+    return near.best;
 }
 
-static bool same_word(const char *a, const char *b, size_t nb) {
-    size_t i = 0;
-    for (; i < nb && a[i]; i++)
-        if (tolower((unsigned char)a[i]) != tolower((unsigned char)b[i])) return false;
-    return i == nb && a[i] == 0;
-}
 static bool matches(const char *word, size_t i) {
     if (strcasecmp(word, words[i].word) == 0) return true;
-    for (const char *p = words[i].others; *p;) {
-        size_t k = strcspn(p, ",");
-        if (same_word(word, p, k)) return true;
-        p += k + (p[k] == ',');
-    }
+    const char *list = words[i].others;
+    for (qz_piece p; qz_list_next(&list, &p);)
+        if (qz_piece_is(p, word)) return true;
     return false;
 }
 
@@ -110,7 +100,7 @@ qz_status qz_explain_glossary(qz_explained *x) {
 }
 
 qz_status qz_explain_formats(qz_explained *x) {
-    QZ_TRY(qz_explain_table(x, "formats [sources A to E, as told]", "Format<|Bits<|Calibration<|Hardware<|Chosen for<"));
+    QZ_TRY(qz_explain_table(x, "formats, as five handbooks (A to E) tell", "Format<|Bits<|Calibration<|Hardware<|Chosen for<"));
 #define QZ_FORMAT(name, bits, calib, hw, engines, chosen, date) QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s|%s", name, bits, calib, hw, chosen));
 #include "explain/formats.def"
 #undef QZ_FORMAT
@@ -125,7 +115,7 @@ qz_status qz_explain_formats(qz_explained *x) {
                                        "strength|mature, 2 to 8 bits|strong at 4 bits, simple kernels|one file, partial offload",
                                        "trade-off|heavy offline step|needs kernel support|slower than full-GPU kernels",
                                        "Apple|limited|limited|excellent"};
-    QZ_TRY(qz_explain_table(x, "methods [B E]", " <|GPTQ<|AWQ<|GGUF<"));
+    QZ_TRY(qz_explain_table(x, "methods", " <|GPTQ<|AWQ<|GGUF<"));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) QZ_TRY(qz_explain_row(x, "%s", rows[i]));
     return QZ_OK;
 }
@@ -169,14 +159,14 @@ qz_status qz_explain_engines(qz_explained *x) {
 }
 
 qz_status qz_explain_corrections(qz_explained *x) {
-    qz_explain_say(x, "what handbooks say, and what is true");
+    qz_explain_say(x, "what five handbooks (A to E) say, and what is true");
 #define QZ_CORRECTION(id, claim, truth) qz_explain_say(x, "%s  %s", id, claim), qz_explain_say(x, "      %s", truth);
 #include "explain/corrections.def"
 #undef QZ_CORRECTION
     return QZ_OK;
 }
 qz_status qz_explain_claims(qz_explained *x) {
-    qz_explain_say(x, "claims as told; none is used as a prediction");
+    qz_explain_say(x, "claims as told in five handbooks (A to E); none is used as a prediction");
     QZ_TRY(qz_explain_table(x, NULL, "Claim<|Told<|Source<|Known here<"));
 #define QZ_CLAIM(claim, value, source, note) QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s", claim, value, source, note));
 #include "explain/claims.def"

@@ -10,7 +10,8 @@
 #ifndef QZ_FORMATS_GGUF_H
 #define QZ_FORMATS_GGUF_H
 #include "base/arena.h"
-#include "base/io.h"
+#include "base/map.h"
+#include "base/out.h"
 #include "base/str.h"
 
 typedef enum {

@@ -1,5 +1,6 @@
 #include "formats/imatrix.h"
 #include "base/bytes.h"
+#include "base/io.h"
 #include "base/size.h"
 #include "formats/gguf.h"
 #include "formats/strange.h"

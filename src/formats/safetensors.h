@@ -9,7 +9,8 @@
 #ifndef QZ_FORMATS_SAFETENSORS_H
 #define QZ_FORMATS_SAFETENSORS_H
 #include "base/arena.h"
-#include "base/io.h"
+#include "base/map.h"
+#include "base/out.h"
 #include "base/str.h"
 
 typedef unsigned qz_st_dtype; /* a QZ_ST_… of dtypes.h */

@@ -1,6 +1,7 @@
 /* Checkpoint directories: model.safetensors, model.safetensors.index.json with its shards, or one .safetensors file of any name
  * (gptq_model-4bit-128g.safetensors). */
 #include "formats/safetensors.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
 #include <stdlib.h>

@@ -2,6 +2,7 @@
  * (formats/safetensors.md section 3), its worked file, and golden files written by the reference library. */
 #include "formats/safetensors.h"
 #include "base/bytes.h"
+#include "base/io.h"
 #include "base/size.h"
 #include "formats/dtypes.h"
 #include <setjmp.h>

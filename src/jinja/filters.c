@@ -403,13 +403,24 @@ static bool f_indent(jctx *c, jval v, const jargs *a, jval *out) {
     return j_take(c, &r, out);
 }
 
+static const char *entity(char c) {
+    switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '\'': return "&#39;";
+    case '"': return "&#34;";
+    default: return NULL;
+    }
+}
+
 static bool f_escape(jctx *c, jval v, const jargs *a, jval *out) {
     jtext s;
     qz_str r = {0};
     (void)a;
     if (!as_text(c, v, &s)) return false;
     for (size_t i = 0; i < s.n; i++) {
-        const char *e = s.p[i] == '&' ? "&amp;" : s.p[i] == '<' ? "&lt;" : s.p[i] == '>' ? "&gt;" : s.p[i] == '\'' ? "&#39;" : s.p[i] == '"' ? "&#34;" : NULL;
+        const char *e = entity(s.p[i]);
         if (!(e ? j_put(c, &r, e, strlen(e)) : j_put(c, &r, s.p + i, 1))) break;
     }
     return j_take(c, &r, out);

@@ -9,14 +9,25 @@ typedef struct { jctx *c; qz_str *out; int64_t indent; bool sort, ascii; jtext c
 
 static bool put(dumper *d, const char *s) { return j_put(d->c, d->out, s, strlen(s)); }
 
+static const char *escaped(uint32_t cp) {
+    switch (cp) {
+    case '"': return "\\\"";
+    case '\\': return "\\\\";
+    case '\n': return "\\n";
+    case '\r': return "\\r";
+    case '\t': return "\\t";
+    case '\b': return "\\b";
+    case '\f': return "\\f";
+    default: return NULL;
+    }
+}
 static bool text(dumper *d, jtext s) {
     if (!put(d, "\"")) return false;
     for (size_t i = 0, k; i < s.n; i += k) {
         uint32_t cp;
         char buf[16];
         k = qz_utf8_step(s.p + i, s.n - i, &cp);
-        const char *esc = cp == '"' ? "\\\"" : cp == '\\' ? "\\\\" : cp == '\n' ? "\\n" : cp == '\r' ? "\\r" : cp == '\t' ? "\\t" :
-                          cp == '\b' ? "\\b" : cp == '\f' ? "\\f" : NULL;
+        const char *esc = escaped(cp);
         if (!esc && (cp < 0x20 || (d->ascii && cp >= 0x7f && cp != 0x7f))) {
             if (cp >= 0x10000)
                 snprintf(buf, sizeof buf, "\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10), 0xdc00 + ((cp - 0x10000) & 0x3ff));

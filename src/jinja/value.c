@@ -205,7 +205,11 @@ static bool repr_text(jctx *c, jtext s, qz_str *out) {
         uint32_t cp;
         char buf[16];
         k = qz_utf8_step(s.p + i, s.n - i, &cp);
-        const char *esc = cp == '\n' ? "\\n" : cp == '\r' ? "\\r" : cp == '\t' ? "\\t" : cp == '\\' ? "\\\\" : NULL;
+        const char *esc = NULL;
+        if (cp == '\n') esc = "\\n";
+        else if (cp == '\r') esc = "\\r";
+        else if (cp == '\t') esc = "\\t";
+        else if (cp == '\\') esc = "\\\\";
         if (cp == (uint8_t)q) {
             snprintf(buf, sizeof buf, "\\%c", q);
             esc = buf;

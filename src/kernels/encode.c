@@ -17,17 +17,17 @@ typedef struct {
     const float *x, *importance;
     size_t rows, cols, row_bytes, chunk;
     uint8_t *out;
-} job;
+} encoding;
 
 static void run_rows(void *arg, qz_part part) {
-    const job *j = arg;
+    const encoding *j = arg;
     for (size_t r = part.i * j->chunk; r < qz_min_size(j->rows, (part.i + 1) * j->chunk); ++r)
         j->encode(j->x + r * j->cols, j->importance, j->cols, j->out + r * j->row_bytes);
 }
 
 qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, size_t cols, const float *importance, void *out,
                          qz_error *err) {
-    job j = {.x = x, .importance = importance, .rows = rows, .cols = cols, .out = out};
+    encoding j = {.x = x, .importance = importance, .rows = rows, .cols = cols, .out = out};
     QZ_TRY(qz_row_bytes(t, cols, &j.row_bytes, err));
     if (cols == 0) return QZ_OK;
     j.encode = qz_encoder(run ? run->cpu : QZ_CPU_AVX512, t);

@@ -37,16 +37,16 @@ typedef struct {
     bool act[ACT_KINDS];         /* needed */
     size_t act_at[ACT_KINDS];    /* bytes into the scratch */
     product parts[MAX_W];
-} job;
+} packed_product;
 /* What a thread works with: the job and its scratch. */
 typedef struct {
-    const job *j;
+    const packed_product *j;
     uint8_t *scratch;
 } view;
 
 static size_t act_size(act_kind k) { return k == ACT_32 ? sizeof(qz_act32) : sizeof(qz_act256); }
 static size_t act_elems(act_kind k) { return k == ACT_32 ? 32 : 256; }
-static size_t act_bytes(const job *j, act_kind k) {
+static size_t act_bytes(const packed_product *j, act_kind k) {
     return k == ACT_HALF ? HALF_HEAD + j->cols * sizeof(uint16_t) : j->n * (j->cols / act_elems(k)) * act_size(k);
 }
 static act_kind act_of(const qz_layout *l) { return l->elems == 32 ? ACT_32 : ACT_256; }
@@ -55,10 +55,10 @@ static act_kind act_of(const qz_layout *l) { return l->elems == 32 ? ACT_32 : AC
 static uint8_t *act_group(const view *v, act_kind k, size_t group) {
     return v->scratch + v->j->act_at[k] + group * QZ_TOKENS * (v->j->cols / act_elems(k)) * act_size(k);
 }
-static size_t group_tokens(const job *j, size_t group) { return qz_min_size(QZ_TOKENS, j->n - group * QZ_TOKENS); }
+static size_t group_tokens(const packed_product *j, size_t group) { return qz_min_size(QZ_TOKENS, j->n - group * QZ_TOKENS); }
 
 static void quantize(const view *v, act_kind k, qz_part part) {
-    const job *j = v->j;
+    const packed_product *j = v->j;
     if (k == ACT_HALF) {
         uint8_t *at = v->scratch + j->act_at[k];
         if (part.i == 0) qz_store_f32le(at, j->mm->ops.halve(j->x, j->cols, (uint16_t *)(void *)(at + HALF_HEAD)));
@@ -78,7 +78,7 @@ static void quantize(const view *v, act_kind k, qz_part part) {
 
 /* Columns in packed order and their sums per group, groups split over threads. */
 static void group_sums(const view *v, const product *w, qz_part part) {
-    const job *j = v->j;
+    const packed_product *j = v->j;
     const qz_code_layout *g = &w->p->codes;
     float *x = (float *)(void *)(v->scratch + w->x_at), *sums = (float *)(void *)(v->scratch + w->sums_at);
     size_t lo, hi;
@@ -96,7 +96,7 @@ static void group_sums(const view *v, const product *w, qz_part part) {
 }
 
 static void rows_task(const view *v, const product *w, size_t u0, size_t u1, size_t t0, size_t t1) {
-    const job *j = v->j;
+    const packed_product *j = v->j;
     const qz_packed *p = w->p;
     const act_kind k = act_of(p->layout);
     const qz_dot_fn dot = j->mm->ops.dot[p->w.type];
@@ -114,7 +114,7 @@ static void rows_task(const view *v, const product *w, size_t u0, size_t u1, siz
 }
 
 static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
-    const job *j = v->j;
+    const packed_product *j = v->j;
     const qz_packed *p = w->p;
     const qz_code_layout *g = &p->codes;
     const qz_gdot_fn dot = g->bits == 4 ? j->mm->ops.gdot_4 : j->mm->ops.gdot_8;
@@ -135,7 +135,7 @@ static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
 }
 
 static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
-    const job *j = v->j;
+    const packed_product *j = v->j;
     const qz_packed *p = w->p;
     const qz_ldot_fn dot = p->codes.bits == 8 ? j->mm->ops.ldot_8 : j->mm->ops.ldot_4;
     float tile[4 * QZ_PANEL];
@@ -150,7 +150,7 @@ static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
     }
 }
 
-static bool takes_half(const job *j, const qz_packed *p) {
+static bool takes_half(const packed_product *j, const qz_packed *p) {
     return p->kind == QZ_PACK_FLOAT && p->w.type != QZ_TYPE_F32 && j->n == 1;
 }
 
@@ -162,7 +162,7 @@ static void half_task(const view *v, const product *w, size_t u0, size_t u1) {
                                                           (const uint16_t *)(const void *)(at + HALF_HEAD), qz_load_f32le(at), w->y + u0);
 }
 
-static void float_task(const job *j, const product *w, size_t u0, size_t u1) {
+static void float_task(const packed_product *j, const product *w, size_t u0, size_t u1) {
     const qz_weights *m = &w->p->w;
     const qz_ops *o = &j->mm->ops;
     const qz_fdot_fn dot = m->type == QZ_TYPE_F32 ? o->fdot_f32 : m->type == QZ_TYPE_F16 ? o->fdot_f16 : o->fdot_bf16;
@@ -181,7 +181,7 @@ static void float_task(const job *j, const product *w, size_t u0, size_t u1) {
 }
 
 static void run_task(const view *v, size_t task) {
-    const job *j = v->j;
+    const packed_product *j = v->j;
     const product *w = j->parts;
     for (; w->exact || task >= w->chunks * w->blocks; ++w)
         if (!w->exact) task -= w->chunks * w->blocks;
@@ -195,18 +195,18 @@ static void run_task(const view *v, size_t task) {
 }
 
 static void prepare(const view *v, qz_part part) {
-    const job *j = v->j;
+    const packed_product *j = v->j;
     for (int k = 0; k < ACT_KINDS; ++k)
         if (j->act[k]) quantize(v, (act_kind)k, part);
     for (size_t i = 0; i < j->n_w; ++i)
         if (j->parts[i].p->kind == QZ_PACK_GROUP && !j->parts[i].exact) group_sums(v, &j->parts[i], part);
 }
-static void prepare_part(void *arg, qz_part part) { prepare(&(view){arg, ((job *)arg)->scratch}, part); }
+static void prepare_part(void *arg, qz_part part) { prepare(&(view){arg, ((packed_product *)arg)->scratch}, part); }
 
 /* A thread's own parts lie side by side: its share of the weights is one stream (the prefetcher loses a stream at every
  * jump: 27 against 41 GB/s with tasks of 32 KiB dealt in turn). */
 static void task_part(void *arg, qz_part part) {
-    const job *j = arg;
+    const packed_product *j = arg;
     const view v = {.j = j, .scratch = j->scratch ? j->scratch + part.thread * j->alone : NULL};
     qz_mm_thread *th = &j->mm->th[part.thread];
     if (j->alone && th->prepared != j->id) prepare(&v, (qz_part){0, 1, part.thread});
@@ -214,7 +214,7 @@ static void task_part(void *arg, qz_part part) {
     run_task(&v, part.i);
 }
 
-static void run(job *j) {
+static void run(packed_product *j) {
     qz_pool *pool = j->mm->pool;
     size_t tasks = 0;
     bool shared = false;
@@ -231,7 +231,7 @@ static void run(job *j) {
 }
 
 /* How a part is split, and what of the scratch it needs. */
-static void plan_part(job *j, product *w, size_t *scratch) {
+static void plan_part(packed_product *j, product *w, size_t *scratch) {
     const qz_packed *p = w->p;
     const size_t threads = j->mm->threads;
     w->exact = p->kind == QZ_PACK_EXACT || (p->kind != QZ_PACK_ROWS && j->n > SMALL);
@@ -262,7 +262,7 @@ qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const f
                        qz_error *err) {
     if (n == 0 || n_w == 0) return QZ_OK;
     if (n_w > MAX_W) return qz_fail(err, QZ_EBUG, "%zu matrices in one product: expected at most %d", n_w, MAX_W);
-    job j = {.mm = mm, .x = x, .n = n, .cols = w[0]->w.cols, .n_w = n_w};
+    packed_product j = {.mm = mm, .x = x, .n = n, .cols = w[0]->w.cols, .n_w = n_w};
     size_t bytes = 0;
     for (size_t i = 0; i < n_w; ++i) {
         if (w[i]->w.cols != j.cols)

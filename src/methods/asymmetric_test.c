@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "methods/asymmetric.h"
 #include "methods/damping.h"
+#include "methods/int_grid.h"
 
 enum { R = 24, K = 32, T = 4096 };
 typedef struct {
@@ -155,8 +156,9 @@ static double damping_of(size_t tokens, double *of_held) {
     }
     qz_asymmetric a;
     double damp = 0;
+    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 16}, K);
     qz_gptq_options o = {.codes = qz_feedback_default};
-    o.codes.group_size = 16;
+    o.codes.grid = &grid.base;
     const qz_damping_linear lin[] = {{r.w, R / 2}, {r.w + R / 2 * K, R / 2}};
     assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, false, &err), QZ_OK);
     assert_int_equal(qz_damping_choose(&r.run, r.mm, &r.s, &a, lin, 2, &o, &damp, &err), QZ_OK);

@@ -1,4 +1,5 @@
 #include "methods/awq.h"
+#include "methods/hessian.h"
 #include "base/half.h"
 #include "base/mathx.h"
 #include "base/size.h"
@@ -131,7 +132,7 @@ static qz_status loss_of(search *x, size_t input, const float *s, double *loss, 
     const qz_awq_input *in = &x->b->input[input];
     *loss = 0;
     for (const qz_awq_linear *l = x->b->linear + in->first; l < x->b->linear + in->first + in->n; l++) {
-        rtn_job j = {x->run, l->w, s, x->e, l->rows, l->cols, grid.group_size, grid.bits, grid.sym};
+        rtn_job j = {x->run, l->w, s, x->e, l->rows, l->cols, grid.group, grid.bits, grid.sym};
         qz_pool_run(x->run->pool, 0, rtn_worker, &j);
         double part;
         QZ_TRY(qz_quadratic_error(x->mm, x->e, l->rows, x->h, l->cols, x->scratch, &part, err));
@@ -176,7 +177,7 @@ static qz_status search_input(search *x, size_t input, qz_awq_report *r, qz_erro
     double *sum = qz_calloc_array(cols, sizeof *sum);
     if (sum == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory searching scales");
     for (const qz_awq_linear *l = x->b->linear + in->first; l < x->b->linear + in->first + in->n; l++) {
-        qz_awq_weight_mean(l->w, l->rows, cols, grid.group_size, sum);
+        qz_awq_weight_mean(l->w, l->rows, cols, grid.group, sum);
         rows += l->rows;
     }
     for (size_t k = 0; k < cols; k++) x->w_mean[k] = (float)(sum[k] / (double)rows);
@@ -243,9 +244,9 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
         if (in->n == 0) continue;
         for (size_t l = in->first; l < in->first + in->n; l++)
             elems = qz_max_size(elems, b->linear[l].rows * in->cols);
-        if (!grid.off && (grid.group_size == 0 || in->cols % grid.group_size != 0))
-            return qz_fail(err, QZ_EUSAGE, "group_size %u does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
-                           grid.group_size, in->cols, b->linear[in->first].name);
+        if (!grid.off && (grid.group == 0 || in->cols % grid.group != 0))
+            return qz_fail(err, QZ_EUSAGE, "group_size %zu does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
+                           grid.group, in->cols, b->linear[in->first].name);
     }
     search x = {.run = run, .mm = mm, .b = b, .o = o};
     double *gram = qz_alloc_aligned(widest * widest, sizeof *gram);

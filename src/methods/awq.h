@@ -8,7 +8,8 @@
 #ifndef QZ_METHODS_AWQ_H
 #define QZ_METHODS_AWQ_H
 #include "calibrate/stats.h"
-#include "methods/feedback.h"
+#include "codecs/int_group.h"
+#include "kernels/matmul.h"
 
 typedef struct {
     const char *name;                  /* "self_attn.q_proj", for texts */
@@ -34,10 +35,10 @@ typedef struct {
 void qz_awq_block_describe(qz_awq_block *b, const qz_config *c, size_t layer, long expert);
 
 /* How the linears of one input are coded; off: not scaled, not measured; fixed: measured, and not scaled. */
-typedef struct { uint32_t bits, group_size; bool sym, off, fixed; } qz_awq_grid;
+typedef struct { uint32_t bits; size_t group; bool sym, off, fixed; } qz_awq_grid; /* group: columns */
 
 typedef struct {
-    qz_feedback_options codes;
+    qz_int_setting codes;              /* in groups: whole rows have no scale search */
     size_t ratios;                     /* steps of the ratio grid, 0 = 20 */
     const qz_awq_grid *grids;          /* [QZ_STAGES] for qz_awq_block_scales; NULL: every input as codes */
 } qz_awq_options;

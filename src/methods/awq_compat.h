@@ -3,6 +3,8 @@
  * the method is testable with a fake. float32 arithmetic, as the reference on a float32 model. */
 #ifndef QZ_METHODS_AWQ_COMPAT_H
 #define QZ_METHODS_AWQ_COMPAT_H
+#include "base/arena.h"
+#include "codecs/quantized.h"
 #include "methods/awq.h"
 
 typedef struct {

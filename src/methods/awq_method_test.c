@@ -176,7 +176,7 @@ static void expert_folds_inside(void **state) {
                                              [DOWN] = {.cols = F, .tokens = 10, .mean_abs = mean_down, .max_abs = mean_down,
                                                        .gram = gram_down}};
     float *const scales[QZ_STAGES] = {[IN] = ones, [DOWN] = s_down};
-    const qz_awq_options o = {.codes = qz_feedback_default, .grids = grids};
+    const qz_awq_options o = {.codes = {.bits = 4, .group_size = 32}, .grids = grids};
     qz_awq_report r;
     assert_int_equal(qz_awq_block_scales(&run, mm, &b, stats, &o, scales, &r, &e), QZ_OK);
     double energy = 0; /* under the identity: the squares */

@@ -1,5 +1,4 @@
 #include "methods/block_feedback.h"
-#include "methods/feedback.h"
 #include "base/half.h"
 #include "base/size.h"
 #include "codecs/fields.h"

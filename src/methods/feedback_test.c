@@ -10,6 +10,7 @@
 #include "base/rng.h"
 #include "base/size.h"
 #include "methods/feedback.h"
+#include "methods/int_grid.h"
 
 enum { N = 24, K = 128, T = 300, G = 32 };
 static qz_error err;
@@ -72,6 +73,15 @@ static double rounding_error(const problem *p) {
     return sum;
 }
 
+/* 4 bits, asymmetric. */
+static qz_feedback_options with_groups(uint32_t group) {
+    static qz_int_grid grid;
+    qz_feedback_options o = qz_feedback_default;
+    grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = group}, K);
+    o.grid = &grid.base;
+    return o;
+}
+
 static void factor_of_the_matrix(void **state) {
     (void)state;
     problem *p = make();
@@ -108,11 +118,10 @@ static void each_step_helps(void **state) {
             assert_int_equal(qz_run_init(&run, t + 1, &err), QZ_OK);
             assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
             assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, QZ_ORDER_GROUPS, &err), QZ_OK);
-            qz_feedback_options o = qz_feedback_default;
-            o.group_size = G;
+            qz_feedback_options o = with_groups(G);
             o.rounds = step ? 3 : 0;
             o.sweeps = step ? 4 : 0;
-            assert_int_equal(qz_feedback_quantize(&run, mm, p->w, N, &h, &o, &a, &q[t], &err), QZ_OK);
+            assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &h, &o, &a}, p->w, N, &q[t], &err), QZ_OK);
             qz_hessian_release(&h);
             qz_mm_free(mm);
             qz_run_release(&run);
@@ -139,29 +148,28 @@ static void degenerate_statistics(void **state) {
     qz_hessian h;
     qz_quantized q;
     qz_arena a = {0};
-    qz_feedback_options o = qz_feedback_default;
-    o.group_size = G;
+    qz_feedback_options o = with_groups(G);
     assert_int_equal(qz_run_init(&run, 1, &err), QZ_OK);
     assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
     memset(p->gram, 0, sizeof p->gram); /* all dead: plain rounding, still a valid result */
     assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, QZ_ORDER_GROUPS, &err), QZ_OK);
     assert_int_equal(h.dead, K);
     memset(p->w, 0, K * sizeof(float)); /* and a row of zeros */
-    assert_int_equal(qz_feedback_quantize(&run, mm, p->w, N, &h, &o, &a, &q, &err), QZ_OK);
+    assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &h, &o, &a}, p->w, N, &q, &err), QZ_OK);
     for (size_t k = 0; k < K; k++) assert_int_equal(qz_int_codes_of(q.coded)->codes[k], qz_int_codes_of(q.coded)->zero_points[k / G]);
     qz_hessian_release(&h);
     for (size_t i = 0; i < K; i++)
         for (size_t j = 0; j < K; j++) p->gram[i * K + j] = 1; /* rank one */
     assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, QZ_ORDER_GROUPS, &err), QZ_OK);
-    assert_int_equal(qz_feedback_quantize(&run, mm, p->w, N, &h, &o, &a, &q, &err), QZ_OK);
+    assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &h, &o, &a}, p->w, N, &q, &err), QZ_OK);
     assert_true(isfinite(q.error));
     qz_hessian_release(&h);
     p->gram[5 * K + 5] = NAN;
     assert_int_equal(qz_hessian_init(&h, &run, p->gram, K, G, 0.01, QZ_ORDER_GROUPS, &err), QZ_ENUMERIC);
     assert_non_null(strstr(err.text, "column 5"));
     err = (qz_error){0};
-    o.group_size = 48;
-    assert_int_equal(qz_feedback_quantize(&run, mm, p->w, N, &(qz_hessian){.cols = K}, &o, &a, &q, &err), QZ_EUSAGE);
+    o = with_groups(48);
+    assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &(qz_hessian){.cols = K}, &o, &a}, p->w, N, &q, &err), QZ_EUSAGE);
     err = (qz_error){0};
     qz_arena_release(&a);
     qz_mm_free(mm);

@@ -1,7 +1,5 @@
 #include "methods/gptq.h"
-#include "codecs/int_group.h"
 #include "base/size.h"
-#include "methods/feedback_int.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,9 +30,8 @@ static qz_status permute(qz_gptq *g, const double *gram, double **permuted, qz_e
 
 static qz_status begin(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_options *o, qz_error *err) {
     *g = (qz_gptq){.run = run, .o = *o, .cols = cols};
-    if (g->o.codes.group_size == 0) g->o.codes.group_size = (uint32_t)cols;
-    if (cols % g->o.codes.group_size != 0)
-        return qz_fail(err, QZ_EUSAGE, "group_size %u does not divide in_features %zu; use a smaller group_size", g->o.codes.group_size, cols);
+    if (o->codes.grid->group == 0 || cols % o->codes.grid->group != 0)
+        return qz_fail(err, QZ_EUSAGE, "group_size %zu does not divide in_features %zu; use a smaller group_size", o->codes.grid->group, cols);
     g->o.codes.static_groups = o->static_groups && o->codes.reference;
     return QZ_OK;
 }
@@ -49,7 +46,7 @@ qz_status qz_gptq_without(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_op
 
 qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t cols, const qz_gptq_options *o, qz_error *err) {
     QZ_TRY(begin(g, run, cols, o, err));
-    const bool grouped = g->o.codes.group_size < cols, reference = o->codes.reference;
+    const bool grouped = o->codes.grid->group < cols, reference = o->codes.reference;
     double *permuted = NULL;
     qz_order order = reference || o->natural ? QZ_ORDER_NATURAL : QZ_ORDER_GROUPS;
     qz_status st = QZ_OK;
@@ -60,7 +57,7 @@ qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t co
         order = QZ_ORDER_NATURAL;
     }
     qz_error why = {0};
-    if (st == QZ_OK) st = qz_hessian_init(&g->h, run, permuted ? permuted : gram, cols, g->o.codes.group_size, o->damp > 0 ? o->damp : QZ_DAMP_USUAL, order, &why);
+    if (st == QZ_OK) st = qz_hessian_init(&g->h, run, permuted ? permuted : gram, cols, o->codes.grid->group, o->damp > 0 ? o->damp : QZ_DAMP_USUAL, order, &why);
     qz_free(permuted);
     if (st == QZ_OK) return QZ_OK;
     if (st != QZ_ENUMERIC || o->strict) {
@@ -78,61 +75,82 @@ void qz_gptq_release(qz_gptq *g) {
     *g = (qz_gptq){0};
 }
 
+/* ---- rounding to nearest ---- */
+#define SHRINK 2.4f /* norm of the range search: the reference's */
+
 typedef struct {
-    const qz_gptq *g;
-    const float *w;
-    size_t rows;
-    uint8_t *codes, *zeros;
-    float *scales;
+    const qz_code_grid *grid;
+    const float *w, *ones;
+    size_t rows, cols;
+    uint8_t *codes;
+    qz_code_range *ranges;
 } rtn_job;
+
+/* The published range, or of a kind without one the candidate that is nearest by itself. */
+static qz_code_range range_of(const rtn_job *j, const float *t) {
+    const qz_code_grid *grid = j->grid;
+    if (grid->ops->reference) return grid->ops->reference(grid, t, grid->group, SHRINK);
+    qz_code_range all[QZ_RANGES_MOST], best = grid->ops->least(grid);
+    float least = INFINITY;
+    const size_t n = grid->ops->candidates(grid, t, grid->group, QZ_RANGE_STEPS, all);
+    for (size_t i = 0; i < n; i++) {
+        const float e = grid->ops->error(grid, t, j->ones, grid->group, all[i]);
+        if (e < least) least = e, best = all[i];
+    }
+    return best;
+}
+
 static void rtn_rows(void *arg, qz_part part) {
     const rtn_job *j = arg;
-    const qz_feedback_options *o = &j->g->o.codes;
-    size_t k = j->g->cols, gs = o->group_size, groups = k / gs, lo, hi;
-    qz_feedback_options shrink = *o;
-    shrink.mse_norm = 2.4f;
-    float qmax = (float)((1u << o->bits) - 1);
+    const qz_code_grid *grid = j->grid;
+    size_t k = j->cols, gs = grid->group, groups = k / gs, lo, hi;
     qz_split(j->rows, 4, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++)
         for (size_t b = 0; b < groups; b++) {
             const float *t = j->w + r * k + b * gs;
-            float s, z;
-            qz_gptq_params(t, gs, &shrink, &s, &z);
-            s = qz_round_scale(s);
-            for (size_t c = 0; c < gs; c++) {
-                float q = rintf(t[c] / s) + z;
-                j->codes[r * k + b * gs + c] = (uint8_t)(q < 0 ? 0 : q > qmax ? qmax : q);
-            }
-            j->scales[r * groups + b] = s;
-            j->zeros[r * groups + b] = (uint8_t)(z < 0 ? 0 : z > qmax ? qmax : z);
+            qz_code_range range = range_of(j, t);
+            range.scale = grid->ops->scale(grid, range.scale);
+            for (size_t c = 0; c < gs; c++) j->codes[r * k + b * gs + c] = grid->ops->nearest(grid, range, t[c]);
+            j->ranges[r * groups + b] = range;
         }
 }
 
-static qz_status fall_back(const qz_gptq *g, const float *w, size_t rows, qz_arena *arena, qz_quantized *out, qz_error *err) {
-    const qz_feedback_options *o = &g->o.codes;
-    size_t k = g->cols, groups = k / o->group_size;
-    rtn_job j = {g, w, rows, qz_arena_alloc(arena, rows * k, 1), qz_arena_alloc(arena, rows * groups, 1), qz_arena_alloc(arena, rows * groups, sizeof(float))};
-    if (!j.codes || !j.zeros || !j.scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
+static qz_status fall_back(const qz_gptq *g, const float *w, size_t rows, qz_arena *arena, qz_feedback_result *out, qz_error *err) {
+    const qz_code_grid *grid = g->o.codes.grid;
+    float *ones = qz_arena_alloc(arena, grid->group, sizeof *ones);
+    rtn_job j = {grid, w, ones, rows, g->cols, qz_arena_alloc(arena, rows * g->cols, 1),
+                 qz_arena_alloc(arena, rows * (g->cols / grid->group), sizeof(qz_code_range))};
+    if (!ones || !j.codes || !j.ranges) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
+    for (size_t i = 0; i < grid->group; i++) ones[i] = 1;
     qz_pool_run(g->run->pool, 0, rtn_rows, &j);
-    const qz_int_codes c = {.bits = o->bits, .group_size = o->group_size, .sym = o->sym, .codes = j.codes, .scales = j.scales, .zero_points = j.zeros};
-    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = k, .coded = qz_int_codes_keep(c, rows, k, arena)};
-    return out->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
+    *out = (qz_feedback_result){.codes = {.rows = rows, .cols = g->cols, .codes = j.codes, .ranges = j.ranges}};
+    return QZ_OK;
 }
 
+/* ---- the columns' order ---- */
 /* Codes of permuted columns back in place, with the group of every column. */
-static qz_status unpermute(const qz_gptq *g, qz_arena *arena, qz_quantized *q, qz_error *err) {
+static qz_status unpermute(const qz_gptq *g, qz_arena *arena, qz_code_result *x, qz_error *err) {
     size_t k = g->cols;
-    uint8_t *codes = qz_arena_alloc(arena, q->rows * k, 1);
+    uint8_t *codes = qz_arena_alloc(arena, x->rows * k, 1);
     uint32_t *idx = qz_arena_alloc(arena, k, sizeof *idx);
     if (!codes || !idx) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
-    qz_int_codes c = *qz_int_codes_of(q->coded);
-    for (size_t i = 0; i < k; i++) idx[g->perm[i]] = (uint32_t)(i / c.group_size);
-    for (size_t r = 0; r < q->rows; r++)
-        for (size_t i = 0; i < k; i++) codes[r * k + g->perm[i]] = c.codes[r * k + i];
-    c.codes = codes;
-    c.g_idx = idx;
-    q->coded = qz_int_codes_keep(c, q->rows, k, arena);
-    return q->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
+    for (size_t i = 0; i < k; i++) idx[g->perm[i]] = (uint32_t)(i / g->o.codes.grid->group);
+    for (size_t r = 0; r < x->rows; r++)
+        for (size_t i = 0; i < k; i++) codes[r * k + g->perm[i]] = x->codes[r * k + i];
+    x->codes = codes;
+    x->g_idx = idx;
+    return QZ_OK;
+}
+
+static qz_status solve_permuted(const qz_gptq *g, const qz_feedback_job *j, const float *w, size_t rows, qz_feedback_result *out, qz_error *err) {
+    size_t k = g->cols;
+    float *p = qz_alloc_array(rows * k, sizeof *p);
+    if (!p) return qz_fail(err, QZ_EMEMORY, "out of memory ordering a [%zu, %zu] tensor", rows, k);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < k; i++) p[r * k + i] = w[r * k + g->perm[i]];
+    qz_status st = qz_feedback_solve(j, p, rows, out, err);
+    qz_free(p);
+    return st == QZ_OK ? unpermute(g, j->arena, &out->codes, err) : st;
 }
 
 enum { PART = 256 }; /* columns decoded at a time */
@@ -153,18 +171,15 @@ static void measure(const float *w, qz_quantized *q) {
 }
 
 qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, qz_arena *arena, qz_quantized *out, qz_error *err) {
-    size_t k = g->cols;
-    if (g->fallback) QZ_TRY(fall_back(g, w, rows, arena, out, err));
-    else if (g->perm) {
-        float *p = qz_alloc_array(rows * k, sizeof *p);
-        if (!p) return qz_fail(err, QZ_EMEMORY, "out of memory ordering a [%zu, %zu] tensor", rows, k);
-        for (size_t r = 0; r < rows; r++)
-            for (size_t i = 0; i < k; i++) p[r * k + i] = w[r * k + g->perm[i]];
-        qz_status st = qz_feedback_quantize(g->run, mm, p, rows, &g->h, &g->o.codes, arena, out, err);
-        qz_free(p);
-        if (st == QZ_OK) st = unpermute(g, arena, out, err);
-        if (st != QZ_OK) return st;
-    } else QZ_TRY(qz_feedback_quantize(g->run, mm, w, rows, &g->h, &g->o.codes, arena, out, err));
+    const qz_feedback_job j = {.run = g->run, .mm = mm, .h = &g->h, .o = &g->o.codes, .arena = arena};
+    const qz_code_grid *grid = g->o.codes.grid;
+    qz_feedback_result x;
+    if (g->fallback) QZ_TRY(fall_back(g, w, rows, arena, &x, err));
+    else if (g->perm) QZ_TRY(solve_permuted(g, &j, w, rows, &x, err));
+    else QZ_TRY(qz_feedback_solve(&j, w, rows, &x, err));
+    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = g->cols, .coded = grid->ops->pack(grid, &x.codes, arena), .error = x.error,
+                          .energy = x.energy};
+    if (out->coded == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
     measure(w, out);
     return QZ_OK;
 }

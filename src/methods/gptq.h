@@ -1,4 +1,4 @@
-/* GPTQ for the linears that share one input: integer group codes under the Gram matrix of that input.
+/* GPTQ for the linears that share one input: codes of any grid (code_grid.h) under the Gram matrix of that input.
  * compat: the published loop as the reference runs it (formats/hf-gptq.md section 3).
  * best: ranges searched under the Hessian, group-aware order, descent and refits (methods/feedback.h).
  * qz_gptq g; qz_gptq_prepare(&g, run, gram, cols, &opt, err); qz_gptq_quantize(&g, mm, w, rows, arena, &q, err) for each
@@ -10,7 +10,7 @@
 #include "methods/feedback.h"
 
 typedef struct {
-    qz_feedback_options codes;  /* bits, group_size (0: whole rows), sym; search parameters of best */
+    qz_feedback_options codes;  /* the grid; search parameters of best */
     bool act_order, static_groups;
     bool natural;               /* best: columns in file order instead of the group-aware one */
     double damp;                /* share of the mean diagonal; 0 = QZ_DAMP_USUAL */

@@ -13,6 +13,7 @@
 #include "base/size.h"
 #include "formats/safetensors.h"
 #include "methods/gptq.h"
+#include "methods/int_grid.h"
 
 enum { N = 32, K = 128, TOKENS = 160 };
 static qz_error err;
@@ -68,7 +69,8 @@ static double output_error(const float *v) {
 typedef struct { const char *name; uint32_t bits, group; bool sym, act, fixed; size_t block; float mse; } example;
 
 static void compare(const example *e) {
-    qz_gptq_options o = {.codes = {.bits = e->bits, .group_size = e->group, .sym = e->sym, .reference = true, .block = e->block, .mse_norm = e->mse},
+    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = e->bits, .group_size = e->group, .sym = e->sym}, K);
+    qz_gptq_options o = {.codes = {.grid = &grid.base, .reference = true, .block = e->block, .mse_norm = e->mse},
                          .act_order = e->act, .static_groups = e->fixed, .damp = 0.01};
     qz_gptq g;
     qz_arena arena = {0};
@@ -126,8 +128,8 @@ static void best_is_lower(void **state) {
             double error[2];
             for (int best = 0; best < 2; best++) {
                 qz_gptq_options o = {.codes = qz_feedback_default, .act_order = act > 0, .static_groups = act == 2};
-                o.codes.group_size = 32;
-                o.codes.sym = sym;
+                const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 32, .sym = sym}, K);
+                o.codes.grid = &grid.base;
                 o.codes.reference = !best;
                 qz_gptq g;
                 qz_arena arena = {0};
@@ -144,9 +146,15 @@ static void best_is_lower(void **state) {
         }
 }
 
+static const qz_int_grid *four_bits(void) {
+    static qz_int_grid grid;
+    grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 32}, K);
+    return &grid;
+}
+
 static void prepare_broken(const double *h, bool strict, qz_status want, bool fallback) {
     qz_gptq_options o = {.codes = qz_feedback_default, .strict = strict};
-    o.codes.group_size = 32;
+    o.codes.grid = &four_bits()->base;
     qz_gptq g;
     qz_error why = {0};
     qz_arena arena = {0};
@@ -194,7 +202,7 @@ static void without_statistics(void **state) {
     qz_quantized qa, qb;
     qz_arena arena = {0};
     qz_error e = {0};
-    o.codes.group_size = 32;
+    o.codes.grid = &four_bits()->base;
     for (size_t i = 0; i < K * K; i++) broken[i] = i % (K + 1) ? 2 : -1;
     assert_int_equal(qz_gptq_prepare(&a, &run, broken, K, &o, &e), QZ_OK);
     assert_true(a.fallback);
@@ -224,10 +232,10 @@ static void zeros_from_one(void **state) {
     for (size_t i = 0; i < N * K; i++) up[i] = i / K % 2 ? w[i] : fabsf(w[i]) + 0.01f;
     for (int kind = 0; kind < 6; kind++) {
         qz_gptq_options o = {.codes = qz_feedback_default};
-        o.codes.group_size = 32;
+        const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 32, .least_zero = 1}, K);
+        o.codes.grid = &grid.base;
         o.codes.reference = kind % 2 == 0;
         o.codes.mse_norm = kind % 3 == 2 ? 2.4f : 0;
-        o.codes.least_zero = 1;
         qz_gptq g;
         qz_arena arena = {0};
         qz_quantized q;

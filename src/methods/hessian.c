@@ -1,4 +1,5 @@
 #include "methods/hessian.h"
+#include "methods/lanes.h"
 #include "base/size.h"
 #include "kernels/dense.h"
 #include <math.h>
@@ -203,4 +204,12 @@ void qz_hessian_release(qz_hessian *h) {
     qz_free(h->weight);
     qz_free(h->is_dead);
     *h = (qz_hessian){0};
+}
+
+qz_status qz_quadratic_error(qz_mm *mm, const float *e, size_t rows, const float *h, size_t cols, float *scratch, double *out, qz_error *err) {
+    QZ_TRY(qz_mm_gemm_nt(mm, rows, cols, cols, e, cols, h, cols, scratch, cols, false, err));
+    double sum = 0;
+    for (size_t r = 0; r < rows; r++) sum += (double)qz_dot_lanes(e + r * cols, scratch + r * cols, cols);
+    *out = sum;
+    return QZ_OK;
 }

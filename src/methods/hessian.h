@@ -5,6 +5,7 @@
 #ifndef QZ_METHODS_HESSIAN_H
 #define QZ_METHODS_HESSIAN_H
 #include "base/run.h"
+#include "kernels/matmul.h"
 
 #define QZ_DAMP_USUAL 0.01 /* the reference's share of the mean diagonal */
 
@@ -29,6 +30,8 @@ typedef enum {
  * does, or if gram is not finite). group_size 0: columns alone. */
 qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, size_t cols, size_t group_size, double damp, qz_order order, qz_error *err);
 void qz_hessian_release(qz_hessian *h);
+/* Σ over rows of e H eᵀ for e [rows, cols]; scratch [rows, cols]. */
+qz_status qz_quadratic_error(qz_mm *mm, const float *e, size_t rows, const float *h, size_t cols, float *scratch, double *out, qz_error *err);
 /* Lower Cholesky factor of a [n, n] in place (upper part left alone). QZ_ENUMERIC naming the pivot if not positive definite. */
 qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err);
 #endif

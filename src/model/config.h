@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "base/json.h"
+#include <jansson.h>
 #include "base/status.h"
 #include "codecs/type_id.h"
 #include "model/kind_id.h"

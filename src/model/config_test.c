@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/io.h"
+#include "base/json.h"
 #include "model/config.h"
 
 #define ZOO "tests/golden/zoo/"

@@ -1,5 +1,6 @@
 #include "model/config.h"
 #include "model/families.h"
+#include "base/str.h"
 #include <string.h>
 
 static const qz_family_info families[QZ_FAMILY_ALL] = {
@@ -58,13 +59,14 @@ qz_family qz_family_by_name(const char *model_type) {
     return QZ_FAMILY_COUNT;
 }
 qz_status qz_family_unknown(const char *type, const char *file, qz_error *err) {
-    int best = 0;
-    for (int i = 1; i < QZ_FAMILY_ALL; i++) {
+    qz_near near = {.word = type};
+    int best = -1; /* a name that begins so: gemma3 stands for gemma3_text rather than for gemma2 */
+    for (int i = 0; i < QZ_FAMILY_ALL && best < 0; i++) {
         if (i == QZ_FAMILY_COUNT) continue;
-        const char *n = families[i].name, *b = families[best].name;
-        if (strncmp(b, type, strlen(type)) == 0) break; /* gemma3 stands for gemma3_text rather than for gemma2 */
-        if (strncmp(n, type, strlen(type)) == 0 || qz_str_distance(n, type) < qz_str_distance(b, type)) best = i;
+        (void)qz_near_see(&near, families[i].name);
+        if (qz_str_starts(families[i].name, type)) best = i;
     }
+    if (best < 0) best = (int)near.at + ((int)near.at >= QZ_FAMILY_COUNT); /* the row between the two parts has no name */
     return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'%s", type, file, families[best].name,
                    best > QZ_FAMILY_COUNT ? ", of which 'quantz plan' knows the memory only" : "");
 }

@@ -1,4 +1,5 @@
 #include "model/leftovers.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include <ctype.h>

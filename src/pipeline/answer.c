@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static qz_status render(const qz_source *s, const qz_request *r, const char *user, size_t n, qz_str *out, qz_error *err) {
+static qz_status render(const qz_source *s, const qz_request *r, const qz_question *q, qz_str *out, qz_error *err) {
+    if (q->conversation) return qz_chat_apply(s->tokenizer, q->conversation, out, err);
     json_t *messages = json_array();
     if (r->system) json_array_append_new(messages, json_pack("{s:s,s:s}", "role", "system", "content", r->system));
-    json_array_append_new(messages, json_pack("{s:s,s:s%}", "role", "user", "content", user, n));
+    json_array_append_new(messages, json_pack("{s:s,s:s%}", "role", "user", "content", q->prompt, q->n));
     qz_status st = json_array_size(messages) == 1u + (r->system != NULL) && json_array_get(messages, 0)
-                       ? qz_chat_apply(s->tokenizer, messages, true, out, err)
+                       ? qz_chat_apply(s->tokenizer, &(qz_conversation){.messages = messages, .add_generation_prompt = true}, out, err)
                        : qz_fail(err, QZ_EUSAGE, "the prompt is not valid UTF-8");
     json_decref(messages);
     return st;
@@ -32,14 +33,17 @@ static qz_status read_ids(const char *text, qz_ids *ids, qz_error *err) {
 }
 
 /* Token ids of the prompt: chat template unless r->raw or the model has none. Without tokenizer: numbers. */
-static qz_status prompt_ids(qz_run *run, const qz_source *s, const qz_request *r, const char *prompt, size_t n, qz_ids *ids, qz_error *err) {
+static qz_status prompt_ids(qz_run *run, const qz_source *s, const qz_request *r, const qz_question *q, qz_ids *ids, qz_error *err) {
+    const char *prompt = q->prompt;
+    size_t n = q->n;
     qz_str text = {0};
+    if (s->tokenizer == NULL && q->conversation) return qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: a conversation cannot be rendered; give token ids as the prompt", s->name);
     if (s->tokenizer == NULL) {
         qz_info(run, "model has no tokenizer: the prompt is read as token ids");
         return read_ids(prompt, ids, err);
     }
-    bool chat = !r->raw && qz_tokenizer_chat_template(s->tokenizer) != NULL;
-    qz_status st = chat ? render(s, r, prompt, n, &text, err) : QZ_OK;
+    bool chat = q->conversation || (!r->raw && qz_tokenizer_chat_template(s->tokenizer) != NULL);
+    qz_status st = chat ? render(s, r, q, &text, err) : QZ_OK;
     if (chat) prompt = text.ptr ? text.ptr : "", n = text.len;
     if (st == QZ_OK) st = qz_tokenizer_encode(s->tokenizer, prompt, n, QZ_ENCODE_PARSE_SPECIAL | (chat ? 0u : (unsigned)QZ_ENCODE_SPECIAL), ids, err);
     qz_str_release(&text);
@@ -82,27 +86,28 @@ static qz_status generate(const qz_source *s, const qz_request *r, qz_engine *e,
                        ids->n, ctx, s->name);
     if (ids->n >= ctx) return qz_fail(err, QZ_EUSAGE, "prompt of %zu tokens does not fit the context of %zu; use a larger --ctx (the model's own is %llu)", ids->n,
                                       ctx, (unsigned long long)c->max_position);
-    const qz_generate_options o = {.sampling = {.temperature = (float)r->temperature, .top_k = (size_t)r->top_k, .top_p = (float)r->top_p,
-                                                .min_p = (float)r->min_p, .repetition_penalty = (float)r->repetition_penalty, .repetition_window = 64, .seed = r->seed},
-                                   .max_new = qz_min_size((size_t)r->max_new, ctx - ids->n), .stop_ids = c->eos_ids, .n_stop = c->n_eos, .on_token = on_token, .arg = p};
-    qz_kv *kv = NULL;
-    uint32_t *out = qz_alloc_array(o.max_new, sizeof *out);
-    qz_status st = out ? qz_kv_open(e, 1, ids->n + o.max_new, &kv, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
-    if (st == QZ_OK) st = qz_generate(e, kv, ids->ids, ids->n, &o, out, info, err);
+    qz_sequence q = {.prompt = ids->ids, .n_prompt = ids->n, .max_new = qz_min_size((size_t)r->max_new, ctx - ids->n), .stop_ids = c->eos_ids, .n_stop = c->n_eos,
+                     .on_token = on_token, .arg = p,
+                     .sampling = {.temperature = (float)r->temperature, .top_k = (size_t)r->top_k, .top_p = (float)r->top_p, .min_p = (float)r->min_p,
+                                  .repetition_penalty = (float)r->repetition_penalty, .repetition_window = 64, .seed = r->seed}};
+    qz_session *session = NULL;
+    q.out = qz_alloc_array(q.max_new, sizeof *q.out);
+    qz_status st = q.out ? qz_session_open(e, 1, ids->n + q.max_new, &session, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (st == QZ_OK) st = qz_session_one(session, &q, err);
     if (st == QZ_OK) st = p->st;
-    qz_kv_free(kv);
-    qz_free(out);
+    *info = q.info;
+    qz_session_free(session);
+    qz_free(q.out);
     return st;
 }
 
-qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const char *prompt, size_t n, qz_text_fn fn, void *arg, qz_generated *info,
-                    qz_error *err) {
+qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const qz_question *q, qz_generated *info, qz_error *err) {
     qz_ids ids = {0};
     qz_arith arith;
-    speaker p = {.s = a->source, .show_special = r->show_special, .fn = fn, .arg = arg, .err = err};
+    speaker p = {.s = a->source, .show_special = r->show_special, .fn = q->fn, .arg = q->arg, .err = err};
     *info = (qz_generated){0};
     QZ_TRY(qz_arith_parse(r->arith, &arith, err));
-    qz_status st = prompt_ids(run, a->source, r, prompt, n, &ids, err);
+    qz_status st = prompt_ids(run, a->source, r, q, &ids, err);
     if (a->arith != arith) qz_answerer_release(a);
     if (st == QZ_OK && a->engine == NULL) st = qz_engine_open(run, a->source->model, &(qz_engine_options){.arith = a->arith = arith}, &a->engine, err);
     if (st == QZ_OK) st = generate(a->source, r, a->engine, &ids, &p, info, err);

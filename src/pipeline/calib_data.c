@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "calibrate/calibrate.h"
-#include "pipeline/experts.h"
+#include "calibrate/experts.h"
 #include "pipeline/recipe.h"
 #include <string.h>
 
@@ -16,8 +16,10 @@ static qz_status say_experts(qz_run *run, const qz_model *m, const char *path, q
     return QZ_OK;
 }
 
-static qz_status run_pass(qz_run *run, qz_source *s, const qz_dataset *d, const qz_windows *w, const qz_request *r, const char *path, bool *finished,
-                          qz_error *err) {
+typedef struct { const qz_dataset *d; const qz_windows *w; } cut_data;
+static qz_status run_pass(qz_run *run, qz_source *s, cut_data data, const qz_request *r, const char *path, bool *finished, qz_error *err) {
+    const qz_dataset *d = data.d;
+    const qz_windows *w = data.w;
     qz_engine *e = NULL;
     qz_recipe_calibration how;
     const bool own = finished == NULL;
@@ -70,7 +72,7 @@ qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const ch
     qz_windows w = {0};
     if (finished && qz_path_exists(path) && !r->force && !r->resume) return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
     qz_status st = qz_calib_windows(run, s, r, &d, &w, err);
-    if (st == QZ_OK) st = run_pass(run, s, &d, &w, r, path, finished, err);
+    if (st == QZ_OK) st = run_pass(run, s, (cut_data){&d, &w}, r, path, finished, err);
     qz_windows_release(&w);
     qz_dataset_release(&d);
     return st;

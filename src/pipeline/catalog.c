@@ -42,18 +42,15 @@ qz_status qz_catalog_check_accept(const char *codes, qz_error *err) {
     known[n++] = QZ_CODE_UNUSED;
     known[n++] = QZ_CODE_KEYS;
     for (const char *c; (c = qz_lint_code_at(n - 2)) != NULL;) known[n++] = c;
-    while (codes && *codes) {
-        codes += strspn(codes, " ");
-        size_t k = strcspn(codes, ", "), best = 0;
+    for (qz_piece p; qz_list_next(&codes, &p);) {
         char one[64];
-        (void)snprintf(one, sizeof one, "%.*s", (int)qz_min_size(k, sizeof one - 1), codes);
-        for (size_t i = 1; i < n; i++)
-            if (qz_str_distance(known[i], one) < qz_str_distance(known[best], one)) best = i;
-        if (k && strcmp(known[best], one) != 0)
-            return qz_fail(err, QZ_EUSAGE, "unknown code '%s' for --accept: nearest known is '%s'; codes stand in findings (CAL-…, MOD-…)", one, known[best]);
-        codes += k + strspn(codes + k, " ");
-        if (*codes && *codes != ',') return qz_fail(err, QZ_EUSAGE, "bad list of codes for --accept: expected commas between them, found '%s'", codes);
-        codes += *codes == ',';
+        (void)snprintf(one, sizeof one, "%.*s", (int)qz_min_size(strcspn(p.at, ", "), sizeof one - 1), p.at);
+        qz_near near = {.word = one};
+        for (size_t i = 0; i < n; i++) (void)qz_near_see(&near, known[i]);
+        if (p.n && strcmp(near.best, one) != 0)
+            return qz_fail(err, QZ_EUSAGE, "unknown code '%s' for --accept: nearest known is '%s'; codes stand in findings (CAL-…, MOD-…)", one, near.best);
+        if (strlen(one) < p.n)
+            return qz_fail(err, QZ_EUSAGE, "bad list of codes for --accept: expected commas between them, found '%s'", p.at + strlen(one) + 1);
     }
     return QZ_OK;
 }

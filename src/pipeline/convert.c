@@ -1,8 +1,10 @@
 #include "artifacts/artifact.h"
+#include "artifacts/module_rules.h"
 #include "artifacts/schemes.h"
 #include "codecs/int_group.h"
 #include "pipeline/convert.h"
 #include "base/half.h"
+#include "base/io.h"
 #include "base/size.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"
@@ -125,10 +127,18 @@ static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_arti
     return QZ_OK;
 }
 
+qz_grid_target qz_convert_target(const qz_artifact_item *it, const qz_scheme_spec *spec) {
+    qz_grid_target to = {.name = it->name, .type = it->type, .codes = qz_module_usual(spec)};
+    to.codes.bits = it->bits; /* as the plan has them for this matrix */
+    to.codes.group_size = it->group_size;
+    to.codes.sym = it->sym;
+    to.g_idx = qz_scheme_holds_modules(spec->scheme) && spec->act_order && !spec->static_groups;
+    return to;
+}
+
 /* The edge of a coded item and, unless it is lossy, its codes. */
 static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, qz_edge *e, qz_arena *arena, qz_grid *g, qz_quantized *q, qz_error *err) {
     const qz_tensor_view *t = it->source;
-    bool ok = false;
     *e = (qz_edge){.kind = QZ_EDGE_LOSSY};
     if (t->type == it->type && it->type < QZ_TYPE_COUNT) { /* the same blocks */
         *q = (qz_quantized){.name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .blocks = t->data, .bytes = t->bytes};
@@ -140,11 +150,13 @@ static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, q
         (void)snprintf(e->why, sizeof e->why, "%s are no grid of equal steps", kind->name);
         return QZ_OK;
     }
-    QZ_TRY(qz_grid_read(t, arena, g, &ok, e->why, err));
-    if (!ok) return QZ_OK;
-    if (it->type == QZ_TYPE_CODED) QZ_TRY(qz_grid_to_group(g, it, &c->plan.spec, arena, q, &ok, e->why, err));
-    else QZ_TRY(qz_grid_to_blocks(g, it, arena, q, &e->bound, &ok, e->why, err));
-    if (!ok) return QZ_OK;
+    qz_grid_fit fit;
+    const qz_grid_target to = qz_convert_target(it, &c->plan.spec);
+    QZ_TRY(qz_grid_read(t, arena, g, &fit, err));
+    if (fit.ok) QZ_TRY(qz_grid_place(g, &to, arena, q, &fit, err));
+    memcpy(e->why, fit.why, sizeof e->why);
+    e->bound = fit.bound;
+    if (!fit.ok) return QZ_OK;
     e->kind = e->bound > 0 ? QZ_EDGE_BOUNDED : QZ_EDGE_EXACT;
     if (e->bound > 0) (void)snprintf(e->why, sizeof e->why, "its minimum is rounded to float16");
     return QZ_OK;

@@ -38,22 +38,21 @@ static qz_tensor_view random_groups(uint64_t seed, uint32_t bits, uint32_t group
 
 static qz_grid grid(const qz_tensor_view *t) {
     qz_grid g;
-    bool ok;
-    char why[160] = "";
-    OK(qz_grid_read(t, &arena, &g, &ok, why, err));
-    if (!ok) fail_msg("%s", why);
+    qz_grid_fit fit;
+    OK(qz_grid_read(t, &arena, &g, &fit, err));
+    if (!fit.ok) fail_msg("%s", fit.why);
     return g;
 }
 
 static bool to_group(const qz_tensor_view *t, const char *scheme, qz_quantized *q) {
     qz_scheme_spec spec;
-    bool ok;
-    char why[160];
+    qz_grid_fit fit;
     OK(qz_scheme_parse(scheme, &spec, err));
     qz_artifact_item item = {.name = "t", .type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .bits = spec.bits, .group_size = spec.group_size, .sym = spec.sym};
     qz_grid g = grid(t);
-    OK(qz_grid_to_group(&g, &item, &spec, &arena, q, &ok, why, err));
-    return ok;
+    const qz_grid_target to = qz_convert_target(&item, &spec);
+    OK(qz_grid_place(&g, &to, &arena, q, &fit, err));
+    return fit.ok;
 }
 
 static void equal_values(const qz_tensor_view *t, const qz_quantized *q) {
@@ -120,14 +119,12 @@ static void negative_scales(void **state) {
         for (size_t r = 0; r < ROWS; r++) qz_int_pack_row(qz_int_codes_of(q.coded)->codes + r * COLS, COLS, 4, packed_codes + r * (COLS / 2));
         qz_int_group g = {.base = {&qz_int_group_ops, ROWS, COLS}, .bits = 4, .group_size = 32, .rows = ROWS, .cols = COLS, .groups = COLS / 32, .codes = packed_codes, .scales = half, .zero_points = qz_int_codes_of(q.coded)->zero_points};
         qz_tensor_view v = {.name = "t", .type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .coded = &g.base};
-        qz_artifact_item item = {.name = "t", .type = QZ_TYPE_Q4_0, .rows = ROWS, .cols = COLS};
+        const qz_grid_target to = {.name = "t", .type = QZ_TYPE_Q4_0};
         qz_grid h = grid(&v);
         qz_quantized back;
-        double bound;
-        bool ok;
-        char why[160];
-        OK(qz_grid_to_blocks(&h, &item, &arena, &back, &bound, &ok, why, err));
-        assert_true(ok);
+        qz_grid_fit fit;
+        OK(qz_grid_place(&h, &to, &arena, &back, &fit, err));
+        assert_true(fit.ok);
         float y[COLS], want[COLS];
         for (size_t r = 0; r < ROWS; r++) {
             qz_tensor_decode(&t, r, 1, want);
@@ -159,15 +156,14 @@ static void groups_to_blocks(void **state) {
             qz_arena_reset(&arena);
             qz_tensor_view t = random_groups(seed * 1000 + i, cases[i].bits, 64, cases[i].sym, false);
             qz_grid g = grid(&t);
-            qz_artifact_item item = {.name = "t", .type = cases[i].type, .rows = ROWS, .cols = COLS};
+            const qz_grid_target to = {.name = "t", .type = cases[i].type};
             qz_quantized q;
-            double bound = 0;
-            bool ok;
-            char why[160];
+            qz_grid_fit fit;
             float x[COLS], y[COLS];
-            OK(qz_grid_to_blocks(&g, &item, &arena, &q, &bound, &ok, why, err));
-            if (ok != cases[i].ok) fail_msg("case %zu: %s", i, ok ? "accepted" : why);
-            if (!ok) continue;
+            OK(qz_grid_place(&g, &to, &arena, &q, &fit, err));
+            if (fit.ok != cases[i].ok) fail_msg("case %zu: %s", i, fit.ok ? "accepted" : fit.why);
+            if (!fit.ok) continue;
+            const double bound = fit.bound;
             assert_true(bound <= cases[i].bound);
             for (size_t r = 0; r < ROWS; r++) {
                 qz_tensor_decode(&t, r, 1, x);
@@ -180,9 +176,9 @@ static void groups_to_blocks(void **state) {
             /* and back: blocks are grids again (a minimum that was rounded is none) */
             qz_tensor_view back = {.name = "t", .type = q.type, .rows = ROWS, .cols = COLS, .data = q.blocks, .bytes = q.bytes};
             qz_grid h;
-            OK(qz_grid_read(&back, &arena, &h, &ok, why, err));
-            assert_true(ok || bound > 0);
-            for (size_t k = 0; ok && k < ROWS * COLS; k++) assert_int_equal(h.u[k], g.u[k]);
+            OK(qz_grid_read(&back, &arena, &h, &fit, err));
+            assert_true(fit.ok || bound > 0);
+            for (size_t k = 0; fit.ok && k < ROWS * COLS; k++) assert_int_equal(h.u[k], g.u[k]);
         }
 }
 

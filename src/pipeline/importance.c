@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "formats/imatrix.h"
-#include "pipeline/experts.h"
+#include "calibrate/experts.h"
 #include "text/accepted.h"
 #include <math.h>
 #include <stdio.h>

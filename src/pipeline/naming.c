@@ -37,20 +37,16 @@ qz_status qz_output_name(const qz_source *s, const qz_scheme_spec *spec, const c
 }
 
 qz_status qz_scheme_list(const char *text, qz_arena *arena, qz_scheme_spec **out, size_t *n, qz_error *err) {
-    size_t count = 1;
-    for (const char *c = text; *c; c++) count += *c == ',';
-    *out = qz_arena_calloc(arena, count, sizeof **out);
+    *out = qz_arena_calloc(arena, qz_list_count(text), sizeof **out);
     *n = 0;
     if (*out == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    while (*text) {
-        size_t k = strcspn(text, ",");
-        char *one = qz_arena_strndup(arena, text, k);
+    for (qz_piece p; qz_list_next(&text, &p);) {
+        char *one = qz_arena_strndup(arena, p.at, p.n);
         if (one == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
         QZ_TRY(qz_scheme_parse(one, &(*out)[*n], err));
         for (size_t i = 0; i < *n; i++)
             if (strcmp((*out)[i].name, (*out)[*n].name) == 0) return qz_fail(err, QZ_EUSAGE, "artifact '%s' is asked for twice", (*out)[i].name);
         (*n)++;
-        text += k + (text[k] == ',');
     }
     return *n ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no artifact is asked for; use --to, for example --to awq,gguf:Q4_K_M");
 }

@@ -83,14 +83,12 @@ static qz_status against_sidecars(const char *path, const char *source, qz_error
 /* Every name of a list with commas; a name that holds a comma is tried as a whole too. */
 static qz_status against_list(const char *path, const char *list, const char *what, bool holder, qz_error *err) {
     QZ_TRY(against_input(path, list, what, holder, err));
-    while (*list) {
-        size_t k = strcspn(list, ",");
-        char *one = qz_strndup(list, k);
+    for (qz_piece p; qz_list_next(&list, &p);) {
+        char *one = qz_strndup(p.at, p.n);
         if (one == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
         qz_status st = against_input(path, one, what, holder, err);
         qz_free(one);
         QZ_TRY(st);
-        list += k + (list[k] == ',');
     }
     return QZ_OK;
 }

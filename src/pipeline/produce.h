@@ -6,7 +6,6 @@
 #include "base/table.h"
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
-#include "methods/block_search.h"
 #include "report/output_error.h"
 #include "pipeline/recipe.h"
 #include "artifacts/source.h"
@@ -69,6 +68,11 @@ qz_status qz_produce(qz_run *run, const qz_source *s, const qz_artifact_plan *pl
  * refused without o->force, in words. */
 qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err);
 void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str *out);
+/* The method of the recipe's scheme, or the one beside it where that lacks what it needs. */
+const qz_method *qz_produce_method(const qz_recipe *recipe, const qz_importance *imp);
+/* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration pass ran in
+ * this process. Printed beside the measured peak. */
+uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, bool made_stats);
 /* Importance of a tensor's input columns, made usable (importance.h), or NULL: [cols] in the arena. */
 qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err);
 /* Prints the plan as a table (dry run). */

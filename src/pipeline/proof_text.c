@@ -2,7 +2,7 @@
  * of the user's own data where there are any: an artifact that is excellent on what the model was made for looks broken on a text
  * that is foreign to it. */
 #include "base/size.h"
-#include "engine/generate.h"
+#include "engine/session.h"
 #include "eval/score.h"
 #include "pipeline/proof.h"
 #include "text/chat.h"
@@ -49,7 +49,7 @@ static bool from_template(const qz_source *s, sample *x) {
         if (whole) json_array_append_new(m, json_pack("{s:s,s:s}", "role", "assistant", "content", answer));
         qz_str_clear(&text);
         x->ids.n = 0;
-        ok = json_array_size(m) == 1u + (size_t)whole && qz_chat_apply(s->tokenizer, m, !whole, &text, &(qz_error){0}) == QZ_OK &&
+        ok = json_array_size(m) == 1u + (size_t)whole && qz_chat_apply(s->tokenizer, &(qz_conversation){.messages = m, .add_generation_prompt = !whole}, &text, &(qz_error){0}) == QZ_OK &&
              qz_tokenizer_encode(s->tokenizer, text.ptr ? text.ptr : "", text.len, QZ_ENCODE_PARSE_SPECIAL, &x->ids, &(qz_error){0}) == QZ_OK;
         json_decref(m);
         if (!whole) x->prompt = x->ids.n;
@@ -86,20 +86,19 @@ void qz_proof_line(const qz_produced *p, qz_str *s) {
 }
 
 static qz_status greedy(const qz_source *s, qz_engine *e, const qz_ids *prompt, qz_produced *out, qz_error *err) {
-    qz_kv *kv;
+    qz_session *session;
     uint32_t ids[GREEDY_TOKENS];
-    qz_generated info;
     qz_str text = {0};
-    QZ_TRY(qz_kv_open(e, 1, prompt->n + GREEDY_TOKENS, &kv, err));
-    const qz_generate_options o = {.sampling = {.top_p = 1, .repetition_penalty = 1}, .max_new = GREEDY_TOKENS};
-    qz_status st = qz_generate(e, kv, prompt->ids, prompt->n, &o, ids, &info, err);
-    for (size_t i = 0; st == QZ_OK && s->tokenizer == NULL && i < info.n_new; i++) qz_str_printf(&text, "%s%u", i ? " " : "", ids[i]);
-    if (st == QZ_OK && s->tokenizer != NULL) st = qz_tokenizer_decode(s->tokenizer, ids, info.n_new, true, &text, err);
+    QZ_TRY(qz_session_open(e, 1, prompt->n + GREEDY_TOKENS, &session, err));
+    qz_sequence q = {.prompt = prompt->ids, .n_prompt = prompt->n, .sampling = QZ_GREEDY, .max_new = GREEDY_TOKENS, .out = ids};
+    qz_status st = qz_session_one(session, &q, err);
+    for (size_t i = 0; st == QZ_OK && s->tokenizer == NULL && i < q.info.n_new; i++) qz_str_printf(&text, "%s%u", i ? " " : "", ids[i]);
+    if (st == QZ_OK && s->tokenizer != NULL) st = qz_tokenizer_decode(s->tokenizer, ids, q.info.n_new, true, &text, err);
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] < 0x20) text.ptr[i] = ' ';
     if (st == QZ_OK && text.ptr) (void)snprintf(out->greedy, sizeof out->greedy, "%s", text.ptr);
     qz_str_release(&text);
-    qz_kv_free(kv);
+    qz_session_free(session);
     return st;
 }
 

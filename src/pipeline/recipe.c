@@ -1,22 +1,21 @@
 #include "pipeline/recipe.h"
 #include "artifacts/module_rules.h"
-#include "artifacts/schemes.h"
 #include "base/json.h"
 #include "methods/hessian.h"
 #include <string.h>
 
 /* ---- parts of best mode ---- */
 static const struct { const char *name; size_t at; } parts[] = {
-#define PART(name) {#name, offsetof(qz_int_options, name)}
+#define PART(name) {#name, offsetof(qz_method_options, name)}
     PART(fold), PART(asymmetric), PART(residual), PART(order), PART(descent), PART(refit), PART(norms), PART(sign),
 #undef PART
 };
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
-static bool *part(qz_int_options *o, size_t i) { return (bool *)(void *)((char *)o + parts[i].at); }
+static bool *part(qz_method_options *o, size_t i) { return (bool *)(void *)((char *)o + parts[i].at); }
 
 /* "fold,descent": parts to leave out, for measuring what each brings. */
-static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
+static qz_status leave_out(const char *list, qz_method_options *o, qz_error *err) {
     for (const char *p = list; *p;) {
         size_t n = strcspn(p, ","), i = 0;
         while (i < PARTS && !(strlen(parts[i].name) == n && strncmp(parts[i].name, p, n) == 0)) i++;
@@ -29,14 +28,21 @@ static qz_status leave_out(const char *list, qz_int_options *o, qz_error *err) {
     return QZ_OK;
 }
 
-/* ---- settings of integer codes ---- */
-static void set_defaults(qz_int_options *o, const qz_scheme_spec *spec, qz_search search) {
+/* ---- settings of codes ---- */
+static const qz_method *method_of(const qz_scheme_spec *spec, qz_search search) {
+    const qz_scheme_info *s = qz_scheme_get(spec->scheme);
+    return qz_method_named(search == QZ_SEARCH_BEST ? s->best : s->compat);
+}
+/* Codes under the tokens themselves; else the float model's statistics are all that it can take. */
+static bool flows(const qz_method *m) { return m->takes & QZ_NEEDS_TOKENS && m->takes & QZ_NEEDS_GRAM; }
+
+static void set_defaults(qz_method_options *o, const qz_scheme_spec *spec, qz_search search) {
     const bool best = search == QZ_SEARCH_BEST;
-    *o = (qz_int_options){.search = search, .propagate = !best && spec->scheme == QZ_SCHEME_GPTQ, .sequential = true};
+    *o = (qz_method_options){.search = search, .propagate = !best && flows(method_of(spec, search)), .sequential = true, .head = spec->lm_head};
     for (size_t i = 0; i < PARTS; i++) *part(o, i) = best;
 }
 
-static qz_status set_flow(const qz_request *r, const qz_scheme_spec *spec, qz_int_options *o, qz_error *err) {
+static qz_status set_flow(const qz_request *r, const qz_scheme_spec *spec, qz_method_options *o, qz_error *err) {
     const bool normal = r->effort && strcmp(r->effort, "normal") == 0, best = o->search == QZ_SEARCH_BEST;
     if (r->effort && !normal && strcmp(r->effort, "high") != 0)
         return qz_fail(err, QZ_EUSAGE, "unknown --effort '%s': expected normal or high", r->effort);
@@ -45,11 +51,11 @@ static qz_status set_flow(const qz_request *r, const qz_scheme_spec *spec, qz_in
     else if (r->propagate && strcmp(r->propagate, "quantized") == 0) o->propagate = true;
     else if (r->propagate)
         return qz_fail(err, QZ_EUSAGE, "unknown --propagate '%s': expected original or quantized", r->propagate);
-    if (!best && spec->scheme == QZ_SCHEME_AWQ) o->propagate = false; /* its own search runs the float model */
+    if (!flows(method_of(spec, o->search))) o->propagate = false; /* AWQ's own search runs the float model */
     return QZ_OK;
 }
 
-static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_int_options *o,
+static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_method_options *o,
                           qz_error *err) {
     set_defaults(o, spec, search);
     if (r == NULL) return QZ_OK;
@@ -87,32 +93,33 @@ void qz_recipe_of_stats(qz_recipe *c, const qz_stats_info *info) {
 
 /* ---- the whole ---- */
 qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, qz_recipe *out, qz_error *err) {
-    *out = (qz_recipe){.search = QZ_SEARCH_BEST};
-    if (r) QZ_TRY(qz_search_parse(r->search, &out->search, err));
+    qz_search search = QZ_SEARCH_BEST;
+    *out = (qz_recipe){0};
+    if (r) QZ_TRY(qz_search_parse(r->search, &search, err));
     QZ_TRY(qz_scheme_parse(to, &out->spec, err));
-    QZ_TRY(set_ints(r, &out->spec, out->search, &out->ints, err));
+    QZ_TRY(set_ints(r, &out->spec, search, &out->codes, err));
     if (r == NULL) return QZ_OK;
     if (r->modules.n) QZ_TRY(qz_module_rules_parse(&out->spec, r->modules.at, r->modules.n, arena, err));
     out->name = r->name;
     out->pre = r->pre;
     out->accept = r->accept;
-    const bool uses = out->spec.scheme == QZ_SCHEME_GGUF || out->spec.scheme == QZ_SCHEME_AWQ || out->spec.scheme == QZ_SCHEME_GPTQ;
-    out->with = !uses ? NULL : r->imatrix && out->spec.scheme == QZ_SCHEME_GGUF ? "imatrix" : r->data || r->stats ? "calibration" : NULL;
+    const unsigned takes = qz_recipe_method(out)->takes;
+    const char *data = r->imatrix && takes & QZ_NEEDS_IMPORTANCE ? "imatrix" : r->data || r->stats ? "calibration" : NULL;
+    out->with = takes ? data : NULL;
     return qz_recipe_windows(r, &out->calibration, err);
 }
 
-static bool grouped(const qz_recipe *c) { return c->spec.scheme == QZ_SCHEME_AWQ || c->spec.scheme == QZ_SCHEME_GPTQ; }
-bool qz_recipe_replays(const qz_recipe *c) {
-    return c->spec.scheme == QZ_SCHEME_AWQ && c->search == QZ_SEARCH_COMPAT;
-}
-bool qz_recipe_needs_tokens(const qz_recipe *c) { return grouped(c) && (qz_recipe_replays(c) || c->ints.propagate); }
-bool qz_recipe_needs_stats(const qz_recipe *c) {
-    return grouped(c) && !qz_recipe_replays(c) && (!c->ints.propagate || c->ints.fold || c->spec.lm_head);
-}
+const qz_method *qz_recipe_method(const qz_recipe *c) { return method_of(&c->spec, c->codes.search); }
+static unsigned needs(const qz_recipe *c) { return qz_recipe_method(c)->needs(&c->codes); }
+/* What has no other way: block feedback falls back to the search. */
+bool qz_recipe_needs_tokens(const qz_recipe *c) { return needs(c) & QZ_NEEDS_TOKENS; }
+bool qz_recipe_needs_stats(const qz_recipe *c) { return needs(c) & QZ_NEEDS_GRAM && qz_recipe_method(c)->other == NULL; }
+/* Its settings are written: the method has any. */
+static bool solves(const qz_recipe *c) { return qz_recipe_method(c)->takes & QZ_NEEDS_TOKENS; }
 
 double qz_recipe_damp(const qz_recipe *c) {
-    if (c->ints.damp > 0) return c->ints.damp;
-    return c->search == QZ_SEARCH_BEST ? 0 : QZ_DAMP_USUAL;
+    if (c->codes.damp > 0) return c->codes.damp;
+    return c->codes.search == QZ_SEARCH_BEST ? 0 : QZ_DAMP_USUAL;
 }
 
 /* ---- as JSON ---- */
@@ -129,10 +136,10 @@ static void put_number(qz_str *s, const char *key, double x) {
 }
 
 static void put_ints(const qz_recipe *c, qz_str *s) {
-    qz_int_options own = c->ints, usual;
+    qz_method_options own = c->codes, usual;
     qz_str out = {0};
-    set_defaults(&usual, &c->spec, c->search);
-    if (!qz_recipe_replays(c)) put_text(s, "propagate", own.propagate ? "quantized" : "original");
+    set_defaults(&usual, &c->spec, c->codes.search);
+    if (flows(qz_recipe_method(c))) put_text(s, "propagate", own.propagate ? "quantized" : "original");
     put_flag(s, "together", !own.sequential);
     if (own.mse_norm > 0) put_number(s, "mse", (double)own.mse_norm);
     for (size_t i = 0; i < PARTS; i++)
@@ -155,14 +162,14 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     if (c->convert) put_text(&s, "verb", "convert");
     put_text(&s, "to", c->spec.name);
     put_flag(&s, "lossy", c->lossy);
-    if (!c->convert) put_text(&s, "search", c->search == QZ_SEARCH_BEST ? "best" : "compat");
-    if (c->ints.damp > 0) put_number(&s, "damp", c->ints.damp);
-    if (grouped(c) && !c->convert) put_ints(c, &s);
+    if (!c->convert) put_text(&s, "search", c->codes.search == QZ_SEARCH_BEST ? "best" : "compat");
+    if (c->codes.damp > 0) put_number(&s, "damp", c->codes.damp);
+    if (solves(c) && !c->convert) put_ints(c, &s);
     if (k->used) {
         put_number(&s, "samples", (double)k->windows.most);
         put_number(&s, "seq_len", (double)k->windows.seq_len);
         if (k->windows.policy != QZ_PACK) put_text(&s, "lengths", policies[k->windows.policy]);
-        put_flag(&s, "no_bos", !k->windows.bos && c->search == QZ_SEARCH_BEST);
+        put_flag(&s, "no_bos", !k->windows.bos && c->codes.search == QZ_SEARCH_BEST);
         put_flag(&s, "raw", k->raw);
     }
     put_text(&s, "with", c->with);

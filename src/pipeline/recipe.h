@@ -11,19 +11,10 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "calibrate/stats.h"
-#include "methods/block_search.h"
+#include "methods/method.h"
 #include "pipeline/request.h"
 #include "text/dataset.h"
 
-
-typedef struct {
-    bool propagate, sequential; /* quantized inputs; groups of a block one after the other */
-    bool fold, asymmetric, residual, order, descent, refit, norms, sign; /* best: parts that can be switched off */
-    bool strict;
-    double damp;                /* 0: decided on held-out tokens, that flow or that statistics keep (methods/damping.h); without any the method's */
-    float mse_norm;             /* compat GPTQ: shrink search, 0 = off */
-    qz_search search;
-} qz_int_options;
 
 typedef struct {
     bool used;                  /* the artifact is made with calibration data, or with statistics of them */
@@ -33,8 +24,7 @@ typedef struct {
 
 typedef struct {
     qz_scheme_spec spec;
-    qz_search search;
-    qz_int_options ints;        /* awq, gptq */
+    qz_method_options codes;    /* search for all; the rest for integer codes */
     qz_recipe_calibration calibration;
     const char *name, *pre, *accept; /* NULL: not given */
     const char *with;           /* what decides bytes, too, and must be given again: "calibration", "imatrix"; NULL: nothing */
@@ -57,6 +47,6 @@ bool qz_recipe_needs_tokens(const qz_recipe *c);
 bool qz_recipe_needs_stats(const qz_recipe *c);
 /* Damping that every linear got, or 0: decided for each. */
 double qz_recipe_damp(const qz_recipe *c);
-/* AWQ's own search, which replays blocks. */
-bool qz_recipe_replays(const qz_recipe *c);
+/* The method that its scheme names for its search. */
+const qz_method *qz_recipe_method(const qz_recipe *c);
 #endif

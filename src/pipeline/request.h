@@ -38,7 +38,7 @@ typedef struct {
              max_tasks, batch, repeats, max_new;
     bool no_tasks, no_bench;
     /* run */
-    const char *prompt, *system;
+    const char *prompt, *system, *chat;
     bool raw, show_special;
     double temperature, top_p, min_p, repetition_penalty;
     uint64_t top_k, ctx;

@@ -2,16 +2,17 @@
  * qz_quantize shows the plan of a dry run.
  *   qz_quantize: the whole of `quantize`: artifact, proof and manifest on disk, its figures in *p.
  *   qz_inspect_json, qz_evaluate_json: what --json prints (report/).
- *   qz_answer:   one prompt of `run`, piece by piece: qz_answerer a = {.source = &s}; qz_answer(run, &a, r, …); release.
+ *   qz_answer:   one prompt of `run`, piece by piece: qz_answerer a = {.source = &s}; qz_answer(run, &a, r, &question, …); release.
  * Ownership: results are the caller's (qz_produced_release, qz_str_release); sources are borrowed.
  * Errors: those of the stages; options in r that do not parse are QZ_EUSAGE. */
 #ifndef QZ_PIPELINE_RESULTS_H
 #define QZ_PIPELINE_RESULTS_H
 #include "base/str.h"
-#include "engine/generate.h"
+#include "engine/session.h"
 #include "pipeline/evaluate.h"
 #include "pipeline/produce.h"
 #include "report/inspect_print.h"
+#include "text/chat.h"
 
 /* p is zeroed first and may be released whatever is returned. scheme: canonical spelling. */
 qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err);
@@ -23,9 +24,13 @@ typedef struct {
 } qz_answerer;
 /* Complete UTF-8 sequences, NUL terminated behind n bytes; false stops. */
 typedef bool (*qz_text_fn)(void *arg, const char *text, size_t n);
-/* The answer to prompt[0..n): chat template unless r->raw or the model has none; without tokenizer prompt and answer are ids.
+typedef struct {
+    const char *prompt; size_t n;
+    qz_text_fn fn; void *arg;  /* what hears the answer */
+    const qz_conversation *conversation; /* instead of a prompt; NULL: none */
+} qz_question;
+/* The answer to a prompt: chat template unless r->raw or the model has none; without tokenizer prompt and answer are ids.
  * Uses the sampling, system, ctx, max_new, arith, raw and show_special of r. */
-qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const char *prompt, size_t n, qz_text_fn fn, void *arg, qz_generated *info,
-                    qz_error *err);
+qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const qz_question *q, qz_generated *info, qz_error *err);
 void qz_answerer_release(qz_answerer *a);
 #endif

@@ -5,7 +5,7 @@
 #include "formats/imatrix.h"
 #include "pipeline/importance.h"
 #include "pipeline/calib_data.h"
-#include "pipeline/experts.h"
+#include "calibrate/experts.h"
 #include "pipeline/outputs.h"
 #include "artifacts/provenance.h"
 #include "pipeline/verbs.h"

@@ -16,7 +16,7 @@ static qz_status check_write(qz_check_job *j, qz_error *err) {
     qz_artifact_plan plan;
     const qz_importance none = {0};
     qz_error why = {0};
-    const qz_recipe recipe = {.spec = j->scheme, .search = QZ_SEARCH_BEST};
+    const qz_recipe recipe = {.spec = j->scheme, .codes.search = QZ_SEARCH_BEST};
     const qz_produce_options o = {.recipe = &recipe, .rehearse = true, .rehearse_calibrated = true, .source_dir = qz_path_is_dir(j->path) ? j->path : NULL};
     silent.log = NULL;
     silent.hook = NULL;

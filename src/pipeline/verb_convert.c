@@ -117,7 +117,7 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_arena arena = {0};
     qz_conversion c;
     qz_produced p = {.self_kl = -1};
-    qz_recipe recipe = {.search = QZ_SEARCH_BEST, .name = r->name, .pre = r->pre, .accept = r->accept, .convert = true, .lossy = r->lossy};
+    qz_recipe recipe = {.codes.search = QZ_SEARCH_BEST, .name = r->name, .pre = r->pre, .accept = r->accept, .convert = true, .lossy = r->lossy};
     const qz_scheme_spec *spec = &recipe.spec;
     qz_produce_options o = {.recipe = &recipe, .force = r->force, .resume = r->resume};
     qz_outputs outs = {.run = run};

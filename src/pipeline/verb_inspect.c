@@ -14,11 +14,10 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
     run->accept = "*"; /* shows what nothing uses */
     qz_error why = {0};
     qz_status st = qz_source_open(run, r->operands[0], &s, &why);
-    if (st != QZ_OK && (r->deploy || !qz_raw_applies(r->operands[0], &why))) return qz_fail(err, st, "%s", why.text);
+    if (st != QZ_OK && r->deploy) return qz_fail(err, st, "%s", why.text);
     if (st != QZ_OK) { /* well-formed, and none of our models */
-        qz_error container = {0};
-        if (qz_raw_show(r->operands[0], (qz_raw_view){r->tensors, r->json}, &why, &out, &container) != QZ_OK) st = qz_raw_refuse(&why, &container, st, err);
-        else st = r->json ? qz_show(&out, err) : qz_show_text(&out, err);
+        st = qz_raw_instead(r->operands[0], (qz_raw_view){r->tensors, r->json}, &why, st, &out, err);
+        if (st == QZ_OK) st = r->json ? qz_show(&out, err) : qz_show_text(&out, err);
         qz_str_release(&out);
         return st;
     }

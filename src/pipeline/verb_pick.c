@@ -1,11 +1,10 @@
-#include "artifacts/open.h"
-#include "model/leftovers.h"
 #include "base/io.h"
 #include "pipeline/outputs.h"
 #include "report/pick_print.h"
 #include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
 #include "plan/numbers.h"
+#include "plan/operand.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>
@@ -13,44 +12,42 @@
 typedef struct {
     const qz_request *r;
     qz_arena arena;
-    qz_shape *shape;
-    qz_model *model;
+    qz_operand operand;
     qz_hardware_set set;
     qz_hardware own;                /* --memory, or this machine */
     qz_pick_query q;
     qz_pick_answer answer;
-} job;
+} pick_inputs;
 
-/* A GGUF file or an artifact is taken as it was released. */
-static qz_status open_shape(qz_run *run, job *j, qz_error *err) {
-    const char *path = j->r->operands[0];
-    if (!qz_path_exists(path)) {
-        if (strchr(path, '/') || qz_str_ends(path, ".json") || qz_str_ends(path, ".gguf")) return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'", path);
-        return qz_shape_builtin(path, &j->shape, err);
-    }
-    if (qz_path_is_dir(path) || qz_str_ends(path, ".json")) {
-        QZ_TRY(qz_shape_load(path, &j->shape, err));
-        qz_keys_say(run, path, &j->shape->config.keys);
-        return QZ_OK;
-    }
-    QZ_TRY(qz_artifact_open(run, path, &j->model, err));
-    QZ_TRY(qz_shape_from_model(j->model, qz_path_base(path), &j->shape, err));
-    if (strstr(j->model->encoding, "F16") == NULL && strcmp(j->model->encoding, "F32") != 0) (void)snprintf(j->shape->released, sizeof j->shape->released, "gguf");
-    j->q.weight_bytes = j->model->file_bytes;
+/* A GGUF file is taken as it was released. */
+static qz_status open_shape(qz_run *run, pick_inputs *j, qz_error *err) {
+    QZ_TRY(qz_operand_open(run, j->r->operands[0], QZ_OPEN_SHAPE, &j->operand, err));
+    const qz_model *m = j->operand.source.model;
+    qz_shape *s = j->operand.shape;
+    j->q.shape = s;
+    if (m == NULL) return QZ_OK;
+    if (strstr(m->encoding, "F16") == NULL && strcmp(m->encoding, "F32") != 0) (void)snprintf(s->released, sizeof s->released, "gguf");
+    j->q.weight_bytes = m->file_bytes;
     return QZ_OK;
 }
 
 /* What a CUDA card of this capability computes in (hardware.def has the same sets). */
-static const char *native_of(unsigned cc) { return cc >= 100 ? "fp16,bf16,int8,fp8,fp4" : cc >= 89 ? "fp16,bf16,int8,fp8" : cc >= 80 ? "fp16,bf16,int8,int4" : cc >= 75 ? "fp16,int8,int4" : "fp16"; }
+static const char *native_of(unsigned cc) {
+    static const struct { unsigned from; const char *types; } rows[] = {
+        {100, "fp16,bf16,int8,fp8,fp4"}, {89, "fp16,bf16,int8,fp8"}, {80, "fp16,bf16,int8,int4"}, {75, "fp16,int8,int4"}, {0, "fp16"}};
+    size_t i = 0;
+    while (cc < rows[i].from) i++;
+    return rows[i].types;
+}
 
-static qz_status open_hardware(job *j, unsigned cc, qz_error *err) {
+static qz_status open_hardware(qz_run *run, pick_inputs *j, unsigned cc, qz_error *err) {
     const qz_request *r = j->r;
     uint64_t bytes = 0;
     if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &bytes, err));
     if (r->ram) QZ_TRY(qz_bytes_parse(r->ram, "ram", &j->q.system_bytes, err));
     QZ_TRY(qz_hardware_open(&j->set, r->hardware_file, err));
     if (r->hardware) {
-        QZ_TRY(qz_hardware_find(&j->set, r->hardware, &j->q.hardware, err));
+        QZ_TRY(qz_hardware_choose(run, &j->set, r->hardware, &j->q.hardware, err));
         j->own = *j->q.hardware;
         if (bytes) j->own.visible_mib = (double)bytes / 1048576.0;
         if (cc) j->own.capability = (int)cc;
@@ -66,7 +63,7 @@ static qz_status open_hardware(job *j, unsigned cc, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status prepare(qz_run *run, job *j, qz_error *err) {
+static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
     const qz_request *r = j->r;
     qz_kv_types kv;
     unsigned cc = 0;
@@ -77,16 +74,14 @@ static qz_status prepare(qz_run *run, job *j, qz_error *err) {
     if (r->kv) QZ_TRY(qz_kv_types_parse(r->kv, &kv, err));
     QZ_TRY(qz_plan_number(r->users, "users", 1000000, &j->q.users, err));
     QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &j->q.ctx, err));
-    QZ_TRY(open_hardware(j, cc, err));
-    QZ_TRY(open_shape(run, j, err));
-    j->q.shape = j->shape;
-    return QZ_OK;
+    QZ_TRY(open_hardware(run, j, cc, err));
+    return open_shape(run, j, err);
 }
 
-static qz_status show(const job *j, qz_error *err) {
+static qz_status show(const pick_inputs *j, qz_error *err) {
     qz_scheme_spec spec;
     const qz_pick_answer *a = &j->answer;
-    const qz_pick_page page = {.input = j->r->operands[0], .shape = j->shape, .hardware = &j->own, .measured = j->q.weight_bytes > 0, .answer = a,
+    const qz_pick_page page = {.input = j->r->operands[0], .shape = j->operand.shape, .hardware = &j->own, .measured = j->q.weight_bytes > 0, .answer = a,
                                .writable = a->level != QZ_LEVEL_COUNT && qz_scheme_parse(qz_level_get(a->level)->name, &spec, &(qz_error){0}) == QZ_OK};
     qz_str s = {0}, md = {0};
     qz_status st = QZ_OK;
@@ -103,7 +98,7 @@ static qz_status show(const job *j, qz_error *err) {
 }
 
 qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err) {
-    job j = {.r = r};
+    pick_inputs j = {.r = r};
     qz_outputs outs = {.run = run};
     qz_status st = r->md ? qz_outputs_claim(&outs, r, r->md, QZ_OUTPUT_FILE, err) : QZ_OK;
     if (st == QZ_OK) st = prepare(run, &j, err);
@@ -111,8 +106,7 @@ qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = show(&j, err);
     qz_outputs_end(&outs, st); /* the page is written, whatever it says */
     if (st == QZ_OK && j.answer.refused) st = qz_fail(err, QZ_ECHECK, "pick refuses: %s", j.answer.refusal);
-    if (j.model) qz_model_free(j.model);
-    qz_shape_free(j.shape);
+    qz_operand_release(&j.operand);
     qz_hardware_release(&j.set);
     qz_arena_release(&j.arena);
     return st;

@@ -1,7 +1,8 @@
 #include "artifacts/artifact.h"
 #include "base/size.h"
 #include "model/leftovers.h"
-#include "pipeline/plan_input.h"
+#include "plan/operand.h"
+#include "report/plan_view.h"
 #include "pipeline/produce.h"
 #include "report/raw_print.h"
 #include "pipeline/verbs.h"
@@ -16,16 +17,16 @@ static qz_status file_bytes(qz_run *run, qz_plan_view *v, qz_plan_row *row, qz_e
     qz_recipe recipe;
     qz_error ignored = {0};
     const char *name = qz_level_get(row->level)->name;
-    if (!v->opened) return qz_level_file(run, v->shape, row->level, v->q.imatrix, NULL, v->dir, &row->files, err);
+    if (!v->opened) return qz_level_file(run, v->shape, row->level, v->q.imatrix, v->dir, &row->files, err);
     if (qz_level_get(row->level)->kind == QZ_LEVEL_FLOAT) return QZ_OK;
     qz_arena arena = {0};
     if (qz_recipe_make(NULL, name, &arena, &recipe, &ignored) != QZ_OK) return QZ_OK;
     qz_artifact_plan plan;
     qz_importance imp = {0};
-    qz_produce_options o = {.recipe = &recipe, .source_dir = v->source.model->path};
-    memset(v->source.sha_hex, '0', 64);
-    qz_status st = qz_produce_plan(run, &v->source, &imp, &o, &arena, &plan, err);
-    if (st == QZ_OK) row->files = (qz_level_files){true, plan.total_bytes, plan.weight_bytes, v->source.tokenizer != NULL};
+    qz_produce_options o = {.recipe = &recipe, .source_dir = v->operand.source.model->path};
+    memset(v->operand.source.sha_hex, '0', 64);
+    qz_status st = qz_produce_plan(run, &v->operand.source, &imp, &o, &arena, &plan, err);
+    if (st == QZ_OK) row->files = (qz_level_files){true, plan.total_bytes, plan.weight_bytes, v->operand.source.tokenizer != NULL};
     qz_arena_release(&arena);
     return st;
 }
@@ -61,7 +62,7 @@ static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
     QZ_TRY(qz_memory_plan(&v->q, &v->base, err)); /* a KV type that does not fit the heads is the question's fault, not a format's */
     if (v->opened) {
         qz_plan_row *row = &v->rows[v->n_rows++];
-        const qz_model *m = v->source.model;
+        const qz_model *m = v->operand.source.model;
         row->level = QZ_LEVEL_COUNT;
         row->label = qz_arena_printf(&v->arena, "this: %.20s", m->encoding);
         row->files = (qz_level_files){.known = true, .file_bytes = m->file_bytes, .vocabulary = true};
@@ -69,7 +70,7 @@ static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
         if (row->label == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
         QZ_TRY(make_row(run, v, row, false, err));
         v->threads = qz_pool_size(run->pool);
-        qz_resident_plan(m, v->source.tokenizer ? qz_tokenizer_vocab_size(v->source.tokenizer) : 0, v->q.ctx, v->threads, &v->resident);
+        qz_resident_plan(m, v->operand.source.tokenizer ? qz_tokenizer_vocab_size(v->operand.source.tokenizer) : 0, v->q.ctx, v->threads, &v->resident);
     }
     for (size_t i = 0; i < v->n_levels; i++) {
         qz_plan_row *row = &v->rows[v->n_rows++];
@@ -80,9 +81,9 @@ static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status read_query(const qz_request *r, qz_plan_view *v, qz_error *err) {
+static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, qz_error *err) {
     QZ_TRY(qz_hardware_open(&v->set, r->hardware_file, err));
-    if (r->hardware && strcmp(r->hardware, "list") != 0) QZ_TRY(qz_hardware_find(&v->set, r->hardware, &v->hw, err));
+    if (r->hardware && strcmp(r->hardware, "list") != 0) QZ_TRY(qz_hardware_choose(run, &v->set, r->hardware, &v->hw, err));
     QZ_TRY(qz_plan_numbers(r->contexts, "ctx", 1u << 30, &v->arena, &v->contexts, &v->n_contexts, err));
     QZ_TRY(qz_plan_numbers(r->users, "users", 1u << 24, &v->arena, &v->users, &v->n_users, err));
     QZ_TRY(qz_plan_levels(r->levels ? "gguf" : r->formats, &v->arena, &v->levels, &v->n_levels, err));
@@ -112,7 +113,7 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
                             .reserve = r->reserve, .overhead_ms = r->overhead_ms, .samples = r->samples, .seq_len = r->seq_len}};
     qz_str out = {0};
     run->accept = QZ_CODE_UNUSED "," QZ_CODE_KEYS; /* figures of a model are no use of it */
-    qz_status st = read_query(r, &v, err);
+    qz_status st = read_query(run, r, &v, err);
     if (st != QZ_OK) goto out;
     if (r->hardware && strcmp(r->hardware, "list") == 0) st = qz_plan_print_hardware(&v.set, r->json, &out, err);
     else if (r->shapes) st = qz_plan_print_shapes(r->json, &out, err);
@@ -122,19 +123,18 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
             err, QZ_EUSAGE,
             "no model: give a config.json, a folder, a GGUF file or a built-in shape, for example 'quantz plan llama-3-8b'; --shapes lists them");
     else {
-        qz_error why = {0}, container = {0};
-        st = qz_plan_open_model(run, r->operands[0], &v, &why);
-        v.q.shape = v.shape;
+        qz_error why = {0};
+        st = qz_operand_open(run, r->operands[0], QZ_OPEN_WEIGHTS, &v.operand, &why);
+        v.q.shape = v.shape = v.operand.shape;
+        v.opened = v.operand.source.model != NULL;
+        v.dir = v.operand.kind == QZ_OPERAND_FOLDER ? r->operands[0] : NULL;
         if (st == QZ_OK) st = print(run, r, &v, &out, err);
-        else if (!qz_raw_applies(r->operands[0], &why)) st = qz_fail(err, st, "%s", why.text);
-        else if (qz_raw_show(r->operands[0], (qz_raw_view){r->tensors, r->json}, &why, &out, &container) != QZ_OK) st = qz_raw_refuse(&why, &container, st, err);
-        else st = QZ_OK; /* sizes are all that can be planned of it */
+        else st = qz_raw_instead(r->operands[0], (qz_raw_view){r->tensors, r->json}, &why, st, &out, err); /* sizes are all that can be planned of it */
     }
     if (st == QZ_OK) st = qz_show(&out, err);
 out:
     qz_str_release(&out);
-    qz_source_release(&v.source);
-    qz_shape_free(v.shape);
+    qz_operand_release(&v.operand);
     qz_hardware_release(&v.set);
     qz_arena_release(&v.arena);
     return st;

@@ -1,12 +1,10 @@
 #include "artifacts/artifact.h"
 #include "artifacts/module_rules.h"
-#include "artifacts/schemes.h"
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/importance.h"
-#include "pipeline/int_blocks.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
@@ -51,10 +49,10 @@ typedef struct {
     qz_artifact_plan plan;
     qz_outputs outs;
     char *out, *made;     /* final name; statistics made for this job, or NULL */
-} job;
+} quantizing;
 
 /* Statistics: given, or made from --calib beside the output and removed afterwards. */
-static qz_status get_stats(job *j, qz_error *err) {
+static qz_status get_stats(quantizing *j, qz_error *err) {
     const qz_request *r = j->r;
     const qz_dataset *linted = j->imp.windows ? &j->data : NULL;
     if (r->stats) {
@@ -178,7 +176,7 @@ static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, q
 }
 
 /* Findings about the data behind imp that --accept let pass, the source's own too. */
-static qz_status join_accepted(job *j, qz_importance *imp, const char *of_data, qz_error *err) {
+static qz_status join_accepted(quantizing *j, qz_importance *imp, const char *of_data, qz_error *err) {
     imp->accepted = qz_accepted_join(&j->arena, j->stats.info.accepted, of_data);
     if (imp->accepted) imp->accepted = qz_accepted_join(&j->arena, imp->accepted, qz_accepted_in(j->r->operands[0], &j->arena));
     return imp->accepted ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -186,7 +184,7 @@ static qz_status join_accepted(job *j, qz_importance *imp, const char *of_data, 
 
 /* --resume on an output that exists, where only calibration would tell its plan: what the data say of themselves is enough to know whether
  * it is this job's own. (Where a killed job has left a journal there may be work to go on with.) */
-static qz_status finished_before(job *j, qz_produced *p, qz_error *err) {
+static qz_status finished_before(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
     if (!r->resume || r->dry_run || r->data == NULL || !qz_path_exists(j->out) || qz_outputs_unfinished(j->out)) return QZ_OK;
     qz_dataset data = {0};
@@ -213,7 +211,7 @@ static qz_status finished_before(job *j, qz_produced *p, qz_error *err) {
 }
 
 /* Tokens and statistics given together must be of one calibration: else the artifact would say the half of what made it. */
-static qz_status agree(const job *j, qz_error *err) {
+static qz_status agree(const quantizing *j, qz_error *err) {
     const qz_stats_info *i = &j->stats.info;
     const qz_windows *w = j->imp.windows;
     const char *data = i->data_sha ? i->data_sha : "";
@@ -227,7 +225,7 @@ static qz_status agree(const job *j, qz_error *err) {
 }
 
 /* Everything that the plan depends on: calibration, importance, the source's hash. */
-static qz_status gather(job *j, qz_error *err) {
+static qz_status gather(quantizing *j, qz_error *err) {
     const qz_request *r = j->r;
     if (!r->dry_run && r->data) { /* what cannot be written is refused before calibration, not after it */
         j->o.rehearse = j->o.rehearse_calibrated = true;
@@ -238,7 +236,7 @@ static qz_status gather(job *j, qz_error *err) {
         j->imp.windows = &j->windows;
         j->imp.data_sha = j->data.sha_hex;
     }
-    const bool matrix = r->imatrix && !r->stats && j->recipe.spec.scheme == QZ_SCHEME_GGUF;
+    const bool matrix = r->imatrix && !r->stats && qz_recipe_method(&j->recipe)->takes & QZ_NEEDS_IMPORTANCE;
     if (matrix && r->data) qz_warn(j->run, "calibration data '%s' are not used: the importance matrix stands for them", r->data);
     const bool wanted = r->stats || !(matrix || (j->imp.windows && !qz_recipe_needs_stats(&j->recipe)));
     if (wanted && (r->stats || !r->dry_run)) QZ_TRY(get_stats(j, err));
@@ -257,7 +255,7 @@ static qz_status gather(job *j, qz_error *err) {
     return qz_model_check_finite(j->run, j->s.model, err);
 }
 
-static qz_status produce(job *j, qz_produced *p, qz_error *err) {
+static qz_status produce(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
     QZ_TRY(finished_before(j, p, err));
     if (p->finished) return QZ_OK;
@@ -273,7 +271,7 @@ static qz_status produce(job *j, qz_produced *p, qz_error *err) {
     return j->made ? qz_remove_tree(j->made, err) : QZ_OK;
 }
 
-static qz_status run_job(job *j, qz_produced *p, qz_error *err) {
+static qz_status run_job(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
     const char *to, *given;
     QZ_TRY(read_operands(r, &to, &given, err));
@@ -290,7 +288,7 @@ static qz_status run_job(job *j, qz_produced *p, qz_error *err) {
 
 qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char scheme[80], qz_error *err) {
     *p = (qz_produced){0};
-    job *j = qz_calloc_array(1, sizeof *j);
+    quantizing *j = qz_calloc_array(1, sizeof *j);
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->run = j->outs.run = run;
     j->r = r;

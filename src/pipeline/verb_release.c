@@ -8,7 +8,6 @@
 #include "pipeline/calib_data.h"
 #include "pipeline/catalog.h"
 #include "pipeline/importance.h"
-#include "pipeline/int_blocks.h"
 #include "pipeline/naming.h"
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
@@ -40,9 +39,9 @@ typedef struct {
     qz_outputs outs;
     char before_sha[65]; /* source of the report that stands there; "": none */
     const char *leaks;   /* into the calibration data, taken with --accept; NULL: none */
-} job;
+} releasing;
 
-static void needs(const job *j, bool *calibration, bool *tokens) {
+static void needs(const releasing *j, bool *calibration, bool *tokens) {
     *calibration = *tokens = false;
     for (size_t i = 0; i < j->n; i++) {
         *tokens = *tokens || qz_recipe_needs_tokens(&j->recipes[i]);
@@ -51,7 +50,7 @@ static void needs(const job *j, bool *calibration, bool *tokens) {
 }
 
 /* DIR/name+ending: a file of the report. */
-static qz_status claim_in(job *j, const char *name, const char *ending, qz_error *err) {
+static qz_status claim_in(releasing *j, const char *name, const char *ending, qz_error *err) {
     qz_str s = {0};
     qz_str_printf(&s, "%s/%s%s", j->r->output, name, ending);
     qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning") : qz_outputs_claim(&j->outs, j->r, s.ptr, QZ_OUTPUT_FILE, err);
@@ -59,7 +58,7 @@ static qz_status claim_in(job *j, const char *name, const char *ending, qz_error
     return st;
 }
 
-static qz_status name_all(job *j, qz_error *err) {
+static qz_status name_all(releasing *j, qz_error *err) {
     j->paths = qz_arena_calloc(&j->arena, j->n, sizeof *j->paths);
     if (j->paths == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     for (size_t i = 0; i < j->n; i++) {
@@ -74,7 +73,7 @@ static qz_status name_all(job *j, qz_error *err) {
     return j->r->dry_run ? QZ_OK : qz_release_before(&j->outs, j->r, (const char *const *)j->paths, j->n, j->before_sha, err);
 }
 
-static qz_status plan_all(job *j, qz_error *err) {
+static qz_status plan_all(releasing *j, qz_error *err) {
     uint64_t total = 0, left = 0, disk;
     j->plans = qz_arena_calloc(&j->arena, j->n, sizeof *j->plans);
     if (j->plans == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
@@ -95,7 +94,7 @@ static qz_status plan_all(job *j, qz_error *err) {
     return st;
 }
 
-static qz_status show_plan(const job *j, qz_error *err) {
+static qz_status show_plan(const releasing *j, qz_error *err) {
     static const qz_column cols[] = {{"Artifact", 'l'}, {"Scheme", 'l'}, {"Bytes", 'r'}, {"bits/weight", 'r'}, {"fallbacks", 'r'}};
     qz_arena a = {0};
     qz_table t;
@@ -113,7 +112,7 @@ static qz_status show_plan(const job *j, qz_error *err) {
     return st;
 }
 
-static qz_status produce_all(job *j, qz_error *err) {
+static qz_status produce_all(releasing *j, qz_error *err) {
     j->made = qz_arena_calloc(&j->arena, j->n, sizeof *j->made);
     if (j->made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < j->n; i++) {
@@ -125,7 +124,7 @@ static qz_status produce_all(job *j, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status measure_all(job *j, qz_error *err) {
+static qz_status measure_all(releasing *j, qz_error *err) {
     const qz_request *r = j->r;
     qz_release_report *rep = &j->rep;
     rep->rows = qz_arena_calloc(&j->arena, j->n + 1, sizeof *rep->rows);
@@ -139,7 +138,7 @@ static qz_status measure_all(job *j, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status calibrate(job *j, qz_error *err) {
+static qz_status calibrate(releasing *j, qz_error *err) {
     const qz_request *r = j->r;
     bool calibration, tokens;
     needs(j, &calibration, &tokens);
@@ -170,7 +169,7 @@ static qz_status calibrate(job *j, qz_error *err) {
 }
 
 /* Files that are read hours later must be readable now. */
-static qz_status check_inputs(job *j, qz_error *err) {
+static qz_status check_inputs(releasing *j, qz_error *err) {
     const qz_request *r = j->r;
     if (r->text) {
         qz_dataset d = {0};
@@ -189,7 +188,7 @@ static qz_status check_inputs(job *j, qz_error *err) {
     return qz_model_check_finite(j->run, j->s.model, err);
 }
 
-static qz_status report_made(job *j, qz_error *err) {
+static qz_status report_made(releasing *j, qz_error *err) {
     qz_release_made *made = qz_arena_calloc(&j->arena, j->n, sizeof *made);
     if (made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < j->n; i++) {
@@ -203,7 +202,7 @@ static qz_status report_made(job *j, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_status report_all(job *j, double start, qz_error *err) {
+static qz_status report_all(releasing *j, double start, qz_error *err) {
     const qz_request *r = j->r;
     qz_str text = {0};
     qz_release_file *files = NULL;
@@ -226,7 +225,7 @@ static qz_status report_all(job *j, double start, qz_error *err) {
 }
 
 /* A recipe for each artifact; rules for single modules go to those that can hold them. */
-static qz_status make_recipes(job *j, qz_error *err) {
+static qz_status make_recipes(releasing *j, qz_error *err) {
     bool any = false;
     qz_scheme_spec *specs;
     QZ_TRY(qz_scheme_list(j->r->to, &j->arena, &specs, &j->n, err));
@@ -234,14 +233,14 @@ static qz_status make_recipes(job *j, qz_error *err) {
     if (j->recipes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     for (size_t i = 0; i < j->n; i++) {
         qz_request own = *j->r;
-        if (specs[i].scheme != QZ_SCHEME_GPTQ) own.modules.n = 0;
+        if (!qz_scheme_holds_modules(specs[i].scheme)) own.modules.n = 0;
         else any = true;
         QZ_TRY(qz_recipe_make(&own, specs[i].name, &j->arena, &j->recipes[i], err));
     }
     return any || j->r->modules.n == 0 ? QZ_OK : qz_fail(err, QZ_EUSAGE, "--module is for gptq, and --to '%s' has none", j->r->to);
 }
 
-static qz_status run_job(job *j, qz_error *err) {
+static qz_status run_job(releasing *j, qz_error *err) {
     const qz_request *r = j->r;
     double start = qz_now();
     if (r->output == NULL) return qz_fail(err, QZ_EUSAGE, "no output folder: give -o DIR");
@@ -278,7 +277,7 @@ static qz_status run_job(job *j, qz_error *err) {
 }
 
 qz_status qz_run_release_verb(qz_run *run, const qz_request *r, qz_error *err) {
-    job *j = qz_calloc_array(1, sizeof *j);
+    releasing *j = qz_calloc_array(1, sizeof *j);
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->run = run;
     j->r = r;

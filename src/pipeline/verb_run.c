@@ -11,7 +11,7 @@ enum { STDIN_LIMIT = 16 << 20 };
 static qz_status read_prompt(const char *prompt, qz_str *out, qz_error *err) {
     char buf[4096];
     size_t n;
-    if (prompt == NULL) return qz_fail(err, QZ_EUSAGE, "no prompt: give -p TEXT (or -p - to read standard input)");
+    if (prompt == NULL) return qz_fail(err, QZ_EUSAGE, "no prompt: give -p TEXT (or -p - to read standard input), or --chat FILE");
     qz_str_puts(out, "");
     if (strcmp(prompt, "-") != 0) qz_str_puts(out, prompt);
     else
@@ -21,6 +21,23 @@ static qz_status read_prompt(const char *prompt, qz_str *out, qz_error *err) {
         }
     if (out->failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
     return qz_text_check(strcmp(prompt, "-") == 0 ? "(standard input)" : "(option -p)", out->ptr, out->len, err);
+}
+
+/* The prompt, or the conversation of --chat, which says everything itself. */
+static qz_status read_question(qz_run *run, const qz_request *r, qz_str *prompt, qz_conversation *c, qz_question *q, qz_error *err) {
+    if (r->chat == NULL) {
+        QZ_TRY(read_prompt(r->prompt, prompt, err));
+        q->prompt = prompt->ptr;
+        q->n = prompt->len;
+        return QZ_OK;
+    }
+    if (r->prompt || r->system || r->raw)
+        return qz_fail(err, QZ_EUSAGE, "--chat and --%s contradict each other: the conversation in '%s' is all that the template gets",
+                       r->prompt ? "prompt" : r->system ? "system" : "raw", r->chat);
+    QZ_TRY(qz_conversation_read(r->chat, c, err));
+    if (c->left_out) qz_warn(run, "%s: %zu parts of messages are no text and left out: %s", r->chat, c->left_out, c->left_names);
+    q->conversation = c;
+    return QZ_OK;
 }
 
 typedef struct {
@@ -60,8 +77,10 @@ qz_status qz_run_run_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_arith arith;
     qz_status st = qz_arith_parse(r->arith, &arith, err); /* before the model is opened */
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
-    if (st == QZ_OK) st = read_prompt(r->prompt, &prompt, err);
-    if (st == QZ_OK) st = qz_answer(run, &a, r, prompt.ptr, prompt.len, on_text, &p, &g, err);
+    qz_conversation conversation = {0};
+    qz_question question = {.fn = on_text, .arg = &p};
+    if (st == QZ_OK) st = read_question(run, r, &prompt, &conversation, &question, err);
+    if (st == QZ_OK) st = qz_answer(run, &a, r, &question, &g, err);
     if (st == QZ_OK) {
         if (r->json) print_json(&p, s.model, &g);
         else (void)fputc('\n', stdout);
@@ -69,6 +88,7 @@ qz_status qz_run_run_verb(qz_run *run, const qz_request *r, qz_error *err) {
                 g.n_new > 1 ? (double)(g.n_new - 1) / g.decode_seconds : 0.0, g.stopped ? "" : "; stopped at the limit");
     }
     qz_answerer_release(&a);
+    qz_conversation_release(&conversation);
     qz_str_release(&prompt);
     qz_str_release(&p.text);
     qz_source_release(&s);

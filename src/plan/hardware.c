@@ -58,31 +58,45 @@ static bool names_whole(const char *name, const char *want) {
 
 qz_status qz_hardware_find(const qz_hardware_set *set, const char *name, const qz_hardware **out, qz_error *err) {
     char want[64], have[64];
-    const qz_hardware *part = NULL, *near = NULL;
-    size_t best = SIZE_MAX, shortest = SIZE_MAX;
+    const qz_hardware *part = NULL;
+    size_t shortest = SIZE_MAX;
     normalise(name, want);
+    qz_near near = {.word = want, .limit = strlen(want) / 3 + 2};
     for (size_t i = 0; i < set->n; i++) {
         normalise(set->rows[i].name, have);
         if (strcmp(want, have) == 0) return *out = &set->rows[i], QZ_OK;
-        size_t d = qz_str_distance(want, have), len = strlen(have);
-        if (d < best) best = d, near = &set->rows[i];
+        size_t len = strlen(have);
+        (void)qz_near_as(&near, have, set->rows[i].name);
+        char bare[64]; /* a model is named without its memory: "rtx-4090" of "rtx-4090-24gb" */
+        const char *end = strrchr(set->rows[i].name, '-');
+        (void)snprintf(bare, sizeof bare, "%.*s", end ? (int)(end - set->rows[i].name) : 63, set->rows[i].name);
+        normalise(bare, have);
+        (void)qz_near_as(&near, have, set->rows[i].name);
         if (want[0] && names_whole(set->rows[i].name, name) && len < shortest) shortest = len, part = &set->rows[i];
     }
     *out = part; /* "rtx 4090", "h100": the shortest name that holds it is the plain model */
     if (part) return QZ_OK;
-    return qz_fail(
-        err, QZ_EUSAGE,
-        "unknown hardware '%s': nearest known is '%s' ('quantz plan --hardware list' shows all; --hardware-file adds rows; --memory takes a plain size)",
-        name, near ? near->name : "none");
+    return qz_fail(err, QZ_EUSAGE, "unknown hardware '%s': %s%s%s ('quantz plan --hardware list' shows all; --hardware-file adds rows; --memory takes a plain size)", name,
+                   near.best ? "nearest known is '" : "none is called like it", near.best ? near.best : "", near.best ? "'" : "");
+}
+
+qz_status qz_hardware_choose(qz_run *run, const qz_hardware_set *set, const char *name, const qz_hardware **out, qz_error *err) {
+    char want[64], have[64];
+    qz_str others = {0};
+    QZ_TRY(qz_hardware_find(set, name, out, err));
+    normalise(name, want);
+    normalise((*out)->name, have);
+    for (size_t i = 0; i < set->n && strcmp(want, have) != 0; i++)
+        if (&set->rows[i] != *out && names_whole(set->rows[i].name, name)) qz_str_printf(&others, "%s%s", others.len ? ", " : "", set->rows[i].name);
+    if (others.len) qz_info(run, "note: '%s' is taken as %s; it stands for %s too", name, (*out)->name, others.ptr);
+    qz_str_release(&others);
+    return QZ_OK;
 }
 
 bool qz_hardware_native(const qz_hardware *h, const char *type) {
-    size_t n = strlen(type);
-    for (const char *p = h->native; *p;) {
-        size_t k = strcspn(p, ",");
-        if (k == n && strncasecmp(p, type, n) == 0) return true;
-        p += k + (p[k] == ',');
-    }
+    const char *list = h->native;
+    for (qz_piece p; qz_list_next(&list, &p);)
+        if (qz_piece_is(p, type)) return true;
     return false;
 }
 uint64_t qz_hardware_bytes(const qz_hardware *h) { return (uint64_t)(h->visible_mib * 1048576.0); }

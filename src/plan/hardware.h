@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/arena.h"
+#include "base/run.h"
 #include "base/status.h"
 
 typedef struct {
@@ -29,8 +30,10 @@ typedef struct {
 /* Built-in rows, then those of the file; a row of the file replaces a built-in one of its name. */
 qz_status qz_hardware_open(qz_hardware_set *set, const char *file, qz_error *err);
 void qz_hardware_release(qz_hardware_set *set);
-/* Case and punctuation do not matter, a unique part of a name is enough; QZ_EUSAGE names the nearest. */
+/* Case and punctuation do not matter, a part of a name is enough: the shortest name that holds it. QZ_EUSAGE names the nearest. */
 qz_status qz_hardware_find(const qz_hardware_set *set, const char *name, const qz_hardware **out, qz_error *err);
+/* find, and a note on what was chosen where other rows hold the name too ("a100", "laptop"). */
+qz_status qz_hardware_choose(qz_run *run, const qz_hardware_set *set, const char *name, const qz_hardware **out, qz_error *err);
 bool qz_hardware_native(const qz_hardware *h, const char *type);
 uint64_t qz_hardware_bytes(const qz_hardware *h);
 /* "24GB", "22.5 GiB", "81559MiB" -> bytes. A number without unit, or with an unknown one, is QZ_EUSAGE naming both meanings. */

@@ -11,12 +11,15 @@
 enum { FILE_LIMIT = 1 << 20, FIELDS = 8 };
 static const char *const columns[FIELDS] = {"name", "kind", "visible MiB", "bandwidth GB/s", "native types", "compute capability x10", "date", "source"};
 
-static qz_status number(const char *file, size_t line, int field, const char *text, double lo, double hi, double *out, qz_error *err) {
+/* Column i of a row. */
+static qz_status number(const char *file, size_t line, char *const field[], int i, const double range[2], double *out, qz_error *err) {
+    const char *text = field[i];
+    const double lo = range[0], hi = range[1];
     char *end;
     errno = 0;
     *out = strtod(text, &end);
     if (end == text || *end || errno || !isfinite(*out) || *out < lo || *out > hi)
-        return qz_fail(err, QZ_EFORMAT, "bad %s: file '%s', line %zu: expected a number from %.15g to %.15g without unit, found '%s'", columns[field], file,
+        return qz_fail(err, QZ_EFORMAT, "bad %s: file '%s', line %zu: expected a number from %.15g to %.15g without unit, found '%s'", columns[i], file,
                        line, lo, hi, text);
     return QZ_OK;
 }
@@ -38,9 +41,9 @@ static qz_status parse_row(qz_hardware_set *set, const char *file, size_t line, 
     double mib, gbps, cc;
     if (strcmp(field[1], "gpu") && strcmp(field[1], "mac") && strcmp(field[1], "cpu"))
         return qz_fail(err, QZ_EFORMAT, "bad kind: file '%s', line %zu: expected gpu, mac or cpu, found '%s'", file, line, field[1]);
-    QZ_TRY(number(file, line, 2, field[2], 1, 1e9, &mib, err));
-    QZ_TRY(number(file, line, 3, field[3], 0, 1e6, &gbps, err));
-    QZ_TRY(number(file, line, 5, field[5], 0, 300, &cc, err));
+    QZ_TRY(number(file, line, field, 2, (const double[]){1, 1e9}, &mib, err));
+    QZ_TRY(number(file, line, field, 3, (const double[]){0, 1e6}, &gbps, err));
+    QZ_TRY(number(file, line, field, 5, (const double[]){0, 300}, &cc, err));
     if (!*field[0] || !*field[6] || !*field[7])
         return qz_fail(err, QZ_EFORMAT, "bad hardware row: file '%s', line %zu: name, date and source must not be empty", file, line);
     *h = (qz_hardware){.visible_mib = mib,

@@ -25,8 +25,7 @@ static void lower(const char *text, char out[48]) {
 /* A whole name, or what stands before or behind its colon ("awq", "q4_k_m"): the first row wins. */
 qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err) {
     char want[48], have[48];
-    const char *best = levels[0].name;
-    size_t best_d = SIZE_MAX;
+    qz_near near = {.word = want};
     lower(text, want);
     if (strchr(text, ':') == NULL && qz_ftype_by_name(text) != QZ_FTYPE_COUNT && strcasecmp(text, "bf16") != 0)
         return *out = (qz_level)(QZ_LEVEL_GGUF_F32 + (int)qz_ftype_by_name(text)), QZ_OK;
@@ -34,15 +33,14 @@ qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err) {
         lower(levels[i].name, have);
         char *colon = strchr(have, ':');
         if (strcmp(want, have) == 0) return *out = (qz_level)i, QZ_OK;
-        size_t d = qz_str_distance(want, have);
+        (void)qz_near_as(&near, have, levels[i].name);
         if (colon && strcmp(want, colon + 1) == 0) return *out = (qz_level)i, QZ_OK;
-        if (colon) d = qz_min_size(d, qz_str_distance(want, colon + 1));
+        if (colon) (void)qz_near_as(&near, colon + 1, levels[i].name);
         if (colon) *colon = 0;
         if (strcmp(want, have) == 0 && strcmp(have, "gguf") != 0) return *out = (qz_level)i, QZ_OK;
-        if (d < best_d) best_d = d, best = levels[i].name;
     }
     if (strcmp(want, "gguf") == 0) return *out = QZ_LEVEL_GGUF_Q4_K_M, QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "unknown format '%s': nearest known is '%s'; 'quantz plan MODEL --formats all' lists every one", text, best);
+    return qz_fail(err, QZ_EUSAGE, "unknown format '%s': nearest known is '%s'; 'quantz plan MODEL --formats all' lists every one", text, near.best);
 }
 
 /* ---- bytes of one tensor ---- */
@@ -133,8 +131,7 @@ qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *
     return st;
 }
 
-qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix, const qz_tokenizer *tokenizer, const char *source_dir,
-                        qz_level_files *out, qz_error *err) {
+qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix, const char *source_dir, qz_level_files *out, qz_error *err) {
     qz_scheme_spec spec;
     qz_error ignored = {0};
     *out = (qz_level_files){0};
@@ -143,10 +140,10 @@ qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix
     qz_arena arena = {0};
     qz_model *m = NULL;
     qz_artifact_plan p;
-    qz_artifact_context ctx = {.tokenizer = tokenizer, .has_imatrix = imatrix, .source_dir = source_dir, .name = s->name};
+    qz_artifact_context ctx = {.has_imatrix = imatrix, .source_dir = source_dir, .name = s->name};
     QZ_TRY(qz_model_from_config(&s->config, s->name, &m, err));
     qz_status st = qz_artifact_plan_make(run, m, &spec, &ctx, &arena, &p, err);
-    if (st == QZ_OK) *out = (qz_level_files){true, p.total_bytes, p.weight_bytes, tokenizer != NULL};
+    if (st == QZ_OK) *out = (qz_level_files){true, p.total_bytes, p.weight_bytes, false};
     qz_model_free(m);
     qz_arena_release(&arena);
     return st;
@@ -168,13 +165,11 @@ qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size
     }
     for (int i = 0; i < QZ_LEVEL_COUNT && (all || gguf); i++)
         if (all || qz_level_get((qz_level)i)->kind == QZ_LEVEL_GGUF) (*out)[(*n)++] = (qz_level)i;
-    for (const char *p = text; !all && !gguf && *p;) {
+    for (qz_piece p; !all && !gguf && qz_list_next(&text, &p);) {
         char one[64];
-        size_t k = strcspn(p, ",");
-        (void)snprintf(one, sizeof one, "%.*s", (int)qz_min_size(k, 63), p);
+        (void)snprintf(one, sizeof one, "%.*s", (int)qz_min_size(p.n, 63), p.at);
         QZ_TRY(qz_level_parse(one, &(*out)[*n], err));
         (*n)++;
-        p += k + (p[k] == ',');
     }
     return *n ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format is asked for; use --formats, for example --formats awq,Q4_K_M");
 }

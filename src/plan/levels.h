@@ -50,8 +50,7 @@ typedef struct {
 qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *bytes_of, qz_weighed *out, qz_error *err);
 
 typedef struct { bool known; uint64_t file_bytes, weight_bytes; bool vocabulary; } qz_level_files;
-/* Exact bytes of all files where a writer exists (known); tokenizer may be NULL: then `vocabulary` is false.
- * source_dir: folder whose other files are carried over, or NULL (then folders of files are not known). */
-qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix, const qz_tokenizer *tokenizer, const char *source_dir,
-                        qz_level_files *out, qz_error *err);
+/* Exact bytes of all files, without a vocabulary, where a writer exists (known). source_dir: folder whose other files are carried
+ * over, or NULL (then folders of files are not known). */
+qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix, const char *source_dir, qz_level_files *out, qz_error *err);
 #endif

@@ -244,16 +244,16 @@ static void offload(void **state) {
     qz_layer_split p;
     assert_int_equal(qz_split_even(4.0, 0.5, 5.0, 32), 22);
     assert_int_equal(qz_split_even(6.4, 0.5, 35.0, 80), 13);
-    OK(qz_split_plan(s, level("Q4_K_M"), kv("f16"), 0, 6400000000, 500000000, &p, &e_));
+    OK(qz_split_plan(&(qz_split_query){s, level("Q4_K_M"), kv("f16"), 0, 6400000000, 500000000}, &p, &e_));
     assert_int_equal(p.even, 11);
     assert_int_equal(p.layers, 10);
     digits("last 11", "5.985", (double)p.next_bytes / 1e9);
     digits("output", "0.862", (double)p.output_bytes / 1e9);
     assert_false(p.output_on_gpu);
     digits("system RAM", "37", (double)p.system_bytes / 1e9);
-    OK(qz_split_plan(s, level("Q4_K_M"), kv("q8_0"), 4096, 6400000000, 500000000, &p, &e_));
+    OK(qz_split_plan(&(qz_split_query){s, level("Q4_K_M"), kv("q8_0"), 4096, 6400000000, 500000000}, &p, &e_));
     assert_int_equal(p.layers, 10);
-    OK(qz_split_plan(s, level("Q4_K_M"), kv("f16"), 4096, 80000000000, 500000000, &p, &e_));
+    OK(qz_split_plan(&(qz_split_query){s, level("Q4_K_M"), kv("f16"), 4096, 80000000000, 500000000}, &p, &e_));
     assert_true(p.layers == 80 && p.output_on_gpu);
     /* C-115: nothing fits an 8 GB card with 20 % kept free */
     qz_level all[QZ_LEVEL_COUNT], best;

@@ -1,5 +1,6 @@
 #include "plan/shapes.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "plan/shapes_int.h"
@@ -116,17 +117,41 @@ static json_t *facts_json(const char *facts) {
     return root;
 }
 
-static const qz_shape_row *find_row(const char *text, const char **nearest) {
-    char want[64], have[64];
-    size_t best = SIZE_MAX;
+/* The name of a model without what hubs add to it: "Meta-Llama-3.1-8B-Instruct" is llama-3.1-8b. want: normalised. */
+static void plain_name(const char *text, char want[64]) {
+    static const char *const ends[] = {"instruct", "it", "chat", "base", "hf", "pt", "2507", "v01", "v02", "v03"};
     normalise(text, want);
+    if (qz_str_starts(want, "meta")) memmove(want, want + 4, strlen(want + 4) + 1);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (strlen(want) > strlen(ends[i]) && qz_str_ends(want, ends[i])) want[strlen(want) - strlen(ends[i])] = 0, i = (size_t)-1;
+}
+/* Is the text before the slash an organization that a row comes from? A path that does not exist is no hub id. */
+static bool from_hub(const char *text, const char *slash) {
+    const size_t n = (size_t)(slash - text);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        const char *org = strstr(rows[i].source, "; "); /* "where it was read first; org/name config.json" */
+        org = org ? org + 2 : rows[i].source;
+        if (strncasecmp(org, text, n) == 0 && org[n] == '/') return true;
+    }
+    return false;
+}
+
+static const qz_shape_row *find_row(const char *text, const char **nearest) {
+    char want[64], plain[64], have[64];
+    const char *slash = strchr(text, '/');
+    *nearest = NULL;
+    if (slash && !from_hub(text, slash)) return NULL;
+    normalise(slash ? slash + 1 : text, want);
+    plain_name(slash ? slash + 1 : text, plain);
+    qz_near near = {.word = plain, .limit = strlen(plain) / 3 + 2};
+    const qz_shape_row *found = NULL;
     for (size_t i = 0; i < N_ROWS; i++) {
         normalise(rows[i].name, have);
         if (strcmp(want, have) == 0) return &rows[i];
-        size_t d = qz_str_distance(want, have);
-        if (d < best) best = d, *nearest = rows[i].name;
+        if (strcmp(plain, have) == 0) found = &rows[i];
+        if (qz_near_as(&near, have, rows[i].name)) *nearest = rows[i].name;
     }
-    return NULL;
+    return found;
 }
 bool qz_shape_is_builtin(const char *text) {
     const char *nearest;
@@ -134,14 +159,12 @@ bool qz_shape_is_builtin(const char *text) {
 }
 
 qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err) {
-    const char *nearest = rows[0].name;
+    const char *nearest;
     const qz_shape_row *r = find_row(name, &nearest);
     *out = NULL;
     if (r == NULL)
-        return qz_fail(
-            err, QZ_EUSAGE,
-            "no model '%s': expected a config.json, a folder, a GGUF file or a built-in shape; nearest built-in is '%s' ('quantz plan --shapes' lists them)",
-            name, nearest);
+        return qz_fail(err, QZ_EUSAGE, "no model '%s': expected a config.json, a folder, a GGUF file or a built-in shape; %s%s%s ('quantz plan --shapes' lists them)", name,
+                       nearest ? "nearest built-in is '" : "none is called like it", nearest ? nearest : "", nearest ? "'" : "");
     json_t *root = facts_json(r->facts);
     if (root == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
     qz_status st = qz_shape_from_json(root, r->name, out, err);

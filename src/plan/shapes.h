@@ -8,7 +8,7 @@
 #ifndef QZ_PLAN_SHAPES_H
 #define QZ_PLAN_SHAPES_H
 #include "base/arena.h"
-#include "base/json.h"
+#include <jansson.h>
 #include "model/model.h"
 
 typedef enum { QZ_ROLE_EMBED, QZ_ROLE_HEAD, QZ_ROLE_LINEAR, QZ_ROLE_EXPERT, QZ_ROLE_ROUTER, QZ_ROLE_FLOAT, QZ_ROLE_ROPE_FREQS } qz_shape_role;
@@ -45,7 +45,8 @@ qz_status qz_shape_load(const char *path, qz_shape **out, qz_error *err);
 qz_status qz_shape_from_json(const json_t *root, const char *name, qz_shape **out, qz_error *err);
 /* Of an opened model (GGUF file, artifact, checkpoint). */
 qz_status qz_shape_from_model(const qz_model *m, const char *name, qz_shape **out, qz_error *err);
-/* Case and punctuation do not matter ("Llama 3 8B"); QZ_EUSAGE names the nearest. */
+/* Case and punctuation do not matter ("Llama 3 8B"); as a hub id (Qwen/Qwen3-8B) and with the endings that hubs
+ * add too; QZ_EUSAGE names the nearest. */
 qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err);
 void qz_shape_free(qz_shape *s); /* NULL is fine */
 

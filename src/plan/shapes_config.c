@@ -1,4 +1,5 @@
 /* config.json -> shape. Families that the engine runs go through model/config.h; the others are read here for their memory. */
+#include "base/json.h"
 #include "base/str.h"
 #include "model/families.h"
 #include "plan/shapes_int.h"

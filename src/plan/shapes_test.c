@@ -4,6 +4,7 @@
 #include "artifacts/artifact.h"
 #include "artifacts/schemes.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/size.h"
 #include "formats/safetensors.h"
 #include "plan/levels.h"
@@ -256,7 +257,7 @@ static void shape_equals_the_writers_plan(void **state) {
             qz_level_files file;
             qz_weighed w;
             qz_error misfit = {0}, misfit2 = {0};
-            qz_status a = qz_level_weigh(s, levels[l], false, NULL, &w, &misfit), b = qz_level_file(NULL, s, levels[l], false, NULL, NULL, &file, &misfit2);
+            qz_status a = qz_level_weigh(s, levels[l], false, NULL, &w, &misfit), b = qz_level_file(NULL, s, levels[l], false, NULL, &file, &misfit2);
             if (a != QZ_OK || b != QZ_OK) {
                 assert_int_equal(a == QZ_OK ? b : a, QZ_EUNSUPPORTED);
                 continue;

@@ -43,15 +43,17 @@ static qz_status fill(const qz_shape *s, const uint64_t *bytes, qz_kv_types kv, 
     return QZ_OK;
 }
 
-qz_status qz_split_plan(const qz_shape *s, qz_level l, qz_kv_types kv, uint64_t ctx, uint64_t usable, uint64_t reserve, qz_layer_split *out, qz_error *err) {
+qz_status qz_split_plan(const qz_split_query *q, qz_layer_split *out, qz_error *err) {
+    const qz_shape *s = q->shape;
+    const uint64_t usable = q->usable, reserve = q->reserve;
     *out = (qz_layer_split){.budget = usable > reserve ? usable - reserve : 0};
     uint64_t *bytes = qz_calloc_array(s->n_tensors, sizeof *bytes);
     qz_weighed w;
     if (bytes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
-    qz_status st = qz_level_weigh(s, l, false, bytes, &w, err);
+    qz_status st = qz_level_weigh(s, q->level, false, bytes, &w, err);
     if (st == QZ_OK) {
         out->even = qz_split_even((double)usable, (double)reserve, (double)w.bytes, s->layers);
-        st = fill(s, bytes, kv, ctx, w.bytes, out, err);
+        st = fill(s, bytes, q->kv, q->ctx, w.bytes, out, err);
     }
     qz_free(bytes);
     return st;

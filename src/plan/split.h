@@ -16,6 +16,12 @@ typedef struct {
     bool output_on_gpu;       /* all layers and the output fit */
     uint64_t system_bytes;    /* weights and KV that stay in system memory */
 } qz_layer_split;
-/* usable: bytes of the GPU after the reserve share; reserve: bytes for buffers. ctx 0: weights alone. */
-qz_status qz_split_plan(const qz_shape *s, qz_level l, qz_kv_types kv, uint64_t ctx, uint64_t usable, uint64_t reserve, qz_layer_split *out, qz_error *err);
+typedef struct {
+    const qz_shape *shape;
+    qz_level level;
+    qz_kv_types kv;
+    uint64_t ctx;             /* 0: weights alone */
+    uint64_t usable, reserve; /* bytes of the GPU after the reserve share; of them for buffers */
+} qz_split_query;
+qz_status qz_split_plan(const qz_split_query *q, qz_layer_split *out, qz_error *err);
 #endif

@@ -29,13 +29,13 @@ static void put(page *p, const char *heading, const char *fmt, ...) {
 
 static void put_line(page *p, const char *heading, const qz_pick_line *l) {
     const qz_pick_row *r = l->row;
-    if (r->why && *r->why) put(p, heading, "why: %s [rule %s; source %s]", r->why, r->id, r->source);
-    else put(p, heading, "[rule %s; source %s]", r->id, r->source);
+    if (r->why && *r->why) put(p, heading, "why: %s [rule %s]", r->why, r->id);
+    else put(p, heading, "[rule %s]", r->id);
 }
 
 static void put_answers(page *p, const qz_pick_answer *a) {
     const char *today = a->format.row->today;
-    put(p, "format", "the source says: %s", strcmp(a->format.source_says, "-") == 0 ? "nothing" : a->format.source_says);
+    put(p, "format", "handbooks say: %s", strcmp(a->format.source_says, "-") == 0 ? "nothing" : a->format.source_says);
     put(p, "format", "today: %s", today);
 }
 
@@ -90,8 +90,8 @@ static void body(const qz_pick_page *x, page *p) {
     const qz_pick_answer *a = x->answer;
     if (a->refused) put(p, "refused", "%s", a->refusal);
     if (a->refused && a->format.row) {
-        put(p, "refused", "[rule %s; source %s]", a->format.row->id, a->format.row->source);
-        put(p, "refused", "the source says: %s", a->format.source_says);
+        put(p, "refused", "[rule %s]", a->format.row->id);
+        put(p, "refused", "handbooks say: %s", a->format.source_says);
         put(p, "refused", "today: %s", a->format.row->today);
     }
     if (a->refused && a->kv_f16) {
@@ -108,8 +108,8 @@ static void body(const qz_pick_page *x, page *p) {
     put_line(p, "KV cache", &a->kv);
     put_memory(p, x);
     put(p, "calibration", "%s", a->calibration.answer);
-    put(p, "calibration", "[rule %s; source %s]", a->calibration.row->id, a->calibration.row->source);
-    for (size_t i = 0; i < a->n_validation; i++) put(p, "validation", "%zu. %s [%s]", i + 1, a->validation[i]->result, a->validation[i]->source);
+    put(p, "calibration", "[rule %s]", a->calibration.row->id);
+    for (size_t i = 0; i < a->n_validation; i++) put(p, "validation", "%zu. %s [rule %s]", i + 1, a->validation[i]->result, a->validation[i]->id);
     put(p, "fallback", "%s", a->ladder.answer);
     put_line(p, "fallback", &a->ladder);
     put_commands(p, x);
@@ -137,9 +137,9 @@ void qz_pick_markdown(const qz_pick_page *x, qz_str *s) {
     head(x, title);
     qz_str_printf(s, "# Deployment choice\n\n%s\n", title);
     body(x, &p);
-    if (f->n) qz_str_puts(s, "\n## Flags\n\n| level | code | finding | what to do | source |\n|---|---|---|---|---|\n");
+    if (f->n) qz_str_puts(s, "\n## Flags\n\n| level | code | finding | what to do |\n|---|---|---|---|\n");
     for (size_t i = 0; i < f->n; i++)
-        qz_str_printf(s, "| %s | %s | %s | %s | %s |\n", qz_finding_level_name(f->rows[i].level), f->rows[i].code, f->rows[i].problem, f->rows[i].fix ? f->rows[i].fix : "", f->rows[i].source);
+        qz_str_printf(s, "| %s | %s | %s | %s |\n", qz_finding_level_name(f->rows[i].level), f->rows[i].code, f->rows[i].problem, f->rows[i].fix ? f->rows[i].fix : "");
 }
 
 static void json_line(qz_str *s, const char *key, const qz_pick_line *l) {

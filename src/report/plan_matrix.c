@@ -39,17 +39,13 @@ static qz_status size_to_shape(const char *text, qz_shape **out, qz_error *err) 
 typedef struct { qz_shape **shapes; size_t n; } size_list;
 
 static qz_status read_sizes(const char *text, qz_arena *a, size_list *l, qz_error *err) {
-    size_t count = 1;
-    for (const char *c = text; *c; c++) count += *c == ',';
-    l->shapes = qz_arena_calloc(a, count, sizeof *l->shapes);
+    l->shapes = qz_arena_calloc(a, qz_list_count(text), sizeof *l->shapes);
     if (l->shapes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    for (const char *p = text; *p;) {
+    for (qz_piece p; qz_list_next(&text, &p);) {
         char one[64];
-        size_t k = strcspn(p, ",");
-        (void)snprintf(one, sizeof one, "%.*s", (int)qz_min_size(k, 63), p);
+        (void)snprintf(one, sizeof one, "%.*s", (int)qz_min_size(p.n, 63), p.at);
         QZ_TRY(size_to_shape(one, &l->shapes[l->n], err));
         l->n++;
-        p += k + (p[k] == ',');
     }
     return l->n ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no model size: use --matrix 1,7,70 or shape names");
 }

@@ -143,7 +143,7 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
             continue;
         }
         QZ_GOTO(qz_level_weigh(v->shape, v->levels[i], v->q.imatrix, NULL, &w, err));
-        QZ_GOTO(qz_split_plan(v->shape, v->levels[i], v->q.kv, v->q.users * v->q.ctx, (uint64_t)usable, reserve, &p, err));
+        QZ_GOTO(qz_split_plan(&(qz_split_query){v->shape, v->levels[i], v->q.kv, v->q.users * v->q.ctx, (uint64_t)usable, reserve}, &p, err));
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", l->name));
         QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", gb(w.bytes)));

@@ -1,7 +1,7 @@
 /* What `plan` shows: what was asked, what was found, and the tables made of it. */
 #ifndef QZ_REPORT_PLAN_VIEW_H
 #define QZ_REPORT_PLAN_VIEW_H
-#include "artifacts/source.h"
+#include "plan/operand.h"
 #include "plan/job.h"
 #include "plan/resident.h"
 #include "plan/roofline.h"
@@ -27,8 +27,9 @@ typedef struct {
 
 typedef struct {
     qz_plan_options o;
-    qz_shape *shape;
-    qz_source source; bool opened; /* a checkpoint or artifact with its weights */
+    qz_operand operand;          /* as it was opened */
+    qz_shape *shape;             /* the operand's */
+    bool opened;                 /* a checkpoint or artifact with its weights */
     const char *dir;             /* the folder given, or NULL */
     qz_hardware_set set;
     const qz_hardware *hw;       /* NULL: none asked for */

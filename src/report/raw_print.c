@@ -78,3 +78,9 @@ qz_status qz_raw_show(const char *path, qz_raw_view as, const qz_error *why, qz_
     qz_raw_release(&raw);
     return st;
 }
+
+qz_status qz_raw_instead(const char *path, qz_raw_view as, const qz_error *why, qz_status st, qz_str *out, qz_error *err) {
+    qz_error container = {0};
+    if (!qz_raw_applies(path, why)) return qz_fail(err, st, "%s", why->text);
+    return qz_raw_show(path, as, why, out, &container) == QZ_OK ? QZ_OK : qz_raw_refuse(why, &container, st, err);
+}

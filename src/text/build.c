@@ -405,7 +405,7 @@ static qz_status read_added(qz_tokenizer *t, const json_t *list, qz_added *v, bo
         a.id = (uint32_t)id;
         uint8_t flags = (uint8_t)(QZ_TOKF_USED | QZ_TOKF_ADDED | (a.special ? QZ_TOKF_SPECIAL : 0));
         bool known = qz_vocab_find(&t->vocab, a.text, a.n) == a.id && (t->vocab.flags[a.id] & QZ_TOKF_ADDED);
-        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, a.text, a.n, a.id, flags, t->path, err));
+        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, (qz_new_token){a.text, a.n, a.id, flags}, t->path, err));
         size_t at = n;
         for (size_t k = 0; known && k < n; k++)
             if (v[k].id == a.id) at = k; /* the later entry replaces the earlier */

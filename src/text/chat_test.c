@@ -67,27 +67,26 @@ typedef struct { json_t *data; qz_chat *chat; const char *name; } template_case;
 
 static size_t check_case(const json_t *j, void *arg) {
     template_case *t = arg;
-    const char *key;
-    json_t *v, *ctx = json_object();
-    qz_chat_limits limits = {.now = json_string_value(json_object_get(t->data, "now"))};
+    json_t *arguments = json_object(), *kwargs = json_object_get(j, "kwargs");
     qz_error err = {0};
     qz_str out = {0};
-    json_object_set(ctx, "messages", json_object_get(json_object_get(t->data, "conversations"), json_string_value(json_object_get(j, "conversation"))));
-    json_object_set(ctx, "add_generation_prompt", json_object_get(j, "add_generation_prompt"));
-    json_object_set(ctx, "bos_token", json_object_get(t->data, "bos_token"));
-    json_object_set(ctx, "eos_token", json_object_get(t->data, "eos_token"));
-    json_object_set_new(ctx, "documents", json_null());
-    if (json_object_get(j, "tools")) json_object_set(ctx, "tools", json_object_get(t->data, "tools"));
-    else json_object_set_new(ctx, "tools", json_null());
-    json_object_foreach(json_object_get(j, "kwargs"), key, v) json_object_set(ctx, key, v);
-    qz_status st = qz_chat_render(t->chat, ctx, &limits, &out, &err);
+    json_object_set(arguments, "bos_token", json_object_get(t->data, "bos_token"));
+    json_object_set(arguments, "eos_token", json_object_get(t->data, "eos_token"));
+    json_object_update(arguments, kwargs);
+    json_object_del(arguments, "documents");
+    const qz_conversation c = {.messages = json_object_get(json_object_get(t->data, "conversations"), json_string_value(json_object_get(j, "conversation"))),
+                               .add_generation_prompt = json_is_true(json_object_get(j, "add_generation_prompt")),
+                               .tools = json_object_get(j, "tools") ? json_object_get(t->data, "tools") : NULL,
+                               .documents = json_object_get(kwargs, "documents"), .now = json_string_value(json_object_get(t->data, "now")),
+                               .arguments = arguments};
+    qz_status st = qz_chat_apply_with(t->chat, NULL, &c, &out, &err);
     bool ok = matches(j, st, &out, &err);
     if (!ok) {
         char *line = json_dumps(j, 0);
         printf("WRONG %s: %s\n  found %s\n  %s\n", t->name, line, out.ptr ? out.ptr : "", err.text);
         free(line);
     }
-    json_decref(ctx);
+    json_decref(arguments);
     qz_str_release(&out);
     return !ok;
 }
@@ -189,7 +188,52 @@ static void failing_memory(void **state) {
     qz_free(text);
 }
 
+/* A conversation in a file says what the golden record says: the same rendering. */
+static void write_text(const char *path, const char *text) {
+    qz_error err = {0};
+    if (qz_write_file(path, text, strlen(text), &err) != QZ_OK) fail_msg("%s", err.text);
+}
+static void conversation_files(void **state) {
+    static const char path[] = "/tmp/qz_chat_test.json";
+    static const struct { const char *text, *says; } bad[] = {
+        {"3", "no conversation"},
+        {"{}", "key 'messages': expected a non-empty array"},
+        {"[]", "key 'messages': expected a non-empty array"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tool\":[]}", "unknown key 'tool'"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tools\":{}}", "key 'tools': expected an array"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"date\":\"29.11.2026\"}", "bad value '29.11.2026'"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"chat_template_kwargs\":[]}", "key 'chat_template_kwargs': expected an object"}};
+    static const char source[] = "{{ strftime_now('%d %m %Y %H') }} {{ mood }} {{ tools|length }} {{ messages[0].content }}{% if add_generation_prompt %}>{% endif %}";
+    qz_conversation c;
+    qz_chat *chat = NULL;
+    qz_str out = {0};
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        qz_error err = {0};
+        write_text(path, bad[i].text);
+        assert_int_equal(qz_conversation_read(path, &c, &err), QZ_EFORMAT);
+        if (strstr(err.text, bad[i].says) == NULL) fail_msg("%s: %s", bad[i].text, err.text);
+        qz_conversation_release(&c);
+    }
+    qz_error err = {0};
+    write_text(path, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_url\"},{\"type\":\"text\",\"text\":\"b\"}]}],"
+                     "\"tools\":[{},{}],\"date\":\"2026-11-29\",\"chat_template_kwargs\":{\"mood\":\"dry\"}}");
+    assert_int_equal(qz_conversation_read(path, &c, &err), QZ_OK);
+    assert_true(c.left_out == 1 && strcmp(c.left_names, "image_url") == 0);
+    assert_int_equal(qz_chat_compile(source, strlen(source), &chat, &err), QZ_OK);
+    assert_int_equal(qz_chat_apply_with(chat, NULL, &c, &out, &err), QZ_OK);
+    assert_string_equal(out.ptr, "29 11 2026 12 dry 2 a\nb>");
+    json_t *wrong = json_pack("{s:[]}", "messages"); /* would replace the conversation */
+    c.arguments = wrong;
+    assert_int_equal(qz_chat_apply_with(chat, NULL, &c, &out, &err), QZ_EUSAGE);
+    json_decref(wrong);
+    qz_conversation_release(&c);
+    qz_str_release(&out);
+    qz_chat_free(chat);
+    (void)remove(path);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(expressions), cmocka_unit_test(templates), cmocka_unit_test(limits), cmocka_unit_test(failing_memory)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(expressions), cmocka_unit_test(templates), cmocka_unit_test(limits), cmocka_unit_test(failing_memory), cmocka_unit_test(conversation_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

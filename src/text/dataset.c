@@ -44,7 +44,7 @@ char *qz_data_question(qz_arena *a, const char *instruction, const char *input) 
 
 qz_status qz_data_render(const qz_tokenizer *t, const json_t *messages, bool generation_prompt, qz_arena *a, const char **text, size_t *n, qz_error *err) {
     qz_str s = {0};
-    qz_status st = qz_chat_apply(t, messages, generation_prompt, &s, err);
+    qz_status st = qz_chat_apply(t, &(qz_conversation){.messages = messages, .add_generation_prompt = generation_prompt}, &s, err);
     if (st == QZ_OK) {
         *text = qz_arena_strndup(a, s.ptr ? s.ptr : "", s.len);
         *n = s.len;

@@ -211,7 +211,9 @@ void qz_tokenizer_decode_end(qz_decode_stream *s, qz_str *out) {
 }
 
 /* One member of the chain over one token; *is_byte tells that the token is a byte of a longer sequence. */
-static qz_status stream_step(qz_enc *e, const qz_dec *x, bool first, const char *p, size_t n, qz_str *out, bool *is_byte, qz_error *err) {
+static qz_status stream_step(qz_enc *e, const qz_dec *x, bool first, const qz_str *piece, qz_str *out, bool *is_byte, qz_error *err) {
+    const char *p = piece->ptr ? piece->ptr : "";
+    size_t n = piece->len;
     int b = x->kind == QZ_DEC_BYTE_FALLBACK ? byte_token(p, n) : -1;
     if (b >= 0) {
         *is_byte = true;
@@ -242,7 +244,7 @@ qz_status qz_tokenizer_decode_next(const qz_tokenizer *t, qz_decode_stream *s, u
         qz_str_append(&piece, text, n);
     for (size_t d = 0; d < t->n_dec && !byte_level; d++) {
         qz_str_clear(&tmp);
-        QZ_GOTO(stream_step(&e, &t->dec[d], s->count == 0, piece.ptr ? piece.ptr : "", piece.len, &tmp, &is_byte, err));
+        QZ_GOTO(stream_step(&e, &t->dec[d], s->count == 0, &piece, &tmp, &is_byte, err));
         qz_str swap = piece;
         piece = tmp, tmp = swap;
     }

@@ -73,11 +73,11 @@ static bool covers(const qz_tokenizer *t, const qz_regex *re) {
         char s[12];
         size_t n = qz_utf8_put(cp, s);
         for (size_t i = 0; i < sizeof next / sizeof next[0] && all; i++) {
-            size_t k = strlen(next[i]), b = 0, end = 0;
+            size_t k = strlen(next[i]);
             bool found = false;
-            qz_regex_iter it = {0};
+            qz_regex_iter it = {.re = re, .s = s, .n = n + k};
             memcpy(s + n, next[i], k);
-            all = qz_regex_next(&e, re, s, n + k, &it, &b, &end, &found, NULL) == QZ_OK && found && b == 0 && end > 0;
+            all = qz_regex_next(&e, &it, &found, NULL) == QZ_OK && found && it.begin == 0 && it.end > 0;
         }
     }
     qz_enc_release(&e);

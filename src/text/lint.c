@@ -13,12 +13,14 @@
 
 const char *qz_lint_severity_name(qz_lint_severity s) { return s == QZ_LINT_REFUSE ? "refuse" : s == QZ_LINT_WARN ? "warn" : "note"; }
 
-static const char *const codes[] = {
-#define QZ_LINT_CODE(code, about) code,
+static const struct { const char *code, *about; } codes[] = {
+#define QZ_LINT_CODE(code, about) {code, about},
 #include "text/lint_codes.def"
 #undef QZ_LINT_CODE
 };
-const char *qz_lint_code_at(size_t i) { return i < sizeof codes / sizeof codes[0] ? codes[i] : NULL; }
+enum { N_CODES = sizeof codes / sizeof codes[0] };
+const char *qz_lint_code_at(size_t i) { return i < N_CODES ? codes[i].code : NULL; }
+const char *qz_lint_code_about(size_t i) { return i < N_CODES ? codes[i].about : NULL; }
 
 static void add(qz_lint *l, const char *code, qz_lint_severity s, const char *text) {
     if (text && l->n < MAX_FINDINGS) l->findings[l->n++] = (qz_lint_finding){code, text, s, text + strlen(code) + 1};

@@ -9,6 +9,7 @@
 
 /* NULL behind the last code. */
 const char *qz_lint_code_at(size_t i);
+const char *qz_lint_code_about(size_t i);
 
 typedef enum { QZ_LINT_NOTE, QZ_LINT_WARN, QZ_LINT_REFUSE } qz_lint_severity;
 /* text begins with the code; told: the same with counts, as what is made from accepted data says it (accepted.h) */

@@ -75,15 +75,21 @@ static language guess(const char *s, size_t n) {
     return hits[best] ? best : LANGUAGES;
 }
 
+enum { OTHER_SCRIPT = 7 };
+static size_t script_of(uint32_t c) {
+    static const struct { uint32_t from, to; size_t script; } ranges[] = { /* latin, cyrillic, greek, han, kana, hangul, arabic */
+        {0, 0x250, 0},       {0x1e00, 0x1f00, 0},   {0x400, 0x530, 1},   {0x370, 0x400, 2},   {0x1f00, 0x2000, 2}, {0x4e00, 0xa000, 3}, {0x3400, 0x4dc0, 3},
+        {0x20000, 0x32400, 3}, {0x3040, 0x3100, 4}, {0xac00, 0xd7b0, 5}, {0x1100, 0x1200, 5}, {0x600, 0x780, 6}};
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (c >= ranges[i].from && c < ranges[i].to) return ranges[i].script;
+    return OTHER_SCRIPT;
+}
 static void scripts(const char *s, size_t n, size_t counts[8]) {
     for (size_t i = 0; i < n;) {
         uint32_t c;
         i += qz_utf8_step(s + i, n - i, &c);
         if (c >= QZ_UTF8_CUT || !qz_utf8_is_word(c) || (c >= '0' && c <= '9') || c == '_') continue;
-        int k = c < 0x250 || (c >= 0x1e00 && c < 0x1f00) ? 0 : c >= 0x400 && c < 0x530 ? 1 : (c >= 0x370 && c < 0x400) || (c >= 0x1f00 && c < 0x2000) ? 2 :
-                (c >= 0x4e00 && c < 0xa000) || (c >= 0x3400 && c < 0x4dc0) || (c >= 0x20000 && c < 0x32400) ? 3 : c >= 0x3040 && c < 0x3100 ? 4 :
-                (c >= 0xac00 && c < 0xd7b0) || (c >= 0x1100 && c < 0x1200) ? 5 : c >= 0x600 && c < 0x780 ? 6 : 7;
-        counts[k]++;
+        counts[script_of(c)]++;
     }
 }
 

@@ -54,14 +54,15 @@ static void strip(const char *s, size_t n, bool left, bool right, qz_str *out) {
 }
 
 qz_status qz_norm_replace(qz_enc *e, const qz_norm *m, const char *s, size_t n, qz_str *out, qz_error *err) {
-    qz_regex_iter it = {0};
+    qz_regex_iter it = {.re = &m->re, .s = s, .n = n};
     size_t from = 0;
     while (n) {
         size_t b, end;
         if (m->re.code) {
             bool found;
-            QZ_TRY(qz_regex_next(e, &m->re, s, n, &it, &b, &end, &found, err));
+            QZ_TRY(qz_regex_next(e, &it, &found, err));
             if (!found) break;
+            b = it.begin, end = it.end;
         } else {
             const char *p = m->from_n && from < n ? memmem(s + from, n - from, m->from, m->from_n) : NULL;
             if (!p) break;

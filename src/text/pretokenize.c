@@ -66,15 +66,15 @@ static qz_status span(splitter *x, size_t from, size_t to, bool match, qz_error 
 }
 
 static qz_status split_regex(splitter *x, size_t n, qz_error *err) {
-    qz_regex_iter it = {0};
-    size_t last = 0, b, end;
+    qz_regex_iter it = {.re = &x->p->re, .s = x->base, .n = n};
+    size_t last = 0;
     bool found = true;
     for (;;) {
-        QZ_TRY(qz_regex_next(x->e, &x->p->re, x->base, n, &it, &b, &end, &found, err));
+        QZ_TRY(qz_regex_next(x->e, &it, &found, err));
         if (!found) break;
-        QZ_TRY(span(x, last, b, false, err));
-        QZ_TRY(span(x, b, end, true, err));
-        last = end;
+        QZ_TRY(span(x, last, it.begin, false, err));
+        QZ_TRY(span(x, it.begin, it.end, true, err));
+        last = it.end;
     }
     QZ_TRY(span(x, last, n, false, err));
     return flush(x, err);

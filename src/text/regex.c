@@ -21,8 +21,11 @@ static bool rewrite_escape(char c, bool inside, qz_str *out) {
         qz_str_printf(out, c == 'b' ? "(?:(?<=[%s])(?![%s])|(?<![%s])(?=[%s]))" : "(?:(?<=[%s])(?=[%s])|(?<![%s])(?![%s]))", word_set, word_set, word_set, word_set);
         return true;
     }
-    const char *set = c == 's' ? space_set : c == 'S' ? (inside ? non_space_set : space_set) : c == 'w' || c == 'W' ? word_set :
-                      c == 'h' || c == 'H' ? hex_set : NULL;
+    const char *set = NULL;
+    if (c == 's') set = space_set;
+    else if (c == 'S') set = inside ? non_space_set : space_set;
+    else if (c == 'w' || c == 'W') set = word_set;
+    else if (c == 'h' || c == 'H') set = hex_set;
     if (!set || (inside && (c == 'W' || c == 'H'))) return false;
     bool negated = !inside && (c == 'S' || c == 'W' || c == 'H');
     if (!inside) qz_str_puts(out, negated ? "[^" : "[");
@@ -98,8 +101,10 @@ static qz_status prepare(qz_enc *e, qz_error *err) {
     return QZ_OK;
 }
 
-/* PCRE2's code for s[0..n) from `from` on; partial = stop with PCRE2_ERROR_PARTIAL when the end of s would be looked at. */
-static qz_status match_once(qz_enc *e, const qz_regex *re, const char *s, size_t n, size_t from, bool partial, int *rc, qz_error *err) {
+/* PCRE2's code for it->s[0..n) from `from` on; partial = stop with PCRE2_ERROR_PARTIAL when the place n would be looked at. */
+static qz_status match_once(qz_enc *e, const qz_regex_iter *it, size_t n, size_t from, bool partial, int *rc, qz_error *err) {
+    const qz_regex *re = it->re;
+    const char *s = it->s;
     uint32_t opt = partial ? PCRE2_PARTIAL_HARD : 0;
     for (;;) {
         *rc = re->jit ? pcre2_jit_match(re->code, (PCRE2_SPTR)s, n, from, opt, e->md, e->mc)
@@ -114,13 +119,15 @@ static qz_status match_once(qz_enc *e, const qz_regex *re, const char *s, size_t
 /* A pattern that looks ahead to the end of a run at each of its places costs the square of the run: 300,000 digits would take
  * minutes. So a match sees a window first, and a larger one only if it reaches the end of that; what is seen beyond the first
  * window is counted, and the sum is bounded. A match that did not reach the end of its window is the match in the whole text. */
-static qz_status match_bounded(qz_enc *e, const qz_regex *re, const char *s, size_t n, size_t from, int *rc, qz_error *err) {
+static qz_status match_bounded(qz_enc *e, const qz_regex_iter *it, int *rc, qz_error *err) {
+    const char *s = it->s;
+    const size_t n = it->n, from = it->pos;
     size_t at = from, width = WINDOW;
     while (n - at > width) {
         size_t end = at + width;
         while (end < n && ((uint8_t)s[end] & 0xc0) == 0x80) end++;
         if (end >= n) break;
-        QZ_TRY(match_once(e, re, s, end, at, true, rc, err));
+        QZ_TRY(match_once(e, it, end, at, true, rc, err));
         if (*rc == PCRE2_ERROR_PARTIAL) {
             width *= 2;
             e->scanned += width;
@@ -133,27 +140,27 @@ static qz_status match_bounded(qz_enc *e, const qz_regex *re, const char *s, siz
             return QZ_OK;
         }
     }
-    return match_once(e, re, s, n, at, false, rc, err);
+    return match_once(e, it, n, at, false, rc, err);
 }
 
-qz_status qz_regex_next(qz_enc *e, const qz_regex *re, const char *s, size_t n, qz_regex_iter *it, size_t *b, size_t *end, bool *found,
-                        qz_error *err) {
+qz_status qz_regex_next(qz_enc *e, qz_regex_iter *it, bool *found, qz_error *err) {
+    const size_t n = it->n;
     if (!e->md || !e->mc) QZ_TRY(prepare(e, err));
     *found = false;
     while (it->pos <= n) {
         int rc;
-        QZ_TRY(match_bounded(e, re, s, n, it->pos, &rc, err));
+        QZ_TRY(match_bounded(e, it, &rc, err));
         if (rc == PCRE2_ERROR_NOMATCH) return QZ_OK;
         if (rc < 0) return qz_fail(err, QZ_EUNSUPPORTED, "the tokenizer's pattern gave up at byte %zu of a text (PCRE2 code %d)", it->pos, rc);
         PCRE2_SIZE *o = pcre2_get_ovector_pointer(e->md);
-        *b = o[0], *end = o[1];
-        if (*end < it->pos || *b < it->last || *end < *b) *b = *end = it->pos; /* \K in a hostile pattern */
-        if (*b == *end && it->any && *end == it->last) {
+        it->begin = o[0], it->end = o[1];
+        if (it->end < it->pos || it->begin < it->last || it->end < it->begin) it->begin = it->end = it->pos; /* \K in a hostile pattern */
+        if (it->begin == it->end && it->any && it->end == it->last) {
             uint32_t cp;
-            it->pos += it->pos < n ? qz_utf8_step(s + it->pos, n - it->pos, &cp) : 1;
+            it->pos += it->pos < n ? qz_utf8_step(it->s + it->pos, n - it->pos, &cp) : 1;
             continue;
         }
-        it->pos = it->last = *end;
+        it->pos = it->last = it->end;
         it->any = *found = true;
         return QZ_OK;
     }

@@ -28,7 +28,8 @@ static qz_status read_tokens(qz_tokenizer *t, const qz_gguf_vocab *v, const json
         QZ_TRY(qz_json_u64(j, "id", t->path, &id, err));
         if (id >= v->n_tokens || !json_is_string(s))
             return qz_fail(err, QZ_EFORMAT, "bad added token: file '%s', key 'quantz.tokenizer.pattern', entry %zu", t->path, i);
-        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, json_string_value(s), json_string_length(s), (uint32_t)id, QZ_TOKF_USED, t->path, err));
+        const qz_new_token token = {json_string_value(s), json_string_length(s), (uint32_t)id, QZ_TOKF_USED};
+        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, token, t->path, err));
     }
     for (size_t i = 0; i < v->n_tokens; i++) {
         int32_t type = type_at(v, i);
@@ -40,7 +41,7 @@ static qz_status read_tokens(qz_tokenizer *t, const qz_gguf_vocab *v, const json
             t->vocab.flags[i] |= flags;
             continue;
         }
-        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, v->tokens[i].ptr, v->tokens[i].len, (uint32_t)i, flags, t->path, err));
+        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, (qz_new_token){v->tokens[i].ptr, v->tokens[i].len, (uint32_t)i, flags}, t->path, err));
     }
     return QZ_OK;
 }

@@ -28,7 +28,8 @@ typedef struct {
 uint64_t qz_text_hash(const char *s, size_t n);
 uint32_t qz_vocab_find(const qz_vocab *v, const char *s, size_t n); /* QZ_NO_ID if unknown */
 /* Adds text under id (copied to the arena); the same text twice or the id taken by another text: QZ_EFORMAT. */
-qz_status qz_vocab_add(qz_vocab *v, qz_arena *a, const char *s, size_t n, uint32_t id, uint8_t flags, const char *name, qz_error *err);
+typedef struct { const char *s; size_t n; uint32_t id; uint8_t flags; } qz_new_token;
+qz_status qz_vocab_add(qz_vocab *v, qz_arena *a, qz_new_token t, const char *name, qz_error *err);
 void qz_vocab_release(qz_vocab *v);
 
 /* ---- merges: (left id, right id) -> rank and result ---- */
@@ -168,7 +169,7 @@ qz_status qz_norm_replace(qz_enc *e, const qz_norm *m, const char *s, size_t n, 
 qz_status qz_pretokenize(qz_enc *e, const char *s, size_t n, bool at_start, qz_error *err);
 /* Matches one after the other, at the places of the reference's iterator: empty ones too, except directly behind the match
  * before. Zeroed state starts; spans never overlap. */
-typedef struct { size_t pos, last; bool any; } qz_regex_iter;
-qz_status qz_regex_next(qz_enc *e, const qz_regex *re, const char *s, size_t n, qz_regex_iter *it, size_t *b, size_t *e2, bool *found, qz_error *err);
+typedef struct { const qz_regex *re; const char *s; size_t n; size_t begin, end; size_t pos, last; bool any; } qz_regex_iter; /* begin, end: found */
+qz_status qz_regex_next(qz_enc *e, qz_regex_iter *it, bool *found, qz_error *err);
 void qz_enc_release(qz_enc *e);
 #endif

@@ -23,7 +23,8 @@ static qz_status load_vocab(qz_tokenizer *t, const json_t *vocab, qz_error *err)
     json_object_foreach((json_t *)(uintptr_t)vocab, key, v) {
         if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) >= QZ_TOK_MAX_ID)
             return qz_fail(err, QZ_EFORMAT, "bad id: file '%s', key 'model.vocab', token '%.60s': expected 0..%u", t->path, key, QZ_TOK_MAX_ID - 1);
-        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, key, strlen(key), (uint32_t)json_integer_value(v), QZ_TOKF_USED | QZ_TOKF_MODEL, t->path, err));
+        const qz_new_token token = {key, strlen(key), (uint32_t)json_integer_value(v), QZ_TOKF_USED | QZ_TOKF_MODEL};
+        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, token, t->path, err));
     }
     /* A hole costs memory by id: refuse ids far above the number of tokens. */
     if (t->vocab.n > 2 * t->vocab.count + 65536)

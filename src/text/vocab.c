@@ -63,7 +63,10 @@ static bool grow_ids(qz_vocab *v, size_t need) {
     return true;
 }
 
-qz_status qz_vocab_add(qz_vocab *v, qz_arena *a, const char *s, size_t n, uint32_t id, uint8_t flags, const char *name, qz_error *err) {
+qz_status qz_vocab_add(qz_vocab *v, qz_arena *a, qz_new_token t, const char *name, qz_error *err) {
+    const char *s = t.s;
+    const size_t n = t.n;
+    const uint32_t id = t.id;
     if (id >= QZ_TOK_MAX_ID)
         return qz_fail(err, QZ_EFORMAT, "token id out of range: file '%s', token '%.60s': found %u, largest accepted is %u", name, s, id,
                        QZ_TOK_MAX_ID - 1);
@@ -75,7 +78,7 @@ qz_status qz_vocab_add(qz_vocab *v, qz_arena *a, const char *s, size_t n, uint32
         return qz_fail(err, QZ_EFORMAT, "id used twice: file '%s', id %u: '%.60s' and '%.60s'", name, id, v->text[id], s);
     if (id >= v->cap && !grow_ids(v, (size_t)id + 1)) return qz_fail(err, QZ_EMEMORY, "out of memory for the vocabulary of '%s'", name);
     if (id >= v->n) v->n = (size_t)id + 1;
-    v->flags[id] |= flags;
+    v->flags[id] |= t.flags;
     if (have == id) return QZ_OK;
     if ((v->count + 1) * 2 > v->n_slots && !grow_slots(v))
         return qz_fail(err, QZ_EMEMORY, "out of memory for the vocabulary of '%s'", name);

@@ -1,7 +1,7 @@
 /* Scale and zero point of one group as the reference finds them (formats/hf-gptq.md section 3): range with 0 in it, and the
  * optional shrink search under Σ|error|^norm. float32 throughout; the file's float16 rounding comes later. */
 #include "base/bytes.h"
-#include "methods/feedback_int.h"
+#include "methods/int_grid.h"
 #include <math.h>
 
 enum { SHRINKS = 80, GRID = 100 };
@@ -36,33 +36,35 @@ static float range_error(const float *t, size_t g, float s, float z, float qmax,
     return ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]));
 }
 
-void qz_gptq_params(const float *t, size_t g, const qz_feedback_options *o, float *scale, float *zero) {
-    const float qmax = (float)((1u << o->bits) - 1);
+qz_code_range qz_int_reference_range(const qz_int_grid *grid, const float *t, size_t n, float norm) {
+    const float qmax = grid->top, least = grid->least_zero;
+    qz_code_range r;
     float lo = 0, hi = 0;
-    for (size_t k = 0; k < g; k++) {
+    for (size_t k = 0; k < n; k++) {
         lo = t[k] < lo ? t[k] : lo;
         hi = t[k] > hi ? t[k] : hi;
     }
-    if (o->sym) {
+    if (grid->sym) {
         hi = -lo > hi ? -lo : hi;
         if (lo < 0) lo = -hi; /* a group with no negative value keeps lo = 0 and loses half of its codes: the reference's rule */
     }
     if (lo == 0 && hi == 0) lo = -1, hi = 1;
-    *scale = (hi - lo) / qmax;
-    *zero = o->sym ? (qmax + 1) / 2 : rintf(-lo / *scale);
-    if (!o->sym && *zero < o->least_zero) { /* the range moves up: fewer steps for what lies above 0 */
-        *zero = o->least_zero;
-        *scale = hi / (qmax - *zero);
+    r.scale = (hi - lo) / qmax;
+    r.zero = grid->sym ? (qmax + 1) / 2 : rintf(-lo / r.scale);
+    if (!grid->sym && r.zero < least) { /* the range moves up: fewer steps for what lies above 0 */
+        r.zero = least;
+        r.scale = hi / (qmax - r.zero);
     }
-    if (!(o->mse_norm > 0)) return;
+    if (!(norm > 0)) return r;
     float best = INFINITY;
     for (int i = 0; i < SHRINKS; i++) {
-        float p = 1.0f - (float)i / (float)GRID, s = (p * hi - p * lo) / qmax, z = o->sym ? *zero : rintf(-p * lo / s);
-        if (!o->sym && z < o->least_zero) z = o->least_zero, s = p * hi / (qmax - z);
-        float e = range_error(t, g, s, z, qmax, o->mse_norm);
+        float p = 1.0f - (float)i / (float)GRID, s = (p * hi - p * lo) / qmax, z = grid->sym ? r.zero : rintf(-p * lo / s);
+        if (!grid->sym && z < least) z = least, s = p * hi / (qmax - z);
+        float e = range_error(t, n, s, z, qmax, norm);
         if (!(e < best)) continue;
         best = e;
-        *scale = s;
-        if (!o->sym) *zero = z;
+        r.scale = s;
+        if (!grid->sym) r.zero = z;
     }
+    return r;
 }

@@ -1,6 +1,6 @@
 /* How many tokens of the calibration data reached each expert: an expert that saw few is coded from few. */
-#ifndef QZ_PIPELINE_EXPERTS_H
-#define QZ_PIPELINE_EXPERTS_H
+#ifndef QZ_CALIBRATE_EXPERTS_H
+#define QZ_CALIBRATE_EXPERTS_H
 #include "base/run.h"
 #include "base/str.h"
 #include "base/table.h"

@@ -1,4 +1,4 @@
-#include "pipeline/experts.h"
+#include "calibrate/experts.h"
 #include <stdlib.h>
 
 static bool sparse(const qz_stats *s, size_t layer) { return qz_inputs_sparse(&s->info.in, layer); }

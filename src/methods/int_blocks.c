@@ -1,55 +1,107 @@
-#include "artifacts/artifact.h"
-#include "artifacts/schemes.h"
-#include "codecs/int_group.h"
-#include "pipeline/int_blocks.h"
-#include "base/size.h"
+/* Integer group codes (AWQ and GPTQ artifacts) a decoder block at a time, as the writer asks for its tensors: float weights of
+ * one block are resident, the results live until the next block is asked for.
+ * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best
+ * only), then the inputs of a block (model/sites.h) in order, each linear by methods/gptq.h under the Gram matrix of
+ * its input: of the float model (--propagate original) or of the model quantized so far (--propagate quantized, then also
+ * asymmetric calibration in best).
+ * Of a layer with experts the mixer goes so, then stage by stage each expert's linears under the Gram matrix of its own
+ * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts and
+ * the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to
+ * them). */
 #include "base/half.h"
+#include "base/size.h"
+#include "calibrate/experts.h"
+#include "calibrate/propagate.h"
+#include "calibrate/replay.h"
+#include "codecs/int_group.h"
 #include "methods/asymmetric.h"
+#include "methods/awq_compat.h"
 #include "methods/damping.h"
+#include "methods/gptq.h"
+#include "methods/int_grid.h"
+#include "methods/method_rows.h"
 #include "methods/norm_refit.h"
-#include "pipeline/experts.h"
 #include <stdio.h>
 #include <string.h>
 
-qz_status qz_int_supported(const qz_model *m, const qz_recipe *recipe, qz_error *err) {
-    if (m->config.experts == 0 || !qz_recipe_replays(recipe)) return QZ_OK;
+/* Linears that are coded together: those of a block itself, or of one expert. */
+typedef struct {
+    long expert;                         /* -1: the block itself */
+    qz_awq_block block;
+    qz_int_setting setting[QZ_STAGES];   /* the linears of an input agree */
+    float *scales[QZ_STAGES];            /* of the input's columns */
+    const char *name[QZ_LINEARS];        /* of the tensors */
+    qz_quantized lin[QZ_LINEARS];
+} qz_int_unit;
+
+typedef struct {
+    qz_method_job job;
+    qz_run *run;
+    const qz_model *model;
+    const qz_stats *stats;               /* NULL: none (compat) */
+    qz_mm *mm;
+    qz_method_options o;
+    qz_awq_options awq;
+    qz_gptq_options gptq;
+    qz_replay *replay;                   /* AWQ's own search; else NULL */
+    qz_propagate *flow;
+    long layer;                          /* whose results are held, -1: none */
+    qz_arena weights, results;
+    qz_int_unit self, *experts;          /* experts [config.experts], NULL: the layer has none */
+    bool folded_any;
+    qz_quantized head;
+    qz_folded folded[QZ_STAGES + QZ_LINEARS]; /* norms, then biases */
+    size_t n_folded, n_blocks, n_fallbacks;
+    size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose gains stayed: not computable */
+    size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are because a router reads them too */
+    double plain, scaled, final_error, damping, alpha;
+    double fold_energy, final_energy;    /* what plain and scaled, and final_error, are shares of */
+    size_t n_alpha, n_damped;
+    double least_damp, most_damp;        /* of the n_damped inputs where it was decided */
+    qz_method_result found;              /* for the tensor at hand */
+} qz_int_blocks;
+
+static qz_status replayable(const qz_model *m, qz_error *err) {
+    if (m->config.experts == 0) return QZ_OK;
     return qz_fail(err, QZ_EUNSUPPORTED, "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search best", m->path,
                    (unsigned long long)m->config.experts);
 }
 
-qz_status qz_int_blocks_open(qz_int_blocks *a, qz_run *run, const qz_model *m, const qz_stats *stats, const qz_windows *windows,
-                             const qz_recipe *recipe, qz_error *err) {
-    const qz_scheme_spec *spec = &recipe->spec;
-    const qz_int_options *o = &recipe->ints;
-    *a = (qz_int_blocks){.run = run, .model = m, .stats = stats, .spec = spec, .o = *o, .layer = -1};
-    a->o.residual = o->residual && !m->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
+/* Options as the coder takes them. */
+static void set_codes(qz_int_blocks *a) {
+    const qz_method_options *o = &a->o;
+    const qz_int_setting *usual = &a->job.usual;
     const bool compat = o->search == QZ_SEARCH_COMPAT;
-    a->replay = qz_recipe_replays(recipe);
-    a->awq.codes = qz_feedback_default;
-    a->awq.codes.bits = spec->bits;
-    a->awq.codes.group_size = spec->group_size;
-    a->awq.codes.sym = spec->sym;
-    a->gptq = (qz_gptq_options){.codes = a->awq.codes, .act_order = spec->act_order, .static_groups = spec->static_groups, .damp = o->damp, .strict = o->strict};
+    a->awq.codes = *usual;
+    a->gptq = (qz_gptq_options){.codes = qz_feedback_default, .damp = o->damp, .strict = o->strict, .natural = !o->order};
     a->gptq.codes.reference = compat;
-    a->gptq.codes.least_zero = spec->scheme == QZ_SCHEME_GPTQ && !spec->v2 ? 1 : 0;
-    a->gptq.natural = !o->order;
     if (!o->descent) a->gptq.codes.sweeps = 0;
     if (!o->refit) a->gptq.codes.rounds = o->descent ? 1 : 0;
     a->gptq.codes.no_refit = !o->refit;
-    a->gptq.codes.positive = !o->sign;
     a->gptq.codes.mse_norm = o->mse_norm;
-    if (spec->group_size == 0) a->o.fold = false; /* the scale search works in groups */
-    QZ_TRY(qz_mm_open(run, &a->mm, err));
-    if ((a->replay || o->propagate) && windows == NULL)
-        return qz_fail(err, QZ_EUSAGE, "%s needs the calibration tokens: give them with --calib (statistics are not enough)",
-                       a->replay ? "AWQ's --search compat" : "--propagate quantized");
-    if (a->replay) return qz_awq_player_open(&a->player, run, m, windows, err);
-    if (stats != NULL) QZ_TRY(qz_stats_check(stats, m, err));
-    else if (!o->propagate || o->fold) return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", spec->name);
-    if (!o->propagate) return QZ_OK;
-    QZ_TRY(qz_engine_open(run, m, NULL, &a->engine, err));
-    return qz_propagate_open(&a->flow, run, a->engine, windows->ids, windows->n_windows, windows->seq_len, o->sequential, o->asymmetric || o->norms, err);
+    a->o.residual = o->residual && !a->model->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
+    if (usual->group_size == QZ_WHOLE_ROW) a->o.fold = false;     /* the scale search works in groups */
 }
+
+/* replay: AWQ's own search, which runs blocks again. */
+static qz_status open_with(const qz_method_job *job, bool replay, void **out, qz_error *err) {
+    qz_int_blocks *a = *out = qz_calloc_array(1, sizeof *a);
+    if (a == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory coding blocks");
+    *a = (qz_int_blocks){.job = *job, .run = job->run, .model = job->model, .stats = job->stats, .o = *job->options, .layer = -1};
+    set_codes(a);
+    QZ_TRY(qz_mm_open(a->run, &a->mm, err));
+    if ((replay || a->o.propagate) && job->tokens.ids == NULL)
+        return qz_fail(err, QZ_EUSAGE, "%s needs the calibration tokens: give them with --calib (statistics are not enough)",
+                       replay ? "AWQ's --search compat" : "--propagate quantized");
+    if (replay) return qz_replay_open(&a->replay, a->run, a->model, &job->tokens, err);
+    if (a->stats != NULL) QZ_TRY(qz_stats_check(a->stats, a->model, err));
+    else if (!a->o.propagate || a->o.fold) return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", job->scheme);
+    if (!a->o.propagate) return QZ_OK;
+    const qz_propagate_options flow = {.sequential = a->o.sequential, .differences = a->o.asymmetric || a->o.norms};
+    return qz_propagate_open(&a->flow, a->run, a->model, &job->tokens, &flow, err);
+}
+static qz_status open_replay(const qz_method_job *job, void **out, qz_error *err) { return open_with(job, true, out, err); }
+static qz_status open_solver(const qz_method_job *job, void **out, qz_error *err) { return open_with(job, false, out, err); }
 
 static qz_status float_copy(qz_int_blocks *a, const qz_tensor_view *t, float **out, qz_error *err) {
     size_t n;
@@ -87,7 +139,7 @@ static qz_status load_unit(qz_int_blocks *a, qz_int_unit *u, long layer, long ex
             u->name[l] = t->name;
         }
         if (in->n == 0) continue;
-        QZ_TRY(qz_module_setting_of(a->spec, u->name[in->first], &u->setting[i], err));
+        QZ_TRY(a->job.host.setting(a->job.host.ctx, u->name[in->first], &u->setting[i], err));
         u->scales[i] = qz_arena_alloc(&a->weights, in->cols, sizeof(float));
         if (u->scales[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for scales");
         for (size_t k = 0; k < in->cols; k++) u->scales[i][k] = 1;
@@ -126,13 +178,14 @@ static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
     return QZ_OK;
 }
 
-static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting *x) {
+/* Options of linears of `cols` columns with these settings; their grid in *grid. */
+static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_int_setting *x, size_t cols, qz_int_grid *grid) {
     qz_gptq_options o = a->gptq;
-    o.codes.bits = x->bits;
-    o.codes.group_size = x->group_size;
-    o.codes.sym = x->sym;
+    *grid = qz_int_grid_of(x, cols);
+    grid->positive = !a->o.sign;
+    o.codes.grid = &grid->base;
     o.act_order = x->act_order;
-    o.static_groups = o.static_groups && x->act_order;
+    o.static_groups = x->static_groups && x->act_order;
     return o;
 }
 
@@ -142,11 +195,11 @@ static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_module_setting
 static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
     bool any = false;
     for (size_t i = 0; i < QZ_STAGES; i++) {
-        const qz_module_setting *x = &u->setting[i];
+        const qz_int_setting *x = &u->setting[i];
         const qz_fold *f = &u->block.input[i].fold;
         const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
-        const bool off = x->keep || before || x->group_size == 0 || !has_input(u, i);
-        grids[i] = (qz_awq_grid){.bits = x->bits, .group_size = x->group_size, .sym = x->sym, .off = off,
+        const bool off = x->keep || before || x->group_size == QZ_WHOLE_ROW || !has_input(u, i);
+        grids[i] = (qz_awq_grid){.bits = x->bits, .group = x->group_size, .sym = x->sym, .off = off,
                                  .fixed = f->kind == QZ_FOLD_SHARED || f->kind == QZ_FOLD_NONE};
         any |= !grids[i].off;
     }
@@ -221,8 +274,9 @@ static qz_status mean_of(const double *sum, uint64_t n, const float *scales, siz
     return QZ_OK;
 }
 
-/* What an input shows of its linears: E[x xᵀ] and E[x̃ xᵀ] (moments), the asymmetric part, and how much the diagonal takes. */
-typedef struct { qz_pair_stats *pair; double *gram, *cross; qz_asymmetric asym; double damp; } shown;
+/* What an input shows of its linears: E[x xᵀ] and E[x̃ xᵀ] (moments), the asymmetric part, how much the diagonal takes; and the
+ * grid of the codes to be. */
+typedef struct { qz_pair_stats *pair; double *gram, *cross; qz_asymmetric asym; double damp; qz_int_grid grid; } shown;
 
 /* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized
  * model (p) also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
@@ -335,7 +389,7 @@ static qz_status damping_of_stats(qz_int_blocks *a, const qz_int_unit *u, long l
 /* As asked for, or decided on held-out tokens where there are some. */
 static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_error *err) {
     const qz_awq_input *in = &u->block.input[e];
-    const qz_gptq_options o = gptq_with(a, &u->setting[e]);
+    const qz_gptq_options o = gptq_with(a, &u->setting[e], in->cols, &x->grid);
     qz_damping_linear lin[QZ_LINEARS];
     x->damp = o.damp;
     const bool halves = x->asym.cols > 0, held = !x->pair && x->gram && !o.codes.reference && stats_of(a, u, layer, e).n_held;
@@ -350,9 +404,9 @@ static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long lay
 }
 
 /* Codes of an input's linears under its matrix (none: rounded to nearest), said and counted where that was not possible as asked. */
-static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, const shown *x, qz_gptq *g, qz_error *err) {
-    qz_gptq_options o = gptq_with(a, &u->setting[e]);
+static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_gptq *g, qz_error *err) {
     const size_t n = u->block.input[e].n, cols = u->block.input[e].cols;
+    qz_gptq_options o = gptq_with(a, &u->setting[e], cols, &x->grid);
     char name[64], why[128];
     o.damp = x->damp;
     if (x->gram == NULL) { /* named once for the layer */
@@ -414,10 +468,19 @@ static void say_unseen(qz_int_blocks *a, long layer, const qz_pair_stats *p) {
     qz_str_release(&names);
 }
 
+/* The method's callback: a sub-module with the block's current weights. */
+static qz_status replay_module(void *ctx, const qz_awq_block *b, size_t input, float *y, qz_error *err) {
+    const float *w[QZ_LINEARS];
+    for (size_t l = 0; l < QZ_LINEARS; l++) w[l] = b->linear[l].w;
+    return qz_replay_module(ctx, w, input, y, err);
+}
+
 static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
     qz_awq_report rep;
-    QZ_TRY(qz_awq_player_layer(&a->player, (size_t)layer, err));
-    QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &a->player.replay, &a->awq, &a->results, a->self.lin, &rep, err));
+    qz_awq_replay with = {.tokens = qz_replay_tokens(a->replay), .hidden = (size_t)a->model->config.hidden_size, .module = replay_module, .ctx = a->replay};
+    for (size_t i = 0; i < QZ_STAGES; i++) with.x[i] = qz_replay_input(a->replay, i);
+    QZ_TRY(qz_replay_layer(a->replay, (size_t)layer, err));
+    QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &with, &a->awq, &a->results, a->self.lin, &rep, err));
     for (size_t l = 0; l < QZ_LINEARS; l++) { /* the block has none of some numbers: error 0 */
         a->self.lin[l].name = a->self.name[l];
         a->final_error += a->self.lin[l].error;
@@ -473,7 +536,7 @@ static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
 }
 
 /* The codes of a matrix that holds several linears, one below the other. */
-static qz_status join(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, qz_error *err) {
+static qz_status join(qz_int_blocks *a, const qz_method_tensor *item, const qz_quantized **q, qz_error *err) {
     qz_quantized *all = qz_arena_calloc(&a->results, 1, sizeof *all);
     const qz_int_codes *first = qz_int_codes_of(a->self.lin[item->linear].coded);
     const size_t groups = item->cols / first->group_size;
@@ -503,11 +566,12 @@ static qz_status join(qz_int_blocks *a, const qz_artifact_item *item, const qz_q
 }
 
 /* The output matrix, if the artifact has it as codes: under the float model's statistics. */
-static qz_status run_head(qz_int_blocks *a, const qz_artifact_item *item, qz_error *err) {
+static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_error *err) {
     qz_gptq g = {0};
-    qz_module_setting own;
-    QZ_TRY(qz_module_setting_of(a->spec, item->name, &own, err));
-    const qz_gptq_options o = gptq_with(a, &own);
+    qz_int_setting own;
+    qz_int_grid grid;
+    QZ_TRY(a->job.host.setting(a->job.host.ctx, item->name, &own, err));
+    const qz_gptq_options o = gptq_with(a, &own, item->cols, &grid);
     if (a->stats == NULL) return qz_fail(err, QZ_EUSAGE, "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib", item->name);
     qz_input_stats s = qz_stats_head(a->stats);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
@@ -526,31 +590,59 @@ static qz_status run_head(qz_int_blocks *a, const qz_artifact_item *item, qz_err
     return st;
 }
 
-qz_status qz_int_blocks_get(qz_int_blocks *a, const qz_artifact_item *item, const qz_quantized **q, const qz_folded **f, qz_error *err) {
+/* Codes of a linear (*q) or a float tensor that folding changed (*f); both NULL: the tensor stays as it is. */
+static qz_status get(qz_int_blocks *a, const qz_method_tensor *t, const qz_quantized **q, const qz_folded **f, qz_error *err) {
     *q = NULL;
     *f = NULL;
-    if (item->layer < 0) {
-        if (item->type != QZ_TYPE_CODED) return QZ_OK;
-        QZ_TRY(run_head(a, item, err));
+    if (t->layer < 0) {
+        if (t->type != QZ_TYPE_CODED) return QZ_OK;
+        QZ_TRY(run_head(a, t, err));
         *q = &a->head;
         return QZ_OK;
     }
     /* tokens flow through every block in turn: after a resume the finished ones are coded again (and not written) */
-    for (long l = a->flow ? (long)a->n_blocks : item->layer; a->layer != item->layer && l <= item->layer; l++) QZ_TRY(run_block(a, l, err));
-    if (item->type == QZ_TYPE_CODED) {
-        const qz_int_unit *u = item->experts ? &a->experts[item->expert] : &a->self;
-        if (u->lin[item->linear].rows != item->rows) return join(a, item, q, err);
-        *q = &u->lin[item->linear];
+    for (long l = a->flow ? (long)a->n_blocks : t->layer; a->layer != t->layer && l <= t->layer; l++) QZ_TRY(run_block(a, l, err));
+    if (t->type == QZ_TYPE_CODED) {
+        const qz_int_unit *u = t->expert >= 0 ? &a->experts[t->expert] : &a->self;
+        if (u->lin[t->linear].rows != t->rows) return join(a, t, q, err);
+        *q = &u->lin[t->linear];
         return QZ_OK;
     }
     for (size_t i = 0; i < a->n_folded && a->folded_any; i++)
-        if (strcmp(a->folded[i].name, item->name) == 0) *f = &a->folded[i];
+        if (strcmp(a->folded[i].name, t->name) == 0) *f = &a->folded[i];
+    return QZ_OK;
+}
+
+/* Anything but zeros? The first row mostly says so. */
+static bool has_values(const qz_tensor_view *t) {
+    float *x = qz_alloc_array(t->cols, sizeof *x);
+    bool any = x == NULL;
+    for (size_t r = 0; r < t->rows && !any; r++) {
+        qz_tensor_decode(t, r, 1, x);
+        for (size_t k = 0; k < t->cols && !any; k++) any = x[k] != 0;
+    }
+    qz_free(x);
+    return any;
+}
+
+static qz_status next(void *state, const qz_method_tensor *t, bool *mine, qz_error *err) {
+    qz_int_blocks *a = state;
+    a->found = (qz_method_result){.judged = true};
+    QZ_TRY(get(a, t, &a->found.q, &a->found.f, err));
+    *mine = a->found.q || a->found.f;
+    return a->found.q ? qz_quantized_check_scales(a->found.q, has_values(t->source), err) : QZ_OK;
+}
+
+static qz_status result(void *state, qz_method_result *out, qz_error *err) {
+    (void)err;
+    *out = ((const qz_int_blocks *)state)->found;
     return QZ_OK;
 }
 
 static double percent(double error, double energy) { return energy > 0 ? 100 * error / energy : 0; }
 
-void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
+/* One line about what was done. */
+static void say(const qz_int_blocks *a, char *out, size_t n) {
     if (a->replay) {
         (void)snprintf(out, n, "compat: mean output loss at ratio 0 %.4g, at the chosen ratios %.4g", a->plain, a->scaled);
         return;
@@ -574,13 +666,30 @@ void qz_int_blocks_note(const qz_int_blocks *a, char *out, size_t n) {
         if (lacks[i].count && at > 0 && (size_t)at < n) at += snprintf(out + at, n - (size_t)at, "; %zu %s", lacks[i].count, lacks[i].text);
 }
 
-void qz_int_blocks_release(qz_int_blocks *a) {
-    if (a->run == NULL) return;
+static void notes(const void *state, qz_method_notes *out) {
+    const qz_int_blocks *a = state;
+    out->fallbacks += a->n_fallbacks;
+    out->uncorrected += a->n_uncorrected;
+    out->norms_kept += a->n_norms_kept + a->n_shared;
+    if (a->n_blocks) say(a, out->text, sizeof out->text);
+}
+
+static void release(void *state) {
+    qz_int_blocks *a = state;
+    if (a == NULL) return;
     qz_mm_free(a->mm);
-    qz_awq_player_release(&a->player);
+    qz_replay_free(a->replay);
     qz_propagate_free(a->flow);
-    qz_engine_free(a->engine);
     qz_arena_release(&a->weights);
     qz_arena_release(&a->results);
-    *a = (qz_int_blocks){0};
+    qz_free(a);
 }
+
+static qz_method_memory memory(const qz_method_options *o, const qz_method_sizes *s) {
+    return (qz_method_memory){.held = s->block * (4 + 1 + 4) + s->largest * 4 * 6 + qz_method_solver_bytes(s->config, o->propagate && o->asymmetric),
+                              .pass = o->propagate ? qz_propagate_bytes(s->config, s->windows, s->seq_len) + 4 * s->block : 0}; /* and the quantized weights of a block */
+}
+
+const qz_method_ops qz_awq_method = {.supports = replayable, .open = open_replay, .next = next, .result = result, .notes = notes, .release = release,
+                                     .memory = memory};
+const qz_method_ops qz_gptq_method = {.open = open_solver, .next = next, .result = result, .notes = notes, .release = release, .memory = memory};

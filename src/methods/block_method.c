@@ -1,0 +1,163 @@
+/* The methods of block types: search alone, a run of rows at a time; and error feedback under the Gram matrix of a linear's input,
+ * which leaves to the search what has no such matrix. */
+#include "base/io.h"
+#include "base/size.h"
+#include "codecs/types.h"
+#include "methods/block_feedback.h"
+#include "methods/hessian_cache.h"
+#include "methods/method_rows.h"
+#include <stdio.h>
+
+enum { CHUNK_ELEMS = 16 << 20 }; /* float values decoded at a time */
+
+/* ---- search ---- */
+typedef struct {
+    qz_method_job job;
+    qz_method_tensor t;
+    size_t row, step;            /* next row; rows at a time */
+    float *x;                    /* [step, cols] */
+    const float *importance;
+    qz_quantized q;
+    qz_arena keep, piece;        /* of the tensor, of the rows at hand */
+} searcher;
+
+static qz_status search_open(const qz_method_job *job, void **out, qz_error *err) {
+    searcher *s = *out = qz_calloc_array(1, sizeof *s);
+    if (s == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding");
+    s->job = *job;
+    return QZ_OK;
+}
+
+static qz_status search_next(void *ctx, const qz_method_tensor *t, bool *mine, qz_error *err) {
+    searcher *s = ctx;
+    *mine = t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind != QZ_KIND_FLOAT;
+    if (!*mine) return QZ_OK;
+    qz_arena_reset(&s->keep);
+    s->t = *t;
+    s->row = 0;
+    s->step = t->whole ? t->rows : qz_min_size(t->rows, qz_max_size(1, CHUNK_ELEMS / t->cols));
+    s->importance = NULL;
+    qz_free(s->x);
+    s->x = qz_alloc_aligned(s->step * t->cols, sizeof *s->x);
+    if (s->x == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", t->name);
+    return s->job.host.importance(s->job.host.ctx, t, &s->keep, &s->importance, err);
+}
+
+static qz_status search_result(void *ctx, qz_method_result *out, qz_error *err) {
+    searcher *s = ctx;
+    const qz_method_tensor *t = &s->t;
+    const size_t n = qz_min_size(s->step, t->rows - s->row);
+    qz_arena_reset(&s->piece);
+    qz_tensor_decode(t->source, s->row, n, s->x);
+    QZ_TRY(qz_block_quantize(s->job.run, t->type, s->x, n, t->cols, s->importance, s->job.options->search, &s->piece, &s->q, err));
+    s->q.name = t->name;
+    s->row += n;
+    *out = (qz_method_result){.q = &s->q, .more = s->row < t->rows};
+    if (out->more) return QZ_OK;
+    if (t->source->data) qz_map_forget(t->source->data, t->source->bytes);
+    qz_free(s->x);
+    s->x = NULL;
+    return QZ_OK;
+}
+
+static void search_notes(const void *ctx, qz_method_notes *out) { (void)ctx, (void)out; }
+
+static void search_release(void *ctx) {
+    searcher *s = ctx;
+    if (s == NULL) return;
+    qz_free(s->x);
+    qz_arena_release(&s->keep);
+    qz_arena_release(&s->piece);
+    qz_free(s);
+}
+
+static qz_method_memory search_memory(const qz_method_options *o, const qz_method_sizes *s) {
+    (void)o;
+    return (qz_method_memory){.held = (s->largest < CHUNK_ELEMS ? s->largest : CHUNK_ELEMS) * 4 * 5};
+}
+
+const qz_method_ops qz_block_search_method = {.open = search_open, .next = search_next, .result = search_result, .notes = search_notes,
+                                              .release = search_release, .memory = search_memory};
+
+/* ---- feedback ---- */
+typedef struct {
+    qz_method_job job;
+    qz_hessian_cache matrices;
+    qz_method_tensor t;
+    const qz_hessian *h;
+    qz_quantized q;
+    qz_arena arena;
+    size_t fallbacks;
+} corrector;
+
+static qz_status feedback_open(const qz_method_job *job, void **out, qz_error *err) {
+    corrector *c = *out = qz_calloc_array(1, sizeof *c);
+    if (c == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding");
+    c->job = *job;
+    return qz_hessian_cache_open(&c->matrices, &c->job, err);
+}
+
+/* Linears of a block whose input is known as a whole. */
+static qz_status feedback_next(void *ctx, const qz_method_tensor *t, bool *mine, qz_error *err) {
+    corrector *c = ctx;
+    const size_t group = qz_block_feedback_group(t->type);
+    qz_error why = {0};
+    size_t input;
+    *mine = false;
+    c->t = *t;
+    if (t->layer < 0 || t->linear < 0 || group == 0) return QZ_OK;
+    if (qz_method_input(c->job.stats, t, &input).tokens == 0) return QZ_OK; /* an expert that no token reached: named by the survey */
+    const qz_status st = qz_hessian_cache_get(&c->matrices, t, group, &c->h, &why);
+    if (st == QZ_ENUMERIC) {
+        qz_warn(c->job.run, "%s: encoded without error feedback: %s", t->name, why.text);
+        c->fallbacks++;
+        return QZ_OK;
+    }
+    *mine = st == QZ_OK;
+    return st == QZ_OK ? QZ_OK : qz_fail(err, st, "%s", why.text);
+}
+
+static qz_status feedback_result(void *ctx, qz_method_result *out, qz_error *err) {
+    corrector *c = ctx;
+    const qz_method_tensor *t = &c->t;
+    const float *importance = NULL;
+    qz_arena_reset(&c->arena);
+    float *w = qz_alloc_aligned(t->rows * t->cols, sizeof *w);
+    qz_status st = w ? c->job.host.importance(c->job.host.ctx, t, &c->arena, &importance, err)
+                     : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", t->name);
+    if (st == QZ_OK) {
+        qz_tensor_decode(t->source, 0, t->rows, w);
+        st = qz_block_feedback(c->job.run, c->matrices.mm, t->type, w, t->rows, c->h, importance, &c->arena, &c->q, err);
+    }
+    c->q.name = t->name;
+    if (t->source->data) qz_map_forget(t->source->data, t->source->bytes);
+    qz_free(w);
+    *out = (qz_method_result){.q = &c->q, .judged = true};
+    return st;
+}
+
+static void feedback_notes(const void *ctx, qz_method_notes *out) {
+    const corrector *c = ctx;
+    out->fallbacks += c->fallbacks;
+    if (c->matrices.n_damped)
+        (void)snprintf(out->text, sizeof out->text, "error feedback under the calibration data, damping %g to %g by held-out tokens",
+                       c->matrices.least, c->matrices.most);
+}
+
+static void feedback_release(void *ctx) {
+    corrector *c = ctx;
+    if (c == NULL) return;
+    qz_hessian_cache_release(&c->matrices);
+    qz_arena_release(&c->arena);
+    qz_free(c);
+}
+
+/* The matrices of a block's inputs, beside what the search needs for the rest. */
+static qz_method_memory feedback_memory(const qz_method_options *o, const qz_method_sizes *s) {
+    qz_method_memory m = search_memory(o, s);
+    m.held += 4 * qz_method_solver_bytes(s->config, false);
+    return m;
+}
+
+const qz_method_ops qz_block_feedback_method = {.open = feedback_open, .next = feedback_next, .result = feedback_result, .notes = feedback_notes,
+                                                .release = feedback_release, .memory = feedback_memory};

@@ -1,0 +1,1 @@
+echo '{"message": [{"role": "user", "content": "x"}]}' > $W/chat.json; $Q run models/market -q --chat $W/chat.json
