@@ -1,6 +1,6 @@
-/* Scales that a method moved from one operation into the next (AWQ): found from the values of both models alone, whatever
- * container holds them, so that the product of the pair is compared. Input by input in the order of the block, because the
- * rows that give a scale are themselves columns of an earlier one. */
+/* Scales that a method moved from one operation into the next (AWQ): found from the values of both models alone,
+ * whatever container holds them, so that the product of the pair is compared. Input by input in the order of the
+ * block, because the rows that give a scale are themselves columns of an earlier one. */
 #include "artifacts/diff_int.h"
 #include "base/size.h"
 #include "model/sites.h"
@@ -19,7 +19,9 @@ static qz_status floats(qz_arena *arena, size_t n, float **out, qz_error *err) {
 static qz_diff_scale *scale_of(qz_diff_folds *f, const qz_tensor_view *x) { return &f->of[x - f->a->model->tensors]; }
 
 /* The tensor of each model under one name and of one shape; false: not both have it. */
-typedef struct { const qz_tensor_view *x, *y; } pair;
+typedef struct {
+    const qz_tensor_view *x, *y;
+} pair;
 static bool both(const qz_diff_folds *f, const qz_tensor_view *view, pair *p) {
     p->x = view ? qz_model_find(f->a->model, view->name) : NULL;
     p->y = p->x ? qz_model_find(f->b->model, p->x->name) : NULL;
@@ -30,7 +32,8 @@ static bool both(const qz_diff_folds *f, const qz_tensor_view *view, pair *p) {
 /* From the norm: gain of a over gain of b. False: the norms are equal. */
 static qz_status from_norm(qz_diff_folds *f, const pair *norm, float *s, bool *any, qz_error *err) {
     const size_t n = norm->x->cols;
-    const float more_a = qz_model_lacks(f->a->model, norm->x->name), more_b = qz_model_lacks(f->b->model, norm->y->name);
+    const float more_a = qz_model_lacks(f->a->model, norm->x->name),
+                more_b = qz_model_lacks(f->b->model, norm->y->name);
     float *u = qz_alloc_array(n, sizeof *u), *v = qz_alloc_array(n, sizeof *v);
     qz_status st = u && v ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory comparing '%s'", norm->x->name);
     if (st == QZ_OK) {
@@ -49,8 +52,8 @@ static qz_status from_norm(qz_diff_folds *f, const pair *norm, float *s, bool *a
 }
 
 /* From the rows of an earlier linear: how far each row of b must be stretched to be that of a. */
-static qz_status from_rows(qz_diff_folds *f, const pair *before, const qz_fold *fold, float *rows, float *s, size_t cols,
-                           bool *any, qz_error *err) {
+static qz_status from_rows(qz_diff_folds *f, const pair *before, const qz_fold *fold, float *rows, float *s,
+                           size_t cols, bool *any, qz_error *err) {
     const size_t n = before->x->cols;
     const float *col = scale_of(f, before->x)->col;
     float *u = qz_alloc_array(n, sizeof *u), *v = qz_alloc_array(n, sizeof *v);
@@ -96,7 +99,8 @@ static qz_status judge(qz_diff_folds *f, const qz_block *block, const qz_input *
 static void accept(qz_diff_folds *f, const qz_block *block, const qz_input *in, const float *inverse) {
     for (size_t l = in->first; l < in->first + in->n; l++) {
         pair p;
-        if (both(f, qz_block_linear(block, l, in->expert), &p) && p.x->cols == in->cols) scale_of(f, p.x)->col = inverse;
+        if (both(f, qz_block_linear(block, l, in->expert), &p) && p.x->cols == in->cols)
+            scale_of(f, p.x)->col = inverse;
     }
     f->n++;
 }
@@ -126,7 +130,8 @@ static qz_status fold_of(qz_diff_folds *f, size_t layer, const qz_input *in, qz_
     return QZ_OK;
 }
 
-qz_status qz_diff_folds_find(const qz_source *a, const qz_source *b, qz_arena *arena, qz_diff_folds *out, qz_error *err) {
+qz_status qz_diff_folds_find(const qz_source *a, const qz_source *b, qz_arena *arena, qz_diff_folds *out,
+                             qz_error *err) {
     qz_input_widths w;
     *out = (qz_diff_folds){.a = a, .b = b, .of = qz_arena_calloc(arena, a->model->n_tensors + 1, sizeof *out->of)};
     if (out->of == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory comparing");

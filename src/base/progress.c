@@ -94,25 +94,68 @@ void qz_progress_begin(qz_run *run) {
     if (run == NULL) return;
     run->progress_start = run->progress_last = qz_now();
 }
-void qz_progress_step(qz_run *run, const char *stage, uint64_t done, uint64_t total, const char *unit) {
-    if (run == NULL || run->quiet) return;
-    double now = qz_now(), spent = now - run->progress_start;
-    if (run->hook && run->hook->progress && (done == total || now - run->progress_last >= 0.1)) {
-        run->progress_last = now;
-        run->hook->progress(run->hook->arg, stage, done, total, unit);
-    }
-    if (run->log == NULL || !run->tty) return;
-    if (spent < 1.0 || now - run->progress_last < 0.2) return;
-    run->progress_last = now;
-    double rate = (double)done / spent;
-    double eta = done ? (double)(total - done) / rate : 0.0;
-    (void)fprintf(run->log, "\r\033[K%s  %llu/%llu %s  %.1f %s/s  %.0f s elapsed", stage, (unsigned long long)done,
-                  (unsigned long long)total, unit, rate, unit, spent);
-    if (done) (void)fprintf(run->log, "  ETA %.0f s", eta);
+/* ---- where a stage stands ---- */
+typedef struct {
+    uint64_t done, total;
+    double spent, rate, eta;
+    const char *per;
+} standing; /* over all layers; eta < 0: unknown */
+static standing stand(const qz_progress *p, double spent) {
+    const uint64_t times = p->layers && !p->whole ? p->layers : 1,
+                   before = times > 1 && p->layer ? (p->layer - 1) * p->total : 0;
+    standing s = {.done = before + p->done, .total = times * p->total, .spent = spent, .eta = -1};
+    s.per = p->tokens ? "tokens" : p->unit;
+    s.rate = spent > 0 ? (double)(p->tokens ? p->tokens : s.done) / spent : 0;
+    if (s.done && s.total >= s.done) s.eta = spent * (double)(s.total - s.done) / (double)s.done;
+    return s;
+}
+static void say_json(qz_run *run, const qz_progress *p, const standing *s) {
+    (void)fprintf(run->log, "{\"progress\":\"%s\"", p->stage);
+    if (p->layers)
+        (void)fprintf(run->log, ",\"layer\":%llu,\"layers\":%llu", (unsigned long long)p->layer,
+                      (unsigned long long)p->layers);
+    (void)fprintf(run->log, ",\"done\":%llu,\"total\":%llu,\"unit\":\"%s\",\"elapsed_s\":%.3f",
+                  (unsigned long long)p->done, (unsigned long long)p->total, p->unit, s->spent);
+    if (p->tokens)
+        (void)fprintf(run->log, ",\"tokens\":%llu,\"tokens_per_s\":%.3f", (unsigned long long)p->tokens, s->rate);
+    if (s->eta >= 0) (void)fprintf(run->log, ",\"eta_s\":%.3f", s->eta);
+    (void)fputs("}\n", run->log);
     (void)fflush(run->log);
 }
+static void say_line(qz_run *run, const qz_progress *p, const standing *s) {
+    (void)fprintf(run->log, "\r\033[K%s  ", p->stage);
+    if (p->layers && p->layer)
+        (void)fprintf(run->log, "layer %llu/%llu, ", (unsigned long long)p->layer, (unsigned long long)p->layers);
+    (void)fprintf(run->log, "%llu/%llu %s  %.1f %s/s  %.0f s elapsed", (unsigned long long)p->done,
+                  (unsigned long long)p->total, p->unit, s->rate, s->per, s->spent);
+    if (s->eta >= 0) (void)fprintf(run->log, "  ETA %.0f s", s->eta);
+    (void)fflush(run->log);
+}
+
+void qz_progress_at(qz_run *run, const qz_progress *p) {
+    if (run == NULL || (run->quiet && !run->progress_json)) return;
+    const double now = qz_now();
+    const standing s = stand(p, now - run->progress_start);
+    const bool end = s.done == s.total;
+    if (!run->quiet && run->hook && run->hook->progress && (end || now - run->progress_last >= 0.1)) {
+        run->progress_last = now;
+        run->hook->progress(run->hook->arg, p->stage, s.done, s.total, p->unit);
+    }
+    if (run->log == NULL) return;
+    if (run->progress_json) {
+        if (!end && now - run->progress_last < 1) return;
+        run->progress_last = now;
+        say_json(run, p, &s);
+    } else if (run->tty && s.spent >= 1 && now - run->progress_last >= 0.2) {
+        run->progress_last = now;
+        say_line(run, p, &s);
+    }
+}
+void qz_progress_step(qz_run *run, const char *stage, uint64_t done, uint64_t total, const char *unit) {
+    qz_progress_at(run, &(qz_progress){.stage = stage, .unit = unit, .done = done, .total = total});
+}
 void qz_progress_end(qz_run *run) {
-    if (run == NULL || run->log == NULL || run->quiet || !run->tty) return;
+    if (run == NULL || run->log == NULL || run->quiet || !run->tty || run->progress_json) return;
     (void)fputs("\r\033[K", run->log);
     (void)fflush(run->log);
 }

@@ -25,6 +25,7 @@ typedef struct qz_run {
     uint64_t seed;
     const char *accept;     /* codes of findings about a model that the user takes, with commas; "*": all, for verbs that only look */
     bool quiet, tty;
+    bool progress_json;     /* progress as lines of JSON, quiet or not */
     FILE *log;              /* NULL = silent */
     const qz_run_hook *hook; /* beside the log; NULL = none */
     double progress_last;   /* seconds of the last progress line */
@@ -42,9 +43,19 @@ void qz_warn(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
 /* The same for what every further opening of a file would say again: a line that was said in this run is not repeated. */
 void qz_info_once(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
 void qz_warn_once(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
-/* Progress of a stage over a second long: "stage  done/total unit  rate  ETA", on a terminal only.
+/* Progress of a stage over a second long: "stage  layer i/L, done/total unit  rate  ETA", on a terminal; with
+ * progress_json a line of JSON on the log each second and at the end of a stage, terminal or not.
  * begin sets the clock; step may be called as often as wanted; end wipes the line. */
+typedef struct {
+    const char *stage, *unit;
+    uint64_t done, total;   /* of the unit, within the layer where there are layers */
+    uint64_t layer, layers; /* the layer at work, from 1 (0: before or behind them); layers 0: a stage without layers */
+    bool whole;             /* done and total are of all layers together */
+    uint64_t tokens;        /* that have been worked on since begin; 0: not counted */
+} qz_progress;
 void qz_progress_begin(qz_run *run);
+void qz_progress_at(qz_run *run, const qz_progress *p);
+/* The same without layers and tokens. */
 void qz_progress_step(qz_run *run, const char *stage, uint64_t done, uint64_t total, const char *unit);
 void qz_progress_end(qz_run *run);
 #endif

@@ -151,7 +151,8 @@ static qz_status run_layer(pass *p, size_t layer, bool observed) {
         size_t n = qz_min_size(step, p->c->windows - w);
         QZ_TRY(qz_engine_block(p->e, layer, NULL, p->hidden + w * seq * hidden, n, seq, p->err));
         QZ_TRY(p->observed);
-        qz_progress_step(p->run, "calibrating", layer * p->c->windows + w + n, (p->info.in.layers + 1) * p->c->windows, "windows");
+        qz_progress_at(p->run, &(qz_progress){.stage = "calibrating", .unit = "windows", .done = w + n, .total = p->c->windows, .layer = layer + 1,
+                                              .layers = p->info.in.layers, .tokens = qz_max_size(1, (layer * p->c->windows + w + n) * seq / p->info.in.layers)});
     }
     qz_engine_observe(p->e, NULL, NULL);
     if (!observed) return QZ_OK;

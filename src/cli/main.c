@@ -42,6 +42,7 @@ static qz_status run_request(const qz_verb *v, qz_request r, qz_error *err) {
     r.threads = qz_min_size((size_t)asked, qz_cpus()); /* more threads than CPUs wait for each other */
     QZ_TRY(qz_run_init(&run, (size_t)r.threads, err));
     run.quiet = r.quiet;
+    run.progress_json = r.progress_json;
     if (asked > r.threads) qz_info(&run, "note: %llu threads asked for, %zu CPUs here: %zu threads", (unsigned long long)asked, qz_cpus(), qz_cpus());
     qz_status bad = qz_catalog_check_accept(r.accept, err);
     if (bad != QZ_OK) {

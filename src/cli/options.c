@@ -12,6 +12,7 @@ const qz_option qz_common_options[] = {
     {"threads", 't', QZ_OPT_COUNT, AT(threads), "N", "0", 0, 1024, "threads (0 = all CPUs this process may use)"},
     {"cpu", 0, QZ_OPT_TEXT, AT(cpu), "LEVEL", NULL, 0, 0, "kernels: ref, avx2 or avx512 (default: the best this CPU has)"},
     {"json", 0, QZ_OPT_FLAG, AT(json), NULL, NULL, 0, 0, "results as JSON on stdout"},
+    {"progress-json", 0, QZ_OPT_FLAG, AT(progress_json), NULL, NULL, 0, 0, "progress as lines of JSON on stderr, one a second"},
     {"quiet", 'q', QZ_OPT_FLAG, AT(quiet), NULL, NULL, 0, 0, "no progress and no notes on stderr"},
     {"help", 'h', QZ_OPT_FLAG, 0, NULL, NULL, 0, 0, "this text"},
 };

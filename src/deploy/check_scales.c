@@ -1,9 +1,10 @@
-/* Scales that are wrong and look like scales: of another size than their neighbours', or of another sign or size than the
- * source's. Judged by the decoded values in chunks of a row, so that it holds for every format.
- *   size:  log2 of a chunk's root mean square without its largest values, less the median of its row and of its column. A wrong
- *          exponent moves one chunk away from both; a heavy value, a small row or a loud column of a healthy model does not.
- *   source: the same of the ratio of both sizes (so scales that AWQ moved between operations cancel), and the sign of the
- *          product of both. Sees a factor of two, and a flipped sign, which nothing else shows. */
+/* Scales that are wrong and look like scales: of another size than their neighbours', or of another sign or size than
+ * the source's. Judged by the decoded values in chunks of a row, so that it holds for every format.
+ *   size:   log2 of a chunk's root mean square without its largest values, less the median of its row and of its column.
+ *           A wrong exponent moves one chunk away from both; a heavy value, a small row or a loud column of a healthy
+ *           model does not.
+ *   source: the same of the ratio of both sizes (so scales that AWQ moved between operations cancel), and the sign of
+ *           the product of both. Sees a factor of two, and a flipped sign, which nothing else shows. */
 #include "artifacts/diff.h"
 #include "artifacts/open.h"
 #include "base/io.h"
@@ -21,7 +22,10 @@ enum { CHUNK = 32, CHUNK_MOST = 128, LEAST_ROWS = 8, LEAST_CHUNKS = 2 };
 #define AT_MOST 0.01      /* more chunks than this share is structure, and no accident */
 
 /* One figure for each chunk of the rows that are read; NAN: it has none. */
-typedef struct { float *v; size_t rows, cols, first, step, chunk; } grid;
+typedef struct {
+    float *v;
+    size_t rows, cols, first, step, chunk;
+} grid;
 
 static int by_value(const void *a, const void *b) {
     const float x = *(const float *)a, y = *(const float *)b;
@@ -54,8 +58,14 @@ static float size_of(const float *x, size_t n) {
 }
 
 /* The chunk furthest from what its row and its column have; how many are beyond `limit`. */
-typedef struct { size_t row, chunk, n; float by; bool whole_row; } outlier;
-typedef struct { float *row, *col, all; } middles;
+typedef struct {
+    size_t row, chunk, n;
+    float by;
+    bool whole_row;
+} outlier;
+typedef struct {
+    float *row, *col, all;
+} middles;
 
 static void middles_of(const grid *g, float *tmp, middles *m) {
     for (size_t r = 0; r < g->rows; r++) m->row[r] = median_of(g, r * g->cols, 1, g->cols, tmp);
@@ -75,7 +85,8 @@ static bool furthest(const grid *g, const middles *m, bool absolute, float limit
         for (size_t c = 0; c < g->cols; c++) {
             const float v = g->v[r * g->cols + c], d = absolute ? v : v - m->row[r] - m->col[c] + m->all;
             /* away from its row, from its column, and from both together: on the same side */
-            const float least = absolute ? fabsf(v) : fminf(fabsf(d), fminf(fabsf(v - m->row[r]), fabsf(v - m->col[c])));
+            const float least =
+                absolute ? fabsf(v) : fminf(fabsf(d), fminf(fabsf(v - m->row[r]), fabsf(v - m->col[c])));
             if (!isfinite(least) || least <= limit || (!absolute && (v > m->row[r]) != (v > m->col[c]))) continue;
             out->n++;
             if (least > fabsf(out->by)) *out = (outlier){r, c, out->n, d < 0 ? -least : least, false};
@@ -97,10 +108,16 @@ static bool lone_row(const grid *g, const middles *m, float *tmp, outlier *out) 
     return true;
 }
 
-typedef struct { qz_check_job *j; const qz_model *source; float *x, *y, *tmp, *mid; } scanner;
+typedef struct {
+    qz_check_job *j;
+    const qz_model *source;
+    float *x, *y, *tmp, *mid;
+} scanner;
 
 /* Chunks whose product with the source's is negative: the first of them. */
-typedef struct { size_t n, row, chunk; } flips;
+typedef struct {
+    size_t n, row, chunk;
+} flips;
 
 /* Values with a scale of their own, as far as that is of use: inside of a group, small values are mostly rounding. */
 static size_t chunk_of(const scanner *s, const qz_tensor_view *t) {
@@ -117,7 +134,8 @@ static void fill(const scanner *s, const qz_tensor_view *t, const qz_tensor_view
         for (size_t c = 0; c < g->cols; c++) {
             const float *x = s->x + c * g->chunk, *y = s->y + c * g->chunk;
             double xx = 0, yy = 0, xy = 0;
-            for (size_t k = 0; k < g->chunk && o; k++) xx += (double)x[k] * (double)x[k], yy += (double)y[k] * (double)y[k], xy += (double)x[k] * (double)y[k];
+            for (size_t k = 0; k < g->chunk && o; k++)
+                xx += (double)x[k] * (double)x[k], yy += (double)y[k] * (double)y[k], xy += (double)x[k] * (double)y[k];
             g->v[i * g->cols + c] = !o ? size_of(x, g->chunk) : xx > 0 && yy > 0 ? (float)(0.5 * log2(xx / yy)) : NAN;
             if (o && xy < -0.5 * sqrt(xx * yy) && f->n++ == 0) f->row = r, f->chunk = c;
         }
@@ -133,17 +151,21 @@ static bool judge(const scanner *s, const qz_tensor_view *t, const grid *g, bool
     if (!found && !against) found = lone_row(g, &m, s->tmp, &x);
     if (!found) return false;
     const size_t from = x.whole_row ? 0 : x.chunk * g->chunk, to = x.whole_row ? t->cols : from + g->chunk;
-    qz_check_add(&s->j->f, against ? "CHK-SOURCE" : "CHK-STEP", t->name, "row %zu, columns %zu to %zu: %.3g times %s (%zu of %zu chunks of %zu values)",
+    qz_check_add(&s->j->f, against ? "CHK-SOURCE" : "CHK-STEP", t->name,
+                 "row %zu, columns %zu to %zu: %.3g times %s (%zu of %zu chunks of %zu values)",
                  g->first + x.row * g->step, from, to - 1, exp2((double)x.by),
-                 against ? "the size that the source has there" : x.whole_row ? "the size of any other row" : "the size of its row and of its column", x.n,
-                 g->rows * g->cols, g->chunk);
+                 against       ? "the size that the source has there"
+                 : x.whole_row ? "the size of any other row"
+                               : "the size of its row and of its column",
+                 x.n, g->rows * g->cols, g->chunk);
     return true;
 }
 
 /* True: something was found. */
 static qz_status one(const scanner *s, const qz_tensor_view *t, size_t budget, bool *found, qz_error *err) {
     const qz_tensor_view *o = s->source ? qz_model_find(s->source, t->name) : NULL;
-    const size_t chunk = chunk_of(s, t), chunks = t->cols / chunk, want = qz_max_size(LEAST_ROWS, budget / qz_max_size(1, t->cols));
+    const size_t chunk = chunk_of(s, t), chunks = t->cols / chunk,
+                 want = qz_max_size(LEAST_ROWS, budget / qz_max_size(1, t->cols));
     grid g = {.cols = chunks, .chunk = chunk, .step = s->j->o.deep || want >= t->rows ? 1 : t->rows / want};
     flips f = {0};
     g.rows = t->rows / g.step;
@@ -160,8 +182,10 @@ static qz_status one(const scanner *s, const qz_tensor_view *t, size_t budget, b
         fill(&w, t, o, &g, &f);
         *found = judge(&w, t, &g, o != NULL);
         if (f.n) {
-            qz_check_add(&s->j->f, "CHK-SOURCE", t->name, "row %zu, columns %zu to %zu: the sign is the other one than in the source (%zu of %zu chunks of %zu values)", f.row,
-                         f.chunk * g.chunk, (f.chunk + 1) * g.chunk - 1, f.n, n, g.chunk);
+            qz_check_add(&s->j->f, "CHK-SOURCE", t->name,
+                         "row %zu, columns %zu to %zu: the sign is the other one than in the source (%zu of %zu chunks "
+                         "of %zu values)",
+                         f.row, f.chunk * g.chunk, (f.chunk + 1) * g.chunk - 1, f.n, n, g.chunk);
             *found = true;
         }
     }
@@ -174,7 +198,8 @@ static qz_status one(const scanner *s, const qz_tensor_view *t, size_t budget, b
 static qz_status scan(scanner *s, qz_error *err) {
     const qz_model *m = s->j->model;
     size_t cols = 1, weights = 1, found = 0;
-    for (size_t i = 0; i < m->n_tensors; i++) cols = qz_max_size(cols, m->tensors[i].cols), weights += m->tensors[i].rows * m->tensors[i].cols;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        cols = qz_max_size(cols, m->tensors[i].cols), weights += m->tensors[i].rows * m->tensors[i].cols;
     s->x = qz_alloc_array(cols, sizeof *s->x);
     s->y = qz_alloc_array(cols, sizeof *s->y);
     qz_status st = s->x && s->y ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", m->path);

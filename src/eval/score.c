@@ -242,12 +242,13 @@ qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifac
             return qz_fail(err, QZ_EUSAGE, "vocabularies differ: expected %zu tokens, found %llu in '%s'", s.vocab,
                            (unsigned long long)qz_engine_model(engines[i])->config.vocab_size, qz_engine_model(engines[i])->path);
     qz_status st = scorer_open(&s, err);
-    size_t at = 0;
+    size_t at = 0, seen = 0; /* seen: tokens of all models together */
     qz_progress_begin(run);
     for (size_t w = 0; w < set->n && st == QZ_OK; w++) {
         st = score_window(&s, w, at, err);
         at += set->windows[w].n - set->windows[w].first;
-        qz_progress_step(run, "evaluating", w + 1, set->n, "windows");
+        seen += set->windows[w].n * n;
+        qz_progress_at(run, &(qz_progress){.stage = "evaluating", .unit = "windows", .done = w + 1, .total = set->n, .tokens = seen});
     }
     qz_progress_end(run);
     for (size_t i = 0; st == QZ_OK && i < n_artifacts; i++) finish(&s, i + s.has_source, &scores[i]);

@@ -132,6 +132,7 @@ static void print_json(const qz_explained *x, qz_str *out) {
     qz_json_quote(out, x->topic, strlen(x->topic));
     qz_str_puts(out, ",\"text\":");
     qz_json_quote(out, x->text.ptr ? x->text.ptr : "", x->text.len);
+    qz_str_puts(out, x->unread.ptr ? x->unread.ptr : "");
     qz_str_puts(out, ",\"tables\":[");
     for (size_t i = 0; i < x->n; i++) {
         if (i) qz_str_putc(out, ',');

@@ -21,6 +21,7 @@ typedef struct {
     qz_run *run;
     qz_explain_options o;
     const char *topic;
+    qz_str unread;              /* pairs of --json: keys of the opened configuration that nothing reads */
     qz_arena arena;
     qz_str text;
     qz_table tables[QZ_EXPLAIN_TABLES]; size_t n;

@@ -1,6 +1,7 @@
 /* The glass box: one element of one tensor from the bytes of its file to its value. Codes are read through the codecs; the
  * bits that hold a code are found by letting the codec pack other codes and looking at what changes, and for packed words the
  * code is read again from the file's own bytes and must agree. */
+#include "model/leftovers.h"
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/io.h"
@@ -207,6 +208,7 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
     QZ_TRY(parse_elem(x, x->o.elem, &e.row, &e.col));
     QZ_TRY(qz_source_open(x->run, path, &s, x->err));
     qz_status st = QZ_OK;
+    qz_unread_json(&s.model->config.keys, "", &x->unread);
     e.t = find(s.model, x->o.tensor);
     if (e.t == NULL) {
         st = unknown_tensor(x, s.model, x->o.tensor);

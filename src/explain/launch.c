@@ -1,4 +1,5 @@
 /* `explain launch ARTIFACT`: the lines that load it, per engine, from what the artifact is and what engines.def knows. */
+#include "model/leftovers.h"
 #include "base/io.h"
 #include "codecs/types.h"
 #include "base/size.h"
@@ -212,6 +213,7 @@ static qz_status read_wishes(launch *l, qz_error *err) {
 qz_status qz_explain_launch(qz_explained *x, const char *path) {
     qz_source s = {0};
     QZ_TRY(qz_source_open(x->run, path, &s, x->err));
+    qz_unread_json(&s.model->config.keys, "", &x->unread);
     launch l = {.x = x, .s = &s, .path = path, .kind = kind_of(s.model)};
     qz_explain_line(x, "%s: %s, %s; %s", s.name, s.model->container, s.model->encoding, s.model->contract);
     qz_explain_line(x, "\nquantz");

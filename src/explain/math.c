@@ -102,11 +102,11 @@ qz_status qz_explain_fp8(qz_explained *x) {
     QZ_TRY(qz_explain_table(x, "formats", "Format<|Largest>|Smallest>|Used for<"));
     for (size_t i = 0; i < 3; i++)
         QZ_TRY(qz_explain_row(x, "%s|%g|%.6g|%s", types[i].name, (double)qz_small_max(types[i].t), (double)qz_small_min(types[i].t), types[i].use));
-    QZ_TRY(qz_explain_table(x, "values", "Value>|E4M3>|code>|E5M2>|code>|E2M1>|code>"));
+    QZ_TRY(qz_explain_table(x, "values", "Value>|E4M3>|E4M3 code>|E5M2>|E5M2 code>|E2M1>|E2M1 code>"));
     for (size_t i = 0; i < n; i++) {
         uint8_t c[3];
         for (size_t k = 0; k < 3; k++) c[k] = qz_small_encode(types[k].t, (float)list[i]);
-        QZ_TRY(qz_explain_row(x, "%.6g|%.6g|%02x|%.6g|%02x|%.6g|%x", list[i], (double)qz_small_decode(types[0].t, c[0]), c[0],
+        QZ_TRY(qz_explain_row(x, "%.6g|%.6g|0x%02x|%.6g|0x%02x|%.6g|0x%x", list[i], (double)qz_small_decode(types[0].t, c[0]), c[0],
                               (double)qz_small_decode(types[1].t, c[1]), c[1], (double)qz_small_decode(types[2].t, c[2]), c[2]));
     }
     return QZ_OK;

@@ -199,7 +199,8 @@ static qz_status write_items(qz_run *run, const qz_artifact_plan *plan, const qz
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(k->w)) < plan->n_items;) {
         st = put_item(&c, k, i, err);
-        qz_progress_step(run, plan->spec.name, i + 1, plan->n_items, "tensors");
+        qz_progress_at(run, &(qz_progress){.stage = plan->spec.name, .unit = "tensors", .done = i + 1, .total = plan->n_items, .whole = true,
+                                           .layer = (uint64_t)(plan->items[i].layer + 1), .layers = plan->model->config.layers});
     }
     qz_progress_end(run);
     coders_close(&c, k->out);

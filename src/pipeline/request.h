@@ -15,7 +15,7 @@ typedef struct {
     const char *verb;
     char **operands; size_t n_operands;
     /* common */
-    bool json, quiet, version;
+    bool json, quiet, version, progress_json;
     uint64_t threads;
     const char *cpu, *config;
     /* source and output */

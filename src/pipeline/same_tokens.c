@@ -20,33 +20,42 @@ static const char *token_text(const qz_source *s, uint32_t id, char buf[48]) {
 }
 
 /* The first place where two sets of windows part. Targets that only one of them has count too. */
-static qz_status parted(const qz_source *a, const qz_source *b, const qz_eval_set *x, const qz_eval_set *y, qz_error *err) {
+static qz_status parted(const qz_source *a, const qz_source *b, const qz_eval_set *x, const qz_eval_set *y,
+                        qz_error *err) {
     char at[48], bt[48];
     const char *part = qz_tokenizer_other_part(a->tokenizer, b->tokenizer);
     for (size_t w = 0; w < qz_min_size(x->n, y->n); w++) {
         const qz_eval_window *p = &x->windows[w], *q = &y->windows[w];
         for (size_t i = 0; i < qz_min_size(p->n, q->n); i++)
             if (p->ids[i] != q->ids[i])
-                return qz_fail(err, QZ_EUSAGE, "token streams differ: window %zu, token %zu is %s (id %u) in '%s' and %s (id %u) in '%s'; what differs: %s; " ADVICE, w + 1, i + 1,
-                               token_text(a, p->ids[i], at), p->ids[i], a->model->path, token_text(b, q->ids[i], bt), q->ids[i], b->model->path, part);
+                return qz_fail(err, QZ_EUSAGE,
+                               "token streams differ: window %zu, token %zu is %s (id %u) in '%s' and %s (id %u) in "
+                               "'%s'; what differs: %s; " ADVICE,
+                               w + 1, i + 1, token_text(a, p->ids[i], at), p->ids[i], a->model->path,
+                               token_text(b, q->ids[i], bt), q->ids[i], b->model->path, part);
         if (p->n != q->n)
-            return qz_fail(err, QZ_EUSAGE, "token streams differ: window %zu has %zu tokens in '%s' and %zu in '%s'; what differs: %s; " ADVICE, w + 1, p->n, a->model->path, q->n,
-                           b->model->path, part);
+            return qz_fail(
+                err, QZ_EUSAGE,
+                "token streams differ: window %zu has %zu tokens in '%s' and %zu in '%s'; what differs: %s; " ADVICE,
+                w + 1, p->n, a->model->path, q->n, b->model->path, part);
     }
-    return qz_fail(err, QZ_EUSAGE, "token streams differ: %zu windows in '%s', %zu in '%s'; what differs: %s; " ADVICE, x->n, a->model->path, y->n, b->model->path, part);
+    return qz_fail(err, QZ_EUSAGE, "token streams differ: %zu windows in '%s', %zu in '%s'; what differs: %s; " ADVICE,
+                   x->n, a->model->path, y->n, b->model->path, part);
 }
 
-qz_status qz_same_tokens(const qz_source *first, const qz_source *other, const qz_dataset *d, const qz_eval_options *o, const qz_eval_set *set, qz_error *err) {
+qz_status qz_same_tokens(const qz_source *first, const qz_source *other, const qz_dataset *d, const qz_eval_options *o,
+                         const qz_eval_set *set, qz_error *err) {
     const qz_config *a = &first->model->config, *b = &other->model->config;
     char at[48], bt[48];
     uint32_t id;
     if (a->vocab_size != b->vocab_size)
-        return qz_fail(err, QZ_EUSAGE, "vocabularies differ: %llu tokens in '%s', %llu in '%s'; " ADVICE, (unsigned long long)a->vocab_size, first->model->path,
-                       (unsigned long long)b->vocab_size, other->model->path);
+        return qz_fail(err, QZ_EUSAGE, "vocabularies differ: %llu tokens in '%s', %llu in '%s'; " ADVICE,
+                       (unsigned long long)a->vocab_size, first->model->path, (unsigned long long)b->vocab_size,
+                       other->model->path);
     if (first->tokenizer == NULL || other->tokenizer == NULL || d->kind == QZ_DATA_JSONL_IDS) return QZ_OK;
     if (qz_tokenizer_other_token(first->tokenizer, other->tokenizer, &id))
-        return qz_fail(err, QZ_EUSAGE, "vocabularies differ: token %u is %s in '%s' and %s in '%s'; " ADVICE, id, token_text(first, id, at), first->model->path,
-                       token_text(other, id, bt), other->model->path);
+        return qz_fail(err, QZ_EUSAGE, "vocabularies differ: token %u is %s in '%s' and %s in '%s'; " ADVICE, id,
+                       token_text(first, id, at), first->model->path, token_text(other, id, bt), other->model->path);
     qz_eval_set again;
     QZ_TRY(qz_eval_set_build(other->tokenizer, d, o, &again, err));
     qz_status st = strcmp(again.token_hash, set->token_hash) == 0 ? QZ_OK : parted(first, other, set, &again, err);

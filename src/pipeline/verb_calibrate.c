@@ -9,6 +9,8 @@
 #include "pipeline/outputs.h"
 #include "artifacts/provenance.h"
 #include "pipeline/verbs.h"
+#include "report/json_write.h"
+#include "text/lint.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
 #include <string.h>
@@ -109,26 +111,73 @@ static qz_status claim(qz_outputs *o, const qz_request *r, const char *path, qz_
     return qz_outputs_claim(o, r, r->imatrix, QZ_OUTPUT_FILE, err);
 }
 
-static qz_status show(const qz_stats *stats, const qz_source *s, const char *path, bool finished, bool json, qz_error *err) {
+/* What became of the samples, and how long they are: the windows are cut once more, which costs little beside the pass. */
+static qz_status json_data(qz_run *run, const qz_source *s, const qz_request *r, qz_json_writer *j, qz_error *err) {
+    qz_run silent = *run; /* all of it has been said */
+    qz_dataset d = {0};
+    qz_windows w = {0};
+    qz_lint lint = {0};
+    silent.log = NULL;
+    silent.hook = NULL;
+    qz_status st = qz_calib_windows(&silent, s, r, &d, &w, err);
+    if (st == QZ_OK) st = qz_lint_run(s->tokenizer, &d, NULL, &lint, err);
+    if (st == QZ_OK) {
+        const struct { const char *key; size_t n; } rows[] = {
+            {"samples_read", w.samples_read}, {"samples_used", w.samples_used}, {"samples_truncated", w.samples_truncated},
+            {"samples_dropped", w.samples_dropped}, {"samples_unique", lint.data.unique}, {"tokens_read", w.tokens_total},
+            {"tokens_used", w.tokens_used}, {"tokens_cut", w.tokens_cut}, {"bos_added", w.bos_added}, {"shortest", lint.data.shortest},
+            {"longest", lint.data.longest}};
+        qz_jw_text(j, "reader", d.reader);
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) qz_jw_count(j, rows[i].key, rows[i].n);
+        qz_jw_real(j, "median", lint.data.median);
+        qz_jw_open(j, "histogram", '['); /* samples of [2^i, 2^(i+1)) tokens */
+        for (size_t i = 0; i < sizeof lint.data.histogram / sizeof lint.data.histogram[0]; i++) qz_jw_count(j, NULL, lint.data.histogram[i]);
+        qz_jw_close(j, ']');
+    }
+    qz_lint_release(&lint);
+    qz_windows_release(&w);
+    qz_dataset_release(&d);
+    return st;
+}
+
+static qz_status json_result(qz_run *run, const qz_stats *stats, const qz_source *s, const qz_request *r, const char *path, bool finished,
+                             qz_str *out, qz_error *err) {
+    const qz_stats_info *i = &stats->info;
+    const uint64_t beyond = qz_source_beyond(s, (size_t)i->seq_len) * i->windows;
+    qz_json_writer w;
+    char hex[65];
+    QZ_TRY(qz_sha256_file_hex(path, hex, err));
+    qz_jw_begin(&w, out);
+    qz_jw_text(&w, "stats", path);
+    qz_jw_text(&w, "sha256", hex);
+    qz_jw_count(&w, "tokens", i->tokens);
+    qz_jw_count(&w, "windows", i->windows);
+    qz_jw_count(&w, "seq_len", i->seq_len);
+    qz_jw_count(&w, "bos", i->bos);
+    qz_jw_text(&w, "template", i->chat_template);
+    qz_jw_count(&w, "peak_rss_bytes", qz_peak_rss());
+    QZ_TRY(json_data(run, s, r, &w, err));
+    if (beyond) qz_jw_count(&w, "positions_beyond_context", beyond);
+    qz_unread_json(&s->model->config.keys, "", out);
+    if (i->in.experts) qz_jw_key(&w, "experts");
+    if (i->in.experts) qz_experts_json(stats, out);
+    qz_jw_key(&w, "calibration_accepted");
+    qz_accepted_json(i->accepted, out);
+    if (finished) qz_jw_bool(&w, "already_finished", true);
+    qz_jw_end(&w);
+    return QZ_OK;
+}
+
+static qz_status show(qz_run *run, const qz_stats *stats, const qz_source *s, const qz_request *r, const char *path, bool finished, qz_error *err) {
+    const bool json = r->json;
     const qz_stats_info *i = &stats->info;
     qz_str out = {0};
     qz_arena arena = {0};
     qz_table t = {0};
     char hex[65];
     qz_status st = qz_sha256_file_hex(path, hex, err);
-    if (json) {
-        qz_str_printf(&out, "{\"stats\":\"%s\",\"sha256\":\"%s\",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"bos\":%d,\"template\":\"%s\",\"peak_rss_bytes\":%llu", path, hex,
-                      (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
-                      (unsigned long long)qz_peak_rss());
-        const uint64_t beyond = qz_source_beyond(s, (size_t)i->seq_len) * i->windows;
-        if (beyond) qz_str_printf(&out, ",\"positions_beyond_context\":%llu", (unsigned long long)beyond);
-        qz_unread_json(&s->model->config.keys, "", &out);
-        if (i->in.experts) qz_str_puts(&out, ",\"experts\":");
-        if (i->in.experts) qz_experts_json(stats, &out);
-        qz_str_puts(&out, ",\"calibration_accepted\":");
-        qz_accepted_json(i->accepted, &out);
-        qz_str_puts(&out, finished ? ",\"already_finished\":true}\n" : "}\n");
-    } else
+    if (json && st == QZ_OK) st = json_result(run, stats, s, r, path, finished, &out, err);
+    else
         qz_str_printf(&out, "%s  sha256 %s%s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f MiB\n", path, hex,
                       finished ? ", already finished" : "",
                       (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
@@ -158,7 +207,7 @@ static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *ou
     if (st == QZ_OK && !r->lint) st = qz_stats_open(&stats, path, err);
     if (st == QZ_OK && !r->lint && r->imatrix) st = stage_imatrix(run, &stats, &s.model->config, r->imatrix, err);
     if (st == QZ_OK && !r->lint && r->imatrix) st = name_imatrix(r, err);
-    if (st == QZ_OK && !r->lint) st = show(&stats, &s, path, finished, r->json, err);
+    if (st == QZ_OK && !r->lint) st = show(run, &stats, &s, r, path, finished, err);
     qz_stats_release(&stats);
     qz_source_release(&s);
     return st;

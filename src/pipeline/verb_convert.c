@@ -9,6 +9,7 @@
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
+#include "report/json_write.h"
 #include "report/table_print.h"
 #include <math.h>
 #include <stdio.h>
@@ -64,18 +65,29 @@ static qz_status edge_table(const qz_conversion *c, qz_arena *a, qz_table *t, qz
 static qz_status print_json(const qz_source *src, const qz_conversion *c, const qz_produced *p, const qz_table *t,
                             qz_error *err) {
     qz_str s = {0};
-    qz_str_printf(&s,
-                  "{\"artifact\":\"%s\",\"scheme\":\"%s\",\"bytes\":%llu,\"bits_per_weight\":%.6f,\"seconds\":%.3f,"
-                  "\"proof_kl\":%.9g,\"proof_tokens\":%zu,\"kept\":%s",
-                  p->path ? p->path : "", c->plan.spec.name, (unsigned long long)p->bytes, p->bits_per_weight,
-                  p->seconds, p->self_kl, p->self_tokens, p->summary_json);
-    if (p->flushed) qz_str_printf(&s, ",\"flushed_to_zero\":%llu", (unsigned long long)p->flushed);
+    qz_json_writer w;
+    qz_jw_begin(&w, &s);
+    qz_jw_text(&w, "artifact", p->path ? p->path : "");
+    qz_jw_text(&w, "scheme", c->plan.spec.name);
+    qz_jw_text(&w, "from", src->model->container);
+    qz_jw_text(&w, "from_encoding", src->model->encoding);
+    qz_jw_count(&w, "bytes", p->bytes);
+    qz_jw_real(&w, "bits_per_weight", p->bits_per_weight);
+    qz_jw_real(&w, "seconds", p->seconds);
+    if (p->self_kl >= 0) {
+        qz_jw_real(&w, "proof_kl", p->self_kl);
+        qz_jw_count(&w, "proof_tokens", p->self_tokens);
+        qz_jw_text(&w, "proof_text", p->proof_text);
+        qz_jw_text(&w, "proof_greedy", p->greedy);
+    }
+    qz_jw_raw(&w, "kept", p->summary_json);
+    if (p->flushed) qz_jw_count(&w, "flushed_to_zero", p->flushed);
     qz_unread_json(&src->model->config.keys, "", &s);
-    qz_str_puts(&s, ",\"edges\":");
+    qz_jw_key(&w, "edges");
     qz_table_json(t, &s);
     while (s.len && s.ptr[s.len - 1] == '\n') s.len--;
-    if (p->finished) qz_str_puts(&s, ",\"already_finished\":true");
-    qz_str_puts(&s, "}\n");
+    if (p->finished) qz_jw_bool(&w, "already_finished", true);
+    qz_jw_end(&w);
     qz_status st = qz_show(&s, err);
     qz_str_release(&s);
     return st;

@@ -14,6 +14,7 @@ qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = qz_show(&out, err);
     qz_str_release(&out);
     qz_str_release(&x.text);
+    qz_str_release(&x.unread);
     qz_arena_release(&x.arena);
     return st;
 }

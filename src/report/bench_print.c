@@ -1,22 +1,14 @@
+#include "report/json_write.h"
 #include "report/measured.h"
+#include <stdio.h>
 
-qz_status qz_bench_table(bool json, qz_arena *arena, qz_table *t, qz_error *err) {
+qz_status qz_bench_table(qz_arena *arena, qz_table *t, qz_error *err) {
     static const qz_column cols[] = {{"Artifact", 'l'}, {"Size GB", 'r'}, {"load s", 'r'}, {"TTFT ms", 'r'}, {"prompt tok/s", 'r'}, {"gen tok/s", 'r'},
                                      {"min-max", 'r'}, {"RSS MiB", 'r'}, {"GB/s", 'r'}, {"% bw", 'r'}, {"kernel", 'l'}};
-    static const qz_column all[] = {{"artifact", 'l'}, {"bytes", 'r'}, {"load_s", 'r'},
-        {"ttft_ms", 'r'}, {"ttft_ms_min", 'r'}, {"ttft_ms_max", 'r'}, {"ttft_ms_p95", 'r'}, {"ttft_ms_p99", 'r'},
-        {"prompt_tps", 'r'}, {"prompt_tps_min", 'r'}, {"prompt_tps_max", 'r'}, {"prompt_tps_p95", 'r'}, {"prompt_tps_p99", 'r'},
-        {"gen_tps", 'r'}, {"gen_tps_min", 'r'}, {"gen_tps_max", 'r'}, {"gen_tps_p95", 'r'}, {"gen_tps_p99", 'r'},
-        {"end_to_end_tps", 'r'}, {"end_to_end_tps_min", 'r'}, {"end_to_end_tps_max", 'r'}, {"end_to_end_tps_p95", 'r'}, {"end_to_end_tps_p99", 'r'},
-        {"prompt_tokens", 'r'}, {"pp_tokens", 'r'}, {"new_tokens", 'r'}, {"repeats", 'r'}, {"peak_rss_bytes", 'r'}, {"engine_bytes", 'r'}, {"kv_bytes", 'r'},
-        {"bytes_per_token", 'r'}, {"bandwidth_gbs", 'r'}, {"memory_bandwidth_gbs", 'r'}, {"kernel", 'l'}, {"cpu", 'l'},
-        {"load_average", 'r'}, {"involuntary_switches_per_s", 'r'}, {"under_load", 'r'},
-        {"unread_keys", 'r'}, {"unread", 'l'}};
-    return json ? qz_table_init(t, arena, NULL, all, sizeof all / sizeof all[0], err)
-                : qz_table_init(t, arena, NULL, cols, sizeof cols / sizeof cols[0], err);
+    return qz_table_init(t, arena, NULL, cols, sizeof cols / sizeof cols[0], err);
 }
 
-static qz_status figures(qz_table *t, const char *name, const qz_model *m, const qz_bench *b, double bandwidth, qz_error *err) {
+qz_status qz_bench_row(qz_table *t, const char *name, const qz_model *m, const qz_bench *b, double bandwidth, qz_error *err) {
     const qz_latency *l = &b->speed;
     QZ_TRY(qz_table_row(t, err));
     QZ_TRY(qz_table_set(t, 0, err, "%s", name));
@@ -33,33 +25,69 @@ static qz_status figures(qz_table *t, const char *name, const qz_model *m, const
     return QZ_OK;
 }
 
-/* Numbers the table has no room for; --json has them all. */
-static qz_status all_figures(qz_table *t, const char *name, const qz_model *m, const qz_bench *b, double bandwidth, qz_error *err) {
-    const qz_latency *l = &b->speed;
-    const qz_spread *sp[] = {&l->ttft_ms, &l->prompt_tps, &l->gen_tps, &l->end_to_end_tps};
-    QZ_TRY(qz_table_row(t, err));
-    QZ_TRY(qz_table_set(t, 0, err, "%s", name));
-    QZ_TRY(qz_table_set(t, 1, err, "%llu", (unsigned long long)m->file_bytes));
-    QZ_TRY(qz_table_set(t, 2, err, "%.6f", b->load_seconds));
-    for (size_t i = 0; i < 4; i++) {
-        const double v[] = {sp[i]->median, sp[i]->min, sp[i]->max, sp[i]->p95, sp[i]->p99};
-        for (size_t k = 0; k < 5; k++) QZ_TRY(qz_table_set(t, 3 + 5 * i + k, err, "%.4f", v[k]));
+static void spread(qz_json_writer *w, const char *key, const qz_spread *s) {
+    static const char *const ends[] = {"", "_min", "_max", "_p95", "_p99"};
+    const double v[] = {s->median, s->min, s->max, s->p95, s->p99};
+    char name[64];
+    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", key, ends[i]);
+        qz_jw_real(w, name, v[i]);
     }
-    const uint64_t n[] = {l->prompt_tokens, l->pp_tokens, l->new_tokens, l->repeats, b->peak_rss, b->engine_bytes, l->kv_bytes};
-    for (size_t i = 0; i < 7; i++) QZ_TRY(qz_table_set(t, 23 + i, err, "%llu", (unsigned long long)n[i]));
-    QZ_TRY(qz_table_set(t, 30, err, "%.0f", l->bytes_per_token));
-    QZ_TRY(qz_table_set(t, 31, err, "%.3f", l->bandwidth_gbs));
-    QZ_TRY(qz_table_set(t, 32, err, "%.3f", bandwidth));
-    QZ_TRY(qz_table_set(t, 33, err, "%s", b->kernel));
-    QZ_TRY(qz_table_set(t, 34, err, "%s", b->cpu));
-    QZ_TRY(qz_table_set(t, 35, err, "%.2f", b->load_average));
-    QZ_TRY(qz_table_set(t, 36, err, "%.1f", b->switches));
-    QZ_TRY(qz_table_set(t, 37, err, "%d", b->loaded));
-    const qz_config_keys *k = &m->config.keys;
-    if (k->n_noted) QZ_TRY(qz_table_set(t, 38, err, "%u", k->n_noted));
-    return k->n_noted ? qz_table_set(t, 39, err, "%s", k->noted) : QZ_OK;
+}
+static uint64_t weight_bytes(const qz_model *m) {
+    uint64_t n = 0;
+    for (size_t i = 0; i < m->n_tensors; i++) n += m->tensors[i].bytes;
+    return n;
 }
 
-qz_status qz_bench_row(qz_table *t, bool json, const char *name, const qz_model *m, const qz_bench *b, double bandwidth, qz_error *err) {
-    return json ? all_figures(t, name, m, b, bandwidth, err) : figures(t, name, m, b, bandwidth, err);
+void qz_bench_json_begin(qz_json_writer *w, const qz_bench_facts *f, qz_str *out) {
+    qz_jw_begin(w, out);
+    qz_jw_text(w, "machine", f->machine);
+    qz_jw_count(w, "threads", f->threads);
+    qz_jw_text(w, "governor", f->governor);
+    qz_jw_real(w, "memory_bandwidth_gbs", f->bandwidth);
+    qz_jw_bool(w, "eos_stops", false); /* end-of-sequence does not stop a measurement */
+    qz_jw_open(w, "rows", '[');
+}
+void qz_bench_json_end(qz_json_writer *w) {
+    qz_str_puts(w->out, "\n");
+    qz_jw_close(w, ']');
+    qz_jw_end(w);
+}
+/* Numbers the table has no room for; --json has them all. */
+void qz_bench_json_row(qz_json_writer *w, const char *name, const qz_model *m, const qz_bench *b, double bandwidth) {
+    const qz_latency *l = &b->speed;
+    const struct {
+        const char *key;
+        uint64_t v;
+    } n[] = {{"prompt_tokens", l->prompt_tokens},
+             {"pp_tokens", l->pp_tokens},
+             {"new_tokens", l->new_tokens},
+             {"repeats", l->repeats},
+             {"peak_rss_bytes", b->peak_rss},
+             {"engine_bytes", b->engine_bytes},
+             {"kv_bytes", l->kv_bytes}};
+    const qz_config_keys *k = &m->config.keys;
+    qz_jw_row(w);
+    qz_jw_text(w, "artifact", name);
+    qz_jw_count(w, "bytes", m->file_bytes);          /* of the folder or file */
+    qz_jw_count(w, "weight_bytes", weight_bytes(m)); /* of its tensors */
+    qz_jw_real(w, "load_s", b->load_seconds);
+    spread(w, "ttft_ms", &l->ttft_ms);
+    spread(w, "prompt_tps", &l->prompt_tps);
+    spread(w, "gen_tps", &l->gen_tps);
+    spread(w, "end_to_end_tps", &l->end_to_end_tps);
+    for (size_t i = 0; i < sizeof n / sizeof n[0]; i++) qz_jw_count(w, n[i].key, n[i].v);
+    qz_jw_real(w, "bytes_per_token", l->bytes_per_token);
+    qz_jw_real(w, "bandwidth_gbs", l->bandwidth_gbs);
+    qz_jw_real(w, "memory_bandwidth_gbs", bandwidth);
+    if (bandwidth > 0) qz_jw_real(w, "bandwidth_pct", 100 * l->bandwidth_gbs / bandwidth);
+    qz_jw_text(w, "kernel", b->kernel);
+    qz_jw_text(w, "cpu", b->cpu);
+    qz_jw_real(w, "load_average", b->load_average);
+    qz_jw_real(w, "involuntary_switches_per_s", b->switches);
+    qz_jw_count(w, "under_load", b->loaded);
+    if (k->n_noted) qz_jw_count(w, "unread_keys", k->n_noted);
+    if (k->n_noted) qz_jw_text(w, "unread", k->noted);
+    qz_jw_close(w, '}');
 }

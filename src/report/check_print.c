@@ -94,7 +94,6 @@ qz_status qz_check_json(qz_check_job *j, qz_str *s, qz_error *err) {
     const qz_runtime_info *e = qz_runtime_get(j->target.engine);
     qz_json_writer w;
     qz_jw_begin(&w, s);
-    qz_jw_count(&w, "check", 1);
     qz_jw_text(&w, "input", j->path);
     qz_jw_text(&w, "model_type", j->foreign ? j->foreign : j->shape->model_type);
     qz_jw_text(&w, "format", format_text(j, format));

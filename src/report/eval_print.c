@@ -33,7 +33,8 @@ static void json_score(const qz_measured *x, qz_json_writer *w) {
     qz_jw_real(w, "kl_max", s->kl_max);
     qz_jw_real(w, "top_1_pct", s->top1);
     qz_jw_real(w, "rms_dp_pct", s->rms_dp);
-    if (s->kl_change.present) json_figure(w, "kl_against_first", "kl_against_first_low", "kl_against_first_high", &s->kl_change);
+    if (s->kl_change.present)
+        json_figure(w, "kl_against_first", "kl_against_first_low", "kl_against_first_high", &s->kl_change);
     if (!x->scored_runtime) return;
     json_figure(w, "runtime_kl", "runtime_kl_low", "runtime_kl_high", &x->runtime.kl);
     json_figure(w, "runtime_dppl_pct", "runtime_dppl_low", "runtime_dppl_high", &x->runtime.delta_ppl_pct);
@@ -118,13 +119,16 @@ static void print_runtime(const qz_measured *x, qz_str *out) {
     if (!x->scored_runtime) return;
     qz_str_printf(out, "  runtime KL      %.6f  ", x->runtime.kl.value);
     interval(out, false, 6, x->runtime.kl.low, x->runtime.kl.high);
-    qz_str_printf(out, " nats in runtime arithmetic (%s, %s), perplexity %+.3f %%\n", qz_runtime_contract(x->contract, x->kernel, contract), x->kernel,
-                  x->runtime.delta_ppl_pct.value);
+    qz_str_printf(out, " nats in runtime arithmetic (%s, %s), perplexity %+.3f %%\n",
+                  qz_runtime_contract(x->contract, x->kernel, contract), x->kernel, x->runtime.delta_ppl_pct.value);
 }
 
 void qz_measured_print(const qz_measured *x, qz_str *out) {
     qz_str_printf(out, "%s (%s, %s, %s)\n", x->name, x->container, x->encoding, x->contract);
-    if (x->made_from[0]) qz_str_printf(out, "  other source    made from source_sha256 %.16s…: differences are not those of quantization alone\n", x->made_from);
+    if (x->made_from[0])
+        qz_str_printf(
+            out, "  other source    made from source_sha256 %.16s…: differences are not those of quantization alone\n",
+            x->made_from);
     if (x->scored) {
         const qz_score *s = &x->score;
         qz_str_printf(out, "  perplexity      %.4f  ", s->ppl.value);
@@ -138,21 +142,28 @@ void qz_measured_print(const qz_measured *x, qz_str *out) {
             if (isfinite(s->ln_ratio_se)) qz_str_printf(out, " ± %.6f", s->ln_ratio_se);
             qz_str_printf(out, "\n  KL divergence   %.6f  ", s->kl.value);
             interval(out, false, 6, s->kl.low, s->kl.high);
-            qz_str_printf(out, " nats; median %.6f, 99 %% %.5f, 99.9 %% %.5f, max %.5f\n", s->kl_median, s->kl_p99, s->kl_p999, s->kl_max);
+            qz_str_printf(out, " nats; median %.6f, 99 %% %.5f, 99.9 %% %.5f, max %.5f\n", s->kl_median, s->kl_p99,
+                          s->kl_p999, s->kl_max);
             if (s->kl_change.present) {
                 qz_str_printf(out, "  against first   %+.6f  ", s->kl_change.value);
                 interval(out, true, 6, s->kl_change.low, s->kl_change.high);
                 qz_str_printf(out, " nats of KL, the same tokens paired\n");
             }
             print_runtime(x, out);
-            qz_str_printf(out, "  same top token  %.2f %%, next-token probability RMS difference %.3f %%\n", s->top1, s->rms_dp);
+            qz_str_printf(out, "  same top token  %.2f %%, next-token probability RMS difference %.3f %%\n", s->top1,
+                          s->rms_dp);
         }
     }
     if (x->tasks.n) {
-        qz_str_printf(out, "  tasks           %zu of %zu  [%.2f %%, %.2f %%]", x->tasks.solved, x->tasks.n, x->tasks.low, x->tasks.high);
-        if (x->mcnemar >= 0) qz_str_printf(out, "; against source: %zu lost, %zu won, McNemar p %.3f", x->lost, x->won, x->mcnemar);
+        qz_str_printf(out, "  tasks           %zu of %zu  [%.2f %%, %.2f %%]", x->tasks.solved, x->tasks.n,
+                      x->tasks.low, x->tasks.high);
+        if (x->mcnemar >= 0)
+            qz_str_printf(out, "; against source: %zu lost, %zu won, McNemar p %.3f", x->lost, x->won, x->mcnemar);
         qz_str_putc(out, '\n');
         for (size_t k = 0; k < x->tasks.n_kinds; k++)
-            qz_str_printf(out, "    %-14s %zu/%zu\n", x->tasks.kinds[k].kind, x->tasks.kinds[k].solved, x->tasks.kinds[k].n);
-    } else qz_str_puts(out, "  GATE-NOTASK     no task metric: perplexity alone does not pass a release; give --tasks FILE\n");
+            qz_str_printf(out, "    %-14s %zu/%zu\n", x->tasks.kinds[k].kind, x->tasks.kinds[k].solved,
+                          x->tasks.kinds[k].n);
+    } else
+        qz_str_puts(out,
+                    "  GATE-NOTASK     no task metric: perplexity alone does not pass a release; give --tasks FILE\n");
 }

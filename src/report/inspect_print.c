@@ -8,6 +8,7 @@
 #include "codecs/kv.h"
 #include "codecs/types.h"
 #include "model/leftovers.h"
+#include "report/json_write.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
 #include <stdio.h>
@@ -78,25 +79,44 @@ qz_status qz_inspect_tensors(const qz_model *m, qz_arena *a, qz_table *t, qz_err
     return st;
 }
 
+static double bits_per_weight(const qz_model *m) {
+    double bits = 0;
+    for (size_t i = 0; i < m->n_tensors; i++) bits += 8.0 * (double)m->tensors[i].bytes;
+    return bits / (double)qz_config_parameters(&m->config);
+}
+/* No dim fails at 16 bits, and the configuration is bounded. */
+static bool kv_bytes(const qz_model *m, uint64_t *kv) {
+    const qz_config *c = &m->config;
+    const qz_kv_entry entry = {{QZ_KV_F16, QZ_KV_F16}, c->kv_heads, c->head_dim, c->head_dim};
+    uint64_t token = 0;
+    return qz_kv_token_bytes(&entry, m->path, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, c->layers, 1, 1, kv);
+}
+/* NULL: there is none, or it cannot be read. */
+static json_t *manifest_of(const char *path) {
+    char *mp = qz_manifest_path(path);
+    json_t *root = NULL;
+    if (mp && qz_path_exists(mp) && qz_json_load(mp, 64 << 20, &root, &(qz_error){0}) != QZ_OK) root = NULL;
+    qz_free(mp);
+    return root;
+}
+
 static void shape_lines(const qz_source *s, qz_str *out) {
     const qz_model *m = s->model;
     const qz_config *c = &m->config;
     char size[48];
-    double bits = 0;
-    for (size_t i = 0; i < m->n_tensors; i++) bits += 8.0 * (double)m->tensors[i].bytes;
     uint64_t n = qz_config_parameters(c);
     qz_str_printf(out, "%s, %s (%s: ", m->container, m->encoding, s->name);
     type_counts(m, out);
     qz_str_printf(out, "), %s\n", m->contract);
-    qz_str_printf(out, "  family       %s, %llu weights, %.4f bits/weight\n", qz_family_get(c->family)->name, (unsigned long long)n, bits / (double)n);
+    qz_str_printf(out, "  family       %s, %llu weights, %.4f bits/weight\n", qz_family_get(c->family)->name, (unsigned long long)n, bits_per_weight(m));
     qz_str_printf(out, "  shape        hidden %llu, intermediate %llu, layers %llu, heads %llu, kv_heads %llu, head_dim %llu, vocab %llu%s\n", (unsigned long long)c->hidden_size,
                   (unsigned long long)c->intermediate_size, (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads,
                   (unsigned long long)c->head_dim, (unsigned long long)c->vocab_size, c->tie_embeddings ? ", tied embeddings" : "");
     if (c->experts) qz_str_printf(out, "  experts      %llu of width %llu, %llu for each token\n", (unsigned long long)c->experts, (unsigned long long)c->expert_width, (unsigned long long)c->experts_used);
     qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position, c->rope.theta, c->sliding_window ? ", sliding window" : "");
     qz_str_printf(out, "  size         %s, %zu tensors\n", qz_size_text(size, m->file_bytes), m->n_tensors);
-    uint64_t token = 0, kv = 0; /* no dim fails at 16 bits, and the configuration is bounded */
-    if (qz_kv_token_bytes(&(qz_kv_entry){{QZ_KV_F16, QZ_KV_F16}, c->kv_heads, c->head_dim, c->head_dim}, m->path, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, c->layers, 1, 1, &kv))
+    uint64_t kv = 0;
+    if (kv_bytes(m, &kv))
         qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits\n", (unsigned long long)kv);
     if (s->tokenizer) qz_str_printf(out, "  tokenizer    %zu tokens, chat template: %s\n", qz_tokenizer_vocab_size(s->tokenizer), qz_tokenizer_chat_template(s->tokenizer) ? "yes" : "no");
     else qz_str_puts(out, "  tokenizer    none: inputs are ids\n");
@@ -130,10 +150,8 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
 
 /* The manifest's provenance fields, or UNKNOWN. */
 static void manifest_lines(const char *path, qz_str *out) {
-    char *mp = qz_manifest_path(path);
-    qz_error e = {0};
-    json_t *root = NULL;
-    if (mp && qz_path_exists(mp) && qz_json_load(mp, 64 << 20, &root, &e) == QZ_OK) {
+    json_t *root = manifest_of(path);
+    if (root) {
         const char *key, *weights = json_string_value(json_object_get(root, "summary"));
         if (weights) qz_str_printf(out, "  weights      %s\n", weights);
         json_t *v, *prov = json_object_get(root, "provenance");
@@ -153,29 +171,76 @@ static void manifest_lines(const char *path, qz_str *out) {
         qz_arena_release(&a);
     }
     json_decref(root);
-    qz_free(mp);
+}
+
+/* Everything of the shape that the text view has. */
+static void json_shape(const qz_source *s, qz_json_writer *w) {
+    const qz_model *m = s->model;
+    const qz_config *c = &m->config;
+    const struct { const char *key; uint64_t value; } rows[] = {
+        {"hidden_size", c->hidden_size}, {"intermediate_size", c->intermediate_size}, {"layers", c->layers}, {"heads", c->heads},
+        {"kv_heads", c->kv_heads}, {"head_dim", c->head_dim}, {"vocab_size", c->vocab_size}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) qz_jw_count(w, rows[i].key, rows[i].value);
+    qz_jw_bool(w, "tied", c->tie_embeddings);
+    if (c->experts) {
+        qz_jw_count(w, "experts", c->experts);
+        qz_jw_count(w, "experts_used", c->experts_used);
+        qz_jw_count(w, "expert_width", c->expert_width);
+    }
+    qz_jw_count(w, "context", c->max_position);
+    qz_jw_real(w, "rope_theta", c->rope.theta);
+    qz_jw_count(w, "sliding_window", c->sliding_window);
+    uint64_t kv = 0;
+    if (kv_bytes(m, &kv)) qz_jw_count(w, "kv_bytes_per_token", kv);
+    if (s->tokenizer) qz_jw_count(w, "tokenizer_tokens", qz_tokenizer_vocab_size(s->tokenizer));
+    else qz_jw_null(w, "tokenizer_tokens");
+    qz_jw_bool(w, "chat_template", s->tokenizer && qz_tokenizer_chat_template(s->tokenizer));
+}
+
+/* What the manifest says; where there is none, what the file says of itself, and that the rest is unknown. */
+static void json_provenance(const qz_model *m, qz_json_writer *w) {
+    qz_arena a = {0};
+    json_t *root = manifest_of(m->path);
+    const char *recipe = qz_provenance_in(m->path, QZ_RECIPE_KEY, &a), *kept = json_string_value(json_object_get(root, "summary"));
+    char *provenance = root ? json_dumps(json_object_get(root, "provenance"), JSON_COMPACT) : NULL;
+    qz_jw_raw(w, "recipe", recipe && *recipe == '{' ? recipe : "null");
+    qz_jw_key(w, "calibration_accepted");
+    qz_accepted_json(qz_accepted_in(m->path, &a), w->out);
+    qz_jw_text(w, "kept", kept);
+    qz_jw_raw(w, "provenance", provenance ? provenance : "null");
+    free(provenance); /* jansson's */
+    json_decref(root);
+    qz_arena_release(&a);
 }
 
 void qz_inspect_json(const qz_source *s, qz_str *out) {
     const qz_model *m = s->model;
-    const qz_config *c = &m->config;
+    const qz_config_keys *k = &m->config.keys;
     qz_str types = {0};
+    qz_json_writer w;
     type_counts(m, &types);
-    qz_str_printf(out, "{\"container\":\"%s\",\"encoding\":\"%s\",\"precision_contract\":\"%s\",\"family\":\"%s\",\"types\":\"%s\",\"weights\":%llu,\"bytes\":%llu,\"tensors\":%zu,"
-                  "\"hidden_size\":%llu,\"intermediate_size\":%llu,\"layers\":%llu,\"heads\":%llu,\"kv_heads\":%llu,\"head_dim\":%llu,\"vocab_size\":%llu,\"tied\":%s,",
-                  m->container, m->encoding, m->contract, qz_family_get(c->family)->name, types.ptr ? types.ptr : "", (unsigned long long)qz_config_parameters(c),
-                  (unsigned long long)m->file_bytes, m->n_tensors, (unsigned long long)c->hidden_size, (unsigned long long)c->intermediate_size,
-                  (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads, (unsigned long long)c->head_dim,
-                  (unsigned long long)c->vocab_size, c->tie_embeddings ? "true" : "false");
-    if (c->experts) qz_str_printf(out, "\"experts\":%llu,\"experts_used\":%llu,\"expert_width\":%llu,", (unsigned long long)c->experts, (unsigned long long)c->experts_used, (unsigned long long)c->expert_width);
+    qz_jw_begin(&w, out);
+    qz_jw_text(&w, "name", s->name);
+    qz_jw_text(&w, "container", m->container);
+    qz_jw_text(&w, "encoding", m->encoding);
+    qz_jw_text(&w, "precision_contract", m->contract);
+    qz_jw_text(&w, "family", qz_family_get(m->config.family)->name);
+    qz_jw_text(&w, "types", types.ptr ? types.ptr : "");
+    qz_jw_count(&w, "weights", qz_config_parameters(&m->config));
+    qz_jw_real(&w, "bits_per_weight", bits_per_weight(m));
+    qz_jw_count(&w, "bytes", m->file_bytes);
+    qz_jw_count(&w, "tensors", m->n_tensors);
+    json_shape(s, &w);
+    qz_str_putc(out, ',');
     qz_leftovers_json(m, out);
-    qz_arena a = {0};
-    const char *recipe = qz_provenance_in(m->path, QZ_RECIPE_KEY, &a);
-    qz_str_printf(out, ",\"recipe\":%s", recipe && *recipe == '{' ? recipe : "null");
-    qz_str_puts(out, ",\"calibration_accepted\":");
-    qz_accepted_json(qz_accepted_in(m->path, &a), out);
-    qz_arena_release(&a);
-    qz_str_puts(out, "}\n");
+    if (k->n_absent) qz_jw_count(&w, "keys_absent", k->n_absent);
+    if (k->n_absent) qz_jw_text(&w, "absent", k->absent);
+    if (m->n_other_files) qz_jw_count(&w, "other_files", m->n_other_files);
+    qz_jw_open(&w, "doubts", '[');
+    for (size_t i = 0; i < m->n_doubts; i++) qz_jw_text(&w, NULL, m->doubts[i]);
+    qz_jw_close(&w, ']');
+    json_provenance(m, &w);
+    qz_jw_end(&w);
     qz_str_release(&types);
 }
 

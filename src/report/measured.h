@@ -7,6 +7,7 @@
 #include "eval/score.h"
 #include "eval/tasks.h"
 #include "model/model.h"
+#include "report/json_write.h"
 
 typedef struct {
     char name[160], container[32], encoding[64], contract[64], path[512];
@@ -60,7 +61,11 @@ qz_status qz_evaluate_json(const qz_measured *m, size_t n, const qz_eval_facts *
 /* On the terminal one model is a list of figures. */
 void qz_measured_print(const qz_measured *x, qz_str *out);
 
-/* The table of `bench`, or that of --json, which has all numbers; a row for each model. */
-qz_status qz_bench_table(bool json, qz_arena *arena, qz_table *t, qz_error *err);
-qz_status qz_bench_row(qz_table *t, bool json, const char *name, const qz_model *m, const qz_bench *b, double bandwidth, qz_error *err);
+/* The table of `bench`, a row for each model; and --json, which has all numbers. */
+qz_status qz_bench_table(qz_arena *arena, qz_table *t, qz_error *err);
+qz_status qz_bench_row(qz_table *t, const char *name, const qz_model *m, const qz_bench *b, double bandwidth, qz_error *err);
+typedef struct { const char *machine, *governor; size_t threads; double bandwidth; } qz_bench_facts; /* governor NULL: not known */
+void qz_bench_json_begin(qz_json_writer *w, const qz_bench_facts *f, qz_str *out);
+void qz_bench_json_row(qz_json_writer *w, const char *name, const qz_model *m, const qz_bench *b, double bandwidth);
+void qz_bench_json_end(qz_json_writer *w);
 #endif

@@ -212,7 +212,6 @@ void qz_pick_json(const qz_pick_page *x, qz_str *s) {
     const char *format = a->level == QZ_LEVEL_COUNT ? "as released" : qz_level_get(a->level)->title;
     qz_json_writer w;
     qz_jw_begin(&w, s);
-    qz_jw_count(&w, "pick", 1);
     json_question(&w, x);
     qz_jw_bool(&w, "refused", a->refused);
     qz_jw_text(&w, "refusal", a->refusal);

@@ -249,7 +249,13 @@ static void put_rows(const qz_table *t, qz_str *out) {
     qz_str_puts(out, "\n]");
 }
 void qz_table_json(const qz_table *t, qz_str *out) {
-    qz_str_puts(out, "{\"rows\":");
+    qz_str_putc(out, '{');
+    if (t->caption) {
+        qz_str_puts(out, "\"caption\":");
+        qz_json_quote(out, t->caption, strlen(t->caption));
+        qz_str_putc(out, ',');
+    }
+    qz_str_puts(out, "\"rows\":");
     put_rows(t, out);
     qz_str_puts(out, "}\n");
 }

@@ -10,8 +10,8 @@
  * table of more numbers than fit is printed row by row, a line for each column. */
 void qz_table_text(const qz_table *t, qz_str *out);
 void qz_table_markdown(const qz_table *t, qz_str *out);
-/* {"rows":[{…}]}, a part of an answer: cells that are plain numbers become JSON numbers; keys are titles in lower case with _ for
- * other signs. */
+/* {"caption":…,"rows":[{…}]}, a part of an answer: cells that are plain numbers become JSON numbers; keys are titles
+ * in lower case with _ for other signs. */
 void qz_table_json(const qz_table *t, qz_str *out);
 /* The same as the field "rows" of an object that is being written. */
 void qz_table_rows(const qz_table *t, qz_json_writer *w);

@@ -1,4 +1,5 @@
-/* Two tokenizers side by side: what differs first between them (C-102: figures over unlike tokens are never compared). */
+/* Two tokenizers side by side: what differs first between them (C-102: figures over unlike tokens are never
+ * compared). */
 #include <string.h>
 #include "base/size.h"
 #include "text/tokenizer_int.h"
@@ -23,7 +24,8 @@ static bool same_steps(const qz_tokenizer *a, const qz_tokenizer *b) {
 bool qz_tokenizer_other_token(const qz_tokenizer *a, const qz_tokenizer *b, uint32_t *id) {
     for (size_t i = 0; i < qz_min_size(a->vocab.n, b->vocab.n); i++) {
         const char *x = a->vocab.text[i], *y = b->vocab.text[i];
-        if (x && y && (a->vocab.len[i] != b->vocab.len[i] || memcmp(x, y, a->vocab.len[i]) != 0)) return *id = (uint32_t)i, true;
+        if (x && y && (a->vocab.len[i] != b->vocab.len[i] || memcmp(x, y, a->vocab.len[i]) != 0))
+            return *id = (uint32_t)i, true;
     }
     return false;
 }
