@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/utf8.h"
 #include "base/io.h"
 #include "base/page.h"
 #include "base/plain.h"
@@ -102,7 +103,14 @@ void qz_json_quote(qz_str *out, const char *s, size_t n) {
         case '\t': qz_str_puts(out, "\\t"); break;
         default:
             if (c < 0x20) qz_str_printf(out, "\\u%04x", c);
-            else qz_str_putc(out, (char)c);
+            else if (c < 0x80) qz_str_putc(out, (char)c);
+            else { /* bytes that are no UTF-8 become U+FFFD: names of files and of tensors may hold any */
+                uint32_t cp;
+                const size_t k = qz_utf8_step(s + i, n - i, &cp);
+                if (qz_utf8_valid(s + i, k)) qz_str_append(out, s + i, k);
+                else qz_str_puts(out, "\xEF\xBF\xBD");
+                i += k - 1;
+            }
         }
     }
     qz_str_putc(out, '"');

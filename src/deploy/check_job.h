@@ -35,7 +35,7 @@ typedef struct {
     qz_deploy_shape deploy;
     qz_deploy_spec spec, wanted;
     qz_scheme_spec scheme;      /* --to */
-    bool has_wanted;
+    bool has_wanted, unwritten;     /* unwritten: a format that this program does not write */
     uint64_t weight_files;      /* bytes of the weight files */
     qz_model *model;            /* opened, or NULL */
     const char *foreign;        /* GGUF of an architecture that is none of ours: its name; then there is no shape */

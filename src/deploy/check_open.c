@@ -106,14 +106,34 @@ static qz_status open_target(qz_check_job *j, qz_error *err) {
 
 const qz_deploy_spec *qz_check_served(const qz_check_job *j) { return j->has_wanted ? &j->wanted : &j->spec; }
 
+/* --to: a scheme, or a format that plan knows and others write. */
+static qz_status read_wanted(qz_check_job *j, qz_error *err) {
+    qz_level level;
+    j->has_wanted = true;
+    if (qz_scheme_parse(j->o.to, &j->scheme, err) == QZ_OK) {
+        qz_deploy_spec_scheme(&j->scheme, &j->wanted);
+        return QZ_OK;
+    }
+    if (qz_level_parse(j->o.to, &level, &(qz_error){0}) != QZ_OK) return err->code;
+    *err = (qz_error){0};
+    if (qz_level_scheme(level)) {
+        QZ_TRY(qz_scheme_parse(qz_level_scheme(level), &j->scheme, err));
+        qz_deploy_spec_scheme(&j->scheme, &j->wanted);
+        return QZ_OK;
+    }
+    qz_deploy_spec_level(qz_level_get(level)->name, level, &j->wanted);
+    (void)snprintf(j->scheme.name, sizeof j->scheme.name, "%s", qz_level_get(level)->name);
+    j->unwritten = true;
+    return QZ_OK;
+}
+
 qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     const char *path = j->path;
     QZ_TRY(open_target(j, err)); /* cheap refusals first */
     if (j->o.to) {
-        QZ_TRY(qz_scheme_parse(j->o.to, &j->scheme, err));
-        qz_deploy_spec_scheme(&j->scheme, &j->wanted);
-        j->has_wanted = true;
+        QZ_TRY(read_wanted(j, err));
     }
+    if (j->target.cc && j->target.cc < 80 && (j->wanted.kind == QZ_DEPLOY_AWQ || j->wanted.kind == QZ_DEPLOY_GPTQ || j->wanted.kind == QZ_DEPLOY_BNB)) j->wanted.dtype = "float16"; /* what is written */
     qz_operand_kind kind;
     QZ_TRY(qz_operand_find(path, &kind, err));
     switch (kind) {
@@ -133,7 +153,7 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     if (j->shape) QZ_TRY(qz_deploy_shape_of(j->shape, j->dtype, &j->arena, &j->deploy, err));
     j->facts.spec = &j->spec;
     j->facts.wanted = j->has_wanted ? &j->wanted : NULL;
-    j->facts.scheme = j->has_wanted ? &j->scheme : NULL;
+    j->facts.scheme = j->has_wanted && !j->unwritten ? &j->scheme : NULL;
     j->facts.params = j->shape ? j->shape->params : 0;
     j->facts.artifact = j->weight_files > 0;
     j->facts.workload = j->o.workload;

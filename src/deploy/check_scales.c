@@ -112,6 +112,7 @@ typedef struct {
     qz_check_job *j;
     const qz_model *source;
     float *x, *y, *tmp, *mid;
+    size_t compared; /* tensors that were large enough, and there in the source */
 } scanner;
 
 /* Chunks whose product with the source's is negative: the first of them. */
@@ -162,7 +163,7 @@ static bool judge(const scanner *s, const qz_tensor_view *t, const grid *g, bool
 }
 
 /* True: something was found. */
-static qz_status one(const scanner *s, const qz_tensor_view *t, size_t budget, bool *found, qz_error *err) {
+static qz_status one(scanner *s, const qz_tensor_view *t, size_t budget, bool *found, qz_error *err) {
     const qz_tensor_view *o = s->source ? qz_model_find(s->source, t->name) : NULL;
     const size_t chunk = chunk_of(s, t), chunks = t->cols / chunk,
                  want = qz_max_size(LEAST_ROWS, budget / qz_max_size(1, t->cols));
@@ -170,7 +171,9 @@ static qz_status one(const scanner *s, const qz_tensor_view *t, size_t budget, b
     flips f = {0};
     g.rows = t->rows / g.step;
     if (o && (o->rows != t->rows || o->cols != t->cols)) o = NULL;
+    if (o && (o->rows != t->rows || o->cols != t->cols)) o = NULL; /* another model's tensor of that name */
     if (g.rows < LEAST_ROWS || chunks < LEAST_CHUNKS || (s->source && !o)) return QZ_OK;
+    s->compared++;
     size_t n, both;
     if (!qz_mul_size(g.rows, chunks, &n) || !qz_add_size(g.rows, chunks, &both)) return QZ_OK;
     scanner w = *s;
@@ -214,6 +217,8 @@ static qz_status scan(scanner *s, qz_error *err) {
         qz_progress_step(s->j->run, "comparing scales", i + 1, m->n_tensors, "tensors");
     }
     qz_progress_end(s->j->run);
+    if (st == QZ_OK && s->source && s->compared == 0)
+        qz_check_add(&s->j->f, "CHK-SOURCE", "", "nothing could be compared with '%s': none of its tensors has a name and a shape that are here", s->j->o.against);
     qz_free(s->x);
     qz_free(s->y);
     return st;

@@ -136,9 +136,11 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
     return QZ_OK;
 }
 
+static bool float8(const qz_check_job *j) { return j->spec.kind == QZ_DEPLOY_FP8 || j->spec.kind == QZ_DEPLOY_FP8_BLOCK; }
+
 /* Formats and families that qz_artifact_open knows. */
 static bool readable(const qz_check_job *j) {
-    return j->shape->runs && (j->spec.kind == QZ_DEPLOY_FLOAT || j->spec.kind == QZ_DEPLOY_AWQ || j->spec.kind == QZ_DEPLOY_GPTQ || j->spec.kind == QZ_DEPLOY_BNB);
+    return j->shape->runs && (j->spec.kind == QZ_DEPLOY_FLOAT || j->spec.kind == QZ_DEPLOY_AWQ || j->spec.kind == QZ_DEPLOY_GPTQ || j->spec.kind == QZ_DEPLOY_BNB || float8(j));
 }
 
 /* Scales of one number, as the files hold them (qz_artifact_open has spread them over rows or blocks by now). */
@@ -148,6 +150,18 @@ static qz_status fused_scales(qz_check_job *j, qz_error *err) {
     if (st == QZ_OK) st = qz_deploy_shape_scales(&d, &j->arena, &j->deploy, err);
     qz_st_dir_release(&d);
     return st;
+}
+
+/* A manifest that names no file of weights vouches for none. */
+static bool weights_listed(qz_check_job *j) {
+    size_t i;
+    json_t *file;
+    json_array_foreach(json_object_get(j->manifest, "files"), i, file) {
+        const char *name = json_string_value(json_object_get(file, "name"));
+        if (name && (qz_str_ends(name, ".safetensors") || qz_str_ends(name, ".gguf"))) return true;
+    }
+    qz_check_add(&j->f, "CHK-HASH", "files", "the manifest lists no file of weights: nothing says that they are what was written");
+    return false;
 }
 
 qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
@@ -164,6 +178,7 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     }
     qz_status st = j->model ? QZ_OK : qz_artifact_open(j->run, j->path, &j->model, &e);
     if (st == QZ_EMEMORY || st == QZ_EIO) return qz_fail(err, st, "%s", e.text);
+    if (st == QZ_EUNSUPPORTED && float8(j)) return qz_check_headers(j, err); /* another writer's FP8: by its headers */
     if (st != QZ_OK) {
         qz_check_add(&j->f, "CHK-OPEN", "", "%s", e.text);
         return QZ_OK;
@@ -177,6 +192,6 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     }
     QZ_TRY(scan(j, err));
     /* hashes that agree with the manifest say more than any statistics */
-    const bool hashed = j->manifest && !j->o.quick;
+    const bool hashed = j->manifest && !j->o.quick && weights_listed(j);
     return j->o.against || !hashed ? qz_check_scales(j, err) : QZ_OK;
 }

@@ -211,22 +211,13 @@ static qz_status begin(picking *j) {
 }
 
 /* ---- format ---- */
-static qz_deploy_spec spec_of(const char *name, qz_level level, unsigned cc) {
-    qz_deploy_spec s = {.kind = qz_deploy_of_level(name), .sym = true, .zero_point = true};
-    if (level < QZ_LEVEL_COUNT) {
-        s.bits = qz_level_get(level)->bits;
-        if (qz_deploy_get(s.kind)->grouped) s.group_size = (long)qz_level_get(level)->group;
-    }
-    s.sym = s.kind != QZ_DEPLOY_AWQ;
-    if (cc && cc < 80 && (s.kind == QZ_DEPLOY_AWQ || s.kind == QZ_DEPLOY_GPTQ || s.kind == QZ_DEPLOY_BNB)) s.dtype = "float16"; /* their kernels compute in it */
-    return s;
-}
-
 static qz_status preflight(const picking *j, const char *name, qz_level level, const char *kv, qz_findings *f) {
     qz_deploy_shape shape;
     const unsigned cc = j->q->hardware->capability > 0 ? (unsigned)j->q->hardware->capability : 0;
-    const qz_deploy_spec spec = spec_of(name, level, cc);
-    const char *quantized = kv && (strcmp(kv, "q8_0") == 0 || (strcmp(kv, "fp8") == 0 && j->engine == QZ_RUNTIME_VLLM)) ? kv : NULL;
+    qz_deploy_spec spec;
+    qz_deploy_spec_level(name, level < QZ_LEVEL_COUNT ? level : qz_level_of_release(name), &spec);
+    if (cc && cc < 80 && (spec.kind == QZ_DEPLOY_AWQ || spec.kind == QZ_DEPLOY_GPTQ || spec.kind == QZ_DEPLOY_BNB)) spec.dtype = "float16"; /* their kernels compute in it */
+    const char *quantized = kv && strcmp(kv, "-") != 0 && strcmp(kv, "f16") != 0 && strcmp(kv, "bf16") != 0 ? kv : NULL;
     const qz_target t = {.engine = j->engine, .tp = (unsigned)j->out->gpus, .cc = cc, .kv = quantized, .lora = j->out->loras > 0};
     QZ_TRY(qz_deploy_shape_of(j->q->shape, j->q->dtype ? j->q->dtype : "bfloat16", j->arena, &shape, j->err));
     return qz_preflight(&shape, &spec, &t, f, j->err);
@@ -251,19 +242,42 @@ static qz_status choose_level(picking *j, const qz_pick_row *r) {
     return QZ_OK;
 }
 
+/* As it is released, a model runs where its format loads: the hardware's usual engine, else the first that takes it. */
+static void released_engine(picking *j) {
+    static const qz_runtime order[] = {QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP, QZ_RUNTIME_TRANSFORMERS};
+    const qz_deploy kind = qz_deploy_of_level(j->q->shape->released);
+    const qz_loads *usual = qz_loads_get(kind, j->engine);
+    const bool card = is_card(j->hardware);
+    for (size_t i = 0; (usual == NULL || usual->how != QZ_RUNS) && i < sizeof order / sizeof order[0]; i++) {
+        const qz_loads *how = qz_loads_get(kind, order[i]);
+        if (how == NULL || how->how != QZ_RUNS || (!card && order[i] != QZ_RUNTIME_LLAMA_CPP)) continue;
+        j->engine = order[i];
+        return;
+    }
+}
+
 static qz_status pick_format(picking *j) {
     qz_pick_answer *o = j->out;
     const qz_pick_row *r;
     QZ_TRY(first(j, QZ_PICK_FORMAT, &r));
     if (r == NULL) {
         char label[64];
+        qz_memory m;
+        const qz_memory_query least = query(j, QZ_LEVEL_GGUF_Q2_K, QZ_KV_Q8_0, 1); /* what the rules' last rows try */
         o->refused = true;
+        if (qz_memory_plan(&least, &m, &(qz_error){0}) == QZ_OK && !m.fits) {
+            o->refusal = qz_arena_printf(j->arena, "nothing fits %s: gguf:Q2_K, the smallest that the rules know, takes %.2f GB of %.2f GB usable; a smaller model, or more memory", j->q->hardware->name,
+                                         (double)m.total_buffers / 1e9, (double)m.usable / 1e9);
+            qz_findings_add(&o->flags, &(qz_finding){"PICK-ROOM", QZ_FINDING_ERROR, "", NULL, "", "pick.def"}, "nothing fits");
+            return o->refusal ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
+        }
         o->refusal = qz_arena_printf(j->arena, "no rule holds for %s on %s: which format works there is unknown%s", qz_runtime_label(j->engine, label), j->q->hardware->name,
                                      j->given ? ", or nothing fits; leave --engine out to see other ways" : "");
         qz_findings_add(&o->flags, &(qz_finding){"PICK-UNKNOWN", QZ_FINDING_WARN, "", NULL, "", "pick.def"}, "no rule holds: unknown");
         return QZ_OK;
     }
     if (r->engine && j->other == QZ_RUNTIME_NONE) j->engine = (qz_runtime)(r->engine - 1);
+    if (strcmp(r->result, "released") == 0 && !j->given && j->other == QZ_RUNTIME_NONE) released_engine(j);
     o->offloaded = r->offloaded == 1;
     set_budget(j);
     if (strcmp(r->result, "released") == 0) j->chosen = "released";
@@ -336,6 +350,7 @@ static qz_status measure(picking *j) {
 
 /* From the chosen level upwards, each with its size and whether it fits; the next one that fits is named apart. */
 static qz_status pick_ladder(picking *j) {
+    if (j->out->beside && strcmp(j->out->beside, j->chosen) == 0) j->out->beside = NULL;
     qz_pick_answer *o = j->out;
     const qz_pick_row *r;
     qz_str s = {0};

@@ -133,7 +133,7 @@ static void more_rules(void **state) {
     static const struct { const char *hw, *engine, *model, *workload, *tolerance; uint64_t users, gpus; const char *level, *kv, *flag; } v[] = {
         {"laptop-16gb", "-", "llama-3-8b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},                    /* C-133 */
         {"laptop-8gb", "-", "llama-2-13b", "chat", "balanced", 1, 1, "gguf:Q2_K", "q8_0", "PICK-TEST"},               /* the last level that fits, only with a test */
-        {"laptop-8gb", "-", "llama-3-70b", "chat", "balanced", 1, 1, NULL, NULL, "PICK-UNKNOWN"},                     /* nothing fits */
+        {"laptop-8gb", "-", "llama-3-70b", "chat", "balanced", 1, 1, NULL, NULL, "PICK-ROOM"},                        /* nothing fits */
         {"mac-m4-max-64gb", "-", "llama-3-70b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},
         {"h100", "-", "llama-3-70b", "math", "balanced", 1, 2, "fp8:channel", "bf16", "PICK-TP"},                     /* K-01: 2 GPUs with FP8 */
         {"a100-80gb", "vllm", "llama-3-70b", "math", "balanced", 1, 1, "fp8:channel", "bf16", "PRE-NATIVE"},          /* C-136: W8A16, memory only */
@@ -191,7 +191,7 @@ static void no_answer_is_refused(void **state) {
         pick_done(&x);
     }
     print_message("%zu answers: %zu refused, %zu in place of what does not load\n", n, refused, instead);
-    assert_true(n > 2000 && instead > 50 && refused < n / 2);
+    assert_true(n > 2000 && instead > 50 && refused < 2 * n / 3);
 }
 
 /* C-147: never a bare width; C-146: the ladder with sizes. */

@@ -11,7 +11,7 @@
 #include "artifacts/scheme.h"
 #include "formats/safetensors.h"
 #include "deploy/engines.h"
-#include "plan/shapes.h"
+#include "plan/levels.h"
 
 /* ---- findings ---- */
 typedef enum { QZ_FINDING_NOTE, QZ_FINDING_WARN, QZ_FINDING_ERROR } qz_finding_level;
@@ -92,6 +92,8 @@ typedef struct {
     const char *dtype;      /* activations, NULL = the model's */
 } qz_deploy_spec;
 void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out);
+/* Of a level of plan, by its name; level QZ_LEVEL_COUNT: nothing but its kind is known. */
+void qz_deploy_spec_level(const char *name, qz_level level, qz_deploy_spec *out);
 /* From quantization_config (or compression_config) of a config.json; FLOAT if there is none. */
 qz_status qz_deploy_spec_json(const json_t *root, const char *name, qz_deploy_spec *out, qz_error *err);
 /* The same for a quantize_config.json, quant_config.json object. */

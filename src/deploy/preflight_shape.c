@@ -143,6 +143,15 @@ qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_sh
 }
 
 /* ---- specs ---- */
+void qz_deploy_spec_level(const char *name, qz_level level, qz_deploy_spec *out) {
+    *out = (qz_deploy_spec){.kind = qz_deploy_of_level(name), .zero_point = true};
+    if (level < QZ_LEVEL_COUNT) {
+        out->bits = qz_level_get(level)->bits;
+        if (qz_deploy_get(out->kind)->grouped) out->group_size = (long)qz_level_get(level)->group;
+    }
+    out->sym = out->kind != QZ_DEPLOY_AWQ;
+}
+
 void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
     const char *name = qz_scheme_engines_name(s->scheme);
     *out = (qz_deploy_spec){.kind = qz_deploy_by_name(name), .bits = s->bits, .sym = s->sym, .zero_point = true};

@@ -25,7 +25,7 @@ static qz_deploy kind_of(const qz_model *m) {
 typedef struct {
     qz_explained *x;
     const qz_source *s;
-    const char *path;
+    const char *path, *word;       /* word: the path as a shell takes it */
     qz_deploy kind;
     qz_shape *shape;
     qz_hardware_set set;
@@ -64,6 +64,8 @@ static qz_status heading(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) 
     if (how->how == QZ_REFUSES) return qz_explain_say(x, "  does not load it%s%s", *how->note ? ": " : "", how->note), QZ_OK;
     if (how->cc && cc && cc < how->cc)
         return qz_explain_say(x, "  does not load it there: needs compute capability %u.%u, %s has %u.%u", how->cc / 10, how->cc % 10, l->hardware->name, cc / 10, cc % 10), QZ_OK;
+    const bool server = e == QZ_RUNTIME_VLLM || e == QZ_RUNTIME_SGLANG;
+    if (server && l->hardware && strcmp(l->hardware->kind, "gpu") != 0) return qz_explain_say(x, "  serves on GPUs: %s has none", l->hardware->name), QZ_OK;
     if (how->how == QZ_DEQUANTIZES) qz_explain_say(x, "  decodes it to 16 bits on load: plan memory for BF16%s%s", *how->note ? "; " : "", how->note);
     else if (how->cc) qz_explain_line(x, "  needs compute capability %u.%u%s%s", how->cc / 10, how->cc % 10, *how->note ? "; " : "", how->note);
     QZ_TRY(room(l, e, ctx, err));
@@ -127,7 +129,7 @@ static void python_call(qz_explained *x, const char *head, const char *path, con
 
 static qz_status servers(launch *l, qz_error *err) {
     qz_explained *x = l->x;
-    const char *path = l->path;
+    const char *path = l->word;
     uint64_t ctx;
     qz_str extra = {0};
     QZ_TRY(heading(l, QZ_RUNTIME_VLLM, &ctx, err));
@@ -169,7 +171,7 @@ static qz_status transformers(launch *l, qz_error *err) {
 /* llama.cpp's context is that of all sequences together. */
 static qz_status local(launch *l, qz_error *err) {
     qz_explained *x = l->x;
-    const char *path = l->path, *kv = l->x->o.kv;
+    const char *path = l->word, *kv = l->x->o.kv;
     const unsigned long long users = l->users ? l->users : 1;
     uint64_t ctx;
     QZ_TRY(heading(l, QZ_RUNTIME_LLAMA_CPP, &ctx, err));
@@ -210,14 +212,29 @@ static qz_status read_wishes(launch *l, qz_error *err) {
     return qz_shape_from_model(l->s->model, l->s->name, &l->shape, err);
 }
 
+/* In single quotes where a shell would take the path apart. */
+static const char *shell_word(const char *path, qz_arena *a) {
+    const size_t n = strlen(path);
+    if (strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%,=") == n && path[0] != '-') return path;
+    char *out = qz_arena_alloc(a, 4 * n + 3, 1), *p = out;
+    if (out == NULL) return path;
+    *p++ = '\'';
+    for (size_t i = 0; i < n; i++) {
+        if (path[i] == '\'') memcpy(p, "'\\''", 4), p += 4;
+        else *p++ = path[i];
+    }
+    *p++ = '\'', *p = 0;
+    return out;
+}
+
 qz_status qz_explain_launch(qz_explained *x, const char *path) {
     qz_source s = {0};
     QZ_TRY(qz_source_open(x->run, path, &s, x->err));
     qz_unread_json(&s.model->config.keys, "", &x->unread);
-    launch l = {.x = x, .s = &s, .path = path, .kind = kind_of(s.model)};
+    launch l = {.x = x, .s = &s, .path = path, .word = shell_word(path, &x->arena), .kind = kind_of(s.model)};
     qz_explain_line(x, "%s: %s, %s; %s", s.name, s.model->container, s.model->encoding, s.model->contract);
     qz_explain_line(x, "\nquantz");
-    qz_fit_command(&x->text, 2, "quantz run %s -p \"Hello\"", path);
+    qz_fit_command(&x->text, 2, "quantz run %s -p \"Hello\"", l.word);
     qz_status st = read_wishes(&l, x->err);
     if (st == QZ_OK) st = servers(&l, x->err);
     if (st == QZ_OK) st = transformers(&l, x->err);

@@ -693,6 +693,16 @@ static qz_method_memory memory(const qz_method_options *o, const qz_method_sizes
                               .pass = o->propagate ? qz_propagate_bytes(s->config, s->windows, s->seq_len) + 4 * s->block : 0}; /* and the quantized weights of a block */
 }
 
+/* A replay keeps the hidden states of all windows, the inputs of one block's linears, and what a module gives twice over. */
+static qz_method_memory replay_memory(const qz_method_options *o, const qz_method_sizes *s) {
+    const qz_config *c = s->config;
+    const uint64_t tokens = (uint64_t)s->windows * s->seq_len, attention = c->heads * c->head_dim;
+    qz_method_memory m = memory(o, s);
+    m.held += 4 * s->block; /* the block's weights as they were, beside those that are tried */
+    m.pass += 4 * tokens * (5 * c->hidden_size + 3 * attention + 4 * c->intermediate_size);
+    return m;
+}
+
 const qz_method_ops qz_awq_method = {.supports = replayable, .open = open_replay, .next = next, .result = result, .notes = notes, .release = release,
-                                     .memory = memory};
+                                     .memory = replay_memory};
 const qz_method_ops qz_gptq_method = {.open = open_solver, .next = next, .result = result, .notes = notes, .release = release, .memory = memory};

@@ -9,6 +9,8 @@
 
 /* What quantize would refuse to write, by planning it. */
 static qz_status check_write(qz_check_job *j, qz_error *err) {
+    if (j->unwritten) qz_check_add(&j->f, "CHK-FOREIGN", "", "'%s' is made by other programs; nothing is known of their limits but the engine's rules", j->scheme.name);
+    if (j->unwritten) return QZ_OK;
     const bool unopened = j->model == NULL && j->weight_files > 0 && qz_path_is_dir(j->path); /* a family that only the plan knows */
     if (!j->has_wanted || j->gguf || !qz_path_exists(j->path) || (j->model ? j->model->scheme != NULL : !unopened)) return QZ_OK;
     qz_run silent = *j->run;

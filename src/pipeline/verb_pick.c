@@ -79,10 +79,9 @@ static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
 }
 
 static qz_status show(const pick_inputs *j, qz_error *err) {
-    qz_scheme_spec spec;
     const qz_pick_answer *a = &j->answer;
     const qz_pick_page page = {.input = j->r->operands[0], .shape = j->operand.shape, .hardware = &j->own, .measured = j->q.weight_bytes > 0, .answer = a,
-                               .writable = a->level != QZ_LEVEL_COUNT && qz_scheme_parse(qz_level_get(a->level)->name, &spec, &(qz_error){0}) == QZ_OK};
+                               .scheme = a->level != QZ_LEVEL_COUNT ? qz_level_scheme(a->level) : NULL, .shape_only = j->operand.kind == QZ_OPERAND_BUILTIN};
     qz_str s = {0}, md = {0};
     qz_status st = QZ_OK;
     if (j->r->md) {
@@ -106,6 +105,9 @@ qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = show(&j, err);
     qz_outputs_end(&outs, st); /* the page is written, whatever it says */
     if (st == QZ_OK && j.answer.refused) st = qz_fail(err, QZ_ECHECK, "pick refuses: %s", j.answer.refusal);
+    else if (st == QZ_OK && qz_findings_has(&j.answer.flags, "CHK-KV"))
+        st = qz_fail(err, QZ_ECHECK, "pick's answer does not hold the request: at most %llu user%s at %llu tokens there", (unsigned long long)j.answer.max_users, j.answer.max_users == 1 ? "" : "s",
+                     (unsigned long long)j.answer.ctx);
     qz_operand_release(&j.operand);
     qz_hardware_release(&j.set);
     qz_arena_release(&j.arena);

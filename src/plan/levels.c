@@ -1,5 +1,6 @@
 #include "plan/levels.h"
 #include "codecs/types.h"
+#include "artifacts/schemes.h"
 #include "artifacts/artifact.h"
 #include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
@@ -150,13 +151,15 @@ qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix
     return st;
 }
 
-bool qz_level_writable(qz_level l) {
+const char *qz_level_scheme(qz_level l) {
     qz_scheme_spec spec;
-    if (qz_scheme_parse(levels[l].name, &spec, &(qz_error){0}) != QZ_OK) return false;
-    if (levels[l].kind != QZ_LEVEL_GGUF) return true;
-    const qz_type t = qz_type_by_ggml_id((int)qz_ftype_get(levels[l].ftype)->type);
-    return t != QZ_TYPE_NONE && qz_type_get(t)->encode != NULL;
+    const char *name = l == QZ_LEVEL_FP8_CHANNEL ? "ct:fp8_dynamic" : levels[l].name; /* one layout under two names: row scales, dynamic activations */
+    if (qz_scheme_parse(name, &spec, &(qz_error){0}) != QZ_OK) return NULL;
+    if (spec.scheme != QZ_SCHEME_GGUF) return name;
+    const qz_type t = qz_type_by_ggml_id((int)qz_ftype_get(spec.ftype)->type);
+    return t != QZ_TYPE_NONE && qz_type_get(t)->encode != NULL ? name : NULL;
 }
+
 
 qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size_t *n, qz_error *err) {
     static const qz_level usual[] = {QZ_LEVEL_BF16,        QZ_LEVEL_FP8_TENSOR, QZ_LEVEL_INT8,        QZ_LEVEL_AWQ_G128,    QZ_LEVEL_GPTQ_G128,

@@ -49,8 +49,8 @@ typedef struct {
 /* bytes_of [s->n_tensors] or NULL receives each tensor's bytes. */
 qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *bytes_of, qz_weighed *out, qz_error *err);
 
-/* Does this program write artifacts of the level? */
-bool qz_level_writable(qz_level l);
+/* The scheme under which this program writes artifacts of the level; NULL: it does not. */
+const char *qz_level_scheme(qz_level l);
 typedef struct { bool known; uint64_t file_bytes, weight_bytes; bool vocabulary; } qz_level_files;
 /* Exact bytes of all files, without a vocabulary, where a writer exists (known). source_dir: folder whose other files are carried
  * over, or NULL (then folders of files are not known). */

@@ -119,7 +119,7 @@ static json_t *facts_json(const char *facts) {
 
 /* The name of a model without what hubs add to it: "Meta-Llama-3.1-8B-Instruct" is llama-3.1-8b. want: normalised. */
 static void plain_name(const char *text, char want[64]) {
-    static const char *const ends[] = {"instruct", "it", "chat", "base", "hf", "pt", "2507", "v01", "v02", "v03"};
+    static const char *const ends[] = {"instruct", "it", "chat", "base", "hf", "pt", "v01", "v02", "v03"};
     normalise(text, want);
     if (qz_str_starts(want, "meta")) memmove(want, want + 4, strlen(want + 4) + 1);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)

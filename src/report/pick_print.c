@@ -74,12 +74,13 @@ static void put_commands(page *p, const qz_pick_page *x) {
         put(p, "commands", "quantz check %s --engine %s", x->input, qz_runtime_get(a->engine)->name);
         return;
     }
-    const char *level = qz_level_get(a->level)->name, *calib = strncmp(a->calibration.answer, "none", 4) == 0 ? "" : " --calib YOUR-TRAFFIC.jsonl";
+    const char *level = x->scheme ? x->scheme : qz_level_get(a->level)->name, *calib = strncmp(a->calibration.answer, "none", 4) == 0 ? "" : " --calib YOUR-TRAFFIC.jsonl";
     char tp[48] = "";
     if (a->gpus > 1) (void)snprintf(tp, sizeof tp, " --tp %llu", ull(a->gpus));
-    put(p, "commands", "quantz check %s --to %s --engine %s%s", x->input, level, qz_runtime_get(a->engine)->name, tp);
     const bool known = strchr(x->hardware->name, ' ') == NULL; /* a row of the table, no description */
-    if (x->writable) put(p, "commands", "quantz release %s --to %s%s --text HELD-OUT.txt --tasks TASKS.jsonl -o DIR", x->input, level, calib);
+    put(p, "commands", "quantz check %s --to %s --engine %s%s%s%s --ctx %llu --users %llu%s%s", x->input, level, qz_runtime_get(a->engine)->name, tp, known && !a->offloaded ? " --hardware " : "",
+        known && !a->offloaded ? x->hardware->name : "", ull(a->ctx), ull(a->users), strcmp(a->kv.answer, "-") ? " --kv " : "", strcmp(a->kv.answer, "-") ? a->kv.answer : "");
+    if (x->scheme) put(p, "commands", "quantz release %s --to %s%s --text HELD-OUT.txt --tasks TASKS.jsonl -o DIR", x->shape_only ? "MODEL-FOLDER" : x->input, level, calib);
     else put(p, "commands", "quantz does not write %s yet: make it with the format's own tools, then quantz check DIR", level);
     put(p, "commands", "quantz explain launch DIR/ARTIFACT%s%s --ctx %llu --users %llu%s%s%s", known ? " --hardware " : "", known ? x->hardware->name : "", ull(a->ctx), ull(a->users),
         strcmp(a->kv.answer, "-") ? " --kv " : "", strcmp(a->kv.answer, "-") ? a->kv.answer : "", tp);

@@ -8,7 +8,8 @@ typedef struct {
     const char *input;              /* as given */
     const qz_shape *shape;
     const qz_hardware *hardware;
-    bool writable;                  /* quantz writes the picked level */
+    const char *scheme;             /* under which quantz writes the picked level; NULL: it does not */
+    bool shape_only;                /* input is a built-in shape: there is no folder to quantize */
     bool measured;                  /* bytes of a file, not an estimate from its format */
     const qz_pick_answer *answer;
 } qz_pick_page;

@@ -271,7 +271,7 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         qz_job j;
         char time[32];
         const char *name = qz_level_get(v->levels[i])->name;
-        if (!qz_level_writable(v->levels[i])) {
+        if (qz_level_scheme(v->levels[i]) == NULL) {
             if (v->n_levels == 1) st = qz_fail(err, QZ_EUSAGE, "this program does not write '%s': 'quantz quantize --help' lists what it writes", name);
             else qz_str_printf(&unwritten, "%s%s", unwritten.len ? ", " : "", name);
             continue;
