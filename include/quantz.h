@@ -5,8 +5,8 @@
  *     quantz_quantize_defaults(&o, sizeof o);
  *     o.scheme = "gguf:Q4_K_M";
  *     o.output = "model.Q4_K_M.gguf";
- *     if (quantz_open(NULL, &q) || quantz_quantize(q, "path/of/checkpoint", &o, NULL)) fprintf(stderr, "%s\n",
- *     quantz_error(q));
+ *     if (quantz_open(NULL, &q) || quantz_quantize(q, "path/of/checkpoint", &o, NULL))
+ *         fprintf(stderr, "%s\n", quantz_error(q));
  *     quantz_close(q);
  *
  * Results. Every call that can fail returns quantz_status, QUANTZ_OK (0) for success. quantz_error(context) then is one

@@ -1,8 +1,8 @@
 /* Deployment artifacts: what a scheme will write (plan), and the resumable writers. Readers: open.h.
- * Write: qz_scheme_parse("gguf:Q4_K_M", &spec, err); qz_artifact_plan_make(run, model, &spec, &ctx, &arena, &plan,
- * err);
- *        qz_artifact_writer_open(run, &plan, path, flags, &w, err); for each plan.items[i] from
- *        qz_artifact_writer_next(w) on:
+ * Write: qz_scheme_parse("gguf:Q4_K_M", &spec, err);
+ *        qz_artifact_plan_make(run, model, &spec, &ctx, &arena, &plan, err);
+ *        qz_artifact_writer_open(run, &plan, path, flags, &w, err);
+ *        for each plan.items[i] from qz_artifact_writer_next(w) on:
  *        qz_artifact_writer_put (encoded), _put_folded (float32 from a method) or _put_view (float tensor as it is);
  *        qz_artifact_writer_finish(w, &partial, err); [open and check `partial`]; qz_artifact_writer_commit(w, err);
  *        qz_artifact_writer_free(w) (before commit: keeps the partial output for --resume).

@@ -1,9 +1,8 @@
 /* Scales that are wrong and look like scales: of another size than their neighbours', or of another sign or size than
  * the source's. Judged by the decoded values in chunks of a row, so that it holds for every format.
  *   size:   log2 of a chunk's root mean square without its largest values, less the median of its row and of its
- *   column.
- *           A wrong exponent moves one chunk away from both; a heavy value, a small row or a loud column of a healthy
- *           model does not.
+ *           column. A wrong exponent moves one chunk away from both; a heavy value, a small row or a loud column of a
+ *           healthy model does not.
  *   source: the same of the ratio of both sizes (so scales that AWQ moved between operations cancel), and the sign of
  *           the product of both. Sees a factor of two, and a flipped sign, which nothing else shows. */
 #include "artifacts/diff.h"

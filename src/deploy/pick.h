@@ -1,10 +1,11 @@
 /* Chooses format, level, KV type, calibration, validation and recovery ladder for hardware, engine, model and workload.
  * Rules are rows of pick.def: conditions as fields, result, source, what the source said, what holds today. One
  * matcher.
- *   qz_pick_query q = {.shape = s, .hardware = h, .engine = QZ_RUNTIME_NONE, .workload = "chat"}; qz_pick(&q, &arena,
- *   &p, err); Zero fields of the query take the defaults of checklist section 15: 1 user, context 4096, chat, 32 GB of
- *   system memory. A request that cannot be served is no error: p.refused says why. Errors: unknown words (QZ_EUSAGE
- *   offers the nearest).
+ *   qz_pick_query q = {.shape = s, .hardware = h, .engine = QZ_RUNTIME_NONE, .workload = "chat"};
+ *   qz_pick(&q, &arena, &p, err);
+ * Zero fields of the query take the defaults of checklist section 15: 1 user, context 4096, chat, 32 GB of system
+ * memory. A request that cannot be served is no error: p.refused says why. Errors: unknown words (QZ_EUSAGE offers the
+ * nearest).
  * Ownership: everything lives in the arena. Source: mission/checklist.md sections 8 and 15, table K. */
 #ifndef QZ_DEPLOY_PICK_H
 #define QZ_DEPLOY_PICK_H

@@ -4,8 +4,8 @@
  *        qz_gguf_release(&g).
  * Write: qz_gguf_meta m = {0}; qz_gguf_put_str(&m, "general.architecture", …); …; qz_gguf_writer w;
  *        qz_gguf_writer_open(&w, path, &m, items, n, err); qz_gguf_writer_write the data of every item in order;
- *        qz_gguf_writer_commit(&w, sha, err); qz_gguf_meta_release(&m). Resume: qz_gguf_writer_resume at an item
- *        boundary.
+ *        qz_gguf_writer_commit(&w, sha, err); qz_gguf_meta_release(&m).
+ *        Resume: qz_gguf_writer_resume at an item boundary.
  * Ownership: keys, strings and tensors are views into the mapping or the arena of the qz_gguf.
  * Errors: QZ_EFORMAT with file and offset, QZ_EUNSUPPORTED for versions and types. Source:
  * formats/gguf-container.md. */

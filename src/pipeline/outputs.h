@@ -1,14 +1,15 @@
 /* The one guard of everything that is written: called by every verb that writes, before any work.
- *   qz_outputs o = {.run = run}; qz_outputs_claim(&o, r, path, err) for every path, as soon as it is known; at the end
- *   qz_outputs_end(&o, st). Refused (QZ_EUSAGE), with --force too: an output, or a file that we write beside it, that
- *   is an input of the request (device and inode, so through links and hard links), that lies in an input folder (of a
- *   checkpoint named by its config.json too), that is a folder holding an input, or that is neither a regular file nor
- *   a folder. Without --force and --resume: whatever exists. What stands beside the output and is not ours
- *   (NAME.partial, NAME.manifest.json of another program) is never replaced. Missing parent folders are made (not in a
- *   dry run); `end` removes those still empty after a failure.
+ *   qz_outputs o = {.run = run}; qz_outputs_claim(&o, r, path, err) for every path, as soon as it is known;
+ *   at the end qz_outputs_end(&o, st).
+ * Refused (QZ_EUSAGE), with --force too: an output, or a file that we write beside it, that is an input of the request
+ * (device and inode, so through links and hard links), that lies in an input folder (of a checkpoint named by its
+ * config.json too), that is a folder holding an input, or that is neither a regular file nor a folder. Without --force
+ * and --resume: whatever exists. What stands beside the output and is not ours (NAME.partial, NAME.manifest.json of
+ * another program) is never replaced. Missing parent folders are made (not in a dry run); `end` removes those still
+ * empty after a failure.
  * Two jobs on one output: the second is refused while the first runs. Every name has a lock file PATH.partial.lock from
- * its claim to the end of the job; one that a killed job has left is the mark that PATH.partial and its
- * like are ours. */
+ * its claim to the end of the job; one that a killed job has left is the mark that PATH.partial and its like
+ * are ours. */
 #ifndef QZ_PIPELINE_OUTPUTS_H
 #define QZ_PIPELINE_OUTPUTS_H
 #include "base/io.h"

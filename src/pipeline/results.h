@@ -2,8 +2,8 @@
  * that qz_quantize shows the plan of a dry run.
  *   qz_quantize: the whole of `quantize`: artifact, proof and manifest on disk, its figures in *p.
  *   qz_inspect_json, qz_evaluate_json: what --json prints (report/).
- *   qz_answer:   one prompt of `run`, piece by piece: qz_answerer a = {.source = &s}; qz_answer(run, &a, r, &question,
- *   …); release.
+ *   qz_answer:   one prompt of `run`, piece by piece: qz_answerer a = {.source = &s};
+ *                qz_answer(run, &a, r, &question, …); release.
  * Ownership: results are the caller's (qz_produced_release, qz_str_release); sources are borrowed.
  * Errors: those of the stages; options in r that do not parse are QZ_EUSAGE. */
 #ifndef QZ_PIPELINE_RESULTS_H
