@@ -289,7 +289,7 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     QZ_TRY(params_of(c, module, &p, err));
     gptq_reading j = { .w = t, .z = qz_folder_part(r->dir, module, "qzeros"),
                        .s = qz_folder_part(r->dir, module, "scales"),
-              .g = qz_folder_part(r->dir, module, "g_idx"), .bits = (uint32_t)p.bits };
+                       .g = qz_folder_part(r->dir, module, "g_idx"), .bits = (uint32_t)p.bits };
     j.planar = (c->planar && p.bits == 3) || p.bits == 5 || p.bits == 6 || p.bits == 7;
     QZ_TRY(shape_job(file, module, &p, &j, err));
     size_t threads = r->run ? qz_pool_size(r->run->pool) : 1, n_strips = 0;

@@ -39,7 +39,7 @@ static void calibrate(rig *r, const char *model, size_t threads, data_kind kind)
     must(qz_engine_open(&r->run, r->m, NULL, &r->e, &err), &err);
     const qz_calibration c = {.ids = ids, .windows = kind == REFERENCE ? REF_WINDOWS : WINDOWS,
                               .seq_len = kind == REFERENCE ? REF_SEQ : SEQ,
-                               .about = {.data_sha = "d", .source_sha = "s", .reader = "r", .data_name = "n"}};
+                              .about = {.data_sha = "d", .source_sha = "s", .reader = "r", .data_name = "n"}};
     must(qz_calibrate(&r->run, r->e, &c, r->path, &(bool){false}, &err), &err);
     must(qz_sha256_file_hex(r->path, r->sha, &err), &err);
     must(qz_stats_open(&r->s, r->path, &err), &err);

@@ -22,5 +22,6 @@ static const qz_option options[] = {
 };
 const qz_verb qz_verb_convert = {.name = "convert",
                                  .summary = "one artifact from another without calibration: exact where the grids "
-                                            "allow", .operands = "ARTIFACT",
+                                            "allow",
+                                 .operands = "ARTIFACT",
                                  .min_operands = 1, .max_operands = 1, QZ_OPTIONS(options), .run = qz_run_convert_verb};

@@ -9,5 +9,6 @@ static const qz_option options[] = {
 };
 const qz_verb qz_verb_diff = {.name = "diff",
                               .summary = "two models side by side: error of every tensor, metadata, tokenizer, chat "
-                                         "template", .operands = "A B",
+                                         "template",
+                              .operands = "A B",
                               .min_operands = 2, .max_operands = 2, QZ_OPTIONS(options), .run = qz_run_diff_verb};

@@ -206,6 +206,6 @@ static int teardown(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(four_bits), cmocka_unit_test(decoded),
                                        cmocka_unit_test(boundaries), cmocka_unit_test(odd_end),
-                                        cmocka_unit_test(int8_rows) };
+                                       cmocka_unit_test(int8_rows)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -35,7 +35,7 @@ static const struct { const char *name, *config;
     {"llama-8L-gqa4-tied",
      "{\"model_type\":\"llama\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,"
      "\"num_hidden_layers\":8,"
-                           "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
+     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
     {"llama-32L-8B-untied",
      "{\"model_type\":\"llama\",\"vocab_size\":128256,\"hidden_size\":4096,\"intermediate_size\":14336,"
      "\"num_hidden_layers\":32,"
@@ -59,15 +59,15 @@ static const struct { const char *name, *config;
     {"phi3-8L-fused",
      "{\"model_type\":\"phi3\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,"
      "\"num_hidden_layers\":8,"
-                      "\"num_attention_heads\":16,\"num_key_value_heads\":16}"},
+     "\"num_attention_heads\":16,\"num_key_value_heads\":16}"},
     {"example-4L-tied",
      "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,"
      "\"num_hidden_layers\":4,"
-                        "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
+     "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
     {"example-4L-untied",
      "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,"
      "\"num_hidden_layers\":4,"
-                          "\"num_attention_heads\":8,\"num_key_value_heads\":4}"},
+     "\"num_attention_heads\":8,\"num_key_value_heads\":4}"},
 };
 enum { N_MIXES = sizeof mixes / sizeof mixes[0] };
 
