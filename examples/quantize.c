@@ -32,8 +32,8 @@ static quantz_status work(quantz_context *q, char **argv) {
     e.against = argv[1];
     st = quantz_evaluate(q, argv[3], &e, &figures, NULL);
     if (st != QUANTZ_OK) return st;
-    printf("perplexity %.4f (source %.4f), KL %.6f nats, same top token %.2f %%\n", figures.perplexity, figures.source_perplexity, figures.kl,
-           figures.same_top_pct);
+    printf("perplexity %.4f (source %.4f), KL %.6f nats, same top token %.2f %%\n", figures.perplexity,
+           figures.source_perplexity, figures.kl, figures.same_top_pct);
 
     st = quantz_model_open(q, argv[3], &model);
     if (st != QUANTZ_OK) return st;

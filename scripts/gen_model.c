@@ -1,6 +1,6 @@
-/* gen_model OUT [--shape tinyllama|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint (config.json,
- * model.safetensors in F16, a byte-level tokenizer.json) for speed and memory runs; gaussian weights, norms one.
- * The same options give the same bytes on any thread count: every block of 65,536 weights has its own seed.
+/* gen_model OUT [--shape tinyllama|small|case] [--seed N] [--layers N] …: writes a random Llama checkpoint
+ * (config.json, model.safetensors in F16, a byte-level tokenizer.json) for speed and memory runs; gaussian weights,
+ * norms one. The same options give the same bytes on any thread count: every block of 65,536 weights has its own seed.
  * Nothing is learnt: perplexity is that of chance. Shapes: baselines.md section 4 (TinyLlama 1.1 B). */
 #include "base/half.h"
 #include "base/io.h"
@@ -56,7 +56,8 @@ static void fill(void *arg, qz_part part) {
     }
 }
 
-static qz_status write_tensor(qz_st_writer *w, const qz_st_item *item, const options *o, qz_pool *pool, uint16_t *buf, qz_error *err) {
+static qz_status write_tensor(qz_st_writer *w, const qz_st_item *item, const options *o, qz_pool *pool, uint16_t *buf,
+                              qz_error *err) {
     uint64_t bytes;
     QZ_TRY(qz_st_item_bytes(item, &bytes, err));
     size_t left = (size_t)bytes / 2;
@@ -76,7 +77,8 @@ static qz_status write_tensor(qz_st_writer *w, const qz_st_item *item, const opt
 }
 
 static void add(qz_st_item *items, size_t *n, const char *name, uint64_t rows, uint64_t cols) {
-    items[*n] = (qz_st_item){.name = name, .dtype = QZ_ST_F16, .n_dims = rows ? 2 : 1, .dims = {rows ? rows : cols, rows ? cols : 0}};
+    items[*n] = (qz_st_item){.name = name, .dtype = QZ_ST_F16, .n_dims = rows ? 2 : 1,
+                             .dims = {rows ? rows : cols, rows ? cols : 0}};
     if (name) ++*n;
 }
 
@@ -85,13 +87,15 @@ static size_t plan(const options *o, qz_arena *a, qz_st_item *items) {
     uint64_t d = s->head_dim ? s->head_dim : s->hidden / s->heads, q = d * s->heads, kv = d * s->kv_heads;
     const struct { const char *name; uint64_t rows, cols; } parts[TENSORS_PER_LAYER] = {
         {"input_layernorm", 0, s->hidden}, {"self_attn.q_proj", q, s->hidden}, {"self_attn.k_proj", kv, s->hidden},
-        {"self_attn.v_proj", kv, s->hidden}, {"self_attn.o_proj", s->hidden, q}, {"post_attention_layernorm", 0, s->hidden},
-        {"mlp.gate_proj", s->ffn, s->hidden}, {"mlp.up_proj", s->ffn, s->hidden}, {"mlp.down_proj", s->hidden, s->ffn}};
+        {"self_attn.v_proj", kv, s->hidden}, {"self_attn.o_proj", s->hidden, q},
+        {"post_attention_layernorm", 0, s->hidden}, {"mlp.gate_proj", s->ffn, s->hidden},
+        {"mlp.up_proj", s->ffn, s->hidden}, {"mlp.down_proj", s->hidden, s->ffn}};
     size_t n = 0;
     add(items, &n, "model.embed_tokens.weight", s->vocab, s->hidden);
     for (uint64_t l = 0; l < s->layers; l++)
         for (size_t p = 0; p < TENSORS_PER_LAYER; p++)
-            add(items, &n, qz_arena_printf(a, "model.layers.%llu.%s.weight", (unsigned long long)l, parts[p].name), parts[p].rows, parts[p].cols);
+            add(items, &n, qz_arena_printf(a, "model.layers.%llu.%s.weight", (unsigned long long)l, parts[p].name),
+                parts[p].rows, parts[p].cols);
     add(items, &n, "model.norm.weight", 0, s->hidden);
     if (!o->tied) add(items, &n, "lm_head.weight", s->vocab, s->hidden);
     return n;
@@ -133,7 +137,8 @@ out:
 
 static qz_status write_text(const options *o, const char *name, qz_str *s, qz_error *err) {
     char *path = qz_path_join(o->out, name);
-    qz_status st = path && !s->failed ? qz_write_file(path, s->ptr, s->len, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_status st = path && !s->failed ? qz_write_file(path, s->ptr, s->len, err)
+                                      : qz_fail(err, QZ_EMEMORY, "out of memory");
     qz_free(path);
     qz_str_release(s);
     return st;
@@ -142,13 +147,20 @@ static qz_status write_text(const options *o, const char *name, qz_str *s, qz_er
 static qz_status write_config(const options *o, qz_error *err) {
     const shape *s = &o->s;
     qz_str t = {0};
-    qz_str_printf(&t, "{\n  \"architectures\": [\"LlamaForCausalLM\"],\n  \"model_type\": \"llama\",\n  \"torch_dtype\": \"float16\",\n"
-                  "  \"hidden_size\": %llu,\n  \"intermediate_size\": %llu,\n  \"num_hidden_layers\": %llu,\n  \"num_attention_heads\": %llu,\n"
+    qz_str_printf(&t,
+                  "{\n  \"architectures\": [\"LlamaForCausalLM\"],\n  \"model_type\": \"llama\",\n  \"torch_dtype\": "
+                  "\"float16\",\n"
+                  "  \"hidden_size\": %llu,\n  \"intermediate_size\": %llu,\n  \"num_hidden_layers\": %llu,\n  "
+                  "\"num_attention_heads\": %llu,\n"
                   "  \"num_key_value_heads\": %llu,\n  \"vocab_size\": %llu,\n  \"max_position_embeddings\": %llu,\n",
-                  (unsigned long long)s->hidden, (unsigned long long)s->ffn, (unsigned long long)s->layers, (unsigned long long)s->heads,
-                  (unsigned long long)s->kv_heads, (unsigned long long)s->vocab, (unsigned long long)s->context);
-    qz_str_printf(&t, "  \"tie_word_embeddings\": %s,\n  \"rms_norm_eps\": 1e-05,\n  \"rope_theta\": 10000.0,\n  \"hidden_act\": \"silu\",\n"
-                  "  \"bos_token_id\": 0,\n  \"eos_token_id\": 1\n}\n", o->tied ? "true" : "false");
+                  (unsigned long long)s->hidden, (unsigned long long)s->ffn, (unsigned long long)s->layers,
+                  (unsigned long long)s->heads, (unsigned long long)s->kv_heads, (unsigned long long)s->vocab,
+                  (unsigned long long)s->context);
+    qz_str_printf(&t,
+                  "  \"tie_word_embeddings\": %s,\n  \"rms_norm_eps\": 1e-05,\n  \"rope_theta\": 10000.0,\n  "
+                  "\"hidden_act\": \"silu\",\n"
+                  "  \"bos_token_id\": 0,\n  \"eos_token_id\": 1\n}\n",
+                  o->tied ? "true" : "false");
     if (s->head_dim) { /* before the closing brace */
         t.len -= 3;
         qz_str_printf(&t, ",\n  \"head_dim\": %llu\n}\n", (unsigned long long)s->head_dim);
@@ -173,13 +185,20 @@ static qz_status write_tokenizer(const options *o, qz_error *err) {
     unsigned extra = 0;
     qz_str_puts(&t, "{\"version\": \"1.0\", \"truncation\": null, \"padding\": null, \"added_tokens\": [");
     for (int i = 0; i < SPECIALS; i++)
-        qz_str_printf(&t, "%s{\"id\": %d, \"content\": \"%s\", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, "
-                      "\"special\": true}", i ? ", " : "", i, special[i]);
-    qz_str_puts(&t, "], \"normalizer\": null, \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": true, "
-                "\"use_regex\": true}, \"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\", \"add_prefix_space\": true, "
-                "\"trim_offsets\": true, \"use_regex\": true},\n\"model\": {\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, "
-                "\"continuing_subword_prefix\": null, \"end_of_word_suffix\": null, \"fuse_unk\": false, \"byte_fallback\": false, "
-                "\"vocab\": {\"<s>\": 0, \"</s>\": 1");
+        qz_str_printf(&t,
+                      "%s{\"id\": %d, \"content\": \"%s\", \"single_word\": false, \"lstrip\": false, \"rstrip\": "
+                      "false, \"normalized\": false, "
+                      "\"special\": true}",
+                      i ? ", " : "", i, special[i]);
+    qz_str_puts(&t, "], \"normalizer\": null, \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": "
+                    "false, \"trim_offsets\": true, "
+                    "\"use_regex\": true}, \"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\", "
+                    "\"add_prefix_space\": true, "
+                    "\"trim_offsets\": true, \"use_regex\": true},\n\"model\": {\"type\": \"BPE\", \"dropout\": null, "
+                    "\"unk_token\": null, "
+                    "\"continuing_subword_prefix\": null, \"end_of_word_suffix\": null, \"fuse_unk\": false, "
+                    "\"byte_fallback\": false, "
+                    "\"vocab\": {\"<s>\": 0, \"</s>\": 1");
     for (unsigned b = 0; b < BYTES; b++) {
         qz_str_puts(&t, ", \"");
         put_byte(&t, b, &extra);
@@ -187,8 +206,10 @@ static qz_status write_tokenizer(const options *o, qz_error *err) {
     }
     uint64_t id = SPECIALS + BYTES, pairs = o->s.vocab - id < LETTERS * LETTERS ? o->s.vocab - id : LETTERS * LETTERS;
     for (uint64_t i = 0; i < pairs; i++) /* every pair of small letters is a token and a merge */
-        qz_str_printf(&t, ", \"%c%c\": %llu", (char)('a' + i / LETTERS), (char)('a' + i % LETTERS), (unsigned long long)id++);
-    for (; id < o->s.vocab; id++) qz_str_printf(&t, ", \"unused%llu\": %llu", (unsigned long long)id, (unsigned long long)id);
+        qz_str_printf(&t, ", \"%c%c\": %llu", (char)('a' + i / LETTERS), (char)('a' + i % LETTERS),
+                      (unsigned long long)id++);
+    for (; id < o->s.vocab; id++)
+        qz_str_printf(&t, ", \"unused%llu\": %llu", (unsigned long long)id, (unsigned long long)id);
     qz_str_puts(&t, "},\n\"merges\": [");
     for (uint64_t i = 0; i < pairs; i++)
         qz_str_printf(&t, "%s\"%c %c\"", i ? ", " : "", (char)('a' + i / LETTERS), (char)('a' + i % LETTERS));
@@ -217,9 +238,9 @@ static bool read_shape(const char *name, shape *out) {
 static bool read_options(int argc, char **argv, options *o) {
     /* Numbers after --shape replace the shape's own, so --shape comes first. */
     static const struct option rows[] = {
-        {"shape", 1, NULL, 's'}, {"seed", 1, NULL, 'r'}, {"hidden", 1, NULL, 'h'}, {"ffn", 1, NULL, 'f'}, {"layers", 1, NULL, 'l'},
-        {"heads", 1, NULL, 'a'}, {"kv-heads", 1, NULL, 'k'}, {"vocab", 1, NULL, 'v'}, {"sigma", 1, NULL, 'g'},
-        {"threads", 1, NULL, 't'}, {"tied", 0, NULL, 'T'}, {NULL, 0, NULL, 0}};
+        {"shape", 1, NULL, 's'}, {"seed", 1, NULL, 'r'}, {"hidden", 1, NULL, 'h'}, {"ffn", 1, NULL, 'f'},
+        {"layers", 1, NULL, 'l'}, {"heads", 1, NULL, 'a'}, {"kv-heads", 1, NULL, 'k'}, {"vocab", 1, NULL, 'v'},
+        {"sigma", 1, NULL, 'g'}, {"threads", 1, NULL, 't'}, {"tied", 0, NULL, 'T'}, {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "", rows, NULL)) != -1) {
         bool ok = true;
@@ -248,10 +269,14 @@ static bool read_options(int argc, char **argv, options *o) {
 static qz_status check_shape(const shape *s, qz_error *err) {
     const uint64_t all[] = {s->hidden, s->ffn, s->layers, s->heads, s->kv_heads, s->vocab};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        if (all[i] == 0 || all[i] > 1u << 20) return qz_fail(err, QZ_EUSAGE, "bad shape: a size is %llu: expected 1 to 1048576", (unsigned long long)all[i]);
+        if (all[i] == 0 || all[i] > 1u << 20)
+            return qz_fail(err, QZ_EUSAGE, "bad shape: a size is %llu: expected 1 to 1048576",
+                           (unsigned long long)all[i]);
     if (s->hidden % s->heads || s->heads % s->kv_heads)
         return qz_fail(err, QZ_EUSAGE, "bad shape: hidden must be a multiple of heads, heads of kv-heads");
-    if (s->vocab < SPECIALS + BYTES) return qz_fail(err, QZ_EUSAGE, "bad shape: vocab is %llu: expected at least %d", (unsigned long long)s->vocab, SPECIALS + BYTES);
+    if (s->vocab < SPECIALS + BYTES)
+        return qz_fail(err, QZ_EUSAGE, "bad shape: vocab is %llu: expected at least %d", (unsigned long long)s->vocab,
+                       SPECIALS + BYTES);
     return QZ_OK;
 }
 

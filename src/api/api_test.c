@@ -1,6 +1,7 @@
-/* libquantz from inside: figures and bytes equal the program's (its binary is run beside it: QUANTZ, set by CMake), defaults and
- * ranges equal the program's option rows, structs of older and newer callers, every way to fail with its line.
- * Outside truth: the program, which the tests of tests/cli and tests/interop check; greedy ids of golden.json (transformers). */
+/* libquantz from inside: figures and bytes equal the program's (its binary is run beside it: QUANTZ, set by CMake),
+ * defaults and ranges equal the program's option rows, structs of older and newer callers, every way to fail with its
+ * line. Outside truth: the program, which the tests of tests/cli and tests/interop check; greedy ids of golden.json
+ * (transformers). */
 #include "api/fields.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -20,9 +21,12 @@
 #define MARKET "models/market"
 
 /* Version 1 of the interface: these figures never change, later versions only append. */
-_Static_assert(sizeof(quantz_options) == 48 && sizeof(quantz_run_options) == 96 && sizeof(quantz_evaluate_options) == 96, "layout");
+_Static_assert(sizeof(quantz_options) == 48 && sizeof(quantz_run_options) == 96 &&
+                   sizeof(quantz_evaluate_options) == 96,
+               "layout");
 _Static_assert(offsetof(quantz_quantize_options, reserved) == 148 && sizeof(quantz_quantize_options) == 152, "layout");
-_Static_assert(sizeof(quantz_artifact) == 144 && sizeof(quantz_answer) == 48 && sizeof(quantz_evaluation) == 432, "layout");
+_Static_assert(sizeof(quantz_artifact) == 144 && sizeof(quantz_answer) == 48 && sizeof(quantz_evaluation) == 432,
+               "layout");
 
 typedef struct {
     quantz_context *q;
@@ -51,10 +55,11 @@ static void on_progress(void *user, const char *stage, uint64_t done, uint64_t t
         assert_string_equal(quantz_error((f)->q), "");                                 \
     } while (0)
 /* status and two parts of the line */
-#define FAILS(f, expr, status, a, b)                                                                    \
-    do {                                                                                                \
-        assert_int_equal(expr, status);                                                                 \
-        if (!strstr(quantz_error((f)->q), a) || !strstr(quantz_error((f)->q), b)) fail_msg("%s", quantz_error((f)->q)); \
+#define FAILS(f, expr, status, a, b)                                              \
+    do {                                                                          \
+        assert_int_equal(expr, status);                                           \
+        if (!strstr(quantz_error((f)->q), a) || !strstr(quantz_error((f)->q), b)) \
+            fail_msg("%s", quantz_error((f)->q));                                 \
     } while (0)
 
 static const char *path(fixture *f, const char *name) {
@@ -71,7 +76,8 @@ static int setup(void **state) {
     if (mkdtemp(f.dir) == NULL) return -1;
     (void)snprintf(f.ids, sizeof f.ids, "%s/ids.jsonl", f.dir);
     for (int i = 1; i <= 16; i++) { /* the zoo has no tokenizer: data are ids (tests/cli/ids.sh) */
-        for (int k = 1; k <= 64; k++) qz_str_printf(&ids, "%s%d", k == 1 ? "{\"ids\":[" : ",", (i * i * 31 + k * k * 7 + i * k) % 256);
+        for (int k = 1; k <= 64; k++)
+            qz_str_printf(&ids, "%s%d", k == 1 ? "{\"ids\":[" : ",", (i * i * 31 + k * k * 7 + i * k) % 256);
         qz_str_puts(&ids, "]}\n");
     }
     if (qz_write_file(f.ids, ids.ptr, ids.len, &err) != QZ_OK) return -1;
@@ -88,7 +94,8 @@ static int teardown(void **state) {
     fixture *f = *state;
     qz_error err = {0};
     quantz_close(f->q);
-    if (qz_remove_tree(path(f, "api-gptq"), &err) != QZ_OK || qz_remove_tree(path(f, "cli-gptq"), &err) != QZ_OK) return -1;
+    if (qz_remove_tree(path(f, "api-gptq"), &err) != QZ_OK || qz_remove_tree(path(f, "cli-gptq"), &err) != QZ_OK)
+        return -1;
     return qz_remove_tree(f->dir, &err) == QZ_OK ? 0 : -1;
 }
 /* The program's standard output; it must succeed. */
@@ -115,7 +122,8 @@ static void same_file(const char *a, const char *b) {
     char *x = NULL, *y = NULL;
     size_t n = 0, m = 0;
     qz_error err = {0};
-    if (qz_read_file(a, 64 << 20, &x, &n, &err) != QZ_OK || qz_read_file(b, 64 << 20, &y, &m, &err) != QZ_OK) fail_msg("%s", err.text);
+    if (qz_read_file(a, 64 << 20, &x, &n, &err) != QZ_OK || qz_read_file(b, 64 << 20, &y, &m, &err) != QZ_OK)
+        fail_msg("%s", err.text);
     assert_int_equal(n, m);
     assert_memory_equal(x, y, n);
     qz_free(x);
@@ -123,8 +131,13 @@ static void same_file(const char *a, const char *b) {
 }
 
 static void test_rows_equal_the_programs(void **state) {
-    const struct { const qz_fields *f; const char *verb; } all[] = {{&qz_fields_quantize, "quantize"}, {&qz_fields_run, "run"}, {&qz_fields_evaluate, "eval"}};
-    static const qz_option_kind kinds[] = {[QZ_FIELD_FLAG] = QZ_OPT_FLAG, [QZ_FIELD_TEXT] = QZ_OPT_TEXT, [QZ_FIELD_COUNT] = QZ_OPT_COUNT, [QZ_FIELD_REAL] = QZ_OPT_REAL};
+    const struct { const qz_fields *f; const char *verb; } all[] = {{&qz_fields_quantize, "quantize"},
+                                                                    {&qz_fields_run, "run"},
+                                                                    {&qz_fields_evaluate, "eval"}};
+    static const qz_option_kind kinds[] = {[QZ_FIELD_FLAG] = QZ_OPT_FLAG,
+                                           [QZ_FIELD_TEXT] = QZ_OPT_TEXT,
+                                           [QZ_FIELD_COUNT] = QZ_OPT_COUNT,
+                                           [QZ_FIELD_REAL] = QZ_OPT_REAL};
     (void)state;
     for (size_t v = 0; v < 3; v++)
         for (size_t i = 0; i < all[v].f->n; i++) {
@@ -134,9 +147,13 @@ static void test_rows_equal_the_programs(void **state) {
             for (size_t k = 0; k < verb->n_options; k++)
                 if (strcmp(verb->options[k].name, x->option) == 0) o = &verb->options[k];
             if (o == NULL) fail_msg("quantz %s has no option --%s for the field '%s'", verb->name, x->option, x->name);
-            if (o->offset != x->to || o->kind != kinds[x->kind]) fail_msg("'%s' and --%s fill other fields", x->name, o->name);
-            if (x->kind == QZ_FIELD_TEXT ? (x->text && o->fallback ? strcmp(x->text, o->fallback) != 0 : x->text != o->fallback)
-                                         : x->number != (o->fallback == NULL ? 0.0 : strcmp(o->fallback, "auto") == 0 ? (double)QZ_COUNT_AUTO : strtod(o->fallback, NULL)))
+            if (o->offset != x->to || o->kind != kinds[x->kind])
+                fail_msg("'%s' and --%s fill other fields", x->name, o->name);
+            if (x->kind == QZ_FIELD_TEXT
+                    ? (x->text && o->fallback ? strcmp(x->text, o->fallback) != 0 : x->text != o->fallback)
+                    : x->number != (o->fallback == NULL                ? 0.0
+                                    : strcmp(o->fallback, "auto") == 0 ? (double)QZ_COUNT_AUTO
+                                                                       : strtod(o->fallback, NULL)))
                 fail_msg("'%s' and --%s have other defaults", x->name, o->name);
             if (x->min != o->min || x->max != o->max) fail_msg("'%s' and --%s have other ranges", x->name, o->name);
         }
@@ -178,7 +195,8 @@ static void test_quantize_gguf(void **state) {
     assert_int_equal(qz_file_size(out, &size, NULL), QZ_OK);
     assert_int_equal(a.bytes, size);
     assert_string_equal(a.scheme, "gguf:Q4_0");
-    assert_true(a.bits_per_weight > 4.5 && a.bits_per_weight < 17 && a.weight_mse > 0 && a.proof_tokens > 0 && a.proof_kl >= 0);
+    assert_true(a.bits_per_weight > 4.5 && a.bits_per_weight < 17 && a.weight_mse > 0 && a.proof_tokens > 0 &&
+                a.proof_kl >= 0);
     assert_true(f->finished > 1 && f->saw_scheme);
     assert_int_equal(f->warnings, 1); /* the embedding's type does not fit */
     assert_int_equal(a.fallbacks, 1);
@@ -195,7 +213,8 @@ static void test_quantize_gptq(void **state) {
     quantz_artifact a = {.size = sizeof a};
     char out[128], x[192], y[192];
     (void)snprintf(out, sizeof out, "%s", path(f, "api-gptq"));
-    char *text = program("quantize %s --to gptq:w4g32 --calib %s --seq-len 64 --samples 8 -o %s/cli-gptq", ZOO, f->ids, f->dir);
+    char *text = program("quantize %s --to gptq:w4g32 --calib %s --seq-len 64 --samples 8 -o %s/cli-gptq", ZOO, f->ids,
+                         f->dir);
     quantz_quantize_defaults(&o, sizeof o);
     o.scheme = "gptq:w4g32";
     o.output = out;
@@ -233,10 +252,13 @@ static void test_run_golden(void **state) {
     qz_str prompt = {0}, expected = {0};
     heard h = {0};
     if (qz_json_load(ZOO "/golden.json", 1 << 20, &root, &err) != QZ_OK) fail_msg("%s", err.text);
-    const json_t *seq = json_array_get(json_object_get(root, "sequences"), 0), *in = json_object_get(seq, "input_ids"), *out = json_object_get(seq, "greedy16");
+    const json_t *seq = json_array_get(json_object_get(root, "sequences"), 0), *in = json_object_get(seq, "input_ids"),
+                 *out = json_object_get(seq, "greedy16");
     assert_true(json_array_size(in) > 0 && json_array_size(out) > 0);
-    for (size_t i = 0; i < json_array_size(in); i++) qz_str_printf(&prompt, "%lld ", json_integer_value(json_array_get(in, i)));
-    for (size_t i = 0; i < json_array_size(out); i++) qz_str_printf(&expected, "%s%lld", i ? " " : "", json_integer_value(json_array_get(out, i)));
+    for (size_t i = 0; i < json_array_size(in); i++)
+        qz_str_printf(&prompt, "%lld ", json_integer_value(json_array_get(in, i)));
+    for (size_t i = 0; i < json_array_size(out); i++)
+        qz_str_printf(&expected, "%s%lld", i ? " " : "", json_integer_value(json_array_get(out, i)));
     quantz_run_defaults(&o, sizeof o);
     o.arith = "exact";
     o.max_new = json_array_size(out);
@@ -259,7 +281,8 @@ static void test_run_chat(void **state) {
     quantz_run_options o;
     quantz_answer a = {.size = sizeof a};
     heard h = {0};
-    char *expected = program("run %s -p 'Convert temperature. 75 F'", MARKET), *warm = program("run %s -p 75 --temperature 0.8 --top-k 20 --seed 7 -n 12", MARKET);
+    char *expected = program("run %s -p 'Convert temperature. 75 F'", MARKET),
+         *warm = program("run %s -p 75 --temperature 0.8 --top-k 20 --seed 7 -n 12", MARKET);
     OK(f, quantz_model_open(f->q, MARKET, &m));
     OK(f, quantz_run(m, "Convert temperature. 75 F", NULL, on_text, &h, &a));
     qz_str_putc(&h.text, '\n'); /* the program ends its line */
@@ -279,9 +302,14 @@ static void test_run_chat(void **state) {
     OK(f, quantz_run(m, "Convert temperature. 75 F", NULL, on_text, &h, &a));
     assert_int_equal(h.calls, 2);
     assert_int_equal(a.stopped, 0);
-    OK(f, quantz_run(m, "-", &(quantz_run_options){.size = sizeof o, .max_new = 1, .ctx = 64, .top_p = 1, .repetition_penalty = 1}, NULL, NULL, &a)); /* text, not standard input */
+    /* text, not standard input */
+    OK(f,
+       quantz_run(m, "-",
+                  &(quantz_run_options){.size = sizeof o, .max_new = 1, .ctx = 64, .top_p = 1, .repetition_penalty = 1},
+                  NULL, NULL, &a));
     o.ctx = 8;
-    FAILS(f, quantz_run(m, "one two three four five six seven eight nine", &o, NULL, NULL, NULL), QUANTZ_EUSAGE, "does not fit", "8");
+    FAILS(f, quantz_run(m, "one two three four five six seven eight nine", &o, NULL, NULL, NULL), QUANTZ_EUSAGE,
+          "does not fit", "8");
     FAILS(f, quantz_run(m, "\xff\xfe", NULL, NULL, NULL, NULL), QUANTZ_EUSAGE, "UTF-8", "");
     FAILS(f, quantz_run(m, NULL, NULL, NULL, NULL, NULL), QUANTZ_EUSAGE, "no prompt", "");
     quantz_model_close(m);
@@ -306,13 +334,18 @@ static void test_evaluate(void **state) {
     json_t *root;
     qz_error err = {0};
     assert_int_equal(qz_json_parse(json, strlen(json), "eval", &root, &err), QZ_OK);
-    const json_t *source = json_array_get(json_object_get(root, "rows"), 0), *row = json_array_get(json_object_get(root, "rows"), 1);
-    const struct { const char *key; double value; } same[] = {{"ppl", e.perplexity}, {"ppl_low", e.perplexity_low}, {"ppl_high", e.perplexity_high},
-        {"dppl_pct", e.perplexity_change_pct}, {"kl", e.kl}, {"kl_low", e.kl_low}, {"kl_high", e.kl_high}, {"kl_median", e.kl_median}, {"kl_p99", e.kl_p99},
-        {"kl_p99_9", e.kl_p999}, {"kl_max", e.kl_max}, {"top_1_pct", e.same_top_pct}, {"rms_dp_pct", e.rms_probability_pct}, {"scored", (double)e.scored}};
+    const json_t *source = json_array_get(json_object_get(root, "rows"), 0),
+                 *row = json_array_get(json_object_get(root, "rows"), 1);
+    const struct { const char *key; double value; } same[] = {{"ppl", e.perplexity}, {"ppl_low", e.perplexity_low},
+                                                              {"ppl_high", e.perplexity_high},
+        {"dppl_pct", e.perplexity_change_pct}, {"kl", e.kl}, {"kl_low", e.kl_low}, {"kl_high", e.kl_high},
+        {"kl_median", e.kl_median}, {"kl_p99", e.kl_p99}, {"kl_p99_9", e.kl_p999}, {"kl_max", e.kl_max},
+        {"top_1_pct", e.same_top_pct}, {"rms_dp_pct", e.rms_probability_pct}, {"scored", (double)e.scored}};
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) /* 9 significant digits, also of a KL of 1e-6 */
-        if (fabs(json_number_value(json_object_get(row, same[i].key)) - same[i].value) > 1e-8 * fabs(same[i].value)) fail_msg("%s: %g", same[i].key, same[i].value);
-    assert_true(fabs(json_number_value(json_object_get(source, "ppl")) - e.source_perplexity) < 1e-8 * e.source_perplexity);
+        if (fabs(json_number_value(json_object_get(row, same[i].key)) - same[i].value) > 1e-8 * fabs(same[i].value))
+            fail_msg("%s: %g", same[i].key, same[i].value);
+    assert_true(fabs(json_number_value(json_object_get(source, "ppl")) - e.source_perplexity) <
+                1e-8 * e.source_perplexity);
     assert_int_equal(e.scored, 16 * 63);
     assert_true(e.kl > 0 && e.tasks == 0 && isnan(e.mcnemar_p) && isnan(e.tasks_low_pct));
     assert_non_null(strstr(e.protocol, "samples"));
@@ -428,7 +461,8 @@ static void test_sizes(void **state) {
     newer.o.force = 1;
     OK(f, quantz_quantize(f->q, ZOO, &newer.o, &small.a));
     assert_int_equal(small.a.bytes, result.a.bytes);
-    for (size_t i = offsetof(quantz_artifact, seconds); i < sizeof small.bytes; i++) assert_int_equal(small.bytes[i], 0x5a);
+    for (size_t i = offsetof(quantz_artifact, seconds); i < sizeof small.bytes; i++)
+        assert_int_equal(small.bytes[i], 0x5a);
     small.a.size = 0;
     FAILS(f, quantz_quantize(f->q, ZOO, &newer.o, &small.a), QUANTZ_EUSAGE, "quantz_artifact", "size");
     newer.o.size = 0;
@@ -458,7 +492,13 @@ static void test_log(void **state) {
     quantz_model *m;
     OK(f, quantz_model_open(f->q, ZOO, &m));
     f->lines = 0;
-    OK(f, quantz_run(m, "1 2 3", &(quantz_run_options){.size = sizeof(quantz_run_options), .max_new = 1, .ctx = 64, .top_p = 1, .repetition_penalty = 1}, NULL, NULL, NULL));
+    OK(f, quantz_run(m, "1 2 3",
+                     &(quantz_run_options){.size = sizeof(quantz_run_options),
+                                           .max_new = 1,
+                                           .ctx = 64,
+                                           .top_p = 1,
+                                           .repetition_penalty = 1},
+                     NULL, NULL, NULL));
     assert_true(f->lines > 0 && f->steps > 0);
     assert_non_null(strstr(f->last_line, "read as token ids"));
     quantz_model_close(m);
@@ -466,9 +506,11 @@ static void test_log(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows_equal_the_programs), cmocka_unit_test(test_inspect), cmocka_unit_test(test_quantize_gguf), cmocka_unit_test(test_quantize_gptq),
-        cmocka_unit_test(test_run_golden), cmocka_unit_test(test_run_chat), cmocka_unit_test(test_evaluate), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_open), cmocka_unit_test(test_sizes), cmocka_unit_test(test_no_memory), cmocka_unit_test(test_log),
+        cmocka_unit_test(test_rows_equal_the_programs), cmocka_unit_test(test_inspect),
+        cmocka_unit_test(test_quantize_gguf), cmocka_unit_test(test_quantize_gptq), cmocka_unit_test(test_run_golden),
+        cmocka_unit_test(test_run_chat), cmocka_unit_test(test_evaluate), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_open), cmocka_unit_test(test_sizes), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_log),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

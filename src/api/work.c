@@ -4,11 +4,16 @@
 #include <stdio.h>
 #include <string.h>
 
-void quantz_quantize_defaults(quantz_quantize_options *o, size_t size) { qz_fields_defaults(&qz_fields_quantize, o, size); }
+void quantz_quantize_defaults(quantz_quantize_options *o, size_t size) {
+    qz_fields_defaults(&qz_fields_quantize, o, size);
+}
 void quantz_run_defaults(quantz_run_options *o, size_t size) { qz_fields_defaults(&qz_fields_run, o, size); }
-void quantz_evaluate_defaults(quantz_evaluate_options *o, size_t size) { qz_fields_defaults(&qz_fields_evaluate, o, size); }
+void quantz_evaluate_defaults(quantz_evaluate_options *o, size_t size) {
+    qz_fields_defaults(&qz_fields_evaluate, o, size);
+}
 
-quantz_status quantz_quantize(quantz_context *c, const char *model, const quantz_quantize_options *options, quantz_artifact *result) {
+quantz_status quantz_quantize(quantz_context *c, const char *model, const quantz_quantize_options *options,
+                              quantz_artifact *result) {
     quantz_quantize_options o;
     qz_request r = {.verb = "quantize"};
     qz_produced p = {0};
@@ -16,7 +21,8 @@ quantz_status quantz_quantize(quantz_context *c, const char *model, const quantz
     char *operand = NULL;
     qz_status st = qz_api_begin(c);
     if (st == QZ_OK) st = qz_api_need(model, "the model's path", &c->err);
-    if (st == QZ_OK) st = qz_api_give(result, NULL, sizeof a, "quantz_artifact", &c->err); /* before the work, not after it */
+    /* before the work, not after it */
+    if (st == QZ_OK) st = qz_api_give(result, NULL, sizeof a, "quantz_artifact", &c->err);
     if (st == QZ_OK) st = qz_fields_take(&qz_fields_quantize, options, &o, &c->err);
     if (st == QZ_OK) st = qz_fields_request(&qz_fields_quantize, &o, &r, &c->err);
     if (st == QZ_OK) st = qz_api_need(r.to, "'scheme' of quantz_quantize, for example gguf:Q4_K_M,", &c->err);
@@ -25,7 +31,8 @@ quantz_status quantz_quantize(quantz_context *c, const char *model, const quantz
     if (st == QZ_OK) {
         r.operands = &operand;
         r.n_operands = 1;
-        c->run.accept = r.accept && strcmp(r.accept, "*") == 0 ? NULL : r.accept; /* borrowed for this call; codes are named one by one */
+        /* borrowed for this call; codes are named one by one */
+        c->run.accept = r.accept && strcmp(r.accept, "*") == 0 ? NULL : r.accept;
         st = qz_quantize(&c->run, &r, &p, a.scheme, &c->err);
         c->run.accept = NULL;
     }
@@ -50,7 +57,8 @@ static bool on_text(void *arg, const char *text, size_t n) {
     return l->fn == NULL || l->fn(l->user, text, n) == 0;
 }
 
-quantz_status quantz_run(quantz_model *m, const char *prompt, const quantz_run_options *options, quantz_text_fn fn, void *user, quantz_answer *result) {
+quantz_status quantz_run(quantz_model *m, const char *prompt, const quantz_run_options *options, quantz_text_fn fn,
+                         void *user, quantz_answer *result) {
     quantz_context *c = m ? m->context : NULL;
     quantz_run_options o;
     qz_request r = {.verb = "run"};
@@ -61,9 +69,12 @@ quantz_status quantz_run(quantz_model *m, const char *prompt, const quantz_run_o
     if (st == QZ_OK) st = qz_api_give(result, NULL, sizeof *result, "quantz_answer", &c->err);
     if (st == QZ_OK) st = qz_fields_take(&qz_fields_run, options, &o, &c->err);
     if (st == QZ_OK) st = qz_fields_request(&qz_fields_run, &o, &r, &c->err);
-    if (st == QZ_OK) st = qz_answer(&c->run, &m->answerer, &r, &(qz_question){.prompt = prompt, .n = strlen(prompt), .fn = on_text, .arg = &l}, &g, &c->err);
+    if (st == QZ_OK)
+        st = qz_answer(&c->run, &m->answerer, &r,
+                       &(qz_question){.prompt = prompt, .n = strlen(prompt), .fn = on_text, .arg = &l}, &g, &c->err);
     if (st == QZ_OK) {
-        const quantz_answer a = {.prompt_tokens = g.n_prompt, .new_tokens = g.n_new, .stopped = g.stopped, .first_token_seconds = g.first_token_seconds,
+        const quantz_answer a = {.prompt_tokens = g.n_prompt, .new_tokens = g.n_new, .stopped = g.stopped,
+                                 .first_token_seconds = g.first_token_seconds,
                                  .decode_seconds = g.decode_seconds};
         st = qz_api_give(result, &a, sizeof a, "quantz_answer", &c->err);
     }
@@ -76,10 +87,25 @@ static void figures(const qz_measured *measured, size_t n, quantz_evaluation *ou
     const qz_score *s = &x->score;
     out->bytes = x->file_bytes;
     out->bits_per_weight = x->bits_per_weight;
-    double *const none[] = {&out->perplexity, &out->perplexity_low, &out->perplexity_high, &out->source_perplexity, &out->perplexity_change_pct,
-                            &out->perplexity_change_low_pct, &out->perplexity_change_high_pct, &out->kl, &out->kl_low, &out->kl_high, &out->kl_median,
-                            &out->kl_p99, &out->kl_p999, &out->kl_max, &out->same_top_pct, &out->rms_probability_pct, &out->tasks_low_pct,
-                            &out->tasks_high_pct, &out->mcnemar_p};
+    double *const none[] = {&out->perplexity,
+                            &out->perplexity_low,
+                            &out->perplexity_high,
+                            &out->source_perplexity,
+                            &out->perplexity_change_pct,
+                            &out->perplexity_change_low_pct,
+                            &out->perplexity_change_high_pct,
+                            &out->kl,
+                            &out->kl_low,
+                            &out->kl_high,
+                            &out->kl_median,
+                            &out->kl_p99,
+                            &out->kl_p999,
+                            &out->kl_max,
+                            &out->same_top_pct,
+                            &out->rms_probability_pct,
+                            &out->tasks_low_pct,
+                            &out->tasks_high_pct,
+                            &out->mcnemar_p};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) *none[i] = (double)NAN;
     if (x->scored) {
         out->scored = s->scored;
@@ -100,7 +126,8 @@ static void figures(const qz_measured *measured, size_t n, quantz_evaluation *ou
     }
 }
 
-quantz_status quantz_evaluate(quantz_context *c, const char *model, const quantz_evaluate_options *options, quantz_evaluation *result, char **json) {
+quantz_status quantz_evaluate(quantz_context *c, const char *model, const quantz_evaluate_options *options,
+                              quantz_evaluation *result, char **json) {
     quantz_evaluate_options o;
     qz_request r = {.verb = "eval"};
     qz_measured *m = NULL;
@@ -114,7 +141,8 @@ quantz_status quantz_evaluate(quantz_context *c, const char *model, const quantz
     if (st == QZ_OK) st = qz_api_give(result, NULL, sizeof e, "quantz_evaluation", &c->err);
     if (st == QZ_OK) st = qz_fields_take(&qz_fields_evaluate, options, &o, &c->err);
     if (st == QZ_OK) st = qz_fields_request(&qz_fields_evaluate, &o, &r, &c->err);
-    if (st == QZ_OK && r.text == NULL && r.tasks == NULL) st = qz_fail(&c->err, QZ_EUSAGE, "nothing to evaluate: give 'text', 'tasks' or both");
+    if (st == QZ_OK && r.text == NULL && r.tasks == NULL)
+        st = qz_fail(&c->err, QZ_EUSAGE, "nothing to evaluate: give 'text', 'tasks' or both");
     if (st == QZ_OK && (m = qz_calloc_array(2, sizeof *m)) == NULL) st = qz_fail(&c->err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) {
         st = qz_evaluate(&c->run, &r, &(qz_compared){r.against, &model, 1}, m, &n, &facts, &c->err);

@@ -1,11 +1,15 @@
 /* Deployment artifacts: what a scheme will write (plan), and the resumable writers. Readers: open.h.
- * Write: qz_scheme_parse("gguf:Q4_K_M", &spec, err); qz_artifact_plan_make(run, model, &spec, &ctx, &arena, &plan, err);
- *        qz_artifact_writer_open(run, &plan, path, flags, &w, err); for each plan.items[i] from qz_artifact_writer_next(w) on:
+ * Write: qz_scheme_parse("gguf:Q4_K_M", &spec, err);
+ *        qz_artifact_plan_make(run, model, &spec, &ctx, &arena, &plan, err);
+ *        qz_artifact_writer_open(run, &plan, path, flags, &w, err);
+ *        for each plan.items[i] from qz_artifact_writer_next(w) on:
  *        qz_artifact_writer_put (encoded), _put_folded (float32 from a method) or _put_view (float tensor as it is);
  *        qz_artifact_writer_finish(w, &partial, err); [open and check `partial`]; qz_artifact_writer_commit(w, err);
  *        qz_artifact_writer_free(w) (before commit: keeps the partial output for --resume).
- * Ownership: the plan lives in the arena given and borrows the model and the context's strings; the writer borrows the plan.
- * Errors: what a file cannot hold is QZ_EUNSUPPORTED naming the tensor; fallbacks are listed in plan.notes, never silent.
+ * Ownership: the plan lives in the arena given and borrows the model and the context's strings; the writer borrows the
+ * plan.
+ * Errors: what a file cannot hold is QZ_EUNSUPPORTED naming the tensor; fallbacks are listed in plan.notes, never
+ * silent.
  * Source: formats/gguf-*.md, formats/hf-awq.md, hf-gptq.md, hf-bitsandbytes.md. */
 #ifndef QZ_ARTIFACTS_ARTIFACT_H
 #define QZ_ARTIFACTS_ARTIFACT_H
@@ -35,7 +39,8 @@ typedef struct {
     uint64_t shard_bytes;             /* most data of one safetensors file; 0 = 5 GB */
 } qz_artifact_context;
 
-typedef enum { QZ_PERMUTE_NONE, QZ_PERMUTE_INTERLEAVE, QZ_PERMUTE_SPLIT } qz_permute; /* rows of q and k, done by the writer */
+/* rows of q and k, done by the writer */
+typedef enum { QZ_PERMUTE_NONE, QZ_PERMUTE_INTERLEAVE, QZ_PERMUTE_SPLIT } qz_permute;
 
 typedef struct {
     const qz_tensor_view *source;     /* NULL for generated tensors: the writer puts them itself */
@@ -52,7 +57,8 @@ typedef struct {
     long layer;                       /* -1: outside the blocks */
     qz_use use;                       /* GGUF: what types go by */
     int linear;                       /* its number in the block (of a fused matrix the first), or -1 */
-    size_t expert, experts;           /* one of a stack (GGUF stores it as one tensor under out_name); experts 0: none */
+    size_t expert, experts;           /* one of a stack (GGUF stores it as one tensor
+                                       * under out_name); experts 0: none */
     bool importance_matters;          /* bytes change with an importance vector (give it if there is one) */
     bool importance_required;         /* the reference refuses this type without one */
     const char *note;                 /* why it is not as the others: fallback, rule; or NULL */
@@ -92,20 +98,24 @@ void qz_item_decode_as_filed(const qz_artifact_item *it, float *x);
 typedef struct {
     const char *name;                 /* "integer groups"; NULL: the scheme has block types and floats only */
     bool affine;                      /* a grid of equal steps per group: methods and other grids can give the codes */
-    bool as_filed;                    /* blocks run over the ends of rows: matrices come in the order of the file's rows */
-    bool free;                        /* of integer groups: whole rows, symmetric or not, groups spread over the row (g_idx), rules for single modules */
+    bool as_filed;                    /* blocks run over the ends of rows: matrices come in
+                                       * the order of the file's rows */
+    bool free;                        /* of integer groups: whole rows, symmetric or not, groups spread over
+                                       * the row (g_idx), rules for single modules */
 } qz_code_kind;
 const qz_code_kind *qz_scheme_code_kind(qz_scheme s);
 const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan);
 /* Codes of item it (QZ_TYPE_CODED) rounded to nearest, w [rows, cols] in the order that the kind wants. */
-qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err);
+qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w,
+                            qz_arena *arena, const qz_coded **out, qz_error *err);
 
-qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec, const qz_artifact_context *ctx,
-                                qz_arena *arena, qz_artifact_plan *out, qz_error *err);
+qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec,
+                                const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err);
 
 /* What is coded, and what stays and why, one row a kind of tensor. */
 enum { QZ_KEPT_KINDS = 16 };
-typedef struct { const char *what, *one, *type, *why; size_t tensors; uint64_t weights; } qz_kept; /* what: "norms", one: "norm" */
+/* what: "norms", one: "norm" */
+typedef struct { const char *what, *one, *type, *why; size_t tensors; uint64_t weights; } qz_kept;
 typedef struct {
     uint64_t weights, coded;          /* of the model; in fewer bits than a float */
     double bits, bits_all;            /* a coded weight with its scales; over all */
@@ -122,31 +132,34 @@ enum {
     QZ_WRITE_RESUME = 1,  /* continue PATH.partial if its journal fits this plan, else start again */
     QZ_WRITE_FORCE = 2    /* replace an existing output at commit */
 };
-/* path: the final file or folder. Refuses an existing output without FORCE (QZ_EUSAGE); too little free disk is QZ_EIO. */
+/* path: the final file or folder. Refuses an existing output without FORCE (QZ_EUSAGE); too little free
+ * disk is QZ_EIO. */
 qz_status qz_artifact_writer_open(qz_run *run, const qz_artifact_plan *plan, const char *path, unsigned flags,
                                   qz_artifact_writer **out, qz_error *err);
 /* Index of the item expected next (after a resume: the first missing one); n_items when all are there. */
 size_t qz_artifact_writer_next(const qz_artifact_writer *w);
-/* Encoded data of the next item: type, cols, bits and group as planned. Block types without permutation may come in several
- * calls of consecutive rows (q->rows each). q->name must be the item's HF name. */
+/* Encoded data of the next item: type, cols, bits and group as planned. Block types without permutation may come in
+ * several calls of consecutive rows (q->rows each). q->name must be the item's HF name. */
 qz_status qz_artifact_writer_put(qz_artifact_writer *w, const qz_quantized *q, qz_error *err);
-/* Float tensors: float32 data that a method changed, or the view itself. Converted to the item's type; a finite value that
- * becomes infinite there is QZ_EUNSUPPORTED naming tensor and element. */
+/* Float tensors: float32 data that a method changed, or the view itself. Converted to the item's type; a finite value
+ * that becomes infinite there is QZ_EUNSUPPORTED naming tensor and element. */
 qz_status qz_artifact_writer_put_folded(qz_artifact_writer *w, const qz_folded *f, qz_error *err);
 qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_view *t, qz_error *err);
-/* A checksum of what item i is meant to hold, given before its last put: it goes to the journal, so that a resumed run knows it. */
+/* A checksum of what item i is meant to hold, given before its last put: it goes to the journal, so that a
+ * resumed run knows it. */
 void qz_artifact_writer_meant(qz_artifact_writer *w, size_t i, uint64_t sum);
 uint64_t qz_artifact_writer_meant_of(const qz_artifact_writer *w, size_t i);
 /* All bytes are on disk under the temporary name; *partial (owned by w) can be opened with qz_artifact_open. */
 qz_status qz_artifact_writer_finish(qz_artifact_writer *w, const char **partial, qz_error *err);
 /* Final names of manifest and artifact, both or none (base/io.h: qz_commit), then the end of the journal. */
 qz_status qz_artifact_writer_commit(qz_artifact_writer *w, qz_error *err);
-/* Values other than 0 that this writer wrote as 0 because they are below float16's smallest; *tensors: that held some. */
+/* Values other than 0 that this writer wrote as 0 because they are below float16's smallest; *tensors:
+ * that held some. */
 uint64_t qz_artifact_writer_flushed(const qz_artifact_writer *w, size_t *tensors);
 void qz_artifact_writer_discard(qz_artifact_writer *w); /* removes the partial output */
 void qz_artifact_writer_free(qz_artifact_writer *w);    /* NULL is fine */
 
-/* *yes: what stands at `path` is whole and what this plan's job writes, by its manifest (recipe, source, calibration), its metadata and the
- * hash of every file. Else why: what differs, expected and found. */
+/* *yes: what stands at `path` is whole and what this plan's job writes, by its manifest (recipe, source, calibration),
+ * its metadata and the hash of every file. Else why: what differs, expected and found. */
 qz_status qz_artifact_finished(const qz_artifact_plan *plan, const char *path, bool *yes, qz_str *why, qz_error *err);
 #endif

@@ -1,5 +1,6 @@
-/* The engine cannot tell an artifact from its checkpoint: logits of a float32 GGUF file equal those of the source (whose logits
- * are checked against transformers in engine_test). This is what catches a wrong row permutation, rope table or key. */
+/* The engine cannot tell an artifact from its checkpoint: logits of a float32 GGUF file equal those of the source
+ * (whose logits are checked against transformers in engine_test). This is what catches a wrong row permutation,
+ * rope table or key. */
 #include "artifacts/module_rules.h"
 #include "artifacts/testing.h"
 #include "engine/engine.h"
@@ -70,7 +71,8 @@ static void zoo(void **state) {
 /* Scaled ropes of the variants: linear and yarn live in metadata. */
 static void ropes(void **state) {
     (void)state;
-    static const char *const files[] = { "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "model.safetensors.index.json" };
+    static const char *const files[] = { "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+                                         "model.safetensors.index.json" };
     static const char *const variants[] = { "rope-linear4", "rope-yarn4" };
     char dir[] = "/tmp/qz_aer_XXXXXX", from[160], to[160];
     assert_non_null(mkdtemp(dir));
@@ -88,8 +90,8 @@ static void ropes(void **state) {
     OK(qz_remove_tree(dir, err));
 }
 
-/* A quantized folder gives the logits of a float file with its decoded weights: bit for bit in exact arithmetic, and within
- * rounding through the packed kernels (act_order: permuted activations). */
+/* A quantized folder gives the logits of a float file with its decoded weights: bit for bit in exact arithmetic, and
+ * within rounding through the packed kernels (act_order: permuted activations). */
 static void packed_as_decoded(const char *source, const char *folder, const char *what) {
     size_t v;
     write_noted(folder, source, "gguf:F32", out);
@@ -100,7 +102,8 @@ static void packed_as_decoded(const char *source, const char *folder, const char
         peak = fmax(peak, fabs((double)x[k]));
         diff = fmax(diff, fabs((double)x[k] - (double)z[k]));
     }
-    if (!(diff <= 4e-3 * peak)) fail_msg("%s: packed kernels differ by %g of %g", what, diff, peak); /* float16 cache: 2.2e-3 at 2 bits */
+    /* float16 cache: 2.2e-3 at 2 bits */
+    if (!(diff <= 4e-3 * peak)) fail_msg("%s: packed kernels differ by %g of %g", what, diff, peak);
     qz_free(x);
     qz_free(y);
     qz_free(z);
@@ -108,9 +111,12 @@ static void packed_as_decoded(const char *source, const char *folder, const char
 
 static void quantized_folders(void **state) {
     (void)state;
-    static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32", "gptq:w4g32+act_order", "gptq:w8g32+asym+act_order", "gptq:w8g-1", "gptq:w3g32+asym",
-                                           "gptq:w2g32+act_order+static_groups", "bnb:nf4", "bnb:fp4+double", "bnb:int8" };
-    static const char source[] = "tests/golden/zoo/qwen2"; /* rows of q and k keep their order in GGUF: sums are equal */
+    static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32", "gptq:w4g32+act_order",
+                                           "gptq:w8g32+asym+act_order", "gptq:w8g-1", "gptq:w3g32+asym",
+                                           "gptq:w2g32+act_order+static_groups", "bnb:nf4", "bnb:fp4+double",
+                                           "bnb:int8" };
+    /* rows of q and k keep their order in GGUF: sums are equal */
+    static const char source[] = "tests/golden/zoo/qwen2";
     char folder[] = "/tmp/qz_aef_XXXXXX";
     assert_non_null(mkdtemp(folder));
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
@@ -118,7 +124,8 @@ static void quantized_folders(void **state) {
         packed_as_decoded(source, folder, schemes[i]);
     }
     /* modules of one block with four settings, one of them float16 */
-    static const char *const rules[] = { "self_attn.{q,k,v}_proj=bits:8,asym", "o_proj=keep", "down_proj=bits:3,group_size:-1,act_order" };
+    static const char *const rules[] = { "self_attn.{q,k,v}_proj=bits:8,asym", "o_proj=keep",
+                                         "down_proj=bits:3,group_size:-1,act_order" };
     qz_model *m;
     qz_arena a = {0};
     qz_scheme_spec spec;
@@ -141,6 +148,7 @@ static int teardown(void **state) {
     return remove_file_artifact(out);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(zoo), cmocka_unit_test(ropes), cmocka_unit_test(quantized_folders) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(ropes),
+                                       cmocka_unit_test(quantized_folders) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
-/* Plans, writers and readers of every scheme on the zoo models: exact sizes, round trips, resume after a stop at every item,
- * refusals, manifest, verification. Outside truth: the checkpoint itself (what is read back must be what was written). */
+/* Plans, writers and readers of every scheme on the zoo models: exact sizes, round trips, resume after a stop at every
+ * item, refusals, manifest, verification. Outside truth: the checkpoint itself (what is read back must be
+ * what was written). */
 #include "artifacts/schemes.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
@@ -81,8 +82,11 @@ static void round_trip(const char *source, const char *scheme, double tolerance)
     uint64_t bytes = 0;
     if (folder) bytes = folder_bytes(path, true);
     else OK(qz_file_size(path, &bytes, err));
-    if (bytes != b.plan.total_bytes) fail_msg("%s: planned %llu bytes, written %llu", scheme, (unsigned long long)b.plan.total_bytes, (unsigned long long)bytes);
-    assert_false(qz_path_exists(at("out.gguf.partial.journal")) || qz_path_exists(at("out.partial")) || qz_path_exists(at("out/.journal")));
+    if (bytes != b.plan.total_bytes)
+        fail_msg("%s: planned %llu bytes, written %llu", scheme, (unsigned long long)b.plan.total_bytes,
+                 (unsigned long long)bytes);
+    assert_false(qz_path_exists(at("out.gguf.partial.journal")) || qz_path_exists(at("out.partial")) ||
+                 qz_path_exists(at("out/.journal")));
     qz_model *m;
     OK(qz_artifact_open(NULL, path, &m, err));
     assert_int_equal(m->config.layers, b.m->config.layers);
@@ -129,7 +133,8 @@ static void round_trip(const char *source, const char *scheme, double tolerance)
 
 static void round_trips(void **state) {
     (void)state;
-    static const char *const zoo[] = { "tests/golden/zoo/llama", "tests/golden/zoo/llama3-rope", "tests/golden/zoo/mistral", "tests/golden/zoo/qwen2",
+    static const char *const zoo[] = { "tests/golden/zoo/llama", "tests/golden/zoo/llama3-rope",
+                                       "tests/golden/zoo/mistral", "tests/golden/zoo/qwen2",
                                        "tests/golden/zoo/qwen3" };
     for (size_t i = 0; i < 5; i++) {
         round_trip(zoo[i], "gguf:F32", 0);
@@ -154,7 +159,8 @@ static void round_trips(void **state) {
 
 static void whole(const char *path, char sha[65]) { OK(qz_sha256_file_hex(path, sha, err)); }
 
-/* Stopped after every item (the writer is dropped as by kill -9 behind a flush): the resumed file has the same bytes. */
+/* Stopped after every item (the writer is dropped as by kill -9 behind a flush): the resumed file has
+ * the same bytes. */
 static void resume(const char *scheme, const char *name, uint64_t shard_bytes) {
     bench b;
     qz_scheme_spec spec;
@@ -310,7 +316,8 @@ static void range(void **state) {
     qz_artifact_writer *w;
     make(&b, "tests/golden/zoo/llama", "gguf:F16");
     OK(qz_artifact_writer_open(NULL, &b.plan, at("f.gguf"), 0, &w, err));
-    while (b.plan.items[qz_artifact_writer_next(w)].type != QZ_TYPE_F16) OK(feed(w, qz_artifact_writer_next(w) + 1, err));
+    while (b.plan.items[qz_artifact_writer_next(w)].type != QZ_TYPE_F16)
+        OK(feed(w, qz_artifact_writer_next(w) + 1, err));
     const qz_artifact_item *it = &b.plan.items[qz_artifact_writer_next(w)];
     float *x = qz_calloc_array(it->rows * it->cols, sizeof *x);
     x[it->cols + 2] = 65519.9f; /* rounds to 65504 */
@@ -324,7 +331,8 @@ static void range(void **state) {
     drop(&b);
 }
 
-/* A norm that float16 cannot hold is refused by the plan, not after the last block; bitsandbytes keeps the source's type. */
+/* A norm that float16 cannot hold is refused by the plan, not after the last block; bitsandbytes keeps the
+ * source's type. */
 static void range_of_vectors(void **state) {
     (void)state;
     static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32", "bnb:nf4" };
@@ -341,11 +349,13 @@ static void range_of_vectors(void **state) {
         v.data = values;
         const qz_tensor_view *only[] = { &v };
         for (size_t k = 0; k < b.m->blocks[2].n_sites; k++)
-            if (b.m->blocks[2].sites[k].site.kind == QZ_SITE_NORM && b.m->blocks[2].sites[k].site.part == QZ_NORM_FFN) b.m->blocks[2].sites[k].weight = only;
+            if (b.m->blocks[2].sites[k].site.kind == QZ_SITE_NORM && b.m->blocks[2].sites[k].site.part == QZ_NORM_FFN)
+                b.m->blocks[2].sites[k].weight = only;
         qz_scheme_spec spec = b.plan.spec;
         qz_status st = qz_artifact_plan_make(NULL, b.m, &spec, &b.ctx, &b.arena, &b.plan, &e);
         assert_int_equal(st, i < 2 ? QZ_EUNSUPPORTED : QZ_OK);
-        if (i < 2) assert_non_null(strstr(e.text, "model.layers.2.post_attention_layernorm.weight', element 9: found -70000"));
+        if (i < 2)
+            assert_non_null(strstr(e.text, "model.layers.2.post_attention_layernorm.weight', element 9: found -70000"));
         drop(&b);
     }
 }
@@ -354,16 +364,18 @@ static void specs(void **state) {
     (void)state;
     qz_scheme_spec s;
     static const struct { const char *text, *name; } good[] = {
-        { "gguf", "gguf:Q4_K_M" }, { "gguf:q4_k", "gguf:Q4_K_M" }, { "Q5_k_s", "gguf:Q5_K_S" }, { "GGUF:f16", "gguf:F16" }, { "awq", "awq:w4g128" },
-        { "AWQ:W4G64", "awq:w4g64" }, { "gguf:Q4_K_M+pure", "gguf:Q4_K_M+pure" },
+        { "gguf", "gguf:Q4_K_M" }, { "gguf:q4_k", "gguf:Q4_K_M" }, { "Q5_k_s", "gguf:Q5_K_S" },
+        { "GGUF:f16", "gguf:F16" }, { "awq", "awq:w4g128" }, { "AWQ:W4G64", "awq:w4g64" },
+        { "gguf:Q4_K_M+pure", "gguf:Q4_K_M+pure" },
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         OK(qz_scheme_parse(good[i].text, &s, err));
         assert_string_equal(s.name, good[i].name);
     }
     static const struct { const char *text, *hint; qz_status code; } bad[] = {
-        { "gguf:Q4_K_X", "'gguf:Q4_K_", QZ_EUSAGE }, { "awk", "'awq'", QZ_EUSAGE }, { "", "nearest", QZ_EUSAGE }, { "awq:w3g128", "4 bits only", QZ_EUSAGE },
-        { "awq:w4g100", "128, 64 or 32", QZ_EUSAGE }, { "gguf:Q4_K_M+sym", "+pure", QZ_EUSAGE }, { "awq:w4g128x", "'awq:w4g128'", QZ_EUSAGE },
+        { "gguf:Q4_K_X", "'gguf:Q4_K_", QZ_EUSAGE }, { "awk", "'awq'", QZ_EUSAGE }, { "", "nearest", QZ_EUSAGE },
+        { "awq:w3g128", "4 bits only", QZ_EUSAGE }, { "awq:w4g100", "128, 64 or 32", QZ_EUSAGE },
+        { "gguf:Q4_K_M+sym", "+pure", QZ_EUSAGE }, { "awq:w4g128x", "'awq:w4g128'", QZ_EUSAGE },
         { "gguf:IQ2_XS", "no encoder yet", QZ_EUNSUPPORTED }, { "q9", "nearest", QZ_EUSAGE },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -387,10 +399,13 @@ static void awq_config(void **state) {
     make(&b, "tests/golden/zoo/llama", "awq:w4g64");
     json_t *root = NULL;
     for (size_t i = 0; i < b.plan.n_files; i++)
-        if (strcmp(b.plan.files[i].name, "config.json") == 0) OK(qz_json_parse(b.plan.files[i].text, (size_t)b.plan.files[i].bytes, "config", &root, err));
+        if (strcmp(b.plan.files[i].name, "config.json") == 0)
+            OK(qz_json_parse(b.plan.files[i].text, (size_t)b.plan.files[i].bytes, "config", &root, err));
     assert_non_null(root);
-    json_t *q = json_object_get(root, "quantization_config"), *want = json_loads("{\"quant_method\":\"awq\",\"zero_point\":true,\"group_size\":64,\"bits\":4,"
-                                                                              "\"version\":\"gemm\",\"modules_to_not_convert\":null}", 0, NULL);
+    json_t *q = json_object_get(root, "quantization_config"),
+           *want = json_loads("{\"quant_method\":\"awq\",\"zero_point\":true,\"group_size\":64,\"bits\":4,"
+                              "\"version\":\"gemm\",\"modules_to_not_convert\":null}",
+                              0, NULL);
     assert_true(json_equal(q, want));
     assert_string_equal(json_string_value(json_object_get(root, "torch_dtype")), "float16");
     assert_string_equal(json_string_value(json_object_get(root, "dtype")), "float16");
@@ -401,7 +416,8 @@ static void awq_config(void **state) {
     drop(&b);
 }
 
-/* From a float32 GGUF (rows of q and k in the other order) every scheme gives the bytes it gives from the checkpoint. */
+/* From a float32 GGUF (rows of q and k in the other order) every scheme gives the bytes it gives from
+ * the checkpoint. */
 static void conversion(void **state) {
     (void)state;
     static const char *const schemes[] = { "gguf:Q8_0", "awq:w4g32" }, *const names[] = { "c.gguf", "c" };
@@ -429,7 +445,8 @@ static void conversion(void **state) {
 }
 
 static void same_ids(const qz_tokenizer *a, const qz_tokenizer *b) {
-    static const char *const texts[] = { "Hello, world! 12345 äöü\n\n  x = y;", "<|im_start|>user\nTrès bien, 3 kg à Zürich<|im_end|>\n", "", " \t\r\n日本語 🙂" };
+    static const char *const texts[] = { "Hello, world! 12345 äöü\n\n  x = y;",
+                                         "<|im_start|>user\nTrès bien, 3 kg à Zürich<|im_end|>\n", "", " \t\r\n日本語 🙂" };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         qz_ids x = {0}, y = {0};
         OK(qz_tokenizer_encode(a, texts[i], strlen(texts[i]), QZ_ENCODE_PARSE_SPECIAL | QZ_ENCODE_SPECIAL, &x, err));
@@ -479,12 +496,14 @@ static void tokenizer(void **state) {
     assert_null(t); /* inputs are ids */
 }
 
-/* What GGUF cannot say about a tokenizer is a note of the plan: the composition of Qwen's, not the prefix space of Llama's. */
+/* What GGUF cannot say about a tokenizer is a note of the plan: the composition of Qwen's, not the prefix
+ * space of Llama's. */
 static void normalizers(void **state) {
     (void)state;
     static const struct { const char *json, *note; } cases[] = {
         { "{\"type\": \"NFC\"}", "normalizer NFC: text that is not in NFC gets other ids in llama.cpp" },
-        { "{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Lowercase\"}]}", "normalizer NFC" },
+        {"{\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Lowercase\"}]}",
+         "normalizer NFC" },
         { "null", NULL },
     };
     char *text, path[128];
@@ -536,9 +555,10 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trips), cmocka_unit_test(resumes), cmocka_unit_test(damaged_resume), cmocka_unit_test(verify),
-        cmocka_unit_test(refusals),    cmocka_unit_test(range), cmocka_unit_test(range_of_vectors),   cmocka_unit_test(specs),          cmocka_unit_test(awq_config),
-        cmocka_unit_test(tokenizer),   cmocka_unit_test(conversion), cmocka_unit_test(normalizers),
+        cmocka_unit_test(round_trips), cmocka_unit_test(resumes), cmocka_unit_test(damaged_resume),
+        cmocka_unit_test(verify), cmocka_unit_test(refusals), cmocka_unit_test(range),
+        cmocka_unit_test(range_of_vectors), cmocka_unit_test(specs), cmocka_unit_test(awq_config),
+        cmocka_unit_test(tokenizer), cmocka_unit_test(conversion), cmocka_unit_test(normalizers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

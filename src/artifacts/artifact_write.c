@@ -27,7 +27,8 @@ static qz_status flush(qz_artifact_writer *w, qz_error *err) {
 static qz_status emit(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err) {
     const qz_artifact_item *it = &w->plan->items[w->next];
     if (n > it->bytes - w->in_item)
-        return qz_fail(err, QZ_EBUG, "too many bytes for tensor '%s': %llu expected", it->out_name, (unsigned long long)it->bytes);
+        return qz_fail(err, QZ_EBUG, "too many bytes for tensor '%s': %llu expected", it->out_name,
+                       (unsigned long long)it->bytes);
     qz_sha256_update(&w->sha, bytes, n);
     QZ_TRY(w->ops->write(w, bytes, n, err));
     w->in_item += n;
@@ -37,8 +38,8 @@ static qz_status emit(qz_artifact_writer *w, const void *bytes, size_t n, qz_err
 static qz_status close_item(qz_artifact_writer *w, qz_error *err) {
     const qz_artifact_item *it = &w->plan->items[w->next];
     if (w->in_item != it->bytes)
-        return qz_fail(err, QZ_EBUG, "tensor '%s' is incomplete: expected %llu bytes, found %llu", it->out_name, (unsigned long long)it->bytes,
-                       (unsigned long long)w->in_item);
+        return qz_fail(err, QZ_EBUG, "tensor '%s' is incomplete: expected %llu bytes, found %llu", it->out_name,
+                       (unsigned long long)it->bytes, (unsigned long long)w->in_item);
     char hex[65];
     qz_sha256_final_hex(&w->sha, hex);
     qz_str_printf(&w->pending, "%zu %s %016llx\n", w->next, hex, (unsigned long long)w->meant[w->next]);
@@ -70,25 +71,32 @@ size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to) {
 void qz_item_decode_as_filed(const qz_artifact_item *it, float *x) {
     if (it->permute == QZ_PERMUTE_NONE) qz_tensor_decode(it->source, 0, it->rows, x);
     else
-        for (size_t r = 0; r < it->rows; r++) qz_tensor_decode(it->source, qz_item_source_row(it, it->rows, r), 1, x + r * it->cols);
+        for (size_t r = 0; r < it->rows; r++)
+            qz_tensor_decode(it->source, qz_item_source_row(it, it->rows, r), 1, x + r * it->cols);
 }
 
-static qz_status expect(const qz_artifact_writer *w, const char *name, size_t rows, size_t cols, bool part, qz_error *err) {
-    if (w->finished || w->next >= w->plan->n_items) return qz_fail(err, QZ_EBUG, "tensor '%s' comes after the last one of the plan", name);
+static qz_status expect(const qz_artifact_writer *w, const char *name, size_t rows, size_t cols, bool part,
+                        qz_error *err) {
+    if (w->finished || w->next >= w->plan->n_items)
+        return qz_fail(err, QZ_EBUG, "tensor '%s' comes after the last one of the plan", name);
     const qz_artifact_item *it = &w->plan->items[w->next];
     bool rows_ok = part ? rows <= it->rows - w->row : rows == it->rows;
     if (strcmp(name, it->name) || cols != it->cols || !rows_ok)
-        return qz_fail(err, QZ_EBUG, "unexpected tensor '%s' [%zu, %zu]: the plan has '%s' [%zu, %zu] next", name, rows, cols, it->name, it->rows, it->cols);
+        return qz_fail(err, QZ_EBUG, "unexpected tensor '%s' [%zu, %zu]: the plan has '%s' [%zu, %zu] next", name, rows,
+                       cols, it->name, it->rows, it->cols);
     return QZ_OK;
 }
 
-static qz_status put_blocks(qz_artifact_writer *w, const qz_artifact_item *it, const uint8_t *blocks, size_t rows, qz_error *err) {
+static qz_status put_blocks(qz_artifact_writer *w, const qz_artifact_item *it, const uint8_t *blocks, size_t rows,
+                            qz_error *err) {
     size_t row_bytes = 0;
     QZ_TRY(qz_row_bytes(it->type, it->cols, &row_bytes, err));
     if (it->permute == QZ_PERMUTE_NONE) QZ_TRY(emit(w, blocks, rows * row_bytes, err));
     else {
-        if (rows != it->rows) return qz_fail(err, QZ_EBUG, "tensor '%s' is permuted and must come as a whole", it->name);
-        for (size_t r = 0; r < rows; r++) QZ_TRY(emit(w, blocks + qz_item_source_row(it, rows, r) * row_bytes, row_bytes, err));
+        if (rows != it->rows)
+            return qz_fail(err, QZ_EBUG, "tensor '%s' is permuted and must come as a whole", it->name);
+        for (size_t r = 0; r < rows; r++)
+            QZ_TRY(emit(w, blocks + qz_item_source_row(it, rows, r) * row_bytes, row_bytes, err));
     }
     w->row += rows;
     return w->row == it->rows ? close_item(w, err) : QZ_OK;
@@ -109,16 +117,21 @@ qz_status qz_artifact_writer_put(qz_artifact_writer *w, const qz_quantized *q, q
     return put_generated(w, err);
 }
 
-qz_status qz_artifact_writer_bytes(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err) { return emit(w, bytes, n, err); }
+qz_status qz_artifact_writer_bytes(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err) {
+    return emit(w, bytes, n, err);
+}
 
 /* A finite value must stay finite in the file's type. */
 static qz_status check_range(const qz_artifact_item *it, const float *x, size_t row, qz_error *err) {
-    float limit = it->type == QZ_TYPE_F16 ? 65520.0f : it->type == QZ_TYPE_BF16 ? 0x1.ffp127f : INFINITY; /* rounds to infinity from here */
+    /* rounds to infinity from here */
+    float limit = it->type == QZ_TYPE_F16 ? 65520.0f : it->type == QZ_TYPE_BF16 ? 0x1.ffp127f : INFINITY;
     for (size_t i = 0; i < it->cols; i++) {
         if (fabsf(x[i]) < limit) continue;
         if (!isfinite(x[i]))
-            return qz_fail(err, QZ_ENONFINITE, "non-finite value: tensor '%s', row %zu, column %zu: found %f", it->name, row, i, (double)x[i]);
-        return qz_fail(err, QZ_EUNSUPPORTED, "value does not fit %s: tensor '%s', row %zu, column %zu: found %g; use a level with bf16",
+            return qz_fail(err, QZ_ENONFINITE, "non-finite value: tensor '%s', row %zu, column %zu: found %f", it->name,
+                           row, i, (double)x[i]);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "value does not fit %s: tensor '%s', row %zu, column %zu: found %g; use a level with bf16",
                        qz_type_get(it->type)->name, it->name, row, i, (double)x[i]);
     }
     return QZ_OK;
@@ -142,7 +155,8 @@ static qz_status put_float(qz_artifact_writer *w, const float *data, const qz_te
     const qz_artifact_item *it = &w->plan->items[w->next];
     const qz_type_info *info = it->type < QZ_TYPE_COUNT ? qz_type_get(it->type) : NULL;
     if (!info || info->kind != QZ_KIND_FLOAT)
-        return qz_fail(err, QZ_EBUG, "tensor '%s' is planned as %s and must come encoded", it->name, info ? info->name : "integer groups");
+        return qz_fail(err, QZ_EBUG, "tensor '%s' is planned as %s and must come encoded", it->name,
+                       info ? info->name : "integer groups");
     size_t row_bytes = it->cols * info->bytes;
     float *x = qz_alloc_array(it->cols, sizeof *x), *y = qz_alloc_array(it->cols, sizeof *y);
     uint8_t *out = qz_alloc_array(it->cols, info->bytes);
@@ -181,7 +195,8 @@ qz_status qz_artifact_writer_put_folded(qz_artifact_writer *w, const qz_folded *
 qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_view *t, qz_error *err) {
     QZ_TRY(expect(w, t->name, t->rows, t->cols, false, err));
     const qz_artifact_item *it = &w->plan->items[w->next];
-    if (t->type != it->type || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind == QZ_KIND_FLOAT) return put_float(w, NULL, t, err);
+    if (t->type != it->type || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind == QZ_KIND_FLOAT)
+        return put_float(w, NULL, t, err);
     QZ_TRY(put_blocks(w, it, t->data, t->rows, err)); /* the same block type: bytes as they are */
     return put_generated(w, err);
 }
@@ -211,17 +226,21 @@ static qz_status check_replace(const char *path, const char *journal, qz_error *
     for (size_t i = 0; i < n; i++) ours |= strcmp(names[i], "quantz-manifest.json") == 0;
     qz_free_names(names, n);
     if (n == 0 || ours) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "folder '%s' is not an artifact of quantz and will not be replaced; choose another output", path);
+    return qz_fail(err, QZ_EUSAGE,
+                   "folder '%s' is not an artifact of quantz and will not be replaced; choose another output", path);
 }
 
 static qz_status check_paths(const qz_artifact_writer *w, qz_error *err) {
     if (qz_path_exists(w->path)) {
-        if (!(w->flags & QZ_WRITE_FORCE)) return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", w->path);
+        if (!(w->flags & QZ_WRITE_FORCE))
+            return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name or give --force", w->path);
         if (qz_path_is_dir(w->path) != directory(w))
-            return qz_fail(err, QZ_EUSAGE, "output '%s' is a %s and will not be replaced; choose another name", w->path, directory(w) ? "file" : "folder");
+            return qz_fail(err, QZ_EUSAGE, "output '%s' is a %s and will not be replaced; choose another name", w->path,
+                           directory(w) ? "file" : "folder");
         if (directory(w)) QZ_TRY(check_replace(w->path, NULL, err));
     }
-    return qz_path_is_dir(w->partial) ? check_replace(w->partial, w->journal_path, err) : QZ_OK; /* of an unfinished job of either kind */
+    /* of an unfinished job of either kind */
+    return qz_path_is_dir(w->partial) ? check_replace(w->partial, w->journal_path, err) : QZ_OK;
 }
 
 static qz_status begin(qz_artifact_writer *w, qz_error *err) {
@@ -254,7 +273,9 @@ qz_status qz_artifact_writer_open(qz_run *run, const qz_artifact_plan *plan, con
     w->journal_path = w->partial ? joined(w->partial, ".journal") : NULL;
     w->file_sha = qz_calloc_array(plan->n_files + 1, sizeof *w->file_sha);
     w->meant = qz_calloc_array(plan->n_items + 1, sizeof *w->meant);
-    qz_status st = w->journal_path && w->file_sha && w->meant ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", path);
+    qz_status st = w->journal_path && w->file_sha && w->meant
+                       ? QZ_OK
+                       : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", path);
     if (st == QZ_OK) {
         w->ops = qz_scheme_ops_get(plan->spec.scheme);
         st = begin(w, err);
@@ -269,7 +290,8 @@ qz_status qz_artifact_writer_open(qz_run *run, const qz_artifact_plan *plan, con
 
 qz_status qz_artifact_writer_finish(qz_artifact_writer *w, const char **partial, qz_error *err) {
     if (w->next < w->plan->n_items)
-        return qz_fail(err, QZ_EBUG, "output '%s' is incomplete: %zu of %zu tensors", w->path, w->next, w->plan->n_items);
+        return qz_fail(err, QZ_EBUG, "output '%s' is incomplete: %zu of %zu tensors", w->path, w->next,
+                       w->plan->n_items);
     QZ_TRY(flush(w, err));
     QZ_TRY(w->ops->finish(w, err));
     w->finished = true;

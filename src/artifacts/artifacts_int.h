@@ -14,7 +14,8 @@ typedef struct qz_scheme_ops {
     qz_status (*parse)(qz_scheme_spec *spec, const char *level, const char *flags, qz_error *err);
     const char *(*level)(size_t i);
     /* Fills items, files, notes of `out` (spec, model, context are set). */
-    qz_status (*plan)(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err);
+    qz_status (*plan)(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
+                      qz_artifact_plan *out, qz_error *err);
     /* Opens the sink behind the first `done` items; then receives the bytes of item w->next in pieces. */
     qz_status (*open)(qz_artifact_writer *w, size_t done, qz_error *err);
     qz_status (*write)(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
@@ -22,12 +23,14 @@ typedef struct qz_scheme_ops {
     /* Writes the bytes of an item that is coded as a matrix (QZ_TYPE_CODED), of the kind that the scheme plans. */
     qz_status (*pack)(qz_artifact_writer *w, const qz_artifact_item *item, const qz_quantized *q, qz_error *err);
     /* Round to nearest: w (rows as the scheme's code_kind wants them) as codes of the item, without any calibration. */
-    qz_status (*round)(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *item, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err);
+    qz_status (*round)(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *item, const float *w,
+                       qz_arena *arena, const qz_coded **out, qz_error *err);
     qz_code_kind kind;
     const char *engines_name; /* the kind of artifact in engines.def, NULL: the scheme's own name */
     /* All data complete and on disk under temporary names; fills w->file_sha. */
     qz_status (*finish)(qz_artifact_writer *w, qz_error *err);
-    /* *yes: what stands at `path` begins as this plan's file does (names, tokenizer, metadata). NULL: the files of the plan say it all. */
+    /* *yes: what stands at `path` begins as this plan's file does (names, tokenizer, metadata). NULL: the files of the
+     * plan say it all. */
     qz_status (*begins)(const qz_artifact_plan *plan, const char *path, bool *yes, qz_error *err);
     /* The first item that can be written again where `done` are complete (NULL: done). */
     size_t (*resume_at)(const qz_artifact_plan *plan, size_t done);
@@ -81,8 +84,10 @@ typedef struct {
     size_t expert;       /* of a stack */
 } qz_slot;
 qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, size_t *n, qz_error *err);
-/* The slot's tensor as the container stores it: gains of norms minus one in a folder of a family that does so, never in GGUF. */
-qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out, qz_error *err);
+/* The slot's tensor as the container stores it: gains of norms minus one in a folder of a family that does so,
+ * never in GGUF. */
+qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out,
+                         qz_error *err);
 /* Permutation of q or k rows needed between the model's rope order and the file's. */
 qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved);
 size_t qz_slot_heads(const qz_slot *s);
@@ -94,13 +99,16 @@ void qz_plan_totals(qz_artifact_plan *p);
 
 /* ---- names ---- */
 /* HF spelling -> GGUF and back, into buf; false if the name is not known. */
-/* What llama.cpp's loader computes for the architecture, where the file cannot say: scale of scores, layers that slide. */
+/* What llama.cpp's loader computes for the architecture, where the file cannot say: scale of scores,
+ * layers that slide. */
 double qz_gguf_attn_scale(const qz_config *c);
 bool qz_gguf_slides(const qz_config *c, size_t layer);
-/* Structure that the loader of the architecture fixes otherwise: the file would not load, or another model would run. */
+/* Structure that the loader of the architecture fixes otherwise: the file would not load, or another
+ * model would run. */
 qz_status qz_gguf_refuse(const qz_model *m, qz_error *err);
 bool qz_gguf_name_of(const qz_model *m, const qz_slot *s, char *buf, size_t size);
-/* Hugging Face name of expert `expert` (any for what is not stacked) behind a GGUF name; *experts: matrices in that tensor, 0: one. */
+/* Hugging Face name of expert `expert` (any for what is not stacked) behind a GGUF name; *experts: matrices in that
+ * tensor, 0: one. */
 bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, size_t *experts, char *buf, size_t size);
 
 /* ---- GGUF metadata both ways ---- */
@@ -113,7 +121,8 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err);
 #define QZ_GGUF_ENDS_KEY "quantz.eos_token_ids"
 qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
 qz_status qz_gguf_vocab_read(const qz_gguf *g, qz_tokenizer **out, qz_error *err);
-/* llama3 scaling as the divisor of each frequency, in float32 as the reference converter does; pairs = head_dim/2 values. */
+/* llama3 scaling as the divisor of each frequency, in float32 as the reference converter does; pairs =
+ * head_dim/2 values. */
 void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out);
 
 /* ---- GGUF reader (gguf_read.c) ---- */

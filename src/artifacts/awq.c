@@ -1,5 +1,5 @@
-/* AWQ scheme: a checkpoint folder in the "gemm" layout. Source: formats/hf-awq.md (AutoAWQ 0.2.9). A linear becomes qweight,
- * qzeros, scales; embedding, norms, biases and head stay float16. */
+/* AWQ scheme: a checkpoint folder in the "gemm" layout. Source: formats/hf-awq.md (AutoAWQ 0.2.9). A linear becomes
+ * qweight, qzeros, scales; embedding, norms, biases and head stay float16. */
 #include "artifacts/awq_int.h"
 #include "base/size.h"
 #include "formats/dtypes.h"
@@ -20,9 +20,12 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     char tail = 0, low[16] = "";
     for (size_t i = 0; i < sizeof low - 1 && level[i]; i++) low[i] = (char)tolower((unsigned char)level[i]);
     if (sscanf(low, "w%ug%u%c", &bits, &group, &tail) != 2) return QZ_EUSAGE; /* the caller names the nearest */
-    if (bits != 4) return qz_fail(err, QZ_EUSAGE, "AWQ has a file format for 4 bits only: expected w4g128, w4g64 or w4g32, found '%s'", level);
+    if (bits != 4)
+        return qz_fail(err, QZ_EUSAGE,
+                       "AWQ has a file format for 4 bits only: expected w4g128, w4g64 or w4g32, found '%s'", level);
     if (group != 128 && group != 64 && group != 32)
-        return qz_fail(err, QZ_EUSAGE, "group size %u of AWQ is not read by its runtimes: expected 128, 64 or 32", group);
+        return qz_fail(err, QZ_EUSAGE, "group size %u of AWQ is not read by its runtimes: expected 128, 64 or 32",
+                       group);
     if (*flags) return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'awq': it has none", flags);
     s->bits = bits;
     s->group_size = group;
@@ -44,7 +47,9 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
     if (it->cols % g || it->rows % 32) {
         const char *hint = it->rows % 32 ? "this tensor cannot be stored in AWQ's layout; use gguf"
                            : it->cols % 64 == 0 ? "use awq:w4g64" : it->cols % 32 == 0 ? "use awq:w4g32" : "use gguf";
-        return qz_fail(err, QZ_EUNSUPPORTED, "shape does not fit AWQ: tensor '%s' [%zu, %zu]: expected columns in groups of %u and rows in multiples of 32; %s",
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "shape does not fit AWQ: tensor '%s' [%zu, %zu]: expected columns in groups of %u and rows in "
+                       "multiples of 32; %s",
                        it->name, it->rows, it->cols, g, hint);
     }
     uint64_t k = it->cols, n = it->rows, groups = k / g;
@@ -83,20 +88,25 @@ static json_t *kept(const qz_artifact_plan *p) {
 
 static json_t *quantization(const qz_artifact_plan *p) {
     json_t *names = kept(p);
-    return names ? json_pack("{s:s, s:b, s:i, s:i, s:s, s:o}", "quant_method", "awq", "zero_point", 1, "group_size", (int)p->spec.group_size, "bits",
-                             (int)p->spec.bits, "version", "gemm", "modules_to_not_convert", names) : NULL;
+    return names ? json_pack("{s:s, s:b, s:i, s:i, s:s, s:o}", "quant_method", "awq", "zero_point", 1, "group_size",
+                             (int)p->spec.group_size, "bits", (int)p->spec.bits, "version", "gemm",
+                             "modules_to_not_convert", names)
+                 : NULL;
 }
 
-static const qz_folder_kind kind = { .name = "an AWQ", .quantizes = quantizes, .item = make_item, .parts = parts, .quantization = quantization };
+static const qz_folder_kind kind = { .name = "an AWQ", .quantizes = quantizes, .item = make_item, .parts = parts,
+                                     .quantization = quantization };
 
-static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
+                      qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
     return qz_folder_plan(&kind, m, arena, out, err);
 }
 
 /* ---- packing ---- */
-static qz_status pack_words(qz_artifact_writer *w, const qz_quantized *q, const qz_int_codes *c, const size_t *map, uint32_t *words, qz_error *err) {
+static qz_status pack_words(qz_artifact_writer *w, const qz_quantized *q, const qz_int_codes *c, const size_t *map,
+                            uint32_t *words, qz_error *err) {
     size_t groups = q->cols / c->group_size;
     for (size_t k = 0; k < q->cols; k += PACK_ROWS) {
         size_t k1 = qz_min_size(k + PACK_ROWS, q->cols);
@@ -116,14 +126,16 @@ static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const q
     QZ_TRY(qz_folder_int_codes(q, "AWQ", false, &c, err));
     QZ_TRY(qz_folder_row_map(w, it, &map, err));
     uint32_t *words = qz_alloc_array(q->rows * PACK_ROWS / 8, sizeof *words);
-    qz_status st = words ? pack_words(w, q, c, map, words, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    qz_status st = words ? pack_words(w, q, c, map, words, err)
+                         : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
     qz_free(words);
     qz_free(map);
     return st;
 }
 
 const qz_scheme_ops qz_awq_scheme = {
-    .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack,
+    .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
+    .flush = qz_folder_flush, .pack = pack,
     .round = qz_folder_round, .kind = { "integer groups", true, false, false },
     .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_awq_detect, .read = qz_awq_read_model,
 };

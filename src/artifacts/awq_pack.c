@@ -6,7 +6,8 @@
 
 static const uint8_t slot_of_output[8] = { 0, 4, 1, 5, 2, 6, 3, 7 }; /* output 8c + n sits in this slot */
 
-void qz_awq_pack_codes(const uint8_t *codes, size_t rows, size_t cols, const size_t *map, size_t k0, size_t k1, uint32_t *out) {
+void qz_awq_pack_codes(const uint8_t *codes, size_t rows, size_t cols, const size_t *map, size_t k0, size_t k1,
+                       uint32_t *out) {
     size_t words = rows / 8;
     memset(out, 0, (k1 - k0) * words * sizeof *out);
     for (size_t n = 0; n < rows; n++) {
@@ -23,8 +24,8 @@ void qz_awq_pack_zeros(const uint8_t *zeros, size_t rows, size_t groups, const s
         out[n / 8] |= (uint32_t)zeros[(map ? map[n] : n) * groups + j] << (4u * slot_of_output[n % 8]);
 }
 
-void qz_awq_unpack_gemm(const uint8_t *qweight, const uint8_t *qzeros, const uint8_t *scales, size_t rows, size_t cols, size_t groups,
-                        size_t n0, size_t n1, uint8_t *codes, uint8_t *zeros, uint16_t *scales_out) {
+void qz_awq_unpack_gemm(const uint8_t *qweight, const uint8_t *qzeros, const uint8_t *scales, size_t rows, size_t cols,
+                        size_t groups, size_t n0, size_t n1, uint8_t *codes, uint8_t *zeros, uint16_t *scales_out) {
     size_t words = rows / 8, row_bytes = (cols + 1) / 2;
     for (size_t c = n0 / 8; c < n1 / 8; c++) {
         for (size_t k = 0; k < cols; k += 2) {
@@ -45,10 +46,12 @@ void qz_awq_unpack_gemm(const uint8_t *qweight, const uint8_t *qzeros, const uin
     }
 }
 
-void qz_awq_unpack_gemv(const uint8_t *qweight, const uint8_t *qzeros, const uint8_t *scales, size_t cols, size_t groups, size_t z,
-                        size_t n0, size_t n1, uint8_t *codes, uint8_t *zeros, uint16_t *scales_out) {
+void qz_awq_unpack_gemv(const uint8_t *qweight, const uint8_t *qzeros, const uint8_t *scales, size_t cols,
+                        size_t groups, size_t z, size_t n0, size_t n1, uint8_t *codes, uint8_t *zeros,
+                        uint16_t *scales_out) {
     for (size_t n = n0; n < n1; n++) {
-        memcpy(codes + n * (cols / 2), qweight + n * (cols / 2), cols / 2); /* eight nibbles of a word, low first: already our order */
+        /* eight nibbles of a word, low first: already our order */
+        memcpy(codes + n * (cols / 2), qweight + n * (cols / 2), cols / 2);
         for (size_t j = 0; j < groups; j++) {
             zeros[n * groups + j] = (uint8_t)(qz_load_u32le(qzeros + 4 * (n * z + j / 8)) >> (4u * (j % 8)) & 15u);
             scales_out[n * groups + j] = qz_load_u16le(scales + 2 * (n * 8 * z + j));
@@ -66,7 +69,8 @@ void qz_awq_unpack_fast(const uint8_t *qweight, size_t cols, size_t n0, size_t n
         for (size_t k = 0; k < cols; k++) {
             size_t i = k % 32, a = i / 8, b = i / 2 % 4, c = i % 2, kk = k % 64 / 32 * 32 + 8 * b + 4 * c + a;
             size_t column = k / 64 * 64 + n % 4 * 16 + kk / 4;
-            put_code(codes, cols, n, k, (unsigned)qz_load_u16le(qweight + 2 * (n / 4 * cols + column)) >> (4 * (kk % 4)) & 15u);
+            put_code(codes, cols, n, k,
+                     (unsigned)qz_load_u16le(qweight + 2 * (n / 4 * cols + column)) >> (4 * (kk % 4)) & 15u);
         }
 }
 
@@ -76,7 +80,8 @@ bool qz_awq_scaled_zero(float scale, float scaled, uint8_t *zero) {
     return fabsf(z - whole) < 0.1f && whole > -1 && whole < 16;
 }
 
-/* Element of a 16 x 64 tile (row major, four 16 x 16 tiles side by side as they lie in memory) that stands at place j. */
+/* Element of a 16 x 64 tile (row major, four 16 x 16 tiles side by side as they lie in memory) that
+ * stands at place j. */
 static size_t marlin_source(size_t j) {
     static const uint8_t order[8] = { 0, 2, 4, 6, 1, 3, 5, 7 };
     size_t at = j / 8 * 8 + order[j % 8], i = at / 32, tile = at % 32 / 8, e = at % 8, block = e / 4, m = e % 4;

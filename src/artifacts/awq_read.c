@@ -1,5 +1,6 @@
 /* An AWQ folder as a qz_model: linears are repacked into integer groups (codes along the row), the rest are views.
- * Reads "gemm", "gemv", "gemv_fast" and "marlin" files of AutoAWQ and of this program. Source: formats/hf-awq.md sections 7 and 8. */
+ * Reads "gemm", "gemv", "gemv_fast" and "marlin" files of AutoAWQ and of this program. Source: formats/hf-awq.md
+ * sections 7 and 8. */
 #include "artifacts/awq_int.h"
 #include "base/bytes.h"
 #include "base/half.h"
@@ -23,7 +24,8 @@ static qz_status read_group(const json_t *q, const char *name, awq_config *c, qz
         else QZ_TRY(qz_json_u64(q, keys[i], name, &c->group, err));
     }
     if (c->group && (c->group < 8 || c->group > 65536 || c->group % 8))
-        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported AWQ group size: file '%s': found %llu", name, (unsigned long long)c->group);
+        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported AWQ group size: file '%s': found %llu", name,
+                       (unsigned long long)c->group);
     return QZ_OK;
 }
 
@@ -41,10 +43,15 @@ static qz_status read_quantization(const json_t *q, const char *name, awq_config
         if (strcasecmp(version, layout_names[l]) == 0) c->layout = (awq_layout)l;
     if (strcasecmp(version, "llm-awq") == 0) c->layout = FAST;
     if (c->layout == LAYOUTS)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported AWQ layout '%s': file '%s': expected gemm, gemv, gemv_fast, llm-awq or marlin", version, name);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "unsupported AWQ layout '%s': file '%s': expected gemm, gemv, gemv_fast, llm-awq or marlin",
+                       version, name);
     if (c->bits != 4 || zero_point == (c->layout == MARLIN))
-        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported AWQ kind: file '%s': expected 4 bits, with zero points unless marlin; found %s with %llu bits%s", name,
-                       layout_names[c->layout], (unsigned long long)c->bits, zero_point ? "" : " without zero points");
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "unsupported AWQ kind: file '%s': expected 4 bits, with zero points unless marlin; found %s "
+                       "with %llu bits%s",
+                       name, layout_names[c->layout], (unsigned long long)c->bits,
+                       zero_point ? "" : " without zero points");
     return QZ_OK;
 }
 
@@ -61,14 +68,22 @@ static void unpack(void *arg, qz_part part) {
     size_t lo, hi;
     qz_split(j->rows, j->c->layout == MARLIN ? 64 : 8, part, &lo, &hi);
     switch (j->c->layout) {
-    case GEMV: qz_awq_unpack_gemv(j->w->data, j->z->data, j->s->data, j->cols, j->groups, j->z_words, lo, hi, j->codes, j->zeros, j->scales); break;
+    case GEMV:
+        qz_awq_unpack_gemv(j->w->data, j->z->data, j->s->data, j->cols, j->groups, j->z_words, lo, hi, j->codes,
+                           j->zeros, j->scales);
+        break;
     case FAST: qz_awq_unpack_fast(j->w->data, j->cols, lo, hi, j->codes); break;
     case MARLIN: qz_awq_unpack_marlin(j->w->data, j->rows, j->cols, lo, hi, j->codes); break;
-    default: qz_awq_unpack_gemm(j->w->data, j->z->data, j->s->data, j->rows, j->cols, j->groups, lo, hi, j->codes, j->zeros, j->scales); break;
+    default:
+        qz_awq_unpack_gemm(j->w->data, j->z->data, j->s->data, j->rows, j->cols, j->groups, lo, hi, j->codes, j->zeros,
+                           j->scales);
+        break;
     }
 }
 
-static bool halves(const qz_st_tensor *t, uint64_t a, uint64_t b) { return qz_folder_shaped(t, QZ_ST_F16, 2, a, b) || qz_folder_shaped(t, QZ_ST_BF16, 2, a, b); }
+static bool halves(const qz_st_tensor *t, uint64_t a, uint64_t b) {
+    return qz_folder_shaped(t, QZ_ST_F16, 2, a, b) || qz_folder_shaped(t, QZ_ST_BF16, 2, a, b);
+}
 
 /* Shapes from qweight; the others must agree. */
 static qz_status shape_job(const qz_st *file, const char *module, awq_reading *j, qz_error *err) {
@@ -76,22 +91,42 @@ static qz_status shape_job(const qz_st *file, const char *module, awq_reading *j
     const qz_st_dtype code = l == FAST ? QZ_ST_I16 : QZ_ST_I32, wide = l == FAST ? QZ_ST_BF16 : QZ_ST_F16;
     QZ_TRY(qz_folder_typed(file, module, "qweight", j->w, code, code, err));
     QZ_TRY(qz_folder_typed(file, module, "scales", j->s, QZ_ST_F16, wide, err));
-    if (l != MARLIN) QZ_TRY(qz_folder_typed(file, module, "qzeros", j->z, l == FAST ? QZ_ST_F16 : QZ_ST_I32, l == FAST ? QZ_ST_BF16 : QZ_ST_I32, err));
+    if (l != MARLIN)
+        QZ_TRY(qz_folder_typed(file, module, "qzeros", j->z, l == FAST ? QZ_ST_F16 : QZ_ST_I32,
+                               l == FAST ? QZ_ST_BF16 : QZ_ST_I32, err));
     uint64_t a = j->w->dims[0], b = j->w->dims[1], limit = (uint64_t)1 << 27;
-    bool ok = j->w->dtype == (l == FAST ? QZ_ST_I16 : QZ_ST_I32) && j->w->n_dims == 2 && a && b && a < limit && b < limit;
-    uint64_t rows = l == GEMM ? b * 8 : l == GEMV ? a : l == FAST ? a * 4 : b / 2, cols = l == GEMM ? a : l == GEMV ? b * 8 : l == FAST ? b : a * 16;
+    bool ok = j->w->dtype == (l == FAST ? QZ_ST_I16 : QZ_ST_I32) && j->w->n_dims == 2 && a && b && a < limit &&
+              b < limit;
+    uint64_t rows = l == GEMM   ? b * 8
+                    : l == GEMV ? a
+                    : l == FAST ? a * 4
+                                : b / 2,
+             cols = l == GEMM   ? a
+                    : l == GEMV ? b * 8
+                    : l == FAST ? b
+                                : a * 16;
     uint64_t g = qz_group_columns((uint32_t)j->c->group, cols);
-    ok = ok && rows % (l == MARLIN ? 64 : 8) == 0 && cols % g == 0 && cols % (l == FAST ? 64 : 2) == 0 && (l != MARLIN || b % 2 == 0);
-    uint64_t groups = ok ? cols / g : 0, unit = g >= 128 ? 1 : g == 64 ? 2 : 4, z = ((groups + 7) / 8 + unit - 1) / unit * unit;
-    if (l == GEMV) ok = ok && qz_folder_shaped(j->z, QZ_ST_I32, 2, rows, z) && qz_folder_shaped(j->s, QZ_ST_F16, 2, rows, 8 * z);
+    ok = ok && rows % (l == MARLIN ? 64 : 8) == 0 && cols % g == 0 && cols % (l == FAST ? 64 : 2) == 0 &&
+         (l != MARLIN || b % 2 == 0);
+    uint64_t groups = ok ? cols / g : 0,
+             unit = g >= 128  ? 1
+                    : g == 64 ? 2
+                              : 4,
+             z = ((groups + 7) / 8 + unit - 1) / unit * unit;
+    if (l == GEMV)
+        ok = ok && qz_folder_shaped(j->z, QZ_ST_I32, 2, rows, z) && qz_folder_shaped(j->s, QZ_ST_F16, 2, rows, 8 * z);
     else if (l == FAST) ok = ok && halves(j->z, 8 * z, rows) && halves(j->s, 8 * z, rows) && j->z->dtype == j->s->dtype;
     else if (l == MARLIN) ok = ok && qz_folder_shaped(j->s, QZ_ST_F16, 2, groups, rows);
-    else ok = ok && qz_folder_shaped(j->z, QZ_ST_I32, 2, groups, rows / 8) && qz_folder_shaped(j->s, QZ_ST_F16, 2, groups, rows);
+    else
+        ok = ok && qz_folder_shaped(j->z, QZ_ST_I32, 2, groups, rows / 8) &&
+             qz_folder_shaped(j->s, QZ_ST_F16, 2, groups, rows);
     if (!ok) {
         const qz_st_tensor *const parts[] = { j->w, j->z, j->s };
         char expected[160];
-        (void)snprintf(expected, sizeof expected, "layout %s in groups of %llu (%llu outputs, %llu inputs, %llu groups)", layout_names[l], (unsigned long long)g, (unsigned long long)rows,
-                       (unsigned long long)cols, (unsigned long long)(g ? cols / g : 0));
+        (void)snprintf(expected, sizeof expected,
+                       "layout %s in groups of %llu (%llu outputs, %llu inputs, %llu groups)", layout_names[l],
+                       (unsigned long long)g, (unsigned long long)rows, (unsigned long long)cols,
+                       (unsigned long long)(g ? cols / g : 0));
         return qz_folder_misfit(file, module, expected, parts, 3, err);
     }
     j->rows = (size_t)rows;
@@ -115,8 +150,10 @@ static qz_status read_fast(const qz_st *file, const awq_reading *j, qz_error *er
             size_t at = n * j->groups + g;
             j->scales[at] = qz_f32_to_f16(s);
             if (!qz_awq_scaled_zero(s, scaled, &j->zeros[at]) || qz_f16_to_f32(j->scales[at]) != s)
-                return qz_fail(err, QZ_EUNSUPPORTED, "no zero point fits: file '%s', tensor '%s', group %zu, output %zu: scale %g, scaled zero %g", file->path,
-                               j->z->name, g, n, (double)s, (double)scaled);
+                return qz_fail(err, QZ_EUNSUPPORTED,
+                               "no zero point fits: file '%s', tensor '%s', group %zu, output %zu: scale %g, scaled "
+                               "zero %g",
+                               file->path, j->z->name, g, n, (double)s, (double)scaled);
         }
     return QZ_OK;
 }
@@ -124,7 +161,8 @@ static qz_status read_fast(const qz_st *file, const awq_reading *j, qz_error *er
 static void read_marlin_scales(const awq_reading *j) {
     for (size_t g = 0; g < j->groups; g++)
         for (size_t n = 0; n < j->rows; n++)
-            j->scales[n * j->groups + g] = qz_load_u16le(j->s->data + 2 * (g * j->rows + qz_awq_marlin_scale(n, j->groups == 1)));
+            j->scales[n * j->groups + g] = qz_load_u16le(j->s->data +
+                                                         2 * (g * j->rows + qz_awq_marlin_scale(n, j->groups == 1)));
     memset(j->zeros, 8, j->rows * j->groups);
 }
 
@@ -142,22 +180,29 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     char *module = qz_arena_strndup(&m->arena, t->name, strlen(t->name) - strlen(".qweight"));
     qz_int_group *g = qz_arena_calloc(&m->arena, 1, sizeof *g);
     if (!module || !g) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    awq_reading j = { .c = c, .w = t, .z = qz_folder_part(r->dir, module, "qzeros"), .s = qz_folder_part(r->dir, module, "scales") };
+    awq_reading j = { .c = c, .w = t, .z = qz_folder_part(r->dir, module, "qzeros"),
+                      .s = qz_folder_part(r->dir, module, "scales") };
     if (!j.z) j.z = qz_folder_part(r->dir, module, "scaled_zeros"); /* llm-awq's own files */
     QZ_TRY(shape_job(file, module, &j, err));
     j.codes = qz_arena_calloc(&m->arena, j.rows, j.cols / 2);
     j.zeros = qz_arena_alloc(&m->arena, j.rows, j.groups);
     j.scales = qz_arena_alloc(&m->arena, j.rows * j.groups, sizeof *j.scales);
     char *name = qz_arena_printf(&m->arena, "%s.weight", module);
-    if (!j.codes || !j.zeros || !j.scales || !name) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    if (!j.codes || !j.zeros || !j.scales || !name)
+        return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     qz_pool_run(r->run ? r->run->pool : NULL, 0, unpack, &j);
     if (c->layout == FAST) QZ_TRY(read_fast(file, &j, err));
     if (c->layout == MARLIN) read_marlin_scales(&j);
     qz_map_forget(t->data, (size_t)t->bytes);
-    *g = (qz_int_group){ .base = { &qz_int_group_ops, j.rows, j.cols }, .place = c->layout == GEMM ? place : NULL, .bits = 4, .group_size = (uint32_t)j.group, .sym = c->layout == MARLIN, .rows = j.rows, .cols = j.cols, .groups = j.groups,
+    *g = (qz_int_group){ .base = { &qz_int_group_ops, j.rows, j.cols }, .place = c->layout == GEMM ? place : NULL,
+                         .bits = 4, .group_size = (uint32_t)j.group, .sym = c->layout == MARLIN, .rows = j.rows,
+                         .cols = j.cols, .groups = j.groups,
                          .codes = j.codes, .scales = j.scales, .zero_points = j.zeros };
-    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_CODED, .rows = j.rows, .cols = j.cols,
-                                                   .n_dims = 2, .bytes = (size_t)(t->bytes + (j.z ? j.z->bytes : 0) + j.s->bytes), .coded = &g->base,
+    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_CODED,
+                                                   .rows = j.rows, .cols = j.cols,
+                                                   .n_dims = 2,
+                                                   .bytes = (size_t)(t->bytes + (j.z ? j.z->bytes : 0) + j.s->bytes),
+                                                   .coded = &g->base,
                                                    .file = file->path, .offset = t->offset };
     return QZ_OK;
 }
@@ -179,14 +224,19 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
     bool codes = false;
     for (size_t i = 0; st == QZ_OK && i < m->n_tensors; i++) codes |= m->tensors[i].coded != NULL;
-    if (st == QZ_OK && !codes) st = qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s': file '%s' says AWQ, and every tensor is float", m->path, f.file);
+    if (st == QZ_OK && !codes)
+        st = qz_fail(err, QZ_EFORMAT, "no tensor has codes: folder '%s': file '%s' says AWQ, and every tensor is float",
+                     m->path, f.file);
     qz_folder_config_release(&f);
     QZ_TRY(st);
     m->container = m->scheme = "awq";
-    m->encoding = qz_arena_printf(&m->arena, "W4 g%ld %s", qz_group_written((uint32_t)c.group), c.layout == MARLIN ? "sym" : "asym");
+    m->encoding = qz_arena_printf(&m->arena, "W4 g%ld %s", qz_group_written((uint32_t)c.group),
+                                  c.layout == MARLIN ? "sym" : "asym");
     m->contract = "W4A16";
     m->config.dtype = QZ_TYPE_F16;
     return m->encoding ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 
-qz_status qz_awq_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) { return qz_folder_read(run, path, fill, out, err); }
+qz_status qz_awq_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) {
+    return qz_folder_read(run, path, fill, out, err);
+}

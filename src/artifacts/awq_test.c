@@ -1,5 +1,6 @@
-/* AWQ packing. Outside truth: files and dequantizations of AutoAWQ 0.2.9 (tests/golden/artifacts/awq.safetensors) and the words
- * worked out in formats/hf-awq.md section 7. Every word and every dequantized value is compared bit for bit. */
+/* AWQ packing. Outside truth: files and dequantizations of AutoAWQ 0.2.9 (tests/golden/artifacts/awq.safetensors) and
+ * the words worked out in formats/hf-awq.md section 7. Every word and every dequantized value is
+ * compared bit for bit. */
 #include "codecs/int_group.h"
 #include "artifacts/awq_int.h"
 #include "artifacts/testing.h"
@@ -51,22 +52,26 @@ static void decode(const char *set, const char *truth, bool gemv) {
     static uint8_t codes[32 * 128], zeros[32 * 8];
     static uint16_t scales[32 * 8];
     static float row[256];
-    const qz_st_tensor *w = get(set, "qweight"), *z = get(set, "qzeros"), *s = get(set, "scales"), *d = get(truth, "dequant_in_out");
+    const qz_st_tensor *w = get(set, "qweight"), *z = get(set, "qzeros"), *s = get(set, "scales"),
+                       *d = get(truth, "dequant_in_out");
     size_t n = (size_t)d->dims[1], k = (size_t)d->dims[0], groups = (size_t)get(truth, "scales_oc_g")->dims[1];
     if (gemv) {
         qz_awq_unpack_gemv(w->data, z->data, s->data, k, groups, (size_t)z->dims[1], 0, 16, codes, zeros, scales);
         qz_awq_unpack_gemv(w->data, z->data, s->data, k, groups, (size_t)z->dims[1], 16, n, codes, zeros, scales);
     } else {
-        qz_awq_unpack_gemm(w->data, z->data, s->data, n, k, groups, 8, n, codes, zeros, scales); /* in two parts, as threads do */
+        /* in two parts, as threads do */
+        qz_awq_unpack_gemm(w->data, z->data, s->data, n, k, groups, 8, n, codes, zeros, scales);
         qz_awq_unpack_gemm(w->data, z->data, s->data, n, k, groups, 0, 8, codes, zeros, scales);
     }
-    qz_int_group g = { .bits = 4, .group_size = (uint32_t)(k / groups), .rows = n, .cols = k, .groups = groups, .codes = codes, .scales = scales,
+    qz_int_group g = { .bits = 4, .group_size = (uint32_t)(k / groups), .rows = n, .cols = k, .groups = groups,
+                       .codes = codes, .scales = scales,
                        .zero_points = zeros };
     for (size_t r = 0; r < n; r++) {
         qz_int_group_decode_row(&g, r, row);
         for (size_t c = 0; c < k; c++)
             if ((qz_f32_to_f16(row[c]) & 0x7fff) != (qz_load_u16le(d->data + 2 * (c * n + r)) & 0x7fff) ||
-                (row[c] != 0 && qz_f32_to_f16(row[c]) != qz_load_u16le(d->data + 2 * (c * n + r)))) /* -0 and 0 are one value */
+                /* -0 and 0 are one value */
+                (row[c] != 0 && qz_f32_to_f16(row[c]) != qz_load_u16le(d->data + 2 * (c * n + r))))
                 fail_msg("%s [%zu, %zu]: %g", set, r, c, (double)row[c]);
     }
 }
@@ -104,13 +109,15 @@ static void decode_fast(void **state) {
         }
     }
     uint8_t z;
-    assert_false(qz_awq_scaled_zero(1.0f, -3.5f, &z) || qz_awq_scaled_zero(1.0f, 2.0f, &z) || qz_awq_scaled_zero(1.0f, NAN, &z));
+    assert_false(qz_awq_scaled_zero(1.0f, -3.5f, &z) || qz_awq_scaled_zero(1.0f, 2.0f, &z) ||
+                 qz_awq_scaled_zero(1.0f, NAN, &z));
 }
 
 static void decode_marlin(void **state) {
     (void)state;
     static uint8_t codes[64 * 128], got[256];
-    const qz_st_tensor *w = get("marlin_g128", "qweight"), *s = get("marlin_g128", "scales"), *d = get("marlin_g128", "pseudo_dequant");
+    const qz_st_tensor *w = get("marlin_g128", "qweight"), *s = get("marlin_g128", "scales"),
+                       *d = get("marlin_g128", "pseudo_dequant");
     const qz_st_tensor *plain = get("marlin_g128", "scales_oc_g");
     qz_awq_unpack_marlin(w->data, 64, 256, 0, 64, codes);
     for (size_t n = 0; n < 64; n++) {
@@ -130,7 +137,9 @@ static void decode_marlin(void **state) {
 static int setup(void **state) {
     (void)state;
     qz_error err = {0};
-    return qz_st_open(&golden, "tests/golden/artifacts/awq.safetensors", &err) == QZ_OK ? 0 : (fprintf(stderr, "%s\n", err.text), -1);
+    return qz_st_open(&golden, "tests/golden/artifacts/awq.safetensors", &err) == QZ_OK
+               ? 0
+               : (fprintf(stderr, "%s\n", err.text), -1);
 }
 static int teardown(void **state) {
     (void)state;
@@ -138,6 +147,7 @@ static int teardown(void **state) {
     return 0;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(pack_gemm), cmocka_unit_test(decode_files), cmocka_unit_test(decode_fast), cmocka_unit_test(decode_marlin) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pack_gemm), cmocka_unit_test(decode_files),
+                                       cmocka_unit_test(decode_fast), cmocka_unit_test(decode_marlin) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

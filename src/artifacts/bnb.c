@@ -1,6 +1,7 @@
-/* bitsandbytes scheme: a checkpoint folder as transformers 5.23 saves it. Source: formats/hf-bitsandbytes.md sections 5 to 8.
- * 4 bit: X.weight uint8 [N·K/2, 1], X.weight.absmax, X.weight.quant_map, nested scales, X.weight.quant_state.bitsandbytes__nf4;
- * int8: X.weight, X.SCB, X.weight_format. No calibration. Everything else keeps its type. */
+/* bitsandbytes scheme: a checkpoint folder as transformers 5.23 saves it. Source: formats/hf-bitsandbytes.md sections 5
+ * to 8. 4 bit: X.weight uint8 [N·K/2, 1], X.weight.absmax, X.weight.quant_map, nested scales,
+ * X.weight.quant_state.bitsandbytes__nf4; int8: X.weight, X.SCB, X.weight_format. No calibration. Everything else
+ * keeps its type. */
 #include "artifacts/bnb_int.h"
 #include "base/size.h"
 #include "codecs/types.h"
@@ -28,7 +29,9 @@ static qz_status parse_flags(qz_scheme_spec *s, const char *flags, qz_error *err
         for (size_t i = 0; i < sizeof computes / sizeof *computes; i++)
             if (strlen(computes[i].flag) == n && strncmp(p, computes[i].flag, n) == 0) compute = computes[i].name;
         if ((!twice && !compute) || (compute && s->compute))
-            return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'bnb': expected +double, and one of +bf16, +fp16, +fp32", flags);
+            return qz_fail(err, QZ_EUSAGE,
+                           "unknown flag '+%s' of scheme 'bnb': expected +double, and one of +bf16, +fp16, +fp32",
+                           flags);
         s->nested = s->nested || twice;
         if (compute) s->compute = compute;
         p += n + (p[n] == '+');
@@ -60,10 +63,16 @@ static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *ye
     return QZ_OK;
 }
 
-static size_t absmax_blocks(const qz_artifact_item *it) { return (it->rows * it->cols + QZ_BNB_BLOCK - 1) / QZ_BNB_BLOCK; }
-static size_t nested_blocks(const qz_artifact_item *it) { return (absmax_blocks(it) + QZ_BNB_NESTED - 1) / QZ_BNB_NESTED; }
+static size_t absmax_blocks(const qz_artifact_item *it) {
+    return (it->rows * it->cols + QZ_BNB_BLOCK - 1) / QZ_BNB_BLOCK;
+}
+static size_t nested_blocks(const qz_artifact_item *it) {
+    return (absmax_blocks(it) + QZ_BNB_NESTED - 1) / QZ_BNB_NESTED;
+}
 
-static const char *dtype_name(qz_type t) { return t == QZ_TYPE_F32 ? "float32" : t == QZ_TYPE_BF16 ? "bfloat16" : "float16"; }
+static const char *dtype_name(qz_type t) {
+    return t == QZ_TYPE_F32 ? "float32" : t == QZ_TYPE_BF16 ? "bfloat16" : "float16";
+}
 
 /* Shortest decimal form that reads back as the same double, with a point, as Python prints it. */
 static void print_double(double v, char out[32]) {
@@ -74,17 +83,19 @@ static void print_double(double v, char out[32]) {
     if (!strpbrk(out, ".en")) memcpy(out + strlen(out), ".0", 3);
 }
 
-/* The quant_state as Python's json prints it. The plan knows sizes before it knows offsets: with nested scales the text is
- * filled up with spaces, which every JSON reader skips. deviates: the library's text ends with the brace. */
+/* The quant_state as Python's json prints it. The plan knows sizes before it knows offsets: with nested scales the text
+ * is filled up with spaces, which every JSON reader skips. deviates: the library's text ends with the brace. */
 size_t qz_bnb_state_text(const qz_scheme_spec *s, const qz_artifact_item *it, float offset, char out[QZ_BNB_STATE]) {
     char number[32] = "";
-    int n = snprintf(out, QZ_BNB_STATE, "{\"quant_type\": \"%s\", \"blocksize\": %d, \"dtype\": \"%s\", \"shape\": [%zu, %zu]", levels[s->bnb], QZ_BNB_BLOCK,
-                     dtype_name(qz_tensor_float_type(it->source)), it->rows, it->cols);
+    int n = snprintf(out, QZ_BNB_STATE,
+                     "{\"quant_type\": \"%s\", \"blocksize\": %d, \"dtype\": \"%s\", \"shape\": [%zu, %zu]",
+                     levels[s->bnb], QZ_BNB_BLOCK, dtype_name(qz_tensor_float_type(it->source)), it->rows, it->cols);
     if (!s->nested) return (size_t)(n + snprintf(out + n, QZ_BNB_STATE - (size_t)n, "}"));
     print_double((double)offset, number);
     int pad = (int)QZ_BNB_NUMBER - (int)strlen(number);
-    n += snprintf(out + n, QZ_BNB_STATE - (size_t)n, ", \"nested_blocksize\": %d, \"nested_dtype\": \"float32\", \"nested_offset\": %s}%*s", QZ_BNB_NESTED, number,
-                  pad > 0 ? pad : 0, "");
+    n += snprintf(out + n, QZ_BNB_STATE - (size_t)n,
+                  ", \"nested_blocksize\": %d, \"nested_dtype\": \"float32\", \"nested_offset\": %s}%*s", QZ_BNB_NESTED,
+                  number, pad > 0 ? pad : 0, "");
     return (size_t)n;
 }
 
@@ -97,7 +108,9 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
     it->group_size = s->bnb == QZ_BNB_INT8 ? (uint32_t)it->cols : QZ_BNB_BLOCK;
     it->bytes = qz_bnb_code_bytes(s->bnb, it->rows, it->cols);
     if (s->bnb == QZ_BNB_INT8) it->bytes += 4 * n + 1;
-    else it->bytes += 64 + (s->nested ? absmax_blocks(it) + 4 * nested_blocks(it) + 1024 : 4 * absmax_blocks(it)) + qz_bnb_state_text(s, it, 0, state);
+    else
+        it->bytes += 64 + (s->nested ? absmax_blocks(it) + 4 * nested_blocks(it) + 1024 : 4 * absmax_blocks(it)) +
+                     qz_bnb_state_text(s, it, 0, state);
     if (k > UINT32_MAX || n > UINT32_MAX) return qz_fail(err, QZ_EUNSUPPORTED, "tensor '%s' is too large", it->name);
     return QZ_OK;
 }
@@ -113,15 +126,22 @@ static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_ar
         out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_format", x), QZ_ST_U8, 0, { 0 } };
     } else {
         size_t b = absmax_blocks(it);
-        out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight", x), QZ_ST_U8, 2, { qz_bnb_code_bytes(s->bnb, it->rows, it->cols), 1 } };
-        out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight.absmax", x), s->nested ? QZ_ST_U8 : QZ_ST_F32, 1, { b } };
+        out[n++] = (qz_st_item){qz_arena_printf(arena, "%s.weight", x),
+                                QZ_ST_U8,
+                                2,
+                                {qz_bnb_code_bytes(s->bnb, it->rows, it->cols), 1}};
+        out[n++] =
+            (qz_st_item){qz_arena_printf(arena, "%s.weight.absmax", x), s->nested ? QZ_ST_U8 : QZ_ST_F32, 1, {b}};
         out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight.quant_map", x), QZ_ST_F32, 1, { 16 } };
         if (s->nested) {
-            out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight.nested_absmax", x), QZ_ST_F32, 1, { nested_blocks(it) } };
+            out[n++] =
+                (qz_st_item){qz_arena_printf(arena, "%s.weight.nested_absmax", x), QZ_ST_F32, 1, {nested_blocks(it)}};
             out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight.nested_quant_map", x), QZ_ST_F32, 1, { 256 } };
         }
-        out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight.quant_state.bitsandbytes__%s", x, levels[s->bnb]), QZ_ST_U8, 1,
-                                 { qz_bnb_state_text(s, it, 0, state) } };
+        out[n++] = (qz_st_item){qz_arena_printf(arena, "%s.weight.quant_state.bitsandbytes__%s", x, levels[s->bnb]),
+                                QZ_ST_U8,
+                                1,
+                                {qz_bnb_state_text(s, it, 0, state)}};
     }
     for (size_t i = 0; i < n; i++)
         if (!out[i].name) return 0;
@@ -133,23 +153,32 @@ static json_t *quantization(const qz_artifact_plan *p) {
     const qz_scheme_spec *s = &p->spec;
     bool four = s->bnb != QZ_BNB_INT8;
     qz_type t = qz_tensor_float_type(qz_model_linear(p->model));
-    return json_pack("{s:s, s:b, s:b, s:f, s:n, s:b, s:b, s:s, s:b, s:s, s:s, s:b, s:b}", "quant_method", "bitsandbytes", "_load_in_8bit", !four,
-                     "_load_in_4bit", four, "llm_int8_threshold", 6.0, "llm_int8_skip_modules", "llm_int8_enable_fp32_cpu_offload", 0,
-                     "llm_int8_has_fp16_weight", 0, "bnb_4bit_quant_type", four ? levels[s->bnb] : "fp4", "bnb_4bit_use_double_quant", s->nested,
-                     "bnb_4bit_compute_dtype", !four ? "float32" : p->spec.compute ? p->spec.compute : dtype_name(t), "bnb_4bit_quant_storage", "uint8", "load_in_4bit", four, "load_in_8bit", !four);
+    return json_pack("{s:s, s:b, s:b, s:f, s:n, s:b, s:b, s:s, s:b, s:s, s:s, s:b, s:b}", "quant_method",
+                     "bitsandbytes", "_load_in_8bit", !four, "_load_in_4bit", four, "llm_int8_threshold", 6.0,
+                     "llm_int8_skip_modules", "llm_int8_enable_fp32_cpu_offload", 0, "llm_int8_has_fp16_weight", 0,
+                     "bnb_4bit_quant_type", four ? levels[s->bnb] : "fp4", "bnb_4bit_use_double_quant", s->nested,
+                     "bnb_4bit_compute_dtype",
+                     !four             ? "float32"
+                     : p->spec.compute ? p->spec.compute
+                                       : dtype_name(t),
+                     "bnb_4bit_quant_storage", "uint8", "load_in_4bit", four, "load_in_8bit", !four);
 }
 
-static const qz_folder_kind kind = { .name = "a bitsandbytes", .quantizes = quantizes, .item = make_item, .parts = parts, .quantization = quantization,
+static const qz_folder_kind kind = { .name = "a bitsandbytes", .quantizes = quantizes, .item = make_item,
+                                     .parts = parts, .quantization = quantization,
                                      .keeps_dtype = true };
 
-static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
+                      qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
     for (size_t l = 0; l < QZ_LINEARS && out->spec.bnb != QZ_BNB_INT8; l++) {
         const qz_tensor_view *t = m->blocks[0].linear[l];
         qz_site s;
         if (t == NULL || t->cols % QZ_BNB_BLOCK == 0 || !qz_site_of(&m->config, 0, l, &s)) continue;
-        QZ_TRY(qz_plan_note(out, arena, err, "rows of %zu values (%s) are no multiple of %d: bitsandbytes 0.50.2 decodes them wrongly on the CPU (on CUDA it is right)",
+        QZ_TRY(qz_plan_note(out, arena, err,
+                            "rows of %zu values (%s) are no multiple of %d: bitsandbytes 0.50.2 decodes them wrongly "
+                            "on the CPU (on CUDA it is right)",
                             t->cols, s.name, QZ_BNB_BLOCK));
         break;
     }
@@ -184,15 +213,18 @@ static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const q
     return qz_artifact_writer_bytes(w, state, qz_bnb_state_text(s, it, b->nested_offset, state), err);
 }
 
-static qz_status round_codes(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
+static qz_status round_codes(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w,
+                             qz_arena *arena, const qz_coded **out, qz_error *err) {
     qz_bnb *b = qz_arena_alloc(arena, 1, sizeof *b);
     if (!b) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
     *out = &b->base;
-    return qz_bnb_quantize(run, plan->spec.bnb, plan->spec.nested, qz_tensor_float_type(it->source), w, it->rows, it->cols, arena, b, err);
+    return qz_bnb_quantize(run, plan->spec.bnb, plan->spec.nested, qz_tensor_float_type(it->source), w, it->rows,
+                           it->cols, arena, b, err);
 }
 
 const qz_scheme_ops qz_bnb_scheme = {
-    .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack,
+    .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
+    .flush = qz_folder_flush, .pack = pack,
     .round = round_codes, .kind = { "bitsandbytes codes", false, true, false },
     .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_bnb_detect, .read = qz_bnb_read_model,
 };

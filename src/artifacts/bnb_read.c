@@ -1,5 +1,5 @@
-/* A bitsandbytes folder as a qz_model: codes are views into the file, scales are decoded. Reads NF4 and FP4 with and without
- * nested scales in any storage type, and LLM.int8 rows. Source: formats/hf-bitsandbytes.md sections 5 and 6. */
+/* A bitsandbytes folder as a qz_model: codes are views into the file, scales are decoded. Reads NF4 and FP4 with and
+ * without nested scales in any storage type, and LLM.int8 rows. Source: formats/hf-bitsandbytes.md sections 5 and 6. */
 #include "artifacts/bnb_int.h"
 #include "base/bytes.h"
 #include "base/json.h"
@@ -45,11 +45,12 @@ static qz_status fill_state(const json_t *o, const qz_st *file, const qz_st_tens
     s->nf4 = type && strcmp(type, "nf4") == 0;
     if (!type || (!s->nf4 && strcmp(type, "fp4"))) return bad_state(file, t, "expected quant_type nf4 or fp4", err);
     if (s->dtype == QZ_TYPE_NONE) return bad_state(file, t, "expected dtype float16, bfloat16 or float32", err);
-    if (s->block < 32 || s->block > 4096 || (s->block & (s->block - 1))) return bad_state(file, t, "expected a blocksize of 32, 64, … 4096", err);
+    if (s->block < 32 || s->block > 4096 || (s->block & (s->block - 1)))
+        return bad_state(file, t, "expected a blocksize of 32, 64, … 4096", err);
     if (s->nested && (s->nested_block < 32 || s->nested_block > 4096 || !isfinite((float)s->offset)))
         return bad_state(file, t, "expected a nested_blocksize of 32 to 4096 and a finite nested_offset", err);
-    if (json_array_size(shape) != 2 || !json_is_integer(r) || !json_is_integer(c) || json_integer_value(r) < 1 || json_integer_value(c) < 1 ||
-        (uint64_t)json_integer_value(r) > LIMIT || (uint64_t)json_integer_value(c) > LIMIT)
+    if (json_array_size(shape) != 2 || !json_is_integer(r) || !json_is_integer(c) || json_integer_value(r) < 1 ||
+        json_integer_value(c) < 1 || (uint64_t)json_integer_value(r) > LIMIT || (uint64_t)json_integer_value(c) > LIMIT)
         return bad_state(file, t, "expected a shape of two positive numbers", err);
     s->rows = (uint64_t)json_integer_value(r);
     s->cols = (uint64_t)json_integer_value(c);
@@ -67,42 +68,53 @@ static qz_status read_state(const qz_st *file, const qz_st_tensor *t, state *s, 
 
 /* ---- one 4-bit linear ---- */
 /* expected: "16 F32 values". */
-static qz_status wrong_part(const qz_st *file, const char *weight, const char *part, uint64_t n, const char *unit, const qz_st_tensor *t, qz_error *err) {
+static qz_status wrong_part(const qz_st *file, const char *weight, const char *part, uint64_t n, const char *unit,
+                            const qz_st_tensor *t, qz_error *err) {
     char found[80];
     if (!t) {
-        const bool itself = strchr(part, ' ') != NULL, beside = strcmp(part, "SCB") == 0; /* SCB stands beside "weight", not under it */
+        /* SCB stands beside "weight", not under it */
+        const bool itself = strchr(part, ' ') != NULL, beside = strcmp(part, "SCB") == 0;
         const int n_name = (int)(strlen(weight) - (beside ? strlen(".weight") : 0));
-        return qz_fail(err, QZ_EFORMAT, "tensor '%.*s%s%s' is missing: file '%s'; the checkpoint is incomplete", n_name, weight, itself ? "" : ".",
-                       itself ? "" : part, file->path);
+        return qz_fail(err, QZ_EFORMAT, "tensor '%.*s%s%s' is missing: file '%s'; the checkpoint is incomplete", n_name,
+                       weight, itself ? "" : ".", itself ? "" : part, file->path);
     }
-    (void)snprintf(found, sizeof found, "%llu %s values in %llu bytes", (unsigned long long)t->elems, qz_st_dtype_name(t->dtype),
-                   (unsigned long long)t->bytes);
-    return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s', offset %llu: expected %s of %llu %s, found %s; the checkpoint is incomplete or its quant_state is another's",
+    (void)snprintf(found, sizeof found, "%llu %s values in %llu bytes", (unsigned long long)t->elems,
+                   qz_st_dtype_name(t->dtype), (unsigned long long)t->bytes);
+    return qz_fail(err, QZ_EFORMAT,
+                   "wrong shape: file '%s', tensor '%s', offset %llu: expected %s of %llu %s, found %s; the checkpoint "
+                   "is incomplete or its quant_state is another's",
                    file->path, weight, (unsigned long long)t->offset, part, (unsigned long long)n, unit, found);
 }
 
 /* n floats of a tensor, aligned and finite. */
-static qz_status floats(const qz_st *file, const char *weight, const char *part, const qz_st_tensor *t, uint64_t n, qz_arena *arena, float **out, qz_error *err) {
+static qz_status floats(const qz_st *file, const char *weight, const char *part, const qz_st_tensor *t, uint64_t n,
+                        qz_arena *arena, float **out, qz_error *err) {
     if (!t || t->dtype != QZ_ST_F32 || t->elems != n) return wrong_part(file, weight, part, n, "F32 values", t, err);
     float *x = qz_arena_alloc(arena, (size_t)n, sizeof *x);
     if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", file->path);
     memcpy(x, t->data, (size_t)t->bytes);
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(x[i])) return qz_fail(err, QZ_EFORMAT, "non-finite scale: file '%s', tensor '%s', element %zu: found %f", file->path, t->name, i, (double)x[i]);
+        if (!isfinite(x[i]))
+            return qz_fail(err, QZ_EFORMAT, "non-finite scale: file '%s', tensor '%s', element %zu: found %f",
+                           file->path, t->name, i, (double)x[i]);
     *out = x;
     return QZ_OK;
 }
 
-static qz_status read_absmax(const qz_folder_reader *r, const qz_st *file, const char *weight, const state *s, uint64_t n, qz_bnb *b, qz_error *err) {
+static qz_status read_absmax(const qz_folder_reader *r, const qz_st *file, const char *weight, const state *s,
+                             uint64_t n, qz_bnb *b, qz_error *err) {
     qz_arena *arena = &r->m->arena;
     const qz_st_tensor *t = qz_folder_part(r->dir, weight, "absmax");
     float *absmax = NULL, *outer = NULL, *map = NULL;
     uint64_t blocks = s->nested ? (n + s->nested_block - 1) / s->nested_block : 0;
     if (!s->nested) QZ_TRY(floats(file, weight, "absmax", t, n, arena, &absmax, err));
     else {
-        if (!t || t->dtype != QZ_ST_U8 || t->elems != n) return wrong_part(file, weight, "absmax", n, "U8 values", t, err);
-        QZ_TRY(floats(file, weight, "nested_absmax", qz_folder_part(r->dir, weight, "nested_absmax"), blocks, arena, &outer, err));
-        QZ_TRY(floats(file, weight, "nested_quant_map", qz_folder_part(r->dir, weight, "nested_quant_map"), 256, arena, &map, err));
+        if (!t || t->dtype != QZ_ST_U8 || t->elems != n)
+            return wrong_part(file, weight, "absmax", n, "U8 values", t, err);
+        QZ_TRY(floats(file, weight, "nested_absmax", qz_folder_part(r->dir, weight, "nested_absmax"), blocks, arena,
+                      &outer, err));
+        QZ_TRY(floats(file, weight, "nested_quant_map", qz_folder_part(r->dir, weight, "nested_quant_map"), 256, arena,
+                      &map, err));
         absmax = qz_arena_alloc(arena, (size_t)n, sizeof *absmax);
         if (!absmax) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", file->path);
         qz_bnb_decode_nested(t->data, (size_t)n, map, outer, (size_t)s->nested_block, (float)s->offset, absmax);
@@ -114,10 +126,13 @@ static qz_status read_absmax(const qz_folder_reader *r, const qz_st *file, const
     return QZ_OK;
 }
 
-static qz_status add_view(qz_model *m, const qz_st *file, const qz_st_tensor *t, const char *name, qz_bnb *b, size_t bytes) {
+static qz_status add_view(qz_model *m, const qz_st *file, const qz_st_tensor *t, const char *name, qz_bnb *b,
+                          size_t bytes) {
     b->base = (qz_coded){ &qz_bnb_ops, b->rows, b->cols };
-    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_CODED, .rows = b->rows, .cols = b->cols, .n_dims = 2,
-                                                   .bytes = bytes, .coded = &b->base, .file = file->path, .offset = t->offset };
+    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_CODED,
+                                                   .rows = b->rows, .cols = b->cols, .n_dims = 2,
+                                                   .bytes = bytes, .coded = &b->base, .file = file->path,
+                                                   .offset = t->offset };
     return QZ_OK;
 }
 
@@ -133,9 +148,11 @@ static qz_status add_four_bits(const qz_folder_reader *r, const qz_st *file, con
     if (!weight || !b) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     uint64_t elems = s.rows * s.cols, n = (elems + s.block - 1) / s.block; /* both below 2^31 each: no overflow */
     const qz_st_tensor *w = qz_st_dir_find(r->dir, weight, &home);
-    if (!w || w->bytes != elems / 2 + elems % 2) return wrong_part(file, weight, "a packed weight", elems / 2 + elems % 2, "bytes", w, err);
+    if (!w || w->bytes != elems / 2 + elems % 2)
+        return wrong_part(file, weight, "a packed weight", elems / 2 + elems % 2, "bytes", w, err);
     QZ_TRY(floats(file, weight, "quant_map", qz_folder_part(r->dir, weight, "quant_map"), 16, &m->arena, &table, err));
-    *b = (qz_bnb){ .kind = s.nf4 ? QZ_BNB_NF4 : QZ_BNB_FP4, .rows = (size_t)s.rows, .cols = (size_t)s.cols, .block = (size_t)s.block, .n_absmax = (size_t)n,
+    *b = (qz_bnb){ .kind = s.nf4 ? QZ_BNB_NF4 : QZ_BNB_FP4, .rows = (size_t)s.rows, .cols = (size_t)s.cols,
+                   .block = (size_t)s.block, .n_absmax = (size_t)n,
                    .codes = w->data, .table = table, .dtype = s.dtype };
     QZ_TRY(read_absmax(r, file, weight, &s, n, b, err));
     size_t bytes = (size_t)(w->bytes + t->bytes);
@@ -154,25 +171,34 @@ static qz_status add_int8(const qz_folder_reader *r, const qz_st *file, const qz
     float *scb = NULL;
     if (!module || !b) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     const qz_st_tensor *s = qz_folder_part(r->dir, module, "SCB"), *f = qz_folder_part(r->dir, module, "weight_format");
-    if (t->n_dims != 2 || !t->dims[0] || !t->dims[1] || t->dims[0] > LIMIT || t->dims[1] > LIMIT) return wrong_part(file, t->name, "an int8 weight in two dimensions", t->elems, "values", t, err);
+    if (t->n_dims != 2 || !t->dims[0] || !t->dims[1] || t->dims[0] > LIMIT || t->dims[1] > LIMIT)
+        return wrong_part(file, t->name, "an int8 weight in two dimensions", t->elems, "values", t, err);
     if (f && (f->dtype != QZ_ST_U8 || f->elems != 1 || f->data[0] != 0))
-        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported order: file '%s', tensor '%s': expected rows (0), found %d", file->path, f->name, f->elems ? f->data[0] : -1);
+        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported order: file '%s', tensor '%s': expected rows (0), found %d",
+                       file->path, f->name, f->elems ? f->data[0] : -1);
     QZ_TRY(floats(file, t->name, "SCB", s, t->dims[0], &m->arena, &scb, err));
-    *b = (qz_bnb){ .kind = QZ_BNB_INT8, .rows = (size_t)t->dims[0], .cols = (size_t)t->dims[1], .block = (size_t)t->dims[1], .n_absmax = (size_t)t->dims[0],
+    *b = (qz_bnb){ .kind = QZ_BNB_INT8, .rows = (size_t)t->dims[0], .cols = (size_t)t->dims[1],
+                   .block = (size_t)t->dims[1], .n_absmax = (size_t)t->dims[0],
                    .codes = t->data, .absmax = scb, .dtype = QZ_TYPE_F32 };
     return add_view(m, file, t, t->name, b, (size_t)(t->bytes + s->bytes + (f ? f->bytes : 0)));
 }
 
 static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
-    static const char *const parts[] = { ".weight.absmax", ".weight.quant_map", ".weight.nested_absmax", ".weight.nested_quant_map", ".SCB", ".weight_format" };
+    static const char *const parts[] = { ".weight.absmax", ".weight.quant_map", ".weight.nested_absmax",
+                                         ".weight.nested_quant_map", ".SCB", ".weight_format" };
     if (strstr(t->name, state_mark)) return add_four_bits(r, file, t, err);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (qz_str_ends(t->name, parts[i])) return qz_folder_add_part(r, file, t, parts[i], "weight", err);
     if (qz_str_ends(t->name, ".weight")) {
-        if (qz_folder_part(r->dir, t->name, "quant_state.bitsandbytes__nf4") || qz_folder_part(r->dir, t->name, "quant_state.bitsandbytes__fp4")) return QZ_OK;
+        if (qz_folder_part(r->dir, t->name, "quant_state.bitsandbytes__nf4") ||
+            qz_folder_part(r->dir, t->name, "quant_state.bitsandbytes__fp4"))
+            return QZ_OK;
         if (t->dtype == QZ_ST_I8) return add_int8(r, file, t, err);
         if (t->dtype == QZ_ST_U8)
-            return qz_fail(err, QZ_EFORMAT, "no quant_state: file '%s', tensor '%s': the packed weight cannot be read without it; the checkpoint is incomplete", file->path, t->name);
+            return qz_fail(err, QZ_EFORMAT,
+                           "no quant_state: file '%s', tensor '%s': the packed weight cannot be read without it; the "
+                           "checkpoint is incomplete",
+                           file->path, t->name);
     }
     return qz_model_add_tensor(r->m, file, t, err);
 }
@@ -223,7 +249,10 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
                        "16-bit", m->path);
     m->scheme = "bnb";
     m->container = "bitsandbytes";
-    m->encoding = b->kind == QZ_BNB_INT8 ? "INT8 rows" : b->absmax_codes ? (b->kind == QZ_BNB_NF4 ? "NF4 double" : "FP4 double") : b->kind == QZ_BNB_NF4 ? "NF4" : "FP4";
+    m->encoding = b->kind == QZ_BNB_INT8  ? "INT8 rows"
+                  : b->absmax_codes       ? (b->kind == QZ_BNB_NF4 ? "NF4 double" : "FP4 double")
+                  : b->kind == QZ_BNB_NF4 ? "NF4"
+                                          : "FP4";
     m->contract = b->kind == QZ_BNB_INT8 ? "W8A16" : "W4A16";
     return QZ_OK;
 }
@@ -237,4 +266,6 @@ qz_status qz_bnb_detect(const char *path, bool *yes, qz_error *err) {
     qz_folder_config_release(&c);
     return QZ_OK;
 }
-qz_status qz_bnb_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) { return qz_folder_read(run, path, fill, out, err); }
+qz_status qz_bnb_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) {
+    return qz_folder_read(run, path, fill, out, err);
+}

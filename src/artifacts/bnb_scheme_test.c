@@ -1,5 +1,5 @@
-/* bitsandbytes folders. Outside truth: tensors and quant_state texts of bitsandbytes 0.50.2 (tests/golden/bnb/bnb.safetensors); the
- * config keys of transformers 5.23 (formats/hf-bitsandbytes.md section 7). */
+/* bitsandbytes folders. Outside truth: tensors and quant_state texts of bitsandbytes 0.50.2
+ * (tests/golden/bnb/bnb.safetensors); the config keys of transformers 5.23 (formats/hf-bitsandbytes.md section 7). */
 #include "artifacts/bnb_int.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
@@ -16,9 +16,10 @@ static const qz_st_tensor *get(const char *set, const char *name) { return golde
 static void state_texts(void **state) {
     (void)state;
     static const struct { const char *set, *scheme, *kind; qz_type dtype; } cases[] = {
-        { "nf4_f32", "bnb:nf4", "nf4", QZ_TYPE_F32 },          { "fp4_f32", "bnb:fp4", "fp4", QZ_TYPE_F32 },
+        { "nf4_f32", "bnb:nf4", "nf4", QZ_TYPE_F32 }, { "fp4_f32", "bnb:fp4", "fp4", QZ_TYPE_F32 },
         { "nf4_dq_f32", "bnb:nf4+double", "nf4", QZ_TYPE_F32 }, { "nf4_dq_f16", "bnb:nf4+double", "nf4", QZ_TYPE_F16 },
-        { "nf4_dq_bf16", "bnb:nf4+double", "nf4", QZ_TYPE_BF16 }, { "fp4_dq_f32", "bnb:fp4+double", "fp4", QZ_TYPE_F32 },
+        { "nf4_dq_bf16", "bnb:nf4+double", "nf4", QZ_TYPE_BF16 },
+        { "fp4_dq_f32", "bnb:fp4+double", "fp4", QZ_TYPE_F32 },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char name[64], text[QZ_BNB_STATE];
@@ -29,7 +30,8 @@ static void state_texts(void **state) {
         snprintf(name, sizeof name, "weight.quant_state.bitsandbytes__%s", cases[i].kind);
         const qz_st_tensor *want = get(cases[i].set, name);
         OK(qz_scheme_parse(cases[i].scheme, &s, err));
-        if (s.nested) assert_int_equal(sscanf(strstr((const char *)want->data, "nested_offset\": ") + 16, "%f", &offset), 1);
+        if (s.nested)
+            assert_int_equal(sscanf(strstr((const char *)want->data, "nested_offset\": ") + 16, "%f", &offset), 1);
         size_t n = qz_bnb_state_text(&s, &it, offset, text), pad = n;
         assert_true(n >= want->bytes && n <= want->bytes + 4);
         assert_memory_equal(text, want->data, want->bytes);
@@ -47,10 +49,12 @@ static void config(void **state) {
     qz_folder_config c;
     write_folder("bnb:nf4+double");
     OK(qz_folder_config_load(folder, &c, err));
-    json_t *want = json_loads("{\"quant_method\":\"bitsandbytes\",\"_load_in_8bit\":false,\"_load_in_4bit\":true,\"llm_int8_threshold\":6.0,"
-                              "\"llm_int8_skip_modules\":null,\"llm_int8_enable_fp32_cpu_offload\":false,\"llm_int8_has_fp16_weight\":false,"
-                              "\"bnb_4bit_quant_type\":\"nf4\",\"bnb_4bit_use_double_quant\":true,\"bnb_4bit_compute_dtype\":\"bfloat16\","
-                              "\"bnb_4bit_quant_storage\":\"uint8\",\"load_in_4bit\":true,\"load_in_8bit\":false}", 0, NULL);
+    json_t *want = json_loads(
+        "{\"quant_method\":\"bitsandbytes\",\"_load_in_8bit\":false,\"_load_in_4bit\":true,\"llm_int8_threshold\":6.0,"
+        "\"llm_int8_skip_modules\":null,\"llm_int8_enable_fp32_cpu_offload\":false,\"llm_int8_has_fp16_weight\":false,"
+        "\"bnb_4bit_quant_type\":\"nf4\",\"bnb_4bit_use_double_quant\":true,\"bnb_4bit_compute_dtype\":\"bfloat16\","
+        "\"bnb_4bit_quant_storage\":\"uint8\",\"load_in_4bit\":true,\"load_in_8bit\":false}",
+        0, NULL);
     char *a = json_dumps(c.q, 0), *b = json_dumps(want, 0);
     assert_string_equal(a, b); /* keys in the library's order too */
     free(a);
@@ -101,8 +105,10 @@ static void lies(void **state) {
         { .name = STATE, .from = "nested_blocksize\": 256", .to = "nested_blocksize\": 128", .error = "nested_absmax" },
         { .name = STATE, .from = "nested_offset\": 0.", .to = "nested_offset\": tr", .error = UP },
         { .name = UP ".weight.absmax", .new_name = UP ".weight.other", .dtype = 0, .error = UP ".weight" },
-        { .name = UP ".weight.absmax", .n_dims = 2, .dims = { 160, 1 }, .error = NULL }, /* a column is as good as a row */
-        { .name = UP ".weight.nested_quant_map", .new_name = UP ".weight.nested_quant_mop", .error = "nested_quant_map" },
+        /* a column is as good as a row */
+        { .name = UP ".weight.absmax", .n_dims = 2, .dims = { 160, 1 }, .error = NULL },
+        {.name = UP ".weight.nested_quant_map", .new_name = UP ".weight.nested_quant_mop",
+         .error = "nested_quant_map" },
     };
     for (size_t i = 0; i < sizeof four / sizeof *four; i++) tell("bnb:nf4+double", &four[i]);
     static const lie eight[] = {
@@ -119,7 +125,9 @@ static int setup(void **state) {
     qz_error err = {0};
     if (!mkdtemp(dir)) return -1;
     snprintf(folder, sizeof folder, "%s/out", dir);
-    return qz_st_open(&golden, "tests/golden/bnb/bnb.safetensors", &err) == QZ_OK ? 0 : (fprintf(stderr, "%s\n", err.text), -1);
+    return qz_st_open(&golden, "tests/golden/bnb/bnb.safetensors", &err) == QZ_OK
+               ? 0
+               : (fprintf(stderr, "%s\n", err.text), -1);
 }
 static int teardown(void **state) {
     (void)state;
@@ -129,6 +137,7 @@ static int teardown(void **state) {
     return qz_remove_tree(dir, &err) == QZ_OK ? 0 : -1;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(state_texts), cmocka_unit_test(config), cmocka_unit_test(lies) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(state_texts), cmocka_unit_test(config),
+                                       cmocka_unit_test(lies) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
-/* compressed-tensors scheme: presets FP8_DYNAMIC (a scale for each row) and FP8_BLOCK (128 x 128), inputs quantized by the server.
- * X.weight F8_E4M3, X.weight_scale in the weights' own type. Other formats of the library are refused by name.
+/* compressed-tensors scheme: presets FP8_DYNAMIC (a scale for each row) and FP8_BLOCK (128 x 128), inputs quantized by
+ * the server. X.weight F8_E4M3, X.weight_scale in the weights' own type. Other formats of the library are refused by
+ * name.
  * Source: formats/hf-compressed-tensors.md sections 1 to 6, hf-fp8.md variants B and C (compressed-tensors 0.20.0). */
 #include "artifacts/folder_float8.h"
 #include "codecs/types.h"
@@ -29,7 +30,9 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 
 /* ---- plan and packing ---- */
 static size_t block_rows(const qz_artifact_plan *p) { return in_blocks(&p->spec) ? BLOCK : 1; }
-static size_t block_cols(const qz_artifact_plan *p, const qz_artifact_item *it) { return in_blocks(&p->spec) ? BLOCK : it->cols; }
+static size_t block_cols(const qz_artifact_plan *p, const qz_artifact_item *it) {
+    return in_blocks(&p->spec) ? BLOCK : it->cols;
+}
 
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
     (void)err;
@@ -37,41 +40,54 @@ static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_e
     return QZ_OK;
 }
 static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
-    return qz_float8_parts(it, block_rows(p), block_cols(p, it), qz_tensor_float_type(it->source), "weight_scale", arena, out);
+    return qz_float8_parts(it, block_rows(p), block_cols(p, it), qz_tensor_float_type(it->source), "weight_scale",
+                           arena, out);
 }
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
     return qz_float8_pack(w, it, q, qz_tensor_float_type(it->source), err);
 }
-static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
+static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
+                             qz_arena *arena, const qz_coded **out, qz_error *err) {
     return qz_float8_code(run, QZ_FLOAT8_CT, it, block_rows(p), block_cols(p, it), w, arena, out, err);
 }
 
 /* Null keys as the library writes them; an unknown key inside a scheme would make the file unreadable. */
 static json_t *quantization(const qz_artifact_plan *p) {
     const bool block = in_blocks(&p->spec);
-    json_t *weights = json_pack("{s:i, s:s, s:b, s:n, s:s, s:b}", "num_bits", 8, "type", "float", "symmetric", 1, "group_size", "strategy", block ? "block" : "channel", "dynamic", 0);
-    json_t *inputs = block ? json_pack("{s:i, s:s, s:b, s:i, s:s, s:b}", "num_bits", 8, "type", "float", "symmetric", 1, "group_size", BLOCK, "strategy", "group", "dynamic", 1)
-                           : json_pack("{s:i, s:s, s:b, s:n, s:s, s:b}", "num_bits", 8, "type", "float", "symmetric", 1, "group_size", "strategy", "token", "dynamic", 1);
+    json_t *weights = json_pack("{s:i, s:s, s:b, s:n, s:s, s:b}", "num_bits", 8, "type", "float", "symmetric", 1,
+                                "group_size", "strategy", block ? "block" : "channel", "dynamic", 0);
+    json_t *inputs = block ? json_pack("{s:i, s:s, s:b, s:i, s:s, s:b}", "num_bits", 8, "type", "float", "symmetric", 1,
+                                       "group_size", BLOCK, "strategy", "group", "dynamic", 1)
+                           : json_pack("{s:i, s:s, s:b, s:n, s:s, s:b}", "num_bits", 8, "type", "float", "symmetric", 1,
+                                       "group_size", "strategy", "token", "dynamic", 1);
     if (block && weights) (void)json_object_set_new(weights, "block_structure", json_pack("[i,i]", BLOCK, BLOCK));
-    return json_pack("{s:s, s:s, s:s, s:o, s:n, s:n, s:{s:{s:[s], s:o, s:o, s:n, s:s}}}", "quant_method", "compressed-tensors", "format", "float-quantized", "quantization_status",
-                     "compressed", "ignore", qz_float8_ignored(p), "kv_cache_scheme", "global_compression_ratio", "config_groups", "group_0", "targets", "Linear", "weights", weights,
-                     "input_activations", inputs, "output_activations", "format", "float-quantized");
+    return json_pack("{s:s, s:s, s:s, s:o, s:n, s:n, s:{s:{s:[s], s:o, s:o, s:n, s:s}}}", "quant_method",
+                     "compressed-tensors", "format", "float-quantized", "quantization_status", "compressed", "ignore",
+                     qz_float8_ignored(p), "kv_cache_scheme", "global_compression_ratio", "config_groups", "group_0",
+                     "targets", "Linear", "weights", weights, "input_activations", inputs, "output_activations",
+                     "format", "float-quantized");
 }
 
-static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_float8_quantizes, .item = make_item, .parts = parts, .quantization = quantization,
+static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_float8_quantizes,
+                                     .item = make_item, .parts = parts, .quantization = quantization,
                                      .keeps_dtype = true };
 
-static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
+                      qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
     return qz_folder_plan(&kind, m, arena, out, err);
 }
 
 /* ---- reading ---- */
-static qz_status detect(const char *path, bool *yes, qz_error *err) { return qz_folder_detect(path, "compressed-tensors", yes, err); }
+static qz_status detect(const char *path, bool *yes, qz_error *err) {
+    return qz_folder_detect(path, "compressed-tensors", yes, err);
+}
 
 static qz_status wrong(const qz_folder_config *f, const char *what, const char *found, qz_error *err) {
-    return qz_fail(err, QZ_EUNSUPPORTED, "compressed-tensors that this program does not read yet: file '%s', key '%s': expected FP8 weights by channel, tensor or 128 x 128 blocks, found '%.60s'",
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "compressed-tensors that this program does not read yet: file '%s', key '%s': expected FP8 weights "
+                   "by channel, tensor or 128 x 128 blocks, found '%.60s'",
                    f->file, what, found ? found : "nothing");
 }
 
@@ -122,7 +138,8 @@ static qz_status read_groups(const qz_folder_config *f, ct_group *g, qz_error *e
     json_t *v;
     size_t n = 0;
     *g = (ct_group){ .block = 0 };
-    if (!format || (strcmp(format, "float-quantized") != 0 && strcmp(format, "naive-quantized") != 0)) return wrong(f, "format", format, err);
+    if (!format || (strcmp(format, "float-quantized") != 0 && strcmp(format, "naive-quantized") != 0))
+        return wrong(f, "format", format, err);
     json_object_foreach((json_t *)(uintptr_t)json_object_get(f->q, "config_groups"), key, v) {
         const json_t *in = json_object_get(v, "input_activations"), *out = json_object_get(v, "output_activations");
         QZ_TRY(read_weights(f, json_object_get(v, "weights"), g, err));
@@ -190,9 +207,13 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     m->contract = "W8A8 fp8";
     return QZ_OK;
 }
-static qz_status read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) { return qz_folder_read(run, path, fill, out, err); }
+static qz_status read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) {
+    return qz_folder_read(run, path, fill, out, err);
+}
 
 const qz_scheme_ops qz_ct_scheme = {
-    .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack, .round = round_codes,
-    .kind = { "FP8 codes", false, true, false }, .engines_name = "fp8", .finish = qz_folder_finish, .close = qz_folder_close, .detect = detect, .read = read_model,
+    .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
+    .flush = qz_folder_flush, .pack = pack, .round = round_codes,
+    .kind = { "FP8 codes", false, true, false }, .engines_name = "fp8", .finish = qz_folder_finish,
+    .close = qz_folder_close, .detect = detect, .read = read_model,
 };

@@ -47,7 +47,8 @@ qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tenso
     float *u = qz_alloc_array(n, sizeof *u), *v = qz_alloc_array(n, sizeof *v);
     qz_status st = u && v ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory comparing '%s'", x->name);
     row_order o = order_of(a->model, b->model, x->name, x->rows == 1 ? n : x->rows);
-    const float x_lacks = qz_model_lacks(a->model, x->name), y_lacks = qz_model_lacks(b->model, y->name); /* gains are compared */
+    /* gains are compared */
+    const float x_lacks = qz_model_lacks(a->model, x->name), y_lacks = qz_model_lacks(b->model, y->name);
     const bool scaled = scale && (scale->row || scale->col);
     const float more = x_lacks - y_lacks;
     for (size_t r = 0; st == QZ_OK && r < x->rows; r++) { /* row r of b is row `from` of a */
@@ -76,7 +77,8 @@ static void type_text(const qz_tensor_view *t, char out[40]) {
     (void)snprintf(out, 40, "%s", t ? qz_tensor_type_text(t, buf) : "");
 }
 
-static qz_status diff_tensors(qz_run *run, const qz_source *a, const qz_source *b, qz_arena *arena, qz_diff *out, qz_error *err) {
+static qz_status diff_tensors(qz_run *run, const qz_source *a, const qz_source *b, qz_arena *arena, qz_diff *out,
+                              qz_error *err) {
     const qz_model *m[2] = {a->model, b->model};
     qz_diff_sums all = {0};
     qz_diff_folds folds;
@@ -89,7 +91,8 @@ static qz_status diff_tensors(qz_run *run, const qz_source *a, const qz_source *
             const qz_tensor_view *t = &m[side]->tensors[i], *o = qz_model_find(m[!side], t->name);
             if (side == 1 && o) continue; /* seen from the other side */
             qz_tensor_diff *d = &out->tensors[out->n_tensors++];
-            *d = (qz_tensor_diff){.name = t->name, .rows = t->rows, .cols = t->cols, .same_shape = o && o->rows == t->rows && o->cols == t->cols};
+            *d = (qz_tensor_diff){.name = t->name, .rows = t->rows, .cols = t->cols,
+                                  .same_shape = o && o->rows == t->rows && o->cols == t->cols};
             type_text(t, d->type[side]);
             type_text(o, d->type[!side]);
             if (!d->same_shape) {
@@ -124,8 +127,12 @@ qz_status qz_diff_fact(qz_diff *d, const char *subject, const char *a, const cha
     d->facts++;
     return QZ_OK;
 }
-static qz_status differ(sheet *s, const char *subject, const char *a, const char *b) { return qz_diff_fact(s->d, subject, a, b, s->err); }
-static qz_status fact(sheet *s, const char *subject, const char *a, const char *b) { return strcmp(a, b) ? differ(s, subject, a, b) : QZ_OK; }
+static qz_status differ(sheet *s, const char *subject, const char *a, const char *b) {
+    return qz_diff_fact(s->d, subject, a, b, s->err);
+}
+static qz_status fact(sheet *s, const char *subject, const char *a, const char *b) {
+    return strcmp(a, b) ? differ(s, subject, a, b) : QZ_OK;
+}
 static qz_status number(sheet *s, const char *subject, double a, double b) {
     char x[32], y[32];
     (void)snprintf(x, sizeof x, "%.7g", a); /* float32 in GGUF, double in config.json: equal to seven digits */
@@ -133,18 +140,20 @@ static qz_status number(sheet *s, const char *subject, double a, double b) {
     return fact(s, subject, x, y);
 }
 
-/* Containers spell one rotation in several ways (GGUF: factors as a tensor): the frequencies are compared, of a short call and of
- * the longest. */
+/* Containers spell one rotation in several ways (GGUF: factors as a tensor): the frequencies are compared, of a short
+ * call and of the longest. */
 static qz_status diff_rope(sheet *s, const qz_config *x, const qz_config *y) {
     float a[QZ_MAX_ROPE_PAIRS], b[QZ_MAX_ROPE_PAIRS], fa, fb;
     char p[64], q[64];
     if (x->rotary_dim != y->rotary_dim) return number(s, "rotary values", (double)x->rotary_dim, (double)y->rotary_dim);
     for (int longest = 0; longest < 2; longest++) {
-        const size_t length = longest ? (size_t)qz_min_size(x->max_position, y->max_position) : 1, pairs = (size_t)x->rotary_dim / 2;
+        const size_t length = longest ? (size_t)qz_min_size(x->max_position, y->max_position) : 1,
+                     pairs = (size_t)x->rotary_dim / 2;
         qz_rope_frequencies(x, false, length, a, &fa);
         qz_rope_frequencies(y, false, length, b, &fb);
         for (size_t k = 0; k < pairs; k++) {
-            if (fabs((double)a[k] - (double)b[k]) <= 1e-5 * fabs((double)a[k]) && fabs((double)fa - (double)fb) <= 1e-5) continue;
+            if (fabs((double)a[k] - (double)b[k]) <= 1e-5 * fabs((double)a[k]) && fabs((double)fa - (double)fb) <= 1e-5)
+                continue;
             (void)snprintf(p, sizeof p, "%.6g x %.6g", (double)a[k], (double)fa);
             (void)snprintf(q, sizeof q, "%.6g x %.6g", (double)b[k], (double)fb);
             char name[64];
@@ -158,19 +167,23 @@ static qz_status diff_rope(sheet *s, const qz_config *x, const qz_config *y) {
 static qz_status diff_config(sheet *s, const qz_model *a, const qz_model *b) {
     const qz_config *x = &a->config, *y = &b->config;
     const struct { const char *name; double a, b; } rows[] = {
-        {"vocab_size", (double)x->vocab_size, (double)y->vocab_size}, {"hidden_size", (double)x->hidden_size, (double)y->hidden_size},
-        {"intermediate_size", (double)x->intermediate_size, (double)y->intermediate_size}, {"layers", (double)x->layers, (double)y->layers},
-        {"heads", (double)x->heads, (double)y->heads}, {"kv_heads", (double)x->kv_heads, (double)y->kv_heads},
-        {"head_dim", (double)x->head_dim, (double)y->head_dim}, {"max_position", (double)x->max_position, (double)y->max_position},
+        {"vocab_size", (double)x->vocab_size, (double)y->vocab_size},
+        {"hidden_size", (double)x->hidden_size, (double)y->hidden_size},
+        {"intermediate_size", (double)x->intermediate_size, (double)y->intermediate_size},
+        {"layers", (double)x->layers, (double)y->layers}, {"heads", (double)x->heads, (double)y->heads},
+        {"kv_heads", (double)x->kv_heads, (double)y->kv_heads}, {"head_dim", (double)x->head_dim, (double)y->head_dim},
+        {"max_position", (double)x->max_position, (double)y->max_position},
         {"rms_norm_eps", x->rms_norm_eps, y->rms_norm_eps}, {"rope theta", x->rope.theta, y->rope.theta},
-        {"sliding_window", (double)x->sliding_window, (double)y->sliding_window}, {"tied embeddings", x->tie_embeddings, y->tie_embeddings},
-        {"bos", (double)x->bos_id, (double)y->bos_id}, {"eos", x->n_eos ? (double)x->eos_ids[0] : -1, y->n_eos ? (double)y->eos_ids[0] : -1},
+        {"sliding_window", (double)x->sliding_window, (double)y->sliding_window},
+        {"tied embeddings", x->tie_embeddings, y->tie_embeddings}, {"bos", (double)x->bos_id, (double)y->bos_id},
+        {"eos", x->n_eos ? (double)x->eos_ids[0] : -1, y->n_eos ? (double)y->eos_ids[0] : -1},
     };
     QZ_TRY(fact(s, "family", qz_family_get(x->family)->name, qz_family_get(y->family)->name));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) QZ_TRY(number(s, rows[i].name, rows[i].a, rows[i].b));
     QZ_TRY(diff_rope(s, x, y));
     for (int i = 0; i < QZ_NUMBERS; i++)
-        if (qz_family_get(x->family)->numbers[i] > 0) QZ_TRY(number(s, qz_number_get(i)->key, qz_config_number(x, i), qz_config_number(y, i)));
+        if (qz_family_get(x->family)->numbers[i] > 0)
+            QZ_TRY(number(s, qz_number_get(i)->key, qz_config_number(x, i), qz_config_number(y, i)));
     return QZ_OK;
 }
 
@@ -183,7 +196,9 @@ static qz_status diff_keys(sheet *s, const char *const paths[2]) {
     for (int side = 0; side < 2 && st == QZ_OK; side++)
         for (size_t i = 0; i < g[side].n_kv && st == QZ_OK; i++) {
             const qz_gguf_kv *k = &g[side].kv[i], *o = qz_gguf_key(&g[!side], k->key);
-            if (o && (side || (o->kind == k->kind && o->bytes == k->bytes && memcmp(o->data, k->data, (size_t)k->bytes) == 0))) continue;
+            if (o && (side ||
+                      (o->kind == k->kind && o->bytes == k->bytes && memcmp(o->data, k->data, (size_t)k->bytes) == 0)))
+                continue;
             const char *here = o ? "one value" : "there", *other = o ? "another" : "not there";
             st = fact(s, k->key, side ? other : here, side ? here : other);
         }
@@ -192,8 +207,10 @@ static qz_status diff_keys(sheet *s, const char *const paths[2]) {
     return st;
 }
 
-static const char sample[] = "Hello, world! 12345 + 678 = 12,345.6\n\n  def f(x):\n\treturn x  # caf\xc3\xa9 na\xc3\xafve e\xcc\x81\n"
-                             "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e \xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82 \xf0\x9f\x99\x82 <|im_start|>user\nWhat's it's I'll<|im_end|>";
+static const char sample[] =
+    "Hello, world! 12345 + 678 = 12,345.6\n\n  def f(x):\n\treturn x  # caf\xc3\xa9 na\xc3\xafve e\xcc\x81\n"
+    "\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e \xd0\x9f\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82 \xf0\x9f\x99\x82 "
+    "<|im_start|>user\nWhat's it's I'll<|im_end|>";
 
 static qz_status diff_ids(sheet *s, const qz_tokenizer *a, const qz_tokenizer *b) {
     qz_ids x = {0}, y = {0};
@@ -225,7 +242,8 @@ static qz_status diff_tokens(sheet *s, const qz_tokenizer *a, const qz_tokenizer
     char text[64];
     (void)snprintf(text, sizeof text, "%zu differ, first %zu", different, first);
     if (different) QZ_TRY(fact(s, "tokens", "", text));
-    QZ_TRY(number(s, "tokens of the vocabulary", (double)qz_tokenizer_vocab_size(a), (double)qz_tokenizer_vocab_size(b)));
+    QZ_TRY(
+        number(s, "tokens of the vocabulary", (double)qz_tokenizer_vocab_size(a), (double)qz_tokenizer_vocab_size(b)));
     QZ_TRY(number(s, "tokenizer bos", (double)qz_tokenizer_bos(a), (double)qz_tokenizer_bos(b)));
     QZ_TRY(number(s, "tokenizer eos", (double)qz_tokenizer_eos(a), (double)qz_tokenizer_eos(b)));
     QZ_TRY(number(s, "tokenizer adds bos", qz_tokenizer_adds_bos(a), qz_tokenizer_adds_bos(b)));
@@ -243,7 +261,8 @@ static qz_status diff_template(sheet *s, const qz_tokenizer *a, const qz_tokeniz
     return differ(s, "chat template", p, q);
 }
 
-qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena, qz_diff *out, qz_error *err) {
+qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena,
+                      qz_diff *out, qz_error *err) {
     static const qz_column cols[] = {{"Subject", 'l'}, {"A", 'l'}, {"B", 'l'}};
     *out = (qz_diff){.tensors = NULL};
     sheet s = {out, err};
@@ -253,7 +272,8 @@ qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const
     qz_progress_end(run);
     QZ_TRY(st);
     QZ_TRY(diff_config(&s, a->model, b->model));
-    if (strncmp(a->model->container, "gguf", 4) == 0 && strncmp(b->model->container, "gguf", 4) == 0) QZ_TRY(diff_keys(&s, paths));
+    if (strncmp(a->model->container, "gguf", 4) == 0 && strncmp(b->model->container, "gguf", 4) == 0)
+        QZ_TRY(diff_keys(&s, paths));
     QZ_TRY(qz_diff_json(paths, out, err));
     QZ_TRY(qz_diff_leftovers((const qz_source *const[2]){a, b}, paths, out, err));
     QZ_TRY(diff_tokens(&s, a->tokenizer, b->tokenizer));

@@ -1,5 +1,5 @@
-/* Two models of any container side by side: every tensor's values, the configuration and metadata, tokenizer and chat template.
- * qz_diff_run fills tables; rows of q and k that GGUF keeps in another order are brought together first. */
+/* Two models of any container side by side: every tensor's values, the configuration and metadata, tokenizer and chat
+ * template. qz_diff_run fills tables; rows of q and k that GGUF keeps in another order are brought together first. */
 #ifndef QZ_ARTIFACTS_DIFF_H
 #define QZ_ARTIFACTS_DIFF_H
 #include "base/table.h"
@@ -26,5 +26,6 @@ typedef struct {
 
 /* Row of a's tensor x that holds row r of b's tensor of the same name. */
 size_t qz_diff_row(const qz_model *a, const qz_model *b, const qz_tensor_view *x, size_t r);
-qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena, qz_diff *out, qz_error *err);
+qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena,
+                      qz_diff *out, qz_error *err);
 #endif

@@ -16,11 +16,13 @@ typedef struct {
     qz_diff_scale *of; /* [tensors of a] */
     size_t n;          /* folds found */
 } qz_diff_folds;
-qz_status qz_diff_folds_find(const qz_source *a, const qz_source *b, qz_arena *arena, qz_diff_folds *out, qz_error *err);
+qz_status qz_diff_folds_find(const qz_source *a, const qz_source *b, qz_arena *arena, qz_diff_folds *out,
+                             qz_error *err);
 
 /* A row that differs. */
 qz_status qz_diff_fact(qz_diff *d, const char *subject, const char *a, const char *b, qz_error *err);
-/* Stored tensors that nothing uses: by name, type, shape and bytes. Buffers, copies and zeros count between containers of one kind. */
+/* Stored tensors that nothing uses: by name, type, shape and bytes. Buffers, copies and zeros count between
+ * containers of one kind. */
 qz_status qz_diff_leftovers(const qz_source *const side[2], const char *const paths[2], qz_diff *d, qz_error *err);
 /* Every key of config.json and generation_config.json of two folders, read by anything or not. */
 qz_status qz_diff_json(const char *const paths[2], qz_diff *d, qz_error *err);

@@ -27,16 +27,20 @@ static void kind_text(const qz_raw_tensor *t, char out[96]) {
 }
 
 /* One leftover of `side`; the first side also compares it with its namesake. */
-static qz_status leftover(const qz_source *const s[2], const qz_raw raw[2], int side, const qz_leftover *t, qz_diff *d, qz_error *err) {
+static qz_status leftover(const qz_source *const s[2], const qz_raw raw[2], int side, const qz_leftover *t, qz_diff *d,
+                          qz_error *err) {
     const qz_leftover *o = left(s[!side]->model, t->name);
     const qz_raw_tensor *x = stored(&raw[side], t->file_name), *y = o ? stored(&raw[!side], o->file_name) : NULL;
     char text[2][96], subject[SUBJECT];
     if (o && side) return QZ_OK;
     kind_text(x, text[side]);
     if (o) kind_text(y, text[!side]);
-    else (void)snprintf(text[!side], sizeof text[0], "%s", qz_model_find(s[!side]->model, t->name) ? "used" : "not there");
+    else
+        (void)snprintf(text[!side], sizeof text[0], "%s",
+                       qz_model_find(s[!side]->model, t->name) ? "used" : "not there");
     if (o && strcmp(text[0], text[1]) == 0) {
-        const bool same = x && y && x->bytes == y->bytes && (x->bytes == 0 || memcmp(x->data, y->data, (size_t)x->bytes) == 0);
+        const bool same = x && y && x->bytes == y->bytes &&
+                          (x->bytes == 0 || memcmp(x->data, y->data, (size_t)x->bytes) == 0);
         if (x && x->data) qz_map_forget(x->data, (size_t)x->bytes);
         if (y && y->data) qz_map_forget(y->data, (size_t)y->bytes);
         if (same) return QZ_OK;
@@ -130,7 +134,8 @@ qz_status qz_diff_json(const char *const paths[2], qz_diff *d, qz_error *err) {
         st = load(paths[0], names[i], &root[0], err);
         if (st == QZ_OK) st = load(paths[1], names[i], &root[1], err);
         (void)snprintf(prefix, sizeof prefix, "%s: ", names[i]);
-        if (st == QZ_OK && !root[0] != !root[1]) st = qz_diff_fact(d, names[i], root[0] ? "there" : "not there", root[1] ? "there" : "not there", err);
+        if (st == QZ_OK && !root[0] != !root[1])
+            st = qz_diff_fact(d, names[i], root[0] ? "there" : "not there", root[1] ? "there" : "not there", err);
         else if (st == QZ_OK) st = objects(prefix, root[0], root[1], d, err);
         json_decref(root[0]);
         json_decref(root[1]);

@@ -13,7 +13,9 @@ static bool differs(qz_str *why, const char *what, const char *expected, const c
     return true;
 }
 
-static const char *text_of(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
+static const char *text_of(const json_t *object, const char *key) {
+    return json_string_value(json_object_get(object, key));
+}
 
 static bool other_fact(const qz_provenance *want, const json_t *found, qz_str *why) {
     json_t *object = NULL;
@@ -32,13 +34,16 @@ static bool other_origin(const qz_artifact_plan *p, const json_t *root, qz_str *
     const json_t *prov = json_object_get(root, "provenance");
     if (differs(why, "scheme", p->spec.name, text_of(root, "artifact"))) return true;
     for (size_t i = 0; i < p->context->n_provenance; i++)
-        if (other_fact(&p->context->provenance[i], json_object_get(prov, p->context->provenance[i].key), why)) return true;
-    if (json_object_size(prov) != p->context->n_provenance) qz_str_puts(why, "it records more of its origin than this job would");
+        if (other_fact(&p->context->provenance[i], json_object_get(prov, p->context->provenance[i].key), why))
+            return true;
+    if (json_object_size(prov) != p->context->n_provenance)
+        qz_str_puts(why, "it records more of its origin than this job would");
     return json_object_size(prov) != p->context->n_provenance;
 }
 
 /* File i of the plan: its entry in the manifest, its bytes on the disk, and the bytes that the plan knows already. */
-static qz_status other_file(const qz_artifact_plan *p, size_t i, const char *path, const json_t *entry, qz_str *why, bool *other, qz_error *err) {
+static qz_status other_file(const qz_artifact_plan *p, size_t i, const char *path, const json_t *entry, qz_str *why,
+                            bool *other, qz_error *err) {
     const qz_artifact_file *f = &p->files[i];
     const char *sha = text_of(entry, "sha256");
     char hex[65] = "", planned[65] = "";
@@ -56,12 +61,16 @@ static qz_status other_file(const qz_artifact_plan *p, size_t i, const char *pat
     QZ_TRY(st);
     if (!there) qz_str_printf(why, "file '%s' is missing", text_of(entry, "name"));
     else if (size != f->bytes)
-        qz_str_printf(why, "file '%s': expected %llu bytes, found %llu", text_of(entry, "name"), (unsigned long long)f->bytes, (unsigned long long)size);
-    else *other = differs(why, "sha256 of its file", sha ? sha : "", hex) || (*planned && differs(why, "sha256 of a file beside the weights", planned, hex));
+        qz_str_printf(why, "file '%s': expected %llu bytes, found %llu", text_of(entry, "name"),
+                      (unsigned long long)f->bytes, (unsigned long long)size);
+    else
+        *other = differs(why, "sha256 of its file", sha ? sha : "", hex) ||
+                 (*planned && differs(why, "sha256 of a file beside the weights", planned, hex));
     return QZ_OK;
 }
 
-static qz_status compare(const qz_artifact_plan *p, const char *path, const json_t *root, bool *yes, qz_str *why, qz_error *err) {
+static qz_status compare(const qz_artifact_plan *p, const char *path, const json_t *root, bool *yes, qz_str *why,
+                         qz_error *err) {
     const json_t *files = json_object_get(root, "files");
     const qz_scheme_ops *ops = qz_scheme_ops_get(p->spec.scheme);
     bool other = other_origin(p, root, why);
@@ -69,7 +78,8 @@ static qz_status compare(const qz_artifact_plan *p, const char *path, const json
         qz_str_printf(why, "expected %zu files, found %zu in its manifest", p->n_files, json_array_size(files));
         other = true;
     }
-    for (size_t i = 0; i < p->n_files && !other; i++) QZ_TRY(other_file(p, i, path, json_array_get(files, i), why, &other, err));
+    for (size_t i = 0; i < p->n_files && !other; i++)
+        QZ_TRY(other_file(p, i, path, json_array_get(files, i), why, &other, err));
     *yes = !other;
     if (*yes && ops->begins) QZ_TRY(ops->begins(p, path, yes, err));
     if (!other && !*yes) qz_str_puts(why, "its metadata (name, tokenizer, template) differ");

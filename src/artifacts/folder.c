@@ -1,5 +1,6 @@
-/* The writer of folder artifacts: plan of shards and parts, resumable sink. Source of the layout: safetensors checkpoints as
- * transformers 5.x writes them (formats/safetensors.md, formats/hf-awq.md section 8, formats/hf-gptq.md section 6). */
+/* The writer of folder artifacts: plan of shards and parts, resumable sink. Source of the layout: safetensors
+ * checkpoints as transformers 5.x writes them (formats/safetensors.md, formats/hf-awq.md section 8,
+ * formats/hf-gptq.md section 6). */
 #include "artifacts/folder.h"
 #include "artifacts/schemes.h"
 #include "base/half.h"
@@ -14,8 +15,9 @@
 static const qz_st_meta st_meta[] = { { "format", "pt" } };
 
 /* ---- plan ---- */
-/* Norms, biases and matrices kept float are written block by block, the last of them after all the work: what float16 cannot hold is
- * found before it. (The embedding is the first tensor written, and the writer checks every value again.) */
+/* Norms, biases and matrices kept float are written block by block, the last of them after all the work: what float16
+ * cannot hold is found before it. (The embedding is the first tensor written, and the writer checks every
+ * value again.) */
 static qz_status check_half(const qz_folder_kind *kind, const qz_artifact_item *it, qz_error *err) {
     const qz_tensor_view *t = it->source;
     if (t->data == NULL && t->coded == NULL) return QZ_OK; /* planned from a configuration alone */
@@ -27,18 +29,23 @@ static qz_status check_half(const qz_folder_kind *kind, const qz_artifact_item *
         qz_tensor_decode(t, r, 1, x);
         for (size_t k = 0; k < t->cols && st == QZ_OK; k++)
             if (isfinite(x[k]) && fabsf(x[k]) >= 65520.0f)
-                st = qz_fail(err, QZ_EUNSUPPORTED, "value does not fit float16: tensor '%s', element %zu: found %g; %s folder is float16 beside its codes, use bnb or gguf",
+                st = qz_fail(err, QZ_EUNSUPPORTED,
+                             "value does not fit float16: tensor '%s', element %zu: found %g; %s folder is float16 "
+                             "beside its codes, use bnb or gguf",
                              t->name, r * t->cols + k, (double)x[k], kind->name);
     }
     qz_free(x);
     return st;
 }
 
-static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_slot *s, qz_arena *arena, qz_artifact_item *it, qz_error *err) {
+static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_slot *s, qz_arena *arena,
+                           qz_artifact_item *it, qz_error *err) {
     const qz_tensor_view *t = s->t;
     QZ_TRY(qz_slot_source(p->model, s, false, arena, &t, err));
-    bool coded = false, as_source = kind->keeps_dtype && t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind == QZ_KIND_FLOAT;
-    *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name, .type = as_source ? t->type : QZ_TYPE_F16, .rows = t->rows,
+    bool coded = false,
+         as_source = kind->keeps_dtype && t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind == QZ_KIND_FLOAT;
+    *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name,
+                              .type = as_source ? t->type : QZ_TYPE_F16, .rows = t->rows,
                               .cols = t->cols, .n_dims = t->rows == 1 ? 1 : 2, .layer = s->layer, .linear = s->linear,
                               .permute = qz_slot_permute(p->model, s, false), .heads = qz_slot_heads(s),
                               .expert = s->expert, .experts = s->site ? s->site->site.experts : 0 };
@@ -52,7 +59,8 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
     return kind->item(p, it, err);
 }
 
-static size_t item_parts(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
+static size_t item_parts(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_artifact_item *it,
+                         qz_arena *arena, qz_st_item *out) {
     if (it->out_name != it->name) return kind->parts(p, it, arena, out);
     qz_st_dtype d = it->type == QZ_TYPE_F32 ? QZ_ST_F32 : it->type == QZ_TYPE_BF16 ? QZ_ST_BF16 : QZ_ST_F16;
     *out = (qz_st_item){ it->out_name, d, it->n_dims, { it->rows, it->cols } };
@@ -66,12 +74,14 @@ static qz_status lay_out_files(qz_artifact_plan *p, const qz_folder_plan_state *
     for (size_t f = 0; f < fp->n_shards; f++) {
         qz_str head = {0};
         uint64_t data = 0;
-        qz_status st = qz_st_header(fp->parts + fp->first[f], fp->first[f + 1] - fp->first[f], st_meta, 1, &head, &data, err);
+        qz_status st = qz_st_header(fp->parts + fp->first[f], fp->first[f + 1] - fp->first[f], st_meta, 1, &head, &data,
+                                    err);
         uint64_t at = head.len;
         qz_str_release(&head);
         QZ_TRY(st);
-        char *name = fp->n_shards == 1 ? qz_arena_strdup(arena, "model.safetensors")
-                                       : qz_arena_printf(arena, "model-%05zu-of-%05zu.safetensors", f + 1, fp->n_shards);
+        char *name = fp->n_shards == 1
+                         ? qz_arena_strdup(arena, "model.safetensors")
+                         : qz_arena_printf(arena, "model-%05zu-of-%05zu.safetensors", f + 1, fp->n_shards);
         if (!name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
         p->files[p->n_files++] = (qz_artifact_file){ .name = name, .bytes = at + data, .weights = true };
         for (; item < p->n_items && p->items[item].file == f; item++) {
@@ -101,12 +111,14 @@ static qz_status lay_out(qz_artifact_plan *p, qz_folder_plan_state *fp, qz_arena
         n += k;
     }
     fp->first[fp->n_shards] = fp->item_part[p->n_items] = n;
-    p->files = qz_arena_calloc(arena, fp->n_shards + 3, sizeof *p->files); /* room for index, config.json and its twin */
+    /* room for index, config.json and its twin */
+    p->files = qz_arena_calloc(arena, fp->n_shards + 3, sizeof *p->files);
     if (!p->files) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
     return lay_out_files(p, fp, arena, err);
 }
 
-qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out,
+                         qz_error *err) {
     qz_slot *slots = NULL;
     size_t n = 0;
     QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
@@ -121,7 +133,9 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
     if (!fp || !out->items || !fp->parts || !fp->first || !fp->item_part)
         return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     if (m->config.rope.has_freq_factors)
-        return qz_fail(err, QZ_EUNSUPPORTED, "rope frequency factors cannot be stored in config.json: model '%s'; start from the checkpoint", m->path);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "rope frequency factors cannot be stored in config.json: model '%s'; start from the checkpoint",
+                       m->path);
     for (size_t i = 0; i < n; i++) QZ_TRY(plan_item(kind, out, &slots[i], arena, &out->items[out->n_items++], err));
     QZ_TRY(lay_out(out, fp, arena, err));
     out->impl = fp;
@@ -135,7 +149,9 @@ const char *qz_plan_provenance(const qz_artifact_plan *p, const char *key) {
 }
 
 /* ---- sink ---- */
-static char *file_path(const qz_artifact_writer *w, size_t f) { return qz_path_join(w->partial, w->plan->files[f].name); }
+static char *file_path(const qz_artifact_writer *w, size_t f) {
+    return qz_path_join(w->partial, w->plan->files[f].name);
+}
 
 static qz_status open_shard(qz_artifact_writer *w, size_t f, size_t done, qz_error *err) {
     const qz_folder_plan_state *fp = w->plan->impl;
@@ -173,7 +189,8 @@ static qz_status reopen_committed(qz_artifact_writer *w, size_t f, qz_error *err
     return st;
 }
 
-/* Opens the shard of the first missing item; shards before it are complete and get their names here if a crash came between. */
+/* Opens the shard of the first missing item; shards before it are complete and get their names here if a
+ * crash came between. */
 qz_status qz_folder_open(qz_artifact_writer *w, size_t done, qz_error *err) {
     const qz_folder_plan_state *fp = w->plan->impl;
     const qz_artifact_plan *p = w->plan;
@@ -222,7 +239,8 @@ qz_status qz_folder_finish(qz_artifact_writer *w, qz_error *err) {
         if (f->weights) continue;
         char *path = file_path(w, i);
         if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
-        qz_status st = f->text ? qz_write_file(path, f->text, (size_t)f->bytes, err) : qz_copy_file(f->copy_from, path, err);
+        qz_status st = f->text ? qz_write_file(path, f->text, (size_t)f->bytes, err)
+                               : qz_copy_file(f->copy_from, path, err);
         if (st == QZ_OK) st = qz_sha256_file_hex(path, w->file_sha[i], err);
         qz_free(path);
         QZ_TRY(st);
@@ -235,29 +253,39 @@ void qz_folder_close(qz_artifact_writer *w, bool keep) {
 }
 
 /* ---- integer groups ---- */
-qz_status qz_folder_int_codes(const qz_quantized *q, const char *scheme, bool act_order, const qz_int_codes **out, qz_error *err) {
+qz_status qz_folder_int_codes(const qz_quantized *q, const char *scheme, bool act_order, const qz_int_codes **out,
+                              qz_error *err) {
     const qz_int_codes *c = *out = qz_int_codes_of(q->coded);
     if (c == NULL) return qz_fail(err, QZ_EBUG, "tensor '%s' comes in another type than planned", q->name);
     unsigned top = (1u << c->bits) - 1u;
     size_t groups = q->cols / c->group_size;
     for (size_t k = 0; c->g_idx && k < q->cols; k++) {
-        if (c->g_idx[k] >= groups) return qz_fail(err, QZ_EBUG, "group out of range: tensor '%s', column %zu: found %u of %zu", q->name, k, c->g_idx[k], groups);
+        if (c->g_idx[k] >= groups)
+            return qz_fail(err, QZ_EBUG, "group out of range: tensor '%s', column %zu: found %u of %zu", q->name, k,
+                           c->g_idx[k], groups);
         if (!act_order && c->g_idx[k] != k / c->group_size)
-            return qz_fail(err, QZ_EUNSUPPORTED, "%s cannot store act_order: tensor '%s', column %zu stands in group %u", scheme, q->name, k, c->g_idx[k]);
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "%s cannot store act_order: tensor '%s', column %zu stands in group %u", scheme, q->name, k,
+                           c->g_idx[k]);
     }
     for (size_t i = 0; i < q->rows * q->cols; i++)
-        if (c->codes[i] > top) return qz_fail(err, QZ_EBUG, "code out of range: tensor '%s', element %zu: found %u", q->name, i, c->codes[i]);
+        if (c->codes[i] > top)
+            return qz_fail(err, QZ_EBUG, "code out of range: tensor '%s', element %zu: found %u", q->name, i,
+                           c->codes[i]);
     for (size_t i = 0; i < q->rows * groups; i++) {
-        if (c->zero_points[i] > top) return qz_fail(err, QZ_EBUG, "zero point out of range: tensor '%s', group %zu: found %u", q->name, i, c->zero_points[i]);
+        if (c->zero_points[i] > top)
+            return qz_fail(err, QZ_EBUG, "zero point out of range: tensor '%s', group %zu: found %u", q->name, i,
+                           c->zero_points[i]);
         if (!isfinite(c->scales[i]) || fabsf(c->scales[i]) >= 65520.0f)
-            return qz_fail(err, QZ_ENUMERIC, "scale does not fit float16: tensor '%s', row %zu, group %zu: found %g", q->name, i / groups, i % groups,
-                           (double)c->scales[i]);
+            return qz_fail(err, QZ_ENUMERIC, "scale does not fit float16: tensor '%s', row %zu, group %zu: found %g",
+                           q->name, i / groups, i % groups, (double)c->scales[i]);
     }
     return QZ_OK;
 }
 
 /* Round to nearest on float16 scales, as a file holds them. */
-qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
+qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w,
+                          qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_scheme_spec *spec = &plan->spec;
     (void)run;
     size_t g = it->group_size, groups = it->cols / g, top = (1u << it->bits) - 1;
@@ -266,7 +294,8 @@ qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_ar
     float *scales = qz_arena_alloc(arena, it->rows * groups, sizeof *scales);
     if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
     for (size_t r = 0; r < it->rows; r++) {
-        qz_int_group_rtn_row(w + r * it->cols, it->cols, g, it->bits, it->sym, codes + r * it->cols, scales + r * groups, zeros + r * groups);
+        qz_int_group_rtn_row(w + r * it->cols, it->cols, g, it->bits, it->sym, codes + r * it->cols,
+                             scales + r * groups, zeros + r * groups);
         for (size_t j = 0; j < groups; j++) {
             float s = qz_f16_to_f32(qz_f32_to_f16(scales[r * groups + j]));
             uint8_t *z = &zeros[r * groups + j];
@@ -278,7 +307,8 @@ qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_ar
             }
         }
     }
-    const qz_int_codes c = {.codes = codes, .scales = scales, .zero_points = zeros, .bits = it->bits, .group_size = it->group_size, .sym = it->sym};
+    const qz_int_codes c = {.codes = codes, .scales = scales, .zero_points = zeros, .bits = it->bits,
+                            .group_size = it->group_size, .sym = it->sym};
     *out = qz_int_codes_keep(c, it->rows, it->cols, arena);
     return *out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
 }

@@ -1,6 +1,7 @@
-/* What every folder artifact has in common: a checkpoint folder of safetensors shards in the model's order (so that a block is
- * written as soon as it is ready), config.json with quantization_config, and the files carried over from the source.
- * A scheme gives a qz_folder_kind; its plan calls qz_folder_plan; its ops table names qz_folder_open … qz_folder_close.
+/* What every folder artifact has in common: a checkpoint folder of safetensors shards in the model's order (so that a
+ * block is written as soon as it is ready), config.json with quantization_config, and the files carried over from the
+ * source. A scheme gives a qz_folder_kind; its plan calls qz_folder_plan; its ops table names qz_folder_open …
+ * qz_folder_close.
  * Read: qz_folder_read opens config and weights and calls the scheme's `add` for every tensor. */
 #ifndef QZ_ARTIFACTS_FOLDER_H
 #define QZ_ARTIFACTS_FOLDER_H
@@ -16,7 +17,8 @@ typedef struct {
     const char *name;                 /* for texts: "AWQ" */
     /* *yes: the slot's weight is stored quantized (a linear of a block; the head where the scheme can). */
     qz_status (*quantizes)(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err);
-    /* Completes the item of such a slot: type, bits, group_size, bytes. out_name is the tensor's name without ".weight". */
+    /* Completes the item of such a slot: type, bits, group_size, bytes. out_name is the tensor's name
+     * without ".weight". */
     qz_status (*item)(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err);
     /* Its tensors in the file, in order of writing; 0 = out of memory. */
     size_t (*parts)(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out);
@@ -33,7 +35,8 @@ typedef struct {
     size_t n_shards;
 } qz_folder_plan_state;               /* plan->impl */
 
-qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err);
+qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out,
+                         qz_error *err);
 qz_status qz_folder_open(qz_artifact_writer *w, size_t done, qz_error *err);
 qz_status qz_folder_write(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
 qz_status qz_folder_flush(qz_artifact_writer *w, qz_error *err);
@@ -46,20 +49,23 @@ const char *qz_plan_provenance(const qz_artifact_plan *p, const char *key);
 
 /* ---- integer groups: common to AWQ and GPTQ ---- */
 /* Codes, zero points and scales in range of the item; g_idx only where `act_order` allows it. */
-qz_status qz_folder_int_codes(const qz_quantized *q, const char *scheme, bool act_order, const qz_int_codes **out, qz_error *err);
-qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err);
+qz_status qz_folder_int_codes(const qz_quantized *q, const char *scheme, bool act_order, const qz_int_codes **out,
+                              qz_error *err);
+qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w,
+                          qz_arena *arena, const qz_coded **out, qz_error *err);
 /* [rows] source row of each row of the file, NULL in *map if they are the same. Owned by the caller. */
 qz_status qz_folder_row_map(const qz_artifact_writer *w, const qz_artifact_item *it, size_t **map, qz_error *err);
 /* scales [groups, rows] as float16, through the writer. */
 qz_status qz_folder_put_scales(qz_artifact_writer *w, const qz_quantized *q, const size_t *map, qz_error *err);
 
 /* ---- reading ---- */
-/* quantization_config of a folder: from config.json, else from the legacy files beside it. *root owns (json_decref), *q borrows
- * and is NULL if the folder has none; *name: the file, for texts, in `file`. */
+/* quantization_config of a folder: from config.json, else from the legacy files beside it. *root owns (json_decref), *q
+ * borrows and is NULL if the folder has none; *name: the file, for texts, in `file`. */
 typedef struct { json_t *root; const json_t *q; char file[512]; } qz_folder_config;
 qz_status qz_folder_config_load(const char *dir, qz_folder_config *c, qz_error *err);
 void qz_folder_config_release(qz_folder_config *c);
-/* "awq", "gptq", "bitsandbytes" …: quant_method, or what the keys of files from before it say; NULL if there is none. */
+/* "awq", "gptq", "bitsandbytes" …: quant_method, or what the keys of files from before it say; NULL if
+ * there is none. */
 const char *qz_folder_method(const qz_folder_config *c);
 /* Do the settings name bitsandbytes and switch it off? Merged fine-tunes keep them so; transformers then quantizes
  * nothing. */
@@ -81,11 +87,15 @@ struct qz_folder_reader {
 /* m->path and arena ready: reads config and weights, adds and binds tensors. */
 qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err);
 /* A fresh model that `fill` completes; freed on failure. */
-qz_status qz_folder_read(qz_run *run, const char *path, qz_status (*fill)(qz_run *run, qz_model *m, qz_error *err), qz_model **out, qz_error *err);
-/* A part of a module's codes (scales, zero points …) that `add` of the module reads; one without its module is left over. */
-qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix, const char *owner, qz_error *err);
-/* folder_claims.c: settings of quantization_config that are not honoured (before the files are read); modules that its lists leave float
- * and that have codes (all tensors added); linears without codes that it does not leave float, scales of inputs: a note each (bound). */
+qz_status qz_folder_read(qz_run *run, const char *path, qz_status (*fill)(qz_run *run, qz_model *m, qz_error *err),
+                         qz_model **out, qz_error *err);
+/* A part of a module's codes (scales, zero points …) that `add` of the module reads; one without its module
+ * is left over. */
+qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
+                             const char *owner, qz_error *err);
+/* folder_claims.c: settings of quantization_config that are not honoured (before the files are read); modules that its
+ * lists leave float and that have codes (all tensors added); linears without codes that it does not leave float, scales
+ * of inputs: a note each (bound). */
 qz_status qz_folder_claims(const qz_folder_reader *r, qz_error *err);
 qz_status qz_folder_claims_lists(const qz_folder_reader *r, qz_error *err);
 qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err);
@@ -100,8 +110,11 @@ qz_status qz_folder_no_codes(const qz_folder_reader *r, const char *method, cons
 /* "module.suffix", NULL if absent. */
 const qz_st_tensor *qz_folder_part(const qz_st_dir *d, const char *module, const char *suffix);
 /* A part of a module: missing, or of a type other than a (or b), is said as such. */
-qz_status qz_folder_typed(const qz_st *file, const char *module, const char *suffix, const qz_st_tensor *t, qz_st_dtype a, qz_st_dtype b, qz_error *err);
-/* The tensors of a module do not fit together: "expected …, found qweight [16, 64], qzeros none …"; parts[n] may be NULL. */
-qz_status qz_folder_misfit(const qz_st *file, const char *module, const char *expected, const qz_st_tensor *const *parts, size_t n, qz_error *err);
+qz_status qz_folder_typed(const qz_st *file, const char *module, const char *suffix, const qz_st_tensor *t,
+                          qz_st_dtype a, qz_st_dtype b, qz_error *err);
+/* The tensors of a module do not fit together: "expected …, found qweight [16, 64], qzeros none …";
+ * parts[n] may be NULL. */
+qz_status qz_folder_misfit(const qz_st *file, const char *module, const char *expected,
+                           const qz_st_tensor *const *parts, size_t n, qz_error *err);
 bool qz_folder_shaped(const qz_st_tensor *t, qz_st_dtype d, uint32_t n_dims, uint64_t a, uint64_t b);
 #endif

@@ -1,5 +1,5 @@
-/* What quantization_config claims of a folder against what its files hold: settings that are not honoured, modules that it leaves
- * float and that have codes, scales without codes. One line each. */
+/* What quantization_config claims of a folder against what its files hold: settings that are not honoured, modules that
+ * it leaves float and that have codes, scales without codes. One line each. */
 #include "artifacts/folder.h"
 #include "artifacts/module_rules.h"
 #include "formats/dtypes.h"

@@ -1,5 +1,6 @@
-/* The files beside the weights of a folder: config.json with quantization_config, its twin, the index of a sharded artifact, and
- * what is carried over from the source (tokenizer, chat template, generation defaults, licence). formats/hf-config.md. */
+/* The files beside the weights of a folder: config.json with quantization_config, its twin, the index of a sharded
+ * artifact, and what is carried over from the source (tokenizer, chat template, generation defaults, licence).
+ * formats/hf-config.md. */
 #include "artifacts/folder.h"
 #include "base/json.h"
 #include "base/page.h"
@@ -32,10 +33,13 @@ static bool fill_config(json_t *root, const qz_artifact_plan *p) {
         ok = ok && json_object_set_new(root, "torch_dtype", json_string("float16")) == 0;
         if (json_object_get(root, "dtype")) ok = ok && json_object_set_new(root, "dtype", json_string("float16")) == 0;
     }
-    if (p->model->head_untied) ok = ok && json_object_set_new(root, "tie_word_embeddings", json_false()) == 0; /* engines that tie would drop the stored head */
-    /* Runtimes of the 4.x generation read the old spelling only: without it they would silently take their default base. */
+    /* engines that tie would drop the stored head */
+    if (p->model->head_untied) ok = ok && json_object_set_new(root, "tie_word_embeddings", json_false()) == 0;
+    /* Runtimes of the 4.x generation read the old spelling only: without it they would silently take their
+     * default base. */
     json_t *rope = json_object_get(root, "rope_parameters");
-    if (rope && !json_object_get(root, "rope_theta")) ok = ok && json_object_set_new(root, "rope_theta", json_real(r->theta)) == 0;
+    if (rope && !json_object_get(root, "rope_theta"))
+        ok = ok && json_object_set_new(root, "rope_theta", json_real(r->theta)) == 0;
     if (rope && r->kind != QZ_ROPE_NONE && !json_is_object(json_object_get(root, "rope_scaling")))
         ok = ok && json_object_set_new(root, "rope_scaling", json_deep_copy(rope)) == 0;
     return ok;
@@ -57,7 +61,8 @@ static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err)
     char *path = dir ? qz_path_join(dir, "config.json") : NULL;
     if (!path || !qz_path_exists(path)) {
         qz_free(path);
-        return qz_fail(err, QZ_EUNSUPPORTED, "no config.json to carry over: source '%s'; %s folder is made from a Hugging Face checkpoint",
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "no config.json to carry over: source '%s'; %s folder is made from a Hugging Face checkpoint",
                        dir ? dir : p->model->path, fp->kind->name);
     }
     json_t *root = NULL;
@@ -65,7 +70,8 @@ static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err)
     qz_free(path);
     QZ_TRY(st);
     st = add_json(p, "config.json", fill_config(root, p) ? root : NULL, arena, err);
-    if (st == QZ_OK && fp->kind->twin) st = add_json(p, fp->kind->twin, json_object_get(root, "quantization_config"), arena, err);
+    if (st == QZ_OK && fp->kind->twin)
+        st = add_json(p, fp->kind->twin, json_object_get(root, "quantization_config"), arena, err);
     json_decref(root);
     return st;
 }
@@ -78,7 +84,8 @@ static qz_status index_text(const qz_artifact_plan *p, qz_arena *arena, const ch
         QZ_TRY(qz_st_item_bytes(&fp->parts[i], &bytes, err));
         total += bytes;
     }
-    qz_str_printf(&s, "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  \"weight_map\": {", (unsigned long long)total);
+    qz_str_printf(&s, "{\n  \"metadata\": {\n    \"total_size\": %llu\n  },\n  \"weight_map\": {",
+                  (unsigned long long)total);
     for (size_t f = 0; f < fp->n_shards; f++)
         for (size_t i = fp->first[f]; i < fp->first[f + 1]; i++) {
             qz_str_puts(&s, i ? ",\n    " : "\n    ");
@@ -105,27 +112,32 @@ static bool legal(const char *name) {
 }
 static bool carried(const char *name) {
     static const char *const prefixes[] = { "tokenizer", "chat_template" };
-    static const char *const names[] = { "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json", "added_tokens.json", "generation_config.json" };
+    static const char *const names[] = { "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json",
+                                         "added_tokens.json", "generation_config.json" };
     if (legal(name) || starts_with_any(name, prefixes, sizeof prefixes / sizeof *prefixes)) return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(name, names[i]) == 0) return true;
     return false;
 }
 
-/* Copies are not read by anything here, so that a pointer or a saved error page would be handed on as if it were the file. */
+/* Copies are not read by anything here, so that a pointer or a saved error page would be handed on as if it
+ * were the file. */
 static qz_status check_carried(const char *path, qz_error *err) {
     qz_map m;
     const char *cure = NULL;
     QZ_TRY(qz_map_open(&m, path, err));
     const char *name = qz_magic_name((const char *)m.ptr, qz_min_size(m.size, 512), &cure);
-    const bool pointer = name && strcmp(name, QZ_MAGIC_LFS) == 0, page = !legal(qz_path_base(path)) && qz_is_document(m.ptr, m.size);
+    const bool pointer = name && strcmp(name, QZ_MAGIC_LFS) == 0,
+               page = !legal(qz_path_base(path)) && qz_is_document(m.ptr, m.size);
     qz_map_release(&m);
     if (!pointer && !page) return QZ_OK;
-    return qz_fail(err, QZ_EFORMAT, "wrong content: file '%s', offset 0: expected a file to carry over, found %s; %s, or remove it", path, pointer ? name : QZ_PAGE_NAME,
-                   pointer ? cure : QZ_PAGE_CURE);
+    return qz_fail(err, QZ_EFORMAT,
+                   "wrong content: file '%s', offset 0: expected a file to carry over, found %s; %s, or remove it",
+                   path, pointer ? name : QZ_PAGE_NAME, pointer ? cure : QZ_PAGE_CURE);
 }
 
-static qz_status add_carried(qz_artifact_plan *p, const char *dir, char **names, size_t n, qz_arena *arena, qz_error *err) {
+static qz_status add_carried(qz_artifact_plan *p, const char *dir, char **names, size_t n, qz_arena *arena,
+                             qz_error *err) {
     for (size_t i = 0; i < n; i++) {
         if (!carried(names[i])) continue;
         char *from = qz_arena_printf(arena, "%s/%s", dir, names[i]), *name = qz_arena_strdup(arena, names[i]);
@@ -145,7 +157,8 @@ qz_status qz_folder_add_files(qz_artifact_plan *p, qz_arena *arena, qz_error *er
     const char *text = NULL;
     if (((const qz_folder_plan_state *)p->impl)->n_shards > 1) {
         QZ_TRY(index_text(p, arena, &text, &len, err));
-        p->files[p->n_files++] = (qz_artifact_file){ .name = "model.safetensors.index.json", .bytes = len, .text = text };
+        p->files[p->n_files++] = (qz_artifact_file){ .name = "model.safetensors.index.json", .bytes = len,
+                                                     .text = text };
     }
     QZ_TRY(add_config(p, arena, err));
     QZ_TRY(qz_list_dir(p->context->source_dir, &names, &n, err));

@@ -1,5 +1,6 @@
-/* The reader of folder artifacts: finds the quantization's description in any of its historic places, opens the weights and
- * lets the scheme turn its tensors into views. Source: formats/hf-config.md, hf-awq.md section 8, hf-gptq.md section 6. */
+/* The reader of folder artifacts: finds the quantization's description in any of its historic places, opens the weights
+ * and lets the scheme turn its tensors into views. Source: formats/hf-config.md, hf-awq.md section 8,
+ * hf-gptq.md section 6. */
 #include "artifacts/folder.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -40,12 +41,14 @@ void qz_folder_config_release(qz_folder_config *c) {
 
 const char *qz_folder_method(const qz_folder_config *c) {
     if (!c->q) return NULL;
-    if (json_is_true(json_object_get(c->q, "load_in_4bit")) || json_is_true(json_object_get(c->q, "load_in_8bit"))) return "bitsandbytes";
+    if (json_is_true(json_object_get(c->q, "load_in_4bit")) || json_is_true(json_object_get(c->q, "load_in_8bit")))
+        return "bitsandbytes";
     const char *method = json_string_value(json_object_get(c->q, "quant_method"));
     if (method) return method;
     const char *version = json_string_value(json_object_get(c->q, "version"));
     if (version && (strncasecmp(version, "gem", 3) == 0 || strcasecmp(version, "marlin") == 0)) return "awq";
-    return json_object_get(c->q, "bits") || json_object_get(c->q, "wbits") || json_object_get(c->q, "w_bit") ? "gptq" : "?";
+    return json_object_get(c->q, "bits") || json_object_get(c->q, "wbits") || json_object_get(c->q, "w_bit") ? "gptq"
+                                                                                                             : "?";
 }
 
 bool qz_folder_bnb_off(const json_t *q) {
@@ -85,24 +88,33 @@ const qz_st_tensor *qz_folder_part(const qz_st_dir *d, const char *module, const
     return qz_st_dir_find(d, name, NULL);
 }
 
-qz_status qz_folder_typed(const qz_st *file, const char *module, const char *suffix, const qz_st_tensor *t, qz_st_dtype a, qz_st_dtype b, qz_error *err) {
-    if (!t) return qz_fail(err, QZ_EFORMAT, "tensor '%s.%s' is missing: file '%s'; the checkpoint is incomplete", module, suffix, file->path);
+qz_status qz_folder_typed(const qz_st *file, const char *module, const char *suffix, const qz_st_tensor *t,
+                          qz_st_dtype a, qz_st_dtype b, qz_error *err) {
+    if (!t)
+        return qz_fail(err, QZ_EFORMAT, "tensor '%s.%s' is missing: file '%s'; the checkpoint is incomplete", module,
+                       suffix, file->path);
     if (t->dtype == a || t->dtype == b) return QZ_OK;
-    return qz_fail(err, QZ_EFORMAT, "wrong dtype: file '%s', tensor '%s', offset %llu: expected %s%s%s, found %s", file->path, t->name, (unsigned long long)t->offset,
-                   qz_st_dtype_name(a), a == b ? "" : " or ", a == b ? "" : qz_st_dtype_name(b), qz_st_dtype_name(t->dtype));
+    return qz_fail(err, QZ_EFORMAT, "wrong dtype: file '%s', tensor '%s', offset %llu: expected %s%s%s, found %s",
+                   file->path, t->name, (unsigned long long)t->offset, qz_st_dtype_name(a), a == b ? "" : " or ",
+                   a == b ? "" : qz_st_dtype_name(b), qz_st_dtype_name(t->dtype));
 }
 
-qz_status qz_folder_misfit(const qz_st *file, const char *module, const char *expected, const qz_st_tensor *const *parts, size_t n, qz_error *err) {
+qz_status qz_folder_misfit(const qz_st *file, const char *module, const char *expected,
+                           const qz_st_tensor *const *parts, size_t n, qz_error *err) {
     qz_str found = {0};
     for (size_t i = 0; i < n; i++) {
         if (!parts[i]) continue;
         const char *dot = strrchr(parts[i]->name, '.');
         qz_str_printf(&found, "%s%s [", found.len ? ", " : "", dot ? dot + 1 : parts[i]->name);
-        for (uint32_t d = 0; d < parts[i]->n_dims; d++) qz_str_printf(&found, "%s%llu", d ? ", " : "", (unsigned long long)parts[i]->dims[d]);
+        for (uint32_t d = 0; d < parts[i]->n_dims; d++)
+            qz_str_printf(&found, "%s%llu", d ? ", " : "", (unsigned long long)parts[i]->dims[d]);
         qz_str_puts(&found, "]");
     }
-    qz_status st = qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', module '%s', offset %llu: expected %s, found %s; compare the quantization settings with the file", file->path, module,
-                           (unsigned long long)(n && parts[0] ? parts[0]->offset : 0), expected, found.ptr ? found.ptr : "none");
+    qz_status st = qz_fail(err, QZ_EFORMAT,
+                           "wrong shape: file '%s', module '%s', offset %llu: expected %s, found %s; compare the "
+                           "quantization settings with the file",
+                           file->path, module, (unsigned long long)(n && parts[0] ? parts[0]->offset : 0), expected,
+                           found.ptr ? found.ptr : "none");
     qz_str_release(&found);
     return st;
 }
@@ -111,11 +123,13 @@ bool qz_folder_shaped(const qz_st_tensor *t, qz_st_dtype d, uint32_t n_dims, uin
     return t && t->dtype == d && t->n_dims == n_dims && t->dims[0] == a && (n_dims == 1 || t->dims[1] == b);
 }
 
-qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix, const char *owner, qz_error *err) {
+qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
+                             const char *owner, qz_error *err) {
     char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(suffix));
     if (!module) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
     if (qz_folder_part(r->dir, module, owner)) return QZ_OK;
-    return qz_model_leave(r->m, &(qz_leftover){ .name = t->name, .file_name = t->name, .file = file->path, .offset = t->offset, .type = qz_st_dtype_name(t->dtype),
+    return qz_model_leave(r->m, &(qz_leftover){ .name = t->name, .file_name = t->name, .file = file->path,
+                                                .offset = t->offset, .type = qz_st_dtype_name(t->dtype),
                                                 .n_dims = t->n_dims }, err);
 }
 
@@ -146,7 +160,8 @@ static void close_folder(qz_model *m) {
     m->impl = NULL;
 }
 
-qz_status qz_folder_read(qz_run *run, const char *path, qz_status (*fill)(qz_run *run, qz_model *m, qz_error *err), qz_model **out, qz_error *err) {
+qz_status qz_folder_read(qz_run *run, const char *path, qz_status (*fill)(qz_run *run, qz_model *m, qz_error *err),
+                         qz_model **out, qz_error *err) {
     *out = NULL;
     qz_model *m = qz_calloc_array(1, sizeof *m);
     qz_st_dir *d = qz_calloc_array(1, sizeof *d);

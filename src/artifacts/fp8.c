@@ -1,5 +1,6 @@
-/* FP8 as DeepSeek and transformers store it: quant_method "fp8", blocks of 128 x 128, X.weight F8_E4M3 and X.weight_scale_inv F32, which
- * multiplies despite its name. Ragged edges keep a scale. Source: formats/hf-fp8.md variant D, sections 2 to 4 (transformers 5.23). */
+/* FP8 as DeepSeek and transformers store it: quant_method "fp8", blocks of 128 x 128, X.weight F8_E4M3 and
+ * X.weight_scale_inv F32, which multiplies despite its name. Ragged edges keep a scale. Source: formats/hf-fp8.md
+ * variant D, sections 2 to 4 (transformers 5.23). */
 #include "artifacts/folder_float8.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
@@ -34,20 +35,25 @@ static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_ar
     (void)p;
     return qz_float8_parts(it, BLOCK, BLOCK, QZ_TYPE_F32, "weight_scale_inv", arena, out);
 }
-static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) { return qz_float8_pack(w, it, q, QZ_TYPE_F32, err); }
-static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
+static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
+    return qz_float8_pack(w, it, q, QZ_TYPE_F32, err);
+}
+static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
+                             qz_arena *arena, const qz_coded **out, qz_error *err) {
     (void)p;
     return qz_float8_code(run, QZ_FLOAT8_FINE, it, BLOCK, BLOCK, w, arena, out, err);
 }
 
 static json_t *quantization(const qz_artifact_plan *p) {
-    return json_pack("{s:s, s:s, s:s, s:[i,i], s:o}", "quant_method", "fp8", "fmt", "e4m3", "activation_scheme", "dynamic", "weight_block_size", BLOCK, BLOCK,
-                     "modules_to_not_convert", qz_float8_ignored(p));
+    return json_pack("{s:s, s:s, s:s, s:[i,i], s:o}", "quant_method", "fp8", "fmt", "e4m3", "activation_scheme",
+                     "dynamic", "weight_block_size", BLOCK, BLOCK, "modules_to_not_convert", qz_float8_ignored(p));
 }
 
-static const qz_folder_kind kind = { .name = "an FP8", .quantizes = qz_float8_quantizes, .item = make_item, .parts = parts, .quantization = quantization, .keeps_dtype = true };
+static const qz_folder_kind kind = { .name = "an FP8", .quantizes = qz_float8_quantizes, .item = make_item,
+                                     .parts = parts, .quantization = quantization, .keeps_dtype = true };
 
-static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
+                      qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
     size_t ragged = 0;
@@ -57,7 +63,10 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
             ragged += qz_site_linear(s) && (s->rows % BLOCK || s->cols % BLOCK);
         }
     if (ragged)
-        QZ_TRY(qz_plan_note(out, arena, err, "%zu linears are no multiple of %d: their last blocks are ragged, which transformers leaves in 16 bits and some kernels of vLLM refuse", ragged, BLOCK));
+        QZ_TRY(qz_plan_note(out, arena, err,
+                            "%zu linears are no multiple of %d: their last blocks are ragged, which transformers "
+                            "leaves in 16 bits and some kernels of vLLM refuse",
+                            ragged, BLOCK));
     return qz_folder_plan(&kind, m, arena, out, err);
 }
 
@@ -83,8 +92,12 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     qz_folder_config f;
     qz_status st = qz_folder_config_load(m->path, &f, err);
     const json_t *b = st == QZ_OK ? json_object_get(f.q, "weight_block_size") : NULL;
-    if (st == QZ_OK && (json_array_size(b) != 2 || json_integer_value(json_array_get(b, 0)) != BLOCK || json_integer_value(json_array_get(b, 1)) != BLOCK))
-        st = qz_fail(err, QZ_EUNSUPPORTED, "FP8 that this program does not read yet: file '%s', key 'weight_block_size': expected [128, 128], found %s", f.file, b ? "another" : "none");
+    if (st == QZ_OK && (json_array_size(b) != 2 || json_integer_value(json_array_get(b, 0)) != BLOCK ||
+                        json_integer_value(json_array_get(b, 1)) != BLOCK))
+        st = qz_fail(err, QZ_EUNSUPPORTED,
+                     "FP8 that this program does not read yet: file '%s', key 'weight_block_size': expected [128, "
+                     "128], found %s",
+                     f.file, b ? "another" : "none");
     qz_folder_reader r = { .run = run, .m = m, .config = &f, .add = add };
     m->expected_types = "F8_E4M3 beside its scales, or F32, F16, BF16";
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
@@ -99,9 +112,13 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     m->contract = "W8A8 fp8";
     return QZ_OK;
 }
-static qz_status read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) { return qz_folder_read(run, path, fill, out, err); }
+static qz_status read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) {
+    return qz_folder_read(run, path, fill, out, err);
+}
 
 const qz_scheme_ops qz_fp8_scheme = {
-    .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write, .flush = qz_folder_flush, .pack = pack, .round = round_codes,
-    .kind = { "FP8 codes", false, true, false }, .engines_name = "fp8:block", .finish = qz_folder_finish, .close = qz_folder_close, .detect = detect, .read = read_model,
+    .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
+    .flush = qz_folder_flush, .pack = pack, .round = round_codes,
+    .kind = { "FP8 codes", false, true, false }, .engines_name = "fp8:block", .finish = qz_folder_finish,
+    .close = qz_folder_close, .detect = detect, .read = read_model,
 };

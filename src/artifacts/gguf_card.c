@@ -1,6 +1,7 @@
-/* general.name, version, finetune, basename and size_label from a model's folder name, as the reference converter reads it:
- * parts between hyphens are a version (v1.5), an encoding (Q4_K, F16), a size (7B, 8x7B, small), a known finetune word or plain
- * words. Source: formats/gguf-metadata.md section 8 and the behaviour of gguf-py (llama.cpp 0c1e57098). */
+/* general.name, version, finetune, basename and size_label from a model's folder name, as the reference converter reads
+ * it: parts between hyphens are a version (v1.5), an encoding (Q4_K, F16), a size (7B, 8x7B, small), a known finetune
+ * word or plain words. Source: formats/gguf-metadata.md section 8 and the behaviour of gguf-py
+ * (llama.cpp 0c1e57098). */
 #include "artifacts/gguf_card.h"
 #include "base/str.h"
 #include <ctype.h>
@@ -70,7 +71,8 @@ static unsigned read_size(char *part, size_t room, uint64_t weights) {
         snprintf(part + n - 2, 4, ".%c%c", tail, unit);
         n = strlen(part);
     }
-    if (n > 1 && isdigit((unsigned char)part[n - 2]) && strchr("kmbt", part[n - 1])) part[n - 1] = (char)toupper((unsigned char)part[n - 1]);
+    if (n > 1 && isdigit((unsigned char)part[n - 2]) && strchr("kmbt", part[n - 1]))
+        part[n - 1] = (char)toupper((unsigned char)part[n - 1]);
     char unit = part[n - 1], *end;
     part[n - 1] = 0;
     double v = strtod(part, &end);
@@ -92,7 +94,8 @@ static size_t split(const char *name, size_t len, part *parts) {
     while (at < len && n < MAX_PARTS) {
         size_t e = at;
         while (e < len && name[e] != '-') e++;
-        if (e > at) snprintf(parts[n++].text, sizeof parts[0].text, "%.*s", (int)(e - at < 60 ? e - at : 60), name + at);
+        if (e > at)
+            snprintf(parts[n++].text, sizeof parts[0].text, "%.*s", (int)(e - at < 60 ? e - at : 60), name + at);
         at = e + 1;
     }
     return n;
@@ -114,7 +117,8 @@ static void classify(part *p, size_t n, uint64_t weights) {
     for (size_t i = 0; i < n; i++) /* a word is no size beside a number */
         if (number && p[i].kind == SIZE && !strpbrk(p[i].text, "0123456789.")) p[i].kind = 0;
     for (size_t i = 0; i < n; i++) {
-        if (start && ((p[i].kind == 0 && isalpha((unsigned char)p[i].text[0])) || p[i].kind == VERSION)) p[i].kind |= BASENAME;
+        if (start && ((p[i].kind == 0 && isalpha((unsigned char)p[i].text[0])) || p[i].kind == VERSION))
+            p[i].kind |= BASENAME;
         else {
             start = false;
             if (p[i].kind == 0) p[i].kind = FINETUNE;

@@ -26,7 +26,8 @@ static void cards(void **state) {
         assert_true(qz_gguf_card_read(f[0], strlen(f[0]), strtoull(f[1], NULL, 10), &a, &c));
         const char *got[5] = { c.name, c.version, c.finetune, c.basename, c.size_label };
         for (size_t i = 0; i < 5; i++)
-            if (strcmp(got[i] ? got[i] : "-", f[2 + i])) fail_msg("%s, field %zu: expected %s, found %s", f[0], i, f[2 + i], got[i] ? got[i] : "-");
+            if (strcmp(got[i] ? got[i] : "-", f[2 + i]))
+                fail_msg("%s, field %zu: expected %s, found %s", f[0], i, f[2 + i], got[i] ? got[i] : "-");
         n++;
     }
     qz_free(text);

@@ -16,7 +16,8 @@
 
 /* float32 throughout: the reference computes on float32 tensors and one value in 64 differs in double. */
 void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out) {
-    float old = (float)r->original_max_position, low = (float)r->low_freq_factor, high = (float)r->high_freq_factor, factor = (float)r->factor;
+    float old = (float)r->original_max_position, low = (float)r->low_freq_factor, high = (float)r->high_freq_factor,
+          factor = (float)r->factor;
     for (size_t j = 0; j < head_dim / 2; j++) {
         if (r->has_freq_factors) {
             out[j] = r->freq_factors[j];
@@ -50,8 +51,8 @@ static void put_scaling(writer *w, const qz_config *c) {
         double a = r->attention_factor;
         if (a == 0 && r->mscale != 0 && r->mscale_all_dim != 0)
             a = (0.1 * r->mscale * qz_log(r->factor) + 1.0) / (0.1 * r->mscale_all_dim * qz_log(r->factor) + 1.0);
-        /* deviates: the reference converter stores yarn_attn_factor = attention_factor, which its loader does not multiply in;
-         * rope.scaling.attn_factor is what the loader applies on top of 1 + 0.1 ln(factor). */
+        /* deviates: the reference converter stores yarn_attn_factor = attention_factor, which its loader does not
+         * multiply in; rope.scaling.attn_factor is what the loader applies on top of 1 + 0.1 ln(factor). */
         if (a != 0) f32(w, "rope.scaling.attn_factor", a / yarn_default(r));
         f32(w, "rope.scaling.yarn_beta_fast", r->beta_fast);
         f32(w, "rope.scaling.yarn_beta_slow", r->beta_slow);
@@ -95,9 +96,11 @@ static qz_status put_general(writer *w, const qz_artifact_plan *p, qz_arena *are
     uint64_t weights = 0;
     for (size_t i = 0; i < p->n_items; i++) weights += (uint64_t)p->items[i].rows * p->items[i].cols;
     qz_gguf_card card;
-    if (!qz_gguf_card_read(dir + start, end - start, weights, arena, &card)) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", dir);
+    if (!qz_gguf_card_read(dir + start, end - start, weights, arena, &card))
+        return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", dir);
     qz_gguf_put_str(m, "general.architecture", qz_family_get(p->model->config.family)->gguf_arch);
-    if (p->model->config.rope.kind == QZ_ROPE_LONGROPE) { /* the reference makes these tensors, and with them this key, first of all */
+    /* the reference makes these tensors, and with them this key, first of all */
+    if (p->model->config.rope.kind == QZ_ROPE_LONGROPE) {
         float inv[QZ_MAX_ROPE_PAIRS], att;
         qz_rope_frequencies(&p->model->config, false, 1, inv, &att);
         f32(w, "rope.scaling.attn_factor", (double)att);
@@ -129,7 +132,8 @@ static void put_provenance(const qz_artifact_plan *p, qz_gguf_meta *m) {
 
 /* 27B of gemma2 and gemma3 (46 and 62 layers) scale by hidden / heads, all others by head_dim. */
 double qz_gguf_attn_scale(const qz_config *c) {
-    const bool large = (c->family == QZ_FAMILY_GEMMA2 && c->layers == 46) || (c->family == QZ_FAMILY_GEMMA3 && c->layers == 62);
+    const bool large = (c->family == QZ_FAMILY_GEMMA2 && c->layers == 46) ||
+                       (c->family == QZ_FAMILY_GEMMA3 && c->layers == 62);
     return (double)(1.0f / sqrtf((float)(large ? c->hidden_size / c->heads : c->head_dim)));
 }
 /* Every pattern-th layer is full: 2 for gemma2, 6 for gemma3. */
@@ -138,8 +142,8 @@ bool qz_gguf_slides(const qz_config *c, size_t layer) {
     return f->window == QZ_WINDOW_PATTERN && (layer + 1) % f->pattern != 0;
 }
 
-/* phi3 and gemma2 have an order of their own (section 4). Their rows of the reference hold no scaling and gemma2 no base: the loader reads
- * both keys for every architecture, so a model that has them gets them behind the others. */
+/* phi3 and gemma2 have an order of their own (section 4). Their rows of the reference hold no scaling and gemma2 no
+ * base: the loader reads both keys for every architecture, so a model that has them gets them behind the others. */
 static void put_phi3(writer *w, const qz_artifact_plan *p) {
     const qz_config *c = &p->model->config;
     const qz_rope *r = &c->rope;
@@ -171,7 +175,8 @@ static void put_gemma2(writer *w, const qz_artifact_plan *p) {
     qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
     f32(w, "attn_logit_softcapping", c->attn_softcap);
     f32(w, "final_logit_softcapping", c->logit_softcap);
-    u32(w, "attention.sliding_window", c->sliding_window ? c->sliding_window : c->max_position); /* 0 would mask every key there */
+    /* 0 would mask every key there */
+    u32(w, "attention.sliding_window", c->sliding_window ? c->sliding_window : c->max_position);
     put_scaling(w, c);
     if (c->rope.theta != 10000) f32(w, "rope.freq_base", c->rope.theta);
 }
@@ -198,7 +203,8 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     if (c->experts && !llama) u32(w, "expert_feed_forward_length", c->expert_width);
     if (gemma3 && c->logit_softcap > 0) f32(w, "final_logit_softcapping", c->logit_softcap);
     if (gemma3 && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
-    if (llama || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size); /* without tokens the loader needs the number */
+    /* without tokens the loader needs the number */
+    if (llama || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size);
     if (llama) u32(w, "rope.dimension_count", c->head_dim);
     for (int i = 0; i < QZ_NUMBERS; i++)
         if (qz_family_get(c->family)->numbers[i] > 0) f32(w, qz_number_get(i)->gguf, qz_config_number(c, i));
@@ -212,7 +218,8 @@ qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta 
     if (c->family == QZ_FAMILY_PHI3) put_phi3(&w, p);
     else if (c->family == QZ_FAMILY_GEMMA2) put_gemma2(&w, p);
     else put_common(&w, p);
-    if ((c->family == QZ_FAMILY_PHI3 || c->family == QZ_FAMILY_GEMMA2) && !p->context->tokenizer) u32(&w, "vocab_size", c->vocab_size);
+    if ((c->family == QZ_FAMILY_PHI3 || c->family == QZ_FAMILY_GEMMA2) && !p->context->tokenizer)
+        u32(&w, "vocab_size", c->vocab_size);
     qz_gguf_put_u32(m, "general.quantization_version", 2);
     QZ_TRY(qz_gguf_vocab_put(p, arena, m, err));
     put_provenance(p, m);
@@ -232,7 +239,9 @@ static qz_status uniform(reader *r, const char *suffix, uint64_t layers, uint64_
     for (size_t i = 1; kv->kind == QZ_GGUF_ARR && i < layers; i++) {
         uint64_t v = 0;
         QZ_TRY(qz_gguf_u64_at(r->g, r->key, i, &v, r->err));
-        if (v != *out) return qz_fail(r->err, QZ_EUNSUPPORTED, "layers of different shape: file '%s', key '%s'", r->g->path, r->key);
+        if (v != *out)
+            return qz_fail(r->err, QZ_EUNSUPPORTED, "layers of different shape: file '%s', key '%s'", r->g->path,
+                           r->key);
     }
     return QZ_OK;
 }
@@ -247,8 +256,10 @@ static qz_status read_longrope(reader *r, qz_config *c, double attn) {
         const qz_gguf_tensor *t = qz_gguf_find(r->g, names[i]);
         if (!t && i == 0) return QZ_OK;
         if (!t || strcmp(t->type->name, "f32") || t->elems != dims / 2 || t->elems > QZ_MAX_ROPE_PAIRS)
-            return qz_fail(r->err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s': expected %llu f32 values, found %llu %s", r->g->path, names[i], (unsigned long long)dims / 2,
-                           (unsigned long long)(t ? t->elems : 0), t ? t->type->name : "");
+            return qz_fail(r->err, QZ_EFORMAT,
+                           "wrong shape: file '%s', tensor '%s': expected %llu f32 values, found %llu %s", r->g->path,
+                           names[i], (unsigned long long)dims / 2, (unsigned long long)(t ? t->elems : 0),
+                           t ? t->type->name : "");
         memcpy(lists[i], t->data, (size_t)t->bytes);
     }
     c->rope.kind = QZ_ROPE_LONGROPE;
@@ -262,13 +273,15 @@ static qz_status read_rope(reader *r, qz_config *c) {
     qz_gguf_text type = { "linear", 6 }; /* as the reference loader: a factor without a type is linear */
     double attn = 1.0;
     const qz_family_info *f = qz_family_get(c->family);
-    *rope = (qz_rope){ .theta = 10000, .local_theta = f->local_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true, .original_max_position = c->max_position,
+    *rope = (qz_rope){ .theta = 10000, .local_theta = f->local_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1,
+                       .truncate = true, .original_max_position = c->max_position,
                        .interleaved = f->gguf_permuted };
     if (f->local_theta > 0) QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base_swa"), false, &rope->local_theta, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base"), false, &rope->theta, r->err));
     QZ_TRY(qz_gguf_str(g, rk(r, "rope.scaling.type"), false, &type, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.factor"), false, &rope->factor, r->err));
-    if (!qz_gguf_key(g, r->key)) QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scale_linear"), false, &rope->factor, r->err)); /* its name in files of 2023 */
+    /* its name in files of 2023 */
+    if (!qz_gguf_key(g, r->key)) QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scale_linear"), false, &rope->factor, r->err));
     if (rope->factor == 0) rope->factor = 1;
     QZ_TRY(qz_gguf_u64(g, rk(r, "rope.scaling.original_context_length"), false, &rope->original_max_position, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.attn_factor"), false, &attn, r->err));
@@ -277,13 +290,16 @@ static qz_status read_rope(reader *r, qz_config *c) {
     if (type.n == 4 && memcmp(type.ptr, "yarn", 4) == 0) {
         rope->kind = QZ_ROPE_YARN;
         rope->attention_factor = attn * yarn_default(rope);
-    } else if (type.n == 6 && memcmp(type.ptr, "linear", 6) == 0) rope->kind = rope->factor != 1 ? QZ_ROPE_LINEAR : QZ_ROPE_NONE;
+    } else if (type.n == 6 && memcmp(type.ptr, "linear", 6) == 0)
+        rope->kind = rope->factor != 1 ? QZ_ROPE_LINEAR : QZ_ROPE_NONE;
     else if (type.n != 4 || memcmp(type.ptr, "none", 4))
-        return qz_fail(r->err, QZ_EUNSUPPORTED, "unknown rope scaling: file '%s', key '%s.rope.scaling.type': found '%.*s'", g->path, r->arch,
+        return qz_fail(r->err, QZ_EUNSUPPORTED,
+                       "unknown rope scaling: file '%s', key '%s.rope.scaling.type': found '%.*s'", g->path, r->arch,
                        (int)qz_min_size(type.n, 40), type.ptr);
     c->rotary_dim = c->head_dim;
     if (f->longrope) QZ_TRY(read_longrope(r, c, attn));
-    if (rope->kind != QZ_ROPE_YARN && rope->kind != QZ_ROPE_LONGROPE && attn != 1) { /* llama.cpp scales by it whatever the type is */
+    /* llama.cpp scales by it whatever the type is */
+    if (rope->kind != QZ_ROPE_YARN && rope->kind != QZ_ROPE_LONGROPE && attn != 1) {
         char text[40];
         (void)snprintf(text, sizeof text, "%g", attn);
         qz_keys_add(&c->keys, true, "", rk(r, "rope.scaling.attn_factor"), text);
@@ -292,13 +308,15 @@ static qz_status read_rope(reader *r, qz_config *c) {
     QZ_TRY(qz_gguf_u64(g, rk(r, "rope.dimension_count"), false, &dims, r->err));
     if (f->partial_rotary && dims >= 2 && dims <= c->head_dim && dims % 2 == 0) c->rotary_dim = dims;
     else if (dims != c->head_dim)
-        return qz_fail(r->err, QZ_EUNSUPPORTED, "partial rotary embedding: file '%s', key '%s': expected %llu, found %llu", g->path, r->key,
+        return qz_fail(r->err, QZ_EUNSUPPORTED,
+                       "partial rotary embedding: file '%s', key '%s': expected %llu, found %llu", g->path, r->key,
                        (unsigned long long)c->head_dim, (unsigned long long)dims);
     const qz_gguf_tensor *t = qz_gguf_find(g, "rope_freqs.weight");
     if (!t) return QZ_OK;
     if (strcmp(t->type->name, "f32") || t->elems != c->head_dim / 2 || t->elems > QZ_MAX_ROPE_PAIRS)
-        return qz_fail(r->err, QZ_EFORMAT, "wrong shape: file '%s', tensor 'rope_freqs.weight': expected %llu f32 values, found %llu %s", g->path,
-                       (unsigned long long)c->head_dim / 2, (unsigned long long)t->elems, t->type->name);
+        return qz_fail(r->err, QZ_EFORMAT,
+                       "wrong shape: file '%s', tensor 'rope_freqs.weight': expected %llu f32 values, found %llu %s",
+                       g->path, (unsigned long long)c->head_dim / 2, (unsigned long long)t->elems, t->type->name);
     memcpy(rope->freq_factors, t->data, (size_t)t->bytes);
     rope->has_freq_factors = true;
     return QZ_OK;
@@ -311,7 +329,8 @@ static void add_end(qz_config *c, uint64_t id) {
 }
 
 static qz_status read_ids(const qz_gguf *g, qz_config *c, qz_error *err) {
-    static const char *const ends[] = { "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id" };
+    static const char *const ends[] = { "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id",
+                                        "tokenizer.ggml.eom_token_id" };
     const uint8_t *more = NULL;
     size_t n = 0;
     uint64_t v = UINT64_MAX;
@@ -344,7 +363,8 @@ static qz_status read_pattern(reader *r, qz_config *c) {
     size_t count = 0;
     QZ_TRY(qz_gguf_array(r->g, r->key, QZ_GGUF_BOOL, true, &flags, &count, r->err));
     if (count != c->layers)
-        return qz_fail(r->err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu", r->g->path, r->key, (unsigned long long)c->layers, count);
+        return qz_fail(r->err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu",
+                       r->g->path, r->key, (unsigned long long)c->layers, count);
     for (size_t l = 0; l < c->layers; l++) c->layer_sliding[l] = c->sliding_window && flags[l];
     return QZ_OK;
 }
@@ -366,8 +386,10 @@ static qz_status read_options(reader *r, qz_config *c) {
     }
     c->attn_softcap = f->attn_softcap;
     c->logit_softcap = f->logit_softcap;
-    if (f->attn_softcap > 0) QZ_TRY(qz_gguf_f64(r->g, rk(r, "attn_logit_softcapping"), false, &c->attn_softcap, r->err));
-    if (f->query_scalar > 0) QZ_TRY(qz_gguf_f64(r->g, rk(r, "final_logit_softcapping"), false, &c->logit_softcap, r->err));
+    if (f->attn_softcap > 0)
+        QZ_TRY(qz_gguf_f64(r->g, rk(r, "attn_logit_softcapping"), false, &c->attn_softcap, r->err));
+    if (f->query_scalar > 0)
+        QZ_TRY(qz_gguf_f64(r->g, rk(r, "final_logit_softcapping"), false, &c->logit_softcap, r->err));
     if (f->window == QZ_WINDOW_PATTERN) {
         c->sliding_window = c->family == QZ_FAMILY_GEMMA2 ? f->sliding_window : 0;
         QZ_TRY(qz_gguf_u64(r->g, rk(r, "attention.sliding_window"), false, &c->sliding_window, r->err));
@@ -376,14 +398,18 @@ static qz_status read_options(reader *r, qz_config *c) {
         QZ_TRY(read_pattern(r, c));
     }
     for (int i = 0; i < QZ_LAYER_FLAGS; i++)
-        for (size_t l = 0; f->every[i] && l < c->layers; l++) qz_config_layer_flag(c, i)[l] = (l + 1) % f->every[i] == 0;
+        for (size_t l = 0; f->every[i] && l < c->layers; l++)
+            qz_config_layer_flag(c, i)[l] = (l + 1) % f->every[i] == 0;
     if (f->experts == 0) return QZ_OK;
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_count"), true, &c->experts, r->err));
     c->experts_key = "expert_count";
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_used_count"), true, &c->experts_used, r->err));
     if (c->experts < 1 || c->experts > QZ_MAX_EXPERTS || c->experts_used < 1 || c->experts_used > c->experts)
-        return qz_fail(r->err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d experts and as many used at most, found %llu and %llu", r->g->path, r->key,
-                       QZ_MAX_EXPERTS, (unsigned long long)c->experts, (unsigned long long)c->experts_used);
+        return qz_fail(r->err, QZ_EFORMAT,
+                       "value out of range: file '%s', key '%s': expected 1 to %d experts and as many used at most, "
+                       "found %llu and %llu",
+                       r->g->path, r->key, QZ_MAX_EXPERTS, (unsigned long long)c->experts,
+                       (unsigned long long)c->experts_used);
     c->expert_width = c->intermediate_size;
     QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_feed_forward_length"), false, &c->expert_width, r->err));
     c->norm_topk = true;
@@ -398,7 +424,8 @@ static qz_status unknown_architecture(const qz_gguf *g, const char *name, qz_err
         if (qz_family_by_gguf_arch(arch) != (qz_family)i) continue; /* one architecture, several families */
         n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", arch);
     }
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected one of %s", name, g->path, known);
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown architecture '%s': file '%s': expected one of %s", name, g->path,
+                   known);
 }
 
 static bool has_bias(const void *file, const char *gguf) {
@@ -419,30 +446,36 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     uint64_t experts = 0, splits = 0;
     QZ_TRY(qz_gguf_u64(g, "split.count", false, &splits, err));
     if (splits > 1)
-        return qz_fail(err, QZ_EUNSUPPORTED, "split GGUF: file '%s' is one of %llu parts; merge them with llama-gguf-split --merge", g->path,
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "split GGUF: file '%s' is one of %llu parts; merge them with llama-gguf-split --merge", g->path,
                        (unsigned long long)splits);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "expert_count"), false, &experts, err));
-    if (experts && c->family == QZ_FAMILY_LLAMA) c->family = QZ_FAMILY_MIXTRAL; /* one architecture, told apart by its experts */
+    /* one architecture, told apart by its experts */
+    if (experts && c->family == QZ_FAMILY_LLAMA) c->family = QZ_FAMILY_MIXTRAL;
     if (experts && qz_family_get(c->family)->experts == 0)
-        return qz_fail(err, QZ_EUNSUPPORTED, "experts in an architecture that has none: file '%s', key '%s': found %llu", g->path, r.key, (unsigned long long)experts);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "experts in an architecture that has none: file '%s', key '%s': found %llu", g->path, r.key,
+                       (unsigned long long)experts);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "block_count"), true, &c->layers, err));
     if (c->layers < 1 || c->layers > QZ_MAX_LAYERS)
-        return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d, found %llu", g->path, r.key, QZ_MAX_LAYERS,
-                       (unsigned long long)c->layers);
+        return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d, found %llu",
+                       g->path, r.key, QZ_MAX_LAYERS, (unsigned long long)c->layers);
     QZ_TRY(qz_gguf_u64(g, rk(&r, "context_length"), true, &c->max_position, err));
     QZ_TRY(qz_gguf_u64(g, rk(&r, "embedding_length"), true, &c->hidden_size, err));
     QZ_TRY(uniform(&r, "feed_forward_length", c->layers, &c->intermediate_size));
     QZ_TRY(uniform(&r, "attention.head_count", c->layers, &c->heads));
     c->kv_heads = c->heads;
-    if (qz_gguf_key(g, rk(&r, "attention.head_count_kv"))) QZ_TRY(uniform(&r, "attention.head_count_kv", c->layers, &c->kv_heads));
+    if (qz_gguf_key(g, rk(&r, "attention.head_count_kv")))
+        QZ_TRY(uniform(&r, "attention.head_count_kv", c->layers, &c->kv_heads));
     QZ_TRY(qz_gguf_f64(g, rk(&r, "attention.layer_norm_rms_epsilon"), true, &c->rms_norm_eps, err));
     c->head_dim = c->heads ? c->hidden_size / c->heads : 0;
     QZ_TRY(qz_gguf_u64(g, rk(&r, "attention.key_length"), false, &c->head_dim, err));
     uint64_t value_dim = c->head_dim;
     QZ_TRY(qz_gguf_u64(g, rk(&r, "attention.value_length"), false, &value_dim, err));
     if (c->head_dim && value_dim != c->head_dim)
-        return qz_fail(err, QZ_EUNSUPPORTED, "values of another width than keys: file '%s', key '%s': expected %llu, found %llu", g->path, r.key,
-                       (unsigned long long)c->head_dim, (unsigned long long)value_dim);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "values of another width than keys: file '%s', key '%s': expected %llu, found %llu", g->path,
+                       r.key, (unsigned long long)c->head_dim, (unsigned long long)value_dim);
     QZ_TRY(read_options(&r, c));
     qz_gguf_keys_judge(g, name, c);
     const qz_gguf_tensor *embed = qz_gguf_find(g, "token_embd.weight");

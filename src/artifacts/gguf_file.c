@@ -1,6 +1,6 @@
 /* GGUF scheme: levels, plan (names, types by the reference's mixes, order, exact offsets) and sink.
- * Source: formats/gguf-metadata.md, gguf-mixes.md. Tensors are written in the quantizer's order: outside the blocks first,
- * then block by block, names sorted. */
+ * Source: formats/gguf-metadata.md, gguf-mixes.md. Tensors are written in the quantizer's order: outside the blocks
+ * first, then block by block, names sorted. */
 #include "artifacts/tensor_types.h"
 #include "artifacts/artifacts_int.h"
 #include "artifacts/gguf_ftypes.h"
@@ -11,7 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
-typedef struct { qz_gguf_meta meta; qz_gguf_item *items; size_t n; } gguf_plan; /* items: tensors of the file, a stack of experts is one */
+/* items: tensors of the file, a stack of experts is one */
+typedef struct { qz_gguf_meta meta; qz_gguf_item *items; size_t n; } gguf_plan;
 
 /* A file type is offered when all its usual types have an encoder here. */
 static bool writable(qz_ftype f) {
@@ -29,7 +30,8 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     s->ftype = qz_ftype_by_name(level);
     if (s->ftype == QZ_FTYPE_COUNT) return QZ_EUSAGE; /* the caller names the nearest */
     if (!writable(s->ftype))
-        return qz_fail(err, QZ_EUNSUPPORTED, "no encoder yet for GGUF level '%s': use Q2_K to Q8_0, or F16, BF16, F32", qz_ftype_get(s->ftype)->name);
+        return qz_fail(err, QZ_EUNSUPPORTED, "no encoder yet for GGUF level '%s': use Q2_K to Q8_0, or F16, BF16, F32",
+                       qz_ftype_get(s->ftype)->name);
     snprintf(s->level, sizeof s->level, "%s", qz_ftype_get(s->ftype)->name);
     if (strcasecmp(flags, "pure") == 0) s->mix.pure = true;
     else if (*flags) return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'gguf': expected +pure", flags);
@@ -43,7 +45,9 @@ static int cmp_item(const void *a, const void *b) {
 }
 
 static void add_factors(qz_artifact_plan *out, const char *name, const float *factors, size_t n) {
-    out->items[out->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = 1, .cols = n, .n_dims = 1, .layer = -1, .linear = -1, .use = QZ_USE_KEPT,
+    out->items[out->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = 1,
+                                                     .cols = n, .n_dims = 1, .layer = -1, .linear = -1,
+                                                     .use = QZ_USE_KEPT,
                                                      .generated = factors };
 }
 
@@ -63,8 +67,10 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
         if (!qz_gguf_name_of(m, &slots[i], name, sizeof name))
             return qz_fail(err, QZ_EUNSUPPORTED, "no GGUF name: tensor '%s', file '%s'", t->name, t->file);
         qz_artifact_item *it = &out->items[out->n_items++];
-        *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = qz_arena_strdup(arena, name), .rows = t->rows, .cols = t->cols,
-                                  .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear, .use = qz_slot_use(m, &slots[i]),
+        *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = qz_arena_strdup(arena, name),
+                                  .rows = t->rows, .cols = t->cols,
+                                  .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear,
+                                  .use = qz_slot_use(m, &slots[i]),
                                   .permute = qz_slot_permute(m, &slots[i], interleaved),
                                   .heads = qz_slot_heads(&slots[i]) };
         if (site && site->site.experts) {
@@ -87,20 +93,22 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
     return QZ_OK;
 }
 
-static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, const qz_mix_choice *ch, qz_arena *arena, qz_artifact_plan *out,
-                          qz_error *err) {
+static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, const qz_mix_choice *ch,
+                          qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     it->type = qz_type_by_ggml_id((int)ch->type);
     if (it->type == QZ_TYPE_NONE || !qz_type_get(it->type)->encode)
-        return qz_fail(err, QZ_EUNSUPPORTED, "no encoder yet: tensor '%s' needs type %s under level %s", it->out_name, qz_gguf_type_get(ch->type)->name,
-                       out->spec.level);
+        return qz_fail(err, QZ_EUNSUPPORTED, "no encoder yet: tensor '%s' needs type %s under level %s", it->out_name,
+                       qz_gguf_type_get(ch->type)->name, out->spec.level);
     it->importance_matters = qz_type_get(it->type)->uses_importance && it->layer >= 0;
     it->importance_required = ch->needs_imatrix;
     if (ch->needs_imatrix && !ctx->has_imatrix)
-        return qz_fail(err, QZ_EUSAGE, "level %s needs an importance matrix for tensor '%s': calibrate first or give --imatrix", out->spec.level, it->out_name);
+        return qz_fail(err, QZ_EUSAGE,
+                       "level %s needs an importance matrix for tensor '%s': calibrate first or give --imatrix",
+                       out->spec.level, it->out_name);
     if (ch->type == ch->wanted) return QZ_OK;
     if (it->expert == 0) out->n_fallbacks++; /* a stack is one tensor */
-    it->note = qz_arena_printf(arena, "rows of %zu values do not fit %s, stored as %s", it->cols, qz_gguf_type_get(ch->wanted)->name,
-                               qz_gguf_type_get(ch->type)->name);
+    it->note = qz_arena_printf(arena, "rows of %zu values do not fit %s, stored as %s", it->cols,
+                               qz_gguf_type_get(ch->wanted)->name, qz_gguf_type_get(ch->type)->name);
     return it->note ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", out->model->path);
 }
 
@@ -115,7 +123,9 @@ static qz_status note_fallbacks(qz_artifact_plan *p, qz_arena *arena, qz_error *
             seen |= k < i;
             n++;
         }
-        if (!seen) QZ_TRY(qz_plan_note(p, arena, err, "%zu tensor%s: %s (first '%s')", n, qz_plural(n), p->items[i].note, p->items[i].out_name));
+        if (!seen)
+            QZ_TRY(qz_plan_note(p, arena, err, "%zu tensor%s: %s (first '%s')", n, qz_plural(n), p->items[i].note,
+                                p->items[i].out_name));
     }
     return QZ_OK;
 }
@@ -125,34 +135,52 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
     const qz_config *c = &p->model->config;
     const qz_family_info *f = qz_family_get(c->family);
     if (c->sliding_window && f->window != QZ_WINDOW_PATTERN)
-        QZ_TRY(qz_plan_note(p, arena, err, "the sliding window of %llu tokens cannot be stored in GGUF: the file runs with full attention",
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "the sliding window of %llu tokens cannot be stored in GGUF: the file runs with full "
+                            "attention",
                             (unsigned long long)c->sliding_window));
     if (c->rope.kind == QZ_ROPE_DYNAMIC)
-        QZ_TRY(qz_plan_note(p, arena, err, "dynamic rope scaling (factor %g) cannot be stored in GGUF: the file runs without scaling", c->rope.factor));
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "dynamic rope scaling (factor %g) cannot be stored in GGUF: the file runs without scaling",
+                            c->rope.factor));
     if (c->rope.kind == QZ_ROPE_YARN && !c->rope.truncate)
-        QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with 'truncate': false cannot be stored in GGUF: the file runs with truncated bounds"));
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "yarn scaling with 'truncate': false cannot be stored in GGUF: the file runs with "
+                            "truncated bounds"));
     if (c->rope.kind == QZ_ROPE_LONGROPE)
-        QZ_TRY(qz_plan_note(p, arena, err, "longrope factors: llama.cpp takes the long ones for every text once its context is beyond %llu tokens: other log-probabilities for shorter texts there",
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "longrope factors: llama.cpp takes the long ones for every text once its context is beyond "
+                            "%llu tokens: other log-probabilities for shorter texts there",
                             (unsigned long long)c->rope.original_max_position));
     const char *arch = f->gguf_arch;
     if (c->experts && !c->norm_topk)
-        QZ_TRY(qz_plan_note(p, arena, err, "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 there: other log-probabilities"));
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 "
+                            "there: other log-probabilities"));
     const double scale = qz_gguf_attn_scale(c);
     if (!(f->numbers[QZ_NUMBER_attn_scale] > 0) && (float)c->attn_scale != (float)scale)
-        QZ_TRY(qz_plan_note(p, arena, err, "query_pre_attn_scalar cannot be stored in GGUF: scores are scaled by %.6g there instead of %.6g: other log-probabilities", scale, c->attn_scale));
-    if (c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1)) /* llama.cpp b11549: for grok and mistral3 alone */
-        QZ_TRY(qz_plan_note(p, arena, err, "yarn scaling with beta_fast %g and beta_slow %g: llama.cpp does not read the keys for architecture %s and runs with 32 and 1: other log-probabilities there",
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "query_pre_attn_scalar cannot be stored in GGUF: scores are scaled by %.6g there instead "
+                            "of %.6g: other log-probabilities",
+                            scale, c->attn_scale));
+    /* llama.cpp b11549: for grok and mistral3 alone */
+    if (c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1))
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "yarn scaling with beta_fast %g and beta_slow %g: llama.cpp does not read the keys for "
+                            "architecture %s and runs with 32 and 1: other log-probabilities there",
                             c->rope.beta_fast, c->rope.beta_slow, arch));
     return QZ_OK;
 }
 
-/* The type of a tensor that stays as it is: float32 like the converter's norms; an output matrix left alone keeps its 16 bits. */
+/* The type of a tensor that stays as it is: float32 like the converter's norms; an output matrix left alone
+ * keeps its 16 bits. */
 static uint32_t stored_type(const qz_artifact_item *it, const qz_mix_options *o) {
     const qz_tensor_view *v = o->keep_output && it->use == QZ_USE_HEAD ? it->source : NULL;
     return v && (v->type == QZ_TYPE_F16 || v->type == QZ_TYPE_BF16) ? (uint32_t)qz_type_get(v->type)->ggml_id : 0;
 }
 
-static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out,
+                              qz_error *err) {
     const qz_config *c = &m->config;
     size_t n = out->n_items;
     qz_mix_tensor *t = qz_arena_calloc(arena, n, sizeof *t);
@@ -161,13 +189,19 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
     size_t k = 0; /* a stack of experts is one tensor */
     for (size_t i = 0; i < n; i++)
         if (out->items[i].expert == 0)
-            t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name, .ne = { out->items[i].cols, out->items[i].rows, qz_max_size(1, out->items[i].experts), 1 }, .source = stored_type(&out->items[i], &out->spec.mix),
+            t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name,
+                                      .ne = {out->items[i].cols, out->items[i].rows,
+                                             qz_max_size(1, out->items[i].experts), 1 },
+                                      .source = stored_type(&out->items[i], &out->spec.mix),
                                       .use = out->items[i].use, .layer = out->items[i].layer };
-    qz_mix_model mm = { qz_family_get(c->family)->gguf_arch, c->layers, c->heads, c->kv_heads, (uint32_t)c->experts, ctx->has_imatrix };
+    qz_mix_model mm =
+        {qz_family_get(c->family)->gguf_arch, c->layers, c->heads, c->kv_heads, (uint32_t)c->experts, ctx->has_imatrix};
     QZ_TRY(qz_mix_rules_check(&out->spec.mix, t, k, err));
     QZ_TRY(qz_gguf_mix(&mm, out->spec.ftype, &out->spec.mix, t, k, ch, err));
     if (out->spec.mix.keep_output && m->head == m->embed)
-        QZ_TRY(qz_plan_note(out, arena, err, "--leave-output-tensor has no effect: the output matrix is the embedding (tied), and its type is the embedding's"));
+        QZ_TRY(qz_plan_note(out, arena, err,
+                            "--leave-output-tensor has no effect: the output matrix is the embedding (tied), and its "
+                            "type is the embedding's"));
     k = 0;
     for (size_t i = 0; i < n; i++) {
         k += i > 0 && out->items[i].expert == 0;
@@ -197,14 +231,16 @@ static qz_status place(qz_artifact_plan *out, const gguf_plan *gp, qz_error *err
         qz_artifact_item *it = &out->items[i];
         it->offset = at;
         at += it->bytes;
-        if (it->expert + 1 >= it->experts) at = it->offset - it->expert * it->bytes + ALIGNED((it->expert + 1) * it->bytes);
+        if (it->expert + 1 >= it->experts)
+            at = it->offset - it->expert * it->bytes + ALIGNED((it->expert + 1) * it->bytes);
     }
     out->files[0] = (qz_artifact_file){ .bytes = size, .weights = true };
     out->n_files = 1;
     return QZ_OK;
 }
 
-static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
+                      qz_artifact_plan *out, qz_error *err) {
     (void)run;
     QZ_TRY(qz_gguf_refuse(m, err));
     QZ_TRY(make_items(m, arena, out, err));
@@ -216,7 +252,8 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     for (size_t i = 0; i < out->n_items; i++) {
         const qz_artifact_item *it = &out->items[i];
         if (it->expert) continue;
-        items[gp->n++] = (qz_gguf_item){ .name = it->out_name, .type = (uint32_t)qz_type_get(it->type)->ggml_id, .n_dims = it->experts ? 3 : it->n_dims,
+        items[gp->n++] = (qz_gguf_item){ .name = it->out_name, .type = (uint32_t)qz_type_get(it->type)->ggml_id,
+                                         .n_dims = it->experts ? 3 : it->n_dims,
                                          .dims = { it->cols, it->rows, qz_max_size(1, it->experts), 1 } };
     }
     gp->items = items;
@@ -255,7 +292,9 @@ static qz_status sink_write(qz_artifact_writer *w, const void *bytes, size_t n, 
     return qz_gguf_writer_write(&w->sink.gguf, bytes, n, err);
 }
 static qz_status sink_flush(qz_artifact_writer *w, qz_error *err) { return qz_out_flush(&w->sink.gguf.out, err); }
-static qz_status sink_finish(qz_artifact_writer *w, qz_error *err) { return qz_gguf_writer_close(&w->sink.gguf, w->file_sha[0], err); }
+static qz_status sink_finish(qz_artifact_writer *w, qz_error *err) {
+    return qz_gguf_writer_close(&w->sink.gguf, w->file_sha[0], err);
+}
 static qz_status begins(const qz_artifact_plan *p, const char *path, bool *yes, qz_error *err) {
     const gguf_plan *gp = p->impl;
     return qz_gguf_begins(path, &gp->meta, gp->items, gp->n, yes, err);
@@ -263,6 +302,7 @@ static qz_status begins(const qz_artifact_plan *p, const char *path, bool *yes, 
 static void sink_close(qz_artifact_writer *w, bool keep) { qz_gguf_writer_abort(&w->sink.gguf, keep); }
 
 const qz_scheme_ops qz_gguf_scheme = {
-    .parse = parse, .level = level_at, .plan = plan, .open = sink_open, .write = sink_write, .flush = sink_flush, .finish = sink_finish,
+    .parse = parse, .level = level_at, .plan = plan, .open = sink_open, .write = sink_write, .flush = sink_flush,
+    .finish = sink_finish,
     .begins = begins, .resume_at = resume_at, .close = sink_close, .detect = qz_gguf_detect, .read = qz_gguf_read_model,
 };

@@ -1,5 +1,6 @@
-/* The GGUF scheme. Outside truth: hashes of the tensors that llama-quantize writes (tests/golden/artifacts/llama-quantize.tsv),
- * key order and types of the reference converter, its rope factors and its permutation (formats/gguf-metadata.md). */
+/* The GGUF scheme. Outside truth: hashes of the tensors that llama-quantize writes
+ * (tests/golden/artifacts/llama-quantize.tsv), key order and types of the reference converter, its rope factors and its
+ * permutation (formats/gguf-metadata.md). */
 #include "artifacts/testing.h"
 #include "base/bytes.h"
 #include "model/families.h"
@@ -27,7 +28,9 @@ static void write_weighted(const char *source, const char *level, bool with_toke
     qz_model_free(m);
 }
 
-static void write_file(const char *source, const char *level, bool with_tokenizer) { write_weighted(source, level, with_tokenizer, NULL); }
+static void write_file(const char *source, const char *level, bool with_tokenizer) {
+    write_weighted(source, level, with_tokenizer, NULL);
+}
 
 /* Every tensor of every recorded model and level has the reference quantizer's bytes. Returns how many. */
 static size_t compare(const char *list, const qz_imatrix *im) {
@@ -49,7 +52,8 @@ static size_t compare(const char *list, const qz_imatrix *im) {
         const qz_gguf_tensor *t = qz_gguf_find(&g, tensor);
         if (!t) fail_msg("%s %s: no tensor %s", m, l, tensor);
         qz_sha256_bytes_hex(t->data, (size_t)t->bytes, got);
-        if (t->type->id != type || memcmp(got, want, 16)) fail_msg("%s %s %s: other bytes than the reference (%s)", m, l, tensor, t->type->name);
+        if (t->type->id != type || memcmp(got, want, 16))
+            fail_msg("%s %s %s: other bytes than the reference (%s)", m, l, tensor, t->type->name);
         n++;
     }
     qz_gguf_release(&g);
@@ -78,19 +82,22 @@ static void reference_bytes_imatrix(void **state) {
 
 static void expect_key(const qz_gguf *g, size_t i, const char *key, qz_gguf_kind kind) {
     if (i >= g->n_kv || strcmp(g->kv[i].key, key) || g->kv[i].kind != kind)
-        fail_msg("key %zu: expected %s %s, found %s %s", i, key, qz_gguf_kind_name(kind), i < g->n_kv ? g->kv[i].key : "nothing",
-                 i < g->n_kv ? qz_gguf_kind_name(g->kv[i].kind) : "");
+        fail_msg("key %zu: expected %s %s, found %s %s", i, key, qz_gguf_kind_name(kind),
+                 i < g->n_kv ? g->kv[i].key : "nothing", i < g->n_kv ? qz_gguf_kind_name(g->kv[i].kind) : "");
 }
 
 static void metadata(void **state) {
     (void)state;
     static const struct { const char *key; qz_gguf_kind kind; } keys[] = {
-        { "general.architecture", QZ_GGUF_STR }, { "general.type", QZ_GGUF_STR }, { "general.name", QZ_GGUF_STR }, { "general.size_label", QZ_GGUF_STR },
-        { "llama.block_count", QZ_GGUF_U32 }, { "llama.context_length", QZ_GGUF_U32 }, { "llama.embedding_length", QZ_GGUF_U32 },
-        { "llama.feed_forward_length", QZ_GGUF_U32 }, { "llama.attention.head_count", QZ_GGUF_U32 }, { "llama.attention.head_count_kv", QZ_GGUF_U32 },
-        { "llama.rope.freq_base", QZ_GGUF_F32 }, { "llama.attention.layer_norm_rms_epsilon", QZ_GGUF_F32 }, { "llama.attention.key_length", QZ_GGUF_U32 },
-        { "llama.attention.value_length", QZ_GGUF_U32 }, { "general.file_type", QZ_GGUF_U32 }, { "llama.vocab_size", QZ_GGUF_U32 },
-        { "llama.rope.dimension_count", QZ_GGUF_U32 }, { "general.quantization_version", QZ_GGUF_U32 }, { "tokenizer.ggml.model", QZ_GGUF_STR },
+        { "general.architecture", QZ_GGUF_STR }, { "general.type", QZ_GGUF_STR }, { "general.name", QZ_GGUF_STR },
+        { "general.size_label", QZ_GGUF_STR }, { "llama.block_count", QZ_GGUF_U32 },
+        { "llama.context_length", QZ_GGUF_U32 }, { "llama.embedding_length", QZ_GGUF_U32 },
+        { "llama.feed_forward_length", QZ_GGUF_U32 }, { "llama.attention.head_count", QZ_GGUF_U32 },
+        { "llama.attention.head_count_kv", QZ_GGUF_U32 }, { "llama.rope.freq_base", QZ_GGUF_F32 },
+        { "llama.attention.layer_norm_rms_epsilon", QZ_GGUF_F32 }, { "llama.attention.key_length", QZ_GGUF_U32 },
+        { "llama.attention.value_length", QZ_GGUF_U32 }, { "general.file_type", QZ_GGUF_U32 },
+        { "llama.vocab_size", QZ_GGUF_U32 }, { "llama.rope.dimension_count", QZ_GGUF_U32 },
+        { "general.quantization_version", QZ_GGUF_U32 }, { "tokenizer.ggml.model", QZ_GGUF_STR },
     };
     qz_gguf g;
     uint64_t v = 0;
@@ -119,8 +126,8 @@ static void metadata(void **state) {
     qz_gguf_release(&g);
 }
 
-/* What llama.cpp's converter wrote of the same checkpoint (gguf.tsv, from ../shared/data/zoo2): keys of the architecture with their
- * numbers, and every tensor's bytes. */
+/* What llama.cpp's converter wrote of the same checkpoint (gguf.tsv, from ../shared/data/zoo2): keys of the
+ * architecture with their numbers, and every tensor's bytes. */
 static void check_reference(const char *folder) {
     char path[96], *text = NULL, *p, sha[65];
     qz_gguf g;
@@ -141,13 +148,15 @@ static void check_reference(const char *folder) {
             if (kv->kind == QZ_GGUF_F32) OK(qz_gguf_f64(&g, cell[1], true, &x, err));
             else OK(qz_gguf_u64(&g, cell[1], true, &n, err));
             if (kv->kind != QZ_GGUF_F32) x = (double)n;
-            if (fabs(x - strtod(cell[3], NULL)) > 1e-7 * fabs(x)) fail_msg("%s: key '%s': expected %s, found %.9g", folder, cell[1], cell[3], x);
+            if (fabs(x - strtod(cell[3], NULL)) > 1e-7 * fabs(x))
+                fail_msg("%s: key '%s': expected %s, found %.9g", folder, cell[1], cell[3], x);
         }
         if (strcmp(cell[0], "tensor") != 0) continue;
         const qz_gguf_tensor *t = qz_gguf_find(&g, cell[1]);
         if (!t) fail_msg("%s: no tensor '%s'", folder, cell[1]);
         qz_sha256_bytes_hex((const uint8_t *)g.map.ptr + t->offset, t->bytes, sha);
-        if (strncmp(sha, cell[6], 12) != 0) fail_msg("%s: tensor '%s': expected bytes %s, found %.12s", folder, cell[1], cell[6], sha);
+        if (strncmp(sha, cell[6], 12) != 0)
+            fail_msg("%s: tensor '%s': expected bytes %s, found %.12s", folder, cell[1], cell[6], sha);
         tensors++;
     }
     assert_int_equal(tensors, g.n);
@@ -164,7 +173,8 @@ static void reference_converter(void **state) {
 static void rope_factors(void **state) {
     (void)state;
     float f[64];
-    qz_rope r = { .kind = QZ_ROPE_LLAMA3, .theta = 500000, .factor = 32, .low_freq_factor = 1, .high_freq_factor = 4, .original_max_position = 8192 };
+    qz_rope r = { .kind = QZ_ROPE_LLAMA3, .theta = 500000, .factor = 32, .low_freq_factor = 1, .high_freq_factor = 4,
+                  .original_max_position = 8192 };
     qz_gguf_rope_factors(&r, 64, f);
     static const uint32_t mid1[3] = { 0x3fd35ec2, 0x4052b46f, 0x411aaaee };
     for (size_t i = 0; i < 32; i++) {
@@ -183,7 +193,8 @@ static void rope_factors(void **state) {
 static void permutation(void **state) {
     (void)state;
     static const size_t want[16] = { 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15 };
-    qz_artifact_item in = { .permute = QZ_PERMUTE_INTERLEAVE, .heads = 2 }, back = { .permute = QZ_PERMUTE_SPLIT, .heads = 2 };
+    qz_artifact_item in = { .permute = QZ_PERMUTE_INTERLEAVE, .heads = 2 }, back = { .permute = QZ_PERMUTE_SPLIT,
+                            .heads = 2 };
     for (size_t i = 0; i < 16; i++) {
         assert_int_equal(qz_item_source_row(&in, 16, i), want[i]);
         assert_int_equal(qz_item_source_row(&in, 16, qz_item_source_row(&back, 16, i)), i);
@@ -193,14 +204,19 @@ static void permutation(void **state) {
 static void names(void **state) {
     (void)state;
     static const char *const pairs[][2] = {
-        { "model.embed_tokens.weight", "token_embd.weight" }, { "lm_head.weight", "output.weight" }, { "model.norm.weight", "output_norm.weight" },
-        { "model.layers.31.self_attn.o_proj.weight", "blk.31.attn_output.weight" }, { "model.layers.0.self_attn.q_proj.bias", "blk.0.attn_q.bias" },
-        { "model.layers.7.post_attention_layernorm.weight", "blk.7.ffn_norm.weight" }, { "model.layers.2.self_attn.k_norm.weight", "blk.2.attn_k_norm.weight" },
+        { "model.embed_tokens.weight", "token_embd.weight" }, { "lm_head.weight", "output.weight" },
+        { "model.norm.weight", "output_norm.weight" },
+        { "model.layers.31.self_attn.o_proj.weight", "blk.31.attn_output.weight" },
+        { "model.layers.0.self_attn.q_proj.bias", "blk.0.attn_q.bias" },
+        { "model.layers.7.post_attention_layernorm.weight", "blk.7.ffn_norm.weight" },
+        { "model.layers.2.self_attn.k_norm.weight", "blk.2.attn_k_norm.weight" },
     };
-    static const char *const bad[] = { "blk.weight", "blk..attn_q.weight", "blk.1.attn_q", "blk.1attn_q.weight", "blk.1.attn.weight", "", ".weight",
+    static const char *const bad[] = { "blk.weight", "blk..attn_q.weight", "blk.1.attn_q", "blk.1attn_q.weight",
+                                       "blk.1.attn.weight", "", ".weight",
                                        "blk.99999999999999999999.attn_q.weight", "output.scale" };
     char buf[128], tiny[8];
-    qz_config c = { .family = QZ_FAMILY_QWEN3, .layers = 40, .heads = 4, .kv_heads = 2, .head_dim = 8, .hidden_size = 32, .intermediate_size = 64, .qk_norm = true, .qkv_bias = true };
+    qz_config c = { .family = QZ_FAMILY_QWEN3, .layers = 40, .heads = 4, .kv_heads = 2, .head_dim = 8,
+                    .hidden_size = 32, .intermediate_size = 64, .qk_norm = true, .qkv_bias = true };
     size_t experts;
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         assert_true(qz_gguf_name_to_hf(&c, pairs[i][1], 0, &experts, buf, sizeof buf));
@@ -208,7 +224,8 @@ static void names(void **state) {
         assert_int_equal(experts, 0);
         assert_false(qz_gguf_name_to_hf(&c, pairs[i][1], 0, &experts, tiny, sizeof tiny));
     }
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) assert_false(qz_gguf_name_to_hf(&c, bad[i], 0, &experts, buf, sizeof buf));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(qz_gguf_name_to_hf(&c, bad[i], 0, &experts, buf, sizeof buf));
     c.family = QZ_FAMILY_MIXTRAL, c.experts = 8, c.expert_width = 64;
     assert_true(qz_gguf_name_to_hf(&c, "blk.3.ffn_down_exps.weight", 5, &experts, buf, sizeof buf));
     assert_string_equal(buf, "model.layers.3.block_sparse_moe.experts.5.w2.weight");
@@ -244,7 +261,9 @@ static void notes(void **state) {
     bool window = false, rows = false;
     for (size_t i = 0; i < plan.n_notes; i++) {
         window |= strstr(plan.notes[i], "sliding window of 16") != NULL;
-        rows |= strstr(plan.notes[i], "12 tensors: rows of 64 values do not fit q4_K, stored as q5_0 (first 'token_embd.weight')") != NULL;
+        rows |= strstr(plan.notes[i],
+                       "12 tensors: rows of 64 values do not fit q4_K, stored as q5_0 (first 'token_embd.weight')") !=
+                NULL;
     }
     assert_true(window && rows);
     qz_model_free(m);
@@ -273,8 +292,9 @@ static int teardown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reference_converter), cmocka_unit_test(reference_bytes), cmocka_unit_test(reference_bytes_imatrix), cmocka_unit_test(metadata), cmocka_unit_test(rope_factors),
-        cmocka_unit_test(permutation),     cmocka_unit_test(names),    cmocka_unit_test(notes),    cmocka_unit_test(loaders),
+        cmocka_unit_test(reference_converter), cmocka_unit_test(reference_bytes),
+        cmocka_unit_test(reference_bytes_imatrix), cmocka_unit_test(metadata), cmocka_unit_test(rope_factors),
+        cmocka_unit_test(permutation), cmocka_unit_test(names), cmocka_unit_test(notes), cmocka_unit_test(loaders),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -21,7 +21,8 @@ static double value_of(const qz_gguf *g, const qz_gguf_kv *kv, char text[40]) {
     snprintf(text, 40, "%s", kv->kind == QZ_GGUF_ARR ? "[…]" : "?");
     if (kv->kind == QZ_GGUF_ARR) return kv->count == 0 ? 0 : NAN;
     if (kv->kind == QZ_GGUF_STR) {
-        if (qz_gguf_str(g, kv->key, false, &s, &ignored) == QZ_OK) snprintf(text, 40, "%.*s", (int)qz_min_size(s.n, 30), s.ptr);
+        if (qz_gguf_str(g, kv->key, false, &s, &ignored) == QZ_OK)
+            snprintf(text, 40, "%.*s", (int)qz_min_size(s.n, 30), s.ptr);
         return NAN;
     }
     if (kv->kind == QZ_GGUF_BOOL) {
@@ -36,8 +37,10 @@ static double value_of(const qz_gguf *g, const qz_gguf_kv *kv, char text[40]) {
 /* Keys that some architectures read; phi3's window is written and, as in llama.cpp's loader, not used. */
 static bool family_reads(const qz_family_info *f, const char *suffix) {
     const struct { const char *suffix; bool read; } some[] = {
-        { "attention.sliding_window", f->window == QZ_WINDOW_PATTERN || f->longrope }, { "attention.sliding_window_pattern", f->window == QZ_WINDOW_PATTERN }, { "attn_logit_softcapping", f->attn_softcap > 0 },
-        { "final_logit_softcapping", f->query_scalar > 0 }, { "rope.freq_base_swa", f->local_theta > 0 }, { "expert_feed_forward_length", f->experts > 0 } };
+        { "attention.sliding_window", f->window == QZ_WINDOW_PATTERN || f->longrope },
+        { "attention.sliding_window_pattern", f->window == QZ_WINDOW_PATTERN },
+        { "attn_logit_softcapping", f->attn_softcap > 0 }, { "final_logit_softcapping", f->query_scalar > 0 },
+        { "rope.freq_base_swa", f->local_theta > 0 }, { "expert_feed_forward_length", f->experts > 0 } };
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         if (strcmp(some[i].suffix, suffix) == 0) return some[i].read;
     for (int i = 0; i < QZ_NUMBERS; i++)
@@ -58,7 +61,9 @@ void qz_gguf_keys_judge(const qz_gguf *g, const char *arch, qz_config *c) {
         if (m == QZ_KEY_READ || m == QZ_KEY_PLAIN || value_of(g, kv, text) == neutral) continue;
         if (family_reads(qz_family_get(c->family), kv->key + n + 1)) continue;
         /* a window as long as the context is none */
-        if (strcmp(kv->key + n + 1, "attention.sliding_window") == 0 && value_of(g, kv, text) >= (double)c->max_position) continue;
+        if (strcmp(kv->key + n + 1, "attention.sliding_window") == 0 &&
+            value_of(g, kv, text) >= (double)c->max_position)
+            continue;
         qz_keys_add(&c->keys, m == QZ_KEY_MATH, "", kv->key, text);
     }
 }

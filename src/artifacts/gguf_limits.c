@@ -1,5 +1,6 @@
-/* What llama.cpp's loader of an architecture cannot take: a file with it would not load, or run as another model. Source: llama.cpp
- * b11549 src/models/{llama,qwen2,qwen3,qwen3moe,gemma2,gemma3,phi3,smollm3,granite}.cpp, formats/gguf-metadata.md section 4. */
+/* What llama.cpp's loader of an architecture cannot take: a file with it would not load, or run as another model.
+ * Source: llama.cpp b11549 src/models/{llama,qwen2,qwen3,qwen3moe,gemma2,gemma3,phi3,smollm3,granite}.cpp,
+ * formats/gguf-metadata.md section 4. */
 #include "artifacts/artifacts_int.h"
 #include <string.h>
 
@@ -11,9 +12,10 @@ typedef struct {
     bool caps;                         /* divides by both caps, whatever they are */
 } loader;
 static const loader loaders[] = {
-    { "llama", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true }, { "qwen2", .head = true, .q_is_hidden = true },
-    { "qwen3", .head = true }, { "qwen3moe", .head = true }, { "gemma2", .caps = true }, { "gemma3", .head = true },
-    { "phi3", .head = true, .q_is_hidden = true }, { "smollm3", .head = true },
+    { "llama", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
+    { "qwen2", .head = true, .q_is_hidden = true }, { "qwen3", .head = true }, { "qwen3moe", .head = true },
+    { "gemma2", .caps = true }, { "gemma3", .head = true }, { "phi3", .head = true, .q_is_hidden = true },
+    { "smollm3", .head = true },
     { "granite", .head = true, .q_is_hidden = true } };
 
 static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *err) {
@@ -23,15 +25,23 @@ static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *er
         const uint8_t *has = qz_config_layer_flag((qz_config *)(uintptr_t)c, i);
         for (size_t l = 0; every && l < c->layers; l++)
             if (has[l] != ((l + 1) % every == 0))
-                return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s have %s: model '%s', layer %zu: expected every %lluth, found another; use bnb",
+                return qz_fail(err, QZ_EUNSUPPORTED,
+                               "GGUF fixes which layers of %s have %s: model '%s', layer %zu: expected every %lluth, "
+                               "found another; use bnb",
                                arch, qz_layer_flag_get(i)->words, m->path, l, (unsigned long long)every);
     }
     for (size_t l = 0; l < c->layers; l++) {
         if (c->experts && c->layer_dense[l])
-            return qz_fail(err, QZ_EUNSUPPORTED, "dense layers among layers with experts cannot be stored in GGUF (%s): model '%s', layer %zu; use bnb", arch, m->path, l);
-        if (c->sliding_window && qz_family_get(c->family)->window == QZ_WINDOW_PATTERN && c->layer_sliding[l] != qz_gguf_slides(c, l))
-            return qz_fail(err, QZ_EUNSUPPORTED, "GGUF fixes which layers of %s slide: model '%s', layer %zu: expected %s, found %s; use bnb", arch, m->path, l,
-                           qz_gguf_slides(c, l) ? "a sliding window" : "full attention", c->layer_sliding[l] ? "a sliding window" : "full attention");
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "dense layers among layers with experts cannot be stored in GGUF (%s): model '%s', layer "
+                           "%zu; use bnb",
+                           arch, m->path, l);
+        if (c->sliding_window && qz_family_get(c->family)->window == QZ_WINDOW_PATTERN &&
+            c->layer_sliding[l] != qz_gguf_slides(c, l))
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "GGUF fixes which layers of %s slide: model '%s', layer %zu: expected %s, found %s; use bnb",
+                           arch, m->path, l, qz_gguf_slides(c, l) ? "a sliding window" : "full attention",
+                           c->layer_sliding[l] ? "a sliding window" : "full attention");
     }
     return QZ_OK;
 }
@@ -48,9 +58,13 @@ qz_status qz_gguf_refuse(const qz_model *m, qz_error *err) {
         { c->o_bias && !a->o_bias, "a bias of o_proj" },
         { c->mlp_bias && !a->mlp_bias, "biases of the feed-forward" },
         { !c->tie_embeddings && !a->head, "an output matrix that is not tied to the embedding" },
-        { a->q_is_hidden && c->heads * c->head_dim != c->hidden_size, "num_attention_heads x head_dim other than hidden_size" },
+        {a->q_is_hidden && c->heads * c->head_dim != c->hidden_size,
+         "num_attention_heads x head_dim other than hidden_size" },
         { a->caps && !(c->attn_softcap > 0 && c->logit_softcap > 0), "scores or logits without softcapping" } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        if (rows[i].bad) return qz_fail(err, QZ_EUNSUPPORTED, "GGUF (%s) cannot hold %s: model '%s': llama.cpp would not run such a file; use bnb", arch, rows[i].what, m->path);
+        if (rows[i].bad)
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "GGUF (%s) cannot hold %s: model '%s': llama.cpp would not run such a file; use bnb", arch,
+                           rows[i].what, m->path);
     return refuse_layers(m, arch, err);
 }

@@ -10,9 +10,32 @@
 
 /* GGUF type numbers, formats/gguf_types.def */
 enum {
-    F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q2_K = 10, Q3_K = 11, Q4_K = 12, Q5_K = 13, Q6_K = 14,
-    IQ2_XXS = 16, IQ2_XS = 17, IQ3_XXS = 18, IQ1_S = 19, IQ4_NL = 20, IQ3_S = 21, IQ2_S = 22, IQ4_XS = 23, IQ1_M = 29, BF16 = 30,
-    TQ1_0 = 34, TQ2_0 = 35, MXFP4 = 39, Q2_0 = 42
+    F32 = 0,
+    F16 = 1,
+    Q4_0 = 2,
+    Q4_1 = 3,
+    Q5_0 = 6,
+    Q5_1 = 7,
+    Q8_0 = 8,
+    Q2_K = 10,
+    Q3_K = 11,
+    Q4_K = 12,
+    Q5_K = 13,
+    Q6_K = 14,
+    IQ2_XXS = 16,
+    IQ2_XS = 17,
+    IQ3_XXS = 18,
+    IQ1_S = 19,
+    IQ4_NL = 20,
+    IQ3_S = 21,
+    IQ2_S = 22,
+    IQ4_XS = 23,
+    IQ1_M = 29,
+    BF16 = 30,
+    TQ1_0 = 34,
+    TQ2_0 = 35,
+    MXFP4 = 39,
+    Q2_0 = 42
 };
 /* Short names of file types in the rules below. */
 #define FT(id) QZ_FTYPE_##id
@@ -25,7 +48,8 @@ static const qz_ftype_info ftypes[QZ_FTYPE_COUNT] = {
 const qz_ftype_info *qz_ftype_get(qz_ftype f) { return &ftypes[f]; }
 
 qz_ftype qz_ftype_by_name(const char *name) {
-    static const struct { const char *alias; qz_ftype f; } aliases[] = { { "Q3_K", FT(Q3_K_M) }, { "Q4_K", FT(Q4_K_M) }, { "Q5_K", FT(Q5_K_M) } };
+    static const struct { const char *alias; qz_ftype f; } aliases[] = { { "Q3_K", FT(Q3_K_M) }, { "Q4_K", FT(Q4_K_M) },
+                                                                         { "Q5_K", FT(Q5_K_M) } };
     for (int i = 0; i < QZ_FTYPE_COUNT; i++)
         if (strcasecmp(name, ftypes[i].name) == 0) return (qz_ftype)i;
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
@@ -41,8 +65,9 @@ qz_ftype qz_ftype_by_number(uint64_t file_type) {
 /* The reference goes by words in names. So do we where the model is not ours to know. */
 static qz_use named_use(const char *name) {
     static const struct { const char *part; qz_use c; } table[] = {
-        { "attn_qkv.weight", QZ_USE_QKV }, { "attn_kv_b.weight", QZ_USE_KV_B }, { "attn_v.weight", QZ_USE_V }, { "attn_k.weight", QZ_USE_K }, { "attn_q.weight", QZ_USE_Q },
-        { "attn_output.weight", QZ_USE_O }, { "ffn_up", QZ_USE_UP }, { "ffn_gate", QZ_USE_GATE }, { "ffn_down", QZ_USE_DOWN },
+        { "attn_qkv.weight", QZ_USE_QKV }, { "attn_kv_b.weight", QZ_USE_KV_B }, { "attn_v.weight", QZ_USE_V },
+        { "attn_k.weight", QZ_USE_K }, { "attn_q.weight", QZ_USE_Q }, { "attn_output.weight", QZ_USE_O },
+        { "ffn_up", QZ_USE_UP }, { "ffn_gate", QZ_USE_GATE }, { "ffn_down", QZ_USE_DOWN },
     };
     if (strcmp(name, "output.weight") == 0) return QZ_USE_HEAD;
     if (strcmp(name, "token_embd.weight") == 0 || strcmp(name, "per_layer_token_embd.weight") == 0) return QZ_USE_EMBED;
@@ -67,10 +92,14 @@ int qz_gguf_name_cmp(const char *a, const char *b) {
 /* Section 3: never quantized, whatever the file type. */
 static bool named_kept(const char *name) {
     static const char *const parts[] = {
-        "_norm.weight", "ffn_gate_inp.weight", "ffn_gate_tid2eid.weight", "altup", "laurel", "per_layer_model_proj", "ssm_conv1d",
-        "shortconv.conv.weight", "indexer.k_proj.weight", "indexer.q_proj.weight", "attn_rel_b.weight", ".position_embd", "sam.pos_embd",
-        "sam.neck.", "sam.net_", ".rel_pos", ".patch_embd", ".patch_merger", "a.rvq.codebook", "mm.a.code_embd", "time_mix_first.weight",
-        "time_mix_w0.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_v0.weight", "time_mix_v1.weight", "time_mix_v2.weight",
+        "_norm.weight", "ffn_gate_inp.weight", "ffn_gate_tid2eid.weight", "altup", "laurel", "per_layer_model_proj",
+        "ssm_conv1d",
+        "shortconv.conv.weight", "indexer.k_proj.weight", "indexer.q_proj.weight", "attn_rel_b.weight",
+        ".position_embd", "sam.pos_embd",
+        "sam.neck.", "sam.net_", ".rel_pos", ".patch_embd", ".patch_merger", "a.rvq.codebook", "mm.a.code_embd",
+        "time_mix_first.weight",
+        "time_mix_w0.weight", "time_mix_w1.weight", "time_mix_w2.weight", "time_mix_v0.weight", "time_mix_v1.weight",
+        "time_mix_v2.weight",
         "time_mix_a0.weight", "time_mix_a1.weight", "time_mix_a2.weight", "time_mix_g1.weight", "time_mix_g2.weight",
         "time_mix_decay_w1.weight", "time_mix_decay_w2.weight", "time_mix_lerp_fused.weight",
     };
@@ -104,7 +133,7 @@ static bool any(qz_ftype f, const qz_ftype *set, size_t n) {
         if (set[i] == f) return true;
     return false;
 }
-#define IN(...) any(s->f, (const qz_ftype[]){ __VA_ARGS__ }, sizeof((const qz_ftype[]){ __VA_ARGS__ }) / sizeof(qz_ftype))
+#define IN(...) any(s->f, (const qz_ftype[]){__VA_ARGS__}, sizeof((const qz_ftype[]){__VA_ARGS__}) / sizeof(qz_ftype))
 
 /* 5a */
 static uint32_t output_type(const state *s, const qz_mix_tensor *t) {
@@ -186,8 +215,10 @@ static uint32_t down_type(const state *s, uint64_t i) {
 static uint32_t attn_output_type(const state *s) {
     if (s->falcon) return s->f == FT(Q3_K_L) ? Q4_K : s->d;
     if (s->m->experts == 8)
-        return IN(FT(Q2_K), FT(IQ3_XS), FT(IQ3_XXS), FT(Q3_K_S), FT(Q3_K_M), FT(IQ4_NL), FT(Q4_K_S), FT(Q4_K_M), FT(IQ3_S), FT(IQ3_M), FT(IQ4_XS))
-                   ? Q5_K : s->d;
+        return IN(FT(Q2_K), FT(IQ3_XS), FT(IQ3_XXS), FT(Q3_K_S), FT(Q3_K_M), FT(IQ4_NL), FT(Q4_K_S), FT(Q4_K_M),
+                  FT(IQ3_S), FT(IQ3_M), FT(IQ4_XS))
+                   ? Q5_K
+                   : s->d;
     switch ((int)s->f) {
     case FT(Q2_K): return Q3_K;
     case FT(IQ3_XXS): return IQ3_S;
@@ -203,7 +234,8 @@ static qz_status ffn_index(const state *s, const qz_mix_tensor *t, uint64_t *cou
     if (s->m->experts <= 1) return QZ_OK;
     const long l = t->use != QZ_USE_UNKNOWN ? t->layer : layer_of(t->name);
     if (l < 0 || (uint64_t)l >= s->m->layers)
-        return qz_fail(err, QZ_EFORMAT, "no layer number: tensor '%s': expected 'blk.N.' with N below %llu", t->name, (unsigned long long)s->m->layers);
+        return qz_fail(err, QZ_EFORMAT, "no layer number: tensor '%s': expected 'blk.N.' with N below %llu", t->name,
+                       (unsigned long long)s->m->layers);
     *i = (uint64_t)l;
     return QZ_OK;
 }
@@ -233,14 +265,23 @@ static qz_status fallback(const qz_mix_tensor *t, uint32_t *type, qz_error *err)
     const qz_gguf_type *info = qz_gguf_type_get(*type);
     if (t->ne[0] % info->elems == 0) return QZ_OK;
     switch (*type) {
-    case IQ1_S: case IQ1_M: case IQ2_XXS: case IQ2_XS: case IQ2_S: case IQ3_XXS: case IQ3_S: case IQ4_XS: *type = IQ4_NL; break;
+    case IQ1_S:
+    case IQ1_M:
+    case IQ2_XXS:
+    case IQ2_XS:
+    case IQ2_S:
+    case IQ3_XXS:
+    case IQ3_S:
+    case IQ4_XS: *type = IQ4_NL; break;
     case Q2_0: case Q2_K: case Q3_K: case TQ1_0: case TQ2_0: *type = Q4_0; break;
     case Q4_K: *type = Q5_0; break;
     case Q5_K: *type = Q5_1; break;
     case Q6_K: *type = Q8_0; break;
     default:
         if (info->elems > 32)
-            return qz_fail(err, QZ_EUNSUPPORTED, "no fallback type: tensor '%s': rows of %llu values do not fit type %s (blocks of %u); choose another level",
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "no fallback type: tensor '%s': rows of %llu values do not fit type %s (blocks of %u); "
+                           "choose another level",
                            t->name, (unsigned long long)t->ne[0], info->name, info->elems);
     }
     if (t->ne[0] % qz_gguf_type_get(*type)->elems) *type = F16;
@@ -282,8 +323,8 @@ static int cmp_index(const void *a, const void *b, void *arg) {
     return qz_gguf_name_cmp(t[*(const size_t *)a].name, t[*(const size_t *)b].name);
 }
 
-qz_status qz_gguf_mix(const qz_mix_model *m, qz_ftype ftype, const qz_mix_options *options, const qz_mix_tensor *tensors, size_t n,
-                      qz_mix_choice *choices, qz_error *err) {
+qz_status qz_gguf_mix(const qz_mix_model *m, qz_ftype ftype, const qz_mix_options *options,
+                      const qz_mix_tensor *tensors, size_t n, qz_mix_choice *choices, qz_error *err) {
     const qz_mix_options none = { .output_type = -1, .embedding_type = -1 };
     state s = { .m = m, .o = options ? options : &none, .f = ftype, .d = ftypes[ftype].type, .tied = true };
     s.gqa = m->kv_heads ? m->heads / m->kv_heads : 0;

@@ -1,6 +1,6 @@
-/* Which tensor gets which type under each llama-quantize file type: the reference's rules, for every file type, on what each
- * tensor is for (of a model that nobody here knows: on its name), dimensions and a few facts of the model. Types are GGUF type numbers (formats/gguf_types.def); whether this program can
- * encode a type is the caller's question.
+/* Which tensor gets which type under each llama-quantize file type: the reference's rules, for every file type, on what
+ * each tensor is for (of a model that nobody here knows: on its name), dimensions and a few facts of the model. Types
+ * are GGUF type numbers (formats/gguf_types.def); whether this program can encode a type is the caller's question.
  * qz_gguf_mix(&model, QZ_FTYPE_Q4_K_M, NULL, tensors, n, choices, err); the order of tensors does not matter.
  * Source: formats/gguf-mixes.md (llama.cpp 0c1e57098), checked cell by cell against the reference's own choices. */
 #ifndef QZ_ARTIFACTS_GGUF_MIX_H
@@ -50,10 +50,10 @@ typedef struct {
     bool needs_imatrix;   /* the reference refuses this type without importance */
 } qz_mix_choice;
 
-/* choices [n]. options may be NULL. QZ_EUNSUPPORTED: no fallback type exists for a row; QZ_EFORMAT: expert tensor without
- * layer number. */
-qz_status qz_gguf_mix(const qz_mix_model *m, qz_ftype ftype, const qz_mix_options *options, const qz_mix_tensor *tensors, size_t n,
-                      qz_mix_choice *choices, qz_error *err);
+/* choices [n]. options may be NULL. QZ_EUNSUPPORTED: no fallback type exists for a row; QZ_EFORMAT: expert tensor
+ * without layer number. */
+qz_status qz_gguf_mix(const qz_mix_model *m, qz_ftype ftype, const qz_mix_options *options,
+                      const qz_mix_tensor *tensors, size_t n, qz_mix_choice *choices, qz_error *err);
 /* The reference's order: layer number (none first), then name. <0, 0, >0. */
 int qz_gguf_name_cmp(const char *a, const char *b);
 #endif

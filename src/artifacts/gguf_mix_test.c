@@ -1,5 +1,6 @@
-/* The mixes of llama-quantize. Outside truth: the reference's own choice for 8 model shapes and every file type, with and
- * without an imatrix, and the byte sums it prints (tests/golden/mixes, llama.cpp 0c1e57098). Every cell is compared. */
+/* The mixes of llama-quantize. Outside truth: the reference's own choice for 8 model shapes and every file type, with
+ * and without an imatrix, and the byte sums it prints (tests/golden/mixes, llama.cpp 0c1e57098). Every
+ * cell is compared. */
 #include "artifacts/gguf_ftypes.h"
 #include "artifacts/gguf_mix.h"
 #include "model/kinds.h"
@@ -51,7 +52,8 @@ static void load(tsv *t, const char *path) {
 
 static void tensors_of(const tsv *t, qz_mix_tensor *out) {
     for (size_t i = 0; i < t->rows; i++) {
-        out[i] = (qz_mix_tensor){ .name = t->cell[i][0], .ne = { 1, 1, 1, 1 }, .source = qz_gguf_type_by_name(t->cell[i][2])->id };
+        out[i] = (qz_mix_tensor){ .name = t->cell[i][0], .ne = { 1, 1, 1, 1 },
+                                  .source = qz_gguf_type_by_name(t->cell[i][2])->id };
         unsigned long long a = 1, b = 1, c = 1;
         sscanf(t->cell[i][1], "%llux%llux%llu", &a, &b, &c);
         out[i].ne[0] = a, out[i].ne[1] = b, out[i].ne[2] = c;
@@ -66,7 +68,8 @@ static uint64_t check(const tsv *t, size_t shape, size_t col, bool imatrix) {
     uint64_t sum = 0, bytes;
     qz_ftype f = qz_ftype_by_name(t->head[col]);
     assert_true(f != QZ_FTYPE_COUNT);
-    qz_mix_model m = { shapes[shape].arch, shapes[shape].layers, shapes[shape].heads, shapes[shape].kv, shapes[shape].experts, imatrix };
+    qz_mix_model m = {shapes[shape].arch, shapes[shape].layers,  shapes[shape].heads,
+                      shapes[shape].kv,   shapes[shape].experts, imatrix};
     tensors_of(t, tensors);
     for (size_t i = 0; i < t->rows; i++) turned[i] = tensors[t->rows - 1 - i]; /* the order given must not matter */
     if (qz_gguf_mix(&m, f, NULL, turned, t->rows, choices, &err) != QZ_OK) fail_msg("%s", err.text);
@@ -74,8 +77,8 @@ static uint64_t check(const tsv *t, size_t shape, size_t col, bool imatrix) {
         const qz_mix_choice *c = &choices[t->rows - 1 - i];
         const char *got = qz_gguf_type_get(c->type)->name;
         if (strcasecmp(got, t->cell[i][col]))
-            fail_msg("%s %s%s, tensor %s: expected %s, found %s", shapes[shape].shape, t->head[col], imatrix ? " with imatrix" : "",
-                     tensors[i].name, t->cell[i][col], got);
+            fail_msg("%s %s%s, tensor %s: expected %s, found %s", shapes[shape].shape, t->head[col],
+                     imatrix ? " with imatrix" : "", tensors[i].name, t->cell[i][col], got);
         qz_gguf_item item = { .name = tensors[i].name, .type = c->type, .n_dims = 4 };
         memcpy(item.dims, tensors[i].ne, sizeof item.dims);
         assert_int_equal(qz_gguf_item_bytes(&item, &bytes, &err), QZ_OK);
@@ -106,7 +109,9 @@ static void cells(void **unused) {
             load(&t, path);
             for (size_t c = 3; c < t.cols; c++) {
                 uint64_t sum = check(&t, s, c, imatrix), want = size_of(&sizes, t.head[c], shapes[s].shape, imatrix);
-                if (sum != want) fail_msg("%s %s: expected %llu bytes, found %llu", shapes[s].shape, t.head[c], (unsigned long long)want, (unsigned long long)sum);
+                if (sum != want)
+                    fail_msg("%s %s: expected %llu bytes, found %llu", shapes[s].shape, t.head[c],
+                             (unsigned long long)want, (unsigned long long)sum);
                 cells_checked += t.rows;
             }
             qz_free(t.text);
@@ -121,9 +126,12 @@ static void options(void **unused) {
     (void)unused;
     qz_error err = {0};
     qz_mix_model m = { "llama", 8, 8, 8, 0, false };
-    qz_mix_tensor t[] = { { "output.weight", { 256, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 }, { "token_embd.weight", { 256, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 },
-                          { "blk.0.attn_v.weight", { 256, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 }, { "blk.0.attn_v.bias", { 8, 1, 1, 1 }, 0, QZ_USE_UNKNOWN, -1 },
-                          { "blk.0.ffn_down.weight", { 96, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 }, { "blk.0.ffn_up.weight", { 100, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 } };
+    qz_mix_tensor t[] = { { "output.weight", { 256, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 },
+                          { "token_embd.weight", { 256, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 },
+                          { "blk.0.attn_v.weight", { 256, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 },
+                          { "blk.0.attn_v.bias", { 8, 1, 1, 1 }, 0, QZ_USE_UNKNOWN, -1 },
+                          { "blk.0.ffn_down.weight", { 96, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 },
+                          { "blk.0.ffn_up.weight", { 100, 8, 1, 1 }, 1, QZ_USE_UNKNOWN, -1 } };
     qz_mix_choice c[6];
     qz_mix_options o = { .pure = true, .output_type = -1, .embedding_type = 8 };
     assert_int_equal(qz_gguf_mix(&m, QZ_FTYPE_Q4_K_M, &o, t, 6, c, &err), QZ_OK);
@@ -161,7 +169,11 @@ static size_t tensors_of_model(const qz_config *c, char names[MAX_TENSORS][64], 
         for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++, n++) {
             assert_true(n < MAX_TENSORS);
             (void)snprintf(names[n], 64, "blk.%zu.%s%s", l, s[i].gguf, s[i].kind == QZ_SITE_PART ? "" : ".weight");
-            out[n] = (qz_mix_tensor){ names[n], { s[i].cols, s[i].rows, s[i].experts ? s[i].experts : 1, 1 }, 1, s[i].use, (long)l };
+            out[n] = (qz_mix_tensor){names[n],
+                                     {s[i].cols, s[i].rows, s[i].experts ? s[i].experts : 1, 1},
+                                     1,
+                                     s[i].use,
+                                     (long)l};
         }
     }
     return n;
@@ -170,15 +182,20 @@ static size_t tensors_of_model(const qz_config *c, char names[MAX_TENSORS][64], 
 /* What a site is for decides as the reference's words in its name do, in every family and file type. */
 static void uses_are_the_names(void **unused) {
     (void)unused;
-    static const char *const models[] = { "llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "mixtral", "qwen3_moe", "smollm3", "granite" };
+    static const char *const models[] = { "llama", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "mixtral", "qwen3_moe",
+                                          "smollm3", "granite" };
     static qz_mix_tensor t[MAX_TENSORS], named[MAX_TENSORS];
     static qz_mix_choice a[MAX_TENSORS], b[MAX_TENSORS];
     static char names[MAX_TENSORS][64];
     for (size_t m = 0; m <= sizeof models / sizeof *models; m++) {
         qz_error err = {0};
-        qz_config c = { .layers = 8, .vocab_size = 512, .hidden_size = 256, .intermediate_size = 512, .heads = 4, .kv_heads = 2, .head_dim = 64, .experts = 8,
-                        .experts_used = 2, .expert_width = 256, .shared_width = 256, .ffn = QZ_KIND_SHARED_EXPERTS, .latent = { 256, 256, 64, 64, 64 },
-                        .delta = { 4, 4, 64, 64, 4 }, .layer_mixer = { QZ_KIND_DELTA, QZ_KIND_LATENT, QZ_KIND_ATTENTION, QZ_KIND_LATENT }, .parts = 15 };
+        qz_config c = { .layers = 8, .vocab_size = 512, .hidden_size = 256, .intermediate_size = 512, .heads = 4,
+                        .kv_heads = 2, .head_dim = 64, .experts = 8,
+                        .experts_used = 2, .expert_width = 256, .shared_width = 256, .ffn = QZ_KIND_SHARED_EXPERTS,
+                        .latent = { 256, 256, 64, 64, 64 },
+                        .delta = { 4, 4, 64, 64, 4 },
+                        .layer_mixer = { QZ_KIND_DELTA, QZ_KIND_LATENT, QZ_KIND_ATTENTION, QZ_KIND_LATENT },
+                        .parts = 15 };
         char path[96];
         if (m > 0) { /* the first: kinds that are only planned */
             (void)snprintf(path, sizeof path, "tests/golden/zoo/%s/config.json", models[m - 1]);
@@ -188,15 +205,18 @@ static void uses_are_the_names(void **unused) {
         const size_t n = tensors_of_model(&c, names, t);
         for (size_t i = 0; i < n; i++) named[i] = t[i], named[i].use = QZ_USE_UNKNOWN;
         for (qz_ftype f = 0; f < QZ_FTYPE_COUNT; f++) {
-            const qz_status x = qz_gguf_mix(&mm, f, NULL, t, n, a, &err), y = qz_gguf_mix(&mm, f, NULL, named, n, b, &err);
+            const qz_status x = qz_gguf_mix(&mm, f, NULL, t, n, a, &err),
+                            y = qz_gguf_mix(&mm, f, NULL, named, n, b, &err);
             assert_int_equal(x, y);
             for (size_t i = 0; x == QZ_OK && i < n; i++)
                 if (a[i].type != b[i].type || a[i].quantizable != b[i].quantizable)
-                    fail_msg("%s, %s: its use gives %u, its name %u", qz_ftype_get(f)->name, t[i].name, a[i].type, b[i].type);
+                    fail_msg("%s, %s: its use gives %u, its name %u", qz_ftype_get(f)->name, t[i].name, a[i].type,
+                             b[i].type);
         }
     }
     /* a name that says nothing, or something else */
-    qz_mix_tensor odd[] = { { "blk.0.values.weight", { 256, 256, 1, 1 }, 1, QZ_USE_V, 0 }, { "blk.0.ffn_down_of_no_block.weight", { 256, 256, 1, 1 }, 1, QZ_USE_OTHER, 0 } };
+    qz_mix_tensor odd[] = { { "blk.0.values.weight", { 256, 256, 1, 1 }, 1, QZ_USE_V, 0 },
+                            { "blk.0.ffn_down_of_no_block.weight", { 256, 256, 1, 1 }, 1, QZ_USE_OTHER, 0 } };
     const qz_mix_model one = { "llama", 1, 4, 1, 0, false };
     qz_error err = {0};
     assert_int_equal(qz_gguf_mix(&one, QZ_FTYPE_Q3_K_L, NULL, odd, 2, a, &err), QZ_OK);
@@ -205,6 +225,7 @@ static void uses_are_the_names(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(cells), cmocka_unit_test(uses_are_the_names), cmocka_unit_test(options) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cells), cmocka_unit_test(uses_are_the_names),
+                                       cmocka_unit_test(options) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,10 +1,12 @@
-/* Names in a GGUF file: of a block from the sites of model/sites.h, the three others here. Source: formats/gguf-metadata.md section 6. */
+/* Names in a GGUF file: of a block from the sites of model/sites.h, the three others here. Source:
+ * formats/gguf-metadata.md section 6. */
 #include "artifacts/artifacts_int.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-static const char *const top[][2] = { { "model.embed_tokens", "token_embd" }, { "model.norm", "output_norm" }, { "lm_head", "output" } };
+static const char *const top[][2] = { { "model.embed_tokens", "token_embd" }, { "model.norm", "output_norm" },
+                                      { "lm_head", "output" } };
 
 /* stem ".weight" or ".bias" -> length of the stem; 0 if neither. */
 static size_t stem(const char *name, const char **suffix) {
@@ -16,7 +18,9 @@ static size_t stem(const char *name, const char **suffix) {
 static bool same(const char *s, size_t n, const char *want) { return strlen(want) == n && memcmp(s, want, n) == 0; }
 
 bool qz_gguf_name_of(const qz_model *m, const qz_slot *s, char *buf, size_t size) {
-    if (s->site) return snprintf(buf, size, "blk.%ld.%s.%s", s->layer, s->site->site.gguf, s->t == s->site->bias ? "bias" : "weight") < (int)size;
+    if (s->site)
+        return snprintf(buf, size, "blk.%ld.%s.%s", s->layer, s->site->site.gguf,
+                        s->t == s->site->bias ? "bias" : "weight") < (int)size;
     const char *name = s->t == m->embed ? top[0][1] : s->t == m->final_norm ? top[1][1] : top[2][1];
     return snprintf(buf, size, "%s.weight", name) < (int)size;
 }

@@ -16,15 +16,18 @@ static void close_gguf(qz_model *m) {
 }
 
 /* A stack of experts: a view for each, under the names of a checkpoint. */
-static qz_status add_stack(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t, qz_type type, size_t experts, qz_error *err) {
+static qz_status add_stack(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t, qz_type type, size_t experts,
+                           qz_error *err) {
     const size_t bytes = (size_t)t->bytes / experts;
     for (size_t e = 0; e < experts; e++) {
         char name[256];
         (void)qz_gguf_name_to_hf(&m->config, t->name, e, &experts, name, sizeof name);
         const char *hf = qz_arena_strdup(&m->arena, name);
         if (!hf) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", g->path);
-        m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = hf, .file_name = t->name, .type = type, .n_dims = 2, .rows = (size_t)t->dims[1], .cols = (size_t)t->dims[0],
-                                                       .data = t->data + e * bytes, .bytes = bytes, .file = g->path, .offset = t->offset + e * bytes };
+        m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = hf, .file_name = t->name, .type = type, .n_dims = 2,
+                                                       .rows = (size_t)t->dims[1], .cols = (size_t)t->dims[0],
+                                                       .data = t->data + e * bytes, .bytes = bytes, .file = g->path,
+                                                       .offset = t->offset + e * bytes };
     }
     return QZ_OK;
 }
@@ -35,13 +38,16 @@ static qz_status add_view(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t
     qz_type type = qz_type_by_ggml_id((int)t->type->id);
     size_t experts = 0;
     bool known = qz_gguf_name_to_hf(&m->config, t->name, 0, &experts, name, sizeof name);
-    if (known && experts && type != QZ_TYPE_NONE && t->n_dims == 3 && t->dims[2] == experts) return add_stack(m, g, t, type, experts, err);
+    if (known && experts && type != QZ_TYPE_NONE && t->n_dims == 3 && t->dims[2] == experts)
+        return add_stack(m, g, t, type, experts, err);
     const char *hf = known ? qz_arena_strdup(&m->arena, name) : t->name;
     if (hf && (!known || type == QZ_TYPE_NONE || t->n_dims > 2))
-        return qz_model_leave(m, &(qz_leftover){ .name = hf, .file_name = t->name, .file = g->path, .offset = t->offset, .type = t->type->name, .n_dims = t->n_dims }, err);
+        return qz_model_leave(m, &(qz_leftover){ .name = hf, .file_name = t->name, .file = g->path, .offset = t->offset,
+                                                 .type = t->type->name, .n_dims = t->n_dims }, err);
     if (!hf) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", g->path);
     m->tensors[m->n_tensors++] = (qz_tensor_view){
-        .name = hf, .file_name = t->name, .type = type, .n_dims = t->n_dims, .rows = (size_t)t->dims[1], .cols = (size_t)t->dims[0],
+        .name = hf, .file_name = t->name, .type = type, .n_dims = t->n_dims, .rows = (size_t)t->dims[1],
+        .cols = (size_t)t->dims[0],
         .data = t->data, .bytes = (size_t)t->bytes, .file = g->path, .offset = t->offset };
     return QZ_OK;
 }
@@ -66,7 +72,8 @@ static qz_status describe(qz_model *m, const qz_gguf *g, qz_error *err) {
 static qz_status fill(qz_model *m, const qz_gguf *g, qz_error *err) {
     QZ_TRY(qz_gguf_config_read(g, &m->config, err));
     m->expected_types = "a type that 'quantz types' lists";
-    m->tensors = qz_arena_calloc(&m->arena, g->n + 1 + (size_t)(3 * m->config.layers * m->config.experts), sizeof *m->tensors);
+    m->tensors = qz_arena_calloc(&m->arena, g->n + 1 + (size_t)(3 * m->config.layers * m->config.experts),
+                                 sizeof *m->tensors);
     if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     for (size_t i = 0; i < g->n; i++) QZ_TRY(add_view(m, g, &g->tensors[i], err));
     QZ_TRY(qz_model_bind(m, err));
@@ -92,7 +99,9 @@ qz_status qz_gguf_read_model(qz_run *run, const char *path, qz_model **out, qz_e
         qz_model_free(m);
         return st;
     }
-    if (g->trailing) qz_warn_once(run, "%llu byte%s after the tensor data: file '%s'", (unsigned long long)g->trailing, qz_plural(g->trailing), path);
+    if (g->trailing)
+        qz_warn_once(run, "%llu byte%s after the tensor data: file '%s'", (unsigned long long)g->trailing,
+                     qz_plural(g->trailing), path);
     *out = m;
     return QZ_OK;
 }

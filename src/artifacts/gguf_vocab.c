@@ -21,8 +21,8 @@ static void put_flag(qz_gguf_meta *m, const char *key, int8_t v) {
     if (v >= 0) qz_gguf_put_bool(m, key, v != 0);
 }
 
-/* Name of a normalizer that no GGUF key can state (composition, case, accents …), or NULL. What a llama vocabulary implies, a
- * prefix space and the mark for blanks, is not one. */
+/* Name of a normalizer that no GGUF key can state (composition, case, accents …), or NULL. What a llama vocabulary
+ * implies, a prefix space and the mark for blanks, is not one. */
 static const char *lost_normalizer(const json_t *n, unsigned depth) {
     const char *type = json_string_value(json_object_get(n, "type"));
     if (!type || depth > 8) return NULL;
@@ -30,13 +30,15 @@ static const char *lost_normalizer(const json_t *n, unsigned depth) {
     if (strcmp(type, "Sequence")) return type;
     const json_t *list = json_object_get(n, "normalizers");
     const char *found = NULL;
-    for (size_t i = 0; i < json_array_size(list) && !found; i++) found = lost_normalizer(json_array_get(list, i), depth + 1);
+    for (size_t i = 0; i < json_array_size(list) && !found; i++)
+        found = lost_normalizer(json_array_get(list, i), depth + 1);
     return found;
 }
 
 /* True if a Metaspace of the pipeline marks the first word of the text alone, which no key says. */
 static bool marks_first(const json_t *p, unsigned depth) {
-    const char *type = json_string_value(json_object_get(p, "type")), *scheme = json_string_value(json_object_get(p, "prepend_scheme"));
+    const char *type = json_string_value(json_object_get(p, "type")),
+               *scheme = json_string_value(json_object_get(p, "prepend_scheme"));
     if (!type || depth > 8) return false;
     if (strcmp(type, "Metaspace") == 0) return scheme && strcmp(scheme, "first") == 0;
     const json_t *list = json_object_get(p, "pretokenizers");
@@ -59,7 +61,9 @@ static qz_status note_added(qz_artifact_plan *p, const json_t *root, qz_arena *a
         if (any && tokens++ == 0) first = json_string_value(json_object_get(t, "content"));
     }
     if (tokens == 0) return QZ_OK;
-    return qz_plan_note(p, arena, err, "%zu added tokens (first '%.40s') have lstrip (%zu), rstrip (%zu) or single_word (%zu), which GGUF cannot store: text around them gets other ids in llama.cpp",
+    return qz_plan_note(p, arena, err,
+                        "%zu added tokens (first '%.40s') have lstrip (%zu), rstrip (%zu) or single_word (%zu), which "
+                        "GGUF cannot store: text around them gets other ids in llama.cpp",
                         tokens, first ? first : "?", n[0], n[1], n[2]);
 }
 
@@ -69,10 +73,15 @@ static qz_status note_normalizer(qz_artifact_plan *p, const char *pipeline, qz_a
     if (!pipeline) return QZ_OK;
     QZ_TRY(qz_json_parse(pipeline, strlen(pipeline), "tokenizer.json", &root, err));
     const char *type = lost_normalizer(json_object_get(root, "normalizer"), 0);
-    qz_status st = type ? qz_plan_note(p, arena, err, "GGUF cannot store the tokenizer's normalizer %.40s: text that %s gets other ids in llama.cpp", type,
-                                       strcmp(type, "NFC") == 0 ? "is not in NFC" : "it would change") : QZ_OK;
+    qz_status st = type ? qz_plan_note(p, arena, err,
+                                       "GGUF cannot store the tokenizer's normalizer %.40s: text that %s gets other "
+                                       "ids in llama.cpp",
+                                       type, strcmp(type, "NFC") == 0 ? "is not in NFC" : "it would change")
+                        : QZ_OK;
     if (st == QZ_OK && marks_first(json_object_get(root, "pre_tokenizer"), 0))
-        st = qz_plan_note(p, arena, err, "GGUF cannot store Metaspace with prepend_scheme 'first': texts that begin with a blank or follow a special token get other ids in llama.cpp");
+        st = qz_plan_note(p, arena, err,
+                          "GGUF cannot store Metaspace with prepend_scheme 'first': texts that begin with a blank or "
+                          "follow a special token get other ids in llama.cpp");
     if (st == QZ_OK) st = note_added(p, root, arena, err);
     json_decref(root);
     return st;
@@ -84,8 +93,8 @@ static bool among(const int64_t *ids, size_t n, int64_t id) {
     return false;
 }
 
-/* The ids that end a text beside eos: the first as eot, the second as eom (both end generation in llama.cpp), and all of them in a key of our
- * own when there are more. */
+/* The ids that end a text beside eos: the first as eot, the second as eom (both end generation in llama.cpp), and all
+ * of them in a key of our own when there are more. */
 static qz_status put_ends(qz_artifact_plan *p, int64_t eos, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
     const qz_config *c = &p->model->config;
     int64_t ids[sizeof c->eos_ids / sizeof c->eos_ids[0] + 1];
@@ -93,14 +102,17 @@ static qz_status put_ends(qz_artifact_plan *p, int64_t eos, qz_arena *arena, qz_
     size_t n = 0;
     if (eos >= 0 && (uint64_t)eos < c->vocab_size) ids[n++] = eos;
     for (size_t i = 0; i < c->n_eos; i++)
-        if (c->eos_ids[i] >= 0 && (uint64_t)c->eos_ids[i] < c->vocab_size && !among(ids, n, c->eos_ids[i])) ids[n++] = c->eos_ids[i];
+        if (c->eos_ids[i] >= 0 && (uint64_t)c->eos_ids[i] < c->vocab_size && !among(ids, n, c->eos_ids[i]))
+            ids[n++] = c->eos_ids[i];
     if (n > 1) put_id(m, "tokenizer.ggml.eot_token_id", ids[1], c->vocab_size);
     if (n > 2) put_id(m, "tokenizer.ggml.eom_token_id", ids[2], c->vocab_size);
     if (n <= 3) return QZ_OK;
     for (size_t i = 0; i < n; i++) all[i] = (uint32_t)ids[i];
     qz_gguf_put_u32s(m, QZ_GGUF_ENDS_KEY, all, n);
-    return qz_plan_note(p, arena, err, "%zu token ids end a text, GGUF has keys for three: the others (first %lld) stand in %s, which llama.cpp does not read", n, (long long)ids[3],
-                        QZ_GGUF_ENDS_KEY);
+    return qz_plan_note(p, arena, err,
+                        "%zu token ids end a text, GGUF has keys for three: the others (first %lld) stand in %s, which "
+                        "llama.cpp does not read",
+                        n, (long long)ids[3], QZ_GGUF_ENDS_KEY);
 }
 
 qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
@@ -139,16 +151,19 @@ qz_status qz_gguf_vocab_put(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *
     return note_normalizer(p, v.pipeline, arena, err);
 }
 
-static qz_status get_cstr(const qz_gguf *g, const char *key, bool required, qz_arena *a, const char **out, qz_error *err) {
+static qz_status get_cstr(const qz_gguf *g, const char *key, bool required, qz_arena *a, const char **out,
+                          qz_error *err) {
     qz_gguf_text t = {0};
     QZ_TRY(qz_gguf_str(g, key, required, &t, err));
     *out = NULL;
     if (!t.ptr && !qz_gguf_key(g, key)) return QZ_OK;
-    if (t.n && memchr(t.ptr, 0, t.n)) return qz_fail(err, QZ_EFORMAT, "text with a NUL byte: file '%s', key '%s'", g->path, key);
+    if (t.n && memchr(t.ptr, 0, t.n))
+        return qz_fail(err, QZ_EFORMAT, "text with a NUL byte: file '%s', key '%s'", g->path, key);
     *out = qz_arena_strndup(a, t.n ? t.ptr : "", t.n);
     return *out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
 }
-static qz_status get_texts(const qz_gguf *g, const char *key, bool required, qz_arena *a, const qz_text_ref **out, size_t *n, qz_error *err) {
+static qz_status get_texts(const qz_gguf *g, const char *key, bool required, qz_arena *a, const qz_text_ref **out,
+                           size_t *n, qz_error *err) {
     qz_gguf_text *t = NULL;
     QZ_TRY(qz_gguf_strings(g, key, required, a, &t, n, err));
     qz_text_ref *r = qz_arena_alloc(a, *n + 1, sizeof *r);
@@ -158,13 +173,16 @@ static qz_status get_texts(const qz_gguf *g, const char *key, bool required, qz_
     return QZ_OK;
 }
 /* Array of four-byte values in aligned memory; its length must be the number of tokens. */
-static qz_status get_words(const qz_gguf *g, const char *key, qz_gguf_kind kind, size_t want, qz_arena *a, const void **out, qz_error *err) {
+static qz_status get_words(const qz_gguf *g, const char *key, qz_gguf_kind kind, size_t want, qz_arena *a,
+                           const void **out, qz_error *err) {
     const uint8_t *p = NULL;
     size_t n = 0;
     QZ_TRY(qz_gguf_array(g, key, kind, false, &p, &n, err));
     *out = NULL;
     if (!p) return QZ_OK;
-    if (n != want) return qz_fail(err, QZ_EFORMAT, "wrong length: file '%s', key '%s': expected %zu values, found %zu", g->path, key, want, n);
+    if (n != want)
+        return qz_fail(err, QZ_EFORMAT, "wrong length: file '%s', key '%s': expected %zu values, found %zu", g->path,
+                       key, want, n);
     void *v = qz_arena_alloc(a, n + 1, 4);
     if (!v) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
     memcpy(v, p, n * 4);

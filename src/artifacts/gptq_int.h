@@ -11,8 +11,8 @@ bool qz_gptq_group_known(long group);
 /* Little-endian bit stream of n codes (below 2^bits), one word every `stride` words of out; n*bits a multiple of 32.
  * out must be zero. */
 void qz_gptq_pack_stream(const uint8_t *codes, size_t n, uint32_t bits, size_t stride, uint32_t *out);
-/* The same back from little-endian words in a file, which need not be aligned; planar: 32 codes in bit planes (n a multiple of
- * 32, bits 3 5 6 7, hf-gptq.md section 4.5). */
+/* The same back from little-endian words in a file, which need not be aligned; planar: 32 codes in bit planes (n a
+ * multiple of 32, bits 3 5 6 7, hf-gptq.md section 4.5). */
 void qz_gptq_unpack_stream(const uint8_t *words, size_t n, uint32_t bits, size_t stride, bool planar, uint8_t *codes);
 
 /* What a v1 file stores for zero points and what they mean (section 4.3). */
@@ -21,8 +21,10 @@ typedef enum {
     QZ_GPTQ_V1_FIELDS,   /* z − 1 in each field */
     QZ_GPTQ_V1_WORDS     /* 32-bit word minus 0x11111111 …: borrows cross fields (GPTQModel ≥ 0.9.0; 2 4 8 bits) */
 } qz_gptq_zeros;
-/* Zero points of n rows from one row of qzeros; *suspicious counts fields whose meaning is lost (v1, stored 2^bits − 1). */
-void qz_gptq_unpack_zeros(const uint8_t *words, size_t n, uint32_t bits, bool planar, qz_gptq_zeros kind, uint8_t *zeros, size_t *suspicious);
+/* Zero points of n rows from one row of qzeros; *suspicious counts fields whose meaning is lost (v1,
+ * stored 2^bits − 1). */
+void qz_gptq_unpack_zeros(const uint8_t *words, size_t n, uint32_t bits, bool planar, qz_gptq_zeros kind,
+                          uint8_t *zeros, size_t *suspicious);
 
 qz_status qz_gptq_detect(const char *path, bool *yes, qz_error *err);
 qz_status qz_gptq_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err);

@@ -1,5 +1,5 @@
-/* GPTQ words (gptq_int.h). Codes lie along the rows of the file (input), zero points along its columns: both are one plain
- * little-endian bit stream, so 3 bits need no case of their own. */
+/* GPTQ words (gptq_int.h). Codes lie along the rows of the file (input), zero points along its columns: both are one
+ * plain little-endian bit stream, so 3 bits need no case of their own. */
 #include "artifacts/gptq_int.h"
 #include "base/bytes.h"
 #include <string.h>
@@ -21,7 +21,8 @@ void qz_gptq_pack_stream(const uint8_t *codes, size_t n, uint32_t bits, size_t s
         if (shift < 32) continue;
         shift -= 32;
         word++;
-        if (shift) out[word * stride] |= (uint32_t)codes[i] >> (bits - shift); /* the code's high bits begin the next word */
+        /* the code's high bits begin the next word */
+        if (shift) out[word * stride] |= (uint32_t)codes[i] >> (bits - shift);
     }
 }
 
@@ -41,7 +42,8 @@ static void unpack_plain(const uint8_t *words, size_t n, uint32_t bits, size_t s
 }
 
 typedef struct { uint8_t width, offset; } plane;
-static const plane planes[8][3] = { [3] = { { 2, 0 }, { 1, 2 } }, [5] = { { 4, 0 }, { 1, 4 } }, [6] = { { 4, 0 }, { 2, 4 } },
+static const plane planes[8][3] = { [3] = { { 2, 0 }, { 1, 2 } }, [5] = { { 4, 0 }, { 1, 4 } }, [6] = { { 4, 0 },
+                                            { 2, 4 } },
                                     [7] = { { 4, 0 }, { 2, 4 }, { 1, 6 } } };
 
 static void unpack_planar(const uint8_t *words, size_t n, uint32_t bits, size_t stride, uint8_t *codes) {
@@ -50,7 +52,8 @@ static void unpack_planar(const uint8_t *words, size_t n, uint32_t bits, size_t 
         for (const plane *p = planes[bits]; p < planes[bits] + 3 && p->width; p++)
             for (uint32_t w = 0; w < p->width; w++, words += 4 * stride) {
                 uint32_t v = qz_load_u32le(words), per = 32u / p->width, mask = (1u << p->width) - 1u;
-                for (uint32_t j = 0; j < per; j++) codes[at + w * per + j] |= (uint8_t)((v >> (p->width * j) & mask) << p->offset);
+                for (uint32_t j = 0; j < per; j++)
+                    codes[at + w * per + j] |= (uint8_t)((v >> (p->width * j) & mask) << p->offset);
             }
     }
 }
@@ -60,12 +63,14 @@ void qz_gptq_unpack_stream(const uint8_t *words, size_t n, uint32_t bits, size_t
     else unpack_plain(words, n, bits, stride, codes);
 }
 
-void qz_gptq_unpack_zeros(const uint8_t *words, size_t n, uint32_t bits, bool planar, qz_gptq_zeros kind, uint8_t *zeros, size_t *suspicious) {
+void qz_gptq_unpack_zeros(const uint8_t *words, size_t n, uint32_t bits, bool planar, qz_gptq_zeros kind,
+                          uint8_t *zeros, size_t *suspicious) {
     uint32_t top = (1u << bits) - 1u;
     if (kind == QZ_GPTQ_V1_WORDS) { /* adding the constant gives back the carries that subtracting it borrowed */
         uint32_t one = UINT32_MAX / top;
         size_t per = 32 / bits;
-        for (size_t i = 0; i < n; i++) zeros[i] = (uint8_t)((qz_load_u32le(words + i / per * 4) + one) >> (i % per * bits) & top);
+        for (size_t i = 0; i < n; i++)
+            zeros[i] = (uint8_t)((qz_load_u32le(words + i / per * 4) + one) >> (i % per * bits) & top);
         return;
     }
     qz_gptq_unpack_stream(words, n, bits, 1, planar, zeros);

@@ -1,5 +1,6 @@
-/* A GPTQ folder as a qz_model: linears are repacked into integer groups (codes along the row), the rest are views. Reads files
- * of AutoGPTQ, GPTQModel (v1, v2, planar) and of this program. Source: formats/hf-gptq.md sections 4 and 6. */
+/* A GPTQ folder as a qz_model: linears are repacked into integer groups (codes along the row), the rest are views.
+ * Reads files of AutoGPTQ, GPTQModel (v1, v2, planar) and of this program. Source: formats/hf-gptq.md
+ * sections 4 and 6. */
 #include "artifacts/gptq_int.h"
 #include "artifacts/module_rules.h"
 #include "base/bytes.h"
@@ -41,7 +42,8 @@ typedef struct gptq_doubts {
 static qz_status get_int(const json_t *q, const char *key, const char *file, int64_t *out, qz_error *err) {
     const json_t *v = json_object_get(q, key);
     if (!v || json_is_null(v)) return QZ_OK;
-    if (!json_is_integer(v)) return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected a whole number", file, key);
+    if (!json_is_integer(v))
+        return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected a whole number", file, key);
     *out = json_integer_value(v);
     return QZ_OK;
 }
@@ -58,9 +60,13 @@ static qz_status get_params(const json_t *q, const char *file, gptq_params *p, q
     for (size_t i = 0; i < 3; i++) QZ_TRY(get_int(q, bits[i], file, &p->bits, err));
     for (size_t i = 0; i < 2; i++) QZ_TRY(get_int(q, groups[i], file, &p->group, err));
     QZ_TRY(get_sym(q, file, &p->sym, err));
-    if (p->bits < 2 || p->bits > 8) return qz_fail(err, QZ_EUNSUPPORTED, "unsupported GPTQ bits: file '%s': expected 2 to 8, found %lld", file, (long long)p->bits);
+    if (p->bits < 2 || p->bits > 8)
+        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported GPTQ bits: file '%s': expected 2 to 8, found %lld", file,
+                       (long long)p->bits);
     if (p->group != -1 && (p->group < 1 || p->group > 1 << 24))
-        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported GPTQ group size: file '%s': expected -1 or a positive number, found %lld", file, (long long)p->group);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "unsupported GPTQ group size: file '%s': expected -1 or a positive number, found %lld", file,
+                       (long long)p->group);
     return QZ_OK;
 }
 
@@ -70,7 +76,9 @@ static bool made_by_gptqmodel(const json_t *q) {
     for (size_t i = 0; i < (json_is_array(maker) ? json_array_size(maker) : 1); i++) {
         const char *s = json_string_value(json_is_array(maker) ? json_array_get(maker, i) : maker);
         int major = 0, minor = 0;
-        if (s && strncasecmp(s, "gptqmodel:", 10) == 0 && sscanf(s + 10, "%d.%d", &major, &minor) == 2 && (major > 0 || minor >= 9)) return true;
+        if (s && strncasecmp(s, "gptqmodel:", 10) == 0 && sscanf(s + 10, "%d.%d", &major, &minor) == 2 &&
+            (major > 0 || minor >= 9))
+            return true;
     }
     return false;
 }
@@ -90,7 +98,9 @@ static qz_status read_quantization(const qz_folder_config *f, gptq_config *c, qz
     bool v1 = strcasecmp(format, "gptq") == 0, v2 = strcasecmp(format, "gptq_v2") == 0;
     c->planar = strcasecmp(format, "gptq_p") == 0;
     if (marlin || !(v1 || v2 || c->planar))
-        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported GPTQ layout '%s': file '%s': expected gptq, gptq_v2 or gptq_p; this one is permuted for one kernel",
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "unsupported GPTQ layout '%s': file '%s': expected gptq, gptq_v2 or gptq_p; this one is "
+                       "permuted for one kernel",
                        marlin ? "marlin" : format, f->file);
     c->zeros = v1 ? made_by_gptqmodel(f->q) ? QZ_GPTQ_V1_WORDS : QZ_GPTQ_V1_FIELDS : QZ_GPTQ_V2;
     c->dynamic = json_object_get(f->q, "dynamic");
@@ -109,7 +119,10 @@ static qz_status params_of(const gptq_config *c, const char *module, gptq_params
         bool minus = strncmp(key, "-:", 2) == 0, yes = false;
         QZ_TRY(qz_module_match(minus || strncmp(key, "+:", 2) == 0 ? key + 2 : key, module, where, &yes, err));
         if (!yes) continue;
-        if (minus) return qz_fail(err, QZ_EFORMAT, "module '%s' has codes, but key 'dynamic' of file '%s' leaves it float ('%.100s')", module, c->file, key);
+        if (minus)
+            return qz_fail(err, QZ_EFORMAT,
+                           "module '%s' has codes, but key 'dynamic' of file '%s' leaves it float ('%.100s')", module,
+                           c->file, key);
         return json_is_object(v) ? get_params(v, c->file, p, err) : QZ_OK;
     }
     return QZ_OK;
@@ -132,35 +145,45 @@ static void unpack(void *arg, qz_part part) {
     uint8_t *strip = j->strips + part.thread * STRIP * j->cols;
     for (size_t r = lo; r < hi; r += STRIP) {
         size_t m = qz_min_size(STRIP, hi - r);
-        for (size_t k = 0; k < m; k++) qz_gptq_unpack_stream(j->w->data + 4 * (r + k), j->cols, j->bits, j->rows, j->planar, strip + k * j->cols);
-        for (size_t k = 0; k < m; k++) qz_int_pack_row(strip + k * j->cols, j->cols, j->bits, j->codes + (r + k) * j->row_bytes);
+        for (size_t k = 0; k < m; k++)
+            qz_gptq_unpack_stream(j->w->data + 4 * (r + k), j->cols, j->bits, j->rows, j->planar, strip + k * j->cols);
+        for (size_t k = 0; k < m; k++)
+            qz_int_pack_row(strip + k * j->cols, j->cols, j->bits, j->codes + (r + k) * j->row_bytes);
     }
 }
 
-static qz_status wrong_shape(const qz_st *file, const char *module, const gptq_reading *j, const gptq_params *p, qz_error *err) {
+static qz_status wrong_shape(const qz_st *file, const char *module, const gptq_reading *j, const gptq_params *p,
+                             qz_error *err) {
     const qz_st_tensor *const parts[] = { j->w, j->z, j->s, j->g };
     char expected[160];
     size_t n = (size_t)snprintf(expected, sizeof expected, "%u bits in groups of %lld", j->bits, (long long)p->group);
     if (j->w->n_dims == 2 && j->w->dims[0] < LIMIT && j->w->dims[1] < LIMIT) {
-        const uint64_t rows = j->w->dims[1], cols = j->w->dims[0] * 32 / j->bits, group = qz_group_columns(qz_group_read((long)p->group), cols), groups = group ? (cols + group - 1) / group : 0;
-        (void)snprintf(expected + n, sizeof expected - n, " (qzeros [%llu, %llu], scales [%llu, %llu], g_idx [%llu])", (unsigned long long)groups,
-                       (unsigned long long)(rows * j->bits / 32), (unsigned long long)groups, (unsigned long long)rows, (unsigned long long)cols);
+        const uint64_t rows = j->w->dims[1], cols = j->w->dims[0] * 32 / j->bits,
+                       group = qz_group_columns(qz_group_read((long)p->group), cols),
+                       groups = group ? (cols + group - 1) / group : 0;
+        (void)snprintf(expected + n, sizeof expected - n, " (qzeros [%llu, %llu], scales [%llu, %llu], g_idx [%llu])",
+                       (unsigned long long)groups, (unsigned long long)(rows * j->bits / 32),
+                       (unsigned long long)groups, (unsigned long long)rows, (unsigned long long)cols);
     }
     return qz_folder_misfit(file, module, expected, parts, 4, err);
 }
 
-static qz_status shape_job(const qz_st *file, const char *module, const gptq_params *p, gptq_reading *j, qz_error *err) {
+static qz_status shape_job(const qz_st *file, const char *module, const gptq_params *p, gptq_reading *j,
+                           qz_error *err) {
     QZ_TRY(qz_folder_typed(file, module, "qweight", j->w, QZ_ST_I32, QZ_ST_I32, err));
     QZ_TRY(qz_folder_typed(file, module, "qzeros", j->z, QZ_ST_I32, QZ_ST_I32, err));
-    if (!j->s || j->s->dtype != QZ_ST_F32) QZ_TRY(qz_folder_typed(file, module, "scales", j->s, QZ_ST_F16, QZ_ST_BF16, err));
+    if (!j->s || j->s->dtype != QZ_ST_F32)
+        QZ_TRY(qz_folder_typed(file, module, "scales", j->s, QZ_ST_F16, QZ_ST_BF16, err));
     if (j->g) QZ_TRY(qz_folder_typed(file, module, "g_idx", j->g, QZ_ST_I32, QZ_ST_I32, err));
-    if (j->w->dtype != QZ_ST_I32 || j->w->n_dims != 2 || !j->w->dims[0] || !j->w->dims[1] || j->w->dims[0] > LIMIT || j->w->dims[1] > LIMIT)
+    if (j->w->dtype != QZ_ST_I32 || j->w->n_dims != 2 || !j->w->dims[0] || !j->w->dims[1] || j->w->dims[0] > LIMIT ||
+        j->w->dims[1] > LIMIT)
         return wrong_shape(file, module, j, p, err);
     uint64_t bits = j->bits, n = j->w->dims[1], words = j->w->dims[0], k = words * 32 / bits;
     bool whole = k < LIMIT && words * 32 % bits == 0 && n * bits % 32 == 0 && (!j->planar || k % 32 == 0);
     uint64_t group = qz_group_columns(qz_group_read((long)p->group), k), groups = (k + group - 1) / group;
     bool scales = j->s && j->s->n_dims == 2 && j->s->dims[0] == groups && j->s->dims[1] == n;
-    if (!whole || !scales || !qz_folder_shaped(j->z, QZ_ST_I32, 2, groups, n * bits / 32) || (j->g && !qz_folder_shaped(j->g, QZ_ST_I32, 1, k, 0)))
+    if (!whole || !scales || !qz_folder_shaped(j->z, QZ_ST_I32, 2, groups, n * bits / 32) ||
+        (j->g && !qz_folder_shaped(j->g, QZ_ST_I32, 1, k, 0)))
         return wrong_shape(file, module, j, p, err);
     j->rows = (size_t)n;
     j->cols = (size_t)k;
@@ -177,20 +200,23 @@ static qz_status read_scales(const qz_st *file, const gptq_reading *j, uint16_t 
             uint16_t half = 0;
             if (j->s->dtype == QZ_ST_F16) half = qz_load_u16le(j->s->data + 2 * i);
             else {
-                uint32_t u = j->s->dtype == QZ_ST_BF16 ? (uint32_t)qz_load_u16le(j->s->data + 2 * i) << 16 : qz_load_u32le(j->s->data + 4 * i);
+                uint32_t u = j->s->dtype == QZ_ST_BF16 ? (uint32_t)qz_load_u16le(j->s->data + 2 * i) << 16
+                                                       : qz_load_u32le(j->s->data + 4 * i);
                 float x;
                 memcpy(&x, &u, 4);
                 half = qz_f32_to_f16(x);
                 if (qz_f16_to_f32(half) != x)
-                    return qz_fail(err, QZ_EUNSUPPORTED, "scale is no float16: file '%s', tensor '%s', group %zu, output %zu: found %g", file->path, j->s->name, g, n,
-                                   (double)x);
+                    return qz_fail(err, QZ_EUNSUPPORTED,
+                                   "scale is no float16: file '%s', tensor '%s', group %zu, output %zu: found %g",
+                                   file->path, j->s->name, g, n, (double)x);
             }
             out[n * j->groups + g] = half;
         }
     return QZ_OK;
 }
 
-static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const gptq_reading *j, uint8_t *out, bool *sym, qz_error *err) {
+static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const gptq_reading *j, uint8_t *out, bool *sym,
+                            qz_error *err) {
     uint8_t half = (uint8_t)(1u << (j->bits - 1));
     size_t odd = 0, lost = 0;
     uint8_t *row = qz_alloc_array(j->rows, 1);
@@ -198,7 +224,8 @@ static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const gp
     qz_gptq_zeros kind = c->zeros == QZ_GPTQ_V1_WORDS && 32 % j->bits ? QZ_GPTQ_V1_FIELDS : c->zeros;
     if (j->planar) kind = QZ_GPTQ_V2;
     for (size_t g = 0; g < j->groups; g++) {
-        qz_gptq_unpack_zeros(j->z->data + g * (j->rows * j->bits / 32) * 4, j->rows, j->bits, j->planar, kind, row, &lost);
+        qz_gptq_unpack_zeros(j->z->data + g * (j->rows * j->bits / 32) * 4, j->rows, j->bits, j->planar, kind, row,
+                             &lost);
         for (size_t n = 0; n < j->rows; n++) {
             out[n * j->groups + g] = row[n];
             if (row[n] != half && odd++ == 0 && p->sym == 1 && c->doubts->zeros++ == 0) c->doubts->zero_point = row[n];
@@ -206,7 +233,8 @@ static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const gp
     }
     qz_free(row);
     *sym = p->sym == 1;
-    if (*sym) { /* whatever the file holds: most loaders of symmetric files do not read it; a doubt if it is another value */
+    /* whatever the file holds: most loaders of symmetric files do not read it; a doubt if it is another value */
+    if (*sym) {
         memset(out, half, j->rows * j->groups);
         return QZ_OK;
     }
@@ -215,9 +243,10 @@ static qz_status read_zeros(const gptq_config *c, const gptq_params *p, const gp
     return QZ_OK;
 }
 
-/* g_idx, or NULL where it says nothing new. One that puts every column into group 0 of several was never filled: engines take it
- * as absent (ExLlama, and vLLM where desc_act is false), and so do we. */
-static qz_status read_g_idx(const qz_st *file, const gptq_config *c, gptq_reading *j, size_t group, qz_arena *arena, const uint32_t **out, qz_error *err) {
+/* g_idx, or NULL where it says nothing new. One that puts every column into group 0 of several was never filled:
+ * engines take it as absent (ExLlama, and vLLM where desc_act is false), and so do we. */
+static qz_status read_g_idx(const qz_st *file, const gptq_config *c, gptq_reading *j, size_t group, qz_arena *arena,
+                            const uint32_t **out, qz_error *err) {
     bool trivial = j->cols % group == 0; /* a short last group needs the list */
     bool unfilled = j->g && j->groups > 1;
     for (size_t k = 0; k < j->cols && unfilled; k++) unfilled = qz_load_u32le(j->g->data + 4 * k) == 0;
@@ -231,8 +260,9 @@ static qz_status read_g_idx(const qz_st *file, const gptq_config *c, gptq_readin
     for (size_t k = 0; k < j->cols; k++) {
         g[k] = j->g ? qz_load_u32le(j->g->data + 4 * k) : (uint32_t)(k / group);
         if (g[k] >= j->groups)
-            return qz_fail(err, QZ_EFORMAT, "group out of range: file '%s', tensor '%s', element %zu: expected below %zu, found %d", file->path, j->g->name, k,
-                           j->groups, (int)g[k]);
+            return qz_fail(err, QZ_EFORMAT,
+                           "group out of range: file '%s', tensor '%s', element %zu: expected below %zu, found %d",
+                           file->path, j->g->name, k, j->groups, (int)g[k]);
         trivial &= g[k] == k / group;
         if (g[k] != k / group && c->act_order == 0) ordered = true;
     }
@@ -257,8 +287,9 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     char *name = module ? qz_arena_printf(&m->arena, "%s.weight", module) : NULL;
     if (!name || !g) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     QZ_TRY(params_of(c, module, &p, err));
-    gptq_reading j = { .w = t, .z = qz_folder_part(r->dir, module, "qzeros"), .s = qz_folder_part(r->dir, module, "scales"),
-              .g = qz_folder_part(r->dir, module, "g_idx"), .bits = (uint32_t)p.bits };
+    gptq_reading j = { .w = t, .z = qz_folder_part(r->dir, module, "qzeros"),
+                       .s = qz_folder_part(r->dir, module, "scales"),
+                       .g = qz_folder_part(r->dir, module, "g_idx"), .bits = (uint32_t)p.bits };
     j.planar = (c->planar && p.bits == 3) || p.bits == 5 || p.bits == 6 || p.bits == 7;
     QZ_TRY(shape_job(file, module, &p, &j, err));
     size_t threads = r->run ? qz_pool_size(r->run->pool) : 1, n_strips = 0;
@@ -266,20 +297,26 @@ static qz_status add_linear(const qz_folder_reader *r, const qz_st *file, const 
     uint8_t *zeros = qz_arena_alloc(&m->arena, j.rows, j.groups);
     j.codes = qz_arena_alloc(&m->arena, j.rows, j.row_bytes);
     j.strips = qz_mul_size(threads * STRIP, j.cols, &n_strips) ? qz_alloc_array(n_strips, 1) : NULL;
-    qz_status st = scales && zeros && j.codes && j.strips ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    qz_status st = scales && zeros && j.codes && j.strips
+                       ? QZ_OK
+                       : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     if (st == QZ_OK) qz_pool_run(r->run ? r->run->pool : NULL, 0, unpack, &j);
     qz_free(j.strips);
     QZ_TRY(st);
     size_t group = qz_group_columns(qz_group_read((long)p.group), j.cols);
-    *g = (qz_int_group){ .base = { &qz_int_group_ops, j.rows, j.cols }, .place = place, .bits = j.bits, .group_size = (uint32_t)group, .rows = j.rows, .cols = j.cols, .groups = j.groups, .codes = j.codes,
+    *g = (qz_int_group){ .base = { &qz_int_group_ops, j.rows, j.cols }, .place = place, .bits = j.bits,
+                         .group_size = (uint32_t)group, .rows = j.rows, .cols = j.cols, .groups = j.groups,
+                         .codes = j.codes,
                          .scales = scales, .zero_points = zeros };
     QZ_TRY(read_scales(file, &j, scales, err));
     QZ_TRY(read_zeros(c, &p, &j, zeros, &g->sym, err));
     const size_t g_bytes = j.g ? (size_t)j.g->bytes : 0;
     QZ_TRY(read_g_idx(file, c, &j, group, &m->arena, &g->g_idx, err));
     qz_map_forget(t->data, (size_t)t->bytes);
-    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_CODED, .rows = j.rows, .cols = j.cols,
-                                                   .n_dims = 2, .bytes = (size_t)(t->bytes + j.z->bytes + j.s->bytes) + g_bytes,
+    m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = t->name, .type = QZ_TYPE_CODED,
+                                                   .rows = j.rows, .cols = j.cols,
+                                                   .n_dims = 2,
+                                                   .bytes = (size_t)(t->bytes + j.z->bytes + j.s->bytes) + g_bytes,
                                                    .coded = &g->base, .file = file->path, .offset = t->offset };
     return QZ_OK;
 }
@@ -317,7 +354,9 @@ static qz_status describe(qz_model *m, const gptq_config *c, qz_error *err) {
         const qz_int_group *x = qz_int_group_of(m->tensors[i].coded);
         if (!x) continue;
         if (!first) first = x;
-        if (!g && x->bits == c->base.bits && x->group_size == qz_group_columns(qz_group_read((long)c->base.group), x->cols)) g = x;
+        if (!g && x->bits == c->base.bits &&
+            x->group_size == qz_group_columns(qz_group_read((long)c->base.group), x->cols))
+            g = x;
         act_order |= x->g_idx != NULL;
     }
     if (!g) g = first;
@@ -329,10 +368,13 @@ static qz_status describe(qz_model *m, const gptq_config *c, qz_error *err) {
     if (g->group_size != g->cols || c->base.group > 0) snprintf(size, sizeof size, "%u", g->group_size);
     m->scheme = "gptq";
     m->container = qz_arena_printf(&m->arena, "gptq %s", version);
-    m->encoding = qz_arena_printf(&m->arena, "W%u g%s %s%s%s", g->bits, size, g->sym ? "sym" : "asym", act_order ? " act_order" : "", others);
-    m->contract = bits[0] == bits[1] ? qz_arena_printf(&m->arena, "W%uA16", bits[0]) : qz_arena_printf(&m->arena, "W%u-%uA16", bits[0], bits[1]);
+    m->encoding = qz_arena_printf(&m->arena, "W%u g%s %s%s%s", g->bits, size, g->sym ? "sym" : "asym",
+                                  act_order ? " act_order" : "", others);
+    m->contract = bits[0] == bits[1] ? qz_arena_printf(&m->arena, "W%uA16", bits[0])
+                                     : qz_arena_printf(&m->arena, "W%u-%uA16", bits[0], bits[1]);
     m->config.dtype = QZ_TYPE_F16;
-    return m->container && m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    return m->container && m->encoding && m->contract ? QZ_OK
+                                                      : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 
 static qz_status say_doubts(qz_run *run, qz_model *m, const gptq_config *c, qz_error *err) {
@@ -340,16 +382,38 @@ static qz_status say_doubts(qz_run *run, qz_model *m, const gptq_config *c, qz_e
     const int half = 1 << (c->base.bits - 1);
     const bool v2 = c->zeros == QZ_GPTQ_V2;
     if (d->lost && run)
-        qz_warn(run, "%s: %zu zero points of this v1 file may have lost their value (stored as %d); makers disagree about them", m->path, d->lost, (1 << c->base.bits) - 1);
+        qz_warn(run,
+                "%s: %zu zero points of this v1 file may have lost their value (stored as %d); makers disagree about "
+                "them",
+                m->path, d->lost, (1 << c->base.bits) - 1);
     if (d->zeros)
-        QZ_TRY(qz_model_doubt(run, m, err, "%zu modules: symmetric codes need zero point %d, and the stored qzeros read as format %s give %u%s: taken as %d here, engines that read them "
-                              "(vLLM's exllama kernel) compute other weights", d->zeros, half, c->planar ? "gptq_p" : v2 ? "gptq_v2" : "gptq", d->zero_point,
-                              d->zero_point == (unsigned)(v2 ? half - 1 : half + 1) ? v2 ? ", as a file of format gptq would hold" : ", as a file of format gptq_v2 would hold" : "", half));
+        QZ_TRY(qz_model_doubt(run, m, err,
+                              "%zu modules: symmetric codes need zero point %d, and the stored qzeros read as format "
+                              "%s give %u%s: taken as %d here, engines that read them "
+                              "(vLLM's exllama kernel) compute other weights",
+                              d->zeros, half,
+                              c->planar ? "gptq_p"
+                              : v2      ? "gptq_v2"
+                                        : "gptq",
+                              d->zero_point,
+                              d->zero_point == (unsigned)(v2 ? half - 1 : half + 1)
+                                  ? v2 ? ", as a file of format gptq would hold"
+                                       : ", as a file of format gptq_v2 would hold"
+                                  : "",
+                              half));
     if (d->zero_groups)
-        QZ_TRY(qz_model_doubt(run, m, err, "%zu modules: g_idx is all zeros over several groups%s: taken as absent (columns in order) as vLLM and ExLlama do; AutoGPTQ would obey it",
-                              d->zero_groups, c->act_order == 0 ? " with desc_act false" : c->act_order == 1 ? " with desc_act true" : ""));
+        QZ_TRY(qz_model_doubt(run, m, err,
+                              "%zu modules: g_idx is all zeros over several groups%s: taken as absent (columns in "
+                              "order) as vLLM and ExLlama do; AutoGPTQ would obey it",
+                              d->zero_groups,
+                              c->act_order == 0   ? " with desc_act false"
+                              : c->act_order == 1 ? " with desc_act true"
+                                                  : ""));
     if (d->ordered)
-        QZ_TRY(qz_model_doubt(run, m, err, "%zu modules: g_idx puts columns out of order, and desc_act is false: g_idx is obeyed here, vLLM ignores it and computes other weights", d->ordered));
+        QZ_TRY(qz_model_doubt(run, m, err,
+                              "%zu modules: g_idx puts columns out of order, and desc_act is false: g_idx is obeyed "
+                              "here, vLLM ignores it and computes other weights",
+                              d->ordered));
     return QZ_OK;
 }
 
@@ -367,5 +431,9 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     return st;
 }
 
-qz_status qz_gptq_detect(const char *path, bool *yes, qz_error *err) { return qz_folder_detect(path, "gptq", yes, err); }
-qz_status qz_gptq_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) { return qz_folder_read(run, path, fill, out, err); }
+qz_status qz_gptq_detect(const char *path, bool *yes, qz_error *err) {
+    return qz_folder_detect(path, "gptq", yes, err);
+}
+qz_status qz_gptq_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err) {
+    return qz_folder_read(run, path, fill, out, err);
+}

@@ -1,5 +1,6 @@
 /* GPTQ packing, reader and writer. Outside truth: files, zero points and dequantizations of AutoGPTQ and GPTQModel
- * (tests/golden/gptq/gptq.safetensors): every word and every dequantized value is compared bit for bit in all 22 cases. */
+ * (tests/golden/gptq/gptq.safetensors): every word and every dequantized value is compared bit for bit in
+ * all 22 cases. */
 #include "artifacts/gptq_int.h"
 #include "artifacts/testing.h"
 #include "base/bytes.h"
@@ -11,9 +12,12 @@ enum { N = 32, K = 128 };
 static qz_st golden;
 static char dir[] = "/tmp/qz_gptq_XXXXXX";
 
-static const char *const cases[] = { "b2_asym_g32", "b2_asym_g32_act", "b2_sym_g32", "b2_sym_g32_act", "b3_asym_g32", "b3_asym_g32_act", "b3_sym_g32",
-                                     "b3_sym_g32_act", "b4_asym_g32", "b4_asym_g32_act", "b4_asym_g32_act_static", "b4_asym_g32_mse", "b4_sym_g32",
-                                     "b4_sym_g32_act", "b4_sym_g32_bs32", "b4_sym_g32_mse", "b4_sym_gm1", "b4_sym_gm1_act", "b8_asym_g32",
+static const char *const cases[] = { "b2_asym_g32", "b2_asym_g32_act", "b2_sym_g32", "b2_sym_g32_act", "b3_asym_g32",
+                                     "b3_asym_g32_act", "b3_sym_g32",
+                                     "b3_sym_g32_act", "b4_asym_g32", "b4_asym_g32_act", "b4_asym_g32_act_static",
+                                     "b4_asym_g32_mse", "b4_sym_g32",
+                                     "b4_sym_g32_act", "b4_sym_g32_bs32", "b4_sym_g32_mse", "b4_sym_gm1",
+                                     "b4_sym_gm1_act", "b8_asym_g32",
                                      "b8_asym_g32_act", "b8_sym_g32", "b8_sym_g32_act" };
 
 static const qz_st_tensor *get(const char *set, const char *name) { return golden_tensor(&golden, set, name); }
@@ -54,13 +58,15 @@ static void dequantized(void **state) {
                 scales[n * groups + g] = qz_load_u16le(s->data + 2 * (g * N + n));
             }
         }
-        qz_int_group g = { .bits = bits, .group_size = (uint32_t)(K / groups), .rows = N, .cols = K, .groups = groups, .codes = packed, .scales = scales,
+        qz_int_group g = { .bits = bits, .group_size = (uint32_t)(K / groups), .rows = N, .cols = K, .groups = groups,
+                           .codes = packed, .scales = scales,
                            .zero_points = zeros, .g_idx = g_idx };
         for (size_t n = 0; n < N; n++) {
             qz_int_group_decode_row(&g, n, y);
             for (size_t k = 0; k < K; k++) {
                 uint16_t want = qz_load_u16le(d->data + 2 * (k * N + n)), got = qz_f32_to_f16(y[k]);
-                if (got != want && ((got | want) & 0x7fff)) fail_msg("%s [%zu, %zu]: %04x, expected %04x", set, n, k, got, want);
+                if (got != want && ((got | want) & 0x7fff))
+                    fail_msg("%s [%zu, %zu]: %04x, expected %04x", set, n, k, got, want);
             }
         }
     }
@@ -80,12 +86,14 @@ static void packed(void **state) {
         for (size_t n = 0; n < N; n++) qz_gptq_pack_stream(codes + n * K, K, bits, N, words + n);
         assert_memory_equal(words, get(set, "qweight")->data, K * N * bits / 8);
         for (size_t g = 0; g < groups; g++) {
-            const uint8_t *v1 = get(set, "qzeros_v1")->data + g * N * bits / 8, *v2 = get(set, "qzeros_v2")->data + g * N * bits / 8;
+            const uint8_t *v1 = get(set, "qzeros_v1")->data + g * N * bits / 8,
+                          *v2 = get(set, "qzeros_v2")->data + g * N * bits / 8;
             for (size_t n = 0; n < N; n++) row[n] = zeros[n * groups + g];
             memset(zero_words, 0, sizeof zero_words);
             qz_gptq_pack_stream(row, N, bits, 1, zero_words);
             assert_memory_equal(zero_words, v2, N * bits / 8);
-            qz_gptq_unpack_zeros(v1, N, bits, false, bits == 3 ? QZ_GPTQ_V1_FIELDS : QZ_GPTQ_V1_WORDS, row, &lost); /* as the maker converts */
+            /* as the maker converts */
+            qz_gptq_unpack_zeros(v1, N, bits, false, bits == 3 ? QZ_GPTQ_V1_FIELDS : QZ_GPTQ_V1_WORDS, row, &lost);
             for (size_t n = 0; n < N; n++) assert_int_equal(row[n], zeros[n * groups + g]);
             if (!sym) continue;
             for (size_t n = 0; n < N; n++) row[n]--;
@@ -181,7 +189,9 @@ static void overrides(void **state) {
     static float want[160 * 64], got[160 * 64];
     write_folder("gptq:w4g32");
     decode(want);
-    replace("config.json", "\"group_size\": 32", "\"group_size\": 64, \"dynamic\": {\"-:nothing\": {}, \"+:.*\\\\.(self_attn|mlp)\\\\..*\": {\"group_size\": 32}}");
+    replace("config.json", "\"group_size\": 32",
+            "\"group_size\": 64, \"dynamic\": {\"-:nothing\": {}, \"+:.*\\\\.(self_attn|mlp)\\\\..*\": "
+            "{\"group_size\": 32}}");
     decode(got);
     assert_memory_equal(got, want, sizeof want);
     qz_model *m;
@@ -203,15 +213,18 @@ static void names(void **state) {
         { "GPTQ:W3G-1", "gptq:w3g-1", true, false, false, 0 },
         { "gptq:w4g128+asym", "gptq:w4g128+asym", false, true, false, 128 },
         { "gptq:w2g64+asym+v1", "gptq:w2g64+asym+v1", false, false, false, 64 },
-        { "gptq:w4g128+asym+act_order+static_groups+v2+lm_head", "gptq:w4g128+asym+act_order+static_groups+v2+lm_head", false, true, true, 128 },
+        {"gptq:w4g128+asym+act_order+static_groups+v2+lm_head", "gptq:w4g128+asym+act_order+static_groups+v2+lm_head",
+         false, true, true, 128 },
     };
-    static const char *const bad[] = { "gptq:w5g128", "gptq:w4g100", "gptq:w4", "gptq:w4g128+sym+asym", "gptq:w4g128+v1+v2", "gptq:w4g128+static_groups",
+    static const char *const bad[] = { "gptq:w5g128", "gptq:w4g100", "gptq:w4", "gptq:w4g128+sym+asym",
+                                       "gptq:w4g128+v1+v2", "gptq:w4g128+static_groups",
                                        "gptq:w4g128+nothing", "gptq:w4g128+act_order+x" };
     qz_scheme_spec s;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         OK(qz_scheme_parse(good[i].text, &s, err));
         assert_string_equal(s.name, good[i].name);
-        assert_true(s.sym == good[i].sym && s.v2 == good[i].v2 && s.act_order == good[i].act && s.group_size == good[i].group);
+        assert_true(s.sym == good[i].sym && s.v2 == good[i].v2 && s.act_order == good[i].act &&
+                    s.group_size == good[i].group);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         qz_error e = {0};
@@ -224,7 +237,9 @@ static int setup(void **state) {
     qz_error err = {0};
     if (!mkdtemp(dir)) return -1;
     snprintf(folder, sizeof folder, "%s/out", dir);
-    return qz_st_open(&golden, "tests/golden/gptq/gptq.safetensors", &err) == QZ_OK ? 0 : (fprintf(stderr, "%s\n", err.text), -1);
+    return qz_st_open(&golden, "tests/golden/gptq/gptq.safetensors", &err) == QZ_OK
+               ? 0
+               : (fprintf(stderr, "%s\n", err.text), -1);
 }
 static int teardown(void **state) {
     (void)state;
@@ -233,7 +248,9 @@ static int teardown(void **state) {
     return qz_remove_tree(dir, &err) == QZ_OK ? 0 : -1;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(dequantized), cmocka_unit_test(packed), cmocka_unit_test(ambiguous_zeros), cmocka_unit_test(planar),
-                                        cmocka_unit_test(spellings), cmocka_unit_test(overrides), cmocka_unit_test(names) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(dequantized), cmocka_unit_test(packed),
+                                       cmocka_unit_test(ambiguous_zeros), cmocka_unit_test(planar),
+                                        cmocka_unit_test(spellings), cmocka_unit_test(overrides),
+                                        cmocka_unit_test(names) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

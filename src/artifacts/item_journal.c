@@ -13,8 +13,8 @@ static void plan_hash(const qz_artifact_plan *p, char hex[65]) {
     qz_sha256_update(&h, p->spec.name, strlen(p->spec.name));
     for (size_t i = 0; i < p->n_items; i++) {
         const qz_artifact_item *it = &p->items[i];
-        int n = snprintf(line, sizeof line, "\n%.150s %d %zu %llu %llu", it->out_name, (int)it->type, it->file, (unsigned long long)it->offset,
-                         (unsigned long long)it->bytes);
+        int n = snprintf(line, sizeof line, "\n%.150s %d %zu %llu %llu", it->out_name, (int)it->type, it->file,
+                         (unsigned long long)it->offset, (unsigned long long)it->bytes);
         qz_sha256_update(&h, line, (size_t)n);
     }
     for (size_t i = 0; i < p->n_files; i++)
@@ -77,7 +77,9 @@ static size_t valid_items(qz_artifact_writer *w, const qz_journal *j) {
         const char *line = j->lines[done + 1];
         size_t k = (size_t)snprintf(want, sizeof want, "%zu ", done);
         char *end;
-        if (strncmp(line, want, k) || strlen(line) != k + 64 + 17 || line[k + 64] != ' ' || !item_matches(w, &m, done, line + k)) break;
+        if (strncmp(line, want, k) || strlen(line) != k + 64 + 17 || line[k + 64] != ' ' ||
+            !item_matches(w, &m, done, line + k))
+            break;
         w->meant[done] = strtoull(line + k + 65, &end, 16);
         if (*end) break;
     }
@@ -103,8 +105,11 @@ qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *er
     const size_t kept = old.n > 1 ? old.n - 1 : 0;
     if (kept && !same_plan(w, &old)) {
         qz_journal_close(&old, false);
-        return qz_fail(err, QZ_EUSAGE, "cannot resume '%s': the interrupted run had other settings, another source or other data (%zu of its tensors are finished); "
-                       "give its own options, or run without --resume to begin anew", w->path, kept);
+        return qz_fail(err, QZ_EUSAGE,
+                       "cannot resume '%s': the interrupted run had other settings, another source or other data (%zu "
+                       "of its tensors are finished); "
+                       "give its own options, or run without --resume to begin anew",
+                       w->path, kept);
     }
     *done = valid_items(w, &old);
     qz_journal_close(&old, false);
@@ -114,9 +119,13 @@ qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *er
 
 void qz_item_journal_mourn(const qz_artifact_writer *w) {
     qz_journal old = {0};
-    if (!qz_path_exists(w->journal_path) || qz_journal_open(&old, w->journal_path, false, &(qz_error){0}) != QZ_OK) return;
+    if (!qz_path_exists(w->journal_path) || qz_journal_open(&old, w->journal_path, false, &(qz_error){0}) != QZ_OK)
+        return;
     if (old.n > 1 && strncmp(old.lines[0], HEAD, sizeof HEAD - 1) == 0)
-        qz_warn(w->run, "'%s': begun anew, %zu finished tensors of an interrupted run are dropped (--resume would have continued it)", w->path, old.n - 1);
+        qz_warn(w->run,
+                "'%s': begun anew, %zu finished tensors of an interrupted run are dropped (--resume would have "
+                "continued it)",
+                w->path, old.n - 1);
     qz_journal_close(&old, false);
 }
 
@@ -135,7 +144,8 @@ qz_status qz_item_journal_start(qz_artifact_writer *w, size_t done, qz_error *er
 
 qz_status qz_item_journal_append(qz_artifact_writer *w, qz_error *err) {
     if (w->pending.failed) return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
-    if (w->pending.len) QZ_TRY(qz_journal_add(&w->journal, err, "%.*s", (int)w->pending.len - 1, w->pending.ptr)); /* add ends the line */
+    /* add ends the line */
+    if (w->pending.len) QZ_TRY(qz_journal_add(&w->journal, err, "%.*s", (int)w->pending.len - 1, w->pending.ptr));
     qz_str_clear(&w->pending);
     return QZ_OK;
 }

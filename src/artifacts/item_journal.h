@@ -1,11 +1,14 @@
-/* The journal of a writer: which items are complete, with the SHA-256 of their bytes. First line: format and a hash of the
- * plan; then "index sha" per item, appended only after the data are on disk. A resume trusts nothing: it hashes the data again.
- * File: NAME.partial.journal, made before anything else and removed after the last rename: while it is there the job is unfinished. */
+/* The journal of a writer: which items are complete, with the SHA-256 of their bytes. First line: format and a hash of
+ * the plan; then "index sha" per item, appended only after the data are on disk. A resume trusts nothing: it hashes the
+ * data again.
+ * File: NAME.partial.journal, made before anything else and removed after the last rename: while it is there the
+ * job is unfinished. */
 #ifndef QZ_ARTIFACTS_ITEM_JOURNAL_H
 #define QZ_ARTIFACTS_ITEM_JOURNAL_H
 #include "artifacts/artifacts_int.h"
 
-/* *done = items that are complete and whose data match; 0 if there is no journal, or it has none. QZ_EUSAGE: it has some of another plan. */
+/* *done = items that are complete and whose data match; 0 if there is no journal, or it has none. QZ_EUSAGE: it has
+ * some of another plan. */
 qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *err);
 /* Says what of an interrupted run is about to be dropped. */
 void qz_item_journal_mourn(const qz_artifact_writer *w);

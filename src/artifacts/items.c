@@ -4,14 +4,16 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void add(qz_slot *s, size_t *n, const qz_tensor_view *t, long layer, int linear, const qz_bound *site, size_t expert) {
+static void add(qz_slot *s, size_t *n, const qz_tensor_view *t, long layer, int linear, const qz_bound *site,
+                size_t expert) {
     if (t) s[(*n)++] = (qz_slot){ t, layer, linear, site, expert };
 }
 
 static size_t count(const qz_model *m) {
     size_t n = 3;
     for (size_t l = 0; l < m->config.layers; l++)
-        for (size_t i = 0; i < m->blocks[l].n_sites; i++) n += qz_max_size(1, m->blocks[l].sites[i].site.experts) + (m->blocks[l].sites[i].bias != NULL);
+        for (size_t i = 0; i < m->blocks[l].n_sites; i++)
+            n += qz_max_size(1, m->blocks[l].sites[i].site.experts) + (m->blocks[l].sites[i].bias != NULL);
     return n;
 }
 
@@ -34,7 +36,8 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
     return QZ_OK;
 }
 
-qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out, qz_error *err) {
+qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out,
+                         qz_error *err) {
     const bool norm = s->t == m->final_norm || (s->site && s->site->site.kind == QZ_SITE_NORM);
     const bool less = !gguf && qz_family_get(m->config.family)->norm_plus_one; /* how the container stores them */
     *out = s->t;
@@ -85,8 +88,8 @@ void qz_plan_totals(qz_artifact_plan *p) {
     p->bits_per_weight = weights ? 8.0 * (double)p->weight_bytes / (double)weights : 0;
 }
 
-qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec, const qz_artifact_context *ctx,
-                                qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
+qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec,
+                                const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     *out = (qz_artifact_plan){ .spec = *spec, .model = m, .context = ctx };
     QZ_TRY(qz_scheme_ops_get(spec->scheme)->plan(run, m, ctx, arena, out, err));
     qz_plan_totals(out);

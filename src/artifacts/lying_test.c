@@ -1,5 +1,5 @@
-/* Artifacts that lie: valid containers whose content contradicts itself. Each is one change to a good file and must be refused
- * with the key or tensor in the text, before any work. */
+/* Artifacts that lie: valid containers whose content contradicts itself. Each is one change to a good file and must be
+ * refused with the key or tensor in the text, before any work. */
 #include "artifacts/testing.h"
 #include "base/rng.h"
 #include <stdlib.h>
@@ -11,7 +11,8 @@ static char good[64], bad[64], folder[64];
 typedef struct {
     const char *what;
     const char *drop_key, *drop_tensor; /* left out */
-    const char *key; int kind; uint64_t value; /* replaced or added: 'u' u32, 's' string "zzz", 'f' f32 nan, 'a' array {value, 1}, 'l' u64 */
+    /* replaced or added: 'u' u32, 's' string "zzz", 'f' f32 nan, 'a' array {value, 1}, 'l' u64 */
+    const char *key; int kind; uint64_t value;
     const char *add_tensor; uint64_t dims[2]; uint32_t type;
     const char *error;
 } change;
@@ -43,7 +44,10 @@ static void rewrite(const change *c) {
     if (c->key && !done) put_changed(&m, c);
     for (size_t i = 0; i < g.n; i++) {
         if (c->drop_tensor && strcmp(g.tensors[i].name, c->drop_tensor) == 0) continue;
-        items[n] = (qz_gguf_item){ g.tensors[i].name, g.tensors[i].type->id, g.tensors[i].n_dims, { g.tensors[i].dims[0], g.tensors[i].dims[1] } };
+        items[n] = (qz_gguf_item){g.tensors[i].name,
+                                  g.tensors[i].type->id,
+                                  g.tensors[i].n_dims,
+                                  {g.tensors[i].dims[0], g.tensors[i].dims[1]}};
         from[n++] = &g.tensors[i];
     }
     if (c->add_tensor) {
@@ -68,28 +72,39 @@ static void gguf_lies(void **state) {
         { .what = "no architecture", .drop_key = "general.architecture", .error = "general.architecture" },
         { .what = "no layers key", .drop_key = "qwen2.block_count", .error = "qwen2.block_count" },
         { .what = "no eps", .drop_key = "qwen2.attention.layer_norm_rms_epsilon", .error = "layer_norm_rms_epsilon" },
-        { .what = "eps below zero", .key = "qwen2.attention.layer_norm_rms_epsilon", .kind = 'f', .error = "rms_norm_eps" },
+        {.what = "eps below zero", .key = "qwen2.attention.layer_norm_rms_epsilon", .kind = 'f',
+         .error = "rms_norm_eps" },
         { .what = "unknown architecture", .key = "general.architecture", .kind = 's', .error = "'zzz'" },
         { .what = "too many layers", .key = "qwen2.block_count", .kind = 'u', .value = 600, .error = "block_count" },
         { .what = "layers 2^40", .key = "qwen2.block_count", .kind = 'l', .value = 1ull << 40, .error = "block_count" },
-        { .what = "one layer more than there is", .key = "qwen2.block_count", .kind = 'u', .value = 4, .error = "model.layers.3." },
-        { .what = "no heads", .key = "qwen2.attention.head_count", .kind = 'u', .value = 0, .error = "num_attention_heads" },
-        { .what = "head count as text", .key = "qwen2.attention.head_count", .kind = 's', .error = "qwen2.attention.head_count" },
-        { .what = "layers of different shape", .key = "qwen2.attention.head_count_kv", .kind = 'a', .value = 2, .error = "head_count_kv" },
-        { .what = "kv heads above heads", .key = "qwen2.attention.head_count_kv", .kind = 'u', .value = 8, .error = "num_key_value_heads" },
-        { .what = "other width", .key = "qwen2.embedding_length", .kind = 'u', .value = 128, .error = "token_embd.weight" },
+        {.what = "one layer more than there is", .key = "qwen2.block_count", .kind = 'u', .value = 4,
+         .error = "model.layers.3." },
+        {.what = "no heads", .key = "qwen2.attention.head_count", .kind = 'u', .value = 0,
+         .error = "num_attention_heads" },
+        {.what = "head count as text", .key = "qwen2.attention.head_count", .kind = 's',
+         .error = "qwen2.attention.head_count" },
+        {.what = "layers of different shape", .key = "qwen2.attention.head_count_kv", .kind = 'a', .value = 2,
+         .error = "head_count_kv" },
+        {.what = "kv heads above heads", .key = "qwen2.attention.head_count_kv", .kind = 'u', .value = 8,
+         .error = "num_key_value_heads" },
+        {.what = "other width", .key = "qwen2.embedding_length", .kind = 'u', .value = 128,
+         .error = "token_embd.weight" },
         { .what = "head dim zero", .key = "qwen2.attention.key_length", .kind = 'u', .value = 0, .error = "head_dim" },
-        { .what = "partial rotary", .key = "qwen2.rope.dimension_count", .kind = 'u', .value = 8, .error = "rope.dimension_count" },
+        {.what = "partial rotary", .key = "qwen2.rope.dimension_count", .kind = 'u', .value = 8,
+         .error = "rope.dimension_count" },
         { .what = "unknown scaling", .key = "qwen2.rope.scaling.type", .kind = 's', .error = "rope.scaling.type" },
         { .what = "experts", .key = "qwen2.expert_count", .kind = 'u', .value = 8, .error = "expert_count" },
         { .what = "split", .key = "split.count", .kind = 'u', .value = 3, .error = "one of 3 parts" },
-        { .what = "missing tensor", .drop_tensor = "blk.1.ffn_up.weight", .error = "model.layers.1.mlp.up_proj.weight" },
+        {.what = "missing tensor", .drop_tensor = "blk.1.ffn_up.weight", .error = "model.layers.1.mlp.up_proj.weight" },
         { .what = "missing bias", .drop_tensor = "blk.2.attn_k.bias", .error = "model.layers.2.self_attn.k_proj.bias" },
         { .what = "no embedding", .drop_tensor = "token_embd.weight", .error = "token_embd.weight" },
-        { .what = "unknown tensor", .add_tensor = "blk.0.attn_sinks.weight", .dims = { 32, 1 }, .error = "blk.0.attn_sinks.weight" },
-        { .what = "head of another shape", .add_tensor = "output.weight", .dims = { 64, 32 }, .error = "output.weight" },
-        { .what = "type without decoder", .add_tensor = "output.weight", .dims = { 64, 256 }, .type = 20, .error = "found iq4_nl" },
-        { .what = "rope table of another length", .add_tensor = "rope_freqs.weight", .dims = { 64, 1 }, .error = "rope_freqs.weight" },
+        {.what = "unknown tensor", .add_tensor = "blk.0.attn_sinks.weight", .dims = { 32, 1 },
+         .error = "blk.0.attn_sinks.weight" },
+        {.what = "head of another shape", .add_tensor = "output.weight", .dims = { 64, 32 }, .error = "output.weight" },
+        {.what = "type without decoder", .add_tensor = "output.weight", .dims = { 64, 256 }, .type = 20,
+         .error = "found iq4_nl" },
+        {.what = "rope table of another length", .add_tensor = "rope_freqs.weight", .dims = { 64, 1 },
+         .error = "rope_freqs.weight" },
     };
     convert("tests/golden/zoo/qwen2", "gguf:F32", good);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -216,11 +231,12 @@ static void put_bytes(const char *path, const char *bytes, size_t n) { /* withou
     assert_int_equal(fclose(f), 0);
 }
 
-/* Bytes changed at random in config.json or anywhere in the weights, the header mostly: a folder opens or is refused, and what
- * opens decodes within its bounds (sanitizers watch). */
+/* Bytes changed at random in config.json or anywhere in the weights, the header mostly: a folder opens or is refused,
+ * and what opens decodes within its bounds (sanitizers watch). */
 static void random_damage(void **state) {
     (void)state;
-    static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32+asym+act_order", "gptq:w3g32", "bnb:nf4+double", "bnb:int8" };
+    static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32+asym+act_order", "gptq:w3g32", "bnb:nf4+double",
+                                           "bnb:int8" };
     static float row[4096];
     qz_rng rng;
     qz_rng_seed(&rng, 42);
@@ -240,7 +256,8 @@ static void random_damage(void **state) {
             size_t reach = f && qz_rng_below(&rng, 3) ? 20000 : n[f];
             for (size_t k = 1 + (size_t)qz_rng_below(&rng, 4); k--;) {
                 size_t at = (size_t)qz_rng_below(&rng, qz_min_size(reach, n[f]));
-                bytes[at] = (char)(qz_rng_below(&rng, 2) ? '0' + qz_rng_below(&rng, 10) : qz_rng_below(&rng, 256)); /* digits keep JSON whole */
+                /* digits keep JSON whole */
+                bytes[at] = (char)(qz_rng_below(&rng, 2) ? '0' + qz_rng_below(&rng, 10) : qz_rng_below(&rng, 256));
             }
             put_bytes(path[f], bytes, n[f]);
             qz_free(bytes);
@@ -249,13 +266,16 @@ static void random_damage(void **state) {
             if (qz_artifact_open(NULL, folder, &m, &e) != QZ_OK) refused++;
             else {
                 for (size_t i = 0; i < m->n_tensors; i++)
-                    for (size_t r = 0; r < m->tensors[i].rows && m->tensors[i].cols <= 4096; r++) qz_tensor_decode(&m->tensors[i], r, 1, row);
+                    for (size_t r = 0; r < m->tensors[i].rows && m->tensors[i].cols <= 4096; r++)
+                        qz_tensor_decode(&m->tensors[i], r, 1, row);
                 qz_model_free(m);
                 opened++;
             }
             put_bytes(path[f], good_bytes[f], n[f]);
         }
-        if (opened < 10 || refused < 10) fail_msg("%s: %zu opened, %zu refused: the damage is too small or too large to tell", schemes[s], opened, refused);
+        if (opened < 10 || refused < 10)
+            fail_msg("%s: %zu opened, %zu refused: the damage is too small or too large to tell", schemes[s], opened,
+                     refused);
         for (int f = 0; f < 2; f++) qz_free(good_bytes[f]);
     }
 }
@@ -275,6 +295,7 @@ static int teardown(void **state) {
     return qz_remove_tree(dir, &err) == QZ_OK ? 0 : -1;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(gguf_lies), cmocka_unit_test(awq_lies), cmocka_unit_test(gptq_lies), cmocka_unit_test(random_damage) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(gguf_lies), cmocka_unit_test(awq_lies),
+                                       cmocka_unit_test(gptq_lies), cmocka_unit_test(random_damage) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

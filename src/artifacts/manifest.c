@@ -1,5 +1,5 @@
-/* The manifest: sizes and SHA-256 of every file, what the artifact is and where it came from. No time of day: two runs give
- * equal bytes. */
+/* The manifest: sizes and SHA-256 of every file, what the artifact is and where it came from. No time of day: two runs
+ * give equal bytes. */
 #include "artifacts/artifacts_int.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -77,8 +77,10 @@ qz_status qz_manifest_stage(const qz_artifact_writer *w, qz_error *err) {
     qz_str s = {0};
     qz_str_puts(&s, "{\n  \"manifest\": 1,\n");
     field(&s, "artifact", p->spec.name);
-    qz_str_printf(&s, "  \"tensors\": %zu,\n  \"weight_bytes\": %llu,\n  \"bits_per_weight\": %.4f,\n  \"fallbacks\": %zu,\n", p->n_items,
-                  (unsigned long long)p->weight_bytes, p->bits_per_weight, p->n_fallbacks);
+    qz_str_printf(&s,
+                  "  \"tensors\": %zu,\n  \"weight_bytes\": %llu,\n  \"bits_per_weight\": %.4f,\n  \"fallbacks\": "
+                  "%zu,\n",
+                  p->n_items, (unsigned long long)p->weight_bytes, p->bits_per_weight, p->n_fallbacks);
     put_summary(&s, p);
     put_list(&s, p);
     put_files(&s, w);

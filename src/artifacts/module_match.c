@@ -9,9 +9,12 @@ qz_status qz_module_match(const char *pattern, const char *module, const char *w
     int code = 0, rc = PCRE2_ERROR_NOMEMORY;
     PCRE2_SIZE at = 0;
     *yes = false;
-    if (strlen(pattern) > PATTERN_LIMIT) return qz_fail(err, QZ_EUNSUPPORTED, "pattern too long: %s: %.60s…", where, pattern);
-    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_ANCHORED, &code, &at, NULL);
-    if (!re) return qz_fail(err, QZ_EFORMAT, "not a regular expression: %s, at %zu of '%.200s'", where, (size_t)at, pattern);
+    if (strlen(pattern) > PATTERN_LIMIT)
+        return qz_fail(err, QZ_EUNSUPPORTED, "pattern too long: %s: %.60s…", where, pattern);
+    pcre2_code *re = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, PCRE2_UTF | PCRE2_ANCHORED, &code, &at,
+                                   NULL);
+    if (!re)
+        return qz_fail(err, QZ_EFORMAT, "not a regular expression: %s, at %zu of '%.200s'", where, (size_t)at, pattern);
     pcre2_match_data *data = pcre2_match_data_create_from_pattern(re, NULL);
     pcre2_match_context *limits = pcre2_match_context_create(NULL);
     if (data && limits) {

@@ -11,8 +11,9 @@
 enum { NAME_LIMIT = 512 };
 
 /* ---- a rule's text ---- */
-/* Wildcards -> regular expression for a name from its start; the pattern stands for whole parts of it ("layers.1" is not
- * "layers.10"). False: a bracket that does not close, or that holds something else than letters, digits, - and _. */
+/* Wildcards -> regular expression for a name from its start; the pattern stands for whole parts of it ("layers.1" is
+ * not "layers.10"). False: a bracket that does not close, or that holds something else than letters,
+ * digits, - and _. */
 static bool from_wildcards(const char *p, const char *end, qz_str *out) {
     bool braces = false;
     qz_str_puts(out, "(?:.*\\.)?");
@@ -33,7 +34,9 @@ static bool from_wildcards(const char *p, const char *end, qz_str *out) {
             qz_str_puts(out, "]");
             p = first;
         } else if (strchr("{}],\\", *p)) return false;
-        else qz_str_printf(out, "%s%c", (unsigned char)*p > 127 || isalnum((unsigned char)*p) || *p == '_' ? "" : "\\", *p);
+        else
+            qz_str_printf(out, "%s%c", (unsigned char)*p > 127 || isalnum((unsigned char)*p) || *p == '_' ? "" : "\\",
+                          *p);
     }
     qz_str_puts(out, "(?:\\.|$)");
     return !braces;
@@ -44,14 +47,17 @@ static bool from_wildcards(const char *p, const char *end, qz_str *out) {
 static qz_status parse_number(qz_module_rule *r, const char *p, size_t n, qz_error *err) {
     const char *colon = memchr(p, ':', n);
     char *end;
-    bool bits = colon - p == 4 && strncmp(p, "bits", 4) == 0, group = colon - p == 10 && strncmp(p, "group_size", 10) == 0;
+    bool bits = colon - p == 4 && strncmp(p, "bits", 4) == 0,
+         group = colon - p == 10 && strncmp(p, "group_size", 10) == 0;
     long v = strtol(colon + 1, &end, 10);
-    if (!bits && !group) return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)n, p, r->text);
+    if (!bits && !group)
+        return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)n, p, r->text);
     if (end != p + n || end == colon + 1 || (bits ? !qz_gptq_bits_known(v) : !qz_gptq_group_known(v)))
         return qz_fail(err, QZ_EUSAGE, "bad value '%.*s' in --module '%.200s': expected %s", (int)n, p, r->text,
                        bits ? "bits:2, 3, 4 or 8" : "group_size:-1 (whole row), 16, 32, 64, 128, 256, 512 or 1024");
     int *field = bits ? &r->bits : &r->group_size;
-    if (*field != QZ_AS_SCHEME) return qz_fail(err, QZ_EUSAGE, "%s is given twice in --module '%.200s'", bits ? "bits" : "group_size", r->text);
+    if (*field != QZ_AS_SCHEME)
+        return qz_fail(err, QZ_EUSAGE, "%s is given twice in --module '%.200s'", bits ? "bits" : "group_size", r->text);
     *field = bits ? (int)v : (int)qz_group_read(v);
     return QZ_OK;
 }
@@ -59,20 +65,26 @@ static qz_status parse_number(qz_module_rule *r, const char *p, size_t n, qz_err
 static qz_status parse_settings(qz_module_rule *r, const char *p, qz_error *err) {
     static const struct { const char *word; size_t field; int value; } words[] = {
         { "sym", offsetof(qz_module_rule, sym), 1 }, { "asym", offsetof(qz_module_rule, sym), 0 },
-        { "act_order", offsetof(qz_module_rule, act_order), 1 }, { "no_act_order", offsetof(qz_module_rule, act_order), 0 } };
+        { "act_order", offsetof(qz_module_rule, act_order), 1 },
+        { "no_act_order", offsetof(qz_module_rule, act_order), 0 } };
     if (strcmp(p, "keep") == 0) {
         r->keep = true;
         return QZ_OK;
     }
-    if (*p == 0 || qz_str_ends(p, ",")) return qz_fail(err, QZ_EUSAGE, "unknown setting '' in --module '%.200s': " EXPECTED, r->text);
+    if (*p == 0 || qz_str_ends(p, ","))
+        return qz_fail(err, QZ_EUSAGE, "unknown setting '' in --module '%.200s': " EXPECTED, r->text);
     for (qz_piece one; qz_list_next(&p, &one);) {
         size_t i = 0;
         while (i < 4 && (strlen(words[i].word) != one.n || strncmp(words[i].word, one.at, one.n))) i++;
         if (i == 4 && memchr(one.at, ':', one.n)) QZ_TRY(parse_number(r, one.at, one.n, err));
-        else if (i == 4) return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)one.n, one.at, r->text);
+        else if (i == 4)
+            return qz_fail(err, QZ_EUSAGE, "unknown setting '%.*s' in --module '%.200s': " EXPECTED, (int)one.n, one.at,
+                           r->text);
         else {
             int *field = (int *)(void *)((char *)r + words[i].field);
-            if (*field != QZ_AS_SCHEME) return qz_fail(err, QZ_EUSAGE, "settings contradict or repeat each other in --module '%.200s'", r->text);
+            if (*field != QZ_AS_SCHEME)
+                return qz_fail(err, QZ_EUSAGE, "settings contradict or repeat each other in --module '%.200s'",
+                               r->text);
             *field = words[i].value;
         }
     }
@@ -84,29 +96,41 @@ static qz_status parse_rule(const char *text, qz_arena *arena, qz_module_rule *r
     qz_str s = {0};
     bool ok = true, yes;
     qz_error inner = {0};
-    *r = (qz_module_rule){ .text = text, .bits = QZ_AS_SCHEME, .group_size = QZ_AS_SCHEME, .sym = QZ_AS_SCHEME, .act_order = QZ_AS_SCHEME };
+    *r = (qz_module_rule){ .text = text, .bits = QZ_AS_SCHEME, .group_size = QZ_AS_SCHEME, .sym = QZ_AS_SCHEME,
+                           .act_order = QZ_AS_SCHEME };
     if (!equals || equals == text || !equals[1])
-        return qz_fail(err, QZ_EUSAGE, "bad --module '%.200s': expected PATTERN=SETTINGS, for example 'down_proj=bits:8,group_size:32' or 'layers.0=keep'", text);
+        return qz_fail(err, QZ_EUSAGE,
+                       "bad --module '%.200s': expected PATTERN=SETTINGS, for example 'down_proj=bits:8,group_size:32' "
+                       "or 'layers.0=keep'",
+                       text);
     if (strncmp(text, "re:", 3) == 0) qz_str_append(&s, text + 3, (size_t)(equals - text) - 3);
     else ok = from_wildcards(text, equals, &s);
     r->pattern = s.failed ? NULL : qz_arena_strndup(arena, s.ptr ? s.ptr : "", s.len);
     qz_str_release(&s);
-    if (!ok) return qz_fail(err, QZ_EUSAGE, "bad pattern in --module '%.200s': expected parts of a module's name with * ? [0-3] {q,k,v}, or re:REGEX", text);
+    if (!ok)
+        return qz_fail(err, QZ_EUSAGE,
+                       "bad pattern in --module '%.200s': expected parts of a module's name with * ? [0-3] {q,k,v}, or "
+                       "re:REGEX",
+                       text);
     if (!r->pattern) return qz_fail(err, QZ_EMEMORY, "out of memory");
     if (qz_module_match(r->pattern, "model.layers.0.self_attn.q_proj", "--module", &yes, &inner) != QZ_OK)
-        return qz_fail(err, inner.code == QZ_EMEMORY ? QZ_EMEMORY : QZ_EUSAGE, "bad pattern in --module '%.200s': %s", text, inner.text);
+        return qz_fail(err, inner.code == QZ_EMEMORY ? QZ_EMEMORY : QZ_EUSAGE, "bad pattern in --module '%.200s': %s",
+                       text, inner.text);
     return parse_settings(r, equals + 1, err);
 }
 
-qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, size_t n, qz_arena *arena, qz_error *err) {
+qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, size_t n, qz_arena *arena,
+                                qz_error *err) {
     if (n == 0) return QZ_OK;
     if (!qz_scheme_holds_modules(spec->scheme))
-        return qz_fail(err, QZ_EUSAGE, "--module is for gptq: files of '%s' have no settings of single modules", qz_scheme_get(spec->scheme)->name);
+        return qz_fail(err, QZ_EUSAGE, "--module is for gptq: files of '%s' have no settings of single modules",
+                       qz_scheme_get(spec->scheme)->name);
     qz_module_rule *rules = qz_arena_alloc(arena, n, sizeof *rules);
     if (!rules) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
         QZ_TRY(parse_rule(texts[i], arena, &rules[i], err));
-        if (rules[i].sym == 0 && !strstr(spec->name, "+v1")) spec->v2 = true; /* one spelling of zero points in a file */
+        /* one spelling of zero points in a file */
+        if (rules[i].sym == 0 && !strstr(spec->name, "+v1")) spec->v2 = true;
     }
     spec->modules = rules;
     spec->n_modules = n;
@@ -166,7 +190,9 @@ const char *qz_module_setting_text(const qz_int_setting *s, char buf[64]) {
     char groups[24] = "whole rows";
     if (s->group_size != QZ_WHOLE_ROW) (void)snprintf(groups, sizeof groups, "groups of %u", s->group_size);
     if (s->keep) (void)snprintf(buf, 64, "float16");
-    else (void)snprintf(buf, 64, "%u bits, %s, %s%s", s->bits, groups, s->sym ? "symmetric" : "asymmetric", s->act_order ? ", act_order" : "");
+    else
+        (void)snprintf(buf, 64, "%u bits, %s, %s%s", s->bits, groups, s->sym ? "symmetric" : "asymmetric",
+                       s->act_order ? ", act_order" : "");
     return buf;
 }
 
@@ -209,9 +235,11 @@ static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t l
         QZ_TRY(qz_module_setting_of(s, name, &have, err));
         if (qz_module_setting_equal(&have, &want)) continue;
         pattern_of_all(m, layer, in, all);
-        return qz_fail(err, QZ_EUNSUPPORTED, "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, '%.120s' %s; let the pattern match %s",
-                       qz_module_rule_of(have.rule ? &have : &want)->text, first, qz_module_setting_text(&want, a), name,
-                       qz_module_setting_text(&have, c), all);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, '%.120s' %s; "
+                       "let the pattern match %s",
+                       qz_module_rule_of(have.rule ? &have : &want)->text, first, qz_module_setting_text(&want, a),
+                       name, qz_module_setting_text(&have, c), all);
     }
     return QZ_OK;
 }
@@ -273,9 +301,14 @@ static qz_status judge(const qz_scheme_spec *s, const qz_model *m, usage *u, qz_
     for (size_t i = 0; i < s->n_modules; i++) {
         const char *rule = s->modules[i].text;
         if (!u[i].matches)
-            return qz_fail(err, QZ_EUSAGE, "--module '%.200s' matches no module that is quantized: names are like '%.120s'%s", rule, name,
-                           s->lm_head ? "" : ", or 'lm_head' with +lm_head");
-        if (!u[i].decides) return qz_fail(err, QZ_EUSAGE, "--module '%.200s' has no effect: the rules before it decide all %zu modules that it matches", rule, u[i].matches);
+            return qz_fail(err, QZ_EUSAGE,
+                           "--module '%.200s' matches no module that is quantized: names are like '%.120s'%s", rule,
+                           name, s->lm_head ? "" : ", or 'lm_head' with +lm_head");
+        if (!u[i].decides)
+            return qz_fail(err, QZ_EUSAGE,
+                           "--module '%.200s' has no effect: the rules before it decide all %zu modules that it "
+                           "matches",
+                           rule, u[i].matches);
     }
     return coded ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no module is left to quantize: --module keeps all of them");
 }
@@ -301,8 +334,8 @@ qz_status qz_module_rules_note(qz_artifact_plan *p, qz_arena *arena, qz_error *e
     QZ_TRY(count_all(s, p->model, u, &coded, err));
     for (size_t i = 0; i < s->n_modules; i++) {
         const qz_int_setting x = apply(s, &s->modules[i]);
-        QZ_TRY(qz_plan_note(p, arena, err, "%zu module%s by --module '%.200s': %s", u[i].decides, u[i].decides == 1 ? "" : "s", s->modules[i].text,
-                            qz_module_setting_text(&x, text)));
+        QZ_TRY(qz_plan_note(p, arena, err, "%zu module%s by --module '%.200s': %s", u[i].decides,
+                            u[i].decides == 1 ? "" : "s", s->modules[i].text, qz_module_setting_text(&x, text)));
     }
     return QZ_OK;
 }
@@ -315,10 +348,13 @@ static bool put_rule(json_t *o, const char *pattern, const qz_int_setting *x, co
     qz_str_printf(&key, "%s%s", x->keep ? "-:" : "+:", pattern);
     bool ok = v && !key.failed;
     if (x->keep) all = false;
-    if (ok && (all || r->bits != QZ_AS_SCHEME)) ok = json_object_set_new(v, "bits", json_integer((json_int_t)x->bits)) == 0;
-    if (ok && (all || r->group_size != QZ_AS_SCHEME)) ok = json_object_set_new(v, "group_size", json_integer(qz_group_written(x->group_size))) == 0;
+    if (ok && (all || r->bits != QZ_AS_SCHEME))
+        ok = json_object_set_new(v, "bits", json_integer((json_int_t)x->bits)) == 0;
+    if (ok && (all || r->group_size != QZ_AS_SCHEME))
+        ok = json_object_set_new(v, "group_size", json_integer(qz_group_written(x->group_size))) == 0;
     if (ok && (all || r->sym != QZ_AS_SCHEME)) ok = json_object_set_new(v, "sym", json_boolean(x->sym)) == 0;
-    if (ok && (all || r->act_order != QZ_AS_SCHEME)) ok = json_object_set_new(v, "desc_act", json_boolean(x->act_order && !s->static_groups)) == 0;
+    if (ok && (all || r->act_order != QZ_AS_SCHEME))
+        ok = json_object_set_new(v, "desc_act", json_boolean(x->act_order && !s->static_groups)) == 0;
     ok = ok && json_object_set(o, key.ptr, v) == 0;
     json_decref(v);
     qz_str_release(&key);
@@ -326,7 +362,9 @@ static bool put_rule(json_t *o, const char *pattern, const qz_int_setting *x, co
 }
 
 static void escaped(qz_str *out, const char *p, size_t n) {
-    for (size_t i = 0; i < n; i++) qz_str_printf(out, "%s%c", (unsigned char)p[i] > 127 || isalnum((unsigned char)p[i]) || p[i] == '_' ? "" : "\\", p[i]);
+    for (size_t i = 0; i < n; i++)
+        qz_str_printf(out, "%s%c", (unsigned char)p[i] > 127 || isalnum((unsigned char)p[i]) || p[i] == '_' ? "" : "\\",
+                      p[i]);
 }
 
 /* Layers where the rules give what engines make of the linears of a stage another setting than those have, if that is
@@ -345,7 +383,9 @@ static bool put_fused(json_t *o, const qz_artifact_plan *p, const qz_input_width
         if (!apart(m, &in)) continue;
         module_name(m->blocks[l].linear[in.first]->name, part);
         fused_name(m, l, &in, name);
-        if (qz_module_setting_of(s, part, &want, &ignored) != QZ_OK || qz_module_setting_of(s, name, &have, &ignored) != QZ_OK) return false;
+        if (qz_module_setting_of(s, part, &want, &ignored) != QZ_OK ||
+            qz_module_setting_of(s, name, &have, &ignored) != QZ_OK)
+            return false;
         if (want.rule == rule && !qz_module_setting_equal(&want, &have))
             qz_str_printf(&layers, "%s%zu", n++ ? "|" : "", last = l);
     }

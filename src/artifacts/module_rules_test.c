@@ -1,5 +1,6 @@
-/* Rules for single modules. Outside truth: GPTQModel 7.7.0 and vLLM resolve `dynamic` by the first key whose expression matches the
- * name from its start, engines under the fused name; tests/interop loads such folders in GPTQModel itself. */
+/* Rules for single modules. Outside truth: GPTQModel 7.7.0 and vLLM resolve `dynamic` by the first key whose expression
+ * matches the name from its start, engines under the fused name; tests/interop loads such folders in
+ * GPTQModel itself. */
 #include "codecs/int_group.h"
 #include "base/json.h"
 #include "artifacts/module_rules.h"
@@ -45,13 +46,15 @@ static void patterns(void **state) {
         qz_int_setting x;
         OK(parse("gptq", &cases[i].rule, 1, &s, err));
         OK(qz_module_setting_of(&s, cases[i].module, &x, err));
-        if (x.keep != cases[i].yes) fail_msg("%s on %s: pattern %s", cases[i].rule, cases[i].module, s.modules[0].pattern);
+        if (x.keep != cases[i].yes)
+            fail_msg("%s on %s: pattern %s", cases[i].rule, cases[i].module, s.modules[0].pattern);
     }
 }
 
 static void settings(void **state) {
     (void)state;
-    static const char *const rules[] = { "layers.0=bits:8", "mlp=group_size:-1,asym", "o_proj=bits:3,act_order,sym,group_size:64" };
+    static const char *const rules[] = { "layers.0=bits:8", "mlp=group_size:-1,asym",
+                                         "o_proj=bits:3,act_order,sym,group_size:64" };
     qz_scheme_spec s;
     qz_int_setting x;
     char text[64];
@@ -73,13 +76,16 @@ static void settings(void **state) {
 static void refused(void **state) {
     (void)state;
     static const struct { const char *rule, *text; } cases[] = {
-        { "down_proj", "expected PATTERN=SETTINGS" }, { "=bits:8", "expected PATTERN=SETTINGS" }, { "down_proj=", "expected PATTERN=SETTINGS" },
-        { "down_proj=bits:5", "expected bits:2, 3, 4 or 8" }, { "down_proj=bits:", "bad value" }, { "down_proj=bits:8x", "bad value" },
+        { "down_proj", "expected PATTERN=SETTINGS" }, { "=bits:8", "expected PATTERN=SETTINGS" },
+        { "down_proj=", "expected PATTERN=SETTINGS" }, { "down_proj=bits:5", "expected bits:2, 3, 4 or 8" },
+        { "down_proj=bits:", "bad value" }, { "down_proj=bits:8x", "bad value" },
         { "down_proj=group_size:0", "expected group_size:-1" }, { "down_proj=group_size:48", "expected group_size:-1" },
-        { "down_proj=sym,asym", "contradict" }, { "down_proj=bits:8,bits:8", "twice" }, { "down_proj=keep,bits:8", "unknown setting 'keep'" },
-        { "down_proj=bits:8,", "unknown setting ''" }, { "down_proj=size:8", "unknown setting 'size:8'" }, { "l[=keep", "bad pattern" }, { "l[!]=keep", "bad pattern" },
-        { "l{a=keep", "bad pattern" }, { "l}=keep", "bad pattern" }, { "a,b=keep", "bad pattern" }, { "a\\b=keep", "bad pattern" },
-        { "re:((=keep", "not a regular expression" }, { "re:(((model|m)+)+)+x=keep", NULL } };
+        { "down_proj=sym,asym", "contradict" }, { "down_proj=bits:8,bits:8", "twice" },
+        { "down_proj=keep,bits:8", "unknown setting 'keep'" }, { "down_proj=bits:8,", "unknown setting ''" },
+        { "down_proj=size:8", "unknown setting 'size:8'" }, { "l[=keep", "bad pattern" },
+        { "l[!]=keep", "bad pattern" }, { "l{a=keep", "bad pattern" }, { "l}=keep", "bad pattern" },
+        { "a,b=keep", "bad pattern" }, { "a\\b=keep", "bad pattern" }, { "re:((=keep", "not a regular expression" },
+        { "re:(((model|m)+)+)+x=keep", NULL } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         qz_scheme_spec s;
         qz_error e = {0};
@@ -112,7 +118,8 @@ static void on_a_model(void **state) {
         qz_error e = {0};
         OK(parse("gptq:w4g32", cases[i].rules, cases[i].rules[1] ? 2 : 1, &s, err));
         qz_status st = qz_module_rules_check(&s, model, &e);
-        if (st != cases[i].st || !strstr(e.text, cases[i].text)) fail_msg("%s: %d %s", cases[i].rules[0], (int)st, e.text);
+        if (st != cases[i].st || !strstr(e.text, cases[i].text))
+            fail_msg("%s: %d %s", cases[i].rules[0], (int)st, e.text);
     }
 }
 
@@ -149,11 +156,14 @@ static json_t *read_dynamic(const char *file, json_t **root) {
 /* Keys, both files, fused names. */
 static void object(void **state) {
     (void)state;
-    static const char *const rules[] = { "{q,k,v}_proj=bits:8", "layers.0.mlp.*_proj=keep", "down_proj=group_size:16,asym" };
+    static const char *const rules[] = { "{q,k,v}_proj=bits:8", "layers.0.mlp.*_proj=keep",
+                                         "down_proj=group_size:16,asym" };
     write_with("gptq:w4g32", rules, 3);
-    json_t *root, *twin, *v, *d = read_dynamic("config.json", &root), *same = read_dynamic("quantize_config.json", &twin);
+    json_t *root, *twin, *v, *d = read_dynamic("config.json", &root),
+                             *same = read_dynamic("quantize_config.json", &twin);
     assert_true(json_equal(d, same));
-    assert_string_equal(look_up(d, "model.layers.0.mlp.up_proj", &v), "-:(?:.*\\.)?layers\\.0\\.mlp\\..*_proj(?:\\.|$)");
+    assert_string_equal(look_up(d, "model.layers.0.mlp.up_proj", &v),
+                        "-:(?:.*\\.)?layers\\.0\\.mlp\\..*_proj(?:\\.|$)");
     assert_string_equal(look_up(d, "model.layers.1.self_attn.k_proj", &v), "+:(?:.*\\.)?(?:q|k|v)_proj(?:\\.|$)");
     assert_int_equal(json_integer_value(json_object_get(v, "bits")), 8);
     assert_int_equal(json_object_size(v), 1);
@@ -161,8 +171,10 @@ static void object(void **state) {
     assert_int_equal(json_integer_value(json_object_get(v, "group_size")), 16);
     assert_true(json_is_false(json_object_get(v, "sym")));
     assert_null(look_up(d, "model.layers.1.mlp.gate_proj", &v));
-    /* engines ask for the fused layer: every layer's qkv_proj has 8 bits, gate_up_proj of layer 0 is float by the rule itself */
-    assert_string_equal(look_up(d, "model.layers.1.self_attn.qkv_proj", &v), "+:model\\.layers\\.\\d+\\.self_attn\\.qkv_proj$");
+    /* engines ask for the fused layer: every layer's qkv_proj has 8 bits, gate_up_proj of layer 0 is float by
+     * the rule itself */
+    assert_string_equal(look_up(d, "model.layers.1.self_attn.qkv_proj", &v),
+                        "+:model\\.layers\\.\\d+\\.self_attn\\.qkv_proj$");
     assert_int_equal(json_integer_value(json_object_get(v, "bits")), 8);
     assert_int_equal(json_integer_value(json_object_get(v, "group_size")), 32);
     assert_int_equal(look_up(d, "model.layers.0.mlp.gate_up_proj", &v)[0], '-');
@@ -177,18 +189,22 @@ static void fused_names(void **state) {
     static const char *const rules[] = { "re:.*qkv_proj|.*o_proj=bits:8", "layers.1.mlp.{gate,up}_proj=keep" };
     write_with("gptq:w4g32+asym", rules, 2);
     json_t *root, *v, *d = read_dynamic("config.json", &root);
-    assert_string_equal(look_up(d, "model.layers.0.self_attn.qkv_proj", &v), "+:model\\.layers\\.\\d+\\.self_attn\\.qkv_proj$");
+    assert_string_equal(look_up(d, "model.layers.0.self_attn.qkv_proj", &v),
+                        "+:model\\.layers\\.\\d+\\.self_attn\\.qkv_proj$");
     assert_int_equal(json_integer_value(json_object_get(v, "bits")), 4);
     assert_true(json_is_false(json_object_get(v, "sym")));
-    assert_string_equal(look_up(d, "model.layers.1.mlp.gate_up_proj", &v), "-:model\\.layers\\.(?:1)\\.mlp\\.gate_up_proj$");
+    assert_string_equal(look_up(d, "model.layers.1.mlp.gate_up_proj", &v),
+                        "-:model\\.layers\\.(?:1)\\.mlp\\.gate_up_proj$");
     assert_null(look_up(d, "model.layers.0.mlp.gate_up_proj", &v));
     json_decref(root);
 }
 
-/* Each linear comes back with its own setting and the values its own rounding gives; what is kept equals the source in float16. */
+/* Each linear comes back with its own setting and the values its own rounding gives; what is kept equals the
+ * source in float16. */
 static void read_back(void **state) {
     (void)state;
-    static const char *const rules[] = { "self_attn=bits:8,group_size:64", "layers.0.mlp.down_proj=keep", "down_proj=asym,act_order,group_size:16",
+    static const char *const rules[] = { "self_attn=bits:8,group_size:64", "layers.0.mlp.down_proj=keep",
+                                         "down_proj=asym,act_order,group_size:16",
                                          "layers.1.mlp=bits:3,group_size:-1" };
     qz_model *m;
     write_with("gptq:w4g32", rules, 4);
@@ -198,7 +214,8 @@ static void read_back(void **state) {
         { QZ_MLP_DOWN, 1, 4, 16, false },
         { QZ_MLP_GATE, 0, 4, 32, true }, { QZ_MLP_UP, 1, 3, 0, true } };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        const qz_tensor_view *t = m->blocks[want[i].layer].linear[want[i].lin], *src = model->blocks[want[i].layer].linear[want[i].lin];
+        const qz_tensor_view *t = m->blocks[want[i].layer].linear[want[i].lin],
+                             *src = model->blocks[want[i].layer].linear[want[i].lin];
         uint32_t group = want[i].group ? want[i].group : (uint32_t)t->cols;
         float x[512], y[512], scales[64];
         uint8_t codes[512], zeros[64];
@@ -243,7 +260,9 @@ static int teardown(void **state) {
     return qz_remove_tree(dir, &err) == QZ_OK ? 0 : -1;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(patterns), cmocka_unit_test(settings), cmocka_unit_test(refused), cmocka_unit_test(on_a_model),
-                                        cmocka_unit_test(object), cmocka_unit_test(fused_names), cmocka_unit_test(read_back) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(patterns), cmocka_unit_test(settings),
+                                       cmocka_unit_test(refused), cmocka_unit_test(on_a_model),
+                                        cmocka_unit_test(object), cmocka_unit_test(fused_names),
+                                        cmocka_unit_test(read_back) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -19,8 +19,11 @@ static qz_status find_scheme(const char *path, const qz_scheme_ops **out, qz_err
         if (yes) *out = qz_scheme_ops_get((qz_scheme)s);
     }
     if (!*out && !qz_path_is_dir(path))
-        return qz_fail(err, QZ_EFORMAT, "weights without a configuration: file '%s': expected a GGUF file or a checkpoint folder, found a safetensors file by itself; "
-                       "give its folder with config.json", path);
+        return qz_fail(err, QZ_EFORMAT,
+                       "weights without a configuration: file '%s': expected a GGUF file or a checkpoint folder, found "
+                       "a safetensors file by itself; "
+                       "give its folder with config.json",
+                       path);
     return QZ_OK;
 }
 
@@ -37,10 +40,13 @@ static qz_status refuse_quantized(const char *dir, bool *off, qz_error *err) {
     if (qz_json_empty(q)) q = json_object_get(root, key = "compression_config"); /* its name until transformers 4.45 */
     *off = qz_folder_bnb_off(q);
     if (st == QZ_OK && !qz_json_empty(q) && !json_is_object(q))
-        st = qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected an object or null, found %s", path, key, qz_json_kind(q));
+        st = qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected an object or null, found %s", path,
+                     key, qz_json_kind(q));
     else if (st == QZ_OK && !qz_json_empty(q) && !*off) {
         const char *method = json_string_value(json_object_get(q, "quant_method"));
-        st = qz_fail(err, QZ_EUNSUPPORTED, "unsupported quantization '%.40s': file '%s', key '%s': expected awq, gptq or bitsandbytes", method ? method : "?", path, key);
+        st = qz_fail(err, QZ_EUNSUPPORTED,
+                     "unsupported quantization '%.40s': file '%s', key '%s': expected awq, gptq or bitsandbytes",
+                     method ? method : "?", path, key);
     }
     json_decref(root);
     qz_free(path);
@@ -89,7 +95,8 @@ qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *
     char *json = qz_path_join(path, "tokenizer.json");
     if (!json) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
     if (qz_path_is_dir(json)) {
-        (void)qz_fail(err, QZ_EFORMAT, "not a file: '%s': expected a JSON file, found a folder; put the tokenizer's file there", json);
+        (void)qz_fail(err, QZ_EFORMAT,
+                      "not a file: '%s': expected a JSON file, found a folder; put the tokenizer's file there", json);
         qz_free(json);
         return QZ_EFORMAT;
     }
@@ -104,6 +111,9 @@ qz_status qz_artifact_fits(const qz_model *m, const qz_tokenizer *t, const char 
     if (n <= rows) return QZ_OK;
     while (id + 1 < n && !qz_tokenizer_token(t, (uint32_t)id, &k)) id++;
     const char *text = qz_tokenizer_token(t, (uint32_t)id, &k);
-    return qz_fail(err, QZ_EFORMAT, "tokenizer does not fit the model: '%s': expected at most %zu tokens, found %zu: token '%.*s' has id %zu; remove it from the "
-                   "tokenizer's files, or resize the embedding", path, rows, n, (int)qz_min_size(k, 60), text ? text : "", id);
+    return qz_fail(err, QZ_EFORMAT,
+                   "tokenizer does not fit the model: '%s': expected at most %zu tokens, found %zu: token '%.*s' has "
+                   "id %zu; remove it from the "
+                   "tokenizer's files, or resize the embedding",
+                   path, rows, n, (int)qz_min_size(k, 60), text ? text : "", id);
 }

@@ -6,13 +6,15 @@
 #include "model/model.h"
 #include "text/tokenizer.h"
 
-/* A GGUF file, an artifact folder (config.json with quantization_config) or a plain checkpoint folder, found by content. */
+/* A GGUF file, an artifact folder (config.json with quantization_config) or a plain checkpoint folder,
+ * found by content. */
 qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err);
 /* The tokenizer that belongs to any of these. *out = NULL with QZ_OK if there is none (models whose inputs are ids). */
 qz_status qz_artifact_tokenizer(const char *path, qz_tokenizer **out, qz_error *err);
 /* QZ_EFORMAT names the first token whose id has no row of the embedding. */
 qz_status qz_artifact_fits(const qz_model *m, const qz_tokenizer *t, const char *path, qz_error *err);
-/* The model that a GGUF file's metadata announce, without data (qz_model_from_config): for files whose tensors do not fit them. */
+/* The model that a GGUF file's metadata announce, without data (qz_model_from_config): for files whose tensors
+ * do not fit them. */
 qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err);
 
 /* ---- manifest and verification ---- */
@@ -21,6 +23,7 @@ char *qz_manifest_path(const char *path);
 /* Only sizes and hashes of the manifest's files. */
 qz_status qz_artifact_verify_hashes(const char *path, qz_arena *arena, qz_table *table, qz_error *err);
 /* Checks manifest sizes and hashes, structure, shapes, scales and decoding; one row per check (check, result, detail).
- * QZ_ECHECK if any fails; other codes when the check itself could not run. A missing manifest is a row, not a failure. */
+ * QZ_ECHECK if any fails; other codes when the check itself could not run. A missing manifest is a row,
+ * not a failure. */
 qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_table *table, qz_error *err);
 #endif

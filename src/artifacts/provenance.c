@@ -45,5 +45,6 @@ const char *qz_accepted_in(const char *path, qz_arena *arena) { return qz_proven
 
 void qz_accepted_line(const char *list, qz_str *out) {
     const char *begin = "calibration data accepted with ";
-    for (qz_accepted x; qz_accepted_next(&list, &x); begin = "; ") qz_str_printf(out, "%s%s (%s)", begin, x.code, x.finding);
+    for (qz_accepted x; qz_accepted_next(&list, &x); begin = "; ")
+        qz_str_printf(out, "%s%s (%s)", begin, x.code, x.finding);
 }

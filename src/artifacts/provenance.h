@@ -1,5 +1,6 @@
-/* What an artifact says of itself: its recipe (recipe.h), and what it hands on to what is made from it: findings about its calibration data that --accept
- * let pass (text/accepted.h), from its manifest, and of a GGUF file from its metadata. */
+/* What an artifact says of itself: its recipe (recipe.h), and what it hands on to what is made from it: findings about
+ * its calibration data that --accept let pass (text/accepted.h), from its manifest, and of a GGUF file from
+ * its metadata. */
 #ifndef QZ_ARTIFACTS_PROVENANCE_H
 #define QZ_ARTIFACTS_PROVENANCE_H
 #include "base/arena.h"
@@ -9,6 +10,7 @@
 /* NULL: nothing recorded, or no such file. The string lives in the arena. */
 const char *qz_provenance_in(const char *path, const char *key, qz_arena *arena);
 const char *qz_accepted_in(const char *path, qz_arena *arena);
-/* "calibration data accepted with CAL-DUP (127 of 128 samples equal); …" without line end; nothing for an empty list. */
+/* "calibration data accepted with CAL-DUP (127 of 128 samples equal); …" without line end; nothing for
+ * an empty list. */
 void qz_accepted_line(const char *list, qz_str *out);
 #endif

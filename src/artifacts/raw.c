@@ -20,7 +20,8 @@ static char *scalar(const qz_gguf *g, const qz_gguf_kv *kv, qz_arena *a) {
     uint64_t u = 0;
     double d = 0;
     bool b = false;
-    if (kv->kind == QZ_GGUF_BOOL && qz_gguf_bool(g, kv->key, false, &b, &ignored) == QZ_OK) return qz_arena_strdup(a, b ? "true" : "false");
+    if (kv->kind == QZ_GGUF_BOOL && qz_gguf_bool(g, kv->key, false, &b, &ignored) == QZ_OK)
+        return qz_arena_strdup(a, b ? "true" : "false");
     if ((kv->kind == QZ_GGUF_F32 || kv->kind == QZ_GGUF_F64) && qz_gguf_f64(g, kv->key, false, &d, &ignored) == QZ_OK)
         return isfinite(d) ? qz_arena_printf(a, "%.9g", d) : qz_arena_strdup(a, "null");
     if (qz_gguf_u64(g, kv->key, false, &u, &ignored) == QZ_OK) return qz_arena_printf(a, "%llu", (unsigned long long)u);
@@ -39,7 +40,8 @@ static char *value_text(const qz_gguf *g, const qz_gguf_kv *kv, bool *quoted, qz
     qz_error ignored = {0};
     qz_gguf_text s = {0};
     *quoted = kv->kind == QZ_GGUF_STR || kv->kind == QZ_GGUF_ARR;
-    if (kv->kind == QZ_GGUF_ARR) return qz_arena_printf(a, "%llu x %s", (unsigned long long)kv->count, qz_gguf_kind_name(kv->elem));
+    if (kv->kind == QZ_GGUF_ARR)
+        return qz_arena_printf(a, "%llu x %s", (unsigned long long)kv->count, qz_gguf_kind_name(kv->elem));
     if (kv->kind != QZ_GGUF_STR) return scalar(g, kv, a);
     if (qz_gguf_str(g, kv->key, false, &s, &ignored) != QZ_OK) return qz_arena_strdup(a, "");
     size_t n = qz_min_size(s.n, TEXT_SHOWN);
@@ -50,14 +52,17 @@ static char *value_text(const qz_gguf *g, const qz_gguf_kv *kv, bool *quoted, qz
 
 /* Bytes of keys and values of one token by the usual keys; 0 if a layer differs or a key is missing. */
 static uint64_t kv_bytes(const qz_gguf *g, const char *arch) {
-    static const char *const keys[] = { "block_count", "attention.head_count", "attention.head_count_kv", "embedding_length", "attention.key_length", "attention.value_length" };
+    static const char *const keys[] = { "block_count", "attention.head_count", "attention.head_count_kv",
+                                        "embedding_length", "attention.key_length", "attention.value_length" };
     uint64_t v[6] = {0};
     for (size_t i = 0; i < 6; i++) {
         char key[128];
         qz_error ignored = {0};
         snprintf(key, sizeof key, "%.60s.%s", arch, keys[i]);
         const qz_gguf_kv *kv = qz_gguf_key(g, key);
-        if (kv && (kv->kind == QZ_GGUF_ARR || qz_gguf_u64(g, key, false, &v[i], &ignored) != QZ_OK || v[i] > (1u << 24))) return 0;
+        if (kv &&
+            (kv->kind == QZ_GGUF_ARR || qz_gguf_u64(g, key, false, &v[i], &ignored) != QZ_OK || v[i] > (1u << 24)))
+            return 0;
     }
     const uint64_t heads = v[2] ? v[2] : v[1], k = v[4] ? v[4] : v[1] ? v[3] / v[1] : 0, w = v[5] ? v[5] : k;
     uint64_t token = 0, all = 0;
@@ -76,11 +81,13 @@ static qz_status from_gguf(const char *path, qz_raw *r, qz_error *err) {
     r->architecture = printable(qz_arena_strndup(&r->arena, arch.n ? arch.ptr : "", qz_min_size(arch.n, 60)));
     r->tensors = qz_arena_calloc(&r->arena, g->n + 1, sizeof *r->tensors);
     r->meta = qz_arena_calloc(&r->arena, g->n_kv + 1, sizeof *r->meta);
-    if (!r->architecture || !r->tensors || !r->meta) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
+    if (!r->architecture || !r->tensors || !r->meta)
+        return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
     for (size_t i = 0; i < g->n; i++) {
         const qz_gguf_tensor *t = &g->tensors[i];
         qz_raw_tensor *x = &r->tensors[r->n++];
-        *x = (qz_raw_tensor){ .name = t->name, .type = t->type->name, .file = g->path, .n_dims = t->n_dims, .elems = t->elems, .bytes = t->bytes, .offset = t->offset,
+        *x = (qz_raw_tensor){ .name = t->name, .type = t->type->name, .file = g->path, .n_dims = t->n_dims,
+                              .elems = t->elems, .bytes = t->bytes, .offset = t->offset,
                               .data = t->data, .decodes = qz_type_by_ggml_id((int)t->type->id) };
         for (uint32_t d = 0; d < t->n_dims; d++) x->dims[d] = t->dims[t->n_dims - 1 - d];
     }
@@ -100,9 +107,13 @@ static void add_file(qz_raw *r, const qz_st *f) {
     for (size_t i = 0; i < f->n; i++) {
         const qz_st_tensor *t = &f->tensors[i];
         qz_raw_tensor *x = &r->tensors[r->n++];
-        *x = (qz_raw_tensor){ .name = t->name, .type = qz_st_dtype_name(t->dtype), .file = f->path, .n_dims = t->n_dims, .elems = t->elems, .bytes = t->bytes,
+        *x = (qz_raw_tensor){ .name = t->name, .type = qz_st_dtype_name(t->dtype), .file = f->path, .n_dims = t->n_dims,
+                              .elems = t->elems, .bytes = t->bytes,
                               .offset = t->offset, .data = t->data,
-                              .decodes = t->dtype == QZ_ST_F32 ? QZ_TYPE_F32 : t->dtype == QZ_ST_F16 ? QZ_TYPE_F16 : t->dtype == QZ_ST_BF16 ? QZ_TYPE_BF16 : QZ_TYPE_NONE };
+                              .decodes = t->dtype == QZ_ST_F32    ? QZ_TYPE_F32
+                                         : t->dtype == QZ_ST_F16  ? QZ_TYPE_F16
+                                         : t->dtype == QZ_ST_BF16 ? QZ_TYPE_BF16
+                                                                  : QZ_TYPE_NONE };
         for (uint32_t d = 0; d < t->n_dims; d++) x->dims[d] = t->dims[d];
     }
     for (size_t i = 0; i < f->n_meta; i++) { /* shards repeat theirs: the first counts */
@@ -149,7 +160,8 @@ qz_status qz_raw_open(const char *path, qz_raw *r, qz_error *err) {
     bool folder = qz_path_is_dir(path);
     if (!folder) QZ_TRY(qz_format_probe(path, &f, err));
     qz_status st = f == QZ_FORMAT_GGUF ? from_gguf(path, r, err) : from_safetensors(path, folder, r, err);
-    for (size_t i = 0; i < r->n && st == QZ_OK; i++) r->elems += r->tensors[i].elems, r->tensor_bytes += r->tensors[i].bytes;
+    for (size_t i = 0; i < r->n && st == QZ_OK; i++)
+        r->elems += r->tensors[i].elems, r->tensor_bytes += r->tensors[i].bytes;
     if (st != QZ_OK) qz_raw_release(r);
     return st;
 }
@@ -176,10 +188,12 @@ static bool no_model(const char *path) {
     return yes;
 }
 
-/* A checkpoint whose other files are read without a fault: the weights and the configuration do not fit each other. Folders that
- * announce a quantization are shown if they hold it and lack a tensor; else what they say of themselves is wrong, and they stay refused. */
+/* A checkpoint whose other files are read without a fault: the weights and the configuration do not fit each other.
+ * Folders that announce a quantization are shown if they hold it and lack a tensor; else what they say of themselves is
+ * wrong, and they stay refused. */
 static bool whole_checkpoint(const char *dir, const qz_error *why) {
-    static const char *const names[] = { "config.json", "generation_config.json", "quantize_config.json", "quant_config.json" };
+    static const char *const names[] = { "config.json", "generation_config.json", "quantize_config.json",
+                                         "quant_config.json" };
     qz_error ignored = {0};
     qz_folder_config c;
     qz_tokenizer *t = NULL;
@@ -187,7 +201,8 @@ static bool whole_checkpoint(const char *dir, const qz_error *why) {
     for (size_t i = 0; i < sizeof names / sizeof *names && ok; i++) {
         json_t *root = NULL;
         char *path = qz_path_join(dir, names[i]);
-        ok = path && (!qz_path_exists(path) || (qz_json_load(path, (size_t)16 << 20, &root, &ignored) == QZ_OK && json_is_object(root)));
+        ok = path && (!qz_path_exists(path) ||
+                      (qz_json_load(path, (size_t)16 << 20, &root, &ignored) == QZ_OK && json_is_object(root)));
         json_decref(root);
         qz_free(path);
     }
@@ -227,7 +242,9 @@ qz_status qz_raw_refuse(const qz_error *why, const qz_error *container, qz_statu
     return qz_fail(err, bad ? container->code : st, "%s", bad ? container->text : why->text);
 }
 
-const char *qz_raw_reason(const qz_raw *r, const qz_error *why) { return r->n ? why->text : "no tensors: a vocabulary or metadata alone"; }
+const char *qz_raw_reason(const qz_raw *r, const qz_error *why) {
+    return r->n ? why->text : "no tensors: a vocabulary or metadata alone";
+}
 
 void qz_raw_types(const qz_raw *r, qz_str *out) {
     const size_t start = out->len;
@@ -242,7 +259,8 @@ void qz_raw_types(const qz_raw *r, qz_str *out) {
 
 const char *qz_raw_shape(const qz_raw_tensor *t, char buf[64]) {
     size_t n = (size_t)snprintf(buf, 64, "[");
-    for (uint32_t d = 0; d < t->n_dims && n < 60; d++) n += (size_t)snprintf(buf + n, 64 - n, "%s%llu", d ? ", " : "", (unsigned long long)t->dims[d]);
+    for (uint32_t d = 0; d < t->n_dims && n < 60; d++)
+        n += (size_t)snprintf(buf + n, 64 - n, "%s%llu", d ? ", " : "", (unsigned long long)t->dims[d]);
     if (n < 63) (void)snprintf(buf + n, 64 - n, "]");
     return buf;
 }

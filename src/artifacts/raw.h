@@ -1,5 +1,6 @@
-/* Any well-formed container as it stands: tensors, types, sizes and metadata of models that this program cannot run, of models that
- * lack a part, of vocabularies alone, of single safetensors files.  qz_raw r; if (qz_raw_applies(path, &why)) qz_raw_open(path, &r, err); …; qz_raw_release(&r).
+/* Any well-formed container as it stands: tensors, types, sizes and metadata of models that this program cannot run, of
+ * models that lack a part, of vocabularies alone, of single safetensors files.  qz_raw r; if (qz_raw_applies(path,
+ * &why)) qz_raw_open(path, &r, err); …; qz_raw_release(&r).
  * Ownership: everything lives in r (mappings included). Errors: those of the container's reader. */
 #ifndef QZ_ARTIFACTS_RAW_H
 #define QZ_ARTIFACTS_RAW_H
@@ -33,13 +34,15 @@ typedef struct {
     qz_arena arena;
 } qz_raw;
 
-/* True if `why` (of qz_artifact_open or qz_source_open) is about the model and no file is damaged: the container can still be shown. */
+/* True if `why` (of qz_artifact_open or qz_source_open) is about the model and no file is damaged: the container can
+ * still be shown. */
 bool qz_raw_applies(const char *path, const qz_error *why);
 /* The narrower question: the model was never one of ours, so that `why` is no fault of it. */
 bool qz_raw_foreign(const char *path, const qz_error *why);
 qz_status qz_raw_open(const char *path, qz_raw *r, qz_error *err);
 void qz_raw_release(qz_raw *r);
-/* Fails with what is wrong: of `why` (status st) and what the container's own reader said, the one that names the fault. */
+/* Fails with what is wrong: of `why` (status st) and what the container's own reader said, the one that
+ * names the fault. */
 qz_status qz_raw_refuse(const qz_error *why, const qz_error *container, qz_status st, qz_error *err);
 /* Why it does not run: `why`, or that there are no tensors at all. */
 const char *qz_raw_reason(const qz_raw *r, const qz_error *why);
@@ -47,6 +50,7 @@ const char *qz_raw_reason(const qz_raw *r, const qz_error *why);
 void qz_raw_types(const qz_raw *r, qz_str *out);
 /* "[4096, 32]" */
 const char *qz_raw_shape(const qz_raw_tensor *t, char buf[64]);
-/* First tensor with a value that is not finite among those that decode: its index (r->n if none) and element; *read counts them. */
+/* First tensor with a value that is not finite among those that decode: its index (r->n if none) and element;
+ * *read counts them. */
 qz_status qz_raw_nonfinite(const qz_raw *r, size_t *tensor, uint64_t *element, size_t *read, qz_error *err);
 #endif

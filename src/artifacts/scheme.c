@@ -9,7 +9,8 @@
 #include <strings.h>
 
 static const qz_scheme_info infos[QZ_SCHEME_COUNT] = {
-#define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) [QZ_SCHEME_##id] = { name, level, dir, best, compat, help },
+#define QZ_SCHEME(id, name, level, dir, best, compat, ops, help) \
+    [QZ_SCHEME_##id] = { name, level, dir, best, compat, help },
 #include "artifacts/schemes.def"
 #undef QZ_SCHEME
 };
@@ -23,14 +24,18 @@ const qz_scheme_info *qz_scheme_get(qz_scheme s) { return &infos[s]; }
 const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s) { return all_ops[s]; }
 const qz_code_kind *qz_scheme_code_kind(qz_scheme s) { return &all_ops[s]->kind; }
 const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan) { return &all_ops[plan->spec.scheme]->kind; }
-qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
+qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w,
+                            qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_scheme_ops *o = all_ops[plan->spec.scheme];
     *out = NULL;
-    return o->round ? o->round(run, plan, it, w, arena, out, err) : qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no such codes", it->name);
+    return o->round ? o->round(run, plan, it, w, arena, out, err)
+                    : qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no such codes", it->name);
 }
 uint8_t qz_scheme_least_zero(const qz_scheme_spec *s) { return all_ops[s->scheme]->kind.free && !s->v2; }
 bool qz_scheme_holds_modules(qz_scheme s) { return all_ops[s]->kind.free; }
-const char *qz_scheme_engines_name(qz_scheme s) { return all_ops[s]->engines_name ? all_ops[s]->engines_name : infos[s].name; }
+const char *qz_scheme_engines_name(qz_scheme s) {
+    return all_ops[s]->engines_name ? all_ops[s]->engines_name : infos[s].name;
+}
 const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i); }
 
 /* Nearest known spelling among "scheme", "scheme:level" and the bare levels of gguf. */
@@ -52,7 +57,10 @@ static qz_status unknown(const char *text, qz_error *err) {
                 for (size_t k = 0; name[k]; k++) cmp[k] = (char)tolower((unsigned char)name[k]);
                 if (qz_near_see(&near, cmp)) memcpy(best, name, strlen(name) + 1);
             }
-    return qz_fail(err, QZ_EUSAGE, "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s' ('quantz types' lists all)", text, best);
+    return qz_fail(err, QZ_EUSAGE,
+                   "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s' ('quantz types' lists "
+                   "all)",
+                   text, best);
 }
 
 static qz_status parse(qz_scheme s, const char *level, const char *flags, qz_scheme_spec *out, qz_error *err) {
@@ -77,6 +85,7 @@ qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err) 
         if (parse((qz_scheme)s, level ? level : "", flags ? flags : "", out, &inner) == QZ_OK) return QZ_OK;
         return inner.text[0] ? qz_fail(err, inner.code, "%s", inner.text) : unknown(text, err);
     }
-    if (!level && qz_ftype_by_name(buf) != QZ_FTYPE_COUNT) return parse(QZ_SCHEME_GGUF, buf, flags ? flags : "", out, err);
+    if (!level && qz_ftype_by_name(buf) != QZ_FTYPE_COUNT)
+        return parse(QZ_SCHEME_GGUF, buf, flags ? flags : "", out, err);
     return unknown(text, err);
 }

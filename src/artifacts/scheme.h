@@ -32,7 +32,8 @@ typedef struct {
     const char *compute;    /* bnb: type that its kernels compute in; NULL: the source's */
 } qz_scheme_spec;
 
-/* "scheme[:level][+flag…]", any case; a bare level of llama-quantize ("Q4_K_M") is gguf. QZ_EUSAGE names the nearest known. */
+/* "scheme[:level][+flag…]", any case; a bare level of llama-quantize ("Q4_K_M") is gguf. QZ_EUSAGE names the
+ * nearest known. */
 qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
 /* Levels of a scheme that can be written, i = 0, 1, …; NULL behind the last. */
 const char *qz_scheme_level(qz_scheme s, size_t i);

@@ -15,7 +15,8 @@ qz_status qz_source_open(qz_run *run, const char *path, qz_source *s, qz_error *
 void qz_source_release(qz_source *s);
 /* SHA-256 over names, types, shapes and data of all tensors: the same for one checkpoint whatever its sharding. */
 qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err);
-/* Positions of a text of n that lie beyond the context the model was trained for; none under dynamic rotary scaling, which is for them. */
+/* Positions of a text of n that lie beyond the context the model was trained for; none under dynamic rotary scaling,
+ * which is for them. */
 size_t qz_source_beyond(const qz_source *s, size_t n);
 /* One warning for the sum over texts; silent at 0. */
 void qz_source_warn_beyond(qz_run *run, const qz_source *s, const char *file, size_t positions, size_t texts);

@@ -4,7 +4,9 @@
 #include "codecs/types.h"
 #include <string.h>
 
-static bool coded(const qz_artifact_item *it) { return it->type == QZ_TYPE_CODED || qz_type_get(it->type)->kind != QZ_KIND_FLOAT; }
+static bool coded(const qz_artifact_item *it) {
+    return it->type == QZ_TYPE_CODED || qz_type_get(it->type)->kind != QZ_KIND_FLOAT;
+}
 
 /* Kind of a tensor that stays, and the reason where the item has none of its own. */
 static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_kept *k) {
@@ -13,14 +15,21 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
                         qz_type_get(qz_type_by_name(p->spec.level))->kind == QZ_KIND_FLOAT; /* "gguf:F16" */
     const qz_mix_options *mix = &p->spec.mix;
     const bool asked = mix->rules != NULL; /* types asked for one by one (tensor_types.h); convert sets its own */
-    const char *matrix = floats ? "the level stores floats" : asked ? "an option gives its type" : "the scheme codes the linears of the blocks only";
+    const char *matrix = floats  ? "the level stores floats"
+                         : asked ? "an option gives its type"
+                                 : "the scheme codes the linears of the blocks only";
     const qz_tensor_view *router = it->layer >= 0 ? m->blocks[it->layer].router : NULL;
     const size_t n = strlen(it->name);
-    if (strcmp(it->name, m->embed->name) == 0) k->one = k->what = m->head == m->embed ? "embedding (and output matrix, tied)" : "embedding", k->why = matrix;
+    if (strcmp(it->name, m->embed->name) == 0)
+        k->one = k->what = m->head == m->embed ? "embedding (and output matrix, tied)" : "embedding", k->why = matrix;
     else if (strcmp(it->name, m->head->name) == 0) k->one = k->what = "output matrix", k->why = matrix;
-    else if (it->linear >= 0) k->what = it->experts ? "experts" : "linears", k->one = it->experts ? "expert" : "linear", k->why = floats || (asked && !it->note) ? matrix : "the shape does not fit";
-    else if (router && strcmp(it->name, router->name) == 0) k->what = "routers", k->one = "router", k->why = "they choose the experts: no method codes them";
-    else if (n > 5 && strcmp(it->name + n - 5, ".bias") == 0) k->what = "biases", k->one = "bias", k->why = "one value a row: no method codes them";
+    else if (it->linear >= 0)
+        k->what = it->experts ? "experts" : "linears", k->one = it->experts ? "expert" : "linear",
+        k->why = floats || (asked && !it->note) ? matrix : "the shape does not fit";
+    else if (router && strcmp(it->name, router->name) == 0)
+        k->what = "routers", k->one = "router", k->why = "they choose the experts: no method codes them";
+    else if (n > 5 && strcmp(it->name + n - 5, ".bias") == 0)
+        k->what = "biases", k->one = "bias", k->why = "one value a row: no method codes them";
     else k->what = "norms", k->one = "norm", k->why = "one value a channel: no method codes them";
     if (it->note && !floats) k->why = it->note;
     k->type = qz_type_get(it->type)->name;
@@ -42,7 +51,9 @@ void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *s) {
         qz_kept x = { 0 };
         size_t k = 0;
         describe(p, it, &x);
-        while (k < s->n_kept && (strcmp(s->kept[k].what, x.what) || strcmp(s->kept[k].type, x.type) || strcmp(s->kept[k].why, x.why))) k++;
+        while (k < s->n_kept &&
+               (strcmp(s->kept[k].what, x.what) || strcmp(s->kept[k].type, x.type) || strcmp(s->kept[k].why, x.why)))
+            k++;
         if (k == QZ_KEPT_KINDS) k--; /* more reasons than rows: counted in the last */
         else if (k == s->n_kept) s->kept[s->n_kept++] = x;
         s->kept[k].tensors++;
@@ -52,21 +63,25 @@ void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *s) {
 }
 
 void qz_plan_summary_text(const qz_plan_summary *s, qz_str *out) {
-    if (s->coded) qz_str_printf(out, "%llu of %llu weights in %.4g bits", (unsigned long long)s->coded, (unsigned long long)s->weights, s->bits);
+    if (s->coded)
+        qz_str_printf(out, "%llu of %llu weights in %.4g bits", (unsigned long long)s->coded,
+                      (unsigned long long)s->weights, s->bits);
     else qz_str_printf(out, "0 of %llu weights coded", (unsigned long long)s->weights);
     qz_str_printf(out, ", %.4g bits per weight over all; kept:%s", s->bits_all, s->n_kept ? "" : " none");
     for (size_t i = 0; i < s->n_kept; i++)
-        qz_str_printf(out, "%s %zu %s %s (%s)", i ? "," : "", s->kept[i].tensors, s->kept[i].tensors == 1 ? s->kept[i].one : s->kept[i].what, s->kept[i].type, s->kept[i].why);
+        qz_str_printf(out, "%s %zu %s %s (%s)", i ? "," : "", s->kept[i].tensors,
+                      s->kept[i].tensors == 1 ? s->kept[i].one : s->kept[i].what, s->kept[i].type, s->kept[i].why);
 }
 
 void qz_plan_summary_json(const qz_plan_summary *s, qz_str *out) {
-    qz_str_printf(out, "{\"weights\":%llu,\"coded\":%llu,\"coded_bits\":%.6f,\"bits_per_weight\":%.6f,\"kept\":[", (unsigned long long)s->weights, (unsigned long long)s->coded, s->bits,
-                  s->bits_all);
+    qz_str_printf(out, "{\"weights\":%llu,\"coded\":%llu,\"coded_bits\":%.6f,\"bits_per_weight\":%.6f,\"kept\":[",
+                  (unsigned long long)s->weights, (unsigned long long)s->coded, s->bits, s->bits_all);
     for (size_t i = 0; i < s->n_kept; i++) {
         const qz_kept *k = &s->kept[i];
         qz_str_puts(out, i ? ",{\"what\":" : "{\"what\":");
         qz_json_quote(out, k->what, strlen(k->what));
-        qz_str_printf(out, ",\"type\":\"%s\",\"tensors\":%zu,\"weights\":%llu,\"why\":", k->type, k->tensors, (unsigned long long)k->weights);
+        qz_str_printf(out, ",\"type\":\"%s\",\"tensors\":%zu,\"weights\":%llu,\"why\":", k->type, k->tensors,
+                      (unsigned long long)k->weights);
         qz_json_quote(out, k->why, strlen(k->why));
         qz_str_puts(out, "}");
     }

@@ -13,15 +13,19 @@ static qz_status type_of(const char *text, const char *option, uint32_t *out, qz
     const qz_gguf_type *g;
     for (uint32_t i = 0; (g = qz_gguf_type_get(i)) != NULL; i++)
         if (g->name) (void)qz_near_see(&near, g->name);
-    return qz_fail(err, QZ_EUSAGE, "%s type '%.40s' for --%s: expected a tensor type of 'quantz types' that can be written (f16, q8_0, q6_K, q4_0 …)%s%s%s", t ? "no encoder for" : "unknown",
-                   text, option, !t && near.best ? ", nearest is '" : "", !t && near.best ? near.best : "", !t && near.best ? "'" : "");
+    return qz_fail(err, QZ_EUSAGE,
+                   "%s type '%.40s' for --%s: expected a tensor type of 'quantz types' that can be written (f16, q8_0, "
+                   "q6_K, q4_0 …)%s%s%s",
+                   t ? "no encoder for" : "unknown", text, option, !t && near.best ? ", nearest is '" : "",
+                   !t && near.best ? near.best : "", !t && near.best ? "'" : "");
 }
 
 static qz_status parse_rule(const char *text, qz_mix_rule *r, qz_arena *arena, qz_error *err) {
     const char *eq = strrchr(text, '=');
     bool yes;
     if (eq == NULL || eq == text || eq[1] == 0)
-        return qz_fail(err, QZ_EUSAGE, "bad value '%.200s' for --tensor-type: expected REGEX=TYPE, for example 'ffn_down=q6_K'", text);
+        return qz_fail(err, QZ_EUSAGE,
+                       "bad value '%.200s' for --tensor-type: expected REGEX=TYPE, for example 'ffn_down=q6_K'", text);
     r->text = text;
     r->pattern = qz_arena_printf(arena, "(?s:.*?)(?:%.*s)", (int)(eq - text), text); /* found anywhere in the name */
     if (r->pattern == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -30,15 +34,23 @@ static qz_status parse_rule(const char *text, qz_mix_rule *r, qz_arena *arena, q
 }
 
 qz_status qz_tensor_types_parse(qz_scheme_spec *spec, const qz_tensor_types *w, qz_arena *arena, qz_error *err) {
-    const char *given = w->n ? "tensor-type" : w->output ? "output-tensor-type" : w->embedding ? "token-embedding-type" : w->leave_output ? "leave-output-tensor" : w->pure ? "pure" : NULL;
+    const char *given = w->n              ? "tensor-type"
+                        : w->output       ? "output-tensor-type"
+                        : w->embedding    ? "token-embedding-type"
+                        : w->leave_output ? "leave-output-tensor"
+                        : w->pure         ? "pure"
+                                          : NULL;
     uint32_t type = 0;
     if (given == NULL) return QZ_OK;
-    if (spec->scheme != QZ_SCHEME_GGUF) return qz_fail(err, QZ_EUSAGE, "--%s is for GGUF, and '%s' is none", given, spec->name);
+    if (spec->scheme != QZ_SCHEME_GGUF)
+        return qz_fail(err, QZ_EUSAGE, "--%s is for GGUF, and '%s' is none", given, spec->name);
     qz_mix_rule *rules = qz_arena_calloc(arena, w->n + 1, sizeof *rules);
     if (rules == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     const qz_type d = qz_type_by_ggml_id((int)qz_ftype_get(spec->ftype)->type);
     if (w->n && d != QZ_TYPE_NONE && qz_type_get(d)->kind == QZ_KIND_FLOAT)
-        return qz_fail(err, QZ_EUSAGE, "--tensor-type has no effect under level %s, which stores floats: choose a level that codes", spec->level);
+        return qz_fail(err, QZ_EUSAGE,
+                       "--tensor-type has no effect under level %s, which stores floats: choose a level that codes",
+                       spec->level);
     spec->mix.pure = w->pure;
     spec->mix.keep_output = w->leave_output;
     if (w->output) {
@@ -65,7 +77,10 @@ qz_status qz_mix_rules_check(const qz_mix_options *mix, const qz_mix_tensor *ten
     for (size_t i = 0; i < mix->n_rules; i++) {
         bool yes = false;
         for (size_t k = 0; k < n && !yes; k++) QZ_TRY(qz_mix_rule_match(&mix->rules[i], tensors[k].name, &yes, err));
-        if (!yes) return qz_fail(err, QZ_EUSAGE, "--tensor-type '%.200s' matches no tensor: names are like '%.80s' ('--dry-run' lists them)", mix->rules[i].text, n ? tensors[n / 2].name : "");
+        if (!yes)
+            return qz_fail(err, QZ_EUSAGE,
+                           "--tensor-type '%.200s' matches no tensor: names are like '%.80s' ('--dry-run' lists them)",
+                           mix->rules[i].text, n ? tensors[n / 2].name : "");
     }
     return QZ_OK;
 }

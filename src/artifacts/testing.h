@@ -1,5 +1,5 @@
-/* For tests that write artifacts: feeds a writer from a model with the reference encoders and round to nearest, writes whole
- * artifacts, and changes files that were written. Everything that fails ends the test with the error's text. */
+/* For tests that write artifacts: feeds a writer from a model with the reference encoders and round to nearest, writes
+ * whole artifacts, and changes files that were written. Everything that fails ends the test with the error's text. */
 #ifndef QZ_ARTIFACTS_TESTING_H
 #define QZ_ARTIFACTS_TESTING_H
 #include <setjmp.h>
@@ -25,10 +25,12 @@
 /* ---- feeding a writer ---- */
 
 /* Round to nearest; with act_order the groups are made of columns that do not stand side by side. */
-static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, qz_error *err) {
+static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_item *it, const float *x,
+                                      qz_error *err) {
     size_t groups = it->cols / it->group_size;
     bool act = it->act_order;
-    uint8_t *codes = qz_alloc_array(it->rows, it->cols), *zeros = qz_alloc_array(it->rows, groups), *in_order = qz_alloc_array(it->cols, 1);
+    uint8_t *codes = qz_alloc_array(it->rows, it->cols), *zeros = qz_alloc_array(it->rows, groups),
+            *in_order = qz_alloc_array(it->cols, 1);
     float *scales = qz_alloc_array(it->rows * groups, sizeof *scales), *row = qz_alloc_array(it->cols, sizeof *row);
     uint32_t *g_idx = qz_alloc_array(it->cols, sizeof *g_idx);
     size_t *at = qz_alloc_array(it->cols, sizeof *at);
@@ -38,10 +40,12 @@ static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_i
     }
     for (size_t r = 0; r < it->rows; r++) {
         for (size_t k = 0; k < it->cols; k++) row[k] = x[r * it->cols + at[k]];
-        qz_int_group_rtn_row(row, it->cols, it->group_size, it->bits, it->sym, in_order, scales + r * groups, zeros + r * groups);
+        qz_int_group_rtn_row(row, it->cols, it->group_size, it->bits, it->sym, in_order, scales + r * groups,
+                             zeros + r * groups);
         for (size_t k = 0; k < it->cols; k++) codes[r * it->cols + at[k]] = in_order[k];
     }
-    const qz_int_codes c = { .base = { &qz_int_codes_ops, it->rows, it->cols }, .codes = codes, .scales = scales, .zero_points = zeros, .g_idx = act ? g_idx : NULL,
+    const qz_int_codes c = { .base = { &qz_int_codes_ops, it->rows, it->cols }, .codes = codes, .scales = scales,
+                             .zero_points = zeros, .g_idx = act ? g_idx : NULL,
                              .bits = it->bits, .group_size = it->group_size };
     qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .coded = &c.base };
     qz_status st = qz_artifact_writer_put(w, &q, err);
@@ -50,15 +54,18 @@ static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_i
     return st;
 }
 
-static inline qz_status put_block_rows(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, const float *importance, qz_error *err) {
+static inline qz_status put_block_rows(qz_artifact_writer *w, const qz_artifact_item *it, const float *x,
+                                       const float *importance, qz_error *err) {
     size_t row_bytes = 0, step = it->permute == QZ_PERMUTE_NONE ? 7 : it->rows; /* unpermuted tensors come in pieces */
     QZ_TRY(qz_row_bytes(it->type, it->cols, &row_bytes, err));
     uint8_t *blocks = qz_alloc_array(it->rows, row_bytes);
     qz_status st = QZ_OK;
-    for (size_t r = 0; r < it->rows; r++) qz_type_get(it->type)->encode(x + r * it->cols, importance, it->cols, blocks + r * row_bytes);
+    for (size_t r = 0; r < it->rows; r++)
+        qz_type_get(it->type)->encode(x + r * it->cols, importance, it->cols, blocks + r * row_bytes);
     for (size_t r = 0; r < it->rows && st == QZ_OK; r += step) {
         size_t n = qz_min_size(step, it->rows - r);
-        qz_quantized q = { .name = it->name, .type = it->type, .rows = n, .cols = it->cols, .blocks = blocks + r * row_bytes, .bytes = n * row_bytes };
+        qz_quantized q = { .name = it->name, .type = it->type, .rows = n, .cols = it->cols,
+                           .blocks = blocks + r * row_bytes, .bytes = n * row_bytes };
         st = qz_artifact_writer_put(w, &q, err);
     }
     qz_free(blocks);
@@ -69,13 +76,15 @@ static inline qz_status put_bnb(qz_artifact_writer *w, const qz_artifact_item *i
     qz_arena a = {0};
     qz_bnb b;
     qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .coded = &b.base };
-    qz_status st = qz_bnb_quantize(NULL, w->plan->spec.bnb, w->plan->spec.nested, it->source->type, x, it->rows, it->cols, &a, &b, err);
+    qz_status st = qz_bnb_quantize(NULL, w->plan->spec.bnb, w->plan->spec.nested, it->source->type, x, it->rows,
+                                   it->cols, &a, &b, err);
     if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     qz_arena_release(&a);
     return st;
 }
 
-static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_item *it, const qz_imatrix *im, qz_error *err) {
+static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_item *it, const qz_imatrix *im,
+                                    qz_error *err) {
     float *x = qz_alloc_array(it->rows * it->cols, sizeof *x), *imp = NULL;
     qz_status st = QZ_OK;
     qz_tensor_decode(it->source, 0, it->rows, x);
@@ -83,7 +92,10 @@ static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_ite
         imp = qz_alloc_array(it->cols, sizeof *imp);
         st = qz_imatrix_weights(im, it->out_name, it->cols, imp, err);
     }
-    if (st == QZ_OK) st = it->type != QZ_TYPE_CODED ? put_block_rows(w, it, x, imp, err) : w->plan->spec.scheme == QZ_SCHEME_BNB ? put_bnb(w, it, x, err) : put_int_group(w, it, x, err);
+    if (st == QZ_OK)
+        st = it->type != QZ_TYPE_CODED               ? put_block_rows(w, it, x, imp, err)
+             : w->plan->spec.scheme == QZ_SCHEME_BNB ? put_bnb(w, it, x, err)
+                                                     : put_int_group(w, it, x, err);
     qz_free(imp);
     qz_free(x);
     return st;
@@ -98,7 +110,9 @@ static inline qz_status feed_weighted(qz_artifact_writer *w, size_t until, const
     }
     return QZ_OK;
 }
-static inline qz_status feed(qz_artifact_writer *w, size_t until, qz_error *err) { return feed_weighted(w, until, NULL, err); }
+static inline qz_status feed(qz_artifact_writer *w, size_t until, qz_error *err) {
+    return feed_weighted(w, until, NULL, err);
+}
 
 /* ---- whole artifacts ---- */
 /* path is replaced. im may be NULL. */
@@ -110,7 +124,8 @@ static inline void write_plan(const qz_artifact_plan *plan, const qz_imatrix *im
     qz_artifact_writer_free(w);
 }
 /* floats: the checkpoint whose config.json a folder carries over. Returns the number of notes. */
-static inline size_t write_artifact(const qz_model *m, const qz_scheme_spec *spec, const char *floats, const char *path) {
+static inline size_t write_artifact(const qz_model *m, const qz_scheme_spec *spec, const char *floats,
+                                    const char *path) {
     qz_arena a = {0};
     qz_artifact_plan plan;
     qz_artifact_context ctx = { .source_dir = floats };
@@ -130,7 +145,9 @@ static inline size_t convert_to(const char *source, const char *floats, const ch
     qz_model_free(m);
     return notes;
 }
-static inline void convert(const char *checkpoint, const char *scheme, const char *path) { (void)convert_to(checkpoint, checkpoint, scheme, path); }
+static inline void convert(const char *checkpoint, const char *scheme, const char *path) {
+    (void)convert_to(checkpoint, checkpoint, scheme, path);
+}
 
 /* ---- changing what was written ---- */
 /* The first `from` in a text file of the folder becomes `to`. */
@@ -182,8 +199,8 @@ static inline void edit_weights(const char *folder, const char *name, edit_tenso
     if (strcmp(path, to)) assert_int_equal(remove(path), 0);
 }
 
-/* Opens what was changed: it must be refused before any work with the fragment in the text, or, without one, be accepted.
- * *e (may be NULL): the error. */
+/* Opens what was changed: it must be refused before any work with the fragment in the text, or, without one, be
+ * accepted. *e (may be NULL): the error. */
 static inline void open_lie(const char *what, const char *path, const char *fragment, qz_error *e) {
     qz_model *m = NULL;
     qz_error own = {0};

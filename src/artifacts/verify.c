@@ -1,4 +1,5 @@
-/* Verification of an artifact: manifest sizes and hashes, structure and shapes (by opening it), finite scales, decoding. */
+/* Verification of an artifact: manifest sizes and hashes, structure and shapes (by opening it), finite
+ * scales, decoding. */
 #include "artifacts/artifacts_int.h"
 #include "artifacts/raw.h"
 #include "base/json.h"
@@ -20,18 +21,21 @@ static qz_status row(sheet *s, const char *check, bool ok, const char *detail) {
 }
 
 static qz_status check_file(sheet *s, const char *path, const json_t *entry, qz_arena *arena) {
-    const char *name = json_string_value(json_object_get(entry, "name")), *sha = json_string_value(json_object_get(entry, "sha256"));
+    const char *name = json_string_value(json_object_get(entry, "name")),
+               *sha = json_string_value(json_object_get(entry, "sha256"));
     const json_t *bytes = json_object_get(entry, "bytes");
     if (!name || !sha || !json_is_integer(bytes) || strchr(name, '/'))
         return row(s, "manifest", false, "an entry has no plain name, bytes or sha256");
-    char *file = qz_path_is_dir(path) ? qz_arena_printf(arena, "%s/%s", path, name) : qz_arena_strdup(arena, path), hex[65];
+    char *file = qz_path_is_dir(path) ? qz_arena_printf(arena, "%s/%s", path, name) : qz_arena_strdup(arena, path),
+         hex[65];
     if (!file) return qz_fail(s->err, QZ_EMEMORY, "out of memory verifying '%s'", path);
     uint64_t size = 0;
     char *check = qz_arena_printf(arena, "hash of %s", name), *detail;
     if (!qz_path_exists(file)) return row(s, check, false, "the file is missing");
     QZ_TRY(qz_file_size(file, &size, s->err));
     if (size != (uint64_t)json_integer_value(bytes)) {
-        detail = qz_arena_printf(arena, "expected %lld bytes, found %llu", (long long)json_integer_value(bytes), (unsigned long long)size);
+        detail = qz_arena_printf(arena, "expected %lld bytes, found %llu", (long long)json_integer_value(bytes),
+                                 (unsigned long long)size);
         return row(s, check, false, detail ? detail : "");
     }
     QZ_TRY(qz_sha256_file_hex(file, hex, s->err));
@@ -51,7 +55,8 @@ static qz_status check_manifest(sheet *s, const char *path, qz_arena *arena) {
         if (qz_json_load(name, MANIFEST_LIMIT, &root, &inner) != QZ_OK) st = row(s, "manifest", false, inner.text);
         const json_t *files = json_object_get(root, "files");
         if (root && !json_is_array(files)) st = row(s, "manifest", false, "no list of files");
-        for (size_t i = 0; st == QZ_OK && i < json_array_size(files); i++) st = check_file(s, path, json_array_get(files, i), arena);
+        for (size_t i = 0; st == QZ_OK && i < json_array_size(files); i++)
+            st = check_file(s, path, json_array_get(files, i), arena);
     }
     json_decref(root);
     qz_free(name);
@@ -84,7 +89,8 @@ static qz_status check_decode(sheet *s, qz_run *run, const qz_model *m, qz_arena
     }
     qz_progress_end(run);
     qz_free(x);
-    char *detail = first ? qz_arena_printf(arena, "%zu tensor%s non-finite values, first '%s', row %zu, column %zu", bad, bad == 1 ? " holds" : "s hold", first->file_name, first_r, first_c)
+    char *detail = first ? qz_arena_printf(arena, "%zu tensor%s non-finite values, first '%s', row %zu, column %zu",
+                                           bad, bad == 1 ? " holds" : "s hold", first->file_name, first_r, first_c)
                          : qz_arena_printf(arena, "%zu tensors decode to finite values", m->n_tensors);
     return row(s, "decode", bad == 0, detail ? detail : "");
 }
@@ -95,15 +101,20 @@ static qz_status check_leftovers(sheet *s, const qz_model *m, qz_arena *arena) {
     const qz_config_keys *k = &m->config.keys;
     qz_str names = {0};
     qz_leftovers_names(m, QZ_LEFT_PART, &names);
-    char *detail = qz_arena_printf(arena, "nothing uses %zu stored tensor%s: %s", parts, qz_plural(parts), names.ptr ? names.ptr : "");
+    char *detail = qz_arena_printf(arena, "nothing uses %zu stored tensor%s: %s", parts, qz_plural(parts),
+                                   names.ptr ? names.ptr : "");
     qz_str_release(&names);
     if (parts) QZ_TRY(row(s, "parts", false, detail ? detail : ""));
     if (parts == 0 && m->n_left) {
-        detail = qz_arena_printf(arena, "%zu tensor%s not read: buffers %zu, copies of the tied embedding %zu, biases of zeros %zu", m->n_left, m->n_left == 1 ? " is" : "s are",
-                                 qz_leftovers_count(m, QZ_LEFT_BUFFER), qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS));
+        detail =
+            qz_arena_printf(arena,
+                            "%zu tensor%s not read: buffers %zu, copies of the tied embedding %zu, biases of zeros %zu",
+                            m->n_left, m->n_left == 1 ? " is" : "s are", qz_leftovers_count(m, QZ_LEFT_BUFFER),
+                            qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS));
         QZ_TRY(row(s, "parts", true, detail ? detail : ""));
     }
-    if (m->head_untied) QZ_TRY(row(s, "head", true, "stored with values of its own and used, although the configuration ties it"));
+    if (m->head_untied)
+        QZ_TRY(row(s, "head", true, "stored with values of its own and used, although the configuration ties it"));
     detail = qz_arena_printf(arena, "not read, and would change the model: %s", k->refused);
     if (k->n_refused) QZ_TRY(row(s, "keys", false, detail ? detail : ""));
     detail = qz_arena_printf(arena, "%u not read: %s", k->n_noted, k->noted);
@@ -122,7 +133,8 @@ static qz_status check_tokenizer(sheet *s, const char *path, const qz_model *m, 
     qz_tokenizer_free(t);
     if (st == QZ_OK) return QZ_OK;
     if (st == QZ_EMEMORY) return qz_fail(s->err, st, "%s", why.text);
-    const char *detail = foreign ? qz_arena_printf(arena, "this program cannot use it: %s", why.text) : qz_arena_strdup(arena, why.text);
+    const char *detail = foreign ? qz_arena_printf(arena, "this program cannot use it: %s", why.text)
+                                 : qz_arena_strdup(arena, why.text);
     return row(s, "tokenizer", foreign, detail ? detail : "");
 }
 
@@ -130,13 +142,18 @@ static qz_status check_tokenizer(sheet *s, const char *path, const qz_model *m, 
 static qz_status check_raw(sheet *s, const qz_raw *r, const qz_error *why, bool foreign, qz_arena *arena) {
     size_t bad = 0, read = 0;
     uint64_t element = 0;
-    char *detail = qz_arena_printf(arena, "%s, %zu tensor%s, %llu bytes%s%s", r->container, r->n, qz_plural(r->n), (unsigned long long)r->tensor_bytes,
-                                   foreign ? "; this program cannot run it: " : "", foreign ? qz_raw_reason(r, why) : "");
+    char *detail = qz_arena_printf(arena, "%s, %zu tensor%s, %llu bytes%s%s", r->container, r->n, qz_plural(r->n),
+                                   (unsigned long long)r->tensor_bytes, foreign ? "; this program cannot run it: " : "",
+                                   foreign ? qz_raw_reason(r, why) : "");
     QZ_TRY(row(s, foreign ? "structure" : "container", true, detail ? detail : ""));
     if (!foreign) QZ_TRY(row(s, "structure", false, why->text));
     QZ_TRY(qz_raw_nonfinite(r, &bad, &element, &read, s->err));
-    if (bad < r->n) detail = qz_arena_printf(arena, "tensor '%s', element %llu is not finite", r->tensors[bad].name, (unsigned long long)element);
-    else detail = qz_arena_printf(arena, "%zu of %zu tensor%s decode to finite values%s", read, r->n, qz_plural(r->n), read < r->n ? ", the others are of types that are not decoded" : "");
+    if (bad < r->n)
+        detail = qz_arena_printf(arena, "tensor '%s', element %llu is not finite", r->tensors[bad].name,
+                                 (unsigned long long)element);
+    else
+        detail = qz_arena_printf(arena, "%zu of %zu tensor%s decode to finite values%s", read, r->n, qz_plural(r->n),
+                                 read < r->n ? ", the others are of types that are not decoded" : "");
     return row(s, "decode", bad == r->n, detail ? detail : "");
 }
 
@@ -172,7 +189,8 @@ qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_
         }
     }
     else {
-        char *detail = qz_arena_printf(arena, "%s, %s, %zu tensors, every shape fits the configuration", m->container, m->encoding, m->n_tensors);
+        char *detail = qz_arena_printf(arena, "%s, %s, %zu tensors, every shape fits the configuration", m->container,
+                                       m->encoding, m->n_tensors);
         qz_status st = row(&s, "structure", true, detail ? detail : "");
         if (st == QZ_OK) st = check_leftovers(&s, m, arena);
         if (st == QZ_OK) st = check_tokenizer(&s, path, m, arena);
@@ -180,6 +198,8 @@ qz_status qz_artifact_verify(qz_run *run, const char *path, qz_arena *arena, qz_
         qz_model_free(m);
         QZ_TRY(st);
     }
-    if (s.failed) return qz_fail(err, QZ_ECHECK, "verification failed: '%s': %zu of %zu check%s", path, s.failed, table->n_rows, qz_plural(table->n_rows));
+    if (s.failed)
+        return qz_fail(err, QZ_ECHECK, "verification failed: '%s': %zu of %zu check%s", path, s.failed, table->n_rows,
+                       qz_plural(table->n_rows));
     return QZ_OK;
 }

@@ -20,15 +20,20 @@ static qz_status cannot_open(const char *path, qz_error *err) {
     const ssize_t n = e == ENOENT ? readlink(path, to, sizeof to - 1) : -1;
     if (n < 0) return qz_fail(err, QZ_EIO, "cannot open '%s': %s", path, strerror(e));
     to[n] = 0;
-    return qz_fail(err, QZ_EFORMAT, "dangling link: file '%s': expected a file, found a link to nothing ('%s'); download what it points to again, "
-                   "or remove the link", path, to);
+    return qz_fail(err, QZ_EFORMAT,
+                   "dangling link: file '%s': expected a file, found a link to nothing ('%s'); download what it points "
+                   "to again, "
+                   "or remove the link",
+                   path, to);
 }
 
 /* O_NONBLOCK: a named pipe without a writer is refused and not waited for; of a regular file it means nothing. */
 qz_status qz_open_regular(const char *path, int *fd, uint64_t *size, qz_error *err) {
     struct stat st;
     *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (*fd < 0) return errno == ENXIO ? qz_fail(err, QZ_EUSAGE, "not a regular file: '%s'", path) : cannot_open(path, err); /* a socket */
+    /* a socket */
+    if (*fd < 0)
+        return errno == ENXIO ? qz_fail(err, QZ_EUSAGE, "not a regular file: '%s'", path) : cannot_open(path, err);
     qz_status s = QZ_OK;
     if (fstat(*fd, &st) != 0) s = qz_fail(err, QZ_EIO, "cannot read '%s': %s", path, strerror(errno));
     else if (!S_ISREG(st.st_mode)) s = qz_fail(err, QZ_EUSAGE, "not a regular file: '%s'", path);
@@ -49,7 +54,9 @@ qz_status qz_map_open(qz_map *m, const char *path, qz_error *err) {
     qz_status s = QZ_OK;
     if (size > 0) {
         void *p = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (p == MAP_FAILED) s = qz_fail(err, QZ_EIO, "cannot map '%s' (%llu bytes): %s", path, (unsigned long long)size, strerror(errno));
+        if (p == MAP_FAILED)
+            s = qz_fail(err, QZ_EIO, "cannot map '%s' (%llu bytes): %s", path, (unsigned long long)size,
+                        strerror(errno));
         else m->ptr = p;
     }
     (void)close(fd);
@@ -68,7 +75,8 @@ void qz_map_release(qz_map *m) {
     *m = (qz_map){0};
 }
 void qz_map_forget(const void *ptr, size_t n) {
-    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), lo = ((uintptr_t)ptr + page - 1) & ~(page - 1), hi = ((uintptr_t)ptr + n) & ~(page - 1);
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), lo = ((uintptr_t)ptr + page - 1) & ~(page - 1),
+              hi = ((uintptr_t)ptr + n) & ~(page - 1);
     if (hi > lo) (void)madvise((void *)lo, hi - lo, MADV_DONTNEED);
 }
 
@@ -77,7 +85,9 @@ static qz_status read_all(int fd, const char *path, size_t n, char *buf, qz_erro
         ssize_t k = read(fd, buf + at, n - at);
         if (k < 0 && errno == EINTR) continue;
         if (k < 0) return qz_fail(err, QZ_EIO, "cannot read '%s': %s", path, strerror(errno));
-        if (k == 0) return qz_fail(err, QZ_EIO, "file shrank while reading: file '%s', offset %zu: expected %zu bytes", path, at, n);
+        if (k == 0)
+            return qz_fail(err, QZ_EIO, "file shrank while reading: file '%s', offset %zu: expected %zu bytes", path,
+                           at, n);
         at += (size_t)k;
     }
     return QZ_OK;
@@ -90,7 +100,8 @@ qz_status qz_read_file(const char *path, size_t limit, char **out, size_t *len, 
     QZ_TRY(qz_open_regular(path, &fd, &size, err));
     qz_status s = QZ_OK;
     if (size > limit)
-        s = qz_fail(err, QZ_EFORMAT, "file too large: file '%s': expected at most %zu bytes, found %llu", path, limit, (unsigned long long)size);
+        s = qz_fail(err, QZ_EFORMAT, "file too large: file '%s': expected at most %zu bytes, found %llu", path, limit,
+                    (unsigned long long)size);
     size_t n = s == QZ_OK ? (size_t)size : 0;
     char *buf = s == QZ_OK ? qz_alloc_array(n + 1, 1) : NULL;
     if (s == QZ_OK && buf == NULL) s = qz_fail(err, QZ_EMEMORY, "out of memory reading '%s' (%zu bytes)", path, n);
@@ -114,8 +125,12 @@ static qz_status write_file(const char *path, const void *bytes, size_t n, bool 
     qz_out_abort(&o, false);
     return s;
 }
-qz_status qz_stage_file(const char *path, const void *bytes, size_t n, qz_error *err) { return write_file(path, bytes, n, false, err); }
-qz_status qz_write_file(const char *path, const void *bytes, size_t n, qz_error *err) { return write_file(path, bytes, n, true, err); }
+qz_status qz_stage_file(const char *path, const void *bytes, size_t n, qz_error *err) {
+    return write_file(path, bytes, n, false, err);
+}
+qz_status qz_write_file(const char *path, const void *bytes, size_t n, qz_error *err) {
+    return write_file(path, bytes, n, true, err);
+}
 
 qz_status qz_copy_file(const char *from, const char *to, qz_error *err) {
     qz_map m;
@@ -127,8 +142,10 @@ qz_status qz_copy_file(const char *from, const char *to, qz_error *err) {
 
 qz_status qz_path_missing(const char *path, qz_error *err) {
     const char *slash = strchr(path, '/');
-    const bool hub = slash && slash > path && path[0] != '.' && slash[1] && !strchr(slash + 1, '/') && !qz_str_ends(path, ".json") && !qz_str_ends(path, ".gguf");
-    return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'%s", path, hub ? "; if it is a hub id, download the model first: nothing here reads a network" : "");
+    const bool hub = slash && slash > path && path[0] != '.' && slash[1] && !strchr(slash + 1, '/') &&
+                     !qz_str_ends(path, ".json") && !qz_str_ends(path, ".gguf");
+    return qz_fail(err, QZ_EUSAGE, "no such file or folder: '%s'%s", path,
+                   hub ? "; if it is a hub id, download the model first: nothing here reads a network" : "");
 }
 
 bool qz_path_exists(const char *path) {
@@ -152,7 +169,8 @@ qz_status qz_make_dirs(const char *path, qz_error *err) {
         if (*c != '/' && *c != 0) continue;
         char keep = *c;
         *c = 0;
-        if (mkdir(p, 0777) != 0 && errno != EEXIST) s = qz_fail(err, QZ_EIO, "cannot create folder '%s': %s", p, strerror(errno));
+        if (mkdir(p, 0777) != 0 && errno != EEXIST)
+            s = qz_fail(err, QZ_EIO, "cannot create folder '%s': %s", p, strerror(errno));
         *c = keep;
         if (keep == 0) break;
     }
@@ -172,7 +190,8 @@ qz_status qz_sync_dir(const char *path, qz_error *err) {
 
 void qz_hold_std_files(void) {
     for (int fd = 0; fd <= 2; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY); /* gets the lowest free number */
+        /* gets the lowest free number */
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
 qz_status qz_file_size(const char *path, uint64_t *size, qz_error *err) {
@@ -224,7 +243,8 @@ void qz_free_names(char **names, size_t n) {
 /* Depth is bounded by the artifact layouts we create (folders of files, one level). */
 qz_status qz_remove_tree(const char *path, qz_error *err) {
     if (qz_path_is_link(path) || !qz_path_is_dir(path)) {
-        if (unlink(path) != 0 && errno != ENOENT) return qz_fail(err, QZ_EIO, "cannot remove '%s': %s", path, strerror(errno));
+        if (unlink(path) != 0 && errno != ENOENT)
+            return qz_fail(err, QZ_EIO, "cannot remove '%s': %s", path, strerror(errno));
         return QZ_OK;
     }
     char **names;
@@ -234,12 +254,14 @@ qz_status qz_remove_tree(const char *path, qz_error *err) {
     for (size_t i = 0; i < n && s == QZ_OK; i++) {
         char *p = qz_path_join(path, names[i]);
         if (p == NULL) s = qz_fail(err, QZ_EMEMORY, "out of memory");
-        else if (qz_path_is_dir(p)) s = qz_fail(err, QZ_EIO, "refusing to remove nested folder '%s'; remove it by hand", p);
+        else if (qz_path_is_dir(p))
+            s = qz_fail(err, QZ_EIO, "refusing to remove nested folder '%s'; remove it by hand", p);
         else if (unlink(p) != 0) s = qz_fail(err, QZ_EIO, "cannot remove '%s': %s", p, strerror(errno));
         qz_free(p);
     }
     qz_free_names(names, n);
-    if (s == QZ_OK && rmdir(path) != 0) s = qz_fail(err, QZ_EIO, "cannot remove folder '%s': %s", path, strerror(errno));
+    if (s == QZ_OK && rmdir(path) != 0)
+        s = qz_fail(err, QZ_EIO, "cannot remove folder '%s': %s", path, strerror(errno));
     return s;
 }
 

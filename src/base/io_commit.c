@@ -28,8 +28,8 @@ static qz_status move(const char *from, const char *to, qz_error *err) {
     return qz_fail(err, QZ_EIO, "cannot rename '%s' to '%s': %s", from, to, strerror(errno));
 }
 
-/* Where names cannot be exchanged in one step: a file gets the second name `old`, so that its own is never without it; a folder steps
- * aside as `old` for a moment, and a kill in between is what qz_commit_recover repairs. */
+/* Where names cannot be exchanged in one step: a file gets the second name `old`, so that its own is never without it;
+ * a folder steps aside as `old` for a moment, and a kill in between is what qz_commit_recover repairs. */
 static qz_status swap_in_steps(const char *from, const char *to, const char *old, qz_error *err) {
     if (link(to, old) != 0) QZ_TRY(move(to, old, err));
     qz_status st = move(from, to, err);

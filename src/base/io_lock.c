@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Open and locked, or fd -1 where no file can be made (whoever writes there says why). `again`: the file was removed meanwhile. */
+/* Open and locked, or fd -1 where no file can be made (whoever writes there says why). `again`: the file was
+ * removed meanwhile. */
 static qz_status lock_once(const char *name, const char *path, int *fd, bool *again, qz_error *err) {
     struct stat ours, named;
     *again = false;
@@ -17,8 +18,13 @@ static qz_status lock_once(const char *name, const char *path, int *fd, bool *ag
     qz_status st = QZ_OK;
     if (flock(*fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         st = qz_fail(err, QZ_EUSAGE, "another quantz is writing '%s'; wait for it, or choose another output", path);
-    else if (fstat(*fd, &ours) != 0 || stat(name, &named) != 0 || ours.st_ino != named.st_ino || ours.st_dev != named.st_dev) *again = true;
-    else if (ours.st_size != 0) st = qz_fail(err, QZ_EUSAGE, "output '%s' would replace '%s', which is not ours; move it away or choose another output", path, name);
+    else if (fstat(*fd, &ours) != 0 || stat(name, &named) != 0 || ours.st_ino != named.st_ino ||
+             ours.st_dev != named.st_dev)
+        *again = true;
+    else if (ours.st_size != 0)
+        st = qz_fail(err, QZ_EUSAGE,
+                     "output '%s' would replace '%s', which is not ours; move it away or choose another output", path,
+                     name);
     if (st != QZ_OK || *again) {
         (void)close(*fd);
         *fd = -1;
@@ -57,7 +63,8 @@ qz_status qz_lock_take(qz_lock *l, const char *path, qz_error *err) {
 }
 
 void qz_lock_drop(qz_lock *l, bool finished) {
-    if (l->fd >= 0 && l->name && (finished || !l->left)) (void)unlink(l->name); /* while it is held: nobody else has this file */
+    /* while it is held: nobody else has this file */
+    if (l->fd >= 0 && l->name && (finished || !l->left)) (void)unlink(l->name);
     if (l->fd >= 0) (void)close(l->fd);
     qz_free(l->name);
     *l = (qz_lock){.fd = -1};

@@ -29,18 +29,21 @@ static qz_status prepare(qz_out *o, const char *path, qz_error *err) {
 static qz_status check_target(const char *path, qz_error *err) {
     qz_path_kind k = qz_path_kind_of(path);
     if (k == QZ_PATH_NONE || k == QZ_PATH_FILE) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "output '%s' is %s and will not be replaced: expected a regular file or a new name", path, qz_path_kind_text(path));
+    return qz_fail(err, QZ_EUSAGE, "output '%s' is %s and will not be replaced: expected a regular file or a new name",
+                   path, qz_path_kind_text(path));
 }
 
 qz_status qz_out_open(qz_out *o, const char *path, qz_error *err) {
     QZ_TRY(check_target(path, err));
     QZ_TRY(prepare(o, path, err));
-    /* a new file, never through a link: an old PATH.partial may be a second name of something that is dear to the user */
+    /* a new file, never through a link: an old PATH.partial may be a second name of something that is
+     * dear to the user */
     struct stat old;
     if (lstat(o->partial, &old) == 0 && (S_ISREG(old.st_mode) || S_ISLNK(old.st_mode))) (void)unlink(o->partial);
     o->fd = open(o->partial, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (o->fd < 0) {
-        qz_status s = qz_fail(err, QZ_EIO, "cannot write '%s': %s; choose another output folder", o->partial, strerror(errno));
+        qz_status s = qz_fail(err, QZ_EIO, "cannot write '%s': %s; choose another output folder", o->partial,
+                              strerror(errno));
         qz_out_abort(o, true);
         return s;
     }
@@ -53,8 +56,10 @@ static qz_status rehash(qz_out *o, uint64_t offset, qz_error *err) {
         size_t want = offset - at < OUT_BUFFER ? (size_t)(offset - at) : OUT_BUFFER;
         ssize_t k = pread(o->fd, o->buf, want, (off_t)at);
         if (k < 0 && errno == EINTR) continue;
-        if (k <= 0) return qz_fail(err, QZ_EIO, "cannot resume: file '%s', offset %llu: expected %llu bytes; start again without --resume",
-                                   o->partial, (unsigned long long)at, (unsigned long long)offset);
+        if (k <= 0)
+            return qz_fail(err, QZ_EIO,
+                           "cannot resume: file '%s', offset %llu: expected %llu bytes; start again without --resume",
+                           o->partial, (unsigned long long)at, (unsigned long long)offset);
         qz_sha256_update(&o->sha, o->buf, (size_t)k);
         at += (uint64_t)k;
     }
@@ -65,7 +70,8 @@ qz_status qz_out_resume(qz_out *o, const char *path, uint64_t offset, qz_error *
     QZ_TRY(prepare(o, path, err));
     o->fd = open(o->partial, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     qz_status s = QZ_OK;
-    if (o->fd < 0) s = qz_fail(err, QZ_EIO, "cannot resume '%s': %s; start again without --resume", o->partial, strerror(errno));
+    if (o->fd < 0)
+        s = qz_fail(err, QZ_EIO, "cannot resume '%s': %s; start again without --resume", o->partial, strerror(errno));
     if (s == QZ_OK) s = rehash(o, offset, err);
     if (s == QZ_OK && (ftruncate(o->fd, (off_t)offset) != 0 || lseek(o->fd, (off_t)offset, SEEK_SET) < 0))
         s = qz_fail(err, QZ_EIO, "cannot resume '%s': %s", o->partial, strerror(errno));

@@ -10,7 +10,8 @@
 
 qz_path_kind qz_path_kind_of(const char *path) {
     struct stat st;
-    if (stat(path, &st) == 0) return S_ISREG(st.st_mode) ? QZ_PATH_FILE : S_ISDIR(st.st_mode) ? QZ_PATH_DIR : QZ_PATH_OTHER;
+    if (stat(path, &st) == 0)
+        return S_ISREG(st.st_mode) ? QZ_PATH_FILE : S_ISDIR(st.st_mode) ? QZ_PATH_DIR : QZ_PATH_OTHER;
     return lstat(path, &st) == 0 ? QZ_PATH_DANGLING : QZ_PATH_NONE;
 }
 const char *qz_path_kind_text(const char *path) {
@@ -54,10 +55,15 @@ qz_status qz_path_fits(const char *path, const char *ending, qz_error *err) {
     }
     qz_free(dir);
     if (most > 0 && base > (size_t)most)
-        return qz_fail(err, QZ_EUSAGE, "output name '%s' is too long: with '%s', which the job makes beside it, expected at most %ld bytes, found %zu; choose a shorter name",
+        return qz_fail(err, QZ_EUSAGE,
+                       "output name '%s' is too long: with '%s', which the job makes beside it, expected at most %ld "
+                       "bytes, found %zu; choose a shorter name",
                        qz_path_base(path), ending, most, base);
     if (n >= PATH_MAX)
-        return qz_fail(err, QZ_EUSAGE, "output path of '%s' is too long: with '%s' expected at most %d bytes, found %zu; choose a shorter path", qz_path_base(path), ending, PATH_MAX - 1, n);
+        return qz_fail(err, QZ_EUSAGE,
+                       "output path of '%s' is too long: with '%s' expected at most %d bytes, found %zu; choose a "
+                       "shorter path",
+                       qz_path_base(path), ending, PATH_MAX - 1, n);
     return QZ_OK;
 }
 
@@ -75,8 +81,10 @@ qz_status qz_make_parents(const char *path, char ***made, size_t *n, qz_error *e
             if (copy) (*made)[(*n)++] = copy;
             else st = qz_fail(err, QZ_EMEMORY, "out of memory");
         } else if (errno == EEXIST && !qz_path_is_dir(p))
-            st = qz_fail(err, QZ_EUSAGE, "cannot write '%s': '%s' is %s: expected a folder; choose another output", path, p, qz_path_kind_text(p));
-        else if (errno != EEXIST) st = qz_fail(err, QZ_EIO, "cannot create folder '%s': %s; choose another output", p, strerror(errno));
+            st = qz_fail(err, QZ_EUSAGE, "cannot write '%s': '%s' is %s: expected a folder; choose another output",
+                         path, p, qz_path_kind_text(p));
+        else if (errno != EEXIST)
+            st = qz_fail(err, QZ_EIO, "cannot create folder '%s': %s; choose another output", p, strerror(errno));
         *c = '/';
     }
     qz_free(p);

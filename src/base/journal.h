@@ -1,5 +1,6 @@
-/* A journal makes long work resumable after kill -9: one line per finished step, appended and fsynced. A line counts only
- * if it ends in a newline. qz_journal j; qz_journal_open(&j, path, fresh, err); qz_journal_add; …; qz_journal_close(&j, remove). */
+/* A journal makes long work resumable after kill -9: one line per finished step, appended and fsynced. A line counts
+ * only if it ends in a newline. qz_journal j; qz_journal_open(&j, path, fresh, err); qz_journal_add; …;
+ * qz_journal_close(&j, remove). */
 #ifndef QZ_BASE_JOURNAL_H
 #define QZ_BASE_JOURNAL_H
 #include <stdbool.h>

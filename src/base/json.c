@@ -12,9 +12,11 @@ qz_status qz_json_parse(const char *text, size_t len, const char *name, json_t *
     /* jansson bounds nesting (JSON_PARSER_MAX_DEPTH 2048 frames of small size), refuses NaN and bad UTF-8. */
     *out = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
     if (*out == NULL && qz_is_page(text, len))
-        return qz_fail(err, QZ_EFORMAT, "not JSON: file '%s', offset 0: expected JSON, found " QZ_PAGE_NAME "; " QZ_PAGE_CURE, name);
+        return qz_fail(err, QZ_EFORMAT,
+                       "not JSON: file '%s', offset 0: expected JSON, found " QZ_PAGE_NAME "; " QZ_PAGE_CURE, name);
     if (*out == NULL)
-        return qz_fail(err, QZ_EFORMAT, "bad JSON: file '%s', line %d, offset %d: %s", name, je.line, je.position, je.text);
+        return qz_fail(err, QZ_EFORMAT, "bad JSON: file '%s', line %d, offset %d: %s", name, je.line, je.position,
+                       je.text);
     return QZ_OK;
 }
 
@@ -25,7 +27,8 @@ qz_status qz_json_load(const char *path, size_t limit, json_t **out, qz_error *e
     QZ_TRY(qz_read_file(path, limit, &text, &len, err));
     const char *cure = NULL, *name = qz_magic_name(text, len, &cure);
     size_t mark = qz_text_mark(text, len);
-    qz_status st = name ? qz_fail(err, QZ_EFORMAT, "not JSON: file '%s', offset 0: expected UTF-8 text, found %s; %s", path, name, cure)
+    qz_status st = name ? qz_fail(err, QZ_EFORMAT, "not JSON: file '%s', offset 0: expected UTF-8 text, found %s; %s",
+                                  path, name, cure)
                         : qz_json_parse(text + mark, len - mark, path, out, err);
     qz_free(text);
     return st;

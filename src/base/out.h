@@ -1,5 +1,6 @@
-/* The atomic output stream: qz_out_open(path) writes PATH.partial; qz_out_close checks and fsyncs it, qz_commit (io.h) gives it its name
- * (qz_out_commit: both); qz_out_abort keeps or removes the partial file. Every failing call names the file. */
+/* The atomic output stream: qz_out_open(path) writes PATH.partial; qz_out_close checks and fsyncs it, qz_commit (io.h)
+ * gives it its name (qz_out_commit: both); qz_out_abort keeps or removes the partial file. Every failing call
+ * names the file. */
 #ifndef QZ_BASE_OUT_H
 #define QZ_BASE_OUT_H
 #include <stdbool.h>
@@ -24,7 +25,8 @@ qz_status qz_out_resume(qz_out *o, const char *path, uint64_t offset, qz_error *
 qz_status qz_out_write(qz_out *o, const void *bytes, size_t n, qz_error *err);
 qz_status qz_out_zeros(qz_out *o, size_t n, qz_error *err);
 qz_status qz_out_flush(qz_out *o, qz_error *err);      /* to the disk: write + fdatasync */
-qz_status qz_out_close(qz_out *o, char sha_hex[65], qz_error *err);  /* to the disk, under PATH.partial; sha_hex may be NULL */
+/* to the disk, under PATH.partial; sha_hex may be NULL */
+qz_status qz_out_close(qz_out *o, char sha_hex[65], qz_error *err);
 qz_status qz_out_commit(qz_out *o, char sha_hex[65], qz_error *err); /* and under its name */
 void qz_out_abort(qz_out *o, bool keep_partial);       /* accepts a zeroed or committed object */
 #endif

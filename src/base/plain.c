@@ -17,8 +17,10 @@ static bool is_text(const char *s, size_t n) {
 /* A text may begin with "GGUF": letters alone are a magic only in front of control characters. */
 const char *qz_magic_name(const char *text, size_t len, const char **cure) {
     for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
-        if (len < magics[i].offset + magics[i].n || memcmp(text + magics[i].offset, magics[i].bytes, magics[i].n) != 0) continue;
-        bool words = is_text(magics[i].bytes, magics[i].n) && (unsigned char)magics[i].bytes[0] < 0x80 && magics[i].n < 20;
+        if (len < magics[i].offset + magics[i].n || memcmp(text + magics[i].offset, magics[i].bytes, magics[i].n) != 0)
+            continue;
+        bool words = is_text(magics[i].bytes, magics[i].n) && (unsigned char)magics[i].bytes[0] < 0x80 &&
+                     magics[i].n < 20;
         if (words && is_text(text, len < 4096 ? len : 4096)) continue;
         *cure = magics[i].cure;
         return magics[i].name;

@@ -11,8 +11,8 @@
 
 typedef enum { QZ_CPU_REF = 0, QZ_CPU_AVX2 = 1, QZ_CPU_AVX512 = 2, QZ_CPU_LEVELS = 3 } qz_cpu_level;
 
-/* Lines and progress for a caller that is no terminal; any function may be NULL. Called by the thread that made the call.
- * progress: ten times a second at most, and always at the end of a stage (done == total). */
+/* Lines and progress for a caller that is no terminal; any function may be NULL. Called by the thread that made the
+ * call. progress: ten times a second at most, and always at the end of a stage (done == total). */
 typedef struct {
     void (*line)(void *arg, bool warning, const char *text);
     void (*progress)(void *arg, const char *stage, uint64_t done, uint64_t total, const char *unit);
@@ -23,7 +23,8 @@ typedef struct qz_run {
     qz_pool *pool;          /* NULL = one thread */
     qz_cpu_level cpu;       /* highest level to use: min(detected, asked) */
     uint64_t seed;
-    const char *accept;     /* codes of findings about a model that the user takes, with commas; "*": all, for verbs that only look */
+    const char *accept;     /* codes of findings about a model that the user takes, with
+                             * commas; "*": all, for verbs that only look */
     bool quiet, tty;
     bool progress_json;     /* progress as lines of JSON, quiet or not */
     FILE *log;              /* NULL = silent */
@@ -40,7 +41,8 @@ void qz_run_release(qz_run *run);
 /* Lines on run->log (NULL run or log: silent). warn is prefixed "quantz: warning: " and counted. */
 void qz_info(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
 void qz_warn(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
-/* The same for what every further opening of a file would say again: a line that was said in this run is not repeated. */
+/* The same for what every further opening of a file would say again: a line that was said in this run is
+ * not repeated. */
 void qz_info_once(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
 void qz_warn_once(qz_run *run, const char *fmt, ...) QZ_PRINTF(2, 3);
 /* Progress of a stage over a second long: "stage  layer i/L, done/total unit  rate  ETA", on a terminal; with

@@ -23,16 +23,18 @@ void qz_str_release(qz_str *s); /* leaves a zeroed string */
 size_t qz_str_distance(const char *a, const char *b);
 bool qz_str_starts(const char *s, const char *prefix);
 bool qz_str_ends(const char *s, const char *suffix);
-/* The name that is nearest to a word: qz_near n = {.word = word}; qz_near_see(&n, name) for each known one; n.best (NULL: none
- * was seen), the n.at-th of them. Of equal ones the first. limit: as far or farther off is another word; 0: none is too far. */
+/* The name that is nearest to a word: qz_near n = {.word = word}; qz_near_see(&n, name) for each known one; n.best
+ * (NULL: none was seen), the n.at-th of them. Of equal ones the first. limit: as far or farther off is another word; 0:
+ * none is too far. */
 typedef struct { const char *word; size_t limit; const char *best; size_t at, seen, distance; } qz_near;
 bool qz_near_see(qz_near *n, const char *name);                  /* true: it is the best so far */
-bool qz_near_as(qz_near *n, const char *spelling, const char *name); /* the word is held against another spelling of the name */
+/* the word is held against another spelling of the name */
+bool qz_near_as(qz_near *n, const char *spelling, const char *name);
 
 /* ---- lists with commas ---- */
 typedef struct { const char *at; size_t n; } qz_piece; /* not terminated */
-/* The next part of a list, without blanks around it; *list goes behind it. False at the end; a last comma opens no further part. NULL:
- * an empty list. */
+/* The next part of a list, without blanks around it; *list goes behind it. False at the end; a last comma opens no
+ * further part. NULL: an empty list. */
 bool qz_list_next(const char **list, qz_piece *part);
 size_t qz_list_count(const char *list);                /* parts at most */
 bool qz_piece_is(qz_piece p, const char *word);        /* in any case of letters */

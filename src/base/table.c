@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-qz_status qz_table_init(qz_table *t, qz_arena *arena, const char *caption, const qz_column *cols, size_t n_cols, qz_error *err) {
+qz_status qz_table_init(qz_table *t, qz_arena *arena, const char *caption, const qz_column *cols, size_t n_cols,
+                        qz_error *err) {
     *t = (qz_table){.arena = arena, .n_cols = n_cols};
     t->caption = caption ? qz_arena_strdup(arena, caption) : NULL;
     t->cols = qz_arena_alloc(arena, n_cols, sizeof *t->cols);

@@ -15,7 +15,8 @@ typedef struct {
     qz_arena *arena;
 } qz_table;
 
-qz_status qz_table_init(qz_table *t, qz_arena *arena, const char *caption, const qz_column *cols, size_t n_cols, qz_error *err);
+qz_status qz_table_init(qz_table *t, qz_arena *arena, const char *caption, const qz_column *cols, size_t n_cols,
+                        qz_error *err);
 /* Adds a row of n_cols empty cells; its index is n_rows - 1. */
 qz_status qz_table_row(qz_table *t, qz_error *err);
 /* Sets a cell of the last row. */

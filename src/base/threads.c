@@ -10,23 +10,25 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A thread's share of the parts is one word, end << 32 | next. Taking is one fetch-add on it: whoever gets next < end owns
- * that part, and the job cannot end before the part is finished, so the taker may read the job's fields afterwards; a thread
- * that comes late finds next >= end, or parts of a newer job, which it may run as well. Nobody has to answer a job.
+/* A thread's share of the parts is one word, end << 32 | next. Taking is one fetch-add on it: whoever gets next < end
+ * owns that part, and the job cannot end before the part is finished, so the taker may read the job's fields
+ * afterwards; a thread that comes late finds next >= end, or parts of a newer job, which it may run as well. Nobody has
+ * to answer a job.
  *
- * On a busy machine the caller waits now and then for a part whose thread has lost its CPU (a time slice, milliseconds, where
- * a decode step takes microseconds). After such a stall the caller works alone for PENALTY times as long, twice that if the
- * next try stalls again; jobs that take longer than LATE still call the others: what they bring then outweighs a stall.
- * A worker on the caller's own CPU would take turns with it where another CPU may be idle, and the kernel wakes it there again and
- * again (seen: 40 % of the speed, 7,000 switches a second): it moves away. Tried without gain: workers that yield before their time
- * slice ends. */
+ * On a busy machine the caller waits now and then for a part whose thread has lost its CPU (a time slice, milliseconds,
+ * where a decode step takes microseconds). After such a stall the caller works alone for PENALTY times as long, twice
+ * that if the next try stalls again; jobs that take longer than LATE still call the others: what they bring then
+ * outweighs a stall. A worker on the caller's own CPU would take turns with it where another CPU may be idle, and the
+ * kernel wakes it there again and again (seen: 40 % of the speed, 7,000 switches a second): it moves away. Tried
+ * without gain: workers that yield before their time slice ends. */
 enum {
     SPIN_LIMIT = 8000,       /* about 0.2 ms */
     PARTS = 4,               /* a thread, by default */
     LOOK = 8,                /* parts between two looks at the clock where they are short */
     MOST_PARTS = 1 << 30
 };
-static const double STALL = 150e-6, PENALTY = 20, LONGEST = 0.25, CALM = 0.1, LATE = 8e-3; /* seconds, but for PENALTY */
+/* seconds, but for PENALTY */
+static const double STALL = 150e-6, PENALTY = 20, LONGEST = 0.25, CALM = 0.1, LATE = 8e-3;
 
 typedef struct {
     _Alignas(64) _Atomic uint64_t range;
@@ -78,7 +80,8 @@ static double tick_seconds(void) {
 }
 static double now(const qz_pool *p) { return p->tick * (double)ticks(); }
 
-/* To another CPU that this thread may use, at once; where it may go afterwards is the kernel's choice again. False: there is none. */
+/* To another CPU that this thread may use, at once; where it may go afterwards is the kernel's choice again. False:
+ * there is none. */
 static bool move_off(int cpu) {
     cpu_set_t all, others;
     if (sched_getaffinity(0, sizeof all, &all) != 0) return false;
@@ -88,9 +91,12 @@ static bool move_off(int cpu) {
     (void)sched_setaffinity(0, sizeof all, &all);
     return true;
 }
-static bool on_cpu(const atomic_int *cpu, int *found) { return (*found = sched_getcpu()) == atomic_load_explicit(cpu, memory_order_relaxed); }
+static bool on_cpu(const atomic_int *cpu, int *found) {
+    return (*found = sched_getcpu()) == atomic_load_explicit(cpu, memory_order_relaxed);
+}
 
-/* Returns the word when it no longer holds `seen`; the one who changes it calls wake afterwards. `cpu`: where not to spin. */
+/* Returns the word when it no longer holds `seen`; the one who changes it calls wake afterwards. `cpu`:
+ * where not to spin. */
 static unsigned wait_change(atomic_uint *word, unsigned seen, atomic_uint *sleepers, const atomic_int *cpu) {
     unsigned v;
     int here;
@@ -140,7 +146,8 @@ static void *worker(void *arg) {
             p->fn(p->arg, (qz_part){part, p->parts, id});
             done++; /* all of one job: it cannot end, nor a newer one begin, before they are told */
         }
-        if (done && atomic_fetch_sub_explicit(&p->left, done, memory_order_acq_rel) == done) wake(&p->left, &p->caller_sleeps, 1);
+        if (done && atomic_fetch_sub_explicit(&p->left, done, memory_order_acq_rel) == done)
+            wake(&p->left, &p->caller_sleeps, 1);
     }
 }
 
@@ -166,7 +173,8 @@ static size_t quota(void) {
 }
 size_t qz_cpus(void) {
     cpu_set_t set;
-    size_t n = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? (size_t)CPU_COUNT(&set) : 1, q = quota();
+    size_t n = sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? (size_t)CPU_COUNT(&set) : 1,
+    q = quota();
     return q > 0 ? qz_min_size(n, q) : n;
 }
 
@@ -175,7 +183,11 @@ qz_status qz_pool_open(qz_pool **out, size_t n, qz_error *err) {
     if (n == 0) n = qz_min_size(qz_cpus(), 1024);
     if (n > 1024) return qz_fail(err, QZ_EUSAGE, "threads: expected 1 to 1024, found %zu", n);
     qz_pool *p = qz_alloc_aligned(1, sizeof *p);
-    if (p != NULL) *p = (qz_pool){.n = 1, .tick = tick_seconds(), .threads = qz_calloc_array(n, sizeof *p->threads), .shares = qz_alloc_aligned(n, sizeof *p->shares)};
+    if (p != NULL)
+        *p = (qz_pool){.n = 1,
+                       .tick = tick_seconds(),
+                       .threads = qz_calloc_array(n, sizeof *p->threads),
+                       .shares = qz_alloc_aligned(n, sizeof *p->shares)};
     if (p == NULL || p->threads == NULL || p->shares == NULL) {
         qz_pool_free(p);
         return qz_fail(err, QZ_EMEMORY, "out of memory for a pool of %zu threads", n);
@@ -221,7 +233,8 @@ static void drain(qz_pool *p, bool called, own_work *w) {
         p->fn(p->arg, (qz_part){part, p->parts, 0});
         if (++w->ran - seen < look) continue;
         double end = now(p);
-        if (seen != 0 && end - t > w->longest) w->longest = end - t, w->longest_ran = w->ran - seen; /* first parts may prepare what the others use */
+        /* first parts may prepare what the others use */
+        if (seen != 0 && end - t > w->longest) w->longest = end - t, w->longest_ran = w->ran - seen;
         look = end - t < 0.25 * STALL ? LOOK : 1;
         seen = w->ran;
         t = end;
@@ -233,7 +246,8 @@ static void drain(qz_pool *p, bool called, own_work *w) {
     w->end = now(p);
 }
 
-/* Was somebody off its CPU: the thread whose part the caller waited for until `end`, or the caller itself in its longest stretch? */
+/* Was somebody off its CPU: the thread whose part the caller waited for until `end`, or the caller itself in its
+ * longest stretch? */
 static void judge(qz_pool *p, const own_work *w, double end) {
     if (w->ran == 0) return;
     double waited = end - w->end, part = (w->end - w->start) / (double)w->ran, lost = 0;

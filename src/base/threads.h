@@ -1,8 +1,9 @@
-/* A small pool. A job is cut into parts; every part runs once, on whichever thread is awake to take it: its own share of the
- * parts first (consecutive ones, so that weights are read as a stream), then what the others have not begun. A thread that
- * the kernel has taken off its CPU therefore holds up at most the part it is in. Results must not depend on who runs a part
- * nor on the number of parts. Waiting is a short spin, then sleep. Where threads were seen to be taken away, small jobs run
- * on the caller alone for a while (threads.c). A NULL pool runs the parts in the caller. Not reentrant. */
+/* A small pool. A job is cut into parts; every part runs once, on whichever thread is awake to take it: its own share
+ * of the parts first (consecutive ones, so that weights are read as a stream), then what the others have not begun. A
+ * thread that the kernel has taken off its CPU therefore holds up at most the part it is in. Results must not depend on
+ * who runs a part nor on the number of parts. Waiting is a short spin, then sleep. Where threads were seen to be taken
+ * away, small jobs run on the caller alone for a while (threads.c). A NULL pool runs the parts in the caller.
+ * Not reentrant. */
 #ifndef QZ_BASE_THREADS_H
 #define QZ_BASE_THREADS_H
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* Every part of every job runs exactly once, whoever is awake: counted over many jobs of changing size, on more threads than
- * there are CPUs (so that threads do lose theirs), with parts that sleep. */
+/* Every part of every job runs exactly once, whoever is awake: counted over many jobs of changing size, on more threads
+ * than there are CPUs (so that threads do lose theirs), with parts that sleep. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -22,7 +22,8 @@ typedef struct {
 static void count(void *arg, qz_part part) {
     job *j = arg;
     if (part.n != j->parts || part.i >= part.n || part.thread >= THREADS) j->wrong = true;
-    if (atomic_fetch_add(&j->inside[part.thread], 1) != 0) j->wrong = true; /* scratch memory of a thread has one user */
+    /* scratch memory of a thread has one user */
+    if (atomic_fetch_add(&j->inside[part.thread], 1) != 0) j->wrong = true;
     if ((int)part.i == j->sleeper) (void)usleep(300);
     atomic_fetch_add(&j->ran[part.i], 1);
     atomic_fetch_sub(&j->inside[part.thread], 1);
@@ -39,7 +40,9 @@ static void every_part_once(void **state) {
             job j = {.parts = 1 + k * 7 % (MOST - 1), .sleeper = k % 100 == 0 ? (int)(k % 10) : -1};
             qz_pool_run(p, j.parts, count, &j);
             for (size_t i = 0; i < MOST; i++)
-                if (atomic_load(&j.ran[i]) != (i < j.parts)) fail_msg("%zu threads, job %zu: part %zu of %zu ran %u times", threads, k, i, j.parts, atomic_load(&j.ran[i]));
+                if (atomic_load(&j.ran[i]) != (i < j.parts))
+                    fail_msg("%zu threads, job %zu: part %zu of %zu ran %u times", threads, k, i, j.parts,
+                             atomic_load(&j.ran[i]));
             assert_false(j.wrong);
         }
         qz_pool_free(p);

@@ -61,7 +61,8 @@ static void hold(const pass *p, moments *m, const float *x, size_t n, size_t col
     for (size_t i = 0; i < h.windows; i++) {
         const uint64_t first = (uint64_t)(i * p->c->windows / h.windows) * p->c->seq_len, end = first + h.take;
         for (uint64_t t = first > m->tokens ? first : m->tokens; t < end && t < m->tokens + n; t++, m->n_held++)
-            for (size_t k = 0; k < cols; k++) m->held[m->n_held * cols + k] = qz_f32_to_bf16(x[(t - m->tokens) * cols + k]);
+            for (size_t k = 0; k < cols; k++)
+                m->held[m->n_held * cols + k] = qz_f32_to_bf16(x[(t - m->tokens) * cols + k]);
     }
 }
 
@@ -84,10 +85,14 @@ static qz_status check_range(const pass *p, size_t layer, size_t input, double s
         double x = m->gram[k * in.cols + k] * scale;
         if (isfinite((float)x) && isfinite(m->max_abs[k])) continue;
         if (layer == p->info.in.layers)
-            return qz_fail(p->err, QZ_ENUMERIC, "calibration overflows float32: input of the output matrix, column %zu: found |x| up to %g, mean square %g", k,
-                           (double)m->max_abs[k], x);
-        return qz_fail(p->err, QZ_ENUMERIC, "calibration overflows float32: layer %zu, input of %s, column %zu: found |x| up to %g, mean square %g; is the checkpoint sound?", layer,
-                       qz_input_text(&p->info.in, layer, &in, name), k, (double)m->max_abs[k], x);
+            return qz_fail(p->err, QZ_ENUMERIC,
+                           "calibration overflows float32: input of the output matrix, column %zu: found |x| up to %g, "
+                           "mean square %g",
+                           k, (double)m->max_abs[k], x);
+        return qz_fail(p->err, QZ_ENUMERIC,
+                       "calibration overflows float32: layer %zu, input of %s, column %zu: found |x| up to %g, mean "
+                       "square %g; is the checkpoint sound?",
+                       layer, qz_input_text(&p->info.in, layer, &in, name), k, (double)m->max_abs[k], x);
     }
     return QZ_OK;
 }
@@ -130,7 +135,8 @@ static void clear(pass *p, size_t layer) {
     }
 }
 
-/* Whole windows, a multiple of 512 tokens in every chunk but the last: Gram blocks then fall the same for any chunk size. */
+/* Whole windows, a multiple of 512 tokens in every chunk but the last: Gram blocks then fall the same for
+ * any chunk size. */
 static size_t chunk_windows(size_t seq_len) {
     size_t a = GRAM_BLOCK, b = seq_len;
     while (b) {
@@ -151,8 +157,14 @@ static qz_status run_layer(pass *p, size_t layer, bool observed) {
         size_t n = qz_min_size(step, p->c->windows - w);
         QZ_TRY(qz_engine_block(p->e, layer, NULL, p->hidden + w * seq * hidden, n, seq, p->err));
         QZ_TRY(p->observed);
-        qz_progress_at(p->run, &(qz_progress){.stage = "calibrating", .unit = "windows", .done = w + n, .total = p->c->windows, .layer = layer + 1,
-                                              .layers = p->info.in.layers, .tokens = qz_max_size(1, (layer * p->c->windows + w + n) * seq / p->info.in.layers)});
+        qz_progress_at(p->run, &(qz_progress){.stage = "calibrating",
+                                              .unit = "windows",
+                                              .done = w + n,
+                                              .total = p->c->windows,
+                                              .layer = layer + 1,
+                                              .layers = p->info.in.layers,
+                                              .tokens = qz_max_size(1, (layer * p->c->windows + w + n) * seq /
+                                                                           p->info.in.layers)});
     }
     qz_engine_observe(p->e, NULL, NULL);
     if (!observed) return QZ_OK;
@@ -218,7 +230,9 @@ static qz_status ended(const char *path, const char *ending, qz_str *out, qz_err
 /* A job killed before its first bytes were on disk has nothing to go on from: it begins anew. */
 static qz_status drop_short(pass *p, const char *partial, const char *journal, size_t head) {
     uint64_t size = 0;
-    if (p->journal.n == 0 || (qz_path_exists(partial) && qz_file_size(partial, &size, &(qz_error){0}) == QZ_OK && size >= head)) return QZ_OK;
+    if (p->journal.n == 0 ||
+        (qz_path_exists(partial) && qz_file_size(partial, &size, &(qz_error){0}) == QZ_OK && size >= head))
+        return QZ_OK;
     qz_journal_close(&p->journal, true);
     return qz_journal_open(&p->journal, journal, true, p->err);
 }
@@ -226,7 +240,9 @@ static qz_status drop_short(pass *p, const char *partial, const char *journal, s
 /* Statistics that nobody asked for by name are no reason to stop: another job's pass is not gone on with. */
 static qz_status drop_foreign(pass *p, const char *path, const char *journal, const char *sha) {
     if (p->journal.n == 0 || strcmp(p->journal.lines[0], sha) == 0) return QZ_OK;
-    qz_info(p->run, "calibration starts anew: '%s.partial' is of other data or settings, left by a killed job, and is replaced", path);
+    qz_info(p->run,
+            "calibration starts anew: '%s.partial' is of other data or settings, left by a killed job, and is replaced",
+            path);
     qz_journal_close(&p->journal, true);
     return qz_journal_open(&p->journal, journal, true, p->err);
 }
@@ -238,14 +254,18 @@ static qz_status look(pass *p, const char *path, const qz_str *head, bool *finis
     *finished = m.size == p->total && m.size >= head->len && memcmp(m.ptr, head->ptr, head->len) == 0;
     qz_map_release(&m);
     if (*finished || p->c->replace) return QZ_OK;
-    return qz_fail(p->err, QZ_EUSAGE, "output exists and is not what this job writes: '%s': expected statistics of this data, these settings and weights; choose another output, or give "
-                                     "--force to replace it", path);
+    return qz_fail(p->err, QZ_EUSAGE,
+                   "output exists and is not what this job writes: '%s': expected statistics of this data, these "
+                   "settings and weights; choose another output, or give "
+                   "--force to replace it",
+                   path);
 }
 
 /* Finds how many layers an interrupted run has finished; a journal of other data or settings is an error. */
 static qz_status finished_layers(const pass *p, const char *path, const char *sha, size_t *done, uint64_t *at) {
     if (strcmp(p->journal.lines[0], sha) != 0)
-        return qz_fail(p->err, QZ_EUSAGE, "cannot resume '%s': it was started with other data or settings; run without --resume", path);
+        return qz_fail(p->err, QZ_EUSAGE,
+                       "cannot resume '%s': it was started with other data or settings; run without --resume", path);
     for (size_t i = 1; i < p->journal.n; i++) {
         unsigned long long end = 0;
         size_t layer = 0;
@@ -317,10 +337,12 @@ static void pass_release(pass *p, bool done) {
     qz_journal_close(&p->journal, done);
 }
 
-qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const char *path, bool *finished, qz_error *err) {
+qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const char *path, bool *finished,
+                       qz_error *err) {
     const qz_config *m = &qz_engine_model(e)->config;
     if (c->windows == 0 || c->seq_len == 0)
-        return qz_fail(err, QZ_EUSAGE, "calibration data is empty: expected at least one window of %zu tokens", c->seq_len);
+        return qz_fail(err, QZ_EUSAGE, "calibration data is empty: expected at least one window of %zu tokens",
+                       c->seq_len);
     pass p = {.run = run, .e = e, .c = c, .info = c->about, .err = err, .out = {.fd = -1}, .journal = {.fd = -1}};
     qz_input_widths_of(m, &p.info.in);
     p.info.windows = c->windows;
@@ -355,6 +377,7 @@ uint64_t qz_calibrate_bytes(const qz_config *c, size_t windows, size_t seq_len) 
     size_t most = 0;
     for (size_t l = 0; l < w.layers; l++) most = qz_max_size(most, qz_inputs(&w, l));
     for (size_t i = 0; i < most; i++) grams += (8 * (uint64_t)widest_at(&w, i) + 2 * QZ_HELD_MOST) * widest_at(&w, i);
-    uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len * (qz_step_floats(c) + (c->experts ? 2 * h + c->experts : 0));
+    uint64_t chunk = 4u * chunk_windows(seq_len) * seq_len *
+                     (qz_step_floats(c) + (c->experts ? 2 * h + c->experts : 0));
     return grams + states + chunk;
 }

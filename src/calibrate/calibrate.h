@@ -11,11 +11,15 @@ typedef struct {
     const uint32_t *ids;   /* [windows, seq_len] */
     size_t windows, seq_len;
     qz_stats_info about;   /* samples, hashes, names; widths and counts are filled in */
-    bool resume, replace;  /* go on with what a killed run left; an existing file of other data or settings may be replaced */
-    bool own;              /* of a job that makes and removes them itself: what a killed run of other data or settings left is replaced too */
+    bool resume, replace;  /* go on with what a killed run left; an existing file of
+                            * other data or settings may be replaced */
+    bool own;              /* of a job that makes and removes them itself: what a killed run of
+                            * other data or settings left is replaced too */
 } qz_calibration;
-/* e: exact arithmetic on the source. *finished: with resume, the file stands there already, of the same data and settings. */
-qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const char *path, bool *finished, qz_error *err);
+/* e: exact arithmetic on the source. *finished: with resume, the file stands there already, of the same data
+ * and settings. */
+qz_status qz_calibrate(qz_run *run, qz_engine *e, const qz_calibration *c, const char *path, bool *finished,
+                       qz_error *err);
 /* Bytes that are resident besides the weights, for the memory plan. */
 uint64_t qz_calibrate_bytes(const qz_config *c, size_t windows, size_t seq_len);
 #endif

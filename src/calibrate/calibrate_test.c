@@ -1,5 +1,6 @@
-/* Statistics of models with experts. Each token goes to `used` experts, so summed over experts the moments of what gate and up see are
- * `used` times those of what the router sees: an identity that knows nothing of how tokens are gathered. */
+/* Statistics of models with experts. Each token goes to `used` experts, so summed over experts the moments of what gate
+ * and up see are `used` times those of what the router sees: an identity that knows nothing of how tokens
+ * are gathered. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -36,8 +37,9 @@ static void calibrate(rig *r, const char *model, size_t threads, data_kind kind)
     must(qz_run_init(&r->run, threads, &err), &err);
     must(qz_model_open(&r->run, dir, &r->m, &err), &err);
     must(qz_engine_open(&r->run, r->m, NULL, &r->e, &err), &err);
-    const qz_calibration c = {.ids = ids, .windows = kind == REFERENCE ? REF_WINDOWS : WINDOWS, .seq_len = kind == REFERENCE ? REF_SEQ : SEQ,
-                               .about = {.data_sha = "d", .source_sha = "s", .reader = "r", .data_name = "n"}};
+    const qz_calibration c = {.ids = ids, .windows = kind == REFERENCE ? REF_WINDOWS : WINDOWS,
+                              .seq_len = kind == REFERENCE ? REF_SEQ : SEQ,
+                              .about = {.data_sha = "d", .source_sha = "s", .reader = "r", .data_name = "n"}};
     must(qz_calibrate(&r->run, r->e, &c, r->path, &(bool){false}, &err), &err);
     must(qz_sha256_file_hex(r->path, r->sha, &err), &err);
     must(qz_stats_open(&r->s, r->path, &err), &err);
@@ -53,7 +55,9 @@ static void header_keeps_accepted(void **state) {
         char path[64];
         uint64_t offsets[8], total = 0;
         qz_stats s;
-        const qz_stats_info info = {.in = {.layers = 1, .wide = {[QZ_WIDE_HIDDEN] = 2, [QZ_WIDE_HEADS] = 2, [QZ_WIDE_FFN] = 2}, .kind = {[QZ_SUB_FFN] = {QZ_KIND_MLP}}},
+        const qz_stats_info info = {.in = {.layers = 1,
+                                           .wide = {[QZ_WIDE_HIDDEN] = 2, [QZ_WIDE_HEADS] = 2, [QZ_WIDE_FFN] = 2},
+                                           .kind = {[QZ_SUB_FFN] = {QZ_KIND_MLP}}},
                                     .tokens = 1,
                                     .accepted = lists[i]};
         must(qz_stats_header(&info, &head[i], offsets, &total, &err), &err);
@@ -76,9 +80,12 @@ static void header_keeps_accepted(void **state) {
 /* A file of a model with several kinds of layers says which is which; one of the usual kinds has no such keys. */
 static void header_keeps_kinds(void **state) {
     (void)state;
-    static const qz_config c = {.layers = 3, .hidden_size = 4, .intermediate_size = 6, .heads = 2, .kv_heads = 1, .head_dim = 2, .experts = 2,
-                                .experts_used = 1, .expert_width = 3, .shared_width = 5, .ffn = QZ_KIND_SHARED_EXPERTS, .delta = {1, 1, 2, 7, 4},
-                                .layer_mixer = {QZ_KIND_DELTA, QZ_KIND_ATTENTION, QZ_KIND_DELTA}, .layer_dense = {0, 1, 0}};
+    static const qz_config c = {.layers = 3, .hidden_size = 4, .intermediate_size = 6, .heads = 2, .kv_heads = 1,
+                                .head_dim = 2, .experts = 2,
+                                .experts_used = 1, .expert_width = 3, .shared_width = 5, .ffn = QZ_KIND_SHARED_EXPERTS,
+                                .delta = {1, 1, 2, 7, 4},
+                                .layer_mixer = {QZ_KIND_DELTA, QZ_KIND_ATTENTION, QZ_KIND_DELTA},
+                                .layer_dense = {0, 1, 0}};
     qz_stats_info info = {.tokens = 1};
     qz_input_widths_of(&c, &info.in);
     qz_str head = {0};
@@ -143,8 +150,10 @@ static void moments_of_experts_sum_up(void **state) {
             const double times = (double)c->experts_used * (double)all.tokens;
             assert_int_equal(tokens, c->experts_used * all.tokens);
             for (size_t i = 0; i < n; i++)
-                if (fabs(gram[i] - times * (double)all.gram[i]) > 1e-4 * times) fail_msg("layer %zu moment %zu: %g, expected %g", l, i, gram[i], times * (double)all.gram[i]);
-            for (size_t k = 0; k < all.cols; k++) assert_true(fabs(sum_abs[k] - times * (double)all.mean_abs[k]) < 1e-4 * times);
+                if (fabs(gram[i] - times * (double)all.gram[i]) > 1e-4 * times)
+                    fail_msg("layer %zu moment %zu: %g, expected %g", l, i, gram[i], times * (double)all.gram[i]);
+            for (size_t k = 0; k < all.cols; k++)
+                assert_true(fabs(sum_abs[k] - times * (double)all.mean_abs[k]) < 1e-4 * times);
             qz_free(gram);
             qz_free(sum_abs);
         }
@@ -152,7 +161,8 @@ static void moments_of_experts_sum_up(void **state) {
     }
 }
 
-/* As long as nothing is quantized both streams are the float model: an expert's sums are the statistics of the calibration pass. */
+/* As long as nothing is quantized both streams are the float model: an expert's sums are the statistics of the
+ * calibration pass. */
 static void check_experts(const rig *r, size_t layer, size_t g, const qz_pair_stats *p) {
     for (size_t x = 0; x < r->m->config.experts; x++) {
         const qz_input_widths *w = &r->s.info.in;
@@ -163,7 +173,8 @@ static void check_experts(const rig *r, size_t layer, size_t g, const qz_pair_st
         assert_int_equal(in.tokens, p->expert_tokens[x]);
         for (size_t i = 0; i < in.cols; i++)
             for (size_t j = i; j < in.cols; j++, want++)
-                if (fabs(p->expert_gram[x][i * in.cols + j] / (double)in.tokens - (double)*want) > 1e-5 + 1e-5 * fabs((double)*want))
+                if (fabs(p->expert_gram[x][i * in.cols + j] / (double)in.tokens - (double)*want) >
+                    1e-5 + 1e-5 * fabs((double)*want))
                     fail_msg("layer %zu stage %zu expert %zu: %g, expected %g", layer, g, x,
                              p->expert_gram[x][i * in.cols + j] / (double)in.tokens, (double)*want);
     }
@@ -175,7 +186,9 @@ static void streams_of_experts_agree(void **state) {
         qz_error err = {0};
         qz_propagate *p = NULL;
         calibrate(&r, "qwen3_moe", 2, VARIED);
-        must(qz_propagate_open(&p, &r.run, r.m, &windows, &(qz_propagate_options){.sequential = sequential, .differences = true}, &err), &err);
+        must(qz_propagate_open(&p, &r.run, r.m, &windows,
+                               &(qz_propagate_options){.sequential = sequential, .differences = true}, &err),
+             &err);
         for (size_t l = 0; l < r.m->config.layers; l++)
             for (size_t g = 0; g < qz_stages(&r.s.info.in, l); g++) {
                 qz_pair_stats *s;
@@ -202,7 +215,9 @@ static void weights_of_experts_count(void **state) {
     for (int changed = 0; changed < 2; changed++) {
         qz_propagate *p = NULL;
         qz_pair_stats *s;
-        must(qz_propagate_open(&p, &r.run, r.m, &windows, &(qz_propagate_options){.sequential = true, .differences = true}, &err), &err);
+        must(qz_propagate_open(&p, &r.run, r.m, &windows,
+                               &(qz_propagate_options){.sequential = true, .differences = true}, &err),
+             &err);
         for (size_t g = 0; g < qz_stages(&r.s.info.in, 0); g++) must(qz_propagate_stage(p, 0, g, &s, &err), &err);
         if (changed) must(qz_propagate_weights(p, QZ_MLP_DOWN, 2, zero, &err), &err);
         must(qz_propagate_stage(p, 1, 0, &s, &err), &err);
@@ -216,15 +231,17 @@ static void weights_of_experts_count(void **state) {
     done(&r);
 }
 
-/* transformers 5.24 (torch 2.15, float32): tokens of each expert from its router's scores, and the mean square of the first column of
- * what they bring. */
+/* transformers 5.24 (torch 2.15, float32): tokens of each expert from its router's scores, and the mean square of the
+ * first column of what they bring. */
 static void counts_equal_the_reference(void **state) {
     (void)state;
     static const struct { const char *model; size_t layer, experts; uint64_t tokens[8]; double square[8]; } want[] = {
         {"mixtral", 0, 4, {728, 791, 861, 692}, {0.77821, 0.8192, 0.90237, 0.86255}},
         {"mixtral", 1, 4, {668, 927, 858, 619}, {1.13097, 1.19522, 1.22159, 1.04503}},
-        {"qwen3_moe", 0, 8, {520, 558, 500, 547, 522, 568, 701, 692}, {0.40441, 0.40853, 0.43917, 0.46543, 0.51109, 0.45462, 0.42409, 0.49121}},
-        {"qwen3_moe", 2, 8, {508, 558, 592, 466, 689, 565, 516, 714}, {0.89685, 0.91515, 0.83323, 0.87536, 0.89554, 0.90381, 0.99374, 0.91147}}};
+        {"qwen3_moe", 0, 8, {520, 558, 500, 547, 522, 568, 701, 692},
+         {0.40441, 0.40853, 0.43917, 0.46543, 0.51109, 0.45462, 0.42409, 0.49121}},
+        {"qwen3_moe", 2, 8, {508, 558, 592, 466, 689, 565, 516, 714},
+         {0.89685, 0.91515, 0.83323, 0.87536, 0.89554, 0.90381, 0.99374, 0.91147}}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         rig r = {0};
         calibrate(&r, want[i].model, 2, REFERENCE);
@@ -259,7 +276,8 @@ static void unseen_experts_have_no_tokens(void **state) {
             const qz_input_stats in = qz_stats_get(&r.s, l, qz_input_of(&r.s.info.in, l, QZ_MLP_DOWN, (long)x));
             assert_true(in.tokens == 0 || in.tokens == WINDOWS * SEQ);
             unseen += in.tokens == 0;
-            for (size_t k = 0; in.tokens == 0 && k < in.cols; k++) assert_true(in.max_abs[k] == 0 && in.mean_abs[k] == 0 && in.gram[k] == 0);
+            for (size_t k = 0; in.tokens == 0 && k < in.cols; k++)
+                assert_true(in.max_abs[k] == 0 && in.mean_abs[k] == 0 && in.gram[k] == 0);
         }
         assert_int_equal(unseen, r.m->config.experts - r.m->config.experts_used);
     }
@@ -293,8 +311,11 @@ static void lies_are_refused(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(moments_of_experts_sum_up), cmocka_unit_test(counts_equal_the_reference), cmocka_unit_test(threads_change_nothing),
-                                       cmocka_unit_test(streams_of_experts_agree), cmocka_unit_test(weights_of_experts_count),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(moments_of_experts_sum_up),
+                                       cmocka_unit_test(counts_equal_the_reference),
+                                       cmocka_unit_test(threads_change_nothing),
+                                       cmocka_unit_test(streams_of_experts_agree),
+                                       cmocka_unit_test(weights_of_experts_count),
                                        cmocka_unit_test(unseen_experts_have_no_tokens),
                                            cmocka_unit_test(lies_are_refused),
                                        cmocka_unit_test(header_keeps_accepted), cmocka_unit_test(header_keeps_kinds)};

@@ -49,9 +49,11 @@ void qz_experts_json(const qz_stats *s, qz_str *out) {
     for (size_t l = 0; l < s->info.in.layers; l++) {
         if (!sparse(s, l)) continue;
         const spread r = spread_of(s, l);
-        qz_str_printf(out, "%s{\"layer\":%zu,\"least\":%llu,\"median\":%llu,\"most\":%llu,\"unseen\":%zu,\"tokens\":[", n++ ? "," : "", l, (unsigned long long)r.least,
-                      (unsigned long long)r.median, (unsigned long long)r.most, r.unseen);
-        for (size_t x = 0; x < s->info.in.experts; x++) qz_str_printf(out, "%s%llu", x ? "," : "", (unsigned long long)qz_expert_tokens(s, l, x));
+        qz_str_printf(out, "%s{\"layer\":%zu,\"least\":%llu,\"median\":%llu,\"most\":%llu,\"unseen\":%zu,\"tokens\":[",
+                      n++ ? "," : "", l, (unsigned long long)r.least, (unsigned long long)r.median,
+                      (unsigned long long)r.most, r.unseen);
+        for (size_t x = 0; x < s->info.in.experts; x++)
+            qz_str_printf(out, "%s%llu", x ? "," : "", (unsigned long long)qz_expert_tokens(s, l, x));
         qz_str_puts(out, "]}");
     }
     qz_str_putc(out, ']');
@@ -73,8 +75,11 @@ void qz_experts_warn(qz_run *run, const qz_stats *s) {
             if (qz_expert_tokens(s, l, x) < QZ_EXPERT_TOKENS) qz_experts_name(&names, n++, x);
         qz_experts_rest(&names, n);
         if (n)
-            qz_warn(run, "CAL-EXPERT layer %zu: %zu of %llu experts < %d tokens, %zu saw none: %s; give more or broader data", l, n, (unsigned long long)s->info.in.experts,
-                    QZ_EXPERT_TOKENS, spread_of(s, l).unseen, names.ptr ? names.ptr : "");
+            qz_warn(run,
+                    "CAL-EXPERT layer %zu: %zu of %llu experts < %d tokens, %zu saw none: %s; give more or broader "
+                    "data",
+                    l, n, (unsigned long long)s->info.in.experts, QZ_EXPERT_TOKENS, spread_of(s, l).unseen,
+                    names.ptr ? names.ptr : "");
         qz_str_release(&names);
     }
 }

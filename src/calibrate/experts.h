@@ -6,10 +6,12 @@
 #include "base/table.h"
 #include "calibrate/stats.h"
 
-enum { QZ_EXPERT_TOKENS = 32, QZ_EXPERTS_NAMED = 8 }; /* below the first an expert is named; so many are, --json has all */
+/* below the first an expert is named; so many are, --json has all */
+enum { QZ_EXPERT_TOKENS = 32, QZ_EXPERTS_NAMED = 8 };
 /* Tokens that expert x of a sparse layer saw. */
 uint64_t qz_expert_tokens(const qz_stats *s, size_t layer, size_t x);
-/* A row for each sparse layer: least, median, most tokens of an expert, experts without any. No columns: no layer is sparse. */
+/* A row for each sparse layer: least, median, most tokens of an expert, experts without any. No columns: no
+ * layer is sparse. */
 qz_status qz_experts_table(const qz_stats *s, qz_arena *arena, qz_table *t, qz_error *err);
 /* [{"layer":0,"least":…,"tokens":[…]}, …], each layer with every expert's count. */
 void qz_experts_json(const qz_stats *s, qz_str *out);

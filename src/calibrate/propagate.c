@@ -49,7 +49,8 @@ static void keep_expert(void *arg, const qz_observed *o) {
     const qz_input in = qz_input_at(&p->widths, o->layer, o->input);
     if (in.expert < 0 || in.stage != p->watched_stage) return;
     p->tokens[in.expert] += o->n;
-    if (p->observed == QZ_OK) p->observed = qz_mm_gram(qz_engine_mm(p->e), o->x, o->n, o->cols, p->gram[in.expert], p->err);
+    if (p->observed == QZ_OK)
+        p->observed = qz_mm_gram(qz_engine_mm(p->e), o->x, o->n, o->cols, p->gram[in.expert], p->err);
 }
 static void watch(qz_propagate *p, stream s, size_t stage) {
     p->watched = s;
@@ -62,13 +63,15 @@ static void watch(qz_propagate *p, stream s, size_t stage) {
 static qz_layer_weights weights(qz_propagate *p, bool plain) {
     qz_layer_weights w = *qz_engine_layer(p->e, p->layer);
     for (size_t l = 0; l < QZ_LINEARS; l++)
-        if (!plain && p->has[l]) w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = w.lin[l].rows, .cols = w.lin[l].cols, .data = p->w[l]};
+        if (!plain && p->has[l])
+            w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = w.lin[l].rows, .cols = w.lin[l].cols, .data = p->w[l]};
     for (size_t k = 0; k < QZ_LINEARS; k++) {
         if (w.expert[k] == NULL) continue;
         for (size_t x = 0; x < p->experts; x++) {
             qz_weights *v = &p->expert_view[k][x];
             *v = w.expert[k][x];
-            if (!plain && p->expert_has[k][x]) *v = (qz_weights){.type = QZ_TYPE_F32, .rows = v->rows, .cols = v->cols, .data = p->expert_w[k][x]};
+            if (!plain && p->expert_has[k][x])
+                *v = (qz_weights){.type = QZ_TYPE_F32, .rows = v->rows, .cols = v->cols, .data = p->expert_w[k][x]};
         }
         w.expert[k] = p->expert_view[k];
     }
@@ -80,7 +83,8 @@ static void norm_rows(void *arg, qz_part part) {
     const norm_job *j = arg;
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
-    for (size_t t = lo; t < hi; t++) qz_mm_rms_norm(j->mm, j->x + t * j->cols, j->w, j->cols, j->eps, j->y + t * j->cols);
+    for (size_t t = lo; t < hi; t++)
+        qz_mm_rms_norm(j->mm, j->x + t * j->cols, j->w, j->cols, j->eps, j->y + t * j->cols);
 }
 static void norm(const qz_propagate *p, const float *x, const float *w, size_t n, float *y) {
     norm_job j = {qz_engine_mm(p->e), x, w, y, n, p->hidden, (float)qz_engine_model(p->e)->config.rms_norm_eps};
@@ -93,12 +97,14 @@ typedef struct { float *x; size_t seqs; } part_of_stream; /* [seqs · seq, hidde
 
 /* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched.
  * */
-static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weights *w, const part_of_stream *part, bool advance, qz_error *err) {
+static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weights *w, const part_of_stream *part,
+                      bool advance, qz_error *err) {
     const size_t seqs = part->seqs, n = seqs * p->seq;
     float *x = part->x;
     const float *const *own = qz_engine_layer(p->e, p->layer)->norm;
     norm(p, x, own[norms[sub]], n, p->norm[s]);
-    if (sub == QZ_SUB_MIXER) QZ_TRY(qz_engine_mixer(p->e, p->layer, w, p->norm[s], (qz_chunk){seqs, p->seq}, p->out, err));
+    if (sub == QZ_SUB_MIXER)
+        QZ_TRY(qz_engine_mixer(p->e, p->layer, w, p->norm[s], (qz_chunk){seqs, p->seq}, p->out, err));
     else QZ_TRY(qz_engine_ffn(p->e, p->layer, w, p->norm[s], n, p->out, err));
     qz_engine_observe(p->e, NULL, NULL);
     if (!advance) return QZ_OK;
@@ -107,10 +113,12 @@ static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weig
     return QZ_OK;
 }
 
-/* What the quantized stream y has lost against x, before a sub-module is added to both: as much of what the sub-module gives. */
+/* What the quantized stream y has lost against x, before a sub-module is added to both: as much of what the
+ * sub-module gives. */
 static void keep_lost(qz_propagate *p, const float *x, const float *y, size_t n) {
     const float scale = (float)qz_engine_model(p->e)->config.residual_scale;
-    for (size_t i = 0; p->pair.lost_rows && i < n * p->hidden; i++) p->lost[i] = scale > 0 ? (x[i] - y[i]) / scale : x[i] - y[i];
+    for (size_t i = 0; p->pair.lost_rows && i < n * p->hidden; i++)
+        p->lost[i] = scale > 0 ? (x[i] - y[i]) / scale : x[i] - y[i];
 }
 
 static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, size_t n, qz_error *err) {
@@ -136,8 +144,10 @@ static qz_status step_experts(qz_propagate *p, const qz_input *group, size_t fir
     const size_t at = first * p->seq * p->hidden;
     qz_layer_weights w = weights(p, !p->sequential);
     float *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
-    if (!group->inside && p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
-    if (is_last(p, group)) QZ_TRY(pass(p, QZ_SUB_FFN, FLOAT, NULL, &(part_of_stream){p->h[FLOAT] + at, seqs}, true, err));
+    if (!group->inside && p->sequential)
+        QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
+    if (is_last(p, group))
+        QZ_TRY(pass(p, QZ_SUB_FFN, FLOAT, NULL, &(part_of_stream){p->h[FLOAT] + at, seqs}, true, err));
     p->watched_stage = group->stage;
     p->observed = QZ_OK;
     p->err = err;
@@ -148,8 +158,10 @@ static qz_status step_experts(qz_propagate *p, const qz_input *group, size_t fir
 static void clear_experts(qz_propagate *p, size_t cols) {
     for (size_t x = 0; x < p->experts; x++) memset(p->gram[x], 0, cols * cols * sizeof(double));
     memset(p->tokens, 0, p->experts * sizeof *p->tokens);
-    p->pair = (qz_pair_stats){.cols = cols, .gram = {p->pair.gram[0], p->pair.gram[1]}, .cross = {p->pair.cross[0], p->pair.cross[1]},
-                              .lost = {p->pair.lost[0], p->pair.lost[1]}, .expert_gram = p->gram, .expert_tokens = p->tokens};
+    p->pair = (qz_pair_stats){.cols = cols, .gram = {p->pair.gram[0], p->pair.gram[1]},
+                              .cross = {p->pair.cross[0], p->pair.cross[1]},
+                              .lost = {p->pair.lost[0], p->pair.lost[1]}, .expert_gram = p->gram,
+                              .expert_tokens = p->tokens};
 }
 
 /* One chunk of windows: both streams up to the input; with the last of a sub-module the float stream goes past it.
@@ -283,12 +295,14 @@ static size_t chunk_windows(size_t windows, size_t seq) {
     return qz_max_size(1, qz_min_size(most, windows / LEAST_CHUNKS));
 }
 
-qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, const qz_tokens *t, const qz_propagate_options *o, qz_error *err) {
+qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, const qz_tokens *t,
+                            const qz_propagate_options *o, qz_error *err) {
     const qz_config *c = &m->config;
     const size_t windows = t->windows, seq_len = t->seq_len;
     qz_propagate *p = *out = qz_calloc_array(1, sizeof *p);
     if (p == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating");
-    *p = (qz_propagate){.run = run, .windows = windows, .seq = seq_len, .hidden = c->hidden_size, .chunk = chunk_windows(windows, seq_len),
+    *p = (qz_propagate){.run = run, .windows = windows, .seq = seq_len, .hidden = c->hidden_size,
+                        .chunk = chunk_windows(windows, seq_len),
                         .sequential = o->sequential, .differences = o->differences, .experts = (size_t)c->experts};
     qz_input_widths_of(c, &p->widths);
     QZ_TRY(qz_engine_open(run, m, NULL, &p->e, err));
@@ -308,7 +322,8 @@ qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, 
     p->out = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
     p->lost = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
     if (!o->sequential && ok) ok = (p->mid = qz_alloc_aligned(n, sizeof(float))) != NULL;
-    if (!ok || p->out == NULL || p->lost == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory propagating %zu tokens; use fewer --samples", tokens);
+    if (!ok || p->out == NULL || p->lost == NULL)
+        return qz_fail(err, QZ_EMEMORY, "out of memory propagating %zu tokens; use fewer --samples", tokens);
     QZ_TRY(qz_engine_embed(p->e, t->ids, tokens, p->h[FLOAT], err));
     memcpy(p->h[QUANT], p->h[FLOAT], n * sizeof(float));
     return QZ_OK;
@@ -337,7 +352,10 @@ void qz_propagate_free(qz_propagate *p) {
 uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len) {
     qz_input_widths w;
     qz_input_widths_of(c, &w);
-    const uint64_t h = c->hidden_size, widest = qz_widest_input(&w), own = expert_widest(&w), part = chunk_windows(windows, seq_len) * seq_len;
-    const uint64_t engine = part * 4u * qz_step_floats(c) + c->experts * (8 * own * own + 4 * part); /* experts: matrices and scores */
-    return 8u * (uint64_t)windows * seq_len * h + part * 4u * (4 * h + 2 * widest) + 32 * widest * widest + 16 * h * widest + engine;
+    const uint64_t h = c->hidden_size, widest = qz_widest_input(&w), own = expert_widest(&w),
+                   part = chunk_windows(windows, seq_len) * seq_len;
+    /* experts: matrices and scores */
+    const uint64_t engine = part * 4u * qz_step_floats(c) + c->experts * (8 * own * own + 4 * part);
+    return 8u * (uint64_t)windows * seq_len * h + part * 4u * (4 * h + 2 * widest) + 32 * widest * widest +
+           16 * h * widest + engine;
 }

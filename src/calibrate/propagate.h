@@ -1,7 +1,7 @@
-/* Two streams through the model, block by block: the float model's hidden states, and those of the model quantized so far.
- * Classic GPTQ gathers its statistics from the second; the difference of both tells each linear what the layers before it
- * lost (asymmetric calibration). Inside a block the stages (model/sites.h) are visited in order; with `sequential` a
- * stage sees the linears before it already quantized.
+/* Two streams through the model, block by block: the float model's hidden states, and those of the model quantized so
+ * far. Classic GPTQ gathers its statistics from the second; the difference of both tells each linear what the layers
+ * before it lost (asymmetric calibration). Inside a block the stages (model/sites.h) are visited in order; with
+ * `sequential` a stage sees the linears before it already quantized.
  * qz_propagate *p; qz_propagate_open(&p, run, model, &tokens, &options, err);
  * for layer, for stage: qz_propagate_stage(p, layer, stage, &pair, err); qz_propagate_weights(p, linear, expert, w,
  * err) for its linears … qz_propagate_free(p). Layers and stages strictly in order, from 0.
@@ -13,7 +13,8 @@
 #include "calibrate/tokens.h"
 
 enum { QZ_HALVES = 2 };
-/* Sums over tokens, not means; alternating chunks of windows form two halves, so that a fit can be checked on the other. */
+/* Sums over tokens, not means; alternating chunks of windows form two halves, so that a fit can be checked
+ * on the other. */
 typedef struct {
     size_t cols;
     uint64_t tokens[QZ_HALVES];
@@ -33,7 +34,8 @@ typedef struct {
     bool differences; /* gather cross and lost too (else zero: half the products) */
 } qz_propagate_options;
 /* m: the float source, run in exact arithmetic; t is copied, its ids are borrowed. */
-qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, const qz_tokens *t, const qz_propagate_options *o, qz_error *err);
+qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, const qz_tokens *t,
+                            const qz_propagate_options *o, qz_error *err);
 /* Statistics of the next stage's input (of experts: of each one's); valid until the next call, the caller may change
  * them. */
 qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, qz_pair_stats **out, qz_error *err);

@@ -74,7 +74,8 @@ qz_status qz_replay_layer(qz_replay *p, size_t layer, qz_error *err) {
         memset(p->fill, 0, sizeof p->fill);
         qz_engine_observe(p->e, keep, p);
         for (size_t i = 0; i < p->t.windows && st == QZ_OK; i += CHUNK)
-            st = qz_engine_block(p->e, p->layer, NULL, p->hidden + i * seq * h, qz_min_size(CHUNK, p->t.windows - i), seq, err);
+            st = qz_engine_block(p->e, p->layer, NULL, p->hidden + i * seq * h, qz_min_size(CHUNK, p->t.windows - i),
+                                 seq, err);
         qz_engine_observe(p->e, NULL, NULL);
     }
     return st;

@@ -18,7 +18,8 @@ static size_t triangle(size_t cols) { return cols * (cols + 1) / 2; }
 static uint64_t aligned(uint64_t n) { return (n + ALIGN - 1) / ALIGN * ALIGN; }
 
 static uint64_t section_bytes(const qz_stats_info *i, const qz_input *in) {
-    return 4u * (2u * in->cols + triangle(in->cols)) + (in->expert >= 0 ? sizeof(uint64_t) : i->held * in->cols * sizeof(uint16_t));
+    return 4u * (2u * in->cols + triangle(in->cols)) +
+           (in->expert >= 0 ? sizeof(uint64_t) : i->held * in->cols * sizeof(uint16_t));
 }
 
 size_t qz_stats_sections(const qz_input_widths *w) {
@@ -48,11 +49,12 @@ static void text_field(qz_str *s, const char *key, const char *value) {
     qz_json_quote(s, value ? value : "", value ? strlen(value) : 0);
 }
 
-/* Files of dense models are as they were before there were experts, those of one kind of mixer as before there were two: what is
- * not there has no key. The first widths have always been written. */
+/* Files of dense models are as they were before there were experts, those of one kind of mixer as before there were
+ * two: what is not there has no key. The first widths have always been written. */
 static bool always(qz_wide w) { return w == QZ_WIDE_HIDDEN || w == QZ_WIDE_HEADS || w == QZ_WIDE_FFN; }
 static void width_field(qz_str *s, const qz_input_widths *in, qz_wide w) {
-    if (qz_wide_key(w) && (always(w) || in->wide[w])) qz_str_printf(s, ",\"%s\":%llu", qz_wide_key(w), (unsigned long long)in->wide[w]);
+    if (qz_wide_key(w) && (always(w) || in->wide[w]))
+        qz_str_printf(s, ",\"%s\":%llu", qz_wide_key(w), (unsigned long long)in->wide[w]);
 }
 
 static const char *const halves[QZ_SUBS] = {[QZ_SUB_MIXER] = "mixers", [QZ_SUB_FFN] = "feed_forwards"};
@@ -68,10 +70,12 @@ static void kinds_fields(qz_str *s, const qz_input_widths *in) {
     if (in->experts) qz_str_puts(s, "]");
     for (int sub = 0; sub < QZ_SUBS; sub++) {
         bool other = false;
-        for (size_t l = 0; l < in->layers; l++) other |= in->kind[sub][l] != usual((qz_sub)sub, in->experts, !qz_inputs_sparse(in, l));
+        for (size_t l = 0; l < in->layers; l++)
+            other |= in->kind[sub][l] != usual((qz_sub)sub, in->experts, !qz_inputs_sparse(in, l));
         if (!other) continue;
         qz_str_printf(s, ",\"%s\":[", halves[sub]);
-        for (size_t l = 0; l < in->layers; l++) qz_str_printf(s, "%s\"%s\"", l ? "," : "", qz_kind_word((qz_kind_id)in->kind[sub][l]));
+        for (size_t l = 0; l < in->layers; l++)
+            qz_str_printf(s, "%s\"%s\"", l ? "," : "", qz_kind_word((qz_kind_id)in->kind[sub][l]));
         qz_str_putc(s, ']');
     }
 }
@@ -81,7 +85,8 @@ qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets
     qz_str_printf(&j, "{\"format\":1,\"layers\":%llu", (unsigned long long)i->in.layers);
     for (int w = 0; w < QZ_WIDES; w++)
         if (always((qz_wide)w)) width_field(&j, &i->in, (qz_wide)w);
-    qz_str_printf(&j, ",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"samples\":%llu,\"bos\":%s", (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len,
+    qz_str_printf(&j, ",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"samples\":%llu,\"bos\":%s",
+                  (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len,
                   (unsigned long long)i->samples, i->bos ? "true" : "false");
     text_field(&j, "data_sha", i->data_sha);
     text_field(&j, "source_sha", i->source_sha);
@@ -115,7 +120,9 @@ static bool read_kinds(qz_input_widths *w, const json_t *list, qz_sub sub) {
     for (size_t l = 0; ok && l < w->layers; l++) {
         const char *word = json_string_value(json_array_get(list, l));
         int k = 0;
-        while (word && k < QZ_KIND_COUNT && (qz_kind_sub((qz_kind_id)k) != sub || strcmp(qz_kind_word((qz_kind_id)k), word) != 0)) k++;
+        while (word && k < QZ_KIND_COUNT &&
+               (qz_kind_sub((qz_kind_id)k) != sub || strcmp(qz_kind_word((qz_kind_id)k), word) != 0))
+            k++;
         ok = word && k < QZ_KIND_COUNT;
         w->kind[sub][l] = (uint8_t)k;
     }
@@ -123,8 +130,8 @@ static bool read_kinds(qz_input_widths *w, const json_t *list, qz_sub sub) {
 }
 
 static bool widths_in_range(const qz_input_widths *w) {
-    bool ok = w->layers && w->layers <= QZ_MAX_LAYERS && w->wide[QZ_WIDE_HIDDEN] <= 1u << 20 && w->experts <= QZ_MAX_EXPERTS
-              && (w->experts == 0) == (w->wide[QZ_WIDE_EXPERT] == 0);
+    bool ok = w->layers && w->layers <= QZ_MAX_LAYERS && w->wide[QZ_WIDE_HIDDEN] <= 1u << 20 &&
+              w->experts <= QZ_MAX_EXPERTS && (w->experts == 0) == (w->wide[QZ_WIDE_EXPERT] == 0);
     for (int i = 0; i < QZ_WIDES; i++) ok = ok && w->wide[i] <= 1u << 22 && (w->wide[i] || !always((qz_wide)i));
     return ok;
 }
@@ -171,7 +178,8 @@ static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz
     QZ_TRY(qz_json_bool(root, "raw", path, &i->raw, err));
     QZ_TRY(qz_json_u64(root, "lengths", path, &i->lengths, err));
     QZ_TRY(qz_json_u64(root, "held", path, &i->held, err));
-    if (i->lengths > 2 || i->held > QZ_HELD_MOST || i->held > i->tokens) return qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
+    if (i->lengths > 2 || i->held > QZ_HELD_MOST || i->held > i->tokens)
+        return qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
     const char **text[] = {&i->data_sha, &i->source_sha, &i->reader, &i->data_name, &i->chat_template, &i->accepted};
     static const char *const keys[] = {"data_sha", "source_sha", "reader", "data_name", "template", QZ_ACCEPTED_KEY};
     for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
@@ -180,7 +188,8 @@ static qz_status read_info(qz_stats *s, const json_t *root, const char *path, qz
         *text[k] = qz_arena_strdup(&s->arena, v);
         if (*text[k] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
     }
-    return i->tokens ? QZ_OK : qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
+    return i->tokens ? QZ_OK
+                     : qz_fail(err, QZ_EFORMAT, "statistics header out of range: file '%s'; calibrate again", path);
 }
 
 /* Counts of experts: no expert saw more than there was. */
@@ -189,8 +198,10 @@ static qz_status check_counts(const qz_stats *s, const char *path, qz_error *err
         for (size_t i = 0; i < qz_inputs(&s->info.in, l); i++) {
             const uint64_t n = qz_stats_get(s, l, i).tokens;
             if (n > s->info.tokens)
-                return qz_fail(err, QZ_EFORMAT, "bad token count in statistics: file '%s', layer %zu, input %zu: expected at most %llu, found %llu; calibrate again", path, l, i,
-                               (unsigned long long)s->info.tokens, (unsigned long long)n);
+                return qz_fail(err, QZ_EFORMAT,
+                               "bad token count in statistics: file '%s', layer %zu, input %zu: expected at most %llu, "
+                               "found %llu; calibrate again",
+                               path, l, i, (unsigned long long)s->info.tokens, (unsigned long long)n);
         }
     return QZ_OK;
 }
@@ -205,8 +216,9 @@ static qz_status find_sections(qz_stats *s, uint64_t start, const char *path, qz
     for (size_t l = 0; l <= w->layers; l++) s->first[l + 1] = s->first[l] + qz_inputs(w, l);
     layout(&s->info, start, s->offsets, &total);
     if (total == s->map.size) return check_counts(s, path, err);
-    return qz_fail(err, QZ_EFORMAT, "statistics file has a wrong size: file '%s': expected %llu bytes, found %zu; calibrate again", path, (unsigned long long)total,
-                   s->map.size);
+    return qz_fail(err, QZ_EFORMAT,
+                   "statistics file has a wrong size: file '%s': expected %llu bytes, found %zu; calibrate again", path,
+                   (unsigned long long)total, s->map.size);
 }
 
 /* A pointer, a saved page or an archive in the file's place has a cure of its own. */
@@ -223,7 +235,9 @@ qz_status qz_stats_open(qz_stats *s, const char *path, qz_error *err) {
     uint64_t n = s->map.size >= 16 ? qz_load_u64le(s->map.ptr + 8) : 0;
     if (s->map.size < 16 || memcmp(s->map.ptr, magic, 8) != 0 || n > HEADER_LIMIT || n > s->map.size - 16) {
         if (not_downloaded(&s->map)) st = qz_strange(s->map.ptr, s->map.size, path, "a statistics file", err);
-        if (st == QZ_OK) st = qz_fail(err, QZ_EFORMAT, "not a statistics file: '%s'; make one with: quantz calibrate MODEL --data F -o STATS", path);
+        if (st == QZ_OK)
+            st = qz_fail(err, QZ_EFORMAT,
+                         "not a statistics file: '%s'; make one with: quantz calibrate MODEL --data F -o STATS", path);
         goto out;
     }
     QZ_GOTO(qz_json_parse((const char *)s->map.ptr + 16, (size_t)n, path, &root, err));
@@ -243,8 +257,10 @@ void qz_stats_release(qz_stats *s) {
 qz_input_stats qz_stats_get(const qz_stats *s, size_t layer, size_t input) {
     const qz_input in = qz_input_at(&s->info.in, layer, input);
     const float *p = (const float *)(const void *)(s->map.ptr + s->offsets[s->first[layer] + input]);
-    const uint64_t tokens = in.expert < 0 ? s->info.tokens : qz_load_u64le((const uint8_t *)(p + 2 * in.cols + triangle(in.cols)));
-    qz_input_stats out = {.cols = in.cols, .tokens = tokens, .mean_abs = p, .max_abs = p + in.cols, .gram = p + 2 * in.cols};
+    const uint64_t tokens = in.expert < 0 ? s->info.tokens
+                                          : qz_load_u64le((const uint8_t *)(p + 2 * in.cols + triangle(in.cols)));
+    qz_input_stats out = {.cols = in.cols, .tokens = tokens, .mean_abs = p, .max_abs = p + in.cols,
+                          .gram = p + 2 * in.cols};
     if (in.expert >= 0 || s->info.held == 0) return out;
     out.held = (const uint16_t *)(const void *)(out.gram + triangle(in.cols));
     out.n_held = (size_t)s->info.held;
@@ -275,11 +291,17 @@ qz_status qz_stats_check(const qz_stats *s, const qz_model *m, qz_error *err) {
     bool same = i->layers == want.layers;
     for (int w = 0; w < QZ_WIDES; w++) same = same && (i->wide[w] == want.wide[w] || w == QZ_WIDE_EXPERT);
     if (!same)
-        return qz_fail(err, QZ_EUSAGE, "statistics do not fit the model: file '%s': expected %llu layers of %llu, found %llu of %llu; calibrate this model",
-                       s->map.path, (unsigned long long)want.layers, (unsigned long long)want.wide[QZ_WIDE_HIDDEN], (unsigned long long)i->layers,
-                       (unsigned long long)i->wide[QZ_WIDE_HIDDEN]);
+        return qz_fail(err, QZ_EUSAGE,
+                       "statistics do not fit the model: file '%s': expected %llu layers of %llu, found %llu of %llu; "
+                       "calibrate this model",
+                       s->map.path, (unsigned long long)want.layers, (unsigned long long)want.wide[QZ_WIDE_HIDDEN],
+                       (unsigned long long)i->layers, (unsigned long long)i->wide[QZ_WIDE_HIDDEN]);
     const uint64_t width = i->wide[QZ_WIDE_EXPERT], wanted = want.wide[QZ_WIDE_EXPERT];
-    if (i->experts == want.experts && width == wanted && memcmp(i->kind, want.kind, sizeof want.kind) == 0) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "statistics do not fit the model: file '%s': expected %llu experts of %llu, found %llu of %llu, or other layers are dense; calibrate this model",
-                   s->map.path, (unsigned long long)want.experts, (unsigned long long)wanted, (unsigned long long)i->experts, (unsigned long long)width);
+    if (i->experts == want.experts && width == wanted && memcmp(i->kind, want.kind, sizeof want.kind) == 0)
+        return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE,
+                   "statistics do not fit the model: file '%s': expected %llu experts of %llu, found %llu of %llu, or "
+                   "other layers are dense; calibrate this model",
+                   s->map.path, (unsigned long long)want.experts, (unsigned long long)wanted,
+                   (unsigned long long)i->experts, (unsigned long long)width);
 }

@@ -1,9 +1,9 @@
-/* Calibration statistics: one file, mapped when read. For each input of every layer (model/sites.h: q k v | o | gate up | down, or
- * those of the experts) and of the output matrix: tokens, mean |x|, max |x| and the Gram matrix E[x xᵀ], means over the tokens that the
- * input saw.
+/* Calibration statistics: one file, mapped when read. For each input of every layer (model/sites.h: q k v | o | gate up
+ * | down, or those of the experts) and of the output matrix: tokens, mean |x|, max |x| and the Gram matrix E[x xᵀ],
+ * means over the tokens that the input saw.
  * Layout: "QZSTATS1", u64 length, JSON header, then the sections in order, each at a multiple of 64 bytes:
- * f32 mean_abs [cols], f32 max_abs [cols], f32 upper triangle of E[x xᵀ], row i holding columns i..cols-1; of an expert then u64 tokens
- * (0: all the others are 0 too).
+ * f32 mean_abs [cols], f32 max_abs [cols], f32 upper triangle of E[x xᵀ], row i holding columns i..cols-1; of an expert
+ * then u64 tokens (0: all the others are 0 too).
  * qz_stats s; qz_stats_open(&s, path, err); qz_stats_get(&s, layer, input); …; qz_stats_release(&s). */
 #ifndef QZ_CALIBRATE_STATS_H
 #define QZ_CALIBRATE_STATS_H
@@ -21,9 +21,11 @@ typedef struct {
     uint64_t tokens, windows, seq_len, samples;
     const char *data_sha, *source_sha, *reader, *data_name, *chat_template; /* "applied" or "none" */
     bool bos;
-    bool no_bos, raw;     /* windows do not begin with BOS though the model has one; samples without the chat template */
+    bool no_bos, raw;     /* windows do not begin with BOS though the model has one;
+                           * samples without the chat template */
     uint64_t lengths;     /* a qz_length_policy (text/dataset.h) */
-    uint64_t held;        /* tokens of each input that are kept themselves, for decisions on tokens that codes have not seen; 0: none */
+    uint64_t held;        /* tokens of each input that are kept themselves, for decisions on
+                           * tokens that codes have not seen; 0: none */
     const char *accepted; /* findings about the data that --accept let pass (text/accepted.h); NULL or "": none */
 } qz_stats_info;
 
@@ -54,7 +56,8 @@ qz_input_stats qz_stats_get(const qz_stats *s, size_t layer, size_t input);
 qz_input_stats qz_stats_head(const qz_stats *s);
 /* Full symmetric matrix [cols, cols]. */
 void qz_stats_gram(const qz_input_stats *in, double *full);
-/* The kept tokens as floats [n_held, cols], columns divided by scales (NULL: as they are); qz_free. NULL: out of memory. */
+/* The kept tokens as floats [n_held, cols], columns divided by scales (NULL: as they are); qz_free. NULL:
+ * out of memory. */
 float *qz_stats_held(const qz_input_stats *in, const float *scales);
 /* E[x²] per column: the importance of llama.cpp's imatrix. */
 void qz_stats_importance(const qz_input_stats *in, float *out);

@@ -28,14 +28,15 @@ static void wrap(FILE *f, const char *text, int at, int indent) {
 
 static void option_line(FILE *f, const qz_option *o) {
     char left[80];
-    int n = snprintf(left, sizeof left, "  %c%c%s--%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ', o->letter ? ", " : "  ", o->name,
-                     o->value ? " " : "", o->value ? o->value : "");
+    int n = snprintf(left, sizeof left, "  %c%c%s--%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+                     o->letter ? ", " : "  ", o->name, o->value ? " " : "", o->value ? o->value : "");
     (void)fputs(left, f);
     if (n >= INDENT) (void)fprintf(f, "\n%*s", INDENT, "");
     else (void)fprintf(f, "%*s", INDENT - n, "");
     char text[600];
     bool show = o->fallback && strcmp(o->fallback, "0") != 0;
-    (void)snprintf(text, sizeof text, "%s%s%s%s", o->help, show ? " (default " : "", show ? o->fallback : "", show ? ")" : "");
+    (void)snprintf(text, sizeof text, "%s%s%s%s", o->help, show ? " (default " : "", show ? o->fallback : "",
+                   show ? ")" : "");
     wrap(f, text, INDENT, INDENT);
 }
 
@@ -53,15 +54,20 @@ void qz_help_verb(FILE *f, const qz_verb *v) {
 
 void qz_help_program(FILE *f) {
     const qz_verb *v;
-    (void)fputs("usage: quantz <verb> [options] <input…>\n\nTakes a trained language model to production in few bits: quantizes a Hugging\n"
-                "Face checkpoint to GGUF, AWQ, GPTQ and bitsandbytes, runs every artifact, and\nmeasures what it costs.\n\nverbs:\n", f);
+    (void)fputs("usage: quantz <verb> [options] <input…>\n\nTakes a trained language model to production in few bits: "
+                "quantizes a Hugging\n"
+                "Face checkpoint to GGUF, AWQ, GPTQ and bitsandbytes, runs every artifact, and\nmeasures what it "
+                "costs.\n\nverbs:\n",
+                f);
     for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) {
         int k = fprintf(f, "  %-12s", v->name);
         wrap(f, v->summary, k, 14);
     }
     (void)fputs("\nformats (--to):\n", f);
     qz_catalog_print_schemes(f);
-    (void)fputs("\nquantz <verb> --help shows the options of a verb. Exit codes: 0 ok, 1 a check\nsaid no, 2 usage or refused input, 3 runtime failure.\n", f);
+    (void)fputs("\nquantz <verb> --help shows the options of a verb. Exit codes: 0 ok, 1 a check\nsaid no, 2 usage or "
+                "refused input, 3 runtime failure.\n",
+                f);
 }
 
 static void roff(FILE *f, const char *s) {
@@ -83,8 +89,10 @@ static void man_option(FILE *f, const qz_option *o) {
 }
 void qz_help_man(FILE *f) {
     const qz_verb *v;
-    (void)fputs(".TH QUANTZ 1 \"\" \"quantz\" \"User commands\"\n.SH NAME\nquantz \\- take language models to production in few bits\n"
-                ".SH SYNOPSIS\n.B quantz\n.I verb\n[options] input ...\n.SH VERBS\n", f);
+    (void)fputs(".TH QUANTZ 1 \"\" \"quantz\" \"User commands\"\n.SH NAME\nquantz \\- take language models to "
+                "production in few bits\n"
+                ".SH SYNOPSIS\n.B quantz\n.I verb\n[options] input ...\n.SH VERBS\n",
+                f);
     for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) {
         (void)fprintf(f, ".SS quantz %s %s\n", v->name, v->operands);
         roff(f, v->summary);
@@ -93,24 +101,32 @@ void qz_help_man(FILE *f) {
     }
     (void)fputs(".SS Options of every verb\n", f);
     for (size_t k = 0; k < qz_common_count; k++) man_option(f, &qz_common_options[k]);
-    (void)fputs(".SH EXIT STATUS\n0 ok; 1 a gate, check, lint or verification said no; 2 usage or refused input; 3 runtime failure.\n.SH ERRORS\n"
-                "One line on standard error; with \\-\\-json a document with the code as well.\n", f);
+    (void)fputs(".SH EXIT STATUS\n0 ok; 1 a gate, check, lint or verification said no; 2 usage or refused input; 3 "
+                "runtime failure.\n.SH ERRORS\n"
+                "One line on standard error; with \\-\\-json a document with the code as well.\n",
+                f);
     const qz_error_kind *k;
-    for (size_t i = 0; (k = qz_error_kind_at(i)) != NULL; i++) (void)fprintf(f, ".TP\n%s (exit %d)\n%s. %s.\n", k->code, k->exit, k->what, k->cure);
+    for (size_t i = 0; (k = qz_error_kind_at(i)) != NULL; i++)
+        (void)fprintf(f, ".TP\n%s (exit %d)\n%s. %s.\n", k->code, k->exit, k->what, k->cure);
 }
 
 void qz_help_completion(FILE *f) {
     const qz_verb *v;
-    (void)fputs("# bash completion for quantz: source it, or put it under bash_completion.d\n_quantz() {\n  local cur=${COMP_WORDS[COMP_CWORD]}\n"
-                "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    COMPREPLY=($(compgen -W \"", f);
+    (void)fputs("# bash completion for quantz: source it, or put it under bash_completion.d\n_quantz() {\n  local "
+                "cur=${COMP_WORDS[COMP_CWORD]}\n"
+                "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    COMPREPLY=($(compgen -W \"",
+                f);
     for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) (void)fprintf(f, "%s%s", i ? " " : "", v->name);
     (void)fputs("\" -- \"$cur\"))\n    return\n  fi\n  local opts=\n  case ${COMP_WORDS[1]} in\n", f);
     for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) {
         (void)fprintf(f, "    %s) opts=\"", v->name);
         for (size_t k = 0; k < v->n_options; k++) (void)fprintf(f, "--%s ", v->options[k].name);
-        for (size_t k = 0; k < qz_common_count; k++) (void)fprintf(f, "%s--%s", k ? " " : "", qz_common_options[k].name);
+        for (size_t k = 0; k < qz_common_count; k++)
+            (void)fprintf(f, "%s--%s", k ? " " : "", qz_common_options[k].name);
         (void)fputs("\" ;;\n", f);
     }
-    (void)fputs("  esac\n  case $cur in\n    -*) COMPREPLY=($(compgen -W \"$opts\" -- \"$cur\")) ;;\n    *) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n  esac\n}\n"
-                "complete -o filenames -F _quantz quantz\n", f);
+    (void)fputs("  esac\n  case $cur in\n    -*) COMPREPLY=($(compgen -W \"$opts\" -- \"$cur\")) ;;\n    *) "
+                "COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n  esac\n}\n"
+                "complete -o filenames -F _quantz quantz\n",
+                f);
 }

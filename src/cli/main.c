@@ -18,15 +18,18 @@ static const qz_verb *nearest(const char *name) {
 
 /* What was printed must have arrived. */
 static qz_status printed(qz_status st, qz_error *err) {
-    if (st == QZ_OK && (fflush(stdout) != 0 || ferror(stdout))) st = qz_fail(err, QZ_EIO, "cannot write to standard output");
+    if (st == QZ_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        st = qz_fail(err, QZ_EIO, "cannot write to standard output");
     return st;
 }
 
-/* The error line; with --json a document on stdout too, unless the verb printed its own (a verdict of no has its findings). */
+/* The error line; with --json a document on stdout too, unless the verb printed its own (a verdict of no has
+ * its findings). */
 static int report(const qz_error *err, qz_status st, bool json) {
     if (err->code != QZ_OK && json && st != QZ_ECHECK) {
         qz_str s = {0};
-        qz_str_printf(&s, "{\"schema\":1,\"error\":{\"code\":\"%s\",\"exit\":%d,\"text\":", qz_status_code(st), qz_exit_code(st));
+        qz_str_printf(&s, "{\"schema\":1,\"error\":{\"code\":\"%s\",\"exit\":%d,\"text\":", qz_status_code(st),
+                      qz_exit_code(st));
         qz_json_quote(&s, err->text, strlen(err->text));
         if (!s.failed) (void)printf("%s}}\n", s.ptr);
         qz_str_release(&s);
@@ -43,7 +46,9 @@ static qz_status run_request(const qz_verb *v, qz_request r, qz_error *err) {
     QZ_TRY(qz_run_init(&run, (size_t)r.threads, err));
     run.quiet = r.quiet;
     run.progress_json = r.progress_json;
-    if (asked > r.threads) qz_info(&run, "note: %llu threads asked for, %zu CPUs here: %zu threads", (unsigned long long)asked, qz_cpus(), qz_cpus());
+    if (asked > r.threads)
+        qz_info(&run, "note: %llu threads asked for, %zu CPUs here: %zu threads", (unsigned long long)asked, qz_cpus(),
+                qz_cpus());
     qz_status bad = qz_catalog_check_accept(r.accept, err);
     if (bad != QZ_OK) {
         qz_run_release(&run);
@@ -91,6 +96,9 @@ int main(int argc, char **argv) {
     if (is_page(name, argc, argv)) return report(&err, printed(QZ_OK, &err), false);
     const qz_verb *v = qz_verb_find(name);
     if (v == NULL)
-        return report(&err, qz_fail(&err, QZ_EUSAGE, "unknown verb '%s': nearest known is '%s'; see 'quantz --help'", name, nearest(name)->name), json);
+        return report(&err,
+                      qz_fail(&err, QZ_EUSAGE, "unknown verb '%s': nearest known is '%s'; see 'quantz --help'", name,
+                              nearest(name)->name),
+                      json);
     return report(&err, run_verb(v, argc - 1, argv + 1, &err), json);
 }

@@ -10,16 +10,20 @@
 #define AT(field) offsetof(qz_request, field)
 const qz_option qz_common_options[] = {
     {"threads", 't', QZ_OPT_COUNT, AT(threads), "N", "0", 0, 1024, "threads (0 = all CPUs this process may use)"},
-    {"cpu", 0, QZ_OPT_TEXT, AT(cpu), "LEVEL", NULL, 0, 0, "kernels: ref, avx2 or avx512 (default: the best this CPU has)"},
+    {"cpu", 0, QZ_OPT_TEXT, AT(cpu), "LEVEL", NULL, 0, 0,
+     "kernels: ref, avx2 or avx512 (default: the best this CPU has)"},
     {"json", 0, QZ_OPT_FLAG, AT(json), NULL, NULL, 0, 0, "results as JSON on stdout"},
-    {"progress-json", 0, QZ_OPT_FLAG, AT(progress_json), NULL, NULL, 0, 0, "progress as lines of JSON on stderr, one a second"},
+    {"progress-json", 0, QZ_OPT_FLAG, AT(progress_json), NULL, NULL, 0, 0,
+     "progress as lines of JSON on stderr, one a second"},
     {"quiet", 'q', QZ_OPT_FLAG, AT(quiet), NULL, NULL, 0, 0, "no progress and no notes on stderr"},
     {"help", 'h', QZ_OPT_FLAG, 0, NULL, NULL, 0, 0, "this text"},
 };
 const size_t qz_common_count = sizeof qz_common_options / sizeof qz_common_options[0];
 
 static const qz_option *option_at(const qz_verb *v, size_t i) {
-    return i < v->n_options ? &v->options[i] : i - v->n_options < qz_common_count ? &qz_common_options[i - v->n_options] : NULL;
+    return i < v->n_options                     ? &v->options[i]
+           : i - v->n_options < qz_common_count ? &qz_common_options[i - v->n_options]
+                                                : NULL;
 }
 
 static qz_status set_number(const qz_verb *v, const qz_option *o, const char *text, qz_request *r, qz_error *err) {
@@ -32,14 +36,17 @@ static qz_status set_number(const qz_verb *v, const qz_option *o, const char *te
     double x = strtod(text, &end);
     bool whole = o->kind != QZ_OPT_COUNT || x == floor(x);
     if (end == text || *end || errno || !isfinite(x) || !whole || x < o->min || x > o->max)
-        return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --%s: expected %s from %.15g to %.15g; see 'quantz %s --help'", text, o->name,
-                       o->kind == QZ_OPT_COUNT ? "a whole number" : "a number", o->min, o->max, v->name);
+        return qz_fail(err, QZ_EUSAGE,
+                       "bad value '%s' for --%s: expected %s from %.15g to %.15g; see 'quantz %s --help'", text,
+                       o->name, o->kind == QZ_OPT_COUNT ? "a whole number" : "a number", o->min, o->max, v->name);
     char *field = (char *)r + o->offset;
     if (o->kind == QZ_OPT_COUNT) *(uint64_t *)(void *)field = (uint64_t)x;
     else *(double *)(void *)field = x;
     return QZ_OK;
 }
-static qz_text_list *list_of(qz_request *r, const qz_option *o) { return (qz_text_list *)(void *)((char *)r + o->offset); }
+static qz_text_list *list_of(qz_request *r, const qz_option *o) {
+    return (qz_text_list *)(void *)((char *)r + o->offset);
+}
 
 qz_status qz_option_set(const qz_verb *v, const qz_option *o, const char *text, qz_request *r, qz_error *err) {
     char *field = (char *)r + o->offset;
@@ -47,7 +54,8 @@ qz_status qz_option_set(const qz_verb *v, const qz_option *o, const char *text, 
     else if (o->kind == QZ_OPT_TEXT) *(const char **)(void *)field = text;
     else if (o->kind == QZ_OPT_LIST) {
         qz_text_list *list = list_of(r, o);
-        if (list->n == sizeof list->at / sizeof list->at[0]) return qz_fail(err, QZ_EUSAGE, "too many --%s: at most %zu", o->name, list->n);
+        if (list->n == sizeof list->at / sizeof list->at[0])
+            return qz_fail(err, QZ_EUSAGE, "too many --%s: at most %zu", o->name, list->n);
         list->at[list->n++] = text;
     } else return set_number(v, o, text, r, err);
     return QZ_OK;
@@ -117,7 +125,8 @@ static qz_status name_options(parser *p, qz_arena *keep, qz_error *err) {
     }
     for (size_t i = 0; writes(v) && i < n && p->longs; i++)
         if (qz_option_find(v, qz_library_key(i)) == NULL)
-            p->longs[at++] = (struct option){.name = qz_library_key(i), .has_arg = required_argument, .val = (int)(LIBRARY + i)};
+            p->longs[at++] = (struct option){.name = qz_library_key(i), .has_arg = required_argument,
+                                             .val = (int)(LIBRARY + i)};
     return p->longs && !p->letters.failed ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
 }
 
@@ -145,12 +154,14 @@ static qz_status take_word(parser *p, int c, char **argv, qz_error *err) {
     char where[80];
     for (size_t i = 0; option_at(v, i) && !o && c < ROW; i++)
         if (option_at(v, i)->letter && c == option_at(v, i)->letter) o = option_at(v, i);
-    if (c == ':') return qz_fail(err, QZ_EUSAGE, "option '%s' needs a value; see 'quantz %s --help'", argv[optind - 1], v->name);
+    if (c == ':')
+        return qz_fail(err, QZ_EUSAGE, "option '%s' needs a value; see 'quantz %s --help'", argv[optind - 1], v->name);
     if (c >= LIBRARY) {
         const size_t i = (size_t)(c - LIBRARY);
         const char *word = strchr(argv[optind - 1], '=') == optarg - 1 ? argv[optind - 1] : argv[optind - 2];
         const size_t n = strlen(qz_library_key(i)) + 2; /* getopt would take beginnings of names, too */
-        if (strncmp(word + 2, qz_library_key(i), n - 2) != 0 || (word[n] && word[n] != '=')) return unknown_option(v, word, err);
+        if (strncmp(word + 2, qz_library_key(i), n - 2) != 0 || (word[n] && word[n] != '='))
+            return unknown_option(v, word, err);
         (void)snprintf(where, sizeof where, "option '--%s'", qz_library_key(i));
         return qz_library_key_set(v, i, optarg, where, &p->parts, p->r, err);
     }
@@ -170,13 +181,15 @@ static qz_status walk(parser *p, const char *only, int argc, char **argv, qz_err
     for (int c; (c = getopt_long(argc, argv, p->letters.ptr, p->longs, NULL)) != -1;) {
         const qz_option *o = c >= ROW && c < LIBRARY ? option_at(p->v, (size_t)(c - ROW)) : NULL;
         if (only && !(o && strcmp(o->name, only) == 0)) continue;
-        if (only && p->r->config) return qz_fail(err, QZ_EUSAGE, "--config is given twice: '%s' and '%s'", p->r->config, optarg);
+        if (only && p->r->config)
+            return qz_fail(err, QZ_EUSAGE, "--config is given twice: '%s' and '%s'", p->r->config, optarg);
         QZ_TRY(take_word(p, c, argv, err));
     }
     return QZ_OK;
 }
 
-qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *keep, qz_request *r, bool *help, qz_error *err) {
+qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *keep, qz_request *r, bool *help,
+                           qz_error *err) {
     parser p = {.v = v, .r = r, .help = help};
     *r = (qz_request){.verb = v->name, .reserve = -1};
     *help = false;
@@ -187,7 +200,8 @@ qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *ke
     if (st == QZ_OK) st = name_options(&p, keep, err);
     for (size_t i = 0; option_at(v, i) && st == QZ_OK; i++)
         if (option_at(v, i)->fallback) st = qz_option_set(v, option_at(v, i), option_at(v, i)->fallback, r, err);
-    char **copy = qz_arena_alloc(keep, (size_t)argc + 1, sizeof *copy); /* getopt moves operands to the end: twice would move too much */
+    /* getopt moves operands to the end: twice would move too much */
+    char **copy = qz_arena_alloc(keep, (size_t)argc + 1, sizeof *copy);
     if (st == QZ_OK && copy == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) {
         memcpy(copy, argv, ((size_t)argc + 1) * sizeof *copy);
@@ -211,6 +225,7 @@ qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *ke
     r->n_operands = (size_t)(argc - optind);
     if (r->n_operands < v->min_operands || r->n_operands > v->max_operands)
         return qz_fail(err, QZ_EUSAGE, "quantz %s: expected %s, found %zu operand%s; see 'quantz %s --help'", v->name,
-                       *v->operands ? v->operands : "no operands", r->n_operands, r->n_operands == 1 ? "" : "s", v->name);
+                       *v->operands ? v->operands : "no operands", r->n_operands, r->n_operands == 1 ? "" : "s",
+                       v->name);
     return QZ_OK;
 }

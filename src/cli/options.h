@@ -1,5 +1,5 @@
-/* Options are rows: name, letter, kind, default, range, help and the field they fill. Parsing (getopt_long), range checks,
- * --help, the man page and shell completion all come from the rows. */
+/* Options are rows: name, letter, kind, default, range, help and the field they fill. Parsing (getopt_long), range
+ * checks, --help, the man page and shell completion all come from the rows. */
 #ifndef QZ_CLI_OPTIONS_H
 #define QZ_CLI_OPTIONS_H
 #include <stdbool.h>
@@ -9,16 +9,25 @@
 #include "base/status.h"
 #include "pipeline/request.h"
 
-typedef enum { QZ_OPT_FLAG, QZ_OPT_TEXT, QZ_OPT_COUNT, QZ_OPT_REAL, QZ_OPT_LIST } qz_option_kind; /* bool, const char *, uint64_t, double, qz_text_list */
+/* bool, const char *, uint64_t, double, qz_text_list */
+typedef enum { QZ_OPT_FLAG, QZ_OPT_TEXT, QZ_OPT_COUNT, QZ_OPT_REAL, QZ_OPT_LIST } qz_option_kind;
 /* The same of the verbs that make or compare models. */
-#define QZ_OPT_ACCEPT_LOSS {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, "drop parts, ignore keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
-#define QZ_OPT_ACCEPT_OPEN {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, "open models with parts or keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
-/* Row of the verbs that compute with a model; --accept of quantize, calibrate and release takes codes of the data lint as well. */
-#define QZ_OPT_ACCEPT_MODEL {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, "run a model with parts or keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
+#define QZ_OPT_ACCEPT_LOSS \
+    {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, \
+    "drop parts, ignore keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
+#define QZ_OPT_ACCEPT_OPEN \
+    {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, \
+    "open models with parts or keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
+/* Row of the verbs that compute with a model; --accept of quantize, calibrate and release takes codes of the
+ * data lint as well. */
+#define QZ_OPT_ACCEPT_MODEL \
+    {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, \
+    "run a model with parts or keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
 
 /* Row of the verbs whose settings are worth keeping in a file. */
 #define QZ_OPT_CONFIG {"config", 0, QZ_OPT_TEXT, offsetof(qz_request, config), "FILE", NULL, 0, 0, \
-    "settings from a JSON file (keys: these options, or the names of AWQ, GPTQ and bitsandbytes), or those of an artifact; options given here win"}
+    "settings from a JSON file (keys: these options, or the names of AWQ, GPTQ and bitsandbytes), or those of an " \
+    "artifact; options given here win"}
 
 typedef struct {
     const char *name;
@@ -47,9 +56,10 @@ extern const size_t qz_common_count;
 const qz_verb *qz_verb_at(size_t i);
 const qz_verb *qz_verb_find(const char *name);
 
-/* Fills r: defaults, then the file of --config, then argv[1..]; *help is set by --help. Errors name the nearest known option.
- * Texts that are not argv's live in keep. */
-qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *keep, qz_request *r, bool *help, qz_error *err);
+/* Fills r: defaults, then the file of --config, then argv[1..]; *help is set by --help. Errors name the nearest known
+ * option. Texts that are not argv's live in keep. */
+qz_status qz_options_parse(const qz_verb *v, int argc, char **argv, qz_arena *keep, qz_request *r, bool *help,
+                           qz_error *err);
 /* By its name, with '-' or '_' between words; NULL: none. */
 const qz_option *qz_option_find(const qz_verb *v, const char *name);
 /* Of options and libraries' keys; NULL: none is so near that it can be meant. */

@@ -3,16 +3,25 @@
 
 static const qz_option options[] = {
     QZ_OPT_CONFIG,
-    {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "SCHEME", NULL, 0, 0, "awq, gptq:w4g128+asym, gguf:Q4_0, gguf:Q8_0 … (bare awq or gptq: bits and groups of the source)"},
-    {"output", 'o', QZ_OPT_TEXT, QZ_AT(output), "OUT", NULL, 0, 0, "output file or folder (default: <model>-GPTQ, <model>.Q4_0.gguf)"},
-    {"config-dir", 0, QZ_OPT_TEXT, QZ_AT(config_dir), "DIR", NULL, 0, 0, "folder whose config.json and tokenizer are carried over (default: the source)"},
-    {"lossy", 0, QZ_OPT_FLAG, QZ_AT(lossy), NULL, NULL, 0, 0, "code again what the target's grid cannot hold; the loss is printed"},
+    {"to", 0, QZ_OPT_TEXT, QZ_AT(to), "SCHEME", NULL, 0, 0,
+     "awq, gptq:w4g128+asym, gguf:Q4_0, gguf:Q8_0 … (bare awq or gptq: bits and groups of the source)"},
+    {"output", 'o', QZ_OPT_TEXT, QZ_AT(output), "OUT", NULL, 0, 0,
+     "output file or folder (default: <model>-GPTQ, <model>.Q4_0.gguf)"},
+    {"config-dir", 0, QZ_OPT_TEXT, QZ_AT(config_dir), "DIR", NULL, 0, 0,
+     "folder whose config.json and tokenizer are carried over (default: the source)"},
+    {"lossy", 0, QZ_OPT_FLAG, QZ_AT(lossy), NULL, NULL, 0, 0,
+     "code again what the target's grid cannot hold; the loss is printed"},
     {"name", 0, QZ_OPT_TEXT, QZ_AT(name), "NAME", NULL, 0, 0, "model name in metadata (default: the source's name)"},
-    {"pre", 0, QZ_OPT_TEXT, QZ_AT(pre), "NAME", NULL, 0, 0, "GGUF pre-tokenizer name for a tokenizer that is not known"},
+    {"pre", 0, QZ_OPT_TEXT, QZ_AT(pre), "NAME", NULL, 0, 0,
+     "GGUF pre-tokenizer name for a tokenizer that is not known"},
     {"force", 'f', QZ_OPT_FLAG, QZ_AT(force), NULL, NULL, 0, 0, "replace an existing output"},
     {"resume", 0, QZ_OPT_FLAG, QZ_AT(resume), NULL, NULL, 0, 0, "continue an interrupted run"},
-    {"dry-run", 'n', QZ_OPT_FLAG, QZ_AT(dry_run), NULL, NULL, 0, 0, "print what is exact, bounded or lossy, write nothing"},
+    {"dry-run", 'n', QZ_OPT_FLAG, QZ_AT(dry_run), NULL, NULL, 0, 0,
+     "print what is exact, bounded or lossy, write nothing"},
     QZ_OPT_ACCEPT_LOSS,
 };
-const qz_verb qz_verb_convert = {.name = "convert", .summary = "one artifact from another without calibration: exact where the grids allow", .operands = "ARTIFACT",
+const qz_verb qz_verb_convert = {.name = "convert",
+                                 .summary = "one artifact from another without calibration: exact where the grids "
+                                            "allow",
+                                 .operands = "ARTIFACT",
                                  .min_operands = 1, .max_operands = 1, QZ_OPTIONS(options), .run = qz_run_convert_verb};

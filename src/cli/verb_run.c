@@ -14,11 +14,13 @@ static const qz_option options[] = {
     {"top-k", 0, QZ_OPT_COUNT, QZ_AT(top_k), "N", "0", 0, 1e6, "keep the N most likely tokens, 0 = all"},
     {"top-p", 0, QZ_OPT_REAL, QZ_AT(top_p), "P", "1", 0.01, 1, "keep tokens until their probabilities sum to P"},
     {"min-p", 0, QZ_OPT_REAL, QZ_AT(min_p), "P", "0", 0, 1, "drop tokens below P times the most likely one"},
-    {"repetition-penalty", 0, QZ_OPT_REAL, QZ_AT(repetition_penalty), "R", "1", 0.1, 10, "divides the logits of tokens already used"},
+    {"repetition-penalty", 0, QZ_OPT_REAL, QZ_AT(repetition_penalty), "R", "1", 0.1, 10,
+     "divides the logits of tokens already used"},
     {"seed", 's', QZ_OPT_COUNT, QZ_AT(seed), "N", "1", 0, 9e15, "of the sampler"},
     {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "runtime", 0, 0, "runtime: fast kernels; exact: float"},
     {"show-special", 0, QZ_OPT_FLAG, QZ_AT(show_special), NULL, NULL, 0, 0, "print special tokens too"},
     QZ_OPT_ACCEPT_MODEL,
 };
-const qz_verb qz_verb_run = {.name = "run", .summary = "generates text from any artifact or checkpoint", .operands = "ARTIFACT", .min_operands = 1,
+const qz_verb qz_verb_run = {.name = "run", .summary = "generates text from any artifact or checkpoint",
+                             .operands = "ARTIFACT", .min_operands = 1,
                              .max_operands = 1, QZ_OPTIONS(options), .run = qz_run_run_verb};

@@ -1,5 +1,6 @@
-/* bitsandbytes encoders and decoders (bnb.h). Codes follow the library's CPU path for NF4 and its CUDA thresholds for FP4 (the two
- * differ in the sign bit of zeros only); nested codes are the exact nearest, which the CPU path misses in about 1 %. */
+/* bitsandbytes encoders and decoders (bnb.h). Codes follow the library's CPU path for NF4 and its CUDA thresholds for
+ * FP4 (the two differ in the sign bit of zeros only); nested codes are the exact nearest, which the CPU path
+ * misses in about 1 %. */
 #include "codecs/bnb.h"
 #include "base/size.h"
 #include <stdio.h>
@@ -13,11 +14,12 @@ size_t qz_bnb_code_bytes(qz_bnb_kind k, size_t rows, size_t cols) {
 /* ---- 4-bit codes ---- */
 /* (t[i] + t[i+1]) / 2 of NF4 in float32; a tie goes to the lower code. */
 static const float nf4_bounds[15] = {
-    -0.8480963706970215f, -0.6106328964233398f, -0.4599952697753906f, -0.33967941999435425f, -0.23460739850997925f, -0.13791173696517944f,
-    -0.045525018125772476f, 0.03979014977812767f, 0.120255246758461f, 0.2035212516784668f, 0.2920137643814087f, 0.3893125355243683f,
-    0.5016634464263916f, 0.6427869200706482f, 0.8614784479141235f };
+    -0.8480963706970215f, -0.6106328964233398f, -0.4599952697753906f, -0.33967941999435425f, -0.23460739850997925f,
+    -0.13791173696517944f, -0.045525018125772476f, 0.03979014977812767f, 0.120255246758461f, 0.2035212516784668f,
+    0.2920137643814087f, 0.3893125355243683f, 0.5016634464263916f, 0.6427869200706482f, 0.8614784479141235f };
 /* Magnitudes of FP4 by value: a > bound[i] gives code[i + 1]. */
-static const float fp4_bounds[7] = { 0x1.5555720p-9f, 0.0859375f, 0x1.aaaaaap-3f, 0x1.2aaaaap-2f, 0x1.aaaaacp-2f, 0x1.2aaaa0p-1f, 0x1.aaaaaap-1f };
+static const float fp4_bounds[7] = { 0x1.5555720p-9f, 0.0859375f, 0x1.aaaaaap-3f, 0x1.2aaaaap-2f, 0x1.aaaaacp-2f,
+                                     0x1.2aaaa0p-1f, 0x1.aaaaaap-1f };
 static const uint8_t fp4_codes[8] = { 0, 1, 6, 7, 4, 5, 2, 3 };
 
 static uint8_t nf4_code(float v) {
@@ -50,7 +52,8 @@ static void encode_block(const bnb_rounding *j, size_t b) {
     uint8_t pair = 0;
     for (size_t i = 0; i < n + n % 2; i++) { /* an odd end is filled with the code of 0 */
         float v = 0;
-        if (amax > 0 && i < n) v = n == QZ_BNB_BLOCK ? x[i] * inv : x[i] / amax; /* the library divides in a short last block */
+        /* the library divides in a short last block */
+        if (amax > 0 && i < n) v = n == QZ_BNB_BLOCK ? x[i] * inv : x[i] / amax;
         v = v < -1 ? -1 : v > 1 ? 1 : v;
         uint8_t c = j->kind == QZ_BNB_NF4 ? nf4_code(v) : fp4_code(v);
         if (i % 2 == 0) pair = (uint8_t)(c << 4);
@@ -66,7 +69,8 @@ static void encode_row(const bnb_rounding *j, size_t r) {
     j->absmax[r] = amax;
     float scale = amax > 0 ? 127.0f / amax : 0;
     for (size_t i = 0; i < j->cols; i++)
-        j->codes[r * j->cols + i] = (uint8_t)(int8_t)qz_clamp_int(qz_nearest(qz_f16_to_f32(qz_f32_to_f16(x[i])) * scale), -127, 127);
+        j->codes[r * j->cols + i] =
+            (uint8_t)(int8_t)qz_clamp_int(qz_nearest(qz_f16_to_f32(qz_f32_to_f16(x[i])) * scale), -127, 127);
 }
 
 static void encode(void *arg, qz_part part) {
@@ -94,7 +98,8 @@ static uint8_t nearest_code(float v) {
     return (uint8_t)(v - qz_bnb_map8[lo] <= qz_bnb_map8[hi] - v ? lo : hi);
 }
 
-void qz_bnb_decode_nested(const uint8_t *codes, size_t n, const float *map, const float *nested_absmax, size_t nested_block, float offset, float *out) {
+void qz_bnb_decode_nested(const uint8_t *codes, size_t n, const float *map, const float *nested_absmax,
+                          size_t nested_block, float offset, float *out) {
     for (size_t i = 0; i < n; i++) out[i] = map[codes[i]] * nested_absmax[i / nested_block] + offset;
 }
 
@@ -109,7 +114,8 @@ static qz_status nest(qz_bnb *b, float *absmax, qz_arena *arena, qz_error *err) 
     for (size_t k = 0; k < blocks; k++) {
         size_t end = qz_min_size((k + 1) * QZ_BNB_NESTED, n);
         outer[k] = 0;
-        for (size_t i = k * QZ_BNB_NESTED; i < end; i++) outer[k] = fmaxf(outer[k], fabsf(absmax[i] - b->nested_offset));
+        for (size_t i = k * QZ_BNB_NESTED; i < end; i++)
+            outer[k] = fmaxf(outer[k], fabsf(absmax[i] - b->nested_offset));
         float inv = outer[k] > 0 ? 1.0f / outer[k] : 0;
         for (size_t i = k * QZ_BNB_NESTED; i < end; i++) codes[i] = nearest_code((absmax[i] - b->nested_offset) * inv);
     }
@@ -119,15 +125,16 @@ static qz_status nest(qz_bnb *b, float *absmax, qz_arena *arena, qz_error *err) 
     return QZ_OK;
 }
 
-qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dtype, const float *x, size_t rows, size_t cols, qz_arena *arena,
-                          qz_bnb *b, qz_error *err) {
+qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dtype, const float *x, size_t rows,
+                          size_t cols, qz_arena *arena, qz_bnb *b, qz_error *err) {
     size_t n = rows * cols, units = kind == QZ_BNB_INT8 ? rows : (n + QZ_BNB_BLOCK - 1) / QZ_BNB_BLOCK;
     uint8_t *codes = qz_arena_alloc(arena, qz_bnb_code_bytes(kind, rows, cols), 1);
     float *absmax = qz_arena_alloc(arena, units, sizeof *absmax);
     if (!codes || !absmax) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
     bnb_rounding j = { .kind = kind, .x = x, .n = n, .rows = rows, .cols = cols, .codes = codes, .absmax = absmax };
     qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
-    *b = (qz_bnb){ .base = { &qz_bnb_ops, rows, cols }, .kind = kind, .rows = rows, .cols = cols, .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = units, .codes = codes,
+    *b = (qz_bnb){ .base = { &qz_bnb_ops, rows, cols }, .kind = kind, .rows = rows, .cols = cols,
+                   .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = units, .codes = codes,
                    .absmax = absmax, .table = kind == QZ_BNB_FP4 ? qz_bnb_fp4 : qz_bnb_nf4, .dtype = dtype };
     return nested && kind != QZ_BNB_INT8 ? nest(b, absmax, arena, err) : QZ_OK;
 }
@@ -161,10 +168,13 @@ static const char *const names[] = {[QZ_BNB_NF4] = "nf4", [QZ_BNB_FP4] = "fp4", 
 static qz_code_layout layout(const qz_coded *c) {
     const qz_bnb *b = bnb(c);
     const size_t group = b->kind == QZ_BNB_INT8 ? b->cols : b->cols % b->block ? 0 : b->block;
-    return (qz_code_layout){.form = QZ_CODES_TABLE, .name = names[b->kind], .bits = b->kind == QZ_BNB_INT8 ? 8 : 4, .group = group, .groups = group ? b->cols / group : 0,
+    return (qz_code_layout){.form = QZ_CODES_TABLE, .name = names[b->kind], .bits = b->kind == QZ_BNB_INT8 ? 8 : 4,
+                            .group = group, .groups = group ? b->cols / group : 0,
                             .table = b->kind == QZ_BNB_INT8 ? NULL : b->table};
 }
-static void decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) { qz_bnb_decode_part(bnb(c), row, first, n, y); }
+static void decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) {
+    qz_bnb_decode_part(bnb(c), row, first, n, y);
+}
 static uint8_t code_at(const qz_bnb *b, size_t i) {
     return b->kind == QZ_BNB_INT8 ? b->codes[i] : i % 2 ? b->codes[i / 2] & 15 : b->codes[i / 2] >> 4;
 }
@@ -174,12 +184,14 @@ static void codes(const qz_coded *c, size_t row, uint8_t *out) {
 static float scale(const qz_coded *c, size_t row, size_t group, int *zero) {
     const qz_bnb *b = bnb(c);
     *zero = 0;
-    return b->kind == QZ_BNB_INT8 ? b->absmax[row] * 7.874015718698502e-3f : b->absmax[(row * b->cols + group * b->block) / b->block];
+    return b->kind == QZ_BNB_INT8 ? b->absmax[row] * 7.874015718698502e-3f
+                                  : b->absmax[(row * b->cols + group * b->block) / b->block];
 }
 static uint64_t held(const qz_coded *c) { return 4 * (uint64_t)bnb(c)->n_absmax; }
 static void text(const qz_coded *c, char out[32]) {
     const qz_bnb *b = bnb(c);
-    (void)snprintf(out, 32, "%s%s%s", names[b->kind], b->kind == QZ_BNB_INT8 ? " rows" : "", b->absmax_codes ? " double" : "");
+    (void)snprintf(out, 32, "%s%s%s", names[b->kind], b->kind == QZ_BNB_INT8 ? " rows" : "",
+                   b->absmax_codes ? " double" : "");
 }
 static void hash(const qz_coded *c, qz_sha256 *h) {
     const qz_bnb *b = bnb(c);
@@ -195,12 +207,14 @@ static void explain(const qz_coded *c, size_t row, size_t col, uint64_t offset, 
         qz_str_printf(out, "  integer      %d\n", (int8_t)code);
     } else {
         qz_str_printf(out, "  block        %zu (%zu values of the flattened matrix)\n", i / b->block, b->block);
-        qz_str_printf(out, "  scale        largest of the block: %.9g%s\n", (double)b->absmax[i / b->block], b->absmax_codes ? " (itself from an 8-bit code)" : "");
+        qz_str_printf(out, "  scale        largest of the block: %.9g%s\n", (double)b->absmax[i / b->block],
+                      b->absmax_codes ? " (itself from an 8-bit code)" : "");
         qz_str_printf(out, "  integer      %u: table value %.9g\n", code, (double)b->table[code]);
     }
     qz_str_printf(out, "  %-12s byte %llu: %02x\n", "code", (unsigned long long)(offset + byte), b->codes[byte]);
     if (b->kind != QZ_BNB_INT8) qz_str_printf(out, "  code bits    %s of that byte\n", i % 2 ? "0 to 3" : "4 to 7");
 }
-const qz_coded_ops qz_bnb_ops = {.name = "bitsandbytes", .number = 16, .layout = layout, .decode = decode, .codes = codes, .scale = scale, .held = held, .text = text,
+const qz_coded_ops qz_bnb_ops = {.name = "bitsandbytes", .number = 16, .layout = layout, .decode = decode,
+                                 .codes = codes, .scale = scale, .held = held, .text = text,
                                  .hash = hash, .float_type = float_type, .explain = explain};
 const qz_bnb *qz_bnb_of(const qz_coded *c) { return c && c->ops == &qz_bnb_ops ? bnb(c) : NULL; }

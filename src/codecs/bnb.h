@@ -1,6 +1,7 @@
 /* bitsandbytes weights: 4-bit table codes (NF4, FP4) over blocks of the flattened matrix, and int8 rows (LLM.int8).
- * 4 bit: value = table[code] · absmax[block], rounded to dtype; the first value of a byte is its high nibble; absmax may itself be
- * 8-bit codes (nested). int8: value = code · SCB[row] / 127. Blocks run over row ends, so a row is no unit of storage.
+ * 4 bit: value = table[code] · absmax[block], rounded to dtype; the first value of a byte is its high nibble; absmax
+ * may itself be 8-bit codes (nested). int8: value = code · SCB[row] / 127. Blocks run over row ends, so a row is no
+ * unit of storage.
  * Encode: qz_bnb_quantize(run, …, &b, err) with memory of `arena`. Decode: qz_bnb_decode_row(&b, r, y).
  * Source: formats/hf-bitsandbytes.md (bitsandbytes 0.50.2). */
 #ifndef QZ_CODECS_BNB_H
@@ -35,10 +36,11 @@ extern const float qz_bnb_nf4[16], qz_bnb_fp4[16], qz_bnb_map8[256];
 /* Bytes of the codes. */
 size_t qz_bnb_code_bytes(qz_bnb_kind k, size_t rows, size_t cols);
 /* x [rows, cols] -> b. nested: 4 bit only. dtype: of the weights before (F32, F16, BF16). */
-qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dtype, const float *x, size_t rows, size_t cols, qz_arena *arena,
-                          qz_bnb *b, qz_error *err);
+qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dtype, const float *x, size_t rows,
+                          size_t cols, qz_arena *arena, qz_bnb *b, qz_error *err);
 /* out [n] = map[codes[i]] · nested_absmax[i / nested_block] + offset. */
-void qz_bnb_decode_nested(const uint8_t *codes, size_t n, const float *map, const float *nested_absmax, size_t nested_block, float offset, float *out);
+void qz_bnb_decode_nested(const uint8_t *codes, size_t n, const float *map, const float *nested_absmax,
+                          size_t nested_block, float offset, float *out);
 void qz_bnb_decode_row(const qz_bnb *b, size_t row, float *y);
 /* The same for columns [first, first + n). */
 void qz_bnb_decode_part(const qz_bnb *b, size_t row, size_t first, size_t n, float *y);

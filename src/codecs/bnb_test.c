@@ -1,5 +1,6 @@
-/* bitsandbytes codecs. Outside truth: tensors of bitsandbytes 0.50.2 (tests/golden/bnb/bnb.safetensors), compared byte for byte;
- * where the library's CPU path departs from its own CUDA rule (FP4 zeros, nested codes) the test says how far. */
+/* bitsandbytes codecs. Outside truth: tensors of bitsandbytes 0.50.2 (tests/golden/bnb/bnb.safetensors), compared byte
+ * for byte; where the library's CPU path departs from its own CUDA rule (FP4 zeros, nested codes) the test
+ * says how far. */
 #include "codecs/bnb.h"
 #include "base/bytes.h"
 #include "base/half.h"
@@ -29,7 +30,9 @@ static float f32_at(const qz_st_tensor *t, size_t i) {
     return v;
 }
 static float value_at(const qz_st_tensor *t, size_t i) {
-    return t->dtype == QZ_ST_F32 ? f32_at(t, i) : t->dtype == QZ_ST_F16 ? qz_f16_to_f32(qz_load_u16le(t->data + 2 * i)) : qz_bf16_to_f32(qz_load_u16le(t->data + 2 * i));
+    return t->dtype == QZ_ST_F32   ? f32_at(t, i)
+           : t->dtype == QZ_ST_F16 ? qz_f16_to_f32(qz_load_u16le(t->data + 2 * i))
+                                   : qz_bf16_to_f32(qz_load_u16le(t->data + 2 * i));
 }
 /* A float32 copy, aligned, rounded to the type the library was given. */
 static float *floats(const qz_st_tensor *t, qz_type dtype) {
@@ -49,14 +52,17 @@ static void quantize(qz_bnb_kind k, bool nested, qz_type dtype, const float *x, 
 static void four_bits(void **state) {
     (void)state;
     static const struct { const char *set; qz_bnb_kind kind; bool nested; qz_type dtype; } cases[] = {
-        { "nf4_f32", QZ_BNB_NF4, false, QZ_TYPE_F32 },    { "nf4_dq_f32", QZ_BNB_NF4, true, QZ_TYPE_F32 }, { "nf4_dq_f16", QZ_BNB_NF4, true, QZ_TYPE_F16 },
-        { "nf4_dq_bf16", QZ_BNB_NF4, true, QZ_TYPE_BF16 }, { "fp4_f32", QZ_BNB_FP4, false, QZ_TYPE_F32 },   { "fp4_dq_f32", QZ_BNB_FP4, true, QZ_TYPE_F32 },
+        { "nf4_f32", QZ_BNB_NF4, false, QZ_TYPE_F32 }, { "nf4_dq_f32", QZ_BNB_NF4, true, QZ_TYPE_F32 },
+        { "nf4_dq_f16", QZ_BNB_NF4, true, QZ_TYPE_F16 }, { "nf4_dq_bf16", QZ_BNB_NF4, true, QZ_TYPE_BF16 },
+        { "fp4_f32", QZ_BNB_FP4, false, QZ_TYPE_F32 }, { "fp4_dq_f32", QZ_BNB_FP4, true, QZ_TYPE_F32 },
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         const char *set = cases[c].set;
-        const qz_st_tensor *want = get(set, "weight"), *amax = get(set, "weight.absmax"), *map = get(set, "weight.quant_map");
+        const qz_st_tensor *want = get(set, "weight"), *amax = get(set, "weight.absmax"),
+                           *map = get(set, "weight.quant_map");
         qz_bnb b;
-        quantize(cases[c].kind, cases[c].nested, cases[c].dtype, floats(get("weight", ""), cases[c].dtype), 96, 192, &b);
+        quantize(cases[c].kind, cases[c].nested, cases[c].dtype, floats(get("weight", ""), cases[c].dtype), 96, 192,
+                 &b);
         assert_int_equal(want->bytes, qz_bnb_code_bytes(cases[c].kind, 96, 192));
         assert_memory_equal(b.table, map->data, 64);
         size_t zeros = 0;
@@ -64,10 +70,12 @@ static void four_bits(void **state) {
             for (int shift = 0; shift < 8; shift += 4) {
                 unsigned a = b.codes[i] >> shift & 15, w = want->data[i] >> shift & 15;
                 if (a == w) continue;
-                if (cases[c].kind == QZ_BNB_NF4 || (a & 7) || (w & 7)) fail_msg("%s: byte %zu: %02x, expected %02x", set, i, b.codes[i], want->data[i]);
+                if (cases[c].kind == QZ_BNB_NF4 || (a & 7) || (w & 7))
+                    fail_msg("%s: byte %zu: %02x, expected %02x", set, i, b.codes[i], want->data[i]);
                 zeros++;
             }
-        assert_true(zeros == (cases[c].kind == QZ_BNB_FP4 ? 99 : 0)); /* code 8 for small positive values: the CPU path's rule */
+        /* code 8 for small positive values: the CPU path's rule */
+        assert_true(zeros == (cases[c].kind == QZ_BNB_FP4 ? 99 : 0));
         if (!cases[c].nested) {
             assert_memory_equal(b.absmax, amax->data, amax->bytes);
             continue;
@@ -76,7 +84,8 @@ static void four_bits(void **state) {
         assert_memory_equal(b.nested_absmax, get(set, "weight.nested_absmax")->data, 8);
         size_t off = 0;
         for (size_t i = 0; i < b.n_absmax; i++) off += b.absmax_codes[i] != amax->data[i];
-        if (off > 4) fail_msg("%s: %zu nested codes differ", set, off); /* the library's table look-up is not the nearest there */
+        /* the library's table look-up is not the nearest there */
+        if (off > 4) fail_msg("%s: %zu nested codes differ", set, off);
         if (cases[c].dtype == QZ_TYPE_F32) assert_true(b.nested_offset == 0.11270184069871902f);
     }
 }
@@ -85,8 +94,10 @@ static void four_bits(void **state) {
 static void decoded(void **state) {
     (void)state;
     static const struct { const char *set; const float *table; bool nested; qz_type dtype; float offset; } cases[] = {
-        { "nf4_f32", qz_bnb_nf4, false, QZ_TYPE_F32, 0 }, { "nf4_dq_f32", qz_bnb_nf4, true, QZ_TYPE_F32, 0.11270184069871902f },
-        { "nf4_dq_f16", qz_bnb_nf4, true, QZ_TYPE_F16, 0.11270184069871902f }, { "nf4_dq_bf16", qz_bnb_nf4, true, QZ_TYPE_BF16, 0 },
+        { "nf4_f32", qz_bnb_nf4, false, QZ_TYPE_F32, 0 },
+        { "nf4_dq_f32", qz_bnb_nf4, true, QZ_TYPE_F32, 0.11270184069871902f },
+        { "nf4_dq_f16", qz_bnb_nf4, true, QZ_TYPE_F16, 0.11270184069871902f },
+        { "nf4_dq_bf16", qz_bnb_nf4, true, QZ_TYPE_BF16, 0 },
         { "fp4_f32", qz_bnb_fp4, false, QZ_TYPE_F32, 0 },
     };
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -105,13 +116,16 @@ static void decoded(void **state) {
             }
             qz_bnb_decode_nested(amax->data, 288, qz_bnb_map8, nested, 256, offset, absmax);
         }
-        qz_bnb b = { .kind = QZ_BNB_NF4, .rows = 96, .cols = 192, .block = 64, .n_absmax = 288, .codes = get(set, "weight")->data, .absmax = absmax,
+        qz_bnb b = { .kind = QZ_BNB_NF4, .rows = 96, .cols = 192, .block = 64, .n_absmax = 288,
+                     .codes = get(set, "weight")->data, .absmax = absmax,
                      .table = cases[c].table, .dtype = cases[c].dtype };
         for (size_t r = 0; r < 96; r++) {
             qz_bnb_decode_part(&b, r, 0, 101, y); /* in two parts, the second at an odd column */
             qz_bnb_decode_part(&b, r, 101, 91, y + 101);
             for (size_t k = 0; k < 192; k++)
-                if (y[k] != value_at(want, r * 192 + k)) fail_msg("%s [%zu, %zu]: %.9g, expected %.9g", set, r, k, (double)y[k], (double)value_at(want, r * 192 + k));
+                if (y[k] != value_at(want, r * 192 + k))
+                    fail_msg("%s [%zu, %zu]: %.9g, expected %.9g", set, r, k, (double)y[k],
+                             (double)value_at(want, r * 192 + k));
         }
     }
 }
@@ -121,8 +135,10 @@ static void boundaries(void **state) {
     (void)state;
     qz_bnb b;
     quantize(QZ_BNB_NF4, false, QZ_TYPE_F32, floats(get("probe_nf4", "x"), QZ_TYPE_F32), 1, 64, &b);
-    for (size_t i = 0; i < 64; i++) assert_int_equal(b.codes[i / 2] >> (i % 2 ? 0 : 4) & 15, get("probe_nf4", "codes_cpu")->data[i]);
-    /* FP4 after the CUDA thresholds: the CPU's midpoints lie a few units away, so only neighbours in value may differ, and zeros */
+    for (size_t i = 0; i < 64; i++)
+        assert_int_equal(b.codes[i / 2] >> (i % 2 ? 0 : 4) & 15, get("probe_nf4", "codes_cpu")->data[i]);
+    /* FP4 after the CUDA thresholds: the CPU's midpoints lie a few units away, so only neighbours in value may
+     * differ, and zeros */
     static const uint8_t rank[8] = { 0, 1, 6, 7, 4, 5, 2, 3 };
     quantize(QZ_BNB_FP4, false, QZ_TYPE_F32, floats(get("probe_fp4", "x"), QZ_TYPE_F32), 1, 64, &b);
     size_t same = 0;
@@ -165,7 +181,9 @@ static void int8_rows(void **state) {
     for (size_t r = 0; r < 24; r++) {
         qz_bnb_decode_row(&b, r, y);
         for (size_t k = 0; k < 64; k++)
-            if (y[k] != f32_at(get("int8", "dequant"), r * 64 + k)) fail_msg("[%zu, %zu]: %.9g, expected %.9g", r, k, (double)y[k], (double)f32_at(get("int8", "dequant"), r * 64 + k));
+            if (y[k] != f32_at(get("int8", "dequant"), r * 64 + k))
+                fail_msg("[%zu, %zu]: %.9g, expected %.9g", r, k, (double)y[k],
+                         (double)f32_at(get("int8", "dequant"), r * 64 + k));
     }
     float zero[64] = {0};
     quantize(QZ_BNB_INT8, false, QZ_TYPE_F16, zero, 1, 64, &b);
@@ -175,7 +193,9 @@ static void int8_rows(void **state) {
 static int setup(void **state) {
     (void)state;
     qz_error err = {0};
-    return qz_st_open(&golden, "tests/golden/bnb/bnb.safetensors", &err) == QZ_OK ? 0 : (fprintf(stderr, "%s\n", err.text), -1);
+    return qz_st_open(&golden, "tests/golden/bnb/bnb.safetensors", &err) == QZ_OK
+               ? 0
+               : (fprintf(stderr, "%s\n", err.text), -1);
 }
 static int teardown(void **state) {
     (void)state;
@@ -184,7 +204,8 @@ static int teardown(void **state) {
     return 0;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(four_bits), cmocka_unit_test(decoded), cmocka_unit_test(boundaries), cmocka_unit_test(odd_end),
-                                        cmocka_unit_test(int8_rows) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(four_bits), cmocka_unit_test(decoded),
+                                       cmocka_unit_test(boundaries), cmocka_unit_test(odd_end),
+                                       cmocka_unit_test(int8_rows)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -20,7 +20,8 @@ static inline int qz_nearest(float v) {
 static inline int qz_trunc_int(float v) {
     return v >= -2147483648.0f && v < 2147483648.0f ? (int)v : INT_MIN;
 }
-/* Half away from zero; 0 for what is not below 2^22. The difference to the truncated value is exact: ties are seen as ties. */
+/* Half away from zero; 0 for what is not below 2^22. The difference to the truncated value is exact: ties
+ * are seen as ties. */
 static inline int qz_round_away(float v) {
     if (!(fabsf(v) < 4194304.0f)) return 0;
     int q = (int)v;

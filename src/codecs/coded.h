@@ -1,7 +1,8 @@
-/* A coded matrix: any weight that is no plain float and no row of blocks (types.def). A kind is a struct that begins with qz_coded and
- * a table of operations; whoever holds the pointer decodes, names, hashes, packs, plans and explains it without knowing the kind.
- * Kinds: integer groups (int_group.h: as files hold them, and as methods make them), bitsandbytes (bnb.h), FP8 (float8.h).
- * A kind that lacks an operation leaves it NULL; the callers below say so in one error or do without.
+/* A coded matrix: any weight that is no plain float and no row of blocks (types.def). A kind is a struct that begins
+ * with qz_coded and a table of operations; whoever holds the pointer decodes, names, hashes, packs, plans and explains
+ * it without knowing the kind.
+ * Kinds: integer groups (int_group.h: as files hold them, and as methods make them), bitsandbytes (bnb.h), FP8
+ * (float8.h). A kind that lacks an operation leaves it NULL; the callers below say so in one error or do without.
  *   const qz_coded *c = view->coded; c->ops->decode(c, row, 0, c->cols, y); qz_code_layout l = c->ops->layout(c);
  * Ownership: the arena of a tensor or a model, or a mapping. */
 #ifndef QZ_CODECS_CODED_H
@@ -14,15 +15,18 @@
 #include <stdint.h>
 
 typedef struct qz_coded qz_coded;
-/* (code − zero)·scale; table[code]·scale, or code·scale of signed bytes; small floats (no packed kernel yet: the exact product decodes) */
+/* (code − zero)·scale; table[code]·scale, or code·scale of signed bytes; small floats (no packed kernel yet: the exact
+ * product decodes) */
 typedef enum { QZ_CODES_AFFINE, QZ_CODES_TABLE, QZ_CODES_FLOAT } qz_code_form;
 
-/* How codes and scales lie over the matrix: what packed kernels, memory plans, grids and engine rules need of any kind. */
+/* How codes and scales lie over the matrix: what packed kernels, memory plans, grids and engine rules
+ * need of any kind. */
 typedef struct {
     qz_code_form form;
     const char *name;        /* of the codes: "int4", "nf4": kernels' names, tables */
     uint32_t bits;           /* of a code */
-    size_t group, groups;    /* columns of a row that share a scale, and groups of a row; 0: blocks run over the ends of rows */
+    size_t group, groups;    /* columns of a row that share a scale, and groups of a row;
+                              * 0: blocks run over the ends of rows */
     bool sym;                /* AFFINE: one fixed zero point */
     const uint32_t *g_idx;   /* [cols] group of each column, NULL: k / group */
     const float *table;      /* TABLE: [2^bits] values, NULL: the codes are signed bytes */
@@ -39,11 +43,14 @@ typedef struct {
     float (*scale)(const qz_coded *c, size_t row, size_t group, int *zero);  /* of a group of a row; *zero: AFFINE */
     uint64_t (*held)(const qz_coded *c);                                     /* bytes kept beside the mapped file */
     void (*text)(const qz_coded *c, char out[32]);                           /* "int4 g128 sym", "nf4 double" */
-    void (*hash)(const qz_coded *c, qz_sha256 *h);                           /* the codes, as sources are identified by */
-    qz_type (*float_type)(const qz_coded *c);                                /* what the values are decoded to by the library that reads the file */
+    /* the codes, as sources are identified by */
+    void (*hash)(const qz_coded *c, qz_sha256 *h);
+    /* what the values are decoded to by the library that reads the file */
+    qz_type (*float_type)(const qz_coded *c);
     /* How one value comes about, as lines of "  label        text"; offset: of the tensor in its file. */
     void (*explain)(const qz_coded *c, size_t row, size_t col, uint64_t offset, qz_str *out);
-    /* Where a code stands in its file: *word is the index of a 32-bit word behind the tensor's offset, *shift its lowest bit. False: unknown. */
+    /* Where a code stands in its file: *word is the index of a 32-bit word behind the tensor's offset, *shift its
+     * lowest bit. False: unknown. */
     bool (*place)(const qz_coded *c, size_t row, size_t col, size_t *word, unsigned *shift);
     /* A scale that no writer makes: *row, *group and the value; false: all are sound. Reads everything. */
     bool (*bad_scale)(const qz_coded *c, size_t *row, size_t *group, float *scale);
@@ -54,5 +61,7 @@ struct qz_coded {
     size_t rows, cols;       /* [out_features, in_features] */
 };
 
-static inline void qz_coded_decode_row(const qz_coded *c, size_t row, float *y) { c->ops->decode(c, row, 0, c->cols, y); }
+static inline void qz_coded_decode_row(const qz_coded *c, size_t row, float *y) {
+    c->ops->decode(c, row, 0, c->cols, y);
+}
 #endif

@@ -1,5 +1,6 @@
 /* The steps of the reference encoders around their searches, for encoders that search many blocks at a time (kernels/
- * encode.h) and must give the same bytes: search, then finish (K types) or put (32-value types). What the search leaves: */
+ * encode.h) and must give the same bytes: search, then finish (K types) or put (32-value types). What the
+ * search leaves: */
 #ifndef QZ_CODECS_ENCODE_STEPS_H
 #define QZ_CODECS_ENCODE_STEPS_H
 #include <stdbool.h>

@@ -3,9 +3,12 @@
 #include "codecs/types.h"
 
 const qz_block_shape *qz_block_shape_get(qz_type t) {
-    static const qz_block_shape q4_0 = {1, 32, -8, 7, 1, 1, 0, false}, q4_1 = {1, 32, 0, 15, 1, 1, 0, true}, q5_0 = {1, 32, -16, 15, 1, 1, 0, false},
-                                q5_1 = {1, 32, 0, 31, 1, 1, 0, true}, q8_0 = {1, 32, -128, 127, 1, 1, 0, false}, q2_k = {16, 16, 0, 3, 0, 15, 15, false},
-                                q3_k = {16, 16, -4, 3, -32, 31, 0, false}, q4_k = {8, 32, 0, 15, 0, 63, 63, false}, q5_k = {8, 32, 0, 31, 0, 63, 63, false},
+    static const qz_block_shape q4_0 = {1, 32, -8, 7, 1, 1, 0, false}, q4_1 = {1, 32, 0, 15, 1, 1, 0, true}, q5_0 = {1,
+                                        32, -16, 15, 1, 1, 0, false},
+                                q5_1 = {1, 32, 0, 31, 1, 1, 0, true}, q8_0 = {1, 32, -128, 127, 1, 1, 0, false},
+                                        q2_k = {16, 16, 0, 3, 0, 15, 15, false},
+                                q3_k = {16, 16, -4, 3, -32, 31, 0, false}, q4_k = {8, 32, 0, 15, 0, 63, 63, false},
+                                        q5_k = {8, 32, 0, 31, 0, 63, 63, false},
                                 q6_k = {16, 16, -32, 31, -128, 127, 0, false};
     switch ((int)t) {
     case QZ_TYPE_Q4_0: return &q4_0;
@@ -85,7 +88,8 @@ static void q3_unpack(const uint8_t *p, qz_block_fields *f) {
         f->m[b] = 0;
     }
     for (size_t e = 0; e < 256; ++e)
-        f->q[e] = (int16_t)((p[32 + e / 128 * 32 + e % 32] >> (e % 128 / 32 * 2) & 3) + (p[e % 32] >> (e / 32) & 1) * 4 - 4);
+        f->q[e] = (int16_t)((p[32 + e / 128 * 32 + e % 32] >> (e % 128 / 32 * 2) & 3) +
+                            (p[e % 32] >> (e / 32) & 1) * 4 - 4);
 }
 static void q3_pack(const qz_block_fields *f, uint8_t *p) {
     memset(p, 0, 110);
@@ -111,7 +115,8 @@ static void k45_unpack(const uint8_t *p, bool fifth, qz_block_fields *f) {
         f->sc[b] = (int16_t)sc;
         f->m[b] = (int16_t)m;
         for (size_t l = 0; l < 32; ++l)
-            f->q[32 * b + l] = (int16_t)((qs[32 * (b / 2) + l] >> (b % 2 * 4) & 15) | (fifth ? (p[QZ_K45_HEAD + l] >> b & 1) << 4 : 0));
+            f->q[32 * b + l] = (int16_t)((qs[32 * (b / 2) + l] >> (b % 2 * 4) & 15) |
+                                         (fifth ? (p[QZ_K45_HEAD + l] >> b & 1) << 4 : 0));
     }
 }
 static void k45_pack(const qz_block_fields *f, bool fifth, uint8_t *p) {

@@ -1,6 +1,7 @@
 /* The fields of one block of a GGUF type in a common form, for methods that refine an encoded block:
- * value j of sub-block b = (d·sc[b])·q[j] − dmin·m[b], all in float32 as the decoders compute it. Types without mins have
- * m_max = 0; one-scale types have one sub-block with sc fixed at 1; Q4_1 and Q5_1 hold their float minimum as dmin with m = −1.
+ * value j of sub-block b = (d·sc[b])·q[j] − dmin·m[b], all in float32 as the decoders compute it. Types without mins
+ * have m_max = 0; one-scale types have one sub-block with sc fixed at 1; Q4_1 and Q5_1 hold their float minimum as dmin
+ * with m = −1.
  * Source: the layouts at the top of each codecs/<type>.c. */
 #ifndef QZ_CODECS_FIELDS_H
 #define QZ_CODECS_FIELDS_H

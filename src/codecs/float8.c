@@ -13,13 +13,21 @@ static float round_to(qz_type t, float v) {
 static float clamped(float v) { return v > 448 ? 448 : v < -448 ? -448 : v; }
 
 /* ---- encoding ---- */
-typedef struct { qz_float8_rule rule; qz_type dtype; const float *w; const qz_float8 *f; uint8_t *codes; float *scales; } float8_rounding;
+typedef struct {
+    qz_float8_rule rule;
+    qz_type dtype;
+    const float *w;
+    const qz_float8 *f;
+    uint8_t *codes;
+    float *scales;
+} float8_rounding;
 
 /* One block; zero blocks get the scale that the reference gives them. */
 static void encode_block(const float8_rounding *j, size_t bi, size_t bk, size_t across) {
     static const float eps[] = {[QZ_TYPE_F32] = 0x1p-23f, [QZ_TYPE_F16] = 0x1p-10f, [QZ_TYPE_BF16] = 0x1p-7f};
     const qz_float8 *f = j->f;
-    const size_t cols = f->base.cols, r1 = qz_min_size((bi + 1) * f->block_rows, f->base.rows), k1 = qz_min_size((bk + 1) * f->block_cols, cols);
+    const size_t cols = f->base.cols, r1 = qz_min_size((bi + 1) * f->block_rows, f->base.rows),
+                 k1 = qz_min_size((bk + 1) * f->block_cols, cols);
     float amax = 0;
     for (size_t r = bi * f->block_rows; r < r1; r++)
         for (size_t k = bk * f->block_cols; k < k1; k++) amax = fmaxf(amax, fabsf(j->w[r * cols + k]));
@@ -33,26 +41,30 @@ static void encode_block(const float8_rounding *j, size_t bi, size_t bk, size_t 
     for (size_t r = bi * f->block_rows; r < r1; r++)
         for (size_t k = bk * f->block_cols; k < k1; k++) {
             const float x = j->w[r * cols + k];
-            j->codes[r * cols + k] = qz_small_encode(QZ_E4M3FN, clamped(j->rule == QZ_FLOAT8_FINE ? x * times : round_to(j->dtype, x / s)));
+            j->codes[r * cols + k] =
+                qz_small_encode(QZ_E4M3FN, clamped(j->rule == QZ_FLOAT8_FINE ? x * times : round_to(j->dtype, x / s)));
         }
 }
 
 static void encode(void *arg, qz_part part) {
     const float8_rounding *j = arg;
-    const size_t down = (j->f->base.rows + j->f->block_rows - 1) / j->f->block_rows, across = (j->f->base.cols + j->f->block_cols - 1) / j->f->block_cols;
+    const size_t down = (j->f->base.rows + j->f->block_rows - 1) / j->f->block_rows,
+                 across = (j->f->base.cols + j->f->block_cols - 1) / j->f->block_cols;
     size_t lo, hi;
     qz_split(down, 1, part, &lo, &hi);
     for (size_t i = lo; i < hi; i++)
         for (size_t k = 0; k < across; k++) encode_block(j, i, k, across);
 }
 
-qz_status qz_float8_round(qz_run *run, qz_float8_rule rule, qz_type dtype, size_t block_rows, size_t block_cols, const float *w, qz_float8 *f, qz_arena *arena,
-                          qz_error *err) {
-    const size_t rows = f->base.rows, cols = f->base.cols, n = (rows + block_rows - 1) / block_rows * ((cols + block_cols - 1) / block_cols);
+qz_status qz_float8_round(qz_run *run, qz_float8_rule rule, qz_type dtype, size_t block_rows, size_t block_cols,
+                          const float *w, qz_float8 *f, qz_arena *arena, qz_error *err) {
+    const size_t rows = f->base.rows, cols = f->base.cols,
+                 n = (rows + block_rows - 1) / block_rows * ((cols + block_cols - 1) / block_cols);
     uint8_t *codes = qz_arena_alloc(arena, rows, cols);
     float *scales = qz_arena_alloc(arena, n, sizeof *scales);
     if (!codes || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
-    *f = (qz_float8){.base = {&qz_float8_ops, rows, cols}, .block_rows = block_rows, .block_cols = block_cols, .codes = codes, .scales = scales, .dtype = dtype};
+    *f = (qz_float8){.base = {&qz_float8_ops, rows, cols}, .block_rows = block_rows, .block_cols = block_cols,
+                     .codes = codes, .scales = scales, .dtype = dtype};
     float8_rounding j = {.rule = rule, .dtype = dtype, .w = w, .f = f, .codes = codes, .scales = scales};
     qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
     return QZ_OK;
@@ -63,16 +75,21 @@ static const qz_float8 *float8(const qz_coded *c) { return (const qz_float8 *)(c
 const qz_float8 *qz_float8_of(const qz_coded *c) { return c && c->ops == &qz_float8_ops ? float8(c) : NULL; }
 
 static size_t across(const qz_float8 *f) { return (f->base.cols + f->block_cols - 1) / f->block_cols; }
-static float scale_at(const qz_float8 *f, size_t row, size_t col) { return f->scales[row / f->block_rows * across(f) + col / f->block_cols]; }
+static float scale_at(const qz_float8 *f, size_t row, size_t col) {
+    return f->scales[row / f->block_rows * across(f) + col / f->block_cols];
+}
 
 static qz_code_layout layout(const qz_coded *c) {
     const qz_float8 *f = float8(c);
     const bool whole = c->cols % f->block_cols == 0;
-    return (qz_code_layout){.form = QZ_CODES_FLOAT, .name = "fp8", .bits = 8, .group = whole ? f->block_cols : 0, .groups = whole ? across(f) : 0};
+    return (qz_code_layout){.form = QZ_CODES_FLOAT, .name = "fp8", .bits = 8, .group = whole ? f->block_cols : 0,
+                            .groups = whole ? across(f) : 0};
 }
 static void decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) {
     const qz_float8 *f = float8(c);
-    for (size_t k = first; k < first + n; k++) y[k - first] = round_to(f->dtype, qz_small_decode(QZ_E4M3FN, f->codes[row * c->cols + k]) * scale_at(f, row, k));
+    for (size_t k = first; k < first + n; k++)
+        y[k - first] = round_to(f->dtype,
+                                qz_small_decode(QZ_E4M3FN, f->codes[row * c->cols + k]) * scale_at(f, row, k));
 }
 static void codes(const qz_coded *c, size_t row, uint8_t *out) {
     for (size_t k = 0; k < c->cols; k++) out[k] = float8(c)->codes[row * c->cols + k];
@@ -97,8 +114,11 @@ static void explain(const qz_coded *c, size_t row, size_t col, uint64_t offset, 
     const qz_float8 *f = float8(c);
     const size_t i = row * c->cols + col;
     const float v = qz_small_decode(QZ_E4M3FN, f->codes[i]);
-    qz_str_printf(out, "  scale        %.9g (of %zu x %zu values)\n", (double)scale_at(f, row, col), f->block_rows, f->block_cols);
-    qz_str_printf(out, "  code         byte %llu: %02x, E4M3 %.9g: %.9g x %.9g\n", (unsigned long long)(offset + i), f->codes[i], (double)v, (double)v, (double)scale_at(f, row, col));
+    qz_str_printf(out, "  scale        %.9g (of %zu x %zu values)\n", (double)scale_at(f, row, col), f->block_rows,
+                  f->block_cols);
+    qz_str_printf(out, "  code         byte %llu: %02x, E4M3 %.9g: %.9g x %.9g\n", (unsigned long long)(offset + i),
+                  f->codes[i], (double)v, (double)v, (double)scale_at(f, row, col));
 }
-const qz_coded_ops qz_float8_ops = {.name = "fp8", .number = 17, .layout = layout, .decode = decode, .codes = codes, .scale = scale, .held = held, .text = text, .hash = hash,
+const qz_coded_ops qz_float8_ops = {.name = "fp8", .number = 17, .layout = layout, .decode = decode, .codes = codes,
+                                    .scale = scale, .held = held, .text = text, .hash = hash,
                                     .float_type = float_type, .explain = explain};

@@ -1,5 +1,5 @@
-/* FP8 codec. Outside truth: tensors of compressed-tensors 0.20.0 and transformers 5.23 (tests/golden/fp8, from data/hf-vectors-b), codes,
- * scales and decoded values compared bit for bit. */
+/* FP8 codec. Outside truth: tensors of compressed-tensors 0.20.0 and transformers 5.23 (tests/golden/fp8, from
+ * data/hf-vectors-b), codes, scales and decoded values compared bit for bit. */
 #include "codecs/float8.h"
 #include "base/bytes.h"
 #include "base/half.h"
@@ -24,7 +24,8 @@ static void check(const char *path, qz_float8_rule rule, size_t block_rows, size
     qz_error err = {0};
     qz_st st;
     if (qz_st_open(&st, path, &err) != QZ_OK) fail_msg("%s", err.text);
-    const qz_st_tensor *in = qz_st_find(&st, "in.weight"), *want = qz_st_find(&st, "ref.dequant"), *codes = qz_st_find(&st, "model.layers.0.mlp.down_proj.weight"),
+    const qz_st_tensor *in = qz_st_find(&st, "in.weight"), *want = qz_st_find(&st, "ref.dequant"),
+                       *codes = qz_st_find(&st, "model.layers.0.mlp.down_proj.weight"),
                        *scales = qz_st_find(&st, scale_name);
     assert_true(in && want && codes && scales);
     const size_t rows = (size_t)in->dims[0], cols = (size_t)in->dims[1];
@@ -32,16 +33,22 @@ static void check(const char *path, qz_float8_rule rule, size_t block_rows, size
     for (size_t i = 0; i < rows * cols; i++) w[i] = at(in, i);
     qz_float8 f = {.base = {.rows = rows, .cols = cols}};
     const qz_type dtype = rule == QZ_FLOAT8_FINE ? QZ_TYPE_F32 : QZ_TYPE_BF16;
-    assert_int_equal(qz_float8_round(NULL, rule, dtype, block_rows ? block_rows : rows, block_cols ? block_cols : cols, w, &f, &arena, &err), QZ_OK);
+    assert_int_equal(qz_float8_round(NULL, rule, dtype, block_rows ? block_rows : rows, block_cols ? block_cols : cols,
+                                     w, &f, &arena, &err),
+                     QZ_OK);
     for (size_t i = 0; i < scales->elems; i++)
-        if (f.scales[i] != at(scales, i)) fail_msg("%s: scale %zu: expected %a, found %a", path, i, (double)at(scales, i), (double)f.scales[i]);
+        if (f.scales[i] != at(scales, i))
+            fail_msg("%s: scale %zu: expected %a, found %a", path, i, (double)at(scales, i), (double)f.scales[i]);
     for (size_t i = 0; i < rows * cols; i++)
-        if (f.codes[i] != codes->data[i]) fail_msg("%s: code %zu: expected %02x, found %02x", path, i, codes->data[i], f.codes[i]);
+        if (f.codes[i] != codes->data[i])
+            fail_msg("%s: code %zu: expected %02x, found %02x", path, i, codes->data[i], f.codes[i]);
     for (size_t r = 0; r < rows; r++) {
         qz_coded_decode_row(&f.base, r, y);
         for (size_t k = 0; k < cols; k++) { /* the library's result has the weight's own type */
             const float v = want->dtype == QZ_ST_F32 ? y[k] : qz_bf16_to_f32(qz_f32_to_bf16(y[k]));
-            if (v != at(want, r * cols + k)) fail_msg("%s: value %zu, %zu: expected %a, found %a", path, r, k, (double)at(want, r * cols + k), (double)v);
+            if (v != at(want, r * cols + k))
+                fail_msg("%s: value %zu, %zu: expected %a, found %a", path, r, k, (double)at(want, r * cols + k),
+                         (double)v);
         }
     }
     qz_st_release(&st);
@@ -50,10 +57,14 @@ static void check(const char *path, qz_float8_rule rule, size_t block_rows, size
 
 static void golden(void **state) {
     (void)state;
-    check("tests/golden/fp8/fp8_channel_bf16.safetensors", QZ_FLOAT8_CT, 1, 0, "model.layers.0.mlp.down_proj.weight_scale");
-    check("tests/golden/fp8/fp8_tensor_bf16.safetensors", QZ_FLOAT8_CT, 0, 0, "model.layers.0.mlp.down_proj.weight_scale");
-    check("tests/golden/fp8/fp8_block128_bf16_136x200.safetensors", QZ_FLOAT8_CT, 128, 128, "model.layers.0.mlp.down_proj.weight_scale");
-    check("tests/golden/fp8/transformers_fp8_block16x32_float.safetensors", QZ_FLOAT8_FINE, 16, 32, "model.layers.0.mlp.down_proj.weight_scale_inv");
+    check("tests/golden/fp8/fp8_channel_bf16.safetensors", QZ_FLOAT8_CT, 1, 0,
+          "model.layers.0.mlp.down_proj.weight_scale");
+    check("tests/golden/fp8/fp8_tensor_bf16.safetensors", QZ_FLOAT8_CT, 0, 0,
+          "model.layers.0.mlp.down_proj.weight_scale");
+    check("tests/golden/fp8/fp8_block128_bf16_136x200.safetensors", QZ_FLOAT8_CT, 128, 128,
+          "model.layers.0.mlp.down_proj.weight_scale");
+    check("tests/golden/fp8/transformers_fp8_block16x32_float.safetensors", QZ_FLOAT8_FINE, 16, 32,
+          "model.layers.0.mlp.down_proj.weight_scale_inv");
 }
 
 int main(void) {

@@ -72,7 +72,9 @@ static int nearest_code(float v) {
     return qz_nearest(v);
 }
 
-int qz_int_group_code(float w, float scale, int zero, int lo, int hi) { return qz_clamp_int(nearest_code(w / scale) + zero, lo, hi); }
+int qz_int_group_code(float w, float scale, int zero, int lo, int hi) {
+    return qz_clamp_int(nearest_code(w / scale) + zero, lo, hi);
+}
 
 void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32_t bits, bool sym,
                           uint8_t *codes, float *scales, uint8_t *zeros) {
@@ -106,13 +108,16 @@ static const qz_int_group *group(const qz_coded *c) { return (const qz_int_group
 
 static qz_code_layout group_layout(const qz_coded *c) {
     const qz_int_group *g = group(c);
-    return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size, .groups = g->groups, .sym = g->sym, .g_idx = g->g_idx};
+    return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size,
+                            .groups = g->groups, .sym = g->sym, .g_idx = g->g_idx};
 }
 static void group_text(const qz_coded *c, char out[32]) {
     qz_code_layout l = group_layout(c);
     text(&l, out);
 }
-static void group_decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) { qz_int_group_decode_part(group(c), row, first, n, y); }
+static void group_decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) {
+    qz_int_group_decode_part(group(c), row, first, n, y);
+}
 static void group_codes(const qz_coded *c, size_t row, uint8_t *out) {
     const qz_int_group *g = group(c);
     qz_int_unpack_row(g->codes + row * qz_int_group_row_bytes(g->bits, g->cols), g->cols, g->bits, out);
@@ -142,14 +147,18 @@ static void group_explain(const qz_coded *c, size_t row, size_t col, uint64_t of
     int zero;
     float scale = group_scale(c, row, k, &zero);
     (void)offset;
-    qz_int_unpack_row(g->codes + row * qz_int_group_row_bytes(g->bits, g->cols) + col / 8 * g->bits, col % 8 + 1, g->bits, eight);
+    qz_int_unpack_row(g->codes + row * qz_int_group_row_bytes(g->bits, g->cols) + col / 8 * g->bits, col % 8 + 1,
+                      g->bits, eight);
     int q = eight[col % 8];
-    qz_str_printf(out, "  group        %zu of %zu (%u columns%s)\n", k, g->groups, g->group_size, g->g_idx ? ", by g_idx" : "");
+    qz_str_printf(out, "  group        %zu of %zu (%u columns%s)\n", k, g->groups, g->group_size,
+                  g->g_idx ? ", by g_idx" : "");
     qz_str_printf(out, "  scale        %.9g (float16)\n", (double)scale);
     qz_str_printf(out, "  zero point   %d%s\n", zero, g->sym ? " (symmetric)" : "");
-    qz_str_printf(out, "  integer      %d (range 0 to %u): (%d - %d) x %.9g\n", q, (1u << g->bits) - 1, q, zero, (double)scale);
+    qz_str_printf(out, "  integer      %d (range 0 to %u): (%d - %d) x %.9g\n", q, (1u << g->bits) - 1, q, zero,
+                  (double)scale);
 }
-/* Finite, and 0 only where every code is the zero point. Below zero is legitimate: symmetric files made from Q4_0 have such. */
+/* Finite, and 0 only where every code is the zero point. Below zero is legitimate: symmetric files made from
+ * Q4_0 have such. */
 static bool group_bad_scale(const qz_coded *c, size_t *row, size_t *at, float *scale) {
     const qz_int_group *g = group(c);
     for (size_t r = 0; r < g->rows; r++)
@@ -160,7 +169,8 @@ static bool group_bad_scale(const qz_coded *c, size_t *row, size_t *at, float *s
             for (size_t i = 0; s == 0 && i < g->cols && !wrong; i++) {
                 uint8_t eight[8];
                 if ((g->g_idx ? g->g_idx[i] : i / g->group_size) != k) continue;
-                qz_int_unpack_row(g->codes + r * qz_int_group_row_bytes(g->bits, g->cols) + i / 8 * g->bits, i % 8 + 1, g->bits, eight);
+                qz_int_unpack_row(g->codes + r * qz_int_group_row_bytes(g->bits, g->cols) + i / 8 * g->bits, i % 8 + 1,
+                                  g->bits, eight);
                 wrong = eight[i % 8] != z;
             }
             if (!wrong) continue;
@@ -169,21 +179,26 @@ static bool group_bad_scale(const qz_coded *c, size_t *row, size_t *at, float *s
         }
     return false;
 }
-const qz_coded_ops qz_int_group_ops = {.name = "int group", .number = 15, .copied = true, .layout = group_layout, .decode = group_decode, .codes = group_codes,
-                                       .scale = group_scale, .held = group_held, .text = group_text, .hash = group_hash, .float_type = as_f16, .explain = group_explain,
+const qz_coded_ops qz_int_group_ops = {.name = "int group", .number = 15, .copied = true, .layout = group_layout,
+                                       .decode = group_decode, .codes = group_codes,
+                                       .scale = group_scale, .held = group_held, .text = group_text, .hash = group_hash,
+                                       .float_type = as_f16, .explain = group_explain,
                                        .place = group_place, .bad_scale = group_bad_scale};
 const qz_int_group *qz_int_group_of(const qz_coded *c) { return c && c->ops == &qz_int_group_ops ? group(c) : NULL; }
 
 static const qz_int_codes *made(const qz_coded *c) { return (const qz_int_codes *)(const void *)c; }
 static qz_code_layout made_layout(const qz_coded *c) {
     const qz_int_codes *g = made(c);
-    return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size, .groups = c->cols / g->group_size, .sym = g->sym, .g_idx = g->g_idx};
+    return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size,
+                            .groups = c->cols / g->group_size, .sym = g->sym, .g_idx = g->g_idx};
 }
 static void made_text(const qz_coded *c, char out[32]) {
     qz_code_layout l = made_layout(c);
     text(&l, out);
 }
-static void made_codes(const qz_coded *c, size_t row, uint8_t *out) { memcpy(out, made(c)->codes + row * c->cols, c->cols); }
+static void made_codes(const qz_coded *c, size_t row, uint8_t *out) {
+    memcpy(out, made(c)->codes + row * c->cols, c->cols);
+}
 static float made_scale(const qz_coded *c, size_t row, size_t k, int *zero) {
     const qz_int_codes *g = made(c);
     const size_t at = row * (c->cols / g->group_size) + k;
@@ -199,7 +214,8 @@ static void made_decode(const qz_coded *c, size_t row, size_t first, size_t n, f
     }
 }
 static void made_hash(const qz_coded *c, qz_sha256 *h) { qz_sha256_update(h, made(c)->codes, c->rows * c->cols); }
-const qz_coded_ops qz_int_codes_ops = {.name = "int group", .number = 15, .layout = made_layout, .decode = made_decode, .codes = made_codes, .scale = made_scale,
+const qz_coded_ops qz_int_codes_ops = {.name = "int group", .number = 15, .layout = made_layout, .decode = made_decode,
+                                       .codes = made_codes, .scale = made_scale,
                                        .text = made_text, .hash = made_hash, .float_type = as_f16};
 const qz_int_codes *qz_int_codes_of(const qz_coded *c) { return c && c->ops == &qz_int_codes_ops ? made(c) : NULL; }
 

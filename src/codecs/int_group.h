@@ -1,7 +1,8 @@
 /* Integer group codec: w ≈ (q − zero_point)·scale, groups of group_size values along the row (in_features).
  * This is the common ground of AWQ, GPTQ and compressed-tensors; packing in a file is the scheme's business
  * (artifacts/). In memory codes are kept as bits-wide fields packed little endian along the row, rows start at a
- * byte boundary; zero_points one byte each. g_idx (act_order) is optional. Both structs are coded matrices (coded.h). */
+ * byte boundary; zero_points one byte each. g_idx (act_order) is optional. Both structs are coded
+ * matrices (coded.h). */
 #ifndef QZ_CODECS_INT_GROUP_H
 #define QZ_CODECS_INT_GROUP_H
 #include <stdbool.h>
@@ -15,13 +16,16 @@ enum { QZ_WHOLE_ROW = 0 };   /* group_size: one group a row; the libraries' file
 typedef struct {
     uint32_t bits, group_size;
     bool sym;
-    bool act_order, static_groups; /* groups along the falling diagonal of the Gram matrix (g_idx); groups in file order all the same */
+    bool act_order, static_groups; /* groups along the falling diagonal of the Gram matrix
+                                    * (g_idx); groups in file order all the same */
     bool keep;                /* no codes: the tensor stays as it is */
     uint8_t least_zero;       /* of zero points: 1 where the file cannot say 0 */
     const void *rule;         /* that decided, of whoever has rules; NULL: none */
 } qz_int_setting;
 /* Columns that share a scale in rows of `cols`: the one place where "the whole row" becomes a number. */
-static inline size_t qz_group_columns(uint32_t group_size, size_t cols) { return group_size == QZ_WHOLE_ROW ? cols : group_size; }
+static inline size_t qz_group_columns(uint32_t group_size, size_t cols) {
+    return group_size == QZ_WHOLE_ROW ? cols : group_size;
+}
 /* The two edges: as files and options write it, and as they are read. */
 static inline long qz_group_written(uint32_t group_size) { return group_size == QZ_WHOLE_ROW ? -1 : (long)group_size; }
 static inline uint32_t qz_group_read(long written) { return written < 0 ? (uint32_t)QZ_WHOLE_ROW : (uint32_t)written; }

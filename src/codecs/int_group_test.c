@@ -1,5 +1,6 @@
-/* Integer group codec against AutoAWQ 0.2.9 (tests/golden/int_group: manifest.tsv lists the raw arrays, extracted from its
- * vectors; gemm_* codes and zeros are unpacked from the stored words) and against the definition of a bit stream. */
+/* Integer group codec against AutoAWQ 0.2.9 (tests/golden/int_group: manifest.tsv lists the raw arrays, extracted from
+ * its vectors; gemm_* codes and zeros are unpacked from the stored words) and against the definition of
+ * a bit stream. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,7 +70,8 @@ static void decode_case(const char *name, size_t rows, size_t cols, size_t group
     uint32_t *g_idx = qz_alloc_array(cols, sizeof *g_idx);
     for (size_t r = 0; r < rows; ++r) qz_int_pack_row(codes + r * cols, cols, 4, packed + r * rb);
     for (size_t k = 0; k < cols; ++k) g_idx[k] = (uint32_t)(k / group);
-    qz_int_group g = {.bits = 4, .group_size = (uint32_t)group, .rows = rows, .cols = cols, .groups = groups, .codes = packed,
+    qz_int_group g = {.bits = 4, .group_size = (uint32_t)group, .rows = rows, .cols = cols, .groups = groups,
+                      .codes = packed,
                       .scales = scales, .zero_points = zeros};
     for (size_t r = 0; r < rows; ++r) {
         g.g_idx = NULL;
@@ -81,7 +83,8 @@ static void decode_case(const char *name, size_t rows, size_t cols, size_t group
         qz_int_group_decode_row(&g, r, part);
         assert_memory_equal(part, y, cols * sizeof *y);
     }
-    qz_free(codes), qz_free(zeros), qz_free(scales), qz_free(want), qz_free(packed), qz_free(y), qz_free(part), qz_free(g_idx);
+    qz_free(codes), qz_free(zeros), qz_free(scales), qz_free(want), qz_free(packed), qz_free(y), qz_free(part),
+        qz_free(g_idx);
 }
 static void decode_files(void **state) {
     (void)state;

@@ -7,8 +7,8 @@
 
 enum { QZ_K = 256, QZ_K45_HEAD = 16 };
 
-/* 6-bit pair of sub-block b: the first four pairs lie plainly in bytes b and b+4; the low nibbles of pairs 4..7 fill bytes
- * 8..11 and their top two bits the tops of bytes b-4 and b. */
+/* 6-bit pair of sub-block b: the first four pairs lie plainly in bytes b and b+4; the low nibbles of pairs 4..7 fill
+ * bytes 8..11 and their top two bits the tops of bytes b-4 and b. */
 static inline void qz_k_pair(const uint8_t *s, size_t b, int *sc, int *m) {
     if (b < 4) {
         *sc = s[b] & 63;
@@ -20,8 +20,8 @@ static inline void qz_k_pair(const uint8_t *s, size_t b, int *sc, int *m) {
 }
 void qz_k_put_pairs(const uint8_t sc[8], const uint8_t m[8], uint8_t out[12]);
 
-/* Searches scales, mins and codes 0..grid->nmax of one block of 256. `grid` is the plain one of the type; with importance the
- * common finer grid is used. */
+/* Searches scales, mins and codes 0..grid->nmax of one block of 256. `grid` is the plain one of the type; with
+ * importance the common finer grid is used. */
 void qz_k45_search(const float *x, const float *importance, const qz_search_grid *grid, qz_k_found *f);
 /* Scale codes into the head, and the codes once more with the scales as stored. */
 void qz_k45_finish(const float *x, bool weighted, int nmax, qz_k_found *f, uint8_t *head);

@@ -27,7 +27,8 @@ static qz_status parse_one(const char *text, size_t n, qz_kv_type *out, qz_error
         (void)qz_near_see(&near, types[i].name);
         (void)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "", types[i].name);
     }
-    return qz_fail(err, QZ_EUSAGE, "unknown KV cache type '%s': nearest known is '%s'; known: %s", name, near.best, known);
+    return qz_fail(err, QZ_EUSAGE, "unknown KV cache type '%s': nearest known is '%s'; known: %s", name, near.best,
+                   known);
 }
 qz_status qz_kv_types_parse(const char *text, qz_kv_types *out, qz_error *err) {
     size_t n = strcspn(text, "/");
@@ -40,7 +41,9 @@ qz_status qz_kv_types_parse(const char *text, qz_kv_types *out, qz_error *err) {
 static qz_status vector_bytes(qz_kv_type t, uint64_t dim, const char *model, uint64_t *out, qz_error *err) {
     const qz_kv_type_info *i = &types[t];
     if (dim % i->elems)
-        return qz_fail(err, QZ_EUNSUPPORTED, "KV type '%s' does not fit model '%s': head_dim %llu is no multiple of its block of %u; use f16, bf16 or fp8",
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "KV type '%s' does not fit model '%s': head_dim %llu is no multiple of its block of %u; use "
+                       "f16, bf16 or fp8",
                        i->name, model, (unsigned long long)dim, i->elems);
     *out = dim / i->elems * i->bytes + i->head_bytes;
     return QZ_OK;
@@ -50,11 +53,15 @@ qz_status qz_kv_token_bytes(const qz_kv_entry *e, const char *model, uint64_t *o
     QZ_TRY(vector_bytes(e->types.k, e->k_dim, model, &k, err));
     if (e->v_dim) QZ_TRY(vector_bytes(e->types.v, e->v_dim, model, &v, err));
     if (qz_add_u64(k, v, &k) && qz_mul_u64(e->heads, k, out)) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "a token's keys and values are more than can be counted: model '%s'; check its head_dim and number of KV heads", model);
+    return qz_fail(err, QZ_EUSAGE,
+                   "a token's keys and values are more than can be counted: model '%s'; check its head_dim and number "
+                   "of KV heads",
+                   model);
 }
 bool qz_kv_cache_bytes(uint64_t token_bytes, uint64_t layers, uint64_t sequences, uint64_t tokens, uint64_t *sum) {
     uint64_t x;
-    const bool ok = qz_mul_u64(token_bytes, layers, &x) && qz_mul_u64(x, sequences, &x) && qz_mul_u64(x, tokens, &x) && qz_add_u64(*sum, x, &x);
+    const bool ok = qz_mul_u64(token_bytes, layers, &x) && qz_mul_u64(x, sequences, &x) && qz_mul_u64(x, tokens, &x) &&
+                    qz_add_u64(*sum, x, &x);
     if (ok) *sum = x;
     return ok;
 }

@@ -1,5 +1,5 @@
-/* Types of a KV cache and the one formula for its bytes: the memory plans of other runtimes and this program's own cache read both.
- * qz_kv_types t; qz_kv_types_parse("q8_0/q4_0", &t, err);
+/* Types of a KV cache and the one formula for its bytes: the memory plans of other runtimes and this program's own
+ * cache read both. qz_kv_types t; qz_kv_types_parse("q8_0/q4_0", &t, err);
  * uint64_t token, bytes = 0; qz_kv_token_bytes(&(qz_kv_entry){t, kv_heads, head_dim, head_dim}, name, &token, err);
  * ok = qz_kv_cache_bytes(token, layers, sequences, tokens, &bytes).
  * Source: formats/kv-cache.md section 3; rows of kv_types.def. */
@@ -29,14 +29,15 @@ typedef struct { qz_kv_type k, v; } qz_kv_types;
 /* "f16", "q8_0/q4_0" (K/V). */
 qz_status qz_kv_types_parse(const char *text, qz_kv_types *out, qz_error *err);
 
-/* What a token leaves in one layer: of each head a vector of keys and one of values. v_dim 0: one vector serves as both (latent attention). */
+/* What a token leaves in one layer: of each head a vector of keys and one of values. v_dim 0: one vector serves as both
+ * (latent attention). */
 typedef struct {
     qz_kv_types types;
     uint64_t heads, k_dim, v_dim;
 } qz_kv_entry;
 /* QZ_EUNSUPPORTED: a vector is no multiple of its type's block; model: its name, for the text. */
 qz_status qz_kv_token_bytes(const qz_kv_entry *e, const char *model, uint64_t *out, qz_error *err);
-/* *sum += the bytes of `tokens` such entries (a sliding layer keeps no more than its window) of each sequence in each layer. False on
- * overflow, *sum is then untouched. */
+/* *sum += the bytes of `tokens` such entries (a sliding layer keeps no more than its window) of each sequence in each
+ * layer. False on overflow, *sum is then untouched. */
 bool qz_kv_cache_bytes(uint64_t token_bytes, uint64_t layers, uint64_t sequences, uint64_t tokens, uint64_t *sum);
 #endif

@@ -1,4 +1,5 @@
-/* The formula for a cache's bytes against figures of others: formats/kv-cache.md, C-109, C-164, llama.cpp's block sizes. */
+/* The formula for a cache's bytes against figures of others: formats/kv-cache.md, C-109, C-164,
+ * llama.cpp's block sizes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,13 +22,18 @@ static uint64_t cache(uint64_t token, uint64_t layers, uint64_t sequences, uint6
 
 static void figures(void **state) {
     (void)state;
-    const qz_kv_types f16 = {QZ_KV_F16, QZ_KV_F16}, mixed = {QZ_KV_Q8_0, QZ_KV_Q4_0}, f32 = {QZ_KV_F32, QZ_KV_F32}, int8 = {QZ_KV_INT8, QZ_KV_INT8};
+    const qz_kv_types f16 = {QZ_KV_F16, QZ_KV_F16}, mixed = {QZ_KV_Q8_0, QZ_KV_Q4_0}, f32 = {QZ_KV_F32, QZ_KV_F32},
+                             int8 = {QZ_KV_INT8, QZ_KV_INT8};
     assert_int_equal(token_of((qz_kv_entry){f16, 8, 128, 128}) * 32, 131072);      /* Llama 3 8B: 128 KiB a token */
-    assert_int_equal(cache(token_of((qz_kv_entry){f16, 8, 128, 128}), 80, 128, 2048), 85899345920); /* Llama 3 70B, C-164 */
+    /* Llama 3 70B, C-164 */
+    assert_int_equal(cache(token_of((qz_kv_entry){f16, 8, 128, 128}), 80, 128, 2048), 85899345920);
     assert_int_equal(token_of((qz_kv_entry){f32, 8, 128, 128}), 2 * token_of((qz_kv_entry){f16, 8, 128, 128}));
-    assert_int_equal(token_of((qz_kv_entry){mixed, 8, 128, 128}), 8 * (4 * 34 + 4 * 18)); /* blocks of 32: 34 and 18 bytes */
-    assert_int_equal(token_of((qz_kv_entry){int8, 8, 128, 128}), 8 * 2 * (128 + 4));      /* a float32 scale per token and head */
-    assert_int_equal(token_of((qz_kv_entry){f16, 1, 512 + 64, 0}), 1152);                 /* DeepSeek V3: latent and roped part, once */
+    /* blocks of 32: 34 and 18 bytes */
+    assert_int_equal(token_of((qz_kv_entry){mixed, 8, 128, 128}), 8 * (4 * 34 + 4 * 18));
+    /* a float32 scale per token and head */
+    assert_int_equal(token_of((qz_kv_entry){int8, 8, 128, 128}), 8 * 2 * (128 + 4));
+    /* DeepSeek V3: latent and roped part, once */
+    assert_int_equal(token_of((qz_kv_entry){f16, 1, 512 + 64, 0}), 1152);
     assert_int_equal(cache(token_of((qz_kv_entry){f16, 8, 128, 128}), 0, 1, 4096), 0);
 }
 static void bounds(void **state) {
@@ -37,10 +43,12 @@ static void bounds(void **state) {
     assert_false(qz_kv_cache_bytes(UINT64_MAX / 2, 3, 1, 1, &n));
     assert_false(qz_kv_cache_bytes(UINT64_MAX, 1, 1, 1, &n));
     assert_int_equal(n, 7);
-    assert_int_equal(qz_kv_token_bytes(&(qz_kv_entry){{QZ_KV_Q8_0, QZ_KV_F16}, 4, 80, 80}, "m", &n, &err), QZ_EUNSUPPORTED);
+    assert_int_equal(qz_kv_token_bytes(&(qz_kv_entry){{QZ_KV_Q8_0, QZ_KV_F16}, 4, 80, 80}, "m", &n, &err),
+                                                      QZ_EUNSUPPORTED);
     assert_non_null(strstr(err.text, "head_dim 80"));
     err = (qz_error){0};
-    assert_int_equal(qz_kv_token_bytes(&(qz_kv_entry){{QZ_KV_F16, QZ_KV_F16}, UINT64_MAX / 2, 80, 80}, "m", &n, &err), QZ_EUSAGE);
+    assert_int_equal(qz_kv_token_bytes(&(qz_kv_entry){{QZ_KV_F16, QZ_KV_F16}, UINT64_MAX / 2, 80, 80}, "m", &n, &err),
+                                                      QZ_EUSAGE);
 }
 static void names(void **state) {
     (void)state;

@@ -1,6 +1,6 @@
-/* Q3_K, 110 bytes for 256 values: hmask[32] @0, qs[64] @32, scales[12] @96, d f16 @108. Value e: low two bits as in Q2_K,
- * third bit = bit e/32 of hmask[e%32]; q = low + 4·third − 4. Scale of 16 values b: six bits, low four in nibbles of
- * scales[b%8] (low nibble for b < 8), top two in bits 2·(b/4) of scales[8+b%4]; minus 32. y = (d·scale)·q. */
+/* Q3_K, 110 bytes for 256 values: hmask[32] @0, qs[64] @32, scales[12] @96, d f16 @108. Value e: low two bits as in
+ * Q2_K, third bit = bit e/32 of hmask[e%32]; q = low + 4·third − 4. Scale of 16 values b: six bits, low four in nibbles
+ * of scales[b%8] (low nibble for b < 8), top two in bits 2·(b/4) of scales[8+b%4]; minus 32. y = (d·scale)·q. */
 #include "codecs/codecs_int.h"
 #include "codecs/search.h"
 
@@ -56,7 +56,8 @@ void qz_q3_k_encode(const float *x, const float *importance, size_t cols, void *
         for (size_t b = 0; b < 16; ++b) {
             const float *v = x + 16 * b;
             if (importance) f.sw[b] = qz_importance_weights(v, importance + k + 16 * b, 16, sigma2, w);
-            f.scales[b] = importance ? qz_search_sym(16, 4, v, w, f.codes + 16 * b) : qz_search_sweep(16, 4, v, f.codes + 16 * b);
+            f.scales[b] = importance ? qz_search_sym(16, 4, v, w, f.codes + 16 * b)
+                                     : qz_search_sweep(16, 4, v, f.codes + 16 * b);
         }
         qz_q3_k_finish(x, importance != NULL, &f, o);
     }

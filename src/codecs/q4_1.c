@@ -1,5 +1,5 @@
-/* Q4_1, 20 bytes for 32 values: d f16 @0; m f16 @2; qs[16] @4, byte j holds value j in its low nibble and value j+16 in its
- * high one. y = q·d + m. With importance m is never positive (the search clamps the minimum), without it may be. */
+/* Q4_1, 20 bytes for 32 values: d f16 @0; m f16 @2; qs[16] @4, byte j holds value j in its low nibble and value j+16 in
+ * its high one. y = q·d + m. With importance m is never positive (the search clamps the minimum), without it may be. */
 #include "codecs/codecs_int.h"
 #include "codecs/search.h"
 

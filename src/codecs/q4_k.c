@@ -1,5 +1,5 @@
-/* Q4_K, 144 bytes for 256 values: head (k_common.h) @0; qs[128] @16: byte 32·p+l holds value l of sub-block 2p in its low
- * nibble and value l of sub-block 2p+1 in its high one. */
+/* Q4_K, 144 bytes for 256 values: head (k_common.h) @0; qs[128] @16: byte 32·p+l holds value l of sub-block 2p in its
+ * low nibble and value l of sub-block 2p+1 in its high one. */
 #include "codecs/k_common.h"
 
 enum { BYTES = 144 };

@@ -1,5 +1,5 @@
-/* Q5_0, 22 bytes for 32 values: d f16 @0; qh u32 @2, bit j = fifth bit of value j; qs[16] @6, byte j holds value j in its
- * low nibble and value j+16 in its high one. y = (q − 16)·d; the value of largest magnitude gets code 0. */
+/* Q5_0, 22 bytes for 32 values: d f16 @0; qh u32 @2, bit j = fifth bit of value j; qs[16] @6, byte j holds value j in
+ * its low nibble and value j+16 in its high one. y = (q − 16)·d; the value of largest magnitude gets code 0. */
 #include "codecs/codecs_int.h"
 #include "codecs/search.h"
 

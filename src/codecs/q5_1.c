@@ -1,5 +1,5 @@
-/* Q5_1, 24 bytes for 32 values: d f16 @0; m f16 @2; qh u32 @4, bit j = fifth bit of value j; qs[16] @8, byte j holds value j
- * in its low nibble and value j+16 in its high one. y = q·d + m. With importance m is never positive. */
+/* Q5_1, 24 bytes for 32 values: d f16 @0; m f16 @2; qh u32 @4, bit j = fifth bit of value j; qs[16] @8, byte j holds
+ * value j in its low nibble and value j+16 in its high one. y = q·d + m. With importance m is never positive. */
 #include "codecs/codecs_int.h"
 #include "codecs/search.h"
 

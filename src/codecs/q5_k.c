@@ -1,5 +1,5 @@
-/* Q5_K, 176 bytes for 256 values: head (k_common.h) @0; qh[32] @16: bit b of byte l = fifth bit of value l of sub-block b;
- * qs[128] @48: byte 32·p+l holds value l of sub-block 2p in its low nibble and of sub-block 2p+1 in its high one. */
+/* Q5_K, 176 bytes for 256 values: head (k_common.h) @0; qh[32] @16: bit b of byte l = fifth bit of value l of sub-block
+ * b; qs[128] @48: byte 32·p+l holds value l of sub-block 2p in its low nibble and of sub-block 2p+1 in its high one. */
 #include "codecs/k_common.h"
 
 enum { BYTES = 176, QH = QZ_K45_HEAD, QS = QH + 32 };

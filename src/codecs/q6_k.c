@@ -1,6 +1,6 @@
-/* Q6_K, 210 bytes for 256 values: ql[128] @0, qh[64] @128, scales int8[16] @192, d f16 @208. Half n (128 values), l = 0..31,
- * A = ql+64n, H = qh[32n+l]: value l = A[l] low nibble, l+32 = A[l+32] low, l+64 = A[l] high, l+96 = A[l+32] high, each with
- * two bits of H on top (bits 0-1, 2-3, 4-5, 6-7). y = (d·scale of 16)·(q − 32). */
+/* Q6_K, 210 bytes for 256 values: ql[128] @0, qh[64] @128, scales int8[16] @192, d f16 @208. Half n (128 values), l =
+ * 0..31, A = ql+64n, H = qh[32n+l]: value l = A[l] low nibble, l+32 = A[l+32] low, l+64 = A[l] high, l+96 = A[l+32]
+ * high, each with two bits of H on top (bits 0-1, 2-3, 4-5, 6-7). y = (d·scale of 16)·(q − 32). */
 #include "codecs/codecs_int.h"
 #include "codecs/search.h"
 
@@ -42,7 +42,8 @@ void qz_q6_k_encode(const float *x, const float *importance, size_t cols, void *
     float w[16];
     for (size_t k = 0; k < cols; k += N, x += N, o += BYTES) {
         for (size_t b = 0; b < 16; ++b) {
-            for (size_t j = 0; j < 16; ++j) w[j] = importance ? importance[k + 16 * b + j] : x[16 * b + j] * x[16 * b + j];
+            for (size_t j = 0; j < 16; ++j)
+                w[j] = importance ? importance[k + 16 * b + j] : x[16 * b + j] * x[16 * b + j];
             f.scales[b] = qz_search_sym(16, 32, x + 16 * b, w, f.codes + 16 * b);
         }
         qz_q6_k_finish(x, importance != NULL, &f, o);

@@ -1,5 +1,5 @@
-/* Q8_K, 292 bytes for 256 values (activations, never in files): d f32 @0; qs int8[256] @4; bsums int16[16] @260, sums of 16
- * codes. y = d·q; d has the sign opposite to the value of largest magnitude, which gets code −127.
+/* Q8_K, 292 bytes for 256 values (activations, never in files): d f32 @0; qs int8[256] @4; bsums int16[16] @260, sums
+ * of 16 codes. y = d·q; d has the sign opposite to the value of largest magnitude, which gets code −127.
  * Deviates: the reference leaves bsums unwritten in a zero block; here they are 0. */
 #include "codecs/codecs_int.h"
 

@@ -1,9 +1,11 @@
 #include "codecs/small_float.h"
 #include "base/bytes.h"
 
-typedef struct { uint32_t bias, mantissa, top, over, nan, sign; } shape; /* top: largest finite code; over: what lies beyond becomes */
+/* top: largest finite code; over: what lies beyond becomes */
+typedef struct { uint32_t bias, mantissa, top, over, nan, sign; } shape;
 static const shape *shape_of(qz_small_float t) {
-    static const shape e4m3 = {7, 3, 0x7e, 0x7e, 0x7f, 0x80}, e5m2 = {15, 2, 0x7b, 0x7c, 0x7f, 0x80}, e2m1 = {1, 1, 7, 7, 7, 8};
+    static const shape e4m3 = {7, 3, 0x7e, 0x7e, 0x7f, 0x80}, e5m2 = {15, 2, 0x7b, 0x7c, 0x7f, 0x80}, e2m1 = {1, 1, 7,
+                               7, 7, 8};
     return t == QZ_E4M3FN ? &e4m3 : t == QZ_E5M2 ? &e5m2 : &e2m1;
 }
 
@@ -22,7 +24,8 @@ uint8_t qz_small_encode(qz_small_float t, float x) {
 
 float qz_small_decode(qz_small_float t, uint8_t code) {
     const shape *s = shape_of(t);
-    const uint32_t sign = (code & s->sign) ? 0x80000000u : 0, c = code & (s->sign - 1), e = c >> s->mantissa, m = c & ((1u << s->mantissa) - 1);
+    const uint32_t sign = (code & s->sign) ? 0x80000000u : 0, c = code & (s->sign - 1), e = c >> s->mantissa,
+                   m = c & ((1u << s->mantissa) - 1);
     if (t == QZ_E4M3FN && c == s->nan) return qz_bits_f32(sign | 0x7fc00000u);
     if (t == QZ_E5M2 && c > s->top) return qz_bits_f32(sign | (c == s->over ? 0x7f800000u : 0x7fc00000u));
     if (e == 0) return qz_bits_f32(sign | qz_f32_bits((float)m * qz_bits_f32((127 + 1 - s->bias - s->mantissa) << 23)));
@@ -31,4 +34,6 @@ float qz_small_decode(qz_small_float t, uint8_t code) {
 
 float qz_small_max(qz_small_float t) { return qz_small_decode(t, (uint8_t)shape_of(t)->top); }
 float qz_small_min(qz_small_float t) { return qz_small_decode(t, 1); }
-float qz_e8m0_decode(uint8_t code) { return code == 255 ? qz_bits_f32(0x7fc00000u) : qz_bits_f32(code ? (uint32_t)code << 23 : 0x00400000u); }
+float qz_e8m0_decode(uint8_t code) {
+    return code == 255 ? qz_bits_f32(0x7fc00000u) : qz_bits_f32(code ? (uint32_t)code << 23 : 0x00400000u);
+}

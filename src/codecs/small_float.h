@@ -1,5 +1,6 @@
-/* 8-bit and 4-bit floats: E4M3FN and E5M2 (FP8), E8M0 (power-of-two scales), E2M1 (FP4). Encoding rounds to nearest, ties to even;
- * finite overflow and infinity saturate in E4M3FN and E2M1 and become infinity in E5M2 unless clamped first.
+/* 8-bit and 4-bit floats: E4M3FN and E5M2 (FP8), E8M0 (power-of-two scales), E2M1 (FP4). Encoding rounds to nearest,
+ * ties to even; finite overflow and infinity saturate in E4M3FN and E2M1 and become infinity in E5M2 unless clamped
+ * first.
  * Source: formats/float-types.md (OCP OFP8 and MX v1.0; torch 2.15.0's casts). */
 #ifndef QZ_CODECS_SMALL_FLOAT_H
 #define QZ_CODECS_SMALL_FLOAT_H

@@ -1,4 +1,5 @@
-/* 8-bit floats against torch 2.15.0: every code's value, every value back to its code, and every rounding edge (C-47). */
+/* 8-bit floats against torch 2.15.0: every code's value, every value back to its code, and every
+ * rounding edge (C-47). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +21,8 @@ static void every_code(void **state) {
         if (sscanf(line, "%15s %2x %8x", type, &code, &bits) != 3 || line[0] == '#') continue;
         const bool e8 = strcmp(type, "e8m0fnu") == 0;
         const qz_small_float t = strcmp(type, "e5m2") == 0 ? QZ_E5M2 : QZ_E4M3FN;
-        const float want = qz_bits_f32(bits), got = e8 ? qz_e8m0_decode((uint8_t)code) : qz_small_decode(t, (uint8_t)code);
+        const float want = qz_bits_f32(bits),
+                    got = e8 ? qz_e8m0_decode((uint8_t)code) : qz_small_decode(t, (uint8_t)code);
         seen++;
         if (isnan(want)) {
             assert_true(isnan(got));
@@ -31,7 +33,8 @@ static void every_code(void **state) {
     }
     (void)fclose(f);
     assert_int_equal(seen, 3 * 256);
-    assert_true(qz_small_max(QZ_E4M3FN) == 448 && qz_small_min(QZ_E4M3FN) == 0x1p-9f && qz_small_max(QZ_E5M2) == 57344 && qz_small_max(QZ_E2M1) == 6);
+    assert_true(qz_small_max(QZ_E4M3FN) == 448 && qz_small_min(QZ_E4M3FN) == 0x1p-9f &&
+                qz_small_max(QZ_E5M2) == 57344 && qz_small_max(QZ_E2M1) == 6);
 }
 
 static void every_edge(void **state) {
@@ -45,13 +48,16 @@ static void every_edge(void **state) {
         const float x = qz_bits_f32(bits);
         seen++;
         if (isnan(x)) {
-            assert_true(isnan(qz_small_decode(QZ_E4M3FN, qz_small_encode(QZ_E4M3FN, x))) && isnan(qz_small_decode(QZ_E5M2, qz_small_encode(QZ_E5M2, x))));
+            assert_true(isnan(qz_small_decode(QZ_E4M3FN, qz_small_encode(QZ_E4M3FN, x))) &&
+                        isnan(qz_small_decode(QZ_E5M2, qz_small_encode(QZ_E5M2, x))));
             continue;
         }
         const float c4 = fminf(fmaxf(x, -448), 448), c5 = fminf(fmaxf(x, -57344), 57344);
-        if (qz_small_encode(QZ_E4M3FN, x) != e4 || qz_small_encode(QZ_E4M3FN, c4) != e4c || qz_small_encode(QZ_E5M2, x) != e5 || qz_small_encode(QZ_E5M2, c5) != e5c)
-            fail_msg("%08x: %02x %02x %02x %02x, expected %02x %02x %02x %02x", bits, qz_small_encode(QZ_E4M3FN, x), qz_small_encode(QZ_E4M3FN, c4),
-                     qz_small_encode(QZ_E5M2, x), qz_small_encode(QZ_E5M2, c5), e4, e4c, e5, e5c);
+        if (qz_small_encode(QZ_E4M3FN, x) != e4 || qz_small_encode(QZ_E4M3FN, c4) != e4c ||
+            qz_small_encode(QZ_E5M2, x) != e5 || qz_small_encode(QZ_E5M2, c5) != e5c)
+            fail_msg("%08x: %02x %02x %02x %02x, expected %02x %02x %02x %02x", bits, qz_small_encode(QZ_E4M3FN, x),
+                     qz_small_encode(QZ_E4M3FN, c4), qz_small_encode(QZ_E5M2, x), qz_small_encode(QZ_E5M2, c5), e4, e4c,
+                     e5, e5c);
     }
     (void)fclose(f);
     assert_true(seen > 1700);
@@ -60,10 +66,12 @@ static void every_edge(void **state) {
 /* The eight values of FP4, and ties between them to the even code. */
 static void four_bits(void **state) {
     (void)state;
-    static const float values[8] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6}, ties[7] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5};
+    static const float values[8] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6}, ties[7] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f,
+                                    5};
     static const uint8_t even[7] = {0, 2, 2, 4, 4, 6, 6};
     for (unsigned i = 0; i < 8; i++) {
-        assert_true(qz_small_decode(QZ_E2M1, (uint8_t)i) == values[i] && qz_small_decode(QZ_E2M1, (uint8_t)(i + 8)) == -values[i]);
+        assert_true(qz_small_decode(QZ_E2M1, (uint8_t)i) == values[i] &&
+                    qz_small_decode(QZ_E2M1, (uint8_t)(i + 8)) == -values[i]);
         assert_int_equal(qz_small_encode(QZ_E2M1, values[i]), i);
     }
     for (unsigned i = 0; i < 7; i++) {
@@ -74,6 +82,7 @@ static void four_bits(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_code), cmocka_unit_test(every_edge), cmocka_unit_test(four_bits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_code), cmocka_unit_test(every_edge),
+                                       cmocka_unit_test(four_bits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* The number of a float or block type and the form of its coders, without the list. Headers that only carry one (a tensor, a configuration, an item of a plan) include
- * this; a file that names a type or asks for its properties includes codecs/types.h. So a new row of types.def recompiles who reads it. */
+/* The number of a float or block type and the form of its coders, without the list. Headers that only carry one (a
+ * tensor, a configuration, an item of a plan) include this; a file that names a type or asks for its properties
+ * includes codecs/types.h. So a new row of types.def recompiles who reads it. */
 #ifndef QZ_CODECS_TYPE_ID_H
 #define QZ_CODECS_TYPE_ID_H
 #include <stddef.h>

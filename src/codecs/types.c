@@ -31,7 +31,8 @@ qz_status qz_row_bytes(qz_type t, size_t cols, size_t *out, qz_error *err) {
     const qz_type_info *i = qz_type_get(t);
     if (!i) return qz_fail(err, QZ_EBUG, "type number %d has no fixed block", (int)t);
     if (cols % i->elems != 0)
-        return qz_fail(err, QZ_EFORMAT, "row of %zu elements is not a multiple of the %s block (%u)", cols, i->name, i->elems);
+        return qz_fail(err, QZ_EFORMAT, "row of %zu elements is not a multiple of the %s block (%u)", cols, i->name,
+                       i->elems);
     if (!qz_mul_size(cols / i->elems, i->bytes, out))
         return qz_fail(err, QZ_EFORMAT, "row of %zu elements of %s overflows size_t", cols, i->name);
     return QZ_OK;

@@ -22,11 +22,15 @@ static void *load(const char *name, size_t bytes) {
     return p;
 }
 
-typedef struct { char type[16], variant[8], file[64], sha[80], decoded[64], sha_decoded[80]; int id; size_t row_bytes; } row;
+typedef struct {
+    char type[16], variant[8], file[64], sha[80], decoded[64], sha_decoded[80];
+    int id;
+    size_t row_bytes;
+} row;
 
 static bool parse(const char *line, row *r) {
-    return sscanf(line, "%15s %d %7s %63s %zu %79s %63s %79s", r->type, &r->id, r->variant, r->file, &r->row_bytes, r->sha,
-                  r->decoded, r->sha_decoded) == 8;
+    return sscanf(line, "%15s %d %7s %63s %zu %79s %63s %79s", r->type, &r->id, r->variant, r->file, &r->row_bytes,
+                  r->sha, r->decoded, r->sha_decoded) == 8;
 }
 
 /* The reference casts infinities to small integers here: undefined, see the README. */
@@ -51,7 +55,8 @@ static void check_row(const row *r, const float *x) {
     for (size_t i = 0; i < ROWS; ++i) {
         info->encode(x + i * COLS, imp, COLS, got + i * rb);
         if (undefined_row(t, r->variant, i)) memcpy(got + i * rb, want + i * rb, rb);
-        if (memcmp(got + i * rb, want + i * rb, rb) != 0) fail_msg("%s %s: bytes of row %zu differ", r->type, r->variant, i);
+        if (memcmp(got + i * rb, want + i * rb, rb) != 0)
+            fail_msg("%s %s: bytes of row %zu differ", r->type, r->variant, i);
         info->decode(got + i * rb, COLS, y + i * COLS);
     }
     char hex[65];

@@ -40,50 +40,74 @@ bool qz_workload_reasons(const char *workload) {
 }
 
 /* Bits of a weight as served: what the file really holds where that is known. */
-static double bits_of(const qz_check_facts *x, const qz_deploy_spec *s) { return x->bits_per_weight > 0 && s == x->spec ? x->bits_per_weight : (double)s->bits; }
-static bool is_fp4(qz_deploy k) { return k == QZ_DEPLOY_NVFP4 || k == QZ_DEPLOY_MODELOPT_FP4 || k == QZ_DEPLOY_CT_MXFP4 || k == QZ_DEPLOY_MXFP4; }
+static double bits_of(const qz_check_facts *x, const qz_deploy_spec *s) {
+    return x->bits_per_weight > 0 && s == x->spec ? x->bits_per_weight : (double)s->bits;
+}
+static bool is_fp4(qz_deploy k) {
+    return k == QZ_DEPLOY_NVFP4 || k == QZ_DEPLOY_MODELOPT_FP4 || k == QZ_DEPLOY_CT_MXFP4 || k == QZ_DEPLOY_MXFP4;
+}
 
 static void names(const qz_check_facts *x, qz_findings *f) {
     const qz_deploy_spec *s = x->spec;
     if (s->kind == QZ_DEPLOY_UNKNOWN)
-        qz_check_add(f, "CHK-NAME", "quantization_config", *s->method ? "quant_method '%s' is not known" : "quantization_config has no quant_method%s", s->method);
-    if (x->gguf && x->level == NULL) qz_check_add(f, "CHK-GGUF", "general.file_type", "the file does not say its level");
+        qz_check_add(f, "CHK-NAME", "quantization_config",
+                     *s->method ? "quant_method '%s' is not known" : "quantization_config has no quant_method%s",
+                     s->method);
+    if (x->gguf && x->level == NULL)
+        qz_check_add(f, "CHK-GGUF", "general.file_type", "the file does not say its level");
     if (x->gguf && x->level && x->bits_per_weight > 0 && x->bits_per_weight < 4 && !x->imatrix)
-        qz_check_add(f, "CHK-GGUF", "quantize.imatrix", "%s at %.2f bits/weight without a recorded importance matrix", x->level, x->bits_per_weight);
-    if (s->kind == QZ_DEPLOY_AWQ && strncasecmp(s->version, "gemv", 4) == 0) qz_check_add(f, "CHK-LAYOUT", "version", "AWQ layout '%s'", s->version);
+        qz_check_add(f, "CHK-GGUF", "quantize.imatrix", "%s at %.2f bits/weight without a recorded importance matrix",
+                     x->level, x->bits_per_weight);
+    if (s->kind == QZ_DEPLOY_AWQ && strncasecmp(s->version, "gemv", 4) == 0)
+        qz_check_add(f, "CHK-LAYOUT", "version", "AWQ layout '%s'", s->version);
 }
 
 static void memory(const qz_check_facts *x, qz_findings *f) {
     if (x->budget == 0) return;
     if (x->weight_bytes + x->kv_bytes > x->budget)
-        qz_check_add(f, "CHK-KV", "", "%.1f GB weights + %.1f GB KV cache (%llu user%s x %llu tokens) against %.1f GB usable: %.1f GB too much%s", (double)x->weight_bytes / 1e9,
-                     (double)x->kv_bytes / 1e9, (unsigned long long)x->users, x->users == 1 ? "" : "s", (unsigned long long)x->ctx, (double)x->budget / 1e9,
-                     (double)(x->weight_bytes + x->kv_bytes - x->budget) / 1e9, x->weight_bytes <= x->budget ? "; the weights alone fit" : "; the weights alone do not fit");
+        qz_check_add(f, "CHK-KV", "",
+                     "%.1f GB weights + %.1f GB KV cache (%llu user%s x %llu tokens) against %.1f GB usable: %.1f GB "
+                     "too much%s",
+                     (double)x->weight_bytes / 1e9, (double)x->kv_bytes / 1e9, (unsigned long long)x->users,
+                     x->users == 1 ? "" : "s", (unsigned long long)x->ctx, (double)x->budget / 1e9,
+                     (double)(x->weight_bytes + x->kv_bytes - x->budget) / 1e9,
+                     x->weight_bytes <= x->budget ? "; the weights alone fit" : "; the weights alone do not fit");
 }
 
 bool qz_check_requantizes(bool stored_coded, const qz_scheme_spec *wanted) {
     if (!stored_coded || wanted == NULL) return false;
-    const qz_type t = wanted->scheme == QZ_SCHEME_GGUF ? qz_type_by_ggml_id((int)qz_ftype_get(wanted->ftype)->type) : QZ_TYPE_NONE;
+    const qz_type t = wanted->scheme == QZ_SCHEME_GGUF ? qz_type_by_ggml_id((int)qz_ftype_get(wanted->ftype)->type)
+                                                       : QZ_TYPE_NONE;
     return t >= QZ_TYPE_COUNT || qz_type_get(t)->kind != QZ_KIND_FLOAT; /* back to floats loses nothing more */
 }
 
 void qz_check_deployment(const qz_check_facts *x, qz_findings *f) {
     const qz_deploy_spec *served = x->wanted ? x->wanted : x->spec;
-    const bool stored = x->spec->kind != QZ_DEPLOY_FLOAT && !(x->gguf && x->bits_per_weight >= 15.5), quantized = x->wanted ? served->kind != QZ_DEPLOY_FLOAT : stored;
+    const bool stored = x->spec->kind != QZ_DEPLOY_FLOAT && !(x->gguf && x->bits_per_weight >= 15.5),
+               quantized = x->wanted ? served->kind != QZ_DEPLOY_FLOAT : stored;
     names(x, f);
-    if (x->wanted && x->wanted->kind != QZ_DEPLOY_FLOAT && (x->scheme ? qz_check_requantizes(stored, x->scheme) : stored))
-        qz_check_add(f, "CHK-REQUANT", "", "it is %s%s%s already", qz_deploy_get(x->spec->kind)->title, x->level && x->gguf ? " " : "", x->level && x->gguf ? x->level : "");
+    if (x->wanted && x->wanted->kind != QZ_DEPLOY_FLOAT &&
+        (x->scheme ? qz_check_requantizes(stored, x->scheme) : stored))
+        qz_check_add(f, "CHK-REQUANT", "", "it is %s%s%s already", qz_deploy_get(x->spec->kind)->title,
+                     x->level && x->gguf ? " " : "", x->level && x->gguf ? x->level : "");
     if (quantized && bits_of(x, served) > 0 && bits_of(x, served) < 5.2 && qz_workload_reasons(x->workload))
         qz_check_add(f, "CHK-REASON", "", "%.3g-bit weights for workload '%s'", bits_of(x, served), x->workload);
-    if (is_fp4(served->kind) && !x->block_report) qz_check_add(f, "CHK-FP4", "", "%s, no per-block error is recorded", qz_deploy_get(served->kind)->title);
+    if (is_fp4(served->kind) && !x->block_report)
+        qz_check_add(f, "CHK-FP4", "", "%s, no per-block error is recorded", qz_deploy_get(served->kind)->title);
     if (quantized && x->params && x->params < 3000000000u && x->budget && x->float_bytes + x->kv_bytes <= x->budget)
-        qz_check_add(f, "CHK-SMALL", "", "%.2f billion weights: 16 bits take %.2f GB and fit %.2f GB", (double)x->params / 1e9, (double)x->float_bytes / 1e9, (double)x->budget / 1e9);
-    if (stored && x->artifact && !x->provenance) qz_check_add(f, "CHK-PROV", "", "no manifest, no quantizer, no recipe: origin UNKNOWN");
-    if (x->adapter == 2) qz_check_add(f, "CHK-LORA", "adapter_config.json", "an adapter on %s; whether it was trained on 16-bit weights is UNKNOWN", qz_deploy_get(served->kind)->title);
+        qz_check_add(f, "CHK-SMALL", "", "%.2f billion weights: 16 bits take %.2f GB and fit %.2f GB",
+                     (double)x->params / 1e9, (double)x->float_bytes / 1e9, (double)x->budget / 1e9);
+    if (stored && x->artifact && !x->provenance)
+        qz_check_add(f, "CHK-PROV", "", "no manifest, no quantizer, no recipe: origin UNKNOWN");
+    if (x->adapter == 2)
+        qz_check_add(f, "CHK-LORA", "adapter_config.json",
+                     "an adapter on %s; whether it was trained on 16-bit weights is UNKNOWN",
+                     qz_deploy_get(served->kind)->title);
     if (x->engine && x->artifact && stored && !(x->verified_with && strcasestr(x->verified_with, x->engine)))
         qz_check_add(f, "CHK-PAIR", "", "not run with %s on this machine, as far as the manifest says", x->engine);
     if (x->gguf && x->substituted && x->params && (double)x->substituted > 0.1 * (double)x->params)
-        qz_check_add(f, "CHK-FALLBACK", "", "%.1f %% of the weights are in a fallback type%s%s", 100.0 * (double)x->substituted / (double)x->params, x->level ? ", under the name " : "",
+        qz_check_add(f, "CHK-FALLBACK", "", "%.1f %% of the weights are in a fallback type%s%s",
+                     100.0 * (double)x->substituted / (double)x->params, x->level ? ", under the name " : "",
                      x->level ? x->level : "");
     memory(x, f);
 }
@@ -104,11 +128,15 @@ static bool says(const note *t, const char *const *words) {
 static size_t bit_claim(const note *t, char out[16]) {
     for (size_t i = 0; i < t->n; i++) {
         size_t d = i + 1;
-        if ((word_at(t, i, "int4") || word_at(t, i, "int8") || word_at(t, i, "int3") || word_at(t, i, "int2")) && (i + 4 == t->n || !isalnum((unsigned char)t->text[i + 4])))
+        if ((word_at(t, i, "int4") || word_at(t, i, "int8") || word_at(t, i, "int3") || word_at(t, i, "int2")) &&
+            (i + 4 == t->n || !isalnum((unsigned char)t->text[i + 4])))
             return (void)snprintf(out, 16, "%.4s", t->text + i), i + 1;
-        if (!isdigit((unsigned char)t->text[i]) || (i && (isalnum((unsigned char)t->text[i - 1]) || t->text[i - 1] == '.'))) continue;
+        if (!isdigit((unsigned char)t->text[i]) ||
+            (i && (isalnum((unsigned char)t->text[i - 1]) || t->text[i - 1] == '.')))
+            continue;
         if (d < t->n && (t->text[d] == '-' || t->text[d] == ' ')) d++;
-        if (d + 3 <= t->n && strncasecmp(t->text + d, "bit", 3) == 0) return (void)snprintf(out, 16, "%.*s", (int)(d + 3 - i), t->text + i), i + 1;
+        if (d + 3 <= t->n && strncasecmp(t->text + d, "bit", 3) == 0)
+            return (void)snprintf(out, 16, "%.*s", (int)(d + 3 - i), t->text + i), i + 1;
     }
     return 0;
 }
@@ -119,25 +147,37 @@ static size_t line_of(const note *t, size_t at) {
 }
 
 void qz_check_note(const char *text, size_t n, const char *name, qz_findings *f) {
-    static const char *const methods[] = {"awq", "gptq", "gguf", "nf4", "bitsandbytes", "fp8", "nvfp4", "mxfp4", "compressed-tensors", "smoothquant", "autoround", "rtn", NULL};
-    static const char *const runtimes[] = {"vllm", "sglang", "llama.cpp", "llama-", "ollama", "lm studio", "transformers", "tgi", "tensorrt", "mlx", "quantz", NULL};
-    static const char *const activations[] = {"activation", "w4a16", "w8a8", "w4a8", "w8a16", "w4a4", "w3a16", NULL}, *const sums[] = {"accumul", NULL}, *const kv[] = {"kv", NULL};
-    static const char *const types[] = {"q2_", "q3_", "q4_", "q5_", "q6_", "q8_", "iq1", "iq2", "iq3", "iq4", "f16", "bf16", "mxfp4", NULL};
-    static const char *const imatrix[] = {"imatrix", "importance", NULL}, *const layers[] = {"offload", "gpu layers", "n_gpu_layers", "-ngl", "cpu", NULL}, *const gguf[] = {"gguf", NULL};
+    static const char *const methods[] = {"awq", "gptq", "gguf", "nf4", "bitsandbytes", "fp8", "nvfp4", "mxfp4",
+                                          "compressed-tensors", "smoothquant", "autoround", "rtn", NULL};
+    static const char *const runtimes[] = {"vllm", "sglang", "llama.cpp", "llama-", "ollama", "lm studio",
+                                           "transformers", "tgi", "tensorrt", "mlx", "quantz", NULL};
+    static const char *const activations[] = {"activation", "w4a16", "w8a8", "w4a8", "w8a16", "w4a4", "w3a16", NULL},
+                                              *const sums[] = {"accumul", NULL}, *const kv[] = {"kv", NULL};
+    static const char *const types[] = {"q2_", "q3_", "q4_", "q5_", "q6_", "q8_", "iq1", "iq2", "iq3", "iq4", "f16",
+                                        "bf16", "mxfp4", NULL};
+    static const char *const imatrix[] = {"imatrix", "importance", NULL}, *const layers[] = {"offload", "gpu layers",
+                                          "n_gpu_layers", "-ngl", "cpu", NULL}, *const gguf[] = {"gguf", NULL};
     const note t = {text, n};
     char claim[16], subject[160];
     size_t at = bit_claim(&t, claim);
     if (at) {
-        bool method = says(&t, methods), runtime = says(&t, runtimes), act = says(&t, activations), acc = says(&t, sums), cache = says(&t, kv);
+        bool method = says(&t, methods), runtime = says(&t, runtimes), act = says(&t, activations),
+             acc = says(&t, sums), cache = says(&t, kv);
         (void)snprintf(subject, sizeof subject, "%.120s:%zu", name, line_of(&t, at));
         if (!method || !runtime)
-            qz_check_add(f, "CHK-NAME", subject, "claims '%s' without %s", claim, method ? "a runtime" : runtime ? "a method" : "method and runtime");
+            qz_check_add(f, "CHK-NAME", subject, "claims '%s' without %s", claim,
+                         method    ? "a runtime"
+                         : runtime ? "a method"
+                                   : "method and runtime");
         if (!act || !acc || !cache)
-            qz_check_add(f, "CHK-CONTRACT", subject, "claims '%s'; missing in the contract:%s%s%s", claim, act ? "" : " activations", acc ? "" : " accumulators", cache ? "" : " KV cache");
+            qz_check_add(f, "CHK-CONTRACT", subject, "claims '%s'; missing in the contract:%s%s%s", claim,
+                         act ? "" : " activations", acc ? "" : " accumulators", cache ? "" : " KV cache");
     }
     if (says(&t, gguf)) {
         bool type = says(&t, types), imat = says(&t, imatrix), off = says(&t, layers);
-        if (!type || !imat || !off) qz_check_add(f, "CHK-GGUF", name, "says GGUF without:%s%s%s", type ? "" : " tensor type", imat ? "" : " imatrix yes or no", off ? "" : " offload");
+        if (!type || !imat || !off)
+            qz_check_add(f, "CHK-GGUF", name, "says GGUF without:%s%s%s", type ? "" : " tensor type",
+                         imat ? "" : " imatrix yes or no", off ? "" : " offload");
     }
 }
 
@@ -148,7 +188,8 @@ static void speed(const qz_check_row *src, const qz_check_row *r, qz_findings *f
     if (size < 1.2 || gain >= 0.5 * size) return;
     const char *why = "measurement overhead or another bound: no bandwidth is recorded";
     if (src->bytes < 256e6) why = "small model: the weights stay in caches, and fixed work of each token dominates";
-    else if (r->bandwidth > 0 && src->bandwidth > 0 && r->bandwidth < 0.6 * src->bandwidth) why = "compute-bound decoding: the dequantizing kernel reads less than the memory could give";
+    else if (r->bandwidth > 0 && src->bandwidth > 0 && r->bandwidth < 0.6 * src->bandwidth)
+        why = "compute-bound decoding: the dequantizing kernel reads less than the memory could give";
     else if (r->bandwidth > 0) why = "fixed work of each token (head in 16 bits, attention, sampling) dominates";
     qz_check_add(f, "CHK-SPEED", r->name, "%.2fx smaller, %.2fx faster: %s", size, gain, why);
 }
@@ -171,24 +212,36 @@ static const char *caution(int figure, double loss) {
 static void losses(const qz_check_row *src, const qz_check_row *r, qz_findings *f) {
     const bool tasks = r->tasks_pct >= 0 && src->tasks_pct >= 0;
     const double lost = tasks ? src->tasks_pct - r->tasks_pct : 0;
-    const double ppl = !isnan(r->delta_ppl) ? r->delta_ppl : r->ppl > 0 && src->ppl > 0 ? 100 * (r->ppl / src->ppl - 1) : NAN;
+    const double ppl = !isnan(r->delta_ppl)         ? r->delta_ppl
+                       : r->ppl > 0 && src->ppl > 0 ? 100 * (r->ppl / src->ppl - 1)
+                                                    : NAN;
     const char *code = isnan(ppl) ? NULL : caution(PPL, ppl), *task = tasks ? caution(TASKS, lost) : NULL;
     const qz_pitfall *row = code ? qz_pitfall_get(code) : NULL;
     const bool pass = tasks && (task == NULL || qz_pitfall_get(task)->level == QZ_FINDING_NOTE);
     if (row && row->level == QZ_FINDING_ERROR && pass) code = caution(PPL, 3);
-    if (code) qz_check_add(f, code, r->name, "perplexity %+.2f %% against the source%s", ppl, !tasks ? ", no tasks" : pass ? ", tasks pass" : ", tasks fail");
-    if (task && isnan(ppl)) qz_check_add(f, task, r->name, "tasks %.1f -> %.1f points (%+.1f)", src->tasks_pct, r->tasks_pct, -lost);
-    else if (task) qz_check_add(f, task, r->name, "perplexity %+.2f %%, tasks %.1f -> %.1f points (%+.1f)", ppl, src->tasks_pct, r->tasks_pct, -lost);
+    if (code)
+        qz_check_add(f, code, r->name, "perplexity %+.2f %% against the source%s", ppl,
+                     !tasks ? ", no tasks"
+                     : pass ? ", tasks pass"
+                            : ", tasks fail");
+    if (task && isnan(ppl))
+        qz_check_add(f, task, r->name, "tasks %.1f -> %.1f points (%+.1f)", src->tasks_pct, r->tasks_pct, -lost);
+    else if (task)
+        qz_check_add(f, task, r->name, "perplexity %+.2f %%, tasks %.1f -> %.1f points (%+.1f)", ppl, src->tasks_pct,
+                     r->tasks_pct, -lost);
 }
 
-void qz_check_report(const qz_check_row *rows, size_t n, const char *source_sha, const char *artifact_source_sha, const char *name, qz_findings *f) {
+void qz_check_report(const qz_check_row *rows, size_t n, const char *source_sha, const char *artifact_source_sha,
+                     const char *name, qz_findings *f) {
     const qz_check_row *src = NULL;
     bool any_task = false;
     for (size_t i = 0; i < n && !src; i++)
         if (rows[i].source) src = &rows[i];
     if (src == NULL) qz_check_add(f, "CHK-BASE", name, "no row of the unquantized source among %zu", n);
-    if (source_sha && artifact_source_sha && *source_sha && *artifact_source_sha && strcmp(source_sha, artifact_source_sha) != 0)
-        qz_check_add(f, "CHK-BASE", name, "baseline of another revision: report %.16s, artifact made from %.16s", source_sha, artifact_source_sha);
+    if (source_sha && artifact_source_sha && *source_sha && *artifact_source_sha &&
+        strcmp(source_sha, artifact_source_sha) != 0)
+        qz_check_add(f, "CHK-BASE", name, "baseline of another revision: report %.16s, artifact made from %.16s",
+                     source_sha, artifact_source_sha);
     for (size_t i = 0; i < n; i++) {
         const qz_check_row *r = &rows[i];
         any_task |= r->tasks_pct >= 0;
@@ -196,5 +249,6 @@ void qz_check_report(const qz_check_row *rows, size_t n, const char *source_sha,
         speed(src, r, f);
         losses(src, r, f);
     }
-    if (n && !any_task) qz_check_add(f, "CHK-NOTASK", name, "no task metric in %zu rows: perplexity alone does not pass a release", n);
+    if (n && !any_task)
+        qz_check_add(f, "CHK-NOTASK", name, "no task metric in %zu rows: perplexity alone does not pass a release", n);
 }

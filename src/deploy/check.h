@@ -1,5 +1,5 @@
-/* Judges facts about a model, an artifact, a design note or a report: pitfalls as findings. Pure: the pipeline reads the files,
- * this decides. Every code is a row of pitfalls.def with symptom, cause and fix.
+/* Judges facts about a model, an artifact, a design note or a report: pitfalls as findings. Pure: the pipeline reads
+ * the files, this decides. Every code is a row of pitfalls.def with symptom, cause and fix.
  *   qz_findings f = {.arena = &a}; qz_check_deployment(&facts, &f); qz_check_note(text, n, "design.md", &f); …
  * Sources: mission/checklist.md section 10, mission/users.md. */
 #ifndef QZ_DEPLOY_CHECK_H
@@ -47,8 +47,10 @@ typedef struct {
     double bytes, gen_tps, bandwidth, delta_ppl, tasks_pct;
     double ppl;                   /* used where delta_ppl is not known */
 } qz_check_row;
-/* source_sha, artifact_source_sha: of the report's baseline and of the artifact that is checked; NULL or "" = unknown. */
-void qz_check_report(const qz_check_row *rows, size_t n, const char *source_sha, const char *artifact_source_sha, const char *name, qz_findings *f);
+/* source_sha, artifact_source_sha: of the report's baseline and of the artifact that is checked; NULL or
+ * "" = unknown. */
+void qz_check_report(const qz_check_row *rows, size_t n, const char *source_sha, const char *artifact_source_sha,
+                     const char *name, qz_findings *f);
 /* True for workloads that 4 bits hurt most. */
 bool qz_workload_reasons(const char *workload);
 #endif

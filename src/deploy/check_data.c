@@ -19,25 +19,36 @@ static const char *code_of(const char *lint) {
 }
 
 /* C-05: how long the samples are, and what windows of 512 tokens keep of them under each policy. */
-static qz_status lengths(qz_check_job *j, const char *path, const qz_dataset *d, const qz_data_facts *f, qz_error *err) {
-    static const struct { qz_length_policy policy; const char *name; } policies[] = {{QZ_PACK, "pack"}, {QZ_TRUNCATE, "truncate"}, {QZ_DROP, "drop"}};
+static qz_status lengths(qz_check_job *j, const char *path, const qz_dataset *d, const qz_data_facts *f,
+                         qz_error *err) {
+    static const struct {
+        qz_length_policy policy;
+        const char *name;
+    } policies[] = {{QZ_PACK, "pack"}, {QZ_TRUNCATE, "truncate"}, {QZ_DROP, "drop"}};
     char text[600];
-    size_t n = (size_t)snprintf(text, sizeof text, "%zu sample%s, %zu token%s; tokens a sample:", f->samples, qz_plural(f->samples), f->tokens, qz_plural(f->tokens));
+    size_t n = (size_t)snprintf(text, sizeof text, "%zu sample%s, %zu token%s; tokens a sample:", f->samples,
+                                qz_plural(f->samples), f->tokens, qz_plural(f->tokens));
     const char *comma = "";
     for (size_t k = 0; k < sizeof f->histogram / sizeof f->histogram[0]; k++) {
         if (f->histogram[k] == 0) continue;
-        if (n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, "%s %zu to %zu: %zu", comma, (size_t)1 << k, ((size_t)2 << k) - 1, f->histogram[k]);
+        if (n < sizeof text)
+            n += (size_t)snprintf(text + n, sizeof text - n, "%s %zu to %zu: %zu", comma, (size_t)1 << k,
+                                  ((size_t)2 << k) - 1, f->histogram[k]);
         comma = ",";
     }
     for (size_t k = 0; k < sizeof policies / sizeof policies[0]; k++) {
         qz_windows w;
         qz_error none = {0};
-        qz_status st = qz_windows_build(j->tokenizer, d, &(qz_window_options){512, 0, policies[k].policy, false}, &w, &none);
+        qz_status st = qz_windows_build(j->tokenizer, d, &(qz_window_options){512, 0, policies[k].policy, false}, &w,
+                                        &none);
         if (st == QZ_EMEMORY) return qz_fail(err, st, "%s", none.text);
-        if (st != QZ_OK && n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, "; %s: nothing is left", policies[k].name);
+        if (st != QZ_OK && n < sizeof text)
+            n += (size_t)snprintf(text + n, sizeof text - n, "; %s: nothing is left", policies[k].name);
         if (st == QZ_OK && n < sizeof text)
-            n += (size_t)snprintf(text + n, sizeof text - n, "; %s: %zu window%s of %zu, %zu samples truncated, %zu dropped, %zu tokens cut", policies[k].name, w.n_windows,
-                                  w.n_windows == 1 ? "" : "s", w.seq_len, w.samples_truncated, w.samples_dropped, w.tokens_cut);
+            n += (size_t)snprintf(text + n, sizeof text - n,
+                                  "; %s: %zu window%s of %zu, %zu samples truncated, %zu dropped, %zu tokens cut",
+                                  policies[k].name, w.n_windows, w.n_windows == 1 ? "" : "s", w.seq_len,
+                                  w.samples_truncated, w.samples_dropped, w.tokens_cut);
         if (st == QZ_OK) qz_windows_release(&w);
     }
     qz_check_add(&j->f, "CHK-LENGTHS", path, "%s", text);
@@ -49,7 +60,9 @@ typedef struct { qz_dataset traffic, eval; qz_taskset tasks; } others;
 static qz_status lint_set(qz_check_job *j, const char *path, const others *o, qz_lint *lint, qz_error *err) {
     qz_dataset data = {0};
     const qz_check_options *r = &j->o;
-    const qz_lint_options opt = {.traffic = r->traffic ? &o->traffic : NULL, .eval = r->text ? &o->eval : NULL, .tasks = r->tasks ? &o->tasks : NULL, .largest_in = j->shape ? qz_shape_max_cols(j->shape) : j->foreign_cols};
+    const qz_lint_options opt = {.traffic = r->traffic ? &o->traffic : NULL, .eval = r->text ? &o->eval : NULL,
+                                 .tasks = r->tasks ? &o->tasks : NULL,
+                                 .largest_in = j->shape ? qz_shape_max_cols(j->shape) : j->foreign_cols};
     QZ_TRY(qz_dataset_load(path, j->tokenizer, &(qz_dataset_options){0}, &data, err));
     qz_status st = qz_lint_run(j->tokenizer, &data, &opt, lint, err);
     if (st == QZ_OK) st = lengths(j, path, &data, &lint->data, err);
@@ -57,7 +70,8 @@ static qz_status lint_set(qz_check_job *j, const char *path, const others *o, qz
     return st;
 }
 
-/* Several sets: each is judged by itself; against the traffic only the closest one counts, the others are told (C-08). */
+/* Several sets: each is judged by itself; against the traffic only the closest one counts, the others
+ * are told (C-08). */
 static qz_status lint_sets(qz_check_job *j, char **paths, size_t n, const others *o, qz_error *err) {
     qz_lint *lint = qz_calloc_array(n, sizeof *lint);
     qz_str scores = {0};
@@ -73,12 +87,15 @@ static qz_status lint_sets(qz_check_job *j, char **paths, size_t n, const others
         for (size_t k = 0; k < lint[i].n; k++) {
             const qz_lint_finding *x = &lint[i].findings[k];
             bool data = strcmp(code_of(x->code), "CHK-CAL") == 0 || strcmp(x->code, "CAL-LEAK") == 0;
-            if (x->severity != QZ_LINT_NOTE && (data || i == best)) qz_check_add(&j->f, code_of(x->code), paths[i], "%s", x->text);
+            if (x->severity != QZ_LINT_NOTE && (data || i == best))
+                qz_check_add(&j->f, code_of(x->code), paths[i], "%s", x->text);
         }
         qz_str_printf(&scores, "%s%s %.2f bit", i ? ", " : "", qz_path_base(paths[i]), lint[i].divergence);
     }
     if (st == QZ_OK && n > 1 && lint[best].divergence >= 0 && scores.ptr)
-        qz_check_add(&j->f, "CHK-CLOSEST", paths[best], "scored closest to the %s of %zu sets (Jensen-Shannon, 0 is equal): %s", j->o.traffic ? "traffic" : "evaluation text", n, scores.ptr);
+        qz_check_add(&j->f, "CHK-CLOSEST", paths[best],
+                     "scored closest to the %s of %zu sets (Jensen-Shannon, 0 is equal): %s",
+                     j->o.traffic ? "traffic" : "evaluation text", n, scores.ptr);
     for (size_t i = 0; i < done; i++) qz_lint_release(&lint[i]);
     qz_free(lint);
     qz_str_release(&scores);
@@ -91,19 +108,25 @@ static qz_status lint_data(qz_check_job *j, qz_error *err) {
     char *paths[MAX_SETS];
     const char *list = r->data;
     size_t n = 0;
-    if (r->data == NULL && r->traffic) return qz_fail(err, QZ_EUSAGE, "--traffic is compared with the calibration data: give --calib FILE");
+    if (r->data == NULL && r->traffic)
+        return qz_fail(err, QZ_EUSAGE, "--traffic is compared with the calibration data: give --calib FILE");
     if (r->data == NULL) return QZ_OK;
-    if (j->tokenizer == NULL) return qz_fail(err, QZ_EUSAGE, "calibration data are counted in tokens: '%s' has no tokenizer; give the model's folder", j->path);
+    if (j->tokenizer == NULL)
+        return qz_fail(err, QZ_EUSAGE,
+                       "calibration data are counted in tokens: '%s' has no tokenizer; give the model's folder",
+                       j->path);
     qz_piece whole = {list, strlen(list)}; /* a name may hold commas */
     for (bool one = qz_path_exists(list); one || qz_list_next(&list, &whole); one = false) {
         if (whole.n == 0) continue;
         if (n == MAX_SETS) return qz_fail(err, QZ_EUSAGE, "--calib compares at most %d files, found more", MAX_SETS);
-        if ((paths[n++] = qz_arena_strndup(&j->arena, whole.at, whole.n)) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+        if ((paths[n++] = qz_arena_strndup(&j->arena, whole.at, whole.n)) == NULL)
+            return qz_fail(err, QZ_EMEMORY, "out of memory");
         if (one) break;
     }
     if (n == 0) return qz_fail(err, QZ_EUSAGE, "--calib: expected a file, or several with commas, found '%s'", r->data);
     qz_status st = QZ_OK;
-    if (r->traffic) st = qz_dataset_load(r->traffic, j->tokenizer, &(qz_dataset_options){.without_output = true}, &o.traffic, err);
+    if (r->traffic)
+        st = qz_dataset_load(r->traffic, j->tokenizer, &(qz_dataset_options){.without_output = true}, &o.traffic, err);
     if (st == QZ_OK && r->text) st = qz_dataset_load(r->text, j->tokenizer, &(qz_dataset_options){0}, &o.eval, err);
     if (st == QZ_OK && r->tasks) st = qz_taskset_load(r->tasks, j->tokenizer, 0, &o.tasks, err);
     if (st == QZ_OK) st = lint_sets(j, paths, n, &o, err);
@@ -127,19 +150,29 @@ static qz_status read_report(qz_check_job *j, qz_error *err) {
     if (j->o.report == NULL) return QZ_OK;
     QZ_TRY(qz_json_load(j->o.report, REPORT_LIMIT, &root, err));
     const json_t *list = json_object_get(root, "rows");
-    qz_status st = json_is_array(list) ? QZ_OK : qz_fail(err, QZ_EFORMAT, "not a report: file '%s': expected a list 'rows' (report.json of 'quantz release', or 'quantz eval --json')", j->o.report);
+    qz_status st = json_is_array(list) ? QZ_OK
+                                       : qz_fail(err, QZ_EFORMAT,
+                                                 "not a report: file '%s': expected a list 'rows' (report.json of "
+                                                 "'quantz release', or 'quantz eval --json')",
+                                                 j->o.report);
     for (; st == QZ_OK && n < json_array_size(list) && n < MAX_ROWS; n++) {
         const json_t *o = json_array_get(list, n);
-        const char *name = json_string_value(json_object_get(o, "artifact")), *container = json_string_value(json_object_get(o, "container"));
+        const char *name = json_string_value(json_object_get(o, "artifact")),
+                   *container = json_string_value(json_object_get(o, "container"));
         const bool eval = json_object_get(o, "of") != NULL; /* a row of 'eval --json' */
-        const double solved = figure(o, eval ? "tasks" : "tasks_solved", -1), all = figure(o, eval ? "of" : "tasks", -1);
-        rows[n] = (qz_check_row){.name = name ? qz_path_base(name) : "?", .bytes = figure(o, "bytes", -1), .gen_tps = figure(o, "gen_tps", -1),
-                                 .bandwidth = figure(o, "bandwidth_gbs", -1), .delta_ppl = figure(o, "dppl_pct", NAN), .ppl = figure(o, "ppl", -1), .tasks_pct = solved >= 0 && all > 0 ? 100 * solved / all : -1};
+        const double solved = figure(o, eval ? "tasks" : "tasks_solved", -1),
+                     all = figure(o, eval ? "of" : "tasks", -1);
+        rows[n] = (qz_check_row){.name = name ? qz_path_base(name) : "?", .bytes = figure(o, "bytes", -1),
+                                 .gen_tps = figure(o, "gen_tps", -1),
+                                 .bandwidth = figure(o, "bandwidth_gbs", -1), .delta_ppl = figure(o, "dppl_pct", NAN),
+                                 .ppl = figure(o, "ppl", -1),
+                                 .tasks_pct = solved >= 0 && all > 0 ? 100 * solved / all : -1};
         rows[n].source = container && strcmp(container, "safetensors") == 0;
     }
     if (st == QZ_OK)
         qz_check_report(rows, n, json_string_value(json_object_get(root, "source_sha256")),
-                        json_string_value(json_object_get(json_object_get(j->manifest, "provenance"), "source_sha256")), qz_path_base(j->o.report), &j->f);
+                        json_string_value(json_object_get(json_object_get(j->manifest, "provenance"), "source_sha256")),
+                        qz_path_base(j->o.report), &j->f);
     json_decref(root);
     return st;
 }

@@ -16,7 +16,8 @@ static json_t *load_beside(qz_check_job *j, const char *name, size_t limit, cons
     char *path = qz_path_join(j->path, name);
     json_t *root = NULL;
     qz_error e = {0};
-    if (path && qz_path_exists(path) && qz_json_load(path, limit, &root, &e) != QZ_OK) qz_check_add(&j->f, code, name, "cannot be read: %s", e.text);
+    if (path && qz_path_exists(path) && qz_json_load(path, limit, &root, &e) != QZ_OK)
+        qz_check_add(&j->f, code, name, "cannot be read: %s", e.text);
     qz_free(path);
     return root;
 }
@@ -48,7 +49,8 @@ static void check_index(qz_check_job *j) {
 
 /* ---- tokenizer ---- */
 static bool chat_tokens(const qz_tokenizer *t) {
-    static const char *const marks[] = {"<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "<|user|>", "[INST]", "<|assistant|>"};
+    static const char *const marks[] = {"<|im_start|>", "<|start_header_id|>", "<start_of_turn>", "<|user|>", "[INST]",
+                                        "<|assistant|>"};
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
         if (qz_tokenizer_id(t, marks[i], strlen(marks[i])) >= 0) return true;
     return false;
@@ -56,7 +58,9 @@ static bool chat_tokens(const qz_tokenizer *t) {
 static bool named_chat(const qz_check_job *j) {
     const char *names[] = {qz_path_base(j->path), json_string_value(json_object_get(j->root, "_name_or_path"))};
     for (size_t i = 0; i < 2; i++)
-        if (names[i] && (strcasestr(names[i], "instruct") || strcasestr(names[i], "chat") || qz_str_ends(names[i], "-it"))) return true;
+        if (names[i] &&
+            (strcasestr(names[i], "instruct") || strcasestr(names[i], "chat") || qz_str_ends(names[i], "-it")))
+            return true;
     return false;
 }
 
@@ -64,21 +68,29 @@ static void check_template(qz_check_job *j) {
     static const char probe[] = "Zebra 42";
     if (qz_tokenizer_chat_template(j->tokenizer) == NULL) {
         if (named_chat(j) || (j->facts.gguf && chat_tokens(j->tokenizer) && strcasestr(j->path, "instruct")))
-            qz_check_add(&j->f, "CHK-TEMPLATE", "tokenizer_config.json", "a chat model by its name, without a chat template");
+            qz_check_add(&j->f, "CHK-TEMPLATE", "tokenizer_config.json",
+                         "a chat model by its name, without a chat template");
         return;
     }
     json_t *messages = json_pack("[{s:s,s:s}]", "role", "user", "content", probe);
     qz_str out = {0};
     qz_error e = {0};
-    qz_status st = messages ? qz_chat_apply(j->tokenizer, &(qz_conversation){.messages = messages, .add_generation_prompt = true}, &out, &e) : QZ_OK;
-    if (st != QZ_OK && st != QZ_EMEMORY) qz_check_add(&j->f, "CHK-TEMPLATE", "chat_template", "a question cannot be rendered: %s", e.text);
-    else if (st == QZ_OK && messages && (out.ptr == NULL || strstr(out.ptr, probe) == NULL)) qz_check_add(&j->f, "CHK-TEMPLATE", "chat_template", "the user's words are not in the rendered prompt");
+    qz_status st = messages ? qz_chat_apply(j->tokenizer,
+                                            &(qz_conversation){.messages = messages, .add_generation_prompt = true},
+                                            &out, &e)
+                            : QZ_OK;
+    if (st != QZ_OK && st != QZ_EMEMORY)
+        qz_check_add(&j->f, "CHK-TEMPLATE", "chat_template", "a question cannot be rendered: %s", e.text);
+    else if (st == QZ_OK && messages && (out.ptr == NULL || strstr(out.ptr, probe) == NULL))
+        qz_check_add(&j->f, "CHK-TEMPLATE", "chat_template", "the user's words are not in the rendered prompt");
     qz_str_release(&out);
     json_decref(messages);
 }
 
 static void id_in_range(qz_check_job *j, const char *what, const char *file, int64_t id) {
-    if (id >= (int64_t)j->shape->vocab) qz_check_add(&j->f, "CHK-IDS", file, "%s %lld, the embedding has %llu rows", what, (long long)id, (unsigned long long)j->shape->vocab);
+    if (id >= (int64_t)j->shape->vocab)
+        qz_check_add(&j->f, "CHK-IDS", file, "%s %lld, the embedding has %llu rows", what, (long long)id,
+                     (unsigned long long)j->shape->vocab);
 }
 static size_t ids_of(const json_t *root, const char *key, int64_t out[16]) {
     const json_t *v = json_object_get(root, key);
@@ -99,7 +111,9 @@ static void check_ids(qz_check_job *j) {
         if (k != 1 || n == 0 || m == 0) continue;
         bool shared = false;
         for (size_t i = 0; i < n * m; i++) shared |= a[i / m] == b[i % m];
-        if (!shared) qz_check_add(&j->f, "CHK-IDS", "generation_config.json", "eos_token_id %lld, config.json says %lld", (long long)b[0], (long long)a[0]);
+        if (!shared)
+            qz_check_add(&j->f, "CHK-IDS", "generation_config.json", "eos_token_id %lld, config.json says %lld",
+                         (long long)b[0], (long long)a[0]);
     }
     json_decref(gen);
 }
@@ -110,16 +124,20 @@ static qz_status check_tokenizer(qz_check_job *j, qz_error *err) {
     qz_status st = qz_artifact_tokenizer(j->path, &j->tokenizer, &e);
     if (st == QZ_EMEMORY) return qz_fail(err, st, "%s", e.text);
     if (st != QZ_OK) {
-        if (!j->folder || exists_beside(j, "tokenizer.json")) qz_check_add(&j->f, "CHK-TOKENIZER", "tokenizer.json", "cannot be read: %s", e.text);
+        if (!j->folder || exists_beside(j, "tokenizer.json"))
+            qz_check_add(&j->f, "CHK-TOKENIZER", "tokenizer.json", "cannot be read: %s", e.text);
         else if (j->weight_files) qz_check_add(&j->f, "CHK-NOTOK", "tokenizer.json", "%s", e.text);
         return QZ_OK;
     }
     if (j->tokenizer == NULL) {
-        if (j->facts.provenance == false && j->weight_files && j->spec.kind != QZ_DEPLOY_FLOAT) qz_check_add(&j->f, "CHK-NOTOK", "tokenizer.json", "no tokenizer files");
+        if (j->facts.provenance == false && j->weight_files && j->spec.kind != QZ_DEPLOY_FLOAT)
+            qz_check_add(&j->f, "CHK-NOTOK", "tokenizer.json", "no tokenizer files");
         return QZ_OK;
     }
     size_t n = qz_tokenizer_vocab_size(j->tokenizer);
-    if (j->shape && n > j->shape->vocab) qz_check_add(&j->f, "CHK-TOKENIZER", "tokenizer.json", "ids up to %zu, the embedding has %llu rows", n - 1, (unsigned long long)j->shape->vocab);
+    if (j->shape && n > j->shape->vocab)
+        qz_check_add(&j->f, "CHK-TOKENIZER", "tokenizer.json", "ids up to %zu, the embedding has %llu rows", n - 1,
+                     (unsigned long long)j->shape->vocab);
     check_template(j);
     return QZ_OK;
 }
@@ -132,18 +150,25 @@ static void twin(qz_check_job *j, const char *name) {
     char a[96], b[96];
     if (root == NULL) return;
     if (qz_deploy_spec_object(root, name, &t, &e) != QZ_OK) qz_check_add(&j->f, "CHK-CONFIG", name, "%s", e.text);
-    else if (j->spec.kind == QZ_DEPLOY_FLOAT) qz_check_add(&j->f, "CHK-CONFIG", name, "it describes %s, config.json has no quantization_config", qz_deploy_spec_text(&t, a));
-    else if (t.kind != j->spec.kind || t.bits != j->spec.bits || t.group_size != j->spec.group_size || t.sym != j->spec.sym || t.act_order != j->spec.act_order)
-        qz_check_add(&j->f, "CHK-CONFIG", name, "it says %s, config.json says %s", qz_deploy_spec_text(&t, a), qz_deploy_spec_text(&j->spec, b));
+    else if (j->spec.kind == QZ_DEPLOY_FLOAT)
+        qz_check_add(&j->f, "CHK-CONFIG", name, "it describes %s, config.json has no quantization_config",
+                     qz_deploy_spec_text(&t, a));
+    else if (t.kind != j->spec.kind || t.bits != j->spec.bits || t.group_size != j->spec.group_size ||
+             t.sym != j->spec.sym || t.act_order != j->spec.act_order)
+        qz_check_add(&j->f, "CHK-CONFIG", name, "it says %s, config.json says %s", qz_deploy_spec_text(&t, a),
+                     qz_deploy_spec_text(&j->spec, b));
     json_decref(root);
 }
 
 static void check_config(qz_check_job *j) {
-    const char *a = json_string_value(json_object_get(j->root, "dtype")), *b = json_string_value(json_object_get(j->root, "torch_dtype"));
+    const char *a = json_string_value(json_object_get(j->root, "dtype")),
+               *b = json_string_value(json_object_get(j->root, "torch_dtype"));
     const char *arch = json_string_value(json_array_get(json_object_get(j->root, "architectures"), 0));
-    if (a && b && strcmp(a, b) != 0) qz_check_add(&j->f, "CHK-CONFIG", "config.json", "dtype '%s', torch_dtype '%s'", a, b);
+    if (a && b && strcmp(a, b) != 0)
+        qz_check_add(&j->f, "CHK-CONFIG", "config.json", "dtype '%s', torch_dtype '%s'", a, b);
     if (arch && j->shape->runs && strcmp(arch, qz_family_get(j->shape->config.family)->architecture) != 0)
-        qz_check_add(&j->f, "CHK-CONFIG", "config.json", "architectures '%s', model_type '%s'", arch, j->shape->model_type);
+        qz_check_add(&j->f, "CHK-CONFIG", "config.json", "architectures '%s', model_type '%s'", arch,
+                     j->shape->model_type);
     if (!j->folder) return;
     twin(j, "quantize_config.json");
     twin(j, "quant_config.json");
@@ -158,9 +183,12 @@ static void check_sizes(qz_check_job *j) {
         uint64_t size = 0;
         if (name == NULL || strchr(name, '/') || !json_is_integer(bytes)) continue;
         char *path = j->folder ? qz_path_join(j->path, name) : qz_strdup(j->path);
-        if (path && !qz_path_exists(path)) qz_check_add(&j->f, "CHK-HASH", name, "the manifest lists it and it is not there");
-        else if (path && qz_file_size(path, &size, &(qz_error){0}) == QZ_OK && size != (uint64_t)json_integer_value(bytes))
-            qz_check_add(&j->f, "CHK-HASH", name, "%llu bytes, the manifest says %lld", (unsigned long long)size, (long long)json_integer_value(bytes));
+        if (path && !qz_path_exists(path))
+            qz_check_add(&j->f, "CHK-HASH", name, "the manifest lists it and it is not there");
+        else if (path && qz_file_size(path, &size, &(qz_error){0}) == QZ_OK &&
+                 size != (uint64_t)json_integer_value(bytes))
+            qz_check_add(&j->f, "CHK-HASH", name, "%llu bytes, the manifest says %lld", (unsigned long long)size,
+                         (long long)json_integer_value(bytes));
         qz_free(path);
     }
 }
@@ -169,7 +197,8 @@ static qz_status check_hashes(qz_check_job *j, qz_error *err) {
     qz_table t = {0};
     QZ_TRY(qz_artifact_verify_hashes(j->path, &j->arena, &t, err));
     for (size_t i = 0; i < t.n_rows; i++)
-        if (strcmp(qz_table_cell(&t, i, 1), "FAILED") == 0) qz_check_add(&j->f, "CHK-HASH", qz_table_cell(&t, i, 0), "%s", qz_table_cell(&t, i, 2));
+        if (strcmp(qz_table_cell(&t, i, 1), "FAILED") == 0)
+            qz_check_add(&j->f, "CHK-HASH", qz_table_cell(&t, i, 0), "%s", qz_table_cell(&t, i, 2));
     return QZ_OK;
 }
 
@@ -180,8 +209,10 @@ static qz_status deep_verify(qz_check_job *j, qz_error *err) {
     if (st != QZ_OK && st != QZ_ECHECK) return qz_fail(err, st, "%s", e.text);
     for (size_t i = 0; i < t.n_rows; i++) {
         const char *what = qz_table_cell(&t, i, 0);
-        if (strcmp(qz_table_cell(&t, i, 1), "FAILED") != 0 || strcmp(what, "structure") == 0) continue; /* structure is reported on opening */
-        qz_check_add(&j->f, strcmp(what, "decode") == 0 ? "CHK-NONFINITE" : "CHK-HASH", what, "%s", qz_table_cell(&t, i, 2));
+        /* structure is reported on opening */
+        if (strcmp(qz_table_cell(&t, i, 1), "FAILED") != 0 || strcmp(what, "structure") == 0) continue;
+        qz_check_add(&j->f, strcmp(what, "decode") == 0 ? "CHK-NONFINITE" : "CHK-HASH", what, "%s",
+                     qz_table_cell(&t, i, 2));
     }
     return QZ_OK;
 }
@@ -196,11 +227,14 @@ static void check_accepted(qz_check_job *j) {
 /* ---- adapter ---- */
 static void check_adapter(qz_check_job *j) {
     const qz_deploy_spec *served = j->has_wanted ? &j->wanted : &j->spec;
-    char *path = j->o.lora ? qz_path_join(j->o.lora, "adapter_config.json") : j->folder ? qz_path_join(j->path, "adapter_config.json") : NULL;
+    char *path = j->o.lora   ? qz_path_join(j->o.lora, "adapter_config.json")
+                 : j->folder ? qz_path_join(j->path, "adapter_config.json")
+                             : NULL;
     json_t *root = NULL;
     qz_error e = {0};
     if (path && qz_path_exists(path) && served->kind != QZ_DEPLOY_FLOAT) {
-        if (qz_json_load(path, TWIN_LIMIT, &root, &e) != QZ_OK) qz_check_add(&j->f, "CHK-LORA", "adapter_config.json", "cannot be read: %s", e.text);
+        if (qz_json_load(path, TWIN_LIMIT, &root, &e) != QZ_OK)
+            qz_check_add(&j->f, "CHK-LORA", "adapter_config.json", "cannot be read: %s", e.text);
         else j->facts.adapter = json_is_string(json_object_get(root, "base_quantization")) ? 1 : 2;
         j->target.lora = true;
         json_decref(root);

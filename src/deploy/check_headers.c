@@ -10,7 +10,8 @@
 enum { SCALES_READ = 1 << 20 }; /* without --deep, of all tensors together */
 
 /* Names that tell a quantized module, and the tensor that a symmetric file may not have (vLLM stops there). */
-static const char *const marks[] = {"weight_packed", "weight_scale", "weight_scale_inv", "_scales", "_blocks", "weight_global_scale", "scales"};
+static const char *const marks[] = {"weight_packed", "weight_scale", "weight_scale_inv", "_scales", "_blocks",
+                                    "weight_global_scale", "scales"};
 
 static bool is_mark(const char *name) {
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++)
@@ -18,10 +19,12 @@ static bool is_mark(const char *name) {
     return false;
 }
 static bool is_scale(const qz_st_tensor *t) {
-    return qz_str_ends(t->name, "_scale") || qz_str_ends(t->name, "_scale_inv") || qz_str_ends(t->name, ".scales") || qz_str_ends(t->name, "output_scale");
+    return qz_str_ends(t->name, "_scale") || qz_str_ends(t->name, "_scale_inv") || qz_str_ends(t->name, ".scales") ||
+           qz_str_ends(t->name, "output_scale");
 }
 
-/* The first scale that is not finite or not positive. Only plain floats: block scales of FP4 formats have their own codes. */
+/* The first scale that is not finite or not positive. Only plain floats: block scales of FP4 formats have
+ * their own codes. */
 static bool bad_scales(qz_check_job *j, const qz_st_tensor *t, size_t *left) {
     const size_t width = t->dtype == QZ_ST_F32 ? 4 : t->dtype == QZ_ST_F16 || t->dtype == QZ_ST_BF16 ? 2 : 0;
     size_t n = (size_t)t->elems;
@@ -56,16 +59,22 @@ qz_status qz_check_headers(qz_check_job *j, qz_error *err) {
             const qz_st_tensor *t = &d.files[i].tensors[k];
             tensors++;
             quantized += is_mark(t->name);
-            if (!stray && j->spec.kind == QZ_DEPLOY_CT_INT && j->spec.sym && qz_str_ends(t->name, "weight_zero_point")) {
-                qz_check_add(&j->f, "CHK-STRAY", t->name, "zero points in a symmetric file: vLLM refuses tensors that it does not expect");
+            if (!stray && j->spec.kind == QZ_DEPLOY_CT_INT && j->spec.sym &&
+                qz_str_ends(t->name, "weight_zero_point")) {
+                qz_check_add(&j->f, "CHK-STRAY", t->name,
+                             "zero points in a symmetric file: vLLM refuses tensors that it does not expect");
                 stray = true;
             }
             if (!bad && is_scale(t)) bad = bad_scales(j, t, &left);
         }
-    if (j->spec.kind != QZ_DEPLOY_FLOAT && j->spec.kind != QZ_DEPLOY_UNKNOWN && j->spec.kind != QZ_DEPLOY_MLX && quantized == 0)
-        qz_check_add(&j->f, "CHK-STRAY", "", "config.json announces %s, and none of %zu tensors is quantized", qz_deploy_get(j->spec.kind)->title, tensors);
+    if (j->spec.kind != QZ_DEPLOY_FLOAT && j->spec.kind != QZ_DEPLOY_UNKNOWN && j->spec.kind != QZ_DEPLOY_MLX &&
+        quantized == 0)
+        qz_check_add(&j->f, "CHK-STRAY", "", "config.json announces %s, and none of %zu tensors is quantized",
+                     qz_deploy_get(j->spec.kind)->title, tensors);
     st = qz_deploy_shape_scales(&d, &j->arena, &j->deploy, err);
-    qz_check_add(&j->f, "CHK-SCAN", "", "%s: %zu tensors read by their headers and float scales; this program does not decode it", j->shape->runs ? qz_deploy_get(j->spec.kind)->title : j->shape->model_type, tensors);
+    qz_check_add(&j->f, "CHK-SCAN", "",
+                 "%s: %zu tensors read by their headers and float scales; this program does not decode it",
+                 j->shape->runs ? qz_deploy_get(j->spec.kind)->title : j->shape->model_type, tensors);
     qz_st_dir_release(&d);
     return st;
 }

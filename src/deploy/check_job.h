@@ -54,16 +54,18 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err);
 void qz_check_release(qz_check_job *j);
 /* Index, tokenizer, template, ids, twins of the configuration, manifest, adapter. */
 qz_status qz_check_files(qz_check_job *j, qz_error *err);
-/* Opens the weights: structure, scales, finite values, float16 range, precision of embeddings and norms. Bounded unless --deep. */
+/* Opens the weights: structure, scales, finite values, float16 range, precision of embeddings and norms. Bounded
+ * unless --deep. */
 qz_status qz_check_tensors(qz_check_job *j, qz_error *err);
-/* Folders whose format this program does not read (FP8, compressed-tensors, MXFP4 …): headers, shards, and the scales as far as
- * they are plain floats. */
+/* Folders whose format this program does not read (FP8, compressed-tensors, MXFP4 …): headers, shards, and the scales
+ * as far as they are plain floats. */
 qz_status qz_check_headers(qz_check_job *j, qz_error *err);
 /* GGUF of an architecture that is none of ours: what needs no architecture, and what was left out. */
 qz_status qz_check_raw(qz_check_job *j, qz_error *err);
 /* Adds the first block scale of t that its type cannot have. */
 bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t);
-/* Scales against their neighbours, or against the source (check_scales.c); values that are read without --deep, and tensors that are named. */
+/* Scales against their neighbours, or against the source (check_scales.c); values that are read without --deep, and
+ * tensors that are named. */
 enum { QZ_CHECK_VALUES = 4 << 20, QZ_CHECK_SCALES_SAID = 8 };
 qz_status qz_check_scales(qz_check_job *j, qz_error *err);
 /* --calib, --traffic, --text, --tasks, --report, --note. */

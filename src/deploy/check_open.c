@@ -26,11 +26,14 @@ static qz_status open_config(qz_check_job *j, const char *config, qz_error *err)
     qz_error inner = {0};
     j->config = config;
     QZ_TRY(qz_json_load(config, CONFIG_LIMIT, &j->root, err));
-    if (!json_is_object(j->root)) return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", config);
+    if (!json_is_object(j->root))
+        return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", config);
     qz_status st = qz_operand_open(j->run, j->path, QZ_OPEN_LENIENT, &j->operand, &inner);
     const char *type = json_string_value(json_object_get(j->root, "model_type"));
     if (json_object_get(j->root, "auto_map") && (st != QZ_OK || !j->operand.shape->runs))
-        return qz_fail(err, QZ_EUNSUPPORTED, "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a checkpoint without remote code",
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a "
+                       "checkpoint without remote code",
                        type ? type : "?", config);
     if (st != QZ_OK) return qz_fail(err, st, "%s", inner.text);
     j->dtype = dtype_of(j->root);
@@ -77,8 +80,10 @@ static qz_status open_gguf(qz_check_job *j, qz_error *err) {
         return QZ_OK;
     }
     QZ_TRY(qz_gguf_open(&g, j->path, err));
-    j->facts.level = j->operand.source.model && qz_gguf_key(&g, "general.file_type") ? j->operand.source.model->encoding : NULL;
-    j->facts.imatrix = qz_gguf_key(&g, "quantize.imatrix.file") != NULL || qz_gguf_key(&g, "quantize.imatrix.entries_count") != NULL;
+    j->facts.level = j->operand.source.model && qz_gguf_key(&g, "general.file_type") ? j->operand.source.model->encoding
+                                                                                     : NULL;
+    j->facts.imatrix = qz_gguf_key(&g, "quantize.imatrix.file") != NULL ||
+                       qz_gguf_key(&g, "quantize.imatrix.entries_count") != NULL;
     j->facts.provenance = qz_gguf_key(&g, "general.quantized_by") != NULL;
     qz_gguf_release(&g);
     return QZ_OK;
@@ -90,7 +95,10 @@ static qz_status open_builtin(qz_check_job *j, qz_error *err) {
     j->dtype = "bfloat16";
     j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_FLOAT, .bits = 16, .sym = true, .zero_point = true};
     (void)snprintf(j->spec.method, sizeof j->spec.method, "%s", released);
-    if (released[0]) j->spec.kind = strcmp(released, "mxfp4") == 0 ? QZ_DEPLOY_MXFP4 : strcmp(released, "fp8") == 0 ? QZ_DEPLOY_FP8_BLOCK : QZ_DEPLOY_UNKNOWN;
+    if (released[0])
+        j->spec.kind = strcmp(released, "mxfp4") == 0 ? QZ_DEPLOY_MXFP4
+                       : strcmp(released, "fp8") == 0 ? QZ_DEPLOY_FP8_BLOCK
+                                                      : QZ_DEPLOY_UNKNOWN;
     return QZ_OK;
 }
 
@@ -133,7 +141,10 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     if (j->o.to) {
         QZ_TRY(read_wanted(j, err));
     }
-    if (j->target.cc && j->target.cc < 80 && (j->wanted.kind == QZ_DEPLOY_AWQ || j->wanted.kind == QZ_DEPLOY_GPTQ || j->wanted.kind == QZ_DEPLOY_BNB)) j->wanted.dtype = "float16"; /* what is written */
+    /* what is written */
+    if (j->target.cc && j->target.cc < 80 &&
+        (j->wanted.kind == QZ_DEPLOY_AWQ || j->wanted.kind == QZ_DEPLOY_GPTQ || j->wanted.kind == QZ_DEPLOY_BNB))
+        j->wanted.dtype = "float16";
     qz_operand_kind kind;
     QZ_TRY(qz_operand_find(path, &kind, err));
     switch (kind) {
@@ -158,7 +169,8 @@ qz_status qz_check_open(qz_check_job *j, qz_error *err) {
     j->facts.artifact = j->weight_files > 0;
     j->facts.workload = j->o.workload;
     j->facts.engine = j->target.engine == QZ_RUNTIME_NONE ? NULL : qz_runtime_get(j->target.engine)->name;
-    j->facts.verified_with = json_string_value(json_object_get(json_object_get(j->manifest, "provenance"), "verified_with"));
+    j->facts.verified_with = json_string_value(
+        json_object_get(json_object_get(j->manifest, "provenance"), "verified_with"));
     return QZ_OK;
 }
 
@@ -187,17 +199,22 @@ qz_status qz_check_memory(qz_check_job *j, qz_error *err) {
     qz_level level = QZ_LEVEL_COUNT;
     x->float_bytes = 2 * x->params;
     x->weight_bytes = j->has_wanted ? 0 : j->weight_files;
-    if (x->weight_bytes == 0 && j->spec.kind != QZ_DEPLOY_FLOAT && !j->has_wanted) x->weight_bytes = x->params * (j->spec.bits ? j->spec.bits : 4) / 8;
+    if (x->weight_bytes == 0 && j->spec.kind != QZ_DEPLOY_FLOAT && !j->has_wanted)
+        x->weight_bytes = x->params * (j->spec.bits ? j->spec.bits : 4) / 8;
     if (x->weight_bytes == 0 && level_of(j, &level)) {
         QZ_TRY(qz_level_weigh(j->shape, level, true, NULL, &w, err));
         x->weight_bytes = w.bytes;
     }
     if (j->gguf && j->model && x->params) x->bits_per_weight = 8.0 * (double)j->model->file_bytes / (double)x->params;
-    if (j->gguf && x->level && qz_level_parse(x->level, &level, &(qz_error){0}) == QZ_OK && qz_level_weigh(j->shape, level, true, NULL, &w, &(qz_error){0}) == QZ_OK)
+    if (j->gguf && x->level && qz_level_parse(x->level, &level, &(qz_error){0}) == QZ_OK &&
+        qz_level_weigh(j->shape, level, true, NULL, &w, &(qz_error){0}) == QZ_OK)
         x->substituted = w.substituted;
     if (j->card == NULL) return QZ_OK;
-    if (r->target.kv && qz_kv_types_parse(r->target.kv, &types, &(qz_error){0}) != QZ_OK) /* engine spellings: fp8_e4m3, bfloat16 */
-        types.k = types.v = strncmp(r->target.kv, "fp8", 3) == 0 ? QZ_KV_FP8 : strncmp(r->target.kv, "int8", 4) == 0 ? QZ_KV_INT8 : QZ_KV_F16;
+    /* engine spellings: fp8_e4m3, bfloat16 */
+    if (r->target.kv && qz_kv_types_parse(r->target.kv, &types, &(qz_error){0}) != QZ_OK)
+        types.k = types.v = strncmp(r->target.kv, "fp8", 3) == 0    ? QZ_KV_FP8
+                            : strncmp(r->target.kv, "int8", 4) == 0 ? QZ_KV_INT8
+                                                                    : QZ_KV_F16;
     x->users = 1;
     x->ctx = j->shape->max_position < 4096 ? j->shape->max_position : 4096;
     QZ_TRY(qz_plan_number(r->users, "users", 1000000, &x->users, err));
@@ -206,6 +223,7 @@ qz_status qz_check_memory(qz_check_job *j, qz_error *err) {
     x->kv_bytes = kv.bytes;
     double share = r->reserve / 100, bytes = 0;
     if (r->reserve < 0) qz_pick_budget(j->card, j->target.engine, &share, &bytes);
-    x->budget = (uint64_t)(((double)qz_hardware_bytes(j->card) * (1.0 - share) - bytes) * (double)(j->target.tp ? j->target.tp : 1));
+    x->budget = (uint64_t)(((double)qz_hardware_bytes(j->card) * (1.0 - share) - bytes) *
+                           (double)(j->target.tp ? j->target.tp : 1));
     return QZ_OK;
 }

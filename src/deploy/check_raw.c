@@ -1,4 +1,5 @@
-/* check of a GGUF file whose architecture is none of ours: everything that needs no architecture, and a note of what that leaves out. */
+/* check of a GGUF file whose architecture is none of ours: everything that needs no architecture, and a note of what
+ * that leaves out. */
 #include "artifacts/gguf_ftypes.h"
 #include "artifacts/raw.h"
 #include "base/io.h"
@@ -10,9 +11,11 @@
 static void facts_of(qz_check_job *j, const qz_raw *r) {
     const qz_gguf *g = &r->gguf;
     uint64_t ftype = QZ_FTYPE_COUNT;
-    if (qz_gguf_key(g, "general.file_type") && qz_gguf_u64(g, "general.file_type", false, &ftype, &(qz_error){0}) == QZ_OK)
+    if (qz_gguf_key(g, "general.file_type") &&
+        qz_gguf_u64(g, "general.file_type", false, &ftype, &(qz_error){0}) == QZ_OK)
         for (int i = 0; i < QZ_FTYPE_COUNT; i++)
-            if ((uint64_t)qz_ftype_get((qz_ftype)i)->file_type == ftype) j->facts.level = qz_ftype_get((qz_ftype)i)->name;
+            if ((uint64_t)qz_ftype_get((qz_ftype)i)->file_type == ftype)
+                j->facts.level = qz_ftype_get((qz_ftype)i)->name;
     j->facts.imatrix = qz_gguf_key(g, "quantize.imatrix.file") || qz_gguf_key(g, "quantize.imatrix.entries_count");
     j->facts.provenance = j->facts.provenance || qz_gguf_key(g, "general.quantized_by");
     j->facts.params = r->elems;
@@ -33,14 +36,18 @@ static qz_status check_values(qz_check_job *j, const qz_raw *r, qz_error *err) {
         const qz_raw_tensor *t = &r->tensors[i];
         if (t->decodes >= QZ_TYPE_COUNT || t->n_dims == 0 || t->data == NULL) continue;
         const size_t cols = (size_t)t->dims[t->n_dims - 1];
-        const qz_tensor_view v = {.name = t->name, .type = t->decodes, .rows = cols ? (size_t)t->elems / cols : 0, .cols = cols, .data = t->data,
+        const qz_tensor_view v = {.name = t->name, .type = t->decodes, .rows = cols ? (size_t)t->elems / cols : 0,
+                                  .cols = cols, .data = t->data,
                                   .bytes = (size_t)t->bytes};
         scale = qz_check_bad_scale(j, &v);
     }
     if (j->o.deep) return QZ_OK; /* qz_artifact_verify has decoded them */
     QZ_TRY(qz_raw_nonfinite(r, &bad, &element, &read, err));
-    if (bad < r->n) qz_check_add(&j->f, "CHK-NONFINITE", r->tensors[bad].name, "element %llu is not finite", (unsigned long long)element);
-    else if (read < r->n) qz_check_add(&j->f, "CHK-SCAN", "", "%zu of %zu tensors are of types that are not decoded", r->n - read, r->n);
+    if (bad < r->n)
+        qz_check_add(&j->f, "CHK-NONFINITE", r->tensors[bad].name, "element %llu is not finite",
+                     (unsigned long long)element);
+    else if (read < r->n)
+        qz_check_add(&j->f, "CHK-SCAN", "", "%zu of %zu tensors are of types that are not decoded", r->n - read, r->n);
     return QZ_OK;
 }
 
@@ -49,10 +56,13 @@ qz_status qz_check_raw(qz_check_job *j, qz_error *err) {
     QZ_TRY(qz_raw_open(j->path, &r, err));
     facts_of(j, &r);
     j->foreign = qz_arena_strdup(&j->arena, r.architecture);
-    qz_status st = j->foreign ? check_values(j, &r, err) : qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", j->path);
+    qz_status st = j->foreign ? check_values(j, &r, err)
+                              : qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", j->path);
     const qz_target *t = &j->target;
-    qz_check_add(&j->f, "CHK-ARCH", "general.architecture", "%s; not checked: names and shapes of its tensors, unread keys, KV cache and memory%s%s%s",
-                 qz_raw_reason(&r, &j->operand.fault), t->engine == QZ_RUNTIME_NONE ? ", engines" : ", the rules of --engine", t->tp > 1 ? ", --tp" : "",
+    qz_check_add(&j->f, "CHK-ARCH", "general.architecture",
+                 "%s; not checked: names and shapes of its tensors, unread keys, KV cache and memory%s%s%s",
+                 qz_raw_reason(&r, &j->operand.fault),
+                 t->engine == QZ_RUNTIME_NONE ? ", engines" : ", the rules of --engine", t->tp > 1 ? ", --tp" : "",
                  j->has_wanted ? ", --to" : "");
     qz_raw_release(&r);
     return st;

@@ -1,8 +1,8 @@
 /* Scales that are wrong and look like scales: of another size than their neighbours', or of another sign or size than
  * the source's. Judged by the decoded values in chunks of a row, so that it holds for every format.
- *   size:   log2 of a chunk's root mean square without its largest values, less the median of its row and of its column.
- *           A wrong exponent moves one chunk away from both; a heavy value, a small row or a loud column of a healthy
- *           model does not.
+ *   size:   log2 of a chunk's root mean square without its largest values, less the median of its row and of its
+ *           column. A wrong exponent moves one chunk away from both; a heavy value, a small row or a loud column of a
+ *           healthy model does not.
  *   source: the same of the ratio of both sizes (so scales that AWQ moved between operations cancel), and the sign of
  *           the product of both. Sees a factor of two, and a flipped sign, which nothing else shows. */
 #include "artifacts/diff.h"
@@ -218,7 +218,9 @@ static qz_status scan(scanner *s, qz_error *err) {
     }
     qz_progress_end(s->j->run);
     if (st == QZ_OK && s->source && s->compared == 0)
-        qz_check_add(&s->j->f, "CHK-SOURCE", "", "nothing could be compared with '%s': none of its tensors has a name and a shape that are here", s->j->o.against);
+        qz_check_add(&s->j->f, "CHK-SOURCE", "",
+                     "nothing could be compared with '%s': none of its tensors has a name and a shape that are here",
+                     s->j->o.against);
     qz_free(s->x);
     qz_free(s->y);
     return st;

@@ -9,24 +9,27 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is read without --deep: files up to OPEN_LIMIT are opened whole (GGUF always: it is mapped), and of their values and
- * block scales about so many, spread evenly. */
+/* What is read without --deep: files up to OPEN_LIMIT are opened whole (GGUF always: it is mapped), and of their values
+ * and block scales about so many, spread evenly. */
 #define OPEN_LIMIT ((uint64_t)2 << 30)
 enum { VALUES = QZ_CHECK_VALUES, SCALES = 2 << 20 };
 static const double FP16_MAX = 65504;
 
 typedef struct { const char *type; size_t offset; bool may_be_negative; } block_scale;
-/* Where a block's float16 scales lie, and the sign that they can have: encoders that search put the sign of the largest value
- * into the scale of symmetric types; K types with unsigned sub-scales have none to give (formats/ggml-quants.md). */
+/* Where a block's float16 scales lie, and the sign that they can have: encoders that search put the sign of the largest
+ * value into the scale of symmetric types; K types with unsigned sub-scales have none to give
+ * (formats/ggml-quants.md). */
 static const block_scale block_scales[] = {
-    {"q8_0", 0, true}, {"q4_0", 0, true}, {"q5_0", 0, true}, {"q4_1", 0, true}, {"q5_1", 0, true}, {"q4_k", 0, false}, {"q4_k", 2, false},
-    {"q5_k", 0, false}, {"q5_k", 2, false}, {"q2_k", 80, false}, {"q2_k", 82, false}, {"q3_k", 108, true}, {"q6_k", 208, true},
+    {"q8_0", 0, true}, {"q4_0", 0, true}, {"q5_0", 0, true}, {"q4_1", 0, true}, {"q5_1", 0, true}, {"q4_k", 0, false},
+    {"q4_k", 2, false}, {"q5_k", 0, false}, {"q5_k", 2, false}, {"q2_k", 80, false}, {"q2_k", 82, false},
+    {"q3_k", 108, true}, {"q6_k", 208, true},
 };
 
 bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t) {
     if (t->type >= QZ_TYPE_COUNT || t->data == NULL) return false;
     const qz_type_info *info = qz_type_get(t->type);
-    const size_t blocks = t->bytes / info->bytes, step = j->o.deep || j->weight_files / 18 < SCALES ? 1 : (size_t)(j->weight_files / 18 / SCALES);
+    const size_t blocks = t->bytes / info->bytes,
+                 step = j->o.deep || j->weight_files / 18 < SCALES ? 1 : (size_t)(j->weight_files / 18 / SCALES);
     for (size_t k = 0; k < sizeof block_scales / sizeof block_scales[0]; k++) {
         if (strcmp(block_scales[k].type, info->name) != 0) continue;
         for (size_t b = 0; b < blocks; b += step) {
@@ -34,7 +37,8 @@ bool qz_check_bad_scale(qz_check_job *j, const qz_tensor_view *t) {
             memcpy(&h, (const uint8_t *)t->data + b * info->bytes + block_scales[k].offset, 2);
             float s = qz_f16_to_f32(h);
             if (isfinite(s) && (s >= 0 || block_scales[k].may_be_negative)) continue;
-            qz_check_add(&j->f, "CHK-SCALE", t->name, "block %zu (row %zu) of %s: scale %g", b, b / (t->cols / info->elems), info->name, (double)s);
+            qz_check_add(&j->f, "CHK-SCALE", t->name, "block %zu (row %zu) of %s: scale %g", b,
+                         b / (t->cols / info->elems), info->name, (double)s);
             return true;
         }
     }
@@ -45,22 +49,28 @@ static bool bad_code_scale(const qz_tensor_view *t, qz_findings *f) {
     size_t row, group;
     float s;
     if (!t->coded->ops->bad_scale || !t->coded->ops->bad_scale(t->coded, &row, &group, &s)) return false;
-    qz_check_add(f, "CHK-SCALE", t->name, "row %zu, group %zu: scale %g%s", row, group, (double)s, s == 0 ? " in a group whose codes differ from its zero point" : "");
+    qz_check_add(f, "CHK-SCALE", t->name, "row %zu, group %zu: scale %g%s", row, group, (double)s,
+                 s == 0 ? " in a group whose codes differ from its zero point" : "");
     return true;
 }
 
 static bool is_norm(const qz_tensor_view *t) { return strstr(t->name, "norm") != NULL; }
-static bool is_float(const qz_tensor_view *t) { return t->type == QZ_TYPE_F32 || t->type == QZ_TYPE_F16 || t->type == QZ_TYPE_BF16; }
+static bool is_float(const qz_tensor_view *t) {
+    return t->type == QZ_TYPE_F32 || t->type == QZ_TYPE_F16 || t->type == QZ_TYPE_BF16;
+}
 
 /* Values of a sample of rows: finite? largest magnitude of float tensors. */
-static void scan_values(qz_check_job *j, const qz_tensor_view *t, size_t budget, float *x, double *largest, const char **where) {
-    size_t rows = qz_max_size(1, budget / qz_max_size(1, t->cols)), step = j->o.deep || rows >= t->rows ? 1 : t->rows / rows;
+static void scan_values(qz_check_job *j, const qz_tensor_view *t, size_t budget, float *x, double *largest,
+                        const char **where) {
+    size_t rows = qz_max_size(1, budget / qz_max_size(1, t->cols)),
+           step = j->o.deep || rows >= t->rows ? 1 : t->rows / rows;
     for (size_t r = 0; r < t->rows; r += step) {
         qz_tensor_decode(t, r, 1, x);
         for (size_t c = 0; c < t->cols; c++) {
             double v = fabs((double)x[c]);
             if (!isfinite(v)) {
-                if (!j->o.deep) qz_check_add(&j->f, "CHK-NONFINITE", t->name, "row %zu, column %zu: %g", r, c, (double)x[c]);
+                if (!j->o.deep)
+                    qz_check_add(&j->f, "CHK-NONFINITE", t->name, "row %zu, column %zu: %g", r, c, (double)x[c]);
                 return; /* deep: qz_artifact_verify has said it */
             }
             if (v > *largest && is_float(t)) *largest = v, *where = t->name;
@@ -73,13 +83,16 @@ static void check_precision(qz_check_job *j) {
     bool quantized = j->spec.kind != QZ_DEPLOY_FLOAT;
     for (size_t i = 0; i < m->n_tensors && quantized; i++) {
         if (!is_norm(&m->tensors[i]) || is_float(&m->tensors[i])) continue;
-        qz_check_add(&j->f, "CHK-KEEP", m->tensors[i].name, "a norm is stored as %s", m->tensors[i].type < QZ_TYPE_COUNT ? qz_type_get(m->tensors[i].type)->name : "integer groups");
+        qz_check_add(&j->f, "CHK-KEEP", m->tensors[i].name, "a norm is stored as %s",
+                     m->tensors[i].type < QZ_TYPE_COUNT ? qz_type_get(m->tensors[i].type)->name : "integer groups");
         break;
     }
     if (!quantized || m->embed == NULL || is_float(m->embed)) return;
     const qz_type linears = qz_model_linear(m)->type;
     double bits = m->embed->type < QZ_TYPE_COUNT ? qz_type_bpw(m->embed->type) : 4;
-    if (!j->gguf) qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "the embedding is quantized in a %s folder", qz_deploy_get(j->spec.kind)->name);
+    if (!j->gguf)
+        qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "the embedding is quantized in a %s folder",
+                     qz_deploy_get(j->spec.kind)->name);
     else if (m->head == m->embed && bits < 6 && linears < QZ_TYPE_COUNT && qz_type_bpw(linears) >= bits)
         qz_check_add(&j->f, "CHK-KEEP", m->embed->name, "embedding and output head in one, at %.4g bits", bits);
 }
@@ -94,16 +107,24 @@ static void check_leftovers(qz_check_job *j) {
     qz_leftovers_names(m, QZ_LEFT_PART, &names);
     qz_leftovers_keys(m, &keys);
     if (parts)
-        qz_check_add(&j->f, QZ_CODE_UNUSED, config, "nothing uses %zu stored tensor%s: %s%s%s", parts, qz_plural(parts), names.ptr ? names.ptr : "", keys.len ? "; they are used with " : "",
-                     keys.len ? keys.ptr : "");
+        qz_check_add(&j->f, QZ_CODE_UNUSED, config, "nothing uses %zu stored tensor%s: %s%s%s", parts, qz_plural(parts),
+                     names.ptr ? names.ptr : "", keys.len ? "; they are used with " : "", keys.len ? keys.ptr : "");
     if (m->n_left > parts)
-        qz_check_add(&j->f, "MOD-DROPPED", "", "buffers %zu, copies of the tied embedding %zu, biases of zeros %zu", qz_leftovers_count(m, QZ_LEFT_BUFFER),
-                     qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS));
-    if (m->head_untied) qz_check_add(&j->f, "MOD-HEAD", "lm_head.weight", "the configuration ties the output matrix, and another one is stored");
-    if (k->n_refused) qz_check_add(&j->f, QZ_CODE_KEYS, config, "%u key%s not read and would change the model: %s", k->n_refused, k->n_refused == 1 ? " is" : "s are", k->refused);
-    if (k->n_noted) qz_check_add(&j->f, "MOD-IGNORED", config, "%u key%s not read: %s", k->n_noted, k->n_noted == 1 ? " is" : "s are", k->noted);
+        qz_check_add(&j->f, "MOD-DROPPED", "", "buffers %zu, copies of the tied embedding %zu, biases of zeros %zu",
+                     qz_leftovers_count(m, QZ_LEFT_BUFFER), qz_leftovers_count(m, QZ_LEFT_TWIN),
+                     qz_leftovers_count(m, QZ_LEFT_ZEROS));
+    if (m->head_untied)
+        qz_check_add(&j->f, "MOD-HEAD", "lm_head.weight",
+                     "the configuration ties the output matrix, and another one is stored");
+    if (k->n_refused)
+        qz_check_add(&j->f, QZ_CODE_KEYS, config, "%u key%s not read and would change the model: %s", k->n_refused,
+                     k->n_refused == 1 ? " is" : "s are", k->refused);
+    if (k->n_noted)
+        qz_check_add(&j->f, "MOD-IGNORED", config, "%u key%s not read: %s", k->n_noted,
+                     k->n_noted == 1 ? " is" : "s are", k->noted);
     if (k->n_absent)
-        qz_check_add(&j->f, "MOD-ABSENT", config, "%u key%s absent, defaults of the family used: %s", k->n_absent, k->n_absent == 1 ? "" : "s", k->absent);
+        qz_check_add(&j->f, "MOD-ABSENT", config, "%u key%s absent, defaults of the family used: %s", k->n_absent,
+                     k->n_absent == 1 ? "" : "s", k->absent);
     for (size_t i = 0; i < m->n_doubts; i++) qz_check_add(&j->f, "CHK-FLAGS", config, "%s", m->doubts[i]);
     qz_str_release(&names);
     qz_str_release(&keys);
@@ -114,13 +135,15 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
     size_t cols = 1, weights = 1, scales = 0;
     double largest = 0;
     const char *where = NULL;
-    for (size_t i = 0; i < m->n_tensors; i++) cols = qz_max_size(cols, m->tensors[i].cols), weights += m->tensors[i].rows * m->tensors[i].cols;
+    for (size_t i = 0; i < m->n_tensors; i++)
+        cols = qz_max_size(cols, m->tensors[i].cols), weights += m->tensors[i].rows * m->tensors[i].cols;
     float *x = qz_alloc_array(cols, sizeof *x);
     if (x) {
         qz_progress_begin(j->run);
         for (size_t i = 0; i < m->n_tensors; i++) {
             const qz_tensor_view *t = &m->tensors[i];
-            if (scales == 0) scales += t->coded ? bad_code_scale(t, &j->f) : qz_check_bad_scale(j, t); /* the first is enough */
+            /* the first is enough */
+            if (scales == 0) scales += t->coded ? bad_code_scale(t, &j->f) : qz_check_bad_scale(j, t);
             double share = (double)t->rows * (double)t->cols / (double)weights;
             scan_values(j, t, (size_t)(share * VALUES), x, &largest, &where);
             if (j->o.deep && t->data) qz_map_forget(t->data, t->bytes);
@@ -132,15 +155,19 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
     qz_free(x);
     if (!ok) return qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", j->path);
     if (largest > FP16_MAX / 8 && !j->gguf)
-        qz_check_add(&j->f, "CHK-FP16", where, "|value| up to %.6g, %s float16's 65504", largest, largest > FP16_MAX ? "beyond" : "above an eighth of");
+        qz_check_add(&j->f, "CHK-FP16", where, "|value| up to %.6g, %s float16's 65504", largest,
+                     largest > FP16_MAX ? "beyond" : "above an eighth of");
     return QZ_OK;
 }
 
-static bool float8(const qz_check_job *j) { return j->spec.kind == QZ_DEPLOY_FP8 || j->spec.kind == QZ_DEPLOY_FP8_BLOCK; }
+static bool float8(const qz_check_job *j) {
+    return j->spec.kind == QZ_DEPLOY_FP8 || j->spec.kind == QZ_DEPLOY_FP8_BLOCK;
+}
 
 /* Formats and families that qz_artifact_open knows. */
 static bool readable(const qz_check_job *j) {
-    return j->shape->runs && (j->spec.kind == QZ_DEPLOY_FLOAT || j->spec.kind == QZ_DEPLOY_AWQ || j->spec.kind == QZ_DEPLOY_GPTQ || j->spec.kind == QZ_DEPLOY_BNB || float8(j));
+    return j->shape->runs && (j->spec.kind == QZ_DEPLOY_FLOAT || j->spec.kind == QZ_DEPLOY_AWQ ||
+                              j->spec.kind == QZ_DEPLOY_GPTQ || j->spec.kind == QZ_DEPLOY_BNB || float8(j));
 }
 
 /* Scales of one number, as the files hold them (qz_artifact_open has spread them over rows or blocks by now). */
@@ -160,7 +187,8 @@ static bool weights_listed(qz_check_job *j) {
         const char *name = json_string_value(json_object_get(file, "name"));
         if (name && (qz_str_ends(name, ".safetensors") || qz_str_ends(name, ".gguf"))) return true;
     }
-    qz_check_add(&j->f, "CHK-HASH", "files", "the manifest lists no file of weights: nothing says that they are what was written");
+    qz_check_add(&j->f, "CHK-HASH", "files",
+                 "the manifest lists no file of weights: nothing says that they are what was written");
     return false;
 }
 
@@ -185,7 +213,8 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     }
     check_leftovers(j);
     check_precision(j);
-    if (j->spec.kind != QZ_DEPLOY_GGUF && j->spec.kind != QZ_DEPLOY_FLOAT) { /* fused sets as stored; GGUF engines fuse nothing */
+    /* fused sets as stored; GGUF engines fuse nothing */
+    if (j->spec.kind != QZ_DEPLOY_GGUF && j->spec.kind != QZ_DEPLOY_FLOAT) {
         QZ_TRY(qz_deploy_shape_model(j->model, &j->arena, &j->deploy, err));
         j->deploy.dtype = j->dtype;
         if (j->folder) QZ_TRY(fused_scales(j, err));

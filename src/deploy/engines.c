@@ -4,15 +4,18 @@
 #include <strings.h>
 
 static const qz_runtime_info engines[QZ_RUNTIME_COUNT] = {
-#define QZ_RUNTIME(id, name, title, version, date, confirmed, source) [QZ_RUNTIME_##id] = {name, title, version, date, confirmed, source},
+#define QZ_RUNTIME(id, name, title, version, date, confirmed, source) \
+    [QZ_RUNTIME_##id] = {name, title, version, date, confirmed, source},
 #include "deploy/engines.def"
 };
 static const qz_deploy_info kinds[QZ_DEPLOY_COUNT] = {
-#define QZ_DEPLOY(id, name, title, bits, grouped, groups, contract) [QZ_DEPLOY_##id] = {name, title, bits, grouped, groups, contract},
+#define QZ_DEPLOY(id, name, title, bits, grouped, groups, contract) \
+    [QZ_DEPLOY_##id] = {name, title, bits, grouped, groups, contract},
 #include "deploy/engines.def"
 };
 static const qz_loads loads[] = {
-#define QZ_LOADS(kind, engine, how, cc, native, note) {QZ_DEPLOY_##kind, QZ_RUNTIME_##engine, QZ_##how, cc, native, note},
+#define QZ_LOADS(kind, engine, how, cc, native, note) \
+    {QZ_DEPLOY_##kind, QZ_RUNTIME_##engine, QZ_##how, cc, native, note},
 #include "deploy/engines.def"
 };
 
@@ -28,11 +31,15 @@ const qz_loads *qz_loads_get(qz_deploy d, qz_runtime e) {
 qz_status qz_runtime_find(const char *name, qz_runtime *out, qz_error *err) {
     qz_near near = {.word = name};
     for (int i = 0; i < QZ_RUNTIME_COUNT; i++) {
-        if (strcasecmp(engines[i].name, name) == 0 || strcasecmp(engines[i].title, name) == 0) return *out = (qz_runtime)i, QZ_OK;
+        if (strcasecmp(engines[i].name, name) == 0 || strcasecmp(engines[i].title, name) == 0)
+            return *out = (qz_runtime)i, QZ_OK;
         (void)qz_near_see(&near, engines[i].name);
     }
-    return qz_fail(err, QZ_EUSAGE, "unknown engine '%s': nearest known is '%s'; known are vllm, sglang, tgi, tensorrt-llm, transformers, llama.cpp, ollama, "
-                   "lm-studio, mlx", name, near.best);
+    return qz_fail(err, QZ_EUSAGE,
+                   "unknown engine '%s': nearest known is '%s'; known are vllm, sglang, tgi, tensorrt-llm, "
+                   "transformers, llama.cpp, ollama, "
+                   "lm-studio, mlx",
+                   name, near.best);
 }
 
 qz_deploy qz_deploy_by_name(const char *name) {

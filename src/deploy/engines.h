@@ -1,5 +1,5 @@
-/* Engines, kinds of artifacts and which loads which: rows of engines.def, each with version, date and source. A pair without a
- * row is unknown, and is said to be.
+/* Engines, kinds of artifacts and which loads which: rows of engines.def, each with version, date and source. A pair
+ * without a row is unknown, and is said to be.
  * qz_runtime e; qz_runtime_find("vllm", &e, err); const qz_loads *l = qz_loads_get(QZ_DEPLOY_AWQ, e); (NULL: unknown).
  * Static tables, nothing to free. Source: formats/engines.md. */
 #ifndef QZ_DEPLOY_ENGINES_H

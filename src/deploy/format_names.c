@@ -4,7 +4,8 @@
 
 enum { QZ_LEVEL_NONE = QZ_LEVEL_COUNT };
 static const struct { const char *name; qz_deploy kind; qz_level released; bool method, begins; } rows[] = {
-#define QZ_FORMAT_NAME(name, kind, released, method, begins) {name, QZ_DEPLOY_##kind, (qz_level)QZ_LEVEL_##released, method, begins},
+#define QZ_FORMAT_NAME(name, kind, released, method, begins) \
+    {name, QZ_DEPLOY_##kind, (qz_level)QZ_LEVEL_##released, method, begins},
 #include "deploy/format_names.def"
 #undef QZ_FORMAT_NAME
 };

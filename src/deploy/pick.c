@@ -76,10 +76,16 @@ typedef struct {
 static unsigned hardware_class(const qz_hardware *h) {
     if (strcmp(h->kind, "mac") == 0) return HARDWARE_MAC;
     if (strcmp(h->kind, "gpu") != 0) return HARDWARE_CPU;
-    return strcmp(h->vendor, "nvidia") == 0 ? HARDWARE_NVIDIA : strcmp(h->vendor, "amd") == 0 ? HARDWARE_AMD : HARDWARE_OTHER;
+    return strcmp(h->vendor, "nvidia") == 0 ? HARDWARE_NVIDIA
+           : strcmp(h->vendor, "amd") == 0  ? HARDWARE_AMD
+                                            : HARDWARE_OTHER;
 }
-static bool is_llama(qz_runtime e) { return e == QZ_RUNTIME_LLAMA_CPP || e == QZ_RUNTIME_OLLAMA || e == QZ_RUNTIME_LM_STUDIO; }
-static bool is_card(unsigned hardware) { return hardware == HARDWARE_NVIDIA || hardware == HARDWARE_AMD || hardware == HARDWARE_OTHER; }
+static bool is_llama(qz_runtime e) {
+    return e == QZ_RUNTIME_LLAMA_CPP || e == QZ_RUNTIME_OLLAMA || e == QZ_RUNTIME_LM_STUDIO;
+}
+static bool is_card(unsigned hardware) {
+    return hardware == HARDWARE_NVIDIA || hardware == HARDWARE_AMD || hardware == HARDWARE_OTHER;
+}
 
 void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double *reserve, double *overhead) {
     const unsigned hardware = hardware_class(h);
@@ -94,8 +100,10 @@ static void set_budget(picking *j) {
 }
 
 static qz_memory_query query(const picking *j, qz_level level, qz_kv_type kv, uint64_t users) {
-    return (qz_memory_query){.shape = j->q->shape, .level = level, .imatrix = true, .kv = {kv, kv}, .users = users, .ctx = j->out->ctx, .capacity = j->out->capacity,
-                             .reserve = j->out->reserve, .overhead = (uint64_t)j->out->overhead, .devices = j->out->gpus};
+    return (qz_memory_query){.shape = j->q->shape, .level = level, .imatrix = true, .kv = {kv, kv}, .users = users,
+                             .ctx = j->out->ctx, .capacity = j->out->capacity,
+                             .reserve = j->out->reserve, .overhead = (uint64_t)j->out->overhead,
+                             .devices = j->out->gpus};
 }
 
 /* "LEVEL/KV[*1]" against the budget. */
@@ -110,7 +118,9 @@ static qz_status fits(const picking *j, const char *text, bool *yes) {
     char kv_name[16];
     (void)snprintf(kv_name, sizeof kv_name, "%.*s", star ? (int)(star - slash - 1) : 15, slash + 1);
     bool released = name && strcmp(name, "released") == 0;
-    if (name == NULL || (released && qz_level_of_release(j->q->shape->released) == QZ_LEVEL_COUNT && j->q->weight_bytes == 0)) return *yes = true, QZ_OK;
+    if (name == NULL ||
+        (released && qz_level_of_release(j->q->shape->released) == QZ_LEVEL_COUNT && j->q->weight_bytes == 0))
+        return *yes = true, QZ_OK;
     if (released) level = qz_level_of_release(j->q->shape->released);
     else QZ_TRY(qz_level_parse(name, &level, j->err));
     QZ_TRY(qz_kv_types_parse(strcmp(kv_name, "$") == 0 ? j->kv : kv_name, &kv, j->err));
@@ -141,16 +151,20 @@ static bool words_hold(const picking *j, const qz_pick_row *r) {
     if ((r->cc_min || r->cc_max) && (cc == 0 || cc < r->cc_min || (r->cc_max && cc > r->cc_max))) return false;
     if (r->native && !qz_hardware_native(q->hardware, r->native)) return false;
     if (r->lacks && qz_hardware_native(q->hardware, r->lacks)) return false;
-    if (j->out->users < r->users_min || (r->users_max && j->out->users > r->users_max) || j->out->loras < r->loras_min || j->out->ctx < r->ctx_min) return false;
+    if (j->out->users < r->users_min || (r->users_max && j->out->users > r->users_max) ||
+        j->out->loras < r->loras_min || j->out->ctx < r->ctx_min)
+        return false;
     if (billions < r->billions_min || (r->billions_max > 0 && billions >= r->billions_max)) return false;
-    return flag_holds(r->released, q->shape->released[0] != 0) && flag_holds(r->given, j->given) && flag_holds(r->beyond, j->out->ctx > q->shape->max_position) &&
-           flag_holds(r->adapter, j->out->loras > 0 || j->workload == WORKLOAD_ADAPTERS) && flag_holds(r->detected, q->detected) && flag_holds(r->gpus, j->out->gpus > 1) &&
+    return flag_holds(r->released, q->shape->released[0] != 0) && flag_holds(r->given, j->given) &&
+           flag_holds(r->beyond, j->out->ctx > q->shape->max_position) &&
+           flag_holds(r->adapter, j->out->loras > 0 || j->workload == WORKLOAD_ADAPTERS) &&
+           flag_holds(r->detected, q->detected) && flag_holds(r->gpus, j->out->gpus > 1) &&
            (r->topic == QZ_PICK_FORMAT || flag_holds(r->offloaded, j->out->offloaded));
 }
 
 static qz_status holds(const picking *j, const qz_pick_row *r, bool *yes) {
-    *yes = words_hold(j, r) && (r->format == NULL || begins(r->format, j->chosen)) && (r->kv == NULL || begins(r->kv, j->kv)) && j->load >= r->load_min &&
-           j->kv_over >= r->kv_over;
+    *yes = words_hold(j, r) && (r->format == NULL || begins(r->format, j->chosen)) &&
+           (r->kv == NULL || begins(r->kv, j->kv)) && j->load >= r->load_min && j->kv_over >= r->kv_over;
     if (*yes && r->fits) QZ_TRY(fits(j, r->fits, yes));
     if (*yes && r->fails) {
         QZ_TRY(fits(j, r->fails, yes));
@@ -171,11 +185,13 @@ static qz_status first(const picking *j, qz_pick_topic topic, const qz_pick_row 
 }
 
 static void flag(picking *j, const qz_pick_row *r) {
-    qz_findings_add(&j->out->flags, &(qz_finding){.code = r->code, .level = r->level, .subject = "", .fix = "", .source = r->source}, "%s", r->result);
+    qz_findings_add(&j->out->flags, &(qz_finding){.code = r->code, .level = r->level, .subject = "", .fix = "",
+                                                  .source = r->source}, "%s", r->result);
 }
 
 /* ---- words and defaults ---- */
-static qz_status word(const char *text, const char *const *known, unsigned n, const char *what, unsigned *out, qz_error *err) {
+static qz_status word(const char *text, const char *const *known, unsigned n, const char *what, unsigned *out,
+                      qz_error *err) {
     qz_near near = {.word = text};
     for (unsigned i = 0; i < n; i++) {
         if (strcasecmp(known[i], text) == 0) return *out = i, QZ_OK;
@@ -183,7 +199,8 @@ static qz_status word(const char *text, const char *const *known, unsigned n, co
     }
     qz_str all = {0};
     for (unsigned i = 0; i < n; i++) qz_str_printf(&all, "%s%s", i ? ", " : "", known[i]);
-    qz_status st = qz_fail(err, QZ_EUSAGE, "unknown %s '%s': nearest known is '%s'; known are %s", what, text, near.best, all.ptr ? all.ptr : "");
+    qz_status st = qz_fail(err, QZ_EUSAGE, "unknown %s '%s': nearest known is '%s'; known are %s", what, text,
+                           near.best, all.ptr ? all.ptr : "");
     qz_str_release(&all);
     return st;
 }
@@ -191,21 +208,28 @@ static qz_status word(const char *text, const char *const *known, unsigned n, co
 static qz_status begin(picking *j) {
     const qz_pick_query *q = j->q;
     qz_pick_answer *o = j->out;
-    *o = (qz_pick_answer){.level = QZ_LEVEL_COUNT, .kv_type = QZ_KV_TYPE_COUNT, .users = q->users ? q->users : 1, .loras = q->loras, .gpus = q->gpus ? q->gpus : 1};
+    *o = (qz_pick_answer){.level = QZ_LEVEL_COUNT, .kv_type = QZ_KV_TYPE_COUNT, .users = q->users ? q->users : 1,
+                          .loras = q->loras, .gpus = q->gpus ? q->gpus : 1};
     o->ctx = q->ctx ? q->ctx : q->shape->max_position && q->shape->max_position < 4096 ? q->shape->max_position : 4096;
     o->flags.arena = j->arena;
     QZ_TRY(word(q->workload ? q->workload : "chat", workloads, N_WORKLOADS, "workload", &j->workload, j->err));
-    QZ_TRY(word(q->tolerance ? q->tolerance : "balanced", tolerances, N_TOLERANCES, "tolerance", &j->tolerance, j->err));
+    QZ_TRY(
+        word(q->tolerance ? q->tolerance : "balanced", tolerances, N_TOLERANCES, "tolerance", &j->tolerance, j->err));
     o->workload = workloads[j->workload];
     o->tolerance = tolerances[j->tolerance];
     o->capacity = qz_hardware_bytes(q->hardware);
-    if (o->capacity == 0) return qz_fail(j->err, QZ_EUSAGE, "the memory of '%s' is not known: give --memory SIZE, for example --memory 24GB", q->hardware->name);
+    if (o->capacity == 0)
+        return qz_fail(j->err, QZ_EUSAGE,
+                       "the memory of '%s' is not known: give --memory SIZE, for example --memory 24GB",
+                       q->hardware->name);
     o->float_bytes = 2 * q->shape->params;
     j->hardware = hardware_class(q->hardware);
     j->given = q->engine != QZ_RUNTIME_NONE;
     j->engine = j->given ? q->engine : budgets[j->hardware].engine;
     if (j->other != QZ_RUNTIME_NONE) j->engine = j->other;
-    else if (j->hardware == HARDWARE_AMD && !j->given && !qz_hardware_native(q->hardware, "fp8")) j->engine = QZ_RUNTIME_LLAMA_CPP; /* consumer cards */
+    /* consumer cards */
+    else if (j->hardware == HARDWARE_AMD && !j->given && !qz_hardware_native(q->hardware, "fp8"))
+        j->engine = QZ_RUNTIME_LLAMA_CPP;
     set_budget(j);
     return QZ_OK;
 }
@@ -216,9 +240,12 @@ static qz_status preflight(const picking *j, const char *name, qz_level level, c
     const unsigned cc = j->q->hardware->capability > 0 ? (unsigned)j->q->hardware->capability : 0;
     qz_deploy_spec spec;
     qz_deploy_spec_level(name, level < QZ_LEVEL_COUNT ? level : qz_level_of_release(name), &spec);
-    if (cc && cc < 80 && (spec.kind == QZ_DEPLOY_AWQ || spec.kind == QZ_DEPLOY_GPTQ || spec.kind == QZ_DEPLOY_BNB)) spec.dtype = "float16"; /* their kernels compute in it */
+    /* their kernels compute in it */
+    if (cc && cc < 80 && (spec.kind == QZ_DEPLOY_AWQ || spec.kind == QZ_DEPLOY_GPTQ || spec.kind == QZ_DEPLOY_BNB))
+        spec.dtype = "float16";
     const char *quantized = kv && strcmp(kv, "-") != 0 && strcmp(kv, "f16") != 0 && strcmp(kv, "bf16") != 0 ? kv : NULL;
-    const qz_target t = {.engine = j->engine, .tp = (unsigned)j->out->gpus, .cc = cc, .kv = quantized, .lora = j->out->loras > 0};
+    const qz_target t = {.engine = j->engine, .tp = (unsigned)j->out->gpus, .cc = cc, .kv = quantized,
+                         .lora = j->out->loras > 0};
     QZ_TRY(qz_deploy_shape_of(j->q->shape, j->q->dtype ? j->q->dtype : "bfloat16", j->arena, &shape, j->err));
     return qz_preflight(&shape, &spec, &t, f, j->err);
 }
@@ -244,7 +271,8 @@ static qz_status choose_level(picking *j, const qz_pick_row *r) {
 
 /* As it is released, a model runs where its format loads: the hardware's usual engine, else the first that takes it. */
 static void released_engine(picking *j) {
-    static const qz_runtime order[] = {QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP, QZ_RUNTIME_TRANSFORMERS};
+    static const qz_runtime order[] = {QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP,
+                                       QZ_RUNTIME_TRANSFORMERS};
     const qz_deploy kind = qz_deploy_of_level(j->q->shape->released);
     const qz_loads *usual = qz_loads_get(kind, j->engine);
     const bool card = is_card(j->hardware);
@@ -266,14 +294,19 @@ static qz_status pick_format(picking *j) {
         const qz_memory_query least = query(j, QZ_LEVEL_GGUF_Q2_K, QZ_KV_Q8_0, 1); /* what the rules' last rows try */
         o->refused = true;
         if (qz_memory_plan(&least, &m, &(qz_error){0}) == QZ_OK && !m.fits) {
-            o->refusal = qz_arena_printf(j->arena, "nothing fits %s: gguf:Q2_K, the smallest that the rules know, takes %.2f GB of %.2f GB usable; a smaller model, or more memory", j->q->hardware->name,
-                                         (double)m.total_buffers / 1e9, (double)m.usable / 1e9);
-            qz_findings_add(&o->flags, &(qz_finding){"PICK-ROOM", QZ_FINDING_ERROR, "", NULL, "", "pick.def"}, "nothing fits");
+            o->refusal = qz_arena_printf(j->arena,
+                                         "nothing fits %s: gguf:Q2_K, the smallest that the rules know, takes %.2f GB "
+                                         "of %.2f GB usable; a smaller model, or more memory",
+                                         j->q->hardware->name, (double)m.total_buffers / 1e9, (double)m.usable / 1e9);
+            qz_findings_add(&o->flags, &(qz_finding){"PICK-ROOM", QZ_FINDING_ERROR, "", NULL, "", "pick.def"},
+                                                     "nothing fits");
             return o->refusal ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
         }
-        o->refusal = qz_arena_printf(j->arena, "no rule holds for %s on %s: which format works there is unknown%s", qz_runtime_label(j->engine, label), j->q->hardware->name,
+        o->refusal = qz_arena_printf(j->arena, "no rule holds for %s on %s: which format works there is unknown%s",
+                                     qz_runtime_label(j->engine, label), j->q->hardware->name,
                                      j->given ? ", or nothing fits; leave --engine out to see other ways" : "");
-        qz_findings_add(&o->flags, &(qz_finding){"PICK-UNKNOWN", QZ_FINDING_WARN, "", NULL, "", "pick.def"}, "no rule holds: unknown");
+        qz_findings_add(&o->flags, &(qz_finding){"PICK-UNKNOWN", QZ_FINDING_WARN, "", NULL, "", "pick.def"},
+                                                 "no rule holds: unknown");
         return QZ_OK;
     }
     if (r->engine && j->other == QZ_RUNTIME_NONE) j->engine = (qz_runtime)(r->engine - 1);
@@ -339,11 +372,16 @@ static qz_status measure(picking *j) {
     if (!o->offloaded) return QZ_OK;
     const uint64_t system = j->q->system_bytes ? j->q->system_bytes : 32000000000u;
     const double usable = (double)o->capacity * (1 - o->reserve);
-    QZ_TRY(qz_split_plan(&(qz_split_query){j->q->shape, o->level, q.kv, 0, (uint64_t)usable, (uint64_t)o->overhead}, &o->split, j->err));
+    QZ_TRY(qz_split_plan(&(qz_split_query){j->q->shape, o->level, q.kv, 0, (uint64_t)usable, (uint64_t)o->overhead},
+                         &o->split, j->err));
     if ((double)o->split.system_bytes > 0.8 * (double)system) {
         o->refused = true;
-        o->refusal = qz_arena_printf(j->arena, "%.1f GB would lie in system memory, of %.1f GB there: take a smaller model, or give --ram with more", (double)o->split.system_bytes / 1e9, (double)system / 1e9);
-        qz_findings_add(&o->flags, &(qz_finding){"PICK-ROOM", QZ_FINDING_ERROR, "", NULL, "", "C-139"}, "card and system memory together do not hold it");
+        o->refusal = qz_arena_printf(j->arena,
+                                     "%.1f GB would lie in system memory, of %.1f GB there: take a smaller model, or "
+                                     "give --ram with more",
+                                     (double)o->split.system_bytes / 1e9, (double)system / 1e9);
+        qz_findings_add(&o->flags, &(qz_finding){"PICK-ROOM", QZ_FINDING_ERROR, "", NULL, "", "C-139"},
+                                                 "card and system memory together do not hold it");
     }
     return QZ_OK;
 }
@@ -371,7 +409,9 @@ static qz_status pick_ladder(picking *j) {
             continue;
         }
         qz_memory_query q = query(j, level, o->kv_type == QZ_KV_TYPE_COUNT ? QZ_KV_F16 : o->kv_type, o->users);
-        if (qz_memory_plan(&q, &m, &(qz_error){0}) != QZ_OK || (!above && (listed || m.weights.bytes <= o->memory.weights.bytes))) continue;
+        if (qz_memory_plan(&q, &m, &(qz_error){0}) != QZ_OK ||
+            (!above && (listed || m.weights.bytes <= o->memory.weights.bytes)))
+            continue;
         qz_str_printf(&s, " -> %s (%.2f GB%s)", name, (double)m.weights.bytes / 1e9, m.fits ? "" : ", does not fit");
         if (m.fits && o->larger == NULL) o->larger = qz_level_get(level)->name;
     }
@@ -402,7 +442,8 @@ static qz_status deploy_text(picking *j) {
     qz_pick_answer *o = j->out;
     char label[64];
     const char *title = o->level == QZ_LEVEL_COUNT ? j->q->shape->released : qz_level_get(o->level)->title;
-    o->deploy = qz_arena_printf(j->arena, "%s%s on %s%s%s%s", o->level == QZ_LEVEL_COUNT ? "as released: " : "", title, qz_runtime_label(j->engine, label), o->offloaded ? ", partial offload" : "",
+    o->deploy = qz_arena_printf(j->arena, "%s%s on %s%s%s%s", o->level == QZ_LEVEL_COUNT ? "as released: " : "", title,
+                                qz_runtime_label(j->engine, label), o->offloaded ? ", partial offload" : "",
                                 strcmp(j->kv, "-") == 0 ? "" : ", KV cache ", strcmp(j->kv, "-") == 0 ? "" : j->kv);
     return o->deploy ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
 }
@@ -425,7 +466,9 @@ static qz_status answer(picking *j) {
     QZ_TRY(first(j, QZ_PICK_REFUSE, &refused));
     if (refused) {
         o->refused = true;
-        o->refusal = refused->beyond ? qz_arena_printf(j->arena, "%llu tokens asked for, the model has %llu: %s", (unsigned long long)o->ctx, (unsigned long long)j->q->shape->max_position, refused->result)
+        o->refusal = refused->beyond ? qz_arena_printf(j->arena, "%llu tokens asked for, the model has %llu: %s",
+                                                       (unsigned long long)o->ctx,
+                                                       (unsigned long long)j->q->shape->max_position, refused->result)
                                      : refused->result;
         o->format = (qz_pick_line){refused, "refused", refused->claim};
         flag(j, refused);
@@ -439,7 +482,8 @@ static qz_status answer(picking *j) {
     QZ_TRY(pick_lists(j));
     QZ_TRY(deploy_text(j));
     const bool released = j->q->shape->released[0] != 0;
-    QZ_TRY(preflight(j, released ? j->q->shape->released : j->chosen, released ? QZ_LEVEL_COUNT : o->level, j->kv, &o->flags));
+    QZ_TRY(preflight(j, released ? j->q->shape->released : j->chosen, released ? QZ_LEVEL_COUNT : o->level, j->kv,
+                     &o->flags));
     return o->flags.failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
 }
 
@@ -458,22 +502,26 @@ static qz_status try_other(const picking *was, const char *level, qz_runtime eng
     picking j = {.q = &q, .out = &o, .arena = was->arena, .err = &why, .instead = level, .other = engine};
     if (kv) q.kv = kv;
     const qz_status st = answer(&j);
-    *taken = st == QZ_OK && !o.refused && first_error(&o.flags) == NULL && (o.memory.fits || o.offloaded || o.level == QZ_LEVEL_COUNT);
+    *taken = st == QZ_OK && !o.refused && first_error(&o.flags) == NULL &&
+             (o.memory.fits || o.offloaded || o.level == QZ_LEVEL_COUNT);
     if (st == QZ_EMEMORY) return qz_fail(was->err, st, "%s", why.text);
     if (*taken) *was->out = o;
     return QZ_OK;
 }
 
 /* Levels behind the rule's, by what they lose; of an engine that is not given also those of others. */
-static const char *const others[] = {"gptq:w4g128", "awq:w4g128", "awq:w4g64", "awq:w4g32", "gptq:w4g32", "gguf:Q4_K_M", "fp8:channel", "int8:w8a8", "gptq:w8g128", "gguf:Q8_0", "bf16"};
-static const qz_runtime engines[] = {QZ_RUNTIME_NONE, QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP, QZ_RUNTIME_TRANSFORMERS};
+static const char *const others[] = {"gptq:w4g128", "awq:w4g128", "awq:w4g64", "awq:w4g32", "gptq:w4g32", "gguf:Q4_K_M",
+                                     "fp8:channel", "int8:w8a8", "gptq:w8g128", "gguf:Q8_0", "bf16"};
+static const qz_runtime engines[] = {QZ_RUNTIME_NONE, QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP,
+                                     QZ_RUNTIME_TRANSFORMERS};
 
 static qz_status walk_others(const picking *was, bool released, bool *taken) {
     const size_t n = sizeof others / sizeof others[0];
     for (size_t e = 0; e < (was->given ? 1 : sizeof engines / sizeof engines[0]) && !*taken; e++) {
         if (e) QZ_TRY(try_other(was, NULL, engines[e], NULL, taken));
         if (!*taken && was->q->kv == NULL) QZ_TRY(try_other(was, NULL, engines[e], "f16", taken));
-        for (size_t i = 0; i < n && !released && !*taken; i++) QZ_TRY(try_other(was, others[i], engines[e], NULL, taken));
+        for (size_t i = 0; i < n && !released && !*taken; i++)
+            QZ_TRY(try_other(was, others[i], engines[e], NULL, taken));
     }
     return QZ_OK;
 }
@@ -491,7 +539,8 @@ static qz_status avoid_errors(const picking *j) {
         j->out->refusal = qz_arena_printf(j->arena, "%s: %s", deploy, e->problem);
         return j->out->refusal ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
     }
-    qz_findings_add(&j->out->flags, &(qz_finding){"PICK-INSTEAD", QZ_FINDING_NOTE, e->code, NULL, "", e->source}, "the rules say %s, which does not work: %s", deploy, e->problem);
+    qz_findings_add(&j->out->flags, &(qz_finding){"PICK-INSTEAD", QZ_FINDING_NOTE, e->code, NULL, "", e->source},
+                                                  "the rules say %s, which does not work: %s", deploy, e->problem);
     return j->out->flags.failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
 }
 

@@ -1,8 +1,11 @@
 /* Chooses format, level, KV type, calibration, validation and recovery ladder for hardware, engine, model and workload.
- * Rules are rows of pick.def: conditions as fields, result, source, what the source said, what holds today. One matcher.
- *   qz_pick_query q = {.shape = s, .hardware = h, .engine = QZ_RUNTIME_NONE, .workload = "chat"}; qz_pick(&q, &arena, &p, err);
- * Zero fields of the query take the defaults of checklist section 15: 1 user, context 4096, chat, 32 GB of system memory.
- * A request that cannot be served is no error: p.refused says why. Errors: unknown words (QZ_EUSAGE offers the nearest).
+ * Rules are rows of pick.def: conditions as fields, result, source, what the source said, what holds today. One
+ * matcher.
+ *   qz_pick_query q = {.shape = s, .hardware = h, .engine = QZ_RUNTIME_NONE, .workload = "chat"};
+ *   qz_pick(&q, &arena, &p, err);
+ * Zero fields of the query take the defaults of checklist section 15: 1 user, context 4096, chat, 32 GB of system
+ * memory. A request that cannot be served is no error: p.refused says why. Errors: unknown words (QZ_EUSAGE offers the
+ * nearest).
  * Ownership: everything lives in the arena. Source: mission/checklist.md sections 8 and 15, table K. */
 #ifndef QZ_DEPLOY_PICK_H
 #define QZ_DEPLOY_PICK_H
@@ -10,10 +13,18 @@
 #include "deploy/preflight.h"
 #include "plan/split.h"
 
-typedef enum { QZ_PICK_REFUSE, QZ_PICK_FORMAT, QZ_PICK_KV, QZ_PICK_CALIBRATION, QZ_PICK_VALIDATION, QZ_PICK_LADDER, QZ_PICK_NOTE } qz_pick_topic;
+typedef enum {
+    QZ_PICK_REFUSE,
+    QZ_PICK_FORMAT,
+    QZ_PICK_KV,
+    QZ_PICK_CALIBRATION,
+    QZ_PICK_VALIDATION,
+    QZ_PICK_LADDER,
+    QZ_PICK_NOTE
+} qz_pick_topic;
 
-/* Conditions: zero and NULL mean any. Sets are bits. Memory conditions are written "LEVEL/KV": LEVEL may be "$" (the chosen one);
- * "*1" behind it asks for one user instead of all. */
+/* Conditions: zero and NULL mean any. Sets are bits. Memory conditions are written "LEVEL/KV": LEVEL may be "$" (the
+ * chosen one); "*1" behind it asks for one user instead of all. */
 typedef struct {
     const char *id;
     qz_pick_topic topic;
@@ -23,7 +34,8 @@ typedef struct {
     uint64_t users_min, users_max, loras_min, ctx_min;
     double billions_min, billions_max; /* weights; max exclusive */
     int released, given;               /* 1: must hold, -1: must not (released quantized; engine given by the user) */
-    int beyond, adapter, offloaded, detected, gpus; /* context beyond the native one; LoRA; layers in system memory; gpus: 1 = more than one */
+    int beyond, adapter, offloaded, detected, gpus; /* context beyond the native one; LoRA; layers in system
+                                                     * memory; gpus: 1 = more than one */
     const char *fits, *fails;
     double load_min, kv_over;          /* percent of the usable memory that weights and f16 KV take; f16 KV / weights */
     const char *format;                /* the chosen level begins so; several with commas */

@@ -1,5 +1,5 @@
-/* Every pick vector of mission/checklist.md section 15, both answers: tests/golden/pick/vectors.tsv. Figures of the vectors as
- * printed there. C-132 to C-147 where they are not vectors. */
+/* Every pick vector of mission/checklist.md section 15, both answers: tests/golden/pick/vectors.tsv. Figures of the
+ * vectors as printed there. C-132 to C-147 where they are not vectors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -57,8 +57,11 @@ static void vectors(void **state) {
         pick x;
         if (*line == '#') continue;
         assert_int_equal(columns(line, c), COLUMNS);
-        qz_status st = pick_run(&x, c[1], c[2], c[3], (qz_pick_query){.workload = c[4], .tolerance = c[5], .users = strtoull(c[6], NULL, 10), .ctx = strtoull(c[7], NULL, 10),
-                                .loras = strtoull(c[8], NULL, 10), .system_bytes = strtoull(c[9], NULL, 10) * 1000000000u});
+        qz_status st = pick_run(&x, c[1], c[2], c[3], (qz_pick_query){.workload = c[4], .tolerance = c[5],
+                                                                      .users = strtoull(c[6], NULL, 10),
+                                                                      .ctx = strtoull(c[7], NULL, 10),
+                                .loras = strtoull(c[8], NULL, 10),
+                                .system_bytes = strtoull(c[9], NULL, 10) * 1000000000u});
         if (st != QZ_OK) fail_msg("vector %s: %s", c[0], x.err.text);
         expect(c[0], "refused", c[15], x.p.refused ? "1" : "0");
         expect(c[0], "the source's answer", c[10], x.p.format.source_says);
@@ -109,20 +112,25 @@ static void figures(void **state) {
     near(16.06, GB(x.p.float_bytes), 0.005); /* 7 */
     near(9.1, GB(x.p.memory.weights.bytes), 0.05);
     pick_done(&x);
-    assert_int_equal(pick_run(&x, "rtx-4060", "-", "llama-3-70b", (qz_pick_query){.system_bytes = 64000000000u}), QZ_OK);
+    assert_int_equal(pick_run(&x, "rtx-4060", "-", "llama-3-70b", (qz_pick_query){.system_bytes = 64000000000u}),
+                     QZ_OK);
     assert_int_equal(x.p.split.layers, 10); /* 9 */
     assert_int_equal(x.p.split.even, 11);
     near(37, GB(x.p.split.system_bytes), 0.5);
     pick_done(&x);
-    assert_int_equal(pick_run(&x, "rtx-4060", "-", "llama-3-70b", (qz_pick_query){0}), QZ_OK); /* 32 GB do not hold the rest */
+    /* 32 GB do not hold the rest */
+    assert_int_equal(pick_run(&x, "rtx-4060", "-", "llama-3-70b", (qz_pick_query){0}), QZ_OK);
     assert_true(x.p.refused);
     pick_done(&x);
-    assert_int_equal(pick_run(&x, "rtx-4090", "-", "llama-2-13b", (qz_pick_query){.workload = "retrieval", .ctx = 65536}), QZ_OK);
+    assert_int_equal(pick_run(&x, "rtx-4090", "-", "llama-2-13b",
+                              (qz_pick_query){.workload = "retrieval", .ctx = 65536}),
+                     QZ_OK);
     near(53.7, GB(x.p.kv_f16), 0.05); /* 12 */
     near(26.8, GB(x.p.kv_small), 0.05);
     assert_true(x.p.max_ctx > 4096 && x.p.max_ctx < 65536);
     pick_done(&x);
-    assert_int_equal(pick_run(&x, "rtx-4090", "-", "gqa-13b", (qz_pick_query){.workload = "retrieval", .ctx = 65536}), QZ_OK);
+    assert_int_equal(pick_run(&x, "rtx-4090", "-", "gqa-13b", (qz_pick_query){.workload = "retrieval", .ctx = 65536}),
+                     QZ_OK);
     near(5.4, GB(x.p.memory.kv.bytes), 0.05); /* 13 */
     near(7.3, GB(x.p.memory.weights.bytes), 0.05);
     pick_done(&x);
@@ -130,36 +138,61 @@ static void figures(void **state) {
 
 static void more_rules(void **state) {
     (void)state;
-    static const struct { const char *hw, *engine, *model, *workload, *tolerance; uint64_t users, gpus; const char *level, *kv, *flag; } v[] = {
-        {"laptop-16gb", "-", "llama-3-8b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},                    /* C-133 */
-        {"laptop-8gb", "-", "llama-2-13b", "chat", "balanced", 1, 1, "gguf:Q2_K", "q8_0", "PICK-TEST"},               /* the last level that fits, only with a test */
-        {"laptop-8gb", "-", "llama-3-70b", "chat", "balanced", 1, 1, NULL, NULL, "PICK-ROOM"},                        /* nothing fits */
+    static const struct {
+        const char *hw, *engine, *model, *workload, *tolerance;
+        uint64_t users, gpus;
+        const char *level, *kv, *flag;
+    } v[] = {
+        /* C-133 */
+        {"laptop-16gb", "-", "llama-3-8b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},
+        /* the last level that fits, only with a test */
+        {"laptop-8gb", "-", "llama-2-13b", "chat", "balanced", 1, 1, "gguf:Q2_K", "q8_0", "PICK-TEST"},
+        /* nothing fits */
+        {"laptop-8gb", "-", "llama-3-70b", "chat", "balanced", 1, 1, NULL, NULL, "PICK-ROOM"},
         {"mac-m4-max-64gb", "-", "llama-3-70b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},
-        {"h100", "-", "llama-3-70b", "math", "balanced", 1, 2, "fp8:channel", "bf16", "PICK-TP"},                     /* K-01: 2 GPUs with FP8 */
-        {"a100-80gb", "vllm", "llama-3-70b", "math", "balanced", 1, 1, "fp8:channel", "bf16", "PRE-NATIVE"},          /* C-136: W8A16, memory only */
-        {"rtx-6000-ada", "vllm", "llama-3-70b", "math", "balanced", 1, 1, "awq:w4g128", "bf16", "CHK-REASON"},        /* C-165: nothing better fits */
-        {"a100-80gb", "vllm", "llama-3-8b", "math", "balanced", 1, 1, "bf16", "bf16", "PICK-REASON"},                 /* C-136 */
+        /* K-01: 2 GPUs with FP8 */
+        {"h100", "-", "llama-3-70b", "math", "balanced", 1, 2, "fp8:channel", "bf16", "PICK-TP"},
+        /* C-136: W8A16, memory only */
+        {"a100-80gb", "vllm", "llama-3-70b", "math", "balanced", 1, 1, "fp8:channel", "bf16", "PRE-NATIVE"},
+        /* C-165: nothing better fits */
+        {"rtx-6000-ada", "vllm", "llama-3-70b", "math", "balanced", 1, 1, "awq:w4g128", "bf16", "CHK-REASON"},
+        /* C-136 */
+        {"a100-80gb", "vllm", "llama-3-8b", "math", "balanced", 1, 1, "bf16", "bf16", "PICK-REASON"},
         {"h100", "llama.cpp", "llama-3-8b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},
-        {"h100", "vllm", "qwen2.5-72b", "chat", "balanced", 1, 2, "awq:w4g64", "bf16", NULL},                         /* U-05: group 128 does not divide over 2 */
-        {"mi300x", "-", "llama-3-70b", "math", "balanced", 1, 1, "fp8:channel", "bf16", NULL},                        /* AMD with FP8 */
+        /* U-05: group 128 does not divide over 2 */
+        {"h100", "vllm", "qwen2.5-72b", "chat", "balanced", 1, 2, "awq:w4g64", "bf16", NULL},
+        /* AMD with FP8 */
+        {"mi300x", "-", "llama-3-70b", "math", "balanced", 1, 1, "fp8:channel", "bf16", NULL},
         {"mi300x", "-", "llama-3-8b", "chat", "balanced", 1, 1, "bf16", "bf16", NULL},
         {"rx-7900xtx", "-", "llama-3-8b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},
-        {"laptop-16gb", "vllm", "llama-3-8b", "chat", "balanced", 1, 1, NULL, NULL, "PICK-UNKNOWN"},                  /* unknown stays unknown */
+        /* unknown stays unknown */
+        {"laptop-16gb", "vllm", "llama-3-8b", "chat", "balanced", 1, 1, NULL, NULL, "PICK-UNKNOWN"},
         {"mac-m2-16gb", "mlx", "llama-3-8b", "chat", "balanced", 1, 1, NULL, NULL, "PICK-UNKNOWN"},
         {"rx-7900xtx", "-", "llama-3-8b", "training", "balanced", 1, 1, NULL, NULL, "PICK-UNKNOWN"},
         {"b200", "-", "llama-3-8b", "chat", "cost", 64, 1, "ct:nvfp4", "bf16", "CHK-FP4"},
-        {"rtx-4090", "-", "llama-3-70b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "q8_0", "PICK-SLOW"},               /* C-139: 24 GB + 70B */
-        {"t4", "-", "llama-3-8b", "chat", "balanced", 1, 1, "awq:w4g128", "f16", NULL},                               /* no bfloat16 on 7.5 */
-        {"rtx-4060", "-", "llama-3-8b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},                        /* whole on the card */
-        {"rtx-4090", "-", "gpt-oss-120b", "chat", "balanced", 1, 1, "released", "fp8", "CHK-KV"},                     /* as released, and too large */
+        /* C-139: 24 GB + 70B */
+        {"rtx-4090", "-", "llama-3-70b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "q8_0", "PICK-SLOW"},
+        /* no bfloat16 on 7.5 */
+        {"t4", "-", "llama-3-8b", "chat", "balanced", 1, 1, "awq:w4g128", "f16", NULL},
+        /* whole on the card */
+        {"rtx-4060", "-", "llama-3-8b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},
+        /* as released, and too large */
+        {"rtx-4090", "-", "gpt-oss-120b", "chat", "balanced", 1, 1, "released", "fp8", "CHK-KV"},
         {"rtx-4090", "-", "llama-3-8b", "extraction", "balanced", 1, 1, "awq:w4g128", "bf16", "PICK-BF16"},
     };
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
         pick x;
-        qz_status st = pick_run(&x, v[i].hw, v[i].engine, v[i].model, (qz_pick_query){.workload = v[i].workload, .tolerance = v[i].tolerance, .users = v[i].users, .gpus = v[i].gpus, .system_bytes = 64000000000u});
+        qz_status st = pick_run(&x, v[i].hw, v[i].engine, v[i].model,
+                                (qz_pick_query){.workload = v[i].workload,
+                                                .tolerance = v[i].tolerance,
+                                                .users = v[i].users,
+                                                .gpus = v[i].gpus,
+                                                .system_bytes = 64000000000u});
         if (st != QZ_OK) fail_msg("row %zu: %s", i, x.err.text);
-        if (x.p.refused != (v[i].level == NULL)) fail_msg("row %zu: refused %d: %s", i, x.p.refused, x.p.refusal ? x.p.refusal : x.p.format.answer);
-        if (v[i].level && (strcmp(x.p.format.answer, v[i].level) || strcmp(x.p.kv.answer, v[i].kv))) fail_msg("row %zu: found %s with %s", i, x.p.format.answer, x.p.kv.answer);
+        if (x.p.refused != (v[i].level == NULL))
+            fail_msg("row %zu: refused %d: %s", i, x.p.refused, x.p.refusal ? x.p.refusal : x.p.format.answer);
+        if (v[i].level && (strcmp(x.p.format.answer, v[i].level) || strcmp(x.p.kv.answer, v[i].kv)))
+            fail_msg("row %zu: found %s with %s", i, x.p.format.answer, x.p.kv.answer);
         if (v[i].flag && !qz_findings_has(&x.p.flags, v[i].flag)) fail_msg("row %zu: flag %s is missing", i, v[i].flag);
         pick_done(&x);
     }
@@ -168,23 +201,31 @@ static void more_rules(void **state) {
 /* No answer holds what `check` would refuse: hardware x engine x model x workload x cards x cache. */
 static void no_answer_is_refused(void **state) {
     (void)state;
-    static const char *const hw[] = {"v100-32gb", "t4", "rtx-4090", "rtx-4060", "a100-80gb", "h100", "b200", "mi300x", "rx-7900xtx", "mac-m2-16gb", "laptop-16gb"};
+    static const char *const hw[] = {"v100-32gb", "t4", "rtx-4090", "rtx-4060", "a100-80gb", "h100", "b200", "mi300x",
+                                     "rx-7900xtx", "mac-m2-16gb", "laptop-16gb"};
     static const char *const engine[] = {"-", "vllm", "sglang", "tgi", "transformers", "llama.cpp", "ollama"};
     static const char *const model[] = {"llama-3-8b", "qwen2.5-72b", "gpt-oss-20b", "mixtral-8x7b", "llama-2-7b"};
     static const char *const work[] = {"chat", "math", "adapters"}, *const kv[] = {NULL, "q4_0", "fp8"};
     size_t n = 0, refused = 0, instead = 0;
-    enum { HW = sizeof hw / sizeof *hw, ENGINES = sizeof engine / sizeof *engine, MODELS = sizeof model / sizeof *model };
+    enum {
+        HW = sizeof hw / sizeof *hw,
+        ENGINES = sizeof engine / sizeof *engine,
+        MODELS = sizeof model / sizeof *model
+    };
     for (size_t i = 0; i < (size_t)HW * ENGINES * MODELS * 27; i += 4) {
         const size_t k = i / (HW * ENGINES * MODELS); /* workload, cache, cards */
         const char *h = hw[i % HW], *e = engine[i / HW % ENGINES], *m = model[i / HW / ENGINES % MODELS];
         pick x;
         const uint64_t gpus[] = {1, 2, 8};
-        qz_status st = pick_run(&x, h, e, m, (qz_pick_query){.workload = work[k % 3], .kv = kv[k / 3 % 3], .gpus = gpus[k / 9]});
+        qz_status st = pick_run(&x, h, e, m, (qz_pick_query){.workload = work[k % 3], .kv = kv[k / 3 % 3],
+                                                             .gpus = gpus[k / 9]});
         const bool unsuited = st == QZ_EUNSUPPORTED || st == QZ_EUSAGE; /* a cache that the heads cannot have */
         if (st != QZ_OK && !unsuited) fail_msg("%s %s %s: %s", h, e, m, x.err.text);
         if (st == QZ_OK && !x.p.refused && x.p.flags.count[QZ_FINDING_ERROR])
-            fail_msg("%s %s %s %s kv %s tp %u: '%s' and an error in one answer", h, e, m, work[k % 3], kv[k / 3 % 3] ? kv[k / 3 % 3] : "-", (unsigned)gpus[k / 9], x.p.deploy);
-        if (st == QZ_OK && x.p.refused && (x.p.refusal == NULL || *x.p.refusal == 0)) fail_msg("%s %s %s: refused without a reason", h, e, m);
+            fail_msg("%s %s %s %s kv %s tp %u: '%s' and an error in one answer", h, e, m, work[k % 3],
+                     kv[k / 3 % 3] ? kv[k / 3 % 3] : "-", (unsigned)gpus[k / 9], x.p.deploy);
+        if (st == QZ_OK && x.p.refused && (x.p.refusal == NULL || *x.p.refusal == 0))
+            fail_msg("%s %s %s: refused without a reason", h, e, m);
         refused += st == QZ_OK && x.p.refused;
         instead += st == QZ_OK && qz_findings_has(&x.p.flags, "PICK-INSTEAD");
         n += st == QZ_OK;
@@ -223,6 +264,8 @@ static void table(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors), cmocka_unit_test(figures), cmocka_unit_test(more_rules), cmocka_unit_test(no_answer_is_refused), cmocka_unit_test(words), cmocka_unit_test(table)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors), cmocka_unit_test(figures),
+                                       cmocka_unit_test(more_rules), cmocka_unit_test(no_answer_is_refused),
+                                       cmocka_unit_test(words), cmocka_unit_test(table)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

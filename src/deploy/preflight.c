@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *qz_finding_level_name(qz_finding_level l) { return l == QZ_FINDING_ERROR ? "error" : l == QZ_FINDING_WARN ? "warning" : "note"; }
+const char *qz_finding_level_name(qz_finding_level l) {
+    return l == QZ_FINDING_ERROR ? "error" : l == QZ_FINDING_WARN ? "warning" : "note";
+}
 
 void qz_findings_add(qz_findings *f, const qz_finding *new, const char *problem, ...) {
     f->count[new->level]++;
@@ -40,7 +42,8 @@ bool qz_findings_has(const qz_findings *f, const char *code) {
     return false;
 }
 
-qz_status qz_preflight(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, qz_findings *f, qz_error *err) {
+qz_status qz_preflight(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, qz_findings *f,
+                       qz_error *err) {
     qz_findings probe = {0};
     const char *near = NULL;
     qz_rules_run(s, spec, t, NULL, &probe);
@@ -87,17 +90,20 @@ static void try_groups(const qz_deploy_shape *s, const qz_target *t, setting bas
 }
 
 static const char *other_kind(const qz_deploy_shape *s, const qz_target *t, char buf[128]) {
-    static const qz_deploy order[] = {QZ_DEPLOY_GPTQ, QZ_DEPLOY_AWQ, QZ_DEPLOY_CT_INT, QZ_DEPLOY_FP8, QZ_DEPLOY_GGUF, QZ_DEPLOY_MLX, QZ_DEPLOY_FLOAT};
+    static const qz_deploy order[] = {QZ_DEPLOY_GPTQ, QZ_DEPLOY_AWQ, QZ_DEPLOY_CT_INT, QZ_DEPLOY_FP8, QZ_DEPLOY_GGUF,
+                                      QZ_DEPLOY_MLX, QZ_DEPLOY_FLOAT};
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         const qz_loads *l = qz_loads_get(order[i], t->engine);
         const qz_deploy_info *k = qz_deploy_get(order[i]);
-        qz_deploy_spec spec = {.kind = order[i], .bits = k->bits, .group_size = k->grouped ? 128 : 0, .sym = true, .zero_point = true, .dtype = "float16"};
+        qz_deploy_spec spec = {.kind = order[i], .bits = k->bits, .group_size = k->grouped ? 128 : 0, .sym = true,
+                               .zero_point = true, .dtype = "float16"};
         if (l == NULL || l->how != QZ_RUNS) continue;
         for (size_t g = 0; g == 0 || (k->grouped && group_at(&spec, g)); g++) {
             qz_deploy_spec x = spec;
             x.group_size = group_at(&spec, g);
             if (!works(s, &x, *t, t->tp ? t->tp : 1)) continue;
-            if (x.group_size && x.group_size != 128) (void)snprintf(buf, 128, "another format: %s with group_size %ld", k->name, x.group_size);
+            if (x.group_size && x.group_size != 128)
+                (void)snprintf(buf, 128, "another format: %s with group_size %ld", k->name, x.group_size);
             else (void)snprintf(buf, 128, "another format: %s", k->name);
             return buf;
         }
@@ -106,7 +112,8 @@ static const char *other_kind(const qz_deploy_shape *s, const qz_target *t, char
     return buf;
 }
 
-const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, char buf[128]) {
+const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t,
+                                 char buf[128]) {
     unsigned tp = t->tp ? t->tp : 1;
     const qz_loads *l = qz_loads_get(spec->kind, t->engine);
     if (l && l->how == QZ_REFUSES) return other_kind(s, t, buf);
@@ -133,7 +140,8 @@ const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec 
     if (best.cost == 1000) return other_kind(s, t, buf);
     size_t n = 0;
     buf[0] = 0;
-#define PART(...) n += (size_t)snprintf(buf + n, 128 - n, "%s", n ? ", " : ""), n += (size_t)snprintf(buf + n, 128 - n, __VA_ARGS__)
+#define PART(...) \
+    n += (size_t)snprintf(buf + n, 128 - n, "%s", n ? ", " : ""), n += (size_t)snprintf(buf + n, 128 - n, __VA_ARGS__)
     if (best.spec.bits != spec->bits) PART("%u bits", best.spec.bits);
     if (best.spec.sym != spec->sym) PART("symmetric");
     if (best.spec.act_order != spec->act_order) PART("no act_order");
@@ -152,7 +160,8 @@ unsigned qz_preflight_max_tp(const qz_deploy_shape *s, const qz_deploy_spec *spe
             uint64_t k = l->shard == QZ_SHARD_ROW ? l->cols / tp : l->cols;
             ok = (l->shard != QZ_SHARD_ROW || l->cols % tp == 0) && (group_size <= 0 || k % (uint64_t)group_size == 0);
             if (ok && spec->bits && group_size && l->shard == QZ_SHARD_ROW) ok = k * spec->bits % 32 == 0;
-            if (ok && l->shard == QZ_SHARD_COLUMN && !(l->fused && strcmp(l->fused, "qkv") == 0)) ok = l->rows % tp == 0 && (spec->kind != QZ_DEPLOY_AWQ || l->rows / tp % 8 == 0);
+            if (ok && l->shard == QZ_SHARD_COLUMN && !(l->fused && strcmp(l->fused, "qkv") == 0))
+                ok = l->rows % tp == 0 && (spec->kind != QZ_DEPLOY_AWQ || l->rows / tp % 8 == 0);
         }
         if (!ok) break;
         best = tp;
@@ -164,7 +173,10 @@ qz_status qz_capability_parse(const char *text, unsigned *cc, qz_error *err) {
     char *end;
     double v = strtod(text, &end);
     unsigned x = v > 0 && v < 30 ? (unsigned)(v * 10 + 0.5) : 0;
-    if (end == text || *end || x < 30) return qz_fail(err, QZ_EUSAGE, "bad compute capability '%s': expected a number such as 7.5, 8.0, 8.6, 8.9, 9.0, 10.0 or 12.0", text);
+    if (end == text || *end || x < 30)
+        return qz_fail(err, QZ_EUSAGE,
+                       "bad compute capability '%s': expected a number such as 7.5, 8.0, 8.6, 8.9, 9.0, 10.0 or 12.0",
+                       text);
     *cc = x;
     return QZ_OK;
 }

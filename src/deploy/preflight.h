@@ -1,10 +1,11 @@
-/* Pre-flight: will this artifact load and run on that engine, with that many GPUs? Needs shapes only: a config, or a model
- * without data. One implementation for check, quantize and release.
+/* Pre-flight: will this artifact load and run on that engine, with that many GPUs? Needs shapes only: a config, or a
+ * model without data. One implementation for check, quantize and release.
  *   qz_deploy_shape s; qz_deploy_shape_config(&config, &arena, &s, err);      (or _of a qz_shape, or _model)
  *   qz_deploy_spec spec; qz_deploy_spec_scheme(&scheme_spec, &spec);                   (or _json of a config.json)
  *   qz_findings f = {.arena = &arena}; qz_preflight(&s, &spec, &target, &f, err);
  *   char near[96]; qz_preflight_nearest(&s, &spec, &target, near);                     (what works instead)
- * Ownership: everything lives in the arena given. Errors: memory, or a quantization_config that cannot be read (QZ_EFORMAT).
+ * Ownership: everything lives in the arena given. Errors: memory, or a quantization_config that cannot be read
+ * (QZ_EFORMAT).
  * Source: formats/engines.md section 4, as rows of rules.def with their own sources. */
 #ifndef QZ_DEPLOY_PREFLIGHT_H
 #define QZ_DEPLOY_PREFLIGHT_H
@@ -31,10 +32,12 @@ typedef struct {
 } qz_findings;
 /* "note", "warning", "error" */
 const char *qz_finding_level_name(qz_finding_level l);
-/* Row i of rules.def as `explain` tells it (why may be "", fix NULL: the nearest setting is computed); false behind the last. */
+/* Row i of rules.def as `explain` tells it (why may be "", fix NULL: the nearest setting is computed); false
+ * behind the last. */
 typedef struct { const char *code; qz_finding_level level; const char *why, *fix, *source; } qz_rule_info;
 bool qz_rule_at(size_t i, qz_rule_info *out);
-/* Adds one, without its problem, which is put together here; its subject is copied, its other strings are kept as pointers: pass arena or static ones. */
+/* Adds one, without its problem, which is put together here; its subject is copied, its other strings are kept as
+ * pointers: pass arena or static ones. */
 void qz_findings_add(qz_findings *f, const qz_finding *x, const char *problem, ...) QZ_PRINTF(3, 4);
 bool qz_findings_has(const qz_findings *f, const char *code);
 
@@ -66,12 +69,14 @@ typedef struct {
     qz_fused_scale *unequal; size_t n_unequal; /* _scales fills them */
 } qz_deploy_shape;
 /* Any decoder, whether quantz can run it or not. */
-qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena *arena, qz_deploy_shape *out, qz_error *err);
+qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena *arena, qz_deploy_shape *out,
+                             qz_error *err);
 qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_shape *out, qz_error *err);
 /* As config, and per linear what the file really holds (fused sets). */
 qz_status qz_deploy_shape_model(const qz_model *m, qz_arena *arena, qz_deploy_shape *out, qz_error *err);
 
-/* Adds to a shape the scalar scales that differ inside fused sets of a folder, whatever its format: headers and scalars are read. */
+/* Adds to a shape the scalar scales that differ inside fused sets of a folder, whatever its format: headers and
+ * scalars are read. */
 qz_status qz_deploy_shape_scales(const qz_st_dir *d, qz_arena *arena, qz_deploy_shape *shape, qz_error *err);
 
 /* ---- what is deployed ---- */
@@ -109,12 +114,14 @@ typedef struct {
     const char *kv;         /* KV cache type asked for, NULL = the engine's default */
     bool lora;
 } qz_target;
-qz_status qz_preflight(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, qz_findings *f, qz_error *err);
+qz_status qz_preflight(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, qz_findings *f,
+                       qz_error *err);
 /* The fewest changes (symmetry, act-order, group size, width, GPUs) after which nothing is refused: "group_size 32",
  * "sym, no act_order", "tensor parallel 4"; "nothing to change"; or another kind that the engine loads. */
-const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, char buf[128]);
-/* Largest tensor parallel degree of 1, 2, 4, 8 that a group size allows by divisibility alone (no engine's list); 0 = none.
- * group -1 = one group a row. */
+const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t,
+                                 char buf[128]);
+/* Largest tensor parallel degree of 1, 2, 4, 8 that a group size allows by divisibility alone (no engine's list); 0 =
+ * none. group -1 = one group a row. */
 unsigned qz_preflight_max_tp(const qz_deploy_shape *s, const qz_deploy_spec *spec, long group_size);
 /* KV cache types an engine takes: a list with commas, NULL = unknown. */
 const char *qz_runtime_kv_types(qz_runtime e);

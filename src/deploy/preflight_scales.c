@@ -1,5 +1,5 @@
-/* Scales of fused layers as a folder stores them: engines load q, k, v (gate, up; w1, w3) as one matrix, so what exists once a
- * tensor must be equal in all parts. Only scalars are read; formats/hf-fp4.md section 3, hf-fp8.md section 3. */
+/* Scales of fused layers as a folder stores them: engines load q, k, v (gate, up; w1, w3) as one matrix, so what exists
+ * once a tensor must be equal in all parts. Only scalars are read; formats/hf-fp4.md section 3, hf-fp8.md section 3. */
 #include "base/bytes.h"
 #include "base/half.h"
 #include "formats/dtypes.h"
@@ -51,7 +51,8 @@ static qz_status note(qz_deploy_shape *shape, const qz_fused_scale *x, qz_arena 
     kept.scale = qz_arena_strdup(arena, x->scale);
     kept.tensor = qz_arena_strdup(arena, x->tensor);
     kept.first = qz_arena_strdup(arena, x->first);
-    if (shape->unequal == NULL || kept.scale == NULL || kept.tensor == NULL || kept.first == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (shape->unequal == NULL || kept.scale == NULL || kept.tensor == NULL || kept.first == NULL)
+        return qz_fail(err, QZ_EMEMORY, "out of memory");
     shape->unequal[shape->n_unequal++] = kept;
     return QZ_OK;
 }
@@ -65,7 +66,8 @@ qz_status qz_deploy_shape_scales(const qz_st_dir *d, qz_arena *arena, qz_deploy_
             const char *fused = qz_fused_set(s.part, s.part_len);
             if (fused == NULL || (first = first_part(d, t, &s, fused)) == NULL || !scalar_of(first, &s1)) continue;
             if (s.value == s1.value) continue; /* NaN differs from itself, and is a finding of its own */
-            const qz_fused_scale x = {.fused = fused, .scale = s.scale, .tensor = t->name, .first = first->name, .value = s.value, .first_value = s1.value, .n = 1};
+            const qz_fused_scale x = {.fused = fused, .scale = s.scale, .tensor = t->name, .first = first->name,
+                                      .value = s.value, .first_value = s1.value, .n = 1};
             QZ_TRY(note(shape, &x, arena, err));
         }
     return QZ_OK;

@@ -62,9 +62,12 @@ static const char *short_name(const char *name, qz_arena *a) {
     return qz_arena_strndup(a, name, n);
 }
 
-qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
-    *out = (qz_deploy_shape){.hidden = shape->hidden, .layers = shape->layers, .heads = shape->heads, .kv_heads = shape->config.latent.kv_rank ? 0 : shape->kv_heads,
-                             .head_dim = shape->head_dim, .experts = shape->experts, .tied = shape->tied, .dtype = dtype ? dtype : ""};
+qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena *arena, qz_deploy_shape *out,
+                             qz_error *err) {
+    *out = (qz_deploy_shape){.hidden = shape->hidden, .layers = shape->layers, .heads = shape->heads,
+                             .kv_heads = shape->config.latent.kv_rank ? 0 : shape->kv_heads,
+                             .head_dim = shape->head_dim, .experts = shape->experts, .tied = shape->tied,
+                             .dtype = dtype ? dtype : ""};
     (void)snprintf(out->family, sizeof out->family, "%s", shape->model_type);
     enum { LIMIT = 64 }; /* distinct linears of a model: names times the shapes they have in different layers */
     out->linears = qz_arena_calloc(arena, LIMIT, sizeof *out->linears);
@@ -74,7 +77,8 @@ qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena 
         bool known = t->layer < 0 || (t->role != QZ_ROLE_LINEAR && t->role != QZ_ROLE_EXPERT);
         const char *name = known ? NULL : short_name(t->name, arena);
         for (size_t k = 0; k < out->n && !known && name; k++)
-            known = out->linears[k].rows == t->rows && out->linears[k].cols == t->cols && strcmp(out->linears[k].name, name) == 0;
+            known = out->linears[k].rows == t->rows && out->linears[k].cols == t->cols &&
+                    strcmp(out->linears[k].name, name) == 0;
         if (known || out->n == LIMIT) continue;
         if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
         out->linears[out->n] = (qz_deploy_linear){.name = name, .rows = t->rows, .cols = t->cols};
@@ -83,10 +87,13 @@ qz_status qz_deploy_shape_of(const qz_shape *shape, const char *dtype, qz_arena 
     return QZ_OK;
 }
 
-static const char *dtype_name(qz_type t) { return t == QZ_TYPE_BF16 ? "bfloat16" : t == QZ_TYPE_F16 ? "float16" : t == QZ_TYPE_F32 ? "float32" : ""; }
+static const char *dtype_name(qz_type t) {
+    return t == QZ_TYPE_BF16 ? "bfloat16" : t == QZ_TYPE_F16 ? "float16" : t == QZ_TYPE_F32 ? "float32" : "";
+}
 
 qz_status qz_deploy_shape_config(const qz_config *c, qz_arena *arena, qz_deploy_shape *out, qz_error *err) {
-    *out = (qz_deploy_shape){.hidden = c->hidden_size, .layers = c->layers, .heads = c->heads, .kv_heads = c->kv_heads, .head_dim = c->head_dim,
+    *out = (qz_deploy_shape){.hidden = c->hidden_size, .layers = c->layers, .heads = c->heads, .kv_heads = c->kv_heads,
+                             .head_dim = c->head_dim,
                              .tied = c->tie_embeddings, .dtype = dtype_name(c->dtype)};
     (void)snprintf(out->family, sizeof out->family, "%s", qz_family_get(c->family)->name);
     out->linears = qz_arena_calloc(arena, QZ_LINEARS, sizeof *out->linears);
@@ -159,7 +166,8 @@ void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
     const qz_deploy_info *k = qz_deploy_get(out->kind);
     if (k->grouped) out->group_size = qz_group_written(s->group_size);
     if (out->bits == 0) out->bits = k->bits;
-    if (out->kind == QZ_DEPLOY_GGUF) out->block = qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(s->ftype)->type))->elems;
+    if (out->kind == QZ_DEPLOY_GGUF)
+        out->block = qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(s->ftype)->type))->elems;
     out->act_order = s->act_order;
     out->lm_head = s->lm_head;
     out->v1 = out->kind == QZ_DEPLOY_GPTQ && !s->v2;
@@ -178,7 +186,8 @@ static qz_status number(const json_t *q, const char *const *keys, const char *na
         const json_t *v = json_object_get(q, *keys);
         if (v == NULL || json_is_null(v)) continue;
         if (!json_is_integer(v) || json_integer_value(v) < -1 || json_integer_value(v) > 1 << 20)
-            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected a whole number from -1 to 1048576", name, *keys);
+            return qz_fail(err, QZ_EFORMAT,
+                           "wrong value: file '%s', key '%s': expected a whole number from -1 to 1048576", name, *keys);
         *out = (long)json_integer_value(v);
         return QZ_OK;
     }
@@ -196,10 +205,13 @@ static const char *stray(const json_t *o, const char *const *known) {
     return NULL;
 }
 
-/* Strict readers refuse a whole file for one unknown key inside a scheme; status, KV scheme and transforms decide as well. */
+/* Strict readers refuse a whole file for one unknown key inside a scheme; status, KV scheme and transforms
+ * decide as well. */
 static void spec_ct_rest(const json_t *q, qz_deploy_spec *o) {
-    static const char *const scheme_keys[] = {"targets", "weights", "input_activations", "output_activations", "format", NULL};
-    static const char *const args_keys[] = {"num_bits", "type", "symmetric", "group_size", "strategy", "block_structure", "dynamic", "actorder", "scale_dtype", "zp_dtype",
+    static const char *const scheme_keys[] = {"targets", "weights", "input_activations", "output_activations", "format",
+                                              NULL};
+    static const char *const args_keys[] = {"num_bits", "type", "symmetric", "group_size", "strategy",
+                                            "block_structure", "dynamic", "actorder", "scale_dtype", "zp_dtype",
                                             "observer", "observer_kwargs", NULL};
     static const char *const args[] = {"weights", "input_activations", "output_activations"};
     const char *key, *bad = NULL, *status = json_string_value(json_object_get(q, "quantization_status"));
@@ -210,12 +222,15 @@ static void spec_ct_rest(const json_t *q, qz_deploy_spec *o) {
     }
     if (bad) (void)snprintf(o->stray_key, sizeof o->stray_key, "%.39s", bad);
     if (status) (void)snprintf(o->status, sizeof o->status, "%.23s", status);
-    const json_t *kv = json_object_get(q, "kv_cache_scheme"), *t = json_object_get(q, "transform_config"), *sparse = json_object_get(q, "sparsity_config");
+    const json_t *kv = json_object_get(q, "kv_cache_scheme"), *t = json_object_get(q, "transform_config"),
+                 *sparse = json_object_get(q, "sparsity_config");
     o->transforms = json_is_object(t) && json_object_size(t) > 0;
     o->sparse = json_is_object(sparse) && json_object_size(sparse) > 0;
     if (!json_is_object(kv)) return;
-    const char *strategy = json_string_value(json_object_get(kv, "strategy")), *type = json_string_value(json_object_get(kv, "type"));
-    bool good = type && strcmp(type, "float") == 0 && json_integer_value(json_object_get(kv, "num_bits")) == 8 && !json_is_false(json_object_get(kv, "symmetric"));
+    const char *strategy = json_string_value(json_object_get(kv, "strategy")),
+               *type = json_string_value(json_object_get(kv, "type"));
+    bool good = type && strcmp(type, "float") == 0 && json_integer_value(json_object_get(kv, "num_bits")) == 8 &&
+                !json_is_false(json_object_get(kv, "symmetric"));
     (void)snprintf(o->kv_scheme, sizeof o->kv_scheme, "%.23s", !good ? "unsupported" : strategy ? strategy : "tensor");
 }
 
@@ -228,35 +243,47 @@ static void spec_ct(const json_t *q, qz_deploy_spec *o) {
     json_object_foreach(groups, key, group) {
         w = json_object_get(group, "weights");
         in = json_object_get(group, "input_activations");
-        if (json_is_string(json_object_get(group, "format"))) format = json_string_value(json_object_get(group, "format"));
+        if (json_is_string(json_object_get(group, "format")))
+            format = json_string_value(json_object_get(group, "format"));
         if (json_is_object(w)) break;
     }
     const json_t *bits = json_object_get(w, "num_bits"), *g = json_object_get(w, "group_size");
-    const char *type = json_string_value(json_object_get(w, "type")), *strategy = json_string_value(json_object_get(w, "strategy"));
+    const char *type = json_string_value(json_object_get(w, "type")),
+               *strategy = json_string_value(json_object_get(w, "strategy"));
     const char *act = json_string_value(json_object_get(w, "actorder"));
-    o->bits = json_is_integer(bits) && json_integer_value(bits) > 0 && json_integer_value(bits) <= 16 ? (unsigned)json_integer_value(bits) : 0;
+    o->bits = json_is_integer(bits) && json_integer_value(bits) > 0 && json_integer_value(bits) <= 16
+                  ? (unsigned)json_integer_value(bits)
+                  : 0;
     o->sym = !json_is_false(json_object_get(w, "symmetric"));
-    o->act_order = json_is_true(json_object_get(w, "actorder")) || (act && (strcmp(act, "group") == 0 || strcmp(act, "dynamic") == 0));
+    o->act_order = json_is_true(json_object_get(w, "actorder")) ||
+                   (act && (strcmp(act, "group") == 0 || strcmp(act, "dynamic") == 0));
     spec_ct_rest(q, o);
     o->kind = QZ_DEPLOY_UNKNOWN;
     bool is_float = type && strcmp(type, "float") == 0;
     if (format && strncmp(format, "nvfp4", 5) == 0) o->kind = QZ_DEPLOY_NVFP4;
     else if (format && strncmp(format, "mxfp4", 5) == 0) o->kind = QZ_DEPLOY_CT_MXFP4;
     else if (format && strncmp(format, "mxfp8", 5) == 0) o->kind = QZ_DEPLOY_MXFP8;
-    else if (is_float && o->bits == 8) o->kind = strategy && strcmp(strategy, "block") == 0 ? QZ_DEPLOY_FP8_BLOCK : QZ_DEPLOY_FP8;
+    else if (is_float && o->bits == 8)
+        o->kind = strategy && strcmp(strategy, "block") == 0 ? QZ_DEPLOY_FP8_BLOCK : QZ_DEPLOY_FP8;
     else if (json_is_object(in) && o->bits == 8) o->kind = QZ_DEPLOY_CT_W8A8;
     else if (o->bits) {
         o->kind = QZ_DEPLOY_CT_INT;
-        o->group_size = json_is_integer(g) && json_integer_value(g) > 0 && json_integer_value(g) <= 1 << 20 ? (long)json_integer_value(g) : -1;
+        o->group_size = json_is_integer(g) && json_integer_value(g) > 0 && json_integer_value(g) <= 1 << 20
+                            ? (long)json_integer_value(g)
+                            : -1;
     }
 }
 
 static qz_status spec_groups(const json_t *q, const char *name, qz_deploy_spec *o, qz_error *err) {
-    static const char *const bits_keys[] = {"bits", "w_bit", "wbits", NULL}, *const group_keys[] = {"group_size", "q_group_size", NULL};
+    static const char *const bits_keys[] = {"bits", "w_bit", "wbits", NULL}, *const group_keys[] = {"group_size",
+                                            "q_group_size", NULL};
     long bits = o->kind == QZ_DEPLOY_AWQ ? 4 : 0, group = o->kind == QZ_DEPLOY_AWQ ? 128 : -1;
     QZ_TRY(number(q, bits_keys, name, &bits, err));
     QZ_TRY(number(q, group_keys, name, &group, err));
-    if (bits < 1 || bits > 16) return qz_fail(err, QZ_EFORMAT, "key 'bits' is missing or wrong: file '%s', quantization_config: expected 2 to 8, found %ld", name, bits);
+    if (bits < 1 || bits > 16)
+        return qz_fail(err, QZ_EFORMAT,
+                       "key 'bits' is missing or wrong: file '%s', quantization_config: expected 2 to 8, found %ld",
+                       name, bits);
     o->bits = (unsigned)bits;
     o->group_size = group ? group : -1;
     QZ_TRY(qz_json_bool(q, "zero_point", name, &o->zero_point, err));
@@ -264,18 +291,21 @@ static qz_status spec_groups(const json_t *q, const char *name, qz_deploy_spec *
     QZ_TRY(qz_json_bool(q, "sym", name, &o->sym, err));
     QZ_TRY(qz_json_bool(q, "desc_act", name, &o->act_order, err));
     QZ_TRY(qz_json_bool(q, "lm_head", name, &o->lm_head, err));
-    QZ_TRY(text(q, o->kind == QZ_DEPLOY_AWQ ? "version" : "checkpoint_format", name, o->version, sizeof o->version, err));
+    QZ_TRY(
+        text(q, o->kind == QZ_DEPLOY_AWQ ? "version" : "checkpoint_format", name, o->version, sizeof o->version, err));
     const char *maker = NULL;
     const json_t *m = json_object_get(json_object_get(q, "meta"), "quantizer");
     if (json_is_array(m)) m = json_array_get(m, 0);
     maker = json_string_value(m);
-    o->v1 = o->kind == QZ_DEPLOY_GPTQ && strcmp(o->version, "gptq_v2") != 0 && !(maker && strncmp(maker, "gptqmodel", 9) == 0);
+    o->v1 = o->kind == QZ_DEPLOY_GPTQ && strcmp(o->version, "gptq_v2") != 0 &&
+            !(maker && strncmp(maker, "gptqmodel", 9) == 0);
     return QZ_OK;
 }
 
 qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spec *o, qz_error *err) {
     *o = (qz_deploy_spec){.kind = QZ_DEPLOY_UNKNOWN, .zero_point = true, .sym = true};
-    if (!json_is_object(q)) return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'quantization_config': expected an object", name);
+    if (!json_is_object(q))
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'quantization_config': expected an object", name);
     QZ_TRY(text(q, "quant_method", name, o->method, sizeof o->method, err));
     bool four = false, eight = false;
     QZ_TRY(qz_json_bool(q, "load_in_4bit", name, &four, err));
@@ -285,7 +315,9 @@ qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spe
     else if (qz_folder_bnb_off(q)) o->kind = QZ_DEPLOY_FLOAT;
     else if (o->method[0] == 0 && json_object_get(q, "q_group_size")) o->kind = QZ_DEPLOY_AWQ; /* AutoAWQ's own file */
     else if (o->method[0] == 0 && json_object_get(q, "desc_act")) o->kind = QZ_DEPLOY_GPTQ;
-    else if (o->method[0] == 0 && json_object_get(q, "group_size") && json_object_get(q, "mode") == NULL && json_object_size(q) <= 3) o->kind = QZ_DEPLOY_MLX;
+    else if (o->method[0] == 0 && json_object_get(q, "group_size") && json_object_get(q, "mode") == NULL &&
+             json_object_size(q) <= 3)
+        o->kind = QZ_DEPLOY_MLX;
     const json_t *block = json_object_get(q, "weight_block_size");
     switch (o->kind) {
     case QZ_DEPLOY_AWQ:
@@ -295,8 +327,11 @@ qz_status qz_deploy_spec_object(const json_t *q, const char *name, qz_deploy_spe
     case QZ_DEPLOY_FP8:
         if (json_is_array(block)) {
             o->kind = QZ_DEPLOY_FP8_BLOCK;
-            json_int_t r = json_integer_value(json_array_get(block, 0)), c = json_integer_value(json_array_get(block, 1));
-            if (r < 1 || c < 1 || r > 65536 || c > 65536) return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'weight_block_size': expected two numbers", name);
+            json_int_t r = json_integer_value(json_array_get(block, 0)),
+                       c = json_integer_value(json_array_get(block, 1));
+            if (r < 1 || c < 1 || r > 65536 || c > 65536)
+                return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'weight_block_size': expected two numbers",
+                               name);
             o->block_rows = (unsigned)r;
             o->block_cols = (unsigned)c;
         }
@@ -325,7 +360,8 @@ qz_status qz_deploy_spec_json(const json_t *root, const char *name, qz_deploy_sp
 const char *qz_deploy_spec_text(const qz_deploy_spec *s, char buf[96]) {
     const qz_deploy_info *k = qz_deploy_get(s->kind);
     if (k->grouped)
-        (void)snprintf(buf, 96, "%s, %u bits, group %ld, %s%s", k->title, s->bits, s->group_size, s->sym ? "symmetric" : "asymmetric", s->act_order ? ", act_order" : "");
+        (void)snprintf(buf, 96, "%s, %u bits, group %ld, %s%s", k->title, s->bits, s->group_size,
+                       s->sym ? "symmetric" : "asymmetric", s->act_order ? ", act_order" : "");
     else (void)snprintf(buf, 96, "%s", k->title);
     return buf;
 }

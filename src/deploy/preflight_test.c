@@ -1,5 +1,6 @@
-/* Pre-flight rules against formats/engines.md section 4, hf-awq.md section 9, hf-gptq.md section 7 and the public reports named
- * in mission/users.md (U-05, U-27, U-37): every code fires on an input that breaks its rule and not on one that keeps it. */
+/* Pre-flight rules against formats/engines.md section 4, hf-awq.md section 9, hf-gptq.md section 7 and the public
+ * reports named in mission/users.md (U-05, U-27, U-37): every code fires on an input that breaks its rule and not on
+ * one that keeps it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,11 +14,14 @@
 #include "deploy/preflight_int.h"
 
 typedef struct { uint64_t hidden, inter, heads, kv, dim, vocab; bool tied; const char *dtype; } dims;
-static const dims llama8b = {4096, 14336, 32, 8, 128, 128256, false, "float16"}, qwen72b = {8192, 29568, 64, 8, 128, 152064, false, "float16"},
-                  qwen7b = {3584, 18944, 28, 4, 128, 152064, false, "float16"}, odd = {2880, 4544, 32, 8, 80, 1000, true, "bfloat16"};
+static const dims llama8b = {4096, 14336, 32, 8, 128, 128256, false, "float16"}, qwen72b = {8192, 29568, 64, 8, 128,
+                             152064, false, "float16"},
+                  qwen7b = {3584, 18944, 28, 4, 128, 152064, false, "float16"}, odd = {2880, 4544, 32, 8, 80, 1000,
+                            true, "bfloat16"};
 
 static qz_deploy_shape shape_of(const dims *d, qz_arena *a) {
-    qz_config c = {.family = QZ_FAMILY_QWEN2, .vocab_size = d->vocab, .hidden_size = d->hidden, .intermediate_size = d->inter, .layers = 4, .heads = d->heads, .kv_heads = d->kv,
+    qz_config c = {.family = QZ_FAMILY_QWEN2, .vocab_size = d->vocab, .hidden_size = d->hidden,
+                   .intermediate_size = d->inter, .layers = 4, .heads = d->heads, .kv_heads = d->kv,
                    .head_dim = d->dim, .tie_embeddings = d->tied};
     qz_deploy_shape s;
     qz_error err = {0};
@@ -48,57 +52,81 @@ static const row rows[] = {
     {"PRE-CC", false, &llama8b, {CT128}, {.engine = QZ_RUNTIME_VLLM, .cc = 70}, QZ_FINDING_ERROR},
     {"PRE-CC", true, &llama8b, {CT128}, {.engine = QZ_RUNTIME_VLLM, .cc = 75}, 0},
     {"PRE-CC", false, &llama8b, {GPTQ128}, {.engine = QZ_RUNTIME_SGLANG, .cc = 75}, QZ_FINDING_ERROR},
-    {"PRE-NATIVE", false, &llama8b, {.kind = QZ_DEPLOY_FP8, .bits = 8}, {.engine = QZ_RUNTIME_VLLM, .cc = 86}, QZ_FINDING_WARN},
+    {"PRE-NATIVE", false, &llama8b, {.kind = QZ_DEPLOY_FP8, .bits = 8}, {.engine = QZ_RUNTIME_VLLM, .cc = 86},
+     QZ_FINDING_WARN},
     {"PRE-NATIVE", true, &llama8b, {.kind = QZ_DEPLOY_FP8, .bits = 8}, {.engine = QZ_RUNTIME_VLLM, .cc = 89}, 0},
-    {"PRE-NATIVE", false, &llama8b, {.kind = QZ_DEPLOY_NVFP4, .bits = 4}, {.engine = QZ_RUNTIME_VLLM, .cc = 90}, QZ_FINDING_WARN},
+    {"PRE-NATIVE", false, &llama8b, {.kind = QZ_DEPLOY_NVFP4, .bits = 4}, {.engine = QZ_RUNTIME_VLLM, .cc = 90},
+     QZ_FINDING_WARN},
     {"PRE-MEMORY", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, ON(TRANSFORMERS, 1), QZ_FINDING_WARN},
     {"PRE-MEMORY", true, &llama8b, AWQ128, ON(TRANSFORMERS, 1), 0},
     {"PRE-GROUP", false, &odd, {CT128}, ON(NONE, 1), QZ_FINDING_ERROR}, /* 2880 and 4544 are no multiples of 128 */
     {"PRE-GROUP", true, &llama8b, {CT128}, ON(NONE, 1), 0},
-    {"PRE-BLOCK", false, &odd, {.kind = QZ_DEPLOY_GGUF}, ON(NONE, 1), QZ_FINDING_NOTE}, /* C-52: 4544 columns with K types */
+    /* C-52: 4544 columns with K types */
+    {"PRE-BLOCK", false, &odd, {.kind = QZ_DEPLOY_GGUF}, ON(NONE, 1), QZ_FINDING_NOTE},
     {"PRE-BLOCK", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, ON(NONE, 1), 0},
     {"PRE-TP-ROW", false, &qwen72b, AWQ128, ON(VLLM, 2), QZ_FINDING_ERROR}, /* vllm-project/vllm#5675 */
     {"PRE-TP-ROW", true, &qwen72b, AWQ128, ON(VLLM, 1), 0},
-    {"PRE-TP-ROW", true, &qwen72b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 64, .zero_point = true}, ON(VLLM, 2), 0},
-    {"PRE-TP-ROW", false, &qwen72b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 64, .zero_point = true}, ON(VLLM, 4), QZ_FINDING_ERROR},
-    {"PRE-TP-ROW", true, &qwen72b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true}, ON(VLLM, 8), 0}, /* channel scales replicate */
+    {"PRE-TP-ROW", true, &qwen72b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 64, .zero_point = true},
+     ON(VLLM, 2), 0},
+    {"PRE-TP-ROW", false, &qwen72b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 64, .zero_point = true},
+     ON(VLLM, 4), QZ_FINDING_ERROR},
+    /* channel scales replicate */
+    {"PRE-TP-ROW", true, &qwen72b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true}, ON(VLLM, 8), 0},
     {"PRE-TP-ROW", false, &llama8b, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, ON(VLLM, 3), QZ_FINDING_ERROR},
     {"PRE-TP-COL", false, &llama8b, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, ON(VLLM, 3), QZ_FINDING_ERROR},
     {"PRE-TP-COL", true, &llama8b, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, ON(VLLM, 8), 0},
     {"PRE-TP-HEAD", false, &qwen7b, AWQ128, ON(VLLM, 8), QZ_FINDING_ERROR}, /* 28 heads */
     {"PRE-TP-HEAD", true, &qwen7b, AWQ128, ON(VLLM, 4), 0},
-    {"PRE-TP-WORD", false, &(dims){4096, 14344, 32, 8, 128, 1000, false, "float16"}, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = -1}, ON(VLLM, 4), QZ_FINDING_ERROR},
+    {"PRE-TP-WORD", false, &(dims){4096, 14344, 32, 8, 128, 1000, false, "float16"},
+     {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = -1}, ON(VLLM, 4), QZ_FINDING_ERROR},
     {"PRE-TP-WORD", true, &llama8b, AWQ128, ON(VLLM, 4), 0},
-    {"PRE-TP-FP8", false, &qwen7b, {.kind = QZ_DEPLOY_FP8_BLOCK, .bits = 8}, ON(VLLM, 8), QZ_FINDING_ERROR}, /* 18944/8 = 18.5 blocks */
+    /* 18944/8 = 18.5 blocks */
+    {"PRE-TP-FP8", false, &qwen7b, {.kind = QZ_DEPLOY_FP8_BLOCK, .bits = 8}, ON(VLLM, 8), QZ_FINDING_ERROR},
     {"PRE-TP-FP8", true, &llama8b, {.kind = QZ_DEPLOY_FP8_BLOCK, .bits = 8}, ON(VLLM, 8), 0},
-    {"PRE-BITS", false, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 3, .group_size = 128, .sym = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
+    {"PRE-BITS", false, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 3, .group_size = 128, .sym = true}, ON(VLLM, 1),
+     QZ_FINDING_ERROR},
     {"PRE-BITS", true, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 8, .group_size = 128, .sym = true}, ON(VLLM, 1), 0},
-    {"PRE-BITS", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 3, .group_size = 128, .sym = true}, ON(VLLM, 1), QZ_FINDING_WARN}, /* R11: Humming */
+    /* R11: Humming */
+    {"PRE-BITS", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 3, .group_size = 128, .sym = true}, ON(VLLM, 1),
+     QZ_FINDING_WARN},
     {"PRE-SYM", false, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = 128}, ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-SYM", true, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = 128}, ON(SGLANG, 1), 0},
     {"PRE-ACT", false, &llama8b, {GPTQ128, .act_order = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
-    {"PRE-ACT", true, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .act_order = true}, ON(VLLM, 1), 0}, /* -1: treated as false */
+    /* -1: treated as false */
+    {"PRE-ACT", true, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .act_order = true},
+     ON(VLLM, 1), 0},
     {"PRE-ACT", false, &llama8b, {GPTQ128, .act_order = true}, ON(TGI, 2), QZ_FINDING_WARN},
     {"PRE-ACT", true, &llama8b, {GPTQ128, .act_order = true}, ON(TGI, 1), 0},
-    {"PRE-GROUPS", false, &llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 16, .zero_point = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
+    {"PRE-GROUPS", false, &llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 16, .zero_point = true},
+     ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-GROUPS", true, &llama8b, AWQ128, ON(VLLM, 1), 0},
     {"PRE-TILE", false, &qwen7b, {GPTQ128}, ON(SGLANG, 8), QZ_FINDING_ERROR},
     {"PRE-TILE", true, &llama8b, {GPTQ128}, ON(SGLANG, 2), 0},
-    {"PRE-ZP8", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 8, .group_size = 128}, {.engine = QZ_RUNTIME_VLLM, .cc = 80}, QZ_FINDING_WARN},
-    {"PRE-ZP8", true, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 8, .group_size = 128}, {.engine = QZ_RUNTIME_VLLM, .cc = 90}, 0},
-    {"PRE-VERSION", false, &llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true, .version = "GEMV"}, ON(VLLM, 1), QZ_FINDING_ERROR},
-    {"PRE-VERSION", true, &llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true, .version = "GEMM"}, ON(VLLM, 1), 0},
-    {"PRE-ZERO", false, &llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .sym = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
+    {"PRE-ZP8", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 8, .group_size = 128},
+     {.engine = QZ_RUNTIME_VLLM, .cc = 80}, QZ_FINDING_WARN},
+    {"PRE-ZP8", true, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 8, .group_size = 128},
+     {.engine = QZ_RUNTIME_VLLM, .cc = 90}, 0},
+    {"PRE-VERSION", false, &llama8b,
+     {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true, .version = "GEMV"}, ON(VLLM, 1),
+     QZ_FINDING_ERROR},
+    {"PRE-VERSION", true, &llama8b,
+     {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .zero_point = true, .version = "GEMM"}, ON(VLLM, 1), 0},
+    {"PRE-ZERO", false, &llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 128, .sym = true}, ON(VLLM, 1),
+     QZ_FINDING_ERROR},
     {"PRE-ZERO", true, &llama8b, AWQ128, ON(VLLM, 1), 0},
-    {"PRE-V1", false, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = 128, .v1 = true}, ON(NONE, 1), QZ_FINDING_WARN},
+    {"PRE-V1", false, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = 128, .v1 = true}, ON(NONE, 1),
+     QZ_FINDING_WARN},
     {"PRE-V1", true, &llama8b, {GPTQ128, .v1 = true}, ON(NONE, 1), 0},
-    {"PRE-BF16", false, &odd, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, {.engine = QZ_RUNTIME_VLLM, .cc = 75}, QZ_FINDING_ERROR},
+    {"PRE-BF16", false, &odd, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, {.engine = QZ_RUNTIME_VLLM, .cc = 75},
+     QZ_FINDING_ERROR},
     {"PRE-BF16", true, &odd, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, {.engine = QZ_RUNTIME_VLLM, .cc = 80}, 0},
     {"PRE-FP16", false, &odd, AWQ128, ON(VLLM, 1), QZ_FINDING_NOTE},
     {"PRE-FP16", true, &llama8b, AWQ128, ON(VLLM, 1), 0},
     {"PRE-KV", false, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "q8_0"}, QZ_FINDING_ERROR},
     {"PRE-KV", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "fp8"}, 0},
-    {"PRE-KV-DIM", false, &odd, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"}, QZ_FINDING_ERROR}, /* head_dim 80 */
+    /* head_dim 80 */
+    {"PRE-KV-DIM", false, &odd, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"},
+     QZ_FINDING_ERROR},
     {"PRE-KV-DIM", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"}, 0},
     {"PRE-SYM", false, &llama8b, {.kind = QZ_DEPLOY_CT_W8A8, .bits = 8}, ON(VLLM, 1), QZ_FINDING_ERROR},
     {"PRE-SYM", true, &llama8b, {.kind = QZ_DEPLOY_CT_W8A8, .bits = 8, .sym = true}, ON(VLLM, 1), 0},
@@ -116,17 +144,24 @@ static const row rows[] = {
     {"PRE-KV-SCHEME", true, &llama8b, {CT128, .kv_scheme = "attn_head"}, ON(VLLM, 1), 0},
     {"PRE-KV-SCHEME", false, &llama8b, {CT128, .kv_scheme = "attn_head"}, ON(SGLANG, 1), QZ_FINDING_WARN},
     {"PRE-KV-SCHEME", true, &llama8b, {CT128, .kv_scheme = "tensor"}, ON(SGLANG, 1), 0},
-    {"PRE-KV-FA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_OLLAMA, .kv = "q8_0"}, QZ_FINDING_NOTE},
+    {"PRE-KV-FA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_OLLAMA, .kv = "q8_0"},
+     QZ_FINDING_NOTE},
     {"PRE-KV-FA", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_OLLAMA, .kv = "f16"}, 0},
-    {"PRE-TIED", false, &odd, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true}, ON(VLLM, 1), QZ_FINDING_ERROR},
-    {"PRE-TIED", true, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true}, ON(VLLM, 1), 0},
-    {"PRE-PIN", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 6, .group_size = 128, .sym = true}, ON(TRANSFORMERS, 1), QZ_FINDING_NOTE}, /* R27 */
+    {"PRE-TIED", false, &odd, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true},
+     ON(VLLM, 1), QZ_FINDING_ERROR},
+    {"PRE-TIED", true, &llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = -1, .sym = true, .lm_head = true},
+     ON(VLLM, 1), 0},
+    /* R27 */
+    {"PRE-PIN", false, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 6, .group_size = 128, .sym = true},
+     ON(TRANSFORMERS, 1), QZ_FINDING_NOTE},
     {"PRE-PIN", true, &llama8b, {CT128}, ON(TRANSFORMERS, 1), 0},
     {"PRE-PIN", true, &llama8b, {.kind = QZ_DEPLOY_CT_INT, .bits = 2, .group_size = 128, .sym = true}, ON(NONE, 1), 0},
     {"PRE-PIN", false, &llama8b, {.kind = QZ_DEPLOY_CT_MXFP4, .bits = 4}, ON(NONE, 1), QZ_FINDING_NOTE},
     {"PRE-PIN", true, &llama8b, {.kind = QZ_DEPLOY_NVFP4, .bits = 4}, ON(VLLM, 1), 0},
-    {"PRE-LORA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_VLLM, .lora = true}, QZ_FINDING_ERROR},
-    {"PRE-LORA", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .lora = true}, 0}, /* K-30: LoRA on AWQ is served */
+    {"PRE-LORA", false, &llama8b, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_VLLM, .lora = true},
+     QZ_FINDING_ERROR},
+    /* K-30: LoRA on AWQ is served */
+    {"PRE-LORA", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .lora = true}, 0},
 };
 
 static void each_rule_fires_and_rests(void **state) {
@@ -142,7 +177,8 @@ static void each_rule_fires_and_rests(void **state) {
             assert_true(f.rows[k].problem[0] && f.rows[k].source[0] && f.rows[k].fix);
             level |= strcmp(f.rows[k].code, rows[i].code) == 0 && f.rows[k].level == rows[i].level;
         }
-        if (qz_findings_has(&f, rows[i].code) == rows[i].not || (!rows[i].not && !level)) fail_msg("row %zu: %s %s", i, rows[i].code, rows[i].not ? "fired" : "is missing");
+        if (qz_findings_has(&f, rows[i].code) == rows[i].not || (!rows[i].not && !level))
+            fail_msg("row %zu: %s %s", i, rows[i].code, rows[i].not ? "fired" : "is missing");
         qz_arena_release(&a);
     }
 }
@@ -176,7 +212,8 @@ static void add_scales(const stored *v, size_t n, qz_arena *a, qz_deploy_shape *
     qz_error err = {0};
     qz_st st = {0};
     assert_true(n <= 8);
-    for (size_t i = 0; i < n; i++) items[i] = (qz_st_item){.name = v[i].name, .dtype = v[i].dtype, .n_dims = v[i].n ? 1 : 0, .dims = {v[i].n}};
+    for (size_t i = 0; i < n; i++)
+        items[i] = (qz_st_item){.name = v[i].name, .dtype = v[i].dtype, .n_dims = v[i].n ? 1 : 0, .dims = {v[i].n}};
     assert_int_equal(qz_st_header(items, n, NULL, 0, &file, &bytes, &err), QZ_OK);
     for (size_t i = 0; i < n; i++)
         for (uint64_t k = 0; k < (v[i].n ? v[i].n : 1); k++) {
@@ -199,24 +236,48 @@ static void fused_scales(void **state) {
     static const struct { qz_deploy kind; qz_runtime engine; qz_finding_level level; bool fires; stored v[3]; } t[] = {
 #define Q LAYER "self_attn.q_proj."
 #define KK LAYER "self_attn.k_proj."
-        /* R2: the divisor of compressed-tensors, ModelOpt's multiplier, activations; with and without an engine named */
-        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, true, {{Q "weight_global_scale", QZ_ST_F32, 1, 1304}, {KK "weight_global_scale", QZ_ST_F32, 1, 1200}}},
-        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, false, {{Q "weight_global_scale", QZ_ST_F32, 1, 1304}, {KK "weight_global_scale", QZ_ST_F32, 1, 1304}}},
-        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_NONE, QZ_FINDING_ERROR, true, {{Q "input_global_scale", QZ_ST_F32, 1, 10}, {LAYER "self_attn.v_proj.input_global_scale", QZ_ST_F32, 1, 11}}},
-        {QZ_DEPLOY_MODELOPT_FP4, QZ_RUNTIME_SGLANG, QZ_FINDING_ERROR, true, {{LAYER "mlp.gate_proj.weight_scale_2", QZ_ST_F32, 0, 0.5F}, {LAYER "mlp.up_proj.weight_scale_2", QZ_ST_F32, 0, 0.25F}}},
-        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, true, {{LAYER "mlp.experts.7.w1.weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "mlp.experts.7.w3.weight_global_scale", QZ_ST_F32, 1, 3}}},
-        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, true, {{LAYER "self_attn.q_a_proj.weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "self_attn.kv_a_proj_with_mqa.weight_global_scale", QZ_ST_F32, 1, 3}}},
-        /* experts may differ from each other, and so may layers that nothing fuses, other layers, and names without a sibling */
-        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, false, {{LAYER "mlp.experts.7.w1.weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "mlp.experts.8.w3.weight_global_scale", QZ_ST_F32, 1, 3}}},
-        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, false, {{Q "weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "self_attn.o_proj.weight_global_scale", QZ_ST_F32, 1, 3}, {"q_proj", QZ_ST_F32, 1, 3}}},
-        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_TRANSFORMERS, QZ_FINDING_ERROR, false, {{Q "weight_global_scale", QZ_ST_F32, 1, 1304}, {KK "weight_global_scale", QZ_ST_F32, 1, 1200}}}, /* fuses nothing */
+        /* R2: the divisor of compressed-tensors, ModelOpt's multiplier, activations; with and without an
+         * engine named */
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, true,
+         {{Q "weight_global_scale", QZ_ST_F32, 1, 1304}, {KK "weight_global_scale", QZ_ST_F32, 1, 1200}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, false,
+         {{Q "weight_global_scale", QZ_ST_F32, 1, 1304}, {KK "weight_global_scale", QZ_ST_F32, 1, 1304}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_NONE, QZ_FINDING_ERROR, true,
+         {{Q "input_global_scale", QZ_ST_F32, 1, 10}, {LAYER "self_attn.v_proj.input_global_scale", QZ_ST_F32, 1, 11}}},
+        {QZ_DEPLOY_MODELOPT_FP4, QZ_RUNTIME_SGLANG, QZ_FINDING_ERROR, true,
+         {{LAYER "mlp.gate_proj.weight_scale_2", QZ_ST_F32, 0, 0.5F},
+          {LAYER "mlp.up_proj.weight_scale_2", QZ_ST_F32, 0, 0.25F}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, true,
+         {{LAYER "mlp.experts.7.w1.weight_global_scale", QZ_ST_F32, 1, 2},
+          {LAYER "mlp.experts.7.w3.weight_global_scale", QZ_ST_F32, 1, 3}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, true,
+         {{LAYER "self_attn.q_a_proj.weight_global_scale", QZ_ST_F32, 1, 2},
+          {LAYER "self_attn.kv_a_proj_with_mqa.weight_global_scale", QZ_ST_F32, 1, 3}}},
+        /* experts may differ from each other, and so may layers that nothing fuses, other layers, and names
+         * without a sibling */
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, false,
+         {{LAYER "mlp.experts.7.w1.weight_global_scale", QZ_ST_F32, 1, 2},
+          {LAYER "mlp.experts.8.w3.weight_global_scale", QZ_ST_F32, 1, 3}}},
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_VLLM, QZ_FINDING_ERROR, false,
+         {{Q "weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "self_attn.o_proj.weight_global_scale", QZ_ST_F32, 1, 3},
+          {"q_proj", QZ_ST_F32, 1, 3}}},
+        /* fuses nothing */
+        {QZ_DEPLOY_NVFP4, QZ_RUNTIME_TRANSFORMERS, QZ_FINDING_ERROR, false,
+         {{Q "weight_global_scale", QZ_ST_F32, 1, 1304}, {KK "weight_global_scale", QZ_ST_F32, 1, 1200}}},
         /* R3: one scale a tensor; by channel they concatenate */
-        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, true, {{Q "weight_scale", QZ_ST_F32, 1, 0.5F}, {KK "weight_scale", QZ_ST_F32, 1, 0.25F}}},
-        {QZ_DEPLOY_MODELOPT_FP8, QZ_RUNTIME_SGLANG, QZ_FINDING_WARN, true, {{Q "weight_scale", QZ_ST_BF16, 0, 0.5F}, {KK "weight_scale", QZ_ST_BF16, 0, 0.25F}}},
-        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, false, {{Q "weight_scale", QZ_ST_BF16, 1, 0.5F}, {KK "weight_scale", QZ_ST_BF16, 1, 0.5F}}},
-        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, false, {{Q "weight_scale", QZ_ST_F32, 4, 0.5F}, {KK "weight_scale", QZ_ST_F32, 4, 0.25F}}},
-        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, false, {{Q "input_scale", QZ_ST_F32, 1, 0.5F}, {KK "input_scale", QZ_ST_F32, 1, 0.25F}}}, /* the engine takes the largest */
-        {QZ_DEPLOY_FP8, QZ_RUNTIME_NONE, QZ_FINDING_WARN, false, {{Q "weight_scale", QZ_ST_F32, 1, 0.5F}, {KK "weight_scale", QZ_ST_F32, 1, 0.25F}}},
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, true,
+         {{Q "weight_scale", QZ_ST_F32, 1, 0.5F}, {KK "weight_scale", QZ_ST_F32, 1, 0.25F}}},
+        {QZ_DEPLOY_MODELOPT_FP8, QZ_RUNTIME_SGLANG, QZ_FINDING_WARN, true,
+         {{Q "weight_scale", QZ_ST_BF16, 0, 0.5F}, {KK "weight_scale", QZ_ST_BF16, 0, 0.25F}}},
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, false,
+         {{Q "weight_scale", QZ_ST_BF16, 1, 0.5F}, {KK "weight_scale", QZ_ST_BF16, 1, 0.5F}}},
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, false,
+         {{Q "weight_scale", QZ_ST_F32, 4, 0.5F}, {KK "weight_scale", QZ_ST_F32, 4, 0.25F}}},
+        /* the engine takes the largest */
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_VLLM, QZ_FINDING_WARN, false,
+         {{Q "input_scale", QZ_ST_F32, 1, 0.5F}, {KK "input_scale", QZ_ST_F32, 1, 0.25F}}},
+        {QZ_DEPLOY_FP8, QZ_RUNTIME_NONE, QZ_FINDING_WARN, false,
+         {{Q "weight_scale", QZ_ST_F32, 1, 0.5F}, {KK "weight_scale", QZ_ST_F32, 1, 0.25F}}},
     };
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         qz_arena a = {0};
@@ -239,9 +300,13 @@ static void fused_scales(void **state) {
         qz_arena_release(&a);
     }
     /* many layers: one finding a set, with their number */
-    static const stored many[] = {{Q "weight_global_scale", QZ_ST_F32, 1, 2}, {KK "weight_global_scale", QZ_ST_F32, 1, 3}, {LAYER "self_attn.v_proj.weight_global_scale", QZ_ST_F32, 1, 4},
-                                  {"model.layers.1.self_attn.q_proj.weight_global_scale", QZ_ST_F32, 1, 2}, {"model.layers.1.self_attn.v_proj.weight_global_scale", QZ_ST_F32, 1, 4},
-                                  {LAYER "mlp.gate_proj.weight_global_scale", QZ_ST_F32, 1, 2}, {LAYER "mlp.up_proj.weight_global_scale", QZ_ST_F32, 1, 1}};
+    static const stored many[] = {{Q "weight_global_scale", QZ_ST_F32, 1, 2},
+                                  {KK "weight_global_scale", QZ_ST_F32, 1, 3},
+                                  {LAYER "self_attn.v_proj.weight_global_scale", QZ_ST_F32, 1, 4},
+                                  {"model.layers.1.self_attn.q_proj.weight_global_scale", QZ_ST_F32, 1, 2},
+                                  {"model.layers.1.self_attn.v_proj.weight_global_scale", QZ_ST_F32, 1, 4},
+                                  {LAYER "mlp.gate_proj.weight_global_scale", QZ_ST_F32, 1, 2},
+                                  {LAYER "mlp.up_proj.weight_global_scale", QZ_ST_F32, 1, 1}};
     qz_arena a = {0};
     qz_deploy_shape s = shape_of(&llama8b, &a);
     add_scales(many, sizeof many / sizeof many[0], &a, &s);
@@ -277,12 +342,14 @@ static void nearest_settings(void **state) {
         {&qwen72b, AWQ128, ON(VLLM, 4), "group_size 32"},
         {&qwen72b, AWQ128, ON(VLLM, 8), "group_size 32, tensor parallel 4"},
         {&qwen72b, {GPTQ128}, ON(VLLM, 8), "group_size -1"},
-        {&llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = 128, .act_order = true}, ON(VLLM, 1), "symmetric, no act_order"},
+        {&llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .group_size = 128, .act_order = true}, ON(VLLM, 1),
+         "symmetric, no act_order"},
         {&llama8b, {.kind = QZ_DEPLOY_GPTQ, .bits = 3, .group_size = 128, .sym = true}, ON(VLLM, 1), "4 bits"},
         {&qwen7b, AWQ128, ON(VLLM, 8), "tensor parallel 4"},
         {&llama8b, {.kind = QZ_DEPLOY_GGUF}, ON(VLLM, 1), "another format: gptq"},
         {&llama8b, {.kind = QZ_DEPLOY_BNB, .bits = 4}, ON(VLLM, 1), "another format: gptq"},
-        {&llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 16, .zero_point = true}, ON(VLLM, 1), "group_size 128"},
+        {&llama8b, {.kind = QZ_DEPLOY_AWQ, .bits = 4, .group_size = 16, .zero_point = true}, ON(VLLM, 1),
+         "group_size 128"},
     };
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
         qz_arena a = {0};
@@ -293,14 +360,16 @@ static void nearest_settings(void **state) {
     }
 }
 
-/* U-37: 12 combinations of symmetry, act-order and group for vLLM 0.33: symmetric and no grouped act-order, or refused. */
+/* U-37: 12 combinations of symmetry, act-order and group for vLLM 0.33: symmetric and no grouped
+ * act-order, or refused. */
 static void gptq_linter(void **state) {
     (void)state;
     for (int i = 0; i < 12; i++) {
         const long groups[] = {32, 128, -1};
         qz_arena a = {0};
         qz_deploy_shape s = shape_of(&llama8b, &a);
-        qz_deploy_spec spec = {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .sym = i & 1, .act_order = i & 2, .group_size = groups[i / 4]};
+        qz_deploy_spec spec = {.kind = QZ_DEPLOY_GPTQ, .bits = 4, .sym = i & 1, .act_order = i & 2,
+                               .group_size = groups[i / 4]};
         qz_target t = ON(VLLM, 1);
         qz_findings f = {.arena = &a};
         qz_error err = {0};
@@ -315,8 +384,10 @@ static void specs_of_configs(void **state) {
     (void)state;
     static const struct { const char *json; qz_deploy kind; unsigned bits; long group; bool sym, act; } v[] = {
         {"{}", QZ_DEPLOY_FLOAT, 16, 0, true, false},
-        {"{\"quantization_config\":{\"quant_method\":\"awq\",\"zero_point\":true,\"group_size\":64,\"bits\":4,\"version\":\"gemm\"}}", QZ_DEPLOY_AWQ, 4, 64, false, false},
-        {"{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":8,\"group_size\":-1,\"desc_act\":true,\"sym\":true}}", QZ_DEPLOY_GPTQ, 8, -1, true, true},
+        {"{\"quantization_config\":{\"quant_method\":\"awq\",\"zero_point\":true,\"group_size\":64,\"bits\":4,"
+         "\"version\":\"gemm\"}}", QZ_DEPLOY_AWQ, 4, 64, false, false},
+        {"{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":8,\"group_size\":-1,\"desc_act\":true,"
+         "\"sym\":true}}", QZ_DEPLOY_GPTQ, 8, -1, true, true},
         {"{\"quantization_config\":{\"load_in_4bit\":true}}", QZ_DEPLOY_BNB, 4, 0, true, false},
         {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\"}}", QZ_DEPLOY_BNB, 4, 0, true, false},
         {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\",\"load_in_4bit\":false,\"load_in_8bit\":false}}",
@@ -325,12 +396,17 @@ static void specs_of_configs(void **state) {
         {"{\"quantization_config\":{},\"text_config\":{\"quantization_config\":{\"quant_method\":\"fp8\"}}}",
          QZ_DEPLOY_FP8, 8, 0, true, false},
         {"{\"quantization_config\":{\"quant_method\":\"mxfp4\"}}", QZ_DEPLOY_MXFP4, 4, 0, true, false},
-        {"{\"quantization_config\":{\"quant_method\":\"fp8\",\"weight_block_size\":[128,128]}}", QZ_DEPLOY_FP8_BLOCK, 8, 0, true, false},
-        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,"
-         "\"type\":\"int\",\"symmetric\":false,\"strategy\":\"group\",\"group_size\":128}}}}}", QZ_DEPLOY_CT_INT, 4, 128, false, false},
-        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"int-quantized\",\"config_groups\":{\"g\":{\"weights\":{\"num_bits\":8,\"type\":\"int\"},"
+        {"{\"quantization_config\":{\"quant_method\":\"fp8\",\"weight_block_size\":[128,128]}}", QZ_DEPLOY_FP8_BLOCK, 8,
+         0, true, false},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\","
+         "\"config_groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,"
+         "\"type\":\"int\",\"symmetric\":false,\"strategy\":\"group\",\"group_size\":128}}}}}", QZ_DEPLOY_CT_INT, 4,
+         128, false, false},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"int-quantized\","
+         "\"config_groups\":{\"g\":{\"weights\":{\"num_bits\":8,\"type\":\"int\"},"
          "\"input_activations\":{\"num_bits\":8}}}}}", QZ_DEPLOY_CT_W8A8, 8, 0, true, false},
-        {"{\"quantization_config\":{\"quant_method\":\"modelopt\",\"quant_algo\":\"NVFP4\"}}", QZ_DEPLOY_MODELOPT_FP4, 4, 0, true, false},
+        {"{\"quantization_config\":{\"quant_method\":\"modelopt\",\"quant_algo\":\"NVFP4\"}}", QZ_DEPLOY_MODELOPT_FP4,
+         4, 0, true, false},
         {"{\"quantization_config\":{\"quant_method\":\"quip\"}}", QZ_DEPLOY_UNKNOWN, 0, 0, true, false},
         {"{\"text_config\":{\"quantization_config\":{\"quant_method\":\"fp8\"}}}", QZ_DEPLOY_FP8, 8, 0, true, false},
     };
@@ -347,7 +423,8 @@ static void specs_of_configs(void **state) {
         assert_int_equal(s.act_order, v[i].act);
         json_decref(root);
     }
-    static const char *const bad[] = {"{\"quantization_config\":7}", "{\"quantization_config\":{\"quant_method\":\"gptq\"}}",
+    static const char *const bad[] = {"{\"quantization_config\":7}",
+                                      "{\"quantization_config\":{\"quant_method\":\"gptq\"}}",
                                       "{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":\"four\"}}",
                                       "{\"quantization_config\":{\"quant_method\":\"fp8\",\"weight_block_size\":[0]}}"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -382,9 +459,12 @@ static void experts(void **state) {
 /* What a compressed-tensors config says besides bits and groups (formats/hf-compressed-tensors.md sections 1 and 2). */
 static void ct_details(void **state) {
     (void)state;
-    static const char text[] = "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"quantization_status\":\"calibration\","
-                               "\"kv_cache_scheme\":{\"num_bits\":8,\"type\":\"float\",\"strategy\":\"attn_head\"},\"transform_config\":{\"R1\":{}},\"config_groups\":{\"group_0\":"
-                               "{\"targets\":[\"Linear\"],\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":true,\"group_size\":128,\"actorder\":true,\"my_note\":1}}}}}";
+    static const char text[] = "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-"
+                               "quantized\",\"quantization_status\":\"calibration\","
+                               "\"kv_cache_scheme\":{\"num_bits\":8,\"type\":\"float\",\"strategy\":\"attn_head\"},"
+                               "\"transform_config\":{\"R1\":{}},\"config_groups\":{\"group_0\":"
+                               "{\"targets\":[\"Linear\"],\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":"
+                               "true,\"group_size\":128,\"actorder\":true,\"my_note\":1}}}}}";
     json_t *root = NULL;
     qz_error err = {0};
     qz_deploy_spec s;
@@ -395,9 +475,13 @@ static void ct_details(void **state) {
     assert_string_equal(s.stray_key, "my_note");
     assert_string_equal(s.kv_scheme, "attn_head");
     json_decref(root);
-    static const char *const hostile[] = {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":[1,2],\"kv_cache_scheme\":7}}",
-                                          "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":{\"a\":null,\"b\":[],\"c\":{\"weights\":\"x\"}}}}",
-                                          "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"config_groups\":{\"a\":{\"weights\":{\"num_bits\":-7,\"group_size\":-9}}}}}"};
+    static const char *const hostile[] = {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\","
+                                          "\"config_groups\":[1,2],\"kv_cache_scheme\":7}}",
+                                          "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\","
+                                          "\"config_groups\":{\"a\":null,\"b\":[],\"c\":{\"weights\":\"x\"}}}}",
+                                          "{\"quantization_config\":{\"quant_method\":\"compressed-tensors\","
+                                          "\"config_groups\":{\"a\":{\"weights\":{\"num_bits\":-7,"
+                                          "\"group_size\":-9}}}}}"};
     for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
         qz_arena a = {0};
         qz_findings f = {.arena = &a};
@@ -457,8 +541,11 @@ static void tables(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_rule_fires_and_rests), cmocka_unit_test(fused_sets), cmocka_unit_test(fused_scales), cmocka_unit_test(tensor_parallel_degrees),
-                                       cmocka_unit_test(nearest_settings), cmocka_unit_test(gptq_linter), cmocka_unit_test(specs_of_configs), cmocka_unit_test(ct_details), cmocka_unit_test(experts),
-                                       cmocka_unit_test(specs_of_schemes), cmocka_unit_test(tables)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_rule_fires_and_rests), cmocka_unit_test(fused_sets),
+                                       cmocka_unit_test(fused_scales), cmocka_unit_test(tensor_parallel_degrees),
+                                       cmocka_unit_test(nearest_settings), cmocka_unit_test(gptq_linter),
+                                       cmocka_unit_test(specs_of_configs), cmocka_unit_test(ct_details),
+                                       cmocka_unit_test(experts), cmocka_unit_test(specs_of_schemes),
+                                       cmocka_unit_test(tables)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

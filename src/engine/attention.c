@@ -20,18 +20,26 @@ typedef struct {
 typedef struct { size_t m, n, at; float *scores; size_t stride; } attend_tile;
 static void times_keys(const attend_job *j, const attend_tile *t, const float *q, size_t ldq) {
     const size_t d = j->kv->head_dim;
-    if (j->kv->type == QZ_KV_EXACT) qz_mm_gemm_nt_local(j->e->mm, t->m, t->n, d, q, ldq, (const float *)j->kv->k + t->at, d, t->scores, t->stride);
-    else qz_mm_gemm_nt_local_f16(j->e->mm, t->m, t->n, d, q, ldq, (const uint16_t *)j->kv->k + t->at, t->scores, t->stride);
+    if (j->kv->type == QZ_KV_EXACT)
+        qz_mm_gemm_nt_local(j->e->mm, t->m, t->n, d, q, ldq, (const float *)j->kv->k + t->at, d, t->scores, t->stride);
+    else
+        qz_mm_gemm_nt_local_f16(j->e->mm, t->m, t->n, d, q, ldq, (const uint16_t *)j->kv->k + t->at, t->scores,
+                                t->stride);
 }
 static void times_values(const attend_job *j, const attend_tile *t, float *out, size_t ldo) {
     const size_t d = j->kv->head_dim;
-    if (j->kv->type == QZ_KV_EXACT) qz_mm_gemm_nn_local(j->e->mm, t->m, d, t->n, t->scores, t->stride, (const float *)j->kv->v + t->at, d, out, ldo);
-    else qz_mm_gemm_nn_local_f16(j->e->mm, t->m, d, t->n, t->scores, t->stride, (const uint16_t *)j->kv->v + t->at, out, ldo);
+    if (j->kv->type == QZ_KV_EXACT)
+        qz_mm_gemm_nn_local(j->e->mm, t->m, d, t->n, t->scores, t->stride, (const float *)j->kv->v + t->at, d, out,
+                            ldo);
+    else
+        qz_mm_gemm_nn_local_f16(j->e->mm, t->m, d, t->n, t->scores, t->stride, (const uint16_t *)j->kv->v + t->at, out,
+                                ldo);
 }
 
-/* Queries of one KV head: of each of its query heads nt tokens from t0 on. Of one token (decoding) the heads stand one behind the other
- * and go through keys and values together; a sum's order does not change with it. */
-static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_head, size_t t0, size_t nt, float *scores) {
+/* Queries of one KV head: of each of its query heads nt tokens from t0 on. Of one token (decoding) the heads stand one
+ * behind the other and go through keys and values together; a sum's order does not change with it. */
+static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_head, size_t t0, size_t nt,
+                         float *scores) {
     qz_engine *e = j->e;
     const qz_config *c = &e->model->config;
     size_t d = c->head_dim, group = c->heads / c->kv_heads, ld = c->heads * d;
@@ -48,7 +56,8 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
         float *out = e->step.input[QZ_SUB_MIXER][1] + (r->first + t0) * ld + (kv_head * group + a) * d;
         times_keys(j, &tile, q, step);
         for (size_t t = 0; t < m; t++) {
-            size_t pos = r->past + t0 + (nt == 1 ? 0 : t), lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
+            size_t pos = r->past + t0 + (nt == 1 ? 0 : t),
+                   lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
             if (cap > 0) qz_softcap(scores + t * stride + (lo - first), pos + 1 - lo, scale, cap);
             qz_mm_softmax(e->mm, scores + t * stride, keys - first, lo - first, pos + 1 - first, cap > 0 ? 1 : scale);
         }
@@ -59,8 +68,8 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
 
 static size_t query_blocks(const qz_seq_run *r) { return (r->n + QUERY_BLOCK - 1) / QUERY_BLOCK; }
 
-/* A part is a head's block of queries: heads one after the other, so that a thread's own parts share keys and values, and long
- * blocks first. */
+/* A part is a head's block of queries: heads one after the other, so that a thread's own parts share keys and values,
+ * and long blocks first. */
 static void attend_part(void *arg, qz_part part) {
     const attend_job *j = arg;
     const qz_step *s = &j->e->step;
@@ -87,7 +96,8 @@ static qz_status attend(qz_engine *e, const qz_place *at, qz_error *err) {
         s->scores_cap[i] = s->scores[i] ? need : 0;
         if (s->scores[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for attention over %zu keys", keys);
     }
-    attend_job j = {.e = e, .kv = at->kv, .layer = at->layer, .kv_layer = at->kv_layer, .window = c->layer_sliding[at->layer] ? (size_t)c->sliding_window : 0};
+    attend_job j = {.e = e, .kv = at->kv, .layer = at->layer, .kv_layer = at->kv_layer,
+                    .window = c->layer_sliding[at->layer] ? (size_t)c->sliding_window : 0};
     if (parts) qz_pool_run(e->run->pool, parts, attend_part, &j);
     return QZ_OK;
 }
@@ -106,7 +116,8 @@ static void place_token(const place_job *j, const qz_seq_run *r, size_t t) {
     void (*rope)(float *, const float *, size_t) = c->rope.interleaved ? qz_rope_interleaved : qz_rope_half;
     const size_t half = c->layer_no_rope[j->at->layer] ? 0 : c->rotary_dim / 2;
     float eps = (float)c->rms_norm_eps;
-    float *q = e->step.linear[QZ_ATTN_Q] + t * c->heads * d, *k = e->step.linear[QZ_ATTN_K] + t * c->kv_heads * d, *v = e->step.linear[QZ_ATTN_V] + t * c->kv_heads * d;
+    float *q = e->step.linear[QZ_ATTN_Q] + t * c->heads * d, *k = e->step.linear[QZ_ATTN_K] + t * c->kv_heads * d,
+          *v = e->step.linear[QZ_ATTN_V] + t * c->kv_heads * d;
     for (size_t h = 0; h < c->heads; h++) {
         if (q_norm) qz_mm_rms_norm(e->mm, q + h * d, q_norm, d, eps, q + h * d);
         rope(q + h * d, cs, half);
@@ -137,8 +148,8 @@ static void place_worker(void *arg, qz_part part) {
     }
 }
 
-/* A float16 cache would make infinity of a finite key or value, and attention could hide it. What is not finite already shows at the
- * block's end. */
+/* A float16 cache would make infinity of a finite key or value, and attention could hide it. What is not finite already
+ * shows at the block's end. */
 static qz_status check_cached(qz_engine *e, const qz_kv *kv, size_t layer, size_t n, qz_error *err) {
     if (!atomic_exchange_explicit(&e->step.beyond, false, memory_order_relaxed)) return QZ_OK;
     const size_t width = kv->kv_heads * kv->head_dim;
@@ -146,8 +157,11 @@ static qz_status check_cached(qz_engine *e, const qz_kv *kv, size_t layer, size_
     for (int i = 0; i < 2; i++) {
         const float x = qz_beyond_f16(what[i], n * width);
         if (x != 0)
-            return qz_fail(err, QZ_ENUMERIC, "a %s is beyond float16, in which runtime arithmetic keeps the cache: model '%s', layer %zu: expected below 65520, found %g; use --arith exact, "
-                           "and check its weights ('quantz verify', 'quantz check --deep') if no sound model has such values",
+            return qz_fail(err, QZ_ENUMERIC,
+                           "a %s is beyond float16, in which runtime arithmetic keeps the cache: model '%s', layer "
+                           "%zu: expected below 65520, found %g; use --arith exact, "
+                           "and check its weights ('quantz verify', 'quantz check --deep') if no sound model has such "
+                           "values",
                            i ? "value" : "key", e->model->path, layer, (double)x);
     }
     return QZ_OK;

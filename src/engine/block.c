@@ -1,4 +1,5 @@
-/* One decoder block (formats/families.md section 1, skeleton A): a mixer and a feed-forward around a residual stream. */
+/* One decoder block (formats/families.md section 1, skeleton A): a mixer and a feed-forward around a
+ * residual stream. */
 #include "base/size.h"
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
@@ -15,15 +16,20 @@ typedef struct {
 } row_job;
 
 void qz_step_watch(qz_engine *e, const float *x, size_t n) {
-    if (e->arith == QZ_ARITH_RUNTIME && !qz_mm_all_finite(e->mm, x, n)) atomic_store_explicit(&e->step.wild, true, memory_order_relaxed);
+    if (e->arith == QZ_ARITH_RUNTIME && !qz_mm_all_finite(e->mm, x, n))
+        atomic_store_explicit(&e->step.wild, true, memory_order_relaxed);
 }
 qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err) {
     QZ_TRY(qz_model_check_finite(NULL, e->model, err)); /* a weight that is none is the cause: its tensor is named */
-    return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', layer %zu (of 0 to %zu) is the first: its values overflow float32; check its weights "
-                   "('quantz verify', 'quantz check --deep') and the configuration", e->model->path, layer, (size_t)e->model->config.layers - 1);
+    return qz_fail(err, QZ_ENUMERIC,
+                   "values that are not finite: model '%s', layer %zu (of 0 to %zu) is the first: its values overflow "
+                   "float32; check its weights "
+                   "('quantz verify', 'quantz check --deep') and the configuration",
+                   e->model->path, layer, (size_t)e->model->config.layers - 1);
 }
 qz_status qz_step_tame(qz_engine *e, size_t layer, qz_error *err) {
-    return atomic_exchange_explicit(&e->step.wild, false, memory_order_relaxed) ? qz_step_overflow(e, layer, err) : QZ_OK;
+    return atomic_exchange_explicit(&e->step.wild, false, memory_order_relaxed) ? qz_step_overflow(e, layer, err)
+                                                                                : QZ_OK;
 }
 
 void qz_step_rows(qz_engine *e, qz_pool_fn fn, size_t n, void *job) {
@@ -51,11 +57,13 @@ static void add_worker(void *arg, qz_part part) {
     qz_split(j->n, 1, part, &lo, &hi);
     for (size_t t = lo; t < hi; t++) {
         qz_add_rows(j->y + t * j->cols, j->x + t * j->cols, j->cols);
-        if (!qz_mm_all_finite(j->e->mm, j->y + t * j->cols, j->cols)) atomic_store_explicit(&j->e->step.wild, true, memory_order_relaxed);
+        if (!qz_mm_all_finite(j->e->mm, j->y + t * j->cols, j->cols))
+            atomic_store_explicit(&j->e->step.wild, true, memory_order_relaxed);
     }
 }
 
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n, float *const *y, qz_error *err) {
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n,
+                          float *const *y, qz_error *err) {
     if (e->arith == QZ_ARITH_RUNTIME && w->packed[which.first] != NULL) {
         const qz_packed *p[QZ_LINEARS] = {0};
         for (size_t i = 0; i < which.count; i++) p[i] = w->packed[which.first + i];
@@ -76,13 +84,15 @@ void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float
     if (e->observe) e->observe(e->observe_arg, &(qz_observed){layer, input, x, n, cols});
 }
 qz_status qz_step_input(qz_engine *e, const qz_place *at, size_t first, const float *x, size_t n, qz_error *err) {
-    if (e->observe) qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, first, -1), x, n, at->w->lin[first].cols);
+    if (e->observe)
+        qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, first, -1), x, n, at->w->lin[first].cols);
     return qz_step_tame(e, at->layer, err);
 }
 
 const char *qz_engine_kernel(const qz_engine *e) {
     const qz_layer_weights *w = &e->layers[0];
-    for (size_t l = QZ_MIXER_LINEARS; l < QZ_LINEARS; l++) { /* of the feed-forward, where most weights are; of experts the first one's */
+    /* of the feed-forward, where most weights are; of experts the first one's */
+    for (size_t l = QZ_MIXER_LINEARS; l < QZ_LINEARS; l++) {
         const qz_packed *p = w->packed[l] ? w->packed[l] : w->expert_packed[l] ? w->expert_packed[l][0] : NULL;
         if (p) return qz_packed_kernel(p);
     }

@@ -1,5 +1,5 @@
-/* Row-wise operations of the forward pass in plain float C, beside those of kernels/rows.h: results do not depend on batch, threads
- * or vector width. Source: formats/families.md sections 2, 4, 5. */
+/* Row-wise operations of the forward pass in plain float C, beside those of kernels/rows.h: results do not depend on
+ * batch, threads or vector width. Source: formats/families.md sections 2, 4, 5. */
 #ifndef QZ_ENGINE_ELEMENTWISE_H
 #define QZ_ENGINE_ELEMENTWISE_H
 #include <stdbool.h>

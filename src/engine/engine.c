@@ -5,7 +5,8 @@
 #include <string.h>
 
 static qz_weights weights_of(const qz_tensor_view *t) {
-    return (qz_weights){.type = t->type, .rows = t->rows, .cols = t->cols, .data = t->data, .coded = t->coded, .first_row = t->first_row};
+    return (qz_weights){.type = t->type, .rows = t->rows, .cols = t->cols, .data = t->data, .coded = t->coded,
+                        .first_row = t->first_row};
 }
 
 /* Small float tensors (norms, biases) are decoded once. */
@@ -33,11 +34,14 @@ static qz_status open_experts(qz_engine *e, const qz_block *b, qz_layer_weights 
     for (size_t k = 0; k < QZ_LINEARS; k++) {
         if (b->expert[k] == NULL) continue;
         w->expert[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert[k]);
-        if (e->arith == QZ_ARITH_RUNTIME) w->expert_packed[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert_packed[k]);
-        if (w->expert[k] == NULL || (e->arith == QZ_ARITH_RUNTIME && w->expert_packed[k] == NULL)) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu experts", n);
+        if (e->arith == QZ_ARITH_RUNTIME)
+            w->expert_packed[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert_packed[k]);
+        if (w->expert[k] == NULL || (e->arith == QZ_ARITH_RUNTIME && w->expert_packed[k] == NULL))
+            return qz_fail(err, QZ_EMEMORY, "out of memory for %zu experts", n);
         for (size_t x = 0; x < n; x++) {
             w->expert[k][x] = weights_of(b->expert[k][x]);
-            if (e->arith == QZ_ARITH_RUNTIME) QZ_TRY(qz_packed_open(e->mm, &w->expert[k][x], &w->expert_packed[k][x], err));
+            if (e->arith == QZ_ARITH_RUNTIME)
+                QZ_TRY(qz_packed_open(e->mm, &w->expert[k][x], &w->expert_packed[k][x], err));
         }
     }
     return QZ_OK;
@@ -74,7 +78,8 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
         e->layers = qz_arena_calloc(&e->arena, m->config.layers, sizeof *e->layers);
         e->step.scores = qz_arena_calloc(&e->arena, threads, sizeof *e->step.scores);
         e->step.scores_cap = qz_arena_calloc(&e->arena, threads, sizeof *e->step.scores_cap);
-        if (e->layers == NULL || e->step.scores == NULL || e->step.scores_cap == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory opening the engine");
+        if (e->layers == NULL || e->step.scores == NULL || e->step.scores_cap == NULL)
+            st = qz_fail(err, QZ_EMEMORY, "out of memory opening the engine");
     }
     for (size_t i = 0; st == QZ_OK && i < m->config.layers; i++) st = open_layer(e, i, err);
     if (st == QZ_OK) st = norm(e, m->final_norm, &e->final_norm, err);
@@ -158,7 +163,8 @@ void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg) {
 }
 uint64_t qz_engine_bytes(const qz_engine *e) {
     const qz_config *c = &e->model->config;
-    uint64_t n = e->arena.used + e->step.cap * sizeof(float) * (qz_step_floats(c) - c->hidden_size); /* without the residual */
+    /* without the residual */
+    uint64_t n = e->arena.used + e->step.cap * sizeof(float) * (qz_step_floats(c) - c->hidden_size);
     if (e->arith == QZ_ARITH_EXACT) return n;
     for (size_t i = 0; i < c->layers; i++)
         each_packed(e, i, add_bytes, &n);
@@ -175,7 +181,8 @@ qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err) {
         qz_free(*b[i].at);
         size_t total;
         *b[i].at = qz_mul_size(n, b[i].width, &total) ? qz_alloc_aligned(total, sizeof(float)) : NULL;
-        if (*b[i].at == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
+        if (*b[i].at == NULL)
+            return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
     }
     s->cap = n;
     return QZ_OK;
@@ -198,7 +205,9 @@ qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x,
     const qz_tensor_view *t = e->model->embed;
     for (size_t i = 0; i < n; i++) {
         if (ids[i] >= t->rows)
-            return qz_fail(err, QZ_EUSAGE, "token id out of range: position %zu: expected below %zu, found %u; the tokenizer does not fit the model",
+            return qz_fail(err, QZ_EUSAGE,
+                           "token id out of range: position %zu: expected below %zu, found %u; the tokenizer does not "
+                           "fit the model",
                            i, t->rows, ids[i]);
         qz_tensor_decode(t, ids[i], 1, x + i * t->cols);
     }
@@ -215,8 +224,11 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
     qz_step_norm(e, x, e->final_norm, n, e->step.h);
     if (!qz_mm_all_finite(e->mm, e->step.h, n * e->model->config.hidden_size)) {
         QZ_TRY(qz_model_check_finite(NULL, e->model, err));
-        return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', the norm before the output matrix is the first: its values overflow float32; check its "
-                       "weights ('quantz verify', 'quantz check --deep') and the configuration", e->model->path);
+        return qz_fail(err, QZ_ENUMERIC,
+                       "values that are not finite: model '%s', the norm before the output matrix is the first: its "
+                       "values overflow float32; check its "
+                       "weights ('quantz verify', 'quantz check --deep') and the configuration",
+                       e->model->path);
     }
     if (e->head_packed != NULL) {
         const qz_packed *p = e->head_packed;
@@ -227,8 +239,11 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
     if (c->logit_softcap > 0) qz_softcap(logits, n * (size_t)c->vocab_size, 1, (float)c->logit_softcap);
     if (qz_mm_all_finite(e->mm, logits, n * c->vocab_size)) return QZ_OK;
     QZ_TRY(qz_model_check_finite(NULL, e->model, err));
-    return qz_fail(err, QZ_ENUMERIC, "values that are not finite: model '%s', the output matrix is the first: its logits overflow float32; check its weights "
-                   "('quantz verify', 'quantz check --deep') and the configuration", e->model->path);
+    return qz_fail(err, QZ_ENUMERIC,
+                   "values that are not finite: model '%s', the output matrix is the first: its logits overflow "
+                   "float32; check its weights "
+                   "('quantz verify', 'quantz check --deep') and the configuration",
+                   e->model->path);
 }
 
 /* Splits tokens [0, n) of the step into runs of one sequence each. */
@@ -239,7 +254,8 @@ static qz_status make_runs(qz_engine *e, qz_kv *kv, const uint32_t *seq, size_t 
         size_t s = seq ? seq[t] : 0, end = t + 1;
         while (end < n && (seq ? seq[end] : 0) == s) end++;
         if (s >= kv->n_seq) return qz_fail(err, QZ_EBUG, "sequence %zu of %zu", s, kv->n_seq);
-        QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = t, .n = end - t, .seq = s, .past = kv->length[s], .total = total[s]}, err));
+        QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = t, .n = end - t, .seq = s, .past = kv->length[s],
+                                               .total = total[s]}, err));
         kv->length[s] += end - t;
         longest = qz_max_size(longest, kv->length[s]);
         t = end;
@@ -278,8 +294,11 @@ qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *l
     if (b->n == 0) return QZ_OK;
     float *x = qz_mul_size(step, c->hidden_size, &total) ? qz_alloc_aligned(total, sizeof *x) : NULL;
     size_t *before = qz_alloc_array(kv->n_seq, 2 * sizeof *before), *after = before ? before + kv->n_seq : NULL;
-    qz_status st = x == NULL || before == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens", step) : QZ_OK;
-    if (st == QZ_OK) memcpy(before, kv->length, kv->n_seq * sizeof *before), memcpy(after, kv->length, kv->n_seq * sizeof *after);
+    qz_status st = x == NULL || before == NULL
+                       ? qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens", step)
+                       : QZ_OK;
+    if (st == QZ_OK)
+        memcpy(before, kv->length, kv->n_seq * sizeof *before), memcpy(after, kv->length, kv->n_seq * sizeof *after);
     for (size_t t = 0; st == QZ_OK && t < b->n; t++)
         if (!b->seq || b->seq[t] < kv->n_seq) after[b->seq ? b->seq[t] : 0]++; /* others are refused by their step */
     if (st == QZ_OK) st = qz_step_reserve(e, step, err);
@@ -308,21 +327,25 @@ static qz_status scratch(qz_engine *e, size_t n_seq, size_t seq_len, qz_error *e
     QZ_TRY(qz_step_reserve(e, n_seq * seq_len, err));
     QZ_TRY(qz_kv_rope(kv, &e->model->config, seq_len, err));
     e->step.n_runs = 0;
-    for (size_t s = 0; s < n_seq; s++) QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = s * seq_len, .n = seq_len, .seq = s, .total = seq_len}, err));
+    for (size_t s = 0; s < n_seq; s++)
+        QZ_TRY(qz_step_add_run(e, (qz_seq_run){.first = s * seq_len, .n = seq_len, .seq = s, .total = seq_len}, err));
     return qz_step_rope(e, err);
 }
 
-qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len, qz_error *err) {
+qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len,
+                          qz_error *err) {
     QZ_TRY(scratch(e, n_seq, seq_len, err));
     const qz_place at = {.layer = layer, .w = w ? w : &e->layers[layer], .kv = e->scratch_kv};
     return qz_step_block(e, &at, x, n_seq * seq_len, err);
 }
-qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, qz_chunk c, float *y, qz_error *err) {
+qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, qz_chunk c, float *y,
+                          qz_error *err) {
     QZ_TRY(scratch(e, c.n_seq, c.seq_len, err));
     const qz_place at = {.layer = layer, .w = w ? w : &e->layers[layer], .kv = e->scratch_kv};
     return qz_step_sub(e, QZ_SUB_MIXER, &at, h, c.n_seq * c.seq_len, y, err);
 }
-qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err) {
+qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y,
+                        qz_error *err) {
     QZ_TRY(qz_step_reserve(e, n, err));
     const qz_place at = {.layer = layer, .w = w ? w : &e->layers[layer]};
     return qz_step_sub(e, QZ_SUB_FFN, &at, h, n, y, err);

@@ -4,7 +4,8 @@
  * qz_engine_forward(e, kv, &batch, logits, err); …; qz_kv_free(kv); qz_engine_free(e).
  * Arithmetic: QZ_ARITH_EXACT decodes weights to float32 and multiplies with one FMA chain per element along k
  * (bit-identical on every thread count and CPU level; perplexity, KL, tasks and calibration use it);
- * QZ_ARITH_RUNTIME quantizes activations to 8 bits per block where the format's reference runtime does (fast decoding). */
+ * QZ_ARITH_RUNTIME quantizes activations to 8 bits per block where the format's reference runtime does
+ * (fast decoding). */
 #ifndef QZ_ENGINE_ENGINE_H
 #define QZ_ENGINE_ENGINE_H
 #include "base/run.h"
@@ -28,8 +29,9 @@ uint64_t qz_engine_bytes(const qz_engine *e);
 /* Kernel of the block linears for reports: "q4_K×q8_K avx2", or "float32 exact". */
 const char *qz_engine_kernel(const qz_engine *e);
 
-/* KV cache for n_seq independent sequences of at most max_tokens each: float32 in exact arithmetic, float16 in runtime arithmetic
- * (QZ_KV_EXACT and QZ_KV_RUNTIME of codecs/kv.h). Layers with a window keep every token too. A key or value beyond float16 is QZ_ENUMERIC. */
+/* KV cache for n_seq independent sequences of at most max_tokens each: float32 in exact arithmetic, float16 in runtime
+ * arithmetic (QZ_KV_EXACT and QZ_KV_RUNTIME of codecs/kv.h). Layers with a window keep every token too. A key or value
+ * beyond float16 is QZ_ENUMERIC. */
 qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err);
 void qz_kv_free(qz_kv *kv);
 void qz_kv_reset(qz_kv *kv, size_t seq);             /* length back to 0 */
@@ -47,8 +49,8 @@ typedef struct {
  * Batches over batch_tokens are split inside. QZ_EUSAGE: id out of range, cache full. */
 qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *logits, qz_error *err);
 
-/* Observer: called with every input of a block (the list of model/sites.h) as it is computed. The tokens of an expert come gathered,
- * one call per step and expert that has any; in their order. */
+/* Observer: called with every input of a block (the list of model/sites.h) as it is computed. The tokens of an expert
+ * come gathered, one call per step and expert that has any; in their order. */
 typedef struct {
     size_t layer, input;                                 /* index of qz_input_at */
     const float *x;                                      /* [n, cols] float32 */
@@ -61,7 +63,8 @@ void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg);
 typedef struct {
     qz_weights lin[QZ_LINEARS];                          /* by number; type QZ_TYPE_NONE: the block has none */
     const float *bias[QZ_LINEARS];                       /* [rows] or NULL */
-    const float *norm[QZ_NORM_COUNT];                    /* gains as they multiply: [hidden], q and k [head_dim]; NULL: none */
+    const float *norm[QZ_NORM_COUNT];                    /* gains as they multiply: [hidden], q and k
+                                                          * [head_dim]; NULL: none */
     qz_packed *packed[QZ_LINEARS];                       /* runtime arithmetic only */
     qz_weights router;                                   /* type QZ_TYPE_NONE: the block has no experts */
     qz_weights *expert[QZ_LINEARS];                      /* [experts] or NULL */
@@ -69,15 +72,20 @@ typedef struct {
 } qz_layer_weights;
 const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
 
-/* Block-wise use (calibration, exact arithmetic): x [n, hidden] holds whole sequences of seq_len tokens, n = n_seq*seq_len.
- * embed fills x; block advances x through one decoder block; mixer and ffn give a sub-module's output y [n, hidden]
- * for an already normed input h [n, hidden] with weights w (NULL: the layer's own); logits are of all n rows. */
+/* Block-wise use (calibration, exact arithmetic): x [n, hidden] holds whole sequences of seq_len tokens, n =
+ * n_seq*seq_len. embed fills x; block advances x through one decoder block; mixer and ffn give a sub-module's output y
+ * [n, hidden] for an already normed input h [n, hidden] with weights w (NULL: the layer's own); logits are
+ * of all n rows. */
 qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x, qz_error *err);
-qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len, qz_error *err);
+qz_status qz_engine_block(qz_engine *e, size_t layer, const qz_layer_weights *w, float *x, size_t n_seq, size_t seq_len,
+                          qz_error *err);
 typedef struct { size_t n_seq, seq_len; } qz_chunk;
-qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, qz_chunk c, float *y, qz_error *err);
-qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y, qz_error *err);
-/* What a sub-module gave, as it is added to the stream: through the norm behind it and the family's multiplier, in place. */
+qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, qz_chunk c, float *y,
+                          qz_error *err);
+qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y,
+                        qz_error *err);
+/* What a sub-module gave, as it is added to the stream: through the norm behind it and the family's
+ * multiplier, in place. */
 void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n);
 qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits, qz_error *err);
 /* h = final norm of x, [n, hidden]: the input of the output matrix. */

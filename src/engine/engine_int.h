@@ -12,7 +12,8 @@ struct qz_kv {
     uint64_t bytes;
     void *k, *v;        /* [layer][seq][kv_head][max_tokens][head_dim]; one allocation, at k */
     size_t *length;     /* [n_seq] tokens already there */
-    float *rope, *rope_local; /* [max_tokens][head_dim]: cos [half], sin [half] of the rotating values; unused where qz_rope_by_call.
+    float *rope, *rope_local; /* [max_tokens][head_dim]: cos [half], sin [half] of the rotating values; unused where
+                               * qz_rope_by_call.
                          * local: of sliding layers where they have a base of their own, else NULL */
     size_t rope_ready;  /* positions filled */
 };
@@ -46,7 +47,8 @@ typedef struct {
     qz_seq_run *runs;
     size_t n_runs, runs_cap;
     qz_expert_step experts;
-    atomic_bool wild, beyond;                     /* a value that is not finite, a key or value beyond float16: seen since last asked */
+    atomic_bool wild, beyond;                     /* a value that is not finite, a key or value beyond
+                                                   * float16: seen since last asked */
 } qz_step;
 
 struct qz_engine {
@@ -71,12 +73,14 @@ struct qz_engine {
 size_t qz_kv_slot(const qz_kv *kv, size_t layer, size_t seq, size_t kv_head);
 /* Checks that n positions fit and makes cos/sin for [0, n), where they are the same for every call. */
 qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err);
-/* Where they are not (dynamic NTK): cos/sin of the tokens of the step's runs, from each sequence's own length. Nothing is kept from
- * one call to the next, so no text can change another. Keys that are in the cache keep theirs, as in the reference. */
+/* Where they are not (dynamic NTK): cos/sin of the tokens of the step's runs, from each sequence's own length. Nothing
+ * is kept from one call to the next, so no text can change another. Keys that are in the cache keep theirs, as in
+ * the reference. */
 qz_status qz_step_rope(qz_engine *e, qz_error *err);
 /* Linears [first, first + count) of one block, which share an input: y[i] = x · W_iᵀ (+ bias). */
 typedef struct { size_t first, count; } qz_linears;
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n, float *const *y, qz_error *err);
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n,
+                          float *const *y, qz_error *err);
 /* Where a sub-module stands; kv of a feed-forward is NULL. */
 typedef struct { size_t layer; const qz_layer_weights *w; qz_kv *kv; size_t kv_layer; } qz_place;
 /* One for each kind (kinds.def): y [n, hidden] from h [n, hidden], which its norm has made. */
@@ -95,8 +99,9 @@ qz_status qz_step_reserve_experts(qz_engine *e, size_t n, qz_error *err);
 void qz_expert_step_release(qz_expert_step *s);
 /* Tells the observer, if there is one. */
 void qz_step_observe(const qz_engine *e, size_t layer, size_t input, const float *x, size_t n, size_t cols);
-/* Packed products round their input to integers, which would hide NaN (float products carry it to the block's end): in runtime
- * arithmetic who writes a row notes what is not finite while the row is in cache, and `tame` fails naming the layer. */
+/* Packed products round their input to integers, which would hide NaN (float products carry it to the block's end): in
+ * runtime arithmetic who writes a row notes what is not finite while the row is in cache, and `tame` fails
+ * naming the layer. */
 void qz_step_watch(qz_engine *e, const float *x, size_t n);
 qz_status qz_step_tame(qz_engine *e, size_t layer, qz_error *err);
 qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err); /* QZ_ENUMERIC naming the layer */

@@ -1,5 +1,6 @@
-/* The oracle: every next-token log-probability of the zoo models within 2e-3 of transformers 5.23 (float32, eager), argmax where
- * the gap is clear, 16 greedy tokens; with the KV cache in pieces, batched, and with one and two threads bit-identical. */
+/* The oracle: every next-token log-probability of the zoo models within 2e-3 of transformers 5.23 (float32, eager),
+ * argmax where the gap is clear, 16 greedy tokens; with the KV cache in pieces, batched, and with one and two
+ * threads bit-identical. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +67,8 @@ static void check_sequence(rig *r, const json_t *seq) {
     for (size_t t = 0; t < n; t++) {
         const float *row = logits + t * v;
         uint32_t want = (uint32_t)json_integer_value(json_array_get(am, t)), got = qz_argmax(row, v);
-        if (got != want && logprob(row, v, got) - logprob(row, v, want) > 4e-3) fail_msg("argmax at %zu: %u, expected %u", t, got, want);
+        if (got != want && logprob(row, v, got) - logprob(row, v, want) > 4e-3)
+            fail_msg("argmax at %zu: %u, expected %u", t, got, want);
         if (t + 1 == n) break;
         double d = logprob(row, v, ids[t + 1]) - json_number_value(json_array_get(lp, t));
         if (fabs(d) > 2e-3) fail_msg("log-probability at %zu differs by %g", t, d);
@@ -101,10 +103,12 @@ static void oracle(const char *dir, const char *config, const char *golden) {
 }
 static void families(void **state) {
     (void)state;
-    static const char *const dirs[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "mixtral", "qwen3_moe", "smollm3", "granite"};
+    static const char *const dirs[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3",
+                                       "mixtral", "qwen3_moe", "smollm3", "granite"};
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
         oracle(dirs[i], NULL, "golden.json");
-        oracle(dirs[i], strcmp(dirs[i], "llama3-rope") ? "config.old-style.json" : "config.new-style.json", "golden.json");
+        oracle(dirs[i], strcmp(dirs[i], "llama3-rope") ? "config.old-style.json" : "config.new-style.json",
+               "golden.json");
     }
 }
 /* Models of tests/interop/make_variants.py, in the form that GGUF can say. */
@@ -115,9 +119,11 @@ static void made(void **state) {
 }
 static void variants(void **state) {
     (void)state;
-    static const char *const v[][2] = {{"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"}, {"llama", "rope-linear4"},
-        {"llama", "rope-yarn4"}, {"llama", "rope-yarn4-mscale"}, {"mistral", "no-window"}, {"qwen2", "sliding16-from-layer1"}, {"qwen3", "rms-eps-0.05"},
-        {"gemma2", "no-softcap"}, {"gemma3", "rms-eps-0.05"}, {"mixtral", "window16"}, {"qwen3_moe", "norm-topk-false"},
+    static const char *const v[][2] = {{"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"},
+                                       {"llama", "rope-linear4"},
+        {"llama", "rope-yarn4"}, {"llama", "rope-yarn4-mscale"}, {"mistral", "no-window"},
+        {"qwen2", "sliding16-from-layer1"}, {"qwen3", "rms-eps-0.05"}, {"gemma2", "no-softcap"},
+        {"gemma3", "rms-eps-0.05"}, {"mixtral", "window16"}, {"qwen3_moe", "norm-topk-false"},
         {"gemma2", "query-head-dim"}, {"phi3", "no-window"}, {"phi3", "no-window-plain"},
         {"smollm3", "nope-layer1-sliding17"}, {"smollm3", "window8-no-layer-types"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
@@ -137,7 +143,9 @@ static void batching_changes_nothing(void **state) {
         rig_open(&one, dirs[d], NULL, "golden.json", 1);
         rig_open(&two, dirs[d], NULL, "golden.json", 2);
         uint32_t ids[96], all[3 * 60], seq[3 * 60];
-        size_t n = read_ids(json_object_get(json_array_get(json_object_get(one.golden, "sequences"), 0), "input_ids"), ids, 96), v = 256;
+        size_t n = read_ids(json_object_get(json_array_get(json_object_get(one.golden, "sequences"), 0), "input_ids"),
+                            ids, 96),
+               v = 256;
         n = n > 60 ? 60 : n;
         float *a = qz_alloc_array(n * v, 4), *b = qz_alloc_array(n * v, 4), *c = qz_alloc_array(3 * n * v, 4);
         qz_error err = {0};
@@ -211,10 +219,13 @@ static void cache_types(void **state) {
         assert_int_equal(2 * qz_kv_bytes(kb), qz_kv_bytes(ka));
         must(qz_engine_forward(r.e, ka, &(qz_batch){.ids = ids, .n = N}, a, &err), &err);
         must(qz_engine_forward(fast, kb, &(qz_batch){.ids = ids, .n = N - 8}, b, &err), &err);
-        for (size_t t = N - 8; t < N; t++) must(qz_engine_forward(fast, kb, &(qz_batch){.ids = ids + t, .n = 1}, b + t * V, &err), &err);
+        for (size_t t = N - 8; t < N; t++)
+            must(qz_engine_forward(fast, kb, &(qz_batch){.ids = ids + t, .n = 1}, b + t * V, &err), &err);
         double diff = 0, peak = 0;
-        for (size_t k = 0; k < N * V; k++) diff = fmax(diff, fabs((double)a[k] - (double)b[k])), peak = fmax(peak, fabs((double)a[k]));
-        if (!(diff > 0 && diff <= 4e-3 * peak)) fail_msg("%s: a float16 cache moves logits by %g of %g", dirs[i], diff, peak);
+        for (size_t k = 0; k < N * V; k++)
+            diff = fmax(diff, fabs((double)a[k] - (double)b[k])), peak = fmax(peak, fabs((double)a[k]));
+        if (!(diff > 0 && diff <= 4e-3 * peak))
+            fail_msg("%s: a float16 cache moves logits by %g of %g", dirs[i], diff, peak);
         qz_kv_free(ka);
         qz_kv_free(kb);
         qz_engine_free(fast);
@@ -236,10 +247,13 @@ static void beyond_float16(void **state) {
     for (int fast = 0; fast < 2; fast++) {
         qz_engine *e;
         qz_kv *kv;
-        must(qz_engine_open(&r.run, r.m, &(qz_engine_options){.arith = fast ? QZ_ARITH_RUNTIME : QZ_ARITH_EXACT}, &e, &err), &err);
+        must(qz_engine_open(&r.run, r.m, &(qz_engine_options){.arith = fast ? QZ_ARITH_RUNTIME : QZ_ARITH_EXACT}, &e,
+                                                              &err), &err);
         must(qz_kv_open(e, 1, 8, &kv, &err), &err);
-        assert_int_equal(qz_engine_forward(e, kv, &(qz_batch){.ids = ids, .n = 4}, logits, &err), fast ? QZ_ENUMERIC : QZ_OK);
-        if (fast && (strstr(err.text, "a key is beyond float16") == NULL || strstr(err.text, "layer 1:") == NULL)) fail_msg("%s", err.text);
+        assert_int_equal(qz_engine_forward(e, kv, &(qz_batch){.ids = ids, .n = 4}, logits, &err),
+                                                              fast ? QZ_ENUMERIC : QZ_OK);
+        if (fast && (strstr(err.text, "a key is beyond float16") == NULL || strstr(err.text, "layer 1:") == NULL))
+            fail_msg("%s", err.text);
         assert_int_equal(qz_kv_length(kv, 0), fast ? 0 : 4);
         qz_kv_free(kv);
         qz_engine_free(e);
@@ -248,7 +262,8 @@ static void beyond_float16(void **state) {
     rig_close(&r);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(families), cmocka_unit_test(variants), cmocka_unit_test(made), cmocka_unit_test(batching_changes_nothing),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(families), cmocka_unit_test(variants), cmocka_unit_test(made),
+                                       cmocka_unit_test(batching_changes_nothing),
                                        cmocka_unit_test(bad_input),
                                        cmocka_unit_test(cache_types), cmocka_unit_test(beyond_float16)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
-/* A feed-forward of experts: each token goes through the few that its router scores choose (formats/families.md section 5).
- * The tokens of an expert are gathered, so a product reads its matrix once; a token's sum runs over its experts in their order, so
- * neither batch nor threads change a bit. Scores are float products in both arithmetics. */
+/* A feed-forward of experts: each token goes through the few that its router scores choose (formats/families.md section
+ * 5). The tokens of an expert are gathered, so a product reads its matrix once; a token's sum runs over its experts in
+ * their order, so neither batch nor threads change a bit. Scores are float products in both arithmetics. */
 #include "base/mathx.h"
 #include "base/size.h"
 #include "engine/elementwise.h"
@@ -9,7 +9,14 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct { qz_engine *e; const float *h; float *y; size_t n; const uint32_t *token; const float *weight; } rows_job;
+typedef struct {
+    qz_engine *e;
+    const float *h;
+    float *y;
+    size_t n;
+    const uint32_t *token;
+    const float *weight;
+} rows_job;
 
 /* Softmax over all scores, the largest `used` (ties: the lower index), their weights; the rest gets weight 0. */
 static void choose(const qz_config *c, float *score) {
@@ -82,7 +89,8 @@ qz_status qz_step_reserve_experts(qz_engine *e, size_t n, qz_error *err) {
     s->score = ok ? qz_alloc_aligned(b, sizeof *s->score) : NULL;
     s->weight = qz_alloc_array(n, sizeof *s->weight);
     s->token = qz_alloc_array(n, sizeof *s->token);
-    if (!s->x || !s->y || !s->score || !s->weight || !s->token) return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
+    if (!s->x || !s->y || !s->score || !s->weight || !s->token)
+        return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
     s->cap = n;
     return QZ_OK;
 }

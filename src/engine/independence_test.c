@@ -1,5 +1,6 @@
-/* What one text gives depends on nothing but the text: not on what stood before it, beside it, on the pieces that a long call is cut
- * into, nor on threads. Every family and rope kind of the zoo; bits are compared with each text alone in a fresh engine. */
+/* What one text gives depends on nothing but the text: not on what stood before it, beside it, on the pieces that a
+ * long call is cut into, nor on threads. Every family and rope kind of the zoo; bits are compared with each text alone
+ * in a fresh engine. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -47,7 +48,8 @@ static void make_texts(text t[TEXTS]) {
 }
 
 static void same(const text *t, const float *got, const char *how, const char *dir, const char *config) {
-    if (memcmp(t->want, got, t->n * VOCAB * sizeof *got)) fail_msg("%s/%s: a text of %zu tokens gives other logits %s", dir, config, t->n, how);
+    if (memcmp(t->want, got, t->n * VOCAB * sizeof *got))
+        fail_msg("%s/%s: a text of %zu tokens gives other logits %s", dir, config, t->n, how);
 }
 
 /* One after another in one cache slot, in the order given. */
@@ -119,7 +121,8 @@ static void independent(const char *dir, const char *config) {
         qz_kv_free(kv);
         rig_close(&r);
     }
-    for (size_t p = 0; p < sizeof setups / sizeof setups[0]; p++) { /* a setup with an order of its own, the first with all */
+    /* a setup with an order of its own, the first with all */
+    for (size_t p = 0; p < sizeof setups / sizeof setups[0]; p++) {
         rig_open(&r, dir, config, setups[p].threads, setups[p].piece);
         for (size_t o = p; o < (p ? p + 1 : sizeof orders / sizeof orders[0]); o++) {
             in_a_row(&r, t, orders[o], o == 0 ? "after shorter ones" : "in another order", dir, config);
@@ -134,14 +137,19 @@ static void independent(const char *dir, const char *config) {
 static void zoo(void **state) {
     (void)state;
     static const char *const v[][2] = {
-        {"llama", "config.json"}, {"llama", "variants/rms-eps-0.05.config.json"}, {"llama", "variants/rope-dynamic4-max64.config.json"},
-        {"llama", "variants/rope-linear4.config.json"}, {"llama", "variants/rope-yarn4.config.json"}, {"llama", "variants/rope-yarn4-mscale.config.json"},
-        {"llama3-rope", "config.json"}, {"mistral", "config.json"}, {"mistral", "variants/no-window.config.json"}, {"qwen2", "config.json"},
-        {"qwen2", "variants/sliding16-from-layer1.config.json"}, {"qwen3", "config.json"}, {"qwen3", "variants/rms-eps-0.05.config.json"},
-        {"gemma2", "config.json"}, {"gemma2", "variants/no-softcap.config.json"}, {"gemma2", "variants/query-head-dim.config.json"}, {"gemma3", "config.json"},
-        {"gemma3", "variants/rms-eps-0.05.config.json"}, {"gemma3-6", "config.json"}, {"phi3", "config.json"}, {"phi3", "variants/no-window.config.json"},
-        {"phi3", "variants/no-window-plain.config.json"}, {"mixtral", "config.json"}, {"mixtral", "variants/window16.config.json"}, {"qwen3_moe", "config.json"},
-        {"qwen3_moe", "variants/norm-topk-false.config.json"}, {"qwen3_moe-sparse", "config.json"}, {"granite", "config.json"}};
+        {"llama", "config.json"}, {"llama", "variants/rms-eps-0.05.config.json"},
+        {"llama", "variants/rope-dynamic4-max64.config.json"}, {"llama", "variants/rope-linear4.config.json"},
+        {"llama", "variants/rope-yarn4.config.json"}, {"llama", "variants/rope-yarn4-mscale.config.json"},
+        {"llama3-rope", "config.json"}, {"mistral", "config.json"}, {"mistral", "variants/no-window.config.json"},
+        {"qwen2", "config.json"}, {"qwen2", "variants/sliding16-from-layer1.config.json"}, {"qwen3", "config.json"},
+        {"qwen3", "variants/rms-eps-0.05.config.json"}, {"gemma2", "config.json"},
+        {"gemma2", "variants/no-softcap.config.json"}, {"gemma2", "variants/query-head-dim.config.json"},
+        {"gemma3", "config.json"}, {"gemma3", "variants/rms-eps-0.05.config.json"}, {"gemma3-6", "config.json"},
+        {"phi3", "config.json"}, {"phi3", "variants/no-window.config.json"},
+        {"phi3", "variants/no-window-plain.config.json"}, {"mixtral", "config.json"},
+        {"mixtral", "variants/window16.config.json"}, {"qwen3_moe", "config.json"},
+        {"qwen3_moe", "variants/norm-topk-false.config.json"}, {"qwen3_moe-sparse", "config.json"},
+        {"granite", "config.json"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) independent(v[i][0], v[i][1]);
 }
 

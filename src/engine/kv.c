@@ -5,16 +5,19 @@
 qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err) {
     const qz_config *c = &e->model->config;
     *out = NULL;
-    if (n_seq == 0 || max_tokens == 0) return qz_fail(err, QZ_EUSAGE, "KV cache: expected at least one sequence and one token");
+    if (n_seq == 0 || max_tokens == 0)
+        return qz_fail(err, QZ_EUSAGE, "KV cache: expected at least one sequence and one token");
     qz_kv *kv = qz_calloc_array(1, sizeof *kv);
     if (kv == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the KV cache");
     const qz_kv_type t = e->arith == QZ_ARITH_EXACT ? QZ_KV_EXACT : QZ_KV_RUNTIME;
-    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .kv_heads = c->kv_heads, .head_dim = c->head_dim, .type = t};
+    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .kv_heads = c->kv_heads,
+                  .head_dim = c->head_dim, .type = t};
     uint64_t token = 0;
     size_t rope = 0;
     const qz_kv_entry entry = {{t, t}, kv->kv_heads, kv->head_dim, kv->head_dim};
-    bool ok = qz_kv_token_bytes(&entry, e->model->path, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, kv->n_layers, n_seq, max_tokens, &kv->bytes) &&
-              kv->bytes <= SIZE_MAX && qz_mul_size(max_tokens, kv->head_dim, &rope);
+    bool ok = qz_kv_token_bytes(&entry, e->model->path, &token, NULL) == QZ_OK &&
+              qz_kv_cache_bytes(token, kv->n_layers, n_seq, max_tokens, &kv->bytes) && kv->bytes <= SIZE_MAX &&
+              qz_mul_size(max_tokens, kv->head_dim, &rope);
     if (ok) {
         kv->k = qz_alloc_aligned((size_t)kv->bytes, 1);
         if (kv->k) kv->v = (uint8_t *)kv->k + kv->bytes / 2; /* keys and values are of one type and size */
@@ -22,9 +25,12 @@ qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out,
         kv->rope = qz_alloc_aligned(rope, sizeof *kv->rope);
         if (c->rope.local_theta > 0) kv->rope_local = qz_alloc_aligned(rope, sizeof *kv->rope);
     }
-    if (!ok || kv->k == NULL || kv->length == NULL || kv->rope == NULL || (c->rope.local_theta > 0 && kv->rope_local == NULL)) {
+    if (!ok || kv->k == NULL || kv->length == NULL || kv->rope == NULL ||
+        (c->rope.local_theta > 0 && kv->rope_local == NULL)) {
         qz_kv_free(kv);
-        return qz_fail(err, QZ_EMEMORY, "out of memory for a KV cache of %zu sequences x %zu tokens; use a smaller context", n_seq, max_tokens);
+        return qz_fail(err, QZ_EMEMORY,
+                       "out of memory for a KV cache of %zu sequences x %zu tokens; use a smaller context", n_seq,
+                       max_tokens);
     }
     *out = kv;
     return QZ_OK;
@@ -61,7 +67,8 @@ qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err) {
     float inv[QZ_MAX_ROPE_PAIRS], att;
     for (int local = 0; local < (kv->rope_local ? 2 : 1); local++) {
         qz_rope_frequencies(c, local, n, inv, &att);
-        for (size_t p = kv->rope_ready; p < n; p++) rope_row((local ? kv->rope_local : kv->rope) + p * kv->head_dim, p, inv, att, (size_t)c->rotary_dim / 2);
+        for (size_t p = kv->rope_ready; p < n; p++)
+            rope_row((local ? kv->rope_local : kv->rope) + p * kv->head_dim, p, inv, att, (size_t)c->rotary_dim / 2);
     }
     kv->rope_ready = n;
     return QZ_OK;
@@ -79,13 +86,15 @@ qz_status qz_step_rope(qz_engine *e, qz_error *err) {
         qz_free(s->rope);
         s->rope_cap = 0;
         s->rope = qz_mul_size(n, d, &total) ? qz_alloc_aligned(total, sizeof *s->rope) : NULL;
-        if (s->rope == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
+        if (s->rope == NULL)
+            return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
         s->rope_cap = n;
     }
     for (size_t r = 0; r < s->n_runs; r++) {
         const qz_seq_run *x = &s->runs[r];
         if (r == 0 || x->total != s->runs[r - 1].total) qz_rope_frequencies(c, false, x->total, inv, &att);
-        for (size_t t = 0; t < x->n; t++) rope_row(s->rope + (x->first + t) * d, x->past + t, inv, att, (size_t)c->rotary_dim / 2);
+        for (size_t t = 0; t < x->n; t++)
+            rope_row(s->rope + (x->first + t) * d, x->past + t, inv, att, (size_t)c->rotary_dim / 2);
     }
     return QZ_OK;
 }

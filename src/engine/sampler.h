@@ -1,5 +1,6 @@
-/* Choosing the next token from logits: greedy when temperature is 0, else repetition penalty, temperature, top-k, top-p,
- * min-p in that order, with a seeded generator. qz_sampler s; qz_sampler_init(&s, &opt, vocab, err); pick…; release. */
+/* Choosing the next token from logits: greedy when temperature is 0, else repetition penalty, temperature, top-k,
+ * top-p, min-p in that order, with a seeded generator. qz_sampler s; qz_sampler_init(&s, &opt, vocab, err);
+ * pick…; release. */
 #ifndef QZ_ENGINE_SAMPLER_H
 #define QZ_ENGINE_SAMPLER_H
 #include "base/rng.h"

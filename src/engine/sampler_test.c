@@ -55,7 +55,8 @@ static void same_seed_same_tokens(void **state) {
     (void)state;
     qz_sampling o = {.temperature = 1.5f, .top_p = 1, .repetition_penalty = 1, .seed = 42};
     qz_sampler a = make(o), b = make(o);
-    for (int i = 0; i < 200; i++) assert_int_equal(qz_sampler_pick(&a, logits, NULL, 0), qz_sampler_pick(&b, logits, NULL, 0));
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(qz_sampler_pick(&a, logits, NULL, 0), qz_sampler_pick(&b, logits, NULL, 0));
     qz_sampler_release(&a);
     qz_sampler_release(&b);
 }
@@ -75,8 +76,10 @@ static void float_exp_is_accurate(void **state) {
     }
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(greedy_takes_the_first_largest), cmocka_unit_test(penalty_moves_the_choice),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(greedy_takes_the_first_largest),
+                                       cmocka_unit_test(penalty_moves_the_choice),
                                        cmocka_unit_test(frequencies_follow_softmax), cmocka_unit_test(limits),
-                                       cmocka_unit_test(same_seed_same_tokens), cmocka_unit_test(float_exp_is_accurate)};
+                                       cmocka_unit_test(same_seed_same_tokens),
+                                       cmocka_unit_test(float_exp_is_accurate)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,8 +37,11 @@ qz_status qz_session_open(qz_engine *e, size_t width, size_t longest, qz_session
         s->logits = qz_alloc_aligned(logits, sizeof *s->logits);
         ok = s->slots && s->ids && s->seq && s->want && s->logits;
     }
-    for (size_t b = 0; ok && b < width; b++) ok = (s->slots[b].history = qz_alloc_array(longest, sizeof(uint32_t))) != NULL;
-    qz_status st = ok ? qz_kv_open(e, width, longest, &s->kv, err) : qz_fail(err, QZ_EMEMORY, "out of memory for decoding %zu sequences of %zu tokens", width, longest);
+    for (size_t b = 0; ok && b < width; b++)
+        ok = (s->slots[b].history = qz_alloc_array(longest, sizeof(uint32_t))) != NULL;
+    qz_status st = ok ? qz_kv_open(e, width, longest, &s->kv, err)
+                      : qz_fail(err, QZ_EMEMORY, "out of memory for decoding %zu sequences of %zu tokens", width,
+                                longest);
     if (st == QZ_OK) *out = s;
     else qz_session_free(s);
     return st;
@@ -67,7 +70,8 @@ static qz_status begin(qz_session *s, size_t b, qz_sequence *q, qz_error *err) {
     q->info = (qz_generated){.n_prompt = q->n_prompt};
     if (q->n_prompt == 0) return qz_fail(err, QZ_EUSAGE, "the prompt is empty: expected at least one token");
     if (q->n_prompt > s->longest || q->max_new > s->longest - q->n_prompt)
-        return qz_fail(err, QZ_EUSAGE, "a prompt of %zu tokens and %zu new ones do not fit %zu", q->n_prompt, q->max_new, s->longest);
+        return qz_fail(err, QZ_EUSAGE, "a prompt of %zu tokens and %zu new ones do not fit %zu", q->n_prompt,
+                       q->max_new, s->longest);
     qz_sampler_release(&x->sampler);
     QZ_TRY(qz_sampler_init(&x->sampler, &q->sampling, s->vocab, err));
     qz_kv_reset(s->kv, b);
@@ -129,7 +133,8 @@ static bool take(slot *x, const float *logits) {
 }
 
 static qz_status step(qz_session *s, const qz_sequences *from, size_t n_tokens, qz_error *err) {
-    QZ_TRY(qz_engine_forward(s->e, s->kv, &(qz_batch){.ids = s->ids, .seq = s->seq, .want = s->want, .n = n_tokens}, s->logits, err));
+    QZ_TRY(qz_engine_forward(s->e, s->kv, &(qz_batch){.ids = s->ids, .seq = s->seq, .want = s->want, .n = n_tokens},
+                                                      s->logits, err));
     const double now = qz_now();
     const float *row = s->logits;
     for (size_t b = 0; b < s->width; b++) {

@@ -1,11 +1,12 @@
-/* Decoding: prompts of ids in, tokens out, one a step until a stop id, the limit of the sequence, or a false of its callback. Up to
- * `width` sequences are in flight together; the next one begins as soon as one ends.
+/* Decoding: prompts of ids in, tokens out, one a step until a stop id, the limit of the sequence, or a false of its
+ * callback. Up to `width` sequences are in flight together; the next one begins as soon as one ends.
  *   qz_session *s; qz_session_open(engine, width, longest, &s, err);
  *   qz_sequence q = {.prompt = ids, .n_prompt = n, .max_new = 64, .out = new_ids, .sampling = QZ_GREEDY};
  *   qz_session_one(s, &q, err);                                    (or qz_session_run: a source of many)
  *   qz_session_free(s).
- * Ownership: a sequence and what it points to are the caller's until it ends. A session is used by one thread; `cancel` may be set by
- * another or by a signal. Errors: QZ_EUSAGE for an empty prompt and for a sequence longer than the session. */
+ * Ownership: a sequence and what it points to are the caller's until it ends. A session is used by one thread; `cancel`
+ * may be set by another or by a signal. Errors: QZ_EUSAGE for an empty prompt and for a sequence longer
+ * than the session. */
 #ifndef QZ_ENGINE_SESSION_H
 #define QZ_ENGINE_SESSION_H
 #include "engine/engine.h"
@@ -19,7 +20,8 @@ typedef struct {
     size_t n_prompt, n_new;
     bool stopped;                         /* by a stop id */
     bool cancelled;                       /* by the session's flag */
-    double prefill_seconds, first_token_seconds, decode_seconds; /* of the step with its prompt; decode: after the first new token */
+    /* of the step with its prompt; decode: after the first new token */
+    double prefill_seconds, first_token_seconds, decode_seconds;
 } qz_generated;
 typedef struct {
     const uint32_t *prompt; size_t n_prompt;

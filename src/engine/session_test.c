@@ -1,4 +1,5 @@
-/* The decode session. Truth: the 16 greedy tokens that transformers 5.23 gives (tests/golden/zoo), whatever is in flight beside them. */
+/* The decode session. Truth: the 16 greedy tokens that transformers 5.23 gives (tests/golden/zoo), whatever is in
+ * flight beside them. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +11,14 @@
 #include "engine/session.h"
 
 enum { NEW = 16, MOST = 8, LONGEST = 160 };
-typedef struct { qz_run run; qz_model *m; qz_engine *e; json_t *golden; uint32_t prompt[MOST][LONGEST], want[MOST][NEW]; size_t n_prompt[MOST], n; } rig;
+typedef struct {
+    qz_run run;
+    qz_model *m;
+    qz_engine *e;
+    json_t *golden;
+    uint32_t prompt[MOST][LONGEST], want[MOST][NEW];
+    size_t n_prompt[MOST], n;
+} rig;
 static qz_error err;
 
 static void must(qz_status st) {
@@ -26,10 +34,12 @@ static int rig_open(void **state) {
     r->n = qz_min_size(json_array_size(all), MOST);
     assert_true(r->n > 1);
     for (size_t s = 0; s < r->n; s++) {
-        const json_t *ids = json_object_get(json_array_get(all, s), "input_ids"), *greedy = json_object_get(json_array_get(all, s), "greedy16");
+        const json_t *ids = json_object_get(json_array_get(all, s), "input_ids"),
+                     *greedy = json_object_get(json_array_get(all, s), "greedy16");
         r->n_prompt[s] = json_array_size(ids);
         assert_true(r->n_prompt[s] + NEW <= LONGEST && json_array_size(greedy) == NEW);
-        for (size_t i = 0; i < r->n_prompt[s]; i++) r->prompt[s][i] = (uint32_t)json_integer_value(json_array_get(ids, i));
+        for (size_t i = 0; i < r->n_prompt[s]; i++)
+            r->prompt[s][i] = (uint32_t)json_integer_value(json_array_get(ids, i));
         for (size_t i = 0; i < NEW; i++) r->want[s][i] = (uint32_t)json_integer_value(json_array_get(greedy, i));
     }
     *state = r;
@@ -45,7 +55,8 @@ static int rig_close(void **state) {
     return 0;
 }
 static qz_sequence sequence(const rig *r, size_t s, uint32_t out[NEW]) {
-    return (qz_sequence){.prompt = r->prompt[s], .n_prompt = r->n_prompt[s], .sampling = QZ_GREEDY, .max_new = NEW, .out = out};
+    return (qz_sequence){.prompt = r->prompt[s], .n_prompt = r->n_prompt[s], .sampling = QZ_GREEDY, .max_new = NEW,
+                         .out = out};
 }
 
 /* Each sequence twice, in turn. */
@@ -144,6 +155,7 @@ static void refused(void **state) {
     qz_session_free(s);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(any_width_gives_the_same_tokens), cmocka_unit_test(ends), cmocka_unit_test(refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(any_width_gives_the_same_tokens), cmocka_unit_test(ends),
+                                       cmocka_unit_test(refused)};
     return cmocka_run_group_tests(tests, rig_open, rig_close);
 }

@@ -74,6 +74,7 @@ static void intervals(void **state) {
 }
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(kl_of_two_coins), cmocka_unit_test(log_sum_exp),
-                                       cmocka_unit_test(token_weighted_and_document_mean), cmocka_unit_test(paired_differences), cmocka_unit_test(intervals)};
+                                       cmocka_unit_test(token_weighted_and_document_mean),
+                                       cmocka_unit_test(paired_differences), cmocka_unit_test(intervals)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

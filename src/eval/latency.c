@@ -21,7 +21,8 @@ static double step_bytes(const qz_model *m) {
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) { /* of experts those that a token is sent to */
             const qz_bound *b = &m->blocks[l].sites[i];
             double bytes = 0;
-            for (size_t e = 0; b->site.kind != QZ_SITE_NORM && e < qz_max_size(1, b->site.experts); e++) bytes += (double)b->weight[e]->bytes;
+            for (size_t e = 0; b->site.kind != QZ_SITE_NORM && e < qz_max_size(1, b->site.experts); e++)
+                bytes += (double)b->weight[e]->bytes;
             n += b->site.experts ? bytes * (double)m->config.experts_used / (double)b->site.experts : bytes;
         }
     return n;
@@ -36,9 +37,11 @@ qz_status qz_latency_run(qz_run *run, qz_engine *e, const qz_latency_options *o,
     double *v = qz_alloc_array(repeats, 4 * sizeof *v);
     uint32_t *ids = qz_alloc_array(ctx, sizeof *ids), *filler = qz_alloc_array(pp_tokens, sizeof *filler);
     qz_session *s = NULL;
-    qz_status st = v && ids && filler ? qz_session_open(e, 1, ctx, &s, err) : qz_fail(err, QZ_EMEMORY, "out of memory for the bench");
+    qz_status st = v && ids && filler ? qz_session_open(e, 1, ctx, &s, err)
+                                      : qz_fail(err, QZ_EMEMORY, "out of memory for the bench");
     for (size_t i = 0; st == QZ_OK && i < pp_tokens; i++) filler[i] = prompt[i % n];
-    qz_sequence q = {.prompt = prompt, .n_prompt = n, .sampling = QZ_GREEDY, .max_new = 10, .out = ids}; /* nothing stops it but its length */
+    /* nothing stops it but its length */
+    qz_sequence q = {.prompt = prompt, .n_prompt = n, .sampling = QZ_GREEDY, .max_new = 10, .out = ids};
     if (st == QZ_OK) st = qz_session_one(s, &q, err); /* warm-up */
     qz_progress_begin(run);
     for (size_t r = 0; r < repeats && st == QZ_OK; r++) {
@@ -48,7 +51,8 @@ qz_status qz_latency_run(qz_run *run, qz_engine *e, const qz_latency_options *o,
         v[r] = 1e3 * q.info.first_token_seconds;
         v[repeats + r] = (double)(q.info.n_new - 1) / q.info.decode_seconds;
         v[2 * repeats + r] = (double)q.info.n_new / (q.info.first_token_seconds + q.info.decode_seconds);
-        qz_sequence long_one = {.prompt = filler, .n_prompt = pp_tokens, .sampling = QZ_GREEDY, .max_new = 1, .out = ids};
+        qz_sequence long_one = {.prompt = filler, .n_prompt = pp_tokens, .sampling = QZ_GREEDY, .max_new = 1,
+                                .out = ids};
         st = qz_session_one(s, &long_one, err);
         v[3 * repeats + r] = (double)pp_tokens / long_one.info.prefill_seconds;
         qz_progress_step(run, "bench", r + 1, repeats, "repeats");

@@ -1,5 +1,5 @@
-/* Speed of one engine, greedy: time to first token of a prompt, prompt processing of a longer one, generation; medians and
- * spread over repeats. Produced tokens are counted; end-of-sequence does not stop a measurement. */
+/* Speed of one engine, greedy: time to first token of a prompt, prompt processing of a longer one, generation; medians
+ * and spread over repeats. Produced tokens are counted; end-of-sequence does not stop a measurement. */
 #ifndef QZ_EVAL_LATENCY_H
 #define QZ_EVAL_LATENCY_H
 #include "engine/engine.h"

@@ -1,5 +1,5 @@
-/* Log-probabilities of a row of logits: float exponentials, sums in double in a fixed order (the result does not depend on
- * batch or threads). */
+/* Log-probabilities of a row of logits: float exponentials, sums in double in a fixed order (the result does not depend
+ * on batch or threads). */
 #ifndef QZ_EVAL_LOGPROB_H
 #define QZ_EVAL_LOGPROB_H
 #include <stddef.h>

@@ -1,6 +1,6 @@
-/* The trained models against their golden.json (transformers 5.23, float32): next-token log-probabilities within 2e-3, argmax where
- * the gap is clear, greedy continuations, perplexities within 0.02 % by each recorded protocol, 796 ± 1 of 800 tasks.
- * market ships with the project; text-13m is used where QZ_SHARED names the folder with models/text-13m. */
+/* The trained models against their golden.json (transformers 5.23, float32): next-token log-probabilities within 2e-3,
+ * argmax where the gap is clear, greedy continuations, perplexities within 0.02 % by each recorded protocol, 796 ± 1 of
+ * 800 tasks. market ships with the project; text-13m is used where QZ_SHARED names the folder with models/text-13m. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +54,8 @@ static void sequences(const rig *r) {
     const json_t *all = json_object_get(r->golden, "sequences");
     assert_true(json_array_size(all) > 0);
     for (size_t s = 0; s < json_array_size(all); s++) {
-        const json_t *q = json_array_get(all, s), *lp = json_object_get(q, "next_logprob"), *am = json_object_get(q, "argmax");
+        const json_t *q = json_array_get(all, s), *lp = json_object_get(q, "next_logprob"),
+                     *am = json_object_get(q, "argmax");
         size_t n, v = r->m->config.vocab_size;
         uint32_t *ids = ids_of(json_object_get(q, "ids"), &n);
         float *logits = qz_alloc_aligned(n * v, sizeof *logits);
@@ -81,7 +82,8 @@ static void greedy(const rig *r) {
     for (size_t s = 0; s < json_array_size(all); s++) {
         const json_t *q = json_array_get(all, s);
         size_t np, nn;
-        uint32_t *prompt = ids_of(json_object_get(q, "prompt_ids"), &np), *want = ids_of(json_object_get(q, "new_ids"), &nn);
+        uint32_t *prompt = ids_of(json_object_get(q, "prompt_ids"), &np),
+                 *want = ids_of(json_object_get(q, "new_ids"), &nn);
         uint32_t *got = qz_alloc_array(nn, sizeof *got);
         qz_session *session;
         qz_str text = {0};
@@ -125,7 +127,8 @@ static void runtime_near_exact(const rig *r) {
     must(qz_dataset_load(path, r->t, NULL, &d, &err));
     must(qz_eval_set_build(r->t, &d, &(qz_eval_options){.bos = -1}, &set, &err));
     must(qz_score_run(&run, r->e, &fast, 1, &set, &s, &own, &err));
-    if (!(s.kl.value > 1e-10 && s.kl.value < 1e-6 && s.kl_max < 1e-3)) fail_msg("KL %g, largest %g: expected the rounding of float16 (2e-8)", s.kl.value, s.kl_max);
+    if (!(s.kl.value > 1e-10 && s.kl.value < 1e-6 && s.kl_max < 1e-3))
+        fail_msg("KL %g, largest %g: expected the rounding of float16 (2e-8)", s.kl.value, s.kl_max);
     qz_eval_set_release(&set);
     qz_dataset_release(&d);
     qz_engine_free(fast);
@@ -142,7 +145,8 @@ static void market(void **state) {
     greedy(&r);
     const json_t *p = json_object_get(r.golden, "perplexity");
     qz_score s;
-    near_pct(perplexity(&r, "eval.jsonl", &(qz_eval_options){.bos = -1}, &s), json_number_value(json_object_get(p, "token_weighted")), 0.02);
+    near_pct(perplexity(&r, "eval.jsonl", &(qz_eval_options){.bos = -1}, &s),
+             json_number_value(json_object_get(p, "token_weighted")), 0.02);
     near_pct(s.ppl_of_means, json_number_value(json_object_get(p, "exp_of_mean_of_sample_losses")), 0.02);
     assert_int_equal(s.scored, json_integer_value(json_object_get(p, "tokens_scored")));
     runtime_near_exact(&r);
@@ -177,7 +181,8 @@ static void text_model(void **state) {
             qz_score s;
             (void)snprintf(file, sizeof file, "data/%s.eval.txt", name);
             const json_t *g = json_object_get(f, protocols[i]);
-            const qz_eval_options o = {.protocol = protocols[i], .window = 512, .stride = 256, .max_windows = 60, .bos = r.m->config.bos_id};
+            const qz_eval_options o = {.protocol = protocols[i], .window = 512, .stride = 256, .max_windows = 60,
+                                       .bos = r.m->config.bos_id};
             near_pct(perplexity(&r, file, &o, &s), json_number_value(json_object_get(g, "ppl")), 0.02);
             assert_int_equal(s.scored, json_integer_value(json_object_get(g, "scored")));
         }

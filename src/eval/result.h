@@ -6,5 +6,6 @@
 #include <stdint.h>
 #include "base/status.h"
 
-typedef struct { double value, low, high; size_t n; bool present; } qz_figure; /* 95 % interval low..high; low == high: none */
+/* 95 % interval low..high; low == high: none */
+typedef struct { double value, low, high; size_t n; bool present; } qz_figure;
 #endif

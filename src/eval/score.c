@@ -91,7 +91,8 @@ static double per_window(const double *v, const uint32_t *window, size_t n, buck
     return total / (double)n;
 }
 
-static void paired_summary(const double *nll, const double *source, const double *kl, const uint32_t *window, size_t n, bucket *w, double *tmp, qz_score *out) {
+static void paired_summary(const double *nll, const double *source, const double *kl, const uint32_t *window, size_t n,
+                           bucket *w, double *tmp, qz_score *out) {
     size_t nw;
     for (size_t i = 0; i < n; i++) tmp[i] = nll[i] - source[i];
     double d = per_window(tmp, window, n, w, &nw), var = 0;
@@ -111,7 +112,8 @@ static void paired_summary(const double *nll, const double *source, const double
     out->paired = true;
 }
 
-void qz_score_summary(const double *nll, const double *source_nll, const double *kl, const uint32_t *window, size_t n, qz_score *out) {
+void qz_score_summary(const double *nll, const double *source_nll, const double *kl, const uint32_t *window, size_t n,
+                      qz_score *out) {
     *out = (qz_score){.scored = n};
     bucket *w = qz_alloc_array(n, sizeof *w);
     double *tmp = qz_alloc_array(n, sizeof *tmp), means = 0;
@@ -151,9 +153,12 @@ static qz_status score_window(scorer *s, size_t w, size_t at, qz_error *err) {
         bool src = s->has_source && m == 0;
         float *logits = src || !s->has_source ? s->source_logits : s->logits;
         qz_kv_reset(s->kv[m], 0);
-        QZ_TRY(qz_engine_forward(s->engines[m], s->kv[m], &(qz_batch){.ids = x->ids, .want = s->want, .n = x->n}, logits, err));
-        row_job j = {.a = s->source_logits, .b = s->has_source && m > 0 ? s->logits : NULL, .target = x->ids + x->first, .rows = rows, .vocab = s->vocab,
-                     .a_lse = s->lse, .a_top = s->top, .nll = s->t[m].nll + at, .kl = s->t[m].kl + at, .dp = s->t[m].dp + at, .same = s->t[m].same + at};
+        QZ_TRY(qz_engine_forward(s->engines[m], s->kv[m], &(qz_batch){.ids = x->ids, .want = s->want, .n = x->n},
+                                                                      logits, err));
+        row_job j = {.a = s->source_logits, .b = s->has_source && m > 0 ? s->logits : NULL, .target = x->ids + x->first,
+                     .rows = rows, .vocab = s->vocab,
+                     .a_lse = s->lse, .a_top = s->top, .nll = s->t[m].nll + at, .kl = s->t[m].kl + at,
+                     .dp = s->t[m].dp + at, .same = s->t[m].same + at};
         qz_pool_run(s->run->pool, 0, row_worker, &j);
     }
     for (size_t i = 0; i < rows; i++) s->window[at + i] = (uint32_t)w;
@@ -175,8 +180,10 @@ static qz_status scorer_open(scorer *s, qz_error *err) {
     if (!s->logits || !s->source_logits || !s->want || !s->lse || !s->top || !s->window || !s->t || !s->kv)
         return qz_fail(err, QZ_EMEMORY, "out of memory evaluating %zu tokens", n);
     for (size_t m = 0; m < s->n; m++) {
-        s->t[m] = (tokens){qz_alloc_array(n, sizeof(double)), qz_calloc_array(n, sizeof(double)), qz_calloc_array(n, sizeof(double)), qz_calloc_array(n, 1)};
-        if (!s->t[m].nll || !s->t[m].kl || !s->t[m].dp || !s->t[m].same) return qz_fail(err, QZ_EMEMORY, "out of memory evaluating %zu tokens", n);
+        s->t[m] = (tokens){qz_alloc_array(n, sizeof(double)), qz_calloc_array(n, sizeof(double)),
+                           qz_calloc_array(n, sizeof(double)), qz_calloc_array(n, 1)};
+        if (!s->t[m].nll || !s->t[m].kl || !s->t[m].dp || !s->t[m].same)
+            return qz_fail(err, QZ_EMEMORY, "out of memory evaluating %zu tokens", n);
         QZ_TRY(qz_kv_open(s->engines[m], 1, s->longest, &s->kv[m], err));
     }
     return QZ_OK;
@@ -227,12 +234,13 @@ static void finish(const scorer *s, size_t m, qz_score *out) {
     out->rms_dp = 100 * sqrt(dp / (double)n);
 }
 
-qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifacts, size_t n_artifacts, const qz_eval_set *set,
-                       qz_score *scores, qz_score *source_score, qz_error *err) {
+qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifacts, size_t n_artifacts,
+                       const qz_eval_set *set, qz_score *scores, qz_score *source_score, qz_error *err) {
     qz_engine *engines[QZ_SCORE_ENGINES + 1];
     size_t n = 0;
     if (n_artifacts > QZ_SCORE_ENGINES)
-        return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", QZ_SCORE_ENGINES, n_artifacts);
+        return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", QZ_SCORE_ENGINES,
+                       n_artifacts);
     if (source) engines[n++] = source;
     for (size_t i = 0; i < n_artifacts; i++) engines[n++] = artifacts[i];
     scorer s = {.run = run, .engines = engines, .n = n, .set = set, .has_source = source != NULL,
@@ -240,7 +248,8 @@ qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifac
     for (size_t i = 1; i < n; i++)
         if (qz_engine_model(engines[i])->config.vocab_size != s.vocab)
             return qz_fail(err, QZ_EUSAGE, "vocabularies differ: expected %zu tokens, found %llu in '%s'", s.vocab,
-                           (unsigned long long)qz_engine_model(engines[i])->config.vocab_size, qz_engine_model(engines[i])->path);
+                           (unsigned long long)qz_engine_model(engines[i])->config.vocab_size,
+                           qz_engine_model(engines[i])->path);
     qz_status st = scorer_open(&s, err);
     size_t at = 0, seen = 0; /* seen: tokens of all models together */
     qz_progress_begin(run);
@@ -248,7 +257,8 @@ qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifac
         st = score_window(&s, w, at, err);
         at += set->windows[w].n - set->windows[w].first;
         seen += set->windows[w].n * n;
-        qz_progress_at(run, &(qz_progress){.stage = "evaluating", .unit = "windows", .done = w + 1, .total = set->n, .tokens = seen});
+        qz_progress_at(run, &(qz_progress){.stage = "evaluating", .unit = "windows", .done = w + 1, .total = set->n,
+                                           .tokens = seen});
     }
     qz_progress_end(run);
     for (size_t i = 0; st == QZ_OK && i < n_artifacts; i++) finish(&s, i + s.has_source, &scores[i]);

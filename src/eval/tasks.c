@@ -19,7 +19,8 @@ void qz_wilson(size_t solved, size_t n, double *low, double *high) {
 double qz_mcnemar(size_t lost, size_t won) {
     size_t n = lost + won, k = lost < won ? lost : won;
     double p = 0;
-    for (size_t i = 0; i <= k; i++) p += exp(lgamma((double)n + 1) - lgamma((double)i + 1) - lgamma((double)(n - i) + 1) - (double)n * log(2.0));
+    for (size_t i = 0; i <= k; i++)
+        p += exp(lgamma((double)n + 1) - lgamma((double)i + 1) - lgamma((double)(n - i) + 1) - (double)n * log(2.0));
     p *= 2;
     return p > 1 ? 1 : p;
 }
@@ -60,7 +61,8 @@ static qz_sequence *next_task(void *arg) {
     place *p = &r->places[b];
     p->task = r->order[r->next++];
     qz_progress_step(r->run, "tasks", r->next, r->set->n, "tasks");
-    p->q = (qz_sequence){.prompt = r->prompts[p->task].ids, .n_prompt = r->prompts[p->task].n, .sampling = QZ_GREEDY, .max_new = r->o.max_new,
+    p->q = (qz_sequence){.prompt = r->prompts[p->task].ids, .n_prompt = r->prompts[p->task].n, .sampling = QZ_GREEDY,
+                         .max_new = r->o.max_new,
                          .stop_ids = c->eos_ids, .n_stop = c->n_eos, .out = p->q.out, .arg = p};
     return &p->q;
 }
@@ -93,18 +95,21 @@ static qz_status prepare(taskrun *r, qz_error *err) {
     r->order = qz_alloc_array(n, sizeof *r->order);
     r->places = qz_calloc_array(batch, sizeof *r->places);
     r->out->pass = qz_calloc_array(n, 1);
-    if (!r->prompts || !r->order || !r->places || !r->out->pass) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu tasks", n);
+    if (!r->prompts || !r->order || !r->places || !r->out->pass)
+        return qz_fail(err, QZ_EMEMORY, "out of memory for %zu tasks", n);
     for (size_t i = 0; i < n; i++) {
         const qz_task *t = &r->set->tasks[i];
         unsigned flags = QZ_ENCODE_PARSE_SPECIAL | (t->templated ? 0u : (unsigned)QZ_ENCODE_SPECIAL);
         QZ_TRY(qz_tokenizer_encode(r->t, t->prompt, strlen(t->prompt), flags, &r->prompts[i], err));
-        if (r->prompts[i].n == 0) return qz_fail(err, QZ_EUSAGE, "task without a prompt: file '%s', line %zu", r->set->path, t->line);
+        if (r->prompts[i].n == 0)
+            return qz_fail(err, QZ_EUSAGE, "task without a prompt: file '%s', line %zu", r->set->path, t->line);
         r->longest = qz_max_size(r->longest, r->prompts[i].n);
         r->order[i] = (uint32_t)i;
     }
     qsort_r(r->order, n, sizeof *r->order, by_length, r->prompts);
     for (size_t b = 0; b < batch; b++)
-        if ((r->places[b].q.out = qz_alloc_array(r->o.max_new, sizeof(uint32_t))) == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for tasks");
+        if ((r->places[b].q.out = qz_alloc_array(r->o.max_new, sizeof(uint32_t))) == NULL)
+            return qz_fail(err, QZ_EMEMORY, "out of memory for tasks");
     return qz_session_open(r->e, batch, r->longest + r->o.max_new, &r->session, err);
 }
 static void taskrun_release(taskrun *r) {
@@ -116,14 +121,17 @@ static void taskrun_release(taskrun *r) {
     qz_session_free(r->session);
 }
 
-qz_status qz_tasks_run(qz_run *run, qz_engine *e, const qz_tokenizer *t, const qz_taskset *set, const qz_task_options *o, qz_task_score *out, qz_error *err) {
+qz_status qz_tasks_run(qz_run *run, qz_engine *e, const qz_tokenizer *t, const qz_taskset *set,
+                       const qz_task_options *o, qz_task_score *out, qz_error *err) {
     *out = (qz_task_score){.n = set->n};
-    taskrun r = {.run = run, .e = e, .t = t, .set = set, .out = out, .o = {.batch = o && o->batch ? o->batch : 96, .max_new = o && o->max_new ? o->max_new : 96}};
+    taskrun r = {.run = run, .e = e, .t = t, .set = set, .out = out,
+                 .o = {.batch = o && o->batch ? o->batch : 96, .max_new = o && o->max_new ? o->max_new : 96}};
     if (set->n == 0) return qz_fail(err, QZ_EUSAGE, "no tasks in '%s'", set->path);
     r.o.batch = qz_min_size(r.o.batch, set->n);
     qz_status st = prepare(&r, err);
     qz_progress_begin(run);
-    if (st == QZ_OK) st = qz_session_run(r.session, &(qz_sequences){.next = next_task, .ended = finish_task, .arg = &r}, err);
+    if (st == QZ_OK)
+        st = qz_session_run(r.session, &(qz_sequences){.next = next_task, .ended = finish_task, .arg = &r}, err);
     qz_progress_end(run);
     for (size_t i = 0; i < set->n && st == QZ_OK; i++) {
         out->solved += out->pass[i];

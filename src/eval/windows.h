@@ -24,6 +24,7 @@ typedef struct {
     size_t window, stride, max_windows; /* max_windows: 0: all; QZ_EVAL_AUTO */
     int64_t bos;                       /* half: replaces token 0 of each window; -1: none */
 } qz_eval_options;
-qz_status qz_eval_set_build(const qz_tokenizer *t, const qz_dataset *d, const qz_eval_options *o, qz_eval_set *out, qz_error *err);
+qz_status qz_eval_set_build(const qz_tokenizer *t, const qz_dataset *d, const qz_eval_options *o, qz_eval_set *out,
+                            qz_error *err);
 void qz_eval_set_release(qz_eval_set *s);
 #endif

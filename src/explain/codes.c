@@ -1,4 +1,5 @@
-/* `explain CODE`: what a code of an error, finding or rule means. Every code that the program prints is a row of a table. */
+/* `explain CODE`: what a code of an error, finding or rule means. Every code that the program prints is a
+ * row of a table. */
 #include "deploy/check.h"
 #include "deploy/pick.h"
 #include "explain/explain.h"
@@ -13,7 +14,8 @@ static void from(qz_explained *x, const char *source) {
     for (const char *p = source; *p;) {
         p += strspn(p, ",; ");
         const size_t n = strcspn(p, ",;");
-        const bool letter = n == 1 && *p >= 'A' && *p <= 'E', item = n > 2 && (*p == 'C' || *p == 'U') && p[1] == '-' && isdigit((unsigned char)p[2]);
+        const bool letter = n == 1 && *p >= 'A' && *p <= 'E',
+                   item = n > 2 && (*p == 'C' || *p == 'U') && p[1] == '-' && isdigit((unsigned char)p[2]);
         if (n && !letter && !item) qz_str_printf(&kept, "%s%.*s", kept.len ? ", " : "", (int)n, p);
         p += n;
     }
@@ -39,7 +41,8 @@ static bool finding_code(qz_explained *x, const char *word) {
     const qz_pitfall *p;
     for (size_t i = 0; (p = qz_pitfall_at(i)) != NULL; i++)
         if (strcasecmp(p->code, word) == 0) {
-            qz_explain_say(x, "%s: a finding of 'quantz %s' (%s)", p->code, strncmp(p->code, "PICK", 4) == 0 ? "pick" : "check", qz_finding_level_name(p->level));
+            qz_explain_say(x, "%s: a finding of 'quantz %s' (%s)", p->code,
+                           strncmp(p->code, "PICK", 4) == 0 ? "pick" : "check", qz_finding_level_name(p->level));
             line(x, "symptom", p->symptom), line(x, "cause", p->cause), line(x, "do", p->fix), from(x, p->source);
             return true;
         }
@@ -50,25 +53,34 @@ static bool rule_code(qz_explained *x, const char *word) {
     bool found = false;
     for (size_t i = 0; qz_rule_at(i, &r); i++) {
         if (strcasecmp(r.code, word) != 0) continue;
-        if (!found) qz_explain_say(x, "%s: a rule of the pre-flight: does an engine load this artifact, on this hardware?", r.code);
+        if (!found)
+            qz_explain_say(x, "%s: a rule of the pre-flight: does an engine load this artifact, on this hardware?",
+                           r.code);
         found = true;
-        qz_explain_say(x, "  %s: %s", qz_finding_level_name(r.level), *r.why ? r.why : "the engine's table of formats and capabilities decides ('quantz explain engines')");
+        qz_explain_say(x, "  %s: %s", qz_finding_level_name(r.level),
+                       *r.why ? r.why
+                              : "the engine's table of formats and capabilities decides ('quantz explain engines')");
         line(x, "do", r.fix ? r.fix : "the finding names the nearest setting that works"), from(x, r.source);
     }
     return found;
 }
 static bool pick_code(qz_explained *x, const char *word) {
     static const char *const topics[] = {
-        [QZ_PICK_REFUSE] = "refusals", [QZ_PICK_FORMAT] = "formats", [QZ_PICK_KV] = "KV cache types", [QZ_PICK_CALIBRATION] = "calibration",
-        [QZ_PICK_LADDER] = "the next formats to try", [QZ_PICK_VALIDATION] = "tests before release", [QZ_PICK_NOTE] = "notes"};
+        [QZ_PICK_REFUSE] = "refusals", [QZ_PICK_FORMAT] = "formats", [QZ_PICK_KV] = "KV cache types",
+        [QZ_PICK_CALIBRATION] = "calibration",
+        [QZ_PICK_LADDER] = "the next formats to try", [QZ_PICK_VALIDATION] = "tests before release",
+        [QZ_PICK_NOTE] = "notes"};
     const qz_pick_row *r;
     bool found = false;
     for (size_t i = 0; (r = qz_pick_row_at(i)) != NULL; i++) {
         const bool id = strcasecmp(r->id, word) == 0, code = r->code && strcasecmp(r->code, word) == 0;
         if (!id && !code) continue;
-        if (!found) qz_explain_say(x, "%s: %s of 'quantz pick' (%s); the first row whose conditions hold decides", id ? r->id : r->code, id ? "a rule" : "a flag", topics[r->topic]);
+        if (!found)
+            qz_explain_say(x, "%s: %s of 'quantz pick' (%s); the first row whose conditions hold decides",
+                           id ? r->id : r->code, id ? "a rule" : "a flag", topics[r->topic]);
         found = true;
-        line(x, id ? "answer" : "says", r->result), line(x, "why", r->why), line(x, "claimed", r->claim), line(x, "today", r->today), from(x, r->source);
+        line(x, id ? "answer" : "says", r->result), line(x, "why", r->why), line(x, "claimed", r->claim),
+            line(x, "today", r->today), from(x, r->source);
     }
     return found;
 }
@@ -77,27 +89,34 @@ static bool lint_code(qz_explained *x, const char *word) {
     for (size_t i = 0; (code = qz_lint_code_at(i)) != NULL; i++)
         if (strcasecmp(code, word) == 0) {
             qz_explain_say(x, "%s: a finding about calibration data: %s", code, qz_lint_code_about(i));
-            line(x, "do", "'quantz calibrate MODEL --data FILE --lint' tells it with its numbers; --accept takes it knowingly, and every artifact made from it says so");
+            line(x, "do",
+                 "'quantz calibrate MODEL --data FILE --lint' tells it with its numbers; --accept takes it knowingly, "
+                 "and every artifact made from it says so");
             return true;
         }
     return false;
 }
 static bool correction(qz_explained *x, const char *word) {
-#define QZ_CORRECTION(id, claim, truth) if (strcasecmp(id, word) == 0) return qz_explain_say(x, "%s: handbooks say: %s", id, claim), line(x, "true", truth), true;
+#define QZ_CORRECTION(id, claim, truth) \
+    if (strcasecmp(id, word) == 0) \
+        return qz_explain_say(x, "%s: handbooks say: %s", id, claim), line(x, "true", truth), true;
 #include "explain/corrections.def"
 #undef QZ_CORRECTION
     return false;
 }
 
 bool qz_explain_code(qz_explained *x, const char *word) {
-    return error_code(x, word) || finding_code(x, word) || rule_code(x, word) || pick_code(x, word) || lint_code(x, word) || correction(x, word);
+    return error_code(x, word) || finding_code(x, word) || rule_code(x, word) || pick_code(x, word) ||
+           lint_code(x, word) || correction(x, word);
 }
 
 qz_status qz_explain_errors(qz_explained *x) {
     const qz_error_kind *k;
-    qz_explain_say(x, "every error ends the program with one line and one of these codes; with --json the line is a document too");
+    qz_explain_say(x, "every error ends the program with one line and one of these codes; with --json the line is a "
+                      "document too");
     QZ_TRY(qz_explain_table(x, NULL, "Code<|Exit>|What happened<|What to do<"));
-    for (size_t i = 0; (k = qz_error_kind_at(i)) != NULL; i++) QZ_TRY(qz_explain_row(x, "%s|%d|%s|%s", k->code, k->exit, k->what, k->cure));
+    for (size_t i = 0; (k = qz_error_kind_at(i)) != NULL; i++)
+        QZ_TRY(qz_explain_row(x, "%s|%d|%s|%s", k->code, k->exit, k->what, k->cure));
     return QZ_OK;
 }
 qz_status qz_explain_findings(qz_explained *x) {
@@ -105,9 +124,13 @@ qz_status qz_explain_findings(qz_explained *x) {
     qz_rule_info r;
     const char *code, *last = "";
     QZ_TRY(qz_explain_table(x, "findings; 'quantz explain CODE' tells what to do", "Code<|Level<|What goes wrong<"));
-    for (size_t i = 0; (p = qz_pitfall_at(i)) != NULL; i++) QZ_TRY(qz_explain_row(x, "%s|%s|%s", p->code, qz_finding_level_name(p->level), p->symptom));
+    for (size_t i = 0; (p = qz_pitfall_at(i)) != NULL; i++)
+        QZ_TRY(qz_explain_row(x, "%s|%s|%s", p->code, qz_finding_level_name(p->level), p->symptom));
     for (size_t i = 0; qz_rule_at(i, &r); last = r.code, i++)
-        if (strcmp(last, r.code) != 0) QZ_TRY(qz_explain_row(x, "%s|%s|%s", r.code, qz_finding_level_name(r.level), *r.why ? r.why : "an engine or a card does not take the format"));
-    for (size_t i = 0; (code = qz_lint_code_at(i)) != NULL; i++) QZ_TRY(qz_explain_row(x, "%s|data|%s", code, qz_lint_code_about(i)));
+        if (strcmp(last, r.code) != 0)
+            QZ_TRY(qz_explain_row(x, "%s|%s|%s", r.code, qz_finding_level_name(r.level),
+                                  *r.why ? r.why : "an engine or a card does not take the format"));
+    for (size_t i = 0; (code = qz_lint_code_at(i)) != NULL; i++)
+        QZ_TRY(qz_explain_row(x, "%s|data|%s", code, qz_lint_code_about(i)));
     return QZ_OK;
 }

@@ -1,5 +1,6 @@
-/* Table K of mission/checklist.md: every figure that this program can compute is computed here, read with the digits printed
- * there, and must stand in the row of `explain corrections`. Figures that others published (K-12, K-19) are only looked for. */
+/* Table K of mission/checklist.md: every figure that this program can compute is computed here, read with the digits
+ * printed there, and must stand in the row of `explain corrections`. Figures that others published (K-12, K-19) are
+ * only looked for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +25,8 @@ static const struct { const char *id, *truth; } rows[] = {
 static void stands(const char *id, const char *text) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (strcmp(rows[i].id, id) == 0) {
-            if (strstr(rows[i].truth, text) == NULL) fail_msg("%s: '%s' does not stand in '%s'", id, text, rows[i].truth);
+            if (strstr(rows[i].truth, text) == NULL)
+                fail_msg("%s: '%s' does not stand in '%s'", id, text, rows[i].truth);
             return;
         }
     fail_msg("%s has no row", id);
@@ -44,8 +46,11 @@ static weight weigh(const char *name, const char *level) {
     qz_error err = {0};
     qz_level l;
     qz_weighed w;
-    if (qz_shape_builtin(name, &s, &err) != QZ_OK || qz_level_parse(level, &l, &err) != QZ_OK || qz_level_weigh(s, l, false, NULL, &w, &err) != QZ_OK) fail_msg("%s", err.text);
-    weight out = {.gb = (double)w.bytes / 1e9, .bpw = w.bpw, .bits = 8.0 * (double)w.bytes, .params = (double)s->params};
+    if (qz_shape_builtin(name, &s, &err) != QZ_OK || qz_level_parse(level, &l, &err) != QZ_OK ||
+        qz_level_weigh(s, l, false, NULL, &w, &err) != QZ_OK)
+        fail_msg("%s", err.text);
+    weight out = {.gb = (double)w.bytes / 1e9, .bpw = w.bpw, .bits = 8.0 * (double)w.bytes,
+                  .params = (double)s->params};
     qz_shape_free(s);
     return out;
 }
@@ -54,7 +59,9 @@ static double cache(const char *name, const char *type, uint64_t users, uint64_t
     qz_error err = {0};
     qz_kv_types t;
     qz_kv_plan_result r;
-    if (qz_shape_builtin(name, &s, &err) != QZ_OK || qz_kv_types_parse(type, &t, &err) != QZ_OK || qz_kv_plan(s, t, users, ctx, &r, &err) != QZ_OK) fail_msg("%s", err.text);
+    if (qz_shape_builtin(name, &s, &err) != QZ_OK || qz_kv_types_parse(type, &t, &err) != QZ_OK ||
+        qz_kv_plan(s, t, users, ctx, &r, &err) != QZ_OK)
+        fail_msg("%s", err.text);
     qz_shape_free(s);
     return (double)r.bytes;
 }
@@ -85,13 +92,15 @@ static void levels(void **state) {
     figure("K-03", "2.983", q2.bpw);
     figure("K-03", "4.854", q2.gb);
     figure("K-03", "4.23", q2.params * 2.6 / 8e9);
-    const qz_gguf_type *b2 = qz_gguf_type_get((uint32_t)qz_type_get(QZ_TYPE_Q2_K)->ggml_id), *b8 = qz_gguf_type_get((uint32_t)qz_type_get(QZ_TYPE_Q8_0)->ggml_id);
+    const qz_gguf_type *b2 = qz_gguf_type_get((uint32_t)qz_type_get(QZ_TYPE_Q2_K)->ggml_id),
+                       *b8 = qz_gguf_type_get((uint32_t)qz_type_get(QZ_TYPE_Q8_0)->ggml_id);
     figure("K-03", "2.625", 8.0 * b2->bytes / b2->elems);
     figure("K-07", "2.625", 8.0 * b2->bytes / b2->elems);
     figure("K-04", "9.229", q5.gb);
     figure("K-04", "5.673", q5.bpw);
     figure("K-04", "6.08", 9.9e9 * 8 / q5.params);
-    static const char *const models[][2] = {{"llama-2-7b", "4.844"}, {"llama-2-13b", "4.834"}, {"llama-3-70b", "4.820"}, {"llama-3-8b", "4.894"}, {"qwen3-4b", "4.955"}};
+    static const char *const models[][2] = {{"llama-2-7b", "4.844"}, {"llama-2-13b", "4.834"}, {"llama-3-70b", "4.820"},
+                                            {"llama-3-8b", "4.894"}, {"qwen3-4b", "4.955"}};
     for (size_t i = 0; i < 5; i++) figure("K-05", models[i][1], weigh(models[i][0], "Q4_K_M").bpw);
     figure("K-05", "4.856", 7.9e9 * 8 / q5.params);
     figure("K-06", "8.5", 8.0 * b8->bytes / b8->elems);
@@ -99,9 +108,13 @@ static void levels(void **state) {
     figure("K-06", "8.55", 7.2e9 * 8 / weigh("llama-2-7b", "Q8_0").params);
     figure("K-07", "2.532", weigh("llama-2-7b", "Q2_K").gb);
     figure("K-07", "3.006", weigh("llama-2-7b", "Q2_K").bpw);
-    static const char *const larger[][2] = {{"llama-2-7b", "17.2"}, {"llama-2-13b", "17.3"}, {"llama-3-8b", "16.5"}, {"qwen3-4b", "15.74"}};
-    for (size_t i = 0; i < 4; i++) figure("K-08", larger[i][1], 100 * (weigh(larger[i][0], "Q5_K_M").gb / weigh(larger[i][0], "Q4_K_M").gb - 1));
-    figure("K-08", "15.8", 100 * (round(1000 * weigh("qwen3-4b", "Q5_K_M").gb) / round(1000 * weigh("qwen3-4b", "Q4_K_M").gb) - 1)); /* the checklist's, from GB with three digits */
+    static const char *const larger[][2] = {{"llama-2-7b", "17.2"}, {"llama-2-13b", "17.3"}, {"llama-3-8b", "16.5"},
+                                            {"qwen3-4b", "15.74"}};
+    for (size_t i = 0; i < 4; i++)
+        figure("K-08", larger[i][1], 100 * (weigh(larger[i][0], "Q5_K_M").gb / weigh(larger[i][0], "Q4_K_M").gb - 1));
+    /* the checklist's, from GB with three digits */
+    figure("K-08", "15.8",
+           100 * (round(1000 * weigh("qwen3-4b", "Q5_K_M").gb) / round(1000 * weigh("qwen3-4b", "Q4_K_M").gb) - 1));
     double low[2] = {9, 9}, high[2] = {0, 0};
     for (size_t i = 0; i < 5; i++)
         for (size_t k = 0; k < 2; k++) {
@@ -147,7 +160,8 @@ static void folders(void **state) {
     figure("K-27", "1.88", 8 / (mx->bits + mx->scale_bits / mx->group));
     figure("K-27", "4.5", nv->bits + nv->scale_bits / nv->group);
     figure("K-27", "1.78", 8 / (nv->bits + nv->scale_bits / nv->group));
-    const double tables = 7 * 32 * 1092 / 1e9; /* code tables of each of the 224 matrices: the file has them, the checklist's 5.702 not */
+    /* code tables of each of the 224 matrices: the file has them, the checklist's 5.702 not */
+    const double tables = 7 * 32 * 1092 / 1e9;
     figure("K-32", "5.702", weigh("llama-3-8b", "bnb:nf4+double").gb - tables);
     figure("K-32", "5.311", weigh("llama-3-8b", "bnb:nf4+double").gb * 1e9 / GIB);
     figure("K-32", "5.7025", weigh("llama-3-8b", "bnb:nf4+double").gb);
@@ -175,14 +189,16 @@ static void claims(void **state) {
     figure("K-39", "26.25", 70e9 * 3 / 8 / 1e9);
     figure("K-38", "3.3", 7e9 * 4 / 8 / GIB);
     figure("K-38", "3.5", 7e9 * 4 / 8 / 1e9);
-    static const char *const published[] = {"1.42", "2.82", "1.20", "0.91", "0.24", "0.35", "0.07", "0.04", "10.8", "56"};
+    static const char *const published[] = {"1.42", "2.82", "1.20", "0.91", "0.24", "0.35", "0.07", "0.04", "10.8",
+                                            "56"};
     for (size_t i = 0; i < sizeof published / sizeof *published; i++) stands("K-12", published[i]);
     stands("K-19", "0.0313");
     stands("K-19", "0.0282");
     assert_int_equal(sizeof rows / sizeof rows[0], 42);
 }
 
-/* K-34: C's sentence under the Llama-3 vocabulary, 128 times; E's three sentences of 15, 11 and 10 tokens and a shared BOS. */
+/* K-34: C's sentence under the Llama-3 vocabulary, 128 times; E's three sentences of 15, 11 and 10 tokens
+ * and a shared BOS. */
 static void ranks(void **state) {
     (void)state;
     uint32_t c[5] = {128000, 791, 4062, 14198, 39935}, e[3][16];
@@ -196,7 +212,8 @@ static void ranks(void **state) {
     bool dup = false, rank = false;
     for (size_t i = 0; i < l.n; i++) {
         dup |= strcmp(l.findings[i].text, "CAL-DUP 1 unique of 128") == 0 && l.findings[i].severity == QZ_LINT_REFUSE;
-        rank |= strcmp(l.findings[i].text, "CAL-RANK 5 distinct rows < 14336 columns") == 0 && l.findings[i].severity == QZ_LINT_REFUSE;
+        rank |= strcmp(l.findings[i].text, "CAL-RANK 5 distinct rows < 14336 columns") == 0 &&
+                l.findings[i].severity == QZ_LINT_REFUSE;
     }
     assert_true(dup && rank); /* C-09 */
     figure("K-34", "5", (double)l.data.distinct_rows);
@@ -212,6 +229,7 @@ static void ranks(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(cache_sizes), cmocka_unit_test(levels), cmocka_unit_test(folders), cmocka_unit_test(claims), cmocka_unit_test(ranks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(cache_sizes), cmocka_unit_test(levels),
+                                       cmocka_unit_test(folders), cmocka_unit_test(claims), cmocka_unit_test(ranks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,7 +79,10 @@ qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *opti
         bad = p.n == 0 || end != p.at + p.n || errno || !isfinite((float)v);
         if (!bad) (*out)[(*n)++] = v;
     }
-    return bad ? qz_fail(x->err, QZ_EUSAGE, "bad value '%s' for --%s: expected numbers with commas, for example 0.15,-1.22,2.40", text, option) : QZ_OK;
+    return bad ? qz_fail(x->err, QZ_EUSAGE,
+                         "bad value '%s' for --%s: expected numbers with commas, for example 0.15,-1.22,2.40", text,
+                         option)
+               : QZ_OK;
 }
 
 static qz_status list_topics(qz_explained *x) {
@@ -98,7 +101,9 @@ static qz_status unknown(qz_explained *x, const char *word) {
     (void)qz_near_see(&near, qz_explain_nearest(word));
     for (size_t i = 0; i < N_TOPICS; i++) (void)qz_near_see(&near, topics[i].name);
     return qz_fail(x->err, QZ_EUSAGE,
-                   "nothing known about '%s': nearest is '%s'; 'quantz explain' lists the topics, 'quantz explain glossary' the words", word, near.best);
+                   "nothing known about '%s': nearest is '%s'; 'quantz explain' lists the topics, 'quantz explain "
+                   "glossary' the words",
+                   word, near.best);
 }
 
 qz_status qz_explain(qz_explained *x) {
@@ -111,7 +116,8 @@ qz_status qz_explain(qz_explained *x) {
         return qz_explain_launch(x, r->operands[1]);
     }
     if (r->tensor || r->elem) {
-        if (!r->tensor || !r->elem) return qz_fail(x->err, QZ_EUSAGE, "one element needs both --tensor NAME and --elem ROW,COLUMN");
+        if (!r->tensor || !r->elem)
+            return qz_fail(x->err, QZ_EUSAGE, "one element needs both --tensor NAME and --elem ROW,COLUMN");
         return qz_explain_element(x, x->topic);
     }
     for (size_t i = 0; i < N_TOPICS && r->n_operands == 1; i++)
@@ -121,7 +127,9 @@ qz_status qz_explain(qz_explained *x) {
     for (size_t i = 0; i < r->n_operands; i++) qz_str_printf(&word, "%s%s", i ? " " : "", r->operands[i]);
     qz_status st = word.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory") : qz_explain_word(x, word.ptr, &found);
     if (st == QZ_OK && !found && r->n_operands == 1 && qz_path_exists(x->topic))
-        st = qz_fail(x->err, QZ_EUSAGE, "what about '%s'? 'quantz explain launch %s' or --tensor NAME --elem ROW,COLUMN", x->topic, x->topic);
+        st = qz_fail(x->err, QZ_EUSAGE,
+                     "what about '%s'? 'quantz explain launch %s' or --tensor NAME --elem ROW,COLUMN", x->topic,
+                     x->topic);
     if (st == QZ_OK && !found) st = unknown(x, word.ptr);
     qz_str_release(&word);
     return st;

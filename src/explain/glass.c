@@ -1,6 +1,6 @@
-/* The glass box: one element of one tensor from the bytes of its file to its value. Codes are read through the codecs; the
- * bits that hold a code are found by letting the codec pack other codes and looking at what changes, and for packed words the
- * code is read again from the file's own bytes and must agree. */
+/* The glass box: one element of one tensor from the bytes of its file to its value. Codes are read through the codecs;
+ * the bits that hold a code are found by letting the codec pack other codes and looking at what changes, and for packed
+ * words the code is read again from the file's own bytes and must agree. */
 #include "model/leftovers.h"
 #include "base/bytes.h"
 #include "base/half.h"
@@ -16,7 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* all: matrices under the tensor's name in its file (experts, or linears of experts), 0: it is one; at: which of them. */
+/* all: matrices under the tensor's name in its file (experts, or linears of experts), 0: it is one; at:
+ * which of them. */
 typedef struct { size_t at, all; } stack_place;
 typedef struct { qz_explained *x; const qz_tensor_view *t; size_t row, col; } element;
 
@@ -27,7 +28,9 @@ static qz_status parse_elem(qz_explained *x, const char *text, size_t *row, size
     bool ok = isdigit((unsigned char)*p);
     if (ok) r = strtoull(p, &end, 10), ok = *end == ',' && isdigit((unsigned char)end[1]);
     if (ok) c = strtoull(end + 1, &end, 10), ok = *end == 0;
-    if (!ok) return qz_fail(x->err, QZ_EUSAGE, "bad element '%s': expected ROW,COLUMN counted from 0, for example 17,300", text);
+    if (!ok)
+        return qz_fail(x->err, QZ_EUSAGE, "bad element '%s': expected ROW,COLUMN counted from 0, for example 17,300",
+                       text);
     *row = (size_t)r;
     *col = (size_t)c;
     return QZ_OK;
@@ -39,7 +42,8 @@ static const qz_tensor_view *find(const qz_model *m, const char *name) {
     for (size_t i = 0; i < m->n_tensors; i++) {
         const char *both[2] = {m->tensors[i].name, m->tensors[i].file_name};
         for (int k = 0; k < 2; k++)
-            if (strncmp(both[k], name, n) == 0 && (both[k][n] == 0 || strcmp(both[k] + n, ".weight") == 0)) return &m->tensors[i];
+            if (strncmp(both[k], name, n) == 0 && (both[k][n] == 0 || strcmp(both[k] + n, ".weight") == 0))
+                return &m->tensors[i];
     }
     return NULL;
 }
@@ -57,12 +61,14 @@ static void say_stack(qz_explained *x, const qz_tensor_view *t, stack_place p) {
     const size_t asked = strlen(x->o.tensor);
     if (p.all == 0) return;
     qz_explain_line(x, "  stacked      matrix %zu of 0 to %zu under this name: %s", p.at, p.all - 1, t->name);
-    if (strncmp(x->o.tensor, t->file_name, asked) == 0) qz_explain_line(x, "               for another give its own name in --tensor");
+    if (strncmp(x->o.tensor, t->file_name, asked) == 0)
+        qz_explain_line(x, "               for another give its own name in --tensor");
 }
 static qz_status unknown_tensor(qz_explained *x, const qz_model *m, const char *name) {
     qz_near near = {.word = name};
     for (size_t i = 0; i < m->n_tensors; i++) (void)qz_near_see(&near, m->tensors[i].file_name);
-    return qz_fail(x->err, QZ_EUSAGE, "no tensor '%s' in '%s': nearest is '%s' ('quantz inspect --tensors' lists all)", name, m->path, near.best ? near.best : "");
+    return qz_fail(x->err, QZ_EUSAGE, "no tensor '%s' in '%s': nearest is '%s' ('quantz inspect --tensors' lists all)",
+                   name, m->path, near.best ? near.best : "");
 }
 
 static void hex(qz_explained *x, const char *what, uint64_t at, const uint8_t *p, size_t n) {
@@ -107,7 +113,8 @@ static qz_status show_block(element *e) {
     const qz_tensor_view *t = e->t;
     const qz_type_info *i = qz_type_get(t->type);
     const qz_block_shape *shape = qz_block_shape_get(t->type);
-    size_t row_bytes = t->cols / i->elems * i->bytes, at = e->row * row_bytes + e->col / i->elems * i->bytes, j = e->col % i->elems;
+    size_t row_bytes = t->cols / i->elems * i->bytes, at = e->row * row_bytes + e->col / i->elems * i->bytes,
+           j = e->col % i->elems;
     const uint8_t *block = (const uint8_t *)t->data + at;
     uint64_t offset = t->offset + at;
     if (shape == NULL || i->bytes > 512) {
@@ -118,14 +125,17 @@ static qz_status show_block(element *e) {
     uint8_t mask[512];
     qz_block_unpack(t->type, block, &f);
     size_t sub = j / shape->sub_len;
-    qz_explain_line(e->x, "  block        %zu of the row, value %zu of %u: bytes %llu to %llu", e->col / i->elems, j, i->elems,
-                    (unsigned long long)offset, (unsigned long long)(offset + i->bytes - 1));
+    qz_explain_line(e->x, "  block        %zu of the row, value %zu of %u: bytes %llu to %llu", e->col / i->elems, j,
+                    i->elems, (unsigned long long)offset, (unsigned long long)(offset + i->bytes - 1));
     hex(e->x, "block starts", offset, block, qz_min_size(i->bytes, 16));
     float scale = f.d * (float)f.sc[sub], minimum = f.dmin * (float)f.m[sub];
     if (shape->sc_min == shape->sc_max) qz_explain_line(e->x, "  scale        %.9g", (double)f.d);
-    else qz_explain_line(e->x, "  scale        group %zu: %d x %.9g = %.9g", sub, f.sc[sub], (double)f.d, (double)scale);
+    else
+        qz_explain_line(e->x, "  scale        group %zu: %d x %.9g = %.9g", sub, f.sc[sub], (double)f.d, (double)scale);
     if (shape->float_min) qz_explain_line(e->x, "  minimum      %.9g", (double)f.dmin);
-    else if (shape->m_max) qz_explain_line(e->x, "  minimum      group %zu: %d x %.9g = %.9g, subtracted", sub, f.m[sub], (double)f.dmin, (double)minimum);
+    else if (shape->m_max)
+        qz_explain_line(e->x, "  minimum      group %zu: %d x %.9g = %.9g, subtracted", sub, f.m[sub], (double)f.dmin,
+                        (double)minimum);
     if (shape->sc_min != shape->sc_max) {
         bits_of(t->type, &f, &f.sc[sub], shape->sc_min, shape->sc_max, mask);
         say_bits(e, "scale bits", offset, block, mask, i->bytes);
@@ -155,7 +165,8 @@ static qz_status show_word(element *e, size_t word, unsigned shift) {
     uint32_t again = w >> shift & ((1u << l.bits) - 1);
     if (inside && again == codes[e->col]) {
         hex(e->x, "word", at, (const uint8_t *)map.ptr + at, 4);
-        qz_explain_line(e->x, "  code bits    %u to %u of that word (byte %llu): %u", shift, shift + l.bits - 1, (unsigned long long)(at + shift / 8), again);
+        qz_explain_line(e->x, "  code bits    %u to %u of that word (byte %llu): %u", shift, shift + l.bits - 1,
+                        (unsigned long long)(at + shift / 8), again);
     } else qz_explain_line(e->x, "  code bits    this packing is not the usual one: no offset is shown");
     qz_map_release(&map);
     return QZ_OK;
@@ -183,19 +194,24 @@ static qz_status show_source(element *e, const qz_model *m, double value) {
     const qz_tensor_view *t = qz_model_find(s.model, e->t->name);
     qz_status st = QZ_OK;
     if (t == NULL || t->cols != e->t->cols || t->rows != e->t->rows)
-        st = qz_fail(e->x->err, QZ_EUSAGE, "the source has no tensor '%s' of that shape: '%s'", e->t->name, e->x->o.against);
+        st = qz_fail(e->x->err, QZ_EUSAGE, "the source has no tensor '%s' of that shape: '%s'", e->t->name,
+                     e->x->o.against);
     float *y = st == QZ_OK ? qz_arena_alloc(&e->x->arena, t->cols, sizeof *y) : NULL;
     if (st == QZ_OK && y == NULL) st = qz_fail(e->x->err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) {
         size_t row = source_row(m, s.model, e->t, e->row);
         qz_tensor_decode(t, row, 1, y);
         const float more = qz_model_lacks(s.model, t->name) - qz_model_lacks(m, t->name); /* gains are compared */
-        if (more != 0) qz_explain_line(e->x, "               one of the two stores gains minus one: the source's value below is as the artifact's");
+        if (more != 0)
+            qz_explain_line(e->x, "               one of the two stores gains minus one: the source's value below is "
+                                  "as the artifact's");
         y[e->col] += more;
-        qz_explain_line(e->x, "  source       %.9g (%s row %zu%s), difference %.3g", (double)y[e->col], s.model->encoding, row,
-                        row == e->row ? "" : ": rotary order differs", value - (double)y[e->col]);
+        qz_explain_line(e->x, "  source       %.9g (%s row %zu%s), difference %.3g", (double)y[e->col],
+                        s.model->encoding, row, row == e->row ? "" : ": rotary order differs",
+                        value - (double)y[e->col]);
         if (m->scheme && strcmp(m->scheme, "awq") == 0)
-            qz_explain_line(e->x, "               AWQ scales channels before rounding: the inverse is in the norm or linear before");
+            qz_explain_line(e->x, "               AWQ scales channels before rounding: the inverse is in the norm or "
+                                  "linear before");
     }
     qz_source_release(&s);
     return st;
@@ -215,8 +231,9 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
         goto out;
     }
     if (e.row >= e.t->rows || e.col >= e.t->cols) {
-        st = qz_fail(x->err, QZ_EUSAGE, "element %zu,%zu is outside tensor '%s': expected rows below %zu and columns below %zu", e.row, e.col,
-                     e.t->file_name, e.t->rows, e.t->cols);
+        st = qz_fail(x->err, QZ_EUSAGE,
+                     "element %zu,%zu is outside tensor '%s': expected rows below %zu and columns below %zu", e.row,
+                     e.col, e.t->file_name, e.t->rows, e.t->cols);
         goto out;
     }
     float *y = qz_arena_alloc(&x->arena, e.t->cols, sizeof *y);
@@ -225,9 +242,11 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
         goto out;
     }
     qz_tensor_decode(e.t, e.row, 1, y);
-    qz_explain_line(x, "%s [%zu, %zu], %s, row %zu, column %zu", e.t->file_name, e.t->rows, e.t->cols, qz_tensor_type_text(e.t, type), e.row, e.col);
+    qz_explain_line(x, "%s [%zu, %zu], %s, row %zu, column %zu", e.t->file_name, e.t->rows, e.t->cols,
+                    qz_tensor_type_text(e.t, type), e.row, e.col);
     say_stack(x, e.t, place_in_stack(s.model, e.t));
-    qz_explain_line(x, "  file         %s, tensor data from byte %llu", qz_path_base(e.t->file), (unsigned long long)e.t->offset);
+    qz_explain_line(x, "  file         %s, tensor data from byte %llu", qz_path_base(e.t->file),
+                    (unsigned long long)e.t->offset);
     if (e.t->coded) QZ_GOTO(show_coded(&e));
     else QZ_GOTO(show_block(&e));
     qz_explain_line(x, "  value        %.9g", (double)y[e.col]);

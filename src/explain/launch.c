@@ -1,4 +1,5 @@
-/* `explain launch ARTIFACT`: the lines that load it, per engine, from what the artifact is and what engines.def knows. */
+/* `explain launch ARTIFACT`: the lines that load it, per engine, from what the artifact is and what
+ * engines.def knows. */
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "codecs/types.h"
@@ -42,7 +43,8 @@ static qz_status room(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) {
     *ctx = l->ctx ? l->ctx : own;
     l->largest = own;
     if (l->hardware == NULL) return QZ_OK;
-    qz_memory_query q = {.shape = l->shape, .level = QZ_LEVEL_COUNT, .kv = l->kv, .users = l->users ? l->users : 1, .ctx = 1, .capacity = qz_hardware_bytes(l->hardware),
+    qz_memory_query q = {.shape = l->shape, .level = QZ_LEVEL_COUNT, .kv = l->kv, .users = l->users ? l->users : 1,
+                         .ctx = 1, .capacity = qz_hardware_bytes(l->hardware),
                          .devices = l->x->o.tp, .weight_bytes = l->s->model->file_bytes};
     double overhead;
     qz_pick_budget(l->hardware, e, &q.reserve, &overhead);
@@ -59,23 +61,34 @@ static qz_status heading(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) 
     const qz_loads *how = qz_loads_get(l->kind, e);
     const unsigned cc = l->hardware && l->hardware->capability > 0 ? (unsigned)l->hardware->capability : 0;
     *ctx = 0;
-    qz_explain_line(x, "\n%s%s", qz_runtime_label(e, label), qz_runtime_get(e)->confirmed ? "" : ", from documentation");
+    qz_explain_line(x, "\n%s%s", qz_runtime_label(e, label),
+                    qz_runtime_get(e)->confirmed ? "" : ", from documentation");
     if (how == NULL) return qz_explain_line(x, "  unknown whether it loads this"), QZ_OK;
-    if (how->how == QZ_REFUSES) return qz_explain_say(x, "  does not load it%s%s", *how->note ? ": " : "", how->note), QZ_OK;
+    if (how->how == QZ_REFUSES)
+        return qz_explain_say(x, "  does not load it%s%s", *how->note ? ": " : "", how->note), QZ_OK;
     if (how->cc && cc && cc < how->cc)
-        return qz_explain_say(x, "  does not load it there: needs compute capability %u.%u, %s has %u.%u", how->cc / 10, how->cc % 10, l->hardware->name, cc / 10, cc % 10), QZ_OK;
+        return qz_explain_say(x, "  does not load it there: needs compute capability %u.%u, %s has %u.%u", how->cc / 10,
+                              how->cc % 10, l->hardware->name, cc / 10, cc % 10),
+               QZ_OK;
     const bool server = e == QZ_RUNTIME_VLLM || e == QZ_RUNTIME_SGLANG;
-    if (server && l->hardware && strcmp(l->hardware->kind, "gpu") != 0) return qz_explain_say(x, "  serves on GPUs: %s has none", l->hardware->name), QZ_OK;
-    if (how->how == QZ_DEQUANTIZES) qz_explain_say(x, "  decodes it to 16 bits on load: plan memory for BF16%s%s", *how->note ? "; " : "", how->note);
-    else if (how->cc) qz_explain_line(x, "  needs compute capability %u.%u%s%s", how->cc / 10, how->cc % 10, *how->note ? "; " : "", how->note);
+    if (server && l->hardware && strcmp(l->hardware->kind, "gpu") != 0)
+        return qz_explain_say(x, "  serves on GPUs: %s has none", l->hardware->name), QZ_OK;
+    if (how->how == QZ_DEQUANTIZES)
+        qz_explain_say(x, "  decodes it to 16 bits on load: plan memory for BF16%s%s", *how->note ? "; " : "",
+                       how->note);
+    else if (how->cc)
+        qz_explain_line(x, "  needs compute capability %u.%u%s%s", how->cc / 10, how->cc % 10, *how->note ? "; " : "",
+                        how->note);
     QZ_TRY(room(l, e, ctx, err));
     const unsigned long long users = l->users ? l->users : 1;
     if (l->hardware && (l->largest == 0 || *ctx > l->largest)) {
-        qz_explain_say(x, "  does not fit %s: %.2f GB of weights leave room for %llu tokens of %llu sequence%s", l->hardware->name, (double)l->s->model->file_bytes / 1e9,
-                       (unsigned long long)l->largest, users, users == 1 ? "" : "s");
+        qz_explain_say(x, "  does not fit %s: %.2f GB of weights leave room for %llu tokens of %llu sequence%s",
+                       l->hardware->name, (double)l->s->model->file_bytes / 1e9, (unsigned long long)l->largest, users,
+                       users == 1 ? "" : "s");
         *ctx = 0;
     } else if (l->hardware && *ctx < l->s->model->config.max_position && !l->ctx)
-        qz_explain_say(x, "  %llu of the model's %llu tokens fit %s", (unsigned long long)*ctx, (unsigned long long)l->s->model->config.max_position, l->hardware->name);
+        qz_explain_say(x, "  %llu of the model's %llu tokens fit %s", (unsigned long long)*ctx,
+                       (unsigned long long)l->s->model->config.max_position, l->hardware->name);
     l->lines += *ctx != 0;
     return QZ_OK;
 }
@@ -83,13 +96,14 @@ static qz_status heading(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) 
 static const char *quantization_flag(qz_deploy k) {
     return k == QZ_DEPLOY_AWQ ? " --quantization awq" : k == QZ_DEPLOY_GPTQ ? " --quantization gptq" : "";
 }
-/* The type that the artifact's own floats have: float16 of what we write (C-83), bfloat16 of folders that keep it, where the card
- * has it (engines.md R12). GGUF's scales are float16; other checkpoints say their own type. */
+/* The type that the artifact's own floats have: float16 of what we write (C-83), bfloat16 of folders that keep it,
+ * where the card has it (engines.md R12). GGUF's scales are float16; other checkpoints say their own type. */
 static const char *dtype_of(const launch *l) {
     const qz_model *m = l->s->model;
     const bool old = l->hardware && l->hardware->capability > 0 && l->hardware->capability < 80;
     if (l->kind == QZ_DEPLOY_GGUF || old) return "float16";
-    if (l->kind == QZ_DEPLOY_AWQ || l->kind == QZ_DEPLOY_GPTQ) return m->embed->type == QZ_TYPE_BF16 ? "bfloat16" : "float16";
+    if (l->kind == QZ_DEPLOY_AWQ || l->kind == QZ_DEPLOY_GPTQ)
+        return m->embed->type == QZ_TYPE_BF16 ? "bfloat16" : "float16";
     return strcmp(m->encoding, "F16") == 0 ? "float16" : strcmp(m->encoding, "F32") == 0 ? "float32" : "bfloat16";
 }
 
@@ -101,7 +115,8 @@ static void warn_cache(launch *l, qz_runtime e) {
     (void)snprintf(s.family, sizeof s.family, "%s", qz_family_get(l->s->model->config.family)->name);
     if (qz_preflight(&s, &spec, &(qz_target){.engine = e, .kv = l->x->o.kv}, &f, &(qz_error){0}) != QZ_OK) return;
     for (size_t i = 0; i < f.n; i++)
-        if (strcmp(f.rows[i].code, "PRE-KV-FP8") == 0) qz_explain_say(l->x, "  warning: %s; %s", f.rows[i].problem, f.rows[i].fix);
+        if (strcmp(f.rows[i].code, "PRE-KV-FP8") == 0)
+            qz_explain_say(l->x, "  warning: %s; %s", f.rows[i].problem, f.rows[i].fix);
 }
 
 /* What an engine calls the options that were asked for; a cache type of others is said. */
@@ -109,7 +124,9 @@ static void more(launch *l, qz_runtime e, qz_str *out) {
     const qz_explain_options *r = &l->x->o;
     const bool vllm = e == QZ_RUNTIME_VLLM;
     if (r->tp > 1) qz_str_printf(out, " %s %llu", vllm ? "--tensor-parallel-size" : "--tp", (unsigned long long)r->tp);
-    if (l->users) qz_str_printf(out, " %s %llu", vllm ? "--max-num-seqs" : "--max-running-requests", (unsigned long long)l->users);
+    if (l->users)
+        qz_str_printf(out, " %s %llu", vllm ? "--max-num-seqs" : "--max-running-requests",
+                      (unsigned long long)l->users);
     if (l->hardware && vllm) qz_str_puts(out, " --gpu-memory-utilization 0.90");
     if (r->kv) warn_cache(l, e);
     if (r->kv && strcmp(r->kv, "fp8") == 0) qz_str_printf(out, " --kv-cache-dtype %s", vllm ? "fp8" : "fp8_e4m3");
@@ -117,7 +134,8 @@ static void more(launch *l, qz_runtime e, qz_str *out) {
         qz_explain_say(l->x, "  has no KV cache of type %s: 16 bits here; fp8 is its 8-bit type", r->kv);
 }
 
-/* "  HEAD(" and its arguments: on one further line if they fit, else the path alone on one. `path`: quoted, with all that names the files. */
+/* "  HEAD(" and its arguments: on one further line if they fit, else the path alone on one. `path`: quoted, with all
+ * that names the files. */
 static void python_call(qz_explained *x, const char *head, const char *path, const char *rest) {
     const size_t n = qz_width(head, SIZE_MAX) + qz_width(path, SIZE_MAX) + qz_width(rest, SIZE_MAX);
     const char *comma = *rest ? ", " : "";
@@ -135,14 +153,18 @@ static qz_status servers(launch *l, qz_error *err) {
     QZ_TRY(heading(l, QZ_RUNTIME_VLLM, &ctx, err));
     if (ctx) {
         more(l, QZ_RUNTIME_VLLM, &extra);
-        qz_fit_command(&x->text, 2, "vllm serve %s%s --dtype %s --max-model-len %llu%s", path, quantization_flag(l->kind), dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
+        qz_fit_command(&x->text, 2, "vllm serve %s%s --dtype %s --max-model-len %llu%s", path,
+                       quantization_flag(l->kind), dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
     }
     qz_str_release(&extra);
     QZ_TRY(heading(l, QZ_RUNTIME_SGLANG, &ctx, err));
     if (ctx) {
         more(l, QZ_RUNTIME_SGLANG, &extra);
-        qz_fit_command(&x->text, 2, "python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu%s", path,
-                       l->kind == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf" : quantization_flag(l->kind), dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
+        qz_fit_command(&x->text, 2,
+                       "python3 -m sglang.launch_server --model-path %s%s --dtype %s --context-length %llu%s", path,
+                       l->kind == QZ_DEPLOY_GGUF ? " --load-format gguf --quantization gguf"
+                                                 : quantization_flag(l->kind),
+                       dtype_of(l), (unsigned long long)ctx, extra.ptr ? extra.ptr : "");
     }
     qz_str_release(&extra);
     return QZ_OK;
@@ -178,10 +200,12 @@ static qz_status local(launch *l, qz_error *err) {
     if (ctx) {
         qz_str extra = {0};
         if (users > 1) qz_str_printf(&extra, " -np %llu", users);
-        if (kv && strcmp(kv, "fp8") == 0) qz_explain_say(x, "  has no KV cache of type fp8: 16 bits here; q8_0 is its 8-bit type");
+        if (kv && strcmp(kv, "fp8") == 0)
+            qz_explain_say(x, "  has no KV cache of type fp8: 16 bits here; q8_0 is its 8-bit type");
         else if (kv && strcmp(kv, "f16") != 0) qz_str_printf(&extra, " -fa on -ctk %s -ctv %s", kv, kv);
         const int layers = l->hardware && strcmp(l->hardware->kind, "cpu") == 0 ? 0 : 99;
-        qz_fit_command(&x->text, 2, "llama-server -m %s -c %llu -ngl %d%s", path, (unsigned long long)ctx * users, layers, extra.ptr ? extra.ptr : "");
+        qz_fit_command(&x->text, 2, "llama-server -m %s -c %llu -ngl %d%s", path, (unsigned long long)ctx * users,
+                       layers, extra.ptr ? extra.ptr : "");
         qz_fit_command(&x->text, 2, "llama-cli -m %s -c %llu -p \"Hello\"", path, (unsigned long long)ctx);
         qz_str_release(&extra);
     }
@@ -190,7 +214,8 @@ static qz_status local(launch *l, qz_error *err) {
     bool dir = qz_path_is_dir(path);
     const char *here = path[0] == '/' ? "" : "./";
     const bool fits = qz_width(path, SIZE_MAX) + 28 <= qz_text_columns();
-    qz_explain_line(x, fits ? "  echo 'FROM %s%s' > Modelfile" : "  echo FROM \\\n    %s%s \\\n    > Modelfile", here, path);
+    qz_explain_line(x, fits ? "  echo 'FROM %s%s' > Modelfile" : "  echo FROM \\\n    %s%s \\\n    > Modelfile", here,
+                    path);
     qz_explain_line(x, "  echo 'PARAMETER num_ctx %llu' >> Modelfile", (unsigned long long)ctx);
     qz_explain_line(x, "  ollama create %s -f Modelfile%s", l->s->name, dir ? "  # converts on import" : "");
     qz_explain_line(x, "  ollama run %s", l->s->name);
@@ -204,18 +229,21 @@ static qz_status read_wishes(launch *l, qz_error *err) {
     QZ_TRY(qz_kv_types_parse(r->kv ? r->kv : "f16", &l->kv, err));
     const uint64_t own = l->s->model->config.max_position;
     if (l->ctx > own)
-        return qz_fail(err, QZ_EUSAGE, "--ctx %llu is more than the model has: %llu tokens (max_position_embeddings)", (unsigned long long)l->ctx, (unsigned long long)own);
+        return qz_fail(err, QZ_EUSAGE, "--ctx %llu is more than the model has: %llu tokens (max_position_embeddings)",
+                       (unsigned long long)l->ctx, (unsigned long long)own);
     if (r->hardware == NULL) return QZ_OK;
     QZ_TRY(qz_hardware_open(&l->set, NULL, err));
     QZ_TRY(qz_hardware_choose(l->x->run, &l->set, r->hardware, &l->hardware, err));
-    if (qz_hardware_bytes(l->hardware) == 0) return qz_fail(err, QZ_EUSAGE, "the memory of '%s' is not known: choose another --hardware", l->hardware->name);
+    if (qz_hardware_bytes(l->hardware) == 0)
+        return qz_fail(err, QZ_EUSAGE, "the memory of '%s' is not known: choose another --hardware", l->hardware->name);
     return qz_shape_from_model(l->s->model, l->s->name, &l->shape, err);
 }
 
 /* In single quotes where a shell would take the path apart. */
 static const char *shell_word(const char *path, qz_arena *a) {
     const size_t n = strlen(path);
-    if (strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%,=") == n && path[0] != '-') return path;
+    if (strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%,=") == n && path[0] != '-')
+        return path;
     char *out = qz_arena_alloc(a, 4 * n + 3, 1), *p = out;
     if (out == NULL) return path;
     *p++ = '\'';

@@ -17,14 +17,17 @@ qz_status qz_explain_memory(qz_explained *x) {
     qz_explain_say(x, "weights in GB (10^9 bytes) = billions of parameters x bits / 8");
     QZ_TRY(qz_explain_table(x, "ideal: codes alone", "Parameters<|16 bits GB>|8 bits GB>|4 bits GB>|3 bits GB>"));
     for (size_t i = 0; i < 2; i++)
-        QZ_TRY(qz_explain_row(x, "%.0f billion|%.1f|%.1f|%.1f|%.*f", sizes[i], sizes[i] * bits[0] / 8, sizes[i] * bits[1] / 8, sizes[i] * bits[2] / 8,
-                              i ? 3 : 1, sizes[i] * bits[3] / 8));
+        QZ_TRY(qz_explain_row(x, "%.0f billion|%.1f|%.1f|%.1f|%.*f", sizes[i], sizes[i] * bits[0] / 8,
+                              sizes[i] * bits[1] / 8, sizes[i] * bits[2] / 8, i ? 3 : 1, sizes[i] * bits[3] / 8));
     double codes = 70e9 * 4 / 8, scales = 70e9 / 128 * 2, zeros = 70e9 / 128 / 2;
-    qz_explain_say(x, "70 billion in 4 bits: %.2f GB of codes, scales 70e9/128 x 2 B = %.2f GB (%.5f), 4-bit zero points %.2f GB: %.2f GB",
+    qz_explain_say(x,
+                   "70 billion in 4 bits: %.2f GB of codes, scales 70e9/128 x 2 B = %.2f GB (%.5f), 4-bit zero points "
+                   "%.2f GB: %.2f GB",
                    codes / 1e9, scales / 1e9, scales / 1e9, zeros / 1e9, (codes + scales + zeros) / 1e9);
     qz_explain_say(x, "a card of 8 GB with 20 %% kept free: %.1f GB usable", 8 * 0.8);
     qz_explain_say(x, "GB is 10^9 bytes, GiB 2^30: a 7B at 4 bits is 3.5 GB = %.2f GiB", 3.5e9 / 1073741824.0);
-    QZ_TRY(qz_explain_table(x, "real files: embeddings, head and mixes count", "Model<|BF16 GB>|AWQ g128 GB>|Q4_K_M GB>|Q4_K_M bits/weight>|Smaller by AWQ>"));
+    QZ_TRY(qz_explain_table(x, "real files: embeddings, head and mixes count",
+                            "Model<|BF16 GB>|AWQ g128 GB>|Q4_K_M GB>|Q4_K_M bits/weight>|Smaller by AWQ>"));
     static const char *const models[] = {"qwen3-4b", "llama-2-7b", "llama-3-8b", "llama-2-13b", "llama-3-70b"};
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         qz_shape *s = NULL;
@@ -34,8 +37,8 @@ qz_status qz_explain_memory(qz_explained *x) {
         if (st == QZ_OK) st = qz_level_weigh(s, QZ_LEVEL_AWQ_G128, false, NULL, &a, x->err);
         if (st == QZ_OK) st = qz_level_weigh(s, QZ_LEVEL_GGUF_Q4_K_M, false, NULL, &q, x->err);
         if (st == QZ_OK)
-            st = qz_explain_row(x, "%s|%.3f|%.3f|%.3f|%.4f|%.2fx", s->name, gb(f.bytes), gb(a.bytes), gb(q.bytes), q.bpw,
-                                (double)f.bytes / (double)a.bytes);
+            st = qz_explain_row(x, "%s|%.3f|%.3f|%.3f|%.4f|%.2fx", s->name, gb(f.bytes), gb(a.bytes), gb(q.bytes),
+                                q.bpw, (double)f.bytes / (double)a.bytes);
         qz_shape_free(s);
         QZ_TRY(st);
     }
@@ -43,10 +46,14 @@ qz_status qz_explain_memory(qz_explained *x) {
 }
 
 qz_status qz_explain_kv(qz_explained *x) {
-    static const char *const models[] = {"llama-2-7b", "llama-2-13b", "llama-3-8b", "llama-3-70b", "qwen3-4b", "gemma-3-27b", "deepseek-v3"};
+    static const char *const models[] = {"llama-2-7b", "llama-2-13b", "llama-3-8b", "llama-3-70b", "qwen3-4b",
+                                         "gemma-3-27b", "deepseek-v3"};
     static const qz_kv_types f16 = {QZ_KV_F16, QZ_KV_F16}, q8 = {QZ_KV_Q8_0, QZ_KV_Q8_0}, fp8 = {QZ_KV_FP8, QZ_KV_FP8};
-    qz_explain_say(x, "KV bytes = 2 x users x tokens x layers x KV heads x head_dim x bytes of a value; sliding layers keep their window only");
-    qz_explain_say(x, "32 users x 8192 tokens, 32 layers, 8 KV heads x 128, FP16: 2 x 32 x 8192 x 32 x 8 x 128 x 2 = %.1f GiB",
+    qz_explain_say(x, "KV bytes = 2 x users x tokens x layers x KV heads x head_dim x bytes of a value; sliding layers "
+                      "keep their window only");
+    qz_explain_say(x,
+                   "32 users x 8192 tokens, 32 layers, 8 KV heads x 128, FP16: 2 x 32 x 8192 x 32 x 8 x 128 x 2 = %.1f "
+                   "GiB",
                    2.0 * 32 * 8192 * 32 * 8 * 128 * 2 / 1073741824.0);
     QZ_TRY(qz_explain_table(x, "FP16 per token, one user at 4096 tokens, and 128 users at 2048",
                             "Model<|B/token>|GiB at 4096>|128 x 2048 GB>|the same FP8 GB>|Q8_0/FP16>"));
@@ -59,8 +66,9 @@ qz_status qz_explain_kv(qz_explained *x) {
         if (st == QZ_OK) st = qz_kv_plan(s, fp8, 128, 2048, &c, x->err);
         if (st == QZ_OK) st = qz_kv_plan(s, q8, 1, 4096, &d, x->err);
         if (st == QZ_OK)
-            st = qz_explain_row(x, "%s|%llu|%.4g|%.2f|%.2f|%.5f", s->name, (unsigned long long)a.per_token, (double)a.bytes / 1073741824.0,
-                                gb(b.bytes), gb(c.bytes), (double)d.bytes / (double)a.bytes);
+            st = qz_explain_row(x, "%s|%llu|%.4g|%.2f|%.2f|%.5f", s->name, (unsigned long long)a.per_token,
+                                (double)a.bytes / 1073741824.0, gb(b.bytes), gb(c.bytes),
+                                (double)d.bytes / (double)a.bytes);
         qz_shape_free(s);
         QZ_TRY(st);
     }
@@ -76,15 +84,19 @@ qz_status qz_explain_offload(qz_explained *x) {
     qz_explain_say(x, "70 billion at an ideal 4 bits, 35 GB, on 8 GB with 20 %% reserve: %llu/80 layers",
                    (unsigned long long)qz_split_even(6.4, 0.5, 35.0, 80));
     QZ_TRY(qz_shape_builtin("llama-3-70b", &s, x->err));
-    qz_status st = qz_split_plan(&(qz_split_query){s, QZ_LEVEL_GGUF_Q4_K_M, {QZ_KV_F16, QZ_KV_F16}, 0, 6400000000, 500000000}, &p, x->err);
+    qz_status st =
+        qz_split_plan(&(qz_split_query){s, QZ_LEVEL_GGUF_Q4_K_M, {QZ_KV_F16, QZ_KV_F16}, 0, 6400000000, 500000000}, &p,
+                      x->err);
     qz_shape_free(s);
     QZ_TRY(st);
-    QZ_TRY(qz_explain_table(x, "Llama-3-70B Q4_K_M, 6.4 GB usable, 0.5 GB kept for buffers", "Way<|Layers on the GPU>|GB>"));
+    QZ_TRY(qz_explain_table(x, "Llama-3-70B Q4_K_M, 6.4 GB usable, 0.5 GB kept for buffers",
+                            "Way<|Layers on the GPU>|GB>"));
     QZ_TRY(qz_explain_row(x, "even-size estimate|%llu/80|", (unsigned long long)p.even));
     QZ_TRY(qz_explain_row(x, "exact, last layers first|%llu/80|%.3f", (unsigned long long)p.layers, gb(p.gpu_bytes)));
     QZ_TRY(qz_explain_row(x, "one layer more|%llu/80|%.3f", (unsigned long long)p.layers + 1, gb(p.next_bytes)));
     QZ_TRY(qz_explain_row(x, "output layer, apart||%.3f", gb(p.output_bytes)));
-    qz_explain_say(x, "The runtime puts the last layers on the GPU first, and Q4_K_M gives the last eighth more bits: the estimate is one layer too many.");
+    qz_explain_say(x, "The runtime puts the last layers on the GPU first, and Q4_K_M gives the last eighth more bits: "
+                      "the estimate is one layer too many.");
     return QZ_OK;
 }
 
@@ -94,32 +106,40 @@ qz_status qz_explain_speed(qz_explained *x) {
         const char *what;
         double gb, tps;
     } told[] = {
-        {"13B Q4_K_M on an M2 (100 GB/s)", 7.865, 25}, {"Qwen3-4B FP16", 8.045, 40}, {"Qwen3-4B AWQ", 2.666, 110}, {"7B AWQ, 741 tok/s", 3.889, 741}};
-    qz_explain_say(x, "seconds a token = bytes read / bandwidth + overhead; every weight is read once for each token of a single stream");
+        {"13B Q4_K_M on an M2 (100 GB/s)", 7.865, 25}, {"Qwen3-4B FP16", 8.045, 40}, {"Qwen3-4B AWQ", 2.666, 110},
+        {"7B AWQ, 741 tok/s", 3.889, 741}};
+    qz_explain_say(x, "seconds a token = bytes read / bandwidth + overhead; every weight is read once for each token "
+                      "of a single stream");
     QZ_TRY(qz_explain_table(x, "14 GB against 3.5 GB at 1000 GB/s: four times smaller is not four times faster",
                             "Overhead ms>|14 GB ms>|3.5 GB ms>|Speed-up>"));
     for (size_t i = 0; i < sizeof over / sizeof *over; i++)
         QZ_TRY(qz_explain_row(x, "%.0f|%.1f|%.1f|%.2f", over[i], 1e3 * qz_roofline_seconds(14e9, 1000, over[i] / 1e3),
-                              1e3 * qz_roofline_seconds(3.5e9, 1000, over[i] / 1e3), qz_roofline_speedup(14e9, 3.5e9, 1000, over[i] / 1e3)));
+                              1e3 * qz_roofline_seconds(3.5e9, 1000, over[i] / 1e3),
+                              qz_roofline_speedup(14e9, 3.5e9, 1000, over[i] / 1e3)));
     qz_explain_say(x, "at 3 ms: %.7f times", qz_roofline_speedup(14e9, 3.5e9, 1000, 0.003));
-    QZ_TRY(qz_explain_table(x, "what a claimed speed asks of the memory: GB read x tokens/s", "Claim<|GB>|tokens/s>|GB/s needed>"));
+    QZ_TRY(qz_explain_table(x, "what a claimed speed asks of the memory: GB read x tokens/s",
+                            "Claim<|GB>|tokens/s>|GB/s needed>"));
     for (size_t i = 0; i < sizeof told / sizeof *told; i++)
-        QZ_TRY(qz_explain_row(x, "%s|%.3f|%g|%.1f", told[i].what, told[i].gb, told[i].tps, qz_effective_gbps(told[i].gb * 1e9, told[i].tps)));
+        QZ_TRY(qz_explain_row(x, "%s|%.3f|%g|%.1f", told[i].what, told[i].gb, told[i].tps,
+                              qz_effective_gbps(told[i].gb * 1e9, told[i].tps)));
     return QZ_OK;
 }
 
 qz_status qz_explain_gate(qz_explained *x) {
-    static const qz_gate_candidate c[] = {{"FP16", 0.93, 14.0, 70}, {"AWQ-4bit", 0.92, 4.1, 49}, {"GPTQ-3bit", 0.85, 3.2, 43}};
+    static const qz_gate_candidate c[] = {{"FP16", 0.93, 14.0, 70}, {"AWQ-4bit", 0.92, 4.1, 49},
+                                          {"GPTQ-3bit", 0.85, 3.2, 43}};
     const qz_gate_limits l = {.min_accuracy = 0.90, .max_memory_gb = 8.0, .max_p95_ms = 60};
     qz_str approved = {0};
-    qz_explain_say(x, "limits set before measuring: accuracy at least %.2f, memory at most %.1f GB, p95 at most %.0f ms", l.min_accuracy,
-                   l.max_memory_gb, l.max_p95_ms);
+    qz_explain_say(x,
+                   "limits set before measuring: accuracy at least %.2f, memory at most %.1f GB, p95 at most %.0f ms",
+                   l.min_accuracy, l.max_memory_gb, l.max_p95_ms);
     QZ_TRY(qz_explain_table(x, NULL, "Candidate<|Accuracy>|Memory GB>|p95 ms>|Verdict<|Why<"));
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
         char why[160];
         bool ok = qz_gate_judge(&l, &c[i], why, sizeof why);
         if (ok) qz_str_printf(&approved, "%s'%s'", approved.len ? ", " : "", c[i].name);
-        qz_status st = qz_explain_row(x, "%s|%.2f|%.1f|%.0f|%s|%s", c[i].name, c[i].accuracy, c[i].memory_gb, c[i].p95_ms, ok ? "accepted" : "rejected", why);
+        qz_status st = qz_explain_row(x, "%s|%.2f|%.1f|%.0f|%s|%s", c[i].name, c[i].accuracy, c[i].memory_gb,
+                                      c[i].p95_ms, ok ? "accepted" : "rejected", why);
         if (st != QZ_OK) qz_str_release(&approved);
         QZ_TRY(st);
     }
@@ -133,19 +153,24 @@ qz_status qz_explain_samples(qz_explained *x) {
     static const uint64_t sizes[] = {32, 64, 128, 256, 512, 2048};
     enum { LENGTH = 512 };
     qz_shape *s = NULL;
-    qz_explain_say(x, "Start with 128 samples of 512 tokens (65536 tokens) of your own traffic. A narrow domain (medical, law, code): a few hundred samples of that domain, "
+    qz_explain_say(x, "Start with 128 samples of 512 tokens (65536 tokens) of your own traffic. A narrow domain "
+                      "(medical, law, code): a few hundred samples of that domain, "
                       "deduplicated. Then double while the KL divergence on held-out text still falls.");
-    qz_explain_say(x, "More is not always better: the gain saturates once every direction of the widest layer is seen many times; a set of one kind pulls scales towards it (skew); "
+    qz_explain_say(x, "More is not always better: the gain saturates once every direction of the widest layer is seen "
+                      "many times; a set of one kind pulls scales towards it (skew); "
                       "time grows with the tokens, and memory with them.");
-    QZ_TRY(qz_explain_table(x, "GPTQ or AWQ of Llama-2-7B, widest layer 11008 columns, on 2 threads", "Samples>|Tokens>|Tokens for a column>|Time h>|Peak RAM GB>"));
+    QZ_TRY(qz_explain_table(x, "GPTQ or AWQ of Llama-2-7B, widest layer 11008 columns, on 2 threads",
+                            "Samples>|Tokens>|Tokens for a column>|Time h>|Peak RAM GB>"));
     QZ_TRY(qz_shape_builtin("llama-2-7b", &s, x->err));
     qz_status st = QZ_OK;
     for (size_t i = 0; st == QZ_OK && i < sizeof sizes / sizeof *sizes; i++) {
         qz_job j;
         st = qz_job_plan(s, QZ_LEVEL_GPTQ_G128, sizes[i], LENGTH, 2, &j, x->err);
         if (st == QZ_OK)
-            st = qz_explain_row(x, "%llu|%llu|%.1f|%.1f|%.2f", (unsigned long long)sizes[i], (unsigned long long)(sizes[i] * LENGTH),
-                                (double)(sizes[i] * LENGTH) / (double)qz_shape_max_cols(s), j.seconds / 3600, gb(j.peak_ram));
+            st = qz_explain_row(x, "%llu|%llu|%.1f|%.1f|%.2f", (unsigned long long)sizes[i],
+                                (unsigned long long)(sizes[i] * LENGTH),
+                                (double)(sizes[i] * LENGTH) / (double)qz_shape_max_cols(s), j.seconds / 3600,
+                                gb(j.peak_ram));
     }
     qz_shape_free(s);
     QZ_TRY(st);
@@ -168,19 +193,23 @@ qz_status qz_explain_levels(qz_explained *x) {
     qz_shape *seven = NULL, *thirteen = NULL;
     QZ_TRY(qz_shape_builtin("llama-2-7b", &seven, x->err));
     qz_status st = qz_shape_builtin("llama-2-13b", &thirteen, x->err);
-    if (st == QZ_OK) st = qz_explain_table(x, "true: bits per weight of the whole file, and GB", "Level<|7B bits>|7B GB>|13B bits>|13B GB>");
+    if (st == QZ_OK)
+        st = qz_explain_table(x, "true: bits per weight of the whole file, and GB",
+                              "Level<|7B bits>|7B GB>|13B bits>|13B GB>");
     for (size_t i = 0; i < sizeof rows / sizeof *rows && st == QZ_OK; i++) {
         qz_level l;
         qz_weighed a = {0}, b = {0};
         st = qz_level_parse(rows[i].level, &l, x->err);
         if (st == QZ_OK) st = qz_level_weigh(seven, l, false, NULL, &a, x->err);
         if (st == QZ_OK) st = qz_level_weigh(thirteen, l, false, NULL, &b, x->err);
-        if (st == QZ_OK) st = qz_explain_row(x, "%s|%.3f|%.3f|%.3f|%.3f", rows[i].level, a.bpw, gb(a.bytes), b.bpw, gb(b.bytes));
+        if (st == QZ_OK)
+            st = qz_explain_row(x, "%s|%.3f|%.3f|%.3f|%.3f", rows[i].level, a.bpw, gb(a.bytes), b.bpw, gb(b.bytes));
     }
     if (st == QZ_OK) st = qz_explain_table(x, "what handbooks say (A: 4B; C: 13B; E: 7B)", "Level<|A<|C<|E<");
     for (size_t i = 0; i < sizeof rows / sizeof *rows && st == QZ_OK; i++)
         st = qz_explain_row(x, "%s|%s|%s|%s", rows[i].level, rows[i].a, rows[i].c, rows[i].e);
-    qz_explain_say(x, "A level names a mix: some tensors get more bits than the block says. Bits per weight are file bits / parameters.");
+    qz_explain_say(x, "A level names a mix: some tensors get more bits than the block says. Bits per weight are file "
+                      "bits / parameters.");
     qz_shape_free(seven);
     qz_shape_free(thirteen);
     return st;
@@ -189,12 +218,17 @@ qz_status qz_explain_levels(qz_explained *x) {
 qz_status qz_explain_exercises(qz_explained *x) {
     static const struct { const char *id, *question, *command;
     } rows[] = {
-        {"B", "70B on an 8 GB card: which level, what stays in system memory?", "quantz plan llama-3-70b --offload --memory 8GB --formats Q4_K_M"},
+        {"B", "70B on an 8 GB card: which level, what stays in system memory?",
+         "quantz plan llama-3-70b --offload --memory 8GB --formats Q4_K_M"},
         {"B", "does any level of 70B fit 8 GB?", "quantz plan llama-3-70b --levels --memory 8GB"},
-        {"B", "fits after 4 bits? then AWQ or GPTQ, else GGUF with offload", "quantz pick llama-3-70b --hardware rtx-4090"},
-        {"B", "a French support model speaks gibberish after quantization: why?", "quantz check MODEL --traffic fr.jsonl --calib en.jsonl"},
-        {"D1", "70B, 128 x 2048, one H100: what fits?", "quantz plan llama-3-70b --ctx 2048 --users 128 --kv fp8 --hardware h100 --reserve 0"},
-        {"D2", "a 7B coding model, and the way back when 4 bits fail", "quantz pick llama-2-7b --workload code --hardware h100"},
+        {"B", "fits after 4 bits? then AWQ or GPTQ, else GGUF with offload",
+         "quantz pick llama-3-70b --hardware rtx-4090"},
+        {"B", "a French support model speaks gibberish after quantization: why?",
+         "quantz check MODEL --traffic fr.jsonl --calib en.jsonl"},
+        {"D1", "70B, 128 x 2048, one H100: what fits?",
+         "quantz plan llama-3-70b --ctx 2048 --users 128 --kv fp8 --hardware h100 --reserve 0"},
+        {"D2", "a 7B coding model, and the way back when 4 bits fail",
+         "quantz pick llama-2-7b --workload code --hardware h100"},
         {"D3", "how much calibration data for a medical model?", "quantz explain samples"},
         {"D4", "why do AWQ and GPTQ serve equally fast?", "quantz explain awq-gptq"},
         {"D5", "AWQ with FP8 KV against BF16 KV: how many users?",

@@ -59,16 +59,19 @@ static qz_status level_word(qz_explained *x, qz_ftype f) {
             break;
         }
     qz_explain_say(x, "%s: a GGUF level (llama-quantize file type %u)", i->name, i->file_type);
-    qz_explain_say(x, "  layout  most tensors %s: %u weights in %u bytes, %.6g bits a weight", t->name, t->elems, t->bytes, 8.0 * t->bytes / t->elems);
+    qz_explain_say(x, "  layout  most tensors %s: %u weights in %u bytes, %.6g bits a weight", t->name, t->elems,
+                   t->bytes, 8.0 * t->bytes / t->elems);
     qz_explain_say(x, "  use     %s", use);
-    QZ_TRY(qz_explain_table(x, "whole models: other tensors get other types", "Model<|Bits/weight>|GB>|GiB>|Importance matrix<"));
+    QZ_TRY(qz_explain_table(x, "whole models: other tensors get other types",
+                            "Model<|Bits/weight>|GB>|GiB>|Importance matrix<"));
     for (size_t k = 0; k < sizeof models / sizeof *models; k++) {
         qz_shape *s = NULL;
         qz_weighed w = {0};
         QZ_TRY(qz_shape_builtin(models[k], &s, x->err));
         qz_status st = qz_level_weigh(s, (qz_level)(QZ_LEVEL_GGUF_F32 + (int)f), false, NULL, &w, x->err);
         if (st == QZ_OK)
-            st = qz_explain_row(x, "%s|%.4f|%.3f|%.3f|%s", s->name, w.bpw, (double)w.bytes / 1e9, (double)w.bytes / 1073741824.0,
+            st = qz_explain_row(x, "%s|%.4f|%.3f|%.3f|%s", s->name, w.bpw, (double)w.bytes / 1e9,
+                                (double)w.bytes / 1073741824.0,
                                 w.imatrix_required ? "required by the reference" : "optional");
         qz_shape_free(s);
         QZ_TRY(st);
@@ -100,19 +103,25 @@ qz_status qz_explain_glossary(qz_explained *x) {
 }
 
 qz_status qz_explain_formats(qz_explained *x) {
-    QZ_TRY(qz_explain_table(x, "formats, as five handbooks (A to E) tell", "Format<|Bits<|Calibration<|Hardware<|Chosen for<"));
-#define QZ_FORMAT(name, bits, calib, hw, engines, chosen, date) QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s|%s", name, bits, calib, hw, chosen));
+    QZ_TRY(qz_explain_table(x, "formats, as five handbooks (A to E) tell",
+                            "Format<|Bits<|Calibration<|Hardware<|Chosen for<"));
+#define QZ_FORMAT(name, bits, calib, hw, engines, chosen, date) \
+    QZ_TRY(qz_explain_row(x, "%s|%s|%s|%s|%s", name, bits, calib, hw, chosen));
 #include "explain/formats.def"
 #undef QZ_FORMAT
-    QZ_TRY(qz_explain_table(x, "engines as told, date and sources of the row ('quantz explain engines': today's)", "Format<|Engines<|Date, sources<"));
-#define QZ_FORMAT(name, bits, calib, hw, engines, chosen, date) QZ_TRY(qz_explain_row(x, "%s|%s|%s", name, engines, date));
+    QZ_TRY(qz_explain_table(x, "engines as told, date and sources of the row ('quantz explain engines': today's)",
+                            "Format<|Engines<|Date, sources<"));
+#define QZ_FORMAT(name, bits, calib, hw, engines, chosen, date) \
+    QZ_TRY(qz_explain_row(x, "%s|%s|%s", name, engines, date));
 #include "explain/formats.def"
 #undef QZ_FORMAT
     static const char *const rows[] = {"what it is|weight-only method|weight-only method|container",
-                                       "idea|least output error, second order|protect channels that matter|a type for each tensor",
+                                       "idea|least output error, second order|protect channels that matter|a type for "
+                                       "each tensor",
                                        "calibration|needed|needed|by type: none, or imatrix",
                                        "target|GPU-resident serving|GPU-resident serving|CPU, Apple, mixed",
-                                       "strength|mature, 2 to 8 bits|strong at 4 bits, simple kernels|one file, partial offload",
+                                       "strength|mature, 2 to 8 bits|strong at 4 bits, simple kernels|one file, "
+                                       "partial offload",
                                        "trade-off|heavy offline step|needs kernel support|slower than full-GPU kernels",
                                        "Apple|limited|limited|excellent"};
     QZ_TRY(qz_explain_table(x, "methods", " <|GPTQ<|AWQ<|GGUF<"));
@@ -131,12 +140,14 @@ static void loads_cell(qz_str *line, const qz_loads *l, bool json) {
 }
 
 qz_status qz_explain_engines(qz_explained *x) {
-    static const struct { qz_runtime e; const char *title; } brief[] = {{QZ_RUNTIME_TENSORRT_LLM, "trt-llm"}, {QZ_RUNTIME_TRANSFORMERS, "hf"}};
+    static const struct { qz_runtime e; const char *title; } brief[] = {{QZ_RUNTIME_TENSORRT_LLM, "trt-llm"},
+                                                                        {QZ_RUNTIME_TRANSFORMERS, "hf"}};
     const bool json = x->o.json;
     qz_str line = {0};
     for (int e = 0; e < QZ_RUNTIME_COUNT; e++) {
         const qz_runtime_info *i = qz_runtime_get((qz_runtime)e);
-        qz_explain_say(x, "%-13s %-10s %s%s", i->name, i->version, i->date, i->confirmed ? "" : "  from documentation only");
+        qz_explain_say(x, "%-13s %-10s %s%s", i->name, i->version, i->date,
+                       i->confirmed ? "" : "  from documentation only");
     }
     qz_str_puts(&line, "Artifact<");
     for (int e = 0; e < QZ_RUNTIME_COUNT; e++) {
@@ -146,7 +157,8 @@ qz_status qz_explain_engines(qz_explained *x) {
         qz_str_printf(&line, "|%s>", title);
     }
     qz_explain_line(x, "%s", "");
-    qz_explain_say(x, "yes: runs quantized, a number: from this compute capability on; 16bit: decodes on load; no: refuses; ?: unknown. hf is transformers, trt-llm TensorRT-LLM.");
+    qz_explain_say(x, "yes: runs quantized, a number: from this compute capability on; 16bit: decodes on load; no: "
+                      "refuses; ?: unknown. hf is transformers, trt-llm TensorRT-LLM.");
     qz_status st = line.failed ? qz_fail(x->err, QZ_EMEMORY, "out of memory") : qz_explain_table(x, NULL, line.ptr);
     for (int d = 0; d < QZ_DEPLOY_COUNT && st == QZ_OK; d++) {
         qz_str_clear(&line);
@@ -176,11 +188,14 @@ qz_status qz_explain_claims(qz_explained *x) {
 
 qz_status qz_explain_lineage(qz_explained *x) {
     qz_explain_say(x, "OBS, OBQ   one weight at a time, in order of least cost; the others move to pay for it");
-    qz_explain_say(x, "GPTQ       the same payment, but all rows in one fixed column order, updates in lazy blocks of 128,");
+    qz_explain_say(x, "GPTQ       the same payment, but all rows in one fixed column order, updates in lazy blocks of "
+                      "128,");
     qz_explain_say(x, "           the inverse Hessian once by Cholesky: hours instead of weeks (arXiv 2210.17323)");
-    qz_explain_say(x, "SmoothQuant  difficulty moves from activations to weights, so that both fit 8 bits (2211.10438)");
+    qz_explain_say(x,
+                   "SmoothQuant  difficulty moves from activations to weights, so that both fit 8 bits (2211.10438)");
     qz_explain_say(x, "AWQ        no reconstruction: channels that matter are scaled up before rounding (2306.00978)");
-    qz_explain_say(x, "k-quants   blocks with scales of their own, found by search; an importance matrix weighs the error");
+    qz_explain_say(x, "k-quants   blocks with scales of their own, found by search; an importance matrix weighs the "
+                      "error");
     qz_explain_say(x, "QLoRA      NF4 codes and nested scales, made for training on top (2305.14314)");
     return QZ_OK;
 }
@@ -189,44 +204,47 @@ qz_status qz_explain_why(qz_explained *x) {
     qz_shape *s = NULL;
     qz_memory m = {0};
     QZ_TRY(qz_shape_builtin("llama-3-70b", &s, x->err));
-    qz_memory_query q = {.shape = s, .level = QZ_LEVEL_AWQ_G128, .kv = {QZ_KV_F16, QZ_KV_F16}, .users = 128, .ctx = 2048};
+    qz_memory_query q = {.shape = s, .level = QZ_LEVEL_AWQ_G128, .kv = {QZ_KV_F16, QZ_KV_F16}, .users = 128,
+                         .ctx = 2048};
     qz_status st = qz_memory_plan(&q, &m, x->err);
     qz_shape_free(s);
     QZ_TRY(st);
-    qz_explain_say(
-        x,
-        "1. Why does calibration matter? The same rounding error costs in proportion to its input: with inputs 100 and 0.1 and errors 0.10 each, the output is off by %.2f; "
-        "lowering the first error to 0.02 leaves %.2f.",
-        100 * 0.10 + 0.1 * 0.10, 100 * 0.02 + 0.1 * 0.10);
-    qz_explain_say(
-        x,
-        "2. Why does one scale per tensor fail? One outlier sets the step for all: a weight 100 times as large makes the step %.0f times as large ('quantz explain outlier' "
-        "measures it).",
-        100.0);
-    qz_explain_say(
-        x,
-        "3. Why is the KV cache next? Llama-3-70B in AWQ: %.2f GB of weights, and %.2f GB of KV for 128 users of 2048 tokens. From %llu tokens on, the cache outweighs the weights.",
-        (double)m.weights.bytes / 1e9, (double)m.kv.bytes / 1e9, (unsigned long long)m.crossover);
-    qz_explain_say(
-        x,
-        "4. Why FP8 before INT4? It keeps a float's range per weight, halves the bytes (%.0f %% less), and runs natively from capability 8.9; INT4 saves %.0f %% but has 16 values "
-        "for a weight instead of 256.",
-        100.0 * (1 - 8.0 / 16), 100.0 * (1 - 4.0 / 16));
-    qz_explain_say(
-        x,
-        "5. And when it still does not fit? KV to FP8 (%.2f GB instead of %.2f), fewer users or tokens, more GPUs, a smaller model, or GGUF with some layers in system memory "
-        "('quantz plan --offload').",
-        (double)m.kv.bytes / 2e9, (double)m.kv.bytes / 1e9);
+    qz_explain_say(x,
+                   "1. Why does calibration matter? The same rounding error costs in proportion to its input: with "
+                   "inputs 100 and 0.1 and errors 0.10 each, the output is off by %.2f; "
+                   "lowering the first error to 0.02 leaves %.2f.",
+                   100 * 0.10 + 0.1 * 0.10, 100 * 0.02 + 0.1 * 0.10);
+    qz_explain_say(x,
+                   "2. Why does one scale per tensor fail? One outlier sets the step for all: a weight 100 times as "
+                   "large makes the step %.0f times as large ('quantz explain outlier' "
+                   "measures it).",
+                   100.0);
+    qz_explain_say(x,
+                   "3. Why is the KV cache next? Llama-3-70B in AWQ: %.2f GB of weights, and %.2f GB of KV for 128 "
+                   "users of 2048 tokens. From %llu tokens on, the cache outweighs the weights.",
+                   (double)m.weights.bytes / 1e9, (double)m.kv.bytes / 1e9, (unsigned long long)m.crossover);
+    qz_explain_say(x,
+                   "4. Why FP8 before INT4? It keeps a float's range per weight, halves the bytes (%.0f %% less), and "
+                   "runs natively from capability 8.9; INT4 saves %.0f %% but has 16 values "
+                   "for a weight instead of 256.",
+                   100.0 * (1 - 8.0 / 16), 100.0 * (1 - 4.0 / 16));
+    qz_explain_say(x,
+                   "5. And when it still does not fit? KV to FP8 (%.2f GB instead of %.2f), fewer users or tokens, "
+                   "more GPUs, a smaller model, or GGUF with some layers in system memory "
+                   "('quantz plan --offload').",
+                   (double)m.kv.bytes / 2e9, (double)m.kv.bytes / 1e9);
     return QZ_OK;
 }
 
 qz_status qz_explain_pipeline(qz_explained *x) {
-    qz_explain_say(x, "text -> tokens -> for each layer: norm, q k v, attention over the KV cache, output, feed-forward -> logits -> next token");
-    qz_explain_say(
-        x,
-        "A quantized matrix stays quantized in memory. Inside the product a block is read, decoded to floats (or its codes are multiplied with 8-bit activations directly), "
-        "multiplied, and summed in 32 bits. No 16-bit copy of the matrix ever exists: bytes read per token fall by the factor of the format.");
-    QZ_TRY(qz_explain_table(x, "Llama-3-8B, read for one token", "Format<|GB read>|against BF16>|tokens/s at 100 GB/s>"));
+    qz_explain_say(x, "text -> tokens -> for each layer: norm, q k v, attention over the KV cache, output, "
+                      "feed-forward -> logits -> next token");
+    qz_explain_say(x, "A quantized matrix stays quantized in memory. Inside the product a block is read, decoded to "
+                      "floats (or its codes are multiplied with 8-bit activations directly), "
+                      "multiplied, and summed in 32 bits. No 16-bit copy of the matrix ever exists: bytes read per "
+                      "token fall by the factor of the format.");
+    QZ_TRY(
+        qz_explain_table(x, "Llama-3-8B, read for one token", "Format<|GB read>|against BF16>|tokens/s at 100 GB/s>"));
     static const qz_level levels[] = {QZ_LEVEL_BF16, QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_AWQ_G128};
     qz_shape *s = NULL;
     uint64_t first = 0;
@@ -237,7 +255,8 @@ qz_status qz_explain_pipeline(qz_explained *x) {
         st = qz_level_weigh(s, levels[i], false, NULL, &w, x->err);
         if (i == 0) first = w.read_bytes;
         if (st == QZ_OK)
-            st = qz_explain_row(x, "%s|%.3f|%.2fx less|%.1f", qz_level_get(levels[i])->name, (double)w.read_bytes / 1e9, (double)first / (double)w.read_bytes,
+            st = qz_explain_row(x, "%s|%.3f|%.2fx less|%.1f", qz_level_get(levels[i])->name, (double)w.read_bytes / 1e9,
+                                (double)first / (double)w.read_bytes,
                                 1 / qz_roofline_seconds((double)w.read_bytes, 100, 0));
     }
     qz_shape_free(s);
@@ -245,16 +264,22 @@ qz_status qz_explain_pipeline(qz_explained *x) {
 }
 
 qz_status qz_explain_awq_gptq(qz_explained *x) {
-    qz_explain_say(x, "Both store 4-bit codes with a scale for 128 weights, so a token reads the same bytes (4.16 against 4.16 bits).");
-    qz_explain_say(x, "Both run on the same kernels (Marlin, Machete) after repacking; what differs is zero points and the order of columns.");
-    qz_explain_say(x, "As told: 741 against 712 tokens/s, %+.1f %%; GPTQ without such a kernel, or with act-order, is slower.", 100 * (741.0 / 712 - 1));
+    qz_explain_say(x, "Both store 4-bit codes with a scale for 128 weights, so a token reads the same bytes (4.16 "
+                      "against 4.16 bits).");
+    qz_explain_say(x, "Both run on the same kernels (Marlin, Machete) after repacking; what differs is zero points and "
+                      "the order of columns.");
+    qz_explain_say(x,
+                   "As told: 741 against 712 tokens/s, %+.1f %%; GPTQ without such a kernel, or with act-order, is "
+                   "slower.",
+                   100 * (741.0 / 712 - 1));
     return QZ_OK;
 }
 
 qz_status qz_explain_precision(qz_explained *x) {
     QZ_TRY(qz_explain_table(x, NULL, "Kind<|Notation<|What is gained<|Examples<"));
     QZ_TRY(qz_explain_row(x, "weight-only|W4A16, W8A16|memory, and speed while bandwidth limits|AWQ, GPTQ, GGUF, NF4"));
-    QZ_TRY(qz_explain_row(x, "weight and activation|W8A8, W4A8, W4A4|arithmetic too: prompts and large batches|FP8, INT8 + SmoothQuant, NVFP4"));
+    QZ_TRY(qz_explain_row(x, "weight and activation|W8A8, W4A8, W4A4|arithmetic too: prompts and large batches|FP8, "
+                             "INT8 + SmoothQuant, NVFP4"));
     QZ_TRY(qz_explain_row(x, "KV cache|KV8, KV4|users and context|FP8 KV, Q8_0 KV"));
     qz_explain_say(x, "A contract names all four: weights, activations, accumulation, KV. For example");
     qz_explain_say(x, "weights int4 g128, activations bf16, accumulate fp32, KV fp8.");
@@ -273,8 +298,10 @@ qz_status qz_explain_gguf(qz_explained *x) {
 
 qz_status qz_explain_maturity(qz_explained *x) {
     QZ_TRY(qz_explain_table(x, "three kinds (as of 2026-11)", "Kind<|Maturity<|Watch<"));
-    QZ_TRY(qz_explain_row(x, "weight-only 4 to 8 bits|settled, default of local and GPU serving|calibration data, group size, kernels"));
-    QZ_TRY(qz_explain_row(x, "weight and activation|settled at 8 bits, 4 bits young|native hardware, outliers, per-block checks"));
+    QZ_TRY(qz_explain_row(x, "weight-only 4 to 8 bits|settled, default of local and GPU serving|calibration data, "
+                             "group size, kernels"));
+    QZ_TRY(qz_explain_row(x, "weight and activation|settled at 8 bits, 4 bits young|native hardware, outliers, "
+                             "per-block checks"));
     QZ_TRY(qz_explain_row(x, "KV cache|8 bits settled, below young|long contexts, models with large keys"));
     return QZ_OK;
 }

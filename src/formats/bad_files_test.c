@@ -1,4 +1,5 @@
-/* Must-fail files: each is refused with the words beside its name in tests/golden/formats/bad/expected.tsv, naming the file. */
+/* Must-fail files: each is refused with the words beside its name in tests/golden/formats/bad/expected.tsv,
+ * naming the file. */
 #include "base/io.h"
 #include "base/size.h"
 #include "base/str.h"
@@ -26,7 +27,8 @@ static void refused(void **state) {
         qz_gguf g;
         qz_status s = qz_str_ends(name, ".gguf") ? qz_gguf_open(&g, path, &err) : qz_st_open(&st, path, &err);
         if (s == QZ_OK) fail_msg("%s: accepted", name);
-        if ((s != QZ_EFORMAT && s != QZ_EUNSUPPORTED) || !strstr(err.text, line) || !strstr(err.text, name)) fail_msg("%s: %s", name, err.text);
+        if ((s != QZ_EFORMAT && s != QZ_EUNSUPPORTED) || !strstr(err.text, line) || !strstr(err.text, name))
+            fail_msg("%s: %s", name, err.text);
         n++;
     }
     qz_free(text);

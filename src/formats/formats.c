@@ -38,9 +38,14 @@ qz_status qz_format_probe(const char *path, qz_format *out, qz_error *err) {
     qz_status st = QZ_OK;
     if (*out == QZ_FORMAT_COUNT) st = qz_strange(m.ptr, m.size, path, "a GGUF or safetensors file", err);
     if (*out == QZ_FORMAT_COUNT && st == QZ_OK)
-        st = m.size ? qz_fail(err, QZ_EFORMAT, "unknown container: file '%s': expected a GGUF or safetensors file, found %zu bytes that begin with %02x %02x %02x %02x", path, m.size, m.ptr[0],
-                              m.size > 1 ? m.ptr[1] : 0, m.size > 2 ? m.ptr[2] : 0, m.size > 3 ? m.ptr[3] : 0)
-                    : qz_fail(err, QZ_EFORMAT, "unknown container: file '%s': expected a GGUF or safetensors file, found an empty file", path);
+        st = m.size ? qz_fail(err, QZ_EFORMAT,
+                              "unknown container: file '%s': expected a GGUF or safetensors file, found %zu bytes that "
+                              "begin with %02x %02x %02x %02x",
+                              path, m.size, m.ptr[0], m.size > 1 ? m.ptr[1] : 0, m.size > 2 ? m.ptr[2] : 0,
+                              m.size > 3 ? m.ptr[3] : 0)
+                    : qz_fail(err, QZ_EFORMAT,
+                              "unknown container: file '%s': expected a GGUF or safetensors file, found an empty file",
+                              path);
     qz_map_release(&m);
     return st;
 }

@@ -63,8 +63,9 @@ static qz_status get_text(cursor *c, const uint8_t **p, uint64_t *n, qz_error *e
     uint64_t at = c->at;
     QZ_TRY(get_u64(c, n, err));
     if (*n > left(c))
-        return qz_fail(err, QZ_EFORMAT, "string outside the file: file '%s', offset %llu: length %llu exceeds the remaining %llu bytes", c->g->path,
-                       (unsigned long long)at, (unsigned long long)*n, (unsigned long long)left(c));
+        return qz_fail(err, QZ_EFORMAT,
+                       "string outside the file: file '%s', offset %llu: length %llu exceeds the remaining %llu bytes",
+                       c->g->path, (unsigned long long)at, (unsigned long long)*n, (unsigned long long)left(c));
     *p = c->g->map.ptr + c->at;
     c->at += *n;
     return QZ_OK;
@@ -78,8 +79,9 @@ static qz_status get_name(qz_gguf *g, cursor *c, bool key, size_t i, const char 
     bool ok = n >= 1 && n <= (key ? MAX_KEY : MAX_NAME);
     for (uint64_t k = 0; ok && k < n; k++) ok = p[k] > (key ? 0x20 : 0x1f) && p[k] != 0x7f && (!key || p[k] < 0x7f);
     if (!ok)
-        return qz_fail(err, QZ_EFORMAT, "bad %s: file '%s', entry %zu, offset %llu: expected 1..%u bytes without %s", key ? "key" : "tensor name",
-                       g->path, i, (unsigned long long)at, key ? MAX_KEY : MAX_NAME, key ? "blanks, control or non-ASCII bytes" : "control bytes");
+        return qz_fail(err, QZ_EFORMAT, "bad %s: file '%s', entry %zu, offset %llu: expected 1..%u bytes without %s",
+                       key ? "key" : "tensor name", g->path, i, (unsigned long long)at, key ? MAX_KEY : MAX_NAME,
+                       key ? "blanks, control or non-ASCII bytes" : "control bytes");
     *out = qz_arena_strndup(&g->arena, (const char *)p, (size_t)n);
     return *out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
 }
@@ -87,7 +89,8 @@ static qz_status get_name(qz_gguf *g, cursor *c, bool key, size_t i, const char 
 static qz_status check_bools(const cursor *c, const qz_gguf_kv *kv, qz_error *err) {
     for (uint64_t i = 0; i < kv->count; i++)
         if (kv->data[i] > 1)
-            return qz_fail(err, QZ_EFORMAT, "bad bool: file '%s', key '%.200s': expected 0 or 1, found %u", c->g->path, kv->key, kv->data[i]);
+            return qz_fail(err, QZ_EFORMAT, "bad bool: file '%s', key '%.200s': expected 0 or 1, found %u", c->g->path,
+                           kv->key, kv->data[i]);
     return QZ_OK;
 }
 
@@ -96,14 +99,19 @@ static qz_status get_array(cursor *c, qz_gguf_kv *kv, qz_error *err) {
     QZ_TRY(get_u32(c, &elem, err));
     QZ_TRY(get_u64(c, &kv->count, err));
     if (elem == QZ_GGUF_ARR)
-        return qz_fail(err, QZ_EUNSUPPORTED, "nested array: file '%s', key '%.200s': nested arrays are not supported", c->g->path, kv->key);
+        return qz_fail(err, QZ_EUNSUPPORTED, "nested array: file '%s', key '%.200s': nested arrays are not supported",
+                       c->g->path, kv->key);
     if (elem >= QZ_GGUF_KIND_COUNT)
-        return qz_fail(err, QZ_EFORMAT, "unknown value type: file '%s', key '%.200s': found %u", c->g->path, kv->key, elem);
+        return qz_fail(err, QZ_EFORMAT, "unknown value type: file '%s', key '%.200s': found %u", c->g->path, kv->key,
+                       elem);
     kv->elem = (qz_gguf_kind)elem;
     uint64_t unit = elem == QZ_GGUF_STR ? 8 : kinds[elem].bytes;
     if (kv->count > left(c) / unit)
-        return qz_fail(err, QZ_EFORMAT, "array outside the file: file '%s', key '%.200s', offset %llu: %llu elements exceed the remaining %llu bytes",
-                       c->g->path, kv->key, (unsigned long long)c->at, (unsigned long long)kv->count, (unsigned long long)left(c));
+        return qz_fail(err, QZ_EFORMAT,
+                       "array outside the file: file '%s', key '%.200s', offset %llu: %llu elements exceed the "
+                       "remaining %llu bytes",
+                       c->g->path, kv->key, (unsigned long long)c->at, (unsigned long long)kv->count,
+                       (unsigned long long)left(c));
     uint64_t start = c->at;
     kv->data = c->g->map.ptr + start;
     if (elem == QZ_GGUF_STR) {
@@ -121,7 +129,8 @@ static qz_status get_kv(qz_gguf *g, cursor *c, size_t i, qz_error *err) {
     QZ_TRY(get_name(g, c, true, i, &kv->key, err));
     QZ_TRY(get_u32(c, &kind, err));
     if (kind >= QZ_GGUF_KIND_COUNT)
-        return qz_fail(err, QZ_EFORMAT, "unknown value type: file '%s', key '%.200s': found %u", g->path, kv->key, kind);
+        return qz_fail(err, QZ_EFORMAT, "unknown value type: file '%s', key '%.200s': found %u", g->path, kv->key,
+                       kind);
     kv->kind = (qz_gguf_kind)kind;
     kv->elem = kv->kind;
     kv->count = 1;
@@ -141,9 +150,10 @@ static qz_status tensor_size(const qz_gguf *g, qz_gguf_tensor *t, qz_error *err)
         ok = t->dims[i] >= 1 && t->dims[i] <= MAX_DIM && qz_mul_u64(t->elems, t->dims[i], &t->elems);
     ok = ok && qz_mul_u64(t->elems / t->type->elems, t->type->bytes, &t->bytes);
     if (!ok)
-        return qz_fail(err, QZ_EFORMAT, "bad shape: file '%s', tensor '%s': dims %llu %llu %llu %llu do not fit type %s (blocks of %u)", g->path, t->name,
-                       (unsigned long long)t->dims[0], (unsigned long long)t->dims[1], (unsigned long long)t->dims[2],
-                       (unsigned long long)t->dims[3], t->type->name, t->type->elems);
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad shape: file '%s', tensor '%s': dims %llu %llu %llu %llu do not fit type %s (blocks of %u)",
+                       g->path, t->name, (unsigned long long)t->dims[0], (unsigned long long)t->dims[1],
+                       (unsigned long long)t->dims[2], (unsigned long long)t->dims[3], t->type->name, t->type->elems);
     return QZ_OK;
 }
 
@@ -153,7 +163,8 @@ static qz_status get_tensor(qz_gguf *g, cursor *c, size_t i, qz_error *err) {
     QZ_TRY(get_name(g, c, false, i, &t->name, err));
     QZ_TRY(get_u32(c, &t->n_dims, err));
     if (t->n_dims > QZ_GGUF_MAX_DIMS)
-        return qz_fail(err, QZ_EFORMAT, "too many dimensions: file '%s', tensor '%s': expected at most 4, found %u", g->path, t->name, t->n_dims);
+        return qz_fail(err, QZ_EFORMAT, "too many dimensions: file '%s', tensor '%s': expected at most 4, found %u",
+                       g->path, t->name, t->n_dims);
     for (uint32_t k = 0; k < QZ_GGUF_MAX_DIMS; k++) t->dims[k] = 1;
     for (uint32_t k = 0; k < t->n_dims; k++) QZ_TRY(get_u64(c, &t->dims[k], err));
     if (t->n_dims == 0) t->n_dims = 1; /* one element */
@@ -161,7 +172,8 @@ static qz_status get_tensor(qz_gguf *g, cursor *c, size_t i, qz_error *err) {
     QZ_TRY(get_u64(c, &t->offset, err)); /* relative until place_tensors */
     t->type = qz_gguf_type_get(type);
     if (!t->type)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported tensor type: file '%s', tensor '%s': found type %u", g->path, t->name, type);
+        return qz_fail(err, QZ_EUNSUPPORTED, "unsupported tensor type: file '%s', tensor '%s': found type %u", g->path,
+                       t->name, type);
     return tensor_size(g, t, err);
 }
 
@@ -189,11 +201,14 @@ static qz_status place_tensors(qz_gguf *g, qz_error *err) {
     for (size_t i = 0; i < g->n; i++) {
         qz_gguf_tensor *t = &g->tensors[i];
         if (t->offset % g->alignment)
-            return qz_fail(err, QZ_EFORMAT, "unaligned data: file '%s', tensor '%s': offset %llu is no multiple of %u", g->path, t->name,
-                           (unsigned long long)t->offset, g->alignment);
+            return qz_fail(err, QZ_EFORMAT, "unaligned data: file '%s', tensor '%s': offset %llu is no multiple of %u",
+                           g->path, t->name, (unsigned long long)t->offset, g->alignment);
         if (t->bytes > room || t->offset > room - t->bytes)
-            return qz_fail(err, QZ_EFORMAT, "tensor data outside the file: file '%s', tensor '%s': %llu bytes at data offset %llu, data section has %llu; the file is truncated or corrupt",
-                           g->path, t->name, (unsigned long long)t->bytes, (unsigned long long)t->offset, (unsigned long long)room);
+            return qz_fail(err, QZ_EFORMAT,
+                           "tensor data outside the file: file '%s', tensor '%s': %llu bytes at data offset %llu, data "
+                           "section has %llu; the file is truncated or corrupt",
+                           g->path, t->name, (unsigned long long)t->bytes, (unsigned long long)t->offset,
+                           (unsigned long long)room);
         if (t->offset != run) g->packed = false;
         run += round_up(t->bytes, g->alignment);
         t->offset += g->data_start;
@@ -204,8 +219,9 @@ static qz_status place_tensors(qz_gguf *g, qz_error *err) {
     if (g->n) qsort(sorted, g->n, sizeof *sorted, by_offset);
     for (size_t i = 1; i < g->n; i++)
         if (sorted[i - 1]->offset + sorted[i - 1]->bytes > sorted[i]->offset)
-            return qz_fail(err, QZ_EFORMAT, "overlapping tensors: file '%s', tensor '%s': data at offset %llu overlaps tensor '%s'", g->path,
-                           sorted[i]->name, (unsigned long long)sorted[i]->offset, sorted[i - 1]->name);
+            return qz_fail(err, QZ_EFORMAT,
+                           "overlapping tensors: file '%s', tensor '%s': data at offset %llu overlaps tensor '%s'",
+                           g->path, sorted[i]->name, (unsigned long long)sorted[i]->offset, sorted[i - 1]->name);
     uint64_t full = g->n ? g->data_start + round_up(g->data_end - g->data_start, g->alignment) : g->data_end;
     g->short_padding = g->n && full > g->map.size;
     g->trailing = full < g->map.size ? g->map.size - full : 0;
@@ -225,20 +241,26 @@ static qz_status check_unique(qz_gguf *g, qz_error *err) {
     if (g->n) qsort_r(g->by_name, g->n, sizeof *g->by_name, cmp_name, g->tensors);
     for (size_t i = 1; i < g->n; i++)
         if (strcmp(g->tensors[g->by_name[i - 1]].name, g->tensors[g->by_name[i]].name) == 0)
-            return qz_fail(err, QZ_EFORMAT, "duplicate tensor: file '%s', tensor '%s'", g->path, g->tensors[g->by_name[i]].name);
+            return qz_fail(err, QZ_EFORMAT, "duplicate tensor: file '%s', tensor '%s'", g->path,
+                           g->tensors[g->by_name[i]].name);
     return QZ_OK;
 }
 
 static qz_status check_version(qz_gguf *g, qz_error *err) {
-    if (g->map.size < 4 || memcmp(g->map.ptr, "GGUF", 4)) QZ_TRY(qz_strange(g->map.ptr, g->map.size, g->path, "a GGUF file", err));
+    if (g->map.size < 4 || memcmp(g->map.ptr, "GGUF", 4))
+        QZ_TRY(qz_strange(g->map.ptr, g->map.size, g->path, "a GGUF file", err));
     if (g->map.size < 24)
-        return qz_fail(err, QZ_EFORMAT, "not a GGUF file: file '%s': expected at least 24 bytes, found %zu", g->path, g->map.size);
+        return qz_fail(err, QZ_EFORMAT, "not a GGUF file: file '%s': expected at least 24 bytes, found %zu", g->path,
+                       g->map.size);
     if (memcmp(g->map.ptr, "GGUF", 4))
         return qz_fail(err, QZ_EFORMAT, "not a GGUF file: file '%s', offset 0: expected the bytes 'GGUF'", g->path);
     g->version = qz_load_u32le(g->map.ptr + 4);
     if (g->version == 2 || g->version == 3) return QZ_OK;
-    return qz_fail(err, QZ_EUNSUPPORTED, "unsupported GGUF version: file '%s', offset 4: expected 2 or 3, found %u%s", g->path, g->version,
-                   (g->version & 0xffff) == 0 ? " (a big-endian file)" : g->version == 1 ? "; convert the file again" : "");
+    return qz_fail(err, QZ_EUNSUPPORTED, "unsupported GGUF version: file '%s', offset 4: expected 2 or 3, found %u%s",
+                   g->path, g->version,
+                   (g->version & 0xffff) == 0 ? " (a big-endian file)"
+                   : g->version == 1          ? "; convert the file again"
+                                              : "");
 }
 
 static qz_status parse(qz_gguf *g, qz_error *err) {
@@ -249,7 +271,9 @@ static qz_status parse(qz_gguf *g, qz_error *err) {
     QZ_TRY(get_u64(&c, &n_kv, err));
     if (n_kv <= MAX_KV && n_tensors <= MAX_TENSORS) need = n_kv * 13 + n_tensors * 24; /* smallest possible entries */
     if (n_kv > MAX_KV || n_tensors > MAX_TENSORS || need > left(&c))
-        return qz_fail(err, QZ_EFORMAT, "header claims too much: file '%s', offset 8: %llu tensors and %llu keys, file has room for %llu bytes of them",
+        return qz_fail(err, QZ_EFORMAT,
+                       "header claims too much: file '%s', offset 8: %llu tensors and %llu keys, file has room for "
+                       "%llu bytes of them",
                        g->path, (unsigned long long)n_tensors, (unsigned long long)n_kv, (unsigned long long)left(&c));
     g->kv = qz_arena_calloc(&g->arena, (size_t)n_kv + 1, sizeof *g->kv);
     g->tensors = qz_arena_calloc(&g->arena, (size_t)n_tensors + 1, sizeof *g->tensors);
@@ -263,7 +287,9 @@ static qz_status parse(qz_gguf *g, qz_error *err) {
     if (a) {
         g->alignment = a->kind == QZ_GGUF_U32 ? qz_load_u32le(a->data) : 0;
         if (g->alignment == 0 || g->alignment > MAX_ALIGNMENT || (g->alignment & (g->alignment - 1)))
-            return qz_fail(err, QZ_EFORMAT, "bad alignment: file '%s', key 'general.alignment': expected a u32 power of two in 1..2^20", g->path);
+            return qz_fail(err, QZ_EFORMAT,
+                           "bad alignment: file '%s', key 'general.alignment': expected a u32 power of two in 1..2^20",
+                           g->path);
     }
     for (size_t i = 0; i < n_tensors; i++) {
         QZ_TRY(get_tensor(g, &c, i, err));

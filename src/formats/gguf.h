@@ -4,9 +4,11 @@
  *        qz_gguf_release(&g).
  * Write: qz_gguf_meta m = {0}; qz_gguf_put_str(&m, "general.architecture", …); …; qz_gguf_writer w;
  *        qz_gguf_writer_open(&w, path, &m, items, n, err); qz_gguf_writer_write the data of every item in order;
- *        qz_gguf_writer_commit(&w, sha, err); qz_gguf_meta_release(&m). Resume: qz_gguf_writer_resume at an item boundary.
+ *        qz_gguf_writer_commit(&w, sha, err); qz_gguf_meta_release(&m).
+ *        Resume: qz_gguf_writer_resume at an item boundary.
  * Ownership: keys, strings and tensors are views into the mapping or the arena of the qz_gguf.
- * Errors: QZ_EFORMAT with file and offset, QZ_EUNSUPPORTED for versions and types. Source: formats/gguf-container.md. */
+ * Errors: QZ_EFORMAT with file and offset, QZ_EUNSUPPORTED for versions and types. Source:
+ * formats/gguf-container.md. */
 #ifndef QZ_FORMATS_GGUF_H
 #define QZ_FORMATS_GGUF_H
 #include "base/arena.h"
@@ -68,8 +70,8 @@ void qz_gguf_release(qz_gguf *g);
 
 const qz_gguf_kv *qz_gguf_key(const qz_gguf *g, const char *key);
 const qz_gguf_tensor *qz_gguf_find(const qz_gguf *g, const char *name);
-/* Scalars. Missing: QZ_EFORMAT if required, else *out keeps its value and QZ_OK. Integers of any width are accepted when the
- * value fits and is not negative; f32 and f64 for f64. */
+/* Scalars. Missing: QZ_EFORMAT if required, else *out keeps its value and QZ_OK. Integers of any width are accepted
+ * when the value fits and is not negative; f32 and f64 for f64. */
 /* An integer of any width and sign; false for other kinds and what 64 bits with a sign cannot hold. */
 bool qz_gguf_i64(const qz_gguf_kv *kv, int64_t *out);
 qz_status qz_gguf_u64(const qz_gguf *g, const char *key, bool required, uint64_t *out, qz_error *err);
@@ -77,9 +79,12 @@ qz_status qz_gguf_f64(const qz_gguf *g, const char *key, bool required, double *
 qz_status qz_gguf_bool(const qz_gguf *g, const char *key, bool required, bool *out, qz_error *err);
 qz_status qz_gguf_str(const qz_gguf *g, const char *key, bool required, qz_gguf_text *out, qz_error *err);
 /* Array of strings as views (arena of the caller); *n = 0 if absent and not required. */
-qz_status qz_gguf_strings(const qz_gguf *g, const char *key, bool required, qz_arena *a, qz_gguf_text **out, size_t *n, qz_error *err);
-/* Array of one scalar kind (width 1, 2, 4, 8 bytes): *data unaligned, little endian; NULL if absent and not required. */
-qz_status qz_gguf_array(const qz_gguf *g, const char *key, qz_gguf_kind elem, bool required, const uint8_t **data, size_t *n, qz_error *err);
+qz_status qz_gguf_strings(const qz_gguf *g, const char *key, bool required, qz_arena *a, qz_gguf_text **out, size_t *n,
+                          qz_error *err);
+/* Array of one scalar kind (width 1, 2, 4, 8 bytes): *data unaligned, little endian; NULL if absent and
+ * not required. */
+qz_status qz_gguf_array(const qz_gguf *g, const char *key, qz_gguf_kind elem, bool required, const uint8_t **data,
+                        size_t *n, qz_error *err);
 /* Integer number i of an integer scalar or array (head counts may be either). QZ_EFORMAT if negative or absent. */
 qz_status qz_gguf_u64_at(const qz_gguf *g, const char *key, size_t i, uint64_t *out, qz_error *err);
 
@@ -118,13 +123,14 @@ typedef struct {
     uint64_t data_start;
     size_t n, next;
 } qz_gguf_writer;
-qz_status qz_gguf_writer_open(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n,
-                              qz_error *err);
+qz_status qz_gguf_writer_open(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items,
+                              size_t n, qz_error *err);
 /* Continues PATH.partial whose first `done` tensors are complete; QZ_EUSAGE if its header is of another plan. */
-qz_status qz_gguf_writer_resume(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n,
-                                size_t done, qz_error *err);
+qz_status qz_gguf_writer_resume(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items,
+                                size_t n, size_t done, qz_error *err);
 /* *yes: the file begins with the header of this plan. */
-qz_status qz_gguf_begins(const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, bool *yes, qz_error *err);
+qz_status qz_gguf_begins(const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, bool *yes,
+                         qz_error *err);
 /* Bytes of the current tensor in any pieces; padding follows by itself. */
 qz_status qz_gguf_writer_write(qz_gguf_writer *w, const void *bytes, size_t n, qz_error *err);
 uint64_t qz_gguf_writer_left(const qz_gguf_writer *w);

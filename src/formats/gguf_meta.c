@@ -12,8 +12,9 @@ const qz_gguf_kv *qz_gguf_key(const qz_gguf *g, const char *key) {
 
 static qz_status wrong(const qz_gguf *g, const char *key, const char *expected, const qz_gguf_kv *kv, qz_error *err) {
     if (!kv) return qz_fail(err, QZ_EFORMAT, "missing key: file '%s', key '%s': expected %s", g->path, key, expected);
-    return qz_fail(err, QZ_EFORMAT, "wrong type: file '%s', key '%s': expected %s, found %s%s%s", g->path, key, expected, qz_gguf_kind_name(kv->kind),
-                   kv->kind == QZ_GGUF_ARR ? " of " : "", kv->kind == QZ_GGUF_ARR ? qz_gguf_kind_name(kv->elem) : "");
+    return qz_fail(err, QZ_EFORMAT, "wrong type: file '%s', key '%s': expected %s, found %s%s%s", g->path, key,
+                   expected, qz_gguf_kind_name(kv->kind), kv->kind == QZ_GGUF_ARR ? " of " : "",
+                   kv->kind == QZ_GGUF_ARR ? qz_gguf_kind_name(kv->elem) : "");
 }
 
 /* Integer of any width at p; false for other kinds and negative values. */
@@ -37,7 +38,8 @@ static bool load_uint(qz_gguf_kind k, const uint8_t *p, uint64_t *out) {
 bool qz_gguf_i64(const qz_gguf_kv *kv, int64_t *out) {
     uint64_t v = 0;
     const bool fits = load_uint(kv->kind, kv->data, &v);
-    const bool integer = fits || kv->kind == QZ_GGUF_I8 || kv->kind == QZ_GGUF_I16 || kv->kind == QZ_GGUF_I32 || kv->kind == QZ_GGUF_I64;
+    const bool integer = fits || kv->kind == QZ_GGUF_I8 || kv->kind == QZ_GGUF_I16 || kv->kind == QZ_GGUF_I32 ||
+                         kv->kind == QZ_GGUF_I64;
     *out = (int64_t)v;
     return integer && (!fits || v <= INT64_MAX);
 }
@@ -48,7 +50,8 @@ qz_status qz_gguf_u64(const qz_gguf *g, const char *key, bool required, uint64_t
     if (!kv || !load_uint(kv->kind, kv->data, &v)) {
         int64_t negative;
         if (!kv || !qz_gguf_i64(kv, &negative)) return wrong(g, key, "a non-negative integer", kv, err);
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected a non-negative integer, found %lld", g->path, key, (long long)negative);
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected a non-negative integer, found %lld",
+                       g->path, key, (long long)negative);
     }
     *out = v;
     return QZ_OK;
@@ -65,9 +68,11 @@ qz_status qz_gguf_u64_at(const qz_gguf *g, const char *key, size_t i, uint64_t *
     if (!kv) return wrong(g, key, "an integer or an array of integers", kv, err);
     if (kv->kind != QZ_GGUF_ARR) i = 0; /* one value for all layers */
     if (i >= kv->count)
-        return qz_fail(err, QZ_EFORMAT, "array too short: file '%s', key '%s': expected more than %zu elements, found %llu", g->path, key, i,
-                       (unsigned long long)kv->count);
-    if (!load_uint(kv->elem, kv->data + i * width(kv->elem), &v)) return wrong(g, key, "non-negative integers", kv, err);
+        return qz_fail(err, QZ_EFORMAT,
+                       "array too short: file '%s', key '%s': expected more than %zu elements, found %llu", g->path,
+                       key, i, (unsigned long long)kv->count);
+    if (!load_uint(kv->elem, kv->data + i * width(kv->elem), &v))
+        return wrong(g, key, "non-negative integers", kv, err);
     *out = v;
     return QZ_OK;
 }
@@ -97,7 +102,8 @@ qz_status qz_gguf_str(const qz_gguf *g, const char *key, bool required, qz_gguf_
     return QZ_OK;
 }
 
-qz_status qz_gguf_strings(const qz_gguf *g, const char *key, bool required, qz_arena *a, qz_gguf_text **out, size_t *n, qz_error *err) {
+qz_status qz_gguf_strings(const qz_gguf *g, const char *key, bool required, qz_arena *a, qz_gguf_text **out, size_t *n,
+                          qz_error *err) {
     const qz_gguf_kv *kv = qz_gguf_key(g, key);
     *out = NULL;
     *n = 0;
@@ -115,7 +121,8 @@ qz_status qz_gguf_strings(const qz_gguf *g, const char *key, bool required, qz_a
     return QZ_OK;
 }
 
-qz_status qz_gguf_array(const qz_gguf *g, const char *key, qz_gguf_kind elem, bool required, const uint8_t **data, size_t *n, qz_error *err) {
+qz_status qz_gguf_array(const qz_gguf *g, const char *key, qz_gguf_kind elem, bool required, const uint8_t **data,
+                        size_t *n, qz_error *err) {
     const qz_gguf_kv *kv = qz_gguf_key(g, key);
     *data = NULL;
     *n = 0;

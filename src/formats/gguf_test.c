@@ -1,5 +1,6 @@
-/* GGUF reader and writer. Outside truth: the worked file written by gguf-py (formats/gguf-container.md section 2) and the
- * accept/reject behaviour measured on the reference loader (section 5), with our own hardening on top (section 6). */
+/* GGUF reader and writer. Outside truth: the worked file written by gguf-py (formats/gguf-container.md section 2) and
+ * the accept/reject behaviour measured on the reference loader (section 5), with our own hardening on
+ * top (section 6). */
 #include "formats/gguf.h"
 #include "formats/formats.h"
 #include "base/bytes.h"
@@ -149,7 +150,8 @@ static void head(maker *m, uint32_t version, uint64_t tensors, uint64_t kv) {
     b8(m, tensors);
     b8(m, kv);
 }
-static void info(maker *m, const char *name, size_t len, uint32_t n_dims, const uint64_t *dims, uint32_t type, uint64_t offset) {
+static void info(maker *m, const char *name, size_t len, uint32_t n_dims, const uint64_t *dims, uint32_t type,
+                 uint64_t offset) {
     str(m, name, len);
     b4(m, n_dims);
     for (uint32_t i = 0; i < n_dims; i++) b8(m, dims[i]);
@@ -170,7 +172,8 @@ static void expect(maker *m, const char *what, const char *fragment) {
     qz_status s = qz_gguf_open_memory(&g, copy, m->s.len, "mem", &err);
     if (!fragment && s != QZ_OK) fail_msg("%s: refused: %s", what, err.text);
     if (fragment && s == QZ_OK) fail_msg("%s: accepted", what);
-    if (fragment && (!strstr(err.text, fragment) || !strstr(err.text, "'mem'"))) fail_msg("%s: wrong error: %s", what, err.text);
+    if (fragment && (!strstr(err.text, fragment) || !strstr(err.text, "'mem'")))
+        fail_msg("%s: wrong error: %s", what, err.text);
     if (s == QZ_OK) qz_gguf_release(&g);
     qz_free(copy);
 }
@@ -179,7 +182,8 @@ static const uint64_t d2[4] = { 2, 1, 1, 1 };
 static void versions(void **state) {
     (void)state;
     maker m = {0};
-    const struct { uint32_t v; const char *error; } v[] = { { 2, NULL }, { 3, NULL }, { 0, "version" }, { 1, "convert the file again" },
+    const struct { uint32_t v; const char *error; } v[] = { { 2, NULL }, { 3, NULL }, { 0, "version" },
+                                                            { 1, "convert the file again" },
                                                             { 4, "version" }, { 0x03000000, "big-endian" } };
     for (size_t i = 0; i < 6; i++) {
         head(&m, v[i].v, 0, 0);
@@ -228,7 +232,8 @@ static void metadata(void **state) {
     expect(&m, "nul in key", "bad key");
     head(&m, 3, 0, 2), str(&m, "k", 1), b4(&m, QZ_GGUF_U32), b4(&m, 0), str(&m, "k", 1), b4(&m, QZ_GGUF_U32), b4(&m, 0);
     expect(&m, "duplicate key", "duplicate key");
-    const struct { uint32_t a; const char *error; } al[] = { { 0, "bad alignment" }, { 48, "bad alignment" }, { 1, NULL }, { 8, NULL },
+    const struct { uint32_t a; const char *error; } al[] = { { 0, "bad alignment" }, { 48, "bad alignment" },
+                                                             { 1, NULL }, { 8, NULL },
                                                              { 1u << 21, "bad alignment" } };
     for (size_t i = 0; i < 5; i++) {
         KEY("general.alignment", QZ_GGUF_U32), b4(&m, al[i].a);
@@ -239,7 +244,8 @@ static void metadata(void **state) {
     qz_str_release(&m.s);
 }
 
-static void one(maker *m, const char *name, size_t len, uint32_t n_dims, const uint64_t *dims, uint32_t type, uint64_t offset, size_t bytes) {
+static void one(maker *m, const char *name, size_t len, uint32_t n_dims, const uint64_t *dims, uint32_t type,
+                uint64_t offset, size_t bytes) {
     head(m, 3, 1, 0);
     info(m, name, len, n_dims, dims, type, offset);
     data(m, 32, bytes);
@@ -275,7 +281,8 @@ static void tensors(void **state) {
 static void tensor_shapes(void **state) {
     (void)state;
     maker m = {0};
-    const uint64_t zero[1] = { 0 }, neg[1] = { (uint64_t)-4 }, big[3] = { 1ull << 32, 1ull << 32, 4 }, huge[1] = { (1ull << 62) - 1 },
+    const uint64_t zero[1] = { 0 }, neg[1] = { (uint64_t)-4 }, big[3] = { 1ull << 32, 1ull << 32, 4 },
+                               huge[1] = { (1ull << 62) - 1 },
                    tera[1] = { 1ull << 40 }, row[1] = { 33 };
     one(&m, "t", 1, 1, zero, 0, 0, 8);
     expect(&m, "dim 0", "bad shape");
@@ -347,8 +354,9 @@ static void damage(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(read_worked), cmocka_unit_test(write_worked), cmocka_unit_test(versions), cmocka_unit_test(metadata),
-        cmocka_unit_test(tensors),     cmocka_unit_test(tensor_shapes), cmocka_unit_test(damage),
+        cmocka_unit_test(read_worked), cmocka_unit_test(write_worked), cmocka_unit_test(versions),
+        cmocka_unit_test(metadata), cmocka_unit_test(tensors), cmocka_unit_test(tensor_shapes),
+        cmocka_unit_test(damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,8 @@ qz_status qz_gguf_item_bytes(const qz_gguf_item *t, uint64_t *bytes, qz_error *e
     bool ok = type && t->n_dims >= 1 && t->n_dims <= QZ_GGUF_MAX_DIMS && t->dims[0] % type->elems == 0;
     for (uint32_t i = 0; ok && i < t->n_dims; i++) ok = t->dims[i] >= 1 && qz_mul_u64(elems, t->dims[i], &elems);
     if (!ok || !qz_mul_u64(elems / type->elems, type->bytes, bytes))
-        return qz_fail(err, QZ_EUSAGE, "bad tensor plan: tensor '%s': row of %llu values, type %u (%s)", t->name, (unsigned long long)t->dims[0],
-                       t->type, type ? type->name : "unknown");
+        return qz_fail(err, QZ_EUSAGE, "bad tensor plan: tensor '%s': row of %llu values, type %u (%s)", t->name,
+                       (unsigned long long)t->dims[0], t->type, type ? type->name : "unknown");
     return QZ_OK;
 }
 
@@ -31,7 +31,8 @@ static bool pad(uint64_t v, uint64_t *out) {
 }
 
 /* Header with padding into head; *end = bytes of the data section, all tensors padded. */
-static qz_status build(const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, qz_str *head, uint64_t *end, qz_error *err) {
+static qz_status build(const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, qz_str *head, uint64_t *end,
+                       qz_error *err) {
     uint64_t at = 0, bytes = 0;
     qz_str_append(head, "GGUF", 4);
     put_u32(head, 3);
@@ -40,7 +41,9 @@ static qz_status build(const qz_gguf_meta *m, const qz_gguf_item *items, size_t 
     qz_str_append(head, m->bytes.ptr ? m->bytes.ptr : "", m->bytes.len);
     for (size_t i = 0; i < n; i++) {
         const qz_gguf_item *t = &items[i];
-        if (strlen(t->name) > 63) return qz_fail(err, QZ_EUNSUPPORTED, "tensor name too long for GGUF: tensor '%s': expected at most 63 bytes", t->name);
+        if (strlen(t->name) > 63)
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "tensor name too long for GGUF: tensor '%s': expected at most 63 bytes", t->name);
         QZ_TRY(qz_gguf_item_bytes(t, &bytes, err));
         put_u64(head, strlen(t->name));
         qz_str_puts(head, t->name);
@@ -48,7 +51,8 @@ static qz_status build(const qz_gguf_meta *m, const qz_gguf_item *items, size_t 
         for (uint32_t k = 0; k < t->n_dims; k++) put_u64(head, t->dims[k]);
         put_u32(head, t->type);
         put_u64(head, at);
-        if (!qz_add_u64(at, bytes, &at) || !pad(at, &at)) return qz_fail(err, QZ_EUSAGE, "data overflows 64 bits: tensor '%s'", t->name);
+        if (!qz_add_u64(at, bytes, &at) || !pad(at, &at))
+            return qz_fail(err, QZ_EUSAGE, "data overflows 64 bits: tensor '%s'", t->name);
     }
     while (head->len % QZ_GGUF_ALIGNMENT && !head->failed) qz_str_putc(head, 0);
     if (head->failed || m->bytes.failed) return qz_fail(err, QZ_EMEMORY, "out of memory: GGUF header");
@@ -65,7 +69,8 @@ qz_status qz_gguf_file_size(const qz_gguf_meta *m, const qz_gguf_item *items, si
     return st;
 }
 
-static qz_status lay_out(qz_gguf_writer *w, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, qz_str *head, qz_error *err) {
+static qz_status lay_out(qz_gguf_writer *w, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, qz_str *head,
+                         qz_error *err) {
     uint64_t total = 0, bytes = 0;
     memset(w, 0, sizeof *w);
     w->out.fd = -1;
@@ -85,8 +90,8 @@ static qz_status lay_out(qz_gguf_writer *w, const qz_gguf_meta *m, const qz_gguf
     return QZ_OK;
 }
 
-qz_status qz_gguf_writer_open(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n,
-                              qz_error *err) {
+qz_status qz_gguf_writer_open(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items,
+                              size_t n, qz_error *err) {
     qz_str head = {0};
     qz_status st = QZ_OK;
     QZ_GOTO(lay_out(w, m, items, n, &head, err));
@@ -106,7 +111,8 @@ static qz_status begins(const char *path, const qz_str *head, bool *yes, qz_erro
     return QZ_OK;
 }
 
-qz_status qz_gguf_begins(const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, bool *yes, qz_error *err) {
+qz_status qz_gguf_begins(const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n, bool *yes,
+                         qz_error *err) {
     qz_str head = {0};
     uint64_t data = 0;
     qz_status st = build(m, items, n, &head, &data, err);
@@ -120,13 +126,15 @@ static qz_status same_header(const char *path, const qz_str *head, qz_error *err
     bool yes = false;
     qz_str_printf(&p, "%s.partial", path);
     qz_status st = p.failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : begins(p.ptr, head, &yes, err);
-    if (st == QZ_OK && !yes) st = qz_fail(err, QZ_EUSAGE, "cannot resume: file '%s': its header belongs to another plan; start again with --force", p.ptr);
+    if (st == QZ_OK && !yes)
+        st = qz_fail(err, QZ_EUSAGE,
+                     "cannot resume: file '%s': its header belongs to another plan; start again with --force", p.ptr);
     qz_str_release(&p);
     return st;
 }
 
-qz_status qz_gguf_writer_resume(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items, size_t n,
-                                size_t done, qz_error *err) {
+qz_status qz_gguf_writer_resume(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items,
+                                size_t n, size_t done, qz_error *err) {
     qz_str head = {0};
     qz_status st = QZ_OK;
     QZ_GOTO(lay_out(w, m, items, n, &head, err));
@@ -165,7 +173,9 @@ qz_status qz_gguf_writer_write(qz_gguf_writer *w, const void *bytes, size_t n, q
 uint64_t qz_gguf_writer_left(const qz_gguf_writer *w) { return w->next < w->n ? w->ends[w->next] - w->out.size : 0; }
 
 static qz_status complete(const qz_gguf_writer *w, qz_error *err) {
-    return w->next == w->n ? QZ_OK : qz_fail(err, QZ_EBUG, "incomplete file: file '%s': %zu of %zu tensors written", w->out.path, w->next, w->n);
+    return w->next == w->n ? QZ_OK
+                           : qz_fail(err, QZ_EBUG, "incomplete file: file '%s': %zu of %zu tensors written",
+                                     w->out.path, w->next, w->n);
 }
 qz_status qz_gguf_writer_close(qz_gguf_writer *w, char sha_hex[65], qz_error *err) {
     QZ_TRY(complete(w, err));

@@ -16,17 +16,22 @@ static const char sums_suffix[] = ".in_sum2", counts_suffix[] = ".counts";
 static int by_name(const void *a, const void *b) {
     return strcmp(((const qz_imatrix_entry *)a)->name, ((const qz_imatrix_entry *)b)->name);
 }
-static qz_status memory(const char *path, qz_error *err) { return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", path); }
+static qz_status memory(const char *path, qz_error *err) {
+    return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", path);
+}
 
 /* Copies float32 values to aligned memory; they must be finite and not negative. */
-static qz_status copy_values(qz_imatrix *im, const char *path, const char *name, const uint8_t *p, size_t n, const float **out, qz_error *err) {
+static qz_status copy_values(qz_imatrix *im, const char *path, const char *name, const uint8_t *p, size_t n,
+                             const float **out, qz_error *err) {
     float *v = qz_arena_alloc(&im->arena, n + 1, sizeof *v);
     if (!v) return memory(path, err);
     memcpy(v, p, n * sizeof *v);
     for (size_t i = 0; i < n; i++)
         if (!isfinite(v[i]) || v[i] < 0)
-            return qz_fail(err, QZ_EFORMAT, "bad importance: file '%s', entry '%.200s', value %zu: expected a finite value from 0 on, found %g", path, name, i,
-                           (double)v[i]);
+            return qz_fail(err, QZ_EFORMAT,
+                           "bad importance: file '%s', entry '%.200s', value %zu: expected a finite value from 0 on, "
+                           "found %g",
+                           path, name, i, (double)v[i]);
     *out = v;
     return QZ_OK;
 }
@@ -47,12 +52,14 @@ static qz_status gguf_entry(qz_imatrix *im, const qz_gguf *g, const qz_gguf_tens
     snprintf(other, sizeof other, "%.*s%s", (int)stem, t->name, counts_suffix);
     const qz_gguf_tensor *c = qz_gguf_find(g, other);
     if (!c || c->type->id != 0 || t->type->id != 0)
-        return qz_fail(err, QZ_EFORMAT, "incomplete entry: file '%s', tensor '%s': expected f32 sums and f32 '%s'", g->path, t->name, other);
+        return qz_fail(err, QZ_EFORMAT, "incomplete entry: file '%s', tensor '%s': expected f32 sums and f32 '%s'",
+                       g->path, t->name, other);
     if (t->dims[1] != c->elems && t->elems % c->elems)
-        return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s': %llu values for %llu counts", g->path, t->name,
-                       (unsigned long long)t->elems, (unsigned long long)c->elems);
+        return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s': %llu values for %llu counts", g->path,
+                       t->name, (unsigned long long)t->elems, (unsigned long long)c->elems);
     qz_imatrix_entry *e = &im->entries[im->n++];
-    *e = (qz_imatrix_entry){ .name = qz_arena_strndup(&im->arena, t->name, stem), .mats = (size_t)c->elems, .cols = (size_t)(t->elems / c->elems) };
+    *e = (qz_imatrix_entry){ .name = qz_arena_strndup(&im->arena, t->name, stem), .mats = (size_t)c->elems,
+                             .cols = (size_t)(t->elems / c->elems) };
     if (!e->name) return memory(g->path, err);
     QZ_TRY(copy_values(im, g->path, e->name, t->data, (size_t)t->elems, &e->sums, err));
     return copy_values(im, g->path, e->name, c->data, (size_t)c->elems, &e->counts, err);
@@ -82,14 +89,16 @@ static qz_status read_gguf(qz_imatrix *im, const qz_gguf *g, qz_error *err) {
     QZ_TRY(qz_gguf_u64(g, "imatrix.chunk_count", true, &count, err));
     QZ_TRY(qz_gguf_u64(g, "imatrix.chunk_size", true, &size, err));
     if (count > UINT32_MAX || size > UINT32_MAX || size == 0)
-        return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key 'imatrix.chunk_size': found %llu", g->path, (unsigned long long)size);
+        return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key 'imatrix.chunk_size': found %llu", g->path,
+                       (unsigned long long)size);
     im->chunk_count = (uint32_t)count;
     im->chunk_size = (uint32_t)size;
     im->datasets = qz_arena_alloc(&im->arena, im->n_datasets + 1, sizeof *im->datasets);
     im->entries = qz_arena_calloc(&im->arena, g->n + 1, sizeof *im->entries);
     if (!im->datasets || !im->entries) return memory(g->path, err);
     for (size_t i = 0; i < im->n_datasets; i++)
-        if (!(im->datasets[i] = qz_arena_strndup(&im->arena, sets[i].n ? sets[i].ptr : "", sets[i].n))) return memory(g->path, err);
+        if (!(im->datasets[i] = qz_arena_strndup(&im->arena, sets[i].n ? sets[i].ptr : "", sets[i].n)))
+            return memory(g->path, err);
     for (size_t i = 0; i < g->n; i++) /* tensors with other suffixes are not ours */
         if (qz_str_ends(g->tensors[i].name, sums_suffix)) QZ_TRY(gguf_entry(im, g, &g->tensors[i], err));
     QZ_TRY(read_notes(im, g, err));
@@ -100,11 +109,14 @@ static qz_status read_gguf(qz_imatrix *im, const qz_gguf *g, qz_error *err) {
 typedef struct { const uint8_t *p; size_t at, n; const char *path; qz_error *err; } cursor;
 
 static qz_status get(cursor *c, int32_t lo, uint64_t hi, const char *what, int32_t *v) {
-    if (c->n - c->at < 4) return qz_fail(c->err, QZ_EFORMAT, "importance matrix ends early: file '%s', offset %zu: expected %s", c->path, c->at, what);
+    if (c->n - c->at < 4)
+        return qz_fail(c->err, QZ_EFORMAT, "importance matrix ends early: file '%s', offset %zu: expected %s", c->path,
+                       c->at, what);
     *v = (int32_t)qz_load_u32le(c->p + c->at);
     if (*v < lo || (uint64_t)*v > hi)
-        return qz_fail(c->err, QZ_EFORMAT, "bad %s: file '%s', offset %zu: expected %d to %llu, found %d; is this an importance matrix?", what, c->path, c->at,
-                       lo, (unsigned long long)hi, *v);
+        return qz_fail(c->err, QZ_EFORMAT,
+                       "bad %s: file '%s', offset %zu: expected %d to %llu, found %d; is this an importance matrix?",
+                       what, c->path, c->at, lo, (unsigned long long)hi, *v);
     c->at += 4;
     return QZ_OK;
 }
@@ -121,7 +133,8 @@ static qz_status dat_entry(qz_imatrix *im, cursor *c) {
     QZ_TRY(get(c, 1, (c->n - c->at) / 4, "number of values", &values));
     float *count = qz_arena_alloc(&im->arena, 1, sizeof *count);
     if (!e->name || !count) return memory(c->path, c->err);
-    if ((size_t)values * 4 > c->n - c->at) return qz_fail(c->err, QZ_EFORMAT, "importance matrix ends early: file '%s', entry '%.200s'", c->path, e->name);
+    if ((size_t)values * 4 > c->n - c->at)
+        return qz_fail(c->err, QZ_EFORMAT, "importance matrix ends early: file '%s', entry '%.200s'", c->path, e->name);
     *count = (float)calls;
     e->mats = 1;
     e->cols = (size_t)values;
@@ -144,7 +157,8 @@ static qz_status read_dat(qz_imatrix *im, const uint8_t *p, size_t n, const char
     im->chunk_count = (uint32_t)chunks;
     if (c.at == n) return finish(im, path, err);
     QZ_TRY(get(&c, 0, n - c.at, "length of the data set's name", &len));
-    if ((size_t)len > n - c.at || (len && memchr(p + c.at, 0, (size_t)len))) return qz_fail(err, QZ_EFORMAT, "bad data set name: file '%s', offset %zu", path, c.at);
+    if ((size_t)len > n - c.at || (len && memchr(p + c.at, 0, (size_t)len)))
+        return qz_fail(err, QZ_EFORMAT, "bad data set name: file '%s', offset %zu", path, c.at);
     im->datasets[0] = qz_arena_strndup(&im->arena, (const char *)p + c.at, (size_t)len);
     if (!im->datasets[0]) return memory(path, err);
     im->n_datasets = len > 0;
@@ -161,7 +175,8 @@ qz_status qz_imatrix_open_memory(qz_imatrix *im, const void *bytes, size_t n, co
             st = read_gguf(im, &g, err);
             qz_gguf_release(&g);
         }
-    } else if (n >= 4 && (st = qz_strange(bytes, n, name, "an importance matrix (.dat or GGUF)", err)) != QZ_OK) return st;
+    } else if (n >= 4 && (st = qz_strange(bytes, n, name, "an importance matrix (.dat or GGUF)", err)) != QZ_OK)
+        return st;
     else st = read_dat(im, bytes, n, name, err);
     if (st != QZ_OK) qz_imatrix_release(im);
     return st;
@@ -192,21 +207,27 @@ const qz_imatrix_entry *qz_imatrix_find(const qz_imatrix *im, const char *name) 
     return im->n ? bsearch(&key, im->entries, im->n, sizeof *im->entries, by_name) : NULL;
 }
 
-qz_status qz_imatrix_part(const qz_imatrix *im, const char *name, size_t n, size_t first, size_t count, float *w, qz_error *err) {
+qz_status qz_imatrix_part(const qz_imatrix *im, const char *name, size_t n, size_t first, size_t count, float *w,
+                          qz_error *err) {
     const qz_imatrix_entry *e = qz_imatrix_find(im, name);
     if (!e) return qz_fail(err, QZ_EUSAGE, "no importance for tensor '%s': measure it again with this model", name);
     if (e->cols * e->mats != n || first > n || count > n - first)
-        return qz_fail(err, QZ_EFORMAT, "importance of another model: tensor '%s': expected %zu values, found %zu", name, n, e->cols * e->mats);
+        return qz_fail(err, QZ_EFORMAT, "importance of another model: tensor '%s': expected %zu values, found %zu",
+                       name, n, e->cols * e->mats);
     for (size_t i = first; i < first + count; i++) {
         const float rows = e->counts[i / e->cols], v = rows > 0 ? e->sums[i] / rows : 1.0f;
         if (!isfinite(v))
-            return qz_fail(err, QZ_EFORMAT, "bad importance: tensor '%s', value %zu: expected a finite mean, found %g over %g rows; measure it again", name, i,
-                           (double)e->sums[i], (double)rows);
+            return qz_fail(err, QZ_EFORMAT,
+                           "bad importance: tensor '%s', value %zu: expected a finite mean, found %g over %g rows; "
+                           "measure it again",
+                           name, i, (double)e->sums[i], (double)rows);
         w[i - first] = v;
     }
     return QZ_OK;
 }
-qz_status qz_imatrix_weights(const qz_imatrix *im, const char *name, size_t n, float *w, qz_error *err) { return qz_imatrix_part(im, name, n, 0, n, w, err); }
+qz_status qz_imatrix_weights(const qz_imatrix *im, const char *name, size_t n, float *w, qz_error *err) {
+    return qz_imatrix_part(im, name, n, 0, n, w, err);
+}
 
 /* ---- writing ---- */
 static void put_i32(qz_str *s, int64_t v) {
@@ -264,8 +285,8 @@ static qz_status gguf_items(const qz_imatrix *im, qz_arena *a, qz_gguf_item **ou
     for (size_t i = 0; i < im->n; i++) {
         const qz_imatrix_entry *e = &im->entries[i];
         uint32_t dims = e->mats > 1 ? 2 : 1;
-        items[2 * i] = (qz_gguf_item){ qz_arena_printf(a, "%s%s", e->name, sums_suffix), 0, dims, { e->cols, e->mats } };
-        items[2 * i + 1] = (qz_gguf_item){ qz_arena_printf(a, "%s%s", e->name, counts_suffix), 0, dims, { 1, e->mats } };
+        items[2 * i] = (qz_gguf_item){qz_arena_printf(a, "%s%s", e->name, sums_suffix), 0, dims, {e->cols, e->mats}};
+        items[2 * i + 1] = (qz_gguf_item){qz_arena_printf(a, "%s%s", e->name, counts_suffix), 0, dims, {1, e->mats}};
         if (!items[2 * i].name || !items[2 * i + 1].name) return memory(path, err);
     }
     *out = items;

@@ -53,10 +53,12 @@ static void golden(void **state) {
 static void experts(void **state) {
     (void)state;
     static const float dense[3] = { 3, 6, 9 }, moe[4] = { 4, 8, 0, 0 }, one[1] = { 3 }, counts[2] = { 4, 0 };
-    qz_imatrix_entry e[2] = { { "blk.0.ffn_up_exps.weight", 2, 2, moe, counts }, { "blk.0.attn_q.weight", 3, 1, dense, one } };
+    qz_imatrix_entry e[2] = { { "blk.0.ffn_up_exps.weight", 2, 2, moe, counts },
+                              { "blk.0.attn_q.weight", 3, 1, dense, one } };
     const char *sets[2] = { "a.txt", "b.txt" };
     const qz_imatrix_note note = { "quantz.model.sha256", "00" };
-    qz_imatrix im = { .entries = e, .n = 2, .datasets = sets, .n_datasets = 2, .chunk_count = 1, .chunk_size = 8, .notes = &note, .n_notes = 1 }, back;
+    qz_imatrix im = { .entries = e, .n = 2, .datasets = sets, .n_datasets = 2, .chunk_count = 1, .chunk_size = 8,
+                      .notes = &note, .n_notes = 1 }, back;
     qz_error err = {0};
     float w[4];
     assert_int_equal(qz_imatrix_write(&im, out, false, &err), QZ_OK);
@@ -103,9 +105,10 @@ static void hostile(void **state) {
     for (size_t k = 0; k < 45; k++)
         if (k != 32 && k != 36) refuse(b, k, "truncated"); /* 32, 36: older files end there */
     const struct { size_t at; uint32_t v; const char *what; } bad[] = {
-        { 0, 0, "no entries" }, { 0, 0xffffffff, "negative entries" }, { 0, 100, "too many entries" }, { 4, 0xffffffff, "negative name length" },
-        { 4, 0x7fffffff, "long name" }, { 16, 0, "no calls" }, { 20, 0xffffffff, "negative values" }, { 20, 7, "too many values" },
-        { 24, 0x7fc00000, "nan" }, { 28, 0x7f800000, "inf" }, { 28, 0xbf800000, "negative importance" }, { 36, 0xfffffff0, "data set length" },
+        { 0, 0, "no entries" }, { 0, 0xffffffff, "negative entries" }, { 0, 100, "too many entries" },
+        { 4, 0xffffffff, "negative name length" }, { 4, 0x7fffffff, "long name" }, { 16, 0, "no calls" },
+        { 20, 0xffffffff, "negative values" }, { 20, 7, "too many values" }, { 24, 0x7fc00000, "nan" },
+        { 28, 0x7f800000, "inf" }, { 28, 0xbf800000, "negative importance" }, { 36, 0xfffffff0, "data set length" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         memcpy(c, b, 45);
@@ -134,6 +137,6 @@ static int teardown(void **state) {
     return unlink(out);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(golden), cmocka_unit_test(experts), cmocka_unit_test(hostile) };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(golden), cmocka_unit_test(experts), cmocka_unit_test(hostile) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

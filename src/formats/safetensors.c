@@ -46,8 +46,9 @@ static bool name_ok(const char *s) {
 static qz_status read_u64(const qz_st *st, const char *tensor, const char *field, const json_t *v, uint64_t *out,
                           qz_error *err) {
     if (!json_is_integer(v) || json_integer_value(v) < 0)
-        return qz_fail(err, QZ_EFORMAT, "bad number: file '%s', tensor '%s', field '%s': expected an integer in 0..2^63-1",
-                       st->path, tensor, field);
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad number: file '%s', tensor '%s', field '%s': expected an integer in 0..2^63-1", st->path,
+                       tensor, field);
     *out = (uint64_t)json_integer_value(v);
     return QZ_OK;
 }
@@ -61,8 +62,9 @@ static qz_status shape_bytes(const qz_st *st, qz_st_tensor *t, uint64_t *bytes, 
     if (!qz_mul_u64(n, dtypes[t->dtype].bits, &bits))
         return qz_fail(err, QZ_EFORMAT, "shape overflows 64 bits: file '%s', tensor '%s'", st->path, t->name);
     if (bits % 8)
-        return qz_fail(err, QZ_EFORMAT, "size is no whole number of bytes: file '%s', tensor '%s': %llu elements of %u bits",
-                       st->path, t->name, (unsigned long long)n, dtypes[t->dtype].bits);
+        return qz_fail(err, QZ_EFORMAT,
+                       "size is no whole number of bytes: file '%s', tensor '%s': %llu elements of %u bits", st->path,
+                       t->name, (unsigned long long)n, dtypes[t->dtype].bits);
     t->elems = n;
     *bytes = bits / 8;
     return QZ_OK;
@@ -71,36 +73,46 @@ static qz_status shape_bytes(const qz_st *st, qz_st_tensor *t, uint64_t *bytes, 
 static qz_status read_tensor(qz_st *st, const char *name, const json_t *v, qz_st_tensor *t, qz_error *err) {
     const char *p = st->path;
     if (!name_ok(name))
-        return qz_fail(err, QZ_EFORMAT, "bad tensor name: file '%s': expected 1..%u bytes without control characters, found '%.40s'",
-                       p, QZ_ST_MAX_NAME, name);
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad tensor name: file '%s': expected 1..%u bytes without control characters, found '%.40s'", p,
+                       QZ_ST_MAX_NAME, name);
     if (!json_is_object(v))
         return qz_fail(err, QZ_EFORMAT, "bad header entry: file '%s', tensor '%.200s': expected an object", p, name);
-    const json_t *dt = json_object_get(v, "dtype"), *sh = json_object_get(v, "shape"), *of = json_object_get(v, "data_offsets");
+    const json_t *dt = json_object_get(v, "dtype"), *sh = json_object_get(v, "shape"),
+                 *of = json_object_get(v, "data_offsets");
     if (!json_is_string(dt) || !json_is_array(sh) || !json_is_array(of))
-        return qz_fail(err, QZ_EFORMAT, "bad header entry: file '%s', tensor '%.200s': expected dtype, shape and data_offsets", p, name);
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad header entry: file '%s', tensor '%.200s': expected dtype, shape and data_offsets", p, name);
     t->name = qz_arena_strdup(&st->arena, name);
     if (!t->name) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", p);
     t->dtype = qz_st_dtype_by_name(json_string_value(dt));
     if (t->dtype == QZ_ST_DTYPE_COUNT)
-        return qz_fail(err, QZ_EFORMAT, "unknown dtype: file '%s', tensor '%.200s': found '%.40s'", p, name, json_string_value(dt));
+        return qz_fail(err, QZ_EFORMAT, "unknown dtype: file '%s', tensor '%.200s': found '%.40s'", p, name,
+                       json_string_value(dt));
     if (json_array_size(sh) > QZ_ST_MAX_DIMS)
-        return qz_fail(err, QZ_EFORMAT, "too many dimensions: file '%s', tensor '%.200s': expected at most %d, found %zu", p, name,
+        return qz_fail(err, QZ_EFORMAT,
+                       "too many dimensions: file '%s', tensor '%.200s': expected at most %d, found %zu", p, name,
                        QZ_ST_MAX_DIMS, json_array_size(sh));
     t->n_dims = (uint32_t)json_array_size(sh);
-    for (uint32_t i = 0; i < t->n_dims; i++) QZ_TRY(read_u64(st, name, "shape", json_array_get(sh, i), &t->dims[i], err));
+    for (uint32_t i = 0; i < t->n_dims; i++)
+        QZ_TRY(read_u64(st, name, "shape", json_array_get(sh, i), &t->dims[i], err));
     if (json_array_size(of) != 2)
-        return qz_fail(err, QZ_EFORMAT, "bad data_offsets: file '%s', tensor '%.200s': expected 2 numbers, found %zu", p, name,
-                       json_array_size(of));
+        return qz_fail(err, QZ_EFORMAT, "bad data_offsets: file '%s', tensor '%.200s': expected 2 numbers, found %zu",
+                       p, name, json_array_size(of));
     uint64_t begin = 0, end = 0, bytes = 0;
     QZ_TRY(read_u64(st, name, "data_offsets", json_array_get(of, 0), &begin, err));
     QZ_TRY(read_u64(st, name, "data_offsets", json_array_get(of, 1), &end, err));
     QZ_TRY(shape_bytes(st, t, &bytes, err));
     if (end < begin || end - begin != bytes)
-        return qz_fail(err, QZ_EFORMAT, "size does not fit the shape: file '%s', tensor '%.200s': expected %llu bytes, found data_offsets [%llu, %llu]",
+        return qz_fail(err, QZ_EFORMAT,
+                       "size does not fit the shape: file '%s', tensor '%.200s': expected %llu bytes, found "
+                       "data_offsets [%llu, %llu]",
                        p, name, (unsigned long long)bytes, (unsigned long long)begin, (unsigned long long)end);
     uint64_t room = st->map.size - st->header_bytes;
     if (end > room)
-        return qz_fail(err, QZ_EFORMAT, "tensor data outside the file: file '%s', tensor '%.200s': ends at %llu, data section has %llu bytes; the file is truncated or corrupt",
+        return qz_fail(err, QZ_EFORMAT,
+                       "tensor data outside the file: file '%s', tensor '%.200s': ends at %llu, data section has %llu "
+                       "bytes; the file is truncated or corrupt",
                        p, name, (unsigned long long)end, (unsigned long long)room);
     t->bytes = bytes;
     t->offset = st->header_bytes + begin;
@@ -110,14 +122,16 @@ static qz_status read_tensor(qz_st *st, const char *name, const json_t *v, qz_st
 
 static qz_status read_meta(qz_st *st, const json_t *v, qz_error *err) {
     if (json_is_null(v)) return QZ_OK;
-    if (!json_is_object(v)) return qz_fail(err, QZ_EFORMAT, "bad '__metadata__': file '%s': expected an object", st->path);
+    if (!json_is_object(v))
+        return qz_fail(err, QZ_EFORMAT, "bad '__metadata__': file '%s': expected an object", st->path);
     st->meta = qz_arena_calloc(&st->arena, json_object_size(v) + 1, sizeof *st->meta);
     if (!st->meta) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", st->path);
     const char *key;
     json_t *val;
     json_object_foreach((json_t *)(uintptr_t)v, key, val) {
         if (!json_is_string(val))
-            return qz_fail(err, QZ_EFORMAT, "bad '__metadata__': file '%s', key '%.80s': expected a string", st->path, key);
+            return qz_fail(err, QZ_EFORMAT, "bad '__metadata__': file '%s', key '%.80s': expected a string", st->path,
+                           key);
         qz_st_meta *m = &st->meta[st->n_meta++];
         m->key = qz_arena_strdup(&st->arena, key);
         m->value = qz_arena_strdup(&st->arena, json_string_value(val));
@@ -143,24 +157,30 @@ static qz_status check_tiling(const qz_st *st, qz_error *err) {
     for (size_t i = 0; i < st->n; i++) {
         const qz_st_tensor *t = &st->tensors[i];
         if (t->offset != at)
-            return qz_fail(err, QZ_EFORMAT, "%s in the data section: file '%s', tensor '%.200s', offset %llu: expected data to begin at %llu",
-                           t->offset > at ? "hole" : "overlap", st->path, t->name, (unsigned long long)t->offset, (unsigned long long)at);
+            return qz_fail(err, QZ_EFORMAT,
+                           "%s in the data section: file '%s', tensor '%.200s', offset %llu: expected data to begin at "
+                           "%llu",
+                           t->offset > at ? "hole" : "overlap", st->path, t->name, (unsigned long long)t->offset,
+                           (unsigned long long)at);
         at += t->bytes;
     }
     if (at != st->map.size)
-        return qz_fail(err, QZ_EFORMAT, "trailing bytes: file '%s': data ends at offset %llu, file has %zu bytes", st->path,
-                       (unsigned long long)at, st->map.size);
+        return qz_fail(err, QZ_EFORMAT, "trailing bytes: file '%s': data ends at offset %llu, file has %zu bytes",
+                       st->path, (unsigned long long)at, st->map.size);
     return QZ_OK;
 }
 
 static qz_status read_entries(qz_st *st, const json_t *root, qz_error *err) {
-    if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "bad header: file '%s', offset 8: expected a JSON object", st->path);
+    if (!json_is_object(root))
+        return qz_fail(err, QZ_EFORMAT, "bad header: file '%s', offset 8: expected a JSON object", st->path);
     size_t count = json_object_size(root);
     if (count > QZ_ST_MAX_TENSORS)
-        return qz_fail(err, QZ_EFORMAT, "too many tensors: file '%s': expected at most %u, found %zu", st->path, QZ_ST_MAX_TENSORS, count);
+        return qz_fail(err, QZ_EFORMAT, "too many tensors: file '%s': expected at most %u, found %zu", st->path,
+                       QZ_ST_MAX_TENSORS, count);
     st->tensors = qz_arena_calloc(&st->arena, count + 1, sizeof *st->tensors);
     st->by_name = qz_arena_calloc(&st->arena, count + 1, sizeof *st->by_name);
-    if (!st->tensors || !st->by_name) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s', %zu tensors", st->path, count);
+    if (!st->tensors || !st->by_name)
+        return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s', %zu tensors", st->path, count);
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)root, key, v) {
@@ -180,19 +200,24 @@ static qz_status parse(qz_st *st, qz_error *err) {
     const char *p = st->path;
     size_t size = st->map.size;
     if (size < 8) QZ_TRY(qz_strange(st->map.ptr, size, p, "a safetensors header", err));
-    if (size < 8) return qz_fail(err, QZ_EFORMAT, "not a safetensors file: file '%s': expected at least 8 bytes, found %zu", p, size);
+    if (size < 8)
+        return qz_fail(err, QZ_EFORMAT, "not a safetensors file: file '%s': expected at least 8 bytes, found %zu", p,
+                       size);
     uint64_t n = qz_load_u64le(st->map.ptr);
     if (n > QZ_ST_MAX_HEADER || n > size - 8) QZ_TRY(qz_strange(st->map.ptr, size, p, "a safetensors header", err));
     if (n > QZ_ST_MAX_HEADER)
-        return qz_fail(err, QZ_EFORMAT, "header too large: file '%s', offset 0: expected at most %u bytes, found %llu", p, QZ_ST_MAX_HEADER,
-                       (unsigned long long)n);
+        return qz_fail(err, QZ_EFORMAT, "header too large: file '%s', offset 0: expected at most %u bytes, found %llu",
+                       p, QZ_ST_MAX_HEADER, (unsigned long long)n);
     if (n > size - 8)
-        return qz_fail(err, QZ_EFORMAT, "header outside the file: file '%s', offset 0: header length %llu, file has %zu bytes; the file is truncated or corrupt",
+        return qz_fail(err, QZ_EFORMAT,
+                       "header outside the file: file '%s', offset 0: header length %llu, file has %zu bytes; the file "
+                       "is truncated or corrupt",
                        p, (unsigned long long)n, size);
     st->header_bytes = 8 + n;
     const char *text = (const char *)st->map.ptr + 8;
     if (n == 0) return qz_fail(err, QZ_EFORMAT, "empty header: file '%s', offset 8", p);
-    if (has_minus(text, (size_t)n)) return qz_fail(err, QZ_EFORMAT, "bad number: file '%s': header holds a signed number", p);
+    if (has_minus(text, (size_t)n))
+        return qz_fail(err, QZ_EFORMAT, "bad number: file '%s': header holds a signed number", p);
     json_t *root = NULL;
     QZ_TRY(qz_json_parse(text, (size_t)n, p, &root, err));
     qz_status st_ = read_entries(st, root, err);

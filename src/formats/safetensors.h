@@ -5,7 +5,8 @@
  * Write: qz_st_writer w; qz_st_writer_open(&w, path, items, n, meta, n_meta, err); qz_st_writer_write the data of
  *        every item in order; qz_st_writer_commit(&w, sha, err). Resume: qz_st_writer_resume at an item boundary.
  * Ownership: names, views and metadata live as long as the qz_st; the writer copies its plan.
- * Errors: QZ_EFORMAT names file, tensor, offset, expected, found. Source: formats/safetensors.md (safetensors 0.8.0). */
+ * Errors: QZ_EFORMAT names file, tensor, offset, expected, found. Source: formats/safetensors.md
+ * (safetensors 0.8.0). */
 #ifndef QZ_FORMATS_SAFETENSORS_H
 #define QZ_FORMATS_SAFETENSORS_H
 #include "base/arena.h"
@@ -61,7 +62,8 @@ const char *qz_st_metadata(const qz_st *st, const char *key);        /* NULL if 
 typedef struct {
     qz_st *files;                   /* sorted by name */
     size_t n_files;
-    size_t n_others; const char *other; /* .safetensors files of the folder that were not opened, and the first of them */
+    size_t n_others; const char *other; /* .safetensors files of the folder that were not
+                                         * opened, and the first of them */
     uint64_t tensor_bytes;          /* all tensors of all files */
     uint64_t file_bytes;            /* all weight files, headers included */
     size_t n_tensors;
@@ -71,8 +73,9 @@ typedef struct {
 
 /* True if dir holds model.safetensors or its index. */
 bool qz_st_dir_present(const char *dir);
-/* model.safetensors if it exists, else model.safetensors.index.json and its shards, else the folder's only .safetensors. Missing shards are all named in one
- * error before anything is read; a mapped tensor must be in the shard the index names and in no other. */
+/* model.safetensors if it exists, else model.safetensors.index.json and its shards, else the folder's only
+ * .safetensors. Missing shards are all named in one error before anything is read; a mapped tensor must be in the shard
+ * the index names and in no other. */
 qz_status qz_st_dir_open(qz_st_dir *d, const char *dir, qz_error *err);
 void qz_st_dir_release(qz_st_dir *d);
 /* file may be NULL; NULL if absent. */
@@ -103,11 +106,11 @@ typedef struct {
 } qz_st_writer;
 
 /* Opens PATH.partial and writes the header. */
-qz_status qz_st_writer_open(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n, const qz_st_meta *meta,
-                            size_t n_meta, qz_error *err);
+qz_status qz_st_writer_open(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n,
+                            const qz_st_meta *meta, size_t n_meta, qz_error *err);
 /* Continues an existing PATH.partial whose first `done` items are complete; the header must be the same. */
-qz_status qz_st_writer_resume(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n, const qz_st_meta *meta,
-                              size_t n_meta, size_t done, qz_error *err);
+qz_status qz_st_writer_resume(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n,
+                              const qz_st_meta *meta, size_t n_meta, size_t done, qz_error *err);
 /* Bytes of the current item, in any pieces; the item advances when it is full. QZ_EBUG past its end. */
 qz_status qz_st_writer_write(qz_st_writer *w, const void *bytes, size_t n, qz_error *err);
 uint64_t qz_st_writer_left(const qz_st_writer *w); /* bytes missing of the current item, 0 when all are written */

@@ -1,5 +1,5 @@
-/* Checkpoint directories: model.safetensors, model.safetensors.index.json with its shards, or one .safetensors file of any name
- * (gptq_model-4bit-128g.safetensors). */
+/* Checkpoint directories: model.safetensors, model.safetensors.index.json with its shards, or one .safetensors file of
+ * any name (gptq_model-4bit-128g.safetensors). */
 #include "formats/safetensors.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -26,17 +26,22 @@ static bool plain_name(const char *s) {
 static int cmp_str(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
 /* Sorted unique shard names of the weight map, all plain names. */
-static qz_status shard_names(qz_st_dir *d, const json_t *map, const char *path, const char ***out, size_t *n_out, qz_error *err) {
+static qz_status shard_names(qz_st_dir *d, const json_t *map, const char *path, const char ***out, size_t *n_out,
+                             qz_error *err) {
     size_t n = 0, u = 0;
     const char **names = qz_arena_alloc(&d->arena, json_object_size(map) + 1, sizeof *names);
     if (!names) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", path);
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)map, key, v) {
-        if (!json_is_string(v)) return qz_fail(err, QZ_EFORMAT, "bad weight_map: file '%s', tensor '%.200s': expected a file name", path, key);
+        if (!json_is_string(v))
+            return qz_fail(err, QZ_EFORMAT, "bad weight_map: file '%s', tensor '%.200s': expected a file name", path,
+                           key);
         const char *s = json_string_value(v);
         if (!plain_name(s))
-            return qz_fail(err, QZ_EFORMAT, "bad shard name: file '%s', tensor '%.200s': expected a plain name ending in .safetensors, found '%.200s'",
+            return qz_fail(err, QZ_EFORMAT,
+                           "bad shard name: file '%s', tensor '%.200s': expected a plain name ending in .safetensors, "
+                           "found '%.200s'",
                            path, key, s);
         names[n++] = s;
     }
@@ -59,7 +64,8 @@ static qz_status missing_shards(const char *dir, const char *path, const char *c
     }
     qz_status s = QZ_OK;
     if (gone)
-        s = qz_fail(err, QZ_EFORMAT, "missing shards: file '%s': %zu of %zu are not there: %s%s; download the complete checkpoint", path,
+        s = qz_fail(err, QZ_EFORMAT,
+                    "missing shards: file '%s': %zu of %zu are not there: %s%s; download the complete checkpoint", path,
                     gone, n, text.ptr ? text.ptr : "", gone > 5 ? " …" : "");
     qz_str_release(&text);
     return s;
@@ -78,13 +84,15 @@ static const qz_st *shard_by_name(const qz_st_dir *d, const char *const *names, 
 }
 
 /* Every mapped tensor is in its shard; every tensor of a shard is mapped to that shard (so none is in two). */
-static qz_status check_map(const qz_st_dir *d, const json_t *map, const char *const *names, const char *path, qz_error *err) {
+static qz_status check_map(const qz_st_dir *d, const json_t *map, const char *const *names, const char *path,
+                           qz_error *err) {
     const char *key;
     json_t *v;
     json_object_foreach((json_t *)(uintptr_t)map, key, v) {
         const qz_st *f = shard_by_name(d, names, json_string_value(v));
         if (!f || !qz_st_find(f, key))
-            return qz_fail(err, QZ_EFORMAT, "tensor missing from its shard: file '%s', tensor '%.200s': expected in '%s'", path, key,
+            return qz_fail(err, QZ_EFORMAT,
+                           "tensor missing from its shard: file '%s', tensor '%.200s': expected in '%s'", path, key,
                            json_string_value(v));
     }
     for (size_t i = 0; i < d->n_files; i++)
@@ -92,7 +100,9 @@ static qz_status check_map(const qz_st_dir *d, const json_t *map, const char *co
             const char *name = d->files[i].tensors[k].name;
             const json_t *w = json_object_get(map, name);
             if (!w || strcmp(json_string_value(w), names[i]))
-                return qz_fail(err, QZ_EFORMAT, "tensor not in the index: file '%s', tensor '%.200s': the index names %s%s; the shards do not belong together",
+                return qz_fail(err, QZ_EFORMAT,
+                               "tensor not in the index: file '%s', tensor '%.200s': the index names %s%s; the shards "
+                               "do not belong together",
                                d->files[i].path, name, w ? "shard " : "no shard", w ? json_string_value(w) : "");
         }
     return QZ_OK;

@@ -27,13 +27,18 @@ static const struct { const char *what, *header; size_t data; const char *error;
     { "plain", "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2, NULL },
     { "key order, extra field", "{\"a\":{\"data_offsets\":[0,2],\"x\":[{}],\"shape\":[2],\"dtype\":\"U8\"}}", 2, NULL },
     { "scalar", "{\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4]}}", 4, NULL },
-    { "empty between", "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"e\":{\"dtype\":\"U8\",\"shape\":[0,9],\"data_offsets\":[2,2]},"
+    { "empty between",
+      "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"e\":{\"dtype\":\"U8\",\"shape\":[0,9],"
+      "\"data_offsets\":[2,2]},"
       "\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}", 3, NULL },
-    { "zero first, no overflow", "{\"a\":{\"dtype\":\"U8\",\"shape\":[0,4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, NULL },
+    {"zero first, no overflow", "{\"a\":{\"dtype\":\"U8\",\"shape\":[0,4294967296,4294967296],\"data_offsets\":[0,0]}}",
+     0, NULL },
     { "f4 pair", "{\"a\":{\"dtype\":\"F4\",\"shape\":[2,3],\"data_offsets\":[0,3]}}", 3, NULL },
     { "escaped name", "{\"a\\u00e9\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, NULL },
-    { "overflow", "{\"a\":{\"dtype\":\"U8\",\"shape\":[4294967296,4294967296,0],\"data_offsets\":[0,0]}}", 0, "overflows" },
-    { "bit overflow", "{\"a\":{\"dtype\":\"U64\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0, "overflows" },
+    {"overflow", "{\"a\":{\"dtype\":\"U8\",\"shape\":[4294967296,4294967296,0],\"data_offsets\":[0,0]}}", 0,
+     "overflows" },
+    {"bit overflow", "{\"a\":{\"dtype\":\"U64\",\"shape\":[4611686018427387904],\"data_offsets\":[0,0]}}", 0,
+     "overflows" },
     { "sub-byte", "{\"a\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[0,1]}}", 1, "whole number of bytes" },
     { "not json", "{\"a\":", 0, "" },
     { "trailing text", "{}x", 0, "" },
@@ -42,13 +47,18 @@ static const struct { const char *what, *header; size_t data; const char *error;
     { "lone surrogate", "{\"\\ud800\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "" },
     { "list on top", "[]", 0, "expected a JSON object" },
     { "metadata number", "{\"__metadata__\":{\"a\":1}}", 0, "expected a string" },
-    { "duplicate tensor", "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0, "" },
-    { "duplicate after unescape", "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"\\u0061\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0, "" },
+    {"duplicate tensor",
+     "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"a\":{\"dtype\":\"U8\",\"shape\":[0],"
+     "\"data_offsets\":[0,0]}}", 0, "" },
+    {"duplicate after unescape",
+     "{\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},\"\\u0061\":{\"dtype\":\"U8\",\"shape\":[0],"
+     "\"data_offsets\":[0,0]}}", 0, "" },
     { "duplicate field", "{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0, "" },
     { "missing field", "{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,0]}}", 0, "expected dtype, shape" },
     { "array entry", "{\"a\":[\"U8\",[2],[0,2]]}", 2, "expected an object" },
     { "empty name", "{\"\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "bad tensor name" },
-    { "control in name", "{\"a\\u0001\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "bad tensor name" },
+    {"control in name", "{\"a\\u0001\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1,
+     "bad tensor name" },
     { "nul in name", "{\"a\\u0000\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "" },
     { "unknown dtype", "{\"a\":{\"dtype\":\"I4\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "unknown dtype" },
     { "dtype case", "{\"a\":{\"dtype\":\"u8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "unknown dtype" },
@@ -59,15 +69,23 @@ static const struct { const char *what, *header; size_t data; const char *error;
     { "leading zero", "{\"a\":{\"dtype\":\"U8\",\"shape\":[01],\"data_offsets\":[0,1]}}", 1, "" },
     { "beyond 2^64", "{\"a\":{\"dtype\":\"U8\",\"shape\":[18446744073709551616],\"data_offsets\":[0,1]}}", 1, "" },
     { "three offsets", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1,2]}}", 1, "expected 2 numbers" },
-    { "end before begin", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,0]}}", 1, "does not fit the shape" },
+    {"end before begin", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,0]}}", 1,
+     "does not fit the shape" },
     { "size lies", "{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,2]}}", 2, "does not fit the shape" },
     { "past the end", "{\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]}}", 2, "outside the file" },
     { "hole at start", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "hole" },
-    { "hole between", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"b\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[2,3]}}", 3, "hole" },
-    { "overlap", "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3, "overlap" },
-    { "sharing", "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2, "overlap" },
+    {"hole between",
+     "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"b\":{\"dtype\":\"U8\",\"shape\":[1],"
+     "\"data_offsets\":[2,3]}}", 3, "hole" },
+    {"overlap",
+     "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],"
+     "\"data_offsets\":[1,3]}}", 3, "overlap" },
+    {"sharing",
+     "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],"
+     "\"data_offsets\":[0,2]}}", 2, "overlap" },
     { "trailing data", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 2, "trailing bytes" },
-    { "rank 9", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, "too many dimensions" },
+    {"rank 9", "{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1,
+     "too many dimensions" },
 };
 
 static void accept_and_reject(void **state) {
@@ -113,7 +131,10 @@ static void hostile_lengths(void **state) {
 static void truncations(void **state) {
     (void)state;
     uint8_t buf[512], copy[512];
-    size_t n = build(buf, "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[2,10]}}", 10);
+    size_t n = build(buf,
+                     "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"F32\","
+                     "\"shape\":[2],\"data_offsets\":[2,10]}}",
+                     10);
     qz_st st;
     for (size_t k = 0; k < n; k++) {
         qz_error err = {0};
@@ -129,10 +150,13 @@ static void truncations(void **state) {
 
 static void worked_file(void **state) {
     (void)state;
-    static const char header[] = "{\"__metadata__\":{\"a\":\"1\",\"format\":\"pt\"},\"w.a\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]},"
-                                 "\"h\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[8,10]},\"w.b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[10,13]}} ";
+    static const char header[] = "{\"__metadata__\":{\"a\":\"1\",\"format\":\"pt\"},\"w.a\":{\"dtype\":\"F32\","
+                                 "\"shape\":[1,2],\"data_offsets\":[0,8]},"
+                                 "\"h\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[8,10]},\"w.b\":{\"dtype\":"
+                                 "\"U8\",\"shape\":[3],\"data_offsets\":[10,13]}} ";
     static const uint8_t data[13] = { 0, 0, 0x80, 0x3f, 0, 0, 0, 0xc0, 0, 0x3e, 1, 2, 3 };
-    qz_st_item items[3] = { { "w.b", QZ_ST_U8, 1, { 3 } }, { "w.a", QZ_ST_F32, 2, { 1, 2 } }, { "h", QZ_ST_F16, 1, { 1 } } };
+    qz_st_item items[3] = { { "w.b", QZ_ST_U8, 1, { 3 } }, { "w.a", QZ_ST_F32, 2, { 1, 2 } },
+                            { "h", QZ_ST_F16, 1, { 1 } } };
     const qz_st_meta meta[2] = { { "format", "pt" }, { "a", "1" } };
     qz_st_sort_items(items, 3);
     char path[] = "/tmp/qz_st_XXXXXX";
@@ -225,19 +249,25 @@ static void sharded_dir(void **state) {
     qz_error err = {0};
     assert_int_equal(qz_st_dir_open(&d, dir, &err), QZ_EFORMAT);
     assert_non_null(strstr(err.text, "no weights"));
-#define GOOD "{\"metadata\":{\"total_size\":7.0},\"weight_map\":{\"x\":\"m-00001-of-00002.safetensors\",\"y\":\"m-00002-of-00002.safetensors\"}}"
+#define GOOD \
+    "{\"metadata\":{\"total_size\":7.0},\"weight_map\":{\"x\":\"m-00001-of-00002.safetensors\",\"y\":\"m-00002-of-" \
+    "00002.safetensors\"}}"
     EXPECT(GOOD, "2 of 2 are not there: 'm-00001-of-00002.safetensors', 'm-00002-of-00002.safetensors'");
     put(a, "x", 7);
     EXPECT(GOOD, "1 of 2 are not there: 'm-00002-of-00002.safetensors'");
     put(b, "z", 9);
     EXPECT(GOOD, "tensor 'y': expected in 'm-00002-of-00002.safetensors'");
-    EXPECT("{\"weight_map\":{\"x\":\"m-00001-of-00002.safetensors\",\"z\":\"m-00001-of-00002.safetensors\"}}", "tensor 'z'");
+    EXPECT("{\"weight_map\":{\"x\":\"m-00001-of-00002.safetensors\",\"z\":\"m-00001-of-00002.safetensors\"}}",
+           "tensor 'z'");
     put(b, "x", 9);
-    EXPECT("{\"weight_map\":{\"x\":\"m-00001-of-00002.safetensors\",\"y\":\"m-00002-of-00002.safetensors\"}}", "tensor 'y'");
+    EXPECT("{\"weight_map\":{\"x\":\"m-00001-of-00002.safetensors\",\"y\":\"m-00002-of-00002.safetensors\"}}",
+           "tensor 'y'");
     put(b, "y", 9);
     EXPECT("{\"weight_map\":{\"x\":\"../m-00001-of-00002.safetensors\"}}", "plain name");
     EXPECT("{\"weight_map\":{}}", "empty weight_map");
-    EXPECT("{\"weight_map\":{\"x\":\"m-00001-of-00002.safetensors\",\"y\":\"m-00002-of-00002.safetensors\",\"w\":\"m-00002-of-00002.safetensors\"}}", "tensor 'w'");
+    EXPECT("{\"weight_map\":{\"x\":\"m-00001-of-00002.safetensors\",\"y\":\"m-00002-of-00002.safetensors\",\"w\":\"m-"
+           "00002-of-00002.safetensors\"}}",
+           "tensor 'w'");
     text(idx, GOOD);
     err = (qz_error){0};
     assert_int_equal(qz_st_dir_open(&d, dir, &err), QZ_OK);
@@ -260,7 +290,8 @@ static void sharded_dir(void **state) {
 static void failing_memory(void **state) {
     (void)state;
     uint8_t buf[512];
-    size_t n = build(buf, "{\"__metadata__\":{\"a\":\"b\"},\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2);
+    size_t n =
+        build(buf, "{\"__metadata__\":{\"a\":\"b\"},\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2);
     qz_st st;
     bool done = false;
     for (long k = 1; k < 200 && !done; k++) {

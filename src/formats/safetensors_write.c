@@ -9,16 +9,20 @@
 qz_status qz_st_item_bytes(const qz_st_item *item, uint64_t *bytes, qz_error *err) {
     uint64_t n = 1;
     if (item->n_dims > QZ_ST_MAX_DIMS)
-        return qz_fail(err, QZ_EUSAGE, "too many dimensions: tensor '%s': expected at most %d, found %u", item->name, QZ_ST_MAX_DIMS, item->n_dims);
+        return qz_fail(err, QZ_EUSAGE, "too many dimensions: tensor '%s': expected at most %d, found %u", item->name,
+                       QZ_ST_MAX_DIMS, item->n_dims);
     for (uint32_t i = 0; i < item->n_dims; i++)
-        if (!qz_mul_u64(n, item->dims[i], &n)) return qz_fail(err, QZ_EUSAGE, "shape overflows 64 bits: tensor '%s'", item->name);
+        if (!qz_mul_u64(n, item->dims[i], &n))
+            return qz_fail(err, QZ_EUSAGE, "shape overflows 64 bits: tensor '%s'", item->name);
     if (!qz_mul_u64(n, qz_st_dtype_bits(item->dtype), &n) || n % 8)
         return qz_fail(err, QZ_EUSAGE, "size is no whole number of bytes: tensor '%s'", item->name);
     *bytes = n / 8;
     return QZ_OK;
 }
 
-static int cmp_meta(const void *a, const void *b) { return strcmp(((const qz_st_meta *)a)->key, ((const qz_st_meta *)b)->key); }
+static int cmp_meta(const void *a, const void *b) {
+    return strcmp(((const qz_st_meta *)a)->key, ((const qz_st_meta *)b)->key);
+}
 static int cmp_item(const void *a, const void *b) {
     const qz_st_item *x = a, *y = b;
     if (x->dtype != y->dtype) return x->dtype > y->dtype ? -1 : 1;
@@ -59,9 +63,11 @@ qz_status qz_st_header(const qz_st_item *items, size_t n, const qz_st_meta *meta
         if (i || n_meta) qz_str_putc(out, ',');
         qz_json_quote(out, t->name, strlen(t->name));
         qz_str_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", qz_st_dtype_name(t->dtype));
-        for (uint32_t k = 0; k < t->n_dims; k++) qz_str_printf(out, "%s%llu", k ? "," : "", (unsigned long long)t->dims[k]);
+        for (uint32_t k = 0; k < t->n_dims; k++)
+            qz_str_printf(out, "%s%llu", k ? "," : "", (unsigned long long)t->dims[k]);
         uint64_t end = 0;
-        if (!qz_add_u64(at, bytes, &end)) return qz_fail(err, QZ_EUSAGE, "data overflows 64 bits: tensor '%s'", t->name);
+        if (!qz_add_u64(at, bytes, &end))
+            return qz_fail(err, QZ_EUSAGE, "data overflows 64 bits: tensor '%s'", t->name);
         qz_str_printf(out, "],\"data_offsets\":[%llu,%llu]}", (unsigned long long)at, (unsigned long long)end);
         at = end;
     }
@@ -98,8 +104,8 @@ static void skip_full(qz_st_writer *w) {
     while (w->next < w->n && w->ends[w->next] <= w->out.size) w->next++;
 }
 
-qz_status qz_st_writer_open(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n, const qz_st_meta *meta,
-                            size_t n_meta, qz_error *err) {
+qz_status qz_st_writer_open(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n,
+                            const qz_st_meta *meta, size_t n_meta, qz_error *err) {
     qz_str head = {0};
     qz_status st = QZ_OK;
     QZ_GOTO(lay_out(w, items, n, meta, n_meta, &head, err));
@@ -125,14 +131,15 @@ static qz_status same_header(const char *path, const qz_str *head, qz_error *err
     }
     qz_status st = qz_map_open(&m, partial, err);
     if (st == QZ_OK && (m.size < head->len || memcmp(m.ptr, head->ptr, head->len)))
-        st = qz_fail(err, QZ_EUSAGE, "cannot resume: file '%s': its header belongs to another plan; start again with --force", partial);
+        st = qz_fail(err, QZ_EUSAGE,
+                     "cannot resume: file '%s': its header belongs to another plan; start again with --force", partial);
     qz_map_release(&m);
     qz_str_release(&p);
     return st;
 }
 
-qz_status qz_st_writer_resume(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n, const qz_st_meta *meta,
-                              size_t n_meta, size_t done, qz_error *err) {
+qz_status qz_st_writer_resume(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n,
+                              const qz_st_meta *meta, size_t n_meta, size_t done, qz_error *err) {
     qz_str head = {0};
     qz_status st = QZ_OK;
     QZ_GOTO(lay_out(w, items, n, meta, n_meta, &head, err));
@@ -163,7 +170,8 @@ uint64_t qz_st_writer_left(const qz_st_writer *w) { return w->next < w->n ? w->e
 
 qz_status qz_st_writer_commit(qz_st_writer *w, char sha_hex[65], qz_error *err) {
     if (w->next < w->n)
-        return qz_fail(err, QZ_EBUG, "incomplete file: file '%s': %zu of %zu tensors written", w->out.path, w->next, w->n);
+        return qz_fail(err, QZ_EBUG, "incomplete file: file '%s': %zu of %zu tensors written", w->out.path, w->next,
+                       w->n);
     QZ_TRY(qz_out_commit(&w->out, sha_hex, err));
     qz_st_writer_abort(w, false); /* a committed stream is only released */
     return QZ_OK;

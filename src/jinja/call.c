@@ -32,7 +32,8 @@ static bool fn_raise(jctx *c, const jargs *a, jval *out) {
 static bool fn_strftime(jctx *c, const jargs *a, jval *out) {
     const jval *f = j_arg(a, 0, "format");
     char fmt[256], text[1024];
-    if (!f || f->t != J_STR || f->u.s.n + 2 > sizeof fmt) return j_fail(c, "TypeError", "line %u: strftime_now needs a short format", c->line);
+    if (!f || f->t != J_STR || f->u.s.n + 2 > sizeof fmt)
+        return j_fail(c, "TypeError", "line %u: strftime_now needs a short format", c->line);
     memcpy(fmt, f->u.s.p, f->u.s.n);
     memcpy(fmt + f->u.s.n, "!", 2); /* so that an empty result is no failure */
 #pragma GCC diagnostic push
@@ -128,7 +129,9 @@ bool j_call(jctx *c, jval fn, const jargs *a, jval *out) {
     case J_JOINER:
         *out = fn.u.cy->at++ ? fn.u.cy->items : j_ref("", 0);
         return true;
-    case J_UNSAFE: return j_fail(c, "SecurityError", "line %u: access to '%.*s' is unsafe: it changes its object", c->line, (int)fn.u.s.n, fn.u.s.p);
+    case J_UNSAFE:
+        return j_fail(c, "SecurityError", "line %u: access to '%.*s' is unsafe: it changes its object", c->line,
+                      (int)fn.u.s.n, fn.u.s.p);
     case J_UNDEF: return j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined", c->line, (int)fn.u.s.n, fn.u.s.p);
     default: return j_fail(c, "TypeError", "line %u: '%s' object is not callable", c->line, j_type_name(fn));
     }

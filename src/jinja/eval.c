@@ -1,4 +1,5 @@
-/* Runs the tree: statements write to c->out, expressions give values. Scoping as in formats/chat-template.md section 5. */
+/* Runs the tree: statements write to c->out, expressions give values. Scoping as in
+ * formats/chat-template.md section 5. */
 #include <math.h>
 #include <string.h>
 #include "jinja/jinja_int.h"
@@ -28,14 +29,19 @@ static bool assign(jctx *c, const jnode *t, jframe *f, jval v) {
     if (t->kind == N_NS_REF) {
         jval ns;
         if (!look_up(c, f, (jtext){t->a->s, t->a->n}, &ns)) return false;
-        if (ns.t != J_NS) return j_fail(c, "TemplateRuntimeError", "line %u: cannot assign attribute on non-namespace object", t->line);
-        if (t->n && t->s[0] == '_') return j_fail(c, "SecurityError", "line %u: access to attribute '%.*s' is unsafe", t->line, (int)t->n, t->s);
+        if (ns.t != J_NS)
+            return j_fail(c, "TemplateRuntimeError", "line %u: cannot assign attribute on non-namespace object",
+                          t->line);
+        if (t->n && t->s[0] == '_')
+            return j_fail(c, "SecurityError", "line %u: access to attribute '%.*s' is unsafe", t->line, (int)t->n,
+                          t->s);
         return j_dict_set(c, ns.u.d, j_ref(t->s, t->n), v);
     }
     jval list;
     if (!j_iterate(c, v, &list)) return false;
     if (list.u.l.n != t->n_list)
-        return j_fail(c, "ValueError", "line %u: expected %zu values to unpack, found %zu", t->line, t->n_list, list.u.l.n);
+        return j_fail(c, "ValueError", "line %u: expected %zu values to unpack, found %zu", t->line, t->n_list,
+                      list.u.l.n);
     for (size_t i = 0; i < t->n_list; i++)
         if (!assign(c, t->list[i], f, list.u.l.v[i])) return false;
     return true;
@@ -50,8 +56,10 @@ static bool int_power(jctx *c, int64_t a, int64_t b, jval *out) {
         return true;
     }
     for (; b > 0; b >>= 1) {
-        if ((b & 1) && __builtin_mul_overflow(r, a, &r)) return j_fail(c, "OverflowError", "line %u: integer beyond 64 bits", c->line);
-        if (b > 1 && __builtin_mul_overflow(a, a, &a)) return j_fail(c, "OverflowError", "line %u: integer beyond 64 bits", c->line);
+        if ((b & 1) && __builtin_mul_overflow(r, a, &r))
+            return j_fail(c, "OverflowError", "line %u: integer beyond 64 bits", c->line);
+        if (b > 1 && __builtin_mul_overflow(a, a, &a))
+            return j_fail(c, "OverflowError", "line %u: integer beyond 64 bits", c->line);
     }
     *out = j_int(r);
     return true;
@@ -87,7 +95,8 @@ static bool int_binary(jctx *c, const char *op, int64_t a, int64_t b, jval *out)
 
 static bool float_binary(jctx *c, const char *op, double a, double b, jval *out) {
     double r;
-    if ((op[0] == '/' || op[0] == '%') && b == 0) return j_fail(c, "ZeroDivisionError", "line %u: float division by zero", c->line);
+    if ((op[0] == '/' || op[0] == '%') && b == 0)
+        return j_fail(c, "ZeroDivisionError", "line %u: float division by zero", c->line);
     if (op[0] == '+') r = a + b;
     else if (op[0] == '-') r = a - b;
     else if (op[0] == '*') r = op[1] ? pow(a, b) : a * b;
@@ -103,7 +112,8 @@ static bool float_binary(jctx *c, const char *op, double a, double b, jval *out)
 static bool repeat(jctx *c, jval v, int64_t times, jval *out) {
     size_t k = times > 0 ? (size_t)times : 0;
     if (v.t == J_STR) {
-        if (v.u.s.n && k > c->max_bytes / v.u.s.n) return j_fail(c, "LimitError", "line %u: a text of more than %zu bytes", c->line, c->max_bytes);
+        if (v.u.s.n && k > c->max_bytes / v.u.s.n)
+            return j_fail(c, "LimitError", "line %u: a text of more than %zu bytes", c->line, c->max_bytes);
         qz_str s = {0};
         for (size_t i = 0; v.u.s.n && i < k; i++)
             if (!j_step(c, 1) || !j_put(c, &s, v.u.s.p, v.u.s.n)) break;
@@ -145,7 +155,8 @@ bool j_binary(jctx *c, const char *op, jval a, jval b, jval *out) {
         jval u = j_missing(a) ? a : b;
         return j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined", c->line, (int)u.u.s.n, u.u.s.p);
     }
-    return j_fail(c, "TypeError", "line %u: unsupported operand types for %s: '%s' and '%s'", c->line, op, j_type_name(a), j_type_name(b));
+    return j_fail(c, "TypeError", "line %u: unsupported operand types for %s: '%s' and '%s'", c->line, op,
+                  j_type_name(a), j_type_name(b));
 }
 
 static bool compare(jctx *c, const char *op, jval a, jval b, bool *out) {
@@ -189,7 +200,8 @@ static bool eval_items(jctx *c, const jnode *n, jframe *f, jval *out) {
         if (!j_new_dict(c, J_DICT, out)) return false;
         for (size_t i = 0; i + 1 < n->n_list; i += 2) {
             jval k, v;
-            if (!j_eval(c, n->list[i], f, &k) || !j_eval(c, n->list[i + 1], f, &v) || !j_dict_set(c, out->u.d, k, v)) return false;
+            if (!j_eval(c, n->list[i], f, &k) || !j_eval(c, n->list[i + 1], f, &v) || !j_dict_set(c, out->u.d, k, v))
+                return false;
         }
         return true;
     }
@@ -253,7 +265,8 @@ static bool eval_call(jctx *c, const jnode *n, jframe *f, jval *out) {
     jval self = j_undef("", 0);
     jargs a;
     if (n->a && !j_eval(c, n->a, f, &self)) return false;
-    if (n->kind != N_CALL && !n->a) return j_fail(c, "TemplateRuntimeError", "line %u: filter without a value", n->line);
+    if (n->kind != N_CALL && !n->a)
+        return j_fail(c, "TemplateRuntimeError", "line %u: filter without a value", n->line);
     if (!eval_args(c, n, f, &a)) return false;
     c->line = n->line;
     if (n->kind == N_CALL) return j_call(c, self, &a, out);
@@ -329,7 +342,9 @@ bool j_call_macro(jctx *c, jmacro *m, const jargs *a, jval *out) {
     const jnode *n = m->node;
     jframe *f = new_frame(c, m->frame);
     if (!f || !j_enter(c)) return false;
-    if (a->n > n->n_list) return j_fail(c, "TypeError", "line %u: macro '%.*s' takes not more than %zu arguments", c->line, (int)n->n, n->s, n->n_list);
+    if (a->n > n->n_list)
+        return j_fail(c, "TypeError", "line %u: macro '%.*s' takes not more than %zu arguments", c->line, (int)n->n,
+                      n->s, n->n_list);
     for (size_t i = 0; i < n->n_list; i++) {
         const jval *given = j_arg(a, i, n->names[i]);
         jval v = j_undef(n->names[i], strlen(n->names[i]));
@@ -340,7 +355,9 @@ bool j_call_macro(jctx *c, jmacro *m, const jargs *a, jval *out) {
     for (size_t i = 0; i < a->n_kw; i++) {
         bool known = j_is(a->names[i], "caller");
         for (size_t k = 0; k < n->n_list && !known; k++) known = j_is(a->names[i], n->names[k]);
-        if (!known) return j_fail(c, "TypeError", "line %u: macro '%.*s' takes no argument '%.*s'", c->line, (int)n->n, n->s, (int)a->names[i].n, a->names[i].p);
+        if (!known)
+            return j_fail(c, "TypeError", "line %u: macro '%.*s' takes no argument '%.*s'", c->line, (int)n->n, n->s,
+                          (int)a->names[i].n, a->names[i].p);
         if (j_is(a->names[i], "caller") && !j_dict_set(c, &f->vars, j_ref("caller", 6), a->kw[i])) return false;
     }
     bool ok = capture(c, n->c, f, out);
@@ -370,8 +387,10 @@ static bool filter_chain(jctx *c, const jnode *n, jframe *f, jval in, jval *out)
     jargs a;
     jval v = in;
     if (!j_enter(c)) return false;
-    if (n->kind != N_FILTER) return j_fail(c, "TemplateRuntimeError", "line %u: only filters are allowed here", n->line);
-    bool ok = (!n->a || filter_chain(c, n->a, f, in, &v)) && eval_args(c, n, f, &a) && j_filter(c, (jtext){n->s, n->n}, v, &a, out);
+    if (n->kind != N_FILTER)
+        return j_fail(c, "TemplateRuntimeError", "line %u: only filters are allowed here", n->line);
+    bool ok = (!n->a || filter_chain(c, n->a, f, in, &v)) && eval_args(c, n, f, &a) &&
+              j_filter(c, (jtext){n->s, n->n}, v, &a, out);
     j_leave(c);
     return ok;
 }
@@ -436,7 +455,8 @@ static flow run_with(jctx *c, const jnode *n, jframe *f) {
     if (!inner) return FLOW_ERROR;
     for (size_t i = 0; i < n->n_list; i++) {
         jval v;
-        if (!j_eval(c, n->list[i], f, &v) || !j_dict_set(c, &inner->vars, j_ref(n->names[i], strlen(n->names[i])), v)) return FLOW_ERROR;
+        if (!j_eval(c, n->list[i], f, &v) || !j_dict_set(c, &inner->vars, j_ref(n->names[i], strlen(n->names[i])), v))
+            return FLOW_ERROR;
     }
     return run(c, n->c, inner);
 }

@@ -110,8 +110,8 @@ static bool f_replace(jctx *c, jval v, const jargs *a, jval *out) {
     int64_t count;
     const jval *f = j_arg(a, 0, "old"), *t = j_arg(a, 1, "new");
     if (!f || !t) return j_fail(c, "TypeError", "line %u: replace needs two arguments", c->line);
-    return as_text(c, v, &s) && as_text(c, *f, &from) && as_text(c, *t, &to) && j_arg_int(c, a, 2, "count", -1, &count) &&
-           j_replace(c, s, from, to, count, out);
+    return as_text(c, v, &s) && as_text(c, *f, &from) && as_text(c, *t, &to) &&
+           j_arg_int(c, a, 2, "count", -1, &count) && j_replace(c, s, from, to, count, out);
 }
 
 /* ---- numbers ---- */
@@ -128,7 +128,9 @@ static bool parse_int(jtext s, int64_t base, int64_t *out) {
 }
 
 /* int and float of nothing are no number, whatever their default. */
-static bool no_number(jctx *c, jval v) { return j_missing(v) && !j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined", c->line, (int)v.u.s.n, v.u.s.p); }
+static bool no_number(jctx *c, jval v) {
+    return j_missing(v) && !j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined", c->line, (int)v.u.s.n, v.u.s.p);
+}
 
 static bool f_int(jctx *c, jval v, const jargs *a, jval *out) {
     const jval *d = j_arg(a, 0, "default");
@@ -184,7 +186,8 @@ static bool f_round(jctx *c, jval v, const jargs *a, jval *out) {
     double x;
     const jval *m = j_arg(a, 1, "method");
     if (!j_arg_int(c, a, 0, "precision", 0, &digits)) return false;
-    if (!j_as_number(v, &x)) return j_fail(c, "TypeError", "line %u: round needs a number, not %s", c->line, j_type_name(v));
+    if (!j_as_number(v, &x))
+        return j_fail(c, "TypeError", "line %u: round needs a number, not %s", c->line, j_type_name(v));
     if (digits > 300 || digits < -300) return j_fail(c, "ValueError", "line %u: bad precision", c->line);
     if (m && m->t == J_STR && !j_is(m->u.s, "common")) {
         double f = pow(10, (double)digits);
@@ -257,8 +260,8 @@ static bool sorted(jctx *c, jval l, const jval *attr, bool cased, bool reverse, 
 
 static bool f_sort(jctx *c, jval v, const jargs *a, jval *out) {
     jval l;
-    return j_iterate(c, v, &l) &&
-           sorted(c, l, j_arg(a, 2, "attribute"), j_arg_bool(a, 1, "case_sensitive", false), j_arg_bool(a, 0, "reverse", false), out);
+    return j_iterate(c, v, &l) && sorted(c, l, j_arg(a, 2, "attribute"), j_arg_bool(a, 1, "case_sensitive", false),
+                                         j_arg_bool(a, 0, "reverse", false), out);
 }
 
 static bool f_dictsort(jctx *c, jval v, const jargs *a, jval *out) {
@@ -293,12 +296,14 @@ static bool f_unique(jctx *c, jval v, const jargs *a, jval *out) {
     jval l, keys;
     bool cased = j_arg_bool(a, 0, "case_sensitive", false);
     size_t n = 0;
-    if (!j_iterate(c, v, &l) || !j_new_list(c, J_LIST, l.u.l.n, out) || !j_new_list(c, J_LIST, l.u.l.n, &keys)) return false;
+    if (!j_iterate(c, v, &l) || !j_new_list(c, J_LIST, l.u.l.n, out) || !j_new_list(c, J_LIST, l.u.l.n, &keys))
+        return false;
     for (size_t i = 0; i < l.u.l.n; i++) {
         bool seen;
         jval key;
         keys.u.l.n = n;
-        if (!sort_key(c, l.u.l.v[i], j_arg(a, 1, "attribute"), cased, &key) || !j_contains(c, keys, key, &seen)) return false;
+        if (!sort_key(c, l.u.l.v[i], j_arg(a, 1, "attribute"), cased, &key) || !j_contains(c, keys, key, &seen))
+            return false;
         if (seen) continue;
         keys.u.l.v[n] = key;
         out->u.l.v[n++] = l.u.l.v[i];
@@ -319,8 +324,10 @@ static bool choose(jctx *c, jval v, const jargs *a, bool by_attr, bool keep, jva
         bool yes;
         if (by_attr && !path(c, x, a->pos[0], &x)) return false;
         if (a->n > first) {
-            jargs rest = {.pos = a->pos + first + 1, .n = a->n - first - 1, .names = a->names, .kw = a->kw, .n_kw = a->n_kw};
-            if (a->pos[first].t != J_STR) return j_fail(c, "TypeError", "line %u: the name of a test is missing", c->line);
+            jargs rest = {.pos = a->pos + first + 1, .n = a->n - first - 1, .names = a->names, .kw = a->kw,
+                          .n_kw = a->n_kw};
+            if (a->pos[first].t != J_STR)
+                return j_fail(c, "TypeError", "line %u: the name of a test is missing", c->line);
             if (!j_test(c, a->pos[first].u.s, x, &rest, &yes)) return false;
         } else {
             yes = j_truth(x);
@@ -339,7 +346,8 @@ static bool f_map(jctx *c, jval v, const jargs *a, jval *out) {
     jval l;
     const jval *attr = a->n ? NULL : j_arg(a, 9, "attribute"), *dflt = j_arg(a, 9, "default");
     if (!j_truth(v)) return j_new_list(c, J_LIST, 0, out); /* as select */
-    if (!attr && (!a->n || a->pos[0].t != J_STR)) return j_fail(c, "FilterArgumentError", "line %u: map needs a filter or an attribute", c->line);
+    if (!attr && (!a->n || a->pos[0].t != J_STR))
+        return j_fail(c, "FilterArgumentError", "line %u: map needs a filter or an attribute", c->line);
     if (!j_iterate(c, v, &l) || !j_new_list(c, J_LIST, l.u.l.n, out)) return false;
     for (size_t i = 0; i < l.u.l.n; i++) {
         jval *r = &out->u.l.v[i];
@@ -352,7 +360,8 @@ static bool f_map(jctx *c, jval v, const jargs *a, jval *out) {
 
 static bool f_attr(jctx *c, jval v, const jargs *a, jval *out) {
     jtext s;
-    return a->n && as_text(c, a->pos[0], &s) ? j_attr(c, v, s, out) : j_fail(c, "TypeError", "line %u: attr needs a name", c->line);
+    return a->n && as_text(c, a->pos[0], &s) ? j_attr(c, v, s, out)
+                                             : j_fail(c, "TypeError", "line %u: attr needs a name", c->line);
 }
 
 static bool f_items(jctx *c, jval v, const jargs *a, jval *out) {
@@ -387,7 +396,9 @@ static bool f_indent(jctx *c, jval v, const jargs *a, jval *out) {
     jval pad;
     jtext s;
     qz_str r = {0};
-    if (v.t != J_STR) return j_fail(c, j_missing(v) ? "UndefinedError" : "TypeError", "line %u: indent needs a string, not %s", c->line, j_type_name(v));
+    if (v.t != J_STR)
+        return j_fail(c, j_missing(v) ? "UndefinedError" : "TypeError", "line %u: indent needs a string, not %s",
+                      c->line, j_type_name(v));
     s = v.u.s;
     if (w && w->t == J_STR) pad = *w;
     else if (w && !j_as_int(*w, &width)) return j_fail(c, "TypeError", "line %u: bad indent", c->line);
@@ -396,7 +407,9 @@ static bool f_indent(jctx *c, jval v, const jargs *a, jval *out) {
         const char *nl = memchr(s.p + i, '\n', s.n - i);
         size_t end = nl ? (size_t)(nl - s.p) : s.n;
         bool indent = i == 0 ? first : (blank || end > i);
-        if ((indent && !j_put(c, &r, pad.u.s.p, pad.u.s.n)) || !j_put(c, &r, s.p + i, end - i) || (nl && !j_put(c, &r, "\n", 1))) break;
+        if ((indent && !j_put(c, &r, pad.u.s.p, pad.u.s.n)) || !j_put(c, &r, s.p + i, end - i) ||
+            (nl && !j_put(c, &r, "\n", 1)))
+            break;
         if (!j_step(c, 1)) break;
         i = end + 1;
     }
@@ -448,7 +461,8 @@ static bool f_truncate(jctx *c, jval v, const jargs *a, jval *out) {
     const jval *e = j_arg(a, 2, "end");
     bool kill = j_arg_bool(a, 1, "killwords", false);
     jtext s, end = {"...", 3};
-    if (v.t == J_NONE || v.t == J_INT || v.t == J_FLOAT || v.t == J_BOOL) return j_fail(c, "TypeError", "line %u: object of type '%s' has no len()", c->line, j_type_name(v));
+    if (v.t == J_NONE || v.t == J_INT || v.t == J_FLOAT || v.t == J_BOOL)
+        return j_fail(c, "TypeError", "line %u: object of type '%s' has no len()", c->line, j_type_name(v));
     if (!as_text(c, v, &s) || (e && !as_text(c, *e, &end)) || !j_arg_int(c, a, 0, "length", 255, &length) ||
         !j_arg_int(c, a, 3, "leeway", 5, &leeway))
         return false;
@@ -470,7 +484,8 @@ static bool f_center(jctx *c, jval v, const jargs *a, jval *out) {
     jval width = j_int(80);
     const jval *w = j_arg(a, 0, "width");
     if (w) width = *w;
-    return as_text(c, v, &s) && j_call_method(c, j_ref(s.p, s.n), (jtext){"center", 6}, &(jargs){.pos = &width, .n = 1}, out);
+    return as_text(c, v, &s) && j_call_method(c, j_ref(s.p, s.n), (jtext){"center", 6}, &(jargs){.pos = &width, .n = 1},
+                                                                          out);
 }
 
 static bool f_format(jctx *c, jval v, const jargs *a, jval *out) {
@@ -479,14 +494,15 @@ static bool f_format(jctx *c, jval v, const jargs *a, jval *out) {
 }
 
 static const struct { const char *name; bool (*fn)(jctx *, jval, const jargs *, jval *); } filters[] = {
-    {"trim", f_trim}, {"tojson", j_tojson}, {"length", f_length}, {"count", f_length}, {"list", f_list}, {"join", f_join},
-    {"string", f_string}, {"default", f_default}, {"d", f_default}, {"first", f_first}, {"last", f_last}, {"replace", f_replace},
-    {"upper", f_upper}, {"lower", f_lower}, {"capitalize", f_capitalize}, {"title", f_title}, {"int", f_int}, {"float", f_float},
-    {"sort", f_sort}, {"unique", f_unique}, {"dictsort", f_dictsort}, {"items", f_items}, {"indent", f_indent}, {"reverse", f_reverse},
-    {"sum", f_sum}, {"min", f_min}, {"max", f_max}, {"abs", f_abs}, {"round", f_round}, {"safe", f_safe}, {"e", f_escape},
+    {"trim", f_trim}, {"tojson", j_tojson}, {"length", f_length}, {"count", f_length}, {"list", f_list},
+    {"join", f_join}, {"string", f_string}, {"default", f_default}, {"d", f_default}, {"first", f_first},
+    {"last", f_last}, {"replace", f_replace}, {"upper", f_upper}, {"lower", f_lower}, {"capitalize", f_capitalize},
+    {"title", f_title}, {"int", f_int}, {"float", f_float}, {"sort", f_sort}, {"unique", f_unique},
+    {"dictsort", f_dictsort}, {"items", f_items}, {"indent", f_indent}, {"reverse", f_reverse}, {"sum", f_sum},
+    {"min", f_min}, {"max", f_max}, {"abs", f_abs}, {"round", f_round}, {"safe", f_safe}, {"e", f_escape},
     {"escape", f_escape}, {"forceescape", f_escape}, {"map", f_map}, {"select", f_select}, {"reject", f_reject},
-    {"selectattr", f_selectattr}, {"rejectattr", f_rejectattr}, {"attr", f_attr}, {"batch", f_batch}, {"wordcount", f_wordcount},
-    {"truncate", f_truncate}, {"center", f_center}, {"format", f_format}};
+    {"selectattr", f_selectattr}, {"rejectattr", f_rejectattr}, {"attr", f_attr}, {"batch", f_batch},
+    {"wordcount", f_wordcount}, {"truncate", f_truncate}, {"center", f_center}, {"format", f_format}};
 
 bool j_filter(jctx *c, jtext name, jval self, const jargs *a, jval *out) {
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++)

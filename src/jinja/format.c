@@ -1,18 +1,27 @@
-/* '%' formatting and str.format(), the parts that templates use: flags, width, precision; d i u x X o f F e g s r c %. */
+/* '%' formatting and str.format(), the parts that templates use: flags, width, precision; d i u x X o f
+ * F e g s r c %. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "jinja/jinja_int.h"
 #include "base/utf8.h"
 
-typedef struct { bool minus, plus, space, zero; char align; jtext fill; int64_t width, prec; char type; bool grouped; } spec;
+typedef struct {
+    bool minus, plus, space, zero;
+    char align;
+    jtext fill;
+    int64_t width, prec;
+    char type;
+    bool grouped;
+} spec;
 
 static bool bad(jctx *c, const char *what) { return j_fail(c, "ValueError", "line %u: %s", c->line, what); }
 
 /* One number of at most four digits at s[*i]. */
 static int64_t digits(jtext s, size_t *i) {
     int64_t v = -1;
-    for (int k = 0; k < 4 && *i < s.n && s.p[*i] >= '0' && s.p[*i] <= '9'; k++, (*i)++) v = (v < 0 ? 0 : v) * 10 + (s.p[*i] - '0');
+    for (int k = 0; k < 4 && *i < s.n && s.p[*i] >= '0' && s.p[*i] <= '9'; k++, (*i)++)
+        v = (v < 0 ? 0 : v) * 10 + (s.p[*i] - '0');
     return v;
 }
 
@@ -76,11 +85,15 @@ static bool one(jctx *c, const spec *f, jval v, qz_str *out) {
         return ok;
     }
     if (strchr("diuxXo", f->type)) {
-        if (v.t == J_FLOAT && strchr("diu", f->type) && v.u.f > -9e18 && v.u.f < 9e18) return int_text(c, f, (int64_t)v.u.f, out);
-        if (!j_as_int(v, &i)) return j_fail(c, "TypeError", "line %u: %%%c format: a number is required, not %s", c->line, f->type, j_type_name(v));
+        if (v.t == J_FLOAT && strchr("diu", f->type) && v.u.f > -9e18 && v.u.f < 9e18)
+            return int_text(c, f, (int64_t)v.u.f, out);
+        if (!j_as_int(v, &i))
+            return j_fail(c, "TypeError", "line %u: %%%c format: a number is required, not %s", c->line, f->type,
+                          j_type_name(v));
         return int_text(c, f, i, out);
     }
-    if (!j_as_number(v, &x)) return j_fail(c, "TypeError", "line %u: must be a real number, not %s", c->line, j_type_name(v));
+    if (!j_as_number(v, &x))
+        return j_fail(c, "TypeError", "line %u: must be a real number, not %s", c->line, j_type_name(v));
     return float_text(c, f, x, out);
 }
 
@@ -138,7 +151,8 @@ bool j_percent(jctx *c, jval fmt, jval args, jval *out) {
             continue;
         }
         if (!f.type || !strchr("sriduxXofFeg", f.type)) bad(c, "unsupported format character");
-        else if (!named && used++ >= n_args) j_fail(c, "TypeError", "line %u: not enough arguments for format string", c->line);
+        else if (!named && used++ >= n_args)
+            j_fail(c, "TypeError", "line %u: not enough arguments for format string", c->line);
         else one(c, &f, v, &r);
         any_named |= named;
     }
@@ -153,7 +167,8 @@ static bool field_value(jctx *c, jtext name, const jargs *a, size_t *next, jval 
     int64_t at = digits(name, &i);
     if (name.n == 0) at = (int64_t)(*next)++;
     if (name.n == 0 || i == name.n) {
-        if (at < 0 || (size_t)at >= a->n) return j_fail(c, "IndexError", "line %u: no argument %lld for format()", c->line, (long long)at);
+        if (at < 0 || (size_t)at >= a->n)
+            return j_fail(c, "IndexError", "line %u: no argument %lld for format()", c->line, (long long)at);
         *v = a->pos[at];
         return true;
     }
@@ -195,12 +210,15 @@ static bool parse_spec(jctx *c, jtext s, jval v, spec *f) {
 
 static bool one_field(jctx *c, jtext field, const jargs *a, size_t *next, qz_str *r) {
     const char *colon = memchr(field.p, ':', field.n), *bang = memchr(field.p, '!', field.n);
-    size_t n = bang && (!colon || bang < colon) ? (size_t)(bang - field.p) : colon ? (size_t)(colon - field.p) : field.n;
+    size_t n = bang && (!colon || bang < colon) ? (size_t)(bang - field.p)
+               : colon                          ? (size_t)(colon - field.p)
+                                                : field.n;
     bool repr = n < field.n && field.p[n] == '!' && n + 1 < field.n && field.p[n + 1] == 'r';
     jtext sp = colon ? (jtext){colon + 1, field.n - (size_t)(colon - field.p) - 1} : (jtext){"", 0};
     jval v;
     spec f;
-    if (memchr(field.p, '.', n) || memchr(field.p, '[', n)) return bad(c, "attributes in format() fields are not supported");
+    if (memchr(field.p, '.', n) || memchr(field.p, '[', n))
+        return bad(c, "attributes in format() fields are not supported");
     if (!field_value(c, (jtext){field.p, n}, a, next, &v) || !parse_spec(c, sp, v, &f)) return false;
     if (repr) f.type = 'r';
     return one(c, &f, v, r);

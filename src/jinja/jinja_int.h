@@ -12,20 +12,64 @@
 #include "base/str.h"
 
 /* ---- tokens ---- */
-typedef enum { T_DATA, T_BLOCK_BEGIN, T_BLOCK_END, T_VAR_BEGIN, T_VAR_END, T_NAME, T_STRING, T_INT, T_FLOAT, T_OP, T_EOF } jtok_kind;
+typedef enum {
+    T_DATA,
+    T_BLOCK_BEGIN,
+    T_BLOCK_END,
+    T_VAR_BEGIN,
+    T_VAR_END,
+    T_NAME,
+    T_STRING,
+    T_INT,
+    T_FLOAT,
+    T_OP,
+    T_EOF
+} jtok_kind;
 typedef struct { jtok_kind kind; uint32_t line; const char *s; size_t n; int64_t i; double f; } jtok;
 qz_status qz_jinja_lex(qz_arena *a, const char *src, size_t n, jtok **out, size_t *count, qz_error *err);
 
 /* ---- tree ---- */
 typedef enum {
     /* statements */
-    N_BODY, N_TEXT, N_PRINT, N_IF, N_FOR, N_SET, N_SET_BLOCK, N_MACRO, N_CALL_BLOCK, N_FILTER_BLOCK, N_WITH, N_BREAK, N_CONTINUE, N_SCOPE,
+    N_BODY,
+    N_TEXT,
+    N_PRINT,
+    N_IF,
+    N_FOR,
+    N_SET,
+    N_SET_BLOCK,
+    N_MACRO,
+    N_CALL_BLOCK,
+    N_FILTER_BLOCK,
+    N_WITH,
+    N_BREAK,
+    N_CONTINUE,
+    N_SCOPE,
     /* expressions */
-    N_CONST, N_NAME, N_LIST, N_TUPLE, N_DICT, N_ATTR, N_ITEM, N_SLICE, N_CALL, N_FILTER, N_TEST, N_NOT, N_NEG, N_POS, N_AND, N_OR,
-    N_BINARY, N_COMPARE, N_CONCAT, N_COND, N_NS_REF
+    N_CONST,
+    N_NAME,
+    N_LIST,
+    N_TUPLE,
+    N_DICT,
+    N_ATTR,
+    N_ITEM,
+    N_SLICE,
+    N_CALL,
+    N_FILTER,
+    N_TEST,
+    N_NOT,
+    N_NEG,
+    N_POS,
+    N_AND,
+    N_OR,
+    N_BINARY,
+    N_COMPARE,
+    N_CONCAT,
+    N_COND,
+    N_NS_REF
 } jnode_kind;
-/* list: children (body, if: cond/body pairs then else, dict: key/value pairs, compare: operands, call and filter: arguments
- * with names[i] set for keywords). a, b, c, d: fixed children by kind. */
+/* list: children (body, if: cond/body pairs then else, dict: key/value pairs, compare: operands, call and filter:
+ * arguments with names[i] set for keywords). a, b, c, d: fixed children by kind. */
 typedef struct jnode {
     jnode_kind kind;
     uint32_t line;
@@ -41,8 +85,25 @@ typedef struct { jnode *root; } jtree;
 qz_status qz_jinja_parse(qz_arena *a, const jtok *t, size_t n, jnode **out, qz_error *err);
 
 /* ---- values ---- */
-typedef enum { J_UNDEF, J_NONE, J_BOOL, J_INT, J_FLOAT, J_STR, J_LIST, J_TUPLE, J_DICT, J_NS, J_MACRO, J_LOOP, J_METHOD, J_FUNC,
-               J_UNSAFE, J_CYCLER, J_JOINER } jkind;
+typedef enum {
+    J_UNDEF,
+    J_NONE,
+    J_BOOL,
+    J_INT,
+    J_FLOAT,
+    J_STR,
+    J_LIST,
+    J_TUPLE,
+    J_DICT,
+    J_NS,
+    J_MACRO,
+    J_LOOP,
+    J_METHOD,
+    J_FUNC,
+    J_UNSAFE,
+    J_CYCLER,
+    J_JOINER
+} jkind;
 typedef struct { const char *p; size_t n; } jtext;
 typedef struct jval {
     jkind t;
@@ -97,7 +158,9 @@ static inline jval j_int(int64_t i) { return (jval){.t = J_INT, .u.i = i}; }
 static inline jval j_float(double f) { return (jval){.t = J_FLOAT, .u.f = f}; }
 static inline jval j_ref(const char *p, size_t n) { return (jval){.t = J_STR, .u.s = {p, n}}; }
 static inline jval j_undef(const char *p, size_t n) { return (jval){.t = J_UNDEF, .u.s = {p, n}}; }
-static inline bool j_is(jtext s, const char *lit) { return s.n == __builtin_strlen(lit) && __builtin_memcmp(s.p, lit, s.n) == 0; }
+static inline bool j_is(jtext s, const char *lit) {
+    return s.n == __builtin_strlen(lit) && __builtin_memcmp(s.p, lit, s.n) == 0;
+}
 static inline bool j_missing(jval v) { return v.t == J_UNDEF || v.t == J_UNSAFE; }
 
 /* jinja_value.c */

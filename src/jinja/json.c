@@ -1,4 +1,5 @@
-/* The tojson filter: json.dumps(x, ensure_ascii=False) with indent, separators, sort_keys (formats/chat-template.md section 6). */
+/* The tojson filter: json.dumps(x, ensure_ascii=False) with indent, separators, sort_keys
+ * (formats/chat-template.md section 6). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static bool text(dumper *d, jtext s) {
         const char *esc = escaped(cp);
         if (!esc && (cp < 0x20 || (d->ascii && cp >= 0x7f && cp != 0x7f))) {
             if (cp >= 0x10000)
-                snprintf(buf, sizeof buf, "\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10), 0xdc00 + ((cp - 0x10000) & 0x3ff));
+                snprintf(buf, sizeof buf, "\\u%04x\\u%04x", 0xd800 + ((cp - 0x10000) >> 10),
+                         0xdc00 + ((cp - 0x10000) & 0x3ff));
             else
                 snprintf(buf, sizeof buf, "\\u%04x", cp);
             esc = buf;
@@ -55,7 +57,10 @@ static bool number(dumper *d, jval v) {
         return put(d, buf);
     }
     j_float_repr(v.u.f, buf);
-    return put(d, strcmp(buf, "inf") == 0 ? "Infinity" : strcmp(buf, "-inf") == 0 ? "-Infinity" : strcmp(buf, "nan") == 0 ? "NaN" : buf);
+    return put(d, strcmp(buf, "inf") == 0    ? "Infinity"
+                  : strcmp(buf, "-inf") == 0 ? "-Infinity"
+                  : strcmp(buf, "nan") == 0  ? "NaN"
+                                             : buf);
 }
 
 static bool dump(dumper *d, jval v, size_t level);
@@ -65,7 +70,8 @@ static bool key(dumper *d, jval k) {
     if (k.t == J_BOOL) return put(d, k.u.b ? "\"true\"" : "\"false\"");
     if (k.t == J_NONE) return put(d, "\"null\"");
     if (k.t == J_INT || k.t == J_FLOAT) return put(d, "\"") && number(d, k) && put(d, "\"");
-    return j_fail(d->c, "TypeError", "line %u: keys must be str, int, float, bool or None, not %s", d->c->line, j_type_name(k));
+    return j_fail(d->c, "TypeError", "line %u: keys must be str, int, float, bool or None, not %s", d->c->line,
+                  j_type_name(k));
 }
 
 static bool dict(dumper *d, const jdict *x, size_t level) {
@@ -109,7 +115,9 @@ static bool dump(dumper *d, jval v, size_t level) {
     case J_STR: ok = text(d, v.u.s); break;
     case J_LIST: case J_TUPLE: ok = list(d, v, level); break;
     case J_DICT: ok = dict(d, v.u.d, level); break;
-    default: ok = j_fail(d->c, "TypeError", "line %u: object of type %s is not JSON serializable", d->c->line, j_type_name(v));
+    default:
+        ok = j_fail(d->c, "TypeError", "line %u: object of type %s is not JSON serializable", d->c->line,
+                    j_type_name(v));
     }
     j_leave(d->c);
     return ok;
@@ -122,11 +130,13 @@ bool j_tojson(jctx *c, jval v, const jargs *a, jval *out) {
     d.ascii = j_arg_bool(a, 0, "ensure_ascii", false);
     d.sort = j_arg_bool(a, 3, "sort_keys", false);
     if (indent && indent->t != J_NONE) {
-        if (!j_as_int(*indent, &d.indent) || d.indent < 0 || d.indent > 64) return j_fail(c, "ValueError", "line %u: bad indent", c->line);
+        if (!j_as_int(*indent, &d.indent) || d.indent < 0 || d.indent > 64)
+            return j_fail(c, "ValueError", "line %u: bad indent", c->line);
         d.comma = (jtext){",", 1};
     }
     if (sep && sep->t != J_NONE) {
-        if ((sep->t != J_TUPLE && sep->t != J_LIST) || sep->u.l.n != 2 || sep->u.l.v[0].t != J_STR || sep->u.l.v[1].t != J_STR)
+        if ((sep->t != J_TUPLE && sep->t != J_LIST) || sep->u.l.n != 2 || sep->u.l.v[0].t != J_STR ||
+            sep->u.l.v[1].t != J_STR)
             return j_fail(c, "ValueError", "line %u: separators must be two strings", c->line);
         d.comma = sep->u.l.v[0].u.s;
         d.colon = sep->u.l.v[1].u.s;

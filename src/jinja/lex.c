@@ -1,5 +1,5 @@
-/* Templates to tokens, with Jinja's whitespace control (formats/chat-template.md section 3): trim_blocks and lstrip_blocks
- * on, one final newline dropped, marks - and +. */
+/* Templates to tokens, with Jinja's whitespace control (formats/chat-template.md section 3): trim_blocks and
+ * lstrip_blocks on, one final newline dropped, marks - and +. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,9 @@ typedef struct {
     size_t count, cap;
 } lexer;
 
-static qz_status no_memory(qz_error *err) { return qz_fail(err, QZ_EMEMORY, "out of memory while reading a chat template"); }
+static qz_status no_memory(qz_error *err) {
+    return qz_fail(err, QZ_EMEMORY, "out of memory while reading a chat template");
+}
 
 static qz_status syntax(const lexer *x, const char *what) {
     return qz_fail(x->err, QZ_EFORMAT, "chat template: SyntaxError: line %u: %s", x->line, what);
@@ -67,7 +69,8 @@ static qz_status data(lexer *x, size_t from, size_t to, char mark, bool indent, 
     return to > from ? push(x, (jtok){.kind = T_DATA, .s = x->s + from, .n = to - from}) : QZ_OK;
 }
 
-/* End of a tag at i: closing "%}" or "#}" with its mark. Returns the position after it, or 0 if there is no end at i. */
+/* End of a tag at i: closing "%}" or "#}" with its mark. Returns the position after it, or 0 if there
+ * is no end at i. */
 static size_t tag_end(const lexer *x, size_t i, const char *close, bool trims) {
     if (at(x, i, "-") && at(x, i + 1, close)) return skip_blank(x, i + 3);
     if (at(x, i, "+") && at(x, i + 1, close) && trims) return i + 3;
@@ -114,7 +117,9 @@ static qz_status raw(lexer *x, size_t open) {
 /* ---- inside tags ---- */
 static size_t digits(const lexer *x, size_t i, int (*is)(int)) {
     size_t from = i;
-    while (i < x->n && (is((unsigned char)x->s[i]) || (x->s[i] == '_' && i > from && i + 1 < x->n && is((unsigned char)x->s[i + 1])))) i++;
+    while (i < x->n && (is((unsigned char)x->s[i]) ||
+                        (x->s[i] == '_' && i > from && i + 1 < x->n && is((unsigned char)x->s[i + 1]))))
+        i++;
     return i;
 }
 static int is_binary(int c) { return c == '0' || c == '1'; }
@@ -232,7 +237,8 @@ static qz_status string(lexer *x) {
 }
 
 static bool name_char(char c, bool first) {
-    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (uint8_t)c >= 0x80 || (!first && c >= '0' && c <= '9');
+    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (uint8_t)c >= 0x80 ||
+           (!first && c >= '0' && c <= '9');
 }
 
 static qz_status name_or_operator(lexer *x, size_t *nesting) {
@@ -246,7 +252,8 @@ static qz_status name_or_operator(lexer *x, size_t *nesting) {
     }
     for (size_t j = 0; j < 6; j++)
         if (at(x, i, two[j])) k = 2;
-    if (k == 1 && (x->s[i] == 0 || !strchr("+-/*%~[](){}><=.:|,", x->s[i]))) return syntax(x, "unexpected character in a tag");
+    if (k == 1 && (x->s[i] == 0 || !strchr("+-/*%~[](){}><=.:|,", x->s[i])))
+        return syntax(x, "unexpected character in a tag");
     if (strchr("([{", x->s[i])) (*nesting)++;
     if (strchr(")]}", x->s[i])) {
         if (!*nesting) return syntax(x, "closing bracket without an opening one");
@@ -310,7 +317,8 @@ qz_status qz_jinja_lex(qz_arena *a, const char *src, size_t n, jtok **out, size_
     char *s = qz_arena_alloc(a, n + 1, 1);
     size_t k = 0;
     if (!s) return no_memory(err);
-    if (!qz_utf8_valid(src, n)) return qz_fail(err, QZ_EFORMAT, "chat template: SyntaxError: the template is not UTF-8");
+    if (!qz_utf8_valid(src, n))
+        return qz_fail(err, QZ_EFORMAT, "chat template: SyntaxError: the template is not UTF-8");
     for (size_t i = 0; i < n; i++) {
         if (src[i] == '\r' && i + 1 < n && src[i + 1] == '\n') continue;
         s[k++] = src[i] == '\r' ? '\n' : src[i];

@@ -1,5 +1,5 @@
-/* Methods of strings, dicts, lists, loops and cyclers. Lists of names first: what exists is an attribute, what would change
- * its object is refused when called (sandbox). */
+/* Methods of strings, dicts, lists, loops and cyclers. Lists of names first: what exists is an attribute, what would
+ * change its object is refused when called (sandbox). */
 #include <string.h>
 #include <utf8proc.h>
 #include "jinja/jinja_int.h"
@@ -9,7 +9,9 @@ typedef bool (*method_fn)(jctx *c, jval self, const jargs *a, jval *out);
 
 static bool need_text(jctx *c, const jval *v, const char *what, jtext *out) {
     *out = (jtext){"", 0};
-    if (!v || v->t != J_STR) return j_fail(c, "TypeError", "line %u: %s needs a string, not %s", c->line, what, v ? j_type_name(*v) : "nothing");
+    if (!v || v->t != J_STR)
+        return j_fail(c, "TypeError", "line %u: %s needs a string, not %s", c->line, what,
+                      v ? j_type_name(*v) : "nothing");
     *out = v->u.s;
     return true;
 }
@@ -28,7 +30,8 @@ bool j_strip(jctx *c, jtext s, const jval *chars, bool left, bool right, jval *o
     uint32_t cp;
     size_t b = 0, e = s.n;
     if (!j_step(c, s.n / 64)) return false;
-    if (chars && chars->t != J_STR && chars->t != J_NONE) return j_fail(c, "TypeError", "line %u: strip needs a string", c->line);
+    if (chars && chars->t != J_STR && chars->t != J_NONE)
+        return j_fail(c, "TypeError", "line %u: strip needs a string", c->line);
     while (left && b < e) {
         size_t k = qz_utf8_step(s.p + b, e - b, &cp);
         if (!in_set(cp, chars)) break;
@@ -45,21 +48,29 @@ bool j_strip(jctx *c, jtext s, const jval *chars, bool left, bool right, jval *o
     return true;
 }
 
-static bool m_strip(jctx *c, jval v, const jargs *a, jval *out) { return j_strip(c, v.u.s, j_arg(a, 0, "chars"), true, true, out); }
-static bool m_lstrip(jctx *c, jval v, const jargs *a, jval *out) { return j_strip(c, v.u.s, j_arg(a, 0, "chars"), true, false, out); }
-static bool m_rstrip(jctx *c, jval v, const jargs *a, jval *out) { return j_strip(c, v.u.s, j_arg(a, 0, "chars"), false, true, out); }
+static bool m_strip(jctx *c, jval v, const jargs *a, jval *out) {
+    return j_strip(c, v.u.s, j_arg(a, 0, "chars"), true, true, out);
+}
+static bool m_lstrip(jctx *c, jval v, const jargs *a, jval *out) {
+    return j_strip(c, v.u.s, j_arg(a, 0, "chars"), true, false, out);
+}
+static bool m_rstrip(jctx *c, jval v, const jargs *a, jval *out) {
+    return j_strip(c, v.u.s, j_arg(a, 0, "chars"), false, true, out);
+}
 
 /* ---- case ---- */
 static void put_upper(qz_str *s, uint32_t cp, bool title) {
     static const struct { uint32_t cp; const char *upper, *title; } full[] = { /* one to several characters */
-        {0xdf, "SS", "Ss"}, {0x149, "\xca\xbcN", "\xca\xbcN"}, {0xfb00, "FF", "Ff"}, {0xfb01, "FI", "Fi"}, {0xfb02, "FL", "Fl"},
-        {0xfb03, "FFI", "Ffi"}, {0xfb04, "FFL", "Ffl"}, {0xfb05, "ST", "St"}, {0xfb06, "ST", "St"}};
+        {0xdf, "SS", "Ss"}, {0x149, "\xca\xbcN", "\xca\xbcN"}, {0xfb00, "FF", "Ff"}, {0xfb01, "FI", "Fi"},
+        {0xfb02, "FL", "Fl"}, {0xfb03, "FFI", "Ffi"}, {0xfb04, "FFL", "Ffl"}, {0xfb05, "ST", "St"},
+        {0xfb06, "ST", "St"}};
     for (size_t i = 0; i < sizeof full / sizeof full[0]; i++)
         if (cp == full[i].cp) {
             qz_str_puts(s, title ? full[i].title : full[i].upper);
             return;
         }
-    qz_utf8_append(s, (uint32_t)(title ? utf8proc_totitle((utf8proc_int32_t)cp) : utf8proc_toupper((utf8proc_int32_t)cp)));
+    qz_utf8_append(s,
+                   (uint32_t)(title ? utf8proc_totitle((utf8proc_int32_t)cp) : utf8proc_toupper((utf8proc_int32_t)cp)));
 }
 
 static void put_lower(qz_str *s, uint32_t cp) {
@@ -171,7 +182,8 @@ bool j_replace(jctx *c, jtext s, jtext from, jtext to, int64_t count, jval *out)
 static bool m_replace(jctx *c, jval v, const jargs *a, jval *out) {
     jtext from, to;
     int64_t count;
-    if (!need_text(c, j_arg(a, 0, "old"), "replace", &from) || !need_text(c, j_arg(a, 1, "new"), "replace", &to)) return false;
+    if (!need_text(c, j_arg(a, 0, "old"), "replace", &from) || !need_text(c, j_arg(a, 1, "new"), "replace", &to))
+        return false;
     return j_arg_int(c, a, 2, "count", -1, &count) && j_replace(c, v.u.s, from, to, count, out);
 }
 
@@ -199,7 +211,8 @@ static bool split_space(jctx *c, jtext s, int64_t most, pieces *p) {
         from = i;
         if (most >= 0 && (int64_t)p->n >= most) {
             jval rest;
-            return j_strip(c, (jtext){s.p + from, s.n - from}, NULL, false, true, &rest) && add_piece(c, p, rest.u.s.p, rest.u.s.n);
+            return j_strip(c, (jtext){s.p + from, s.n - from}, NULL, false, true, &rest) &&
+                   add_piece(c, p, rest.u.s.p, rest.u.s.n);
         }
         while (i < s.n && (k = qz_utf8_step(s.p + i, s.n - i, &cp), !j_is_space(cp))) i += k;
         if (!add_piece(c, p, s.p + from, i - from)) return false;
@@ -261,7 +274,8 @@ static bool m_splitlines(jctx *c, jval v, const jargs *a, jval *out) {
     for (size_t i = 0, k; i < s.n; i += k) {
         uint32_t cp;
         k = qz_utf8_step(s.p + i, s.n - i, &cp);
-        bool end = (cp >= 0x0a && cp <= 0x0d) || (cp >= 0x1c && cp <= 0x1e) || cp == 0x85 || cp == 0x2028 || cp == 0x2029;
+        bool end = (cp >= 0x0a && cp <= 0x0d) || (cp >= 0x1c && cp <= 0x1e) || cp == 0x85 || cp == 0x2028 ||
+                   cp == 0x2029;
         if (!end) continue;
         if (cp == '\r' && i + 1 < s.n && s.p[i + 1] == '\n') k = 2;
         if (!add_piece(c, &p, s.p + from, (keep ? i + k : i) - from)) return false;
@@ -295,7 +309,8 @@ static bool m_join(jctx *c, jval v, const jargs *a, jval *out) {
     if (!j_iterate(c, a->pos[0], &list)) return false;
     for (size_t i = 0; i < list.u.l.n; i++) {
         if (list.u.l.v[i].t != J_STR) {
-            j_fail(c, "TypeError", "line %u: join expects strings, item %zu is %s", c->line, i, j_type_name(list.u.l.v[i]));
+            j_fail(c, "TypeError", "line %u: join expects strings, item %zu is %s", c->line, i,
+                   j_type_name(list.u.l.v[i]));
             break;
         }
         if ((i && !j_put(c, &s, v.u.s.p, v.u.s.n)) || !j_put(c, &s, list.u.l.v[i].u.s.p, list.u.l.v[i].u.s.n)) break;
@@ -320,10 +335,22 @@ static bool is_alpha(uint32_t cp) {
     return k >= UTF8PROC_CATEGORY_LU && k <= UTF8PROC_CATEGORY_LO;
 }
 static bool is_alnum(uint32_t cp) { return is_digit(cp) || is_alpha(cp); }
-static bool m_isdigit(jctx *c, jval v, const jargs *a, jval *out) { (void)a; return j_step(c, 1) && all_chars(v, is_digit, out); }
-static bool m_isalpha(jctx *c, jval v, const jargs *a, jval *out) { (void)a; return j_step(c, 1) && all_chars(v, is_alpha, out); }
-static bool m_isalnum(jctx *c, jval v, const jargs *a, jval *out) { (void)a; return j_step(c, 1) && all_chars(v, is_alnum, out); }
-static bool m_isspace(jctx *c, jval v, const jargs *a, jval *out) { (void)a; return j_step(c, 1) && all_chars(v, j_is_space, out); }
+static bool m_isdigit(jctx *c, jval v, const jargs *a, jval *out) {
+    (void)a;
+    return j_step(c, 1) && all_chars(v, is_digit, out);
+}
+static bool m_isalpha(jctx *c, jval v, const jargs *a, jval *out) {
+    (void)a;
+    return j_step(c, 1) && all_chars(v, is_alpha, out);
+}
+static bool m_isalnum(jctx *c, jval v, const jargs *a, jval *out) {
+    (void)a;
+    return j_step(c, 1) && all_chars(v, is_alnum, out);
+}
+static bool m_isspace(jctx *c, jval v, const jargs *a, jval *out) {
+    (void)a;
+    return j_step(c, 1) && all_chars(v, j_is_space, out);
+}
 
 static bool cased_as(jctx *c, jval v, char how, jval *out) {
     jval same, other;
@@ -454,21 +481,25 @@ static bool m_reset(jctx *c, jval v, const jargs *a, jval *out) {
 }
 
 static const struct { jkind kind; const char *name; method_fn fn; } methods[] = {
-    {J_STR, "strip", m_strip}, {J_STR, "lstrip", m_lstrip}, {J_STR, "rstrip", m_rstrip}, {J_STR, "upper", m_upper}, {J_STR, "lower", m_lower},
-    {J_STR, "title", m_title}, {J_STR, "capitalize", m_capitalize}, {J_STR, "startswith", m_startswith}, {J_STR, "endswith", m_endswith},
-    {J_STR, "find", m_find}, {J_STR, "rfind", m_rfind}, {J_STR, "index", m_index}, {J_STR, "count", m_count}, {J_STR, "replace", m_replace},
-    {J_STR, "split", m_split}, {J_STR, "rsplit", m_rsplit}, {J_STR, "splitlines", m_splitlines}, {J_STR, "partition", m_partition},
-    {J_STR, "rpartition", m_rpartition}, {J_STR, "join", m_join}, {J_STR, "isdigit", m_isdigit}, {J_STR, "isnumeric", m_isdigit},
-    {J_STR, "isdecimal", m_isdigit}, {J_STR, "isalpha", m_isalpha}, {J_STR, "isalnum", m_isalnum}, {J_STR, "isspace", m_isspace},
+    {J_STR, "strip", m_strip}, {J_STR, "lstrip", m_lstrip}, {J_STR, "rstrip", m_rstrip}, {J_STR, "upper", m_upper},
+    {J_STR, "lower", m_lower}, {J_STR, "title", m_title}, {J_STR, "capitalize", m_capitalize},
+    {J_STR, "startswith", m_startswith}, {J_STR, "endswith", m_endswith}, {J_STR, "find", m_find},
+    {J_STR, "rfind", m_rfind}, {J_STR, "index", m_index}, {J_STR, "count", m_count}, {J_STR, "replace", m_replace},
+    {J_STR, "split", m_split}, {J_STR, "rsplit", m_rsplit}, {J_STR, "splitlines", m_splitlines},
+    {J_STR, "partition", m_partition}, {J_STR, "rpartition", m_rpartition}, {J_STR, "join", m_join},
+    {J_STR, "isdigit", m_isdigit}, {J_STR, "isnumeric", m_isdigit}, {J_STR, "isdecimal", m_isdigit},
+    {J_STR, "isalpha", m_isalpha}, {J_STR, "isalnum", m_isalnum}, {J_STR, "isspace", m_isspace},
     {J_STR, "isupper", m_isupper}, {J_STR, "islower", m_islower}, {J_STR, "ljust", m_ljust}, {J_STR, "rjust", m_rjust},
-    {J_STR, "center", m_center}, {J_STR, "zfill", m_zfill}, {J_STR, "removeprefix", m_removeprefix}, {J_STR, "removesuffix", m_removesuffix},
-    {J_STR, "format", j_format}, {J_DICT, "items", m_items}, {J_DICT, "keys", m_keys}, {J_DICT, "values", m_values}, {J_DICT, "get", m_get},
-    {J_DICT, "copy", m_copy}, {J_LIST, "count", m_list_count}, {J_LIST, "index", m_list_index}, {J_LIST, "copy", m_copy},
-    {J_TUPLE, "count", m_list_count}, {J_TUPLE, "index", m_list_index}, {J_LOOP, "cycle", m_cycle}, {J_LOOP, "changed", m_changed},
-    {J_CYCLER, "next", m_next}, {J_CYCLER, "reset", m_reset}};
+    {J_STR, "center", m_center}, {J_STR, "zfill", m_zfill}, {J_STR, "removeprefix", m_removeprefix},
+    {J_STR, "removesuffix", m_removesuffix}, {J_STR, "format", j_format}, {J_DICT, "items", m_items},
+    {J_DICT, "keys", m_keys}, {J_DICT, "values", m_values}, {J_DICT, "get", m_get}, {J_DICT, "copy", m_copy},
+    {J_LIST, "count", m_list_count}, {J_LIST, "index", m_list_index}, {J_LIST, "copy", m_copy},
+    {J_TUPLE, "count", m_list_count}, {J_TUPLE, "index", m_list_index}, {J_LOOP, "cycle", m_cycle},
+    {J_LOOP, "changed", m_changed}, {J_CYCLER, "next", m_next}, {J_CYCLER, "reset", m_reset}};
 static const struct { jkind kind; const char *name; } mutating[] = {
-    {J_DICT, "clear"}, {J_DICT, "pop"}, {J_DICT, "popitem"}, {J_DICT, "setdefault"}, {J_DICT, "update"}, {J_LIST, "append"}, {J_LIST, "clear"},
-    {J_LIST, "extend"}, {J_LIST, "insert"}, {J_LIST, "pop"}, {J_LIST, "remove"}, {J_LIST, "reverse"}, {J_LIST, "sort"}};
+    {J_DICT, "clear"}, {J_DICT, "pop"}, {J_DICT, "popitem"}, {J_DICT, "setdefault"}, {J_DICT, "update"},
+    {J_LIST, "append"}, {J_LIST, "clear"}, {J_LIST, "extend"}, {J_LIST, "insert"}, {J_LIST, "pop"}, {J_LIST, "remove"},
+    {J_LIST, "reverse"}, {J_LIST, "sort"}};
 
 static method_fn find_method(jval self, jtext name) {
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
@@ -487,5 +518,6 @@ bool j_has_method(jval self, jtext name, bool *mutates) {
 
 bool j_call_method(jctx *c, jval self, jtext name, const jargs *a, jval *out) {
     method_fn fn = find_method(self, name);
-    return fn ? fn(c, self, a, out) : j_fail(c, "UndefinedError", "line %u: no method '%.*s'", c->line, (int)name.n, name.p);
+    return fn ? fn(c, self, a, out)
+              : j_fail(c, "UndefinedError", "line %u: no method '%.*s'", c->line, (int)name.n, name.p);
 }

@@ -1,4 +1,5 @@
-/* Recursive descent over the tokens, with the reference's precedence (formats/chat-template.md section 5). Depth bounded. */
+/* Recursive descent over the tokens, with the reference's precedence (formats/chat-template.md section 5).
+ * Depth bounded. */
 #include <string.h>
 #include "jinja/jinja_int.h"
 
@@ -43,8 +44,12 @@ static const jtok *cur(const parser *p) { return &p->t[p->at]; }
 static void next(parser *p) {
     if (p->at + 1 < p->n) p->at++;
 }
-static bool is_word(const jtok *t, const char *w) { return t->kind == T_NAME && t->n == strlen(w) && memcmp(t->s, w, t->n) == 0; }
-static bool is_op(const jtok *t, const char *w) { return t->kind == T_OP && t->n == strlen(w) && memcmp(t->s, w, t->n) == 0; }
+static bool is_word(const jtok *t, const char *w) {
+    return t->kind == T_NAME && t->n == strlen(w) && memcmp(t->s, w, t->n) == 0;
+}
+static bool is_op(const jtok *t, const char *w) {
+    return t->kind == T_OP && t->n == strlen(w) && memcmp(t->s, w, t->n) == 0;
+}
 static bool skip_op(parser *p, const char *w) {
     if (!is_op(cur(p), w)) return false;
     next(p);
@@ -114,7 +119,8 @@ static bool arguments(parser *p, jnode *call) {
         const char *name = NULL;
         if (call->n_list && !expect_op(p, ",")) return false;
         if (is_op(cur(p), ")")) break;
-        if (call->n_list == MAX_ARGS || is_op(cur(p), "*") || is_op(cur(p), "**")) return syntax(p, "argument lists are not supported") != NULL;
+        if (call->n_list == MAX_ARGS || is_op(cur(p), "*") || is_op(cur(p), "**"))
+            return syntax(p, "argument lists are not supported") != NULL;
         if (cur(p)->kind == T_NAME && is_op(&p->t[p->at + 1], "=")) {
             name = name_copy(p, cur(p));
             next(p);
@@ -129,7 +135,9 @@ static jnode *tuple(parser *p, bool with_cond, bool in_brackets, const char *sto
     jnode *first = NULL, *list = NULL;
     if (in_brackets && is_op(cur(p), ")")) return new_node(p, N_TUPLE);
     for (;;) {
-        if (list && (cur(p)->kind == T_VAR_END || cur(p)->kind == T_BLOCK_END || is_op(cur(p), ")") || (stop && is_word(cur(p), stop)))) break;
+        if (list && (cur(p)->kind == T_VAR_END || cur(p)->kind == T_BLOCK_END || is_op(cur(p), ")") ||
+                     (stop && is_word(cur(p), stop))))
+            break;
         jnode *e = expression(p, with_cond);
         if (!e) return NULL;
         if (!first) {
@@ -279,8 +287,8 @@ static jnode *test_of(parser *p, jnode *of) {
     if (is_op(t, "(")) {
         if (!arguments(p, n)) return NULL;
     } else if (t->kind == T_STRING || t->kind == T_INT || t->kind == T_FLOAT || is_op(t, "[") || is_op(t, "{") ||
-               (t->kind == T_NAME && !is_word(t, "else") && !is_word(t, "or") && !is_word(t, "and") && !is_word(t, "is") &&
-                !is_word(t, "if") && !is_word(t, "not") && !is_word(t, "in"))) {
+               (t->kind == T_NAME && !is_word(t, "else") && !is_word(t, "or") && !is_word(t, "and") &&
+                !is_word(t, "is") && !is_word(t, "if") && !is_word(t, "not") && !is_word(t, "in"))) {
         jnode *arg = postfix(p, primary(p));
         if (!arg || !add(p, n, arg, NULL)) return NULL;
     }
@@ -346,7 +354,8 @@ static jnode *power(parser *p) {
 static jnode *product(parser *p) {
     jnode *n = power(p);
     size_t links = 0;
-    while (n && (is_op(cur(p), "*") || is_op(cur(p), "/") || is_op(cur(p), "//") || is_op(cur(p), "%")) && link(p, &links)) {
+    while (n && (is_op(cur(p), "*") || is_op(cur(p), "/") || is_op(cur(p), "//") || is_op(cur(p), "%")) &&
+           link(p, &links)) {
         const jtok *op = cur(p);
         next(p);
         n = binary(p, n, op, power(p));
@@ -491,7 +500,8 @@ static jnode *parse_if(parser *p) {
     jnode *n = new_node(p, N_IF);
     for (bool more = n != NULL; more;) {
         jnode *cond = tuple(p, false, false, NULL), *then;
-        if (!cond || !block_end(p) || !(then = body(p, ends)) || !add(p, n, cond, NULL) || !add(p, n, then, NULL)) return NULL;
+        if (!cond || !block_end(p) || !(then = body(p, ends)) || !add(p, n, cond, NULL) || !add(p, n, then, NULL))
+            return NULL;
         more = skip_word(p, "elif");
     }
     if (n && skip_word(p, "else") && (!block_end(p) || !(n->c = body(p, ends)))) return NULL;
@@ -597,7 +607,8 @@ static jnode *parse_filter_block(parser *p) {
 static jnode *statement(parser *p) {
     static const char *const gen[] = {"endgeneration", NULL};
     static const struct { const char *word; jnode *(*fn)(parser *); } all[] = {
-        {"if", parse_if}, {"for", parse_for}, {"set", parse_set}, {"macro", parse_macro}, {"call", parse_call}, {"with", parse_with},
+        {"if", parse_if}, {"for", parse_for}, {"set", parse_set}, {"macro", parse_macro}, {"call", parse_call},
+        {"with", parse_with},
         {"filter", parse_filter_block}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         if (skip_word(p, all[i].word)) return all[i].fn(p);

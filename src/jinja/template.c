@@ -16,7 +16,8 @@ qz_status qz_chat_compile(const char *source, size_t n, qz_chat **out, qz_error 
     qz_status st = QZ_OK;
     *out = NULL;
     if (!c) return qz_fail(err, QZ_EMEMORY, "out of memory while reading a chat template");
-    if (n > MAX_SOURCE) QZ_GOTO(qz_fail(err, QZ_EFORMAT, "chat template too long: %zu bytes, at most %zu", n, MAX_SOURCE));
+    if (n > MAX_SOURCE)
+        QZ_GOTO(qz_fail(err, QZ_EFORMAT, "chat template too long: %zu bytes, at most %zu", n, MAX_SOURCE));
     QZ_GOTO(qz_jinja_lex(&c->arena, source, n, &t, &count, err));
     QZ_GOTO(qz_jinja_parse(&c->arena, t, count, &c->root, err));
     *out = c;
@@ -35,8 +36,10 @@ void qz_chat_free(qz_chat *c) {
 static bool set_clock(jctx *c, const char *now) {
     if (now) {
         int y, mo, d, h, mi, s;
-        if (sscanf(now, "%4d-%2d-%2dT%2d:%2d:%2d", &y, &mo, &d, &h, &mi, &s) != 6) return j_fail(c, "ValueError", "bad time '%.40s'", now);
-        c->now = (struct tm){.tm_year = y - 1900, .tm_mon = mo - 1, .tm_mday = d, .tm_hour = h, .tm_min = mi, .tm_sec = s, .tm_isdst = -1};
+        if (sscanf(now, "%4d-%2d-%2dT%2d:%2d:%2d", &y, &mo, &d, &h, &mi, &s) != 6)
+            return j_fail(c, "ValueError", "bad time '%.40s'", now);
+        c->now = (struct tm){.tm_year = y - 1900, .tm_mon = mo - 1, .tm_mday = d, .tm_hour = h, .tm_min = mi,
+                             .tm_sec = s, .tm_isdst = -1};
         struct tm utc = c->now;
         time_t t = timegm(&utc); /* fills weekday and day of the year */
         if (t == (time_t)-1 || !gmtime_r(&t, &utc)) return j_fail(c, "ValueError", "bad time '%.40s'", now);
@@ -47,8 +50,10 @@ static bool set_clock(jctx *c, const char *now) {
     return localtime_r(&t, &c->now) != NULL || j_fail(c, "ValueError", "no clock");
 }
 
-qz_status qz_chat_render(const qz_chat *chat, const json_t *context, const qz_chat_limits *l, qz_str *out, qz_error *err) {
-    jctx c = {.err = err, .max_steps = l && l->max_steps ? l->max_steps : 50000000, .max_depth = l && l->max_depth ? l->max_depth : 256,
+qz_status qz_chat_render(const qz_chat *chat, const json_t *context, const qz_chat_limits *l, qz_str *out,
+                         qz_error *err) {
+    jctx c = {.err = err, .max_steps = l && l->max_steps ? l->max_steps : 50000000,
+              .max_depth = l && l->max_depth ? l->max_depth : 256,
               .max_bytes = l && l->max_bytes ? l->max_bytes : (size_t)64 << 20};
     jframe root = {0};
     qz_str text = {0};

@@ -1,6 +1,7 @@
-/* Chat templates: a bounded interpreter for the Jinja subset of formats/chat-template.md (steps, depth, memory limited).
- * qz_chat *c; qz_chat_compile(source, n, &c, err); qz_chat_render(c, context, &limits, &out, err); qz_chat_free(c).
- * Read-only after compiling. Errors are QZ_EFORMAT "chat template: CLASS: text" with the reference's exception class. */
+/* Chat templates: a bounded interpreter for the Jinja subset of formats/chat-template.md (steps, depth, memory
+ * limited). qz_chat *c; qz_chat_compile(source, n, &c, err); qz_chat_render(c, context, &limits, &out, err);
+ * qz_chat_free(c). Read-only after compiling. Errors are QZ_EFORMAT "chat template: CLASS: text" with the reference's
+ * exception class. */
 #ifndef QZ_JINJA_TEMPLATE_H
 #define QZ_JINJA_TEMPLATE_H
 #include <jansson.h>
@@ -19,6 +20,7 @@ typedef struct {
 qz_status qz_chat_compile(const char *source, size_t n, qz_chat **out, qz_error *err);
 /* context: object with messages, add_generation_prompt, bos_token, eos_token, tools … (borrowed). Appends to out.
  * A template's raise_exception gives QZ_EFORMAT with its text. limits may be NULL. */
-qz_status qz_chat_render(const qz_chat *c, const json_t *context, const qz_chat_limits *limits, qz_str *out, qz_error *err);
+qz_status qz_chat_render(const qz_chat *c, const json_t *context, const qz_chat_limits *limits, qz_str *out,
+                         qz_error *err);
 void qz_chat_free(qz_chat *c);
 #endif

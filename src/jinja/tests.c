@@ -2,15 +2,43 @@
 #include <math.h>
 #include "jinja/jinja_int.h"
 
-typedef enum { X_DEFINED, X_UNDEFINED, X_NONE, X_STRING, X_NUMBER, X_INTEGER, X_FLOAT, X_BOOLEAN, X_TRUE, X_FALSE, X_MAPPING, X_SEQUENCE,
-               X_ITERABLE, X_CALLABLE, X_ODD, X_EVEN, X_DIVISIBLE, X_EQ, X_NE, X_LT, X_LE, X_GT, X_GE, X_IN, X_SAME, X_LOWER, X_UPPER } test_id;
+typedef enum {
+    X_DEFINED,
+    X_UNDEFINED,
+    X_NONE,
+    X_STRING,
+    X_NUMBER,
+    X_INTEGER,
+    X_FLOAT,
+    X_BOOLEAN,
+    X_TRUE,
+    X_FALSE,
+    X_MAPPING,
+    X_SEQUENCE,
+    X_ITERABLE,
+    X_CALLABLE,
+    X_ODD,
+    X_EVEN,
+    X_DIVISIBLE,
+    X_EQ,
+    X_NE,
+    X_LT,
+    X_LE,
+    X_GT,
+    X_GE,
+    X_IN,
+    X_SAME,
+    X_LOWER,
+    X_UPPER
+} test_id;
 static const struct { const char *name; test_id id; } tests[] = {
-    {"defined", X_DEFINED}, {"undefined", X_UNDEFINED}, {"none", X_NONE}, {"string", X_STRING}, {"number", X_NUMBER}, {"integer", X_INTEGER},
-    {"float", X_FLOAT}, {"boolean", X_BOOLEAN}, {"true", X_TRUE}, {"True", X_TRUE}, {"false", X_FALSE}, {"False", X_FALSE}, {"None", X_NONE},
-    {"mapping", X_MAPPING}, {"sequence", X_SEQUENCE}, {"iterable", X_ITERABLE}, {"callable", X_CALLABLE}, {"odd", X_ODD}, {"even", X_EVEN},
-    {"divisibleby", X_DIVISIBLE}, {"eq", X_EQ}, {"equalto", X_EQ}, {"==", X_EQ}, {"ne", X_NE}, {"!=", X_NE}, {"lt", X_LT}, {"lessthan", X_LT},
-    {"<", X_LT}, {"le", X_LE}, {"<=", X_LE}, {"gt", X_GT}, {"greaterthan", X_GT}, {">", X_GT}, {"ge", X_GE}, {">=", X_GE}, {"in", X_IN},
-    {"sameas", X_SAME}, {"lower", X_LOWER}, {"upper", X_UPPER}};
+    {"defined", X_DEFINED}, {"undefined", X_UNDEFINED}, {"none", X_NONE}, {"string", X_STRING}, {"number", X_NUMBER},
+    {"integer", X_INTEGER}, {"float", X_FLOAT}, {"boolean", X_BOOLEAN}, {"true", X_TRUE}, {"True", X_TRUE},
+    {"false", X_FALSE}, {"False", X_FALSE}, {"None", X_NONE}, {"mapping", X_MAPPING}, {"sequence", X_SEQUENCE},
+    {"iterable", X_ITERABLE}, {"callable", X_CALLABLE}, {"odd", X_ODD}, {"even", X_EVEN}, {"divisibleby", X_DIVISIBLE},
+    {"eq", X_EQ}, {"equalto", X_EQ}, {"==", X_EQ}, {"ne", X_NE}, {"!=", X_NE}, {"lt", X_LT}, {"lessthan", X_LT},
+    {"<", X_LT}, {"le", X_LE}, {"<=", X_LE}, {"gt", X_GT}, {"greaterthan", X_GT}, {">", X_GT}, {"ge", X_GE},
+    {">=", X_GE}, {"in", X_IN}, {"sameas", X_SAME}, {"lower", X_LOWER}, {"upper", X_UPPER}};
 
 static bool remainder_of(jctx *c, jval v, jval by, bool *zero) {
     jval r;
@@ -54,7 +82,8 @@ static bool with_argument(jctx *c, test_id id, jval v, jval arg, bool *out) {
 bool j_test(jctx *c, jtext name, jval v, const jargs *a, bool *out) {
     size_t i = 0, n = sizeof tests / sizeof tests[0];
     while (i < n && !j_is(name, tests[i].name)) i++;
-    if (i == n) return j_fail(c, "TemplateAssertionError", "line %u: no test named '%.*s'", c->line, (int)name.n, name.p);
+    if (i == n)
+        return j_fail(c, "TemplateAssertionError", "line %u: no test named '%.*s'", c->line, (int)name.n, name.p);
     test_id id = tests[i].id;
     bool sized = v.t == J_STR || v.t == J_LIST || v.t == J_TUPLE || v.t == J_DICT;
     switch (id) {

@@ -19,14 +19,19 @@ bool j_fail(jctx *c, const char *cls, const char *fmt, ...) {
 
 bool j_step(jctx *c, uint64_t n) {
     c->steps += n;
-    return c->steps <= c->max_steps || j_fail(c, "LimitError", "line %u: more than %llu steps", c->line, (unsigned long long)c->max_steps);
+    return c->steps <= c->max_steps ||
+           j_fail(c, "LimitError", "line %u: more than %llu steps", c->line, (unsigned long long)c->max_steps);
 }
 
-bool j_enter(jctx *c) { return ++c->depth <= c->max_depth || j_fail(c, "LimitError", "line %u: nested deeper than %zu", c->line, c->max_depth); }
+bool j_enter(jctx *c) {
+    return ++c->depth <= c->max_depth ||
+           j_fail(c, "LimitError", "line %u: nested deeper than %zu", c->line, c->max_depth);
+}
 void j_leave(jctx *c) { c->depth--; }
 
 static bool charge(jctx *c, size_t n) {
-    if (n > c->max_bytes || c->bytes + n > c->max_bytes) return j_fail(c, "LimitError", "line %u: more than %zu bytes", c->line, c->max_bytes);
+    if (n > c->max_bytes || c->bytes + n > c->max_bytes)
+        return j_fail(c, "LimitError", "line %u: more than %zu bytes", c->line, c->max_bytes);
     c->bytes += n;
     return true;
 }
@@ -44,9 +49,11 @@ void *j_alloc(jctx *c, size_t n, size_t size) {
 }
 
 bool j_put(jctx *c, qz_str *s, const char *p, size_t n) {
-    if (s->len + n > c->max_bytes) return j_fail(c, "LimitError", "line %u: a text of more than %zu bytes", c->line, c->max_bytes);
+    if (s->len + n > c->max_bytes)
+        return j_fail(c, "LimitError", "line %u: a text of more than %zu bytes", c->line, c->max_bytes);
     qz_str_append(s, p, n);
-    if (s->failed && c->st == QZ_OK) c->st = qz_fail(c->err, QZ_EMEMORY, "out of memory while rendering a chat template");
+    if (s->failed && c->st == QZ_OK)
+        c->st = qz_fail(c->err, QZ_EMEMORY, "out of memory while rendering a chat template");
     return c->st == QZ_OK;
 }
 
@@ -169,7 +176,8 @@ bool j_truth(jval v) {
 }
 
 const char *j_type_name(jval v) {
-    static const char *const names[] = {"Undefined", "NoneType", "bool", "int", "float", "str", "list", "tuple", "dict", "Namespace", "Macro",
+    static const char *const names[] = {"Undefined", "NoneType", "bool", "int", "float", "str", "list", "tuple", "dict",
+                                        "Namespace", "Macro",
                                         "LoopContext", "method", "function", "Undefined", "Cycler", "Joiner"};
     return names[v.t];
 }
@@ -216,7 +224,8 @@ static bool repr_text(jctx *c, jtext s, qz_str *out) {
         } else if (!esc && (cp < 0x20 || (cp >= 0x7f && cp <= 0xa0) || cp == 0xad)) {
             snprintf(buf, sizeof buf, "\\x%02x", cp);
             esc = buf;
-        } else if (!esc && ((cp >= 0x2000 && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202f) || cp == 0x3000 || cp == 0xfeff)) {
+        } else if (!esc &&
+                   ((cp >= 0x2000 && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202f) || cp == 0x3000 || cp == 0xfeff)) {
             snprintf(buf, sizeof buf, "\\u%04x", cp);
             esc = buf;
         }
@@ -236,7 +245,8 @@ static bool repr_items(jctx *c, jval v, qz_str *out) {
 static bool repr_dict(jctx *c, const jdict *d, qz_str *out) {
     if (!put(c, out, "{")) return false;
     for (size_t i = 0; i < d->n; i++)
-        if ((i && !put(c, out, ", ")) || !j_repr(c, d->k[i], out) || !put(c, out, ": ") || !j_repr(c, d->v[i], out)) return false;
+        if ((i && !put(c, out, ", ")) || !j_repr(c, d->k[i], out) || !put(c, out, ": ") || !j_repr(c, d->v[i], out))
+            return false;
     return put(c, out, "}");
 }
 
@@ -375,7 +385,8 @@ bool j_order(jctx *c, jval a, jval b, int *out) {
 bool j_contains(jctx *c, jval box, jval v, bool *out) {
     *out = false;
     if (box.t == J_STR) {
-        if (v.t != J_STR) return j_fail(c, "TypeError", "line %u: 'in <string>' needs a string, not %s", c->line, j_type_name(v));
+        if (v.t != J_STR)
+            return j_fail(c, "TypeError", "line %u: 'in <string>' needs a string, not %s", c->line, j_type_name(v));
         *out = v.u.s.n == 0 || memmem(box.u.s.p, box.u.s.n, v.u.s.p, v.u.s.n) != NULL;
         return j_step(c, box.u.s.n / 64);
     }
@@ -384,7 +395,8 @@ bool j_contains(jctx *c, jval box, jval v, bool *out) {
         return j_dict_get(c, box.u.d, v, &x, out);
     }
     if (j_missing(box)) return true;
-    if (box.t != J_LIST && box.t != J_TUPLE) return j_fail(c, "TypeError", "line %u: argument of type '%s' is not iterable", c->line, j_type_name(box));
+    if (box.t != J_LIST && box.t != J_TUPLE)
+        return j_fail(c, "TypeError", "line %u: argument of type '%s' is not iterable", c->line, j_type_name(box));
     for (size_t i = 0; i < box.u.l.n && !*out; i++)
         if (!j_equal(c, box.u.l.v[i], v, out)) return false;
     return true;
@@ -446,7 +458,8 @@ static bool item(jctx *c, jval box, jval key, jval *out, bool *found) {
 }
 
 static bool undefined_box(jctx *c, jval box, const char *name, size_t n) {
-    return j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined, so it has no '%.*s'", c->line, (int)box.u.s.n, box.u.s.p, (int)n, name);
+    return j_fail(c, "UndefinedError", "line %u: '%.*s' is undefined, so it has no '%.*s'", c->line, (int)box.u.s.n,
+                  box.u.s.p, (int)n, name);
 }
 
 static bool loop_attr(jctx *c, jloop *l, jtext name, jval *out, bool *found) {
@@ -506,7 +519,8 @@ bool j_attr(jctx *c, jval box, jtext name, jval *out) {
 
 bool j_index(jctx *c, jval box, jval key, jval *out) {
     bool found;
-    if (j_missing(box)) return undefined_box(c, box, key.t == J_STR ? key.u.s.p : "item", key.t == J_STR ? key.u.s.n : 4);
+    if (j_missing(box))
+        return undefined_box(c, box, key.t == J_STR ? key.u.s.p : "item", key.t == J_STR ? key.u.s.n : 4);
     if (!item(c, box, key, out, &found)) return false;
     if (!found && key.t == J_STR && !attribute(c, box, key.u.s, out, &found)) return false;
     if (!found) *out = key.t == J_STR ? j_undef(key.u.s.p, key.u.s.n) : j_undef("item", 4);
@@ -530,13 +544,16 @@ static bool bound(jctx *c, jval v, int64_t n, int64_t dflt, bool backwards, int6
 bool j_slice(jctx *c, jval box, jval a, jval b, jval s, jval *out) {
     int64_t step = 1, from, to;
     if (j_missing(box)) return undefined_box(c, box, "slice", 5);
-    if (box.t != J_STR && box.t != J_LIST && box.t != J_TUPLE) return j_fail(c, "TypeError", "line %u: '%s' cannot be sliced", c->line, j_type_name(box));
-    if (s.t != J_NONE && !j_as_int(s, &step)) return j_fail(c, "TypeError", "line %u: slice indices must be integers", c->line);
+    if (box.t != J_STR && box.t != J_LIST && box.t != J_TUPLE)
+        return j_fail(c, "TypeError", "line %u: '%s' cannot be sliced", c->line, j_type_name(box));
+    if (s.t != J_NONE && !j_as_int(s, &step))
+        return j_fail(c, "TypeError", "line %u: slice indices must be integers", c->line);
     if (step == 0) return j_fail(c, "ValueError", "line %u: slice step cannot be zero", c->line);
     jval list;
     if (!j_iterate(c, box, &list)) return false;
     int64_t n = (int64_t)list.u.l.n;
-    if (!bound(c, a, n, step < 0 ? n - 1 : 0, step < 0, &from) || !bound(c, b, n, step < 0 ? -1 : n, step < 0, &to)) return false;
+    if (!bound(c, a, n, step < 0 ? n - 1 : 0, step < 0, &from) || !bound(c, b, n, step < 0 ? -1 : n, step < 0, &to))
+        return false;
     size_t count = 0;
     if (step > 0 && from < to) count = (size_t)((to - from - 1) / step + 1);
     if (step < 0 && from > to) count = (size_t)((from - to - 1) / -(step + (step == INT64_MIN)) + 1);

@@ -1,5 +1,5 @@
-/* Cross products of two streams (matmul.h): blocks of 512 tokens are turned so that tokens run along k, multiplied exactly,
- * and added in double in order. */
+/* Cross products of two streams (matmul.h): blocks of 512 tokens are turned so that tokens run along k, multiplied
+ * exactly, and added in double in order. */
 #include "kernels/mm_int.h"
 
 enum { BLOCK = QZ_KC };
@@ -22,15 +22,20 @@ static void add(void *arg, qz_part part) {
     for (size_t k = lo * j->cols; k < hi * j->cols; ++k) j->sum[k] += (double)j->c[k];
 }
 
-qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, size_t b_cols, size_t n, double *cross, qz_error *err) {
+qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, size_t b_cols, size_t n, double *cross,
+                      qz_error *err) {
     size_t left = 0, right = 0, product = 0;
-    bool fits = qz_mul_size(a_cols, BLOCK, &left) && qz_mul_size(b_cols, BLOCK, &right) && qz_mul_size(a_cols, b_cols, &product);
+    bool fits = qz_mul_size(a_cols, BLOCK, &left) && qz_mul_size(b_cols, BLOCK, &right) &&
+                qz_mul_size(a_cols, b_cols, &product);
     float *ta = fits ? qz_alloc_aligned(left, sizeof *ta) : NULL;
     float *tb = ta ? qz_alloc_aligned(right, sizeof *tb) : NULL;
     float *c = tb ? qz_alloc_aligned(product, sizeof *c) : NULL;
-    qz_status st = c ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for the cross products of %zu by %zu columns", a_cols, b_cols);
+    qz_status st = c ? QZ_OK
+                     : qz_fail(err, QZ_EMEMORY, "out of memory for the cross products of %zu by %zu columns", a_cols,
+                               b_cols);
     for (size_t t = 0; t < n && st == QZ_OK; t += BLOCK) {
-        turn_job ja = {a + t * a_cols, qz_min_size(BLOCK, n - t), a_cols, ta}, jb = {b + t * b_cols, ja.tokens, b_cols, tb};
+        turn_job ja = {a + t * a_cols, qz_min_size(BLOCK, n - t), a_cols, ta},
+                 jb = {b + t * b_cols, ja.tokens, b_cols, tb};
         qz_pool_run(mm->pool, 0, turn, &ja);
         qz_pool_run(mm->pool, 0, turn, &jb);
         st = qz_mm_gemm_nt(mm, a_cols, b_cols, ja.tokens, ta, BLOCK, tb, BLOCK, c, b_cols, false, err);

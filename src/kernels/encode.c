@@ -25,8 +25,8 @@ static void run_rows(void *arg, qz_part part) {
         j->encode(j->x + r * j->cols, j->importance, j->cols, j->out + r * j->row_bytes);
 }
 
-qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, size_t cols, const float *importance, void *out,
-                         qz_error *err) {
+qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, size_t cols, const float *importance,
+                         void *out, qz_error *err) {
     encoding j = {.x = x, .importance = importance, .rows = rows, .cols = cols, .out = out};
     QZ_TRY(qz_row_bytes(t, cols, &j.row_bytes, err));
     if (cols == 0) return QZ_OK;

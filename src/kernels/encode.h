@@ -1,6 +1,6 @@
-/* Fast encoders: the same bytes as the codecs' reference encoders (tests/kernels holds them to it), many blocks at a time.
- * qz_encode_rows(run, QZ_TYPE_Q4_K, x, rows, cols, importance, out, err); or one row with qz_encoder(run->cpu, t)(…).
- * Source of the bytes: formats/ggml-quants.md. */
+/* Fast encoders: the same bytes as the codecs' reference encoders (tests/kernels holds them to it), many blocks at a
+ * time. qz_encode_rows(run, QZ_TYPE_Q4_K, x, rows, cols, importance, out, err); or one row with qz_encoder(run->cpu,
+ * t)(…). Source of the bytes: formats/ggml-quants.md. */
 #ifndef QZ_KERNELS_ENCODE_H
 #define QZ_KERNELS_ENCODE_H
 #include "base/run.h"
@@ -8,8 +8,8 @@
 
 /* The fastest encoder of a row at min(level, detected). t < QZ_TYPE_COUNT. Thread safe; never NULL. */
 qz_encode_fn qz_encoder(qz_cpu_level level, qz_type t);
-/* Rows x [rows, cols] to out [rows, row_bytes] on the pool of the run (NULL run: one thread, detected level). importance [cols]
- * or NULL. QZ_EFORMAT: cols is not a multiple of the block. */
-qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, size_t cols, const float *importance, void *out,
-                         qz_error *err);
+/* Rows x [rows, cols] to out [rows, row_bytes] on the pool of the run (NULL run: one thread, detected level).
+ * importance [cols] or NULL. QZ_EFORMAT: cols is not a multiple of the block. */
+qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, size_t cols, const float *importance,
+                         void *out, qz_error *err);
 #endif

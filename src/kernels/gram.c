@@ -1,9 +1,10 @@
-/* Gram matrices (matmul.h): float FMA chains over blocks of 512 tokens, blocks added in double in order. The upper triangle
- * is computed tile by tile and mirrored once at the end. */
+/* Gram matrices (matmul.h): float FMA chains over blocks of 512 tokens, blocks added in double in order. The upper
+ * triangle is computed tile by tile and mirrored once at the end. */
 #include <string.h>
 #include "kernels/mm_int.h"
 
-enum { BLOCK = QZ_KC, STRIP = 120, SIDE = 32 }; /* tokens of a chain; rows of a task (a multiple of every tile_rows); of a mirrored square */
+/* tokens of a chain; rows of a task (a multiple of every tile_rows); of a mirrored square */
+enum { BLOCK = QZ_KC, STRIP = 120, SIDE = 32 };
 
 typedef struct {
     qz_mm *mm;

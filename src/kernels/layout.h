@@ -1,8 +1,8 @@
-/* Packed weights: 16 rows side by side, so that one vector holds the same four columns of 16 rows and sums need no shuffles.
- * A block of a type (32 or 256 values) of 16 rows becomes a head (its 16-bit scales, field by field, 16 rows each), then a body:
- * the rest of the block as 32-bit words in layouts.def's order, word by word, 16 rows each. Nothing is added or lost: packed
- * bytes = original bytes (rows padded to 16). A panel (16 rows) is its blocks one after the other: one stream for the
- * prefetcher (scales in a second stream cost a third of the bandwidth).
+/* Packed weights: 16 rows side by side, so that one vector holds the same four columns of 16 rows and sums need no
+ * shuffles. A block of a type (32 or 256 values) of 16 rows becomes a head (its 16-bit scales, field by field, 16 rows
+ * each), then a body: the rest of the block as 32-bit words in layouts.def's order, word by word, 16 rows each. Nothing
+ * is added or lost: packed bytes = original bytes (rows padded to 16). A panel (16 rows) is its blocks one after the
+ * other: one stream for the prefetcher (scales in a second stream cost a third of the bandwidth).
  * Activations: int8 codes with one float scale a block, blocks of up to QZ_TOKENS tokens side by side. */
 #ifndef QZ_KERNELS_LAYOUT_H
 #define QZ_KERNELS_LAYOUT_H

@@ -1,5 +1,5 @@
-/* Workspace and exact products (matmul.h). Loop order: rows of the broadcast operand (a) by QZ_MC, k by QZ_KC, then tasks
- * of QZ_VC columns, the parts of a pool job: which thread takes one never changes a bit. */
+/* Workspace and exact products (matmul.h). Loop order: rows of the broadcast operand (a) by QZ_MC, k by QZ_KC, then
+ * tasks of QZ_VC columns, the parts of a pool job: which thread takes one never changes a bit. */
 #include "kernels/matmul.h"
 #include <string.h>
 #include "codecs/types.h"
@@ -21,7 +21,8 @@ qz_status qz_mm_open(qz_run *run, qz_mm **out, qz_error *err) {
         mm->th[i].rows = qz_alloc_aligned(mm->ops.tile_cols * QZ_S_STRIDE, sizeof(float));
         ok = mm->th[i].v && mm->th[i].rows;
     }
-    for (size_t i = 0; ok && i < 2; ++i) ok = (mm->s[i] = qz_alloc_aligned((size_t)QZ_MC * QZ_S_STRIDE, sizeof(float))) != NULL;
+    for (size_t i = 0; ok && i < 2; ++i)
+        ok = (mm->s[i] = qz_alloc_aligned((size_t)QZ_MC * QZ_S_STRIDE, sizeof(float))) != NULL;
     if (!ok) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory for the matrix workspace of %zu threads", mm->threads));
     *out = mm;
     return QZ_OK;
@@ -46,7 +47,8 @@ void qz_mm_free(qz_mm *mm) {
 
 qz_status qz_mm_scratch(qz_mm *mm, size_t n, size_t size, qz_error *err) {
     size_t bytes = 0;
-    if (!qz_mul_size(n, size, &bytes)) return qz_fail(err, QZ_EMEMORY, "matrix scratch of %zu x %zu bytes overflows", n, size);
+    if (!qz_mul_size(n, size, &bytes))
+        return qz_fail(err, QZ_EMEMORY, "matrix scratch of %zu x %zu bytes overflows", n, size);
     if (bytes <= mm->scratch_bytes) return QZ_OK;
     qz_free(mm->scratch);
     mm->scratch = qz_alloc_aligned(bytes, 1);
@@ -55,8 +57,8 @@ qz_status qz_mm_scratch(qz_mm *mm, size_t n, size_t size, qz_error *err) {
     return QZ_OK;
 }
 
-void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride,
-                float *c, size_t ldc, size_t cols, bool load) {
+void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const float *s, size_t s_stride, const float *v,
+                size_t v_stride, float *c, size_t ldc, size_t cols, bool load) {
     if (cols == ops->tile_cols) {
         ops->gemm_tile(mr, kc, s, s_stride, v, v_stride, c, ldc, load);
         return;
@@ -70,7 +72,8 @@ void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const float *s, size_t 
 /* ---- packed product ---- */
 
 /* Rows [row, row+n) of the right operand, columns [k0, k0+kc), into one panel. */
-static void fill_panel(const qz_gemm_job *j, const qz_mm_thread *th, size_t row, size_t n, size_t k0, size_t kc, float *panel) {
+static void fill_panel(const qz_gemm_job *j, const qz_mm_thread *th, size_t row, size_t n, size_t k0, size_t kc,
+                       float *panel) {
     const qz_ops *ops = &j->mm->ops;
     const float *b = j->b;
     size_t ldb = j->ldb;
@@ -84,12 +87,14 @@ static void fill_panel(const qz_gemm_job *j, const qz_mm_thread *th, size_t row,
     }
     const qz_coded *coded = j->w->coded;
     if (coded) {
-        for (size_t r = 0; r < n; ++r) coded->ops->decode(coded, j->w->first_row + row + r, k0, kc, th->rows + r * QZ_S_STRIDE);
+        for (size_t r = 0; r < n; ++r)
+            coded->ops->decode(coded, j->w->first_row + row + r, k0, kc, th->rows + r * QZ_S_STRIDE);
     } else {
         const qz_type_info *t = qz_type_get(j->w->type);
         const uint8_t *p = (const uint8_t *)j->w->data + k0 / t->elems * t->bytes;
         size_t row_bytes = j->k / t->elems * t->bytes;
-        for (size_t r = 0; r < n; ++r) ops->decode[j->w->type](p + (row + r) * row_bytes, kc, th->rows + r * QZ_S_STRIDE);
+        for (size_t r = 0; r < n; ++r)
+            ops->decode[j->w->type](p + (row + r) * row_bytes, kc, th->rows + r * QZ_S_STRIDE);
     }
     ops->transpose(th->rows, QZ_S_STRIDE, n, kc, panel, ops->tile_cols);
 }
@@ -98,12 +103,14 @@ static void fill_panel(const qz_gemm_job *j, const qz_mm_thread *th, size_t row,
 static void task(const qz_gemm_job *j, size_t t, size_t thread) {
     const qz_ops *ops = &j->mm->ops;
     qz_mm_thread *th = &j->mm->th[thread];
-    const size_t nr = ops->tile_cols, mr = ops->tile_rows, mc = qz_min_size(QZ_MC, j->m - j->m0), kc = qz_min_size(QZ_KC, j->k - j->k0);
+    const size_t nr = ops->tile_cols, mr = ops->tile_rows, mc = qz_min_size(QZ_MC, j->m - j->m0),
+                 kc = qz_min_size(QZ_KC, j->k - j->k0);
     const float *s = j->mm->s[j->mm->passes % 2];
     const bool load = j->accumulate || j->k0 > 0;
     size_t n0 = t / j->strips * j->block, n1 = qz_min_size(j->n, n0 + j->block), lo, hi;
     if (th->packed != j->mm->passes || th->packed_n0 != n0)
-        for (size_t n = n0; n < n1; n += nr) fill_panel(j, th, n, qz_min_size(nr, n1 - n), j->k0, kc, th->v + (n - n0) * QZ_KC);
+        for (size_t n = n0; n < n1; n += nr)
+            fill_panel(j, th, n, qz_min_size(nr, n1 - n), j->k0, kc, th->v + (n - n0) * QZ_KC);
     th->packed = j->mm->passes;
     th->packed_n0 = n0;
     qz_split((mc + mr - 1) / mr, 1, (qz_part){t % j->strips, j->strips, thread}, &lo, &hi);
@@ -130,7 +137,8 @@ static void pass_part(void *arg, qz_part part) {
         return;
     }
     const bool wraps = j->k0 + QZ_KC >= j->k;
-    pack_rows(j, j->mm->passes + 1, wraps ? j->m0 + QZ_MC : j->m0, wraps ? 0 : j->k0 + QZ_KC, (qz_part){part.i, j->packs, part.thread});
+    pack_rows(j, j->mm->passes + 1, wraps ? j->m0 + QZ_MC : j->m0, wraps ? 0 : j->k0 + QZ_KC,
+              (qz_part){part.i, j->packs, part.thread});
 }
 
 static void prepare(qz_gemm_job *j) {
@@ -160,8 +168,9 @@ void qz_gemm_run(qz_gemm_job *j) {
 qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
                         float *c, size_t ldc, bool accumulate, qz_error *err) {
     if (lda < k || ldb < k || ldc < n)
-        return qz_fail(err, QZ_EBUG, "matrix product with row strides %zu, %zu, %zu shorter than its rows %zu, %zu, %zu", lda,
-                       ldb, ldc, k, k, n);
+        return qz_fail(err, QZ_EBUG,
+                       "matrix product with row strides %zu, %zu, %zu shorter than its rows %zu, %zu, %zu", lda, ldb,
+                       ldc, k, k, n);
     qz_gemm_job j = {.mm = mm, .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .ldb = ldb, .c = c, .ldc = ldc,
                   .accumulate = accumulate};
     qz_gemm_run(&j);
@@ -172,7 +181,8 @@ qz_status qz_mm_exact(qz_mm *mm, const qz_weights *w, const float *x, size_t n, 
     size_t row_bytes = 0;
     if (w->type < QZ_TYPE_COUNT) QZ_TRY(qz_row_bytes(w->type, w->cols, &row_bytes, err));
     else if (!w->coded) return qz_fail(err, QZ_EBUG, "coded weights without a description");
-    qz_gemm_job j = {.mm = mm, .m = n, .n = w->rows, .k = w->cols, .a = x, .lda = w->cols, .w = w, .c = y, .ldc = w->rows};
+    qz_gemm_job j = {.mm = mm, .m = n, .n = w->rows, .k = w->cols, .a = x, .lda = w->cols, .w = w, .c = y,
+                     .ldc = w->rows};
     qz_gemm_run(&j);
     return QZ_OK;
 }

@@ -28,33 +28,39 @@ qz_status qz_mm_exact(qz_mm *mm, const qz_weights *w, const float *x, size_t n, 
 qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
                         float *c, size_t ldc, bool accumulate, qz_error *err);
 /* c [m, n] = a [m, k] · b [k, n], exact, float32, single thread: for use inside a pool job (attention p·V). */
-void qz_mm_gemm_nn_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
-                         float *c, size_t ldc);
+void qz_mm_gemm_nn_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
+                         size_t ldb, float *c, size_t ldc);
 /* The same for a · bᵀ (attention q·Kᵀ), single thread, no packing needed by the caller. */
-void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
-                         float *c, size_t ldc);
-/* Both with b in float16 (its rows one behind the other, ldb = its columns), decoded to float32 a piece at a time: the same chains. */
-void qz_mm_gemm_nn_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const uint16_t *b, float *c, size_t ldc);
-void qz_mm_gemm_nt_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const uint16_t *b, float *c, size_t ldc);
+void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
+                         size_t ldb, float *c, size_t ldc);
+/* Both with b in float16 (its rows one behind the other, ldb = its columns), decoded to float32 a piece at a time:
+ * the same chains. */
+void qz_mm_gemm_nn_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                             const uint16_t *b, float *c, size_t ldc);
+void qz_mm_gemm_nt_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda,
+                             const uint16_t *b, float *c, size_t ldc);
 /* x [n] rounded to float16. */
 void qz_mm_to_f16(const qz_mm *mm, const float *x, size_t n, uint16_t *out);
-/* gram [cols, cols] double, full symmetric += xᵀ x over n tokens: a float FMA chain inside each block of 512 tokens counted
- * from x's row 0, blocks added in double in order. Several calls equal one if all but the last have a multiple of 512
- * tokens. */
+/* gram [cols, cols] double, full symmetric += xᵀ x over n tokens: a float FMA chain inside each block of 512 tokens
+ * counted from x's row 0, blocks added in double in order. Several calls equal one if all but the last have a multiple
+ * of 512 tokens. */
 qz_status qz_mm_gram(qz_mm *mm, const float *x, size_t n, size_t cols, double *gram, qz_error *err);
-/* cross [a_cols, b_cols] double += aᵀ b over n tokens: cross[i][j] = Σ a[t][i]·b[t][j], chained and blocked as in qz_mm_gram. */
-qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, size_t b_cols, size_t n, double *cross, qz_error *err);
+/* cross [a_cols, b_cols] double += aᵀ b over n tokens: cross[i][j] = Σ a[t][i]·b[t][j], chained and blocked as
+ * in qz_mm_gram. */
+qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, size_t b_cols, size_t n, double *cross,
+                      qz_error *err);
 
 /* ---- runtime arithmetic ---- */
-typedef struct qz_packed qz_packed; /* weights in the layout of the fast kernels (may borrow w->data when no repack pays) */
+/* weights in the layout of the fast kernels (may borrow w->data when no repack pays) */
+typedef struct qz_packed qz_packed;
 /* Borrows w->data and w->coded until freed; may be freed before or after mm. */
 qz_status qz_packed_open(qz_mm *mm, const qz_weights *w, qz_packed **out, qz_error *err);
 void qz_packed_free(qz_packed *p);
 uint64_t qz_packed_bytes(const qz_packed *p);      /* memory owned besides w->data */
 const char *qz_packed_kernel(const qz_packed *p);  /* "q4_K×q8_K avx2" for reports */
-/* y[i] [n, rows_i] = x [n, cols] · W_iᵀ for n_w <= 8 matrices that share the input: one activation quantization, one job.
- * Block types: 8-bit activations; float types and coded matrices: float activations. Deterministic for a level and a
- * token count n (a row's result may differ in rounding between n below and above the small-n limit). */
+/* y[i] [n, rows_i] = x [n, cols] · W_iᵀ for n_w <= 8 matrices that share the input: one activation quantization, one
+ * job. Block types: 8-bit activations; float types and coded matrices: float activations. Deterministic for a level and
+ * a token count n (a row's result may differ in rounding between n below and above the small-n limit). */
 qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y,
                        qz_error *err);
 

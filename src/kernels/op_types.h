@@ -1,5 +1,5 @@
-/* Function types of the operation table (ops.h), and what their operands look like. The kernels themselves need no more than this: a new
- * number format recompiles the table, not them. Private to kernels/ (and its harness). */
+/* Function types of the operation table (ops.h), and what their operands look like. The kernels themselves need no more
+ * than this: a new number format recompiles the table, not them. Private to kernels/ (and its harness). */
 #ifndef QZ_KERNELS_OP_TYPES_H
 #define QZ_KERNELS_OP_TYPES_H
 #include <stdbool.h>
@@ -10,38 +10,44 @@
 #include "kernels/layout.h"
 
 /* c [mr, tile_cols] (ldc) = or, when `load`, += s·v over kc steps: c[i][j] is one chain of fused multiply-adds of
- * s[i*s_stride + k] and v[k*v_stride + j], k ascending. mr <= tile_rows; always tile_cols columns. Exact: all levels equal. */
+ * s[i*s_stride + k] and v[k*v_stride + j], k ascending. mr <= tile_rows; always tile_cols columns. Exact:
+ * all levels equal. */
 typedef void (*qz_gemm_tile_fn)(size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride,
                                 float *c, size_t ldc, bool load);
 /* dst[k*dst_stride + r] = src[r*ld + k] for k < n, r < rows; 0 for rows <= r < width. width = tile_cols of the level,
  * rows <= width. */
 typedef void (*qz_transpose_fn)(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t dst_stride);
 
-/* Activations to 8 bits: block b of x (32 values for q8_0, 256 for q8_k) goes to out + b*stride (layout.h). All levels equal. */
+/* Activations to 8 bits: block b of x (32 values for q8_0, 256 for q8_k) goes to out + b*stride (layout.h).
+ * All levels equal. */
 typedef void (*qz_act_fn)(const float *x, size_t cols, uint8_t *out, size_t stride);
 /* out [tokens][QZ_PANEL] = 16 interleaved rows times 1..QZ_TOKENS quantized tokens (layout.h). */
-typedef void (*qz_dot_fn)(const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out);
+typedef void (*qz_dot_fn)(const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens,
+                          float *out);
 /* out [tokens][4] = 4 rows of 32- or 16-bit floats, at w[0..3], times tokens (1..4) float rows x (stride ldx). */
-typedef void (*qz_fdot_fn)(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out);
-/* One token as float16, times a power of two that brings its largest magnitude to [2^14, 2^15): nothing overflows, and values
- * down to 2^-28 of the largest keep 11 bits. Returns the inverse factor. All levels equal. */
+typedef void (*qz_fdot_fn)(const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols,
+                           float *out);
+/* One token as float16, times a power of two that brings its largest magnitude to [2^14, 2^15): nothing overflows, and
+ * values down to 2^-28 of the largest keep 11 bits. Returns the inverse factor. All levels equal. */
 typedef float (*qz_halve_fn)(const float *x, size_t cols, uint16_t *out);
-/* out [rows] = consecutive rows of 16-bit floats times one token from halve; unit is what halve returned. Half the bytes of a
- * float32 token: it stays in the first-level cache beside the stream of weights (43 against 32 GB/s). */
+/* out [rows] = consecutive rows of 16-bit floats times one token from halve; unit is what halve returned. Half the
+ * bytes of a float32 token: it stays in the first-level cache beside the stream of weights (43 against 32 GB/s). */
 typedef void (*qz_hdot_fn)(const uint8_t *w, size_t rows, size_t cols, const uint16_t *x, float unit, float *out);
-/* out [tokens][QZ_PANEL] = 16 interleaved rows of an integer group matrix times tokens (1..4) float rows x; sums [tokens]
- * (stride lds) are the sums of x over each group. A group is QZ_GROUP_HEAD bytes (16 f16 scales, 16 zero points, padding), then
- * its codes as words of 16 rows. */
+/* out [tokens][QZ_PANEL] = 16 interleaved rows of an integer group matrix times tokens (1..4) float rows x; sums
+ * [tokens] (stride lds) are the sums of x over each group. A group is QZ_GROUP_HEAD bytes (16 f16 scales, 16 zero
+ * points, padding), then its codes as words of 16 rows. */
 enum { QZ_GROUP_HEAD = 64, QZ_GROUP_ZEROS = 32 };
 typedef void (*qz_gdot_fn)(const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,
                            const float *sums, size_t lds, size_t tokens, float *out);
 
-/* The same for bitsandbytes matrices: a block is QZ_TABLE_HEAD bytes (16 float32 scales), then its codes. ldot_4: codes are places in
- * table [16]; ldot_8: they are signed bytes, table is not read. */
+/* The same for bitsandbytes matrices: a block is QZ_TABLE_HEAD bytes (16 float32 scales), then its codes. ldot_4: codes
+ * are places in table [16]; ldot_8: they are signed bytes, table is not read. */
 enum { QZ_TABLE_HEAD = 64 };
-typedef void (*qz_ldot_fn)(const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x, size_t ldx, size_t tokens, float *out);
+typedef void (*qz_ldot_fn)(const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x,
+                           size_t ldx, size_t tokens, float *out);
 
-/* Rows of the forward pass (rows.h). Sums run in QZ_ROW_LANES lanes by index, products and sums are rounded apart: all levels equal. */
+/* Rows of the forward pass (rows.h). Sums run in QZ_ROW_LANES lanes by index, products and sums are rounded apart:
+ * all levels equal. */
 enum { QZ_ROW_LANES = 16 };
 typedef void (*qz_softmax_fn)(float *s, size_t n, size_t lo, size_t hi, float scale);
 typedef void (*qz_rms_norm_fn)(const float *x, const float *w, size_t n, float eps, float *y);

@@ -1,6 +1,6 @@
 /* The operation table: reference functions first, each CPU level overrides what it does better. Built per level by
- * qz_ops_for; passed by pointer, never global. One row per operation in ops.def; tests/kernels/check.c runs every row of
- * every level against the level below. Private to kernels/ (and its harness). */
+ * qz_ops_for; passed by pointer, never global. One row per operation in ops.def; tests/kernels/check.c runs every row
+ * of every level against the level below. Private to kernels/ (and its harness). */
 #ifndef QZ_KERNELS_OPS_H
 #define QZ_KERNELS_OPS_H
 #include "codecs/types.h"

@@ -5,19 +5,28 @@
 #include "base/bytes.h"
 #include "kernels/op_types.h"
 
-enum { QZ_REF_ROWS = 4, QZ_REF_COLS = 16, QZ_AVX2_ROWS = 6, QZ_AVX2_COLS = 16, QZ_AVX512_ROWS = 12, QZ_AVX512_COLS = 32 };
+enum {
+    QZ_REF_ROWS = 4,
+    QZ_REF_COLS = 16,
+    QZ_AVX2_ROWS = 6,
+    QZ_AVX2_COLS = 16,
+    QZ_AVX512_ROWS = 12,
+    QZ_AVX512_COLS = 32
+};
 
 /* Every operation of ops.def at every level: qz_<name>_<level>. A level that keeps the one below defines nothing. */
 #define QZ_DOT_ARGS                                                                                               \
     const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out
-#define QZ_DSUB_ARGS size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c, size_t ldc
+#define QZ_DSUB_ARGS \
+    size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c, size_t ldc
 #define QZ_FDOT_ARGS const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out
 #define QZ_HDOT_ARGS const uint8_t *w, size_t rows, size_t cols, const uint16_t *x, float unit, float *out
 #define QZ_GDOT_ARGS                                                                                                  \
     const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,           \
         const float *sums, size_t lds, size_t tokens, float *out
-#define QZ_LDOT_ARGS                                                                                                  \
-    const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x, size_t ldx, size_t tokens, float *out
+#define QZ_LDOT_ARGS                                                                                   \
+    const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x, size_t ldx, \
+        size_t tokens, float *out
 #define QZ_LEVEL(level)                                                                                               \
     void qz_gemm_tile_##level(size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride, \
                               float *c, size_t ldc, bool load);                                                       \
@@ -46,7 +55,8 @@ static inline float qz_halve_factor(uint32_t top) {
     e = 127 + 14 - (e - 127);
     return qz_bits_f32((uint32_t)(e > 253 ? 253 : e) << 23);
 }
-/* The sum of the lanes of a row, and no exponent of all ones among the values: one pass that the compiler vectorizes. */
+/* The sum of the lanes of a row, and no exponent of all ones among the values: one pass that the
+ * compiler vectorizes. */
 static inline float qz_lane_sum(float t[QZ_ROW_LANES]) {
     for (int w = QZ_ROW_LANES / 2; w > 0; w /= 2)
         for (int i = 0; i < w; i++) t[i] += t[i + w];
@@ -83,10 +93,13 @@ void qz_dot_ref(QZ_DOT_ARGS); /* any layout */
 QZ_LEVEL_DOTS(avx2)
 QZ_LEVEL_DOTS(avx512)
 
-#define QZ_ENCODER(name, level) void qz_encode_##name##_##level(const float *x, const float *importance, size_t cols, void *out);
-#define QZ_LEVEL_ENCODERS(level)                                                                                        \
-    QZ_ENCODER(q4_0, level) QZ_ENCODER(q4_1, level) QZ_ENCODER(q5_0, level) QZ_ENCODER(q5_1, level) QZ_ENCODER(q8_0, level) \
-    QZ_ENCODER(q2_k, level) QZ_ENCODER(q3_k, level) QZ_ENCODER(q4_k, level) QZ_ENCODER(q5_k, level) QZ_ENCODER(q6_k, level)
+#define QZ_ENCODER(name, level) \
+    void qz_encode_##name##_##level(const float *x, const float *importance, size_t cols, void *out);
+#define QZ_LEVEL_ENCODERS(level)                                            \
+    QZ_ENCODER(q4_0, level) QZ_ENCODER(q4_1, level)                         \
+    QZ_ENCODER(q5_0, level) QZ_ENCODER(q5_1, level) QZ_ENCODER(q8_0, level) \
+    QZ_ENCODER(q2_k, level) QZ_ENCODER(q3_k, level)                         \
+    QZ_ENCODER(q4_k, level) QZ_ENCODER(q5_k, level) QZ_ENCODER(q6_k, level)
 QZ_LEVEL_ENCODERS(avx2)
 QZ_LEVEL_ENCODERS(avx512)
 QZ_ENCODER(f16, avx2)

@@ -1,5 +1,5 @@
-/* Packed weights (matmul.h, layout.h): block types become panels of 16 interleaved rows, coded matrices likewise with their scales and
- * zero points in front; float types are used where they are. */
+/* Packed weights (matmul.h, layout.h): block types become panels of 16 interleaved rows, coded matrices likewise with
+ * their scales and zero points in front; float types are used where they are. */
 #include <stdio.h>
 #include <string.h>
 #include "base/half.h"
@@ -68,7 +68,8 @@ static void pack_codes(void *arg, qz_part part) {
     for (size_t i = lo; i < hi; ++i) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - i * QZ_PANEL);
         if (rows < QZ_PANEL) memset(panel_at(p, i), 0, p->panel_bytes);
-        for (size_t r = 0; r < rows; ++r) pack_code_row(p, i * QZ_PANEL + r, j->rows + part.thread * p->w.cols, panel_at(p, i));
+        for (size_t r = 0; r < rows; ++r)
+            pack_code_row(p, i * QZ_PANEL + r, j->rows + part.thread * p->w.cols, panel_at(p, i));
     }
 }
 
@@ -78,12 +79,14 @@ static qz_status place(qz_mm *mm, qz_packed *p, qz_error *err) {
     if (qz_mul_size(p->blocks, p->block_bytes, &p->panel_bytes) && qz_mul_size(p->panels, p->panel_bytes, &total))
         p->data = qz_slab_alloc(mm, total, &p->slab);
     if (!p->data)
-        return qz_fail(err, QZ_EMEMORY, "out of memory for packed weights [%zu, %zu]: %zu bytes", p->w.rows, p->w.cols, total);
+        return qz_fail(err, QZ_EMEMORY, "out of memory for packed weights [%zu, %zu]: %zu bytes", p->w.rows, p->w.cols,
+                       total);
     p->bytes += total;
     return QZ_OK;
 }
 
-/* Columns sorted by group (stable). False if the groups are not all of `group` columns: then the order does not exist. */
+/* Columns sorted by group (stable). False if the groups are not all of `group` columns: then the order
+ * does not exist. */
 static bool group_order(const qz_code_layout *l, size_t cols, uint32_t *order) {
     for (size_t i = 0; i < cols; ++i) order[i] = UINT32_MAX;
     for (size_t k = 0; k < cols; ++k) {
@@ -96,15 +99,17 @@ static bool group_order(const qz_code_layout *l, size_t cols, uint32_t *order) {
     return true;
 }
 
-/* Leaves p as QZ_PACK_EXACT where the codes do not fit the kernels' words. Values of table codes are not rounded to the matrix's own
- * type here. */
+/* Leaves p as QZ_PACK_EXACT where the codes do not fit the kernels' words. Values of table codes are not rounded to the
+ * matrix's own type here. */
 static qz_status open_codes(qz_mm *mm, qz_packed *p, qz_error *err) {
     const qz_coded *c = p->w.coded;
     p->kind = QZ_PACK_EXACT;
     if (!c) return qz_fail(err, QZ_EBUG, "coded weights without a description");
     p->codes = c->ops->layout(c);
     const qz_code_layout *l = &p->codes;
-    if (l->form == QZ_CODES_FLOAT || (l->bits != 4 && l->bits != 8) || !l->group || l->group * l->bits % 32 != 0 || l->groups * l->group != c->cols || (l->form == QZ_CODES_TABLE && l->g_idx)) return QZ_OK;
+    if (l->form == QZ_CODES_FLOAT || (l->bits != 4 && l->bits != 8) || !l->group || l->group * l->bits % 32 != 0 ||
+        l->groups * l->group != c->cols || (l->form == QZ_CODES_TABLE && l->g_idx))
+        return QZ_OK;
     if (l->g_idx) {
         p->order = qz_alloc_array(c->cols, sizeof *p->order);
         if (!p->order) return qz_fail(err, QZ_EMEMORY, "out of memory for the column order of %zu columns", c->cols);

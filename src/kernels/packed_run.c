@@ -1,5 +1,7 @@
-/* Products with packed weights (matmul.h): a pool job quantizes the activations (with a few tokens every thread does that
- * for itself, which is cheaper than a job), a second one runs the tasks: a chunk of panels or rows of one matrix, for a block of tokens whose activations stay in the second-level cache. Float matrices with many tokens go through the exact product's panels. */
+/* Products with packed weights (matmul.h): a pool job quantizes the activations (with a few tokens every thread does
+ * that for itself, which is cheaper than a job), a second one runs the tasks: a chunk of panels or rows of one matrix,
+ * for a block of tokens whose activations stay in the second-level cache. Float matrices with many tokens go through
+ * the exact product's panels. */
 #include <string.h>
 #include "base/bytes.h"
 #include "codecs/types.h"
@@ -55,7 +57,9 @@ static act_kind act_of(const qz_layout *l) { return l->elems == 32 ? ACT_32 : AC
 static uint8_t *act_group(const view *v, act_kind k, size_t group) {
     return v->scratch + v->j->act_at[k] + group * QZ_TOKENS * (v->j->cols / act_elems(k)) * act_size(k);
 }
-static size_t group_tokens(const packed_product *j, size_t group) { return qz_min_size(QZ_TOKENS, j->n - group * QZ_TOKENS); }
+static size_t group_tokens(const packed_product *j, size_t group) {
+    return qz_min_size(QZ_TOKENS, j->n - group * QZ_TOKENS);
+}
 
 static void quantize(const view *v, act_kind k, qz_part part) {
     const packed_product *j = v->j;
@@ -143,7 +147,8 @@ static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
         for (size_t t = 0; t < j->n; t += 4) {
             size_t tokens = qz_min_size(4, j->n - t);
-            dot(p->data + u * p->panel_bytes, p->blocks, p->w.cols / p->blocks, p->codes.table, j->x + t * j->cols, j->cols, tokens, tile);
+            dot(p->data + u * p->panel_bytes, p->blocks, p->w.cols / p->blocks, p->codes.table, j->x + t * j->cols,
+                j->cols, tokens, tile);
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
         }
@@ -159,7 +164,8 @@ static void half_task(const view *v, const product *w, size_t u0, size_t u1) {
     const qz_ops *o = &v->j->mm->ops;
     const uint8_t *at = v->scratch + v->j->act_at[ACT_HALF];
     (m->type == QZ_TYPE_F16 ? o->hdot_f16 : o->hdot_bf16)((const uint8_t *)m->data + u0 * m->cols * 2, u1 - u0, m->cols,
-                                                          (const uint16_t *)(const void *)(at + HALF_HEAD), qz_load_f32le(at), w->y + u0);
+                                                          (const uint16_t *)(const void *)(at + HALF_HEAD),
+                                                          qz_load_f32le(at), w->y + u0);
 }
 
 static void float_task(const packed_product *j, const product *w, size_t u0, size_t u1) {
@@ -254,7 +260,8 @@ static void plan_part(packed_product *j, product *w, size_t *scratch) {
     w->chunk = qz_max_size(1, w->units / (threads * CHUNKS * grain)) * grain;
     w->chunks = (w->units + w->chunk - 1) / w->chunk;
     if (!w->exact) return;
-    w->gemm = (qz_gemm_job){.mm = j->mm, .m = j->n, .n = p->w.rows, .k = p->w.cols, .a = j->x, .lda = p->w.cols, .w = &p->w,
+    w->gemm = (qz_gemm_job){.mm = j->mm, .m = j->n, .n = p->w.rows, .k = p->w.cols, .a = j->x, .lda = p->w.cols,
+                            .w = &p->w,
                             .c = w->y, .ldc = p->w.rows};
 }
 

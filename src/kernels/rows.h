@@ -1,5 +1,6 @@
-/* Row-wise operations of the forward pass, on one thread (inside a pool job): sums run in 16 fixed lanes (by index) and nothing is
- * fused, so results do not depend on batch, threads or CPU level. Source: formats/families.md sections 2, 4, 5. */
+/* Row-wise operations of the forward pass, on one thread (inside a pool job): sums run in 16 fixed lanes (by index) and
+ * nothing is fused, so results do not depend on batch, threads or CPU level. Source: formats/families.md
+ * sections 2, 4, 5. */
 #ifndef QZ_KERNELS_ROWS_H
 #define QZ_KERNELS_ROWS_H
 #include "kernels/matmul.h"

@@ -31,7 +31,8 @@ static void solve_rows(void *arg, qz_part part) {
     }
 }
 
-/* delta [k, k] and, if asked for, back [rows, k]: cross and lost times (gram + λI)⁻¹; zero and counted if it cannot be factored. */
+/* delta [k, k] and, if asked for, back [rows, k]: cross and lost times (gram + λI)⁻¹; zero and counted if it
+ * cannot be factored. */
 typedef struct {
     const double *gram, *cross, *lost;
     size_t rows;        /* of lost and back, 0: none */
@@ -59,7 +60,9 @@ static qz_status solve(qz_asymmetric *a, qz_run *run, const correction *c, qz_er
         if (rows) qz_pool_run(run->pool, 0, solve_rows, &b);
     } else if (st == QZ_ENUMERIC) { /* the caller says it */
         a->failed++;
-        a->why = mean > 0 ? "its matrix cannot be factored" : mean == 0 ? "no input in a half of the tokens" : "its statistics are not finite";
+        a->why = mean > 0    ? "its matrix cannot be factored"
+                 : mean == 0 ? "no input in a half of the tokens"
+                             : "its statistics are not finite";
     }
     qz_free(work);
     return st == QZ_OK || st == QZ_ENUMERIC ? QZ_OK : qz_fail(err, st, "%s", why.text);
@@ -82,17 +85,23 @@ static bool reserve(qz_asymmetric *a, size_t square) {
     return ok;
 }
 
-qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, bool residual, qz_error *err) {
+qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, bool residual,
+                             qz_error *err) {
     size_t k = s->cols, sq = 0;
     *a = (qz_asymmetric){.cols = k, .lost_rows = residual ? s->lost_rows : 0};
     if (!(lambda > 0)) lambda = 0.02;
     if (!qz_mul_size(k, k, &sq)) return qz_fail(err, QZ_EMEMORY, "matrix of %zu columns is too large", k);
     size_t rows = a->lost_rows, more = rows * k;
-    double *l = qz_alloc_aligned(sq, sizeof *l), *g = qz_alloc_aligned(sq, sizeof *g), *d = qz_alloc_aligned(sq, sizeof *d), *r = qz_alloc_aligned(more + 1, sizeof *r);
-    qz_status st = l && g && d && r && reserve(a, sq) ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration of %zu columns", k);
+    double *l = qz_alloc_aligned(sq, sizeof *l), *g = qz_alloc_aligned(sq, sizeof *g),
+           *d = qz_alloc_aligned(sq, sizeof *d), *r = qz_alloc_aligned(more + 1, sizeof *r);
+    qz_status st = l && g && d && r && reserve(a, sq)
+                       ? QZ_OK
+                       : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration of %zu columns", k);
     for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) {
         double n = s->tokens[h] ? (double)s->tokens[h] : 1;
-        st = solve(a, run, &(correction){s->gram[h], s->cross[h], s->lost[h], rows, lambda, a->half[h], a->half_back[h], l}, err);
+        st = solve(a, run,
+                   &(correction){s->gram[h], s->cross[h], s->lost[h], rows, lambda, a->half[h], a->half_back[h], l},
+                   err);
         for (size_t i = 0; i < sq; i++) {
             a->gram[h][i] = (float)(s->gram[h][i] / n);
             a->cross[h][i] = (float)(s->cross[h][i] / n);
@@ -123,8 +132,14 @@ typedef struct {
     float *turned;      /* [k, k] */
 } room;
 static qz_status room_open(room *x, qz_mm *mm, size_t rows, size_t k, qz_error *err) {
-    *x = (room){mm, rows, k, qz_alloc_aligned(rows * k, sizeof(float)), qz_alloc_aligned(rows * k, sizeof(float)), qz_alloc_aligned(k * k, sizeof(float))};
-    return x->m && x->scratch && x->turned ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
+    *x = (room){mm,
+                rows,
+                k,
+                qz_alloc_aligned(rows * k, sizeof(float)),
+                qz_alloc_aligned(rows * k, sizeof(float)),
+                qz_alloc_aligned(k * k, sizeof(float))};
+    return x->m && x->scratch && x->turned ? QZ_OK
+                                           : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
 }
 static void room_close(room *x) {
     qz_free(x->m);
@@ -189,11 +204,14 @@ static qz_status judge(const qz_asymmetric *a, const room *x, const float *w, in
     return QZ_OK;
 }
 
-qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target, double alpha[2], qz_error *err) {
+qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target,
+                               double alpha[2], qz_error *err) {
     room x;
     fit f = {0};
     qz_status st = room_open(&x, mm, rows, a->cols, err);
-    if (st == QZ_OK && a->lost_rows && a->lost_rows != rows) st = qz_fail(err, QZ_EBUG, "asymmetric calibration: a linear of %zu rows on a residual stream of %zu", rows, a->lost_rows);
+    if (st == QZ_OK && a->lost_rows && a->lost_rows != rows)
+        st = qz_fail(err, QZ_EBUG, "asymmetric calibration: a linear of %zu rows on a residual stream of %zu", rows,
+                     a->lost_rows);
     for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) st = judge(a, &x, w, h, &f, err);
     if (st == QZ_OK) {
         strengths(f.g, f.b, alpha);
@@ -225,7 +243,8 @@ static bool pick_rows(const qz_asymmetric *a, const uint32_t *index, size_t n, q
     return true;
 }
 
-qz_status qz_asymmetric_halves(const qz_asymmetric *a, qz_mm *mm, const float *w, const uint32_t *index, size_t n, float *const target[QZ_HALVES], qz_error *err) {
+qz_status qz_asymmetric_halves(const qz_asymmetric *a, qz_mm *mm, const float *w, const uint32_t *index, size_t n,
+                               float *const target[QZ_HALVES], qz_error *err) {
     const size_t k = a->cols;
     qz_asymmetric some;
     room x;
@@ -239,7 +258,8 @@ qz_status qz_asymmetric_halves(const qz_asymmetric *a, qz_mm *mm, const float *w
     for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) {
         st = times(&x, w, a->half[h], err);
         for (size_t i = 0; i < n * k && st == QZ_OK; i++)
-            target[h][i] = w[i] + (float)alpha[0] * x.m[i] + (a->lost_rows ? (float)alpha[1] * some.half_back[h][i] : 0);
+            target[h][i] = w[i] + (float)alpha[0] * x.m[i] +
+                           (a->lost_rows ? (float)alpha[1] * some.half_back[h][i] : 0);
     }
     for (int h = 0; h < QZ_HALVES && a->lost_rows; h++) qz_free(some.half_back[h]), qz_free(some.lost[h]);
     room_close(&x);

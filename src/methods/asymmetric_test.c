@@ -1,5 +1,6 @@
-/* Asymmetric calibration against what it must find: with an input that lost a known linear part the target repairs it, with a
- * residual stream that lost one it gives that back, and what does not carry over from one half to the other is left alone. */
+/* Asymmetric calibration against what it must find: with an input that lost a known linear part the target repairs it,
+ * with a residual stream that lost one it gives that back, and what does not carry over from one half to the other
+ * is left alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -48,7 +49,8 @@ static void teardown(rig *r) {
     qz_run_release(&r->run);
 }
 
-/* Tokens with inputs x; the float input is x + shift·x turned by one column, the float stream is back·x[0..R) ahead, plus noise. */
+/* Tokens with inputs x; the float input is x + shift·x turned by one column, the float stream is back·x[0..R)
+ * ahead, plus noise. */
 static void gather(rig *r, size_t tokens, double shift, double back, double noise) {
     qz_rng g;
     qz_rng_seed(&g, 11);
@@ -119,7 +121,8 @@ static double damping_held(rig *r, const float *held, const qz_gptq_options *o, 
     assert_non_null(gram);
     for (size_t i = 0; i < K * K; i++) gram[i] = (r->s.gram[0][i] + r->s.gram[1][i]) / (double)n;
     for (size_t i = 0; i < K * K; i++) /* the matrix has seen the held tokens, too */
-        for (size_t t = 0; t < HELD; t++) gram[i] += (double)held[t * K + i / K] * (double)held[t * K + i % K] / (double)n;
+        for (size_t t = 0; t < HELD; t++)
+            gram[i] += (double)held[t * K + i / K] * (double)held[t * K + i % K] / (double)n;
     for (size_t i = 0; i < K * K; i++) gram[i] *= (double)n / (double)(n + HELD);
     const qz_damping_tokens t = {gram, n + HELD, held, HELD, K};
     assert_int_equal(qz_damping_held(&(qz_damping_job){&r->run, r->mm, lin, 2, o}, &t, &damp, &err), QZ_OK);
@@ -131,7 +134,8 @@ static double damping_held(rig *r, const float *held, const qz_gptq_options *o, 
     return damp;
 }
 
-/* Inputs that four hidden values and a little noise make: their true Gram matrix is nearly singular, and a few tokens make it look more so. */
+/* Inputs that four hidden values and a little noise make: their true Gram matrix is nearly singular, and a few tokens
+ * make it look more so. */
 static double damping_of(size_t tokens, double *of_held) {
     rig r;
     static float held[HELD * K];
@@ -222,7 +226,9 @@ static void failures_are_counted(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(repairs_what_is_known), cmocka_unit_test(leaves_noise_alone), cmocka_unit_test(damping_follows_the_tokens), cmocka_unit_test(a_half_without_tokens),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(repairs_what_is_known), cmocka_unit_test(leaves_noise_alone),
+                                       cmocka_unit_test(damping_follows_the_tokens),
+                                       cmocka_unit_test(a_half_without_tokens),
                                        cmocka_unit_test(failures_are_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,7 +58,8 @@ static void scale_columns(float *w, size_t rows, size_t cols, const float *s) {
 static void fold_norm(float *norm, float *s, size_t n) {
     for (size_t k = 0; k < n; k++) {
         float f = qz_f16_to_f32(qz_f32_to_f16(norm[k] / s[k]));
-        if (f != 0 && isfinite(f) && norm[k] != 0) s[k] = norm[k] / f; /* what float16 took from the norm the columns get back */
+        /* what float16 took from the norm the columns get back */
+        if (f != 0 && isfinite(f) && norm[k] != 0) s[k] = norm[k] / f;
         norm[k] = f;
     }
 }
@@ -101,7 +102,8 @@ static void rtn_worker(void *arg, qz_part part) {
                 mn = e[k] < mn ? e[k] : mn;
                 mx = e[k] > mx ? e[k] : mx;
             }
-            float range = j->sym ? 2 * (-mn > mx ? -mn : mx) : mx - mn, sc = (range > 1e-5f ? range : 1e-5f) / qmax, inv = 1.0f / sc;
+            float range = j->sym ? 2 * (-mn > mx ? -mn : mx) : mx - mn, sc = (range > 1e-5f ? range : 1e-5f) / qmax,
+                  inv = 1.0f / sc;
             float z = j->sym ? half : -(mn * inv + 12582912.0f - 12582912.0f);
             z = z < 0 ? 0 : z > qmax ? qmax : z;
             for (size_t k = 0; k < j->group; k++) {
@@ -166,8 +168,9 @@ static void tie_heads(const qz_fold *f, float *s, size_t cols) {
         }
 }
 
-/* Scales fitted to rounding to nearest that gain less are left out: feedback finds that much by itself, and of a fine grid's best
- * ratio a part is luck (text-13m from float inputs: KL 2 to 3 % lower without; models with outlier channels gain half). */
+/* Scales fitted to rounding to nearest that gain less are left out: feedback finds that much by itself, and of a fine
+ * grid's best ratio a part is luck (text-13m from float inputs: KL 2 to 3 % lower without; models with outlier
+ * channels gain half). */
 #define LEAST_GAIN 0.1
 
 static qz_status search_input(search *x, size_t input, qz_awq_report *r, qz_error *err) {
@@ -232,8 +235,8 @@ static qz_status run_block(search *x, const qz_input_stats *stats, float *const 
     return QZ_OK;
 }
 
-qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_options *o, float *const scales[QZ_STAGES],
-                              qz_awq_report *report, qz_error *err) {
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_options *o,
+                              float *const scales[QZ_STAGES], qz_awq_report *report, qz_error *err) {
     const qz_input_stats *stats = o->stats;
     *report = (qz_awq_report){0};
     size_t widest = 0, elems = 0;
@@ -245,7 +248,8 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
         for (size_t l = in->first; l < in->first + in->n; l++)
             elems = qz_max_size(elems, b->linear[l].rows * in->cols);
         if (!grid.off && (grid.group == QZ_WHOLE_ROW || in->cols % grid.group != 0))
-            return qz_fail(err, QZ_EUSAGE, "group_size %zu does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
+            return qz_fail(err, QZ_EUSAGE,
+                           "group_size %zu does not divide in_features %zu of %s; use a smaller group_size (64 or 32)",
                            grid.group, in->cols, b->linear[in->first].name);
     }
     search x = {.run = run, .mm = mm, .b = b, .o = o};

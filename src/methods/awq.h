@@ -54,8 +54,8 @@ typedef struct {
 
 /* Finds scales for the whole block and folds them into it; scales[i] [cols of the input] are what the columns were
  * multiplied by, all 1 where none helped. */
-qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_options *o, float *const scales[QZ_STAGES],
-                              qz_awq_report *report, qz_error *err);
+qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_options *o,
+                              float *const scales[QZ_STAGES], qz_awq_report *report, qz_error *err);
 /* Multiplies the columns of the input's linears by s and divides what makes it: a norm, or rows (and bias) of an
  * earlier linear. Norms are rounded to float16 first and s follows, so that what the file holds is what was folded. s
  * [cols of the input]. */

@@ -90,10 +90,12 @@ static void clip_worker(void *arg, qz_part part) {
     qz_split(j->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++)
         for (size_t g = 0; g < groups; g++)
-            clip_group(j, j->w + r * j->cols + g * j->group, g * j->group, j->bounds + r * groups + g, j->scratch + part.thread * j->group);
+            clip_group(j, j->w + r * j->cols + g * j->group, g * j->group, j->bounds + r * groups + g,
+                       j->scratch + part.thread * j->group);
 }
 qz_status qz_awq_clip(qz_run *run, const qz_awq_clipping *c, float *bounds, qz_error *err) {
-    clip_job j = {.w = c->w, .x = c->x, .rows = c->rows, .cols = c->cols, .group = c->group, .tokens = c->tokens, .bits = c->bits, .bounds = bounds};
+    clip_job j = {.w = c->w, .x = c->x, .rows = c->rows, .cols = c->cols, .group = c->group, .tokens = c->tokens,
+                  .bits = c->bits, .bounds = bounds};
     j.step = qz_max_size(1, c->tokens / 512);
     j.n = (c->tokens + j.step - 1) / j.step;
     j.scratch = qz_alloc_array(qz_pool_size(run->pool) * c->group, sizeof *j.scratch);
@@ -189,8 +191,10 @@ static qz_status clip_linear(compat *c, const qz_awq_linear *l, const float *s, 
     qz_status st = xs && bounds ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory in the clip search");
     for (size_t t = 0; t < n && st == QZ_OK; t++)
         for (size_t k = 0; k < cols; k++) xs[t * cols + k] = x[t * step * cols + k] / (s ? s[k] : 1.0f);
-    /* the rows are the reference's sample already: n < 1024 would be sampled again only above 1023 rows, step stays 1 */
-    if (st == QZ_OK) st = qz_awq_clip(c->run, &(qz_awq_clipping){l->w, xs, rows, cols, n, group, c->o->codes.bits}, bounds, err);
+    /* the rows are the reference's sample already: n < 1024 would be sampled again only above 1023 rows,
+     * step stays 1 */
+    if (st == QZ_OK)
+        st = qz_awq_clip(c->run, &(qz_awq_clipping){l->w, xs, rows, cols, n, group, c->o->codes.bits}, bounds, err);
     for (size_t r = 0; r < rows && st == QZ_OK; r++)
         for (size_t k = 0; k < cols; k++) {
             float m = bounds[r * groups + k / group], *w = &l->w[r * cols + k];
@@ -217,7 +221,8 @@ static qz_status round_half(const qz_awq_linear *l, const qz_int_setting *o, qz_
             mn = v < mn ? v : mn;
             mx = v > mx ? v : mx;
         }
-        float range = half_of(mx - mn), floor_h = half_of(1e-5f), s = half_of((range > floor_h ? range : floor_h) / qmax);
+        float range = half_of(mx - mn), floor_h = half_of(1e-5f),
+              s = half_of((range > floor_h ? range : floor_h) / qmax);
         float z = clampf(-rintf(half_of(mn / s)), 0, qmax);
         scales[i] = s;
         zeros[i] = (uint8_t)z;
@@ -227,8 +232,10 @@ static qz_status round_half(const qz_awq_linear *l, const qz_int_setting *o, qz_
             mse += (double)((w[k] - (q - z) * s) * (w[k] - (q - z) * s));
         }
     }
-    const qz_int_codes c = {.bits = o->bits, .group_size = o->group_size, .codes = codes, .scales = scales, .zero_points = zeros};
-    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = cols, .coded = qz_int_codes_keep(c, rows, cols, arena), .error = mse,
+    const qz_int_codes c = {.bits = o->bits, .group_size = o->group_size, .codes = codes, .scales = scales,
+                            .zero_points = zeros};
+    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = cols,
+                          .coded = qz_int_codes_keep(c, rows, cols, arena), .error = mse,
                           .weight_mse = mse / (double)(rows * cols)};
     return out->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
 }
@@ -250,13 +257,15 @@ static qz_status run_all(compat *c, float *scales[QZ_STAGES], qz_awq_made *out, 
         if (scales_input(c->b, i)) fold(c->b, i, scales[i]);
     /* nor does it clip what makes scores */
     for (const qz_awq_linear *l = c->b->linear; l < c->b->linear + QZ_LINEARS; l++)
-        if (l->rows && !l->rotary && !c->o->no_clip) QZ_TRY(clip_linear(c, l, scales_input(c->b, l->stage) ? scales[l->stage] : NULL, err));
+        if (l->rows && !l->rotary && !c->o->no_clip)
+            QZ_TRY(clip_linear(c, l, scales_input(c->b, l->stage) ? scales[l->stage] : NULL, err));
     for (size_t l = 0; l < QZ_LINEARS; l++)
         if (c->b->linear[l].rows) QZ_TRY(round_half(&c->b->linear[l], &c->o->codes, out->arena, &out->lin[l], err));
     return QZ_OK;
 }
 
-qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay, const qz_awq_options *o, qz_awq_made *out, qz_error *err) {
+qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay,
+                              const qz_awq_options *o, qz_awq_made *out, qz_error *err) {
     out->report = (qz_awq_report){0};
     compat c = {.run = run, .mm = mm, .b = b, .rep = replay, .o = o};
     size_t outs = replay->tokens * replay->hidden, widest = 0;
@@ -273,7 +282,8 @@ qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
     }
     for (size_t i = 0; i < QZ_STAGES; i++) ok = (scales[i] = qz_alloc_array(widest, sizeof(float))) != NULL && ok;
     c.stat = qz_alloc_array(3 * widest, sizeof(float));
-    qz_status st = ok && c.stat ? run_all(&c, scales, out, err) : qz_fail(err, QZ_EMEMORY, "out of memory for AWQ of one block");
+    qz_status st = ok && c.stat ? run_all(&c, scales, out, err)
+                                : qz_fail(err, QZ_EMEMORY, "out of memory for AWQ of one block");
     for (size_t l = 0; l < QZ_LINEARS; l++) qz_free(c.kept[l]);
     for (size_t i = 0; i < QZ_STAGES; i++) qz_free(scales[i]);
     qz_free(c.y0);

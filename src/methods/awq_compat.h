@@ -1,6 +1,6 @@
-/* AWQ as the reference does it (AutoAWQ 0.2.9; formats/hf-awq.md sections 3 to 6): a grid of 20 ratios judged by the output of the
- * replayed module, scales folded in list order, clip search, round to nearest in float16. Replays come as callbacks, so
- * the method is testable with a fake. float32 arithmetic, as the reference on a float32 model. */
+/* AWQ as the reference does it (AutoAWQ 0.2.9; formats/hf-awq.md sections 3 to 6): a grid of 20 ratios judged by the
+ * output of the replayed module, scales folded in list order, clip search, round to nearest in float16. Replays come as
+ * callbacks, so the method is testable with a fake. float32 arithmetic, as the reference on a float32 model. */
 #ifndef QZ_METHODS_AWQ_COMPAT_H
 #define QZ_METHODS_AWQ_COMPAT_H
 #include "base/arena.h"
@@ -19,7 +19,8 @@ typedef struct {
 enum { QZ_AWQ_GRID = 20 };
 /* The group quantizer in float32 (quantize and decode), w and out [rows, cols]. */
 void qz_awq_pseudo(const float *w, size_t rows, size_t cols, size_t group, uint32_t bits, bool sym, float *out);
-/* What a linear computes with its columns multiplied by s, coded, and divided again: pseudo(W·s)/s into out [rows, cols]. */
+/* What a linear computes with its columns multiplied by s, coded, and divided again: pseudo(W·s)/s into out
+ * [rows, cols]. */
 void qz_awq_try_scales(const qz_awq_grid *g, const qz_awq_linear *l, const float *s, float *out);
 typedef struct {
     const float *w, *x;   /* [rows, cols] (scaled); [tokens, cols] inputs, already divided by the scales */
@@ -34,5 +35,6 @@ typedef struct {
     qz_awq_report report;
 } qz_awq_made;
 /* The whole block, in place. */
-qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay, const qz_awq_options *o, qz_awq_made *out, qz_error *err);
+qz_status qz_awq_compat_block(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_replay *replay,
+                              const qz_awq_options *o, qz_awq_made *out, qz_error *err);
 #endif

@@ -1,5 +1,5 @@
-/* AWQ: the reference's group quantizer, scale search and clip search on its own vectors (AutoAWQ 0.2.9, data/hf-vectors-a, tolerances
- * of its README); folding keeps the block's function. */
+/* AWQ: the reference's group quantizer, scale search and clip search on its own vectors (AutoAWQ 0.2.9,
+ * data/hf-vectors-a, tolerances of its README); folding keeps the block's function. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +23,8 @@ static qz_mm *mm;
 
 static int setup(void **state) {
     (void)state;
-    return qz_st_open(&file, "tests/golden/artifacts/awq.safetensors", &err) != QZ_OK || qz_run_init(&run, 2, &err) != QZ_OK || qz_mm_open(&run, &mm, &err) != QZ_OK;
+    return qz_st_open(&file, "tests/golden/artifacts/awq.safetensors", &err) != QZ_OK ||
+           qz_run_init(&run, 2, &err) != QZ_OK || qz_mm_open(&run, &mm, &err) != QZ_OK;
 }
 static int teardown(void **state) {
     (void)state;
@@ -51,7 +52,8 @@ static float *tensor(const char *prefix, const char *name, size_t *n) {
 
 enum { ROWS = 32, COLS = 64, GROUP = 32, TOKENS = 48 };
 
-/* The reference's search for one linear alone, of the parts that the block's search is made of: losses and the best one's scales. */
+/* The reference's search for one linear alone, of the parts that the block's search is made of: losses and the
+ * best one's scales. */
 static size_t search_linear(const float *w, const float *x, bool duo, double losses[QZ_AWQ_GRID], float scales[COLS]) {
     static float wq[ROWS * COLS], copy[ROWS * COLS], y0[TOKENS * ROWS], y[TOKENS * ROWS];
     const qz_awq_linear l = {.w = copy, .rows = ROWS, .cols = COLS};
@@ -72,7 +74,8 @@ static size_t search_linear(const float *w, const float *x, bool duo, double los
         qz_awq_try_scales(&grid, &l, s, wq);
         assert_int_equal(qz_mm_exact(mm, &tried, x, TOKENS, y, &err), QZ_OK);
         losses[i] = 0;
-        for (size_t k = 0; k < TOKENS * ROWS; k++) losses[i] += ((double)y0[k] - (double)y[k]) * ((double)y0[k] - (double)y[k]) / (TOKENS * ROWS);
+        for (size_t k = 0; k < TOKENS * ROWS; k++)
+            losses[i] += ((double)y0[k] - (double)y[k]) * ((double)y0[k] - (double)y[k]) / (TOKENS * ROWS);
         if (losses[i] > losses[best]) continue;
         best = i;
         memcpy(scales, s, sizeof s);
@@ -82,24 +85,28 @@ static size_t search_linear(const float *w, const float *x, bool duo, double los
 
 static void search_case(const char *name, bool duo, double tol) {
     size_t n;
-    float *w = tensor(name, "weight", &n), *x = tensor(name, "x", &n), *want = tensor(name, "loss_history", &n), *best_scales = tensor(name, "best_scales", &n);
+    float *w = tensor(name, "weight", &n), *x = tensor(name, "x", &n), *want = tensor(name, "loss_history", &n),
+          *best_scales = tensor(name, "best_scales", &n);
     double losses[QZ_AWQ_GRID];
     float scales[COLS];
     size_t best, want_best = 0;
     best = search_linear(w, x, duo, losses, scales);
     for (size_t i = 0; i < QZ_AWQ_GRID; i++) {
-        if (!(fabs(losses[i] / (double)want[i] - 1) <= tol)) fail_msg("%s: loss %zu is %.8g, expected %.8g", name, i, losses[i], (double)want[i]);
+        if (!(fabs(losses[i] / (double)want[i] - 1) <= tol))
+            fail_msg("%s: loss %zu is %.8g, expected %.8g", name, i, losses[i], (double)want[i]);
         if (want[i] < want[want_best]) want_best = i;
     }
     assert_int_equal(best, want_best);
     for (size_t k = 0; k < COLS; k++) assert_true(fabsf(scales[k] / best_scales[k] - 1) < (tol > 0.01 ? 0.01f : 1e-4f));
     /* clip on the scaled weights of the vectors */
-    float *cw = tensor(name, "clip_weight", &n), *cx = tensor(name, "clip_x", &n), *bound = tensor(name, "clip_max_val", &n);
+    float *cw = tensor(name, "clip_weight", &n), *cx = tensor(name, "clip_x", &n),
+          *bound = tensor(name, "clip_max_val", &n);
     float got[64 * 2];
     size_t differ = 0;
     assert_int_equal(qz_awq_clip(&run, &(qz_awq_clipping){cw, cx, 64, COLS, TOKENS, GROUP, 4}, got, &err), QZ_OK);
     for (size_t i = 0; i < 64 * 2; i++) differ += fabsf(got[i] - bound[i]) > 1e-3f * bound[i];
-    if (differ > (tol > 0.01 ? 6u : 1u)) fail_msg("%s: %zu of 128 clip bounds differ", name, differ); /* near ties may fall either way */
+    /* near ties may fall either way */
+    if (differ > (tol > 0.01 ? 6u : 1u)) fail_msg("%s: %zu of 128 clip bounds differ", name, differ);
     qz_free(w);
     qz_free(x);
     qz_free(want);
@@ -117,7 +124,8 @@ static void reference_vectors(void **state) {
 static void pseudo_quantizer(void **state) {
     (void)state;
     size_t n;
-    float *w = tensor("pseudo_f32_asym_g32", "weight", &n), *want = tensor("pseudo_f32_asym_g32", "dequant", &n), out[4 * 64];
+    float *w = tensor("pseudo_f32_asym_g32", "weight", &n), *want = tensor("pseudo_f32_asym_g32", "dequant", &n),
+          out[4 * 64];
     qz_awq_pseudo(w, 4, 64, 32, 4, false, out);
     for (size_t i = 0; i < n; i++) assert_true(out[i] == want[i]);
     qz_free(w);
@@ -156,28 +164,34 @@ static void folding_keeps_the_function(void **state) {
         assert_true(norm[k] == qz_f16_to_f32(qz_f32_to_f16(norm[k]))); /* what the file holds is what was folded */
         assert_true(fabsf(norm[k] * lin[QZ_ATTN_Q].w[k] / ((1 + 0.1f * (float)k) * before[QZ_ATTN_Q][k]) - 1) < 1e-6f);
     }
-    for (size_t k = 0; k < 64; k++) s[k] = 2.0f + (float)(k / 32 * 16 + k % 16); /* equal for the query heads of a KV head */
+    /* equal for the query heads of a KV head */
+    for (size_t k = 0; k < 64; k++) s[k] = 2.0f + (float)(k / 32 * 16 + k % 16);
     memcpy(before[QZ_ATTN_V], lin[QZ_ATTN_V].w, 32 * 64 * sizeof(float));
     qz_awq_fold(&b, o, s);
     for (size_t k = 0; k < 64; k++) {
         size_t v = k / 32 * 16 + k % 16; /* its v row */
-        assert_true(fabsf(lin[QZ_ATTN_O].w[k] * lin[QZ_ATTN_V].w[v * 64] / (before[QZ_ATTN_O][k] * before[QZ_ATTN_V][v * 64]) - 1) < 1e-5f);
+        assert_true(
+            fabsf(lin[QZ_ATTN_O].w[k] * lin[QZ_ATTN_V].w[v * 64] / (before[QZ_ATTN_O][k] * before[QZ_ATTN_V][v * 64]) -
+                  1) < 1e-5f);
     }
     for (size_t k = 0; k < 96; k++) s[k] = 1.5f + (float)k;
     qz_awq_fold(&b, down, s);
     for (size_t k = 0; k < 96; k++)
-        assert_true(fabsf(lin[QZ_MLP_DOWN].w[k] * lin[QZ_MLP_UP].w[k * 64] / (before[QZ_MLP_DOWN][k] * before[QZ_MLP_UP][k * 64]) - 1) < 1e-5f);
+        assert_true(fabsf(lin[QZ_MLP_DOWN].w[k] * lin[QZ_MLP_UP].w[k * 64] /
+                              (before[QZ_MLP_DOWN][k] * before[QZ_MLP_UP][k * 64]) -
+                          1) < 1e-5f);
     for (size_t l = 0; l < QZ_LINEARS; l++) {
         qz_free(lin[l].w);
         qz_free(before[l]);
     }
 }
-/* One expert: scales of its down go into its own up, so that the product stays what it was; the input of gate and up is measured and
- * not scaled (its norm feeds the router too). */
+/* One expert: scales of its down go into its own up, so that the product stays what it was; the input of gate and up is
+ * measured and not scaled (its norm feeds the router too). */
 static void expert_folds_inside(void **state) {
     (void)state;
     enum { IN = 2, DOWN = 3, H = 64, F = 32, TRI = F * (F + 1) / 2, WIDE = H * (H + 1) / 2 };
-    static float gate[F * H], up[F * H], down[H * F], first[2][H * F], mean[H], gram[WIDE], gram_down[TRI], mean_down[F], ones[H], s_down[F];
+    static float gate[F * H], up[F * H], down[H * F], first[2][H * F], mean[H], gram[WIDE], gram_down[TRI],
+        mean_down[F], ones[H], s_down[F];
     static const qz_config c = {.layers = 1, .hidden_size = H, .heads = 1, .kv_heads = 1, .head_dim = H, .experts = 2,
                                 .expert_width = F};
     qz_error e = {0};
@@ -203,8 +217,10 @@ static void expert_folds_inside(void **state) {
     assert_int_equal(b.input[DOWN].fold.kind, QZ_FOLD_ROWS);
     const qz_awq_grid grids[QZ_STAGES] = {{.off = true}, {.off = true}, [IN] = {4, 32, false, false, true},
                                           [DOWN] = {4, 32, false, false, false}};
-    const qz_input_stats stats[QZ_STAGES] = {[IN] = {.cols = H, .tokens = 10, .mean_abs = mean, .max_abs = mean, .gram = gram},
-                                             [DOWN] = {.cols = F, .tokens = 10, .mean_abs = mean_down, .max_abs = mean_down,
+    const qz_input_stats stats[QZ_STAGES] = {[IN] = {.cols = H, .tokens = 10, .mean_abs = mean, .max_abs = mean,
+                                                     .gram = gram},
+                                             [DOWN] = {.cols = F, .tokens = 10, .mean_abs = mean_down,
+                                                       .max_abs = mean_down,
                                                        .gram = gram_down}};
     float *const scales[QZ_STAGES] = {[IN] = ones, [DOWN] = s_down};
     const qz_awq_options o = {.codes = {.bits = 4, .group_size = 32}, .grids = grids, .stats = stats};
@@ -220,13 +236,16 @@ static void expert_folds_inside(void **state) {
     assert_memory_equal(gate, first[0], sizeof gate); /* gate and up were equal */
     for (size_t f = 0; f < F; f++)
         for (size_t h = 0; h < H; h++) { /* down · up through channel f */
-            const double was = (double)first[1][h * F + f] * (double)first[0][f * H + h], is = (double)down[h * F + f] * (double)up[f * H + h];
+            const double was = (double)first[1][h * F + f] * (double)first[0][f * H + h],
+                         is = (double)down[h * F + f] * (double)up[f * H + h];
             assert_true(fabs(was - is) <= 1e-6 * fabs(was) + 1e-12);
             assert_true(up[f * H + h] == first[0][f * H + h] / s_down[f]);
         }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pseudo_quantizer), cmocka_unit_test(reference_vectors), cmocka_unit_test(folding_keeps_the_function), cmocka_unit_test(expert_folds_inside)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pseudo_quantizer), cmocka_unit_test(reference_vectors),
+                                       cmocka_unit_test(folding_keeps_the_function),
+                                       cmocka_unit_test(expert_folds_inside)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

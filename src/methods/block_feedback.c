@@ -63,7 +63,8 @@ static void code_block(const job *j, size_t row, size_t u, float *target) {
     qz_block_unpack(j->type, bytes, &f);
     for (size_t i = 0; i < e; i++) {
         size_t at = h->order[u + i] % e, b = at / j->shape->sub_len;
-        float c = target[i] + qz_dot_lanes(lost + u, h->feedback + (u + i) * k + u, i), step = step_of(&f, b), base = base_of(&f, b);
+        float c = target[i] + qz_dot_lanes(lost + u, h->feedback + (u + i) * k + u, i), step = step_of(&f, b),
+              base = base_of(&f, b);
         f.q[at] = nearest(j->shape, c + base, step);
         lost[u + i] = c - (step * (float)f.q[at] - base);
     }
@@ -85,7 +86,8 @@ static qz_status feedback(job *j, qz_mm *mm, qz_error *err) {
         for (size_t r = 0; r < j->rows; r++)
             for (size_t i = 0; i < j->nb; i++) j->target[r * j->nb + i] = j->w[r * k + j->h->order[j->u0 + i]];
         if (j->u0 > 0)
-            QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->nb, j->u0, j->lost, k, j->h->feedback + j->u0 * k, k, j->target, j->nb, true, err));
+            QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->nb, j->u0, j->lost, k, j->h->feedback + j->u0 * k, k, j->target, j->nb,
+                                 true, err));
         qz_pool_run(j->run->pool, 0, feedback_rows, j);
     }
     return QZ_OK;
@@ -123,7 +125,8 @@ static size_t sweep(const job *j, qz_block_fields *f, float *e, float *grad) {
 
 /* A row at hand: its weights, errors and gradient, and room: work [3, cols], a [n, n], b [n] of the unknowns. */
 typedef struct { const float *w; float *e, *grad, *work; double *a, *b; } row_room;
-/* d (and dmin) of every block by least squares under H with codes and small scales fixed; kept only if the loss falls. */
+/* d (and dmin) of every block by least squares under H with codes and small scales fixed; kept only if
+ * the loss falls. */
 static void refit(const job *j, qz_block_fields *f, const row_room *row) {
     const float *w = row->w;
     float *e = row->e, *grad = row->grad, *work = row->work;
@@ -142,17 +145,20 @@ static void refit(const job *j, qz_block_fields *f, const row_room *row) {
         memset(hv, 0, k * sizeof *hv);
         for (size_t c = lo; c < lo + j->e; c++)
             if (v[c] != 0) qz_axpy(hv, v[c], j->h->h + c * k, k);
-        for (size_t q = 0; q < n; q++) a[p * n + q] = (double)qz_dot_lanes(hv + q / per * j->e, (q % per ? m : u) + q / per * j->e, j->e);
+        for (size_t q = 0; q < n; q++)
+            a[p * n + q] = (double)qz_dot_lanes(hv + q / per * j->e, (q % per ? m : u) + q / per * j->e, j->e);
         b[p] = (double)qz_dot_lanes(hv, w, k);
         a[p * n + p] += 1e-7 * a[p * n + p] + 1e-30;
     }
     if (!qz_solve_small(a, b, n)) return;
     for (size_t p = 0; p < n; p++)
-        if (!isfinite(b[p]) || fabs(b[p]) > 60000 || (p % per == 0 && (qz_f32_to_f16((float)b[p]) & 0x7fff) == 0)) return;
+        if (!isfinite(b[p]) || fabs(b[p]) > 60000 || (p % per == 0 && (qz_f32_to_f16((float)b[p]) & 0x7fff) == 0))
+            return;
     float *trial = u; /* a block's own columns are done with when they are replaced */
     for (size_t c = 0; c < k; c++) {
         size_t p = c / j->e * per;
-        float d = qz_f16_to_f32(qz_f32_to_f16((float)b[p])), dmin = per == 2 ? qz_f16_to_f32(qz_f32_to_f16((float)b[p + 1])) : 0;
+        float d = qz_f16_to_f32(qz_f32_to_f16((float)b[p])),
+              dmin = per == 2 ? qz_f16_to_f32(qz_f32_to_f16((float)b[p + 1])) : 0;
         const qz_block_fields *x = &f[c / j->e];
         size_t sub = c % j->e / j->shape->sub_len;
         trial[c] = w[c] - (d * (float)x->sc[sub] * (float)x->q[c % j->e] - dmin * (float)x->m[sub]);
@@ -186,7 +192,8 @@ static void descend_rows(void *arg, qz_part part) {
         }
         for (size_t b = 0; b < blocks; b++) qz_block_unpack(j->type, row + b * j->info->bytes, &f[b]);
         for (size_t t = 0; t < SWEEPS && sweep(j, f, e, grad) > 0; t++) {}
-        if (2 * blocks <= MAX_UNKNOWNS) refit(j, f, &(row_room){j->w + r * k, e, grad, work, a, a + 4 * blocks * blocks});
+        if (2 * blocks <= MAX_UNKNOWNS)
+            refit(j, f, &(row_room){j->w + r * k, e, grad, work, a, a + 4 * blocks * blocks});
         for (size_t b = 0; b < blocks; b++) qz_block_pack(j->type, &f[b], row + b * j->info->bytes);
     }
 }
@@ -194,7 +201,8 @@ static void descend_rows(void *arg, qz_part part) {
 static qz_status descend(job *j, qz_mm *mm, qz_error *err) {
     for (size_t round = 0; round <= ROUNDS; round++) { /* gradients anew every round: single steps drift in float */
         qz_pool_run(j->run->pool, 0, error_rows, j);
-        QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols, false, err));
+        QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols, false,
+                             err));
         j->last = round == ROUNDS;
         qz_pool_run(j->run->pool, 0, descend_rows, j);
     }
@@ -205,13 +213,15 @@ static qz_status descend(job *j, qz_mm *mm, qz_error *err) {
 static qz_status guard(job *j, qz_mm *mm, qz_arena *arena, qz_error *err) {
     qz_quantized ref;
     uint8_t *ours = j->out;
-    QZ_TRY(qz_block_quantize(&(qz_block_job){j->run, j->type, j->w, j->rows, j->cols, j->importance, QZ_SEARCH_COMPAT}, arena, &ref, err));
+    QZ_TRY(qz_block_quantize(&(qz_block_job){j->run, j->type, j->w, j->rows, j->cols, j->importance, QZ_SEARCH_COMPAT},
+                             arena, &ref, err));
     double *before = qz_arena_alloc(arena, j->rows, sizeof *before);
     if (before == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding");
     memcpy(before, j->row_error, j->rows * sizeof *before);
     j->out = (uint8_t *)(uintptr_t)ref.blocks;
     qz_pool_run(j->run->pool, 0, error_rows, j);
-    qz_status st = qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols, false, err);
+    qz_status st = qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols,
+                                 false, err);
     if (st == QZ_OK) qz_pool_run(j->run->pool, 0, descend_rows, j);
     for (size_t r = 0; r < j->rows && st == QZ_OK; r++) {
         if (j->row_error[r] < before[r]) memcpy(ours + r * j->row_bytes, j->out + r * j->row_bytes, j->row_bytes);
@@ -225,7 +235,8 @@ static qz_status reserve(job *j, qz_arena *arena, qz_error *err) {
     size_t n, total, blocks = j->cols / j->e, threads = qz_pool_size(j->run->pool);
     QZ_TRY(qz_row_bytes(j->type, j->cols, &j->row_bytes, err));
     QZ_TRY(qz_tensor_bytes(j->type, j->rows, j->cols, &total, err));
-    j->scratch_bytes = (blocks * sizeof(qz_block_fields) + 3 * j->cols * sizeof(float) + 63) / 64 * 64 + (4 * blocks * blocks + 2 * blocks) * sizeof(double);
+    j->scratch_bytes = (blocks * sizeof(qz_block_fields) + 3 * j->cols * sizeof(float) + 63) / 64 * 64 +
+                       (4 * blocks * blocks + 2 * blocks) * sizeof(double);
     j->scratch_bytes = (j->scratch_bytes + 63) / 64 * 64;
     if (qz_mul_size(j->rows, j->cols, &n)) {
         j->out = qz_arena_alloc(arena, total, 1);
@@ -240,14 +251,17 @@ static qz_status reserve(job *j, qz_arena *arena, qz_error *err) {
     return qz_fail(err, QZ_EMEMORY, "out of memory encoding a [%zu, %zu] tensor", j->rows, j->cols);
 }
 
-qz_status qz_block_feedback(const qz_block_job *b, qz_mm *mm, const qz_hessian *h, qz_arena *arena, qz_quantized *out, qz_error *err) {
+qz_status qz_block_feedback(const qz_block_job *b, qz_mm *mm, const qz_hessian *h, qz_arena *arena, qz_quantized *out,
+                            qz_error *err) {
     qz_run *run = b->run;
     const qz_type type = b->type;
     const size_t rows = b->rows;
-    job j = {.run = run, .h = h, .type = type, .info = qz_type_get(type), .shape = qz_block_shape_get(type), .w = b->w, .importance = b->importance,
+    job j = {.run = run, .h = h, .type = type, .info = qz_type_get(type), .shape = qz_block_shape_get(type), .w = b->w,
+             .importance = b->importance,
              .rows = rows, .cols = h->cols, .e = qz_block_feedback_group(type)};
     qz_arena own = {0};
-    if (j.shape == NULL || h->cols % j.e != 0) return qz_fail(err, QZ_EBUG, "type %s cannot be refined under a matrix of %zu columns", j.info->name, h->cols);
+    if (j.shape == NULL || h->cols % j.e != 0)
+        return qz_fail(err, QZ_EBUG, "type %s cannot be refined under a matrix of %zu columns", j.info->name, h->cols);
     j.encode = qz_encoder(run->cpu, type);
     qz_status st = reserve(&j, arena, err);
     if (st == QZ_OK) st = feedback(&j, mm, err);

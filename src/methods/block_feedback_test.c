@@ -1,6 +1,6 @@
-/* GGUF blocks under the Gram matrix: the output error, computed directly from tokens, falls below the reference's bytes on every
- * row and type; the reported error is the direct one; one and two threads give the same bytes. The reference's bytes are those of
- * codecs/types_test.c (ggml's own). Also the group-aware order across blocks. */
+/* GGUF blocks under the Gram matrix: the output error, computed directly from tokens, falls below the reference's bytes
+ * on every row and type; the reported error is the direct one; one and two threads give the same bytes. The reference's
+ * bytes are those of codecs/types_test.c (ggml's own). Also the group-aware order across blocks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,8 @@ static problem *make(void) {
     for (size_t i = 0; i < N * K; i++) p->w[i] = 0.05f * qz_rng_normal(&r);
     for (size_t t = 0; t < T; t++) {
         float a = qz_rng_normal(&r), b = qz_rng_normal(&r);
-        for (size_t k = 0; k < K; k++) p->x[t * K + k] = (k % 61 == 0 ? 5.0f : 0.6f) * qz_rng_normal(&r) + (k % 3 == 0 ? a : b);
+        for (size_t k = 0; k < K; k++)
+            p->x[t * K + k] = (k % 61 == 0 ? 5.0f : 0.6f) * qz_rng_normal(&r) + (k % 3 == 0 ? a : b);
     }
     for (size_t t = 0; t < T; t++)
         for (size_t a = 0; a < K; a++)
@@ -54,9 +55,17 @@ static void check_type(const problem *p, qz_type type) {
         qz_mm *mm;
         assert_int_equal(qz_run_init(&run, t + 1, &err), QZ_OK);
         assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
-        assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, qz_block_feedback_group(type), 0.01, QZ_ORDER_GROUPS}, &err), QZ_OK);
-        assert_int_equal(qz_block_feedback(&(qz_block_job){&run, type, p->w, N, h.cols, p->mean_sq, QZ_SEARCH_BEST}, mm, &h, &a, &q[t], &err), QZ_OK);
-        if (t == 1) assert_int_equal(qz_block_quantize(&(qz_block_job){&run, type, p->w, N, K, p->mean_sq, QZ_SEARCH_COMPAT}, &a, &ref, &err), QZ_OK);
+        assert_int_equal(qz_hessian_init(&h, &run, p->gram,
+                                         &(qz_hessian_how){K, qz_block_feedback_group(type), 0.01, QZ_ORDER_GROUPS},
+                                         &err),
+                         QZ_OK);
+        assert_int_equal(qz_block_feedback(&(qz_block_job){&run, type, p->w, N, h.cols, p->mean_sq, QZ_SEARCH_BEST}, mm,
+                                           &h, &a, &q[t], &err),
+                         QZ_OK);
+        if (t == 1)
+            assert_int_equal(qz_block_quantize(&(qz_block_job){&run, type, p->w, N, K, p->mean_sq, QZ_SEARCH_COMPAT},
+                                               &a, &ref, &err),
+                             QZ_OK);
         qz_hessian_release(&h);
         qz_mm_free(mm);
         qz_run_release(&run);
@@ -66,21 +75,25 @@ static void check_type(const problem *p, qz_type type) {
     double ours = 0, theirs = 0;
     for (size_t r = 0; r < N; r++) {
         double e = row_error(p, type, q[0].blocks + r * bytes, r), b = row_error(p, type, ref.blocks + r * bytes, r);
-        if (!(e <= b * 1.001)) fail_msg("%s row %zu: %g, the reference's bytes give %g", qz_type_get(type)->name, r, e, b);
+        if (!(e <= b * 1.001))
+            fail_msg("%s row %zu: %g, the reference's bytes give %g", qz_type_get(type)->name, r, e, b);
         ours += e;
         theirs += b;
     }
     print_message("%-5s output error %.4f of the reference's\n", qz_type_get(type)->name, ours / theirs);
-    if (!(ours < (type == QZ_TYPE_Q8_0 ? 0.9 : 0.75) * theirs)) fail_msg("%s: %g, the reference's bytes give %g", qz_type_get(type)->name, ours, theirs);
+    if (!(ours < (type == QZ_TYPE_Q8_0 ? 0.9 : 0.75) * theirs))
+        fail_msg("%s: %g, the reference's bytes give %g", qz_type_get(type)->name, ours, theirs);
     double mean = 0;
     for (size_t k = 0; k < K; k++) mean += p->gram[k * K + k] / K;
     double damped = ours + 0.01 * mean * q[0].weight_mse * N * K;
-    if (!(fabs(q[0].error / damped - 1) < 2e-3)) fail_msg("%s: reported %g, directly %g", qz_type_get(type)->name, q[0].error, damped);
+    if (!(fabs(q[0].error / damped - 1) < 2e-3))
+        fail_msg("%s: reported %g, directly %g", qz_type_get(type)->name, q[0].error, damped);
     qz_arena_release(&a);
 }
 static void every_type(void **state) {
     (void)state;
-    static const qz_type types[] = {QZ_TYPE_Q4_0, QZ_TYPE_Q4_1, QZ_TYPE_Q5_0, QZ_TYPE_Q5_1, QZ_TYPE_Q8_0, QZ_TYPE_Q2_K, QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
+    static const qz_type types[] = {QZ_TYPE_Q4_0, QZ_TYPE_Q4_1, QZ_TYPE_Q5_0, QZ_TYPE_Q5_1, QZ_TYPE_Q8_0, QZ_TYPE_Q2_K,
+                                    QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
     problem *p = make();
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) check_type(p, types[i]);
     qz_free(p);

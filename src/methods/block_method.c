@@ -1,5 +1,5 @@
-/* The methods of block types: search alone, a run of rows at a time; and error feedback under the Gram matrix of a linear's input,
- * which leaves to the search what has no such matrix. */
+/* The methods of block types: search alone, a run of rows at a time; and error feedback under the Gram matrix of a
+ * linear's input, which leaves to the search what has no such matrix. */
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/types.h"
@@ -49,7 +49,9 @@ static qz_status search_result(void *ctx, qz_method_result *out, qz_error *err) 
     const size_t n = qz_min_size(s->step, t->rows - s->row);
     qz_arena_reset(&s->piece);
     qz_tensor_decode(t->source, s->row, n, s->x);
-    QZ_TRY(qz_block_quantize(&(qz_block_job){s->job.run, t->type, s->x, n, t->cols, s->importance, s->job.options->search}, &s->piece, &s->q, err));
+    QZ_TRY(
+        qz_block_quantize(&(qz_block_job){s->job.run, t->type, s->x, n, t->cols, s->importance, s->job.options->search},
+                          &s->piece, &s->q, err));
     s->q.name = t->name;
     s->row += n;
     *out = (qz_method_result){.q = &s->q, .more = s->row < t->rows};
@@ -76,7 +78,8 @@ static qz_method_memory search_memory(const qz_method_options *o, const qz_metho
     return (qz_method_memory){.held = (s->largest < CHUNK_ELEMS ? s->largest : CHUNK_ELEMS) * 4 * 5};
 }
 
-const qz_method_ops qz_block_search_method = {.open = search_open, .next = search_next, .result = search_result, .notes = search_notes,
+const qz_method_ops qz_block_search_method = {.open = search_open, .next = search_next, .result = search_result,
+                                              .notes = search_notes,
                                               .release = search_release, .memory = search_memory};
 
 /* ---- feedback ---- */
@@ -106,7 +109,8 @@ static qz_status feedback_next(void *ctx, const qz_method_tensor *t, bool *mine,
     *mine = false;
     c->t = *t;
     if (t->layer < 0 || t->linear < 0 || group == 0) return QZ_OK;
-    if (qz_method_input(c->job.stats, t, &input).tokens == 0) return QZ_OK; /* an expert that no token reached: named by the survey */
+    /* an expert that no token reached: named by the survey */
+    if (qz_method_input(c->job.stats, t, &input).tokens == 0) return QZ_OK;
     const qz_status st = qz_hessian_cache_get(&c->matrices, t, group, &c->h, &why);
     if (st == QZ_ENUMERIC) {
         qz_warn(c->job.run, "%s: encoded without error feedback: %s", t->name, why.text);
@@ -127,7 +131,8 @@ static qz_status feedback_result(void *ctx, qz_method_result *out, qz_error *err
                      : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", t->name);
     if (st == QZ_OK) {
         qz_tensor_decode(t->source, 0, t->rows, w);
-        st = qz_block_feedback(&(qz_block_job){c->job.run, t->type, w, t->rows, c->h->cols, importance, QZ_SEARCH_BEST}, c->matrices.mm, c->h, &c->arena, &c->q, err);
+        st = qz_block_feedback(&(qz_block_job){c->job.run, t->type, w, t->rows, c->h->cols, importance, QZ_SEARCH_BEST},
+                               c->matrices.mm, c->h, &c->arena, &c->q, err);
     }
     c->q.name = t->name;
     if (t->source->data) qz_map_forget(t->source->data, t->source->bytes);
@@ -140,7 +145,8 @@ static void feedback_notes(const void *ctx, qz_method_notes *out) {
     const corrector *c = ctx;
     out->fallbacks += c->fallbacks;
     if (c->matrices.n_damped)
-        (void)snprintf(out->text, sizeof out->text, "error feedback under the calibration data, damping %g to %g by held-out tokens",
+        (void)snprintf(out->text, sizeof out->text,
+                       "error feedback under the calibration data, damping %g to %g by held-out tokens",
                        c->matrices.least, c->matrices.most);
 }
 
@@ -159,5 +165,6 @@ static qz_method_memory feedback_memory(const qz_method_options *o, const qz_met
     return m;
 }
 
-const qz_method_ops qz_block_feedback_method = {.open = feedback_open, .next = feedback_next, .result = feedback_result, .notes = feedback_notes,
+const qz_method_ops qz_block_feedback_method = {.open = feedback_open, .next = feedback_next, .result = feedback_result,
+                                                .notes = feedback_notes,
                                                 .release = feedback_release, .memory = feedback_memory};

@@ -1,6 +1,6 @@
-/* best mode of the block formats: from the reference's block, alternate (a) integer scales and mins of each sub-block with
- * codes rounded anew, over a neighbourhood, and (b) the float16 steps d and dmin by least squares; symmetric one-scale types also
- * start from the other sign of d. Only what lowers Σ importance·(x−x̂)² of the block is kept. */
+/* best mode of the block formats: from the reference's block, alternate (a) integer scales and mins of each sub-block
+ * with codes rounded anew, over a neighbourhood, and (b) the float16 steps d and dmin by least squares; symmetric
+ * one-scale types also start from the other sign of d. Only what lowers Σ importance·(x−x̂)² of the block is kept. */
 #include "base/half.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"
@@ -116,11 +116,13 @@ static void refine_block(qz_type type, const target *t, uint8_t *block) {
     best = start;
     float least = block_error(t, &start, false);
     if (!(least > 0) || !isfinite(least)) return;
-    /* More starts (steps scaled by 0.90 … 1.10) lower the weight error by another 0.7 % at four times the time: not worth it. */
+    /* More starts (steps scaled by 0.90 … 1.10) lower the weight error by another 0.7 % at four times the time:
+     * not worth it. */
     qz_block_fields f = start;
     float e = descend(t, &f);
     if (e < least) least = e, best = f;
-    if (t->s->sc_min == t->s->sc_max && t->s->q_min < 0 && -t->s->q_min != t->s->q_max) { /* the extra negative code can serve either sign */
+    /* the extra negative code can serve either sign */
+    if (t->s->sc_min == t->s->sc_max && t->s->q_min < 0 && -t->s->q_min != t->s->q_max) {
         f = start;
         f.d = -f.d;
         e = descend(t, &f);

@@ -47,19 +47,22 @@ static void encode_worker(void *arg, qz_part part) {
 }
 
 qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized *out, qz_error *err) {
-    encode_job j = {.info = qz_type_get(b->type), .type = b->type, .w = b->w, .importance = b->importance, .rows = b->rows, .cols = b->cols,
+    encode_job j = {.info = qz_type_get(b->type), .type = b->type, .w = b->w, .importance = b->importance,
+                    .rows = b->rows, .cols = b->cols,
                     .search = b->search};
     const qz_type type = b->type;
     const size_t rows = b->rows, cols = b->cols, threads = qz_pool_size(b->run->pool);
     size_t total;
-    if (j.info->encode == NULL) return qz_fail(err, QZ_EUNSUPPORTED, "type %s can be read but not written", j.info->name);
+    if (j.info->encode == NULL)
+        return qz_fail(err, QZ_EUNSUPPORTED, "type %s can be read but not written", j.info->name);
     j.encode = qz_encoder(b->run->cpu, type);
     QZ_TRY(qz_row_bytes(type, cols, &j.row_bytes, err));
     QZ_TRY(qz_tensor_bytes(type, rows, cols, &total, err));
     j.out = qz_arena_alloc(arena, total, 1);
     j.error = qz_arena_alloc(arena, rows, 2 * sizeof *j.error);
     j.scratch = qz_arena_alloc(arena, threads, cols * sizeof *j.scratch);
-    if (!j.out || !j.error || !j.scratch) return qz_fail(err, QZ_EMEMORY, "out of memory encoding a [%zu, %zu] tensor", rows, cols);
+    if (!j.out || !j.error || !j.scratch)
+        return qz_fail(err, QZ_EMEMORY, "out of memory encoding a [%zu, %zu] tensor", rows, cols);
     j.mse = j.error + rows;
     qz_pool_run(b->run->pool, 0, encode_worker, &j);
     *out = (qz_quantized){.type = type, .rows = rows, .cols = cols, .blocks = j.out, .bytes = total};

@@ -1,6 +1,6 @@
-/* GGUF block formats. compat: the reference quantizer's bytes (formats/ggml-quants.md). best: starts from them and refines
- * scales and codes of each block under the same objective, Σ importance·(x−x̂)² (plain squares without importance): never
- * worse than the reference on any row, lower in total. Rows are independent; threads split rows. */
+/* GGUF block formats. compat: the reference quantizer's bytes (formats/ggml-quants.md). best: starts from them and
+ * refines scales and codes of each block under the same objective, Σ importance·(x−x̂)² (plain squares without
+ * importance): never worse than the reference on any row, lower in total. Rows are independent; threads split rows. */
 #ifndef QZ_METHODS_BLOCK_SEARCH_H
 #define QZ_METHODS_BLOCK_SEARCH_H
 #include "base/arena.h"

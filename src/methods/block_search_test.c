@@ -1,5 +1,6 @@
-/* Block search: unpacking and packing the reference's blocks gives them back (golden bytes of llama.cpp); compat equals those
- * bytes on any thread count; best is never worse than compat on any row under the stated objective, lower in total. */
+/* Block search: unpacking and packing the reference's blocks gives them back (golden bytes of llama.cpp); compat equals
+ * those bytes on any thread count; best is never worse than compat on any row under the stated objective,
+ * lower in total. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,8 @@
 #include "methods/block_search.h"
 
 enum { ROWS = 20, COLS = 512 };
-static const qz_type types[] = {QZ_TYPE_Q4_0, QZ_TYPE_Q4_1, QZ_TYPE_Q5_0, QZ_TYPE_Q5_1, QZ_TYPE_Q8_0, QZ_TYPE_Q2_K, QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
+static const qz_type types[] = {QZ_TYPE_Q4_0, QZ_TYPE_Q4_1, QZ_TYPE_Q5_0, QZ_TYPE_Q5_1, QZ_TYPE_Q8_0, QZ_TYPE_Q2_K,
+                                QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
 enum { N_TYPES = sizeof types / sizeof types[0] };
 static qz_error err;
 
@@ -63,7 +65,8 @@ static double row_error(qz_type t, const float *x, const float *w, const uint8_t
     float y[COLS];
     double e = 0;
     qz_type_get(t)->decode(row, COLS, y);
-    for (size_t k = 0; k < COLS; k++) e += (w ? (double)w[k] : 1) * ((double)x[k] - (double)y[k]) * ((double)x[k] - (double)y[k]);
+    for (size_t k = 0; k < COLS; k++)
+        e += (w ? (double)w[k] : 1) * ((double)x[k] - (double)y[k]) * ((double)x[k] - (double)y[k]);
     return e;
 }
 
@@ -81,10 +84,18 @@ static void compat_and_best(void **state) {
             const float *w = weighted ? im : NULL;
             qz_arena a = {0};
             qz_quantized c, c2, b, b2;
-            assert_int_equal(qz_block_quantize(&(qz_block_job){&one, types[i], x, rows, COLS, w, QZ_SEARCH_COMPAT}, &a, &c, &err), QZ_OK);
-            assert_int_equal(qz_block_quantize(&(qz_block_job){&two, types[i], x, rows, COLS, w, QZ_SEARCH_COMPAT}, &a, &c2, &err), QZ_OK);
-            assert_int_equal(qz_block_quantize(&(qz_block_job){&one, types[i], x, rows, COLS, w, QZ_SEARCH_BEST}, &a, &b, &err), QZ_OK);
-            assert_int_equal(qz_block_quantize(&(qz_block_job){&two, types[i], x, rows, COLS, w, QZ_SEARCH_BEST}, &a, &b2, &err), QZ_OK);
+            assert_int_equal(qz_block_quantize(&(qz_block_job){&one, types[i], x, rows, COLS, w, QZ_SEARCH_COMPAT}, &a,
+                                               &c, &err),
+                             QZ_OK);
+            assert_int_equal(qz_block_quantize(&(qz_block_job){&two, types[i], x, rows, COLS, w, QZ_SEARCH_COMPAT}, &a,
+                                               &c2, &err),
+                             QZ_OK);
+            assert_int_equal(qz_block_quantize(&(qz_block_job){&one, types[i], x, rows, COLS, w, QZ_SEARCH_BEST}, &a,
+                                               &b, &err),
+                             QZ_OK);
+            assert_int_equal(qz_block_quantize(&(qz_block_job){&two, types[i], x, rows, COLS, w, QZ_SEARCH_BEST}, &a,
+                                               &b2, &err),
+                             QZ_OK);
             assert_memory_equal(c.blocks, c2.blocks, c.bytes);
             assert_memory_equal(b.blocks, b2.blocks, b.bytes);
             if (!weighted) {
@@ -94,12 +105,15 @@ static void compat_and_best(void **state) {
             }
             double before = 0, after = 0;
             for (size_t r = 0; r < rows; r++) {
-                double ec = row_error(types[i], x + r * COLS, w, c.blocks + r * c.bytes / rows), eb = row_error(types[i], x + r * COLS, w, b.blocks + r * b.bytes / rows);
-                if (!(eb <= ec * (1 + 1e-6))) fail_msg("%s row %zu: best %g, compat %g", qz_type_get(types[i])->name, r, eb, ec);
+                double ec = row_error(types[i], x + r * COLS, w, c.blocks + r * c.bytes / rows),
+                       eb = row_error(types[i], x + r * COLS, w, b.blocks + r * b.bytes / rows);
+                if (!(eb <= ec * (1 + 1e-6)))
+                    fail_msg("%s row %zu: best %g, compat %g", qz_type_get(types[i])->name, r, eb, ec);
                 before += ec;
                 after += eb;
             }
-            if (!(after < before)) fail_msg("%s: best %g is not below compat %g", qz_type_get(types[i])->name, after, before);
+            if (!(after < before))
+                fail_msg("%s: best %g is not below compat %g", qz_type_get(types[i])->name, after, before);
             qz_arena_release(&a);
         }
     qz_run_release(&one);

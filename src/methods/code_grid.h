@@ -1,7 +1,8 @@
-/* What a kind of codes offers a solver: which ranges a group of columns may have, the nearest code under one, and how the result is
- * packed. Solvers (feedback.h, gptq.h, damping.h) see this alone; integer groups are one kind (int_grid.h), another needs no solver of
- * its own. A value is unit(code) · scale, so that scales can be refitted in closed form with the codes held.
- * Every operation is a pure function: the same bits on any thread. Scales are what the file holds after `scale`, never 0. */
+/* What a kind of codes offers a solver: which ranges a group of columns may have, the nearest code under one, and how
+ * the result is packed. Solvers (feedback.h, gptq.h, damping.h) see this alone; integer groups are one kind
+ * (int_grid.h), another needs no solver of its own. A value is unit(code) · scale, so that scales can be refitted in
+ * closed form with the codes held. Every operation is a pure function: the same bits on any thread. Scales are what the
+ * file holds after `scale`, never 0. */
 #ifndef QZ_METHODS_CODE_GRID_H
 #define QZ_METHODS_CODE_GRID_H
 #include "base/arena.h"
@@ -20,8 +21,10 @@ typedef struct {
 } qz_code_result;
 
 typedef struct {
-    /* Ranges worth trying for targets t [n], from the widest to the narrowest of `steps` (at most QZ_RANGE_STEPS); returns how many. */
-    size_t (*candidates)(const qz_code_grid *g, const float *t, size_t n, size_t steps, qz_code_range out[QZ_RANGES_MOST]);
+    /* Ranges worth trying for targets t [n], from the widest to the narrowest of `steps` (at most QZ_RANGE_STEPS);
+     * returns how many. */
+    size_t (*candidates)(const qz_code_grid *g, const float *t, size_t n, size_t steps,
+                         qz_code_range out[QZ_RANGES_MOST]);
     /* Of a group that nothing is known of. */
     qz_code_range (*least)(const qz_code_grid *g);
     /* Σ weight·(t − nearest)² over n columns. */
@@ -31,8 +34,8 @@ typedef struct {
     uint8_t (*nearest)(const qz_code_grid *g, qz_code_range r, float v);
     float (*unit)(const qz_code_grid *g, qz_code_range r, uint8_t code);
     float (*scale)(const qz_code_grid *g, float s);
-    /* The code beside `code` on the side that a loss with gradient `grad` falls towards (of w − ŵ); *step: change of the value. False:
-     * there is none. */
+    /* The code beside `code` on the side that a loss with gradient `grad` falls towards (of w − ŵ); *step: change of
+     * the value. False: there is none. */
     bool (*move)(const qz_code_grid *g, qz_code_range r, uint8_t code, float grad, uint8_t *next, float *step);
     /* The same for all values of a group at once, codes held; NULL: the kind cannot. */
     bool (*shift)(const qz_code_grid *g, qz_code_range r, float grad, qz_code_range *next, float *step);
@@ -47,5 +50,7 @@ struct qz_code_grid {
     size_t group;                 /* columns that share a range */
 };
 
-static inline float qz_code_value(const qz_code_grid *g, qz_code_range r, uint8_t code) { return g->ops->unit(g, r, code) * r.scale; }
+static inline float qz_code_value(const qz_code_grid *g, qz_code_range r, uint8_t code) {
+    return g->ops->unit(g, r, code) * r.scale;
+}
 #endif

@@ -1,5 +1,6 @@
-/* The solver on a kind of codes that it has never heard of: sixteen unevenly spaced values (those of FP4, E2M1) with float scales that
- * are powers of two, made up here. Truth: the output error computed directly from the tokens, and the values enumerated one by one. */
+/* The solver on a kind of codes that it has never heard of: sixteen unevenly spaced values (those of FP4, E2M1) with
+ * float scales that are powers of two, made up here. Truth: the output error computed directly from the tokens, and the
+ * values enumerated one by one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -34,7 +35,8 @@ static float round_scale(const qz_code_grid *g, float s) {
     (void)frexpf(fabsf(s) * 1.414f, &e);
     return s > 0 ? ldexpf(1, e - 1) : 0x1p-24f;
 }
-static size_t candidates(const qz_code_grid *g, const float *t, size_t n, size_t steps, qz_code_range out[QZ_RANGES_MOST]) {
+static size_t candidates(const qz_code_grid *g, const float *t, size_t n, size_t steps,
+                         qz_code_range out[QZ_RANGES_MOST]) {
     float most = 0;
     (void)steps;
     for (size_t k = 0; k < n; k++) most = fabsf(t[k]) > most ? fabsf(t[k]) : most;
@@ -81,7 +83,8 @@ static const qz_coded *pack(const qz_code_grid *g, const qz_code_result *made, q
     if (c) *c = (test_coded){{&coded_ops, made->rows, made->cols}, *made};
     return c ? &c->base : NULL;
 }
-static const qz_code_grid_ops ops = {.candidates = candidates, .least = least, .error = error, .near = near, .nearest = nearest, .unit = unit,
+static const qz_code_grid_ops ops = {.candidates = candidates, .least = least, .error = error, .near = near,
+                                     .nearest = nearest, .unit = unit,
                                      .scale = round_scale, .move = move, .pack = pack};
 static const qz_code_grid grid = {&ops, G};
 
@@ -115,7 +118,8 @@ static void solve(way how, size_t threads, float v[N * K], double *reported) {
     const qz_code_result *made = &((const test_coded *)(const void *)q.coded)->made;
     assert_int_equal(made->g_idx != NULL, how == PERMUTED);
     for (size_t i = 0; i < N * K; i++) assert_true(made->codes[i] < VALUES);
-    for (size_t i = 0; i < N * K / G; i++) assert_true(made->ranges[i].scale == round_scale(&grid, made->ranges[i].scale));
+    for (size_t i = 0; i < N * K / G; i++)
+        assert_true(made->ranges[i].scale == round_scale(&grid, made->ranges[i].scale));
     qz_quantized_decode(&q, v);
     *reported = q.error;
     qz_gptq_release(&g);
@@ -134,14 +138,16 @@ static void each_step_helps(void **state) {
         assert_memory_equal(v[0], v[1], sizeof v[0]);
         const double e = output_error(v[0]);
         if (!(e < last)) fail_msg("step %d: %g is not below %g", how, e, last);
-        if (how == DESCENDED) assert_true(fabs(reported[0] - e) < 0.15 * e); /* the reported error holds the damping on top */
+        /* the reported error holds the damping on top */
+        if (how == DESCENDED) assert_true(fabs(reported[0] - e) < 0.15 * e);
         if (how == ROUNDED) first = e;
         last = e;
     }
     assert_true(last < 0.7 * first);
 }
 
-/* Groups along the falling diagonal: g_idx goes to the kind's own pack, and decoding by it is as good as feedback in order. */
+/* Groups along the falling diagonal: g_idx goes to the kind's own pack, and decoding by it is as good as
+ * feedback in order. */
 static void act_order_reaches_the_kind(void **state) {
     (void)state;
     float v[N * K];
@@ -183,6 +189,7 @@ int main(void) {
         for (size_t k = 0; k < K; k++) x[t * K + k] = (k % 7 == 0 ? 3.0f : 0.5f) * qz_rng_normal(&r) + 0.8f * shared;
         for (size_t i = 0; i < K * K; i++) gram[i] += (double)x[t * K + i / K] * (double)x[t * K + i % K] / T;
     }
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_step_helps), cmocka_unit_test(act_order_reaches_the_kind), cmocka_unit_test(no_reference_loop)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_step_helps), cmocka_unit_test(act_order_reaches_the_kind),
+                                       cmocka_unit_test(no_reference_loop)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

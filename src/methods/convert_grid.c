@@ -28,7 +28,9 @@ static qz_status grid_alloc(qz_grid *g, qz_arena *arena, qz_error *err) {
     g->u = fits ? qz_arena_alloc(arena, n, sizeof *g->u) : NULL;
     g->scales = fits ? qz_arena_alloc(arena, s, sizeof *g->scales) : NULL;
     g->zeros = fits ? qz_arena_alloc(arena, s, sizeof *g->zeros) : NULL;
-    return g->u && g->scales && g->zeros ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory converting [%zu, %zu]", g->rows, g->cols);
+    return g->u && g->scales && g->zeros
+               ? QZ_OK
+               : qz_fail(err, QZ_EMEMORY, "out of memory converting [%zu, %zu]", g->rows, g->cols);
 }
 
 static size_t group_of(const qz_grid *g, size_t k) { return g->g_idx ? g->g_idx[k] : k / g->group; }
@@ -46,7 +48,8 @@ static qz_status read_codes(const qz_coded *c, const qz_code_layout *l, qz_arena
             g->zeros[r * g->groups + j] = (int16_t)zero;
         }
         c->ops->codes(c, r, row);
-        for (size_t k = 0; k < c->cols; k++) g->u[r * c->cols + k] = (int16_t)(row[k] - g->zeros[r * g->groups + group_of(g, k)]);
+        for (size_t k = 0; k < c->cols; k++)
+            g->u[r * c->cols + k] = (int16_t)(row[k] - g->zeros[r * g->groups + group_of(g, k)]);
     }
     return QZ_OK;
 }
@@ -83,12 +86,14 @@ qz_status qz_grid_read(const qz_tensor_view *t, qz_arena *arena, qz_grid *g, qz_
     const qz_block_shape *shape = t->type < QZ_TYPE_COUNT ? qz_block_shape_get(t->type) : NULL;
     if (shape && shape->subs == 1 && shape->sub_len == BLOCK) return read_blocks(t, arena, g, fit, err);
     if (t->coded) return no(fit, "%s codes are no grid of equal steps", t->coded->ops->name);
-    return no(fit, shape ? "the scales of a K type are products that float16 cannot hold" : "it is float and would have to be rounded");
+    return no(fit, shape ? "the scales of a K type are products that float16 cannot hold"
+                         : "it is float and would have to be rounded");
 }
 
 /* ---- integer groups ---- */
 /* Range of the whole numbers in target group j of a row. */
-typedef struct { size_t first, n; bool by_index; size_t group; } stretch; /* n columns from the first, or those of a group by g_idx */
+/* n columns from the first, or those of a group by g_idx */
+typedef struct { size_t first, n; bool by_index; size_t group; } stretch;
 static void range_of(const qz_grid *g, size_t r, const stretch *x, int *lo, int *hi) {
     const size_t first = x->first, n = x->n;
     const bool by_index = x->by_index;
@@ -112,13 +117,14 @@ static bool pick_zero(int lo, int hi, int wanted, const qz_int_setting *to, uint
     return z_lo <= z_hi && z >= z_lo && z <= z_hi;
 }
 
-/* One group's sign and zero point: −scale with −u is the same grid. A scale that is not negative is tried first: Q4_0 has negative
- * ones, which kernels multiply by all the same but readers of files wonder about. */
+/* One group's sign and zero point: −scale with −u is the same grid. A scale that is not negative is tried first: Q4_0
+ * has negative ones, which kernels multiply by all the same but readers of files wonder about. */
 static bool place_group(int lo, int hi, float scale, int wanted, const qz_int_setting *to, int *sign, uint8_t *zero) {
     for (int attempt = 0; attempt < 2; attempt++) {
         *sign = (scale < 0) == (attempt == 0) ? -1 : 1;
         bool keep = *sign > 0;
-        if (pick_zero(keep ? lo : -hi, keep ? hi : -lo, keep ? wanted : (1 << to->bits) - 1 - wanted, to, zero)) return true;
+        if (pick_zero(keep ? lo : -hi, keep ? hi : -lo, keep ? wanted : (1 << to->bits) - 1 - wanted, to, zero))
+            return true;
     }
     return false;
 }
@@ -138,7 +144,9 @@ static qz_status reserve(const qz_grid *g, const qz_grid_target *to, qz_arena *a
     x->zeros = qz_arena_alloc(arena, g->rows * x->groups, 1);
     x->scales = qz_arena_alloc(arena, g->rows * x->groups, sizeof *x->scales);
     x->signs = qz_arena_alloc(arena, x->groups, 1);
-    return x->codes && x->zeros && x->scales && x->signs ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", to->name);
+    return x->codes && x->zeros && x->scales && x->signs
+               ? QZ_OK
+               : qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", to->name);
 }
 
 /* One row; false and why if some group does not fit. */
@@ -149,7 +157,9 @@ static bool place_row(const qz_grid *g, const qz_grid_target *to, size_t r, plac
         int lo, hi, sign;
         range_of(g, r, &(stretch){j * x->group, x->group, act, j}, &lo, &hi);
         if (!place_group(lo, hi, g->scales[from], g->zeros[from], &to->codes, &sign, &x->zeros[at]))
-            return no(fit, "its steps do not fit %u bits %s: row %zu, group %zu has %d to %d", to->codes.bits, middle(&to->codes), r, j, lo, hi), false;
+            return no(fit, "its steps do not fit %u bits %s: row %zu, group %zu has %d to %d", to->codes.bits,
+                      middle(&to->codes), r, j, lo, hi),
+                   false;
         x->scales[at] = (float)sign * g->scales[from];
         x->signs[j] = (int8_t)sign;
     }
@@ -160,25 +170,29 @@ static bool place_row(const qz_grid *g, const qz_grid_target *to, size_t r, plac
     return true;
 }
 
-static qz_status to_group(const qz_grid *g, const qz_grid_target *to, qz_arena *arena, qz_quantized *q, qz_grid_fit *fit, qz_error *err) {
+static qz_status to_group(const qz_grid *g, const qz_grid_target *to, qz_arena *arena, qz_quantized *q,
+                          qz_grid_fit *fit, qz_error *err) {
     const size_t target = qz_group_columns(to->codes.group_size, g->cols);
     const bool act = g->g_idx != NULL;
     placed x;
-    if (act && !to->g_idx) return no(fit, "its groups are spread over the row (act_order); expected a target with g_idx, such as gptq:…+act_order");
+    if (act && !to->g_idx)
+        return no(fit, "its groups are spread over the row (act_order); expected a target with g_idx, such as "
+                       "gptq:…+act_order");
     if (act ? target != g->group || g->groups != g->cols / target : g->group % target != 0)
         return no(fit, "groups of %zu cannot be cut from groups of %zu", target, g->group);
     QZ_TRY(reserve(g, to, arena, &x, err));
     for (size_t r = 0; r < g->rows; r++)
         if (!place_row(g, to, r, &x, fit)) return QZ_OK;
-    const qz_int_codes c = {.codes = x.codes, .scales = x.scales, .zero_points = x.zeros, .g_idx = g->g_idx, .bits = to->codes.bits,
+    const qz_int_codes c = {.codes = x.codes, .scales = x.scales, .zero_points = x.zeros, .g_idx = g->g_idx,
+                            .bits = to->codes.bits,
                             .group_size = (uint32_t)target, .sym = to->codes.sym};
     q->coded = qz_int_codes_keep(c, g->rows, g->cols, arena);
     return q->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", to->name);
 }
 
 /* ---- legacy blocks ---- */
-/* Minimum m = −scale·z with the float16 value nearest to it; z shifts the codes and is free within the range. Returns how far
- * off the best choice is, in steps. */
+/* Minimum m = −scale·z with the float16 value nearest to it; z shifts the codes and is free within the range. Returns
+ * how far off the best choice is, in steps. */
 static double pick_minimum(float scale, int lo, int hi, int top, int wanted, int *zero, float *minimum) {
     double best = INFINITY;
     for (int d = 0; d <= top && best > 0; d++)
@@ -196,28 +210,33 @@ static double pick_minimum(float scale, int lo, int hi, int top, int wanted, int
 }
 
 /* Block b of row r in f's codes, scale and minimum; false: it does not fit. */
-static bool place_block(const qz_grid *g, const qz_block_shape *shape, size_t r, size_t b, qz_block_fields *f, double *bound, int range[2]) {
+static bool place_block(const qz_grid *g, const qz_block_shape *shape, size_t r, size_t b, qz_block_fields *f,
+                        double *bound, int range[2]) {
     const int16_t *u = g->u + r * g->cols + b * BLOCK;
     const size_t at = r * g->groups + b * BLOCK / g->group;
     int lo, hi, zero = 0, sign = 1;
     range_of(g, r, &(stretch){.first = b * BLOCK, .n = BLOCK}, &lo, &hi);
-    if (!shape->float_min && (lo < shape->q_min || hi > shape->q_max)) { /* 8 steps up are 8 steps down of the opposite scale */
+    /* 8 steps up are 8 steps down of the opposite scale */
+    if (!shape->float_min && (lo < shape->q_min || hi > shape->q_max)) {
         int top = -lo;
         lo = -hi, hi = top, sign = -1;
     }
     range[0] = lo, range[1] = hi;
     f->d = (float)sign * g->scales[at];
     f->dmin = 0;
-    if (shape->float_min) *bound = fmax(*bound, pick_minimum(f->d, lo, hi, shape->q_max, g->zeros[at], &zero, &f->dmin));
+    if (shape->float_min)
+        *bound = fmax(*bound, pick_minimum(f->d, lo, hi, shape->q_max, g->zeros[at], &zero, &f->dmin));
     if (lo + zero < shape->q_min || hi + zero > shape->q_max || !isfinite(*bound)) return false;
     for (size_t j = 0; j < BLOCK; j++) f->q[j] = (int16_t)(sign * u[j] + zero);
     return true;
 }
 
-static qz_status to_blocks(const qz_grid *g, const qz_grid_target *to, qz_arena *arena, qz_quantized *q, qz_grid_fit *fit, qz_error *err) {
+static qz_status to_blocks(const qz_grid *g, const qz_grid_target *to, qz_arena *arena, qz_quantized *q,
+                           qz_grid_fit *fit, qz_error *err) {
     const qz_block_shape *shape = qz_block_shape_get(to->type);
     size_t row_bytes = 0, bytes = qz_type_get(to->type)->bytes, total = 0;
-    if (!shape || shape->subs != 1 || shape->sub_len != BLOCK) return no(fit, "a K type has scales of its own and must be searched");
+    if (!shape || shape->subs != 1 || shape->sub_len != BLOCK)
+        return no(fit, "a K type has scales of its own and must be searched");
     if (g->g_idx) return no(fit, "its groups are spread over the row (act_order); GGUF has no g_idx");
     if (g->group % BLOCK) return no(fit, "groups of %zu do not hold whole blocks of %d", g->group, BLOCK);
     QZ_TRY(qz_row_bytes(to->type, g->cols, &row_bytes, err));
@@ -228,7 +247,8 @@ static qz_status to_blocks(const qz_grid *g, const qz_grid_target *to, qz_arena 
     for (size_t r = 0; r < g->rows; r++)
         for (size_t b = 0; b < g->cols / BLOCK; b++) {
             if (!place_block(g, shape, r, b, &f, &fit->bound, range))
-                return no(fit, "its steps do not fit %s: row %zu, block %zu has %d to %d", qz_type_get(to->type)->name, r, b, range[0], range[1]);
+                return no(fit, "its steps do not fit %s: row %zu, block %zu has %d to %d", qz_type_get(to->type)->name,
+                          r, b, range[0], range[1]);
             qz_block_pack(to->type, &f, out + r * row_bytes + b * bytes);
         }
     q->blocks = out;
@@ -236,7 +256,8 @@ static qz_status to_blocks(const qz_grid *g, const qz_grid_target *to, qz_arena 
     return QZ_OK;
 }
 
-qz_status qz_grid_place(const qz_grid *g, const qz_grid_target *to, qz_arena *arena, qz_quantized *q, qz_grid_fit *fit, qz_error *err) {
+qz_status qz_grid_place(const qz_grid *g, const qz_grid_target *to, qz_arena *arena, qz_quantized *q, qz_grid_fit *fit,
+                        qz_error *err) {
     *fit = (qz_grid_fit){.ok = true};
     *q = (qz_quantized){.name = to->name, .type = to->type, .rows = g->rows, .cols = g->cols};
     return to->type == QZ_TYPE_CODED ? to_group(g, to, arena, q, fit, err) : to_blocks(g, to, arena, q, fit, err);

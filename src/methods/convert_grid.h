@@ -1,6 +1,7 @@
-/* Grids: w = scale·u with a float16 scale for each group and whole numbers u. AWQ, GPTQ, Q4_0, Q5_0 and Q8_0 are grids; Q4_1 and
- * Q5_1 are where their minimum is a multiple of the step. Read from codes, and placed in other codes with the same numbers.
- * qz_grid g; qz_grid_fit fit; qz_grid_read(&view, &arena, &g, &fit, err); if (fit.ok) qz_grid_place(&g, &to, &arena, &q, &fit, err).
+/* Grids: w = scale·u with a float16 scale for each group and whole numbers u. AWQ, GPTQ, Q4_0, Q5_0 and Q8_0 are grids;
+ * Q4_1 and Q5_1 are where their minimum is a multiple of the step. Read from codes, and placed in other codes with the
+ * same numbers. qz_grid g; qz_grid_fit fit; qz_grid_read(&view, &arena, &g, &fit, err); if (fit.ok) qz_grid_place(&g,
+ * &to, &arena, &q, &fit, err).
  * Ownership: the arena. Errors: QZ_EMEMORY alone; what is no grid, or does not fit, is said in fit.why. */
 #ifndef QZ_METHODS_CONVERT_GRID_H
 #define QZ_METHODS_CONVERT_GRID_H
@@ -29,5 +30,6 @@ typedef struct {
 } qz_grid_fit;
 
 qz_status qz_grid_read(const qz_tensor_view *t, qz_arena *arena, qz_grid *g, qz_grid_fit *fit, qz_error *err);
-qz_status qz_grid_place(const qz_grid *g, const qz_grid_target *to, qz_arena *arena, qz_quantized *q, qz_grid_fit *fit, qz_error *err);
+qz_status qz_grid_place(const qz_grid *g, const qz_grid_target *to, qz_arena *arena, qz_quantized *q, qz_grid_fit *fit,
+                        qz_error *err);
 #endif

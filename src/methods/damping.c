@@ -3,9 +3,10 @@
 #include "methods/lanes.h"
 #include <string.h>
 
-/* Candidates up to as much as the mean diagonal itself. The strongest whose loss is within TIE of the best (of what the codes alone
- * lose there) is taken: what one layer's error cannot tell apart, the next layers' inputs and other text reward (text-13m, W4, mean of
- * three draws, docs / books: the best 0.0519 / 0.0366, the strongest of the tied 0.0510 / 0.0359; docs/quality.md). */
+/* Candidates up to as much as the mean diagonal itself. The strongest whose loss is within TIE of the best (of what the
+ * codes alone lose there) is taken: what one layer's error cannot tell apart, the next layers' inputs and other text
+ * reward (text-13m, W4, mean of three draws, docs / books: the best 0.0519 / 0.0366, the strongest of the tied 0.0510 /
+ * 0.0359; docs/quality.md). */
 static const double candidates[] = {0.01, 0.03, 0.1, 0.3, 0.6, 1.0}, TIE = 0.02;
 enum { CANDIDATES = sizeof candidates / sizeof *candidates, SAMPLE = 64, STEPS = 10 };
 
@@ -61,22 +62,26 @@ static void take_rows(const qz_damping_linear *lin, size_t n, size_t rows, size_
 }
 
 /* The sample, and where each half would move it. */
-static qz_status gather(sample *x, qz_mm *mm, const qz_asymmetric *a, const qz_damping_linear *lin, size_t n, qz_error *err) {
+static qz_status gather(sample *x, qz_mm *mm, const qz_asymmetric *a, const qz_damping_linear *lin, size_t n,
+                        qz_error *err) {
     const size_t k = a->cols;
     uint32_t index[SAMPLE];
     x->cols = k;
     x->rows = sampled(lin, n);
-    if (!reserve(x, a->lost_rows != 0)) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
+    if (!reserve(x, a->lost_rows != 0))
+        return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
     take_rows(lin, n, x->rows, k, x->w, index);
     for (size_t r = 0; r < x->rows; r++)
-        for (int h = 0; h < QZ_HALVES && a->lost_rows; h++) memcpy(x->lost[h] + r * k, a->lost[h] + index[r] * k, k * sizeof(float));
+        for (int h = 0; h < QZ_HALVES && a->lost_rows; h++)
+            memcpy(x->lost[h] + r * k, a->lost[h] + index[r] * k, k * sizeof(float));
     return qz_asymmetric_halves(a, mm, x->w, index, x->rows, x->target, err);
 }
 
-/* What the codes of half h leave of the other half's true output: codes = tr(D G Dᵀ), loss = codes + 2 tr(W C Dᵀ) + 2 tr(L Dᵀ) and a
- * constant, with D = W − Ŵ, C = E[(x̃ − x) xᵀ] and L what the residual stream has lost. */
+/* What the codes of half h leave of the other half's true output: codes = tr(D G Dᵀ), loss = codes + 2 tr(W C Dᵀ) + 2
+ * tr(L Dᵀ) and a constant, with D = W − Ŵ, C = E[(x̃ − x) xᵀ] and L what the residual stream has lost. */
 typedef struct { double loss, codes; } judged;
-static qz_status held_out(sample *x, qz_mm *mm, const qz_asymmetric *a, int h, const qz_quantized *q, judged *out, qz_error *err) {
+static qz_status held_out(sample *x, qz_mm *mm, const qz_asymmetric *a, int h, const qz_quantized *q, judged *out,
+                          qz_error *err) {
     const size_t k = x->cols;
     const int other = 1 - h;
     double codes = 0;
@@ -93,7 +98,8 @@ static qz_status held_out(sample *x, qz_mm *mm, const qz_asymmetric *a, int h, c
     return QZ_OK;
 }
 
-static qz_status judge(const qz_damping_job *j, sample *x, const qz_pair_stats *s, const qz_asymmetric *a, const qz_gptq_options *o, judged *out, qz_error *err) {
+static qz_status judge(const qz_damping_job *j, sample *x, const qz_pair_stats *s, const qz_asymmetric *a,
+                       const qz_gptq_options *o, judged *out, qz_error *err) {
     *out = (judged){0};
     for (int h = 0; h < QZ_HALVES; h++) {
         qz_arena arena = {0};
@@ -118,7 +124,8 @@ static qz_gptq_options quick(const qz_gptq_options *o) {
     return with;
 }
 
-qz_status qz_damping_choose(const qz_damping_job *j, const qz_pair_stats *s, const qz_asymmetric *a, double *damp, qz_error *err) {
+qz_status qz_damping_choose(const qz_damping_job *j, const qz_pair_stats *s, const qz_asymmetric *a, double *damp,
+                            qz_error *err) {
     *damp = candidates[0];
     if (s->tokens[0] == 0 || s->tokens[1] == 0 || a->failed) return QZ_OK;
     sample x = {0};
@@ -161,8 +168,8 @@ static qz_status without_tokens(qz_mm *mm, const qz_damping_tokens *t, double *g
 }
 
 /* Mean squared output error of the sample's codes on the tokens. */
-static qz_status error_on(const qz_damping_job *j, held_sample *x, const qz_damping_tokens *t, const qz_gptq_options *o, double *out,
-                          qz_error *err) {
+static qz_status error_on(const qz_damping_job *j, held_sample *x, const qz_damping_tokens *t, const qz_gptq_options *o,
+                          double *out, qz_error *err) {
     const size_t k = t->cols;
     qz_arena arena = {0};
     qz_gptq g = {0};
@@ -175,7 +182,8 @@ static qz_status error_on(const qz_damping_job *j, held_sample *x, const qz_damp
         st = qz_mm_gemm_nt(j->mm, x->rows, t->n, k, x->d, k, t->x, k, x->y, t->n, false, err);
     }
     *out = 0;
-    for (size_t r = 0; r < x->rows && st == QZ_OK; r++) *out += (double)qz_dot_lanes(x->y + r * t->n, x->y + r * t->n, t->n);
+    for (size_t r = 0; r < x->rows && st == QZ_OK; r++)
+        *out += (double)qz_dot_lanes(x->y + r * t->n, x->y + r * t->n, t->n);
     qz_gptq_release(&g);
     qz_arena_release(&arena);
     return st;
@@ -193,7 +201,9 @@ qz_status qz_damping_held(const qz_damping_job *j, const qz_damping_tokens *t, d
     x.d = qz_alloc_array(x.rows * k, sizeof *x.d);
     x.y = qz_alloc_array(x.rows * t->n, sizeof *x.y);
     qz_gptq_options with = quick(j->o);
-    qz_status st = x.gram && x.w && x.d && x.y ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
+    qz_status st = x.gram && x.w && x.d && x.y
+                       ? QZ_OK
+                       : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
     if (st == QZ_OK) take_rows(j->lin, j->n, x.rows, k, x.w, x.index);
     if (st == QZ_OK) st = without_tokens(j->mm, t, x.gram, err);
     for (size_t i = 0; i < FEW && st == QZ_OK; i++) {

@@ -99,7 +99,8 @@ static void refine_worker(void *arg, qz_part part) {
             if (s->grid->ops->shift) sweep_groups(d, r, grad);
             if (sweep_codes(s, r, grad) == 0) break;
         }
-        if (!d->last && a != NULL && !s->o->no_refit) refit_row(d, r, s->scratch + part.thread * s->scratch_n, a, a + groups * groups);
+        if (!d->last && a != NULL && !s->o->no_refit)
+            refit_row(d, r, s->scratch + part.thread * s->scratch_n, a, a + groups * groups);
         if (d->last) s->row_error[r] = (double)qz_dot_lanes(s->err + r * k, grad, k);
     }
     qz_free(a);
@@ -112,7 +113,8 @@ static void errors(void *arg, qz_part part) {
     qz_split(s->rows, 4, part, &lo, &hi);
     for (size_t r = lo; r < hi; r++)
         for (size_t c = 0; c < k; c++)
-            s->err[r * k + c] = s->w[r * k + c] - qz_code_value(s->grid, s->range[r * (k / g) + c / g], s->codes[r * k + c]);
+            s->err[r * k + c] = s->w[r * k + c] -
+                                qz_code_value(s->grid, s->range[r * (k / g) + c / g], s->codes[r * k + c]);
 }
 
 qz_status qz_descent_refine(qz_solver *s, qz_mm *mm, float *grad, qz_error *err) {

@@ -38,7 +38,8 @@ static qz_code_range search_group(const qz_solver *s, const float *t, size_t u0,
     candidate top[TOP];
     for (size_t i = 0; i < TOP; i++) top[i] = (candidate){INFINITY, grid->ops->least(grid)};
     const size_t n = grid->ops->candidates(grid, t, g, steps, all);
-    for (size_t i = 0; i < n; i++) keep(top, (candidate){grid->ops->error(grid, t, s->h->weight + u0, g, all[i]), all[i]});
+    for (size_t i = 0; i < n; i++)
+        keep(top, (candidate){grid->ops->error(grid, t, s->h->weight + u0, g, all[i]), all[i]});
     float best = INFINITY;
     qz_code_range out = top[0].range;
     for (size_t i = 0; i < TOP; i++) {
@@ -52,8 +53,8 @@ static qz_code_range search_group(const qz_solver *s, const float *t, size_t u0,
     return out;
 }
 
-/* One row through one block of steps; target [nb] holds w plus the feedback of all blocks before. s->err collects what rounding
- * took from each target. */
+/* One row through one block of steps; target [nb] holds w plus the feedback of all blocks before. s->err collects what
+ * rounding took from each target. */
 static void solve_row_block(qz_solver *s, size_t row, float *target, float *scratch) {
     const qz_code_grid *grid = s->grid;
     size_t k = s->h->cols, g = grid->group, groups = k / g;
@@ -62,7 +63,8 @@ static void solve_row_block(qz_solver *s, size_t row, float *target, float *scra
         size_t u = s->u0 + j, col = s->h->order[u];
         qz_code_range *range = s->range + row * groups + col / g;
         if (s->o->reference) {
-            if (j % g == 0 && g <= BLOCK && !s->o->static_groups) *range = grid->ops->reference(grid, target + j, g, s->o->mse_norm);
+            if (j % g == 0 && g <= BLOCK && !s->o->static_groups)
+                *range = grid->ops->reference(grid, target + j, g, s->o->mse_norm);
         } else if (j % g == 0 && g <= s->nb) { /* a group starts: its targets with the feedback of this block so far */
             for (size_t i = 0; i < g; i++)
                 local[i] = target[j + i] + qz_dot_lanes(lost + s->u0, s->h->feedback + (u + i) * k + s->u0, j);
@@ -80,7 +82,8 @@ static void solve_worker(void *arg, qz_part part) {
     qz_solver *s = arg;
     size_t lo, hi;
     qz_split(s->rows, 4, part, &lo, &hi);
-    for (size_t r = lo; r < hi; r++) solve_row_block(s, r, s->target + r * s->nb, s->scratch + part.thread * s->scratch_n);
+    for (size_t r = lo; r < hi; r++)
+        solve_row_block(s, r, s->target + r * s->nb, s->scratch + part.thread * s->scratch_n);
 }
 /* Groups wider than a block: ranges from the plain weights, before the first block. */
 static void wide_worker(void *arg, qz_part part) {
@@ -112,9 +115,11 @@ static qz_status run_blocks(qz_solver *s, qz_mm *mm, float *permuted, qz_error *
         }
     for (s->u0 = 0; s->u0 < k; s->u0 += s->nb) {
         s->nb = qz_min_size(block, k - s->u0);
-        for (size_t r = 0; r < s->rows; r++) memcpy(s->target + r * s->nb, permuted + r * k + s->u0, s->nb * sizeof(float));
+        for (size_t r = 0; r < s->rows; r++)
+            memcpy(s->target + r * s->nb, permuted + r * k + s->u0, s->nb * sizeof(float));
         if (s->u0 > 0)
-            QZ_TRY(qz_mm_gemm_nt(mm, s->rows, s->nb, s->u0, s->err, k, s->h->feedback + s->u0 * k, k, s->target, s->nb, true, err));
+            QZ_TRY(qz_mm_gemm_nt(mm, s->rows, s->nb, s->u0, s->err, k, s->h->feedback + s->u0 * k, k, s->target, s->nb,
+                                 true, err));
         qz_pool_run(s->run->pool, 0, solve_worker, s);
     }
     return QZ_OK;
@@ -128,20 +133,24 @@ static void finish(qz_solver *s, qz_feedback_result *out) {
     for (size_t r = 0; r < s->rows; r++) {
         total += s->row_error[r];
         for (size_t c = 0; c < k; c++) {
-            float d = s->w[r * k + c] - qz_code_value(grid, s->range[r * groups + c / grid->group], s->codes[r * k + c]);
+            float d = s->w[r * k + c] -
+                      qz_code_value(grid, s->range[r * groups + c / grid->group], s->codes[r * k + c]);
             mse += (double)(d * d);
         }
     }
-    *out = (qz_feedback_result){.codes = {.rows = s->rows, .cols = k, .codes = s->codes, .ranges = s->range}, .error = total,
+    *out = (qz_feedback_result){.codes = {.rows = s->rows, .cols = k, .codes = s->codes, .ranges = s->range},
+                                .error = total,
                                 .weight_mse = mse / (double)(s->rows * k)};
 }
 
-qz_status qz_feedback_solve(const qz_feedback_job *j, const float *w, size_t rows, qz_feedback_result *out, qz_error *err) {
+qz_status qz_feedback_solve(const qz_feedback_job *j, const float *w, size_t rows, qz_feedback_result *out,
+                            qz_error *err) {
     const qz_feedback_options *o = j->o;
     size_t k = j->h->cols, g = o->grid->group, n, threads = qz_pool_size(j->run->pool);
     if (g == 0 || k % g != 0 || !qz_mul_size(rows, k, &n))
         return qz_fail(err, QZ_EUSAGE, "group_size %zu does not divide %zu columns; use a smaller group_size", g, k);
-    if (o->reference && o->grid->ops->reference == NULL) return qz_fail(err, QZ_EUSAGE, "these codes have no published loop; use --search best");
+    if (o->reference && o->grid->ops->reference == NULL)
+        return qz_fail(err, QZ_EUSAGE, "these codes have no published loop; use --search best");
     qz_solver s = {.run = j->run, .h = j->h, .o = o, .grid = o->grid, .w = w, .rows = rows, .scratch_n = 2 * k + 64};
     float *permuted = qz_alloc_aligned(n, sizeof(float));
     s.codes = qz_arena_alloc(j->arena, n, 1);
@@ -153,7 +162,8 @@ qz_status qz_feedback_solve(const qz_feedback_job *j, const float *w, size_t row
     qz_status st = permuted && s.codes && s.range && s.err && s.target && s.row_error && s.scratch
                        ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory rounding a [%zu, %zu] tensor", rows, k);
     if (st == QZ_OK) st = run_blocks(&s, j->mm, permuted, err);
-    if (st == QZ_OK && !o->reference) st = qz_descent_refine(&s, j->mm, permuted, err); /* permuted is free to use as its gradient buffer */
+    /* permuted is free to use as its gradient buffer */
+    if (st == QZ_OK && !o->reference) st = qz_descent_refine(&s, j->mm, permuted, err);
     if (st == QZ_OK) finish(&s, out);
     if (st == QZ_OK) st = qz_quadratic_error(j->mm, &(qz_quadratic){j->h->h, k, permuted}, w, rows, &out->energy, err);
     qz_free(permuted);
@@ -164,10 +174,12 @@ qz_status qz_feedback_solve(const qz_feedback_job *j, const float *w, size_t row
     return st;
 }
 
-qz_status qz_feedback_quantize(const qz_feedback_job *j, const float *w, size_t rows, qz_quantized *out, qz_error *err) {
+qz_status qz_feedback_quantize(const qz_feedback_job *j, const float *w, size_t rows, qz_quantized *out,
+                               qz_error *err) {
     qz_feedback_result x;
     QZ_TRY(qz_feedback_solve(j, w, rows, &x, err));
-    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = x.codes.cols, .coded = j->o->grid->ops->pack(j->o->grid, &x.codes, j->arena),
+    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = x.codes.cols,
+                          .coded = j->o->grid->ops->pack(j->o->grid, &x.codes, j->arena),
                           .error = x.error, .energy = x.energy, .weight_mse = x.weight_mse};
     return out->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
 }

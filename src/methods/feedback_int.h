@@ -1,4 +1,5 @@
-/* Private to methods/: state of one linear while its codes are found. feedback.c makes it and calls descent.c, never the other way. */
+/* Private to methods/: state of one linear while its codes are found. feedback.c makes it and calls descent.c,
+ * never the other way. */
 #ifndef QZ_METHODS_FEEDBACK_INT_H
 #define QZ_METHODS_FEEDBACK_INT_H
 #include "methods/feedback.h"
@@ -12,7 +13,8 @@ typedef struct {
     size_t rows;
     uint8_t *codes;        /* [rows, cols] */
     qz_code_range *range;  /* [rows, groups] */
-    float *err;            /* [rows, cols] while solving: what rounding took from each step's target; then w − ŵ by columns */
+    float *err;            /* [rows, cols] while solving: what rounding took from each
+                            * step's target; then w − ŵ by columns */
     double *row_error;     /* [rows] */
     float *target;         /* [rows, nb] */
     size_t u0, nb;         /* current block of steps */

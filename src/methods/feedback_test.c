@@ -1,5 +1,6 @@
-/* Codes under the Gram matrix: the factorization against its definition, feedback below rounding, descent below feedback, the
- * reported error against a direct computation, the same bytes on any thread count, degenerate statistics. */
+/* Codes under the Gram matrix: the factorization against its definition, feedback below rounding, descent below
+ * feedback, the reported error against a direct computation, the same bytes on any thread count,
+ * degenerate statistics. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -66,7 +67,8 @@ static double rounding_error(const problem *p) {
         for (size_t t = 0; t < T; t++) {
             double y = 0;
             for (size_t k = 0; k < K; k++)
-                y += ((double)p->w[r * K + k] - ((double)codes[k] - (double)zeros[k / G]) * (double)scales[k / G]) * (double)p->x[t * K + k];
+                y += ((double)p->w[r * K + k] - ((double)codes[k] - (double)zeros[k / G]) * (double)scales[k / G]) *
+                     (double)p->x[t * K + k];
             sum += y * y / T;
         }
     }
@@ -117,18 +119,22 @@ static void each_step_helps(void **state) {
             qz_hessian h;
             assert_int_equal(qz_run_init(&run, t + 1, &err), QZ_OK);
             assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
-            assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, G, 0.01, QZ_ORDER_GROUPS}, &err), QZ_OK);
+            assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, G, 0.01, QZ_ORDER_GROUPS}, &err),
+                             QZ_OK);
             qz_feedback_options o = with_groups(G);
             o.rounds = step ? 3 : 0;
             o.sweeps = step ? 4 : 0;
-            assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &h, &o, &a}, p->w, N, &q[t], &err), QZ_OK);
+            assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &h, &o, &a}, p->w, N, &q[t], &err),
+                             QZ_OK);
             qz_hessian_release(&h);
             qz_mm_free(mm);
             qz_run_release(&run);
         }
         assert_memory_equal(qz_int_codes_of(q[0].coded)->codes, qz_int_codes_of(q[1].coded)->codes, N * K);
-        assert_memory_equal(qz_int_codes_of(q[0].coded)->scales, qz_int_codes_of(q[1].coded)->scales, N * (K / G) * sizeof(float));
-        assert_memory_equal(qz_int_codes_of(q[0].coded)->zero_points, qz_int_codes_of(q[1].coded)->zero_points, N * (K / G));
+        assert_memory_equal(qz_int_codes_of(q[0].coded)->scales, qz_int_codes_of(q[1].coded)->scales,
+                            N * (K / G) * sizeof(float));
+        assert_memory_equal(qz_int_codes_of(q[0].coded)->zero_points, qz_int_codes_of(q[1].coded)->zero_points,
+                            N * (K / G));
         double e = output_error(p, &q[0]);
         if (!(e < last)) fail_msg("step %d: %g is not below %g", step, e, last);
         if (step) assert_true(fabs(q[0].error - e) < 0.1 * e); /* the reported error holds the damping of 1 % on top */
@@ -156,7 +162,8 @@ static void degenerate_statistics(void **state) {
     assert_int_equal(h.dead, K);
     memset(p->w, 0, K * sizeof(float)); /* and a row of zeros */
     assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &h, &o, &a}, p->w, N, &q, &err), QZ_OK);
-    for (size_t k = 0; k < K; k++) assert_int_equal(qz_int_codes_of(q.coded)->codes[k], qz_int_codes_of(q.coded)->zero_points[k / G]);
+    for (size_t k = 0; k < K; k++)
+        assert_int_equal(qz_int_codes_of(q.coded)->codes[k], qz_int_codes_of(q.coded)->zero_points[k / G]);
     qz_hessian_release(&h);
     for (size_t i = 0; i < K; i++)
         for (size_t j = 0; j < K; j++) p->gram[i * K + j] = 1; /* rank one */
@@ -165,11 +172,14 @@ static void degenerate_statistics(void **state) {
     assert_true(isfinite(q.error));
     qz_hessian_release(&h);
     p->gram[5 * K + 5] = NAN;
-    assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, G, 0.01, QZ_ORDER_GROUPS}, &err), QZ_ENUMERIC);
+    assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, G, 0.01, QZ_ORDER_GROUPS}, &err),
+                                                                          QZ_ENUMERIC);
     assert_non_null(strstr(err.text, "column 5"));
     err = (qz_error){0};
     o = with_groups(48);
-    assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &(qz_hessian){.cols = K}, &o, &a}, p->w, N, &q, &err), QZ_EUSAGE);
+    assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &(qz_hessian){.cols = K}, &o, &a}, p->w, N, &q,
+                                          &err),
+                     QZ_EUSAGE);
     err = (qz_error){0};
     qz_arena_release(&a);
     qz_mm_free(mm);
@@ -177,6 +187,7 @@ static void degenerate_statistics(void **state) {
     qz_free(p);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(factor_of_the_matrix), cmocka_unit_test(each_step_helps), cmocka_unit_test(degenerate_statistics)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(factor_of_the_matrix), cmocka_unit_test(each_step_helps),
+                                       cmocka_unit_test(degenerate_statistics)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

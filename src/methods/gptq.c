@@ -31,12 +31,14 @@ static qz_status permute(qz_gptq *g, const double *gram, double **permuted, qz_e
 static qz_status begin(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_options *o, qz_error *err) {
     *g = (qz_gptq){.run = run, .o = *o, .cols = cols};
     if (o->codes.grid->group == 0 || cols % o->codes.grid->group != 0)
-        return qz_fail(err, QZ_EUSAGE, "group_size %zu does not divide in_features %zu; use a smaller group_size", o->codes.grid->group, cols);
+        return qz_fail(err, QZ_EUSAGE, "group_size %zu does not divide in_features %zu; use a smaller group_size",
+                       o->codes.grid->group, cols);
     g->o.codes.static_groups = o->static_groups && o->codes.reference;
     return QZ_OK;
 }
 
-qz_status qz_gptq_without(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_options *o, const char *reason, qz_error *err) {
+qz_status qz_gptq_without(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_options *o, const char *reason,
+                          qz_error *err) {
     QZ_TRY(begin(g, run, cols, o, err));
     if (o->strict) return qz_fail(err, QZ_ENUMERIC, "%s", reason);
     g->fallback = true;
@@ -44,7 +46,8 @@ qz_status qz_gptq_without(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_op
     return QZ_OK;
 }
 
-qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t cols, const qz_gptq_options *o, qz_error *err) {
+qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t cols, const qz_gptq_options *o,
+                          qz_error *err) {
     QZ_TRY(begin(g, run, cols, o, err));
     const bool grouped = o->codes.grid->group < cols, reference = o->codes.reference;
     double *permuted = NULL;
@@ -57,7 +60,11 @@ qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t co
         order = QZ_ORDER_NATURAL;
     }
     qz_error why = {0};
-    if (st == QZ_OK) st = qz_hessian_init(&g->h, run, permuted ? permuted : gram, &(qz_hessian_how){cols, o->codes.grid->group, o->damp > 0 ? o->damp : QZ_DAMP_USUAL, order}, &why);
+    if (st == QZ_OK)
+        st = qz_hessian_init(&g->h, run, permuted ? permuted : gram,
+                             &(qz_hessian_how){cols, o->codes.grid->group, o->damp > 0 ? o->damp : QZ_DAMP_USUAL,
+                                               order},
+                             &why);
     qz_free(permuted);
     if (st == QZ_OK) return QZ_OK;
     if (st != QZ_ENUMERIC || o->strict) {
@@ -115,7 +122,8 @@ static void rtn_rows(void *arg, qz_part part) {
         }
 }
 
-static qz_status fall_back(const qz_gptq *g, const float *w, size_t rows, qz_arena *arena, qz_feedback_result *out, qz_error *err) {
+static qz_status fall_back(const qz_gptq *g, const float *w, size_t rows, qz_arena *arena, qz_feedback_result *out,
+                           qz_error *err) {
     const qz_code_grid *grid = g->o.codes.grid;
     float *ones = qz_arena_alloc(arena, grid->group, sizeof *ones);
     rtn_job j = {grid, w, ones, rows, g->cols, qz_arena_alloc(arena, rows * g->cols, 1),
@@ -142,7 +150,8 @@ static qz_status unpermute(const qz_gptq *g, qz_arena *arena, qz_code_result *x,
     return QZ_OK;
 }
 
-static qz_status solve_permuted(const qz_gptq *g, const qz_feedback_job *j, const float *w, size_t rows, qz_feedback_result *out, qz_error *err) {
+static qz_status solve_permuted(const qz_gptq *g, const qz_feedback_job *j, const float *w, size_t rows,
+                                qz_feedback_result *out, qz_error *err) {
     size_t k = g->cols;
     float *p = qz_alloc_array(rows * k, sizeof *p);
     if (!p) return qz_fail(err, QZ_EMEMORY, "out of memory ordering a [%zu, %zu] tensor", rows, k);
@@ -170,14 +179,16 @@ static void measure(const float *w, qz_quantized *q) {
     q->weight_mse = sum / (double)(q->rows * q->cols);
 }
 
-qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, qz_arena *arena, qz_quantized *out, qz_error *err) {
+qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, qz_arena *arena, qz_quantized *out,
+                           qz_error *err) {
     const qz_feedback_job j = {.run = g->run, .mm = mm, .h = &g->h, .o = &g->o.codes, .arena = arena};
     const qz_code_grid *grid = g->o.codes.grid;
     qz_feedback_result x;
     if (g->fallback) QZ_TRY(fall_back(g, w, rows, arena, &x, err));
     else if (g->perm) QZ_TRY(solve_permuted(g, &j, w, rows, &x, err));
     else QZ_TRY(qz_feedback_solve(&j, w, rows, &x, err));
-    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = g->cols, .coded = grid->ops->pack(grid, &x.codes, arena), .error = x.error,
+    *out = (qz_quantized){.type = QZ_TYPE_CODED, .rows = rows, .cols = g->cols,
+                          .coded = grid->ops->pack(grid, &x.codes, arena), .error = x.error,
                           .energy = x.energy};
     if (out->coded == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
     measure(w, out);
@@ -199,10 +210,14 @@ qz_status qz_quantized_check_scales(const qz_quantized *q, bool any, qz_error *e
         float s = fabsf(q->coded->ops->scale(q->coded, i / l.groups, i % l.groups, &zero));
         largest = s > largest ? s : largest;
         if (s < 65504) continue; /* not a number fails too */
-        return qz_fail(err, QZ_EUNSUPPORTED, "values do not fit int%u with float16 scales: tensor '%s', row %zu, group %zu: expected a scale below 65504, found %g or more; choose gguf:BF16 or F32",
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "values do not fit int%u with float16 scales: tensor '%s', row %zu, group %zu: expected a scale "
+                       "below 65504, found %g or more; choose gguf:BF16 or F32",
                        l.bits, q->name, i / l.groups, i % l.groups, (double)s);
     }
     if (!any || largest >= LEAST_SCALE) return QZ_OK;
-    return qz_fail(err, QZ_EUNSUPPORTED, "values do not fit int%u with float16 scales: tensor '%s': expected scales of %g and more, found at most %g; choose gguf:BF16 or F32", l.bits, q->name,
-                   (double)LEAST_SCALE, (double)largest);
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "values do not fit int%u with float16 scales: tensor '%s': expected scales of %g and more, found at "
+                   "most %g; choose gguf:BF16 or F32",
+                   l.bits, q->name, (double)LEAST_SCALE, (double)largest);
 }

@@ -1,9 +1,9 @@
 /* GPTQ for the linears that share one input: codes of any grid (code_grid.h) under the Gram matrix of that input.
  * compat: the published loop as the reference runs it (formats/hf-gptq.md section 3).
  * best: ranges searched under the Hessian, group-aware order, descent and refits (methods/feedback.h).
- * qz_gptq g; qz_gptq_prepare(&g, run, gram, cols, &opt, err); qz_gptq_quantize(&g, mm, w, rows, arena, &q, err) for each
- * linear; qz_gptq_release(&g). A Gram matrix that cannot be factored falls back to rounding to nearest with a shrink search
- * (`fallback` is set and the caller counts it), or is QZ_ENUMERIC under `strict`.
+ * qz_gptq g; qz_gptq_prepare(&g, run, gram, cols, &opt, err); qz_gptq_quantize(&g, mm, w, rows, arena, &q, err) for
+ * each linear; qz_gptq_release(&g). A Gram matrix that cannot be factored falls back to rounding to nearest with a
+ * shrink search (`fallback` is set and the caller counts it), or is QZ_ENUMERIC under `strict`.
  * Source: GPTQ (arXiv 2210.17323); behaviour of AutoGPTQ 9f7d370 and GPTQModel 7.3.4. */
 #ifndef QZ_METHODS_GPTQ_H
 #define QZ_METHODS_GPTQ_H
@@ -28,15 +28,20 @@ typedef struct {
 } qz_gptq;
 
 /* gram [cols, cols] E[x xᵀ] (any positive factor). */
-qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t cols, const qz_gptq_options *o, qz_error *err);
-/* Instead where there is no matrix, an expert that no token reached: `fallback` with reason, QZ_ENUMERIC under `strict`. */
-qz_status qz_gptq_without(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_options *o, const char *reason, qz_error *err);
-/* w [rows, cols]. out (arrays in arena): codes, scales, zero_points, and g_idx [cols] if the groups are not in order. */
-qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, qz_arena *arena, qz_quantized *out, qz_error *err);
+qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t cols, const qz_gptq_options *o,
+                          qz_error *err);
+/* Instead where there is no matrix, an expert that no token reached: `fallback` with reason, QZ_ENUMERIC
+ * under `strict`. */
+qz_status qz_gptq_without(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_options *o, const char *reason,
+                          qz_error *err);
+/* w [rows, cols]. out (arrays in arena): codes, scales, zero_points, and g_idx [cols] if the groups are
+ * not in order. */
+qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, qz_arena *arena, qz_quantized *out,
+                           qz_error *err);
 void qz_gptq_release(qz_gptq *g);
 /* The values that out stands for, [rows, cols]. */
-/* QZ_EUNSUPPORTED if scales leave float16: one clamped at its largest, or all of a tensor below what float16 tells apart although
- * `any`: the tensor holds values other than 0. */
+/* QZ_EUNSUPPORTED if scales leave float16: one clamped at its largest, or all of a tensor below what float16 tells
+ * apart although `any`: the tensor holds values other than 0. */
 qz_status qz_quantized_check_scales(const qz_quantized *q, bool any, qz_error *err);
 void qz_quantized_decode(const qz_quantized *q, float *w);
 #endif

@@ -1,5 +1,6 @@
-/* GPTQ compat against the reference's own results (AutoGPTQ 9f7d370, data/hf-vectors-a: tolerances of its README): codes at least
- * 99.5 % equal, g_idx equal, output error within 2 %. Fallbacks and reports on matrices that cannot be factored. */
+/* GPTQ compat against the reference's own results (AutoGPTQ 9f7d370, data/hf-vectors-a: tolerances of its README):
+ * codes at least 99.5 % equal, g_idx equal, output error within 2 %. Fallbacks and reports on matrices that
+ * cannot be factored. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +33,9 @@ static const uint8_t *data(const char *a, const char *b) {
 }
 static int setup(void **state) {
     (void)state;
-    if (qz_st_open(&file, "tests/golden/gptq/gptq.safetensors", &err) != QZ_OK || qz_run_init(&run, 2, &err) != QZ_OK || qz_mm_open(&run, &mm, &err) != QZ_OK) return 1;
+    if (qz_st_open(&file, "tests/golden/gptq/gptq.safetensors", &err) != QZ_OK || qz_run_init(&run, 2, &err) != QZ_OK ||
+        qz_mm_open(&run, &mm, &err) != QZ_OK)
+        return 1;
     for (size_t i = 0; i < N * K; i++) w[i] = qz_load_f32le(data("weight", "") + 4 * i);
     for (size_t i = 0; i < TOKENS * K; i++) x[i] = qz_load_f32le(data("x", "") + 4 * i);
     for (size_t i = 0; i < K * K; i++) gram[i] = (double)qz_load_f32le(data("hessian", "") + 4 * i);
@@ -46,7 +49,8 @@ static int teardown(void **state) {
     return 0;
 }
 
-static uint32_t stored(const uint8_t *words, size_t k, size_t n, uint32_t bits) { /* code of input k, output n: a bit stream down the rows */
+/* code of input k, output n: a bit stream down the rows */
+static uint32_t stored(const uint8_t *words, size_t k, size_t n, uint32_t bits) {
     uint32_t v = 0;
     for (uint32_t b = 0; b < bits; b++) {
         size_t bit = k * bits + b;
@@ -69,7 +73,8 @@ static double output_error(const float *v) {
 typedef struct { const char *name; uint32_t bits, group; bool sym, act, fixed; size_t block; float mse; } example;
 
 static void compare(const example *e) {
-    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = e->bits, .group_size = e->group, .sym = e->sym}, K);
+    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = e->bits, .group_size = e->group, .sym = e->sym},
+                                                              K);
     qz_gptq_options o = {.codes = {.grid = &grid.base, .reference = true, .block = e->block, .mse_norm = e->mse},
                          .act_order = e->act, .static_groups = e->fixed, .damp = 0.01};
     qz_gptq g;
@@ -82,21 +87,27 @@ static void compare(const example *e) {
     const uint8_t *words = data(e->name, "qweight");
     for (size_t n = 0; n < N; n++) {
         size_t before = same;
-        for (size_t k = 0; k < K; k++) same += stored(words, k, n, e->bits) == qz_int_codes_of(q.coded)->codes[n * K + k];
+        for (size_t k = 0; k < K; k++)
+            same += stored(words, k, n, e->bits) == qz_int_codes_of(q.coded)->codes[n * K + k];
         rows += same - before < K;
     }
     for (size_t k = 0; k < K; k++) {
-        uint32_t group = qz_int_codes_of(q.coded)->g_idx ? qz_int_codes_of(q.coded)->g_idx[k] : (uint32_t)(k / qz_int_codes_of(q.coded)->group_size);
-        if (group != qz_load_u32le(data(e->name, "g_idx") + 4 * k)) fail_msg("%s: column %zu lies in group %u", e->name, k, group);
+        uint32_t group = qz_int_codes_of(q.coded)->g_idx ? qz_int_codes_of(q.coded)->g_idx[k]
+                                                         : (uint32_t)(k / qz_int_codes_of(q.coded)->group_size);
+        if (group != qz_load_u32le(data(e->name, "g_idx") + 4 * k))
+            fail_msg("%s: column %zu lies in group %u", e->name, k, group);
     }
     float ours[N * K], theirs[N * K];
     qz_quantized_decode(&q, ours);
-    for (size_t i = 0; i < N * K; i++) theirs[i] = qz_f16_to_f32(qz_load_u16le(data(e->name, "dequant_in_out") + 2 * (i % K * N + i / K)));
+    for (size_t i = 0; i < N * K; i++)
+        theirs[i] = qz_f16_to_f32(qz_load_u16le(data(e->name, "dequant_in_out") + 2 * (i % K * N + i / K)));
     double ratio = output_error(ours) / output_error(theirs);
-    print_message("%-24s %5.2f %% of the codes equal, output error x %.4f\n", e->name, 100.0 * (double)same / (N * K), ratio);
-    /* b4_sym_g32_bs32: rows 5 and 16 leave the reference's float32 path at a rounding tie and do not come back (the same loop in
-     * float64 NumPy leaves it in the same two rows) */
-    if ((double)same < 0.995 * N * K && rows > 2) fail_msg("%s: only %zu of %d codes are equal, %zu rows differ", e->name, same, N * K, rows);
+    print_message("%-24s %5.2f %% of the codes equal, output error x %.4f\n", e->name, 100.0 * (double)same / (N * K),
+                  ratio);
+    /* b4_sym_g32_bs32: rows 5 and 16 leave the reference's float32 path at a rounding tie and do not come back (the
+     * same loop in float64 NumPy leaves it in the same two rows) */
+    if ((double)same < 0.995 * N * K && rows > 2)
+        fail_msg("%s: only %zu of %d codes are equal, %zu rows differ", e->name, same, N * K, rows);
     if (!(ratio < 1.02)) fail_msg("%s: output error is %.4f of the reference's", e->name, ratio);
     qz_gptq_release(&g);
     qz_arena_release(&arena);
@@ -167,13 +178,15 @@ static void prepare_broken(const double *h, bool strict, qz_status want, bool fa
     assert_int_equal(g.fallback, fallback);
     if (fallback) assert_true(g.reason[0] != 0);
     assert_int_equal(qz_gptq_quantize(&g, mm, w, N, &arena, &q, &err), QZ_OK);
-    for (size_t i = 0; i < N * K / 32; i++) assert_true(qz_int_codes_of(q.coded)->scales[i] > 0 && isfinite(qz_int_codes_of(q.coded)->scales[i]));
+    for (size_t i = 0; i < N * K / 32; i++)
+        assert_true(qz_int_codes_of(q.coded)->scales[i] > 0 && isfinite(qz_int_codes_of(q.coded)->scales[i]));
     assert_true(q.weight_mse < 1e-3);
     qz_gptq_release(&g);
     qz_arena_release(&arena);
 }
 
-/* Rank one, all zero, constant columns, a huge outlier: coded with finite scales; NaN and negative: named fallback or an error. */
+/* Rank one, all zero, constant columns, a huge outlier: coded with finite scales; NaN and negative: named
+ * fallback or an error. */
 static void degenerate_inputs(void **state) {
     (void)state;
     static double h[K * K];
@@ -212,7 +225,8 @@ static void without_statistics(void **state) {
     assert_int_equal(qz_gptq_quantize(&a, mm, w, N, &arena, &qa, &e), QZ_OK);
     assert_int_equal(qz_gptq_quantize(&b, mm, w, N, &arena, &qb, &e), QZ_OK);
     assert_memory_equal(qz_int_codes_of(qa.coded)->codes, qz_int_codes_of(qb.coded)->codes, N * K);
-    assert_memory_equal(qz_int_codes_of(qa.coded)->scales, qz_int_codes_of(qb.coded)->scales, N * K / 32 * sizeof(float));
+    assert_memory_equal(qz_int_codes_of(qa.coded)->scales, qz_int_codes_of(qb.coded)->scales,
+                        N * K / 32 * sizeof(float));
     qz_gptq_release(&a);
     qz_gptq_release(&b);
     o.strict = true;
@@ -222,7 +236,8 @@ static void without_statistics(void **state) {
     qz_arena_release(&arena);
 }
 
-/* Zero points that a v1 file can hold, also for rows that lie above 0, from the loop, from best mode and from the fallback. */
+/* Zero points that a v1 file can hold, also for rows that lie above 0, from the loop, from best mode and
+ * from the fallback. */
 static void zeros_from_one(void **state) {
     (void)state;
     static float up[N * K];
@@ -250,7 +265,8 @@ static void zeros_from_one(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reference_cases), cmocka_unit_test(best_is_lower), cmocka_unit_test(degenerate_inputs),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reference_cases), cmocka_unit_test(best_is_lower),
+                                       cmocka_unit_test(degenerate_inputs),
                                        cmocka_unit_test(without_statistics), cmocka_unit_test(zeros_from_one)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

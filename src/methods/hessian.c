@@ -39,8 +39,10 @@ static void trailing_tiles(void *arg, qz_part part) {
     for (size_t r = first; r < c->n; r += TILE)
         for (size_t q = first; q <= r; q += TILE, task++)
             if (task % part.n == part.i)
-                c->sub(qz_min_size(TILE, c->n - r), qz_min_size(TILE, c->n - q), c->nb, c->a + r * c->n + c->j0, c->n, c->a + q * c->n + c->j0, c->n,
-                       c->a + r * c->n + q, c->n); /* tiles on the diagonal also touch what lies above it: nobody reads that */
+                c->sub(qz_min_size(TILE, c->n - r), qz_min_size(TILE, c->n - q), c->nb, c->a + r * c->n + c->j0, c->n,
+                       c->a + q * c->n + c->j0, c->n,
+                       /* tiles on the diagonal also touch what lies above it: nobody reads that */
+                       c->a + r * c->n + q, c->n);
 }
 
 qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err) {
@@ -55,7 +57,8 @@ qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err) {
             }
             double d = row[j] - dot(row, row, j);
             if (!(d > 0) || !isfinite(d))
-                return qz_fail(err, QZ_ENUMERIC, "matrix is not positive definite: pivot %zu of %zu: found %g", j0 + j, n, d);
+                return qz_fail(err, QZ_ENUMERIC, "matrix is not positive definite: pivot %zu of %zu: found %g", j0 + j,
+                               n, d);
             row[j] = sqrt(d);
         }
         qz_pool_run(run->pool, 0, panel_rows, &c);
@@ -94,8 +97,9 @@ static qz_status make_order(qz_hessian *h, const double *diag, size_t g, qz_orde
     return QZ_OK;
 }
 
-/* With the reversed matrix L·Lᵀ: F[u][t] = −L[K−1−t][K−1−t] · (L⁻¹)[K−1−t][K−1−u], the published loop's U[t][u]/U[t][t].
- * inv holds L⁻¹ transposed: row c is column c of the inverse, so that every sum runs along two rows. */
+/* With the reversed matrix L·Lᵀ: F[u][t] = −L[K−1−t][K−1−t] · (L⁻¹)[K−1−t][K−1−u], the published loop's
+ * U[t][u]/U[t][t]. inv holds L⁻¹ transposed: row c is column c of the inverse, so that every sum runs
+ * along two rows. */
 typedef struct {
     qz_dsub_fn sub;
     const qz_hessian *h;
@@ -122,7 +126,8 @@ static void inverse_stripe(const feedback_job *j, size_t c0) {
 }
 static void inverse_stripes(void *arg, qz_part part) {
     const feedback_job *j = arg;
-    for (size_t c = part.i * TILE; c < j->h->cols; c += part.n * TILE) inverse_stripe(j, c); /* long and short ones alternate */
+    /* long and short ones alternate */
+    for (size_t c = part.i * TILE; c < j->h->cols; c += part.n * TILE) inverse_stripe(j, c);
 }
 static void feedback_rows(void *arg, qz_part part) {
     const feedback_job *j = arg;
@@ -154,7 +159,9 @@ static qz_status factor(qz_hessian *h, qz_run *run, const double *gram, const di
             return QZ_OK;
         }
     }
-    return qz_fail(err, QZ_ENUMERIC, "statistics cannot be factored even with damping 1.0: %s; calibrate with more varied data", last.text);
+    return qz_fail(err, QZ_ENUMERIC,
+                   "statistics cannot be factored even with damping 1.0: %s; calibrate with more varied data",
+                   last.text);
 }
 
 qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const qz_hessian_how *how, qz_error *err) {
@@ -168,12 +175,15 @@ qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const 
     h->order = qz_alloc_array(cols, sizeof *h->order);
     h->weight = qz_alloc_array(cols, sizeof *h->weight);
     h->is_dead = qz_calloc_array(cols, 1);
-    qz_status st = l && diag && h->h && h->feedback && h->order && h->weight && h->is_dead ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols);
+    qz_status st = l && diag && h->h && h->feedback && h->order && h->weight && h->is_dead
+                       ? QZ_OK
+                       : qz_fail(err, QZ_EMEMORY, "out of memory for a %zu x %zu matrix", cols, cols);
     if (st != QZ_OK) goto out;
     for (size_t k = 0; k < cols; k++) {
         diag[k] = gram[k * cols + k];
         if (!isfinite(diag[k]) || diag[k] < 0) {
-            st = qz_fail(err, QZ_ENUMERIC, "statistics are not finite: column %zu: found %g; calibrate again", k, diag[k]);
+            st = qz_fail(err, QZ_ENUMERIC, "statistics are not finite: column %zu: found %g; calibrate again", k,
+                         diag[k]);
             goto out;
         }
         h->is_dead[k] = diag[k] == 0;
@@ -208,7 +218,8 @@ void qz_hessian_release(qz_hessian *h) {
     *h = (qz_hessian){0};
 }
 
-qz_status qz_quadratic_error(qz_mm *mm, const qz_quadratic *q, const float *e, size_t rows, double *out, qz_error *err) {
+qz_status qz_quadratic_error(qz_mm *mm, const qz_quadratic *q, const float *e, size_t rows, double *out,
+                             qz_error *err) {
     const size_t cols = q->cols;
     QZ_TRY(qz_mm_gemm_nt(mm, rows, cols, cols, e, cols, q->h, cols, q->scratch, cols, false, err));
     double sum = 0;

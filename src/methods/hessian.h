@@ -1,5 +1,5 @@
-/* The quadratic form of one linear: error(W, Ŵ) = tr((W−Ŵ) H (W−Ŵ)ᵀ) with H = E[x xᵀ]. Prepared once for all linears that
- * share an input: damped float copy, processing order, and the feedback matrix of error-feedback rounding.
+/* The quadratic form of one linear: error(W, Ŵ) = tr((W−Ŵ) H (W−Ŵ)ᵀ) with H = E[x xᵀ]. Prepared once for all linears
+ * that share an input: damped float copy, processing order, and the feedback matrix of error-feedback rounding.
  * qz_hessian h; qz_hessian_init(&h, run, gram, &how, err); …; qz_hessian_release(&h).
  * Bit-identical on any thread count: every sum has a fixed order. Source: LDLQ form of GPTQ (arXiv 2307.13304). */
 #ifndef QZ_METHODS_HESSIAN_H
@@ -13,8 +13,9 @@ typedef struct {
     size_t cols;
     float *h;          /* [cols, cols] damped H in column order of the weights */
     uint32_t *order;   /* [cols] order[t] = column that is rounded at step t (groups by importance, then columns) */
-    float *feedback;   /* [cols, cols] in step order: row u holds F[u][t], t < u: step u's target is w_u + Σ d_t·F[u][t] with d_t
-                          what rounding step t's own target took away; sums over fewer t are the best guess from those alone */
+    float *feedback;   /* [cols, cols] in step order: row u holds F[u][t], t < u: step u's target is w_u + Σ d_t·F[u][t]
+                          with d_t what rounding step t's own target took away; sums over
+                          fewer t are the best guess from those alone */
     float *weight;     /* [cols] conditional variance of step u: weight of its squared rounding error */
     double damping;    /* share of the mean diagonal that was added */
     size_t dead;       /* columns with a zero diagonal */
@@ -37,6 +38,7 @@ void qz_hessian_release(qz_hessian *h);
 typedef struct { const float *h; size_t cols; float *scratch; } qz_quadratic; /* h [cols, cols], scratch [rows, cols] */
 /* Σ over rows of e H eᵀ for e [rows, cols]. */
 qz_status qz_quadratic_error(qz_mm *mm, const qz_quadratic *q, const float *e, size_t rows, double *out, qz_error *err);
-/* Lower Cholesky factor of a [n, n] in place (upper part left alone). QZ_ENUMERIC naming the pivot if not positive definite. */
+/* Lower Cholesky factor of a [n, n] in place (upper part left alone). QZ_ENUMERIC naming the pivot if not
+ * positive definite. */
 qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err);
 #endif

@@ -25,19 +25,22 @@ qz_input_stats qz_method_input(const qz_stats *stats, const qz_method_tensor *t,
     return qz_stats_get(stats, (size_t)t->layer, *input);
 }
 
-/* How much the diagonal takes, on tokens that the statistics keep. All types of an input share its matrix, and a resumed job may
- * begin with any of them: rows of its first linear, in 4 bits, decide for all. */
-static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_input_stats *s, const double *gram, double *damp, qz_error *err) {
+/* How much the diagonal takes, on tokens that the statistics keep. All types of an input share its matrix, and a
+ * resumed job may begin with any of them: rows of its first linear, in 4 bits, decide for all. */
+static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_input_stats *s, const double *gram,
+                            double *damp, qz_error *err) {
     const qz_tensor_view *t = c->job->model->blocks[c->layer].linear[in->first];
     const double given = c->job->options->damp;
-    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = s->cols % 32 ? QZ_WHOLE_ROW : 32}, s->cols);
+    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4,
+                                                              .group_size = s->cols % 32 ? QZ_WHOLE_ROW : 32}, s->cols);
     qz_gptq_options o = {.codes = qz_feedback_default};
     o.codes.grid = &grid.base;
     *damp = given > 0 ? given : QZ_DAMP_USUAL;
     if (given > 0 || s->n_held == 0 || t == NULL || t->cols != s->cols) return QZ_OK;
     const size_t rows = qz_min_size(t->rows, SAMPLE);
     float *w = qz_alloc_array(rows * s->cols, sizeof *w), *held = qz_stats_held(s, NULL);
-    qz_status st = w && held ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", s->cols);
+    qz_status st = w && held ? QZ_OK
+                             : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", s->cols);
     for (size_t r = 0; r < rows && st == QZ_OK; r++) qz_tensor_decode(t, r * t->rows / rows, 1, w + r * s->cols);
     const qz_damping_tokens tokens = {gram, s->tokens, held, s->n_held, s->cols};
     const qz_damping_linear lin = {w, rows};
@@ -50,7 +53,8 @@ static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_in
     return st;
 }
 
-qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, size_t group, const qz_hessian **out, qz_error *err) {
+qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, size_t group, const qz_hessian **out,
+                               qz_error *err) {
     size_t input;
     const qz_input_stats s = qz_method_input(c->job->stats, t, &input);
     const qz_input in = qz_input_at(&c->job->stats->info.in, (size_t)t->layer, input);
@@ -65,7 +69,8 @@ qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, s
     if (gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
     qz_stats_gram(&s, gram);
     qz_status st = damping_of(c, &in, &s, gram, &damp, err);
-    if (st == QZ_OK) st = qz_hessian_init(&c->h[g], c->job->run, gram, &(qz_hessian_how){s.cols, group, damp, QZ_ORDER_GROUPS}, err);
+    if (st == QZ_OK)
+        st = qz_hessian_init(&c->h[g], c->job->run, gram, &(qz_hessian_how){s.cols, group, damp, QZ_ORDER_GROUPS}, err);
     qz_free(gram);
     c->group[g] = group;
     c->input[g] = input;

@@ -1,6 +1,7 @@
-/* Matrices of the inputs of one block's linears, by stage, made when first asked for: the tensors of a block follow each other, and
- * linears that share an input share its matrix.
- * qz_hessian_cache c; qz_hessian_cache_open(&c, &job, err); qz_hessian_cache_get(&c, &t, group, &h, err); …_release(&c). */
+/* Matrices of the inputs of one block's linears, by stage, made when first asked for: the tensors of a block follow
+ * each other, and linears that share an input share its matrix.
+ * qz_hessian_cache c; qz_hessian_cache_open(&c, &job, err); qz_hessian_cache_get(&c, &t, group, &h, err);
+ * …_release(&c). */
 #ifndef QZ_METHODS_HESSIAN_CACHE_H
 #define QZ_METHODS_HESSIAN_CACHE_H
 #include "kernels/matmul.h"
@@ -22,6 +23,7 @@ qz_status qz_hessian_cache_open(qz_hessian_cache *c, const qz_method_job *job, q
 /* Statistics of what a linear reads, and the number of that input. */
 qz_input_stats qz_method_input(const qz_stats *stats, const qz_method_tensor *t, size_t *input);
 /* The matrix that linear t is coded under, columns kept together by `group`. QZ_ENUMERIC: it cannot be factored. */
-qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, size_t group, const qz_hessian **out, qz_error *err);
+qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, size_t group, const qz_hessian **out,
+                               qz_error *err);
 void qz_hessian_cache_release(qz_hessian_cache *c);
 #endif

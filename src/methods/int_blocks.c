@@ -1,9 +1,9 @@
-/* Integer group codes (AWQ and GPTQ artifacts) a decoder block at a time, as the writer asks for its tensors: float weights of
- * one block are resident, the results live until the next block is asked for.
+/* Integer group codes (AWQ and GPTQ artifacts) a decoder block at a time, as the writer asks for its tensors: float
+ * weights of one block are resident, the results live until the next block is asked for.
  * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best
  * only), then the inputs of a block (model/sites.h) in order, each linear by methods/gptq.h under the Gram matrix of
- * its input: of the float model (--propagate original) or of the model quantized so far (--propagate quantized, then also
- * asymmetric calibration in best).
+ * its input: of the float model (--propagate original) or of the model quantized so far (--propagate quantized, then
+ * also asymmetric calibration in best).
  * Of a layer with experts the mixer goes so, then stage by stage each expert's linears under the Gram matrix of its own
  * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts and
  * the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to
@@ -52,8 +52,10 @@ typedef struct {
     qz_quantized head;
     qz_folded folded[QZ_STAGES + QZ_LINEARS]; /* norms, then biases */
     size_t n_folded, n_blocks, n_fallbacks;
-    size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose gains stayed: not computable */
-    size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are because a router reads them too */
+    size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose
+                                          * gains stayed: not computable */
+    size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are
+                                          * because a router reads them too */
     double plain, scaled, final_error, damping, alpha;
     double fold_energy, final_energy;    /* what plain and scaled, and final_error, are shares of */
     size_t n_alpha, n_damped;
@@ -63,8 +65,10 @@ typedef struct {
 
 static qz_status replayable(const qz_model *m, qz_error *err) {
     if (m->config.experts == 0) return QZ_OK;
-    return qz_fail(err, QZ_EUNSUPPORTED, "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search best", m->path,
-                   (unsigned long long)m->config.experts);
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "AWQ's --search compat replays dense blocks: model '%s' has %llu experts in a layer; use --search "
+                   "best",
+                   m->path, (unsigned long long)m->config.experts);
 }
 
 /* Options as the coder takes them. */
@@ -74,13 +78,15 @@ static void set_codes(qz_int_blocks *a) {
     const bool compat = o->search == QZ_SEARCH_COMPAT;
     a->awq.codes = *usual;
     a->awq.no_clip = o->no_clip;
-    a->gptq = (qz_gptq_options){.codes = qz_feedback_default, .damp = o->damp, .strict = o->strict, .natural = !o->order};
+    a->gptq = (qz_gptq_options){.codes = qz_feedback_default, .damp = o->damp, .strict = o->strict,
+                                .natural = !o->order};
     a->gptq.codes.reference = compat;
     if (!o->descent) a->gptq.codes.sweeps = 0;
     if (!o->refit) a->gptq.codes.rounds = o->descent ? 1 : 0;
     a->gptq.codes.no_refit = !o->refit;
     a->gptq.codes.mse_norm = o->mse_norm;
-    a->o.residual = o->residual && !a->model->config.norms_after; /* what a sub-module adds passes a norm: not the sum that the correction counts on */
+    /* what a sub-module adds passes a norm: not the sum that the correction counts on */
+    a->o.residual = o->residual && !a->model->config.norms_after;
     if (usual->group_size == QZ_WHOLE_ROW) a->o.fold = false;     /* the scale search works in groups */
 }
 
@@ -88,21 +94,28 @@ static void set_codes(qz_int_blocks *a) {
 static qz_status open_with(const qz_method_job *job, bool replay, void **out, qz_error *err) {
     qz_int_blocks *a = *out = qz_calloc_array(1, sizeof *a);
     if (a == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory coding blocks");
-    *a = (qz_int_blocks){.job = *job, .run = job->run, .model = job->model, .stats = job->stats, .o = *job->options, .layer = -1};
+    *a = (qz_int_blocks){.job = *job, .run = job->run, .model = job->model, .stats = job->stats, .o = *job->options,
+                         .layer = -1};
     set_codes(a);
     QZ_TRY(qz_mm_open(a->run, &a->mm, err));
     if ((replay || a->o.propagate) && job->tokens.ids == NULL)
-        return qz_fail(err, QZ_EUSAGE, "%s needs the calibration tokens: give them with --calib (statistics are not enough)",
+        return qz_fail(err, QZ_EUSAGE,
+                       "%s needs the calibration tokens: give them with --calib (statistics are not enough)",
                        replay ? "AWQ's --search compat" : "--propagate quantized");
     if (replay) return qz_replay_open(&a->replay, a->run, a->model, &job->tokens, err);
     if (a->stats != NULL) QZ_TRY(qz_stats_check(a->stats, a->model, err));
-    else if (!a->o.propagate || a->o.fold) return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", job->scheme);
+    else if (!a->o.propagate || a->o.fold)
+        return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", job->scheme);
     if (!a->o.propagate) return QZ_OK;
     const qz_propagate_options flow = {.sequential = a->o.sequential, .differences = a->o.asymmetric || a->o.norms};
     return qz_propagate_open(&a->flow, a->run, a->model, &job->tokens, &flow, err);
 }
-static qz_status open_replay(const qz_method_job *job, void **out, qz_error *err) { return open_with(job, true, out, err); }
-static qz_status open_solver(const qz_method_job *job, void **out, qz_error *err) { return open_with(job, false, out, err); }
+static qz_status open_replay(const qz_method_job *job, void **out, qz_error *err) {
+    return open_with(job, true, out, err);
+}
+static qz_status open_solver(const qz_method_job *job, void **out, qz_error *err) {
+    return open_with(job, false, out, err);
+}
 
 static qz_status float_copy(qz_int_blocks *a, const qz_tensor_view *t, float **out, qz_error *err) {
     size_t n;
@@ -122,7 +135,8 @@ static qz_status norm_copy(qz_int_blocks *a, const qz_tensor_view *t, float **ou
 }
 
 static void add_folded(qz_int_blocks *a, const qz_tensor_view *t, const float *data) {
-    if (t != NULL) a->folded[a->n_folded++] = (qz_folded){.name = t->name, .rows = t->rows, .cols = t->cols, .data = data};
+    if (t != NULL)
+        a->folded[a->n_folded++] = (qz_folded){.name = t->name, .rows = t->rows, .cols = t->cols, .data = data};
 }
 
 static bool has_input(const qz_int_unit *u, size_t i) { return u->block.input[i].n > 0; }
@@ -268,7 +282,8 @@ static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, size_t l, size_t i, q
 }
 
 /* E[x xᵀ] of n tokens from their sum, of the scaled input. */
-static qz_status mean_of(const double *sum, uint64_t n, const float *scales, size_t cols, double **gram, qz_error *err) {
+static qz_status mean_of(const double *sum, uint64_t n, const float *scales, size_t cols, double **gram,
+                         qz_error *err) {
     *gram = qz_alloc_aligned(cols * cols, sizeof **gram);
     if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", cols);
     for (size_t i = 0; i < cols * cols; i++) (*gram)[i] = sum[i] / (double)n;
@@ -276,8 +291,8 @@ static qz_status mean_of(const double *sum, uint64_t n, const float *scales, siz
     return QZ_OK;
 }
 
-/* What an input shows of its linears: E[x xᵀ] and E[x̃ xᵀ] (moments), the asymmetric part, how much the diagonal takes; and the
- * grid of the codes to be. */
+/* What an input shows of its linears: E[x xᵀ] and E[x̃ xᵀ] (moments), the asymmetric part, how much the diagonal takes;
+ * and the grid of the codes to be. */
 typedef struct { qz_pair_stats *pair; double *gram, *cross; qz_asymmetric asym; double damp; qz_int_grid grid; } shown;
 
 /* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized
@@ -305,10 +320,12 @@ static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
     }
     x->gram = qz_alloc_aligned(n, sizeof *x->gram);
     x->cross = qz_alloc_aligned(n, sizeof *x->cross);
-    if (x->gram == NULL || x->cross == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", p->cols);
+    if (x->gram == NULL || x->cross == NULL)
+        return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", p->cols);
     for (size_t i = 0; i < n; i++) {
         x->gram[i] = (p->gram[0][i] + p->gram[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
-        x->cross[i] = x->gram[i] + (p->cross[0][i] + p->cross[1][i]) / (double)(p->tokens[0] + p->tokens[1]); /* E[x̃ xᵀ] */
+        /* E[x̃ xᵀ] */
+        x->cross[i] = x->gram[i] + (p->cross[0][i] + p->cross[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
     }
     return a->o.asymmetric ? qz_asymmetric_init(&x->asym, a->run, p, 0, a->o.residual, err) : QZ_OK;
 }
@@ -322,7 +339,8 @@ static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const
     if (asym->cols) {
         double alpha[2] = {0};
         target = qz_alloc_array(rows * asym->cols, sizeof *target);
-        st = target ? qz_asymmetric_target(asym, a->mm, w, rows, target, alpha, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
+        st = target ? qz_asymmetric_target(asym, a->mm, w, rows, target, alpha, err)
+                    : qz_fail(err, QZ_EMEMORY, "out of memory");
         a->alpha += alpha[0];
         a->n_alpha++;
     }
@@ -334,14 +352,16 @@ static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const
     return st;
 }
 
-/* With the codes of a norm's linears fixed, its gains once more: into the folded norm, and out of what the columns were scaled by. */
+/* With the codes of a norm's linears fixed, its gains once more: into the folded norm, and out of what the columns
+ * were scaled by. */
 static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double *gram, const double *cross,
                             qz_error *err) {
     const qz_awq_input *in = &a->self.block.input[e];
     size_t cols = in->cols;
     float *norm = in->norm, *gain = qz_alloc_array(cols, sizeof *gain), *q = NULL;
     qz_norm_refit fit = {0};
-    qz_status st = gain ? qz_norm_refit_open(&fit, gram, cross, cols, err) : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
+    qz_status st = gain ? qz_norm_refit_open(&fit, gram, cross, cols, err)
+                        : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms");
     for (size_t l = in->first; l < in->first + in->n && st == QZ_OK; l++) {
         size_t rows = a->self.block.linear[l].rows;
         q = qz_alloc_array(rows * cols, sizeof *q);
@@ -377,7 +397,8 @@ static const char *where(const qz_int_unit *u, size_t e, char buf[64]) {
 }
 
 /* Float statistics: on the tokens that they keep, of the scaled input. */
-static qz_status damping_of_stats(const qz_input_stats *s, const float *scales, shown *x, const qz_damping_job *job, qz_error *err) {
+static qz_status damping_of_stats(const qz_input_stats *s, const float *scales, shown *x, const qz_damping_job *job,
+                                  qz_error *err) {
     float *held = qz_stats_held(s, scales);
     if (held == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", s->cols);
     const qz_damping_tokens t = {x->gram, s->tokens, held, s->n_held, s->cols};
@@ -396,7 +417,8 @@ static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long lay
     const qz_input_stats s = floats ? stats_of(a, u, layer, e) : (qz_input_stats){0};
     const bool held = s.n_held > 0;
     if (a->o.damp > 0 || (!halves && !held)) return QZ_OK;
-    for (size_t i = 0; i < in->n; i++) lin[i] = (qz_damping_linear){u->block.linear[in->first + i].w, u->block.linear[in->first + i].rows};
+    for (size_t i = 0; i < in->n; i++)
+        lin[i] = (qz_damping_linear){u->block.linear[in->first + i].w, u->block.linear[in->first + i].rows};
     const qz_damping_job job = {a->run, a->mm, lin, in->n, &o};
     if (halves) QZ_TRY(qz_damping_choose(&job, x->pair, &x->asym, &x->damp, err));
     else QZ_TRY(damping_of_stats(&s, u->scales[e], x, &job, err));
@@ -406,23 +428,29 @@ static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long lay
     return QZ_OK;
 }
 
-/* Codes of an input's linears under its matrix (none: rounded to nearest), said and counted where that was not possible as asked. */
-static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_gptq *g, qz_error *err) {
+/* Codes of an input's linears under its matrix (none: rounded to nearest), said and counted where that was not
+ * possible as asked. */
+static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_gptq *g,
+                         qz_error *err) {
     const size_t n = u->block.input[e].n, cols = u->block.input[e].cols;
     qz_gptq_options o = gptq_with(a, &u->setting[e], cols, &x->grid);
     char name[64], why[128];
     o.damp = x->damp;
     if (x->gram == NULL) { /* named once for the layer */
-        (void)snprintf(why, sizeof why, "layer %ld expert %ld: no token of the calibration data reached it; give more or broader data", layer, u->expert);
+        (void)snprintf(why, sizeof why,
+                       "layer %ld expert %ld: no token of the calibration data reached it; give more or broader data",
+                       layer, u->expert);
         a->n_fallbacks += n;
         return qz_gptq_without(g, a->run, cols, &o, why, err);
     }
     QZ_TRY(qz_gptq_prepare(g, a->run, x->gram, cols, &o, err));
     if (g->fallback) {
-        qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, where(u, e, name), g->reason);
+        qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, where(u, e, name),
+                g->reason);
         a->n_fallbacks += n;
     } else if (g->h.damping > (o.damp > 0 ? o.damp : QZ_DAMP_USUAL) * 1.001)
-        qz_warn(a->run, "layer %ld %s: statistics are nearly singular, damping raised to %g", layer, where(u, e, name), g->h.damping);
+        qz_warn(a->run, "layer %ld %s: statistics are nearly singular, damping raised to %g", layer, where(u, e, name),
+                g->h.damping);
     if (g->h.damping > a->damping) a->damping = g->h.damping;
     return QZ_OK;
 }
@@ -461,12 +489,15 @@ static void say_unseen(qz_int_blocks *a, long layer, const qz_pair_stats *p) {
         const qz_int_unit *u = &a->experts[x];
         bool kept = true;
         for (size_t i = 0; i < QZ_STAGES; i++) kept = kept && (u->setting[i].keep || !has_input(u, i));
-        if (!kept && (p ? p->expert_tokens[x] : qz_expert_tokens(a->stats, (size_t)layer, x)) == 0) qz_experts_name(&names, n++, x);
+        if (!kept && (p ? p->expert_tokens[x] : qz_expert_tokens(a->stats, (size_t)layer, x)) == 0)
+            qz_experts_name(&names, n++, x);
     }
     qz_experts_rest(&names, n);
     if (n)
-        qz_warn(a->run, "layer %ld: no token of the calibration data reached %zu of %llu experts, rounded to nearest instead of with feedback: %s", layer, n,
-                (unsigned long long)a->model->config.experts, names.ptr ? names.ptr : "");
+        qz_warn(a->run,
+                "layer %ld: no token of the calibration data reached %zu of %llu experts, rounded to nearest instead "
+                "of with feedback: %s",
+                layer, n, (unsigned long long)a->model->config.experts, names.ptr ? names.ptr : "");
     a->n_unseen += n;
     qz_str_release(&names);
 }
@@ -480,7 +511,8 @@ static qz_status replay_module(void *ctx, const qz_awq_block *b, size_t input, f
 
 static qz_status replay_block(qz_int_blocks *a, long layer, qz_error *err) {
     qz_awq_made made = {.arena = &a->results, .lin = a->self.lin};
-    qz_awq_replay with = {.tokens = qz_replay_tokens(a->replay), .hidden = (size_t)a->model->config.hidden_size, .module = replay_module, .ctx = a->replay};
+    qz_awq_replay with = {.tokens = qz_replay_tokens(a->replay), .hidden = (size_t)a->model->config.hidden_size,
+                          .module = replay_module, .ctx = a->replay};
     for (size_t i = 0; i < QZ_STAGES; i++) with.x[i] = qz_replay_input(a->replay, i);
     QZ_TRY(qz_replay_layer(a->replay, (size_t)layer, err));
     QZ_TRY(qz_awq_compat_block(a->run, a->mm, &a->self.block, &with, &a->awq, &made, err));
@@ -543,7 +575,8 @@ static qz_status join(qz_int_blocks *a, const qz_method_tensor *item, const qz_q
     qz_quantized *all = qz_arena_calloc(&a->results, 1, sizeof *all);
     const qz_int_codes *first = qz_int_codes_of(a->self.lin[item->linear].coded);
     const size_t groups = item->cols / first->group_size;
-    uint8_t *codes = qz_arena_alloc(&a->results, item->rows, item->cols), *zeros = qz_arena_alloc(&a->results, item->rows, groups);
+    uint8_t *codes = qz_arena_alloc(&a->results, item->rows, item->cols),
+            *zeros = qz_arena_alloc(&a->results, item->rows, groups);
     float *scales = qz_arena_alloc(&a->results, item->rows * groups, sizeof *scales);
     qz_int_codes c = *first;
     size_t row = 0;
@@ -575,7 +608,10 @@ static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_err
     qz_int_grid grid;
     QZ_TRY(a->job.host.setting(a->job.host.ctx, item->name, &own, err));
     const qz_gptq_options o = gptq_with(a, &own, item->cols, &grid);
-    if (a->stats == NULL) return qz_fail(err, QZ_EUSAGE, "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib", item->name);
+    if (a->stats == NULL)
+        return qz_fail(err, QZ_EUSAGE,
+                       "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib",
+                       item->name);
     qz_input_stats s = qz_stats_head(a->stats);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
     float *w = qz_alloc_aligned(item->rows * item->cols, sizeof *w);
@@ -594,7 +630,8 @@ static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_err
 }
 
 /* Codes of a linear (*q) or a float tensor that folding changed (*f); both NULL: the tensor stays as it is. */
-static qz_status get(qz_int_blocks *a, const qz_method_tensor *t, const qz_quantized **q, const qz_folded **f, qz_error *err) {
+static qz_status get(qz_int_blocks *a, const qz_method_tensor *t, const qz_quantized **q, const qz_folded **f,
+                     qz_error *err) {
     *q = NULL;
     *f = NULL;
     if (t->layer < 0) {
@@ -604,7 +641,8 @@ static qz_status get(qz_int_blocks *a, const qz_method_tensor *t, const qz_quant
         return QZ_OK;
     }
     /* tokens flow through every block in turn: after a resume the finished ones are coded again (and not written) */
-    for (long l = a->flow ? (long)a->n_blocks : t->layer; a->layer != t->layer && l <= t->layer; l++) QZ_TRY(run_block(a, l, err));
+    for (long l = a->flow ? (long)a->n_blocks : t->layer; a->layer != t->layer && l <= t->layer; l++)
+        QZ_TRY(run_block(a, l, err));
     if (t->type == QZ_TYPE_CODED) {
         const qz_int_unit *u = t->expert >= 0 ? &a->experts[t->expert] : &a->self;
         if (u->lin[t->linear].rows != t->rows) return join(a, t, q, err);
@@ -647,7 +685,8 @@ static double percent(double error, double energy) { return energy > 0 ? 100 * e
 /* One line about what was done. */
 static void say(const qz_int_blocks *a, char *out, size_t n) {
     if (a->replay) {
-        (void)snprintf(out, n, "compat: mean output loss at ratio 0 %.4g, at the chosen ratios %.4g", a->plain, a->scaled);
+        (void)snprintf(out, n, "compat: mean output loss at ratio 0 %.4g, at the chosen ratios %.4g", a->plain,
+                       a->scaled);
         return;
     }
     int at = snprintf(out, n, "%soutput error, of the output's energy on the calibration data:",
@@ -663,10 +702,13 @@ static void say(const qz_int_blocks *a, char *out, size_t n) {
     if (a->n_damped && at > 0 && (size_t)at < n)
         at += snprintf(out + at, n - (size_t)at, ", damping %g to %g by held-out tokens", a->least_damp, a->most_damp);
     const struct { size_t count; const char *text; } lacks[] = {
-        {a->n_fallbacks, "linears rounded to nearest"}, {a->n_uncorrected, "linears without asymmetric correction"}, {a->n_norms_kept, "norms not refitted"},
-        {a->n_shared, "norms before experts as they were (their router reads them)"}, {a->n_unseen, "experts that no token reached"}};
+        {a->n_fallbacks, "linears rounded to nearest"}, {a->n_uncorrected, "linears without asymmetric correction"},
+        {a->n_norms_kept, "norms not refitted"},
+        {a->n_shared, "norms before experts as they were (their router reads them)"},
+        {a->n_unseen, "experts that no token reached"}};
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
-        if (lacks[i].count && at > 0 && (size_t)at < n) at += snprintf(out + at, n - (size_t)at, "; %zu %s", lacks[i].count, lacks[i].text);
+        if (lacks[i].count && at > 0 && (size_t)at < n)
+            at += snprintf(out + at, n - (size_t)at, "; %zu %s", lacks[i].count, lacks[i].text);
 }
 
 static void notes(const void *state, qz_method_notes *out) {
@@ -689,11 +731,15 @@ static void release(void *state) {
 }
 
 static qz_method_memory memory(const qz_method_options *o, const qz_method_sizes *s) {
-    return (qz_method_memory){.held = s->block * (4 + 1 + 4) + s->largest * 4 * 6 + qz_method_solver_bytes(s->config, o->propagate && o->asymmetric),
-                              .pass = o->propagate ? qz_propagate_bytes(s->config, s->windows, s->seq_len) + 4 * s->block : 0}; /* and the quantized weights of a block */
+    return (qz_method_memory){.held = s->block * (4 + 1 + 4) + s->largest * 4 * 6 + qz_method_solver_bytes(s->config,
+                                                  o->propagate && o->asymmetric),
+                              /* and the quantized weights of a block */
+                              .pass = o->propagate ? qz_propagate_bytes(s->config, s->windows,
+                                                                        s->seq_len) + 4 * s->block : 0};
 }
 
-/* A replay keeps the hidden states of all windows, the inputs of one block's linears, and what a module gives twice over. */
+/* A replay keeps the hidden states of all windows, the inputs of one block's linears, and what a module
+ * gives twice over. */
 static qz_method_memory replay_memory(const qz_method_options *o, const qz_method_sizes *s) {
     const qz_config *c = s->config;
     const uint64_t tokens = (uint64_t)s->windows * s->seq_len, attention = c->heads * c->head_dim;
@@ -703,6 +749,8 @@ static qz_method_memory replay_memory(const qz_method_options *o, const qz_metho
     return m;
 }
 
-const qz_method_ops qz_awq_method = {.supports = replayable, .open = open_replay, .next = next, .result = result, .notes = notes, .release = release,
+const qz_method_ops qz_awq_method = {.supports = replayable, .open = open_replay, .next = next, .result = result,
+                                     .notes = notes, .release = release,
                                      .memory = replay_memory};
-const qz_method_ops qz_gptq_method = {.open = open_solver, .next = next, .result = result, .notes = notes, .release = release, .memory = memory};
+const qz_method_ops qz_gptq_method = {.open = open_solver, .next = next, .result = result, .notes = notes,
+                                      .release = release, .memory = memory};

@@ -15,7 +15,8 @@ static float round_scale(const qz_code_grid *base, float s) {
     return r != 0 && isfinite(r) ? r : s < 0 ? -0x1p-24f : 0x1p-24f;
 }
 
-static size_t candidates(const qz_code_grid *base, const float *t, size_t n, size_t steps, qz_code_range out[QZ_RANGES_MOST]) {
+static size_t candidates(const qz_code_grid *base, const float *t, size_t n, size_t steps,
+                         qz_code_range out[QZ_RANGES_MOST]) {
     const qz_int_grid *g = grid_of(base);
     float lo = t[0], hi = t[0];
     size_t found = 0;
@@ -32,7 +33,8 @@ static size_t candidates(const qz_code_grid *base, const float *t, size_t n, siz
             continue;
         }
         const float s = round_scale(base, (hi - lo) * p / g->top), z0 = rintf(-(lo + hi) / (2 * s) + g->top / 2);
-        for (int dz = -1; dz <= 1; dz++) out[found++] = (qz_code_range){s, clampf(z0 + (float)dz, g->least_zero, g->top)};
+        for (int dz = -1; dz <= 1; dz++)
+            out[found++] = (qz_code_range){s, clampf(z0 + (float)dz, g->least_zero, g->top)};
     }
     return found;
 }
@@ -101,15 +103,19 @@ static const qz_coded *pack(const qz_code_grid *base, const qz_code_result *x, q
         scales[i] = x->ranges[i].scale;
         zeros[i] = (uint8_t)clampf(z, 0, g->top);
     }
-    const qz_int_codes c = {.bits = g->bits, .group_size = (uint32_t)base->group, .sym = g->sym, .codes = x->codes, .scales = scales, .zero_points = zeros,
+    const qz_int_codes c = {.bits = g->bits, .group_size = (uint32_t)base->group, .sym = g->sym, .codes = x->codes,
+                            .scales = scales, .zero_points = zeros,
                             .g_idx = x->g_idx};
     return qz_int_codes_keep(c, x->rows, x->cols, arena);
 }
 
-static const qz_code_grid_ops ops = {.candidates = candidates, .least = least, .error = error, .near = near, .nearest = nearest, .unit = unit,
-                                     .scale = round_scale, .move = move, .shift = shift, .reference = reference, .pack = pack};
+static const qz_code_grid_ops ops = {.candidates = candidates, .least = least, .error = error, .near = near,
+                                     .nearest = nearest, .unit = unit,
+                                     .scale = round_scale, .move = move, .shift = shift, .reference = reference,
+                                     .pack = pack};
 
 qz_int_grid qz_int_grid_of(const qz_int_setting *s, size_t cols) {
-    return (qz_int_grid){.base = {&ops, qz_group_columns(s->group_size, cols)}, .bits = s->bits, .sym = s->sym, .least_zero = s->least_zero,
+    return (qz_int_grid){.base = {&ops, qz_group_columns(s->group_size, cols)}, .bits = s->bits, .sym = s->sym,
+                         .least_zero = s->least_zero,
                          .top = (float)((1u << s->bits) - 1)};
 }

@@ -9,12 +9,14 @@ typedef struct {
     qz_code_grid base;
     uint32_t bits;
     bool sym;
-    bool positive;      /* symmetric scales only above 0 (below, the grid −8..7 becomes −7..8: one step more where it is needed) */
+    bool positive;      /* symmetric scales only above 0 (below, the grid −8..7 becomes
+                         * −7..8: one step more where it is needed) */
     float least_zero;   /* of asymmetric ranges: 1 where the file cannot say 0 (GPTQ v1) */
     float top;          /* the largest code */
 } qz_int_grid;
 
 qz_int_grid qz_int_grid_of(const qz_int_setting *s, size_t cols);
-/* Reference range of t [n]: min..max with 0 in it, or the shrink search under |error|^norm where norm is above 0 (int_range.c). */
+/* Reference range of t [n]: min..max with 0 in it, or the shrink search under |error|^norm where norm is above 0
+ * (int_range.c). */
 qz_code_range qz_int_reference_range(const qz_int_grid *g, const float *t, size_t n, float norm);
 #endif

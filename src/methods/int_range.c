@@ -1,5 +1,5 @@
-/* Scale and zero point of one group as the reference finds them (formats/hf-gptq.md section 3): range with 0 in it, and the
- * optional shrink search under Σ|error|^norm. float32 throughout; the file's float16 rounding comes later. */
+/* Scale and zero point of one group as the reference finds them (formats/hf-gptq.md section 3): range with 0 in it, and
+ * the optional shrink search under Σ|error|^norm. float32 throughout; the file's float16 rounding comes later. */
 #include "base/bytes.h"
 #include "methods/int_grid.h"
 #include <math.h>
@@ -20,7 +20,8 @@ static inline float power(float d, float norm) {
     float n = y + 12582912.0f - 12582912.0f, f = (y - n) * 0.69314718f;
     if (n < -126.0f) return 0;
     if (n > 126.0f) return INFINITY;
-    float p = 1.0f + f * (1.0f + f * (0.5f + f * (0.16666667f + f * (0.041666668f + f * (0.0083333338f + f * 0.0013888889f)))));
+    float p = 1.0f + f * (1.0f + f * (0.5f + f * (0.16666667f +
+                                                  f * (0.041666668f + f * (0.0083333338f + f * 0.0013888889f)))));
     return p * qz_bits_f32((uint32_t)((int32_t)n + 127) << 23);
 }
 
@@ -46,7 +47,8 @@ qz_code_range qz_int_reference_range(const qz_int_grid *grid, const float *t, si
     }
     if (grid->sym) {
         hi = -lo > hi ? -lo : hi;
-        if (lo < 0) lo = -hi; /* a group with no negative value keeps lo = 0 and loses half of its codes: the reference's rule */
+        /* a group with no negative value keeps lo = 0 and loses half of its codes: the reference's rule */
+        if (lo < 0) lo = -hi;
     }
     if (lo == 0 && hi == 0) lo = -1, hi = 1;
     r.scale = (hi - lo) / qmax;
@@ -58,7 +60,8 @@ qz_code_range qz_int_reference_range(const qz_int_grid *grid, const float *t, si
     if (!(norm > 0)) return r;
     float best = INFINITY;
     for (int i = 0; i < SHRINKS; i++) {
-        float p = 1.0f - (float)i / (float)GRID, s = (p * hi - p * lo) / qmax, z = grid->sym ? r.zero : rintf(-p * lo / s);
+        float p = 1.0f - (float)i / (float)GRID, s = (p * hi - p * lo) / qmax,
+              z = grid->sym ? r.zero : rintf(-p * lo / s);
         if (!grid->sym && z < least) z = least, s = p * hi / (qmax - z);
         float e = range_error(t, n, s, z, qmax, norm);
         if (!(e < best)) continue;

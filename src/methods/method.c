@@ -25,6 +25,7 @@ uint64_t qz_method_solver_bytes(const qz_config *c, bool asymmetric) {
     qz_input_widths w;
     qz_input_widths_of(c, &w);
     const uint64_t k = qz_widest_input(&w);
-    const uint64_t corrections = k * k * 56 + c->hidden_size * k * 28; /* 3 doubles and 8 floats; of the residual stream 1 and 5 */
+    /* 3 doubles and 8 floats; of the residual stream 1 and 5 */
+    const uint64_t corrections = k * k * 56 + c->hidden_size * k * 28;
     return k * k * 32 + (asymmetric ? corrections : 0);                /* 3 doubles and 2 floats */
 }

@@ -1,9 +1,9 @@
-/* A method (methods.def): the model, statistics or tokens, settings of its codes, and the tensors of an artifact one after the other
- * in the order of its file go in; codes come back. Methods see no file layout, no artifact and no engine: what they need of the
- * scheme they ask their host for.
- * const qz_method *m = qz_method_named("gptq"); if (m->needs(&options) & ~have) …; m->ops->open(&job, &state, err); for each tensor
- * m->ops->next(state, &t, &mine, err) and, if it is this method's, m->ops->result(state, &r, err) while r.more;
- * m->ops->notes(state, &notes); m->ops->release(state).
+/* A method (methods.def): the model, statistics or tokens, settings of its codes, and the tensors of an artifact one
+ * after the other in the order of its file go in; codes come back. Methods see no file layout, no artifact and no
+ * engine: what they need of the scheme they ask their host for.
+ * const qz_method *m = qz_method_named("gptq"); if (m->needs(&options) & ~have) …; m->ops->open(&job, &state, err); for
+ * each tensor m->ops->next(state, &t, &mine, err) and, if it is this method's, m->ops->result(state, &r, err) while
+ * r.more; m->ops->notes(state, &notes); m->ops->release(state).
  * Ownership: a job and everything in it outlives the state; results live until the next call. */
 #ifndef QZ_METHODS_METHOD_H
 #define QZ_METHODS_METHOD_H
@@ -24,7 +24,8 @@ typedef struct {
     bool no_clip;               /* compat AWQ: no search of clipping bounds */
     bool strict;
     bool head;                  /* the output matrix is coded too */
-    double damp;                /* 0: decided on held-out tokens, that flow or that statistics keep (methods/damping.h); without any the method's */
+    double damp;                /* 0: decided on held-out tokens, that flow or that statistics keep
+                                 * (methods/damping.h); without any the method's */
     float mse_norm;             /* compat GPTQ: shrink search, 0 = off */
 } qz_method_options;
 
@@ -46,9 +47,11 @@ typedef struct {
     /* Integer codes of the linear with this name (or of its weight). */
     qz_status (*setting)(const void *ctx, const char *name, qz_int_setting *out, qz_error *err);
     /* Importance of the tensor's columns, usable as it is, in the arena; NULL: none. */
-    qz_status (*importance)(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **out, qz_error *err);
+    qz_status (*importance)(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **out,
+                            qz_error *err);
     /* The scheme's own rounding of the whole matrix: what it rounds (*w [rows, cols]) and the codes, in the arena. */
-    qz_status (*round)(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **w, const qz_coded **out, qz_error *err);
+    qz_status (*round)(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **w,
+                       const qz_coded **out, qz_error *err);
 } qz_method_host;
 
 typedef struct {
@@ -89,7 +92,8 @@ typedef struct {
 
 typedef struct {
     qz_status (*supports)(const qz_model *m, qz_error *err); /* QZ_EUNSUPPORTED before any work; NULL: any model */
-    qz_status (*open)(const qz_method_job *job, void **state, qz_error *err); /* after an error release(*state) all the same */
+    /* after an error release(*state) all the same */
+    qz_status (*open)(const qz_method_job *job, void **state, qz_error *err);
     qz_status (*next)(void *state, const qz_method_tensor *t, bool *mine, qz_error *err);
     qz_status (*result)(void *state, qz_method_result *out, qz_error *err);
     void (*notes)(const void *state, qz_method_notes *out);  /* adds to it */

@@ -1,6 +1,7 @@
-/* The table of methods is whole, and a method goes through its operations as any host would call them: block search gives
- * the bytes of the search itself, rounding asks its host, block feedback leaves alone what has no Gram matrix. Truth: the functions
- * behind the methods, which their own tests hold against the reference libraries; a host that is made up here. */
+/* The table of methods is whole, and a method goes through its operations as any host would call them: block search
+ * gives the bytes of the search itself, rounding asks its host, block feedback leaves alone what has no Gram matrix.
+ * Truth: the functions behind the methods, which their own tests hold against the reference libraries; a host that
+ * is made up here. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,12 +23,14 @@ static void must(qz_status st) {
 }
 
 /* ---- a host ---- */
-static qz_status importance(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **out, qz_error *e) {
+static qz_status importance(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **out,
+                            qz_error *e) {
     (void)t, (void)arena, (void)e;
     *out = ctx;
     return QZ_OK;
 }
-static qz_status round_as_float8(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **x, const qz_coded **out, qz_error *e) {
+static qz_status round_as_float8(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **x,
+                                 const qz_coded **out, qz_error *e) {
     qz_float8 *f = qz_arena_calloc(arena, 1, sizeof *f);
     (void)ctx;
     assert_non_null(f);
@@ -39,21 +42,25 @@ static qz_status round_as_float8(const void *ctx, const qz_method_tensor *t, qz_
 
 static const qz_method_options best = {.search = QZ_SEARCH_BEST};
 static qz_method_job job_of(void) {
-    return (qz_method_job){.run = &run, .options = &best, .scheme = "test", .host = {.ctx = seen, .importance = importance, .round = round_as_float8}};
+    return (qz_method_job){.run = &run, .options = &best, .scheme = "test",
+                           .host = {.ctx = seen, .importance = importance, .round = round_as_float8}};
 }
 static const qz_tensor_view source = {.name = "t", .type = QZ_TYPE_F32, .rows = ROWS, .cols = COLS, .data = w};
 static qz_method_tensor tensor(qz_type type) {
-    return (qz_method_tensor){.name = "t", .source = &source, .type = type, .rows = ROWS, .cols = COLS, .layer = -1, .expert = -1, .linear = -1};
+    return (qz_method_tensor){.name = "t", .source = &source, .type = type, .rows = ROWS, .cols = COLS, .layer = -1,
+                              .expert = -1, .linear = -1};
 }
 
 /* ---- the table ---- */
 static void rows_are_whole(void **state) {
     (void)state;
-    const qz_method_options every[] = {{.search = QZ_SEARCH_COMPAT}, {.propagate = true}, {.propagate = true, .fold = true, .head = true}};
+    const qz_method_options every[] = {{.search = QZ_SEARCH_COMPAT}, {.propagate = true},
+                                       {.propagate = true, .fold = true, .head = true}};
     size_t n = 0;
     for (const qz_method *m; (m = qz_method_at(n)) != NULL; n++) {
         assert_ptr_equal(qz_method_named(m->name), m);
-        assert_true(m->ops->open && m->ops->next && m->ops->result && m->ops->notes && m->ops->release && m->ops->memory);
+        assert_true(m->ops->open && m->ops->next && m->ops->result && m->ops->notes && m->ops->release &&
+                    m->ops->memory);
         for (size_t i = 0; i < sizeof every / sizeof *every; i++)
             if (m->needs(&every[i]) & ~m->takes) fail_msg("%s needs what it does not take", m->name);
         if (m->other == NULL) continue;
@@ -80,7 +87,8 @@ static void search_gives_its_own_bytes(void **state) {
     qz_arena arena = {0};
     qz_quantized want;
     void *s;
-    must(qz_block_quantize(&(qz_block_job){&run, QZ_TYPE_Q4_K, w, ROWS, COLS, seen, QZ_SEARCH_BEST}, &arena, &want, &err));
+    must(qz_block_quantize(&(qz_block_job){&run, QZ_TYPE_Q4_K, w, ROWS, COLS, seen, QZ_SEARCH_BEST}, &arena, &want,
+                           &err));
     must(m->ops->open(&job, &s, &err));
     for (int round = 0; round < 2; round++) { /* a second tensor begins at its own first row */
         qz_method_result r = {.more = true};
@@ -122,7 +130,8 @@ static void rounding_asks_the_host(void **state) {
     assert_false(r.more || r.judged);
     for (size_t i = 0; i < ROWS; i++) {
         qz_coded_decode_row(r.q->coded, i, y);
-        for (size_t k = 0; k < COLS; k++) mse += ((double)y[k] - (double)w[i * COLS + k]) * ((double)y[k] - (double)w[i * COLS + k]) / (ROWS * COLS);
+        for (size_t k = 0; k < COLS; k++)
+            mse += ((double)y[k] - (double)w[i * COLS + k]) * ((double)y[k] - (double)w[i * COLS + k]) / (ROWS * COLS);
     }
     assert_true(mse > 0 && r.q->weight_mse > 0.999999 * mse && r.q->weight_mse < 1.000001 * mse);
     m->ops->release(s);
@@ -153,7 +162,8 @@ int main(void) {
     qz_rng_seed(&g, 16);
     for (size_t i = 0; i < ROWS * COLS; i++) w[i] = (float)qz_rng_normal(&g);
     for (size_t i = 0; i < COLS; i++) seen[i] = 0.5f + (float)qz_rng_below(&g, 100) / 10.0f;
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows_are_whole), cmocka_unit_test(search_gives_its_own_bytes), cmocka_unit_test(rounding_asks_the_host),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows_are_whole), cmocka_unit_test(search_gives_its_own_bytes),
+                                       cmocka_unit_test(rounding_asks_the_host),
                                        cmocka_unit_test(feedback_leaves_the_rest)};
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     qz_run_release(&run);

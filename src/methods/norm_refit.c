@@ -23,8 +23,10 @@ qz_status qz_norm_refit_open(qz_norm_refit *n, const double *h, const double *c,
 
 qz_status qz_norm_refit_add(qz_norm_refit *n, qz_mm *mm, const float *w, const float *q, size_t rows, qz_error *err) {
     const size_t k = n->cols;
-    float *turned = qz_alloc_aligned(k * rows, sizeof *turned), *square = qz_alloc_aligned(k * k, sizeof *square), *y = qz_alloc_aligned(rows * k, sizeof *y);
-    qz_status st = turned && square && y ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms of %zu columns", k);
+    float *turned = qz_alloc_aligned(k * rows, sizeof *turned), *square = qz_alloc_aligned(k * k, sizeof *square),
+          *y = qz_alloc_aligned(rows * k, sizeof *y);
+    qz_status st = turned && square && y ? QZ_OK
+                                         : qz_fail(err, QZ_EMEMORY, "out of memory refitting norms of %zu columns", k);
     if (st == QZ_OK) {
         for (size_t r = 0; r < rows; r++)
             for (size_t i = 0; i < k; i++) turned[i * rows + r] = q[r * k + i];

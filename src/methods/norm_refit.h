@@ -1,7 +1,8 @@
-/* Gains of the norm before a group of rounded linears, refitted in closed form: with the codes fixed, the gains γ (1 = as they
- * were) that bring the outputs closest to the float model's, Σ_l E‖W_l x̃ − Ŵ_l (γ∘x)‖², solve [Σ_l (Ŵ_lᵀŴ_l)∘H] γ = Σ_l diag(Ŵ_lᵀ W_l C)
- * with H = E[x xᵀ], C = E[x̃ xᵀ]. Few parameters, and the file stays a standard one. Source: quality-notes.md (untried ideas).
- * qz_norm_refit n; qz_norm_refit_open(&n, h, c, cols, err); qz_norm_refit_add(…) per linear; qz_norm_refit_solve(…); …_release. */
+/* Gains of the norm before a group of rounded linears, refitted in closed form: with the codes fixed, the gains γ (1 =
+ * as they were) that bring the outputs closest to the float model's, Σ_l E‖W_l x̃ − Ŵ_l (γ∘x)‖², solve [Σ_l
+ * (Ŵ_lᵀŴ_l)∘H] γ = Σ_l diag(Ŵ_lᵀ W_l C) with H = E[x xᵀ], C = E[x̃ xᵀ]. Few parameters, and the file stays a standard
+ * one. Source: quality-notes.md (untried ideas). qz_norm_refit n; qz_norm_refit_open(&n, h, c, cols, err);
+ * qz_norm_refit_add(…) per linear; qz_norm_refit_solve(…); …_release. */
 #ifndef QZ_METHODS_NORM_REFIT_H
 #define QZ_METHODS_NORM_REFIT_H
 #include "kernels/matmul.h"

@@ -67,4 +67,5 @@ static qz_method_memory memory(const qz_method_options *o, const qz_method_sizes
     return (qz_method_memory){.held = s->largest * 4 * 5};
 }
 
-const qz_method_ops qz_round_method = {.open = open, .next = next, .result = result, .notes = notes, .release = release, .memory = memory};
+const qz_method_ops qz_round_method = {.open = open, .next = next, .result = result, .notes = notes, .release = release,
+                                       .memory = memory};

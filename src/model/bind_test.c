@@ -1,5 +1,6 @@
-/* Binding of checkpoints: the fused experts of transformers 5 are the same views as one tensor an expert, and every contradiction
- * between tensors and configuration is one line with file, tensor, expected and found. Checkpoints are made from the zoo's. */
+/* Binding of checkpoints: the fused experts of transformers 5 are the same views as one tensor an expert, and every
+ * contradiction between tensors and configuration is one line with file, tensor, expected and found. Checkpoints are
+ * made from the zoo's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,9 +29,11 @@ static size_t at(const set *s, const char *name) {
     fail_msg("no tensor '%s'", name);
     return 0;
 }
-static void add(set *s, const char *name, const uint8_t *data, uint32_t n_dims, uint64_t a, uint64_t b, uint64_t c, qz_st_dtype d) {
+static void add(set *s, const char *name, const uint8_t *data, uint32_t n_dims, uint64_t a, uint64_t b, uint64_t c,
+                qz_st_dtype d) {
     assert_true(s->n < MAX);
-    s->item[s->n] = (qz_st_item){.name = qz_arena_strdup(&s->arena, name), .dtype = d, .n_dims = n_dims, .dims = {a, b, c}};
+    s->item[s->n] = (qz_st_item){.name = qz_arena_strdup(&s->arena, name), .dtype = d, .n_dims = n_dims,
+                                 .dims = {a, b, c}};
     s->data[s->n++] = data;
 }
 static void copy(set *s, const char *from, const char *to) {
@@ -77,7 +80,8 @@ static void fuse(set *s, const char *const parts[3], size_t layer, size_t n) {
                 memcpy(all + used, s->data[i], (size_t)bytes);
                 used += (size_t)bytes;
             }
-        (void)snprintf(name, sizeof name, "model.layers.%zu.mlp.experts.%s", layer, down ? "down_proj" : "gate_up_proj");
+        (void)snprintf(name, sizeof name, "model.layers.%zu.mlp.experts.%s", layer,
+                       down ? "down_proj" : "gate_up_proj");
         assert_non_null(one);
         add(s, name, all, 3, n, one->dims[0] * (down ? 1 : 2), one->dims[1], one->dtype);
     }
@@ -119,13 +123,18 @@ static void read_set(const char *family, qz_st *st, set *s) {
     }
 }
 
-static const char *const qwen[3] = {"mlp.experts.%zu.gate_proj.weight", "mlp.experts.%zu.up_proj.weight", "mlp.experts.%zu.down_proj.weight"};
-static const char *const mix[3] = {"block_sparse_moe.experts.%zu.w1.weight", "block_sparse_moe.experts.%zu.w3.weight", "block_sparse_moe.experts.%zu.w2.weight"};
+static const char *const qwen[3] = {"mlp.experts.%zu.gate_proj.weight", "mlp.experts.%zu.up_proj.weight",
+                                    "mlp.experts.%zu.down_proj.weight"};
+static const char *const mix[3] = {"block_sparse_moe.experts.%zu.w1.weight", "block_sparse_moe.experts.%zu.w3.weight",
+                                   "block_sparse_moe.experts.%zu.w2.weight"};
 
 /* All tensors of the model have the same bytes whichever way the experts are stored. */
 static void fused_experts(void **state) {
     (void)state;
-    static const struct { const char *family, *const *parts; size_t layers, step, experts; } rows[] = {{"qwen3_moe", qwen, 3, 2, 8}, {"mixtral", mix, 2, 1, 4}};
+    static const struct {
+        const char *family, *const *parts;
+        size_t layers, step, experts;
+    } rows[] = {{"qwen3_moe", qwen, 3, 2, 8}, {"mixtral", mix, 2, 1, 4}};
     for (size_t i = 0; i < 2; i++) {
         qz_st st;
         set s;
@@ -136,7 +145,8 @@ static void fused_experts(void **state) {
         drop(&s, "experts.0."), drop(&s, "experts.1."), drop(&s, "experts.2."), drop(&s, "experts.3.");
         drop(&s, "experts.4."), drop(&s, "experts.5."), drop(&s, "experts.6."), drop(&s, "experts.7.");
         for (size_t k = 0; k < s.n && i == 1; k++) /* the router's name in memory */
-            if (strstr(s.item[k].name, "block_sparse_moe.gate")) s.item[k].name = qz_arena_printf(&s.arena, "model.layers.%c.mlp.gate.weight", s.item[k].name[13]);
+            if (strstr(s.item[k].name, "block_sparse_moe.gate"))
+                s.item[k].name = qz_arena_printf(&s.arena, "model.layers.%c.mlp.gate.weight", s.item[k].name[13]);
         write_model(&s, rows[i].family, NULL, NULL);
         (void)snprintf(path, sizeof path, "tests/golden/zoo/%s", rows[i].family);
         must(qz_model_open(NULL, path, &a, &err));
@@ -178,52 +188,83 @@ static void by_tensors(void **state) {
     qz_st st;
     set s;
 #define CASE(family) read_set(family, &st, &s);
-#define END(family, ...) refused(family, &s, NULL, NULL, (const char *const[3]){__VA_ARGS__}), qz_st_release(&st), qz_arena_release(&s.arena)
+#define END(family, ...) \
+    refused(family, &s, NULL, NULL, (const char *const[3]){__VA_ARGS__}), qz_st_release(&st), qz_arena_release(&s.arena)
     CASE("qwen3_moe") fuse(&s, qwen, 0, 8);
     END("qwen3_moe", "two tensors for one site", "model.layers.0.mlp.experts.down_proj'", "found both");
     CASE("qwen3_moe") fuse(&s, qwen, 0, 7);
-    END("qwen3_moe", "wrong shape", "mlp.experts.gate_up_proj'", "expected [8, 64, 64] (num_local_experts first), found [7, 64, 64]");
+    END("qwen3_moe", "wrong shape", "mlp.experts.gate_up_proj'",
+        "expected [8, 64, 64] (num_local_experts first), found [7, 64, 64]");
     CASE("mixtral") drop(&s, "experts.3.");
-    END("mixtral", "numbers of experts do not match", "experts.3.w1.weight'", "expected 4 experts as the configuration says, found 3; correct num_local_experts, or");
+    END("mixtral", "numbers of experts do not match", "experts.3.w1.weight'",
+        "expected 4 experts as the configuration says, found 3; correct num_local_experts, or");
     CASE("mixtral") drop(&s, "experts.1.");
     END("mixtral", "numbers of experts do not match", "experts.1.w1.weight'", "found 3; the checkpoint is incomplete");
     CASE("mixtral") copy(&s, "model.layers.0.block_sparse_moe.gate.weight", "model.layers.0.mlp.gate.weight");
     END("mixtral", "two tensors for one site", "block_sparse_moe.gate.weight'", "found both");
-    CASE("mixtral") copy(&s, "model.layers.0.block_sparse_moe.experts.0.w1.weight", "model.layers.0.block_sparse_moe.experts.4.w1.weight");
+    CASE("mixtral")
+    copy(&s, "model.layers.0.block_sparse_moe.experts.0.w1.weight",
+         "model.layers.0.block_sparse_moe.experts.4.w1.weight");
     END("mixtral", "nothing uses 1 stored tensor", "experts.4.w1.weight'", "num_experts");
     CASE("phi3") copy(&s, "model.layers.0.self_attn.o_proj.weight", "model.layers.0.self_attn.q_proj.weight");
-    END("phi3", "two tensors for one site", "'model.layers.0.self_attn.q_proj.weight'", "expected it or 'model.layers.0.self_attn.qkv_proj.weight', found both");
+    END("phi3", "two tensors for one site", "'model.layers.0.self_attn.q_proj.weight'",
+        "expected it or 'model.layers.0.self_attn.qkv_proj.weight', found both");
     CASE("phi3") copy(&s, "model.layers.1.mlp.down_proj.weight", "model.layers.1.mlp.up_proj.weight");
-    END("phi3", "two tensors for one site", "'model.layers.1.mlp.up_proj.weight'", "expected it or 'model.layers.1.mlp.gate_up_proj.weight', found both");
+    END("phi3", "two tensors for one site", "'model.layers.1.mlp.up_proj.weight'",
+        "expected it or 'model.layers.1.mlp.gate_up_proj.weight', found both");
     CASE("qwen3") copy(&s, "model.layers.1.self_attn.q_proj.weight", "model.layers.1.self_attn.qkv_proj.weight");
-    END("qwen3", "two tensors for one site", "'model.layers.1.self_attn.qkv_proj.weight'", "expected it or 'model.layers.1.self_attn.q_proj.weight', found both");
+    END("qwen3", "two tensors for one site", "'model.layers.1.self_attn.qkv_proj.weight'",
+        "expected it or 'model.layers.1.self_attn.q_proj.weight', found both");
     CASE("gemma3") wrap(&s, "", false);
-    END("gemma3", "names of a wrapper", "'model.language_model.embed_tokens.weight'", "expected 'model.embed_tokens.weight'");
+    END("gemma3", "names of a wrapper", "'model.language_model.embed_tokens.weight'",
+        "expected 'model.embed_tokens.weight'");
     CASE("gemma3") wrap(&s, "layers.1.", false);
-    END("gemma3", "names of a wrapper", "'model.language_model.layers.1.input_layernorm.weight'", "expected 'model.layers.1.input_layernorm.weight'");
+    END("gemma3", "names of a wrapper", "'model.language_model.layers.1.input_layernorm.weight'",
+        "expected 'model.layers.1.input_layernorm.weight'");
     CASE("gemma3") wrap(&s, "layers.1.", true);
-    END("gemma3", "two tensors for one site", "'model.language_model.layers.1.", "found both (13 tensors that nothing uses)");
+    END("gemma3", "two tensors for one site", "'model.language_model.layers.1.",
+        "found both (13 tensors that nothing uses)");
 }
 
 static void by_configuration(void **state) {
     (void)state;
     static const struct { const char *family, *find, *put, *words[3]; } rows[] = {
-        {"qwen3_moe", "\"mlp_only_layers\": [1]", "\"mlp_only_layers\": []", {"layer 1 is dense", "'model.layers.1.mlp.gate_proj.weight'", "expected experts"}},
-        {"qwen3_moe", "\"mlp_only_layers\": [1]", "\"mlp_only_layers\": [0, 1]", {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "expected a dense feed-forward"}},
-        {"qwen3_moe", "\"mlp_only_layers\": [1]", "\"mlp_only_layers\": 1", {"wrong kind", "key 'mlp_only_layers'", "expected a list of layers or null, found an integer"}},
-        {"qwen3_moe", "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 2", {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "decoder_sparse_step"}},
-        {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 16", {"numbers of experts do not match", "'model.layers.0.mlp.gate.weight'", "each of 16 experts, found 8; correct num_local_experts"}},
-        {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 0", {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "or num_local_experts"}},
-        {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 8, \"scoring_func\": \"sigmoid\", \"n_shared_experts\": 1", {"2 keys", "'scoring_func' = \"sigmoid\"", "'n_shared_experts' = 1"}},
-        {"mixtral", "\"num_local_experts\": 4", "\"num_local_experts\": 0", {"experts out of range", "key 'num_local_experts'", "expected 1 to 1024, found 0"}},
-        {"mixtral", "\"num_local_experts\": 4", "\"num_local_experts\": 4, \"num_experts\": 8", {"two numbers of experts", "'num_experts' and 'num_local_experts'", "found 8 and 4"}},
-        {"mixtral", "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 9", {"experts out of range", "key 'num_experts_per_tok'", "expected 1 to 4, found 9"}},
-        {"mixtral", "\"num_local_experts\": 4", "\"num_local_experts\": 4, \"norm_topk_prob\": false", {"1 key", "'norm_topk_prob' = false", "MOD-KEYS"}},
-        {"gemma2", "\"full_attention\"", "\"chunked_attention\"", {"unknown layer type 'chunked_attention'", "key 'layer_types', entry 1", "expected full_attention or sliding_attention"}},
-        {"gemma2", "\"layer_types\"", "\"layer_types\": \"full_attention\", \"was\"", {"wrong kind", "key 'layer_types'", "expected a list or null, found a string"}},
-        {"gemma3", "\"gemma3_text\"", "\"gemma3\"", {"unknown model family 'gemma3'", "key 'model_type'", "'gemma3_text'"}},
-        {"gemma2", "\"use_bidirectional_attention\": null", "\"use_bidirectional_attention\": true", {"1 key", "'use_bidirectional_attention' = true", "MOD-KEYS"}},
-        {"phi3", "\"use_cache\": true", "\"use_cache\": true, \"layer_types\": [\"sliding_attention\", \"full_attention\"]", {"1 key", "'layer_types' = full_attention", "MOD-KEYS"}}};
+        {"qwen3_moe", "\"mlp_only_layers\": [1]", "\"mlp_only_layers\": []",
+         {"layer 1 is dense", "'model.layers.1.mlp.gate_proj.weight'", "expected experts"}},
+        {"qwen3_moe", "\"mlp_only_layers\": [1]", "\"mlp_only_layers\": [0, 1]",
+         {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "expected a dense feed-forward"}},
+        {"qwen3_moe", "\"mlp_only_layers\": [1]", "\"mlp_only_layers\": 1",
+         {"wrong kind", "key 'mlp_only_layers'", "expected a list of layers or null, found an integer"}},
+        {"qwen3_moe", "\"decoder_sparse_step\": 1", "\"decoder_sparse_step\": 2",
+         {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "decoder_sparse_step"}},
+        {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 16",
+         {"numbers of experts do not match", "'model.layers.0.mlp.gate.weight'",
+          "each of 16 experts, found 8; correct num_local_experts"}},
+        {"qwen3_moe", "\"num_local_experts\": 8", "\"num_local_experts\": 0",
+         {"layer 0 is one of experts", "'model.layers.0.mlp.gate.weight'", "or num_local_experts"}},
+        {"qwen3_moe", "\"num_local_experts\": 8",
+         "\"num_local_experts\": 8, \"scoring_func\": \"sigmoid\", \"n_shared_experts\": 1",
+         {"2 keys", "'scoring_func' = \"sigmoid\"", "'n_shared_experts' = 1"}},
+        {"mixtral", "\"num_local_experts\": 4", "\"num_local_experts\": 0",
+         {"experts out of range", "key 'num_local_experts'", "expected 1 to 1024, found 0"}},
+        {"mixtral", "\"num_local_experts\": 4", "\"num_local_experts\": 4, \"num_experts\": 8",
+         {"two numbers of experts", "'num_experts' and 'num_local_experts'", "found 8 and 4"}},
+        {"mixtral", "\"num_experts_per_tok\": 2", "\"num_experts_per_tok\": 9",
+         {"experts out of range", "key 'num_experts_per_tok'", "expected 1 to 4, found 9"}},
+        {"mixtral", "\"num_local_experts\": 4", "\"num_local_experts\": 4, \"norm_topk_prob\": false",
+         {"1 key", "'norm_topk_prob' = false", "MOD-KEYS"}},
+        {"gemma2", "\"full_attention\"", "\"chunked_attention\"",
+         {"unknown layer type 'chunked_attention'", "key 'layer_types', entry 1",
+          "expected full_attention or sliding_attention"}},
+        {"gemma2", "\"layer_types\"", "\"layer_types\": \"full_attention\", \"was\"",
+         {"wrong kind", "key 'layer_types'", "expected a list or null, found a string"}},
+        {"gemma3", "\"gemma3_text\"", "\"gemma3\"",
+         {"unknown model family 'gemma3'", "key 'model_type'", "'gemma3_text'"}},
+        {"gemma2", "\"use_bidirectional_attention\": null", "\"use_bidirectional_attention\": true",
+         {"1 key", "'use_bidirectional_attention' = true", "MOD-KEYS"}},
+        {"phi3", "\"use_cache\": true",
+         "\"use_cache\": true, \"layer_types\": [\"sliding_attention\", \"full_attention\"]",
+         {"1 key", "'layer_types' = full_attention", "MOD-KEYS"}}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         qz_st st;
         set s;
@@ -243,6 +284,7 @@ static int remove_dir(void **state) {
     return qz_remove_tree(dir, &err) == QZ_OK ? 0 : -1;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(fused_experts), cmocka_unit_test(by_tensors), cmocka_unit_test(by_configuration)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(fused_experts), cmocka_unit_test(by_tensors),
+                                       cmocka_unit_test(by_configuration)};
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

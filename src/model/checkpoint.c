@@ -25,24 +25,28 @@ static void close_checkpoint(qz_model *m) {
     m->impl = NULL;
 }
 
-static qz_status add_matrix(qz_model *m, const qz_st *file, const qz_st_tensor *t, const char *name, uint64_t row, uint64_t rows, qz_error *err) {
+static qz_status add_matrix(qz_model *m, const qz_st *file, const qz_st_tensor *t, const char *name, uint64_t row,
+                            uint64_t rows, qz_error *err) {
     const uint64_t row_bytes = t->bytes / t->dims[0] / t->dims[1], at = row * row_bytes;
     name = qz_arena_strdup(&m->arena, name);
     if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     m->tensors[m->n_tensors++] = (qz_tensor_view){
-        .name = name, .file_name = t->name, .type = type_of(t->dtype), .n_dims = t->n_dims, .rows = (size_t)rows, .cols = (size_t)t->dims[2],
+        .name = name, .file_name = t->name, .type = type_of(t->dtype), .n_dims = t->n_dims, .rows = (size_t)rows,
+        .cols = (size_t)t->dims[2],
         .data = t->data + at, .bytes = (size_t)(rows * row_bytes), .file = file->path, .offset = t->offset + at};
     return QZ_OK;
 }
 
-/* All experts of a layer in one tensor, as transformers 5 holds them in memory: gate_up_proj [E, 2I, D] (rows 0..I of each gate, the rest
- * up) and down_proj [E, D, I]. Views of each under the names of a checkpoint; *mine: it was one. */
+/* All experts of a layer in one tensor, as transformers 5 holds them in memory: gate_up_proj [E, 2I, D] (rows 0..I of
+ * each gate, the rest up) and down_proj [E, D, I]. Views of each under the names of a checkpoint; *mine: it was one. */
 static qz_status add_experts(qz_model *m, const qz_st *file, const qz_st_tensor *t, bool *mine, qz_error *err) {
     static const char prefix[] = "model.layers.", *const inner[] = {"mlp.experts.", "block_sparse_moe.experts."};
     const qz_config *c = &m->config;
     char *end;
     *mine = false;
-    if (t->n_dims != 3 || c->experts == 0 || type_of(t->dtype) == QZ_TYPE_NONE || strncmp(t->name, prefix, sizeof prefix - 1) != 0) return QZ_OK;
+    if (t->n_dims != 3 || c->experts == 0 || type_of(t->dtype) == QZ_TYPE_NONE ||
+        strncmp(t->name, prefix, sizeof prefix - 1) != 0)
+        return QZ_OK;
     const unsigned long layer = strtoul(t->name + sizeof prefix - 1, &end, 10);
     if (*end++ != '.' || layer >= c->layers || !qz_config_sparse(c, layer)) return QZ_OK;
     for (size_t i = 0; i < 2; i++)
@@ -51,9 +55,12 @@ static qz_status add_experts(qz_model *m, const qz_st *file, const qz_st_tensor 
     if (!down && strcmp(end, "gate_up_proj") != 0 && strcmp(end, "gate_up_proj.weight") != 0) return QZ_OK;
     const uint64_t rows = down ? c->hidden_size : 2 * c->expert_width, cols = down ? c->expert_width : c->hidden_size;
     if (t->dims[0] != c->experts || t->dims[1] != rows || t->dims[2] != cols)
-        return qz_fail(err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s', offset %llu: expected [%llu, %llu, %llu] (%s first), found [%llu, %llu, %llu]", file->path, t->name,
-                       (unsigned long long)t->offset, (unsigned long long)c->experts, (unsigned long long)rows, (unsigned long long)cols, c->experts_key, (unsigned long long)t->dims[0],
-                       (unsigned long long)t->dims[1], (unsigned long long)t->dims[2]);
+        return qz_fail(err, QZ_EFORMAT,
+                       "wrong shape: file '%s', tensor '%s', offset %llu: expected [%llu, %llu, %llu] (%s first), "
+                       "found [%llu, %llu, %llu]",
+                       file->path, t->name, (unsigned long long)t->offset, (unsigned long long)c->experts,
+                       (unsigned long long)rows, (unsigned long long)cols, c->experts_key,
+                       (unsigned long long)t->dims[0], (unsigned long long)t->dims[1], (unsigned long long)t->dims[2]);
     qz_site sites[QZ_MAX_SITES];
     char name[QZ_SITE_NAME];
     *mine = true;
@@ -80,8 +87,10 @@ static qz_status router_name(qz_model *m, const char **name, qz_error *err) {
 
 qz_status qz_model_add_tensor(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
     qz_type type = type_of(t->dtype);
-    if (type == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2) /* a buffer, or an error once it is known what the name stands for */
-        return qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->name, .file = file->path, .offset = t->offset,
+    /* a buffer, or an error once it is known what the name stands for */
+    if (type == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2)
+        return qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->name, .file = file->path,
+                                                .offset = t->offset,
                                                 .type = qz_st_dtype_name(t->dtype), .n_dims = t->n_dims}, err);
     const char *name = t->name;
     QZ_TRY(router_name(m, &name, err));
@@ -97,7 +106,8 @@ static qz_status add_views(qz_model *m, const qz_st_dir *d, qz_error *err) {
     for (size_t f = 0; f < d->n_files; f++)
         for (size_t i = 0; i < d->files[f].n; i++) {
             const qz_st_tensor *t = &d->files[f].tensors[i];
-            if (t->n_dims == 3 && t->elems && t->dims[0] == m->config.experts) views += 2 * (size_t)t->dims[0]; /* add_experts */
+            /* add_experts */
+            if (t->n_dims == 3 && t->elems && t->dims[0] == m->config.experts) views += 2 * (size_t)t->dims[0];
         }
     m->tensors = qz_arena_calloc(&m->arena, views, sizeof *m->tensors);
     if (m->tensors == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
@@ -135,7 +145,10 @@ qz_status qz_model_open(qz_run *run, const char *dir, qz_model **out, qz_error *
         goto out;
     }
     if (!qz_path_is_dir(dir) || !qz_path_exists(config)) {
-        st = qz_fail(err, QZ_EUSAGE, "no model at '%s': expected a folder with config.json and *.safetensors (a Hugging Face checkpoint)", dir);
+        st = qz_fail(err, QZ_EUSAGE,
+                     "no model at '%s': expected a folder with config.json and *.safetensors (a Hugging Face "
+                     "checkpoint)",
+                     dir);
         goto out;
     }
     QZ_GOTO(qz_config_load(config, &m->config, err));

@@ -20,12 +20,15 @@ static qz_status unknown_family(const char *type, const char *name, const json_t
         n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", qz_family_get((qz_family)i)->name);
     if (json_object_get(root, "auto_map") != NULL)
         return qz_fail(err, QZ_EUNSUPPORTED,
-                       "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a family that "
-                       "quantz knows (%s)", type, name, known);
+                       "model type '%s' asks for custom code (auto_map), and custom code is not run: file '%s'; use a "
+                       "family that "
+                       "quantz knows (%s)",
+                       type, name, known);
     return qz_family_unknown(type, name, err);
 }
 
-static qz_status read_rope_kind(const json_t *rope, const qz_family_info *f, const char *name, qz_rope_kind *kind, qz_error *err) {
+static qz_status read_rope_kind(const json_t *rope, const qz_family_info *f, const char *name, qz_rope_kind *kind,
+                                qz_error *err) {
     const char *type = NULL;
     QZ_TRY(qz_json_str(rope, "rope_type", name, &type, err));
     if (type == NULL) QZ_TRY(qz_json_str(rope, "type", name, &type, err));
@@ -34,17 +37,21 @@ static qz_status read_rope_kind(const json_t *rope, const qz_family_info *f, con
         {"yarn", QZ_ROPE_YARN}};
     *kind = QZ_ROPE_NONE;
     if (type == NULL) return QZ_OK;
-    if (f->longrope && (strcmp(type, "longrope") == 0 || strcmp(type, "su") == 0 || strcmp(type, "yarn") == 0)) return *kind = QZ_ROPE_LONGROPE, QZ_OK; /* its names over time */
+    /* its names over time */
+    if (f->longrope && (strcmp(type, "longrope") == 0 || strcmp(type, "su") == 0 || strcmp(type, "yarn") == 0))
+        return *kind = QZ_ROPE_LONGROPE, QZ_OK;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kinds[i].name, type) == 0) return *kind = kinds[i].kind, QZ_OK;
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown rope_type '%s': file '%s': expected default, linear, dynamic, llama3 or yarn", type, name);
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "unknown rope_type '%s': file '%s': expected default, linear, dynamic, llama3 or yarn", type, name);
 }
 
 static qz_status need(const json_t *rope, const char *key, const char *name, double *out, qz_error *err) {
     const json_t *v = json_object_get(rope, key);
     if (v == NULL) return qz_fail(err, QZ_EFORMAT, "rope key '%s' is missing: file '%s': expected a number", key, name);
     if (!json_is_number(v))
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', rope key '%s': expected a number, found %s", name, key, qz_json_kind(v));
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', rope key '%s': expected a number, found %s", name, key,
+                       qz_json_kind(v));
     *out = json_number_value(v);
     return QZ_OK;
 }
@@ -55,38 +62,50 @@ static qz_status read_local(const json_t *root, const json_t *slide, const qz_fa
     const char *type = NULL;
     QZ_TRY(qz_json_str(slide, "rope_type", name, &type, err));
     if (type && strcmp(type, "default") != 0)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unknown rope_type '%.40s' of sliding layers: file '%s': expected default", type, name);
+        return qz_fail(err, QZ_EUNSUPPORTED, "unknown rope_type '%.40s' of sliding layers: file '%s': expected default",
+                       type, name);
     qz_keys_judge(slide, f, QZ_KEYS_ROPE, c);
     qz_keys_rope(root, "rope_local_base_freq", slide, QZ_ROPE_NONE, &c->keys);
     return qz_json_f64(slide, "rope_theta", name, &c->rope.local_theta, err);
 }
 
 /* One list of rotary_dim / 2 factors. */
-static qz_status read_factors(const json_t *rope, const char *key, const char *name, const qz_config *c, float *out, qz_error *err) {
+static qz_status read_factors(const json_t *rope, const char *key, const char *name, const qz_config *c, float *out,
+                              qz_error *err) {
     const json_t *v = json_object_get(rope, key);
     const size_t n = (size_t)c->rotary_dim / 2;
     if (!json_is_array(v) || json_array_size(v) != n)
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', rope key '%s': expected %zu numbers, found %zu", name, key, n, json_is_array(v) ? json_array_size(v) : 0);
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', rope key '%s': expected %zu numbers, found %zu", name,
+                       key, n, json_is_array(v) ? json_array_size(v) : 0);
     for (size_t i = 0; i < n; i++) {
         const double x = json_number_value(json_array_get(v, i));
-        if (!(x > 0 && x < 1e6)) return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', rope key '%s', entry %zu: expected a number above 0, found %g", name, key, i, x);
+        if (!(x > 0 && x < 1e6))
+            return qz_fail(err, QZ_EFORMAT,
+                           "wrong value: file '%s', rope key '%s', entry %zu: expected a number above 0, found %g",
+                           name, key, i, x);
         out[i] = (float)x;
     }
     return QZ_OK;
 }
 
-/* rope_scaling, else rope_parameters (as transformers 5). One object for each kind of layer is read where all are one. */
-static qz_status rope_object(const json_t *root, const qz_family_info *f, const char *name, qz_config *c, const json_t **out, qz_error *err) {
+/* rope_scaling, else rope_parameters (as transformers 5). One object for each kind of layer is read
+ * where all are one. */
+static qz_status rope_object(const json_t *root, const qz_family_info *f, const char *name, qz_config *c,
+                             const json_t **out, qz_error *err) {
     qz_config_keys *k = &c->keys;
     static const char *const keys[] = {"rope_scaling", "rope_parameters"};
     *out = NULL;
     for (size_t i = 0; i < 2; i++) {
-        const json_t *v = json_object_get(root, keys[i]), *full = json_object_get(v, "full_attention"), *slide = json_object_get(v, "sliding_attention");
+        const json_t *v = json_object_get(root, keys[i]), *full = json_object_get(v, "full_attention"),
+                     *slide = json_object_get(v, "sliding_attention");
         if (v && !json_is_null(v) && !json_is_object(v))
-            return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected an object or null, found %s", name, keys[i], qz_json_kind(v));
+            return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected an object or null, found %s",
+                           name, keys[i], qz_json_kind(v));
         if (f->local_theta > 0 && json_is_object(slide)) QZ_TRY(read_local(root, slide, f, name, c, err));
         else if (full && slide && !json_equal(full, slide))
-            return qz_fail(err, QZ_EUNSUPPORTED, "rotary settings by kind of layer: file '%s', key '%s': expected one setting, found others for full_attention and sliding_attention",
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "rotary settings by kind of layer: file '%s', key '%s': expected one setting, found others "
+                           "for full_attention and sliding_attention",
                            name, keys[i]);
         if (json_is_object(full) || json_is_object(slide)) {
             qz_keys_layers(v, keys[i], k);
@@ -99,29 +118,39 @@ static qz_status rope_object(const json_t *root, const qz_family_info *f, const 
     return QZ_OK;
 }
 
-static qz_status read_rotary_dim(const json_t *root, const json_t *rope, const qz_family_info *f, const char *name, qz_config *c, qz_error *err) {
+static qz_status read_rotary_dim(const json_t *root, const json_t *rope, const qz_family_info *f, const char *name,
+                                 qz_config *c, qz_error *err) {
     double share = 1;
     c->rotary_dim = c->head_dim;
     if (!f->partial_rotary) return QZ_OK;
     QZ_TRY(qz_json_f64(root, "partial_rotary_factor", name, &share, err));
-    const json_t *top = json_object_get(root, "partial_rotary_factor"), *inner = json_object_get(rope, "partial_rotary_factor");
+    const json_t *top = json_object_get(root, "partial_rotary_factor"),
+                 *inner = json_object_get(rope, "partial_rotary_factor");
     const char *object = json_object_get(root, "rope_scaling") == rope ? "rope_scaling" : "rope_parameters";
     if (json_is_number(top) && json_is_number(inner) && json_number_value(top) != json_number_value(inner))
-        return qz_fail(err, QZ_EFORMAT, "two rotary shares: file '%s', keys 'partial_rotary_factor' and '%s.partial_rotary_factor': expected one value, "
-                       "found %g and %g; keep the one that the model was trained with", name, object, json_number_value(top), json_number_value(inner));
+        return qz_fail(err, QZ_EFORMAT,
+                       "two rotary shares: file '%s', keys 'partial_rotary_factor' and '%s.partial_rotary_factor': "
+                       "expected one value, "
+                       "found %g and %g; keep the one that the model was trained with",
+                       name, object, json_number_value(top), json_number_value(inner));
     QZ_TRY(qz_json_f64(rope, "partial_rotary_factor", name, &share, err));
-    if (!(share > 0 && share <= 1)) return qz_fail(err, QZ_EFORMAT, "partial_rotary_factor out of range: file '%s': expected above 0 to 1, found %g", name, share);
+    if (!(share > 0 && share <= 1))
+        return qz_fail(err, QZ_EFORMAT,
+                       "partial_rotary_factor out of range: file '%s': expected above 0 to 1, found %g", name, share);
     c->rotary_dim = (uint64_t)((double)c->head_dim * share);
     if (c->rotary_dim < 2 || c->rotary_dim % 2)
-        return qz_fail(err, QZ_EUNSUPPORTED, "partial_rotary_factor: file '%s': expected an even number of rotating values, found %llu of %llu", name,
-                       (unsigned long long)c->rotary_dim, (unsigned long long)c->head_dim);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "partial_rotary_factor: file '%s': expected an even number of rotating values, found %llu of "
+                       "%llu",
+                       name, (unsigned long long)c->rotary_dim, (unsigned long long)c->head_dim);
     return QZ_OK;
 }
 
 static qz_status read_rope(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
     const json_t *rope = NULL;
     qz_rope *r = &c->rope;
-    *r = (qz_rope){.theta = f->theta, .local_theta = f->local_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1, .truncate = true,
+    *r = (qz_rope){.theta = f->theta, .local_theta = f->local_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1,
+                   .truncate = true,
                    .original_max_position = f->original_max_position ? f->original_max_position : c->max_position};
     QZ_TRY(qz_json_f64(root, "rope_theta", name, &r->theta, err));
     if (f->local_theta > 0) QZ_TRY(qz_json_f64(root, "rope_local_base_freq", name, &r->local_theta, err));
@@ -170,14 +199,17 @@ static qz_status read_rope(const json_t *root, const char *name, const qz_family
 }
 
 /* Which layers slide: layer_types where the family reads it, else the family's default (families.md section 3). */
-static qz_status read_window(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+static qz_status read_window(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
+                             qz_error *err) {
     const json_t *listed = json_object_get(root, "layer_types"); /* one entry a layer in every family, read or not */
     if (listed && !json_is_null(listed) && !json_is_array(listed))
-        return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key 'layer_types': expected a list or null, found %s", name, qz_json_kind(listed));
+        return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key 'layer_types': expected a list or null, found %s",
+                       name, qz_json_kind(listed));
     if (json_is_array(listed) && json_array_size(listed) != c->layers)
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name,
-                       (unsigned long long)c->layers, json_array_size(listed));
-    bool absent = json_object_get(root, "sliding_window") == NULL; /* absent takes the default, null means none (mistral) */
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu",
+                       name, (unsigned long long)c->layers, json_array_size(listed));
+    /* absent takes the default, null means none (mistral) */
+    bool absent = json_object_get(root, "sliding_window") == NULL;
     c->sliding_window = absent ? f->sliding_window : 0;
     QZ_TRY(qz_json_u64(root, "sliding_window", name, &c->sliding_window, err));
     bool use = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN;
@@ -209,7 +241,10 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         if (!json_is_array(types)) continue;
         const char *t = json_string_value(json_array_get(types, i));
         if (t == NULL || (strcmp(t, "full_attention") != 0 && strcmp(t, "sliding_attention") != 0))
-            return qz_fail(err, QZ_EUNSUPPORTED, "unknown layer type '%.40s': file '%s', key 'layer_types', entry %zu: expected full_attention or sliding_attention; quantz does not run such layers", t ? t : "?", name, i);
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "unknown layer type '%.40s': file '%s', key 'layer_types', entry %zu: expected "
+                           "full_attention or sliding_attention; quantz does not run such layers",
+                           t ? t : "?", name, i);
         c->layer_sliding[i] = strcmp(t, "sliding_attention") == 0;
     }
     return QZ_OK;
@@ -222,17 +257,22 @@ static qz_status read_sparse_layers(const json_t *root, const char *name, qz_con
     QZ_TRY(qz_json_u64(root, "decoder_sparse_step", name, &step, err));
     for (uint64_t i = 0; i < c->layers; i++) c->layer_dense[i] = step == 0 || (i + 1) % step != 0;
     if (only && !json_is_null(only) && !json_is_array(only))
-        return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key 'mlp_only_layers': expected a list of layers or null, found %s", name, qz_json_kind(only));
+        return qz_fail(err, QZ_EFORMAT,
+                       "wrong kind: file '%s', key 'mlp_only_layers': expected a list of layers or null, found %s",
+                       name, qz_json_kind(only));
     for (size_t k = 0; k < json_array_size(only); k++) {
         const json_t *v = json_array_get(only, k);
         if (!json_is_integer(v) || json_integer_value(v) < 0 || (uint64_t)json_integer_value(v) >= c->layers)
-            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu", name, k, (unsigned long long)c->layers);
+            return qz_fail(err, QZ_EFORMAT,
+                           "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu",
+                           name, k, (unsigned long long)c->layers);
         c->layer_dense[json_integer_value(v)] = 1;
     }
     return QZ_OK;
 }
 
-static qz_status read_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+static qz_status read_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
+                              qz_error *err) {
     if (f->experts == 0) return QZ_OK;
     c->experts = f->experts;
     c->experts_used = f->experts_used;
@@ -242,27 +282,34 @@ static qz_status read_experts(const json_t *root, const char *name, const qz_fam
     uint64_t old = 0, fresh = 0; /* two spellings of one number */
     QZ_TRY(qz_json_u64(root, "num_experts", name, &old, err));
     QZ_TRY(qz_json_u64(root, "num_local_experts", name, &fresh, err));
-    const bool both = json_is_integer(json_object_get(root, "num_experts")) && json_is_integer(json_object_get(root, "num_local_experts"));
+    const bool both = json_is_integer(json_object_get(root, "num_experts")) &&
+                      json_is_integer(json_object_get(root, "num_local_experts"));
     if (both && old != fresh)
-        return qz_fail(err, QZ_EFORMAT, "two numbers of experts: file '%s', keys 'num_experts' and 'num_local_experts': expected one value, found %llu and %llu; keep the one that fits the tensors",
+        return qz_fail(err, QZ_EFORMAT,
+                       "two numbers of experts: file '%s', keys 'num_experts' and 'num_local_experts': expected one "
+                       "value, found %llu and %llu; keep the one that fits the tensors",
                        name, (unsigned long long)old, (unsigned long long)fresh);
     if (json_is_integer(json_object_get(root, "num_experts"))) c->experts = old, c->experts_key = "num_experts";
-    if (json_is_integer(json_object_get(root, "num_local_experts"))) c->experts = fresh, c->experts_key = "num_local_experts";
+    if (json_is_integer(json_object_get(root, "num_local_experts")))
+        c->experts = fresh, c->experts_key = "num_local_experts";
     QZ_TRY(qz_json_u64(root, "num_experts_per_tok", name, &c->experts_used, err));
     if (f->expert_width) QZ_TRY(qz_json_u64(root, "moe_intermediate_size", name, &c->expert_width, err));
     if (f->norm_topk_key) QZ_TRY(qz_json_bool(root, "norm_topk_prob", name, &c->norm_topk, err));
     const uint64_t least = f->norm_topk_key ? 0 : 1; /* qwen3_moe with no experts is dense throughout */
     if (c->experts < least || c->experts > QZ_MAX_EXPERTS)
-        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s', key '%s': expected %llu to %d, found %llu", name, c->experts_key,
-                       (unsigned long long)least, QZ_MAX_EXPERTS, (unsigned long long)c->experts);
+        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s', key '%s': expected %llu to %d, found %llu",
+                       name, c->experts_key, (unsigned long long)least, QZ_MAX_EXPERTS, (unsigned long long)c->experts);
     if (c->experts_used == 0 || (c->experts && c->experts_used > c->experts))
-        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s', key 'num_experts_per_tok': expected 1 to %llu, found %llu", name, (unsigned long long)qz_max_size(1, (size_t)c->experts),
+        return qz_fail(err, QZ_EFORMAT,
+                       "experts out of range: file '%s', key 'num_experts_per_tok': expected 1 to %llu, found %llu",
+                       name, (unsigned long long)qz_max_size(1, (size_t)c->experts),
                        (unsigned long long)c->experts_used);
     return f->norm_topk_key ? read_sparse_layers(root, name, c, err) : QZ_OK;
 }
 
 /* Scales and caps of gemma. */
-static qz_status read_scales(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+static qz_status read_scales(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
+                             qz_error *err) {
     double scalar = f->query_scalar > 0 ? f->query_scalar : (double)c->head_dim;
     c->act = f->act;
     c->norms_after = f->norms_after;
@@ -270,7 +317,9 @@ static qz_status read_scales(const json_t *root, const char *name, const qz_fami
     c->fused = f->fused;
     c->embed_scale = f->embed_scaled ? sqrt((double)c->hidden_size) : 1;
     if (f->query_scalar > 0) QZ_TRY(qz_json_f64(root, "query_pre_attn_scalar", name, &scalar, err));
-    if (!(scalar > 0)) return qz_fail(err, QZ_EFORMAT, "query_pre_attn_scalar out of range: file '%s': expected above 0, found %g", name, scalar);
+    if (!(scalar > 0))
+        return qz_fail(err, QZ_EFORMAT, "query_pre_attn_scalar out of range: file '%s': expected above 0, found %g",
+                       name, scalar);
     c->attn_scale = (double)(1.0f / sqrtf((float)scalar));
     if (f->attn_softcap > 0) {
         c->attn_softcap = json_object_get(root, "attn_logit_softcapping") ? 0 : f->attn_softcap;
@@ -280,25 +329,30 @@ static qz_status read_scales(const json_t *root, const char *name, const qz_fami
         c->logit_softcap = json_object_get(root, "final_logit_softcapping") ? 0 : f->logit_softcap;
         QZ_TRY(qz_json_f64(root, "final_logit_softcapping", name, &c->logit_softcap, err));
     }
-    return c->attn_softcap >= 0 && c->logit_softcap >= 0 ? QZ_OK : qz_fail(err, QZ_EFORMAT, "softcapping out of range: file '%s': expected above 0, found %g and %g", name,
-                                                                           c->attn_softcap, c->logit_softcap);
+    return c->attn_softcap >= 0 && c->logit_softcap >= 0
+               ? QZ_OK
+               : qz_fail(err, QZ_EFORMAT, "softcapping out of range: file '%s': expected above 0, found %g and %g",
+                         name, c->attn_softcap, c->logit_softcap);
 }
 
 /* Where the family's row has defaults of them. */
-static qz_status read_numbers(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+static qz_status read_numbers(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
+                              qz_error *err) {
     for (int i = 0; i < QZ_NUMBERS; i++) {
         double x = f->numbers[i];
         if (!(x > 0)) continue;
         QZ_TRY(qz_json_f64(root, qz_number_get(i)->key, name, &x, err));
         if (!(x > 0 && x < 1e6))
-            return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected above 0, found %g", qz_number_get(i)->key, name, x);
+            return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected above 0, found %g",
+                           qz_number_get(i)->key, name, x);
         qz_config_set_number(c, i, x);
     }
     return QZ_OK;
 }
 
 /* Options of single layers: the list says 0 where a layer has one; else every n-th. */
-static qz_status read_layer_flags(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+static qz_status read_layer_flags(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
+                                  qz_error *err) {
     for (int i = 0; i < QZ_LAYER_FLAGS; i++) {
         const qz_layer_flag *o = qz_layer_flag_get(i);
         const json_t *list = json_object_get(root, o->list);
@@ -309,8 +363,8 @@ static qz_status read_layer_flags(const json_t *root, const char *name, const qz
             return qz_fail(err, QZ_EFORMAT, "wrong kind: file '%s', key '%s': expected a list or null, found %s", name,
                            o->list, qz_json_kind(list));
         if (json_array_size(list) && json_array_size(list) != c->layers)
-            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu", name, o->list, (unsigned long long)c->layers,
-                           json_array_size(list));
+            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu", name,
+                           o->list, (unsigned long long)c->layers, json_array_size(list));
         for (size_t l = 0; l < c->layers; l++) {
             const json_t *v = json_array_get(list, l);
             if (v && !json_is_integer(v) && !json_is_boolean(v))
@@ -335,16 +389,22 @@ static qz_status read_token_ids(const json_t *root, const char *name, qz_config 
     } else if (json_is_array(v)) {
         size_t n = json_array_size(v);
         if (n > sizeof c->eos_ids / sizeof c->eos_ids[0])
-            return qz_fail(err, QZ_EFORMAT, "too many eos_token_id: file '%s': expected at most 16, found %zu", name, n);
+            return qz_fail(err, QZ_EFORMAT, "too many eos_token_id: file '%s': expected at most 16, found %zu", name,
+                           n);
         c->n_eos = 0;
         for (size_t i = 0; i < n; i++) {
             const json_t *id = json_array_get(v, i);
             if (!json_is_integer(id))
-                return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'eos_token_id', entry %zu: expected an integer, found %s", name, i, qz_json_kind(id));
+                return qz_fail(err, QZ_EFORMAT,
+                               "wrong value: file '%s', key 'eos_token_id', entry %zu: expected an integer, found %s",
+                               name, i, qz_json_kind(id));
             c->eos_ids[c->n_eos++] = json_integer_value(id);
         }
     } else if (v && !json_is_null(v))
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'eos_token_id': expected an integer or a list of integers, found %s", name, qz_json_kind(v));
+        return qz_fail(err, QZ_EFORMAT,
+                       "wrong value: file '%s', key 'eos_token_id': expected an integer or a list of integers, found "
+                       "%s",
+                       name, qz_json_kind(v));
     return QZ_OK;
 }
 
@@ -362,10 +422,14 @@ static qz_status read_dtype(const json_t *root, const char *name, qz_config *c, 
 
 static qz_status read_activation(const json_t *root, const char *name, const qz_family_info *f, qz_error *err) {
     const bool gelu = f->act == QZ_ACT_GELU_TANH;
-    const char *key = gelu && json_object_get(root, "hidden_activation") ? "hidden_activation" : "hidden_act", *act = gelu ? "gelu_pytorch_tanh" : "silu";
-    if (!gelu || strcmp(key, "hidden_activation") == 0) QZ_TRY(qz_json_str(root, key, name, &act, err)); /* gemma's files carry a hidden_act that nothing reads */
-    if (gelu ? strcmp(act, "gelu_pytorch_tanh") == 0 : strcmp(act, "silu") == 0 || strcmp(act, "swish") == 0) return QZ_OK;
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown activation '%s': file '%s', key '%s': expected '%s'", act, name, key, gelu ? "gelu_pytorch_tanh" : "silu");
+    const char *key = gelu && json_object_get(root, "hidden_activation") ? "hidden_activation" : "hidden_act",
+               *act = gelu ? "gelu_pytorch_tanh" : "silu";
+    /* gemma's files carry a hidden_act that nothing reads */
+    if (!gelu || strcmp(key, "hidden_activation") == 0) QZ_TRY(qz_json_str(root, key, name, &act, err));
+    if (gelu ? strcmp(act, "gelu_pytorch_tanh") == 0 : strcmp(act, "silu") == 0 || strcmp(act, "swish") == 0)
+        return QZ_OK;
+    return qz_fail(err, QZ_EUNSUPPORTED, "unknown activation '%s': file '%s', key '%s': expected '%s'", act, name, key,
+                   gelu ? "gelu_pytorch_tanh" : "silu");
 }
 
 /* A family of this program has its keys at the top: the same keys inside text_config must not say something else. */
@@ -375,17 +439,25 @@ static qz_status nested_config(const json_t *root, const char *name, const char 
     json_t *v;
     if (json_object_size(text) == 0) return QZ_OK;
     if (type == NULL || qz_family_by_name(type) == QZ_FAMILY_COUNT)
-        return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%.60s' around a text model '%.60s': file '%s', key 'text_config': expected a text model by itself; "
-                       "save its language model alone", type ? type : "?", inner ? inner : "?", name);
-    json_object_foreach((json_t *)(uintptr_t)text, key, v)
-        if (!json_equal(v, json_object_get(root, key)) && !json_is_null(v) && qz_keys_matter(key))
-            return qz_fail(err, QZ_EUNSUPPORTED, "nested configuration: file '%s', key 'text_config.%.60s': expected the value of the top level, found another; "
-                           "move the text model's keys to the top level", name, key);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "unknown model family '%.60s' around a text model '%.60s': file '%s', key 'text_config': "
+                       "expected a text model by itself; "
+                       "save its language model alone",
+                       type ? type : "?", inner ? inner : "?", name);
+    json_object_foreach((json_t *)(uintptr_t)text, key,
+                        v) if (!json_equal(v, json_object_get(root, key)) && !json_is_null(v) &&
+                               qz_keys_matter(
+                                   key)) return qz_fail(err, QZ_EUNSUPPORTED,
+                                                        "nested configuration: file '%s', key 'text_config.%.60s': "
+                                                        "expected the value of the top level, found another; "
+                                                        "move the text model's keys to the top level",
+                                                        name, key);
     return QZ_OK;
 }
 
 static qz_status read_root(const json_t *root, const char *name, qz_config *c, qz_error *err) {
-    if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
+    if (!json_is_object(root))
+        return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
     const char *type = NULL;
     QZ_TRY(qz_json_str(root, "model_type", name, &type, err));
     QZ_TRY(nested_config(root, name, type, err));
@@ -416,7 +488,8 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(qz_json_u64(root, "head_dim", name, &c->head_dim, err));
     if (c->head_dim == 0) {
         if (c->heads == 0 || c->hidden_size % c->heads != 0)
-            return qz_fail(err, QZ_EFORMAT, "hidden_size %llu is not a multiple of num_attention_heads %llu: file '%s'; add head_dim",
+            return qz_fail(err, QZ_EFORMAT,
+                           "hidden_size %llu is not a multiple of num_attention_heads %llu: file '%s'; add head_dim",
                            (unsigned long long)c->hidden_size, (unsigned long long)c->heads, name);
         c->head_dim = c->hidden_size / c->heads;
     }
@@ -428,8 +501,8 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     }
     if (f->mlp_bias_key) QZ_TRY(qz_json_bool(root, "mlp_bias", name, &c->mlp_bias, err));
     if (c->layers > QZ_MAX_LAYERS || c->layers == 0)
-        return qz_fail(err, QZ_EFORMAT, "num_hidden_layers: file '%s': expected 1 to %d, found %llu", name, QZ_MAX_LAYERS,
-                       (unsigned long long)c->layers);
+        return qz_fail(err, QZ_EFORMAT, "num_hidden_layers: file '%s': expected 1 to %d, found %llu", name,
+                       QZ_MAX_LAYERS, (unsigned long long)c->layers);
     qz_config_kinds(c);
     QZ_TRY(read_activation(root, name, f, err));
     QZ_TRY(read_scales(root, name, f, c, err));
@@ -472,7 +545,8 @@ qz_status qz_config_family(const char *path, qz_error *err) {
     const char *type = json_string_value(json_object_get(root, "model_type"));
     qz_status st = nested_config(root, path, type, err);
     if (st == QZ_OK && json_is_object(root) && !json_object_get(root, "model_type"))
-        st = qz_fail(err, QZ_EUNSUPPORTED, "key 'model_type' is missing: file '%s': expected the configuration of a language model", path);
+        st = qz_fail(err, QZ_EUNSUPPORTED,
+                     "key 'model_type' is missing: file '%s': expected the configuration of a language model", path);
     if (st == QZ_OK && type && qz_family_by_name(type) == QZ_FAMILY_COUNT) st = unknown_family(type, path, root, err);
     json_decref(root);
     return st;
@@ -511,15 +585,19 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
     QZ_TRY(in_range(name, "head_dim", c->head_dim, 2, 2 * QZ_MAX_ROPE_PAIRS, err));
     QZ_TRY(in_range(name, "max_position_embeddings", c->max_position, 1, 1u << 30, err));
     if (c->heads % c->kv_heads != 0)
-        return qz_fail(err, QZ_EFORMAT, "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'",
+        return qz_fail(err, QZ_EFORMAT,
+                       "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'",
                        (unsigned long long)c->heads, (unsigned long long)c->kv_heads, name);
     if (c->head_dim % 2 != 0)
         return qz_fail(err, QZ_EFORMAT, "head_dim must be even for rotary embeddings: file '%s': found %llu", name,
                        (unsigned long long)c->head_dim);
     if (!(c->rms_norm_eps > 0 && c->rms_norm_eps < 1))
-        return qz_fail(err, QZ_EFORMAT, "rms_norm_eps out of range: file '%s': expected above 0 and below 1, found %g", name, c->rms_norm_eps);
+        return qz_fail(err, QZ_EFORMAT, "rms_norm_eps out of range: file '%s': expected above 0 and below 1, found %g",
+                       name, c->rms_norm_eps);
     if (!(c->rope.theta > 0 && c->rope.theta < 1e15) || !(c->rope.factor > 0 && c->rope.factor < 1e6))
-        return qz_fail(err, QZ_EFORMAT, "rope_theta or factor out of range: file '%s': expected numbers above 0, found %g and %g", name, c->rope.theta, c->rope.factor);
+        return qz_fail(err, QZ_EFORMAT,
+                       "rope_theta or factor out of range: file '%s': expected numbers above 0, found %g and %g", name,
+                       c->rope.theta, c->rope.factor);
     return QZ_OK;
 }
 
@@ -527,7 +605,8 @@ uint64_t qz_config_parameters(const qz_config *c) {
     uint64_t d = c->hidden_size, n = c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + d;
     for (size_t l = 0; l < c->layers; l++) {
         qz_site s[QZ_MAX_SITES];
-        for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++) n += s[i].rows * s[i].cols * (s[i].experts ? s[i].experts : 1) + (s[i].bias ? s[i].rows : 0);
+        for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++)
+            n += s[i].rows * s[i].cols * (s[i].experts ? s[i].experts : 1) + (s[i].bias ? s[i].rows : 0);
     }
     return n;
 }

@@ -12,7 +12,14 @@
 
 typedef unsigned qz_family; /* a QZ_FAMILY_… of families.h */
 
-typedef enum { QZ_ROPE_NONE, QZ_ROPE_LINEAR, QZ_ROPE_DYNAMIC, QZ_ROPE_LLAMA3, QZ_ROPE_YARN, QZ_ROPE_LONGROPE } qz_rope_kind;
+typedef enum {
+    QZ_ROPE_NONE,
+    QZ_ROPE_LINEAR,
+    QZ_ROPE_DYNAMIC,
+    QZ_ROPE_LLAMA3,
+    QZ_ROPE_YARN,
+    QZ_ROPE_LONGROPE
+} qz_rope_kind;
 
 #define QZ_MAX_LAYERS 512
 #define QZ_MAX_EXPERTS 1024
@@ -27,14 +34,15 @@ typedef struct {
     bool interleaved;                 /* pairs (2j, 2j+1) as in GGUF llama files; HF pairs (j, j+R/2) */
     float freq_factors[QZ_MAX_ROPE_PAIRS]; /* GGUF rope_freqs.weight: inv_j /= factor; all 1 if absent */
     bool has_freq_factors;
-    float short_factor[QZ_MAX_ROPE_PAIRS], long_factor[QZ_MAX_ROPE_PAIRS]; /* longrope: inv_j /= factor, long ones beyond original_max_position */
+    /* longrope: inv_j /= factor, long ones beyond original_max_position */
+    float short_factor[QZ_MAX_ROPE_PAIRS], long_factor[QZ_MAX_ROPE_PAIRS];
     double local_theta;               /* base of sliding layers, unscaled; 0 = as the others */
 } qz_rope;
 
 /* What goes on inside a block's halves. */
 typedef enum { QZ_ACT_SILU, QZ_ACT_GELU_TANH } qz_act;
-/* Which layers slide: none; all if sliding_window is set; qwen's keys (layer_types, or from max_window_layers on); all if
- * use_sliding_window; layer_types, or all but every n-th; if use_sliding_window, layer_types or those without rotary
+/* Which layers slide: none; all if sliding_window is set; qwen's keys (layer_types, or from max_window_layers on); all
+ * if use_sliding_window; layer_types, or all but every n-th; if use_sliding_window, layer_types or those without rotary
  * positions. */
 typedef enum {
     QZ_WINDOW_NONE, QZ_WINDOW_ALL, QZ_WINDOW_BY_KEY, QZ_WINDOW_USE_ALL, QZ_WINDOW_PATTERN, QZ_WINDOW_NO_ROPE
@@ -66,8 +74,8 @@ enum {
 typedef struct { const char *list, *interval, *words; } qz_layer_flag;
 const qz_layer_flag *qz_layer_flag_get(int i);
 
-/* Keys of the source's configuration that no row reads (some would change the model, the others are only counted), and keys
- * that are not there and mean the family's default. */
+/* Keys of the source's configuration that no row reads (some would change the model, the others are only counted), and
+ * keys that are not there and mean the family's default. */
 typedef struct { unsigned n_refused, n_noted, n_absent; char refused[320], noted[240], absent[240]; } qz_config_keys;
 
 typedef struct {
@@ -97,7 +105,8 @@ typedef struct {
     uint8_t layer_mixer[QZ_MAX_LAYERS]; /* qz_kind_id */
     uint64_t shared_width;            /* of what all tokens go through beside the experts; 0: none */
     struct { uint64_t q_rank, kv_rank, nope, rope, v; } latent;         /* latent attention; kv_rank 0: none */
-    struct { uint64_t k_heads, v_heads, k_dim, v_dim, taps; } delta;    /* gated delta net; taps of its convolution; 0: none */
+    /* gated delta net; taps of its convolution; 0: none */
+    struct { uint64_t k_heads, v_heads, k_dim, v_dim, taps; } delta;
     bool q_gate;                      /* q_proj also makes the output's gate */
     unsigned parts;                   /* QZ_PART_… */
     qz_kind_id ffn;                   /* 0: the gated MLP, and experts where there are */
@@ -116,7 +125,8 @@ typedef struct {
     const char *architecture;         /* LlamaForCausalLM */
     const char *gguf_arch;            /* llama, qwen2, qwen3 … */
     bool gguf_permuted;               /* GGUF stores q and k rows in interleaved-rope order */
-    uint64_t vocab, hidden, intermediate, layers, heads, kv_heads, head_dim, max_position; /* kv_heads 0: heads; head_dim 0: hidden / heads */
+    /* kv_heads 0: heads; head_dim 0: hidden / heads */
+    uint64_t vocab, hidden, intermediate, layers, heads, kv_heads, head_dim, max_position;
     double eps, theta, local_theta;
     uint64_t original_max_position;
     qz_window window;
@@ -125,7 +135,8 @@ typedef struct {
     bool qkv_bias;                    /* always there */
     bool attention_bias_key, mlp_bias_key; /* config keys attention_bias, mlp_bias are read */
     bool qk_norm, norms_after, norm_plus_one, embed_scaled, fused;
-    uint64_t every[QZ_LAYER_FLAGS];   /* every n-th layer has the option, unless the keys say else; 0: none, and the keys are not read */
+    uint64_t every[QZ_LAYER_FLAGS];   /* every n-th layer has the option, unless the keys say else;
+                                       * 0: none, and the keys are not read */
     bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */
     double numbers[QZ_NUMBERS];       /* defaults of those that are read, 0: the key is not */
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
@@ -136,13 +147,15 @@ typedef struct {
                                          0: softmax attention; gated MLP, or experts if experts is not 0 */
     uint64_t experts, experts_used, expert_width; /* expert_width 0: intermediate_size */
     bool norm_topk_key;               /* norm_topk_prob is read, default false; else the weights always sum to 1 */
-    const char *router_name, *expert_names[3]; /* HF, inside the block; NULL: "mlp.gate", "mlp.experts.%zu.gate_proj" … */
+    const char *router_name, *expert_names[3]; /* HF, inside the block; NULL: "mlp.gate",
+                                                * "mlp.experts.%zu.gate_proj" … */
 } qz_family_info;
 
 const qz_family_info *qz_family_get(qz_family f);
 /* QZ_FAMILY_COUNT if unknown. */
 qz_family qz_family_by_name(const char *model_type);
-/* QZ_EUNSUPPORTED: no row is called model_type; names file and the nearest row, and says where only `plan` knows that one. */
+/* QZ_EUNSUPPORTED: no row is called model_type; names file and the nearest row, and says where only `plan`
+ * knows that one. */
 qz_status qz_family_unknown(const char *model_type, const char *file, qz_error *err);
 qz_family qz_family_by_gguf_arch(const char *arch);
 /* Among those that are only planned: nothing here reads their weights. */
@@ -156,8 +169,8 @@ qz_status qz_config_family(const char *path, qz_error *err);
 qz_status qz_config_from_json(const json_t *root, const char *name, qz_config *out, qz_error *err);
 /* Checks what every source of a config must fulfil; name is used in error texts. */
 qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err);
-/* Inverse frequencies inv [rotary_dim/2] and the attention factor for a call of `length` positions (dynamic NTK and longrope depend on
- * it); sliding: of a layer with a window. */
+/* Inverse frequencies inv [rotary_dim/2] and the attention factor for a call of `length` positions (dynamic NTK and
+ * longrope depend on it); sliding: of a layer with a window. */
 void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float *inv, float *attention_factor);
 /* Does layer l have experts? */
 static inline bool qz_config_sparse(const qz_config *c, size_t l) { return c->experts && !c->layer_dense[l]; }

@@ -1,4 +1,5 @@
-/* What each key of a configuration is: config_keys.def by its name, config_same.def by what it repeats, config_words.def by its words. */
+/* What each key of a configuration is: config_keys.def by its name, config_same.def by what it repeats,
+ * config_words.def by its words. */
 #include "model/config_keys.h"
 #include "model/families.h"
 #include <ctype.h>
@@ -108,7 +109,8 @@ static int repeats(const char *key, const json_t *v, const qz_config *c) {
 
 static qz_key_meaning meaning_of(qz_keys_object object, const char *key, double *neutral) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        if (rows[i].object == object && strcmp(rows[i].key, key) == 0) return *neutral = rows[i].neutral, rows[i].meaning;
+        if (rows[i].object == object && strcmp(rows[i].key, key) == 0)
+            return *neutral = rows[i].neutral, rows[i].meaning;
     *neutral = 0;
     return QZ_KEY_UNKNOWN;
 }
@@ -123,16 +125,19 @@ static void add_value(qz_config_keys *k, qz_keys_list list, const char *prefix, 
 /* Keys that some families read; for the others the row of config_keys.def holds. */
 static bool family_reads(const qz_family_info *f, const char *key) {
     const struct { const char *key; bool read; } some[] = {
-        {"query_pre_attn_scalar", f->query_scalar > 0}, {"final_logit_softcapping", f->query_scalar > 0}, {"attn_logit_softcapping", f->attn_softcap > 0},
-        {"hidden_activation", f->act == QZ_ACT_GELU_TANH}, {"rope_local_base_freq", f->local_theta > 0}, {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
-        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary}, {"num_local_experts", f->experts > 0},
-        {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts > 0}, {"router_jitter_noise", f->experts > 0},
-        {"moe_intermediate_size", f->norm_topk_key}, {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->norm_topk_key}, {"mlp_only_layers", f->norm_topk_key},
-        {"long_factor", f->longrope}, {"short_factor", f->longrope}};
+        {"query_pre_attn_scalar", f->query_scalar > 0}, {"final_logit_softcapping", f->query_scalar > 0},
+        {"attn_logit_softcapping", f->attn_softcap > 0}, {"hidden_activation", f->act == QZ_ACT_GELU_TANH},
+        {"rope_local_base_freq", f->local_theta > 0}, {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
+        {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary},
+        {"num_local_experts", f->experts > 0}, {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts > 0},
+        {"router_jitter_noise", f->experts > 0}, {"moe_intermediate_size", f->norm_topk_key},
+        {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->norm_topk_key},
+        {"mlp_only_layers", f->norm_topk_key}, {"long_factor", f->longrope}, {"short_factor", f->longrope}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
     for (int i = 0; i < QZ_LAYER_FLAGS; i++)
-        if (strcmp(qz_layer_flag_get(i)->list, key) == 0 || strcmp(qz_layer_flag_get(i)->interval, key) == 0) return f->every[i] > 0;
+        if (strcmp(qz_layer_flag_get(i)->list, key) == 0 || strcmp(qz_layer_flag_get(i)->interval, key) == 0)
+            return f->every[i] > 0;
     for (int i = 0; i < QZ_NUMBERS; i++)
         if (strcmp(qz_number_get(i)->key, key) == 0) return f->numbers[i] > 0;
     return false;
@@ -218,7 +223,8 @@ void qz_keys_pattern(const json_t *root, const qz_family_info *f, const qz_confi
 void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k) {
     const json_t *w = json_object_get(root, "sliding_window"), *types = json_object_get(root, "layer_types");
     char value[32];
-    if (f->window == QZ_WINDOW_NONE && json_is_integer(w) && json_integer_value(w) > 0 && (uint64_t)json_integer_value(w) < c->max_position) {
+    if (f->window == QZ_WINDOW_NONE && json_is_integer(w) && json_integer_value(w) > 0 &&
+        (uint64_t)json_integer_value(w) < c->max_position) {
         (void)snprintf(value, sizeof value, "%lld", (long long)json_integer_value(w));
         qz_keys_add(k, QZ_KEYS_REFUSED, "", "sliding_window", value);
     }
@@ -235,7 +241,13 @@ void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config
 }
 
 void qz_keys_rope(const json_t *root, const char *base, const json_t *rope, qz_rope_kind kind, qz_config_keys *k) {
-    enum { LINEAR = 1 << QZ_ROPE_LINEAR, DYNAMIC = 1 << QZ_ROPE_DYNAMIC, LLAMA3 = 1 << QZ_ROPE_LLAMA3, YARN = 1 << QZ_ROPE_YARN, LONGROPE = 1 << QZ_ROPE_LONGROPE };
+    enum {
+        LINEAR = 1 << QZ_ROPE_LINEAR,
+        DYNAMIC = 1 << QZ_ROPE_DYNAMIC,
+        LLAMA3 = 1 << QZ_ROPE_LLAMA3,
+        YARN = 1 << QZ_ROPE_YARN,
+        LONGROPE = 1 << QZ_ROPE_LONGROPE
+    };
     static const struct { const char *key; int kinds;
     } of[] = {{"factor", LINEAR | DYNAMIC | LLAMA3 | YARN | LONGROPE},
               {"low_freq_factor", LLAMA3},
@@ -250,7 +262,8 @@ void qz_keys_rope(const json_t *root, const char *base, const json_t *rope, qz_r
               {"long_factor", LONGROPE}};
     const json_t *a = json_object_get(rope, "rope_type"), *b = json_object_get(rope, "type");
     const bool untyped = !json_is_string(a) && !json_is_string(b);
-    if (json_is_string(a) && json_is_string(b) && !json_equal(a, b)) add_value(k, QZ_KEYS_REFUSED, prefixes[QZ_KEYS_ROPE], "type", b);
+    if (json_is_string(a) && json_is_string(b) && !json_equal(a, b))
+        add_value(k, QZ_KEYS_REFUSED, prefixes[QZ_KEYS_ROPE], "type", b);
     for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
         const json_t *v = json_object_get(rope, of[i].key);
         if (v == NULL || is_neutral(v, 1) || (of[i].kinds & (1 << kind))) continue;
@@ -279,13 +292,15 @@ void qz_keys_contradict(const json_t *read, const json_t *other, const char *nam
     json_t *v;
     char prefix[64];
     (void)snprintf(prefix, sizeof prefix, "%s.", name);
-    json_object_foreach((json_t *)(uintptr_t)other, key, v)
-        if (!json_is_null(v) && !json_equal(v, json_object_get(read, key))) add_value(k, QZ_KEYS_REFUSED, prefix, key, v);
+    json_object_foreach((json_t *)(uintptr_t)other, key,
+                        v) if (!json_is_null(v) && !json_equal(v, json_object_get(read, key)))
+        add_value(k, QZ_KEYS_REFUSED, prefix, key, v);
 }
 
 bool qz_keys_matter(const char *root_key) {
     double neutral;
-    if (strcmp(root_key, "dtype") == 0 || strcmp(root_key, "torch_dtype") == 0) return false; /* the stored tensors say it */
+    /* the stored tensors say it */
+    if (strcmp(root_key, "dtype") == 0 || strcmp(root_key, "torch_dtype") == 0) return false;
     return meaning_of(QZ_KEYS_ROOT, root_key, &neutral) != QZ_KEY_PLAIN;
 }
 
@@ -301,13 +316,17 @@ qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char
         {"hidden_size", given(root, "hidden_size")},
         {"num_hidden_layers", given(root, "num_hidden_layers")},
         {"num_attention_heads", given(root, "num_attention_heads")},
-        {"intermediate_size", given(root, "intermediate_size") || (experts && f->expert_width && given(root, "moe_intermediate_size"))},
+        {"intermediate_size",
+         given(root, "intermediate_size") || (experts && f->expert_width && given(root, "moe_intermediate_size"))},
         {"num_experts", both || !experts},
         {"moe_intermediate_size", given(root, "moe_intermediate_size") || !experts || !f->expert_width}};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (!keys[i].there)
-            return qz_fail(err, QZ_EFORMAT, "key '%s' is missing: file '%s': expected the number of this model, found none, and the default of family '%s' would "
-                           "be another model; add it from the model's card", keys[i].key, name, f->name);
+            return qz_fail(err, QZ_EFORMAT,
+                           "key '%s' is missing: file '%s': expected the number of this model, found none, and the "
+                           "default of family '%s' would "
+                           "be another model; add it from the model's card",
+                           keys[i].key, name, f->name);
     return QZ_OK;
 }
 
@@ -317,29 +336,36 @@ static bool rope_given(const json_t *root, const char *top, const char *layers) 
     bool yes = given(root, top);
     for (size_t i = 0; i < 2 && !yes; i++) {
         const json_t *o = json_object_get(root, objects[i]);
-        yes = (strcmp(layers, "full_attention") == 0 && given(o, "rope_theta")) || given(json_object_get(o, layers), "rope_theta");
+        yes = (strcmp(layers, "full_attention") == 0 && given(o, "rope_theta")) ||
+              given(json_object_get(o, layers), "rope_theta");
     }
     return yes;
 }
 
 void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k) {
     const bool gelu = f->act == QZ_ACT_GELU_TANH, slides = f->window == QZ_WINDOW_ALL || f->window == QZ_WINDOW_PATTERN;
-    const bool pattern = f->window == QZ_WINDOW_PATTERN && !given(root, "layer_types") && !given(root, "_sliding_window_pattern");
+    const bool pattern = f->window == QZ_WINDOW_PATTERN && !given(root, "layer_types") &&
+                         !given(root, "_sliding_window_pattern");
     const bool experts = f->experts > 0 && c->experts;
     const bool theta = rope_given(root, "rope_theta", "full_attention");
     const bool local = f->local_theta > 0 && !rope_given(root, "rope_local_base_freq", "sliding_attention");
     const struct { const char *key; bool read; double value; } rows_of[] = {
-        {"num_key_value_heads", json_object_get(root, "num_key_value_heads") == NULL, (double)c->kv_heads}, /* null: as many as heads */
+        /* null: as many as heads */
+        {"num_key_value_heads", json_object_get(root, "num_key_value_heads") == NULL, (double)c->kv_heads},
         {"head_dim", f->head_dim > 0, (double)c->head_dim},
         {"max_position_embeddings", true, (double)c->max_position},
         {"rms_norm_eps", true, c->rms_norm_eps},
         {"rope_theta", !theta, c->rope.theta},
         {"rope_local_base_freq", local, c->rope.local_theta},
-        {"sliding_window", slides && f->sliding_window && !json_object_get(root, "sliding_window"), (double)f->sliding_window}, /* null: none */
+        /* null: none */
+        {"sliding_window", slides && f->sliding_window && !json_object_get(root, "sliding_window"),
+         (double)f->sliding_window},
         {"sliding_window_pattern", pattern, (double)f->pattern},
         {"query_pre_attn_scalar", f->query_scalar > 0, f->query_scalar},
-        {"attn_logit_softcapping", f->attn_softcap > 0 && !json_object_get(root, "attn_logit_softcapping"), f->attn_softcap},
-        {"final_logit_softcapping", f->logit_softcap > 0 && !json_object_get(root, "final_logit_softcapping"), f->logit_softcap},
+        {"attn_logit_softcapping", f->attn_softcap > 0 && !json_object_get(root, "attn_logit_softcapping"),
+         f->attn_softcap},
+        {"final_logit_softcapping", f->logit_softcap > 0 && !json_object_get(root, "final_logit_softcapping"),
+         f->logit_softcap},
         {"num_experts_per_tok", experts, (double)c->experts_used}};
     char value[32];
     for (size_t i = 0; i < sizeof rows_of / sizeof rows_of[0]; i++) {
@@ -358,8 +384,10 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
         (void)snprintf(value, sizeof value, "%.10g", f->numbers[i]);
         qz_keys_add(k, QZ_KEYS_ABSENT, "", qz_number_get(i)->key, value);
     }
-    if (!given(root, "tie_word_embeddings")) qz_keys_add(k, QZ_KEYS_ABSENT, "", "tie_word_embeddings", f->tied ? "true" : "false");
-    if (experts && f->norm_topk_key && !given(root, "norm_topk_prob")) qz_keys_add(k, QZ_KEYS_ABSENT, "", "norm_topk_prob", "false");
+    if (!given(root, "tie_word_embeddings"))
+        qz_keys_add(k, QZ_KEYS_ABSENT, "", "tie_word_embeddings", f->tied ? "true" : "false");
+    if (experts && f->norm_topk_key && !given(root, "norm_topk_prob"))
+        qz_keys_add(k, QZ_KEYS_ABSENT, "", "norm_topk_prob", "false");
     const char *act = gelu ? "hidden_activation" : "hidden_act";
     if (!given(root, act)) qz_keys_add(k, QZ_KEYS_ABSENT, "", act, gelu ? "gelu_pytorch_tanh" : "silu");
 }

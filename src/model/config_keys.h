@@ -9,14 +9,15 @@ typedef enum { QZ_KEY_READ, QZ_KEY_PLAIN, QZ_KEY_NAMED, QZ_KEY_SCALE, QZ_KEY_MAT
 typedef enum { QZ_KEYS_NOTED, QZ_KEYS_REFUSED, QZ_KEYS_ABSENT } qz_keys_list;
 /* Adds "prefix key = value" to a list. */
 void qz_keys_add(qz_config_keys *k, qz_keys_list list, const char *prefix, const char *key, const char *value);
-/* Judges every key of `o` (NULL or no object: none) into c->keys; keys that only some families read are read if f is one. For ROOT the
- * rest of c is what was read: a key that says the same in other words passes. */
+/* Judges every key of `o` (NULL or no object: none) into c->keys; keys that only some families read are read if f is
+ * one. For ROOT the rest of c is what was read: a key that says the same in other words passes. */
 void qz_keys_judge(const json_t *o, const qz_family_info *f, qz_keys_object object, qz_config *c);
 /* `architectures` that name the classes of another family than model_type's. */
 void qz_keys_architecture(const json_t *root, const qz_family_info *f, qz_config_keys *k);
 /* Windows that the configuration states and the family does not read. */
 void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k);
-/* Keys that decide shapes and the number of layers: without one another model would be meant. QZ_EFORMAT names the first. */
+/* Keys that decide shapes and the number of layers: without one another model would be meant. QZ_EFORMAT
+ * names the first. */
 qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char *name, qz_error *err);
 /* Counts the keys whose absence means the family's default, with its value. */
 void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config *c, qz_config_keys *k);

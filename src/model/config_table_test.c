@@ -1,6 +1,7 @@
-/* What each key of a configuration is taken for. tests/golden/configs/published.json: configurations as their makers publish them, of
- * which none may be refused; edits.tsv: one change to a small model's configuration each, and what is said to it. Outside truth: the
- * keys of the published files, and transformers 5.23's reading of them (tests/golden/configs/README.md). */
+/* What each key of a configuration is taken for. tests/golden/configs/published.json: configurations as their makers
+ * publish them, of which none may be refused; edits.tsv: one change to a small model's configuration each, and what is
+ * said to it. Outside truth: the keys of the published files, and transformers 5.23's reading of them
+ * (tests/golden/configs/README.md). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -93,14 +93,22 @@ static void bad_configs(void **state) {
     (void)state;
     refused("{\"model_type\":\"lama\"}", QZ_EUNSUPPORTED, "'llama'");
     refused("{\"model_type\":\"xx\",\"auto_map\":{}}", QZ_EUNSUPPORTED, "custom code is not run");
-    refused("{\"model_type\":\"llama\"," MOST ",\"hidden_size\":64,\"num_attention_heads\":30,\"num_hidden_layers\":1}", QZ_EFORMAT, "multiple");
+    refused("{\"model_type\":\"llama\"," MOST ",\"hidden_size\":64,\"num_attention_heads\":30,\"num_hidden_layers\":1}",
+            QZ_EFORMAT, "multiple");
     refused("{\"model_type\":\"llama\"," SHAPE ",\"num_hidden_layers\":0}", QZ_EFORMAT, "num_hidden_layers");
-    refused("{\"model_type\":\"llama\"," MOST ",\"num_attention_heads\":4,\"num_hidden_layers\":1,\"hidden_size\":\"x\"}", QZ_EFORMAT, "hidden_size");
-    refused("{\"model_type\":\"llama\"," SHAPE ",\"num_hidden_layers\":1,\"rope_scaling\":{\"rope_type\":\"mrope\"}}", QZ_EUNSUPPORTED, "mrope");
-    refused("{\"model_type\":\"llama\"," SHAPE ",\"num_hidden_layers\":1,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}}", QZ_EFORMAT, "low_freq_factor");
+    refused("{\"model_type\":\"llama\"," MOST
+            ",\"num_attention_heads\":4,\"num_hidden_layers\":1,\"hidden_size\":\"x\"}",
+            QZ_EFORMAT, "hidden_size");
+    refused("{\"model_type\":\"llama\"," SHAPE ",\"num_hidden_layers\":1,\"rope_scaling\":{\"rope_type\":\"mrope\"}}",
+            QZ_EUNSUPPORTED, "mrope");
+    refused("{\"model_type\":\"llama\"," SHAPE
+            ",\"num_hidden_layers\":1,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8}}",
+            QZ_EFORMAT, "low_freq_factor");
     refused("{\"model_type\":\"llama\"," SHAPE "}", QZ_EFORMAT, "key 'num_hidden_layers' is missing");
-    refused("{\"model_type\":\"llama\"," SHAPE ",\"num_hidden_layers\":null}", QZ_EFORMAT, "key 'num_hidden_layers' is missing");
-    refused("{\"model_type\":\"mixtral\"," SHAPE ",\"num_hidden_layers\":1}", QZ_EFORMAT, "key 'num_experts' is missing");
+    refused("{\"model_type\":\"llama\"," SHAPE ",\"num_hidden_layers\":null}", QZ_EFORMAT,
+            "key 'num_hidden_layers' is missing");
+    refused("{\"model_type\":\"mixtral\"," SHAPE ",\"num_hidden_layers\":1}", QZ_EFORMAT,
+            "key 'num_experts' is missing");
     refused("{\"hidden_size\":1}", QZ_EFORMAT, "model_type");
     refused("[1]", QZ_EFORMAT, "object");
     refused("{", QZ_EFORMAT, "bad JSON");

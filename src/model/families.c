@@ -66,9 +66,11 @@ qz_status qz_family_unknown(const char *type, const char *file, qz_error *err) {
         (void)qz_near_see(&near, families[i].name);
         if (qz_str_starts(families[i].name, type)) best = i;
     }
-    if (best < 0) best = (int)near.at + ((int)near.at >= QZ_FAMILY_COUNT); /* the row between the two parts has no name */
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'%s", type, file, families[best].name,
-                   best > QZ_FAMILY_COUNT ? ", of which 'quantz plan' knows the memory only" : "");
+    /* the row between the two parts has no name */
+    if (best < 0) best = (int)near.at + ((int)near.at >= QZ_FAMILY_COUNT);
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "unknown model family '%s': file '%s', key 'model_type': nearest known is '%s'%s", type, file,
+                   families[best].name, best > QZ_FAMILY_COUNT ? ", of which 'quantz plan' knows the memory only" : "");
 }
 qz_family qz_family_by_gguf_arch(const char *arch) {
     for (int i = 0; i < QZ_FAMILY_COUNT; i++)

@@ -1,5 +1,6 @@
 /* The families by name: those that run, from 0 on, then those that are only planned, behind
- * QZ_FAMILY_COUNT (families.def). For the few files that treat one apart; the others carry a qz_family and read its row. */
+ * QZ_FAMILY_COUNT (families.def). For the few files that treat one apart; the others carry a qz_family and
+ * read its row. */
 #ifndef QZ_MODEL_FAMILIES_H
 #define QZ_MODEL_FAMILIES_H
 #include "model/config.h"

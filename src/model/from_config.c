@@ -1,5 +1,5 @@
-/* qz_model_from_config: the tensors a checkpoint of this configuration has, as names, shapes and types without bytes. What
- * plans an artifact runs on it unchanged; nothing may read data (they are NULL). */
+/* qz_model_from_config: the tensors a checkpoint of this configuration has, as names, shapes and types without bytes.
+ * What plans an artifact runs on it unchanged; nothing may read data (they are NULL). */
 #include "base/size.h"
 #include "codecs/types.h"
 #include "model/model.h"
@@ -14,7 +14,8 @@ static void add(maker *k, char *name, uint64_t rows, uint64_t cols) {
     }
     size_t bytes = 0;
     k->failed |= qz_tensor_bytes(k->type, (size_t)rows, (size_t)cols, &bytes, NULL) != QZ_OK;
-    m->tensors[m->n_tensors++] = (qz_tensor_view){.name = name, .file_name = name, .type = k->type, .rows = (size_t)rows, .cols = (size_t)cols,
+    m->tensors[m->n_tensors++] = (qz_tensor_view){.name = name, .file_name = name, .type = k->type,
+                                                  .rows = (size_t)rows, .cols = (size_t)cols,
                                                   .n_dims = rows == 1 ? 1 : 2, .bytes = bytes, .file = m->path};
 }
 
@@ -36,7 +37,8 @@ static size_t tensors_of(const qz_config *c) {
     size_t n = 3;
     for (size_t l = 0; l < c->layers; l++) {
         qz_site s[QZ_MAX_SITES];
-        for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++) n += (s[i].experts ? s[i].experts : 1) * (s[i].bias ? 2 : 1);
+        for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++)
+            n += (s[i].experts ? s[i].experts : 1) * (s[i].bias ? 2 : 1);
     }
     return n;
 }
@@ -47,7 +49,8 @@ qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **
     qz_model *m = qz_calloc_array(1, sizeof *m);
     if (m == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
     qz_status st = QZ_OK;
-    maker k = {.m = m, .cap = tensors_of(c), .type = c->dtype == QZ_TYPE_F32 || c->dtype == QZ_TYPE_F16 ? c->dtype : QZ_TYPE_BF16};
+    maker k = {.m = m, .cap = tensors_of(c),
+               .type = c->dtype == QZ_TYPE_F32 || c->dtype == QZ_TYPE_F16 ? c->dtype : QZ_TYPE_BF16};
     m->config = *c;
     m->path = qz_arena_strdup(&m->arena, name);
     m->container = "configuration";

@@ -13,7 +13,19 @@ typedef enum {
 /* What a matrix is for, whatever it is called: formats choose types by it. UNKNOWN: of a file whose model nobody here
  * knows; KEPT: no method quantizes it (norms, biases, routers, parts of a kind). */
 typedef enum {
-    QZ_USE_UNKNOWN, QZ_USE_KEPT, QZ_USE_OTHER, QZ_USE_EMBED, QZ_USE_HEAD, QZ_USE_Q, QZ_USE_K, QZ_USE_V, QZ_USE_QKV, QZ_USE_KV_B, QZ_USE_O,
-    QZ_USE_GATE, QZ_USE_UP, QZ_USE_DOWN
+    QZ_USE_UNKNOWN,
+    QZ_USE_KEPT,
+    QZ_USE_OTHER,
+    QZ_USE_EMBED,
+    QZ_USE_HEAD,
+    QZ_USE_Q,
+    QZ_USE_K,
+    QZ_USE_V,
+    QZ_USE_QKV,
+    QZ_USE_KV_B,
+    QZ_USE_O,
+    QZ_USE_GATE,
+    QZ_USE_UP,
+    QZ_USE_DOWN
 } qz_use;
 #endif

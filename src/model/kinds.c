@@ -5,15 +5,19 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 static const qz_linear_row attention[] = {
-    {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = QZ_WIDE_Q_ROWS, .input = 0, .bias = QZ_BIAS_QKV,
+    {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = QZ_WIDE_Q_ROWS, .input = 0,
+     .bias = QZ_BIAS_QKV,
      .shard = QZ_SHARD_COLUMN, .rotary = true,
      .norm = QZ_NORM_Q, .norm_hf = "self_attn.q_norm", .norm_gguf = "attn_q_norm"},
-    {.name = "self_attn.k_proj", .gguf = "attn_k", .use = QZ_USE_K, .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
+    {.name = "self_attn.k_proj", .gguf = "attn_k", .use = QZ_USE_K, .rows = QZ_WIDE_KV_HEADS, .input = 0,
+     .bias = QZ_BIAS_QKV,
      .shard = QZ_SHARD_COLUMN, .rotary = true,
      .norm = QZ_NORM_K, .norm_hf = "self_attn.k_norm", .norm_gguf = "attn_k_norm"},
-    {.name = "self_attn.v_proj", .gguf = "attn_v", .use = QZ_USE_V, .rows = QZ_WIDE_KV_HEADS, .input = 0, .bias = QZ_BIAS_QKV,
+    {.name = "self_attn.v_proj", .gguf = "attn_v", .use = QZ_USE_V, .rows = QZ_WIDE_KV_HEADS, .input = 0,
+     .bias = QZ_BIAS_QKV,
      .shard = QZ_SHARD_COLUMN},
-    {.name = "self_attn.o_proj", .gguf = "attn_output", .use = QZ_USE_O, .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_O,
+    {.name = "self_attn.o_proj", .gguf = "attn_output", .use = QZ_USE_O, .rows = QZ_WIDE_HIDDEN, .input = 1,
+     .bias = QZ_BIAS_O,
      .shard = QZ_SHARD_ROW},
 };
 static const qz_input_row attention_inputs[] = {
@@ -27,11 +31,14 @@ static const qz_part_row attention_parts[] = {
 /* Queries through a vector of q_rank values, or at once where the rank is 0. */
 static const qz_linear_row latent[] = {
     {.name = "self_attn.q_a_proj", .gguf = "attn_q_a", .rows = QZ_WIDE_Q_RANK, .input = 0},
-    {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = QZ_WIDE_LATENT_Q_ALONE, .input = 0, .shard = QZ_SHARD_COLUMN},
+    {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = QZ_WIDE_LATENT_Q_ALONE, .input = 0,
+     .shard = QZ_SHARD_COLUMN},
     {.name = "self_attn.kv_a_proj_with_mqa", .gguf = "attn_kv_a_mqa", .rows = QZ_WIDE_KV_RANK_ROPE, .input = 0},
     {.name = "self_attn.q_b_proj", .gguf = "attn_q_b", .rows = QZ_WIDE_LATENT_Q, .input = 1, .shard = QZ_SHARD_COLUMN},
-    {.name = "self_attn.kv_b_proj", .gguf = "attn_kv_b", .use = QZ_USE_KV_B, .rows = QZ_WIDE_LATENT_KV, .input = 2, .shard = QZ_SHARD_COLUMN},
-    {.name = "self_attn.o_proj", .gguf = "attn_output", .use = QZ_USE_O, .rows = QZ_WIDE_HIDDEN, .input = 3, .shard = QZ_SHARD_ROW},
+    {.name = "self_attn.kv_b_proj", .gguf = "attn_kv_b", .use = QZ_USE_KV_B, .rows = QZ_WIDE_LATENT_KV, .input = 2,
+     .shard = QZ_SHARD_COLUMN},
+    {.name = "self_attn.o_proj", .gguf = "attn_output", .use = QZ_USE_O, .rows = QZ_WIDE_HIDDEN, .input = 3,
+     .shard = QZ_SHARD_ROW},
 };
 static const qz_input_row latent_inputs[] = {
     {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM}, {.cols = QZ_WIDE_Q_RANK}, {.cols = QZ_WIDE_KV_RANK},
@@ -55,11 +62,13 @@ static const qz_part_row delta_parts[] = {
     {"linear_attn.norm.weight", "ssm_norm.weight", QZ_WIDE_ONE, QZ_WIDE_DELTA_V_DIM, 0}};
 
 static const qz_linear_row mlp[] = {
-    {.name = "mlp.gate_proj", .gguf = "ffn_gate", .use = QZ_USE_GATE, .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP,
+    {.name = "mlp.gate_proj", .gguf = "ffn_gate", .use = QZ_USE_GATE, .rows = QZ_WIDE_FFN, .input = 0,
+     .bias = QZ_BIAS_MLP,
      .shard = QZ_SHARD_COLUMN},
     {.name = "mlp.up_proj", .gguf = "ffn_up", .use = QZ_USE_UP, .rows = QZ_WIDE_FFN, .input = 0, .bias = QZ_BIAS_MLP,
      .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.down_proj", .gguf = "ffn_down", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN, .input = 1, .bias = QZ_BIAS_MLP,
+    {.name = "mlp.down_proj", .gguf = "ffn_down", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN, .input = 1,
+     .bias = QZ_BIAS_MLP,
      .shard = QZ_SHARD_ROW},
 };
 static const qz_input_row mlp_inputs[] = {
@@ -68,18 +77,24 @@ static const qz_input_row mlp_inputs[] = {
 };
 
 static const qz_linear_row experts[] = {
-    {.name = "mlp.gate_proj", .stored = "mlp.experts.%zu.gate_proj", .gguf = "ffn_gate_exps", .use = QZ_USE_GATE, .rows = QZ_WIDE_EXPERT,
+    {.name = "mlp.gate_proj", .stored = "mlp.experts.%zu.gate_proj", .gguf = "ffn_gate_exps", .use = QZ_USE_GATE,
+     .rows = QZ_WIDE_EXPERT,
      .input = 0, .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.up_proj", .stored = "mlp.experts.%zu.up_proj", .gguf = "ffn_up_exps", .use = QZ_USE_UP, .rows = QZ_WIDE_EXPERT,
+    {.name = "mlp.up_proj", .stored = "mlp.experts.%zu.up_proj", .gguf = "ffn_up_exps", .use = QZ_USE_UP,
+     .rows = QZ_WIDE_EXPERT,
      .input = 0, .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.down_proj", .stored = "mlp.experts.%zu.down_proj", .gguf = "ffn_down_exps", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN,
+    {.name = "mlp.down_proj", .stored = "mlp.experts.%zu.down_proj", .gguf = "ffn_down_exps", .use = QZ_USE_DOWN,
+     .rows = QZ_WIDE_HIDDEN,
      .input = 1, .shard = QZ_SHARD_ROW},
     /* from here on: experts and a shared one */
-    {.name = "mlp.shared_expert.gate_proj", .gguf = "ffn_gate_shexp", .use = QZ_USE_GATE, .rows = QZ_WIDE_SHARED, .input = 2, .alone = true,
+    {.name = "mlp.shared_expert.gate_proj", .gguf = "ffn_gate_shexp", .use = QZ_USE_GATE, .rows = QZ_WIDE_SHARED,
+     .input = 2, .alone = true,
      .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.shared_expert.up_proj", .gguf = "ffn_up_shexp", .use = QZ_USE_UP, .rows = QZ_WIDE_SHARED, .input = 2, .alone = true,
+    {.name = "mlp.shared_expert.up_proj", .gguf = "ffn_up_shexp", .use = QZ_USE_UP, .rows = QZ_WIDE_SHARED, .input = 2,
+     .alone = true,
      .shard = QZ_SHARD_COLUMN},
-    {.name = "mlp.shared_expert.down_proj", .gguf = "ffn_down_shexp", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN, .input = 3, .alone = true,
+    {.name = "mlp.shared_expert.down_proj", .gguf = "ffn_down_shexp", .use = QZ_USE_DOWN, .rows = QZ_WIDE_HIDDEN,
+     .input = 3, .alone = true,
      .shard = QZ_SHARD_ROW},
 };
 static const qz_input_row experts_inputs[] = {
@@ -108,7 +123,8 @@ static const qz_kind kinds[QZ_KIND_COUNT] = {
     [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), true},
 };
 #define FITS(k, room) (COUNT(k) <= (room) && COUNT(k##_inputs) <= QZ_SUB_INPUTS)
-_Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS), "room for every mixer");
+_Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS),
+               "room for every mixer");
 _Static_assert(FITS(mlp, QZ_FFN_LINEARS) && FITS(experts, QZ_FFN_LINEARS), "room for every feed-forward");
 
 static const struct { qz_sub sub; const char *word, *step; } names[QZ_KIND_COUNT] = {

@@ -19,7 +19,8 @@ typedef struct {
     const char *name, *gguf;         /* inside the block: "self_attn.q_proj", "attn_q" */
     const char *stored;              /* in checkpoints, %zu for the expert; NULL: under that name */
     qz_wide rows;
-    size_t input;                    /* which of the kind's inputs; linears of one stand side by side, alone ones come last */
+    size_t input;                    /* which of the kind's inputs; linears of one stand side
+                                      * by side, alone ones come last */
     bool alone;                      /* beside the experts, once for all */
     qz_bias bias;
     qz_shard shard;
@@ -39,13 +40,15 @@ typedef struct {
 } qz_input_row;
 
 /* A float tensor that only the kind's own file reads; names with their suffix. */
-typedef struct { const char *hf, *gguf; qz_wide rows, cols; unsigned when; } qz_part_row; /* when: a QZ_PART_…; 0: always */
+/* when: a QZ_PART_…; 0: always */
+typedef struct { const char *hf, *gguf; qz_wide rows, cols; unsigned when; } qz_part_row;
 
 typedef struct {
     const qz_linear_row *linears; size_t n_linears;
     const qz_input_row *inputs; size_t n_inputs;
     const qz_part_row *parts; size_t n_parts;
-    bool experts;                    /* all of it but what is `alone` once for each expert, behind a router that reads what they read */
+    bool experts;                    /* all of it but what is `alone` once for each expert, behind
+                                      * a router that reads what they read */
 } qz_kind;
 
 const qz_kind *qz_kind_get(qz_kind_id k);

@@ -41,7 +41,9 @@ static const char *key_of(const qz_model *m, const char *name) {
     const bool own = f->attention_bias_key;
     if (layer_of(name) >= (long)c->layers) return "num_hidden_layers";
     if (strcmp(name, "lm_head.weight") == 0) return "tie_word_embeddings false and the head's type and rows";
-    if (strstr(name, "experts.") || strstr(name, "_exps.") || strstr(name, "block_sparse_moe.") || qz_str_ends(name, "mlp.gate.weight")) return "num_experts or num_local_experts (of a mixture-of-experts model_type)";
+    if (strstr(name, "experts.") || strstr(name, "_exps.") || strstr(name, "block_sparse_moe.") ||
+        qz_str_ends(name, "mlp.gate.weight"))
+        return "num_experts or num_local_experts (of a mixture-of-experts model_type)";
     if (qz_str_ends(name, "_norm.weight") && strstr(name, "self_attn.")) return "model_type qwen3";
     if (!qz_str_ends(name, ".bias")) return NULL;
     if (strstr(name, ".self_attn.")) return own ? "attention_bias" : "attention_bias (of model_type llama)";
@@ -49,14 +51,17 @@ static const char *key_of(const qz_model *m, const char *name) {
     return NULL;
 }
 
-/* The tensor that holds what `name` would: the fused matrix or its first part, or the same name without a wrapper's prefix. */
+/* The tensor that holds what `name` would: the fused matrix or its first part, or the same name without a
+ * wrapper's prefix. */
 static const char *twin_of(const qz_model *m, const char *name) {
     static const char *const prefixes[] = {"model.language_model.", "language_model.model.", "language_model."};
     qz_site s;
     char plain[QZ_SITE_NAME + 32];
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
         if (!qz_str_starts(name, prefixes[i])) continue;
-        (void)snprintf(plain, sizeof plain, "%s%s", strstr(name, "lm_head") ? "" : "model.", name + strlen(prefixes[i]) + (i == 2 && strncmp(name + strlen(prefixes[i]), "model.", 6) == 0 ? 6 : 0));
+        (void)snprintf(plain, sizeof plain, "%s%s", strstr(name, "lm_head") ? "" : "model.",
+                       name + strlen(prefixes[i]) +
+                           (i == 2 && strncmp(name + strlen(prefixes[i]), "model.", 6) == 0 ? 6 : 0));
         const qz_tensor_view *t = qz_model_find(m, plain);
         return t ? t->file_name : NULL;
     }
@@ -86,7 +91,8 @@ qz_status qz_model_leave(qz_model *m, const qz_leftover *t, qz_error *err) {
 
 static bool all_zero(const qz_tensor_view *t) {
     float x[256];
-    if (t->rows != 1 || t->data == NULL || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind != QZ_KIND_FLOAT) return false;
+    if (t->rows != 1 || t->data == NULL || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind != QZ_KIND_FLOAT)
+        return false;
     qz_tensor_view part = *t;
     const size_t bytes = qz_type_get(t->type)->bytes;
     for (size_t k = 0; k < t->cols; k += 256) {
@@ -102,7 +108,9 @@ static bool all_zero(const qz_tensor_view *t) {
 static qz_left_kind kind_of(const qz_model *m, const qz_tensor_view *t) {
     if (is_buffer(t->name)) return QZ_LEFT_BUFFER;
     /* binding takes a head of its own values; one that fits and was not taken equals the embedding */
-    if (strcmp(t->name, "lm_head.weight") == 0 && m->config.tie_embeddings && t->rows == m->embed->rows && t->cols == m->embed->cols) return QZ_LEFT_TWIN;
+    if (strcmp(t->name, "lm_head.weight") == 0 && m->config.tie_embeddings && t->rows == m->embed->rows &&
+        t->cols == m->embed->cols)
+        return QZ_LEFT_TWIN;
     return qz_str_ends(t->name, ".bias") && all_zero(t) ? QZ_LEFT_ZEROS : QZ_LEFT_PART;
 }
 
@@ -119,8 +127,10 @@ qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *er
         char *type = qz_arena_alloc(&m->arena, 32, 1);
         if (type == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
         (void)snprintf(type, 32, "%s", qz_tensor_type_text(t, type));
-        QZ_TRY(qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->file_name, .file = t->file, .offset = t->offset, .type = type, .n_dims = t->n_dims,
-                                                .kind = kind_of(m, t), .key = key_of(m, t->name), .twin = twin_of(m, t->name)}, err));
+        QZ_TRY(qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->file_name, .file = t->file,
+                                                .offset = t->offset, .type = type, .n_dims = t->n_dims,
+                                                .kind = kind_of(m, t), .key = key_of(m, t->name),
+                                                .twin = twin_of(m, t->name)}, err));
     }
     for (size_t i = 0; i < m->n_tensors; i++)
         if (claimed[i]) m->tensors[n++] = m->tensors[i];
@@ -147,7 +157,8 @@ void qz_leftovers_keys(const qz_model *m, qz_str *out) {
     const size_t start = out->len;
     for (size_t i = 0; i < m->n_left; i++) {
         bool known = m->left[i].key == NULL || m->left[i].kind != QZ_LEFT_PART;
-        for (size_t k = 0; k < i && !known; k++) known = m->left[k].kind == QZ_LEFT_PART && m->left[k].key && strcmp(m->left[k].key, m->left[i].key) == 0;
+        for (size_t k = 0; k < i && !known; k++)
+            known = m->left[k].kind == QZ_LEFT_PART && m->left[k].key && strcmp(m->left[k].key, m->left[i].key) == 0;
         if (!known) qz_str_printf(out, "%s%s", out->len > start ? ", " : "", m->left[i].key);
     }
 }
@@ -155,15 +166,20 @@ void qz_leftovers_keys(const qz_model *m, qz_str *out) {
 void qz_leftovers_json(const qz_model *m, qz_str *out) {
     const qz_config_keys *k = &m->config.keys;
     bool first = true;
-    qz_str_printf(out, "\"leftovers\":{\"parts\":%zu,\"buffers\":%zu,\"head_copies\":%zu,\"zero_biases\":%zu,\"head_untied\":%s,\"names\":[", qz_leftovers_count(m, QZ_LEFT_PART),
-                  qz_leftovers_count(m, QZ_LEFT_BUFFER), qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS), m->head_untied ? "true" : "false");
+    qz_str_printf(out,
+                  "\"leftovers\":{\"parts\":%zu,\"buffers\":%zu,\"head_copies\":%zu,\"zero_biases\":%zu,\"head_"
+                  "untied\":%s,\"names\":[",
+                  qz_leftovers_count(m, QZ_LEFT_PART), qz_leftovers_count(m, QZ_LEFT_BUFFER),
+                  qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS),
+                  m->head_untied ? "true" : "false");
     for (size_t i = 0; i < m->n_left; i++) {
         if (m->left[i].kind != QZ_LEFT_PART) continue;
         qz_str_puts(out, first ? "" : ",");
         qz_json_quote(out, m->left[i].file_name, strlen(m->left[i].file_name));
         first = false;
     }
-    qz_str_printf(out, "],\"config_keys_refused\":%u,\"config_keys_noted\":%u,\"config_keys\":", k->n_refused, k->n_noted);
+    qz_str_printf(out, "],\"config_keys_refused\":%u,\"config_keys_noted\":%u,\"config_keys\":", k->n_refused,
+                  k->n_noted);
     qz_str text = {0};
     qz_str_printf(&text, "%s%s%s", k->refused, *k->refused && *k->noted ? ", " : "", k->noted);
     qz_json_quote(out, text.ptr ? text.ptr : "", text.len);
@@ -201,7 +217,8 @@ qz_status qz_model_doubt(qz_run *run, qz_model *m, qz_error *err, const char *fm
     va_start(ap, fmt);
     qz_str_vprintf(&s, fmt, ap);
     va_end(ap);
-    const char **list = qz_arena_alloc(&m->arena, m->n_doubts + 1, sizeof *list), *text = s.ptr ? qz_arena_strdup(&m->arena, s.ptr) : NULL;
+    const char **list = qz_arena_alloc(&m->arena, m->n_doubts + 1, sizeof *list),
+               *text = s.ptr ? qz_arena_strdup(&m->arena, s.ptr) : NULL;
     qz_str_release(&s);
     if (list == NULL || text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     if (m->n_doubts) memcpy(list, m->doubts, m->n_doubts * sizeof *list);
@@ -218,8 +235,11 @@ static void say_ids(qz_run *run, const qz_model *m) {
         const int64_t id = i < c->n_eos ? c->eos_ids[i] : i == c->n_eos ? c->bos_id : c->pad_id;
         const char *what = i < c->n_eos ? "eos_token_id" : i == c->n_eos ? "bos_token_id" : "pad_token_id";
         if (id < -1 || (id >= 0 && (uint64_t)id >= c->vocab_size))
-            qz_warn_once(run, "%s: %s %lld lies outside of the vocabulary (ids 0 to %llu)%s; correct config.json and generation_config.json", m->path, what,
-                         (long long)id, (unsigned long long)c->vocab_size - 1, i < c->n_eos ? ": generation never stops at it" : "");
+            qz_warn_once(run,
+                         "%s: %s %lld lies outside of the vocabulary (ids 0 to %llu)%s; correct config.json and "
+                         "generation_config.json",
+                         m->path, what, (long long)id, (unsigned long long)c->vocab_size - 1,
+                         i < c->n_eos ? ": generation never stops at it" : "");
     }
 }
 
@@ -239,15 +259,19 @@ static void say(qz_run *run, const qz_model *m) {
     }
     say_ids(run, m);
     if (m->head_untied)
-        qz_warn_once(run, "%s: the configuration ties the output matrix to the embedding, and 'lm_head.weight' is stored with other values: the stored one is used, as in transformers 5",
-                m->path);
+        qz_warn_once(run,
+                     "%s: the configuration ties the output matrix to the embedding, and 'lm_head.weight' is stored "
+                     "with other values: the stored one is used, as in transformers 5",
+                     m->path);
     if (m->n_other_files)
-        qz_info_once(run, "note: %s: %zu .safetensors file%s of the folder not read (first '%s'): only model.safetensors, or what its index names, is", m->path, m->n_other_files,
-                m->n_other_files == 1 ? "" : "s", m->other_file);
+        qz_info_once(run,
+                     "note: %s: %zu .safetensors file%s of the folder not read (first '%s'): only model.safetensors, "
+                     "or what its index names, is",
+                     m->path, m->n_other_files, m->n_other_files == 1 ? "" : "s", m->other_file);
     say_unread(run, m->path, &m->config.keys);
     if (m->config.keys.n_absent)
-        qz_info_once(run, "note: %s: config.json: %u key%s absent, defaults of the family used: %s", m->path, m->config.keys.n_absent,
-                     m->config.keys.n_absent == 1 ? "" : "s", m->config.keys.absent);
+        qz_info_once(run, "note: %s: config.json: %u key%s absent, defaults of the family used: %s", m->path,
+                     m->config.keys.n_absent, m->config.keys.n_absent == 1 ? "" : "s", m->config.keys.absent);
 }
 
 static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {
@@ -265,13 +289,22 @@ static qz_status judge_parts(qz_run *run, const qz_model *m, qz_error *err) {
     qz_leftovers_names(m, QZ_LEFT_PART, &names);
     qz_leftovers_keys(m, &keys);
     const char *t = names.ptr ? names.ptr : "", *k = keys.ptr ? keys.ptr : "";
-    if (run && qz_list_has(run->accept, QZ_CODE_UNUSED)) qz_warn_once(run, "%s: %s: %zu stored tensor%s dropped, nothing uses %s: %s", QZ_CODE_UNUSED, m->path, n, n == 1 ? " is" : "s are", n == 1 ? "it" : "them", t);
+    if (run && qz_list_has(run->accept, QZ_CODE_UNUSED))
+        qz_warn_once(run, "%s: %s: %zu stored tensor%s dropped, nothing uses %s: %s", QZ_CODE_UNUSED, m->path, n,
+                     n == 1 ? " is" : "s are", n == 1 ? "it" : "them", t);
     else if (twin)
-        st = qz_fail(err, QZ_EUNSUPPORTED, "two tensors for one site: file '%s', tensor '%s', offset %llu: expected it or '%s', found both (%zu tensor%s that nothing uses); "
-                     "delete what is not the model's, or --accept %s drops %s", twin->file, twin->file_name, (unsigned long long)twin->offset, twin->twin, n, n == 1 ? "" : "s", QZ_CODE_UNUSED, t);
+        st = qz_fail(err, QZ_EUNSUPPORTED,
+                     "two tensors for one site: file '%s', tensor '%s', offset %llu: expected it or '%s', found both "
+                     "(%zu tensor%s that nothing uses); "
+                     "delete what is not the model's, or --accept %s drops %s",
+                     twin->file, twin->file_name, (unsigned long long)twin->offset, twin->twin, n, n == 1 ? "" : "s",
+                     QZ_CODE_UNUSED, t);
     else
-        st = qz_fail(err, QZ_EUNSUPPORTED, "nothing uses %zu stored tensor%s: file '%s', tensor%s %s: expected %s%s, found none that claims them; "
-                     "correct the configuration, or --accept %s drops them", n, n == 1 ? "" : "s", file ? file : m->path, n == 1 ? "" : "s", t,
+        st = qz_fail(err, QZ_EUNSUPPORTED,
+                     "nothing uses %zu stored tensor%s: file '%s', tensor%s %s: expected %s%s, found none that claims "
+                     "them; "
+                     "correct the configuration, or --accept %s drops them",
+                     n, n == 1 ? "" : "s", file ? file : m->path, n == 1 ? "" : "s", t,
                      *k ? "a configuration with " : "parts of this model", k, QZ_CODE_UNUSED);
     qz_str_release(&names);
     qz_str_release(&keys);
@@ -284,8 +317,11 @@ qz_status qz_leftovers_judge(qz_run *run, const qz_model *m, qz_error *err) {
     say(run, m);
     if (k->n_refused && run && qz_list_has(run->accept, QZ_CODE_KEYS)) say_refused(run, m->path, k);
     else if (k->n_refused)
-        return qz_fail(err, QZ_EUNSUPPORTED, "%u key%s of the configuration would make another model and %s not read: model '%s', key%s %s: expected none or the neutral value; "
-                       "correct the configuration, or --accept %s ignores %s", k->n_refused, k->n_refused == 1 ? "" : "s", k->n_refused == 1 ? "is" : "are", m->path,
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "%u key%s of the configuration would make another model and %s not read: model '%s', key%s %s: "
+                       "expected none or the neutral value; "
+                       "correct the configuration, or --accept %s ignores %s",
+                       k->n_refused, k->n_refused == 1 ? "" : "s", k->n_refused == 1 ? "is" : "are", m->path,
                        k->n_refused == 1 ? "" : "s", k->refused, QZ_CODE_KEYS, k->n_refused == 1 ? "it" : "them");
     return judge_parts(run, m, err);
 }

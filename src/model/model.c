@@ -14,7 +14,8 @@ static void decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
     }
     const qz_type_info *info = qz_type_get(t->type);
     size_t row_bytes = t->cols / info->elems * info->bytes;
-    for (size_t i = 0; i < n; i++) info->decode((const uint8_t *)t->data + (row + i) * row_bytes, t->cols, y + i * t->cols);
+    for (size_t i = 0; i < n; i++)
+        info->decode((const uint8_t *)t->data + (row + i) * row_bytes, t->cols, y + i * t->cols);
 }
 
 void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
@@ -94,8 +95,10 @@ static const qz_tensor_view *wrapped(const binder *b, const char *name) {
     static const char *const prefixes[] = {"model.language_model.", "language_model.model.", "language_model."};
     char buf[QZ_SITE_NAME + 32];
     for (size_t i = 0; i < sizeof prefixes / sizeof prefixes[0]; i++) {
-        const bool whole = strstr(prefixes[i], "model.language") == NULL && strchr(prefixes[i], '.')[1] == 0; /* in front of the name as it is */
-        (void)snprintf(buf, sizeof buf, "%s%s", prefixes[i], whole || strncmp(name, "model.", 6) != 0 ? name : name + 6);
+        /* in front of the name as it is */
+        const bool whole = strstr(prefixes[i], "model.language") == NULL && strchr(prefixes[i], '.')[1] == 0;
+        (void)snprintf(buf, sizeof buf, "%s%s", prefixes[i],
+                       whole || strncmp(name, "model.", 6) != 0 ? name : name + 6);
         const qz_tensor_view *t = look_up(b, buf);
         if (t) return t;
     }
@@ -129,18 +132,24 @@ static qz_status missing(const binder *b, const char *name) {
     QZ_TRY(saved_wrongly(b, name));
     const qz_tensor_view *w = wrapped(b, name);
     if (w)
-        return qz_fail(b->err, QZ_EUNSUPPORTED, "names of a wrapper: file '%s', tensor '%s', offset %llu: expected '%s', found the text model inside another one; save its language model alone",
+        return qz_fail(b->err, QZ_EUNSUPPORTED,
+                       "names of a wrapper: file '%s', tensor '%s', offset %llu: expected '%s', found the text model "
+                       "inside another one; save its language model alone",
                        w->file, w->file_name, (unsigned long long)w->offset, name);
     for (size_t i = 0; i < b->m->n_left; i++) {
         const qz_leftover *t = &b->m->left[i];
         if (strcmp(t->name, name) != 0) continue;
         if (t->n_dims < 1 || t->n_dims > 2)
-            return qz_fail(b->err, QZ_EUNSUPPORTED, "wrong shape: file '%s', tensor '%s', offset %llu: expected 1 or 2 dimensions, found %u", t->file, t->file_name,
-                           (unsigned long long)t->offset, t->n_dims);
-        return qz_fail(b->err, QZ_EUNSUPPORTED, "wrong dtype: file '%s', tensor '%s', offset %llu: expected %s, found %s", t->file, t->file_name,
-                       (unsigned long long)t->offset, b->m->expected_types ? b->m->expected_types : "F32, F16 or BF16", t->type);
+            return qz_fail(b->err, QZ_EUNSUPPORTED,
+                           "wrong shape: file '%s', tensor '%s', offset %llu: expected 1 or 2 dimensions, found %u",
+                           t->file, t->file_name, (unsigned long long)t->offset, t->n_dims);
+        return qz_fail(b->err, QZ_EUNSUPPORTED,
+                       "wrong dtype: file '%s', tensor '%s', offset %llu: expected %s, found %s", t->file, t->file_name,
+                       (unsigned long long)t->offset, b->m->expected_types ? b->m->expected_types : "F32, F16 or BF16",
+                       t->type);
     }
-    return qz_fail(b->err, QZ_EFORMAT, "tensor '%s' is missing: model '%s'; the checkpoint is incomplete", name, b->m->path);
+    return qz_fail(b->err, QZ_EFORMAT, "tensor '%s' is missing: model '%s'; the checkpoint is incomplete", name,
+                   b->m->path);
 }
 
 /* Finds `name`, checks its shape and claims it. */
@@ -149,14 +158,17 @@ static qz_status want(const binder *b, const char *name, uint64_t rows, uint64_t
     *out = t;
     if (t == NULL) return missing(b, name);
     if (t->rows != rows || t->cols != cols)
-        return qz_fail(b->err, QZ_EFORMAT, "wrong shape: file '%s', tensor '%s', offset %llu: expected [%llu, %llu], found [%zu, %zu]",
-                       t->file, t->file_name, (unsigned long long)t->offset, (unsigned long long)rows, (unsigned long long)cols, t->rows, t->cols);
+        return qz_fail(b->err, QZ_EFORMAT,
+                       "wrong shape: file '%s', tensor '%s', offset %llu: expected [%llu, %llu], found [%zu, %zu]",
+                       t->file, t->file_name, (unsigned long long)t->offset, (unsigned long long)rows,
+                       (unsigned long long)cols, t->rows, t->cols);
     b->claimed[t - b->m->tensors] = 1;
     return QZ_OK;
 }
 
 static bool same_values(const qz_tensor_view *a, const qz_tensor_view *b, float *x, float *y) {
-    if (a->type == b->type && a->data && b->data) return a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
+    if (a->type == b->type && a->data && b->data)
+        return a->bytes == b->bytes && memcmp(a->data, b->data, a->bytes) == 0;
     for (size_t r = 0; r < a->rows; r++) {
         qz_tensor_decode(a, r, 1, x);
         qz_tensor_decode(b, r, 1, y);
@@ -165,7 +177,8 @@ static bool same_values(const qz_tensor_view *a, const qz_tensor_view *b, float 
     return true;
 }
 
-/* The output matrix. A tied configuration with a stored head of other values is not tied: transformers 5 loads it so. */
+/* The output matrix. A tied configuration with a stored head of other values is not tied: transformers
+ * 5 loads it so. */
 static qz_status bind_head(const binder *b) {
     static const char name[] = "lm_head.weight";
     qz_model *m = b->m;
@@ -231,8 +244,11 @@ static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
     (void)qz_site_name(s, layer, 0, "weight", name, sizeof name);
     const qz_tensor_view *t = look_up(b, name);
     if (t && router && t->cols == s->cols && t->rows != s->rows)
-        return qz_fail(b->err, QZ_EFORMAT, "numbers of experts do not match: file '%s', tensor '%s', offset %llu: expected a row for each of %llu experts, found %zu; correct %s",
-                       t->file, t->file_name, (unsigned long long)t->offset, (unsigned long long)s->rows, t->rows, c->experts_key);
+        return qz_fail(b->err, QZ_EFORMAT,
+                       "numbers of experts do not match: file '%s', tensor '%s', offset %llu: expected a row for each "
+                       "of %llu experts, found %zu; correct %s",
+                       t->file, t->file_name, (unsigned long long)t->offset, (unsigned long long)s->rows, t->rows,
+                       c->experts_key);
     if (t) return QZ_OK;
     qz_config other = *c; /* large, and on the way to an error only */
     other.layer_dense[layer] = router;
@@ -244,8 +260,11 @@ static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
         (void)qz_site_name(&sites[i], layer, 0, "weight", name, sizeof name);
         t = look_up(b, name);
         if (t)
-            return qz_fail(b->err, QZ_EFORMAT, "layer %zu is %s: file '%s', tensor '%s', offset %llu: expected %s as the configuration says; correct mlp_only_layers, decoder_sparse_step or %s",
-                           layer, router ? "dense" : "one of experts", t->file, t->file_name, (unsigned long long)t->offset, router ? "experts" : "a dense feed-forward", c->experts_key);
+            return qz_fail(b->err, QZ_EFORMAT,
+                           "layer %zu is %s: file '%s', tensor '%s', offset %llu: expected %s as the configuration "
+                           "says; correct mlp_only_layers, decoder_sparse_step or %s",
+                           layer, router ? "dense" : "one of experts", t->file, t->file_name,
+                           (unsigned long long)t->offset, router ? "experts" : "a dense feed-forward", c->experts_key);
     }
     return QZ_OK;
 }
@@ -259,8 +278,11 @@ static qz_status lacks_expert(const binder *b, const qz_site *s, size_t layer, s
         found += look_up(b, name) != NULL;
     }
     (void)qz_site_name(s, layer, e, "weight", name, sizeof name);
-    return qz_fail(b->err, QZ_EFORMAT, "numbers of experts do not match: model '%s', tensor '%s': expected %zu experts as the configuration says, found %zu; %s%s%sthe checkpoint is incomplete", b->m->path, name,
-                   (size_t)s->experts, found, found == e ? "correct " : "", found == e ? b->m->config.experts_key : "", found == e ? ", or " : "");
+    return qz_fail(b->err, QZ_EFORMAT,
+                   "numbers of experts do not match: model '%s', tensor '%s': expected %zu experts as the "
+                   "configuration says, found %zu; %s%s%sthe checkpoint is incomplete",
+                   b->m->path, name, (size_t)s->experts, found, found == e ? "correct " : "",
+                   found == e ? b->m->config.experts_key : "", found == e ? ", or " : "");
 }
 
 static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t layer) {
@@ -305,7 +327,9 @@ static qz_status bind_all(binder *b) {
         const qz_tensor_view *x = b->sorted[i - 1], *y = b->sorted[i];
         if (strcmp(x->name, y->name) != 0) continue;
         if (x->offset > y->offset) y = x, x = b->sorted[i];
-        return qz_fail(b->err, QZ_EFORMAT, "two tensors for one site: file '%s', tensor '%s', offset %llu: expected it or '%s' for '%s', found both; delete the one that is not the model's",
+        return qz_fail(b->err, QZ_EFORMAT,
+                       "two tensors for one site: file '%s', tensor '%s', offset %llu: expected it or '%s' for '%s', "
+                       "found both; delete the one that is not the model's",
                        y->file, y->file_name, (unsigned long long)y->offset, x->file_name, x->name);
     }
     QZ_TRY(want(b, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, &m->embed));
@@ -319,7 +343,9 @@ qz_status qz_model_bind(qz_model *m, qz_error *err) {
     const size_t n = m->n_tensors;
     binder b = {.m = m, .err = err, .sorted = qz_alloc_array(n, sizeof *b.sorted), .claimed = qz_calloc_array(n, 1)};
     m->blocks = qz_arena_calloc(&m->arena, m->config.layers, sizeof *m->blocks);
-    qz_status st = b.sorted == NULL || b.claimed == NULL || m->blocks == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path) : QZ_OK;
+    qz_status st = b.sorted == NULL || b.claimed == NULL || m->blocks == NULL
+                       ? qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path)
+                       : QZ_OK;
     if (st == QZ_OK) st = bind_all(&b);
     if (st == QZ_OK) st = qz_leftovers_collect(m, b.claimed, err);
     if (st == QZ_OK && m->n_tensors != n) st = bind_all(&b); /* the views have moved together */
@@ -336,7 +362,9 @@ static qz_status check_tensor(const qz_tensor_view *t, float *row, qz_error *err
         if (sum == 0.0f) continue;
         for (size_t k = 0; k < t->cols; k++)
             if (!isfinite(row[k]))
-                return qz_fail(err, QZ_ENONFINITE, "non-finite weight: file '%s', tensor '%s', row %zu, column %zu: found %f; repair the checkpoint",
+                return qz_fail(err, QZ_ENONFINITE,
+                               "non-finite weight: file '%s', tensor '%s', row %zu, column %zu: found %f; repair the "
+                               "checkpoint",
                                t->file, t->file_name, r, k, (double)row[k]);
     }
     return QZ_OK;
@@ -351,7 +379,8 @@ qz_status qz_model_check_finite(qz_run *run, const qz_model *m, qz_error *err) {
     qz_progress_begin(run);
     for (size_t i = 0; i < m->n_tensors && st == QZ_OK; i++) {
         st = check_tensor(&m->tensors[i], row, err);
-        if (m->tensors[i].data) qz_map_forget(m->tensors[i].data, m->tensors[i].bytes); /* resident memory stays one tensor */
+        /* resident memory stays one tensor */
+        if (m->tensors[i].data) qz_map_forget(m->tensors[i].data, m->tensors[i].bytes);
         qz_progress_step(run, "checking weights", i + 1, m->n_tensors, "tensors");
     }
     qz_progress_end(run);

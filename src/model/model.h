@@ -19,7 +19,8 @@ typedef struct {
 
 typedef struct {
     qz_bound *sites; size_t n_sites;                 /* what is stored, in the order of sites.h */
-    const qz_tensor_view *norm[QZ_NORM_COUNT];       /* [1, hidden], q and k [1, head_dim]; NULL where the family has none */
+    const qz_tensor_view *norm[QZ_NORM_COUNT];       /* [1, hidden], q and k [1, head_dim]; NULL
+                                                      * where the family has none */
     /* By number [out, in]; those of a fused site are views of its rows. NULL in the feed-forward of a block with
      * experts: there each number has one matrix per expert. */
     const qz_tensor_view *linear[QZ_LINEARS];
@@ -36,21 +37,26 @@ typedef struct {
     const char *type; uint32_t n_dims;               /* as the container names it */
     qz_left_kind kind;
     const char *key;                                 /* of the configuration that would use it, or NULL */
-    const char *twin;                                /* tensor (file_name) that holds the same site and is used, or NULL */
+    const char *twin;                                /* tensor (file_name) that holds the same
+                                                      * site and is used, or NULL */
 } qz_leftover;
 
 typedef struct qz_model {
     qz_config config;
     const qz_tensor_view *embed, *final_norm, *head; /* head == embed when tied */
-    bool head_untied;                                /* the configuration ties, and the stored head has other values: it is used */
+    bool head_untied;                                /* the configuration ties, and the stored head
+                                                      * has other values: it is used */
     qz_block *blocks;                                /* [config.layers] */
     qz_tensor_view *tensors; size_t n_tensors;       /* all of them, in the order of the container */
     const char *expected_types;                      /* of the container's weights, for texts; NULL: the three floats */
     qz_leftover *left; size_t n_left;                /* stored, and none of `tensors` */
-    size_t n_other_files; const char *other_file;    /* weight files of the folder that were not opened, the first of them */
-    const char **doubts; size_t n_doubts;            /* what the container says and its data contradict (qz_model_doubt) */
+    size_t n_other_files; const char *other_file;    /* weight files of the folder that were not
+                                                      * opened, the first of them */
+    const char **doubts; size_t n_doubts;            /* what the container says and its data
+                                                      * contradict (qz_model_doubt) */
     const char *path;                                /* as given */
-    const char *scheme;                              /* the kind of artifact as engines.def names it, NULL: a float checkpoint */
+    const char *scheme;                              /* the kind of artifact as engines.def names it,
+                                                      * NULL: a float checkpoint */
     const char *container;                           /* "safetensors", "gguf v3", "awq" … for texts */
     const char *encoding;                            /* "BF16", "Q4_K_M", "W4 g128 asym" */
     const char *contract;                            /* "W4A16 …": precision contract */
@@ -60,8 +66,8 @@ typedef struct qz_model {
     void (*close)(struct qz_model *m);
 } qz_model;
 
-/* A Hugging Face checkpoint directory: config.json, one or several safetensors files. A missing shard or tensor, a wrong
- * shape or dtype is found here, before any work. */
+/* A Hugging Face checkpoint directory: config.json, one or several safetensors files. A missing shard or tensor, a
+ * wrong shape or dtype is found here, before any work. */
 qz_status qz_model_open(qz_run *run, const char *dir, qz_model **out, qz_error *err);
 void qz_model_free(qz_model *m);
 /* The same tensors without data, from a configuration alone: for planning (names, shapes, types; data are NULL). */
@@ -76,7 +82,8 @@ const qz_tensor_view *qz_block_linear(const qz_block *b, size_t linear, long exp
 const qz_tensor_view *qz_model_linear(const qz_model *m);
 /* Heads of query or key in the tensor (weight or bias), whose rows positions rotate; 0: it is another one. */
 size_t qz_model_rotary_heads(const qz_model *m, const char *name);
-/* What a norm's stored values lack of the gains that they multiply with: 1 where the family stores them so; 0 of other tensors. */
+/* What a norm's stored values lack of the gains that they multiply with: 1 where the family stores them so; 0 of
+ * other tensors. */
 float qz_model_lacks(const qz_model *m, const char *name);
 /* NULL if there is none. */
 const qz_tensor_view *qz_model_find(const qz_model *m, const char *name);

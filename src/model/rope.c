@@ -30,7 +30,8 @@ static void yarn(const qz_rope *r, size_t dim, float *inv, float *att) {
         inv[j] = (float)(f / r->factor * t + f * (1.0 - t));
     }
     double a = r->attention_factor;
-    if (a == 0 && r->mscale != 0 && r->mscale_all_dim != 0) a = yarn_scale(r->factor, r->mscale) / yarn_scale(r->factor, r->mscale_all_dim);
+    if (a == 0 && r->mscale != 0 && r->mscale_all_dim != 0)
+        a = yarn_scale(r->factor, r->mscale) / yarn_scale(r->factor, r->mscale_all_dim);
     if (a == 0) a = yarn_scale(r->factor, 1.0);
     *att = (float)a;
 }
@@ -41,8 +42,11 @@ static void longrope(const qz_config *c, size_t length, float *inv, float *att) 
     const qz_rope *r = &c->rope;
     const double l = (double)r->original_max_position, f = r->factor > 0 ? r->factor : (double)c->max_position / l;
     const float *ext = length > r->original_max_position ? r->long_factor : r->short_factor;
-    for (size_t j = 0; j < c->rotary_dim / 2; j++) inv[j] = (float)(qz_pow(r->theta, -2.0 * (double)j / (double)c->rotary_dim) / (double)ext[j]);
-    *att = r->attention_factor > 0 ? (float)r->attention_factor : f <= 1 ? 1.0f : (float)sqrt(1.0 + qz_log(f) / qz_log(l));
+    for (size_t j = 0; j < c->rotary_dim / 2; j++)
+        inv[j] = (float)(qz_pow(r->theta, -2.0 * (double)j / (double)c->rotary_dim) / (double)ext[j]);
+    *att = r->attention_factor > 0 ? (float)r->attention_factor
+           : f <= 1                ? 1.0f
+                                   : (float)sqrt(1.0 + qz_log(f) / qz_log(l));
 }
 
 void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float *inv, float *attention_factor) {

@@ -31,7 +31,9 @@ qz_kind_id qz_kind_of(const qz_config *c, size_t l, qz_sub sub) {
     const qz_kind_id own = c->ffn ? c->ffn : c->experts ? QZ_KIND_EXPERTS : QZ_KIND_MLP;
     return qz_kind_get(own)->experts && !qz_config_sparse(c, l) ? QZ_KIND_MLP : own;
 }
-static const qz_kind *kind_at(const qz_config *c, size_t layer, qz_sub s) { return qz_kind_get(qz_kind_of(c, layer, s)); }
+static const qz_kind *kind_at(const qz_config *c, size_t layer, qz_sub s) {
+    return qz_kind_get(qz_kind_of(c, layer, s));
+}
 /* Inputs of a block before those of its feed-forward. */
 static size_t stages_before(const qz_config *c, size_t layer) { return kind_at(c, layer, QZ_SUB_MIXER)->n_inputs; }
 
@@ -47,7 +49,8 @@ static const qz_fused *fused_of(const qz_kind *k, size_t input) {
 /* What a row says without a configuration. */
 static qz_site site_of_row(const qz_kind *k, size_t i, size_t first, size_t first_stage) {
     const qz_linear_row *r = &k->linears[i];
-    return (qz_site){.kind = k->experts && !r->alone ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i), .parts = 1,
+    return (qz_site){.kind = k->experts && !r->alone ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i),
+                     .parts = 1,
                      .name = r->name, .hf = r->stored ? r->stored : r->name, .gguf = r->gguf,
                      .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input),
                      .use = r->use ? r->use : QZ_USE_OTHER};
@@ -120,8 +123,10 @@ static void sub_module(lister *k, qz_sub sub) {
     }
     for (size_t i = 0; i < kind->n_parts; i++) {
         const qz_part_row *p = &kind->parts[i];
-        const qz_site s = {.kind = QZ_SITE_PART, .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf, .rows = qz_wide_of(c, p->rows),
-                           .cols = qz_wide_of(c, p->cols), .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer), .use = QZ_USE_KEPT};
+        const qz_site s = {.kind = QZ_SITE_PART, .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf,
+                           .rows = qz_wide_of(c, p->rows),
+                           .cols = qz_wide_of(c, p->cols),
+                           .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer), .use = QZ_USE_KEPT};
         if (s.rows && s.cols && (p->when == 0 || c->parts & p->when)) k->out[k->n++] = s;
     }
 }
@@ -141,7 +146,8 @@ size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]) {
 bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suffix, char *buf, size_t size) {
     char inner[96];
     const char *at = strstr(s->hf, "%zu");
-    int n = at ? snprintf(inner, sizeof inner, "%.*s%zu%s", (int)(at - s->hf), s->hf, expert, at + 3) : snprintf(inner, sizeof inner, "%s", s->hf);
+    int n = at ? snprintf(inner, sizeof inner, "%.*s%zu%s", (int)(at - s->hf), s->hf, expert, at + 3)
+               : snprintf(inner, sizeof inner, "%s", s->hf);
     if (n < 0 || (size_t)n >= sizeof inner) return false;
     const bool whole = s->kind == QZ_SITE_PART;
     n = snprintf(buf, size, "model.layers.%zu.%s%s%s", layer, inner, whole ? "" : ".", whole ? "" : suffix);
@@ -263,7 +269,8 @@ static qz_input input_at_stage(const qz_input_widths *w, size_t layer, size_t st
 
 qz_input qz_input_at(const qz_input_widths *w, size_t layer, size_t i) {
     if (layer == w->layers) return (qz_input){.expert = -1, .cols = (size_t)w->wide[QZ_WIDE_HIDDEN]};
-    const size_t before = mixer_stages(w, layer), own = own_inputs(kind_in(w, layer, QZ_SUB_FFN)), alone = before + 1 + own * (size_t)w->experts;
+    const size_t before = mixer_stages(w, layer), own = own_inputs(kind_in(w, layer, QZ_SUB_FFN)),
+                 alone = before + 1 + own * (size_t)w->experts;
     if (!qz_inputs_sparse(w, layer) || i < before) return input_at_stage(w, layer, i, -1);
     if (i == before)
         return (qz_input){.stage = before, .expert = -1, .cols = (size_t)w->wide[QZ_WIDE_HIDDEN], .sub = QZ_SUB_FFN,
@@ -289,7 +296,8 @@ size_t qz_site_input(const qz_input_widths *w, size_t layer, const qz_site *s, s
 qz_input qz_stage_input(const qz_input_widths *w, size_t layer, size_t stage) {
     const size_t before = mixer_stages(w, layer);
     if (stage >= qz_stages(w, layer)) return (qz_input){.stage = stage, .expert = -1};
-    const bool expert = qz_inputs_sparse(w, layer) && stage >= before && stage < before + own_inputs(kind_in(w, layer, QZ_SUB_FFN));
+    const bool expert = qz_inputs_sparse(w, layer) && stage >= before &&
+                        stage < before + own_inputs(kind_in(w, layer, QZ_SUB_FFN));
     return input_at_stage(w, layer, stage, expert ? 0 : -1);
 }
 

@@ -1,5 +1,6 @@
-/* The sites of a decoder block: every stored tensor of a layer, in the order of writing, from the configuration alone. Binding, shape
- * checks, tensor lists and parameter counts expand from this list; nobody else names a tensor of a block.
+/* The sites of a decoder block: every stored tensor of a layer, in the order of writing, from the configuration alone.
+ * Binding, shape checks, tensor lists and parameter counts expand from this list; nobody else names a tensor of a
+ * block.
  *   qz_site s[QZ_MAX_SITES]; size_t n = qz_sites(config, layer, s);
  *   char name[160]; qz_site_name(&s[i], layer, expert, "weight", name, sizeof name);
  * A linear has a number in its block, whether it is stored alone, in a fused matrix or once for each expert:
@@ -18,7 +19,15 @@ enum {
     QZ_MIXER_LINEARS = 6, QZ_FFN_LINEARS = 6, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS,
     QZ_SUB_INPUTS = 4, QZ_STAGES = 2 * QZ_SUB_INPUTS /* of a half; of both */
 };
-typedef enum { QZ_NORM_ATTN, QZ_NORM_ATTN_OUT, QZ_NORM_FFN, QZ_NORM_FFN_OUT, QZ_NORM_Q, QZ_NORM_K, QZ_NORM_COUNT } qz_norm;
+typedef enum {
+    QZ_NORM_ATTN,
+    QZ_NORM_ATTN_OUT,
+    QZ_NORM_FFN,
+    QZ_NORM_FFN_OUT,
+    QZ_NORM_Q,
+    QZ_NORM_K,
+    QZ_NORM_COUNT
+} qz_norm;
 typedef enum {
 #define QZ_WIDTH(id, key, value) QZ_WIDE_##id,
 #include "model/widths.def"
@@ -73,7 +82,9 @@ bool qz_site_name(const qz_site *s, size_t layer, size_t expert, const char *suf
 /* Linear l of a layer as if it were stored alone; false: the layer has none of that number. */
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out);
 /* Is it a matrix that methods quantize? */
-static inline bool qz_site_linear(const qz_site *s) { return s->kind == QZ_SITE_LINEAR || s->kind == QZ_SITE_FUSED || s->kind == QZ_SITE_EXPERT; }
+static inline bool qz_site_linear(const qz_site *s) {
+    return s->kind == QZ_SITE_LINEAR || s->kind == QZ_SITE_FUSED || s->kind == QZ_SITE_EXPERT;
+}
 /* The i-th of all linears, fused matrices and norms of heads that a block of any kind and family can have, without
  * sizes: for names in files of models that this configuration is not. False behind the last. */
 bool qz_site_known(size_t i, qz_site *out);

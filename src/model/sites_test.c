@@ -1,4 +1,5 @@
-/* The inputs of a block and the sites that read them: every site finds an input of its own width, every input is found. */
+/* The inputs of a block and the sites that read them: every site finds an input of its own width, every
+ * input is found. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,7 +87,8 @@ static void sites_and_inputs_fit(void **state) {
         (void)snprintf(path, sizeof path, "tests/golden/zoo/%s/config.json", models[m]);
         must(qz_config_load(path, &c, &err), &err);
         qz_input_widths_of(&c, &w);
-        for (size_t l = 0; l < c.layers; l++) check_layer(&c, &w, l, 4, qz_config_sparse(&c, l) ? 3 + 2 * c.experts : 4);
+        for (size_t l = 0; l < c.layers; l++)
+            check_layer(&c, &w, l, 4, qz_config_sparse(&c, l) ? 3 + 2 * c.experts : 4);
         assert_int_equal(qz_inputs(&w, c.layers), 1);
         assert_int_equal(qz_input_at(&w, c.layers, 0).cols, c.hidden_size);
     }
@@ -95,13 +97,17 @@ static void sites_and_inputs_fit(void **state) {
 /* Layers of several kinds in one model: each answers for itself. */
 static void kinds_by_layer(void **state) {
     (void)state;
-    static const qz_config c = {.layers = 4, .hidden_size = 64, .intermediate_size = 96, .heads = 4, .kv_heads = 2, .head_dim = 16,
-                                .experts = 3, .experts_used = 2, .expert_width = 32, .shared_width = 48, .ffn = QZ_KIND_SHARED_EXPERTS,
-                                .delta = {2, 4, 8, 12, 4}, .layer_mixer = {QZ_KIND_DELTA, QZ_KIND_ATTENTION, QZ_KIND_DELTA},
+    static const qz_config c = {.layers = 4, .hidden_size = 64, .intermediate_size = 96, .heads = 4, .kv_heads = 2,
+                                .head_dim = 16,
+                                .experts = 3, .experts_used = 2, .expert_width = 32, .shared_width = 48,
+                                .ffn = QZ_KIND_SHARED_EXPERTS,
+                                .delta = {2, 4, 8, 12, 4},
+                                .layer_mixer = {QZ_KIND_DELTA, QZ_KIND_ATTENTION, QZ_KIND_DELTA},
                                 .layer_dense = {0, 0, 1, 0}, .parts = QZ_PART_SHARED_GATE};
     static const struct { size_t stages, inputs; const char *out, *part; } want[] = {
-        {6, 2 + 1 + 2 * 3 + 2, "linear_attn.out_proj", "model.layers.0.linear_attn.A_log"}, {6, 11, "self_attn.o_proj", NULL},
-        {4, 4, "linear_attn.out_proj", "model.layers.2.linear_attn.A_log"}, {6, 11, "self_attn.o_proj", NULL}};
+        {6, 2 + 1 + 2 * 3 + 2, "linear_attn.out_proj", "model.layers.0.linear_attn.A_log"},
+        {6, 11, "self_attn.o_proj", NULL}, {4, 4, "linear_attn.out_proj", "model.layers.2.linear_attn.A_log"},
+        {6, 11, "self_attn.o_proj", NULL}};
     qz_input_widths w;
     qz_input_widths_of(&c, &w);
     for (size_t l = 0; l < c.layers; l++) {
@@ -131,7 +137,8 @@ static void kinds_of_families(void **state) {
     (void)state;
     qz_config c = {.family = QZ_FAMILY_QWEN3_NEXT, .layers = 8};
     qz_config_kinds(&c);
-    for (size_t l = 0; l < c.layers; l++) assert_int_equal(qz_kind_of(&c, l, QZ_SUB_MIXER), l % 4 == 3 ? QZ_KIND_ATTENTION : QZ_KIND_DELTA);
+    for (size_t l = 0; l < c.layers; l++)
+        assert_int_equal(qz_kind_of(&c, l, QZ_SUB_MIXER), l % 4 == 3 ? QZ_KIND_ATTENTION : QZ_KIND_DELTA);
     for (qz_family f = 0; f < QZ_FAMILY_COUNT; f++) { /* what runs here has a step for all of it */
         c = (qz_config){.family = f, .layers = 8, .experts = qz_family_get(f)->experts};
         qz_config_kinds(&c);
@@ -206,8 +213,10 @@ static void widths_follow_the_sites(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sites_and_inputs_fit), cmocka_unit_test(widths_follow_the_sites),
-                                       cmocka_unit_test(kinds_by_layer), cmocka_unit_test(kinds_of_families), cmocka_unit_test(inputs_have_words),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sites_and_inputs_fit),
+                                       cmocka_unit_test(widths_follow_the_sites),
+                                       cmocka_unit_test(kinds_by_layer), cmocka_unit_test(kinds_of_families),
+                                       cmocka_unit_test(inputs_have_words),
                                        cmocka_unit_test(known_sites)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,13 +38,18 @@ static qz_status measure(qz_run *run, const qz_request *r, const char *path, qz_
     const double began = qz_now();
     (void)getrusage(RUSAGE_SELF, &before);
     if (getloadavg(&out->load_average, 1) != 1) out->load_average = 0;
-    if (st == QZ_OK) st = qz_latency_run(run, e, &(qz_latency_options){ids.ids, ids.n, pp, new_tokens, (size_t)r->repeats}, &out->speed, err);
-    if (getrusage(RUSAGE_SELF, &after) == 0) out->switches = (double)(after.ru_nivcsw - before.ru_nivcsw) / (qz_now() - began);
-    out->loaded = after.ru_nivcsw - before.ru_nivcsw > 20 && out->switches > 60; /* an idle machine: below 20; beside one busy loop: 100 and more */
+    if (st == QZ_OK)
+        st = qz_latency_run(run, e, &(qz_latency_options){ids.ids, ids.n, pp, new_tokens, (size_t)r->repeats},
+                            &out->speed, err);
+    if (getrusage(RUSAGE_SELF, &after) == 0)
+        out->switches = (double)(after.ru_nivcsw - before.ru_nivcsw) / (qz_now() - began);
+    /* an idle machine: below 20; beside one busy loop: 100 and more */
+    out->loaded = after.ru_nivcsw - before.ru_nivcsw > 20 && out->switches > 60;
     if (st == QZ_OK) {
         out->engine_bytes = qz_engine_bytes(e);
         (void)snprintf(out->kernel, sizeof out->kernel, "%s", qz_engine_kernel(e));
-        (void)snprintf(out->cpu, sizeof out->cpu, "%s", qz_cpu_name(run->cpu < qz_cpu_detect() ? run->cpu : qz_cpu_detect()));
+        (void)snprintf(out->cpu, sizeof out->cpu, "%s",
+                       qz_cpu_name(run->cpu < qz_cpu_detect() ? run->cpu : qz_cpu_detect()));
         out->peak_rss = qz_peak_rss();
     }
     qz_engine_free(e);
@@ -74,7 +79,10 @@ static void child(const qz_request *r, const char *path, int fd) {
         run.quiet = true;
         run.log = NULL; /* the parent has opened it once and said what there is to say */
         run.accept = r->accept;
-        if (r->cpu) run.cpu = strcmp(r->cpu, "ref") == 0 ? QZ_CPU_REF : strcmp(r->cpu, "avx2") == 0 ? QZ_CPU_AVX2 : QZ_CPU_AVX512;
+        if (r->cpu)
+            run.cpu = strcmp(r->cpu, "ref") == 0    ? QZ_CPU_REF
+                      : strcmp(r->cpu, "avx2") == 0 ? QZ_CPU_AVX2
+                                                    : QZ_CPU_AVX512;
         a.st = measure(&run, r, path, &a.bench, &a.err);
         qz_run_release(&run);
     }
@@ -125,6 +133,6 @@ void qz_environment(const qz_run *run, char *out, size_t n) {
     if (f) (void)fclose(f);
     uint64_t ram = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     qz_cpu_level level = run->cpu < qz_cpu_detect() ? run->cpu : qz_cpu_detect();
-    (void)snprintf(out, n, "%s, %zu threads, kernels %s, %.1f GiB, quantz %s", model, qz_pool_size(run->pool), qz_cpu_name(level),
-                   (double)ram / 1073741824.0, qz_catalog_version());
+    (void)snprintf(out, n, "%s, %zu threads, kernels %s, %.1f GiB, quantz %s", model, qz_pool_size(run->pool),
+                   qz_cpu_name(level), (double)ram / 1073741824.0, qz_catalog_version());
 }

@@ -17,7 +17,8 @@ static qz_status say_experts(qz_run *run, const qz_model *m, const char *path, q
 }
 
 typedef struct { const qz_dataset *d; const qz_windows *w; } cut_data;
-static qz_status run_pass(qz_run *run, qz_source *s, cut_data data, const qz_request *r, const char *path, bool *finished, qz_error *err) {
+static qz_status run_pass(qz_run *run, qz_source *s, cut_data data, const qz_request *r, const char *path,
+                          bool *finished, qz_error *err) {
     const qz_dataset *d = data.d;
     const qz_windows *w = data.w;
     qz_engine *e = NULL;
@@ -29,26 +30,33 @@ static qz_status run_pass(qz_run *run, qz_source *s, cut_data data, const qz_req
     if (s->sha_hex[0] == 0) QZ_TRY(qz_source_hash(run, s, err));
     QZ_TRY(qz_engine_open(run, s->model, NULL, &e, err));
     bool templated = d->n && d->samples[0].templated;
-    const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .resume = r->resume, .replace = r->force || own, .own = own,
-                              .about = {.samples = w->samples_used, .data_sha = d->sha_hex, .source_sha = s->sha_hex, .reader = d->reader,
-                                        .data_name = qz_path_base(d->path), .chat_template = templated ? "applied" : "none",
-                                        .bos = w->bos_added > 0 || (s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer)),
+    const qz_calibration c = {.ids = w->ids, .windows = w->n_windows, .seq_len = w->seq_len, .resume = r->resume,
+                              .replace = r->force || own, .own = own,
+                              .about = {.samples = w->samples_used, .data_sha = d->sha_hex, .source_sha = s->sha_hex,
+                                        .reader = d->reader,
+                                        .data_name = qz_path_base(d->path),
+                                        .chat_template = templated ? "applied" : "none",
+                                        .bos = w->bos_added > 0 ||
+                                               (s->tokenizer && qz_tokenizer_adds_bos(s->tokenizer)),
                                         .no_bos = !how.windows.bos, .raw = how.raw, .lengths = how.windows.policy,
                                         .accepted = r->linted ? r->accepted : d->accepted}};
     double start = qz_now();
     qz_status st = qz_calibrate(run, e, &c, path, &before, err);
     if (st == QZ_OK && before && own) qz_info(run, "calibration: finished by the job before");
     else if (st == QZ_OK && before) qz_info(run, "'%s': already finished", path);
-    else if (st == QZ_OK && own) qz_info(run, "calibrated on %zu tokens in %.1f s", w->n_windows * w->seq_len, qz_now() - start);
+    else if (st == QZ_OK && own)
+        qz_info(run, "calibrated on %zu tokens in %.1f s", w->n_windows * w->seq_len, qz_now() - start);
     else if (st == QZ_OK)
-        qz_info(run, "calibrated on %zu tokens in %.1f s; statistics '%s'", w->n_windows * w->seq_len, qz_now() - start, path);
+        qz_info(run, "calibrated on %zu tokens in %.1f s; statistics '%s'", w->n_windows * w->seq_len, qz_now() - start,
+                path);
     if (finished) *finished = before;
     if (st == QZ_OK) st = say_experts(run, s->model, path, err);
     qz_engine_free(e);
     return st;
 }
 
-qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r, qz_dataset *d, qz_windows *w, qz_error *err) {
+qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r, qz_dataset *d, qz_windows *w,
+                           qz_error *err) {
     qz_arena arena = {0};
     qz_recipe_calibration how;
     QZ_TRY(qz_recipe_windows(r, &how, err));
@@ -57,9 +65,13 @@ qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r,
     if (st == QZ_OK) st = qz_windows_build(s->tokenizer, d, &how.windows, w, err);
     if (st == QZ_OK && !r->linted) {
         qz_info(run, "%s: read as %s", r->data, d->reader);
-        if (w->bos_added) qz_info(run, "%zu of %zu windows were given the BOS token at their beginning", w->bos_added, w->n_windows);
-        qz_info(run, "samples: %zu read, %zu used, %zu truncated, %zu dropped; tokens: %zu read, %zu used in %zu windows of %zu, %zu cut", w->samples_read,
-                w->samples_used, w->samples_truncated, w->samples_dropped, w->tokens_total, w->tokens_used, w->n_windows, w->seq_len, w->tokens_cut);
+        if (w->bos_added)
+            qz_info(run, "%zu of %zu windows were given the BOS token at their beginning", w->bos_added, w->n_windows);
+        qz_info(run,
+                "samples: %zu read, %zu used, %zu truncated, %zu dropped; tokens: %zu read, %zu used in %zu windows of "
+                "%zu, %zu cut",
+                w->samples_read, w->samples_used, w->samples_truncated, w->samples_dropped, w->tokens_total,
+                w->tokens_used, w->n_windows, w->seq_len, w->tokens_cut);
     }
     const size_t beyond = st == QZ_OK ? qz_source_beyond(s, w->seq_len) : 0;
     if (!r->linted) qz_source_warn_beyond(run, s, r->data, beyond * w->n_windows, w->n_windows);
@@ -67,10 +79,12 @@ qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r,
     return st;
 }
 
-qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, bool *finished, qz_error *err) {
+qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, bool *finished,
+                        qz_error *err) {
     qz_dataset d = {0};
     qz_windows w = {0};
-    if (finished && qz_path_exists(path) && !r->force && !r->resume) return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
+    if (finished && qz_path_exists(path) && !r->force && !r->resume)
+        return qz_fail(err, QZ_EUSAGE, "output '%s' exists; use --force to replace it", path);
     qz_status st = qz_calib_windows(run, s, r, &d, &w, err);
     if (st == QZ_OK) st = run_pass(run, s, (cut_data){&d, &w}, r, path, finished, err);
     qz_windows_release(&w);

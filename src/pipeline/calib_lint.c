@@ -9,7 +9,8 @@ typedef struct { qz_dataset traffic, eval; qz_taskset tasks; bool has_traffic, h
 static qz_status open_others(const qz_source *s, const qz_request *r, others *o, qz_error *err) {
     const qz_dataset_options plain = {.raw = r->raw};
     if (r->traffic) {
-        QZ_TRY(qz_dataset_load(r->traffic, s->tokenizer, &(qz_dataset_options){.raw = r->raw, .without_output = true}, &o->traffic, err));
+        QZ_TRY(qz_dataset_load(r->traffic, s->tokenizer, &(qz_dataset_options){.raw = r->raw, .without_output = true},
+                               &o->traffic, err));
         o->has_traffic = true;
     }
     if (r->text) {
@@ -37,8 +38,12 @@ static qz_status findings_table(const qz_lint *l, const qz_request *r, qz_arena 
     QZ_TRY(qz_table_row(t, err));
     QZ_TRY(qz_table_set(t, 0, err, "DATA"));
     QZ_TRY(qz_table_set(t, 1, err, "facts"));
-    return qz_table_set(t, 2, err, "%zu sample%s, %zu unique, %zu token%s; length median %.0f, 90 %% %.0f, longest %zu; en %.0f %%, fr %.0f %%, de %.0f %%, other %.0f %%", d->samples,
-                        qz_plural(d->samples), d->unique, d->tokens, qz_plural(d->tokens), d->median, d->p90, d->longest, 100 * d->english, 100 * d->french, 100 * d->german, 100 * d->other_language);
+    return qz_table_set(t, 2, err,
+                        "%zu sample%s, %zu unique, %zu token%s; length median %.0f, 90 %% %.0f, longest %zu; en %.0f "
+                        "%%, fr %.0f %%, de %.0f %%, other %.0f %%",
+                        d->samples, qz_plural(d->samples), d->unique, d->tokens, qz_plural(d->tokens), d->median,
+                        d->p90, d->longest, 100 * d->english, 100 * d->french, 100 * d->german,
+                        100 * d->other_language);
 }
 
 /* The refusing codes that were not accepted, as one error. */
@@ -51,7 +56,9 @@ static qz_status verdict(const qz_lint *l, const qz_dataset *data, const qz_requ
         qz_str_printf(&text, "%s%s", text.len ? "; " : "", f->text);
     }
     qz_status st = QZ_OK;
-    if (codes.len) st = qz_fail(err, QZ_ECHECK, "calibration data is refused: file '%s': %s; use varied data, or --accept %s", data->path, text.ptr, codes.ptr);
+    if (codes.len)
+        st = qz_fail(err, QZ_ECHECK, "calibration data is refused: file '%s': %s; use varied data, or --accept %s",
+                     data->path, text.ptr, codes.ptr);
     qz_str_release(&codes);
     qz_str_release(&text);
     return st;
@@ -112,7 +119,8 @@ qz_status qz_calib_lint(qz_run *run, const qz_source *s, qz_dataset *data, const
     qz_input_widths w;
     qz_input_widths_of(&s->model->config, &w);
     qz_status st = open_others(s, r, &o, err);
-    const qz_lint_options opt = {.traffic = o.has_traffic ? &o.traffic : NULL, .eval = o.has_eval ? &o.eval : NULL, .tasks = o.has_tasks ? &o.tasks : NULL,
+    const qz_lint_options opt = {.traffic = o.has_traffic ? &o.traffic : NULL, .eval = o.has_eval ? &o.eval : NULL,
+                                 .tasks = o.has_tasks ? &o.tasks : NULL,
                                  .largest_in = qz_widest_input(&w)};
     if (st == QZ_OK) st = qz_lint_run(s->tokenizer, data, &opt, &l, err);
     if (st == QZ_OK && table) st = findings_table(&l, r, arena, table, err);

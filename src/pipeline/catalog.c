@@ -31,7 +31,8 @@ qz_status qz_catalog_set_cpu(qz_run *run, const char *level, qz_error *err) {
         if (strcmp(qz_cpu_name((qz_cpu_level)i), level) != 0) continue;
         run->cpu = (qz_cpu_level)i;
         if (run->cpu <= qz_cpu_detect()) return QZ_OK;
-        return qz_fail(err, QZ_EUNSUPPORTED, "this CPU has no %s: the highest level here is %s", level, qz_cpu_name(qz_cpu_detect()));
+        return qz_fail(err, QZ_EUNSUPPORTED, "this CPU has no %s: the highest level here is %s", level,
+                       qz_cpu_name(qz_cpu_detect()));
     }
     return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --cpu: expected ref, avx2 or avx512", level);
 }
@@ -48,11 +49,17 @@ qz_status qz_catalog_check_accept(const char *codes, qz_error *err) {
         qz_near near = {.word = one};
         for (size_t i = 0; i < n; i++) (void)qz_near_see(&near, known[i]);
         if (p.n && strcmp(near.best, one) != 0)
-            return qz_fail(err, QZ_EUSAGE, "unknown code '%s' for --accept: nearest known is '%s'; codes stand in findings (CAL-…, MOD-…)", one, near.best);
+            return qz_fail(err, QZ_EUSAGE,
+                           "unknown code '%s' for --accept: nearest known is '%s'; codes stand in findings (CAL-…, "
+                           "MOD-…)",
+                           one, near.best);
         if (strlen(one) < p.n)
-            return qz_fail(err, QZ_EUSAGE, "bad list of codes for --accept: expected commas between them, found '%s'", p.at + strlen(one) + 1);
+            return qz_fail(err, QZ_EUSAGE, "bad list of codes for --accept: expected commas between them, found '%s'",
+                           p.at + strlen(one) + 1);
     }
     return QZ_OK;
 }
 
-const char *qz_catalog_recipe(const char *path, qz_arena *arena) { return qz_provenance_in(path, QZ_RECIPE_KEY, arena); }
+const char *qz_catalog_recipe(const char *path, qz_arena *arena) {
+    return qz_provenance_in(path, QZ_RECIPE_KEY, arena);
+}

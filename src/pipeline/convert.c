@@ -42,8 +42,10 @@ qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spe
     else {
         const char *act = kind->free && g->g_idx ? "+act_order" : "", *asym = kind->free && !g->sym ? "+asym" : "";
         const qz_int_group *d = other_width(m, t->cols); /* tells whole rows from groups as wide as a row */
-        bool whole = g->group_size == g->cols && (d == NULL || d->group_size == d->cols) && t->rows * t->cols > 0 && kind->free;
-        (void)snprintf(text, sizeof text, "%s:w%ug%ld%s%s", to, g->bits, qz_group_written(whole ? QZ_WHOLE_ROW : g->group_size), asym, act);
+        bool whole = g->group_size == g->cols && (d == NULL || d->group_size == d->cols) && t->rows * t->cols > 0 &&
+                     kind->free;
+        (void)snprintf(text, sizeof text, "%s:w%ug%ld%s%s", to, g->bits,
+                       qz_group_written(whole ? QZ_WHOLE_ROW : g->group_size), asym, act);
     }
     return qz_scheme_parse(text, spec, err);
 }
@@ -53,11 +55,13 @@ static void keep_others(qz_scheme_spec *spec, const qz_model *m) {
     const qz_type level = qz_type_by_ggml_id((int)qz_ftype_get(spec->ftype)->type);
     if (spec->scheme != QZ_SCHEME_GGUF || (!is_legacy(level) && !is_float(level))) return;
     spec->mix.pure = true;
-    if (m->embed->type < QZ_TYPE_COUNT && !is_float(level)) spec->mix.embedding_type = qz_type_get(m->embed->type)->ggml_id;
+    if (m->embed->type < QZ_TYPE_COUNT && !is_float(level))
+        spec->mix.embedding_type = qz_type_get(m->embed->type)->ggml_id;
     if (m->head->type < QZ_TYPE_COUNT && !is_float(level)) spec->mix.output_type = qz_type_get(m->head->type)->ggml_id;
 }
 
-static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_options *o, qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
+static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_options *o, qz_arena *arena,
+                           qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
     qz_provenance *prov = qz_arena_calloc(arena, 4, sizeof *prov);
     const char *accepted = qz_accepted_in(s->model->path, arena);
@@ -67,7 +71,8 @@ static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_opt
     QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[1], err));
     prov[2] = (qz_provenance){"source_sha256", *sha ? sha : "UNKNOWN", false};
     if (accepted) prov[3] = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false};
-    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre, .name = o->recipe->name ? o->recipe->name : s->name,
+    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre,
+                                 .name = o->recipe->name ? o->recipe->name : s->name,
                                  .provenance = prov, .n_provenance = accepted ? 4 : 3};
     qz_scheme_spec spec = o->recipe->spec;
     keep_others(&spec, s->model);
@@ -82,14 +87,17 @@ static void decode_quantized(const qz_quantized *q, size_t r, float *y) {
 
 static void add_errors(qz_edge *e, const float *x, const float *y, const float *step, size_t n) {
     for (size_t k = 0; k < n; k++) {
-        double d = (double)y[k] - (double)x[k], unit = e->relative ? fmax(fabs((double)x[k]), 0x1p-14) : step ? fabs((double)step[k]) : 0;
+        double d = (double)y[k] - (double)x[k], unit = e->relative ? fmax(fabs((double)x[k]), 0x1p-14)
+                                                       : step      ? fabs((double)step[k])
+                                                                   : 0;
         e->error += d * d;
         e->power += (double)x[k] * (double)x[k];
         if (d != 0 && unit > 0) e->worst = fmax(e->worst, fabs(d) / unit);
     }
 }
 
-/* A tensor that is float in the target: exact if every value survives, else off by half a unit of its last place at most. */
+/* A tensor that is float in the target: exact if every value survives, else off by half a unit of its last
+ * place at most. */
 static qz_status float_edge(const qz_artifact_item *it, qz_edge *e, qz_arena *arena, qz_error *err) {
     const qz_type_info *info = qz_type_get(it->type);
     float *x = qz_arena_alloc(arena, 2 * it->cols, sizeof *x);
@@ -111,7 +119,8 @@ static qz_status float_edge(const qz_artifact_item *it, qz_edge *e, qz_arena *ar
 }
 
 /* ---- codes ---- */
-static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_artifact_item *it, qz_arena *arena, qz_quantized *q, qz_error *err) {
+static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_artifact_item *it, qz_arena *arena,
+                              qz_quantized *q, qz_error *err) {
     size_t n = 0;
     float *w = qz_mul_size(it->rows, it->cols, &n) ? qz_arena_alloc(arena, n, sizeof *w) : NULL;
     if (!w) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
@@ -120,7 +129,9 @@ static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_arti
     if (it->type == QZ_TYPE_CODED) {
         *q = (qz_quantized){0};
         QZ_TRY(qz_artifact_round(run, &c->plan, it, w, arena, &q->coded, err));
-    } else QZ_TRY(qz_block_quantize(&(qz_block_job){run, it->type, w, it->rows, it->cols, NULL, QZ_SEARCH_BEST}, arena, q, err));
+    } else
+        QZ_TRY(qz_block_quantize(&(qz_block_job){run, it->type, w, it->rows, it->cols, NULL, QZ_SEARCH_BEST}, arena, q,
+                                 err));
     q->name = it->name;
     q->type = it->type;
     q->rows = it->rows;
@@ -138,11 +149,13 @@ qz_grid_target qz_convert_target(const qz_artifact_item *it, const qz_scheme_spe
 }
 
 /* The edge of a coded item and, unless it is lossy, its codes. */
-static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, qz_edge *e, qz_arena *arena, qz_grid *g, qz_quantized *q, qz_error *err) {
+static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, qz_edge *e, qz_arena *arena, qz_grid *g,
+                           qz_quantized *q, qz_error *err) {
     const qz_tensor_view *t = it->source;
     *e = (qz_edge){.kind = QZ_EDGE_LOSSY};
     if (t->type == it->type && it->type < QZ_TYPE_COUNT) { /* the same blocks */
-        *q = (qz_quantized){.name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .blocks = t->data, .bytes = t->bytes};
+        *q = (qz_quantized){.name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .blocks = t->data,
+                            .bytes = t->bytes};
         e->kind = QZ_EDGE_EXACT;
         return QZ_OK;
     }
@@ -178,10 +191,13 @@ qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_produce_opti
         qz_grid g;
         qz_arena_reset(&scratch);
         c->edges[i] = (qz_edge){.kind = QZ_EDGE_EXACT};
-        if (it->source) st = is_float(it->type) ? float_edge(it, &c->edges[i], &scratch, err) : code_edge(c, it, &c->edges[i], &scratch, &g, &q, err);
+        if (it->source)
+            st = is_float(it->type) ? float_edge(it, &c->edges[i], &scratch, err)
+                                    : code_edge(c, it, &c->edges[i], &scratch, &g, &q, err);
         if (st == QZ_OK && c->edges[i].kind == QZ_EDGE_LOSSY && !c->lossy)
-            st = qz_fail(err, QZ_EUNSUPPORTED, "no exact conversion to %s: tensor '%s': %s; give --lossy to code it again and see the loss", c->plan.spec.name, it->name,
-                         c->edges[i].why);
+            st = qz_fail(err, QZ_EUNSUPPORTED,
+                         "no exact conversion to %s: tensor '%s': %s; give --lossy to code it again and see the loss",
+                         c->plan.spec.name, it->name, c->edges[i].why);
         qz_progress_step(run, "comparing grids", i + 1, c->plan.n_items, "tensors");
     }
     qz_progress_end(run);
@@ -191,16 +207,20 @@ qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_produce_opti
 
 /* ---- writing ---- */
 /* Compares what will be written with the source, row by row. */
-static qz_status measure(const qz_artifact_item *it, bool as_filed, const qz_grid *g, const qz_quantized *q, qz_edge *e, qz_arena *arena, qz_error *err) {
-    float *x = qz_arena_alloc(arena, it->cols, sizeof *x), *y = qz_arena_alloc(arena, it->cols, sizeof *y), *step = qz_arena_alloc(arena, it->cols, sizeof *step);
+static qz_status measure(const qz_artifact_item *it, bool as_filed, const qz_grid *g, const qz_quantized *q, qz_edge *e,
+                         qz_arena *arena, qz_error *err) {
+    float *x = qz_arena_alloc(arena, it->cols, sizeof *x), *y = qz_arena_alloc(arena, it->cols, sizeof *y),
+          *step = qz_arena_alloc(arena, it->cols, sizeof *step);
     if (!x || !y || !step) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
     for (size_t r = 0; r < it->rows; r++) {
         qz_tensor_decode(it->source, as_filed ? qz_item_source_row(it, it->rows, r) : r, 1, x);
         decode_quantized(q, r, y);
-        for (size_t k = 0; e->kind == QZ_EDGE_BOUNDED && k < it->cols; k++) step[k] = g->scales[r * g->groups + k / g->group];
+        for (size_t k = 0; e->kind == QZ_EDGE_BOUNDED && k < it->cols; k++)
+            step[k] = g->scales[r * g->groups + k / g->group];
         add_errors(e, x, y, e->kind == QZ_EDGE_BOUNDED ? step : NULL, it->cols);
     }
-    if (e->kind == QZ_EDGE_EXACT && e->error != 0) return qz_fail(err, QZ_EBUG, "tensor '%s' was to be exact and is not", it->name);
+    if (e->kind == QZ_EDGE_EXACT && e->error != 0)
+        return qz_fail(err, QZ_EBUG, "tensor '%s' was to be exact and is not", it->name);
     return QZ_OK;
 }
 
@@ -214,7 +234,8 @@ static qz_status code_item(qz_run *run, qz_conversion *c, size_t i, qz_quantized
     return measure(it, it->type == QZ_TYPE_CODED && qz_artifact_code_kind(&c->plan)->as_filed, &g, q, e, arena, err);
 }
 
-static qz_status put_item(qz_run *run, qz_conversion *c, size_t i, qz_artifact_writer *w, qz_proof *proof, qz_arena *arena, qz_error *err) {
+static qz_status put_item(qz_run *run, qz_conversion *c, size_t i, qz_artifact_writer *w, qz_proof *proof,
+                          qz_arena *arena, qz_error *err) {
     const qz_artifact_item *it = &c->plan.items[i];
     qz_quantized q = {0};
     qz_proof_begin(proof, i);
@@ -227,7 +248,8 @@ static qz_status put_item(qz_run *run, qz_conversion *c, size_t i, qz_artifact_w
     return qz_artifact_writer_put(w, &q, err);
 }
 
-/* Items of an interrupted run stand in the file already: what the table says of them is measured again, unless they are exact. */
+/* Items of an interrupted run stand in the file already: what the table says of them is measured again, unless
+ * they are exact. */
 static qz_status measure_written(qz_run *run, qz_conversion *c, size_t n, qz_arena *arena, qz_error *err) {
     for (size_t i = 0; i < n; i++) {
         const qz_artifact_item *it = &c->plan.items[i];
@@ -239,7 +261,8 @@ static qz_status measure_written(qz_run *run, qz_conversion *c, size_t n, qz_are
     return QZ_OK;
 }
 
-qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err) {
+qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_options *o, const char *path,
+                           qz_produced *out, qz_error *err) {
     *out = (qz_produced){.bytes = c->plan.total_bytes, .bits_per_weight = c->plan.bits_per_weight, .self_kl = -1};
     qz_artifact_writer *w = NULL;
     qz_proof proof = {0};
@@ -250,7 +273,9 @@ qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_optio
     QZ_TRY(qz_produce_before(run, &c->plan, o, path, out, err));
     if (out->finished) return QZ_OK;
     qz_status st = qz_proof_open(&proof, run, &c->plan, err);
-    if (st == QZ_OK) st = qz_artifact_writer_open(run, &c->plan, path, (o->force ? QZ_WRITE_FORCE : 0u) | (o->resume ? QZ_WRITE_RESUME : 0u), &w, err);
+    if (st == QZ_OK)
+        st = qz_artifact_writer_open(run, &c->plan, path,
+                                     (o->force ? QZ_WRITE_FORCE : 0u) | (o->resume ? QZ_WRITE_RESUME : 0u), &w, err);
     if (st == QZ_OK) qz_proof_attach(&proof, w);
     if (st == QZ_OK) st = measure_written(run, c, qz_artifact_writer_next(w), &arena, err);
     qz_progress_begin(run);

@@ -1,7 +1,7 @@
-/* Conversion between artifacts without calibration, tensor by tensor, each edge labelled: exact (the same real numbers), bounded
- * (at most so far off, by construction) or lossy (coded again, the loss is measured).
- * qz_convert_plan decides every edge and refuses what is lossy unless asked; qz_convert_write writes, proves and commits.
- * Common ground is the grid (methods/convert_grid.h). */
+/* Conversion between artifacts without calibration, tensor by tensor, each edge labelled: exact (the same real
+ * numbers), bounded (at most so far off, by construction) or lossy (coded again, the loss is measured).
+ * qz_convert_plan decides every edge and refuses what is lossy unless asked; qz_convert_write writes, proves and
+ * commits. Common ground is the grid (methods/convert_grid.h). */
 #ifndef QZ_PIPELINE_CONVERT_H
 #define QZ_PIPELINE_CONVERT_H
 #include "artifacts/artifact.h"
@@ -11,7 +11,8 @@
 typedef enum { QZ_EDGE_EXACT, QZ_EDGE_BOUNDED, QZ_EDGE_LOSSY, QZ_EDGES } qz_edge_kind;
 typedef struct {
     qz_edge_kind kind;
-    double bound;              /* bounded: most it can be off, in steps (codes) or relative to the value (float rounding) */
+    double bound;              /* bounded: most it can be off, in steps (codes) or
+                                * relative to the value (float rounding) */
     bool relative;             /* of bound and worst */
     double worst;              /* measured */
     double error, power;       /* Σ(w' − w)², Σw² */
@@ -31,5 +32,6 @@ qz_grid_target qz_convert_target(const qz_artifact_item *it, const qz_scheme_spe
 qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spec, qz_error *err);
 qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_produce_options *o, qz_arena *arena,
                           qz_conversion *c, qz_error *err);
-qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err);
+qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_options *o, const char *path,
+                           qz_produced *out, qz_error *err);
 #endif

@@ -1,5 +1,6 @@
-/* Grids: on exact edges the decoded numbers are equal, on the bounded one no value is further off than the bound (B-08: 0.0073 of a
- * step for Q4_1). Outside truth: the decoders of codecs/, which are checked against llama.cpp and the Python libraries. */
+/* Grids: on exact edges the decoded numbers are equal, on the bounded one no value is further off than the bound (B-08:
+ * 0.0073 of a step for Q4_1). Outside truth: the decoders of codecs/, which are checked against llama.cpp and the
+ * Python libraries. */
 #include "artifacts/artifact.h"
 #include "codecs/int_group.h"
 #include "codecs/types.h"
@@ -26,12 +27,17 @@ static qz_tensor_view random_groups(uint64_t seed, uint32_t bits, uint32_t group
         for (size_t k = 0; k < COLS; k++) row[k] = (uint8_t)qz_rng_below(&rng, 1u << bits);
         qz_int_pack_row(row, COLS, bits, codes + r * row_bytes);
         for (size_t j = 0; j < groups; j++) {
-            scales[r * groups + j] = qz_f32_to_f16(ldexpf(1.0f + (float)qz_rng_below(&rng, 1000) / 1000.0f, -(int)qz_rng_below(&rng, 12)));
-            zeros[r * groups + j] = (uint8_t)(sym ? 1u << (bits - 1) : r % 4 == 0 ? 0 : r % 4 == 1 ? (1u << bits) - 1 : qz_rng_below(&rng, 1u << bits));
+            scales[r * groups + j] = qz_f32_to_f16(
+                ldexpf(1.0f + (float)qz_rng_below(&rng, 1000) / 1000.0f, -(int)qz_rng_below(&rng, 12)));
+            zeros[r * groups + j] = (uint8_t)(sym          ? 1u << (bits - 1)
+                                              : r % 4 == 0 ? 0
+                                              : r % 4 == 1 ? (1u << bits) - 1
+                                                           : qz_rng_below(&rng, 1u << bits));
         }
     }
     for (size_t k = 0; act && k < COLS; k++) idx[k] = (uint32_t)(k * 7 % COLS / group);
-    *g = (qz_int_group){.base = {&qz_int_group_ops, ROWS, COLS}, .bits = bits, .group_size = group, .sym = sym, .rows = ROWS, .cols = COLS, .groups = groups, .codes = codes, .scales = scales,
+    *g = (qz_int_group){.base = {&qz_int_group_ops, ROWS, COLS}, .bits = bits, .group_size = group, .sym = sym,
+                        .rows = ROWS, .cols = COLS, .groups = groups, .codes = codes, .scales = scales,
                         .zero_points = zeros, .g_idx = idx};
     return (qz_tensor_view){.name = "t", .type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .coded = &g->base};
 }
@@ -48,7 +54,8 @@ static bool to_group(const qz_tensor_view *t, const char *scheme, qz_quantized *
     qz_scheme_spec spec;
     qz_grid_fit fit;
     OK(qz_scheme_parse(scheme, &spec, err));
-    qz_artifact_item item = {.name = "t", .type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .bits = spec.bits, .group_size = spec.group_size, .sym = spec.sym};
+    qz_artifact_item item = {.name = "t", .type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .bits = spec.bits,
+                             .group_size = spec.group_size, .sym = spec.sym};
     qz_grid g = grid(t);
     const qz_grid_target to = qz_convert_target(&item, &spec);
     OK(qz_grid_place(&g, &to, &arena, q, &fit, err));
@@ -72,13 +79,18 @@ static void equal_values(const qz_tensor_view *t, const qz_quantized *q) {
 static void groups_to_groups(void **state) {
     (void)state;
     static const struct { uint32_t bits, group; bool sym, act; const char *to; bool ok; } cases[] = {
-        {4, 128, false, false, "gptq:w4g128+asym", true}, {4, 128, false, false, "gptq:w4g32+asym", true}, {4, 64, false, false, "awq:w4g64", true},
+        {4, 128, false, false, "gptq:w4g128+asym", true}, {4, 128, false, false, "gptq:w4g32+asym", true},
+        {4, 64, false, false, "awq:w4g64", true},
         {4, 128, false, false, "gptq:w8g128", true}, /* any 4-bit grid fits the middle of 8 bits */
-        {4, 128, true, false, "gptq:w4g128", true}, {4, 128, true, false, "gptq:w4g128+v2", true}, {4, 128, true, false, "awq:w4g128", true},
-        {3, 32, false, false, "awq:w4g32", true}, {2, 32, true, false, "gptq:w4g32", true}, {8, 64, true, false, "gptq:w8g64", true},
-        {4, 128, false, false, "gptq:w4g128", false}, {4, 128, false, false, "gptq:w3g128+asym", false}, {4, 32, true, false, "gptq:w4g64", false},
-        {4, 128, false, false, "gptq:w4g128+asym+v1", true}, /* full groups above zero point 0: the opposite scale, zero point 15 */
-        {4, 64, false, true, "gptq:w4g64+asym+act_order", true}, {4, 64, false, true, "gptq:w4g64+asym", false}, {4, 64, false, true, "awq:w4g64", false},
+        {4, 128, true, false, "gptq:w4g128", true}, {4, 128, true, false, "gptq:w4g128+v2", true},
+        {4, 128, true, false, "awq:w4g128", true}, {3, 32, false, false, "awq:w4g32", true},
+        {2, 32, true, false, "gptq:w4g32", true}, {8, 64, true, false, "gptq:w8g64", true},
+        {4, 128, false, false, "gptq:w4g128", false}, {4, 128, false, false, "gptq:w3g128+asym", false},
+        {4, 32, true, false, "gptq:w4g64", false},
+        {4, 128, false, false, "gptq:w4g128+asym+v1", true}, /* full groups above zero point 0: the
+                                                              * opposite scale, zero point 15 */
+        {4, 64, false, true, "gptq:w4g64+asym+act_order", true}, {4, 64, false, true, "gptq:w4g64+asym", false},
+        {4, 64, false, true, "awq:w4g64", false},
         {4, 64, false, true, "gptq:w4g32+asym+act_order", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -92,7 +104,8 @@ static void groups_to_groups(void **state) {
         }
 }
 
-/* Q4_0 with negative scales: asymmetric groups take the positive one, symmetric ones keep what they must, and all decode the same. */
+/* Q4_0 with negative scales: asymmetric groups take the positive one, symmetric ones keep what they must, and all
+ * decode the same. */
 static void negative_scales(void **state) {
     (void)state;
     static float x[ROWS * COLS];
@@ -101,8 +114,10 @@ static void negative_scales(void **state) {
     qz_rng rng;
     qz_rng_seed(&rng, 3);
     for (size_t i = 0; i < ROWS * COLS; i++) x[i] = qz_rng_normal(&rng);
-    for (size_t r = 0; r < ROWS; r++) qz_type_get(QZ_TYPE_Q4_0)->encode(x + r * COLS, NULL, COLS, blocks + r * (COLS / 32 * 18));
-    qz_tensor_view t = {.name = "t", .type = QZ_TYPE_Q4_0, .rows = ROWS, .cols = COLS, .data = blocks, .bytes = sizeof blocks};
+    for (size_t r = 0; r < ROWS; r++)
+        qz_type_get(QZ_TYPE_Q4_0)->encode(x + r * COLS, NULL, COLS, blocks + r * (COLS / 32 * 18));
+    qz_tensor_view t = {.name = "t", .type = QZ_TYPE_Q4_0, .rows = ROWS, .cols = COLS, .data = blocks,
+                        .bytes = sizeof blocks};
     for (size_t k = 0; k < 2; k++) {
         qz_quantized q;
         size_t negative = 0;
@@ -116,8 +131,11 @@ static void negative_scales(void **state) {
         uint16_t half[ROWS * COLS / 32];
         uint8_t packed_codes[ROWS * COLS / 2];
         for (size_t i = 0; i < ROWS * COLS / 32; i++) half[i] = qz_f32_to_f16(qz_int_codes_of(q.coded)->scales[i]);
-        for (size_t r = 0; r < ROWS; r++) qz_int_pack_row(qz_int_codes_of(q.coded)->codes + r * COLS, COLS, 4, packed_codes + r * (COLS / 2));
-        qz_int_group g = {.base = {&qz_int_group_ops, ROWS, COLS}, .bits = 4, .group_size = 32, .rows = ROWS, .cols = COLS, .groups = COLS / 32, .codes = packed_codes, .scales = half, .zero_points = qz_int_codes_of(q.coded)->zero_points};
+        for (size_t r = 0; r < ROWS; r++)
+            qz_int_pack_row(qz_int_codes_of(q.coded)->codes + r * COLS, COLS, 4, packed_codes + r * (COLS / 2));
+        qz_int_group g = {.base = {&qz_int_group_ops, ROWS, COLS}, .bits = 4, .group_size = 32, .rows = ROWS,
+                          .cols = COLS, .groups = COLS / 32, .codes = packed_codes, .scales = half,
+                          .zero_points = qz_int_codes_of(q.coded)->zero_points};
         qz_tensor_view v = {.name = "t", .type = QZ_TYPE_CODED, .rows = ROWS, .cols = COLS, .coded = &g.base};
         const qz_grid_target to = {.name = "t", .type = QZ_TYPE_Q4_0};
         qz_grid h = grid(&v);
@@ -147,8 +165,9 @@ static void v1_zero(void **state) {
 static void groups_to_blocks(void **state) {
     (void)state;
     static const struct { uint32_t bits; bool sym; qz_type type; bool ok; double bound; } cases[] = {
-        {4, true, QZ_TYPE_Q4_0, true, 0}, {4, false, QZ_TYPE_Q4_0, false, 0}, {4, false, QZ_TYPE_Q5_0, true, 0}, {4, false, QZ_TYPE_Q8_0, true, 0},
-        {8, true, QZ_TYPE_Q8_0, true, 0}, {3, true, QZ_TYPE_Q4_0, true, 0}, {4, false, QZ_TYPE_Q4_1, true, 0.00733}, {4, false, QZ_TYPE_Q5_1, true, 0.00733},
+        {4, true, QZ_TYPE_Q4_0, true, 0}, {4, false, QZ_TYPE_Q4_0, false, 0}, {4, false, QZ_TYPE_Q5_0, true, 0},
+        {4, false, QZ_TYPE_Q8_0, true, 0}, {8, true, QZ_TYPE_Q8_0, true, 0}, {3, true, QZ_TYPE_Q4_0, true, 0},
+        {4, false, QZ_TYPE_Q4_1, true, 0.00733}, {4, false, QZ_TYPE_Q5_1, true, 0.00733},
         {8, true, QZ_TYPE_Q4_1, false, 0}, {4, true, QZ_TYPE_Q4_K, false, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -170,11 +189,13 @@ static void groups_to_blocks(void **state) {
                 qz_type_get(q.type)->decode(q.blocks + r * (q.bytes / ROWS), COLS, y);
                 for (size_t k = 0; k < COLS; k++) {
                     double off = fabs((double)y[k] - (double)x[k]) / (double)g.scales[r * g.groups + k / 64];
-                    if (off > (cases[i].bound > 0 ? bound * (1 + 1e-6) + 1e-6 : 0)) fail_msg("case %zu [%zu, %zu]: off by %g of a step, bound %g", i, r, k, off, bound);
+                    if (off > (cases[i].bound > 0 ? bound * (1 + 1e-6) + 1e-6 : 0))
+                        fail_msg("case %zu [%zu, %zu]: off by %g of a step, bound %g", i, r, k, off, bound);
                 }
             }
             /* and back: blocks are grids again (a minimum that was rounded is none) */
-            qz_tensor_view back = {.name = "t", .type = q.type, .rows = ROWS, .cols = COLS, .data = q.blocks, .bytes = q.bytes};
+            qz_tensor_view back = {.name = "t", .type = q.type, .rows = ROWS, .cols = COLS, .data = q.blocks,
+                                   .bytes = q.bytes};
             qz_grid h;
             OK(qz_grid_read(&back, &arena, &h, &fit, err));
             assert_true(fit.ok || bound > 0);
@@ -188,6 +209,7 @@ static int teardown(void **state) {
     return 0;
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(groups_to_groups), cmocka_unit_test(v1_zero), cmocka_unit_test(negative_scales), cmocka_unit_test(groups_to_blocks)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(groups_to_groups), cmocka_unit_test(v1_zero),
+                                       cmocka_unit_test(negative_scales), cmocka_unit_test(groups_to_blocks)};
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

@@ -30,7 +30,8 @@ static qz_status readable(const char *path, qz_error *err) {
 
 typedef struct {
     qz_source s[MAX_MODELS];
-    qz_engine *e[MAX_MODELS], *fast[MAX_MODELS]; /* fast: the artifacts in runtime arithmetic, where both are asked for */
+    qz_engine *e[MAX_MODELS], *fast[MAX_MODELS]; /* fast: the artifacts in runtime arithmetic,
+                                                  * where both are asked for */
     qz_taskset tasks[MAX_MODELS];
     size_t n;
     bool has_source;
@@ -57,7 +58,8 @@ static void describe(const qz_source *s, const char *path, qz_measured *m) {
     qz_str_release(&names);
 }
 
-/* An artifact that names other weights than those of --against as its source: its figures are no loss of quantization. */
+/* An artifact that names other weights than those of --against as its source: its figures are no loss of
+ * quantization. */
 static qz_status compare_sources(qz_run *run, models *x, qz_measured *out, qz_eval_facts *facts, qz_error *err) {
     qz_arena a = {0};
     qz_status st = QZ_OK;
@@ -67,17 +69,21 @@ static qz_status compare_sources(qz_run *run, models *x, qz_measured *out, qz_ev
         if (x->s[0].sha_hex[0] == 0) st = qz_source_hash(run, &x->s[0], err);
         if (st != QZ_OK || strcmp(named, x->s[0].sha_hex) == 0) continue;
         (void)snprintf(out[i].made_from, sizeof out[i].made_from, "%s", named);
-        qz_warn(run, "'%s' was made from other weights (source_sha256 %.16s…) than '%s' (%.16s…): differences are not those of quantization alone", out[i].path,
-                named, out[0].path, x->s[0].sha_hex);
+        qz_warn(run,
+                "'%s' was made from other weights (source_sha256 %.16s…) than '%s' (%.16s…): differences are not those "
+                "of quantization alone",
+                out[i].path, named, out[0].path, x->s[0].sha_hex);
     }
     memcpy(facts->source_sha, x->s[0].sha_hex, sizeof facts->source_sha);
     qz_arena_release(&a);
     return st;
 }
 
-static qz_status open_models(qz_run *run, models *x, const char *arith_name, const qz_compared *which, qz_measured *out, qz_error *err) {
+static qz_status open_models(qz_run *run, models *x, const char *arith_name, const qz_compared *which, qz_measured *out,
+                             qz_error *err) {
     const size_t n = which->n;
-    if (n + 1 > MAX_MODELS) return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", MAX_MODELS - 1, n);
+    if (n + 1 > MAX_MODELS)
+        return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", MAX_MODELS - 1, n);
     const bool both = strcmp(arith_name, QZ_ARITH_BOTH) == 0;
     qz_arith arith = QZ_ARITH_EXACT;
     if (!both) QZ_TRY(qz_arith_parse(arith_name, &arith, err));
@@ -88,8 +94,12 @@ static qz_status open_models(qz_run *run, models *x, const char *arith_name, con
         x->n = i + 1;
         describe(&x->s[i], path, &out[i]);
         /* the source is always exact: it is what the others are measured against */
-        QZ_TRY(qz_engine_open(run, x->s[i].model, &(qz_engine_options){.arith = x->has_source && i == 0 ? QZ_ARITH_EXACT : arith}, &x->e[i], err));
-        if (both && x->has_source && i) QZ_TRY(qz_engine_open(run, x->s[i].model, &(qz_engine_options){.arith = QZ_ARITH_RUNTIME}, &x->fast[i], err));
+        QZ_TRY(qz_engine_open(run, x->s[i].model,
+                              &(qz_engine_options){.arith = x->has_source && i == 0 ? QZ_ARITH_EXACT : arith}, &x->e[i],
+                              err));
+        if (both && x->has_source && i)
+            QZ_TRY(
+                qz_engine_open(run, x->s[i].model, &(qz_engine_options){.arith = QZ_ARITH_RUNTIME}, &x->fast[i], err));
     }
     return QZ_OK;
 }
@@ -102,8 +112,9 @@ static qz_status check_ids(const qz_eval_set *set, const models *x, const char *
     for (size_t w = 0; w < set->n; w++)
         for (size_t k = 0; k < set->windows[w].n; k++)
             if (set->windows[w].ids[k] >= vocab)
-                return qz_fail(err, QZ_EFORMAT, "token id out of range: file '%s', window %zu, position %zu: expected 0..%llu, found %u", file, w, k,
-                               (unsigned long long)vocab - 1, set->windows[w].ids[k]);
+                return qz_fail(err, QZ_EFORMAT,
+                               "token id out of range: file '%s', window %zu, position %zu: expected 0..%llu, found %u",
+                               file, w, k, (unsigned long long)vocab - 1, set->windows[w].ids[k]);
     return QZ_OK;
 }
 
@@ -143,19 +154,25 @@ static qz_status score_all(qz_run *run, models *x, const qz_eval_set *set, qz_me
     return st;
 }
 
-static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_measured *out, qz_eval_facts *facts, qz_error *err) {
+static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_measured *out, qz_eval_facts *facts,
+                            qz_error *err) {
     qz_dataset d = {0};
     qz_eval_set set = {0};
     const qz_tokenizer *t = x->s[0].tokenizer;
     qz_status st = qz_dataset_load(r->text, t, &(qz_dataset_options){0}, &d, err);
-    const qz_eval_options o = {.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride, .max_windows = r->windows == QZ_COUNT_AUTO ? QZ_EVAL_AUTO : (size_t)r->windows,
-                               .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t) : x->s[0].model->config.bos_id};
+    const qz_eval_options o = {.protocol = r->protocol, .window = (size_t)r->window, .stride = (size_t)r->stride,
+                               .max_windows = r->windows == QZ_COUNT_AUTO ? QZ_EVAL_AUTO : (size_t)r->windows,
+                               .bos = t && qz_tokenizer_bos(t) >= 0 ? qz_tokenizer_bos(t)
+                                                                    : x->s[0].model->config.bos_id};
     if (st == QZ_OK) st = qz_eval_set_build(t, &d, &o, &set, err);
     for (size_t i = 1; i < x->n && st == QZ_OK; i++) st = qz_same_tokens(&x->s[0], &x->s[i], &d, &o, &set, err);
     if (st == QZ_OK) st = check_ids(&set, x, r->text, err);
     if (st == QZ_OK) count_beyond(run, &set, x, r->text, out);
-    if (st == QZ_OK && d.parts.left_out) qz_warn(run, "%s: %zu parts of messages are no text and left out: %s", r->text, d.parts.left_out, d.parts.names);
-    if (st == QZ_OK && set.skipped) qz_warn(run, "skipped %zu text%s of fewer than two tokens", set.skipped, qz_plural(set.skipped));
+    if (st == QZ_OK && d.parts.left_out)
+        qz_warn(run, "%s: %zu parts of messages are no text and left out: %s", r->text, d.parts.left_out,
+                d.parts.names);
+    if (st == QZ_OK && set.skipped)
+        qz_warn(run, "skipped %zu text%s of fewer than two tokens", set.skipped, qz_plural(set.skipped));
     if (st == QZ_OK && t && d.kind != QZ_DATA_JSONL_IDS) st = qz_scored_bytes(t, &set, &facts->scored_bytes, err);
     if (st == QZ_OK) st = score_all(run, x, &set, out, err);
     for (size_t i = 0; i < x->n && st == QZ_OK && facts->scored_bytes; i++)
@@ -173,7 +190,8 @@ static qz_status score_text(qz_run *run, const qz_request *r, models *x, qz_meas
 /* Before any work: a task file that is missing or bad must not cost an evaluation. */
 static qz_status load_tasks(const qz_request *r, models *x, qz_error *err) {
     for (size_t i = 0; i < x->n; i++) {
-        if (x->s[i].tokenizer == NULL) return qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: tasks cannot be run", x->s[i].name);
+        if (x->s[i].tokenizer == NULL)
+            return qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: tasks cannot be run", x->s[i].name);
         QZ_TRY(qz_taskset_load(r->tasks, x->s[i].tokenizer, (size_t)r->max_tasks, &x->tasks[i], err));
     }
     return QZ_OK;
@@ -181,8 +199,9 @@ static qz_status load_tasks(const qz_request *r, models *x, qz_error *err) {
 
 static qz_status score_tasks(qz_run *run, const qz_request *r, models *x, qz_measured *out, qz_error *err) {
     for (size_t i = 0; i < x->n; i++) {
-        QZ_TRY(qz_tasks_run(run, x->e[i], x->s[i].tokenizer, &x->tasks[i], &(qz_task_options){.batch = (size_t)r->batch, .max_new = (size_t)r->max_new},
-                            &out[i].tasks, err));
+        QZ_TRY(qz_tasks_run(run, x->e[i], x->s[i].tokenizer, &x->tasks[i],
+                            &(qz_task_options){.batch = (size_t)r->batch, .max_new = (size_t)r->max_new}, &out[i].tasks,
+                            err));
         if (!x->has_source || i == 0) continue;
         for (size_t k = 0; k < out[i].tasks.n; k++) {
             out[i].lost += out[0].tasks.pass[k] && !out[i].tasks.pass[k];
@@ -193,14 +212,18 @@ static qz_status score_tasks(qz_run *run, const qz_request *r, models *x, qz_mea
     return QZ_OK;
 }
 
-qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which, qz_measured *out, size_t *n, qz_eval_facts *facts, qz_error *err) {
+qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which, qz_measured *out, size_t *n,
+                      qz_eval_facts *facts, qz_error *err) {
     models *x = qz_calloc_array(1, sizeof *x);
     qz_status st = x == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
     *facts = (qz_eval_facts){.arith = r->arith ? r->arith : QZ_ARITH_BOTH};
-    if (which->source == NULL && strcmp(facts->arith, QZ_ARITH_BOTH) == 0) facts->arith = "exact"; /* no source, no KL */
-    if (st == QZ_OK && strcmp(facts->arith, QZ_ARITH_BOTH) != 0 && qz_arith_parse(facts->arith, &(qz_arith){0}, err) != QZ_OK)
+    /* no source, no KL */
+    if (which->source == NULL && strcmp(facts->arith, QZ_ARITH_BOTH) == 0) facts->arith = "exact";
+    if (st == QZ_OK && strcmp(facts->arith, QZ_ARITH_BOTH) != 0 &&
+        qz_arith_parse(facts->arith, &(qz_arith){0}, err) != QZ_OK)
         st = qz_fail(err, QZ_EUSAGE, "bad value '%s' for --arith: expected both, exact or runtime", facts->arith);
-    if (st == QZ_OK && r->text && qz_path_exists(r->text)) st = readable(r->text, err); /* else the data set's own words */
+    /* else the data set's own words */
+    if (st == QZ_OK && r->text && qz_path_exists(r->text)) st = readable(r->text, err);
     if (st == QZ_OK && r->tasks) st = readable(r->tasks, err);
     if (st == QZ_OK) st = open_models(run, x, facts->arith, which, out, err);
     if (st == QZ_OK && r->against && which->source) st = compare_sources(run, x, out, facts, err);

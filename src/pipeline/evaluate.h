@@ -7,9 +7,11 @@
 
 void qz_measured_release(qz_measured *m);
 
-/* out[0] is the source when given, then the artifacts in order; *n entries. Uses r->text, r->tasks, protocol and batch fields,
- * r->arith (both by default). Models that would read r->text as other tokens than the first one are QZ_EUSAGE. */
+/* out[0] is the source when given, then the artifacts in order; *n entries. Uses r->text, r->tasks, protocol and batch
+ * fields, r->arith (both by default). Models that would read r->text as other tokens than the first one
+ * are QZ_EUSAGE. */
 typedef struct { const char *source; const char *const *artifacts; size_t n; } qz_compared; /* source NULL: none */
-qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which, qz_measured *out, size_t *n, qz_eval_facts *facts, qz_error *err);
+qz_status qz_evaluate(qz_run *run, const qz_request *r, const qz_compared *which, qz_measured *out, size_t *n,
+                      qz_eval_facts *facts, qz_error *err);
 qz_status qz_arith_parse(const char *text, qz_arith *out, qz_error *err);
 #endif

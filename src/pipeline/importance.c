@@ -10,11 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The searches form products of two weights in float32: outside of these they overflow or vanish, and a scale becomes NaN or 0. */
+/* The searches form products of two weights in float32: outside of these they overflow or vanish, and a scale
+ * becomes NaN or 0. */
 static const float most = 0x1p46f, least = 0x1p-20f, nothing = 1e-16f;
 enum { RUN = 16, NAMED = 8 }; /* RUN: the smallest group of columns that shares a scale */
 
-qz_status qz_importance_open(const char *path, qz_arena *arena, qz_importance *imp, qz_produce_options *o, qz_error *err) {
+qz_status qz_importance_open(const char *path, qz_arena *arena, qz_importance *imp, qz_produce_options *o,
+                             qz_error *err) {
     if (path == NULL) return QZ_OK;
     qz_imatrix *im = qz_arena_calloc(arena, 1, sizeof *im);
     char *sha = qz_arena_calloc(arena, 65, 1);
@@ -36,8 +38,8 @@ void qz_importance_close(qz_importance *imp) {
     imp->imatrix = NULL;
 }
 
-/* What was made of an item's values. zeros: columns without importance that stand in whole runs; unseen: of an expert (or a whole
- * tensor) that no token reached, weights of 1. */
+/* What was made of an item's values. zeros: columns without importance that stand in whole runs; unseen: of an expert
+ * (or a whole tensor) that no token reached, weights of 1. */
 typedef struct { size_t zeros; float largest; bool scaled, unseen; } repair;
 
 static size_t matrices(const qz_artifact_item *item) { return qz_max_size(1, item->experts); }
@@ -49,18 +51,21 @@ static bool unseen_in(const qz_imatrix_entry *e, const qz_artifact_item *item) {
         if (!(e->counts[m] > 0)) return true;
     return false;
 }
-static qz_status from_imatrix(qz_imatrix *im, const qz_artifact_item *item, qz_arena *arena, float **out, repair *r, qz_error *err) {
+static qz_status from_imatrix(qz_imatrix *im, const qz_artifact_item *item, qz_arena *arena, float **out, repair *r,
+                              qz_error *err) {
     const qz_imatrix_entry *e = qz_imatrix_find(im, item->out_name);
     if (e == NULL) return QZ_OK; /* plain quantization, as the reference does */
     float *w = qz_arena_alloc(arena, item->cols, sizeof *w);
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     *out = w;
     r->unseen = unseen_in(e, item);
-    return qz_imatrix_part(im, item->out_name, matrices(item) * item->cols, item->expert * item->cols, item->cols, w, err);
+    return qz_imatrix_part(im, item->out_name, matrices(item) * item->cols, item->expert * item->cols, item->cols, w,
+                           err);
 }
 
 /* The output matrix has statistics of its own; a tied embedding is that matrix. */
-static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item, qz_arena *arena, float **out, repair *r, qz_error *err) {
+static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item, qz_arena *arena, float **out,
+                            repair *r, qz_error *err) {
     qz_input_stats in;
     const size_t layer = (size_t)item->layer, linear = (size_t)item->linear;
     const long expert = item->experts ? (long)item->expert : -1;
@@ -69,7 +74,9 @@ static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item,
     else if (strcmp(item->name, "lm_head.weight") == 0 || strcmp(item->name, "model.embed_tokens.weight") == 0)
         in = qz_stats_head(stats);
     else return QZ_OK;
-    if (in.cols != item->cols) return qz_fail(err, QZ_EBUG, "importance of '%s': expected %zu columns, found %zu", item->name, item->cols, in.cols);
+    if (in.cols != item->cols)
+        return qz_fail(err, QZ_EBUG, "importance of '%s': expected %zu columns, found %zu", item->name, item->cols,
+                       in.cols);
     float *w = qz_arena_alloc(arena, in.cols, sizeof *w);
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     r->unseen = in.tokens == 0;
@@ -79,8 +86,8 @@ static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item,
     return QZ_OK;
 }
 
-/* Weights the searches can work with: moved by a power of two if far from 1, all 1 if a whole run of columns has none (the reference
- * takes 1 for tensors whose counts are zero; a run of zeros would be written as zeros). */
+/* Weights the searches can work with: moved by a power of two if far from 1, all 1 if a whole run of columns has none
+ * (the reference takes 1 for tensors whose counts are zero; a run of zeros would be written as zeros). */
 static void make_usable(float *w, size_t n, repair *r) {
     int e = 0;
     for (size_t i = 0; i < n; i++) r->largest = fmaxf(r->largest, w[i]);
@@ -95,7 +102,8 @@ static void make_usable(float *w, size_t n, repair *r) {
     for (size_t i = 0; i < n && r->zeros; i++) w[i] = 1;
 }
 
-static qz_status read_weights(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, repair *r, qz_error *err) {
+static qz_status read_weights(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena,
+                              const float **out, repair *r, qz_error *err) {
     float *w = NULL;
     *out = NULL;
     *r = (repair){0};
@@ -107,7 +115,8 @@ static qz_status read_weights(const qz_importance *imp, const qz_artifact_item *
     return QZ_OK;
 }
 
-qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err) {
+qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out,
+                            qz_error *err) {
     repair ignored; /* said by the survey */
     return read_weights(imp, item, arena, out, &ignored, err);
 }
@@ -139,11 +148,19 @@ static void warn_repair(qz_run *run, const qz_artifact_item *it, const repair *r
     if (it->experts) (void)snprintf(where, sizeof where, " (expert %zu)", it->expert);
     const char *what = it->experts ? "expert" : "tensor";
     if (r->zeros && r->scaled)
-        qz_warn(run, "importance of '%s'%s reaches %g, %zu of %zu columns vanish beside it: weights of 1 are used for this %s", it->out_name, where, (double)r->largest,
-                r->zeros, it->cols, what);
-    else if (r->zeros) qz_warn(run, "importance of '%s'%s is zero on %zu of %zu columns: weights of 1 are used for this %s", it->out_name, where, r->zeros, it->cols, what);
-    else if (r->unseen && !it->experts) qz_warn(run, "importance of '%s' was never measured (count 0): weights of 1 are used for this tensor", it->out_name);
-    else if (r->scaled) qz_warn(run, "importance of '%s'%s reaches %g: scaled by a power of two, only its relation counts", it->out_name, where, (double)r->largest);
+        qz_warn(run,
+                "importance of '%s'%s reaches %g, %zu of %zu columns vanish beside it: weights of 1 are used for this "
+                "%s",
+                it->out_name, where, (double)r->largest, r->zeros, it->cols, what);
+    else if (r->zeros)
+        qz_warn(run, "importance of '%s'%s is zero on %zu of %zu columns: weights of 1 are used for this %s",
+                it->out_name, where, r->zeros, it->cols, what);
+    else if (r->unseen && !it->experts)
+        qz_warn(run, "importance of '%s' was never measured (count 0): weights of 1 are used for this tensor",
+                it->out_name);
+    else if (r->scaled)
+        qz_warn(run, "importance of '%s'%s reaches %g: scaled by a power of two, only its relation counts",
+                it->out_name, where, (double)r->largest);
 }
 
 /* The tensor is complete: into the lists. */
@@ -156,20 +173,25 @@ static void close_tensor(qz_run *run, const qz_artifact_item *it, tensor_look *t
     else if (t->scaled) add_name(&s->scaled, it->out_name);
     qz_experts_rest(&t->unseen, t->n_unseen);
     if (t->n_unseen)
-        qz_warn(run, "importance of '%s' was never measured for %zu of %zu experts (count 0), weights of 1 are used for them: %s", it->out_name, t->n_unseen, it->experts,
-                t->unseen.ptr ? t->unseen.ptr : "");
+        qz_warn(run,
+                "importance of '%s' was never measured for %zu of %zu experts (count 0), weights of 1 are used for "
+                "them: %s",
+                it->out_name, t->n_unseen, it->experts, t->unseen.ptr ? t->unseen.ptr : "");
     qz_str_release(&t->unseen);
     *t = (tensor_look){0};
 }
 
-static qz_status look_at_item(qz_run *run, const qz_artifact_item *it, const qz_importance *imp, const char *file, tensor_look *t, qz_error *err) {
+static qz_status look_at_item(qz_run *run, const qz_artifact_item *it, const qz_importance *imp, const char *file,
+                              tensor_look *t, qz_error *err) {
     qz_arena arena = {0};
     const float *w = NULL;
     repair r;
     const qz_imatrix_entry *e = imp->imatrix ? qz_imatrix_find(imp->imatrix, it->out_name) : NULL;
     if (e && e->cols * e->mats != matrices(it) * it->cols)
-        return qz_fail(err, QZ_EFORMAT, "importance matrix of another model: file '%s', tensor '%s': expected %zu values, found %zu; measure this model", file,
-                       it->out_name, matrices(it) * it->cols, e->cols * e->mats);
+        return qz_fail(err, QZ_EFORMAT,
+                       "importance matrix of another model: file '%s', tensor '%s': expected %zu values, found %zu; "
+                       "measure this model",
+                       file, it->out_name, matrices(it) * it->cols, e->cols * e->mats);
     qz_status st = read_weights(imp, it, &arena, &w, &r, err);
     qz_arena_release(&arena);
     QZ_TRY(st);
@@ -181,7 +203,8 @@ static qz_status look_at_item(qz_run *run, const qz_artifact_item *it, const qz_
     return QZ_OK;
 }
 
-static qz_status look_at(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const char *file, survey *s, qz_error *err) {
+static qz_status look_at(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const char *file,
+                         survey *s, qz_error *err) {
     tensor_look t = {0};
     qz_status st = QZ_OK;
     for (size_t i = 0; i < plan->n_items && st == QZ_OK; i++) {
@@ -193,13 +216,15 @@ static qz_status look_at(qz_run *run, const qz_artifact_plan *plan, const qz_imp
     qz_str_release(&t.unseen);
     for (size_t k = 0; st == QZ_OK && imp->imatrix && k < imp->imatrix->n; k++) {
         bool used = false;
-        for (size_t i = 0; i < plan->n_items && !used; i++) used = strcmp(plan->items[i].out_name, imp->imatrix->entries[k].name) == 0;
+        for (size_t i = 0; i < plan->n_items && !used; i++)
+            used = strcmp(plan->items[i].out_name, imp->imatrix->entries[k].name) == 0;
         if (!used) add_name(&s->unused, imp->imatrix->entries[k].name);
     }
     return st;
 }
 
-/* Of these weights, of others ("other"), or nobody knows ("unknown"): shapes alone say little, models of one family share them. */
+/* Of these weights, of others ("other"), or nobody knows ("unknown"): shapes alone say little, models of one
+ * family share them. */
 static const char *say_origin(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp,
                               const qz_produce_options *o) {
     const char *measured = qz_imatrix_note_of(imp->imatrix, QZ_IMATRIX_SOURCE_KEY), *source = NULL;
@@ -220,7 +245,8 @@ static const char *say_origin(qz_run *run, const qz_artifact_plan *plan, const q
     return "other";
 }
 
-qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const qz_produce_options *o, qz_produced *out, qz_error *err) {
+qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp,
+                               const qz_produce_options *o, qz_produced *out, qz_error *err) {
     if (imp->imatrix == NULL && imp->stats == NULL) return QZ_OK;
     survey s = {0};
     qz_str json = {0};
@@ -230,17 +256,25 @@ qz_status qz_importance_survey(qz_run *run, const qz_artifact_plan *plan, const 
     out->importance_covered = s.covered;
     if (st == QZ_OK && imp->imatrix) {
         if (s.wanted && s.covered == 0)
-            st = qz_fail(err, QZ_EFORMAT, "importance matrix of another model: file '%s': expected entries such as '%s', found %zu others such as '%.200s': 0 of %zu tensors covered; "
-                         "measure this model or leave --imatrix away", o->imatrix_file, s.first, imp->imatrix->n, imp->imatrix->entries[0].name, s.wanted);
-        else if (s.wanted == 0) qz_warn(run, "%s uses no importance: '%s' changes nothing", plan->spec.name, o->imatrix_file);
+            st = qz_fail(err, QZ_EFORMAT,
+                         "importance matrix of another model: file '%s': expected entries such as '%s', found %zu "
+                         "others such as '%.200s': 0 of %zu tensors covered; "
+                         "measure this model or leave --imatrix away",
+                         o->imatrix_file, s.first, imp->imatrix->n, imp->imatrix->entries[0].name, s.wanted);
+        else if (s.wanted == 0)
+            qz_warn(run, "%s uses no importance: '%s' changes nothing", plan->spec.name, o->imatrix_file);
         else {
             if (imp->stats && o->stats_file)
                 qz_warn(run, "statistics '%s' are not used: the importance matrix stands for them", o->stats_file);
             origin = say_origin(run, plan, imp, o);
             qz_info(run, "importance matrix: %zu of %zu tensors covered", s.covered, s.wanted);
-            if (s.missing.n) qz_warn(run, "no importance for %zu tensor%s, encoded without: %s", s.missing.n, qz_plural(s.missing.n), names_of(&s.missing));
+            if (s.missing.n)
+                qz_warn(run, "no importance for %zu tensor%s, encoded without: %s", s.missing.n, qz_plural(s.missing.n),
+                        names_of(&s.missing));
         }
-        if (st == QZ_OK && s.unused.n && s.wanted) qz_warn(run, "%zu entries of '%s' belong to no tensor: %s", s.unused.n, o->imatrix_file, names_of(&s.unused));
+        if (st == QZ_OK && s.unused.n && s.wanted)
+            qz_warn(run, "%zu entries of '%s' belong to no tensor: %s", s.unused.n, o->imatrix_file,
+                    names_of(&s.unused));
     }
     if (st == QZ_OK && (imp->imatrix || s.ones.n || s.scaled.n)) {
         qz_str_printf(&json,

@@ -1,5 +1,5 @@
-/* Every scheme's row names methods that exist, for both searches, and the recipe finds them: a name misspelt in schemes.def is found
- * here, not when somebody quantizes. Truth: methods.def. */
+/* Every scheme's row names methods that exist, for both searches, and the recipe finds them: a name misspelt in
+ * schemes.def is found here, not when somebody quantizes. Truth: methods.def. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,9 +30,11 @@ static void schemes_name_methods(void **state) {
 static void needs_follow_the_row(void **state) {
     (void)state;
     static const struct { const char *to, *search, *propagate; bool tokens, stats; } cases[] = {
-        {"gguf:Q4_K_M", "best", NULL, false, false}, {"gguf:Q4_K_M", "compat", NULL, false, false}, {"bnb", "best", NULL, false, false},
-        {"awq", "best", "original", false, true}, {"awq", "best", "quantized", true, true}, {"awq", "compat", NULL, true, false},
-        {"gptq", "best", "quantized", true, true}, {"gptq", "compat", NULL, true, false}, {"gptq", "compat", "original", false, true},
+        {"gguf:Q4_K_M", "best", NULL, false, false}, {"gguf:Q4_K_M", "compat", NULL, false, false},
+        {"bnb", "best", NULL, false, false}, {"awq", "best", "original", false, true},
+        {"awq", "best", "quantized", true, true}, {"awq", "compat", NULL, true, false},
+        {"gptq", "best", "quantized", true, true}, {"gptq", "compat", NULL, true, false},
+        {"gptq", "compat", "original", false, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const qz_request r = {.search = cases[i].search, .propagate = cases[i].propagate};
@@ -41,7 +43,8 @@ static void needs_follow_the_row(void **state) {
         qz_error err = {0};
         if (qz_recipe_make(&r, cases[i].to, &arena, &recipe, &err) != QZ_OK) fail_msg("%s", err.text);
         if (qz_recipe_needs_tokens(&recipe) != cases[i].tokens || qz_recipe_needs_stats(&recipe) != cases[i].stats)
-            fail_msg("case %zu, %s: tokens %d, statistics %d", i, cases[i].to, qz_recipe_needs_tokens(&recipe), qz_recipe_needs_stats(&recipe));
+            fail_msg("case %zu, %s: tokens %d, statistics %d", i, cases[i].to, qz_recipe_needs_tokens(&recipe),
+                     qz_recipe_needs_stats(&recipe));
         qz_arena_release(&arena);
     }
 }

@@ -5,18 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-qz_status qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name, char **out, qz_error *err) {
+qz_status qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name,
+                            char **out, qz_error *err) {
     const qz_scheme_info *info = qz_scheme_get(spec->scheme);
     char file[320], upper[32], recipe[sizeof spec->name];
     const char *base = name ? name : s->name;
     size_t i = 0;
     *out = NULL;
     if (name && (*name == 0 || strchr(name, '/')))
-        return qz_fail(err, QZ_EUSAGE, "bad value '%s' for --name: expected a plain name, because the output is named after it, found %s; give -o FILE beside it, or a name without '/'",
+        return qz_fail(err, QZ_EUSAGE,
+                       "bad value '%s' for --name: expected a plain name, because the output is named after it, found "
+                       "%s; give -o FILE beside it, or a name without '/'",
                        name, *name ? "a path" : "nothing");
     for (; info->name[i] && i < sizeof upper - 1; i++) upper[i] = (char)toupper((unsigned char)info->name[i]);
     upper[i] = 0;
-    (void)snprintf(recipe, sizeof recipe, "%s", spec->name + strlen(info->name) + 1); /* level and flags: "w4g64-asym" */
+    /* level and flags: "w4g64-asym" */
+    (void)snprintf(recipe, sizeof recipe, "%s", spec->name + strlen(info->name) + 1);
     for (char *p = recipe; *p; p++) *p = *p == '+' ? '-' : *p;
     bool plain = strcmp(recipe, info->default_level) == 0;
     if (!info->directory) (void)snprintf(file, sizeof file, "%s.%s.gguf", base, spec->level);
@@ -30,8 +34,10 @@ bool qz_output_is_place(const char *given) {
     return (n && given[n - 1] == '/') || qz_path_is_dir(given);
 }
 
-qz_status qz_output_name(const qz_source *s, const qz_scheme_spec *spec, const char *given, const char *name, char **out, qz_error *err) {
-    if (!given || !(qz_scheme_get(spec->scheme)->directory || !qz_output_is_place(given))) return qz_default_output(s, spec, given, name, out, err);
+qz_status qz_output_name(const qz_source *s, const qz_scheme_spec *spec, const char *given, const char *name,
+                         char **out, qz_error *err) {
+    if (!given || !(qz_scheme_get(spec->scheme)->directory || !qz_output_is_place(given)))
+        return qz_default_output(s, spec, given, name, out, err);
     *out = qz_strdup(given);
     return *out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
 }
@@ -45,7 +51,8 @@ qz_status qz_scheme_list(const char *text, qz_arena *arena, qz_scheme_spec **out
         if (one == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
         QZ_TRY(qz_scheme_parse(one, &(*out)[*n], err));
         for (size_t i = 0; i < *n; i++)
-            if (strcmp((*out)[i].name, (*out)[*n].name) == 0) return qz_fail(err, QZ_EUSAGE, "artifact '%s' is asked for twice", (*out)[i].name);
+            if (strcmp((*out)[i].name, (*out)[*n].name) == 0)
+                return qz_fail(err, QZ_EUSAGE, "artifact '%s' is asked for twice", (*out)[i].name);
         (*n)++;
     }
     return *n ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no artifact is asked for; use --to, for example --to awq,gguf:Q4_K_M");

@@ -7,12 +7,16 @@
 #include "deploy/preflight_scheme.h"
 #include "pipeline/request.h"
 
-/* Rebuilds an artifact path: DIR/NAME-AWQ, DIR/NAME.Q4_K_M.gguf. Owned by the caller (qz_free). name: QZ_EUSAGE if it is no plain one. */
-qz_status qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name, char **out, qz_error *err);
+/* Rebuilds an artifact path: DIR/NAME-AWQ, DIR/NAME.Q4_K_M.gguf. Owned by the caller (qz_free). name: QZ_EUSAGE if it
+ * is no plain one. */
+qz_status qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name,
+                            char **out, qz_error *err);
 /* Does `given` name a folder to put a file into: it exists as one, or ends in '/'? */
 bool qz_output_is_place(const char *given);
-/* The path to write: `given` (may be NULL), or the default name in the working folder or inside `given` where the scheme writes one file. */
-qz_status qz_output_name(const qz_source *s, const qz_scheme_spec *spec, const char *given, const char *name, char **out, qz_error *err);
+/* The path to write: `given` (may be NULL), or the default name in the working folder or inside `given` where the
+ * scheme writes one file. */
+qz_status qz_output_name(const qz_source *s, const qz_scheme_spec *spec, const char *given, const char *name,
+                         char **out, qz_error *err);
 /* Parses a list with commas; specs live in the arena. */
 qz_status qz_scheme_list(const char *text, qz_arena *arena, qz_scheme_spec **out, size_t *n, qz_error *err);
 /* --engine, --tp, --cc, --kv and --loras. */

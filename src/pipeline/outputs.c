@@ -5,23 +5,31 @@
 #include "base/str.h"
 #include <string.h>
 
-enum { MAX_DEPTH = 3 }; /* folders below an input folder that are searched: checkpoints keep their parts one level down at most */
+/* folders below an input folder that are searched: checkpoints keep their parts one level down at most */
+enum { MAX_DEPTH = 3 };
 
 /* Request fields that name something read. calibrate's --imatrix is an output. */
 typedef struct { const char *what; size_t offset; bool list; } input_field;
 #define IN(what, field, list) {what, offsetof(qz_request, field), list}
 static const input_field inputs[] = {
-    IN("calibration data", data, true), IN("evaluation text", text, false), IN("task file", tasks, false), IN("statistics", stats, false),
-    IN("importance matrix", imatrix, false), IN("traffic sample", traffic, false), IN("source", against, false), IN("hardware file", hardware_file, false),
-    IN("report", report, false), IN("note", note, false), IN("adapter", lora, false), IN("configuration", config_dir, false), IN("settings", config, false), IN("text", tokens, false)};
+    IN("calibration data", data, true), IN("evaluation text", text, false), IN("task file", tasks, false),
+    IN("statistics", stats, false),
+    IN("importance matrix", imatrix, false), IN("traffic sample", traffic, false), IN("source", against, false),
+    IN("hardware file", hardware_file, false),
+    IN("report", report, false), IN("note", note, false), IN("adapter", lora, false),
+    IN("configuration", config_dir, false), IN("settings", config, false), IN("text", tokens, false)};
 /* Files that are written beside an output PATH; `single`: beside a single file too. */
-static const struct { const char *ending; bool single; } beside[] = {{"", true}, {".partial", true}, {".partial.journal", true}, {".partial" QZ_OLD, true},
+static const struct { const char *ending; bool single; } beside[] = {{"", true}, {".partial", true},
+                                                                     {".partial.journal", true},
+                                                                     {".partial" QZ_OLD, true},
     {".manifest.json", false}, {".manifest.json.partial", false}, {".manifest.json.partial" QZ_OLD, false},
-    {QZ_OWN_STATS, true}, {QZ_OWN_STATS ".partial", true}, {QZ_OWN_STATS ".partial.journal", true}, {QZ_OWN_STATS ".partial" QZ_OLD, true}};
+    {QZ_OWN_STATS, true}, {QZ_OWN_STATS ".partial", true}, {QZ_OWN_STATS ".partial.journal", true},
+    {QZ_OWN_STATS ".partial" QZ_OLD, true}};
 
 /* Written by an earlier run of ours: replacing it loses nothing that was given to us. */
 static bool ours(const char *path, const char *member) {
-    static const char *const endings[] = {".partial", ".partial.journal", (".partial" QZ_OLD), ".manifest.json", QZ_OWN_STATS};
+    static const char *const endings[] = {".partial", ".partial.journal", (".partial" QZ_OLD), ".manifest.json",
+                                          QZ_OWN_STATS};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
         if (qz_str_ends(member, endings[i])) return true;
     char *manifest = qz_manifest_path(path);
@@ -40,11 +48,17 @@ static qz_status against_folder(const char *path, const char *dir, const char *w
         char *member = qz_path_join(dir, names[i]);
         if (member == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
         else if (qz_path_same(path, member)) {
-            bool itself = strcmp(qz_path_base(path), names[i]) == 0 && !qz_path_is_link(path) && !qz_path_is_link(member);
+            bool itself = strcmp(qz_path_base(path), names[i]) == 0 && !qz_path_is_link(path) &&
+                          !qz_path_is_link(member);
             if (!itself || !ours(path, names[i]))
-                st = qz_fail(err, QZ_EUSAGE, "output '%s' is part of the %s: file '%s'; it is never replaced, choose another output", path, what, member);
+                st = qz_fail(err, QZ_EUSAGE,
+                             "output '%s' is part of the %s: file '%s'; it is never replaced, choose another output",
+                             path, what, member);
         } else if (qz_path_is_dir(path) && qz_path_inside(member, path))
-            st = qz_fail(err, QZ_EUSAGE, "output folder '%s' holds what the %s's file '%s' links to; it is never replaced, choose another output", path, what, member);
+            st = qz_fail(err, QZ_EUSAGE,
+                         "output folder '%s' holds what the %s's file '%s' links to; it is never replaced, choose "
+                         "another output",
+                         path, what, member);
         else if (depth < MAX_DEPTH && names[i][0] != '.' && !qz_path_is_link(member) && qz_path_is_dir(member))
             st = against_folder(path, member, what, depth + 1, err);
         qz_free(member);
@@ -55,13 +69,19 @@ static qz_status against_folder(const char *path, const char *dir, const char *w
 
 static qz_status against_input(const char *path, const char *input, const char *what, bool holder, qz_error *err) {
     if (qz_path_same(path, input))
-        return qz_fail(err, QZ_EUSAGE, "output '%s' is the same as the %s '%s'; it is never replaced, choose another output", path, what, input);
+        return qz_fail(err, QZ_EUSAGE,
+                       "output '%s' is the same as the %s '%s'; it is never replaced, choose another output", path,
+                       what, input);
     if (!holder && qz_path_is_dir(path) && qz_path_inside(input, path))
-        return qz_fail(err, QZ_EUSAGE, "output folder '%s' holds the %s '%s'; it is never replaced, choose another output", path, what, input);
+        return qz_fail(err, QZ_EUSAGE,
+                       "output folder '%s' holds the %s '%s'; it is never replaced, choose another output", path, what,
+                       input);
     if (holder || !qz_path_is_dir(input)) return QZ_OK;
     QZ_TRY(against_folder(path, input, what, 0, err));
     if (qz_path_inside(path, input) && !ours(path, qz_path_base(path))) /* however deep, and in hidden folders */
-        return qz_fail(err, QZ_EUSAGE, "output '%s' is part of the %s '%s'; it is never replaced, choose another output", path, what, input);
+        return qz_fail(err, QZ_EUSAGE,
+                       "output '%s' is part of the %s '%s'; it is never replaced, choose another output", path, what,
+                       input);
     return QZ_OK;
 }
 
@@ -71,9 +91,13 @@ static qz_status against_sidecars(const char *path, const char *source, qz_error
         qz_str s = {0};
         qz_str_puts(&s, source);
         qz_str_puts(&s, beside[i].ending);
-        qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory")
-                       : qz_path_same(path, s.ptr) ? qz_fail(err, QZ_EUSAGE, "output '%s' belongs to the source '%s'; it is never replaced, choose another output", path, source)
-                                                   : QZ_OK;
+        qz_status st =
+            s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory")
+            : qz_path_same(path, s.ptr)
+                ? qz_fail(err, QZ_EUSAGE,
+                          "output '%s' belongs to the source '%s'; it is never replaced, choose another output", path,
+                          source)
+                : QZ_OK;
         qz_str_release(&s);
         QZ_TRY(st);
     }
@@ -95,7 +119,9 @@ static qz_status against_list(const char *path, const char *list, const char *wh
 
 /* A checkpoint may be named by its config.json or one of its shards: the files beside it are the model. */
 static qz_status against_siblings(const char *path, const char *source, bool holder, qz_error *err) {
-    if (holder || qz_path_kind_of(source) != QZ_PATH_FILE || !(qz_str_ends(source, ".json") || qz_str_ends(source, ".safetensors"))) return QZ_OK;
+    if (holder || qz_path_kind_of(source) != QZ_PATH_FILE ||
+        !(qz_str_ends(source, ".json") || qz_str_ends(source, ".safetensors")))
+        return QZ_OK;
     const size_t k = (size_t)(qz_path_base(source) - source);
     char *dir = k ? qz_strndup(source, k) : qz_strdup(".");
     if (dir == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -104,10 +130,14 @@ static qz_status against_siblings(const char *path, const char *source, bool hol
     qz_status st = qz_list_dir(dir, &names, &n, err);
     for (size_t i = 0; i < n && st == QZ_OK; i++) {
         char *member = qz_path_join(dir, names[i]);
-        bool part = qz_str_ends(names[i], ".json") || qz_str_ends(names[i], ".safetensors") || qz_str_ends(names[i], ".jinja") || qz_str_ends(names[i], ".model");
+        bool part = qz_str_ends(names[i], ".json") || qz_str_ends(names[i], ".safetensors") ||
+                    qz_str_ends(names[i], ".jinja") || qz_str_ends(names[i], ".model");
         if (member == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
         else if (part && !qz_str_ends(names[i], ".manifest.json") && qz_path_same(path, member))
-            st = qz_fail(err, QZ_EUSAGE, "output '%s' lies beside the source '%s' and may be part of it; it is never replaced, choose another output", path, source);
+            st = qz_fail(err, QZ_EUSAGE,
+                         "output '%s' lies beside the source '%s' and may be part of it; it is never replaced, choose "
+                         "another output",
+                         path, source);
         qz_free(member);
     }
     qz_free_names(names, n);
@@ -119,7 +149,8 @@ static qz_status check_one(const qz_request *r, const char *path, bool main_name
     qz_path_kind kind = qz_path_kind_of(path);
     if (kind == QZ_PATH_NONE) return QZ_OK;
     if (kind == QZ_PATH_OTHER || kind == QZ_PATH_DANGLING || (!main_name && qz_path_is_link(path)))
-        return qz_fail(err, QZ_EUSAGE, "output '%s' is %s and is never replaced: expected a regular file, a folder or a new name", path,
+        return qz_fail(err, QZ_EUSAGE,
+                       "output '%s' is %s and is never replaced: expected a regular file, a folder or a new name", path,
                        kind == QZ_PATH_FILE || kind == QZ_PATH_DIR ? "a link" : qz_path_kind_text(path));
     if (r->n_operands) {
         QZ_TRY(against_input(path, r->operands[0], "source", holder, err));
@@ -129,7 +160,8 @@ static qz_status check_one(const qz_request *r, const char *path, bool main_name
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         const char *value;
         memcpy(&value, (const char *)r + inputs[i].offset, sizeof value);
-        if (value == NULL || (inputs[i].offset == offsetof(qz_request, imatrix) && strcmp(r->verb, "calibrate") == 0)) continue;
+        if (value == NULL || (inputs[i].offset == offsetof(qz_request, imatrix) && strcmp(r->verb, "calibrate") == 0))
+            continue;
         if (inputs[i].list) QZ_TRY(against_list(path, value, inputs[i].what, holder, err));
         else QZ_TRY(against_input(path, value, inputs[i].what, holder, err));
     }
@@ -151,8 +183,12 @@ static qz_status check_length(const qz_request *r, const char *path, qz_output_k
 static qz_status check_existing(const qz_request *r, const char *path, qz_output_kind kind, qz_error *err) {
     if (!qz_path_exists(path)) return QZ_OK;
     if (kind == QZ_OUTPUT_FILE && qz_path_is_dir(path))
-        return qz_fail(err, QZ_EUSAGE, "output '%s' is a folder: expected the name of a file; it is never replaced, choose another output", path);
-    if (r->force || r->resume || r->dry_run || kind == QZ_OUTPUT_FOLDER) return QZ_OK; /* resume: the verb sees whether it is its own */
+        return qz_fail(err, QZ_EUSAGE,
+                       "output '%s' is a folder: expected the name of a file; it is never replaced, choose another "
+                       "output",
+                       path);
+    /* resume: the verb sees whether it is its own */
+    if (r->force || r->resume || r->dry_run || kind == QZ_OUTPUT_FOLDER) return QZ_OK;
     return qz_fail(err, QZ_EUSAGE, "output exists: '%s'; choose another name, or give --force to replace it%s", path,
                    strcmp(r->verb, "release") == 0 ? ", or --resume to keep finished artifacts"
                    : strcmp(r->verb, "calibrate") == 0 ? ", or --resume to keep what is finished" : "");
@@ -165,7 +201,9 @@ static qz_status claim_beside(const qz_request *r, const char *path, const char 
     if (s.failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
     qz_status st = check_one(r, s.ptr, false, false, err);
     if (st == QZ_OK && !r->dry_run && qz_path_exists(s.ptr) && !qz_outputs_left(path, ending))
-        st = qz_fail(err, QZ_EUSAGE, "output '%s' would replace '%s', which is not ours; move it away or choose another output", path, s.ptr);
+        st = qz_fail(err, QZ_EUSAGE,
+                     "output '%s' would replace '%s', which is not ours; move it away or choose another output", path,
+                     s.ptr);
     qz_str_release(&s);
     return st;
 }
@@ -215,7 +253,8 @@ qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path,
         if (kind == QZ_OUTPUT_ARTIFACT || beside[i].single) st = claim_beside(r, bare, beside[i].ending, err);
     if (st == QZ_OK && !r->dry_run) st = take(o, bare, kind, err);
     if (st == QZ_OK) st = check_existing(r, bare, kind, err);
-    if (st == QZ_OK && kind == QZ_OUTPUT_ARTIFACT && r->force && qz_path_is_dir(bare)) st = qz_outputs_listed(bare, err);
+    if (st == QZ_OK && kind == QZ_OUTPUT_ARTIFACT && r->force && qz_path_is_dir(bare))
+        st = qz_outputs_listed(bare, err);
     qz_free(bare);
     return st;
 }
@@ -224,7 +263,8 @@ void qz_outputs_end(qz_outputs *o, qz_status st) {
     qz_error why = {0};
     for (size_t i = 0; i < o->n_claimed; i++) { /* tidied while it is locked */
         qz_claimed *c = &o->claimed[i];
-        if (st == QZ_OK && qz_outputs_tidy(o->run, c->path, c->kind, &why) != QZ_OK) qz_warn(o->run, "left by a killed job: %s", why.text);
+        if (st == QZ_OK && qz_outputs_tidy(o->run, c->path, c->kind, &why) != QZ_OK)
+            qz_warn(o->run, "left by a killed job: %s", why.text);
         qz_lock_drop(&c->lock, st == QZ_OK);
         qz_free(c->path);
     }

@@ -11,10 +11,13 @@ static bool starts_as(const char *path, const char *ending) {
     qz_error ignored = {0};
     bool yes = false;
     if (qz_path_kind_of(path) != QZ_PATH_FILE || qz_map_open(&m, path, &ignored) != QZ_OK) return false;
-    if (strcmp(ending, ".manifest.json") == 0) yes = m.size >= sizeof manifest - 1 && memcmp(m.ptr, manifest, sizeof manifest - 1) == 0;
-    else if (m.size >= sizeof stats - 1 && memcmp(m.ptr, stats, sizeof stats - 1) == 0) yes = strncmp(ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0;
+    if (strcmp(ending, ".manifest.json") == 0)
+        yes = m.size >= sizeof manifest - 1 && memcmp(m.ptr, manifest, sizeof manifest - 1) == 0;
+    else if (m.size >= sizeof stats - 1 && memcmp(m.ptr, stats, sizeof stats - 1) == 0)
+        yes = strncmp(ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0;
     else if (m.size >= sizeof items - 1 && memcmp(m.ptr, items, sizeof items - 1) == 0) yes = true;
-    else yes = m.size == 0 || (m.size > 64 && strspn((const char *)m.ptr, "0123456789abcdef") == 64); /* calibration's begins with a hash */
+    /* calibration's begins with a hash */
+    else yes = m.size == 0 || (m.size > 64 && strspn((const char *)m.ptr, "0123456789abcdef") == 64);
     qz_map_release(&m);
     return yes;
 }
@@ -40,20 +43,24 @@ bool qz_outputs_left(const char *path, const char *ending) {
     bool yes = name && starts_as(name, ending);
     qz_free(name);
     if (yes || strcmp(ending, ".manifest.json") == 0) return yes; /* which may stand there without any job */
-    return qz_lock_left(path) || has_journal(path, strncmp(ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0 ? QZ_OWN_STATS : "");
+    return qz_lock_left(path) ||
+           has_journal(path, strncmp(ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0 ? QZ_OWN_STATS : "");
 }
 
 bool qz_outputs_unfinished(const char *path) { return has_journal(path, ""); }
 
 qz_status qz_outputs_recover(qz_run *run, const char *path, qz_output_kind kind, qz_error *err) {
     static const char *const endings[] = {"", QZ_OWN_STATS, ".manifest.json"};
-    const size_t n = kind == QZ_OUTPUT_ARTIFACT ? 3 : kind == QZ_OUTPUT_FILE ? 2 : 0; /* the names that belong to a kind, no others */
+    /* the names that belong to a kind, no others */
+    const size_t n = kind == QZ_OUTPUT_ARTIFACT ? 3 : kind == QZ_OUTPUT_FILE ? 2 : 0;
     for (size_t i = 0; i < n; i++) {
         char *to = ended(path, endings[i], ""), *from = ended(path, endings[i], ".partial");
         qz_recovered what = QZ_RECOVERED_NOTHING;
         qz_status st = to && from ? qz_commit_recover(from, to, &what, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
-        if (what == QZ_RECOVERED_OLD && st == QZ_OK) qz_info(run, "'%s' is put back: a killed job had moved it aside", to);
-        if (what == QZ_RECOVERED_NEW && st == QZ_OK) qz_info(run, "'%s" QZ_OLD "' is removed: a killed job has left it", from);
+        if (what == QZ_RECOVERED_OLD && st == QZ_OK)
+            qz_info(run, "'%s' is put back: a killed job had moved it aside", to);
+        if (what == QZ_RECOVERED_NEW && st == QZ_OK)
+            qz_info(run, "'%s" QZ_OLD "' is removed: a killed job has left it", from);
         qz_free(from);
         qz_free(to);
         QZ_TRY(st);
@@ -61,14 +68,17 @@ qz_status qz_outputs_recover(qz_run *run, const char *path, qz_output_kind kind,
     return QZ_OK;
 }
 
-static const char *const rests[] = {QZ_OWN_STATS ".partial", QZ_OWN_STATS ".partial.journal", QZ_OWN_STATS, ".partial", ".partial.journal", ".manifest.json.partial"};
+static const char *const rests[] = {QZ_OWN_STATS ".partial", QZ_OWN_STATS ".partial.journal", QZ_OWN_STATS, ".partial",
+                                    ".partial.journal", ".manifest.json.partial"};
 enum { OF_STATS = 3, OF_FILE = 5, OF_ARTIFACT = 6 }; /* the names that belong to a kind, no others */
 
 static qz_status remove_rests(qz_run *run, const char *path, size_t n, qz_error *err) {
     for (size_t i = 0; i < n; i++) {
         char *name = ended(path, rests[i], "");
         const bool there = name && qz_path_exists(name);
-        qz_status st = name == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory") : there ? qz_remove_tree(name, err) : QZ_OK;
+        qz_status st = name == NULL ? qz_fail(err, QZ_EMEMORY, "out of memory")
+                       : there      ? qz_remove_tree(name, err)
+                                    : QZ_OK;
         if (there && st == QZ_OK) qz_info(run, "'%s' is removed: a killed job has left it", name);
         qz_free(name);
         QZ_TRY(st);
@@ -77,7 +87,13 @@ static qz_status remove_rests(qz_run *run, const char *path, size_t n, qz_error 
 }
 
 qz_status qz_outputs_tidy(qz_run *run, const char *path, qz_output_kind kind, qz_error *err) {
-    return remove_rests(run, path, kind == QZ_OUTPUT_ARTIFACT ? OF_ARTIFACT : kind == QZ_OUTPUT_FILE ? OF_FILE : 0, err);
+    return remove_rests(run, path,
+                        kind == QZ_OUTPUT_ARTIFACT ? OF_ARTIFACT
+                        : kind == QZ_OUTPUT_FILE   ? OF_FILE
+                                                   : 0,
+                        err);
 }
 
-qz_status qz_outputs_tidy_stats(qz_run *run, const char *path, qz_error *err) { return remove_rests(run, path, OF_STATS, err); }
+qz_status qz_outputs_tidy_stats(qz_run *run, const char *path, qz_error *err) {
+    return remove_rests(run, path, OF_STATS, err);
+}

@@ -25,10 +25,16 @@ qz_status qz_outputs_listed(const char *path, qz_error *err) {
     qz_status st = qz_list_dir(path, &names, &n, err);
     for (size_t i = 0; i < n && st == QZ_OK; i++)
         if (strcmp(names[i], qz_path_base(manifest)) != 0 && !lists(json_object_get(root, "files"), names[i]))
-            st = root ? qz_fail(err, QZ_EUSAGE, "output folder '%s' holds '%s', which its manifest does not list: --force would delete it; move it away or "
-                                                "choose another output", path, names[i])
-                      : qz_fail(err, QZ_EUSAGE, "output folder '%s' %s '%s', which would say that '%s' in it is ours: --force would delete it; move the folder away or "
-                                                "choose another output", path, there ? "has an unreadable" : "has no", qz_path_base(manifest), names[i]);
+            st = root ? qz_fail(err, QZ_EUSAGE,
+                                "output folder '%s' holds '%s', which its manifest does not list: --force would delete "
+                                "it; move it away or "
+                                "choose another output",
+                                path, names[i])
+                      : qz_fail(err, QZ_EUSAGE,
+                                "output folder '%s' %s '%s', which would say that '%s' in it is ours: --force would "
+                                "delete it; move the folder away or "
+                                "choose another output",
+                                path, there ? "has an unreadable" : "has no", qz_path_base(manifest), names[i]);
     qz_free_names(names, n);
     json_decref(root);
     qz_free(manifest);

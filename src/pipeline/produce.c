@@ -45,10 +45,15 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
     const qz_scheme_spec *spec = &o->recipe->spec;
     const qz_method *method = qz_recipe_method(o->recipe);
     if (method->ops->supports) QZ_TRY(method->ops->supports(s->model, err));
-    const char *other = imp->stats ? imp->stats->info.data_sha : imp->windows ? imp->data_sha : o->rehearse_calibrated ? later : "none";
+    const char *other = imp->stats               ? imp->stats->info.data_sha
+                        : imp->windows           ? imp->data_sha
+                        : o->rehearse_calibrated ? later
+                                                 : "none";
     prov[n++] = (qz_provenance){"version", qz_catalog_version(), false};
     QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[n++], err));
-    prov[n++] = (qz_provenance){"source_sha256", s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN", false};
+    prov[n++] = (qz_provenance){"source_sha256",
+                                s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN",
+                                false};
     qz_provenance *calibration = &prov[n++];
     *calibration = (qz_provenance){"calibration_sha256", imp->imatrix ? o->imatrix_sha : other, false};
     prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN", false};
@@ -69,9 +74,12 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
     }
     const size_t before = n;
     n += put_accepted(prov + n, imp->imatrix ? o->imatrix_accepted : imp->accepted);
-    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre, .name = o->recipe->name ? o->recipe->name : s->name,
-                                 .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated, .imatrix_file = o->imatrix_file,
-                                 .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries, .imatrix_chunks = o->imatrix_chunks,
+    *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre,
+                                 .name = o->recipe->name ? o->recipe->name : s->name,
+                                 .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated,
+                                 .imatrix_file = o->imatrix_file,
+                                 .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries,
+                                 .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
                                  .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
@@ -92,11 +100,13 @@ static qz_status setting_of(const void *ctx, const char *name, qz_int_setting *o
     return qz_module_setting_of(&((const host *)ctx)->plan->spec, name, out, err);
 }
 
-static qz_status importance_of(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **out, qz_error *err) {
+static qz_status importance_of(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **out,
+                               qz_error *err) {
     return qz_importance_get(((const host *)ctx)->imp, t->item, arena, out, err);
 }
 
-static qz_status round_of(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **w, const qz_coded **out, qz_error *err) {
+static qz_status round_of(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **w,
+                          const qz_coded **out, qz_error *err) {
     const host *h = ctx;
     size_t n;
     float *x = qz_mul_size(t->rows, t->cols, &n) ? qz_arena_alloc(arena, n, sizeof *x) : NULL;
@@ -108,7 +118,8 @@ static qz_status round_of(const void *ctx, const qz_method_tensor *t, qz_arena *
 }
 
 static qz_method_tensor tensor_of(const qz_artifact_item *it) {
-    return (qz_method_tensor){.name = it->name, .source = it->source, .type = it->type, .rows = it->rows, .cols = it->cols, .layer = it->layer,
+    return (qz_method_tensor){.name = it->name, .source = it->source, .type = it->type, .rows = it->rows,
+                              .cols = it->cols, .layer = it->layer,
                               .expert = it->experts ? (long)it->expert : -1, .linear = it->linear,
                               .whole = it->permute != QZ_PERMUTE_NONE, .item = it};
 }
@@ -133,13 +144,16 @@ const qz_method *qz_produce_method(const qz_recipe *recipe, const qz_importance 
     return m->other && m->needs(&recipe->codes) & ~given(m, imp) ? qz_method_named(m->other) : m;
 }
 
-static qz_status coders_open(coders *c, qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, qz_error *err) {
+static qz_status coders_open(coders *c, qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp,
+                             const qz_recipe *recipe, qz_error *err) {
     const qz_windows *w = imp->windows;
     *c = (coders){.host = {run, plan, imp}};
-    c->job = (qz_method_job){.run = run, .model = plan->model, .stats = imp->stats, .options = &recipe->codes, .scheme = plan->spec.name,
+    c->job = (qz_method_job){.run = run, .model = plan->model, .stats = imp->stats, .options = &recipe->codes,
+                             .scheme = plan->spec.name,
                              .tokens = w ? (qz_tokens){w->ids, w->n_windows, w->seq_len} : (qz_tokens){0},
                              .usual = qz_module_usual(&plan->spec),
-                             .host = {.ctx = &c->host, .setting = setting_of, .importance = importance_of, .round = round_of}};
+                             .host = {.ctx = &c->host, .setting = setting_of, .importance = importance_of,
+                                      .round = round_of}};
     c->method[0] = qz_produce_method(recipe, imp);
     c->method[1] = qz_method_named(c->method[0]->other);
     for (size_t i = 0; i < METHODS && c->method[i]; i++) QZ_TRY(c->method[i]->ops->open(&c->job, &c->state[i], err));
@@ -188,19 +202,23 @@ static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
         }
         if (mine) return QZ_OK;
     }
-    if (item->source && !is_float(item->type)) return qz_fail(err, QZ_EBUG, "tensor '%s': no method of %s codes it", item->name, c->job.scheme);
+    if (item->source && !is_float(item->type))
+        return qz_fail(err, QZ_EBUG, "tensor '%s': no method of %s codes it", item->name, c->job.scheme);
     QZ_TRY(qz_proof_float(&k->proof, err)); /* float tensors are converted by the writer */
     return qz_artifact_writer_put_view(k->w, item->source, err);
 }
 
-static qz_status write_items(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, sink *k, qz_error *err) {
+static qz_status write_items(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp,
+                             const qz_recipe *recipe, sink *k, qz_error *err) {
     coders c;
     qz_status st = coders_open(&c, run, plan, imp, recipe, err);
     qz_progress_begin(run);
     for (size_t i; st == QZ_OK && (i = qz_artifact_writer_next(k->w)) < plan->n_items;) {
         st = put_item(&c, k, i, err);
-        qz_progress_at(run, &(qz_progress){.stage = plan->spec.name, .unit = "tensors", .done = i + 1, .total = plan->n_items, .whole = true,
-                                           .layer = (uint64_t)(plan->items[i].layer + 1), .layers = plan->model->config.layers});
+        qz_progress_at(run, &(qz_progress){.stage = plan->spec.name, .unit = "tensors", .done = i + 1,
+                                           .total = plan->n_items, .whole = true,
+                                           .layer = (uint64_t)(plan->items[i].layer + 1),
+                                           .layers = plan->model->config.layers});
     }
     qz_progress_end(run);
     coders_close(&c, k->out);
@@ -233,7 +251,8 @@ qz_status qz_produced_summarize(const qz_artifact_plan *plan, qz_produced *p, qz
     return text.failed || json.failed || !kept ? qz_fail(err, QZ_EMEMORY, "out of memory") : QZ_OK;
 }
 
-qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err) {
+qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path,
+                            qz_produced *out, qz_error *err) {
     qz_str why = {0};
     if (!o->resume || !qz_path_exists(path)) return QZ_OK;
     qz_status st = qz_artifact_finished(plan, path, &out->finished, &why, err);
@@ -243,7 +262,10 @@ qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_
         qz_info(run, "'%s': already finished", path);
         if (st == QZ_OK && (out->path = qz_strdup(path)) == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     } else if (st == QZ_OK && !o->force)
-        st = qz_fail(err, QZ_EUSAGE, "output exists and is not what this job writes: '%s': %s; choose another output, or give --force to replace it", path, why.ptr ? why.ptr : "");
+        st = qz_fail(err, QZ_EUSAGE,
+                     "output exists and is not what this job writes: '%s': %s; choose another output, or give --force "
+                     "to replace it",
+                     path, why.ptr ? why.ptr : "");
     qz_str_release(&why);
     return st;
 }
@@ -258,7 +280,9 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
     const qz_importance *imp = job->imp;
     const qz_produce_options *o = job->options;
     const char *path = job->path;
-    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight, .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks, .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
+    *out = (qz_produced){.bytes = plan->total_bytes, .bits_per_weight = plan->bits_per_weight,
+                         .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks,
+                         .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
                          .keys = s->model->config.keys, .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
     sink k = {.out = out};
     const char *partial = NULL;
@@ -267,7 +291,8 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
     QZ_TRY(qz_produce_before(run, plan, o, path, out, err));
     if (out->finished) return QZ_OK;
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
-    if (s->tokenizer == NULL) qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
+    if (s->tokenizer == NULL)
+        qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
     if (s->tokenizer == NULL && s->model->config.n_eos && !qz_scheme_get(plan->spec.scheme)->directory)
         qz_info(run,
                 "note: %s: %zu end token%s of the configuration %s stored (first %lld), which llama.cpp does not "
@@ -280,7 +305,8 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
     if (!o->own_stats) QZ_TRY(qz_outputs_tidy_stats(run, path, err));
     qz_status st = qz_proof_open(&k.proof, run, plan, err);
     if (st == QZ_OK)
-        st = qz_artifact_writer_open(run, plan, path, (o->resume ? QZ_WRITE_RESUME : 0u) | (o->force ? QZ_WRITE_FORCE : 0u), &k.w, err);
+        st = qz_artifact_writer_open(run, plan, path,
+                                     (o->resume ? QZ_WRITE_RESUME : 0u) | (o->force ? QZ_WRITE_FORCE : 0u), &k.w, err);
     if (st == QZ_OK) qz_proof_attach(&k.proof, k.w);
     if (st == QZ_OK) st = write_items(run, plan, imp, o->recipe, &k, err);
     if (st == QZ_OK) qz_produced_flushed(run, plan, k.w, out);
@@ -302,27 +328,33 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
 /* Matrices of the tensor that begins with item i: the experts of a stack, else 1. */
 static size_t stacked(const qz_artifact_plan *p, size_t i) {
     size_t n = 1;
-    while (i + n < p->n_items && p->items[i + n].expert && strcmp(p->items[i + n].out_name, p->items[i].out_name) == 0) n++;
+    while (i + n < p->n_items && p->items[i + n].expert && strcmp(p->items[i + n].out_name, p->items[i].out_name) == 0)
+        n++;
     return n;
 }
 
 qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Rows", 'r'}, {"Cols", 'r'}, {"Bytes", 'r'}, {"Note", 'l'}};
+    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Rows", 'r'}, {"Cols", 'r'}, {"Bytes", 'r'},
+                                     {"Note", 'l'}};
     QZ_TRY(qz_table_init(t, arena, NULL, cols, 6, err));
     for (size_t i = 0, n; i < plan->n_items; i += n) {
         const qz_artifact_item *it = &plan->items[i];
         n = stacked(plan, i);
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", it->out_name));
-        if (it->type == QZ_TYPE_CODED && qz_artifact_code_kind(plan)->affine) QZ_TRY(qz_table_set(t, 1, err, "int%u g%u%s%s", it->bits, it->group_size, !it->sym && plan->spec.modules ? " asym" : "",
-                                                             it->act_order && plan->spec.modules ? " act" : ""));
+        if (it->type == QZ_TYPE_CODED && qz_artifact_code_kind(plan)->affine)
+            QZ_TRY(qz_table_set(t, 1, err, "int%u g%u%s%s", it->bits, it->group_size,
+                                !it->sym && plan->spec.modules ? " asym" : "",
+                                it->act_order && plan->spec.modules ? " act" : ""));
         else if (it->type == QZ_TYPE_CODED) QZ_TRY(qz_table_set(t, 1, err, "%s", plan->spec.level));
         else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_type_get(it->type)->name));
         QZ_TRY(qz_table_set(t, 2, err, "%zu", it->rows));
         QZ_TRY(qz_table_set(t, 3, err, "%zu", it->cols));
         QZ_TRY(qz_table_set(t, 4, err, "%llu", (unsigned long long)(it->bytes * n)));
         if (n == 1) QZ_TRY(qz_table_set(t, 5, err, "%s", it->note ? it->note : ""));
-        else QZ_TRY(qz_table_set(t, 5, err, "%zu experts of %zu x %zu%s%s", n, it->rows, it->cols, it->note ? "; " : "", it->note ? it->note : ""));
+        else
+            QZ_TRY(qz_table_set(t, 5, err, "%zu experts of %zu x %zu%s%s", n, it->rows, it->cols, it->note ? "; " : "",
+                                it->note ? it->note : ""));
     }
     return QZ_OK;
 }

@@ -1,5 +1,5 @@
-/* Writes one artifact from an opened source: plan, methods, writer, proof (loaded back, every tensor decoded and compared
- * with what the method meant), commit. Nothing appears under the final name before the proof. */
+/* Writes one artifact from an opened source: plan, methods, writer, proof (loaded back, every tensor decoded and
+ * compared with what the method meant), commit. Nothing appears under the final name before the proof. */
 #ifndef QZ_PIPELINE_PRODUCE_H
 #define QZ_PIPELINE_PRODUCE_H
 #include "artifacts/artifact.h"
@@ -22,10 +22,12 @@ typedef struct {
 typedef struct {
     const qz_recipe *recipe;
     bool force, resume;
-    bool own_stats;                     /* statistics that the job has made beside the output are in use; else what stands there is a rest */
+    bool own_stats;                     /* statistics that the job has made beside the output are in
+                                         * use; else what stands there is a rest */
     bool rehearse, rehearse_calibrated; /* dry run: hashes and calibration are not there yet, their space is */
     const char *source_dir, *stats_file; /* NULL: none */
-    const char *proof_data;             /* file whose text the proof runs: evaluation or calibration; NULL: a bundled text */
+    const char *proof_data;             /* file whose text the proof runs: evaluation or
+                                         * calibration; NULL: a bundled text */
     const char *imatrix_file, *imatrix_dataset, *imatrix_sha, *imatrix_accepted;
     uint32_t imatrix_entries, imatrix_chunks;
 } qz_produce_options;
@@ -39,7 +41,8 @@ typedef struct {
     qz_config_keys keys;               /* of its configuration: what was not read */
     uint64_t flushed;                  /* values other than 0 that became 0 in float16 */
     size_t ignored_keys;               /* keys of its configuration that would make another model, likewise */
-    size_t importance_tensors, importance_covered; /* tensors whose bytes depend on importance, and those that have some */
+    size_t importance_tensors, importance_covered; /* tensors whose bytes depend on importance,
+                                                    * and those that have some */
     qz_output_error output_error;      /* of each linear that was coded in this run, and of all */
     char *accepted;                    /* owned; findings about the calibration data that --accept let pass, or NULL */
     char *importance_json;             /* owned; what was found, missing and repaired, or NULL */
@@ -70,17 +73,20 @@ typedef struct {
     const char *path;
 } qz_produce_job;
 qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, qz_error *err);
-/* --resume where the output exists: this job's own, whole output sets out->finished (path too), is tidied up and said; another one is
- * refused without o->force, in words. */
-qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path, qz_produced *out, qz_error *err);
+/* --resume where the output exists: this job's own, whole output sets out->finished (path too), is tidied up and said;
+ * another one is refused without o->force, in words. */
+qz_status qz_produce_before(qz_run *run, const qz_artifact_plan *plan, const qz_produce_options *o, const char *path,
+                            qz_produced *out, qz_error *err);
 void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str *out);
 /* The method of the recipe's scheme, or the one beside it where that lacks what it needs. */
 const qz_method *qz_produce_method(const qz_recipe *recipe, const qz_importance *imp);
-/* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration pass ran in
- * this process. Printed beside the measured peak. */
-uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, bool made_stats);
+/* Resident bytes of writing the plan at most (the mapped source and artifact included); made_stats: the calibration
+ * pass ran in this process. Printed beside the measured peak. */
+uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp,
+                           const qz_recipe *recipe, bool made_stats);
 /* Importance of a tensor's input columns, made usable (importance.h), or NULL: [cols] in the arena. */
-qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out, qz_error *err);
+qz_status qz_importance_get(const qz_importance *imp, const qz_artifact_item *item, qz_arena *arena, const float **out,
+                            qz_error *err);
 /* Prints the plan as a table (dry run). */
 qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table *t, qz_error *err);
 #endif

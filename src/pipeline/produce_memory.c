@@ -22,12 +22,15 @@ static qz_method_sizes sizes_of(const qz_artifact_plan *plan, const qz_config *c
     return s;
 }
 
-uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp, const qz_recipe *recipe, bool made_stats) {
+uint64_t qz_produce_memory(const qz_source *s, const qz_artifact_plan *plan, const qz_importance *imp,
+                           const qz_recipe *recipe, bool made_stats) {
     const qz_config *c = &s->model->config;
     const qz_method_sizes sizes = sizes_of(plan, c, &recipe->calibration.windows);
     const qz_method_memory m = qz_produce_method(recipe, imp)->ops->memory(&recipe->codes, &sizes);
-    const uint64_t pass = made_stats ? qz_max_size(m.pass, qz_calibrate_bytes(c, sizes.windows, sizes.seq_len)) : m.pass;
-    uint64_t bytes = PROGRAM + (uint64_t)PER_TOKEN * c->vocab_size + s->model->file_bytes + plan->total_bytes + pass + m.held;
+    const uint64_t pass = made_stats ? qz_max_size(m.pass, qz_calibrate_bytes(c, sizes.windows, sizes.seq_len))
+                                     : m.pass;
+    uint64_t bytes = PROGRAM + (uint64_t)PER_TOKEN * c->vocab_size + s->model->file_bytes + plan->total_bytes + pass +
+                     m.held;
     if (imp->stats) bytes += imp->stats->map.size;
     return bytes + bytes / 10;
 }

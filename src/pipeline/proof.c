@@ -14,8 +14,8 @@ static uint64_t mix(uint64_t h) { /* splitmix64 */
     return h ^ h >> 31;
 }
 
-/* Hash of one row: sums of products of keyed neighbours (NH of UMAC), eight lanes at a time, so that it runs as fast as the
- * decoder writes. -0 counts as 0. *bad: the row holds NaN or an infinity. */
+/* Hash of one row: sums of products of keyed neighbours (NH of UMAC), eight lanes at a time, so that it runs as fast as
+ * the decoder writes. -0 counts as 0. *bad: the row holds NaN or an infinity. */
 static uint64_t row_hash(const uint32_t *restrict keys, const float *restrict x, size_t n, bool *bad) {
     uint64_t h = n;
     uint32_t wild = 0;
@@ -27,15 +27,18 @@ static uint64_t row_hash(const uint32_t *restrict keys, const float *restrict x,
             float v[2 * LANES];
             for (size_t t = 0; t < 2 * LANES; t++) v[t] = x[at + k + t] + 0.0f;
             memcpy(u, v, sizeof u);
-            for (size_t t = 0; t < 2 * LANES; t++) wild |= (u[t] & 0x7fffffffu) + 0x00800000u; /* top bit: exponent is all ones */
-            for (size_t t = 0; t < LANES; t++) acc[t] += (uint64_t)(u[t] + keys[k + t]) * (u[t + LANES] + keys[k + t + LANES]);
+            /* top bit: exponent is all ones */
+            for (size_t t = 0; t < 2 * LANES; t++) wild |= (u[t] & 0x7fffffffu) + 0x00800000u;
+            for (size_t t = 0; t < LANES; t++)
+                acc[t] += (uint64_t)(u[t] + keys[k + t]) * (u[t + LANES] + keys[k + t + LANES]);
         }
         for (; k < m; k++) {
             uint32_t u;
             float v = x[at + k] + 0.0f;
             memcpy(&u, &v, sizeof u);
             wild |= (u & 0x7fffffffu) + 0x00800000u;
-            acc[k % LANES] += (uint64_t)(u + keys[k]) * (keys[KEYS + k % LANES] | 1u); /* odd factor: each value counts */
+            /* odd factor: each value counts */
+            acc[k % LANES] += (uint64_t)(u + keys[k]) * (keys[KEYS + k % LANES] | 1u);
         }
         for (size_t t = 0; t < LANES; t++) h = mix(h + acc[t]);
     }
@@ -124,11 +127,14 @@ static qz_status add(qz_proof *p, row_source s, qz_error *err) {
     s.item = it;
     s.first = p->row;
     if (s.cols != it->cols || s.rows > it->rows - p->row)
-        return qz_fail(err, QZ_EBUG, "proof of '%s': expected %zu rows of %zu values, found %zu of %zu", it->name, it->rows - p->row, it->cols, s.rows, s.cols);
+        return qz_fail(err, QZ_EBUG, "proof of '%s': expected %zu rows of %zu values, found %zu of %zu", it->name,
+                       it->rows - p->row, it->cols, s.rows, s.cols);
     p->sums[p->current] += sum_of(p, &s, &bad);
     p->row += s.rows;
     if (bad != SIZE_MAX && s.q != NULL) /* float tensors: the writer says which element does not fit */
-        return qz_fail(err, QZ_EUNSUPPORTED, "values do not fit %s: tensor '%s', row %zu: expected finite numbers after coding, found none; choose a level with bf16 or f32",
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "values do not fit %s: tensor '%s', row %zu: expected finite numbers after coding, found none; "
+                       "choose a level with bf16 or f32",
                        it->type < QZ_TYPE_COUNT ? qz_type_get(it->type)->name : p->plan->spec.name, it->name, bad);
     p->known[p->current] = p->row == it->rows;
     if (p->writer) qz_artifact_writer_meant(p->writer, p->current, p->sums[p->current]);
@@ -139,7 +145,8 @@ qz_status qz_proof_blocks(qz_proof *p, const qz_quantized *q, qz_error *err) {
     return add(p, (row_source){.decode = decode_blocks, .q = q, .rows = q->rows, .cols = q->cols}, err);
 }
 qz_status qz_proof_codes(qz_proof *p, const qz_quantized *q, qz_error *err) {
-    return add(p, (row_source){.decode = decode_codes, .q = q, .rows = q->rows, .cols = q->cols, .as_filed = qz_artifact_code_kind(p->plan)->as_filed}, err);
+    return add(p, (row_source){.decode = decode_codes, .q = q, .rows = q->rows, .cols = q->cols,
+                               .as_filed = qz_artifact_code_kind(p->plan)->as_filed}, err);
 }
 qz_status qz_proof_float(qz_proof *p, qz_error *err) {
     const qz_artifact_item *it = &p->plan->items[p->current];
@@ -152,8 +159,10 @@ qz_status qz_proof_folded(qz_proof *p, const qz_folded *f, qz_error *err) {
 qz_status qz_proof_open(qz_proof *p, qz_run *run, const qz_artifact_plan *plan, qz_error *err) {
     size_t widest = 1, threads = qz_pool_size(run->pool), total = 0;
     for (size_t i = 0; i < plan->n_items; i++) widest = qz_max_size(widest, plan->items[i].cols);
-    *p = (qz_proof){.run = run, .plan = plan, .widest = widest, .sums = qz_calloc_array(plan->n_items, sizeof *p->sums), .known = qz_calloc_array(plan->n_items, 1),
-                    .keys = qz_alloc_array(KEYS + LANES, sizeof *p->keys), .parts = qz_alloc_array(2 * threads, sizeof *p->parts)};
+    *p = (qz_proof){.run = run, .plan = plan, .widest = widest, .sums = qz_calloc_array(plan->n_items, sizeof *p->sums),
+                    .known = qz_calloc_array(plan->n_items, 1),
+                    .keys = qz_alloc_array(KEYS + LANES, sizeof *p->keys),
+                    .parts = qz_alloc_array(2 * threads, sizeof *p->parts)};
     if (qz_mul_size(widest, 3 * threads, &total)) p->rows = qz_alloc_aligned(total, sizeof *p->rows);
     if (!p->sums || !p->known || !p->keys || !p->parts || !p->rows) {
         qz_proof_release(p);
@@ -191,14 +200,17 @@ static void decode_view(const row_source *s, size_t r, float *y, float *scratch)
 }
 
 /* A tensor that the plan made itself stands in the file byte by byte. */
-static qz_status compare_generated(const qz_artifact_plan *plan, const qz_artifact_item *it, const char *partial, qz_error *err) {
+static qz_status compare_generated(const qz_artifact_plan *plan, const qz_artifact_item *it, const char *partial,
+                                   qz_error *err) {
     const char *name = plan->files[it->file].name;
     char *path = name ? qz_path_join(partial, name) : qz_strdup(partial);
     qz_map m = {0};
     if (path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the proof");
     qz_status st = qz_map_open(&m, path, err);
-    if (st == QZ_OK && (it->offset > m.size || it->bytes > m.size - it->offset || memcmp(m.ptr + it->offset, it->generated, (size_t)it->bytes) != 0))
-        st = qz_fail(err, QZ_EBUG, "proof failed: tensor '%s' holds other values than the plan: file '%s', offset %llu", it->out_name, path, (unsigned long long)it->offset);
+    if (st == QZ_OK && (it->offset > m.size || it->bytes > m.size - it->offset ||
+                        memcmp(m.ptr + it->offset, it->generated, (size_t)it->bytes) != 0))
+        st = qz_fail(err, QZ_EBUG, "proof failed: tensor '%s' holds other values than the plan: file '%s', offset %llu",
+                     it->out_name, path, (unsigned long long)it->offset);
     qz_map_release(&m);
     qz_free(path);
     return st;
@@ -210,14 +222,19 @@ static qz_status compare_item(const qz_proof *p, size_t i, const qz_model *m, qz
     size_t bad;
     if (!p->known[i]) return qz_fail(err, QZ_EBUG, "proof failed: nobody said what tensor '%s' is to hold", it->name);
     if (t == NULL || t->rows != it->rows || t->cols != it->cols)
-        return qz_fail(err, QZ_EBUG, "proof failed: tensor '%s' is missing or has another shape in the written artifact", it->name);
-    uint64_t sum = sum_of(p, &(row_source){.decode = decode_view, .item = it, .view = t, .as_filed = true, .rows = t->rows, .cols = t->cols}, &bad);
+        return qz_fail(err, QZ_EBUG,
+                       "proof failed: tensor '%s' is missing or has another shape in the written artifact", it->name);
+    uint64_t sum = sum_of(p, &(row_source){.decode = decode_view, .item = it, .view = t, .as_filed = true,
+                                           .rows = t->rows, .cols = t->cols}, &bad);
     if (bad != SIZE_MAX)
-        return qz_fail(err, QZ_ENUMERIC, "proof failed: tensor '%s' holds a non-finite value, row %zu: file '%s', offset %llu", it->name, bad, t->file,
-                       (unsigned long long)t->offset);
+        return qz_fail(err, QZ_ENUMERIC,
+                       "proof failed: tensor '%s' holds a non-finite value, row %zu: file '%s', offset %llu", it->name,
+                       bad, t->file, (unsigned long long)t->offset);
     if (sum != p->sums[i])
-        return qz_fail(err, QZ_EBUG, "proof failed: tensor '%s' decodes to other values than the method meant: file '%s', offset %llu", it->name, t->file,
-                       (unsigned long long)t->offset);
+        return qz_fail(err, QZ_EBUG,
+                       "proof failed: tensor '%s' decodes to other values than the method meant: file '%s', offset "
+                       "%llu",
+                       it->name, t->file, (unsigned long long)t->offset);
     if (t->data) qz_map_forget(t->data, t->bytes);
     return QZ_OK;
 }
@@ -234,7 +251,8 @@ qz_status qz_proof_compare(const qz_proof *p, const qz_model *m, const char *par
 qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, const char *data,
                          qz_produced *out, qz_error *err) {
     qz_model *m = NULL;
-    qz_run silent = *run; /* what there is to say of the model was said of the source; this file's name is not its last */
+    /* what there is to say of the model was said of the source; this file's name is not its last */
+    qz_run silent = *run;
     silent.log = NULL;
     silent.hook = NULL;
     QZ_TRY(qz_artifact_open(&silent, partial, &m, err));

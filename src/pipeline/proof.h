@@ -1,11 +1,12 @@
-/* The proof of an artifact: for every tensor a checksum of the float values the method meant, compared with what our reader
- * decodes from the written file. Rows count with their place (GGUF moves rows of q and k: the place in the source counts), a
- * non-finite value is a failure, and no tensor is left out: what an earlier, interrupted run wrote has its checksum in the
- * journal, generated tensors are compared byte by byte. Sums do not depend on threads.
+/* The proof of an artifact: for every tensor a checksum of the float values the method meant, compared with what our
+ * reader decodes from the written file. Rows count with their place (GGUF moves rows of q and k: the place in the
+ * source counts), a non-finite value is a failure, and no tensor is left out: what an earlier, interrupted run wrote
+ * has its checksum in the journal, generated tensors are compared byte by byte. Sums do not depend on threads.
  *   qz_proof_open(&p, run, plan, err); writer open; qz_proof_attach(&p, w);
  *   per item: qz_proof_begin(&p, i), then what is meant (before it is put), in rows from the first on;
  *   qz_proof_check(run, &p, source, partial, out, err); qz_proof_release(&p).
- * Errors: QZ_EMEMORY, QZ_ENUMERIC for non-finite values, QZ_EBUG when the file holds anything else than what was meant. */
+ * Errors: QZ_EMEMORY, QZ_ENUMERIC for non-finite values, QZ_EBUG when the file holds anything else than
+ * what was meant. */
 #ifndef QZ_PIPELINE_PROOF_H
 #define QZ_PIPELINE_PROOF_H
 #include "artifacts/artifact.h"
@@ -23,20 +24,24 @@ typedef struct {
     size_t widest, current, row; /* row: rows of the current item that were given */
 } qz_proof;
 qz_status qz_proof_open(qz_proof *p, qz_run *run, const qz_artifact_plan *plan, qz_error *err);
-void qz_proof_attach(qz_proof *p, qz_artifact_writer *w); /* and takes the checksums of items that are written already */
+/* and takes the checksums of items that are written already */
+void qz_proof_attach(qz_proof *p, qz_artifact_writer *w);
 void qz_proof_begin(qz_proof *p, size_t item);
 qz_status qz_proof_blocks(qz_proof *p, const qz_quantized *q, qz_error *err); /* adds the rows given */
 qz_status qz_proof_codes(qz_proof *p, const qz_quantized *q, qz_error *err);
-qz_status qz_proof_float(qz_proof *p, qz_error *err);                         /* the source's values as the item's type has them */
-qz_status qz_proof_folded(qz_proof *p, const qz_folded *f, qz_error *err);    /* the same for values that a method changed */
+/* the source's values as the item's type has them */
+qz_status qz_proof_float(qz_proof *p, qz_error *err);
+/* the same for values that a method changed */
+qz_status qz_proof_folded(qz_proof *p, const qz_folded *f, qz_error *err);
 /* Every tensor of the plan in m, which was read from `partial`. */
 qz_status qz_proof_compare(const qz_proof *p, const qz_model *m, const char *partial, qz_error *err);
-/* Opens `partial`, compares, runs a short text through source and artifact (out->self_kl, proof_text, greedy): of the file `data`,
- * calibration or evaluation, where it is given, else a bundled one. */
-qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, const char *data, qz_produced *out,
-                         qz_error *err);
+/* Opens `partial`, compares, runs a short text through source and artifact (out->self_kl, proof_text, greedy): of the
+ * file `data`, calibration or evaluation, where it is given, else a bundled one. */
+qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, const char *data,
+                         qz_produced *out, qz_error *err);
 /* The text part, in proof_text.c. */
-qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, const char *data, qz_produced *out, qz_error *err);
+qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, const char *data, qz_produced *out,
+                        qz_error *err);
 /* "  proof: …" with its figures and which text they are of; nothing if none was run. */
 void qz_proof_line(const qz_produced *p, qz_str *s);
 void qz_proof_release(qz_proof *p);

@@ -1,5 +1,6 @@
-/* The proof finds what a writer or reader could do wrong: rows that changed places, one flipped bit, values that changed places in
- * a row, a changed folded tensor, NaN on either side, a tensor nobody spoke of, memory that runs out. Truth: the floats themselves. */
+/* The proof finds what a writer or reader could do wrong: rows that changed places, one flipped bit, values that
+ * changed places in a row, a changed folded tensor, NaN on either side, a tensor nobody spoke of, memory that runs out.
+ * Truth: the floats themselves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +13,8 @@
 #include "codecs/types.h"
 #include "pipeline/proof.h"
 
-enum { ROWS = 160, COLS = 288, CELLS = ROWS * COLS, HEADS = 4, ITEMS = 4 }; /* large enough for the pool, with a tail of no full lanes */
+/* large enough for the pool, with a tail of no full lanes */
+enum { ROWS = 160, COLS = 288, CELLS = ROWS * COLS, HEADS = 4, ITEMS = 4 };
 enum { PLAIN, TURNED, FOLDED, BLOCKS };
 
 typedef struct {
@@ -45,16 +47,21 @@ static void setup(size_t threads) {
     for (int i = 0; i < ITEMS; i++) {
         size_t rows = i == FOLDED ? 1 : ROWS, cols = i == FOLDED ? COLS + 5 : COLS;
         init_view(&r.sources[i], names[i], QZ_TYPE_F32, rows, cols, r.source);
-        init_view(&r.views[i], names[i], i == BLOCKS ? QZ_TYPE_Q8_0 : QZ_TYPE_F32, rows, cols, i == BLOCKS ? (const void *)r.coded : r.in_file[i]);
-        r.items[i] = (qz_artifact_item){.source = &r.sources[i], .name = names[i], .out_name = names[i], .type = r.views[i].type, .rows = rows, .cols = cols,
-                                        .permute = i == TURNED ? QZ_PERMUTE_INTERLEAVE : QZ_PERMUTE_NONE, .heads = HEADS};
+        init_view(&r.views[i], names[i], i == BLOCKS ? QZ_TYPE_Q8_0 : QZ_TYPE_F32, rows, cols,
+                  i == BLOCKS ? (const void *)r.coded : r.in_file[i]);
+        r.items[i] = (qz_artifact_item){.source = &r.sources[i], .name = names[i], .out_name = names[i],
+                                        .type = r.views[i].type, .rows = rows, .cols = cols,
+                                        .permute = i == TURNED ? QZ_PERMUTE_INTERLEAVE : QZ_PERMUTE_NONE,
+                                        .heads = HEADS};
     }
     memcpy(r.in_file[PLAIN], r.source, sizeof r.source);
     r.in_file[PLAIN][3] = -0.0f; /* counts as 0 */
     for (size_t k = 0; k < ROWS; k++)
-        memcpy(r.in_file[TURNED] + k * COLS, r.source + qz_item_source_row(&r.items[TURNED], ROWS, k) * COLS, COLS * sizeof(float));
+        memcpy(r.in_file[TURNED] + k * COLS, r.source + qz_item_source_row(&r.items[TURNED], ROWS, k) * COLS,
+               COLS * sizeof(float));
     memcpy(r.in_file[FOLDED], r.folded, sizeof r.folded);
-    for (size_t k = 0; k < ROWS; k++) qz_type_get(QZ_TYPE_Q8_0)->encode(r.source + k * COLS, NULL, COLS, r.coded + k * (COLS / 32 * 34));
+    for (size_t k = 0; k < ROWS; k++)
+        qz_type_get(QZ_TYPE_Q8_0)->encode(r.source + k * COLS, NULL, COLS, r.coded + k * (COLS / 32 * 34));
     r.plan = (qz_artifact_plan){.spec = {.name = "test"}, .items = r.items, .n_items = ITEMS};
     r.m = (qz_model){.tensors = r.views, .n_tensors = ITEMS};
     assert_int_equal(qz_proof_open(&r.p, &r.run, &r.plan, &err), QZ_OK);
@@ -73,7 +80,8 @@ static qz_status mean_all(qz_error *err) {
     QZ_TRY(qz_proof_folded(&r.p, &(qz_folded){.name = "folded", .rows = 1, .cols = COLS + 5, .data = r.folded}, err));
     qz_proof_begin(&r.p, BLOCKS);
     for (size_t k = 0; k < ROWS; k += 40) { /* in pieces, as large tensors come */
-        qz_quantized q = {.name = "blocks", .type = QZ_TYPE_Q8_0, .rows = 40, .cols = COLS, .blocks = r.coded + k * (COLS / 32 * 34), .bytes = 40 * (COLS / 32 * 34)};
+        qz_quantized q = {.name = "blocks", .type = QZ_TYPE_Q8_0, .rows = 40, .cols = COLS,
+                          .blocks = r.coded + k * (COLS / 32 * 34), .bytes = 40 * (COLS / 32 * 34)};
         QZ_TRY(qz_proof_blocks(&r.p, &q, err));
     }
     return QZ_OK;
@@ -85,7 +93,8 @@ static void same_on_all_threads(void **state) {
     for (size_t threads = 1; threads <= 5; threads += 2) {
         qz_error err = {0};
         setup(threads);
-        if (mean_all(&err) != QZ_OK || qz_proof_compare(&r.p, &r.m, "artifact", &err) != QZ_OK) fail_msg("%zu threads: %s", threads, err.text);
+        if (mean_all(&err) != QZ_OK || qz_proof_compare(&r.p, &r.m, "artifact", &err) != QZ_OK)
+            fail_msg("%zu threads: %s", threads, err.text);
         if (threads == 1) memcpy(first, r.p.sums, sizeof first);
         assert_memory_equal(first, r.p.sums, sizeof first);
         teardown();
@@ -114,7 +123,8 @@ static void spoil(int what) {
     case 2: flip(&r.in_file[PLAIN][5 * COLS + 17], 0); break;
     case 3: flip(&r.in_file[PLAIN][CELLS - 1], 31); break;
     case 4: t = r.in_file[PLAIN][40], r.in_file[PLAIN][40] = r.in_file[PLAIN][41], r.in_file[PLAIN][41] = t; break;
-    case 5: t = r.in_file[PLAIN][40], r.in_file[PLAIN][40] = r.in_file[PLAIN][48], r.in_file[PLAIN][48] = t; break; /* one pair of lanes */
+    /* one pair of lanes */
+    case 5: t = r.in_file[PLAIN][40], r.in_file[PLAIN][40] = r.in_file[PLAIN][48], r.in_file[PLAIN][48] = t; break;
     case 6: memcpy(r.in_file[TURNED], r.source, sizeof r.source); break; /* the rows stand as in the source */
     case 7: swap_rows(r.in_file[TURNED], 1, 2); break;
     case 8: flip(&r.in_file[FOLDED][COLS + 4], 0); break; /* in the tail */
@@ -131,7 +141,8 @@ static void spoil(int what) {
 }
 static void every_change_is_found(void **state) {
     (void)state;
-    static const char *const names[] = {"plain", "plain", "plain", "plain", "plain", "plain", "turned", "turned", "folded", "folded", "blocks",
+    static const char *const names[] = {"plain", "plain", "plain", "plain", "plain", "plain", "turned", "turned",
+                                        "folded", "folded", "blocks",
                                         "plain", "folded", "blocks", "plain", "folded", "blocks"};
     for (int i = 0; i < (int)(sizeof names / sizeof names[0]); i++) {
         qz_error err = {0};
@@ -139,7 +150,8 @@ static void every_change_is_found(void **state) {
         assert_int_equal(mean_all(&err), QZ_OK);
         spoil(i);
         qz_status st = qz_proof_compare(&r.p, &r.m, "artifact", &err);
-        if (st != (i >= 11 && i <= 13 ? QZ_ENUMERIC : QZ_EBUG)) fail_msg("change %d of '%s': status %d, %s", i, names[i], (int)st, err.text);
+        if (st != (i >= 11 && i <= 13 ? QZ_ENUMERIC : QZ_EBUG))
+            fail_msg("change %d of '%s': status %d, %s", i, names[i], (int)st, err.text);
         if (!strstr(err.text, names[i])) fail_msg("change %d of '%s': not named: %s", i, names[i], err.text);
         teardown();
     }
@@ -156,7 +168,8 @@ static void meant_nan(void **state) {
     teardown();
     err = (qz_error){0};
     setup(2);
-    r.folded[2] = r.in_file[FOLDED][2] = INFINITY; /* float tensors: the writer refuses them, and so does the comparison */
+    /* float tensors: the writer refuses them, and so does the comparison */
+    r.folded[2] = r.in_file[FOLDED][2] = INFINITY;
     assert_int_equal(mean_all(&err), QZ_OK);
     assert_int_equal(qz_proof_compare(&r.p, &r.m, "artifact", &err), QZ_ENUMERIC);
     teardown();
@@ -168,7 +181,8 @@ static void all_rows(void **state) {
     qz_error err = {0};
     setup(2);
     assert_int_equal(mean_all(&err), QZ_OK);
-    qz_quantized q = {.name = "blocks", .type = QZ_TYPE_Q8_0, .rows = 40, .cols = COLS, .blocks = r.coded, .bytes = 40 * (COLS / 32 * 34)};
+    qz_quantized q = {.name = "blocks", .type = QZ_TYPE_Q8_0, .rows = 40, .cols = COLS, .blocks = r.coded,
+                      .bytes = 40 * (COLS / 32 * 34)};
     assert_int_equal(qz_proof_blocks(&r.p, &q, &err), QZ_EBUG);
     err = (qz_error){0};
     qz_proof_begin(&r.p, BLOCKS);
@@ -204,7 +218,8 @@ static void no_memory(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(same_on_all_threads), cmocka_unit_test(every_change_is_found), cmocka_unit_test(meant_nan),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(same_on_all_threads), cmocka_unit_test(every_change_is_found),
+                                       cmocka_unit_test(meant_nan),
                                        cmocka_unit_test(all_rows), cmocka_unit_test(no_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

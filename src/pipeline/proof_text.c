@@ -1,6 +1,6 @@
-/* The proof's short text: source and artifact in lock-step on a few dozen tokens, and the artifact's first greedy words. The text is
- * of the user's own data where there are any: an artifact that is excellent on what the model was made for looks broken on a text
- * that is foreign to it. */
+/* The proof's short text: source and artifact in lock-step on a few dozen tokens, and the artifact's first greedy
+ * words. The text is of the user's own data where there are any: an artifact that is excellent on what the model was
+ * made for looks broken on a text that is foreign to it. */
 #include "base/size.h"
 #include "engine/session.h"
 #include "eval/score.h"
@@ -10,8 +10,10 @@
 
 enum { PROOF_TOKENS = 64, GREEDY_TOKENS = 8, ENOUGH = 16, SAMPLES = 8 };
 static const char question[] = "What has to be done before a parcel can be sent?";
-static const char answer[] = "Read the order, check the address, put the goods into a box with enough paper, close it, write the name of the customer "
-                             "on the label, and bring it to the post office before six in the evening. Then write a short note to the customer.";
+static const char answer[] =
+    "Read the order, check the address, put the goods into a box with enough paper, close it, write the name of the "
+    "customer "
+    "on the label, and bring it to the post office before six in the evening. Then write a short note to the customer.";
 
 typedef struct { qz_ids ids; size_t prompt; } sample; /* prompt: tokens before the greedy words */
 
@@ -20,10 +22,12 @@ static bool from_data(const qz_source *s, const char *path, sample *x) {
     qz_dataset d = {0};
     qz_ids one = {0};
     if (path == NULL) return false;
-    if (qz_dataset_load(path, s->tokenizer, &(qz_dataset_options){.max_samples = SAMPLES}, &d, &(qz_error){0}) != QZ_OK) return false;
+    if (qz_dataset_load(path, s->tokenizer, &(qz_dataset_options){.max_samples = SAMPLES}, &d, &(qz_error){0}) != QZ_OK)
+        return false;
     for (size_t i = 0; i < d.n && x->ids.n < PROOF_TOKENS; i++) {
         one.n = 0;
-        bool usable = qz_sample_encode(s->tokenizer, &d.samples[i], false, &one, &(qz_error){0}) == QZ_OK && one.n > x->ids.n;
+        bool usable = qz_sample_encode(s->tokenizer, &d.samples[i], false, &one, &(qz_error){0}) == QZ_OK &&
+                      one.n > x->ids.n;
         for (size_t k = 0; k < one.n && usable; k++) usable = one.ids[k] < s->model->config.vocab_size;
         if (!usable) continue;
         const qz_ids shorter = x->ids;
@@ -49,8 +53,11 @@ static bool from_template(const qz_source *s, sample *x) {
         if (whole) json_array_append_new(m, json_pack("{s:s,s:s}", "role", "assistant", "content", answer));
         qz_str_clear(&text);
         x->ids.n = 0;
-        ok = json_array_size(m) == 1u + (size_t)whole && qz_chat_apply(s->tokenizer, &(qz_conversation){.messages = m, .add_generation_prompt = !whole}, &text, &(qz_error){0}) == QZ_OK &&
-             qz_tokenizer_encode(s->tokenizer, text.ptr ? text.ptr : "", text.len, QZ_ENCODE_PARSE_SPECIAL, &x->ids, &(qz_error){0}) == QZ_OK;
+        ok = json_array_size(m) == 1u + (size_t)whole &&
+             qz_chat_apply(s->tokenizer, &(qz_conversation){.messages = m, .add_generation_prompt = !whole}, &text,
+                           &(qz_error){0}) == QZ_OK &&
+             qz_tokenizer_encode(s->tokenizer, text.ptr ? text.ptr : "", text.len, QZ_ENCODE_PARSE_SPECIAL, &x->ids,
+                                 &(qz_error){0}) == QZ_OK;
         json_decref(m);
         if (!whole) x->prompt = x->ids.n;
     }
@@ -62,7 +69,9 @@ static bool from_template(const qz_source *s, sample *x) {
 
 /* Plain text, or numbers where ids are all there is. */
 static qz_status from_nothing(const qz_source *s, sample *x, qz_error *err) {
-    if (s->tokenizer != NULL) QZ_TRY(qz_tokenizer_encode(s->tokenizer, answer, strlen(answer), QZ_ENCODE_SPECIAL | QZ_ENCODE_PARSE_SPECIAL, &x->ids, err));
+    if (s->tokenizer != NULL)
+        QZ_TRY(qz_tokenizer_encode(s->tokenizer, answer, strlen(answer), QZ_ENCODE_SPECIAL | QZ_ENCODE_PARSE_SPECIAL,
+                                   &x->ids, err));
     for (uint32_t i = 0; s->tokenizer == NULL && i < PROOF_TOKENS; i++)
         QZ_TRY(qz_ids_push(&x->ids, (uint32_t)((7u * i * i + 3u * i + 1u) % s->model->config.vocab_size), err));
     x->ids.n = qz_min_size(x->ids.n, PROOF_TOKENS);
@@ -72,9 +81,12 @@ static qz_status from_nothing(const qz_source *s, sample *x, qz_error *err) {
 
 static qz_status make_sample(const qz_source *s, const char *data, sample *x, qz_produced *out, qz_error *err) {
     if (from_data(s, data, x)) (void)snprintf(out->proof_text, sizeof out->proof_text, "of '%s'", data);
-    else if (from_template(s, x)) (void)snprintf(out->proof_text, sizeof out->proof_text, "of a bundled text through the chat template, which may be foreign to the model");
+    else if (from_template(s, x))
+        (void)snprintf(out->proof_text, sizeof out->proof_text,
+                       "of a bundled text through the chat template, which may be foreign to the model");
     else {
-        (void)snprintf(out->proof_text, sizeof out->proof_text, "%s", s->tokenizer ? "of a bundled text, which may be foreign to the model" : "that are made-up ids");
+        (void)snprintf(out->proof_text, sizeof out->proof_text, "%s",
+                       s->tokenizer ? "of a bundled text, which may be foreign to the model" : "that are made-up ids");
         return from_nothing(s, x, err);
     }
     return QZ_OK;
@@ -82,7 +94,8 @@ static qz_status make_sample(const qz_source *s, const char *data, sample *x, qz
 
 void qz_proof_line(const qz_produced *p, qz_str *s) {
     if (p->self_kl < 0) return;
-    qz_str_printf(s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens %s; greedy: \"%s\"\n", p->self_kl, p->self_tokens, p->proof_text, p->greedy);
+    qz_str_printf(s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens %s; greedy: \"%s\"\n",
+                  p->self_kl, p->self_tokens, p->proof_text, p->greedy);
 }
 
 static qz_status greedy(const qz_source *s, qz_engine *e, const qz_ids *prompt, qz_produced *out, qz_error *err) {
@@ -90,10 +103,13 @@ static qz_status greedy(const qz_source *s, qz_engine *e, const qz_ids *prompt, 
     uint32_t ids[GREEDY_TOKENS];
     qz_str text = {0};
     QZ_TRY(qz_session_open(e, 1, prompt->n + GREEDY_TOKENS, &session, err));
-    qz_sequence q = {.prompt = prompt->ids, .n_prompt = prompt->n, .sampling = QZ_GREEDY, .max_new = GREEDY_TOKENS, .out = ids};
+    qz_sequence q = {.prompt = prompt->ids, .n_prompt = prompt->n, .sampling = QZ_GREEDY, .max_new = GREEDY_TOKENS,
+                     .out = ids};
     qz_status st = qz_session_one(session, &q, err);
-    for (size_t i = 0; st == QZ_OK && s->tokenizer == NULL && i < q.info.n_new; i++) qz_str_printf(&text, "%s%u", i ? " " : "", ids[i]);
-    if (st == QZ_OK && s->tokenizer != NULL) st = qz_tokenizer_decode(s->tokenizer, ids, q.info.n_new, true, &text, err);
+    for (size_t i = 0; st == QZ_OK && s->tokenizer == NULL && i < q.info.n_new; i++)
+        qz_str_printf(&text, "%s%u", i ? " " : "", ids[i]);
+    if (st == QZ_OK && s->tokenizer != NULL)
+        st = qz_tokenizer_decode(s->tokenizer, ids, q.info.n_new, true, &text, err);
     for (size_t i = 0; i < text.len; i++)
         if ((unsigned char)text.ptr[i] < 0x20) text.ptr[i] = ' ';
     if (st == QZ_OK && text.ptr) (void)snprintf(out->greedy, sizeof out->greedy, "%s", text.ptr);
@@ -102,7 +118,8 @@ static qz_status greedy(const qz_source *s, qz_engine *e, const qz_ids *prompt, 
     return st;
 }
 
-qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, const char *data, qz_produced *out, qz_error *err) {
+qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, const char *data, qz_produced *out,
+                        qz_error *err) {
     sample x = {0};
     qz_engine *source = NULL, *artifact = NULL;
     qz_status st = make_sample(s, data, &x, out, err);
@@ -116,7 +133,8 @@ qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, cons
     out->self_kl = score.kl.value;
     out->self_tokens = x.ids.n - 1;
     if (!(out->self_kl >= 0 && out->self_kl < 1e6)) {
-        st = qz_fail(err, QZ_EBUG, "proof failed: the artifact's output is not finite on a text of %zu tokens", x.ids.n);
+        st = qz_fail(err, QZ_EBUG, "proof failed: the artifact's output is not finite on a text of %zu tokens",
+                     x.ids.n);
         goto out;
     }
     x.ids.n = x.prompt;

@@ -22,8 +22,10 @@ static qz_status leave_out(const char *list, qz_method_options *o, qz_error *err
         size_t n = strcspn(p, ","), i = 0;
         while (i < PARTS && !(strlen(parts[i].name) == n && strncmp(parts[i].name, p, n) == 0)) i++;
         if (i == PARTS)
-            return qz_fail(err, QZ_EUSAGE, "unknown part '%.*s' in --without: expected fold, asymmetric, residual, order, "
-                           "descent, refit, norms or sign", (int)n, p);
+            return qz_fail(err, QZ_EUSAGE,
+                           "unknown part '%.*s' in --without: expected fold, asymmetric, residual, order, "
+                           "descent, refit, norms or sign",
+                           (int)n, p);
         *part(o, i) = false;
         p += n + (p[n] == ',');
     }
@@ -40,7 +42,8 @@ static bool flows(const qz_method *m) { return m->takes & QZ_NEEDS_TOKENS && m->
 
 static void set_defaults(qz_method_options *o, const qz_scheme_spec *spec, qz_search search) {
     const bool best = search == QZ_SEARCH_BEST;
-    *o = (qz_method_options){.search = search, .propagate = !best && flows(method_of(spec, search)), .sequential = true, .head = spec->lm_head};
+    *o = (qz_method_options){.search = search, .propagate = !best && flows(method_of(spec, search)), .sequential = true,
+                             .head = spec->lm_head};
     for (size_t i = 0; i < PARTS; i++) *part(o, i) = best;
 }
 
@@ -68,7 +71,10 @@ static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_se
     o->no_clip = r->no_clip;
     const qz_method *m = method_of(spec, search);
     if (r->no_clip && (flows(m) || !(m->takes & QZ_NEEDS_TOKENS))) /* only what replays blocks clips */
-        return qz_fail(err, QZ_EUSAGE, "--no-clip leaves the search of clipping bounds out, which awq with --search compat has: '%s' here clips nothing", spec->name);
+        return qz_fail(err, QZ_EUSAGE,
+                       "--no-clip leaves the search of clipping bounds out, which awq with --search compat has: '%s' "
+                       "here clips nothing",
+                       spec->name);
     QZ_TRY(set_flow(r, spec, o, err));
     return r->without ? leave_out(r->without, o, err) : QZ_OK;
 }
@@ -80,7 +86,8 @@ static qz_status policy_of(const char *text, qz_length_policy *out, qz_error *er
     *out = QZ_PACK;
     for (size_t i = 0; text && i < 3; i++)
         if (strcmp(policies[i], text) == 0) return *out = (qz_length_policy)i, QZ_OK;
-    return text ? qz_fail(err, QZ_EUSAGE, "bad value '%s' for --lengths: expected pack, truncate or drop", text) : QZ_OK;
+    return text ? qz_fail(err, QZ_EUSAGE, "bad value '%s' for --lengths: expected pack, truncate or drop", text)
+                : QZ_OK;
 }
 
 qz_status qz_recipe_windows(const qz_request *r, qz_recipe_calibration *out, qz_error *err) {
@@ -106,12 +113,17 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
     QZ_TRY(set_ints(r, &out->spec, search, &out->codes, err));
     if (r == NULL) return QZ_OK;
     if (r->modules.n) QZ_TRY(qz_module_rules_parse(&out->spec, r->modules.at, r->modules.n, arena, err));
-    QZ_TRY(qz_tensor_types_parse(&out->spec, &(qz_tensor_types){r->pure, r->leave_output, r->output_type, r->embedding_type, r->tensor_types.at, r->tensor_types.n}, arena, err));
+    QZ_TRY(qz_tensor_types_parse(&out->spec,
+                                 &(qz_tensor_types){r->pure, r->leave_output, r->output_type, r->embedding_type,
+                                                    r->tensor_types.at, r->tensor_types.n},
+                                 arena, err));
     out->name = r->name;
     out->pre = r->pre;
     out->accept = r->accept;
     const unsigned takes = qz_recipe_method(out)->takes;
-    const char *data = r->imatrix && takes & QZ_NEEDS_IMPORTANCE ? "imatrix" : r->data || r->stats ? "calibration" : NULL;
+    const char *data = r->imatrix && takes & QZ_NEEDS_IMPORTANCE ? "imatrix"
+                       : r->data || r->stats                     ? "calibration"
+                                                                 : NULL;
     out->with = takes ? data : NULL;
     return qz_recipe_windows(r, &out->calibration, err);
 }
@@ -120,7 +132,9 @@ const qz_method *qz_recipe_method(const qz_recipe *c) { return method_of(&c->spe
 static unsigned needs(const qz_recipe *c) { return qz_recipe_method(c)->needs(&c->codes); }
 /* What has no other way: block feedback falls back to the search. */
 bool qz_recipe_needs_tokens(const qz_recipe *c) { return needs(c) & QZ_NEEDS_TOKENS; }
-bool qz_recipe_needs_stats(const qz_recipe *c) { return needs(c) & QZ_NEEDS_GRAM && qz_recipe_method(c)->other == NULL; }
+bool qz_recipe_needs_stats(const qz_recipe *c) {
+    return needs(c) & QZ_NEEDS_GRAM && qz_recipe_method(c)->other == NULL;
+}
 /* Its settings are written: the method has any. */
 static bool solves(const qz_recipe *c) { return qz_recipe_method(c)->takes & QZ_NEEDS_TOKENS; }
 
@@ -167,7 +181,8 @@ static void put_types(const qz_mix_options *m, qz_str *s) {
     put_flag(s, "pure", m->pure);
     put_flag(s, "leave_output_tensor", m->keep_output);
     if (m->output_type >= 0) put_text(s, "output_tensor_type", qz_gguf_type_get((uint32_t)m->output_type)->name);
-    if (m->embedding_type >= 0) put_text(s, "token_embedding_type", qz_gguf_type_get((uint32_t)m->embedding_type)->name);
+    if (m->embedding_type >= 0)
+        put_text(s, "token_embedding_type", qz_gguf_type_get((uint32_t)m->embedding_type)->name);
     for (size_t i = 0; i < m->n_rules; i++) {
         qz_str_puts(s, i ? "," : ",\"tensor_type\":[");
         qz_json_quote(s, m->rules[i].text, strlen(m->rules[i].text));

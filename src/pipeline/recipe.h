@@ -1,7 +1,7 @@
-/* What decides an artifact's bytes besides its source, its data and an importance matrix: scheme, search, settings of integer
- * codes, how calibration data become windows, names. Made once from a verb's request; nothing below reads the request for it.
- * qz_recipe c; qz_recipe_make(r, "awq:w4g64", &arena, &c, err); qz_recipe_json(&c, &text) is what the artifact records, and
- * --config reads it back (cli/config_file.h): equal recipes, sources and data give equal bytes.
+/* What decides an artifact's bytes besides its source, its data and an importance matrix: scheme, search, settings of
+ * integer codes, how calibration data become windows, names. Made once from a verb's request; nothing below reads the
+ * request for it. qz_recipe c; qz_recipe_make(r, "awq:w4g64", &arena, &c, err); qz_recipe_json(&c, &text) is what the
+ * artifact records, and --config reads it back (cli/config_file.h): equal recipes, sources and data give equal bytes.
  * Ownership: texts are the request's, rules live in the arena. Errors: QZ_EUSAGE naming option and value. */
 #ifndef QZ_PIPELINE_RECIPE_H
 #define QZ_PIPELINE_RECIPE_H
@@ -27,7 +27,8 @@ typedef struct {
     qz_method_options codes;    /* search for all; the rest for integer codes */
     qz_recipe_calibration calibration;
     const char *name, *pre, *accept; /* NULL: not given */
-    const char *with;           /* what decides bytes, too, and must be given again: "calibration", "imatrix"; NULL: nothing */
+    const char *with;           /* what decides bytes, too, and must be given again:
+                                 * "calibration", "imatrix"; NULL: nothing */
     bool convert, lossy;        /* made by convert */
 } qz_recipe;
 
@@ -42,7 +43,8 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out);
 /* The same as a line of provenance; the text lives in the arena. */
 qz_status qz_recipe_record(const qz_recipe *c, qz_arena *arena, qz_provenance *out, qz_error *err);
 
-/* Whether the codes need the tokens themselves, and statistics of the float model. False for schemes without such codes. */
+/* Whether the codes need the tokens themselves, and statistics of the float model. False for schemes
+ * without such codes. */
 bool qz_recipe_needs_tokens(const qz_recipe *c);
 bool qz_recipe_needs_stats(const qz_recipe *c);
 /* Damping that every linear got, or 0: decided for each. */

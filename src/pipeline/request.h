@@ -1,4 +1,5 @@
-/* Everything a verb may be asked for. Option rows (cli/) fill it; a verb reads its own part. Strings are borrowed from argv. */
+/* Everything a verb may be asked for. Option rows (cli/) fill it; a verb reads its own part. Strings are
+ * borrowed from argv. */
 #ifndef QZ_PIPELINE_REQUEST_H
 #define QZ_PIPELINE_REQUEST_H
 #include <stdbool.h>

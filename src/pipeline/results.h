@@ -1,8 +1,9 @@
-/* What verbs work out before the command line words it; libquantz (api/) returns the same. Nothing here prints, except that
- * qz_quantize shows the plan of a dry run.
+/* What verbs work out before the command line words it; libquantz (api/) returns the same. Nothing here prints, except
+ * that qz_quantize shows the plan of a dry run.
  *   qz_quantize: the whole of `quantize`: artifact, proof and manifest on disk, its figures in *p.
  *   qz_inspect_json, qz_evaluate_json: what --json prints (report/).
- *   qz_answer:   one prompt of `run`, piece by piece: qz_answerer a = {.source = &s}; qz_answer(run, &a, r, &question, …); release.
+ *   qz_answer:   one prompt of `run`, piece by piece: qz_answerer a = {.source = &s};
+ *                qz_answer(run, &a, r, &question, …); release.
  * Ownership: results are the caller's (qz_produced_release, qz_str_release); sources are borrowed.
  * Errors: those of the stages; options in r that do not parse are QZ_EUSAGE. */
 #ifndef QZ_PIPELINE_RESULTS_H
@@ -29,8 +30,9 @@ typedef struct {
     qz_text_fn fn; void *arg;  /* what hears the answer */
     const qz_conversation *conversation; /* instead of a prompt; NULL: none */
 } qz_question;
-/* The answer to a prompt: chat template unless r->raw or the model has none; without tokenizer prompt and answer are ids.
- * Uses the sampling, system, ctx, max_new, arith, raw and show_special of r. */
-qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const qz_question *q, qz_generated *info, qz_error *err);
+/* The answer to a prompt: chat template unless r->raw or the model has none; without tokenizer prompt and answer are
+ * ids. Uses the sampling, system, ctx, max_new, arith, raw and show_special of r. */
+qz_status qz_answer(qz_run *run, qz_answerer *a, const qz_request *r, const qz_question *q, qz_generated *info,
+                    qz_error *err);
 void qz_answerer_release(qz_answerer *a);
 #endif

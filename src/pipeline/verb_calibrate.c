@@ -18,7 +18,8 @@
 /* Sums of squares of a site's input under its GGUF name; of a stack of experts one matrix each. */
 static qz_status add_entry(qz_imatrix *im, const qz_stats *s, size_t layer, const qz_site *site, qz_error *err) {
     const size_t mats = site->experts ? site->experts : 1, cols = (size_t)site->cols;
-    float *sums = qz_arena_alloc(&im->arena, mats * cols, sizeof *sums), *counts = qz_arena_alloc(&im->arena, mats, sizeof *counts);
+    float *sums = qz_arena_alloc(&im->arena, mats * cols, sizeof *sums),
+          *counts = qz_arena_alloc(&im->arena, mats, sizeof *counts);
     char *name = qz_arena_printf(&im->arena, "blk.%zu.%s.weight", layer, site->gguf);
     if (!sums || !counts || !name) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t m = 0; m < mats; m++) {
@@ -58,7 +59,9 @@ static qz_status name_imatrix(const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = qz_sha256_file_hex(r->imatrix, there, err);
     if (st == QZ_OK) st = qz_remove_tree(partial, err);
     if (st == QZ_OK && strcmp(ours, there) != 0)
-        st = qz_fail(err, QZ_EUSAGE, "output exists and is not what this job writes: '%s': expected sha256 %.16s…, found %.16s…; choose another output, or give --force to replace it",
+        st = qz_fail(err, QZ_EUSAGE,
+                     "output exists and is not what this job writes: '%s': expected sha256 %.16s…, found %.16s…; "
+                     "choose another output, or give --force to replace it",
                      r->imatrix, ours, there);
     qz_str_release(&s);
     return st;
@@ -68,7 +71,8 @@ static qz_status name_imatrix(const qz_request *r, qz_error *err) {
 static qz_status stage_imatrix(qz_run *run, const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
     const bool dat = strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dat") == 0;
     qz_imatrix_note notes[2];
-    qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len, .n_datasets = 1};
+    qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len,
+                     .n_datasets = 1};
     im.entries = qz_arena_calloc(&im.arena, c->layers * QZ_MAX_SITES, sizeof *im.entries);
     im.datasets = qz_arena_calloc(&im.arena, 1, sizeof *im.datasets);
     qz_status st = im.entries && im.datasets ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -107,11 +111,13 @@ static qz_status claim(qz_outputs *o, const qz_request *r, const char *path, qz_
     if (r->lint) return QZ_OK;
     QZ_TRY(qz_outputs_claim(o, r, path, QZ_OUTPUT_FILE, err));
     if (r->imatrix == NULL) return QZ_OK;
-    if (strcmp(r->imatrix, path) == 0 || qz_path_same(r->imatrix, path)) return qz_fail(err, QZ_EUSAGE, "statistics and importance matrix have one name: '%s'; give two", path);
+    if (strcmp(r->imatrix, path) == 0 || qz_path_same(r->imatrix, path))
+        return qz_fail(err, QZ_EUSAGE, "statistics and importance matrix have one name: '%s'; give two", path);
     return qz_outputs_claim(o, r, r->imatrix, QZ_OUTPUT_FILE, err);
 }
 
-/* What became of the samples, and how long they are: the windows are cut once more, which costs little beside the pass. */
+/* What became of the samples, and how long they are: the windows are cut once more, which costs little
+ * beside the pass. */
 static qz_status json_data(qz_run *run, const qz_source *s, const qz_request *r, qz_json_writer *j, qz_error *err) {
     qz_run silent = *run; /* all of it has been said */
     qz_dataset d = {0};
@@ -123,15 +129,17 @@ static qz_status json_data(qz_run *run, const qz_source *s, const qz_request *r,
     if (st == QZ_OK) st = qz_lint_run(s->tokenizer, &d, NULL, &lint, err);
     if (st == QZ_OK) {
         const struct { const char *key; size_t n; } rows[] = {
-            {"samples_read", w.samples_read}, {"samples_used", w.samples_used}, {"samples_truncated", w.samples_truncated},
-            {"samples_dropped", w.samples_dropped}, {"samples_unique", lint.data.unique}, {"tokens_read", w.tokens_total},
-            {"tokens_used", w.tokens_used}, {"tokens_cut", w.tokens_cut}, {"bos_added", w.bos_added}, {"shortest", lint.data.shortest},
+            {"samples_read", w.samples_read}, {"samples_used", w.samples_used},
+            {"samples_truncated", w.samples_truncated}, {"samples_dropped", w.samples_dropped},
+            {"samples_unique", lint.data.unique}, {"tokens_read", w.tokens_total}, {"tokens_used", w.tokens_used},
+            {"tokens_cut", w.tokens_cut}, {"bos_added", w.bos_added}, {"shortest", lint.data.shortest},
             {"longest", lint.data.longest}};
         qz_jw_text(j, "reader", d.reader);
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) qz_jw_count(j, rows[i].key, rows[i].n);
         qz_jw_real(j, "median", lint.data.median);
         qz_jw_open(j, "histogram", '['); /* samples of [2^i, 2^(i+1)) tokens */
-        for (size_t i = 0; i < sizeof lint.data.histogram / sizeof lint.data.histogram[0]; i++) qz_jw_count(j, NULL, lint.data.histogram[i]);
+        for (size_t i = 0; i < sizeof lint.data.histogram / sizeof lint.data.histogram[0]; i++)
+            qz_jw_count(j, NULL, lint.data.histogram[i]);
         qz_jw_close(j, ']');
     }
     qz_lint_release(&lint);
@@ -140,8 +148,8 @@ static qz_status json_data(qz_run *run, const qz_source *s, const qz_request *r,
     return st;
 }
 
-static qz_status json_result(qz_run *run, const qz_stats *stats, const qz_source *s, const qz_request *r, const char *path, bool finished,
-                             qz_str *out, qz_error *err) {
+static qz_status json_result(qz_run *run, const qz_stats *stats, const qz_source *s, const qz_request *r,
+                             const char *path, bool finished, qz_str *out, qz_error *err) {
     const qz_stats_info *i = &stats->info;
     const uint64_t beyond = qz_source_beyond(s, (size_t)i->seq_len) * i->windows;
     qz_json_writer w;
@@ -168,7 +176,8 @@ static qz_status json_result(qz_run *run, const qz_stats *stats, const qz_source
     return QZ_OK;
 }
 
-static qz_status show(qz_run *run, const qz_stats *stats, const qz_source *s, const qz_request *r, const char *path, bool finished, qz_error *err) {
+static qz_status show(qz_run *run, const qz_stats *stats, const qz_source *s, const qz_request *r, const char *path,
+                      bool finished, qz_error *err) {
     const bool json = r->json;
     const qz_stats_info *i = &stats->info;
     qz_str out = {0};
@@ -178,9 +187,11 @@ static qz_status show(qz_run *run, const qz_stats *stats, const qz_source *s, co
     qz_status st = qz_sha256_file_hex(path, hex, err);
     if (json && st == QZ_OK) st = json_result(run, stats, s, r, path, finished, &out, err);
     else
-        qz_str_printf(&out, "%s  sha256 %s%s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f MiB\n", path, hex,
-                      finished ? ", already finished" : "",
-                      (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
+        qz_str_printf(&out,
+                      "%s  sha256 %s%s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f "
+                      "MiB\n",
+                      path, hex, finished ? ", already finished" : "", (unsigned long long)i->tokens,
+                      (unsigned long long)i->windows, (unsigned long long)i->seq_len, i->bos, i->chat_template,
                       (double)qz_peak_rss() / 1048576.0);
     if (!json && *i->accepted) {
         qz_str_puts(&out, "  ");

@@ -9,32 +9,45 @@
 
 /* What quantize would refuse to write, by planning it. */
 static qz_status check_write(qz_check_job *j, qz_error *err) {
-    if (j->unwritten) qz_check_add(&j->f, "CHK-FOREIGN", "", "'%s' is made by other programs; nothing is known of their limits but the engine's rules", j->scheme.name);
+    if (j->unwritten)
+        qz_check_add(&j->f, "CHK-FOREIGN", "",
+                     "'%s' is made by other programs; nothing is known of their limits but the engine's rules",
+                     j->scheme.name);
     if (j->unwritten) return QZ_OK;
-    const bool unopened = j->model == NULL && j->weight_files > 0 && qz_path_is_dir(j->path); /* a family that only the plan knows */
-    if (!j->has_wanted || j->gguf || !qz_path_exists(j->path) || (j->model ? j->model->scheme != NULL : !unopened)) return QZ_OK;
+    /* a family that only the plan knows */
+    const bool unopened = j->model == NULL && j->weight_files > 0 && qz_path_is_dir(j->path);
+    if (!j->has_wanted || j->gguf || !qz_path_exists(j->path) || (j->model ? j->model->scheme != NULL : !unopened))
+        return QZ_OK;
     qz_run silent = *j->run;
     qz_source s = {0};
     qz_artifact_plan plan;
     const qz_importance none = {0};
     qz_error why = {0};
     const qz_recipe recipe = {.spec = j->scheme, .codes.search = QZ_SEARCH_BEST};
-    const qz_produce_options o = {.recipe = &recipe, .rehearse = true, .rehearse_calibrated = true, .source_dir = qz_path_is_dir(j->path) ? j->path : NULL};
+    const qz_produce_options o = {.recipe = &recipe, .rehearse = true, .rehearse_calibrated = true,
+                                  .source_dir = qz_path_is_dir(j->path) ? j->path : NULL};
     silent.log = NULL;
     silent.hook = NULL;
     qz_status st = qz_source_open(&silent, j->path, &s, &why);
     if (st == QZ_OK) st = qz_produce_plan(&silent, &s, &none, &o, &j->arena, &plan, &why);
     qz_source_release(&s);
-    if (st == QZ_EUSAGE || st == QZ_EUNSUPPORTED) qz_check_add(&j->f, "CHK-WRITE", "", "quantize refuses it: %s", why.text);
+    if (st == QZ_EUSAGE || st == QZ_EUNSUPPORTED)
+        qz_check_add(&j->f, "CHK-WRITE", "", "quantize refuses it: %s", why.text);
     else if (st == QZ_EMEMORY) return qz_fail(err, st, "%s", why.text);
     return QZ_OK;
 }
 
 static qz_status run_checks(qz_check_job *j, qz_error *err) {
-    static const char *const workloads[] = {"chat", "reasoning", "math", "code", "medical", "extraction", "long", "retrieval", "adapters", "training"};
+    static const char *const workloads[] = {"chat", "reasoning", "math", "code", "medical", "extraction", "long",
+                                            "retrieval", "adapters", "training"};
     bool known = j->o.workload == NULL;
-    for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++) known = known || strcmp(j->o.workload, workloads[i]) == 0;
-    if (!known) return qz_fail(err, QZ_EUSAGE, "unknown workload '%s': expected chat, reasoning, math, code, medical, extraction, long, retrieval, adapters or training", j->o.workload);
+    for (size_t i = 0; i < sizeof workloads / sizeof workloads[0]; i++)
+        known = known || strcmp(j->o.workload, workloads[i]) == 0;
+    if (!known)
+        return qz_fail(err, QZ_EUSAGE,
+                       "unknown workload '%s': expected chat, reasoning, math, code, medical, extraction, long, "
+                       "retrieval, adapters or training",
+                       j->o.workload);
     QZ_TRY(qz_check_open(j, err));
     QZ_TRY(qz_check_files(j, err));
     if (j->foreign) {
@@ -47,7 +60,8 @@ static qz_status run_checks(qz_check_job *j, qz_error *err) {
     QZ_TRY(check_write(j, err));
     qz_check_deployment(&j->facts, &j->f);
     QZ_TRY(qz_check_data(j, err));
-    return qz_preflight_artifact(j->has_wanted ? NULL : j->model, json_object_get(j->root, "quantization_config"), &j->deploy, qz_check_served(j), &j->target, &j->f, err);
+    return qz_preflight_artifact(j->has_wanted ? NULL : j->model, json_object_get(j->root, "quantization_config"),
+                                 &j->deploy, qz_check_served(j), &j->target, &j->f, err);
 }
 
 qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
@@ -56,9 +70,12 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->run = run;
     run->accept = "*"; /* findings say what nothing uses */
-    j->o = (qz_check_options){.target = qz_target_asked(r), .to = r->to, .workload = r->workload, .hardware = r->hardware, .hardware_file = r->hardware_file,
-                              .contexts = r->contexts, .users = r->users, .data = r->data, .traffic = r->traffic, .text = r->text, .tasks = r->tasks,
-                              .report = r->report, .note = r->note, .lora = r->lora, .deep = r->deep, .quick = r->quick, .against = r->against, .reserve = r->reserve};
+    j->o = (qz_check_options){.target = qz_target_asked(r), .to = r->to, .workload = r->workload,
+                              .hardware = r->hardware, .hardware_file = r->hardware_file,
+                              .contexts = r->contexts, .users = r->users, .data = r->data, .traffic = r->traffic,
+                              .text = r->text, .tasks = r->tasks,
+                              .report = r->report, .note = r->note, .lora = r->lora, .deep = r->deep, .quick = r->quick,
+                              .against = r->against, .reserve = r->reserve};
     j->path = r->operands[0];
     j->f.arena = &j->arena;
     qz_status st = run_checks(j, err);
@@ -69,7 +86,8 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
         const qz_finding *x = j->f.rows;
         for (size_t i = 0; i < j->f.n; i++)
             if (j->f.rows[i].level > x->level) x = &j->f.rows[i];
-        st = qz_fail(err, QZ_ECHECK, "check says no: '%s': %zu finding%s, first %s", j->path, bad, bad == 1 ? "" : "s", x->code);
+        st = qz_fail(err, QZ_ECHECK, "check says no: '%s': %zu finding%s, first %s", j->path, bad, bad == 1 ? "" : "s",
+                     x->code);
     }
     qz_str_release(&s);
     qz_check_release(j);

@@ -20,7 +20,8 @@ static const char *const edge_names[QZ_EDGES] = {"exact", "bounded", "lossy"};
 /* Largest deviation of an edge in words. */
 static void deviation(const qz_edge *e, char out[64]) {
     if (e->kind == QZ_EDGE_EXACT) (void)snprintf(out, 64, "0");
-    else if (e->kind == QZ_EDGE_LOSSY) (void)snprintf(out, 64, "%.4f %% rms", e->power > 0 ? 100 * sqrt(e->error / e->power) : 0);
+    else if (e->kind == QZ_EDGE_LOSSY)
+        (void)snprintf(out, 64, "%.4f %% rms", e->power > 0 ? 100 * sqrt(e->error / e->power) : 0);
     else if (e->relative) (void)snprintf(out, 64, "%.2g of a value", e->worst);
     else (void)snprintf(out, 64, "%.2g of a step", fmax(e->worst, e->bound));
 }
@@ -28,7 +29,8 @@ static void deviation(const qz_edge *e, char out[64]) {
 /* Edges of one kind whose reasons are the same up to the place. */
 static bool alike(const qz_edge *a, const qz_edge *b) {
     size_t n = strcspn(a->why, ":");
-    return a->kind == b->kind && (a->kind == QZ_EDGE_EXACT || (n == strcspn(b->why, ":") && memcmp(a->why, b->why, n) == 0));
+    return a->kind == b->kind &&
+           (a->kind == QZ_EDGE_EXACT || (n == strcspn(b->why, ":") && memcmp(a->why, b->why, n) == 0));
 }
 
 /* One row a kind of edge and reason. */
@@ -57,7 +59,8 @@ static qz_status edge_table(const qz_conversion *c, qz_arena *a, qz_table *t, qz
             QZ_TRY(qz_table_set(t, 0, err, "%s", edge_names[kind]));
             QZ_TRY(qz_table_set(t, 1, err, "%zu", n));
             QZ_TRY(qz_table_set(t, 2, err, "%s", text));
-            QZ_TRY(qz_table_set(t, 3, err, "%.*s", kind ? (int)strcspn(e->why, ":") : 160, kind ? e->why : "the same numbers"));
+            QZ_TRY(qz_table_set(t, 3, err, "%.*s", kind ? (int)strcspn(e->why, ":") : 160,
+                                kind ? e->why : "the same numbers"));
         }
     return QZ_OK;
 }
@@ -93,15 +96,18 @@ static qz_status print_json(const qz_source *src, const qz_conversion *c, const 
     return st;
 }
 
-static qz_status print_result(const qz_source *src, const qz_conversion *c, const qz_produced *p, const qz_request *r, qz_arena *a, qz_error *err) {
+static qz_status print_result(const qz_source *src, const qz_conversion *c, const qz_produced *p, const qz_request *r,
+                              qz_arena *a, qz_error *err) {
     qz_table t;
     qz_str s = {0};
     char size[48];
     QZ_TRY(edge_table(c, a, &t, err));
     if (r->json) return print_json(src, c, p, &t, err);
     if (p->finished) qz_produced_finished_line(p, c->plan.spec.name, &s);
-    else qz_str_printf(&s, "%s\n  %s %s -> %s, %s, %.3f bits/weight\n", p->path ? p->path : "(dry run)", src->model->container, src->model->encoding, c->plan.spec.name,
-                  qz_size_text(size, c->plan.total_bytes), c->plan.bits_per_weight);
+    else
+        qz_str_printf(&s, "%s\n  %s %s -> %s, %s, %.3f bits/weight\n", p->path ? p->path : "(dry run)",
+                      src->model->container, src->model->encoding, c->plan.spec.name,
+                      qz_size_text(size, c->plan.total_bytes), c->plan.bits_per_weight);
     if (!p->finished) qz_str_printf(&s, "  weights: %s\n", p->summary);
     qz_proof_line(p, &s);
     if (!p->finished) qz_table_text(&t, &s);
@@ -110,26 +116,36 @@ static qz_status print_result(const qz_source *src, const qz_conversion *c, cons
     return st;
 }
 
-static bool is_float_item(const qz_artifact_item *it) { return it->type < QZ_TYPE_COUNT && qz_type_get(it->type)->kind == QZ_KIND_FLOAT; }
+static bool is_float_item(const qz_artifact_item *it) {
+    return it->type < QZ_TYPE_COUNT && qz_type_get(it->type)->kind == QZ_KIND_FLOAT;
+}
 
 qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_source s = {0};
     qz_arena arena = {0};
     qz_conversion c;
     qz_produced p = {.self_kl = -1};
-    qz_recipe recipe = {.codes.search = QZ_SEARCH_BEST, .name = r->name, .pre = r->pre, .accept = r->accept, .convert = true, .lossy = r->lossy};
+    qz_recipe recipe = {.codes.search = QZ_SEARCH_BEST, .name = r->name, .pre = r->pre, .accept = r->accept,
+                        .convert = true, .lossy = r->lossy};
     const qz_scheme_spec *spec = &recipe.spec;
     qz_produce_options o = {.recipe = &recipe, .force = r->force, .resume = r->resume};
     qz_outputs outs = {.run = run};
     char *out = NULL;
-    qz_status st = r->to ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format: give --to, for example --to gptq or --to gguf:Q4_0; see 'quantz convert --help'");
-    if (st == QZ_OK && r->output && !qz_output_is_place(r->output)) st = qz_outputs_claim(&outs, r, r->output, QZ_OUTPUT_ARTIFACT, err);
+    qz_status st =
+        r->to ? QZ_OK
+              : qz_fail(err, QZ_EUSAGE,
+                        "no format: give --to, for example --to gptq or --to gguf:Q4_0; see 'quantz convert --help'");
+    if (st == QZ_OK && r->output && !qz_output_is_place(r->output))
+        st = qz_outputs_claim(&outs, r, r->output, QZ_OUTPUT_ARTIFACT, err);
     if (st == QZ_OK) st = qz_source_open(run, r->operands[0], &s, err);
     if (st == QZ_OK) st = qz_convert_spec(s.model, r->to, &recipe.spec, err);
     if (st != QZ_OK) goto out;
     o.source_dir = r->config_dir ? r->config_dir : qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
     if (o.source_dir == NULL && qz_scheme_get(spec->scheme)->directory) {
-        st = qz_fail(err, QZ_EUSAGE, "a GGUF file has no config.json to carry over: '%s'; give --config-dir DIR (the checkpoint it was made from)", r->operands[0]);
+        st = qz_fail(err, QZ_EUSAGE,
+                     "a GGUF file has no config.json to carry over: '%s'; give --config-dir DIR (the checkpoint it was "
+                     "made from)",
+                     r->operands[0]);
         goto out;
     }
     QZ_GOTO(qz_output_name(&s, spec, r->output, r->name, &out, err));
@@ -137,10 +153,13 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (!r->dry_run) QZ_GOTO(qz_source_hash(run, &s, err));
     QZ_GOTO(qz_convert_plan(run, &s, &o, &arena, &c, err));
     bool lossy = false;
-    for (size_t i = 0; i < c.plan.n_items; i++) lossy = lossy || (c.edges[i].kind == QZ_EDGE_LOSSY && !is_float_item(&c.plan.items[i]));
+    for (size_t i = 0; i < c.plan.n_items; i++)
+        lossy = lossy || (c.edges[i].kind == QZ_EDGE_LOSSY && !is_float_item(&c.plan.items[i]));
     if (lossy) qz_preflight_requant(run, s.model, spec);
     for (size_t i = 0; i < c.plan.n_notes; i++) qz_warn(run, "%s: %s", c.plan.spec.name, c.plan.notes[i]);
-    if (r->dry_run) p.bytes = c.plan.total_bytes, p.bits_per_weight = c.plan.bits_per_weight, st = qz_produced_summarize(&c.plan, &p, err);
+    if (r->dry_run)
+        p.bytes = c.plan.total_bytes, p.bits_per_weight = c.plan.bits_per_weight,
+        st = qz_produced_summarize(&c.plan, &p, err);
     else QZ_GOTO(qz_convert_write(run, &c, &o, out, &p, err));
     if (st == QZ_OK) st = print_result(&s, &c, &p, r, &arena, err);
 out:

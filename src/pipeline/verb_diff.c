@@ -16,8 +16,8 @@ qz_status qz_run_diff_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = qz_diff_print(&d, side, paths, (qz_diff_view){r->tensors, r->json}, &arena, &out, err);
     if (st == QZ_OK) st = r->json ? qz_show(&out, err) : qz_show_text(&out, err);
     if (st == QZ_OK && r->strict && (d.unequal || d.missing || d.facts))
-        st = qz_fail(err, QZ_ECHECK, "'%s' and '%s' differ: %zu tensor%s, %zu missing, %zu fact%s", paths[0], paths[1], d.unequal, qz_plural(d.unequal), d.missing, d.facts,
-                     qz_plural(d.facts));
+        st = qz_fail(err, QZ_ECHECK, "'%s' and '%s' differ: %zu tensor%s, %zu missing, %zu fact%s", paths[0], paths[1],
+                     d.unequal, qz_plural(d.unequal), d.missing, d.facts, qz_plural(d.facts));
     qz_str_release(&out);
     qz_source_release(&a);
     qz_source_release(&b);

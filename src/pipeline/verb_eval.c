@@ -5,18 +5,21 @@
 #include <string.h>
 
 qz_status qz_run_eval_verb(qz_run *run, const qz_request *r, qz_error *err) {
-    if (r->text == NULL && r->tasks == NULL) return qz_fail(err, QZ_EUSAGE, "nothing to evaluate: give --text FILE, --tasks FILE or both");
+    if (r->text == NULL && r->tasks == NULL)
+        return qz_fail(err, QZ_EUSAGE, "nothing to evaluate: give --text FILE, --tasks FILE or both");
     qz_measured *m = qz_calloc_array(r->n_operands + 1, sizeof *m);
     if (m == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     qz_str text = {0};
     size_t n = 0;
     qz_eval_facts facts;
-    qz_status st = qz_evaluate(run, r, &(qz_compared){r->against, (const char *const *)r->operands, r->n_operands}, m, &n, &facts, err);
+    qz_status st = qz_evaluate(run, r, &(qz_compared){r->against, (const char *const *)r->operands, r->n_operands}, m,
+                               &n, &facts, err);
     if (st == QZ_OK && r->json) st = qz_evaluate_json(m, n, &facts, &text, err);
     else if (st == QZ_OK) {
         if (facts.set[0])
             qz_str_printf(&text, "protocol %s; token hash %.12s; arithmetic %s\n", facts.set, facts.token_hash,
-                          strcmp(facts.arith, QZ_ARITH_BOTH) == 0 ? "exact, and the runtime's KL beside it" : facts.arith);
+                          strcmp(facts.arith, QZ_ARITH_BOTH) == 0 ? "exact, and the runtime's KL beside it"
+                                                                  : facts.arith);
         for (size_t i = 0; i < n; i++) qz_measured_print(&m[i], &text);
     }
     if (st == QZ_OK) st = r->json ? qz_show(&text, err) : qz_show_text(&text, err);

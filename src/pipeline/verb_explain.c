@@ -4,9 +4,11 @@
 
 qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_explained x = {.run = run, .topic = "topics", .err = err,
-                      .o = {.json = r->json, .operands = r->operands, .n_operands = r->n_operands, .tensor = r->tensor, .elem = r->elem, .against = r->against,
+                      .o = {.json = r->json, .operands = r->operands, .n_operands = r->n_operands, .tensor = r->tensor,
+                            .elem = r->elem, .against = r->against,
                             .values = r->values, .acts = r->acts, .w = r->w, .scale = r->scale,
-                            .hardware = r->hardware, .contexts = r->contexts, .users = r->users, .kv = r->kv, .tp = r->tp}};
+                            .hardware = r->hardware, .contexts = r->contexts, .users = r->users, .kv = r->kv,
+                            .tp = r->tp}};
     qz_str out = {0};
     qz_status st = qz_explain(&x);
     if (st == QZ_OK && x.text.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");

@@ -21,7 +21,9 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
         qz_str_release(&out);
         return st;
     }
-    if (r->deploy) qz_str_printf(&out, "%s %s, 0 GPU layers (CPU), quantz %s; %s\n", s.model->container, s.model->encoding, qz_catalog_version(), s.model->contract);
+    if (r->deploy)
+        qz_str_printf(&out, "%s %s, 0 GPU layers (CPU), quantz %s; %s\n", s.model->container, s.model->encoding,
+                      qz_catalog_version(), s.model->contract);
     else if (r->tensors) {
         st = qz_inspect_tensors(s.model, &a, &t, err);
         if (st == QZ_OK && r->json) qz_table_answer(&t, &out);

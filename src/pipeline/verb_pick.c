@@ -26,7 +26,8 @@ static qz_status open_shape(qz_run *run, pick_inputs *j, qz_error *err) {
     qz_shape *s = j->operand.shape;
     j->q.shape = s;
     if (m == NULL) return QZ_OK;
-    if (strstr(m->encoding, "F16") == NULL && strcmp(m->encoding, "F32") != 0) (void)snprintf(s->released, sizeof s->released, "gguf");
+    if (strstr(m->encoding, "F16") == NULL && strcmp(m->encoding, "F32") != 0)
+        (void)snprintf(s->released, sizeof s->released, "gguf");
     j->q.weight_bytes = m->file_bytes;
     return QZ_OK;
 }
@@ -34,7 +35,8 @@ static qz_status open_shape(qz_run *run, pick_inputs *j, qz_error *err) {
 /* What a CUDA card of this capability computes in (hardware.def has the same sets). */
 static const char *native_of(unsigned cc) {
     static const struct { unsigned from; const char *types; } rows[] = {
-        {100, "fp16,bf16,int8,fp8,fp4"}, {89, "fp16,bf16,int8,fp8"}, {80, "fp16,bf16,int8,int4"}, {75, "fp16,int8,int4"}, {0, "fp16"}};
+        {100, "fp16,bf16,int8,fp8,fp4"}, {89, "fp16,bf16,int8,fp8"}, {80, "fp16,bf16,int8,int4"},
+        {75, "fp16,int8,int4"}, {0, "fp16"}};
     size_t i = 0;
     while (cc < rows[i].from) i++;
     return rows[i].types;
@@ -52,10 +54,14 @@ static qz_status open_hardware(qz_run *run, pick_inputs *j, unsigned cc, qz_erro
         if (bytes) j->own.visible_mib = (double)bytes / 1048576.0;
         if (cc) j->own.capability = (int)cc;
     } else if (bytes) {
-        j->own = (qz_hardware){.name = cc ? "a CUDA card" : "a machine", .kind = cc ? "gpu" : "cpu", .vendor = cc ? "nvidia" : "any", .visible_mib = (double)bytes / 1048576.0,
-                               .native = cc ? native_of(cc) : "int8", .capability = (int)cc, .date = "-", .source = "--memory"};
+        j->own = (qz_hardware){.name = cc ? "a CUDA card" : "a machine", .kind = cc ? "gpu" : "cpu",
+                               .vendor = cc ? "nvidia" : "any", .visible_mib = (double)bytes / 1048576.0,
+                               .native = cc ? native_of(cc) : "int8", .capability = (int)cc, .date = "-",
+                               .source = "--memory"};
     } else {
-        j->own = (qz_hardware){.name = "this machine", .kind = "cpu", .vendor = "any", .visible_mib = (double)qz_hardware_system_bytes() / 1048576.0, .native = "int8", .date = "now",
+        j->own = (qz_hardware){.name = "this machine", .kind = "cpu", .vendor = "any",
+                               .visible_mib = (double)qz_hardware_system_bytes() / 1048576.0, .native = "int8",
+                               .date = "now",
                                .source = "memory that this process may use"};
         j->q.detected = true;
     }
@@ -68,7 +74,8 @@ static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
     qz_kv_types kv;
     unsigned cc = 0;
     if (r->cc) QZ_TRY(qz_capability_parse(r->cc, &cc, err));
-    j->q = (qz_pick_query){.engine = QZ_RUNTIME_NONE, .workload = r->workload, .tolerance = r->tolerance, .loras = r->loras, .gpus = r->tp, .kv = r->kv,
+    j->q = (qz_pick_query){.engine = QZ_RUNTIME_NONE, .workload = r->workload, .tolerance = r->tolerance,
+                           .loras = r->loras, .gpus = r->tp, .kv = r->kv,
                            .reserve = r->reserve};
     if (r->engine) QZ_TRY(qz_runtime_find(r->engine, &j->q.engine, err));
     if (r->kv) QZ_TRY(qz_kv_types_parse(r->kv, &kv, err));
@@ -80,8 +87,10 @@ static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
 
 static qz_status show(const pick_inputs *j, qz_error *err) {
     const qz_pick_answer *a = &j->answer;
-    const qz_pick_page page = {.input = j->r->operands[0], .shape = j->operand.shape, .hardware = &j->own, .measured = j->q.weight_bytes > 0, .answer = a,
-                               .scheme = a->level != QZ_LEVEL_COUNT ? qz_level_scheme(a->level) : NULL, .shape_only = j->operand.kind == QZ_OPERAND_BUILTIN};
+    const qz_pick_page page = {.input = j->r->operands[0], .shape = j->operand.shape, .hardware = &j->own,
+                               .measured = j->q.weight_bytes > 0, .answer = a,
+                               .scheme = a->level != QZ_LEVEL_COUNT ? qz_level_scheme(a->level) : NULL,
+                               .shape_only = j->operand.kind == QZ_OPERAND_BUILTIN};
     qz_str s = {0}, md = {0};
     qz_status st = QZ_OK;
     if (j->r->md) {
@@ -106,7 +115,9 @@ qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_outputs_end(&outs, st); /* the page is written, whatever it says */
     if (st == QZ_OK && j.answer.refused) st = qz_fail(err, QZ_ECHECK, "pick refuses: %s", j.answer.refusal);
     else if (st == QZ_OK && qz_findings_has(&j.answer.flags, "CHK-KV"))
-        st = qz_fail(err, QZ_ECHECK, "pick's answer does not hold the request: at most %llu user%s at %llu tokens there", (unsigned long long)j.answer.max_users, j.answer.max_users == 1 ? "" : "s",
+        st = qz_fail(err, QZ_ECHECK,
+                     "pick's answer does not hold the request: at most %llu user%s at %llu tokens there",
+                     (unsigned long long)j.answer.max_users, j.answer.max_users == 1 ? "" : "s",
                      (unsigned long long)j.answer.ctx);
     qz_operand_release(&j.operand);
     qz_hardware_release(&j.set);

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the files this program writes. With the source at hand the whole plan of `quantize` is made, so that the figure is
- * the written file's; a source hash of the right length stands in for the real one. */
+/* Bytes of the files this program writes. With the source at hand the whole plan of `quantize` is made, so that the
+ * figure is the written file's; a source hash of the right length stands in for the real one. */
 static qz_status file_bytes(qz_run *run, qz_plan_view *v, qz_plan_row *row, qz_error *err) {
     qz_recipe recipe;
     qz_error ignored = {0};
@@ -27,7 +27,8 @@ static qz_status file_bytes(qz_run *run, qz_plan_view *v, qz_plan_row *row, qz_e
     qz_produce_options o = {.recipe = &recipe, .source_dir = v->operand.source.model->path};
     memset(v->operand.source.sha_hex, '0', 64);
     qz_status st = qz_produce_plan(run, &v->operand.source, &imp, &o, &arena, &plan, err);
-    if (st == QZ_OK) row->files = (qz_level_files){true, plan.total_bytes, plan.weight_bytes, v->operand.source.tokenizer != NULL};
+    if (st == QZ_OK)
+        row->files = (qz_level_files){true, plan.total_bytes, plan.weight_bytes, v->operand.source.tokenizer != NULL};
     qz_arena_release(&arena);
     return st;
 }
@@ -60,7 +61,8 @@ static qz_status make_row(qz_run *run, qz_plan_view *v, qz_plan_row *row, bool a
 static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
     v->rows = qz_arena_calloc(&v->arena, v->n_levels + 1, sizeof *v->rows);
     if (v->rows == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    QZ_TRY(qz_memory_plan(&v->q, &v->base, err)); /* a KV type that does not fit the heads is the question's fault, not a format's */
+    /* a KV type that does not fit the heads is the question's fault, not a format's */
+    QZ_TRY(qz_memory_plan(&v->q, &v->base, err));
     if (v->opened) {
         qz_plan_row *row = &v->rows[v->n_rows++];
         const qz_model *m = v->operand.source.model;
@@ -71,7 +73,8 @@ static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
         if (row->label == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
         QZ_TRY(make_row(run, v, row, false, err));
         v->threads = qz_pool_size(run->pool);
-        qz_resident_plan(m, v->operand.source.tokenizer ? qz_tokenizer_vocab_size(v->operand.source.tokenizer) : 0, v->q.ctx, v->threads, &v->resident);
+        qz_resident_plan(m, v->operand.source.tokenizer ? qz_tokenizer_vocab_size(v->operand.source.tokenizer) : 0,
+                         v->q.ctx, v->threads, &v->resident);
     }
     for (size_t i = 0; i < v->n_levels; i++) {
         qz_plan_row *row = &v->rows[v->n_rows++];
@@ -84,15 +87,18 @@ static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
 
 static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, qz_error *err) {
     QZ_TRY(qz_hardware_open(&v->set, r->hardware_file, err));
-    if (r->hardware && strcmp(r->hardware, "list") != 0) QZ_TRY(qz_hardware_choose(run, &v->set, r->hardware, &v->hw, err));
+    if (r->hardware && strcmp(r->hardware, "list") != 0)
+        QZ_TRY(qz_hardware_choose(run, &v->set, r->hardware, &v->hw, err));
     QZ_TRY(qz_plan_numbers(r->contexts, "ctx", 1u << 30, &v->arena, &v->contexts, &v->n_contexts, err));
     QZ_TRY(qz_plan_numbers(r->users, "users", 1u << 24, &v->arena, &v->users, &v->n_users, err));
     QZ_TRY(qz_plan_levels(r->levels ? "gguf" : r->formats, &v->arena, &v->levels, &v->n_levels, err));
-    v->q = (qz_memory_query){.users = v->users[0], .ctx = v->contexts[0], .devices = r->tp, .imatrix = r->imatrix != NULL};
+    v->q = (qz_memory_query){.users = v->users[0], .ctx = v->contexts[0], .devices = r->tp,
+                             .imatrix = r->imatrix != NULL};
     QZ_TRY(qz_kv_types_parse(r->kv, &v->q.kv, err));
     if (v->hw) v->q.capacity = qz_hardware_bytes(v->hw);
     if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &v->q.capacity, err));
-    if (r->memory && v->q.capacity == 0) return qz_fail(err, QZ_EUSAGE, "--memory is zero: expected for example 24GB or 24GiB");
+    if (r->memory && v->q.capacity == 0)
+        return qz_fail(err, QZ_EUSAGE, "--memory is zero: expected for example 24GB or 24GiB");
     if (r->overhead) QZ_TRY(qz_bytes_parse(r->overhead, "overhead", &v->q.overhead, err));
     v->budget = v->hw && !r->memory && r->reserve < 0 && !r->overhead && !r->offload;
     if (v->budget) { /* the card's row, as pick and check count */
@@ -102,7 +108,8 @@ static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, q
     } else v->q.reserve = r->reserve < 0 ? 0.20 : r->reserve / 100;
     v->o.reserve = 100 * v->q.reserve;
     if ((r->offload || r->speed) && !v->q.capacity && !v->hw)
-        return qz_fail(err, QZ_EUSAGE, "--%s needs a device: give --hardware NAME%s", r->offload ? "offload" : "speed", r->offload ? " or --memory SIZE" : "");
+        return qz_fail(err, QZ_EUSAGE, "--%s needs a device: give --hardware NAME%s", r->offload ? "offload" : "speed",
+                       r->offload ? " or --memory SIZE" : "");
     if (r->speed && !v->hw) return qz_fail(err, QZ_EUSAGE, "--speed needs a bandwidth: give --hardware NAME");
     return QZ_OK;
 }
@@ -117,8 +124,15 @@ static qz_status print(qz_run *run, const qz_request *r, qz_plan_view *v, qz_str
 }
 
 qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
-    qz_plan_view v = {.o = {.json = r->json, .exact = r->exact, .matrix = r->matrix, .disk = r->disk, .output = r->output, .overhead = r->overhead != NULL,
-                            .overhead_ms = r->overhead_ms, .samples = r->samples, .seq_len = r->seq_len}};
+    qz_plan_view v = {.o = {.json = r->json,
+                            .exact = r->exact,
+                            .matrix = r->matrix,
+                            .disk = r->disk,
+                            .output = r->output,
+                            .overhead = r->overhead != NULL,
+                            .overhead_ms = r->overhead_ms,
+                            .samples = r->samples,
+                            .seq_len = r->seq_len}};
     qz_str out = {0};
     run->accept = QZ_CODE_UNUSED "," QZ_CODE_KEYS; /* figures of a model are no use of it */
     qz_status st = read_query(run, r, &v, err);
@@ -127,9 +141,9 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
     else if (r->shapes) st = qz_plan_print_shapes(r->json, &out, err);
     else if (r->matrix) st = qz_plan_print_matrix(&v, &out, err);
     else if (r->n_operands == 0)
-        st = qz_fail(
-            err, QZ_EUSAGE,
-            "no model: give a config.json, a folder, a GGUF file or a built-in shape, for example 'quantz plan llama-3-8b'; --shapes lists them");
+        st = qz_fail(err, QZ_EUSAGE,
+                     "no model: give a config.json, a folder, a GGUF file or a built-in shape, for example 'quantz "
+                     "plan llama-3-8b'; --shapes lists them");
     else {
         qz_error why = {0};
         st = qz_operand_open(run, r->operands[0], QZ_OPEN_WEIGHTS, &v.operand, &why);
@@ -137,7 +151,8 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
         v.opened = v.operand.source.model != NULL;
         v.dir = v.operand.kind == QZ_OPERAND_FOLDER ? r->operands[0] : NULL;
         if (st == QZ_OK) st = print(run, r, &v, &out, err);
-        else st = qz_raw_instead(r->operands[0], (qz_raw_view){r->tensors, r->json}, &why, st, &out, err); /* sizes are all that can be planned of it */
+        /* sizes are all that can be planned of it */
+        else st = qz_raw_instead(r->operands[0], (qz_raw_view){r->tensors, r->json}, &why, st, &out, err);
     }
     if (st == QZ_OK) st = qz_show(&out, err);
 out:

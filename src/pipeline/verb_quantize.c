@@ -24,12 +24,16 @@ static qz_status read_operands(const qz_request *r, const char **to, const char 
     *to = r->to;
     *out = r->output;
     if (r->n_operands == 1 && *to) return QZ_OK;
-    if (r->n_operands == 1) return qz_fail(err, QZ_EUSAGE, "no format: give --to, for example --to gguf:Q4_K_M; see 'quantz quantize --help'");
+    if (r->n_operands == 1)
+        return qz_fail(err, QZ_EUSAGE,
+                       "no format: give --to, for example --to gguf:Q4_K_M; see 'quantz quantize --help'");
     if (r->n_operands == 2 && *to == NULL) {
         *to = r->operands[1];
         return QZ_OK;
     }
-    if (r->n_operands < 3 || *to || *out) return qz_fail(err, QZ_EUSAGE, "expected MODEL --to SCHEME -o OUT, or IN OUT LEVEL; see 'quantz quantize --help'");
+    if (r->n_operands < 3 || *to || *out)
+        return qz_fail(err, QZ_EUSAGE,
+                       "expected MODEL --to SCHEME -o OUT, or IN OUT LEVEL; see 'quantz quantize --help'");
     *out = r->operands[1];
     *to = r->operands[2];
     return QZ_OK;
@@ -60,7 +64,10 @@ static qz_status get_stats(quantizing *j, qz_error *err) {
         QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
         if (j->s.sha_hex[0] == 0 && !r->dry_run) QZ_TRY(qz_source_hash(j->run, &j->s, err));
         if (j->s.sha_hex[0] && *j->stats.info.source_sha && strcmp(j->s.sha_hex, j->stats.info.source_sha) != 0)
-            qz_warn(j->run, "statistics '%s' were made from other weights than those of '%s': shapes are equal, hashes are not; calibrate this model", r->stats, r->operands[0]);
+            qz_warn(j->run,
+                    "statistics '%s' were made from other weights than those of '%s': shapes are equal, hashes are "
+                    "not; calibrate this model",
+                    r->stats, r->operands[0]);
         return QZ_OK;
     }
     if (r->data == NULL) return QZ_OK;
@@ -122,18 +129,25 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
     if (r->json) json_result(scheme, p, &s);
     else if (p->finished) qz_produced_finished_line(p, scheme, &s);
     else {
-        qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes), p->bits_per_weight, p->seconds);
+        qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes),
+                      p->bits_per_weight, p->seconds);
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
-        if (p->importance_json && p->importance_tensors) qz_str_printf(&s, "  importance: %zu of %zu tensors covered\n", p->importance_covered, p->importance_tensors);
+        if (p->importance_json && p->importance_tensors)
+            qz_str_printf(&s, "  importance: %zu of %zu tensors covered\n", p->importance_covered,
+                          p->importance_tensors);
         const size_t plain = p->fallbacks - p->other_types;
         if (p->other_types)
-            qz_str_printf(&s, "  %zu tensor%s fell back to another type (--dry-run lists them)\n", p->other_types, qz_plural(p->other_types));
-        if (plain) qz_str_printf(&s, "  %zu linear%s rounded without error feedback (named in the warnings)\n", plain, qz_plural(plain));
+            qz_str_printf(&s, "  %zu tensor%s fell back to another type (--dry-run lists them)\n", p->other_types,
+                          qz_plural(p->other_types));
+        if (plain)
+            qz_str_printf(&s, "  %zu linear%s rounded without error feedback (named in the warnings)\n", plain,
+                          qz_plural(plain));
         qz_str_printf(&s, "  weights: %s\n", p->summary);
         if (p->accepted) qz_str_puts(&s, "  ");
         qz_accepted_line(p->accepted, &s);
         if (p->accepted) qz_str_putc(&s, '\n');
-        qz_str_printf(&s, "  peak memory %.0f MiB, planned at most %.0f MiB\n", (double)qz_peak_rss() / 1048576.0, (double)p->planned_memory / 1048576.0);
+        qz_str_printf(&s, "  peak memory %.0f MiB, planned at most %.0f MiB\n", (double)qz_peak_rss() / 1048576.0,
+                      (double)p->planned_memory / 1048576.0);
         qz_proof_line(p, &s);
     }
     qz_status st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
@@ -158,7 +172,8 @@ static void json_plan(const qz_artifact_plan *plan, const qz_table *t, const qz_
     qz_jw_end(&w);
 }
 
-static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, qz_produced *p, qz_arena *arena, qz_error *err) {
+static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, qz_produced *p, qz_arena *arena,
+                            qz_error *err) {
     qz_table t;
     qz_str s = {0};
     char size[48];
@@ -168,8 +183,9 @@ static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, q
     if (st == QZ_OK && r->json) json_plan(plan, &t, p, &s);
     for (size_t i = 0; i < plan->n_notes && !r->json; i++) qz_str_printf(&s, "note: %s\n", plan->notes[i]);
     if (st == QZ_OK && !r->json)
-        qz_str_printf(&s, "weights: %s\n%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", p->summary, plan->spec.name,
-                      (unsigned long long)plan->total_bytes, qz_size_text(size, plan->total_bytes), plan->bits_per_weight, t.n_rows);
+        qz_str_printf(&s, "weights: %s\n%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", p->summary,
+                      plan->spec.name, (unsigned long long)plan->total_bytes, qz_size_text(size, plan->total_bytes),
+                      plan->bits_per_weight, t.n_rows);
     if (st == QZ_OK) st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     qz_str_release(&s);
     return st;
@@ -178,15 +194,18 @@ static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, q
 /* Findings about the data behind imp that --accept let pass, the source's own too. */
 static qz_status join_accepted(quantizing *j, qz_importance *imp, const char *of_data, qz_error *err) {
     imp->accepted = qz_accepted_join(&j->arena, j->stats.info.accepted, of_data);
-    if (imp->accepted) imp->accepted = qz_accepted_join(&j->arena, imp->accepted, qz_accepted_in(j->r->operands[0], &j->arena));
+    if (imp->accepted)
+        imp->accepted = qz_accepted_join(&j->arena, imp->accepted, qz_accepted_in(j->r->operands[0], &j->arena));
     return imp->accepted ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
 }
 
-/* --resume on an output that exists, where only calibration would tell its plan: what the data say of themselves is enough to know whether
- * it is this job's own. (Where a killed job has left a journal there may be work to go on with.) */
+/* --resume on an output that exists, where only calibration would tell its plan: what the data say of themselves is
+ * enough to know whether it is this job's own. (Where a killed job has left a journal there may be work
+ * to go on with.) */
 static qz_status finished_before(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
-    if (!r->resume || r->dry_run || r->data == NULL || !qz_path_exists(j->out) || qz_outputs_unfinished(j->out)) return QZ_OK;
+    if (!r->resume || r->dry_run || r->data == NULL || !qz_path_exists(j->out) || qz_outputs_unfinished(j->out))
+        return QZ_OK;
     qz_dataset data = {0};
     qz_windows windows = {0};
     qz_importance imp = {.windows = &windows, .data_sha = data.sha_hex};
@@ -210,18 +229,23 @@ static qz_status finished_before(quantizing *j, qz_produced *p, qz_error *err) {
     return st;
 }
 
-/* Tokens and statistics given together must be of one calibration: else the artifact would say the half of what made it. */
+/* Tokens and statistics given together must be of one calibration: else the artifact would say the half of
+ * what made it. */
 static qz_status agree(const quantizing *j, qz_error *err) {
     const qz_stats_info *i = &j->stats.info;
     const qz_windows *w = j->imp.windows;
     const char *data = i->data_sha ? i->data_sha : "";
     if (j->r->stats && j->r->data && !qz_recipe_needs_tokens(&j->recipe))
-        return qz_fail(err, QZ_EUSAGE, "%s takes --calib or --stats: found both, '%s' and '%s'", j->recipe.spec.name, j->r->data, j->r->stats);
+        return qz_fail(err, QZ_EUSAGE, "%s takes --calib or --stats: found both, '%s' and '%s'", j->recipe.spec.name,
+                       j->r->data, j->r->stats);
     if (j->r->stats == NULL || w == NULL || j->stats.map.ptr == NULL) return QZ_OK;
     if (strcmp(data, j->data.sha_hex) == 0 && i->windows == w->n_windows && i->seq_len == w->seq_len) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "statistics '%s' were made from other data than --calib gives: expected %zu windows of %zu tokens of %.16s…, found %llu of %llu of %.16s…; "
-                   "leave --stats out, or calibrate on the same data with the same --samples and --seq-len", j->r->stats, w->n_windows, w->seq_len, j->data.sha_hex,
-                   (unsigned long long)i->windows, (unsigned long long)i->seq_len, *data ? data : "no file");
+    return qz_fail(err, QZ_EUSAGE,
+                   "statistics '%s' were made from other data than --calib gives: expected %zu windows of %zu tokens "
+                   "of %.16s…, found %llu of %llu of %.16s…; "
+                   "leave --stats out, or calibrate on the same data with the same --samples and --seq-len",
+                   j->r->stats, w->n_windows, w->seq_len, j->data.sha_hex, (unsigned long long)i->windows,
+                   (unsigned long long)i->seq_len, *data ? data : "no file");
 }
 
 /* Everything that the plan depends on: calibration, importance, the source's hash. */
@@ -237,14 +261,16 @@ static qz_status gather(quantizing *j, qz_error *err) {
         j->imp.data_sha = j->data.sha_hex;
     }
     const bool matrix = r->imatrix && !r->stats && qz_recipe_method(&j->recipe)->takes & QZ_NEEDS_IMPORTANCE;
-    if (matrix && r->data) qz_warn(j->run, "calibration data '%s' are not used: the importance matrix stands for them", r->data);
+    if (matrix && r->data)
+        qz_warn(j->run, "calibration data '%s' are not used: the importance matrix stands for them", r->data);
     const bool wanted = r->stats || !(matrix || (j->imp.windows && !qz_recipe_needs_stats(&j->recipe)));
     if (wanted && (r->stats || !r->dry_run)) QZ_TRY(get_stats(j, err));
     QZ_TRY(agree(j, err));
     if (j->stats.map.ptr && !r->dry_run) j->imp.stats = &j->stats;
     if (j->stats.map.ptr && r->stats && !j->imp.windows) qz_recipe_of_stats(&j->recipe, &j->stats.info);
     if (r->stats && !r->data && !r->propagate && qz_recipe_needs_stats(&j->recipe))
-        qz_info(j->run, "codes under the original model's statistics; --calib FILE in place of --stats also shows each block what the blocks before it have "
+        qz_info(j->run, "codes under the original model's statistics; --calib FILE in place of --stats also shows each "
+                        "block what the blocks before it have "
                         "lost, which is better");
     QZ_TRY(join_accepted(j, &j->imp, j->data.accepted, err));
     QZ_TRY(qz_importance_open(r->imatrix, &j->arena, &j->imp, &j->o, err));
@@ -292,11 +318,13 @@ qz_status qz_quantize(qz_run *run, const qz_request *r, qz_produced *p, char sch
     if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->run = j->outs.run = run;
     j->r = r;
-    j->o = (qz_produce_options){.recipe = &j->recipe, .force = r->force, .resume = r->resume, .stats_file = r->stats, .imatrix_file = r->imatrix, .proof_data = r->data};
+    j->o = (qz_produce_options){.recipe = &j->recipe, .force = r->force, .resume = r->resume, .stats_file = r->stats,
+                                .imatrix_file = r->imatrix, .proof_data = r->data};
     qz_status st = run_job(j, p, err);
     if (st == QZ_OK && !r->dry_run) memcpy(scheme, j->plan.spec.name, sizeof j->plan.spec.name);
     qz_stats_release(&j->stats);
-    if (j->made && qz_exit_code(st) == 2) (void)qz_remove_tree(j->made, &(qz_error){0}); /* refused: nothing to resume */
+    /* refused: nothing to resume */
+    if (j->made && qz_exit_code(st) == 2) (void)qz_remove_tree(j->made, &(qz_error){0});
     qz_outputs_end(&j->outs, st);
     qz_windows_release(&j->windows);
     qz_dataset_release(&j->data);

@@ -53,7 +53,8 @@ static void needs(const releasing *j, bool *calibration, bool *tokens) {
 static qz_status claim_in(releasing *j, const char *name, const char *ending, qz_error *err) {
     qz_str s = {0};
     qz_str_printf(&s, "%s/%s%s", j->r->output, name, ending);
-    qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning") : qz_outputs_claim(&j->outs, j->r, s.ptr, QZ_OUTPUT_FILE, err);
+    qz_status st = s.failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning")
+                            : qz_outputs_claim(&j->outs, j->r, s.ptr, QZ_OUTPUT_FILE, err);
     qz_str_release(&s);
     return st;
 }
@@ -70,7 +71,8 @@ static qz_status name_all(releasing *j, qz_error *err) {
         QZ_TRY(qz_outputs_claim(&j->outs, j->r, j->paths[i], QZ_OUTPUT_ARTIFACT, err));
         QZ_TRY(claim_in(j, qz_path_base(j->paths[i]), ".card.md", err));
     }
-    return j->r->dry_run ? QZ_OK : qz_release_before(&j->outs, j->r, (const char *const *)j->paths, j->n, j->before_sha, err);
+    return j->r->dry_run ? QZ_OK
+                         : qz_release_before(&j->outs, j->r, (const char *const *)j->paths, j->n, j->before_sha, err);
 }
 
 static qz_status plan_all(releasing *j, qz_error *err) {
@@ -88,14 +90,17 @@ static qz_status plan_all(releasing *j, qz_error *err) {
     if (j->r->dry_run || total <= disk + left) return QZ_OK;
     qz_str rest = {0}; /* which an earlier job has left, and this one uses */
     if (left) qz_str_printf(&rest, " and %llu in its '*.partial'", (unsigned long long)left);
-    qz_status st = qz_fail(err, QZ_EIO, "not enough disk in '%s': expected %llu bytes for %zu artifacts, found %llu free%s", j->r->output, (unsigned long long)total, j->n,
-                           (unsigned long long)disk, rest.ptr ? rest.ptr : "");
+    qz_status st = qz_fail(err, QZ_EIO,
+                           "not enough disk in '%s': expected %llu bytes for %zu artifacts, found %llu free%s",
+                           j->r->output, (unsigned long long)total, j->n, (unsigned long long)disk,
+                           rest.ptr ? rest.ptr : "");
     qz_str_release(&rest);
     return st;
 }
 
 static qz_status show_plan(const releasing *j, qz_error *err) {
-    static const qz_column cols[] = {{"Artifact", 'l'}, {"Scheme", 'l'}, {"Bytes", 'r'}, {"bits/weight", 'r'}, {"fallbacks", 'r'}};
+    static const qz_column cols[] = {{"Artifact", 'l'}, {"Scheme", 'l'}, {"Bytes", 'r'}, {"bits/weight", 'r'},
+                                     {"fallbacks", 'r'}};
     qz_arena a = {0};
     qz_table t;
     qz_status st = qz_table_init(&t, &a, NULL, cols, 5, err);
@@ -117,9 +122,11 @@ static qz_status produce_all(releasing *j, qz_error *err) {
     if (j->made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < j->n; i++) {
         j->o.recipe = &j->recipes[i];
-        QZ_TRY(qz_produce(j->run, &(qz_produce_job){&j->s, &j->plans[i], &j->imp, &j->o, j->paths[i]}, &j->made[i], err));
-        if (!j->made[i].finished) qz_info(j->run, "%s: %.1f s, proof KL %.5f on %zu tokens %s", j->paths[i], j->made[i].seconds, j->made[i].self_kl,
-                                             j->made[i].self_tokens, j->made[i].proof_text);
+        QZ_TRY(
+            qz_produce(j->run, &(qz_produce_job){&j->s, &j->plans[i], &j->imp, &j->o, j->paths[i]}, &j->made[i], err));
+        if (!j->made[i].finished)
+            qz_info(j->run, "%s: %.1f s, proof KL %.5f on %zu tokens %s", j->paths[i], j->made[i].seconds,
+                    j->made[i].self_kl, j->made[i].self_tokens, j->made[i].proof_text);
     }
     return QZ_OK;
 }
@@ -130,7 +137,8 @@ static qz_status measure_all(releasing *j, qz_error *err) {
     rep->rows = qz_arena_calloc(&j->arena, j->n + 1, sizeof *rep->rows);
     rep->bench = qz_arena_calloc(&j->arena, j->n + 1, sizeof *rep->bench);
     if (rep->rows == NULL || rep->bench == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    QZ_TRY(qz_evaluate(j->run, r, &(qz_compared){r->operands[0], (const char *const *)j->paths, j->n}, rep->rows, &j->measured, &rep->eval, err));
+    QZ_TRY(qz_evaluate(j->run, r, &(qz_compared){r->operands[0], (const char *const *)j->paths, j->n}, rep->rows,
+                       &j->measured, &rep->eval, err));
     rep->n_rows = j->measured;
     rep->has_bench = !r->no_bench;
     for (size_t i = 0; i < rep->n_rows && rep->has_bench; i++)
@@ -142,11 +150,13 @@ static qz_status calibrate(releasing *j, qz_error *err) {
     const qz_request *r = j->r;
     bool calibration, tokens;
     needs(j, &calibration, &tokens);
-    if (calibration && r->data == NULL) return qz_fail(err, QZ_EUSAGE, "awq and gptq need calibration data: give --calib FILE");
+    if (calibration && r->data == NULL)
+        return qz_fail(err, QZ_EUSAGE, "awq and gptq need calibration data: give --calib FILE");
     j->stats_path = qz_path_join(r->output, "calibration" QZ_OWN_STATS);
     if (j->stats_path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     if (r->data == NULL) return QZ_OK;
-    QZ_TRY(qz_calib_make(j->run, &j->s, r, j->stats_path, NULL, err)); /* what stands there is a job's own: outputs.c looked */
+    /* what stands there is a job's own: outputs.c looked */
+    QZ_TRY(qz_calib_make(j->run, &j->s, r, j->stats_path, NULL, err));
     QZ_TRY(qz_stats_open(&j->stats, j->stats_path, err));
     QZ_TRY(qz_stats_check(&j->stats, j->s.model, err));
     j->imp.stats = &j->stats;
@@ -162,8 +172,9 @@ static qz_status calibrate(releasing *j, qz_error *err) {
         j->imp.accepted = qz_accepted_join(&j->arena, j->imp.accepted, qz_accepted_in(r->operands[0], &j->arena));
     if (j->imp.accepted == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     j->rep.accepted = *j->imp.accepted ? j->imp.accepted : NULL;
-    j->rep.calibration = qz_arena_printf(&j->arena, "%s, %llu windows of %llu tokens, float source in one pass", j->stats.info.data_name,
-                                         (unsigned long long)j->stats.info.windows, (unsigned long long)j->stats.info.seq_len);
+    j->rep.calibration = qz_arena_printf(&j->arena, "%s, %llu windows of %llu tokens, float source in one pass",
+                                         j->stats.info.data_name, (unsigned long long)j->stats.info.windows,
+                                         (unsigned long long)j->stats.info.seq_len);
     (void)snprintf(j->rep.data_sha, sizeof j->rep.data_sha, "%s", j->stats.info.data_sha);
     return QZ_OK;
 }
@@ -179,7 +190,8 @@ static qz_status check_inputs(releasing *j, qz_error *err) {
     }
     if (r->tasks) {
         qz_taskset t = {0};
-        if (j->s.tokenizer == NULL) return qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: tasks cannot be run", j->s.name);
+        if (j->s.tokenizer == NULL)
+            return qz_fail(err, QZ_EUSAGE, "model '%s' has no tokenizer: tasks cannot be run", j->s.name);
         qz_status st = qz_taskset_load(r->tasks, j->s.tokenizer, (size_t)r->max_tasks, &t, err);
         qz_taskset_release(&t);
         QZ_TRY(st);
@@ -193,9 +205,12 @@ static qz_status report_made(releasing *j, qz_error *err) {
     if (made == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < j->n; i++) {
         const qz_produced *p = &j->made[i];
-        made[i] = (qz_release_made){.seconds = p->seconds, .weight_mse = p->weight_mse, .self_kl = p->self_kl, .fallbacks = p->fallbacks,
-                                    .uncorrected = p->uncorrected, .norms_kept = p->norms_kept, .greedy = p->greedy, .proof_text = p->proof_text, .note = p->note,
-                                    .importance_tensors = p->importance_tensors, .importance_covered = p->importance_covered,
+        made[i] = (qz_release_made){.seconds = p->seconds, .weight_mse = p->weight_mse, .self_kl = p->self_kl,
+                                    .fallbacks = p->fallbacks,
+                                    .uncorrected = p->uncorrected, .norms_kept = p->norms_kept, .greedy = p->greedy,
+                                    .proof_text = p->proof_text, .note = p->note,
+                                    .importance_tensors = p->importance_tensors,
+                                    .importance_covered = p->importance_covered,
                                     .output_error = &p->output_error};
     }
     j->rep.made = made;
@@ -237,7 +252,9 @@ static qz_status make_recipes(releasing *j, qz_error *err) {
         else any = true;
         QZ_TRY(qz_recipe_make(&own, specs[i].name, &j->arena, &j->recipes[i], err));
     }
-    return any || j->r->modules.n == 0 ? QZ_OK : qz_fail(err, QZ_EUSAGE, "--module is for gptq, and --to '%s' has none", j->r->to);
+    return any || j->r->modules.n == 0
+               ? QZ_OK
+               : qz_fail(err, QZ_EUSAGE, "--module is for gptq, and --to '%s' has none", j->r->to);
 }
 
 static qz_status run_job(releasing *j, qz_error *err) {
@@ -251,7 +268,8 @@ static qz_status run_job(releasing *j, qz_error *err) {
     QZ_TRY(claim_in(j, "report", ".json", err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     const qz_target_options target = qz_target_asked(r);
-    for (size_t i = 0; i < j->n; i++) QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipes[i].spec, err));
+    for (size_t i = 0; i < j->n; i++)
+        QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipes[i].spec, err));
     j->o = (qz_produce_options){.force = r->force, .resume = r->resume, .proof_data = r->text ? r->text : r->data,
                                 .source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL};
     QZ_TRY(name_all(j, err));
@@ -265,8 +283,11 @@ static qz_status run_job(releasing *j, qz_error *err) {
     QZ_TRY(plan_all(j, err)); /* refuses what cannot work before an hour is spent */
     QZ_TRY(qz_source_hash(j->run, &j->s, err));
     if (j->before_sha[0] && strcmp(j->before_sha, j->s.sha_hex) != 0)
-        return qz_fail(err, QZ_EUSAGE, "output exists and is the report of another source: '%s/report.json': expected sha256 %.16s…, found %.16s…; choose another folder, "
-                                       "or give --force to replace it", r->output, j->s.sha_hex, j->before_sha);
+        return qz_fail(err, QZ_EUSAGE,
+                       "output exists and is the report of another source: '%s/report.json': expected sha256 %.16s…, "
+                       "found %.16s…; choose another folder, "
+                       "or give --force to replace it",
+                       r->output, j->s.sha_hex, j->before_sha);
     QZ_TRY(calibrate(j, err));
     QZ_TRY(plan_all(j, err)); /* again with the statistics' facts */
     QZ_TRY(produce_all(j, err));

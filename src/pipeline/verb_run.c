@@ -12,20 +12,23 @@ enum { STDIN_LIMIT = 16 << 20 };
 static qz_status read_prompt(const char *prompt, qz_str *out, qz_error *err) {
     char buf[4096];
     size_t n;
-    if (prompt == NULL) return qz_fail(err, QZ_EUSAGE, "no prompt: give -p TEXT (or -p - to read standard input), or --chat FILE");
+    if (prompt == NULL)
+        return qz_fail(err, QZ_EUSAGE, "no prompt: give -p TEXT (or -p - to read standard input), or --chat FILE");
     qz_str_puts(out, "");
     if (strcmp(prompt, "-") != 0) qz_str_puts(out, prompt);
     else
         while ((n = fread(buf, 1, sizeof buf, stdin)) > 0) {
             qz_str_append(out, buf, n);
-            if (out->len > STDIN_LIMIT) return qz_fail(err, QZ_EUSAGE, "prompt on standard input is too long: expected at most 16 MiB");
+            if (out->len > STDIN_LIMIT)
+                return qz_fail(err, QZ_EUSAGE, "prompt on standard input is too long: expected at most 16 MiB");
         }
     if (out->failed) return qz_fail(err, QZ_EMEMORY, "out of memory");
     return qz_text_check(strcmp(prompt, "-") == 0 ? "(standard input)" : "(option -p)", out->ptr, out->len, err);
 }
 
 /* The prompt, or the conversation of --chat, which says everything itself. */
-static qz_status read_question(qz_run *run, const qz_request *r, qz_str *prompt, qz_conversation *c, qz_question *q, qz_error *err) {
+static qz_status read_question(qz_run *run, const qz_request *r, qz_str *prompt, qz_conversation *c, qz_question *q,
+                               qz_error *err) {
     if (r->chat == NULL) {
         QZ_TRY(read_prompt(r->prompt, prompt, err));
         q->prompt = prompt->ptr;
@@ -33,10 +36,15 @@ static qz_status read_question(qz_run *run, const qz_request *r, qz_str *prompt,
         return QZ_OK;
     }
     if (r->prompt || r->system || r->raw)
-        return qz_fail(err, QZ_EUSAGE, "--chat and --%s contradict each other: the conversation in '%s' is all that the template gets",
-                       r->prompt ? "prompt" : r->system ? "system" : "raw", r->chat);
+        return qz_fail(err, QZ_EUSAGE,
+                       "--chat and --%s contradict each other: the conversation in '%s' is all that the template gets",
+                       r->prompt   ? "prompt"
+                       : r->system ? "system"
+                                   : "raw",
+                       r->chat);
     QZ_TRY(qz_conversation_read(r->chat, c, err));
-    if (c->left_out) qz_warn(run, "%s: %zu parts of messages are no text and left out: %s", r->chat, c->left_out, c->left_names);
+    if (c->left_out)
+        qz_warn(run, "%s: %zu parts of messages are no text and left out: %s", r->chat, c->left_out, c->left_names);
     q->conversation = c;
     return QZ_OK;
 }
@@ -89,8 +97,9 @@ qz_status qz_run_run_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK) {
         if (r->json) print_json(&p, s.model, &g);
         else (void)fputc('\n', stdout);
-        qz_info(run, "%zu prompt tokens, first token after %.1f ms; %zu new tokens, %.1f tokens/s%s", g.n_prompt, 1e3 * g.first_token_seconds, g.n_new,
-                g.n_new > 1 ? (double)(g.n_new - 1) / g.decode_seconds : 0.0, g.stopped ? "" : "; stopped at the limit");
+        qz_info(run, "%zu prompt tokens, first token after %.1f ms; %zu new tokens, %.1f tokens/s%s", g.n_prompt,
+                1e3 * g.first_token_seconds, g.n_new, g.n_new > 1 ? (double)(g.n_new - 1) / g.decode_seconds : 0.0,
+                g.stopped ? "" : "; stopped at the limit");
     }
     qz_answerer_release(&a);
     qz_conversation_release(&conversation);

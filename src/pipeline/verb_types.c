@@ -2,22 +2,26 @@
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 
-/* Codes beside scales: bits of the codes, plus a float16 scale and, where there is one, a zero point a group; the tables of
- * bitsandbytes have a float32 scale per block, or an 8-bit one (float32 per 256 of them) with +double; FP8 has a scale a row, a
- * block or a matrix. */
+/* Codes beside scales: bits of the codes, plus a float16 scale and, where there is one, a zero point a group; the
+ * tables of bitsandbytes have a float32 scale per block, or an 8-bit one (float32 per 256 of them) with +double; FP8
+ * has a scale a row, a block or a matrix. */
 static qz_status coded_rows(qz_table *t, qz_error *err) {
     static const struct { const char *name; double bits, group, per_group; const char *data, *schemes; } rows[] = {
-        {"int2 g64 asym", 2, 64, 18, "calibration", "gptq"},  {"int3 g128 asym", 3, 128, 19, "calibration", "gptq"},
-        {"int4 g32 asym", 4, 32, 20, "calibration", "awq gptq"}, {"int4 g64 asym", 4, 64, 20, "calibration", "awq gptq"},
-        {"int4 g128 asym", 4, 128, 20, "calibration", "awq gptq"}, {"int8 g128 asym", 8, 128, 24, "calibration", "gptq"},
-        {"nf4 +double", 4, 64, 8 + 32.0 / 256, "ignored", "bnb"}, {"nf4", 4, 64, 32, "ignored", "bnb"}, {"fp4", 4, 64, 32, "ignored", "bnb"},
+        {"int2 g64 asym", 2, 64, 18, "calibration", "gptq"}, {"int3 g128 asym", 3, 128, 19, "calibration", "gptq"},
+        {"int4 g32 asym", 4, 32, 20, "calibration", "awq gptq"},
+        {"int4 g64 asym", 4, 64, 20, "calibration", "awq gptq"},
+        {"int4 g128 asym", 4, 128, 20, "calibration", "awq gptq"},
+        {"int8 g128 asym", 8, 128, 24, "calibration", "gptq"}, {"nf4 +double", 4, 64, 8 + 32.0 / 256, "ignored", "bnb"},
+        {"nf4", 4, 64, 32, "ignored", "bnb"}, {"fp4", 4, 64, 32, "ignored", "bnb"},
         {"int8 rows", 8, 0, 0, "ignored", "bnb"}, {"fp8 rows", 8, 0, 0, "ignored", "ct:fp8_dynamic"},
-        {"fp8 128x128", 8, 128 * 128, 32, "ignored", "ct:fp8_block fp8"}, {"fp8 tensor", 8, 0, 0, "ignored", "read only"}};
+        {"fp8 128x128", 8, 128 * 128, 32, "ignored", "ct:fp8_block fp8"},
+        {"fp8 tensor", 8, 0, 0, "ignored", "read only"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", rows[i].name));
         if (rows[i].group > 0) QZ_TRY(qz_table_set(t, 1, err, "%.0f", rows[i].group));
-        QZ_TRY(qz_table_set(t, 3, err, "%.4f", rows[i].bits + (rows[i].group > 0 ? rows[i].per_group / rows[i].group : 0)));
+        QZ_TRY(qz_table_set(t, 3, err, "%.4f",
+                            rows[i].bits + (rows[i].group > 0 ? rows[i].per_group / rows[i].group : 0)));
         QZ_TRY(qz_table_set(t, 5, err, "%s", rows[i].data));
         QZ_TRY(qz_table_set(t, 6, err, "%s", rows[i].schemes));
     }
@@ -26,7 +30,8 @@ static qz_status coded_rows(qz_table *t, qz_error *err) {
 
 qz_status qz_run_types_verb(qz_run *run, const qz_request *r, qz_error *err) {
     (void)run;
-    static const qz_column cols[] = {{"Type", 'l'}, {"block", 'r'}, {"bytes", 'r'}, {"bits/weight", 'r'}, {"GGUF id", 'r'}, {"importance", 'l'}, {"written", 'l'}};
+    static const qz_column cols[] = {{"Type", 'l'}, {"block", 'r'}, {"bytes", 'r'}, {"bits/weight", 'r'},
+                                     {"GGUF id", 'r'}, {"importance", 'l'}, {"written", 'l'}};
     qz_arena arena = {0};
     qz_table t;
     qz_status st = qz_table_init(&t, &arena, NULL, cols, sizeof cols / sizeof cols[0], err);
@@ -39,7 +44,11 @@ qz_status qz_run_types_verb(qz_run *run, const qz_request *r, qz_error *err) {
         if (st == QZ_OK) st = qz_table_set(&t, 3, err, "%.4f", qz_type_bpw((qz_type)i));
         if (st == QZ_OK) st = qz_table_set(&t, 4, err, "%d", x->ggml_id);
         if (st == QZ_OK) st = qz_table_set(&t, 5, err, "%s", x->uses_importance ? "used" : "ignored");
-        if (st == QZ_OK) st = qz_table_set(&t, 6, err, "%s", x->kind == QZ_KIND_ACTIVATION ? "activations only" : x->encode ? "yes" : "read only");
+        if (st == QZ_OK)
+            st = qz_table_set(&t, 6, err, "%s",
+                              x->kind == QZ_KIND_ACTIVATION ? "activations only"
+                              : x->encode                   ? "yes"
+                                                            : "read only");
     }
     if (st == QZ_OK) st = coded_rows(&t, err);
     if (st == QZ_OK) st = qz_table_show(&t, r->json, err);

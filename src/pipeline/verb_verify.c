@@ -13,11 +13,13 @@ static qz_status compare_tokens(qz_run *run, const qz_request *r, qz_table *t, b
     qz_ids x = {0}, y = {0};
     char *text = NULL;
     size_t n = 0, bad = 0;
-    if (r->against == NULL) return qz_fail(err, QZ_EUSAGE, "--tokens needs --against MODEL (the source whose tokenizer is the truth)");
+    if (r->against == NULL)
+        return qz_fail(err, QZ_EUSAGE, "--tokens needs --against MODEL (the source whose tokenizer is the truth)");
     qz_status st = qz_source_open(run, r->operands[0], &a, err);
     if (st == QZ_OK) st = qz_source_open(run, r->against, &b, err);
     if (st == QZ_OK) st = qz_text_read(r->tokens, 1u << 30, &text, &n, NULL, err);
-    if (st == QZ_OK && (a.tokenizer == NULL || b.tokenizer == NULL)) st = qz_fail(err, QZ_EUSAGE, "no tokenizer to compare in '%s'", a.tokenizer ? r->against : r->operands[0]);
+    if (st == QZ_OK && (a.tokenizer == NULL || b.tokenizer == NULL))
+        st = qz_fail(err, QZ_EUSAGE, "no tokenizer to compare in '%s'", a.tokenizer ? r->against : r->operands[0]);
     const unsigned flags = QZ_ENCODE_SPECIAL | QZ_ENCODE_PARSE_SPECIAL;
     if (st == QZ_OK) st = qz_tokenizer_encode(a.tokenizer, text, n, flags, &x, err);
     if (st == QZ_OK) st = qz_tokenizer_encode(b.tokenizer, text, n, flags, &y, err);
@@ -49,7 +51,8 @@ qz_status qz_run_verify_verb(qz_run *run, const qz_request *r, qz_error *err) {
         qz_error shown = {0};
         st = qz_table_show(&t, r->json, &shown);
     }
-    if (verdict == QZ_OK && st == QZ_OK && !same) verdict = qz_fail(err, QZ_ECHECK, "token ids differ: '%s' against '%s'", r->operands[0], r->against);
+    if (verdict == QZ_OK && st == QZ_OK && !same)
+        verdict = qz_fail(err, QZ_ECHECK, "token ids differ: '%s' against '%s'", r->operands[0], r->against);
     qz_arena_release(&a);
     return verdict != QZ_OK ? verdict : st;
 }

@@ -41,7 +41,8 @@ static void normalise(const char *text, char out[64]) {
     out[n] = 0;
 }
 
-/* Does the name hold what is wanted as whole words? "rtx 4090" is in "rtx-4090-24gb", and "rtx 2080" not in "rtx-2080ti-11gb". */
+/* Does the name hold what is wanted as whole words? "rtx 4090" is in "rtx-4090-24gb", and "rtx 2080" not in
+ * "rtx-2080ti-11gb". */
 static bool names_whole(const char *name, const char *want) {
     for (const char *p = name; *p; p++) {
         const char *a = p, *b = want;
@@ -76,18 +77,23 @@ qz_status qz_hardware_find(const qz_hardware_set *set, const char *name, const q
     }
     *out = part; /* "rtx 4090", "h100": the shortest name that holds it is the plain model */
     if (part) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "unknown hardware '%s': %s%s%s ('quantz plan --hardware list' shows all; --hardware-file adds rows; --memory takes a plain size)", name,
-                   near.best ? "nearest known is '" : "none is called like it", near.best ? near.best : "", near.best ? "'" : "");
+    return qz_fail(err, QZ_EUSAGE,
+                   "unknown hardware '%s': %s%s%s ('quantz plan --hardware list' shows all; --hardware-file adds rows; "
+                   "--memory takes a plain size)",
+                   name, near.best ? "nearest known is '" : "none is called like it", near.best ? near.best : "",
+                   near.best ? "'" : "");
 }
 
-qz_status qz_hardware_choose(qz_run *run, const qz_hardware_set *set, const char *name, const qz_hardware **out, qz_error *err) {
+qz_status qz_hardware_choose(qz_run *run, const qz_hardware_set *set, const char *name, const qz_hardware **out,
+                             qz_error *err) {
     char want[64], have[64];
     qz_str others = {0};
     QZ_TRY(qz_hardware_find(set, name, out, err));
     normalise(name, want);
     normalise((*out)->name, have);
     for (size_t i = 0; i < set->n && strcmp(want, have) != 0; i++)
-        if (&set->rows[i] != *out && names_whole(set->rows[i].name, name)) qz_str_printf(&others, "%s%s", others.len ? ", " : "", set->rows[i].name);
+        if (&set->rows[i] != *out && names_whole(set->rows[i].name, name))
+            qz_str_printf(&others, "%s%s", others.len ? ", " : "", set->rows[i].name);
     if (others.len) qz_info(run, "note: '%s' is taken as %s; it stands for %s too", name, (*out)->name, others.ptr);
     qz_str_release(&others);
     return QZ_OK;
@@ -103,25 +109,32 @@ uint64_t qz_hardware_bytes(const qz_hardware *h) { return (uint64_t)(h->visible_
 
 qz_status qz_bytes_parse(const char *text, const char *option, uint64_t *out, qz_error *err) {
     static const struct { const char *unit; double scale; } units[] = {
-        {"B", 1}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {"TiB", 1099511627776.0}};
+        {"B", 1}, {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1024}, {"MiB", 1048576},
+        {"GiB", 1073741824}, {"TiB", 1099511627776.0}};
     char *end;
     errno = 0;
     double v = strtod(text, &end);
     if (end == text || errno || !isfinite(v) || v < 0)
-        return qz_fail(err, QZ_EUSAGE, "bad size '%s' for --%s: expected a number with its unit, for example 24GB (10^9) or 24GiB (2^30)", text, option);
+        return qz_fail(err, QZ_EUSAGE,
+                       "bad size '%s' for --%s: expected a number with its unit, for example 24GB (10^9) or 24GiB "
+                       "(2^30)",
+                       text, option);
     while (*end == ' ') end++;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         if (strcasecmp(end, units[i].unit) != 0) continue;
         double bytes = v * units[i].scale;
-        if (bytes > 9e18) return qz_fail(err, QZ_EUSAGE, "size '%s' for --%s is more than can be counted", text, option);
+        if (bytes > 9e18)
+            return qz_fail(err, QZ_EUSAGE, "size '%s' for --%s is more than can be counted", text, option);
         *out = (uint64_t)(bytes + 0.5);
         return QZ_OK;
     }
     if (*end == 0)
-        return qz_fail(err, QZ_EUSAGE, "size '%s' for --%s has no unit: write %gGB (10^9 bytes) or %gGiB (2^30 bytes)", text, option, v, v);
+        return qz_fail(err, QZ_EUSAGE, "size '%s' for --%s has no unit: write %gGB (10^9 bytes) or %gGiB (2^30 bytes)",
+                       text, option, v, v);
     return qz_fail(err, QZ_EUSAGE,
-                   "unknown unit '%s' in '%s' for --%s: expected B, KB, MB, GB, TB (powers of 10) or KiB, MiB, GiB, TiB (powers of 2)", end, text,
-                   option);
+                   "unknown unit '%s' in '%s' for --%s: expected B, KB, MB, GB, TB (powers of 10) or KiB, MiB, GiB, "
+                   "TiB (powers of 2)",
+                   end, text, option);
 }
 
 uint64_t qz_hardware_system_bytes(void) {

@@ -9,22 +9,26 @@
 #include <strings.h>
 
 enum { FILE_LIMIT = 1 << 20, FIELDS = 8 };
-static const char *const columns[FIELDS] = {"name", "kind", "visible MiB", "bandwidth GB/s", "native types", "compute capability x10", "date", "source"};
+static const char *const columns[FIELDS] = {"name", "kind", "visible MiB", "bandwidth GB/s", "native types",
+                                            "compute capability x10", "date", "source"};
 
 /* Column i of a row. */
-static qz_status number(const char *file, size_t line, char *const field[], int i, const double range[2], double *out, qz_error *err) {
+static qz_status number(const char *file, size_t line, char *const field[], int i, const double range[2], double *out,
+                        qz_error *err) {
     const char *text = field[i];
     const double lo = range[0], hi = range[1];
     char *end;
     errno = 0;
     *out = strtod(text, &end);
     if (end == text || *end || errno || !isfinite(*out) || *out < lo || *out > hi)
-        return qz_fail(err, QZ_EFORMAT, "bad %s: file '%s', line %zu: expected a number from %.15g to %.15g without unit, found '%s'", columns[i], file,
-                       line, lo, hi, text);
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad %s: file '%s', line %zu: expected a number from %.15g to %.15g without unit, found '%s'",
+                       columns[i], file, line, lo, hi, text);
     return QZ_OK;
 }
 
-static qz_status parse_row(qz_hardware_set *set, const char *file, size_t line, char *text, qz_hardware *h, qz_error *err) {
+static qz_status parse_row(qz_hardware_set *set, const char *file, size_t line, char *text, qz_hardware *h,
+                           qz_error *err) {
     char *field[FIELDS];
     int n = 0;
     for (char *p = text; p && n < FIELDS; n++) {
@@ -34,18 +38,20 @@ static qz_status parse_row(qz_hardware_set *set, const char *file, size_t line, 
         p = tab && n < FIELDS - 1 ? tab + 1 : NULL;
     }
     if (n != FIELDS)
-        return qz_fail(
-            err, QZ_EFORMAT,
-            "bad hardware row: file '%s', line %zu: expected 8 fields separated by tabs (name, kind, visible MiB, GB/s, native types, capability, date, source), found %d",
-            file, line, n);
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad hardware row: file '%s', line %zu: expected 8 fields separated by tabs (name, kind, "
+                       "visible MiB, GB/s, native types, capability, date, source), found %d",
+                       file, line, n);
     double mib, gbps, cc;
     if (strcmp(field[1], "gpu") && strcmp(field[1], "mac") && strcmp(field[1], "cpu"))
-        return qz_fail(err, QZ_EFORMAT, "bad kind: file '%s', line %zu: expected gpu, mac or cpu, found '%s'", file, line, field[1]);
+        return qz_fail(err, QZ_EFORMAT, "bad kind: file '%s', line %zu: expected gpu, mac or cpu, found '%s'", file,
+                       line, field[1]);
     QZ_TRY(number(file, line, field, 2, (const double[]){1, 1e9}, &mib, err));
     QZ_TRY(number(file, line, field, 3, (const double[]){0, 1e6}, &gbps, err));
     QZ_TRY(number(file, line, field, 5, (const double[]){0, 300}, &cc, err));
     if (!*field[0] || !*field[6] || !*field[7])
-        return qz_fail(err, QZ_EFORMAT, "bad hardware row: file '%s', line %zu: name, date and source must not be empty", file, line);
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad hardware row: file '%s', line %zu: name, date and source must not be empty", file, line);
     *h = (qz_hardware){.visible_mib = mib,
                        .bandwidth_gbps = gbps,
                        .capability = (int)cc,
@@ -57,7 +63,9 @@ static qz_status parse_row(qz_hardware_set *set, const char *file, size_t line, 
     h->native = qz_arena_strdup(&set->arena, field[4]);
     h->date = qz_arena_strdup(&set->arena, field[6]);
     h->source = qz_arena_strdup(&set->arena, field[7]);
-    return h->name && h->kind && h->native && h->date && h->source ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for the hardware table");
+    return h->name && h->kind && h->native && h->date && h->source
+               ? QZ_OK
+               : qz_fail(err, QZ_EMEMORY, "out of memory for the hardware table");
 }
 
 qz_status qz_hardware_read_file(qz_hardware_set *set, const char *file, qz_error *err) {

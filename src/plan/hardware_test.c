@@ -76,7 +76,8 @@ static void own_rows(void **state) {
 static void sizes(void **state) {
     (void)state;
     static const struct { const char *text; uint64_t bytes; } good[] = {
-        {"24GB", 24000000000}, {"24 GiB", 25769803776}, {"81559MiB", 85520809984}, {"0.5gb", 500000000}, {"1TiB", 1099511627776}, {"17b", 17}};
+        {"24GB", 24000000000}, {"24 GiB", 25769803776}, {"81559MiB", 85520809984}, {"0.5gb", 500000000},
+        {"1TiB", 1099511627776}, {"17b", 17}};
     static const struct {
         const char *text, *part;
     } bad[] = {{"24", "has no unit"},          {"24Gb/s", "unknown unit"},    {"24 gigs", "unknown unit"},
@@ -97,6 +98,7 @@ static void sizes(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(rows_are_complete), cmocka_unit_test(finds), cmocka_unit_test(own_rows), cmocka_unit_test(sizes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(rows_are_complete), cmocka_unit_test(finds),
+                                       cmocka_unit_test(own_rows), cmocka_unit_test(sizes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

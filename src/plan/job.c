@@ -2,7 +2,8 @@
 #include "base/size.h"
 #include <string.h>
 
-/* Rates of this program per thread on the machine of docs/benchmarks.md (2 cores, AVX-512); a plan's hours are of that kind. */
+/* Rates of this program per thread on the machine of docs/benchmarks.md (2 cores, AVX-512); a plan's hours
+ * are of that kind. */
 #define ENCODE_PER_S 9.4e6      /* weights: GGUF block types, --search best, with hashing, check and proof */
 #define PACK_PER_S 60e6         /* weights: float conversion and simple codes, bound by memory and disk */
 #define GRAM_FLOP_PER_S 7.5e10  /* calibration pass: products in the fixed order */
@@ -15,9 +16,12 @@ typedef struct { uint64_t float_block, widest_gram, all_grams, largest, stats; d
 
 /* Elements of the Gram matrices: of all inputs (model/sites.h), those of experts for each of its own tokens. */
 static void measure_grams(const qz_shape *s, sizes *z) {
-    const uint64_t o = s->config.latent.kv_rank ? s->heads * s->config.latent.v : s->heads * s->head_dim, h2 = s->hidden * s->hidden, w2 = s->expert_width * s->expert_width;
-    const uint64_t dense = 2 * h2 + o * o + s->intermediate * s->intermediate; /* qkv and gate_up share the hidden width */
-    const uint64_t sparse = 2 * h2 + o * o + s->experts * (h2 + w2), seen = 2 * h2 + o * o + s->experts_used * (h2 + w2);
+    const uint64_t o = s->config.latent.kv_rank ? s->heads * s->config.latent.v : s->heads * s->head_dim,
+                   h2 = s->hidden * s->hidden, w2 = s->expert_width * s->expert_width;
+    /* qkv and gate_up share the hidden width */
+    const uint64_t dense = 2 * h2 + o * o + s->intermediate * s->intermediate;
+    const uint64_t sparse = 2 * h2 + o * o + s->experts * (h2 + w2),
+                   seen = 2 * h2 + o * o + s->experts_used * (h2 + w2);
     const uint64_t n_dense = s->experts ? s->dense_layers : s->layers, n_sparse = s->layers - n_dense;
     z->all_grams = 8 * qz_max_size(n_dense ? dense : 0, n_sparse ? sparse : 0);
     z->stats = 2 * (n_dense * dense + n_sparse * sparse) + 2 * h2; /* packed float32 triangles, and the output matrix */
@@ -47,12 +51,14 @@ static bool needs_statistics(qz_level l) {
     return strncmp(n, "awq:", 4) == 0 || strncmp(n, "gptq:", 5) == 0;
 }
 
-qz_status qz_job_plan(const qz_shape *s, qz_level l, uint64_t samples, uint64_t seq_len, uint64_t threads, qz_job *out, qz_error *err) {
+qz_status qz_job_plan(const qz_shape *s, qz_level l, uint64_t samples, uint64_t seq_len, uint64_t threads, qz_job *out,
+                      qz_error *err) {
     *out = (qz_job){.calibrates = needs_statistics(l)};
     qz_weighed w;
     uint64_t tokens, hidden = 0;
     if (!qz_mul_u64(samples, seq_len, &tokens) || !qz_mul_u64(tokens, 4 * s->hidden, &hidden))
-        return qz_fail(err, QZ_EUSAGE, "%llu samples × %llu tokens is more than can be counted", (unsigned long long)samples, (unsigned long long)seq_len);
+        return qz_fail(err, QZ_EUSAGE, "%llu samples × %llu tokens is more than can be counted",
+                       (unsigned long long)samples, (unsigned long long)seq_len);
     QZ_TRY(qz_level_weigh(s, l, false, NULL, &w, err));
     sizes z = measure(s);
     double n = threads ? (double)threads : 1;
@@ -76,15 +82,18 @@ qz_status qz_job_plan(const qz_shape *s, qz_level l, uint64_t samples, uint64_t 
 
 qz_status qz_job_check_disk(const qz_job *j, uint64_t free_bytes, const char *where, qz_error *err) {
     if (j->peak_disk <= free_bytes) return QZ_OK;
-    return qz_fail(
-        err, QZ_EUSAGE,
-        "not enough disk at '%s': expected %.2f GB free (output %.2f GB%s), found %.2f GB, short of %.2f GB; free space or choose a smaller format",
-        where, (double)j->peak_disk / 1e9, (double)j->output_bytes / 1e9, j->stats_bytes ? " and calibration statistics" : "",
-        (double)free_bytes / 1e9, (double)(j->peak_disk - free_bytes) / 1e9);
+    return qz_fail(err, QZ_EUSAGE,
+                   "not enough disk at '%s': expected %.2f GB free (output %.2f GB%s), found %.2f GB, short of %.2f "
+                   "GB; free space or choose a smaller format",
+                   where, (double)j->peak_disk / 1e9, (double)j->output_bytes / 1e9,
+                   j->stats_bytes ? " and calibration statistics" : "", (double)free_bytes / 1e9,
+                   (double)(j->peak_disk - free_bytes) / 1e9);
 }
 
 qz_status qz_job_check_ram(const qz_job *j, uint64_t ram_bytes, qz_error *err) {
     if (ram_bytes == 0 || j->peak_ram <= ram_bytes) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "not enough memory: expected %.2f GB, found %.2f GB that this process may use; take a machine with more, or a format that needs no calibration",
+    return qz_fail(err, QZ_EUSAGE,
+                   "not enough memory: expected %.2f GB, found %.2f GB that this process may use; take a machine with "
+                   "more, or a format that needs no calibration",
                    (double)j->peak_ram / 1e9, (double)ram_bytes / 1e9);
 }

@@ -13,8 +13,10 @@ typedef struct {
     bool calibrates;
 } qz_job;
 /* samples × seq_len calibration tokens for methods that need statistics; threads for the time estimate. */
-qz_status qz_job_plan(const qz_shape *s, qz_level l, uint64_t samples, uint64_t seq_len, uint64_t threads, qz_job *out, qz_error *err);
-/* QZ_EUSAGE with the numbers if free_bytes cannot hold the peak of the disk, or ram_bytes (0: unknown) that of the memory. */
+qz_status qz_job_plan(const qz_shape *s, qz_level l, uint64_t samples, uint64_t seq_len, uint64_t threads, qz_job *out,
+                      qz_error *err);
+/* QZ_EUSAGE with the numbers if free_bytes cannot hold the peak of the disk, or ram_bytes (0: unknown) that
+ * of the memory. */
 qz_status qz_job_check_disk(const qz_job *j, uint64_t free_bytes, const char *where, qz_error *err);
 qz_status qz_job_check_ram(const qz_job *j, uint64_t ram_bytes, qz_error *err);
 #endif

@@ -42,7 +42,9 @@ qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err) {
         if (strcmp(want, have) == 0 && strcmp(have, "gguf") != 0) return *out = (qz_level)i, QZ_OK;
     }
     if (strcmp(want, "gguf") == 0) return *out = QZ_LEVEL_GGUF_Q4_K_M, QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "unknown format '%s': nearest known is '%s'; 'quantz plan MODEL --formats all' lists every one", text, near.best);
+    return qz_fail(err, QZ_EUSAGE,
+                   "unknown format '%s': nearest known is '%s'; 'quantz plan MODEL --formats all' lists every one",
+                   text, near.best);
 }
 
 /* ---- bytes of one tensor ---- */
@@ -76,7 +78,8 @@ static void account(const qz_shape *s, const qz_shape_tensor *t, uint64_t bytes,
     }
 }
 
-static qz_status weigh_gguf(const qz_shape *s, qz_ftype f, bool imatrix, uint64_t *bytes, qz_weighed *w, qz_error *err) {
+static qz_status weigh_gguf(const qz_shape *s, qz_ftype f, bool imatrix, uint64_t *bytes, qz_weighed *w,
+                            qz_error *err) {
     size_t n = s->n_tensors;
     qz_mix_tensor *t = qz_calloc_array(n, sizeof *t);
     qz_mix_choice *c = qz_calloc_array(n, sizeof *c);
@@ -93,7 +96,8 @@ static qz_status weigh_gguf(const qz_shape *s, qz_ftype f, bool imatrix, uint64_
         const qz_gguf_type *type = qz_gguf_type_get(c[i].type);
         bytes[i] = s->tensors[i].cols / type->elems * type->bytes * s->tensors[i].rows * s->tensors[i].count;
         w->imatrix_required |= c[i].needs_imatrix;
-        if (c[i].quantizable && c[i].type != c[i].wanted) w->substituted += elems_of(&s->tensors[i]), w->n_substituted++;
+        if (c[i].quantizable && c[i].type != c[i].wanted)
+            w->substituted += elems_of(&s->tensors[i]), w->n_substituted++;
     }
 out:
     qz_free(t);
@@ -108,23 +112,28 @@ static qz_status weigh_codes(const qz_shape *s, const qz_level_info *i, uint64_t
         else if (i->kind == QZ_LEVEL_FLOAT || !coded(t)) bytes[k] = 2 * elems_of(t);
         else if (i->group > 1 && i->scale_bits >= 8 && t->cols % i->group && strncmp(i->name, "bnb:", 4) != 0)
             return qz_fail(err, QZ_EUNSUPPORTED,
-                           "%s does not fit: tensor '%s': %llu columns are no multiple of the group of %u; choose a smaller group or GGUF", i->title,
-                           t->name, (unsigned long long)t->cols, i->group);
+                           "%s does not fit: tensor '%s': %llu columns are no multiple of the group of %u; choose a "
+                           "smaller group or GGUF",
+                           i->title, t->name, (unsigned long long)t->cols, i->group);
         else if (t->rows % i->rows_of || t->cols % i->cols_of) {
             const bool by_rows = t->rows % i->rows_of != 0;
-            return qz_fail(err, QZ_EUNSUPPORTED, "%s does not fit: tensor '%s' [%llu, %llu]: expected %s in multiples of %u; choose GGUF", i->title, t->name,
-                           (unsigned long long)t->rows, (unsigned long long)t->cols, by_rows ? "rows" : "columns", by_rows ? i->rows_of : i->cols_of);
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "%s does not fit: tensor '%s' [%llu, %llu]: expected %s in multiples of %u; choose GGUF",
+                           i->title, t->name, (unsigned long long)t->rows, (unsigned long long)t->cols,
+                           by_rows ? "rows" : "columns", by_rows ? i->rows_of : i->cols_of);
         } else bytes[k] = (uint64_t)(coded_bytes(i, t) + 0.5);
     }
     return QZ_OK;
 }
 
-qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *bytes_of, qz_weighed *out, qz_error *err) {
+qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *bytes_of, qz_weighed *out,
+                         qz_error *err) {
     const qz_level_info *i = &levels[l];
     *out = (qz_weighed){0};
     uint64_t *bytes = bytes_of ? bytes_of : qz_calloc_array(s->n_tensors, sizeof *bytes);
     if (bytes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
-    qz_status st = i->kind == QZ_LEVEL_GGUF ? weigh_gguf(s, i->ftype, imatrix, bytes, out, err) : weigh_codes(s, i, bytes, err);
+    qz_status st = i->kind == QZ_LEVEL_GGUF ? weigh_gguf(s, i->ftype, imatrix, bytes, out, err)
+                                            : weigh_codes(s, i, bytes, err);
     double read = 0;
     for (size_t k = 0; k < s->n_tensors && st == QZ_OK; k++) account(s, &s->tensors[k], bytes[k], out, &read);
     out->read_bytes = (uint64_t)(read + 0.5);
@@ -133,12 +142,15 @@ qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *
     return st;
 }
 
-qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix, const char *source_dir, qz_level_files *out, qz_error *err) {
+qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix, const char *source_dir,
+                        qz_level_files *out, qz_error *err) {
     qz_scheme_spec spec;
     qz_error ignored = {0};
     *out = (qz_level_files){0};
-    if (!s->runs || levels[l].kind == QZ_LEVEL_FLOAT || qz_scheme_parse(levels[l].name, &spec, &ignored) != QZ_OK) return QZ_OK;
-    if (source_dir == NULL && qz_scheme_get(spec.scheme)->directory) return QZ_OK; /* a folder carries files of the source over */
+    if (!s->runs || levels[l].kind == QZ_LEVEL_FLOAT || qz_scheme_parse(levels[l].name, &spec, &ignored) != QZ_OK)
+        return QZ_OK;
+    /* a folder carries files of the source over */
+    if (source_dir == NULL && qz_scheme_get(spec.scheme)->directory) return QZ_OK;
     qz_arena arena = {0};
     qz_model *m = NULL;
     qz_artifact_plan p;
@@ -153,7 +165,8 @@ qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix
 
 const char *qz_level_scheme(qz_level l) {
     qz_scheme_spec spec;
-    const char *name = l == QZ_LEVEL_FP8_CHANNEL ? "ct:fp8_dynamic" : levels[l].name; /* one layout under two names: row scales, dynamic activations */
+    /* one layout under two names: row scales, dynamic activations */
+    const char *name = l == QZ_LEVEL_FP8_CHANNEL ? "ct:fp8_dynamic" : levels[l].name;
     if (qz_scheme_parse(name, &spec, &(qz_error){0}) != QZ_OK) return NULL;
     if (spec.scheme != QZ_SCHEME_GGUF) return name;
     const qz_type t = qz_type_by_ggml_id((int)qz_ftype_get(spec.ftype)->type);
@@ -162,9 +175,12 @@ const char *qz_level_scheme(qz_level l) {
 
 
 qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size_t *n, qz_error *err) {
-    static const qz_level usual[] = {QZ_LEVEL_BF16,        QZ_LEVEL_FP8_TENSOR, QZ_LEVEL_INT8,        QZ_LEVEL_AWQ_G128,    QZ_LEVEL_GPTQ_G128,
-                                     QZ_LEVEL_CT_W4A16,    QZ_LEVEL_MXFP4,      QZ_LEVEL_NVFP4,       QZ_LEVEL_BNB_NF4,         QZ_LEVEL_NF4_DOUBLE,
-                                     QZ_LEVEL_GGUF_Q8_0,   QZ_LEVEL_GGUF_Q6_K,  QZ_LEVEL_GGUF_Q5_K_M, QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_GGUF_IQ4_XS,
+    static const qz_level usual[] = {QZ_LEVEL_BF16, QZ_LEVEL_FP8_TENSOR, QZ_LEVEL_INT8, QZ_LEVEL_AWQ_G128,
+                                     QZ_LEVEL_GPTQ_G128,
+                                     QZ_LEVEL_CT_W4A16, QZ_LEVEL_MXFP4, QZ_LEVEL_NVFP4, QZ_LEVEL_BNB_NF4,
+                                     QZ_LEVEL_NF4_DOUBLE,
+                                     QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_Q6_K, QZ_LEVEL_GGUF_Q5_K_M, QZ_LEVEL_GGUF_Q4_K_M,
+                                     QZ_LEVEL_GGUF_IQ4_XS,
                                      QZ_LEVEL_GGUF_Q3_K_M, QZ_LEVEL_GGUF_Q2_K};
     bool all = strcmp(text, "all") == 0, gguf = strcmp(text, "gguf") == 0;
     *out = qz_arena_alloc(arena, QZ_LEVEL_COUNT + strlen(text) + 1, sizeof **out);
@@ -183,5 +199,6 @@ qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size
         QZ_TRY(qz_level_parse(one, &(*out)[*n], err));
         (*n)++;
     }
-    return *n ? QZ_OK : qz_fail(err, QZ_EUSAGE, "no format is asked for; use --formats, for example --formats awq,Q4_K_M");
+    return *n ? QZ_OK
+              : qz_fail(err, QZ_EUSAGE, "no format is asked for; use --formats, for example --formats awq,Q4_K_M");
 }

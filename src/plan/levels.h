@@ -1,8 +1,10 @@
-/* Levels: what a model weighs in each format. GGUF levels go through the reference's own per-tensor rules (artifacts/gguf_mix.h);
- * the others are rows of levels.def: bits of a weight, of a scale, of a zero point, what stays in 16 bits.
- * qz_level l; qz_level_parse("gguf:Q4_K_M", &l, err); qz_level_weigh(shape, l, imatrix, NULL, &w, err).
- * Where this program can write the artifact, qz_level_file plans it with the writer's own code: exact bytes of all files.
- * Errors: QZ_EUNSUPPORTED naming the tensor that a format cannot hold. Source: checklist 7, formats/gguf-mixes.md, hf-*.md. */
+/* Levels: what a model weighs in each format. GGUF levels go through the reference's own per-tensor rules
+ * (artifacts/gguf_mix.h); the others are rows of levels.def: bits of a weight, of a scale, of a zero point, what stays
+ * in 16 bits. qz_level l; qz_level_parse("gguf:Q4_K_M", &l, err); qz_level_weigh(shape, l, imatrix, NULL, &w, err).
+ * Where this program can write the artifact, qz_level_file plans it with the writer's own code: exact bytes of all
+ * files.
+ * Errors: QZ_EUNSUPPORTED naming the tensor that a format cannot hold. Source: checklist 7,
+ * formats/gguf-mixes.md, hf-*.md. */
 #ifndef QZ_PLAN_LEVELS_H
 #define QZ_PLAN_LEVELS_H
 #include "artifacts/gguf_mix.h"
@@ -38,7 +40,8 @@ qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size
 
 typedef struct {
     uint64_t bytes;            /* tensor data, all tensors */
-    uint64_t head_bytes, embed_bytes, float_bytes, linear_bytes; /* parts of it: output head, embedding, norms and biases, the rest */
+    /* parts of it: output head, embedding, norms and biases, the rest */
+    uint64_t head_bytes, embed_bytes, float_bytes, linear_bytes;
     uint64_t expert_bytes;     /* all routed experts, part of linear_bytes */
     uint64_t read_bytes;       /* read for one token at batch 1: active experts, head, no embedding table (one row) */
     double bpw;                /* 8*bytes/params */
@@ -47,12 +50,14 @@ typedef struct {
     bool imatrix_required;     /* the reference refuses the level without one */
 } qz_weighed;
 /* bytes_of [s->n_tensors] or NULL receives each tensor's bytes. */
-qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *bytes_of, qz_weighed *out, qz_error *err);
+qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *bytes_of, qz_weighed *out,
+                         qz_error *err);
 
 /* The scheme under which this program writes artifacts of the level; NULL: it does not. */
 const char *qz_level_scheme(qz_level l);
 typedef struct { bool known; uint64_t file_bytes, weight_bytes; bool vocabulary; } qz_level_files;
-/* Exact bytes of all files, without a vocabulary, where a writer exists (known). source_dir: folder whose other files are carried
- * over, or NULL (then folders of files are not known). */
-qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix, const char *source_dir, qz_level_files *out, qz_error *err);
+/* Exact bytes of all files, without a vocabulary, where a writer exists (known). source_dir: folder whose other files
+ * are carried over, or NULL (then folders of files are not known). */
+qz_status qz_level_file(qz_run *run, const qz_shape *s, qz_level l, bool imatrix, const char *source_dir,
+                        qz_level_files *out, qz_error *err);
 #endif

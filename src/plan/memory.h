@@ -1,6 +1,6 @@
 /* The memory plan of a model under one level: weights, KV cache, buffers, against what a device has; and its inverses.
- * qz_memory_query q = {.shape = s, .level = l, .kv = t, .users = 1, .ctx = 4096, .reserve = 0.2}; qz_memory_plan(&q, &m, err);
- * All sizes in bytes. Nothing is rounded before printing. */
+ * qz_memory_query q = {.shape = s, .level = l, .kv = t, .users = 1, .ctx = 4096, .reserve = 0.2}; qz_memory_plan(&q,
+ * &m, err); All sizes in bytes. Nothing is rounded before printing. */
 #ifndef QZ_PLAN_MEMORY_H
 #define QZ_PLAN_MEMORY_H
 #include "plan/hardware.h"
@@ -35,9 +35,11 @@ typedef struct {
 } qz_memory;
 qz_status qz_memory_plan(const qz_memory_query *q, qz_memory *out, qz_error *err);
 
-/* Inverses under q's capacity: 0 = not even one. The largest context is not cut to the model's own limit (max_position says it). */
+/* Inverses under q's capacity: 0 = not even one. The largest context is not cut to the model's own limit
+ * (max_position says it). */
 qz_status qz_memory_max_users(const qz_memory_query *q, uint64_t *out, qz_error *err);
 qz_status qz_memory_max_ctx(const qz_memory_query *q, uint64_t *out, qz_error *err);
 /* The heaviest of `levels` that fits (by bytes); QZ_LEVEL_COUNT if none, then *shortfall is what the lightest lacks. */
-qz_status qz_memory_best_level(const qz_memory_query *q, const qz_level *levels, size_t n, qz_level *out, uint64_t *shortfall, qz_error *err);
+qz_status qz_memory_best_level(const qz_memory_query *q, const qz_level *levels, size_t n, qz_level *out,
+                               uint64_t *shortfall, qz_error *err);
 #endif

@@ -20,7 +20,8 @@ static qz_status fits(const qz_memory_query *q, uint64_t users, uint64_t ctx, bo
     one.ctx = ctx;
     qz_status st = qz_memory_plan(&one, &m, &overflow);
     *yes = st == QZ_OK && m.fits;
-    return st == QZ_OK || st == QZ_EUSAGE ? QZ_OK : qz_fail(err, st, "%s", overflow.text); /* what cannot be counted does not fit */
+    /* what cannot be counted does not fit */
+    return st == QZ_OK || st == QZ_EUSAGE ? QZ_OK : qz_fail(err, st, "%s", overflow.text);
 }
 
 static qz_status largest(const qz_memory_query *q, bool by_users, uint64_t *out, qz_error *err) {
@@ -43,10 +44,15 @@ static qz_status largest(const qz_memory_query *q, bool by_users, uint64_t *out,
     *out = lo;
     return QZ_OK;
 }
-qz_status qz_memory_max_users(const qz_memory_query *q, uint64_t *out, qz_error *err) { return largest(q, true, out, err); }
-qz_status qz_memory_max_ctx(const qz_memory_query *q, uint64_t *out, qz_error *err) { return largest(q, false, out, err); }
+qz_status qz_memory_max_users(const qz_memory_query *q, uint64_t *out, qz_error *err) {
+    return largest(q, true, out, err);
+}
+qz_status qz_memory_max_ctx(const qz_memory_query *q, uint64_t *out, qz_error *err) {
+    return largest(q, false, out, err);
+}
 
-qz_status qz_memory_best_level(const qz_memory_query *q, const qz_level *levels, size_t n, qz_level *out, uint64_t *shortfall, qz_error *err) {
+qz_status qz_memory_best_level(const qz_memory_query *q, const qz_level *levels, size_t n, qz_level *out,
+                               uint64_t *shortfall, qz_error *err) {
     uint64_t heaviest = 0;
     int64_t closest = INT64_MIN;
     *out = QZ_LEVEL_COUNT;

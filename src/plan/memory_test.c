@@ -1,6 +1,6 @@
-/* Every golden number of the checklist's sections 6 (C-109, C-110), 7, 8, 11 (C-175, C-176) and 12 that memory arithmetic can
- * answer, to the digits printed there. Outside truth: the checklist's own table (computed from the references), llama.cpp's
- * published bits per weight (C-45), kv-cache.md. */
+/* Every golden number of the checklist's sections 6 (C-109, C-110), 7, 8, 11 (C-175, C-176) and 12 that memory
+ * arithmetic can answer, to the digits printed there. Outside truth: the checklist's own table (computed from the
+ * references), llama.cpp's published bits per weight (C-45), kv-cache.md. */
 #include "plan/gate.h"
 #include "plan/job.h"
 #include "plan/memory.h"
@@ -14,7 +14,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define OK(expr) do { qz_error e_ = {0}; if ((expr) != QZ_OK) fail_msg("%s", e_.text); } while (0) /* expr ends in &e_ */
+/* expr ends in &e_ */
+#define OK(expr) do { qz_error e_ = {0}; if ((expr) != QZ_OK) fail_msg("%s", e_.text); } while (0)
 #define H100 85520809984ull /* 81 559 MiB */
 
 /* found, printed with the digits of `want`, must read like it. */
@@ -39,7 +40,8 @@ static qz_kv_types kv(const char *name) {
     OK(qz_kv_types_parse(name, &t, &e_));
     return t;
 }
-static qz_memory plan(const qz_shape *s, const char *l, const char *k, uint64_t users, uint64_t ctx, uint64_t capacity) {
+static qz_memory plan(const qz_shape *s, const char *l, const char *k, uint64_t users, uint64_t ctx,
+                      uint64_t capacity) {
     qz_memory_query q = {.shape = s, .level = level(l), .kv = kv(k), .users = users, .ctx = ctx, .capacity = capacity};
     qz_memory m;
     OK(qz_memory_plan(&q, &m, &e_));
@@ -51,20 +53,27 @@ static void weights_in_gb(void **state) {
     (void)state;
     static const struct { const char *shape, *level, *gb; bool imatrix;
     } want[] = {
-        {"llama-3-8b", "bf16", "16.06", false},      {"llama-3-8b", "bnb:nf4", "6.03", false},      {"llama-3-8b", "bnb:nf4+double", "5.70", false},
-        {"llama-3-8b", "awq", "5.73", false},        {"qwen3-4b", "bf16", "8.045", false},          {"qwen3-4b", "awq", "2.666", false},
-        {"qwen3-4b", "Q4_K_M", "2.491", false},      {"qwen3-4b", "Q5_K_M", "2.884", false},        {"qwen3-4b", "Q8_0", "4.274", false},
-        {"llama-2-7b", "Q2_K", "2.532", false},      {"llama-2-7b", "Q3_K_S", "2.948", false},      {"llama-2-7b", "Q3_K_M", "3.297", false},
-        {"llama-2-7b", "Q4_K_S", "3.856", false},    {"llama-2-7b", "Q4_K_M", "4.080", false},      {"llama-2-7b", "Q5_K_M", "4.782", false},
-        {"llama-2-7b", "Q6_K", "5.528", false},      {"llama-2-7b", "Q8_0", "7.160", false},        {"llama-2-7b", "F16", "13.477", false},
-        {"llama-2-13b", "Q2_K", "4.854", false},     {"llama-2-13b", "Q3_K_S", "5.658", false},     {"llama-2-13b", "Q3_K_M", "6.337", false},
-        {"llama-2-13b", "Q4_K_S", "7.422", false},   {"llama-2-13b", "Q4_K_M", "7.865", false},     {"llama-2-13b", "Q5_K_M", "9.229", false},
-        {"llama-2-13b", "Q6_K", "10.678", false},    {"llama-2-13b", "Q8_0", "13.831", false},      {"llama-2-13b", "F16", "26.033", false},
-        {"llama-3-70b", "Q2_K", "26.37", false},     {"llama-3-70b", "Q3_K_M", "34.26", false},     {"llama-3-70b", "IQ4_XS", "38.26", false},
-        {"llama-3-70b", "IQ4_XS", "37.895", true},   {"llama-3-70b", "Q4_K_S", "40.34", false},     {"llama-3-70b", "Q4_K_M", "42.51", false},
-        {"llama-3-70b", "Q5_K_M", "49.94", false},   {"llama-3-70b", "Q6_K", "57.88", false},       {"llama-3-70b", "Q8_0", "74.97", false},
-        {"llama-3-70b", "bf16", "141.11", false},    {"llama-3-70b", "fp8:tensor", "72.66", false}, {"llama-3-70b", "awq", "39.77", false},
-        {"llama-3-70b", "gptq", "39.79", false},     {"llama-3-70b", "ct:w4a16", "39.50", false},   {"llama-3-70b", "ct:mxfp4", "40.57", false},
+        {"llama-3-8b", "bf16", "16.06", false}, {"llama-3-8b", "bnb:nf4", "6.03", false},
+        {"llama-3-8b", "bnb:nf4+double", "5.70", false}, {"llama-3-8b", "awq", "5.73", false},
+        {"qwen3-4b", "bf16", "8.045", false}, {"qwen3-4b", "awq", "2.666", false},
+        {"qwen3-4b", "Q4_K_M", "2.491", false}, {"qwen3-4b", "Q5_K_M", "2.884", false},
+        {"qwen3-4b", "Q8_0", "4.274", false}, {"llama-2-7b", "Q2_K", "2.532", false},
+        {"llama-2-7b", "Q3_K_S", "2.948", false}, {"llama-2-7b", "Q3_K_M", "3.297", false},
+        {"llama-2-7b", "Q4_K_S", "3.856", false}, {"llama-2-7b", "Q4_K_M", "4.080", false},
+        {"llama-2-7b", "Q5_K_M", "4.782", false}, {"llama-2-7b", "Q6_K", "5.528", false},
+        {"llama-2-7b", "Q8_0", "7.160", false}, {"llama-2-7b", "F16", "13.477", false},
+        {"llama-2-13b", "Q2_K", "4.854", false}, {"llama-2-13b", "Q3_K_S", "5.658", false},
+        {"llama-2-13b", "Q3_K_M", "6.337", false}, {"llama-2-13b", "Q4_K_S", "7.422", false},
+        {"llama-2-13b", "Q4_K_M", "7.865", false}, {"llama-2-13b", "Q5_K_M", "9.229", false},
+        {"llama-2-13b", "Q6_K", "10.678", false}, {"llama-2-13b", "Q8_0", "13.831", false},
+        {"llama-2-13b", "F16", "26.033", false}, {"llama-3-70b", "Q2_K", "26.37", false},
+        {"llama-3-70b", "Q3_K_M", "34.26", false}, {"llama-3-70b", "IQ4_XS", "38.26", false},
+        {"llama-3-70b", "IQ4_XS", "37.895", true}, {"llama-3-70b", "Q4_K_S", "40.34", false},
+        {"llama-3-70b", "Q4_K_M", "42.51", false}, {"llama-3-70b", "Q5_K_M", "49.94", false},
+        {"llama-3-70b", "Q6_K", "57.88", false}, {"llama-3-70b", "Q8_0", "74.97", false},
+        {"llama-3-70b", "bf16", "141.11", false}, {"llama-3-70b", "fp8:tensor", "72.66", false},
+        {"llama-3-70b", "awq", "39.77", false}, {"llama-3-70b", "gptq", "39.79", false},
+        {"llama-3-70b", "ct:w4a16", "39.50", false}, {"llama-3-70b", "ct:mxfp4", "40.57", false},
         {"llama-3-70b", "ct:nvfp4", "42.71", false}, {"llama-2-7b", "awq", "3.89", false}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         qz_shape *s = shape(want[i].shape);
@@ -81,14 +90,17 @@ static void weights_in_gb(void **state) {
 static void bits_per_weight(void **state) {
     (void)state;
     static const struct { const char *shape, *level, *bpw;
-    } want[] = {{"llama-3-8b", "Q2_K", "3.1593"},   {"llama-3-8b", "Q3_K_S", "3.6429"}, {"llama-3-8b", "Q3_K_L", "4.2979"},
-                {"llama-3-8b", "IQ4_XS", "4.4597"}, {"llama-3-8b", "Q4_K_S", "4.6672"}, {"llama-3-8b", "Q4_K_M", "4.8944"},
-                {"llama-3-8b", "Q5_K_S", "5.5704"}, {"llama-3-8b", "Q5_K_M", "5.7036"}, {"llama-3-8b", "Q6_K", "6.5633"},
-                {"llama-3-8b", "Q8_0", "8.5008"},   {"llama-2-7b", "Q2_K", "3.006"},    {"llama-2-7b", "Q3_K_S", "3.499"},
-                {"llama-2-7b", "Q4_K_M", "4.844"},  {"llama-2-7b", "Q5_K_M", "5.678"},  {"llama-2-7b", "Q6_K", "6.564"},
-                {"llama-2-7b", "Q8_0", "8.501"},    {"llama-2-13b", "Q2_K", "2.983"},   {"llama-2-13b", "Q3_K_S", "3.478"},
-                {"llama-2-13b", "Q4_K_M", "4.834"}, {"llama-2-13b", "Q5_K_M", "5.673"}, {"llama-2-13b", "Q6_K", "6.563"},
-                {"llama-2-13b", "Q8_0", "8.501"},   {"llama-3-70b", "Q4_K_M", "4.820"}, {"qwen3-4b", "Q4_K_M", "4.955"}};
+    } want[] = {{"llama-3-8b", "Q2_K", "3.1593"}, {"llama-3-8b", "Q3_K_S", "3.6429"},
+                {"llama-3-8b", "Q3_K_L", "4.2979"},
+                {"llama-3-8b", "IQ4_XS", "4.4597"}, {"llama-3-8b", "Q4_K_S", "4.6672"},
+                {"llama-3-8b", "Q4_K_M", "4.8944"}, {"llama-3-8b", "Q5_K_S", "5.5704"},
+                {"llama-3-8b", "Q5_K_M", "5.7036"}, {"llama-3-8b", "Q6_K", "6.5633"}, {"llama-3-8b", "Q8_0", "8.5008"},
+                {"llama-2-7b", "Q2_K", "3.006"}, {"llama-2-7b", "Q3_K_S", "3.499"}, {"llama-2-7b", "Q4_K_M", "4.844"},
+                {"llama-2-7b", "Q5_K_M", "5.678"}, {"llama-2-7b", "Q6_K", "6.564"}, {"llama-2-7b", "Q8_0", "8.501"},
+                {"llama-2-13b", "Q2_K", "2.983"}, {"llama-2-13b", "Q3_K_S", "3.478"},
+                {"llama-2-13b", "Q4_K_M", "4.834"}, {"llama-2-13b", "Q5_K_M", "5.673"},
+                {"llama-2-13b", "Q6_K", "6.563"}, {"llama-2-13b", "Q8_0", "8.501"}, {"llama-3-70b", "Q4_K_M", "4.820"},
+                {"qwen3-4b", "Q4_K_M", "4.955"}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         qz_shape *s = shape(want[i].shape);
         qz_weighed w;
@@ -161,13 +173,15 @@ static void kv_cache(void **state) {
 static void one_h100(void **state) {
     (void)state;
     static const struct { const char *level, *weights, *fp16, *fp8; bool fits_fp8; } want[] = {
-        {"bf16", "141.11", "227.01", "184.06", false}, {"fp8:tensor", "72.66", "158.56", "115.61", false}, {"awq", "39.77", "125.67", "82.72", true},
-        {"gptq", "39.79", "125.69", "82.74", true}, {"ct:mxfp4", "40.57", "126.47", "83.52", true}, {"ct:nvfp4", "42.71", "128.61", "85.66", false},
+        {"bf16", "141.11", "227.01", "184.06", false}, {"fp8:tensor", "72.66", "158.56", "115.61", false},
+        {"awq", "39.77", "125.67", "82.72", true}, {"gptq", "39.79", "125.69", "82.74", true},
+        {"ct:mxfp4", "40.57", "126.47", "83.52", true}, {"ct:nvfp4", "42.71", "128.61", "85.66", false},
         {"Q4_K_M", "42.51", "128.41", "85.46", false}, {"Q5_K_M", "49.94", "135.84", "92.89", false}};
     qz_shape *s = shape("llama-3-70b");
     digits("H100", "85.52", (double)H100 / 1e9);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        qz_memory a = plan(s, want[i].level, "f16", 128, 2048, H100), b = plan(s, want[i].level, "fp8", 128, 2048, H100);
+        qz_memory a = plan(s, want[i].level, "f16", 128, 2048, H100),
+                  b = plan(s, want[i].level, "fp8", 128, 2048, H100);
         digits(want[i].level, want[i].weights, (double)a.weights.bytes / 1e9);
         digits(want[i].level, want[i].fp16, (double)a.total / 1e9);
         digits(want[i].level, want[i].fp8, (double)b.total / 1e9);
@@ -203,7 +217,8 @@ static void most_users(void **state) {
                              .overhead = 2000000000};
         OK(qz_memory_max_users(&q, &n, &e_));
         if (n != want[i].users)
-            fail_msg("%s %s: expected %llu, found %llu", want[i].level, want[i].kv, (unsigned long long)want[i].users, (unsigned long long)n);
+            fail_msg("%s %s: expected %llu, found %llu", want[i].level, want[i].kv, (unsigned long long)want[i].users,
+                     (unsigned long long)n);
         q.users = n;
         uint64_t ctx = 0;
         OK(qz_memory_max_ctx(&q, &ctx, &e_)); /* the two inverses agree at the edge */
@@ -275,8 +290,10 @@ static void offload(void **state) {
 /* C-109, C-110. */
 static void speed(void **state) {
     (void)state;
-    static const struct { double ms; const char *times; } over[] = {{0, "4.00"}, {1, "3.33"}, {3, "2.6153846"}, {5, "2.24"}, {10, "1.78"}, {20, "1.45"}};
-    for (size_t i = 0; i < sizeof over / sizeof *over; i++) digits("C-110", over[i].times, qz_roofline_speedup(14e9, 3.5e9, 1000, over[i].ms / 1e3));
+    static const struct { double ms; const char *times; } over[] = {{0, "4.00"}, {1, "3.33"}, {3, "2.6153846"},
+                                                                    {5, "2.24"}, {10, "1.78"}, {20, "1.45"}};
+    for (size_t i = 0; i < sizeof over / sizeof *over; i++)
+        digits("C-110", over[i].times, qz_roofline_speedup(14e9, 3.5e9, 1000, over[i].ms / 1e3));
     digits("C-110", "17.0", 1e3 * qz_roofline_seconds(14e9, 1000, 0.003));
     digits("C-110", "6.5", 1e3 * qz_roofline_seconds(3.5e9, 1000, 0.003));
     digits("C-109", "196.6", qz_effective_gbps(7.865e9, 25));
@@ -306,7 +323,8 @@ static void speed(void **state) {
 /* C-175, C-176. */
 static void gate(void **state) {
     (void)state;
-    static const qz_gate_candidate c[] = {{"FP16", 0.93, 14.0, 70}, {"AWQ-4bit", 0.92, 4.1, 49}, {"GPTQ-3bit", 0.85, 3.2, 43}};
+    static const qz_gate_candidate c[] = {{"FP16", 0.93, 14.0, 70}, {"AWQ-4bit", 0.92, 4.1, 49},
+                                          {"GPTQ-3bit", 0.85, 3.2, 43}};
     for (int p95 = 0; p95 < 2; p95++) {
         qz_gate_limits l = {.min_accuracy = 0.90, .max_memory_gb = 8.0, .max_p95_ms = p95 ? 60 : 0};
         char why[160];
@@ -341,8 +359,9 @@ static void refuses(void **state) {
     err = (qz_error){0};
     assert_int_equal(qz_level_parse("Q4_K_X", &l, &err), QZ_EUSAGE);
     assert_non_null(strstr(err.text, "gguf:Q4_K"));
-    json_t *root = json_pack("{s:s,s:i,s:i,s:i,s:i,s:i}", "model_type", "llama", "hidden_size", 640, "intermediate_size", 1280, "num_hidden_layers",
-                             2, "num_attention_heads", 8, "vocab_size", 1000);
+    json_t *root = json_pack("{s:s,s:i,s:i,s:i,s:i,s:i}", "model_type", "llama", "hidden_size", 640,
+                             "intermediate_size", 1280, "num_hidden_layers", 2, "num_attention_heads", 8, "vocab_size",
+                             1000);
     err = (qz_error){0};
     OK(qz_shape_from_json(root, "odd", &s, &e_)); /* head_dim 80: no multiple of 32 */
     json_decref(root);
@@ -367,7 +386,8 @@ static void jobs(void **state) {
     qz_shape *moe = shape("mixtral-8x7b"); /* every expert has inputs of its own */
     qz_job x;
     OK(qz_job_plan(moe, level("awq"), 128, 512, 2, &x, &e_));
-    assert_int_equal(x.stats_bytes, 32ull * 2 * (3ull * 4096 * 4096 + 8 * (4096ull * 4096 + 14336ull * 14336)) + 2ull * 4096 * 4096);
+    assert_int_equal(x.stats_bytes,
+                     32ull * 2 * (3ull * 4096 * 4096 + 8 * (4096ull * 4096 + 14336ull * 14336)) + 2ull * 4096 * 4096);
     assert_true(x.peak_ram > 8ull * 8 * 14336 * 14336);
     qz_shape_free(moe);
     assert_true(a.calibrates && !g.calibrates && a.peak_ram > g.peak_ram && a.seconds > 60);
@@ -379,9 +399,10 @@ static void jobs(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(weights_in_gb), cmocka_unit_test(bits_per_weight), cmocka_unit_test(kv_cache), cmocka_unit_test(one_h100),
-        cmocka_unit_test(most_users),    cmocka_unit_test(thirteen_b),      cmocka_unit_test(offload),  cmocka_unit_test(speed),
-        cmocka_unit_test(gate),          cmocka_unit_test(refuses),         cmocka_unit_test(jobs),
+        cmocka_unit_test(weights_in_gb), cmocka_unit_test(bits_per_weight), cmocka_unit_test(kv_cache),
+        cmocka_unit_test(one_h100), cmocka_unit_test(most_users), cmocka_unit_test(thirteen_b),
+        cmocka_unit_test(offload), cmocka_unit_test(speed), cmocka_unit_test(gate), cmocka_unit_test(refuses),
+        cmocka_unit_test(jobs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,10 +25,12 @@ static bool has(const char *dir, const char *name) {
     return yes;
 }
 
-/* With weights at hand their real bytes and the tokenizer count too; what this program cannot open is planned from config.json. */
+/* With weights at hand their real bytes and the tokenizer count too; what this program cannot open is planned
+ * from config.json. */
 static qz_status folder_weights(qz_run *run, const char *path, qz_operand *o, qz_error *err) {
     qz_error why = {0};
-    if (!o->shape->runs || (!has(path, "model.safetensors") && !has(path, "model.safetensors.index.json"))) return QZ_OK;
+    if (!o->shape->runs || (!has(path, "model.safetensors") && !has(path, "model.safetensors.index.json")))
+        return QZ_OK;
     qz_status st = qz_source_open(run, path, &o->source, &why);
     if (st != QZ_OK && st != QZ_EUNSUPPORTED) return qz_fail(err, st, "%s", why.text);
     if (st != QZ_OK) qz_info(run, "the weights are not read (%s): planned from config.json", why.text);
@@ -50,7 +52,8 @@ static qz_status open_file(qz_run *run, const char *path, qz_opening how, qz_ope
     qz_status st = qz_artifact_open(run, path, &o->source.model, how == QZ_OPEN_LENIENT ? &o->fault : err);
     if (st != QZ_OK && how != QZ_OPEN_LENIENT) return st;
     if (st != QZ_OK && foreign(path, &o->fault)) return QZ_OK;
-    if (st != QZ_OK && ((st != QZ_EFORMAT && st != QZ_EUNSUPPORTED) || qz_artifact_announced(path, &announced, &(qz_error){0}) != QZ_OK))
+    if (st != QZ_OK && ((st != QZ_EFORMAT && st != QZ_EUNSUPPORTED) ||
+                        qz_artifact_announced(path, &announced, &(qz_error){0}) != QZ_OK))
         return qz_fail(err, st, "%s", o->fault.text);
     st = qz_shape_from_model(announced ? announced : o->source.model, qz_path_base(path), &o->shape, err);
     qz_model_free(announced);

@@ -3,8 +3,8 @@
 #include "codecs/kv.h"
 #include "codecs/types.h"
 
-/* Sizes of the engine's and the kernels' buffers (engine/engine.c, engine/attention.c, kernels/mm_int.h). A change there shows
- * in scripts/bench_memory. */
+/* Sizes of the engine's and the kernels' buffers (engine/engine.c, engine/attention.c, kernels/mm_int.h). A change
+ * there shows in scripts/bench_memory. */
 enum {
     STEP = 512,
     QUERY_BLOCK = 32,
@@ -19,7 +19,8 @@ enum {
     FEW = 24,
     PAGE = 4 << 10
 };
-/* Measured: a process of this program without model, and what a tokenizer keeps (parsed JSON included; 1855 and 4096 tokens). */
+/* Measured: a process of this program without model, and what a tokenizer keeps (parsed JSON included; 1855
+ * and 4096 tokens). */
 #define PROGRAM 3720000u
 #define TOKENIZER_BASE 540000u
 #define TOKENIZER_PER_TOKEN 344u
@@ -31,8 +32,11 @@ static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
     if (t->coded) { /* scales and codes beside the mapping; packed with them unless a block crosses rows */
         const qz_code_layout l = t->coded->ops->layout(t->coded);
         s->unpacked += t->coded->ops->held(t->coded);
-        if (l.group && l.form != QZ_CODES_FLOAT) s->packed += l.form == QZ_CODES_AFFINE ? t->rows * ((t->cols * l.bits + 7) / 8) + rows * l.groups * 4 : rows * (l.groups * (l.group * l.bits / 8 + 4));
-        if (l.form == QZ_CODES_AFFINE) s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * 4 * (l.groups + (l.g_idx ? t->cols : 0)));
+        if (l.group && l.form != QZ_CODES_FLOAT)
+            s->packed += l.form == QZ_CODES_AFFINE ? t->rows * ((t->cols * l.bits + 7) / 8) + rows * l.groups * 4
+                                                   : rows * (l.groups * (l.group * l.bits / 8 + 4));
+        if (l.form == QZ_CODES_AFFINE)
+            s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * 4 * (l.groups + (l.g_idx ? t->cols : 0)));
         s->widest_float = qz_max_size(s->widest_float, t->cols); /* more tokens go through the exact product's panels */
         return;
     }
@@ -45,10 +49,11 @@ static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
     s->act = qz_max_size(s->act, i->elems == 32 ? batch * t->cols / 32 * ACT_LEGACY : batch * t->cols / 256 * ACT_K);
 }
 
-/* Pages of codes that were copied and are gone after it: all whole ones (qz_map_forget). They stay away: what the next matrix needs of
- * a piece of the file that the kernel maps at once was mapped with it. */
+/* Pages of codes that were copied and are gone after it: all whole ones (qz_map_forget). They stay away: what the next
+ * matrix needs of a piece of the file that the kernel maps at once was mapped with it. */
 static uint64_t forgotten(const qz_tensor_view *t) {
-    uint64_t end = t->offset + t->rows * ((t->cols * t->coded->ops->layout(t->coded).bits + 7) / 8), lo = (t->offset + PAGE - 1) / PAGE * PAGE, hi = end / PAGE * PAGE;
+    uint64_t end = t->offset + t->rows * ((t->cols * t->coded->ops->layout(t->coded).bits + 7) / 8),
+             lo = (t->offset + PAGE - 1) / PAGE * PAGE, hi = end / PAGE * PAGE;
     return hi > lo ? hi - lo : 0;
 }
 
@@ -68,18 +73,25 @@ void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx
     for (size_t l = 0; l < c->layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
-            for (size_t e = 0; qz_site_linear(&b->site) && e < qz_max_size(1, b->site.experts); e++) linear(&s, b->weight[e], batch);
+            for (size_t e = 0; qz_site_linear(&b->site) && e < qz_max_size(1, b->site.experts); e++)
+                linear(&s, b->weight[e], batch);
         }
     linear(&s, m->head, 1);
-    *out = (qz_resident){.mapped = mapped(m), .unpacked = s.unpacked, .packed = (s.packed + HUGE - 1) / HUGE * HUGE, .program = PROGRAM};
+    *out = (qz_resident){.mapped = mapped(m), .unpacked = s.unpacked, .packed = (s.packed + HUGE - 1) / HUGE * HUGE,
+                         .program = PROGRAM};
     uint64_t token = 0; /* the engine keeps all tokens of a layer with a window, too */
     const qz_kv_entry e = {{QZ_KV_RUNTIME, QZ_KV_RUNTIME}, c->kv_heads, c->head_dim, c->head_dim};
-    if (qz_kv_token_bytes(&e, m->path, &token, NULL) != QZ_OK || !qz_kv_cache_bytes(token, c->layers, 1, ctx + 1, &out->kv)) out->kv = UINT64_MAX / 16;
+    if (qz_kv_token_bytes(&e, m->path, &token, NULL) != QZ_OK ||
+        !qz_kv_cache_bytes(token, c->layers, 1, ctx + 1, &out->kv))
+        out->kv = UINT64_MAX / 16;
     out->rope = 4 * ctx * c->head_dim * (c->rope.local_theta > 0 ? 2 : 1);
     out->step = 4 * batch * qz_step_floats(c);
     uint64_t passes = s.widest_float > KC ? 2 : s.widest_float ? 1 : 0;
-    out->kernels = passes * batch * STRIDE * 4 + (s.widest_float ? threads * VC * 4 * qz_min_size(KC, s.widest_float) : 0) + threads * TILE_COLS * STRIDE * 4 +
+    out->kernels = passes * batch * STRIDE * 4 +
+                   (s.widest_float ? threads * VC * 4 * qz_min_size(KC, s.widest_float) : 0) +
+                   threads * TILE_COLS * STRIDE * 4 +
                    threads * keys * qz_max_size(QUERY_BLOCK, c->heads / c->kv_heads) * 4 + s.act + 8 * c->vocab_size;
     out->tokenizer = tokenizer_tokens ? TOKENIZER_BASE + TOKENIZER_PER_TOKEN * tokenizer_tokens : 0;
-    out->total = out->mapped + out->unpacked + out->packed + out->kv + out->rope + out->step + out->kernels + out->tokenizer + out->program;
+    out->total = out->mapped + out->unpacked + out->packed + out->kv + out->rope + out->step + out->kernels +
+                 out->tokenizer + out->program;
 }

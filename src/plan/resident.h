@@ -1,5 +1,5 @@
-/* Resident memory of this program while it runs a model (`run`, `bench`, runtime arithmetic): predicted from the model's tensors
- * and the engine's own buffers; scripts/bench_memory compares it with measured peaks (docs/memory.md).
+/* Resident memory of this program while it runs a model (`run`, `bench`, runtime arithmetic): predicted from the
+ * model's tensors and the engine's own buffers; scripts/bench_memory compares it with measured peaks (docs/memory.md).
  * qz_resident r; qz_resident_plan(model, tokens, ctx, threads, &r). All in bytes. */
 #ifndef QZ_PLAN_RESIDENT_H
 #define QZ_PLAN_RESIDENT_H

@@ -24,11 +24,14 @@ static const char *kernel_of(qz_level l, const qz_hardware *h) {
     return h->capability == 90 ? "W4A16 Machete" : h->capability >= 75 ? "W4A16 Marlin" : "W4A16 Exllama";
 }
 
-qz_status qz_roofline_decode(const qz_memory_query *q, const qz_hardware *h, double overhead_s, qz_roofline *out, qz_error *err) {
+qz_status qz_roofline_decode(const qz_memory_query *q, const qz_hardware *h, double overhead_s, qz_roofline *out,
+                             qz_error *err) {
     *out = (qz_roofline){.kernel = kernel_of(q->level, h)};
     qz_weighed w;
     qz_kv_plan_result kv;
-    if (h->bandwidth_gbps <= 0) return qz_fail(err, QZ_EUSAGE, "no memory bandwidth for hardware '%s': add it to its row with --hardware-file", h->name);
+    if (h->bandwidth_gbps <= 0)
+        return qz_fail(err, QZ_EUSAGE, "no memory bandwidth for hardware '%s': add it to its row with --hardware-file",
+                       h->name);
     QZ_TRY(qz_level_weigh(q->shape, q->level, q->imatrix, NULL, &w, err));
     QZ_TRY(qz_kv_plan(q->shape, q->kv, q->users, q->ctx, &kv, err));
     double n = q->devices > 1 ? (double)q->devices : 1, weights = (double)w.read_bytes;

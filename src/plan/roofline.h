@@ -1,4 +1,5 @@
-/* Decode speed from memory traffic: every token reads the weights once per batch and its own KV once. A ceiling, never a promise. */
+/* Decode speed from memory traffic: every token reads the weights once per batch and its own KV once. A ceiling,
+ * never a promise. */
 #ifndef QZ_PLAN_ROOFLINE_H
 #define QZ_PLAN_ROOFLINE_H
 #include "plan/memory.h"
@@ -15,5 +16,6 @@ typedef struct {
     const char *bound;            /* "memory bandwidth" or "overhead" */
     const char *kernel;           /* what a runtime uses there, in words */
 } qz_roofline;
-qz_status qz_roofline_decode(const qz_memory_query *q, const qz_hardware *h, double overhead_s, qz_roofline *out, qz_error *err);
+qz_status qz_roofline_decode(const qz_memory_query *q, const qz_hardware *h, double overhead_s, qz_roofline *out,
+                             qz_error *err);
 #endif

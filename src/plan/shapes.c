@@ -58,7 +58,9 @@ static void name_folder(qz_shape *s, const char *file) {
     const char *end = strrchr(file, '/'), *start = end;
     if (end == NULL || end == file) return;
     while (start > file && start[-1] != '/') start--;
-    if (end - start > 0 && *start != '.') (void)snprintf(s->name, sizeof s->name, "%.*s", (int)qz_min_size((size_t)(end - start), sizeof s->name - 1), start);
+    if (end - start > 0 && *start != '.')
+        (void)snprintf(s->name, sizeof s->name, "%.*s", (int)qz_min_size((size_t)(end - start), sizeof s->name - 1),
+                       start);
 }
 
 qz_status qz_shape_load(const char *path, qz_shape **out, qz_error *err) {
@@ -106,8 +108,10 @@ static json_t *facts_json(const char *facts) {
             rope = json_pack("{s:s,s:i,s:i}", "rope_type", eq, "low_freq_factor", 1, "high_freq_factor", 4);
             bad = json_object_set_new(root, "rope_scaling", rope) != 0;
         } else if (rope && strcmp(word, "factor") == 0) bad = json_object_set_new(rope, word, value_of(eq)) != 0;
-        else if (rope && strcmp(word, "original") == 0) bad = json_object_set_new(rope, "original_max_position_embeddings", value_of(eq)) != 0;
-        else if (strcmp(word, "quant_method") == 0) bad = json_object_set_new(root, "quantization_config", json_pack("{s:s}", word, eq)) != 0;
+        else if (rope && strcmp(word, "original") == 0)
+            bad = json_object_set_new(rope, "original_max_position_embeddings", value_of(eq)) != 0;
+        else if (strcmp(word, "quant_method") == 0)
+            bad = json_object_set_new(root, "quantization_config", json_pack("{s:s}", word, eq)) != 0;
         else bad = json_object_set_new(root, word, value_of(eq)) != 0;
         if (bad) {
             json_decref(root);
@@ -123,7 +127,8 @@ static void plain_name(const char *text, char want[64]) {
     normalise(text, want);
     if (qz_str_starts(want, "meta")) memmove(want, want + 4, strlen(want + 4) + 1);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (strlen(want) > strlen(ends[i]) && qz_str_ends(want, ends[i])) want[strlen(want) - strlen(ends[i])] = 0, i = (size_t)-1;
+        if (strlen(want) > strlen(ends[i]) && qz_str_ends(want, ends[i]))
+            want[strlen(want) - strlen(ends[i])] = 0, i = (size_t)-1;
 }
 /* Is the text before the slash an organization that a row comes from? A path that does not exist is no hub id. */
 static bool from_hub(const char *text, const char *slash) {
@@ -163,8 +168,11 @@ qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err) {
     const qz_shape_row *r = find_row(name, &nearest);
     *out = NULL;
     if (r == NULL)
-        return qz_fail(err, QZ_EUSAGE, "no model '%s': expected a config.json, a folder, a GGUF file or a built-in shape; %s%s%s ('quantz plan --shapes' lists them)", name,
-                       nearest ? "nearest built-in is '" : "none is called like it", nearest ? nearest : "", nearest ? "'" : "");
+        return qz_fail(err, QZ_EUSAGE,
+                       "no model '%s': expected a config.json, a folder, a GGUF file or a built-in shape; %s%s%s "
+                       "('quantz plan --shapes' lists them)",
+                       name, nearest ? "nearest built-in is '" : "none is called like it", nearest ? nearest : "",
+                       nearest ? "'" : "");
     json_t *root = facts_json(r->facts);
     if (root == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", name);
     qz_status st = qz_shape_from_json(root, r->name, out, err);
@@ -175,6 +183,7 @@ qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err) {
 uint64_t qz_shape_max_cols(const qz_shape *s) {
     uint64_t n = 0;
     for (size_t i = 0; i < s->n_tensors; i++)
-        if ((s->tensors[i].role == QZ_ROLE_LINEAR || s->tensors[i].role == QZ_ROLE_EXPERT) && s->tensors[i].cols > n) n = s->tensors[i].cols;
+        if ((s->tensors[i].role == QZ_ROLE_LINEAR || s->tensors[i].role == QZ_ROLE_EXPERT) && s->tensors[i].cols > n)
+            n = s->tensors[i].cols;
     return n;
 }

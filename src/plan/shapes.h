@@ -1,8 +1,8 @@
-/* The shape of a model: every tensor's name and size, attention layout and experts, from config.json alone (no weights).
- * qz_shape *s; qz_shape_load("config.json or a folder", &s, err) or qz_shape_builtin("llama-3-70b", &s, err);
- * …; qz_shape_free(s). Wider than what the engine runs: shared experts, latent attention and linear-attention layers are
- * described for their memory only; `runs` says whether this program's writers and engine know the family. Tensors are the
- * sites of model/sites.h either way.
+/* The shape of a model: every tensor's name and size, attention layout and experts, from config.json alone (no
+ * weights). qz_shape *s; qz_shape_load("config.json or a folder", &s, err) or qz_shape_builtin("llama-3-70b", &s, err);
+ * …; qz_shape_free(s). Wider than what the engine runs: shared experts, latent attention and linear-attention layers
+ * are described for their memory only; `runs` says whether this program's writers and engine know the family. Tensors
+ * are the sites of model/sites.h either way.
  * Ownership: the caller frees the shape; names live in it. Errors: one line naming the file and the key.
  * Source: formats/hf-config.md, formats/gguf-mixes.md; rows of families.def and shapes.def. */
 #ifndef QZ_PLAN_SHAPES_H
@@ -11,9 +11,18 @@
 #include <jansson.h>
 #include "model/model.h"
 
-typedef enum { QZ_ROLE_EMBED, QZ_ROLE_HEAD, QZ_ROLE_LINEAR, QZ_ROLE_EXPERT, QZ_ROLE_ROUTER, QZ_ROLE_FLOAT, QZ_ROLE_ROPE_FREQS } qz_shape_role;
+typedef enum {
+    QZ_ROLE_EMBED,
+    QZ_ROLE_HEAD,
+    QZ_ROLE_LINEAR,
+    QZ_ROLE_EXPERT,
+    QZ_ROLE_ROUTER,
+    QZ_ROLE_FLOAT,
+    QZ_ROLE_ROPE_FREQS
+} qz_shape_role;
 typedef struct {
-    const char *name;             /* Hugging Face module path: model.layers.0.mlp.down_proj.weight (experts: …experts.*.…) */
+    const char *name;             /* Hugging Face module path: model.layers.0.mlp.down_proj.weight (experts:
+                                   * …experts.*.…) */
     const char *gguf;             /* blk.0.ffn_down.weight */
     uint64_t rows, cols, count;   /* rows = out_features, cols = in_features; count = experts of a stack, else 1 */
     uint32_t n_dims;
@@ -26,7 +35,8 @@ typedef enum { QZ_ATTN_FULL, QZ_ATTN_SLIDING, QZ_ATTN_LINEAR } qz_attn; /* LINEA
 
 typedef struct {
     char name[96];                /* as asked for, or the folder's name */
-    char model_type[32], gguf_arch[32], released[24]; /* released: quantization_config.quant_method, "" = not quantized */
+    char model_type[32], gguf_arch[32], released[24]; /* released: quantization_config.quant_method, "" = not
+                                                       * quantized */
     bool runs;                    /* the engine runs its family: artifacts can be planned to the byte */
     qz_config config;             /* of a family that is only planned: what its sites are made of */
     uint64_t vocab, hidden, intermediate, layers, heads, kv_heads, head_dim, max_position, sliding_window;
@@ -35,7 +45,8 @@ typedef struct {
     uint8_t dense[QZ_MAX_LAYERS]; /* 1: a layer of a model with experts that has none */
     bool tied, qkv_bias, o_bias, mlp_bias, qk_norm, rope_freqs, moe_16_bias;
     uint64_t dtype_bytes;         /* of the checkpoint's floats: 2 or 4 */
-    uint64_t params, active_params; /* all weights; those a token touches (experts used, one embedding row counted as 0) */
+    uint64_t params, active_params; /* all weights; those a token touches (experts used,
+                                     * one embedding row counted as 0) */
     qz_shape_tensor *tensors; size_t n_tensors;
     qz_arena arena;
 } qz_shape;

@@ -1,4 +1,5 @@
-/* config.json -> shape. Families that the engine runs go through model/config.h; the others are read here for their memory. */
+/* config.json -> shape. Families that the engine runs go through model/config.h; the others are read here
+ * for their memory. */
 #include "base/json.h"
 #include "base/str.h"
 #include "model/families.h"
@@ -7,22 +8,26 @@
 #include <string.h>
 
 /* A plan on a default nobody wrote down would be a plan of another model: what decides the size must be there. */
-static qz_status needed(const json_t *root, const char *key, const char *name, uint64_t lo, uint64_t hi, uint64_t *out, qz_error *err) {
+static qz_status needed(const json_t *root, const char *key, const char *name, uint64_t lo, uint64_t hi, uint64_t *out,
+                        qz_error *err) {
     const json_t *v = json_object_get(root, key);
     if (v == NULL || json_is_null(v))
-        return qz_fail(err, QZ_EFORMAT, "key '%s' is missing: file '%s': a memory plan needs it; add it from the model's card", key, name);
+        return qz_fail(err, QZ_EFORMAT,
+                       "key '%s' is missing: file '%s': a memory plan needs it; add it from the model's card", key,
+                       name);
     QZ_TRY(qz_json_u64(root, key, name, out, err));
     if (*out < lo || *out > hi)
-        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected %llu to %llu, found %llu", key, name, (unsigned long long)lo,
-                       (unsigned long long)hi, (unsigned long long)*out);
+        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected %llu to %llu, found %llu", key, name,
+                       (unsigned long long)lo, (unsigned long long)hi, (unsigned long long)*out);
     return QZ_OK;
 }
 
-static qz_status bounded(const json_t *root, const char *key, const char *name, uint64_t hi, uint64_t *out, qz_error *err) {
+static qz_status bounded(const json_t *root, const char *key, const char *name, uint64_t hi, uint64_t *out,
+                         qz_error *err) {
     QZ_TRY(qz_json_u64(root, key, name, out, err));
     if (*out > hi)
-        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected at most %llu, found %llu", key, name, (unsigned long long)hi,
-                       (unsigned long long)*out);
+        return qz_fail(err, QZ_EFORMAT, "%s out of range: file '%s': expected at most %llu, found %llu", key, name,
+                       (unsigned long long)hi, (unsigned long long)*out);
     return QZ_OK;
 }
 
@@ -35,20 +40,23 @@ static qz_status read_dims(const json_t *root, const char *name, qz_config *c, q
     return needed(root, "vocab_size", name, 1, 1u << 24, &c->vocab_size, err);
 }
 
-static qz_status read_attention(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+static qz_status read_attention(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
+                                qz_error *err) {
     c->kv_heads = c->heads;
     c->head_dim = f->head_dim;
     QZ_TRY(bounded(root, "num_key_value_heads", name, 4096, &c->kv_heads, err));
     QZ_TRY(bounded(root, "head_dim", name, 1024, &c->head_dim, err));
     if (c->head_dim == 0) {
         if (c->hidden_size % c->heads)
-            return qz_fail(err, QZ_EFORMAT, "hidden_size %llu is not a multiple of num_attention_heads %llu: file '%s'; add head_dim",
+            return qz_fail(err, QZ_EFORMAT,
+                           "hidden_size %llu is not a multiple of num_attention_heads %llu: file '%s'; add head_dim",
                            (unsigned long long)c->hidden_size, (unsigned long long)c->heads, name);
         c->head_dim = c->hidden_size / c->heads;
     }
     if (c->kv_heads == 0 || c->heads % c->kv_heads)
-        return qz_fail(err, QZ_EFORMAT, "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'", (unsigned long long)c->heads,
-                       (unsigned long long)c->kv_heads, name);
+        return qz_fail(err, QZ_EFORMAT,
+                       "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'",
+                       (unsigned long long)c->heads, (unsigned long long)c->kv_heads, name);
     c->qkv_bias = f->qkv_bias;
     c->o_bias = f->o_bias;
     c->qk_norm = f->qk_norm;
@@ -65,15 +73,16 @@ static qz_status read_attention(const json_t *root, const char *name, const qz_f
 }
 
 /* Which layers slide or keep a state: layer_types where given, else the family's pattern. */
-static qz_status read_layers(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+static qz_status read_layers(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
+                             qz_error *err) {
     const json_t *types = json_object_get(root, "layer_types");
     uint64_t pattern = f->pattern;
     QZ_TRY(bounded(root, "sliding_window", name, 1u << 30, &c->sliding_window, err));
     QZ_TRY(bounded(root, "sliding_window_pattern", name, QZ_MAX_LAYERS, &pattern, err));
     QZ_TRY(bounded(root, "full_attention_interval", name, QZ_MAX_LAYERS, &pattern, err));
     if (json_is_array(types) && json_array_size(types) != c->layers)
-        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu", name,
-                       (unsigned long long)c->layers, json_array_size(types));
+        return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu",
+                       name, (unsigned long long)c->layers, json_array_size(types));
     for (size_t i = 0; i < c->layers; i++) {
         bool full = pattern == 0 || (i + 1) % pattern == 0, linear = f->mixer == QZ_KIND_DELTA;
         if (json_is_array(types)) {
@@ -82,10 +91,13 @@ static qz_status read_layers(const json_t *root, const char *name, const qz_fami
             full = strcmp(t, "full_attention") == 0;
             linear = strcmp(t, "linear_attention") == 0;
             if (!full && !linear && strcmp(t, "sliding_attention") != 0)
-                return qz_fail(err, QZ_EUNSUPPORTED, "unknown layer type '%s': file '%s', key 'layer_types', entry %zu", t, name, i);
+                return qz_fail(err, QZ_EUNSUPPORTED, "unknown layer type '%s': file '%s', key 'layer_types', entry %zu",
+                               t, name, i);
         }
         c->layer_sliding[i] = !full && !linear && c->sliding_window;
-        c->layer_mixer[i] = (uint8_t)(f->mixer == QZ_KIND_LATENT ? f->mixer : !full && linear ? QZ_KIND_DELTA : QZ_KIND_ATTENTION);
+        c->layer_mixer[i] = (uint8_t)(f->mixer == QZ_KIND_LATENT ? f->mixer
+                                      : !full && linear          ? QZ_KIND_DELTA
+                                                                 : QZ_KIND_ATTENTION);
     }
     return QZ_OK;
 }
@@ -100,18 +112,22 @@ static qz_status read_dense(const json_t *root, const char *name, qz_config *c, 
     for (size_t k = 0; k < json_array_size(only); k++) {
         json_int_t i = json_integer_value(json_array_get(only, k));
         if (!json_is_integer(json_array_get(only, k)) || i < 0 || (uint64_t)i >= c->layers)
-            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu", name, k,
-                           (unsigned long long)c->layers);
+            return qz_fail(err, QZ_EFORMAT,
+                           "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu",
+                           name, k, (unsigned long long)c->layers);
         c->layer_dense[i] = 1;
     }
     return QZ_OK;
 }
 
-static qz_status read_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+static qz_status read_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
+                              qz_error *err) {
     if (f->experts == 0) return QZ_OK;
     static const char *const keys[] = {"num_experts", "num_local_experts", "n_routed_experts"};
     for (size_t i = 0; i < 3; i++) QZ_TRY(bounded(root, keys[i], name, 65536, &c->experts, err));
-    if (c->experts == 0) return qz_fail(err, QZ_EFORMAT, "key 'num_experts' is missing: file '%s': family '%s' has experts", name, f->name);
+    if (c->experts == 0)
+        return qz_fail(err, QZ_EFORMAT, "key 'num_experts' is missing: file '%s': family '%s' has experts", name,
+                       f->name);
     QZ_TRY(needed(root, "num_experts_per_tok", name, 1, c->experts, &c->experts_used, err));
     c->expert_width = c->intermediate_size;
     uint64_t shared = 0;
@@ -123,7 +139,8 @@ static qz_status read_experts(const json_t *root, const char *name, const qz_fam
     return read_dense(root, name, c, err);
 }
 
-static qz_status read_linear_attention(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
+static qz_status read_linear_attention(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
+                                       qz_error *err) {
     if (f->mixer != QZ_KIND_DELTA) return QZ_OK;
     QZ_TRY(needed(root, "linear_num_key_heads", name, 1, 4096, &c->delta.k_heads, err));
     QZ_TRY(needed(root, "linear_num_value_heads", name, 1, 4096, &c->delta.v_heads, err));
@@ -148,7 +165,10 @@ static qz_status need_experts(const json_t *root, const char *name, qz_error *er
     static const char *const keys[] = {"num_experts", "num_local_experts"};
     uint64_t experts = 0, used = 0;
     for (size_t i = 0; i < 2; i++) QZ_TRY(bounded(root, keys[i], name, QZ_MAX_EXPERTS, &experts, err));
-    if (experts == 0) return qz_fail(err, QZ_EFORMAT, "key 'num_experts' is missing: file '%s': a memory plan needs it; add it from the model's card", name);
+    if (experts == 0)
+        return qz_fail(err, QZ_EFORMAT,
+                       "key 'num_experts' is missing: file '%s': a memory plan needs it; add it from the model's card",
+                       name);
     return needed(root, "num_experts_per_tok", name, 1, experts, &used, err);
 }
 
@@ -162,8 +182,11 @@ void qz_shape_take_config(qz_shape *s) {
     s->heads = c->heads, s->kv_heads = c->kv_heads, s->head_dim = c->head_dim, s->max_position = c->max_position;
     s->sliding_window = c->sliding_window;
     for (size_t i = 0; i < s->layers; i++)
-        s->attn[i] = (uint8_t)(c->layer_mixer[i] == QZ_KIND_DELTA ? QZ_ATTN_LINEAR : c->sliding_window && c->layer_sliding[i] ? QZ_ATTN_SLIDING : QZ_ATTN_FULL);
-    s->tied = c->tie_embeddings, s->qkv_bias = c->qkv_bias, s->o_bias = c->o_bias, s->mlp_bias = c->mlp_bias, s->qk_norm = c->qk_norm;
+        s->attn[i] = (uint8_t)(c->layer_mixer[i] == QZ_KIND_DELTA         ? QZ_ATTN_LINEAR
+                               : c->sliding_window && c->layer_sliding[i] ? QZ_ATTN_SLIDING
+                                                                          : QZ_ATTN_FULL);
+    s->tied = c->tie_embeddings, s->qkv_bias = c->qkv_bias, s->o_bias = c->o_bias, s->mlp_bias = c->mlp_bias,
+    s->qk_norm = c->qk_norm;
     s->experts = c->experts, s->experts_used = c->experts_used, s->expert_width = c->expert_width;
     for (size_t i = 0; i < s->layers && c->experts; i++) s->dense_layers += s->dense[i] = c->layer_dense[i];
     s->rope_freqs = c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.has_freq_factors;
@@ -171,11 +194,13 @@ void qz_shape_take_config(qz_shape *s) {
 
 qz_status qz_shape_read(const json_t *root, qz_shape *s, qz_error *err) {
     const char *type = NULL, *name = s->name;
-    if (!json_is_object(root)) return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
+    if (!json_is_object(root))
+        return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
     QZ_TRY(read_common(root, name, s, err));
     QZ_TRY(qz_json_str(root, "model_type", name, &type, err));
     if (type == NULL) return qz_fail(err, QZ_EFORMAT, "key 'model_type' is missing: file '%s'", name);
-    if (strcmp(type, "gemma3") == 0 && json_is_object(json_object_get(root, "text_config"))) root = json_object_get(root, "text_config");
+    if (strcmp(type, "gemma3") == 0 && json_is_object(json_object_get(root, "text_config")))
+        root = json_object_get(root, "text_config");
     QZ_TRY(read_dims(root, name, &s->config, err));
     if (qz_family_by_name(type) != QZ_FAMILY_COUNT) {
         if (qz_family_get(qz_family_by_name(type))->experts) QZ_TRY(need_experts(root, name, err));

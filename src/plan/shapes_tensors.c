@@ -14,14 +14,17 @@ static void put(lister *k, qz_shape_tensor t) {
         return;
     }
     k->huge |= !qz_mul_u64(t.rows, t.cols, &n) || !qz_mul_u64(n, t.count, &n) || n > (uint64_t)1 << 44;
-    uint64_t active = t.role == QZ_ROLE_EXPERT ? n / t.count * s->experts_used : t.role == QZ_ROLE_EMBED && !s->tied ? 0 : n;
+    uint64_t active = t.role == QZ_ROLE_EXPERT              ? n / t.count * s->experts_used
+                      : t.role == QZ_ROLE_EMBED && !s->tied ? 0
+                                                            : n;
     if (t.role != QZ_ROLE_ROPE_FREQS && !k->huge) s->params += n, s->active_params += active;
     t.n_dims = t.rows == 1 ? 1 : t.count > 1 ? 3 : 2;
     s->tensors[s->n_tensors++] = t;
 }
 static void outer(lister *k, const char *name, const char *gguf, uint64_t rows, uint64_t cols, qz_shape_role role) {
     const qz_use use = role == QZ_ROLE_EMBED ? QZ_USE_EMBED : role == QZ_ROLE_HEAD ? QZ_USE_HEAD : QZ_USE_KEPT;
-    put(k, (qz_shape_tensor){.name = qz_arena_strdup(&k->s->arena, name), .gguf = qz_arena_strdup(&k->s->arena, gguf), .rows = rows, .cols = cols,
+    put(k, (qz_shape_tensor){.name = qz_arena_strdup(&k->s->arena, name), .gguf = qz_arena_strdup(&k->s->arena, gguf),
+                             .rows = rows, .cols = cols,
                              .count = 1, .layer = -1, .role = role, .use = use});
 }
 static qz_shape_role role_of(const qz_site *x) {
@@ -43,13 +46,21 @@ static void block(lister *k, long l) {
     for (size_t i = 0, n = qz_sites(&k->s->config, (size_t)l, sites); i < n; i++) {
         const qz_site *x = &sites[i];
         const char *at = strstr(x->hf, "%zu"), *suffix = x->kind == QZ_SITE_PART ? "" : ".weight";
-        put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%.*s%s%s%s", l, at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf,
+        put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%.*s%s%s%s", l,
+                                                         at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf,
                                                          at ? "*" : "", at ? at + 3 : "", suffix),
-                                 .gguf = qz_arena_printf(a, "blk.%ld.%s%s", l, x->gguf, suffix), .rows = x->rows, .cols = x->cols,
-                                 .count = qz_max_size(1, x->experts), .layer = l, .role = role_of(x), .use = x->use});
+                                 .gguf = qz_arena_printf(a, "blk.%ld.%s%s", l, x->gguf, suffix),
+                                 .rows = x->rows,
+                                 .cols = x->cols,
+                                 .count = qz_max_size(1, x->experts),
+                                 .layer = l,
+                                 .role = role_of(x),
+                                 .use = x->use});
         if (x->bias)
-            put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%s.bias", l, x->hf), .gguf = qz_arena_printf(a, "blk.%ld.%s.bias", l, x->gguf),
-                                     .rows = 1, .cols = x->rows, .count = 1, .layer = l, .role = QZ_ROLE_FLOAT, .use = QZ_USE_KEPT});
+            put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%s.bias", l, x->hf),
+                                     .gguf = qz_arena_printf(a, "blk.%ld.%s.bias", l, x->gguf),
+                                     .rows = 1, .cols = x->rows, .count = 1, .layer = l, .role = QZ_ROLE_FLOAT,
+                                     .use = QZ_USE_KEPT});
     }
 }
 
@@ -69,9 +80,10 @@ qz_status qz_shape_list(qz_shape *s, qz_error *err) {
     if (!s->tied) outer(&k, "lm_head.weight", "output.weight", s->vocab, s->hidden, QZ_ROLE_HEAD);
     uint64_t limit = s->experts ? (uint64_t)10000000000000 : (uint64_t)1000000000000;
     if (k.huge || s->params >= limit)
-        return qz_fail(
-            err, QZ_EFORMAT,
-            "impossible shape: file '%s' describes %s%.3g weights: expected below %.0e for a %s model; check hidden_size, intermediate_size and layers",
-            s->name, k.huge ? "more than " : "", k.huge ? 1.76e13 : (double)s->params, (double)limit, s->experts ? "mixture-of-experts" : "dense");
+        return qz_fail(err, QZ_EFORMAT,
+                       "impossible shape: file '%s' describes %s%.3g weights: expected below %.0e for a %s model; "
+                       "check hidden_size, intermediate_size and layers",
+                       s->name, k.huge ? "more than " : "", k.huge ? 1.76e13 : (double)s->params, (double)limit,
+                       s->experts ? "mixture-of-experts" : "dense");
     return k.failed ? qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name) : QZ_OK;
 }

@@ -1,5 +1,5 @@
-/* Shapes against outside truth: the reference quantizer's tensor lists and byte sums (tests/golden/mixes: names, dimensions,
- * sizes of every file type), parameter counts of published models, and the zoo's checkpoints. */
+/* Shapes against outside truth: the reference quantizer's tensor lists and byte sums (tests/golden/mixes: names,
+ * dimensions, sizes of every file type), parameter counts of published models, and the zoo's checkpoints. */
 #include "plan/shapes.h"
 #include "artifacts/artifact.h"
 #include "artifacts/schemes.h"
@@ -15,7 +15,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#define OK(expr) do { qz_error e_ = {0}; if ((expr) != QZ_OK) fail_msg("%s", e_.text); } while (0) /* expr ends in &e_ */
+/* expr ends in &e_ */
+#define OK(expr) do { qz_error e_ = {0}; if ((expr) != QZ_OK) fail_msg("%s", e_.text); } while (0)
 
 static qz_shape *from_text(const char *text) {
     qz_error err = {0};
@@ -31,26 +32,42 @@ static qz_shape *from_text(const char *text) {
 /* The shapes of tests/golden/mixes/README.md as configurations. */
 static const struct { const char *name, *config;
 } mixes[] = {
-    {"llama-8L-gqa4-tied", "{\"model_type\":\"llama\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,\"num_hidden_layers\":8,"
-                           "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
+    {"llama-8L-gqa4-tied",
+     "{\"model_type\":\"llama\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,"
+     "\"num_hidden_layers\":8,"
+     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
     {"llama-32L-8B-untied",
-     "{\"model_type\":\"llama\",\"vocab_size\":128256,\"hidden_size\":4096,\"intermediate_size\":14336,\"num_hidden_layers\":32,"
-     "\"num_attention_heads\":32,\"num_key_value_heads\":8,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,\"low_freq_factor\":1,\"high_freq_factor\":4,"
+     "{\"model_type\":\"llama\",\"vocab_size\":128256,\"hidden_size\":4096,\"intermediate_size\":14336,"
+     "\"num_hidden_layers\":32,"
+     "\"num_attention_heads\":32,\"num_key_value_heads\":8,\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":8,"
+     "\"low_freq_factor\":1,\"high_freq_factor\":4,"
      "\"original_max_position_embeddings\":8192}}"},
     {"qwen3moe-12L-128e",
-     "{\"model_type\":\"qwen3_moe\",\"vocab_size\":8192,\"hidden_size\":1024,\"intermediate_size\":2048,\"num_hidden_layers\":12,"
-     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"head_dim\":128,\"num_experts\":128,\"num_experts_per_tok\":8,\"moe_intermediate_size\":768}"},
+     "{\"model_type\":\"qwen3_moe\",\"vocab_size\":8192,\"hidden_size\":1024,\"intermediate_size\":2048,"
+     "\"num_hidden_layers\":12,"
+     "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"head_dim\":128,\"num_experts\":128,"
+     "\"num_experts_per_tok\":8,\"moe_intermediate_size\":768}"},
     {"gemma3-26L-1b",
-     "{\"model_type\":\"gemma3_text\",\"vocab_size\":262144,\"hidden_size\":1152,\"intermediate_size\":6912,\"num_hidden_layers\":26,"
+     "{\"model_type\":\"gemma3_text\",\"vocab_size\":262144,\"hidden_size\":1152,\"intermediate_size\":6912,"
+     "\"num_hidden_layers\":26,"
      "\"num_attention_heads\":4,\"num_key_value_heads\":1,\"head_dim\":256,\"sliding_window\":512}"},
-    {"mixtral-8L-8e", "{\"model_type\":\"mixtral\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":3584,\"num_hidden_layers\":8,"
-                      "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"num_local_experts\":8,\"num_experts_per_tok\":2}"},
-    {"phi3-8L-fused", "{\"model_type\":\"phi3\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,\"num_hidden_layers\":8,"
-                      "\"num_attention_heads\":16,\"num_key_value_heads\":16}"},
-    {"example-4L-tied", "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,\"num_hidden_layers\":4,"
-                        "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
-    {"example-4L-untied", "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,\"num_hidden_layers\":4,"
-                          "\"num_attention_heads\":8,\"num_key_value_heads\":4}"},
+    {"mixtral-8L-8e",
+     "{\"model_type\":\"mixtral\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":3584,"
+     "\"num_hidden_layers\":8,"
+                      "\"num_attention_heads\":16,\"num_key_value_heads\":4,\"num_local_experts\":8,"
+                      "\"num_experts_per_tok\":2}"},
+    {"phi3-8L-fused",
+     "{\"model_type\":\"phi3\",\"vocab_size\":4096,\"hidden_size\":1024,\"intermediate_size\":2816,"
+     "\"num_hidden_layers\":8,"
+     "\"num_attention_heads\":16,\"num_key_value_heads\":16}"},
+    {"example-4L-tied",
+     "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,"
+     "\"num_hidden_layers\":4,"
+     "\"num_attention_heads\":8,\"num_key_value_heads\":4,\"tie_word_embeddings\":true}"},
+    {"example-4L-untied",
+     "{\"model_type\":\"llama\",\"vocab_size\":2048,\"hidden_size\":512,\"intermediate_size\":1536,"
+     "\"num_hidden_layers\":4,"
+     "\"num_attention_heads\":8,\"num_key_value_heads\":4}"},
 };
 enum { N_MIXES = sizeof mixes / sizeof mixes[0] };
 
@@ -78,12 +95,15 @@ static void names_and_dims(void **state) {
                 const qz_shape_tensor *t = &s->tensors[k];
                 if (strcmp(t->gguf, name) != 0) continue;
                 if (t->n_dims == 1) (void)snprintf(have, sizeof have, "%llu", (unsigned long long)t->cols);
-                else if (t->n_dims == 2) (void)snprintf(have, sizeof have, "%llux%llu", (unsigned long long)t->cols, (unsigned long long)t->rows);
+                else if (t->n_dims == 2)
+                    (void)snprintf(have, sizeof have, "%llux%llu", (unsigned long long)t->cols,
+                                   (unsigned long long)t->rows);
                 else
-                    (void)snprintf(have, sizeof have, "%llux%llux%llu", (unsigned long long)t->cols, (unsigned long long)t->rows,
-                                   (unsigned long long)t->count);
+                    (void)snprintf(have, sizeof have, "%llux%llux%llu", (unsigned long long)t->cols,
+                                   (unsigned long long)t->rows, (unsigned long long)t->count);
             }
-            if (strcmp(have, dims) != 0) fail_msg("%s: tensor %s: expected %s, found %s", mixes[i].name, name, dims, have);
+            if (strcmp(have, dims) != 0)
+                fail_msg("%s: tensor %s: expected %s, found %s", mixes[i].name, name, dims, have);
         }
         assert_int_equal(n, s->n_tensors);
         qz_shape_free(s);
@@ -113,8 +133,8 @@ static void sizes_of_every_file_type(void **state) {
                 OK(qz_level_parse(level, &l, &e_));
                 OK(qz_level_weigh(s, l, imatrix, NULL, &w, &e_));
                 if (w.bytes != want)
-                    fail_msg("%s %s imatrix=%d: expected %llu, found %llu", name[c], ftype, imatrix, (unsigned long long)want,
-                             (unsigned long long)w.bytes);
+                    fail_msg("%s %s imatrix=%d: expected %llu, found %llu", name[c], ftype, imatrix,
+                             (unsigned long long)want, (unsigned long long)w.bytes);
                 qz_shape_free(s);
                 compared++;
             }
@@ -145,7 +165,9 @@ static void sizes_of_the_checklists_models(void **state) {
             OK(qz_shape_builtin(name[c], &s, &e_));
             OK(qz_level_parse(full, &l, &e_));
             OK(qz_level_weigh(s, l, false, NULL, &w, &e_));
-            if (w.bytes != want) fail_msg("%s %s: expected %llu, found %llu", name[c], level, (unsigned long long)want, (unsigned long long)w.bytes);
+            if (w.bytes != want)
+                fail_msg("%s %s: expected %llu, found %llu", name[c], level, (unsigned long long)want,
+                         (unsigned long long)w.bytes);
             qz_shape_free(s);
             compared++;
         }
@@ -158,15 +180,18 @@ static void sizes_of_the_checklists_models(void **state) {
 static void parameter_counts(void **state) {
     (void)state;
     static const struct { const char *name; uint64_t params; } want[] = {
-        {"llama-2-7b", 6738415616}, {"llama-2-13b", 13015864320}, {"llama-3-8b", 8030261248}, {"qwen3-4b", 4022468096}, {"llama-3-70b", 70553706496},
-        {"qwen2.5-0.5b", 494032768}, {"qwen3-0.6b", 596049920}, {"llama-3.2-1b", 1235814400}, {"llama-3.2-3b", 3212749824}, {"qwen2.5-7b", 7615616512},
-        {"mixtral-8x7b", 46702792704}, {"qwen3-30b-a3b", 30532122624}, {"llama-3.1-405b", 405853388800}, {"qwen2.5-72b", 72706203648},
-        {"deepseek-v3", 671026419200}, {"gpt-oss-20b", 20914757184}, {"qwen3-235b-a22b", 235093634560}};
+        {"llama-2-7b", 6738415616}, {"llama-2-13b", 13015864320}, {"llama-3-8b", 8030261248}, {"qwen3-4b", 4022468096},
+        {"llama-3-70b", 70553706496}, {"qwen2.5-0.5b", 494032768}, {"qwen3-0.6b", 596049920},
+        {"llama-3.2-1b", 1235814400}, {"llama-3.2-3b", 3212749824}, {"qwen2.5-7b", 7615616512},
+        {"mixtral-8x7b", 46702792704}, {"qwen3-30b-a3b", 30532122624}, {"llama-3.1-405b", 405853388800},
+        {"qwen2.5-72b", 72706203648}, {"deepseek-v3", 671026419200}, {"gpt-oss-20b", 20914757184},
+        {"qwen3-235b-a22b", 235093634560}};
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         qz_shape *s = NULL;
         OK(qz_shape_builtin(want[i].name, &s, &e_));
         if (s->params != want[i].params)
-            print_error("%s: expected %llu, found %llu\n", want[i].name, (unsigned long long)want[i].params, (unsigned long long)s->params);
+            print_error("%s: expected %llu, found %llu\n", want[i].name, (unsigned long long)want[i].params,
+                        (unsigned long long)s->params);
         assert_int_equal(s->params, want[i].params);
         qz_shape_free(s);
     }
@@ -192,7 +217,9 @@ static void zoo_configs(void **state) {
 /* Exactly the tensors of the checkpoints, with their shapes: none missing, none too many. */
 static void zoo_tensors(void **state) {
     (void)state;
-    static const char *const folders[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "qwen3_moe", "qwen3_moe-sparse", "gemma2", "gemma3", "gemma3-6", "phi3", "mixtral", "smollm3", "granite"};
+    static const char *const folders[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "qwen3_moe",
+                                          "qwen3_moe-sparse", "gemma2", "gemma3", "gemma3-6", "phi3", "mixtral",
+                                          "smollm3", "granite"};
     for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
         char path[64], name[160];
         qz_shape *s = NULL;
@@ -206,7 +233,9 @@ static void zoo_tensors(void **state) {
             const char *star = strchr(t->name, '*');
             if (t->role == QZ_ROLE_ROPE_FREQS) continue; /* made for GGUF */
             for (uint64_t e = 0; e < (star ? t->count : 1); e++, n++) {
-                if (star) (void)snprintf(name, sizeof name, "%.*s%llu%s", (int)(star - t->name), t->name, (unsigned long long)e, star + 1);
+                if (star)
+                    (void)snprintf(name, sizeof name, "%.*s%llu%s", (int)(star - t->name), t->name,
+                                   (unsigned long long)e, star + 1);
                 else (void)snprintf(name, sizeof name, "%s", t->name);
                 const qz_st_tensor *x = qz_st_dir_find(&d, name, NULL);
                 if (!x) fail_msg("%s: no tensor '%s' in the checkpoint", folders[f], name);
@@ -237,13 +266,17 @@ static void every_builtin_shape_loads(void **state) {
     assert_true(n >= 30);
 }
 
-/* What the artifact planner lays out from a configuration is what the shape weighs, and what the real checkpoint has. */
+/* What the artifact planner lays out from a configuration is what the shape weighs, and what the real
+ * checkpoint has. */
 static void shape_equals_the_writers_plan(void **state) {
     (void)state;
-    static const char *const folders[] = {"tests/golden/zoo/llama", "tests/golden/zoo/qwen2", "tests/golden/zoo/qwen3", "tests/golden/zoo/mistral",
-                                          "tests/golden/zoo/gemma3-6", "tests/golden/zoo/phi3", "tests/golden/zoo/mixtral", "tests/golden/zoo/qwen3_moe-sparse",
+    static const char *const folders[] = {"tests/golden/zoo/llama", "tests/golden/zoo/qwen2", "tests/golden/zoo/qwen3",
+                                          "tests/golden/zoo/mistral",
+                                          "tests/golden/zoo/gemma3-6", "tests/golden/zoo/phi3",
+                                          "tests/golden/zoo/mixtral", "tests/golden/zoo/qwen3_moe-sparse",
                                           "tests/golden/zoo/gemma2", "models/market"};
-    static const qz_level levels[] = {QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_GGUF_Q2_K, QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_F16, QZ_LEVEL_AWQ_G32, QZ_LEVEL_GPTQ_G32};
+    static const qz_level levels[] = {QZ_LEVEL_GGUF_Q4_K_M, QZ_LEVEL_GGUF_Q2_K, QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_F16,
+                                      QZ_LEVEL_AWQ_G32, QZ_LEVEL_GPTQ_G32};
     size_t planned = 0;
     for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {
         qz_shape *s = NULL;
@@ -257,7 +290,8 @@ static void shape_equals_the_writers_plan(void **state) {
             qz_level_files file;
             qz_weighed w;
             qz_error misfit = {0}, misfit2 = {0};
-            qz_status a = qz_level_weigh(s, levels[l], false, NULL, &w, &misfit), b = qz_level_file(NULL, s, levels[l], false, NULL, &file, &misfit2);
+            qz_status a = qz_level_weigh(s, levels[l], false, NULL, &w, &misfit),
+                      b = qz_level_file(NULL, s, levels[l], false, NULL, &file, &misfit2);
             if (a != QZ_OK || b != QZ_OK) {
                 assert_int_equal(a == QZ_OK ? b : a, QZ_EUNSUPPORTED);
                 continue;
@@ -296,9 +330,11 @@ static void plan_knows_what_quantize_writes(void **state) {
             OK(qz_scheme_parse(name, &spec, &e_));
             OK(qz_model_from_config(&s->config, "market", &m, &e_));
             OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &arena, &p, &e_));
-            const double far = (double)w.bytes / (double)p.weight_bytes - 1; /* bitsandbytes: the text of a tensor's state is not counted */
+            /* bitsandbytes: the text of a tensor's state is not counted */
+            const double far = (double)w.bytes / (double)p.weight_bytes - 1;
             if (!(far < 1e-3 && far > -1e-3) || (k != QZ_SCHEME_BNB && w.bytes != p.weight_bytes))
-                fail_msg("%s: %llu planned, %llu written", name, (unsigned long long)w.bytes, (unsigned long long)p.weight_bytes);
+                fail_msg("%s: %llu planned, %llu written", name, (unsigned long long)w.bytes,
+                         (unsigned long long)p.weight_bytes);
             compared++;
             qz_model_free(m);
             qz_arena_release(&arena);
@@ -313,27 +349,35 @@ static void refuses(void **state) {
 #define DIMS "\"vocab_size\":1000,\"intermediate_size\":256"
     static const struct { const char *config, *part;
     } bad[] = {
-        {"{\"model_type\":\"llama\"," DIMS ",\"num_hidden_layers\":2,\"num_attention_heads\":4}", "key 'hidden_size' is missing"},
+        {"{\"model_type\":\"llama\"," DIMS ",\"num_hidden_layers\":2,\"num_attention_heads\":4}",
+         "key 'hidden_size' is missing"},
         {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":0,\"num_attention_heads\":4}",
          "num_hidden_layers out of range"},
-        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_key_value_heads\":3}",
+        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,"
+         "\"num_key_value_heads\":3}",
          "not a multiple of num_key_value_heads"},
         {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":66,\"num_hidden_layers\":2,\"num_attention_heads\":4}",
          "not a multiple of num_attention_heads"},
-        {"{\"model_type\":\"llama\",\"vocab_size\":128000,\"intermediate_size\":1000000,\"hidden_size\":100000,\"num_hidden_layers\":100,\"num_attention_heads\":1000}",
+        {"{\"model_type\":\"llama\",\"vocab_size\":128000,\"intermediate_size\":1000000,\"hidden_size\":100000,"
+         "\"num_hidden_layers\":100,\"num_attention_heads\":1000}",
          "impossible shape"},
-        {"{\"model_type\":\"llama\",\"vocab_size\":16777216,\"intermediate_size\":4194304,\"hidden_size\":1048576,\"num_hidden_layers\":512,\"num_attention_heads\":4096}",
+        {"{\"model_type\":\"llama\",\"vocab_size\":16777216,\"intermediate_size\":4194304,\"hidden_size\":1048576,"
+         "\"num_hidden_layers\":512,\"num_attention_heads\":4096}",
          "impossible shape"},
-        {"{\"model_type\":\"lama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "nearest known is 'llama'"},
+        {"{\"model_type\":\"lama\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}",
+         "nearest known is 'llama'"},
         {"{" DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "'model_type' is missing"},
-        {"{\"model_type\":\"mixtral\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}", "'num_experts' is missing"},
+        {"{\"model_type\":\"mixtral\"," DIMS ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4}",
+         "'num_experts' is missing"},
         {"{\"model_type\":\"mixtral\"," DIMS
-         ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_local_experts\":4,\"num_experts_per_tok\":5}",
+         ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"num_local_experts\":4,"
+         "\"num_experts_per_tok\":5}",
          "num_experts_per_tok out of range"},
         {"{\"model_type\":\"gemma3_text\"," DIMS
          ",\"hidden_size\":64,\"num_hidden_layers\":2,\"num_attention_heads\":4,\"layer_types\":[\"full_attention\"]}",
          "expected 2 entries"},
-        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":\"64\",\"num_hidden_layers\":2,\"num_attention_heads\":4}", "hidden_size"},
+        {"{\"model_type\":\"llama\"," DIMS ",\"hidden_size\":\"64\",\"num_hidden_layers\":2,\"num_attention_heads\":4}",
+         "hidden_size"},
         {"[1]", "expected a JSON object"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -8,14 +8,16 @@ uint64_t qz_split_even(double usable, double reserve, double artifact, uint64_t 
 }
 
 /* llama.cpp with n_gpu_layers = N: the last N blocks, then the output layer when N exceeds the number of blocks. */
-static qz_status fill(const qz_shape *s, const uint64_t *bytes, qz_kv_types kv, uint64_t ctx, uint64_t total, qz_layer_split *out, qz_error *err) {
+static qz_status fill(const qz_shape *s, const uint64_t *bytes, qz_kv_types kv, uint64_t ctx, uint64_t total,
+                      qz_layer_split *out, qz_error *err) {
     uint64_t used = 0, kv_all = 0;
     bool full = false;
     for (size_t i = 0; i < s->n_tensors; i++)
         if (s->tensors[i].layer < 0 && s->tensors[i].role != QZ_ROLE_EMBED) out->output_bytes += bytes[i];
     if (s->tied)
         for (size_t i = 0; i < s->n_tensors; i++)
-            if (s->tensors[i].role == QZ_ROLE_EMBED) out->output_bytes += bytes[i]; /* the runtime copies it to the GPU as the output */
+            /* the runtime copies it to the GPU as the output */
+            if (s->tensors[i].role == QZ_ROLE_EMBED) out->output_bytes += bytes[i];
     size_t end = s->n_tensors;
     for (uint64_t k = 0; k < s->layers; k++) {
         long layer = (long)(s->layers - 1 - k);

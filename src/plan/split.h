@@ -1,5 +1,5 @@
-/* Layers over GPU and system memory: the even-size estimate of handbooks beside the runtime's real order (llama.cpp: the last
- * layers go to the GPU first, the output layer after all of them) with real tensor sizes. */
+/* Layers over GPU and system memory: the even-size estimate of handbooks beside the runtime's real order (llama.cpp:
+ * the last layers go to the GPU first, the output layer after all of them) with real tensor sizes. */
 #ifndef QZ_PLAN_SPLIT_H
 #define QZ_PLAN_SPLIT_H
 #include "plan/memory.h"

@@ -3,12 +3,14 @@
 #include <stdio.h>
 
 qz_status qz_bench_table(qz_arena *arena, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Artifact", 'l'}, {"Size GB", 'r'}, {"load s", 'r'}, {"TTFT ms", 'r'}, {"prompt tok/s", 'r'}, {"gen tok/s", 'r'},
+    static const qz_column cols[] = {{"Artifact", 'l'}, {"Size GB", 'r'}, {"load s", 'r'}, {"TTFT ms", 'r'},
+                                     {"prompt tok/s", 'r'}, {"gen tok/s", 'r'},
                                      {"min-max", 'r'}, {"RSS MiB", 'r'}, {"GB/s", 'r'}, {"% bw", 'r'}, {"kernel", 'l'}};
     return qz_table_init(t, arena, NULL, cols, sizeof cols / sizeof cols[0], err);
 }
 
-qz_status qz_bench_row(qz_table *t, const char *name, const qz_model *m, const qz_bench *b, double bandwidth, qz_error *err) {
+qz_status qz_bench_row(qz_table *t, const char *name, const qz_model *m, const qz_bench *b, double bandwidth,
+                       qz_error *err) {
     const qz_latency *l = &b->speed;
     QZ_TRY(qz_table_row(t, err));
     QZ_TRY(qz_table_set(t, 0, err, "%s", name));

@@ -10,20 +10,28 @@
 static const char *format_text(const qz_check_job *j, char buf[128]) {
     char spec[96];
     if (j->has_wanted) (void)snprintf(buf, 128, "to become %s", j->scheme.name);
-    else if (j->gguf) (void)snprintf(buf, 128, "GGUF %s, imatrix: %s", j->facts.level ? j->facts.level : "of unknown level", j->facts.imatrix ? "yes" : "not recorded");
+    else if (j->gguf)
+        (void)snprintf(buf, 128, "GGUF %s, imatrix: %s", j->facts.level ? j->facts.level : "of unknown level",
+                       j->facts.imatrix ? "yes" : "not recorded");
     else (void)snprintf(buf, 128, "%s", qz_deploy_spec_text(&j->spec, spec));
     return buf;
 }
 
-static const char *architecture(const qz_check_job *j) { return !j->foreign ? j->shape->model_type : *j->foreign ? j->foreign : "no architecture"; }
+static const char *architecture(const qz_check_job *j) {
+    return !j->foreign ? j->shape->model_type : *j->foreign ? j->foreign : "no architecture";
+}
 
 static void print_head(const qz_check_job *j, qz_str *s) {
     char format[128], text[512], label[64];
-    size_t n = (size_t)snprintf(text, sizeof text, "%s, %.2f billion weights, %s", architecture(j), (double)j->facts.params / 1e9,
-                                format_text(j, format));
-    if (j->target.engine != QZ_RUNTIME_NONE && n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, "; for %s", qz_runtime_label(j->target.engine, label));
-    if (j->target.tp > 1 && n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, ", tensor parallel %u", j->target.tp);
-    if (j->target.cc && n < sizeof text) n += (size_t)snprintf(text + n, sizeof text - n, ", compute capability %u.%u", j->target.cc / 10, j->target.cc % 10);
+    size_t n = (size_t)snprintf(text, sizeof text, "%s, %.2f billion weights, %s", architecture(j),
+                                (double)j->facts.params / 1e9, format_text(j, format));
+    if (j->target.engine != QZ_RUNTIME_NONE && n < sizeof text)
+        n += (size_t)snprintf(text + n, sizeof text - n, "; for %s", qz_runtime_label(j->target.engine, label));
+    if (j->target.tp > 1 && n < sizeof text)
+        n += (size_t)snprintf(text + n, sizeof text - n, ", tensor parallel %u", j->target.tp);
+    if (j->target.cc && n < sizeof text)
+        n += (size_t)snprintf(text + n, sizeof text - n, ", compute capability %u.%u", j->target.cc / 10,
+                              j->target.cc % 10);
     if (j->card && n < sizeof text) (void)snprintf(text + n, sizeof text - n, ", on %s", j->card->name);
     qz_str_printf(s, "input: %s\n", j->path);
     qz_print_wrapped(s, "       ", 7, text);
@@ -43,11 +51,14 @@ static void print_degrees(const qz_check_job *j, qz_str *s) {
     qz_str_release(&line);
 }
 
-static const char *loading_text(const qz_loads *l) { return l == NULL ? "unknown" : l->how == QZ_RUNS ? "runs" : l->how == QZ_DEQUANTIZES ? "dequantizes" : "no"; }
+static const char *loading_text(const qz_loads *l) {
+    return l == NULL ? "unknown" : l->how == QZ_RUNS ? "runs" : l->how == QZ_DEQUANTIZES ? "dequantizes" : "no";
+}
 
 /* w: as JSON; NULL: as text. */
 static qz_status print_engines(qz_check_job *j, qz_json_writer *w, qz_str *s, qz_error *err) {
-    static const qz_column cols[] = {{"Engine", 'l'}, {"version", 'l'}, {"as of", 'l'}, {"loads it", 'l'}, {"cc", 'r'}, {"refusals", 'l'}};
+    static const qz_column cols[] = {{"Engine", 'l'}, {"version", 'l'}, {"as of", 'l'}, {"loads it", 'l'}, {"cc", 'r'},
+                                     {"refusals", 'l'}};
     qz_table t;
     if (j->target.engine != QZ_RUNTIME_NONE || j->foreign) return QZ_OK;
     QZ_TRY(qz_table_init(&t, &j->arena, NULL, cols, sizeof cols / sizeof cols[0], err));
@@ -57,10 +68,12 @@ static qz_status print_engines(qz_check_job *j, qz_json_writer *w, qz_str *s, qz
         qz_findings f = {.arena = &j->arena};
         qz_target target = j->target;
         target.engine = (qz_runtime)e;
-        QZ_TRY(qz_preflight_artifact(j->has_wanted ? NULL : j->model, json_object_get(j->root, "quantization_config"), &j->deploy, qz_check_served(j), &target, &f, err));
+        QZ_TRY(qz_preflight_artifact(j->has_wanted ? NULL : j->model, json_object_get(j->root, "quantization_config"),
+                                     &j->deploy, qz_check_served(j), &target, &f, err));
         const char *code = "";
         for (size_t k = 0; k < f.n && !*code; k++)
-            if (f.rows[k].level == QZ_FINDING_ERROR && strcmp(f.rows[k].code, "PRE-LOAD") != 0) code = f.rows[k].problem;
+            if (f.rows[k].level == QZ_FINDING_ERROR && strcmp(f.rows[k].code, "PRE-LOAD") != 0)
+                code = f.rows[k].problem;
         QZ_TRY(qz_table_row(&t, err));
         QZ_TRY(qz_table_set(&t, 0, err, "%s", i->name));
         QZ_TRY(qz_table_set(&t, 1, err, "%s", i->version));
@@ -130,11 +143,14 @@ qz_status qz_check_json(qz_check_job *j, qz_str *s, qz_error *err) {
 qz_status qz_check_text(qz_check_job *j, qz_str *s, qz_error *err) {
     print_head(j, s);
     if (j->facts.budget)
-        qz_fit_printf(s, 2, "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) of %.2f GB usable", (double)j->facts.weight_bytes / 1e9, (double)j->facts.kv_bytes / 1e9,
-                      (unsigned long long)j->facts.users, (unsigned long long)j->facts.ctx, (double)j->facts.budget / 1e9);
+        qz_fit_printf(s, 2, "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) of %.2f GB usable",
+                      (double)j->facts.weight_bytes / 1e9, (double)j->facts.kv_bytes / 1e9,
+                      (unsigned long long)j->facts.users, (unsigned long long)j->facts.ctx,
+                      (double)j->facts.budget / 1e9);
     print_degrees(j, s);
     QZ_TRY(print_engines(j, NULL, s, err));
     qz_print_findings(s, &j->f);
-    qz_str_printf(s, "errors: %zu, warnings: %zu, notes: %zu\n", j->f.count[QZ_FINDING_ERROR], j->f.count[QZ_FINDING_WARN], j->f.count[QZ_FINDING_NOTE]);
+    qz_str_printf(s, "errors: %zu, warnings: %zu, notes: %zu\n", j->f.count[QZ_FINDING_ERROR],
+                  j->f.count[QZ_FINDING_WARN], j->f.count[QZ_FINDING_NOTE]);
     return QZ_OK;
 }

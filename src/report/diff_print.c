@@ -14,7 +14,8 @@ static int by_error(const void *a, const void *b) {
 }
 
 static qz_status tensor_table(const qz_diff *d, bool all, bool json, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Tensor", 'l'}, {"A", 'l'}, {"B", 'l'}, {"Differ", 'r'}, {"rms %", 'r'}, {"Largest %", 'r'}, {"folded", 'l'}};
+    static const qz_column cols[] = {{"Tensor", 'l'}, {"A", 'l'}, {"B", 'l'}, {"Differ", 'r'}, {"rms %", 'r'},
+                                     {"Largest %", 'r'}, {"folded", 'l'}};
     const qz_tensor_diff **order = qz_arena_alloc(a, d->n_tensors + 1, sizeof *order);
     QZ_TRY(qz_table_init(t, a, NULL, cols, json ? 7 : 6, err));
     if (!order) return qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -39,12 +40,14 @@ static qz_status tensor_table(const qz_diff *d, bool all, bool json, qz_arena *a
     return QZ_OK;
 }
 
-qz_status qz_diff_print(const qz_diff *d, const qz_source *const side[2], const char *const paths[2], qz_diff_view as, qz_arena *a, qz_str *s, qz_error *err) {
+qz_status qz_diff_print(const qz_diff *d, const qz_source *const side[2], const char *const paths[2], qz_diff_view as,
+                        qz_arena *a, qz_str *s, qz_error *err) {
     qz_table t;
     QZ_TRY(tensor_table(d, as.tensors, as.json, a, &t, err));
     if (as.json) {
         qz_str_printf(s,
-                      "{\"schema\":1,\"tensors\":%zu,\"equal\":%zu,\"different\":%zu,\"missing\":%zu,\"rms\":%.9g,\"facts\":%zu,"
+                      "{\"schema\":1,\"tensors\":%zu,\"equal\":%zu,\"different\":%zu,\"missing\":%zu,\"rms\":%.9g,"
+                      "\"facts\":%zu,"
                       "\"folds\":%zu,\"folded\":%zu",
                       d->n_tensors, d->equal, d->unequal, d->missing, d->rms, d->facts, d->folds, d->folded);
         for (int i = 0; i < 2; i++) qz_unread_json(&side[i]->model->config.keys, i ? "_b" : "_a", s);
@@ -56,13 +59,19 @@ qz_status qz_diff_print(const qz_diff *d, const qz_source *const side[2], const 
         while (s->len && s->ptr[s->len - 1] == '\n') s->len--;
         qz_str_puts(s, "}\n");
     } else {
-        for (int i = 0; i < 2; i++) qz_str_printf(s, "%s  %s: %s, %s\n", i ? "B" : "A", paths[i], side[i]->model->container, side[i]->model->encoding);
-        qz_str_printf(s, "%zu tensors: %zu equal, %zu different (rms %.4f %% over all), %zu missing or of another shape\n", d->n_tensors, d->equal, d->unequal, 100 * d->rms,
-                      d->missing);
+        for (int i = 0; i < 2; i++)
+            qz_str_printf(s, "%s  %s: %s, %s\n", i ? "B" : "A", paths[i], side[i]->model->container,
+                          side[i]->model->encoding);
+        qz_str_printf(s,
+                      "%zu tensors: %zu equal, %zu different (rms %.4f %% over all), %zu missing or of another shape\n",
+                      d->n_tensors, d->equal, d->unequal, 100 * d->rms, d->missing);
         if (d->folds)
-            qz_str_printf(s, "note: %zu scale%s moved from one operation into the next (AWQ); the %zu tensors with * are compared as the product of the "
-                             "pair. The rms of weights is no loss of the model: feedback spends it where inputs are small; 'quantz eval --against' measures "
-                             "the loss\n",
+            qz_str_printf(s,
+                          "note: %zu scale%s moved from one operation into the next (AWQ); the %zu tensors with * are "
+                          "compared as the product of the "
+                          "pair. The rms of weights is no loss of the model: feedback spends it where inputs are "
+                          "small; 'quantz eval --against' measures "
+                          "the loss\n",
                           d->folds, d->folds == 1 ? " was" : "s were", d->folded);
         if (t.n_rows) qz_table_text(&t, s);
         if (d->facts) qz_table_text(&d->other, s);

@@ -36,7 +36,8 @@ void qz_print_findings(qz_str *s, const qz_findings *f) {
             for (size_t k = 0; k < f->n && level == QZ_FINDING_NOTE; k++)
                 if (f->rows[k].level == x->level && strcmp(f->rows[k].code, x->code) == 0) same++, before += k < i;
             if ((int)x->level != level || before) continue;
-            qz_str_printf(s, "%-8s %s%s%s", qz_finding_level_name(x->level), x->code, *x->subject ? "  " : "", x->subject);
+            qz_str_printf(s, "%-8s %s%s%s", qz_finding_level_name(x->level), x->code, *x->subject ? "  " : "",
+                          x->subject);
             if (same > 1) qz_str_printf(s, " (and %zu more)", same - 1);
             qz_str_putc(s, '\n');
             qz_print_wrapped(s, "", 9, x->problem);

@@ -11,13 +11,15 @@ size_t qz_columns(void);
 size_t qz_text_columns(void);
 /* Columns that the first `bytes` bytes of s take: UTF-8 continuation bytes take none. */
 size_t qz_width(const char *s, size_t bytes);
-/* Appends text as lines of at most qz_text_columns(); what follows the first is indented as the text, and `hang` more. */
+/* Appends text as lines of at most qz_text_columns(); what follows the first is indented as the text,
+ * and `hang` more. */
 void qz_fit_line(qz_str *out, const char *text, size_t hang);
 /* The same of a text that is put together here. */
 void qz_fit_printf(qz_str *out, size_t hang, const char *fmt, ...) QZ_PRINTF(3, 4);
 void qz_fit_vprintf(qz_str *out, size_t hang, const char *fmt, va_list ap);
 /* A shell command, put together here and continued with backslashes before its options. */
 void qz_fit_command(qz_str *out, size_t indent, const char *fmt, ...) QZ_PRINTF(3, 4);
-/* Every line of s that is too long, wrapped; continued below its value ("  label     value") or two columns further in. */
+/* Every line of s that is too long, wrapped; continued below its value ("  label     value") or two
+ * columns further in. */
 void qz_fit_text(qz_str *out, const char *s);
 #endif

@@ -36,7 +36,8 @@ static void type_counts(const qz_model *m, qz_str *s) {
 /* Does view i begin a tensor of the container? Experts of a stack, and parts of a fused matrix, are views of one. */
 static bool begins(const qz_model *m, size_t i) {
     const qz_tensor_view *x = &m->tensors[i];
-    return i == 0 || strcmp(x->file_name, m->tensors[i - 1].file_name) != 0 || strcmp(x->file, m->tensors[i - 1].file) != 0;
+    return i == 0 || strcmp(x->file_name, m->tensors[i - 1].file_name) != 0 ||
+           strcmp(x->file, m->tensors[i - 1].file) != 0;
 }
 
 /* One row: the view alone, or the stored tensor that it begins ("8 x 192" rows: the outer sizes of a stack). */
@@ -45,7 +46,8 @@ static qz_status tensor_row(const qz_tensor_view *x, const qz_raw_tensor *stored
     qz_str rows = {0};
     const uint64_t cols = stored ? stored->dims[stored->n_dims - 1] : x->cols;
     if (!stored) qz_str_printf(&rows, "%zu", x->rows);
-    for (uint32_t d = 0; stored && d + 1 < stored->n_dims; d++) qz_str_printf(&rows, "%s%llu", d ? " x " : "", (unsigned long long)stored->dims[d]);
+    for (uint32_t d = 0; stored && d + 1 < stored->n_dims; d++)
+        qz_str_printf(&rows, "%s%llu", d ? " x " : "", (unsigned long long)stored->dims[d]);
     qz_status st = qz_table_row(t, err);
     if (st == QZ_OK) st = qz_table_set(t, 0, err, "%s", x->file_name);
     if (st == QZ_OK) st = qz_table_set(t, 1, err, "%s", qz_tensor_type_text(x, type));
@@ -65,7 +67,8 @@ static const qz_raw_tensor *stored_tensor(const qz_raw *r, const qz_tensor_view 
 }
 
 qz_status qz_inspect_tensors(const qz_model *m, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Rows", 'r'}, {"Cols", 'r'}, {"Offset", 'r'}, {"Bytes", 'r'}, {"File", 'l'}};
+    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Rows", 'r'}, {"Cols", 'r'}, {"Offset", 'r'},
+                                     {"Bytes", 'r'}, {"File", 'l'}};
     QZ_TRY(qz_table_init(t, a, NULL, cols, 7, err));
     qz_raw raw = {0};
     qz_status st = QZ_OK;
@@ -108,24 +111,35 @@ static void shape_lines(const qz_source *s, qz_str *out) {
     qz_str_printf(out, "%s, %s (%s: ", m->container, m->encoding, s->name);
     type_counts(m, out);
     qz_str_printf(out, "), %s\n", m->contract);
-    qz_str_printf(out, "  family       %s, %llu weights, %.4f bits/weight\n", qz_family_get(c->family)->name, (unsigned long long)n, bits_per_weight(m));
-    qz_str_printf(out, "  shape        hidden %llu, intermediate %llu, layers %llu, heads %llu, kv_heads %llu, head_dim %llu, vocab %llu%s\n", (unsigned long long)c->hidden_size,
-                  (unsigned long long)c->intermediate_size, (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads,
-                  (unsigned long long)c->head_dim, (unsigned long long)c->vocab_size, c->tie_embeddings ? ", tied embeddings" : "");
-    if (c->experts) qz_str_printf(out, "  experts      %llu of width %llu, %llu for each token\n", (unsigned long long)c->experts, (unsigned long long)c->expert_width, (unsigned long long)c->experts_used);
-    qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position, c->rope.theta, c->sliding_window ? ", sliding window" : "");
+    qz_str_printf(out, "  family       %s, %llu weights, %.4f bits/weight\n", qz_family_get(c->family)->name,
+                  (unsigned long long)n, bits_per_weight(m));
+    qz_str_printf(out,
+                  "  shape        hidden %llu, intermediate %llu, layers %llu, heads %llu, kv_heads %llu, head_dim "
+                  "%llu, vocab %llu%s\n",
+                  (unsigned long long)c->hidden_size, (unsigned long long)c->intermediate_size,
+                  (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads,
+                  (unsigned long long)c->head_dim, (unsigned long long)c->vocab_size,
+                  c->tie_embeddings ? ", tied embeddings" : "");
+    if (c->experts)
+        qz_str_printf(out, "  experts      %llu of width %llu, %llu for each token\n", (unsigned long long)c->experts,
+                      (unsigned long long)c->expert_width, (unsigned long long)c->experts_used);
+    qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position,
+                  c->rope.theta, c->sliding_window ? ", sliding window" : "");
     qz_str_printf(out, "  size         %s, %zu tensors\n", qz_size_text(size, m->file_bytes), m->n_tensors);
     uint64_t kv = 0;
     if (kv_bytes(m, &kv))
         qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits\n", (unsigned long long)kv);
-    if (s->tokenizer) qz_str_printf(out, "  tokenizer    %zu tokens, chat template: %s\n", qz_tokenizer_vocab_size(s->tokenizer), qz_tokenizer_chat_template(s->tokenizer) ? "yes" : "no");
+    if (s->tokenizer)
+        qz_str_printf(out, "  tokenizer    %zu tokens, chat template: %s\n", qz_tokenizer_vocab_size(s->tokenizer),
+                      qz_tokenizer_chat_template(s->tokenizer) ? "yes" : "no");
     else qz_str_puts(out, "  tokenizer    none: inputs are ids\n");
 }
 
 /* What is stored and not used, keys that nothing reads, and flags that the data contradict. */
 static void leftover_lines(const qz_model *m, qz_str *out) {
     static const struct { qz_left_kind kind; const char *label; } rows[] = {
-        {QZ_LEFT_PART, "not used"}, {QZ_LEFT_BUFFER, "buffers"}, {QZ_LEFT_TWIN, "tied twice"}, {QZ_LEFT_ZEROS, "zeros"}};
+        {QZ_LEFT_PART, "not used"}, {QZ_LEFT_BUFFER, "buffers"}, {QZ_LEFT_TWIN, "tied twice"},
+        {QZ_LEFT_ZEROS, "zeros"}};
     const qz_config_keys *k = &m->config.keys;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const size_t n = qz_leftovers_count(m, rows[i].kind);
@@ -140,11 +154,17 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
         }
         qz_str_puts(out, "\n");
     }
-    if (m->head_untied) qz_str_puts(out, "  head         stored with values of its own and used, although the configuration ties it\n");
-    if (m->n_other_files) qz_str_printf(out, "  other files  %zu .safetensors not read, first '%s'\n", m->n_other_files, m->other_file);
-    if (k->n_refused) qz_str_printf(out, "  keys         %u not read that change the model (%s): %s\n", k->n_refused, QZ_CODE_KEYS, k->refused);
+    if (m->head_untied)
+        qz_str_puts(out, "  head         stored with values of its own and used, although the configuration ties it\n");
+    if (m->n_other_files)
+        qz_str_printf(out, "  other files  %zu .safetensors not read, first '%s'\n", m->n_other_files, m->other_file);
+    if (k->n_refused)
+        qz_str_printf(out, "  keys         %u not read that change the model (%s): %s\n", k->n_refused, QZ_CODE_KEYS,
+                      k->refused);
     if (k->n_noted) qz_str_printf(out, "  keys         %u not read: %s\n", k->n_noted, k->noted);
-    if (k->n_absent) qz_str_printf(out, "  defaults     %u key%s absent in config.json: %s\n", k->n_absent, k->n_absent == 1 ? "" : "s", k->absent);
+    if (k->n_absent)
+        qz_str_printf(out, "  defaults     %u key%s absent in config.json: %s\n", k->n_absent,
+                      k->n_absent == 1 ? "" : "s", k->absent);
     for (size_t i = 0; i < m->n_doubts; i++) qz_str_printf(out, "  doubt        %s\n", m->doubts[i]);
 }
 
@@ -178,8 +198,8 @@ static void json_shape(const qz_source *s, qz_json_writer *w) {
     const qz_model *m = s->model;
     const qz_config *c = &m->config;
     const struct { const char *key; uint64_t value; } rows[] = {
-        {"hidden_size", c->hidden_size}, {"intermediate_size", c->intermediate_size}, {"layers", c->layers}, {"heads", c->heads},
-        {"kv_heads", c->kv_heads}, {"head_dim", c->head_dim}, {"vocab_size", c->vocab_size}};
+        {"hidden_size", c->hidden_size}, {"intermediate_size", c->intermediate_size}, {"layers", c->layers},
+        {"heads", c->heads}, {"kv_heads", c->kv_heads}, {"head_dim", c->head_dim}, {"vocab_size", c->vocab_size}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) qz_jw_count(w, rows[i].key, rows[i].value);
     qz_jw_bool(w, "tied", c->tie_embeddings);
     if (c->experts) {
@@ -201,7 +221,8 @@ static void json_shape(const qz_source *s, qz_json_writer *w) {
 static void json_provenance(const qz_model *m, qz_json_writer *w) {
     qz_arena a = {0};
     json_t *root = manifest_of(m->path);
-    const char *recipe = qz_provenance_in(m->path, QZ_RECIPE_KEY, &a), *kept = json_string_value(json_object_get(root, "summary"));
+    const char *recipe = qz_provenance_in(m->path, QZ_RECIPE_KEY, &a),
+               *kept = json_string_value(json_object_get(root, "summary"));
     char *provenance = root ? json_dumps(json_object_get(root, "provenance"), JSON_COMPACT) : NULL;
     qz_jw_raw(w, "recipe", recipe && *recipe == '{' ? recipe : "null");
     qz_jw_key(w, "calibration_accepted");

@@ -23,7 +23,8 @@ typedef struct {
     qz_task_score tasks;
     double mcnemar;          /* -1: no pair */
     size_t lost, won;
-    size_t dropped, ignored_keys;  /* stored tensors and keys of the configuration that nothing reads, taken with --accept */
+    size_t dropped, ignored_keys;  /* stored tensors and keys of the configuration that
+                                    * nothing reads, taken with --accept */
     char dropped_names[320], ignored_names[320];
     size_t beyond;                 /* positions of the text beyond the model's context */
     qz_config_keys keys;           /* of the configuration: what was not read */
@@ -63,8 +64,10 @@ void qz_measured_print(const qz_measured *x, qz_str *out);
 
 /* The table of `bench`, a row for each model; and --json, which has all numbers. */
 qz_status qz_bench_table(qz_arena *arena, qz_table *t, qz_error *err);
-qz_status qz_bench_row(qz_table *t, const char *name, const qz_model *m, const qz_bench *b, double bandwidth, qz_error *err);
-typedef struct { const char *machine, *governor; size_t threads; double bandwidth; } qz_bench_facts; /* governor NULL: not known */
+qz_status qz_bench_row(qz_table *t, const char *name, const qz_model *m, const qz_bench *b, double bandwidth,
+                       qz_error *err);
+/* governor NULL: not known */
+typedef struct { const char *machine, *governor; size_t threads; double bandwidth; } qz_bench_facts;
 void qz_bench_json_begin(qz_json_writer *w, const qz_bench_facts *f, qz_str *out);
 void qz_bench_json_row(qz_json_writer *w, const char *name, const qz_model *m, const qz_bench *b, double bandwidth);
 void qz_bench_json_end(qz_json_writer *w);

@@ -1,5 +1,5 @@
-/* What coding costs a linear's output on the calibration data: ||(W-Q)X||² / ||WX||², one linear after the other and of all. Codes
- * alone do not show it; a figure without the energy would be small for data that have little.
+/* What coding costs a linear's output on the calibration data: ||(W-Q)X||² / ||WX||², one linear after the other and of
+ * all. Codes alone do not show it; a figure without the energy would be small for data that have little.
  * qz_output_error e = {0}; qz_output_error_add(&e, &q) …; qz_output_error_json(&e, &s); qz_output_error_release(&e). */
 #ifndef QZ_REPORT_OUTPUT_ERROR_H
 #define QZ_REPORT_OUTPUT_ERROR_H

@@ -21,7 +21,9 @@ static void put(page *p, const char *heading, const char *fmt, ...) {
     bool same = p->last && strcmp(p->last, heading) == 0;
     p->last = heading;
     if (p->markdown) {
-        if (!same) qz_str_printf(p->s, "\n## %c%s\n\n", heading[0] >= 'a' && heading[0] <= 'z' ? heading[0] - 32 : heading[0], heading + 1);
+        if (!same)
+            qz_str_printf(p->s, "\n## %c%s\n\n", heading[0] >= 'a' && heading[0] <= 'z' ? heading[0] - 32 : heading[0],
+                          heading + 1);
         qz_str_printf(p->s, "- %s\n", text);
     } else qz_print_wrapped(p->s, same ? "" : heading, INDENT, text);
 }
@@ -50,21 +52,36 @@ static void put_memory(page *p, const qz_pick_page *x) {
     if (m->total == 0) {
         if (a->level != QZ_LEVEL_COUNT) {
             qz_weighed w;
-            if (qz_level_weigh(x->shape, a->level, true, NULL, &w, &(qz_error){0}) == QZ_OK) put(p, "memory", "%.2f GB weights (%.2f GB in 16 bits)", GB(w.bytes), GB(a->float_bytes));
+            if (qz_level_weigh(x->shape, a->level, true, NULL, &w, &(qz_error){0}) == QZ_OK)
+                put(p, "memory", "%.2f GB weights (%.2f GB in 16 bits)", GB(w.bytes), GB(a->float_bytes));
         }
         return;
     }
-    put(p, "memory", "%s%.2f GB weights + %.2f GB KV cache + %.2f GB buffers = %.2f GB%s%s (16 bits: %.2f GB weights, %.2f GB cache)", a->level == QZ_LEVEL_COUNT && !x->measured ? "about " : "", GB(m->weights.bytes), GB(m->kv.bytes),
-        GB(m->total_buffers - m->total), GB(m->total_buffers), a->gpus > 1 ? ", in all" : "", a->offloaded ? ", card and system memory" : "", GB(a->float_bytes), GB(a->kv_f16));
-    put(p, "memory", "%s: %.2f GB / %.2f GiB, %.0f %% kept free, %.1f GB for the runtime: %.2f GB usable%s%s", x->hardware->name, GB(a->capacity), (double)a->capacity / 1073741824.0,
-        100 * a->reserve, a->overhead / 1e9, GB(m->usable), a->gpus > 1 ? " each" : "", m->fits ? "" : a->offloaded ? "" : "; the request does not fit");
+    put(p, "memory",
+        "%s%.2f GB weights + %.2f GB KV cache + %.2f GB buffers = %.2f GB%s%s (16 bits: %.2f GB weights, %.2f GB "
+        "cache)",
+        a->level == QZ_LEVEL_COUNT && !x->measured ? "about " : "", GB(m->weights.bytes), GB(m->kv.bytes),
+        GB(m->total_buffers - m->total), GB(m->total_buffers), a->gpus > 1 ? ", in all" : "",
+        a->offloaded ? ", card and system memory" : "", GB(a->float_bytes), GB(a->kv_f16));
+    put(p, "memory", "%s: %.2f GB / %.2f GiB, %.0f %% kept free, %.1f GB for the runtime: %.2f GB usable%s%s",
+        x->hardware->name, GB(a->capacity), (double)a->capacity / 1073741824.0, 100 * a->reserve, a->overhead / 1e9,
+        GB(m->usable), a->gpus > 1 ? " each" : "",
+        m->fits        ? ""
+        : a->offloaded ? ""
+                       : "; the request does not fit");
     if (a->offloaded) {
-        put(p, "memory", "%llu of %llu layers on the card (even-size estimate: %llu): %.2f GB there, %.2f GB in system memory", ull(a->split.layers), ull(x->shape->layers), ull(a->split.even),
-            GB(a->split.gpu_bytes), GB(a->split.system_bytes));
-        put(p, "memory", "offered first: a model of at most about %.0f billion weights, which this level holds on the card whole", whole_on_card(x));
+        put(p, "memory",
+            "%llu of %llu layers on the card (even-size estimate: %llu): %.2f GB there, %.2f GB in system memory",
+            ull(a->split.layers), ull(x->shape->layers), ull(a->split.even), GB(a->split.gpu_bytes),
+            GB(a->split.system_bytes));
+        put(p, "memory",
+            "offered first: a model of at most about %.0f billion weights, which this level holds on the card whole",
+            whole_on_card(x));
         return;
     }
-    put(p, "memory", "largest: %llu user%s at %llu tokens, or %llu tokens for %llu user%s (the model's own limit: %llu)", ull(a->max_users), qz_plural(a->max_users), ull(a->ctx), ull(a->max_ctx), ull(a->users),
+    put(p, "memory",
+        "largest: %llu user%s at %llu tokens, or %llu tokens for %llu user%s (the model's own limit: %llu)",
+        ull(a->max_users), qz_plural(a->max_users), ull(a->ctx), ull(a->max_ctx), ull(a->users),
         a->users == 1 ? "" : "s", ull(x->shape->max_position));
 }
 
@@ -74,15 +91,23 @@ static void put_commands(page *p, const qz_pick_page *x) {
         put(p, "commands", "quantz check %s --engine %s", x->input, qz_runtime_get(a->engine)->name);
         return;
     }
-    const char *level = x->scheme ? x->scheme : qz_level_get(a->level)->name, *calib = strncmp(a->calibration.answer, "none", 4) == 0 ? "" : " --calib YOUR-TRAFFIC.jsonl";
+    const char *level = x->scheme ? x->scheme : qz_level_get(a->level)->name,
+               *calib = strncmp(a->calibration.answer, "none", 4) == 0 ? "" : " --calib YOUR-TRAFFIC.jsonl";
     char tp[48] = "";
     if (a->gpus > 1) (void)snprintf(tp, sizeof tp, " --tp %llu", ull(a->gpus));
     const bool known = strchr(x->hardware->name, ' ') == NULL; /* a row of the table, no description */
-    put(p, "commands", "quantz check %s --to %s --engine %s%s%s%s --ctx %llu --users %llu%s%s", x->input, level, qz_runtime_get(a->engine)->name, tp, known && !a->offloaded ? " --hardware " : "",
-        known && !a->offloaded ? x->hardware->name : "", ull(a->ctx), ull(a->users), strcmp(a->kv.answer, "-") ? " --kv " : "", strcmp(a->kv.answer, "-") ? a->kv.answer : "");
-    if (x->scheme) put(p, "commands", "quantz release %s --to %s%s --text HELD-OUT.txt --tasks TASKS.jsonl -o DIR", x->shape_only ? "MODEL-FOLDER" : x->input, level, calib);
-    else put(p, "commands", "quantz does not write %s yet: make it with the format's own tools, then quantz check DIR", level);
-    put(p, "commands", "quantz explain launch DIR/ARTIFACT%s%s --ctx %llu --users %llu%s%s%s", known ? " --hardware " : "", known ? x->hardware->name : "", ull(a->ctx), ull(a->users),
+    put(p, "commands", "quantz check %s --to %s --engine %s%s%s%s --ctx %llu --users %llu%s%s", x->input, level,
+        qz_runtime_get(a->engine)->name, tp, known && !a->offloaded ? " --hardware " : "",
+        known && !a->offloaded ? x->hardware->name : "", ull(a->ctx), ull(a->users),
+        strcmp(a->kv.answer, "-") ? " --kv " : "", strcmp(a->kv.answer, "-") ? a->kv.answer : "");
+    if (x->scheme)
+        put(p, "commands", "quantz release %s --to %s%s --text HELD-OUT.txt --tasks TASKS.jsonl -o DIR",
+            x->shape_only ? "MODEL-FOLDER" : x->input, level, calib);
+    else
+        put(p, "commands", "quantz does not write %s yet: make it with the format's own tools, then quantz check DIR",
+            level);
+    put(p, "commands", "quantz explain launch DIR/ARTIFACT%s%s --ctx %llu --users %llu%s%s%s",
+        known ? " --hardware " : "", known ? x->hardware->name : "", ull(a->ctx), ull(a->users),
         strcmp(a->kv.answer, "-") ? " --kv " : "", strcmp(a->kv.answer, "-") ? a->kv.answer : "", tp);
 }
 
@@ -95,21 +120,28 @@ static void body(const qz_pick_page *x, page *p) {
         put(p, "refused", "today: %s", a->format.row->today);
     }
     if (a->refused && a->kv_f16) {
-        put(p, "memory", "KV cache of the request alone: %.1f GB in 16 bits, %.1f GB in 8 bits; %.2f GB / %.2f GiB capacity", GB(a->kv_f16), GB(a->kv_small), GB(a->capacity),
-            (double)a->capacity / 1073741824.0);
-        if (a->max_ctx) put(p, "memory", "largest context that fits with 4-bit weights and an 8-bit cache: %llu tokens; native context: %llu", ull(a->max_ctx), ull(x->shape->max_position));
+        put(p, "memory",
+            "KV cache of the request alone: %.1f GB in 16 bits, %.1f GB in 8 bits; %.2f GB / %.2f GiB capacity",
+            GB(a->kv_f16), GB(a->kv_small), GB(a->capacity), (double)a->capacity / 1073741824.0);
+        if (a->max_ctx)
+            put(p, "memory",
+                "largest context that fits with 4-bit weights and an 8-bit cache: %llu tokens; native context: %llu",
+                ull(a->max_ctx), ull(x->shape->max_position));
     }
     if (a->refused) return;
     put(p, "deploy", "%s", a->deploy);
-    put(p, "format", "%s%s%s%s%s", a->format.answer, a->beside ? "; benchmark beside it: " : "", a->beside ? a->beside : "", a->larger ? "; the next level up fits too: " : "", a->larger ? a->larger : "");
+    put(p, "format", "%s%s%s%s%s", a->format.answer, a->beside ? "; benchmark beside it: " : "",
+        a->beside ? a->beside : "", a->larger ? "; the next level up fits too: " : "", a->larger ? a->larger : "");
     put_line(p, "format", &a->format);
     put_answers(p, a);
-    put(p, "KV cache", "%s; %.2f GB in 16 bits, %.2f GB in 8 bits for this request", a->kv.answer, GB(a->kv_f16), GB(a->kv_small));
+    put(p, "KV cache", "%s; %.2f GB in 16 bits, %.2f GB in 8 bits for this request", a->kv.answer, GB(a->kv_f16),
+        GB(a->kv_small));
     put_line(p, "KV cache", &a->kv);
     put_memory(p, x);
     put(p, "calibration", "%s", a->calibration.answer);
     put(p, "calibration", "[rule %s]", a->calibration.row->id);
-    for (size_t i = 0; i < a->n_validation; i++) put(p, "validation", "%zu. %s [rule %s]", i + 1, a->validation[i]->result, a->validation[i]->id);
+    for (size_t i = 0; i < a->n_validation; i++)
+        put(p, "validation", "%zu. %s [rule %s]", i + 1, a->validation[i]->result, a->validation[i]->id);
     put(p, "fallback", "%s", a->ladder.answer);
     put_line(p, "fallback", &a->ladder);
     put_commands(p, x);
@@ -117,8 +149,10 @@ static void body(const qz_pick_page *x, page *p) {
 
 static void head(const qz_pick_page *x, char out[LINE]) {
     const qz_pick_answer *a = x->answer;
-    (void)snprintf(out, LINE, "%s (%s, %.2f billion weights) on %llu x %s: %s, %s, %llu user%s x %llu tokens%s", x->input, x->shape->model_type, (double)x->shape->params / 1e9, ull(a->gpus),
-                   x->hardware->name, a->workload, a->tolerance, ull(a->users), a->users == 1 ? "" : "s", ull(a->ctx), a->loras ? ", with LoRA adapters" : "");
+    (void)snprintf(out, LINE, "%s (%s, %.2f billion weights) on %llu x %s: %s, %s, %llu user%s x %llu tokens%s",
+                   x->input, x->shape->model_type, (double)x->shape->params / 1e9, ull(a->gpus), x->hardware->name,
+                   a->workload, a->tolerance, ull(a->users), a->users == 1 ? "" : "s", ull(a->ctx),
+                   a->loras ? ", with LoRA adapters" : "");
 }
 
 void qz_pick_text(const qz_pick_page *x, qz_str *s) {
@@ -139,7 +173,8 @@ void qz_pick_markdown(const qz_pick_page *x, qz_str *s) {
     body(x, &p);
     if (f->n) qz_str_puts(s, "\n## Flags\n\n| level | code | finding | what to do |\n|---|---|---|---|\n");
     for (size_t i = 0; i < f->n; i++)
-        qz_str_printf(s, "| %s | %s | %s | %s |\n", qz_finding_level_name(f->rows[i].level), f->rows[i].code, f->rows[i].problem, f->rows[i].fix ? f->rows[i].fix : "");
+        qz_str_printf(s, "| %s | %s | %s | %s |\n", qz_finding_level_name(f->rows[i].level), f->rows[i].code,
+                      f->rows[i].problem, f->rows[i].fix ? f->rows[i].fix : "");
 }
 
 static void json_line(qz_json_writer *w, const char *key, const qz_pick_line *l) {

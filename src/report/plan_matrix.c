@@ -15,9 +15,11 @@
 static qz_status size_to_shape(const char *text, qz_shape **out, qz_error *err) {
     char *end;
     double want = strtod(text, &end);
-    if (end == text || (*end && strcmp(end, "b") != 0 && strcmp(end, "B") != 0)) return qz_shape_builtin(text, out, err);
+    if (end == text || (*end && strcmp(end, "b") != 0 && strcmp(end, "B") != 0))
+        return qz_shape_builtin(text, out, err);
     if (!(want > 0) || want > 10000)
-        return qz_fail(err, QZ_EUSAGE, "bad model size '%s': expected billions of weights, for example 1,7,70, or shape names", text);
+        return qz_fail(err, QZ_EUSAGE,
+                       "bad model size '%s': expected billions of weights, for example 1,7,70, or shape names", text);
     const qz_shape_row *r;
     double best = INFINITY;
     char suffix[32];
@@ -68,7 +70,8 @@ static qz_status fill(const qz_plan_view *v, const size_list *l, int what, qz_ta
             if (st == QZ_EUNSUPPORTED) continue;
             if (st != QZ_OK) return qz_fail(err, st, "%s", misfit.text);
             if (what == 1) QZ_TRY(qz_table_set(t, k + 1, err, "%.1f", f.tokens_s_user));
-            else if (v->o.json || v->q.capacity == 0) QZ_TRY(qz_table_set(t, k + 1, err, "%.3f", (double)m.weights.bytes / 1e9));
+            else if (v->o.json || v->q.capacity == 0)
+                QZ_TRY(qz_table_set(t, k + 1, err, "%.3f", (double)m.weights.bytes / 1e9));
             else QZ_TRY(qz_table_set(t, k + 1, err, "%.3f %s", (double)m.weights.bytes / 1e9, m.fits ? "+" : "-"));
         }
     }
@@ -107,12 +110,14 @@ qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err
         qz_jw_end(&w);
         goto out;
     }
-    qz_fit_printf(out, 2, "weights in GB (10^9 bytes)%s", v->q.capacity ? "; + fits with KV cache, buffers and the reserve, - does not" : "");
+    qz_fit_printf(out, 2, "weights in GB (10^9 bytes)%s",
+                  v->q.capacity ? "; + fits with KV cache, buffers and the reserve, - does not" : "");
     qz_table_text(&gb, out);
     if (v->hw == NULL) goto out;
     qz_str_putc(out, '\n');
-    qz_fit_printf(out, 2, "tokens/s at most on %s (%g GB/s, %llu user%s at %llu tokens), memory traffic alone", v->hw->name, v->hw->bandwidth_gbps,
-                  (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
+    qz_fit_printf(out, 2, "tokens/s at most on %s (%g GB/s, %llu user%s at %llu tokens), memory traffic alone",
+                  v->hw->name, v->hw->bandwidth_gbps, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s",
+                  (unsigned long long)v->q.ctx);
     qz_table_text(&speed, out);
 out:
     for (size_t i = 0; i < l.n; i++) qz_shape_free(l.shapes[i]);

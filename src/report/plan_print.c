@@ -8,7 +8,9 @@
 #include <string.h>
 
 qz_plan_unit qz_plan_unit_of(const qz_plan_view *v) {
-    return v->shape->params < 250000000 && v->base.kv.bytes < 500000000 ? (qz_plan_unit){1e6, 1048576.0, "MB", "MiB"} : (qz_plan_unit){1e9, 1073741824.0, "GB", "GiB"};
+    return v->shape->params < 250000000 && v->base.kv.bytes < 500000000
+               ? (qz_plan_unit){1e6, 1048576.0, "MB", "MiB"}
+               : (qz_plan_unit){1e9, 1073741824.0, "GB", "GiB"};
 }
 static double gb(uint64_t b) { return (double)b / 1e9; }
 static double gib(uint64_t b) { return (double)b / 1073741824.0; }
@@ -25,33 +27,42 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
     const qz_plan_unit u = qz_plan_unit_of(v);
     size_t sliding = layers_of(s, QZ_ATTN_SLIDING), linear = layers_of(s, QZ_ATTN_LINEAR);
     qz_str line = {0};
-    qz_str_printf(&line, "%s: %s, %.3f %s weights", s->name, s->model_type, (double)s->params / u.ten, u.ten > 1e6 ? "billion" : "million");
+    qz_str_printf(&line, "%s: %s, %.3f %s weights", s->name, s->model_type, (double)s->params / u.ten,
+                  u.ten > 1e6 ? "billion" : "million");
     if (s->experts)
-        qz_str_printf(&line, " (%.3f active: %llu of %llu experts)", (double)s->active_params / u.ten, (unsigned long long)s->experts_used,
-                      (unsigned long long)s->experts);
+        qz_str_printf(&line, " (%.3f active: %llu of %llu experts)", (double)s->active_params / u.ten,
+                      (unsigned long long)s->experts_used, (unsigned long long)s->experts);
     qz_fit_printf(out, 2, "%s, %llu layers", line.ptr ? line.ptr : "", (unsigned long long)s->layers);
     qz_str_clear(&line);
     if (s->config.latent.kv_rank)
-        qz_str_printf(&line, "  attention  latent, %llu + %llu values a layer", (unsigned long long)s->config.latent.kv_rank, (unsigned long long)s->config.latent.rope);
+        qz_str_printf(&line, "  attention  latent, %llu + %llu values a layer",
+                      (unsigned long long)s->config.latent.kv_rank, (unsigned long long)s->config.latent.rope);
     else
-        qz_str_printf(&line, "  attention  %llu heads, %llu KV heads x %llu", (unsigned long long)s->heads, (unsigned long long)s->kv_heads,
-                      (unsigned long long)s->head_dim);
-    if (sliding) qz_str_printf(&line, ", %zu layers slide over %llu tokens", sliding, (unsigned long long)s->sliding_window);
+        qz_str_printf(&line, "  attention  %llu heads, %llu KV heads x %llu", (unsigned long long)s->heads,
+                      (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim);
+    if (sliding)
+        qz_str_printf(&line, ", %zu layers slide over %llu tokens", sliding, (unsigned long long)s->sliding_window);
     if (linear) qz_str_printf(&line, ", %zu linear layers keep a state", linear);
     qz_fit_printf(out, 11, "%s; native context %llu", line.ptr ? line.ptr : "", (unsigned long long)s->max_position);
     const qz_kv_type_info *k = qz_kv_type_get(v->q.kv.k), *w = qz_kv_type_get(v->q.kv.v);
-    qz_fit_printf(out, 11, "  KV cache   %s%s%s, %llu user%s x %llu tokens, %llu B a token: %.2f %s / %.2f %s", k->name, k == w ? "" : "/",
-                  k == w ? "" : w->name, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx,
-                  (unsigned long long)r->kv.per_token, (double)r->kv.bytes / u.ten, u.gb, (double)r->kv.bytes / u.two, u.gib);
-    qz_fit_printf(out, 11, "  buffers    logits %llu x %llu x 4 B = %.3f %s, scratch %.3f %s", (unsigned long long)s->vocab, (unsigned long long)v->q.users,
-                  (double)r->logits / u.ten, u.gb, (double)r->scratch / u.ten, u.gb);
+    qz_fit_printf(out, 11, "  KV cache   %s%s%s, %llu user%s x %llu tokens, %llu B a token: %.2f %s / %.2f %s", k->name,
+                  k == w ? "" : "/", k == w ? "" : w->name, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s",
+                  (unsigned long long)v->q.ctx, (unsigned long long)r->kv.per_token, (double)r->kv.bytes / u.ten, u.gb,
+                  (double)r->kv.bytes / u.two, u.gib);
+    qz_fit_printf(out, 11, "  buffers    logits %llu x %llu x 4 B = %.3f %s, scratch %.3f %s",
+                  (unsigned long long)s->vocab, (unsigned long long)v->q.users, (double)r->logits / u.ten, u.gb,
+                  (double)r->scratch / u.ten, u.gb);
     if (v->q.capacity) {
         qz_str_clear(&line);
-        qz_str_printf(&line, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "", (double)v->q.capacity / u.ten, u.gb,
-                      (double)v->q.capacity / u.two, u.gib);
-        if (v->budget) qz_str_printf(&line, ", %g %% kept free%s", v->o.reserve, v->q.overhead ? "" : " (as in pick; --reserve changes it)");
+        qz_str_printf(&line, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "",
+                      (double)v->q.capacity / u.ten, u.gb, (double)v->q.capacity / u.two, u.gib);
+        if (v->budget)
+            qz_str_printf(&line, ", %g %% kept free%s", v->o.reserve,
+                          v->q.overhead ? "" : " (as in pick; --reserve changes it)");
         else qz_str_printf(&line, ", %g %% reserve%s", v->o.reserve, v->q.overhead ? " and overhead" : "");
-        if (v->budget && v->q.overhead) qz_str_printf(&line, ", %.2f GB for the runtime (as in pick; --reserve, --overhead change it)", gb(v->q.overhead));
+        if (v->budget && v->q.overhead)
+            qz_str_printf(&line, ", %.2f GB for the runtime (as in pick; --reserve, --overhead change it)",
+                          gb(v->q.overhead));
         qz_str_printf(&line, ": %.2f %s / %.2f %s usable", (double)r->usable / u.ten, u.gb,
                       (double)r->usable / u.two, u.gib);
         if (v->q.devices > 1) qz_str_printf(&line, " on each of %llu", (unsigned long long)v->q.devices);
@@ -78,7 +89,8 @@ static uint64_t shortfall(const qz_plan_view *v) {
     return v->q.capacity && least > v->base.usable ? least - v->base.usable : 0;
 }
 
-/* Most users of a row under each usual KV type: "f16 52, fp8 104, …", or JSON pairs. Types that do not fit the heads are left out. */
+/* Most users of a row under each usual KV type: "f16 52, fp8 104, …", or JSON pairs. Types that do not fit the
+ * heads are left out. */
 static void users_by_kv(const qz_plan_view *v, const qz_plan_row *r, bool json, qz_str *out) {
     static const qz_kv_type types[] = {QZ_KV_F16, QZ_KV_FP8, QZ_KV_Q8_0, QZ_KV_Q4_0};
     const char *comma = "";
@@ -89,7 +101,8 @@ static void users_by_kv(const qz_plan_view *v, const qz_plan_row *r, bool json, 
         q.weight_bytes = r->m.weights.bytes;
         q.kv = (qz_kv_types){types[i], types[i]};
         if (qz_memory_max_users(&q, &n, &(qz_error){0}) != QZ_OK) continue;
-        qz_str_printf(out, json ? "%s\"%s\":%llu" : "%s%s %llu", comma, qz_kv_type_get(types[i])->name, (unsigned long long)n);
+        qz_str_printf(out, json ? "%s\"%s\":%llu" : "%s%s %llu", comma, qz_kv_type_get(types[i])->name,
+                      (unsigned long long)n);
         comma = json ? "," : ", ";
     }
 }
@@ -110,39 +123,49 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         }
         if (r->m.fits && v->q.capacity && (!best || r->m.weights.bytes > best->m.weights.bytes)) best = r;
         if (r->m.weights.n_substituted) {
-            (void)snprintf(t, sizeof t, "%s: %zu tensor%s, %.1f %% of the weights, get another type: rows do not divide by the block", r->label,
-                           r->m.weights.n_substituted, r->m.weights.n_substituted == 1 ? "" : "s",
-                           100 * (double)r->m.weights.substituted / (double)s->params);
+            (void)
+                snprintf(t, sizeof t,
+                         "%s: %zu tensor%s, %.1f %% of the weights, get another type: rows do not divide by the block",
+                         r->label, r->m.weights.n_substituted, r->m.weights.n_substituted == 1 ? "" : "s",
+                         100 * (double)r->m.weights.substituted / (double)s->params);
             note(out, &n, t);
         }
     }
     if (v->q.capacity) {
-        if (best) (void)snprintf(t, sizeof t, "largest that fits: %s, %.2f %s room", best->label, (double)best->m.room / u.ten, u.gb);
+        if (best)
+            (void)snprintf(t, sizeof t, "largest that fits: %s, %.2f %s room", best->label,
+                           (double)best->m.room / u.ten, u.gb);
         else
             (void)snprintf(t, sizeof t,
-                           "none fits: the smallest lacks %.2f GB; quantize the KV cache, take fewer users or tokens, more devices, or --offload",
+                           "none fits: the smallest lacks %.2f GB; quantize the KV cache, take fewer users or tokens, "
+                           "more devices, or --offload",
                            gb(shortfall(v)));
         note(out, &n, t);
         if (best) {
             qz_str by = {0};
             users_by_kv(v, best, false, &by);
-            (void)snprintf(t, sizeof t, "users at %llu tokens with %s, by KV cache: %s", (unsigned long long)v->q.ctx, best->label, by.ptr ? by.ptr : "");
+            (void)snprintf(t, sizeof t, "users at %llu tokens with %s, by KV cache: %s", (unsigned long long)v->q.ctx,
+                           best->label, by.ptr ? by.ptr : "");
             note(out, &n, t);
             qz_str_release(&by);
         }
     }
     if (v->q.ctx > s->max_position && s->max_position) {
-        (void)snprintf(t, sizeof t, "a context of %llu is beyond the model's own %llu tokens", (unsigned long long)v->q.ctx,
-                       (unsigned long long)s->max_position);
+        (void)snprintf(t, sizeof t, "a context of %llu is beyond the model's own %llu tokens",
+                       (unsigned long long)v->q.ctx, (unsigned long long)s->max_position);
         note(out, &n, t);
     }
     if (v->base.kv.without_windows != v->base.kv.bytes) {
-        (void)snprintf(t, sizeof t, "KV would be %.2f GB / %.2f GiB if the windows were ignored: engines that do so need that much",
+        (void)snprintf(t, sizeof t,
+                       "KV would be %.2f GB / %.2f GiB if the windows were ignored: engines that do so need that much",
                        gb(v->base.kv.without_windows), gib(v->base.kv.without_windows));
         note(out, &n, t);
-        const uint64_t guess = s->heads ? s->hidden / s->heads : 0; /* what calculators take that do not read head_dim */
+        /* what calculators take that do not read head_dim */
+        const uint64_t guess = s->heads ? s->hidden / s->heads : 0;
         if (v->base.kv.guessed_head_dim > v->base.kv.without_windows && guess != s->head_dim) {
-            (void)snprintf(t, sizeof t, "and %.2f GB / %.2f GiB if head_dim were guessed as hidden/heads = %llu besides", gb(v->base.kv.guessed_head_dim), gib(v->base.kv.guessed_head_dim),
+            (void)snprintf(t, sizeof t,
+                           "and %.2f GB / %.2f GiB if head_dim were guessed as hidden/heads = %llu besides",
+                           gb(v->base.kv.guessed_head_dim), gib(v->base.kv.guessed_head_dim),
                            (unsigned long long)guess);
             note(out, &n, t);
         }
@@ -151,8 +174,8 @@ static void notes(const qz_plan_view *v, qz_str *out) {
     for (size_t i = 0; i < v->n_rows; i++)
         if (!v->rows[i].misfit && (!light || v->rows[i].m.crossover < light->m.crossover)) light = &v->rows[i];
     if (light && light->m.crossover && v->q.users * v->q.ctx > light->m.crossover) {
-        (void)snprintf(t, sizeof t, "the KV cache outweighs the weights of %s from %llu tokens on (all users together)", light->label,
-                       (unsigned long long)light->m.crossover);
+        (void)snprintf(t, sizeof t, "the KV cache outweighs the weights of %s from %llu tokens on (all users together)",
+                       light->label, (unsigned long long)light->m.crossover);
         note(out, &n, t);
     }
     if (*s->released) {
@@ -160,12 +183,15 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         note(out, &n, t);
     }
     if (v->opened) {
-        (void)snprintf(
-            t, sizeof t,
-            "this program runs it in %.2f MB / %.2f MiB resident at %llu tokens, %zu threads: %.2f MB file, %.2f MB packed, %.2f MB KV (float16), %.2f MB buffers",
-            (double)v->resident.total / 1e6, (double)v->resident.total / 1048576.0, (unsigned long long)v->q.ctx, v->threads,
-            (double)v->resident.mapped / 1e6, (double)(v->resident.packed + v->resident.unpacked) / 1e6, (double)v->resident.kv / 1e6,
-            (double)(v->resident.total - v->resident.mapped - v->resident.packed - v->resident.unpacked - v->resident.kv) / 1e6);
+        (void)snprintf(t, sizeof t,
+                       "this program runs it in %.2f MB / %.2f MiB resident at %llu tokens, %zu threads: %.2f MB file, "
+                       "%.2f MB packed, %.2f MB KV (float16), %.2f MB buffers",
+                       (double)v->resident.total / 1e6, (double)v->resident.total / 1048576.0,
+                       (unsigned long long)v->q.ctx, v->threads, (double)v->resident.mapped / 1e6,
+                       (double)(v->resident.packed + v->resident.unpacked) / 1e6, (double)v->resident.kv / 1e6,
+                       (double)(v->resident.total - v->resident.mapped - v->resident.packed - v->resident.unpacked -
+                                v->resident.kv) /
+                           1e6);
         note(out, &n, t);
     }
     if (!s->runs) note(out, &n, "memory only: this program neither quantizes nor runs this family yet");
@@ -189,7 +215,8 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
     qz_table t;
     head_lines(v, out);
     qz_str_putc(out, '\n');
-    qz_status st = exact ? qz_table_init(&t, &a, NULL, exact_cols, 6, err) : qz_table_init(&t, &a, NULL, cols, v->q.capacity ? 8 : 5, err);
+    qz_status st = exact ? qz_table_init(&t, &a, NULL, exact_cols, 6, err)
+                         : qz_table_init(&t, &a, NULL, cols, v->q.capacity ? 8 : 5, err);
     for (size_t i = 0; i < v->n_rows && st == QZ_OK; i++) {
         const qz_plan_row *r = &v->rows[i];
         const qz_memory *m = &r->m;
@@ -216,10 +243,13 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
     if (st == QZ_OK) qz_table_text(&t, out);
     if (imatrix) qz_str_puts(out, "* the reference refuses this level without an importance matrix\n");
     if (exact)
-        qz_fit_printf(out, 2, "File bytes: all files this program would write%s; empty: it does not write the format yet",
+        qz_fit_printf(out, 2,
+                      "File bytes: all files this program would write%s; empty: it does not write the format yet",
                       vocabulary ? "" : ", without vocabulary (no tokenizer here)");
     else if (v->q.capacity)
-        qz_fit_printf(out, 2, "Room: usable - weights - KV - buffers. Users: most at %llu tokens. Context: longest for %llu user%s.",
+        qz_fit_printf(out, 2,
+                      "Room: usable - weights - KV - buffers. Users: most at %llu tokens. Context: longest for %llu "
+                      "user%s.",
                       (unsigned long long)v->q.ctx, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s");
     if (st == QZ_OK) notes(v, out);
 out:

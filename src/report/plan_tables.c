@@ -1,4 +1,5 @@
-/* The other tables of `plan`: contexts × users, layers over GPU and system memory, decode speed, the job, the two lists. */
+/* The other tables of `plan`: contexts × users, layers over GPU and system memory, decode speed, the job,
+ * the two lists. */
 #include "base/io.h"
 #include "base/size.h"
 #include "report/fit.h"
@@ -53,7 +54,8 @@ static qz_status find_misfits(const qz_plan_view *v, qz_arena *a, misfits *m, qz
     return QZ_OK;
 }
 static const qz_column why_not = {"Why not", 'l'};
-/* The row of one that does not fit. The reason is the last column of JSON; text has it in a line below the table, where it has room. */
+/* The row of one that does not fit. The reason is the last column of JSON; text has it in a line below the table,
+ * where it has room. */
 static qz_status say_misfit(const qz_plan_view *v, qz_table *t, size_t level, const char *why, qz_error *err) {
     QZ_TRY(qz_table_row(t, err));
     QZ_TRY(qz_table_set(t, 0, err, "%s", qz_level_get(v->levels[level])->name));
@@ -70,7 +72,8 @@ static void explain_misfits(const qz_plan_view *v, const misfits *m, bool gguf_a
     }
 }
 /* A table of cols, and of the reason where one has any. */
-static qz_status open_table(const qz_plan_view *v, qz_table *t, qz_arena *a, const qz_column *cols, size_t n, const misfits *m, qz_error *err) {
+static qz_status open_table(const qz_plan_view *v, qz_table *t, qz_arena *a, const qz_column *cols, size_t n,
+                            const misfits *m, qz_error *err) {
     qz_column *all = qz_arena_calloc(a, n + 1, sizeof *all);
     if (all == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     memcpy(all, cols, n * sizeof *cols);
@@ -93,7 +96,9 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
     cols[1] = (qz_column){"Context", 'r'};
     cols[2] = (qz_column){strcmp(unit.gb, "MB") == 0 ? "Weights MB" : "Weights GB", 'r'};
     for (size_t u = 0; u < v->n_users; u++) {
-        cols[3 + u] = (qz_column){qz_arena_printf(&a, "%llu user%s %s", (unsigned long long)v->users[u], v->users[u] == 1 ? "" : "s", unit.gb), 'r'};
+        cols[3 + u] = (qz_column){qz_arena_printf(&a, "%llu user%s %s", (unsigned long long)v->users[u],
+                                                  v->users[u] == 1 ? "" : "s", unit.gb),
+                                  'r'};
         if (cols[3 + u].title == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     }
     if (st == QZ_OK) st = find_misfits(v, &a, &bad, err);
@@ -110,15 +115,20 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
                 q.level = v->levels[l], q.ctx = v->contexts[c], q.users = v->users[u];
                 QZ_GOTO(qz_memory_plan(&q, &m, err));
                 QZ_GOTO(qz_table_set(&t, 2, err, "%.*f", json ? 9 : 2, (double)m.weights.bytes / unit.ten));
-                QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.*f%s", json ? 9 : 2, (double)m.total / unit.ten, json || q.capacity == 0 ? "" : m.fits ? " fits" : " -   "));
+                QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.*f%s", json ? 9 : 2, (double)m.total / unit.ten,
+                                     json || q.capacity == 0 ? ""
+                                     : m.fits                ? " fits"
+                                                             : " -   "));
             }
         }
     }
     if (st == QZ_OK && !v->o.json)
-        qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), %s (10^%c bytes)%s", v->shape->name, qz_kv_type_get(v->q.kv.k)->name,
-                      qz_kv_type_get(v->q.kv.v)->name, unit.gb, unit.ten < 1e9 ? '6' : '9', v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
+        qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), %s (10^%c bytes)%s", v->shape->name,
+                      qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name, unit.gb,
+                      unit.ten < 1e9 ? '6' : '9', v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
     char more[96];
-    (void)snprintf(more, sizeof more, ",\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\"", qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name);
+    (void)snprintf(more, sizeof more, ",\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\"", qz_kv_type_get(v->q.kv.k)->name,
+                   qz_kv_type_get(v->q.kv.v)->name);
     if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
@@ -149,35 +159,47 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
             continue;
         }
         QZ_GOTO(qz_level_weigh(v->shape, v->levels[i], v->q.imatrix, NULL, &w, err));
-        QZ_GOTO(qz_split_plan(&(qz_split_query){v->shape, v->levels[i], v->q.kv, v->q.users * v->q.ctx, (uint64_t)usable, reserve}, &p, err));
+        QZ_GOTO(qz_split_plan(&(qz_split_query){v->shape, v->levels[i], v->q.kv, v->q.users * v->q.ctx,
+                                                (uint64_t)usable, reserve},
+                              &p, err));
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", l->name));
         QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", gb(w.bytes)));
-        QZ_GOTO(qz_table_set(&t, 2, err, v->o.json ? "%llu" : "%llu/%llu", (unsigned long long)p.even, (unsigned long long)v->shape->layers));
+        QZ_GOTO(qz_table_set(&t, 2, err, v->o.json ? "%llu" : "%llu/%llu", (unsigned long long)p.even,
+                             (unsigned long long)v->shape->layers));
         if (v->o.json) QZ_GOTO(qz_table_set(&t, 3, err, "%llu", (unsigned long long)p.layers));
         else
-            QZ_GOTO(qz_table_set(&t, 3, err, "%llu/%llu%s", (unsigned long long)p.layers, (unsigned long long)v->shape->layers,
-                                 p.output_on_gpu ? " + output" : ""));
+            QZ_GOTO(qz_table_set(&t, 3, err, "%llu/%llu%s", (unsigned long long)p.layers,
+                                 (unsigned long long)v->shape->layers, p.output_on_gpu ? " + output" : ""));
         QZ_GOTO(qz_table_set(&t, 4, err, "%.3f", gb(p.gpu_bytes)));
         if (p.next_bytes) QZ_GOTO(qz_table_set(&t, 5, err, "%.3f", gb(p.next_bytes)));
         QZ_GOTO(qz_table_set(&t, 6, err, "%.3f", gb(p.output_bytes)));
         QZ_GOTO(qz_table_set(&t, 7, err, "%.3f", gb(p.system_bytes)));
     }
     if (st == QZ_OK && t.n_rows == 0)
-        st = qz_fail(err, QZ_EUSAGE, "no GGUF level among the formats: layers are split by llama.cpp alone; use --formats Q4_K_M or --levels");
+        st = qz_fail(err, QZ_EUSAGE,
+                     "no GGUF level among the formats: layers are split by llama.cpp alone; use --formats Q4_K_M or "
+                     "--levels");
     if (st == QZ_OK && !v->o.json)
-        qz_fit_printf(out, 2, "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers) and system memory; KV cache of %llu tokens included",
-                      v->shape->name, gb(v->q.capacity), usable / 1e9, gb(reserve), (unsigned long long)(v->q.users * v->q.ctx));
+        qz_fit_printf(out, 2,
+                      "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers) and system memory; KV "
+                      "cache of %llu tokens included",
+                      v->shape->name, gb(v->q.capacity), usable / 1e9, gb(reserve),
+                      (unsigned long long)(v->q.users * v->q.ctx));
     char more[128];
-    (void)snprintf(more, sizeof more, ",\"usable_bytes\":%.0f,\"buffer_bytes\":%llu,\"kv_tokens\":%llu", usable, (unsigned long long)reserve, (unsigned long long)(v->q.users * v->q.ctx));
+    (void)snprintf(more, sizeof more, ",\"usable_bytes\":%.0f,\"buffer_bytes\":%llu,\"kv_tokens\":%llu", usable,
+                   (unsigned long long)reserve, (unsigned long long)(v->q.users * v->q.ctx));
     if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, true, out);
     }
     if (st == QZ_OK && !v->o.json)
-        qz_fit_line(out, "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, last layers first "
-                         "(llama.cpp --n-gpu-layers N), the output layer only behind all of them.", 2);
+        qz_fit_line(out,
+                    "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, "
+                    "last layers first "
+                    "(llama.cpp --n-gpu-layers N), the output layer only behind all of them.",
+                    2);
 out:
     qz_arena_release(&a);
     return st;
@@ -185,7 +207,8 @@ out:
 
 qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err) {
     static const qz_column cols[] = {{"Format", 'l'},     {"Read GB", 'r'},   {"KV GB", 'r'}, {"ms/token", 'r'},
-                                     {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"Kernel", 'l'}, {"Fits", 'l'}};
+                                     {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"Kernel", 'l'},
+                                     {"Fits", 'l'}};
     qz_arena a = {0};
     qz_table t;
     qz_str large = {0};
@@ -219,18 +242,22 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
         if (v->o.json) QZ_GOTO(qz_table_set(&t, 8, err, "%s", q.capacity == 0 || m.fits ? "yes" : "no"));
     }
     if (st == QZ_OK && !v->o.json)
-        qz_fit_printf(out, 2, "%s on %s: %g GB/s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling from memory traffic alone",
-                      v->shape->name, v->hw->name, v->hw->bandwidth_gbps, v->o.overhead_ms, (unsigned long long)v->q.users,
-                      v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
+        qz_fit_printf(out, 2,
+                      "%s on %s: %g GB/s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling from memory "
+                      "traffic alone",
+                      v->shape->name, v->hw->name, v->hw->bandwidth_gbps, v->o.overhead_ms,
+                      (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
     char more[96];
-    (void)snprintf(more, sizeof more, ",\"bandwidth_gbps\":%g,\"overhead_ms\":%g", v->hw->bandwidth_gbps, v->o.overhead_ms);
+    (void)snprintf(more, sizeof more, ",\"bandwidth_gbps\":%g,\"overhead_ms\":%g", v->hw->bandwidth_gbps,
+                   v->o.overhead_ms);
     if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
         if (large.len)
-            qz_fit_printf(out, 2, "no speed, since they do not fit %s with %llu user%s at %llu tokens: %s", v->hw->name, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s",
-                          (unsigned long long)v->q.ctx, large.ptr);
+            qz_fit_printf(out, 2, "no speed, since they do not fit %s with %llu user%s at %llu tokens: %s", v->hw->name,
+                          (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx,
+                          large.ptr);
     }
 out:
     qz_str_release(&large);
@@ -245,7 +272,8 @@ static void duration(double s, char out[32]) {
 }
 
 /* Disk or memory that one of several jobs lacks is its own reason; a single one is refused. */
-static qz_status hinder(const qz_plan_view *v, const qz_job *j, uint64_t room, uint64_t ram, qz_arena *a, const char **why, qz_error *err) {
+static qz_status hinder(const qz_plan_view *v, const qz_job *j, uint64_t room, uint64_t ram, qz_arena *a,
+                        const char **why, qz_error *err) {
     qz_error said = {0};
     qz_status st = qz_job_check_disk(j, room, v->o.disk ? "--disk" : v->o.output, &said);
     if (st == QZ_OK) st = qz_job_check_ram(j, ram, &said);
@@ -256,7 +284,7 @@ static qz_status hinder(const qz_plan_view *v, const qz_job *j, uint64_t room, u
 }
 
 qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_error *err) {
-    static const qz_column cols[] = {{"Format", 'l'},      {"Source GB", 'r'}, {"Output GB", 'r'},  {"Peak disk GB", 'r'},
+    static const qz_column cols[] = {{"Format", 'l'}, {"Source GB", 'r'}, {"Output GB", 'r'}, {"Peak disk GB", 'r'},
                                      {"Peak RAM GB", 'r'}, {"Time", 'r'},      {"Calibration", 'l'}};
     qz_arena a = {0};
     qz_table t;
@@ -272,11 +300,14 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         char time[32];
         const char *name = qz_level_get(v->levels[i])->name;
         if (qz_level_scheme(v->levels[i]) == NULL) {
-            if (v->n_levels == 1) st = qz_fail(err, QZ_EUSAGE, "this program does not write '%s': 'quantz quantize --help' lists what it writes", name);
+            if (v->n_levels == 1)
+                st = qz_fail(err, QZ_EUSAGE,
+                             "this program does not write '%s': 'quantz quantize --help' lists what it writes", name);
             else qz_str_printf(&unwritten, "%s%s", unwritten.len ? ", " : "", name);
             continue;
         }
-        if (!bad.why[i] || v->n_levels == 1) QZ_GOTO(qz_job_plan(v->shape, v->levels[i], v->o.samples, v->o.seq_len, threads, &j, err));
+        if (!bad.why[i] || v->n_levels == 1)
+            QZ_GOTO(qz_job_plan(v->shape, v->levels[i], v->o.samples, v->o.seq_len, threads, &j, err));
         if (!bad.why[i]) QZ_GOTO(hinder(v, &j, room, ram, &a, &bad.why[i], err));
         if (bad.why[i]) {
             QZ_GOTO(say_misfit(v, &t, i, bad.why[i], err));
@@ -291,22 +322,30 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         QZ_GOTO(qz_table_set(&t, 4, err, "%.2f", gb(j.peak_ram)));
         if (v->o.json) QZ_GOTO(qz_table_set(&t, 5, err, "%.0f", j.seconds));
         else QZ_GOTO(qz_table_set(&t, 5, err, "%s", time));
-        if (j.calibrates) QZ_GOTO(qz_table_set(&t, 6, err, "%llu x %llu", (unsigned long long)v->o.samples, (unsigned long long)v->o.seq_len));
+        if (j.calibrates)
+            QZ_GOTO(qz_table_set(&t, 6, err, "%llu x %llu", (unsigned long long)v->o.samples,
+                                 (unsigned long long)v->o.seq_len));
         else QZ_GOTO(qz_table_set(&t, 6, err, "none needed"));
     }
     if (st == QZ_OK && !v->o.json)
-        qz_fit_printf(out, 2, "making one artifact of %s here: %llu thread%s, %.2f GB free disk, %.2f GB memory", v->shape->name, (unsigned long long)threads,
-                      threads == 1 ? "" : "s", gb(room), gb(ram));
+        qz_fit_printf(out, 2, "making one artifact of %s here: %llu thread%s, %.2f GB free disk, %.2f GB memory",
+                      v->shape->name, (unsigned long long)threads, threads == 1 ? "" : "s", gb(room), gb(ram));
     char more[512];
-    (void)snprintf(more, sizeof more, ",\"threads\":%llu,\"free_disk_bytes\":%llu,\"memory_bytes\":%llu,\"not_written\":\"%s\"", (unsigned long long)threads, (unsigned long long)room,
-                   (unsigned long long)ram, unwritten.len && unwritten.len < 380 ? unwritten.ptr : "");
+    (void)snprintf(more, sizeof more,
+                   ",\"threads\":%llu,\"free_disk_bytes\":%llu,\"memory_bytes\":%llu,\"not_written\":\"%s\"",
+                   (unsigned long long)threads, (unsigned long long)room, (unsigned long long)ram,
+                   unwritten.len && unwritten.len < 380 ? unwritten.ptr : "");
     if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
     }
-    if (st == QZ_OK && !v->o.json && unwritten.len) qz_fit_printf(out, 2, "not written by this program: %s", unwritten.ptr);
-    if (st == QZ_OK && !v->o.json) qz_fit_line(out, "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.", 2);
+    if (st == QZ_OK && !v->o.json && unwritten.len)
+        qz_fit_printf(out, 2, "not written by this program: %s", unwritten.ptr);
+    if (st == QZ_OK && !v->o.json)
+        qz_fit_line(out,
+                    "Disk: new files at the worst moment (output, statistics). Time: rough, from docs/benchmarks.md.",
+                    2);
 out:
     qz_str_release(&unwritten);
     qz_arena_release(&a);

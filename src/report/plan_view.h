@@ -54,7 +54,8 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_error *err);
-qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err); /* formats × model sizes, no model needed */
+/* formats × model sizes, no model needed */
+qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err);
 qz_status qz_plan_print_shapes(bool json, qz_str *out, qz_error *err);
 qz_status qz_plan_print_hardware(const qz_hardware_set *set, bool json, qz_str *out, qz_error *err);
 #endif

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static qz_status tensor_table(const qz_raw *r, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Shape", 'l'}, {"Offset", 'r'}, {"Bytes", 'r'}, {"File", 'l'}};
+    static const qz_column cols[] = {{"Tensor", 'l'}, {"Type", 'l'}, {"Shape", 'l'}, {"Offset", 'r'}, {"Bytes", 'r'},
+                                     {"File", 'l'}};
     char shape[64];
     QZ_TRY(qz_table_init(t, a, NULL, cols, 6, err));
     for (size_t i = 0; i < r->n; i++) {
@@ -32,9 +33,11 @@ static void print_text(const qz_raw *r, const char *path, const qz_error *why, q
     qz_str_printf(out, "  runs         no: %s\n", qz_raw_reason(r, why));
     qz_str_printf(out, "  size         %s, %zu tensor%s\n", qz_size_text(size, r->file_bytes), r->n, qz_plural(r->n));
     if (r->elems)
-        qz_str_printf(out, "  weights      %llu values, %s, %.4f bits/value\n", (unsigned long long)r->elems, qz_size_text(weights, r->tensor_bytes),
-                      8.0 * (double)r->tensor_bytes / (double)r->elems);
-    if (r->kv_bytes) qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits, by the usual keys\n", (unsigned long long)r->kv_bytes);
+        qz_str_printf(out, "  weights      %llu values, %s, %.4f bits/value\n", (unsigned long long)r->elems,
+                      qz_size_text(weights, r->tensor_bytes), 8.0 * (double)r->tensor_bytes / (double)r->elems);
+    if (r->kv_bytes)
+        qz_str_printf(out, "  KV cache     %llu bytes a token at 16 bits, by the usual keys\n",
+                      (unsigned long long)r->kv_bytes);
     for (size_t i = 0; i < r->n_meta; i++) qz_str_printf(out, "  %-38s %s\n", r->meta[i].key, r->meta[i].value);
 }
 
@@ -81,7 +84,8 @@ qz_status qz_raw_show(const char *path, qz_raw_view as, const qz_error *why, qz_
     return st;
 }
 
-qz_status qz_raw_instead(const char *path, qz_raw_view as, const qz_error *why, qz_status st, qz_str *out, qz_error *err) {
+qz_status qz_raw_instead(const char *path, qz_raw_view as, const qz_error *why, qz_status st, qz_str *out,
+                         qz_error *err) {
     qz_error container = {0};
     if (!qz_raw_applies(path, why)) return qz_fail(err, st, "%s", why->text);
     return qz_raw_show(path, as, why, out, &container) == QZ_OK ? QZ_OK : qz_raw_refuse(why, &container, st, err);

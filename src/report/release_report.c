@@ -25,14 +25,17 @@ static qz_status set_speed(qz_table *t, const qz_release_report *r, size_t i, qz
 static void format_name(const qz_measured *m, char out[32]) {
     const char *group = strstr(m->encoding, " g");
     const bool awq = strcmp(m->container, "awq") == 0, gptq = strncmp(m->container, "gptq", 4) == 0;
-    if ((awq || gptq) && group) (void)snprintf(out, 32, "%s%.*s", awq ? "AWQ" : "GPTQ", (int)(1 + strcspn(group + 1, " ")), group);
+    if ((awq || gptq) && group)
+        (void)snprintf(out, 32, "%s%.*s", awq ? "AWQ" : "GPTQ", (int)(1 + strcspn(group + 1, " ")), group);
     else (void)snprintf(out, 32, "%.31s", m->encoding);
 }
 
 /* Titles are short: the table fits 100 columns; notes() tells their units. */
 static qz_status main_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Format", 'l'}, {"Size GB", 'r'}, {"bits/w", 'r'}, {"TTFT", 'r'}, {"prompt", 'r'}, {"gen", 'r'}, {"speed", 'r'},
-                                     {"MiB", 'r'}, {"PPL", 'r'}, {"dPPL %", 'r'}, {"KL", 'r'}, {"top-1", 'r'}, {"tasks", 'r'}};
+    static const qz_column cols[] = {{"Format", 'l'}, {"Size GB", 'r'}, {"bits/w", 'r'}, {"TTFT", 'r'}, {"prompt", 'r'},
+                                     {"gen", 'r'}, {"speed", 'r'},
+                                     {"MiB", 'r'}, {"PPL", 'r'}, {"dPPL %", 'r'}, {"KL", 'r'}, {"top-1", 'r'},
+                                     {"tasks", 'r'}};
     QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
     for (size_t i = 0; i < r->n_rows; i++) {
         const qz_measured *m = &r->rows[i];
@@ -55,8 +58,10 @@ static qz_status main_table(const qz_release_report *r, qz_arena *a, qz_table *t
 }
 
 static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Artifact", 'l'}, {"Container", 'l'}, {"Contract of quality", 'l'}, {"Size ratio", 'r'}, {"KL 95 %", 'r'}, {"KL p99", 'r'},
-                                     {"dPPL 95 %", 'r'}, {"tasks", 'r'}, {"lost/won", 'r'}, {"McNemar p", 'r'}, {"Contract of speed", 'l'}, {"runtime KL", 'r'},
+    static const qz_column cols[] = {{"Artifact", 'l'}, {"Container", 'l'}, {"Contract of quality", 'l'},
+                                     {"Size ratio", 'r'}, {"KL 95 %", 'r'}, {"KL p99", 'r'},
+                                     {"dPPL 95 %", 'r'}, {"tasks", 'r'}, {"lost/won", 'r'}, {"McNemar p", 'r'},
+                                     {"Contract of speed", 'l'}, {"runtime KL", 'r'},
                                      {"runtime KL 95 %", 'r'}};
     char contract[64];
     QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
@@ -78,7 +83,8 @@ static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table 
             QZ_TRY(qz_table_set(t, 9, err, "%.3f", m->mcnemar));
         }
         const char *kernel = r->has_bench ? r->bench[i].kernel : m->kernel;
-        if (*kernel) QZ_TRY(qz_table_set(t, 10, err, "%s (%s)", qz_runtime_contract(m->contract, kernel, contract), kernel));
+        if (*kernel)
+            QZ_TRY(qz_table_set(t, 10, err, "%s (%s)", qz_runtime_contract(m->contract, kernel, contract), kernel));
         if (m->scored_runtime) {
             QZ_TRY(qz_table_set(t, 11, err, "%.6f", m->runtime.kl.value));
             QZ_TRY(qz_table_set(t, 12, err, "%.6f..%.6f", m->runtime.kl.low, m->runtime.kl.high));
@@ -116,7 +122,8 @@ static void importance(const qz_release_report *r, qz_str *s) {
     for (size_t i = 1; i < r->n_rows; i++) {
         if (strncmp(r->rows[i].container, "gguf", 4) != 0) continue;
         format_name(&r->rows[i], format);
-        qz_str_printf(&line, "%s%s %s", line.len ? ", " : "GGUF, importance matrix (of the calibration data): ", format, importance_text(&r->made[i - 1]));
+        qz_str_printf(&line, "%s%s %s", line.len ? ", " : "GGUF, importance matrix (of the calibration data): ", format,
+                      importance_text(&r->made[i - 1]));
     }
     if (line.len) {
         qz_str_putc(&line, '.');
@@ -125,7 +132,8 @@ static void importance(const qz_release_report *r, qz_str *s) {
     s->failed |= line.failed;
     qz_str_release(&line);
 }
-/* Quality and speed columns are not of one arithmetic: both contracts by name, and the KL of what the speed columns ran. */
+/* Quality and speed columns are not of one arithmetic: both contracts by name, and the KL of what the
+ * speed columns ran. */
 static void contracts(const qz_release_report *r, qz_str *s) {
     char contract[64], format[32];
     qz_str line = {0};
@@ -134,21 +142,26 @@ static void contracts(const qz_release_report *r, qz_str *s) {
         const qz_measured *m = &r->rows[i];
         if (!m->scored_runtime) continue;
         format_name(m, format);
-        qz_str_printf(&line, "%s%s %.6f (%s)", any ? ", " : "", format, m->runtime.kl.value, qz_runtime_contract(m->contract, m->kernel, contract));
+        qz_str_printf(&line, "%s%s %.6f (%s)", any ? ", " : "", format, m->runtime.kl.value,
+                      qz_runtime_contract(m->contract, m->kernel, contract));
         any = true;
     }
     if (r->n_rows > 1) {
         format_name(&r->rows[1], format);
         qz_str head = {0};
         qz_str_printf(&head, "Contracts: quality columns are exact arithmetic (%s: %s);%s", format, r->rows[1].contract,
-                      r->has_bench ? " speed columns are runtime arithmetic, which rounds activations to 8 bits where a kernel does." : " no speed was measured.");
+                      r->has_bench ? " speed columns are runtime arithmetic, which rounds activations to 8 bits where "
+                                     "a kernel does."
+                                   : " no speed was measured.");
         wrapped(s, head.ptr ? head.ptr : "");
         s->failed |= head.failed;
         qz_str_release(&head);
     }
     if (r->n_rows > 1)
-        wrapped(s, "Besides: activations as the contract says (A16: float32 here), accumulators float32 (of 8-bit products int32 within a block), "
-                   "KV cache float32 in exact arithmetic, float16 in runtime arithmetic; all on the CPU, no GPU layers.");
+        wrapped(s,
+                "Besides: activations as the contract says (A16: float32 here), accumulators float32 (of 8-bit "
+                "products int32 within a block), "
+                "KV cache float32 in exact arithmetic, float16 in runtime arithmetic; all on the CPU, no GPU layers.");
     importance(r, s);
     if (any) {
         qz_str text = {0};
@@ -166,7 +179,9 @@ static void notes(const qz_release_report *r, qz_str *s) {
     if (r->has_bench) qz_str_puts(s, "TTFT ms; prompt, gen tokens/s; speed: gen against source; MiB: peak RSS; ");
     qz_str_puts(s, "top-1, tasks %.\n");
     if (r->eval.set[0]) {
-        (void)snprintf(line, sizeof line, "Text: %s (token hash %.12s), exact arithmetic, KL(source || artifact) in nats.", r->eval.set, r->eval.token_hash);
+        (void)snprintf(line, sizeof line,
+                       "Text: %s (token hash %.12s), exact arithmetic, KL(source || artifact) in nats.", r->eval.set,
+                       r->eval.token_hash);
         wrapped(s, line);
     }
     contracts(r, s);
@@ -183,18 +198,21 @@ static void notes(const qz_release_report *r, qz_str *s) {
     }
     if (r->has_bench) {
         const qz_latency *b = &r->bench[0].speed;
-        (void)snprintf(line, sizeof line, "Speed: prompts of %zu (TTFT) and %zu tokens, %zu new tokens; runtime arithmetic, medians of %zu.",
-                       b->prompt_tokens, b->pp_tokens, b->new_tokens, b->repeats);
+        (void)
+            snprintf(line, sizeof line,
+                     "Speed: prompts of %zu (TTFT) and %zu tokens, %zu new tokens; runtime arithmetic, medians of %zu.",
+                     b->prompt_tokens, b->pp_tokens, b->new_tokens, b->repeats);
         wrapped(s, line);
     }
     const qz_measured *src = &r->rows[0];
     if (r->n_rows && src->dropped) {
-        (void)snprintf(line, sizeof line, "Dropped from the source, nothing uses %s: %zu tensor%s: %s.", src->dropped == 1 ? "it" : "them", src->dropped, qz_plural(src->dropped),
-                       src->dropped_names);
+        (void)snprintf(line, sizeof line, "Dropped from the source, nothing uses %s: %zu tensor%s: %s.",
+                       src->dropped == 1 ? "it" : "them", src->dropped, qz_plural(src->dropped), src->dropped_names);
         wrapped(s, line);
     }
     if (r->n_rows && src->ignored_keys) {
-        (void)snprintf(line, sizeof line, "Ignored in the source's configuration: %zu key%s: %s.", src->ignored_keys, qz_plural(src->ignored_keys), src->ignored_names);
+        (void)snprintf(line, sizeof line, "Ignored in the source's configuration: %zu key%s: %s.", src->ignored_keys,
+                       qz_plural(src->ignored_keys), src->ignored_names);
         wrapped(s, line);
     }
     (void)snprintf(line, sizeof line, "Machine: %s.", r->environment);
@@ -210,7 +228,8 @@ static void text_figure(qz_str *s, const char *key, const char *v) {
     qz_json_quote(s, v, strlen(v));
 }
 static void spread(qz_str *s, const char *key, const qz_spread *x) {
-    qz_str_printf(s, ",\"%s\":{\"median\":%.6g,\"min\":%.6g,\"max\":%.6g,\"p95\":%.6g,\"p99\":%.6g}", key, x->median, x->min, x->max, x->p95, x->p99);
+    qz_str_printf(s, ",\"%s\":{\"median\":%.6g,\"min\":%.6g,\"max\":%.6g,\"p95\":%.6g,\"p99\":%.6g}", key, x->median,
+                  x->min, x->max, x->p95, x->p99);
 }
 static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     const qz_measured *m = &r->rows[i];
@@ -237,10 +256,23 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
     }
     if (m->scored && m->score.paired) {
         const qz_score *x = &m->score;
-        static const char *const keys[] = {"dppl_pct", "dppl_pct_low", "dppl_pct_high", "ln_ppl_ratio", "ln_ppl_ratio_se", "kl", "kl_low", "kl_high", "kl_median",
+        static const char *const keys[] = {"dppl_pct", "dppl_pct_low", "dppl_pct_high", "ln_ppl_ratio",
+                                           "ln_ppl_ratio_se", "kl", "kl_low", "kl_high", "kl_median",
                                            "kl_p99", "kl_p999", "kl_max", "top1_pct", "rms_dp_pct"};
-        const double v[] = {x->delta_ppl_pct.value, x->delta_ppl_pct.low, x->delta_ppl_pct.high, x->ln_ratio, x->ln_ratio_se, x->kl.value, x->kl.low, x->kl.high,
-                            x->kl_median, x->kl_p99, x->kl_p999, x->kl_max, x->top1, x->rms_dp};
+        const double v[] = {x->delta_ppl_pct.value,
+                            x->delta_ppl_pct.low,
+                            x->delta_ppl_pct.high,
+                            x->ln_ratio,
+                            x->ln_ratio_se,
+                            x->kl.value,
+                            x->kl.low,
+                            x->kl.high,
+                            x->kl_median,
+                            x->kl_p99,
+                            x->kl_p999,
+                            x->kl_max,
+                            x->top1,
+                            x->rms_dp};
         for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) figure(s, keys[k], v[k]);
     }
     if (m->scored_runtime) {
@@ -254,7 +286,8 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
         qz_str_printf(s, ",\"tasks_solved\":%zu,\"tasks\":%zu", m->tasks.solved, m->tasks.n);
         figure(s, "tasks_low_pct", m->tasks.low);
         figure(s, "tasks_high_pct", m->tasks.high);
-        if (m->mcnemar >= 0) qz_str_printf(s, ",\"tasks_lost\":%zu,\"tasks_won\":%zu,\"mcnemar_p\":%.6g", m->lost, m->won, m->mcnemar);
+        if (m->mcnemar >= 0)
+            qz_str_printf(s, ",\"tasks_lost\":%zu,\"tasks_won\":%zu,\"mcnemar_p\":%.6g", m->lost, m->won, m->mcnemar);
         qz_str_puts(s, ",\"kinds\":{");
         for (size_t k = 0; k < m->tasks.n_kinds; k++) {
             if (k) qz_str_putc(s, ',');
@@ -268,13 +301,17 @@ static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
         spread(s, "ttft_ms", &b->speed.ttft_ms);
         spread(s, "prompt_tps", &b->speed.prompt_tps);
         spread(s, "gen_tps", &b->speed.gen_tps);
-        qz_str_printf(s, ",\"peak_rss_bytes\":%llu,\"load_s\":%.6g,\"bytes_per_token\":%.0f,\"bandwidth_gbs\":%.6g", (unsigned long long)b->peak_rss, b->load_seconds,
-                      b->speed.bytes_per_token, b->speed.bandwidth_gbs);
+        qz_str_printf(s, ",\"peak_rss_bytes\":%llu,\"load_s\":%.6g,\"bytes_per_token\":%.0f,\"bandwidth_gbs\":%.6g",
+                      (unsigned long long)b->peak_rss, b->load_seconds, b->speed.bytes_per_token,
+                      b->speed.bandwidth_gbs);
         text_figure(s, "kernel", b->kernel);
     }
     if (i > 0) {
         const qz_release_made *p = &r->made[i - 1];
-        qz_str_printf(s, ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%.9g,\"proof_kl\":%.9g", p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
+        qz_str_printf(s,
+                      ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%."
+                      "9g,\"proof_kl\":%.9g",
+                      p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
         text_figure(s, "proof_text", p->proof_text);
         text_figure(s, "proof_greedy", p->greedy);
         qz_str_puts(s, ",\"output_error\":");
@@ -317,41 +354,56 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
     const qz_measured *m = &r->rows[i], *src = &r->rows[0];
     const qz_release_made *p = &r->made[i - 1];
     char size[48], contract[64];
-    qz_str_printf(s, "# %s\n\n%s, %s (%s), made by quantz %s from %s.\n\n", qz_path_base(m->path), m->container, m->encoding, m->contract, r->version, r->model);
-    qz_str_printf(s, "| | |\n|---|---|\n| size | %s, %.3f bits/weight, %.2fx smaller than the source |\n", qz_size_text(size, m->file_bytes), m->bits_per_weight,
+    qz_str_printf(s, "# %s\n\n%s, %s (%s), made by quantz %s from %s.\n\n", qz_path_base(m->path), m->container,
+                  m->encoding, m->contract, r->version, r->model);
+    qz_str_printf(s, "| | |\n|---|---|\n| size | %s, %.3f bits/weight, %.2fx smaller than the source |\n",
+                  qz_size_text(size, m->file_bytes), m->bits_per_weight,
                   (double)r->rows[0].file_bytes / (double)m->file_bytes);
     if (m->scored && m->score.paired)
-        qz_str_printf(s, "| KL(source \\|\\| artifact) | %.5f [%.5f, %.5f] nats per token |\n| perplexity | %.4f (source %.4f, %+.2f %%) |\n| same top token | %.2f %% |\n",
-                      m->score.kl.value, m->score.kl.low, m->score.kl.high, m->score.ppl.value, r->rows[0].score.ppl.value, m->score.delta_ppl_pct.value, m->score.top1);
+        qz_str_printf(s,
+                      "| KL(source \\|\\| artifact) | %.5f [%.5f, %.5f] nats per token |\n| perplexity | %.4f (source "
+                      "%.4f, %+.2f %%) |\n| same top token | %.2f %% |\n",
+                      m->score.kl.value, m->score.kl.low, m->score.kl.high, m->score.ppl.value,
+                      r->rows[0].score.ppl.value, m->score.delta_ppl_pct.value, m->score.top1);
     if (m->scored_runtime)
-        qz_str_printf(s, "| KL with the runtime's own arithmetic (%s) | %.5f [%.5f, %.5f] nats per token |\n", qz_runtime_contract(m->contract, m->kernel, contract), m->runtime.kl.value,
-                      m->runtime.kl.low, m->runtime.kl.high);
-    qz_str_puts(s, "| runs here | on the CPU, no GPU layers; accumulators float32, KV cache float32 (exact figures) or float16 (runtime) |\n");
+        qz_str_printf(s, "| KL with the runtime's own arithmetic (%s) | %.5f [%.5f, %.5f] nats per token |\n",
+                      qz_runtime_contract(m->contract, m->kernel, contract), m->runtime.kl.value, m->runtime.kl.low,
+                      m->runtime.kl.high);
+    qz_str_puts(s, "| runs here | on the CPU, no GPU layers; accumulators float32, KV cache float32 (exact figures) or "
+                   "float16 (runtime) |\n");
     if (strncmp(m->container, "gguf", 4) == 0) qz_str_printf(s, "| importance matrix | %s |\n", importance_text(p));
-    if (m->tasks.n) qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
-    qz_str_printf(s, "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 base | UNKNOWN |\n", r->source_sha,
-                  r->calibration ? r->calibration : "none", r->data_sha);
+    if (m->tasks.n)
+        qz_str_printf(s, "| tasks | %zu of %zu (source %zu) |\n", m->tasks.solved, m->tasks.n, r->rows[0].tasks.solved);
+    qz_str_printf(s,
+                  "| source sha256 | %s |\n| calibration | %s |\n| calibration sha256 | %s |\n| LoRA trained on BF16 "
+                  "base | UNKNOWN |\n",
+                  r->source_sha, r->calibration ? r->calibration : "none", r->data_sha);
     if (r->accepted) {
         qz_str_puts(s, "| warning | ");
         qz_accepted_line(r->accepted, s);
         qz_str_puts(s, " |\n");
     }
-    if (src->dropped) qz_str_printf(s, "| dropped tensors (nothing uses them) | %zu: %s |\n", src->dropped, src->dropped_names);
-    if (src->ignored_keys) qz_str_printf(s, "| ignored keys of the configuration | %zu: %s |\n", src->ignored_keys, src->ignored_names);
+    if (src->dropped)
+        qz_str_printf(s, "| dropped tensors (nothing uses them) | %zu: %s |\n", src->dropped, src->dropped_names);
+    if (src->ignored_keys)
+        qz_str_printf(s, "| ignored keys of the configuration | %zu: %s |\n", src->ignored_keys, src->ignored_names);
     if (p->note[0]) qz_str_printf(s, "| codes | %s |\n", p->note);
-    qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n", r->eval.set[0] ? r->eval.set : "no text", r->eval.token_hash);
+    qz_str_printf(s, "\nFigures: quantz engine, exact arithmetic, %s (token hash %.12s).\n",
+                  r->eval.set[0] ? r->eval.set : "no text", r->eval.token_hash);
 }
 
 static void page(const qz_release_report *r, const qz_table *t, const qz_table *d, qz_str *s) {
     qz_str_printf(s, "# %s: release report\n\n", r->model);
     qz_table_markdown(t, s);
-    qz_str_puts(s, "\nspeed: generation against the source row. MiB: peak memory of a process that runs only this artifact.\n\n");
+    qz_str_puts(s, "\nspeed: generation against the source row. MiB: peak memory of a process that runs only this "
+                   "artifact.\n\n");
     qz_table_markdown(d, s);
     qz_str_putc(s, '\n');
     notes(r, s);
 }
 
-static qz_status all_files(const qz_release_report *r, const qz_table *t, const qz_table *d, qz_arena *a, qz_release_file *f, size_t n, qz_error *err) {
+static qz_status all_files(const qz_release_report *r, const qz_table *t, const qz_table *d, qz_arena *a,
+                           qz_release_file *f, size_t n, qz_error *err) {
     f[0].name = "report.md";
     page(r, t, d, &f[0].text);
     bool named = !f[0].text.failed;
@@ -365,7 +417,8 @@ static qz_status all_files(const qz_release_report *r, const qz_table *t, const 
     return named ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing the report");
 }
 
-qz_status qz_release_pages(const qz_release_report *r, qz_arena *a, qz_release_file **files, size_t *n, qz_str *terminal, qz_error *err) {
+qz_status qz_release_pages(const qz_release_report *r, qz_arena *a, qz_release_file **files, size_t *n,
+                           qz_str *terminal, qz_error *err) {
     qz_table t, d;
     *n = 0;
     QZ_TRY(main_table(r, a, &t, err));

@@ -8,7 +8,8 @@
 typedef struct {
     double seconds, weight_mse, self_kl;
     size_t fallbacks, uncorrected, norms_kept;
-    size_t importance_tensors, importance_covered; /* tensors that an importance matrix decides, and those that had one */
+    size_t importance_tensors, importance_covered; /* tensors that an importance matrix
+                                                    * decides, and those that had one */
     const char *greedy, *proof_text, *note;
     const qz_output_error *output_error;
 } qz_release_made;
@@ -28,7 +29,8 @@ typedef struct {
     double seconds;
     char source_sha[65], data_sha[65];
 } qz_release_report;
-/* report.md, one card per artifact and last report.json, which lists them with their hashes: n files in the arena (their texts are
- * released by the caller, whatever is returned); the table also as text for the terminal. */
-qz_status qz_release_pages(const qz_release_report *r, qz_arena *a, qz_release_file **files, size_t *n, qz_str *terminal, qz_error *err);
+/* report.md, one card per artifact and last report.json, which lists them with their hashes: n files in the arena
+ * (their texts are released by the caller, whatever is returned); the table also as text for the terminal. */
+qz_status qz_release_pages(const qz_release_report *r, qz_arena *a, qz_release_file **files, size_t *n,
+                           qz_str *terminal, qz_error *err);
 #endif

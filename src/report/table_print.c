@@ -11,9 +11,9 @@ static void pad(qz_str *out, size_t n) {
 }
 
 /* ---- a table for the terminal ----
- * Columns get what their cells need. Where the line is too long, titles above numbers break, then the widest text cells go on
- * in further lines: at blanks; if that is not enough at '/' and '.', then at other signs. A number is never cut. A table that
- * no cut makes fit is printed row by row, a line for each column. */
+ * Columns get what their cells need. Where the line is too long, titles above numbers break, then the widest text cells
+ * go on in further lines: at blanks; if that is not enough at '/' and '.', then at other signs. A number is never cut.
+ * A table that no cut makes fit is printed row by row, a line for each column. */
 enum { AT_BLANKS, AT_POINTS, AT_SIGNS, LEVELS, LEAST = 14 };
 typedef struct { const qz_table *t; size_t *width, *least, gap; } layout;
 
@@ -24,7 +24,8 @@ static bool breaks(const char *s, size_t i, int level) {
     if (level == AT_BLANKS || i == 0 || s[i] == 0 || (digit(s[i - 1]) && digit(s[i + 1]))) return false;
     return strchr(level == AT_POINTS ? "./" : "./-_+=:,;", s[i]) != NULL;
 }
-/* Bytes of the first line when s is cut to `width` columns: at blanks if any is near enough, else at the best other place. */
+/* Bytes of the first line when s is cut to `width` columns: at blanks if any is near enough, else at the
+ * best other place. */
 static size_t line_bytes(const char *s, size_t width) {
     for (int level = AT_BLANKS; level < LEVELS; level++) {
         size_t best = 0;
@@ -272,7 +273,8 @@ void qz_table_answer(const qz_table *t, qz_str *out) {
 
 qz_status qz_show(const qz_str *s, qz_error *err) {
     if (s->failed) return qz_fail(err, QZ_EMEMORY, "out of memory printing results");
-    if (s->len && fwrite(s->ptr, 1, s->len, stdout) != s->len) return qz_fail(err, QZ_EIO, "cannot write to standard output");
+    if (s->len && fwrite(s->ptr, 1, s->len, stdout) != s->len)
+        return qz_fail(err, QZ_EIO, "cannot write to standard output");
     return QZ_OK;
 }
 qz_status qz_show_text(const qz_str *s, qz_error *err) {
@@ -291,7 +293,8 @@ qz_status qz_table_show(const qz_table *t, bool json, qz_error *err) {
     return st;
 }
 const char *qz_size_text(char buf[48], uint64_t bytes) {
-    if (bytes < 100000000u) (void)snprintf(buf, 48, "%.2f MB / %.2f MiB", (double)bytes / 1e6, (double)bytes / 1048576.0);
+    if (bytes < 100000000u)
+        (void)snprintf(buf, 48, "%.2f MB / %.2f MiB", (double)bytes / 1e6, (double)bytes / 1048576.0);
     else (void)snprintf(buf, 48, "%.2f GB / %.2f GiB", (double)bytes / 1e9, (double)bytes / 1073741824.0);
     return buf;
 }

@@ -56,7 +56,8 @@ static size_t char_before(const char *s, size_t at) {
     return at;
 }
 
-qz_status qz_added_split(const qz_added_set *set, const char *s, size_t n, bool parse_special, qz_piece_fn fn, void *arg, qz_error *err) {
+qz_status qz_added_split(const qz_added_set *set, const char *s, size_t n, bool parse_special, qz_piece_fn fn,
+                         void *arg, qz_error *err) {
     size_t from = 0; /* end of the last token, swallowed space included */
     for (size_t i = 0; set->n && i < n;) {
         uint8_t c = (uint8_t)s[i];

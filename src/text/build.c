@@ -10,9 +10,10 @@
 #define MAX_DEPTH 8
 #define GPT2_PATTERN "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 static const char space_pattern[] = "\\s";
-static const char word_pattern[] =
-    "[\\p{L}\\p{Nl}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}]+"
-    "|[^\\s\\p{L}\\p{Nl}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}\\x{24B6}-\\x{24E9}\\x{1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}]+";
+static const char word_pattern[] = "[\\p{L}\\p{Nl}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}\\x{24B6}-\\x{24E9}\\x{1F130}-"
+                                   "\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}]+"
+                                   "|[^\\s\\p{L}\\p{Nl}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}\\x{24B6}-\\x{24E9}\\x{"
+                                   "1F130}-\\x{1F149}\\x{1F150}-\\x{1F169}\\x{1F170}-\\x{1F189}]+";
 
 qz_tokenizer *qz_tok_new(void) {
     qz_tokenizer *t = qz_calloc_array(1, sizeof *t);
@@ -40,14 +41,17 @@ static const char *type_of(const json_t *j) {
 
 static qz_status text_of(qz_tokenizer *t, const json_t *j, const char *key, const char **s, size_t *n, qz_error *err) {
     const json_t *v = json_object_get(j, key);
-    if (!json_is_string(v)) return qz_fail(err, QZ_EFORMAT, "missing value: file '%s': expected a string under '%s' of %s", t->path, key, type_of(j));
+    if (!json_is_string(v))
+        return qz_fail(err, QZ_EFORMAT, "missing value: file '%s': expected a string under '%s' of %s", t->path, key,
+                       type_of(j));
     *n = json_string_length(v);
     *s = qz_arena_strndup(&t->arena, json_string_value(v), *n);
     return *s ? QZ_OK : no_memory(t, err);
 }
 
 /* {"String": s} or {"Regex": r}: exactly one of *s and re is filled. */
-static qz_status pattern_of(qz_tokenizer *t, const json_t *j, const char **s, size_t *n, bool *is_regex, qz_error *err) {
+static qz_status pattern_of(qz_tokenizer *t, const json_t *j, const char **s, size_t *n, bool *is_regex,
+                            qz_error *err) {
     const json_t *p = json_object_get(j, "pattern");
     *is_regex = json_is_string(json_object_get(p, "Regex"));
     return text_of(t, p, *is_regex ? "Regex" : "String", s, n, err);
@@ -59,7 +63,8 @@ static qz_status build_replace(qz_tokenizer *t, const json_t *j, qz_norm *m, qz_
     m->kind = QZ_NORM_REPLACE;
     QZ_TRY(pattern_of(t, j, &m->from, &m->from_n, &regex, err));
     QZ_TRY(text_of(t, j, "content", &m->to, &m->to_n, err));
-    return regex || m->from_n == 0 ? qz_regex_compile(m->from, m->from_n, &m->re, t->path, err) : QZ_OK; /* "" is found everywhere */
+    /* "" is found everywhere */
+    return regex || m->from_n == 0 ? qz_regex_compile(m->from, m->from_n, &m->re, t->path, err) : QZ_OK;
 }
 
 qz_status qz_tok_build_normalizer(qz_tokenizer *t, const json_t *j, size_t depth, qz_error *err) {
@@ -71,7 +76,8 @@ qz_status qz_tok_build_normalizer(qz_tokenizer *t, const json_t *j, size_t depth
     if (depth > MAX_DEPTH) return bad(t, "normalizer", "nested too deeply", err);
     if (strcmp(type, "Sequence") == 0) {
         const json_t *list = json_object_get(j, "normalizers");
-        for (size_t i = 0; i < json_array_size(list); i++) QZ_TRY(qz_tok_build_normalizer(t, json_array_get(list, i), depth + 1, err));
+        for (size_t i = 0; i < json_array_size(list); i++)
+            QZ_TRY(qz_tok_build_normalizer(t, json_array_get(list, i), depth + 1, err));
         return QZ_OK;
     }
     if (t->n_norm == QZ_TOK_MAX_STEPS) return bad(t, "normalizer", "too many steps", err);
@@ -94,8 +100,11 @@ qz_status qz_tok_build_normalizer(qz_tokenizer *t, const json_t *j, size_t depth
         return qz_json_bool(j, "strip_right", t->path, &m->right, err);
     }
     t->n_norm--;
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown normalizer: file '%s', key 'normalizer': expected Sequence, NFC, NFD, NFKC, NFKD, Lowercase, StripAccents, Replace, "
-                   "Prepend or Strip, found '%.60s'; use a tokenizer.json without it", t->path, type);
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "unknown normalizer: file '%s', key 'normalizer': expected Sequence, NFC, NFD, NFKC, NFKD, "
+                   "Lowercase, StripAccents, Replace, "
+                   "Prepend or Strip, found '%.60s'; use a tokenizer.json without it",
+                   t->path, type);
 }
 
 /* ---- pre-tokenizer ---- */
@@ -105,7 +114,8 @@ static qz_status new_pre(qz_tokenizer *t, qz_pre **out, qz_error *err) {
     return QZ_OK;
 }
 
-qz_status qz_tok_add_split(qz_tokenizer *t, const char *pattern, size_t n, qz_split_behavior b, bool invert, qz_error *err) {
+qz_status qz_tok_add_split(qz_tokenizer *t, const char *pattern, size_t n, qz_split_behavior b, bool invert,
+                           qz_error *err) {
     qz_pre *p = NULL;
     QZ_TRY(new_pre(t, &p, err));
     p->kind = QZ_PRE_SPLIT;
@@ -172,8 +182,10 @@ static qz_status build_metaspace(qz_tokenizer *t, const json_t *j, qz_error *err
     QZ_TRY(qz_json_bool(j, "add_prefix_space", t->path, &prefix, err));
     QZ_TRY(qz_json_str(j, "prepend_scheme", t->path, &scheme, err));
     p->behavior = split ? QZ_MERGED_NEXT : QZ_ISOLATED;
-    p->prepend = !scheme ? (prefix ? QZ_PREPEND_ALWAYS : QZ_PREPEND_NEVER) : strcmp(scheme, "first") == 0 ? QZ_PREPEND_FIRST :
-                 strcmp(scheme, "never") == 0 ? QZ_PREPEND_NEVER : QZ_PREPEND_ALWAYS;
+    p->prepend = !scheme                        ? (prefix ? QZ_PREPEND_ALWAYS : QZ_PREPEND_NEVER)
+                 : strcmp(scheme, "first") == 0 ? QZ_PREPEND_FIRST
+                 : strcmp(scheme, "never") == 0 ? QZ_PREPEND_NEVER
+                                                : QZ_PREPEND_ALWAYS;
     return p->text_n ? QZ_OK : bad(t, "pre_tokenizer", "empty replacement", err);
 }
 
@@ -192,16 +204,21 @@ qz_status qz_tok_build_pre(qz_tokenizer *t, const json_t *j, size_t depth, qz_er
     if (depth > MAX_DEPTH) return bad(t, "pre_tokenizer", "nested too deeply", err);
     if (strcmp(type, "Sequence") == 0) {
         const json_t *list = json_object_get(j, "pretokenizers");
-        for (size_t i = 0; i < json_array_size(list); i++) QZ_TRY(qz_tok_build_pre(t, json_array_get(list, i), depth + 1, err));
+        for (size_t i = 0; i < json_array_size(list); i++)
+            QZ_TRY(qz_tok_build_pre(t, json_array_get(list, i), depth + 1, err));
         return QZ_OK;
     }
-    if (t->byte_level) return qz_fail(err, QZ_EUNSUPPORTED, "pre-tokenizer after ByteLevel not supported: file '%s': '%s'", t->path, type);
+    if (t->byte_level)
+        return qz_fail(err, QZ_EUNSUPPORTED, "pre-tokenizer after ByteLevel not supported: file '%s': '%s'", t->path,
+                       type);
     if (strcmp(type, "Split") == 0) return build_split(t, j, err);
     if (strcmp(type, "ByteLevel") == 0) return build_byte_level(t, j, err);
     if (strcmp(type, "Metaspace") == 0) return build_metaspace(t, j, err);
     if (strcmp(type, "CharDelimiterSplit") == 0) return build_char_split(t, j, err);
-    if (strcmp(type, "Whitespace") == 0) return qz_tok_add_split(t, word_pattern, sizeof word_pattern - 1, QZ_REMOVED, true, err);
-    if (strcmp(type, "WhitespaceSplit") == 0) return qz_tok_add_split(t, space_pattern, sizeof space_pattern - 1, QZ_REMOVED, false, err);
+    if (strcmp(type, "Whitespace") == 0)
+        return qz_tok_add_split(t, word_pattern, sizeof word_pattern - 1, QZ_REMOVED, true, err);
+    if (strcmp(type, "WhitespaceSplit") == 0)
+        return qz_tok_add_split(t, space_pattern, sizeof space_pattern - 1, QZ_REMOVED, false, err);
     if (strcmp(type, "Punctuation") == 0) {
         qz_split_behavior b = QZ_ISOLATED;
         QZ_TRY(behavior_of(t, j, &b, err));
@@ -212,8 +229,11 @@ qz_status qz_tok_build_pre(qz_tokenizer *t, const json_t *j, size_t depth, qz_er
         QZ_TRY(qz_json_bool(j, "individual_digits", t->path, &each, err));
         return qz_tok_add_split(t, digit, sizeof digit - 1, each ? QZ_ISOLATED : QZ_CONTIGUOUS, false, err);
     }
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown pre-tokenizer: file '%s', key 'pre_tokenizer': expected Sequence, Split, ByteLevel, Metaspace, CharDelimiterSplit, "
-                   "Whitespace, WhitespaceSplit, Punctuation or Digits, found '%.60s'; use a tokenizer.json without it", t->path, type);
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "unknown pre-tokenizer: file '%s', key 'pre_tokenizer': expected Sequence, Split, ByteLevel, "
+                   "Metaspace, CharDelimiterSplit, "
+                   "Whitespace, WhitespaceSplit, Punctuation or Digits, found '%.60s'; use a tokenizer.json without it",
+                   t->path, type);
 }
 
 /* ---- decoder ---- */
@@ -233,7 +253,8 @@ qz_status qz_tok_build_decoder(qz_tokenizer *t, const json_t *j, size_t depth, q
     if (depth > MAX_DEPTH) return bad(t, "decoder", "nested too deeply", err);
     if (strcmp(type, "Sequence") == 0) {
         const json_t *list = json_object_get(j, "decoders");
-        for (size_t i = 0; i < json_array_size(list); i++) QZ_TRY(qz_tok_build_decoder(t, json_array_get(list, i), depth + 1, err));
+        for (size_t i = 0; i < json_array_size(list); i++)
+            QZ_TRY(qz_tok_build_decoder(t, json_array_get(list, i), depth + 1, err));
         return QZ_OK;
     }
     if (t->n_dec == QZ_TOK_MAX_STEPS) return bad(t, "decoder", "too many steps", err);
@@ -259,8 +280,11 @@ qz_status qz_tok_build_decoder(qz_tokenizer *t, const json_t *j, size_t depth, q
         return text_of(t, j, "replacement", &d->text, &d->text_n, err);
     }
     t->n_dec--;
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown decoder: file '%s', key 'decoder': expected Sequence, Fuse, Strip, ByteLevel, ByteFallback, Replace or Metaspace, "
-                   "found '%.60s'; use a tokenizer.json without it", t->path, type);
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "unknown decoder: file '%s', key 'decoder': expected Sequence, Fuse, Strip, ByteLevel, "
+                   "ByteFallback, Replace or Metaspace, "
+                   "found '%.60s'; use a tokenizer.json without it",
+                   t->path, type);
 }
 
 /* ---- post-processor ---- */
@@ -284,7 +308,8 @@ static qz_status build_template(qz_tokenizer *t, const json_t *j, qz_error *err)
         }
         const char *name = json_string_value(json_object_get(sp, "id"));
         const json_t *ids = name ? json_object_get(json_object_get(specials, name), "ids") : NULL;
-        if (!json_is_array(ids)) return bad(t, "post_processor", "a template token is missing from special_tokens", err);
+        if (!json_is_array(ids))
+            return bad(t, "post_processor", "a template token is missing from special_tokens", err);
         for (size_t k = 0; k < json_array_size(ids); k++) QZ_TRY(fixed_id(t, json_array_get(ids, k), before, err));
     }
     return QZ_OK;
@@ -296,7 +321,8 @@ qz_status qz_tok_build_post(qz_tokenizer *t, const json_t *j, size_t depth, qz_e
     if (depth > MAX_DEPTH) return bad(t, "post_processor", "nested too deeply", err);
     if (strcmp(type, "Sequence") == 0) {
         const json_t *list = json_object_get(j, "processors");
-        for (size_t i = 0; i < json_array_size(list); i++) QZ_TRY(qz_tok_build_post(t, json_array_get(list, i), depth + 1, err));
+        for (size_t i = 0; i < json_array_size(list); i++)
+            QZ_TRY(qz_tok_build_post(t, json_array_get(list, i), depth + 1, err));
         return QZ_OK;
     }
     if (strcmp(type, "ByteLevel") == 0) return QZ_OK;
@@ -305,8 +331,11 @@ qz_status qz_tok_build_post(qz_tokenizer *t, const json_t *j, size_t depth, qz_e
         QZ_TRY(fixed_id(t, json_array_get(json_object_get(j, "cls"), 1), true, err));
         return fixed_id(t, json_array_get(json_object_get(j, "sep"), 1), false, err);
     }
-    return qz_fail(err, QZ_EUNSUPPORTED, "unknown post-processor: file '%s', key 'post_processor': expected Sequence, ByteLevel, TemplateProcessing, BertProcessing or "
-                   "RobertaProcessing, found '%.60s'; use a tokenizer.json without it", t->path, type);
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "unknown post-processor: file '%s', key 'post_processor': expected Sequence, ByteLevel, "
+                   "TemplateProcessing, BertProcessing or "
+                   "RobertaProcessing, found '%.60s'; use a tokenizer.json without it",
+                   t->path, type);
 }
 
 /* ---- merges, tables, added tokens ---- */
@@ -385,7 +414,8 @@ qz_status qz_tok_finish(qz_tokenizer *t, qz_added *added, const bool *normalized
     return QZ_OK;
 }
 
-static qz_status read_added(qz_tokenizer *t, const json_t *list, qz_added *v, bool *normalized, size_t *count, qz_error *err) {
+static qz_status read_added(qz_tokenizer *t, const json_t *list, qz_added *v, bool *normalized, size_t *count,
+                            qz_error *err) {
     size_t n = 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *j = json_array_get(list, i);

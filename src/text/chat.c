@@ -8,19 +8,22 @@ static bool set_special(json_t *o, const qz_tokenizer *t, const char *key) {
 
 static json_t *list_or_null(const json_t *list) { return list ? json_incref((json_t *)(uintptr_t)list) : json_null(); }
 
-qz_status qz_chat_apply_with(const qz_chat *chat, const qz_tokenizer *t, const qz_conversation *c, qz_str *out, qz_error *err) {
+qz_status qz_chat_apply_with(const qz_chat *chat, const qz_tokenizer *t, const qz_conversation *c, qz_str *out,
+                             qz_error *err) {
     static const char *const keys[] = {"bos_token", "eos_token", "pad_token", "unk_token"};
     static const char *const own[] = {"messages", "tools", "documents", "add_generation_prompt"};
     const qz_chat_limits limits = {.now = c->now ? c->now : QZ_CHAT_PINNED_NOW};
     json_t *o = json_object();
     bool ok = o && json_object_set(o, "messages", (json_t *)(uintptr_t)c->messages) == 0 &&
               json_object_set_new(o, "add_generation_prompt", json_boolean(c->add_generation_prompt)) == 0 &&
-              json_object_set_new(o, "tools", list_or_null(c->tools)) == 0 && json_object_set_new(o, "documents", list_or_null(c->documents)) == 0;
+              json_object_set_new(o, "tools", list_or_null(c->tools)) == 0 &&
+              json_object_set_new(o, "documents", list_or_null(c->documents)) == 0;
     for (size_t i = 0; ok && t && i < sizeof keys / sizeof keys[0]; i++) ok = set_special(o, t, keys[i]);
     qz_status st = ok ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory while rendering a chat template");
     for (size_t i = 0; st == QZ_OK && i < sizeof own / sizeof own[0]; i++)
         if (json_object_get(c->arguments, own[i]))
-            st = qz_fail(err, QZ_EUSAGE, "'%s' is no argument of a template's own: expected it beside the arguments", own[i]);
+            st = qz_fail(err, QZ_EUSAGE, "'%s' is no argument of a template's own: expected it beside the arguments",
+                         own[i]);
     if (st == QZ_OK && c->arguments && json_object_update(o, (json_t *)(uintptr_t)c->arguments) != 0)
         st = qz_fail(err, QZ_EMEMORY, "out of memory while rendering a chat template");
     if (st == QZ_OK) st = qz_chat_render(chat, o, &limits, out, err);

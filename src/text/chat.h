@@ -14,20 +14,24 @@ typedef struct {
     bool add_generation_prompt;
     const json_t *tools, *documents; /* arrays; NULL: none */
     const char *now;                 /* "YYYY-MM-DDThh:mm:ss"; NULL: QZ_CHAT_PINNED_NOW */
-    const json_t *arguments;         /* object: any further variable of the template, before the special tokens; NULL: none */
+    const json_t *arguments;         /* object: any further variable of the template, before
+                                      * the special tokens; NULL: none */
     json_t *root;                    /* what qz_conversation_read has read: released with it */
     char date[32];
     size_t left_out;                 /* parts of its messages that are no text, and their types */
     char left_names[128];
 } qz_conversation;
-/* Renders with the tokenizer's template and its special tokens; compiles the template on every call. QZ_EUNSUPPORTED if the tokenizer has
- * no template. */
+/* Renders with the tokenizer's template and its special tokens; compiles the template on every call. QZ_EUNSUPPORTED if
+ * the tokenizer has no template. */
 qz_status qz_chat_apply(const qz_tokenizer *t, const qz_conversation *c, qz_str *out, qz_error *err);
-/* The same with a template compiled before (many conversations); t NULL: no special tokens but those among the arguments. */
-qz_status qz_chat_apply_with(const qz_chat *chat, const qz_tokenizer *t, const qz_conversation *c, qz_str *out, qz_error *err);
+/* The same with a template compiled before (many conversations); t NULL: no special tokens but those among
+ * the arguments. */
+qz_status qz_chat_apply_with(const qz_chat *chat, const qz_tokenizer *t, const qz_conversation *c, qz_str *out,
+                             qz_error *err);
 
 /* A JSON file: a list of messages, or an object {"messages": […], "tools": […], "documents": […], "date": "2026-11-29",
- * "chat_template_kwargs": {…}}. Content in parts becomes the text of its parts. QZ_EFORMAT names an unknown key and the nearest known. */
+ * "chat_template_kwargs": {…}}. Content in parts becomes the text of its parts. QZ_EFORMAT names an unknown key and
+ * the nearest known. */
 qz_status qz_conversation_read(const char *path, qz_conversation *c, qz_error *err);
 void qz_conversation_release(qz_conversation *c);
 #endif

@@ -1,4 +1,5 @@
-/* Truth from outside: renderings recorded from transformers 5.23.0 with jinja2 3.1.6 (tests/golden/chat), byte for byte. */
+/* Truth from outside: renderings recorded from transformers 5.23.0 with jinja2 3.1.6 (tests/golden/chat),
+ * byte for byte. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,9 +16,11 @@
 static bool matches(const json_t *record, qz_status st, const qz_str *out, const qz_error *err) {
     const json_t *want = json_object_get(record, "output");
     if (want)
-        return st == QZ_OK && out->len == json_string_length(want) && memcmp(out->ptr ? out->ptr : "", json_string_value(want), out->len) == 0;
+        return st == QZ_OK && out->len == json_string_length(want) &&
+               memcmp(out->ptr ? out->ptr : "", json_string_value(want), out->len) == 0;
     const char *message = json_string_value(json_object_get(record, "message"));
-    return st == QZ_EFORMAT && strstr(err->text, json_string_value(json_object_get(record, "error"))) && (!message || strstr(err->text, message));
+    return st == QZ_EFORMAT && strstr(err->text, json_string_value(json_object_get(record, "error"))) &&
+           (!message || strstr(err->text, message));
 }
 
 static size_t for_lines(const char *path, size_t (*fn)(const json_t *, void *), void *arg, size_t *bad) {
@@ -74,10 +77,12 @@ static size_t check_case(const json_t *j, void *arg) {
     json_object_set(arguments, "eos_token", json_object_get(t->data, "eos_token"));
     json_object_update(arguments, kwargs);
     json_object_del(arguments, "documents");
-    const qz_conversation c = {.messages = json_object_get(json_object_get(t->data, "conversations"), json_string_value(json_object_get(j, "conversation"))),
+    const qz_conversation c = {.messages = json_object_get(json_object_get(t->data, "conversations"),
+                                                           json_string_value(json_object_get(j, "conversation"))),
                                .add_generation_prompt = json_is_true(json_object_get(j, "add_generation_prompt")),
                                .tools = json_object_get(j, "tools") ? json_object_get(t->data, "tools") : NULL,
-                               .documents = json_object_get(kwargs, "documents"), .now = json_string_value(json_object_get(t->data, "now")),
+                               .documents = json_object_get(kwargs, "documents"),
+                               .now = json_string_value(json_object_get(t->data, "now")),
                                .arguments = arguments};
     qz_status st = qz_chat_apply_with(t->chat, NULL, &c, &out, &err);
     bool ok = matches(j, st, &out, &err);
@@ -92,7 +97,8 @@ static size_t check_case(const json_t *j, void *arg) {
 }
 
 static void templates(void **state) {
-    static const char *const names[] = {"01-", "02-", "03-", "04-", "05-", "06-", "07-", "08-", "09-", "10-", "11-", "12-"};
+    static const char *const names[] = {"01-", "02-", "03-", "04-", "05-", "06-", "07-", "08-", "09-", "10-", "11-",
+                                        "12-"};
     char **files = NULL;
     size_t n_files = 0, total = 0, bad = 0, found = 0;
     qz_error err = {0};
@@ -129,7 +135,8 @@ static void expect_error(const char *source, const qz_chat_limits *l, const char
     json_t *empty = json_object();
     qz_status st = qz_chat_compile(source, strlen(source), &c, &err);
     if (st == QZ_OK) st = qz_chat_render(c, empty, l, &out, &err);
-    if (st != QZ_EFORMAT || !strstr(err.text, word)) fail_msg("%.60s: expected %s, found %d %s", source, word, st, err.text);
+    if (st != QZ_EFORMAT || !strstr(err.text, word))
+        fail_msg("%.60s: expected %s, found %d %s", source, word, st, err.text);
     json_decref(empty);
     qz_chat_free(c);
     qz_str_release(&out);
@@ -142,10 +149,14 @@ static void limits(void **state) {
     char deep[5000];
     expect_error("{{ 'x' * 1000000000 }}", NULL, "LimitError");
     expect_error("{% set a = 'xxxxxxxxxxxxxxxx' %}{% set a = a * 100000 %}{{ a * 100000 }}", NULL, "LimitError");
-    expect_error("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", &small, "LimitError");
+    expect_error("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", &small,
+                 "LimitError");
     expect_error("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", NULL, "LimitError");
-    expect_error("{% set ns = namespace(l=[1]) %}{% for i in range(100) %}{% set ns.l = ns.l + ns.l %}{% endfor %}", &small, "LimitError");
-    expect_error("{% set ns = namespace(l=[1]) %}{% for i in range(1000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l }}", NULL, "LimitError");
+    expect_error("{% set ns = namespace(l=[1]) %}{% for i in range(100) %}{% set ns.l = ns.l + ns.l %}{% endfor %}",
+                 &small, "LimitError");
+    expect_error("{% set ns = namespace(l=[1]) %}{% for i in range(1000) %}{% set ns.l = [ns.l] %}{% endfor %}{{ ns.l "
+                 "}}",
+                 NULL, "LimitError");
     memset(deep, '(', sizeof deep);
     memcpy(deep, "{{ ", 3);
     deep[sizeof deep - 1] = 0;
@@ -202,8 +213,10 @@ static void conversation_files(void **state) {
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tool\":[]}", "unknown key 'tool'"},
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tools\":{}}", "key 'tools': expected an array"},
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"date\":\"29.11.2026\"}", "bad value '29.11.2026'"},
-        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"chat_template_kwargs\":[]}", "key 'chat_template_kwargs': expected an object"}};
-    static const char source[] = "{{ strftime_now('%d %m %Y %H') }} {{ mood }} {{ tools|length }} {{ messages[0].content }}{% if add_generation_prompt %}>{% endif %}";
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"chat_template_kwargs\":[]}",
+         "key 'chat_template_kwargs': expected an object"}};
+    static const char source[] = "{{ strftime_now('%d %m %Y %H') }} {{ mood }} {{ tools|length }} {{ "
+                                 "messages[0].content }}{% if add_generation_prompt %}>{% endif %}";
     qz_conversation c;
     qz_chat *chat = NULL;
     qz_str out = {0};
@@ -216,7 +229,8 @@ static void conversation_files(void **state) {
         qz_conversation_release(&c);
     }
     qz_error err = {0};
-    write_text(path, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_url\"},{\"type\":\"text\",\"text\":\"b\"}]}],"
+    write_text(path, "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":"
+                     "\"image_url\"},{\"type\":\"text\",\"text\":\"b\"}]}],"
                      "\"tools\":[{},{}],\"date\":\"2026-11-29\",\"chat_template_kwargs\":{\"mood\":\"dry\"}}");
     assert_int_equal(qz_conversation_read(path, &c, &err), QZ_OK);
     assert_true(c.left_out == 1 && strcmp(c.left_names, "image_url") == 0);
@@ -234,6 +248,8 @@ static void conversation_files(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(expressions), cmocka_unit_test(templates), cmocka_unit_test(limits), cmocka_unit_test(failing_memory), cmocka_unit_test(conversation_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(expressions), cmocka_unit_test(templates),
+                                       cmocka_unit_test(limits), cmocka_unit_test(failing_memory),
+                                       cmocka_unit_test(conversation_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

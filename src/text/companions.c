@@ -1,7 +1,7 @@
-/* What stands beside tokenizer.json: tokenizer_config.json, special_tokens_map.json, added_tokens.json. Tokens named only there
- * are added as transformers 5 does (tests/golden/text/companions): first added_tokens_decoder by its ids, or without that key
- * added_tokens.json; then the named special tokens; then lists of further ones. A token of the model's vocabulary keeps its id,
- * any other gets the next free id, whatever id the file states. */
+/* What stands beside tokenizer.json: tokenizer_config.json, special_tokens_map.json, added_tokens.json. Tokens named
+ * only there are added as transformers 5 does (tests/golden/text/companions): first added_tokens_decoder by its ids, or
+ * without that key added_tokens.json; then the named special tokens; then lists of further ones. A token of the model's
+ * vocabulary keeps its id, any other gets the next free id, whatever id the file states. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/io.h"
@@ -10,7 +10,8 @@
 #include "text/tokenizer_int.h"
 
 #define FILE_LIMIT ((size_t)64 << 20)
-static const char *const named[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"};
+static const char *const named[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token",
+                                    "mask_token"};
 #define N_NAMED (sizeof named / sizeof named[0])
 
 static qz_status no_memory(const qz_tokenizer *t, qz_error *err) {
@@ -22,7 +23,8 @@ static qz_status load_object(const char *dir, const char *name, json_t **out, qz
     *out = NULL;
     if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory while loading '%s'", name);
     qz_status st = qz_path_exists(path) ? qz_json_load(path, FILE_LIMIT, out, err) : QZ_OK;
-    if (st == QZ_OK && *out && !json_is_object(*out)) st = qz_fail(err, QZ_EFORMAT, "bad value: file '%s': expected an object", path);
+    if (st == QZ_OK && *out && !json_is_object(*out))
+        st = qz_fail(err, QZ_EFORMAT, "bad value: file '%s': expected an object", path);
     if (st != QZ_OK) {
         json_decref(*out);
         *out = NULL;
@@ -33,7 +35,8 @@ static qz_status load_object(const char *dir, const char *name, json_t **out, qz
 
 /* Also of those that the newer form makes needless: who links to nothing has lost more than one file. */
 static qz_status refuse_dangling(const char *dir, qz_error *err) {
-    static const char *const files[] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"};
+    static const char *const files[] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+                                        "chat_template.jinja"};
     qz_status st = QZ_OK;
     for (size_t i = 0; i < sizeof files / sizeof files[0] && st == QZ_OK; i++) {
         uint64_t size = 0;
@@ -64,7 +67,9 @@ qz_status qz_tok_config(const qz_tokenizer *t, const char *dir, json_t **out, qz
     return st;
 }
 
-static const char *content_of(const json_t *v) { return json_string_value(json_is_object(v) ? json_object_get(v, "content") : v); }
+static const char *content_of(const json_t *v) {
+    return json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
+}
 
 typedef struct { const qz_tokenizer *t; json_t *list; json_int_t next; qz_error *err; } adder;
 
@@ -85,9 +90,11 @@ static qz_status add(adder *a, const json_t *v, bool special) {
     const json_t *s = json_object_get(v, "special"), *norm = json_object_get(v, "normalized");
     if (json_is_boolean(s) && !special) special = json_is_true(s);
     bool normalized = json_is_boolean(norm) ? json_is_true(norm) : !special;
-    json_t *o = json_pack("{s:I,s:s,s:b,s:b}", "id", have != QZ_NO_ID ? (json_int_t)have : a->next, "content", text, "special", special, "normalized", normalized);
+    json_t *o = json_pack("{s:I,s:s,s:b,s:b}", "id", have != QZ_NO_ID ? (json_int_t)have : a->next, "content", text,
+                          "special", special, "normalized", normalized);
     for (size_t i = 0; o && i < 3; i++)
-        if (json_object_set_new(o, flags[i], json_boolean(json_is_true(json_object_get(v, flags[i])))) != 0) return json_decref(o), no_memory(a->t, a->err);
+        if (json_object_set_new(o, flags[i], json_boolean(json_is_true(json_object_get(v, flags[i])))) != 0)
+            return json_decref(o), no_memory(a->t, a->err);
     if (have == QZ_NO_ID) a->next++;
     return o && json_array_append_new(a->list, o) == 0 ? QZ_OK : no_memory(a->t, a->err);
 }
@@ -105,7 +112,8 @@ static qz_status add_all(adder *a, const json_t *o, bool id_first, const json_t 
     if (!e) return no_memory(a->t, a->err);
     const char *key;
     json_t *v;
-    json_object_foreach((json_t *)(uintptr_t)o, key, v) e[n++] = (entry){id_first ? strtoll(key, NULL, 10) : json_integer_value(v), key, v};
+    json_object_foreach((json_t *)(uintptr_t)o, key, v)
+        e[n++] = (entry){id_first ? strtoll(key, NULL, 10) : json_integer_value(v), key, v};
     if (n) qsort(e, n, sizeof *e, by_id);
     qz_status st = QZ_OK;
     for (size_t i = 0; i < n && st == QZ_OK; i++) {
@@ -145,7 +153,8 @@ static qz_status add_special(adder *a, const json_t *config) {
     return QZ_OK;
 }
 
-qz_status qz_tok_add_companions(const qz_tokenizer *t, json_t *root, const json_t *config, const char *dir, qz_error *err) {
+qz_status qz_tok_add_companions(const qz_tokenizer *t, json_t *root, const json_t *config, const char *dir,
+                                qz_error *err) {
     json_t *list = json_object_get(root, "added_tokens"), *added = NULL;
     const json_t *decoder = json_object_get(config, "added_tokens_decoder");
     if (!decoder) QZ_TRY(load_object(dir, "added_tokens.json", &added, err));
@@ -168,16 +177,21 @@ out:
 }
 
 qz_status qz_tokenizer_absent(const char *dir, qz_error *err) {
-    static const char *const files[] = {"tokenizer.model", "vocab.json", "merges.txt", "vocab.txt", "spiece.model", "sentencepiece.bpe.model",
-                                        "tekken.json", "qwen.tiktoken", "tiktoken.model", "tokenizer_config.json", "special_tokens_map.json",
+    static const char *const files[] = {"tokenizer.model", "vocab.json", "merges.txt", "vocab.txt", "spiece.model",
+                                        "sentencepiece.bpe.model",
+                                        "tekken.json", "qwen.tiktoken", "tiktoken.model", "tokenizer_config.json",
+                                        "special_tokens_map.json",
                                         "added_tokens.json"};
     qz_status st = QZ_OK;
     for (size_t i = 0; i < sizeof files / sizeof files[0] && st == QZ_OK; i++) {
         char *path = qz_path_join(dir, files[i]);
         if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", dir);
         if (qz_path_exists(path))
-            st = qz_fail(err, QZ_EUNSUPPORTED, "no tokenizer.json: folder '%s': expected the fast tokenizer, found '%s' alone; save it with transformers: "
-                         "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)", dir, files[i]);
+            st = qz_fail(err, QZ_EUNSUPPORTED,
+                         "no tokenizer.json: folder '%s': expected the fast tokenizer, found '%s' alone; save it with "
+                         "transformers: "
+                         "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)",
+                         dir, files[i]);
         qz_free(path);
     }
     return st;

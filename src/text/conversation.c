@@ -15,7 +15,9 @@ static qz_status read_date(const json_t *v, const char *path, qz_conversation *c
     size_t n = s ? strlen(s) : 0, i = 0;
     while (i < n && i < sizeof form - 1 && (form[i] == 'd' ? isdigit((unsigned char)s[i]) : s[i] == form[i])) i++;
     if (s == NULL || i != n || (n != 10 && n != sizeof form - 1))
-        return qz_fail(err, QZ_EFORMAT, "bad value '%.40s': file '%s', key 'date': expected YYYY-MM-DD or YYYY-MM-DDThh:mm:ss", s ? s : "?", path);
+        return qz_fail(err, QZ_EFORMAT,
+                       "bad value '%.40s': file '%s', key 'date': expected YYYY-MM-DD or YYYY-MM-DDThh:mm:ss",
+                       s ? s : "?", path);
     (void)snprintf(c->date, sizeof c->date, "%.19s%s", s, n == 10 ? "T12:00:00" : "");
     c->now = c->date;
     return QZ_OK;
@@ -32,14 +34,17 @@ static qz_status read_key(const char *key, const json_t *v, const char *path, qz
         return QZ_OK;
     }
     if (strcmp(key, "chat_template_kwargs") == 0) {
-        if (!json_is_object(v)) return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected an object", path, key);
+        if (!json_is_object(v))
+            return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected an object", path, key);
         c->arguments = v;
         return QZ_OK;
     }
     qz_near near = {.word = key};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) (void)qz_near_see(&near, known[i]);
-    return qz_fail(err, QZ_EFORMAT, "unknown key '%.60s': file '%s': nearest known is '%s'; variables of the template go into 'chat_template_kwargs'", key, path,
-                   near.best);
+    return qz_fail(err, QZ_EFORMAT,
+                   "unknown key '%.60s': file '%s': nearest known is '%s'; variables of the template go into "
+                   "'chat_template_kwargs'",
+                   key, path, near.best);
 }
 
 qz_status qz_conversation_read(const char *path, qz_conversation *c, qz_error *err) {
@@ -49,7 +54,8 @@ qz_status qz_conversation_read(const char *path, qz_conversation *c, qz_error *e
     *c = (qz_conversation){.add_generation_prompt = true};
     QZ_TRY(qz_json_load(path, LIMIT, &c->root, err));
     if (!json_is_array(c->root) && !json_is_object(c->root))
-        return qz_fail(err, QZ_EFORMAT, "no conversation: file '%s': expected a list of messages, or an object with 'messages'", path);
+        return qz_fail(err, QZ_EFORMAT,
+                       "no conversation: file '%s': expected a list of messages, or an object with 'messages'", path);
     if (json_is_object(c->root)) json_object_foreach(c->root, key, v) QZ_TRY(read_key(key, v, path, c, err));
     const json_t *list = json_is_array(c->root) ? c->root : json_object_get(c->root, "messages");
     QZ_TRY(qz_messages_plain(list, path, true, &parts, &messages, err));

@@ -1,14 +1,20 @@
 /* Text and JSONL datasets for calibration, evaluation and tasks. Readers are detected and named.
  * JSONL lines: {"text"}, {"instruction","input"?,"output"?}, {"messages":[…]}, {"ids":[…]}; a *.txt file is one text;
- * blank lines and a byte order mark are skipped; a bad line is an error naming file:line. Message content that is a list of
- * parts becomes their joined text; what is no text is counted and named (qz_parts). */
+ * blank lines and a byte order mark are skipped; a bad line is an error naming file:line. Message content that is a
+ * list of parts becomes their joined text; what is no text is counted and named (qz_parts). */
 #ifndef QZ_TEXT_DATASET_H
 #define QZ_TEXT_DATASET_H
 #include "base/arena.h"
 #include "base/status.h"
 #include "text/tokenizer.h"
 
-typedef enum { QZ_DATA_TEXT_FILE, QZ_DATA_JSONL_TEXT, QZ_DATA_JSONL_INSTRUCTION, QZ_DATA_JSONL_MESSAGES, QZ_DATA_JSONL_IDS } qz_data_kind;
+typedef enum {
+    QZ_DATA_TEXT_FILE,
+    QZ_DATA_JSONL_TEXT,
+    QZ_DATA_JSONL_INSTRUCTION,
+    QZ_DATA_JSONL_MESSAGES,
+    QZ_DATA_JSONL_IDS
+} qz_data_kind;
 
 typedef struct {
     const char *text;       /* final text (chat template applied where the record is instruction or messages) */
@@ -43,7 +49,8 @@ typedef struct {
     bool without_output;      /* instruction records: only the user's turn */
 } qz_dataset_options;
 /* t gives the chat template (NULL or no template: instruction + blank line + input, then a newline and the output). */
-qz_status qz_dataset_load(const char *path, const qz_tokenizer *t, const qz_dataset_options *o, qz_dataset *out, qz_error *err);
+qz_status qz_dataset_load(const char *path, const qz_tokenizer *t, const qz_dataset_options *o, qz_dataset *out,
+                          qz_error *err);
 void qz_dataset_release(qz_dataset *d);
 /* Puts "FILE:LINE: " before an error that a sample caused; gives st back. */
 qz_status qz_sample_failed(const qz_dataset *d, const qz_sample *s, qz_status st, qz_error *err);
@@ -63,9 +70,10 @@ typedef struct {
     qz_length_policy policy;
     bool bos;               /* every window begins with the tokenizer's BOS, if it has one, and the data are not ids */
 } qz_window_options;
-/* PACK joins samples end to end and cuts every seq_len tokens (the tail is counted as cut unless no window is full: then
- * the one short window is kept with its own length and seq_len is lowered to it). */
-qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, const qz_window_options *o, qz_windows *out, qz_error *err);
+/* PACK joins samples end to end and cuts every seq_len tokens (the tail is counted as cut unless no window is full:
+ * then the one short window is kept with its own length and seq_len is lowered to it). */
+qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, const qz_window_options *o, qz_windows *out,
+                           qz_error *err);
 void qz_windows_release(qz_windows *w);
 
 /* One task of a task file (models/README.md): the question as messages or text, the expected output, the check. */

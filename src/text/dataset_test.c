@@ -1,4 +1,5 @@
-/* Readers, windows and checks against the mission's examples (C-01 … C-05, C-13, C-95) and the bundled model's files. */
+/* Readers, windows and checks against the mission's examples (C-01 … C-05, C-13, C-95) and the bundled
+ * model's files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ static temp put(const char *text, const char *suffix) {
     return f;
 }
 
-static qz_status load(const char *text, const char *suffix, const qz_tokenizer *t, const qz_dataset_options *o, qz_dataset *d) {
+static qz_status load(const char *text, const char *suffix, const qz_tokenizer *t, const qz_dataset_options *o,
+                      qz_dataset *d) {
     temp f = put(text, suffix);
     err = (qz_error){0};
     qz_status st = qz_dataset_load(f.path, t, o, d, &err);
@@ -53,10 +55,15 @@ static void records(void **state) {
     (void)state;
     qz_tokenizer *t = market();
     const char *full = "{\"instruction\":\"Convert temperature.\",\"input\":\"75 F\",\"output\":\"23.9 C\"}\n";
-    one_record("{\"instruction\":\"Convert temperature.\",\"input\":\"75 F\"}\n", NULL, NULL, "Convert temperature.\n\n75 F"); /* C-01 */
-    one_record("\n{\"instruction\":\"Say hello.\",\"input\":\"\"}\n\n", NULL, NULL, "Say hello.");                             /* C-02 */
-    one_record(full, t, NULL, "<|im_start|>user\nConvert temperature.\n\n75 F<|im_end|>\n<|im_start|>assistant\n23.9 C<|im_end|>\n");
-    one_record(full, t, &(qz_dataset_options){.without_output = true}, "<|im_start|>user\nConvert temperature.\n\n75 F<|im_end|>\n");
+    /* C-01 */
+    one_record("{\"instruction\":\"Convert temperature.\",\"input\":\"75 F\"}\n", NULL, NULL,
+               "Convert temperature.\n\n75 F");
+    /* C-02 */
+    one_record("\n{\"instruction\":\"Say hello.\",\"input\":\"\"}\n\n", NULL, NULL, "Say hello.");
+    one_record(full, t, NULL,
+               "<|im_start|>user\nConvert temperature.\n\n75 F<|im_end|>\n<|im_start|>assistant\n23.9 C<|im_end|>\n");
+    one_record(full, t, &(qz_dataset_options){.without_output = true},
+                                              "<|im_start|>user\nConvert temperature.\n\n75 F<|im_end|>\n");
     one_record(full, t, &(qz_dataset_options){.raw = true, .without_output = true}, "Convert temperature.\n\n75 F");
     one_record("{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}", t, NULL, "<|im_start|>user\nHi<|im_end|>\n");
     one_record("{\"text\":\"<|im_start|>x\"}", t, NULL, "<|im_start|>x");
@@ -66,8 +73,10 @@ static void records(void **state) {
 static void readers(void **state) {
     (void)state;
     static const struct { const char *text, *suffix; qz_data_kind kind; } all[] = {
-        {"{\"text\":\"a\"}\n", ".jsonl", QZ_DATA_JSONL_TEXT},         {"{\"instruction\":\"a\"}\n", ".jsonl", QZ_DATA_JSONL_INSTRUCTION},
-        {"{\"messages\":[{\"content\":\"a\"}]}\n", ".jsonl", QZ_DATA_JSONL_MESSAGES}, {"{\"ids\":[1,2]}\n", ".jsonl", QZ_DATA_JSONL_IDS},
+        {"{\"text\":\"a\"}\n", ".jsonl", QZ_DATA_JSONL_TEXT},
+        {"{\"instruction\":\"a\"}\n", ".jsonl", QZ_DATA_JSONL_INSTRUCTION},
+        {"{\"messages\":[{\"content\":\"a\"}]}\n", ".jsonl", QZ_DATA_JSONL_MESSAGES},
+        {"{\"ids\":[1,2]}\n", ".jsonl", QZ_DATA_JSONL_IDS},
         {"{not json, just text", ".txt", QZ_DATA_TEXT_FILE}};
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         qz_dataset d;
@@ -109,7 +118,8 @@ static void windows(void **state) {
     for (int i = 1; i < 40; i++) at += (size_t)snprintf(text + at, sizeof text - at, ",2");
     (void)snprintf(text + at, sizeof text - at, "]}\n{\"ids\":[3,3,3,3,3,3,3]}\n");
     static const struct { qz_length_policy policy; size_t max, n, used, truncated, dropped, cut; } want[] = {
-        {QZ_PACK, 0, 3, 3, 0, 0, 4}, {QZ_PACK, 2, 2, 2, 1, 1, 13}, {QZ_TRUNCATE, 0, 1, 3, 1, 0, 36}, {QZ_DROP, 0, 1, 2, 0, 1, 40}};
+        {QZ_PACK, 0, 3, 3, 0, 0, 4}, {QZ_PACK, 2, 2, 2, 1, 1, 13}, {QZ_TRUNCATE, 0, 1, 3, 1, 0, 36},
+        {QZ_DROP, 0, 1, 2, 0, 1, 40}};
     qz_dataset d;
     must(load(text, ".jsonl", NULL, NULL, &d));
     for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
@@ -165,8 +175,10 @@ static void checks(void **state) {
     static const struct { const char *task, *answer; bool solved; } all[] = {
         {"{\"prompt\":\"p\",\"output\":\"49 EUR\"}", " 49 EUR\n", true},
         {"{\"prompt\":\"p\",\"output\":\"49 EUR\",\"check\":\"exact\"}", "49 EUR.", false},
-        {"{\"prompt\":\"p\",\"output\":\"{\\\"a\\\":1,\\\"b\\\":[2]}\",\"check\":\"json\"}", "{ \"b\": [2], \"a\": 1 }", true},
-        {"{\"prompt\":\"p\",\"output\":\"{\\\"a\\\":1}\",\"check\":\"json\"}", "{\"a\":1} Done.", false}, /* C-95: trailing prose */
+        {"{\"prompt\":\"p\",\"output\":\"{\\\"a\\\":1,\\\"b\\\":[2]}\",\"check\":\"json\"}", "{ \"b\": [2], \"a\": 1 }",
+         true},
+        /* C-95: trailing prose */
+        {"{\"prompt\":\"p\",\"output\":\"{\\\"a\\\":1}\",\"check\":\"json\"}", "{\"a\":1} Done.", false},
         {"{\"prompt\":\"p\",\"output\":\"{\\\"a\\\":1}\",\"check\":\"json\"}", "{\"a\":\"1\"}", false},
         {"{\"prompt\":\"p\",\"output\":\"3.14\",\"scorer\":\"number\",\"tolerance\":0.01}", "it is 3.1416", true},
         {"{\"prompt\":\"p\",\"output\":\"3.14\",\"check\":\"number\",\"tolerance\":0.001}", "3.2", false},
@@ -188,7 +200,8 @@ static void checks(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(records), cmocka_unit_test(readers), cmocka_unit_test(bad_lines), cmocka_unit_test(windows),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(records), cmocka_unit_test(readers),
+                                       cmocka_unit_test(bad_lines), cmocka_unit_test(windows),
                                        cmocka_unit_test(bundled_files), cmocka_unit_test(checks)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

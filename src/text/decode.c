@@ -39,7 +39,10 @@ static int byte_token(const char *s, size_t n) {
     if (n != 6 || memcmp(s, "<0x", 3) != 0 || s[5] != '>') return -1;
     for (int i = 3; i < 5; i++) {
         char c = s[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int d = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
         if (d < 0) return -1;
         v = v * 16 + d;
     }
@@ -75,8 +78,10 @@ static void replace_text(const char *s, size_t n, const char *from, size_t fn, c
 }
 
 static void strip_chars(const char **s, size_t *n, const qz_dec *d) {
-    for (size_t i = 0; i < d->start && *n >= d->text_n && memcmp(*s, d->text, d->text_n) == 0; i++) *s += d->text_n, *n -= d->text_n;
-    for (size_t i = 0; i < d->stop && *n >= d->text_n && memcmp(*s + *n - d->text_n, d->text, d->text_n) == 0; i++) *n -= d->text_n;
+    for (size_t i = 0; i < d->start && *n >= d->text_n && memcmp(*s, d->text, d->text_n) == 0; i++)
+        *s += d->text_n, *n -= d->text_n;
+    for (size_t i = 0; i < d->stop && *n >= d->text_n && memcmp(*s + *n - d->text_n, d->text, d->text_n) == 0; i++)
+        *n -= d->text_n;
 }
 
 static void byte_fallback(const parts *in, parts *out) {
@@ -149,7 +154,8 @@ static const char *token_text(const qz_tokenizer *t, uint32_t id, size_t *n) {
     return s;
 }
 
-qz_status qz_tokenizer_decode(const qz_tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, qz_str *out, qz_error *err) {
+qz_status qz_tokenizer_decode(const qz_tokenizer *t, const uint32_t *ids, size_t n, bool skip_special, qz_str *out,
+                              qz_error *err) {
     parts a = {0}, b = {0};
     qz_enc e = {.t = t};
     qz_status st = QZ_OK;
@@ -173,7 +179,8 @@ qz_status qz_tokenizer_decode(const qz_tokenizer *t, const uint32_t *ids, size_t
         if (i > 0 && t->n_dec == 0) qz_str_putc(out, ' ');
         qz_str_append(out, s, k);
     }
-    if (a.failed || b.failed || a.s.failed || b.s.failed || out->failed) st = qz_fail(err, QZ_EMEMORY, "out of memory while decoding %zu ids", n);
+    if (a.failed || b.failed || a.s.failed || b.s.failed || out->failed)
+        st = qz_fail(err, QZ_EMEMORY, "out of memory while decoding %zu ids", n);
 out:
     qz_enc_release(&e);
     parts_release(&a);
@@ -211,7 +218,8 @@ void qz_tokenizer_decode_end(qz_decode_stream *s, qz_str *out) {
 }
 
 /* One member of the chain over one token; *is_byte tells that the token is a byte of a longer sequence. */
-static qz_status stream_step(qz_enc *e, const qz_dec *x, bool first, const qz_str *piece, qz_str *out, bool *is_byte, qz_error *err) {
+static qz_status stream_step(qz_enc *e, const qz_dec *x, bool first, const qz_str *piece, qz_str *out, bool *is_byte,
+                             qz_error *err) {
     const char *p = piece->ptr ? piece->ptr : "";
     size_t n = piece->len;
     int b = x->kind == QZ_DEC_BYTE_FALLBACK ? byte_token(p, n) : -1;
@@ -225,12 +233,14 @@ static qz_status stream_step(qz_enc *e, const qz_dec *x, bool first, const qz_st
         replace_text(p, n, x->text, x->text_n, " ", first && !x->keep_first ? 0 : 1, out);
         return QZ_OK;
     }
-    if (x->kind == QZ_DEC_STRIP && first) strip_chars(&p, &n, x); /* the end of the text is not known: `stop` is not applied */
+    /* the end of the text is not known: `stop` is not applied */
+    if (x->kind == QZ_DEC_STRIP && first) strip_chars(&p, &n, x);
     qz_str_append(out, p, n);
     return QZ_OK;
 }
 
-qz_status qz_tokenizer_decode_next(const qz_tokenizer *t, qz_decode_stream *s, uint32_t id, bool skip_special, qz_str *out, qz_error *err) {
+qz_status qz_tokenizer_decode_next(const qz_tokenizer *t, qz_decode_stream *s, uint32_t id, bool skip_special,
+                                   qz_str *out, qz_error *err) {
     size_t n;
     const char *text = token_text(t, id, &n);
     if (!text || (skip_special && qz_tokenizer_is_special(t, id))) return QZ_OK;

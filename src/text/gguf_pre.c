@@ -31,12 +31,14 @@ bool qz_gguf_pre_find(const char *name, qz_gguf_pre *out) {
     return false;
 }
 
-/* One spelling for patterns that mean the same: contractions, possessive marks, {1}, one-member classes, a final |\s+. */
+/* One spelling for patterns that mean the same: contractions, possessive marks, {1}, one-member classes,
+ * a final |\s+. */
 static void canonical(const char *p, size_t n, qz_str *out) {
     static const struct { const char *from, *to; } same[] = {
         {"(?i:'s|'t|'re|'ve|'m|'ll|'d)", "@"},
         {"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", "@"},
-        {"?+", "?"}, {"++", "+"}, {"*+", "*"}, {"\\p{N}{1}", "\\p{N}"}, {"[\\p{L}]", "\\p{L}"}, {"\n", "\\n"}, {"\r", "\\r"}};
+        {"?+", "?"}, {"++", "+"}, {"*+", "*"}, {"\\p{N}{1}", "\\p{N}"}, {"[\\p{L}]", "\\p{L}"}, {"\n", "\\n"},
+        {"\r", "\\r"}};
     size_t from = out->len;
     for (size_t i = 0; i < n;) {
         size_t k = 0;
@@ -55,15 +57,17 @@ static void canonical(const char *p, size_t n, qz_str *out) {
         }
     }
     static const char tail[] = "\\s+(?!\\S)|\\s+";
-    if (out->len - from >= sizeof tail - 1 && qz_str_ends(out->ptr, tail)) { /* |\s+ isolates what stays isolated anyway */
+    /* |\s+ isolates what stays isolated anyway */
+    if (out->len - from >= sizeof tail - 1 && qz_str_ends(out->ptr, tail)) {
         out->len -= 4;
         out->ptr[out->len] = 0;
     }
     qz_str_putc(out, '\n');
 }
 
-/* True if the pattern matches at the start of every text: then Removed + invert drops nothing and is Isolated (dbrx and other
- * conversions from tiktoken). Tried with every kind of character, alone and before a letter, a digit, a blank, a line end. */
+/* True if the pattern matches at the start of every text: then Removed + invert drops nothing and is Isolated (dbrx and
+ * other conversions from tiktoken). Tried with every kind of character, alone and before a letter, a digit, a
+ * blank, a line end. */
 static bool covers(const qz_tokenizer *t, const qz_regex *re) {
     static const char *const next[] = {"", "a", "1", " ", "\n", ".", "  a"};
     qz_enc e = {.t = t};

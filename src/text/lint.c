@@ -11,7 +11,9 @@
 #define FAR 0.15       /* bits; splits of one source stay below, another language or domain is above (lint_test.c) */
 #define FAR_CHANCE 1.5 /* and this many times what two halves of the data differ by */
 
-const char *qz_lint_severity_name(qz_lint_severity s) { return s == QZ_LINT_REFUSE ? "refuse" : s == QZ_LINT_WARN ? "warn" : "note"; }
+const char *qz_lint_severity_name(qz_lint_severity s) {
+    return s == QZ_LINT_REFUSE ? "refuse" : s == QZ_LINT_WARN ? "warn" : "note";
+}
 
 static const struct { const char *code, *about; } codes[] = {
 #define QZ_LINT_CODE(code, about) {code, about},
@@ -31,8 +33,8 @@ static void tell(qz_lint *l, const char *code, const char *told) {
 }
 
 static const char *shares(qz_arena *a, const qz_data_facts *f) {
-    return qz_arena_printf(a, "en %.0f %%, fr %.0f %%, de %.0f %%, other %.0f %%; latin script %.0f %%", 100 * f->english, 100 * f->french, 100 * f->german,
-                           100 * f->other_language, 100 * f->latin);
+    return qz_arena_printf(a, "en %.0f %%, fr %.0f %%, de %.0f %%, other %.0f %%; latin script %.0f %%",
+                           100 * f->english, 100 * f->french, 100 * f->german, 100 * f->other_language, 100 * f->latin);
 }
 
 static void judge_alone(qz_lint *l, const qz_dataset *d, size_t largest_in) {
@@ -42,14 +44,20 @@ static void judge_alone(qz_lint *l, const qz_dataset *d, size_t largest_in) {
         add(l, "CAL-DUP", QZ_LINT_REFUSE, qz_arena_printf(a, "CAL-DUP %zu unique of %zu", f->unique, f->samples));
     tell(l, "CAL-DUP", qz_arena_printf(a, "%zu of %zu samples equal", f->samples - f->unique, f->samples));
     if (largest_in && f->distinct_rows < largest_in)
-        add(l, "CAL-RANK", QZ_LINT_REFUSE, qz_arena_printf(a, "CAL-RANK %zu distinct rows < %zu columns", f->distinct_rows, largest_in));
+        add(l, "CAL-RANK", QZ_LINT_REFUSE,
+            qz_arena_printf(a, "CAL-RANK %zu distinct rows < %zu columns", f->distinct_rows, largest_in));
     bool few = d->kind != QZ_DATA_TEXT_FILE && f->samples < LEAST_SAMPLES;
     if (few || f->tokens < LEAST_TOKENS)
-        add(l, "CAL-COUNT", QZ_LINT_WARN, qz_arena_printf(a, "CAL-COUNT %zu sample%s, %zu token%s: 128 samples or more are usual, at least %d tokens", f->samples,
-                                                          qz_plural(f->samples), f->tokens, qz_plural(f->tokens), LEAST_TOKENS));
+        add(l, "CAL-COUNT", QZ_LINT_WARN,
+            qz_arena_printf(a, "CAL-COUNT %zu sample%s, %zu token%s: 128 samples or more are usual, at least %d tokens",
+                            f->samples, qz_plural(f->samples), f->tokens, qz_plural(f->tokens), LEAST_TOKENS));
     if (d->parts.left_out)
-        add(l, "CAL-PARTS", QZ_LINT_WARN, qz_arena_printf(a, "CAL-PARTS %zu parts of messages are no text and left out: %s", d->parts.left_out, d->parts.names));
-    if (d->parts.joined) add(l, "CAL-PARTS", QZ_LINT_NOTE, qz_arena_printf(a, "CAL-PARTS %zu lists of parts joined to texts", d->parts.joined));
+        add(l, "CAL-PARTS", QZ_LINT_WARN,
+            qz_arena_printf(a, "CAL-PARTS %zu parts of messages are no text and left out: %s", d->parts.left_out,
+                            d->parts.names));
+    if (d->parts.joined)
+        add(l, "CAL-PARTS", QZ_LINT_NOTE,
+            qz_arena_printf(a, "CAL-PARTS %zu lists of parts joined to texts", d->parts.joined));
     const char *s = shares(a, f);
     if (s) add(l, "CAL-LANG", QZ_LINT_NOTE, qz_arena_printf(a, "CAL-LANG %s", s));
 }
@@ -82,12 +90,20 @@ static void judge_against(qz_lint *l, const qz_dataset *d, const qz_lint_options
     double ratio = f->median > 0 && g->median > 0 ? f->median / g->median : 1;
     bool lengths = o->traffic && d->kind != QZ_DATA_TEXT_FILE && o->traffic->kind != QZ_DATA_TEXT_FILE;
     if (lengths && (ratio > LENGTH_FACTOR || ratio < 1 / LENGTH_FACTOR))
-        add(l, "CAL-LEN", QZ_LINT_WARN, qz_arena_printf(a, "CAL-LEN real prompts median %.0f, calibration median %.0f tokens", g->median, f->median));
-    if (l->divergence > FAR && l->divergence > FAR_CHANCE * (f->self_divergence > g->self_divergence ? f->self_divergence : g->self_divergence)) {
+        add(l, "CAL-LEN", QZ_LINT_WARN,
+            qz_arena_printf(a, "CAL-LEN real prompts median %.0f, calibration median %.0f tokens", g->median,
+                            f->median));
+    if (l->divergence > FAR &&
+        l->divergence >
+            FAR_CHANCE * (f->self_divergence > g->self_divergence ? f->self_divergence : g->self_divergence)) {
         const char *s = shares(a, f), *t = shares(a, g);
         if (s && t)
-            add(l, "CAL-DOMAIN", QZ_LINT_WARN, qz_arena_printf(a, "CAL-DOMAIN token distributions differ by %.2f bit (Jensen-Shannon, 0 to 1): calibration (%s), %s "
-                                                               "(%s)", l->divergence, s, o->traffic ? "traffic" : "evaluation", t));
+            add(l, "CAL-DOMAIN", QZ_LINT_WARN,
+                qz_arena_printf(a,
+                                "CAL-DOMAIN token distributions differ by %.2f bit (Jensen-Shannon, 0 to 1): "
+                                "calibration (%s), %s "
+                                "(%s)",
+                                l->divergence, s, o->traffic ? "traffic" : "evaluation", t));
     }
     judge_leaks(l, d, o->eval, o->tasks);
 }
@@ -113,7 +129,8 @@ out:
     return st;
 }
 
-qz_status qz_lint_run(const qz_tokenizer *t, const qz_dataset *data, const qz_lint_options *o, qz_lint *out, qz_error *err) {
+qz_status qz_lint_run(const qz_tokenizer *t, const qz_dataset *data, const qz_lint_options *o, qz_lint *out,
+                      qz_error *err) {
     static const qz_lint_options none;
     *out = (qz_lint){.divergence = -1};
     qz_status st = run(t, data, o ? o : &none, out, err);

@@ -18,7 +18,8 @@ typedef struct { const char *code, *text; qz_lint_severity severity; const char 
 /* Facts about one data set, tokens counted with the model's own tokenizer. */
 typedef struct {
     size_t samples, unique, tokens;
-    size_t distinct_rows;      /* different contexts (token prefixes of samples): bound of the rank of any Gram matrix */
+    size_t distinct_rows;      /* different contexts (token prefixes of samples): bound
+                                * of the rank of any Gram matrix */
     size_t distinct_tokens;    /* different token ids */
     size_t shortest, longest;  /* tokens of a sample */
     double median, p90, mean;
@@ -47,7 +48,8 @@ typedef struct {
 } qz_lint;
 
 /* t may be NULL only for records with ids. o may be NULL. */
-qz_status qz_lint_run(const qz_tokenizer *t, const qz_dataset *data, const qz_lint_options *o, qz_lint *out, qz_error *err);
+qz_status qz_lint_run(const qz_tokenizer *t, const qz_dataset *data, const qz_lint_options *o, qz_lint *out,
+                      qz_error *err);
 /* Only CAL-LEAK of data in eval and tasks (either may be NULL). */
 qz_status qz_lint_leaks(const qz_dataset *data, const qz_dataset *eval, const qz_taskset *tasks, qz_lint *out,
                         qz_error *err);

@@ -50,9 +50,12 @@ void qz_hash_set_release(qz_hash_set *s) {
 /* ---- languages ---- */
 typedef enum { ENGLISH, FRENCH, GERMAN, LANGUAGES } language;
 static const char *const stop_words[LANGUAGES] = {
-    " the of and to in is that for with on are this be by was your you it from has have an as not will my please can our which do we ",
-    " le la les des une est et que dans pour qui sur avec vous votre ce pas sont du au nous plus par cette aux mon ma à été je ai son sa ses il elle mais ne se ",
-    " der die das und ist nicht ein eine zu mit von den auf für im sich dem ich sie wir wird bei als auch kam meine ihre es hat nach dass wie bitte "};
+    " the of and to in is that for with on are this be by was your you it from has have an as not will my please can "
+    "our which do we ",
+    " le la les des une est et que dans pour qui sur avec vous votre ce pas sont du au nous plus par cette aux mon ma "
+    "à été je ai son sa ses il elle mais ne se ",
+    " der die das und ist nicht ein eine zu mit von den auf für im sich dem ich sie wir wird bei als auch kam meine "
+    "ihre es hat nach dass wie bitte "};
 
 /* Letters of a word; '_' counts, so that the marks of chat templates (im_start) are words of their own. */
 static bool letter(char c) { return (uint8_t)c >= 0x80 || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_'; }
@@ -77,9 +80,11 @@ static language guess(const char *s, size_t n) {
 
 enum { OTHER_SCRIPT = 7 };
 static size_t script_of(uint32_t c) {
-    static const struct { uint32_t from, to; size_t script; } ranges[] = { /* latin, cyrillic, greek, han, kana, hangul, arabic */
-        {0, 0x250, 0},       {0x1e00, 0x1f00, 0},   {0x400, 0x530, 1},   {0x370, 0x400, 2},   {0x1f00, 0x2000, 2}, {0x4e00, 0xa000, 3}, {0x3400, 0x4dc0, 3},
-        {0x20000, 0x32400, 3}, {0x3040, 0x3100, 4}, {0xac00, 0xd7b0, 5}, {0x1100, 0x1200, 5}, {0x600, 0x780, 6}};
+    /* latin, cyrillic, greek, han, kana, hangul, arabic */
+    static const struct { uint32_t from, to; size_t script; } ranges[] = {
+        {0, 0x250, 0}, {0x1e00, 0x1f00, 0}, {0x400, 0x530, 1}, {0x370, 0x400, 2}, {0x1f00, 0x2000, 2},
+        {0x4e00, 0xa000, 3}, {0x3400, 0x4dc0, 3}, {0x20000, 0x32400, 3}, {0x3040, 0x3100, 4}, {0xac00, 0xd7b0, 5},
+        {0x1100, 0x1200, 5}, {0x600, 0x780, 6}};
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         if (c >= ranges[i].from && c < ranges[i].to) return ranges[i].script;
     return OTHER_SCRIPT;
@@ -103,7 +108,8 @@ static void language_shares(const qz_dataset *d, qz_data_facts *f) {
     double n = d->n ? (double)d->n : 1, m = letters ? (double)letters : 1;
     f->english = (double)lang[ENGLISH] / n, f->french = (double)lang[FRENCH] / n, f->german = (double)lang[GERMAN] / n;
     f->other_language = (double)lang[LANGUAGES] / n;
-    double *share[8] = {&f->latin, &f->cyrillic, &f->greek, &f->han, &f->kana, &f->hangul, &f->arabic, &f->other_script};
+    double *share[8] = {&f->latin, &f->cyrillic, &f->greek,  &f->han,
+                        &f->kana,  &f->hangul,   &f->arabic, &f->other_script};
     for (size_t k = 0; k < 8; k++) *share[k] = (double)script[k] / m;
 }
 
@@ -140,7 +146,8 @@ static bool count(counter *c, uint32_t id) {
     return true;
 }
 
-qz_status qz_data_measure(const qz_tokenizer *t, const qz_dataset *d, qz_data_facts *f, uint64_t **counts, size_t *n_counts, qz_error *err) {
+qz_status qz_data_measure(const qz_tokenizer *t, const qz_dataset *d, qz_data_facts *f, uint64_t **counts,
+                          size_t *n_counts, qz_error *err) {
     qz_hash_set texts = {0}, rows = {0};
     qz_ids ids = {0};
     counter c = {0}, half[2] = {{0}, {0}};
@@ -150,13 +157,17 @@ qz_status qz_data_measure(const qz_tokenizer *t, const qz_dataset *d, qz_data_fa
     *f = (qz_data_facts){.samples = d->n};
     for (size_t i = 0; i < d->n && ok; i++) {
         ids.n = 0;
-        QZ_GOTO(qz_sample_failed(d, &d->samples[i], qz_sample_encode(t, &d->samples[i], d->kind == QZ_DATA_TEXT_FILE, &ids, err), err));
+        QZ_GOTO(qz_sample_failed(d, &d->samples[i],
+                                 qz_sample_encode(t, &d->samples[i], d->kind == QZ_DATA_TEXT_FILE, &ids, err), err));
         uint64_t h = 0xcbf29ce484222325u;
         for (size_t k = 0; k < ids.n && ok; k++) { /* a context is a prefix: rows are equal only after equal prefixes */
-            if (ids.ids[k] >= 1u << 24) QZ_GOTO(qz_fail(err, QZ_EFORMAT, "%s:%zu: token id %u is out of range", d->path, d->samples[i].line, ids.ids[k]));
+            if (ids.ids[k] >= 1u << 24)
+                QZ_GOTO(qz_fail(err, QZ_EFORMAT, "%s:%zu: token id %u is out of range", d->path, d->samples[i].line,
+                                ids.ids[k]));
             h = (h ^ ids.ids[k]) * 0x9e3779b97f4a7c15u;
             h ^= h >> 31;
-            ok = qz_hash_set_add(&rows, h, &fresh) && count(&c, ids.ids[k]) && count(&half[(f->tokens + k) / HALF_BLOCK % 2], ids.ids[k]);
+            ok = qz_hash_set_add(&rows, h, &fresh) && count(&c, ids.ids[k]) &&
+                 count(&half[(f->tokens + k) / HALF_BLOCK % 2], ids.ids[k]);
         }
         ok = ok && qz_hash_set_add(&texts, ids.n ? h : 1, &fresh);
         len[i] = ids.n;

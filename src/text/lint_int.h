@@ -11,6 +11,7 @@ bool qz_hash_set_has(const qz_hash_set *s, uint64_t h);
 void qz_hash_set_release(qz_hash_set *s);
 
 /* counts [n_counts]: unigram counts, caller frees with qz_free. */
-qz_status qz_data_measure(const qz_tokenizer *t, const qz_dataset *d, qz_data_facts *out, uint64_t **counts, size_t *n_counts, qz_error *err);
+qz_status qz_data_measure(const qz_tokenizer *t, const qz_dataset *d, qz_data_facts *out, uint64_t **counts,
+                          size_t *n_counts, qz_error *err);
 double qz_jensen_shannon(const uint64_t *a, size_t na, const uint64_t *b, size_t nb);
 #endif

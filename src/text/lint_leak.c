@@ -144,7 +144,9 @@ qz_status qz_task_overlap(const qz_dataset *data, const qz_taskset *tasks, qz_le
     *leak = (qz_leak){.of = data->n};
     for (size_t i = 0; i < tasks->n && ok; i++) {
         size_t n = strlen(tasks->tasks[i].prompt);
-        if (n) ok = qz_hash_set_add(&set, qz_fnv64(tasks->tasks[i].prompt, n), &fresh) && qz_hash_set_add(&lengths, n, &fresh);
+        if (n)
+            ok = qz_hash_set_add(&set, qz_fnv64(tasks->tasks[i].prompt, n), &fresh) &&
+                 qz_hash_set_add(&lengths, n, &fresh);
     }
     for (size_t i = 0; i < data->n && ok; i++) {
         const qz_sample *x = &data->samples[i];

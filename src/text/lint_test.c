@@ -1,4 +1,5 @@
-/* Verdicts on data whose faults are known: mission C-06, C-07, C-09, C-10, C-15, K-34, and the bundled model's files. */
+/* Verdicts on data whose faults are known: mission C-06, C-07, C-09, C-10, C-15, K-34, and the bundled
+ * model's files. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,14 +59,16 @@ static void one_sentence_many_times(void **state) {
     qz_tokenizer_free(t);
 }
 
-/* K-34: rows are equal after equal prefixes only, a shared BOS counts once: sentences of 15, 11 and 10 tokens give 37. */
+/* K-34: rows are equal after equal prefixes only, a shared BOS counts once: sentences of 15, 11 and 10
+ * tokens give 37. */
 static void rank_counts_contexts(void **state) {
     (void)state;
     uint32_t a[16], b[12], c[11];
     for (uint32_t i = 0; i < 16; i++) a[i] = i;
     for (uint32_t i = 0; i < 12; i++) b[i] = i ? i + 100 : 0;
     for (uint32_t i = 0; i < 11; i++) c[i] = i ? 1 + i % 2 + 200 : 0; /* tokens repeat, contexts do not */
-    qz_sample s[6] = {{.ids = a, .n_ids = 16}, {.ids = b, .n_ids = 12}, {.ids = c, .n_ids = 11}, {.ids = a, .n_ids = 16}, {.ids = b, .n_ids = 12},
+    qz_sample s[6] = {{.ids = a, .n_ids = 16}, {.ids = b, .n_ids = 12}, {.ids = c, .n_ids = 11},
+                      {.ids = a, .n_ids = 16}, {.ids = b, .n_ids = 12},
                       {.ids = c, .n_ids = 11}};
     for (size_t i = 0; i < 6; i++) s[i].text = "";
     qz_dataset d = {.kind = QZ_DATA_JSONL_IDS, .samples = s, .n = 6, .path = "memory"};
@@ -81,7 +84,8 @@ static void rank_counts_contexts(void **state) {
 static void domains(void **state) {
     (void)state;
     static const struct { const char *data, *other; bool far; } pairs[] = {
-        {"calibration.jsonl", "eval.jsonl", false}, {"calibration-fr.jsonl", "eval.jsonl", true}, {"calibration-en.jsonl", "calibration-fr.jsonl", true},
+        {"calibration.jsonl", "eval.jsonl", false}, {"calibration-fr.jsonl", "eval.jsonl", true},
+        {"calibration-en.jsonl", "calibration-fr.jsonl", true},
         {"calibration-en.jsonl", "calibration-en.jsonl", false}};
     qz_tokenizer *t = market();
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
@@ -94,7 +98,8 @@ static void domains(void **state) {
         must(qz_dataset_load(path[1], t, NULL, &o, &err));
         must(qz_lint_run(t, &d, &(qz_lint_options){.traffic = &o, .largest_in = 768}, &l, &err));
         const qz_lint_finding *f = find(&l, "CAL-DOMAIN");
-        if ((f != NULL) != pairs[i].far) fail_msg("%s against %s: %.3f bit", pairs[i].data, pairs[i].other, l.divergence);
+        if ((f != NULL) != pairs[i].far)
+            fail_msg("%s against %s: %.3f bit", pairs[i].data, pairs[i].other, l.divergence);
         if (f) assert_non_null(strstr(strstr(f->text, "fr ") + 1, "fr ")); /* both shares are shown */
         assert_null(find(&l, "CAL-DUP"));
         assert_null(find(&l, "CAL-RANK"));
@@ -130,8 +135,11 @@ static void leaks(void **state) {
     assert_non_null(strstr(find(&l, "CAL-LEAK")->text, "first line 1 (there line 1)"));
     qz_lint_release(&l);
     /* one of the tasks as a calibration record, with an answer of its own */
-    write_lines(path, "{\"instruction\":\"Create the shipping request as JSON.\",\"input\":\"Priya Vogel (87 Orchard Avenue, 51321 Torval) wants 9 x grey mug, "
-                      "pickup shipping, order 83951.\",\"output\":\"x\"}\n{\"instruction\":\"Nothing of the kind.\"}\n", 1);
+    write_lines(path,
+                "{\"instruction\":\"Create the shipping request as JSON.\",\"input\":\"Priya Vogel (87 Orchard Avenue, "
+                "51321 Torval) wants 9 x grey mug, "
+                "pickup shipping, order 83951.\",\"output\":\"x\"}\n{\"instruction\":\"Nothing of the kind.\"}\n",
+                1);
     must(qz_dataset_load(path, t, NULL, &d, &err));
     remove(path);
     must(qz_lint_run(t, &d, &(qz_lint_options){.eval = &e, .tasks = &tasks}, &l, &err));
@@ -221,7 +229,8 @@ static void lengths(void **state) {
     must(qz_lint_run(t, &d, &(qz_lint_options){.traffic = &o}, &l, &err));
     const qz_lint_finding *f = find(&l, "CAL-LEN");
     char want[80];
-    (void)snprintf(want, sizeof want, "CAL-LEN real prompts median %.0f, calibration median %.0f tokens", l.other.median, l.data.median);
+    (void)snprintf(want, sizeof want, "CAL-LEN real prompts median %.0f, calibration median %.0f tokens",
+                   l.other.median, l.data.median);
     assert_non_null(f);
     assert_string_equal(f->text, want);
     assert_true(l.other.median > 2 * l.data.median);
@@ -235,7 +244,8 @@ static void lengths(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_sentence_many_times), cmocka_unit_test(rank_counts_contexts), cmocka_unit_test(domains),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(one_sentence_many_times),
+                                       cmocka_unit_test(rank_counts_contexts), cmocka_unit_test(domains),
                                        cmocka_unit_test(divergence), cmocka_unit_test(leaks),
                                        cmocka_unit_test(leaks_normalized),
                                        cmocka_unit_test(accepted), cmocka_unit_test(lengths)};

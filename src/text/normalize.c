@@ -18,7 +18,9 @@ static qz_status unicode_form(const char *s, size_t n, qz_norm_kind kind, qz_str
     if (kind == QZ_NORM_NFKC || kind == QZ_NORM_NFKD) opt |= UTF8PROC_COMPAT;
     utf8proc_uint8_t *r = NULL;
     utf8proc_ssize_t k = utf8proc_map((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)n, &r, (utf8proc_option_t)opt);
-    if (k < 0) return qz_fail(err, k == UTF8PROC_ERROR_NOMEM ? QZ_EMEMORY : QZ_EFORMAT, "unicode normalization failed: %s", utf8proc_errmsg(k));
+    if (k < 0)
+        return qz_fail(err, k == UTF8PROC_ERROR_NOMEM ? QZ_EMEMORY : QZ_EFORMAT, "unicode normalization failed: %s",
+                       utf8proc_errmsg(k));
     qz_str_append(out, r, (size_t)k);
     free(r); /* utf8proc allocates with malloc */
     return QZ_OK;
@@ -78,7 +80,10 @@ qz_status qz_norm_replace(qz_enc *e, const qz_norm *m, const char *s, size_t n, 
 
 static qz_status one_step(qz_enc *e, const qz_norm *m, const char *s, size_t n, qz_str *out, qz_error *err) {
     switch (m->kind) {
-    case QZ_NORM_NFC: case QZ_NORM_NFD: case QZ_NORM_NFKC: case QZ_NORM_NFKD: return unicode_form(s, n, m->kind, out, err);
+    case QZ_NORM_NFC:
+    case QZ_NORM_NFD:
+    case QZ_NORM_NFKC:
+    case QZ_NORM_NFKD: return unicode_form(s, n, m->kind, out, err);
     case QZ_NORM_LOWER: lower(s, n, out); break;
     case QZ_NORM_STRIP: strip(s, n, m->left, m->right, out); break;
     case QZ_NORM_ACCENTS:

@@ -1,4 +1,5 @@
-/* Truth from outside: ids recorded from tokenizers 0.23.3 and transformers 5.24.0 by tests/golden/text/record_pipelines.py. */
+/* Truth from outside: ids recorded from tokenizers 0.23.3 and transformers 5.24.0 by
+ * tests/golden/text/record_pipelines.py. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,9 +28,12 @@ static size_t differ(const qz_tokenizer *t, const json_t *c, const char *name) {
         const json_t *text = json_array_get(texts, i), *want = json_array_get(ids, i);
         qz_ids got = {0};
         qz_error err = {0};
-        if (qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), QZ_ENCODE_PARSE_SPECIAL, &got, &err) != QZ_OK) fail_msg("%s: %s", name, err.text);
+        if (qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), QZ_ENCODE_PARSE_SPECIAL, &got,
+                                &err) != QZ_OK)
+            fail_msg("%s: %s", name, err.text);
         bool same = got.n == json_array_size(want);
-        for (size_t k = 0; same && k < got.n; k++) same = got.ids[k] == (uint32_t)json_integer_value(json_array_get(want, k));
+        for (size_t k = 0; same && k < got.n; k++)
+            same = got.ids[k] == (uint32_t)json_integer_value(json_array_get(want, k));
         if (!same) printf("%s: text %zu '%s' differs\n", name, i, json_string_value(text));
         bad += !same;
         qz_ids_release(&got);
@@ -124,13 +128,15 @@ static qz_status encode_run(const qz_tokenizer *t, char c, size_t n, size_t *ids
     return st;
 }
 
-/* A run that a look-ahead reads to its end from every place is refused in one line; what is linear stays read, of any length;
- * and a match beyond the first window is the same as without windows. */
+/* A run that a look-ahead reads to its end from every place is refused in one line; what is linear stays read, of any
+ * length; and a match beyond the first window is the same as without windows. */
 static void far_look_ahead(void **state) {
     (void)state;
-    json_t *split = json_pack("{s:s,s:{s:s},s:s,s:b}", "type", "Split", "pattern", "Regex", "(?=(\\d{3})+(?!\\d))", "behavior", "Isolated", "invert", 0);
-    qz_tokenizer *t = with("pre_tokenizer", json_pack("{s:s,s:[o,{s:s,s:b,s:b}]}", "type", "Sequence", "pretokenizers", split, "type", "ByteLevel",
-                                                      "add_prefix_space", 0, "use_regex", 0));
+    json_t *split = json_pack("{s:s,s:{s:s},s:s,s:b}", "type", "Split", "pattern", "Regex", "(?=(\\d{3})+(?!\\d))",
+                              "behavior", "Isolated", "invert", 0);
+    qz_tokenizer *t = with("pre_tokenizer",
+                           json_pack("{s:s,s:[o,{s:s,s:b,s:b}]}", "type", "Sequence", "pretokenizers", split, "type",
+                                     "ByteLevel", "add_prefix_space", 0, "use_regex", 0));
     qz_error err = {0};
     size_t short_ids, n;
     assert_int_equal(encode_run(t, '7', 300000, &n, &err), QZ_EUNSUPPORTED);
@@ -155,12 +161,15 @@ static void taken_pad_names(void **state) {
     const size_t n = json_object_size(json_object_get(json_object_get(root, "model"), "vocab"));
     char name[32];
     snprintf(name, sizeof name, "[PAD%zu]", n + 1);
-    json_array_append_new(json_object_get(root, "added_tokens"), json_pack("{s:i,s:s,s:b}", "id", (int)n, "content", name, "special", 1));
+    json_array_append_new(json_object_get(root, "added_tokens"),
+                          json_pack("{s:i,s:s,s:b}", "id", (int)n, "content", name, "special", 1));
     char *text = json_dumps(root, 0);
     assert_int_equal(qz_tok_load_text(text, strlen(text), "x", &t, &err), QZ_OK);
     assert_int_equal(qz_tokenizer_to_gguf(t, n + 3, NULL, &a, &v, &err), QZ_OK);
     for (size_t i = 0; i < v.n_tokens; i++)
-        for (size_t k = 0; k < i; k++) assert_true(v.tokens[i].len != v.tokens[k].len || memcmp(v.tokens[i].ptr, v.tokens[k].ptr, v.tokens[i].len) != 0);
+        for (size_t k = 0; k < i; k++)
+            assert_true(v.tokens[i].len != v.tokens[k].len ||
+                        memcmp(v.tokens[i].ptr, v.tokens[k].ptr, v.tokens[i].len) != 0);
     free(text);
     json_decref(root);
     qz_tokenizer_free(t);
@@ -168,6 +177,7 @@ static void taken_pad_names(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(empty_matches), cmocka_unit_test(companions), cmocka_unit_test(far_look_ahead), cmocka_unit_test(taken_pad_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(empty_matches), cmocka_unit_test(companions),
+                                       cmocka_unit_test(far_look_ahead), cmocka_unit_test(taken_pad_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,8 @@ static qz_status metaspace(qz_enc *e, size_t step, const char *s, size_t n, bool
     qz_str *b = &e->buf[step];
     qz_str_clear(b);
     bool has = (n && s[0] == ' ') || (n >= p->text_n && memcmp(s, p->text, p->text_n) == 0);
-    if (!has && n && (p->prepend == QZ_PREPEND_ALWAYS || (p->prepend == QZ_PREPEND_FIRST && at_start))) qz_str_append(b, p->text, p->text_n);
+    if (!has && n && (p->prepend == QZ_PREPEND_ALWAYS || (p->prepend == QZ_PREPEND_FIRST && at_start)))
+        qz_str_append(b, p->text, p->text_n);
     size_t from = 0;
     for (size_t i = 0; i < n; i++) {
         if (s[i] != ' ') continue;

@@ -5,7 +5,8 @@
 #include "text/tokenizer_int.h"
 #include "base/utf8.h"
 
-static const char space_set[] = "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
+static const char space_set[] =
+    "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
 static const char non_space_set[] =
     "\\x{0}-\\x{8}\\x{E}-\\x{1F}\\x{21}-\\x{84}\\x{86}-\\x{9F}\\x{A1}-\\x{167F}\\x{1681}-\\x{1FFF}\\x{200B}-\\x{2027}"
     "\\x{202A}-\\x{202E}\\x{2030}-\\x{205E}\\x{2060}-\\x{2FFF}\\x{3001}-\\x{D7FF}\\x{E000}-\\x{10FFFF}";
@@ -17,8 +18,11 @@ static const char hex_set[] = "0-9a-fA-F";
 
 /* One escape at p[0..1]; inside = within a class. True if it was rewritten. */
 static bool rewrite_escape(char c, bool inside, qz_str *out) {
-    if (!inside && (c == 'b' || c == 'B')) { /* between a word character and none: by the reference's \w, marks included */
-        qz_str_printf(out, c == 'b' ? "(?:(?<=[%s])(?![%s])|(?<![%s])(?=[%s]))" : "(?:(?<=[%s])(?=[%s])|(?<![%s])(?![%s]))", word_set, word_set, word_set, word_set);
+    /* between a word character and none: by the reference's \w, marks included */
+    if (!inside && (c == 'b' || c == 'B')) {
+        qz_str_printf(out,
+                      c == 'b' ? "(?:(?<=[%s])(?![%s])|(?<![%s])(?=[%s]))" : "(?:(?<=[%s])(?=[%s])|(?<![%s])(?![%s]))",
+                      word_set, word_set, word_set, word_set);
         return true;
     }
     const char *set = NULL;
@@ -41,7 +45,8 @@ static qz_status translate(const char *p, size_t n, qz_str *out, const char *nam
         char c = p[i];
         if (c == '\\' && i + 1 < n) {
             if (inside && (p[i + 1] == 'W' || p[i + 1] == 'H'))
-                return qz_fail(err, QZ_EUNSUPPORTED, "pattern with \\%c inside a class: file '%s': %.200s", p[i + 1], name, p);
+                return qz_fail(err, QZ_EUNSUPPORTED, "pattern with \\%c inside a class: file '%s': %.200s", p[i + 1],
+                               name, p);
             if (!rewrite_escape(p[i + 1], inside, out)) qz_str_append(out, p + i, 2);
             i++;
             continue;
@@ -73,11 +78,13 @@ qz_status qz_regex_compile(const char *pattern, size_t n, qz_regex *out, const c
     *out = (qz_regex){0};
     if (st == QZ_OK && s.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory for a pattern of '%s'", name);
     if (st == QZ_OK) {
-        out->code = pcre2_compile((PCRE2_SPTR)(s.ptr ? s.ptr : ""), s.len, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE, &code, &at, NULL);
+        out->code = pcre2_compile((PCRE2_SPTR)(s.ptr ? s.ptr : ""), s.len, PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE,
+                                  &code, &at, NULL);
         if (!out->code) {
             char msg[128];
             pcre2_get_error_message(code, (PCRE2_UCHAR *)msg, sizeof msg);
-            st = qz_fail(err, QZ_EFORMAT, "pattern does not compile: file '%s', offset %zu: %s: %.200s", name, (size_t)at, msg, pattern);
+            st = qz_fail(err, QZ_EFORMAT, "pattern does not compile: file '%s', offset %zu: %s: %.200s", name,
+                         (size_t)at, msg, pattern);
         } else {
             out->jit = pcre2_jit_compile(out->code, PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD) == 0;
         }
@@ -101,8 +108,10 @@ static qz_status prepare(qz_enc *e, qz_error *err) {
     return QZ_OK;
 }
 
-/* PCRE2's code for it->s[0..n) from `from` on; partial = stop with PCRE2_ERROR_PARTIAL when the place n would be looked at. */
-static qz_status match_once(qz_enc *e, const qz_regex_iter *it, size_t n, size_t from, bool partial, int *rc, qz_error *err) {
+/* PCRE2's code for it->s[0..n) from `from` on; partial = stop with PCRE2_ERROR_PARTIAL when the place n
+ * would be looked at. */
+static qz_status match_once(qz_enc *e, const qz_regex_iter *it, size_t n, size_t from, bool partial, int *rc,
+                            qz_error *err) {
     const qz_regex *re = it->re;
     const char *s = it->s;
     uint32_t opt = partial ? PCRE2_PARTIAL_HARD : 0;
@@ -116,9 +125,10 @@ static qz_status match_once(qz_enc *e, const qz_regex_iter *it, size_t n, size_t
     }
 }
 
-/* A pattern that looks ahead to the end of a run at each of its places costs the square of the run: 300,000 digits would take
- * minutes. So a match sees a window first, and a larger one only if it reaches the end of that; what is seen beyond the first
- * window is counted, and the sum is bounded. A match that did not reach the end of its window is the match in the whole text. */
+/* A pattern that looks ahead to the end of a run at each of its places costs the square of the run: 300,000 digits
+ * would take minutes. So a match sees a window first, and a larger one only if it reaches the end of that; what is seen
+ * beyond the first window is counted, and the sum is bounded. A match that did not reach the end of its window is the
+ * match in the whole text. */
 static qz_status match_bounded(qz_enc *e, const qz_regex_iter *it, int *rc, qz_error *err) {
     const char *s = it->s;
     const size_t n = it->n, from = it->pos;
@@ -132,8 +142,12 @@ static qz_status match_bounded(qz_enc *e, const qz_regex_iter *it, int *rc, qz_e
             width *= 2;
             e->scanned += width;
             if (e->scanned > SCAN_LIMIT + 16 * (uint64_t)n)
-                return qz_fail(err, QZ_EUNSUPPORTED, "text too long for the tokenizer's pattern: at byte %zu of a text of %zu bytes it looks more than %zu "
-                               "bytes ahead for every word: expected shorter runs of digits, letters or blanks; break the run", from, n, width / 4);
+                return qz_fail(err, QZ_EUNSUPPORTED,
+                               "text too long for the tokenizer's pattern: at byte %zu of a text of %zu bytes it looks "
+                               "more than %zu "
+                               "bytes ahead for every word: expected shorter runs of digits, letters or blanks; break "
+                               "the run",
+                               from, n, width / 4);
         } else if (*rc == PCRE2_ERROR_NOMATCH) {
             at = end; /* no match begins before the end of the window */
         } else {
@@ -151,10 +165,13 @@ qz_status qz_regex_next(qz_enc *e, qz_regex_iter *it, bool *found, qz_error *err
         int rc;
         QZ_TRY(match_bounded(e, it, &rc, err));
         if (rc == PCRE2_ERROR_NOMATCH) return QZ_OK;
-        if (rc < 0) return qz_fail(err, QZ_EUNSUPPORTED, "the tokenizer's pattern gave up at byte %zu of a text (PCRE2 code %d)", it->pos, rc);
+        if (rc < 0)
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "the tokenizer's pattern gave up at byte %zu of a text (PCRE2 code %d)", it->pos, rc);
         PCRE2_SIZE *o = pcre2_get_ovector_pointer(e->md);
         it->begin = o[0], it->end = o[1];
-        if (it->end < it->pos || it->begin < it->last || it->end < it->begin) it->begin = it->end = it->pos; /* \K in a hostile pattern */
+        /* \K in a hostile pattern */
+        if (it->end < it->pos || it->begin < it->last || it->end < it->begin) it->begin = it->end = it->pos;
         if (it->begin == it->end && it->any && it->end == it->last) {
             uint32_t cp;
             it->pos += it->pos < n ? qz_utf8_step(it->s + it->pos, n - it->pos, &cp) : 1;

@@ -18,7 +18,8 @@ static qz_status read_check(const json_t *o, const char *where, qz_task *task, q
     if (check == NULL) check = "exact";
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
         if (strcmp(checks[i], check) == 0) return task->check = (qz_check)i, QZ_OK;
-    return qz_fail(err, QZ_EFORMAT, "%s: unknown check '%s': expected exact, json, number, contains or regex", where, check);
+    return qz_fail(err, QZ_EFORMAT, "%s: unknown check '%s': expected exact, json, number, contains or regex", where,
+                   check);
 }
 
 static const char *keep(reader *r, const char *s) { return s ? qz_arena_strdup(&r->s->arena, s) : NULL; }
@@ -29,8 +30,11 @@ static qz_status make_prompt(reader *r, const json_t *o, const char *where, qz_t
     QZ_TRY(qz_json_str(o, "input", where, &in, r->err));
     QZ_TRY(qz_json_str(o, "prompt", where, &prompt, r->err));
     const json_t *messages = json_object_get(o, "messages");
-    if (!ins && !prompt && !json_is_array(messages)) return qz_fail(r->err, QZ_EFORMAT, "%s: no question: expected 'instruction', 'prompt' or 'messages'", where);
-    char *question = ins ? qz_data_question(&r->s->arena, ins, in) : prompt ? qz_arena_strdup(&r->s->arena, prompt) : NULL;
+    if (!ins && !prompt && !json_is_array(messages))
+        return qz_fail(r->err, QZ_EFORMAT, "%s: no question: expected 'instruction', 'prompt' or 'messages'", where);
+    char *question = ins      ? qz_data_question(&r->s->arena, ins, in)
+                     : prompt ? qz_arena_strdup(&r->s->arena, prompt)
+                              : NULL;
     bool chat = r->t && qz_tokenizer_chat_template(r->t);
     if (!chat && question) return task->prompt = question, QZ_OK;
     if (!chat) return qz_fail(r->err, QZ_EUSAGE, "%s: 'messages' need a chat template, and the model has none", where);
@@ -38,8 +42,11 @@ static qz_status make_prompt(reader *r, const json_t *o, const char *where, qz_t
     qz_parts parts = {0};
     size_t n;
     qz_status st = m ? QZ_OK : qz_messages_plain(messages, where, true, &parts, &m, r->err);
-    if (parts.left_out) st = qz_fail(r->err, QZ_EUNSUPPORTED, "%s: a question that is not text alone: found %s; leave the task out", where, parts.names);
-    if (st == QZ_OK) st = qz_data_failed(where, qz_data_render(r->t, m, true, &r->s->arena, &task->prompt, &n, r->err), r->err);
+    if (parts.left_out)
+        st = qz_fail(r->err, QZ_EUNSUPPORTED, "%s: a question that is not text alone: found %s; leave the task out",
+                     where, parts.names);
+    if (st == QZ_OK)
+        st = qz_data_failed(where, qz_data_render(r->t, m, true, &r->s->arena, &task->prompt, &n, r->err), r->err);
     json_decref(m);
     task->templated = true;
     return st;
@@ -57,7 +64,8 @@ static qz_status on_task(void *arg, const json_t *o, size_t line, const char *wh
     QZ_TRY(qz_json_f64(o, "tolerance", where, &task.tolerance, r->err));
     QZ_TRY(read_check(o, where, &task, r->err));
     if (task.check == QZ_CHECK_REGEX ? pattern == NULL : output == NULL)
-        return qz_fail(r->err, QZ_EFORMAT, "%s: check '%s' needs key '%s'", where, checks[task.check], task.check == QZ_CHECK_REGEX ? "pattern" : "output");
+        return qz_fail(r->err, QZ_EFORMAT, "%s: check '%s' needs key '%s'", where, checks[task.check],
+                       task.check == QZ_CHECK_REGEX ? "pattern" : "output");
     QZ_TRY(make_prompt(r, o, where, &task));
     task.kind = keep(r, kind ? kind : checks[task.check]);
     task.output = keep(r, output);
@@ -106,7 +114,9 @@ static bool last_number(const char *s, size_t n, double *out) {
         }
         size_t start = i, k = 0;
         if (start && (s[start - 1] == '-' || s[start - 1] == '+')) buf[k++] = s[start - 1];
-        while (i < n && k < sizeof buf - 1 && ((s[i] >= '0' && s[i] <= '9') || ((s[i] == '.' || s[i] == ',') && i + 1 < n && s[i + 1] >= '0' && s[i + 1] <= '9'))) {
+        while (i < n && k < sizeof buf - 1 &&
+               ((s[i] >= '0' && s[i] <= '9') ||
+                ((s[i] == '.' || s[i] == ',') && i + 1 < n && s[i + 1] >= '0' && s[i + 1] <= '9'))) {
             if (s[i] != ',') buf[k++] = s[i];
             i++;
         }
@@ -142,12 +152,14 @@ qz_status qz_task_solved(const qz_task *task, const char *answer, size_t n, bool
     case QZ_CHECK_REGEX: return match(task->pattern, answer, n, solved, err);
     case QZ_CHECK_NUMBER: {
         double a, b;
-        if (last_number(answer, n, &a) && last_number(task->output, strlen(task->output), &b)) *solved = fabs(a - b) <= task->tolerance + 1e-12 * fabs(b);
+        if (last_number(answer, n, &a) && last_number(task->output, strlen(task->output), &b))
+            *solved = fabs(a - b) <= task->tolerance + 1e-12 * fabs(b);
         return QZ_OK;
     }
     case QZ_CHECK_JSON: {
         json_error_t je;
-        json_t *a = json_loadb(answer, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je), *b = json_loads(task->output, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+        json_t *a = json_loadb(answer, n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je),
+               *b = json_loads(task->output, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
         *solved = a && b && json_equal(a, b);
         json_decref(a);
         json_decref(b);

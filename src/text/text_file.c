@@ -25,14 +25,21 @@ static size_t first_bad(const char *text, size_t len) {
 
 qz_status qz_text_check(const char *path, const char *text, size_t len, qz_error *err) {
     const char *cure = NULL, *name = qz_magic_name(text, len, &cure), *nul;
-    if (name) return qz_fail(err, QZ_EFORMAT, "not a text file: file '%s', offset 0: expected UTF-8 text, found %s; %s", path, name, cure);
+    if (name)
+        return qz_fail(err, QZ_EFORMAT, "not a text file: file '%s', offset 0: expected UTF-8 text, found %s; %s", path,
+                       name, cure);
     if ((nul = len ? memchr(text, 0, len) : NULL) != NULL)
-        return qz_fail(err, QZ_EFORMAT, "not a text file: file '%s', line %zu, offset %zu: expected UTF-8 text, found a NUL byte (binary data or UTF-16); "
-                       "convert it to UTF-8 text", path, line_of(text, (size_t)(nul - text)), (size_t)(nul - text));
+        return qz_fail(err, QZ_EFORMAT,
+                       "not a text file: file '%s', line %zu, offset %zu: expected UTF-8 text, found a NUL byte "
+                       "(binary data or UTF-16); "
+                       "convert it to UTF-8 text",
+                       path, line_of(text, (size_t)(nul - text)), (size_t)(nul - text));
     size_t at = qz_utf8_valid(text, len) ? len : first_bad(text, len);
     if (at < len)
-        return qz_fail(err, QZ_EFORMAT, "not UTF-8: file '%s', line %zu, offset %zu: expected UTF-8 text, found byte 0x%02x; convert it "
-                       "(iconv -f latin1 -t utf8)", path, line_of(text, at), at, (uint8_t)text[at]);
+        return qz_fail(err, QZ_EFORMAT,
+                       "not UTF-8: file '%s', line %zu, offset %zu: expected UTF-8 text, found byte 0x%02x; convert it "
+                       "(iconv -f latin1 -t utf8)",
+                       path, line_of(text, at), at, (uint8_t)text[at]);
     return QZ_OK;
 }
 

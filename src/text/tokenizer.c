@@ -56,11 +56,13 @@ static qz_status raw_piece(void *arg, const char *s, size_t n, size_t offset, ui
     return qz_added_split(&x->e->t->added[1], t, tn, x->parse_special, normal_piece, x, err);
 }
 
-qz_status qz_tokenizer_encode(const qz_tokenizer *t, const char *text, size_t n, unsigned flags, qz_ids *out, qz_error *err) {
+qz_status qz_tokenizer_encode(const qz_tokenizer *t, const char *text, size_t n, unsigned flags, qz_ids *out,
+                              qz_error *err) {
     qz_enc e = {.t = t, .out = out};
     qz_str fixed = {0};
     qz_status st = QZ_OK;
-    if (n > UINT32_MAX / 4) return qz_fail(err, QZ_EUSAGE, "text too long to encode in one call: %zu bytes, at most %u", n, UINT32_MAX / 4);
+    if (n > UINT32_MAX / 4)
+        return qz_fail(err, QZ_EUSAGE, "text too long to encode in one call: %zu bytes, at most %u", n, UINT32_MAX / 4);
     if (!qz_utf8_valid(text, n)) {
         qz_utf8_lossy(text, n, &fixed);
         if (fixed.failed) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory while encoding a text"));
@@ -71,7 +73,8 @@ qz_status qz_tokenizer_encode(const qz_tokenizer *t, const char *text, size_t n,
     e.cache = qz_calloc_array(slots, sizeof *e.cache);
     if (!e.cache) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory while encoding a text"));
     e.cache_mask = slots - 1;
-    for (size_t i = 0; (flags & QZ_ENCODE_SPECIAL) && i < t->n_before; i++) QZ_GOTO(qz_ids_push(out, t->before[i], err));
+    for (size_t i = 0; (flags & QZ_ENCODE_SPECIAL) && i < t->n_before; i++)
+        QZ_GOTO(qz_ids_push(out, t->before[i], err));
     encode_arg x = {.e = &e, .parse_special = (flags & QZ_ENCODE_PARSE_SPECIAL) != 0};
     QZ_GOTO(qz_added_split(&t->added[0], text, n, x.parse_special, raw_piece, &x, err));
     for (size_t i = 0; (flags & QZ_ENCODE_SPECIAL) && i < t->n_after; i++) QZ_GOTO(qz_ids_push(out, t->after[i], err));
@@ -109,12 +112,16 @@ const char *qz_tokenizer_token(const qz_tokenizer *t, uint32_t id, size_t *n) {
     return t->vocab.text[id];
 }
 
-bool qz_tokenizer_is_special(const qz_tokenizer *t, uint32_t id) { return id < t->vocab.n && (t->vocab.flags[id] & QZ_TOKF_SPECIAL); }
+bool qz_tokenizer_is_special(const qz_tokenizer *t, uint32_t id) {
+    return id < t->vocab.n && (t->vocab.flags[id] & QZ_TOKF_SPECIAL);
+}
 int64_t qz_tokenizer_bos(const qz_tokenizer *t) { return t->bos; }
 int64_t qz_tokenizer_eos(const qz_tokenizer *t) { return t->eos; }
 int64_t qz_tokenizer_pad(const qz_tokenizer *t) { return t->pad; }
 int64_t qz_tokenizer_unk(const qz_tokenizer *t) { return t->unk_special; }
-bool qz_tokenizer_adds_bos(const qz_tokenizer *t) { return t->n_before > 0 && t->bos >= 0 && t->before[0] == (uint64_t)t->bos; }
+bool qz_tokenizer_adds_bos(const qz_tokenizer *t) {
+    return t->n_before > 0 && t->bos >= 0 && t->before[0] == (uint64_t)t->bos;
+}
 const char *qz_tokenizer_chat_template(const qz_tokenizer *t) { return t->chat_template; }
 
 const char *qz_tokenizer_special(const qz_tokenizer *t, const char *key) {

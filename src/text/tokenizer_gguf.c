@@ -20,14 +20,16 @@ static qz_status no_memory(const char *name, qz_error *err) {
 static int32_t type_at(const qz_gguf_vocab *v, size_t i) { return v->types ? v->types[i] : NORMAL; }
 
 static qz_status read_tokens(qz_tokenizer *t, const qz_gguf_vocab *v, const json_t *added, qz_error *err) {
-    if (v->n_tokens >= QZ_TOK_MAX_ID) return qz_fail(err, QZ_EFORMAT, "too many tokens: file '%s': %zu", t->path, v->n_tokens);
+    if (v->n_tokens >= QZ_TOK_MAX_ID)
+        return qz_fail(err, QZ_EFORMAT, "too many tokens: file '%s': %zu", t->path, v->n_tokens);
     /* the pipeline's contents are exact, the array's are those for the runtime (spaces for U+2581 and the like) */
     for (size_t i = 0; i < json_array_size(added); i++) {
         const json_t *j = json_array_get(added, i), *s = json_object_get(j, "content");
         uint64_t id = UINT64_MAX;
         QZ_TRY(qz_json_u64(j, "id", t->path, &id, err));
         if (id >= v->n_tokens || !json_is_string(s))
-            return qz_fail(err, QZ_EFORMAT, "bad added token: file '%s', key 'quantz.tokenizer.pattern', entry %zu", t->path, i);
+            return qz_fail(err, QZ_EFORMAT, "bad added token: file '%s', key 'quantz.tokenizer.pattern', entry %zu",
+                           t->path, i);
         const qz_new_token token = {json_string_value(s), json_string_length(s), (uint32_t)id, QZ_TOKF_USED};
         QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, token, t->path, err));
     }
@@ -35,13 +37,15 @@ static qz_status read_tokens(qz_tokenizer *t, const qz_gguf_vocab *v, const json
         int32_t type = type_at(v, i);
         if (type == UNUSED || v->tokens[i].len == 0) continue; /* padding */
         if (!qz_utf8_valid(v->tokens[i].ptr, v->tokens[i].len))
-            return qz_fail(err, QZ_EFORMAT, "token is not UTF-8: file '%s', key 'tokenizer.ggml.tokens', id %zu", t->path, i);
+            return qz_fail(err, QZ_EFORMAT, "token is not UTF-8: file '%s', key 'tokenizer.ggml.tokens', id %zu",
+                           t->path, i);
         uint8_t flags = (uint8_t)(QZ_TOKF_USED | (type == CONTROL || type == USER ? 0 : QZ_TOKF_MODEL));
         if (i < t->vocab.n && t->vocab.text[i]) {
             t->vocab.flags[i] |= flags;
             continue;
         }
-        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, (qz_new_token){v->tokens[i].ptr, v->tokens[i].len, (uint32_t)i, flags}, t->path, err));
+        QZ_TRY(qz_vocab_add(&t->vocab, &t->arena,
+                            (qz_new_token){v->tokens[i].ptr, v->tokens[i].len, (uint32_t)i, flags}, t->path, err));
     }
     return QZ_OK;
 }
@@ -55,15 +59,18 @@ static qz_status read_merges(qz_tokenizer *t, const qz_gguf_vocab *v, qz_error *
         size_t n = v->merges[i].len;
         const char *sp = n > 1 ? memchr(s + 1, ' ', n - 1) : NULL;
         if (!sp || !qz_tok_merge(t, s, (size_t)(sp - s), sp + 1, n - (size_t)(sp - s) - 1, (uint32_t)i, &tmp))
-            st = tmp.failed ? no_memory(t->path, err) : qz_fail(err, QZ_EFORMAT, "bad merge: file '%s', key 'tokenizer.ggml.merges', entry %zu: '%.*s' is not two tokens that make a third",
-                         t->path, i, (int)qz_min_size(n, 60), s);
+            st = tmp.failed ? no_memory(t->path, err)
+                            : qz_fail(err, QZ_EFORMAT,
+                                      "bad merge: file '%s', key 'tokenizer.ggml.merges', entry %zu: '%.*s' is not two "
+                                      "tokens that make a third",
+                                      t->path, i, (int)qz_min_size(n, 60), s);
     }
     qz_str_release(&tmp);
     return st;
 }
 
-/* Sentencepiece merges the adjacent pair whose concatenation has the highest score: as a merge list, every split of every
- * normal piece, ranked by the piece's score; equal scores share a rank, so that the leftmost wins. */
+/* Sentencepiece merges the adjacent pair whose concatenation has the highest score: as a merge list, every split of
+ * every normal piece, ranked by the piece's score; equal scores share a rank, so that the leftmost wins. */
 typedef struct { float score; uint32_t id, left, right; } split_row;
 static int by_score(const void *x, const void *y) {
     const split_row *a = x, *b = y;
@@ -99,7 +106,9 @@ static qz_status score_merges(qz_tokenizer *t, const qz_gguf_vocab *v, qz_error 
     split_row *rows = NULL;
     size_t n = 0;
     qz_status st = QZ_OK;
-    if (!v->scores) return qz_fail(err, QZ_EFORMAT, "missing key: file '%s': expected 'tokenizer.ggml.scores' for model 'llama'", t->path);
+    if (!v->scores)
+        return qz_fail(err, QZ_EFORMAT, "missing key: file '%s': expected 'tokenizer.ggml.scores' for model 'llama'",
+                       t->path);
     if (!collect_splits(t, v, &rows, &n)) QZ_GOTO(no_memory(t->path, err));
     if (n) qsort(rows, n, sizeof *rows, by_score);
     QZ_GOTO(qz_merges_reserve(&t->merges, n, err));
@@ -149,11 +158,13 @@ static qz_status named_pipeline(qz_tokenizer *t, const qz_gguf_vocab *v, bool *a
     qz_gguf_pre p;
     const char *name = v->pre ? v->pre : "default";
     if (!qz_gguf_pre_find(name, &p))
-        return qz_fail(err, QZ_EUNSUPPORTED, "pre-tokenizer not known: file '%s', key 'tokenizer.ggml.pre': '%s'", t->path, name);
+        return qz_fail(err, QZ_EUNSUPPORTED, "pre-tokenizer not known: file '%s', key 'tokenizer.ggml.pre': '%s'",
+                       t->path, name);
     t->byte_level = true;
     t->ignore_merges = p.ignore_merges;
     *add_bos = p.add_bos;
-    for (size_t i = 0; i < p.n_patterns; i++) QZ_TRY(qz_tok_add_split(t, p.patterns[i], strlen(p.patterns[i]), QZ_ISOLATED, false, err));
+    for (size_t i = 0; i < p.n_patterns; i++)
+        QZ_TRY(qz_tok_add_split(t, p.patterns[i], strlen(p.patterns[i]), QZ_ISOLATED, false, err));
     t->dec[0].kind = QZ_DEC_BYTE_LEVEL;
     t->n_dec = 1;
     return QZ_OK;
@@ -239,11 +250,15 @@ qz_status qz_tokenizer_from_gguf(const qz_gguf_vocab *v, const char *name, qz_to
     *out = NULL;
     if (!t || !(t->path = qz_arena_strdup(&t->arena, name))) QZ_GOTO(no_memory(name, err));
     if (!v->model || (!spm && strcmp(v->model, "gpt2") != 0))
-        QZ_GOTO(qz_fail(err, QZ_EUNSUPPORTED, "tokenizer model not supported: file '%s', key 'tokenizer.ggml.model': expected 'gpt2' or 'llama', "
-                        "found '%s'", name, v->model ? v->model : "nothing"));
+        QZ_GOTO(
+            qz_fail(err, QZ_EUNSUPPORTED,
+                    "tokenizer model not supported: file '%s', key 'tokenizer.ggml.model': expected 'gpt2' or 'llama', "
+                    "found '%s'",
+                    name, v->model ? v->model : "nothing"));
     if (v->pipeline) {
         QZ_GOTO(qz_json_parse(v->pipeline, strlen(v->pipeline), name, &root, err));
-        if (!json_is_object(root)) QZ_GOTO(qz_fail(err, QZ_EFORMAT, "bad value: file '%s', key 'quantz.tokenizer.pattern'", name));
+        if (!json_is_object(root))
+            QZ_GOTO(qz_fail(err, QZ_EFORMAT, "bad value: file '%s', key 'quantz.tokenizer.pattern'", name));
     }
     QZ_GOTO(read_tokens(t, v, json_object_get(root, "added_tokens"), err));
     QZ_GOTO(root ? build_by_pipeline(t, v, root, err) : build_by_name(t, v, err));
@@ -252,7 +267,8 @@ qz_status qz_tokenizer_from_gguf(const qz_gguf_vocab *v, const char *name, qz_to
     set_special(t, v->eos < 0 && spm && !root ? 2 : v->eos, &t->eos, &t->eos_text);
     set_special(t, v->pad, &t->pad, &t->pad_text);
     set_special(t, v->unk < 0 && spm && !root ? 0 : v->unk, &t->unk_special, &t->unk_text);
-    if (v->chat_template && !(t->chat_template = qz_arena_strdup(&t->arena, v->chat_template))) QZ_GOTO(no_memory(name, err));
+    if (v->chat_template && !(t->chat_template = qz_arena_strdup(&t->arena, v->chat_template)))
+        QZ_GOTO(no_memory(name, err));
     *out = t;
     t = NULL;
 out:
@@ -293,14 +309,16 @@ static bool taken(const qz_tokenizer *t, const char *s, size_t n, uint32_t id) {
     return have != QZ_NO_ID && have != id; /* the reference asserts that texts differ */
 }
 
-static qz_status write_token(const qz_tokenizer *t, uint32_t id, qz_arena *a, qz_text_ref *text, int32_t *type, qz_error *err) {
+static qz_status write_token(const qz_tokenizer *t, uint32_t id, qz_arena *a, qz_text_ref *text, int32_t *type,
+                             qz_error *err) {
     size_t n = 0;
     const char *s = qz_tokenizer_token(t, id, &n);
     *type = NORMAL;
     if (!s) {
         *type = UNUSED;
         s = qz_arena_printf(a, "[PAD%u]", id);
-        for (uint32_t k = 1; s && qz_vocab_find(&t->vocab, s, strlen(s)) != QZ_NO_ID; k++) s = qz_arena_printf(a, "[PAD%u.%u]", id, k);
+        for (uint32_t k = 1; s && qz_vocab_find(&t->vocab, s, strlen(s)) != QZ_NO_ID; k++)
+            s = qz_arena_printf(a, "[PAD%u.%u]", id, k);
         n = s ? strlen(s) : 0;
     } else if (t->vocab.flags[id] & QZ_TOKF_ADDED) {
         bool special = (t->vocab.flags[id] & QZ_TOKF_SPECIAL) || looks_special(s, n);
@@ -321,11 +339,14 @@ static qz_status write_token(const qz_tokenizer *t, uint32_t id, qz_arena *a, qz
     return QZ_OK;
 }
 
-static qz_status write_scores(const qz_tokenizer *t, size_t n, const int32_t *types, qz_arena *a, const float **out, qz_error *err) {
+static qz_status write_scores(const qz_tokenizer *t, size_t n, const int32_t *types, qz_arena *a, const float **out,
+                              qz_error *err) {
     float *s = qz_arena_calloc(a, n + 1, sizeof *s);
     if (!s) return no_memory(t->path, err);
     for (size_t i = 0; i < n; i++)
-        s[i] = types[i] == UNUSED ? -10000.0f : types[i] == CONTROL || types[i] == USER ? -1000.0f - (float)t->n_merge_text : 0.0f;
+        s[i] = types[i] == UNUSED                        ? -10000.0f
+               : types[i] == CONTROL || types[i] == USER ? -1000.0f - (float)t->n_merge_text
+                                                         : 0.0f;
     for (size_t i = 0; i < t->merges.n_slots; i++) {
         const qz_merge *m = &t->merges.slots[i];
         if (m->key == UINT64_MAX || m->id >= n || types[m->id] != NORMAL) continue;
@@ -341,15 +362,21 @@ static qz_status choose_pre(const qz_tokenizer *t, const char *forced, qz_gguf_v
     qz_gguf_pre known;
     qz_status st = QZ_OK;
     if (forced && !qz_gguf_pre_find(forced, &known))
-        return qz_fail(err, QZ_EUSAGE, "pre-tokenizer name not known: '%s'; names are those of tokenizer.ggml.pre (gpt-2, llama-bpe, qwen2, …)", forced);
+        return qz_fail(err, QZ_EUSAGE,
+                       "pre-tokenizer name not known: '%s'; names are those of tokenizer.ggml.pre (gpt-2, llama-bpe, "
+                       "qwen2, …)",
+                       forced);
     out->pre = qz_gguf_pre_detect(t, &shown);
     if (!out->pre && forced) {
         out->pre = known.name;
         out->pre_fallback = true;
     }
     if (!out->pre)
-        st = qz_fail(err, QZ_EUNSUPPORTED, "no GGUF name for this pre-tokenizer: file '%s': pattern '%.400s'%s; choose one with --pre NAME (the "
-                     "runtime will then split differently)", t->path, shown.ptr ? shown.ptr : "", t->ignore_merges ? " with ignore_merges" : "");
+        st = qz_fail(err, QZ_EUNSUPPORTED,
+                     "no GGUF name for this pre-tokenizer: file '%s': pattern '%.400s'%s; choose one with --pre NAME "
+                     "(the "
+                     "runtime will then split differently)",
+                     t->path, shown.ptr ? shown.ptr : "", t->ignore_merges ? " with ignore_merges" : "");
     qz_str_release(&shown);
     return st;
 }
@@ -363,14 +390,16 @@ static bool has_space_prefix(const qz_tokenizer *t) {
     return false;
 }
 
-qz_status qz_tokenizer_to_gguf(const qz_tokenizer *t, size_t vocab_size, const char *forced_pre, qz_arena *arena, qz_gguf_vocab *out,
-                               qz_error *err) {
+qz_status qz_tokenizer_to_gguf(const qz_tokenizer *t, size_t vocab_size, const char *forced_pre, qz_arena *arena,
+                               qz_gguf_vocab *out, qz_error *err) {
     *out = (qz_gguf_vocab){.model = t->byte_level ? "gpt2" : "llama", .pre = "default", .add_space_prefix = -1};
     if (!t->byte_level && !t->byte_fallback)
-        return qz_fail(err, QZ_EUNSUPPORTED, "tokenizer has no GGUF form: file '%s': neither byte-level nor byte-fallback BPE", t->path);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "tokenizer has no GGUF form: file '%s': neither byte-level nor byte-fallback BPE", t->path);
     if (t->vocab.n > vocab_size)
-        return qz_fail(err, QZ_EFORMAT, "tokenizer larger than the model: file '%s': highest id %zu, but the embedding has %zu rows", t->path,
-                       t->vocab.n - 1, vocab_size);
+        return qz_fail(err, QZ_EFORMAT,
+                       "tokenizer larger than the model: file '%s': highest id %zu, but the embedding has %zu rows",
+                       t->path, t->vocab.n - 1, vocab_size);
     qz_text_ref *tokens = qz_arena_alloc(arena, vocab_size + 1, sizeof *tokens);
     int32_t *types = qz_arena_alloc(arena, vocab_size + 1, sizeof *types);
     if (!tokens || !types) return no_memory(t->path, err);

@@ -53,8 +53,17 @@ typedef struct { pcre2_code *code; bool jit; } qz_regex;
 qz_status qz_regex_compile(const char *pattern, size_t n, qz_regex *out, const char *name, qz_error *err);
 void qz_regex_release(qz_regex *r);
 
-typedef enum { QZ_NORM_NFC, QZ_NORM_NFD, QZ_NORM_NFKC, QZ_NORM_NFKD, QZ_NORM_LOWER, QZ_NORM_STRIP, QZ_NORM_ACCENTS, QZ_NORM_REPLACE,
-               QZ_NORM_PREPEND } qz_norm_kind;
+typedef enum {
+    QZ_NORM_NFC,
+    QZ_NORM_NFD,
+    QZ_NORM_NFKC,
+    QZ_NORM_NFKD,
+    QZ_NORM_LOWER,
+    QZ_NORM_STRIP,
+    QZ_NORM_ACCENTS,
+    QZ_NORM_REPLACE,
+    QZ_NORM_PREPEND
+} qz_norm_kind;
 typedef struct {
     qz_norm_kind kind;
     bool left, right;          /* STRIP */
@@ -76,7 +85,14 @@ typedef struct {
     bool gpt2;                       /* SPLIT made from ByteLevel use_regex */
 } qz_pre;
 
-typedef enum { QZ_DEC_BYTE_LEVEL, QZ_DEC_METASPACE, QZ_DEC_BYTE_FALLBACK, QZ_DEC_REPLACE, QZ_DEC_FUSE, QZ_DEC_STRIP } qz_dec_kind;
+typedef enum {
+    QZ_DEC_BYTE_LEVEL,
+    QZ_DEC_METASPACE,
+    QZ_DEC_BYTE_FALLBACK,
+    QZ_DEC_REPLACE,
+    QZ_DEC_FUSE,
+    QZ_DEC_STRIP
+} qz_dec_kind;
 typedef struct {
     qz_dec_kind kind;
     qz_norm replace;           /* REPLACE */
@@ -90,7 +106,8 @@ typedef struct {
     uint32_t id;
     bool single_word, lstrip, rstrip, special;
 } qz_added;
-typedef struct { qz_added *v; size_t n; uint64_t first[4]; } qz_added_set; /* sorted by text; first = set of first bytes */
+/* sorted by text; first = set of first bytes */
+typedef struct { qz_added *v; size_t n; uint64_t first[4]; } qz_added_set;
 
 struct qz_tokenizer {
     qz_arena arena;
@@ -126,16 +143,20 @@ qz_status qz_tok_build_normalizer(qz_tokenizer *t, const json_t *j, size_t depth
 qz_status qz_tok_build_pre(qz_tokenizer *t, const json_t *j, size_t depth, qz_error *err);
 qz_status qz_tok_build_decoder(qz_tokenizer *t, const json_t *j, size_t depth, qz_error *err);
 qz_status qz_tok_build_post(qz_tokenizer *t, const json_t *j, size_t depth, qz_error *err);
-/* Everything of tokenizer.json but model: normalizer, pre_tokenizer, post_processor, decoder, added_tokens, then finish. */
+/* Everything of tokenizer.json but model: normalizer, pre_tokenizer, post_processor, decoder,
+ * added_tokens, then finish. */
 qz_status qz_tok_build_pipeline(qz_tokenizer *t, const json_t *root, qz_error *err);
-qz_status qz_tok_add_split(qz_tokenizer *t, const char *pattern, size_t n, qz_split_behavior b, bool invert, qz_error *err);
+qz_status qz_tok_add_split(qz_tokenizer *t, const char *pattern, size_t n, qz_split_behavior b, bool invert,
+                           qz_error *err);
 /* Resolves "left right" among the vocabulary and stores it with its rank; false if a part or the result is unknown. */
 bool qz_tok_merge(qz_tokenizer *t, const char *l, size_t nl, const char *r, size_t nr, uint32_t rank, qz_str *tmp);
 
 /* tokenizer_config.json with what special_tokens_map.json sets (new reference; NULL if there is neither). */
 qz_status qz_tok_config(const qz_tokenizer *t, const char *dir, json_t **out, qz_error *err);
-/* Appends the tokens of config (NULL = none) and added_tokens.json to root's added_tokens. After the model is loaded. */
-qz_status qz_tok_add_companions(const qz_tokenizer *t, json_t *root, const json_t *config, const char *dir, qz_error *err);
+/* Appends the tokens of config (NULL = none) and added_tokens.json to root's added_tokens. After the
+ * model is loaded. */
+qz_status qz_tok_add_companions(const qz_tokenizer *t, json_t *root, const json_t *config, const char *dir,
+                                qz_error *err);
 
 /* tokenizer.json in memory, without companions. */
 qz_status qz_tok_load_text(const char *text, size_t n, const char *name, qz_tokenizer **out, qz_error *err);
@@ -152,7 +173,8 @@ typedef struct {
     pcre2_match_data *md;
     pcre2_match_context *mc;
     pcre2_jit_stack *js;
-    uint64_t scanned;                                /* bytes that far look-ahead read beyond the first window of a match */
+    uint64_t scanned;                                /* bytes that far look-ahead read beyond the
+                                                      * first window of a match */
     qz_word_cache *cache; size_t cache_mask;
     uint32_t *sym, *rank, *next_id; size_t sym_cap;  /* symbols of one word, in one allocation */
     struct qz_heap_item *heap; size_t heap_n, heap_cap;
@@ -167,9 +189,17 @@ qz_status qz_normalize(qz_enc *e, const char *s, size_t n, const char **out, siz
 qz_status qz_norm_replace(qz_enc *e, const qz_norm *m, const char *s, size_t n, qz_str *out, qz_error *err);
 /* Runs pre-tokenizer and model over one piece of normalized text. */
 qz_status qz_pretokenize(qz_enc *e, const char *s, size_t n, bool at_start, qz_error *err);
-/* Matches one after the other, at the places of the reference's iterator: empty ones too, except directly behind the match
- * before. Zeroed state starts; spans never overlap. */
-typedef struct { const qz_regex *re; const char *s; size_t n; size_t begin, end; size_t pos, last; bool any; } qz_regex_iter; /* begin, end: found */
+/* Matches one after the other, at the places of the reference's iterator: empty ones too, except directly behind the
+ * match before. Zeroed state starts; spans never overlap. */
+/* begin, end: found */
+typedef struct {
+    const qz_regex *re;
+    const char *s;
+    size_t n;
+    size_t begin, end;
+    size_t pos, last;
+    bool any;
+} qz_regex_iter;
 qz_status qz_regex_next(qz_enc *e, qz_regex_iter *it, bool *found, qz_error *err);
 void qz_enc_release(qz_enc *e);
 #endif

@@ -10,7 +10,8 @@
 
 #define FILE_LIMIT ((size_t)256 << 20)
 #define PATTERN_KEYS 6
-static const char *const pipeline_keys[PATTERN_KEYS] = {"version", "added_tokens", "normalizer", "pre_tokenizer", "post_processor", "decoder"};
+static const char *const pipeline_keys[PATTERN_KEYS] = {"version", "added_tokens", "normalizer", "pre_tokenizer",
+                                                        "post_processor", "decoder"};
 
 static qz_status no_memory(const qz_tokenizer *t, qz_error *err) {
     return qz_fail(err, QZ_EMEMORY, "out of memory while loading tokenizer '%s'", t->path);
@@ -19,16 +20,19 @@ static qz_status no_memory(const qz_tokenizer *t, qz_error *err) {
 static qz_status load_vocab(qz_tokenizer *t, const json_t *vocab, qz_error *err) {
     const char *key;
     json_t *v;
-    if (!json_is_object(vocab)) return qz_fail(err, QZ_EFORMAT, "bad model: file '%s', key 'model.vocab': expected an object", t->path);
+    if (!json_is_object(vocab))
+        return qz_fail(err, QZ_EFORMAT, "bad model: file '%s', key 'model.vocab': expected an object", t->path);
     json_object_foreach((json_t *)(uintptr_t)vocab, key, v) {
         if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) >= QZ_TOK_MAX_ID)
-            return qz_fail(err, QZ_EFORMAT, "bad id: file '%s', key 'model.vocab', token '%.60s': expected 0..%u", t->path, key, QZ_TOK_MAX_ID - 1);
+            return qz_fail(err, QZ_EFORMAT, "bad id: file '%s', key 'model.vocab', token '%.60s': expected 0..%u",
+                           t->path, key, QZ_TOK_MAX_ID - 1);
         const qz_new_token token = {key, strlen(key), (uint32_t)json_integer_value(v), QZ_TOKF_USED | QZ_TOKF_MODEL};
         QZ_TRY(qz_vocab_add(&t->vocab, &t->arena, token, t->path, err));
     }
     /* A hole costs memory by id: refuse ids far above the number of tokens. */
     if (t->vocab.n > 2 * t->vocab.count + 65536)
-        return qz_fail(err, QZ_EFORMAT, "bad model: file '%s', key 'model.vocab': highest id %zu, but only %zu tokens", t->path, t->vocab.n - 1, t->vocab.count);
+        return qz_fail(err, QZ_EFORMAT, "bad model: file '%s', key 'model.vocab': highest id %zu, but only %zu tokens",
+                       t->path, t->vocab.n - 1, t->vocab.count);
     return QZ_OK;
 }
 
@@ -66,7 +70,8 @@ static qz_status load_merges(qz_tokenizer *t, const json_t *list, qz_error *err)
     size_t n = json_array_size(list);
     qz_str tmp = {0};
     qz_status st = QZ_OK;
-    if (!json_is_array(list)) return qz_fail(err, QZ_EFORMAT, "bad model: file '%s', key 'model.merges': expected an array", t->path);
+    if (!json_is_array(list))
+        return qz_fail(err, QZ_EFORMAT, "bad model: file '%s', key 'model.merges': expected an array", t->path);
     QZ_TRY(qz_merges_reserve(&t->merges, n, err));
     t->merge_text = qz_arena_alloc(&t->arena, n + 1, sizeof *t->merge_text);
     if (!t->merge_text) return no_memory(t, err);
@@ -76,9 +81,14 @@ static qz_status load_merges(qz_tokenizer *t, const json_t *list, qz_error *err)
         size_t nl, nr;
         if (json_is_string(m) && qz_str_starts(json_string_value(m), "#version")) continue;
         if (!merge_parts(m, &l, &nl, &r, &nr))
-            st = qz_fail(err, QZ_EFORMAT, "bad merge: file '%s', key 'model.merges', entry %zu: expected two parts", t->path, i);
+            st = qz_fail(err, QZ_EFORMAT, "bad merge: file '%s', key 'model.merges', entry %zu: expected two parts",
+                         t->path, i);
         else if (!qz_tok_merge(t, l, nl, r, nr, (uint32_t)i, &tmp))
-            st = tmp.failed ? no_memory(t, err) : qz_fail(err, QZ_EFORMAT, "merge not in the vocabulary: file '%s', key 'model.merges', entry %zu: '%.60s' + '%.60s'", t->path, i, l, r);
+            st = tmp.failed ? no_memory(t, err)
+                            : qz_fail(err, QZ_EFORMAT,
+                                      "merge not in the vocabulary: file '%s', key 'model.merges', entry %zu: '%.60s' "
+                                      "+ '%.60s'",
+                                      t->path, i, l, r);
         else if (!keep_merge(t, l, nl, r, nr, &tmp))
             st = no_memory(t, err);
     }
@@ -88,12 +98,19 @@ static qz_status load_merges(qz_tokenizer *t, const json_t *list, qz_error *err)
 
 static qz_status load_model(qz_tokenizer *t, const json_t *m, qz_error *err) {
     const char *type = NULL, *unk = NULL, *prefix = NULL, *suffix = NULL;
-    if (!json_is_object(m)) return qz_fail(err, QZ_EFORMAT, "bad tokenizer: file '%s': expected an object under 'model'", t->path);
+    if (!json_is_object(m))
+        return qz_fail(err, QZ_EFORMAT, "bad tokenizer: file '%s': expected an object under 'model'", t->path);
     QZ_TRY(qz_json_str(m, "type", t->path, &type, err));
-    if (!type) type = json_object_get(m, "merges") ? "BPE" : json_is_array(json_object_get(m, "vocab")) ? "Unigram" : "WordLevel";
+    if (!type)
+        type = json_object_get(m, "merges")                 ? "BPE"
+               : json_is_array(json_object_get(m, "vocab")) ? "Unigram"
+                                                            : "WordLevel";
     if (strcmp(type, "BPE") != 0)
-        return qz_fail(err, QZ_EUNSUPPORTED, "tokenizer model not supported: file '%s': expected 'BPE', found '%s'; models with a %s tokenizer "
-                       "(T5, some multilingual models) cannot be read", t->path, type, type);
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "tokenizer model not supported: file '%s': expected 'BPE', found '%s'; models with a %s "
+                       "tokenizer "
+                       "(T5, some multilingual models) cannot be read",
+                       t->path, type, type);
     QZ_TRY(qz_json_str(m, "unk_token", t->path, &unk, err));
     QZ_TRY(qz_json_str(m, "continuing_subword_prefix", t->path, &prefix, err));
     QZ_TRY(qz_json_str(m, "end_of_word_suffix", t->path, &suffix, err));
@@ -105,7 +122,9 @@ static qz_status load_model(qz_tokenizer *t, const json_t *m, qz_error *err) {
     QZ_TRY(load_vocab(t, json_object_get(m, "vocab"), err));
     if (unk) {
         t->unk = qz_vocab_find(&t->vocab, unk, strlen(unk));
-        if (t->unk == QZ_NO_ID) return qz_fail(err, QZ_EFORMAT, "bad model: file '%s': unk_token '%s' is not in the vocabulary", t->path, unk);
+        if (t->unk == QZ_NO_ID)
+            return qz_fail(err, QZ_EFORMAT, "bad model: file '%s': unk_token '%s' is not in the vocabulary", t->path,
+                           unk);
     }
     return load_merges(t, json_object_get(m, "merges"), err);
 }
@@ -134,7 +153,8 @@ static qz_status keep_pipeline(qz_tokenizer *t, const json_t *root, const json_t
 
 /* ---- tokenizer_config.json ---- */
 /* A special token: a string or an AddedToken object. */
-static qz_status special_of(qz_tokenizer *t, const json_t *c, const char *key, const char **text, int64_t *id, qz_error *err) {
+static qz_status special_of(qz_tokenizer *t, const json_t *c, const char *key, const char **text, int64_t *id,
+                            qz_error *err) {
     const json_t *v = json_object_get(c, key);
     if (json_is_object(v)) v = json_object_get(v, "content");
     if (!json_is_string(v)) return QZ_OK;
@@ -183,7 +203,10 @@ static qz_status load_template_file(qz_tokenizer *t, const char *path, qz_error 
     QZ_TRY(qz_read_file(path, 16 << 20, &text, &n, err));
     qz_status st = qz_text_check(path, text, n, err);
     if (st == QZ_OK && qz_is_document(text, n))
-        st = qz_fail(err, QZ_EFORMAT, "not a chat template: file '%s', offset 0: expected a Jinja template, found " QZ_PAGE_NAME "; " QZ_PAGE_CURE, path);
+        st = qz_fail(err, QZ_EFORMAT,
+                     "not a chat template: file '%s', offset 0: expected a Jinja template, found " QZ_PAGE_NAME
+                     "; " QZ_PAGE_CURE,
+                     path);
     if (st == QZ_OK && !(t->chat_template = qz_arena_strndup(&t->arena, text, n)))
         st = no_memory(t, err);
     qz_free(text);
@@ -201,7 +224,8 @@ static qz_status load_parts(qz_tokenizer *t, json_t *root, const json_t *config,
     const char *version = NULL;
     QZ_TRY(qz_json_str(root, "version", t->path, &version, err));
     if (version && strcmp(version, "1.0") != 0)
-        return qz_fail(err, QZ_EUNSUPPORTED, "tokenizer version not supported: file '%s': expected '1.0', found '%s'", t->path, version);
+        return qz_fail(err, QZ_EUNSUPPORTED, "tokenizer version not supported: file '%s': expected '1.0', found '%s'",
+                       t->path, version);
     QZ_TRY(load_model(t, json_object_get(root, "model"), err));
     if (dir) QZ_TRY(qz_tok_add_companions(t, root, config, dir, err));
     QZ_TRY(qz_tok_build_pipeline(t, root, err));
@@ -237,7 +261,8 @@ qz_status qz_tok_load_text(const char *text, size_t n, const char *name, qz_toke
     qz_tokenizer *t = qz_tok_new();
     qz_status st = QZ_OK;
     *out = NULL;
-    if (!t || !(t->path = qz_arena_strdup(&t->arena, name))) QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory while loading tokenizer '%s'", name));
+    if (!t || !(t->path = qz_arena_strdup(&t->arena, name)))
+        QZ_GOTO(qz_fail(err, QZ_EMEMORY, "out of memory while loading tokenizer '%s'", name));
     QZ_GOTO(qz_json_parse(text, n, name, &root, err));
     QZ_GOTO(load_root(t, root, NULL, err));
     *out = t;

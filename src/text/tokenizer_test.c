@@ -12,7 +12,8 @@
 #include "base/utf8.h"
 
 #define HF (QZ_ENCODE_PARSE_SPECIAL)
-static const char *const sets[] = {"gemma-style", "gpt2-bytelevel", "gpt4o-bpe", "llama2-metaspace", "llama2-spbpe", "llama3-bpe", "qwen2-bpe"};
+static const char *const sets[] = {"gemma-style", "gpt2-bytelevel", "gpt4o-bpe", "llama2-metaspace", "llama2-spbpe",
+                                   "llama3-bpe", "qwen2-bpe"};
 #define N_SETS (sizeof sets / sizeof sets[0])
 
 static qz_tokenizer *open_set(const char *set) {
@@ -42,8 +43,11 @@ static size_t check_case(const qz_tokenizer *t, const json_t *c) {
     qz_ids plain = {0}, special = {0};
     qz_str a = {0}, b = {0}, stream = {0};
     qz_decode_stream ds = {0};
-    assert_int_equal(qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), HF, &plain, &err), QZ_OK);
-    assert_int_equal(qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), HF | QZ_ENCODE_SPECIAL, &special, &err), QZ_OK);
+    assert_int_equal(qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), HF, &plain, &err),
+                     QZ_OK);
+    assert_int_equal(qz_tokenizer_encode(t, json_string_value(text), json_string_length(text), HF | QZ_ENCODE_SPECIAL,
+                                         &special, &err),
+                     QZ_OK);
     assert_int_equal(qz_tokenizer_decode(t, plain.ids, plain.n, false, &a, &err), QZ_OK);
     assert_int_equal(qz_tokenizer_decode(t, special.ids, special.n, true, &b, &err), QZ_OK);
     size_t bad = same_ids(&plain, json_object_get(c, "ids")) + same_ids(&special, json_object_get(c, "ids_special")) +
@@ -53,7 +57,8 @@ static size_t check_case(const qz_tokenizer *t, const json_t *c) {
         assert_true(qz_utf8_valid(stream.ptr ? stream.ptr : "", stream.len));
     }
     qz_tokenizer_decode_end(&ds, &stream);
-    bool replaced = a.ptr && strstr(a.ptr, "\xef\xbf\xbd"); /* runs that are no UTF-8 are counted differently as a stream */
+    /* runs that are no UTF-8 are counted differently as a stream */
+    bool replaced = a.ptr && strstr(a.ptr, "\xef\xbf\xbd");
     if (!replaced) bad += same_text(&stream, json_object_get(c, "decoded"));
     qz_ids_release(&plain);
     qz_ids_release(&special);
@@ -63,7 +68,8 @@ static size_t check_case(const qz_tokenizer *t, const json_t *c) {
     return bad;
 }
 
-static size_t for_cases(const char *set, const qz_tokenizer *t, size_t (*fn)(const qz_tokenizer *, const json_t *), size_t *count) {
+static size_t for_cases(const char *set, const qz_tokenizer *t, size_t (*fn)(const qz_tokenizer *, const json_t *),
+                        size_t *count) {
     char path[256], *text = NULL;
     size_t n = 0, bad = 0;
     qz_error err = {0};
@@ -180,14 +186,23 @@ static void hostile_files(void **state) {
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":0},\"merges\":[]}}", QZ_EFORMAT, "id used twice");
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4294967295},\"merges\":[]}}", QZ_EFORMAT, "bad id");
     refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":4000000},\"merges\":[]}}", QZ_EFORMAT, "highest id");
-    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a b\"]}}", QZ_EFORMAT, "merge not in the vocabulary");
-    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b c\"]}}", QZ_EFORMAT, "expected two parts");
-    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(\"},"
-           "\"behavior\":\"Isolated\"}}", QZ_EFORMAT, "does not compile");
-    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"normalizer\":{\"type\":\"Precompiled\"}}", QZ_EUNSUPPORTED, "Precompiled");
-    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"added_tokens\":[{\"id\":1,\"content\":\"a\"}]}", QZ_EFORMAT, "token listed twice");
-    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":"
-           "[{\"SpecialToken\":{\"id\":\"x\"}}],\"special_tokens\":{}}}", QZ_EFORMAT, "special_tokens");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1},\"merges\":[\"a b\"]}}", QZ_EFORMAT,
+           "merge not in the vocabulary");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[\"a b c\"]}}", QZ_EFORMAT,
+           "expected two parts");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"pre_tokenizer\":{\"type\":\"Split\","
+           "\"pattern\":{\"Regex\":\"(\"},"
+           "\"behavior\":\"Isolated\"}}",
+           QZ_EFORMAT, "does not compile");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"normalizer\":{\"type\":\"Precompiled\"}}",
+           QZ_EUNSUPPORTED, "Precompiled");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"added_tokens\":[{\"id\":1,\"content\":"
+           "\"a\"}]}",
+           QZ_EFORMAT, "token listed twice");
+    refuse("{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"post_processor\":{\"type\":"
+           "\"TemplateProcessing\",\"single\":"
+           "[{\"SpecialToken\":{\"id\":\"x\"}}],\"special_tokens\":{}}}",
+           QZ_EFORMAT, "special_tokens");
 }
 
 /* tokenizer.json -> GGUF arrays -> tokenizer: with our own key everything is equal to the recorded ids; without it, the
@@ -230,8 +245,10 @@ static void through_gguf(void **state) {
 
 static void unknown_pre_tokenizer(void **state) {
     (void)state;
-    static const char json[] = "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"pre_tokenizer\":{\"type\":\"Sequence\","
-        "\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[ab]+\"},\"behavior\":\"Isolated\"},{\"type\":\"ByteLevel\","
+    static const char json[] =
+        "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0},\"merges\":[]},\"pre_tokenizer\":{\"type\":\"Sequence\","
+        "\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"[ab]+\"},\"behavior\":\"Isolated\"},{\"type\":"
+        "\"ByteLevel\","
         "\"add_prefix_space\":false,\"use_regex\":false}]}}";
     qz_error err = {0}, other = {0};
     qz_tokenizer *t = NULL;
@@ -285,9 +302,10 @@ static void failing_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(golden_sets),          cmocka_unit_test(unigram_is_refused), cmocka_unit_test(whole_word_without_merges),
-        cmocka_unit_test(long_words),           cmocka_unit_test(hostile_files),      cmocka_unit_test(invalid_bytes_are_replaced),
-        cmocka_unit_test(through_gguf),         cmocka_unit_test(unknown_pre_tokenizer), cmocka_unit_test(failing_memory),
+        cmocka_unit_test(golden_sets), cmocka_unit_test(unigram_is_refused),
+        cmocka_unit_test(whole_word_without_merges), cmocka_unit_test(long_words), cmocka_unit_test(hostile_files),
+        cmocka_unit_test(invalid_bytes_are_replaced), cmocka_unit_test(through_gguf),
+        cmocka_unit_test(unknown_pre_tokenizer), cmocka_unit_test(failing_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

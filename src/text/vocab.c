@@ -68,15 +68,19 @@ qz_status qz_vocab_add(qz_vocab *v, qz_arena *a, qz_new_token t, const char *nam
     const size_t n = t.n;
     const uint32_t id = t.id;
     if (id >= QZ_TOK_MAX_ID)
-        return qz_fail(err, QZ_EFORMAT, "token id out of range: file '%s', token '%.60s': found %u, largest accepted is %u", name, s, id,
+        return qz_fail(err, QZ_EFORMAT,
+                       "token id out of range: file '%s', token '%.60s': found %u, largest accepted is %u", name, s, id,
                        QZ_TOK_MAX_ID - 1);
     if (n > UINT32_MAX / 2) return qz_fail(err, QZ_EFORMAT, "token text too long: file '%s', id %u", name, id);
     uint32_t have = qz_vocab_find(v, s, n);
     if (have != QZ_NO_ID && have != id)
-        return qz_fail(err, QZ_EFORMAT, "token listed twice: file '%s', token '%.60s': ids %u and %u", name, s, have, id);
+        return qz_fail(err, QZ_EFORMAT, "token listed twice: file '%s', token '%.60s': ids %u and %u", name, s, have,
+                       id);
     if (id < v->n && v->text[id] && have != id)
-        return qz_fail(err, QZ_EFORMAT, "id used twice: file '%s', id %u: '%.60s' and '%.60s'", name, id, v->text[id], s);
-    if (id >= v->cap && !grow_ids(v, (size_t)id + 1)) return qz_fail(err, QZ_EMEMORY, "out of memory for the vocabulary of '%s'", name);
+        return qz_fail(err, QZ_EFORMAT, "id used twice: file '%s', id %u: '%.60s' and '%.60s'", name, id, v->text[id],
+                       s);
+    if (id >= v->cap && !grow_ids(v, (size_t)id + 1))
+        return qz_fail(err, QZ_EMEMORY, "out of memory for the vocabulary of '%s'", name);
     if (id >= v->n) v->n = (size_t)id + 1;
     v->flags[id] |= t.flags;
     if (have == id) return QZ_OK;

@@ -36,11 +36,13 @@ static qz_status pack(packer *p, const uint32_t *ids, size_t n, size_t limit, si
     return QZ_OK;
 }
 
-qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, const qz_window_options *o, qz_windows *out, qz_error *err) {
+qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, const qz_window_options *o, qz_windows *out,
+                           qz_error *err) {
     size_t seq_len = o->seq_len;
     *out = (qz_windows){.seq_len = seq_len, .samples_read = d->n};
     const size_t limit = o->most ? o->most : SIZE_MAX;
-    packer p = {.w = out, .seq_len = seq_len, .bos = o->bos && t && d->kind != QZ_DATA_JSONL_IDS ? qz_tokenizer_bos(t) : -1};
+    packer p = {.w = out, .seq_len = seq_len,
+                .bos = o->bos && t && d->kind != QZ_DATA_JSONL_IDS ? qz_tokenizer_bos(t) : -1};
     qz_ids ids = {0};
     qz_status st = QZ_OK;
     for (size_t i = 0; i < d->n && st == QZ_OK; i++) {
@@ -68,7 +70,8 @@ qz_status qz_windows_build(const qz_tokenizer *t, const qz_dataset *d, const qz_
     qz_ids_release(&ids);
     const size_t fill = p.fill;
     if (st == QZ_OK && fill > 0 && fill < seq_len) out->seq_len = seq_len = fill; /* one short window is all there is */
-    if (st == QZ_OK && fill == 0) st = qz_fail(err, QZ_EUSAGE, "no calibration tokens: file '%s' gives none (%zu samples read)", d->path, d->n);
+    if (st == QZ_OK && fill == 0)
+        st = qz_fail(err, QZ_EUSAGE, "no calibration tokens: file '%s' gives none (%zu samples read)", d->path, d->n);
     if (st != QZ_OK) {
         qz_windows_release(out);
         return st;

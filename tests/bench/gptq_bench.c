@@ -1,5 +1,5 @@
-/* usage: gptq_bench [K]   One compat solve of a [K, K] layer (group 128, no scale search) against OpenBLAS's sgemm on the same
- * machine: the solve needs N·K² + 4K³/3 multiply-adds. */
+/* usage: gptq_bench [K]   One compat solve of a [K, K] layer (group 128, no scale search) against OpenBLAS's sgemm on
+ * the same machine: the solve needs N·K² + 4K³/3 multiply-adds. */
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,8 @@ static double sgemm_rate(size_t k, const float *a, const float *b, float *c) {
     double best = 0;
     for (int i = 0; i < 3; i++) {
         double start = qz_now();
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)k, (int)k, (int)k, 1.0f, a, (int)k, b, (int)k, 0, c, (int)k);
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)k, (int)k, (int)k, 1.0f, a, (int)k, b, (int)k, 0, c,
+                    (int)k);
         double rate = (double)k * (double)k * (double)k / (qz_now() - start);
         best = rate > best ? rate : best;
     }
@@ -28,9 +29,11 @@ int main(int argc, char **argv) {
     qz_rng r;
     qz_arena arena = {0};
     qz_rng_seed(&r, 1);
-    float *w = qz_alloc_aligned(k * k, sizeof *w), *x = qz_alloc_aligned(tokens * k, sizeof *x), *c = qz_alloc_aligned(k * k, sizeof *c);
+    float *w = qz_alloc_aligned(k * k, sizeof *w), *x = qz_alloc_aligned(tokens * k, sizeof *x),
+          *c = qz_alloc_aligned(k * k, sizeof *c);
     double *gram = qz_alloc_aligned(k * k, sizeof *gram);
-    if (!w || !x || !c || !gram || qz_run_init(&run, 0, &err) != QZ_OK || qz_mm_open(&run, &mm, &err) != QZ_OK) return 3;
+    if (!w || !x || !c || !gram || qz_run_init(&run, 0, &err) != QZ_OK || qz_mm_open(&run, &mm, &err) != QZ_OK)
+        return 3;
     for (size_t i = 0; i < k * k; i++) w[i] = 0.02f * qz_rng_normal(&r), gram[i] = 0;
     for (size_t i = 0; i < tokens * k; i++) x[i] = qz_rng_normal(&r);
     if (qz_mm_gram(mm, x, tokens, k, gram, &err) != QZ_OK) return 3;
@@ -45,8 +48,8 @@ int main(int argc, char **argv) {
         factored = qz_now();
         if (qz_gptq_quantize(&g, mm, w, k, &arena, &q, &err) != QZ_OK) return 3;
         double s = qz_now() - start;
-        printf("solve [%zu, %zu]: %.2f s (factors %.2f s), %.1f G multiply-adds/s; sgemm %.1f: %.0f %%\n", k, k, s, factored - start, macs / s / 1e9, rate / 1e9,
-               100 * macs / s / rate);
+        printf("solve [%zu, %zu]: %.2f s (factors %.2f s), %.1f G multiply-adds/s; sgemm %.1f: %.0f %%\n", k, k, s,
+               factored - start, macs / s / 1e9, rate / 1e9, 100 * macs / s / rate);
         qz_gptq_release(&g);
         qz_arena_reset(&arena);
     }

@@ -1,4 +1,5 @@
-/* Encoding and decoding speed of one thread. usage: tokenizer_bench TOKENIZER FILE… (repeats 5 times, best and spread). */
+/* Encoding and decoding speed of one thread. usage: tokenizer_bench TOKENIZER FILE… (repeats 5 times,
+ * best and spread). */
 #include <stdio.h>
 #include "base/io.h"
 #include "base/size.h"
@@ -26,8 +27,8 @@ static qz_status bench(const qz_tokenizer *t, const char *path, qz_error *err) {
         worst = d > worst ? d : worst;
         decode = e < decode ? e : decode;
     }
-    printf("%-40s %9zu bytes %8zu tokens  encode %6.1f MB/s (slowest %.1f)  decode %6.1f MB/s\n", qz_path_base(path), n, ids.n, (double)n / best / 1e6,
-           (double)n / worst / 1e6, (double)n / decode / 1e6);
+    printf("%-40s %9zu bytes %8zu tokens  encode %6.1f MB/s (slowest %.1f)  decode %6.1f MB/s\n", qz_path_base(path), n,
+           ids.n, (double)n / best / 1e6, (double)n / worst / 1e6, (double)n / decode / 1e6);
 out:
     qz_ids_release(&ids);
     qz_str_release(&back);
@@ -39,7 +40,8 @@ int main(int argc, char **argv) {
     qz_error err = {0};
     qz_tokenizer *t = NULL;
     double start = qz_now();
-    qz_status st = argc > 2 ? qz_tokenizer_load(argv[1], &t, &err) : qz_fail(&err, QZ_EUSAGE, "usage: %s TOKENIZER FILE...", argv[0]);
+    qz_status st = argc > 2 ? qz_tokenizer_load(argv[1], &t, &err)
+                            : qz_fail(&err, QZ_EUSAGE, "usage: %s TOKENIZER FILE...", argv[0]);
     if (st == QZ_OK) printf("loaded %zu ids in %.3f s\n", qz_tokenizer_vocab_size(t), qz_now() - start);
     for (int i = 2; i < argc && st == QZ_OK; i++) st = bench(t, argv[i], &err);
     if (st != QZ_OK) fprintf(stderr, "quantz: error: %s\n", err.text);

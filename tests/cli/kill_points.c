@@ -1,5 +1,5 @@
-/* Loaded before libc (LD_PRELOAD) by kill_points.sh: counts the calls with which the program changes a disk and, at the n-th, kills it as
- * kill -9 would or lets the call fail as a full or broken disk does.
+/* Loaded before libc (LD_PRELOAD) by kill_points.sh: counts the calls with which the program changes a disk and, at the
+ * n-th, kills it as kill -9 would or lets the call fail as a full or broken disk does.
  *   QZ_POINT_LOG=FILE  one line a call, "name path": what there is to count
  *   QZ_POINT=n         the n-th call is the one; QZ_POINT_HOW=kill, or the number that errno gets
  *   QZ_NO_EXCHANGE=1   renameat2 says EINVAL (not counted), as file systems do that cannot exchange names */
@@ -59,7 +59,8 @@ typedef int (*fn_paths)(const char *, const char *);
 typedef int (*fn_fd)(int);
 
 static int open_counted(const char *path, int flags, mode_t mode) {
-    const bool writes = (flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0 && strncmp(path, "/proc/", 6) != 0 && (strncmp(path, "/dev/", 5) != 0 || strncmp(path, "/dev/shm/", 9) == 0);
+    const bool writes = (flags & (O_WRONLY | O_RDWR | O_CREAT)) != 0 && strncmp(path, "/proc/", 6) != 0 &&
+                        (strncmp(path, "/dev/", 5) != 0 || strncmp(path, "/dev/shm/", 9) == 0);
     if (writes) STOP("open", path);
     const int fd = (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
     if (writes && fd >= 0 && fd < FDS) (void)snprintf(names[fd], sizeof names[fd], "%s", path);

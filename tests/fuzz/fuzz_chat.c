@@ -6,10 +6,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char context[] = "{\"messages\":[{\"role\":\"system\",\"content\":\"a b\"},{\"role\":\"user\",\"content\":\"\\u00e9\\n<x>\"},"
-                                  "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1.5}}}]}],"
-                                  "\"add_generation_prompt\":true,\"bos_token\":\"<s>\",\"tools\":null}";
-    const qz_chat_limits limits = {.max_steps = 200000, .max_bytes = 1 << 20, .max_depth = 100, .now = "2025-03-09T14:05:07"};
+    static const char context[] =
+        "{\"messages\":[{\"role\":\"system\",\"content\":\"a b\"},{\"role\":\"user\",\"content\":\"\\u00e9\\n<x>\"},"
+        "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"function\":{\"name\":\"f\",\"arguments\":{\"x\":1."
+        "5}}}]}],"
+        "\"add_generation_prompt\":true,\"bos_token\":\"<s>\",\"tools\":null}";
+    const qz_chat_limits limits = {.max_steps = 200000, .max_bytes = 1 << 20, .max_depth = 100,
+                                   .now = "2025-03-09T14:05:07"};
     const char *s = (const char *)data;
     const char *nul = size ? memchr(s, 0, size) : NULL;
     size_t n = nul ? (size_t)(nul - s) : size;

@@ -14,7 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     if (qz_config_from_json(root, "fuzz", &c, &err) == QZ_OK) {
-        if (!c.layers || !c.heads || !c.kv_heads || c.heads % c.kv_heads || !c.head_dim || !c.vocab_size || c.layers > QZ_MAX_LAYERS) abort();
+        if (!c.layers || !c.heads || !c.kv_heads || c.heads % c.kv_heads || !c.head_dim || !c.vocab_size ||
+            c.layers > QZ_MAX_LAYERS)
+            abort();
         if (qz_config_validate(&c, "fuzz", &err) != QZ_OK || qz_config_parameters(&c) == 0) abort();
         if (c.head_dim <= 1024) {
             float inv[1024], factor;

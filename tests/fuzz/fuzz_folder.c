@@ -1,5 +1,5 @@
-/* Fuzz target of a reader of folders, built once for each: the input is config.json, NUL, model.safetensors.index.json (may be
- * empty: none), NUL, the weights: model.safetensors, or with an index model-00001-of-00001.safetensors. */
+/* Fuzz target of a reader of folders, built once for each: the input is config.json, NUL, model.safetensors.index.json
+ * (may be empty: none), NUL, the weights: model.safetensors, or with an index model-00001-of-00001.safetensors. */
 #include <stdio.h>
 #include <string.h>
 #include "artifacts/artifacts_int.h"

@@ -1,4 +1,5 @@
-/* Fuzz target of the GGUF reader and what stands on it: metadata access, configuration, vocabulary, importance matrices. */
+/* Fuzz target of the GGUF reader and what stands on it: metadata access, configuration, vocabulary,
+ * importance matrices. */
 #include "artifacts/artifacts_int.h"
 #include "formats/imatrix.h"
 #include <stdlib.h>

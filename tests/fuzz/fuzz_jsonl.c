@@ -16,8 +16,12 @@ static void data_set(const qz_tokenizer *t, const char *path) {
     for (int policy = QZ_PACK; policy <= QZ_DROP; policy++) {
         qz_windows w;
         err = (qz_error){0};
-        if (qz_windows_build(t, &d, &(qz_window_options){16, policy == QZ_PACK ? 3 : 0, (qz_length_policy)policy, true}, &w, &err) != QZ_OK) continue;
-        if (w.n_windows == 0 || w.seq_len == 0 || w.tokens_used != w.n_windows * w.seq_len || w.tokens_used > w.tokens_total + w.bos_added) abort();
+        if (qz_windows_build(t, &d, &(qz_window_options){16, policy == QZ_PACK ? 3 : 0, (qz_length_policy)policy, true},
+                             &w, &err) != QZ_OK)
+            continue;
+        if (w.n_windows == 0 || w.seq_len == 0 || w.tokens_used != w.n_windows * w.seq_len ||
+            w.tokens_used > w.tokens_total + w.bos_added)
+            abort();
         qz_windows_release(&w);
     }
     qz_lint l;

@@ -1,4 +1,5 @@
-/* Fuzz target of the safetensors reader: whatever the bytes, it answers with an error or with tensors that lie inside the file. */
+/* Fuzz target of the safetensors reader: whatever the bytes, it answers with an error or with tensors that lie
+ * inside the file. */
 #include "formats/formats.h"
 #include "formats/safetensors.h"
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Fuzz target of settings in a file (quantize --config): what is accepted makes a recipe or is refused with words, and the recipe's
- * own JSON is accepted and makes the same recipe. */
+/* Fuzz target of settings in a file (quantize --config): what is accepted makes a recipe or is refused with words, and
+ * the recipe's own JSON is accepted and makes the same recipe. */
 #include <stdlib.h>
 #include <string.h>
 #include "cli/config_file.h"

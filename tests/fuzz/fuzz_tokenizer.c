@@ -1,5 +1,6 @@
-/* Fuzz target of the tokenizers. Input beginning with '{': a tokenizer.json, then after a NUL a text for it. Anything else is
- * a text for two good tokenizers: what comes back must be UTF-8, and from the byte-level one the text itself. */
+/* Fuzz target of the tokenizers. Input beginning with '{': a tokenizer.json, then after a NUL a text for it. Anything
+ * else is a text for two good tokenizers: what comes back must be UTF-8, and from the byte-level one
+ * the text itself. */
 #include <stdlib.h>
 #include <string.h>
 #include "base/io.h"
@@ -17,7 +18,9 @@ static void encode(const qz_tokenizer *t, const char *s, size_t n, bool lossless
         for (size_t i = 0; i < ids.n; i++)
             if (ids.ids[i] >= qz_tokenizer_vocab_size(t)) abort();
         size_t skip = lossless && ids.n && qz_tokenizer_adds_bos(t);
-        if (qz_tokenizer_decode(t, skip ? ids.ids + skip : ids.ids, ids.n - skip, false, &back, &err) != QZ_OK && !err.text[0]) abort();
+        if (qz_tokenizer_decode(t, skip ? ids.ids + skip : ids.ids, ids.n - skip, false, &back, &err) != QZ_OK &&
+            !err.text[0])
+            abort();
         if (back.ptr && !qz_utf8_valid(back.ptr, back.len)) abort();
         for (size_t i = 0; i < ids.n; i++)
             if (qz_tokenizer_decode_next(t, &ds, ids.ids[i], false, &stream, &err) != QZ_OK) abort();
@@ -42,7 +45,8 @@ static void with_file(qz_tokenizer **t, const char *path, const char *s, size_t 
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char text[] = "Hello  w\xc3\xb6rld\n\n 12345 don't <s>\xe2\x96\x81\xe2\x96\x81 \xf0\x9f\x98\x80 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    static const char text[] = "Hello  w\xc3\xb6rld\n\n 12345 don't <s>\xe2\x96\x81\xe2\x96\x81 \xf0\x9f\x98\x80 "
+                               "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const char *s = (const char *)data;
     if (size == 0 || *s != '{') {
         static qz_tokenizer *bytes, *pieces;

@@ -1,5 +1,6 @@
-/* A main for every fuzz target that works with any compiler: replays the files of a corpus folder, each also cut short and
- * with seeded changes of single bytes. usage: fuzz_X FOLDER [changes per file]. With libFuzzer this file is left out. */
+/* A main for every fuzz target that works with any compiler: replays the files of a corpus folder, each also cut short
+ * and with seeded changes of single bytes. usage: fuzz_X FOLDER [changes per file]. With libFuzzer this
+ * file is left out. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Timings of the harness: median of repeated calls, GFLOP/s of the exact product against OpenBLAS sgemm on the same number
- * of threads. Figures of one machine at one time; nothing here asserts. */
+/* Timings of the harness: median of repeated calls, GFLOP/s of the exact product against OpenBLAS sgemm on the same
+ * number of threads. Figures of one machine at one time; nothing here asserts. */
 #include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,8 +68,8 @@ static void bench_product(qz_mm *mm, const char *level, size_t m, size_t n, size
     for (size_t i = 0; i < n * k; ++i) p.b[i] = (float)(i % 13) - 6;
     double work = 2e-9 * (double)m * (double)n * (double)k, blas = work / time_call(run_blas, &p);
     double ours = work / time_call(run_nt, &p);
-    printf("exact   %-6s %5zu x %5zu x %5zu  %7.1f GFLOP/s  OpenBLAS %7.1f  share %3.0f %%\n", level, m, n, k, ours, blas,
-           100 * ours / blas);
+    printf("exact   %-6s %5zu x %5zu x %5zu  %7.1f GFLOP/s  OpenBLAS %7.1f  share %3.0f %%\n", level, m, n, k, ours,
+           blas, 100 * ours / blas);
     static const qz_type types[] = {QZ_TYPE_F16, QZ_TYPE_BF16, QZ_TYPE_Q8_0, QZ_TYPE_Q4_K, QZ_TYPE_Q6_K};
     for (size_t t = 0; t < sizeof types / sizeof *types; ++t) {
         size_t rb = 0;
@@ -88,7 +88,8 @@ static void bench_product(qz_mm *mm, const char *level, size_t m, size_t n, size
 
 /* ---- runtime products: one decoder block of the shape of TinyLlama 1.1B (44.04 M weights), n tokens ---- */
 enum { HIDDEN = 2048, INNER = 5632, KV = 256, LINEARS = 7, COPIES = 8 };
-static const size_t shape[LINEARS][2] = {{HIDDEN, HIDDEN}, {KV, HIDDEN}, {KV, HIDDEN}, {HIDDEN, HIDDEN}, {INNER, HIDDEN},
+static const size_t shape[LINEARS][2] = {{HIDDEN, HIDDEN}, {KV, HIDDEN}, {KV, HIDDEN}, {HIDDEN, HIDDEN},
+                                         {INNER, HIDDEN},
                                          {INNER, HIDDEN}, {HIDDEN, INNER}};
 typedef struct {
     qz_mm *mm;
@@ -125,10 +126,12 @@ static double block_open(block *b, qz_type type, uint32_t bits) {
             size_t groups = cols / 128;
             uint16_t *s = qz_calloc_array(rows * groups, 2);
             for (size_t k = 0; k < rows * groups; ++k) s[k] = 0x2000;
-            b->g[i] = (qz_int_group){.base = {&qz_int_group_ops, rows, cols}, .bits = bits, .group_size = 128, .rows = rows, .cols = cols, .groups = groups, .codes = d,
+            b->g[i] = (qz_int_group){.base = {&qz_int_group_ops, rows, cols}, .bits = bits, .group_size = 128,
+                                     .rows = rows, .cols = cols, .groups = groups, .codes = d,
                                      .scales = s, .zero_points = qz_calloc_array(rows * groups, 1)};
         }
-        qz_weights w = {.type = bits ? QZ_TYPE_CODED : type, .rows = rows, .cols = cols, .data = d, .coded = bits ? &b->g[i].base : NULL};
+        qz_weights w = {.type = bits ? QZ_TYPE_CODED : type, .rows = rows, .cols = cols, .data = d,
+                        .coded = bits ? &b->g[i].base : NULL};
         for (size_t c = 0; c < COPIES; ++c)
             if (qz_packed_open(b->mm, &w, &b->p[c][i], NULL) != QZ_OK) exit(3);
         b->y[i] = qz_alloc_aligned(512 * rows, 4);
@@ -174,7 +177,8 @@ static void run_encode(void *arg) {
     (void)qz_encode_rows(e->run, e->type, e->x, ENC_ROWS, ENC_COLS, e->importance, e->out, NULL);
 }
 static void bench_encoders(qz_run *run, const char *level) {
-    encoding e = {.run = run, .x = qz_alloc_array((size_t)ENC_ROWS * ENC_COLS, 4), .out = qz_alloc_array((size_t)ENC_ROWS * ENC_COLS, 4)};
+    encoding e = {.run = run, .x = qz_alloc_array((size_t)ENC_ROWS * ENC_COLS, 4),
+                  .out = qz_alloc_array((size_t)ENC_ROWS * ENC_COLS, 4)};
     float *imp = qz_alloc_array(ENC_COLS, 4);
     qz_rng rng;
     qz_rng_seed(&rng, 1);
@@ -198,7 +202,8 @@ static void bench_blocks(qz_mm *mm, const char *word) {
     static const qz_type types[] = {QZ_TYPE_F32,  QZ_TYPE_F16,  QZ_TYPE_BF16, QZ_TYPE_Q8_0, QZ_TYPE_Q4_0, QZ_TYPE_Q4_K,
                                     QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
     for (size_t i = 0; i < sizeof types / sizeof *types; ++i)
-        if (strstr(word, qz_type_get(types[i])->name) || strcmp(word, "packed") == 0 || !*word) bench_block(mm, types[i], 0);
+        if (strstr(word, qz_type_get(types[i])->name) || strcmp(word, "packed") == 0 || !*word)
+            bench_block(mm, types[i], 0);
     if (strstr("packed int", word)) bench_block(mm, QZ_TYPE_CODED, 4), bench_block(mm, QZ_TYPE_CODED, 8);
 }
 

@@ -51,7 +51,8 @@ void expect_floats(check *c, const float *got, const float *want, size_t n, cons
 }
 
 void fill_floats(check *c, float *x, size_t n, int kind) {
-    static const float limits[] = {0.0f, -0.0f, 1e-45f, -1e-40f, 1.17549435e-38f, 3e38f, -3e38f, 65504.0f, 1.0f, -1.0f, 65519.0f};
+    static const float limits[] = {0.0f, -0.0f, 1e-45f, -1e-40f, 1.17549435e-38f, 3e38f, -3e38f, 65504.0f, 1.0f, -1.0f,
+                                   65519.0f};
     for (size_t i = 0; i < n; ++i) {
         x[i] = kind == DATA_ZERO ? 0.0f : qz_rng_normal(&c->rng);
         if (kind == DATA_LIMITS && qz_rng_below(&c->rng, 4) == 0) x[i] = limits[qz_rng_below(&c->rng, 11)];

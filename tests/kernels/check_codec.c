@@ -23,7 +23,8 @@ void check_decode(check *c) {
     }
 }
 
-/* Rows of every length in blocks up to two batches; importances with zeros and of all sizes; constant and sparse rows. */
+/* Rows of every length in blocks up to two batches; importances with zeros and of all sizes; constant
+ * and sparse rows. */
 static void check_encode_type(check *c, qz_type t, size_t blocks, int kind, int importance) {
     const qz_type_info *i = qz_type_get(t);
     const size_t cols = blocks * i->elems;

@@ -60,7 +60,8 @@ static void check_nt(check *c, qz_mm *mm, size_t m, size_t n, size_t k) {
     size_t lda = k + 1, ldb = k + 2, ldc = n + 1;
     float *a = guard_open(&ga, m * lda, 4, 0), *b = guard_open(&gb, n * ldb, 4, 0), *y = guard_open(&gc, m * ldc, 4, 0);
     float *want = qz_alloc_array(m * ldc + 1, 4), *first = qz_alloc_array(m * ldc + 1, 4);
-    fill_floats(c, a, m * lda, DATA_LIMITS), fill_floats(c, b, n * ldb, DATA_NORMAL), fill_floats(c, y, m * ldc, DATA_NORMAL);
+    fill_floats(c, a, m * lda, DATA_LIMITS), fill_floats(c, b, n * ldb, DATA_NORMAL),
+        fill_floats(c, y, m * ldc, DATA_NORMAL);
     memcpy(want, y, m * ldc * 4);
     memcpy(first, y, m * ldc * 4);
     for (int acc = 0; acc < 2; ++acc) {
@@ -98,7 +99,8 @@ static void check_nn(check *c, qz_mm *mm, size_t m, size_t n, size_t k) {
 /* Products with a float16 operand: the chains of its values. */
 static void check_f16(check *c, qz_mm *mm, size_t m, size_t n, size_t k) {
     guarded ga, gb, gc;
-    float *a = guard_open(&ga, m * k, 4, 0), *y = guard_open(&gc, m * n, 4, 0), *want = qz_alloc_array(m * n + 1, 4), *b = qz_alloc_array(n * k + 1, 4);
+    float *a = guard_open(&ga, m * k, 4, 0), *y = guard_open(&gc, m * n, 4, 0), *want = qz_alloc_array(m * n + 1, 4),
+          *b = qz_alloc_array(n * k + 1, 4);
     uint16_t *half = guard_open(&gb, n * k, 2, 0);
     fill_floats(c, a, m * k, DATA_NORMAL), fill_floats(c, b, n * k, DATA_NORMAL);
     qz_mm_to_f16(mm, b, n * k, half);
@@ -128,7 +130,8 @@ static void check_gram(check *c, qz_mm *mm, size_t n, size_t cols) {
     for (size_t t = 0; t < n; t += 512)
         for (size_t i = 0; i < cols; ++i)
             for (size_t j = i; j < cols; ++j)
-                want[i * cols + j] += (double)chain(x + t * cols + i, cols, x + t * cols + j, cols, n - t < 512 ? n - t : 512, 0);
+                want[i * cols + j] += (double)chain(x + t * cols + i, cols, x + t * cols + j, cols,
+                                                    n - t < 512 ? n - t : 512, 0);
     for (size_t i = 0; i < cols; ++i)
         for (size_t j = 0; j < i; ++j) want[i * cols + j] = want[j * cols + i];
     c->op = "gram";
@@ -170,7 +173,8 @@ static void check_exact_group(check *c, qz_mm *mm, uint32_t bits, bool act_order
     fill_bytes(c, codes, sizeof codes), fill_bytes(c, zeros, sizeof zeros), fill_floats(c, x, N * COLS, DATA_NORMAL);
     for (size_t i = 0; i < ROWS * COLS / G; ++i) scales[i] = (uint16_t)(0x2000 + qz_rng_below(&c->rng, 0x800));
     for (size_t i = 0; i < COLS; ++i) g_idx[i] = (uint32_t)qz_rng_below(&c->rng, COLS / G);
-    qz_int_group g = {.base = {&qz_int_group_ops, ROWS, COLS}, .bits = bits, .group_size = G, .rows = ROWS, .cols = COLS, .groups = COLS / G, .codes = codes,
+    qz_int_group g = {.base = {&qz_int_group_ops, ROWS, COLS}, .bits = bits, .group_size = G, .rows = ROWS,
+                      .cols = COLS, .groups = COLS / G, .codes = codes,
                       .scales = scales, .zero_points = zeros, .g_idx = act_order ? g_idx : NULL};
     for (size_t r = 0; r < ROWS; ++r) {
         qz_int_group_decode_row(&g, r, w);
@@ -198,7 +202,8 @@ static void check_products(check *c, size_t threads) {
     }
     check_gram(c, mm, 1, 1), check_gram(c, mm, 520, 45), check_gram(c, mm, 2600, 7), check_gram(c, mm, 40, 130);
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) check_exact(c, mm, (qz_type)t, 35, 768, 5);
-    for (uint32_t b = 2; b <= 8; b = b == 4 ? 8 : b + 1) check_exact_group(c, mm, b, false), check_exact_group(c, mm, b, true);
+    for (uint32_t b = 2; b <= 8; b = b == 4 ? 8 : b + 1)
+        check_exact_group(c, mm, b, false), check_exact_group(c, mm, b, true);
     check_encode_rows(c, &run);
     qz_mm_free(mm);
     qz_run_release(&run);
@@ -211,7 +216,8 @@ static void check_dsub(check *c) {
     for (size_t z = 0; z < sizeof sizes / sizeof *sizes; ++z) {
         const size_t m = sizes[z][0], n = sizes[z][1], k = sizes[z][2];
         guarded ga, gb, gc, gd;
-        double *a = guard_open(&ga, m * k, 8, 8), *b = guard_open(&gb, n * (k + 1), 8, 8), *x = guard_open(&gc, m * (n + 2), 8, 8), *y = guard_open(&gd, m * (n + 2), 8, 8);
+        double *a = guard_open(&ga, m * k, 8, 8), *b = guard_open(&gb, n * (k + 1), 8, 8),
+               *x = guard_open(&gc, m * (n + 2), 8, 8), *y = guard_open(&gd, m * (n + 2), 8, 8);
         for (size_t i = 0; i < m * k; ++i) a[i] = (double)qz_rng_normal(&c->rng);
         for (size_t i = 0; i < n * (k + 1); ++i) b[i] = (double)qz_rng_normal(&c->rng);
         for (size_t i = 0; i < m * (n + 2); ++i) x[i] = y[i] = (double)qz_rng_normal(&c->rng);

@@ -15,8 +15,8 @@ typedef struct { double want, room; size_t n; } sum;
 
 static void expect_near(check *c, float got, const sum *s, const char *what, size_t a, size_t b) {
     double limit = (1 + sqrt((double)s->n)) * (double)FLT_EPSILON * s->room;
-    expect(c, fabs((double)got - s->want) <= limit, "%s at %zu, %zu: %.9g, expected %.9g within %.3g", what, a, b, (double)got, s->want,
-           limit);
+    expect(c, fabs((double)got - s->want) <= limit, "%s at %zu, %zu: %.9g, expected %.9g within %.3g", what, a, b,
+           (double)got, s->want, limit);
 }
 
 /* ---- layout ---- */
@@ -27,11 +27,13 @@ static void check_layout(check *c) {
         if (!l) continue;
         size_t body = 0;
         for (size_t s = 0; s < 3; ++s) body += l->body[s].bytes;
-        expect(c, body + 2u * l->heads == l->bytes, "%s: spans cover %zu of %u bytes", qz_type_get((qz_type)t)->name, body, l->bytes);
+        expect(c, body + 2u * l->heads == l->bytes, "%s: spans cover %zu of %u bytes", qz_type_get((qz_type)t)->name,
+               body, l->bytes);
         for (size_t rows = 1; rows <= QZ_PANEL; ++rows) {
             guarded gs, gb;
             size_t stride = l->bytes + 3u;
-            uint8_t *src = guard_open(&gs, (rows - 1) * stride + l->bytes, 1, 1), *packed = guard_open(&gb, l->block_bytes, 1, 0);
+            uint8_t *src = guard_open(&gs, (rows - 1) * stride + l->bytes, 1, 1),
+                    *packed = guard_open(&gb, l->block_bytes, 1, 0);
             uint8_t back[256], zero[256] = {0};
             fill_bytes(c, src, (rows - 1) * stride + l->bytes);
             qz_layout_pack(l, src, stride, rows, packed);
@@ -57,7 +59,8 @@ static void check_act(check *c, qz_act_fn fn, qz_act_fn ref, size_t elems, size_
             fn(x, blocks * elems, y, stride);
             ref(x, blocks * elems, w, stride);
             for (size_t b = 0; b < blocks; ++b)
-                expect(c, memcmp(y + b * stride, w + b * stride, size) == 0, "block %zu of %zu, data %d", b, blocks, kind);
+                expect(c, memcmp(y + b * stride, w + b * stride, size) == 0, "block %zu of %zu, data %d", b, blocks,
+                       kind);
             guard_close(c, &gx), guard_close(c, &gy), guard_close(c, &gw);
         }
 }
@@ -71,11 +74,13 @@ static double act_value(const uint8_t *act, size_t elems, size_t k) {
 
 /* ---- products of block types ---- */
 
-/* Decoded values of a block whose codes are 0: minus the minimum of each value, for types that have one (two 16-bit fields). */
+/* Decoded values of a block whose codes are 0: minus the minimum of each value, for types that have one (two
+ * 16-bit fields). */
 static void block_minima(const qz_layout *l, const uint8_t *block, float *y) {
     uint8_t copy[256];
     memcpy(copy, block, l->bytes);
-    for (size_t s = l->elems == 256 ? 1 : 0; s < 3; ++s) memset(copy + l->body[s].at, 0, l->body[s].bytes); /* K: span 0 = scales */
+    /* K: span 0 = scales */
+    for (size_t s = l->elems == 256 ? 1 : 0; s < 3; ++s) memset(copy + l->body[s].at, 0, l->body[s].bytes);
     qz_type_get(l->type)->decode(copy, l->elems, y);
 }
 
@@ -117,10 +122,12 @@ static void check_dot(check *c, const qz_layout *l, size_t blocks, size_t tokens
     fill_blocks(c, l, data, QZ_PANEL * blocks);
     if (extreme)
         for (size_t b = 0; b < QZ_PANEL * blocks; ++b)
-            for (size_t s = 0; s < 3; ++s) memset(data + b * l->bytes + l->body[s].at, b % 3 ? 0xff : 0x80, l->body[s].bytes);
+            for (size_t s = 0; s < 3; ++s)
+                memset(data + b * l->bytes + l->body[s].at, b % 3 ? 0xff : 0x80, l->body[s].bytes);
     for (size_t t = 0; t < tokens; ++t) {
         fill_floats(c, x, blocks * l->elems, extreme ? DATA_ZERO : DATA_NORMAL);
-        for (size_t k = 0; extreme && k < blocks * l->elems; ++k) x[k] = t % 2 ? -1.0f : t % 4 == 2 && k % 2 ? -1.0f : 1.0f;
+        for (size_t k = 0; extreme && k < blocks * l->elems; ++k)
+            x[k] = t % 2 ? -1.0f : t % 4 == 2 && k % 2 ? -1.0f : 1.0f;
         (l->elems == 32 ? c->ref->act_q8_0 : c->ref->act_q8_k)(x, blocks * l->elems, act + t * size, tokens * size);
     }
     for (size_t b = 0; b < blocks; ++b)
@@ -141,7 +148,8 @@ static void check_dots(check *c) {
         c->op = qz_type_get((qz_type)t)->name;
         for (size_t tokens = 1; tokens <= QZ_TOKENS; ++tokens)
             for (size_t blocks = 0; blocks < 4; ++blocks)
-                for (int extreme = 0; extreme < 2; ++extreme) check_dot(c, qz_layout_get((qz_type)t), blocks, tokens, extreme);
+                for (int extreme = 0; extreme < 2; ++extreme)
+                    check_dot(c, qz_layout_get((qz_type)t), blocks, tokens, extreme);
         check_dot(c, qz_layout_get((qz_type)t), 30, 3, false);
     }
 }
@@ -154,7 +162,8 @@ static void check_fdot(check *c, qz_type t, qz_fdot_fn fn) {
         for (size_t tokens = 1; tokens <= 4; ++tokens) {
             guarded gw, gx, go;
             uint8_t *w = guard_open(&gw, 4 * cols, size, 2);
-            float *x = guard_open(&gx, tokens * (cols + 1), 4, 4), *out = guard_open(&go, tokens, 16, 4), *v = qz_alloc_array(cols + 1, 4);
+            float *x = guard_open(&gx, tokens * (cols + 1), 4, 4), *out = guard_open(&go, tokens, 16, 4),
+                  *v = qz_alloc_array(cols + 1, 4);
             fill_floats(c, x, tokens * (cols + 1), DATA_NORMAL);
             const uint8_t *rows[4] = {w, w + cols * size, w + 2 * cols * size, w + 3 * cols * size};
             for (size_t r = 0; r < 4; ++r) {
@@ -191,7 +200,8 @@ static void check_halve(check *c) {
             expect(c, ua == ub && memcmp(a, b, 2 * cols) == 0, "differs from the reference at %zu columns", cols);
             for (size_t k = 0; k < cols && kind == DATA_NORMAL; ++k) {
                 float v = qz_f16_to_f32(a[k]) * ua;
-                expect(c, fabsf(v - x[k]) <= 0x1p-11f * fabsf(x[k]) + 0x1p-38f, "column %zu of %zu came back as another value", k, cols);
+                expect(c, fabsf(v - x[k]) <= 0x1p-11f * fabsf(x[k]) + 0x1p-38f,
+                       "column %zu of %zu came back as another value", k, cols);
             }
             guard_close(c, &gx), guard_close(c, &ga), guard_close(c, &gb);
         }
@@ -242,21 +252,25 @@ static void matrix_open(check *c, qz_mm *mm, matrix *m, qz_type t, size_t rows, 
         qz_free(v);
     }
     const bool coded = (int)t == GROUPS || (int)t == BNB;
-    m->w = (qz_weights){.type = coded ? QZ_TYPE_CODED : t, .rows = rows, .cols = cols, .data = data, .coded = (int)t == GROUPS ? &m->g.base : coded ? &m->b.base : NULL};
+    m->w = (qz_weights){.type = coded ? QZ_TYPE_CODED : t, .rows = rows, .cols = cols, .data = data,
+                        .coded = (int)t == GROUPS ? &m->g.base : coded ? &m->b.base : NULL};
     m->y = guard_open(&m->gy, n * rows, 4, 0);
     qz_error err = {0};
     expect(c, qz_packed_open(mm, &m->w, &m->p, &err) == QZ_OK, "open: %s", err.text);
 }
 
-static void group_fill(check *c, qz_int_group *g, uint32_t bits, size_t rows, size_t cols, uint32_t size, bool act_order) {
-    *g = (qz_int_group){.base = {&qz_int_group_ops, rows, cols}, .bits = bits, .group_size = size, .rows = rows, .cols = cols, .groups = cols / size};
+static void group_fill(check *c, qz_int_group *g, uint32_t bits, size_t rows, size_t cols, uint32_t size,
+                       bool act_order) {
+    *g = (qz_int_group){.base = {&qz_int_group_ops, rows, cols}, .bits = bits, .group_size = size, .rows = rows,
+                        .cols = cols, .groups = cols / size};
     size_t rb = qz_int_group_row_bytes(bits, cols), n = rows * g->groups;
     uint8_t *codes = qz_alloc_array(rows, rb), *zeros = qz_alloc_array(n, 1);
     uint16_t *scales = qz_alloc_array(n, 2);
     fill_bytes(c, codes, rows * rb), fill_bytes(c, zeros, n);
     for (size_t i = 0; i < n; ++i) scales[i] = (uint16_t)(0x1c00 + qz_rng_below(&c->rng, 0x1800));
     uint32_t *idx = act_order ? qz_alloc_array(cols, 4) : NULL;
-    for (size_t k = 0; act_order && k < cols; ++k) idx[k] = (uint32_t)(k * 7 % cols / size); /* cols prime to 7: a permutation */
+    /* cols prime to 7: a permutation */
+    for (size_t k = 0; act_order && k < cols; ++k) idx[k] = (uint32_t)(k * 7 % cols / size);
     g->codes = codes, g->scales = scales, g->zero_points = zeros, g->g_idx = idx;
 }
 
@@ -265,7 +279,8 @@ static void bnb_fill(check *c, qz_bnb *b, qz_bnb_kind kind, size_t rows, size_t 
     uint8_t *codes = qz_alloc_array(bytes, 1);
     float *absmax = qz_alloc_array(n, 4);
     fill_bytes(c, codes, bytes), fill_floats(c, absmax, n, DATA_NORMAL);
-    *b = (qz_bnb){.base = {&qz_bnb_ops, rows, cols}, .kind = kind, .rows = rows, .cols = cols, .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = n, .codes = codes, .absmax = absmax,
+    *b = (qz_bnb){.base = {&qz_bnb_ops, rows, cols}, .kind = kind, .rows = rows, .cols = cols,
+                  .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = n, .codes = codes, .absmax = absmax,
                   .table = kind == QZ_BNB_FP4 ? qz_bnb_fp4 : qz_bnb_nf4, .dtype = QZ_TYPE_F32};
 }
 
@@ -297,12 +312,17 @@ static void matrix_expect(check *c, const matrix *m, const float *x, size_t n) {
         for (size_t r = 0; r < m->w.rows; ++r) {
             sum s = {0, 0, cols};
             if (l) {
-                s = dot_sum(m->w.type, (const uint8_t *)m->w.data + r * (cols / l->elems) * l->bytes, cols / l->elems, act, size);
+                s = dot_sum(m->w.type, (const uint8_t *)m->w.data + r * (cols / l->elems) * l->bytes, cols / l->elems,
+                            act, size);
             } else {
                 double top = 0;
                 if (m->w.coded) qz_coded_decode_row(m->w.coded, r, w);
-                else qz_type_get(m->w.type)->decode((const uint8_t *)m->w.data + r * cols * qz_type_get(m->w.type)->bytes, cols, w);
-                for (size_t k = 0; qz_int_group_of(m->w.coded) && k < cols; ++k) top = fmax(top, fabs((double)w[k])); /* code and zero cancel */
+                else
+                    qz_type_get(m->w.type)->decode((const uint8_t *)m->w.data +
+                                                       r * cols * qz_type_get(m->w.type)->bytes,
+                                                   cols, w);
+                /* code and zero cancel */
+                for (size_t k = 0; qz_int_group_of(m->w.coded) && k < cols; ++k) top = fmax(top, fabs((double)w[k]));
                 for (size_t k = 0; k < cols; ++k) {
                     s.want += (double)w[k] * (double)x[t * cols + k];
                     s.room += (fabs((double)w[k]) + top) * fabs((double)x[t * cols + k]);
@@ -323,7 +343,8 @@ static void check_call(check *c, qz_mm *mm, const qz_type *types, size_t n_w, si
     for (size_t i = 0; i < n_w; ++i) {
         size_t rows = 13 + 20 * i;
         if ((int)types[i] == GROUPS) group_fill(c, &m[i].g, i % 2 ? 8 : i == 2 ? 3 : 4, rows, cols, 64, act_order);
-        if ((int)types[i] == BNB) bnb_fill(c, &m[i].b, i == 0 ? QZ_BNB_NF4 : i == 1 ? QZ_BNB_INT8 : QZ_BNB_FP4, rows, cols);
+        if ((int)types[i] == BNB)
+            bnb_fill(c, &m[i].b, i == 0 ? QZ_BNB_NF4 : i == 1 ? QZ_BNB_INT8 : QZ_BNB_FP4, rows, cols);
         matrix_open(c, mm, &m[i], types[i], rows, cols, n);
         p[i] = m[i].p;
         y[i] = m[i].y;
@@ -339,8 +360,10 @@ static void check_call(check *c, qz_mm *mm, const qz_type *types, size_t n_w, si
 
 static void check_calls(check *c, size_t threads) {
     static const size_t tokens[] = {1, 2, 7, 8, 9, 29};
-    static const qz_type mixes[][3] = {{QZ_TYPE_Q4_K, QZ_TYPE_Q6_K, QZ_TYPE_Q8_0},    {QZ_TYPE_F16, QZ_TYPE_BF16, QZ_TYPE_F32},
-                                       {QZ_TYPE_Q5_K, QZ_TYPE_F16, QZ_TYPE_Q4_0},     {QZ_TYPE_Q2_K, QZ_TYPE_Q3_K, QZ_TYPE_Q5_1},
+    static const qz_type mixes[][3] = {{QZ_TYPE_Q4_K, QZ_TYPE_Q6_K, QZ_TYPE_Q8_0},
+                                       {QZ_TYPE_F16, QZ_TYPE_BF16, QZ_TYPE_F32},
+                                       {QZ_TYPE_Q5_K, QZ_TYPE_F16, QZ_TYPE_Q4_0},
+                                       {QZ_TYPE_Q2_K, QZ_TYPE_Q3_K, QZ_TYPE_Q5_1},
                                        {(qz_type)GROUPS, (qz_type)GROUPS, (qz_type)GROUPS},
                                        {(qz_type)BNB, (qz_type)BNB, (qz_type)BNB}};
     qz_run run;
@@ -357,7 +380,8 @@ static void check_calls(check *c, size_t threads) {
     qz_run_release(&run);
 }
 
-/* The n-th allocation fails, for n = 1, 2, … until everything succeeds: an error each time, nothing lost, nothing freed twice. */
+/* The n-th allocation fails, for n = 1, 2, … until everything succeeds: an error each time, nothing lost,
+ * nothing freed twice. */
 static void check_memory(check *c) {
     enum { ROWS = 20, COLS = 512, N = 3 };
     static float x[N * COLS], y[2][N * ROWS];
@@ -381,7 +405,8 @@ static void check_memory(check *c) {
         if (st == QZ_OK) st = qz_mm_packed(mm, (const qz_packed *const *)p, 2, x, N, out, &err);
         if (st == QZ_OK) st = qz_mm_gram(mm, x, 25, 40, gram, &err);
         qz_alloc_fail_after(0);
-        expect(c, st == QZ_OK || (st == QZ_EMEMORY && err.text[0]), "allocation %ld: status %d, '%s'", n, (int)st, err.text);
+        expect(c, st == QZ_OK || (st == QZ_EMEMORY && err.text[0]), "allocation %ld: status %d, '%s'", n, (int)st,
+               err.text);
         qz_packed_free(p[0]);
         qz_mm_free(mm); /* before the second packed matrix: either order is allowed */
         qz_packed_free(p[1]);

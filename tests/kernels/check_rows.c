@@ -25,7 +25,8 @@ static void check_softmax(check *c, size_t n, size_t lo, size_t hi, int kind) {
     for (size_t k = lo; k < hi; k++) sum += exp(0.3 * (double)was[k]);
     for (size_t k = 0; k < n && kind == DATA_NORMAL; k++) {
         const double want = k >= lo && k < hi ? exp(0.3 * (double)was[k]) / sum : 0;
-        expect(c, fabs((double)x[k] - want) <= 1e-5 * want + 1e-37, "softmax: element %zu of [%zu, %zu) is %g, expected %g", k, lo, hi, (double)x[k], want);
+        expect(c, fabs((double)x[k] - want) <= 1e-5 * want + 1e-37,
+               "softmax: element %zu of [%zu, %zu) is %g, expected %g", k, lo, hi, (double)x[k], want);
     }
     guard_close(c, &gx), guard_close(c, &gw);
 }
@@ -42,7 +43,8 @@ static void check_norm_and_gate(check *c, size_t n, int kind) {
     for (size_t k = 0; k < n; k++) square += (double)x[k] * (double)x[k];
     for (size_t k = 0; k < n && kind == DATA_NORMAL; k++) {
         const double want = (double)x[k] * (double)u[k] / sqrt(square / (double)n + 1e-5);
-        expect(c, fabs((double)y[k] - want) <= 1e-6 * fabs(want), "rms_norm: element %zu of %zu is %g, expected %g", k, n, (double)y[k], want);
+        expect(c, fabs((double)y[k] - want) <= 1e-6 * fabs(want), "rms_norm: element %zu of %zu is %g, expected %g", k,
+               n, (double)y[k], want);
     }
     memcpy(y, x, n * 4), memcpy(w, x, n * 4);
     c->ops->silu_mul(y, u, n);
@@ -50,7 +52,8 @@ static void check_norm_and_gate(check *c, size_t n, int kind) {
     expect_floats(c, y, w, n, "silu_mul");
     for (size_t k = 0; k < n && kind == DATA_NORMAL; k++) {
         const double want = (double)x[k] / (1 + exp(-(double)x[k])) * (double)u[k];
-        expect(c, fabs((double)y[k] - want) <= 1e-6 * fabs(want) + 1e-35, "silu_mul: element %zu of %zu is %g, expected %g", k, n, (double)y[k], want);
+        expect(c, fabs((double)y[k] - want) <= 1e-6 * fabs(want) + 1e-35,
+               "silu_mul: element %zu of %zu is %g, expected %g", k, n, (double)y[k], want);
     }
     bool finite = true;
     for (size_t k = 0; k < n; k++) finite = finite && isfinite(x[k]);

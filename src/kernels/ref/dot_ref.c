@@ -1,10 +1,12 @@
-/* Runtime products written out: decode, multiply, add in double. The faster levels stay within float rounding of these. */
+/* Runtime products written out: decode, multiply, add in double. The faster levels stay within float
+ * rounding of these. */
 #include <string.h>
 #include "base/half.h"
 #include "codecs/types.h"
 #include "kernels/ops_int.h"
 
-void qz_dot_ref(const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out) {
+void qz_dot_ref(const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens,
+                float *out) {
     const qz_type_info *type = qz_type_get(l->type);
     const bool wide = l->elems == 256;
     const size_t size = wide ? sizeof(qz_act256) : sizeof(qz_act32);
@@ -25,8 +27,8 @@ void qz_dot_ref(const qz_layout *l, const uint8_t *panel, size_t blocks, const u
         }
 }
 
-static void fdot(qz_type type, size_t size, const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols,
-                 float *out) {
+static void fdot(qz_type type, size_t size, const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens,
+                 size_t cols, float *out) {
     for (size_t t = 0; t < tokens; ++t)
         for (size_t r = 0; r < 4; ++r) {
             double sum = 0;
@@ -50,7 +52,8 @@ void qz_fdot_bf16_ref(QZ_FDOT_ARGS) {
 
 float qz_halve_ref(const float *x, size_t cols, uint16_t *out) {
     uint32_t top = 0;
-    for (size_t k = 0; k < cols; ++k) top = (qz_f32_bits(x[k]) & 0x7fffffffu) > top ? qz_f32_bits(x[k]) & 0x7fffffffu : top;
+    for (size_t k = 0; k < cols; ++k)
+        top = (qz_f32_bits(x[k]) & 0x7fffffffu) > top ? qz_f32_bits(x[k]) & 0x7fffffffu : top;
     const float up = qz_halve_factor(top);
     for (size_t k = 0; k < cols; ++k) out[k] = qz_f32_to_f16(x[k] * up);
     return 1 / up;
@@ -81,7 +84,8 @@ static void gdot(uint32_t bits, const uint8_t *panel, size_t groups, size_t grou
                 for (size_t w = 0; w < words; ++w) {
                     uint32_t v = qz_load_u32le(panel + QZ_GROUP_HEAD + (w * QZ_PANEL + r) * 4);
                     for (size_t i = 0; i < per_word; ++i)
-                        sum += (v >> (bits * i) & ((1u << bits) - 1)) * (double)x[t * ldx + g * group_size + w * per_word + i];
+                        sum += (v >> (bits * i) & ((1u << bits) - 1)) *
+                               (double)x[t * ldx + g * group_size + w * per_word + i];
                 }
                 out[t * QZ_PANEL + r] += (float)(scale * (sum - zero * (double)sums[t * lds + g]));
             }
@@ -94,8 +98,8 @@ void qz_gdot_8_ref(QZ_GDOT_ARGS) {
     gdot(8, panel, groups, group_size, x, ldx, sums, lds, tokens, out);
 }
 
-static void ldot(uint32_t bits, const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x, size_t ldx, size_t tokens,
-                 float *out) {
+static void ldot(uint32_t bits, const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x,
+                 size_t ldx, size_t tokens, float *out) {
     const size_t words = block * bits / 32, per_word = 32 / bits;
     memset(out, 0, tokens * QZ_PANEL * sizeof *out);
     for (size_t b = 0; b < blocks; ++b, panel += QZ_TABLE_HEAD + words * 4 * QZ_PANEL)
@@ -103,8 +107,10 @@ static void ldot(uint32_t bits, const uint8_t *panel, size_t blocks, size_t bloc
             for (size_t t = 0; t < tokens; ++t) {
                 double sum = 0;
                 for (size_t k = 0; k < block; ++k) {
-                    uint32_t v = qz_load_u32le(panel + QZ_TABLE_HEAD + (k / per_word * QZ_PANEL + r) * 4) >> (bits * (k % per_word));
-                    sum += (bits == 8 ? (double)(int8_t)(v & 255) : (double)table[v & 15]) * (double)x[t * ldx + b * block + k];
+                    uint32_t v = qz_load_u32le(panel + QZ_TABLE_HEAD + (k / per_word * QZ_PANEL + r) * 4) >>
+                                 (bits * (k % per_word));
+                    sum += (bits == 8 ? (double)(int8_t)(v & 255) : (double)table[v & 15]) *
+                           (double)x[t * ldx + b * block + k];
                 }
                 out[t * QZ_PANEL + r] += (float)((double)qz_load_f32le(panel + 4 * r) * sum);
             }

@@ -1,5 +1,5 @@
-/* Shape of the AVX2 products: 8 of a panel's 16 rows in the lanes, up to 4 tokens in named registers. Unsigned codes times
- * signed activations give 16-bit pairs; their sums stay below 2^15 for as many steps as each type's comment says.
+/* Shape of the AVX2 products: 8 of a panel's 16 rows in the lanes, up to 4 tokens in named registers. Unsigned codes
+ * times signed activations give 16-bit pairs; their sums stay below 2^15 for as many steps as each type's comment says.
  * Include, define an always-inline body(T, ...) for 8 rows, then QZ_HALVES. Private to x86/. */
 #ifndef QZ_KERNELS_X86_DOT_AVX2_H
 #define QZ_KERNELS_X86_DOT_AVX2_H
@@ -31,7 +31,8 @@ INLINE void qz_ahead(const uint8_t *p, size_t n) {
     for (size_t i = 0; i < n; ++i) _mm_prefetch((const char *)((uintptr_t)p + 64 * i), _MM_HINT_T0);
 }
 
-/* f: float sums of the call; s: integer sums of a sub-block; h: 16-bit sums. a: activations of token 0, `stride` apart. */
+/* f: float sums of the call; s: integer sums of a sub-block; h: 16-bit sums. a: activations of token 0,
+ * `stride` apart. */
 #define F_OPEN(i) __m256 f##i = T > i ? _mm256_loadu_ps(out + i * QZ_PANEL) : _mm256_setzero_ps();
 #define F_STORE(i) \
     if (T > i) _mm256_storeu_ps(out + i * QZ_PANEL, f##i);
@@ -43,24 +44,24 @@ INLINE void qz_ahead(const uint8_t *p, size_t n) {
 #define FLUSH(i) \
     if (T > i) s##i = _mm256_add_epi32(s##i, qz_widen(h##i));
 
-/* head: bytes of a block's head. Both halves of the panel for `tokens` tokens, four at a time; activations of a block lie
- * `tokens` apart. The halves take turns on pieces that stay in the first-level cache: the panel is read once. */
+/* head: bytes of a block's head. Both halves of the panel for `tokens` tokens, four at a time; activations of a block
+ * lie `tokens` apart. The halves take turns on pieces that stay in the first-level cache: the panel is read once. */
 enum { QZ_PIECE = 4096 };
-#define QZ_HALVES(head, body_fn, ...)                                                                                     \
-    const size_t piece = (size_t)QZ_PIECE / l->block_bytes + 1;                                                                  \
-    memset(out, 0, tokens * QZ_PANEL * sizeof *out);                                                                      \
-    for (size_t b = 0, n; b < blocks; b += n, panel += n * l->block_bytes, act += n * tokens * SIZE) {                    \
-        n = blocks - b < piece ? blocks - b : piece;                                                                      \
-        for (size_t t = 0; t < tokens; t += 4)                                                                            \
-            for (size_t half = 0; half < 2; ++half) {                                                                     \
-                const uint8_t *h_ = panel + 16 * half, *b_ = panel + head + 32 * half, *a_ = act + t * SIZE;              \
-                float *o_ = out + t * QZ_PANEL + 8 * half;                                                                \
-                switch (tokens - t) {                                                                                     \
-                case 1: body_fn(1, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                                  \
-                case 2: body_fn(2, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                                  \
-                case 3: body_fn(3, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                                  \
-                default: body_fn(4, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                                 \
-                }                                                                                                         \
-            }                                                                                                             \
+#define QZ_HALVES(head, body_fn, ...)                                                                        \
+    const size_t piece = (size_t)QZ_PIECE / l->block_bytes + 1;                                              \
+    memset(out, 0, tokens * QZ_PANEL * sizeof *out);                                                         \
+    for (size_t b = 0, n; b < blocks; b += n, panel += n * l->block_bytes, act += n * tokens * SIZE) {       \
+        n = blocks - b < piece ? blocks - b : piece;                                                         \
+        for (size_t t = 0; t < tokens; t += 4)                                                               \
+            for (size_t half = 0; half < 2; ++half) {                                                        \
+                const uint8_t *h_ = panel + 16 * half, *b_ = panel + head + 32 * half, *a_ = act + t * SIZE; \
+                float *o_ = out + t * QZ_PANEL + 8 * half;                                                   \
+                switch (tokens - t) {                                                                        \
+                case 1: body_fn(1, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                     \
+                case 2: body_fn(2, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                     \
+                case 3: body_fn(3, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                     \
+                default: body_fn(4, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                    \
+                }                                                                                            \
+            }                                                                                                \
     }
 #endif

@@ -28,7 +28,8 @@ INLINE void qz_ahead(const uint8_t *p, size_t n) {
     for (size_t i = 0; i < n; ++i) _mm_prefetch((const char *)((uintptr_t)p + 64 * i), _MM_HINT_T0);
 }
 
-/* f: float sums of the call; s: integer sums of a sub-block; b: float sums of a block of 256. a: activations of token 0. */
+/* f: float sums of the call; s: integer sums of a sub-block; b: float sums of a block of 256. a:
+ * activations of token 0. */
 #define F_OPEN(i) __m512 f##i = _mm512_setzero_ps();
 #define F_STORE(i) \
     if (T > i) _mm512_storeu_ps(out + i * QZ_PANEL, f##i);

@@ -14,10 +14,10 @@ enum {
 #define B_ADD(i) \
     if (T > i) b##i = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(s##i), b##i);
 /* s = sum of mins times sums of activations: pairs of mins (16-bit) of groups 4i..4i+3 */
-#define S_MIN(i)                                                                                                           \
-    if (T > i)                                                                                                             \
-        s##i = _mm256_add_epi32(s##i, _mm256_add_epi32(                                                                    \
-            _mm256_madd_epi16(lo, _mm256_set1_epi32(qz_i32(a + i * SIZE + A_SUM + 8 * k))),                                \
+#define S_MIN(i)                                                                            \
+    if (T > i)                                                                              \
+        s##i = _mm256_add_epi32(s##i, _mm256_add_epi32(                                     \
+            _mm256_madd_epi16(lo, _mm256_set1_epi32(qz_i32(a + i * SIZE + A_SUM + 8 * k))), \
             _mm256_madd_epi16(hi, _mm256_set1_epi32(qz_i32(a + i * SIZE + A_SUM + 8 * k + 4)))));
 #define B_MIN(i) \
     if (T > i) b##i = _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(s##i));
@@ -37,8 +37,8 @@ INLINE __m256i scales_of(const bool three, const uint8_t *body, size_t i) {
     return _mm256_sub_epi8(_mm256_or_si256(s, h), _mm256_set1_epi8(32));
 }
 
-INLINE void k23(const size_t T, const bool three, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a,
-                size_t stride, float *out) {
+INLINE void k23(const size_t T, const bool three, const uint8_t *head, const uint8_t *body, size_t blocks,
+                const uint8_t *a, size_t stride, float *out) {
     /* bytes 0, 1 (and 2, 3) of each lane as 16-bit numbers */
     const __m256i first = _mm256_setr_epi32((int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c,
                                             (int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c);
@@ -79,7 +79,8 @@ INLINE void k23(const size_t T, const bool three, const uint8_t *head, const uin
             }
             TOK(FLUSH)
             if (g % 4 == 0) scales = scales_of(three, body, g / 4);
-            const __m256 scale = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(scales, 24), 24)));
+            const __m256 scale = _mm256_mul_ps(d, _mm256_cvtepi32_ps(
+                                                      _mm256_srai_epi32(_mm256_slli_epi32(scales, 24), 24)));
             scales = _mm256_srli_epi32(scales, 8);
             TOK(B_ADD)
         }

@@ -1,5 +1,5 @@
-/* Q2_K and Q3_K times Q8_K activations, AVX-512 VNNI: sixteen sub-blocks of 16 values. Body of Q2_K: 4 words of scales and mins
- * (nibbles), 16 words of codes; of Q3_K: 3 words of scales, 8 words of top bits, 16 words of codes. */
+/* Q2_K and Q3_K times Q8_K activations, AVX-512 VNNI: sixteen sub-blocks of 16 values. Body of Q2_K: 4 words of scales
+ * and mins (nibbles), 16 words of codes; of Q3_K: 3 words of scales, 8 words of top bits, 16 words of codes. */
 #include "kernels/x86/dot_avx512.h"
 
 enum {
@@ -75,7 +75,8 @@ INLINE void k23(const size_t T, const bool three, const uint8_t *panel, size_t b
                 TOK(DP)
             }
             if (g % 4 == 0) scales = scales_of(three, body, g / 4);
-            const __m512 scale = _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(scales, 24), 24)));
+            const __m512 scale = _mm512_mul_ps(d, _mm512_cvtepi32_ps(
+                                                      _mm512_srai_epi32(_mm512_slli_epi32(scales, 24), 24)));
             scales = _mm512_srli_epi32(scales, 8);
             TOK(B_ADD)
         }

@@ -12,10 +12,11 @@ enum {
 #define B_ZERO(i) b##i = _mm256_setzero_ps();
 #define PAIR(p, i, at) _mm256_madd_epi16(p, _mm256_set1_epi32(qz_i32(a + i * SIZE + A_SUM + at)))
 /* b = -dmin * sum of mins times sums of activations; p01..p67: pairs of mins as 16-bit. */
-#define B_MINS(i)                                                                                                     \
-    if (T > i)                                                                                                        \
-        b##i = _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(_mm256_add_epi32(_mm256_add_epi32(PAIR(p01, i, 0), PAIR(p23, i, 4)), \
-                                                                       _mm256_add_epi32(PAIR(p45, i, 8), PAIR(p67, i, 12)))));
+#define B_MINS(i)                                                                          \
+    if (T > i)                                                                             \
+        b##i = _mm256_mul_ps(dmin, _mm256_cvtepi32_ps(_mm256_add_epi32(                    \
+                                       _mm256_add_epi32(PAIR(p01, i, 0), PAIR(p23, i, 4)), \
+                                       _mm256_add_epi32(PAIR(p45, i, 8), PAIR(p67, i, 12)))));
 #define B_ADD(i) \
     if (T > i) b##i = _mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(s##i), b##i);
 #define F_ADD(i) \
@@ -42,8 +43,8 @@ INLINE __m256 next_scale(__m256i *words, __m256 d) {
 }
 
 /* 16-bit sums: 8 steps of 15·127·2 or 4 steps of 31·127·2 stay below 2^15. five: the type has a fifth bit (Q5_K). */
-INLINE void k45(const size_t T, const bool five, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a,
-                size_t stride, float *out) {
+INLINE void k45(const size_t T, const bool five, const uint8_t *head, const uint8_t *body, size_t blocks,
+                const uint8_t *a, size_t stride, float *out) {
     const __m256i low = _mm256_set1_epi8(15), sixteen = _mm256_set1_epi8(16);
     /* bytes 0, 1 (and 2, 3) of each lane as 16-bit numbers */
     const __m256i first = _mm256_setr_epi32((int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c,
@@ -99,7 +100,8 @@ INLINE void q6(const size_t T, const uint8_t *head, const uint8_t *body, size_t 
         TOK(B_ZERO)
         for (size_t g = 0; g < 16; ++g) {
             const size_t j = g / 2;
-            if (g % 2) qz_ahead(body + 3328 + 448 * j, 7); /* the next block in order: this one is read back and forth */
+            /* the next block in order: this one is read back and forth */
+            if (g % 2) qz_ahead(body + 3328 + 448 * j, 7);
             const __m128i nib = _mm_cvtsi32_si128(j % 4 < 2 ? 0 : 4), down = _mm_cvtsi32_si128(2 * (int)(j % 4));
             const uint8_t *high = body + 256 + 512 * (j / 4), *nibbles = body + 1280 + 1024 * (j / 4) + 512 * (j % 2);
             TOK(S_NEG32)

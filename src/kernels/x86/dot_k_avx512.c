@@ -1,5 +1,5 @@
-/* Q4_K, Q5_K and Q6_K times Q8_K activations, AVX-512 VNNI. Integer sums per sub-block, scaled in float; mins against the
- * sums of the activations by 16-bit dot products. */
+/* Q4_K, Q5_K and Q6_K times Q8_K activations, AVX-512 VNNI. Integer sums per sub-block, scaled in float; mins against
+ * the sums of the activations by 16-bit dot products. */
 #include "kernels/x86/dot_avx512.h"
 
 enum {
@@ -47,8 +47,8 @@ INLINE __m512 next_scale(__m512i *words, __m512 d) {
 }
 
 /* five: the type has a fifth bit (Q5_K). */
-INLINE void k45(const size_t T, const bool five, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a,
-                float *out) {
+INLINE void k45(const size_t T, const bool five, const uint8_t *head, const uint8_t *body, size_t blocks,
+                const uint8_t *a, float *out) {
     const __m512i low = _mm512_set1_epi8(15), sixteen = _mm512_set1_epi8(16);
     /* bytes 0, 1 (and 2, 3) of each lane as 16-bit numbers */
     const __m512i first = _mm512_set4_epi32((int)0x800d800c, (int)0x80098008, (int)0x80058004, (int)0x80018000);
@@ -92,8 +92,8 @@ INLINE void k45(const size_t T, const bool five, const uint8_t *head, const uint
 #define S_NEG32(i) \
     if (T > i) s##i = _mm512_set1_epi32(qz_i32(a + i * SIZE + A_NEG + 8 * j + 4 * h));
 
-/* body: 4 words of signed scales, 2 x 8 words of top bits, 4 x 8 words of nibbles. 32 values j = 0..7: nibbles of word group
- * 2*(j/4) + j%2, low for j%4 < 2; top bits 2*(j%4) of group j/4. Scales per 16. */
+/* body: 4 words of signed scales, 2 x 8 words of top bits, 4 x 8 words of nibbles. 32 values j = 0..7: nibbles of word
+ * group 2*(j/4) + j%2, low for j%4 < 2; top bits 2*(j%4) of group j/4. Scales per 16. */
 INLINE void q6(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a, float *out) {
     const __m512i low = _mm512_set1_epi8(15), top = _mm512_set1_epi8(48);
     TOK(F_OPEN)

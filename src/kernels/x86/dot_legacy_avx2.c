@@ -17,13 +17,13 @@ enum { SIZE = sizeof(qz_act32), A_D = offsetof(qz_act32, d), A_NEG = offsetof(qz
 #define S_NEG16(i) \
     if (T > i) s##i = _mm256_srai_epi32(_mm256_set1_epi32(qz_i32(a + i * SIZE + A_NEG)), 3);
 /* minimum * scale * sum of the activations */
-#define F_MIN(i)                                                                                                           \
-    if (T > i)                                                                                                             \
-        f##i = _mm256_fmadd_ps(m, _mm256_mul_ps(qz_f32(a + i * SIZE + A_D),                                                \
+#define F_MIN(i)                                                            \
+    if (T > i)                                                              \
+        f##i = _mm256_fmadd_ps(m, _mm256_mul_ps(qz_f32(a + i * SIZE + A_D), \
                                _mm256_set1_ps((float)qz_i32(a + i * SIZE + A_NEG) / -128.0f)), f##i);
 
-INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a, size_t stride,
-                 float *out) {
+INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a,
+                 size_t stride, float *out) {
     TOK(F_OPEN)
     for (size_t b = 0; b < blocks; ++b, head += 544, body += 544, a += stride) {
         __m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
@@ -38,15 +38,16 @@ INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
     TOK(F_STORE)
 }
 
-/* w with 16 added where the fifth bit is on. spread: every byte of a lane gets the byte of the lane that holds its bit. */
+/* w with 16 added where the fifth bit is on. spread: every byte of a lane gets the byte of the lane that
+ * holds its bit. */
 INLINE __m256i add_fifth(__m256i w, __m256i bits, __m256i spread, __m256i mine) {
     __m256i on = _mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(bits, spread), mine), mine);
     return _mm256_or_si256(w, _mm256_and_si256(on, _mm256_set1_epi8(16)));
 }
 
 /* Nibble types: with a fifth bit (Q5_x), with a minimum (Qx_1). Four steps of at most 31·127·2 stay below 2^15. */
-INLINE void nibbles(const size_t T, const bool five, const bool min, const uint8_t *head, const uint8_t *body, size_t blocks,
-                    const uint8_t *a, size_t stride, float *out) {
+INLINE void nibbles(const size_t T, const bool five, const bool min, const uint8_t *head, const uint8_t *body,
+                    size_t blocks, const uint8_t *a, size_t stride, float *out) {
     const size_t bytes = (min ? 320u : 288u) + (five ? 64u : 0u);
     const __m256i low = _mm256_set1_epi8(15);
     const __m256i places = _mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));

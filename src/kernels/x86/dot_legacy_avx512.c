@@ -1,5 +1,5 @@
-/* The 32-value types times 8-bit activations, AVX-512 VNNI. Codes are or become unsigned (+128, +8, +16); the sum starts at
- * minus the offset times the sum of the activations, or the type's minimum is added at the end. */
+/* The 32-value types times 8-bit activations, AVX-512 VNNI. Codes are or become unsigned (+128, +8, +16); the sum
+ * starts at minus the offset times the sum of the activations, or the type's minimum is added at the end. */
 #include "kernels/x86/dot_avx512.h"
 
 enum { SIZE = sizeof(qz_act32), A_D = offsetof(qz_act32, d), A_NEG = offsetof(qz_act32, neg128) };
@@ -8,11 +8,13 @@ enum { SIZE = sizeof(qz_act32), A_D = offsetof(qz_act32, d), A_NEG = offsetof(qz
     if (T > i) s##i = _mm512_set1_epi32(qz_i32(a + i * SIZE + A_NEG));
 #define S_NEG8(i) \
     if (T > i) s##i = _mm512_srai_epi32(_mm512_set1_epi32(qz_i32(a + i * SIZE + A_NEG)), 4);
-#define F_ADD(i) \
-    if (T > i)   \
-        f##i = _mm512_fmadd_ps(_mm512_mul_ps(d, _mm512_set1_ps(qz_f32(a + i * SIZE + A_D))), _mm512_cvtepi32_ps(s##i), f##i);
+#define F_ADD(i)                                                                             \
+    if (T > i)                                                                               \
+        f##i = _mm512_fmadd_ps(_mm512_mul_ps(d, _mm512_set1_ps(qz_f32(a + i * SIZE + A_D))), \
+                               _mm512_cvtepi32_ps(s##i), f##i);
 
-INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a, float *out) {
+INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a,
+                 float *out) {
     TOK(F_OPEN)
     TOK(S_DECLARE)
     for (size_t b = 0; b < blocks; ++b, head += 544, body += 544, a += T * SIZE) {
@@ -33,18 +35,21 @@ INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_
 #define S_ZERO_T(i) \
     if (T > i) s##i = _mm512_setzero_si512();
 /* minimum * scale * sum of the activations */
-#define F_MIN(i)                                                                                                         \
-    if (T > i)                                                                                                           \
-        f##i = _mm512_fmadd_ps(m, _mm512_set1_ps(qz_f32(a + i * SIZE + A_D) * (float)qz_i32(a + i * SIZE + A_NEG) / -128.0f), f##i);
+#define F_MIN(i)                \
+    if (T > i)                  \
+        f##i = _mm512_fmadd_ps( \
+            m, _mm512_set1_ps(qz_f32(a + i * SIZE + A_D) * (float)qz_i32(a + i * SIZE + A_NEG) / -128.0f), f##i);
 
-/* w with 16 added where the fifth bit is on. spread: every byte of a lane gets the byte of the lane that holds its bit. */
+/* w with 16 added where the fifth bit is on. spread: every byte of a lane gets the byte of the lane that
+ * holds its bit. */
 INLINE __m512i add_fifth(__m512i w, __m512i bits, __m512i spread, __m512i mine) {
-    return _mm512_mask_add_epi8(w, _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, spread), mine), w, _mm512_set1_epi8(16));
+    return _mm512_mask_add_epi8(w, _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, spread), mine), w,
+                                _mm512_set1_epi8(16));
 }
 
 /* Nibble types: with a fifth bit (Q5_x), with a minimum (Qx_1). */
-INLINE void nibbles(const size_t T, const bool five, const bool min, const uint8_t *panel, size_t blocks, const uint8_t *a,
-                    float *out) {
+INLINE void nibbles(const size_t T, const bool five, const bool min, const uint8_t *panel, size_t blocks,
+                    const uint8_t *a, float *out) {
     const __m512i low = _mm512_set1_epi8(15);
     TOK(F_OPEN)
     TOK(S_DECLARE)

@@ -14,7 +14,8 @@ INLINE __m256i lanes(size_t left) { /* of the next four */
     return _mm256_loadu_si256((const __m256i *)(const void *)(on + 4 - (left < 4 ? left : 4)));
 }
 
-INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c, size_t ldc) {
+INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size_t lda, const double *b, size_t ldb,
+                 double *c, size_t ldc) {
     __m256d s[2][3][2];
     for (size_t i = 0; i < M; ++i)
         for (size_t j = 0; j < N; ++j) s[i][j][0] = s[i][j][1] = _mm256_setzero_pd();
@@ -32,7 +33,8 @@ INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size
         const __m256i mask = lanes(k - p - 4 * h);
         for (size_t i = 0; i < M; ++i)
             for (size_t j = 0; j < N; ++j) {
-                const __m256d x = _mm256_maskload_pd(a + i * lda + p + 4 * h, mask), y = _mm256_maskload_pd(b + j * ldb + p + 4 * h, mask);
+                const __m256d x = _mm256_maskload_pd(a + i * lda + p + 4 * h, mask),
+                              y = _mm256_maskload_pd(b + j * ldb + p + 4 * h, mask);
                 s[i][j][h] = _mm256_blendv_pd(s[i][j][h], _mm256_fmadd_pd(x, y, s[i][j][h]), _mm256_castsi256_pd(mask));
             }
     }

@@ -11,7 +11,8 @@ INLINE double total(__m512d v) {
 }
 
 /* M and N are compile-time constants: all sums stay in registers. */
-INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c, size_t ldc) {
+INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size_t lda, const double *b, size_t ldb,
+                 double *c, size_t ldc) {
     __m512d s[4][4];
     for (size_t i = 0; i < M; ++i)
         for (size_t j = 0; j < N; ++j) s[i][j] = _mm512_setzero_pd();

@@ -1,6 +1,7 @@
-/* Encoders that search LANES sub-blocks at a time, one per vector lane: every lane does what the reference does, operation by
- * operation in float32, so the bytes are the same. Included once per level (encode_avx2.c, encode_avx512.c), which defines
- * LEVEL(name), LANES, the vector types vf (floats), vi (int32), vm (one truth value a lane) and:
+/* Encoders that search LANES sub-blocks at a time, one per vector lane: every lane does what the reference does,
+ * operation by operation in float32, so the bytes are the same. Included once per level (encode_avx2.c,
+ * encode_avx512.c), which defines LEVEL(name), LANES, the vector types vf (floats), vi (int32), vm (one truth value a
+ * lane) and:
  *   zero(), less(a, b), at_most(a, b), differ(a, b) (true for NaN), and_(m, n), pick(m, yes, no), absolute(v),
  *   store_bytes(q, out): LANES low bytes of a vi,
  *   nearest(v, lo, hi): the codecs' qz_nearest, clamped, as floats; round_away(v): half away from zero, 0 beyond 2^22.
@@ -158,8 +159,8 @@ INLINE void k_plain(const kind k, const size_t n, batch *b) {
     }
 }
 
-INLINE void k_row(const kind k, const size_t n, const int nmax, const qz_search_grid *plain, finish_fn finish, size_t bytes,
-                  const float *x, const float *importance, size_t cols, uint8_t *out) {
+INLINE void k_row(const kind k, const size_t n, const int nmax, const qz_search_grid *plain, finish_fn finish,
+                  size_t bytes, const float *x, const float *importance, size_t cols, uint8_t *out) {
     const size_t subs = 256 / n, per = LANES > subs ? LANES / subs : 1;
     const qz_search_grid grid = importance || !plain ? qz_grid_weighted(nmax) : *plain;
     qz_k_found f[UNIT / 256];
@@ -205,8 +206,8 @@ void LEVEL(q3_k)(const float *x, const float *importance, size_t cols, void *out
 }
 
 /* ---- 32-value types with importance: LANES blocks at a time; without it the reference is fast enough ---- */
-INLINE void legacy_row(const qz_type t, const bool asym, const int nmax, const float *x, const float *importance, size_t cols,
-                       uint8_t *out) {
+INLINE void legacy_row(const qz_type t, const bool asym, const int nmax, const float *x, const float *importance,
+                       size_t cols, uint8_t *out) {
     const qz_type_info *info = qz_type_get(t);
     if (!importance) {
         info->encode(x, NULL, cols, out);

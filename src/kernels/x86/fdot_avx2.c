@@ -38,24 +38,25 @@ INLINE float total(__m256 v) {
     }
 
 /* One body per number format: `size` bytes a value. */
-#define FDOT(name, size)                                                                                            \
-    INLINE void body_##name(const size_t T, const uint8_t *const w[4], const float *x, size_t ldx, size_t cols, float *out) { \
-        TOK(OPEN)                                                                                                   \
-        size_t k = 0;                                                                                               \
-        for (; k + 8 <= cols; k += 8) {                                                                          \
-            const __m256 w0 = load_##name(w[0] + k * size), w1 = load_##name(w[1] + k * size);                      \
-            const __m256 w2 = load_##name(w[2] + k * size), w3 = load_##name(w[3] + k * size);                      \
-            TOK(STEP)                                                                                               \
-        }                                                                                                           \
-        TOK(CLOSE)                                                                                                  \
-        for (; k < cols; ++k)                                                                                       \
-            for (size_t t = 0; t < T; ++t)                                                                          \
-                for (size_t r = 0; r < 4; ++r) out[4 * t + r] += one_##name(w[r] + k * size) * x[t * ldx + k];      \
-    }                                                                                                               \
-    void qz_fdot_##name##_avx2(QZ_FDOT_ARGS) {                                                                      \
-        size_t t = 0;                                                                                               \
-        for (; t + 2 <= tokens; t += 2) body_##name(2, w, x + t * ldx, ldx, cols, out + 4 * t);                     \
-        if (t < tokens) body_##name(1, w, x + t * ldx, ldx, cols, out + 4 * t);                                         \
+#define FDOT(name, size)                                                                                        \
+    INLINE void body_##name(const size_t T, const uint8_t *const w[4], const float *x, size_t ldx, size_t cols, \
+                            float *out) {                                                                       \
+        TOK(OPEN)                                                                                               \
+        size_t k = 0;                                                                                           \
+        for (; k + 8 <= cols; k += 8) {                                                                         \
+            const __m256 w0 = load_##name(w[0] + k * size), w1 = load_##name(w[1] + k * size);                  \
+            const __m256 w2 = load_##name(w[2] + k * size), w3 = load_##name(w[3] + k * size);                  \
+            TOK(STEP)                                                                                           \
+        }                                                                                                       \
+        TOK(CLOSE)                                                                                              \
+        for (; k < cols; ++k)                                                                                   \
+            for (size_t t = 0; t < T; ++t)                                                                      \
+                for (size_t r = 0; r < 4; ++r) out[4 * t + r] += one_##name(w[r] + k * size) * x[t * ldx + k];  \
+    }                                                                                                           \
+    void qz_fdot_##name##_avx2(QZ_FDOT_ARGS) {                                                                  \
+        size_t t = 0;                                                                                           \
+        for (; t + 2 <= tokens; t += 2) body_##name(2, w, x + t * ldx, ldx, cols, out + 4 * t);                 \
+        if (t < tokens) body_##name(1, w, x + t * ldx, ldx, cols, out + 4 * t);                                 \
     }
 
 FDOT(f32, 4)

@@ -34,28 +34,29 @@ INLINE float total(__m512 v) { return _mm512_reduce_add_ps(v); }
     }
 
 /* One body per number format: `size` bytes a value. */
-#define FDOT(name, size)                                                                                            \
-    INLINE void body_##name(const size_t T, const uint8_t *const w[4], const float *x, size_t ldx, size_t cols, float *out) { \
-        TOK(OPEN)                                                                                                   \
-        size_t k = 0;                                                                                               \
-        for (; k + 16 <= cols; k += 16) {                                                                          \
-            const __m512 w0 = load_##name(w[0] + k * size), w1 = load_##name(w[1] + k * size);                      \
-            const __m512 w2 = load_##name(w[2] + k * size), w3 = load_##name(w[3] + k * size);                      \
-            TOK(STEP)                                                                                               \
-        }                                                                                                           \
-        TOK(CLOSE)                                                                                                  \
-        for (; k < cols; ++k)                                                                                       \
-            for (size_t t = 0; t < T; ++t)                                                                          \
-                for (size_t r = 0; r < 4; ++r) out[4 * t + r] += one_##name(w[r] + k * size) * x[t * ldx + k];      \
-    }                                                                                                               \
-    void qz_fdot_##name##_avx512(QZ_FDOT_ARGS) {                                                                    \
-        switch (tokens) {                                                                                           \
-        case 4: body_##name(4, w, x, ldx, cols, out); break;                                                        \
-        case 3: body_##name(3, w, x, ldx, cols, out); break;                                                        \
-        case 2: body_##name(2, w, x, ldx, cols, out); break;                                                        \
-        case 1: body_##name(1, w, x, ldx, cols, out); break;                                                        \
-        default: break;                                                                                             \
-        }                                                                                                           \
+#define FDOT(name, size)                                                                                        \
+    INLINE void body_##name(const size_t T, const uint8_t *const w[4], const float *x, size_t ldx, size_t cols, \
+                            float *out) {                                                                       \
+        TOK(OPEN)                                                                                               \
+        size_t k = 0;                                                                                           \
+        for (; k + 16 <= cols; k += 16) {                                                                       \
+            const __m512 w0 = load_##name(w[0] + k * size), w1 = load_##name(w[1] + k * size);                  \
+            const __m512 w2 = load_##name(w[2] + k * size), w3 = load_##name(w[3] + k * size);                  \
+            TOK(STEP)                                                                                           \
+        }                                                                                                       \
+        TOK(CLOSE)                                                                                              \
+        for (; k < cols; ++k)                                                                                   \
+            for (size_t t = 0; t < T; ++t)                                                                      \
+                for (size_t r = 0; r < 4; ++r) out[4 * t + r] += one_##name(w[r] + k * size) * x[t * ldx + k];  \
+    }                                                                                                           \
+    void qz_fdot_##name##_avx512(QZ_FDOT_ARGS) {                                                                \
+        switch (tokens) {                                                                                       \
+        case 4: body_##name(4, w, x, ldx, cols, out); break;                                                    \
+        case 3: body_##name(3, w, x, ldx, cols, out); break;                                                    \
+        case 2: body_##name(2, w, x, ldx, cols, out); break;                                                    \
+        case 1: body_##name(1, w, x, ldx, cols, out); break;                                                    \
+        default: break;                                                                                         \
+        }                                                                                                       \
     }
 
 FDOT(f32, 4)

@@ -10,9 +10,12 @@
 #define MUL(t, chain, w, k) \
     if (T > t) chain##t = _mm256_fmadd_ps(w, _mm256_broadcast_ss(x + t * ldx + (k)), chain##t);
 #define PAIR(t) MUL(t, e, w0, k) MUL(t, o, w1, k + 1)
-#define CLOSE(t)                                                                                                          \
-    if (T > t)                                                                                                            \
-        f##t = _mm256_fmadd_ps(scale, _mm256_fnmadd_ps(zero, _mm256_broadcast_ss(sums + t * lds + g), _mm256_add_ps(e##t, o##t)), f##t);
+#define CLOSE(t)                                                                               \
+    if (T > t)                                                                                 \
+        f##t = _mm256_fmadd_ps(scale,                                                          \
+                               _mm256_fnmadd_ps(zero, _mm256_broadcast_ss(sums + t * lds + g), \
+                                                _mm256_add_ps(e##t, o##t)),                    \
+                               f##t);
 #define STORE(t) \
     if (T > t) _mm256_storeu_ps(out + t * QZ_PANEL, f##t);
 
@@ -22,7 +25,8 @@
 INLINE __m256 code(__m256i v, int mask) { return _mm256_cvtepi32_ps(_mm256_and_si256(v, _mm256_set1_epi32(mask))); }
 /* Lowest four bits: a place in lo (0..7) or hi; bit 3 chooses. */
 INLINE __m256 place(__m256i v, __m256 lo, __m256 hi) {
-    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(lo, v), _mm256_permutevar8x32_ps(hi, v), _mm256_castsi256_ps(_mm256_slli_epi32(v, 28)));
+    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(lo, v), _mm256_permutevar8x32_ps(hi, v),
+                            _mm256_castsi256_ps(_mm256_slli_epi32(v, 28)));
 }
 /* Byte i of each word, with its sign. */
 INLINE __m256 sbyte(__m256i v) { return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 24), 24)); }
@@ -45,14 +49,15 @@ INLINE void half(const size_t T, const size_t bits, const size_t first, const ui
             }
         }
         const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(head + 2 * first)));
-        const __m256 zero = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(head + QZ_GROUP_ZEROS + first))));
+        const __m256 zero = _mm256_cvtepi32_ps(
+            _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(head + QZ_GROUP_ZEROS + first))));
         TOK(CLOSE)
     }
     TOK(STORE)
 }
 
-#define BOTH(T, bits, t)                                                                                                    \
-    half(T, bits, 0, panel, groups, group_size, x + (t) * ldx, ldx, sums + (t) * lds, lds, out + (t) * QZ_PANEL);     \
+#define BOTH(T, bits, t)                                                                                          \
+    half(T, bits, 0, panel, groups, group_size, x + (t) * ldx, ldx, sums + (t) * lds, lds, out + (t) * QZ_PANEL); \
     half(T, bits, 8, panel, groups, group_size, x + (t) * ldx, ldx, sums + (t) * lds, lds, out + (t) * QZ_PANEL + 8);
 
 void qz_gdot_4_avx2(QZ_GDOT_ARGS) {
@@ -67,9 +72,10 @@ void qz_gdot_8_avx2(QZ_GDOT_ARGS) {
 }
 
 /* Eight rows of table codes (bits 4) or signed bytes (bits 8). */
-INLINE void coded(const size_t T, const size_t bits, const size_t first, const uint8_t *panel, size_t blocks, size_t block, const float *table,
-                  const float *x, size_t ldx, float *out) {
-    const __m256 lo = bits == 4 ? _mm256_loadu_ps(table) : _mm256_setzero_ps(), hi = bits == 4 ? _mm256_loadu_ps(table + 8) : lo;
+INLINE void coded(const size_t T, const size_t bits, const size_t first, const uint8_t *panel, size_t blocks,
+                  size_t block, const float *table, const float *x, size_t ldx, float *out) {
+    const __m256 lo = bits == 4 ? _mm256_loadu_ps(table) : _mm256_setzero_ps(),
+                 hi = bits == 4 ? _mm256_loadu_ps(table + 8) : lo;
     const int step = (int)bits;
     TOK(OPEN)
     for (size_t g = 0; g < blocks; ++g, x += block) {

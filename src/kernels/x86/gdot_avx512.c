@@ -1,5 +1,6 @@
-/* Integer group and bitsandbytes weights (16 rows in the lanes) times float tokens, AVX-512. A 4-bit code becomes a float by a table look-up
- * in a register (the permute reads only the low four bits of a lane); several chains hide the latency for one token. */
+/* Integer group and bitsandbytes weights (16 rows in the lanes) times float tokens, AVX-512. A 4-bit code becomes a
+ * float by a table look-up in a register (the permute reads only the low four bits of a lane); several chains hide the
+ * latency for one token. */
 #include <immintrin.h>
 #include "kernels/ops_int.h"
 
@@ -25,14 +26,16 @@
 #define CLOSE_TABLE(t) \
     if (T > t) f##t = _mm512_fmadd_ps(scale, _mm512_add_ps(_mm512_add_ps(e##t, o##t), _mm512_add_ps(g##t, h##t)), f##t);
 
-#define HEAD                                                                                                       \
-    const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)head));                               \
-    const __m512 zero = _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(head + QZ_GROUP_ZEROS))));
+#define HEAD                                                                         \
+    const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)head)); \
+    const __m512 zero = _mm512_cvtepi32_ps(                                          \
+        _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(head + QZ_GROUP_ZEROS))));
 
 /* table: values of the codes, or NULL for 0..15 with zero points (a constant in every call). */
-INLINE void four(const size_t T, const float *table, const uint8_t *panel, size_t groups, size_t group_size, const float *x,
-                 size_t ldx, const float *sums, size_t lds, float *out) {
-    const __m512 codes = table ? _mm512_loadu_ps(table) : _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+INLINE void four(const size_t T, const float *table, const uint8_t *panel, size_t groups, size_t group_size,
+                 const float *x, size_t ldx, const float *sums, size_t lds, float *out) {
+    const __m512 codes = table ? _mm512_loadu_ps(table)
+                               : _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     TOK(F_OPEN)
     for (size_t g = 0; g < groups; ++g, x += group_size) {
         const uint8_t *head = panel;
@@ -88,7 +91,8 @@ INLINE void eight(const size_t T, const uint8_t *panel, size_t groups, size_t gr
 }
 
 /* Signed bytes with one float32 scale a block. */
-INLINE void bytes(const size_t T, const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx, float *out) {
+INLINE void bytes(const size_t T, const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,
+                  float *out) {
     TOK(F_OPEN)
     for (size_t g = 0; g < groups; ++g, x += group_size) {
         const __m512 scale = _mm512_loadu_ps(panel);

@@ -23,8 +23,8 @@
         _mm256_storeu_ps(c + i * ldc + 8, q##i);   \
     }
 
-static inline __attribute__((always_inline)) void tile(const size_t mr, size_t kc, const float *s, size_t ss, const float *v,
-                                                       size_t vs, float *c, size_t ldc, bool load) {
+static inline __attribute__((always_inline)) void tile(const size_t mr, size_t kc, const float *s, size_t ss,
+                                                       const float *v, size_t vs, float *c, size_t ldc, bool load) {
     ROWS(OPEN)
     for (size_t k = 0; k < kc; ++k, v += vs, ++s) {
         __m256 v0 = _mm256_loadu_ps(v), v1 = _mm256_loadu_ps(v + 8);

@@ -23,8 +23,8 @@
         _mm512_storeu_ps(c + i * ldc + 16, q##i);   \
     }
 
-static inline __attribute__((always_inline)) void tile(const size_t mr, size_t kc, const float *s, size_t ss, const float *v,
-                                                       size_t vs, float *c, size_t ldc, bool load) {
+static inline __attribute__((always_inline)) void tile(const size_t mr, size_t kc, const float *s, size_t ss,
+                                                       const float *v, size_t vs, float *c, size_t ldc, bool load) {
     ROWS(OPEN)
     for (size_t k = 0; k < kc; ++k, v += vs, ++s) {
         __m512 v0 = _mm512_loadu_ps(v), v1 = _mm512_loadu_ps(v + 16);
@@ -33,8 +33,8 @@ static inline __attribute__((always_inline)) void tile(const size_t mr, size_t k
     ROWS(STORE)
 }
 
-void qz_gemm_tile_avx512(size_t mr, size_t kc, const float *s, size_t ss, const float *v, size_t vs, float *c, size_t ldc,
-                         bool load) {
+void qz_gemm_tile_avx512(size_t mr, size_t kc, const float *s, size_t ss, const float *v, size_t vs, float *c,
+                         size_t ldc, bool load) {
     switch (mr) {
     case 12: tile(12, kc, s, ss, v, vs, c, ldc, load); break;
     case 11: tile(11, kc, s, ss, v, vs, c, ldc, load); break;
@@ -69,7 +69,8 @@ static void transpose16(const float *src, size_t ld, size_t rows, size_t n, floa
         } /* a[r + q], lane l: column 4l + q of rows r..r+3 */
     for (size_t q = 0; q < 4; ++q) {
         __m512 x0 = _mm512_shuffle_f32x4(a[q], a[q + 4], 0x44), x1 = _mm512_shuffle_f32x4(a[q], a[q + 4], 0xee);
-        __m512 y0 = _mm512_shuffle_f32x4(a[q + 8], a[q + 12], 0x44), y1 = _mm512_shuffle_f32x4(a[q + 8], a[q + 12], 0xee);
+        __m512 y0 = _mm512_shuffle_f32x4(a[q + 8], a[q + 12], 0x44),
+               y1 = _mm512_shuffle_f32x4(a[q + 8], a[q + 12], 0xee);
         b[q] = _mm512_shuffle_f32x4(x0, y0, 0x88);
         b[q + 4] = _mm512_shuffle_f32x4(x0, y0, 0xdd);
         b[q + 8] = _mm512_shuffle_f32x4(x1, y1, 0x88);

@@ -6,7 +6,8 @@
 void qz_decode_f16_avx2(const void *in, size_t cols, float *y) {
     const uint8_t *p = in;
     size_t i = 0;
-    for (; i + 8 <= cols; i += 8) _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 2 * i))));
+    for (; i + 8 <= cols; i += 8)
+        _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p + 2 * i))));
     for (; i < cols; ++i) y[i] = qz_f16_to_f32(qz_load_u16le(p + 2 * i));
 }
 
@@ -34,7 +35,8 @@ static __m256i round_bf16(const float *x) {
     const __m256i v = _mm256_castps_si256(_mm256_loadu_ps(x)), one = _mm256_set1_epi32(1);
     const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(v, 16), one);
     const __m256i r = _mm256_srli_epi32(_mm256_add_epi32(_mm256_add_epi32(v, _mm256_set1_epi32(0x7fff)), odd), 16);
-    const __m256i nan = _mm256_cmpgt_epi32(_mm256_and_si256(v, _mm256_set1_epi32(0x7fffffff)), _mm256_set1_epi32(0x7f800000));
+    const __m256i nan = _mm256_cmpgt_epi32(_mm256_and_si256(v, _mm256_set1_epi32(0x7fffffff)),
+                                           _mm256_set1_epi32(0x7f800000));
     return _mm256_blendv_epi8(r, _mm256_or_si256(_mm256_srli_epi32(v, 16), _mm256_set1_epi32(0x40)), nan);
 }
 void qz_encode_bf16_avx2(const float *x, const float *importance, size_t cols, void *out) {

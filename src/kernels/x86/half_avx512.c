@@ -6,7 +6,8 @@
 void qz_decode_f16_avx512(const void *in, size_t cols, float *y) {
     const uint8_t *p = in;
     size_t i = 0;
-    for (; i + 16 <= cols; i += 16) _mm512_storeu_ps(y + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p + 2 * i))));
+    for (; i + 16 <= cols; i += 16)
+        _mm512_storeu_ps(y + i, _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(p + 2 * i))));
     for (; i < cols; ++i) y[i] = qz_f16_to_f32(qz_load_u16le(p + 2 * i));
 }
 

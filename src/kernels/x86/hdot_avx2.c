@@ -7,7 +7,8 @@
 
 INLINE __m256 load_f16(const uint8_t *p) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)p)); }
 INLINE __m256 load_bf16(const uint8_t *p) {
-    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)), 16));
+    return _mm256_castsi256_ps(
+        _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)), 16));
 }
 INLINE __m256 load_x(const uint16_t *x) { return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)x)); }
 INLINE float one_f16(const uint8_t *p) { return qz_f16_to_f32(qz_load_u16le(p)); }
@@ -44,15 +45,18 @@ float qz_halve_avx2(const float *x, size_t cols, uint16_t *out) {
     __m256i max = _mm256_setzero_si256();
     size_t k = 0;
     for (; k + 8 <= cols; k += 8)
-        max = _mm256_max_epi32(max, _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(const void *)(x + k)), magnitude));
+        max = _mm256_max_epi32(max,
+                               _mm256_and_si256(_mm256_loadu_si256((const __m256i *)(const void *)(x + k)), magnitude));
     uint32_t lane[8], top = 0;
     _mm256_storeu_si256((__m256i *)(void *)lane, max);
     for (size_t i = 0; i < 8; ++i) top = lane[i] > top ? lane[i] : top;
-    for (size_t i = k; i < cols; ++i) top = (qz_f32_bits(x[i]) & 0x7fffffffu) > top ? qz_f32_bits(x[i]) & 0x7fffffffu : top;
+    for (size_t i = k; i < cols; ++i)
+        top = (qz_f32_bits(x[i]) & 0x7fffffffu) > top ? qz_f32_bits(x[i]) & 0x7fffffffu : top;
     const float up = qz_halve_factor(top), unit = 1 / up;
     for (k = 0; k + 8 <= cols; k += 8)
         _mm_storeu_si128((__m128i *)(void *)(out + k),
-                         _mm256_cvtps_ph(_mm256_mul_ps(_mm256_loadu_ps(x + k), _mm256_set1_ps(up)), _MM_FROUND_TO_NEAREST_INT));
+                         _mm256_cvtps_ph(_mm256_mul_ps(_mm256_loadu_ps(x + k), _mm256_set1_ps(up)),
+                                         _MM_FROUND_TO_NEAREST_INT));
     for (; k < cols; ++k) out[k] = qz_f32_to_f16(x[k] * up);
     return unit;
 }

@@ -5,11 +5,16 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE __m512 load_f16(const uint8_t *p) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p)); }
-INLINE __m512 load_bf16(const uint8_t *p) {
-    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p)), 16));
+INLINE __m512 load_f16(const uint8_t *p) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)p));
 }
-INLINE __m512 load_x(const uint16_t *x) { return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)x)); }
+INLINE __m512 load_bf16(const uint8_t *p) {
+    return _mm512_castsi512_ps(
+        _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p)), 16));
+}
+INLINE __m512 load_x(const uint16_t *x) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)x));
+}
 INLINE float one_f16(const uint8_t *p) { return qz_f16_to_f32(qz_load_u16le(p)); }
 INLINE float one_bf16(const uint8_t *p) { return qz_bf16_to_f32(qz_load_u16le(p)); }
 

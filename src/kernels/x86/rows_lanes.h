@@ -1,7 +1,7 @@
-/* Rows of the forward pass, LANES values at a time: every value goes through the operations of ref/rows_ref.c and base/mathx.h in
- * their order, so the bits are the same. Included once per level (rows_avx2.c, rows_avx512.c), which defines LEVEL(name), INLINE,
- * LANES, vf, load(p), store(p, v), all(x), less(a, b), pick(m, yes, no), power(p, k): p times 2^k (k whole, added to the exponent).
- * Private to x86/. */
+/* Rows of the forward pass, LANES values at a time: every value goes through the operations of ref/rows_ref.c and
+ * base/mathx.h in their order, so the bits are the same. Included once per level (rows_avx2.c, rows_avx512.c), which
+ * defines LEVEL(name), INLINE, LANES, vf, load(p), store(p, v), all(x), less(a, b), pick(m, yes, no), power(p, k): p
+ * times 2^k (k whole, added to the exponent). Private to x86/. */
 #ifndef QZ_KERNELS_X86_ROWS_LANES_H
 #define QZ_KERNELS_X86_ROWS_LANES_H
 #include <math.h>
