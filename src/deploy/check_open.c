@@ -202,8 +202,13 @@ qz_status qz_check_memory(qz_check_job *j, qz_error *err) {
     if (x->weight_bytes == 0 && j->spec.kind != QZ_DEPLOY_FLOAT && !j->has_wanted)
         x->weight_bytes = x->params * (j->spec.bits ? j->spec.bits : 4) / 8;
     if (x->weight_bytes == 0 && level_of(j, &level)) {
-        QZ_TRY(qz_level_weigh(j->shape, level, true, NULL, &w, err));
-        x->weight_bytes = w.bytes;
+        qz_error why = {0};
+        qz_status st = qz_level_weigh(j->shape, level, true, NULL, &w, &why);
+        if (st != QZ_OK && st != QZ_EUNSUPPORTED) return qz_fail(err, st, "%s", why.text);
+        if (st == QZ_EUNSUPPORTED) { /* quantize's own refusal says more where there are weights to plan with */
+            if (j->model == NULL && j->weight_files == 0) qz_check_add(&j->f, "CHK-WRITE", "", "%s", why.text);
+            x->weight_bytes = x->float_bytes;
+        } else x->weight_bytes = w.bytes;
     }
     if (j->gguf && j->model && x->params) x->bits_per_weight = 8.0 * (double)j->model->file_bytes / (double)x->params;
     if (j->gguf && x->level && qz_level_parse(x->level, &level, &(qz_error){0}) == QZ_OK &&

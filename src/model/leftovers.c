@@ -43,7 +43,9 @@ static const char *key_of(const qz_model *m, const char *name) {
     if (strcmp(name, "lm_head.weight") == 0) return "tie_word_embeddings false and the head's type and rows";
     if (strstr(name, "experts.") || strstr(name, "_exps.") || strstr(name, "block_sparse_moe.") ||
         qz_str_ends(name, "mlp.gate.weight"))
-        return "num_experts or num_local_experts (of a mixture-of-experts model_type)";
+        return c->experts == 0 ? "num_experts or num_local_experts (of a mixture-of-experts model_type)"
+               : strcmp(c->experts_key, "num_experts") == 0 ? "a larger num_experts"
+                                                            : "a larger num_local_experts";
     if (qz_str_ends(name, "_norm.weight") && strstr(name, "self_attn.")) return "model_type qwen3";
     if (!qz_str_ends(name, ".bias")) return NULL;
     if (strstr(name, ".self_attn.")) return own ? "attention_bias" : "attention_bias (of model_type llama)";

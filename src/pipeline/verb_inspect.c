@@ -1,6 +1,7 @@
 #include "artifacts/raw.h"
 #include "base/io.h"
 #include "pipeline/catalog.h"
+#include "pipeline/records.h"
 #include "pipeline/verbs.h"
 #include "report/inspect_print.h"
 #include "report/raw_print.h"
@@ -13,6 +14,13 @@ qz_status qz_run_inspect_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_str out = {0};
     run->accept = "*"; /* shows what nothing uses */
     qz_error why = {0};
+    const qz_record kind = qz_record_of(r->operands[0]);
+    if (kind) {
+        qz_status shown = qz_record_table(r->operands[0], kind, false, &a, &t, err);
+        if (shown == QZ_OK) shown = qz_table_show(&t, r->json, err);
+        qz_arena_release(&a);
+        return shown;
+    }
     qz_status st = qz_source_open(run, r->operands[0], &s, &why);
     if (st != QZ_OK && r->deploy) return qz_fail(err, st, "%s", why.text);
     if (st != QZ_OK) { /* well-formed, and none of our models */

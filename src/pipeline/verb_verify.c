@@ -2,6 +2,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "artifacts/source.h"
+#include "pipeline/records.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
 #include "text/text_file.h"
@@ -45,7 +46,9 @@ qz_status qz_run_verify_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_table t = {0};
     bool same = true;
     run->accept = "*"; /* a row of the table says what nothing uses */
-    qz_status verdict = qz_artifact_verify(run, r->operands[0], &a, &t, err), st = QZ_OK;
+    const qz_record kind = qz_record_of(r->operands[0]);
+    qz_status st = QZ_OK, verdict = kind ? qz_record_table(r->operands[0], kind, true, &a, &t, err)
+                                         : qz_artifact_verify(run, r->operands[0], &a, &t, err);
     if (verdict == QZ_OK && r->tokens) st = compare_tokens(run, r, &t, &same, err);
     if (st == QZ_OK && t.n_rows) {
         qz_error shown = {0};

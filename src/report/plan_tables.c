@@ -12,7 +12,7 @@
 static double gb(uint64_t b) { return (double)b / 1e9; }
 
 static void emit(const qz_table *t, bool json, qz_str *out) {
-    if (json) qz_table_json(t, out);
+    if (json) qz_table_answer(t, out);
     else qz_table_text(t, out);
 }
 
