@@ -7,10 +7,13 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 qz_record qz_record_of(const char *path) {
     char head[sizeof QZ_STATS_MAGIC - 1] = {0};
-    FILE *f = qz_path_is_dir(path) ? NULL : fopen(path, "rb");
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) return QZ_RECORD_NONE; /* a pipe would be waited for */
+    FILE *f = fopen(path, "rb");
     if (f == NULL) return QZ_RECORD_NONE;
     const size_t n = fread(head, 1, sizeof head, f);
     (void)fclose(f);
