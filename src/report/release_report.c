@@ -1,3 +1,4 @@
+#include "report/fit.h"
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -93,25 +94,6 @@ static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table 
     return QZ_OK;
 }
 
-/* Appends text, broken at blanks before column 100; continuation lines are indented. */
-static void wrapped(qz_str *s, const char *text) {
-    size_t at = 0;
-    while (*text) {
-        size_t n = strcspn(text, " ");
-        if (at && at + 1 + n > 99) {
-            qz_str_puts(s, "\n  ");
-            at = 2;
-        } else if (at) {
-            qz_str_putc(s, ' ');
-            at++;
-        }
-        qz_str_append(s, text, n);
-        at += n;
-        text += n;
-        text += *text == ' ';
-    }
-    qz_str_putc(s, '\n');
-}
 static const char *importance_text(const qz_release_made *p) {
     return p->importance_covered ? "used" : p->importance_tensors ? "without" : "not needed";
 }
@@ -127,7 +109,7 @@ static void importance(const qz_release_report *r, qz_str *s) {
     }
     if (line.len) {
         qz_str_putc(&line, '.');
-        wrapped(s, line.ptr);
+        qz_fit_line(s, line.ptr, 2);
     }
     s->failed |= line.failed;
     qz_str_release(&line);
@@ -153,20 +135,22 @@ static void contracts(const qz_release_report *r, qz_str *s) {
                       r->has_bench ? " speed columns are runtime arithmetic, which rounds activations to 8 bits where "
                                      "a kernel does."
                                    : " no speed was measured.");
-        wrapped(s, head.ptr ? head.ptr : "");
+        qz_fit_line(s, head.ptr ? head.ptr : "", 2);
         s->failed |= head.failed;
         qz_str_release(&head);
     }
     if (r->n_rows > 1)
-        wrapped(s,
-                "Besides: activations as the contract says (A16: float32 here), accumulators float32 (of 8-bit "
-                "products int32 within a block), "
-                "KV cache float32 in exact arithmetic, float16 in runtime arithmetic; all on the CPU, no GPU layers.");
+        qz_fit_line(s,
+                    "Besides: activations as the contract says (A16: float32 here), accumulators float32 (of 8-bit "
+                    "products int32 within a block), "
+                    "KV cache float32 in exact arithmetic, float16 in runtime arithmetic; all on the CPU, no GPU "
+                    "layers.",
+                    2);
     importance(r, s);
     if (any) {
         qz_str text = {0};
         qz_str_printf(&text, "Runtime KL, in nats: %s.", line.ptr ? line.ptr : "");
-        wrapped(s, text.ptr ? text.ptr : "");
+        qz_fit_line(s, text.ptr ? text.ptr : "", 2);
         s->failed |= text.failed;
         qz_str_release(&text);
     }
@@ -182,18 +166,18 @@ static void notes(const qz_release_report *r, qz_str *s) {
         (void)snprintf(line, sizeof line,
                        "Text: %s (token hash %.12s), exact arithmetic, KL(source || artifact) in nats.", r->eval.set,
                        r->eval.token_hash);
-        wrapped(s, line);
+        qz_fit_line(s, line, 2);
     }
     contracts(r, s);
     if (r->calibration) {
         (void)snprintf(line, sizeof line, "Calibration: %s.", r->calibration);
-        wrapped(s, line);
+        qz_fit_line(s, line, 2);
     }
     if (r->accepted) {
         qz_str text = {0};
         qz_accepted_line(r->accepted, &text);
         (void)snprintf(line, sizeof line, "Warning: %s.", text.ptr ? text.ptr : "");
-        wrapped(s, line);
+        qz_fit_line(s, line, 2);
         qz_str_release(&text);
     }
     if (r->has_bench) {
@@ -202,22 +186,23 @@ static void notes(const qz_release_report *r, qz_str *s) {
             snprintf(line, sizeof line,
                      "Speed: prompts of %zu (TTFT) and %zu tokens, %zu new tokens; runtime arithmetic, medians of %zu.",
                      b->prompt_tokens, b->pp_tokens, b->new_tokens, b->repeats);
-        wrapped(s, line);
+        qz_fit_line(s, line, 2);
     }
     const qz_measured *src = &r->rows[0];
     if (r->n_rows && src->dropped) {
         (void)snprintf(line, sizeof line, "Dropped from the source, nothing uses %s: %zu tensor%s: %s.",
                        src->dropped == 1 ? "it" : "them", src->dropped, qz_plural(src->dropped), src->dropped_names);
-        wrapped(s, line);
+        qz_fit_line(s, line, 2);
     }
     if (r->n_rows && src->ignored_keys) {
         (void)snprintf(line, sizeof line, "Ignored in the source's configuration: %zu key%s: %s.", src->ignored_keys,
                        qz_plural(src->ignored_keys), src->ignored_names);
-        wrapped(s, line);
+        qz_fit_line(s, line, 2);
     }
     (void)snprintf(line, sizeof line, "Machine: %s.", r->environment);
-    wrapped(s, line);
-    if (!r->tasks) wrapped(s, "GATE-NOTASK: no task metric; perplexity alone does not pass a release (--tasks FILE).");
+    qz_fit_line(s, line, 2);
+    if (!r->tasks)
+        qz_fit_line(s, "GATE-NOTASK: no task metric; perplexity alone does not pass a release (--tasks FILE).", 2);
 }
 
 static void figure(qz_str *s, const char *key, double v) {

@@ -179,7 +179,7 @@ set_kl() {
   for f in w4g128 w4g64; do art "awq-$f" $m awq:$f "${calib[@]}" --propagate original; done
   for f in w4g128 w4g128+asym w3g128+asym w2g64+asym w8g128 w4g128+act_order; do art "gptq-$f" $m gptq:$f "${calib[@]}" --propagate original; done
   rm -f "$work/got"
-  "$Q" eval $(ls -d "$work"/art/* | grep -v manifest) --against $m --text $m/eval.jsonl --windows 80 --arith exact --json -q > "$work/out" || { failed=$((failed + 1)); return; }
+  "$Q" eval $(ls -d "$work"/art/* | grep -v manifest) --against $m --text $m/eval.jsonl --windows 40 --arith exact --json -q > "$work/out" || { failed=$((failed + 1)); return; }
   sed -nE 's/^.*"artifact":"([^"]*)".*"kl":([0-9.e-]+).*$/\1 \2/p' "$work/out" | sort > "$work/kl"
   rm -rf "$work/art"; KEEP=
   if [ $record = 1 ]; then cp "$work/kl" tests/net/kl.txt; passed=$((passed + $(wc -l < tests/net/kl.txt))); return; fi
