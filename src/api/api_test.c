@@ -339,8 +339,8 @@ static void test_evaluate(void **state) {
     const struct { const char *key; double value; } same[] = {{"ppl", e.perplexity}, {"ppl_low", e.perplexity_low},
                                                               {"ppl_high", e.perplexity_high},
         {"dppl_pct", e.perplexity_change_pct}, {"kl", e.kl}, {"kl_low", e.kl_low}, {"kl_high", e.kl_high},
-        {"kl_median", e.kl_median}, {"kl_p99", e.kl_p99}, {"kl_p99_9", e.kl_p999}, {"kl_max", e.kl_max},
-        {"top_1_pct", e.same_top_pct}, {"rms_dp_pct", e.rms_probability_pct}, {"scored", (double)e.scored}};
+        {"kl_median", e.kl_median}, {"kl_p99", e.kl_p99}, {"kl_p999", e.kl_p999}, {"kl_max", e.kl_max},
+        {"top1_pct", e.same_top_pct}, {"rms_dp_pct", e.rms_probability_pct}, {"tokens_scored", (double)e.scored}};
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) /* 9 significant digits, also of a KL of 1e-6 */
         if (fabs(json_number_value(json_object_get(row, same[i].key)) - same[i].value) > 1e-8 * fabs(same[i].value))
             fail_msg("%s: %g", same[i].key, same[i].value);

@@ -1,6 +1,6 @@
 /* "N of M weights in k bits …; kept: …": what a plan codes, and why each kind of the other tensors stays. */
 #include "artifacts/artifacts_int.h"
-#include "base/json.h"
+#include "base/json_write.h"
 #include "codecs/types.h"
 #include <string.h>
 
@@ -74,16 +74,23 @@ void qz_plan_summary_text(const qz_plan_summary *s, qz_str *out) {
 }
 
 void qz_plan_summary_json(const qz_plan_summary *s, qz_str *out) {
-    qz_str_printf(out, "{\"weights\":%llu,\"coded\":%llu,\"coded_bits\":%.6f,\"bits_per_weight\":%.6f,\"kept\":[",
-                  (unsigned long long)s->weights, (unsigned long long)s->coded, s->bits, s->bits_all);
+    qz_json_writer w = {.out = out};
+    qz_jw_open(&w, NULL, '{');
+    qz_jw_count(&w, "weights", s->weights);
+    qz_jw_count(&w, "coded", s->coded);
+    qz_jw_real(&w, "coded_bits", s->bits);
+    qz_jw_real(&w, "bits_per_weight", s->bits_all);
+    qz_jw_open(&w, "kept", '[');
     for (size_t i = 0; i < s->n_kept; i++) {
         const qz_kept *k = &s->kept[i];
-        qz_str_puts(out, i ? ",{\"what\":" : "{\"what\":");
-        qz_json_quote(out, k->what, strlen(k->what));
-        qz_str_printf(out, ",\"type\":\"%s\",\"tensors\":%zu,\"weights\":%llu,\"why\":", k->type, k->tensors,
-                      (unsigned long long)k->weights);
-        qz_json_quote(out, k->why, strlen(k->why));
-        qz_str_puts(out, "}");
+        qz_jw_open(&w, NULL, '{');
+        qz_jw_text(&w, "what", k->what);
+        qz_jw_text(&w, "type", k->type);
+        qz_jw_count(&w, "tensors", k->tensors);
+        qz_jw_count(&w, "weights", k->weights);
+        qz_jw_text(&w, "why", k->why);
+        qz_jw_close(&w, '}');
     }
-    qz_str_puts(out, "]}");
+    qz_jw_close(&w, ']');
+    qz_jw_close(&w, '}');
 }

@@ -1,5 +1,6 @@
 #include "base/run.h"
 #include "base/io.h"
+#include "base/json_write.h"
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -110,17 +111,27 @@ static standing stand(const qz_progress *p, double spent) {
     return s;
 }
 static void say_json(qz_run *run, const qz_progress *p, const standing *s) {
-    (void)fprintf(run->log, "{\"progress\":\"%s\"", p->stage);
-    if (p->layers)
-        (void)fprintf(run->log, ",\"layer\":%llu,\"layers\":%llu", (unsigned long long)p->layer,
-                      (unsigned long long)p->layers);
-    (void)fprintf(run->log, ",\"done\":%llu,\"total\":%llu,\"unit\":\"%s\",\"elapsed_s\":%.3f",
-                  (unsigned long long)p->done, (unsigned long long)p->total, p->unit, s->spent);
-    if (p->tokens)
-        (void)fprintf(run->log, ",\"tokens\":%llu,\"tokens_per_s\":%.3f", (unsigned long long)p->tokens, s->rate);
-    if (s->eta >= 0) (void)fprintf(run->log, ",\"eta_s\":%.3f", s->eta);
-    (void)fputs("}\n", run->log);
+    qz_str text = {0};
+    qz_json_writer w = {.out = &text};
+    qz_jw_open(&w, NULL, '{');
+    qz_jw_text(&w, "progress", p->stage);
+    if (p->layers) {
+        qz_jw_count(&w, "layer", p->layer);
+        qz_jw_count(&w, "layers", p->layers);
+    }
+    qz_jw_count(&w, "done", p->done);
+    qz_jw_count(&w, "total", p->total);
+    qz_jw_text(&w, "unit", p->unit);
+    qz_jw_real(&w, "elapsed_s", s->spent);
+    if (p->tokens) {
+        qz_jw_count(&w, "tokens", p->tokens);
+        qz_jw_real(&w, "tokens_per_s", s->rate);
+    }
+    if (s->eta >= 0) qz_jw_real(&w, "eta_s", s->eta);
+    qz_jw_end(&w);
+    if (!text.failed) (void)fputs(text.ptr, run->log);
     (void)fflush(run->log);
+    qz_str_release(&text);
 }
 static void say_line(qz_run *run, const qz_progress *p, const standing *s) {
     (void)fprintf(run->log, "\r\033[K%s  ", p->stage);

@@ -1,4 +1,5 @@
 #include "calibrate/experts.h"
+#include "base/json_write.h"
 #include <stdlib.h>
 
 static bool sparse(const qz_stats *s, size_t layer) { return qz_inputs_sparse(&s->info.in, layer); }
@@ -44,19 +45,23 @@ qz_status qz_experts_table(const qz_stats *s, qz_arena *arena, qz_table *t, qz_e
 }
 
 void qz_experts_json(const qz_stats *s, qz_str *out) {
-    size_t n = 0;
-    qz_str_putc(out, '[');
+    qz_json_writer w = {.out = out};
+    qz_jw_open(&w, NULL, '[');
     for (size_t l = 0; l < s->info.in.layers; l++) {
         if (!sparse(s, l)) continue;
         const spread r = spread_of(s, l);
-        qz_str_printf(out, "%s{\"layer\":%zu,\"least\":%llu,\"median\":%llu,\"most\":%llu,\"unseen\":%zu,\"tokens\":[",
-                      n++ ? "," : "", l, (unsigned long long)r.least, (unsigned long long)r.median,
-                      (unsigned long long)r.most, r.unseen);
-        for (size_t x = 0; x < s->info.in.experts; x++)
-            qz_str_printf(out, "%s%llu", x ? "," : "", (unsigned long long)qz_expert_tokens(s, l, x));
-        qz_str_puts(out, "]}");
+        qz_jw_open(&w, NULL, '{');
+        qz_jw_count(&w, "layer", l);
+        qz_jw_count(&w, "least", r.least);
+        qz_jw_count(&w, "median", r.median);
+        qz_jw_count(&w, "most", r.most);
+        qz_jw_count(&w, "unseen", r.unseen);
+        qz_jw_open(&w, "tokens", '[');
+        for (size_t x = 0; x < s->info.in.experts; x++) qz_jw_count(&w, NULL, qz_expert_tokens(s, l, x));
+        qz_jw_close(&w, ']');
+        qz_jw_close(&w, '}');
     }
-    qz_str_putc(out, ']');
+    qz_jw_close(&w, ']');
 }
 
 void qz_experts_name(qz_str *list, size_t n, size_t expert) {

@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/page.h"
 #include "base/plain.h"
 #include "base/size.h"
@@ -44,17 +45,11 @@ static void layout(const qz_stats_info *info, uint64_t start, uint64_t *offsets,
     *total = at;
 }
 
-static void text_field(qz_str *s, const char *key, const char *value) {
-    qz_str_printf(s, ",\"%s\":", key);
-    qz_json_quote(s, value ? value : "", value ? strlen(value) : 0);
-}
-
 /* Files of dense models are as they were before there were experts, those of one kind of mixer as before there were
  * two: what is not there has no key. The first widths have always been written. */
 static bool always(qz_wide w) { return w == QZ_WIDE_HIDDEN || w == QZ_WIDE_HEADS || w == QZ_WIDE_FFN; }
-static void width_field(qz_str *s, const qz_input_widths *in, qz_wide w) {
-    if (qz_wide_key(w) && (always(w) || in->wide[w]))
-        qz_str_printf(s, ",\"%s\":%llu", qz_wide_key(w), (unsigned long long)in->wide[w]);
+static void width_field(qz_json_writer *w, const qz_input_widths *in, qz_wide wide) {
+    if (qz_wide_key(wide) && (always(wide) || in->wide[wide])) qz_jw_count(w, qz_wide_key(wide), in->wide[wide]);
 }
 
 static const char *const halves[QZ_SUBS] = {[QZ_SUB_MIXER] = "mixers", [QZ_SUB_FFN] = "feed_forwards"};
@@ -63,46 +58,57 @@ static qz_kind_id usual(qz_sub sub, bool experts, bool dense) {
     return sub == QZ_SUB_MIXER ? QZ_KIND_ATTENTION : experts && !dense ? QZ_KIND_EXPERTS : QZ_KIND_MLP;
 }
 /* Layers without experts, then kinds by layer where one is not the usual. */
-static void kinds_fields(qz_str *s, const qz_input_widths *in) {
-    if (in->experts) qz_str_puts(s, ",\"dense_layers\":[");
-    for (size_t l = 0, n = 0; in->experts && l < in->layers; l++)
-        if (!qz_inputs_sparse(in, l)) qz_str_printf(s, "%s%zu", n++ ? "," : "", l);
-    if (in->experts) qz_str_puts(s, "]");
+static void kinds_fields(qz_json_writer *w, const qz_input_widths *in) {
+    if (in->experts) qz_jw_open(w, "dense_layers", '[');
+    for (size_t l = 0; in->experts && l < in->layers; l++)
+        if (!qz_inputs_sparse(in, l)) qz_jw_count(w, NULL, l);
+    if (in->experts) qz_jw_close(w, ']');
     for (int sub = 0; sub < QZ_SUBS; sub++) {
         bool other = false;
         for (size_t l = 0; l < in->layers; l++)
             other |= in->kind[sub][l] != usual((qz_sub)sub, in->experts, !qz_inputs_sparse(in, l));
         if (!other) continue;
-        qz_str_printf(s, ",\"%s\":[", halves[sub]);
-        for (size_t l = 0; l < in->layers; l++)
-            qz_str_printf(s, "%s\"%s\"", l ? "," : "", qz_kind_word((qz_kind_id)in->kind[sub][l]));
-        qz_str_putc(s, ']');
+        qz_jw_open(w, halves[sub], '[');
+        for (size_t l = 0; l < in->layers; l++) qz_jw_text(w, NULL, qz_kind_word((qz_kind_id)in->kind[sub][l]));
+        qz_jw_close(w, ']');
     }
+}
+static void header_text(qz_json_writer *w, const char *key, const char *value) {
+    qz_jw_text(w, key, value ? value : "");
+}
+/* Keys that are not usual are written only where they are needed: other files stay as they were. */
+static void header_fields(qz_json_writer *w, const qz_stats_info *i) {
+    qz_jw_count(w, "format", 1);
+    qz_jw_count(w, "layers", i->in.layers);
+    for (int k = 0; k < QZ_WIDES; k++)
+        if (always((qz_wide)k)) width_field(w, &i->in, (qz_wide)k);
+    qz_jw_count(w, "tokens", i->tokens);
+    qz_jw_count(w, "windows", i->windows);
+    qz_jw_count(w, "seq_len", i->seq_len);
+    qz_jw_count(w, "samples", i->samples);
+    qz_jw_bool(w, "bos", i->bos);
+    header_text(w, "data_sha", i->data_sha);
+    header_text(w, "source_sha", i->source_sha);
+    header_text(w, "reader", i->reader);
+    header_text(w, "data_name", i->data_name);
+    header_text(w, "template", i->chat_template);
+    if (i->held) qz_jw_count(w, "held", i->held);
+    if (i->no_bos) qz_jw_bool(w, "no_bos", true);
+    if (i->raw) qz_jw_bool(w, "raw", true);
+    if (i->lengths) qz_jw_count(w, "lengths", i->lengths);
+    if (i->accepted && *i->accepted) qz_jw_text(w, QZ_ACCEPTED_KEY, i->accepted);
+    if (i->in.experts) qz_jw_count(w, "experts", i->in.experts);
+    for (int k = 0; k < QZ_WIDES; k++)
+        if (!always((qz_wide)k)) width_field(w, &i->in, (qz_wide)k);
+    kinds_fields(w, &i->in);
 }
 
 qz_status qz_stats_header(const qz_stats_info *i, qz_str *out, uint64_t *offsets, uint64_t *total, qz_error *err) {
     qz_str j = {0};
-    qz_str_printf(&j, "{\"format\":1,\"layers\":%llu", (unsigned long long)i->in.layers);
-    for (int w = 0; w < QZ_WIDES; w++)
-        if (always((qz_wide)w)) width_field(&j, &i->in, (qz_wide)w);
-    qz_str_printf(&j, ",\"tokens\":%llu,\"windows\":%llu,\"seq_len\":%llu,\"samples\":%llu,\"bos\":%s",
-                  (unsigned long long)i->tokens, (unsigned long long)i->windows, (unsigned long long)i->seq_len,
-                  (unsigned long long)i->samples, i->bos ? "true" : "false");
-    text_field(&j, "data_sha", i->data_sha);
-    text_field(&j, "source_sha", i->source_sha);
-    text_field(&j, "reader", i->reader);
-    text_field(&j, "data_name", i->data_name);
-    text_field(&j, "template", i->chat_template);
-    if (i->held) qz_str_printf(&j, ",\"held\":%llu", (unsigned long long)i->held);
-    if (i->no_bos) qz_str_puts(&j, ",\"no_bos\":true"); /* what is not usual is written: other files are as they were */
-    if (i->raw) qz_str_puts(&j, ",\"raw\":true");
-    if (i->lengths) qz_str_printf(&j, ",\"lengths\":%llu", (unsigned long long)i->lengths);
-    if (i->accepted && *i->accepted) text_field(&j, QZ_ACCEPTED_KEY, i->accepted); /* other files are as they were */
-    if (i->in.experts) qz_str_printf(&j, ",\"experts\":%llu", (unsigned long long)i->in.experts);
-    for (int w = 0; w < QZ_WIDES; w++)
-        if (!always((qz_wide)w)) width_field(&j, &i->in, (qz_wide)w);
-    kinds_fields(&j, &i->in);
-    qz_str_putc(&j, '}');
+    qz_json_writer w = {.out = &j};
+    qz_jw_open(&w, NULL, '{');
+    header_fields(&w, i);
+    qz_jw_close(&w, '}');
     while (j.len % ALIGN != ALIGN - 16 && !j.failed) qz_str_putc(&j, ' ');
     uint64_t n = j.len;
     qz_str_append(out, magic, sizeof magic);

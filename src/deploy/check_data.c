@@ -159,9 +159,7 @@ static qz_status read_report(qz_check_job *j, qz_error *err) {
         const json_t *o = json_array_get(list, n);
         const char *name = json_string_value(json_object_get(o, "artifact")),
                    *container = json_string_value(json_object_get(o, "container"));
-        const bool eval = json_object_get(o, "of") != NULL; /* a row of 'eval --json' */
-        const double solved = figure(o, eval ? "tasks" : "tasks_solved", -1),
-                     all = figure(o, eval ? "of" : "tasks", -1);
+        const double solved = figure(o, "tasks_solved", -1), all = figure(o, "tasks", -1);
         rows[n] = (qz_check_row){.name = name ? qz_path_base(name) : "?", .bytes = figure(o, "bytes", -1),
                                  .gen_tps = figure(o, "gen_tps", -1),
                                  .bandwidth = figure(o, "bandwidth_gbs", -1), .delta_ppl = figure(o, "dppl_pct", NAN),

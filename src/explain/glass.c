@@ -224,7 +224,7 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
     QZ_TRY(parse_elem(x, x->o.elem, &e.row, &e.col));
     QZ_TRY(qz_source_open(x->run, path, &s, x->err));
     qz_status st = QZ_OK;
-    qz_unread_json(&s.model->config.keys, "", &x->unread);
+    qz_unread_json(&s.model->config.keys, "", &(qz_json_writer){.out = &x->unread, .comma = true});
     e.t = find(s.model, x->o.tensor);
     if (e.t == NULL) {
         st = unknown_tensor(x, s.model, x->o.tensor);

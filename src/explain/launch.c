@@ -258,7 +258,7 @@ static const char *shell_word(const char *path, qz_arena *a) {
 qz_status qz_explain_launch(qz_explained *x, const char *path) {
     qz_source s = {0};
     QZ_TRY(qz_source_open(x->run, path, &s, x->err));
-    qz_unread_json(&s.model->config.keys, "", &x->unread);
+    qz_unread_json(&s.model->config.keys, "", &(qz_json_writer){.out = &x->unread, .comma = true});
     launch l = {.x = x, .s = &s, .path = path, .word = shell_word(path, &x->arena), .kind = kind_of(s.model)};
     qz_explain_line(x, "%s: %s, %s; %s", s.name, s.model->container, s.model->encoding, s.model->contract);
     qz_explain_line(x, "\nquantz");

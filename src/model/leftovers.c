@@ -1,5 +1,4 @@
 #include "model/leftovers.h"
-#include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include <ctype.h>
@@ -165,35 +164,36 @@ void qz_leftovers_keys(const qz_model *m, qz_str *out) {
     }
 }
 
-void qz_leftovers_json(const qz_model *m, qz_str *out) {
+void qz_leftovers_json(const qz_model *m, qz_json_writer *w) {
     const qz_config_keys *k = &m->config.keys;
-    bool first = true;
-    qz_str_printf(out,
-                  "\"leftovers\":{\"parts\":%zu,\"buffers\":%zu,\"head_copies\":%zu,\"zero_biases\":%zu,\"head_"
-                  "untied\":%s,\"names\":[",
-                  qz_leftovers_count(m, QZ_LEFT_PART), qz_leftovers_count(m, QZ_LEFT_BUFFER),
-                  qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS),
-                  m->head_untied ? "true" : "false");
-    for (size_t i = 0; i < m->n_left; i++) {
-        if (m->left[i].kind != QZ_LEFT_PART) continue;
-        qz_str_puts(out, first ? "" : ",");
-        qz_json_quote(out, m->left[i].file_name, strlen(m->left[i].file_name));
-        first = false;
-    }
-    qz_str_printf(out, "],\"config_keys_refused\":%u,\"config_keys_noted\":%u,\"config_keys\":", k->n_refused,
-                  k->n_noted);
     qz_str text = {0};
+    qz_jw_open(w, "leftovers", '{');
+    qz_jw_count(w, "parts", qz_leftovers_count(m, QZ_LEFT_PART));
+    qz_jw_count(w, "buffers", qz_leftovers_count(m, QZ_LEFT_BUFFER));
+    qz_jw_count(w, "head_copies", qz_leftovers_count(m, QZ_LEFT_TWIN));
+    qz_jw_count(w, "zero_biases", qz_leftovers_count(m, QZ_LEFT_ZEROS));
+    qz_jw_bool(w, "head_untied", m->head_untied);
+    qz_jw_open(w, "names", '[');
+    for (size_t i = 0; i < m->n_left; i++)
+        if (m->left[i].kind == QZ_LEFT_PART) qz_jw_text(w, NULL, m->left[i].file_name);
+    qz_jw_close(w, ']');
     qz_str_printf(&text, "%s%s%s", k->refused, *k->refused && *k->noted ? ", " : "", k->noted);
-    qz_json_quote(out, text.ptr ? text.ptr : "", text.len);
-    qz_unread_json(k, "", out);
-    qz_str_puts(out, "}");
+    qz_jw_count(w, "config_keys_refused", k->n_refused);
+    qz_jw_count(w, "config_keys_noted", k->n_noted);
+    qz_jw_text(w, "config_keys", text.ptr ? text.ptr : "");
+    qz_unread_json(k, "", w);
+    qz_jw_close(w, '}');
+    w->out->failed |= text.failed;
     qz_str_release(&text);
 }
 
-void qz_unread_json(const qz_config_keys *k, const char *suffix, qz_str *out) {
+void qz_unread_json(const qz_config_keys *k, const char *suffix, qz_json_writer *w) {
+    char key[32];
     if (k->n_noted == 0) return;
-    qz_str_printf(out, ",\"unread_keys%s\":%u,\"unread%s\":", suffix, k->n_noted, suffix);
-    qz_json_quote(out, k->noted, strlen(k->noted));
+    (void)snprintf(key, sizeof key, "unread_keys%s", suffix);
+    qz_jw_count(w, key, k->n_noted);
+    (void)snprintf(key, sizeof key, "unread%s", suffix);
+    qz_jw_text(w, key, k->noted);
 }
 
 static void say_unread(qz_run *run, const char *path, const qz_config_keys *k) {

@@ -4,6 +4,7 @@
  * keys of a configuration (MOD-KEYS). */
 #ifndef QZ_MODEL_LEFTOVERS_H
 #define QZ_MODEL_LEFTOVERS_H
+#include "base/json_write.h"
 #include "base/run.h"
 #include "base/str.h"
 #include "model/model.h"
@@ -23,10 +24,10 @@ void qz_leftovers_names(const qz_model *m, qz_left_kind kind, qz_str *out);
 /* "attention_bias, mlp_bias": what in the configuration would use the parts; empty if nothing known. */
 void qz_leftovers_keys(const qz_model *m, qz_str *out);
 /* "leftovers":{…} with counts, names of the parts, and keys of the configuration. */
-void qz_leftovers_json(const qz_model *m, qz_str *out);
+void qz_leftovers_json(const qz_model *m, qz_json_writer *w);
 /* ,"unread_keysSUFFIX":N,"unreadSUFFIX":"…" of keys that no row reads and that change nothing known; nothing where
  * there is none. */
-void qz_unread_json(const qz_config_keys *k, const char *suffix, qz_str *out);
+void qz_unread_json(const qz_config_keys *k, const char *suffix, qz_json_writer *w);
 /* Says (log) which keys of a configuration are not read, and which of these would change the model, where only its
  * shape is asked for. */
 void qz_keys_say(qz_run *run, const char *path, const qz_config_keys *k);

@@ -9,7 +9,7 @@
 #include "pipeline/outputs.h"
 #include "artifacts/provenance.h"
 #include "pipeline/verbs.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "text/lint.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
@@ -166,7 +166,7 @@ static qz_status json_result(qz_run *run, const qz_stats *stats, const qz_source
     qz_jw_count(&w, "peak_rss_bytes", qz_peak_rss());
     QZ_TRY(json_data(run, s, r, &w, err));
     if (beyond) qz_jw_count(&w, "positions_beyond_context", beyond);
-    qz_unread_json(&s->model->config.keys, "", out);
+    qz_unread_json(&s->model->config.keys, "", &w);
     if (i->in.experts) qz_jw_key(&w, "experts");
     if (i->in.experts) qz_experts_json(stats, out);
     qz_jw_key(&w, "calibration_accepted");

@@ -9,7 +9,7 @@
 #include "pipeline/outputs.h"
 #include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "report/table_print.h"
 #include <math.h>
 #include <stdio.h>
@@ -85,7 +85,7 @@ static qz_status print_json(const qz_source *src, const qz_conversion *c, const 
     }
     qz_jw_raw(&w, "kept", p->summary_json);
     if (p->flushed) qz_jw_count(&w, "flushed_to_zero", p->flushed);
-    qz_unread_json(&src->model->config.keys, "", &s);
+    qz_unread_json(&src->model->config.keys, "", &w);
     qz_jw_key(&w, "edges");
     qz_table_json(t, &s);
     while (s.len && s.ptr[s.len - 1] == '\n') s.len--;

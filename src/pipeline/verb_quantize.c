@@ -13,7 +13,7 @@
 #include "artifacts/provenance.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
 #include <stdio.h>
@@ -99,7 +99,7 @@ static void json_result(const char *scheme, const qz_produced *p, qz_str *s) {
     qz_jw_count(&w, "uncorrected", p->uncorrected);
     qz_jw_count(&w, "norms_kept", p->norms_kept);
     if (p->flushed) qz_jw_count(&w, "flushed_to_zero", p->flushed);
-    qz_unread_json(&p->keys, "", s);
+    qz_unread_json(&p->keys, "", &w);
     qz_jw_real(&w, "seconds", p->seconds);
     qz_jw_real(&w, "weight_mse", p->weight_mse);
     qz_jw_count(&w, "peak_rss_bytes", qz_peak_rss());

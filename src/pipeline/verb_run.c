@@ -2,7 +2,7 @@
 #include "base/json.h"
 #include "pipeline/results.h"
 #include "pipeline/verbs.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "text/text_file.h"
 #include <stdio.h>
 #include <string.h>
@@ -75,7 +75,7 @@ static void print_json(const printer *p, const qz_model *m, const qz_generated *
     qz_jw_bool(&w, "stopped", g->stopped);
     qz_jw_real(&w, "ttft_ms", 1e3 * g->first_token_seconds);
     qz_jw_real(&w, "gen_tps", g->n_new > 1 ? (double)(g->n_new - 1) / g->decode_seconds : 0.0);
-    qz_unread_json(&m->config.keys, "", &s);
+    qz_unread_json(&m->config.keys, "", &w);
     qz_jw_end(&w);
     (void)fwrite(s.ptr, 1, s.len, stdout);
     qz_str_release(&s);

@@ -1,4 +1,5 @@
-#include "report/json_write.h"
+#include "base/json_write.h"
+#include "model/leftovers.h"
 #include "report/measured.h"
 #include <stdio.h>
 
@@ -28,13 +29,24 @@ qz_status qz_bench_row(qz_table *t, const char *name, const qz_model *m, const q
 }
 
 static void spread(qz_json_writer *w, const char *key, const qz_spread *s) {
-    static const char *const ends[] = {"", "_min", "_max", "_p95", "_p99"};
-    const double v[] = {s->median, s->min, s->max, s->p95, s->p99};
-    char name[64];
-    for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
-        (void)snprintf(name, sizeof name, "%s%s", key, ends[i]);
-        qz_jw_real(w, name, v[i]);
-    }
+    qz_jw_open(w, key, '{');
+    qz_jw_real(w, "median", s->median);
+    qz_jw_real(w, "min", s->min);
+    qz_jw_real(w, "max", s->max);
+    qz_jw_real(w, "p95", s->p95);
+    qz_jw_real(w, "p99", s->p99);
+    qz_jw_close(w, '}');
+}
+void qz_speed_json(const qz_bench *b, qz_json_writer *w) {
+    const qz_latency *l = &b->speed;
+    qz_jw_real(w, "load_s", b->load_seconds);
+    spread(w, "ttft_ms", &l->ttft_ms);
+    spread(w, "prompt_tps", &l->prompt_tps);
+    spread(w, "gen_tps", &l->gen_tps);
+    qz_jw_count(w, "peak_rss_bytes", b->peak_rss);
+    qz_jw_real(w, "bytes_per_token", l->bytes_per_token);
+    qz_jw_real(w, "bandwidth_gbs", l->bandwidth_gbs);
+    qz_jw_text(w, "kernel", b->kernel);
 }
 static uint64_t weight_bytes(const qz_model *m) {
     uint64_t n = 0;
@@ -66,30 +78,21 @@ void qz_bench_json_row(qz_json_writer *w, const char *name, const qz_model *m, c
              {"pp_tokens", l->pp_tokens},
              {"new_tokens", l->new_tokens},
              {"repeats", l->repeats},
-             {"peak_rss_bytes", b->peak_rss},
              {"engine_bytes", b->engine_bytes},
              {"kv_bytes", l->kv_bytes}};
-    const qz_config_keys *k = &m->config.keys;
     qz_jw_row(w);
     qz_jw_text(w, "artifact", name);
     qz_jw_count(w, "bytes", m->file_bytes);          /* of the folder or file */
     qz_jw_count(w, "weight_bytes", weight_bytes(m)); /* of its tensors */
-    qz_jw_real(w, "load_s", b->load_seconds);
-    spread(w, "ttft_ms", &l->ttft_ms);
-    spread(w, "prompt_tps", &l->prompt_tps);
-    spread(w, "gen_tps", &l->gen_tps);
+    qz_speed_json(b, w);
     spread(w, "end_to_end_tps", &l->end_to_end_tps);
     for (size_t i = 0; i < sizeof n / sizeof n[0]; i++) qz_jw_count(w, n[i].key, n[i].v);
-    qz_jw_real(w, "bytes_per_token", l->bytes_per_token);
-    qz_jw_real(w, "bandwidth_gbs", l->bandwidth_gbs);
     qz_jw_real(w, "memory_bandwidth_gbs", bandwidth);
     if (bandwidth > 0) qz_jw_real(w, "bandwidth_pct", 100 * l->bandwidth_gbs / bandwidth);
-    qz_jw_text(w, "kernel", b->kernel);
     qz_jw_text(w, "cpu", b->cpu);
     qz_jw_real(w, "load_average", b->load_average);
     qz_jw_real(w, "involuntary_switches_per_s", b->switches);
     qz_jw_count(w, "under_load", b->loaded);
-    if (k->n_noted) qz_jw_count(w, "unread_keys", k->n_noted);
-    if (k->n_noted) qz_jw_text(w, "unread", k->noted);
+    qz_unread_json(&m->config.keys, "", w);
     qz_jw_close(w, '}');
 }

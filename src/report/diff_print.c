@@ -40,24 +40,36 @@ static qz_status tensor_table(const qz_diff *d, bool all, bool json, qz_arena *a
     return QZ_OK;
 }
 
+/* A table as a value: without the line end that closes a document. */
+static void json_table(qz_json_writer *w, const char *key, const qz_table *t) {
+    qz_str *s = w->out;
+    qz_jw_key(w, key);
+    qz_table_json(t, s);
+    while (s->len && s->ptr[s->len - 1] == '\n') s->len--;
+}
+static void json(const qz_diff *d, const qz_source *const side[2], const qz_table *tensors, qz_str *s) {
+    qz_json_writer w;
+    qz_jw_begin(&w, s);
+    qz_jw_count(&w, "tensors", d->n_tensors);
+    qz_jw_count(&w, "equal", d->equal);
+    qz_jw_count(&w, "different", d->unequal);
+    qz_jw_count(&w, "missing", d->missing);
+    qz_jw_real(&w, "rms", d->rms);
+    qz_jw_count(&w, "facts", d->facts);
+    qz_jw_count(&w, "folds", d->folds);
+    qz_jw_count(&w, "folded", d->folded);
+    for (int i = 0; i < 2; i++) qz_unread_json(&side[i]->model->config.keys, i ? "_b" : "_a", &w);
+    json_table(&w, "tensor_table", tensors);
+    json_table(&w, "other", &d->other);
+    qz_jw_end(&w);
+}
+
 qz_status qz_diff_print(const qz_diff *d, const qz_source *const side[2], const char *const paths[2], qz_diff_view as,
                         qz_arena *a, qz_str *s, qz_error *err) {
     qz_table t;
     QZ_TRY(tensor_table(d, as.tensors, as.json, a, &t, err));
     if (as.json) {
-        qz_str_printf(s,
-                      "{\"schema\":1,\"tensors\":%zu,\"equal\":%zu,\"different\":%zu,\"missing\":%zu,\"rms\":%.9g,"
-                      "\"facts\":%zu,"
-                      "\"folds\":%zu,\"folded\":%zu",
-                      d->n_tensors, d->equal, d->unequal, d->missing, d->rms, d->facts, d->folds, d->folded);
-        for (int i = 0; i < 2; i++) qz_unread_json(&side[i]->model->config.keys, i ? "_b" : "_a", s);
-        qz_str_puts(s, ",\"tensor_table\":");
-        qz_table_json(&t, s);
-        while (s->len && s->ptr[s->len - 1] == '\n') s->len--;
-        qz_str_puts(s, ",\"other\":");
-        qz_table_json(&d->other, s);
-        while (s->len && s->ptr[s->len - 1] == '\n') s->len--;
-        qz_str_puts(s, "}\n");
+        json(d, side, &t, s);
     } else {
         for (int i = 0; i < 2; i++)
             qz_str_printf(s, "%s  %s: %s, %s\n", i ? "B" : "A", paths[i], side[i]->model->container,

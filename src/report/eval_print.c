@@ -1,4 +1,5 @@
-#include "report/json_write.h"
+#include "base/json_write.h"
+#include "model/leftovers.h"
 #include "report/measured.h"
 #include <math.h>
 #include <stdio.h>
@@ -11,41 +12,43 @@ const char *qz_runtime_contract(const char *contract, const char *kernel, char b
     return buf;
 }
 
-static void json_figure(qz_json_writer *w, const char *key, const char *low, const char *high, const qz_figure *f) {
+static void json_figure(qz_json_writer *w, const char *key, const qz_figure *f) {
+    char end[64];
     qz_jw_real(w, key, f->value);
-    qz_jw_real(w, low, f->low);
-    qz_jw_real(w, high, f->high);
+    (void)snprintf(end, sizeof end, "%s_low", key);
+    qz_jw_real(w, end, f->low);
+    (void)snprintf(end, sizeof end, "%s_high", key);
+    qz_jw_real(w, end, f->high);
 }
 static void json_score(const qz_measured *x, qz_json_writer *w) {
     const qz_score *s = &x->score;
-    json_figure(w, "ppl", "ppl_low", "ppl_high", &s->ppl);
-    qz_jw_real(w, "ppl_doc_mean", s->ppl_of_means);
-    qz_jw_count(w, "scored", s->scored);
+    json_figure(w, "ppl", &s->ppl);
+    qz_jw_real(w, "ppl_document_mean", s->ppl_of_means);
+    qz_jw_count(w, "tokens_scored", s->scored);
     if (x->bits_per_byte > 0) qz_jw_real(w, "bits_per_byte", x->bits_per_byte);
     if (!s->paired) return;
-    json_figure(w, "dppl_pct", "dppl_low", "dppl_high", &s->delta_ppl_pct);
+    json_figure(w, "dppl_pct", &s->delta_ppl_pct);
     qz_jw_real(w, "ln_ppl_ratio", s->ln_ratio);
     qz_jw_real(w, "ln_ppl_ratio_se", s->ln_ratio_se);
-    json_figure(w, "kl", "kl_low", "kl_high", &s->kl);
+    json_figure(w, "kl", &s->kl);
     qz_jw_real(w, "kl_median", s->kl_median);
     qz_jw_real(w, "kl_p99", s->kl_p99);
-    qz_jw_real(w, "kl_p99_9", s->kl_p999);
+    qz_jw_real(w, "kl_p999", s->kl_p999);
     qz_jw_real(w, "kl_max", s->kl_max);
-    qz_jw_real(w, "top_1_pct", s->top1);
+    qz_jw_real(w, "top1_pct", s->top1);
     qz_jw_real(w, "rms_dp_pct", s->rms_dp);
-    if (s->kl_change.present)
-        json_figure(w, "kl_against_first", "kl_against_first_low", "kl_against_first_high", &s->kl_change);
+    if (s->kl_change.present) json_figure(w, "kl_against_first", &s->kl_change);
     if (!x->scored_runtime) return;
-    json_figure(w, "runtime_kl", "runtime_kl_low", "runtime_kl_high", &x->runtime.kl);
-    json_figure(w, "runtime_dppl_pct", "runtime_dppl_low", "runtime_dppl_high", &x->runtime.delta_ppl_pct);
-    qz_jw_real(w, "runtime_top_1_pct", x->runtime.top1);
+    json_figure(w, "runtime_kl", &x->runtime.kl);
+    json_figure(w, "runtime_dppl_pct", &x->runtime.delta_ppl_pct);
+    qz_jw_real(w, "runtime_top1_pct", x->runtime.top1);
     char contract[64];
     qz_jw_text(w, "runtime_contract", qz_runtime_contract(x->contract, x->kernel, contract));
     qz_jw_text(w, "runtime_kernel", x->kernel);
 }
 static void json_tasks(const qz_measured *x, qz_json_writer *w) {
-    qz_jw_count(w, "tasks", x->tasks.solved);
-    qz_jw_count(w, "of", x->tasks.n);
+    qz_jw_count(w, "tasks_solved", x->tasks.solved);
+    qz_jw_count(w, "tasks", x->tasks.n);
     qz_jw_real(w, "tasks_low_pct", x->tasks.low);
     qz_jw_real(w, "tasks_high_pct", x->tasks.high);
     if (x->mcnemar >= 0) {
@@ -62,27 +65,24 @@ static void json_tasks(const qz_measured *x, qz_json_writer *w) {
     }
     qz_jw_close(w, '}');
 }
-static void json_row(const qz_measured *x, qz_json_writer *w) {
-    qz_jw_row(w);
-    qz_jw_text(w, "artifact", x->name);
+
+void qz_measured_json(const qz_measured *x, const qz_measured *lost, qz_json_writer *w) {
     qz_jw_text(w, "container", x->container);
     qz_jw_text(w, "encoding", x->encoding);
     qz_jw_text(w, "precision_contract", x->contract);
     if (x->scored) json_score(x, w);
     if (x->tasks.n) json_tasks(x, w);
+    qz_jw_count(w, "dropped_tensors", lost->dropped);
+    if (lost->dropped) qz_jw_text(w, "dropped", lost->dropped_names);
+    qz_jw_count(w, "ignored_keys", lost->ignored_keys);
+    if (lost->ignored_keys) qz_jw_text(w, "ignored", lost->ignored_names);
+    qz_unread_json(&lost->keys, "", w);
+}
+static void json_row(const qz_measured *x, qz_json_writer *w) {
+    qz_jw_row(w);
+    qz_jw_text(w, "artifact", x->name);
+    qz_measured_json(x, x, w);
     if (x->made_from[0]) qz_jw_text(w, "made_from_other_source", x->made_from);
-    if (x->dropped) {
-        qz_jw_count(w, "dropped_tensors", x->dropped);
-        qz_jw_text(w, "dropped", x->dropped_names);
-    }
-    if (x->ignored_keys) {
-        qz_jw_count(w, "ignored_keys", x->ignored_keys);
-        qz_jw_text(w, "ignored", x->ignored_names);
-    }
-    if (x->keys.n_noted) {
-        qz_jw_count(w, "unread_keys", x->keys.n_noted);
-        qz_jw_text(w, "unread", x->keys.noted);
-    }
     if (x->beyond) qz_jw_count(w, "positions_beyond_context", x->beyond);
     qz_jw_close(w, '}');
 }

@@ -4,7 +4,7 @@
 #define QZ_REPORT_FINDINGS_PRINT_H
 #include "base/str.h"
 #include "deploy/preflight.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 
 /* label, then text broken at blanks before the last column of the terminal; continuation lines are
  * indented to `indent`. */

@@ -8,7 +8,7 @@
 #include "codecs/kv.h"
 #include "codecs/types.h"
 #include "model/leftovers.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
 #include <stdio.h>
@@ -252,8 +252,7 @@ void qz_inspect_json(const qz_source *s, qz_str *out) {
     qz_jw_count(&w, "bytes", m->file_bytes);
     qz_jw_count(&w, "tensors", m->n_tensors);
     json_shape(s, &w);
-    qz_str_putc(out, ',');
-    qz_leftovers_json(m, out);
+    qz_leftovers_json(m, &w);
     if (k->n_absent) qz_jw_count(&w, "keys_absent", k->n_absent);
     if (k->n_absent) qz_jw_text(&w, "absent", k->absent);
     if (m->n_other_files) qz_jw_count(&w, "other_files", m->n_other_files);

@@ -1,13 +1,13 @@
 /* What one model costs: a row of eval's and release's tables. pipeline/evaluate.h and bench.h fill it. */
 #ifndef QZ_REPORT_MEASURED_H
 #define QZ_REPORT_MEASURED_H
+#include "base/json_write.h"
 #include "base/str.h"
 #include "base/table.h"
 #include "eval/latency.h"
 #include "eval/score.h"
 #include "eval/tasks.h"
 #include "model/model.h"
-#include "report/json_write.h"
 
 typedef struct {
     char name[160], container[32], encoding[64], contract[64], path[512];
@@ -57,6 +57,11 @@ typedef struct {
     char cpu[16];
 } qz_bench;
 
+/* Into an open object: what it is, its figures and tasks, and what nothing read (`lost`: the row that knows; an
+ * artifact lost what its source lost). */
+void qz_measured_json(const qz_measured *x, const qz_measured *lost, qz_json_writer *w);
+/* Into an open object: what the tables of bench and release have in common. */
+void qz_speed_json(const qz_bench *b, qz_json_writer *w);
 /* `eval --json`: what all were measured on, then one row a model. */
 qz_status qz_evaluate_json(const qz_measured *m, size_t n, const qz_eval_facts *facts, qz_str *out, qz_error *err);
 /* On the terminal one model is a list of figures. */

@@ -1,30 +1,33 @@
 #include "report/output_error.h"
-#include "base/json.h"
-#include <string.h>
+#include "base/json_write.h"
+#include <math.h>
 
 /* Null: not measured (rounded to nearest, or by a method that does not look at it). */
-static void put_share(qz_str *s, double error, double energy) {
-    if (energy > 0) qz_str_printf(s, "\"relative_error\":%.6g", error / energy);
-    else qz_str_puts(s, "\"relative_error\":null");
+static void put_share(qz_json_writer *w, double error, double energy) {
+    qz_jw_real(w, "relative_error", energy > 0 ? error / energy : NAN);
 }
 
 void qz_output_error_add(qz_output_error *e, const qz_quantized *q) {
-    qz_str_puts(&e->linears, e->n++ ? ",{\"name\":" : "{\"name\":");
-    qz_json_quote(&e->linears, q->name, strlen(q->name));
-    qz_str_putc(&e->linears, ',');
-    put_share(&e->linears, q->error, q->energy);
-    qz_str_putc(&e->linears, '}');
+    qz_json_writer w = {.out = &e->linears, .comma = e->n++ > 0};
+    qz_jw_open(&w, NULL, '{');
+    qz_jw_text(&w, "name", q->name);
+    put_share(&w, q->error, q->energy);
+    qz_jw_close(&w, '}');
     if (q->energy > 0) e->error += q->error, e->energy += q->energy;
 }
 
 void qz_output_error_json(const qz_output_error *e, qz_str *out) {
+    qz_json_writer w = {.out = out};
     if (e->n == 0) {
         qz_str_puts(out, "null");
         return;
     }
-    qz_str_puts(out, "{\"unit\":\"||(W-Q)X||^2 / ||WX||^2 on the calibration data\",");
-    put_share(out, e->error, e->energy);
-    qz_str_printf(out, ",\"linears\":[%s]}", e->linears.ptr ? e->linears.ptr : "");
+    qz_jw_open(&w, NULL, '{');
+    qz_jw_text(&w, "unit", "||(W-Q)X||^2 / ||WX||^2 on the calibration data");
+    put_share(&w, e->error, e->energy);
+    qz_jw_open(&w, "linears", '[');
+    qz_str_puts(out, e->linears.ptr ? e->linears.ptr : "");
+    qz_str_puts(out, "]}");
     out->failed |= e->linears.failed;
 }
 

@@ -229,7 +229,7 @@ static void json_question(qz_json_writer *w, const qz_pick_page *x) {
     const qz_pick_answer *a = x->answer;
     qz_jw_text(w, "input", x->input);
     qz_jw_text(w, "model_type", x->shape->model_type);
-    qz_unread_json(&x->shape->config.keys, "", w->out);
+    qz_unread_json(&x->shape->config.keys, "", w);
     qz_jw_text(w, "hardware", x->hardware->name);
     qz_jw_text(w, "hardware_date", x->hardware->date);
     qz_jw_text(w, "workload", a->workload);

@@ -2,7 +2,7 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "report/fit.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "report/plan_view.h"
 #include "report/table_print.h"
 #include <ctype.h>

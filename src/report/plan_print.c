@@ -1,7 +1,7 @@
 /* The main table of `plan` as text and JSON. */
 #include "model/leftovers.h"
 #include "report/fit.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "report/plan_view.h"
 #include "report/table_print.h"
 #include <stdio.h>
@@ -311,7 +311,7 @@ static void json_shape(const qz_shape *s, qz_json_writer *w) {
     qz_jw_count(w, "experts", s->experts);
     qz_jw_count(w, "experts_used", s->experts_used);
     qz_jw_text(w, "released_as", s->released);
-    qz_unread_json(&s->config.keys, "", w->out);
+    qz_unread_json(&s->config.keys, "", w);
     qz_jw_count(w, "sliding_layers", layers_of(s, QZ_ATTN_SLIDING));
     qz_jw_count(w, "sliding_window", s->sliding_window);
     qz_jw_count(w, "linear_layers", layers_of(s, QZ_ATTN_LINEAR));

@@ -3,7 +3,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "report/fit.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "report/plan_view.h"
 #include "report/table_print.h"
 #include <stdio.h>

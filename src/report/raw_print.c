@@ -1,7 +1,7 @@
 #include "report/raw_print.h"
 #include "base/io.h"
 #include "base/size.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "report/table_print.h"
 #include <stdio.h>
 #include <string.h>

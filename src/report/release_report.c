@@ -1,10 +1,9 @@
 #include "report/fit.h"
 #include "model/leftovers.h"
 #include "base/io.h"
-#include "base/json.h"
+#include "base/json_write.h"
 #include "base/size.h"
 #include "artifacts/provenance.h"
-#include "report/json_write.h"
 #include "report/release_report.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
@@ -205,134 +204,66 @@ static void notes(const qz_release_report *r, qz_str *s) {
         qz_fit_line(s, "GATE-NOTASK: no task metric; perplexity alone does not pass a release (--tasks FILE).", 2);
 }
 
-static void figure(qz_str *s, const char *key, double v) {
-    if (isfinite(v)) qz_str_printf(s, ",\"%s\":%.9g", key, v);
+static void json_made(const qz_release_made *p, qz_json_writer *w) {
+    qz_jw_real(w, "quantize_s", p->seconds);
+    qz_jw_count(w, "fallbacks", p->fallbacks);
+    qz_jw_count(w, "uncorrected", p->uncorrected);
+    qz_jw_count(w, "norms_kept", p->norms_kept);
+    qz_jw_real(w, "weight_mse", p->weight_mse);
+    qz_jw_real(w, "proof_kl", p->self_kl);
+    qz_jw_text(w, "proof_text", p->proof_text);
+    qz_jw_text(w, "proof_greedy", p->greedy);
+    qz_jw_key(w, "output_error");
+    qz_output_error_json(p->output_error, w->out);
 }
-static void text_figure(qz_str *s, const char *key, const char *v) {
-    qz_str_printf(s, ",\"%s\":", key);
-    qz_json_quote(s, v, strlen(v));
-}
-static void spread(qz_str *s, const char *key, const qz_spread *x) {
-    qz_str_printf(s, ",\"%s\":{\"median\":%.6g,\"min\":%.6g,\"max\":%.6g,\"p95\":%.6g,\"p99\":%.6g}", key, x->median,
-                  x->min, x->max, x->p95, x->p99);
-}
-static void json_row(const qz_release_report *r, size_t i, qz_str *s) {
+static void json_row(const qz_release_report *r, size_t i, qz_json_writer *w) {
     const qz_measured *m = &r->rows[i];
-    char contract[64];
-    const qz_measured *dropped = &r->rows[0]; /* every artifact lost what the source lost */
-    qz_str_puts(s, i ? ",\n{\"artifact\":" : "\n{\"artifact\":");
-    qz_json_quote(s, m->path, strlen(m->path));
-    text_figure(s, "container", m->container);
-    text_figure(s, "encoding", m->encoding);
-    text_figure(s, "precision_contract", m->contract);
-    text_figure(s, "runtime", "quantz");
-    qz_str_printf(s, ",\"bytes\":%llu", (unsigned long long)m->file_bytes);
-    figure(s, "bits_per_weight", m->bits_per_weight);
-    qz_str_printf(s, ",\"dropped_tensors\":%zu,\"ignored_keys\":%zu", dropped->dropped, dropped->ignored_keys);
-    if (dropped->dropped) text_figure(s, "dropped", dropped->dropped_names);
-    if (dropped->ignored_keys) text_figure(s, "ignored", dropped->ignored_names);
-    qz_unread_json(&dropped->keys, "", s);
-    if (m->scored) {
-        figure(s, "ppl", m->score.ppl.value);
-        figure(s, "ppl_low", m->score.ppl.low);
-        figure(s, "ppl_high", m->score.ppl.high);
-        figure(s, "ppl_document_mean", m->score.ppl_of_means);
-        qz_str_printf(s, ",\"tokens_scored\":%zu", m->score.scored);
-    }
-    if (m->scored && m->score.paired) {
-        const qz_score *x = &m->score;
-        static const char *const keys[] = {"dppl_pct", "dppl_pct_low", "dppl_pct_high", "ln_ppl_ratio",
-                                           "ln_ppl_ratio_se", "kl", "kl_low", "kl_high", "kl_median",
-                                           "kl_p99", "kl_p999", "kl_max", "top1_pct", "rms_dp_pct"};
-        const double v[] = {x->delta_ppl_pct.value,
-                            x->delta_ppl_pct.low,
-                            x->delta_ppl_pct.high,
-                            x->ln_ratio,
-                            x->ln_ratio_se,
-                            x->kl.value,
-                            x->kl.low,
-                            x->kl.high,
-                            x->kl_median,
-                            x->kl_p99,
-                            x->kl_p999,
-                            x->kl_max,
-                            x->top1,
-                            x->rms_dp};
-        for (size_t k = 0; k < sizeof v / sizeof v[0]; k++) figure(s, keys[k], v[k]);
-    }
-    if (m->scored_runtime) {
-        figure(s, "runtime_kl", m->runtime.kl.value);
-        figure(s, "runtime_kl_low", m->runtime.kl.low);
-        figure(s, "runtime_kl_high", m->runtime.kl.high);
-        figure(s, "runtime_dppl_pct", m->runtime.delta_ppl_pct.value);
-        text_figure(s, "runtime_contract", qz_runtime_contract(m->contract, m->kernel, contract));
-    }
-    if (m->tasks.n) {
-        qz_str_printf(s, ",\"tasks_solved\":%zu,\"tasks\":%zu", m->tasks.solved, m->tasks.n);
-        figure(s, "tasks_low_pct", m->tasks.low);
-        figure(s, "tasks_high_pct", m->tasks.high);
-        if (m->mcnemar >= 0)
-            qz_str_printf(s, ",\"tasks_lost\":%zu,\"tasks_won\":%zu,\"mcnemar_p\":%.6g", m->lost, m->won, m->mcnemar);
-        qz_str_puts(s, ",\"kinds\":{");
-        for (size_t k = 0; k < m->tasks.n_kinds; k++) {
-            if (k) qz_str_putc(s, ',');
-            qz_json_quote(s, m->tasks.kinds[k].kind, strlen(m->tasks.kinds[k].kind));
-            qz_str_printf(s, ":[%zu,%zu]", m->tasks.kinds[k].solved, m->tasks.kinds[k].n);
-        }
-        qz_str_putc(s, '}');
-    }
-    if (r->has_bench) {
-        const qz_bench *b = &r->bench[i];
-        spread(s, "ttft_ms", &b->speed.ttft_ms);
-        spread(s, "prompt_tps", &b->speed.prompt_tps);
-        spread(s, "gen_tps", &b->speed.gen_tps);
-        qz_str_printf(s, ",\"peak_rss_bytes\":%llu,\"load_s\":%.6g,\"bytes_per_token\":%.0f,\"bandwidth_gbs\":%.6g",
-                      (unsigned long long)b->peak_rss, b->load_seconds, b->speed.bytes_per_token,
-                      b->speed.bandwidth_gbs);
-        text_figure(s, "kernel", b->kernel);
-    }
-    if (i > 0) {
-        const qz_release_made *p = &r->made[i - 1];
-        qz_str_printf(s,
-                      ",\"quantize_s\":%.6g,\"fallbacks\":%zu,\"uncorrected\":%zu,\"norms_kept\":%zu,\"weight_mse\":%."
-                      "9g,\"proof_kl\":%.9g",
-                      p->seconds, p->fallbacks, p->uncorrected, p->norms_kept, p->weight_mse, p->self_kl);
-        text_figure(s, "proof_text", p->proof_text);
-        text_figure(s, "proof_greedy", p->greedy);
-        qz_str_puts(s, ",\"output_error\":");
-        qz_output_error_json(p->output_error, s);
-    }
-    qz_str_putc(s, '}');
+    qz_jw_row(w);
+    qz_jw_text(w, "artifact", m->path);
+    qz_jw_text(w, "runtime", "quantz");
+    qz_jw_count(w, "bytes", m->file_bytes);
+    qz_jw_real(w, "bits_per_weight", m->bits_per_weight);
+    qz_measured_json(m, &r->rows[0], w);
+    if (r->has_bench) qz_speed_json(&r->bench[i], w);
+    if (i > 0) json_made(&r->made[i - 1], w);
+    qz_jw_close(w, '}');
 }
 /* Name and hash of each. */
-static void list_files(const qz_release_file *f, size_t n, qz_str *s) {
+static void list_files(const qz_release_file *f, size_t n, qz_json_writer *w) {
     char hex[65];
+    qz_jw_open(w, "files", '[');
     for (size_t i = 0; i < n; i++) {
         qz_sha256_bytes_hex(f[i].text.ptr, f[i].text.len, hex);
-        qz_str_puts(s, i ? ",\n{\"name\":" : "\n{\"name\":");
-        qz_json_quote(s, f[i].name, strlen(f[i].name));
-        qz_str_printf(s, ",\"sha256\":\"%s\"}", hex);
+        qz_jw_row(w);
+        qz_jw_text(w, "name", f[i].name);
+        qz_jw_text(w, "sha256", hex);
+        qz_jw_close(w, '}');
     }
+    qz_str_putc(w->out, '\n');
+    qz_jw_close(w, ']');
 }
 
 static void json_report(const qz_release_report *r, const qz_release_file *files, size_t n_files, qz_str *s) {
-    qz_str_printf(s, "{\"schema\":%d,\"quantz\":", QZ_JSON_SCHEMA);
-    qz_json_quote(s, r->version, strlen(r->version));
-    text_figure(s, "model", r->model);
-    text_figure(s, "source_sha256", r->source_sha);
-    text_figure(s, "calibration_sha256", r->data_sha);
-    text_figure(s, "calibration", r->calibration ? r->calibration : "none");
-    qz_str_puts(s, ",\"calibration_accepted\":");
+    qz_json_writer w;
+    qz_jw_begin(&w, s);
+    qz_jw_text(&w, "quantz", r->version);
+    qz_jw_text(&w, "model", r->model);
+    qz_jw_text(&w, "source_sha256", r->source_sha);
+    qz_jw_text(&w, "calibration_sha256", r->data_sha);
+    qz_jw_text(&w, "calibration", r->calibration ? r->calibration : "none");
+    qz_jw_key(&w, "calibration_accepted");
     qz_accepted_json(r->accepted, s);
-    text_figure(s, "protocol", r->eval.set);
-    text_figure(s, "token_hash", r->eval.token_hash);
-    text_figure(s, "machine", r->environment);
-    figure(s, "seconds", r->seconds);
-    qz_str_printf(s, ",\"gate_notask\":%s,\"files\":[", r->tasks ? "false" : "true");
-    list_files(files, n_files, s);
-    qz_str_puts(s, "\n],\"rows\":[");
-    for (size_t i = 0; i < r->n_rows; i++) json_row(r, i, s);
-    qz_str_puts(s, "\n]}\n");
+    qz_jw_text(&w, "protocol", r->eval.set);
+    qz_jw_text(&w, "token_hash", r->eval.token_hash);
+    qz_jw_text(&w, "machine", r->environment);
+    qz_jw_real(&w, "seconds", r->seconds);
+    qz_jw_bool(&w, "gate_notask", !r->tasks);
+    list_files(files, n_files, &w);
+    qz_jw_open(&w, "rows", '[');
+    for (size_t i = 0; i < r->n_rows; i++) json_row(r, i, &w);
+    qz_str_putc(s, '\n');
+    qz_jw_close(&w, ']');
+    qz_jw_end(&w);
 }
 
 static void card(const qz_release_report *r, size_t i, qz_str *s) {

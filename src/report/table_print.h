@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include "base/str.h"
 #include "base/table.h"
-#include "report/json_write.h"
+#include "base/json_write.h"
 
 /* As wide as the terminal (fit.h): titles and text cells of wider tables go on in further lines; a
  * table of more numbers than fit is printed row by row, a line for each column. */

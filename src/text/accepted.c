@@ -1,5 +1,5 @@
 #include "text/accepted.h"
-#include "base/json.h"
+#include "base/json_write.h"
 #include "base/size.h"
 #include <stdlib.h>
 #include <string.h>
@@ -49,13 +49,14 @@ const char *qz_accepted_join(qz_arena *arena, const char *a, const char *b) {
 }
 
 void qz_accepted_json(const char *list, qz_str *out) {
-    size_t n = 0;
-    qz_str_putc(out, '[');
+    qz_json_writer w = {.out = out};
+    qz_jw_open(&w, NULL, '[');
     for (qz_accepted x; qz_accepted_next(&list, &x);) {
-        qz_str_printf(out, "%s{\"code\":\"%s\",\"count\":%llu,\"finding\":", n++ ? "," : "", x.code,
-                      (unsigned long long)x.count);
-        qz_json_quote(out, x.finding, strlen(x.finding));
-        qz_str_putc(out, '}');
+        qz_jw_open(&w, NULL, '{');
+        qz_jw_text(&w, "code", x.code);
+        qz_jw_count(&w, "count", x.count);
+        qz_jw_text(&w, "finding", x.finding);
+        qz_jw_close(&w, '}');
     }
-    qz_str_putc(out, ']');
+    qz_jw_close(&w, ']');
 }

@@ -1,1 +1,1 @@
-$Q quantize models/market --to gguf:Q8_0 --search compat -o "$W/m.gguf" -q > /dev/null; head -4 models/market/eval.jsonl > "$W/e.jsonl"; $Q eval "$W/m.gguf" --against models/market --text "$W/e.jsonl" --json | grep -o "\"\(artifact\|encoding\|scored\)\":[^,}]*"
+$Q quantize models/market --to gguf:Q8_0 --search compat -o "$W/m.gguf" -q > /dev/null; head -4 models/market/eval.jsonl > "$W/e.jsonl"; $Q eval "$W/m.gguf" --against models/market --text "$W/e.jsonl" --json | grep -o "\"\(artifact\|encoding\|tokens_scored\)\":[^,}]*"

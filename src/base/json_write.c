@@ -1,4 +1,4 @@
-#include "report/json_write.h"
+#include "base/json_write.h"
 #include "base/json.h"
 #include <math.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  *   {"schema":1,"kl":1.23456789e-06}
  * Every answer of `--json` begins with "schema": QZ_JSON_SCHEMA. A field may be added under the same number; one that
  * goes, or that means something else, is a new number. Errors stick to the string (qz_str.failed). */
-#ifndef QZ_REPORT_JSON_WRITE_H
-#define QZ_REPORT_JSON_WRITE_H
+#ifndef QZ_BASE_JSON_WRITE_H
+#define QZ_BASE_JSON_WRITE_H
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/str.h"
