@@ -69,25 +69,12 @@ static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_ar
     return out[0].name && out[1].name && out[2].name ? 3 : 0;
 }
 
-/* Routers by their whole names: loaders look for the words inside a module's name, and "gate" is in "gate_proj". */
-static json_t *kept(const qz_artifact_plan *p) {
-    const qz_model *m = p->model;
-    json_t *names = m->config.experts ? json_array() : json_null();
-    char name[QZ_SITE_NAME];
-    for (size_t l = 0; m->config.experts && l < m->config.layers; l++)
-        for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
-            const qz_site *s = &m->blocks[l].sites[i].site;
-            if (s->kind != QZ_SITE_ROUTER || !qz_site_name(s, l, 0, "weight", name, sizeof name)) continue;
-            name[strlen(name) - strlen(".weight")] = 0;
-            if (json_array_append_new(names, json_string(name)) == 0) continue;
-            json_decref(names);
-            return NULL;
-        }
-    return names;
-}
-
 static json_t *quantization(const qz_artifact_plan *p) {
-    json_t *names = kept(p);
+    json_t *names = qz_folder_kept(p, false);
+    if (names && json_array_size(names) == 0) { /* as the reference writes it */
+        json_decref(names);
+        names = json_null();
+    }
     return names ? json_pack("{s:s, s:b, s:i, s:i, s:s, s:o}", "quant_method", "awq", "zero_point", 1, "group_size",
                              (int)p->spec.group_size, "bits", (int)p->spec.bits, "version", "gemm",
                              "modules_to_not_convert", names)

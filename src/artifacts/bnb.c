@@ -148,14 +148,18 @@ static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_ar
     return n;
 }
 
-/* Keys and order of transformers 5.23. compute_dtype: the type of the weights before. */
+/* Keys and order of transformers 5.23. compute_dtype: the type of the weights before. A list of its own switches the
+ * loader's usual one (the head) off, so it names the head too. */
 static json_t *quantization(const qz_artifact_plan *p) {
     const qz_scheme_spec *s = &p->spec;
     bool four = s->bnb != QZ_BNB_INT8;
     qz_type t = qz_tensor_float_type(qz_model_linear(p->model));
-    return json_pack("{s:s, s:b, s:b, s:f, s:n, s:b, s:b, s:s, s:b, s:s, s:s, s:b, s:b}", "quant_method",
+    json_t *kept = s->n_modules ? qz_folder_kept(p, true) : json_null();
+    if (!kept) return NULL;
+    return json_pack("{s:s, s:b, s:b, s:f, s:o, s:b, s:b, s:s, s:b, s:s, s:s, s:b, s:b}", "quant_method",
                      "bitsandbytes", "_load_in_8bit", !four, "_load_in_4bit", four, "llm_int8_threshold", 6.0,
-                     "llm_int8_skip_modules", "llm_int8_enable_fp32_cpu_offload", 0, "llm_int8_has_fp16_weight", 0,
+                     "llm_int8_skip_modules", kept, "llm_int8_enable_fp32_cpu_offload", 0,
+                     "llm_int8_has_fp16_weight", 0,
                      "bnb_4bit_quant_type", four ? levels[s->bnb] : "fp4", "bnb_4bit_use_double_quant", s->nested,
                      "bnb_4bit_compute_dtype",
                      !four             ? "float32"

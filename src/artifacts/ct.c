@@ -63,7 +63,7 @@ static json_t *quantization(const qz_artifact_plan *p) {
     if (block && weights) (void)json_object_set_new(weights, "block_structure", json_pack("[i,i]", BLOCK, BLOCK));
     return json_pack("{s:s, s:s, s:s, s:o, s:n, s:n, s:{s:{s:[s], s:o, s:o, s:n, s:s}}}", "quant_method",
                      "compressed-tensors", "format", "float-quantized", "quantization_status", "compressed", "ignore",
-                     qz_float8_ignored(p), "kv_cache_scheme", "global_compression_ratio", "config_groups", "group_0",
+                     qz_folder_kept(p, true), "kv_cache_scheme", "global_compression_ratio", "config_groups", "group_0",
                      "targets", "Linear", "weights", weights, "input_activations", inputs, "output_activations",
                      "format", "float-quantized");
 }

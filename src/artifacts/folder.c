@@ -2,6 +2,7 @@
  * checkpoints as transformers 5.x writes them (formats/safetensors.md, formats/hf-awq.md section 8,
  * formats/hf-gptq.md section 6). */
 #include "artifacts/folder.h"
+#include "artifacts/module_rules.h"
 #include "artifacts/schemes.h"
 #include "base/half.h"
 #include "base/size.h"
@@ -50,6 +51,12 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
                               .permute = qz_slot_permute(p->model, s, false), .heads = qz_slot_heads(s),
                               .expert = s->expert, .experts = s->site ? s->site->site.experts : 0 };
     QZ_TRY(kind->quantizes(p, s, &coded, err));
+    if (coded && p->spec.n_modules) {
+        qz_int_setting x;
+        QZ_TRY(qz_module_setting_of(&p->spec, t->name, &x, err));
+        coded = !x.keep;
+        if (x.keep) it->note = "--module: kept";
+    }
     if (!coded) {
         it->bytes = qz_type_get(it->type)->bytes * (uint64_t)t->rows * t->cols;
         return check_half(kind, it, err);
@@ -136,6 +143,8 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "rope frequency factors cannot be stored in config.json: model '%s'; start from the checkpoint",
                        m->path);
+    QZ_TRY(qz_module_rules_check(&out->spec, m, err));
+    QZ_TRY(qz_module_rules_note(out, arena, err));
     for (size_t i = 0; i < n; i++) QZ_TRY(plan_item(kind, out, &slots[i], arena, &out->items[out->n_items++], err));
     QZ_TRY(lay_out(out, fp, arena, err));
     out->impl = fp;

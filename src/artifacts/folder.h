@@ -44,6 +44,9 @@ qz_status qz_folder_finish(qz_artifact_writer *w, qz_error *err);
 void qz_folder_close(qz_artifact_writer *w, bool keep);
 /* Index of a sharded artifact, config.json, its twin and the carried files (folder_files.c). */
 qz_status qz_folder_add_files(qz_artifact_plan *p, qz_arena *arena, qz_error *err);
+/* Full names of the modules that engines would expect as codes and that stay float: the head where asked for, routers,
+ * and what --module keeps. A new array, NULL = out of memory. */
+json_t *qz_folder_kept(const qz_artifact_plan *p, bool head);
 /* Value of a provenance key, or NULL. */
 const char *qz_plan_provenance(const qz_artifact_plan *p, const char *key);
 

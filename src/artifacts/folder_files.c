@@ -24,6 +24,28 @@ static char *dump(const json_t *root) {
     return text;
 }
 
+static bool add_name(json_t *list, const char *weight) {
+    return json_array_append_new(list, json_stringn(weight, strlen(weight) - strlen(".weight"))) == 0;
+}
+/* Routers by their whole names: loaders look for the words inside a module's name, and "gate" is in "gate_proj". */
+json_t *qz_folder_kept(const qz_artifact_plan *p, bool head) {
+    const qz_model *m = p->model;
+    char name[QZ_SITE_NAME];
+    json_t *names = json_array();
+    bool ok = names && (!head || json_array_append_new(names, json_string("lm_head")) == 0);
+    for (size_t l = 0; ok && l < m->config.layers; l++)
+        for (size_t i = 0; ok && i < m->blocks[l].n_sites; i++) {
+            const qz_site *s = &m->blocks[l].sites[i].site;
+            if (s->kind == QZ_SITE_ROUTER && qz_site_name(s, l, 0, "weight", name, sizeof name))
+                ok = add_name(names, name);
+        }
+    for (size_t i = 0; ok && p->spec.n_modules && i < p->n_items; i++)
+        if (p->items[i].linear >= 0 && p->items[i].type != QZ_TYPE_CODED) ok = add_name(names, p->items[i].out_name);
+    if (ok) return names;
+    json_decref(names);
+    return NULL;
+}
+
 static bool fill_config(json_t *root, const qz_artifact_plan *p) {
     const qz_folder_plan_state *fp = p->impl;
     const qz_rope *r = &p->model->config.rope;

@@ -69,21 +69,6 @@ qz_status qz_float8_code(qz_run *run, qz_float8_rule rule, const qz_artifact_ite
                            block_rows, block_cols, w, f, arena, err);
 }
 
-/* Names of what stays float among the linears that engines would expect as codes: the head, routers. */
-json_t *qz_float8_ignored(const qz_artifact_plan *p) {
-    const qz_model *m = p->model;
-    json_t *a = json_array();
-    bool ok = a && json_array_append_new(a, json_string("lm_head")) == 0;
-    for (size_t l = 0; ok && l < m->config.layers; l++) {
-        if (!m->blocks[l].router) continue;
-        const char *name = m->blocks[l].router->name;
-        ok = json_array_append_new(a, json_stringn(name, strlen(name) - strlen(".weight"))) == 0;
-    }
-    if (ok) return a;
-    json_decref(a);
-    return NULL;
-}
-
 /* ---- reading ---- */
 static qz_status read_scales(const qz_st *file, const qz_st_tensor *s, float *out, qz_error *err) {
     for (size_t i = 0; i < s->elems; i++) {

@@ -46,7 +46,7 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_ar
 
 static json_t *quantization(const qz_artifact_plan *p) {
     return json_pack("{s:s, s:s, s:s, s:[i,i], s:o}", "quant_method", "fp8", "fmt", "e4m3", "activation_scheme",
-                     "dynamic", "weight_block_size", BLOCK, BLOCK, "modules_to_not_convert", qz_float8_ignored(p));
+                     "dynamic", "weight_block_size", BLOCK, BLOCK, "modules_to_not_convert", qz_folder_kept(p, true));
 }
 
 static const qz_folder_kind kind = { .name = "an FP8", .quantizes = qz_float8_quantizes, .item = make_item,

@@ -69,11 +69,8 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 
 /* ---- plan ---- */
 static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
-    qz_int_setting x;
+    (void)err;
     *yes = s->linear >= 0 || (p->spec.lm_head && s->t == p->model->head);
-    if (!*yes || p->spec.n_modules == 0) return QZ_OK;
-    QZ_TRY(qz_module_setting_of(&p->spec, s->t->name, &x, err));
-    *yes = !x.keep;
     return QZ_OK;
 }
 
@@ -156,16 +153,11 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
                        m->path);
     bool asym = !out->spec.sym;
     for (size_t i = 0; i < out->spec.n_modules; i++) asym |= out->spec.modules[i].sym == 0;
-    QZ_TRY(qz_module_rules_check(&out->spec, m, err));
-    QZ_TRY(qz_module_rules_note(out, arena, err));
     if (asym && !out->spec.v2)
         QZ_TRY(qz_plan_note(out, arena, err,
                             "asymmetric zero points in v1: every z is at least 1; some loaders refuse such files of "
                             "makers they do not know, +v2 is safe"));
-    QZ_TRY(qz_folder_plan(&kind, m, arena, out, err));
-    for (size_t i = 0; i < out->n_items; i++)
-        if (out->items[i].linear >= 0 && out->items[i].type != QZ_TYPE_CODED) out->items[i].note = "--module: kept";
-    return QZ_OK;
+    return qz_folder_plan(&kind, m, arena, out, err);
 }
 
 /* ---- packing ---- */

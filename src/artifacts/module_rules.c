@@ -122,13 +122,20 @@ static qz_status parse_rule(const char *text, qz_arena *arena, qz_module_rule *r
 qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, size_t n, qz_arena *arena,
                                 qz_error *err) {
     if (n == 0) return QZ_OK;
-    if (!qz_scheme_holds_modules(spec->scheme))
-        return qz_fail(err, QZ_EUSAGE, "--module is for gptq: files of '%s' have no settings of single modules",
-                       qz_scheme_get(spec->scheme)->name);
+    const qz_module_room room = qz_scheme_module_room(spec->scheme);
+    if (room == QZ_MODULES_NONE)
+        return qz_fail(err, QZ_EUSAGE, "--module is for folders: types of single tensors of '%s' are given with "
+                                       "--tensor-type",
+                       spec->name);
     qz_module_rule *rules = qz_arena_alloc(arena, n, sizeof *rules);
     if (!rules) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
         QZ_TRY(parse_rule(texts[i], arena, &rules[i], err));
+        if (!rules[i].keep && room == QZ_MODULES_KEEP)
+            return qz_fail(err, QZ_EUSAGE,
+                           "--module '%.200s': a folder of '%s' has one setting for all that it quantizes: expected "
+                           "PATTERN=keep (gptq has numbers for single modules)",
+                           texts[i], spec->name);
         /* one spelling of zero points in a file */
         if (rules[i].sym == 0 && !strstr(spec->name, "+v1")) spec->v2 = true;
     }
@@ -189,7 +196,7 @@ bool qz_module_setting_equal(const qz_int_setting *a, const qz_int_setting *b) {
 const char *qz_module_setting_text(const qz_int_setting *s, char buf[64]) {
     char groups[24] = "whole rows";
     if (s->group_size != QZ_WHOLE_ROW) (void)snprintf(groups, sizeof groups, "groups of %u", s->group_size);
-    if (s->keep) (void)snprintf(buf, 64, "float16");
+    if (s->keep) (void)snprintf(buf, 64, "kept float");
     else
         (void)snprintf(buf, 64, "%u bits, %s, %s%s", s->bits, groups, s->sym ? "symmetric" : "asymmetric",
                        s->act_order ? ", act_order" : "");

@@ -1,4 +1,5 @@
-/* Settings of single modules (GPTQ's `dynamic`): rules given by the user, and the patterns of files.
+/* Settings of single modules: rules given by the user (GPTQ's `dynamic`; the lists of modules that other folders leave
+ * float), and the patterns of files.
  * Write: qz_module_rules_parse(&spec, texts, n, arena, err) once behind qz_scheme_parse; then, wherever a module's own
  * numbers are needed, qz_module_setting_of(&spec, "model.layers.0.mlp.down_proj", &s, err). Without rules that is the
  * scheme's own setting.

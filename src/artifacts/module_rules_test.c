@@ -93,11 +93,16 @@ static void refused(void **state) {
         if (!cases[i].text) continue; /* slow, not wrong: must end */
         if (st != QZ_EUSAGE || !strstr(e.text, cases[i].text)) fail_msg("%s: %d %s", cases[i].rule, (int)st, e.text);
     }
-    static const char *const keep = "down_proj=keep";
+    /* what each kind of file can say */
+    static const char *const keep = "down_proj=keep", *const bits = "down_proj=bits:8";
     qz_scheme_spec s;
     qz_error e = {0};
-    assert_int_equal(parse("awq:w4g32", &keep, 1, &s, &e), QZ_EUSAGE);
-    assert_non_null(strstr(e.text, "'awq'"));
+    OK(parse("awq:w4g32", &keep, 1, &s, err));
+    assert_int_equal(parse("awq:w4g32", &bits, 1, &s, &e), QZ_EUSAGE);
+    assert_non_null(strstr(e.text, "'awq:w4g32'"));
+    e = (qz_error){0};
+    assert_int_equal(parse("gguf:Q8_0", &keep, 1, &s, &e), QZ_EUSAGE);
+    assert_non_null(strstr(e.text, "--tensor-type"));
 }
 
 /* What rules must do on a model before anything is written. */
@@ -111,7 +116,7 @@ static void on_a_model(void **state) {
         { { "*=keep" }, QZ_EUSAGE, "no module is left" },
         { { "q_proj=bits:8" }, QZ_EUNSUPPORTED, "{q,k,v}_proj" },
         { { "layers.1.mlp.up_proj=sym,group_size:64" }, QZ_EUNSUPPORTED, "{gate,up}_proj" },
-        { { "layers.0.mlp.gate_proj=keep" }, QZ_EUNSUPPORTED, "float16" },
+        { { "layers.0.mlp.gate_proj=keep" }, QZ_EUNSUPPORTED, "kept float" },
         { { "{q,k}_proj=bits:8", "v_proj=bits:8" }, QZ_OK, "" } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         qz_scheme_spec s;

@@ -32,7 +32,9 @@ qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_
                     : qz_fail(err, QZ_EBUG, "tensor '%s': the scheme has no such codes", it->name);
 }
 uint8_t qz_scheme_least_zero(const qz_scheme_spec *s) { return all_ops[s->scheme]->kind.free && !s->v2; }
-bool qz_scheme_holds_modules(qz_scheme s) { return all_ops[s]->kind.free; }
+qz_module_room qz_scheme_module_room(qz_scheme s) {
+    return all_ops[s]->kind.free ? QZ_MODULES_ALL : infos[s].directory ? QZ_MODULES_KEEP : QZ_MODULES_NONE;
+}
 const char *qz_scheme_engines_name(qz_scheme s) {
     return all_ops[s]->engines_name ? all_ops[s]->engines_name : infos[s].name;
 }

@@ -26,7 +26,7 @@ typedef struct {
     uint32_t bits, group_size; /* integer groups; group_size: or QZ_WHOLE_ROW ("g-1") */
     bool sym;
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
-    const qz_module_rule *modules; size_t n_modules; /* gptq: settings of single modules; see qz_module_rules_parse */
+    const qz_module_rule *modules; size_t n_modules; /* settings of single modules; see qz_module_rules_parse */
     qz_bnb_kind bnb;
     bool nested;            /* bnb: double quantization of the scales */
     const char *compute;    /* bnb: type that its kernels compute in; NULL: the source's */
@@ -39,7 +39,9 @@ qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
 const char *qz_scheme_level(qz_scheme s, size_t i);
 /* Least zero point that the file can say: GPTQ v1 stores them minus one. */
 uint8_t qz_scheme_least_zero(const qz_scheme_spec *s);
-/* Whether rules for single modules can stand in the file. */
-bool qz_scheme_holds_modules(qz_scheme s);
+/* What rules for single modules (module_rules.h) the file can say: none (gguf has --tensor-type), that a module stays
+ * float (folders have a list of such), or numbers of its own (gptq). */
+typedef enum { QZ_MODULES_NONE, QZ_MODULES_KEEP, QZ_MODULES_ALL } qz_module_room;
+qz_module_room qz_scheme_module_room(qz_scheme s);
 const char *qz_scheme_engines_name(qz_scheme s); /* in engines.def */
 #endif

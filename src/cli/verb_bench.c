@@ -1,3 +1,4 @@
+#include "cli/shared_options.h"
 #include "cli/verbs.h"
 #include "pipeline/verbs.h"
 
@@ -8,7 +9,7 @@ static const qz_option options[] = {
     {"max-new", 0, QZ_OPT_COUNT, QZ_AT(max_new), "N", "100", 1, 131072, "new tokens, greedy"},
     {"window", 0, QZ_OPT_COUNT, QZ_AT(window), "N", "512", 1, 131072, "prompt tokens of the prompt-processing figure"},
     {"repeats", 0, QZ_OPT_COUNT, QZ_AT(repeats), "N", "5", 1, 100, "repeats; medians and spread are shown"},
-    {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "runtime", 0, 0, "runtime: fast kernels; exact: float"},
+    QZ_OPT_ARITH_ROW,
     QZ_OPT_ACCEPT_MODEL,
 };
 const qz_verb qz_verb_bench = {

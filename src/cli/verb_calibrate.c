@@ -1,3 +1,4 @@
+#include "cli/shared_options.h"
 #include "cli/verbs.h"
 #include "pipeline/verbs.h"
 
@@ -15,15 +16,14 @@ static const qz_option options[] = {
     {"traffic", 0, QZ_OPT_TEXT, QZ_AT(traffic), "FILE", NULL, 0, 0,
      "sample of production prompts: lengths and language are compared"},
     {"samples", 0, QZ_OPT_COUNT, QZ_AT(samples), "N", "128", 1, 1e6, "windows at most"},
-    {"no-bos", 0, QZ_OPT_FLAG, QZ_AT(no_bos), NULL, NULL, 0, 0,
-     "calibration windows as the text has them, not beginning with the model's BOS token"},
+    QZ_OPT_NO_BOS_ROW,
     {"seq-len", 0, QZ_OPT_COUNT, QZ_AT(seq_len), "N", "512", 8, 131072, "tokens of a window"},
     {"lengths", 0, QZ_OPT_TEXT, QZ_AT(lengths), "POLICY", "pack", 0, 0, "pack, truncate or drop"},
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0,
      "accept findings knowingly (CAL-DUP,CAL-RANK …,MOD-UNUSED,MOD-KEYS); the statistics hand them on"},
     {"raw", 0, QZ_OPT_FLAG, QZ_AT(raw), NULL, NULL, 0, 0, "do not apply the chat template"},
-    {"force", 'f', QZ_OPT_FLAG, QZ_AT(force), NULL, NULL, 0, 0, "replace an existing output"},
-    {"resume", 0, QZ_OPT_FLAG, QZ_AT(resume), NULL, NULL, 0, 0, "continue an interrupted run"},
+    QZ_OPT_FORCE_ROW,
+    QZ_OPT_RESUME_ROW,
 };
 const qz_verb qz_verb_calibrate = {
     .name = "calibrate",

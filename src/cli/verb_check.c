@@ -1,3 +1,4 @@
+#include "cli/shared_options.h"
 #include "cli/verbs.h"
 #include "pipeline/verbs.h"
 
@@ -8,7 +9,7 @@ static const qz_option options[] = {
     {"cc", 0, QZ_OPT_TEXT, QZ_AT(cc), "X.Y", NULL, 0, 0, "compute capability of the card: 7.5, 8.0, 8.6, 8.9, 9.0 …"},
     {"hardware", 0, QZ_OPT_TEXT, QZ_AT(hardware), "NAME", NULL, 0, 0,
      "a card or machine by name (rtx-4090, h100, mac-m2-16gb …): its memory and capability"},
-    {"hardware-file", 0, QZ_OPT_TEXT, QZ_AT(hardware_file), "FILE", NULL, 0, 0, "own rows of hardware"},
+    QZ_OPT_HARDWARE_FILE_ROW,
     {"users", 'u', QZ_OPT_TEXT, QZ_AT(users), "N", "1", 0, 0, "sequences at the same time, with --hardware"},
     {"ctx", 'c', QZ_OPT_TEXT, QZ_AT(contexts), "N", NULL, 0, 0,
      "tokens of a sequence (default: 4096 or what the model has)"},

@@ -1,3 +1,4 @@
+#include "cli/shared_options.h"
 #include "cli/verbs.h"
 #include "pipeline/verbs.h"
 
@@ -12,10 +13,9 @@ static const qz_option options[] = {
     {"lossy", 0, QZ_OPT_FLAG, QZ_AT(lossy), NULL, NULL, 0, 0,
      "code again what the target's grid cannot hold; the loss is printed"},
     {"name", 0, QZ_OPT_TEXT, QZ_AT(name), "NAME", NULL, 0, 0, "model name in metadata (default: the source's name)"},
-    {"pre", 0, QZ_OPT_TEXT, QZ_AT(pre), "NAME", NULL, 0, 0,
-     "GGUF pre-tokenizer name for a tokenizer that is not known"},
-    {"force", 'f', QZ_OPT_FLAG, QZ_AT(force), NULL, NULL, 0, 0, "replace an existing output"},
-    {"resume", 0, QZ_OPT_FLAG, QZ_AT(resume), NULL, NULL, 0, 0, "continue an interrupted run"},
+    QZ_OPT_PRE_ROW,
+    QZ_OPT_FORCE_ROW,
+    QZ_OPT_RESUME_ROW,
     {"dry-run", 'n', QZ_OPT_FLAG, QZ_AT(dry_run), NULL, NULL, 0, 0,
      "print what is exact, bounded or lossy, write nothing"},
     QZ_OPT_ACCEPT_LOSS,

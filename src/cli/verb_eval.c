@@ -1,3 +1,4 @@
+#include "cli/shared_options.h"
 #include "cli/verbs.h"
 #include "pipeline/verbs.h"
 
@@ -6,18 +7,18 @@ static const qz_option options[] = {
     {"against", 0, QZ_OPT_TEXT, QZ_AT(against), "MODEL", NULL, 0, 0,
      "the source: adds KL divergence and paired differences"},
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "evaluation text: JSONL or text"},
-    {"tasks", 0, QZ_OPT_TEXT, QZ_AT(tasks), "FILE", NULL, 0, 0, "tasks with expected answers (JSONL)"},
+    QZ_OPT_TASKS_ROW,
     {"protocol", 0, QZ_OPT_TEXT, QZ_AT(protocol), "NAME", NULL, 0, 0,
      "samples, half, windows or stride (default: samples for JSONL, half for text)"},
     {"windows", 0, QZ_OPT_COUNT, QZ_AT(windows), "N", "auto", 0, 1e9,
      "windows or texts at most, 0 = all; auto: 60 windows of a text, all texts of samples"},
     {"window", 0, QZ_OPT_COUNT, QZ_AT(window), "N", "512", 8, 131072, "tokens of a window (text files)"},
-    {"stride", 0, QZ_OPT_COUNT, QZ_AT(stride), "N", "256", 1, 131072, "step of protocol stride"},
+    QZ_OPT_STRIDE_ROW,
     {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "both", 0, 0,
      "exact: float; runtime: the format's own 8-bit activations; both: exact figures, and with --against the runtime's "
      "KL beside them"},
-    {"max-tasks", 0, QZ_OPT_COUNT, QZ_AT(max_tasks), "N", "0", 0, 1e9, "tasks at most, 0 = all"},
-    {"batch", 0, QZ_OPT_COUNT, QZ_AT(batch), "N", "96", 1, 4096, "task sequences decoded together"},
+    QZ_OPT_MAX_TASKS_ROW,
+    QZ_OPT_BATCH_ROW,
     {"max-new", 0, QZ_OPT_COUNT, QZ_AT(max_new), "N", "96", 1, 131072, "new tokens of an answer at most"},
     QZ_OPT_ACCEPT_MODEL,
 };

@@ -1,10 +1,11 @@
+#include "cli/shared_options.h"
 #include "cli/verbs.h"
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
     {"hardware", 0, QZ_OPT_TEXT, QZ_AT(hardware), "NAME", NULL, 0, 0,
      "h100, rtx-4090, mac-m2-16gb, laptop-16gb … (default: this machine as a CPU; 'quantz plan --hardware list')"},
-    {"hardware-file", 0, QZ_OPT_TEXT, QZ_AT(hardware_file), "FILE", NULL, 0, 0, "own rows of hardware"},
+    QZ_OPT_HARDWARE_FILE_ROW,
     {"memory", 'm', QZ_OPT_TEXT, QZ_AT(memory), "SIZE", NULL, 0, 0,
      "memory instead of a device's: 24GB (10^9) or 24GiB (2^30); with --cc a card"},
     {"cc", 0, QZ_OPT_TEXT, QZ_AT(cc), "X.Y", NULL, 0, 0, "CUDA compute capability, with --memory: 7.5, 8.6, 8.9 …"},

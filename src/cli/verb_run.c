@@ -1,3 +1,4 @@
+#include "cli/shared_options.h"
 #include "cli/verbs.h"
 #include "pipeline/verbs.h"
 
@@ -17,7 +18,7 @@ static const qz_option options[] = {
     {"repetition-penalty", 0, QZ_OPT_REAL, QZ_AT(repetition_penalty), "R", "1", 0.1, 10,
      "divides the logits of tokens already used"},
     {"seed", 's', QZ_OPT_COUNT, QZ_AT(seed), "N", "1", 0, 9e15, "of the sampler"},
-    {"arith", 0, QZ_OPT_TEXT, QZ_AT(arith), "KIND", "runtime", 0, 0, "runtime: fast kernels; exact: float"},
+    QZ_OPT_ARITH_ROW,
     {"show-special", 0, QZ_OPT_FLAG, QZ_AT(show_special), NULL, NULL, 0, 0, "print special tokens too"},
     QZ_OPT_ACCEPT_MODEL,
 };

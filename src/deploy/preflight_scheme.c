@@ -133,8 +133,9 @@ static qz_status collect(const qz_model *m, const qz_scheme_spec *scheme, module
  * key 'dynamic'). */
 static bool one_for_all(qz_runtime e) { return e == QZ_RUNTIME_TGI || e == QZ_RUNTIME_TRANSFORMERS; }
 
-static qz_status modules_read(qz_run *run, const qz_target *t, const char *scheme, qz_error *err) {
+static qz_status modules_read(qz_run *run, const qz_target *t, qz_scheme s, const char *scheme, qz_error *err) {
     char label[64];
+    if (qz_scheme_module_room(s) != QZ_MODULES_ALL) return QZ_OK; /* lists of float modules are read by all */
     if (one_for_all(t->engine))
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "'%s' is refused before any work for %s: PRE-MODULES, --module: it does not read settings of "
@@ -155,7 +156,7 @@ static qz_status all_settings(flight *flown, const qz_model *m, const qz_scheme_
     modules *each = qz_arena_calloc(a, scheme->n_modules + 1, sizeof *each);
     if (each == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory in the pre-flight");
     QZ_TRY(qz_module_rules_check(scheme, m, err));
-    QZ_TRY(modules_read(flown->run, flown->t, scheme->name, err));
+    QZ_TRY(modules_read(flown->run, flown->t, scheme->scheme, scheme->name, err));
     QZ_TRY(collect(m, scheme, each, &n, err));
     for (size_t i = 0; i < n; i++) {
         const qz_int_setting *x = &each[i].setting;

@@ -144,7 +144,7 @@ qz_grid_target qz_convert_target(const qz_artifact_item *it, const qz_scheme_spe
     to.codes.bits = it->bits; /* as the plan has them for this matrix */
     to.codes.group_size = it->group_size;
     to.codes.sym = it->sym;
-    to.g_idx = qz_scheme_holds_modules(spec->scheme) && spec->act_order && !spec->static_groups;
+    to.g_idx = qz_scheme_module_room(spec->scheme) == QZ_MODULES_ALL && spec->act_order && !spec->static_groups;
     return to;
 }
 

@@ -1,7 +1,7 @@
 #include "pipeline/recipe.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/tensor_types.h"
-#include "base/json.h"
+#include "base/json_write.h"
 #include "formats/gguf.h"
 #include "methods/hessian.h"
 #include <string.h>
@@ -105,6 +105,8 @@ void qz_recipe_of_stats(qz_recipe *c, const qz_stats_info *info) {
 }
 
 /* ---- the whole ---- */
+/* Its settings are written: the method has any. */
+static bool solves(const qz_recipe *c) { return qz_recipe_method(c)->takes & QZ_NEEDS_TOKENS; }
 qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, qz_recipe *out, qz_error *err) {
     qz_search search = QZ_SEARCH_BEST;
     *out = (qz_recipe){0};
@@ -112,6 +114,11 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
     QZ_TRY(qz_scheme_parse(to, &out->spec, err));
     QZ_TRY(set_ints(r, &out->spec, search, &out->codes, err));
     if (r == NULL) return QZ_OK;
+    if (r->modules.n && search == QZ_SEARCH_COMPAT && qz_scheme_module_room(out->spec.scheme) == QZ_MODULES_KEEP &&
+        solves(out))
+        return qz_fail(err, QZ_EUSAGE, "--module and --search compat do not go together for '%s': the reference's "
+                                       "search has no module that stays float; leave one of them out",
+                       out->spec.name);
     if (r->modules.n) QZ_TRY(qz_module_rules_parse(&out->spec, r->modules.at, r->modules.n, arena, err));
     QZ_TRY(qz_tensor_types_parse(&out->spec,
                                  &(qz_tensor_types){r->pure, r->leave_output, r->output_type, r->embedding_type,
@@ -135,8 +142,6 @@ bool qz_recipe_needs_tokens(const qz_recipe *c) { return needs(c) & QZ_NEEDS_TOK
 bool qz_recipe_needs_stats(const qz_recipe *c) {
     return needs(c) & QZ_NEEDS_GRAM && qz_recipe_method(c)->other == NULL;
 }
-/* Its settings are written: the method has any. */
-static bool solves(const qz_recipe *c) { return qz_recipe_method(c)->takes & QZ_NEEDS_TOKENS; }
 
 double qz_recipe_damp(const qz_recipe *c) {
     if (c->codes.damp > 0) return c->codes.damp;
@@ -144,78 +149,69 @@ double qz_recipe_damp(const qz_recipe *c) {
 }
 
 /* ---- as JSON ---- */
-static void put_text(qz_str *s, const char *key, const char *value) {
-    if (value == NULL) return;
-    qz_str_printf(s, "%s\"%s\":", s->len > 1 ? "," : "", key);
-    qz_json_quote(s, value, strlen(value));
+static void put_text(qz_json_writer *w, const char *key, const char *value) {
+    if (value) qz_jw_text(w, key, value);
 }
-static void put_flag(qz_str *s, const char *key, bool on) {
-    if (on) qz_str_printf(s, "%s\"%s\":true", s->len > 1 ? "," : "", key);
-}
-static void put_number(qz_str *s, const char *key, double x) {
-    qz_str_printf(s, "%s\"%s\":%.9g", s->len > 1 ? "," : "", key, x);
+static void put_flag(qz_json_writer *w, const char *key, bool on) {
+    if (on) qz_jw_bool(w, key, true);
 }
 
-static void put_ints(const qz_recipe *c, qz_str *s) {
+static void put_ints(const qz_recipe *c, qz_json_writer *w) {
     qz_method_options own = c->codes, usual;
     qz_str out = {0};
     set_defaults(&usual, &c->spec, c->codes.search);
-    if (flows(qz_recipe_method(c))) put_text(s, "propagate", own.propagate ? "quantized" : "original");
-    put_flag(s, "together", !own.sequential);
-    if (own.mse_norm > 0) put_number(s, "mse", (double)own.mse_norm);
+    if (flows(qz_recipe_method(c))) put_text(w, "propagate", own.propagate ? "quantized" : "original");
+    put_flag(w, "together", !own.sequential);
+    if (own.mse_norm > 0) qz_jw_real(w, "mse", (double)own.mse_norm);
     for (size_t i = 0; i < PARTS; i++)
         if (*part(&usual, i) && !*part(&own, i)) qz_str_printf(&out, "%s%s", out.len ? "," : "", parts[i].name);
-    put_text(s, "without", out.ptr);
-    s->failed |= out.failed;
+    put_text(w, "without", out.ptr);
+    w->out->failed |= out.failed;
     qz_str_release(&out);
-    put_flag(s, "no_clip", own.no_clip);
-    put_flag(s, "strict", own.strict);
-    for (size_t i = 0; i < c->spec.n_modules; i++) {
-        qz_str_printf(s, i ? "," : ",\"module\":[");
-        qz_json_quote(s, c->spec.modules[i].text, strlen(c->spec.modules[i].text));
-    }
-    if (c->spec.n_modules) qz_str_putc(s, ']');
+    put_flag(w, "no_clip", own.no_clip);
+    put_flag(w, "strict", own.strict);
 }
 
-static void put_types(const qz_mix_options *m, qz_str *s) {
-    put_flag(s, "pure", m->pure);
-    put_flag(s, "leave_output_tensor", m->keep_output);
-    if (m->output_type >= 0) put_text(s, "output_tensor_type", qz_gguf_type_get((uint32_t)m->output_type)->name);
+static void put_modules(const qz_scheme_spec *s, qz_json_writer *w) {
+    if (s->n_modules) qz_jw_open(w, "module", '[');
+    for (size_t i = 0; i < s->n_modules; i++) qz_jw_text(w, NULL, s->modules[i].text);
+    if (s->n_modules) qz_jw_close(w, ']');
+}
+static void put_types(const qz_mix_options *m, qz_json_writer *w) {
+    put_flag(w, "pure", m->pure);
+    put_flag(w, "leave_output_tensor", m->keep_output);
+    if (m->output_type >= 0) put_text(w, "output_tensor_type", qz_gguf_type_get((uint32_t)m->output_type)->name);
     if (m->embedding_type >= 0)
-        put_text(s, "token_embedding_type", qz_gguf_type_get((uint32_t)m->embedding_type)->name);
-    for (size_t i = 0; i < m->n_rules; i++) {
-        qz_str_puts(s, i ? "," : ",\"tensor_type\":[");
-        qz_json_quote(s, m->rules[i].text, strlen(m->rules[i].text));
-    }
-    if (m->n_rules) qz_str_putc(s, ']');
+        put_text(w, "token_embedding_type", qz_gguf_type_get((uint32_t)m->embedding_type)->name);
+    if (m->n_rules) qz_jw_open(w, "tensor_type", '[');
+    for (size_t i = 0; i < m->n_rules; i++) qz_jw_text(w, NULL, m->rules[i].text);
+    if (m->n_rules) qz_jw_close(w, ']');
 }
 
 void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     const qz_recipe_calibration *k = &c->calibration;
-    qz_str s = {0};
-    qz_str_putc(&s, '{');
-    if (c->convert) put_text(&s, "verb", "convert");
-    put_text(&s, "to", c->spec.name);
-    put_flag(&s, "lossy", c->lossy);
-    if (!c->convert) put_text(&s, "search", c->codes.search == QZ_SEARCH_BEST ? "best" : "compat");
-    if (c->codes.damp > 0) put_number(&s, "damp", c->codes.damp);
-    if (solves(c) && !c->convert) put_ints(c, &s);
-    put_types(&c->spec.mix, &s);
+    qz_json_writer w = {.out = out};
+    qz_jw_open(&w, NULL, '{');
+    if (c->convert) put_text(&w, "verb", "convert");
+    put_text(&w, "to", c->spec.name);
+    put_flag(&w, "lossy", c->lossy);
+    if (!c->convert) put_text(&w, "search", c->codes.search == QZ_SEARCH_BEST ? "best" : "compat");
+    if (c->codes.damp > 0) qz_jw_real(&w, "damp", c->codes.damp);
+    if (solves(c) && !c->convert) put_ints(c, &w);
+    put_modules(&c->spec, &w);
+    put_types(&c->spec.mix, &w);
     if (k->used) {
-        put_number(&s, "samples", (double)k->windows.most);
-        put_number(&s, "seq_len", (double)k->windows.seq_len);
-        if (k->windows.policy != QZ_PACK) put_text(&s, "lengths", policies[k->windows.policy]);
-        put_flag(&s, "no_bos", !k->windows.bos && c->codes.search == QZ_SEARCH_BEST);
-        put_flag(&s, "raw", k->raw);
+        qz_jw_real(&w, "samples", (double)k->windows.most);
+        qz_jw_real(&w, "seq_len", (double)k->windows.seq_len);
+        if (k->windows.policy != QZ_PACK) put_text(&w, "lengths", policies[k->windows.policy]);
+        put_flag(&w, "no_bos", !k->windows.bos && c->codes.search == QZ_SEARCH_BEST);
+        put_flag(&w, "raw", k->raw);
     }
-    put_text(&s, "with", c->with);
-    put_text(&s, "name", c->name);
-    put_text(&s, "pre", c->pre);
-    put_text(&s, "accept", c->accept);
-    qz_str_putc(&s, '}');
-    qz_str_append(out, s.ptr ? s.ptr : "", s.len);
-    out->failed |= s.failed;
-    qz_str_release(&s);
+    put_text(&w, "with", c->with);
+    put_text(&w, "name", c->name);
+    put_text(&w, "pre", c->pre);
+    put_text(&w, "accept", c->accept);
+    qz_jw_close(&w, '}');
 }
 
 qz_status qz_recipe_record(const qz_recipe *c, qz_arena *arena, qz_provenance *out, qz_error *err) {

@@ -239,6 +239,17 @@ static qz_status report_all(releasing *j, double start, qz_error *err) {
     return st;
 }
 
+/* The rules for single modules that an artifact can hold; says how many it cannot. */
+static void rules_for(const releasing *j, const qz_scheme_spec *spec, qz_text_list *out) {
+    const qz_text_list *all = &j->r->modules;
+    const qz_module_room room = qz_scheme_module_room(spec->scheme);
+    out->n = 0;
+    for (size_t i = 0; i < all->n; i++)
+        if (room == QZ_MODULES_ALL || (room == QZ_MODULES_KEEP && qz_str_ends(all->at[i], "=keep")))
+            out->at[out->n++] = all->at[i];
+    if (all->n > out->n)
+        qz_info(j->run, "note: %s cannot hold %zu of %zu rules of --module", spec->name, all->n - out->n, all->n);
+}
 /* A recipe for each artifact; rules for single modules go to those that can hold them. */
 static qz_status make_recipes(releasing *j, qz_error *err) {
     bool any = false;
@@ -248,13 +259,16 @@ static qz_status make_recipes(releasing *j, qz_error *err) {
     if (j->recipes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     for (size_t i = 0; i < j->n; i++) {
         qz_request own = *j->r;
-        if (!qz_scheme_holds_modules(specs[i].scheme)) own.modules.n = 0;
-        else any = true;
+        rules_for(j, &specs[i], &own.modules);
+        any |= own.modules.n > 0;
         QZ_TRY(qz_recipe_make(&own, specs[i].name, &j->arena, &j->recipes[i], err));
     }
     return any || j->r->modules.n == 0
                ? QZ_OK
-               : qz_fail(err, QZ_EUSAGE, "--module is for gptq, and --to '%s' has none", j->r->to);
+               : qz_fail(err, QZ_EUSAGE,
+                         "--module: no artifact of --to '%s' can hold a rule of it (gptq all, other folders "
+                         "PATTERN=keep)",
+                         j->r->to);
 }
 
 static qz_status run_job(releasing *j, qz_error *err) {

@@ -52,6 +52,7 @@ for i in $(seq "$draws"); do
     [ $search = compat ] && maybe && args+=(--mse 2.4)
     maybe && args+=(--module "$(one_of 'down_proj=bits:8,group_size:32' 'layers.0.mlp=keep' 'o_proj=bits:8')")
   fi
+  [[ $to == bnb* || ( $to == awq* && $search = best ) ]] && maybe && args+=(--module 'layers.0.mlp=keep')
   if [[ $to == gguf:Q* ]]; then
     maybe && args+=(--tensor-type "$(one_of 'ffn_down=q8_0' 'attn_[qk]=q6_K' 'blk.1=q5_0')")
     maybe && args+=(--token-embedding-type $(one_of q8_0 f16))
