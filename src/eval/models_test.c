@@ -17,7 +17,15 @@
 #include "eval/score.h"
 #include "eval/tasks.h"
 
-typedef struct { qz_run run; qz_model *m; qz_engine *e; qz_tokenizer *t; json_t *golden; char dir[256]; } rig;
+typedef struct {
+    qz_run run;
+    qz_mm *mm;
+    qz_model *m;
+    qz_engine *e;
+    qz_tokenizer *t;
+    json_t *golden;
+    char dir[256];
+} rig;
 static qz_error err;
 
 static void must(qz_status st) {
@@ -29,6 +37,7 @@ static void rig_open(rig *r, const char *dir) {
     *r = (rig){0};
     (void)snprintf(r->dir, sizeof r->dir, "%s", dir);
     must(qz_run_init(&r->run, 0, &err));
+    must(qz_mm_open(&r->run, &r->mm, &err));
     must(qz_model_open(&r->run, dir, &r->m, &err));
     must(qz_engine_open(&r->run, r->m, NULL, &r->e, &err));
     join(r, "tokenizer.json", path);
@@ -40,6 +49,7 @@ static void rig_close(rig *r) {
     json_decref(r->golden);
     qz_tokenizer_free(r->t);
     qz_engine_free(r->e);
+    qz_mm_free(r->mm);
     qz_model_free(r->m);
     qz_run_release(&r->run);
 }
@@ -65,7 +75,7 @@ static void sequences(const rig *r) {
         for (size_t t = 0; t < n; t++) {
             const float *row = logits + t * v;
             uint32_t top, want = (uint32_t)json_integer_value(json_array_get(am, t));
-            double lse = qz_log_sum_exp(row, v, &top);
+            double lse = qz_log_sum_exp(r->mm, row, v, &top);
             if (top != want && row[top] - row[want] > 4e-3f) fail_msg("argmax at %zu: %u, expected %u", t, top, want);
             if (t + 1 == n) break;
             double d = (double)row[ids[t + 1]] - lse - json_number_value(json_array_get(lp, t));

@@ -6,12 +6,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { BOOTSTRAP = 1000 };
+enum { BOOTSTRAP = 1000, GROUP_TOKENS = 512, GROUP_WINDOWS = 64, GROUP_BYTES = 64 << 20 };
 
 /* Per-token values of one model over the whole set. */
 typedef struct { double *nll, *kl, *dp; uint8_t *same; } tokens;
 
 typedef struct {
+    const qz_mm *mm;
     const float *a, *b;       /* logits [rows, vocab]; b NULL: only nll of a */
     const uint32_t *target;
     size_t rows, vocab;
@@ -28,15 +29,15 @@ static void row_worker(void *arg, qz_part part) {
     for (size_t r = lo; r < hi; r++) {
         const float *a = j->a + r * j->vocab;
         if (j->b == NULL) {
-            j->a_lse[r] = qz_log_sum_exp(a, j->vocab, &j->a_top[r]);
+            j->a_lse[r] = qz_log_sum_exp(j->mm, a, j->vocab, &j->a_top[r]);
             j->nll[r] = j->a_lse[r] - (double)a[j->target[r]];
             continue;
         }
         const float *b = j->b + r * j->vocab;
         uint32_t top;
-        double lse = qz_log_sum_exp(b, j->vocab, &top);
+        double lse = qz_log_sum_exp(j->mm, b, j->vocab, &top);
         j->nll[r] = lse - (double)b[j->target[r]];
-        j->kl[r] = qz_kl_row(a, j->a_lse[r], b, lse, j->vocab);
+        j->kl[r] = qz_kl_row(j->mm, a, j->a_lse[r], b, lse, j->vocab);
         j->same[r] = top == j->a_top[r];
         double pa = qz_exp((double)a[j->target[r]] - j->a_lse[r]), pb = qz_exp(-j->nll[r]);
         j->dp[r] = (pb - pa) * (pb - pa);
@@ -132,59 +133,97 @@ void qz_score_summary(const double *nll, const double *source_nll, const double 
 
 typedef struct {
     qz_run *run;
+    qz_mm *mm;
     qz_engine *const *engines;  /* source first when there is one */
     qz_kv **kv;
-    size_t n, vocab, longest;
+    size_t n, vocab, room;      /* room: tokens of a step */
     const qz_eval_set *set;
     tokens *t;                  /* [n] */
     uint32_t *window;           /* [scored] */
     float *logits, *source_logits;
-    uint8_t *want;
+    uint8_t *want;              /* [room], as all that follow */
+    uint32_t *ids, *seq, *target;
     double *lse;
     uint32_t *top;
     bool has_source;
 } scorer;
 
-static qz_status score_window(scorer *s, size_t w, size_t at, qz_error *err) {
-    const qz_eval_window *x = &s->set->windows[w];
-    size_t rows = x->n - x->first;
-    for (size_t i = 0; i < x->n; i++) s->want[i] = i + 1 >= x->first && i + 1 < x->n;
+/* Windows from w on that are scored in one step: weights are read and unpacked once for all. A window's figures do not
+ * depend on the others (independence_test). */
+static size_t group_end(const scorer *s, size_t w) {
+    size_t total = 0, e = w;
+    while (e < s->set->n && e - w < GROUP_WINDOWS && (e == w || total + s->set->windows[e].n <= s->room))
+        total += s->set->windows[e++].n;
+    return e;
+}
+
+/* Windows w to e as one batch; *n tokens and *rows of it. */
+static void gather(scorer *s, size_t w, size_t e, size_t at, size_t *n, size_t *rows) {
+    *n = *rows = 0;
+    for (size_t i = w; i < e; i++) {
+        const qz_eval_window *x = &s->set->windows[i];
+        for (size_t k = 0; k < x->n; k++, ++*n) {
+            s->ids[*n] = x->ids[k];
+            s->seq[*n] = (uint32_t)(i - w);
+            s->want[*n] = k + 1 >= x->first && k + 1 < x->n;
+        }
+        for (size_t k = x->first; k < x->n; k++, ++*rows) {
+            s->target[*rows] = x->ids[k];
+            s->window[at + *rows] = (uint32_t)i;
+        }
+    }
+}
+
+static qz_status score_group(scorer *s, size_t w, size_t e, size_t at, size_t *rows, qz_error *err) {
+    size_t n;
+    gather(s, w, e, at, &n, rows);
     for (size_t m = 0; m < s->n; m++) {
-        bool src = s->has_source && m == 0;
+        const bool src = s->has_source && m == 0;
         float *logits = src || !s->has_source ? s->source_logits : s->logits;
-        qz_kv_reset(s->kv[m], 0);
-        QZ_TRY(qz_engine_forward(s->engines[m], s->kv[m], &(qz_batch){.ids = x->ids, .want = s->want, .n = x->n},
-                                                                      logits, err));
-        row_job j = {.a = s->source_logits, .b = s->has_source && m > 0 ? s->logits : NULL, .target = x->ids + x->first,
-                     .rows = rows, .vocab = s->vocab,
+        for (size_t i = 0; i < e - w; i++) qz_kv_reset(s->kv[m], i);
+        QZ_TRY(qz_engine_forward(s->engines[m], s->kv[m],
+                                 &(qz_batch){.ids = s->ids, .seq = s->seq, .want = s->want, .n = n}, logits, err));
+        row_job j = {.mm = s->mm, .a = s->source_logits, .b = s->has_source && m > 0 ? s->logits : NULL,
+                     .target = s->target, .rows = *rows, .vocab = s->vocab,
                      .a_lse = s->lse, .a_top = s->top, .nll = s->t[m].nll + at, .kl = s->t[m].kl + at,
                      .dp = s->t[m].dp + at, .same = s->t[m].same + at};
         qz_pool_run(s->run->pool, 0, row_worker, &j);
     }
-    for (size_t i = 0; i < rows; i++) s->window[at + i] = (uint32_t)w;
     return QZ_OK;
 }
 
+/* Tokens of a step: no fewer than the longest window has, no more than keep the logits small. */
+static size_t room_of(const scorer *s) {
+    const size_t fit = GROUP_BYTES / (s->vocab * sizeof(float));
+    return qz_max_size(s->set->longest, qz_min_size(GROUP_TOKENS, fit));
+}
+
 static qz_status scorer_open(scorer *s, qz_error *err) {
-    size_t n = s->set->scored, total;
-    s->longest = s->set->longest;
-    bool ok = qz_mul_size(s->longest, s->vocab, &total);
+    size_t n = s->set->scored, total, most = 1;
+    s->room = room_of(s);
+    for (size_t w = 0; w < s->set->n; w = group_end(s, w)) most = qz_max_size(most, group_end(s, w) - w);
+    bool ok = qz_mul_size(s->room, s->vocab, &total);
     s->logits = ok ? qz_alloc_aligned(total, sizeof(float)) : NULL;
     s->source_logits = ok ? qz_alloc_aligned(total, sizeof(float)) : NULL;
-    s->want = qz_alloc_array(s->longest, 1);
-    s->lse = qz_alloc_array(s->longest, sizeof *s->lse);
-    s->top = qz_alloc_array(s->longest, sizeof *s->top);
+    s->want = qz_alloc_array(s->room, 1);
+    s->ids = qz_alloc_array(s->room, sizeof *s->ids);
+    s->seq = qz_alloc_array(s->room, sizeof *s->seq);
+    s->target = qz_alloc_array(s->room, sizeof *s->target);
+    s->lse = qz_alloc_array(s->room, sizeof *s->lse);
+    s->top = qz_alloc_array(s->room, sizeof *s->top);
     s->window = qz_alloc_array(n, sizeof *s->window);
     s->t = qz_calloc_array(s->n, sizeof *s->t);
     s->kv = qz_calloc_array(s->n, sizeof(qz_kv *));
-    if (!s->logits || !s->source_logits || !s->want || !s->lse || !s->top || !s->window || !s->t || !s->kv)
+    if (!s->logits || !s->source_logits || !s->want || !s->ids || !s->seq || !s->target || !s->lse || !s->top ||
+        !s->window || !s->t || !s->kv)
         return qz_fail(err, QZ_EMEMORY, "out of memory evaluating %zu tokens", n);
+    QZ_TRY(qz_mm_open(s->run, &s->mm, err));
     for (size_t m = 0; m < s->n; m++) {
         s->t[m] = (tokens){qz_alloc_array(n, sizeof(double)), qz_calloc_array(n, sizeof(double)),
                            qz_calloc_array(n, sizeof(double)), qz_calloc_array(n, 1)};
         if (!s->t[m].nll || !s->t[m].kl || !s->t[m].dp || !s->t[m].same)
             return qz_fail(err, QZ_EMEMORY, "out of memory evaluating %zu tokens", n);
-        QZ_TRY(qz_kv_open(s->engines[m], 1, s->longest, &s->kv[m], err));
+        QZ_TRY(qz_kv_open(s->engines[m], most, s->set->longest, &s->kv[m], err));
     }
     return QZ_OK;
 }
@@ -198,11 +237,15 @@ static void scorer_release(scorer *s) {
         }
         if (s->kv) qz_kv_free(s->kv[m]);
     }
+    qz_mm_free(s->mm);
     qz_free(s->t);
     qz_free(s->kv);
     qz_free(s->logits);
     qz_free(s->source_logits);
     qz_free(s->want);
+    qz_free(s->ids);
+    qz_free(s->seq);
+    qz_free(s->target);
     qz_free(s->lse);
     qz_free(s->top);
     qz_free(s->window);
@@ -253,11 +296,12 @@ qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifac
     qz_status st = scorer_open(&s, err);
     size_t at = 0, seen = 0; /* seen: tokens of all models together */
     qz_progress_begin(run);
-    for (size_t w = 0; w < set->n && st == QZ_OK; w++) {
-        st = score_window(&s, w, at, err);
-        at += set->windows[w].n - set->windows[w].first;
-        seen += set->windows[w].n * n;
-        qz_progress_at(run, &(qz_progress){.stage = "evaluating", .unit = "windows", .done = w + 1, .total = set->n,
+    for (size_t w = 0, e, rows; w < set->n && st == QZ_OK; w = e) {
+        e = group_end(&s, w);
+        st = score_group(&s, w, e, at, &rows, err);
+        at += rows;
+        for (size_t i = w; i < e; i++) seen += set->windows[i].n * n;
+        qz_progress_at(run, &(qz_progress){.stage = "evaluating", .unit = "windows", .done = e, .total = set->n,
                                            .tokens = seen});
     }
     qz_progress_end(run);

@@ -53,6 +53,10 @@ typedef void (*qz_softmax_fn)(float *s, size_t n, size_t lo, size_t hi, float sc
 typedef void (*qz_rms_norm_fn)(const float *x, const float *w, size_t n, float eps, float *y);
 typedef void (*qz_silu_mul_fn)(float *g, const float *u, size_t n);
 typedef bool (*qz_all_finite_fn)(const float *x, size_t n);
+/* Float exponentials, their sums in double in QZ_WIDE_LANES lanes by index. */
+enum { QZ_WIDE_LANES = 8 };
+typedef double (*qz_exp_sum_fn)(const float *x, size_t n, float *max);
+typedef void (*qz_kl_sums_fn)(const float *a, const float *b, size_t n, float base, double out[2]);
 
 enum { QZ_TILE_MAX_ROWS = 12, QZ_TILE_MAX_COLS = 32 };
 #endif

@@ -47,7 +47,9 @@ enum {
     void qz_softmax_##level(float *s, size_t n, size_t lo, size_t hi, float scale);                                   \
     void qz_rms_norm_##level(const float *x, const float *w, size_t n, float eps, float *y);                          \
     void qz_silu_mul_##level(float *g, const float *u, size_t n);                                                     \
-    bool qz_all_finite_##level(const float *x, size_t n);
+    bool qz_all_finite_##level(const float *x, size_t n);                                                             \
+    double qz_exp_sum_##level(const float *x, size_t n, float *max);                                                  \
+    void qz_kl_sums_##level(const float *a, const float *b, size_t n, float base, double out[2]);
 /* Power of two for a largest magnitude given by its bits; 1 for zero and for what is not finite. */
 static inline float qz_halve_factor(uint32_t top) {
     int e = (int)(top >> 23);
@@ -61,6 +63,11 @@ static inline float qz_lane_sum(float t[QZ_ROW_LANES]) {
     for (int w = QZ_ROW_LANES / 2; w > 0; w /= 2)
         for (int i = 0; i < w; i++) t[i] += t[i + w];
     return t[0];
+}
+static inline double qz_wide_sum(const double t[QZ_WIDE_LANES]) {
+    double sum = 0;
+    for (int i = 0; i < QZ_WIDE_LANES; i++) sum += t[i];
+    return sum;
 }
 static inline bool qz_finite_bits(const float *x, size_t n) {
     uint32_t wild = 0;

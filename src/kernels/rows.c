@@ -9,3 +9,7 @@ void qz_mm_softmax(const qz_mm *mm, float *s, size_t n, size_t lo, size_t hi, fl
 }
 void qz_mm_silu_mul(const qz_mm *mm, float *g, const float *u, size_t n) { mm->ops.silu_mul(g, u, n); }
 bool qz_mm_all_finite(const qz_mm *mm, const float *x, size_t n) { return mm->ops.all_finite(x, n); }
+double qz_mm_exp_sum(const qz_mm *mm, const float *x, size_t n, float *max) { return mm->ops.exp_sum(x, n, max); }
+void qz_mm_kl_sums(const qz_mm *mm, const float *a, const float *b, size_t n, float base, double out[2]) {
+    mm->ops.kl_sums(a, b, n, base, out);
+}

@@ -12,4 +12,9 @@ void qz_mm_softmax(const qz_mm *mm, float *s, size_t n, size_t lo, size_t hi, fl
 /* g = silu(g)·u */
 void qz_mm_silu_mul(const qz_mm *mm, float *g, const float *u, size_t n);
 bool qz_mm_all_finite(const qz_mm *mm, const float *x, size_t n);
+/* Σ exp(x − max), and max = the largest of x (a NaN comes out in the sum). Float exponentials, sums in double in 8
+ * lanes. */
+double qz_mm_exp_sum(const qz_mm *mm, const float *x, size_t n, float *max);
+/* out = {Σ p·(a − b), Σ p} with p = exp(a − base), likewise. */
+void qz_mm_kl_sums(const qz_mm *mm, const float *a, const float *b, size_t n, float base, double out[2]);
 #endif

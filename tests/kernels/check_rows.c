@@ -61,11 +61,40 @@ static void check_norm_and_gate(check *c, size_t n, int kind) {
     guard_close(c, &gx), guard_close(c, &gy), guard_close(c, &gw);
 }
 
+/* Sums over a vocabulary: of exponentials, and of a KL divergence. */
+static void check_sums(check *c, size_t n, int kind) {
+    guarded ga, gb;
+    float *a = guard_open(&ga, n, 4, 4), *b = guard_open(&gb, n, 4, 0), top[2];
+    double sum[2], kl[2][2], want = 0, mass = 0, diff = 0;
+    fill_row(c, a, n, kind);
+    fill_floats(c, b, n, DATA_NORMAL);
+    sum[0] = c->ops->exp_sum(a, n, &top[0]);
+    sum[1] = c->ref->exp_sum(a, n, &top[1]);
+    expect(c, memcmp(&top[0], &top[1], sizeof top[0]) == 0 && (sum[0] == sum[1] || (isnan(sum[0]) && isnan(sum[1]))),
+           "exp_sum: %zu values: %.17g over %g, expected %.17g over %g", n, sum[0], (double)top[0], sum[1],
+           (double)top[1]);
+    c->ops->kl_sums(a, b, n, 3, kl[0]);
+    c->ref->kl_sums(a, b, n, 3, kl[1]);
+    for (int i = 0; i < 2; i++)
+        expect(c, kl[0][i] == kl[1][i] || (isnan(kl[0][i]) && isnan(kl[1][i])),
+               "kl_sums: %zu values: sum %d is %.17g, expected %.17g", n, i, kl[0][i], kl[1][i]);
+    for (size_t k = 0; k < n; k++) {
+        const double p = exp((double)a[k] - 3);
+        want += exp((double)a[k] - (double)top[0]);
+        mass += p, diff += p * ((double)a[k] - (double)b[k]);
+    }
+    if (kind == DATA_NORMAL)
+        expect(c, fabs(sum[0] - want) <= 1e-6 * want && fabs(kl[0][1] - mass) <= 1e-5 * mass &&
+                      fabs(kl[0][0] - diff) <= 1e-5 * (fabs(diff) + mass),
+               "sums of %zu values: %g %g %g, expected %g %g %g", n, sum[0], kl[0][0], kl[0][1], want, diff, mass);
+    guard_close(c, &ga), guard_close(c, &gb);
+}
+
 void check_rows(check *c) {
     for (size_t n = 0; n < MOST; n += n < 40 ? 1 : 13)
         for (int kind = 0; kind < DATA_KINDS; kind++) {
             c->op = "rows";
-            if (n) check_norm_and_gate(c, n, kind);
+            if (n) check_norm_and_gate(c, n, kind), check_sums(c, n, kind);
             for (size_t lo = 0; lo < n; lo += lo < 3 ? 1 : 11)
                 for (size_t hi = lo + 1; hi <= n; hi += hi < lo + 3 ? 1 : 7) check_softmax(c, n, lo, hi, kind);
         }

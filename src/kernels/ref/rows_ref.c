@@ -34,4 +34,24 @@ void qz_silu_mul_ref(float *g, const float *u, size_t n) {
     for (size_t k = 0; k < n; k++) g[k] = qz_silu(g[k]) * u[k];
 }
 
+double qz_exp_sum_ref(const float *x, size_t n, float *max) {
+    float top = -INFINITY;
+    double acc[QZ_WIDE_LANES] = {0};
+    for (size_t k = 0; k < n; k++) top = x[k] > top ? x[k] : top;
+    for (size_t k = 0; k < n; k++) acc[k % QZ_WIDE_LANES] += (double)qz_expf(x[k] - top);
+    *max = top;
+    return qz_wide_sum(acc);
+}
+
+void qz_kl_sums_ref(const float *a, const float *b, size_t n, float base, double out[2]) {
+    double acc[QZ_WIDE_LANES] = {0}, mass[QZ_WIDE_LANES] = {0};
+    for (size_t k = 0; k < n; k++) {
+        const double p = (double)qz_expf(a[k] - base);
+        acc[k % QZ_WIDE_LANES] += p * ((double)a[k] - (double)b[k]);
+        mass[k % QZ_WIDE_LANES] += p;
+    }
+    out[0] = qz_wide_sum(acc);
+    out[1] = qz_wide_sum(mass);
+}
+
 bool qz_all_finite_ref(const float *x, size_t n) { return qz_finite_bits(x, n); }

@@ -23,6 +23,8 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->rms_norm = qz_rms_norm_avx512;
     ops->silu_mul = qz_silu_mul_avx512;
     ops->all_finite = qz_all_finite_avx512;
+    ops->exp_sum = qz_exp_sum_avx512;
+    ops->kl_sums = qz_kl_sums_avx512;
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx512;
     ops->decode[QZ_TYPE_BF16] = qz_decode_bf16_avx512;
     ops->dot[QZ_TYPE_Q4_1] = qz_dot_q4_1_avx512;

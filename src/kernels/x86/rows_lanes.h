@@ -6,6 +6,7 @@
 #define QZ_KERNELS_X86_ROWS_LANES_H
 #include <math.h>
 #include <string.h>
+#include "base/mathx.h"
 #include "kernels/ops_int.h"
 
 enum { SETS = QZ_ROW_LANES / LANES };
@@ -99,6 +100,43 @@ void LEVEL(silu_mul)(float *g, const float *u, size_t n) {
     size_t k = 0;
     for (; k + LANES <= n; k += LANES) store(g + k, silu_of(load(g + k)) * load(u + k));
     if (k < n) store_some(g + k, n - k, silu_of(load_some(g + k, n - k, 0)) * load_some(u + k, n - k, 0));
+}
+
+/* Exponentials of whole vectors go through memory: the compiler widens and adds eight at a time. */
+double LEVEL(exp_sum)(const float *x, size_t n, float *max) {
+    const float top = largest(x, 0, n);
+    double acc[QZ_WIDE_LANES] = {0};
+    float t[LANES];
+    size_t k = 0;
+    for (; k + LANES <= n; k += LANES) {
+        store(t, exp_of(load(x + k) - all(top)));
+        for (size_t j = 0; j < LANES; j += QZ_WIDE_LANES)
+            for (size_t i = 0; i < QZ_WIDE_LANES; i++) acc[i] += (double)t[j + i];
+    }
+    for (size_t i = 0; k + i < n; i++) acc[i % QZ_WIDE_LANES] += (double)qz_expf(x[k + i] - top);
+    *max = top;
+    return qz_wide_sum(acc);
+}
+
+void LEVEL(kl_sums)(const float *a, const float *b, size_t n, float base, double out[2]) {
+    double acc[QZ_WIDE_LANES] = {0}, mass[QZ_WIDE_LANES] = {0};
+    float t[LANES];
+    size_t k = 0;
+    for (; k + LANES <= n; k += LANES) {
+        store(t, exp_of(load(a + k) - all(base)));
+        for (size_t j = 0; j < LANES; j += QZ_WIDE_LANES)
+            for (size_t i = 0; i < QZ_WIDE_LANES; i++) {
+                acc[i] += (double)t[j + i] * ((double)a[k + j + i] - (double)b[k + j + i]);
+                mass[i] += (double)t[j + i];
+            }
+    }
+    for (size_t i = 0; k + i < n; i++) {
+        const double p = (double)qz_expf(a[k + i] - base);
+        acc[i % QZ_WIDE_LANES] += p * ((double)a[k + i] - (double)b[k + i]);
+        mass[i % QZ_WIDE_LANES] += p;
+    }
+    out[0] = qz_wide_sum(acc);
+    out[1] = qz_wide_sum(mass);
 }
 
 bool LEVEL(all_finite)(const float *x, size_t n) { return qz_finite_bits(x, n); }
