@@ -65,6 +65,7 @@ typedef struct { const char *name, *facts, *source; } qz_shape_row; /* facts: co
 const qz_shape_row *qz_shape_row_at(size_t i); /* NULL behind the last */
 /* True if text names a built-in shape exactly (after normalisation). */
 bool qz_shape_is_builtin(const char *text);
+size_t qz_shape_layers_of(const qz_shape *s, qz_attn kind);
 /* Largest in_features of a quantized linear. */
 uint64_t qz_shape_max_cols(const qz_shape *s);
 #endif
