@@ -32,6 +32,14 @@ void qz_plan_attention(const qz_shape *s, qz_str *line) {
                       linear, qz_plural(linear), linear == 1 ? "s" : "", (unsigned long long)kv.state_bytes);
 }
 
+const char *qz_plan_tflops(const qz_hardware *h, char buf[96]) {
+    char eight[32] = "";
+    if (h->tflops8 > 0) (void)snprintf(eight, sizeof eight, ", %g in 8", h->tflops8);
+    if (h->tflops > 0) (void)snprintf(buf, 96, "%g TFLOPS in 16 bits%s", h->tflops, eight);
+    else (void)snprintf(buf, 96, "operations a second not known, memory alone");
+    return buf;
+}
+
 static void head_lines(const qz_plan_view *v, qz_str *out) {
     const qz_shape *s = v->shape;
     const qz_memory *r = &v->base;
