@@ -1,6 +1,7 @@
 /* The one model of a machine that decodes: of a step, the weights' products take the longer of reading the weights
  * and computing with them, the KV cache is read besides. Bandwidth and operations a second are the hardware's row
- * (hardware.def). A ceiling, never a promise; what attention computes and what devices say to each other is left out. */
+ * (hardware.def). A ceiling, never a promise; what attention computes and what devices say to each other is left
+ * out. */
 #ifndef QZ_PLAN_ROOFLINE_H
 #define QZ_PLAN_ROOFLINE_H
 #include "plan/memory.h"
