@@ -106,6 +106,11 @@ static qz_memory_query query(const picking *j, qz_level level, qz_kv_type kv, ui
                              .devices = j->out->gpus};
 }
 
+/* As released: of the file, else of the shape. */
+static uint64_t released_bytes(const picking *j) {
+    return j->q->weight_bytes ? j->q->weight_bytes : qz_released_bytes(j->q->shape);
+}
+
 /* What "LEVEL/KV[*1]" of a row asks about; *open: the level is not chosen yet, or its size is not known. */
 static qz_status query_of(const picking *j, const char *text, qz_memory_query *q, bool *open) {
     char level_name[48];
@@ -124,7 +129,7 @@ static qz_status query_of(const picking *j, const char *text, qz_memory_query *q
     else QZ_TRY(qz_level_parse(name, &level, j->err));
     QZ_TRY(qz_kv_types_parse(strcmp(kv_name, "$") == 0 ? j->kv : kv_name, &kv, j->err));
     *q = query(j, level, kv.k, star ? 1 : j->out->users);
-    q->weight_bytes = released ? j->q->weight_bytes : 0;
+    q->weight_bytes = released ? released_bytes(j) : 0;
     return QZ_OK;
 }
 
@@ -387,7 +392,7 @@ static qz_status measure(picking *j) {
     const qz_level level = released ? qz_level_of_release(j->q->shape->released) : o->level;
     if (level == QZ_LEVEL_COUNT || o->kv_type == QZ_KV_TYPE_COUNT) return QZ_OK;
     qz_memory_query q = query(j, level, o->kv_type, o->users);
-    q.weight_bytes = released ? j->q->weight_bytes : 0;
+    q.weight_bytes = released ? released_bytes(j) : 0;
     QZ_TRY(qz_memory_plan(&q, &o->memory, j->err));
     QZ_TRY(qz_memory_max_users(&q, &o->max_users, j->err));
     QZ_TRY(qz_memory_max_ctx(&q, &o->max_ctx, j->err));

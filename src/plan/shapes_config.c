@@ -163,6 +163,8 @@ static qz_status read_common(const json_t *root, const char *name, qz_shape *s, 
     if (dtype) s->dtype_bytes = strcmp(dtype, "float32") == 0 ? 4 : 2; /* 2 where nothing says it (shapes.c) */
     const json_t *q = json_object_get(root, "quantization_config");
     if (json_is_object(q)) QZ_TRY(qz_json_str(q, "quant_method", name, &method, err));
+    const json_int_t bits = json_integer_value(json_object_get(q, "bits")); /* what is wrong with it: check says */
+    if (bits > 0 && bits <= 16) s->released_bits = (unsigned)bits;
     if (method) (void)snprintf(s->released, sizeof s->released, "%s", method);
     return QZ_OK;
 }
