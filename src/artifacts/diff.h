@@ -24,6 +24,19 @@ typedef struct {
     qz_table other;              /* subject, a, b: configuration, metadata, tokenizer, template */
 } qz_diff;
 
+/* What b's values are multiplied with before they are compared: rows [rows], columns [cols]; NULL: 1. */
+typedef struct { const float *row, *col; } qz_diff_scale;
+
+/* Scales that b has moved between operations, as those that bring it back to a (diff_fold.c): whatever container holds
+ * them, from the values alone. */
+typedef struct {
+    const qz_source *a, *b;
+    qz_diff_scale *of; /* [tensors of a] */
+    size_t n;          /* folds found */
+} qz_diff_folds;
+qz_status qz_diff_folds_find(const qz_source *a, const qz_source *b, qz_arena *arena, qz_diff_folds *out,
+                             qz_error *err);
+
 /* Row of a's tensor x that holds row r of b's tensor of the same name. */
 size_t qz_diff_row(const qz_model *a, const qz_model *b, const qz_tensor_view *x, size_t r);
 qz_status qz_diff_run(qz_run *run, const qz_source *a, const qz_source *b, const char *const paths[2], qz_arena *arena,

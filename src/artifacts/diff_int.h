@@ -4,20 +4,9 @@
 #include "artifacts/diff.h"
 
 typedef struct { double error, power, worst, largest; size_t different; } qz_diff_sums;
-/* What b's values are multiplied with before they are compared: rows [rows], columns [cols]; NULL: 1. */
-typedef struct { const float *row, *col; } qz_diff_scale;
 /* One tensor of both models; scale NULL: none. Norms under a scale are compared as gains. */
 qz_status qz_diff_compare(const qz_source *a, const qz_source *b, const qz_tensor_view *x, const qz_tensor_view *y,
                           const qz_diff_scale *scale, qz_diff_sums *s, qz_error *err);
-
-/* Scales that b has moved between operations, as those that bring it back to a (diff_fold.c). */
-typedef struct {
-    const qz_source *a, *b;
-    qz_diff_scale *of; /* [tensors of a] */
-    size_t n;          /* folds found */
-} qz_diff_folds;
-qz_status qz_diff_folds_find(const qz_source *a, const qz_source *b, qz_arena *arena, qz_diff_folds *out,
-                             qz_error *err);
 
 /* A row that differs. */
 qz_status qz_diff_fact(qz_diff *d, const char *subject, const char *a, const char *b, qz_error *err);

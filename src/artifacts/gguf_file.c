@@ -198,6 +198,7 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
         {qz_family_get(c->family)->gguf_arch, c->layers, c->heads, c->kv_heads, (uint32_t)c->experts, ctx->has_imatrix};
     QZ_TRY(qz_mix_rules_check(&out->spec.mix, t, k, err));
     QZ_TRY(qz_gguf_mix(&mm, out->spec.ftype, &out->spec.mix, t, k, ch, err));
+    QZ_TRY(qz_mix_rules_note(out, t, ch, k, arena, err));
     if (out->spec.mix.keep_output && m->head == m->embed)
         QZ_TRY(qz_plan_note(out, arena, err,
                             "--leave-output-tensor has no effect: the output matrix is the embedding (tied), and its "

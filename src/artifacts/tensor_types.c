@@ -1,6 +1,8 @@
 #include "artifacts/tensor_types.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/artifacts_int.h"
 #include "artifacts/schemes.h"
+#include "base/size.h"
 #include "codecs/types.h"
 #include "formats/gguf.h"
 #include <string.h>
@@ -30,6 +32,12 @@ static qz_status parse_rule(const char *text, qz_mix_rule *r, qz_arena *arena, q
     r->pattern = qz_arena_printf(arena, "(?s:.*?)(?:%.*s)", (int)(eq - text), text); /* found anywhere in the name */
     if (r->pattern == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     QZ_TRY(type_of(eq + 1, "tensor-type", &r->type, err));
+    /* by itself first: the error then counts in the user's own pattern */
+    const char *own = qz_arena_strndup(arena, text, (size_t)(eq - text));
+    qz_error inner = {0};
+    if (own == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (qz_module_match(own, "blk.0.attn_q.weight", "--tensor-type", &yes, &inner) != QZ_OK)
+        return qz_fail(err, QZ_EUSAGE, "bad pattern in '%.200s': %s", text, inner.text);
     return qz_mix_rule_match(r, "blk.0.attn_q.weight", &yes, err);
 }
 
@@ -81,6 +89,46 @@ qz_status qz_mix_rules_check(const qz_mix_options *mix, const qz_mix_tensor *ten
             return qz_fail(err, QZ_EUSAGE,
                            "--tensor-type '%.200s' matches no tensor: names are like '%.80s' ('--dry-run' lists them)",
                            mix->rules[i].text, n ? tensors[n / 2].name : "");
+    }
+    return QZ_OK;
+}
+
+/* Tensors that rule r matches: those whose type it gives, those that are kept whatever is asked, those that an
+ * earlier rule or an option of their own has. */
+typedef struct { size_t given, kept, taken; const char *first_kept; } effect;
+
+static qz_status effect_of(const qz_mix_options *mix, size_t r, const qz_mix_tensor *t, const qz_mix_choice *ch, effect *e,
+                           qz_error *err) {
+    bool yes = false, earlier = false;
+    QZ_TRY(qz_mix_rule_match(&mix->rules[r], t->name, &yes, err));
+    for (size_t i = 0; i < r && yes && !earlier; i++)
+        QZ_TRY(qz_mix_rule_match(&mix->rules[i], t->name, &earlier, err));
+    if (!yes) return QZ_OK;
+    const bool own = (t->use == QZ_USE_EMBED && mix->embedding_type >= 0) ||
+                     (t->use == QZ_USE_HEAD && mix->output_type >= 0);
+    if (!ch->quantizable) {
+        if (e->kept++ == 0) e->first_kept = t->name;
+    } else if (own || earlier) e->taken++;
+    else e->given++;
+    return QZ_OK;
+}
+
+qz_status qz_mix_rules_note(qz_artifact_plan *p, const qz_mix_tensor *tensors, const qz_mix_choice *choices, size_t n,
+                            qz_arena *arena, qz_error *err) {
+    const qz_mix_options *mix = &p->spec.mix;
+    for (size_t r = 0; r < mix->n_rules; r++) {
+        effect e = {0};
+        for (size_t k = 0; k < n; k++) QZ_TRY(effect_of(mix, r, &tensors[k], &choices[k], &e, err));
+        if (e.given == 0 && e.kept == 0)
+            QZ_TRY(qz_plan_note(p, arena, err,
+                                "--tensor-type '%.200s' had no effect: an earlier rule or an option of their own gives the "
+                                "types of the %zu tensor%s that it matches",
+                                mix->rules[r].text, e.taken, qz_plural(e.taken)));
+        else if (e.kept)
+            QZ_TRY(qz_plan_note(p, arena, err,
+                                "--tensor-type '%.200s' had no effect on %zu of %zu tensors that it matches (first '%s'): "
+                                "norms, biases, routers and other vectors are never coded",
+                                mix->rules[r].text, e.kept, e.kept + e.given + e.taken, e.first_kept));
     }
     return QZ_OK;
 }

@@ -4,7 +4,8 @@
  * formats/gguf-mixes.md section 4. */
 #ifndef QZ_ARTIFACTS_TENSOR_TYPES_H
 #define QZ_ARTIFACTS_TENSOR_TYPES_H
-#include "artifacts/scheme.h"
+#include "artifacts/artifact.h"
+#include "artifacts/gguf_mix.h"
 #include "base/arena.h"
 #include "base/str.h"
 
@@ -20,4 +21,8 @@ qz_status qz_tensor_types_parse(qz_scheme_spec *spec, const qz_tensor_types *w, 
 qz_status qz_mix_rule_match(const qz_mix_rule *r, const char *name, bool *yes, qz_error *err);
 /* Every rule matches one of the tensors: QZ_EUSAGE names the one that does not. */
 qz_status qz_mix_rules_check(const qz_mix_options *mix, const qz_mix_tensor *tensors, size_t n, qz_error *err);
+/* Lines for rules, or parts of them, that gave no tensor its type: norms and other vectors that nobody codes,
+ * tensors that an earlier rule or an option of their own has. */
+qz_status qz_mix_rules_note(qz_artifact_plan *p, const qz_mix_tensor *tensors, const qz_mix_choice *choices, size_t n,
+                            qz_arena *arena, qz_error *err);
 #endif

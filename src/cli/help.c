@@ -66,7 +66,7 @@ void qz_help_program(FILE *f) {
     (void)fputs("\nformats (--to):\n", f);
     qz_catalog_print_schemes(f);
     (void)fputs("\nquantz <verb> --help shows the options of a verb. Exit codes: 0 ok, 1 a check\nsaid no, 2 usage or "
-                "refused input, 3 runtime failure.\n",
+                "refused input, 3 runtime failure. An error line ends\nwith its code: 'quantz explain CODE' tells more.\n",
                 f);
 }
 
@@ -103,7 +103,8 @@ void qz_help_man(FILE *f) {
     for (size_t k = 0; k < qz_common_count; k++) man_option(f, &qz_common_options[k]);
     (void)fputs(".SH EXIT STATUS\n0 ok; 1 a gate, check, lint or verification said no; 2 usage or refused input; 3 "
                 "runtime failure.\n.SH ERRORS\n"
-                "One line on standard error; with \\-\\-json a document with the code as well.\n",
+                "One line on standard error, its code in brackets at the end (quantz explain CODE tells more); with\n"
+                "\\-\\-json a document with the code as well.\n",
                 f);
     const qz_error_kind *k;
     for (size_t i = 0; (k = qz_error_kind_at(i)) != NULL; i++)

@@ -23,8 +23,8 @@ static qz_status printed(qz_status st, qz_error *err) {
     return st;
 }
 
-/* The error line; with --json a document on stdout too, unless the verb printed its own (a verdict of no has
- * its findings). */
+/* The error line, its code behind it as `explain CODE` takes it; with --json a document on stdout too, unless the
+ * verb printed its own (a verdict of no has its findings). */
 static int report(const qz_error *err, qz_status st, bool json) {
     if (err->code != QZ_OK && json && st != QZ_ECHECK) {
         qz_str s = {0};
@@ -35,7 +35,7 @@ static int report(const qz_error *err, qz_status st, bool json) {
         qz_str_release(&s);
     }
     (void)fflush(stdout);
-    if (err->code != QZ_OK) (void)fprintf(stderr, "quantz: error: %s\n", err->text);
+    if (err->code != QZ_OK) (void)fprintf(stderr, "quantz: error: %s [%s]\n", err->text, qz_status_code(st));
     return qz_exit_code(st);
 }
 

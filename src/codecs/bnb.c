@@ -3,9 +3,14 @@
  * misses in about 1 %. */
 #include "codecs/bnb.h"
 #include "base/size.h"
+#include <math.h>
 #include <stdio.h>
 #include "codecs/codecs_int.h"
 #include "codecs/types.h"
+
+/* Times what the scales of a tensor usually are: no model has such a block; and below zero, what nested codes round. */
+#define ABSURD 1000.0
+#define ROUNDS 0.1
 
 size_t qz_bnb_code_bytes(qz_bnb_kind k, size_t rows, size_t cols) {
     return k == QZ_BNB_INT8 ? rows * cols : rows * cols / 2 + rows * cols % 2;
@@ -214,7 +219,29 @@ static void explain(const qz_coded *c, size_t row, size_t col, uint64_t offset, 
     qz_str_printf(out, "  %-12s byte %llu: %02x\n", "code", (unsigned long long)(offset + byte), b->codes[byte]);
     if (b->kind != QZ_BNB_INT8) qz_str_printf(out, "  code bits    %s of that byte\n", i % 2 ? "0 to 3" : "4 to 7");
 }
+/* An absmax is the largest magnitude of its block: finite, not below zero (nested ones by what their codes
+ * round), and not a thousand times what the tensor has. */
+static bool bad_scale(const qz_coded *c, size_t *row, size_t *group, float *out) {
+    const qz_bnb *b = bnb(c);
+    double logs = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < b->n_absmax; i++)
+        if (isfinite(b->absmax[i]) && b->absmax[i] > 0) logs += log2((double)b->absmax[i]), n++;
+    const double usual = n ? exp2(logs / (double)n) : 1;
+    const float least = b->nested_absmax ? -(float)(ROUNDS * usual) : 0, most = (float)(ABSURD * usual);
+    for (size_t i = 0; i < b->n_absmax; i++) {
+        const float s = b->absmax[i];
+        if (isfinite(s) && s >= least && s <= most) continue;
+        *row = b->kind == QZ_BNB_INT8 ? i : i * b->block / b->cols;
+        *group = b->kind == QZ_BNB_INT8 ? 0 : i * b->block % b->cols / b->block;
+        *out = s;
+        return true;
+    }
+    return false;
+}
+
 const qz_coded_ops qz_bnb_ops = {.name = "bitsandbytes", .number = 16, .layout = layout, .decode = decode,
                                  .codes = codes, .scale = scale, .held = held, .text = text,
-                                 .hash = hash, .float_type = float_type, .explain = explain};
+                                 .hash = hash, .float_type = float_type, .explain = explain,
+                                 .bad_scale = bad_scale};
 const qz_bnb *qz_bnb_of(const qz_coded *c) { return c && c->ops == &qz_bnb_ops ? bnb(c) : NULL; }

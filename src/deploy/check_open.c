@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "formats/gguf.h"
 #include "deploy/check_job.h"
+#include "deploy/format_names.h"
 #include "plan/memory.h"
 #include "plan/numbers.h"
 #include <stdio.h>
@@ -40,22 +41,6 @@ static qz_status open_config(qz_check_job *j, const char *config, qz_error *err)
     return qz_deploy_spec_json(j->root, config, &j->spec, err);
 }
 
-static qz_status weight_bytes(qz_check_job *j, qz_error *err) {
-    char **names = NULL;
-    size_t n = 0;
-    QZ_TRY(qz_list_dir(j->path, &names, &n, err));
-    qz_status st = QZ_OK;
-    for (size_t i = 0; i < n && st == QZ_OK; i++) {
-        uint64_t size = 0;
-        char *file = qz_str_ends(names[i], ".safetensors") ? qz_path_join(j->path, names[i]) : NULL;
-        if (file) st = qz_file_size(file, &size, err);
-        j->weight_files += size;
-        qz_free(file);
-    }
-    qz_free_names(names, n);
-    return st;
-}
-
 static qz_status open_folder(qz_check_job *j, qz_error *err) {
     char *config = qz_path_join(j->path, "config.json");
     const char *kept = config ? qz_arena_strdup(&j->arena, config) : NULL;
@@ -64,7 +49,7 @@ static qz_status open_folder(qz_check_job *j, qz_error *err) {
     j->folder = true;
     if (!qz_path_exists(kept)) return qz_operand_open(j->run, j->path, QZ_OPEN_LENIENT, &j->operand, err); /* says so */
     QZ_TRY(open_config(j, kept, err));
-    return weight_bytes(j, err);
+    return qz_operand_weight_files(j->path, &j->weight_files, err);
 }
 
 /* GGUF: the shape comes from its metadata; level, importance matrix and maker too. */
@@ -93,7 +78,7 @@ static qz_status open_builtin(qz_check_job *j, qz_error *err) {
     QZ_TRY(qz_operand_open(j->run, j->path, QZ_OPEN_LENIENT, &j->operand, err));
     const char *released = j->operand.shape->released;
     j->dtype = "bfloat16";
-    j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_FLOAT, .bits = 16, .sym = true, .zero_point = true};
+    j->spec = (qz_deploy_spec){.kind = QZ_DEPLOY_FLOAT, .bits = *released ? 0 : 16, .sym = true, .zero_point = true};
     (void)snprintf(j->spec.method, sizeof j->spec.method, "%s", released);
     if (released[0])
         j->spec.kind = strcmp(released, "mxfp4") == 0 ? QZ_DEPLOY_MXFP4
@@ -199,8 +184,10 @@ qz_status qz_check_memory(qz_check_job *j, qz_error *err) {
     qz_level level = QZ_LEVEL_COUNT;
     x->float_bytes = 2 * x->params;
     x->weight_bytes = j->has_wanted ? 0 : j->weight_files;
-    if (x->weight_bytes == 0 && j->spec.kind != QZ_DEPLOY_FLOAT && !j->has_wanted)
-        x->weight_bytes = x->params * (j->spec.bits ? j->spec.bits : 4) / 8;
+    if (x->weight_bytes == 0 && j->spec.kind != QZ_DEPLOY_FLOAT && !j->has_wanted) {
+        x->weight_bytes = qz_released_bytes(j->shape);
+        if (x->weight_bytes == 0) x->weight_bytes = x->params * (j->spec.bits ? j->spec.bits : 4) / 8;
+    }
     if (x->weight_bytes == 0 && level_of(j, &level)) {
         qz_error why = {0};
         qz_status st = qz_level_weigh(j->shape, level, true, NULL, &w, &why);

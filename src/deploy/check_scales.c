@@ -1,14 +1,16 @@
-/* Scales that are wrong and look like scales: of another size than their neighbours', or of another sign or size than
- * the source's. Judged by the decoded values in chunks of a row, so that it holds for every format.
- *   size:   log2 of a chunk's root mean square without its largest values, less the median of its row and of its
- *           column. A wrong exponent moves one chunk away from both; a heavy value, a small row or a loud column of a
- *           healthy model does not.
- *   source: the same of the ratio of both sizes (so scales that AWQ moved between operations cancel), and the sign of
- *           the product of both. Sees a factor of two, and a flipped sign, which nothing else shows. */
+/* Scales that are wrong and look like scales: of another size than their neighbours', or of another sign or size
+ * than the source's. Judged by the decoded values in chunks of a row, so that it holds for every format. size:
+ * log2 of a chunk's root mean square without its largest values, less the median of its row and of its column. A
+ * wrong exponent moves one chunk away from both; a heavy value, a small row or a loud column of a healthy model
+ * does not. source: the same of the ratio of both sizes (scales that AWQ moved between operations are moved back
+ * first), and the sign of the product of both. Sees a factor of two, and a flipped sign, which nothing else
+ * shows. The same of whole tensors, floats among them, whose chunks agree with each other. */
 #include "artifacts/diff.h"
 #include "artifacts/open.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "base/str.h"
+#include "codecs/types.h"
 #include "deploy/check_job.h"
 #include <math.h>
 #include <stdlib.h>
@@ -19,6 +21,11 @@ enum { CHUNK = 32, CHUNK_MOST = 128, LEAST_ROWS = 8, LEAST_CHUNKS = 2 };
 #define APART_SOURCE 0.9F /* against the source: nearly twice */
 #define APART_CODED 1.5F  /* the same of codes with error feedback, which moves weights on purpose */
 #define FOLDED 0.3F       /* rows and columns of a ratio are this far from 1 where scales were moved */
+#define WHOLE 1.5         /* a whole tensor against the source, times */
+#define WHOLE_CODED 1.75  /* the same of codes with error feedback, which damps, */
+#define WHOLE_FEW 2.5     /* and where codes are so few that scales which were moved are not recognized: 2 bits */
+#define WHOLE_FLOATS 1.25 /* the same of floats: norms, embeddings, biases */
+#define VALUE_OFF 0.75    /* a value of a norm, of its own size or the tensor's */
 #define AT_MOST 0.01      /* more chunks than this share is structure, and no accident */
 
 /* One figure for each chunk of the rows that are read; NAN: it has none. */
@@ -111,14 +118,19 @@ static bool lone_row(const grid *g, const middles *m, float *tmp, outlier *out) 
 typedef struct {
     qz_check_job *j;
     const qz_model *source;
+    qz_diff_folds folds; /* scales that the artifact has moved between operations; of NULL: not looked for */
     float *x, *y, *tmp, *mid;
     size_t compared; /* tensors that were large enough, and there in the source */
 } scanner;
 
-/* Chunks whose product with the source's is negative: the first of them. */
+/* A tensor beside the source's: chunks whose product is negative, the first of them; sums of all that was read, of the
+ * artifact (x) and of the source (y), and the value that is furthest off. */
 typedef struct {
     size_t n, row, chunk;
-} flips;
+    double xx, yy, xy, off;
+    float x, y;
+    size_t column;
+} likeness;
 
 /* Values with a scale of their own, as far as that is of use: inside of a group, small values are mostly rounding. */
 static size_t chunk_of(const scanner *s, const qz_tensor_view *t) {
@@ -127,11 +139,35 @@ static size_t chunk_of(const scanner *s, const qz_tensor_view *t) {
     return group < CHUNK || group > CHUNK_MOST ? CHUNK_MOST : (size_t)group;
 }
 
-static void fill(const scanner *s, const qz_tensor_view *t, const qz_tensor_view *o, grid *g, flips *f) {
+static bool plain_floats(const qz_tensor_view *t) {
+    return t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind == QZ_KIND_FLOAT;
+}
+
+/* Row r of t in x, and what the source has there in y: gains as gains, moved scales undone. */
+static void read_pair(const scanner *s, const qz_tensor_view *t, const qz_tensor_view *o, size_t r) {
+    qz_tensor_decode(t, r, 1, s->x);
+    if (o == NULL) return;
+    qz_tensor_decode(o, t->rows > 1 ? qz_diff_row(s->source, s->j->model, o, r) : r, 1, s->y);
+    const float mine = qz_model_lacks(s->j->model, t->name), its = qz_model_lacks(s->source, o->name);
+    const qz_diff_scale *back = s->folds.of ? &s->folds.of[o - s->source->tensors] : NULL;
+    for (size_t k = 0; k < t->cols && (mine > 0 || its > 0); k++) s->x[k] += mine, s->y[k] += its;
+    for (size_t k = 0; k < t->cols && back && back->col; k++) s->x[k] *= back->col[k];
+    for (size_t k = 0; k < t->cols && back && back->row; k++) s->x[k] *= back->row[r];
+}
+
+static void add_row(const scanner *s, size_t cols, likeness *f) {
+    for (size_t k = 0; k < cols; k++) {
+        const double x = (double)s->x[k], y = (double)s->y[k], off = fabs(x - y);
+        f->xx += x * x, f->yy += y * y, f->xy += x * y;
+        if (off > f->off) f->off = off, f->x = s->x[k], f->y = s->y[k], f->column = k;
+    }
+}
+
+static void fill(const scanner *s, const qz_tensor_view *t, const qz_tensor_view *o, grid *g, likeness *f) {
     for (size_t i = 0; i < g->rows; i++) {
         const size_t r = g->first + i * g->step;
-        qz_tensor_decode(t, r, 1, s->x);
-        if (o) qz_tensor_decode(o, qz_diff_row(s->source, s->j->model, o, r), 1, s->y);
+        read_pair(s, t, o, r);
+        if (o) add_row(s, t->cols, f);
         for (size_t c = 0; c < g->cols; c++) {
             const float *x = s->x + c * g->chunk, *y = s->y + c * g->chunk;
             double xx = 0, yy = 0, xy = 0;
@@ -141,6 +177,36 @@ static void fill(const scanner *s, const qz_tensor_view *t, const qz_tensor_view
             if (o && xy < -0.5 * sqrt(xx * yy) && f->n++ == 0) f->row = r, f->chunk = c;
         }
     }
+}
+
+/* The whole tensor by a factor, or with the other sign: no chunk of it is odd then. Floats that were not coded
+ * are nearer to the source than codes; methods that refit norms move them by some percent. */
+static bool judge_whole(const scanner *s, const qz_tensor_view *t, const qz_tensor_view *o, const likeness *f) {
+    /* what of the source is in it: error feedback adds energy of its own, which this does not count */
+    const double factor = f->yy > 0 ? fabs(f->xy) / f->yy : f->xx > 0 ? INFINITY : 1;
+    const bool grouped = qz_deploy_get(s->j->spec.kind)->grouped && t->coded;
+    const double limit = plain_floats(t) && plain_floats(o) ? WHOLE_FLOATS
+                         : !grouped                         ? WHOLE
+                         : s->j->spec.bits > 2              ? WHOLE_CODED
+                                                            : WHOLE_FEW;
+    if (factor > limit || factor < 1 / limit)
+        qz_check_add(&s->j->f, "CHK-SOURCE", t->name, "the whole tensor is %.3g times the size that the source has",
+                     factor);
+    else if (f->xy < -0.5 * sqrt(f->xx * f->yy))
+        qz_check_add(&s->j->f, "CHK-SOURCE", t->name, "the whole tensor has the other sign than in the source");
+    else return false;
+    return true;
+}
+
+/* Norms and biases: few values, and nobody codes them. */
+static bool judge_vector(const scanner *s, const qz_tensor_view *t, const qz_tensor_view *o, const likeness *f) {
+    const double rms = sqrt(f->yy / (double)t->cols);
+    if (judge_whole(s, t, o, f)) return true;
+    /* a permuted bias has the same values in another order */
+    if (f->off <= VALUE_OFF * fmax(fabs((double)f->y), rms) || qz_str_ends(t->name, ".bias")) return false;
+    qz_check_add(&s->j->f, "CHK-SOURCE", t->name, "column %zu: %.6g, and the source has %.6g", f->column, (double)f->x,
+                 (double)f->y);
+    return true;
 }
 
 static bool judge(const scanner *s, const qz_tensor_view *t, const grid *g, bool against) {
@@ -165,13 +231,19 @@ static bool judge(const scanner *s, const qz_tensor_view *t, const grid *g, bool
 /* True: something was found. */
 static qz_status one(scanner *s, const qz_tensor_view *t, size_t budget, bool *found, qz_error *err) {
     const qz_tensor_view *o = s->source ? qz_model_find(s->source, t->name) : NULL;
+    likeness f = {0};
+    if (o && (o->rows != t->rows || o->cols != t->cols)) o = NULL; /* another model's tensor of that name */
+    if (o && t->rows == 1) {
+        s->compared++;
+        read_pair(s, t, o, 0);
+        add_row(s, t->cols, &f);
+        *found = judge_vector(s, t, o, &f);
+        return QZ_OK;
+    }
     const size_t chunk = chunk_of(s, t), chunks = t->cols / chunk,
                  want = qz_max_size(LEAST_ROWS, budget / qz_max_size(1, t->cols));
     grid g = {.cols = chunks, .chunk = chunk, .step = s->j->o.deep || want >= t->rows ? 1 : t->rows / want};
-    flips f = {0};
     g.rows = t->rows / g.step;
-    if (o && (o->rows != t->rows || o->cols != t->cols)) o = NULL;
-    if (o && (o->rows != t->rows || o->cols != t->cols)) o = NULL; /* another model's tensor of that name */
     if (g.rows < LEAST_ROWS || chunks < LEAST_CHUNKS || (s->source && !o)) return QZ_OK;
     s->compared++;
     size_t n, both;
@@ -183,8 +255,8 @@ static qz_status one(scanner *s, const qz_tensor_view *t, size_t budget, bool *f
     qz_status st = g.v && w.tmp && w.mid ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", t->name);
     if (st == QZ_OK) {
         fill(&w, t, o, &g, &f);
-        *found = judge(&w, t, &g, o != NULL);
-        if (f.n) {
+        *found = (o && judge_whole(&w, t, o, &f)) || judge(&w, t, &g, o != NULL);
+        if (f.n && f.xy >= 0) {
             qz_check_add(&s->j->f, "CHK-SOURCE", t->name,
                          "row %zu, columns %zu to %zu: the sign is the other one than in the source (%zu of %zu chunks "
                          "of %zu values)",
@@ -233,7 +305,14 @@ qz_status qz_check_scales(qz_check_job *j, qz_error *err) {
         QZ_TRY(qz_source_open(j->run, j->o.against, &source, err));
         s.source = source.model;
     }
-    qz_status st = scan(&s, err);
+    qz_arena arena = {0};
+    const qz_source artifact = {.model = j->model};
+    qz_status st = QZ_OK;
+    /* all of both is read for it: only where a method may have moved scales */
+    const bool moves = qz_deploy_get(j->spec.kind)->grouped;
+    if (s.source && moves) st = qz_diff_folds_find(&source, &artifact, &arena, &s.folds, err);
+    if (st == QZ_OK) st = scan(&s, err);
+    qz_arena_release(&arena);
     qz_source_release(&source);
     return st;
 }

@@ -50,7 +50,9 @@ static bool bad_code_scale(const qz_tensor_view *t, qz_findings *f) {
     float s;
     if (!t->coded->ops->bad_scale || !t->coded->ops->bad_scale(t->coded, &row, &group, &s)) return false;
     qz_check_add(f, "CHK-SCALE", t->name, "row %zu, group %zu: scale %g%s", row, group, (double)s,
-                 s == 0 ? " in a group whose codes differ from its zero point" : "");
+                 s == 0                ? " in a group whose codes differ from its zero point"
+                 : s > 0 && isfinite(s) ? ", over a thousand times what the tensor has"
+                                        : "");
     return true;
 }
 

@@ -32,3 +32,12 @@ qz_level qz_level_of_release(const char *method) {
         if (strcasecmp(rows[i].name, method) == 0) return rows[i].released;
     return QZ_LEVEL_COUNT;
 }
+
+uint64_t qz_released_bytes(const qz_shape *s) {
+    qz_weighed w;
+    const qz_level level = qz_level_of_release(s->released);
+    const bool known = level != QZ_LEVEL_COUNT;
+    if (known && (s->released_bits == 0 || s->released_bits == qz_level_get(level)->bits) &&
+        qz_level_weigh(s, level, true, NULL, &w, &(qz_error){0}) == QZ_OK) return w.bytes;
+    return s->params * s->released_bits / 8;
+}

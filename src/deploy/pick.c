@@ -54,7 +54,7 @@ static const qz_pick_row rows[] = {
 #include "deploy/pick.def"
 #undef QZ_PICK
 };
-enum { N_ROWS = sizeof rows / sizeof rows[0] };
+enum { N_ROWS = sizeof rows / sizeof rows[0], HANDBOOK_USERS = 64 };
 
 const qz_pick_row *qz_pick_row_at(size_t i) { return i < N_ROWS ? &rows[i] : NULL; }
 const char *qz_pick_tolerance(size_t i) { return i < N_TOLERANCES ? tolerances[i] : NULL; }
@@ -106,30 +106,57 @@ static qz_memory_query query(const picking *j, qz_level level, qz_kv_type kv, ui
                              .devices = j->out->gpus};
 }
 
-/* "LEVEL/KV[*1]" against the budget. */
-static qz_status fits(const picking *j, const char *text, bool *yes) {
+/* As released: of the file, else of the shape. */
+static uint64_t released_bytes(const picking *j) {
+    return j->q->weight_bytes ? j->q->weight_bytes : qz_released_bytes(j->q->shape);
+}
+
+/* What "LEVEL/KV[*1]" of a row asks about; *open: the level is not chosen yet, or its size is not known. */
+static qz_status query_of(const picking *j, const char *text, qz_memory_query *q, bool *open) {
     char level_name[48];
     const char *slash = strchr(text, '/'), *star = strchr(text, '*');
     qz_level level;
     qz_kv_types kv;
-    qz_memory m;
     (void)snprintf(level_name, sizeof level_name, "%.*s", (int)(slash - text), text);
     const char *name = strcmp(level_name, "$") == 0 ? j->chosen : level_name;
     char kv_name[16];
     (void)snprintf(kv_name, sizeof kv_name, "%.*s", star ? (int)(star - slash - 1) : 15, slash + 1);
     bool released = name && strcmp(name, "released") == 0;
-    if (name == NULL ||
-        (released && qz_level_of_release(j->q->shape->released) == QZ_LEVEL_COUNT && j->q->weight_bytes == 0))
-        return *yes = true, QZ_OK;
+    *open = name == NULL ||
+            (released && qz_level_of_release(j->q->shape->released) == QZ_LEVEL_COUNT && j->q->weight_bytes == 0);
+    if (*open) return QZ_OK;
     if (released) level = qz_level_of_release(j->q->shape->released);
     else QZ_TRY(qz_level_parse(name, &level, j->err));
     QZ_TRY(qz_kv_types_parse(strcmp(kv_name, "$") == 0 ? j->kv : kv_name, &kv, j->err));
-    qz_memory_query q = query(j, level, kv.k, star ? 1 : j->out->users);
-    q.weight_bytes = released ? j->q->weight_bytes : 0;
+    *q = query(j, level, kv.k, star ? 1 : j->out->users);
+    q->weight_bytes = released ? released_bytes(j) : 0;
+    return QZ_OK;
+}
+
+/* "LEVEL/KV[*1]" against the budget. */
+static qz_status fits(const picking *j, const char *text, bool *yes) {
+    qz_memory_query q;
+    qz_memory m;
+    bool open;
+    QZ_TRY(query_of(j, text, &q, &open));
+    if (open) return *yes = true, QZ_OK;
     qz_error inner = {0};
     qz_status st = qz_memory_plan(&q, &m, &inner);
     if (st == QZ_EMEMORY) return qz_fail(j->err, st, "%s", inner.text);
     *yes = st == QZ_OK && m.fits; /* a level or cache that the shape cannot have does not fit */
+    return QZ_OK;
+}
+
+/* Do operations bind the products with those weights? */
+static qz_status operations_bind(const picking *j, const char *text, bool *yes) {
+    const qz_hardware *h = j->q->hardware;
+    qz_memory_query q;
+    qz_roofline f;
+    bool open;
+    *yes = j->out->users >= HANDBOOK_USERS;
+    QZ_TRY(query_of(j, text, &q, &open));
+    if (open || h->bandwidth_gbps <= 0 || h->tflops <= 0) return QZ_OK;
+    *yes = qz_roofline_decode(&q, h, 0, &f, &(qz_error){0}) == QZ_OK && strcmp(f.bound, "operations") == 0;
     return QZ_OK;
 }
 
@@ -170,7 +197,7 @@ static qz_status holds(const picking *j, const qz_pick_row *r, bool *yes) {
         QZ_TRY(fits(j, r->fails, yes));
         *yes = !*yes;
     }
-    return QZ_OK;
+    return *yes && r->operations ? operations_bind(j, r->operations, yes) : QZ_OK;
 }
 
 static qz_status first(const picking *j, qz_pick_topic topic, const qz_pick_row **out) {
@@ -365,21 +392,26 @@ static qz_status measure(picking *j) {
     const qz_level level = released ? qz_level_of_release(j->q->shape->released) : o->level;
     if (level == QZ_LEVEL_COUNT || o->kv_type == QZ_KV_TYPE_COUNT) return QZ_OK;
     qz_memory_query q = query(j, level, o->kv_type, o->users);
-    q.weight_bytes = released ? j->q->weight_bytes : 0;
+    q.weight_bytes = released ? released_bytes(j) : 0;
     QZ_TRY(qz_memory_plan(&q, &o->memory, j->err));
     QZ_TRY(qz_memory_max_users(&q, &o->max_users, j->err));
     QZ_TRY(qz_memory_max_ctx(&q, &o->max_ctx, j->err));
+    /* weights in system memory have that memory's speed, which the card's row does not say */
+    if (!o->offloaded && level < QZ_LEVEL_COUNT && j->q->hardware->bandwidth_gbps > 0)
+        QZ_TRY(qz_roofline_decode(&q, j->q->hardware, 0, &o->speed, j->err));
     if (!o->offloaded) return QZ_OK;
     const uint64_t system = j->q->system_bytes ? j->q->system_bytes : 32000000000u;
     const double usable = (double)o->capacity * (1 - o->reserve);
-    QZ_TRY(qz_split_plan(&(qz_split_query){j->q->shape, o->level, q.kv, 0, (uint64_t)usable, (uint64_t)o->overhead},
-                         &o->split, j->err));
+    const qz_split_query split = {j->q->shape, o->level, q.kv, o->users * o->ctx, (uint64_t)usable,
+                                  (uint64_t)o->overhead};
+    QZ_TRY(qz_split_plan(&split, &o->split, j->err));
     if ((double)o->split.system_bytes > 0.8 * (double)system) {
         o->refused = true;
         o->refusal = qz_arena_printf(j->arena,
-                                     "%.1f GB would lie in system memory, of %.1f GB there: take a smaller model, or "
-                                     "give --ram with more",
-                                     (double)o->split.system_bytes / 1e9, (double)system / 1e9);
+                                     "%.1f GB of weights and %.1f GB of KV cache would lie in system memory, of %.1f "
+                                     "GB there: take a smaller model, or give --ram with more",
+                                     (double)(o->split.system_bytes - o->split.system_kv) / 1e9,
+                                     (double)o->split.system_kv / 1e9, (double)system / 1e9);
         qz_findings_add(&o->flags, &(qz_finding){"PICK-ROOM", QZ_FINDING_ERROR, "", NULL, "", "C-139"},
                                                  "card and system memory together do not hold it");
     }

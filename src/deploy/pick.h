@@ -11,6 +11,7 @@
 #define QZ_DEPLOY_PICK_H
 #include "plan/memory.h"
 #include "deploy/preflight.h"
+#include "plan/roofline.h"
 #include "plan/split.h"
 
 typedef enum {
@@ -37,6 +38,9 @@ typedef struct {
     int beyond, adapter, offloaded, detected, gpus; /* context beyond the native one; LoRA; layers in system
                                                      * memory; gpus: 1 = more than one */
     const char *fits, *fails;
+    const char *operations;            /* computing with those weights takes longer than reading them
+                                        * (plan/roofline.h); where the hardware's figures are not known: from 64
+                                        * users on, as handbooks have it */
     double load_min, kv_over;          /* percent of the usable memory that weights and f16 KV take; f16 KV / weights */
     const char *format;                /* the chosen level begins so; several with commas */
     const char *kv;                    /* the chosen KV type */
@@ -87,6 +91,7 @@ typedef struct {
     double reserve, overhead;     /* of the budget row */
     uint64_t max_users, max_ctx;  /* 0 = not even one */
     uint64_t kv_f16, kv_small;    /* bytes of the request's cache in 16 bits, and in 8 */
+    qz_roofline speed;            /* of the choice; step_s 0: not known, or not asked for */
     qz_layer_split split;         /* offload only */
     bool offloaded;
     const char *deploy;           /* "AWQ W4 g128 (GEMM) on vLLM 0.33.0 (2026-11-21), KV bf16": never a bare width */

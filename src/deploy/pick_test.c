@@ -116,7 +116,8 @@ static void figures(void **state) {
                      QZ_OK);
     assert_int_equal(x.p.split.layers, 10); /* 9 */
     assert_int_equal(x.p.split.even, 11);
-    near(37, GB(x.p.split.system_bytes), 0.5);
+    near(37, GB(x.p.split.system_bytes - x.p.split.system_kv), 0.5); /* the cache of the other 70 layers besides */
+    near(GB(x.p.memory.kv.bytes) * 70 / 80, GB(x.p.split.system_kv), 1e-9);
     pick_done(&x);
     /* 32 GB do not hold the rest */
     assert_int_equal(pick_run(&x, "rtx-4060", "-", "llama-3-70b", (qz_pick_query){0}), QZ_OK);

@@ -21,6 +21,8 @@ typedef struct {
     qz_run *run;
     qz_explain_options o;
     const char *topic;
+    size_t refused;             /* launch: findings of level error among its lines; refusal: code of the first */
+    const char *refusal;
     qz_str unread;              /* pairs of --json: keys of the opened configuration that nothing reads */
     qz_arena arena;
     qz_str text;

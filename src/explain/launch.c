@@ -2,6 +2,7 @@
  * engines.def knows. */
 #include "model/leftovers.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "codecs/types.h"
 #include "base/size.h"
 #include "explain/explain.h"
@@ -14,6 +15,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { CONFIG_LIMIT = 16 << 20 };
 
 static qz_deploy kind_of(const qz_model *m) {
     if (strncmp(m->container, "gguf", 4) == 0) return QZ_DEPLOY_GGUF;
@@ -31,6 +34,9 @@ typedef struct {
     qz_shape *shape;
     qz_hardware_set set;
     const qz_hardware *hardware;   /* NULL: not asked */
+    json_t *config;                /* config.json of a folder, or NULL */
+    qz_deploy_shape deploy;
+    qz_deploy_spec spec;
     qz_kv_types kv;
     uint64_t ctx, users;           /* as asked; 0: not */
     uint64_t largest;              /* context of the last engine that was looked at */
@@ -51,6 +57,43 @@ static qz_status room(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) {
     q.overhead = (uint64_t)overhead;
     QZ_TRY(qz_memory_max_ctx(&q, &l->largest, err));
     if (!l->ctx && l->largest < own) *ctx = l->largest;
+    return QZ_OK;
+}
+
+/* The type that the artifact's own floats have: float16 of what we write (C-83), bfloat16 of folders that keep it,
+ * where the card has it (engines.md R12). GGUF's scales are float16; other checkpoints say their own type. */
+static const char *dtype_of(const launch *l) {
+    const qz_model *m = l->s->model;
+    const bool old = l->hardware && l->hardware->capability > 0 && l->hardware->capability < 80;
+    if (l->kind == QZ_DEPLOY_GGUF || old) return "float16";
+    if (l->kind == QZ_DEPLOY_AWQ || l->kind == QZ_DEPLOY_GPTQ)
+        return m->embed->type == QZ_TYPE_BF16 ? "bfloat16" : "float16";
+    return strcmp(m->encoding, "F16") == 0 ? "float16" : strcmp(m->encoding, "F32") == 0 ? "float32" : "bfloat16";
+}
+
+/* The rules of `check` on this engine, in one line each; true: one of them refuses. Left out: what the heading
+ * says itself, and a cache type that this engine calls otherwise or lacks, which its own lines say. */
+static qz_status rules(launch *l, qz_runtime e, bool *refused, qz_error *err) {
+    static const char *const said[] = {"PRE-LOAD", "PRE-CC", "PRE-KV", "PRE-MEMORY"};
+    qz_findings f = {.arena = &l->x->arena};
+    qz_deploy_spec spec = l->spec;
+    const qz_target t = {.engine = e, .tp = (unsigned)l->x->o.tp, .kv = l->x->o.kv,
+                         .cc = l->hardware && l->hardware->capability > 0 ? (unsigned)l->hardware->capability : 0};
+    spec.dtype = dtype_of(l);
+    *refused = false;
+    const json_t *q = json_object_get(l->config, "quantization_config");
+    QZ_TRY(qz_preflight_artifact(l->s->model, q, &l->deploy, &spec, &t, &f, err));
+    for (size_t i = 0; i < f.n; i++) {
+        const qz_finding *x = &f.rows[i];
+        bool skip = x->level == QZ_FINDING_NOTE;
+        for (size_t k = 0; k < sizeof said / sizeof *said; k++) skip |= strcmp(x->code, said[k]) == 0;
+        if (skip) continue;
+        const bool error = x->level == QZ_FINDING_ERROR;
+        qz_explain_say(l->x, "  %s %s%s%s: %s; %s", error ? "refused:" : "warning:", x->code,
+                       *x->subject ? ", " : "", x->subject, x->problem, x->fix ? x->fix : "");
+        if (error && l->x->refused++ == 0) l->x->refusal = x->code;
+        *refused |= error;
+    }
     return QZ_OK;
 }
 
@@ -79,6 +122,9 @@ static qz_status heading(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) 
     else if (how->cc)
         qz_explain_line(x, "  needs compute capability %u.%u%s%s", how->cc / 10, how->cc % 10, *how->note ? "; " : "",
                         how->note);
+    bool refused;
+    QZ_TRY(rules(l, e, &refused, err));
+    if (refused) return QZ_OK;
     QZ_TRY(room(l, e, ctx, err));
     const unsigned long long users = l->users ? l->users : 1;
     if (l->hardware && (l->largest == 0 || *ctx > l->largest)) {
@@ -96,29 +142,6 @@ static qz_status heading(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) 
 static const char *quantization_flag(qz_deploy k) {
     return k == QZ_DEPLOY_AWQ ? " --quantization awq" : k == QZ_DEPLOY_GPTQ ? " --quantization gptq" : "";
 }
-/* The type that the artifact's own floats have: float16 of what we write (C-83), bfloat16 of folders that keep it,
- * where the card has it (engines.md R12). GGUF's scales are float16; other checkpoints say their own type. */
-static const char *dtype_of(const launch *l) {
-    const qz_model *m = l->s->model;
-    const bool old = l->hardware && l->hardware->capability > 0 && l->hardware->capability < 80;
-    if (l->kind == QZ_DEPLOY_GGUF || old) return "float16";
-    if (l->kind == QZ_DEPLOY_AWQ || l->kind == QZ_DEPLOY_GPTQ)
-        return m->embed->type == QZ_TYPE_BF16 ? "bfloat16" : "float16";
-    return strcmp(m->encoding, "F16") == 0 ? "float16" : strcmp(m->encoding, "F32") == 0 ? "float32" : "bfloat16";
-}
-
-/* A family whose keys do not bear an uncalibrated 8-bit cache: the pre-flight's rule says so here too. */
-static void warn_cache(launch *l, qz_runtime e) {
-    qz_findings f = {.arena = &l->x->arena};
-    qz_deploy_shape s = {.dtype = ""};
-    const qz_deploy_spec spec = {.kind = l->kind, .sym = true, .zero_point = true};
-    (void)snprintf(s.family, sizeof s.family, "%s", qz_family_get(l->s->model->config.family)->name);
-    if (qz_preflight(&s, &spec, &(qz_target){.engine = e, .kv = l->x->o.kv}, &f, &(qz_error){0}) != QZ_OK) return;
-    for (size_t i = 0; i < f.n; i++)
-        if (strcmp(f.rows[i].code, "PRE-KV-FP8") == 0)
-            qz_explain_say(l->x, "  warning: %s; %s", f.rows[i].problem, f.rows[i].fix);
-}
-
 /* What an engine calls the options that were asked for; a cache type of others is said. */
 static void more(launch *l, qz_runtime e, qz_str *out) {
     const qz_explain_options *r = &l->x->o;
@@ -128,7 +151,6 @@ static void more(launch *l, qz_runtime e, qz_str *out) {
         qz_str_printf(out, " %s %llu", vllm ? "--max-num-seqs" : "--max-running-requests",
                       (unsigned long long)l->users);
     if (l->hardware && vllm) qz_str_puts(out, " --gpu-memory-utilization 0.90");
-    if (r->kv) warn_cache(l, e);
     if (r->kv && strcmp(r->kv, "fp8") == 0) qz_str_printf(out, " --kv-cache-dtype %s", vllm ? "fp8" : "fp8_e4m3");
     else if (r->kv && strcmp(r->kv, "f16") != 0 && strcmp(r->kv, "bf16") != 0)
         qz_explain_say(l->x, "  has no KV cache of type %s: 16 bits here; fp8 is its 8-bit type", r->kv);
@@ -222,6 +244,20 @@ static qz_status local(launch *l, qz_error *err) {
     return QZ_OK;
 }
 
+/* What the rules of `check` go by: the settings that the folder's own configuration announces, and the shape. */
+static qz_status read_spec(launch *l, qz_error *err) {
+    char *config = qz_path_is_dir(l->path) ? qz_path_join(l->path, "config.json") : NULL;
+    qz_status st = QZ_OK;
+    l->spec = (qz_deploy_spec){.kind = l->kind, .sym = true, .zero_point = true};
+    if (config) {
+        st = qz_json_load(config, CONFIG_LIMIT, &l->config, err);
+        if (st == QZ_OK) st = qz_deploy_spec_json(l->config, config, &l->spec, err);
+    }
+    qz_free(config);
+    if (st == QZ_OK) st = qz_shape_from_model(l->s->model, l->s->name, &l->shape, err);
+    return st == QZ_OK ? qz_deploy_shape_of(l->shape, dtype_of(l), &l->x->arena, &l->deploy, err) : st;
+}
+
 static qz_status read_wishes(launch *l, qz_error *err) {
     const qz_explain_options *r = &l->x->o;
     QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &l->ctx, err));
@@ -236,7 +272,7 @@ static qz_status read_wishes(launch *l, qz_error *err) {
     QZ_TRY(qz_hardware_choose(l->x->run, &l->set, r->hardware, &l->hardware, err));
     if (qz_hardware_bytes(l->hardware) == 0)
         return qz_fail(err, QZ_EUSAGE, "the memory of '%s' is not known: choose another --hardware", l->hardware->name);
-    return qz_shape_from_model(l->s->model, l->s->name, &l->shape, err);
+    return QZ_OK;
 }
 
 /* In single quotes where a shell would take the path apart. */
@@ -264,9 +300,12 @@ qz_status qz_explain_launch(qz_explained *x, const char *path) {
     qz_explain_line(x, "\nquantz");
     qz_fit_command(&x->text, 2, "quantz run %s -p \"Hello\"", l.word);
     qz_status st = read_wishes(&l, x->err);
+    if (st == QZ_OK) st = read_spec(&l, x->err);
     if (st == QZ_OK) st = servers(&l, x->err);
     if (st == QZ_OK) st = transformers(&l, x->err);
     if (st == QZ_OK) st = local(&l, x->err);
+    if (x->refused) qz_str_printf(&x->unread, ",\"refused\":%zu", x->refused);
+    json_decref(l.config);
     qz_shape_free(l.shape);
     qz_hardware_release(&l.set);
     qz_source_release(&s);

@@ -438,6 +438,9 @@ static qz_status nested_config(const json_t *root, const char *name, const char 
     const char *key, *inner = json_string_value(json_object_get(text, "model_type"));
     json_t *v;
     if (json_object_size(text) == 0) return QZ_OK;
+    const qz_family planned = type ? qz_family_planned(type) : QZ_FAMILY_COUNT;
+    if (planned != QZ_FAMILY_COUNT && inner && planned == qz_family_planned(inner))
+        return qz_family_unknown(type, name, err); /* the text model alone would not run either */
     if (type == NULL || qz_family_by_name(type) == QZ_FAMILY_COUNT)
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "unknown model family '%.60s' around a text model '%.60s': file '%s', key 'text_config': "

@@ -122,6 +122,8 @@ typedef struct {
 /* A row of families.def: names, defaults of absent keys, kinds and options. */
 typedef struct {
     const char *name;                 /* config.json model_type */
+    const char *wrapper;              /* model_type of a file whose text_config is this family (images besides text);
+                                       * NULL: none */
     const char *architecture;         /* LlamaForCausalLM */
     const char *gguf_arch;            /* llama, qwen2, qwen3 … */
     bool gguf_permuted;               /* GGUF stores q and k rows in interleaved-rope order */
@@ -135,6 +137,8 @@ typedef struct {
     bool qkv_bias;                    /* always there */
     bool attention_bias_key, mlp_bias_key; /* config keys attention_bias, mlp_bias are read */
     bool qk_norm, norms_after, norm_plus_one, embed_scaled, fused;
+    bool ffn_norm_as_stored;          /* GGUF calls the norm before the feed-forward as checkpoints do:
+                                       * post_attention_norm */
     uint64_t every[QZ_LAYER_FLAGS];   /* every n-th layer has the option, unless the keys say else;
                                        * 0: none, and the keys are not read */
     bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */

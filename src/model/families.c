@@ -58,6 +58,13 @@ qz_family qz_family_by_name(const char *model_type) {
         if (strcmp(families[i].name, model_type) == 0) return (qz_family)i;
     return QZ_FAMILY_COUNT;
 }
+/* Only its memory is known, and that is what is wrong with it. */
+static qz_status planned_alone(const char *type, const char *file, qz_error *err) {
+    return qz_fail(err, QZ_EUNSUPPORTED,
+                   "model family '%s' does not run here: file '%s', key 'model_type': plan, pick, check and inspect "
+                   "know its shape, nothing here computes or writes it; use another engine",
+                   type, file);
+}
 qz_status qz_family_unknown(const char *type, const char *file, qz_error *err) {
     qz_near near = {.word = type};
     int best = -1; /* a name that begins so: gemma3 stands for gemma3_text rather than for gemma2 */
@@ -66,6 +73,8 @@ qz_status qz_family_unknown(const char *type, const char *file, qz_error *err) {
         (void)qz_near_see(&near, families[i].name);
         if (qz_str_starts(families[i].name, type)) best = i;
     }
+    if (qz_family_planned(type) != QZ_FAMILY_COUNT && (best < 0 || best > QZ_FAMILY_COUNT))
+        return planned_alone(type, file, err);
     /* the row between the two parts has no name */
     if (best < 0) best = (int)near.at + ((int)near.at >= QZ_FAMILY_COUNT);
     return qz_fail(err, QZ_EUNSUPPORTED,
@@ -79,6 +88,8 @@ qz_family qz_family_by_gguf_arch(const char *arch) {
 }
 qz_family qz_family_planned(const char *model_type) {
     for (int i = QZ_FAMILY_COUNT + 1; i < QZ_FAMILY_ALL; i++)
-        if (strcmp(families[i].name, model_type) == 0) return (qz_family)i;
+        if (strcmp(families[i].name, model_type) == 0 ||
+            (families[i].wrapper && strcmp(families[i].wrapper, model_type) == 0))
+            return (qz_family)i;
     return QZ_FAMILY_COUNT;
 }

@@ -53,6 +53,14 @@ static const qz_linear_row delta[] = {
     {.name = "linear_attn.in_proj_ba", .gguf = "ssm_beta_alpha", .rows = QZ_WIDE_DELTA_BA, .input = 0},
     {.name = "linear_attn.out_proj", .gguf = "ssm_out", .rows = QZ_WIDE_HIDDEN, .input = 1},
 };
+/* Qwen3.5 stores what the matrix above holds as four. */
+static const qz_linear_row delta_split[] = {
+    {.name = "linear_attn.in_proj_qkv", .gguf = "attn_qkv", .use = QZ_USE_QKV, .rows = QZ_WIDE_DELTA_CONV, .input = 0},
+    {.name = "linear_attn.in_proj_z", .gguf = "attn_gate", .rows = QZ_WIDE_DELTA_VALUES, .input = 0},
+    {.name = "linear_attn.in_proj_b", .gguf = "ssm_beta", .rows = QZ_WIDE_DELTA_HEADS, .input = 0},
+    {.name = "linear_attn.in_proj_a", .gguf = "ssm_alpha", .rows = QZ_WIDE_DELTA_HEADS, .input = 0},
+    {.name = "linear_attn.out_proj", .gguf = "ssm_out", .rows = QZ_WIDE_HIDDEN, .input = 1},
+};
 static const qz_input_row delta_inputs[] = {
     {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM}, {.cols = QZ_WIDE_DELTA_VALUES, .residual = true}};
 static const qz_part_row delta_parts[] = {
@@ -115,15 +123,18 @@ static const qz_part_row experts_parts[] = {
 
 #define ROWS(k) k, COUNT(k), k##_inputs, COUNT(k##_inputs)
 static const qz_kind kinds[QZ_KIND_COUNT] = {
-    [QZ_KIND_ATTENTION] = {ROWS(attention), attention_parts, COUNT(attention_parts), false},
-    [QZ_KIND_LATENT] = {ROWS(latent), latent_parts, COUNT(latent_parts), false},
-    [QZ_KIND_DELTA] = {ROWS(delta), delta_parts, COUNT(delta_parts), false},
-    [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0, false},
-    [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts) - 1, true},
-    [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), true},
+    [QZ_KIND_ATTENTION] = {ROWS(attention), attention_parts, COUNT(attention_parts)},
+    [QZ_KIND_LATENT] = {ROWS(latent), latent_parts, COUNT(latent_parts)},
+    [QZ_KIND_DELTA] = {ROWS(delta), delta_parts, COUNT(delta_parts), .state = true},
+    [QZ_KIND_DELTA_SPLIT] = {delta_split, COUNT(delta_split), delta_inputs, COUNT(delta_inputs), delta_parts,
+                             COUNT(delta_parts), .state = true},
+    [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0},
+    [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts) - 1, .experts = true},
+    [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), .experts = true},
 };
 #define FITS(k, room) (COUNT(k) <= (room) && COUNT(k##_inputs) <= QZ_SUB_INPUTS)
-_Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS),
+_Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS) &&
+                   COUNT(delta_split) <= QZ_MIXER_LINEARS,
                "room for every mixer");
 _Static_assert(FITS(mlp, QZ_FFN_LINEARS) && FITS(experts, QZ_FFN_LINEARS), "room for every feed-forward");
 

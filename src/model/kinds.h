@@ -49,6 +49,7 @@ typedef struct {
     const qz_part_row *parts; size_t n_parts;
     bool experts;                    /* all of it but what is `alone` once for each expert, behind
                                       * a router that reads what they read */
+    bool state;                      /* keeps a state of fixed size instead of keys and values */
 } qz_kind;
 
 const qz_kind *qz_kind_get(qz_kind_id k);

@@ -137,7 +137,8 @@ size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]) {
     norm(&k, QZ_NORM_ATTN, "input_layernorm", "attn_norm", d);
     sub_module(&k, QZ_SUB_MIXER);
     if (c->norms_after) norm(&k, QZ_NORM_ATTN_OUT, "post_attention_layernorm", "post_attention_norm", d);
-    norm(&k, QZ_NORM_FFN, c->norms_after ? "pre_feedforward_layernorm" : "post_attention_layernorm", "ffn_norm", d);
+    norm(&k, QZ_NORM_FFN, c->norms_after ? "pre_feedforward_layernorm" : "post_attention_layernorm",
+         qz_family_get(c->family)->ffn_norm_as_stored ? "post_attention_norm" : "ffn_norm", d);
     sub_module(&k, QZ_SUB_FFN);
     if (c->norms_after) norm(&k, QZ_NORM_FFN_OUT, "post_feedforward_layernorm", "post_ffw_norm", d);
     return k.n;

@@ -1,9 +1,27 @@
 #include "pipeline/naming.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "base/utf8.h"
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+
+qz_status qz_name_check(const char *name, qz_error *err) {
+    if (name == NULL) return QZ_OK;
+    const size_t n = strlen(name);
+    if (n == 0)
+        return qz_fail(err, QZ_EUSAGE, "--name is empty: expected a name; leave it out to keep the source's");
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+            return qz_fail(err, QZ_EUSAGE,
+                           "bad value for --name: expected text in one line, found the control character 0x%02x at byte "
+                           "%zu; give a name without it",
+                           (unsigned)(unsigned char)name[i], i + 1);
+    if (!qz_utf8_valid(name, n))
+        return qz_fail(err, QZ_EUSAGE,
+                       "bad value for --name: expected UTF-8, found bytes of another encoding; give the name in UTF-8");
+    return QZ_OK;
+}
 
 qz_status qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name,
                             char **out, qz_error *err) {
@@ -12,11 +30,11 @@ qz_status qz_default_output(const qz_source *s, const qz_scheme_spec *spec, cons
     const char *base = name ? name : s->name;
     size_t i = 0;
     *out = NULL;
-    if (name && (*name == 0 || strchr(name, '/')))
+    if (name && strchr(name, '/'))
         return qz_fail(err, QZ_EUSAGE,
                        "bad value '%s' for --name: expected a plain name, because the output is named after it, found "
-                       "%s; give -o FILE beside it, or a name without '/'",
-                       name, *name ? "a path" : "nothing");
+                       "a path; give -o FILE beside it, or a name without '/'",
+                       name);
     for (; info->name[i] && i < sizeof upper - 1; i++) upper[i] = (char)toupper((unsigned char)info->name[i]);
     upper[i] = 0;
     /* level and flags: "w4g64-asym" */
@@ -36,6 +54,7 @@ bool qz_output_is_place(const char *given) {
 
 qz_status qz_output_name(const qz_source *s, const qz_scheme_spec *spec, const char *given, const char *name,
                          char **out, qz_error *err) {
+    QZ_TRY(qz_name_check(name, err));
     if (!given || !(qz_scheme_get(spec->scheme)->directory || !qz_output_is_place(given)))
         return qz_default_output(s, spec, given, name, out, err);
     *out = qz_strdup(given);

@@ -7,6 +7,8 @@
 #include "deploy/preflight_scheme.h"
 #include "pipeline/request.h"
 
+/* --name stands in metadata and reports: UTF-8, one line, not empty (NULL: not given). */
+qz_status qz_name_check(const char *name, qz_error *err);
 /* Rebuilds an artifact path: DIR/NAME-AWQ, DIR/NAME.Q4_K_M.gguf. Owned by the caller (qz_free). name: QZ_EUSAGE if it
  * is no plain one. */
 qz_status qz_default_output(const qz_source *s, const qz_scheme_spec *spec, const char *dir, const char *name,

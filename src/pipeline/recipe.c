@@ -1,3 +1,4 @@
+#include "pipeline/naming.h"
 #include "pipeline/recipe.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/tensor_types.h"
@@ -124,6 +125,7 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
                                  &(qz_tensor_types){r->pure, r->leave_output, r->output_type, r->embedding_type,
                                                     r->tensor_types.at, r->tensor_types.n},
                                  arena, err));
+    QZ_TRY(qz_name_check(r->name, err));
     out->name = r->name;
     out->pre = r->pre;
     out->accept = r->accept;

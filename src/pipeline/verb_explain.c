@@ -1,3 +1,4 @@
+#include "base/size.h"
 #include "explain/explain.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
@@ -14,6 +15,9 @@ qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK && x.text.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) qz_explain_print(&x, &out);
     if (st == QZ_OK) st = qz_show(&out, err);
+    if (st == QZ_OK && x.refused)
+        st = qz_fail(err, QZ_ECHECK, "an engine refuses this launch: '%s': %zu finding%s, first %s", r->operands[1],
+                     x.refused, qz_plural(x.refused), x.refusal);
     qz_str_release(&out);
     qz_str_release(&x.text);
     qz_str_release(&x.unread);

@@ -25,6 +25,8 @@ static qz_status open_shape(qz_run *run, pick_inputs *j, qz_error *err) {
     const qz_model *m = j->operand.source.model;
     qz_shape *s = j->operand.shape;
     j->q.shape = s;
+    if (m == NULL && s->released[0] && j->operand.kind == QZ_OPERAND_FOLDER)
+        return qz_operand_weight_files(j->r->operands[0], &j->q.weight_bytes, err);
     if (m == NULL) return QZ_OK;
     if (strstr(m->encoding, "F16") == NULL && strcmp(m->encoding, "F32") != 0)
         (void)snprintf(s->released, sizeof s->released, "gguf");

@@ -85,6 +85,19 @@ static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
     return QZ_OK;
 }
 
+/* The hardware's row, as pick and check count: what is split over layers runs on llama.cpp. A bare size has no row:
+ * 20 %, and for layers the 0.5 GB of buffers of handbooks (checklist C-117). */
+static void set_budget(const qz_request *r, qz_plan_view *v) {
+    double share, bytes;
+    v->q.reserve = r->reserve < 0 ? 0.20 : r->reserve / 100;
+    v->budget = v->hw && !r->memory && r->reserve < 0 && !r->overhead;
+    if (r->offload && !r->overhead) v->q.overhead = 500000000;
+    if (!v->budget) return;
+    qz_pick_budget(v->hw, r->offload ? QZ_RUNTIME_LLAMA_CPP : QZ_RUNTIME_NONE, &share, &bytes);
+    v->q.reserve = share;
+    v->q.overhead = (uint64_t)bytes;
+}
+
 static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, qz_error *err) {
     QZ_TRY(qz_hardware_open(&v->set, r->hardware_file, err));
     if (r->hardware && strcmp(r->hardware, "list") != 0)
@@ -100,12 +113,7 @@ static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, q
     if (r->memory && v->q.capacity == 0)
         return qz_fail(err, QZ_EUSAGE, "--memory is zero: expected for example 24GB or 24GiB");
     if (r->overhead) QZ_TRY(qz_bytes_parse(r->overhead, "overhead", &v->q.overhead, err));
-    v->budget = v->hw && !r->memory && r->reserve < 0 && !r->overhead && !r->offload;
-    if (v->budget) { /* the card's row, as pick and check count */
-        double bytes;
-        qz_pick_budget(v->hw, QZ_RUNTIME_NONE, &v->q.reserve, &bytes);
-        v->q.overhead = (uint64_t)bytes;
-    } else v->q.reserve = r->reserve < 0 ? 0.20 : r->reserve / 100;
+    set_budget(r, v);
     v->o.reserve = 100 * v->q.reserve;
     if ((r->offload || r->speed) && !v->q.capacity && !v->hw)
         return qz_fail(err, QZ_EUSAGE, "--%s needs a device: give --hardware NAME%s", r->offload ? "offload" : "speed",

@@ -2,7 +2,8 @@
  * qz_hardware_set set; qz_hardware_open(&set, file or NULL, err); qz_hardware_find(&set, "rtx 4090", &h, err);
  * qz_hardware_release(&set). Rows live in the set. Every row carries a date and a source.
  * File: one row a line, tab separated, '#' comments:
- *   name  kind  visible_MiB  bandwidth_GBps  native types (comma)  compute capability x10  date  source */
+ *   name  kind  visible_MiB  bandwidth_GBps  native types (comma)  compute capability x10  date  source
+ * and behind them, where known: TFLOPS in 16 bits, in 8 bits. */
 #ifndef QZ_PLAN_HARDWARE_H
 #define QZ_PLAN_HARDWARE_H
 #include <stdbool.h>
@@ -19,6 +20,7 @@ typedef struct {
     double visible_mib;       /* memory a program can really have: visible MiB of a
                                * card, wired limit of a Mac; 0 = ask */
     double bandwidth_gbps;    /* GB/s, 10^9; 0 = unknown */
+    double tflops, tflops8;   /* 10^12 operations a second in 16 and in 8 bits; 0 = none or unknown */
     const char *native;       /* types with their own arithmetic: "fp16,bf16,int8,fp8,fp4" */
     int capability;           /* CUDA compute capability x10; 0 = not CUDA */
     const char *date, *source;

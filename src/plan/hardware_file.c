@@ -8,9 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
-enum { FILE_LIMIT = 1 << 20, FIELDS = 8 };
-static const char *const columns[FIELDS] = {"name", "kind", "visible MiB", "bandwidth GB/s", "native types",
-                                            "compute capability x10", "date", "source"};
+enum { FILE_LIMIT = 1 << 20, FIELDS = 8, MORE = 2 };
+static const char *const columns[FIELDS + MORE] = {"name", "kind", "visible MiB", "bandwidth GB/s", "native types",
+                                            "compute capability x10", "date", "source", "TFLOPS in 16 bits",
+                                                   "TFLOPS in 8 bits"};
 
 /* Column i of a row. */
 static qz_status number(const char *file, size_t line, char *const field[], int i, const double range[2], double *out,
@@ -29,31 +30,38 @@ static qz_status number(const char *file, size_t line, char *const field[], int 
 
 static qz_status parse_row(qz_hardware_set *set, const char *file, size_t line, char *text, qz_hardware *h,
                            qz_error *err) {
-    char *field[FIELDS];
+    char *field[FIELDS + MORE];
     int n = 0;
-    for (char *p = text; p && n < FIELDS; n++) {
+    for (char *p = text; p && n < FIELDS + MORE; n++) {
         char *tab = strchr(p, '\t');
         field[n] = p;
-        if (tab && n < FIELDS - 1) *tab = 0;
-        p = tab && n < FIELDS - 1 ? tab + 1 : NULL;
+        if (tab && n < FIELDS + MORE - 1) *tab = 0;
+        p = tab && n < FIELDS + MORE - 1 ? tab + 1 : NULL;
     }
-    if (n != FIELDS)
+    if (n != FIELDS && n != FIELDS + MORE)
         return qz_fail(err, QZ_EFORMAT,
                        "bad hardware row: file '%s', line %zu: expected 8 fields separated by tabs (name, kind, "
-                       "visible MiB, GB/s, native types, capability, date, source), found %d",
+                       "visible MiB, GB/s, native types, capability, date, source), or 10 (TFLOPS in 16 and in 8 bits "
+                       "besides), found %d",
                        file, line, n);
-    double mib, gbps, cc;
+    double mib, gbps, cc, tflops = 0, tflops8 = 0;
     if (strcmp(field[1], "gpu") && strcmp(field[1], "mac") && strcmp(field[1], "cpu"))
         return qz_fail(err, QZ_EFORMAT, "bad kind: file '%s', line %zu: expected gpu, mac or cpu, found '%s'", file,
                        line, field[1]);
     QZ_TRY(number(file, line, field, 2, (const double[]){1, 1e9}, &mib, err));
     QZ_TRY(number(file, line, field, 3, (const double[]){0, 1e6}, &gbps, err));
     QZ_TRY(number(file, line, field, 5, (const double[]){0, 300}, &cc, err));
+    if (n > FIELDS) {
+        QZ_TRY(number(file, line, field, 8, (const double[]){0, 1e6}, &tflops, err));
+        QZ_TRY(number(file, line, field, 9, (const double[]){0, 1e6}, &tflops8, err));
+    }
     if (!*field[0] || !*field[6] || !*field[7])
         return qz_fail(err, QZ_EFORMAT,
                        "bad hardware row: file '%s', line %zu: name, date and source must not be empty", file, line);
     *h = (qz_hardware){.visible_mib = mib,
                        .bandwidth_gbps = gbps,
+                       .tflops = tflops,
+                       .tflops8 = tflops8,
                        .capability = (int)cc,
                        .vendor = cc > 0                         ? "nvidia"
                                  : strcmp(field[1], "mac") == 0 ? "apple"

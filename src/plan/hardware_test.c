@@ -17,6 +17,10 @@ static void rows_are_complete(void **state) {
     bool gpu = false, mac = false, cpu = false;
     for (size_t i = 0; i < set.n; i++) {
         const qz_hardware *h = &set.rows[i];
+        assert_true((h->tflops > 1) == (strcmp(h->kind, "cpu") != 0));
+        /* twice the rate in half the bits, where at all; four times where 16 bits sum in 32 */
+        assert_true(h->tflops8 == 0 || (h->tflops8 >= h->tflops && h->tflops8 < 4.1 * h->tflops));
+        assert_true((h->tflops8 > 0) == (h->tflops > 0 && strstr(h->native, "8") != NULL));
         assert_true(h->visible_mib >= 4096 && h->bandwidth_gbps > 10);
         assert_true(*h->date && *h->source && *h->native && *h->vendor);
         assert_true((h->capability > 0) == (strcmp(h->vendor, "nvidia") == 0));
@@ -65,6 +69,9 @@ static void own_rows(void **state) {
     (void)state;
     with_file("# mine\nmy-card\tgpu\t12345\t500\tfp16,int8\t86\t2026-01\tmeasured\n", QZ_OK, "my-card");
     with_file("h100-80gb\tgpu\t12345\t500\tfp16\t90\t2026-01\tmeasured\n", QZ_OK, "h100-80gb");
+    with_file("my-card\tgpu\t12345\t500\tfp16,int8\t86\t2026-01\tmeasured\t100\t200\n", QZ_OK, "my-card");
+    with_file("my-card\tgpu\t12345\t500\tfp16,int8\t86\t2026-01\tmeasured\t100\n", QZ_EFORMAT, "or 10 (TFLOPS");
+    with_file("my-card\tgpu\t12345\t500\tfp16\t86\t2026-01\tx\tfast\t0\n", QZ_EFORMAT, "bad TFLOPS in 16 bits");
     with_file("my-card\tgpu\t24GB\t500\tfp16\t86\t2026-01\tx\n", QZ_EFORMAT, "line 1: expected a number");
     with_file("\nmy-card gpu 24\n", QZ_EFORMAT, "line 2: expected 8 fields separated by tabs");
     with_file("my-card\ttpu\t24\t500\tfp16\t86\t2026-01\tx\n", QZ_EFORMAT, "expected gpu, mac or cpu, found 'tpu'");

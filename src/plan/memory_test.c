@@ -316,6 +316,38 @@ static void speed(void **state) {
     q.users = 64;
     OK(qz_roofline_decode(&q, h, 0, &r, &e_));
     assert_true(one < 9 && r.weight_gb > 25 && r.weight_gb < 29);
+    qz_shape_free(s);
+    /* A100, Llama-2-7B, W4: 64 users compute 64 x 2 x 6.6e9 operations at 312e12 a second, while 3.6 GB at 2039 GB/s
+     * are read; the cache of 1024 tokens is read besides. 16-bit weights are bound by memory until 312e12 / 2039e9
+     * users. */
+    s = shape("llama-2-7b");
+    q = (qz_memory_query){.shape = s, .level = level("awq"), .kv = kv("f16"), .users = 64, .ctx = 1024};
+    OK(qz_hardware_find(&set, "a100-80gb", &h, &e_));
+    OK(qz_roofline_decode(&q, h, 0, &r, &e_));
+    assert_string_equal(r.bound, "operations");
+    digits("operations", "2.71", 1e3 * r.operations_s);
+    digits("cache", "16.85", 1e3 * r.kv_s);
+    assert_true(r.weights_s < r.operations_s && fabs(r.step_s - r.operations_s - r.kv_s) < 1e-12);
+    q.users = r.bound_from;
+    OK(qz_roofline_decode(&q, h, 0, &r, &e_));
+    assert_string_equal(r.bound, "operations");
+    q.users--;
+    OK(qz_roofline_decode(&q, h, 0, &r, &e_));
+    assert_string_equal(r.bound, "memory");
+    assert_true(r.bound_from == q.users + 1 && r.bound_from > 35 && r.bound_from < 50);
+    q.level = level("bf16");
+    OK(qz_roofline_decode(&q, h, 0, &r, &e_));
+    assert_int_equal(r.bound_from, 154); /* 153.02 */
+    q.level = level("int8");
+    OK(qz_roofline_decode(&q, h, 0, &r, &e_));
+    assert_true(r.arithmetic == 8 && r.tflops > 623 && r.tflops < 625);
+    q.level = level("fp8:channel"); /* no such arithmetic on that card */
+    OK(qz_roofline_decode(&q, h, 0, &r, &e_));
+    assert_int_equal(r.arithmetic, 16);
+    OK(qz_hardware_find(&set, "laptop-16gb", &h, &e_)); /* nothing known of its operations */
+    OK(qz_roofline_decode(&q, h, 0, &r, &e_));
+    assert_true(r.tflops <= 0 && r.bound_from == 0);
+    assert_string_equal(r.bound, "memory");
     qz_hardware_release(&set);
     qz_shape_free(s);
 }

@@ -72,6 +72,23 @@ qz_status qz_operand_open(qz_run *run, const char *text, qz_opening how, qz_oper
     return how == QZ_OPEN_WEIGHTS && o->kind == QZ_OPERAND_FOLDER ? folder_weights(run, text, o, err) : QZ_OK;
 }
 
+qz_status qz_operand_weight_files(const char *dir, uint64_t *bytes, qz_error *err) {
+    char **names = NULL;
+    size_t n = 0;
+    *bytes = 0;
+    QZ_TRY(qz_list_dir(dir, &names, &n, err));
+    qz_status st = QZ_OK;
+    for (size_t i = 0; i < n && st == QZ_OK; i++) {
+        uint64_t size = 0;
+        char *file = qz_str_ends(names[i], ".safetensors") ? qz_path_join(dir, names[i]) : NULL;
+        if (file) st = qz_file_size(file, &size, err);
+        *bytes += size;
+        qz_free(file);
+    }
+    qz_free_names(names, n);
+    return st;
+}
+
 void qz_operand_release(qz_operand *o) {
     qz_source_release(&o->source);
     qz_shape_free(o->shape);

@@ -26,5 +26,7 @@ typedef struct {
 qz_status qz_operand_find(const char *text, qz_operand_kind *kind, qz_error *err);
 /* *o is zeroed first and may be released whatever is returned. */
 qz_status qz_operand_open(qz_run *run, const char *text, qz_opening how, qz_operand *o, qz_error *err);
+/* Bytes of the .safetensors files of a folder; 0: there are none. */
+qz_status qz_operand_weight_files(const char *dir, uint64_t *bytes, qz_error *err);
 void qz_operand_release(qz_operand *o);
 #endif

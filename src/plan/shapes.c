@@ -180,6 +180,12 @@ qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err) {
     return st;
 }
 
+size_t qz_shape_layers_of(const qz_shape *s, qz_attn kind) {
+    size_t n = 0;
+    for (size_t i = 0; i < s->layers; i++) n += s->attn[i] == (uint8_t)kind;
+    return n;
+}
+
 uint64_t qz_shape_max_cols(const qz_shape *s) {
     uint64_t n = 0;
     for (size_t i = 0; i < s->n_tensors; i++)

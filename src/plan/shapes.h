@@ -37,6 +37,7 @@ typedef struct {
     char name[96];                /* as asked for, or the folder's name */
     char model_type[32], gguf_arch[32], released[24]; /* released: quantization_config.quant_method, "" = not
                                                        * quantized */
+    unsigned released_bits;       /* quantization_config.bits, 0 = not said */
     bool runs;                    /* the engine runs its family: artifacts can be planned to the byte */
     qz_config config;             /* of a family that is only planned: what its sites are made of */
     uint64_t vocab, hidden, intermediate, layers, heads, kv_heads, head_dim, max_position, sliding_window;
@@ -65,6 +66,7 @@ typedef struct { const char *name, *facts, *source; } qz_shape_row; /* facts: co
 const qz_shape_row *qz_shape_row_at(size_t i); /* NULL behind the last */
 /* True if text names a built-in shape exactly (after normalisation). */
 bool qz_shape_is_builtin(const char *text);
+size_t qz_shape_layers_of(const qz_shape *s, qz_attn kind);
 /* Largest in_features of a quantized linear. */
 uint64_t qz_shape_max_cols(const qz_shape *s);
 #endif

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "model/families.h"
+#include "model/kinds.h"
 #include "plan/shapes_int.h"
 #include <stdio.h>
 #include <string.h>
@@ -36,7 +37,10 @@ static qz_status read_dims(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(needed(root, "hidden_size", name, 1, 1u << 20, &c->hidden_size, err));
     QZ_TRY(needed(root, "num_hidden_layers", name, 1, QZ_MAX_LAYERS, &c->layers, err));
     QZ_TRY(needed(root, "num_attention_heads", name, 1, 4096, &c->heads, err));
-    QZ_TRY(needed(root, "intermediate_size", name, 1, 1u << 22, &c->intermediate_size, err));
+    /* of layers that are experts through and through, which read_experts holds to */
+    const bool experts = json_object_get(root, "moe_intermediate_size") != NULL;
+    if (!experts || json_object_get(root, "intermediate_size"))
+        QZ_TRY(needed(root, "intermediate_size", name, 1, 1u << 22, &c->intermediate_size, err));
     return needed(root, "vocab_size", name, 1, 1u << 24, &c->vocab_size, err);
 }
 
@@ -84,19 +88,20 @@ static qz_status read_layers(const json_t *root, const char *name, const qz_fami
         return qz_fail(err, QZ_EFORMAT, "wrong value: file '%s', key 'layer_types': expected %llu entries, found %zu",
                        name, (unsigned long long)c->layers, json_array_size(types));
     for (size_t i = 0; i < c->layers; i++) {
-        bool full = pattern == 0 || (i + 1) % pattern == 0, linear = f->mixer == QZ_KIND_DELTA;
+        bool full = pattern == 0 || (i + 1) % pattern == 0, linear = qz_kind_get(f->mixer)->state;
         if (json_is_array(types)) {
             const char *t = json_string_value(json_array_get(types, i));
             if (t == NULL) t = "?";
             full = strcmp(t, "full_attention") == 0;
             linear = strcmp(t, "linear_attention") == 0;
-            if (!full && !linear && strcmp(t, "sliding_attention") != 0)
+            if ((!full && !linear && strcmp(t, "sliding_attention") != 0) ||
+                (linear && !qz_kind_get(f->mixer)->state))
                 return qz_fail(err, QZ_EUNSUPPORTED, "unknown layer type '%s': file '%s', key 'layer_types', entry %zu",
                                t, name, i);
         }
         c->layer_sliding[i] = !full && !linear && c->sliding_window;
         c->layer_mixer[i] = (uint8_t)(f->mixer == QZ_KIND_LATENT ? f->mixer
-                                      : !full && linear          ? QZ_KIND_DELTA
+                                      : !full && linear          ? f->mixer
                                                                  : QZ_KIND_ATTENTION);
     }
     return QZ_OK;
@@ -136,12 +141,14 @@ static qz_status read_experts(const json_t *root, const char *name, const qz_fam
     QZ_TRY(bounded(root, "n_shared_experts", name, 64, &shared, err));
     if (shared) c->shared_width = shared * c->expert_width;
     c->ffn = c->shared_width ? QZ_KIND_SHARED_EXPERTS : QZ_KIND_EXPERTS;
-    return read_dense(root, name, c, err);
+    QZ_TRY(read_dense(root, name, c, err));
+    const bool dense = memchr(c->layer_dense, 1, c->layers) != NULL;
+    return dense ? needed(root, "intermediate_size", name, 1, 1u << 22, &c->intermediate_size, err) : QZ_OK;
 }
 
 static qz_status read_linear_attention(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
                                        qz_error *err) {
-    if (f->mixer != QZ_KIND_DELTA) return QZ_OK;
+    if (!qz_kind_get(f->mixer)->state) return QZ_OK;
     QZ_TRY(needed(root, "linear_num_key_heads", name, 1, 4096, &c->delta.k_heads, err));
     QZ_TRY(needed(root, "linear_num_value_heads", name, 1, 4096, &c->delta.v_heads, err));
     QZ_TRY(needed(root, "linear_key_head_dim", name, 1, 4096, &c->delta.k_dim, err));
@@ -153,9 +160,11 @@ static qz_status read_common(const json_t *root, const char *name, qz_shape *s, 
     const char *dtype = NULL, *method = NULL;
     QZ_TRY(qz_json_str(root, "torch_dtype", name, &dtype, err));
     QZ_TRY(qz_json_str(root, "dtype", name, &dtype, err));
-    s->dtype_bytes = dtype && strcmp(dtype, "float32") == 0 ? 4 : 2;
+    if (dtype) s->dtype_bytes = strcmp(dtype, "float32") == 0 ? 4 : 2; /* 2 where nothing says it (shapes.c) */
     const json_t *q = json_object_get(root, "quantization_config");
     if (json_is_object(q)) QZ_TRY(qz_json_str(q, "quant_method", name, &method, err));
+    const json_int_t bits = json_integer_value(json_object_get(q, "bits")); /* what is wrong with it: check says */
+    if (bits > 0 && bits <= 16) s->released_bits = (unsigned)bits;
     if (method) (void)snprintf(s->released, sizeof s->released, "%s", method);
     return QZ_OK;
 }
@@ -182,14 +191,40 @@ void qz_shape_take_config(qz_shape *s) {
     s->heads = c->heads, s->kv_heads = c->kv_heads, s->head_dim = c->head_dim, s->max_position = c->max_position;
     s->sliding_window = c->sliding_window;
     for (size_t i = 0; i < s->layers; i++)
-        s->attn[i] = (uint8_t)(c->layer_mixer[i] == QZ_KIND_DELTA         ? QZ_ATTN_LINEAR
-                               : c->sliding_window && c->layer_sliding[i] ? QZ_ATTN_SLIDING
-                                                                          : QZ_ATTN_FULL);
+        s->attn[i] = (uint8_t)(qz_kind_get((qz_kind_id)c->layer_mixer[i])->state ? QZ_ATTN_LINEAR
+                               : c->sliding_window && c->layer_sliding[i]        ? QZ_ATTN_SLIDING
+                                                                                 : QZ_ATTN_FULL);
     s->tied = c->tie_embeddings, s->qkv_bias = c->qkv_bias, s->o_bias = c->o_bias, s->mlp_bias = c->mlp_bias,
     s->qk_norm = c->qk_norm;
     s->experts = c->experts, s->experts_used = c->experts_used, s->expert_width = c->expert_width;
     for (size_t i = 0; i < s->layers && c->experts; i++) s->dense_layers += s->dense[i] = c->layer_dense[i];
     s->rope_freqs = c->rope.kind == QZ_ROPE_LLAMA3 || c->rope.has_freq_factors;
+}
+
+/* Parts of a model that its text family does not have: the plan leaves them out, and says so. */
+static void note_uncounted(const json_t *root, qz_config_keys *k) {
+    static const char *const keys[] = {"vision_config", "audio_config", "mtp_num_hidden_layers",
+                                       "num_nextn_predict_layers"};
+    const json_t *text = json_object_get(root, "text_config");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *outer = json_object_get(root, keys[i]), *v = outer ? outer : json_object_get(text, keys[i]);
+        if (!json_is_object(v) && json_integer_value(v) <= 0) continue;
+        const size_t n = strlen(k->noted);
+        (void)snprintf(k->noted + n, sizeof k->noted - n, "%s%s (its weights are not counted)",
+                       k->n_noted++ ? ", " : "", keys[i]);
+    }
+}
+
+/* The text part of a file that wraps it; the tie of its embedding may stand outside. */
+static qz_status unwrap(const char *type, const char *name, const json_t **root, qz_shape *s, qz_error *err) {
+    const qz_family_info *f = qz_family_get(qz_family_planned(type));
+    const json_t *text = json_object_get(*root, "text_config");
+    s->config.tie_embeddings = f->tied;
+    QZ_TRY(qz_json_bool(*root, "tie_word_embeddings", name, &s->config.tie_embeddings, err));
+    if (f->wrapper == NULL || strcmp(f->wrapper, type) != 0 || !json_is_object(text)) return QZ_OK;
+    *root = text;
+    QZ_TRY(qz_json_bool(text, "tie_word_embeddings", name, &s->config.tie_embeddings, err));
+    return read_common(text, name, s, err);
 }
 
 qz_status qz_shape_read(const json_t *root, qz_shape *s, qz_error *err) {
@@ -199,8 +234,10 @@ qz_status qz_shape_read(const json_t *root, qz_shape *s, qz_error *err) {
     QZ_TRY(read_common(root, name, s, err));
     QZ_TRY(qz_json_str(root, "model_type", name, &type, err));
     if (type == NULL) return qz_fail(err, QZ_EFORMAT, "key 'model_type' is missing: file '%s'", name);
-    if (strcmp(type, "gemma3") == 0 && json_is_object(json_object_get(root, "text_config")))
-        root = json_object_get(root, "text_config");
+    if (qz_family_planned(type) != QZ_FAMILY_COUNT) {
+        note_uncounted(root, &s->config.keys);
+        QZ_TRY(unwrap(type, name, &root, s, err));
+    }
     QZ_TRY(read_dims(root, name, &s->config, err));
     if (qz_family_by_name(type) != QZ_FAMILY_COUNT) {
         if (qz_family_get(qz_family_by_name(type))->experts) QZ_TRY(need_experts(root, name, err));
@@ -212,8 +249,6 @@ qz_status qz_shape_read(const json_t *root, qz_shape *s, qz_error *err) {
     c->family = qz_family_planned(type);
     if (c->family == QZ_FAMILY_COUNT) return qz_family_unknown(type, name, err);
     const qz_family_info *f = qz_family_get(c->family);
-    c->tie_embeddings = f->tied;
-    QZ_TRY(qz_json_bool(root, "tie_word_embeddings", name, &c->tie_embeddings, err));
     QZ_TRY(bounded(root, "max_position_embeddings", name, 1u << 30, &c->max_position, err));
     QZ_TRY(read_attention(root, name, f, c, err));
     QZ_TRY(read_experts(root, name, f, c, err));

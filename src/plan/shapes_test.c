@@ -7,12 +7,14 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "formats/safetensors.h"
+#include "formats/gguf.h"
 #include "plan/levels.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <cmocka.h>
 
 /* expr ends in &e_ */
@@ -250,6 +252,90 @@ static void zoo_tensors(void **state) {
     }
 }
 
+/* A stored tensor of the layout file under its name in the shape: experts of one matrix are several there. */
+static const qz_shape_tensor *hf_tensor(const qz_shape *s, const char *name) {
+    for (size_t i = 0; i < s->n_tensors; i++)
+        if (strcmp(s->tensors[i].name, name) == 0) return &s->tensors[i];
+    return NULL;
+}
+static uint64_t product(const char *dims) {
+    uint64_t n = 1;
+    for (char *end; *dims; dims = end) n *= strtoull(dims, &end, 10);
+    return n;
+}
+/* One line of a layout: 1 if it is a tensor of that kind that the shape has. */
+static size_t layout_line(const qz_shape *s, char *const cell[5], const uint64_t *const bytes[2]) {
+    if (strcmp(cell[0], "hf") == 0 && strstr(cell[1], "mlp.experts.") == NULL) {
+        const qz_shape_tensor *t = hf_tensor(s, cell[1]);
+        if (t == NULL) fail_msg("no '%s' in the shape", cell[1]);
+        assert_int_equal(t->rows * t->cols * t->count, product(cell[2]));
+        return 1;
+    }
+    if (strcmp(cell[0], "gguf") != 0) return 0;
+    for (size_t i = 0; i < s->n_tensors; i++) {
+        const qz_shape_tensor *t = &s->tensors[i];
+        if (strcmp(t->gguf, cell[1]) != 0) continue;
+        assert_int_equal(t->rows * t->cols * t->count, product(cell[2]));
+        assert_int_equal(strtoull(cell[2], NULL, 10), t->cols);
+        for (size_t k = 0; k < 2 && *cell[3] != '-'; k++) { /* one file type each */
+            const qz_gguf_type *type = NULL;
+            for (uint32_t y = 0; y < 64 && type == NULL; y++)
+                if (qz_gguf_type_get(y) && strcasecmp(qz_gguf_type_get(y)->name, cell[3 + k]) == 0)
+                    type = qz_gguf_type_get(y);
+            assert_non_null(type);
+            if (bytes[k][i] != product(cell[2]) / type->elems * type->bytes)
+                fail_msg("%s: not as %s: %llu bytes", cell[1], cell[3 + k], (unsigned long long)bytes[k][i]);
+        }
+        return 1;
+    }
+    fail_msg("no '%s' in the shape", cell[1]);
+    return 0;
+}
+
+/* Qwen3.5: names and shapes of the checkpoints of transformers 5.24.0, names, shapes and types of the reference
+ * converter and quantizer (tests/golden/plan/README.md). */
+static void hybrid_layouts(void **state) {
+    (void)state;
+    static const struct { const char *name; uint64_t params, stored; } want[] = {{"qwen3_5", 114208, 28},
+                                                                                 {"qwen3_5_moe", 121228, 31}};
+    for (size_t f = 0; f < 2; f++) {
+        char path[64], *text = NULL;
+        size_t len, hf = 0, gguf = 0;
+        qz_shape *s = NULL;
+        qz_weighed w;
+        (void)snprintf(path, sizeof path, "tests/golden/plan/%s.json", want[f].name);
+        OK(qz_shape_load(path, &s, &e_));
+        assert_int_equal(s->params, want[f].params);
+        assert_false(s->runs);
+        assert_int_equal(s->attn[0], QZ_ATTN_LINEAR);
+        assert_int_equal(s->attn[1], QZ_ATTN_FULL);
+        uint64_t *bytes[2];
+        for (size_t k = 0; k < 2; k++) assert_non_null(bytes[k] = calloc(s->n_tensors, sizeof *bytes[k]));
+        OK(qz_level_weigh(s, QZ_LEVEL_GGUF_Q8_0, false, bytes[0], &w, &e_));
+        OK(qz_level_weigh(s, QZ_LEVEL_GGUF_Q4_K_M, false, bytes[1], &w, &e_));
+        (void)snprintf(path, sizeof path, "tests/golden/plan/%s.tsv", want[f].name);
+        OK(qz_read_file(path, 1 << 20, &text, &len, &e_));
+        for (char *line = text, *next; *line; line = next) {
+            char *cell[5] = {"", "", "", "-", "-"};
+            size_t n = 0;
+            next = line + strcspn(line, "\n");
+            if (*next) *next++ = 0;
+            for (char *p = line; p && n < 5; n++) {
+                cell[n] = p;
+                if ((p = strchr(p, '\t')) != NULL) *p++ = 0;
+            }
+            const size_t one = layout_line(s, cell, (const uint64_t *const[]){bytes[0], bytes[1]});
+            *(strcmp(cell[0], "hf") == 0 ? &hf : &gguf) += one;
+        }
+        assert_int_equal(gguf, s->n_tensors);
+        assert_int_equal(hf, want[f].stored);
+        free(bytes[0]);
+        free(bytes[1]);
+        qz_free(text);
+        qz_shape_free(s);
+    }
+}
+
 static void every_builtin_shape_loads(void **state) {
     (void)state;
     const qz_shape_row *r;
@@ -411,6 +497,7 @@ int main(void) {
         cmocka_unit_test(parameter_counts),
         cmocka_unit_test(zoo_configs),
         cmocka_unit_test(zoo_tensors),
+        cmocka_unit_test(hybrid_layouts),
         cmocka_unit_test(every_builtin_shape_loads),
         cmocka_unit_test(shape_equals_the_writers_plan),
         cmocka_unit_test(plan_knows_what_quantize_writes),

@@ -10,7 +10,7 @@ uint64_t qz_split_even(double usable, double reserve, double artifact, uint64_t 
 /* llama.cpp with n_gpu_layers = N: the last N blocks, then the output layer when N exceeds the number of blocks. */
 static qz_status fill(const qz_shape *s, const uint64_t *bytes, qz_kv_types kv, uint64_t ctx, uint64_t total,
                       qz_layer_split *out, qz_error *err) {
-    uint64_t used = 0, kv_all = 0;
+    uint64_t used = 0, kv_all = 0, kv_used = 0;
     bool full = false;
     for (size_t i = 0; i < s->n_tensors; i++)
         if (s->tensors[i].layer < 0 && s->tensors[i].role != QZ_ROLE_EMBED) out->output_bytes += bytes[i];
@@ -33,6 +33,7 @@ static qz_status fill(const qz_shape *s, const uint64_t *bytes, qz_kv_types kv, 
             continue;
         }
         used += need + cache;
+        kv_used += cache;
         out->layers++;
     }
     if (!full && used + out->output_bytes <= out->budget) {
@@ -41,6 +42,7 @@ static qz_status fill(const qz_shape *s, const uint64_t *bytes, qz_kv_types kv, 
     } else if (!full) out->next_bytes = used + out->output_bytes;
     out->gpu_bytes = used;
     out->system_bytes = total + kv_all - used;
+    out->system_kv = kv_all - kv_used;
     if (s->tied && out->output_on_gpu) out->system_bytes += out->output_bytes; /* the table itself stays */
     return QZ_OK;
 }

@@ -15,6 +15,7 @@ typedef struct {
     uint64_t output_bytes;    /* head and final norm, apart */
     bool output_on_gpu;       /* all layers and the output fit */
     uint64_t system_bytes;    /* weights and KV that stay in system memory */
+    uint64_t system_kv;       /* of them, KV */
 } qz_layer_split;
 typedef struct {
     const qz_shape *shape;

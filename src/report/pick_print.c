@@ -71,9 +71,10 @@ static void put_memory(page *p, const qz_pick_page *x) {
                        : "; the request does not fit");
     if (a->offloaded) {
         put(p, "memory",
-            "%llu of %llu layers on the card (even-size estimate: %llu): %.2f GB there, %.2f GB in system memory",
+            "%llu of %llu layers on the card (even-size estimate: %llu): %.2f GB there, %.2f GB of weights and %.2f GB "
+            "of KV cache in system memory",
             ull(a->split.layers), ull(x->shape->layers), ull(a->split.even), GB(a->split.gpu_bytes),
-            GB(a->split.system_bytes));
+            GB(a->split.system_bytes - a->split.system_kv), GB(a->split.system_kv));
         put(p, "memory",
             "offered first: a model of at most about %.0f billion weights, which this level holds on the card whole",
             whole_on_card(x));
@@ -83,6 +84,23 @@ static void put_memory(page *p, const qz_pick_page *x) {
         "largest: %llu user%s at %llu tokens, or %llu tokens for %llu user%s (the model's own limit: %llu)",
         ull(a->max_users), qz_plural(a->max_users), ull(a->ctx), ull(a->max_ctx), ull(a->users),
         a->users == 1 ? "" : "s", ull(x->shape->max_position));
+}
+
+static void put_speed(page *p, const qz_pick_page *x) {
+    const qz_pick_answer *a = x->answer;
+    const qz_roofline *f = &a->speed;
+    char operations[96] = "operations not known";
+    if (f->step_s <= 0 || a->memory.total == 0 || !a->memory.fits) return;
+    if (f->tflops > 0)
+        (void)snprintf(operations, sizeof operations, "operations %.2f ms (%u-bit, %g TFLOPS)", 1e3 * f->operations_s,
+                       f->arithmetic, f->tflops);
+    put(p, "speed", "at most %.0f tokens/s for a user, %.0f in all; a step: weights %.2f ms or %s, KV cache %.2f ms",
+        f->tokens_s_user, f->tokens_s_all, 1e3 * f->weights_s, operations, 1e3 * f->kv_s);
+    if (f->tflops <= 0) return;
+    if (f->bound_from == 0) put(p, "speed", "bound by memory at any number of users");
+    else
+        put(p, "speed", "bound by %s; by operations from %llu user%s on ('quantz plan --speed' has every format)",
+            f->bound, ull(f->bound_from), qz_plural(f->bound_from));
 }
 
 static void put_commands(page *p, const qz_pick_page *x) {
@@ -138,6 +156,7 @@ static void body(const qz_pick_page *x, page *p) {
         GB(a->kv_small));
     put_line(p, "KV cache", &a->kv);
     put_memory(p, x);
+    put_speed(p, x);
     put(p, "calibration", "%s", a->calibration.answer);
     put(p, "calibration", "[rule %s]", a->calibration.row->id);
     for (size_t i = 0; i < a->n_validation; i++)
@@ -211,8 +230,27 @@ static void json_memory(qz_json_writer *w, const qz_pick_page *x) {
         qz_jw_count(w, "layers_even_size", a->split.even);
         qz_jw_count(w, "card_bytes", a->split.gpu_bytes);
         qz_jw_count(w, "system_bytes", a->split.system_bytes);
+        qz_jw_count(w, "system_weight_bytes", a->split.system_bytes - a->split.system_kv);
+        qz_jw_count(w, "system_kv_bytes", a->split.system_kv);
         qz_jw_count(w, "whole_on_card_billion", (uint64_t)(whole_on_card(x) + 0.5));
     }
+    qz_jw_close(w, '}');
+}
+
+static void json_speed(qz_json_writer *w, const qz_roofline *f) {
+    if (f->step_s <= 0) return;
+    qz_jw_open(w, "speed", '{');
+    qz_jw_real(w, "tokens_per_s_user", f->tokens_s_user);
+    qz_jw_real(w, "tokens_per_s_all", f->tokens_s_all);
+    qz_jw_real(w, "weights_ms", 1e3 * f->weights_s);
+    if (f->tflops > 0) qz_jw_real(w, "operations_ms", 1e3 * f->operations_s);
+    else qz_jw_null(w, "operations_ms");
+    qz_jw_real(w, "kv_ms", 1e3 * f->kv_s);
+    qz_jw_text(w, "bound", f->bound);
+    if (f->bound_from) qz_jw_count(w, "operations_bind_from_users", f->bound_from);
+    else qz_jw_null(w, "operations_bind_from_users");
+    qz_jw_real(w, "tflops", f->tflops);
+    qz_jw_count(w, "arithmetic_bits", f->arithmetic);
     qz_jw_close(w, '}');
 }
 
@@ -268,6 +306,7 @@ void qz_pick_json(const qz_pick_page *x, qz_str *s) {
     if (a->calibration.row) json_line(&w, "calibration_rule", &a->calibration);
     if (a->ladder.row) json_line(&w, "fallback_rule", &a->ladder);
     json_memory(&w, x);
+    json_speed(&w, &a->speed);
     qz_json_findings(&w, "flags", &a->flags);
     qz_jw_end(&w);
 }

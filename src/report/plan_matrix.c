@@ -69,9 +69,9 @@ static qz_status fill(const qz_plan_view *v, const size_list *l, int what, qz_ta
             if (st == QZ_OK && what == 1) st = qz_roofline_decode(&q, v->hw, v->o.overhead_ms / 1e3, &f, &misfit);
             if (st == QZ_EUNSUPPORTED) continue;
             if (st != QZ_OK) return qz_fail(err, st, "%s", misfit.text);
-            if (what == 1) QZ_TRY(qz_table_set(t, k + 1, err, "%.1f", f.tokens_s_user));
+            if (what == 1) QZ_TRY(qz_table_set(t, k + 1, err, "%.*f", v->o.json ? 9 : 1, f.tokens_s_user));
             else if (v->o.json || v->q.capacity == 0)
-                QZ_TRY(qz_table_set(t, k + 1, err, "%.3f", (double)m.weights.bytes / 1e9));
+                QZ_TRY(qz_table_set(t, k + 1, err, "%.*f", v->o.json ? 9 : 3, (double)m.weights.bytes / 1e9));
             else QZ_TRY(qz_table_set(t, k + 1, err, "%.3f %s", (double)m.weights.bytes / 1e9, m.fits ? "+" : "-"));
         }
     }
@@ -102,6 +102,8 @@ qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err
         if (v->hw) {
             qz_jw_text(&w, "device", v->hw->name);
             qz_jw_real(&w, "bandwidth_gbps", v->hw->bandwidth_gbps);
+            qz_jw_real(&w, "tflops_16", v->hw->tflops);
+            qz_jw_real(&w, "tflops_8", v->hw->tflops8);
             qz_jw_count(&w, "users", v->q.users);
             qz_jw_count(&w, "context", v->q.ctx);
             qz_jw_key(&w, "tokens_per_second");
@@ -115,8 +117,10 @@ qz_status qz_plan_print_matrix(const qz_plan_view *v, qz_str *out, qz_error *err
     qz_table_text(&gb, out);
     if (v->hw == NULL) goto out;
     qz_str_putc(out, '\n');
-    qz_fit_printf(out, 2, "tokens/s at most on %s (%g GB/s, %llu user%s at %llu tokens), memory traffic alone",
-                  v->hw->name, v->hw->bandwidth_gbps, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s",
+    char rate[96];
+    qz_fit_printf(out, 2, "tokens/s at most on %s (%g GB/s, %s; %llu user%s at %llu tokens), as --speed counts",
+                  v->hw->name, v->hw->bandwidth_gbps, qz_plan_tflops(v->hw, rate),
+                  (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s",
                   (unsigned long long)v->q.ctx);
     qz_table_text(&speed, out);
 out:

@@ -1,4 +1,5 @@
 /* The main table of `plan` as text and JSON. */
+#include "base/size.h"
 #include "model/leftovers.h"
 #include "report/fit.h"
 #include "base/json_write.h"
@@ -15,17 +16,34 @@ qz_plan_unit qz_plan_unit_of(const qz_plan_view *v) {
 static double gb(uint64_t b) { return (double)b / 1e9; }
 static double gib(uint64_t b) { return (double)b / 1073741824.0; }
 
-static size_t layers_of(const qz_shape *s, int kind) {
-    size_t n = 0;
-    for (size_t i = 0; i < s->layers; i++) n += (int)s->attn[i] == kind;
-    return n;
+void qz_plan_attention(const qz_shape *s, qz_str *line) {
+    const size_t sliding = qz_shape_layers_of(s, QZ_ATTN_SLIDING), linear = qz_shape_layers_of(s, QZ_ATTN_LINEAR);
+    qz_kv_plan_result kv = {0};
+    if (s->config.latent.kv_rank)
+        qz_str_printf(line, "latent, %llu + %llu values a layer", (unsigned long long)s->config.latent.kv_rank,
+                      (unsigned long long)s->config.latent.rope);
+    else
+        qz_str_printf(line, "%llu heads, %llu KV heads x %llu", (unsigned long long)s->heads,
+                      (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim);
+    if (sliding)
+        qz_str_printf(line, ", %zu layers slide over %llu tokens", sliding, (unsigned long long)s->sliding_window);
+    if (linear && qz_kv_plan(s, (qz_kv_types){QZ_KV_F16, QZ_KV_F16}, 1, 1, &kv, &(qz_error){0}) == QZ_OK)
+        qz_str_printf(line, ", %zu linear layer%s keep%s a state of %llu bytes a user instead of keys and values",
+                      linear, qz_plural(linear), linear == 1 ? "s" : "", (unsigned long long)kv.state_bytes);
+}
+
+const char *qz_plan_tflops(const qz_hardware *h, char buf[96]) {
+    char eight[32] = "";
+    if (h->tflops8 > 0) (void)snprintf(eight, sizeof eight, ", %g in 8", h->tflops8);
+    if (h->tflops > 0) (void)snprintf(buf, 96, "%g TFLOPS in 16 bits%s", h->tflops, eight);
+    else (void)snprintf(buf, 96, "operations a second not known, memory alone");
+    return buf;
 }
 
 static void head_lines(const qz_plan_view *v, qz_str *out) {
     const qz_shape *s = v->shape;
     const qz_memory *r = &v->base;
     const qz_plan_unit u = qz_plan_unit_of(v);
-    size_t sliding = layers_of(s, QZ_ATTN_SLIDING), linear = layers_of(s, QZ_ATTN_LINEAR);
     qz_str line = {0};
     qz_str_printf(&line, "%s: %s, %.3f %s weights", s->name, s->model_type, (double)s->params / u.ten,
                   u.ten > 1e6 ? "billion" : "million");
@@ -34,15 +52,8 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
                       (unsigned long long)s->experts_used, (unsigned long long)s->experts);
     qz_fit_printf(out, 2, "%s, %llu layers", line.ptr ? line.ptr : "", (unsigned long long)s->layers);
     qz_str_clear(&line);
-    if (s->config.latent.kv_rank)
-        qz_str_printf(&line, "  attention  latent, %llu + %llu values a layer",
-                      (unsigned long long)s->config.latent.kv_rank, (unsigned long long)s->config.latent.rope);
-    else
-        qz_str_printf(&line, "  attention  %llu heads, %llu KV heads x %llu", (unsigned long long)s->heads,
-                      (unsigned long long)s->kv_heads, (unsigned long long)s->head_dim);
-    if (sliding)
-        qz_str_printf(&line, ", %zu layers slide over %llu tokens", sliding, (unsigned long long)s->sliding_window);
-    if (linear) qz_str_printf(&line, ", %zu linear layers keep a state", linear);
+    qz_str_puts(&line, "  attention  ");
+    qz_plan_attention(s, &line);
     qz_fit_printf(out, 11, "%s; native context %llu", line.ptr ? line.ptr : "", (unsigned long long)s->max_position);
     const qz_kv_type_info *k = qz_kv_type_get(v->q.kv.k), *w = qz_kv_type_get(v->q.kv.v);
     qz_fit_printf(out, 11, "  KV cache   %s%s%s, %llu user%s x %llu tokens, %llu B a token: %.2f %s / %.2f %s", k->name,
@@ -312,9 +323,9 @@ static void json_shape(const qz_shape *s, qz_json_writer *w) {
     qz_jw_count(w, "experts_used", s->experts_used);
     qz_jw_text(w, "released_as", s->released);
     qz_unread_json(&s->config.keys, "", w);
-    qz_jw_count(w, "sliding_layers", layers_of(s, QZ_ATTN_SLIDING));
+    qz_jw_count(w, "sliding_layers", qz_shape_layers_of(s, QZ_ATTN_SLIDING));
     qz_jw_count(w, "sliding_window", s->sliding_window);
-    qz_jw_count(w, "linear_layers", layers_of(s, QZ_ATTN_LINEAR));
+    qz_jw_count(w, "linear_layers", qz_shape_layers_of(s, QZ_ATTN_LINEAR));
     qz_jw_count(w, "latent_values", s->config.latent.kv_rank);
     qz_jw_count(w, "latent_rope_values", s->config.latent.rope);
 }

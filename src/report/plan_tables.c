@@ -145,8 +145,9 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
     qz_arena a = {0};
     qz_table t;
     misfits bad = {0};
-    double usable = (double)v->q.capacity * (1 - v->q.reserve);
-    uint64_t reserve = v->o.overhead ? v->q.overhead : 500000000;
+    const bool json = v->o.json;
+    const double usable = (double)v->q.capacity * (1 - v->q.reserve);
+    const uint64_t reserve = v->q.overhead;
     qz_status st = find_misfits(v, &a, &bad, err);
     if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
@@ -164,17 +165,17 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
                               &p, err));
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", l->name));
-        QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", gb(w.bytes)));
+        QZ_GOTO(qz_table_set(&t, 1, err, "%.*f", json ? 9 : 3, gb(w.bytes)));
         QZ_GOTO(qz_table_set(&t, 2, err, v->o.json ? "%llu" : "%llu/%llu", (unsigned long long)p.even,
                              (unsigned long long)v->shape->layers));
         if (v->o.json) QZ_GOTO(qz_table_set(&t, 3, err, "%llu", (unsigned long long)p.layers));
         else
             QZ_GOTO(qz_table_set(&t, 3, err, "%llu/%llu%s", (unsigned long long)p.layers,
                                  (unsigned long long)v->shape->layers, p.output_on_gpu ? " + output" : ""));
-        QZ_GOTO(qz_table_set(&t, 4, err, "%.3f", gb(p.gpu_bytes)));
-        if (p.next_bytes) QZ_GOTO(qz_table_set(&t, 5, err, "%.3f", gb(p.next_bytes)));
-        QZ_GOTO(qz_table_set(&t, 6, err, "%.3f", gb(p.output_bytes)));
-        QZ_GOTO(qz_table_set(&t, 7, err, "%.3f", gb(p.system_bytes)));
+        QZ_GOTO(qz_table_set(&t, 4, err, "%.*f", json ? 9 : 3, gb(p.gpu_bytes)));
+        if (p.next_bytes) QZ_GOTO(qz_table_set(&t, 5, err, "%.*f", json ? 9 : 3, gb(p.next_bytes)));
+        QZ_GOTO(qz_table_set(&t, 6, err, "%.*f", json ? 9 : 3, gb(p.output_bytes)));
+        QZ_GOTO(qz_table_set(&t, 7, err, "%.*f", json ? 9 : 3, gb(p.system_bytes)));
     }
     if (st == QZ_OK && t.n_rows == 0)
         st = qz_fail(err, QZ_EUSAGE,
@@ -182,9 +183,10 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
                      "--levels");
     if (st == QZ_OK && !v->o.json)
         qz_fit_printf(out, 2,
-                      "%s over a GPU of %.2f GB (%.2f GB usable, %.2f GB of it for buffers) and system memory; KV "
-                      "cache of %llu tokens included",
-                      v->shape->name, gb(v->q.capacity), usable / 1e9, gb(reserve),
+                      "%s over a GPU of %.2f GB (%g %% kept free: %.2f GB usable, %.2f GB of it for the runtime%s) "
+                      "and system memory; KV cache of %llu tokens included",
+                      v->shape->name, gb(v->q.capacity), v->o.reserve, usable / 1e9, gb(reserve),
+                      v->budget ? ", as in pick" : "",
                       (unsigned long long)(v->q.users * v->q.ctx));
     char more[128];
     (void)snprintf(more, sizeof more, ",\"usable_bytes\":%.0f,\"buffer_bytes\":%llu,\"kv_tokens\":%llu", usable,
@@ -205,16 +207,44 @@ out:
     return st;
 }
 
+static qz_status speed_row(const qz_plan_view *v, qz_table *t, qz_level level, const qz_roofline *f, bool fits_there,
+                           qz_error *err) {
+    const bool json = v->o.json;
+    QZ_TRY(qz_table_row(t, err));
+    QZ_TRY(qz_table_set(t, 0, err, "%s", qz_level_get(level)->name));
+    QZ_TRY(qz_table_set(t, 1, err, "%.*f", json ? 9 : 3, f->weight_gb));
+    QZ_TRY(qz_table_set(t, 2, err, "%.*f", json ? 9 : 3, f->kv_gb));
+    QZ_TRY(qz_table_set(t, 3, err, "%.*f", json ? 9 : 2, 1e3 * f->step_s));
+    QZ_TRY(qz_table_set(t, 4, err, "%.*f", json ? 9 : 1, f->tokens_s_user));
+    QZ_TRY(qz_table_set(t, 5, err, "%.*f", json ? 9 : 1, f->tokens_s_all));
+    QZ_TRY(qz_table_set(t, 6, err, "%s", f->bound));
+    if (f->bound_from) QZ_TRY(qz_table_set(t, 7, err, "%llu", (unsigned long long)f->bound_from));
+    QZ_TRY(qz_table_set(t, 8, err, "%s", f->kernel));
+    if (!json) return QZ_OK;
+    QZ_TRY(qz_table_set(t, 9, err, "%.9f", 1e3 * f->weights_s));
+    if (f->tflops > 0) QZ_TRY(qz_table_set(t, 10, err, "%.9f", 1e3 * f->operations_s));
+    QZ_TRY(qz_table_set(t, 11, err, "%.9f", 1e3 * f->kv_s));
+    if (f->tflops > 0) QZ_TRY(qz_table_set(t, 12, err, "%.9g", f->tflops));
+    QZ_TRY(qz_table_set(t, 13, err, "%u", f->arithmetic));
+    return qz_table_set(t, 14, err, "%s", fits_there ? "yes" : "no");
+}
+
 qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err) {
-    static const qz_column cols[] = {{"Format", 'l'},     {"Read GB", 'r'},   {"KV GB", 'r'}, {"ms/token", 'r'},
-                                     {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"Kernel", 'l'},
-                                     {"Fits", 'l'}};
+    static const qz_column cols[] = {{"Format", 'l'}, {"Read GB", 'r'}, {"KV GB", 'r'}, {"ms/token", 'r'},
+                                     {"tok/s user", 'r'}, {"tok/s all", 'r'}, {"Bound", 'l'}, {"from users", 'r'},
+                                     {"Kernel", 'l'},
+                                     /* these are JSON's alone */
+                                     {"Weights ms", 'r'}, {"Operations ms", 'r'}, {"KV ms", 'r'}, {"TFLOPS", 'r'},
+                                     {"Arithmetic bits", 'r'}, {"Fits", 'l'}};
+    enum { TEXT_COLUMNS = 9 };
     qz_arena a = {0};
     qz_table t;
     qz_str large = {0};
     misfits bad = {0};
+    char rate[96];
     qz_status st = find_misfits(v, &a, &bad, err);
-    if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0] - !v->o.json, &bad, err);
+    if (st == QZ_OK) st = open_table(v, &t, &a, cols, v->o.json ? sizeof cols / sizeof cols[0] : TEXT_COLUMNS, &bad,
+                                    err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
         qz_memory_query q = v->q;
         qz_roofline f;
@@ -230,26 +260,18 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
             continue;
         }
         QZ_GOTO(qz_roofline_decode(&q, v->hw, v->o.overhead_ms / 1e3, &f, err));
-        QZ_GOTO(qz_table_row(&t, err));
-        QZ_GOTO(qz_table_set(&t, 0, err, "%s", qz_level_get(v->levels[i])->name));
-        QZ_GOTO(qz_table_set(&t, 1, err, "%.3f", f.weight_gb));
-        QZ_GOTO(qz_table_set(&t, 2, err, "%.3f", f.kv_gb));
-        QZ_GOTO(qz_table_set(&t, 3, err, "%.2f", 1e3 * f.step_s));
-        QZ_GOTO(qz_table_set(&t, 4, err, "%.1f", f.tokens_s_user));
-        QZ_GOTO(qz_table_set(&t, 5, err, "%.1f", f.tokens_s_all));
-        QZ_GOTO(qz_table_set(&t, 6, err, "%s", strcmp(f.bound, "overhead") == 0 ? "overhead" : "memory"));
-        QZ_GOTO(qz_table_set(&t, 7, err, "%s", f.kernel));
-        if (v->o.json) QZ_GOTO(qz_table_set(&t, 8, err, "%s", q.capacity == 0 || m.fits ? "yes" : "no"));
+        QZ_GOTO(speed_row(v, &t, v->levels[i], &f, q.capacity == 0 || m.fits, err));
     }
     if (st == QZ_OK && !v->o.json)
         qz_fit_printf(out, 2,
-                      "%s on %s: %g GB/s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling from memory "
-                      "traffic alone",
-                      v->shape->name, v->hw->name, v->hw->bandwidth_gbps, v->o.overhead_ms,
-                      (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx);
-    char more[96];
-    (void)snprintf(more, sizeof more, ",\"bandwidth_gbps\":%g,\"overhead_ms\":%g", v->hw->bandwidth_gbps,
-                   v->o.overhead_ms);
+                      "%s on %s: %g GB/s, %s, %g ms overhead a token, %llu user%s at %llu tokens; a ceiling",
+                      v->shape->name, v->hw->name, v->hw->bandwidth_gbps, qz_plan_tflops(v->hw, rate),
+                      v->o.overhead_ms, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s",
+                      (unsigned long long)v->q.ctx);
+    char more[160];
+    (void)snprintf(more, sizeof more,
+                   ",\"bandwidth_gbps\":%.9g,\"overhead_ms\":%.9g,\"tflops_16\":%.9g,\"tflops_8\":%.9g",
+                   v->hw->bandwidth_gbps, v->o.overhead_ms, v->hw->tflops, v->hw->tflops8);
     if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
     else if (st == QZ_OK) {
         emit(&t, false, out);
@@ -258,6 +280,10 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
             qz_fit_printf(out, 2, "no speed, since they do not fit %s with %llu user%s at %llu tokens: %s", v->hw->name,
                           (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s", (unsigned long long)v->q.ctx,
                           large.ptr);
+        qz_fit_line(out,
+                    "A step takes the longer of reading the weights (memory) and computing with them (operations), "
+                    "then reads the KV cache. From so many users on: operations.",
+                    2);
     }
 out:
     qz_str_release(&large);
@@ -316,11 +342,11 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         duration(j.seconds, time);
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", name));
-        QZ_GOTO(qz_table_set(&t, 1, err, "%.2f", gb(j.source_bytes)));
-        QZ_GOTO(qz_table_set(&t, 2, err, "%.2f", gb(j.output_bytes)));
-        QZ_GOTO(qz_table_set(&t, 3, err, "%.2f", gb(j.peak_disk)));
-        QZ_GOTO(qz_table_set(&t, 4, err, "%.2f", gb(j.peak_ram)));
-        if (v->o.json) QZ_GOTO(qz_table_set(&t, 5, err, "%.0f", j.seconds));
+        QZ_GOTO(qz_table_set(&t, 1, err, "%.*f", v->o.json ? 9 : 2, gb(j.source_bytes)));
+        QZ_GOTO(qz_table_set(&t, 2, err, "%.*f", v->o.json ? 9 : 2, gb(j.output_bytes)));
+        QZ_GOTO(qz_table_set(&t, 3, err, "%.*f", v->o.json ? 9 : 2, gb(j.peak_disk)));
+        QZ_GOTO(qz_table_set(&t, 4, err, "%.*f", v->o.json ? 9 : 2, gb(j.peak_ram)));
+        if (v->o.json) QZ_GOTO(qz_table_set(&t, 5, err, "%.9g", j.seconds));
         else QZ_GOTO(qz_table_set(&t, 5, err, "%s", time));
         if (j.calibrates)
             QZ_GOTO(qz_table_set(&t, 6, err, "%llu x %llu", (unsigned long long)v->o.samples,
@@ -366,8 +392,8 @@ qz_status qz_plan_print_shapes(bool json, qz_str *out, qz_error *err) {
         st = qz_kv_plan(s, (qz_kv_types){QZ_KV_F16, QZ_KV_F16}, 1, 1, &k, err);
         if (st == QZ_OK) st = qz_table_row(&t, err);
         if (st == QZ_OK) st = qz_table_set(&t, 0, err, "%s", s->name);
-        if (st == QZ_OK) st = qz_table_set(&t, 1, err, "%.3f", (double)s->params / 1e9);
-        if (st == QZ_OK) st = qz_table_set(&t, 2, err, "%.3f", (double)s->active_params / 1e9);
+        if (st == QZ_OK) st = qz_table_set(&t, 1, err, "%.*f", json ? 9 : 3, (double)s->params / 1e9);
+        if (st == QZ_OK) st = qz_table_set(&t, 2, err, "%.*f", json ? 9 : 3, (double)s->active_params / 1e9);
         if (st == QZ_OK) st = qz_table_set(&t, 3, err, "%llu", (unsigned long long)s->layers);
         if (st == QZ_OK) st = qz_table_set(&t, 4, err, "%llu", (unsigned long long)k.per_token);
         if (st == QZ_OK) st = qz_table_set(&t, 5, err, "%llu", (unsigned long long)s->max_position);
@@ -383,26 +409,30 @@ out:
 }
 
 qz_status qz_plan_print_hardware(const qz_hardware_set *set, bool json, qz_str *out, qz_error *err) {
-    static const qz_column cols[] = {{"Device", 'l'}, {"Visible MiB", 'r'},  {"GB", 'r'},   {"GB/s", 'r'},
-                                     {"cc", 'r'},     {"Native types", 'l'}, {"Date", 'l'}, {"Source", 'l'}};
+    static const qz_column cols[] = {{"Device", 'l'}, {"Visible MiB", 'r'}, {"GB", 'r'}, {"GB/s", 'r'},
+                                     {"TFLOPS 16", 'r'}, {"TFLOPS 8", 'r'}, {"cc", 'r'}, {"Native types", 'l'},
+                                     {"Date", 'l'}, {"Source", 'l'}};
     qz_arena a = {0};
     qz_table t;
-    qz_status st = qz_table_init(&t, &a, NULL, cols, json ? 8 : 6, err);
+    qz_status st = qz_table_init(&t, &a, NULL, cols, json ? 10 : 8, err);
     for (size_t i = 0; i < set->n && st == QZ_OK; i++) {
         const qz_hardware *h = &set->rows[i];
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", h->name));
         QZ_GOTO(qz_table_set(&t, 1, err, "%.0f", h->visible_mib));
-        QZ_GOTO(qz_table_set(&t, 2, err, "%.2f", gb(qz_hardware_bytes(h))));
+        QZ_GOTO(qz_table_set(&t, 2, err, "%.*f", json ? 9 : 2, gb(qz_hardware_bytes(h))));
         QZ_GOTO(qz_table_set(&t, 3, err, "%.1f", h->bandwidth_gbps));
-        if (h->capability) QZ_GOTO(qz_table_set(&t, 4, err, "%d.%d", h->capability / 10, h->capability % 10));
-        QZ_GOTO(qz_table_set(&t, 5, err, "%s", h->native));
+        if (h->tflops > 0) QZ_GOTO(qz_table_set(&t, 4, err, "%.1f", h->tflops));
+        if (h->tflops8 > 0) QZ_GOTO(qz_table_set(&t, 5, err, "%.1f", h->tflops8));
+        if (h->capability) QZ_GOTO(qz_table_set(&t, 6, err, "%d.%d", h->capability / 10, h->capability % 10));
+        QZ_GOTO(qz_table_set(&t, 7, err, "%s", h->native));
         if (!json) continue;
-        QZ_GOTO(qz_table_set(&t, 6, err, "%s", h->date));
-        QZ_GOTO(qz_table_set(&t, 7, err, "%s", h->source));
+        QZ_GOTO(qz_table_set(&t, 8, err, "%s", h->date));
+        QZ_GOTO(qz_table_set(&t, 9, err, "%s", h->source));
     }
     if (st == QZ_OK) emit(&t, json, out);
     if (st == QZ_OK && !json) {
+        qz_fit_printf(out, 2, "TFLOPS: dense products in 16 and in 8 bits, where there are some and they are known.");
         qz_fit_printf(out, 2, "Visible: what a program can allocate from (Macs: the default wired limit).");
         qz_fit_printf(out, 2, "Date and source of a row: --json.");
     }

@@ -46,6 +46,10 @@ typedef struct {
 
 /* Small models are shown in MB. */
 typedef struct { double ten, two; const char *gb, *gib; } qz_plan_unit;
+/* "312 TFLOPS in 16 bits, 624 in 8", or that they are not known. */
+const char *qz_plan_tflops(const qz_hardware *h, char buf[96]);
+/* "32 heads, 8 KV heads x 128, …": what a shape caches, and where. */
+void qz_plan_attention(const qz_shape *s, qz_str *line);
 qz_plan_unit qz_plan_unit_of(const qz_plan_view *v);
 
 qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err);

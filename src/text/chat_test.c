@@ -213,6 +213,14 @@ static void conversation_files(void **state) {
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tool\":[]}", "unknown key 'tool'"},
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"tools\":{}}", "key 'tools': expected an array"},
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"date\":\"29.11.2026\"}", "bad value '29.11.2026'"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"date\":\"2026-13-01\"}", "no such date '2026-13-01'"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"date\":\"2026-02-29\"}", "no such date '2026-02-29'"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"date\":\"2026-11-31\"}", "no such date '2026-11-31'"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"date\":\"2026-00-10\"}", "no such date '2026-00-10'"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"date\":\"2026-11-29T24:00:00\"}",
+         "no such date '2026-11-29T24:00:00'"},
+        {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"date\":\"2026-11-29T12:60:00\"}",
+         "no such date '2026-11-29T12:60:00'"},
         {"{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"chat_template_kwargs\":[]}",
          "key 'chat_template_kwargs': expected an object"}};
     static const char source[] = "{{ strftime_now('%d %m %Y %H') }} {{ mood }} {{ tools|length }} {{ "

@@ -8,6 +8,16 @@
 
 enum { LIMIT = 16 << 20 };
 
+/* Is there such a day, and such a time? s: in the form below. */
+static bool on_the_calendar(const char *s, size_t n) {
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const int year = 1000 * (s[0] - '0') + 100 * (s[1] - '0') + 10 * (s[2] - '0') + s[3] - '0',
+              month = 10 * (s[5] - '0') + s[6] - '0', day = 10 * (s[8] - '0') + s[9] - '0';
+    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    if (year < 1 || month < 1 || month > 12 || day < 1 || day > days[month - 1] + (leap && month == 2)) return false;
+    return n == 10 || (10 * (s[11] - '0') + s[12] - '0' < 24 && s[14] < '6' && s[17] < '6');
+}
+
 /* "2026-11-29", or with the time of day: noon where it is not said. */
 static qz_status read_date(const json_t *v, const char *path, qz_conversation *c, qz_error *err) {
     static const char form[] = "dddd-dd-ddTdd:dd:dd";
@@ -18,6 +28,11 @@ static qz_status read_date(const json_t *v, const char *path, qz_conversation *c
         return qz_fail(err, QZ_EFORMAT,
                        "bad value '%.40s': file '%s', key 'date': expected YYYY-MM-DD or YYYY-MM-DDThh:mm:ss",
                        s ? s : "?", path);
+    if (!on_the_calendar(s, n))
+        return qz_fail(err, QZ_EFORMAT,
+                       "no such date '%.40s': file '%s', key 'date': expected a day of the calendar and a time from "
+                       "00:00:00 to 23:59:59",
+                       s, path);
     (void)snprintf(c->date, sizeof c->date, "%.19s%s", s, n == 10 ? "T12:00:00" : "");
     c->now = c->date;
     return QZ_OK;

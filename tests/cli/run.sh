@@ -6,7 +6,7 @@
 # COLUMNS is 80 for the verbs that print pages, 400 for the others: their cases cut lines with grep, and a wrap must not depend
 # on a time or a folder. program/widths sees to it that every verb fits 80.
 # For every case, recorded or not:
-#   a case that fails prints exactly one error line, "quantz: error: …", as the last line of stderr (notes and warnings may
+#   a case that fails prints exactly one error line, "quantz: error: … [E-CODE]", as the last line of stderr (notes and warnings may
 #   stand before it), and leaves nothing under its final name, which is $W/out… by convention (…partial, …stats and journals
 #   may stay: --resume needs them);
 #   a case that succeeds prints no error line.
@@ -42,7 +42,7 @@ check_rules() { # NAME CODE FOLDER
     [ "$errors" -eq 0 ] || { fail "$1" "exit 0 with an error line" "$(cat "$work/err")"; return 1; }
     return 0
   fi
-  [ "$errors" -eq 1 ] && [[ $(tail -1 "$work/err") == 'quantz: error: '* ]] || { fail "$1" "expected one line 'quantz: error: …' at the end of stderr" "$(cat "$work/err")"; return 1; }
+  [ "$errors" -eq 1 ] && [[ $(tail -1 "$work/err") == 'quantz: error: '*' [E-'*']' ]] || { fail "$1" "expected one line 'quantz: error: … [E-CODE]' at the end of stderr" "$(cat "$work/err")"; return 1; }
   [ "$2" -le 3 ] || { fail "$1" "exit code $2"; return 1; }
   left=$(find "$3" -maxdepth 1 -name 'out*' ! -name '*.partial*' ! -name '*stats*' ! -name '*journal*' -print)
   [ -n "$left" ] && [ -d "$left" ] && left=$(find "$left" -mindepth 1 ! -path '*.partial*' ! -path '*stats*' ! -path '*journal*' -print)

@@ -26,7 +26,7 @@ show "$Q" check llama-3.3-70b --to awq:w4g128 --engine vllm --tp 2 --hardware a1
 say "the operator: what will it cost?"
 show "$Q" plan llama-3.3-70b --hardware a100-80gb --tp 2 --users 64 --kv fp8 --formats awq,fp8:channel,bf16
 has '^awq:w4g128 .* 39\.768'; has 'usable on each of 2'
-show "$Q" plan llama-3.3-70b --speed --hardware h200 --users 64 --kv fp8 --formats awq,bf16; has '^awq:w4g128 .*memory'; has 'do not fit h200-141gb .* bf16'
+show "$Q" plan llama-3.3-70b --speed --hardware h200 --users 64 --kv fp8 --formats awq,bf16; has '^awq:w4g128 .*operations +56'; has 'do not fit h200-141gb .* bf16'
 say "the operator: launch lines that fit"
 show "$Q" explain launch "$A" --hardware a100-80gb --ctx 512 --users 64 --kv fp8 --tp 2
 has 'tensor-parallel-size 2'; has 'max-num-seqs 64'; has 'kv-cache-dtype fp8'

@@ -3,4 +3,4 @@ for m in qwen2.5-7b llama-3.1-8b; do
   $Q check $m --engine vllm --kv fp8 2>&1 | grep -c PRE-KV-FP8
   $Q pick $m --hardware rtx-4090 --kv fp8 | grep -c PRE-KV-FP8
 done
-for m in qwen2 llama; do $Q explain launch tests/golden/zoo/$m --kv fp8 | grep -c 'warning: an FP8 KV cache'; done; true
+for m in qwen2 llama; do $Q explain launch tests/golden/zoo/$m --kv fp8 | grep -c 'warning: PRE-KV-FP8'; done; true

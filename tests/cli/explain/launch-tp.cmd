@@ -1,0 +1,3 @@
+# the rules of check: groups that a split would cut, heads that do not divide; no line for that engine, exit 1
+$Q quantize models/market --to awq:w4g64 --propagate original --search best --without fold,descent,refit,norms --calib models/market/calibration.jsonl --samples 2 -o "$W/a" -q > /dev/null
+$Q explain launch "$W/a" --tp 8 2>/dev/null | grep -A4 -E '^(vLLM|transformers)'; $Q check "$W/a" --engine vllm --tp 8 -q 2>/dev/null | grep -oE '^error +PRE-[A-Z-]+' | sort -u; $Q explain launch "$W/a" --tp 2 > /dev/null && echo "two cards fit"; $Q explain launch "$W/a" --tp 8 --json 2>/dev/null | grep -oE '"refused":[0-9]+'; $Q explain launch "$W/a" --tp 8 > /dev/null

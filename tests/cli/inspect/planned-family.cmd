@@ -1,0 +1,1 @@
+cp tests/golden/zoo/llama/*.safetensors tests/golden/zoo/llama/model.safetensors.index.json "$W"; cp tests/golden/plan/qwen3_5_moe.json "$W/config.json"; $Q inspect "$W"; $Q inspect "$W" --json | grep -oE '"shape":[^}]*}'; $Q check "$W/config.json" | head -2; $Q quantize "$W" --to gguf:Q8_0 -o "$W/out.gguf"

@@ -1,0 +1,2 @@
+# One budget of a card: plan --offload, and pick where it splits.
+$Q plan llama-3-70b --offload --hardware rtx-4060 --formats Q4_K_M --kv q8_0; $Q plan llama-3-70b --offload --hardware rtx-4060 --formats Q4_K_M --kv q8_0 --json | grep -oE '"(exact|usable_bytes|buffer_bytes|in_ram_gb)":[^,}]*'; $Q pick llama-3-70b --hardware rtx-4060 --ram 64GB --json -q | grep -oE '"(layers_on_card|system_bytes)":[^,}]*'
