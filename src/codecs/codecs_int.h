@@ -5,11 +5,12 @@
 #include <math.h>
 #include "base/half.h"
 
-#define QZ_TYPE(id, name, elems, bytes, ggml, kind, imp, enc, dec)                         \
+#define QZ_TYPE(id, name, elems, bytes, ggml, kind, imp, needs, enc, dec, compat)          \
     void enc(const float *x, const float *importance, size_t cols, void *out);             \
     void dec(const void *in, size_t cols, float *y);
 #include "codecs/types.def"
 #undef QZ_TYPE
+void qz_iq3_s_compat(const float *x, const float *importance, size_t cols, void *out);
 
 /* Round half to even by the 1.5·2^23 trick; exact for |v| <= 4194303, and defined (two's complement of the low
  * mantissa bits) for everything else: ±inf -> -4194304, the default NaN -> 0. */
