@@ -20,6 +20,10 @@ float qz_ue4m3_half(uint8_t b) {
     if ((b & 0x7f) == 0x7f) return 0;
     return 0.5f * (e == 0 ? (float)m * 0x1p-9f : qz_bits_f32((e + 120) << 23 | m << 20));
 }
+uint8_t qz_e8m0_code(float d) {
+    const uint32_t bits = qz_f32_bits(d);
+    return bits >> 23 ? (uint8_t)((bits >> 23) + 1) : bits >= 0x00400000u ? 1 : 0;
+}
 /* Looks at one bit behind the mantissa, and takes 448 for all from 256 on: as the reference does. */
 uint8_t qz_ue4m3_encode(float x) {
     if (!(x > 0)) return 0;

@@ -12,4 +12,6 @@ float qz_e8m0_half(uint8_t e);
 /* Half of an unsigned E4M3; 0 for its NaN. */
 float qz_ue4m3_half(uint8_t b);
 uint8_t qz_ue4m3_encode(float x);
+/* The e of d = 2^(e − 128). */
+uint8_t qz_e8m0_code(float d);
 #endif

@@ -32,7 +32,10 @@ typedef struct {
     size_t scratch_bytes;
 } job;
 
-size_t qz_block_feedback_group(qz_type type) { return qz_block_shape_get(type) ? qz_type_get(type)->elems : 0; }
+size_t qz_block_feedback_group(qz_type type) { 
+    const qz_block_shape *s = qz_block_shape_get(type);
+    return s && !s->book ? qz_type_get(type)->elems : 0;
+}
 
 /* Value of code 0 and the step of sub-block b. */
 static float step_of(const qz_block_fields *f, size_t b) { return f->d * (float)f->sc[b]; }

@@ -134,7 +134,7 @@ static void refine_block(qz_type type, const target *t, uint8_t *block) {
 
 void qz_block_refine_row(qz_type type, const float *x, const float *importance, size_t cols, void *row) {
     const qz_block_shape *s = qz_block_shape_get(type);
-    if (s == NULL) return;
+    if (s == NULL || s->book) return;
     const qz_type_info *info = qz_type_get(type);
     float ones[QZ_FIELDS_MAX];
     for (size_t k = 0; k < QZ_FIELDS_MAX; k++) ones[k] = 1;
