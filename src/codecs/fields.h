@@ -12,7 +12,7 @@
 
 enum { QZ_FIELDS_MAX = 256, QZ_FIELDS_SUBS = 16, QZ_BOOK_VALUES = 16 };
 
-/* What d may be: a float16, a power of two (MXFP4), or nothing but 1 (NVFP4, whose sub-blocks have floats of their own). */
+/* What d may be: a float16, a power of two (MXFP4), 1 (NVFP4, whose sub-blocks have floats of their own). */
 typedef enum { QZ_D_HALF, QZ_D_POWER, QZ_D_ONE } qz_d_kind;
 /* Scales of sub-blocks: the integers of the range, the odd ones, or codes of E4M3 (halved). */
 typedef enum { QZ_SC_ALL, QZ_SC_ODD, QZ_SC_E4M3 } qz_sc_kind;
