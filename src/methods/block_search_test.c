@@ -15,13 +15,11 @@
 
 enum { ROWS = 20, COLS = 512 };
 static const qz_type types[] = {QZ_TYPE_Q4_0, QZ_TYPE_Q4_1, QZ_TYPE_Q5_0, QZ_TYPE_Q5_1, QZ_TYPE_Q8_0, QZ_TYPE_Q2_K,
-                                QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
-enum { N_TYPES = sizeof types / sizeof types[0] };
-/* Fields only, so far: their search is the reference's. */
-static const qz_type books[] = {QZ_TYPE_IQ2_XXS, QZ_TYPE_IQ2_XS, QZ_TYPE_IQ2_S, QZ_TYPE_IQ3_XXS, QZ_TYPE_IQ3_S,
+                                QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K,
+                                QZ_TYPE_IQ2_XXS, QZ_TYPE_IQ2_XS, QZ_TYPE_IQ2_S, QZ_TYPE_IQ3_XXS, QZ_TYPE_IQ3_S,
                                 QZ_TYPE_IQ1_S, QZ_TYPE_IQ1_M, QZ_TYPE_IQ4_NL, QZ_TYPE_IQ4_XS, QZ_TYPE_MXFP4,
                                 QZ_TYPE_NVFP4, QZ_TYPE_TQ1_0, QZ_TYPE_TQ2_0, QZ_TYPE_Q2_0, QZ_TYPE_Q1_0};
-enum { N_BOOKS = sizeof books / sizeof books[0] };
+enum { N_TYPES = sizeof types / sizeof types[0] };
 static qz_error err;
 
 static char *load(const char *name, size_t *n) {
@@ -30,17 +28,18 @@ static char *load(const char *name, size_t *n) {
     if (qz_read_file(path, 1 << 24, &data, n, &err) != QZ_OK) fail_msg("%s", err.text);
     return data;
 }
+/* The reference encodes these with importance alone. */
+static bool always_weighted(qz_type t) { return t == QZ_TYPE_IQ2_XXS || t == QZ_TYPE_IQ2_XS || t == QZ_TYPE_IQ1_S; }
 static char *load_q(qz_type t, size_t *n) {
     char name[64];
-    const bool always = t == QZ_TYPE_IQ2_XXS || t == QZ_TYPE_IQ2_XS || t == QZ_TYPE_IQ1_S;
-    (void)snprintf(name, sizeof name, "%s.%s.q", qz_type_get(t)->name, always ? "im0" : "none");
+    (void)snprintf(name, sizeof name, "%s.%s.q", qz_type_get(t)->name, always_weighted(t) ? "im0" : "none");
     return load(name, n);
 }
 
 static void fields_round_trip(void **state) {
     (void)state;
-    for (size_t i = 0; i < N_TYPES + N_BOOKS; i++) {
-        const qz_type t = i < N_TYPES ? types[i] : books[i - N_TYPES];
+    for (size_t i = 0; i < N_TYPES; i++) {
+        const qz_type t = types[i];
         const qz_type_info *info = qz_type_get(t);
         const qz_block_shape *s = qz_block_shape_get(t);
         assert_int_equal(s->subs * s->sub_len, info->elems);
@@ -105,7 +104,7 @@ static void compat_and_best(void **state) {
                              QZ_OK);
             assert_memory_equal(c.blocks, c2.blocks, c.bytes);
             assert_memory_equal(b.blocks, b2.blocks, b.bytes);
-            if (!weighted) {
+            if (!weighted && !always_weighted(types[i])) {
                 char *golden = load_q(types[i], &n);
                 assert_memory_equal(c.blocks, golden, c.bytes);
                 qz_free(golden);
@@ -119,7 +118,8 @@ static void compat_and_best(void **state) {
                 before += ec;
                 after += eb;
             }
-            if (!(after < before))
+            /* the mean magnitude is the optimum of a sign without importance */
+            if (!(after < before) && !(types[i] == QZ_TYPE_Q1_0 && !weighted && after <= before))
                 fail_msg("%s: best %g is not below compat %g", qz_type_get(types[i])->name, after, before);
             qz_arena_release(&a);
         }
