@@ -376,7 +376,7 @@ static void specs(void **state) {
         { "gguf:Q4_K_X", "'gguf:Q4_K_", QZ_EUSAGE }, { "awk", "'awq'", QZ_EUSAGE }, { "", "nearest", QZ_EUSAGE },
         { "awq:w3g128", "4 bits only", QZ_EUSAGE }, { "awq:w4g100", "128, 64 or 32", QZ_EUSAGE },
         { "gguf:Q4_K_M+sym", "+pure", QZ_EUSAGE }, { "awq:w4g128x", "'awq:w4g128'", QZ_EUSAGE },
-        { "gguf:IQ2_XS", "no encoder yet", QZ_EUNSUPPORTED }, { "q9", "nearest", QZ_EUSAGE },
+        { "gguf:IQ2_XT", "'gguf:IQ2_XS'", QZ_EUSAGE }, { "q9", "nearest", QZ_EUSAGE },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         qz_error e = {0};

@@ -14,24 +14,11 @@
 /* items: tensors of the file, a stack of experts is one */
 typedef struct { qz_gguf_meta meta; qz_gguf_item *items; size_t n; } gguf_plan;
 
-/* A file type is offered when all its usual types have an encoder here. */
-static bool writable(qz_ftype f) {
-    const char *n = qz_ftype_get(f)->name;
-    qz_type t = qz_type_by_ggml_id((int)qz_ftype_get(f)->type);
-    return n[0] != 'I' && t != QZ_TYPE_NONE && qz_type_get(t)->encode != NULL;
-}
-static const char *level_at(size_t i) {
-    for (int f = 0; f < QZ_FTYPE_COUNT; f++)
-        if (writable((qz_ftype)f) && i-- == 0) return qz_ftype_get((qz_ftype)f)->name;
-    return NULL;
-}
+static const char *level_at(size_t i) { return i < QZ_FTYPE_COUNT ? qz_ftype_get((qz_ftype)i)->name : NULL; }
 
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
     s->ftype = qz_ftype_by_name(level);
     if (s->ftype == QZ_FTYPE_COUNT) return QZ_EUSAGE; /* the caller names the nearest */
-    if (!writable(s->ftype))
-        return qz_fail(err, QZ_EUNSUPPORTED, "no encoder yet for GGUF level '%s': use Q2_K to Q8_0, or F16, BF16, F32",
-                       qz_ftype_get(s->ftype)->name);
     snprintf(s->level, sizeof s->level, "%s", qz_ftype_get(s->ftype)->name);
     if (strcasecmp(flags, "pure") == 0) s->mix.pure = true;
     else if (*flags) return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'gguf': expected +pure", flags);
@@ -97,7 +84,7 @@ static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, 
                           qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     it->type = qz_type_by_ggml_id((int)ch->type);
     if (it->type == QZ_TYPE_NONE || !qz_type_get(it->type)->encode)
-        return qz_fail(err, QZ_EUNSUPPORTED, "no encoder yet: tensor '%s' needs type %s under level %s", it->out_name,
+        return qz_fail(err, QZ_EBUG, "no encoder: tensor '%s' needs type %s under level %s", it->out_name,
                        qz_gguf_type_get(ch->type)->name, out->spec.level);
     it->importance_matters = qz_type_get(it->type)->uses_importance && it->layer >= 0;
     it->importance_required = ch->needs_imatrix;

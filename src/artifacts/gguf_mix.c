@@ -2,6 +2,7 @@
 #include "artifacts/tensor_types.h"
 #include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include "formats/gguf.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -35,6 +36,7 @@ enum {
     TQ1_0 = 34,
     TQ2_0 = 35,
     MXFP4 = 39,
+    NVFP4 = 40,
     Q2_0 = 42
 };
 /* Short names of file types in the rules below. */
@@ -242,7 +244,8 @@ static qz_status ffn_index(const state *s, const qz_mix_tensor *t, uint64_t *cou
 
 static qz_status mixed_type(state *s, const qz_mix_tensor *t, qz_use c, uint32_t *out, qz_error *err) {
     uint64_t i = 0, n = s->m->layers;
-    if (c == QZ_USE_HEAD || (c == QZ_USE_EMBED && s->tied)) *out = output_type(s, t);
+    if (s->f == FT(NVFP4)) *out = c == QZ_USE_HEAD || c == QZ_USE_EMBED ? Q8_0 : s->d;
+    else if (c == QZ_USE_HEAD || (c == QZ_USE_EMBED && s->tied)) *out = output_type(s, t);
     else if (s->f == FT(MXFP4_MOE)) *out = t->ne[2] > 1 ? MXFP4 : Q8_0;
     else if (c == QZ_USE_EMBED) *out = embedding_type(s);
     else if (IN(FT(IQ1_S), FT(IQ1_M), FT(IQ2_XXS), FT(IQ2_XS), FT(IQ2_S), FT(IQ2_M))) *out = low_bit_type(s, c);
@@ -276,7 +279,7 @@ static qz_status fallback(const qz_mix_tensor *t, uint32_t *type, qz_error *err)
     case Q2_0: case Q2_K: case Q3_K: case TQ1_0: case TQ2_0: *type = Q4_0; break;
     case Q4_K: *type = Q5_0; break;
     case Q5_K: *type = Q5_1; break;
-    case Q6_K: *type = Q8_0; break;
+    case Q6_K: case NVFP4: *type = Q8_0; break; /* NVFP4: our own, the reference has no such mix */
     default:
         if (info->elems > 32)
             return qz_fail(err, QZ_EUNSUPPORTED,
@@ -292,7 +295,8 @@ static qz_status fallback(const qz_mix_tensor *t, uint32_t *type, qz_error *err)
 static bool needs_imatrix(const state *s, qz_use c, uint32_t type) {
     if (c == QZ_USE_EMBED || c == QZ_USE_HEAD) return false;
     if (type == Q2_K) return s->f == FT(Q2_K_S);
-    return type == IQ1_S || type == IQ1_M || type == IQ2_XXS || type == IQ2_XS || type == IQ2_S || type == IQ3_XXS;
+    const qz_type t = qz_type_by_ggml_id((int)type);
+    return t != QZ_TYPE_NONE && qz_type_get(t)->needs_importance;
 }
 
 static qz_status choose(state *s, const qz_mix_tensor *t, qz_mix_choice *out, qz_error *err) {

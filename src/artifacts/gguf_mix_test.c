@@ -154,6 +154,19 @@ static void options(void **unused) {
     m.experts = 8;
     t[4].name = "ffn_down_exps.weight";
     assert_int_equal(qz_gguf_mix(&m, QZ_FTYPE_Q4_K_M, NULL, t, 6, c, &err), QZ_EFORMAT);
+    /* our own mix: matrices NVFP4, embedding and output Q8_0; rows that are no multiple of 64 too */
+    m.experts = 0;
+    t[4].ne[0] = 64;
+    t[5].ne[0] = 96;
+    assert_int_equal(qz_gguf_mix(&m, QZ_FTYPE_NVFP4, NULL, t, 6, c, &err), QZ_OK);
+    for (size_t i = 0; i < 6; i++) assert_int_equal(c[i].type, ((const uint32_t[]){8, 8, 40, 0, 40, 8})[i]);
+    assert_int_equal(qz_ftype_by_number(39), QZ_FTYPE_NVFP4);
+    /* what needs importance is a column of codecs/types.def; embedding and output are exempt */
+    assert_int_equal(qz_gguf_mix(&m, QZ_FTYPE_IQ2_XXS, NULL, t, 4, c, &err), QZ_OK);
+    assert_false(c[0].needs_imatrix);
+    assert_int_equal(qz_gguf_mix(&m, QZ_FTYPE_IQ1_M, &(qz_mix_options){.pure = true, .output_type = -1,
+                                                                       .embedding_type = -1}, t, 4, c, &err), QZ_OK);
+    assert_true(c[2].needs_imatrix && !c[1].needs_imatrix);
     assert_int_equal(qz_ftype_by_name("q4_k"), QZ_FTYPE_Q4_K_M);
     assert_int_equal(qz_ftype_by_name("q6_k"), QZ_FTYPE_Q6_K);
     assert_int_equal(qz_ftype_by_name("Q7"), QZ_FTYPE_COUNT);

@@ -3,13 +3,18 @@
 #define QZ_CODECS_CODECS_INT_H
 #include <limits.h>
 #include <math.h>
+#include <stdbool.h>
 #include "base/half.h"
 
-#define QZ_TYPE(id, name, elems, bytes, ggml, kind, imp, enc, dec)                         \
+#define QZ_TYPE(id, name, elems, bytes, ggml, kind, imp, needs, enc, dec, compat)          \
     void enc(const float *x, const float *importance, size_t cols, void *out);             \
     void dec(const void *in, size_t cols, float *y);
 #include "codecs/types.def"
 #undef QZ_TYPE
+/* Values of 256 codes of TQ1_0 (five to a byte) or TQ2_0. */
+void qz_tq_get(bool five, const uint8_t *p, int16_t *q);
+void qz_tq_put(bool five, const int16_t *q, uint8_t *p);
+void qz_iq3_s_compat(const float *x, const float *importance, size_t cols, void *out);
 
 /* Round half to even by the 1.5·2^23 trick; exact for |v| <= 4194303, and defined (two's complement of the low
  * mantissa bits) for everything else: ±inf -> -4194304, the default NaN -> 0. */

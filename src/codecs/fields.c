@@ -1,15 +1,20 @@
 #include "codecs/fields.h"
+#include "codecs/book.h"
+#include "codecs/fp4.h"
 #include "codecs/k_common.h"
 #include "codecs/types.h"
 
 const qz_block_shape *qz_block_shape_get(qz_type t) {
-    static const qz_block_shape q4_0 = {1, 32, -8, 7, 1, 1, 0, false}, q4_1 = {1, 32, 0, 15, 1, 1, 0, true}, q5_0 = {1,
-                                        32, -16, 15, 1, 1, 0, false},
-                                q5_1 = {1, 32, 0, 31, 1, 1, 0, true}, q8_0 = {1, 32, -128, 127, 1, 1, 0, false},
-                                        q2_k = {16, 16, 0, 3, 0, 15, 15, false},
-                                q3_k = {16, 16, -4, 3, -32, 31, 0, false}, q4_k = {8, 32, 0, 15, 0, 63, 63, false},
-                                        q5_k = {8, 32, 0, 31, 0, 63, 63, false},
-                                q6_k = {16, 16, -32, 31, -128, 127, 0, false};
+    static const qz_block_shape q4_0 = {1, 32, -8, 7, 1, 1, 0, false, 1, NULL},
+                                q4_1 = {1, 32, 0, 15, 1, 1, 0, true, 1, NULL},
+                                q5_0 = {1, 32, -16, 15, 1, 1, 0, false, 1, NULL},
+                                q5_1 = {1, 32, 0, 31, 1, 1, 0, true, 1, NULL},
+                                q8_0 = {1, 32, -128, 127, 1, 1, 0, false, 1, NULL},
+                                q2_k = {16, 16, 0, 3, 0, 15, 15, false, 1, NULL},
+                                q3_k = {16, 16, -4, 3, -32, 31, 0, false, 1, NULL},
+                                q4_k = {8, 32, 0, 15, 0, 63, 63, false, 1, NULL},
+                                q5_k = {8, 32, 0, 31, 0, 63, 63, false, 1, NULL},
+                                q6_k = {16, 16, -32, 31, -128, 127, 0, false, 1, NULL};
     switch ((int)t) {
     case QZ_TYPE_Q4_0: return &q4_0;
     case QZ_TYPE_Q4_1: return &q4_1;
@@ -21,8 +26,12 @@ const qz_block_shape *qz_block_shape_get(qz_type t) {
     case QZ_TYPE_Q4_K: return &q4_k;
     case QZ_TYPE_Q5_K: return &q5_k;
     case QZ_TYPE_Q6_K: return &q6_k;
-    default: return NULL;
+    default: return qz_book_shape(t);
     }
+}
+
+float qz_block_scale(const qz_block_shape *s, int sc) {
+    return s->book && s->book->sc == QZ_SC_E4M3 ? qz_ue4m3_half((uint8_t)sc) : (float)sc;
 }
 
 /* ---- one scale (and float minimum) for 32 values ---- */
@@ -179,7 +188,7 @@ void qz_block_unpack(qz_type t, const void *block, qz_block_fields *f) {
     case QZ_TYPE_Q4_K: k45_unpack(p, false, f); break;
     case QZ_TYPE_Q5_K: k45_unpack(p, true, f); break;
     case QZ_TYPE_Q6_K: q6_unpack(p, f); break;
-    default: break;
+    default: qz_book_unpack(t, p, f); break;
     }
 }
 void qz_block_pack(qz_type t, const qz_block_fields *f, void *block) {
@@ -195,6 +204,6 @@ void qz_block_pack(qz_type t, const qz_block_fields *f, void *block) {
     case QZ_TYPE_Q4_K: k45_pack(f, false, p); break;
     case QZ_TYPE_Q5_K: k45_pack(f, true, p); break;
     case QZ_TYPE_Q6_K: q6_pack(f, p); break;
-    default: break;
+    default: qz_book_pack(t, f, p); break;
     }
 }

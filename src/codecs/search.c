@@ -135,7 +135,7 @@ float qz_search_asym(size_t n, const qz_search_grid *g, const float *x, const fl
 static float pos_grid(size_t n, int nmax, const float *x, const float *w, float max) {
     float is = (float)nmax / max, sc = 1 / is, best = 0;
     for (size_t i = 0; i < n; ++i) {
-        float d = x[i] - sc * (float)qz_nearest(is * x[i]);
+        float d = x[i] - sc * (float)(uint8_t)qz_nearest(is * x[i]); /* x < 0 (IQ2_XXS) wraps, as the reference's */
         best += w[i] * d * d;
     }
     for (int s = -4; s <= 4; ++s) {

@@ -5,8 +5,9 @@
 #include "codecs/types.h"
 
 static const qz_type_info types[QZ_TYPE_COUNT] = {
-#define QZ_TYPE(id, name, elems, bytes, ggml, kind, imp, enc, dec) \
-    [QZ_TYPE_##id] = {name, elems, bytes, ggml, kind, imp, enc, dec},
+#define qz_no_encode ((qz_encode_fn)NULL)
+#define QZ_TYPE(id, name, elems, bytes, ggml, kind, imp, needs, enc, dec, compat) \
+    [QZ_TYPE_##id] = {name, elems, bytes, ggml, kind, imp, needs, enc, dec, compat},
 #include "codecs/types.def"
 #undef QZ_TYPE
 };

@@ -18,7 +18,14 @@ enum {
 };
 _Static_assert((int)QZ_TYPE_COUNT <= (int)QZ_TYPE_CODED, "types.def has more rows than type_id.h leaves numbers");
 
-typedef enum { QZ_KIND_FLOAT, QZ_KIND_LEGACY, QZ_KIND_K, QZ_KIND_ACTIVATION } qz_type_kind;
+typedef enum {
+    QZ_KIND_FLOAT,
+    QZ_KIND_LEGACY,
+    QZ_KIND_K,
+    QZ_KIND_ACTIVATION,
+    QZ_KIND_BLOCK,  /* code books, ternary, FP4: block types that belong to none of the above */
+    QZ_KIND_NUMBER  /* integers and doubles of foreign files: read only */
+} qz_type_kind;
 
 typedef struct {
     const char *name;     /* lower case, as llama.cpp prints it: "q4_k" */
@@ -27,8 +34,10 @@ typedef struct {
     int ggml_id;          /* type number in GGUF files; -1: not a file type */
     qz_type_kind kind;
     bool uses_importance; /* bytes depend on the importance vector */
+    bool needs_importance; /* the reference refuses to write it without, but for embedding and output */
     qz_encode_fn encode;  /* NULL: read only */
     qz_decode_fn decode;
+    qz_encode_fn compat;  /* the reference's bytes */
 } qz_type_info;
 
 /* t < QZ_TYPE_COUNT. Never NULL for a valid type. */

@@ -128,14 +128,19 @@ static qz_status show_block(element *e) {
     qz_explain_line(e->x, "  block        %zu of the row, value %zu of %u: bytes %llu to %llu", e->col / i->elems, j,
                     i->elems, (unsigned long long)offset, (unsigned long long)(offset + i->bytes - 1));
     hex(e->x, "block starts", offset, block, qz_min_size(i->bytes, 16));
-    float scale = f.d * (float)f.sc[sub], minimum = f.dmin * (float)f.m[sub];
+    float scale = qz_block_step(shape, &f, sub), minimum = f.dmin * (float)f.m[sub];
     if (shape->sc_min == shape->sc_max) qz_explain_line(e->x, "  scale        %.9g", (double)f.d);
     else
-        qz_explain_line(e->x, "  scale        group %zu: %d x %.9g = %.9g", sub, f.sc[sub], (double)f.d, (double)scale);
+        qz_explain_line(e->x, "  scale        group %zu: %.9g x %.9g = %.9g", sub,
+                        (double)qz_block_scale(shape, f.sc[sub]), (double)(f.d * shape->unit), (double)scale);
     if (shape->float_min) qz_explain_line(e->x, "  minimum      %.9g", (double)f.dmin);
     else if (shape->m_max)
         qz_explain_line(e->x, "  minimum      group %zu: %d x %.9g = %.9g, subtracted", sub, f.m[sub], (double)f.dmin,
                         (double)minimum);
+    if (shape->book) { /* values of a table or a point, not a range of integers: their bits are not told apart */
+        qz_explain_line(e->x, "  value        %d of the type's %u", f.q[j], shape->book->n_values);
+        return QZ_OK;
+    }
     if (shape->sc_min != shape->sc_max) {
         bits_of(t->type, &f, &f.sc[sub], shape->sc_min, shape->sc_max, mask);
         say_bits(e, "scale bits", offset, block, mask, i->bytes);

@@ -288,7 +288,7 @@ qz_status qz_explain_compensation(qz_explained *x) {
     qz_mm *mm = NULL;
     double cost[2] = {0};
     qz_status st = qz_mm_open(x->run, &mm, x->err);
-    if (st == QZ_OK) st = qz_hessian_init(&h, x->run, gram, &(qz_hessian_how){K, K, 0.01, false}, x->err);
+    if (st == QZ_OK) st = qz_hessian_init(&h, x->run, gram, &(qz_hessian_how){K, K, 0.01, QZ_ORDER_NATURAL, 0}, x->err);
     if (st == QZ_OK) st = qz_feedback_quantize(&(qz_feedback_job){x->run, mm, &h, &o, &x->arena}, w, 1, &q, x->err);
     if (st != QZ_OK) goto out;
     qz_coded_decode_row(q.coded, 0, fed);

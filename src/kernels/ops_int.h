@@ -95,6 +95,8 @@ void qz_dot_ref(QZ_DOT_ARGS); /* any layout */
     void qz_dot_q4_k_##level(QZ_DOT_ARGS); \
     void qz_dot_q5_k_##level(QZ_DOT_ARGS); \
     void qz_dot_q6_k_##level(QZ_DOT_ARGS); \
+    void qz_dot_written_256_##level(QZ_DOT_ARGS); \
+    void qz_dot_written_32_##level(QZ_DOT_ARGS); \
     void qz_decode_f16_##level(const void *in, size_t cols, float *y); \
     void qz_decode_bf16_##level(const void *in, size_t cols, float *y);
 QZ_LEVEL_DOTS(avx2)

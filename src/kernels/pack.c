@@ -17,14 +17,14 @@ static uint8_t *panel_at(const qz_packed *p, size_t panel) { return p->data + pa
 static void pack_rows(void *arg, qz_part part) {
     const qz_packed *p = ((pack_job *)arg)->p;
     const qz_layout *l = p->layout;
-    size_t row_bytes = p->blocks * l->bytes, lo, hi;
+    size_t row_bytes = p->w.cols / l->source_elems * l->source_bytes, lo, hi;
     qz_split(p->panels, 1, part, &lo, &hi);
     for (size_t i = lo; i < hi; ++i) {
         const uint8_t *src = (const uint8_t *)p->w.data + i * QZ_PANEL * row_bytes;
         uint8_t *panel = panel_at(p, i);
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - i * QZ_PANEL);
         for (size_t b = 0; b < p->blocks; ++b)
-            qz_layout_pack(l, src + b * l->bytes, row_bytes, rows, panel + b * p->block_bytes);
+            qz_layout_pack(l, src, row_bytes, rows, b, panel + b * p->block_bytes);
     }
 }
 

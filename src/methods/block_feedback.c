@@ -5,6 +5,7 @@
 #include "codecs/types.h"
 #include "kernels/encode.h"
 #include "methods/block_search.h"
+#include "methods/book_points.h"
 #include "methods/lanes.h"
 #include "methods/solve_small.h"
 #include <math.h>
@@ -28,20 +29,90 @@ typedef struct {
     double *row_error;           /* [rows] */
     size_t u0, nb;
     bool last;
+    size_t point;                /* values coded together; 1 or 0: each for itself */
+    struct forms *forms;         /* [cols / point] */
     uint8_t *scratch;            /* [threads][scratch_bytes] */
     size_t scratch_bytes;
 } job;
 
-size_t qz_block_feedback_group(qz_type type) { return qz_block_shape_get(type) ? qz_type_get(type)->elems : 0; }
+size_t qz_block_feedback_group(qz_type type) { 
+    return qz_block_shape_get(type) ? qz_type_get(type)->elems : 0;
+}
+size_t qz_block_feedback_point(qz_type type) {
+    const qz_block_shape *s = qz_block_shape_get(type);
+    return s && s->book ? s->book->point : 0;
+}
 
 /* Value of code 0 and the step of sub-block b. */
-static float step_of(const qz_block_fields *f, size_t b) { return f->d * (float)f->sc[b]; }
+static float step_of(const job *j, const qz_block_fields *f, size_t b) { return qz_block_step(j->shape, f, b); }
 static float base_of(const qz_block_fields *f, size_t b) { return f->dmin * (float)f->m[b]; }
 
 static int16_t nearest(const qz_block_shape *s, float v, float step) {
+    if (s->book) return qz_book_nearest(s->book, s->q_max, step != 0 ? v / step : 0);
     if (step == 0) return (int16_t)(s->q_min > 0 ? s->q_min : 0);
     float q = rintf(v / step);
     return (int16_t)(q < (float)s->q_min ? s->q_min : q > (float)s->q_max ? s->q_max : (int)q);
+}
+
+/* ---- points of a code book ---- */
+/* The quadratic forms of every point, in column order: of the errors that its codes hand on (the conditional variances
+ * of its columns, feedback inside the point included), of the loss with all else held, and the inverse of that. */
+struct forms { float later[QZ_POINT * QZ_POINT], loss[QZ_POINT * QZ_POINT], inverse[QZ_POINT * QZ_POINT]; };
+
+static void make_forms(const qz_hessian *h, size_t n, size_t u, struct forms *f) {
+    const size_t k = h->cols, c0 = h->order[u];
+    double b[QZ_POINT * QZ_POINT] = {0}, a[QZ_POINT * QZ_POINT], x[QZ_POINT];
+    for (size_t i = 0; i < n; i++) { /* what column i loses of a unit that column y misses */
+        b[i * n + i] = 1;
+        for (size_t y = 0; y < i; y++)
+            for (size_t l = y; l < i; l++) b[i * n + y] += (double)h->feedback[(u + i) * k + u + l] * b[l * n + y];
+    }
+    for (size_t y = 0; y < n; y++) {
+        for (size_t z = 0; z < n; z++) {
+            double sum = 0;
+            for (size_t i = 0; i < n; i++) sum += b[i * n + y] * (double)h->weight[u + i] * b[i * n + z];
+            f->later[y * n + z] = (float)sum;
+            f->loss[y * n + z] = h->h[(c0 + y) * k + c0 + z];
+        }
+    }
+    for (size_t y = 0; y < n; y++) {
+        for (size_t z = 0; z < n * n; z++) a[z] = (double)f->loss[z];
+        for (size_t z = 0; z < n; z++) x[z] = z == y;
+        if (!qz_solve_small(a, x, n)) /* no more than a better start: the diagonal does */
+            for (size_t z = 0; z < n; z++) x[z] = z == y ? 1 / (double)f->loss[y * n + y] : 0;
+        for (size_t z = 0; z < n; z++) f->inverse[y * n + z] = (float)x[z];
+    }
+}
+static void forms_part(void *arg, qz_part part) {
+    const job *j = arg;
+    size_t lo, hi;
+    qz_split(j->cols / j->point, 1, part, &lo, &hi);
+    for (size_t p = lo; p < hi; p++)
+        make_forms(j->h, j->point, p * j->point, &j->forms[j->h->order[p * j->point] / j->point]);
+}
+
+/* The shift that the values around a point share (IQ1_S). */
+static unsigned shift_at(const job *j, const qz_block_fields *f, size_t at) {
+    const size_t shared = j->shape->book->shared;
+    return qz_point_down(f->q + at / shared * shared);
+}
+
+/* The points of a block, one after the other, each with the errors of those before it. */
+static void code_points(const job *j, size_t u, const float *target, qz_block_fields *f, float *lost) {
+    const qz_hessian *h = j->h;
+    const size_t k = j->cols, n = j->point;
+    for (size_t i = 0; i < j->e; i += n) {
+        const size_t col = h->order[u + i], at = col % j->e;
+        const float step = step_of(j, f, at / j->shape->sub_len);
+        float c[QZ_POINT];
+        for (size_t x = 0; x < n; x++)
+            c[x] = target[i + x] + qz_dot_lanes(lost + u, h->feedback + (u + i + x) * k + u, i);
+        (void)qz_point_choose(&(qz_point_job){j->shape->book, j->forms[col / n].later, NULL, shift_at(j, f, at), 64}, c,
+                              step, f->q + at);
+        for (size_t x = 0; x < n; x++)
+            lost[u + i + x] = c[x] + qz_dot_lanes(lost + u + i, h->feedback + (u + i + x) * k + u + i, x) -
+                              step * (float)f->q[at + x];
+    }
 }
 
 /* ---- feedback ---- */
@@ -61,9 +132,10 @@ static void code_block(const job *j, size_t row, size_t u, float *target) {
     qz_block_refine_row(j->type, x, weight, e, bytes);
     qz_block_fields f;
     qz_block_unpack(j->type, bytes, &f);
-    for (size_t i = 0; i < e; i++) {
+    if (j->point > 1) code_points(j, u, target, &f, lost);
+    for (size_t i = 0; i < e && j->point <= 1; i++) {
         size_t at = h->order[u + i] % e, b = at / j->shape->sub_len;
-        float c = target[i] + qz_dot_lanes(lost + u, h->feedback + (u + i) * k + u, i), step = step_of(&f, b),
+        float c = target[i] + qz_dot_lanes(lost + u, h->feedback + (u + i) * k + u, i), step = step_of(j, &f, b),
               base = base_of(&f, b);
         f.q[at] = nearest(j->shape, c + base, step);
         lost[u + i] = c - (step * (float)f.q[at] - base);
@@ -105,13 +177,66 @@ static void error_rows(void *arg, qz_part part) {
     for (size_t r = lo; r < hi; r++) row_errors(j, r, j->err + r * j->cols);
 }
 
-/* Single codes by ±1 where that lowers the loss. */
-static size_t sweep(const job *j, qz_block_fields *f, float *e, float *grad) {
+/* Points by what lies nearest to the least of the loss with all else held. */
+static size_t sweep_points(const job *j, qz_block_fields *f, float *e, float *grad) {
+    size_t moved = 0;
+    const size_t n = j->point;
+    for (size_t c = 0; c < j->cols; c += n) {
+        qz_block_fields *b = &f[c / j->e];
+        const size_t at = c % j->e;
+        const struct forms *form = &j->forms[c / n];
+        const float step = step_of(j, b, at / j->shape->sub_len);
+        float t[QZ_POINT], was = 0, now;
+        int16_t q[QZ_POINT] = {0};
+        if (step == 0) continue;
+        for (size_t i = 0; i < n; i++) {
+            const float way = qz_dot_lanes(form->inverse + i * n, grad + c, n);
+            t[i] = step * (float)b->q[at + i] + way;
+            was += grad[c + i] * way;
+        }
+        memcpy(q, b->q + at, n * sizeof *q);
+        now = qz_point_choose(&(qz_point_job){j->shape->book, form->loss, NULL, shift_at(j, b, at), 16}, t, step, q);
+        if (!(now < was * (1 - 1e-5f)) || memcmp(q, b->q + at, n * sizeof *q) == 0) continue;
+        for (size_t i = 0; i < n; i++) {
+            const float change = step * (float)(q[i] - b->q[at + i]);
+            if (change == 0) continue;
+            e[c + i] -= change;
+            qz_axpy(grad, -change, j->h->h + (c + i) * j->cols, j->cols);
+        }
+        memcpy(b->q + at, q, n * sizeof *q);
+        moved++;
+    }
+    return moved;
+}
+
+/* Single codes of a table by the value nearest to the least of the loss, others held. */
+static size_t sweep_table(const job *j, qz_block_fields *f, float *e, float *grad) {
     size_t moved = 0;
     for (size_t c = 0; c < j->cols; c++) {
         qz_block_fields *b = &f[c / j->e];
+        const size_t at = c % j->e;
+        const float step = step_of(j, b, at / j->shape->sub_len), hjj = j->h->h[c * j->cols + c];
+        if (step == 0) continue;
+        const int16_t q = nearest(j->shape, step * (float)b->q[at] + grad[c] / hjj, step);
+        const float change = step * (float)(q - b->q[at]);
+        if (!(2 * change * grad[c] - change * change * hjj > 1e-6f * change * change * hjj)) continue;
+        b->q[at] = q;
+        e[c] -= change;
+        qz_axpy(grad, -change, j->h->h + c * j->cols, j->cols);
+        moved++;
+    }
+    return moved;
+}
+
+/* Single codes by ±1 where that lowers the loss. */
+static size_t sweep(const job *j, qz_block_fields *f, float *e, float *grad) {
+    size_t moved = 0;
+    if (j->point > 1) return sweep_points(j, f, e, grad);
+    if (j->shape->book) return sweep_table(j, f, e, grad);
+    for (size_t c = 0; c < j->cols; c++) {
+        qz_block_fields *b = &f[c / j->e];
         size_t at = c % j->e;
-        float step = step_of(b, at / j->shape->sub_len), hjj = j->h->h[c * j->cols + c], size = fabsf(step);
+        float step = step_of(j, b, at / j->shape->sub_len), hjj = j->h->h[c * j->cols + c], size = fabsf(step);
         int dir = grad[c] * step > 0 ? 1 : -1, next = b->q[at] + dir;
         float gain = 2.0f * size * fabsf(grad[c]) - step * step * hjj;
         if (!(gain > 1e-6f * step * step * hjj) || next < j->shape->q_min || next > j->shape->q_max) continue;
@@ -136,7 +261,7 @@ static void refit(const job *j, qz_block_fields *f, const row_room *row) {
     for (size_t c = 0; c < k; c++) {
         const qz_block_fields *x = &f[c / j->e];
         size_t sub = c % j->e / j->shape->sub_len;
-        u[c] = (float)x->sc[sub] * (float)x->q[c % j->e];
+        u[c] = j->shape->unit * qz_block_scale(j->shape, x->sc[sub]) * (float)x->q[c % j->e];
         m[c] = -(float)x->m[sub];
     }
     for (size_t p = 0; p < n; p++) {
@@ -161,7 +286,8 @@ static void refit(const job *j, qz_block_fields *f, const row_room *row) {
               dmin = per == 2 ? qz_f16_to_f32(qz_f32_to_f16((float)b[p + 1])) : 0;
         const qz_block_fields *x = &f[c / j->e];
         size_t sub = c % j->e / j->shape->sub_len;
-        trial[c] = w[c] - (d * (float)x->sc[sub] * (float)x->q[c % j->e] - dmin * (float)x->m[sub]);
+        const float scale = d * j->shape->unit * qz_block_scale(j->shape, x->sc[sub]);
+        trial[c] = w[c] - (scale * (float)x->q[c % j->e] - dmin * (float)x->m[sub]);
     }
     memset(hv, 0, k * sizeof *hv);
     for (size_t c = 0; c < k; c++) qz_axpy(hv, trial[c], j->h->h + c * k, k);
@@ -192,7 +318,7 @@ static void descend_rows(void *arg, qz_part part) {
         }
         for (size_t b = 0; b < blocks; b++) qz_block_unpack(j->type, row + b * j->info->bytes, &f[b]);
         for (size_t t = 0; t < SWEEPS && sweep(j, f, e, grad) > 0; t++) {}
-        if (2 * blocks <= MAX_UNKNOWNS)
+        if (2 * blocks <= MAX_UNKNOWNS && (j->shape->book == NULL || j->shape->book->d == QZ_D_HALF))
             refit(j, f, &(row_room){j->w + r * k, e, grad, work, a, a + 4 * blocks * blocks});
         for (size_t b = 0; b < blocks; b++) qz_block_pack(j->type, &f[b], row + b * j->info->bytes);
     }
@@ -247,7 +373,8 @@ static qz_status reserve(job *j, qz_arena *arena, qz_error *err) {
     j->target = qz_alloc_aligned(j->rows, qz_max_size(j->e, STEPS) * sizeof(float));
     j->row_error = qz_calloc_array(j->rows, sizeof *j->row_error);
     j->scratch = qz_alloc_aligned(threads, j->scratch_bytes);
-    if (j->out && j->lost && j->err && j->grad && j->target && j->row_error && j->scratch) return QZ_OK;
+    j->forms = qz_alloc_array(j->point > 1 ? j->cols / j->point : 1, sizeof *j->forms);
+    if (j->forms && j->out && j->lost && j->err && j->grad && j->target && j->row_error && j->scratch) return QZ_OK;
     return qz_fail(err, QZ_EMEMORY, "out of memory encoding a [%zu, %zu] tensor", j->rows, j->cols);
 }
 
@@ -258,12 +385,14 @@ qz_status qz_block_feedback(const qz_block_job *b, qz_mm *mm, const qz_hessian *
     const size_t rows = b->rows;
     job j = {.run = run, .h = h, .type = type, .info = qz_type_get(type), .shape = qz_block_shape_get(type), .w = b->w,
              .importance = b->importance,
-             .rows = rows, .cols = h->cols, .e = qz_block_feedback_group(type)};
+             .rows = rows, .cols = h->cols, .e = qz_block_feedback_group(type),
+             .point = qz_block_feedback_point(type)};
     qz_arena own = {0};
     if (j.shape == NULL || h->cols % j.e != 0)
         return qz_fail(err, QZ_EBUG, "type %s cannot be refined under a matrix of %zu columns", j.info->name, h->cols);
     j.encode = qz_encoder(run->cpu, type);
     qz_status st = reserve(&j, arena, err);
+    if (st == QZ_OK && j.point > 1) qz_pool_run(run->pool, 0, forms_part, &j);
     if (st == QZ_OK) st = feedback(&j, mm, err);
     if (st == QZ_OK) st = descend(&j, mm, err);
     if (st == QZ_OK) st = guard(&j, mm, &own, err);
@@ -283,5 +412,6 @@ qz_status qz_block_feedback(const qz_block_job *b, qz_mm *mm, const qz_hessian *
     qz_free(j.target);
     qz_free(j.row_error);
     qz_free(j.scratch);
+    qz_free(j.forms);
     return st;
 }

@@ -56,7 +56,8 @@ static void check_type(const problem *p, qz_type type) {
         assert_int_equal(qz_run_init(&run, t + 1, &err), QZ_OK);
         assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
         assert_int_equal(qz_hessian_init(&h, &run, p->gram,
-                                         &(qz_hessian_how){K, qz_block_feedback_group(type), 0.01, QZ_ORDER_GROUPS},
+                                         &(qz_hessian_how){K, qz_block_feedback_group(type), 0.01, QZ_ORDER_GROUPS,
+                                                          qz_block_feedback_point(type)},
                                          &err),
                          QZ_OK);
         assert_int_equal(qz_block_feedback(&(qz_block_job){&run, type, p->w, N, h.cols, p->mean_sq, QZ_SEARCH_BEST}, mm,
@@ -93,7 +94,10 @@ static void check_type(const problem *p, qz_type type) {
 static void every_type(void **state) {
     (void)state;
     static const qz_type types[] = {QZ_TYPE_Q4_0, QZ_TYPE_Q4_1, QZ_TYPE_Q5_0, QZ_TYPE_Q5_1, QZ_TYPE_Q8_0, QZ_TYPE_Q2_K,
-                                    QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
+                                    QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K,
+                                    QZ_TYPE_IQ2_XXS, QZ_TYPE_IQ2_XS, QZ_TYPE_IQ2_S, QZ_TYPE_IQ3_XXS, QZ_TYPE_IQ3_S,
+                                    QZ_TYPE_IQ1_S, QZ_TYPE_IQ1_M, QZ_TYPE_IQ4_NL, QZ_TYPE_IQ4_XS, QZ_TYPE_MXFP4,
+                                    QZ_TYPE_NVFP4, QZ_TYPE_TQ1_0, QZ_TYPE_TQ2_0, QZ_TYPE_Q2_0, QZ_TYPE_Q1_0};
     problem *p = make();
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) check_type(p, types[i]);
     qz_free(p);

@@ -111,7 +111,8 @@ static qz_status feedback_next(void *ctx, const qz_method_tensor *t, bool *mine,
     if (t->layer < 0 || t->linear < 0 || group == 0) return QZ_OK;
     /* an expert that no token reached: named by the survey */
     if (qz_method_input(c->job.stats, t, &input).tokens == 0) return QZ_OK;
-    const qz_status st = qz_hessian_cache_get(&c->matrices, t, group, &c->h, &why);
+    const qz_hessian_order order = {group, qz_block_feedback_point(t->type)};
+    const qz_status st = qz_hessian_cache_get(&c->matrices, t, order, &c->h, &why);
     if (st == QZ_ENUMERIC) {
         qz_warn(c->job.run, "%s: encoded without error feedback: %s", t->name, why.text);
         c->fallbacks++;

@@ -1,10 +1,12 @@
 /* best mode of the block formats: from the reference's block, alternate (a) integer scales and mins of each sub-block
  * with codes rounded anew, over a neighbourhood, and (b) the float16 steps d and dmin by least squares; symmetric
- * one-scale types also start from the other sign of d. Only what lowers Σ importance·(x−x̂)² of the block is kept. */
+ * one-scale types also start from the other sign of d. Codes of a table or a code book are its nearest values or
+ * points. Only what lowers Σ importance·(x−x̂)² of the block is kept. */
 #include "base/half.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"
 #include "methods/block_search.h"
+#include "methods/book_points.h"
 #include <math.h>
 #include <string.h>
 
@@ -13,6 +15,7 @@ enum { ROUNDS = 6, RADIUS = 2 };
 typedef struct {
     const qz_block_shape *s;
     const float *x, *w; /* of the block */
+    const qz_block_fields *f; /* the reference's block */
 } target;
 
 /* Rounds the codes of one sub-block for a scale and min; returns its weighted error. q may be NULL. */
@@ -31,12 +34,47 @@ static float sub_error(const target *t, size_t b, float scale, float min, int16_
     return ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]));
 }
 
+/* The same for a table or a code book. */
+static float book_error(const target *t, size_t b, float scale, int16_t *q) {
+    const qz_block_book *book = t->s->book;
+    const size_t n = book->point, lo = b * t->s->sub_len, hi = lo + t->s->sub_len;
+    const float inv = scale != 0 ? 1.0f / scale : 0;
+    float sum = 0;
+    if (n == 1) {
+        for (size_t k = lo; k < hi; k++) {
+            const int16_t v = qz_book_nearest(book, t->s->q_max, t->x[k] * inv);
+            const float e = t->x[k] - scale * (float)v;
+            sum += t->w[k] * e * e;
+            if (q) q[k] = v;
+        }
+        return sum;
+    }
+    float least = INFINITY;
+    for (unsigned shift = 0; shift < (book->signs == QZ_SIGNS_SHIFT && book->shared > n ? 2 : 1); shift++) {
+        int16_t trial[QZ_FIELDS_MAX];
+        float all = 0;
+        for (size_t k = lo; k < hi; k += n) {
+            memcpy(trial + k, t->f->q + k, n * sizeof *trial);
+            all += qz_point_choose(&(qz_point_job){book, NULL, t->w + k, shift, 64}, t->x + k, scale, trial + k);
+        }
+        if (!(all < least)) continue;
+        least = all;
+        if (q) memcpy(q + lo, trial + lo, t->s->sub_len * sizeof *q);
+    }
+    return least;
+}
+
+static float error_at(const target *t, size_t b, const qz_block_fields *f, int sc, int m, int16_t *q) {
+    const float scale = f->d * t->s->unit * qz_block_scale(t->s, sc);
+    return t->s->book ? book_error(t, b, scale, q) : sub_error(t, b, scale, f->dmin * (float)m, q);
+}
+
 static float block_error(const target *t, qz_block_fields *f, bool round_codes) {
     float sum = 0;
     for (size_t b = 0; b < t->s->subs; b++) {
-        float scale = f->d * (float)f->sc[b], min = f->dmin * (float)f->m[b];
+        float scale = qz_block_step(t->s, f, b), min = f->dmin * (float)f->m[b];
         if (round_codes) {
-            sum += sub_error(t, b, scale, min, f->q);
+            sum += error_at(t, b, f, f->sc[b], f->m[b], f->q);
             continue;
         }
         for (size_t k = b * t->s->sub_len; k < (b + 1) * t->s->sub_len; k++) {
@@ -51,20 +89,21 @@ static float block_error(const target *t, qz_block_fields *f, bool round_codes) 
 static bool improve_subs(const target *t, qz_block_fields *f) {
     bool any = false;
     if (t->s->sc_min == t->s->sc_max) return false;
-    int rm = t->s->m_max ? RADIUS : 0;
+    const int rm = t->s->m_max ? RADIUS : 0, step = t->s->book && t->s->book->sc == QZ_SC_ODD ? 2 : 1;
+    const int reach = t->s->book && t->s->book->sc == QZ_SC_E4M3 ? 2 * RADIUS : RADIUS * step;
     for (size_t b = 0; b < t->s->subs; b++) {
         int sc0 = f->sc[b], m0 = f->m[b], best_sc = sc0, best_m = m0;
-        float best = sub_error(t, b, f->d * (float)sc0, f->dmin * (float)m0, NULL), start = best;
-        for (int sc = sc0 - RADIUS; sc <= sc0 + RADIUS; sc++)
+        float best = error_at(t, b, f, sc0, m0, NULL), start = best;
+        for (int sc = sc0 - reach; sc <= sc0 + reach; sc += step)
             for (int m = m0 - rm; m <= m0 + rm; m++) {
                 if (sc < t->s->sc_min || sc > t->s->sc_max || m < 0 || m > t->s->m_max) continue;
-                float e = sub_error(t, b, f->d * (float)sc, f->dmin * (float)m, NULL);
+                float e = error_at(t, b, f, sc, m, NULL);
                 if (e < best) best = e, best_sc = sc, best_m = m;
             }
         if (best < start) any = true;
         f->sc[b] = (int16_t)best_sc;
         f->m[b] = (int16_t)best_m;
-        (void)sub_error(t, b, f->d * (float)best_sc, f->dmin * (float)best_m, f->q);
+        (void)error_at(t, b, f, best_sc, best_m, f->q);
     }
     return any;
 }
@@ -77,9 +116,11 @@ static float to_half(double v) {
 /* (b) d and dmin by least squares with all integers fixed. */
 static void refit_steps(const target *t, qz_block_fields *f) {
     double aa = 0, ab = 0, bb = 0, ax = 0, bx = 0;
+    if (t->s->book && t->s->book->d != QZ_D_HALF) return; /* a power of two, or 1: the starts vary it */
     for (size_t b = 0; b < t->s->subs; b++)
         for (size_t k = b * t->s->sub_len; k < (b + 1) * t->s->sub_len; k++) {
-            double u = (double)f->sc[b] * f->q[k], v = -(double)f->m[b], w = (double)t->w[k], x = (double)t->x[k];
+            double u = (double)(t->s->unit * qz_block_scale(t->s, f->sc[b])) * f->q[k], v = -(double)f->m[b];
+            double w = (double)t->w[k], x = (double)t->x[k];
             aa += w * u * u;
             ab += w * u * v;
             bb += w * v * v;
@@ -109,23 +150,28 @@ static float descend(const target *t, qz_block_fields *f) {
     return best;
 }
 
-static void refine_block(qz_type type, const target *t, uint8_t *block) {
+static void refine_block(qz_type type, const target *of, uint8_t *block) {
     qz_block_fields start, best;
     qz_block_unpack(type, block, &start);
+    const target with = {of->s, of->x, of->w, &start}, *t = &with;
     if (!(isfinite(start.d) && isfinite(start.dmin)) || start.d == 0) return;
     best = start;
     float least = block_error(t, &start, false);
     if (!(least > 0) || !isfinite(least)) return;
     /* More starts (steps scaled by 0.90 … 1.10) lower the weight error by another 0.7 % at four times the time:
-     * not worth it. */
-    qz_block_fields f = start;
-    float e = descend(t, &f);
-    if (e < least) least = e, best = f;
-    /* the extra negative code can serve either sign */
-    if (t->s->sc_min == t->s->sc_max && t->s->q_min < 0 && -t->s->q_min != t->s->q_max) {
-        f = start;
-        f.d = -f.d;
-        e = descend(t, &f);
+     * not worth it. Of few values, and of powers of two, other steps are other valleys. */
+    const float factors[] = {1, -1, 2, 0.5f, 0.7f, 0.35f};
+    const qz_block_book *book = t->s->book;
+    for (size_t i = 0; i < sizeof factors / sizeof *factors; i++) {
+        /* the extra negative code can serve either sign */
+        const bool turned = t->s->sc_min == t->s->sc_max && t->s->q_min < 0 && -t->s->q_min != t->s->q_max;
+        const bool power = book && book->d == QZ_D_POWER, few = book && book->n_values <= 4;
+        if ((i == 1 && !turned) || (i > 1 && !few && !(power && i < 4))) continue;
+        qz_block_fields f = start;
+        f.d = start.d * factors[i];
+        if (!power) f.d = to_half((double)f.d);
+        if (f.d == 0 || (power && !(f.d < 0x1p126f))) continue;
+        float e = descend(t, &f);
         if (e < least) least = e, best = f;
     }
     /* judged once more on the fields as they will be packed: never worse than the reference's block */
@@ -139,7 +185,7 @@ void qz_block_refine_row(qz_type type, const float *x, const float *importance, 
     float ones[QZ_FIELDS_MAX];
     for (size_t k = 0; k < QZ_FIELDS_MAX; k++) ones[k] = 1;
     for (size_t k = 0; k < cols; k += info->elems) {
-        const target t = {s, x + k, importance ? importance + k : ones};
+        const target t = {s, x + k, importance ? importance + k : ones, NULL};
         refine_block(type, &t, (uint8_t *)row + k / info->elems * info->bytes);
     }
 }

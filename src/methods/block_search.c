@@ -55,7 +55,7 @@ qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized
     size_t total;
     if (j.info->encode == NULL)
         return qz_fail(err, QZ_EUNSUPPORTED, "type %s can be read but not written", j.info->name);
-    j.encode = qz_encoder(b->run->cpu, type);
+    j.encode = b->search == QZ_SEARCH_COMPAT && j.info->compat ? j.info->compat : qz_encoder(b->run->cpu, type);
     QZ_TRY(qz_row_bytes(type, cols, &j.row_bytes, err));
     QZ_TRY(qz_tensor_bytes(type, rows, cols, &total, err));
     j.out = qz_arena_alloc(arena, total, 1);

@@ -15,7 +15,10 @@
 
 enum { ROWS = 20, COLS = 512 };
 static const qz_type types[] = {QZ_TYPE_Q4_0, QZ_TYPE_Q4_1, QZ_TYPE_Q5_0, QZ_TYPE_Q5_1, QZ_TYPE_Q8_0, QZ_TYPE_Q2_K,
-                                QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
+                                QZ_TYPE_Q3_K, QZ_TYPE_Q4_K, QZ_TYPE_Q5_K, QZ_TYPE_Q6_K,
+                                QZ_TYPE_IQ2_XXS, QZ_TYPE_IQ2_XS, QZ_TYPE_IQ2_S, QZ_TYPE_IQ3_XXS, QZ_TYPE_IQ3_S,
+                                QZ_TYPE_IQ1_S, QZ_TYPE_IQ1_M, QZ_TYPE_IQ4_NL, QZ_TYPE_IQ4_XS, QZ_TYPE_MXFP4,
+                                QZ_TYPE_NVFP4, QZ_TYPE_TQ1_0, QZ_TYPE_TQ2_0, QZ_TYPE_Q2_0, QZ_TYPE_Q1_0};
 enum { N_TYPES = sizeof types / sizeof types[0] };
 static qz_error err;
 
@@ -25,27 +28,30 @@ static char *load(const char *name, size_t *n) {
     if (qz_read_file(path, 1 << 24, &data, n, &err) != QZ_OK) fail_msg("%s", err.text);
     return data;
 }
+/* The reference encodes these with importance alone. */
+static bool always_weighted(qz_type t) { return t == QZ_TYPE_IQ2_XXS || t == QZ_TYPE_IQ2_XS || t == QZ_TYPE_IQ1_S; }
 static char *load_q(qz_type t, size_t *n) {
     char name[64];
-    (void)snprintf(name, sizeof name, "%s.none.q", qz_type_get(t)->name);
+    (void)snprintf(name, sizeof name, "%s.%s.q", qz_type_get(t)->name, always_weighted(t) ? "im0" : "none");
     return load(name, n);
 }
 
 static void fields_round_trip(void **state) {
     (void)state;
     for (size_t i = 0; i < N_TYPES; i++) {
-        const qz_type_info *info = qz_type_get(types[i]);
-        const qz_block_shape *s = qz_block_shape_get(types[i]);
+        const qz_type t = types[i];
+        const qz_type_info *info = qz_type_get(t);
+        const qz_block_shape *s = qz_block_shape_get(t);
         assert_int_equal(s->subs * s->sub_len, info->elems);
         size_t n;
-        char *q = load_q(types[i], &n);
+        char *q = load_q(t, &n);
         for (size_t b = 0; b < n / info->bytes; b++) {
             qz_block_fields f;
             uint8_t out[512];
             float y[256];
             const uint8_t *block = (const uint8_t *)q + b * info->bytes;
-            qz_block_unpack(types[i], block, &f);
-            qz_block_pack(types[i], &f, out);
+            qz_block_unpack(t, block, &f);
+            qz_block_pack(t, &f, out);
             info->decode(block, info->elems, y);
             bool finite = true;
             for (size_t k = 0; k < info->elems; k++) finite = finite && y[k] == y[k] && y[k] - y[k] == 0;
@@ -53,8 +59,8 @@ static void fields_round_trip(void **state) {
             if (memcmp(out, block, info->bytes) != 0) fail_msg("%s block %zu", info->name, b);
             for (size_t k = 0; k < info->elems; k++) {
                 size_t u = k / s->sub_len;
-                float v = (f.d * (float)f.sc[u]) * (float)f.q[k] - f.dmin * (float)f.m[u];
-                assert_true(v == y[k]);
+                float v = qz_block_step(s, &f, u) * (float)f.q[k] - f.dmin * (float)f.m[u];
+                if (!(v == y[k])) fail_msg("%s block %zu value %zu: %g, %g", info->name, b, k, (double)v, (double)y[k]);
             }
         }
         qz_free(q);
@@ -98,7 +104,7 @@ static void compat_and_best(void **state) {
                              QZ_OK);
             assert_memory_equal(c.blocks, c2.blocks, c.bytes);
             assert_memory_equal(b.blocks, b2.blocks, b.bytes);
-            if (!weighted) {
+            if (!weighted && !always_weighted(types[i])) {
                 char *golden = load_q(types[i], &n);
                 assert_memory_equal(c.blocks, golden, c.bytes);
                 qz_free(golden);
@@ -112,7 +118,8 @@ static void compat_and_best(void **state) {
                 before += ec;
                 after += eb;
             }
-            if (!(after < before))
+            /* the mean magnitude is the optimum of a sign without importance */
+            if (!(after < before) && !(types[i] == QZ_TYPE_Q1_0 && !weighted && after <= before))
                 fail_msg("%s: best %g is not below compat %g", qz_type_get(types[i])->name, after, before);
             qz_arena_release(&a);
         }

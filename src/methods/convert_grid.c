@@ -84,7 +84,7 @@ qz_status qz_grid_read(const qz_tensor_view *t, qz_arena *arena, qz_grid *g, qz_
     const qz_code_layout l = t->coded ? t->coded->ops->layout(t->coded) : (qz_code_layout){0};
     if (t->coded && l.form == QZ_CODES_AFFINE) return read_codes(t->coded, &l, arena, g, err);
     const qz_block_shape *shape = t->type < QZ_TYPE_COUNT ? qz_block_shape_get(t->type) : NULL;
-    if (shape && shape->subs == 1 && shape->sub_len == BLOCK) return read_blocks(t, arena, g, fit, err);
+    if (shape && !shape->book && shape->subs == 1 && shape->sub_len == BLOCK) return read_blocks(t, arena, g, fit, err);
     if (t->coded) return no(fit, "%s codes are no grid of equal steps", t->coded->ops->name);
     return no(fit, shape ? "the scales of a K type are products that float16 cannot hold"
                          : "it is float and would have to be rounded");
@@ -235,7 +235,7 @@ static qz_status to_blocks(const qz_grid *g, const qz_grid_target *to, qz_arena 
                            qz_grid_fit *fit, qz_error *err) {
     const qz_block_shape *shape = qz_block_shape_get(to->type);
     size_t row_bytes = 0, bytes = qz_type_get(to->type)->bytes, total = 0;
-    if (!shape || shape->subs != 1 || shape->sub_len != BLOCK)
+    if (!shape || shape->book || shape->subs != 1 || shape->sub_len != BLOCK)
         return no(fit, "a K type has scales of its own and must be searched");
     if (g->g_idx) return no(fit, "its groups are spread over the row (act_order); GGUF has no g_idx");
     if (g->group % BLOCK) return no(fit, "groups of %zu do not hold whole blocks of %d", g->group, BLOCK);

@@ -15,6 +15,7 @@
 
 enum { N = 24, K = 128, T = 300, G = 32 };
 static qz_error err;
+static const qz_hessian_how how = {K, G, 0.01, QZ_ORDER_GROUPS, 0};
 typedef struct { float w[N * K], x[T * K]; double gram[K * K]; } problem;
 
 static problem *make(void) {
@@ -119,7 +120,7 @@ static void each_step_helps(void **state) {
             qz_hessian h;
             assert_int_equal(qz_run_init(&run, t + 1, &err), QZ_OK);
             assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
-            assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, G, 0.01, QZ_ORDER_GROUPS}, &err),
+            assert_int_equal(qz_hessian_init(&h, &run, p->gram, &how, &err),
                              QZ_OK);
             qz_feedback_options o = with_groups(G);
             o.rounds = step ? 3 : 0;
@@ -158,7 +159,7 @@ static void degenerate_statistics(void **state) {
     assert_int_equal(qz_run_init(&run, 1, &err), QZ_OK);
     assert_int_equal(qz_mm_open(&run, &mm, &err), QZ_OK);
     memset(p->gram, 0, sizeof p->gram); /* all dead: plain rounding, still a valid result */
-    assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, G, 0.01, QZ_ORDER_GROUPS}, &err), QZ_OK);
+    assert_int_equal(qz_hessian_init(&h, &run, p->gram, &how, &err), QZ_OK);
     assert_int_equal(h.dead, K);
     memset(p->w, 0, K * sizeof(float)); /* and a row of zeros */
     assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &h, &o, &a}, p->w, N, &q, &err), QZ_OK);
@@ -167,12 +168,12 @@ static void degenerate_statistics(void **state) {
     qz_hessian_release(&h);
     for (size_t i = 0; i < K; i++)
         for (size_t j = 0; j < K; j++) p->gram[i * K + j] = 1; /* rank one */
-    assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, G, 0.01, QZ_ORDER_GROUPS}, &err), QZ_OK);
+    assert_int_equal(qz_hessian_init(&h, &run, p->gram, &how, &err), QZ_OK);
     assert_int_equal(qz_feedback_quantize(&(qz_feedback_job){&run, mm, &h, &o, &a}, p->w, N, &q, &err), QZ_OK);
     assert_true(isfinite(q.error));
     qz_hessian_release(&h);
     p->gram[5 * K + 5] = NAN;
-    assert_int_equal(qz_hessian_init(&h, &run, p->gram, &(qz_hessian_how){K, G, 0.01, QZ_ORDER_GROUPS}, &err),
+    assert_int_equal(qz_hessian_init(&h, &run, p->gram, &how, &err),
                                                                           QZ_ENUMERIC);
     assert_non_null(strstr(err.text, "column 5"));
     err = (qz_error){0};

@@ -63,7 +63,7 @@ qz_status qz_gptq_prepare(qz_gptq *g, qz_run *run, const double *gram, size_t co
     if (st == QZ_OK)
         st = qz_hessian_init(&g->h, run, permuted ? permuted : gram,
                              &(qz_hessian_how){cols, o->codes.grid->group, o->damp > 0 ? o->damp : QZ_DAMP_USUAL,
-                                               order},
+                                               order, 0},
                              &why);
     qz_free(permuted);
     if (st == QZ_OK) return QZ_OK;

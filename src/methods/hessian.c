@@ -74,9 +74,12 @@ static int by_key(const void *a, const void *b) {
     return x->index < y->index ? -1 : 1;
 }
 
-/* Group-aware order: groups by the sum of their diagonal, columns of a group by their own; heavy ones first. */
-static qz_status make_order(qz_hessian *h, const double *diag, size_t g, qz_order order, qz_error *err) {
-    size_t k = h->cols, groups = k / g;
+/* Group-aware order: groups by the sum of their diagonal, columns (or points) of a group by their own; heavy ones
+ * first. */
+static qz_status make_order(qz_hessian *h, const double *diag, const qz_hessian_how *how, qz_error *err) {
+    const qz_order order = how->order;
+    size_t k = h->cols, g = how->group && k % how->group == 0 ? how->group : k, groups = k / g, n = how->point;
+    if (n == 0) n = 1;
     for (size_t t = 0; t < k; t++) h->order[t] = (uint32_t)t;
     if (order == QZ_ORDER_NATURAL) return QZ_OK;
     if (order == QZ_ORDER_COLUMNS) g = k, groups = 1;
@@ -89,9 +92,12 @@ static qz_status make_order(qz_hessian *h, const double *diag, size_t g, qz_orde
     }
     qsort(r, groups, sizeof *r, by_key);
     for (size_t i = 0; i < groups; i++) {
-        for (size_t j = 0; j < g; j++) in[j] = (ranked){diag[r[i].index * g + j], (uint32_t)(r[i].index * g + j)};
-        qsort(in, g, sizeof *in, by_key);
-        for (size_t j = 0; j < g; j++) h->order[i * g + j] = in[j].index;
+        for (size_t j = 0; j < g / n; j++) {
+            in[j] = (ranked){0, (uint32_t)(r[i].index * g + j * n)};
+            for (size_t p = 0; p < n; p++) in[j].key += diag[in[j].index + p];
+        }
+        qsort(in, g / n, sizeof *in, by_key);
+        for (size_t j = 0; j < g; j++) h->order[i * g + j] = in[j / n].index + (uint32_t)(j % n);
     }
     qz_free(r);
     return QZ_OK;
@@ -165,7 +171,7 @@ static qz_status factor(qz_hessian *h, qz_run *run, const double *gram, const di
 }
 
 qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const qz_hessian_how *how, qz_error *err) {
-    const size_t cols = how->cols, group = how->group;
+    const size_t cols = how->cols;
     *h = (qz_hessian){.cols = cols};
     size_t sq;
     if (!qz_mul_size(cols, cols, &sq)) return qz_fail(err, QZ_EMEMORY, "matrix of %zu columns is too large", cols);
@@ -194,7 +200,7 @@ qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const 
     if (mean == 0) mean = 1; /* an input that is always zero: plain rounding */
     for (size_t k = 0; k < cols; k++)
         if (diag[k] == 0) diag[k] = mean * 1e-6;
-    QZ_GOTO(make_order(h, diag, group && cols % group == 0 ? group : cols, how->order, err));
+    QZ_GOTO(make_order(h, diag, how, err));
     QZ_GOTO(factor(h, run, gram, &(diagonal){diag, mean, how->damp}, l, err));
     for (size_t i = 0; i < sq; i++) h->h[i] = (float)gram[i];
     for (size_t k = 0; k < cols; k++) h->h[k * cols + k] = (float)(diag[k] + h->damping * mean);

@@ -31,6 +31,7 @@ typedef struct {
     size_t cols, group;   /* columns that the order keeps together; 0: each alone */
     double damp;          /* share of the mean diagonal, doubled up to 1.0 until the factorization succeeds */
     qz_order order;
+    size_t point;         /* columns of a group that stay together in their own order; 0: each alone */
 } qz_hessian_how;
 /* gram [cols, cols] double E[x xᵀ]. QZ_ENUMERIC: it cannot be factored, or is not finite. */
 qz_status qz_hessian_init(qz_hessian *h, qz_run *run, const double *gram, const qz_hessian_how *how, qz_error *err);

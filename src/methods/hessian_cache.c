@@ -53,8 +53,8 @@ static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_in
     return st;
 }
 
-qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, size_t group, const qz_hessian **out,
-                               qz_error *err) {
+qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, qz_hessian_order order,
+                               const qz_hessian **out, qz_error *err) {
     size_t input;
     const qz_input_stats s = qz_method_input(c->job->stats, t, &input);
     const qz_input in = qz_input_at(&c->job->stats->info.in, (size_t)t->layer, input);
@@ -63,16 +63,18 @@ qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, s
     if (c->layer != t->layer) clear(c);
     c->layer = t->layer;
     *out = &c->h[g];
-    if (c->h[g].h && c->group[g] == group && c->input[g] == input) return QZ_OK;
+    if (c->h[g].h && c->order[g].group == order.group && c->order[g].point == order.point && c->input[g] == input)
+        return QZ_OK;
     qz_hessian_release(&c->h[g]);
     double *gram = qz_alloc_aligned(s.cols * s.cols, sizeof *gram);
     if (gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
     qz_stats_gram(&s, gram);
     qz_status st = damping_of(c, &in, &s, gram, &damp, err);
     if (st == QZ_OK)
-        st = qz_hessian_init(&c->h[g], c->job->run, gram, &(qz_hessian_how){s.cols, group, damp, QZ_ORDER_GROUPS}, err);
+        st = qz_hessian_init(&c->h[g], c->job->run, gram,
+                             &(qz_hessian_how){s.cols, order.group, damp, QZ_ORDER_GROUPS, order.point}, err);
     qz_free(gram);
-    c->group[g] = group;
+    c->order[g] = order;
     c->input[g] = input;
     return st;
 }

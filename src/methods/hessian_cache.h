@@ -8,11 +8,14 @@
 #include "methods/hessian.h"
 #include "methods/method.h"
 
+/* Columns that the order keeps together, and of these the ones that stay in their own (hessian.h). */
+typedef struct { size_t group, point; } qz_hessian_order;
+
 typedef struct {
     const qz_method_job *job;
     qz_mm *mm;
     long layer;                  /* whose they are, -1: none yet */
-    size_t group[QZ_STAGES];
+    qz_hessian_order order[QZ_STAGES];
     size_t input[QZ_STAGES];     /* of experts the last one's */
     qz_hessian h[QZ_STAGES];
     double least, most;          /* of the n_damped inputs whose damping was decided */
@@ -22,8 +25,8 @@ typedef struct {
 qz_status qz_hessian_cache_open(qz_hessian_cache *c, const qz_method_job *job, qz_error *err);
 /* Statistics of what a linear reads, and the number of that input. */
 qz_input_stats qz_method_input(const qz_stats *stats, const qz_method_tensor *t, size_t *input);
-/* The matrix that linear t is coded under, columns kept together by `group`. QZ_ENUMERIC: it cannot be factored. */
-qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, size_t group, const qz_hessian **out,
-                               qz_error *err);
+/* The matrix that linear t is coded under. QZ_ENUMERIC: it cannot be factored. */
+qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, qz_hessian_order order,
+                               const qz_hessian **out, qz_error *err);
 void qz_hessian_cache_release(qz_hessian_cache *c);
 #endif

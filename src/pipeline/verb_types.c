@@ -43,7 +43,8 @@ qz_status qz_run_types_verb(qz_run *run, const qz_request *r, qz_error *err) {
         if (st == QZ_OK) st = qz_table_set(&t, 2, err, "%u", x->bytes);
         if (st == QZ_OK) st = qz_table_set(&t, 3, err, "%.4f", qz_type_bpw((qz_type)i));
         if (st == QZ_OK) st = qz_table_set(&t, 4, err, "%d", x->ggml_id);
-        if (st == QZ_OK) st = qz_table_set(&t, 5, err, "%s", x->uses_importance ? "used" : "ignored");
+        if (st == QZ_OK) st = qz_table_set(&t, 5, err, "%s",
+                              x->needs_importance ? "needed" : x->uses_importance ? "used" : "ignored");
         if (st == QZ_OK)
             st = qz_table_set(&t, 6, err, "%s",
                               x->kind == QZ_KIND_ACTIVATION ? "activations only"

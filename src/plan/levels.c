@@ -168,9 +168,7 @@ const char *qz_level_scheme(qz_level l) {
     /* one layout under two names: row scales, dynamic activations */
     const char *name = l == QZ_LEVEL_FP8_CHANNEL ? "ct:fp8_dynamic" : levels[l].name;
     if (qz_scheme_parse(name, &spec, &(qz_error){0}) != QZ_OK) return NULL;
-    if (spec.scheme != QZ_SCHEME_GGUF) return name;
-    const qz_type t = qz_type_by_ggml_id((int)qz_ftype_get(spec.ftype)->type);
-    return t != QZ_TYPE_NONE && qz_type_get(t)->encode != NULL ? name : NULL;
+    return name;
 }
 
 

@@ -1,5 +1,6 @@
 #include "plan/resident.h"
 #include "base/size.h"
+#include "codecs/fields.h"
 #include "codecs/kv.h"
 #include "codecs/types.h"
 
@@ -16,6 +17,8 @@ enum {
     HUGE = 2 << 20,
     ACT_LEGACY = 40,
     ACT_K = 372,
+    WRITTEN_256 = 146, /* types of a table or code book, written out (kernels/layout.h) */
+    WRITTEN_32 = 18,
     FEW = 24,
     PAGE = 4 << 10
 };
@@ -45,8 +48,13 @@ static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
         return;
     }
     const qz_type_info *i = qz_type_get(t->type);
-    s->packed += rows * (t->cols / i->elems * i->bytes);
-    s->act = qz_max_size(s->act, i->elems == 32 ? batch * t->cols / 32 * ACT_LEGACY : batch * t->cols / 256 * ACT_K);
+    const qz_block_shape *shape = qz_block_shape_get(t->type);
+    const bool wide = i->elems == 256;
+    if (shape == NULL) s->widest_float = qz_max_size(s->widest_float, t->cols); /* numbers: through the exact product */
+    else if (shape->book == NULL) s->packed += rows * (t->cols / i->elems * i->bytes);
+    else s->packed += rows * (wide ? t->cols / 256 * WRITTEN_256
+                                   : t->cols / 32 * (WRITTEN_32 + (shape->sub_len < 32 ? 2u : 0u)));
+    s->act = qz_max_size(s->act, wide ? batch * t->cols / 256 * ACT_K : batch * t->cols / 32 * ACT_LEGACY);
 }
 
 /* Pages of codes that were copied and are gone after it: all whole ones (qz_map_forget). They stay away: what the next

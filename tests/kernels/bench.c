@@ -187,7 +187,7 @@ static void bench_encoders(qz_run *run, const char *level) {
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
         e.type = (qz_type)t;
         const qz_type_info *i = qz_type_get(e.type);
-        if (i->kind == QZ_KIND_ACTIVATION) continue;
+        if (i->kind == QZ_KIND_ACTIVATION || i->encode == NULL) continue;
         e.importance = NULL;
         double m = 1e-6 * ENC_ROWS * ENC_COLS, plain = m / time_call(run_encode, &e);
         e.importance = imp;
@@ -200,7 +200,9 @@ static void bench_encoders(qz_run *run, const char *level) {
 
 static void bench_blocks(qz_mm *mm, const char *word) {
     static const qz_type types[] = {QZ_TYPE_F32,  QZ_TYPE_F16,  QZ_TYPE_BF16, QZ_TYPE_Q8_0, QZ_TYPE_Q4_0, QZ_TYPE_Q4_K,
-                                    QZ_TYPE_Q5_K, QZ_TYPE_Q6_K};
+                                    QZ_TYPE_Q5_K, QZ_TYPE_Q6_K, QZ_TYPE_Q2_K, QZ_TYPE_Q3_K, QZ_TYPE_IQ1_S,
+                                    QZ_TYPE_IQ2_XXS, QZ_TYPE_IQ3_S, QZ_TYPE_IQ4_XS, QZ_TYPE_IQ4_NL, QZ_TYPE_TQ1_0,
+                                    QZ_TYPE_MXFP4, QZ_TYPE_NVFP4, QZ_TYPE_Q1_0};
     for (size_t i = 0; i < sizeof types / sizeof *types; ++i)
         if (strstr(word, qz_type_get(types[i])->name) || strcmp(word, "packed") == 0 || !*word)
             bench_block(mm, types[i], 0);

@@ -8,6 +8,7 @@
 #include "base/half.h"
 #include "base/size.h"
 #include "check.h"
+#include "codecs/fields.h"
 #include "codecs/types.h"
 
 /* want and room (sum of magnitudes) of one dot product of n terms. */
@@ -29,20 +30,29 @@ static void check_layout(check *c) {
         for (size_t s = 0; s < 3; ++s) body += l->body[s].bytes;
         expect(c, body + 2u * l->heads == l->bytes, "%s: spans cover %zu of %u bytes", qz_type_get((qz_type)t)->name,
                body, l->bytes);
-        for (size_t rows = 1; rows <= QZ_PANEL; ++rows) {
-            guarded gs, gb;
-            size_t stride = l->bytes + 3u;
-            uint8_t *src = guard_open(&gs, (rows - 1) * stride + l->bytes, 1, 1),
-                    *packed = guard_open(&gb, l->block_bytes, 1, 0);
-            uint8_t back[256], zero[256] = {0};
-            fill_bytes(c, src, (rows - 1) * stride + l->bytes);
-            qz_layout_pack(l, src, stride, rows, packed);
-            for (size_t r = 0; r < QZ_PANEL; ++r) {
-                qz_layout_unpack(l, packed, r, back);
-                expect(c, memcmp(back, r < rows ? src + r * stride : zero, l->bytes) == 0, "row %zu of %zu", r, rows);
+        const size_t parts = l->source_elems / l->elems;
+        for (size_t rows = 1; rows <= QZ_PANEL; ++rows)
+            for (size_t at = 0; at < 2 * parts; ++at) {
+                guarded gs, gb;
+                size_t stride = 2u * l->source_bytes + 3u;
+                uint8_t *src = guard_open(&gs, (rows - 1) * stride + 2u * l->source_bytes, 1, 1),
+                        *packed = guard_open(&gb, l->block_bytes, 1, 0);
+                float y[256], want[512];
+                fill_bytes(c, src, (rows - 1) * stride + 2u * l->source_bytes);
+                qz_layout_pack(l, src, stride, rows, at, packed);
+                for (size_t r = 0; r < rows; ++r) {
+                    qz_layout_values(l, packed, r, y);
+                    qz_type_get((qz_type)t)->decode(src + r * stride, 2u * l->source_elems, want);
+                    for (size_t k = 0; k < l->elems; ++k) /* a scale that is not finite says nothing */
+                        if (isfinite(want[at * l->elems + k]))
+                            expect(c, y[k] == want[at * l->elems + k], "row %zu of %zu, value %zu", r, rows, k);
+                }
+                for (size_t r = rows; r < QZ_PANEL; ++r) {
+                    qz_layout_values(l, packed, r, y);
+                    for (size_t k = 0; k < l->elems; ++k) expect(c, y[k] == 0, "row %zu behind %zu", r, rows);
+                }
+                guard_close(c, &gs), guard_close(c, &gb);
             }
-            guard_close(c, &gs), guard_close(c, &gb);
-        }
     }
 }
 
@@ -88,42 +98,58 @@ static void block_minima(const qz_layout *l, const uint8_t *block, float *y) {
  * kernels, so the room counts both of their magnitudes. */
 static sum dot_sum(qz_type t, const uint8_t *row, size_t blocks, const uint8_t *act, size_t stride) {
     const qz_layout *l = qz_layout_get(t);
-    float w[256], m[256] = {0};
-    sum s = {0, 0, blocks * l->elems};
-    for (size_t b = 0; b < blocks; ++b, row += l->bytes, act += stride) {
-        qz_type_get(t)->decode(row, l->elems, w);
-        if (l->heads == 2) block_minima(l, row, m);
+    const size_t cols = blocks * l->elems;
+    float *w = qz_alloc_array(cols + 1, 4), m[256] = {0};
+    sum s = {0, 0, cols};
+    qz_type_get(t)->decode(row, cols, w);
+    for (size_t b = 0; b < blocks; ++b, act += stride) {
+        if (l->heads == 2 && !l->written) block_minima(l, row + b * l->bytes, m);
         for (size_t k = 0; k < l->elems; ++k) {
             double a = act_value(act, l->elems, k);
-            s.want += (double)w[k] * a;
-            s.room += (fabs((double)w[k] - (double)m[k]) + fabs((double)m[k])) * fabs(a);
+            s.want += (double)w[b * l->elems + k] * a;
+            s.room += (fabs((double)w[b * l->elems + k] - (double)m[k]) + fabs((double)m[k])) * fabs(a);
         }
     }
+    qz_free(w);
     return s;
 }
 
-/* Random codes and scales, but finite half-float fields. */
-static void fill_blocks(check *c, const qz_layout *l, uint8_t *data, size_t n) {
-    fill_bytes(c, data, n * l->bytes);
-    for (size_t b = 0; b < n; ++b)
-        for (size_t f = 0; f < l->heads; ++f) {
-            uint16_t h = (uint16_t)(0x1c00 + qz_rng_below(&c->rng, 0x1800) + (qz_rng_below(&c->rng, 2) << 15));
-            memcpy(data + b * l->bytes + l->head_at[f], &h, 2);
+/* Scales that are finite, among codes of any kind. */
+static uint16_t some_half(check *c) {
+    return (uint16_t)(0x1c00 + qz_rng_below(&c->rng, 0x1800) + (qz_rng_below(&c->rng, 2) << 15));
+}
+static void fill_heads(check *c, const qz_layout *l, uint8_t *data, size_t n) {
+    for (size_t b = 0; b < n; ++b) {
+        uint8_t *block = data + b * l->source_bytes;
+        for (size_t f = 0; f < l->heads && !l->written; ++f) {
+            uint16_t h = some_half(c);
+            memcpy(block + l->head_at[f], &h, 2);
         }
+        if (!l->written) continue;
+        qz_block_fields f;
+        qz_block_unpack(l->type, block, &f);
+        f.d = l->heads == 2 ? 1 : qz_f16_to_f32(some_half(c));
+        if (l->bf16) f.d = ldexpf(1, (int)qz_rng_below(&c->rng, 60) - 50);
+        qz_block_pack(l->type, &f, block);
+    }
 }
 
 /* extreme: activations of ±127 and weights of all ones bits, where narrow sums would overflow. */
 static void check_dot(check *c, const qz_layout *l, size_t blocks, size_t tokens, bool extreme) {
-    const size_t size = l->elems == 32 ? sizeof(qz_act32) : sizeof(qz_act256), row = blocks * l->bytes;
+    const size_t size = l->elems == 32 ? sizeof(qz_act32) : sizeof(qz_act256);
+    const size_t own = blocks * l->elems / l->source_elems, row = own * l->source_bytes; /* blocks of the type itself */
     guarded gw, gp, ga, go;
     uint8_t *data = guard_open(&gw, QZ_PANEL, row, 0), *panel = guard_open(&gp, blocks, l->block_bytes, 2);
     uint8_t *act = guard_open(&ga, blocks * tokens, size, 4);
     float *out = guard_open(&go, tokens, QZ_PANEL * 4, 4), *x = qz_alloc_array(blocks * l->elems + 1, 4);
-    fill_blocks(c, l, data, QZ_PANEL * blocks);
-    if (extreme)
-        for (size_t b = 0; b < QZ_PANEL * blocks; ++b)
-            for (size_t s = 0; s < 3; ++s)
-                memset(data + b * l->bytes + l->body[s].at, b % 3 ? 0xff : 0x80, l->body[s].bytes);
+    fill_bytes(c, data, QZ_PANEL * row);
+    for (size_t b = 0; extreme && b < QZ_PANEL * own; ++b) {
+        uint8_t *block = data + b * l->source_bytes;
+        if (l->written) memset(block, b % 3 ? 0xff : b % 2 ? 0 : 0x80, l->source_bytes);
+        for (size_t s = 0; s < 3 && !l->written; ++s)
+            memset(block + l->body[s].at, b % 3 ? 0xff : 0x80, l->body[s].bytes);
+    }
+    fill_heads(c, l, data, QZ_PANEL * own);
     for (size_t t = 0; t < tokens; ++t) {
         fill_floats(c, x, blocks * l->elems, extreme ? DATA_ZERO : DATA_NORMAL);
         for (size_t k = 0; extreme && k < blocks * l->elems; ++k)
@@ -131,7 +157,7 @@ static void check_dot(check *c, const qz_layout *l, size_t blocks, size_t tokens
         (l->elems == 32 ? c->ref->act_q8_0 : c->ref->act_q8_k)(x, blocks * l->elems, act + t * size, tokens * size);
     }
     for (size_t b = 0; b < blocks; ++b)
-        qz_layout_pack(l, data + b * l->bytes, row, QZ_PANEL, panel + b * l->block_bytes);
+        qz_layout_pack(l, data, row, QZ_PANEL, b, panel + b * l->block_bytes);
     c->ops->dot[l->type](l, panel, blocks, act, tokens, out);
     for (size_t t = 0; t < tokens; ++t)
         for (size_t r = 0; r < QZ_PANEL; ++r) {
@@ -146,11 +172,12 @@ static void check_dots(check *c) {
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
         if (!c->ops->dot[t] || (c->level != QZ_CPU_REF && c->ops->dot[t] == c->ref->dot[t])) continue;
         c->op = qz_type_get((qz_type)t)->name;
+        const qz_layout *l = qz_layout_get((qz_type)t);
+        const size_t parts = l->source_elems / l->elems;
         for (size_t tokens = 1; tokens <= QZ_TOKENS; ++tokens)
             for (size_t blocks = 0; blocks < 4; ++blocks)
-                for (int extreme = 0; extreme < 2; ++extreme)
-                    check_dot(c, qz_layout_get((qz_type)t), blocks, tokens, extreme);
-        check_dot(c, qz_layout_get((qz_type)t), 30, 3, false);
+                for (int extreme = 0; extreme < 2; ++extreme) check_dot(c, l, blocks * parts, tokens, extreme);
+        check_dot(c, l, 30 * parts, 3, false);
     }
 }
 
@@ -312,7 +339,8 @@ static void matrix_expect(check *c, const matrix *m, const float *x, size_t n) {
         for (size_t r = 0; r < m->w.rows; ++r) {
             sum s = {0, 0, cols};
             if (l) {
-                s = dot_sum(m->w.type, (const uint8_t *)m->w.data + r * (cols / l->elems) * l->bytes, cols / l->elems,
+                s = dot_sum(m->w.type, (const uint8_t *)m->w.data + r * (cols / l->source_elems) * l->source_bytes,
+                            cols / l->elems,
                             act, size);
             } else {
                 double top = 0;

@@ -7,16 +7,13 @@
 
 void qz_dot_ref(const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens,
                 float *out) {
-    const qz_type_info *type = qz_type_get(l->type);
     const bool wide = l->elems == 256;
     const size_t size = wide ? sizeof(qz_act256) : sizeof(qz_act32);
-    uint8_t block[256];
     float w[256];
     memset(out, 0, tokens * QZ_PANEL * sizeof *out);
     for (size_t b = 0; b < blocks; ++b, panel += l->block_bytes, act += tokens * size)
         for (size_t r = 0; r < QZ_PANEL; ++r) {
-            qz_layout_unpack(l, panel, r, block);
-            type->decode(block, l->elems, w);
+            qz_layout_values(l, panel, r, w);
             for (size_t t = 0; t < tokens; ++t) {
                 const uint8_t *a = act + t * size;
                 double sum = 0;

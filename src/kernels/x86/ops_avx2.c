@@ -12,6 +12,10 @@ void qz_ops_avx2(qz_ops *ops) {
 #undef QZ_OP
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx2;
     ops->decode[QZ_TYPE_BF16] = qz_decode_bf16_avx2;
+    for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
+        const qz_layout *l = qz_layout_get((qz_type)t);
+        if (l && l->written) ops->dot[t] = l->elems == 256 ? qz_dot_written_256_avx2 : qz_dot_written_32_avx2;
+    }
     ops->dot[QZ_TYPE_Q4_1] = qz_dot_q4_1_avx2;
     ops->dot[QZ_TYPE_Q5_0] = qz_dot_q5_0_avx2;
     ops->dot[QZ_TYPE_Q5_1] = qz_dot_q5_1_avx2;
