@@ -8,9 +8,14 @@
 static const char folder_name[] = "quantz-manifest.json";
 
 char *qz_manifest_path(const char *path) {
+    size_t no, count;
     if (qz_path_is_dir(path)) return qz_path_join(path, folder_name);
+    /* one for all parts, beside the first */
+    char *first = qz_gguf_part_named(path, &no, &count) ? qz_gguf_part_path(path, 0, count) : qz_strdup(path);
     qz_str s = {0};
-    qz_str_printf(&s, "%s.manifest.json", path);
+    if (first) qz_str_printf(&s, "%s.manifest.json", first);
+    s.failed |= first == NULL;
+    qz_free(first);
     if (s.failed) {
         qz_str_release(&s);
         return NULL;
@@ -30,9 +35,12 @@ static void put_files(qz_str *s, const qz_artifact_writer *w) {
     qz_str_puts(s, "  \"files\": [");
     for (size_t i = 0; i < w->plan->n_files; i++) {
         const qz_artifact_file *f = &w->plan->files[i];
-        const char *name = f->name ? f->name : qz_path_base(w->path);
+        char *path = qz_artifact_file_path(w->plan, w->path, i);
+        const char *name = f->name ? f->name : path ? qz_path_base(path) : "";
+        s->failed |= path == NULL;
         qz_str_puts(s, i ? ",\n    {\"name\": " : "\n    {\"name\": ");
         qz_json_quote(s, name, strlen(name));
+        qz_free(path);
         qz_str_printf(s, ", \"bytes\": %llu, \"sha256\": \"%s\"}", (unsigned long long)f->bytes, w->file_sha[i]);
     }
     qz_str_puts(s, "\n  ]\n}\n");

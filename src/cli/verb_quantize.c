@@ -47,6 +47,13 @@ static const qz_option options[] = {
     {"leave-output-tensor", 0, QZ_OPT_FLAG, QZ_AT(leave_output), NULL, NULL, 0, 0,
      "gguf: the output matrix stays as the source has it"},
     {"pure", 0, QZ_OPT_FLAG, QZ_AT(pure), NULL, NULL, 0, 0, "gguf: the level's own type for every tensor, no mix"},
+    {"split-max-size", 0, QZ_OPT_TEXT, QZ_AT(split_size), "N(M|G)", NULL, 0, 0,
+     "gguf: parts of at most so much tensor data (10^6, 10^9 bytes): OUT-00001-of-0000N.gguf"},
+    {"split-max-tensors", 0, QZ_OPT_TEXT, QZ_AT(split_tensors), "N", NULL, 0, 0, "gguf: parts of at most N tensors"},
+    {"keep-split", 0, QZ_OPT_FLAG, QZ_AT(keep_split), NULL, NULL, 0, 0, "gguf: the parts that a split GGUF source has"},
+    {"reserve", 0, QZ_OPT_TEXT, QZ_AT(reserve_room), "N(K|M)", NULL, 0, 0,
+     "gguf: room in the header, in which 'quantz gguf set' changes keys without writing the file anew (default 64K; 0 "
+     "below 64 MiB of tensor data and with --search compat)"},
     {"strict", 0, QZ_OPT_FLAG, QZ_AT(strict), NULL, NULL, 0, 0,
      "statistics that cannot be factored are an error, not rounding to nearest"},
     {"accept", 0, QZ_OPT_TEXT, QZ_AT(accept), "CODES", NULL, 0, 0,

@@ -1,5 +1,5 @@
 /* GGUF reader: header, metadata entries, tensor table. Checks: formats/gguf-container.md sections 4 and 6. */
-#include "formats/gguf.h"
+#include "formats/gguf_int.h"
 #include "base/bytes.h"
 #include "base/size.h"
 #include "formats/strange.h"
@@ -213,6 +213,7 @@ static qz_status place_tensors(qz_gguf *g, qz_error *err) {
         run += round_up(t->bytes, g->alignment);
         t->offset += g->data_start;
         t->data = g->map.ptr + t->offset;
+        t->file = g->path;
         if (t->offset + t->bytes > g->data_end) g->data_end = t->offset + t->bytes;
         sorted[i] = t;
     }
@@ -228,22 +229,31 @@ static qz_status place_tensors(qz_gguf *g, qz_error *err) {
     return QZ_OK;
 }
 
+qz_status qz_gguf_index(qz_gguf *g, qz_error *err) {
+    g->by_name = qz_arena_alloc(&g->arena, g->n + 1, sizeof *g->by_name);
+    if (!g->by_name) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
+    for (size_t i = 0; i < g->n; i++) g->by_name[i] = (uint32_t)i;
+    if (g->n) qsort_r(g->by_name, g->n, sizeof *g->by_name, cmp_name, g->tensors);
+    for (size_t i = 1; i < g->n; i++) {
+        const qz_gguf_tensor *t = &g->tensors[g->by_name[i - 1]], *u = &g->tensors[g->by_name[i]];
+        if (strcmp(t->name, u->name)) continue;
+        if (t->part == u->part)
+            return qz_fail(err, QZ_EFORMAT, "duplicate tensor: file '%s', tensor '%s'", g->path, u->name);
+        return qz_fail(err, QZ_EFORMAT, "duplicate tensor: tensor '%s' stands in '%s' and in '%s'", t->name,
+                       t->part < u->part ? t->file : u->file, t->part < u->part ? u->file : t->file);
+    }
+    return QZ_OK;
+}
+
 static qz_status check_unique(qz_gguf *g, qz_error *err) {
     const qz_gguf_kv **keys = qz_arena_alloc(&g->arena, g->n_kv + 1, sizeof *keys);
-    g->by_name = qz_arena_alloc(&g->arena, g->n + 1, sizeof *g->by_name);
-    if (!keys || !g->by_name) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
+    if (!keys) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
     for (size_t i = 0; i < g->n_kv; i++) keys[i] = &g->kv[i];
     if (g->n_kv) qsort(keys, g->n_kv, sizeof *keys, cmp_key);
     for (size_t i = 1; i < g->n_kv; i++)
         if (strcmp(keys[i - 1]->key, keys[i]->key) == 0)
             return qz_fail(err, QZ_EFORMAT, "duplicate key: file '%s', key '%.200s'", g->path, keys[i]->key);
-    for (size_t i = 0; i < g->n; i++) g->by_name[i] = (uint32_t)i;
-    if (g->n) qsort_r(g->by_name, g->n, sizeof *g->by_name, cmp_name, g->tensors);
-    for (size_t i = 1; i < g->n; i++)
-        if (strcmp(g->tensors[g->by_name[i - 1]].name, g->tensors[g->by_name[i]].name) == 0)
-            return qz_fail(err, QZ_EFORMAT, "duplicate tensor: file '%s', tensor '%s'", g->path,
-                           g->tensors[g->by_name[i]].name);
-    return QZ_OK;
+    return qz_gguf_index(g, err);
 }
 
 static qz_status check_version(qz_gguf *g, qz_error *err) {
@@ -282,7 +292,7 @@ static qz_status parse(qz_gguf *g, qz_error *err) {
         QZ_TRY(get_kv(g, &c, i, err));
         g->n_kv++;
     }
-    const qz_gguf_kv *a = qz_gguf_key(g, "general.alignment");
+    const qz_gguf_kv *a = qz_gguf_key(g, QZ_GGUF_ALIGNMENT_KEY);
     g->alignment = QZ_GGUF_ALIGNMENT;
     if (a) {
         g->alignment = a->kind == QZ_GGUF_U32 ? qz_load_u32le(a->data) : 0;
@@ -298,10 +308,11 @@ static qz_status parse(qz_gguf *g, qz_error *err) {
     if (c.at > MAX_HEADER) return bad(&c, err, "header larger than 1 GiB");
     QZ_TRY(check_unique(g, err));
     g->data_start = g->n ? round_up(c.at, g->alignment) : c.at;
+    g->file_bytes = g->map.size;
     return place_tensors(g, err);
 }
 
-qz_status qz_gguf_open(qz_gguf *g, const char *path, qz_error *err) {
+qz_status qz_gguf_open_part(qz_gguf *g, const char *path, qz_error *err) {
     memset(g, 0, sizeof *g);
     QZ_TRY(qz_map_open(&g->map, path, err));
     g->path = g->map.path;
@@ -321,6 +332,11 @@ qz_status qz_gguf_open_memory(qz_gguf *g, const void *bytes, size_t n, const cha
 }
 
 void qz_gguf_release(qz_gguf *g) {
+    for (size_t i = 0; i < g->n_more; i++) { /* parts have no parts */
+        qz_map_release(&g->more[i].map);
+        qz_arena_release(&g->more[i].arena);
+    }
+    qz_free(g->more);
     if (g->map.path) qz_map_release(&g->map); /* borrowed memory has no path */
     qz_arena_release(&g->arena);
     memset(g, 0, sizeof *g);

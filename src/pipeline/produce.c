@@ -1,5 +1,6 @@
 #include "pipeline/produce.h"
 #include "artifacts/artifact.h"
+#include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
 #include "base/io.h"
 #include "base/size.h"
@@ -81,6 +82,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries,
                                  .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
+                                 .plain_files = o->recipe->codes.search == QZ_SEARCH_COMPAT,
                                  .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
@@ -284,6 +286,7 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
                          .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks,
                          .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
                          .keys = s->model->config.keys, .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
+    if (qz_gguf_is_split(&plan->spec)) out->parts = plan->n_files;
     sink k = {.out = out};
     const char *partial = NULL;
     double start = qz_now();

@@ -1,4 +1,5 @@
 #include "pipeline/recipe.h"
+#include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/tensor_types.h"
 #include "base/json.h"
@@ -117,6 +118,9 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
                                  &(qz_tensor_types){r->pure, r->leave_output, r->output_type, r->embedding_type,
                                                     r->tensor_types.at, r->tensor_types.n},
                                  arena, err));
+    QZ_TRY(qz_gguf_layout_parse(&out->spec,
+                                &(qz_gguf_wishes){r->split_size, r->split_tensors, r->reserve_room, r->keep_split},
+                                err));
     out->name = r->name;
     out->pre = r->pre;
     out->accept = r->accept;

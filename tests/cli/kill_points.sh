@@ -20,10 +20,11 @@ head -1 "$W/ids.jsonl" > "$W/one.jsonl"
 calib=(--seq-len 16 --samples 2 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN,CAL-LANG,CAL-LEAK)
 
 # A scenario: the outputs that count (the first under its final name at every moment), what stands there before, the command. $D: the folder.
-outputs() { case $1 in release) echo "d/qwen2-BNB d/qwen2.Q8_0.gguf d/qwen2.Q8_0.gguf.manifest.json" ;; calibrate*) echo "out im.gguf" ;; *) echo "out out.manifest.json" ;; esac; }
+outputs() { case $1 in release) echo "d/qwen2-BNB d/qwen2.Q8_0.gguf d/qwen2.Q8_0.gguf.manifest.json" ;; calibrate*) echo "out im.gguf" ;; split*) echo "out-0000"{1,2,3}"-of-00003.gguf" out-00001-of-00003.gguf.manifest.json ;; *) echo "out out.manifest.json" ;; esac; }
 before() {
   case $1 in
     *-over-folder*) args=(quantize $Z --to ct:fp8_dynamic) ;;
+    split-over) args=(quantize $Z --to gguf:Q4_0 --split-max-tensors 15) ;;
     *-over-file*) args=(quantize $Z --to gguf:Q4_0) ;;
     calibrate-over) args=(calibrate $Z --data "$W/ids.jsonl" --seq-len 8 --samples 1 --accept "${calib[5]}" --imatrix "$D/im.gguf") ;;
     *) return ;;
@@ -32,6 +33,7 @@ before() {
 }
 command_of() { # SCENARIO: into args
   case $1 in
+    split*) args=(quantize $Z --to gguf:Q8_0 --split-max-tensors 15 -o "$D/out") ;;
     gguf*) args=(quantize $Z --to gguf:Q8_0 -o "$D/out") ;;
     calibrated) args=(quantize $Z --to gguf:Q8_0 --calib "$W/ids.jsonl" "${calib[@]}" -o "$D/out") ;;
     awq*) args=(quantize $Z --to awq:w4g32 --calib "$W/ids.jsonl" --search compat "${calib[@]}" -o "$D/out") ;;
@@ -99,7 +101,7 @@ scenario() {
   after "$name, finished" --resume && passed=$((passed + 1)) # of what was resumed or done again last: nothing to do
   echo "ok    $name: $((passed - was)) of $((passed - was + failed - failures)) cases at $n calls"
 }
-[ $# -gt 0 ] || set -- gguf calibrated awq gguf-over-file gguf-over-file-steps bnb-over-folder bnb-over-folder-steps calibrate calibrate-over convert release
+[ $# -gt 0 ] || set -- gguf split split-over calibrated awq gguf-over-file gguf-over-file-steps bnb-over-folder bnb-over-folder-steps calibrate calibrate-over convert release
 for s in "$@"; do scenario "$s"; done
 echo "kill_points: $passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]
