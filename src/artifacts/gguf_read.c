@@ -119,6 +119,17 @@ qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err)
     return st;
 }
 
+const qz_gguf *qz_gguf_of(const qz_model *m) { return m->close == close_gguf ? m->impl : NULL; }
+
+qz_status qz_gguf_sound(const qz_gguf *g, qz_error *err) {
+    qz_config c = {0};
+    qz_tokenizer *t = NULL;
+    QZ_TRY(qz_gguf_config_read(g, &c, err));
+    QZ_TRY(qz_gguf_vocab_read(g, &t, err));
+    qz_tokenizer_free(t);
+    return QZ_OK;
+}
+
 qz_status qz_gguf_detect(const char *path, bool *yes, qz_error *err) {
     qz_format f = QZ_FORMAT_COUNT;
     *yes = false;

@@ -2,6 +2,7 @@
 #include "formats/gguf_int.h"
 #include "base/bytes.h"
 #include "base/size.h"
+#include "formats/gguf_patch.h"
 #include "formats/strange.h"
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,7 @@ static qz_status place_tensors(qz_gguf *g, qz_error *err) {
                            "overlapping tensors: file '%s', tensor '%s': data at offset %llu overlaps tensor '%s'",
                            g->path, sorted[i]->name, (unsigned long long)sorted[i]->offset, sorted[i - 1]->name);
     uint64_t full = g->n ? g->data_start + round_up(g->data_end - g->data_start, g->alignment) : g->data_end;
+    if (g->n == 0 && round_up(full, g->alignment) <= g->map.size) full = round_up(full, g->alignment); /* padded header */
     g->short_padding = g->n && full > g->map.size;
     g->trailing = full < g->map.size ? g->map.size - full : 0;
     return QZ_OK;
@@ -273,7 +275,7 @@ static qz_status check_version(qz_gguf *g, qz_error *err) {
                                               : "");
 }
 
-static qz_status parse(qz_gguf *g, qz_error *err) {
+qz_status qz_gguf_parse(qz_gguf *g, qz_error *err) {
     QZ_TRY(check_version(g, err));
     cursor c = { g, 8 };
     uint64_t n_tensors = 0, n_kv = 0, need = 0;
@@ -292,6 +294,7 @@ static qz_status parse(qz_gguf *g, qz_error *err) {
         QZ_TRY(get_kv(g, &c, i, err));
         g->n_kv++;
     }
+    g->kv_end = c.at;
     const qz_gguf_kv *a = qz_gguf_key(g, QZ_GGUF_ALIGNMENT_KEY);
     g->alignment = QZ_GGUF_ALIGNMENT;
     if (a) {
@@ -314,9 +317,14 @@ static qz_status parse(qz_gguf *g, qz_error *err) {
 
 qz_status qz_gguf_open_part(qz_gguf *g, const char *path, qz_error *err) {
     memset(g, 0, sizeof *g);
+    if (qz_gguf_patch_left(path))
+        return qz_fail(err, QZ_EFORMAT,
+                       "an edit was interrupted: file '%s': '%s.undo' holds what it was; 'quantz gguf repair %s' takes "
+                       "it back",
+                       path, path, path);
     QZ_TRY(qz_map_open(&g->map, path, err));
     g->path = g->map.path;
-    qz_status s = parse(g, err);
+    qz_status s = qz_gguf_parse(g, err);
     if (s != QZ_OK) qz_gguf_release(g);
     return s;
 }
@@ -326,7 +334,7 @@ qz_status qz_gguf_open_memory(qz_gguf *g, const void *bytes, size_t n, const cha
     g->map.ptr = bytes;
     g->map.size = n;
     g->path = name;
-    qz_status s = parse(g, err);
+    qz_status s = qz_gguf_parse(g, err);
     if (s != QZ_OK) qz_gguf_release(g);
     return s;
 }

@@ -63,6 +63,7 @@ typedef struct qz_gguf {
     qz_gguf_kv *kv; size_t n_kv;
     qz_gguf_tensor *tensors; size_t n;   /* in the order of the header */
     uint32_t *by_name;
+    uint64_t kv_end;                     /* of the file: behind the last entry */
     uint64_t data_start, data_end;       /* of the file; data_end = end of the last tensor without padding */
     bool packed;                         /* offsets follow the reference's running sum */
     bool short_padding;                  /* the last tensor's padding is missing */
@@ -160,4 +161,9 @@ uint64_t qz_gguf_writer_left(const qz_gguf_writer *w);
 qz_status qz_gguf_writer_close(qz_gguf_writer *w, char sha_hex[65], qz_error *err);
 qz_status qz_gguf_writer_commit(qz_gguf_writer *w, char sha_hex[65], qz_error *err);
 void qz_gguf_writer_abort(qz_gguf_writer *w, bool keep_partial);
+/* PATH.partial with these entries and the tensors of open files as they are; the caller gives it its name. */
+qz_status qz_gguf_copy(const char *path, const qz_gguf_meta *m, const qz_gguf_tensor *const *tensors, size_t n,
+                       char sha_hex[65], qz_error *err);
+/* g as it would be with `head` (data_start bytes, kept by the caller) in place of its header; g stays open. */
+qz_status qz_gguf_open_edited(qz_gguf *edited, const qz_gguf *g, const uint8_t *head, qz_error *err);
 #endif

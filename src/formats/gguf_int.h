@@ -5,4 +5,6 @@
 
 /* Sorts the names of g->tensors; QZ_EFORMAT for a name that stands twice. */
 qz_status qz_gguf_index(qz_gguf *g, qz_error *err);
+/* Reads the header of g->map. */
+qz_status qz_gguf_parse(qz_gguf *g, qz_error *err);
 #endif

@@ -56,7 +56,7 @@ static qz_status build(const qz_gguf_meta *m, const qz_gguf_item *items, size_t 
         if (!qz_add_u64(at, bytes, &at) || !pad(at, alignment_of(m), &at))
             return qz_fail(err, QZ_EUSAGE, "data overflows 64 bits: tensor '%s'", t->name);
     }
-    while (n && head->len % alignment_of(m) && !head->failed) qz_str_putc(head, 0);
+    while (head->len % alignment_of(m) && !head->failed) qz_str_putc(head, 0);
     if (head->failed || m->bytes.failed) return qz_fail(err, QZ_EMEMORY, "out of memory: GGUF header");
     *end = at;
     return QZ_OK;

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# usage: gguf_files.sh QUANTZ   GGUF files of every form: parts written, read, kept and refused by name.
+# usage: gguf_files.sh QUANTZ   GGUF files of every form: parts written, read, kept and refused by name; keys edited in place and anew.
 # Outside truth: the layout of llama-gguf-split (formats/gguf-container.md section 3): names, the three keys, sizes in padded
 # tensor bytes; a split model and the file it was split from hold the same tensors.
 set -u
 export LC_ALL=C.UTF-8
 Q=$(realpath "$1"); cd "$(dirname "$0")/../.." || exit 2
 W=$(mktemp -d -p /dev/shm 2> /dev/null || mktemp -d); trap 'rm -rf "$W"' EXIT
-Z=$PWD/tests/golden/zoo
+R=$PWD Z=$PWD/tests/golden/zoo
 cd "$W" || exit 2
 passed=0 failed=0
 ok() { passed=$((passed + 1)); }
@@ -72,6 +72,70 @@ refuses "no tensors" "bad value '0' for --split-max-tensors" quantize a.gguf --t
 refuses "two limits" "exclude each other" quantize a.gguf --to gguf:F16 -o x.gguf --split-max-tensors 3 --split-max-size 1M
 refuses "parts of a folder" "--split-max-size is for GGUF" quantize "$Z/qwen2" --to bnb -o x --split-max-size 1M
 is "nothing was left" "" "$(echo x* | grep -v 'x\*')"
+
+# ---- split and merge: bytes of llama-gguf-split (llama.cpp 0c1e57098, --split on this very file) ----
+I=$R/tests/golden/artifacts/market.imatrix.gguf
+sums() { sha256sum "$@" | cut -c1-16 | paste -sd' '; }
+works "split by tensors" gguf split "$I" s --split-max-tensors 30
+is "as llama-gguf-split --split-max-tensors 30" "6c89192702aa276e 8b82fa0df5d431ab 47b028caba6aec9c" "$(sums s-0000?-of-00003.gguf)"
+works "split by size" gguf split "$I" t.gguf --split-max-size 1M
+is "as llama-gguf-split --split-max-size 1M" 0e90e3b99b6455ec "$(sums t-00001-of-00001.gguf)"
+works "an empty first part" gguf split "$I" u --split-max-tensors 50 --no-tensor-first-split
+is "as --no-tensor-first-split" "1379f3a3c6a35020 b399aa6553860950 1b26f951577a9757" "$(sums u-0000?-of-00003.gguf)"
+works "merge" gguf merge s-00003-of-00003.gguf merged.gguf
+cmp -s "$I" merged.gguf && ok || bad "merge gives the file back"
+works "merge of ours" gguf merge a-00001-of-00004.gguf a.merged.gguf
+cmp -s a.gguf a.merged.gguf && ok || bad "parts merged are the file that quantize writes whole"
+works "an empty first part is read" gguf merge u-00001-of-00003.gguf u.gguf
+cmp -s "$I" u.gguf && ok || bad "merge with an empty first part"
+refuses "merge of one file" "not a split model" gguf merge a.gguf x.gguf
+refuses "merge over a part" "it is never replaced" gguf merge s-00001-of-00003.gguf s-00002-of-00003.gguf --force
+refuses "merge over a file" "output exists" gguf merge s-00001-of-00003.gguf merged.gguf
+
+# ---- keys edited ----
+tensors() { "$Q" inspect "$1" --tensors --json | grep -o '"bytes":[0-9]*' | paste -sd' '; }
+works "with room" quantize "$Z/qwen2" --to gguf:Q8_0 -o e.gguf --reserve 4K -q
+is "room" $(($(stat -c %s a.gguf) / 32 * 32 + 4128)) "$(stat -c %s e.gguf)"
+size=$(stat -c %s e.gguf) inode=$(stat -c %i e.gguf)
+printf '{%% for m in messages %%}{{ m.content }}{%% endfor %%}' > t.jinja
+works "set" gguf set e.gguf general.name=Market 'general.license:str=mit' tokenizer.chat_template=@t.jinja
+says "set" 'general.name: "qwen2" -> "Market"'; says "set" 'general.license: not there -> "mit"'; says "set" "edited in place"
+is "in place" "$size $inode" "$(stat -c '%s %i' e.gguf)"
+same "tensors of the edited file" a.gguf e.gguf
+works "verify" verify e.gguf; says "hash" "hash of e.gguf  ok"
+grep -q '"tokenizer.chat_template"' e.gguf.manifest.json && ok || bad "the manifest names the edited keys"
+works "unset" gguf unset e.gguf general.license --json; says "unset" '"after":null'; says "unset" '"in_place":true'
+printf '%5000s' > long
+works "more than its room" gguf set e.gguf general.description=@long; says "anew" "written anew"; says "anew" "its header has no room"
+works "verify" verify e.gguf
+works "then in place" gguf set e.gguf general.name=Back; says "room again" "edited in place"
+works "a part" gguf set a-00003-of-00004.gguf general.name=Parts
+works "verify the parts" verify a-00002-of-00004.gguf
+ln e.gguf second.gguf
+works "a file with two names" gguf set e.gguf general.name=One; says "two names" "the file has other names"
+is "the other keeps what it was" 1 "$("$Q" inspect second.gguf | grep -c 'Back\|gguf v3')"
+works "a number keeps its type" gguf set e.gguf qwen2.rope.freq_base=500000
+works "inspect" inspect e.gguf; says "rope" "rope theta 500000"
+refuses "the architecture" "cannot be edited: it names the model's keys" gguf set e.gguf general.architecture=llama
+refuses "the alignment" "cannot be edited: it says where the tensors' data lie" gguf set e.gguf general.alignment:u32=64
+refuses "a count" "cannot be edited: it counts the tensors" gguf set e.gguf qwen2.block_count=2
+refuses "a shape" "cannot be edited: it is the shape of tensors" gguf unset e.gguf qwen2.embedding_length
+refuses "another type" "wrong type of key 'general.name': expected str" gguf set e.gguf general.name:u32=1
+refuses "no number" "expected f32, found 'many'" gguf set e.gguf qwen2.rope.freq_base=many
+refuses "a number too large" "expected u32, found '4294967296'" gguf set e.gguf qwen2.context_length=4294967296
+refuses "a key without type" "give its type to add it, for example general.foo:str" gguf set e.gguf general.foo=1
+refuses "an unknown key" "nearest is 'general.name'" gguf unset e.gguf general.nam
+refuses "a value that breaks it" "the edit would break the file" gguf set e.gguf qwen2.rope.freq_base=0
+refuses "no file" "no such file" gguf set none.gguf general.name=x
+refuses "no value" "expected KEY=VALUE" gguf set e.gguf general.name
+works "an array" quantize $R/models/market --to gguf:Q8_0 -o v.gguf -q
+refuses "tokens" "has a value for each row of the embedding" gguf set v.gguf tokenizer.ggml.tokens=x
+refuses "the id of no token" "expected the id of one of 4096 tokens, found 5000" gguf set v.gguf tokenizer.ggml.eos_token_id=5000
+cp a.gguf i.gguf; printf 'quantz-undo 1\n' > i.gguf.undo
+refuses "a damaged record" "not a record of an edit" gguf repair i.gguf
+refuses "an interrupted edit" "an edit was interrupted" inspect i.gguf
+rm i.gguf.undo; works "nothing to repair" gguf repair i.gguf
+is "nothing was left" "" "$(ls | grep -E 'partial|undo|lock')"
 
 echo "gguf_files: $passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]
