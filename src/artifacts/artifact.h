@@ -28,6 +28,7 @@ typedef struct {
     const char *source_dir;           /* checkpoint folder (config.json, tokenizer files …) or NULL */
     const qz_tokenizer *tokenizer;    /* NULL: the model has none */
     const char *forced_pre;           /* --pre: GGUF pre-tokenizer name, NULL = by its pattern */
+    bool named;                       /* `name` is the user's */
     const char *name;                 /* model name in cards and metadata; NULL = from source_dir */
     bool has_imatrix;
     const char *imatrix_file, *imatrix_dataset;
@@ -85,6 +86,7 @@ typedef struct {
     uint64_t weight_bytes;            /* tensor data alone */
     double bits_per_weight;           /* weight_bytes over all weights of the model */
     const char **notes; size_t n_notes; /* fallbacks and what the container cannot say, one line each */
+    size_t n_carried;                 /* GGUF: keys of a GGUF source that stay as they are */
     size_t n_fallbacks;               /* tensors that got another type than asked for */
     const qz_artifact_context *context;
     const void *impl;                 /* the scheme's own */

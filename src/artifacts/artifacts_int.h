@@ -120,6 +120,8 @@ bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, siz
 /* ---- GGUF metadata both ways ---- */
 /* Both may add notes about what the keys cannot say. */
 qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
+/* Behind build: keys of a GGUF source that build did not write, and the spec's overrides. */
+qz_status qz_gguf_meta_carry(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
 /* Keys of the architecture that nothing reads go to c->keys. */
 void qz_gguf_keys_judge(const qz_gguf *g, const char *arch, qz_config *c);
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err);

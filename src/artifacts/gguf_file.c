@@ -317,6 +317,7 @@ static qz_status make_metas(qz_artifact_plan *out, qz_gguf_plan *gp, size_t tens
     for (size_t f = 0; f < gp->n; f++) {
         qz_gguf_meta meta = {0};
         qz_status st = f == 0 ? qz_gguf_meta_build(out, arena, &meta, err) : QZ_OK;
+        if (st == QZ_OK && f == 0) st = qz_gguf_meta_carry(out, arena, &meta, err);
         if (qz_gguf_is_split(&out->spec)) qz_gguf_put_split(&meta, f, gp->n, tensors);
         if (f == 0) qz_gguf_put_room(&meta, room);
         gp->parts[f].meta = meta;

@@ -32,6 +32,7 @@ typedef struct {
     qz_ftype ftype;         /* gguf */
     qz_mix_options mix;     /* gguf */
     qz_gguf_layout layout;  /* gguf */
+    const char *const *overrides; size_t n_overrides; /* gguf: KEY=TYPE:VALUE (formats/gguf_edit.h) */
     uint32_t bits, group_size; /* integer groups; group_size: or QZ_WHOLE_ROW ("g-1") */
     bool sym;
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */

@@ -225,7 +225,7 @@ static qz_status place_tensors(qz_gguf *g, qz_error *err) {
                            "overlapping tensors: file '%s', tensor '%s': data at offset %llu overlaps tensor '%s'",
                            g->path, sorted[i]->name, (unsigned long long)sorted[i]->offset, sorted[i - 1]->name);
     uint64_t full = g->n ? g->data_start + round_up(g->data_end - g->data_start, g->alignment) : g->data_end;
-    if (g->n == 0 && round_up(full, g->alignment) <= g->map.size) full = round_up(full, g->alignment); /* padded header */
+    if (g->n == 0 && round_up(full, g->alignment) <= g->map.size) full = round_up(full, g->alignment); /* padded */
     g->short_padding = g->n && full > g->map.size;
     g->trailing = full < g->map.size ? g->map.size - full : 0;
     return QZ_OK;

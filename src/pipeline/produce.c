@@ -76,7 +76,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
     const size_t before = n;
     n += put_accepted(prov + n, imp->imatrix ? o->imatrix_accepted : imp->accepted);
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre,
-                                 .name = o->recipe->name ? o->recipe->name : s->name,
+                                 .named = o->recipe->name != NULL, .name = o->recipe->name ? o->recipe->name : s->name,
                                  .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated,
                                  .imatrix_file = o->imatrix_file,
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries,
@@ -189,10 +189,23 @@ static qz_status put_codes(sink *k, const qz_method_result *r, qz_error *err) {
     return qz_artifact_writer_put(k->w, r->q, err);
 }
 
+/* Blocks that the source has in this very type are copied, as the reference does. */
+static bool as_it_is(const qz_artifact_item *it) {
+    return it->source && it->source->data && it->source->type == it->type && it->type < QZ_TYPE_COUNT &&
+           !is_float(it->type);
+}
+
 static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
     const qz_artifact_item *item = &c->host.plan->items[i];
     const qz_method_tensor t = tensor_of(item);
     qz_proof_begin(&k->proof, i);
+    if (as_it_is(item)) {
+        const qz_tensor_view *v = item->source;
+        const qz_quantized q = {.name = item->name, .type = item->type, .rows = item->rows, .cols = item->cols,
+                                .blocks = v->data, .bytes = v->bytes};
+        QZ_TRY(qz_proof_blocks(&k->proof, &q, err));
+        return qz_artifact_writer_put(k->w, &q, err);
+    }
     for (size_t m = 0; item->source && m < METHODS && c->method[m]; m++) {
         const qz_method_ops *ops = c->method[m]->ops;
         qz_method_result r = {.more = true};
@@ -287,6 +300,7 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
                          .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
                          .keys = s->model->config.keys, .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
     if (qz_gguf_is_split(&plan->spec)) out->parts = plan->n_files;
+    out->carried = plan->n_carried;
     sink k = {.out = out};
     const char *partial = NULL;
     double start = qz_now();

@@ -1,9 +1,10 @@
 #include "pipeline/recipe.h"
 #include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/schemes.h"
 #include "artifacts/tensor_types.h"
 #include "base/json.h"
-#include "formats/gguf.h"
+#include "formats/gguf_edit.h"
 #include "methods/hessian.h"
 #include <string.h>
 
@@ -106,6 +107,16 @@ void qz_recipe_of_stats(qz_recipe *c, const qz_stats_info *info) {
 }
 
 /* ---- the whole ---- */
+/* Refused before any work. */
+static qz_status check_overrides(const qz_text_list *list, qz_error *err) {
+    qz_gguf_edits e = {0};
+    qz_status st = QZ_OK;
+    for (size_t i = 0; i < list->n && st == QZ_OK; i++)
+        st = qz_gguf_edit_parse(&e, NULL, list->at[i], QZ_GGUF_OVERRIDE, err);
+    qz_gguf_edits_release(&e);
+    return st;
+}
+
 qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, qz_recipe *out, qz_error *err) {
     qz_search search = QZ_SEARCH_BEST;
     *out = (qz_recipe){0};
@@ -121,6 +132,11 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
     QZ_TRY(qz_gguf_layout_parse(&out->spec,
                                 &(qz_gguf_wishes){r->split_size, r->split_tensors, r->reserve_room, r->keep_split},
                                 err));
+    if (r->overrides.n && out->spec.scheme != QZ_SCHEME_GGUF)
+        return qz_fail(err, QZ_EUSAGE, "--override-kv is for GGUF, and '%s' is none", out->spec.name);
+    out->spec.overrides = r->overrides.at;
+    out->spec.n_overrides = r->overrides.n;
+    QZ_TRY(check_overrides(&r->overrides, err));
     out->name = r->name;
     out->pre = r->pre;
     out->accept = r->accept;
@@ -205,6 +221,11 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     if (c->codes.damp > 0) put_number(&s, "damp", c->codes.damp);
     if (solves(c) && !c->convert) put_ints(c, &s);
     put_types(&c->spec.mix, &s);
+    for (size_t i = 0; i < c->spec.n_overrides; i++) {
+        qz_str_puts(&s, i ? "," : ",\"override_kv\":[");
+        qz_json_quote(&s, c->spec.overrides[i], strlen(c->spec.overrides[i]));
+    }
+    if (c->spec.n_overrides) qz_str_putc(&s, ']');
     if (k->used) {
         put_number(&s, "samples", (double)k->windows.most);
         put_number(&s, "seq_len", (double)k->windows.seq_len);

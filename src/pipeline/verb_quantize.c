@@ -1,6 +1,8 @@
 #include "artifacts/artifact.h"
 #include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/open.h"
+#include "artifacts/schemes.h"
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
@@ -93,6 +95,7 @@ static void json_result(const char *scheme, const qz_produced *p, qz_str *s) {
     qz_jw_text(&w, "scheme", scheme);
     qz_jw_count(&w, "bytes", p->bytes);
     if (p->parts) qz_jw_count(&w, "parts", p->parts);
+    if (p->carried) qz_jw_count(&w, "carried_keys", p->carried);
     qz_jw_real(&w, "bits_per_weight", p->bits_per_weight);
     qz_jw_count(&w, "fallbacks", p->fallbacks);
     qz_jw_count(&w, "other_types", p->other_types);
@@ -133,6 +136,8 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
     else {
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes),
                       p->bits_per_weight, p->seconds);
+        if (p->carried)
+            qz_str_printf(&s, "  keys: %zu of the source kept as they are\n", p->carried);
         if (p->parts)
             qz_str_printf(&s, "  %zu part%s: one beside the other, opened by any of them\n", p->parts,
                           qz_plural(p->parts));
@@ -320,6 +325,17 @@ static qz_status claim(quantizing *j, qz_error *err) {
     return qz_outputs_claim_parts(&j->outs, j->r, first, j->plan.n_files, err);
 }
 
+/* llama-quantize's rule for its own files: what is coded already is not coded again unasked. */
+static qz_status refuse_requant(const quantizing *j, qz_error *err) {
+    const qz_model *m = j->s.model;
+    if (j->r->allow_requantize || !qz_gguf_of(m) || j->recipe.spec.scheme != QZ_SCHEME_GGUF) return QZ_OK;
+    if (strcmp(m->encoding, j->recipe.spec.level) == 0 || !qz_preflight_requantizes(m, &j->recipe.spec)) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE,
+                   "requantizing is off: '%s' is coded in %s already, and the loss of %s would come on top; quantize "
+                   "the 16-bit source, or give --allow-requantize",
+                   j->r->operands[0], m->encoding, j->recipe.spec.level);
+}
+
 static qz_status run_job(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
     const char *to, *given;
@@ -330,7 +346,10 @@ static qz_status run_job(quantizing *j, qz_produced *p, qz_error *err) {
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     const qz_target_options target = qz_target_asked(r);
     QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipe.spec, err));
-    j->o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
+    QZ_TRY(refuse_requant(j, err));
+    j->o.source_dir = r->config_dir                     ? r->config_dir
+                      : qz_path_is_dir(r->operands[0]) ? r->operands[0]
+                                                       : NULL;
     QZ_TRY(qz_output_name(&j->s, &j->recipe.spec, given, r->name, &j->out, err));
     QZ_TRY(claim(j, err));
     return produce(j, p, err);

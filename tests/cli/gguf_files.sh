@@ -131,6 +131,29 @@ refuses "no value" "expected KEY=VALUE" gguf set e.gguf general.name
 works "an array" quantize $R/models/market --to gguf:Q8_0 -o v.gguf -q
 refuses "tokens" "has a value for each row of the embedding" gguf set v.gguf tokenizer.ggml.tokens=x
 refuses "the id of no token" "expected the id of one of 4096 tokens, found 5000" gguf set v.gguf tokenizer.ggml.eos_token_id=5000
+# ---- a GGUF file as source ----
+works "a float file" quantize "$Z/qwen2" --to gguf:F16 -o f.gguf --reserve 1K -q
+works "keys of its own" gguf set f.gguf general.name=Shop general.license:str=mit my.answer:u64=42
+works "coded" quantize f.gguf --to gguf:Q4_0 -o q.gguf -q --override-kv qwen2.context_length=int:128 --override-kv general.author=str:me
+says "carried" "keys: 2 of the source kept as they are"
+works "inspect" inspect q.gguf; says "override" "context      128 tokens"; says "recipe" '"override_kv":["qwen2.context_length=int:128","general.author=str:me"]'
+is "keys in the file" "general.author general.license general.name=Shop my.answer" \
+  "$(grep -aoE 'general\.(license|author)|my\.answer|general\.name.{12}Shop' q.gguf | tr -d '\000-\011' | sed 's/general.name.*Shop/general.name=Shop/' | sort -u | paste -sd' ')"
+works "its own name wins" quantize f.gguf --to gguf:Q4_0 -o n.gguf -q --name Mine
+grep -aq 'general.name.\{12\}Mine' n.gguf && ok || bad "--name wins over the source's name"
+works "copied, not coded again" quantize q.gguf --to gguf:Q4_0 -o q2.gguf -q
+same "copied" q.gguf q2.gguf
+refuses "coded again" "requantizing is off: 'q.gguf' is coded in Q4_0 already" quantize q.gguf --to gguf:Q8_0 -o x.gguf
+works "coded again on purpose" quantize q.gguf r.gguf Q8_0 --allow-requantize -q
+works "back to floats" quantize q.gguf --to gguf:F16 -o r16.gguf -q
+refuses "no config.json" "give its folder with --config-dir" quantize f.gguf --to bnb:nf4 -o x
+works "a folder from a GGUF file" quantize f.gguf --to bnb:nf4 -o bnb --config-dir "$Z/qwen2" -q
+works "verify" verify bnb
+refuses "another model's configuration" "configuration of another model" quantize f.gguf --to bnb:nf4 -o x --config-dir "$Z/qwen3"
+refuses "an override of the architecture" "cannot be edited" quantize f.gguf --to gguf:Q8_0 -o x.gguf --override-kv general.architecture=str:llama
+refuses "an override without type" "expected KEY=TYPE:VALUE" quantize f.gguf --to gguf:Q8_0 -o x.gguf --override-kv a.b=1
+refuses "an override of a folder" "--override-kv is for GGUF" quantize "$Z/qwen2" --to bnb -o x --override-kv a.b=int:1
+
 cp a.gguf i.gguf; printf 'quantz-undo 1\n' > i.gguf.undo
 refuses "a damaged record" "not a record of an edit" gguf repair i.gguf
 refuses "an interrupted edit" "an edit was interrupted" inspect i.gguf
