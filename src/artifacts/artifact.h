@@ -28,6 +28,7 @@ typedef struct {
     const char *source_dir;           /* checkpoint folder (config.json, tokenizer files …) or NULL */
     const qz_tokenizer *tokenizer;    /* NULL: the model has none */
     const char *forced_pre;           /* --pre: GGUF pre-tokenizer name, NULL = by its pattern */
+    bool named;                       /* `name` is the user's */
     const char *name;                 /* model name in cards and metadata; NULL = from source_dir */
     bool has_imatrix;
     const char *imatrix_file, *imatrix_dataset;
@@ -36,6 +37,7 @@ typedef struct {
     size_t n_provenance;
     bool solved, together;            /* how integer codes were found: input by input, or a block's linears at once */
     double damp;                      /* share of the mean diagonal; 0: not one number */
+    bool plain_files;                 /* GGUF: as the reference lays them out, without room for edits */
     uint64_t shard_bytes;             /* most data of one safetensors file; 0 = 5 GB */
 } qz_artifact_context;
 
@@ -68,7 +70,7 @@ typedef struct {
 } qz_artifact_item;
 
 typedef struct {
-    const char *name;                 /* relative to the folder; NULL for a single-file artifact */
+    const char *name;                 /* relative to the folder; NULL: the artifact's file or its part i */
     uint64_t bytes;
     const char *copy_from;            /* carried over unchanged */
     const char *text;                 /* written from the plan (config.json, index), `bytes` long */
@@ -84,10 +86,15 @@ typedef struct {
     uint64_t weight_bytes;            /* tensor data alone */
     double bits_per_weight;           /* weight_bytes over all weights of the model */
     const char **notes; size_t n_notes; /* fallbacks and what the container cannot say, one line each */
+    size_t n_carried;                 /* GGUF: keys of a GGUF source that stay as they are */
     size_t n_fallbacks;               /* tensors that got another type than asked for */
     const qz_artifact_context *context;
     const void *impl;                 /* the scheme's own */
 } qz_artifact_plan;
+
+/* Path of file i of the artifact at `path` (which may end in .partial). Owned by the caller; NULL: no
+ * memory. */
+char *qz_artifact_file_path(const qz_artifact_plan *p, const char *path, size_t i);
 
 /* Row of the source that stands at row `to` of the file (item's permute and heads); n = rows of the tensor. */
 size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to);

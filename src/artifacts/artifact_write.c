@@ -217,6 +217,19 @@ static char *joined(const char *a, const char *suffix) {
     return p;
 }
 
+char *qz_artifact_file_path(const qz_artifact_plan *p, const char *path, size_t i) {
+    if (p->files[i].name) return qz_path_join(path, p->files[i].name);
+    return p->n_files > 1 ? qz_gguf_part_path(path, i, p->n_files) : qz_strdup(path);
+}
+
+char *qz_artifact_file_written(const qz_artifact_writer *w, size_t i) {
+    char *p = qz_artifact_file_path(w->plan, w->partial, i);
+    if (p == NULL || !directory(w) || qz_path_exists(p)) return p;
+    char *other = joined(p, ".partial");
+    qz_free(p);
+    return other;
+}
+
 /* Only an empty folder or one of ours may be replaced; journal: of an unfinished one, beside it (NULL: none). */
 static qz_status check_replace(const char *path, const char *journal, qz_error *err) {
     char **names = NULL;
@@ -299,19 +312,36 @@ qz_status qz_artifact_writer_finish(qz_artifact_writer *w, const char **partial,
     return QZ_OK;
 }
 
-/* The manifest of a file first: where it has its name and the file has not, the file is still there to go on with. */
+/* Manifest, then the files: where it has its name and they have not, they are still there to go on with. Of several the
+ * first comes last: until then the artifact is not there. */
+static qz_status commit_files(qz_artifact_writer *w, qz_error *err) {
+    const size_t n = w->plan->n_files;
+    char **names = qz_calloc_array(2 * (n + 1), sizeof *names);
+    qz_move *moves = qz_calloc_array(n + 1, sizeof *moves);
+    size_t k = 0;
+    bool ok = names && moves;
+    for (size_t i = n + 1; ok && i-- > 0;) { /* i == n: the manifest */
+        char *to = i == n ? qz_manifest_path(w->path) : qz_artifact_file_path(w->plan, w->path, i);
+        char *from = to == NULL ? NULL : i == n ? joined(to, ".partial") : qz_artifact_file_written(w, i);
+        names[2 * i] = to;
+        names[2 * i + 1] = from;
+        ok = from != NULL;
+        if (ok && strcmp(from, to) != 0) moves[k++] = (qz_move){from, to};
+    }
+    qz_status st = ok ? qz_commit(moves, k, err) : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
+    for (size_t i = 0; names && i < 2 * (n + 1); i++) qz_free(names[i]);
+    qz_free(names);
+    qz_free(moves);
+    return st;
+}
+
 static qz_status commit(qz_artifact_writer *w, qz_error *err) {
     QZ_TRY(qz_manifest_stage(w, err));
     if (directory(w)) {
         QZ_TRY(qz_sync_dir(w->partial, err));
         return qz_commit(&(qz_move){w->partial, w->path}, 1, err);
     }
-    char *manifest = qz_manifest_path(w->path), *staged = manifest ? joined(manifest, ".partial") : NULL;
-    qz_status st = staged ? qz_commit((qz_move[]){{staged, manifest}, {w->partial, w->path}}, 2, err)
-                          : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
-    qz_free(manifest);
-    qz_free(staged);
-    return st;
+    return commit_files(w, err);
 }
 
 qz_status qz_artifact_writer_commit(qz_artifact_writer *w, qz_error *err) {
@@ -326,6 +356,11 @@ void qz_artifact_writer_discard(qz_artifact_writer *w) {
     if (!w || w->committed) return;
     if (w->ops) w->ops->close(w, false);
     w->ops = NULL;
+    for (size_t i = 0; i < w->plan->n_files && !directory(w); i++) {
+        char *p = qz_artifact_file_path(w->plan, w->partial, i);
+        if (p && qz_path_exists(p)) (void)qz_remove_tree(p, &(qz_error){0});
+        qz_free(p);
+    }
     if (qz_path_exists(w->partial)) (void)qz_remove_tree(w->partial, &(qz_error){0});
     qz_journal_close(&w->journal, true);
 }

@@ -32,6 +32,8 @@ typedef struct qz_scheme_ops {
     /* *yes: what stands at `path` begins as this plan's file does (names, tokenizer, metadata). NULL: the files of the
      * plan say it all. */
     qz_status (*begins)(const qz_artifact_plan *plan, const char *path, bool *yes, qz_error *err);
+    /* The same of file i alone, for artifacts of several files that lie beside each other. */
+    qz_status (*file_begins)(const qz_artifact_plan *plan, size_t i, const char *path, bool *yes, qz_error *err);
     /* The first item that can be written again where `done` are complete (NULL: done). */
     size_t (*resume_at)(const qz_artifact_plan *plan, size_t done);
     void (*close)(qz_artifact_writer *w, bool keep);
@@ -66,13 +68,17 @@ struct qz_artifact_writer {
     size_t flushed_tensors;
     bool finished, committed;
     union {
-        qz_gguf_writer gguf;
+        struct { qz_gguf_writer out; size_t part; bool open, closed; } gguf; /* closed: part is whole, none is open */
         struct { qz_st_writer st; bool open; size_t file; } shards;
     } sink;
 };
 
 /* Bytes of the current item, for `pack`. */
 qz_status qz_artifact_writer_bytes(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
+
+/* Where file i of the plan stands while it is written; a finished shard of a folder has its own name already. Owned by
+ * the caller. */
+char *qz_artifact_file_written(const qz_artifact_writer *w, size_t i);
 
 /* ---- plan helpers ---- */
 /* A tensor that every scheme must place, in the order of the model: embedding, blocks, final norm, head if not tied. */
@@ -114,6 +120,8 @@ bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, siz
 /* ---- GGUF metadata both ways ---- */
 /* Both may add notes about what the keys cannot say. */
 qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
+/* Behind build: keys of a GGUF source that build did not write, and the spec's overrides. */
+qz_status qz_gguf_meta_carry(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
 /* Keys of the architecture that nothing reads go to c->keys. */
 void qz_gguf_keys_judge(const qz_gguf *g, const char *arch, qz_config *c);
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err);

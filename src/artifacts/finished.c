@@ -49,9 +49,12 @@ static qz_status other_file(const qz_artifact_plan *p, size_t i, const char *pat
     char hex[65] = "", planned[65] = "";
     uint64_t size = 0;
     *other = true;
-    if (differs(why, "file", f->name ? f->name : qz_path_base(path), text_of(entry, "name"))) return QZ_OK;
-    char *file = f->name ? qz_path_join(path, f->name) : qz_strdup(path);
+    char *file = qz_artifact_file_path(p, path, i);
     qz_status st = file ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory looking at '%s'", path);
+    if (file && differs(why, "file", f->name ? f->name : qz_path_base(file), text_of(entry, "name"))) {
+        qz_free(file);
+        return QZ_OK;
+    }
     const bool there = st == QZ_OK && qz_path_kind_of(file) == QZ_PATH_FILE;
     if (there) st = qz_file_size(file, &size, err);
     if (there && st == QZ_OK && size == f->bytes) st = qz_sha256_file_hex(file, hex, err);

@@ -77,6 +77,28 @@ static qz_status add_json(qz_artifact_plan *p, const char *name, const json_t *r
     return QZ_OK;
 }
 
+/* --config-dir: a configuration of another model would make a folder that does not load. */
+static qz_status config_fits(const qz_artifact_plan *p, const json_t *root, const char *dir, qz_error *err) {
+    const qz_config *m = &p->model->config;
+    qz_config c = {0};
+    if (strcmp(dir, p->model->path) == 0) return QZ_OK;
+    QZ_TRY(qz_config_from_json(root, dir, &c, err));
+    const struct { const char *name; uint64_t model, file; } rows[] = {
+        {"family", m->family, c.family}, {"hidden_size", m->hidden_size, c.hidden_size},
+        {"num_hidden_layers", m->layers, c.layers}, {"num_attention_heads", m->heads, c.heads},
+        {"num_key_value_heads", m->kv_heads, c.kv_heads}, {"head_dim", m->head_dim, c.head_dim},
+        {"intermediate_size", m->intermediate_size, c.intermediate_size}, {"vocab_size", m->vocab_size, c.vocab_size},
+        {"experts", m->experts, c.experts}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].model != rows[i].file)
+            return qz_fail(err, QZ_EUSAGE,
+                           "configuration of another model: folder '%s', %s: expected %llu as in '%s', found %llu; "
+                           "give the folder that it was made from",
+                           dir, rows[i].name, (unsigned long long)rows[i].model, p->model->path,
+                           (unsigned long long)rows[i].file);
+    return QZ_OK;
+}
+
 static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
     const qz_folder_plan_state *fp = p->impl;
     const char *dir = p->context->source_dir;
@@ -84,14 +106,16 @@ static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err)
     if (!path || !qz_path_exists(path)) {
         qz_free(path);
         return qz_fail(err, QZ_EUNSUPPORTED,
-                       "no config.json to carry over: source '%s'; %s folder is made from a Hugging Face checkpoint",
-                       dir ? dir : p->model->path, fp->kind->name);
+                       "no config.json to carry over: source '%s'; %s folder is made from a Hugging Face checkpoint%s",
+                       dir ? dir : p->model->path, fp->kind->name,
+                       qz_gguf_of(p->model) ? ": give its folder with --config-dir" : "");
     }
     json_t *root = NULL;
     qz_status st = qz_json_load(path, CONFIG_LIMIT, &root, err);
     qz_free(path);
     QZ_TRY(st);
-    st = add_json(p, "config.json", fill_config(root, p) ? root : NULL, arena, err);
+    st = config_fits(p, root, dir, err);
+    if (st == QZ_OK) st = add_json(p, "config.json", fill_config(root, p) ? root : NULL, arena, err);
     if (st == QZ_OK && fp->kind->twin)
         st = add_json(p, fp->kind->twin, json_object_get(root, "quantization_config"), arena, err);
     json_decref(root);

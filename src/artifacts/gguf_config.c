@@ -443,12 +443,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     c->family = qz_family_by_gguf_arch(name);
     if (c->family == QZ_FAMILY_COUNT) return unknown_architecture(g, name, err);
     reader r = { .g = g, .arch = name, .err = err };
-    uint64_t experts = 0, splits = 0;
-    QZ_TRY(qz_gguf_u64(g, "split.count", false, &splits, err));
-    if (splits > 1)
-        return qz_fail(err, QZ_EUNSUPPORTED,
-                       "split GGUF: file '%s' is one of %llu parts; merge them with llama-gguf-split --merge", g->path,
-                       (unsigned long long)splits);
+    uint64_t experts = 0;
     QZ_TRY(qz_gguf_u64(g, rk(&r, "expert_count"), false, &experts, err));
     /* one architecture, told apart by its experts */
     if (experts && c->family == QZ_FAMILY_LLAMA) c->family = QZ_FAMILY_MIXTRAL;

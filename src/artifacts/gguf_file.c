@@ -1,6 +1,8 @@
 /* GGUF scheme: levels, plan (names, types by the reference's mixes, order, exact offsets) and sink.
  * Source: formats/gguf-metadata.md, gguf-mixes.md. Tensors are written in the quantizer's order: outside the blocks
  * first, then block by block, names sorted. */
+#include "artifacts/gguf_layout.h"
+#include "artifacts/gguf_sink.h"
 #include "artifacts/tensor_types.h"
 #include "artifacts/artifacts_int.h"
 #include "artifacts/gguf_ftypes.h"
@@ -10,9 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-/* items: tensors of the file, a stack of experts is one */
-typedef struct { qz_gguf_meta meta; qz_gguf_item *items; size_t n; } gguf_plan;
 
 static const char *level_at(size_t i) { return i < QZ_FTYPE_COUNT ? qz_ftype_get((qz_ftype)i)->name : NULL; }
 
@@ -31,11 +30,35 @@ static int cmp_item(const void *a, const void *b) {
     return by_name ? by_name : x->expert < y->expert ? -1 : x->expert > y->expert;
 }
 
+static int cmp_part(const void *a, const void *b) {
+    const qz_artifact_item *x = a, *y = b;
+    return x->file != y->file ? (x->file < y->file ? -1 : 1) : cmp_item(a, b);
+}
+
 static void add_factors(qz_artifact_plan *out, const char *name, const float *factors, size_t n) {
     out->items[out->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = 1,
                                                      .cols = n, .n_dims = 1, .layer = -1, .linear = -1,
                                                      .use = QZ_USE_KEPT,
                                                      .generated = factors };
+}
+
+/* --keep-split: every tensor in the part that its source has; what the plan makes itself in the first. The types are
+ * those of one file (deviates: the reference visits tensors by part, so that a mix that counts may differ there). */
+static qz_status keep_parts(qz_artifact_plan *p, qz_error *err) {
+    size_t no, count;
+    for (size_t i = 0; i < p->n_items; i++) {
+        const qz_tensor_view *t = p->items[i].source;
+        if (t == NULL) continue;
+        if (t->file == NULL || !qz_gguf_part_named(t->file, &no, &count))
+            return qz_fail(err, QZ_EUSAGE,
+                           "--keep-split keeps the parts of a split GGUF source, and '%s' is none; give "
+                           "--split-max-size",
+                           p->model->path);
+        p->items[i].file = no;
+        p->n_files = count;
+    }
+    qsort(p->items, p->n_items, sizeof *p->items, cmp_part);
+    return QZ_OK;
 }
 
 static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
@@ -77,7 +100,7 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
         add_factors(out, "rope_factors_short.weight", c->rope.short_factor, (size_t)c->rotary_dim / 2);
     }
     qsort(out->items, out->n_items, sizeof *out->items, cmp_item);
-    return QZ_OK;
+    return out->spec.layout.keep ? keep_parts(out, err) : QZ_OK;
 }
 
 static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, const qz_mix_choice *ch,
@@ -201,29 +224,95 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
 
 #define ALIGNED(n) (((n) + QZ_GGUF_ALIGNMENT - 1) / QZ_GGUF_ALIGNMENT * QZ_GGUF_ALIGNMENT)
 
-/* Offsets: the experts of a stack stand one behind the other, padding follows the last. */
-static qz_status place(qz_artifact_plan *out, const gguf_plan *gp, qz_error *err) {
-    uint64_t size = 0, data = 0, all = 0;
-    for (size_t i = 0, k = 0; i < out->n_items; i++) {
-        qz_artifact_item *it = &out->items[i];
-        k += i > 0 && it->expert == 0;
-        if (it->expert == 0) {
-            QZ_TRY(qz_gguf_item_bytes(&gp->items[k], &all, err));
+/* Offsets in each part: the experts of a stack stand one behind the other, padding follows the last. */
+static qz_status place(qz_artifact_plan *out, const qz_gguf_plan *gp, qz_error *err) {
+    for (size_t f = 0, i = 0; f < gp->n; f++) {
+        const qz_gguf_part *part = &gp->parts[f];
+        uint64_t size = 0, data = 0, all = 0;
+        for (size_t k = 0; k < part->n; k++) {
+            QZ_TRY(qz_gguf_item_bytes(&part->items[k], &all, err));
             data += ALIGNED(all);
         }
-        it->bytes = all / qz_max_size(1, it->experts);
+        QZ_TRY(qz_gguf_file_size(&part->meta, part->items, part->n, &size, err));
+        uint64_t at = size - data;
+        for (; i < out->n_items && out->items[i].file == f; i++) {
+            qz_artifact_item *it = &out->items[i];
+            it->offset = at;
+            at += it->bytes;
+            if (it->expert + 1 >= it->experts)
+                at = it->offset - it->expert * it->bytes + ALIGNED((it->expert + 1) * it->bytes);
+        }
+        out->files[f] = (qz_artifact_file){ .bytes = size, .weights = true };
     }
-    QZ_TRY(qz_gguf_file_size(&gp->meta, gp->items, gp->n, &size, err));
-    uint64_t at = size - data;
+    out->n_files = gp->n;
+    return QZ_OK;
+}
+
+/* The tensors of the file, a stack of experts is one; sizes of their items. */
+static qz_status list_tensors(qz_artifact_plan *out, qz_gguf_item *items, uint64_t *padded, size_t *n, qz_error *err) {
+    *n = 0;
     for (size_t i = 0; i < out->n_items; i++) {
         qz_artifact_item *it = &out->items[i];
-        it->offset = at;
-        at += it->bytes;
-        if (it->expert + 1 >= it->experts)
-            at = it->offset - it->expert * it->bytes + ALIGNED((it->expert + 1) * it->bytes);
+        uint64_t all = 0;
+        if (it->expert) {
+            it->bytes = out->items[i - 1].bytes;
+            continue;
+        }
+        items[*n] = (qz_gguf_item){ .name = it->out_name, .type = (uint32_t)qz_type_get(it->type)->ggml_id,
+                                    .n_dims = it->experts ? 3 : it->n_dims,
+                                    .dims = { it->cols, it->rows, qz_max_size(1, it->experts), 1 } };
+        QZ_TRY(qz_gguf_item_bytes(&items[*n], &all, err));
+        padded[(*n)++] = ALIGNED(all);
+        it->bytes = all / qz_max_size(1, it->experts);
     }
-    out->files[0] = (qz_artifact_file){ .bytes = size, .weights = true };
-    out->n_files = 1;
+    return QZ_OK;
+}
+
+/* Numbers of the parts, unless --keep-split has given them. */
+static qz_status give_parts(qz_artifact_plan *out, const uint64_t *padded, size_t n, qz_arena *arena, qz_error *err) {
+    size_t *part = qz_arena_alloc(arena, n + 1, sizeof *part);
+    if (!part) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", out->model->path);
+    if (out->spec.layout.keep) return QZ_OK;
+    QZ_TRY(qz_gguf_layout_parts(&out->spec.layout, padded, n, part, &out->n_files, err));
+    for (size_t i = 0, k = 0; i < out->n_items; i++) {
+        k += i > 0 && out->items[i].expert == 0;
+        out->items[i].file = part[k];
+    }
+    return QZ_OK;
+}
+
+static uint64_t room_of(const qz_artifact_plan *p, const uint64_t *padded, size_t n) {
+    uint64_t data = 0;
+    for (size_t i = 0; i < n; i++) data += padded[i];
+    if (!p->spec.layout.room_as_usual) return p->spec.layout.room;
+    return p->context->plain_files || data < QZ_GGUF_ROOM_FROM ? 0 : QZ_GGUF_ROOM;
+}
+
+/* Moves the entries into the arena. */
+static qz_status keep_meta(qz_gguf_meta *m, qz_arena *arena, qz_error *err) {
+    char *copy = m->bytes.failed ? NULL : qz_arena_alloc(arena, m->bytes.len + 1, 1);
+    const qz_gguf_meta was = *m;
+    if (copy && was.bytes.len) memcpy(copy, was.bytes.ptr, was.bytes.len);
+    *m = (qz_gguf_meta){ .bytes = { .ptr = copy, .len = was.bytes.len }, .n = was.n, .alignment = was.alignment };
+    qz_gguf_meta whole = was;
+    qz_gguf_meta_release(&whole);
+    return copy ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning");
+}
+
+/* The first part says all of the model, the others say which part they are. */
+static qz_status make_metas(qz_artifact_plan *out, qz_gguf_plan *gp, size_t tensors, uint64_t room, qz_arena *arena,
+                            qz_error *err) {
+    for (size_t f = 0; f < gp->n; f++) {
+        qz_gguf_meta meta = {0};
+        qz_status st = f == 0 ? qz_gguf_meta_build(out, arena, &meta, err) : QZ_OK;
+        if (st == QZ_OK && f == 0) st = qz_gguf_meta_carry(out, arena, &meta, err);
+        if (qz_gguf_is_split(&out->spec)) qz_gguf_put_split(&meta, f, gp->n, tensors);
+        if (f == 0) qz_gguf_put_room(&meta, room);
+        gp->parts[f].meta = meta;
+        if (st == QZ_OK) st = keep_meta(&gp->parts[f].meta, arena, err);
+        else qz_gguf_meta_release(&meta);
+        QZ_TRY(st);
+    }
     return QZ_OK;
 }
 
@@ -233,64 +322,32 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     QZ_TRY(qz_gguf_refuse(m, err));
     QZ_TRY(make_items(m, arena, out, err));
     QZ_TRY(choose_types(m, ctx, arena, out, err));
-    gguf_plan *gp = qz_arena_calloc(arena, 1, sizeof *gp);
+    qz_gguf_plan *gp = qz_arena_calloc(arena, 1, sizeof *gp);
     qz_gguf_item *items = qz_arena_calloc(arena, out->n_items, sizeof *items);
-    out->files = qz_arena_calloc(arena, 1, sizeof *out->files);
-    if (!gp || !items || !out->files) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
-    for (size_t i = 0; i < out->n_items; i++) {
-        const qz_artifact_item *it = &out->items[i];
-        if (it->expert) continue;
-        items[gp->n++] = (qz_gguf_item){ .name = it->out_name, .type = (uint32_t)qz_type_get(it->type)->ggml_id,
-                                         .n_dims = it->experts ? 3 : it->n_dims,
-                                         .dims = { it->cols, it->rows, qz_max_size(1, it->experts), 1 } };
+    uint64_t *padded = qz_arena_calloc(arena, out->n_items, sizeof *padded);
+    if (!gp || !items || !padded) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    size_t n = 0;
+    QZ_TRY(list_tensors(out, items, padded, &n, err));
+    QZ_TRY(give_parts(out, padded, n, arena, err));
+    gp->n = out->n_files;
+    gp->parts = qz_arena_calloc(arena, gp->n, sizeof *gp->parts);
+    out->files = qz_arena_calloc(arena, gp->n, sizeof *out->files);
+    if (!gp->parts || !out->files) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    for (size_t i = 0, k = 0; i < out->n_items; i++) {
+        qz_gguf_part *part = &gp->parts[out->items[i].file];
+        if (out->items[i].expert) continue;
+        if (part->n++ == 0) part->items = items + k;
+        k++;
     }
-    gp->items = items;
-    qz_gguf_meta meta = {0};
-    qz_status st = qz_gguf_meta_build(out, arena, &meta, err);
-    if (st == QZ_OK) { /* the arena owns the bytes from here on */
-        gp->meta = meta;
-        char *copy = qz_arena_alloc(arena, meta.bytes.len + 1, 1);
-        if (copy) memcpy(copy, meta.bytes.ptr, meta.bytes.len);
-        else st = qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
-        gp->meta.bytes.ptr = copy;
-    }
-    qz_gguf_meta_release(&meta);
-    QZ_TRY(st);
+    QZ_TRY(make_metas(out, gp, n, room_of(out, padded, n), arena, err));
     out->impl = gp;
     return place(out, gp, err);
 }
 
-/* ---- sink ---- */
-/* Tensors of the file behind the first `done` items. */
-static size_t tensors_of(const qz_artifact_plan *p, size_t done) {
-    size_t n = 0;
-    for (size_t i = 0; i < done; i++) n += p->items[i].expert == 0;
-    return n;
-}
-static size_t resume_at(const qz_artifact_plan *p, size_t done) {
-    while (done < p->n_items && p->items[done].expert) done--;
-    return done;
-}
-static qz_status sink_open(qz_artifact_writer *w, size_t done, qz_error *err) {
-    const gguf_plan *gp = w->plan->impl;
-    if (done == 0) return qz_gguf_writer_open(&w->sink.gguf, w->path, &gp->meta, gp->items, gp->n, err);
-    return qz_gguf_writer_resume(&w->sink.gguf, w->path, &gp->meta, gp->items, gp->n, tensors_of(w->plan, done), err);
-}
-static qz_status sink_write(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err) {
-    return qz_gguf_writer_write(&w->sink.gguf, bytes, n, err);
-}
-static qz_status sink_flush(qz_artifact_writer *w, qz_error *err) { return qz_out_flush(&w->sink.gguf.out, err); }
-static qz_status sink_finish(qz_artifact_writer *w, qz_error *err) {
-    return qz_gguf_writer_close(&w->sink.gguf, w->file_sha[0], err);
-}
-static qz_status begins(const qz_artifact_plan *p, const char *path, bool *yes, qz_error *err) {
-    const gguf_plan *gp = p->impl;
-    return qz_gguf_begins(path, &gp->meta, gp->items, gp->n, yes, err);
-}
-static void sink_close(qz_artifact_writer *w, bool keep) { qz_gguf_writer_abort(&w->sink.gguf, keep); }
-
 const qz_scheme_ops qz_gguf_scheme = {
-    .parse = parse, .level = level_at, .plan = plan, .open = sink_open, .write = sink_write, .flush = sink_flush,
-    .finish = sink_finish,
-    .begins = begins, .resume_at = resume_at, .close = sink_close, .detect = qz_gguf_detect, .read = qz_gguf_read_model,
+    .parse = parse, .level = level_at, .plan = plan, .open = qz_gguf_sink_open, .write = qz_gguf_sink_write,
+    .flush = qz_gguf_sink_flush, .finish = qz_gguf_sink_finish, .begins = qz_gguf_sink_begins,
+    .file_begins = qz_gguf_sink_file_begins,
+    .resume_at = qz_gguf_sink_resume_at, .close = qz_gguf_sink_close, .detect = qz_gguf_detect,
+    .read = qz_gguf_read_model,
 };

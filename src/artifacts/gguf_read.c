@@ -26,7 +26,7 @@ static qz_status add_stack(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *
         if (!hf) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", g->path);
         m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = hf, .file_name = t->name, .type = type, .n_dims = 2,
                                                        .rows = (size_t)t->dims[1], .cols = (size_t)t->dims[0],
-                                                       .data = t->data + e * bytes, .bytes = bytes, .file = g->path,
+                                                       .data = t->data + e * bytes, .bytes = bytes, .file = t->file,
                                                        .offset = t->offset + e * bytes };
     }
     return QZ_OK;
@@ -42,13 +42,13 @@ static qz_status add_view(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t
         return add_stack(m, g, t, type, experts, err);
     const char *hf = known ? qz_arena_strdup(&m->arena, name) : t->name;
     if (hf && (!known || type == QZ_TYPE_NONE || t->n_dims > 2))
-        return qz_model_leave(m, &(qz_leftover){ .name = hf, .file_name = t->name, .file = g->path, .offset = t->offset,
+        return qz_model_leave(m, &(qz_leftover){ .name = hf, .file_name = t->name, .file = t->file, .offset = t->offset,
                                                  .type = t->type->name, .n_dims = t->n_dims }, err);
     if (!hf) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", g->path);
     m->tensors[m->n_tensors++] = (qz_tensor_view){
         .name = hf, .file_name = t->name, .type = type, .n_dims = t->n_dims, .rows = (size_t)t->dims[1],
         .cols = (size_t)t->dims[0],
-        .data = t->data, .bytes = (size_t)t->bytes, .file = g->path, .offset = t->offset };
+        .data = t->data, .bytes = (size_t)t->bytes, .file = t->file, .offset = t->offset };
     return QZ_OK;
 }
 
@@ -62,11 +62,13 @@ static qz_status describe(qz_model *m, const qz_gguf *g, qz_error *err) {
     const char *digit = strpbrk(name, "0123456789");
     int bits = strcmp(name, "F32") == 0 ? 32 : strstr(name, "F16") ? 16 : digit ? *digit - '0' : 16;
     m->container = g->version == 2 ? "gguf v2" : "gguf v3";
+    if (g->n_more) m->container = qz_arena_printf(&m->arena, "%s in %zu parts", m->container, g->n_more + 1);
     m->encoding = qz_arena_strdup(&m->arena, name);
     m->contract = qz_arena_printf(&m->arena, "W%dA%d", bits, bits == 32 ? 32 : 16);
-    m->file_bytes = g->map.size;
+    m->file_bytes = g->file_bytes;
     m->config.dtype = t;
-    return m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    return m->encoding && m->contract && m->container ? QZ_OK
+                                                      : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 
 static qz_status fill(qz_model *m, const qz_gguf *g, qz_error *err) {
@@ -115,6 +117,17 @@ qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err)
     if (st == QZ_OK) st = qz_model_from_config(&c, path, out, err);
     qz_gguf_release(&g);
     return st;
+}
+
+const qz_gguf *qz_gguf_of(const qz_model *m) { return m->close == close_gguf ? m->impl : NULL; }
+
+qz_status qz_gguf_sound(const qz_gguf *g, qz_error *err) {
+    qz_config c = {0};
+    qz_tokenizer *t = NULL;
+    QZ_TRY(qz_gguf_config_read(g, &c, err));
+    QZ_TRY(qz_gguf_vocab_read(g, &t, err));
+    qz_tokenizer_free(t);
+    return QZ_OK;
 }
 
 qz_status qz_gguf_detect(const char *path, bool *yes, qz_error *err) {

@@ -27,20 +27,6 @@ static void plan_hash(const qz_artifact_plan *p, char hex[65]) {
     qz_sha256_final_hex(&h, hex);
 }
 
-/* Path of file f while it is being written: a finished shard has its own name already. Owned by the caller. */
-static char *data_path(const qz_artifact_writer *w, size_t f) {
-    const char *name = w->plan->files[f].name;
-    if (!name) return qz_strdup(w->partial);
-    char *p = qz_path_join(w->partial, name);
-    if (p && !qz_path_exists(p)) {
-        qz_str s = {0};
-        qz_str_printf(&s, "%s.partial", p);
-        qz_free(p);
-        return s.ptr;
-    }
-    return p;
-}
-
 typedef struct { qz_map map; size_t file; bool open; } mapped;
 
 static bool item_matches(const qz_artifact_writer *w, mapped *m, size_t i, const char *hex) {
@@ -48,7 +34,7 @@ static bool item_matches(const qz_artifact_writer *w, mapped *m, size_t i, const
     if (!m->open || m->file != it->file) {
         if (m->open) qz_map_release(&m->map);
         qz_error ignored = {0};
-        char *p = data_path(w, it->file);
+        char *p = qz_artifact_file_written(w, it->file);
         m->open = p && qz_path_exists(p) && qz_map_open(&m->map, p, &ignored) == QZ_OK;
         m->file = it->file;
         qz_free(p);
@@ -97,6 +83,25 @@ static qz_status start_again(qz_artifact_writer *w, const qz_journal *old, size_
     return QZ_OK;
 }
 
+/* An artifact of several files whose job was killed between the last renames: those that have their final names get the
+ * temporary ones back, what stood there before its own. */
+static qz_status take_back(const qz_artifact_writer *w, qz_error *err) {
+    qz_status st = QZ_OK;
+    for (size_t i = 0; i < w->plan->n_files && w->ops->file_begins && st == QZ_OK; i++) {
+        char *partial = qz_artifact_file_path(w->plan, w->partial, i),
+             *final = qz_artifact_file_path(w->plan, w->path, i);
+        bool here = false, there = false;
+        if (!partial || !final) st = qz_fail(err, QZ_EMEMORY, "out of memory resuming '%s'", w->path);
+        const bool old = partial && qz_path_exists(partial);
+        if (st == QZ_OK && old) st = w->ops->file_begins(w->plan, i, partial, &here, err);
+        if (st == QZ_OK && !here && qz_path_exists(final)) st = w->ops->file_begins(w->plan, i, final, &there, err);
+        if (st == QZ_OK && there) st = old ? qz_exchange(final, partial, err) : qz_rename(final, partial, err);
+        qz_free(partial);
+        qz_free(final);
+    }
+    return st;
+}
+
 qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *err) {
     qz_journal old = {0};
     *done = 0;
@@ -111,8 +116,10 @@ qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *er
                        "give its own options, or run without --resume to begin anew",
                        w->path, kept);
     }
-    *done = valid_items(w, &old);
+    qz_status st = kept == w->plan->n_items && w->plan->n_files > 1 ? take_back(w, err) : QZ_OK;
+    if (st == QZ_OK) *done = valid_items(w, &old);
     qz_journal_close(&old, false);
+    QZ_TRY(st);
     qz_info(w->run, "resuming '%s': %zu of %zu tensors are complete", w->path, *done, w->plan->n_items);
     return QZ_OK;
 }

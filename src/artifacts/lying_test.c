@@ -94,7 +94,7 @@ static void gguf_lies(void **state) {
          .error = "rope.dimension_count" },
         { .what = "unknown scaling", .key = "qwen2.rope.scaling.type", .kind = 's', .error = "rope.scaling.type" },
         { .what = "experts", .key = "qwen2.expert_count", .kind = 'u', .value = 8, .error = "expert_count" },
-        { .what = "split", .key = "split.count", .kind = 'u', .value = 3, .error = "one of 3 parts" },
+        { .what = "split", .key = "split.count", .kind = 'u', .value = 3, .error = "key 'split.no'" },
         {.what = "missing tensor", .drop_tensor = "blk.1.ffn_up.weight", .error = "model.layers.1.mlp.up_proj.weight" },
         { .what = "missing bias", .drop_tensor = "blk.2.attn_k.bias", .error = "model.layers.2.self_attn.k_proj.bias" },
         { .what = "no embedding", .drop_tensor = "token_embd.weight", .error = "token_embd.weight" },

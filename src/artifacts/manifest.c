@@ -3,19 +3,78 @@
 #include "artifacts/artifacts_int.h"
 #include "base/json.h"
 #include "base/size.h"
+#include <stdlib.h>
 #include <string.h>
 
 static const char folder_name[] = "quantz-manifest.json";
 
 char *qz_manifest_path(const char *path) {
+    size_t no, count;
     if (qz_path_is_dir(path)) return qz_path_join(path, folder_name);
+    /* one for all parts, beside the first */
+    char *first = qz_gguf_part_named(path, &no, &count) ? qz_gguf_part_path(path, 0, count) : qz_strdup(path);
     qz_str s = {0};
-    qz_str_printf(&s, "%s.manifest.json", path);
+    if (first) qz_str_printf(&s, "%s.manifest.json", first);
+    s.failed |= first == NULL;
+    qz_free(first);
     if (s.failed) {
         qz_str_release(&s);
         return NULL;
     }
     return s.ptr;
+}
+
+/* The entry of `path` in a manifest; parts go by their number. */
+static json_t *entry_of(json_t *files, const char *path) {
+    size_t no = 0, count = 0;
+    (void)qz_gguf_part_named(path, &no, &count);
+    return json_array_get(files, json_array_size(files) > 1 ? no : 0);
+}
+
+/* The file is what the entry says already. */
+static bool as_noted(const json_t *entry, uint64_t bytes, const char *sha_hex) {
+    const char *sha = json_string_value(json_object_get(entry, "sha256"));
+    return sha && sha_hex && strcmp(sha, sha_hex) == 0 &&
+           (uint64_t)json_integer_value(json_object_get(entry, "bytes")) == bytes;
+}
+
+static bool note_edit(json_t *entry, uint64_t bytes, const char *sha_hex, const char *const *keys, size_t n) {
+    json_t *edited = json_object_get(entry, "edited");
+    bool ok = json_object_set_new(entry, "bytes", json_integer((json_int_t)bytes)) == 0 &&
+              json_object_set_new(entry, "sha256", sha_hex ? json_string(sha_hex) : json_null()) == 0;
+    if (!json_is_array(edited)) ok = ok && json_object_set_new(entry, "edited", edited = json_array()) == 0;
+    for (size_t i = 0; ok && i < n; i++) {
+        bool known = false;
+        for (size_t k = 0; k < json_array_size(edited) && !known; k++)
+            known = strcmp(json_string_value(json_array_get(edited, k)), keys[i]) == 0;
+        ok = known || json_array_append_new(edited, json_string(keys[i])) == 0;
+    }
+    return ok;
+}
+
+qz_status qz_manifest_edited(const char *path, uint64_t bytes, const char *sha_hex, const char *const *keys, size_t n,
+                             char **staged, qz_error *err) {
+    char *name = qz_manifest_path(path), *text = NULL;
+    json_t *root = NULL;
+    *staged = NULL;
+    if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory editing '%s'", path);
+    if (!qz_path_exists(name)) return qz_free(name), QZ_OK;
+    qz_status st = qz_json_load(name, (size_t)64 << 20, &root, err);
+    json_t *entry = st == QZ_OK ? entry_of(json_object_get(root, "files"), path) : NULL;
+    if (st == QZ_OK && !json_is_object(entry))
+        st = qz_fail(err, QZ_EFORMAT, "manifest lists no such file: '%s': expected '%s'; move the manifest away", name,
+                     qz_path_base(path));
+    const bool same = st == QZ_OK && as_noted(entry, bytes, sha_hex);
+    if (st == QZ_OK && !same && (!note_edit(entry, bytes, sha_hex, keys, n) ||
+                        !(text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9)))))
+        st = qz_fail(err, QZ_EMEMORY, "out of memory editing '%s'", name);
+    if (st == QZ_OK && !same) st = qz_stage_file(name, text, strlen(text), err);
+    if (st == QZ_OK && !same && (*staged = qz_strdup(name)) == NULL)
+        st = qz_fail(err, QZ_EMEMORY, "out of memory editing '%s'", name);
+    free(text); /* jansson's */
+    json_decref(root);
+    qz_free(name);
+    return st;
 }
 
 static void field(qz_str *s, const char *key, const char *value) {
@@ -30,9 +89,12 @@ static void put_files(qz_str *s, const qz_artifact_writer *w) {
     qz_str_puts(s, "  \"files\": [");
     for (size_t i = 0; i < w->plan->n_files; i++) {
         const qz_artifact_file *f = &w->plan->files[i];
-        const char *name = f->name ? f->name : qz_path_base(w->path);
+        char *path = qz_artifact_file_path(w->plan, w->path, i);
+        const char *name = f->name ? f->name : path ? qz_path_base(path) : "";
+        s->failed |= path == NULL;
         qz_str_puts(s, i ? ",\n    {\"name\": " : "\n    {\"name\": ");
         qz_json_quote(s, name, strlen(name));
+        qz_free(path);
         qz_str_printf(s, ", \"bytes\": %llu, \"sha256\": \"%s\"}", (unsigned long long)f->bytes, w->file_sha[i]);
     }
     qz_str_puts(s, "\n  ]\n}\n");

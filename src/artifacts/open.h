@@ -3,6 +3,7 @@
 #ifndef QZ_ARTIFACTS_OPEN_H
 #define QZ_ARTIFACTS_OPEN_H
 #include "base/table.h"
+#include "formats/gguf.h"
 #include "model/model.h"
 #include "text/tokenizer.h"
 
@@ -17,7 +18,17 @@ qz_status qz_artifact_fits(const qz_model *m, const qz_tokenizer *t, const char 
  * do not fit them. */
 qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err);
 
+/* The configuration and the tokenizer that the keys of an open GGUF file say can be read. */
+qz_status qz_gguf_sound(const qz_gguf *g, qz_error *err);
+/* The open file behind a model, or NULL if it is none of GGUF. */
+const qz_gguf *qz_gguf_of(const qz_model *m);
+
 /* ---- manifest and verification ---- */
+/* Of `path` (a GGUF file, or the part of a split one) after an edit of its keys: size, hash (NULL: not known) and the
+ * keys edited so far. *staged (owned by the caller): the manifest, whole under its temporary name; NULL: there is
+ * none, or it says so already. */
+qz_status qz_manifest_edited(const char *path, uint64_t bytes, const char *sha_hex, const char *const *keys, size_t n,
+                             char **staged, qz_error *err);
 /* "NAME.gguf.manifest.json" beside a file, "quantz-manifest.json" in a folder. Owned by the caller (qz_free). */
 char *qz_manifest_path(const char *path);
 /* Only sizes and hashes of the manifest's files. */

@@ -78,15 +78,16 @@ static qz_status from_gguf(const char *path, qz_raw *r, qz_error *err) {
     QZ_TRY(qz_gguf_open(g, path, err));
     (void)qz_gguf_str(g, "general.architecture", false, &arch, &ignored);
     r->container = g->version == 2 ? "gguf v2" : "gguf v3";
+    if (g->n_more) r->container = qz_arena_printf(&r->arena, "%s in %zu parts", r->container, g->n_more + 1);
     r->architecture = printable(qz_arena_strndup(&r->arena, arch.n ? arch.ptr : "", qz_min_size(arch.n, 60)));
     r->tensors = qz_arena_calloc(&r->arena, g->n + 1, sizeof *r->tensors);
     r->meta = qz_arena_calloc(&r->arena, g->n_kv + 1, sizeof *r->meta);
-    if (!r->architecture || !r->tensors || !r->meta)
+    if (!r->container || !r->architecture || !r->tensors || !r->meta)
         return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
     for (size_t i = 0; i < g->n; i++) {
         const qz_gguf_tensor *t = &g->tensors[i];
         qz_raw_tensor *x = &r->tensors[r->n++];
-        *x = (qz_raw_tensor){ .name = t->name, .type = t->type->name, .file = g->path, .n_dims = t->n_dims,
+        *x = (qz_raw_tensor){ .name = t->name, .type = t->type->name, .file = t->file, .n_dims = t->n_dims,
                               .elems = t->elems, .bytes = t->bytes, .offset = t->offset,
                               .data = t->data, .decodes = qz_type_by_ggml_id((int)t->type->id) };
         for (uint32_t d = 0; d < t->n_dims; d++) x->dims[d] = t->dims[t->n_dims - 1 - d];
@@ -97,7 +98,7 @@ static qz_status from_gguf(const char *path, qz_raw *r, qz_error *err) {
         m->value = value_text(g, &g->kv[i], &m->quoted, &r->arena);
         if (!m->key || !m->value) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", path);
     }
-    r->file_bytes = g->map.size;
+    r->file_bytes = g->file_bytes;
     r->kv_bytes = kv_bytes(g, r->architecture);
     return QZ_OK;
 }

@@ -15,6 +15,14 @@ typedef struct {
 } qz_scheme_info;
 const qz_scheme_info *qz_scheme_get(qz_scheme s);
 
+/* Files of a GGUF artifact (gguf_layout.h). They do not change a tensor's bytes. */
+typedef struct {
+    uint64_t max_bytes, max_tensors; /* of a part; 0: no limit */
+    bool keep;                       /* the parts of the source */
+    bool room_as_usual;              /* by size and search mode; else `room` bytes */
+    uint64_t room;
+} qz_gguf_layout;
+
 typedef struct qz_module_rule qz_module_rule; /* module_rules.h */
 
 typedef struct {
@@ -23,6 +31,8 @@ typedef struct {
     char level[32];
     qz_ftype ftype;         /* gguf */
     qz_mix_options mix;     /* gguf */
+    qz_gguf_layout layout;  /* gguf */
+    const char *const *overrides; size_t n_overrides; /* gguf: KEY=TYPE:VALUE (formats/gguf_edit.h) */
     uint32_t bits, group_size; /* integer groups; group_size: or QZ_WHOLE_ROW ("g-1") */
     bool sym;
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */

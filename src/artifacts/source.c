@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "formats/gguf.h"
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,10 @@ static void name_of(const char *given, char out[128]) {
     while (start > 0 && path[start - 1] != '/') start--;
     (void)snprintf(out, 128, "%.*s", (int)qz_min_size(n - start, 127), path + start);
     size_t len = strlen(out);
-    if (len > 5 && strcmp(out + len - 5, ".gguf") == 0) out[len - 5] = 0;
+    size_t no, count;
+    if (qz_gguf_part_named(out, &no, &count)) len -= sizeof "-00001-of-00001" - 1;
+    else if (len <= 5 || strcmp(out + len - 5, ".gguf") != 0) return;
+    out[len - 5] = 0;
 }
 
 qz_status qz_source_open(qz_run *run, const char *path, qz_source *s, qz_error *err) {

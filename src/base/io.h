@@ -73,6 +73,9 @@ void qz_hold_std_files(void);
 #define QZ_OLD ".old"
 typedef struct { const char *from, *to; } qz_move;
 qz_status qz_commit(const qz_move *moves, size_t n, qz_error *err);
+/* What commit is made of; nothing is synced. exchange: the two change places. */
+qz_status qz_rename(const char *from, const char *to, qz_error *err);
+qz_status qz_exchange(const char *from, const char *to, qz_error *err);
 /* PATH.partial alone; removed where it cannot get its name */
 qz_status qz_commit_partial(const char *path, qz_error *err);
 /* NEW: `to` was in its place already, FROM.old has been removed; OLD: FROM.old is `to` again. */

@@ -23,7 +23,7 @@ static char *parent_of(const char *path) {
     return slash == path ? qz_strdup("/") : qz_strndup(path, (size_t)(slash - path));
 }
 
-static qz_status move(const char *from, const char *to, qz_error *err) {
+qz_status qz_rename(const char *from, const char *to, qz_error *err) {
     if (rename(from, to) == 0) return QZ_OK;
     return qz_fail(err, QZ_EIO, "cannot rename '%s' to '%s': %s", from, to, strerror(errno));
 }
@@ -31,17 +31,16 @@ static qz_status move(const char *from, const char *to, qz_error *err) {
 /* Where names cannot be exchanged in one step: a file gets the second name `old`, so that its own is never without it;
  * a folder steps aside as `old` for a moment, and a kill in between is what qz_commit_recover repairs. */
 static qz_status swap_in_steps(const char *from, const char *to, const char *old, qz_error *err) {
-    if (link(to, old) != 0) QZ_TRY(move(to, old, err));
-    qz_status st = move(from, to, err);
-    if (st == QZ_OK && (st = move(old, from, err)) == QZ_OK) return QZ_OK;
+    if (link(to, old) != 0) QZ_TRY(qz_rename(to, old, err));
+    qz_status st = qz_rename(from, to, err);
+    if (st == QZ_OK && (st = qz_rename(old, from, err)) == QZ_OK) return QZ_OK;
     if (!qz_path_exists(from)) (void)rename(to, from);
     if (!qz_path_exists(to)) (void)rename(old, to);
     (void)unlink(old);
     return st;
 }
 
-/* The two change places: what stood at `to` is at `from` afterwards. */
-static qz_status swap(const char *from, const char *to, qz_error *err) {
+qz_status qz_exchange(const char *from, const char *to, qz_error *err) {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_EXCHANGE) == 0) return QZ_OK;
     if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
         return qz_fail(err, QZ_EIO, "cannot rename '%s' to '%s': %s", from, to, strerror(errno));
@@ -66,12 +65,12 @@ qz_status qz_commit(const qz_move *moves, size_t n, qz_error *err) {
     qz_status st = swapped ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory");
     for (; done < n && st == QZ_OK; done += st == QZ_OK) {
         swapped[done] = qz_path_exists(moves[done].to);
-        st = swapped[done] ? swap(moves[done].from, moves[done].to, err) : move(moves[done].from, moves[done].to, err);
+        st = (swapped[done] ? qz_exchange : qz_rename)(moves[done].from, moves[done].to, err);
     }
     for (size_t i = 0; i < n && st == QZ_OK; i++) st = sync_parent(moves[i].to, err);
     if (st != QZ_OK) { /* nothing has happened */
         while (done-- > 0)
-            if (swapped[done]) (void)swap(moves[done].from, moves[done].to, &(qz_error){0});
+            if (swapped[done]) (void)qz_exchange(moves[done].from, moves[done].to, &(qz_error){0});
             else (void)rename(moves[done].to, moves[done].from);
         qz_free(swapped);
         return st;
@@ -98,7 +97,7 @@ qz_status qz_commit_recover(const char *from, const char *to, qz_recovered *what
     qz_status st = QZ_OK;
     if (qz_path_exists(old)) {
         *what = qz_path_exists(to) ? QZ_RECOVERED_NEW : QZ_RECOVERED_OLD;
-        st = *what == QZ_RECOVERED_NEW ? qz_remove_tree(old, err) : move(old, to, err);
+        st = *what == QZ_RECOVERED_NEW ? qz_remove_tree(old, err) : qz_rename(old, to, err);
         if (st == QZ_OK) st = sync_parent(to, err);
     }
     qz_free(old);

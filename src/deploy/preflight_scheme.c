@@ -171,17 +171,21 @@ static qz_status all_settings(flight *flown, const qz_model *m, const qz_scheme_
     return QZ_OK;
 }
 
-void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *scheme) {
+bool qz_preflight_requantizes(const qz_model *m, const qz_scheme_spec *scheme) {
     bool coded = false;
-    double bits = 0;
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t k = 0; k < QZ_LINEARS; k++) {
             const qz_tensor_view *t = m->blocks[l].linear[k];
             coded = coded || (t && (t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind != QZ_KIND_FLOAT));
         }
+    return qz_check_requantizes(coded, scheme);
+}
+
+void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *scheme) {
+    double bits = 0;
     for (size_t i = 0; i < m->n_tensors; i++) bits += 8.0 * (double)m->tensors[i].bytes;
     const qz_pitfall *p = qz_pitfall_get("CHK-REQUANT");
-    if (p && qz_check_requantizes(coded, scheme))
+    if (p && qz_preflight_requantizes(m, scheme))
         qz_warn(run, "CHK-REQUANT: %s: it is %s %s already, %.2f bits a weight; the loss of both adds up: %s", p->cause,
                 m->container, m->encoding, bits / (double)qz_config_parameters(&m->config), p->fix);
 }

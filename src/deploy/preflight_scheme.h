@@ -14,6 +14,7 @@ qz_status qz_preflight_scheme(qz_run *run, const qz_target_options *o, const qz_
                               qz_error *err);
 /* CHK-REQUANT as a warning, if m is coded already and would be coded again (deploy/check.h): with what it is
  * and its bits. */
+bool qz_preflight_requantizes(const qz_model *m, const qz_scheme_spec *scheme);
 void qz_preflight_requant(qz_run *run, const qz_model *m, const qz_scheme_spec *scheme);
 /* The same for an artifact that exists: where its modules have settings of their own (GPTQ's `dynamic`), every setting
  * on the linears that have it. m: opened, NULL = only the spec is known; q: its quantization_config or NULL. f

@@ -1,7 +1,8 @@
 /* GGUF reader: header, metadata entries, tensor table. Checks: formats/gguf-container.md sections 4 and 6. */
-#include "formats/gguf.h"
+#include "formats/gguf_int.h"
 #include "base/bytes.h"
 #include "base/size.h"
+#include "formats/gguf_patch.h"
 #include "formats/strange.h"
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,7 @@ static qz_status place_tensors(qz_gguf *g, qz_error *err) {
         run += round_up(t->bytes, g->alignment);
         t->offset += g->data_start;
         t->data = g->map.ptr + t->offset;
+        t->file = g->path;
         if (t->offset + t->bytes > g->data_end) g->data_end = t->offset + t->bytes;
         sorted[i] = t;
     }
@@ -223,27 +225,37 @@ static qz_status place_tensors(qz_gguf *g, qz_error *err) {
                            "overlapping tensors: file '%s', tensor '%s': data at offset %llu overlaps tensor '%s'",
                            g->path, sorted[i]->name, (unsigned long long)sorted[i]->offset, sorted[i - 1]->name);
     uint64_t full = g->n ? g->data_start + round_up(g->data_end - g->data_start, g->alignment) : g->data_end;
+    if (g->n == 0 && round_up(full, g->alignment) <= g->map.size) full = round_up(full, g->alignment); /* padded */
     g->short_padding = g->n && full > g->map.size;
     g->trailing = full < g->map.size ? g->map.size - full : 0;
     return QZ_OK;
 }
 
+qz_status qz_gguf_index(qz_gguf *g, qz_error *err) {
+    g->by_name = qz_arena_alloc(&g->arena, g->n + 1, sizeof *g->by_name);
+    if (!g->by_name) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
+    for (size_t i = 0; i < g->n; i++) g->by_name[i] = (uint32_t)i;
+    if (g->n) qsort_r(g->by_name, g->n, sizeof *g->by_name, cmp_name, g->tensors);
+    for (size_t i = 1; i < g->n; i++) {
+        const qz_gguf_tensor *t = &g->tensors[g->by_name[i - 1]], *u = &g->tensors[g->by_name[i]];
+        if (strcmp(t->name, u->name)) continue;
+        if (t->part == u->part)
+            return qz_fail(err, QZ_EFORMAT, "duplicate tensor: file '%s', tensor '%s'", g->path, u->name);
+        return qz_fail(err, QZ_EFORMAT, "duplicate tensor: tensor '%s' stands in '%s' and in '%s'", t->name,
+                       t->part < u->part ? t->file : u->file, t->part < u->part ? u->file : t->file);
+    }
+    return QZ_OK;
+}
+
 static qz_status check_unique(qz_gguf *g, qz_error *err) {
     const qz_gguf_kv **keys = qz_arena_alloc(&g->arena, g->n_kv + 1, sizeof *keys);
-    g->by_name = qz_arena_alloc(&g->arena, g->n + 1, sizeof *g->by_name);
-    if (!keys || !g->by_name) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
+    if (!keys) return qz_fail(err, QZ_EMEMORY, "out of memory: file '%s'", g->path);
     for (size_t i = 0; i < g->n_kv; i++) keys[i] = &g->kv[i];
     if (g->n_kv) qsort(keys, g->n_kv, sizeof *keys, cmp_key);
     for (size_t i = 1; i < g->n_kv; i++)
         if (strcmp(keys[i - 1]->key, keys[i]->key) == 0)
             return qz_fail(err, QZ_EFORMAT, "duplicate key: file '%s', key '%.200s'", g->path, keys[i]->key);
-    for (size_t i = 0; i < g->n; i++) g->by_name[i] = (uint32_t)i;
-    if (g->n) qsort_r(g->by_name, g->n, sizeof *g->by_name, cmp_name, g->tensors);
-    for (size_t i = 1; i < g->n; i++)
-        if (strcmp(g->tensors[g->by_name[i - 1]].name, g->tensors[g->by_name[i]].name) == 0)
-            return qz_fail(err, QZ_EFORMAT, "duplicate tensor: file '%s', tensor '%s'", g->path,
-                           g->tensors[g->by_name[i]].name);
-    return QZ_OK;
+    return qz_gguf_index(g, err);
 }
 
 static qz_status check_version(qz_gguf *g, qz_error *err) {
@@ -263,7 +275,7 @@ static qz_status check_version(qz_gguf *g, qz_error *err) {
                                               : "");
 }
 
-static qz_status parse(qz_gguf *g, qz_error *err) {
+qz_status qz_gguf_parse(qz_gguf *g, qz_error *err) {
     QZ_TRY(check_version(g, err));
     cursor c = { g, 8 };
     uint64_t n_tensors = 0, n_kv = 0, need = 0;
@@ -282,7 +294,8 @@ static qz_status parse(qz_gguf *g, qz_error *err) {
         QZ_TRY(get_kv(g, &c, i, err));
         g->n_kv++;
     }
-    const qz_gguf_kv *a = qz_gguf_key(g, "general.alignment");
+    g->kv_end = c.at;
+    const qz_gguf_kv *a = qz_gguf_key(g, QZ_GGUF_ALIGNMENT_KEY);
     g->alignment = QZ_GGUF_ALIGNMENT;
     if (a) {
         g->alignment = a->kind == QZ_GGUF_U32 ? qz_load_u32le(a->data) : 0;
@@ -298,14 +311,20 @@ static qz_status parse(qz_gguf *g, qz_error *err) {
     if (c.at > MAX_HEADER) return bad(&c, err, "header larger than 1 GiB");
     QZ_TRY(check_unique(g, err));
     g->data_start = g->n ? round_up(c.at, g->alignment) : c.at;
+    g->file_bytes = g->map.size;
     return place_tensors(g, err);
 }
 
-qz_status qz_gguf_open(qz_gguf *g, const char *path, qz_error *err) {
+qz_status qz_gguf_open_part(qz_gguf *g, const char *path, qz_error *err) {
     memset(g, 0, sizeof *g);
+    if (qz_gguf_patch_left(path))
+        return qz_fail(err, QZ_EFORMAT,
+                       "an edit was interrupted: file '%s': '%s.undo' holds what it was; 'quantz gguf repair %s' takes "
+                       "it back",
+                       path, path, path);
     QZ_TRY(qz_map_open(&g->map, path, err));
     g->path = g->map.path;
-    qz_status s = parse(g, err);
+    qz_status s = qz_gguf_parse(g, err);
     if (s != QZ_OK) qz_gguf_release(g);
     return s;
 }
@@ -315,12 +334,17 @@ qz_status qz_gguf_open_memory(qz_gguf *g, const void *bytes, size_t n, const cha
     g->map.ptr = bytes;
     g->map.size = n;
     g->path = name;
-    qz_status s = parse(g, err);
+    qz_status s = qz_gguf_parse(g, err);
     if (s != QZ_OK) qz_gguf_release(g);
     return s;
 }
 
 void qz_gguf_release(qz_gguf *g) {
+    for (size_t i = 0; i < g->n_more; i++) { /* parts have no parts */
+        qz_map_release(&g->more[i].map);
+        qz_arena_release(&g->more[i].arena);
+    }
+    qz_free(g->more);
     if (g->map.path) qz_map_release(&g->map); /* borrowed memory has no path */
     qz_arena_release(&g->arena);
     memset(g, 0, sizeof *g);

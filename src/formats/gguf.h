@@ -6,6 +6,9 @@
  *        qz_gguf_writer_open(&w, path, &m, items, n, err); qz_gguf_writer_write the data of every item in order;
  *        qz_gguf_writer_commit(&w, sha, err); qz_gguf_meta_release(&m).
  *        Resume: qz_gguf_writer_resume at an item boundary.
+ * Split models: qz_gguf_open takes any part (NAME-00002-of-00005.gguf) and opens all: keys are those of the first
+ *        part, tensors those of all, part after part. A part that is missing, renamed, doubled or of another model is
+ *        QZ_EFORMAT naming it. qz_gguf_open_part opens one file and nothing else.
  * Ownership: keys, strings and tensors are views into the mapping or the arena of the qz_gguf.
  * Errors: QZ_EFORMAT with file and offset, QZ_EUNSUPPORTED for versions and types. Source:
  * formats/gguf-container.md. */
@@ -28,6 +31,7 @@ const qz_gguf_type *qz_gguf_type_get(uint32_t id);
 const qz_gguf_type *qz_gguf_type_by_name(const char *name); /* case-insensitive */
 
 #define QZ_GGUF_ALIGNMENT 32u
+#define QZ_GGUF_ALIGNMENT_KEY "general.alignment"
 #define QZ_GGUF_MAX_DIMS 4
 
 typedef struct {
@@ -46,27 +50,43 @@ typedef struct {
     uint32_t n_dims;
     uint64_t dims[QZ_GGUF_MAX_DIMS]; /* fastest first; missing ones are 1 */
     uint64_t elems, bytes;
-    uint64_t offset;                 /* from the start of the file */
+    uint64_t offset;                 /* from the start of its file */
     const uint8_t *data;
+    const char *file;                /* that holds it */
+    size_t part;                     /* its number among the parts, from 0 */
 } qz_gguf_tensor;
 
-typedef struct {
+typedef struct qz_gguf {
     qz_map map;
     const char *path;
     uint32_t version, alignment;
     qz_gguf_kv *kv; size_t n_kv;
     qz_gguf_tensor *tensors; size_t n;   /* in the order of the header */
     uint32_t *by_name;
+    uint64_t kv_end;                     /* of the file: behind the last entry */
     uint64_t data_start, data_end;       /* of the file; data_end = end of the last tensor without padding */
     bool packed;                         /* offsets follow the reference's running sum */
     bool short_padding;                  /* the last tensor's padding is missing */
     uint64_t trailing;                   /* bytes after the padded data */
+    uint64_t file_bytes;                 /* of all parts */
+    struct qz_gguf *more; size_t n_more; /* parts behind the first */
     qz_arena arena;
 } qz_gguf;
 
 qz_status qz_gguf_open(qz_gguf *g, const char *path, qz_error *err);
+qz_status qz_gguf_open_part(qz_gguf *g, const char *path, qz_error *err);
 qz_status qz_gguf_open_memory(qz_gguf *g, const void *bytes, size_t n, const char *name, qz_error *err);
 void qz_gguf_release(qz_gguf *g);
+
+#define QZ_GGUF_MAX_PARTS 65535u
+#define QZ_GGUF_SPLIT_NO "split.no"
+#define QZ_GGUF_SPLIT_COUNT "split.count"
+#define QZ_GGUF_SPLIT_TENSORS "split.tensors.count"
+/* Path of part `no` (from 0) of `count` of the model that `path` names: its first or any part, "NAME.gguf" or "NAME",
+ * with or without ".partial" behind it. Owned by the caller (qz_free); NULL when out of memory. */
+char *qz_gguf_part_path(const char *path, size_t no, size_t count);
+/* false if the name is not one of a part. */
+bool qz_gguf_part_named(const char *path, size_t *no, size_t *count);
 
 const qz_gguf_kv *qz_gguf_key(const qz_gguf *g, const char *key);
 const qz_gguf_tensor *qz_gguf_find(const qz_gguf *g, const char *name);
@@ -89,8 +109,10 @@ qz_status qz_gguf_array(const qz_gguf *g, const char *key, qz_gguf_kind elem, bo
 qz_status qz_gguf_u64_at(const qz_gguf *g, const char *key, size_t i, uint64_t *out, qz_error *err);
 
 /* ---- metadata of a file to be written, in order. Appends never fail on the spot: check m.bytes.failed once. ---- */
-typedef struct { qz_str bytes; uint64_t n; } qz_gguf_meta;
+/* alignment: of the file; 0 is 32. Whoever puts general.alignment sets it. */
+typedef struct { qz_str bytes; uint64_t n; uint32_t alignment; } qz_gguf_meta;
 void qz_gguf_meta_release(qz_gguf_meta *m);
+void qz_gguf_put_u16(qz_gguf_meta *m, const char *key, uint16_t v);
 void qz_gguf_put_u32(qz_gguf_meta *m, const char *key, uint32_t v);
 void qz_gguf_put_i32(qz_gguf_meta *m, const char *key, int32_t v);
 void qz_gguf_put_u64(qz_gguf_meta *m, const char *key, uint64_t v);
@@ -121,6 +143,7 @@ typedef struct {
     qz_out out;
     uint64_t *starts, *ends;         /* [n] absolute, ends without padding */
     uint64_t data_start;
+    uint32_t alignment;
     size_t n, next;
 } qz_gguf_writer;
 qz_status qz_gguf_writer_open(qz_gguf_writer *w, const char *path, const qz_gguf_meta *m, const qz_gguf_item *items,
@@ -138,4 +161,9 @@ uint64_t qz_gguf_writer_left(const qz_gguf_writer *w);
 qz_status qz_gguf_writer_close(qz_gguf_writer *w, char sha_hex[65], qz_error *err);
 qz_status qz_gguf_writer_commit(qz_gguf_writer *w, char sha_hex[65], qz_error *err);
 void qz_gguf_writer_abort(qz_gguf_writer *w, bool keep_partial);
+/* PATH.partial with these entries and the tensors of open files as they are; the caller gives it its name. */
+qz_status qz_gguf_copy(const char *path, const qz_gguf_meta *m, const qz_gguf_tensor *const *tensors, size_t n,
+                       char sha_hex[65], qz_error *err);
+/* g as it would be with `head` (data_start bytes, kept by the caller) in place of its header; g stays open. */
+qz_status qz_gguf_open_edited(qz_gguf *edited, const qz_gguf *g, const uint8_t *head, qz_error *err);
 #endif

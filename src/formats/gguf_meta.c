@@ -162,11 +162,16 @@ static void put_array(qz_gguf_meta *m, const char *key, qz_gguf_kind elem, size_
 
 void qz_gguf_meta_release(qz_gguf_meta *m) {
     qz_str_release(&m->bytes);
-    m->n = 0;
+    *m = (qz_gguf_meta){0};
+}
+void qz_gguf_put_u16(qz_gguf_meta *m, const char *key, uint16_t v) {
+    put_key(m, key, QZ_GGUF_U16);
+    qz_str_append(&m->bytes, (uint8_t[]){(uint8_t)v, (uint8_t)(v >> 8)}, 2);
 }
 void qz_gguf_put_u32(qz_gguf_meta *m, const char *key, uint32_t v) {
     put_key(m, key, QZ_GGUF_U32);
     put_u32(&m->bytes, v);
+    if (strcmp(key, QZ_GGUF_ALIGNMENT_KEY) == 0) m->alignment = v;
 }
 void qz_gguf_put_i32(qz_gguf_meta *m, const char *key, int32_t v) {
     put_key(m, key, QZ_GGUF_I32);
@@ -214,4 +219,6 @@ void qz_gguf_put_kv(qz_gguf_meta *m, const qz_gguf_kv *kv) {
     else put_key(m, kv->key, kv->kind);
     if (kv->kind == QZ_GGUF_STR) put_u64(&m->bytes, kv->bytes);
     qz_str_append(&m->bytes, kv->data, (size_t)kv->bytes);
+    /* its reader has checked it */
+    if (strcmp(kv->key, QZ_GGUF_ALIGNMENT_KEY) == 0 && kv->kind == QZ_GGUF_U32) m->alignment = qz_load_u32le(kv->data);
 }

@@ -1,5 +1,6 @@
-/* GGUF v3 writer: header from metadata and a tensor plan, then data in plan order, each tensor padded to 32 bytes.
- * Source: formats/gguf-container.md sections 1 and 7. general.alignment is never written: padding is always 32. */
+/* GGUF v3 writer: header from metadata and a tensor plan, then data in plan order, each tensor padded to the
+ * alignment that its own keys say (32 without general.alignment; the reference pads to 32 whatever the key says, and
+ * cannot read that file). Source: formats/gguf-container.md sections 1 and 7. */
 #include "formats/gguf.h"
 #include "base/bytes.h"
 #include "base/size.h"
@@ -26,8 +27,9 @@ static void put_u64(qz_str *s, uint64_t v) {
     qz_store_u64le(b, v);
     qz_str_append(s, b, 8);
 }
-static bool pad(uint64_t v, uint64_t *out) {
-    return qz_add_u64(v, QZ_GGUF_ALIGNMENT - 1, out) && ((*out = *out / QZ_GGUF_ALIGNMENT * QZ_GGUF_ALIGNMENT), true);
+static uint32_t alignment_of(const qz_gguf_meta *m) { return m->alignment ? m->alignment : QZ_GGUF_ALIGNMENT; }
+static bool pad(uint64_t v, uint32_t a, uint64_t *out) {
+    return qz_add_u64(v, a - 1, out) && ((*out = *out / a * a), true);
 }
 
 /* Header with padding into head; *end = bytes of the data section, all tensors padded. */
@@ -51,10 +53,10 @@ static qz_status build(const qz_gguf_meta *m, const qz_gguf_item *items, size_t 
         for (uint32_t k = 0; k < t->n_dims; k++) put_u64(head, t->dims[k]);
         put_u32(head, t->type);
         put_u64(head, at);
-        if (!qz_add_u64(at, bytes, &at) || !pad(at, &at))
+        if (!qz_add_u64(at, bytes, &at) || !pad(at, alignment_of(m), &at))
             return qz_fail(err, QZ_EUSAGE, "data overflows 64 bits: tensor '%s'", t->name);
     }
-    while (head->len % QZ_GGUF_ALIGNMENT && !head->failed) qz_str_putc(head, 0);
+    while (head->len % alignment_of(m) && !head->failed) qz_str_putc(head, 0);
     if (head->failed || m->bytes.failed) return qz_fail(err, QZ_EMEMORY, "out of memory: GGUF header");
     *end = at;
     return QZ_OK;
@@ -79,13 +81,14 @@ static qz_status lay_out(qz_gguf_writer *w, const qz_gguf_meta *m, const qz_gguf
     w->ends = qz_alloc_array(n, sizeof *w->ends);
     if (!w->starts || !w->ends) return qz_fail(err, QZ_EMEMORY, "out of memory: %zu tensors", n);
     w->data_start = head->len;
+    w->alignment = alignment_of(m);
     w->n = n;
     uint64_t at = head->len;
     for (size_t i = 0; i < n; i++) {
         QZ_TRY(qz_gguf_item_bytes(&items[i], &bytes, err));
         w->starts[i] = at;
         w->ends[i] = at + bytes; /* build() has checked the sum */
-        pad(w->ends[i], &at);
+        pad(w->ends[i], w->alignment, &at);
     }
     return QZ_OK;
 }
@@ -147,7 +150,7 @@ qz_status qz_gguf_writer_resume(qz_gguf_writer *w, const char *path, const qz_gg
     QZ_GOTO(qz_out_resume(&w->out, path, at, err));
     w->next = done;
     if (done) {
-        pad(at, &at);
+        pad(at, w->alignment, &at);
         QZ_GOTO(qz_out_zeros(&w->out, (size_t)(at - w->ends[done - 1]), err));
     }
 out:
@@ -164,7 +167,7 @@ qz_status qz_gguf_writer_write(qz_gguf_writer *w, const void *bytes, size_t n, q
     QZ_TRY(qz_out_write(&w->out, bytes, n, err));
     if (w->out.size < w->ends[w->next]) return QZ_OK;
     uint64_t padded;
-    pad(w->ends[w->next], &padded);
+    pad(w->ends[w->next], w->alignment, &padded);
     QZ_TRY(qz_out_zeros(&w->out, (size_t)(padded - w->ends[w->next]), err));
     w->next++;
     return QZ_OK;

@@ -72,6 +72,7 @@ static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_opt
     prov[2] = (qz_provenance){"source_sha256", *sha ? sha : "UNKNOWN", false};
     if (accepted) prov[3] = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false};
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre,
+                                 .named = o->recipe->name != NULL,
                                  .name = o->recipe->name ? o->recipe->name : s->name,
                                  .provenance = prov, .n_provenance = accepted ? 4 : 3};
     qz_scheme_spec spec = o->recipe->spec;

@@ -1,5 +1,6 @@
 #include "pipeline/outputs.h"
 #include "artifacts/open.h"
+#include "formats/gguf.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "base/str.h"
@@ -145,6 +146,21 @@ static qz_status against_siblings(const char *path, const char *source, bool hol
     return st;
 }
 
+/* A split source is all of its parts. */
+static qz_status against_source(const char *path, const char *source, bool holder, qz_error *err) {
+    size_t no, count;
+    QZ_TRY(against_input(path, source, "source", holder, err));
+    if (!qz_gguf_part_named(source, &no, &count)) return QZ_OK;
+    for (size_t i = 0; i < count; i++) {
+        char *part = qz_gguf_part_path(source, i, count);
+        qz_status st = part ? against_input(path, part, "source", holder, err)
+                            : qz_fail(err, QZ_EMEMORY, "out of memory");
+        qz_free(part);
+        QZ_TRY(st);
+    }
+    return QZ_OK;
+}
+
 static qz_status check_one(const qz_request *r, const char *path, bool main_name, bool holder, qz_error *err) {
     qz_path_kind kind = qz_path_kind_of(path);
     if (kind == QZ_PATH_NONE) return QZ_OK;
@@ -153,7 +169,7 @@ static qz_status check_one(const qz_request *r, const char *path, bool main_name
                        "output '%s' is %s and is never replaced: expected a regular file, a folder or a new name", path,
                        kind == QZ_PATH_FILE || kind == QZ_PATH_DIR ? "a link" : qz_path_kind_text(path));
     if (r->n_operands) {
-        QZ_TRY(against_input(path, r->operands[0], "source", holder, err));
+        QZ_TRY(against_source(path, r->operands[0], holder, err));
         QZ_TRY(against_siblings(path, r->operands[0], holder, err));
         if (qz_path_exists(r->operands[0])) QZ_TRY(against_sidecars(path, r->operands[0], err));
     }
@@ -257,6 +273,18 @@ qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path,
         st = qz_outputs_listed(bare, err);
     qz_free(bare);
     return st;
+}
+
+qz_status qz_outputs_claim_parts(qz_outputs *o, const qz_request *r, const char *first, size_t count, qz_error *err) {
+    QZ_TRY(qz_outputs_claim(o, r, first, QZ_OUTPUT_ARTIFACT, err));
+    for (size_t i = 1; i < count; i++) {
+        char *part = qz_gguf_part_path(first, i, count);
+        qz_status st = part ? qz_outputs_claim(o, r, part, QZ_OUTPUT_FILE, err)
+                            : qz_fail(err, QZ_EMEMORY, "out of memory");
+        qz_free(part);
+        QZ_TRY(st);
+    }
+    return QZ_OK;
 }
 
 void qz_outputs_end(qz_outputs *o, qz_status st) {

@@ -25,6 +25,8 @@ typedef struct { qz_run *run; char **made; size_t n; qz_claimed *claimed; size_t
 /* kind: an artifact (file or folder, with manifest and statistics), a single file, or a folder that only receives files
  * (release): that one may exist and hold inputs, each file in it is claimed for itself. */
 qz_status qz_outputs_claim(qz_outputs *o, const qz_request *r, const char *path, qz_output_kind kind, qz_error *err);
+/* Parts of a split GGUF artifact: `first` as an artifact (its manifest says all), the others as files. */
+qz_status qz_outputs_claim_parts(qz_outputs *o, const qz_request *r, const char *first, size_t count, qz_error *err);
 /* QZ_EUSAGE for a name that cannot be an output: '-', a folder named by where it is ('/', '.', '..'), one that loaders
  * read in the source's folder. */
 qz_status qz_outputs_named(const qz_request *r, const char *path, qz_output_kind kind, qz_error *err);

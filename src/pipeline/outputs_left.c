@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "calibrate/stats.h"
+#include "formats/gguf.h"
 #include "pipeline/outputs.h"
 #include <string.h>
 
@@ -38,13 +39,23 @@ static bool has_journal(const char *path, const char *of) {
     return yes;
 }
 
+/* The parts of a split artifact have one journal, beside the first. */
+static bool first_has_journal(const char *path) {
+    size_t no, count;
+    char *first = qz_gguf_part_named(path, &no, &count) ? qz_gguf_part_path(path, 0, count) : NULL;
+    const bool yes = first && has_journal(first, "");
+    qz_free(first);
+    return yes;
+}
+
 bool qz_outputs_left(const char *path, const char *ending) {
     char *name = ended(path, ending, "");
     bool yes = name && starts_as(name, ending);
     qz_free(name);
     if (yes || strcmp(ending, ".manifest.json") == 0) return yes; /* which may stand there without any job */
     return qz_lock_left(path) ||
-           has_journal(path, strncmp(ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0 ? QZ_OWN_STATS : "");
+           has_journal(path, strncmp(ending, QZ_OWN_STATS, sizeof QZ_OWN_STATS - 1) == 0 ? QZ_OWN_STATS : "") ||
+           first_has_journal(path);
 }
 
 bool qz_outputs_unfinished(const char *path) { return has_journal(path, ""); }

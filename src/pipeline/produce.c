@@ -1,5 +1,6 @@
 #include "pipeline/produce.h"
 #include "artifacts/artifact.h"
+#include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
 #include "base/io.h"
 #include "base/size.h"
@@ -75,12 +76,13 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
     const size_t before = n;
     n += put_accepted(prov + n, imp->imatrix ? o->imatrix_accepted : imp->accepted);
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre,
-                                 .name = o->recipe->name ? o->recipe->name : s->name,
+                                 .named = o->recipe->name != NULL, .name = o->recipe->name ? o->recipe->name : s->name,
                                  .has_imatrix = imp->stats != NULL || imp->imatrix != NULL || o->rehearse_calibrated,
                                  .imatrix_file = o->imatrix_file,
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries,
                                  .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
+                                 .plain_files = o->recipe->codes.search == QZ_SEARCH_COMPAT,
                                  .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
@@ -187,10 +189,23 @@ static qz_status put_codes(sink *k, const qz_method_result *r, qz_error *err) {
     return qz_artifact_writer_put(k->w, r->q, err);
 }
 
+/* Blocks that the source has in this very type are copied, as the reference does. */
+static bool as_it_is(const qz_artifact_item *it) {
+    return it->source && it->source->data && it->source->type == it->type && it->type < QZ_TYPE_COUNT &&
+           !is_float(it->type);
+}
+
 static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
     const qz_artifact_item *item = &c->host.plan->items[i];
     const qz_method_tensor t = tensor_of(item);
     qz_proof_begin(&k->proof, i);
+    if (as_it_is(item)) {
+        const qz_tensor_view *v = item->source;
+        const qz_quantized q = {.name = item->name, .type = item->type, .rows = item->rows, .cols = item->cols,
+                                .blocks = v->data, .bytes = v->bytes};
+        QZ_TRY(qz_proof_blocks(&k->proof, &q, err));
+        return qz_artifact_writer_put(k->w, &q, err);
+    }
     for (size_t m = 0; item->source && m < METHODS && c->method[m]; m++) {
         const qz_method_ops *ops = c->method[m]->ops;
         qz_method_result r = {.more = true};
@@ -284,6 +299,8 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
                          .fallbacks = plan->n_fallbacks, .other_types = plan->n_fallbacks,
                          .dropped = qz_leftovers_count(s->model, QZ_LEFT_PART),
                          .keys = s->model->config.keys, .ignored_keys = s->model->config.keys.n_refused, .self_kl = -1};
+    if (qz_gguf_is_split(&plan->spec)) out->parts = plan->n_files;
+    out->carried = plan->n_carried;
     sink k = {.out = out};
     const char *partial = NULL;
     double start = qz_now();

@@ -35,6 +35,8 @@ typedef struct {
 typedef struct {
     char *path;                        /* owned */
     uint64_t bytes;
+    size_t parts;                      /* files of a split GGUF artifact; 0: one file or a folder */
+    size_t carried;                    /* keys of a GGUF source that stay as they are */
     double bits_per_weight, seconds, weight_mse;
     size_t fallbacks, other_types;     /* tensors not coded as asked for; of these: in another type */
     size_t dropped;                    /* stored tensors of the source that nothing uses, taken with --accept */

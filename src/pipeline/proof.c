@@ -202,8 +202,7 @@ static void decode_view(const row_source *s, size_t r, float *y, float *scratch)
 /* A tensor that the plan made itself stands in the file byte by byte. */
 static qz_status compare_generated(const qz_artifact_plan *plan, const qz_artifact_item *it, const char *partial,
                                    qz_error *err) {
-    const char *name = plan->files[it->file].name;
-    char *path = name ? qz_path_join(partial, name) : qz_strdup(partial);
+    char *path = qz_artifact_file_path(plan, partial, it->file);
     qz_map m = {0};
     if (path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the proof");
     qz_status st = qz_map_open(&m, path, err);

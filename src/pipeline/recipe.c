@@ -1,9 +1,11 @@
 #include "pipeline/naming.h"
 #include "pipeline/recipe.h"
+#include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/schemes.h"
 #include "artifacts/tensor_types.h"
 #include "base/json_write.h"
-#include "formats/gguf.h"
+#include "formats/gguf_edit.h"
 #include "methods/hessian.h"
 #include <string.h>
 
@@ -108,6 +110,16 @@ void qz_recipe_of_stats(qz_recipe *c, const qz_stats_info *info) {
 /* ---- the whole ---- */
 /* Its settings are written: the method has any. */
 static bool solves(const qz_recipe *c) { return qz_recipe_method(c)->takes & QZ_NEEDS_TOKENS; }
+/* Refused before any work. */
+static qz_status check_overrides(const qz_text_list *list, qz_error *err) {
+    qz_gguf_edits e = {0};
+    qz_status st = QZ_OK;
+    for (size_t i = 0; i < list->n && st == QZ_OK; i++)
+        st = qz_gguf_edit_parse(&e, NULL, list->at[i], QZ_GGUF_OVERRIDE, err);
+    qz_gguf_edits_release(&e);
+    return st;
+}
+
 qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, qz_recipe *out, qz_error *err) {
     qz_search search = QZ_SEARCH_BEST;
     *out = (qz_recipe){0};
@@ -126,6 +138,14 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
                                                     r->tensor_types.at, r->tensor_types.n},
                                  arena, err));
     QZ_TRY(qz_name_check(r->name, err));
+    QZ_TRY(qz_gguf_layout_parse(&out->spec,
+                                &(qz_gguf_wishes){r->split_size, r->split_tensors, r->reserve_room, r->keep_split},
+                                err));
+    if (r->overrides.n && out->spec.scheme != QZ_SCHEME_GGUF)
+        return qz_fail(err, QZ_EUSAGE, "--override-kv is for GGUF, and '%s' is none", out->spec.name);
+    out->spec.overrides = r->overrides.at;
+    out->spec.n_overrides = r->overrides.n;
+    QZ_TRY(check_overrides(&r->overrides, err));
     out->name = r->name;
     out->pre = r->pre;
     out->accept = r->accept;
@@ -202,6 +222,9 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     if (solves(c) && !c->convert) put_ints(c, &w);
     put_modules(&c->spec, &w);
     put_types(&c->spec.mix, &w);
+    if (c->spec.n_overrides) qz_jw_open(&w, "override_kv", '[');
+    for (size_t i = 0; i < c->spec.n_overrides; i++) qz_jw_text(&w, NULL, c->spec.overrides[i]);
+    if (c->spec.n_overrides) qz_jw_close(&w, ']');
     if (k->used) {
         qz_jw_real(&w, "samples", (double)k->windows.most);
         qz_jw_real(&w, "seq_len", (double)k->windows.seq_len);

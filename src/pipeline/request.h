@@ -32,6 +32,9 @@ typedef struct {
     qz_text_list tensor_types; /* llama-quantize's (artifacts/tensor_types.h) */
     const char *output_type, *embedding_type;
     bool pure, leave_output;
+    const char *split_size, *split_tensors, *reserve_room; /* files of a GGUF artifact (artifacts/gguf_layout.h) */
+    bool keep_split, empty_first, allow_requantize;
+    qz_text_list overrides; /* --override-kv */
     bool no_clip;          /* awq --search compat: without the search of clipping bounds */
     bool no_bos;           /* calibration windows as the text has them */
     const char *effort;    /* "normal": statistics of the original model for awq and gptq; else "high" */

@@ -1,5 +1,8 @@
 #include "artifacts/artifact.h"
+#include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/open.h"
+#include "artifacts/schemes.h"
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "base/size.h"
@@ -91,6 +94,8 @@ static void json_result(const char *scheme, const qz_produced *p, qz_str *s) {
     qz_jw_text(&w, "artifact", p->path);
     qz_jw_text(&w, "scheme", scheme);
     qz_jw_count(&w, "bytes", p->bytes);
+    if (p->parts) qz_jw_count(&w, "parts", p->parts);
+    if (p->carried) qz_jw_count(&w, "carried_keys", p->carried);
     qz_jw_real(&w, "bits_per_weight", p->bits_per_weight);
     qz_jw_count(&w, "fallbacks", p->fallbacks);
     qz_jw_count(&w, "other_types", p->other_types);
@@ -131,6 +136,11 @@ static qz_status print_result(const char *scheme, const qz_produced *p, const qz
     else {
         qz_str_printf(&s, "%s\n  %s, %s, %.3f bits/weight, %.1f s\n", p->path, scheme, qz_size_text(size, p->bytes),
                       p->bits_per_weight, p->seconds);
+        if (p->carried)
+            qz_str_printf(&s, "  keys: %zu of the source kept as they are\n", p->carried);
+        if (p->parts)
+            qz_str_printf(&s, "  %zu part%s: one beside the other, opened by any of them\n", p->parts,
+                          qz_plural(p->parts));
         if (p->note[0]) qz_str_printf(&s, "  %s\n", p->note);
         if (p->importance_json && p->importance_tensors)
             qz_str_printf(&s, "  importance: %zu of %zu tensors covered\n", p->importance_covered,
@@ -163,6 +173,7 @@ static void json_plan(const qz_artifact_plan *plan, const qz_table *t, const qz_
     qz_jw_count(&w, "bytes", plan->total_bytes);
     qz_jw_real(&w, "bits_per_weight", plan->bits_per_weight);
     qz_jw_count(&w, "tensors", t->n_rows);
+    if (qz_gguf_is_split(&plan->spec)) qz_jw_count(&w, "parts", plan->n_files);
     qz_jw_count(&w, "fallbacks", plan->n_fallbacks);
     qz_jw_raw(&w, "kept", p->summary_json);
     qz_jw_open(&w, "notes", '[');
@@ -182,6 +193,9 @@ static qz_status print_plan(const qz_artifact_plan *plan, const qz_request *r, q
     qz_status st = qz_produced_summarize(plan, p, err);
     if (st == QZ_OK && r->json) json_plan(plan, &t, p, &s);
     for (size_t i = 0; i < plan->n_notes && !r->json; i++) qz_str_printf(&s, "note: %s\n", plan->notes[i]);
+    for (size_t i = 0; i < plan->n_files && !r->json && qz_gguf_is_split(&plan->spec); i++)
+        qz_str_printf(&s, "part %zu of %zu: %llu bytes\n", i + 1, plan->n_files,
+                      (unsigned long long)plan->files[i].bytes);
     if (st == QZ_OK && !r->json)
         qz_str_printf(&s, "weights: %s\n%s: %llu bytes (%s), %.4f bits/weight, %zu tensors\n", p->summary,
                       plan->spec.name, (unsigned long long)plan->total_bytes, qz_size_text(size, plan->total_bytes),
@@ -297,18 +311,47 @@ static qz_status produce(quantizing *j, qz_produced *p, qz_error *err) {
     return j->made ? qz_remove_tree(j->made, err) : QZ_OK;
 }
 
+/* Names of the output. How many parts there will be is known once types are: a plan without calibration tells it. */
+static qz_status claim(quantizing *j, qz_error *err) {
+    if (!qz_gguf_is_split(&j->recipe.spec)) return qz_outputs_claim(&j->outs, j->r, j->out, QZ_OUTPUT_ARTIFACT, err);
+    qz_produce_options o = j->o;
+    o.rehearse = true;
+    o.rehearse_calibrated = j->r->data || j->r->stats || j->r->imatrix;
+    QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &o, &j->arena, &j->plan, err));
+    char *first = qz_gguf_part_path(j->out, 0, j->plan.n_files);
+    if (first == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_free(j->out);
+    j->out = first;
+    return qz_outputs_claim_parts(&j->outs, j->r, first, j->plan.n_files, err);
+}
+
+/* llama-quantize's rule for its own files: what is coded already is not coded again unasked. */
+static qz_status refuse_requant(const quantizing *j, qz_error *err) {
+    const qz_model *m = j->s.model;
+    if (j->r->allow_requantize || !qz_gguf_of(m) || j->recipe.spec.scheme != QZ_SCHEME_GGUF) return QZ_OK;
+    if (strcmp(m->encoding, j->recipe.spec.level) == 0 || !qz_preflight_requantizes(m, &j->recipe.spec)) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE,
+                   "requantizing is off: '%s' is coded in %s already, and the loss of %s would come on top; quantize "
+                   "the 16-bit source, or give --allow-requantize",
+                   j->r->operands[0], m->encoding, j->recipe.spec.level);
+}
+
 static qz_status run_job(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
     const char *to, *given;
     QZ_TRY(read_operands(r, &to, &given, err));
     QZ_TRY(qz_recipe_make(r, to, &j->arena, &j->recipe, err));
-    if (given && !qz_output_is_place(given)) QZ_TRY(qz_outputs_claim(&j->outs, r, given, QZ_OUTPUT_ARTIFACT, err));
+    const bool whole = given && !qz_output_is_place(given) && !qz_gguf_is_split(&j->recipe.spec);
+    if (whole) QZ_TRY(qz_outputs_claim(&j->outs, r, given, QZ_OUTPUT_ARTIFACT, err));
     QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
     const qz_target_options target = qz_target_asked(r);
     QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipe.spec, err));
-    j->o.source_dir = qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
+    QZ_TRY(refuse_requant(j, err));
+    j->o.source_dir = r->config_dir                     ? r->config_dir
+                      : qz_path_is_dir(r->operands[0]) ? r->operands[0]
+                                                       : NULL;
     QZ_TRY(qz_output_name(&j->s, &j->recipe.spec, given, r->name, &j->out, err));
-    QZ_TRY(qz_outputs_claim(&j->outs, r, j->out, QZ_OUTPUT_ARTIFACT, err));
+    QZ_TRY(claim(j, err));
     return produce(j, p, err);
 }
 

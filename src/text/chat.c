@@ -41,3 +41,10 @@ qz_status qz_chat_apply(const qz_tokenizer *t, const qz_conversation *conversati
     qz_chat_free(c);
     return st;
 }
+
+qz_status qz_chat_check(const char *source, size_t n, qz_error *err) {
+    qz_chat *c = NULL;
+    qz_status st = qz_chat_compile(source, n, &c, err);
+    qz_chat_free(c);
+    return st;
+}

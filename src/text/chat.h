@@ -29,6 +29,9 @@ qz_status qz_chat_apply(const qz_tokenizer *t, const qz_conversation *c, qz_str 
 qz_status qz_chat_apply_with(const qz_chat *chat, const qz_tokenizer *t, const qz_conversation *c, qz_str *out,
                              qz_error *err);
 
+/* QZ_EFORMAT: the text is no template that can be rendered. */
+qz_status qz_chat_check(const char *source, size_t n, qz_error *err);
+
 /* A JSON file: a list of messages, or an object {"messages": […], "tools": […], "documents": […], "date": "2026-11-29",
  * "chat_template_kwargs": {…}}. Content in parts becomes the text of its parts. QZ_EFORMAT names an unknown key and
  * the nearest known. */

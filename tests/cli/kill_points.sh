@@ -20,10 +20,13 @@ head -1 "$W/ids.jsonl" > "$W/one.jsonl"
 calib=(--seq-len 16 --samples 2 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN,CAL-LANG,CAL-LEAK)
 
 # A scenario: the outputs that count (the first under its final name at every moment), what stands there before, the command. $D: the folder.
-outputs() { case $1 in release) echo "d/qwen2-BNB d/qwen2.Q8_0.gguf d/qwen2.Q8_0.gguf.manifest.json" ;; calibrate*) echo "out im.gguf" ;; *) echo "out out.manifest.json" ;; esac; }
+outputs() { case $1 in release) echo "d/qwen2-BNB d/qwen2.Q8_0.gguf d/qwen2.Q8_0.gguf.manifest.json" ;; calibrate*) echo "out im.gguf" ;; split*) echo "out-0000"{1,2,3}"-of-00003.gguf" out-00001-of-00003.gguf.manifest.json ;; *) echo "out out.manifest.json" ;; esac; }
 before() {
   case $1 in
     *-over-folder*) args=(quantize $Z --to ct:fp8_dynamic) ;;
+    edit) args=(quantize $Z --to gguf:Q8_0 --reserve 4K) ;;
+    edit-anew) args=(quantize $Z --to gguf:Q8_0) ;;
+    split-over) args=(quantize $Z --to gguf:Q4_0 --split-max-tensors 15) ;;
     *-over-file*) args=(quantize $Z --to gguf:Q4_0) ;;
     calibrate-over) args=(calibrate $Z --data "$W/ids.jsonl" --seq-len 8 --samples 1 --accept "${calib[5]}" --imatrix "$D/im.gguf") ;;
     *) return ;;
@@ -32,6 +35,8 @@ before() {
 }
 command_of() { # SCENARIO: into args
   case $1 in
+    edit*) args=(gguf set "$D/out" general.name=Another general.license:str=mit) ;;
+    split*) args=(quantize $Z --to gguf:Q8_0 --split-max-tensors 15 -o "$D/out") ;;
     gguf*) args=(quantize $Z --to gguf:Q8_0 -o "$D/out") ;;
     calibrated) args=(quantize $Z --to gguf:Q8_0 --calib "$W/ids.jsonl" "${calib[@]}" -o "$D/out") ;;
     awq*) args=(quantize $Z --to awq:w4g32 --calib "$W/ids.jsonl" --search compat "${calib[@]}" -o "$D/out") ;;
@@ -41,6 +46,7 @@ command_of() { # SCENARIO: into args
     release) args=(release $Z --to gguf:Q8_0,bnb:nf4 --calib "$W/ids.jsonl" "${calib[@]}" --text "$W/one.jsonl" --no-bench -o "$D/d") ;;
   esac
   args+=(-q -t 1)
+  case $1 in edit*) resume= ;; *) resume=--resume ;; esac
   case $1 in *-over*) args+=(--force) ;; esac
 }
 sum() { # of files and folders in $D
@@ -51,7 +57,7 @@ sum() { # of files and folders in $D
   sha256sum $all 2> /dev/null | sha256sum
 }
 fresh() { rm -rf "$D"; cp -r "$W/before" "$D"; }
-strays() { find "$D" \( -name '*.partial*' -o -name '*.old' -o -name '*journal*' -o -name '*.lock' \) | head; }
+strays() { find "$D" \( -name '*.partial*' -o -name '*.old' -o -name '*journal*' -o -name '*.lock' -o -name '*.undo*' \) | head; }
 try() { LD_PRELOAD=$SO "$Q" "${args[@]}" "$@" > "$W/stdout" 2> "$W/stderr"; }
 after() { # WHAT OPTION…: the same command again
   local what=$1 left; shift
@@ -64,16 +70,21 @@ killed() { # N CALL
   fresh; { QZ_POINT=$1 QZ_POINT_HOW=kill try; } 2> /dev/null; [ $? -eq 137 ] || { bad "$what: it was not killed"; return; }
   for x in $out; do
     case $x in *.manifest.json) continue ;; esac # a file's manifest gets its name just before the file
+    [ -e "$D/$x.undo" ] && { "$Q" verify "$D/$x" > /dev/null 2>&1 && bad "$what: an interrupted edit passes for a whole file"; continue; }
     now=$(sum "$x"); [[ $now == "$none" || $now == "$(cat "$W/old.$(basename "$x")")" || $now == "$(cat "$W/new.$(basename "$x")")" ]] \
       || { bad "$what: '$x' is neither the old nor the new one" "$(ls -lAR "$D")"; return; }
   done
-  after "$what" --resume && passed=$((passed + 1))
+  after "$what" $resume && passed=$((passed + 1))
 }
 refused() { # N CALL ERRNO
   local what="$name, error $3 at call $1 ($2)" code
   fresh; QZ_POINT=$1 QZ_POINT_HOW=$3 try; code=$?
   case $2 in *.lock) [ $code -eq 0 ] && [ "$(sum $out)" = "$new" ] && { passed=$((passed + 1)); return; } ;; esac # works without a lock
   [ $code -eq 3 ] && [ "$(grep -c '^quantz: error: ' "$W/stderr")" -eq 1 ] || { bad "$what: exit $code" "$(cat "$W/stderr")"; return; }
+  case $name in edit) # in place: the file is the old or the new one, and its manifest may have no hash of it
+    [[ $(sum out) == $(cat "$W/old.out") || $(sum out) == $(cat "$W/new.out") ]] || { bad "$what: the file is neither the old nor the new one"; return; }
+    after "$what" && passed=$((passed + 1)); return ;;
+  esac
   [ $name = release ] || [ $name = calibrate-over ] || [ "$(sum $out)" = "$old" ] || { case $name in calibrate) ;; *) bad "$what: the old output is not whole" "$(ls -lAR "$D")"; return ;; esac; }
   case $name in release | calibrate) after "$what" --resume ;; *) after "$what" ;; esac && passed=$((passed + 1))
 }
@@ -96,10 +107,10 @@ scenario() {
     [ $name = release ] && [ -z "${QZ_LONG:-}" ] && [ $((n % 3)) -ne 0 ] && continue # the same writers as above
     case $call in unlink | rmdir | link) ;; *) refused $n "$call $path" $((n % 2 ? 28 : 5)) ;; esac
   done < "$W/log"
-  after "$name, finished" --resume && passed=$((passed + 1)) # of what was resumed or done again last: nothing to do
+  after "$name, finished" $resume && passed=$((passed + 1)) # of what was resumed or done again last: nothing to do
   echo "ok    $name: $((passed - was)) of $((passed - was + failed - failures)) cases at $n calls"
 }
-[ $# -gt 0 ] || set -- gguf calibrated awq gguf-over-file gguf-over-file-steps bnb-over-folder bnb-over-folder-steps calibrate calibrate-over convert release
+[ $# -gt 0 ] || set -- gguf split split-over edit edit-anew calibrated awq gguf-over-file gguf-over-file-steps bnb-over-folder bnb-over-folder-steps calibrate calibrate-over convert release
 for s in "$@"; do scenario "$s"; done
 echo "kill_points: $passed passed, $failed failed"
 [ $failed -eq 0 ] && [ $passed -gt 0 ]

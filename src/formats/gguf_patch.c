@@ -1,0 +1,147 @@
+#include "formats/gguf_patch.h"
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/size.h"
+#include "base/str.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAGIC "quantz-undo 1\n"
+#define RECORD_LIMIT ((size_t)2 << 30)
+enum { HEAD = sizeof MAGIC - 1 + 24, SHA = 64 }; /* size of the file, offset, count, then the bytes and a hash of all */
+
+static char *record_name(const char *path) {
+    qz_str s = {0};
+    qz_str_printf(&s, "%s.undo", path);
+    if (!s.failed) return s.ptr;
+    qz_str_release(&s);
+    return NULL;
+}
+
+bool qz_gguf_patch_left(const char *path) {
+    char *name = record_name(path);
+    const bool yes = name && qz_path_exists(name);
+    qz_free(name);
+    return yes;
+}
+
+static qz_status read_at(int fd, const char *path, uint64_t at, uint8_t *to, size_t n, qz_error *err) {
+    while (n) {
+        const ssize_t k = pread(fd, to, n, (off_t)at);
+        if (k < 0 && errno == EINTR) continue;
+        if (k <= 0)
+            return qz_fail(err, QZ_EIO, "cannot read '%s' at offset %llu: %s", path, (unsigned long long)at,
+                           k < 0 ? strerror(errno) : "the file ends");
+        to += k;
+        at += (uint64_t)k;
+        n -= (size_t)k;
+    }
+    return QZ_OK;
+}
+
+static qz_status write_at(int fd, const char *path, uint64_t at, const uint8_t *from, size_t n, qz_error *err) {
+    bool ok = lseek(fd, (off_t)at, SEEK_SET) >= 0;
+    while (ok && n) {
+        const ssize_t k = write(fd, from, n);
+        if (k < 0 && errno == EINTR) continue;
+        ok = k > 0;
+        from += ok ? k : 0;
+        n -= ok ? (size_t)k : 0;
+    }
+    if (ok && fsync(fd) == 0) return QZ_OK;
+    return qz_fail(err, QZ_EIO, "cannot write '%s': %s; 'quantz gguf repair' puts back what stood there", path,
+                   strerror(errno));
+}
+
+static qz_status open_file(const char *path, int *fd, qz_error *err) {
+    *fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    return *fd >= 0 ? QZ_OK : qz_fail(err, QZ_EIO, "cannot write '%s': %s", path, strerror(errno));
+}
+
+static qz_status forget(const char *path, const char *name, qz_error *err) {
+    if (unlink(name) != 0) return qz_fail(err, QZ_EIO, "cannot remove '%s': %s", name, strerror(errno));
+    const size_t n = (size_t)(qz_path_base(path) - path);
+    char *dir = n ? qz_strndup(path, n) : qz_strdup(".");
+    qz_status st = dir ? qz_sync_dir(dir, err) : qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_free(dir);
+    return st;
+}
+
+/* The record of what stands at [offset, offset + n). */
+static qz_status keep(int fd, const char *path, const char *name, uint64_t offset, size_t n, qz_error *err) {
+    uint64_t size = 0;
+    QZ_TRY(qz_file_size(path, &size, err));
+    if (offset > size || n > size - offset)
+        return qz_fail(err, QZ_EBUG, "edit outside the file: '%s': %zu bytes at offset %llu of %llu", path, n,
+                       (unsigned long long)offset, (unsigned long long)size);
+    uint8_t *r = qz_alloc_array(HEAD + n + SHA + 1, 1);
+    if (r == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory editing '%s'", path);
+    memcpy(r, MAGIC, sizeof MAGIC - 1);
+    qz_store_u64le(r + sizeof MAGIC - 1, size);
+    qz_store_u64le(r + sizeof MAGIC + 7, offset);
+    qz_store_u64le(r + sizeof MAGIC + 15, n);
+    qz_status st = read_at(fd, path, offset, r + HEAD, n, err);
+    char hex[65];
+    qz_sha256_bytes_hex(r, HEAD + n, hex);
+    memcpy(r + HEAD + n, hex, SHA);
+    if (st == QZ_OK) st = qz_write_file(name, r, HEAD + n + SHA, err);
+    qz_free(r);
+    return st;
+}
+
+qz_status qz_gguf_patch(const char *path, uint64_t offset, const uint8_t *bytes, size_t n, qz_error *err) {
+    char *name = record_name(path);
+    int fd = -1;
+    qz_status st = name ? open_file(path, &fd, err) : qz_fail(err, QZ_EMEMORY, "out of memory editing '%s'", path);
+    if (st == QZ_OK) st = keep(fd, path, name, offset, n, err);
+    if (st == QZ_OK) {
+        st = write_at(fd, path, offset, bytes, n, err);
+        bool done;
+        if (st == QZ_OK) st = forget(path, name, err);
+        else (void)qz_gguf_patch_recover(path, &done, &(qz_error){0});
+    }
+    if (fd >= 0) (void)close(fd);
+    qz_free(name);
+    return st;
+}
+
+static qz_status take_back(const char *path, const char *name, const uint8_t *r, size_t size, qz_error *err) {
+    uint64_t now = 0;
+    char hex[65];
+    int fd = -1;
+    const size_t m = sizeof MAGIC - 1;
+    bool ok = size >= HEAD + SHA && memcmp(r, MAGIC, m) == 0;
+    const uint64_t n = ok ? qz_load_u64le(r + m + 16) : 0, offset = ok ? qz_load_u64le(r + m + 8) : 0;
+    ok = ok && n == size - HEAD - SHA;
+    if (ok) qz_sha256_bytes_hex(r, HEAD + (size_t)n, hex);
+    if (!ok || memcmp(r + HEAD + n, hex, SHA) != 0)
+        return qz_fail(err, QZ_EFORMAT, "not a record of an edit: file '%s': damaged, or not ours; move it away", name);
+    QZ_TRY(qz_file_size(path, &now, err));
+    if (now != qz_load_u64le(r + m) || offset > now || n > now - offset)
+        return qz_fail(err, QZ_EFORMAT,
+                       "record of an edit of another file: '%s': expected %llu bytes in '%s', found %llu; move it away",
+                       name, (unsigned long long)qz_load_u64le(r + m), path, (unsigned long long)now);
+    QZ_TRY(open_file(path, &fd, err));
+    qz_status st = write_at(fd, path, offset, r + HEAD, (size_t)n, err);
+    (void)close(fd);
+    return st == QZ_OK ? forget(path, name, err) : st;
+}
+
+qz_status qz_gguf_patch_recover(const char *path, bool *done, qz_error *err) {
+    char *name = record_name(path), *record = NULL;
+    size_t size = 0;
+    *done = false;
+    if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_status st = QZ_OK;
+    if (qz_path_exists(name)) {
+        st = qz_read_file(name, RECORD_LIMIT, &record, &size, err);
+        if (st == QZ_OK) st = take_back(path, name, (const uint8_t *)record, size, err);
+        *done = st == QZ_OK;
+    }
+    qz_free(record);
+    qz_free(name);
+    return st;
+}

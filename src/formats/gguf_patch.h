@@ -1,0 +1,17 @@
+/* Changes bytes of a file in place so that a kill at any moment loses nothing: first FILE.undo, whole and on the disk,
+ * says what stood there; then the new bytes, on the disk; then FILE.undo goes. Whoever finds FILE.undo (qz_gguf_open
+ * does, and refuses) finds an edit that was interrupted; qz_gguf_patch_recover takes it back.
+ * The path must not be a link; the caller holds the file's lock. Errors: QZ_EIO naming the file. */
+#ifndef QZ_FORMATS_GGUF_PATCH_H
+#define QZ_FORMATS_GGUF_PATCH_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/status.h"
+
+/* Writes n bytes at offset. */
+qz_status qz_gguf_patch(const char *path, uint64_t offset, const uint8_t *bytes, size_t n, qz_error *err);
+/* *done: an edit was taken back. QZ_EFORMAT: FILE.undo is of another file or damaged. */
+qz_status qz_gguf_patch_recover(const char *path, bool *done, qz_error *err);
+bool qz_gguf_patch_left(const char *path); /* FILE.undo stands there */
+#endif

@@ -1,0 +1,1 @@
+$Q gguf sett model.gguf

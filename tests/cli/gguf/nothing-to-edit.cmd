@@ -1,0 +1,1 @@
+$Q gguf set "$W/none.gguf"

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# usage: gguf_files.sh QUANTZ   GGUF files of every form: parts written, read, kept and refused by name; keys edited in place and anew.
+# Outside truth: the layout of llama-gguf-split (formats/gguf-container.md section 3): names, the three keys, sizes in padded
+# tensor bytes; a split model and the file it was split from hold the same tensors.
+set -u
+export LC_ALL=C.UTF-8
+Q=$(realpath "$1"); cd "$(dirname "$0")/../.." || exit 2
+W=$(mktemp -d -p /dev/shm 2> /dev/null || mktemp -d); trap 'rm -rf "$W"' EXIT
+R=$PWD Z=$PWD/tests/golden/zoo
+cd "$W" || exit 2
+passed=0 failed=0
+ok() { passed=$((passed + 1)); }
+bad() { failed=$((failed + 1)); echo "FAIL  $1"; [ -n "${2:-}" ] && printf '%s\n' "$2" | head -10 | sed 's/^/      /'; }
+is() { if [ "$2" = "$3" ]; then ok; else bad "$1: expected '$2', found '$3'"; fi; }
+works() { local what=$1; shift; "$Q" "$@" > stdout 2> stderr && ok || bad "$what: exit $?" "$(cat stdout stderr)"; }
+says() { if grep -qF -- "$2" stdout; then ok; else bad "$1: expected '$2'" "$(cat stdout)"; fi; }
+refuses() { # WHAT TEXT command…: exit 2, one line that holds TEXT
+  local what=$1 text=$2 code; shift 2
+  "$Q" "$@" > stdout 2> stderr; code=$?
+  is "$what: exit" 2 $code
+  is "$what: error lines" 1 "$(grep -c '^quantz: error: ' stderr)"
+  if grep '^quantz: error: ' stderr | grep -qF -- "$text"; then ok; else bad "$what: expected '$text'" "$(cat stderr)"; fi
+}
+same() { # WHAT A B: every tensor equal
+  "$Q" diff "$2" "$3" --json > stdout 2> stderr
+  if grep -q '"different":0' stdout && grep -q '"missing":0' stdout; then ok; else bad "$1" "$(cat stdout stderr)"; fi
+}
+
+# ---- written and read ----
+works "one file" quantize "$Z/qwen2" --to gguf:Q8_0 -o a.gguf -q
+works "parts by tensors" quantize "$Z/qwen2" --to gguf:Q8_0 -o a.gguf --split-max-tensors 10 -q
+is "names" "a-00001-of-00004.gguf a-00002-of-00004.gguf a-00003-of-00004.gguf a-00004-of-00004.gguf a.gguf" "$(echo a*.gguf)"
+works "inspect" inspect a-00002-of-00004.gguf; says "inspect" "gguf v3 in 4 parts, Q8_0"; says "inspect" "38 tensors"
+same "tensors of the parts" a.gguf a-00003-of-00004.gguf
+works "verify" verify a-00004-of-00004.gguf
+is "hashes of all parts" 4 "$(grep -c 'hash of a-0000[1-4]-of-00004.gguf  ok' stdout)"
+works "run" run a-00001-of-00004.gguf --prompt "1 2 3" --max-new 2 -q
+printf '{"ids":[1,2,3,4,5,6,7,8]}\n' > ids.jsonl
+works "eval" eval a-00002-of-00004.gguf --text ids.jsonl -q
+mkdir size && works "parts by size" quantize "$Z/qwen2" --to gguf:Q8_0 -o size/b.gguf --split-max-size 1M -q
+is "one part" "size/b-00001-of-00001.gguf" "$(echo size/*.gguf)"
+works "dry run" quantize "$Z/qwen2" --to gguf:Q8_0 -o a2.gguf --split-max-tensors 10 -n
+is "sizes of the dry run" "$(stat -c %s a-0*.gguf | paste -sd' ')" "$(sed -n 's/^part . of 4: \([0-9]*\) bytes/\1/p' stdout | paste -sd' ')"
+works "already finished" quantize "$Z/qwen2" --to gguf:Q8_0 -o a.gguf --split-max-tensors 10 -q --resume; says "resume" "already finished"
+works "parts kept" quantize a-00002-of-00004.gguf --to gguf:F16 -o k.gguf --keep-split -q
+is "parts kept" 4 "$(ls k-*-of-00004.gguf | wc -l)"
+works "joined" quantize a-00002-of-00004.gguf --to gguf:Q8_0 -o joined.gguf -q
+same "joined" a.gguf joined.gguf
+works "part of a mixture" quantize "$Z/mixtral" --to gguf:Q4_0 -o m.gguf --split-max-tensors 7 -q
+works "whole mixture" quantize "$Z/mixtral" --to gguf:Q4_0 -o m.gguf -q
+same "stacks of experts in parts" m.gguf m-00001-of-*.gguf
+
+# ---- refused ----
+cp -r . ../"$(basename "$W")".copy 2> /dev/null; D=../$(basename "$W").copy; trap 'rm -rf "$W" "$W.copy"' EXIT
+back() { cp a-0* "$D"; }
+rm "$D/a-00003-of-00004.gguf"
+refuses "a missing part" "missing part: file '$D/a-00003-of-00004.gguf': part 3 of 4" inspect "$D/a-00001-of-00004.gguf"
+cp a-00002-of-00004.gguf "$D/a-00003-of-00004.gguf"
+refuses "a part twice" "a-00003-of-00004.gguf', key 'split.no': expected 2, found 1" inspect "$D/a-00001-of-00004.gguf"
+back; cp a-00003-of-00004.gguf "$D/a-00002-of-00004.gguf"; cp a-00002-of-00004.gguf "$D/a-00003-of-00004.gguf"
+refuses "parts out of order" "parts out of order: file '$D/a-00002-of-00004.gguf'" inspect "$D/a-00001-of-00004.gguf"
+refuses "opened by one of them" "key 'split.no': expected 2, found 1" inspect "$D/a-00003-of-00004.gguf"
+back; works "another model" quantize "$Z/qwen3" --to gguf:Q8_0 -o b.gguf --split-max-tensors 9 -q
+cp b-00002-of-00004.gguf "$D/a-00002-of-00004.gguf"
+refuses "a foreign part" "part of another model: file '$D/a-00002-of-00004.gguf'" inspect "$D/a-00001-of-00004.gguf"
+back; cp a-00001-of-00004.gguf "$D/y.gguf"
+refuses "a renamed part" "rename it" inspect "$D/y.gguf"
+refuses "an output over the source" "it is never replaced" quantize a-00002-of-00004.gguf --to gguf:F16 -o a.gguf --keep-split --force
+refuses "parts of one file" "is none; give --split-max-size" quantize a.gguf --to gguf:F16 -o x.gguf --keep-split
+refuses "a size without unit" "bad value '10' for --split-max-size" quantize a.gguf --to gguf:F16 -o x.gguf --split-max-size 10
+refuses "no tensors" "bad value '0' for --split-max-tensors" quantize a.gguf --to gguf:F16 -o x.gguf --split-max-tensors 0
+refuses "two limits" "exclude each other" quantize a.gguf --to gguf:F16 -o x.gguf --split-max-tensors 3 --split-max-size 1M
+refuses "parts of a folder" "--split-max-size is for GGUF" quantize "$Z/qwen2" --to bnb -o x --split-max-size 1M
+is "nothing was left" "" "$(echo x* | grep -v 'x\*')"
+
+# ---- split and merge: bytes of llama-gguf-split (llama.cpp 0c1e57098, --split on this very file) ----
+I=$R/tests/golden/artifacts/market.imatrix.gguf
+sums() { sha256sum "$@" | cut -c1-16 | paste -sd' '; }
+works "split by tensors" gguf split "$I" s --split-max-tensors 30
+is "as llama-gguf-split --split-max-tensors 30" "6c89192702aa276e 8b82fa0df5d431ab 47b028caba6aec9c" "$(sums s-0000?-of-00003.gguf)"
+works "split by size" gguf split "$I" t.gguf --split-max-size 1M
+is "as llama-gguf-split --split-max-size 1M" 0e90e3b99b6455ec "$(sums t-00001-of-00001.gguf)"
+works "an empty first part" gguf split "$I" u --split-max-tensors 50 --no-tensor-first-split
+is "as --no-tensor-first-split" "1379f3a3c6a35020 b399aa6553860950 1b26f951577a9757" "$(sums u-0000?-of-00003.gguf)"
+works "merge" gguf merge s-00003-of-00003.gguf merged.gguf
+cmp -s "$I" merged.gguf && ok || bad "merge gives the file back"
+works "merge of ours" gguf merge a-00001-of-00004.gguf a.merged.gguf
+cmp -s a.gguf a.merged.gguf && ok || bad "parts merged are the file that quantize writes whole"
+works "an empty first part is read" gguf merge u-00001-of-00003.gguf u.gguf
+cmp -s "$I" u.gguf && ok || bad "merge with an empty first part"
+refuses "merge of one file" "not a split model" gguf merge a.gguf x.gguf
+refuses "merge over a part" "it is never replaced" gguf merge s-00001-of-00003.gguf s-00002-of-00003.gguf --force
+refuses "merge over a file" "output exists" gguf merge s-00001-of-00003.gguf merged.gguf
+
+# ---- keys edited ----
+tensors() { "$Q" inspect "$1" --tensors --json | grep -o '"bytes":[0-9]*' | paste -sd' '; }
+works "with room" quantize "$Z/qwen2" --to gguf:Q8_0 -o e.gguf --reserve 4K -q
+is "room" $(($(stat -c %s a.gguf) / 32 * 32 + 4128)) "$(stat -c %s e.gguf)"
+size=$(stat -c %s e.gguf) inode=$(stat -c %i e.gguf)
+printf '{%% for m in messages %%}{{ m.content }}{%% endfor %%}' > t.jinja
+works "set" gguf set e.gguf general.name=Market 'general.license:str=mit' tokenizer.chat_template=@t.jinja
+says "set" 'general.name: "qwen2" -> "Market"'; says "set" 'general.license: not there -> "mit"'; says "set" "edited in place"
+is "in place" "$size $inode" "$(stat -c '%s %i' e.gguf)"
+same "tensors of the edited file" a.gguf e.gguf
+works "verify" verify e.gguf; says "hash" "hash of e.gguf  ok"
+grep -q '"tokenizer.chat_template"' e.gguf.manifest.json && ok || bad "the manifest names the edited keys"
+works "unset" gguf unset e.gguf general.license --json; says "unset" '"after":null'; says "unset" '"in_place":true'
+printf '%5000s' > long
+works "more than its room" gguf set e.gguf general.description=@long; says "anew" "written anew"; says "anew" "its header has no room"
+works "verify" verify e.gguf
+works "then in place" gguf set e.gguf general.name=Back; says "room again" "edited in place"
+works "a part" gguf set a-00003-of-00004.gguf general.name=Parts
+works "verify the parts" verify a-00002-of-00004.gguf
+ln e.gguf second.gguf
+works "a file with two names" gguf set e.gguf general.name=One; says "two names" "the file has other names"
+is "the other keeps what it was" 1 "$("$Q" inspect second.gguf | grep -c 'Back\|gguf v3')"
+works "a number keeps its type" gguf set e.gguf qwen2.rope.freq_base=500000
+works "inspect" inspect e.gguf; says "rope" "rope theta 500000"
+refuses "the architecture" "cannot be edited: it names the model's keys" gguf set e.gguf general.architecture=llama
+refuses "the alignment" "cannot be edited: it says where the tensors' data lie" gguf set e.gguf general.alignment:u32=64
+refuses "a count" "cannot be edited: it counts the tensors" gguf set e.gguf qwen2.block_count=2
+refuses "a shape" "cannot be edited: it is the shape of tensors" gguf unset e.gguf qwen2.embedding_length
+refuses "another type" "wrong type of key 'general.name': expected str" gguf set e.gguf general.name:u32=1
+refuses "no number" "expected f32, found 'many'" gguf set e.gguf qwen2.rope.freq_base=many
+refuses "a number too large" "expected u32, found '4294967296'" gguf set e.gguf qwen2.context_length=4294967296
+refuses "a key without type" "give its type to add it, for example general.foo:str" gguf set e.gguf general.foo=1
+refuses "an unknown key" "nearest is 'general.name'" gguf unset e.gguf general.nam
+refuses "a value that breaks it" "the edit would break the file" gguf set e.gguf qwen2.rope.freq_base=0
+refuses "no file" "no such file" gguf set none.gguf general.name=x
+refuses "no value" "expected KEY=VALUE" gguf set e.gguf general.name
+works "an array" quantize $R/models/market --to gguf:Q8_0 -o v.gguf -q
+refuses "tokens" "has a value for each row of the embedding" gguf set v.gguf tokenizer.ggml.tokens=x
+refuses "the id of no token" "expected the id of one of 4096 tokens, found 5000" gguf set v.gguf tokenizer.ggml.eos_token_id=5000
+# ---- a GGUF file as source ----
+works "a float file" quantize "$Z/qwen2" --to gguf:F16 -o f.gguf --reserve 1K -q
+works "keys of its own" gguf set f.gguf general.name=Shop general.license:str=mit my.answer:u64=42
+works "coded" quantize f.gguf --to gguf:Q4_0 -o q.gguf -q --override-kv qwen2.context_length=int:128 --override-kv general.author=str:me
+says "carried" "keys: 2 of the source kept as they are"
+works "inspect" inspect q.gguf; says "override" "context      128 tokens"; says "recipe" '"override_kv":["qwen2.context_length=int:128","general.author=str:me"]'
+is "keys in the file" "general.author general.license general.name=Shop my.answer" \
+  "$(grep -aoE 'general\.(license|author)|my\.answer|general\.name.{12}Shop' q.gguf | tr -d '\000-\011' | sed 's/general.name.*Shop/general.name=Shop/' | sort -u | paste -sd' ')"
+works "its own name wins" quantize f.gguf --to gguf:Q4_0 -o n.gguf -q --name Mine
+grep -aq 'general.name.\{12\}Mine' n.gguf && ok || bad "--name wins over the source's name"
+works "copied, not coded again" quantize q.gguf --to gguf:Q4_0 -o q2.gguf -q
+same "copied" q.gguf q2.gguf
+refuses "coded again" "requantizing is off: 'q.gguf' is coded in Q4_0 already" quantize q.gguf --to gguf:Q8_0 -o x.gguf
+works "coded again on purpose" quantize q.gguf r.gguf Q8_0 --allow-requantize -q
+works "back to floats" quantize q.gguf --to gguf:F16 -o r16.gguf -q
+refuses "no config.json" "give its folder with --config-dir" quantize f.gguf --to bnb:nf4 -o x
+works "a folder from a GGUF file" quantize f.gguf --to bnb:nf4 -o bnb --config-dir "$Z/qwen2" -q
+works "verify" verify bnb
+refuses "another model's configuration" "configuration of another model" quantize f.gguf --to bnb:nf4 -o x --config-dir "$Z/qwen3"
+refuses "an override of the architecture" "cannot be edited" quantize f.gguf --to gguf:Q8_0 -o x.gguf --override-kv general.architecture=str:llama
+refuses "an override without type" "expected KEY=TYPE:VALUE" quantize f.gguf --to gguf:Q8_0 -o x.gguf --override-kv a.b=1
+refuses "an override of a folder" "--override-kv is for GGUF" quantize "$Z/qwen2" --to bnb -o x --override-kv a.b=int:1
+
+cp a.gguf i.gguf; printf 'quantz-undo 1\n' > i.gguf.undo
+refuses "a damaged record" "not a record of an edit" gguf repair i.gguf
+refuses "an interrupted edit" "an edit was interrupted" inspect i.gguf
+rm i.gguf.undo; works "nothing to repair" gguf repair i.gguf
+is "nothing was left" "" "$(ls | grep -E 'partial|undo|lock')"
+
+echo "gguf_files: $passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
