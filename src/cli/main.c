@@ -1,6 +1,6 @@
 /* The program: finds the verb, parses its options, runs it, prints the one error line, and chooses the exit code. */
 #include "base/io.h"
-#include "base/json.h"
+#include "base/json_write.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "cli/options.h"
@@ -28,10 +28,15 @@ static qz_status printed(qz_status st, qz_error *err) {
 static int report(const qz_error *err, qz_status st, bool json) {
     if (err->code != QZ_OK && json && st != QZ_ECHECK) {
         qz_str s = {0};
-        qz_str_printf(&s, "{\"schema\":1,\"error\":{\"code\":\"%s\",\"exit\":%d,\"text\":", qz_status_code(st),
-                      qz_exit_code(st));
-        qz_json_quote(&s, err->text, strlen(err->text));
-        if (!s.failed) (void)printf("%s}}\n", s.ptr);
+        qz_json_writer w;
+        qz_jw_begin(&w, &s);
+        qz_jw_open(&w, "error", '{');
+        qz_jw_text(&w, "code", qz_status_code(st));
+        qz_jw_int(&w, "exit", qz_exit_code(st));
+        qz_jw_text(&w, "text", err->text);
+        qz_jw_close(&w, '}');
+        qz_jw_end(&w);
+        if (!s.failed) (void)fputs(s.ptr, stdout);
         qz_str_release(&s);
     }
     (void)fflush(stdout);

@@ -136,17 +136,18 @@ qz_status qz_explain(qz_explained *x) {
 }
 
 static void print_json(const qz_explained *x, qz_str *out) {
-    qz_str_puts(out, "{\"schema\":1,\"topic\":");
-    qz_json_quote(out, x->topic, strlen(x->topic));
-    qz_str_puts(out, ",\"text\":");
-    qz_json_quote(out, x->text.ptr ? x->text.ptr : "", x->text.len);
+    qz_json_writer w;
+    qz_jw_begin(&w, out);
+    qz_jw_text(&w, "topic", x->topic);
+    qz_jw_text(&w, "text", x->text.ptr ? x->text.ptr : "");
     qz_str_puts(out, x->unread.ptr ? x->unread.ptr : "");
-    qz_str_puts(out, ",\"tables\":[");
+    qz_jw_open(&w, "tables", '[');
     for (size_t i = 0; i < x->n; i++) {
-        if (i) qz_str_putc(out, ',');
+        qz_jw_key(&w, NULL);
         qz_table_json(&x->tables[i], out);
     }
-    qz_str_puts(out, "]}\n");
+    qz_jw_close(&w, ']');
+    qz_jw_end(&w);
 }
 
 void qz_explain_print(const qz_explained *x, qz_str *out) {

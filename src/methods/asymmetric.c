@@ -4,6 +4,10 @@
 #include "methods/lanes.h"
 #include <string.h>
 
+/* Shares of the mean diagonal that λ is chosen from. */
+static const double lambdas[] = {0.005, 0.02, 0.08, 0.3, 0.6}, USUAL_LAMBDA = 0.02, TIE = 0.02;
+enum { SAMPLE = 64, LAMBDAS = sizeof lambdas / sizeof *lambdas };
+
 typedef struct { const double *l, *d; size_t rows, k; float *delta; double *work; } solve_job;
 
 /* Rows of Δ: each solves (H+λ) δ = d by the factor's two triangles. */
@@ -40,32 +44,38 @@ typedef struct {
     float *delta, *back;
     double *l;          /* scratch [k, k] */
 } correction;
-static qz_status solve(qz_asymmetric *a, qz_run *run, const correction *c, qz_error *err) {
-    const double *gram = c->gram, *cross = c->cross, *lost = c->lost, lambda = c->lambda;
-    const size_t rows = c->rows, k = a->cols;
-    float *delta = c->delta, *back = c->back;
-    double *l = c->l, mean = 0, *work = qz_alloc_aligned(qz_pool_size(run->pool) * k, sizeof *work);
+/* n rows of cross, c->rows of lost; *done false: it cannot be factored, and nothing was made. */
+static qz_status solve_right(qz_run *run, size_t k, const correction *c, size_t n, bool *done, qz_error *err) {
+    double mean = 0, *work = qz_alloc_aligned(qz_pool_size(run->pool) * k, sizeof *work);
+    *done = false;
     if (!work) return qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration");
-    memset(delta, 0, k * k * sizeof *delta);
-    if (rows) memset(back, 0, rows * k * sizeof *back);
-    for (size_t i = 0; i < k; i++) mean += gram[i * k + i];
+    for (size_t i = 0; i < k; i++) mean += c->gram[i * k + i];
     mean /= (double)k;
-    for (size_t i = 0; i < k * k; i++) l[i] = gram[i];
-    for (size_t i = 0; i < k; i++) l[i * k + i] += lambda * mean;
+    for (size_t i = 0; i < k * k; i++) c->l[i] = c->gram[i];
+    for (size_t i = 0; i < k; i++) c->l[i * k + i] += c->lambda * mean;
     qz_error why = {0};
-    solve_job j = {l, cross, k, k, delta, work}, b = {l, lost, rows, k, back, work};
-    qz_status st = mean > 0 ? qz_cholesky(run, l, k, &why) : QZ_ENUMERIC;
-    if (st == QZ_OK) {
-        qz_pool_run(run->pool, 0, solve_rows, &j);
-        if (rows) qz_pool_run(run->pool, 0, solve_rows, &b);
-    } else if (st == QZ_ENUMERIC) { /* the caller says it */
-        a->failed++;
-        a->why = mean > 0    ? "its matrix cannot be factored"
-                 : mean == 0 ? "no input in a half of the tokens"
-                             : "its statistics are not finite";
-    }
+    solve_job j = {c->l, c->cross, n, k, c->delta, work}, b = {c->l, c->lost, c->rows, k, c->back, work};
+    qz_status st = mean > 0 ? qz_cholesky(run, c->l, k, &why) : QZ_ENUMERIC;
+    *done = st == QZ_OK;
+    if (*done) qz_pool_run(run->pool, 0, solve_rows, &j);
+    if (*done && c->rows) qz_pool_run(run->pool, 0, solve_rows, &b);
     qz_free(work);
     return st == QZ_OK || st == QZ_ENUMERIC ? QZ_OK : qz_fail(err, st, "%s", why.text);
+}
+static qz_status solve(qz_asymmetric *a, qz_run *run, const correction *c, qz_error *err) {
+    const size_t k = a->cols;
+    bool done;
+    double mean = 0;
+    memset(c->delta, 0, k * k * sizeof *c->delta);
+    if (c->rows) memset(c->back, 0, c->rows * k * sizeof *c->back);
+    QZ_TRY(solve_right(run, k, c, k, &done, err));
+    if (done) return QZ_OK;
+    for (size_t i = 0; i < k; i++) mean += c->gram[i * k + i];
+    a->failed++; /* the caller says it */
+    a->why = mean > 0    ? "its matrix cannot be factored"
+             : mean == 0 ? "no input in a half of the tokens"
+                         : "its statistics are not finite";
+    return QZ_OK;
 }
 
 static bool reserve(qz_asymmetric *a, size_t square) {
@@ -85,11 +95,14 @@ static bool reserve(qz_asymmetric *a, size_t square) {
     return ok;
 }
 
+static qz_status fit_lambda(const qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, const qz_lambda_fit *with,
+                            double *l, double *lambda, qz_error *err);
+
 qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, bool residual,
-                             qz_error *err) {
+                             const qz_lambda_fit *fit, qz_error *err) {
     size_t k = s->cols, sq = 0;
-    *a = (qz_asymmetric){.cols = k, .lost_rows = residual ? s->lost_rows : 0};
-    if (!(lambda > 0)) lambda = 0.02;
+    *a = (qz_asymmetric){.cols = k, .lost_rows = residual ? s->lost_rows : 0,
+                         .lambda = lambda > 0 ? lambda : USUAL_LAMBDA};
     if (!qz_mul_size(k, k, &sq)) return qz_fail(err, QZ_EMEMORY, "matrix of %zu columns is too large", k);
     size_t rows = a->lost_rows, more = rows * k;
     double *l = qz_alloc_aligned(sq, sizeof *l), *g = qz_alloc_aligned(sq, sizeof *g),
@@ -99,22 +112,25 @@ qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats 
                        : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration of %zu columns", k);
     for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++) {
         double n = s->tokens[h] ? (double)s->tokens[h] : 1;
-        st = solve(a, run,
-                   &(correction){s->gram[h], s->cross[h], s->lost[h], rows, lambda, a->half[h], a->half_back[h], l},
-                   err);
         for (size_t i = 0; i < sq; i++) {
             a->gram[h][i] = (float)(s->gram[h][i] / n);
             a->cross[h][i] = (float)(s->cross[h][i] / n);
         }
         for (size_t i = 0; i < more; i++) a->lost[h][i] = (float)(s->lost[h][i] / n);
     }
+    if (st == QZ_OK && !(lambda > 0) && fit && s->tokens[0] && s->tokens[1])
+        st = fit_lambda(a, run, s, fit, l, &a->lambda, err);
+    for (int h = 0; h < QZ_HALVES && st == QZ_OK; h++)
+        st = solve(a, run,
+                   &(correction){s->gram[h], s->cross[h], s->lost[h], rows, a->lambda, a->half[h], a->half_back[h], l},
+                   err);
     if (st == QZ_OK) {
         for (size_t i = 0; i < sq; i++) {
             g[i] = s->gram[0][i] + s->gram[1][i];
             d[i] = s->cross[0][i] + s->cross[1][i];
         }
         for (size_t i = 0; i < more; i++) r[i] = s->lost[0][i] + s->lost[1][i];
-        st = solve(a, run, &(correction){g, d, r, rows, lambda, a->delta, a->back, l}, err);
+        st = solve(a, run, &(correction){g, d, r, rows, a->lambda, a->delta, a->back, l}, err);
     }
     qz_free(l);
     qz_free(g);
@@ -183,16 +199,17 @@ static void strengths(double g[2][2], const double b[2], double a[2]) {
 /* Normal equations of both strengths. */
 typedef struct { double g[2][2], b[2]; } fit;
 
-/* Δ of one half, judged on the other: adds to the fit. */
-static qz_status judge(const qz_asymmetric *a, const room *x, const float *w, int h, fit *f, qz_error *err) {
-    const float *back = a->half_back[h], *gram = a->gram[1 - h], *cross = a->cross[1 - h], *lost = a->lost[1 - h];
+/* What one half would add to the rows (x->m = W·Δ and back), judged on the other (gram, cross, lost): adds to the
+ * fit. back NULL: no residual stream. */
+typedef struct { const float *back, *gram, *cross, *lost; } other_half;
+static qz_status weigh(const room *x, const float *w, const other_half *o, fit *f, qz_error *err) {
+    const float *back = o->back, *gram = o->gram, *cross = o->cross, *lost = o->lost;
     double part;
-    QZ_TRY(times(x, w, a->half[h], err));
     QZ_TRY(trace(x, w, cross, x->m, &part, err)); /* tr(W D Mᵀ) */
     f->b[0] += part;
     QZ_TRY(trace(x, x->m, gram, x->m, &part, err));
     f->g[0][0] += part;
-    if (!a->lost_rows) return QZ_OK;
+    if (!back) return QZ_OK;
     f->b[0] += dot(lost, x->m, x->rows, x->k);
     QZ_TRY(trace(x, x->m, gram, back, &part, err));
     f->g[0][1] += part;
@@ -202,6 +219,102 @@ static qz_status judge(const qz_asymmetric *a, const room *x, const float *w, in
     QZ_TRY(trace(x, w, cross, back, &part, err));
     f->b[1] += part + dot(lost, back, x->rows, x->k);
     return QZ_OK;
+}
+
+static qz_status judge(const qz_asymmetric *a, const room *x, const float *w, int h, fit *f, qz_error *err) {
+    QZ_TRY(times(x, w, a->half[h], err));
+    return weigh(x, w,
+                 &(other_half){a->lost_rows ? a->half_back[h] : NULL, a->gram[1 - h], a->cross[1 - h], a->lost[1 - h]},
+                 f, err);
+}
+
+/* ---- how much the diagonal takes ---- */
+size_t qz_sample_rows(const qz_linear_rows *lin, size_t n, size_t most, size_t k, float *w, uint32_t *index) {
+    size_t total = 0;
+    for (size_t i = 0; i < n; i++) total += lin[i].rows;
+    const size_t rows = qz_min_size(total, most);
+    for (size_t r = 0; r < rows; r++) {
+        const size_t row = r * total / rows;
+        size_t i = 0, at = 0;
+        for (; row >= at + lin[i].rows; i++) at += lin[i].rows;
+        memcpy(w + r * k, lin[i].w + (row - at) * k, k * sizeof(float));
+        index[r] = (uint32_t)row;
+    }
+    return rows;
+}
+
+/* A sample of rows, what each half sees of them: right sides W·D and R of the solves, what they come to. */
+typedef struct {
+    room x;
+    float *w, *back, *lost[QZ_HALVES];
+    double *wd[QZ_HALVES], *r[QZ_HALVES];
+} lambda_sample;
+static void lambda_release(lambda_sample *c) {
+    room_close(&c->x);
+    qz_free(c->w);
+    qz_free(c->back);
+    for (int h = 0; h < QZ_HALVES; h++) {
+        qz_free(c->lost[h]);
+        qz_free(c->wd[h]);
+        qz_free(c->r[h]);
+    }
+}
+static qz_status lambda_open(lambda_sample *c, const qz_asymmetric *a, const qz_pair_stats *s,
+                             const qz_lambda_fit *with, qz_error *err) {
+    const size_t k = a->cols;
+    uint32_t index[SAMPLE];
+    bool ok = (c->w = qz_alloc_array(SAMPLE * k, sizeof(float))) != NULL;
+    const size_t rows = ok ? qz_sample_rows(with->lin, with->n, SAMPLE, k, c->w, index) : 0;
+    if (ok) QZ_TRY(room_open(&c->x, with->mm, rows, k, err));
+    if (ok && a->lost_rows) ok = (c->back = qz_alloc_array(rows * k, sizeof(float))) != NULL;
+    for (int h = 0; h < QZ_HALVES && ok; h++) {
+        c->wd[h] = qz_alloc_array(rows * k, sizeof(double));
+        if (!(ok = c->wd[h] != NULL)) break;
+        QZ_TRY(times(&c->x, c->w, a->cross[h], err));
+        for (size_t i = 0; i < rows * k; i++) c->wd[h][i] = (double)c->x.m[i] * (double)s->tokens[h];
+        if (!a->lost_rows) continue;
+        c->r[h] = qz_alloc_array(rows * k, sizeof(double));
+        c->lost[h] = qz_alloc_array(rows * k, sizeof(float));
+        ok = c->r[h] && c->lost[h];
+        for (size_t r = 0; r < rows && ok; r++) {
+            memcpy(c->r[h] + r * k, s->lost[h] + index[r] * k, k * sizeof(double));
+            memcpy(c->lost[h] + r * k, a->lost[h] + index[r] * k, k * sizeof(float));
+        }
+    }
+    return ok ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for asymmetric calibration of %zu columns", k);
+}
+/* What the corrections of this λ take away of the error, half by half on the other; < 0: cannot be factored. */
+static qz_status lambda_gain(const qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, lambda_sample *c,
+                             double lambda, double *l, double *gain, qz_error *err) {
+    fit f = {0};
+    double t[2];
+    *gain = -1;
+    for (int h = 0; h < QZ_HALVES; h++) {
+        const correction right = {s->gram[h], c->wd[h], c->r[h], a->lost_rows ? c->x.rows : 0,
+                                  lambda,     c->x.m,   c->back, l};
+        bool done;
+        QZ_TRY(solve_right(run, a->cols, &right, c->x.rows, &done, err));
+        if (!done) return QZ_OK;
+        QZ_TRY(weigh(&c->x, c->w, &(other_half){c->back, a->gram[1 - h], a->cross[1 - h], c->lost[1 - h]}, &f, err));
+    }
+    strengths(f.g, f.b, t);
+    *gain = 0;
+    for (int i = 0; i < 2; i++) *gain += t[i] * (f.b[i] - 0.5 * (f.g[i][0] * t[0] + f.g[i][1] * t[1]));
+    return QZ_OK;
+}
+static qz_status fit_lambda(const qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, const qz_lambda_fit *with,
+                            double *l, double *lambda, qz_error *err) {
+    lambda_sample c = {0};
+    double gain[LAMBDAS], best = 0;
+    qz_status st = lambda_open(&c, a, s, with, err);
+    for (size_t i = 0; i < LAMBDAS && st == QZ_OK; i++) {
+        st = lambda_gain(a, run, s, &c, lambdas[i], l, &gain[i], err);
+        if (st == QZ_OK && gain[i] > best) best = gain[i];
+    }
+    for (size_t i = 0; i < LAMBDAS && st == QZ_OK && best > 0; i++)
+        if (gain[i] >= (1 - TIE) * best) *lambda = lambdas[i];
+    lambda_release(&c);
+    return st;
 }
 
 qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target,

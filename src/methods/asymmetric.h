@@ -23,12 +23,21 @@ typedef struct {
     size_t failed;                 /* of the three corrections (each half, all tokens):
                                     * could not be computed and are 0 */
     const char *why;               /* of the last of them */
+    double lambda;                 /* share of the mean diagonal */
 } qz_asymmetric;
 
-/* lambda: share of the mean diagonal, 0 = 0.02. residual: β as well, where s has it. A half without tokens:
+/* A linear of the input, [rows, cols]. */
+typedef struct { const float *w; size_t rows; } qz_linear_rows;
+/* What λ is fitted on: rows of these. */
+typedef struct { qz_mm *mm; const qz_linear_rows *lin; size_t n; } qz_lambda_fit;
+/* At most `most` rows at equal distances over all linears: w [rows, k] and their numbers; how many. */
+size_t qz_sample_rows(const qz_linear_rows *lin, size_t n, size_t most, size_t k, float *w, uint32_t *index);
+
+/* lambda: share of the mean diagonal; 0: fitted, the largest of those whose corrections, made of one half, take within
+ * 2 % of the most away on the other; without `fit` 0.02. residual: β as well, where s has it. A half without tokens:
  * both come out 0. */
 qz_status qz_asymmetric_init(qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, double lambda, bool residual,
-                             qz_error *err);
+                             const qz_lambda_fit *fit, qz_error *err);
 /* target [rows, cols] = W'; alpha = {α, β}, each in [0, 1]. Where lost_rows is not 0, rows must equal it. */
 qz_status qz_asymmetric_target(const qz_asymmetric *a, qz_mm *mm, const float *w, size_t rows, float *target,
                                double alpha[2], qz_error *err);

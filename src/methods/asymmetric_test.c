@@ -70,7 +70,7 @@ static void gather(rig *r, size_t tokens, double shift, double back, double nois
 }
 static void solve(rig *r, bool residual) {
     qz_asymmetric a;
-    assert_int_equal(qz_asymmetric_init(&a, &r->run, &r->s, 1e-4, residual, &err), QZ_OK);
+    assert_int_equal(qz_asymmetric_init(&a, &r->run, &r->s, 1e-4, residual, NULL, &err), QZ_OK);
     assert_int_equal(qz_asymmetric_target(&a, r->mm, r->w, R, r->target, r->alpha, &err), QZ_OK);
     qz_asymmetric_release(&a);
 }
@@ -115,7 +115,7 @@ static void leaves_noise_alone(void **state) {
 
 enum { HELD = 256 };
 /* The same decision where the matrix is all there is, and some of its tokens. */
-static double damping_held(rig *r, const float *held, const qz_gptq_options *o, const qz_damping_linear *lin) {
+static double damping_held(rig *r, const float *held, const qz_gptq_options *o, const qz_linear_rows *lin) {
     double damp = 0, *gram = qz_alloc_array(K * K, sizeof *gram);
     const uint64_t n = r->s.tokens[0] + r->s.tokens[1];
     assert_non_null(gram);
@@ -163,8 +163,8 @@ static double damping_of(size_t tokens, double *of_held) {
     const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 16}, K);
     qz_gptq_options o = {.codes = qz_feedback_default};
     o.codes.grid = &grid.base;
-    const qz_damping_linear lin[] = {{r.w, R / 2}, {r.w + R / 2 * K, R / 2}};
-    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, false, &err), QZ_OK);
+    const qz_linear_rows lin[] = {{r.w, R / 2}, {r.w + R / 2 * K, R / 2}};
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, false, NULL, &err), QZ_OK);
     assert_int_equal(qz_damping_choose(&(qz_damping_job){&r.run, r.mm, lin, 2, &o}, &r.s, &a, &damp, &err), QZ_OK);
     *of_held = damping_held(&r, held, &o, lin);
     qz_asymmetric_release(&a);
@@ -182,6 +182,32 @@ static void damping_follows_the_tokens(void **state) {
     assert_true(held_many == 0.01);
 }
 
+/* λ that the halves choose: little where the tokens say the same, more where they are few and noisy. */
+static double lambda_of(size_t tokens, double noise, bool residual) {
+    rig r;
+    qz_asymmetric a;
+    setup(&r);
+    gather(&r, tokens, 0.3, 0.5, noise);
+    const qz_linear_rows lin[] = {{r.w, R / 2}, {r.w + R / 2 * K, R / 2}};
+    const qz_lambda_fit fit = {r.mm, lin, 2};
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, residual, &fit, &err), QZ_OK);
+    const double lambda = a.lambda;
+    qz_asymmetric_release(&a);
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0.3, residual, &fit, &err), QZ_OK); /* asked for */
+    assert_true(a.lambda == 0.3);
+    qz_asymmetric_release(&a);
+    teardown(&r);
+    return lambda;
+}
+static void lambda_follows_the_tokens(void **state) {
+    (void)state;
+    for (int residual = 0; residual < 2; residual++) {
+        assert_true(lambda_of(T, 0.01, residual) < 0.3);
+        assert_true(lambda_of(96, 1, residual) >= 0.3);
+        assert_true(lambda_of(8, 0.01, residual) == 0.02); /* a half without tokens */
+    }
+}
+
 static void a_half_without_tokens(void **state) {
     (void)state;
     rig r;
@@ -193,7 +219,7 @@ static void a_half_without_tokens(void **state) {
     assert_memory_equal(r.target, r.w, sizeof r.w);
     r.s.lost_rows = R - 1; /* and a linear of the wrong shape */
     qz_asymmetric a;
-    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, &err), QZ_OK);
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, NULL, &err), QZ_OK);
     assert_int_equal(a.failed, 1); /* and it is said: that half has no correction */
     assert_string_equal(a.why, "no input in a half of the tokens");
     assert_int_equal(qz_asymmetric_target(&a, r.mm, r.w, R, r.target, r.alpha, &err), QZ_EBUG);
@@ -208,17 +234,17 @@ static void failures_are_counted(void **state) {
     qz_asymmetric a;
     setup(&r);
     gather(&r, 512, 0.3, 0.5, 0);
-    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, &err), QZ_OK);
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, NULL, &err), QZ_OK);
     assert_int_equal(a.failed, 0);
     qz_asymmetric_release(&a);
     for (int h = 0; h < QZ_HALVES; h++) r.s.gram[h][1] = r.s.gram[h][K] = 1e9; /* no Gram matrix of any tokens */
-    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, &err), QZ_OK);
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, NULL, &err), QZ_OK);
     assert_int_equal(a.failed, QZ_HALVES + 1);
     assert_string_equal(a.why, "its matrix cannot be factored");
     for (size_t i = 0; i < K * K; i++) assert_true(a.delta[i] == 0);
     qz_asymmetric_release(&a);
     r.s.gram[0][0] = NAN;
-    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, &err), QZ_OK);
+    assert_int_equal(qz_asymmetric_init(&a, &r.run, &r.s, 0, true, NULL, &err), QZ_OK);
     assert_int_equal(a.failed, QZ_HALVES + 1);
     assert_string_equal(a.why, "its statistics are not finite");
     qz_asymmetric_release(&a);
@@ -228,6 +254,7 @@ static void failures_are_counted(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(repairs_what_is_known), cmocka_unit_test(leaves_noise_alone),
                                        cmocka_unit_test(damping_follows_the_tokens),
+                                       cmocka_unit_test(lambda_follows_the_tokens),
                                        cmocka_unit_test(a_half_without_tokens),
                                        cmocka_unit_test(failures_are_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,27 +42,14 @@ static bool reserve(sample *x, bool lost) {
     return ok;
 }
 
-static size_t rows_of(const qz_damping_linear *lin, size_t n) {
+static size_t sampled(const qz_linear_rows *lin, size_t n) {
     size_t total = 0;
     for (size_t i = 0; i < n; i++) total += lin[i].rows;
-    return total;
-}
-static size_t sampled(const qz_damping_linear *lin, size_t n) { return qz_min_size(rows_of(lin, n), SAMPLE); }
-
-/* Rows at equal distances over all linears: w [rows, k], and their numbers. */
-static void take_rows(const qz_damping_linear *lin, size_t n, size_t rows, size_t k, float *w, uint32_t *index) {
-    const size_t total = rows_of(lin, n);
-    for (size_t r = 0; r < rows; r++) {
-        const size_t row = r * total / rows;
-        size_t i = 0, at = 0;
-        for (; row >= at + lin[i].rows; i++) at += lin[i].rows;
-        memcpy(w + r * k, lin[i].w + (row - at) * k, k * sizeof(float));
-        index[r] = (uint32_t)row;
-    }
+    return qz_min_size(total, SAMPLE);
 }
 
 /* The sample, and where each half would move it. */
-static qz_status gather(sample *x, qz_mm *mm, const qz_asymmetric *a, const qz_damping_linear *lin, size_t n,
+static qz_status gather(sample *x, qz_mm *mm, const qz_asymmetric *a, const qz_linear_rows *lin, size_t n,
                         qz_error *err) {
     const size_t k = a->cols;
     uint32_t index[SAMPLE];
@@ -70,7 +57,7 @@ static qz_status gather(sample *x, qz_mm *mm, const qz_asymmetric *a, const qz_d
     x->rows = sampled(lin, n);
     if (!reserve(x, a->lost_rows != 0))
         return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
-    take_rows(lin, n, x->rows, k, x->w, index);
+    (void)qz_sample_rows(lin, n, SAMPLE, k, x->w, index);
     for (size_t r = 0; r < x->rows; r++)
         for (int h = 0; h < QZ_HALVES && a->lost_rows; h++)
             memcpy(x->lost[h] + r * k, a->lost[h] + index[r] * k, k * sizeof(float));
@@ -204,7 +191,7 @@ qz_status qz_damping_held(const qz_damping_job *j, const qz_damping_tokens *t, d
     qz_status st = x.gram && x.w && x.d && x.y
                        ? QZ_OK
                        : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", k);
-    if (st == QZ_OK) take_rows(j->lin, j->n, x.rows, k, x.w, x.index);
+    if (st == QZ_OK) (void)qz_sample_rows(j->lin, j->n, SAMPLE, k, x.w, x.index);
     if (st == QZ_OK) st = without_tokens(j->mm, t, x.gram, err);
     for (size_t i = 0; i < FEW && st == QZ_OK; i++) {
         with.damp = few[i];

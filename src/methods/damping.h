@@ -7,13 +7,11 @@
 #include "methods/asymmetric.h"
 #include "methods/gptq.h"
 
-typedef struct { const float *w; size_t rows; } qz_damping_linear; /* [rows, cols] */
-
 /* The linears of an input, and how they will be coded (its damp is not read). */
 typedef struct {
     qz_run *run;
     qz_mm *mm;
-    const qz_damping_linear *lin; size_t n;
+    const qz_linear_rows *lin; size_t n;
     const qz_gptq_options *o;
 } qz_damping_job;
 

@@ -43,7 +43,7 @@ static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_in
                              : qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", s->cols);
     for (size_t r = 0; r < rows && st == QZ_OK; r++) qz_tensor_decode(t, r * t->rows / rows, 1, w + r * s->cols);
     const qz_damping_tokens tokens = {gram, s->tokens, held, s->n_held, s->cols};
-    const qz_damping_linear lin = {w, rows};
+    const qz_linear_rows lin = {w, rows};
     if (st == QZ_OK) st = qz_damping_held(&(qz_damping_job){c->job->run, c->mm, &lin, 1, &o}, &tokens, damp, err);
     qz_free(w);
     qz_free(held);

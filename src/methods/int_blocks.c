@@ -295,6 +295,14 @@ static qz_status mean_of(const double *sum, uint64_t n, const float *scales, siz
  * and the grid of the codes to be. */
 typedef struct { qz_pair_stats *pair; double *gram, *cross; qz_asymmetric asym; double damp; qz_int_grid grid; } shown;
 
+/* Linears of the input. */
+static size_t rows_of(const qz_int_unit *u, size_t e, qz_linear_rows lin[QZ_LINEARS]) {
+    const qz_awq_input *in = &u->block.input[e];
+    for (size_t i = 0; i < in->n; i++)
+        lin[i] = (qz_linear_rows){u->block.linear[in->first + i].w, u->block.linear[in->first + i].rows};
+    return in->n;
+}
+
 /* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized
  * model (p) also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
 static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_error *err) {
@@ -327,7 +335,10 @@ static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
         /* E[x̃ xᵀ] */
         x->cross[i] = x->gram[i] + (p->cross[0][i] + p->cross[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
     }
-    return a->o.asymmetric ? qz_asymmetric_init(&x->asym, a->run, p, 0, a->o.residual, err) : QZ_OK;
+    if (!a->o.asymmetric) return QZ_OK;
+    qz_linear_rows lin[QZ_LINEARS];
+    const qz_lambda_fit fit = {a->mm, lin, rows_of(u, e, lin)};
+    return qz_asymmetric_init(&x->asym, a->run, p, 0, a->o.residual, &fit, err);
 }
 
 static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, size_t l,
@@ -411,15 +422,13 @@ static qz_status damping_of_stats(const qz_input_stats *s, const float *scales, 
 static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_error *err) {
     const qz_awq_input *in = &u->block.input[e];
     const qz_gptq_options o = gptq_with(a, &u->setting[e], in->cols, &x->grid);
-    qz_damping_linear lin[QZ_LINEARS];
+    qz_linear_rows lin[QZ_LINEARS];
     x->damp = o.damp;
     const bool halves = x->asym.cols > 0, floats = !x->pair && x->gram && !o.codes.reference;
     const qz_input_stats s = floats ? stats_of(a, u, layer, e) : (qz_input_stats){0};
     const bool held = s.n_held > 0;
     if (a->o.damp > 0 || (!halves && !held)) return QZ_OK;
-    for (size_t i = 0; i < in->n; i++)
-        lin[i] = (qz_damping_linear){u->block.linear[in->first + i].w, u->block.linear[in->first + i].rows};
-    const qz_damping_job job = {a->run, a->mm, lin, in->n, &o};
+    const qz_damping_job job = {a->run, a->mm, lin, rows_of(u, e, lin), &o};
     if (halves) QZ_TRY(qz_damping_choose(&job, x->pair, &x->asym, &x->damp, err));
     else QZ_TRY(damping_of_stats(&s, u->scales[e], x, &job, err));
     a->n_damped++;

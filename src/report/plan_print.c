@@ -102,9 +102,8 @@ static uint64_t shortfall(const qz_plan_view *v) {
 
 /* Most users of a row under each usual KV type: "f16 52, fp8 104, …", or JSON pairs. Types that do not fit the
  * heads are left out. */
-static void users_by_kv(const qz_plan_view *v, const qz_plan_row *r, bool json, qz_str *out) {
+static void users_by_kv(const qz_plan_view *v, const qz_plan_row *r, qz_json_writer *w, qz_str *out) {
     static const qz_kv_type types[] = {QZ_KV_F16, QZ_KV_FP8, QZ_KV_Q8_0, QZ_KV_Q4_0};
-    const char *comma = "";
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         qz_memory_query q = v->q;
         uint64_t n = 0;
@@ -112,9 +111,10 @@ static void users_by_kv(const qz_plan_view *v, const qz_plan_row *r, bool json, 
         q.weight_bytes = r->m.weights.bytes;
         q.kv = (qz_kv_types){types[i], types[i]};
         if (qz_memory_max_users(&q, &n, &(qz_error){0}) != QZ_OK) continue;
-        qz_str_printf(out, json ? "%s\"%s\":%llu" : "%s%s %llu", comma, qz_kv_type_get(types[i])->name,
-                      (unsigned long long)n);
-        comma = json ? "," : ", ";
+        if (w) qz_jw_count(w, qz_kv_type_get(types[i])->name, n);
+        else
+            qz_str_printf(out, "%s%s %llu", out->len ? ", " : "", qz_kv_type_get(types[i])->name,
+                          (unsigned long long)n);
     }
 }
 
@@ -154,7 +154,7 @@ static void notes(const qz_plan_view *v, qz_str *out) {
         note(out, &n, t);
         if (best) {
             qz_str by = {0};
-            users_by_kv(v, best, false, &by);
+            users_by_kv(v, best, NULL, &by);
             (void)snprintf(t, sizeof t, "users at %llu tokens with %s, by KV cache: %s", (unsigned long long)v->q.ctx,
                            best->label, by.ptr ? by.ptr : "");
             note(out, &n, t);
@@ -300,7 +300,7 @@ static void json_row(const qz_plan_view *v, const qz_plan_row *r, qz_json_writer
         qz_jw_count(w, "max_users", r->max_users);
         qz_jw_count(w, "max_context", r->max_ctx);
         qz_jw_open(w, "users_by_kv", '{');
-        users_by_kv(v, r, true, w->out);
+        users_by_kv(v, r, w, NULL);
         qz_jw_close(w, '}');
     }
     qz_jw_close(w, '}');

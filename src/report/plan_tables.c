@@ -16,24 +16,20 @@ static void emit(const qz_table *t, bool json, qz_str *out) {
     else qz_table_text(t, out);
 }
 
-/* The facts of a table's heading in front of its rows; more: pairs with a comma before each. */
-/* The rows of t behind what all these answers say, and `more` (", key: value" of the answer's own). */
-static void emit_json(const qz_plan_view *v, const char *more, const qz_table *t, qz_str *out) {
-    qz_str rows = {0};
-    qz_json_writer w;
-    qz_table_json(t, &rows);
-    qz_jw_begin(&w, out);
-    qz_jw_text(&w, "model", v->shape->name);
-    qz_jw_count(&w, "layers", v->shape->layers);
-    qz_jw_count(&w, "users", v->q.users);
-    qz_jw_count(&w, "context", v->q.ctx);
-    qz_jw_text(&w, "device", v->hw ? v->hw->name : NULL);
-    qz_jw_count(&w, "capacity_bytes", v->q.capacity);
-    qz_jw_real(&w, "reserve_percent", v->o.reserve);
-    qz_str_printf(out, "%s,", more);
-    if (rows.ptr) qz_str_puts(out, rows.ptr + 1); /* without its own brace: the end of the document too */
-    out->failed |= rows.failed;
-    qz_str_release(&rows);
+/* What all these answers say; the answer's own facts follow, then its rows. */
+static void json_begin(const qz_plan_view *v, qz_json_writer *w, qz_str *out) {
+    qz_jw_begin(w, out);
+    qz_jw_text(w, "model", v->shape->name);
+    qz_jw_count(w, "layers", v->shape->layers);
+    qz_jw_count(w, "users", v->q.users);
+    qz_jw_count(w, "context", v->q.ctx);
+    qz_jw_text(w, "device", v->hw ? v->hw->name : NULL);
+    qz_jw_count(w, "capacity_bytes", v->q.capacity);
+    qz_jw_real(w, "reserve_percent", v->o.reserve);
+}
+static void json_end(qz_json_writer *w, const qz_table *t) {
+    qz_table_rows(t, w);
+    qz_jw_end(w);
 }
 
 /* Why each format asked for cannot hold the model, NULL where it can: such a format's row says so, the others go on. */
@@ -85,6 +81,7 @@ static qz_status open_table(const qz_plan_view *v, qz_table *t, qz_arena *a, con
 qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) {
     qz_arena a = {0};
     qz_table t;
+    qz_json_writer w;
     misfits bad = {0};
     size_t n = v->n_users + 3;
     const bool json = v->o.json; /* always GB there, to the byte */
@@ -126,11 +123,12 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
         qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), %s (10^%c bytes)%s", v->shape->name,
                       qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name, unit.gb,
                       unit.ten < 1e9 ? '6' : '9', v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
-    char more[96];
-    (void)snprintf(more, sizeof more, ",\"kv_type_k\":\"%s\",\"kv_type_v\":\"%s\"", qz_kv_type_get(v->q.kv.k)->name,
-                   qz_kv_type_get(v->q.kv.v)->name);
-    if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
-    else if (st == QZ_OK) {
+    if (st == QZ_OK && v->o.json) {
+        json_begin(v, &w, out);
+        qz_jw_text(&w, "kv_type_k", qz_kv_type_get(v->q.kv.k)->name);
+        qz_jw_text(&w, "kv_type_v", qz_kv_type_get(v->q.kv.v)->name);
+        json_end(&w, &t);
+    } else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
     }
@@ -144,6 +142,7 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
                                      {"On GPU GB", 'r'}, {"One more GB", 'r'}, {"Output GB", 'r'}, {"In RAM GB", 'r'}};
     qz_arena a = {0};
     qz_table t;
+    qz_json_writer w;
     misfits bad = {0};
     const bool json = v->o.json;
     const double usable = (double)v->q.capacity * (1 - v->q.reserve);
@@ -152,20 +151,20 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
     if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
         qz_layer_split p;
-        qz_weighed w;
+        qz_weighed weighed;
         const qz_level_info *l = qz_level_get(v->levels[i]);
         if (l->kind != QZ_LEVEL_GGUF) continue; /* only llama.cpp's runtime splits by layer */
         if (bad.why[i]) {
             QZ_GOTO(say_misfit(v, &t, i, bad.why[i], err));
             continue;
         }
-        QZ_GOTO(qz_level_weigh(v->shape, v->levels[i], v->q.imatrix, NULL, &w, err));
+        QZ_GOTO(qz_level_weigh(v->shape, v->levels[i], v->q.imatrix, NULL, &weighed, err));
         QZ_GOTO(qz_split_plan(&(qz_split_query){v->shape, v->levels[i], v->q.kv, v->q.users * v->q.ctx,
                                                 (uint64_t)usable, reserve},
                               &p, err));
         QZ_GOTO(qz_table_row(&t, err));
         QZ_GOTO(qz_table_set(&t, 0, err, "%s", l->name));
-        QZ_GOTO(qz_table_set(&t, 1, err, "%.*f", json ? 9 : 3, gb(w.bytes)));
+        QZ_GOTO(qz_table_set(&t, 1, err, "%.*f", json ? 9 : 3, gb(weighed.bytes)));
         QZ_GOTO(qz_table_set(&t, 2, err, v->o.json ? "%llu" : "%llu/%llu", (unsigned long long)p.even,
                              (unsigned long long)v->shape->layers));
         if (v->o.json) QZ_GOTO(qz_table_set(&t, 3, err, "%llu", (unsigned long long)p.layers));
@@ -188,11 +187,13 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
                       v->shape->name, gb(v->q.capacity), v->o.reserve, usable / 1e9, gb(reserve),
                       v->budget ? ", as in pick" : "",
                       (unsigned long long)(v->q.users * v->q.ctx));
-    char more[128];
-    (void)snprintf(more, sizeof more, ",\"usable_bytes\":%.0f,\"buffer_bytes\":%llu,\"kv_tokens\":%llu", usable,
-                   (unsigned long long)reserve, (unsigned long long)(v->q.users * v->q.ctx));
-    if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
-    else if (st == QZ_OK) {
+    if (st == QZ_OK && v->o.json) {
+        json_begin(v, &w, out);
+        qz_jw_count(&w, "usable_bytes", (uint64_t)usable);
+        qz_jw_count(&w, "buffer_bytes", reserve);
+        qz_jw_count(&w, "kv_tokens", v->q.users * v->q.ctx);
+        json_end(&w, &t);
+    } else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, true, out);
     }
@@ -239,6 +240,7 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
     enum { TEXT_COLUMNS = 9 };
     qz_arena a = {0};
     qz_table t;
+    qz_json_writer w;
     qz_str large = {0};
     misfits bad = {0};
     char rate[96];
@@ -268,12 +270,14 @@ qz_status qz_plan_print_speed(const qz_plan_view *v, qz_str *out, qz_error *err)
                       v->shape->name, v->hw->name, v->hw->bandwidth_gbps, qz_plan_tflops(v->hw, rate),
                       v->o.overhead_ms, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s",
                       (unsigned long long)v->q.ctx);
-    char more[160];
-    (void)snprintf(more, sizeof more,
-                   ",\"bandwidth_gbps\":%.9g,\"overhead_ms\":%.9g,\"tflops_16\":%.9g,\"tflops_8\":%.9g",
-                   v->hw->bandwidth_gbps, v->o.overhead_ms, v->hw->tflops, v->hw->tflops8);
-    if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
-    else if (st == QZ_OK) {
+    if (st == QZ_OK && v->o.json) {
+        json_begin(v, &w, out);
+        qz_jw_real(&w, "bandwidth_gbps", v->hw->bandwidth_gbps);
+        qz_jw_real(&w, "overhead_ms", v->o.overhead_ms);
+        qz_jw_real(&w, "tflops_16", v->hw->tflops);
+        qz_jw_real(&w, "tflops_8", v->hw->tflops8);
+        json_end(&w, &t);
+    } else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
         if (large.len)
@@ -314,6 +318,7 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
                                      {"Peak RAM GB", 'r'}, {"Time", 'r'},      {"Calibration", 'l'}};
     qz_arena a = {0};
     qz_table t;
+    qz_json_writer w;
     misfits bad = {0};
     qz_str unwritten = {0};
     uint64_t room = 0, ram = qz_hardware_system_bytes(), threads = qz_pool_size(run->pool);
@@ -356,13 +361,14 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
     if (st == QZ_OK && !v->o.json)
         qz_fit_printf(out, 2, "making one artifact of %s here: %llu thread%s, %.2f GB free disk, %.2f GB memory",
                       v->shape->name, (unsigned long long)threads, threads == 1 ? "" : "s", gb(room), gb(ram));
-    char more[512];
-    (void)snprintf(more, sizeof more,
-                   ",\"threads\":%llu,\"free_disk_bytes\":%llu,\"memory_bytes\":%llu,\"not_written\":\"%s\"",
-                   (unsigned long long)threads, (unsigned long long)room, (unsigned long long)ram,
-                   unwritten.len && unwritten.len < 380 ? unwritten.ptr : "");
-    if (st == QZ_OK && v->o.json) emit_json(v, more, &t, out);
-    else if (st == QZ_OK) {
+    if (st == QZ_OK && v->o.json) {
+        json_begin(v, &w, out);
+        qz_jw_count(&w, "threads", threads);
+        qz_jw_count(&w, "free_disk_bytes", room);
+        qz_jw_count(&w, "memory_bytes", ram);
+        qz_jw_text(&w, "not_written", unwritten.ptr ? unwritten.ptr : "");
+        json_end(&w, &t);
+    } else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, false, out);
     }
