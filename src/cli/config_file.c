@@ -263,10 +263,10 @@ typedef struct {
 static qz_status unknown_key(const reader *x, const char *key, qz_error *err) {
     const char *best = qz_option_nearest(x->v, key);
     if (best && strcmp(best, "help") == 0) best = NULL; /* no setting */
-    return qz_fail(err, QZ_EUSAGE, "unknown key '%s' in '%s': %s%s%s; keys are the options of 'quantz %s "
-                                   "--help'%s", key,
-                   x->path, best ? "nearest known is '" : "none is like it", best ? best : "", best ? "'" : "",
-                   x->v->name, qz_option_find(x->v, "to") ? " and the libraries' own names" : "");
+    return qz_fail(err, QZ_EUSAGE,
+                   "unknown key '%s' in '%s': %s%s%s; keys are the options of 'quantz %s --help'%s", key, x->path,
+                   best ? "nearest known is '" : "none is like it", best ? best : "", best ? "'" : "", x->v->name,
+                   qz_option_find(x->v, "to") ? " and the libraries' own names" : "");
 }
 
 /* A value as the command line would spell it; NULL with an error if there is no such spelling. */
