@@ -97,8 +97,8 @@ qz_status qz_mix_rules_check(const qz_mix_options *mix, const qz_mix_tensor *ten
  * earlier rule or an option of their own has. */
 typedef struct { size_t given, kept, taken; const char *first_kept; } effect;
 
-static qz_status effect_of(const qz_mix_options *mix, size_t r, const qz_mix_tensor *t, const qz_mix_choice *ch, effect *e,
-                           qz_error *err) {
+static qz_status effect_of(const qz_mix_options *mix, size_t r, const qz_mix_tensor *t, const qz_mix_choice *ch,
+                           effect *e, qz_error *err) {
     bool yes = false, earlier = false;
     QZ_TRY(qz_mix_rule_match(&mix->rules[r], t->name, &yes, err));
     for (size_t i = 0; i < r && yes && !earlier; i++)
@@ -121,13 +121,13 @@ qz_status qz_mix_rules_note(qz_artifact_plan *p, const qz_mix_tensor *tensors, c
         for (size_t k = 0; k < n; k++) QZ_TRY(effect_of(mix, r, &tensors[k], &choices[k], &e, err));
         if (e.given == 0 && e.kept == 0)
             QZ_TRY(qz_plan_note(p, arena, err,
-                                "--tensor-type '%.200s' had no effect: an earlier rule or an option of their own gives the "
-                                "types of the %zu tensor%s that it matches",
+                                "--tensor-type '%.200s' had no effect: an earlier rule or an option of their own "
+                                "gives the types of the %zu tensor%s that it matches",
                                 mix->rules[r].text, e.taken, qz_plural(e.taken)));
         else if (e.kept)
             QZ_TRY(qz_plan_note(p, arena, err,
-                                "--tensor-type '%.200s' had no effect on %zu of %zu tensors that it matches (first '%s'): "
-                                "norms, biases, routers and other vectors are never coded",
+                                "--tensor-type '%.200s' had no effect on %zu of %zu tensors that it matches (first "
+                                "'%s'): norms, biases, routers and other vectors are never coded",
                                 mix->rules[r].text, e.kept, e.kept + e.given + e.taken, e.first_kept));
     }
     return QZ_OK;

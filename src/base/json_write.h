@@ -7,9 +7,8 @@
 #define QZ_BASE_JSON_WRITE_H
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/json.h"
 #include "base/str.h"
-
-enum { QZ_JSON_SCHEMA = 1 };
 
 typedef struct { qz_str *out; bool comma; } qz_json_writer;
 /* The outer object with its schema version, and its end with a line end. */

@@ -262,11 +262,11 @@ typedef struct {
 
 static qz_status unknown_key(const reader *x, const char *key, qz_error *err) {
     const char *best = qz_option_nearest(x->v, key);
+    if (best && strcmp(best, "help") == 0) best = NULL; /* no setting */
     return qz_fail(err, QZ_EUSAGE,
-                   "unknown key '%s' in '%s': %s%s%s; keys are the options of 'quantz %s --help' and the libraries' "
-                   "own names",
-                   key, x->path, best ? "nearest known is '" : "none is like it", best ? best : "", best ? "'" : "",
-                   x->v->name);
+                   "unknown key '%s' in '%s': %s%s%s; keys are the options of 'quantz %s --help'%s", key, x->path,
+                   best ? "nearest known is '" : "none is like it", best ? best : "", best ? "'" : "", x->v->name,
+                   qz_option_find(x->v, "to") ? " and the libraries' own names" : "");
 }
 
 /* A value as the command line would spell it; NULL with an error if there is no such spelling. */
@@ -367,9 +367,15 @@ static json_t *settings_in(const json_t *root) {
     return json_deep_copy(recipe ? recipe : inner ? inner : root);
 }
 
-static qz_status find_settings(const char *path, qz_arena *keep, json_t **out, qz_error *err) {
+static qz_status find_settings(const qz_verb *v, const char *path, qz_arena *keep, json_t **out, qz_error *err) {
     json_t *root = NULL;
-    if (qz_path_is_dir(path) || qz_str_ends(path, ".gguf")) {
+    const bool artifact = qz_path_is_dir(path) || qz_str_ends(path, ".gguf");
+    if (artifact && qz_option_find(v, "to") == NULL)
+        return qz_fail(err, QZ_EUSAGE,
+                       "--config '%s': an artifact's recipe says how it was made, and quantz %s makes none: expected a "
+                       "JSON file whose keys are options of 'quantz %s --help'",
+                       path, v->name, v->name);
+    if (artifact) {
         const char *recipe = qz_catalog_recipe(path, keep);
         if (recipe == NULL)
             return qz_fail(err, QZ_EUSAGE,
@@ -395,7 +401,7 @@ qz_status qz_config_file_apply(const qz_verb *v, const char *path, qz_arena *kee
     const char *seen[QZ_LIBRARY_KEYS];
     reader x = {v, path, keep, p, r, seen, 0};
     json_t *o = NULL;
-    qz_status st = find_settings(path, keep, &o, err);
+    qz_status st = find_settings(v, path, keep, &o, err);
     if (st == QZ_OK) st = read_object(&x, o, err);
     json_decref(o);
     return st;

@@ -66,7 +66,8 @@ void qz_help_program(FILE *f) {
     (void)fputs("\nformats (--to):\n", f);
     qz_catalog_print_schemes(f);
     (void)fputs("\nquantz <verb> --help shows the options of a verb. Exit codes: 0 ok, 1 a check\nsaid no, 2 usage or "
-                "refused input, 3 runtime failure. An error line ends\nwith its code: 'quantz explain CODE' tells more.\n",
+                "refused input, 3 runtime failure. An error line ends\nwith its code: 'quantz explain CODE' tells "
+                "more.\n",
                 f);
 }
 

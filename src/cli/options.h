@@ -24,10 +24,13 @@ typedef enum { QZ_OPT_FLAG, QZ_OPT_TEXT, QZ_OPT_COUNT, QZ_OPT_REAL, QZ_OPT_LIST 
     {"accept", 0, QZ_OPT_TEXT, offsetof(qz_request, accept), "CODES", NULL, 0, 0, \
     "run a model with parts or keys that nothing reads (MOD-UNUSED,MOD-KEYS)"}
 
-/* Row of the verbs whose settings are worth keeping in a file. */
+/* Rows of the verbs whose settings are worth keeping in a file: those that write artifacts, and the others. */
 #define QZ_OPT_CONFIG {"config", 0, QZ_OPT_TEXT, offsetof(qz_request, config), "FILE", NULL, 0, 0, \
     "settings from a JSON file (keys: these options, or the names of AWQ, GPTQ and bitsandbytes), or those of an " \
     "artifact; options given here win"}
+#define QZ_OPT_SETTINGS {"config", 0, QZ_OPT_TEXT, offsetof(qz_request, config), "FILE", NULL, 0, 0, \
+    "settings from a JSON file whose keys are these options by their long names, for example {\"threads\": 2}; " \
+    "options given here win"}
 
 typedef struct {
     const char *name;

@@ -3,7 +3,7 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
-    QZ_OPT_CONFIG,
+    QZ_OPT_SETTINGS,
     {"prompt", 'p', QZ_OPT_TEXT, QZ_AT(prompt), "TEXT", NULL, 0, 0,
      "prompt (default: \"Convert temperature.\\n\\n75 F\")"},
     {"max-new", 0, QZ_OPT_COUNT, QZ_AT(max_new), "N", "100", 1, 131072, "new tokens, greedy"},

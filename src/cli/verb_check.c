@@ -39,8 +39,9 @@ static const qz_option options[] = {
 const qz_verb qz_verb_check = {
     .name = "check",
     .summary = "pitfalls as tests: files, structure, engine rules, memory, data, reports; exit 0 clean, 1 findings",
-    .operands = "MODEL",
-    .min_operands = 1, .max_operands = 1,
+    .operands = "[MODEL]",
+    .min_operands = 0, .max_operands = 1,
     .details = "MODEL is a config.json, a checkpoint or artifact folder, a GGUF file, or a built-in shape such as "
-               "llama-3-70b. Every finding has a code, its cause and a fix.",
+               "llama-3-70b. A --report or --note is judged without MODEL too. Every finding has a code, its cause and "
+               "a fix.",
     QZ_OPTIONS(options), .run = qz_run_check_verb};

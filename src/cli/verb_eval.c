@@ -3,7 +3,7 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
-    QZ_OPT_CONFIG,
+    QZ_OPT_SETTINGS,
     {"against", 0, QZ_OPT_TEXT, QZ_AT(against), "MODEL", NULL, 0, 0,
      "the source: adds KL divergence and paired differences"},
     {"text", 0, QZ_OPT_TEXT, QZ_AT(text), "FILE", NULL, 0, 0, "evaluation text: JSONL or text"},

@@ -3,7 +3,7 @@
 #include "pipeline/verbs.h"
 
 static const qz_option options[] = {
-    QZ_OPT_CONFIG,
+    QZ_OPT_SETTINGS,
     {"prompt", 'p', QZ_OPT_TEXT, QZ_AT(prompt), "TEXT", NULL, 0, 0, "the user's message (- reads standard input)"},
     {"system", 0, QZ_OPT_TEXT, QZ_AT(system), "TEXT", NULL, 0, 0, "system message"},
     {"chat", 0, QZ_OPT_TEXT, QZ_AT(chat), "FILE", NULL, 0, 0,

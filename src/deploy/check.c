@@ -187,6 +187,13 @@ static void speed(const qz_check_row *src, const qz_check_row *r, qz_findings *f
     double size = src->bytes / r->bytes, gain = r->gen_tps / src->gen_tps;
     if (size < 1.2 || gain >= 0.5 * size) return;
     const char *why = "measurement overhead or another bound: no bandwidth is recorded";
+    if (gain < 1 && r->kernel && strstr(r->kernel, "×f32")) {
+        qz_check_add(f, "CHK-SPEED", r->name,
+                     "%.2fx smaller, %.2fx faster: measured with a kernel that decodes the weights for every product "
+                     "(%s): no packed one is here, which says nothing of engines that have one",
+                     size, gain, r->kernel);
+        return;
+    }
     if (src->bytes < 256e6) why = "small model: the weights stay in caches, and fixed work of each token dominates";
     else if (r->bandwidth > 0 && src->bandwidth > 0 && r->bandwidth < 0.6 * src->bandwidth)
         why = "compute-bound decoding: the dequantizing kernel reads less than the memory could give";

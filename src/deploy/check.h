@@ -46,6 +46,7 @@ typedef struct {
     bool source;                  /* the unquantized baseline */
     double bytes, gen_tps, bandwidth, delta_ppl, tasks_pct;
     double ppl;                   /* used where delta_ppl is not known */
+    const char *kernel;           /* of the products, "" = not said */
 } qz_check_row;
 /* source_sha, artifact_source_sha: of the report's baseline and of the artifact that is checked; NULL or
  * "" = unknown. */

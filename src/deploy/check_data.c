@@ -136,10 +136,74 @@ static qz_status lint_data(qz_check_job *j, qz_error *err) {
     return st;
 }
 
-static double figure(const json_t *o, const char *key, double missing) {
+/* Figures of a row that are read: nothing else than these is judged. */
+typedef struct { const char *key; double least, most; } figure_range;
+static const figure_range ranges[] = {
+    {"bytes", 0, 1e18}, {"gen_tps", 0, 1e9}, {"bandwidth_gbs", 0, 1e9}, {"dppl_pct", -100, 1e12}, {"ppl", 1, 1e300},
+    {"tasks_solved", 0, 1e9}, {"tasks", 0, 1e9}, {"kl", 0, 1e9},
+};
+
+/* What a key says in row n of a report: absent or null is not known, nonsense is refused by its name. A spread
+ * counts by its median. */
+static qz_status figure(const qz_check_job *j, const json_t *o, size_t n, const figure_range *r, qz_error *err) {
+    const json_t *v = json_object_get(o, r->key);
+    if (json_is_object(v)) v = json_object_get(v, "median");
+    if (v == NULL || json_is_null(v)) return QZ_OK;
+    if (!json_is_number(v))
+        return qz_fail(err, QZ_EFORMAT, "bad report: file '%s', rows[%zu], key '%s': expected a number, found %s",
+                       j->o.report, n, r->key, qz_json_kind(v));
+    const double x = json_number_value(v);
+    if (isfinite(x) && x >= r->least && x <= r->most) return QZ_OK;
+    return qz_fail(err, QZ_EFORMAT, "bad report: file '%s', rows[%zu], key '%s': expected %.15g or more, found %.15g",
+                   j->o.report, n, r->key, r->least, x);
+}
+static double known(const json_t *o, const char *key, double missing) {
     const json_t *v = json_object_get(o, key);
     if (json_is_object(v)) v = json_object_get(v, "median");
     return json_is_number(v) ? json_number_value(v) : missing;
+}
+
+static qz_status read_row(const qz_check_job *j, const json_t *o, size_t n, qz_check_row *row, qz_error *err) {
+    const char *name = NULL, *container = NULL, *kernel = "";
+    if (!json_is_object(o))
+        return qz_fail(err, QZ_EFORMAT, "bad report: file '%s', rows[%zu]: expected an object, found %s",
+                       j->o.report, n, qz_json_kind(o));
+    QZ_TRY(qz_json_str(o, "artifact", j->o.report, &name, err));
+    QZ_TRY(qz_json_str(o, "container", j->o.report, &container, err));
+    QZ_TRY(qz_json_str(o, "kernel", j->o.report, &kernel, err));
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) QZ_TRY(figure(j, o, n, &ranges[i], err));
+    const double solved = known(o, "tasks_solved", -1), all = known(o, "tasks", -1);
+    if (solved > all)
+        return qz_fail(err, QZ_EFORMAT, "bad report: file '%s', rows[%zu]: %.15g tasks solved of %.15g", j->o.report, n,
+                       solved, all < 0 ? 0 : all);
+    *row = (qz_check_row){.name = name ? qz_path_base(name) : "?", .bytes = known(o, "bytes", -1),
+                          .gen_tps = known(o, "gen_tps", -1), .bandwidth = known(o, "bandwidth_gbs", -1),
+                          .delta_ppl = known(o, "dppl_pct", NAN), .ppl = known(o, "ppl", -1), .kernel = kernel,
+                          .tasks_pct = solved >= 0 && all > 0 ? 100 * solved / all : -1};
+    row->source = container && strcmp(container, "safetensors") == 0;
+    return QZ_OK;
+}
+
+static qz_status read_rows(const qz_check_job *j, const json_t *root, qz_check_row *rows, size_t *n, qz_error *err) {
+    const json_t *list = json_object_get(root, "rows"), *schema = json_object_get(root, "schema");
+    if (schema && json_integer_value(schema) != QZ_JSON_SCHEMA) {
+        char found[32];
+        (void)snprintf(found, sizeof found, "%lld", (long long)json_integer_value(schema));
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "bad report: file '%s', key 'schema': expected %d, found %s; write it with this version",
+                       j->o.report, QZ_JSON_SCHEMA, json_is_integer(schema) ? found : qz_json_kind(schema));
+    }
+    if (!json_is_array(list))
+        return qz_fail(err, QZ_EFORMAT,
+                       "not a report: file '%s': expected a list 'rows' (report.json of 'quantz release', or 'quantz "
+                       "eval --json')",
+                       j->o.report);
+    if (json_array_size(list) > MAX_ROWS)
+        return qz_fail(err, QZ_EFORMAT, "bad report: file '%s', key 'rows': expected at most %d, found %zu",
+                       j->o.report, MAX_ROWS, json_array_size(list));
+    for (*n = 0; *n < json_array_size(list); ++*n)
+        QZ_TRY(read_row(j, json_array_get(list, *n), *n, &rows[*n], err));
+    return QZ_OK;
 }
 
 /* report.json of release, or eval --json: rows of the source and the artifacts. */
@@ -149,24 +213,7 @@ static qz_status read_report(qz_check_job *j, qz_error *err) {
     size_t n = 0;
     if (j->o.report == NULL) return QZ_OK;
     QZ_TRY(qz_json_load(j->o.report, REPORT_LIMIT, &root, err));
-    const json_t *list = json_object_get(root, "rows");
-    qz_status st = json_is_array(list) ? QZ_OK
-                                       : qz_fail(err, QZ_EFORMAT,
-                                                 "not a report: file '%s': expected a list 'rows' (report.json of "
-                                                 "'quantz release', or 'quantz eval --json')",
-                                                 j->o.report);
-    for (; st == QZ_OK && n < json_array_size(list) && n < MAX_ROWS; n++) {
-        const json_t *o = json_array_get(list, n);
-        const char *name = json_string_value(json_object_get(o, "artifact")),
-                   *container = json_string_value(json_object_get(o, "container"));
-        const double solved = figure(o, "tasks_solved", -1), all = figure(o, "tasks", -1);
-        rows[n] = (qz_check_row){.name = name ? qz_path_base(name) : "?", .bytes = figure(o, "bytes", -1),
-                                 .gen_tps = figure(o, "gen_tps", -1),
-                                 .bandwidth = figure(o, "bandwidth_gbs", -1), .delta_ppl = figure(o, "dppl_pct", NAN),
-                                 .ppl = figure(o, "ppl", -1),
-                                 .tasks_pct = solved >= 0 && all > 0 ? 100 * solved / all : -1};
-        rows[n].source = container && strcmp(container, "safetensors") == 0;
-    }
+    qz_status st = read_rows(j, root, rows, &n, err);
     if (st == QZ_OK)
         qz_check_report(rows, n, json_string_value(json_object_get(root, "source_sha256")),
                         json_string_value(json_object_get(json_object_get(j->manifest, "provenance"), "source_sha256")),

@@ -25,6 +25,7 @@ typedef struct {
     qz_arena arena;
     qz_findings f;
     const char *path;
+    bool alone;                 /* no model: a report or a note is judged by itself */
     bool folder, gguf;          /* neither: a config.json or a built-in shape */
     json_t *root;               /* config.json, NULL for GGUF and built-in shapes */
     const char *config;         /* its path */

@@ -111,10 +111,13 @@ static void notes(void **state) {
 
 static void reports(void **state) {
     (void)state;
-    static const qz_check_row src = {"source", true, 16e9, 10, 160, NAN, 90, -1}, good = {"a", false, 5e9, 29, 145, 0.3,
-                                     89.5, -1}, json = {"b", false, 5e9, 29, 145, 0.5, 82, -1},
-                              slow = {"c", false, 4e9, 12, 48, 0.3, 90, -1}, small_src = {"source", true, 1e8, 100, 10,
-                                      NAN, -1, -1}, small = {"d", false, 3e7, 110, 3.3, 0.1, -1, -1};
+    static const qz_check_row src = {"source", true, 16e9, 10, 160, NAN, 90, -1, ""},
+                              good = {"a", false, 5e9, 29, 145, 0.3, 89.5, -1, ""},
+                              json = {"b", false, 5e9, 29, 145, 0.5, 82, -1, ""},
+                              slow = {"c", false, 4e9, 12, 48, 0.3, 90, -1, ""},
+                              small_src = {"source", true, 1e8, 100, 10, NAN, -1, -1, ""},
+                              small = {"d", false, 3e7, 110, 3.3, 0.1, -1, -1, ""},
+                              decoded = {"e", false, 6e7, 2, 0.1, 0.1, -1, -1, "fp8×f32 avx512"};
     const struct { qz_check_row r[2]; size_t n; const char *sha, *other, *codes; } v[] = {
         {{src, good}, 2, "ab", "ab", "CHK-TASK1 "},
         {{src, json}, 2, "", "", "CHK-TASK "},           /* C-162: PPL +0.5 %, -8 points */
@@ -122,6 +125,7 @@ static void reports(void **state) {
         {{good, json}, 2, "", "", "CHK-BASE "},          /* no baseline row */
         {{src, good}, 2, "ab", "cd", "CHK-BASE CHK-TASK1 "},       /* of another revision */
         {{small_src, small}, 2, "", "", "CHK-SPEED CHK-NOTASK "},
+        {{small_src, decoded}, 2, "", "", "CHK-SPEED CHK-NOTASK "},
     };
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
         qz_arena a = {0};
@@ -134,6 +138,7 @@ static void reports(void **state) {
         qz_str_release(&got);
         if (i == 2) assert_non_null(strstr(f.rows[0].problem, "4.00x smaller, 1.20x faster: compute-bound"));
         if (i == 5) assert_non_null(strstr(f.rows[0].problem, "small model"));
+        if (i == 6) assert_non_null(strstr(f.rows[0].problem, "decodes the weights for every product (fp8×f32 "));
         qz_arena_release(&a);
     }
 }

@@ -60,9 +60,9 @@ static stack_place place_in_stack(const qz_model *m, const qz_tensor_view *t) {
 static void say_stack(qz_explained *x, const qz_tensor_view *t, stack_place p) {
     const size_t asked = strlen(x->o.tensor);
     if (p.all == 0) return;
-    qz_explain_line(x, "  stacked      matrix %zu of 0 to %zu under this name: %s", p.at, p.all - 1, t->name);
+    qz_fit_printf(&x->text, 13, "  stacked      matrix %zu of 0 to %zu under this name: %s", p.at, p.all - 1, t->name);
     if (strncmp(x->o.tensor, t->file_name, asked) == 0)
-        qz_explain_line(x, "               for another give its own name in --tensor");
+        qz_fit_printf(&x->text, 0, "               for another give its own name in --tensor");
 }
 static qz_status unknown_tensor(qz_explained *x, const qz_model *m, const char *name) {
     qz_near near = {.word = name};
@@ -208,15 +208,17 @@ static qz_status show_source(element *e, const qz_model *m, double value) {
         qz_tensor_decode(t, row, 1, y);
         const float more = qz_model_lacks(s.model, t->name) - qz_model_lacks(m, t->name); /* gains are compared */
         if (more != 0)
-            qz_explain_line(e->x, "               one of the two stores gains minus one: the source's value below is "
-                                  "as the artifact's");
+            qz_fit_printf(&e->x->text, 0,
+                          "               one of the two stores gains minus one: the source's value below is as the "
+                          "artifact's");
         y[e->col] += more;
-        qz_explain_line(e->x, "  source       %.9g (%s row %zu%s), difference %.3g", (double)y[e->col],
+        qz_fit_printf(&e->x->text, 13, "  source       %.9g (%s row %zu%s), difference %.3g", (double)y[e->col],
                         s.model->encoding, row, row == e->row ? "" : ": rotary order differs",
                         value - (double)y[e->col]);
         if (m->scheme && strcmp(m->scheme, "awq") == 0)
-            qz_explain_line(e->x, "               AWQ scales channels before rounding: the inverse is in the norm or "
-                                  "linear before");
+            qz_fit_printf(&e->x->text, 0,
+                          "               AWQ scales channels before rounding: the inverse is in the norm or linear "
+                          "before");
     }
     qz_source_release(&s);
     return st;
@@ -247,10 +249,10 @@ qz_status qz_explain_element(qz_explained *x, const char *path) {
         goto out;
     }
     qz_tensor_decode(e.t, e.row, 1, y);
-    qz_explain_line(x, "%s [%zu, %zu], %s, row %zu, column %zu", e.t->file_name, e.t->rows, e.t->cols,
+    qz_fit_printf(&x->text, 2, "%s [%zu, %zu], %s, row %zu, column %zu", e.t->file_name, e.t->rows, e.t->cols,
                     qz_tensor_type_text(e.t, type), e.row, e.col);
     say_stack(x, e.t, place_in_stack(s.model, e.t));
-    qz_explain_line(x, "  file         %s, tensor data from byte %llu", qz_path_base(e.t->file),
+    qz_fit_printf(&x->text, 13, "  file         %s, tensor data from byte %llu", qz_path_base(e.t->file),
                     (unsigned long long)e.t->offset);
     if (e.t->coded) QZ_GOTO(show_coded(&e));
     else QZ_GOTO(show_block(&e));

@@ -14,8 +14,8 @@ qz_status qz_name_check(const char *name, qz_error *err) {
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
             return qz_fail(err, QZ_EUSAGE,
-                           "bad value for --name: expected text in one line, found the control character 0x%02x at byte "
-                           "%zu; give a name without it",
+                           "bad value for --name: expected text in one line, found the control character 0x%02x at "
+                           "byte %zu; give a name without it",
                            (unsigned)(unsigned char)name[i], i + 1);
     if (!qz_utf8_valid(name, n))
         return qz_fail(err, QZ_EUSAGE,

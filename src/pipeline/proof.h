@@ -39,6 +39,8 @@ qz_status qz_proof_compare(const qz_proof *p, const qz_model *m, const char *par
  * file `data`, calibration or evaluation, where it is given, else a bundled one. */
 qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, const char *partial, const char *data,
                          qz_produced *out, qz_error *err);
+/* What the KL of so few tokens says, and what it does not: behind the figure in text, proof_note in JSON. */
+extern const char qz_proof_note[];
 /* The text part, in proof_text.c. */
 qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, const char *data, qz_produced *out,
                         qz_error *err);

@@ -15,6 +15,8 @@ static const char answer[] =
     "customer "
     "on the label, and bring it to the post office before six in the evening. Then write a short note to the customer.";
 
+const char qz_proof_note[] = "no quality figure, but that the file works ('quantz eval' measures)";
+
 typedef struct { qz_ids ids; size_t prompt; } sample; /* prompt: tokens before the greedy words */
 
 /* The longest of the data's first samples. False: none is long enough, or the file cannot be read any more. */
@@ -83,10 +85,13 @@ static qz_status make_sample(const qz_source *s, const char *data, sample *x, qz
     if (from_data(s, data, x)) (void)snprintf(out->proof_text, sizeof out->proof_text, "of '%s'", data);
     else if (from_template(s, x))
         (void)snprintf(out->proof_text, sizeof out->proof_text,
-                       "of a bundled text through the chat template, which may be foreign to the model");
-    else {
-        (void)snprintf(out->proof_text, sizeof out->proof_text, "%s",
-                       s->tokenizer ? "of a bundled text, which may be foreign to the model" : "that are made-up ids");
+                       "of a bundled text (\"%s\") through the chat template, foreign to most models", question);
+    else if (s->tokenizer) {
+        (void)snprintf(out->proof_text, sizeof out->proof_text,
+                       "of a bundled text (\"%.28s …\"), foreign to most models", answer);
+        return from_nothing(s, x, err);
+    } else {
+        (void)snprintf(out->proof_text, sizeof out->proof_text, "that are made-up ids, since there is no tokenizer");
         return from_nothing(s, x, err);
     }
     return QZ_OK;
@@ -94,8 +99,8 @@ static qz_status make_sample(const qz_source *s, const char *data, sample *x, qz
 
 void qz_proof_line(const qz_produced *p, qz_str *s) {
     if (p->self_kl < 0) return;
-    qz_str_printf(s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens %s; greedy: \"%s\"\n",
-                  p->self_kl, p->self_tokens, p->proof_text, p->greedy);
+    qz_str_printf(s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens %s: %s; greedy: \"%s\"\n",
+                  p->self_kl, p->self_tokens, p->proof_text, qz_proof_note, p->greedy);
 }
 
 static qz_status greedy(const qz_source *s, qz_engine *e, const qz_ids *prompt, qz_produced *out, qz_error *err) {

@@ -37,6 +37,24 @@ static qz_status check_write(qz_check_job *j, qz_error *err) {
     return QZ_OK;
 }
 
+/* A report or a note needs no model; everything else does. */
+static qz_status without_model(const qz_request *r, qz_check_job *j, qz_error *err) {
+    const struct { const char *given, *option; } of_models[] = {
+        {r->to, "to"}, {r->engine, "engine"}, {r->cc, "cc"}, {r->hardware, "hardware"}, {r->kv, "kv"},
+        {r->workload, "workload"}, {r->lora, "lora"}, {r->data, "calib"}, {r->traffic, "traffic"},
+        {r->against, "against"}};
+    if (!r->report && !r->note)
+        return qz_fail(err, QZ_EUSAGE,
+                       "no model: expected MODEL, found 0 operands (--report FILE and --note FILE are judged alone "
+                       "too); see 'quantz check --help'");
+    for (size_t i = 0; i < sizeof of_models / sizeof of_models[0]; i++)
+        if (of_models[i].given)
+            return qz_fail(err, QZ_EUSAGE, "--%s is about a model: give MODEL beside it", of_models[i].option);
+    j->alone = true;
+    j->path = r->report ? r->report : r->note;
+    return qz_check_data(j, err);
+}
+
 static qz_status run_checks(qz_check_job *j, qz_error *err) {
     static const char *const workloads[] = {"chat", "reasoning", "math", "code", "medical", "extraction", "long",
                                             "retrieval", "adapters", "training"};
@@ -76,9 +94,9 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
                               .text = r->text, .tasks = r->tasks,
                               .report = r->report, .note = r->note, .lora = r->lora, .deep = r->deep, .quick = r->quick,
                               .against = r->against, .reserve = r->reserve};
-    j->path = r->operands[0];
+    j->path = r->n_operands ? r->operands[0] : NULL;
     j->f.arena = &j->arena;
-    qz_status st = run_checks(j, err);
+    qz_status st = j->path ? run_checks(j, err) : without_model(r, j, err);
     if (st == QZ_OK) st = r->json ? qz_check_json(j, &s, err) : qz_check_text(j, &s, err);
     if (st == QZ_OK) st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     size_t bad = j->f.count[QZ_FINDING_ERROR] + j->f.count[QZ_FINDING_WARN];

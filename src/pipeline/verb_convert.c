@@ -81,6 +81,7 @@ static qz_status print_json(const qz_source *src, const qz_conversion *c, const 
         qz_jw_real(&w, "proof_kl", p->self_kl);
         qz_jw_count(&w, "proof_tokens", p->self_tokens);
         qz_jw_text(&w, "proof_text", p->proof_text);
+        qz_jw_text(&w, "proof_note", qz_proof_note);
         qz_jw_text(&w, "proof_greedy", p->greedy);
     }
     qz_jw_raw(&w, "kept", p->summary_json);

@@ -113,6 +113,7 @@ static void json_result(const char *scheme, const qz_produced *p, qz_str *s) {
         qz_jw_real(&w, "proof_kl", p->self_kl);
         qz_jw_count(&w, "proof_tokens", p->self_tokens);
         qz_jw_text(&w, "proof_text", p->proof_text);
+        qz_jw_text(&w, "proof_note", qz_proof_note);
         qz_jw_text(&w, "proof_greedy", p->greedy);
     }
     if (p->note[0]) qz_jw_text(&w, "codes", p->note);

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "base/str.h"
+#include "pipeline/proof.h"
 #include "pipeline/calib_data.h"
 #include "pipeline/catalog.h"
 #include "pipeline/importance.h"
@@ -125,8 +126,8 @@ static qz_status produce_all(releasing *j, qz_error *err) {
         QZ_TRY(
             qz_produce(j->run, &(qz_produce_job){&j->s, &j->plans[i], &j->imp, &j->o, j->paths[i]}, &j->made[i], err));
         if (!j->made[i].finished)
-            qz_info(j->run, "%s: %.1f s, proof KL %.5f on %zu tokens %s", j->paths[i], j->made[i].seconds,
-                    j->made[i].self_kl, j->made[i].self_tokens, j->made[i].proof_text);
+            qz_info(j->run, "%s: %.1f s, proof KL %.5f on %zu tokens %s: %s", j->paths[i], j->made[i].seconds,
+                    j->made[i].self_kl, j->made[i].self_tokens, j->made[i].proof_text, qz_proof_note);
     }
     return QZ_OK;
 }

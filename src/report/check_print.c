@@ -22,6 +22,10 @@ static const char *architecture(const qz_check_job *j) {
 }
 
 static void print_head(const qz_check_job *j, qz_str *s) {
+    if (j->alone) {
+        qz_str_printf(s, "input: %s\n", j->path);
+        return;
+    }
     char format[128], text[512], label[64];
     size_t n = (size_t)snprintf(text, sizeof text, "%s, %.2f billion weights, %s", architecture(j),
                                 (double)j->facts.params / 1e9, format_text(j, format));
@@ -102,12 +106,22 @@ static void memory_json(qz_json_writer *w, const qz_check_facts *x) {
     qz_jw_close(w, '}');
 }
 
+static qz_status json_end(qz_check_job *j, qz_json_writer *w) {
+    qz_json_findings(w, "findings", &j->f);
+    qz_jw_count(w, "errors", j->f.count[QZ_FINDING_ERROR]);
+    qz_jw_count(w, "warnings", j->f.count[QZ_FINDING_WARN]);
+    qz_jw_count(w, "notes", j->f.count[QZ_FINDING_NOTE]);
+    qz_jw_end(w);
+    return QZ_OK;
+}
+
 qz_status qz_check_json(qz_check_job *j, qz_str *s, qz_error *err) {
     char format[128], spec[96], size[24];
     const qz_runtime_info *e = qz_runtime_get(j->target.engine);
     qz_json_writer w;
     qz_jw_begin(&w, s);
     qz_jw_text(&w, "input", j->path);
+    if (j->alone) return json_end(j, &w);
     qz_jw_text(&w, "model_type", j->foreign ? j->foreign : j->shape->model_type);
     qz_jw_text(&w, "format", format_text(j, format));
     qz_jw_text(&w, "stored", qz_deploy_spec_text(&j->spec, spec));
@@ -132,12 +146,7 @@ qz_status qz_check_json(qz_check_job *j, qz_str *s, qz_error *err) {
         qz_jw_close(&w, '}');
     }
     QZ_TRY(print_engines(j, &w, s, err));
-    qz_json_findings(&w, "findings", &j->f);
-    qz_jw_count(&w, "errors", j->f.count[QZ_FINDING_ERROR]);
-    qz_jw_count(&w, "warnings", j->f.count[QZ_FINDING_WARN]);
-    qz_jw_count(&w, "notes", j->f.count[QZ_FINDING_NOTE]);
-    qz_jw_end(&w);
-    return QZ_OK;
+    return json_end(j, &w);
 }
 
 qz_status qz_check_text(qz_check_job *j, qz_str *s, qz_error *err) {
@@ -147,8 +156,8 @@ qz_status qz_check_text(qz_check_job *j, qz_str *s, qz_error *err) {
                       (double)j->facts.weight_bytes / 1e9, (double)j->facts.kv_bytes / 1e9,
                       (unsigned long long)j->facts.users, (unsigned long long)j->facts.ctx,
                       (double)j->facts.budget / 1e9);
-    print_degrees(j, s);
-    QZ_TRY(print_engines(j, NULL, s, err));
+    if (!j->alone) print_degrees(j, s);
+    if (!j->alone) QZ_TRY(print_engines(j, NULL, s, err));
     qz_print_findings(s, &j->f);
     qz_str_printf(s, "errors: %zu, warnings: %zu, notes: %zu\n", j->f.count[QZ_FINDING_ERROR],
                   j->f.count[QZ_FINDING_WARN], j->f.count[QZ_FINDING_NOTE]);

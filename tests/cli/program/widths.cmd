@@ -26,6 +26,7 @@ explain memory
 explain launch $M
 explain launch a-Q4_0
 explain a-Q4_0 --tensor blk.0.attn_q.weight --elem 0,0
+explain a-w4g64 --tensor model.layers.0.mlp.down_proj --elem 200,700 --against $M
 inspect $M
 inspect $M --tensors
 inspect $M --deploy
@@ -38,6 +39,13 @@ pick $M/config.json --hardware laptop-16gb
 plan $M
 plan $M --hardware rtx-4090
 plan --hardware list
+plan qwen3.5-27b --hardware a100-80gb --users 64 --speed
+plan llama-3-70b --hardware rtx-4060 --offload --levels
+plan $M --job
+plan --matrix 1,7,70 --hardware h100
+pick llama-3-70b --hardware rtx-4060 --ram 64GB
+pick qwen3-8b --hardware a100-80gb --users 64
+check gpt-oss-20b --hardware h100
 quantize $M --to gguf:Q4_K_M --dry-run
 quantize $M --to gptq:w4g64+act_order --search compat --dry-run
 quantize $M --to gguf:Q5_1 -o q.gguf -f -q
