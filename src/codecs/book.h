@@ -12,6 +12,8 @@ void qz_book_pack(qz_type t, const qz_block_fields *f, uint8_t *block);
 int16_t qz_book_nearest(const qz_block_book *b, int q_max, float v);
 /* Signs of b->point values: their own; where their number must be even, the one that costs least under w turns. */
 unsigned qz_book_signs(const qz_block_book *b, const float *v, const float *w);
+/* The point of these signs nearest to v [grid->size] under weights w, and Σ w·(v − q)². */
+float qz_book_round(const qz_block_book *b, const float *v, const float *w, unsigned signs, int16_t *q);
 /* Points near v [grid->size] with these signs (IQ1: 1 for a shift down): at most `most`, nearest first. */
 size_t qz_book_near(const qz_block_book *b, const float *v, unsigned signs, size_t most, int16_t (*out)[8]);
 #endif

@@ -40,10 +40,48 @@ static void levels_of(const qz_block_book *b, const float *v, unsigned signs, ui
     }
 }
 
+/* What a level stands for with its sign (IQ1: with the shift). */
+static int16_t level_value(const qz_block_book *b, unsigned level, unsigned minus) {
+    if (b->signs == QZ_SIGNS_SHIFT) return (int16_t)(8 * ((int)level - 1) + (minus ? -1 : 1));
+    const int8_t v = b->values[b->n_values / 2u + level];
+    return (int16_t)(minus ? -v : v);
+}
+
 static void values_of(const qz_block_book *b, size_t point, unsigned signs, int16_t *q) {
     const int8_t *v = b->grid->values + point * b->grid->size;
     for (size_t i = 0; i < b->grid->size; ++i)
         q[i] = (int16_t)(b->signs == QZ_SIGNS_SHIFT ? 8 * v[i] + (signs ? -1 : 1) : signs >> i & 1u ? -v[i] : v[i]);
+}
+
+float qz_book_round(const qz_block_book *b, const float *v, const float *w, unsigned signs, int16_t *q) {
+    const qz_iq_grid *g = b->grid;
+    const size_t size = g->size;
+    uint8_t l[8];
+    float cost[8][8] = {{0}}, best = INFINITY;
+    const uint16_t *list = NULL;
+    size_t n = 0;
+    levels_of(b, v, signs, l);
+    int found = qz_iq_find(g, l, &list, &n); /* on the grid: nothing is nearer */
+    for (uint8_t k = 0; k < g->base; ++k)
+        for (size_t i = 0; i < size; ++i) {
+            const float d = v[i] - (float)level_value(b, k, signs >> (b->signs == QZ_SIGNS_SHIFT ? 0 : i) & 1u);
+            cost[i][k] = w[i] * d * d;
+        }
+    if (found >= 0) {
+        best = 0;
+        for (size_t i = 0; i < size; ++i) best += cost[i][l[i]];
+    } else found = list[0];
+    for (size_t c = 0; c < n; ++c) {
+        const uint8_t *levels = g->levels + (size_t)list[c] * size;
+        float sum = 0;
+        for (size_t i = 0; i < size; ++i) sum += cost[i][levels[i]];
+        if (sum < best) {
+            best = sum;
+            found = list[c];
+        }
+    }
+    values_of(b, (size_t)found, signs, q);
+    return best;
 }
 
 size_t qz_book_near(const qz_block_book *b, const float *v, unsigned signs, size_t most, int16_t (*out)[8]) {

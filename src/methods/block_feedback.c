@@ -60,27 +60,28 @@ static int16_t nearest(const qz_block_shape *s, float v, float step) {
 struct forms { float later[QZ_POINT * QZ_POINT], loss[QZ_POINT * QZ_POINT], inverse[QZ_POINT * QZ_POINT]; };
 
 static void make_forms(const qz_hessian *h, size_t n, size_t u, struct forms *f) {
+    enum { N = QZ_POINT };
     const size_t k = h->cols, c0 = h->order[u];
-    double b[QZ_POINT * QZ_POINT] = {0}, a[QZ_POINT * QZ_POINT], x[QZ_POINT];
+    double b[N * N] = {0}, a[N * N], x[N];
+    *f = (struct forms){{0}, {0}, {0}};
     for (size_t i = 0; i < n; i++) { /* what column i loses of a unit that column y misses */
-        b[i * n + i] = 1;
+        b[i * N + i] = 1;
         for (size_t y = 0; y < i; y++)
-            for (size_t l = y; l < i; l++) b[i * n + y] += (double)h->feedback[(u + i) * k + u + l] * b[l * n + y];
+            for (size_t l = y; l < i; l++) b[i * N + y] += (double)h->feedback[(u + i) * k + u + l] * b[l * N + y];
     }
-    for (size_t y = 0; y < n; y++) {
+    for (size_t y = 0; y < n; y++)
         for (size_t z = 0; z < n; z++) {
             double sum = 0;
-            for (size_t i = 0; i < n; i++) sum += b[i * n + y] * (double)h->weight[u + i] * b[i * n + z];
-            f->later[y * n + z] = (float)sum;
-            f->loss[y * n + z] = h->h[(c0 + y) * k + c0 + z];
+            for (size_t i = 0; i < n; i++) sum += b[i * N + y] * (double)h->weight[u + i] * b[i * N + z];
+            f->later[y * N + z] = (float)sum;
+            f->loss[y * N + z] = h->h[(c0 + y) * k + c0 + z];
         }
-    }
     for (size_t y = 0; y < n; y++) {
-        for (size_t z = 0; z < n * n; z++) a[z] = (double)f->loss[z];
         for (size_t z = 0; z < n; z++) x[z] = z == y;
+        for (size_t z = 0; z < n * n; z++) a[z] = (double)f->loss[z / n * N + z % n];
         if (!qz_solve_small(a, x, n)) /* no more than a better start: the diagonal does */
-            for (size_t z = 0; z < n; z++) x[z] = z == y ? 1 / (double)f->loss[y * n + y] : 0;
-        for (size_t z = 0; z < n; z++) f->inverse[y * n + z] = (float)x[z];
+            for (size_t z = 0; z < n; z++) x[z] = z == y ? 1 / (double)f->loss[y * N + y] : 0;
+        for (size_t z = 0; z < n; z++) f->inverse[y * N + z] = (float)x[z];
     }
 }
 static void forms_part(void *arg, qz_part part) {
@@ -107,8 +108,8 @@ static void code_points(const job *j, size_t u, const float *target, qz_block_fi
         float c[QZ_POINT];
         for (size_t x = 0; x < n; x++)
             c[x] = target[i + x] + qz_dot_lanes(lost + u, h->feedback + (u + i + x) * k + u, i);
-        (void)qz_point_choose(&(qz_point_job){j->shape->book, j->forms[col / n].later, NULL, shift_at(j, f, at), 64}, c,
-                              step, f->q + at);
+        (void)qz_point_choose(&(qz_point_job){j->shape->book, shift_at(j, f, at), 32}, j->forms[col / n].later, c, step,
+                              f->q + at);
         for (size_t x = 0; x < n; x++)
             lost[u + i + x] = c[x] + qz_dot_lanes(lost + u + i, h->feedback + (u + i + x) * k + u + i, x) -
                               step * (float)f->q[at + x];
@@ -190,12 +191,12 @@ static size_t sweep_points(const job *j, qz_block_fields *f, float *e, float *gr
         int16_t q[QZ_POINT] = {0};
         if (step == 0) continue;
         for (size_t i = 0; i < n; i++) {
-            const float way = qz_dot_lanes(form->inverse + i * n, grad + c, n);
+            const float way = qz_dot_lanes(form->inverse + i * QZ_POINT, grad + c, n);
             t[i] = step * (float)b->q[at + i] + way;
             was += grad[c + i] * way;
         }
         memcpy(q, b->q + at, n * sizeof *q);
-        now = qz_point_choose(&(qz_point_job){j->shape->book, form->loss, NULL, shift_at(j, b, at), 16}, t, step, q);
+        now = qz_point_choose(&(qz_point_job){j->shape->book, shift_at(j, b, at), 16}, form->loss, t, step, q);
         if (!(now < was * (1 - 1e-5f)) || memcmp(q, b->q + at, n * sizeof *q) == 0) continue;
         for (size_t i = 0; i < n; i++) {
             const float change = step * (float)(q[i] - b->q[at + i]);

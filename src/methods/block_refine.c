@@ -55,7 +55,7 @@ static float book_error(const target *t, size_t b, float scale, int16_t *q) {
         float all = 0;
         for (size_t k = lo; k < hi; k += n) {
             memcpy(trial + k, t->f->q + k, n * sizeof *trial);
-            all += qz_point_choose(&(qz_point_job){book, NULL, t->w + k, shift, 64}, t->x + k, scale, trial + k);
+            all += qz_point_round(&(qz_point_job){book, shift, 0}, t->w + k, t->x + k, scale, trial + k);
         }
         if (!(all < least)) continue;
         least = all;
