@@ -9,9 +9,6 @@
 #include "base/str.h"
 #include "base/status.h"
 
-/* The number that every answer of `--json` and every report begins with (report/json_write.h). */
-enum { QZ_JSON_SCHEMA = 1 };
-
 /* name = what error texts call the input (a file path or "x.jsonl:3"). limit in bytes. */
 qz_status qz_json_parse(const char *text, size_t len, const char *name, json_t **out, qz_error *err);
 /* A byte order mark in front of a file is skipped. */

@@ -1,14 +1,15 @@
 /* JSON piece by piece into a string: commas and quotes are its business, numbers are exact.
  *   qz_json_writer w; qz_jw_begin(&w, &out); qz_jw_real(&w, "kl", kl); qz_jw_end(&w);
- *   {"schema":1,"kl":1.23456789e-06}
+ *   {"schema":2,"kl":1.23456789e-06}
  * Every answer of `--json` begins with "schema": QZ_JSON_SCHEMA. A field may be added under the same number; one that
  * goes, or that means something else, is a new number. Errors stick to the string (qz_str.failed). */
 #ifndef QZ_BASE_JSON_WRITE_H
 #define QZ_BASE_JSON_WRITE_H
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/json.h"
 #include "base/str.h"
+
+enum { QZ_JSON_SCHEMA = 2 };
 
 typedef struct { qz_str *out; bool comma; } qz_json_writer;
 /* The outer object with its schema version, and its end with a line end. */

@@ -1,5 +1,6 @@
 #include "base/io.h"
 #include "base/json.h"
+#include "base/json_write.h"
 #include "base/size.h"
 #include "deploy/check_job.h"
 #include "text/lint.h"

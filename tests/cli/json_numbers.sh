@@ -54,7 +54,7 @@ verb() { # NAME command and options… (an output in them is removed between the
   answer "$name"
 }
 answer() { # the answer begins with its schema and parses
-  if ! head -c 12 "$work/json" | grep -q '^{"schema":1'; then failed=$((failed + 1)); echo "FAIL $name: the answer does not begin with its schema: $(head -c 60 "$work/json")"; return; fi
+  if ! head -c 12 "$work/json" | grep -q '^{"schema":2'; then failed=$((failed + 1)); echo "FAIL $name: the answer does not begin with its schema: $(head -c 60 "$work/json")"; return; fi
   "$Q" check qwen3-4b --report "$work/json" > "$work/parsed" 2>&1
   if grep -q '^input: ' "$work/parsed" || grep -q 'not a report: ' "$work/parsed"; then passed=$((passed + 1))
   else failed=$((failed + 1)); echo "FAIL $name: the answer is no JSON that can be read: $(tail -1 "$work/parsed")"; fi
