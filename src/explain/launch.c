@@ -60,15 +60,13 @@ static qz_status room(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) {
     return QZ_OK;
 }
 
-/* The type that the artifact's own floats have: float16 of what we write (C-83), bfloat16 of folders that keep it,
- * where the card has it (engines.md R12). GGUF's scales are float16; other checkpoints say their own type. */
+/* The type that the artifact's own floats have, whatever codes the rest: float16 of the AWQ and GPTQ that we
+ * write (C-83), that of the source in others; where the card has it (engines.md R12). GGUF's scales are float16. */
 static const char *dtype_of(const launch *l) {
-    const qz_model *m = l->s->model;
+    const qz_type floats = l->s->model->embed->type;
     const bool old = l->hardware && l->hardware->capability > 0 && l->hardware->capability < 80;
-    if (l->kind == QZ_DEPLOY_GGUF || old) return "float16";
-    if (l->kind == QZ_DEPLOY_AWQ || l->kind == QZ_DEPLOY_GPTQ)
-        return m->embed->type == QZ_TYPE_BF16 ? "bfloat16" : "float16";
-    return strcmp(m->encoding, "F16") == 0 ? "float16" : strcmp(m->encoding, "F32") == 0 ? "float32" : "bfloat16";
+    if (l->kind == QZ_DEPLOY_GGUF || old || floats == QZ_TYPE_F16) return "float16";
+    return floats == QZ_TYPE_F32 && l->kind == QZ_DEPLOY_FLOAT ? "float32" : "bfloat16"; /* kernels of codes: 16 bits */
 }
 
 /* The rules of `check` on this engine, in one line each; true: one of them refuses. Left out: what the heading
