@@ -170,7 +170,9 @@ class Llama:
         c.llama_backend_init()
         self._quiet = c.llama_log_callback(lambda *a: None)
         c.llama_log_set(self._quiet, None)
-        self.model = c.llama_model_load_from_file(path.encode(), c.llama_model_default_params())
+        m = c.llama_model_default_params()
+        m.use_extra_bufts = False  # repacked weights: on CPUs with AMX that version ends with SIGSEGV (ggml_backend_amx_mul_mat)
+        self.model = c.llama_model_load_from_file(path.encode(), m)
         if not self.model:
             raise RuntimeError(f"llama.cpp does not load '{path}'")
         p = c.llama_context_default_params()

@@ -6,7 +6,11 @@ import unicodedata
 
 from common import MARKET, Llama, check, first_lines, guard, made, mean_ppl, perplexity, quantz
 
-LEVELS = ["F16", "Q8_0", "Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q3_K_M", "Q2_K"]
+# with the importance matrix where the level takes one; MXFP4 is the type of experts alone in its own level, so a rule gives it to all
+LEVELS = {**{level: [] for level in ["F16", "Q8_0", "Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q3_K_M", "Q2_K", "TQ1_0", "TQ2_0", "Q1_0", "Q2_0", "NVFP4"]},
+          **{level: ["--imatrix", "tests/golden/artifacts/market.imatrix.gguf"] for level in
+             ["IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "IQ3_XS", "IQ3_S", "IQ3_M", "IQ4_NL", "IQ4_XS"]},
+          "MXFP4_MOE": ["--tensor-type", "blk=mxfp4"]}
 LINES, IDS_LINES, TASKS, MAX_NEW = 60, 200, 8, 96
 PPL_TOLERANCE = 0.005
 
@@ -29,9 +33,9 @@ def tokenizer_ids(path):
           (f", first {different[0]!r}" if different else ""))
 
 
-def ppl(level, text, rows):
+def ppl(level, options, text, rows):
     import numpy as np
-    path = made(f"market.{level}.gguf", MARKET, "--to", f"gguf:{level}", "--search", "compat")
+    path = made(f"market.{level}.gguf", MARKET, "--to", f"gguf:{level}", "--search", "compat", *options)
     ours = perplexity(path, text, "runtime")
     m = Llama(path)
     theirs = mean_ppl(np, [m.logprobs(m.tokenize(r["text"])) for r in rows])
@@ -58,8 +62,8 @@ def greedy(path):
 
 def main():
     rows, text = first_lines(os.path.join(MARKET, "eval.jsonl"), LINES, "eval.jsonl")
-    for level in LEVELS:
-        guard(f"gguf-ppl-{level}", ppl, level, text, rows)
+    for level, options in LEVELS.items():
+        guard(f"gguf-ppl-{level}", ppl, level, options, text, rows)
     q8 = made("market.Q8_0.gguf", MARKET, "--to", "gguf:Q8_0", "--search", "compat")
     guard("gguf-tokenizer-ids", tokenizer_ids, q8)
     guard("gguf-greedy-Q8_0", greedy, q8)
