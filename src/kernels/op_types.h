@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "codecs/fields.h"
 #include "codecs/type_id.h"
 #include "kernels/dense.h"
 #include "kernels/layout.h"
@@ -53,6 +54,12 @@ typedef void (*qz_softmax_fn)(float *s, size_t n, size_t lo, size_t hi, float sc
 typedef void (*qz_rms_norm_fn)(const float *x, const float *w, size_t n, float eps, float *y);
 typedef void (*qz_silu_mul_fn)(float *g, const float *u, size_t n);
 typedef bool (*qz_all_finite_fn)(const float *x, size_t n);
+
+/* Codes of one sub-block (x, weights w, both [sub_len], a multiple of 8) for a step and a minimum, rounded and held in
+ * the shape's range: returns Σ w·(x − (scale·q − min))² in eight lanes by index, added as ((0+4)+(2+6))+((1+5)+(3+7)).
+ * q NULL: the error alone. No fused operations: all levels equal. */
+typedef float (*qz_round_sub_fn)(const qz_block_shape *s, const float *x, const float *w, float scale, float min,
+                                 int16_t *q);
 
 enum { QZ_TILE_MAX_ROWS = 12, QZ_TILE_MAX_COLS = 32 };
 #endif

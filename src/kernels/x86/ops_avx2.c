@@ -12,6 +12,8 @@ void qz_ops_avx2(qz_ops *ops) {
 #undef QZ_OP
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx2;
     ops->decode[QZ_TYPE_BF16] = qz_decode_bf16_avx2;
+    ops->decode[QZ_TYPE_Q8_0] = qz_decode_q8_0_avx2;
+    ops->decode[QZ_TYPE_Q4_0] = qz_decode_q4_0_avx2;
     ops->dot[QZ_TYPE_Q4_1] = qz_dot_q4_1_avx2;
     ops->dot[QZ_TYPE_Q5_0] = qz_dot_q5_0_avx2;
     ops->dot[QZ_TYPE_Q5_1] = qz_dot_q5_1_avx2;
