@@ -27,6 +27,7 @@ static const char *level_at(size_t i) {
 
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
     s->ftype = qz_ftype_by_name(level);
+    s->layout.room_as_usual = true;
     if (s->ftype == QZ_FTYPE_COUNT) return QZ_EUSAGE; /* the caller names the nearest */
     if (!writable(s->ftype))
         return qz_fail(err, QZ_EUNSUPPORTED, "no encoder yet for GGUF level '%s': use Q2_K to Q8_0, or F16, BF16, F32",
