@@ -8,6 +8,7 @@
 
 #define FLUSH_BYTES ((uint64_t)4 << 20)
 #define FLUSH_ITEMS 16
+#define PIECE ((size_t)8 << 20)
 
 static bool directory(const qz_artifact_writer *w) { return qz_scheme_get(w->plan->spec.scheme)->directory; }
 
@@ -187,6 +188,11 @@ static qz_status put_float(qz_artifact_writer *w, const float *data, const qz_te
     return put_generated(w, err);
 }
 
+/* Written in its own type nothing of it changes. */
+static bool finite_floats(const qz_tensor_view *t) {
+    return t->data && t->add == 0 && qz_floats_known(t->type) && qz_floats_finite(t->type, t->data, t->rows * t->cols);
+}
+
 qz_status qz_artifact_writer_put_folded(qz_artifact_writer *w, const qz_folded *f, qz_error *err) {
     QZ_TRY(expect(w, f->name, f->rows, f->cols, false, err));
     return put_float(w, f->data, NULL, err);
@@ -195,10 +201,21 @@ qz_status qz_artifact_writer_put_folded(qz_artifact_writer *w, const qz_folded *
 qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_view *t, qz_error *err) {
     QZ_TRY(expect(w, t->name, t->rows, t->cols, false, err));
     const qz_artifact_item *it = &w->plan->items[w->next];
-    if (t->type != it->type || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind == QZ_KIND_FLOAT)
-        return put_float(w, NULL, t, err);
-    QZ_TRY(put_blocks(w, it, t->data, t->rows, err)); /* the same block type: bytes as they are */
-    return put_generated(w, err);
+    if (t->type == it->type && it->permute == QZ_PERMUTE_NONE && finite_floats(t)) {
+        for (size_t at = 0; at < t->bytes; at += PIECE) /* floats as they are */
+            QZ_TRY(emit(w, (const uint8_t *)t->data + at, qz_min_size(PIECE, t->bytes - at), err));
+        QZ_TRY(close_item(w, err));
+        QZ_TRY(put_generated(w, err));
+    } else if (t->type != it->type || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind == QZ_KIND_FLOAT)
+        QZ_TRY(put_float(w, NULL, t, err));
+    else {
+        QZ_TRY(put_blocks(w, it, t->data, t->rows, err)); /* the same block type: bytes as they are */
+        QZ_TRY(put_generated(w, err));
+    }
+    /* the model's own lie in its mapping; what a plan has changed (norms) does not */
+    const qz_model *m = w->plan->model;
+    if (t->data && t >= m->tensors && t < m->tensors + m->n_tensors) qz_map_forget(t->data, t->bytes);
+    return QZ_OK;
 }
 
 uint64_t qz_artifact_writer_flushed(const qz_artifact_writer *w, size_t *tensors) {

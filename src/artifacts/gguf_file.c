@@ -17,6 +17,7 @@ static const char *level_at(size_t i) { return i < QZ_FTYPE_COUNT ? qz_ftype_get
 
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
     s->ftype = qz_ftype_by_name(level);
+    s->layout.room_as_usual = true;
     if (s->ftype == QZ_FTYPE_COUNT) return QZ_EUSAGE; /* the caller names the nearest */
     snprintf(s->level, sizeof s->level, "%s", qz_ftype_get(s->ftype)->name);
     if (strcasecmp(flags, "pure") == 0) s->mix.pure = true;

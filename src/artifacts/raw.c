@@ -71,6 +71,20 @@ static uint64_t kv_bytes(const qz_gguf *g, const char *arch) {
     return qz_kv_token_bytes(&e, arch, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, v[0], 1, 1, &all) ? all : 0;
 }
 
+/* Files that stand beside a model, by general.type, or by what they hold where it is not said. */
+static const char *sidecar(const qz_gguf *g, const char *arch) {
+    static const struct { const char *type, *kind; } rows[] = {
+        {"adapter", "a LoRA adapter: it needs its base model"}, {"mmproj", "a projector for images or sound (mmproj)"},
+        {"mtp", "layers that predict more tokens (mtp)"}, {"vocab", "a vocabulary alone"},
+        {"imatrix", "an importance matrix"}};
+    qz_gguf_text type = {0};
+    (void)qz_gguf_str(g, "general.type", false, &type, &(qz_error){0});
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (type.n == strlen(rows[i].type) && memcmp(type.ptr, rows[i].type, type.n) == 0) return rows[i].kind;
+    if (strcmp(arch, "clip") == 0) return rows[1].kind;
+    return g->n == 0 && qz_gguf_key(g, "tokenizer.ggml.tokens") ? rows[3].kind : NULL;
+}
+
 static qz_status from_gguf(const char *path, qz_raw *r, qz_error *err) {
     qz_gguf *g = &r->gguf;
     qz_gguf_text arch = {0};
@@ -100,6 +114,7 @@ static qz_status from_gguf(const char *path, qz_raw *r, qz_error *err) {
     }
     r->file_bytes = g->file_bytes;
     r->kv_bytes = kv_bytes(g, r->architecture);
+    r->kind = sidecar(g, r->architecture);
     return QZ_OK;
 }
 

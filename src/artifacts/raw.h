@@ -24,6 +24,7 @@ typedef struct { const char *key, *value; bool quoted; } qz_raw_meta; /* value i
 typedef struct {
     const char *container;            /* "gguf v3", "safetensors" */
     const char *architecture;         /* or "" */
+    const char *kind;                 /* what it is instead of a model: an adapter, a projector …; NULL: not known */
     qz_raw_tensor *tensors; size_t n;
     qz_raw_meta *meta; size_t n_meta;
     uint64_t elems, tensor_bytes, file_bytes;

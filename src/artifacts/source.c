@@ -42,6 +42,8 @@ void qz_source_release(qz_source *s) {
     *s = (qz_source){0};
 }
 
+#define PIECE ((size_t)8 << 20)
+
 static int by_name(const void *a, const void *b) {
     return strcmp((*(const qz_tensor_view *const *)a)->name, (*(const qz_tensor_view *const *)b)->name);
 }
@@ -59,8 +61,11 @@ qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err) {
         qz_sha256_update(&h, t->name, strlen(t->name) + 1);
         qz_sha256_update(&h, facts, sizeof facts);
         if (t->data) {
-            qz_sha256_update(&h, t->data, t->bytes);
-            qz_map_forget(t->data, t->bytes); /* block data always lie in a mapped file */
+            for (size_t at = 0; at < t->bytes; at += PIECE) { /* block data always lie in a mapped file */
+                const size_t n = qz_min_size(PIECE, t->bytes - at);
+                qz_sha256_update(&h, (const uint8_t *)t->data + at, n);
+                qz_map_forget((const uint8_t *)t->data + at, n);
+            }
         } else t->coded->ops->hash(t->coded, &h);
         qz_progress_step(run, "hashing the source", i + 1, m->n_tensors, "tensors");
     }

@@ -1,4 +1,5 @@
 #include "engine/engine.h"
+#include "base/map.h"
 #include "base/size.h"
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
@@ -71,6 +72,7 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
     e->model = m;
     qz_input_widths_of(&m->config, &e->inputs);
     e->arith = o ? o->arith : QZ_ARITH_EXACT;
+    e->forget = o && o->forget;
     e->batch_tokens = o && o->batch_tokens ? o->batch_tokens : 512;
     size_t threads = qz_pool_size(run->pool);
     qz_status st = qz_mm_open(run, &e->mm, err);
@@ -266,14 +268,26 @@ static qz_status make_runs(qz_engine *e, qz_kv *kv, const uint32_t *seq, size_t 
 
 /* Tokens of a batch that go through the layers together. */
 typedef struct { const qz_batch *b; size_t first, n; const size_t *total; float *x; } part;
+/* Stored weights lie in the model's mapping: what is read again comes from the file. */
+static void forget(const qz_tensor_view *t) {
+    if (t && t->data) qz_map_forget(t->data, t->bytes);
+}
+static void forget_block(const qz_model *m, size_t layer) {
+    const qz_block *b = &m->blocks[layer];
+    for (size_t i = 0; i < b->n_sites; i++)
+        for (size_t x = 0; x < qz_max_size(1, b->sites[i].site.experts); x++) forget(b->sites[i].weight[x]);
+}
+
 static qz_status forward_step(qz_engine *e, qz_kv *kv, const part *p, float **logits, qz_error *err) {
     const qz_config *c = &e->model->config;
     const qz_batch *b = p->b;
     float *x = p->x;
     QZ_TRY(make_runs(e, kv, b->seq ? b->seq + p->first : NULL, p->n, p->total, err));
     QZ_TRY(qz_engine_embed(e, b->ids + p->first, p->n, x, err));
-    for (size_t l = 0; l < c->layers; l++)
+    for (size_t l = 0; l < c->layers; l++) {
         QZ_TRY(qz_step_block(e, &(qz_place){.layer = l, .w = &e->layers[l], .kv = kv, .kv_layer = l}, x, p->n, err));
+        if (e->forget) forget_block(e->model, l);
+    }
     if (*logits == NULL) return QZ_OK;
     size_t wanted = 0; /* rows wanted move to the front */
     for (size_t t = 0; t < p->n; t++) {
@@ -283,6 +297,7 @@ static qz_status forward_step(qz_engine *e, qz_kv *kv, const part *p, float **lo
     }
     if (wanted == 0) return QZ_OK;
     QZ_TRY(qz_engine_logits(e, x, wanted, *logits, err));
+    if (e->forget) forget(e->model->head);
     *logits += wanted * c->vocab_size;
     return QZ_OK;
 }

@@ -16,6 +16,7 @@ typedef enum { QZ_ARITH_EXACT, QZ_ARITH_RUNTIME } qz_arith;
 typedef struct {
     qz_arith arith;
     size_t batch_tokens;   /* most tokens of one forward step; 0 = 512 */
+    bool forget;           /* weights of a block leave memory behind it: for a few steps over a model of any size */
 } qz_engine_options;
 
 typedef struct qz_engine qz_engine;

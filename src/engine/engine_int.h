@@ -57,6 +57,7 @@ struct qz_engine {
     qz_input_widths inputs;
     qz_arith arith;
     size_t batch_tokens;
+    bool forget;
     qz_mm *mm;
     qz_layer_weights *layers;
     qz_weights head;

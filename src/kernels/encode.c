@@ -5,12 +5,15 @@
 #include "kernels/matmul.h"
 #include "kernels/ops.h"
 
-qz_encode_fn qz_encoder(qz_cpu_level level, qz_type t) {
+static qz_ops table(qz_cpu_level level) {
     qz_ops ops;
     qz_cpu_level have = qz_cpu_detect();
     (void)qz_ops_for(level < have ? level : have, &ops);
-    return ops.encode[t];
+    return ops;
 }
+qz_encode_fn qz_encoder(qz_cpu_level level, qz_type t) { return table(level).encode[t]; }
+qz_rounder_fn qz_rounder(qz_cpu_level level) { return table(level).round_sub; }
+qz_decoder_fn qz_decoder(qz_cpu_level level, qz_type t) { return table(level).decode[t]; }
 
 typedef struct {
     qz_encode_fn encode;

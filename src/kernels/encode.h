@@ -4,10 +4,18 @@
 #ifndef QZ_KERNELS_ENCODE_H
 #define QZ_KERNELS_ENCODE_H
 #include "base/run.h"
+#include "codecs/fields.h"
 #include "codecs/type_id.h"
 
 /* The fastest encoder of a row at min(level, detected). t < QZ_TYPE_COUNT. Thread safe; never NULL. */
 qz_encode_fn qz_encoder(qz_cpu_level level, qz_type t);
+/* Rounds a sub-block and judges it (op_types.h: qz_round_sub_fn), the fastest at this level. */
+typedef float (*qz_rounder_fn)(const qz_block_shape *s, const float *x, const float *w, float scale, float min,
+                               int16_t *q);
+qz_rounder_fn qz_rounder(qz_cpu_level level);
+/* A row of blocks as floats, the fastest at this level; the same bits as the codecs' decoders. */
+typedef void (*qz_decoder_fn)(const void *in, size_t cols, float *y);
+qz_decoder_fn qz_decoder(qz_cpu_level level, qz_type t);
 /* Rows x [rows, cols] to out [rows, row_bytes] on the pool of the run (NULL run: one thread, detected level).
  * importance [cols] or NULL. QZ_EFORMAT: cols is not a multiple of the block. */
 qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, size_t cols, const float *importance,

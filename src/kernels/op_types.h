@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "codecs/fields.h"
 #include "codecs/type_id.h"
 #include "kernels/dense.h"
 #include "kernels/layout.h"
@@ -57,6 +58,12 @@ typedef bool (*qz_all_finite_fn)(const float *x, size_t n);
 enum { QZ_WIDE_LANES = 8 };
 typedef double (*qz_exp_sum_fn)(const float *x, size_t n, float *max);
 typedef void (*qz_kl_sums_fn)(const float *a, const float *b, size_t n, float base, double out[2]);
+
+/* Codes of one sub-block (x, weights w, both [sub_len], a multiple of 8) for a step and a minimum, rounded and held in
+ * the shape's range: returns Σ w·(x − (scale·q − min))² in eight lanes by index, added as ((0+4)+(2+6))+((1+5)+(3+7)).
+ * q NULL: the error alone. No fused operations: all levels equal. */
+typedef float (*qz_round_sub_fn)(const qz_block_shape *s, const float *x, const float *w, float scale, float min,
+                                 int16_t *q);
 
 enum { QZ_TILE_MAX_ROWS = 12, QZ_TILE_MAX_COLS = 32 };
 #endif

@@ -49,7 +49,9 @@ enum {
     void qz_silu_mul_##level(float *g, const float *u, size_t n);                                                     \
     bool qz_all_finite_##level(const float *x, size_t n);                                                             \
     double qz_exp_sum_##level(const float *x, size_t n, float *max);                                                  \
-    void qz_kl_sums_##level(const float *a, const float *b, size_t n, float base, double out[2]);
+    void qz_kl_sums_##level(const float *a, const float *b, size_t n, float base, double out[2]);                     \
+    float qz_round_sub_##level(const qz_block_shape *s, const float *x, const float *w, float scale, float min, \
+                               int16_t *q);
 /* Power of two for a largest magnitude given by its bits; 1 for zero and for what is not finite. */
 static inline float qz_halve_factor(uint32_t top) {
     int e = (int)(top >> 23);
@@ -99,6 +101,8 @@ void qz_dot_ref(QZ_DOT_ARGS); /* any layout */
     void qz_dot_written_32_##level(QZ_DOT_ARGS); \
     void qz_decode_f16_##level(const void *in, size_t cols, float *y); \
     void qz_decode_bf16_##level(const void *in, size_t cols, float *y);
+void qz_decode_q8_0_avx2(const void *in, size_t cols, float *y);
+void qz_decode_q4_0_avx2(const void *in, size_t cols, float *y);
 QZ_LEVEL_DOTS(avx2)
 QZ_LEVEL_DOTS(avx512)
 

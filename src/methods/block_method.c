@@ -8,7 +8,7 @@
 #include "methods/method_rows.h"
 #include <stdio.h>
 
-enum { CHUNK_ELEMS = 16 << 20 }; /* float values decoded at a time */
+enum { CHUNK_ELEMS = 2 << 20 }; /* float values decoded at a time: what the caches hold */
 
 /* ---- search ---- */
 typedef struct {
@@ -20,6 +20,29 @@ typedef struct {
     qz_quantized q;
     qz_arena keep, piece;        /* of the tensor, of the rows at hand */
 } searcher;
+
+/* Rows of a stored tensor as floats, over the threads. */
+typedef struct { const qz_tensor_view *t; qz_decoder_fn decode; size_t first, n, row_bytes; float *x; } decoding;
+
+static void decode_part(void *arg, qz_part part) {
+    const decoding *d = arg;
+    size_t lo, hi;
+    qz_split(d->n, 1, part, &lo, &hi);
+    for (size_t r = lo; r < hi; r++) {
+        float *y = d->x + r * d->t->cols;
+        if (d->decode) d->decode((const uint8_t *)d->t->data + (d->first + r) * d->row_bytes, d->t->cols, y);
+        else qz_tensor_decode(d->t, d->first + r, 1, y);
+    }
+}
+
+static void decode_rows(qz_run *run, const qz_tensor_view *t, size_t first, size_t n, float *x) {
+    decoding d = {.t = t, .first = first, .n = n, .x = x};
+    if (t->data && t->add == 0 && t->type < QZ_TYPE_COUNT) {
+        d.decode = qz_block_decoder(run, t->type);
+        d.row_bytes = t->bytes / t->rows;
+    }
+    qz_pool_run(run->pool, 0, decode_part, &d);
+}
 
 static qz_status search_open(const qz_method_job *job, void **out, qz_error *err) {
     searcher *s = *out = qz_calloc_array(1, sizeof *s);
@@ -48,7 +71,7 @@ static qz_status search_result(void *ctx, qz_method_result *out, qz_error *err) 
     const qz_method_tensor *t = &s->t;
     const size_t n = qz_min_size(s->step, t->rows - s->row);
     qz_arena_reset(&s->piece);
-    qz_tensor_decode(t->source, s->row, n, s->x);
+    decode_rows(s->job.run, t->source, s->row, n, s->x);
     QZ_TRY(
         qz_block_quantize(&(qz_block_job){s->job.run, t->type, s->x, n, t->cols, s->importance, s->job.options->search},
                           &s->piece, &s->q, err));
@@ -131,7 +154,7 @@ static qz_status feedback_result(void *ctx, qz_method_result *out, qz_error *err
     qz_status st = w ? c->job.host.importance(c->job.host.ctx, t, &c->arena, &importance, err)
                      : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", t->name);
     if (st == QZ_OK) {
-        qz_tensor_decode(t->source, 0, t->rows, w);
+        decode_rows(c->job.run, t->source, 0, t->rows, w);
         st = qz_block_feedback(&(qz_block_job){c->job.run, t->type, w, t->rows, c->h->cols, importance, QZ_SEARCH_BEST},
                                c->matrices.mm, c->h, &c->arena, &c->q, err);
     }

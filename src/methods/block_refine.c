@@ -14,24 +14,15 @@ enum { ROUNDS = 6, RADIUS = 2 };
 
 typedef struct {
     const qz_block_shape *s;
+    qz_rounder_fn round;
     const float *x, *w; /* of the block */
     const qz_block_fields *f; /* the reference's block */
 } target;
 
 /* Rounds the codes of one sub-block for a scale and min; returns its weighted error. q may be NULL. */
 static float sub_error(const target *t, size_t b, float scale, float min, int16_t *q) {
-    const float *x = t->x + b * t->s->sub_len, *w = t->w + b * t->s->sub_len;
-    float inv = scale != 0 ? 1.0f / scale : 0, lo = (float)t->s->q_min, hi = (float)t->s->q_max, acc[8] = {0};
-    for (size_t k = 0; k < t->s->sub_len; k += 8)
-        for (size_t i = 0; i < 8; i++) {
-            float c = (x[k + i] + min) * inv;
-            c = c < lo ? lo : c > hi ? hi : c;
-            c = c + 12582912.0f - 12582912.0f;
-            float e = x[k + i] - (scale * c - min);
-            acc[i] += w[k + i] * e * e;
-            if (q) q[b * t->s->sub_len + k + i] = (int16_t)c;
-        }
-    return ((acc[0] + acc[4]) + (acc[2] + acc[6])) + ((acc[1] + acc[5]) + (acc[3] + acc[7]));
+    const size_t at = b * t->s->sub_len;
+    return t->round(t->s, t->x + at, t->w + at, scale, min, q ? q + at : NULL);
 }
 
 /* The same for a table or a code book. */
@@ -153,7 +144,7 @@ static float descend(const target *t, qz_block_fields *f) {
 static void refine_block(qz_type type, const target *of, uint8_t *block) {
     qz_block_fields start, best;
     qz_block_unpack(type, block, &start);
-    const target with = {of->s, of->x, of->w, &start}, *t = &with;
+    const target with = {of->s, of->round, of->x, of->w, &start}, *t = &with;
     if (!(isfinite(start.d) && isfinite(start.dmin)) || start.d == 0) return;
     best = start;
     float least = block_error(t, &start, false);
@@ -178,14 +169,15 @@ static void refine_block(qz_type type, const target *of, uint8_t *block) {
     if (block_error(t, &best, false) < block_error(t, &start, false)) qz_block_pack(type, &best, block);
 }
 
-void qz_block_refine_row(qz_type type, const float *x, const float *importance, size_t cols, void *row) {
+void qz_block_refine_row(qz_rounder_fn round, qz_type type, const float *x, const float *importance, size_t cols,
+                         void *row) {
     const qz_block_shape *s = qz_block_shape_get(type);
     if (s == NULL) return;
     const qz_type_info *info = qz_type_get(type);
     float ones[QZ_FIELDS_MAX];
     for (size_t k = 0; k < QZ_FIELDS_MAX; k++) ones[k] = 1;
     for (size_t k = 0; k < cols; k += info->elems) {
-        const target t = {s, x + k, importance ? importance + k : ones, NULL};
+        const target t = {s, round, x + k, importance ? importance + k : ones, NULL};
         refine_block(type, &t, (uint8_t *)row + k / info->elems * info->bytes);
     }
 }

@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/run.h"
 #include "codecs/quantized.h"
+#include "kernels/encode.h"
 
 typedef enum { QZ_SEARCH_COMPAT, QZ_SEARCH_BEST } qz_search;
 /* "compat" or "best". */
@@ -20,6 +21,9 @@ typedef struct {
 } qz_block_job;
 /* out->blocks in arena; out->error: the objective; weight_mse as named. */
 qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized *out, qz_error *err);
-/* Refines one encoded row in place; x [cols]. Types without a refinement are left as they are. */
-void qz_block_refine_row(qz_type type, const float *x, const float *importance, size_t cols, void *row);
+/* Rows of blocks or floats at this run's CPU level: the codecs' bits. */
+qz_decoder_fn qz_block_decoder(const qz_run *run, qz_type type);
+/* Refines one encoded row in place; x [cols], round of qz_rounder. Types without a refinement are left as they are. */
+void qz_block_refine_row(qz_rounder_fn round, qz_type type, const float *x, const float *importance, size_t cols,
+                         void *row);
 #endif

@@ -1,6 +1,8 @@
 #include "model/model.h"
+#include "base/bytes.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "base/threads.h"
 #include "codecs/types.h"
 #include "model/leftovers.h"
 #include <math.h>
@@ -354,37 +356,76 @@ qz_status qz_model_bind(qz_model *m, qz_error *err) {
     return st;
 }
 
-static qz_status check_tensor(const qz_tensor_view *t, float *row, qz_error *err) {
-    for (size_t r = 0; r < t->rows; r++) {
-        qz_tensor_decode(t, r, 1, row);
-        float sum = 0; /* 0·x is NaN for NaN and inf: one pass that the compiler vectorizes */
-        for (size_t k = 0; k < t->cols; k++) sum += 0.0f * row[k];
-        if (sum == 0.0f) continue;
-        for (size_t k = 0; k < t->cols; k++)
-            if (!isfinite(row[k]))
-                return qz_fail(err, QZ_ENONFINITE,
-                               "non-finite weight: file '%s', tensor '%s', row %zu, column %zu: found %f; repair the "
-                               "checkpoint",
-                               t->file, t->file_name, r, k, (double)row[k]);
+bool qz_floats_known(qz_type t) { return t == QZ_TYPE_F16 || t == QZ_TYPE_BF16 || t == QZ_TYPE_F32; }
+
+bool qz_floats_finite(qz_type t, const void *values, size_t n) {
+    const uint8_t *p = values;
+    uint32_t wild = 0; /* top bit: an exponent of ones */
+    if (t == QZ_TYPE_F32)
+        for (size_t i = 0; i < n; i++) wild |= (qz_load_u32le(p + 4 * i) & 0x7fffffffu) + 0x00800000u;
+    else {
+        const uint32_t one = t == QZ_TYPE_F16 ? 0x04000000u : 0x00800000u; /* of the exponent, 16 bits up */
+        for (size_t i = 0; i < n; i++) wild |= ((uint32_t)(qz_load_u16le(p + 2 * i) & 0x7fffu) << 16) + one;
     }
-    return QZ_OK;
+    return wild >> 31 == 0;
+}
+
+/* Rows of one tensor over the threads; each finds its first row with a value that is not finite. */
+typedef struct { const qz_tensor_view *t; float *rows; size_t cols, *bad; } finite_job; /* rows [threads, cols] */
+
+static void finite_rows(void *arg, qz_part part) {
+    const finite_job *j = arg;
+    float *row = j->rows + part.thread * j->cols;
+    size_t lo, hi;
+    qz_split(j->t->rows, 1, part, &lo, &hi);
+    for (size_t r = lo; r < hi && r < j->bad[part.thread]; r++) {
+        if (j->t->data && qz_floats_known(j->t->type)) {
+            const size_t bytes = j->t->bytes / j->t->rows;
+            if (!qz_floats_finite(j->t->type, (const uint8_t *)j->t->data + r * bytes, j->t->cols))
+                j->bad[part.thread] = r;
+            continue;
+        }
+        qz_tensor_decode(j->t, r, 1, row);
+        float sum = 0; /* 0·x is NaN for NaN and inf: one pass that the compiler vectorizes */
+        for (size_t k = 0; k < j->t->cols; k++) sum += 0.0f * row[k];
+        if (sum != 0.0f) j->bad[part.thread] = r;
+    }
+}
+
+static qz_status check_tensor(qz_run *run, const finite_job *j, qz_error *err) {
+    const qz_tensor_view *t = j->t;
+    const size_t threads = qz_pool_size(run->pool);
+    size_t first = SIZE_MAX;
+    for (size_t i = 0; i < threads; i++) j->bad[i] = SIZE_MAX;
+    finite_job job = *j;
+    qz_pool_run(t->rows > 1 ? run->pool : NULL, 0, finite_rows, &job);
+    for (size_t i = 0; i < threads; i++) first = qz_min_size(first, j->bad[i]);
+    if (first == SIZE_MAX) return QZ_OK;
+    qz_tensor_decode(t, first, 1, j->rows);
+    size_t k = 0;
+    while (k + 1 < t->cols && isfinite(j->rows[k])) k++;
+    return qz_fail(err, QZ_ENONFINITE,
+                   "non-finite weight: file '%s', tensor '%s', row %zu, column %zu: found %f; repair the checkpoint",
+                   t->file, t->file_name, first, k, (double)j->rows[k]);
 }
 
 qz_status qz_model_check_finite(qz_run *run, const qz_model *m, qz_error *err) {
-    size_t cols = 1;
-    for (size_t i = 0; i < m->n_tensors; i++) cols = qz_max_size(cols, m->tensors[i].cols);
-    float *row = qz_alloc_array(cols, sizeof *row);
-    if (row == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", m->path);
-    qz_status st = QZ_OK;
+    const size_t threads = qz_pool_size(run->pool);
+    finite_job j = {.cols = 1, .bad = qz_alloc_array(threads, sizeof *j.bad)};
+    for (size_t i = 0; i < m->n_tensors; i++) j.cols = qz_max_size(j.cols, m->tensors[i].cols);
+    j.rows = qz_alloc_array(threads, j.cols * sizeof *j.rows);
+    qz_status st = j.rows && j.bad ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory checking '%s'", m->path);
     qz_progress_begin(run);
     for (size_t i = 0; i < m->n_tensors && st == QZ_OK; i++) {
-        st = check_tensor(&m->tensors[i], row, err);
+        j.t = &m->tensors[i];
+        st = check_tensor(run, &j, err);
         /* resident memory stays one tensor */
         if (m->tensors[i].data) qz_map_forget(m->tensors[i].data, m->tensors[i].bytes);
         qz_progress_step(run, "checking weights", i + 1, m->n_tensors, "tensors");
     }
     qz_progress_end(run);
-    qz_free(row);
+    qz_free(j.rows);
+    qz_free(j.bad);
     return st;
 }
 

@@ -24,4 +24,7 @@ void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y);
 qz_type qz_tensor_float_type(const qz_tensor_view *t);
 /* "q4_k", "int4 g128 sym", "nf4", "int8 rows": for tables; in buf unless it is a type's name. */
 const char *qz_tensor_type_text(const qz_tensor_view *t, char buf[32]);
+/* Float types whose values can be judged by their bits alone; no NaN and no infinity among n of them. */
+bool qz_floats_known(qz_type t);
+bool qz_floats_finite(qz_type t, const void *values, size_t n);
 #endif

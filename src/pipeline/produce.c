@@ -191,7 +191,8 @@ static qz_status put_codes(sink *k, const qz_method_result *r, qz_error *err) {
 
 /* Blocks that the source has in this very type are copied, as the reference does. */
 static bool as_it_is(const qz_artifact_item *it) {
-    return it->source && it->source->data && it->source->type == it->type && it->type < QZ_TYPE_COUNT &&
+    const qz_tensor_view *t = it->source;
+    return t && t->data && t->add == 0 && t->type == it->type && it->type < QZ_TYPE_COUNT &&
            !is_float(it->type);
 }
 

@@ -4,6 +4,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "methods/block_search.h"
 #include <string.h>
 
 enum { KEYS = 2048, LANES = 8, SMALL = 1 << 14 }; /* SMALL: values that one thread reads faster than two wake up */
@@ -53,6 +54,7 @@ typedef struct row_source {
     const qz_quantized *q;
     const float *data;
     const qz_tensor_view *view;
+    qz_decoder_fn decoder; /* of the type that the rows are stored in */
     bool as_filed;        /* rows come in the order of the file */
     size_t rows, cols, first; /* first: place of row 0 among the item's */
 } row_source;
@@ -102,10 +104,15 @@ static uint64_t sum_of(const qz_proof *p, const row_source *s, size_t *bad_row) 
     return sum;
 }
 
+static const uint8_t *stored_row(const qz_tensor_view *t, size_t r) {
+    const qz_type_info *info = qz_type_get(t->type);
+    return (const uint8_t *)t->data + r * (t->cols / info->elems * info->bytes);
+}
+
 /* ---- what is meant ---- */
 static void decode_blocks(const row_source *s, size_t r, float *y, float *scratch) {
     (void)scratch;
-    qz_type_get(s->q->type)->decode(s->q->blocks + r * (s->q->bytes / s->q->rows), s->cols, y);
+    s->decoder(s->q->blocks + r * (s->q->bytes / s->q->rows), s->cols, y);
 }
 static void decode_codes(const row_source *s, size_t r, float *y, float *scratch) {
     (void)scratch;
@@ -116,7 +123,12 @@ static void decode_float(const row_source *s, size_t r, float *y, float *scratch
     const qz_type_info *info = qz_type_get(s->item->type);
     const float *x = s->data ? s->data + r * s->cols : scratch;
     uint8_t *coded = (uint8_t *)(scratch + s->cols);
-    if (!s->data) qz_tensor_decode(s->item->source, r, 1, scratch);
+    const qz_tensor_view *t = s->item->source;
+    if (!s->data && t->type == s->item->type && t->data && t->add == 0) { /* stays what it is */
+        s->decoder(stored_row(t, r), s->cols, y);
+        return;
+    }
+    if (!s->data) qz_tensor_decode(t, r, 1, scratch);
     info->encode(x, NULL, s->cols, coded);
     info->decode(coded, s->cols, y);
 }
@@ -142,7 +154,8 @@ static qz_status add(qz_proof *p, row_source s, qz_error *err) {
 }
 
 qz_status qz_proof_blocks(qz_proof *p, const qz_quantized *q, qz_error *err) {
-    return add(p, (row_source){.decode = decode_blocks, .q = q, .rows = q->rows, .cols = q->cols}, err);
+    return add(p, (row_source){.decode = decode_blocks, .decoder = qz_block_decoder(p->run, q->type), .q = q,
+                               .rows = q->rows, .cols = q->cols}, err);
 }
 qz_status qz_proof_codes(qz_proof *p, const qz_quantized *q, qz_error *err) {
     return add(p, (row_source){.decode = decode_codes, .q = q, .rows = q->rows, .cols = q->cols,
@@ -150,7 +163,8 @@ qz_status qz_proof_codes(qz_proof *p, const qz_quantized *q, qz_error *err) {
 }
 qz_status qz_proof_float(qz_proof *p, qz_error *err) {
     const qz_artifact_item *it = &p->plan->items[p->current];
-    return add(p, (row_source){.decode = decode_float, .rows = it->rows, .cols = it->cols}, err);
+    return add(p, (row_source){.decode = decode_float, .decoder = qz_block_decoder(p->run, it->type), .rows = it->rows,
+                               .cols = it->cols}, err);
 }
 qz_status qz_proof_folded(qz_proof *p, const qz_folded *f, qz_error *err) {
     return add(p, (row_source){.decode = decode_float, .data = f->data, .rows = f->rows, .cols = f->cols}, err);
@@ -196,7 +210,8 @@ void qz_proof_begin(qz_proof *p, size_t item) {
 /* ---- what the file holds ---- */
 static void decode_view(const row_source *s, size_t r, float *y, float *scratch) {
     (void)scratch;
-    qz_tensor_decode(s->view, r, 1, y);
+    if (s->decoder) s->decoder(stored_row(s->view, r), s->cols, y);
+    else qz_tensor_decode(s->view, r, 1, y);
 }
 
 /* A tensor that the plan made itself stands in the file byte by byte. */
@@ -223,8 +238,10 @@ static qz_status compare_item(const qz_proof *p, size_t i, const qz_model *m, qz
     if (t == NULL || t->rows != it->rows || t->cols != it->cols)
         return qz_fail(err, QZ_EBUG,
                        "proof failed: tensor '%s' is missing or has another shape in the written artifact", it->name);
-    uint64_t sum = sum_of(p, &(row_source){.decode = decode_view, .item = it, .view = t, .as_filed = true,
-                                           .rows = t->rows, .cols = t->cols}, &bad);
+    const bool plain = t->data && t->add == 0 && t->type < QZ_TYPE_COUNT;
+    const qz_decoder_fn decoder = plain ? qz_block_decoder(p->run, t->type) : NULL;
+    uint64_t sum = sum_of(p, &(row_source){.decode = decode_view, .decoder = decoder, .item = it, .view = t,
+                                           .as_filed = true, .rows = t->rows, .cols = t->cols}, &bad);
     if (bad != SIZE_MAX)
         return qz_fail(err, QZ_ENUMERIC,
                        "proof failed: tensor '%s' holds a non-finite value, row %zu: file '%s', offset %llu", it->name,

@@ -8,7 +8,9 @@
 #include "text/chat.h"
 #include <string.h>
 
-enum { PROOF_TOKENS = 64, GREEDY_TOKENS = 8, ENOUGH = 16, SAMPLES = 8 };
+/* Of a large model a few words say as much, and cost as much: each greedy token reads all weights. */
+#define LARGE ((uint64_t)1 << 28)
+enum { PROOF_TOKENS = 64, PROOF_LARGE = 16, GREEDY_TOKENS = 8, GREEDY_LARGE = 2, ENOUGH = 16, SAMPLES = 8 };
 static const char question[] = "What has to be done before a parcel can be sent?";
 static const char answer[] =
     "Read the order, check the address, put the goods into a box with enough paper, close it, write the name of the "
@@ -16,6 +18,8 @@ static const char answer[] =
     "on the label, and bring it to the post office before six in the evening. Then write a short note to the customer.";
 
 const char qz_proof_note[] = "no quality figure, but that the file works ('quantz eval' measures)";
+
+static bool large(const qz_source *s) { return qz_config_parameters(&s->model->config) >= LARGE; }
 
 typedef struct { qz_ids ids; size_t prompt; } sample; /* prompt: tokens before the greedy words */
 
@@ -107,8 +111,9 @@ static qz_status greedy(const qz_source *s, qz_engine *e, const qz_ids *prompt, 
     qz_session *session;
     uint32_t ids[GREEDY_TOKENS];
     qz_str text = {0};
-    QZ_TRY(qz_session_open(e, 1, prompt->n + GREEDY_TOKENS, &session, err));
-    qz_sequence q = {.prompt = prompt->ids, .n_prompt = prompt->n, .sampling = QZ_GREEDY, .max_new = GREEDY_TOKENS,
+    const size_t most = large(s) ? GREEDY_LARGE : GREEDY_TOKENS;
+    QZ_TRY(qz_session_open(e, 1, prompt->n + most, &session, err));
+    qz_sequence q = {.prompt = prompt->ids, .n_prompt = prompt->n, .sampling = QZ_GREEDY, .max_new = most,
                      .out = ids};
     qz_status st = qz_session_one(session, &q, err);
     for (size_t i = 0; st == QZ_OK && s->tokenizer == NULL && i < q.info.n_new; i++)
@@ -129,8 +134,13 @@ qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, cons
     qz_engine *source = NULL, *artifact = NULL;
     qz_status st = make_sample(s, data, &x, out, err);
     if (st != QZ_OK || x.ids.n < 2) goto out;
-    QZ_GOTO(qz_engine_open(run, s->model, NULL, &source, err));
-    QZ_GOTO(qz_engine_open(run, m, NULL, &artifact, err));
+    if (large(s) && x.ids.n > PROOF_LARGE) { /* its end: what a template puts before it says little */
+        memmove(x.ids.ids, x.ids.ids + x.ids.n - PROOF_LARGE, PROOF_LARGE * sizeof *x.ids.ids);
+        x.ids.n = x.prompt = PROOF_LARGE;
+    }
+    const qz_engine_options o = {.forget = true};
+    QZ_GOTO(qz_engine_open(run, s->model, &o, &source, err));
+    QZ_GOTO(qz_engine_open(run, m, &o, &artifact, err));
     qz_eval_window w = {x.ids.ids, x.ids.n, 1};
     const qz_eval_set set = {.windows = &w, .n = 1, .scored = x.ids.n - 1, .longest = x.ids.n};
     qz_score score;

@@ -57,6 +57,7 @@ static void print_text(const qz_raw *r, const char *path, const qz_error *why, q
     if (r->n) qz_raw_types(r, out);
     else qz_str_puts(out, "no tensors");
     qz_str_printf(out, ")%s%s\n", *r->architecture ? ", architecture " : "", r->architecture);
+    if (r->kind) qz_str_printf(out, "  kind         %s\n", r->kind);
     qz_str_printf(out, "  runs         no: %s\n", qz_raw_reason(r, why));
     qz_str_printf(out, "  size         %s, %zu tensor%s\n", qz_size_text(size, r->file_bytes), r->n, qz_plural(r->n));
     if (r->elems)
@@ -93,6 +94,7 @@ static void print_json(const qz_raw *r, const char *path, const qz_error *why, q
     qz_raw_types(r, &types);
     qz_jw_begin(&w, out);
     qz_jw_text(&w, "container", r->container);
+    if (r->kind) qz_jw_text(&w, "kind", r->kind);
     qz_jw_bool(&w, "runs", false);
     qz_jw_text(&w, "reason", qz_raw_reason(r, why));
     qz_jw_text(&w, "architecture", r->architecture);

@@ -1,7 +1,9 @@
 /* Decoders and encoders of the table against the codecs' own. */
+#include <math.h>
 #include <string.h>
 #include "base/size.h"
 #include "check.h"
+#include "codecs/fields.h"
 #include "codecs/types.h"
 #include "kernels/encode.h"
 
@@ -46,6 +48,33 @@ static void check_encode_type(check *c, qz_type t, size_t blocks, int kind, int 
     for (; b < blocks && same; ++b) same = memcmp(y + b * i->bytes, want + b * i->bytes, i->bytes) == 0;
     expect(c, same, "encode: block %zu of %zu differs, data %d, importance %d", b - 1, blocks, kind, importance);
     guard_close(c, &gx), guard_close(c, &gi), guard_close(c, &gy), guard_close(c, &gw);
+}
+
+/* Every kind of data, steps of both signs and 0, with and without codes: the same bits as the reference. */
+void check_round(check *c) {
+    static const float steps[] = {0, 1, -1, 0.03f, -0.2f, 1e-38f, 1e30f};
+    c->op = "round_sub";
+    for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
+        const qz_block_shape *s = qz_block_shape_get((qz_type)t);
+        if (s == NULL) continue;
+        for (int kind = 0; kind < DATA_KINDS; ++kind)
+            for (size_t i = 0; i < sizeof steps / sizeof *steps; ++i) {
+                guarded gx, gw, gq, gr;
+                float *x = guard_open(&gx, s->sub_len, 4, 4), *w = guard_open(&gw, s->sub_len, 4, 8);
+                int16_t *q = guard_open(&gq, s->sub_len, 2, 2), *r = guard_open(&gr, s->sub_len, 2, 2);
+                fill_floats(c, x, s->sub_len, kind);
+                for (size_t k = 0; k < s->sub_len; ++k) w[k] = fabsf(qz_rng_normal(&c->rng));
+                const float min = i % 2 ? 0.1f : 0;
+                const float a = c->ops->round_sub(s, x, w, steps[i], min, q),
+                            b = c->ref->round_sub(s, x, w, steps[i], min, r),
+                            alone = c->ops->round_sub(s, x, w, steps[i], min, NULL);
+                expect_floats(c, &a, &b, 1, "round_sub");
+                expect_floats(c, &alone, &b, 1, "round_sub without codes");
+                expect(c, memcmp(q, r, s->sub_len * sizeof *q) == 0, "round_sub: codes of %s, step %g, data %d",
+                       qz_type_get((qz_type)t)->name, (double)steps[i], kind);
+                guard_close(c, &gx), guard_close(c, &gw), guard_close(c, &gq), guard_close(c, &gr);
+            }
+    }
 }
 
 void check_encode(check *c) {

@@ -16,6 +16,8 @@ void qz_ops_avx2(qz_ops *ops) {
         const qz_layout *l = qz_layout_get((qz_type)t);
         if (l && l->written) ops->dot[t] = l->elems == 256 ? qz_dot_written_256_avx2 : qz_dot_written_32_avx2;
     }
+    ops->decode[QZ_TYPE_Q8_0] = qz_decode_q8_0_avx2;
+    ops->decode[QZ_TYPE_Q4_0] = qz_decode_q4_0_avx2;
     ops->dot[QZ_TYPE_Q4_1] = qz_dot_q4_1_avx2;
     ops->dot[QZ_TYPE_Q5_0] = qz_dot_q5_0_avx2;
     ops->dot[QZ_TYPE_Q5_1] = qz_dot_q5_1_avx2;

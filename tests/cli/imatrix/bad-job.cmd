@@ -1,0 +1,1 @@
+$Q imatrix sum a b
