@@ -99,8 +99,8 @@ static void put_speed(page *p, const qz_pick_page *x) {
     if (f->tflops <= 0) return;
     if (f->bound_from == 0) put(p, "speed", "bound by memory at any number of users");
     else
-        put(p, "speed", "bound by %s; by operations from %llu user%s on ('quantz plan --speed' has every format)",
-            f->bound, ull(f->bound_from), qz_plural(f->bound_from));
+        put(p, "speed", "bound by %soperations from %llu user%s on ('quantz plan --speed' has every format)",
+            strcmp(f->bound, "operations") == 0 ? "" : "memory; by ", ull(f->bound_from), qz_plural(f->bound_from));
 }
 
 static void put_commands(page *p, const qz_pick_page *x) {
