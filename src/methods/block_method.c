@@ -39,7 +39,7 @@ static void decode_rows(qz_run *run, const qz_tensor_view *t, size_t first, size
     decoding d = {.t = t, .first = first, .n = n, .x = x};
     if (t->data && t->add == 0 && t->type < QZ_TYPE_COUNT) {
         d.decode = qz_block_decoder(run, t->type);
-        d.row_bytes = t->bytes / t->rows;
+        d.row_bytes = t->cols / qz_type_get(t->type)->elems * qz_type_get(t->type)->bytes;
     }
     qz_pool_run(run->pool, 0, decode_part, &d);
 }

@@ -380,7 +380,7 @@ static void finite_rows(void *arg, qz_part part) {
     qz_split(j->t->rows, 1, part, &lo, &hi);
     for (size_t r = lo; r < hi && r < j->bad[part.thread]; r++) {
         if (j->t->data && qz_floats_known(j->t->type)) {
-            const size_t bytes = j->t->bytes / j->t->rows;
+            const size_t bytes = j->t->cols * qz_type_get(j->t->type)->bytes;
             if (!qz_floats_finite(j->t->type, (const uint8_t *)j->t->data + r * bytes, j->t->cols))
                 j->bad[part.thread] = r;
             continue;
