@@ -92,5 +92,5 @@ fails 1 "$Q" check $M --calib "$W/en.jsonl" --traffic "$W/fr.jsonl"; has 'DOMAIN
 
 say "C-186: too large for the card: offload with a layer plan, or refused without the memory for it"
 show "$Q" pick llama-3-70b --hardware rtx-4060 --ram 64GB; has 'GGUF Q4_K_M .*partial offload'
-fails 1 "$Q" pick llama-3-70b --hardware rtx-4060 --ram 32GB; has '37\.1 GB of weights in system memory'
+fails 1 "$Q" pick llama-3-70b --hardware rtx-4060 --ram 32GB; has '37\.1 GB of weights and 0\.6 GB of KV cache would lie in system'
 finish
