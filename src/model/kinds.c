@@ -122,15 +122,15 @@ static const qz_part_row experts_parts[] = {
     {"mlp.shared_expert_gate.weight", "ffn_gate_inp_shexp.weight", QZ_WIDE_ONE, QZ_WIDE_HIDDEN, QZ_PART_SHARED_GATE}};
 
 #define ROWS(k) k, COUNT(k), k##_inputs, COUNT(k##_inputs)
-static const qz_kind kinds[QZ_KIND_COUNT] = {
-    [QZ_KIND_ATTENTION] = {ROWS(attention), attention_parts, COUNT(attention_parts)},
-    [QZ_KIND_LATENT] = {ROWS(latent), latent_parts, COUNT(latent_parts)},
-    [QZ_KIND_DELTA] = {ROWS(delta), delta_parts, COUNT(delta_parts), .state = true},
+static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state */
+    [QZ_KIND_ATTENTION] = {ROWS(attention), attention_parts, COUNT(attention_parts), false, false},
+    [QZ_KIND_LATENT] = {ROWS(latent), latent_parts, COUNT(latent_parts), false, false},
+    [QZ_KIND_DELTA] = {ROWS(delta), delta_parts, COUNT(delta_parts), false, true},
     [QZ_KIND_DELTA_SPLIT] = {delta_split, COUNT(delta_split), delta_inputs, COUNT(delta_inputs), delta_parts,
-                             COUNT(delta_parts), .state = true},
-    [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0},
-    [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts) - 1, .experts = true},
-    [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), .experts = true},
+                             COUNT(delta_parts), false, true},
+    [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0, false, false},
+    [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts) - 1, true, false},
+    [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), true, false},
 };
 #define FITS(k, room) (COUNT(k) <= (room) && COUNT(k##_inputs) <= QZ_SUB_INPUTS)
 _Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS) &&
