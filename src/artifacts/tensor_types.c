@@ -124,11 +124,11 @@ qz_status qz_mix_rules_note(qz_artifact_plan *p, const qz_mix_tensor *tensors, c
                                 "--tensor-type '%.200s' had no effect: an earlier rule or an option of their own "
                                 "gives the types of the %zu tensor%s that it matches",
                                 mix->rules[r].text, e.taken, qz_plural(e.taken)));
-        else if (e.kept)
+        else if (e.given == 0) /* a pattern that means linears and matches their norms besides is no news */
             QZ_TRY(qz_plan_note(p, arena, err,
-                                "--tensor-type '%.200s' had no effect on %zu of %zu tensors that it matches (first "
+                                "--tensor-type '%.200s' had no effect on the %zu tensor%s that it matches (first "
                                 "'%s'): norms, biases, routers and other vectors are never coded",
-                                mix->rules[r].text, e.kept, e.kept + e.given + e.taken, e.first_kept));
+                                mix->rules[r].text, e.kept + e.taken, qz_plural(e.kept + e.taken), e.first_kept));
     }
     return QZ_OK;
 }

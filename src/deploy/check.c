@@ -43,6 +43,11 @@ bool qz_workload_reasons(const char *workload) {
 static double bits_of(const qz_check_facts *x, const qz_deploy_spec *s) {
     return x->bits_per_weight > 0 && s == x->spec ? x->bits_per_weight : (double)s->bits;
 }
+/* A GGUF level that stores floats. */
+static bool floats(const qz_scheme_spec *s) {
+    return s && s->scheme == QZ_SCHEME_GGUF &&
+           qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(s->ftype)->type))->kind == QZ_KIND_FLOAT;
+}
 static bool is_fp4(qz_deploy k) {
     return k == QZ_DEPLOY_NVFP4 || k == QZ_DEPLOY_MODELOPT_FP4 || k == QZ_DEPLOY_CT_MXFP4 || k == QZ_DEPLOY_MXFP4;
 }
@@ -84,7 +89,7 @@ bool qz_check_requantizes(bool stored_coded, const qz_scheme_spec *wanted) {
 void qz_check_deployment(const qz_check_facts *x, qz_findings *f) {
     const qz_deploy_spec *served = x->wanted ? x->wanted : x->spec;
     const bool stored = x->spec->kind != QZ_DEPLOY_FLOAT && !(x->gguf && x->bits_per_weight >= 15.5),
-               quantized = x->wanted ? served->kind != QZ_DEPLOY_FLOAT : stored;
+               quantized = x->wanted ? served->kind != QZ_DEPLOY_FLOAT && !floats(x->scheme) : stored;
     names(x, f);
     if (x->wanted && x->wanted->kind != QZ_DEPLOY_FLOAT &&
         (x->scheme ? qz_check_requantizes(stored, x->scheme) : stored))

@@ -6,16 +6,21 @@
 #include "base/str.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAGIC "quantz-undo 1\n"
+#define MAGIC "quantz-undo 2\n"
 #define RECORD_LIMIT ((size_t)2 << 30)
-enum { HEAD = sizeof MAGIC - 1 + 24, SHA = 64 }; /* size of the file, offset, count, then the bytes and a hash of all */
+/* size of the file, offset, count n, n bytes that stood there, n that come, a hash of all */
+enum { HEAD = sizeof MAGIC - 1 + 24, SHA = 64 };
 
+/* Beside the file itself, whatever name it is opened by: caches are full of links. */
 static char *record_name(const char *path) {
     qz_str s = {0};
-    qz_str_printf(&s, "%s.undo", path);
+    char *real = realpath(path, NULL);
+    qz_str_printf(&s, "%s.undo", real ? real : path);
+    free(real);
     if (!s.failed) return s.ptr;
     qz_str_release(&s);
     return NULL;
@@ -71,13 +76,14 @@ static qz_status forget(const char *path, const char *name, qz_error *err) {
 }
 
 /* The record of what stands at [offset, offset + n). */
-static qz_status keep(int fd, const char *path, const char *name, uint64_t offset, size_t n, qz_error *err) {
+static qz_status keep(int fd, const char *path, const char *name, uint64_t offset, const uint8_t *bytes, size_t n,
+                      qz_error *err) {
     uint64_t size = 0;
     QZ_TRY(qz_file_size(path, &size, err));
     if (offset > size || n > size - offset)
         return qz_fail(err, QZ_EBUG, "edit outside the file: '%s': %zu bytes at offset %llu of %llu", path, n,
                        (unsigned long long)offset, (unsigned long long)size);
-    uint8_t *r = qz_alloc_array(HEAD + n + SHA + 1, 1);
+    uint8_t *r = qz_alloc_array(HEAD + 2 * n + SHA + 1, 1);
     if (r == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory editing '%s'", path);
     memcpy(r, MAGIC, sizeof MAGIC - 1);
     qz_store_u64le(r + sizeof MAGIC - 1, size);
@@ -85,9 +91,10 @@ static qz_status keep(int fd, const char *path, const char *name, uint64_t offse
     qz_store_u64le(r + sizeof MAGIC + 15, n);
     qz_status st = read_at(fd, path, offset, r + HEAD, n, err);
     char hex[65];
-    qz_sha256_bytes_hex(r, HEAD + n, hex);
-    memcpy(r + HEAD + n, hex, SHA);
-    if (st == QZ_OK) st = qz_write_file(name, r, HEAD + n + SHA, err);
+    memcpy(r + HEAD + n, bytes, n);
+    qz_sha256_bytes_hex(r, HEAD + 2 * n, hex);
+    memcpy(r + HEAD + 2 * n, hex, SHA);
+    if (st == QZ_OK) st = qz_write_file(name, r, HEAD + 2 * n + SHA, err);
     qz_free(r);
     return st;
 }
@@ -96,7 +103,7 @@ qz_status qz_gguf_patch(const char *path, uint64_t offset, const uint8_t *bytes,
     char *name = record_name(path);
     int fd = -1;
     qz_status st = name ? open_file(path, &fd, err) : qz_fail(err, QZ_EMEMORY, "out of memory editing '%s'", path);
-    if (st == QZ_OK) st = keep(fd, path, name, offset, n, err);
+    if (st == QZ_OK) st = keep(fd, path, name, offset, bytes, n, err);
     if (st == QZ_OK) {
         st = write_at(fd, path, offset, bytes, n, err);
         bool done;
@@ -108,6 +115,22 @@ qz_status qz_gguf_patch(const char *path, uint64_t offset, const uint8_t *bytes,
     return st;
 }
 
+/* What stands in the file is of this edit: every byte is the old one or the new one, in whatever order they arrived. */
+static qz_status same_edit(int fd, const char *path, const char *name, uint64_t offset, const uint8_t *old, size_t n,
+                           qz_error *err) {
+    uint8_t *now = qz_alloc_array(n + 1, 1);
+    if (now == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory repairing '%s'", path);
+    qz_status st = read_at(fd, path, offset, now, n, err);
+    for (size_t i = 0; i < n && st == QZ_OK; i++)
+        if (now[i] != old[i] && now[i] != old[n + i])
+            st = qz_fail(err, QZ_EFORMAT,
+                         "record of an edit of another file: '%s': byte %llu of '%s' is neither what stood there nor "
+                         "what was to come; move the record away",
+                         name, (unsigned long long)(offset + i), path);
+    qz_free(now);
+    return st;
+}
+
 static qz_status take_back(const char *path, const char *name, const uint8_t *r, size_t size, qz_error *err) {
     uint64_t now = 0;
     char hex[65];
@@ -115,9 +138,9 @@ static qz_status take_back(const char *path, const char *name, const uint8_t *r,
     const size_t m = sizeof MAGIC - 1;
     bool ok = size >= HEAD + SHA && memcmp(r, MAGIC, m) == 0;
     const uint64_t n = ok ? qz_load_u64le(r + m + 16) : 0, offset = ok ? qz_load_u64le(r + m + 8) : 0;
-    ok = ok && n == size - HEAD - SHA;
-    if (ok) qz_sha256_bytes_hex(r, HEAD + (size_t)n, hex);
-    if (!ok || memcmp(r + HEAD + n, hex, SHA) != 0)
+    ok = ok && n <= RECORD_LIMIT && 2 * n == size - HEAD - SHA;
+    if (ok) qz_sha256_bytes_hex(r, HEAD + 2 * (size_t)n, hex);
+    if (!ok || memcmp(r + HEAD + 2 * n, hex, SHA) != 0)
         return qz_fail(err, QZ_EFORMAT, "not a record of an edit: file '%s': damaged, or not ours; move it away", name);
     QZ_TRY(qz_file_size(path, &now, err));
     if (now != qz_load_u64le(r + m) || offset > now || n > now - offset)
@@ -125,7 +148,8 @@ static qz_status take_back(const char *path, const char *name, const uint8_t *r,
                        "record of an edit of another file: '%s': expected %llu bytes in '%s', found %llu; move it away",
                        name, (unsigned long long)qz_load_u64le(r + m), path, (unsigned long long)now);
     QZ_TRY(open_file(path, &fd, err));
-    qz_status st = write_at(fd, path, offset, r + HEAD, (size_t)n, err);
+    qz_status st = same_edit(fd, path, name, offset, r + HEAD, (size_t)n, err);
+    if (st == QZ_OK) st = write_at(fd, path, offset, r + HEAD, (size_t)n, err);
     (void)close(fd);
     return st == QZ_OK ? forget(path, name, err) : st;
 }

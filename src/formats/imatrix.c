@@ -321,7 +321,25 @@ out:
     return st;
 }
 
+/* Merged sums may be what no reader takes: a mean times its calls must stay a float, calls a 32-bit number. */
+static qz_status check_written(const qz_imatrix *im, const char *path, qz_error *err) {
+    const double most = 1e29, calls = 2147483647.0;
+    for (size_t k = 0; k < im->n; k++) {
+        const qz_imatrix_entry *e = &im->entries[k];
+        for (size_t i = 0; i < e->cols * e->mats; i++) {
+            const double rows = (double)e->counts[i / e->cols], sum = (double)e->sums[i];
+            if (rows >= 0 && rows <= calls && sum >= 0 && sum <= 1e37 && (rows == 0 || sum / rows <= most)) continue;
+            return qz_fail(err, QZ_EFORMAT,
+                           "importance that no file can hold: '%s', entry '%s', value %zu: expected a sum up to 1e37 "
+                           "over up to %.0f rows, found %g over %g; measure it again",
+                           path, e->name, i, calls, sum, rows);
+        }
+    }
+    return QZ_OK;
+}
+
 qz_status qz_imatrix_stage(qz_imatrix *im, const char *path, bool dat, qz_error *err) {
+    QZ_TRY(check_written(im, path, err));
     if (im->n == 0) return qz_fail(err, QZ_EUSAGE, "no data in importance matrix: output '%s'", path);
     qsort(im->entries, im->n, sizeof *im->entries, by_name);
     return dat ? write_dat(im, path, err) : write_gguf(im, path, err);

@@ -394,11 +394,12 @@ static void finite_rows(void *arg, qz_part part) {
 
 static qz_status check_tensor(qz_run *run, const finite_job *j, qz_error *err) {
     const qz_tensor_view *t = j->t;
-    const size_t threads = qz_pool_size(run->pool);
+    qz_pool *pool = run ? run->pool : NULL;
+    const size_t threads = qz_pool_size(pool);
     size_t first = SIZE_MAX;
     for (size_t i = 0; i < threads; i++) j->bad[i] = SIZE_MAX;
     finite_job job = *j;
-    qz_pool_run(t->rows > 1 ? run->pool : NULL, 0, finite_rows, &job);
+    qz_pool_run(t->rows > 1 ? pool : NULL, 0, finite_rows, &job);
     for (size_t i = 0; i < threads; i++) first = qz_min_size(first, j->bad[i]);
     if (first == SIZE_MAX) return QZ_OK;
     qz_tensor_decode(t, first, 1, j->rows);
@@ -410,7 +411,7 @@ static qz_status check_tensor(qz_run *run, const finite_job *j, qz_error *err) {
 }
 
 qz_status qz_model_check_finite(qz_run *run, const qz_model *m, qz_error *err) {
-    const size_t threads = qz_pool_size(run->pool);
+    const size_t threads = qz_pool_size(run ? run->pool : NULL);
     finite_job j = {.cols = 1, .bad = qz_alloc_array(threads, sizeof *j.bad)};
     for (size_t i = 0; i < m->n_tensors; i++) j.cols = qz_max_size(j.cols, m->tensors[i].cols);
     j.rows = qz_alloc_array(threads, j.cols * sizeof *j.rows);

@@ -1,5 +1,6 @@
 #include "pipeline/naming.h"
 #include "pipeline/recipe.h"
+#include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/schemes.h"
 #include "artifacts/tensor_types.h"
@@ -137,9 +138,11 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
                                                     r->tensor_types.at, r->tensor_types.n},
                                  arena, err));
     QZ_TRY(qz_name_check(r->name, err));
-    out->files = (qz_gguf_wishes){r->split_size, r->split_tensors, r->reserve_room, r->keep_split};
     out->requantize = r->allow_requantize;
-    QZ_TRY(qz_gguf_layout_parse(&out->spec, &out->files, err));
+    /* not recorded: parts and room change no tensor, and merged parts are the file written whole, byte by byte */
+    QZ_TRY(qz_gguf_layout_parse(&out->spec,
+                                &(qz_gguf_wishes){r->split_size, r->split_tensors, r->reserve_room, r->keep_split},
+                                err));
     if (r->overrides.n && out->spec.scheme != QZ_SCHEME_GGUF)
         return qz_fail(err, QZ_EUSAGE, "--override-kv is for GGUF, and '%s' is none", out->spec.name);
     out->spec.overrides = r->overrides.at;
@@ -221,10 +224,6 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     if (solves(c) && !c->convert) put_ints(c, &w);
     put_modules(&c->spec, &w);
     put_types(&c->spec.mix, &w);
-    put_text(&w, "split_max_size", c->files.max_size);
-    put_text(&w, "split_max_tensors", c->files.max_tensors);
-    put_flag(&w, "keep_split", c->files.keep);
-    put_text(&w, "reserve", c->files.reserve);
     put_flag(&w, "allow_requantize", c->requantize);
     if (c->spec.n_overrides) qz_jw_open(&w, "override_kv", '[');
     for (size_t i = 0; i < c->spec.n_overrides; i++) qz_jw_text(&w, NULL, c->spec.overrides[i]);

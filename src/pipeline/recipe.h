@@ -13,7 +13,6 @@
 #include "calibrate/stats.h"
 #include "methods/method.h"
 #include "pipeline/request.h"
-#include "artifacts/gguf_layout.h"
 #include "text/dataset.h"
 
 typedef struct {
@@ -27,7 +26,6 @@ typedef struct {
     qz_method_options codes;    /* search for all; the rest for integer codes */
     qz_recipe_calibration calibration;
     const char *name, *pre, *accept; /* NULL: not given */
-    qz_gguf_wishes files;       /* of a GGUF artifact, as given */
     bool requantize;
     const char *with;           /* what decides bytes, too, and must be given again:
                                  * "calibration", "imatrix"; NULL: nothing */

@@ -74,12 +74,12 @@ for i in $(seq "$draws"); do
 done
 [ "${refused:-0}" -le $((draws / 4)) ] || bad "$refused of $draws recipes were refused"
 
-# Parts, room for edits, keys and a source that is coded already are of the recipe, too.
+# Keys and a source that is coded already are of the recipe, too; parts and room are asked for again.
 "$Q" quantize $M --to gguf:Q8_0 --search compat -o "$W/coded.gguf" -q > /dev/null 2>&1
 parts() { cat "$W/$1"-0000*.gguf | sha256sum; }
 "$Q" quantize "$W/coded.gguf" --to gguf:Q4_0 --allow-requantize --split-max-tensors 8 --reserve 4K --override-kv general.name=str:x \
   -o "$W/a.gguf" -q > /dev/null 2> "$W/err" &&
-  "$Q" quantize "$W/coded.gguf" --config "$(ls "$W"/a-00001-of-*.gguf)" -o "$W/b.gguf" -q > /dev/null 2> "$W/err"
+  "$Q" quantize "$W/coded.gguf" --config "$(ls "$W"/a-00001-of-*.gguf)" --split-max-tensors 8 --reserve 4K -o "$W/b.gguf" -q > /dev/null 2> "$W/err"
 [ -s "$W/b-00001-of-00003.gguf" ] && [ "$(parts a)" = "$(parts b)" ] && ok || bad "the recipe of parts" "$(cat "$W/err"; ls "$W")"
 
 # What the libraries' documents show, as a file and on the command line (C-32, C-43, C-211).
