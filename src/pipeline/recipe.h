@@ -32,7 +32,8 @@ typedef struct {
     bool convert, lossy;        /* made by convert */
 } qz_recipe;
 
-/* r NULL: defaults (of a verb that writes nothing). Module rules go to the schemes that can hold them (gptq). */
+/* r NULL: defaults (of a verb that writes nothing). Rules for single modules are refused where the scheme cannot
+ * hold them. */
 qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, qz_recipe *out, qz_error *err);
 /* How the request turns calibration data into windows. */
 qz_status qz_recipe_windows(const qz_request *r, qz_recipe_calibration *out, qz_error *err);
