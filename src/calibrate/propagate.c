@@ -128,8 +128,10 @@ static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, 
     QZ_TRY(qz_mm_gram(mm, b, n, cols, p->pair.gram[half], err));
     if (!p->differences) return QZ_OK;
     for (size_t i = 0; i < n * cols; i++) a[i] -= b[i];
-    QZ_TRY(qz_mm_cross(mm, a, cols, b, cols, n, p->pair.cross[half], err));
-    return p->pair.lost_rows ? qz_mm_cross(mm, p->lost, p->hidden, b, cols, n, p->pair.lost[half], err) : QZ_OK;
+    QZ_TRY(qz_mm_cross(mm, (qz_token_rows){a, cols}, (qz_token_rows){b, cols}, n, p->pair.cross[half], err));
+    return p->pair.lost_rows ? qz_mm_cross(mm, (qz_token_rows){p->lost, p->hidden}, (qz_token_rows){b, cols}, n,
+                                           p->pair.lost[half], err)
+                             : QZ_OK;
 }
 
 /* Is it the last input of its sub-module? */

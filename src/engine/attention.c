@@ -21,19 +21,20 @@ typedef struct { size_t m, n, at; float *scores; size_t stride; } attend_tile;
 static void times_keys(const attend_job *j, const attend_tile *t, const float *q, size_t ldq) {
     const size_t d = j->kv->head_dim;
     if (j->kv->type == QZ_KV_EXACT)
-        qz_mm_gemm_nt_local(j->e->mm, t->m, t->n, d, q, ldq, (const float *)j->kv->k + t->at, d, t->scores, t->stride);
+        qz_mm_gemm_nt_local(j->e->mm, &(qz_product){t->m, t->n, d, q, ldq, (const float *)j->kv->k + t->at, d,
+                                                    t->scores, t->stride});
     else
-        qz_mm_gemm_nt_local_f16(j->e->mm, t->m, t->n, d, q, ldq, (const uint16_t *)j->kv->k + t->at, t->scores,
-                                t->stride);
+        qz_mm_gemm_nt_local_f16(j->e->mm, &(qz_product){t->m, t->n, d, q, ldq, NULL, 0, t->scores, t->stride},
+                                                        (const uint16_t *)j->kv->k + t->at);
 }
 static void times_values(const attend_job *j, const attend_tile *t, float *out, size_t ldo) {
     const size_t d = j->kv->head_dim;
     if (j->kv->type == QZ_KV_EXACT)
-        qz_mm_gemm_nn_local(j->e->mm, t->m, d, t->n, t->scores, t->stride, (const float *)j->kv->v + t->at, d, out,
-                            ldo);
+        qz_mm_gemm_nn_local(j->e->mm, &(qz_product){t->m, d, t->n, t->scores, t->stride,
+                                                    (const float *)j->kv->v + t->at, d, out, ldo});
     else
-        qz_mm_gemm_nn_local_f16(j->e->mm, t->m, d, t->n, t->scores, t->stride, (const uint16_t *)j->kv->v + t->at, out,
-                                ldo);
+        qz_mm_gemm_nn_local_f16(j->e->mm, &(qz_product){t->m, d, t->n, t->scores, t->stride, NULL, 0, out, ldo},
+                                                        (const uint16_t *)j->kv->v + t->at);
 }
 
 /* Queries of one KV head: of each of its query heads nt tokens from t0 on. Of one token (decoding) the heads stand one

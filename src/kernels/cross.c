@@ -22,24 +22,23 @@ static void add(void *arg, qz_part part) {
     for (size_t k = lo * j->cols; k < hi * j->cols; ++k) j->sum[k] += (double)j->c[k];
 }
 
-qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, size_t b_cols, size_t n, double *cross,
-                      qz_error *err) {
+qz_status qz_mm_cross(qz_mm *mm, qz_token_rows a, qz_token_rows b, size_t n, double *cross, qz_error *err) {
     size_t left = 0, right = 0, product = 0;
-    bool fits = qz_mul_size(a_cols, BLOCK, &left) && qz_mul_size(b_cols, BLOCK, &right) &&
-                qz_mul_size(a_cols, b_cols, &product);
+    bool fits = qz_mul_size(a.cols, BLOCK, &left) && qz_mul_size(b.cols, BLOCK, &right) &&
+                qz_mul_size(a.cols, b.cols, &product);
     float *ta = fits ? qz_alloc_aligned(left, sizeof *ta) : NULL;
     float *tb = ta ? qz_alloc_aligned(right, sizeof *tb) : NULL;
     float *c = tb ? qz_alloc_aligned(product, sizeof *c) : NULL;
     qz_status st = c ? QZ_OK
-                     : qz_fail(err, QZ_EMEMORY, "out of memory for the cross products of %zu by %zu columns", a_cols,
-                               b_cols);
+                     : qz_fail(err, QZ_EMEMORY, "out of memory for the cross products of %zu by %zu columns", a.cols,
+                               b.cols);
     for (size_t t = 0; t < n && st == QZ_OK; t += BLOCK) {
-        turn_job ja = {a + t * a_cols, qz_min_size(BLOCK, n - t), a_cols, ta},
-                 jb = {b + t * b_cols, ja.tokens, b_cols, tb};
+        turn_job ja = {a.x + t * a.cols, qz_min_size(BLOCK, n - t), a.cols, ta},
+                 jb = {b.x + t * b.cols, ja.tokens, b.cols, tb};
         qz_pool_run(mm->pool, 0, turn, &ja);
         qz_pool_run(mm->pool, 0, turn, &jb);
-        st = qz_mm_gemm_nt(mm, a_cols, b_cols, ja.tokens, ta, BLOCK, tb, BLOCK, c, b_cols, false, err);
-        add_job j = {c, cross, a_cols, b_cols};
+        st = qz_mm_gemm_nt(mm, &(qz_product){a.cols, b.cols, ja.tokens, ta, BLOCK, tb, BLOCK, c, b.cols}, false, err);
+        add_job j = {c, cross, a.cols, b.cols};
         if (st == QZ_OK) qz_pool_run(mm->pool, 0, add, &j);
     }
     qz_free(ta);

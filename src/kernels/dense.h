@@ -1,13 +1,21 @@
 /* Double precision products of the solvers (Cholesky factors and triangular inverses).
- * qz_dsub_fn sub = qz_dsub(run->cpu); sub(m, n, k, a, lda, b, ldb, c, ldc), from inside a pool job.
+ * qz_dsub_fn sub = qz_dsub(run->cpu); sub(&(qz_dproduct){m, n, k, a, lda, b, ldb, c, ldc}), from inside a pool job.
  * c [m, n] −= a [m, k] · b [n, k]ᵀ. Each sum runs in eight lanes (k modulo 8) of fused multiply-adds, k ascending,
  * folded as ((0+4)+(2+6)) + ((1+5)+(3+7)): bit-identical on every CPU level and for any m and n. */
 #ifndef QZ_KERNELS_DENSE_H
 #define QZ_KERNELS_DENSE_H
 #include "base/run.h"
 
-typedef void (*qz_dsub_fn)(size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b, size_t ldb,
-                           double *c, size_t ldc);
+typedef struct {
+    size_t m, n, k;
+    const double *a;
+    size_t lda;
+    const double *b;
+    size_t ldb;
+    double *c;
+    size_t ldc;
+} qz_dproduct;
+typedef void (*qz_dsub_fn)(const qz_dproduct *p);
 /* The fastest at min(level, detected). Thread safe; never NULL. */
 qz_dsub_fn qz_dsub(qz_cpu_level level);
 #endif

@@ -41,8 +41,9 @@ static void tile(const gram_job *j, size_t b0, size_t nb, size_t i0, size_t mr, 
     const size_t nr = ops->tile_cols, cols = qz_min_size(nr, j->cols - c0);
     float t[QZ_TILE_MAX_ROWS * QZ_TILE_MAX_COLS];
     for (size_t b = 0; b < nb; ++b) {
-        ops->gemm_tile(mr, tokens_of(j, b0 + b), j->s + b * s_size(j) + i0 * QZ_S_STRIDE, QZ_S_STRIDE,
-                       j->v + b * v_size(j) + c0 * BLOCK, nr, t, nr, false);
+        const qz_tile at = {j->s + b * s_size(j) + i0 * QZ_S_STRIDE, QZ_S_STRIDE, j->v + b * v_size(j) + c0 * BLOCK, nr,
+                            t, nr};
+        ops->gemm_tile(mr, tokens_of(j, b0 + b), &at, false);
         for (size_t i = 0; i < mr; ++i)
             for (size_t c = i0 + i > c0 ? i0 + i - c0 : 0; c < cols; ++c)
                 j->gram[(i0 + i) * j->cols + c0 + c] += (double)t[i * nr + c];

@@ -57,16 +57,16 @@ qz_status qz_mm_scratch(qz_mm *mm, size_t n, size_t size, qz_error *err) {
     return QZ_OK;
 }
 
-void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const float *s, size_t s_stride, const float *v,
-                size_t v_stride, float *c, size_t ldc, size_t cols, bool load) {
+void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const qz_tile *t, size_t cols, bool load) {
     if (cols == ops->tile_cols) {
-        ops->gemm_tile(mr, kc, s, s_stride, v, v_stride, c, ldc, load);
+        ops->gemm_tile(mr, kc, t, load);
         return;
     }
-    float t[QZ_TILE_MAX_ROWS * QZ_TILE_MAX_COLS] = {0};
-    for (size_t i = 0; load && i < mr; ++i) memcpy(t + i * QZ_TILE_MAX_COLS, c + i * ldc, cols * sizeof *c);
-    ops->gemm_tile(mr, kc, s, s_stride, v, v_stride, t, QZ_TILE_MAX_COLS, load);
-    for (size_t i = 0; i < mr; ++i) memcpy(c + i * ldc, t + i * QZ_TILE_MAX_COLS, cols * sizeof *c);
+    float c[QZ_TILE_MAX_ROWS * QZ_TILE_MAX_COLS] = {0};
+    for (size_t i = 0; load && i < mr; ++i) memcpy(c + i * QZ_TILE_MAX_COLS, t->c + i * t->ldc, cols * sizeof *c);
+    const qz_tile whole = {t->s, t->s_stride, t->v, t->v_stride, c, QZ_TILE_MAX_COLS};
+    ops->gemm_tile(mr, kc, &whole, load);
+    for (size_t i = 0; i < mr; ++i) memcpy(t->c + i * t->ldc, c + i * QZ_TILE_MAX_COLS, cols * sizeof *c);
 }
 
 /* ---- packed product ---- */
@@ -115,9 +115,11 @@ static void task(const qz_gemm_job *j, size_t t, size_t thread) {
     th->packed_n0 = n0;
     qz_split((mc + mr - 1) / mr, 1, (qz_part){t % j->strips, j->strips, thread}, &lo, &hi);
     for (size_t i = lo * mr; i < qz_min_size(hi * mr, mc); i += mr)
-        for (size_t n = n0; n < n1; n += nr)
-            qz_mm_tile(ops, qz_min_size(mr, mc - i), kc, s + i * QZ_S_STRIDE, QZ_S_STRIDE, th->v + (n - n0) * QZ_KC, nr,
-                       j->c + (j->m0 + i) * j->ldc + n, j->ldc, qz_min_size(nr, n1 - n), load);
+        for (size_t n = n0; n < n1; n += nr) {
+            const qz_tile at = {s + i * QZ_S_STRIDE, QZ_S_STRIDE, th->v + (n - n0) * QZ_KC, nr,
+                                j->c + (j->m0 + i) * j->ldc + n, j->ldc};
+            qz_mm_tile(ops, qz_min_size(mr, mc - i), kc, &at, qz_min_size(nr, n1 - n), load);
+        }
 }
 
 /* Rows of a for the pass that begins at m0, k0, into the buffer of pass number `pass`. */
@@ -165,14 +167,13 @@ void qz_gemm_run(qz_gemm_job *j) {
         }
 }
 
-qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
-                        float *c, size_t ldc, bool accumulate, qz_error *err) {
-    if (lda < k || ldb < k || ldc < n)
+qz_status qz_mm_gemm_nt(qz_mm *mm, const qz_product *p, bool accumulate, qz_error *err) {
+    if (p->lda < p->k || p->ldb < p->k || p->ldc < p->n)
         return qz_fail(err, QZ_EBUG,
-                       "matrix product with row strides %zu, %zu, %zu shorter than its rows %zu, %zu, %zu", lda, ldb,
-                       ldc, k, k, n);
-    qz_gemm_job j = {.mm = mm, .m = m, .n = n, .k = k, .a = a, .lda = lda, .b = b, .ldb = ldb, .c = c, .ldc = ldc,
-                  .accumulate = accumulate};
+                       "matrix product with row strides %zu, %zu, %zu shorter than its rows %zu, %zu, %zu", p->lda,
+                       p->ldb, p->ldc, p->k, p->k, p->n);
+    qz_gemm_job j = {.mm = mm, .m = p->m, .n = p->n, .k = p->k, .a = p->a, .lda = p->lda, .b = p->b, .ldb = p->ldb,
+                     .c = p->c, .ldc = p->ldc, .accumulate = accumulate};
     qz_gemm_run(&j);
     return QZ_OK;
 }

@@ -24,31 +24,36 @@ typedef struct {
 
 /* y [n, rows] = x [n, cols] · Wᵀ, exact. Weights are decoded a panel of rows at a time (bounded scratch). */
 qz_status qz_mm_exact(qz_mm *mm, const qz_weights *w, const float *x, size_t n, float *y, qz_error *err);
-/* c [m, n] (ldc) = or += a [m, k] (lda) · b [n, k]ᵀ (ldb), exact, float32. */
-qz_status qz_mm_gemm_nt(qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b, size_t ldb,
-                        float *c, size_t ldc, bool accumulate, qz_error *err);
-/* c [m, n] = a [m, k] · b [k, n], exact, float32, single thread: for use inside a pool job (attention p·V). */
-void qz_mm_gemm_nn_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
-                         size_t ldb, float *c, size_t ldc);
+/* Operands of a product: a [m, k] (lda), b (ldb), c [m, n] (ldc). */
+typedef struct {
+    size_t m, n, k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    size_t ldb;
+    float *c;
+    size_t ldc;
+} qz_product;
+/* c = or += a · b [n, k]ᵀ, exact, float32. */
+qz_status qz_mm_gemm_nt(qz_mm *mm, const qz_product *p, bool accumulate, qz_error *err);
+/* c = a · b [k, n], exact, float32, single thread: for use inside a pool job (attention p·V). */
+void qz_mm_gemm_nn_local(const qz_mm *mm, const qz_product *p);
 /* The same for a · bᵀ (attention q·Kᵀ), single thread, no packing needed by the caller. */
-void qz_mm_gemm_nt_local(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
-                         size_t ldb, float *c, size_t ldc);
-/* Both with b in float16 (its rows one behind the other, ldb = its columns), decoded to float32 a piece at a time:
- * the same chains. */
-void qz_mm_gemm_nn_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda,
-                             const uint16_t *b, float *c, size_t ldc);
-void qz_mm_gemm_nt_local_f16(const qz_mm *mm, size_t m, size_t n, size_t k, const float *a, size_t lda,
-                             const uint16_t *b, float *c, size_t ldc);
+void qz_mm_gemm_nt_local(const qz_mm *mm, const qz_product *p);
+/* Both with the right operand in float16 (its rows one behind the other; p->b and p->ldb are not read), decoded to
+ * float32 a piece at a time: the same chains. */
+void qz_mm_gemm_nn_local_f16(const qz_mm *mm, const qz_product *p, const uint16_t *b);
+void qz_mm_gemm_nt_local_f16(const qz_mm *mm, const qz_product *p, const uint16_t *b);
 /* x [n] rounded to float16. */
 void qz_mm_to_f16(const qz_mm *mm, const float *x, size_t n, uint16_t *out);
 /* gram [cols, cols] double, full symmetric += xᵀ x over n tokens: a float FMA chain inside each block of 512 tokens
  * counted from x's row 0, blocks added in double in order. Several calls equal one if all but the last have a multiple
  * of 512 tokens. */
 qz_status qz_mm_gram(qz_mm *mm, const float *x, size_t n, size_t cols, double *gram, qz_error *err);
-/* cross [a_cols, b_cols] double += aᵀ b over n tokens: cross[i][j] = Σ a[t][i]·b[t][j], chained and blocked as
+/* cross [a.cols, b.cols] double += aᵀ b over n tokens: cross[i][j] = Σ a[t][i]·b[t][j], chained and blocked as
  * in qz_mm_gram. */
-qz_status qz_mm_cross(qz_mm *mm, const float *a, size_t a_cols, const float *b, size_t b_cols, size_t n, double *cross,
-                      qz_error *err);
+typedef struct { const float *x; size_t cols; } qz_token_rows; /* [n, cols] */
+qz_status qz_mm_cross(qz_mm *mm, qz_token_rows a, qz_token_rows b, size_t n, double *cross, qz_error *err);
 
 /* ---- runtime arithmetic ---- */
 /* weights in the layout of the fast kernels (may borrow w->data when no repack pays) */

@@ -48,8 +48,7 @@ void qz_slab_release(qz_slab *slab);
 qz_status qz_mm_scratch(qz_mm *mm, size_t n, size_t size, qz_error *err);
 
 /* One tile with `cols` <= tile_cols valid columns of c. */
-void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const float *s, size_t s_stride, const float *v,
-                size_t v_stride, float *c, size_t ldc, size_t cols, bool load);
+void qz_mm_tile(const qz_ops *ops, size_t mr, size_t kc, const qz_tile *t, size_t cols, bool load);
 
 /* A packed exact product: fill the first fields, then run. */
 typedef struct {

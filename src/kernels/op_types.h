@@ -13,8 +13,15 @@
 /* c [mr, tile_cols] (ldc) = or, when `load`, += s·v over kc steps: c[i][j] is one chain of fused multiply-adds of
  * s[i*s_stride + k] and v[k*v_stride + j], k ascending. mr <= tile_rows; always tile_cols columns. Exact:
  * all levels equal. */
-typedef void (*qz_gemm_tile_fn)(size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride,
-                                float *c, size_t ldc, bool load);
+typedef struct {
+    const float *s;
+    size_t s_stride;
+    const float *v;
+    size_t v_stride;
+    float *c;
+    size_t ldc;
+} qz_tile;
+typedef void (*qz_gemm_tile_fn)(size_t mr, size_t kc, const qz_tile *t, bool load);
 /* dst[k*dst_stride + r] = src[r*ld + k] for k < n, r < rows; 0 for rows <= r < width. width = tile_cols of the level,
  * rows <= width. */
 typedef void (*qz_transpose_fn)(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t dst_stride);
@@ -38,14 +45,20 @@ typedef void (*qz_hdot_fn)(const uint8_t *w, size_t rows, size_t cols, const uin
  * [tokens] (stride lds) are the sums of x over each group. A group is QZ_GROUP_HEAD bytes (16 f16 scales, 16 zero
  * points, padding), then its codes as words of 16 rows. */
 enum { QZ_GROUP_HEAD = 64, QZ_GROUP_ZEROS = 32 };
-typedef void (*qz_gdot_fn)(const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,
-                           const float *sums, size_t lds, size_t tokens, float *out);
-
-/* The same for bitsandbytes matrices: a block is QZ_TABLE_HEAD bytes (16 float32 scales), then its codes. ldot_4: codes
- * are places in table [16]; ldot_8: they are signed bytes, table is not read. */
+typedef struct {
+    const uint8_t *panel;
+    size_t groups, group_size;
+    const float *table;       /* ldot_4 alone: values of the codes [16] */
+    const float *x;
+    size_t ldx;
+    const float *sums;        /* gdot alone */
+    size_t lds, tokens;
+    float *out;
+} qz_group_call;
+/* ldot, the same for bitsandbytes matrices: a group (their block) is QZ_TABLE_HEAD bytes (16 float32 scales), then its
+ * codes. ldot_4: codes are places in the table; ldot_8: they are signed bytes. */
 enum { QZ_TABLE_HEAD = 64 };
-typedef void (*qz_ldot_fn)(const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x,
-                           size_t ldx, size_t tokens, float *out);
+typedef void (*qz_gdot_fn)(const qz_group_call *j);
 
 /* Rows of the forward pass (rows.h). Sums run in QZ_ROW_LANES lanes by index, products and sums are rounded apart:
  * all levels equal. */

@@ -17,21 +17,12 @@ enum {
 /* Every operation of ops.def at every level: qz_<name>_<level>. A level that keeps the one below defines nothing. */
 #define QZ_DOT_ARGS                                                                                               \
     const qz_layout *l, const uint8_t *panel, size_t blocks, const uint8_t *act, size_t tokens, float *out
-#define QZ_DSUB_ARGS \
-    size_t m, size_t n, size_t k, const double *a, size_t lda, const double *b, size_t ldb, double *c, size_t ldc
 #define QZ_FDOT_ARGS const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens, size_t cols, float *out
 #define QZ_HDOT_ARGS const uint8_t *w, size_t rows, size_t cols, const uint16_t *x, float unit, float *out
-#define QZ_GDOT_ARGS                                                                                                  \
-    const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,           \
-        const float *sums, size_t lds, size_t tokens, float *out
-#define QZ_LDOT_ARGS                                                                                   \
-    const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x, size_t ldx, \
-        size_t tokens, float *out
 #define QZ_LEVEL(level)                                                                                               \
-    void qz_gemm_tile_##level(size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride, \
-                              float *c, size_t ldc, bool load);                                                       \
+    void qz_gemm_tile_##level(size_t mr, size_t kc, const qz_tile *t, bool load);                                     \
     void qz_transpose_##level(const float *src, size_t ld, size_t rows, size_t n, float *dst, size_t dst_stride);     \
-    void qz_dsub_##level(QZ_DSUB_ARGS);                                                                               \
+    void qz_dsub_##level(const qz_dproduct *d);                                                                       \
     void qz_act_q8_0_##level(const float *x, size_t cols, uint8_t *out, size_t stride);                               \
     void qz_act_q8_k_##level(const float *x, size_t cols, uint8_t *out, size_t stride);                               \
     void qz_fdot_f32_##level(QZ_FDOT_ARGS);                                                                           \
@@ -40,10 +31,10 @@ enum {
     float qz_halve_##level(const float *x, size_t cols, uint16_t *out);                                               \
     void qz_hdot_f16_##level(QZ_HDOT_ARGS);                                                                           \
     void qz_hdot_bf16_##level(QZ_HDOT_ARGS);                                                                          \
-    void qz_gdot_4_##level(QZ_GDOT_ARGS);                                                                             \
-    void qz_gdot_8_##level(QZ_GDOT_ARGS);                                                                             \
-    void qz_ldot_4_##level(QZ_LDOT_ARGS);                                                                             \
-    void qz_ldot_8_##level(QZ_LDOT_ARGS);                                                                             \
+    void qz_gdot_4_##level(const qz_group_call *j);                                                                   \
+    void qz_gdot_8_##level(const qz_group_call *j);                                                                   \
+    void qz_ldot_4_##level(const qz_group_call *j);                                                                   \
+    void qz_ldot_8_##level(const qz_group_call *j);                                                                   \
     void qz_softmax_##level(float *s, size_t n, size_t lo, size_t hi, float scale);                                   \
     void qz_rms_norm_##level(const float *x, const float *w, size_t n, float eps, float *y);                          \
     void qz_silu_mul_##level(float *g, const float *u, size_t n);                                                     \

@@ -130,8 +130,9 @@ static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
         for (size_t t = 0; t < j->n; t += 4) {
             size_t tokens = qz_min_size(4, j->n - t);
-            dot(panel, p->blocks, g->group, x + t * j->cols, j->cols, sums + t * g->groups, g->groups,
-                tokens, tile);
+            dot(&(qz_group_call){.panel = panel, .groups = p->blocks, .group_size = g->group, .x = x + t * j->cols,
+                                 .ldx = j->cols, .sums = sums + t * g->groups, .lds = g->groups, .tokens = tokens,
+                                 .out = tile});
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
         }
@@ -141,14 +142,15 @@ static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
 static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
     const packed_product *j = v->j;
     const qz_packed *p = w->p;
-    const qz_ldot_fn dot = p->codes.bits == 8 ? j->mm->ops.ldot_8 : j->mm->ops.ldot_4;
+    const qz_gdot_fn dot = p->codes.bits == 8 ? j->mm->ops.ldot_8 : j->mm->ops.ldot_4;
     float tile[4 * QZ_PANEL];
     for (size_t u = u0; u < u1; ++u) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
         for (size_t t = 0; t < j->n; t += 4) {
             size_t tokens = qz_min_size(4, j->n - t);
-            dot(p->data + u * p->panel_bytes, p->blocks, p->w.cols / p->blocks, p->codes.table, j->x + t * j->cols,
-                j->cols, tokens, tile);
+            dot(&(qz_group_call){.panel = p->data + u * p->panel_bytes, .groups = p->blocks,
+                                 .group_size = p->w.cols / p->blocks, .table = p->codes.table,
+                                 .x = j->x + t * j->cols, .ldx = j->cols, .tokens = tokens, .out = tile});
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
         }

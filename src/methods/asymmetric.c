@@ -166,7 +166,8 @@ static void room_close(room *x) {
 /* tr(A·M·Bᵀ) with A, B [rows, cols]. M is used as Mᵀ by the product, so pass it as it is when symmetric. */
 static qz_status trace(const room *x, const float *a, const float *m, const float *b, double *out, qz_error *err) {
     const size_t k = x->k;
-    QZ_TRY(qz_mm_gemm_nt(x->mm, x->rows, k, k, b, k, m, k, x->scratch, k, false, err)); /* scratch = B Mᵀ */
+    const qz_product turned = {x->rows, k, k, b, k, m, k, x->scratch, k}; /* B Mᵀ */
+    QZ_TRY(qz_mm_gemm_nt(x->mm, &turned, false, err));
     *out = 0;
     for (size_t r = 0; r < x->rows; r++) *out += (double)qz_dot_lanes(a + r * k, x->scratch + r * k, k);
     return QZ_OK;
@@ -177,7 +178,7 @@ static qz_status times(const room *x, const float *w, const float *delta, qz_err
     const size_t k = x->k;
     for (size_t i = 0; i < k; i++)
         for (size_t j = 0; j < k; j++) x->turned[j * k + i] = delta[i * k + j];
-    return qz_mm_gemm_nt(x->mm, x->rows, k, k, w, k, x->turned, k, x->m, k, false, err);
+    return qz_mm_gemm_nt(x->mm, &(qz_product){x->rows, k, k, w, k, x->turned, k, x->m, k}, false, err);
 }
 
 static double dot(const float *a, const float *b, size_t rows, size_t k) {

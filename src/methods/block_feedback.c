@@ -160,8 +160,8 @@ static qz_status feedback(job *j, qz_mm *mm, qz_error *err) {
         for (size_t r = 0; r < j->rows; r++)
             for (size_t i = 0; i < j->nb; i++) j->target[r * j->nb + i] = j->w[r * k + j->h->order[j->u0 + i]];
         if (j->u0 > 0)
-            QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->nb, j->u0, j->lost, k, j->h->feedback + j->u0 * k, k, j->target, j->nb,
-                                 true, err));
+            QZ_TRY(qz_mm_gemm_nt(mm, &(qz_product){j->rows, j->nb, j->u0, j->lost, k, j->h->feedback + j->u0 * k, k,
+                                                   j->target, j->nb}, true, err));
         qz_pool_run(j->run->pool, 0, feedback_rows, j);
     }
     return QZ_OK;
@@ -329,8 +329,8 @@ static void descend_rows(void *arg, qz_part part) {
 static qz_status descend(job *j, qz_mm *mm, qz_error *err) {
     for (size_t round = 0; round <= ROUNDS; round++) { /* gradients anew every round: single steps drift in float */
         qz_pool_run(j->run->pool, 0, error_rows, j);
-        QZ_TRY(qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols, false,
-                             err));
+        QZ_TRY(qz_mm_gemm_nt(mm, &(qz_product){j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad,
+                                               j->cols}, false, err));
         j->last = round == ROUNDS;
         qz_pool_run(j->run->pool, 0, descend_rows, j);
     }
@@ -348,8 +348,8 @@ static qz_status guard(job *j, qz_mm *mm, qz_arena *arena, qz_error *err) {
     memcpy(before, j->row_error, j->rows * sizeof *before);
     j->out = (uint8_t *)(uintptr_t)ref.blocks;
     qz_pool_run(j->run->pool, 0, error_rows, j);
-    qz_status st = qz_mm_gemm_nt(mm, j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols, j->grad, j->cols,
-                                 false, err);
+    qz_status st = qz_mm_gemm_nt(mm, &(qz_product){j->rows, j->cols, j->cols, j->err, j->cols, j->h->h, j->cols,
+                                                   j->grad, j->cols}, false, err);
     if (st == QZ_OK) qz_pool_run(j->run->pool, 0, descend_rows, j);
     for (size_t r = 0; r < j->rows && st == QZ_OK; r++) {
         if (j->row_error[r] < before[r]) memcpy(ours + r * j->row_bytes, j->out + r * j->row_bytes, j->row_bytes);

@@ -75,7 +75,8 @@ static qz_status held_out(sample *x, qz_mm *mm, const qz_asymmetric *a, int h, c
     qz_quantized_decode(q, x->d);
     for (size_t i = 0; i < x->rows * k; i++) x->d[i] = x->w[i] - x->d[i];
     QZ_TRY(qz_quadratic_error(mm, &(qz_quadratic){a->gram[other], k, x->scratch}, x->d, x->rows, &codes, err));
-    QZ_TRY(qz_mm_gemm_nt(mm, x->rows, k, k, x->d, k, a->cross[other], k, x->scratch, k, false, err)); /* D Cᵀ */
+    const qz_product turned = {x->rows, k, k, x->d, k, a->cross[other], k, x->scratch, k}; /* D Cᵀ */
+    QZ_TRY(qz_mm_gemm_nt(mm, &turned, false, err));
     out->codes += codes;
     out->loss += codes;
     for (size_t r = 0; r < x->rows; r++) {
@@ -166,7 +167,7 @@ static qz_status error_on(const qz_damping_job *j, held_sample *x, const qz_damp
     if (st == QZ_OK) {
         qz_quantized_decode(&q, x->d);
         for (size_t i = 0; i < x->rows * k; i++) x->d[i] = x->w[i] - x->d[i];
-        st = qz_mm_gemm_nt(j->mm, x->rows, t->n, k, x->d, k, t->x, k, x->y, t->n, false, err);
+        st = qz_mm_gemm_nt(j->mm, &(qz_product){x->rows, t->n, k, x->d, k, t->x, k, x->y, t->n}, false, err);
     }
     *out = 0;
     for (size_t r = 0; r < x->rows && st == QZ_OK; r++)

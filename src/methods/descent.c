@@ -128,7 +128,7 @@ qz_status qz_descent_refine(qz_solver *s, qz_mm *mm, float *grad, qz_error *err)
     qz_status st = QZ_OK;
     for (size_t round = 0; round <= s->o->rounds && st == QZ_OK; round++) {
         /* gradients are made anew in every round: single steps drift in float */
-        st = qz_mm_gemm_nt(mm, s->rows, k, k, s->err, k, s->h->h, k, grad, k, false, err);
+        st = qz_mm_gemm_nt(mm, &(qz_product){s->rows, k, k, s->err, k, s->h->h, k, grad, k}, false, err);
         descent_job d = {.s = s, .grad = grad, .group_sum = sums, .last = round == s->o->rounds};
         if (st == QZ_OK) qz_pool_run(s->run->pool, 0, refine_worker, &d);
     }

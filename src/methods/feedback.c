@@ -118,8 +118,8 @@ static qz_status run_blocks(qz_solver *s, qz_mm *mm, float *permuted, qz_error *
         for (size_t r = 0; r < s->rows; r++)
             memcpy(s->target + r * s->nb, permuted + r * k + s->u0, s->nb * sizeof(float));
         if (s->u0 > 0)
-            QZ_TRY(qz_mm_gemm_nt(mm, s->rows, s->nb, s->u0, s->err, k, s->h->feedback + s->u0 * k, k, s->target, s->nb,
-                                 true, err));
+            QZ_TRY(qz_mm_gemm_nt(mm, &(qz_product){s->rows, s->nb, s->u0, s->err, k, s->h->feedback + s->u0 * k, k,
+                                                   s->target, s->nb}, true, err));
         qz_pool_run(s->run->pool, 0, solve_worker, s);
     }
     return QZ_OK;

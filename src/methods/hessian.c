@@ -39,10 +39,10 @@ static void trailing_tiles(void *arg, qz_part part) {
     for (size_t r = first; r < c->n; r += TILE)
         for (size_t q = first; q <= r; q += TILE, task++)
             if (task % part.n == part.i)
-                c->sub(qz_min_size(TILE, c->n - r), qz_min_size(TILE, c->n - q), c->nb, c->a + r * c->n + c->j0, c->n,
-                       c->a + q * c->n + c->j0, c->n,
-                       /* tiles on the diagonal also touch what lies above it: nobody reads that */
-                       c->a + r * c->n + q, c->n);
+                c->sub(&(qz_dproduct){qz_min_size(TILE, c->n - r), qz_min_size(TILE, c->n - q), c->nb,
+                                      c->a + r * c->n + c->j0, c->n, c->a + q * c->n + c->j0, c->n,
+                                      c->a + r * c->n + q, c->n}); /* on the diagonal also what lies above it: nobody
+                                                                    * reads that */
 }
 
 qz_status qz_cholesky(qz_run *run, double *a, size_t n, qz_error *err) {
@@ -120,7 +120,8 @@ static void inverse_stripe(const feedback_job *j, size_t c0) {
         size_t rows = qz_min_size(TILE, k - i0);
         for (size_t c = c0; c < c0 + n; c++)
             for (size_t i = i0; i < i0 + rows; i++) j->inv[c * k + i] = c == i;
-        if (i0 > c0) j->sub(n, rows, i0 - c0, j->inv + c0 * k + c0, k, j->l + i0 * k + c0, k, j->inv + c0 * k + i0, k);
+        if (i0 > c0) j->sub(&(qz_dproduct){n, rows, i0 - c0, j->inv + c0 * k + c0, k, j->l + i0 * k + c0, k,
+                                           j->inv + c0 * k + i0, k});
         for (size_t c = c0; c < c0 + n; c++) {
             double *x = j->inv + c * k + i0;
             for (size_t i = 0; i < rows; i++) {
@@ -227,7 +228,7 @@ void qz_hessian_release(qz_hessian *h) {
 qz_status qz_quadratic_error(qz_mm *mm, const qz_quadratic *q, const float *e, size_t rows, double *out,
                              qz_error *err) {
     const size_t cols = q->cols;
-    QZ_TRY(qz_mm_gemm_nt(mm, rows, cols, cols, e, cols, q->h, cols, q->scratch, cols, false, err));
+    QZ_TRY(qz_mm_gemm_nt(mm, &(qz_product){rows, cols, cols, e, cols, q->h, cols, q->scratch, cols}, false, err));
     double sum = 0;
     for (size_t r = 0; r < rows; r++) sum += (double)qz_dot_lanes(e + r * cols, q->scratch + r * cols, cols);
     *out = sum;

@@ -30,9 +30,10 @@ qz_status qz_norm_refit_add(qz_norm_refit *n, qz_mm *mm, const float *w, const f
     if (st == QZ_OK) {
         for (size_t r = 0; r < rows; r++)
             for (size_t i = 0; i < k; i++) turned[i * rows + r] = q[r * k + i];
-        st = qz_mm_gemm_nt(mm, k, k, rows, turned, rows, turned, rows, square, k, false, err); /* ŴᵀŴ */
+        const qz_product own = {k, k, rows, turned, rows, turned, rows, square, k}; /* ŴᵀŴ */
+        st = qz_mm_gemm_nt(mm, &own, false, err);
     }
-    if (st == QZ_OK) st = qz_mm_gemm_nt(mm, rows, k, k, w, k, n->c, k, y, k, false, err); /* W C */
+    if (st == QZ_OK) st = qz_mm_gemm_nt(mm, &(qz_product){rows, k, k, w, k, n->c, k, y, k}, false, err); /* W C */
     for (size_t i = 0; st == QZ_OK && i < k * k; i++) n->a[i] += (double)square[i] * n->h[i];
     for (size_t r = 0; st == QZ_OK && r < rows; r++)
         for (size_t i = 0; i < k; i++) n->b[i] += (double)q[r * k + i] * (double)y[r * k + i];

@@ -44,7 +44,7 @@ typedef struct {
 
 static void run_nt(void *arg) {
     product *p = arg;
-    (void)qz_mm_gemm_nt(p->mm, p->m, p->n, p->k, p->a, p->k, p->b, p->k, p->c, p->n, false, NULL);
+    (void)qz_mm_gemm_nt(p->mm, &(qz_product){p->m, p->n, p->k, p->a, p->k, p->b, p->k, p->c, p->n}, false, NULL);
 }
 static void run_blas(void *arg) {
     product *p = arg;

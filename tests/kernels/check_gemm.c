@@ -28,7 +28,7 @@ static void check_tile(check *c) {
                 for (size_t i = 0; i < mr; ++i)
                     for (size_t j = 0; j < n; ++j)
                         want[i][j] = chain(s + i * (kc + 1), 1, v + j, n, kc, load ? y[i * ldc + j] : 0);
-                o->gemm_tile(mr, kc, s, kc + 1, v, n, y, ldc, load);
+                o->gemm_tile(mr, kc, &(qz_tile){s, kc + 1, v, n, y, ldc}, load);
                 for (size_t i = 0; i < mr; ++i) expect_floats(c, y + i * ldc, want[i], n, "row");
                 guard_close(c, &gs), guard_close(c, &gv), guard_close(c, &gc);
             }
@@ -69,12 +69,12 @@ static void check_nt(check *c, qz_mm *mm, size_t m, size_t n, size_t k) {
             for (size_t j = 0; j < n; ++j)
                 want[i * ldc + j] = chain(a + i * lda, 1, b + j * ldb, 1, k, acc ? want[i * ldc + j] : 0);
         c->op = "gemm_nt";
-        (void)qz_mm_gemm_nt(mm, m, n, k, a, lda, b, ldb, y, ldc, acc, NULL);
+        (void)qz_mm_gemm_nt(mm, &(qz_product){m, n, k, a, lda, b, ldb, y, ldc}, acc, NULL);
         expect_floats(c, y, want, m * ldc, acc ? "accumulate" : "plain");
         if (acc) continue;
         c->op = "gemm_nt_local";
         memcpy(y, first, m * ldc * 4);
-        qz_mm_gemm_nt_local(mm, m, n, k, a, lda, b, ldb, y, ldc);
+        qz_mm_gemm_nt_local(mm, &(qz_product){m, n, k, a, lda, b, ldb, y, ldc});
         expect_floats(c, y, want, m * ldc, "plain");
     }
     qz_free(want), qz_free(first);
@@ -90,7 +90,7 @@ static void check_nn(check *c, qz_mm *mm, size_t m, size_t n, size_t k) {
     for (size_t i = 0; i < m; ++i)
         for (size_t j = 0; j < n; ++j) want[i * n + j] = chain(a + i * lda, 1, b + j, ldb, k, 0);
     c->op = "gemm_nn_local";
-    qz_mm_gemm_nn_local(mm, m, n, k, a, lda, b, ldb, y, n);
+    qz_mm_gemm_nn_local(mm, &(qz_product){m, n, k, a, lda, b, ldb, y, n});
     expect_floats(c, y, want, m * n, "plain");
     qz_free(want);
     guard_close(c, &ga), guard_close(c, &gb), guard_close(c, &gc);
@@ -111,11 +111,12 @@ static void check_f16(check *c, qz_mm *mm, size_t m, size_t n, size_t k) {
     for (size_t i = 0; i < m; ++i)
         for (size_t j = 0; j < n; ++j) want[i * n + j] = chain(a + i * k, 1, b + j * k, 1, k, 0);
     c->op = "gemm_nt_local_f16";
-    if (k) qz_mm_gemm_nt_local_f16(mm, m, n, k, a, k, half, y, n), expect_floats(c, y, want, m * n, "plain");
+    if (k) qz_mm_gemm_nt_local_f16(mm, &(qz_product){m, n, k, a, k, NULL, 0, y, n}, half);
+    if (k) expect_floats(c, y, want, m * n, "plain");
     for (size_t i = 0; i < m; ++i)
         for (size_t j = 0; j < n; ++j) want[i * n + j] = chain(a + i * k, 1, b + j, n, k, 0);
     c->op = "gemm_nn_local_f16";
-    qz_mm_gemm_nn_local_f16(mm, m, n, k, a, k, half, y, n);
+    qz_mm_gemm_nn_local_f16(mm, &(qz_product){m, n, k, a, k, NULL, 0, y, n}, half);
     expect_floats(c, y, want, m * n, "plain");
     qz_free(want), qz_free(b);
     guard_close(c, &ga), guard_close(c, &gb), guard_close(c, &gc);
@@ -224,8 +225,8 @@ static void check_dsub(check *c) {
         for (size_t i = 0; i < m * (n + 2); ++i) x[i] = y[i] = (double)qz_rng_normal(&c->rng);
         double want = x[0];
         for (size_t p = 0; p < k; ++p) want -= a[p] * b[p];
-        c->ops->dsub(m, n, k, a, k, b, k + 1, x, n + 2);
-        c->ref->dsub(m, n, k, a, k, b, k + 1, y, n + 2);
+        c->ops->dsub(&(qz_dproduct){m, n, k, a, k, b, k + 1, x, n + 2});
+        c->ref->dsub(&(qz_dproduct){m, n, k, a, k, b, k + 1, y, n + 2});
         expect(c, memcmp(x, y, m * (n + 2) * sizeof *x) == 0, "differs from the reference at %zu x %zu x %zu", m, n, k);
         expect(c, fabs(x[0] - want) < 1e-12 * (double)(k + 1), "%.17g, expected %.17g", x[0], want);
         guard_close(c, &ga), guard_close(c, &gb), guard_close(c, &gc), guard_close(c, &gd);

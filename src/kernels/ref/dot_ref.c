@@ -24,8 +24,8 @@ void qz_dot_ref(const qz_layout *l, const uint8_t *panel, size_t blocks, const u
         }
 }
 
-static void fdot(qz_type type, size_t size, const uint8_t *const w[4], const float *x, size_t ldx, size_t tokens,
-                 size_t cols, float *out) {
+static void fdot(qz_type type, QZ_FDOT_ARGS) {
+    const size_t size = qz_type_get(type)->bytes;
     for (size_t t = 0; t < tokens; ++t)
         for (size_t r = 0; r < 4; ++r) {
             double sum = 0;
@@ -38,13 +38,13 @@ static void fdot(qz_type type, size_t size, const uint8_t *const w[4], const flo
         }
 }
 void qz_fdot_f32_ref(QZ_FDOT_ARGS) {
-    fdot(QZ_TYPE_F32, 4, w, x, ldx, tokens, cols, out);
+    fdot(QZ_TYPE_F32, w, x, ldx, tokens, cols, out);
 }
 void qz_fdot_f16_ref(QZ_FDOT_ARGS) {
-    fdot(QZ_TYPE_F16, 2, w, x, ldx, tokens, cols, out);
+    fdot(QZ_TYPE_F16, w, x, ldx, tokens, cols, out);
 }
 void qz_fdot_bf16_ref(QZ_FDOT_ARGS) {
-    fdot(QZ_TYPE_BF16, 2, w, x, ldx, tokens, cols, out);
+    fdot(QZ_TYPE_BF16, w, x, ldx, tokens, cols, out);
 }
 
 float qz_halve_ref(const float *x, size_t cols, uint16_t *out) {
@@ -69,48 +69,44 @@ static void hdot(qz_type type, QZ_HDOT_ARGS) {
 void qz_hdot_f16_ref(QZ_HDOT_ARGS) { hdot(QZ_TYPE_F16, w, rows, cols, x, unit, out); }
 void qz_hdot_bf16_ref(QZ_HDOT_ARGS) { hdot(QZ_TYPE_BF16, w, rows, cols, x, unit, out); }
 
-static void gdot(uint32_t bits, const uint8_t *panel, size_t groups, size_t group_size, const float *x,
-                 size_t ldx, const float *sums, size_t lds, size_t tokens, float *out) {
-    const size_t words = group_size * bits / 32, per_word = 32 / bits;
-    memset(out, 0, tokens * QZ_PANEL * sizeof *out);
-    for (size_t g = 0; g < groups; ++g, panel += QZ_GROUP_HEAD + words * 4 * QZ_PANEL)
+static void gdot(uint32_t bits, const qz_group_call *j) {
+    const size_t words = j->group_size * bits / 32, per_word = 32 / bits;
+    const uint8_t *panel = j->panel;
+    memset(j->out, 0, j->tokens * QZ_PANEL * sizeof *j->out);
+    for (size_t g = 0; g < j->groups; ++g, panel += QZ_GROUP_HEAD + words * 4 * QZ_PANEL)
         for (size_t r = 0; r < QZ_PANEL; ++r) {
             double scale = (double)qz_f16_to_f32(qz_load_u16le(panel + 2 * r)), zero = panel[QZ_GROUP_ZEROS + r];
-            for (size_t t = 0; t < tokens; ++t) {
+            for (size_t t = 0; t < j->tokens; ++t) {
                 double sum = 0;
                 for (size_t w = 0; w < words; ++w) {
                     uint32_t v = qz_load_u32le(panel + QZ_GROUP_HEAD + (w * QZ_PANEL + r) * 4);
                     for (size_t i = 0; i < per_word; ++i)
                         sum += (v >> (bits * i) & ((1u << bits) - 1)) *
-                               (double)x[t * ldx + g * group_size + w * per_word + i];
+                               (double)j->x[t * j->ldx + g * j->group_size + w * per_word + i];
                 }
-                out[t * QZ_PANEL + r] += (float)(scale * (sum - zero * (double)sums[t * lds + g]));
+                j->out[t * QZ_PANEL + r] += (float)(scale * (sum - zero * (double)j->sums[t * j->lds + g]));
             }
         }
 }
-void qz_gdot_4_ref(QZ_GDOT_ARGS) {
-    gdot(4, panel, groups, group_size, x, ldx, sums, lds, tokens, out);
-}
-void qz_gdot_8_ref(QZ_GDOT_ARGS) {
-    gdot(8, panel, groups, group_size, x, ldx, sums, lds, tokens, out);
-}
+void qz_gdot_4_ref(const qz_group_call *j) { gdot(4, j); }
+void qz_gdot_8_ref(const qz_group_call *j) { gdot(8, j); }
 
-static void ldot(uint32_t bits, const uint8_t *panel, size_t blocks, size_t block, const float *table, const float *x,
-                 size_t ldx, size_t tokens, float *out) {
-    const size_t words = block * bits / 32, per_word = 32 / bits;
-    memset(out, 0, tokens * QZ_PANEL * sizeof *out);
-    for (size_t b = 0; b < blocks; ++b, panel += QZ_TABLE_HEAD + words * 4 * QZ_PANEL)
+static void ldot(uint32_t bits, const qz_group_call *j) {
+    const size_t words = j->group_size * bits / 32, per_word = 32 / bits;
+    const uint8_t *panel = j->panel;
+    memset(j->out, 0, j->tokens * QZ_PANEL * sizeof *j->out);
+    for (size_t b = 0; b < j->groups; ++b, panel += QZ_TABLE_HEAD + words * 4 * QZ_PANEL)
         for (size_t r = 0; r < QZ_PANEL; ++r)
-            for (size_t t = 0; t < tokens; ++t) {
+            for (size_t t = 0; t < j->tokens; ++t) {
                 double sum = 0;
-                for (size_t k = 0; k < block; ++k) {
+                for (size_t k = 0; k < j->group_size; ++k) {
                     uint32_t v = qz_load_u32le(panel + QZ_TABLE_HEAD + (k / per_word * QZ_PANEL + r) * 4) >>
                                  (bits * (k % per_word));
-                    sum += (bits == 8 ? (double)(int8_t)(v & 255) : (double)table[v & 15]) *
-                           (double)x[t * ldx + b * block + k];
+                    sum += (bits == 8 ? (double)(int8_t)(v & 255) : (double)j->table[v & 15]) *
+                           (double)j->x[t * j->ldx + b * j->group_size + k];
                 }
-                out[t * QZ_PANEL + r] += (float)((double)qz_load_f32le(panel + 4 * r) * sum);
+                j->out[t * QZ_PANEL + r] += (float)((double)qz_load_f32le(panel + 4 * r) * sum);
             }
 }
-void qz_ldot_4_ref(QZ_LDOT_ARGS) { ldot(4, panel, blocks, block, table, x, ldx, tokens, out); }
-void qz_ldot_8_ref(QZ_LDOT_ARGS) { ldot(8, panel, blocks, block, table, x, ldx, tokens, out); }
+void qz_ldot_4_ref(const qz_group_call *j) { ldot(4, j); }
+void qz_ldot_8_ref(const qz_group_call *j) { ldot(8, j); }

@@ -2,13 +2,12 @@
 #include <math.h>
 #include "kernels/ops_int.h"
 
-void qz_gemm_tile_ref(size_t mr, size_t kc, const float *s, size_t s_stride, const float *v, size_t v_stride, float *c,
-                      size_t ldc, bool load) {
+void qz_gemm_tile_ref(size_t mr, size_t kc, const qz_tile *t, bool load) {
     for (size_t i = 0; i < mr; ++i)
         for (size_t j = 0; j < QZ_REF_COLS; ++j) {
-            float acc = load ? c[i * ldc + j] : 0;
-            for (size_t k = 0; k < kc; ++k) acc = fmaf(s[i * s_stride + k], v[k * v_stride + j], acc);
-            c[i * ldc + j] = acc;
+            float acc = load ? t->c[i * t->ldc + j] : 0;
+            for (size_t k = 0; k < kc; ++k) acc = fmaf(t->s[i * t->s_stride + k], t->v[k * t->v_stride + j], acc);
+            t->c[i * t->ldc + j] = acc;
         }
 }
 

@@ -44,6 +44,18 @@ INLINE void qz_ahead(const uint8_t *p, size_t n) {
 #define FLUSH(i) \
     if (T > i) s##i = _mm256_add_epi32(s##i, qz_widen(h##i));
 
+/* Eight rows for up to four tokens: scales of the first block's rows, its body, activations of token 0 (`stride` from
+ * block to block), sums. Bodies take it apart by QZ_HALF_LOCALS. */
+typedef struct {
+    const uint8_t *head, *body, *a;
+    size_t blocks, stride;
+    float *out;
+} qz_dot_half;
+#define QZ_HALF_LOCALS                                          \
+    const uint8_t *head = p->head, *body = p->body, *a = p->a;  \
+    const size_t blocks = p->blocks, stride = p->stride;        \
+    float *out = p->out;
+
 /* head: bytes of a block's head. Both halves of the panel for `tokens` tokens, four at a time; activations of a block
  * lie `tokens` apart. The halves take turns on pieces that stay in the first-level cache: the panel is read once. */
 enum { QZ_PIECE = 4096 };
@@ -54,14 +66,14 @@ enum { QZ_PIECE = 4096 };
         n = blocks - b < piece ? blocks - b : piece;                                                         \
         for (size_t t = 0; t < tokens; t += 4)                                                               \
             for (size_t half = 0; half < 2; ++half) {                                                        \
-                const uint8_t *h_ = panel + 16 * half, *b_ = panel + head + 32 * half, *a_ = act + t * SIZE; \
-                float *o_ = out + t * QZ_PANEL + 8 * half;                                                   \
+                const qz_dot_half p_ = {panel + 16 * half, panel + head + 32 * half, act + t * SIZE, n,      \
+                                        tokens * SIZE, out + t * QZ_PANEL + 8 * half};                       \
                 switch (tokens - t) {                                                                        \
-                case 1: body_fn(1, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                     \
-                case 2: body_fn(2, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                     \
-                case 3: body_fn(3, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                     \
-                default: body_fn(4, __VA_ARGS__ h_, b_, n, a_, tokens * SIZE, o_); break;                    \
+                case 1: body_fn(1, __VA_ARGS__ &p_); break;                                                  \
+                case 2: body_fn(2, __VA_ARGS__ &p_); break;                                                  \
+                case 3: body_fn(3, __VA_ARGS__ &p_); break;                                                  \
+                default: body_fn(4, __VA_ARGS__ &p_); break;                                                 \
                 }                                                                                            \
-            }                                                                                                \
+            }                                                                                            \
     }
 #endif

@@ -37,8 +37,8 @@ INLINE __m256i scales_of(const bool three, const uint8_t *body, size_t i) {
     return _mm256_sub_epi8(_mm256_or_si256(s, h), _mm256_set1_epi8(32));
 }
 
-INLINE void k23(const size_t T, const bool three, const uint8_t *head, const uint8_t *body, size_t blocks,
-                const uint8_t *a, size_t stride, float *out) {
+INLINE void k23(const size_t T, const bool three, const qz_dot_half *p) {
+    QZ_HALF_LOCALS
     /* bytes 0, 1 (and 2, 3) of each lane as 16-bit numbers */
     const __m256i first = _mm256_setr_epi32((int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c,
                                             (int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c);

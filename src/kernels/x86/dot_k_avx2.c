@@ -43,8 +43,8 @@ INLINE __m256 next_scale(__m256i *words, __m256 d) {
 }
 
 /* 16-bit sums: 8 steps of 15·127·2 or 4 steps of 31·127·2 stay below 2^15. five: the type has a fifth bit (Q5_K). */
-INLINE void k45(const size_t T, const bool five, const uint8_t *head, const uint8_t *body, size_t blocks,
-                const uint8_t *a, size_t stride, float *out) {
+INLINE void k45(const size_t T, const bool five, const qz_dot_half *p) {
+    QZ_HALF_LOCALS
     const __m256i low = _mm256_set1_epi8(15), sixteen = _mm256_set1_epi8(16);
     /* bytes 0, 1 (and 2, 3) of each lane as 16-bit numbers */
     const __m256i first = _mm256_setr_epi32((int)0x80018000, (int)0x80058004, (int)0x80098008, (int)0x800d800c,
@@ -89,8 +89,8 @@ INLINE void k45(const size_t T, const bool five, const uint8_t *head, const uint
     if (T > i) s##i = _mm256_set1_epi32(qz_i32(a + i * SIZE + A_NEG + 4 * g));
 
 /* Layout as in dot_k_avx512.c. 2 steps of 63·127·2 stay below 2^15. g: group of 16 values. */
-INLINE void q6(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a, size_t stride,
-               float *out) {
+INLINE void q6(const size_t T, const qz_dot_half *p) {
+    QZ_HALF_LOCALS
     const __m256i low = _mm256_set1_epi8(15), top = _mm256_set1_epi8(48);
     TOK(F_OPEN)
     TOK(B_DECLARE)

@@ -22,8 +22,8 @@ enum { SIZE = sizeof(qz_act32), A_D = offsetof(qz_act32, d), A_NEG = offsetof(qz
         f##i = _mm256_fmadd_ps(m, _mm256_mul_ps(qz_f32(a + i * SIZE + A_D), \
                                _mm256_set1_ps((float)qz_i32(a + i * SIZE + A_NEG) / -128.0f)), f##i);
 
-INLINE void q8_0(const size_t T, const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a,
-                 size_t stride, float *out) {
+INLINE void q8_0(const size_t T, const qz_dot_half *p) {
+    QZ_HALF_LOCALS
     TOK(F_OPEN)
     for (size_t b = 0; b < blocks; ++b, head += 544, body += 544, a += stride) {
         __m256i s0 = _mm256_setzero_si256(), s1 = s0, s2 = s0, s3 = s0;
@@ -46,8 +46,8 @@ INLINE __m256i add_fifth(__m256i w, __m256i bits, __m256i spread, __m256i mine) 
 }
 
 /* Nibble types: with a fifth bit (Q5_x), with a minimum (Qx_1). Four steps of at most 31·127·2 stay below 2^15. */
-INLINE void nibbles(const size_t T, const bool five, const bool min, const uint8_t *head, const uint8_t *body,
-                    size_t blocks, const uint8_t *a, size_t stride, float *out) {
+INLINE void nibbles(const size_t T, const bool five, const bool min, const qz_dot_half *p) {
+    QZ_HALF_LOCALS
     const size_t bytes = (min ? 320u : 288u) + (five ? 64u : 0u);
     const __m256i low = _mm256_set1_epi8(15);
     const __m256i places = _mm256_broadcastsi128_si256(_mm_setr_epi32(0, 0x04040404, 0x08080808, 0x0c0c0c0c));

@@ -34,8 +34,8 @@ INLINE __m256i values(__m256i table, __m256i places, const bool high) {
 
 /* 256 values: a word of scales for four groups of 16. fine: the table lies within ±63. */
 #define SIZE WIDE
-INLINE void wide(const size_t T, const bool fine, const qz_layout_table *tab, const uint8_t *head, const uint8_t *body,
-                 size_t blocks, const uint8_t *a, size_t stride, float *out) {
+INLINE void wide(const size_t T, const bool fine, const qz_layout_table *tab, const qz_dot_half *p) {
+    QZ_HALF_LOCALS
     const __m256i table = table_of(tab);
     const __m256 unit = _mm256_set1_ps(tab->unit);
     /* byte 0 of each lane, twice, at the top of 16 bits */
@@ -77,8 +77,8 @@ INLINE __m256 scales_at(const bool bf16, const uint8_t *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p)), 16));
 }
 INLINE void narrow(const size_t T, const bool bf16, const bool fine, const size_t heads, const qz_layout_table *tab,
-                   const uint8_t *head, const uint8_t *body, size_t blocks, const uint8_t *a, size_t stride,
-                   float *out) {
+                   const qz_dot_half *p) {
+    QZ_HALF_LOCALS
     const __m256i table = table_of(tab), sc = _mm256_set1_epi16(1);
     TOK(F_OPEN)
     for (size_t n = 0; n < blocks; ++n, a += stride) {

@@ -80,8 +80,10 @@ INLINE __m512 scales_at(const bool bf16, const uint8_t *p) {
     if (!bf16) return qz_halves(p);
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16));
 }
-INLINE void narrow(const size_t T, const bool bf16, const bool halves, const qz_layout_table *t, const uint8_t *panel,
-                   size_t blocks, const uint8_t *a, float *out) {
+enum { F16_SCALE, BF16_SCALE, TWO_SCALES };
+INLINE void narrow(const size_t T, const int kind, const qz_layout_table *t, const uint8_t *panel, size_t blocks,
+                   const uint8_t *a, float *out) {
+    const bool bf16 = kind == BF16_SCALE, halves = kind == TWO_SCALES;
     const __m512i table = table_of(t);
     const size_t heads = halves ? 2 : 1, steps = 4 / heads;
     TOK(F_OPEN)
@@ -108,7 +110,7 @@ INLINE void narrow(const size_t T, const bool bf16, const bool halves, const qz_
 void qz_dot_written_32_avx512(QZ_DOT_ARGS) {
     qz_layout_table t;
     qz_layout_table_get(l, &t);
-    if (l->heads == 2) { QZ_TOKEN_SWITCH(narrow, false, true, &t, panel, blocks, act, out) }
-    else if (l->bf16) { QZ_TOKEN_SWITCH(narrow, true, false, &t, panel, blocks, act, out) }
-    else { QZ_TOKEN_SWITCH(narrow, false, false, &t, panel, blocks, act, out) }
+    if (l->heads == 2) { QZ_TOKEN_SWITCH(narrow, TWO_SCALES, &t, panel, blocks, act, out) }
+    else if (l->bf16) { QZ_TOKEN_SWITCH(narrow, BF16_SCALE, &t, panel, blocks, act, out) }
+    else { QZ_TOKEN_SWITCH(narrow, F16_SCALE, &t, panel, blocks, act, out) }
 }

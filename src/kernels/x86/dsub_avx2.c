@@ -14,8 +14,10 @@ INLINE __m256i lanes(size_t left) { /* of the next four */
     return _mm256_loadu_si256((const __m256i *)(const void *)(on + 4 - (left < 4 ? left : 4)));
 }
 
-INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size_t lda, const double *b, size_t ldb,
-                 double *c, size_t ldc) {
+INLINE void tile(const size_t M, const size_t N, const qz_dproduct *d, size_t i0, size_t j0) {
+    const size_t k = d->k, lda = d->lda, ldb = d->ldb, ldc = d->ldc;
+    const double *a = d->a + i0 * lda, *b = d->b + j0 * ldb;
+    double *c = d->c + i0 * ldc + j0;
     __m256d s[2][3][2];
     for (size_t i = 0; i < M; ++i)
         for (size_t j = 0; j < N; ++j) s[i][j][0] = s[i][j][1] = _mm256_setzero_pd();
@@ -42,13 +44,13 @@ INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size
         for (size_t j = 0; j < N; ++j) c[i * ldc + j] -= total(s[i][j][0], s[i][j][1]);
 }
 
-void qz_dsub_avx2(QZ_DSUB_ARGS) {
+void qz_dsub_avx2(const qz_dproduct *d) {
     size_t i = 0;
-    for (; i + 2 <= m; i += 2) {
+    for (; i + 2 <= d->m; i += 2) {
         size_t j = 0;
-        for (; j + 3 <= n; j += 3) tile(2, 3, k, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
-        for (; j < n; ++j) tile(2, 1, k, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
+        for (; j + 3 <= d->n; j += 3) tile(2, 3, d, i, j);
+        for (; j < d->n; ++j) tile(2, 1, d, i, j);
     }
-    for (; i < m; ++i)
-        for (size_t j = 0; j < n; ++j) tile(1, 1, k, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
+    for (; i < d->m; ++i)
+        for (size_t j = 0; j < d->n; ++j) tile(1, 1, d, i, j);
 }

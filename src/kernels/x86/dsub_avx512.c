@@ -11,8 +11,10 @@ INLINE double total(__m512d v) {
 }
 
 /* M and N are compile-time constants: all sums stay in registers. */
-INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size_t lda, const double *b, size_t ldb,
-                 double *c, size_t ldc) {
+INLINE void tile(const size_t M, const size_t N, const qz_dproduct *d, size_t i0, size_t j0) {
+    const size_t k = d->k, lda = d->lda, ldb = d->ldb, ldc = d->ldc;
+    const double *a = d->a + i0 * lda, *b = d->b + j0 * ldb;
+    double *c = d->c + i0 * ldc + j0;
     __m512d s[4][4];
     for (size_t i = 0; i < M; ++i)
         for (size_t j = 0; j < N; ++j) s[i][j] = _mm512_setzero_pd();
@@ -29,16 +31,16 @@ INLINE void tile(const size_t M, const size_t N, size_t k, const double *a, size
         for (size_t j = 0; j < N; ++j) c[i * ldc + j] -= total(s[i][j]);
 }
 
-void qz_dsub_avx512(QZ_DSUB_ARGS) {
+void qz_dsub_avx512(const qz_dproduct *d) {
     size_t i = 0;
-    for (; i + 4 <= m; i += 4) {
+    for (; i + 4 <= d->m; i += 4) {
         size_t j = 0;
-        for (; j + 4 <= n; j += 4) tile(4, 4, k, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
-        for (; j < n; ++j) tile(4, 1, k, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
+        for (; j + 4 <= d->n; j += 4) tile(4, 4, d, i, j);
+        for (; j < d->n; ++j) tile(4, 1, d, i, j);
     }
-    for (; i < m; ++i) {
+    for (; i < d->m; ++i) {
         size_t j = 0;
-        for (; j + 4 <= n; j += 4) tile(1, 4, k, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
-        for (; j < n; ++j) tile(1, 1, k, a + i * lda, lda, b + j * ldb, ldb, c + i * ldc + j, ldc);
+        for (; j + 4 <= d->n; j += 4) tile(1, 4, d, i, j);
+        for (; j < d->n; ++j) tile(1, 1, d, i, j);
     }
 }

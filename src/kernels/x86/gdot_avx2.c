@@ -31,9 +31,18 @@ INLINE __m256 place(__m256i v, __m256 lo, __m256 hi) {
 /* Byte i of each word, with its sign. */
 INLINE __m256 sbyte(__m256i v) { return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(v, 24), 24)); }
 
+/* Tokens t0 and on, rows from `first` on. */
+#define OPERANDS                                                                                       \
+    const uint8_t *panel = j->panel;                                                                   \
+    const float *x = j->x + t0 * j->ldx;                                                               \
+    const size_t ldx = j->ldx, groups = j->groups, group_size = j->group_size;                         \
+    float *out = j->out + t0 * QZ_PANEL + first;
+
 /* Eight rows from row `first`. bits is a constant in every call. */
-INLINE void half(const size_t T, const size_t bits, const size_t first, const uint8_t *panel, size_t groups,
-                 size_t group_size, const float *x, size_t ldx, const float *sums, size_t lds, float *out) {
+INLINE void half(const size_t T, const size_t bits, const size_t first, const qz_group_call *j, size_t t0) {
+    OPERANDS
+    const float *sums = j->sums + t0 * j->lds;
+    const size_t lds = j->lds;
     const int mask = (1 << bits) - 1, step = (int)bits;
     TOK(OPEN)
     for (size_t g = 0; g < groups; ++g, x += group_size) {
@@ -56,33 +65,32 @@ INLINE void half(const size_t T, const size_t bits, const size_t first, const ui
     TOK(STORE)
 }
 
-#define BOTH(T, bits, t)                                                                                          \
-    half(T, bits, 0, panel, groups, group_size, x + (t) * ldx, ldx, sums + (t) * lds, lds, out + (t) * QZ_PANEL); \
-    half(T, bits, 8, panel, groups, group_size, x + (t) * ldx, ldx, sums + (t) * lds, lds, out + (t) * QZ_PANEL + 8);
+#define BOTH(body, bits)                                                   \
+    for (size_t t = 0; t < j->tokens; t += 2)                              \
+        for (size_t first = 0; first < QZ_PANEL; first += 8) {             \
+            if (t + 1 < j->tokens) {                                       \
+                if (first) body(2, bits, 8, j, t);                         \
+                else body(2, bits, 0, j, t);                               \
+            } else if (first) body(1, bits, 8, j, t);                      \
+            else body(1, bits, 0, j, t);                                   \
+        }
 
-void qz_gdot_4_avx2(QZ_GDOT_ARGS) {
-    size_t t = 0;
-    for (; t + 2 <= tokens; t += 2) { BOTH(2, 4, t) }
-    if (t < tokens) { BOTH(1, 4, t) }
-}
-void qz_gdot_8_avx2(QZ_GDOT_ARGS) {
-    size_t t = 0;
-    for (; t + 2 <= tokens; t += 2) { BOTH(2, 8, t) }
-    if (t < tokens) { BOTH(1, 8, t) }
-}
+void qz_gdot_4_avx2(const qz_group_call *j) { BOTH(half, 4) }
+void qz_gdot_8_avx2(const qz_group_call *j) { BOTH(half, 8) }
 
 /* Eight rows of table codes (bits 4) or signed bytes (bits 8). */
-INLINE void coded(const size_t T, const size_t bits, const size_t first, const uint8_t *panel, size_t blocks,
-                  size_t block, const float *table, const float *x, size_t ldx, float *out) {
+INLINE void coded(const size_t T, const size_t bits, const size_t first, const qz_group_call *j, size_t t0) {
+    OPERANDS
+    const float *table = j->table;
     const __m256 lo = bits == 4 ? _mm256_loadu_ps(table) : _mm256_setzero_ps(),
                  hi = bits == 4 ? _mm256_loadu_ps(table + 8) : lo;
     const int step = (int)bits;
     TOK(OPEN)
-    for (size_t g = 0; g < blocks; ++g, x += block) {
+    for (size_t g = 0; g < groups; ++g, x += group_size) {
         const __m256 scale = _mm256_loadu_ps((const float *)(const void *)panel + first);
         panel += QZ_TABLE_HEAD;
         TOK(CHAINS)
-        for (size_t c = 0; c < block; c += 32 / bits, panel += 64) {
+        for (size_t c = 0; c < group_size; c += 32 / bits, panel += 64) {
             __m256i v = _mm256_loadu_si256((const __m256i *)(panel + 4 * first));
             for (size_t k = c; k < c + 32 / bits; k += 2) {
                 __m256i next = _mm256_srli_epi32(v, step);
@@ -96,17 +104,5 @@ INLINE void coded(const size_t T, const size_t bits, const size_t first, const u
     TOK(STORE)
 }
 
-#define CODED(T, bits, t)                                                                                       \
-    coded(T, bits, 0, panel, blocks, block, table, x + (t) * ldx, ldx, out + (t) * QZ_PANEL);                   \
-    coded(T, bits, 8, panel, blocks, block, table, x + (t) * ldx, ldx, out + (t) * QZ_PANEL + 8);
-
-void qz_ldot_4_avx2(QZ_LDOT_ARGS) {
-    size_t t = 0;
-    for (; t + 2 <= tokens; t += 2) { CODED(2, 4, t) }
-    if (t < tokens) { CODED(1, 4, t) }
-}
-void qz_ldot_8_avx2(QZ_LDOT_ARGS) {
-    size_t t = 0;
-    for (; t + 2 <= tokens; t += 2) { CODED(2, 8, t) }
-    if (t < tokens) { CODED(1, 8, t) }
-}
+void qz_ldot_4_avx2(const qz_group_call *j) { BOTH(coded, 4) }
+void qz_ldot_8_avx2(const qz_group_call *j) { BOTH(coded, 8) }

@@ -31,10 +31,19 @@
     const __m512 zero = _mm512_cvtepi32_ps(                                          \
         _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(head + QZ_GROUP_ZEROS))));
 
-/* table: values of the codes, or NULL for 0..15 with zero points (a constant in every call). */
-INLINE void four(const size_t T, const float *table, const uint8_t *panel, size_t groups, size_t group_size,
-                 const float *x, size_t ldx, const float *sums, size_t lds, float *out) {
-    const __m512 codes = table ? _mm512_loadu_ps(table)
+/* What the macros below name. */
+#define OPERANDS                                                                       \
+    const uint8_t *panel = j->panel;                                                   \
+    const float *x = j->x;                                                             \
+    const size_t ldx = j->ldx, groups = j->groups, group_size = j->group_size;         \
+    float *out = j->out;
+
+/* table: codes are places in a table, with scales alone; else 0..15, with zero points. A constant in every call. */
+INLINE void four(const size_t T, const bool table, const qz_group_call *j) {
+    OPERANDS
+    const float *sums = j->sums;
+    const size_t lds = j->lds;
+    const __m512 codes = table ? _mm512_loadu_ps(j->table)
                                : _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     TOK(F_OPEN)
     for (size_t g = 0; g < groups; ++g, x += group_size) {
@@ -65,8 +74,10 @@ INLINE void four(const size_t T, const float *table, const uint8_t *panel, size_
     TOK(F_STORE)
 }
 
-INLINE void eight(const size_t T, const uint8_t *panel, size_t groups, size_t group_size, const float *x,
-                  size_t ldx, const float *sums, size_t lds, float *out) {
+INLINE void eight(const size_t T, const qz_group_call *j) {
+    OPERANDS
+    const float *sums = j->sums;
+    const size_t lds = j->lds;
     const __m512i byte = _mm512_set1_epi32(255);
     TOK(F_OPEN)
     for (size_t g = 0; g < groups; ++g, x += group_size) {
@@ -91,8 +102,8 @@ INLINE void eight(const size_t T, const uint8_t *panel, size_t groups, size_t gr
 }
 
 /* Signed bytes with one float32 scale a block. */
-INLINE void bytes(const size_t T, const uint8_t *panel, size_t groups, size_t group_size, const float *x, size_t ldx,
-                  float *out) {
+INLINE void bytes(const size_t T, const qz_group_call *j) {
+    OPERANDS
     TOK(F_OPEN)
     for (size_t g = 0; g < groups; ++g, x += group_size) {
         const __m512 scale = _mm512_loadu_ps(panel);
@@ -115,21 +126,18 @@ INLINE void bytes(const size_t T, const uint8_t *panel, size_t groups, size_t gr
 }
 
 #define SWITCH(call)                  \
-    switch (tokens) {                 \
+    switch (j->tokens) {                 \
     case 4: call(4); break;           \
     case 3: call(3); break;           \
     case 2: call(2); break;           \
     case 1: call(1); break;           \
     default: break;                   \
     }
-#define FOUR(T) four(T, NULL, panel, groups, group_size, x, ldx, sums, lds, out)
-#define EIGHT(T) eight(T, panel, groups, group_size, x, ldx, sums, lds, out)
-#define TABLE(T) four(T, table, panel, blocks, block, x, ldx, NULL, 0, out)
-#define BYTES(T) bytes(T, panel, blocks, block, x, ldx, out)
-void qz_gdot_4_avx512(QZ_GDOT_ARGS) { SWITCH(FOUR) }
-void qz_gdot_8_avx512(QZ_GDOT_ARGS) { SWITCH(EIGHT) }
-void qz_ldot_4_avx512(QZ_LDOT_ARGS) { SWITCH(TABLE) }
-void qz_ldot_8_avx512(QZ_LDOT_ARGS) {
-    (void)table;
-    SWITCH(BYTES)
-}
+#define FOUR(T) four(T, false, j)
+#define EIGHT(T) eight(T, j)
+#define TABLE(T) four(T, true, j)
+#define BYTES(T) bytes(T, j)
+void qz_gdot_4_avx512(const qz_group_call *j) { SWITCH(FOUR) }
+void qz_gdot_8_avx512(const qz_group_call *j) { SWITCH(EIGHT) }
+void qz_ldot_4_avx512(const qz_group_call *j) { SWITCH(TABLE) }
+void qz_ldot_8_avx512(const qz_group_call *j) { SWITCH(BYTES) }

@@ -23,8 +23,10 @@
         _mm512_storeu_ps(c + i * ldc + 16, q##i);   \
     }
 
-static inline __attribute__((always_inline)) void tile(const size_t mr, size_t kc, const float *s, size_t ss,
-                                                       const float *v, size_t vs, float *c, size_t ldc, bool load) {
+static inline __attribute__((always_inline)) void tile(const size_t mr, size_t kc, const qz_tile *t, bool load) {
+    const float *s = t->s, *v = t->v;
+    float *c = t->c;
+    const size_t ss = t->s_stride, vs = t->v_stride, ldc = t->ldc;
     ROWS(OPEN)
     for (size_t k = 0; k < kc; ++k, v += vs, ++s) {
         __m512 v0 = _mm512_loadu_ps(v), v1 = _mm512_loadu_ps(v + 16);
@@ -33,21 +35,20 @@ static inline __attribute__((always_inline)) void tile(const size_t mr, size_t k
     ROWS(STORE)
 }
 
-void qz_gemm_tile_avx512(size_t mr, size_t kc, const float *s, size_t ss, const float *v, size_t vs, float *c,
-                         size_t ldc, bool load) {
+void qz_gemm_tile_avx512(size_t mr, size_t kc, const qz_tile *t, bool load) {
     switch (mr) {
-    case 12: tile(12, kc, s, ss, v, vs, c, ldc, load); break;
-    case 11: tile(11, kc, s, ss, v, vs, c, ldc, load); break;
-    case 10: tile(10, kc, s, ss, v, vs, c, ldc, load); break;
-    case 9: tile(9, kc, s, ss, v, vs, c, ldc, load); break;
-    case 8: tile(8, kc, s, ss, v, vs, c, ldc, load); break;
-    case 7: tile(7, kc, s, ss, v, vs, c, ldc, load); break;
-    case 6: tile(6, kc, s, ss, v, vs, c, ldc, load); break;
-    case 5: tile(5, kc, s, ss, v, vs, c, ldc, load); break;
-    case 4: tile(4, kc, s, ss, v, vs, c, ldc, load); break;
-    case 3: tile(3, kc, s, ss, v, vs, c, ldc, load); break;
-    case 2: tile(2, kc, s, ss, v, vs, c, ldc, load); break;
-    case 1: tile(1, kc, s, ss, v, vs, c, ldc, load); break;
+    case 12: tile(12, kc, t, load); break;
+    case 11: tile(11, kc, t, load); break;
+    case 10: tile(10, kc, t, load); break;
+    case 9: tile(9, kc, t, load); break;
+    case 8: tile(8, kc, t, load); break;
+    case 7: tile(7, kc, t, load); break;
+    case 6: tile(6, kc, t, load); break;
+    case 5: tile(5, kc, t, load); break;
+    case 4: tile(4, kc, t, load); break;
+    case 3: tile(3, kc, t, load); break;
+    case 2: tile(2, kc, t, load); break;
+    case 1: tile(1, kc, t, load); break;
     default: break;
     }
 }
