@@ -121,7 +121,7 @@ static qz_status write_weights(const options *o, qz_error *err) {
         goto out;
     }
     QZ_GOTO(qz_pool_open(&pool, (size_t)o->threads, err));
-    QZ_GOTO(qz_st_writer_open(&w, path, items, n, &meta, 1, err));
+    QZ_GOTO(qz_st_writer_open(&w, path, &(qz_st_plan){items, n, &meta, 1}, err));
     for (size_t i = 0; i < n; i++) QZ_GOTO(write_tensor(&w, &items[i], o, pool, buf, err));
     st = qz_st_writer_commit(&w, NULL, err);
 out:

@@ -10,14 +10,18 @@ void qz_awq_pack_codes(const uint8_t *codes, size_t rows, size_t cols, const siz
 /* qzeros row of group j: [rows/8] words from zero_points [rows, groups]. */
 void qz_awq_pack_zeros(const uint8_t *zeros, size_t rows, size_t groups, const size_t *map, size_t j, uint32_t *out);
 
-/* Words of a "gemm" file -> codes packed along the row (int_group.h), zero points, scales, for outputs n0..n1
- * (multiples of 8). */
-void qz_awq_unpack_gemm(const uint8_t *qweight, const uint8_t *qzeros, const uint8_t *scales, size_t rows, size_t cols,
-                        size_t groups, size_t n0, size_t n1, uint8_t *codes, uint8_t *zeros, uint16_t *scales_out);
-/* The same for "gemv": qweight [rows, cols/8], qzeros [rows, z], scales [rows, 8z], plain order. */
-void qz_awq_unpack_gemv(const uint8_t *qweight, const uint8_t *qzeros, const uint8_t *scales, size_t cols,
-                        size_t groups, size_t z, size_t n0, size_t n1, uint8_t *codes, uint8_t *zeros,
-                        uint16_t *scales_out);
+/* The words of a file, and what is made of them: codes packed along the row (int_group.h), zero points and scales
+ * [rows, groups]. z_words: words of a row of qzeros in "gemv". */
+typedef struct {
+    const uint8_t *qweight, *qzeros, *qscales;
+    size_t rows, cols, groups, z_words;
+    uint8_t *codes, *zeros;
+    uint16_t *scales;
+} qz_awq_words;
+/* Outputs n0..n1 (multiples of 8) of a "gemm" file. */
+void qz_awq_unpack_gemm(const qz_awq_words *a, size_t n0, size_t n1);
+/* The same for "gemv": qweight [rows, cols/8], qzeros [rows, z_words], scales [rows, 8·z_words], plain order. */
+void qz_awq_unpack_gemv(const qz_awq_words *a, size_t n0, size_t n1);
 
 /* Codes of "gemv_fast" (int16 [rows/4, cols]) for outputs n0..n1, multiples of 4. */
 void qz_awq_unpack_fast(const uint8_t *qweight, size_t cols, size_t n0, size_t n1, uint8_t *codes);

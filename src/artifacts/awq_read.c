@@ -66,18 +66,15 @@ typedef struct {
 static void unpack(void *arg, qz_part part) {
     const awq_reading *j = arg;
     size_t lo, hi;
+    const bool zeros = j->c->layout == GEMM || j->c->layout == GEMV;
+    const qz_awq_words words = {j->w->data, zeros ? j->z->data : NULL, j->s->data, j->rows, j->cols, j->groups,
+                                j->z_words, j->codes, j->zeros, j->scales};
     qz_split(j->rows, j->c->layout == MARLIN ? 64 : 8, part, &lo, &hi);
     switch (j->c->layout) {
-    case GEMV:
-        qz_awq_unpack_gemv(j->w->data, j->z->data, j->s->data, j->cols, j->groups, j->z_words, lo, hi, j->codes,
-                           j->zeros, j->scales);
-        break;
+    case GEMV: qz_awq_unpack_gemv(&words, lo, hi); break;
     case FAST: qz_awq_unpack_fast(j->w->data, j->cols, lo, hi, j->codes); break;
     case MARLIN: qz_awq_unpack_marlin(j->w->data, j->rows, j->cols, lo, hi, j->codes); break;
-    default:
-        qz_awq_unpack_gemm(j->w->data, j->z->data, j->s->data, j->rows, j->cols, j->groups, lo, hi, j->codes, j->zeros,
-                           j->scales);
-        break;
+    default: qz_awq_unpack_gemm(&words, lo, hi); break;
     }
 }
 

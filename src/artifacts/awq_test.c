@@ -55,13 +55,14 @@ static void decode(const char *set, const char *truth, bool gemv) {
     const qz_st_tensor *w = get(set, "qweight"), *z = get(set, "qzeros"), *s = get(set, "scales"),
                        *d = get(truth, "dequant_in_out");
     size_t n = (size_t)d->dims[1], k = (size_t)d->dims[0], groups = (size_t)get(truth, "scales_oc_g")->dims[1];
+    const qz_awq_words words = {w->data, z->data, s->data, n, k, groups, (size_t)z->dims[1], codes, zeros, scales};
     if (gemv) {
-        qz_awq_unpack_gemv(w->data, z->data, s->data, k, groups, (size_t)z->dims[1], 0, 16, codes, zeros, scales);
-        qz_awq_unpack_gemv(w->data, z->data, s->data, k, groups, (size_t)z->dims[1], 16, n, codes, zeros, scales);
+        qz_awq_unpack_gemv(&words, 0, 16);
+        qz_awq_unpack_gemv(&words, 16, n);
     } else {
         /* in two parts, as threads do */
-        qz_awq_unpack_gemm(w->data, z->data, s->data, n, k, groups, 8, n, codes, zeros, scales);
-        qz_awq_unpack_gemm(w->data, z->data, s->data, n, k, groups, 0, 8, codes, zeros, scales);
+        qz_awq_unpack_gemm(&words, 8, n);
+        qz_awq_unpack_gemm(&words, 0, 8);
     }
     qz_int_group g = { .bits = 4, .group_size = (uint32_t)(k / groups), .rows = n, .cols = k, .groups = groups,
                        .codes = codes, .scales = scales,

@@ -222,8 +222,9 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *plan, const qz
     qz_bnb *b = qz_arena_alloc(arena, 1, sizeof *b);
     if (!b) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
     *out = &b->base;
-    return qz_bnb_quantize(run, plan->spec.bnb, plan->spec.nested, qz_tensor_float_type(it->source), w, it->rows,
-                           it->cols, arena, b, err);
+    const qz_bnb_setting how = {plan->spec.bnb, plan->spec.nested, qz_tensor_float_type(it->source), it->rows,
+                                it->cols};
+    return qz_bnb_quantize(run, &how, w, arena, b, err);
 }
 
 const qz_scheme_ops qz_bnb_scheme = {

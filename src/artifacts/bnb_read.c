@@ -86,10 +86,14 @@ static qz_status wrong_part(const qz_st *file, const char *weight, const char *p
                    file->path, weight, (unsigned long long)t->offset, part, (unsigned long long)n, unit, found);
 }
 
-/* n floats of a tensor, aligned and finite. */
-static qz_status floats(const qz_st *file, const char *weight, const char *part, const qz_st_tensor *t, uint64_t n,
-                        qz_arena *arena, float **out, qz_error *err) {
-    if (!t || t->dtype != QZ_ST_F32 || t->elems != n) return wrong_part(file, weight, part, n, "F32 values", t, err);
+/* A tensor beside a weight. */
+typedef struct { const qz_st *file; const char *weight, *part; const qz_st_tensor *t; } part_of;
+/* Its n floats, aligned and finite. */
+static qz_status floats(const part_of *p, uint64_t n, qz_arena *arena, float **out, qz_error *err) {
+    const qz_st *file = p->file;
+    const qz_st_tensor *t = p->t;
+    if (!t || t->dtype != QZ_ST_F32 || t->elems != n)
+        return wrong_part(file, p->weight, p->part, n, "F32 values", t, err);
     float *x = qz_arena_alloc(arena, (size_t)n, sizeof *x);
     if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", file->path);
     memcpy(x, t->data, (size_t)t->bytes);
@@ -107,14 +111,14 @@ static qz_status read_absmax(const qz_folder_reader *r, const qz_st *file, const
     const qz_st_tensor *t = qz_folder_part(r->dir, weight, "absmax");
     float *absmax = NULL, *outer = NULL, *map = NULL;
     uint64_t blocks = s->nested ? (n + s->nested_block - 1) / s->nested_block : 0;
-    if (!s->nested) QZ_TRY(floats(file, weight, "absmax", t, n, arena, &absmax, err));
+    if (!s->nested) QZ_TRY(floats(&(part_of){file, weight, "absmax", t}, n, arena, &absmax, err));
     else {
         if (!t || t->dtype != QZ_ST_U8 || t->elems != n)
             return wrong_part(file, weight, "absmax", n, "U8 values", t, err);
-        QZ_TRY(floats(file, weight, "nested_absmax", qz_folder_part(r->dir, weight, "nested_absmax"), blocks, arena,
-                      &outer, err));
-        QZ_TRY(floats(file, weight, "nested_quant_map", qz_folder_part(r->dir, weight, "nested_quant_map"), 256, arena,
-                      &map, err));
+        part_of p = {file, weight, "nested_absmax", qz_folder_part(r->dir, weight, "nested_absmax")};
+        QZ_TRY(floats(&p, blocks, arena, &outer, err));
+        p = (part_of){file, weight, "nested_quant_map", qz_folder_part(r->dir, weight, "nested_quant_map")};
+        QZ_TRY(floats(&p, 256, arena, &map, err));
         absmax = qz_arena_alloc(arena, (size_t)n, sizeof *absmax);
         if (!absmax) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", file->path);
         qz_bnb_decode_nested(t->data, (size_t)n, map, outer, (size_t)s->nested_block, (float)s->offset, absmax);
@@ -150,7 +154,8 @@ static qz_status add_four_bits(const qz_folder_reader *r, const qz_st *file, con
     const qz_st_tensor *w = qz_st_dir_find(r->dir, weight, &home);
     if (!w || w->bytes != elems / 2 + elems % 2)
         return wrong_part(file, weight, "a packed weight", elems / 2 + elems % 2, "bytes", w, err);
-    QZ_TRY(floats(file, weight, "quant_map", qz_folder_part(r->dir, weight, "quant_map"), 16, &m->arena, &table, err));
+    const part_of map = {file, weight, "quant_map", qz_folder_part(r->dir, weight, "quant_map")};
+    QZ_TRY(floats(&map, 16, &m->arena, &table, err));
     *b = (qz_bnb){ .kind = s.nf4 ? QZ_BNB_NF4 : QZ_BNB_FP4, .rows = (size_t)s.rows, .cols = (size_t)s.cols,
                    .block = (size_t)s.block, .n_absmax = (size_t)n,
                    .codes = w->data, .table = table, .dtype = s.dtype };
@@ -176,7 +181,7 @@ static qz_status add_int8(const qz_folder_reader *r, const qz_st *file, const qz
     if (f && (f->dtype != QZ_ST_U8 || f->elems != 1 || f->data[0] != 0))
         return qz_fail(err, QZ_EUNSUPPORTED, "unsupported order: file '%s', tensor '%s': expected rows (0), found %d",
                        file->path, f->name, f->elems ? f->data[0] : -1);
-    QZ_TRY(floats(file, t->name, "SCB", s, t->dims[0], &m->arena, &scb, err));
+    QZ_TRY(floats(&(part_of){file, t->name, "SCB", s}, t->dims[0], &m->arena, &scb, err));
     *b = (qz_bnb){ .kind = QZ_BNB_INT8, .rows = (size_t)t->dims[0], .cols = (size_t)t->dims[1],
                    .block = (size_t)t->dims[1], .n_absmax = (size_t)t->dims[0],
                    .codes = t->data, .absmax = scb, .dtype = QZ_TYPE_F32 };

@@ -48,7 +48,8 @@ static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const q
 }
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
-    return qz_float8_code(run, QZ_FLOAT8_CT, it, block_rows(p), block_cols(p, it), w, arena, out, err);
+    const qz_float8_setting how = {QZ_FLOAT8_CT, qz_tensor_float_type(it->source), block_rows(p), block_cols(p, it)};
+    return qz_float8_code(run, &how, it, w, arena, out, err);
 }
 
 /* Null keys as the library writes them; an unknown key inside a scheme would make the file unreadable. */

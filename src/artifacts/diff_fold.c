@@ -52,8 +52,9 @@ static qz_status from_norm(qz_diff_folds *f, const pair *norm, float *s, bool *a
 }
 
 /* From the rows of an earlier linear: how far each row of b must be stretched to be that of a. */
-static qz_status from_rows(qz_diff_folds *f, const pair *before, const qz_fold *fold, float *rows, float *s,
-                           size_t cols, bool *any, qz_error *err) {
+typedef struct { float *rows, *s; size_t cols; bool *any; } stretch; /* rows: of b; s [cols]: of the input after them */
+static qz_status from_rows(qz_diff_folds *f, const pair *before, const qz_fold *fold, const stretch *out,
+                           qz_error *err) {
     const size_t n = before->x->cols;
     const float *col = scale_of(f, before->x)->col;
     float *u = qz_alloc_array(n, sizeof *u), *v = qz_alloc_array(n, sizeof *v);
@@ -68,11 +69,11 @@ static qz_status from_rows(qz_diff_folds *f, const pair *before, const qz_fold *
             ab += (double)u[k] * b;
             bb += b * b;
         }
-        if (fabs(ab) > 0.1 * sqrt(aa * bb) && isfinite(aa / ab)) rows[r] = (float)(aa / ab);
-        *any |= fabsf(rows[r] - 1) > 0.02f;
+        if (fabs(ab) > 0.1 * sqrt(aa * bb) && isfinite(aa / ab)) out->rows[r] = (float)(aa / ab);
+        *out->any |= fabsf(out->rows[r] - 1) > 0.02f;
         const size_t first = qz_fold_column(fold, r);
         for (size_t k = 0; k < qz_max_size(fold->share, 1); k++)
-            if (first + k * fold->width < cols) s[first + k * fold->width] = rows[r];
+            if (first + k * fold->width < out->cols) out->s[first + k * fold->width] = out->rows[r];
     }
     qz_free(u);
     qz_free(v);
@@ -118,7 +119,8 @@ static qz_status fold_of(qz_diff_folds *f, size_t layer, const qz_input *in, qz_
     QZ_TRY(floats(arena, in->cols, &s, err));
     QZ_TRY(floats(arena, in->cols, &inverse, err));
     if (!norm) QZ_TRY(floats(arena, p.x->rows, &rows, err));
-    QZ_TRY(norm ? from_norm(f, &p, s, &any, err) : from_rows(f, &p, &fold, rows, s, in->cols, &any, err));
+    QZ_TRY(norm ? from_norm(f, &p, s, &any, err)
+                : from_rows(f, &p, &fold, &(stretch){rows, s, in->cols, &any}, err));
     for (size_t k = 0; k < in->cols; k++) inverse[k] = 1 / s[k];
     if (any) QZ_TRY(judge(f, block, in, inverse, &folded, err));
     if (!folded) return QZ_OK;

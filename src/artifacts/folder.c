@@ -164,12 +164,11 @@ static char *file_path(const qz_artifact_writer *w, size_t f) {
 
 static qz_status open_shard(qz_artifact_writer *w, size_t f, size_t done, qz_error *err) {
     const qz_folder_plan_state *fp = w->plan->impl;
-    const qz_st_item *items = fp->parts + fp->first[f];
-    size_t n = fp->first[f + 1] - fp->first[f];
+    const qz_st_plan plan = {fp->parts + fp->first[f], fp->first[f + 1] - fp->first[f], st_meta, 1};
     char *path = file_path(w, f);
     if (!path) return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
-    qz_status st = done ? qz_st_writer_resume(&w->sink.shards.st, path, items, n, st_meta, 1, done, err)
-                        : qz_st_writer_open(&w->sink.shards.st, path, items, n, st_meta, 1, err);
+    qz_status st = done ? qz_st_writer_resume(&w->sink.shards.st, path, &plan, done, err)
+                        : qz_st_writer_open(&w->sink.shards.st, path, &plan, err);
     qz_free(path);
     QZ_TRY(st);
     w->sink.shards.open = true;
@@ -303,8 +302,8 @@ qz_status qz_folder_round(qz_run *run, const qz_artifact_plan *plan, const qz_ar
     float *scales = qz_arena_alloc(arena, it->rows * groups, sizeof *scales);
     if (!codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
     for (size_t r = 0; r < it->rows; r++) {
-        qz_int_group_rtn_row(w + r * it->cols, it->cols, g, it->bits, it->sym, codes + r * it->cols,
-                             scales + r * groups, zeros + r * groups);
+        qz_int_group_rtn_row(w + r * it->cols, it->cols, g, it->bits, it->sym,
+                             (qz_int_row){codes + r * it->cols, scales + r * groups, zeros + r * groups});
         for (size_t j = 0; j < groups; j++) {
             float s = qz_f16_to_f32(qz_f32_to_f16(scales[r * groups + j]));
             uint8_t *z = &zeros[r * groups + j];

@@ -59,14 +59,13 @@ qz_status qz_float8_pack(qz_artifact_writer *w, const qz_artifact_item *it, cons
     return st;
 }
 
-qz_status qz_float8_code(qz_run *run, qz_float8_rule rule, const qz_artifact_item *it, size_t block_rows,
-                         size_t block_cols, const float *w, qz_arena *arena, const qz_coded **out, qz_error *err) {
+qz_status qz_float8_code(qz_run *run, const qz_float8_setting *how, const qz_artifact_item *it, const float *w,
+                         qz_arena *arena, const qz_coded **out, qz_error *err) {
     qz_float8 *f = qz_arena_calloc(arena, 1, sizeof *f);
     if (!f) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
     f->base.rows = it->rows, f->base.cols = it->cols;
     *out = &f->base;
-    return qz_float8_round(run, rule, rule == QZ_FLOAT8_FINE ? QZ_TYPE_F32 : qz_tensor_float_type(it->source),
-                           block_rows, block_cols, w, f, arena, err);
+    return qz_float8_round(run, how, w, f, arena, err);
 }
 
 /* ---- reading ---- */

@@ -41,7 +41,7 @@ static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const q
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
     (void)p;
-    return qz_float8_code(run, QZ_FLOAT8_FINE, it, BLOCK, BLOCK, w, arena, out, err);
+    return qz_float8_code(run, &(qz_float8_setting){QZ_FLOAT8_FINE, QZ_TYPE_F32, BLOCK, BLOCK}, it, w, arena, out, err);
 }
 
 static json_t *quantization(const qz_artifact_plan *p) {

@@ -239,7 +239,7 @@ static void read_back(void **state) {
         if (qz_int_group_of(t->coded)->g_idx) continue;
         qz_tensor_decode(t, 3, 1, y);
         qz_tensor_decode(src, 3, 1, x);
-        qz_int_group_rtn_row(x, t->cols, group, want[i].bits, want[i].sym, codes, scales, zeros);
+        qz_int_group_rtn_row(x, t->cols, group, want[i].bits, want[i].sym, (qz_int_row){codes, scales, zeros});
         for (size_t k = 0; k < t->cols; k++) {
             float s = qz_f16_to_f32(qz_f32_to_f16(scales[k / group]));
             assert_true(y[k] == ((float)codes[k] - (float)zeros[k / group]) * s);

@@ -40,8 +40,8 @@ static inline qz_status put_int_group(qz_artifact_writer *w, const qz_artifact_i
     }
     for (size_t r = 0; r < it->rows; r++) {
         for (size_t k = 0; k < it->cols; k++) row[k] = x[r * it->cols + at[k]];
-        qz_int_group_rtn_row(row, it->cols, it->group_size, it->bits, it->sym, in_order, scales + r * groups,
-                             zeros + r * groups);
+        qz_int_group_rtn_row(row, it->cols, it->group_size, it->bits, it->sym,
+                             (qz_int_row){in_order, scales + r * groups, zeros + r * groups});
         for (size_t k = 0; k < it->cols; k++) codes[r * it->cols + at[k]] = in_order[k];
     }
     const qz_int_codes c = { .base = { &qz_int_codes_ops, it->rows, it->cols }, .codes = codes, .scales = scales,
@@ -76,8 +76,8 @@ static inline qz_status put_bnb(qz_artifact_writer *w, const qz_artifact_item *i
     qz_arena a = {0};
     qz_bnb b;
     qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .coded = &b.base };
-    qz_status st = qz_bnb_quantize(NULL, w->plan->spec.bnb, w->plan->spec.nested, it->source->type, x, it->rows,
-                                   it->cols, &a, &b, err);
+    const qz_bnb_setting how = {w->plan->spec.bnb, w->plan->spec.nested, it->source->type, it->rows, it->cols};
+    qz_status st = qz_bnb_quantize(NULL, &how, x, &a, &b, err);
     if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
     qz_arena_release(&a);
     return st;
@@ -183,7 +183,7 @@ static inline void edit_weights(const char *folder, const char *name, edit_tenso
         items[i] = (qz_st_item){ t->name, t->dtype, t->n_dims, { t->dims[0], t->dims[1] } };
         edit(arg, &items[i], NULL, 0);
     }
-    OK(qz_st_writer_open(&w, to, items, st.n, NULL, 0, err));
+    OK(qz_st_writer_open(&w, to, &(qz_st_plan){items, st.n, NULL, 0}, err));
     for (size_t i = 0; i < st.n; i++) {
         const qz_st_tensor *t = &st.tensors[i];
         qz_st_item as_was = { .name = t->name };

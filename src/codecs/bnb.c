@@ -130,8 +130,10 @@ static qz_status nest(qz_bnb *b, float *absmax, qz_arena *arena, qz_error *err) 
     return QZ_OK;
 }
 
-qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dtype, const float *x, size_t rows,
-                          size_t cols, qz_arena *arena, qz_bnb *b, qz_error *err) {
+qz_status qz_bnb_quantize(qz_run *run, const qz_bnb_setting *how, const float *x, qz_arena *arena, qz_bnb *b,
+                          qz_error *err) {
+    const qz_bnb_kind kind = how->kind;
+    const size_t rows = how->rows, cols = how->cols;
     size_t n = rows * cols, units = kind == QZ_BNB_INT8 ? rows : (n + QZ_BNB_BLOCK - 1) / QZ_BNB_BLOCK;
     uint8_t *codes = qz_arena_alloc(arena, qz_bnb_code_bytes(kind, rows, cols), 1);
     float *absmax = qz_arena_alloc(arena, units, sizeof *absmax);
@@ -140,8 +142,8 @@ qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dt
     qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
     *b = (qz_bnb){ .base = { &qz_bnb_ops, rows, cols }, .kind = kind, .rows = rows, .cols = cols,
                    .block = kind == QZ_BNB_INT8 ? cols : QZ_BNB_BLOCK, .n_absmax = units, .codes = codes,
-                   .absmax = absmax, .table = kind == QZ_BNB_FP4 ? qz_bnb_fp4 : qz_bnb_nf4, .dtype = dtype };
-    return nested && kind != QZ_BNB_INT8 ? nest(b, absmax, arena, err) : QZ_OK;
+                   .absmax = absmax, .table = kind == QZ_BNB_FP4 ? qz_bnb_fp4 : qz_bnb_nf4, .dtype = how->dtype };
+    return how->nested && kind != QZ_BNB_INT8 ? nest(b, absmax, arena, err) : QZ_OK;
 }
 
 /* ---- decoding ---- */

@@ -36,8 +36,9 @@ extern const float qz_bnb_nf4[16], qz_bnb_fp4[16], qz_bnb_map8[256];
 /* Bytes of the codes. */
 size_t qz_bnb_code_bytes(qz_bnb_kind k, size_t rows, size_t cols);
 /* x [rows, cols] -> b. nested: 4 bit only. dtype: of the weights before (F32, F16, BF16). */
-qz_status qz_bnb_quantize(qz_run *run, qz_bnb_kind kind, bool nested, qz_type dtype, const float *x, size_t rows,
-                          size_t cols, qz_arena *arena, qz_bnb *b, qz_error *err);
+typedef struct { qz_bnb_kind kind; bool nested; qz_type dtype; size_t rows, cols; } qz_bnb_setting;
+qz_status qz_bnb_quantize(qz_run *run, const qz_bnb_setting *how, const float *x, qz_arena *arena, qz_bnb *b,
+                          qz_error *err);
 /* out [n] = map[codes[i]] · nested_absmax[i / nested_block] + offset. */
 void qz_bnb_decode_nested(const uint8_t *codes, size_t n, const float *map, const float *nested_absmax,
                           size_t nested_block, float offset, float *out);

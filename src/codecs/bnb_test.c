@@ -46,7 +46,8 @@ static float *floats(const qz_st_tensor *t, qz_type dtype) {
 }
 static void quantize(qz_bnb_kind k, bool nested, qz_type dtype, const float *x, size_t rows, size_t cols, qz_bnb *b) {
     qz_error err = {0};
-    if (qz_bnb_quantize(NULL, k, nested, dtype, x, rows, cols, &arena, b, &err) != QZ_OK) fail_msg("%s", err.text);
+    if (qz_bnb_quantize(NULL, &(qz_bnb_setting){k, nested, dtype, rows, cols}, x, &arena, b, &err) != QZ_OK)
+        fail_msg("%s", err.text);
 }
 
 static void four_bits(void **state) {

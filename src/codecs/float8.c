@@ -56,16 +56,16 @@ static void encode(void *arg, qz_part part) {
         for (size_t k = 0; k < across; k++) encode_block(j, i, k, across);
 }
 
-qz_status qz_float8_round(qz_run *run, qz_float8_rule rule, qz_type dtype, size_t block_rows, size_t block_cols,
-                          const float *w, qz_float8 *f, qz_arena *arena, qz_error *err) {
-    const size_t rows = f->base.rows, cols = f->base.cols,
+qz_status qz_float8_round(qz_run *run, const qz_float8_setting *how, const float *w, qz_float8 *f, qz_arena *arena,
+                          qz_error *err) {
+    const size_t rows = f->base.rows, cols = f->base.cols, block_rows = how->block_rows, block_cols = how->block_cols,
                  n = (rows + block_rows - 1) / block_rows * ((cols + block_cols - 1) / block_cols);
     uint8_t *codes = qz_arena_alloc(arena, rows, cols);
     float *scales = qz_arena_alloc(arena, n, sizeof *scales);
     if (!codes || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
     *f = (qz_float8){.base = {&qz_float8_ops, rows, cols}, .block_rows = block_rows, .block_cols = block_cols,
-                     .codes = codes, .scales = scales, .dtype = dtype};
-    float8_rounding j = {.rule = rule, .dtype = dtype, .w = w, .f = f, .codes = codes, .scales = scales};
+                     .codes = codes, .scales = scales, .dtype = how->dtype};
+    float8_rounding j = {.rule = how->rule, .dtype = how->dtype, .w = w, .f = f, .codes = codes, .scales = scales};
     qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
     return QZ_OK;
 }

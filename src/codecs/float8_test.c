@@ -33,9 +33,8 @@ static void check(const char *path, qz_float8_rule rule, size_t block_rows, size
     for (size_t i = 0; i < rows * cols; i++) w[i] = at(in, i);
     qz_float8 f = {.base = {.rows = rows, .cols = cols}};
     const qz_type dtype = rule == QZ_FLOAT8_FINE ? QZ_TYPE_F32 : QZ_TYPE_BF16;
-    assert_int_equal(qz_float8_round(NULL, rule, dtype, block_rows ? block_rows : rows, block_cols ? block_cols : cols,
-                                     w, &f, &arena, &err),
-                     QZ_OK);
+    const qz_float8_setting how = {rule, dtype, block_rows ? block_rows : rows, block_cols ? block_cols : cols};
+    assert_int_equal(qz_float8_round(NULL, &how, w, &f, &arena, &err), QZ_OK);
     for (size_t i = 0; i < scales->elems; i++)
         if (f.scales[i] != at(scales, i))
             fail_msg("%s: scale %zu: expected %a, found %a", path, i, (double)at(scales, i), (double)f.scales[i]);

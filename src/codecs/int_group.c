@@ -76,10 +76,9 @@ int qz_int_group_code(float w, float scale, int zero, int lo, int hi) {
     return qz_clamp_int(nearest_code(w / scale) + zero, lo, hi);
 }
 
-void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32_t bits, bool sym,
-                          uint8_t *codes, float *scales, uint8_t *zeros) {
+void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32_t bits, bool sym, qz_int_row out) {
     const int half = 1 << (bits - 1), top = sym ? half - 1 : 2 * half - 1;
-    for (size_t g = 0; g < cols / group_size; ++g, w += group_size, codes += group_size) {
+    for (size_t g = 0; g < cols / group_size; ++g, w += group_size, out.codes += group_size) {
         float mx = w[0], mn = w[0];
         for (size_t i = 1; i < group_size; ++i) {
             mx = w[i] > mx ? w[i] : mx;
@@ -89,9 +88,9 @@ void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32
         float s = (range > 1e-5f ? range : 1e-5f) / (float)top;
         int z = sym ? half : qz_clamp_int(-nearest_code(mn / s), 0, top);
         for (size_t i = 0; i < group_size; ++i)
-            codes[i] = (uint8_t)qz_int_group_code(w[i], s, z, 0, 2 * half - 1);
-        scales[g] = s;
-        zeros[g] = (uint8_t)z;
+            out.codes[i] = (uint8_t)qz_int_group_code(w[i], s, z, 0, 2 * half - 1);
+        out.scales[g] = s;
+        out.zeros[g] = (uint8_t)z;
     }
 }
 

@@ -75,6 +75,6 @@ void qz_int_group_decode_part(const qz_int_group *g, size_t row, size_t first, s
 int qz_int_group_code(float w, float scale, int zero, int lo, int hi);
 /* Round to nearest, the "pseudo quantize" of formats/hf-awq.md section 4 in float32: asym min..max without zero
  * clamped in, sym qmax = 2^(bits-1)-1. codes [cols] one byte each, scales [groups] float32, zeros [groups]. */
-void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32_t bits, bool sym,
-                          uint8_t *codes, float *scales, uint8_t *zeros);
+typedef struct { uint8_t *codes; float *scales; uint8_t *zeros; } qz_int_row;
+void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32_t bits, bool sym, qz_int_row out);
 #endif

@@ -36,7 +36,7 @@ static void rtn_case(const char *name, bool sym) {
     for (size_t r = 0; r < ROWS; ++r) {
         uint8_t codes[COLS], z[GROUPS];
         float s[GROUPS];
-        qz_int_group_rtn_row(w + r * COLS, COLS, G, 4, sym, codes, s, z);
+        qz_int_group_rtn_row(w + r * COLS, COLS, G, 4, sym, (qz_int_row){codes, s, z});
         assert_memory_equal(s, scales + r * GROUPS, sizeof s);
         for (size_t g = 0; g < GROUPS; ++g) assert_int_equal(z[g], sym ? 8 : (int)zeros[r * GROUPS + g]);
         for (size_t k = 0; k < COLS; ++k)
@@ -119,19 +119,19 @@ static void rtn_edges(void **state) {
     float w[8], s;
     uint8_t q[8], z;
     memset(w, 0, sizeof w);
-    qz_int_group_rtn_row(w, 8, 8, 4, false, q, &s, &z);
+    qz_int_group_rtn_row(w, 8, 8, 4, false, (qz_int_row){q, &s, &z});
     assert_true(s == 1e-5f / 15 && z == 0 && q[0] == 0);
-    qz_int_group_rtn_row(w, 8, 8, 3, true, q, &s, &z);
+    qz_int_group_rtn_row(w, 8, 8, 3, true, (qz_int_row){q, &s, &z});
     assert_true(s == 1e-5f / 3 && z == 4 && q[7] == 4);
     for (size_t i = 0; i < 8; ++i) w[i] = 1000.0f + (float)i; /* far above 15·s: z = 0 and every code saturates */
-    qz_int_group_rtn_row(w, 8, 8, 4, false, q, &s, &z);
+    qz_int_group_rtn_row(w, 8, 8, 4, false, (qz_int_row){q, &s, &z});
     assert_true(z == 0 && q[0] == 15 && q[7] == 15);
     for (size_t i = 0; i < 8; ++i) w[i] = -w[i];
-    qz_int_group_rtn_row(w, 8, 8, 4, false, q, &s, &z);
+    qz_int_group_rtn_row(w, 8, 8, 4, false, (qz_int_row){q, &s, &z});
     assert_true(z == 15 && q[0] == 0 && q[7] == 0);
     for (uint32_t bits = 2; bits <= 8; ++bits) { /* a group that spans its range uses both end codes */
         for (size_t i = 0; i < 8; ++i) w[i] = (float)i - 3.5f;
-        qz_int_group_rtn_row(w, 8, 8, bits, false, q, &s, &z);
+        qz_int_group_rtn_row(w, 8, 8, bits, false, (qz_int_row){q, &s, &z});
         assert_true(q[0] == 0 || z > 0);
         assert_in_range(q[7], (1u << bits) - 2, (1u << bits) - 1);
     }

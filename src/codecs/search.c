@@ -5,55 +5,55 @@
 enum { MAX_N = 32 };
 static const float tiny = 1e-15f; /* blocks below this are zero */
 
-/* One candidate of the symmetric search. */
-static void sym_pass(size_t n, int nmax, const float *x, const float *w, float is, int *l, float *sumlx, float *suml2) {
-    float lx = 0, l2 = 0;
+/* One candidate of the symmetric search: codes l, Σ w·x·l and Σ w·l². */
+typedef struct { float lx, l2; } sums;
+static sums sym_pass(size_t n, int nmax, const float *x, const float *w, float is, int *l) {
+    sums s = {0, 0};
     for (size_t i = 0; i < n; ++i) {
         l[i] = qz_clamp_int(qz_nearest(is * x[i]), -nmax, nmax - 1);
-        lx += w[i] * x[i] * (float)l[i];
-        l2 += w[i] * (float)l[i] * (float)l[i];
+        s.lx += w[i] * x[i] * (float)l[i];
+        s.l2 += w[i] * (float)l[i] * (float)l[i];
     }
-    *sumlx = lx;
-    *suml2 = l2;
+    return s;
 }
 
 float qz_search_sym(size_t n, int nmax, const float *x, const float *w, uint8_t *L) {
-    float max = qz_signed_max(x, n), lx, l2;
+    float max = qz_signed_max(x, n);
     int l[MAX_N];
     if (fabsf(max) < tiny) {
         memset(L, 0, n);
         return 0;
     }
-    sym_pass(n, nmax, x, w, -(float)nmax / max, l, &lx, &l2);
+    const sums first = sym_pass(n, nmax, x, w, -(float)nmax / max, l);
     for (size_t i = 0; i < n; ++i) L[i] = (uint8_t)(l[i] + nmax);
-    float scale = l2 != 0 ? lx / l2 : 0, best = scale * lx;
+    float scale = first.l2 != 0 ? first.lx / first.l2 : 0, best = scale * first.lx;
     for (int s = -9; s <= 9; ++s) {
         if (s == 0) continue;
-        sym_pass(n, nmax, x, w, -((float)nmax + 0.1f * (float)s) / max, l, &lx, &l2);
-        if (l2 > 0 && lx * lx > best * l2) {
+        const sums t = sym_pass(n, nmax, x, w, -((float)nmax + 0.1f * (float)s) / max, l);
+        if (t.l2 > 0 && t.lx * t.lx > best * t.l2) {
             for (size_t i = 0; i < n; ++i) L[i] = (uint8_t)(l[i] + nmax);
-            scale = lx / l2;
-            best = scale * lx;
+            scale = t.lx / t.l2;
+            best = scale * t.lx;
         }
     }
     return scale;
 }
 
 /* One sweep of coordinate moves; returns whether a code changed. */
-static bool sym_sweep(size_t n, int nmax, const float *x, int *l, float *sumlx, float *suml2) {
+static bool sym_sweep(size_t n, int nmax, const float *x, int *l, sums *s) {
     bool changed = false;
     for (size_t i = 0; i < n; ++i) {
-        float w = x[i] * x[i], slx = *sumlx - w * x[i] * (float)l[i];
+        float w = x[i] * x[i], slx = s->lx - w * x[i] * (float)l[i];
         if (!(slx > 0)) continue;
-        float sl2 = *suml2 - w * (float)l[i] * (float)l[i];
+        float sl2 = s->l2 - w * (float)l[i] * (float)l[i];
         int c = qz_clamp_int(qz_nearest(x[i] * sl2 / slx), -nmax, nmax - 1);
         if (c == l[i]) continue;
         slx += w * x[i] * (float)c;
         sl2 += w * (float)c * (float)c;
-        if (sl2 > 0 && slx * slx * *suml2 > *sumlx * *sumlx * sl2) {
+        if (sl2 > 0 && slx * slx * s->l2 > s->lx * s->lx * sl2) {
             l[i] = c;
-            *sumlx = slx;
-            *suml2 = sl2;
+            s->lx = slx;
+            s->l2 = sl2;
             changed = true;
         }
     }
@@ -61,17 +61,17 @@ static bool sym_sweep(size_t n, int nmax, const float *x, int *l, float *sumlx, 
 }
 
 float qz_search_sweep(size_t n, int nmax, const float *x, uint8_t *L) {
-    float max = qz_signed_max(x, n), w[MAX_N], lx, l2;
+    float max = qz_signed_max(x, n), w[MAX_N];
     int l[MAX_N];
     if (fabsf(max) < tiny) {
         memset(L, 0, n);
         return 0;
     }
     for (size_t i = 0; i < n; ++i) w[i] = x[i] * x[i];
-    sym_pass(n, nmax, x, w, -(float)nmax / max, l, &lx, &l2);
-    for (int sweep = 0; sweep < 5 && sym_sweep(n, nmax, x, l, &lx, &l2);) ++sweep;
+    sums s = sym_pass(n, nmax, x, w, -(float)nmax / max, l);
+    for (int sweep = 0; sweep < 5 && sym_sweep(n, nmax, x, l, &s);) ++sweep;
     for (size_t i = 0; i < n; ++i) L[i] = (uint8_t)(l[i] + nmax);
-    return l2 > 0 ? lx / l2 : 0;
+    return s.l2 > 0 ? s.lx / s.l2 : 0;
 }
 
 /* Σ w·err(scale·l + min − x). */

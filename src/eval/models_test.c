@@ -119,7 +119,7 @@ static double perplexity(const rig *r, const char *file, const qz_eval_options *
     must(qz_eval_set_build(r->t, &d, o, &set, &err));
     qz_engine *e = r->e;
     qz_run run = r->run;
-    must(qz_score_run(&run, NULL, &e, 1, &set, score, NULL, &err));
+    must(qz_score_run(&run, &(qz_score_models){NULL, &e, 1}, &set, score, NULL, &err));
     qz_eval_set_release(&set);
     qz_dataset_release(&d);
     return score->ppl.value;
@@ -136,7 +136,7 @@ static void runtime_near_exact(const rig *r) {
     must(qz_engine_open(&run, r->m, &(qz_engine_options){.arith = QZ_ARITH_RUNTIME}, &fast, &err));
     must(qz_dataset_load(path, r->t, NULL, &d, &err));
     must(qz_eval_set_build(r->t, &d, &(qz_eval_options){.bos = -1}, &set, &err));
-    must(qz_score_run(&run, r->e, &fast, 1, &set, &s, &own, &err));
+    must(qz_score_run(&run, &(qz_score_models){r->e, &fast, 1}, &set, &s, &own, &err));
     if (!(s.kl.value > 1e-10 && s.kl.value < 1e-6 && s.kl_max < 1e-3))
         fail_msg("KL %g, largest %g: expected the rounding of float16 (2e-8)", s.kl.value, s.kl_max);
     qz_eval_set_release(&set);

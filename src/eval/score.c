@@ -92,8 +92,12 @@ static double per_window(const double *v, const uint32_t *window, size_t n, buck
     return total / (double)n;
 }
 
-static void paired_summary(const double *nll, const double *source, const double *kl, const uint32_t *window, size_t n,
-                           bucket *w, double *tmp, qz_score *out) {
+/* Values by token [n]. */
+typedef struct { const double *nll, *source, *kl; const uint32_t *window; size_t n; } by_token;
+static void paired_summary(const by_token *v, bucket *w, double *tmp, qz_score *out) {
+    const double *nll = v->nll, *source = v->source, *kl = v->kl;
+    const uint32_t *window = v->window;
+    const size_t n = v->n;
     size_t nw;
     for (size_t i = 0; i < n; i++) tmp[i] = nll[i] - source[i];
     double d = per_window(tmp, window, n, w, &nw), var = 0;
@@ -125,7 +129,7 @@ void qz_score_summary(const double *nll, const double *source_nll, const double 
         out->ppl_of_means = exp(means / (double)nw);
         bootstrap(w, nw, &low, &high);
         out->ppl = (qz_figure){.value = exp(mean), .low = exp(low), .high = exp(high), .n = n, .present = true};
-        if (source_nll != NULL) paired_summary(nll, source_nll, kl, window, n, w, tmp, out);
+        if (source_nll != NULL) paired_summary(&(by_token){nll, source_nll, kl, window, n}, w, tmp, out);
     }
     qz_free(w);
     qz_free(tmp);
@@ -277,15 +281,15 @@ static void finish(const scorer *s, size_t m, qz_score *out) {
     out->rms_dp = 100 * sqrt(dp / (double)n);
 }
 
-qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifacts, size_t n_artifacts,
-                       const qz_eval_set *set, qz_score *scores, qz_score *source_score, qz_error *err) {
-    qz_engine *engines[QZ_SCORE_ENGINES + 1];
+qz_status qz_score_run(qz_run *run, const qz_score_models *models, const qz_eval_set *set, qz_score *scores,
+                       qz_score *source_score, qz_error *err) {
+    qz_engine *engines[QZ_SCORE_ENGINES + 1], *source = models->source;
     size_t n = 0;
-    if (n_artifacts > QZ_SCORE_ENGINES)
+    if (models->n > QZ_SCORE_ENGINES)
         return qz_fail(err, QZ_EUSAGE, "too many artifacts: expected at most %d, found %zu", QZ_SCORE_ENGINES,
-                       n_artifacts);
+                       models->n);
     if (source) engines[n++] = source;
-    for (size_t i = 0; i < n_artifacts; i++) engines[n++] = artifacts[i];
+    for (size_t i = 0; i < models->n; i++) engines[n++] = models->artifacts[i];
     scorer s = {.run = run, .engines = engines, .n = n, .set = set, .has_source = source != NULL,
                 .vocab = qz_engine_model(engines[0])->config.vocab_size};
     for (size_t i = 1; i < n; i++)
@@ -305,7 +309,7 @@ qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifac
                                            .tokens = seen});
     }
     qz_progress_end(run);
-    for (size_t i = 0; st == QZ_OK && i < n_artifacts; i++) finish(&s, i + s.has_source, &scores[i]);
+    for (size_t i = 0; st == QZ_OK && i < models->n; i++) finish(&s, i + s.has_source, &scores[i]);
     if (st == QZ_OK && source && source_score) finish(&s, 0, source_score);
     scorer_release(&s);
     return st;

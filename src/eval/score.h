@@ -19,9 +19,10 @@ typedef struct {
     double kl_median, kl_p99, kl_p999, kl_max, top1, rms_dp, ln_ratio, ln_ratio_se;
 } qz_score;
 
-/* source may be NULL: perplexities only. scores [n_artifacts], then source_score if a source is given (may be NULL). */
-qz_status qz_score_run(qz_run *run, qz_engine *source, qz_engine *const *artifacts, size_t n_artifacts,
-                       const qz_eval_set *set, qz_score *scores, qz_score *source_score, qz_error *err);
+/* source may be NULL: perplexities only. scores [n], then source_score if a source is given (may be NULL). */
+typedef struct { qz_engine *source, *const *artifacts; size_t n; } qz_score_models;
+qz_status qz_score_run(qz_run *run, const qz_score_models *models, const qz_eval_set *set, qz_score *scores,
+                       qz_score *source_score, qz_error *err);
 
 /* Summaries from per-token values, exposed for tests: nll and kl [n] with window index [n]. */
 void qz_score_summary(const double *nll, const double *source_nll, const double *kl, const uint32_t *window, size_t n,

@@ -36,7 +36,7 @@ static qz_status round_row(qz_explained *x, const float *w, size_t n, size_t gro
     r->zeros = qz_arena_alloc(&x->arena, n / group, 1);
     r->v = qz_arena_alloc(&x->arena, n, sizeof *r->v);
     if (!r->codes || !r->scales || !r->zeros || !r->v) return qz_fail(x->err, QZ_EMEMORY, "out of memory");
-    qz_int_group_rtn_row(w, n, group, bits, sym, r->codes, r->scales, r->zeros);
+    qz_int_group_rtn_row(w, n, group, bits, sym, (qz_int_row){r->codes, r->scales, r->zeros});
     for (size_t i = 0; i < n; i++) r->v[i] = (float)((int)r->codes[i] - r->zeros[i / group]) * r->scales[i / group];
     return QZ_OK;
 }

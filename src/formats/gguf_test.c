@@ -244,36 +244,36 @@ static void metadata(void **state) {
     qz_str_release(&m.s);
 }
 
-static void one(maker *m, const char *name, size_t len, uint32_t n_dims, const uint64_t *dims, uint32_t type,
-                uint64_t offset, size_t bytes) {
+typedef struct { const char *name; size_t len; uint32_t n_dims; const uint64_t *dims; uint32_t type; } only;
+static void put_one(maker *m, only t, uint64_t offset, size_t bytes) {
     head(m, 3, 1, 0);
-    info(m, name, len, n_dims, dims, type, offset);
+    info(m, t.name, t.len, t.n_dims, t.dims, t.type, offset);
     data(m, 32, bytes);
 }
 
 static void tensors(void **state) {
     (void)state;
     maker m = {0};
-    one(&m, "t", 1, 1, d2, 0, 0, 8);
+    put_one(&m, (only){"t", 1, 1, d2, 0}, 0, 8);
     expect(&m, "last padding missing", NULL);
-    one(&m, "t", 1, 1, d2, 0, 0, 33);
+    put_one(&m, (only){"t", 1, 1, d2, 0}, 0, 33);
     expect(&m, "trailing bytes", NULL);
-    one(&m, "t", 1, 0, d2, 0, 0, 4);
+    put_one(&m, (only){"t", 1, 0, d2, 0}, 0, 4);
     expect(&m, "no dims", NULL);
-    one(&m, "t", 1, 1, d2, 0, 0, 7);
+    put_one(&m, (only){"t", 1, 1, d2, 0}, 0, 7);
     expect(&m, "data cut", "outside the file");
     char name[65];
     memset(name, 'n', sizeof name);
-    one(&m, name, 63, 1, d2, 0, 0, 8);
+    put_one(&m, (only){name, 63, 1, d2, 0}, 0, 8);
     expect(&m, "name of 63", NULL);
-    one(&m, name, 64, 1, d2, 0, 0, 8);
+    put_one(&m, (only){name, 64, 1, d2, 0}, 0, 8);
     expect(&m, "name of 64", "bad tensor name");
-    one(&m, "", 0, 1, d2, 0, 0, 8);
+    put_one(&m, (only){"", 0, 1, d2, 0}, 0, 8);
     expect(&m, "empty name", "bad tensor name");
-    one(&m, "a\0b", 3, 1, d2, 0, 0, 8);
+    put_one(&m, (only){"a\0b", 3, 1, d2, 0}, 0, 8);
     expect(&m, "nul in name", "bad tensor name");
     const uint64_t five[5] = { 1, 1, 1, 1, 1 };
-    one(&m, "t", 1, 5, five, 0, 0, 8);
+    put_one(&m, (only){"t", 1, 5, five, 0}, 0, 8);
     expect(&m, "5 dims", "too many dimensions");
     qz_str_release(&m.s);
 }
@@ -284,26 +284,26 @@ static void tensor_shapes(void **state) {
     const uint64_t zero[1] = { 0 }, neg[1] = { (uint64_t)-4 }, big[3] = { 1ull << 32, 1ull << 32, 4 },
                                huge[1] = { (1ull << 62) - 1 },
                    tera[1] = { 1ull << 40 }, row[1] = { 33 };
-    one(&m, "t", 1, 1, zero, 0, 0, 8);
+    put_one(&m, (only){"t", 1, 1, zero, 0}, 0, 8);
     expect(&m, "dim 0", "bad shape");
-    one(&m, "t", 1, 1, neg, 0, 0, 8);
+    put_one(&m, (only){"t", 1, 1, neg, 0}, 0, 8);
     expect(&m, "dim -4", "bad shape");
-    one(&m, "t", 1, 3, big, 0, 0, 8);
+    put_one(&m, (only){"t", 1, 3, big, 0}, 0, 8);
     expect(&m, "product", "bad shape");
-    one(&m, "t", 1, 1, huge, 0, 0, 8);
+    put_one(&m, (only){"t", 1, 1, huge, 0}, 0, 8);
     expect(&m, "2^62 elements", "bad shape");
-    one(&m, "t", 1, 1, tera, 0, 0, 8);
+    put_one(&m, (only){"t", 1, 1, tera, 0}, 0, 8);
     expect(&m, "2^40 elements in a small file", "outside the file");
-    one(&m, "t", 1, 1, row, 2, 0, 40);
+    put_one(&m, (only){"t", 1, 1, row, 2}, 0, 40);
     expect(&m, "q4_0 row of 33", "bad shape");
     const uint32_t bad_types[] = { 4, 5, 31, 32, 33, 36, 37, 38, 43, 0xffffffffu };
     for (size_t i = 0; i < sizeof bad_types / sizeof *bad_types; i++) {
-        one(&m, "t", 1, 1, d2, bad_types[i], 0, 8);
+        put_one(&m, (only){"t", 1, 1, d2, bad_types[i]}, 0, 8);
         expect(&m, "type", "unsupported tensor type");
     }
-    one(&m, "t", 1, 1, d2, 0, 4, 40);
+    put_one(&m, (only){"t", 1, 1, d2, 0}, 4, 40);
     expect(&m, "unaligned", "unaligned data");
-    one(&m, "t", 1, 1, d2, 0, UINT64_MAX - 31, 40);
+    put_one(&m, (only){"t", 1, 1, d2, 0}, UINT64_MAX - 31, 40);
     expect(&m, "offset near 2^64", "outside the file");
     for (int order = 0; order < 4; order++) { /* good, swapped, gap, overlap */
         static const uint64_t at[4][2] = { { 0, 32 }, { 32, 0 }, { 0, 64 }, { 32, 32 } };

@@ -2,7 +2,7 @@
  * streaming writer. Bytes only: knows no model.
  * Read:  qz_st f; qz_st_open(&f, path, err); use f.tensors[0..n) (file order) or qz_st_find; qz_st_release(&f).
  * Dir:   qz_st_dir d; qz_st_dir_open(&d, dir, err); use d.files[i].tensors; qz_st_dir_find; qz_st_dir_release(&d).
- * Write: qz_st_writer w; qz_st_writer_open(&w, path, items, n, meta, n_meta, err); qz_st_writer_write the data of
+ * Write: qz_st_writer w; qz_st_writer_open(&w, path, &plan, err); qz_st_writer_write the data of
  *        every item in order; qz_st_writer_commit(&w, sha, err). Resume: qz_st_writer_resume at an item boundary.
  * Ownership: names, views and metadata live as long as the qz_st; the writer copies its plan.
  * Errors: QZ_EFORMAT names file, tensor, offset, expected, found. Source: formats/safetensors.md
@@ -105,12 +105,11 @@ typedef struct {
     size_t n, next;                 /* items; the one being written */
 } qz_st_writer;
 
+typedef struct { const qz_st_item *items; size_t n; const qz_st_meta *meta; size_t n_meta; } qz_st_plan;
 /* Opens PATH.partial and writes the header. */
-qz_status qz_st_writer_open(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n,
-                            const qz_st_meta *meta, size_t n_meta, qz_error *err);
+qz_status qz_st_writer_open(qz_st_writer *w, const char *path, const qz_st_plan *plan, qz_error *err);
 /* Continues an existing PATH.partial whose first `done` items are complete; the header must be the same. */
-qz_status qz_st_writer_resume(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n,
-                              const qz_st_meta *meta, size_t n_meta, size_t done, qz_error *err);
+qz_status qz_st_writer_resume(qz_st_writer *w, const char *path, const qz_st_plan *plan, size_t done, qz_error *err);
 /* Bytes of the current item, in any pieces; the item advances when it is full. QZ_EBUG past its end. */
 qz_status qz_st_writer_write(qz_st_writer *w, const void *bytes, size_t n, qz_error *err);
 uint64_t qz_st_writer_left(const qz_st_writer *w); /* bytes missing of the current item, 0 when all are written */

@@ -163,7 +163,7 @@ static void worked_file(void **state) {
     assert_true(close(mkstemp(path)) == 0);
     qz_st_writer w;
     qz_error err = {0};
-    assert_int_equal(qz_st_writer_open(&w, path, items, 3, meta, 2, &err), QZ_OK);
+    assert_int_equal(qz_st_writer_open(&w, path, &(qz_st_plan){items, 3, meta, 2}, &err), QZ_OK);
     assert_int_equal(qz_st_writer_left(&w), 8);
     assert_int_equal(qz_st_writer_write(&w, data, 5, &err), QZ_OK);
     assert_int_equal(qz_st_writer_write(&w, data, 4, &err), QZ_EBUG); /* past the item's end */
@@ -173,7 +173,7 @@ static void worked_file(void **state) {
     err = (qz_error){0};
     assert_int_equal(qz_out_flush(&w.out, &err), QZ_OK);
     qz_st_writer_abort(&w, true); /* as after a crash: continue behind item 0 */
-    assert_int_equal(qz_st_writer_resume(&w, path, items, 3, meta, 2, 1, &err), QZ_OK);
+    assert_int_equal(qz_st_writer_resume(&w, path, &(qz_st_plan){items, 3, meta, 2}, 1, &err), QZ_OK);
     assert_int_equal(qz_st_writer_write(&w, data + 8, 2, &err), QZ_OK);
     assert_int_equal(qz_st_writer_write(&w, data + 10, 3, &err), QZ_OK);
     assert_int_equal(qz_st_writer_left(&w), 0);
@@ -190,10 +190,10 @@ static void worked_file(void **state) {
     assert_memory_equal(got + 216, data, 13);
     qz_free(got);
     /* another plan cannot continue a partial file */
-    assert_int_equal(qz_st_writer_open(&w, path, items, 3, meta, 2, &err), QZ_OK);
+    assert_int_equal(qz_st_writer_open(&w, path, &(qz_st_plan){items, 3, meta, 2}, &err), QZ_OK);
     assert_int_equal(qz_out_flush(&w.out, &err), QZ_OK);
     qz_st_writer_abort(&w, true);
-    assert_int_equal(qz_st_writer_resume(&w, path, items, 2, meta, 2, 0, &err), QZ_EUSAGE);
+    assert_int_equal(qz_st_writer_resume(&w, path, &(qz_st_plan){items, 2, meta, 2}, 0, &err), QZ_EUSAGE);
     char partial[64];
     snprintf(partial, sizeof partial, "%s.partial", path);
     unlink(partial);
@@ -220,7 +220,7 @@ static void put(const char *path, const char *name, uint8_t value) {
     qz_st_item item = { name, QZ_ST_U8, 1, { 1 } };
     qz_st_writer w;
     qz_error err = {0};
-    assert_int_equal(qz_st_writer_open(&w, path, &item, 1, NULL, 0, &err), QZ_OK);
+    assert_int_equal(qz_st_writer_open(&w, path, &(qz_st_plan){&item, 1, NULL, 0}, &err), QZ_OK);
     assert_int_equal(qz_st_writer_write(&w, &value, 1, &err), QZ_OK);
     assert_int_equal(qz_st_writer_commit(&w, NULL, &err), QZ_OK);
 }

@@ -82,19 +82,19 @@ qz_status qz_st_header(const qz_st_item *items, size_t n, const qz_st_meta *meta
 }
 
 /* Header bytes into `head`, absolute item ends into w->ends. */
-static qz_status lay_out(qz_st_writer *w, const qz_st_item *items, size_t n, const qz_st_meta *meta, size_t n_meta,
-                         qz_str *head, qz_error *err) {
+static qz_status lay_out(qz_st_writer *w, const qz_st_plan *plan, qz_str *head, qz_error *err) {
+    const size_t n = plan->n;
     uint64_t total = 0;
     memset(w, 0, sizeof *w);
     w->out.fd = -1;
-    QZ_TRY(qz_st_header(items, n, meta, n_meta, head, &total, err));
+    QZ_TRY(qz_st_header(plan->items, n, plan->meta, plan->n_meta, head, &total, err));
     w->ends = qz_alloc_array(n, sizeof *w->ends);
     if (!w->ends) return qz_fail(err, QZ_EMEMORY, "out of memory: %zu tensors", n);
     w->start = head->len;
     w->n = n;
     uint64_t at = head->len, bytes = 0;
     for (size_t i = 0; i < n; i++) {
-        QZ_TRY(qz_st_item_bytes(&items[i], &bytes, err));
+        QZ_TRY(qz_st_item_bytes(&plan->items[i], &bytes, err));
         w->ends[i] = at += bytes;
     }
     return QZ_OK;
@@ -104,11 +104,10 @@ static void skip_full(qz_st_writer *w) {
     while (w->next < w->n && w->ends[w->next] <= w->out.size) w->next++;
 }
 
-qz_status qz_st_writer_open(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n,
-                            const qz_st_meta *meta, size_t n_meta, qz_error *err) {
+qz_status qz_st_writer_open(qz_st_writer *w, const char *path, const qz_st_plan *plan, qz_error *err) {
     qz_str head = {0};
     qz_status st = QZ_OK;
-    QZ_GOTO(lay_out(w, items, n, meta, n_meta, &head, err));
+    QZ_GOTO(lay_out(w, plan, &head, err));
     QZ_GOTO(qz_out_open(&w->out, path, err));
     QZ_GOTO(qz_out_write(&w->out, head.ptr, head.len, err));
     skip_full(w);
@@ -138,13 +137,13 @@ static qz_status same_header(const char *path, const qz_str *head, qz_error *err
     return st;
 }
 
-qz_status qz_st_writer_resume(qz_st_writer *w, const char *path, const qz_st_item *items, size_t n,
-                              const qz_st_meta *meta, size_t n_meta, size_t done, qz_error *err) {
+qz_status qz_st_writer_resume(qz_st_writer *w, const char *path, const qz_st_plan *plan, size_t done,
+                              qz_error *err) {
     qz_str head = {0};
     qz_status st = QZ_OK;
-    QZ_GOTO(lay_out(w, items, n, meta, n_meta, &head, err));
-    if (done > n) {
-        st = qz_fail(err, QZ_EBUG, "cannot resume: file '%s': %zu of %zu tensors", path, done, n);
+    QZ_GOTO(lay_out(w, plan, &head, err));
+    if (done > plan->n) {
+        st = qz_fail(err, QZ_EBUG, "cannot resume: file '%s': %zu of %zu tensors", path, done, plan->n);
         goto out;
     }
     QZ_GOTO(same_header(path, &head, err));

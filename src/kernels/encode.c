@@ -17,24 +17,24 @@ qz_decoder_fn qz_decoder(qz_cpu_level level, qz_type t) { return table(level).de
 
 typedef struct {
     qz_encode_fn encode;
-    const float *x, *importance;
-    size_t rows, cols, row_bytes, chunk;
+    const qz_float_rows *in;
+    size_t row_bytes, chunk;
     uint8_t *out;
 } encoding;
 
 static void run_rows(void *arg, qz_part part) {
     const encoding *j = arg;
-    for (size_t r = part.i * j->chunk; r < qz_min_size(j->rows, (part.i + 1) * j->chunk); ++r)
-        j->encode(j->x + r * j->cols, j->importance, j->cols, j->out + r * j->row_bytes);
+    const qz_float_rows *in = j->in;
+    for (size_t r = part.i * j->chunk; r < qz_min_size(in->rows, (part.i + 1) * j->chunk); ++r)
+        j->encode(in->x + r * in->cols, in->importance, in->cols, j->out + r * j->row_bytes);
 }
 
-qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, size_t cols, const float *importance,
-                         void *out, qz_error *err) {
-    encoding j = {.x = x, .importance = importance, .rows = rows, .cols = cols, .out = out};
-    QZ_TRY(qz_row_bytes(t, cols, &j.row_bytes, err));
-    if (cols == 0) return QZ_OK;
+qz_status qz_encode_rows(qz_run *run, qz_type t, const qz_float_rows *in, void *out, qz_error *err) {
+    encoding j = {.in = in, .out = out};
+    QZ_TRY(qz_row_bytes(t, in->cols, &j.row_bytes, err));
+    if (in->cols == 0) return QZ_OK;
     j.encode = qz_encoder(run ? run->cpu : QZ_CPU_AVX512, t);
-    j.chunk = qz_max_size(1, 16384 / cols);
-    qz_pool_run(run ? run->pool : NULL, qz_max_size(1, (rows + j.chunk - 1) / j.chunk), run_rows, &j);
+    j.chunk = qz_max_size(1, 16384 / in->cols);
+    qz_pool_run(run ? run->pool : NULL, qz_max_size(1, (in->rows + j.chunk - 1) / j.chunk), run_rows, &j);
     return QZ_OK;
 }

@@ -1,6 +1,6 @@
 /* Fast encoders: the same bytes as the codecs' reference encoders (tests/kernels holds them to it), many blocks at a
- * time. qz_encode_rows(run, QZ_TYPE_Q4_K, x, rows, cols, importance, out, err); or one row with qz_encoder(run->cpu,
- * t)(…). Source of the bytes: formats/ggml-quants.md. */
+ * time. qz_encode_rows(run, QZ_TYPE_Q4_K, &(qz_float_rows){x, rows, cols, importance}, out, err); or one row with
+ * qz_encoder(run->cpu, t)(…). Source of the bytes: formats/ggml-quants.md. */
 #ifndef QZ_KERNELS_ENCODE_H
 #define QZ_KERNELS_ENCODE_H
 #include "base/run.h"
@@ -18,6 +18,6 @@ typedef void (*qz_decoder_fn)(const void *in, size_t cols, float *y);
 qz_decoder_fn qz_decoder(qz_cpu_level level, qz_type t);
 /* Rows x [rows, cols] to out [rows, row_bytes] on the pool of the run (NULL run: one thread, detected level).
  * importance [cols] or NULL. QZ_EFORMAT: cols is not a multiple of the block. */
-qz_status qz_encode_rows(qz_run *run, qz_type t, const float *x, size_t rows, size_t cols, const float *importance,
-                         void *out, qz_error *err);
+typedef struct { const float *x; size_t rows, cols; const float *importance; } qz_float_rows;
+qz_status qz_encode_rows(qz_run *run, qz_type t, const qz_float_rows *in, void *out, qz_error *err);
 #endif

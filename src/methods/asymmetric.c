@@ -249,6 +249,7 @@ typedef struct {
     room x;
     float *w, *back, *lost[QZ_HALVES];
     double *wd[QZ_HALVES], *r[QZ_HALVES];
+    double *l; /* room for a factor, borrowed */
 } lambda_sample;
 static void lambda_release(lambda_sample *c) {
     room_close(&c->x);
@@ -286,13 +287,13 @@ static qz_status lambda_open(lambda_sample *c, const qz_asymmetric *a, const qz_
 }
 /* What the corrections of this λ take away of the error, half by half on the other; < 0: cannot be factored. */
 static qz_status lambda_gain(const qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, lambda_sample *c,
-                             double lambda, double *l, double *gain, qz_error *err) {
+                             double lambda, double *gain, qz_error *err) {
     fit f = {0};
     double t[2];
     *gain = -1;
     for (int h = 0; h < QZ_HALVES; h++) {
         const correction right = {s->gram[h], c->wd[h], c->r[h], a->lost_rows ? c->x.rows : 0,
-                                  lambda,     c->x.m,   c->back, l};
+                                  lambda,     c->x.m,   c->back, c->l};
         bool done;
         QZ_TRY(solve_right(run, a->cols, &right, c->x.rows, &done, err));
         if (!done) return QZ_OK;
@@ -305,11 +306,11 @@ static qz_status lambda_gain(const qz_asymmetric *a, qz_run *run, const qz_pair_
 }
 static qz_status fit_lambda(const qz_asymmetric *a, qz_run *run, const qz_pair_stats *s, const qz_lambda_fit *with,
                             double *l, double *lambda, qz_error *err) {
-    lambda_sample c = {0};
+    lambda_sample c = {.l = l};
     double gain[LAMBDAS], best = 0;
     qz_status st = lambda_open(&c, a, s, with, err);
     for (size_t i = 0; i < LAMBDAS && st == QZ_OK; i++) {
-        st = lambda_gain(a, run, s, &c, lambdas[i], l, &gain[i], err);
+        st = lambda_gain(a, run, s, &c, lambdas[i], &gain[i], err);
         if (st == QZ_OK && gain[i] > best) best = gain[i];
     }
     for (size_t i = 0; i < LAMBDAS && st == QZ_OK && best > 0; i++)

@@ -64,7 +64,7 @@ static double rounding_error(const problem *p) {
     float scales[K / G];
     double sum = 0;
     for (size_t r = 0; r < N; r++) {
-        qz_int_group_rtn_row(p->w + r * K, K, G, 4, false, codes, scales, zeros);
+        qz_int_group_rtn_row(p->w + r * K, K, G, 4, false, (qz_int_row){codes, scales, zeros});
         for (size_t t = 0; t < T; t++) {
             double y = 0;
             for (size_t k = 0; k < K; k++)

@@ -37,7 +37,7 @@ static qz_status round_as_float8(const void *ctx, const qz_method_tensor *t, qz_
     f->base = (qz_coded){&qz_float8_ops, t->rows, t->cols};
     *x = w;
     *out = &f->base;
-    return qz_float8_round(&run, QZ_FLOAT8_CT, QZ_TYPE_F32, 1, t->cols, w, f, arena, e);
+    return qz_float8_round(&run, &(qz_float8_setting){QZ_FLOAT8_CT, QZ_TYPE_F32, 1, t->cols}, w, f, arena, e);
 }
 
 static const qz_method_options best = {.search = QZ_SEARCH_BEST};

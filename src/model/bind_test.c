@@ -29,11 +29,11 @@ static size_t at(const set *s, const char *name) {
     fail_msg("no tensor '%s'", name);
     return 0;
 }
-static void add(set *s, const char *name, const uint8_t *data, uint32_t n_dims, uint64_t a, uint64_t b, uint64_t c,
+static void add(set *s, const char *name, const uint8_t *data, uint32_t n_dims, const uint64_t dims[3],
                 qz_st_dtype d) {
     assert_true(s->n < MAX);
     s->item[s->n] = (qz_st_item){.name = qz_arena_strdup(&s->arena, name), .dtype = d, .n_dims = n_dims,
-                                 .dims = {a, b, c}};
+                                 .dims = {dims[0], dims[1], dims[2]}};
     s->data[s->n++] = data;
 }
 static void copy(set *s, const char *from, const char *to) {
@@ -83,7 +83,7 @@ static void fuse(set *s, const char *const parts[3], size_t layer, size_t n) {
         (void)snprintf(name, sizeof name, "model.layers.%zu.mlp.experts.%s", layer,
                        down ? "down_proj" : "gate_up_proj");
         assert_non_null(one);
-        add(s, name, all, 3, n, one->dims[0] * (down ? 1 : 2), one->dims[1], one->dtype);
+        add(s, name, all, 3, (const uint64_t[]){n, one->dims[0] * (down ? 1 : 2), one->dims[1]}, one->dtype);
     }
 }
 
@@ -103,7 +103,7 @@ static void write_model(const set *s, const char *family, const char *find, cons
     qz_free(text);
     qz_st_writer w;
     (void)snprintf(path, sizeof path, "%s/model.safetensors", dir);
-    must(qz_st_writer_open(&w, path, s->item, s->n, NULL, 0, &err));
+    must(qz_st_writer_open(&w, path, &(qz_st_plan){s->item, s->n, NULL, 0}, &err));
     for (size_t i = 0; i < s->n; i++) {
         uint64_t bytes;
         must(qz_st_item_bytes(&s->item[i], &bytes, &err));
@@ -119,7 +119,7 @@ static void read_set(const char *family, qz_st *st, set *s) {
     *s = (set){0};
     for (size_t i = 0; i < st->n; i++) {
         const qz_st_tensor *t = &st->tensors[i];
-        add(s, t->name, t->data, t->n_dims, t->dims[0], t->dims[1], t->dims[2], t->dtype);
+        add(s, t->name, t->data, t->n_dims, t->dims, t->dtype);
     }
 }
 

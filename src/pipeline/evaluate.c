@@ -141,7 +141,8 @@ static qz_status score_all(qz_run *run, models *x, const qz_eval_set *set, qz_me
     memcpy(engines, x->e + first, n * sizeof *engines);
     for (size_t i = first; i < x->n; i++)
         if (x->fast[i]) engines[k++] = x->fast[i];
-    qz_status st = qz_score_run(run, first ? x->e[0] : NULL, engines, k, set, scores + 1, scores, err);
+    const qz_score_models all = {first ? x->e[0] : NULL, engines, k};
+    qz_status st = qz_score_run(run, &all, set, scores + 1, scores, err);
     for (size_t i = 0; i < x->n && st == QZ_OK; i++) {
         out[i].score = scores[i + !first];
         out[i].scored = true;

@@ -144,7 +144,7 @@ qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, cons
     qz_eval_window w = {x.ids.ids, x.ids.n, 1};
     const qz_eval_set set = {.windows = &w, .n = 1, .scored = x.ids.n - 1, .longest = x.ids.n};
     qz_score score;
-    QZ_GOTO(qz_score_run(run, source, &artifact, 1, &set, &score, NULL, err));
+    QZ_GOTO(qz_score_run(run, &(qz_score_models){source, &artifact, 1}, &set, &score, NULL, err));
     out->self_kl = score.kl.value;
     out->self_tokens = x.ids.n - 1;
     if (!(out->self_kl >= 0 && out->self_kl < 1e6)) {

@@ -148,8 +148,11 @@ static qz_status json_data(qz_run *run, const qz_source *s, const qz_request *r,
     return st;
 }
 
-static qz_status json_result(qz_run *run, const qz_stats *stats, const qz_source *s, const qz_request *r,
-                             const char *path, bool finished, qz_str *out, qz_error *err) {
+typedef struct { const qz_stats *stats; const char *path; bool finished; } outcome;
+static qz_status json_result(qz_run *run, const outcome *o, const qz_source *s, const qz_request *r, qz_str *out,
+                             qz_error *err) {
+    const qz_stats *stats = o->stats;
+    const char *path = o->path;
     const qz_stats_info *i = &stats->info;
     const uint64_t beyond = qz_source_beyond(s, (size_t)i->seq_len) * i->windows;
     qz_json_writer w;
@@ -171,7 +174,7 @@ static qz_status json_result(qz_run *run, const qz_stats *stats, const qz_source
     if (i->in.experts) qz_experts_json(stats, out);
     qz_jw_key(&w, "calibration_accepted");
     qz_accepted_json(i->accepted, out);
-    if (finished) qz_jw_bool(&w, "already_finished", true);
+    if (o->finished) qz_jw_bool(&w, "already_finished", true);
     qz_jw_end(&w);
     return QZ_OK;
 }
@@ -185,7 +188,7 @@ static qz_status show(qz_run *run, const qz_stats *stats, const qz_source *s, co
     qz_table t = {0};
     char hex[65];
     qz_status st = qz_sha256_file_hex(path, hex, err);
-    if (json && st == QZ_OK) st = json_result(run, stats, s, r, path, finished, &out, err);
+    if (json && st == QZ_OK) st = json_result(run, &(outcome){stats, path, finished}, s, r, &out, err);
     else
         qz_str_printf(&out,
                       "%s  sha256 %s%s\n  %llu tokens in %llu windows of %llu, bos=%d template=%s, peak memory %.0f "

@@ -174,7 +174,7 @@ enum { ENC_ROWS = 64, ENC_COLS = 4096 };
 
 static void run_encode(void *arg) {
     encoding *e = arg;
-    (void)qz_encode_rows(e->run, e->type, e->x, ENC_ROWS, ENC_COLS, e->importance, e->out, NULL);
+    (void)qz_encode_rows(e->run, e->type, &(qz_float_rows){e->x, ENC_ROWS, ENC_COLS, e->importance}, e->out, NULL);
 }
 static void bench_encoders(qz_run *run, const char *level) {
     encoding e = {.run = run, .x = qz_alloc_array((size_t)ENC_ROWS * ENC_COLS, 4),

@@ -95,8 +95,10 @@ void check_encode_rows(check *c, qz_run *run) {
     qz_error err = {0};
     c->op = "encode_rows";
     fill_floats(c, x, ROWS * COLS, DATA_NORMAL);
-    expect(c, qz_encode_rows(run, QZ_TYPE_Q4_K, x, ROWS, COLS, NULL, got, &err) == QZ_OK, "%s", err.text);
+    expect(c, qz_encode_rows(run, QZ_TYPE_Q4_K, &(qz_float_rows){x, ROWS, COLS, NULL}, got, &err) == QZ_OK,
+           "%s", err.text);
     for (size_t r = 0; r < ROWS; ++r) qz_type_get(QZ_TYPE_Q4_K)->encode(x + r * COLS, NULL, COLS, want + r * 288);
     expect(c, memcmp(got, want, sizeof got) == 0, "bytes differ");
-    expect(c, qz_encode_rows(run, QZ_TYPE_Q4_K, x, 1, 100, NULL, got, &err) == QZ_EFORMAT, "100 columns accepted");
+    expect(c, qz_encode_rows(run, QZ_TYPE_Q4_K, &(qz_float_rows){x, 1, 100, NULL}, got, &err) == QZ_EFORMAT,
+           "100 columns accepted");
 }

@@ -159,8 +159,14 @@ INLINE void k_plain(const kind k, const size_t n, batch *b) {
     }
 }
 
-INLINE void k_row(const kind k, const size_t n, const int nmax, const qz_search_grid *plain, finish_fn finish,
-                  size_t bytes, const float *x, const float *importance, size_t cols, uint8_t *out) {
+/* A type: values of a sub-block, largest code, the search without importance, what makes a block, its bytes. */
+typedef struct { kind k; size_t n; int nmax; const qz_search_grid *plain; finish_fn finish; size_t bytes; } k_type;
+INLINE void k_row(const k_type t, const float *x, const float *importance, size_t cols, uint8_t *out) {
+    const kind k = t.k;
+    const size_t n = t.n, bytes = t.bytes;
+    const int nmax = t.nmax;
+    const qz_search_grid *plain = t.plain;
+    const finish_fn finish = t.finish;
     const size_t subs = 256 / n, per = LANES > subs ? LANES / subs : 1;
     const qz_search_grid grid = importance || !plain ? qz_grid_weighted(nmax) : *plain;
     qz_k_found f[UNIT / 256];
@@ -193,7 +199,7 @@ INLINE void k_row(const kind k, const size_t n, const int nmax, const qz_search_
 
 #define K_ENCODER(name, kind, n, nmax, plain, bytes)                                                                \
     void LEVEL(name)(const float *x, const float *importance, size_t cols, void *out) {                             \
-        k_row(kind, n, nmax, plain, qz_##name##_finish, bytes, x, importance, cols, out);                           \
+        k_row((k_type){kind, n, nmax, plain, qz_##name##_finish, bytes}, x, importance, cols, out);                 \
     }
 K_ENCODER(q2_k, KIND_Q2, 16, 3, &qz_grid_q2_k, 84)
 K_ENCODER(q4_k, KIND_Q45, 32, 15, &qz_grid_q4_k, 144)
@@ -201,7 +207,7 @@ K_ENCODER(q5_k, KIND_Q45, 32, 31, &qz_grid_q5_k, 176)
 K_ENCODER(q6_k, KIND_Q6, 16, 32, NULL, 210)
 /* Without importance Q3_K sweeps one value after the other: the reference is as good as anything. */
 void LEVEL(q3_k)(const float *x, const float *importance, size_t cols, void *out) {
-    if (importance) k_row(KIND_Q3, 16, 4, NULL, qz_q3_k_finish, 110, x, importance, cols, out);
+    if (importance) k_row((k_type){KIND_Q3, 16, 4, NULL, qz_q3_k_finish, 110}, x, importance, cols, out);
     else qz_type_get(QZ_TYPE_Q3_K)->encode(x, NULL, cols, out);
 }
 
