@@ -47,8 +47,6 @@ qz_status qz_folder_add_files(qz_artifact_plan *p, qz_arena *arena, qz_error *er
 /* Full names of the modules that engines would expect as codes and that stay float: the head where asked for, routers,
  * and what --module keeps. A new array, NULL = out of memory. */
 json_t *qz_folder_kept(const qz_artifact_plan *p, bool head);
-/* Value of a provenance key, or NULL. */
-const char *qz_plan_provenance(const qz_artifact_plan *p, const char *key);
 
 /* ---- integer groups: common to AWQ and GPTQ ---- */
 /* Codes, zero points and scales in range of the item; g_idx only where `act_order` allows it. */

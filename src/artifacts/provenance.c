@@ -7,6 +7,7 @@
 #include "text/accepted.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MANIFEST_LIMIT = 64 << 20 };
 
@@ -42,6 +43,15 @@ const char *qz_provenance_in(const char *path, const char *key, qz_arena *arena)
 }
 
 const char *qz_accepted_in(const char *path, qz_arena *arena) { return qz_provenance_in(path, QZ_ACCEPTED_KEY, arena); }
+
+static const char *hash_in(const char *path, const char *key, qz_arena *arena) {
+    const char *v = qz_provenance_in(path, key, arena);
+    return v && strlen(v) == 64 ? v : NULL; /* not "UNKNOWN" */
+}
+const char *qz_origin_in(const char *path, qz_arena *arena) {
+    const char *v = hash_in(path, QZ_ORIGIN_KEY, arena);
+    return v ? v : hash_in(path, QZ_SOURCE_KEY, arena);
+}
 
 void qz_accepted_line(const char *list, qz_str *out) {
     const char *begin = "calibration data accepted with ";

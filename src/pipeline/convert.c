@@ -63,18 +63,20 @@ static void keep_others(qz_scheme_spec *spec, const qz_model *m) {
 static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_options *o, qz_arena *arena,
                            qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
-    qz_provenance *prov = qz_arena_calloc(arena, 4, sizeof *prov);
-    const char *accepted = qz_accepted_in(s->model->path, arena);
+    qz_provenance *prov = qz_arena_calloc(arena, 5, sizeof *prov);
+    const char *accepted = qz_accepted_in(s->model->path, arena), *origin = qz_origin_in(s->model->path, arena);
+    size_t n = 0;
     char *sha = qz_arena_strdup(arena, s->sha_hex);
     if (!ctx || !prov || !sha) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-    prov[0] = (qz_provenance){"version", qz_catalog_version(), false};
-    QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[1], err));
-    prov[2] = (qz_provenance){"source_sha256", *sha ? sha : "UNKNOWN", false};
-    if (accepted) prov[3] = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false};
+    prov[n++] = (qz_provenance){"version", qz_catalog_version(), false};
+    QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[n++], err));
+    prov[n++] = (qz_provenance){QZ_SOURCE_KEY, *sha ? sha : "UNKNOWN", false};
+    if (origin) prov[n++] = (qz_provenance){QZ_ORIGIN_KEY, origin, false};
+    if (accepted) prov[n++] = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false};
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre,
                                  .named = o->recipe->name != NULL,
                                  .name = o->recipe->name ? o->recipe->name : s->name,
-                                 .provenance = prov, .n_provenance = accepted ? 4 : 3};
+                                 .provenance = prov, .n_provenance = n};
     qz_scheme_spec spec = o->recipe->spec;
     keep_others(&spec, s->model);
     return qz_artifact_plan_make(run, s->model, &spec, ctx, arena, plan, err);

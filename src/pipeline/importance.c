@@ -1,4 +1,5 @@
 #include "pipeline/importance.h"
+#include "artifacts/provenance.h"
 #include "artifacts/artifact.h"
 #include "base/io.h"
 #include "base/json.h"
@@ -227,9 +228,9 @@ static qz_status look_at(qz_run *run, const qz_artifact_plan *plan, const qz_imp
  * family share them. */
 static const char *say_origin(qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp,
                               const qz_produce_options *o) {
-    const char *measured = qz_imatrix_note_of(imp->imatrix, QZ_IMATRIX_SOURCE_KEY), *source = NULL;
-    for (size_t i = 0; i < plan->context->n_provenance; i++)
-        if (strcmp(plan->context->provenance[i].key, "source_sha256") == 0) source = plan->context->provenance[i].value;
+    const char *measured = qz_imatrix_note_of(imp->imatrix, QZ_IMATRIX_SOURCE_KEY),
+               *source = qz_plan_provenance(plan, QZ_SOURCE_KEY), *origin = qz_plan_provenance(plan, QZ_ORIGIN_KEY);
+    if (measured && origin && strcmp(measured, origin) == 0) source = origin; /* of the checkpoint, by way of its file */
     if (measured == NULL) {
         qz_info(run,
                 "note: '%s' does not say on which weights it was measured: whether it belongs to this model cannot "

@@ -39,7 +39,7 @@ static size_t put_accepted(qz_provenance *prov, const char *accepted) {
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
-    qz_provenance *prov = qz_arena_calloc(arena, 8, sizeof *prov);
+    qz_provenance *prov = qz_arena_calloc(arena, 9, sizeof *prov);
     if (ctx == NULL || prov == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     size_t n = 0;
     static const char later[65] = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -52,12 +52,14 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                                  : "none";
     prov[n++] = (qz_provenance){"version", qz_catalog_version(), false};
     QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[n++], err));
-    prov[n++] = (qz_provenance){"source_sha256",
+    prov[n++] = (qz_provenance){QZ_SOURCE_KEY,
                                 s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN",
                                 false};
     qz_provenance *calibration = &prov[n++];
     *calibration = (qz_provenance){"calibration_sha256", imp->imatrix ? o->imatrix_sha : other, false};
     prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN", false};
+    const char *origin = qz_origin_in(s->model->path, arena);
+    if (origin) prov[n++] = (qz_provenance){QZ_ORIGIN_KEY, origin, false};
     const size_t dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
     if (dropped) { /* taken with --accept: the artifact says it of itself */
         qz_str names = {0};
