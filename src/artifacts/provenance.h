@@ -10,8 +10,8 @@
 /* NULL: nothing recorded, or no such file. The string lives in the arena. */
 const char *qz_provenance_in(const char *path, const char *key, qz_arena *arena);
 const char *qz_accepted_in(const char *path, qz_arena *arena);
-/* A file that was made from another artifact names two: source_sha256, the weights it was made from, and origin_sha256,
- * those at the beginning of the chain (the checkpoint of an F16 file that Q4_K_M was made of). */
+/* A file that was made from another artifact names two: source_sha256, the weights it was made from, and
+ * origin_sha256, those at the beginning of the chain (the checkpoint of an F16 file that Q4_K_M was made of). */
 #define QZ_SOURCE_KEY "source_sha256"
 #define QZ_ORIGIN_KEY "origin_sha256"
 /* The beginning of the chain of the weights at `path`, NULL where they do not say: their own origin, or their source. */

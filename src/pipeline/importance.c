@@ -230,7 +230,7 @@ static const char *say_origin(qz_run *run, const qz_artifact_plan *plan, const q
                               const qz_produce_options *o) {
     const char *measured = qz_imatrix_note_of(imp->imatrix, QZ_IMATRIX_SOURCE_KEY),
                *source = qz_plan_provenance(plan, QZ_SOURCE_KEY), *origin = qz_plan_provenance(plan, QZ_ORIGIN_KEY);
-    if (measured && origin && strcmp(measured, origin) == 0) source = origin; /* of the checkpoint, by way of its file */
+    if (measured && origin && strcmp(measured, origin) == 0) source = origin; /* the checkpoint behind the file */
     if (measured == NULL) {
         qz_info(run,
                 "note: '%s' does not say on which weights it was measured: whether it belongs to this model cannot "
