@@ -1,8 +1,10 @@
 /* best mode of the block formats: from the reference's block, alternate (a) integer scales and mins of each sub-block
- * with codes rounded anew, over a neighbourhood, and (b) the float16 steps d and dmin by least squares; symmetric
- * one-scale types also start from the other sign of d. Codes of a table or a code book are its nearest values or
+ * with codes rounded anew, over a neighbourhood, and (b) the float16 steps d and dmin by least squares. One scale
+ * whose range has an extra code also starts from the other sign of d; without a code book that is a kernel
+ * (refine_sym). Codes of a table or a code book are its nearest values or
  * points. Only what lowers Σ importance·(x−x̂)² of the block is kept. */
 #include "base/half.h"
+#include "base/size.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"
 #include "methods/block_search.h"
@@ -169,15 +171,40 @@ static void refine_block(qz_type type, const target *of, uint8_t *block) {
     if (block_error(t, &best, false) < block_error(t, &start, false)) qz_block_pack(type, &best, block);
 }
 
-void qz_block_refine_row(qz_rounder_fn round, qz_type type, const float *x, const float *importance, size_t cols,
+/* One scale, no minimum, codes about 0: the kernel's case. */
+static bool symmetric(const qz_block_shape *s) {
+    return s->sc_min == s->sc_max && s->m_max == 0 && !s->float_min && s->book == NULL && s->q_min < 0 &&
+           s->sub_len == QZ_SYM_VALUES;
+}
+
+static void refine_symmetric(const qz_refiner *by, qz_type type, const float *x, const float *importance, size_t cols,
+                             uint8_t *row) {
+    enum { BATCH = 16 };
+    const qz_block_shape *s = qz_block_shape_get(type);
+    const size_t bytes = qz_type_get(type)->bytes, blocks = cols / QZ_SYM_VALUES;
+    qz_block_fields f[BATCH];
+    for (size_t at = 0; at < blocks; at += BATCH) {
+        const size_t n = qz_min_size(blocks - at, BATCH), k = at * QZ_SYM_VALUES;
+        for (size_t i = 0; i < n; i++) qz_block_unpack(type, row + (at + i) * bytes, &f[i]);
+        const uint32_t changed = by->sym(s, x + k, importance ? importance + k : NULL, n, f);
+        for (size_t i = 0; i < n; i++)
+            if (changed >> i & 1) qz_block_pack(type, &f[i], row + (at + i) * bytes);
+    }
+}
+
+void qz_block_refine_row(const qz_refiner *by, qz_type type, const float *x, const float *importance, size_t cols,
                          void *row) {
     const qz_block_shape *s = qz_block_shape_get(type);
     if (s == NULL) return;
+    if (symmetric(s)) {
+        refine_symmetric(by, type, x, importance, cols, row);
+        return;
+    }
     const qz_type_info *info = qz_type_get(type);
     float ones[QZ_FIELDS_MAX];
     for (size_t k = 0; k < QZ_FIELDS_MAX; k++) ones[k] = 1;
     for (size_t k = 0; k < cols; k += info->elems) {
-        const target t = {s, round, x + k, importance ? importance + k : ones, NULL};
+        const target t = {s, by->round, x + k, importance ? importance + k : ones, NULL};
         refine_block(type, &t, (uint8_t *)row + k / info->elems * info->bytes);
     }
 }

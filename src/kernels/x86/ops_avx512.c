@@ -25,6 +25,7 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->all_finite = qz_all_finite_avx512;
     ops->exp_sum = qz_exp_sum_avx512;
     ops->kl_sums = qz_kl_sums_avx512;
+    ops->refine_sym = qz_refine_sym_avx512;
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx512;
     ops->decode[QZ_TYPE_BF16] = qz_decode_bf16_avx512;
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
