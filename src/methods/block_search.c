@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "kernels/encode.h"
+#include <math.h>
 #include <string.h>
 
 qz_status qz_search_parse(const char *text, qz_search *out, qz_error *err) {
@@ -76,6 +77,7 @@ qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized
         out->error += j.error[r];
         out->weight_mse += j.mse[r];
     }
+    out->finite = isfinite(out->weight_mse); /* weights are finite: a value that is not would be in the sum */
     out->weight_mse /= (double)rows * (double)cols;
     return QZ_OK;
 }

@@ -105,8 +105,8 @@ void check_refine(check *c) {
                     const uint32_t a = c->ops->refine_sym(s, x, weighted ? w : NULL, n, got),
                                    b = c->ref->refine_sym(s, x, weighted ? w : NULL, n, want);
                     expect(c, a == b && memcmp(got, want, sizeof got) == 0,
-                           "%s: %zu blocks, data %d, weights %d: changed %x, expected %x", info->name, n, kind, weighted,
-                           a, b);
+                           "%s: %zu blocks, data %d, weights %d: changed %x, expected %x", info->name, n, kind,
+                           weighted, a, b);
                     expect(c, kind != DATA_NORMAL || n < 16 || b != 0, "%s: nothing was refined", info->name);
                     guard_close(c, &gx), guard_close(c, &gw);
                 }
