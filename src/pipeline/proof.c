@@ -1,6 +1,7 @@
 #include "pipeline/proof.h"
 #include "artifacts/artifact.h"
 #include "artifacts/open.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "codecs/types.h"
@@ -48,22 +49,10 @@ static uint64_t row_hash(const uint32_t *restrict keys, const float *restrict x,
 }
 
 /* The same of a row as it is stored: what it decodes to follows from its bytes and its type. */
-static uint64_t byte_hash(const uint32_t *restrict keys, const uint8_t *restrict p, size_t n) {
-    enum { WORDS = 2 * LANES, STRIPE = 4 * WORDS };
-    uint64_t h = n;
-    for (size_t at = 0; at < n; at += 4 * KEYS) {
-        const size_t m = qz_min_size(n - at, 4 * KEYS);
-        uint64_t acc[LANES] = {0};
-        for (size_t k = 0; k < m; k += STRIPE) {
-            uint32_t u[WORDS] = {0};
-            if (k + STRIPE <= m) memcpy(u, p + at + k, STRIPE);
-            else memcpy(u, p + at + k, m - k);
-            for (size_t t = 0; t < LANES; t++)
-                acc[t] += (uint64_t)(u[t] + keys[k / 4 + t]) * (u[t + LANES] + keys[k / 4 + t + LANES]);
-        }
-        for (size_t t = 0; t < LANES; t++) h = mix(h + acc[t]);
-    }
-    return h;
+static uint64_t byte_hash(const uint8_t *p, size_t n) {
+    qz_sum64 sum = {0};
+    qz_sum64_update(&sum, p, n);
+    return qz_sum64_final(&sum);
 }
 
 /* ---- rows from anywhere, over all threads ---- */
@@ -104,7 +93,7 @@ static void sum_rows(void *arg, qz_part part) {
             else place = qz_item_source_row(s->item, s->item->rows, place);
         }
         bad = false;
-        const uint64_t h = s->stored ? byte_hash(j->p->keys, s->stored(s, r, scratch), s->row_bytes)
+        const uint64_t h = s->stored ? byte_hash(s->stored(s, r, scratch), s->row_bytes)
                                      : row_hash(j->p->keys, y, s->cols, &bad);
         sum += mix(h + 0x9e3779b97f4a7c15u * (place + 1));
         if (bad && bad_row == SIZE_MAX) bad_row = place;
