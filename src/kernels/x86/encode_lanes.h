@@ -3,7 +3,8 @@
  * encode_avx512.c), which defines LEVEL(name), LANES, the vector types vf (floats), vi (int32), vm (one truth value a
  * lane) and:
  *   zero(), less(a, b), at_most(a, b), differ(a, b) (true for NaN), and_(m, n), pick(m, yes, no), absolute(v),
- *   store_bytes(q, out): LANES low bytes of a vi,
+ *   store_bytes(q, out): LANES low bytes of a vi that fit a byte; bits(m): lane l of a vm as bit l; most(v): the
+ *   largest lane, no NaN among them; nibbles(v): truncated to a signed byte, at most 15, its low four bits,
  *   nearest(v, lo, hi): the codecs' qz_nearest, clamped, as floats; round_away(v): half away from zero, 0 beyond 2^22.
  * Private to x86/. */
 #ifndef QZ_KERNELS_X86_ENCODE_LANES_H
@@ -234,8 +235,30 @@ INLINE void legacy_row(const qz_type t, const bool asym, const int nmax, const f
         }
     }
 }
+/* The first of the values with the largest magnitude among 32, as qz_signed_max. */
+INLINE float signed_max(const float *x) {
+    vf v[32 / LANES], m = zero();
+    memcpy(v, x, sizeof v);
+    for (size_t i = 0; i < 32 / LANES; ++i) m = pick(less(m, absolute(v[i])), absolute(v[i]), m);
+    const float amax = most(m);
+    for (size_t i = 0; i < 32 / LANES && amax > 0; ++i) {
+        const uint32_t there = bits(at_most(zero() + amax, absolute(v[i])));
+        if (there) return x[i * LANES + (size_t)__builtin_ctz(there)];
+    }
+    return 0;
+}
 void LEVEL(q4_0)(const float *x, const float *importance, size_t cols, void *out) {
-    legacy_row(QZ_TYPE_Q4_0, false, 8, x, importance, cols, out);
+    uint8_t codes[32], *o = out;
+    for (size_t k = 0; !importance && k < cols; k += 32, x += 32, o += 18) {
+        const float d = signed_max(x) / -8, id = d != 0 ? 1 / d : 0;
+        for (size_t i = 0; i < 32; i += LANES) {
+            vf v;
+            memcpy(&v, x + i, sizeof v);
+            store_bytes(nibbles(v * id + 8.5f), codes + i);
+        }
+        qz_q4_0_put(d, codes, o);
+    }
+    if (importance) legacy_row(QZ_TYPE_Q4_0, false, 8, x, importance, cols, out);
 }
 void LEVEL(q5_0)(const float *x, const float *importance, size_t cols, void *out) {
     legacy_row(QZ_TYPE_Q5_0, false, 16, x, importance, cols, out);
@@ -257,9 +280,7 @@ void LEVEL(q8_0)(const float *x, const float *importance, size_t cols, void *out
             memcpy(&v, x + i, sizeof v);
             m = pick(less(m, absolute(v)), absolute(v), m);
         }
-        float amax = 0;
-        for (size_t l = 0; l < LANES; ++l) amax = m[l] > amax ? m[l] : amax;
-        float d = amax / 127, id = d != 0 ? 1 / d : 0;
+        float d = most(m) / 127, id = d != 0 ? 1 / d : 0;
         qz_store_u16le(o, qz_f32_to_f16(d));
         for (size_t i = 0; i < 32; i += LANES) {
             memcpy(&v, x + i, sizeof v);

@@ -3,8 +3,7 @@
  * KERNEL(name), the vector types and steps that encode_lanes.h names, and
  *   clamp(v, lo, hi): NaN stays; as_half(v): rounded to float16 and back, 0 where that is not finite;
  *   vd: half as many doubles; wide(v, half): that half of a vf; narrow(lo, hi): both as a vf;
- *   divide(x, y, other): x / y where y > 0, else other;
- *   bits(m): lane l of a vm as bit l.
+ *   divide(x, y, other): x / y where y > 0, else other.
  * Private to x86/. */
 #ifndef QZ_KERNELS_X86_REFINE_LANES_H
 #define QZ_KERNELS_X86_REFINE_LANES_H
