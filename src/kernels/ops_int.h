@@ -114,7 +114,8 @@ QZ_LEVEL_DOTS(avx512)
     QZ_ENCODER(q4_0, level) QZ_ENCODER(q4_1, level)                         \
     QZ_ENCODER(q5_0, level) QZ_ENCODER(q5_1, level) QZ_ENCODER(q8_0, level) \
     QZ_ENCODER(q2_k, level) QZ_ENCODER(q3_k, level)                         \
-    QZ_ENCODER(q4_k, level) QZ_ENCODER(q5_k, level) QZ_ENCODER(q6_k, level)
+    QZ_ENCODER(q4_k, level) QZ_ENCODER(q5_k, level) QZ_ENCODER(q6_k, level) \
+    QZ_ENCODER(iq4_nl, level) QZ_ENCODER(iq4_xs, level)
 QZ_LEVEL_ENCODERS(avx2)
 QZ_LEVEL_ENCODERS(avx512)
 QZ_ENCODER(f16, avx2)

@@ -27,6 +27,15 @@ static float sub_error(const target *t, size_t b, float scale, float min, int16_
     return t->round(t->s, t->x + at, t->w + at, scale, min, q ? q + at : NULL);
 }
 
+/* qz_book_nearest of n values, without branches: one threshold after the other over all of them. */
+static void nearest_values(const qz_block_book *b, int q_max, const float *x, float inv, size_t n, float *v) {
+    for (size_t k = 0; k < n; k++) v[k] = (float)b->values[0];
+    for (size_t i = 0; i + 1 < b->n_values && b->values[i + 1] <= q_max; i++) {
+        const float middle = (float)(b->values[i] + b->values[i + 1]), gap = (float)(b->values[i + 1] - b->values[i]);
+        for (size_t k = 0; k < n; k++) v[k] += 2 * (x[k] * inv) >= middle ? gap : 0;
+    }
+}
+
 /* The same for a table or a code book. */
 static float book_error(const target *t, size_t b, float scale, int16_t *q) {
     const qz_block_book *book = t->s->book;
@@ -34,11 +43,12 @@ static float book_error(const target *t, size_t b, float scale, int16_t *q) {
     const float inv = scale != 0 ? 1.0f / scale : 0;
     float sum = 0;
     if (n == 1) {
+        float v[QZ_FIELDS_MAX];
+        nearest_values(book, t->s->q_max, t->x + lo, inv, hi - lo, v);
         for (size_t k = lo; k < hi; k++) {
-            const int16_t v = qz_book_nearest(book, t->s->q_max, t->x[k] * inv);
-            const float e = t->x[k] - scale * (float)v;
+            const float e = t->x[k] - scale * v[k - lo];
             sum += t->w[k] * e * e;
-            if (q) q[k] = v;
+            if (q) q[k] = (int16_t)v[k - lo];
         }
         return sum;
     }

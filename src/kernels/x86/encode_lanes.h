@@ -270,6 +270,69 @@ void LEVEL(q5_1)(const float *x, const float *importance, size_t cols, void *out
     legacy_row(QZ_TYPE_Q5_1, true, 31, x, importance, cols, out);
 }
 
+/* ---- IQ4_NL, IQ4_XS ---- */
+INLINE void iq4_fit(const batch *b, vf id, vf *sumqx, vf *sumq2) {
+    vf qx = {0}, q2 = {0};
+    for (size_t k = 0; k < 32; ++k) {
+        const vf v = id * b->x[k];
+        vf q = zero() + (float)qz_iq4_values[0];
+        for (size_t i = 0; i < 15; ++i) {
+            const float gap = (float)(qz_iq4_values[i + 1] - qz_iq4_values[i]);
+            q += pick(at_most(zero() + qz_iq4_middles[i], v), zero() + gap, zero());
+        }
+        const vf wq = b->w[k] * q;
+        qx += wq * b->x[k];
+        q2 += wq * q;
+    }
+    *sumqx = qx;
+    *sumq2 = q2;
+}
+/* qz_iq4_search in every lane. */
+INLINE vf iq4_search(const batch *b) {
+    const float least = (float)qz_iq4_values[0];
+    vf amax = {0}, max = {0}, qx, q2;
+    for (size_t k = 0; k < 32; ++k) {
+        const vm more = less(amax, absolute(b->x[k]));
+        amax = pick(more, absolute(b->x[k]), amax);
+        max = pick(more, b->x[k], max);
+    }
+    vf d = -max / least;
+    iq4_fit(b, 1 / d, &qx, &q2);
+    d = pick(less(zero(), q2), qx / q2, zero());
+    vf best = d * qx;
+    for (int t = -7; t <= 7; ++t) {
+        iq4_fit(b, ((float)t + least) / max, &qx, &q2);
+        const vm better = and_(less(zero(), q2), less(best * q2, qx * qx));
+        d = pick(better, qx / q2, d);
+        best = pick(better, d * qx, best);
+    }
+    return pick(less(absolute(max), zero() + 1e-15f), zero(), d);
+}
+typedef void (*iq4_finish_fn)(const float *x, const float *scales, uint8_t *out);
+INLINE void iq4_row(const size_t elems, size_t bytes, iq4_finish_fn finish, const float *x, const float *importance,
+                    size_t cols, uint8_t *out) {
+    float flat[32 * LANES], scales[LANES];
+    batch b;
+    for (size_t c = 0; c < cols; c += 32 * LANES) {
+        const size_t have = cols - c < 32 * LANES ? (cols - c) / 32 : LANES, per = elems / 32;
+        for (size_t k = 0; importance && k < have * 32; k += elems)
+            weigh(x + c + k, importance + c + k, elems, qz_sum_squares(x + c + k, elems) * (2.0f / (float)elems),
+                  flat + k);
+        load_lanes(32, x + c, have, b.x);
+        if (importance) load_lanes(32, flat, have, b.w);
+        for (size_t i = 0; !importance && i < 32; ++i) b.w[i] = b.x[i] * b.x[i];
+        const vf d = iq4_search(&b);
+        memcpy(scales, &d, sizeof scales);
+        for (size_t g = 0; g < have; g += per, out += bytes) finish(x + c + 32 * g, scales + g, out);
+    }
+}
+void LEVEL(iq4_nl)(const float *x, const float *importance, size_t cols, void *out) {
+    iq4_row(32, 18, qz_iq4_nl_finish, x, importance, cols, out);
+}
+void LEVEL(iq4_xs)(const float *x, const float *importance, size_t cols, void *out) {
+    iq4_row(256, 136, qz_iq4_xs_finish, x, importance, cols, out);
+}
+
 /* ---- Q8_0 ---- */
 void LEVEL(q8_0)(const float *x, const float *importance, size_t cols, void *out) {
     (void)importance;

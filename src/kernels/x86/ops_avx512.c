@@ -52,4 +52,6 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->encode[QZ_TYPE_Q4_K] = qz_encode_q4_k_avx512;
     ops->encode[QZ_TYPE_Q5_K] = qz_encode_q5_k_avx512;
     ops->encode[QZ_TYPE_Q6_K] = qz_encode_q6_k_avx512;
+    ops->encode[QZ_TYPE_IQ4_NL] = qz_encode_iq4_nl_avx512;
+    ops->encode[QZ_TYPE_IQ4_XS] = qz_encode_iq4_xs_avx512;
 }
