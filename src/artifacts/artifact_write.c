@@ -30,7 +30,7 @@ static qz_status emit(qz_artifact_writer *w, const void *bytes, size_t n, qz_err
     if (n > it->bytes - w->in_item)
         return qz_fail(err, QZ_EBUG, "too many bytes for tensor '%s': %llu expected", it->out_name,
                        (unsigned long long)it->bytes);
-    qz_sha256_update(&w->sha, bytes, n);
+    qz_sum64_update(&w->sum, bytes, n);
     QZ_TRY(w->ops->write(w, bytes, n, err));
     w->in_item += n;
     return QZ_OK;
@@ -41,9 +41,8 @@ static qz_status close_item(qz_artifact_writer *w, qz_error *err) {
     if (w->in_item != it->bytes)
         return qz_fail(err, QZ_EBUG, "tensor '%s' is incomplete: expected %llu bytes, found %llu", it->out_name,
                        (unsigned long long)it->bytes, (unsigned long long)w->in_item);
-    char hex[65];
-    qz_sha256_final_hex(&w->sha, hex);
-    qz_str_printf(&w->pending, "%zu %s %016llx\n", w->next, hex, (unsigned long long)w->meant[w->next]);
+    qz_str_printf(&w->pending, "%zu %016llx %016llx\n", w->next, (unsigned long long)qz_sum64_final(&w->sum),
+                  (unsigned long long)w->meant[w->next]);
     w->pending_bytes += it->bytes;
     w->pending_items++;
     w->next++;
@@ -386,7 +385,6 @@ void qz_artifact_writer_free(qz_artifact_writer *w) {
     if (!w) return;
     if (w->ops) w->ops->close(w, true);
     qz_journal_close(&w->journal, false);
-    qz_sha256_release(&w->sha);
     qz_str_release(&w->pending);
     qz_free(w->path);
     qz_free(w->partial);

@@ -58,7 +58,7 @@ struct qz_artifact_writer {
     size_t next;             /* item expected */
     size_t row;              /* rows of it that are written */
     uint64_t in_item;        /* bytes of it that are written */
-    qz_sha256 sha;           /* of them */
+    qz_sum64 sum;            /* of them */
     qz_str pending;          /* journal lines whose data are not flushed yet */
     uint64_t pending_bytes;
     size_t pending_items;

@@ -21,6 +21,7 @@ static qz_status open_part(qz_artifact_writer *w, size_t f, size_t done, qz_erro
     qz_status st = done ? qz_gguf_writer_resume(g, path, &part->meta, part->items, part->n, done, err)
                         : qz_gguf_writer_open(g, path, &part->meta, part->items, part->n, err);
     qz_free(path);
+    if (st == QZ_OK && w->run && qz_pool_size(w->run->pool) > 1) qz_out_aside(&g->out);
     w->sink.gguf.open = st == QZ_OK;
     w->sink.gguf.part = f;
     return st;

@@ -1,5 +1,6 @@
 /* Atomic output files: everything goes to PATH.partial; the final name appears only after every byte is on disk. */
 #include "base/io.h"
+#include "base/side_hash.h"
 #include "base/size.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OUT_BUFFER = 1 << 20 };
+enum { OUT_BUFFER = 1 << 20, RING = QZ_SIDE_SLOTS };
 
 static qz_status prepare(qz_out *o, const char *path, qz_error *err) {
     *o = (qz_out){.fd = -1};
@@ -96,22 +97,53 @@ static qz_status drain(qz_out *o, const uint8_t *p, size_t n, qz_error *err) {
     return QZ_OK;
 }
 
-qz_status qz_out_write(qz_out *o, const void *bytes, size_t n, qz_error *err) {
-    if (n == 0) return QZ_OK;
-    qz_sha256_update(&o->sha, bytes, n);
-    if (n >= OUT_BUFFER) {
-        QZ_TRY(drain(o, o->buf, o->used, err));
-        o->used = 0;
-        QZ_TRY(drain(o, bytes, n, err));
-    } else {
-        if (o->used + n > OUT_BUFFER) {
-            QZ_TRY(drain(o, o->buf, o->used, err));
-            o->used = 0;
-        }
-        memcpy(o->buf + o->used, bytes, n);
-        o->used += n;
+/* Writes and hashes the buffer, which is empty then. */
+static qz_status spill(qz_out *o, qz_error *err) {
+    if (o->used == 0) return QZ_OK;
+    if (o->aside && o->side == NULL) {
+        uint8_t *ring = qz_alloc_array(RING, OUT_BUFFER);
+        o->side = ring ? qz_side_hash_open(&o->sha) : NULL;
+        o->aside = o->side != NULL; /* else as usual */
+        if (o->aside) {
+            memcpy(ring, o->buf, o->used);
+            qz_free(o->buf);
+            o->buf = o->ring = ring;
+        } else qz_free(ring);
     }
-    o->size += n;
+    if (o->side) qz_side_hash_add(o->side, o->buf, o->used);
+    else qz_sha256_update(&o->sha, o->buf, o->used);
+    QZ_TRY(drain(o, o->buf, o->used, err));
+    o->used = 0;
+    if (o->side) { /* the next buffer is free once all but the RING - 1 behind it are taken */
+        o->slot = (o->slot + 1) % RING;
+        o->buf = o->ring + o->slot * OUT_BUFFER;
+        qz_side_hash_wait(o->side, RING - 1);
+    }
+    return QZ_OK;
+}
+
+void qz_out_aside(qz_out *o) { o->aside = true; }
+
+qz_status qz_out_write(qz_out *o, const void *bytes, size_t n, qz_error *err) {
+    const uint8_t *p = bytes;
+    if (n >= OUT_BUFFER && !o->aside) { /* past the buffer */
+        QZ_TRY(spill(o, err));
+        qz_sha256_update(&o->sha, p, n);
+        o->size += n;
+        o->used = n; /* where drain says that it failed */
+        qz_status st = drain(o, p, n, err);
+        o->used = 0;
+        return st;
+    }
+    while (n) {
+        const size_t k = qz_min_size(n, OUT_BUFFER - o->used);
+        memcpy(o->buf + o->used, p, k);
+        o->used += k;
+        o->size += k;
+        p += k;
+        n -= k;
+        if (o->used == OUT_BUFFER) QZ_TRY(spill(o, err));
+    }
     return QZ_OK;
 }
 
@@ -126,20 +158,20 @@ qz_status qz_out_zeros(qz_out *o, size_t n, qz_error *err) {
 }
 
 qz_status qz_out_flush(qz_out *o, qz_error *err) {
-    QZ_TRY(drain(o, o->buf, o->used, err));
-    o->used = 0;
+    QZ_TRY(spill(o, err));
     if (fdatasync(o->fd) != 0) return qz_fail(err, QZ_EIO, "cannot write '%s': %s", o->partial, strerror(errno));
     return QZ_OK;
 }
 
 qz_status qz_out_close(qz_out *o, char sha_hex[65], qz_error *err) {
-    QZ_TRY(drain(o, o->buf, o->used, err));
-    o->used = 0;
+    QZ_TRY(spill(o, err));
     if (fsync(o->fd) != 0) return qz_fail(err, QZ_EIO, "cannot write '%s': %s", o->partial, strerror(errno));
     int fd = o->fd;
     o->fd = -1;
     if (close(fd) != 0) return qz_fail(err, QZ_EIO, "cannot write '%s': %s", o->partial, strerror(errno));
     char hex[65];
+    qz_side_hash_close(o->side);
+    o->side = NULL;
     qz_sha256_final_hex(&o->sha, hex);
     if (sha_hex != NULL) memcpy(sha_hex, hex, 65);
     o->whole = true;
@@ -156,9 +188,10 @@ void qz_out_abort(qz_out *o, bool keep_partial) {
     if (o->path == NULL && o->partial == NULL) return; /* zeroed */
     if (o->fd >= 0) (void)close(o->fd);
     if (!keep_partial && !o->whole) (void)unlink(o->partial);
+    qz_side_hash_close(o->side);
     qz_sha256_release(&o->sha);
     qz_free(o->path);
     qz_free(o->partial);
-    qz_free(o->buf);
+    qz_free(o->ring ? o->ring : o->buf);
     *o = (qz_out){.fd = -1};
 }

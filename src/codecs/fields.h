@@ -11,6 +11,8 @@
 #include "codecs/type_id.h"
 
 enum { QZ_FIELDS_MAX = 256, QZ_FIELDS_SUBS = 16, QZ_BOOK_VALUES = 16 };
+/* Values of a block with one scale, symmetric about 0 (Q4_0, Q5_0, Q8_0). */
+enum { QZ_SYM_VALUES = 32 };
 
 /* What d may be: a float16, a power of two (MXFP4), 1 (NVFP4, whose sub-blocks have floats of their own). */
 typedef enum { QZ_D_HALF, QZ_D_POWER, QZ_D_ONE } qz_d_kind;

@@ -2,9 +2,9 @@
 #ifndef QZ_CODECS_IQ4_H
 #define QZ_CODECS_IQ4_H
 #include "codecs/codecs_int.h"
+#include "codecs/encode_steps.h"
 #include "codecs/search.h"
 
-extern const int8_t qz_iq4_values[16];
 /* The code whose value is nearest to x; ties go up. */
 uint8_t qz_iq4_nearest(float x);
 /* x [32] ≈ result·value; the result may be negative, 0 for a block of zeros. */

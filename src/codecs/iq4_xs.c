@@ -7,6 +7,20 @@
 enum { N = 256, BYTES = 136, GROUPS = 8, HIGH = 2, LOW = 4, QS = 8 };
 _Static_assert(BYTES == 2 + 2 + N / 64 + N / 2, "layout of iq4_xs");
 
+void qz_iq4_xs_finish(const float *x, const float *scales, uint8_t *o) {
+    const float d = -qz_signed_max(scales, GROUPS) / 32, id = d != 0 ? 1 / d : 0;
+    unsigned high = 0;
+    memset(o, 0, BYTES);
+    qz_f16_put(o, d);
+    for (size_t b = 0; b < GROUPS; ++b) {
+        const int l = qz_clamp_int(qz_nearest(id * scales[b]), -32, 31);
+        qz_iq4_put(x + 32 * b, d * (float)l, o + QS + 16 * b);
+        o[LOW + b / 2] |= (uint8_t)(((l + 32) & 15) << b % 2 * 4);
+        high |= (unsigned)((l + 32) >> 4) << 2 * b;
+    }
+    qz_store_u16le(o + HIGH, (uint16_t)high);
+}
+
 void qz_iq4_xs_encode(const float *x, const float *importance, size_t cols, void *out) {
     uint8_t *o = out;
     float w[32], scales[GROUPS];
@@ -16,17 +30,7 @@ void qz_iq4_xs_encode(const float *x, const float *importance, size_t cols, void
             qz_iq_weigh(x + 32 * b, importance ? importance + k + 32 * b : NULL, 32, sigma2, w);
             scales[b] = qz_iq4_search(x + 32 * b, w);
         }
-        const float d = -qz_signed_max(scales, GROUPS) / 32, id = d != 0 ? 1 / d : 0;
-        unsigned high = 0;
-        memset(o, 0, BYTES);
-        qz_f16_put(o, d);
-        for (size_t b = 0; b < GROUPS; ++b) {
-            const int l = qz_clamp_int(qz_nearest(id * scales[b]), -32, 31);
-            qz_iq4_put(x + 32 * b, d * (float)l, o + QS + 16 * b);
-            o[LOW + b / 2] |= (uint8_t)(((l + 32) & 15) << b % 2 * 4);
-            high |= (unsigned)((l + 32) >> 4) << 2 * b;
-        }
-        qz_store_u16le(o + HIGH, (uint16_t)high);
+        qz_iq4_xs_finish(x, scales, o);
     }
 }
 

@@ -2,6 +2,8 @@
 #include "codecs/iq_search.h"
 #include <float.h>
 
+enum { POINT = 8, LEVELS = 8 }; /* most values of a point, most levels of a value */
+
 void qz_iq_split(const float *x, const float *w, size_t n, bool even, float *magnitude, uint8_t *signs) {
     for (size_t k = 0; k < n; k += 8) {
         unsigned s = 0;
@@ -41,15 +43,17 @@ float qz_iq_max(const float *magnitude, size_t n) {
 /* The candidate of least Σ (root weight)·(scale·(2l+1) − magnitude)², the first of equals. */
 static const uint8_t *best_near(const qz_iq_grid *g, const uint16_t *list, size_t n, const float *magnitude,
                                 const float *root, float scale) {
-    float best = FLT_MAX;
+    float best = FLT_MAX, cost[POINT][LEVELS]; /* of each value under each level: few, asked for often */
     const uint8_t *found = g->levels + (size_t)list[0] * g->size;
+    for (size_t i = 0; i < g->size; ++i)
+        for (int l = 0; l < g->base; ++l) {
+            const float d = scale * (float)(2 * l + 1) - magnitude[i];
+            cost[i][l] = root[i] * d * d;
+        }
     for (size_t c = 0; c < n; ++c) {
         const uint8_t *l = g->levels + (size_t)list[c] * g->size;
         float sum = 0;
-        for (size_t i = 0; i < g->size; ++i) {
-            float d = scale * (float)(2 * l[i] + 1) - magnitude[i];
-            sum += root[i] * d * d;
-        }
+        for (size_t i = 0; i < g->size; ++i) sum += cost[i][l[i]];
         if (sum < best) {
             best = sum;
             found = l;

@@ -12,7 +12,10 @@ static qz_ops table(qz_cpu_level level) {
     return ops;
 }
 qz_encode_fn qz_encoder(qz_cpu_level level, qz_type t) { return table(level).encode[t]; }
-qz_rounder_fn qz_rounder(qz_cpu_level level) { return table(level).round_sub; }
+qz_refiner qz_refiner_at(qz_cpu_level level) {
+    const qz_ops ops = table(level);
+    return (qz_refiner){ops.round_sub, ops.refine_sym};
+}
 qz_decoder_fn qz_decoder(qz_cpu_level level, qz_type t) { return table(level).decode[t]; }
 
 typedef struct {

@@ -12,7 +12,12 @@ qz_encode_fn qz_encoder(qz_cpu_level level, qz_type t);
 /* Rounds a sub-block and judges it (op_types.h: qz_round_sub_fn), the fastest at this level. */
 typedef float (*qz_rounder_fn)(const qz_block_shape *s, const float *x, const float *w, float scale, float min,
                                int16_t *q);
-qz_rounder_fn qz_rounder(qz_cpu_level level);
+/* Refines blocks of one symmetric scale (op_types.h: qz_refine_sym_fn). */
+typedef uint32_t (*qz_sym_refiner_fn)(const qz_block_shape *s, const float *x, const float *w, size_t n,
+                                      qz_block_fields *f);
+/* The fastest steps of refinement at this level. */
+typedef struct { qz_rounder_fn round; qz_sym_refiner_fn sym; } qz_refiner;
+qz_refiner qz_refiner_at(qz_cpu_level level);
 /* A row of blocks as floats, the fastest at this level; the same bits as the codecs' decoders. */
 typedef void (*qz_decoder_fn)(const void *in, size_t cols, float *y);
 qz_decoder_fn qz_decoder(qz_cpu_level level, qz_type t);

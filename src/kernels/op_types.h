@@ -78,5 +78,11 @@ typedef void (*qz_kl_sums_fn)(const float *a, const float *b, size_t n, float ba
 typedef float (*qz_round_sub_fn)(const qz_block_shape *s, const float *x, const float *w, float scale, float min,
                                  int16_t *q);
 
+/* Blocks of QZ_SYM_VALUES values with one scale, symmetric about 0 (Q4_0, Q5_0, Q8_0): codes rounded anew for the step
+ * they have and for the least-squares step of those codes, from either sign of d where the range has an extra code.
+ * Lowers Σ w·(x − d·q)² (w NULL: ones) or leaves the block: returns the blocks that changed, a bit each, n <= 32. */
+typedef uint32_t (*qz_refine_sym_fn)(const qz_block_shape *s, const float *x, const float *w, size_t n,
+                                     qz_block_fields *f);
+
 enum { QZ_TILE_MAX_ROWS = 12, QZ_TILE_MAX_COLS = 32 };
 #endif

@@ -42,7 +42,9 @@ enum {
     double qz_exp_sum_##level(const float *x, size_t n, float *max);                                                  \
     void qz_kl_sums_##level(const float *a, const float *b, size_t n, float base, double out[2]);                     \
     float qz_round_sub_##level(const qz_block_shape *s, const float *x, const float *w, float scale, float min, \
-                               int16_t *q);
+                               int16_t *q);                                                                   \
+    uint32_t qz_refine_sym_##level(const qz_block_shape *s, const float *x, const float *w, size_t n,                 \
+                                   qz_block_fields *f);
 /* Power of two for a largest magnitude given by its bits; 1 for zero and for what is not finite. */
 static inline float qz_halve_factor(uint32_t top) {
     int e = (int)(top >> 23);
@@ -103,7 +105,8 @@ QZ_LEVEL_DOTS(avx512)
     QZ_ENCODER(q4_0, level) QZ_ENCODER(q4_1, level)                         \
     QZ_ENCODER(q5_0, level) QZ_ENCODER(q5_1, level) QZ_ENCODER(q8_0, level) \
     QZ_ENCODER(q2_k, level) QZ_ENCODER(q3_k, level)                         \
-    QZ_ENCODER(q4_k, level) QZ_ENCODER(q5_k, level) QZ_ENCODER(q6_k, level)
+    QZ_ENCODER(q4_k, level) QZ_ENCODER(q5_k, level) QZ_ENCODER(q6_k, level) \
+    QZ_ENCODER(iq4_nl, level) QZ_ENCODER(iq4_xs, level)
 QZ_LEVEL_ENCODERS(avx2)
 QZ_LEVEL_ENCODERS(avx512)
 QZ_ENCODER(f16, avx2)

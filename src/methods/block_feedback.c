@@ -20,7 +20,7 @@ typedef struct {
     const qz_type_info *info;
     const qz_block_shape *shape;
     qz_encode_fn encode;
-    qz_rounder_fn round;
+    qz_refiner refiner;
     const float *w, *importance;
     size_t rows, cols, e;        /* e: values of a block */
     size_t row_bytes;
@@ -131,7 +131,7 @@ static void code_block(const job *j, size_t row, size_t u, float *target) {
         weight[at] = h->weight[u + i];
     }
     j->encode(x, weight, e, bytes);
-    qz_block_refine_row(j->round, j->type, x, weight, e, bytes);
+    qz_block_refine_row(&j->refiner, j->type, x, weight, e, bytes);
     qz_block_fields f;
     qz_block_unpack(j->type, bytes, &f);
     if (j->point > 1) code_points(j, u, target, &f, lost);
@@ -393,7 +393,7 @@ qz_status qz_block_feedback(const qz_block_job *b, qz_mm *mm, const qz_hessian *
     if (j.shape == NULL || h->cols % j.e != 0)
         return qz_fail(err, QZ_EBUG, "type %s cannot be refined under a matrix of %zu columns", j.info->name, h->cols);
     j.encode = qz_encoder(run->cpu, type);
-    j.round = qz_rounder(run->cpu);
+    j.refiner = qz_refiner_at(run->cpu);
     qz_status st = reserve(&j, arena, err);
     if (st == QZ_OK && j.point > 1) qz_pool_run(run->pool, 0, forms_part, &j);
     if (st == QZ_OK) st = feedback(&j, mm, err);

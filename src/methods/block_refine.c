@@ -1,8 +1,10 @@
 /* best mode of the block formats: from the reference's block, alternate (a) integer scales and mins of each sub-block
- * with codes rounded anew, over a neighbourhood, and (b) the float16 steps d and dmin by least squares; symmetric
- * one-scale types also start from the other sign of d. Codes of a table or a code book are its nearest values or
+ * with codes rounded anew, over a neighbourhood, and (b) the float16 steps d and dmin by least squares. One scale
+ * whose range has an extra code also starts from the other sign of d; without a code book that is a kernel
+ * (refine_sym). Codes of a table or a code book are its nearest values or
  * points. Only what lowers Σ importance·(x−x̂)² of the block is kept. */
 #include "base/half.h"
+#include "base/size.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"
 #include "methods/block_search.h"
@@ -25,6 +27,15 @@ static float sub_error(const target *t, size_t b, float scale, float min, int16_
     return t->round(t->s, t->x + at, t->w + at, scale, min, q ? q + at : NULL);
 }
 
+/* qz_book_nearest of n values, without branches: one threshold after the other over all of them. */
+static void nearest_values(const qz_block_book *b, int q_max, const float *x, float inv, size_t n, float *v) {
+    for (size_t k = 0; k < n; k++) v[k] = (float)b->values[0];
+    for (size_t i = 0; i + 1 < b->n_values && b->values[i + 1] <= q_max; i++) {
+        const float middle = (float)(b->values[i] + b->values[i + 1]), gap = (float)(b->values[i + 1] - b->values[i]);
+        for (size_t k = 0; k < n; k++) v[k] += 2 * (x[k] * inv) >= middle ? gap : 0;
+    }
+}
+
 /* The same for a table or a code book. */
 static float book_error(const target *t, size_t b, float scale, int16_t *q) {
     const qz_block_book *book = t->s->book;
@@ -32,11 +43,12 @@ static float book_error(const target *t, size_t b, float scale, int16_t *q) {
     const float inv = scale != 0 ? 1.0f / scale : 0;
     float sum = 0;
     if (n == 1) {
+        float v[QZ_FIELDS_MAX];
+        nearest_values(book, t->s->q_max, t->x + lo, inv, hi - lo, v);
         for (size_t k = lo; k < hi; k++) {
-            const int16_t v = qz_book_nearest(book, t->s->q_max, t->x[k] * inv);
-            const float e = t->x[k] - scale * (float)v;
+            const float e = t->x[k] - scale * v[k - lo];
             sum += t->w[k] * e * e;
-            if (q) q[k] = v;
+            if (q) q[k] = (int16_t)v[k - lo];
         }
         return sum;
     }
@@ -169,15 +181,40 @@ static void refine_block(qz_type type, const target *of, uint8_t *block) {
     if (block_error(t, &best, false) < block_error(t, &start, false)) qz_block_pack(type, &best, block);
 }
 
-void qz_block_refine_row(qz_rounder_fn round, qz_type type, const float *x, const float *importance, size_t cols,
+/* One scale, no minimum, codes about 0: the kernel's case. */
+static bool symmetric(const qz_block_shape *s) {
+    return s->sc_min == s->sc_max && s->m_max == 0 && !s->float_min && s->book == NULL && s->q_min < 0 &&
+           s->sub_len == QZ_SYM_VALUES;
+}
+
+static void refine_symmetric(const qz_refiner *by, qz_type type, const float *x, const float *importance, size_t cols,
+                             uint8_t *row) {
+    enum { BATCH = 16 };
+    const qz_block_shape *s = qz_block_shape_get(type);
+    const size_t bytes = qz_type_get(type)->bytes, blocks = cols / QZ_SYM_VALUES;
+    qz_block_fields f[BATCH];
+    for (size_t at = 0; at < blocks; at += BATCH) {
+        const size_t n = qz_min_size(blocks - at, BATCH), k = at * QZ_SYM_VALUES;
+        for (size_t i = 0; i < n; i++) qz_block_unpack(type, row + (at + i) * bytes, &f[i]);
+        const uint32_t changed = by->sym(s, x + k, importance ? importance + k : NULL, n, f);
+        for (size_t i = 0; i < n; i++)
+            if (changed >> i & 1) qz_block_pack(type, &f[i], row + (at + i) * bytes);
+    }
+}
+
+void qz_block_refine_row(const qz_refiner *by, qz_type type, const float *x, const float *importance, size_t cols,
                          void *row) {
     const qz_block_shape *s = qz_block_shape_get(type);
     if (s == NULL) return;
+    if (symmetric(s)) {
+        refine_symmetric(by, type, x, importance, cols, row);
+        return;
+    }
     const qz_type_info *info = qz_type_get(type);
     float ones[QZ_FIELDS_MAX];
     for (size_t k = 0; k < QZ_FIELDS_MAX; k++) ones[k] = 1;
     for (size_t k = 0; k < cols; k += info->elems) {
-        const target t = {s, round, x + k, importance ? importance + k : ones, NULL};
+        const target t = {s, by->round, x + k, importance ? importance + k : ones, NULL};
         refine_block(type, &t, (uint8_t *)row + k / info->elems * info->bytes);
     }
 }

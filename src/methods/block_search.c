@@ -2,6 +2,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "kernels/encode.h"
+#include <math.h>
 #include <string.h>
 
 qz_status qz_search_parse(const char *text, qz_search *out, qz_error *err) {
@@ -17,7 +18,7 @@ qz_decoder_fn qz_block_decoder(const qz_run *run, qz_type type) { return qz_deco
 typedef struct {
     const qz_type_info *info;
     qz_encode_fn encode; /* the fastest of this CPU level: same bytes as info->encode */
-    qz_rounder_fn round;
+    qz_refiner refiner;
     qz_decoder_fn decode;
     qz_type type;
     const float *w, *importance;
@@ -37,7 +38,7 @@ static void encode_worker(void *arg, qz_part part) {
         const float *x = j->w + r * j->cols;
         uint8_t *row = j->out + r * j->row_bytes;
         j->encode(x, j->importance, j->cols, row);
-        if (j->search == QZ_SEARCH_BEST) qz_block_refine_row(j->round, j->type, x, j->importance, j->cols, row);
+        if (j->search == QZ_SEARCH_BEST) qz_block_refine_row(&j->refiner, j->type, x, j->importance, j->cols, row);
         j->decode(row, j->cols, y);
         double e = 0, m = 0;
         for (size_t k = 0; k < j->cols; k++) {
@@ -61,7 +62,7 @@ qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized
         return qz_fail(err, QZ_EUNSUPPORTED, "type %s can be read but not written", j.info->name);
     j.encode = b->search == QZ_SEARCH_COMPAT && j.info->compat ? j.info->compat : qz_encoder(b->run->cpu, type);
     j.decode = qz_decoder(b->run->cpu, type);
-    j.round = qz_rounder(b->run->cpu);
+    j.refiner = qz_refiner_at(b->run->cpu);
     QZ_TRY(qz_row_bytes(type, cols, &j.row_bytes, err));
     QZ_TRY(qz_tensor_bytes(type, rows, cols, &total, err));
     j.out = qz_arena_alloc(arena, total, 1);
@@ -76,6 +77,7 @@ qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized
         out->error += j.error[r];
         out->weight_mse += j.mse[r];
     }
+    out->finite = isfinite(out->weight_mse); /* weights are finite: a value that is not would be in the sum */
     out->weight_mse /= (double)rows * (double)cols;
     return QZ_OK;
 }

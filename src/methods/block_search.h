@@ -23,7 +23,7 @@ typedef struct {
 qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized *out, qz_error *err);
 /* Rows of blocks or floats at this run's CPU level: the codecs' bits. */
 qz_decoder_fn qz_block_decoder(const qz_run *run, qz_type type);
-/* Refines one encoded row in place; x [cols], round of qz_rounder. Types without a refinement are left as they are. */
-void qz_block_refine_row(qz_rounder_fn round, qz_type type, const float *x, const float *importance, size_t cols,
+/* Refines one encoded row in place; x [cols]. Types without a refinement are left as they are. */
+void qz_block_refine_row(const qz_refiner *by, qz_type type, const float *x, const float *importance, size_t cols,
                          void *row);
 #endif

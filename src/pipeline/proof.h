@@ -1,7 +1,9 @@
-/* The proof of an artifact: for every tensor a checksum of the float values the method meant, compared with what our
- * reader decodes from the written file. Rows count with their place (GGUF moves rows of q and k: the place in the
- * source counts), a non-finite value is a failure, and no tensor is left out: what an earlier, interrupted run wrote
- * has its checksum in the journal, generated tensors are compared byte by byte. Sums do not depend on threads.
+/* The proof of an artifact: for every tensor a checksum of what the method meant, compared with what our reader finds
+ * in the written file: of every row's bytes where a type decodes them (blocks, matrices of 16-bit floats: type and
+ * shape must be the same), else of its float values. Rows count with their place (GGUF moves rows of q and k: the
+ * place in the source counts), a non-finite value is a failure, and no tensor is left out: what an earlier, interrupted
+ * run wrote has its checksum in the journal, generated tensors are compared byte by byte. Sums do not depend on
+ * threads.
  *   qz_proof_open(&p, run, plan, err); writer open; qz_proof_attach(&p, w);
  *   per item: qz_proof_begin(&p, i), then what is meant (before it is put), in rows from the first on;
  *   qz_proof_check(run, &p, source, partial, out, err); qz_proof_release(&p).

@@ -82,6 +82,7 @@ int main(int argc, char **argv) {
         check_decode(&c);
         check_encode(&c);
         check_round(&c);
+        check_refine(&c);
         check_rows(&c);
         check_packed(&c);
         printf("%-7s %zu checks, %zu failures\n", qz_cpu_name(c.level), c.checks, c.failures);

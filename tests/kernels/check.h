@@ -34,6 +34,7 @@ void fill_bytes(check *c, uint8_t *x, size_t n);
 void check_gemm(check *c);    /* check_gemm.c: gemm_tile, transpose, the exact products, gram */
 void check_decode(check *c);  /* check_codec.c: decoders of every type */
 void check_encode(check *c);  /* check_codec.c: fast encoders */
+void check_refine(check *c);  /* check_codec.c: blocks of one symmetric scale */
 void check_round(check *c);   /* check_codec.c: codes and error of a sub-block */
 void check_encode_rows(check *c, qz_run *run);
 void check_rows(check *c);    /* check_rows.c: softmax, norm, gate */

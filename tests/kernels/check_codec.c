@@ -77,6 +77,41 @@ void check_round(check *c) {
     }
 }
 
+/* Blocks of one symmetric scale as the encoder leaves them and with steps of any kind, with and without weights, every
+ * number of blocks: the same bits as the reference, and only blocks that it changes. */
+void check_refine(check *c) {
+    enum { MOST = 32, N = QZ_SYM_VALUES };
+    static const qz_type types[] = {QZ_TYPE_Q4_0, QZ_TYPE_Q5_0, QZ_TYPE_Q8_0};
+    static qz_block_fields got[MOST], want[MOST];
+    c->op = "refine_sym";
+    for (size_t i = 0; i < sizeof types / sizeof *types; ++i)
+        for (int kind = 0; kind < DATA_KINDS; ++kind)
+            for (size_t n = 1; n <= MOST; n += n < 20 ? 3 : 12)
+                for (int weighted = 0; weighted < 2; ++weighted) {
+                    const qz_type_info *info = qz_type_get(types[i]);
+                    guarded gx, gw;
+                    float *x = guard_open(&gx, n * N, 4, 4), *w = guard_open(&gw, n * N, 4, 8);
+                    uint8_t block[64];
+                    fill_floats(c, x, n * N, kind);
+                    for (size_t k = 0; k < n * N; ++k) w[k] = k % 7 ? fabsf(qz_rng_normal(&c->rng)) : 0;
+                    memset(got, 0, sizeof got); /* bytes behind the codes are compared, too */
+                    for (size_t b = 0; b < n; ++b) {
+                        info->encode(x + b * N, NULL, N, block);
+                        qz_block_unpack(types[i], block, &got[b]);
+                        if (b % 5 == 4) got[b].d *= b % 2 ? 0.4f : b % 3 ? 1e-7f : 0;
+                    }
+                    memcpy(want, got, sizeof got);
+                    const qz_block_shape *s = qz_block_shape_get(types[i]);
+                    const uint32_t a = c->ops->refine_sym(s, x, weighted ? w : NULL, n, got),
+                                   b = c->ref->refine_sym(s, x, weighted ? w : NULL, n, want);
+                    expect(c, a == b && memcmp(got, want, sizeof got) == 0,
+                           "%s: %zu blocks, data %d, weights %d: changed %x, expected %x", info->name, n, kind,
+                           weighted, a, b);
+                    expect(c, kind != DATA_NORMAL || n < 16 || b != 0, "%s: nothing was refined", info->name);
+                    guard_close(c, &gx), guard_close(c, &gw);
+                }
+}
+
 void check_encode(check *c) {
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
         if (c->ops->encode[t] == c->ref->encode[t]) continue;

@@ -3,7 +3,8 @@
  * encode_avx512.c), which defines LEVEL(name), LANES, the vector types vf (floats), vi (int32), vm (one truth value a
  * lane) and:
  *   zero(), less(a, b), at_most(a, b), differ(a, b) (true for NaN), and_(m, n), pick(m, yes, no), absolute(v),
- *   store_bytes(q, out): LANES low bytes of a vi,
+ *   store_bytes(q, out): LANES low bytes of a vi that fit a byte; bits(m): lane l of a vm as bit l; most(v): the
+ *   largest lane, no NaN among them; nibbles(v): truncated to a signed byte, at most 15, its low four bits,
  *   nearest(v, lo, hi): the codecs' qz_nearest, clamped, as floats; round_away(v): half away from zero, 0 beyond 2^22.
  * Private to x86/. */
 #ifndef QZ_KERNELS_X86_ENCODE_LANES_H
@@ -240,8 +241,30 @@ INLINE void legacy_row(const qz_type t, const bool asym, const int nmax, const f
         }
     }
 }
+/* The first of the values with the largest magnitude among 32, as qz_signed_max. */
+INLINE float signed_max(const float *x) {
+    vf v[32 / LANES], m = zero();
+    memcpy(v, x, sizeof v);
+    for (size_t i = 0; i < 32 / LANES; ++i) m = pick(less(m, absolute(v[i])), absolute(v[i]), m);
+    const float amax = most(m);
+    for (size_t i = 0; i < 32 / LANES && amax > 0; ++i) {
+        const uint32_t there = bits(at_most(zero() + amax, absolute(v[i])));
+        if (there) return x[i * LANES + (size_t)__builtin_ctz(there)];
+    }
+    return 0;
+}
 void LEVEL(q4_0)(const float *x, const float *importance, size_t cols, void *out) {
-    legacy_row(QZ_TYPE_Q4_0, false, 8, x, importance, cols, out);
+    uint8_t codes[32], *o = out;
+    for (size_t k = 0; !importance && k < cols; k += 32, x += 32, o += 18) {
+        const float d = signed_max(x) / -8, id = d != 0 ? 1 / d : 0;
+        for (size_t i = 0; i < 32; i += LANES) {
+            vf v;
+            memcpy(&v, x + i, sizeof v);
+            store_bytes(nibbles(v * id + 8.5f), codes + i);
+        }
+        qz_q4_0_put(d, codes, o);
+    }
+    if (importance) legacy_row(QZ_TYPE_Q4_0, false, 8, x, importance, cols, out);
 }
 void LEVEL(q5_0)(const float *x, const float *importance, size_t cols, void *out) {
     legacy_row(QZ_TYPE_Q5_0, false, 16, x, importance, cols, out);
@@ -251,6 +274,69 @@ void LEVEL(q4_1)(const float *x, const float *importance, size_t cols, void *out
 }
 void LEVEL(q5_1)(const float *x, const float *importance, size_t cols, void *out) {
     legacy_row(QZ_TYPE_Q5_1, true, 31, x, importance, cols, out);
+}
+
+/* ---- IQ4_NL, IQ4_XS ---- */
+INLINE void iq4_fit(const batch *b, vf id, vf *sumqx, vf *sumq2) {
+    vf qx = {0}, q2 = {0};
+    for (size_t k = 0; k < 32; ++k) {
+        const vf v = id * b->x[k];
+        vf q = zero() + (float)qz_iq4_values[0];
+        for (size_t i = 0; i < 15; ++i) {
+            const float gap = (float)(qz_iq4_values[i + 1] - qz_iq4_values[i]);
+            q += pick(at_most(zero() + qz_iq4_middles[i], v), zero() + gap, zero());
+        }
+        const vf wq = b->w[k] * q;
+        qx += wq * b->x[k];
+        q2 += wq * q;
+    }
+    *sumqx = qx;
+    *sumq2 = q2;
+}
+/* qz_iq4_search in every lane. */
+INLINE vf iq4_search(const batch *b) {
+    const float least = (float)qz_iq4_values[0];
+    vf amax = {0}, max = {0}, qx, q2;
+    for (size_t k = 0; k < 32; ++k) {
+        const vm more = less(amax, absolute(b->x[k]));
+        amax = pick(more, absolute(b->x[k]), amax);
+        max = pick(more, b->x[k], max);
+    }
+    vf d = -max / least;
+    iq4_fit(b, 1 / d, &qx, &q2);
+    d = pick(less(zero(), q2), qx / q2, zero());
+    vf best = d * qx;
+    for (int t = -7; t <= 7; ++t) {
+        iq4_fit(b, ((float)t + least) / max, &qx, &q2);
+        const vm better = and_(less(zero(), q2), less(best * q2, qx * qx));
+        d = pick(better, qx / q2, d);
+        best = pick(better, d * qx, best);
+    }
+    return pick(less(absolute(max), zero() + 1e-15f), zero(), d);
+}
+typedef void (*iq4_finish_fn)(const float *x, const float *scales, uint8_t *out);
+INLINE void iq4_row(const size_t elems, size_t bytes, iq4_finish_fn finish, const float *x, const float *importance,
+                    size_t cols, uint8_t *out) {
+    float flat[32 * LANES], scales[LANES];
+    batch b;
+    for (size_t c = 0; c < cols; c += 32 * LANES) {
+        const size_t have = cols - c < 32 * LANES ? (cols - c) / 32 : LANES, per = elems / 32;
+        for (size_t k = 0; importance && k < have * 32; k += elems)
+            weigh(x + c + k, importance + c + k, elems, qz_sum_squares(x + c + k, elems) * (2.0f / (float)elems),
+                  flat + k);
+        load_lanes(32, x + c, have, b.x);
+        if (importance) load_lanes(32, flat, have, b.w);
+        for (size_t i = 0; !importance && i < 32; ++i) b.w[i] = b.x[i] * b.x[i];
+        const vf d = iq4_search(&b);
+        memcpy(scales, &d, sizeof scales);
+        for (size_t g = 0; g < have; g += per, out += bytes) finish(x + c + 32 * g, scales + g, out);
+    }
+}
+void LEVEL(iq4_nl)(const float *x, const float *importance, size_t cols, void *out) {
+    iq4_row(32, 18, qz_iq4_nl_finish, x, importance, cols, out);
+}
+void LEVEL(iq4_xs)(const float *x, const float *importance, size_t cols, void *out) {
+    iq4_row(256, 136, qz_iq4_xs_finish, x, importance, cols, out);
 }
 
 /* ---- Q8_0 ---- */
@@ -263,9 +349,7 @@ void LEVEL(q8_0)(const float *x, const float *importance, size_t cols, void *out
             memcpy(&v, x + i, sizeof v);
             m = pick(less(m, absolute(v)), absolute(v), m);
         }
-        float amax = 0;
-        for (size_t l = 0; l < LANES; ++l) amax = m[l] > amax ? m[l] : amax;
-        float d = amax / 127, id = d != 0 ? 1 / d : 0;
+        float d = most(m) / 127, id = d != 0 ? 1 / d : 0;
         qz_store_u16le(o, qz_f32_to_f16(d));
         for (size_t i = 0; i < 32; i += LANES) {
             memcpy(&v, x + i, sizeof v);

@@ -38,6 +38,8 @@ void qz_ops_avx2(qz_ops *ops) {
     ops->encode[QZ_TYPE_Q4_K] = qz_encode_q4_k_avx2;
     ops->encode[QZ_TYPE_Q5_K] = qz_encode_q5_k_avx2;
     ops->encode[QZ_TYPE_Q6_K] = qz_encode_q6_k_avx2;
+    ops->encode[QZ_TYPE_IQ4_NL] = qz_encode_iq4_nl_avx2;
+    ops->encode[QZ_TYPE_IQ4_XS] = qz_encode_iq4_xs_avx2;
     ops->encode[QZ_TYPE_F16] = qz_encode_f16_avx2;
     ops->encode[QZ_TYPE_BF16] = qz_encode_bf16_avx2;
 }

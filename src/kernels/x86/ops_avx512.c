@@ -25,6 +25,7 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->all_finite = qz_all_finite_avx512;
     ops->exp_sum = qz_exp_sum_avx512;
     ops->kl_sums = qz_kl_sums_avx512;
+    ops->refine_sym = qz_refine_sym_avx512;
     ops->decode[QZ_TYPE_F16] = qz_decode_f16_avx512;
     ops->decode[QZ_TYPE_BF16] = qz_decode_bf16_avx512;
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
@@ -51,4 +52,6 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->encode[QZ_TYPE_Q4_K] = qz_encode_q4_k_avx512;
     ops->encode[QZ_TYPE_Q5_K] = qz_encode_q5_k_avx512;
     ops->encode[QZ_TYPE_Q6_K] = qz_encode_q6_k_avx512;
+    ops->encode[QZ_TYPE_IQ4_NL] = qz_encode_iq4_nl_avx512;
+    ops->encode[QZ_TYPE_IQ4_XS] = qz_encode_iq4_xs_avx512;
 }
