@@ -14,7 +14,7 @@ const char *qz_accepted_in(const char *path, qz_arena *arena);
  * origin_sha256, those at the beginning of the chain (the checkpoint of an F16 file that Q4_K_M was made of). */
 #define QZ_SOURCE_KEY "source_sha256"
 #define QZ_ORIGIN_KEY "origin_sha256"
-/* The beginning of the chain of the weights at `path`, NULL where they do not say: their own origin, or their source. */
+/* The beginning of the chain of the weights at `path`: their own origin, or their source; NULL: they do not say. */
 const char *qz_origin_in(const char *path, qz_arena *arena);
 /* "calibration data accepted with CAL-DUP (127 of 128 samples equal); …" without line end; nothing for
  * an empty list. */

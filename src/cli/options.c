@@ -84,14 +84,27 @@ const char *qz_option_nearest(const qz_verb *v, const char *name) {
     return near.best;
 }
 
+/* " ('quantz calibrate' has it)", nothing if no verb does. */
+static void other_verbs(const qz_verb *v, const char *bare, char *out, size_t size) {
+    size_t n = 0;
+    *out = 0;
+    for (size_t i = 0; qz_verb_at(i) && n < size; i++)
+        if (qz_verb_at(i) != v && qz_option_find(qz_verb_at(i), bare))
+            n += (size_t)snprintf(out + n, size - n, "%s'quantz %s'", n ? ", " : " (it is one of ", qz_verb_at(i)->name);
+    if (n && n < size) (void)snprintf(out + n, size - n, ")");
+}
+
 static qz_status unknown_option(const qz_verb *v, const char *arg, qz_error *err) {
     const char *name = arg + strspn(arg, "-");
     char bare[64];
     size_t n = strcspn(name, "=");
     (void)snprintf(bare, sizeof bare, "%.*s", (int)(n < 63 ? n : 63), name);
     const char *best = qz_option_nearest(v, bare);
-    return qz_fail(err, QZ_EUSAGE, "unknown option '%s' of quantz %s: %s%s%s; see 'quantz %s --help'", arg, v->name,
-                   best ? "nearest known is '--" : "none is like it", best ? best : "", best ? "'" : "", v->name);
+    char others[200];
+    other_verbs(v, bare, others, sizeof others);
+    return qz_fail(err, QZ_EUSAGE, "unknown option '%s' of quantz %s: %s%s%s%s; see 'quantz %s --help'", arg, v->name,
+                   best ? "nearest known is '--" : "none is like it", best ? best : "", best ? "'" : "", others,
+                   v->name);
 }
 
 /* ---- the command line ---- */

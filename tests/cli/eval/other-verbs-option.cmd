@@ -1,0 +1,1 @@
+"$Q" eval m --data x
