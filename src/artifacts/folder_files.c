@@ -83,8 +83,14 @@ static qz_status config_fits(const qz_artifact_plan *p, const json_t *root, cons
     qz_config c = {0};
     if (strcmp(dir, p->model->path) == 0) return QZ_OK;
     QZ_TRY(qz_config_from_json(root, dir, &c, err));
+    /* one architecture of GGUF may be several families */
+    if (strcmp(qz_family_get(m->family)->gguf_arch, qz_family_get(c.family)->gguf_arch) != 0)
+        return qz_fail(err, QZ_EUSAGE,
+                       "configuration of another model: folder '%s', architecture: expected %s as in '%s', found %s; "
+                       "give the folder that it was made from",
+                       dir, qz_family_get(m->family)->gguf_arch, p->model->path, qz_family_get(c.family)->gguf_arch);
     const struct { const char *name; uint64_t model, file; } rows[] = {
-        {"family", m->family, c.family}, {"hidden_size", m->hidden_size, c.hidden_size},
+        {"hidden_size", m->hidden_size, c.hidden_size},
         {"num_hidden_layers", m->layers, c.layers}, {"num_attention_heads", m->heads, c.heads},
         {"num_key_value_heads", m->kv_heads, c.kv_heads}, {"head_dim", m->head_dim, c.head_dim},
         {"intermediate_size", m->intermediate_size, c.intermediate_size}, {"vocab_size", m->vocab_size, c.vocab_size},
