@@ -146,7 +146,27 @@ same "copied" q.gguf q2.gguf
 refuses "coded again" "requantizing is off: 'q.gguf' is coded in Q4_0 already" quantize q.gguf --to gguf:Q8_0 -o x.gguf
 works "coded again on purpose" quantize q.gguf r.gguf Q8_0 --allow-requantize -q
 works "back to floats" quantize q.gguf --to gguf:F16 -o r16.gguf -q
-refuses "no config.json" "give its folder with --config-dir" quantize f.gguf --to bnb:nf4 -o x
+# a folder without --config-dir: config.json and the tokenizer are made of the file's keys, or it says which key is not there
+works "from the keys alone" quantize f.gguf --to bnb:nf4 -o keys -q
+grep -q "config.json is made from the keys of 'f.gguf'" stderr && ok || bad "what was made is named" "$(cat stderr)"
+works "from the keys alone, as" quantize f.gguf --to bnb:nf4 --config-dir "$Z/qwen2" -o dir -q
+cmp -s keys/model.safetensors dir/model.safetensors && ok || bad "weights do not depend on who wrote config.json"
+for m in llama qwen3 granite smollm3; do # mistral's window and gemma's scale of scores are lost on the way to GGUF already
+  works "$m" quantize "$Z/$m" --to gguf:BF16 -o $m.gguf -q; works "$m from its keys" quantize $m.gguf --to bnb:nf4 -o $m.keys -q
+  works "$m from its folder" quantize "$Z/$m" --to bnb:nf4 -o $m.dir -q
+  for o in keys dir; do "$Q" eval $m.$o --text ids.jsonl --arith exact -q --json | grep -o '"ppl":[^,]*' > $o.ppl; done
+  [ -s keys.ppl ] && cmp -s keys.ppl dir.ppl && ok || bad "$m computes the same" "$(cat keys.ppl dir.ppl)"
+done
+refuses "experts" "config.json cannot be rebuilt from the keys of 'm.gguf': how experts' weights are normalized" quantize m.gguf --to bnb:nf4 --allow-requantize -o x
+works "phi3" quantize "$Z/phi3" --to gguf:F16 -o phi3.gguf -q
+refuses "factors" "it holds factors of rotary positions" quantize phi3.gguf --to bnb:nf4 -o x
+K=$R/models/market calib=(--calib $R/models/market/calibration.jsonl --samples 2 --seq-len 64 --propagate original --accept CAL-COUNT,CAL-RANK,CAL-LEN)
+works "the bundled model" quantize $K --to gguf:BF16 -o k.gguf -q
+works "awq from its keys" quantize k.gguf --to awq "${calib[@]}" -o k.keys -q; works "awq from its folder" quantize $K --to awq "${calib[@]}" -o k.dir -q
+cmp -s k.keys/model.safetensors k.dir/model.safetensors && ok || bad "bytes of the weights"
+for o in keys dir; do "$Q" eval k.$o --text $K/eval.jsonl --windows 20 --arith exact -q | grep -o 'token hash.*\|perplexity.*' > $o.txt; done
+[ -s keys.txt ] && cmp -s keys.txt dir.txt && ok || bad "token ids and perplexity" "$(cat keys.txt dir.txt)"
+"$Q" run k.keys -q -p "$(printf 'Convert temperature.\n\n75 F')" > stdout 2> stderr; says "chat template" "23.9 C"
 works "a folder from a GGUF file" quantize f.gguf --to bnb:nf4 -o bnb --config-dir "$Z/qwen2" -q
 works "verify" verify bnb
 refuses "another model's configuration" "configuration of another model" quantize f.gguf --to bnb:nf4 -o x --config-dir "$Z/qwen3"
