@@ -124,6 +124,8 @@ qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta 
 qz_status qz_gguf_meta_carry(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err);
 /* Keys of the architecture that nothing reads go to c->keys. */
 void qz_gguf_keys_judge(const qz_gguf *g, const char *arch, qz_config *c);
+/* The kind in which readers expect a key; false: nothing is known of it. */
+bool qz_gguf_key_kind(const char *key, const char *arch, qz_gguf_kind *out);
 qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err);
 /* Our own key, [u32]: every id that ends a text, where eos, eot and eom cannot hold them all. */
 #define QZ_GGUF_ENDS_KEY "quantz.eos_token_ids"

@@ -2,6 +2,7 @@
  * artifact, and what is carried over from the source (tokenizer, chat template, generation defaults, licence).
  * formats/hf-config.md. */
 #include "artifacts/folder.h"
+#include "artifacts/gguf_rebuild.h"
 #include "base/json.h"
 #include "base/page.h"
 #include "base/plain.h"
@@ -83,8 +84,14 @@ static qz_status config_fits(const qz_artifact_plan *p, const json_t *root, cons
     qz_config c = {0};
     if (strcmp(dir, p->model->path) == 0) return QZ_OK;
     QZ_TRY(qz_config_from_json(root, dir, &c, err));
+    /* one architecture of GGUF may be several families */
+    if (strcmp(qz_family_get(m->family)->gguf_arch, qz_family_get(c.family)->gguf_arch) != 0)
+        return qz_fail(err, QZ_EUSAGE,
+                       "configuration of another model: folder '%s', architecture: expected %s as in '%s', found %s; "
+                       "give the folder that it was made from",
+                       dir, qz_family_get(m->family)->gguf_arch, p->model->path, qz_family_get(c.family)->gguf_arch);
     const struct { const char *name; uint64_t model, file; } rows[] = {
-        {"family", m->family, c.family}, {"hidden_size", m->hidden_size, c.hidden_size},
+        {"hidden_size", m->hidden_size, c.hidden_size},
         {"num_hidden_layers", m->layers, c.layers}, {"num_attention_heads", m->heads, c.heads},
         {"num_key_value_heads", m->kv_heads, c.kv_heads}, {"head_dim", m->head_dim, c.head_dim},
         {"intermediate_size", m->intermediate_size, c.intermediate_size}, {"vocab_size", m->vocab_size, c.vocab_size},
@@ -103,7 +110,8 @@ static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err)
     const qz_folder_plan_state *fp = p->impl;
     const char *dir = p->context->source_dir;
     char *path = dir ? qz_path_join(dir, "config.json") : NULL;
-    if (!path || !qz_path_exists(path)) {
+    const bool rebuilt = !dir && qz_gguf_of(p->model);
+    if (!rebuilt && (!path || !qz_path_exists(path))) {
         qz_free(path);
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "no config.json to carry over: source '%s'; %s folder is made from a Hugging Face checkpoint%s",
@@ -111,10 +119,11 @@ static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err)
                        qz_gguf_of(p->model) ? ": give its folder with --config-dir" : "");
     }
     json_t *root = NULL;
-    qz_status st = qz_json_load(path, CONFIG_LIMIT, &root, err);
+    qz_status st = rebuilt ? qz_gguf_rebuild_config(p->model, &root, err)
+                           : qz_json_load(path, CONFIG_LIMIT, &root, err);
     qz_free(path);
     QZ_TRY(st);
-    st = config_fits(p, root, dir, err);
+    if (!rebuilt) st = config_fits(p, root, dir, err);
     if (st == QZ_OK) st = add_json(p, "config.json", fill_config(root, p) ? root : NULL, arena, err);
     if (st == QZ_OK && fp->kind->twin)
         st = add_json(p, fp->kind->twin, json_object_get(root, "quantization_config"), arena, err);
@@ -206,14 +215,15 @@ qz_status qz_folder_add_files(qz_artifact_plan *p, qz_arena *arena, qz_error *er
         p->files[p->n_files++] = (qz_artifact_file){ .name = "model.safetensors.index.json", .bytes = len,
                                                      .text = text };
     }
+    const char *dir = p->context->source_dir;
     QZ_TRY(add_config(p, arena, err));
-    QZ_TRY(qz_list_dir(p->context->source_dir, &names, &n, err));
-    qz_artifact_file *room = qz_arena_alloc(arena, p->n_files + n, sizeof *room);
+    if (dir) QZ_TRY(qz_list_dir(dir, &names, &n, err));
+    qz_artifact_file *room = qz_arena_alloc(arena, p->n_files + n + QZ_REBUILT_FILES, sizeof *room);
     qz_status st = room ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
     if (st == QZ_OK) {
         memcpy(room, p->files, p->n_files * sizeof *room);
         p->files = room;
-        st = add_carried(p, p->context->source_dir, names, n, arena, err);
+        st = dir ? add_carried(p, dir, names, n, arena, err) : qz_gguf_rebuild_files(p, arena, err);
     }
     qz_free_names(names, n);
     return st;

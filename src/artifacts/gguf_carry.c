@@ -59,6 +59,28 @@ static qz_status read_overrides(const qz_scheme_spec *spec, qz_gguf_edits *e, qz
     return QZ_OK;
 }
 
+static bool alike(qz_gguf_kind a, qz_gguf_kind b) {
+    const bool whole = a < QZ_GGUF_F32 || a == QZ_GGUF_U64 || a == QZ_GGUF_I64,
+               other = b < QZ_GGUF_F32 || b == QZ_GGUF_U64 || b == QZ_GGUF_I64;
+    return a == b || (whole && other);
+}
+/* What readers expect, ours too: the kind that the key has here, or that its row names. */
+static qz_status check_kinds(const qz_gguf *ours, const qz_gguf_edits *e, const char *arch, qz_error *err) {
+    for (size_t i = 0; i < e->n; i++) {
+        const qz_gguf_kv *now = qz_gguf_key(ours, e->v[i].key);
+        const qz_gguf_kind found = e->v[i].value.kind;
+        qz_gguf_kind want = found;
+        if (now) want = now->kind;
+        else if (!qz_gguf_key_kind(e->v[i].key, arch, &want)) continue;
+        if (alike(want, found)) continue;
+        return qz_fail(err, QZ_EUSAGE,
+                       "wrong type of key '%s' for --override-kv: expected %s, found %s; llama.cpp and this program "
+                       "refuse the file with it",
+                       e->v[i].key, qz_gguf_kind_name(want), qz_gguf_kind_name(found));
+    }
+    return QZ_OK;
+}
+
 qz_status qz_gguf_meta_carry(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *meta, qz_error *err) {
     const qz_gguf *source = qz_gguf_of(p->model);
     qz_gguf ours = {0};
@@ -68,6 +90,7 @@ qz_status qz_gguf_meta_carry(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta 
     p->n_carried = 0;
     qz_status st = as_file(meta, arena, &ours, err);
     if (st == QZ_OK) st = read_overrides(&p->spec, &e, err);
+    if (st == QZ_OK) st = check_kinds(&ours, &e, qz_family_get(p->model->config.family)->gguf_arch, err);
     if (st == QZ_OK) {
         carry(p, &ours, source, &e, &out);
         if (out.bytes.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);

@@ -3,6 +3,7 @@
  * first, then block by block, names sorted. */
 #include "artifacts/gguf_layout.h"
 #include "artifacts/gguf_sink.h"
+#include "artifacts/provenance.h"
 #include "artifacts/tensor_types.h"
 #include "artifacts/artifacts_int.h"
 #include "artifacts/gguf_ftypes.h"
@@ -300,7 +301,18 @@ static qz_status keep_meta(qz_gguf_meta *m, qz_arena *arena, qz_error *err) {
     return copy ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory planning");
 }
 
-/* The first part says all of the model, the others say which part they are. */
+/* What tells the parts of two models of equal shapes apart. */
+static void put_identity(const qz_artifact_context *c, qz_gguf_meta *m) {
+    for (size_t i = 0; i < c->n_provenance; i++) {
+        const qz_provenance *v = &c->provenance[i];
+        char key[96];
+        if (strcmp(v->key, "source_sha256") != 0 && strcmp(v->key, QZ_RECIPE_KEY) != 0) continue;
+        (void)snprintf(key, sizeof key, "quantz.%.80s", v->key);
+        qz_gguf_put_str(m, key, v->value);
+    }
+}
+
+/* The first part says all of the model, the others say which part they are, and of which model. */
 static qz_status make_metas(qz_artifact_plan *out, qz_gguf_plan *gp, size_t tensors, uint64_t room, qz_arena *arena,
                             qz_error *err) {
     for (size_t f = 0; f < gp->n; f++) {
@@ -309,6 +321,7 @@ static qz_status make_metas(qz_artifact_plan *out, qz_gguf_plan *gp, size_t tens
         if (st == QZ_OK && f == 0) st = qz_gguf_meta_carry(out, arena, &meta, err);
         if (qz_gguf_is_split(&out->spec)) qz_gguf_put_split(&meta, f, gp->n, tensors);
         if (f == 0) qz_gguf_put_room(&meta, room);
+        else put_identity(out->context, &meta);
         gp->parts[f].meta = meta;
         if (st == QZ_OK) st = keep_meta(&gp->parts[f].meta, arena, err);
         else qz_gguf_meta_release(&meta);

@@ -5,11 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct { const char *suffix; qz_key_meaning meaning; double neutral; } rows[] = {
-#define QZ_GGUF_KEY(suffix, meaning, neutral) { suffix, QZ_KEY_##meaning, neutral },
+static const struct { const char *suffix; qz_key_meaning meaning; double neutral; qz_gguf_kind kind; } rows[] = {
+#define QZ_GGUF_KEY(suffix, meaning, neutral, kind) { suffix, QZ_KEY_##meaning, neutral, QZ_GGUF_##kind },
 #include "artifacts/gguf_keys.def"
 #undef QZ_GGUF_KEY
 };
+
+bool qz_gguf_key_kind(const char *key, const char *arch, qz_gguf_kind *out) {
+    static const struct { const char *start, *end; qz_gguf_kind kind; } others[] = {
+        {"tokenizer.ggml.", "_token_id", QZ_GGUF_U32}, {"tokenizer.ggml.add_", "", QZ_GGUF_BOOL},
+        {"tokenizer.chat_template", "", QZ_GGUF_STR}};
+    const size_t n = strlen(arch);
+    for (size_t i = 0; strncmp(key, arch, n) == 0 && key[n] == '.' && i < sizeof rows / sizeof *rows; i++)
+        if (strcmp(rows[i].suffix, key + n + 1) == 0) return *out = rows[i].kind, true;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (qz_str_starts(key, others[i].start) && qz_str_ends(key, others[i].end)) return *out = others[i].kind, true;
+    return false;
+}
 
 /* The value in words, and as a number where it is one (NaN otherwise). */
 static double value_of(const qz_gguf *g, const qz_gguf_kv *kv, char text[40]) {

@@ -121,12 +121,13 @@ qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err)
 
 const qz_gguf *qz_gguf_of(const qz_model *m) { return m->close == close_gguf ? m->impl : NULL; }
 
-qz_status qz_gguf_sound(const qz_gguf *g, qz_error *err) {
+qz_status qz_gguf_sound(const qz_gguf *g, qz_config_keys *keys, qz_error *err) {
     qz_config c = {0};
     qz_tokenizer *t = NULL;
     QZ_TRY(qz_gguf_config_read(g, &c, err));
     QZ_TRY(qz_gguf_vocab_read(g, &t, err));
     qz_tokenizer_free(t);
+    *keys = c.keys;
     return QZ_OK;
 }
 

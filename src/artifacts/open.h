@@ -19,7 +19,7 @@ qz_status qz_artifact_fits(const qz_model *m, const qz_tokenizer *t, const char 
 qz_status qz_artifact_announced(const char *path, qz_model **out, qz_error *err);
 
 /* The configuration and the tokenizer that the keys of an open GGUF file say can be read. */
-qz_status qz_gguf_sound(const qz_gguf *g, qz_error *err);
+qz_status qz_gguf_sound(const qz_gguf *g, qz_config_keys *keys, qz_error *err);
 /* The open file behind a model, or NULL if it is none of GGUF. */
 const qz_gguf *qz_gguf_of(const qz_model *m);
 

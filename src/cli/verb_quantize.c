@@ -19,7 +19,7 @@ static const qz_option options[] = {
     QZ_OPT_NO_BOS_ROW,
     QZ_OPT_SEARCH_ROW,
     {"propagate", 0, QZ_OPT_TEXT, QZ_AT(propagate), "KIND", NULL, 0, 0,
-     "awq, gptq: statistics of the original model, or of the model quantized so far (better with --search best); "
+     "awq, gptq, gguf: statistics of the original model, or of the model quantized so far (better with --search best); "
      "default quantized where --calib gives tokens, "
      "original with --stats and for awq in compat"},
     {"together", 0, QZ_OPT_FLAG, QZ_AT(together), NULL, NULL, 0, 0,

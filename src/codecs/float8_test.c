@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <math.h>
 #include <string.h>
 
 static qz_arena arena;
@@ -66,8 +67,29 @@ static void golden(void **state) {
           "model.layers.0.mlp.down_proj.weight_scale_inv");
 }
 
+/* Blocks of values so small that their scale is subnormal, or that 448 / amax overflows, keep their values to the
+ * format's own precision (half a step of three bits). Truth: the definition, value = code x scale. */
+static void small_scales(void **state) {
+    (void)state;
+    enum { COLS = 64 };
+    static const float sizes[] = {1e-30f, 1e-36f, 1e-37f, 3e-38f, 1e-39f};
+    qz_error err = {0};
+    float w[COLS], y[COLS];
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        qz_float8 f = {.base = {.rows = 1, .cols = COLS}};
+        for (size_t k = 0; k < COLS; k++) w[k] = sizes[i] * (float)(k + 1) / COLS;
+        assert_int_equal(qz_float8_round(NULL, QZ_FLOAT8_FINE, QZ_TYPE_F32, 1, COLS, w, &f, &arena, &err), QZ_OK);
+        assert_true(f.scales[0] > 0);
+        qz_coded_decode_row(&f.base, 0, y);
+        for (size_t k = 0; k < COLS; k++)
+            if (fabsf(y[k] - w[k]) > 0.07f * w[k])
+                fail_msg("size %g, value %zu: expected %g, found %g", (double)sizes[i], k, (double)w[k], (double)y[k]);
+    }
+    qz_arena_reset(&arena);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(golden)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(golden), cmocka_unit_test(small_scales)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     qz_arena_release(&arena);
     return failed;

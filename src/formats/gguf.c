@@ -2,6 +2,7 @@
 #include "formats/gguf_int.h"
 #include "base/bytes.h"
 #include "base/size.h"
+#include "base/utf8.h"
 #include "formats/gguf_patch.h"
 #include "formats/strange.h"
 #include <stdlib.h>
@@ -136,7 +137,12 @@ static qz_status get_kv(qz_gguf *g, cursor *c, size_t i, qz_error *err) {
     kv->elem = kv->kind;
     kv->count = 1;
     if (kind == QZ_GGUF_ARR) return get_array(c, kv, err);
-    if (kind == QZ_GGUF_STR) return get_text(c, &kv->data, &kv->bytes, err);
+    if (kind == QZ_GGUF_STR) {
+        QZ_TRY(get_text(c, &kv->data, &kv->bytes, err));
+        if (qz_utf8_valid((const char *)kv->data, (size_t)kv->bytes)) return QZ_OK;
+        return qz_fail(err, QZ_EFORMAT, "text is not UTF-8: file '%s', key '%.200s': %llu bytes at offset %llu",
+                       g->path, kv->key, (unsigned long long)kv->bytes, (unsigned long long)(c->at - kv->bytes));
+    }
     kv->bytes = kinds[kind].bytes;
     kv->data = g->map.ptr + c->at;
     if (kv->bytes > left(c)) return bad(c, err, "header ends early, the file is truncated or corrupt");

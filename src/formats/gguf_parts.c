@@ -2,6 +2,7 @@
  * Source: formats/gguf-container.md section 3 (llama.cpp 0c1e57098: gguf-split, llama_split_path). */
 #include "base/io.h"
 #include "base/size.h"
+#include "formats/gguf_edit.h"
 #include "formats/gguf_int.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -86,15 +87,27 @@ static qz_status open_at(qz_gguf *g, const char *first, size_t no, size_t count,
     return st;
 }
 
+static bool of_the_part(const char *key) {
+    return qz_str_starts(key, "split.") || strcmp(key, QZ_GGUF_ALIGNMENT_KEY) == 0;
+}
+
+/* Whatever a part says of the model, the first one says too (ours: source and recipe; those of llama-gguf-split say
+ * nothing). */
 static qz_status same_model(const qz_gguf *g, const qz_gguf *part, uint64_t tensors, qz_error *err) {
-    const char *const key = "general.architecture";
-    const qz_gguf_kv *a = qz_gguf_key(g, key), *b = qz_gguf_key(part, key);
     QZ_TRY(expect(part, QZ_GGUF_SPLIT_TENSORS, tensors, "part of another model", err));
-    if (!a || !b || (a->kind == b->kind && a->bytes == b->bytes && memcmp(a->data, b->data, (size_t)a->bytes) == 0))
-        return QZ_OK;
-    return qz_fail(err, QZ_EFORMAT, "part of another model: file '%s', key '%s': expected %.*s, found %.*s", part->path,
-                   key, (int)qz_min_size((size_t)a->bytes, 40), (const char *)a->data,
-                   (int)qz_min_size((size_t)b->bytes, 40), (const char *)b->data);
+    for (size_t i = 0; i < part->n_kv; i++) {
+        const qz_gguf_kv *b = &part->kv[i], *a = qz_gguf_key(g, b->key);
+        char expected[96], found[96];
+        if (of_the_part(b->key) || a == NULL) continue;
+        if (a->kind == b->kind && a->elem == b->elem && a->bytes == b->bytes &&
+            memcmp(a->data, b->data, (size_t)a->bytes) == 0)
+            continue;
+        return qz_fail(err, QZ_EFORMAT,
+                       "part of another model: file '%s', key '%s': expected %s as in '%s', found %s; put the right "
+                       "part in its place",
+                       part->path, b->key, qz_gguf_value_text(a, expected), g->path, qz_gguf_value_text(b, found));
+    }
+    return QZ_OK;
 }
 
 /* All tensors in one table; facts of the files added up. */

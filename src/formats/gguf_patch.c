@@ -26,13 +26,6 @@ static char *record_name(const char *path) {
     return NULL;
 }
 
-bool qz_gguf_patch_left(const char *path) {
-    char *name = record_name(path);
-    const bool yes = name && qz_path_exists(name);
-    qz_free(name);
-    return yes;
-}
-
 static qz_status read_at(int fd, const char *path, uint64_t at, uint8_t *to, size_t n, qz_error *err) {
     while (n) {
         const ssize_t k = pread(fd, to, n, (off_t)at);
@@ -106,9 +99,9 @@ qz_status qz_gguf_patch(const char *path, uint64_t offset, const uint8_t *bytes,
     if (st == QZ_OK) st = keep(fd, path, name, offset, bytes, n, err);
     if (st == QZ_OK) {
         st = write_at(fd, path, offset, bytes, n, err);
-        bool done;
+        qz_patch_left left;
         if (st == QZ_OK) st = forget(path, name, err);
-        else (void)qz_gguf_patch_recover(path, &done, &(qz_error){0});
+        else (void)qz_gguf_patch_recover(path, &left, &(qz_error){0});
     }
     if (fd >= 0) (void)close(fd);
     qz_free(name);
@@ -116,56 +109,76 @@ qz_status qz_gguf_patch(const char *path, uint64_t offset, const uint8_t *bytes,
 }
 
 /* What stands in the file is of this edit: every byte is the old one or the new one, in whatever order they arrived. */
-static qz_status same_edit(int fd, const char *path, const char *name, uint64_t offset, const uint8_t *old, size_t n,
+static qz_status same_edit(int fd, const char *path, uint64_t offset, const uint8_t *old, size_t n, bool *same,
                            qz_error *err) {
     uint8_t *now = qz_alloc_array(n + 1, 1);
     if (now == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory repairing '%s'", path);
     qz_status st = read_at(fd, path, offset, now, n, err);
-    for (size_t i = 0; i < n && st == QZ_OK; i++)
-        if (now[i] != old[i] && now[i] != old[n + i])
-            st = qz_fail(err, QZ_EFORMAT,
-                         "record of an edit of another file: '%s': byte %llu of '%s' is neither what stood there nor "
-                         "what was to come; move the record away",
-                         name, (unsigned long long)(offset + i), path);
+    *same = st == QZ_OK;
+    for (size_t i = 0; i < n && *same; i++) *same = now[i] == old[i] || now[i] == old[n + i];
     qz_free(now);
     return st;
 }
 
-static qz_status take_back(const char *path, const char *name, const uint8_t *r, size_t size, qz_error *err) {
-    uint64_t now = 0;
-    char hex[65];
-    int fd = -1;
-    const size_t m = sizeof MAGIC - 1;
-    bool ok = size >= HEAD + SHA && memcmp(r, MAGIC, m) == 0;
-    const uint64_t n = ok ? qz_load_u64le(r + m + 16) : 0, offset = ok ? qz_load_u64le(r + m + 8) : 0;
-    ok = ok && n <= RECORD_LIMIT && 2 * n == size - HEAD - SHA;
-    if (ok) qz_sha256_bytes_hex(r, HEAD + 2 * (size_t)n, hex);
-    if (!ok || memcmp(r + HEAD + 2 * n, hex, SHA) != 0)
-        return qz_fail(err, QZ_EFORMAT, "not a record of an edit: file '%s': damaged, or not ours; move it away", name);
-    QZ_TRY(qz_file_size(path, &now, err));
-    if (now != qz_load_u64le(r + m) || offset > now || n > now - offset)
-        return qz_fail(err, QZ_EFORMAT,
-                       "record of an edit of another file: '%s': expected %llu bytes in '%s', found %llu; move it away",
-                       name, (unsigned long long)qz_load_u64le(r + m), path, (unsigned long long)now);
-    QZ_TRY(open_file(path, &fd, err));
-    qz_status st = same_edit(fd, path, name, offset, r + HEAD, (size_t)n, err);
-    if (st == QZ_OK) st = write_at(fd, path, offset, r + HEAD, (size_t)n, err);
-    (void)close(fd);
-    return st == QZ_OK ? forget(path, name, err) : st;
+typedef struct { char *name, *bytes; size_t n; uint64_t offset; const uint8_t *old; qz_patch_left left; } record;
+static void release(record *r) {
+    qz_free(r->name);
+    qz_free(r->bytes);
 }
 
-qz_status qz_gguf_patch_recover(const char *path, bool *done, qz_error *err) {
-    char *name = record_name(path), *record = NULL;
+/* The record beside a file, and whether it is of this file (left: TAKEN_BACK if its edit is to be). */
+static qz_status read_record(const char *path, int flags, int *fd, record *r, qz_error *err) {
+    uint64_t now = 0;
     size_t size = 0;
-    *done = false;
-    if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
-    qz_status st = QZ_OK;
-    if (qz_path_exists(name)) {
-        st = qz_read_file(name, RECORD_LIMIT, &record, &size, err);
-        if (st == QZ_OK) st = take_back(path, name, (const uint8_t *)record, size, err);
-        *done = st == QZ_OK;
-    }
-    qz_free(record);
-    qz_free(name);
+    char hex[65];
+    const size_t m = sizeof MAGIC - 1;
+    *fd = -1;
+    *r = (record){.name = record_name(path)};
+    if (r->name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    if (!qz_path_exists(r->name)) return QZ_OK;
+    QZ_TRY(qz_read_file(r->name, RECORD_LIMIT, &r->bytes, &size, err));
+    const uint8_t *b = (const uint8_t *)r->bytes;
+    bool ok = size >= HEAD + SHA && memcmp(b, MAGIC, m) == 0;
+    const uint64_t n = ok ? qz_load_u64le(b + m + 16) : 0;
+    r->offset = ok ? qz_load_u64le(b + m + 8) : 0;
+    ok = ok && n <= RECORD_LIMIT && 2 * n == size - HEAD - SHA;
+    if (ok) qz_sha256_bytes_hex(b, HEAD + 2 * (size_t)n, hex);
+    if (!ok || memcmp(b + HEAD + 2 * n, hex, SHA) != 0)
+        return qz_fail(err, QZ_EFORMAT,
+                       "not a record of an edit: file '%s': damaged, or not ours; whether '%s' is whole cannot be "
+                       "told: move the record away, then 'quantz verify'",
+                       r->name, path);
+    r->n = (size_t)n;
+    r->old = b + HEAD;
+    r->left = QZ_PATCH_OTHER;
+    QZ_TRY(qz_file_size(path, &now, err));
+    if (now != qz_load_u64le(b + m) || r->offset > now || n > now - r->offset) return QZ_OK;
+    *fd = open(path, flags | O_CLOEXEC);
+    if (*fd < 0) return qz_fail(err, QZ_EIO, "cannot open '%s': %s", path, strerror(errno));
+    bool same = false;
+    QZ_TRY(same_edit(*fd, path, r->offset, r->old, r->n, &same, err));
+    if (same) r->left = QZ_PATCH_TAKEN_BACK;
+    return QZ_OK;
+}
+
+bool qz_gguf_patch_left(const char *path) {
+    record r;
+    int fd;
+    const qz_status st = read_record(path, O_RDONLY, &fd, &r, &(qz_error){0});
+    if (fd >= 0) (void)close(fd);
+    release(&r);
+    return st != QZ_OK || r.left == QZ_PATCH_TAKEN_BACK;
+}
+
+qz_status qz_gguf_patch_recover(const char *path, qz_patch_left *left, qz_error *err) {
+    record r;
+    int fd;
+    *left = QZ_PATCH_NONE;
+    qz_status st = read_record(path, O_RDWR | O_NOFOLLOW, &fd, &r, err);
+    if (st == QZ_OK && r.left == QZ_PATCH_TAKEN_BACK) st = write_at(fd, path, r.offset, r.old, r.n, err);
+    if (st == QZ_OK && r.left != QZ_PATCH_NONE) st = forget(path, r.name, err);
+    if (st == QZ_OK) *left = r.left;
+    if (fd >= 0) (void)close(fd);
+    release(&r);
     return st;
 }

@@ -11,7 +11,10 @@
 
 /* Writes n bytes at offset. */
 qz_status qz_gguf_patch(const char *path, uint64_t offset, const uint8_t *bytes, size_t n, qz_error *err);
-/* *done: an edit was taken back. QZ_EFORMAT: FILE.undo is of another file or damaged. */
-qz_status qz_gguf_patch_recover(const char *path, bool *done, qz_error *err);
-bool qz_gguf_patch_left(const char *path); /* FILE.undo stands there */
+/* OTHER: FILE.undo was the record of a file that stood here before (another size, or bytes that are neither what stood
+ * there nor what was to come): nothing of this file is half done, and the record is removed. */
+typedef enum { QZ_PATCH_NONE, QZ_PATCH_TAKEN_BACK, QZ_PATCH_OTHER } qz_patch_left;
+/* QZ_EFORMAT: FILE.undo is damaged, or no record. */
+qz_status qz_gguf_patch_recover(const char *path, qz_patch_left *left, qz_error *err);
+bool qz_gguf_patch_left(const char *path); /* FILE.undo stands there, and is not of another file */
 #endif

@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "base/size.h"
+#include "base/utf8.h"
 #include "formats/gguf.h"
 #include "formats/strange.h"
 #include <math.h>
@@ -125,8 +126,13 @@ static qz_status dat_entry(qz_imatrix *im, cursor *c) {
     int32_t len = 0, calls = 0, values = 0;
     qz_imatrix_entry *e = &im->entries[im->n++];
     QZ_TRY(get(c, 1, qz_min_size(MAX_NAME, c->n - c->at), "name length", &len));
-    if ((size_t)len > c->n - c->at || memchr(c->p + c->at, 0, (size_t)len))
-        return qz_fail(c->err, QZ_EFORMAT, "bad name: file '%s', offset %zu", c->path, c->at);
+    bool ok = (size_t)len <= c->n - c->at && qz_utf8_valid((const char *)c->p + c->at, (size_t)len);
+    for (size_t i = 0; ok && i < (size_t)len; i++) ok = c->p[c->at + i] > 0x1f && c->p[c->at + i] != 0x7f;
+    if (!ok)
+        return qz_fail(c->err, QZ_EFORMAT,
+                       "bad name: file '%s', offset %zu: expected UTF-8 without control bytes; is this an importance "
+                       "matrix?",
+                       c->path, c->at);
     e->name = qz_arena_strndup(&im->arena, (const char *)c->p + c->at, (size_t)len);
     c->at += (size_t)len;
     QZ_TRY(get(c, 1, INT32_MAX, "number of calls", &calls));

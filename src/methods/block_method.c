@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "methods/block_feedback.h"
+#include "methods/block_flow.h"
 #include "methods/hessian_cache.h"
 #include "methods/method_rows.h"
 #include <stdio.h>
@@ -111,19 +112,25 @@ typedef struct {
     qz_hessian_cache matrices;
     qz_method_tensor t;
     const qz_hessian *h;
+    size_t row;                  /* next one: an output matrix has too many to hold what solving needs for all */
+    double error, energy;        /* of the rows so far */
     qz_quantized q;
     qz_arena arena;
     size_t fallbacks;
+    qz_block_flow *flow;         /* codes the linears of the blocks; NULL: each under the float model's statistics */
+    const qz_quantized *done;    /* by it */
 } corrector;
 
 static qz_status feedback_open(const qz_method_job *job, void **out, qz_error *err) {
     corrector *c = *out = qz_calloc_array(1, sizeof *c);
     if (c == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding");
     c->job = *job;
-    return qz_hessian_cache_open(&c->matrices, &c->job, err);
+    QZ_TRY(qz_hessian_cache_open(&c->matrices, &c->job, err));
+    return job->options->propagate ? qz_block_flow_open(&c->flow, &c->job, err) : QZ_OK;
 }
 
-/* Linears of a block whose input is known as a whole. */
+/* Linears of a block whose input is known as a whole, and the output matrix under what the last norm gives: of a tied
+ * embedding the logits count, not the rows that a token looks up. */
 static qz_status feedback_next(void *ctx, const qz_method_tensor *t, bool *mine, qz_error *err) {
     corrector *c = ctx;
     const size_t group = qz_block_feedback_group(t->type);
@@ -131,7 +138,15 @@ static qz_status feedback_next(void *ctx, const qz_method_tensor *t, bool *mine,
     size_t input;
     *mine = false;
     c->t = *t;
-    if (t->layer < 0 || t->linear < 0 || group == 0) return QZ_OK;
+    c->done = NULL;
+    if (c->flow && t->layer >= 0) {
+        QZ_TRY(qz_block_flow_get(c->flow, t, &c->done, err));
+        *mine = c->done != NULL;
+        return QZ_OK;
+    }
+    c->row = 0;
+    c->error = c->energy = 0;
+    if ((!t->head && (t->layer < 0 || t->linear < 0)) || group == 0) return QZ_OK;
     /* an expert that no token reached: named by the survey */
     if (qz_method_input(c->job.stats, t, &input).tokens == 0) return QZ_OK;
     const qz_hessian_order order = {group, qz_block_feedback_point(t->type)};
@@ -149,25 +164,38 @@ static qz_status feedback_result(void *ctx, qz_method_result *out, qz_error *err
     corrector *c = ctx;
     const qz_method_tensor *t = &c->t;
     const float *importance = NULL;
+    if (c->done) {
+        *out = (qz_method_result){.q = c->done, .judged = c->done->energy > 0};
+        return QZ_OK;
+    }
     qz_arena_reset(&c->arena);
-    float *w = qz_alloc_aligned(t->rows * t->cols, sizeof *w);
+    const size_t step = t->whole || !t->head ? t->rows : qz_max_size(1, CHUNK_ELEMS / t->cols),
+                 n = qz_min_size(step, t->rows - c->row);
+    float *w = qz_alloc_aligned(n * t->cols, sizeof *w);
     qz_status st = w ? c->job.host.importance(c->job.host.ctx, t, &c->arena, &importance, err)
                      : qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", t->name);
     if (st == QZ_OK) {
-        decode_rows(c->job.run, t->source, 0, t->rows, w);
-        st = qz_block_feedback(&(qz_block_job){c->job.run, t->type, w, t->rows, c->h->cols, importance, QZ_SEARCH_BEST},
+        decode_rows(c->job.run, t->source, c->row, n, w);
+        st = qz_block_feedback(&(qz_block_job){c->job.run, t->type, w, n, c->h->cols, importance, QZ_SEARCH_BEST},
                                c->matrices.mm, c->h, &c->arena, &c->q, err);
     }
-    c->q.name = t->name;
-    if (t->source->data) qz_map_forget(t->source->data, t->source->bytes);
     qz_free(w);
-    *out = (qz_method_result){.q = &c->q, .judged = true};
+    c->row += n;
+    c->q.name = t->name;
+    c->q.error = c->error += c->q.error;
+    c->q.energy = c->energy += c->q.energy;
+    *out = (qz_method_result){.q = &c->q, .more = st == QZ_OK && c->row < t->rows, .judged = c->row == t->rows};
+    if (!out->more && t->source->data) qz_map_forget(t->source->data, t->source->bytes);
     return st;
 }
 
 static void feedback_notes(const void *ctx, qz_method_notes *out) {
     const corrector *c = ctx;
     out->fallbacks += c->fallbacks;
+    if (c->flow) {
+        qz_block_flow_notes(c->flow, out);
+        return;
+    }
     if (c->matrices.n_damped)
         (void)snprintf(out->text, sizeof out->text,
                        "error feedback under the calibration data, damping %g to %g by held-out tokens",
@@ -177,6 +205,7 @@ static void feedback_notes(const void *ctx, qz_method_notes *out) {
 static void feedback_release(void *ctx) {
     corrector *c = ctx;
     if (c == NULL) return;
+    qz_block_flow_free(c->flow);
     qz_hessian_cache_release(&c->matrices);
     qz_arena_release(&c->arena);
     qz_free(c);
@@ -186,6 +215,10 @@ static void feedback_release(void *ctx) {
 static qz_method_memory feedback_memory(const qz_method_options *o, const qz_method_sizes *s) {
     qz_method_memory m = search_memory(o, s);
     m.held += 4 * qz_method_solver_bytes(s->config, false);
+    if (o->propagate) {
+        m.held += qz_method_solver_bytes(s->config, o->asymmetric);
+        m.pass = qz_block_flow_bytes(s);
+    }
     return m;
 }
 

@@ -1,5 +1,6 @@
 #include "methods/gptq.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,7 +197,8 @@ qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, q
 }
 
 void qz_quantized_decode(const qz_quantized *q, float *w) {
-    for (size_t r = 0; r < q->rows; r++) qz_coded_decode_row(q->coded, r, w + r * q->cols);
+    if (q->coded == NULL) qz_type_get(q->type)->decode(q->blocks, q->rows * q->cols, w);
+    for (size_t r = 0; q->coded && r < q->rows; r++) qz_coded_decode_row(q->coded, r, w + r * q->cols);
 }
 
 /* Below it float16 scales have under four bits: W4 of weights around 1e-5. */

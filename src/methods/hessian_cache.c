@@ -20,16 +20,21 @@ void qz_hessian_cache_release(qz_hessian_cache *c) {
     *c = (qz_hessian_cache){0};
 }
 
+/* The output matrix stands behind the last layer. */
+static long layer_of(const qz_stats *stats, const qz_method_tensor *t) {
+    return t->head ? (long)stats->info.in.layers : t->layer;
+}
 qz_input_stats qz_method_input(const qz_stats *stats, const qz_method_tensor *t, size_t *input) {
-    *input = qz_input_of(&stats->info.in, (size_t)t->layer, (size_t)t->linear, t->expert);
-    return qz_stats_get(stats, (size_t)t->layer, *input);
+    *input = t->head ? 0 : qz_input_of(&stats->info.in, (size_t)t->layer, (size_t)t->linear, t->expert);
+    return qz_stats_get(stats, (size_t)layer_of(stats, t), *input);
 }
 
 /* How much the diagonal takes, on tokens that the statistics keep. All types of an input share its matrix, and a
  * resumed job may begin with any of them: rows of its first linear, in 4 bits, decide for all. */
 static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_input_stats *s, const double *gram,
                             double *damp, qz_error *err) {
-    const qz_tensor_view *t = c->job->model->blocks[c->layer].linear[in->first];
+    const qz_model *m = c->job->model;
+    const qz_tensor_view *t = (uint64_t)c->layer == m->config.layers ? m->head : m->blocks[c->layer].linear[in->first];
     const double given = c->job->options->damp;
     const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4,
                                                               .group_size = s->cols % 32 ? QZ_WHOLE_ROW : 32}, s->cols);
@@ -57,11 +62,12 @@ qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, q
                                const qz_hessian **out, qz_error *err) {
     size_t input;
     const qz_input_stats s = qz_method_input(c->job->stats, t, &input);
-    const qz_input in = qz_input_at(&c->job->stats->info.in, (size_t)t->layer, input);
+    const long layer = layer_of(c->job->stats, t);
+    const qz_input in = qz_input_at(&c->job->stats->info.in, (size_t)layer, input);
     const size_t g = in.stage;
     double damp;
-    if (c->layer != t->layer) clear(c);
-    c->layer = t->layer;
+    if (c->layer != layer) clear(c);
+    c->layer = layer;
     *out = &c->h[g];
     if (c->h[g].h && c->order[g].group == order.group && c->order[g].point == order.point && c->input[g] == input)
         return QZ_OK;

@@ -17,6 +17,7 @@
 #include "methods/asymmetric.h"
 #include "methods/awq_compat.h"
 #include "methods/damping.h"
+#include "methods/flow_input.h"
 #include "methods/gptq.h"
 #include "methods/int_grid.h"
 #include "methods/method_rows.h"
@@ -250,18 +251,6 @@ static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *er
     return QZ_OK;
 }
 
-/* Second moments of x/s. */
-static void unscale(double *m, const float *s, size_t cols) {
-    for (size_t i = 0; i < cols; i++)
-        for (size_t j = 0; j < cols; j++) m[i * cols + j] /= (double)s[i] * (double)s[j];
-}
-
-/* Cross products with x/s from the right. */
-static void unscale_columns(double *m, size_t rows, const float *s, size_t cols) {
-    for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < cols; j++) m[i * cols + j] /= (double)s[j];
-}
-
 static bool takes_rows(const qz_fold *f, size_t linear) { return f->kind == QZ_FOLD_ROWS && f->linear == linear; }
 
 /* What the artifact's linear computes on the unscaled input: columns by 1/s, rows by what was folded out of them. */
@@ -281,19 +270,9 @@ static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, size_t l, size_t i, q
     return st;
 }
 
-/* E[x xᵀ] of n tokens from their sum, of the scaled input. */
-static qz_status mean_of(const double *sum, uint64_t n, const float *scales, size_t cols, double **gram,
-                         qz_error *err) {
-    *gram = qz_alloc_aligned(cols * cols, sizeof **gram);
-    if (*gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", cols);
-    for (size_t i = 0; i < cols * cols; i++) (*gram)[i] = sum[i] / (double)n;
-    unscale(*gram, scales, cols);
-    return QZ_OK;
-}
-
-/* What an input shows of its linears: E[x xᵀ] and E[x̃ xᵀ] (moments), the asymmetric part, how much the diagonal takes;
- * and the grid of the codes to be. */
-typedef struct { qz_pair_stats *pair; double *gram, *cross; qz_asymmetric asym; double damp; qz_int_grid grid; } shown;
+/* What an input shows of its linears: its moments and the asymmetric part, how much the diagonal takes; and the grid of
+ * the codes to be. */
+typedef struct { qz_pair_stats *pair; qz_flow_input in; double damp; qz_int_grid grid; } shown;
 
 /* Linears of the input. */
 static size_t rows_of(const qz_int_unit *u, size_t e, qz_linear_rows lin[QZ_LINEARS]) {
@@ -306,39 +285,19 @@ static size_t rows_of(const qz_int_unit *u, size_t e, qz_linear_rows lin[QZ_LINE
 /* Gram matrix of the scaled input (NULL: no token reached this expert); where the tokens flow through the quantized
  * model (p) also E[x̃ xᵀ] (else NULL) and the asymmetric part. */
 static qz_status moments(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_error *err) {
-    qz_pair_stats *p = x->pair;
-    if (p == NULL) {
-        qz_input_stats s = stats_of(a, u, layer, e);
-        if (s.tokens == 0) return QZ_OK;
-        x->gram = qz_alloc_aligned(s.cols * s.cols, sizeof *x->gram);
-        if (x->gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
-        qz_stats_gram(&s, x->gram);
-        unscale(x->gram, u->scales[e], s.cols);
-        return QZ_OK;
+    if (x->pair) {
+        qz_linear_rows lin[QZ_LINEARS];
+        const qz_lambda_fit fit = {a->mm, lin, rows_of(u, e, lin)};
+        return qz_flow_input_open(&x->in, a->run, x->pair,
+                                  &(qz_flow_ask){u->expert, u->scales[e], a->o.asymmetric, a->o.residual, &fit}, err);
     }
-    if (u->expert >= 0) {
-        const uint64_t n_tokens = p->expert_tokens[u->expert];
-        return n_tokens ? mean_of(p->expert_gram[u->expert], n_tokens, u->scales[e], p->cols, &x->gram, err) : QZ_OK;
-    }
-    size_t n = p->cols * p->cols;
-    for (int h = 0; h < QZ_HALVES; h++) {
-        unscale(p->gram[h], u->scales[e], p->cols);
-        unscale(p->cross[h], u->scales[e], p->cols);
-        unscale_columns(p->lost[h], p->lost_rows, u->scales[e], p->cols);
-    }
-    x->gram = qz_alloc_aligned(n, sizeof *x->gram);
-    x->cross = qz_alloc_aligned(n, sizeof *x->cross);
-    if (x->gram == NULL || x->cross == NULL)
-        return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", p->cols);
-    for (size_t i = 0; i < n; i++) {
-        x->gram[i] = (p->gram[0][i] + p->gram[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
-        /* E[x̃ xᵀ] */
-        x->cross[i] = x->gram[i] + (p->cross[0][i] + p->cross[1][i]) / (double)(p->tokens[0] + p->tokens[1]);
-    }
-    if (!a->o.asymmetric) return QZ_OK;
-    qz_linear_rows lin[QZ_LINEARS];
-    const qz_lambda_fit fit = {a->mm, lin, rows_of(u, e, lin)};
-    return qz_asymmetric_init(&x->asym, a->run, p, 0, a->o.residual, &fit, err);
+    qz_input_stats s = stats_of(a, u, layer, e);
+    if (s.tokens == 0) return QZ_OK;
+    x->in.gram = qz_alloc_aligned(s.cols * s.cols, sizeof *x->in.gram);
+    if (x->in.gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
+    qz_stats_gram(&s, x->in.gram);
+    qz_unscale_moments(x->in.gram, u->scales[e], s.cols);
+    return QZ_OK;
 }
 
 static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const qz_asymmetric *asym, size_t l,
@@ -412,7 +371,7 @@ static qz_status damping_of_stats(const qz_input_stats *s, const float *scales, 
                                   qz_error *err) {
     float *held = qz_stats_held(s, scales);
     if (held == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory choosing the damping of %zu columns", s->cols);
-    const qz_damping_tokens t = {x->gram, s->tokens, held, s->n_held, s->cols};
+    const qz_damping_tokens t = {x->in.gram, s->tokens, held, s->n_held, s->cols};
     qz_status st = qz_damping_held(job, &t, &x->damp, err);
     qz_free(held);
     return st;
@@ -424,12 +383,12 @@ static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long lay
     const qz_gptq_options o = gptq_with(a, &u->setting[e], in->cols, &x->grid);
     qz_linear_rows lin[QZ_LINEARS];
     x->damp = o.damp;
-    const bool halves = x->asym.cols > 0, floats = !x->pair && x->gram && !o.codes.reference;
+    const bool halves = x->in.asym.cols > 0, floats = !x->pair && x->in.gram && !o.codes.reference;
     const qz_input_stats s = floats ? stats_of(a, u, layer, e) : (qz_input_stats){0};
     const bool held = s.n_held > 0;
     if (a->o.damp > 0 || (!halves && !held)) return QZ_OK;
     const qz_damping_job job = {a->run, a->mm, lin, rows_of(u, e, lin), &o};
-    if (halves) QZ_TRY(qz_damping_choose(&job, x->pair, &x->asym, &x->damp, err));
+    if (halves) QZ_TRY(qz_damping_choose(&job, x->pair, &x->in.asym, &x->damp, err));
     else QZ_TRY(damping_of_stats(&s, u->scales[e], x, &job, err));
     a->n_damped++;
     a->least_damp = a->n_damped == 1 || x->damp < a->least_damp ? x->damp : a->least_damp;
@@ -445,14 +404,14 @@ static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
     qz_gptq_options o = gptq_with(a, &u->setting[e], cols, &x->grid);
     char name[64], why[128];
     o.damp = x->damp;
-    if (x->gram == NULL) { /* named once for the layer */
+    if (x->in.gram == NULL) { /* named once for the layer */
         (void)snprintf(why, sizeof why,
                        "layer %ld expert %ld: no token of the calibration data reached it; give more or broader data",
                        layer, u->expert);
         a->n_fallbacks += n;
         return qz_gptq_without(g, a->run, cols, &o, why, err);
     }
-    QZ_TRY(qz_gptq_prepare(g, a->run, x->gram, cols, &o, err));
+    QZ_TRY(qz_gptq_prepare(g, a->run, x->in.gram, cols, &o, err));
     if (g->fallback) {
         qz_warn(a->run, "layer %ld %s: rounded to nearest instead of with feedback: %s", layer, where(u, e, name),
                 g->reason);
@@ -472,21 +431,19 @@ static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t
     qz_gptq g = {0};
     if (u->setting[e].keep) return QZ_OK;
     qz_status st = moments(a, u, layer, e, &x, err);
-    if (st == QZ_OK && x.asym.failed) {
+    if (st == QZ_OK && x.in.asym.failed) {
         qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer,
-                u->block.linear[in->first].name, x.asym.failed, QZ_HALVES + 1, x.asym.why);
+                u->block.linear[in->first].name, x.in.asym.failed, QZ_HALVES + 1, x.in.asym.why);
         a->n_uncorrected += in->n;
     } else if (p && a->o.asymmetric && u->expert >= 0) a->n_uncorrected += in->n;
     if (st == QZ_OK) st = choose_damping(a, u, layer, e, &x, err);
     if (st == QZ_OK) st = prepare(a, u, layer, e, &x, &g, err);
-    for (size_t l = in->first; l < end && st == QZ_OK; l++) st = code_linear(a, u, &g, &x.asym, l, err);
+    for (size_t l = in->first; l < end && st == QZ_OK; l++) st = code_linear(a, u, &g, &x.in.asym, l, err);
     if (st == QZ_OK && a->o.norms && in->fold.kind == QZ_FOLD_NORM && !g.fallback)
-        st = refit_norm(a, layer, e, x.gram, x.cross ? x.cross : x.gram, err);
+        st = refit_norm(a, layer, e, x.in.gram, x.in.cross ? x.in.cross : x.in.gram, err);
     for (size_t l = in->first; l < end && st == QZ_OK && a->flow; l++) st = hand_on(a, u, l, e, err);
-    qz_free(x.gram);
-    qz_free(x.cross);
+    qz_flow_input_release(&x.in);
     qz_gptq_release(&g);
-    qz_asymmetric_release(&x.asym);
     return st;
 }
 

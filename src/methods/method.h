@@ -37,6 +37,7 @@ typedef struct {
     size_t rows, cols;
     long layer, expert;         /* -1: outside the blocks; no expert's */
     int linear;                 /* its number in the block (of a fused matrix the first), -1: none */
+    bool head;                  /* its products are the logits: the output matrix, or the embedding that is it too */
     bool whole;                 /* all rows at once: the writer puts them in another order */
     const void *item;           /* the host's own */
 } qz_method_tensor;
@@ -46,6 +47,9 @@ typedef struct {
     const void *ctx;
     /* Integer codes of the linear with this name (or of its weight). */
     qz_status (*setting)(const void *ctx, const char *name, qz_int_setting *out, qz_error *err);
+    /* Linear of a block (expert -1: of none) as the artifact will have it, of a fused matrix the first; false: it is a
+     * part of that, or stays what the source has. */
+    bool (*linear)(const void *ctx, long layer, size_t linear, long expert, qz_method_tensor *out);
     /* Importance of the tensor's columns, usable as it is, in the arena; NULL: none. */
     qz_status (*importance)(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **out,
                             qz_error *err);

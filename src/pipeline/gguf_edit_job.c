@@ -25,6 +25,7 @@ typedef struct {
     qz_gguf_edits edits;
     const char **keys;    /* edited, for the manifest */
     bool sound;           /* configuration and tokenizer can be read now */
+    qz_config_keys known; /* then: keys that mean another model already */
 } editing;
 
 static qz_status memory(qz_error *err) { return qz_fail(err, QZ_EMEMORY, "out of memory editing keys"); }
@@ -57,7 +58,12 @@ static qz_status open_file(editing *j, const char *given, bool *repaired, qz_err
     QZ_TRY(qz_lock_take(&j->lock, j->path, err));
     QZ_TRY(own_names(j, err));
     QZ_TRY(qz_outputs_recover(j->run, j->path, QZ_OUTPUT_ARTIFACT, err));
-    QZ_TRY(qz_gguf_patch_recover(j->path, repaired, err));
+    qz_patch_left left;
+    QZ_TRY(qz_gguf_patch_recover(j->path, &left, err));
+    if (left == QZ_PATCH_OTHER)
+        qz_info(j->run, "'%s.undo' is removed: it was the record of an edit of another file that stood here before",
+                j->path);
+    *repaired = left == QZ_PATCH_TAKEN_BACK;
     if (*repaired) qz_info(j->run, "'%s': an interrupted edit is taken back", given);
     return qz_gguf_open_part(&j->g, j->path, err);
 }
@@ -103,8 +109,15 @@ static qz_status head_of(const editing *j, uint8_t **head, uint64_t *room, qz_er
 /* What could be read must stay readable. */
 static qz_status still_sound(const editing *j, const qz_gguf *edited, qz_error *err) {
     qz_error why = {0};
-    if (!j->sound || qz_gguf_sound(edited, &why) == QZ_OK) return QZ_OK;
-    return qz_fail(err, QZ_EUSAGE, "the edit would break the file: %s", why.text);
+    qz_config_keys keys = {0};
+    if (!j->sound) return QZ_OK;
+    if (qz_gguf_sound(edited, &keys, &why) != QZ_OK)
+        return qz_fail(err, QZ_EUSAGE, "the edit would break the file: %s", why.text);
+    if (keys.n_refused <= j->known.n_refused) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE,
+                   "the edit would make another model of '%s', one that nothing here computes: %s; the weights were "
+                   "not trained for it",
+                   j->path, keys.refused);
 }
 
 static bool other_names(const char *path) {
@@ -210,7 +223,7 @@ static qz_status edit(editing *j, qz_gguf_done *d, qz_error *err) {
     QZ_TRY(qz_scheme_parse("gguf", &spec, err));
     QZ_TRY(qz_gguf_layout_parse(&spec, &(qz_gguf_wishes){.reserve = j->r->reserve_room}, err));
     QZ_TRY(say_changes(j, d, err));
-    j->sound = qz_gguf_sound(&j->g, &(qz_error){0}) == QZ_OK;
+    j->sound = qz_gguf_sound(&j->g, &j->known, &(qz_error){0}) == QZ_OK;
     check_template(j);
     d->bytes = j->g.map.size;
     d->tensors = j->g.n;

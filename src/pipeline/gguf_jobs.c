@@ -1,6 +1,7 @@
 #include "pipeline/gguf_jobs.h"
 #include "artifacts/gguf_layout.h"
 #include "base/size.h"
+#include "pipeline/naming.h"
 #include <string.h>
 
 static qz_status memory(qz_error *err) { return qz_fail(err, QZ_EMEMORY, "out of memory"); }
@@ -138,6 +139,10 @@ qz_status qz_gguf_split_job(qz_run *run, const qz_request *r, qz_arena *a, qz_gg
     const qz_request sub = behind(r);
     if (sub.n_operands != 2)
         return qz_fail(err, QZ_EUSAGE, "expected 'gguf split FILE OUT', found %zu names", sub.n_operands);
+    if (qz_output_is_place(sub.operands[1]))
+        return qz_fail(err, QZ_EUSAGE, "'%s' is a folder: expected a name for the parts, for example '%s%s%s'",
+                       sub.operands[1], sub.operands[1], qz_str_ends(sub.operands[1], "/") ? "" : "/",
+                       qz_path_base(sub.operands[0]));
     QZ_TRY(qz_gguf_open(&g, sub.operands[0], err));
     qz_status st = split(&outs, &g, &sub, a, d, err);
     qz_outputs_end(&outs, st);

@@ -193,6 +193,11 @@ static qz_status look_at_item(qz_run *run, const qz_artifact_item *it, const qz_
                        "importance matrix of another model: file '%s', tensor '%s': expected %zu values, found %zu; "
                        "measure this model",
                        file, it->out_name, matrices(it) * it->cols, e->cols * e->mats);
+    if (e && e->mats != 1 && e->mats != matrices(it))
+        return qz_fail(err, QZ_EFORMAT,
+                       "importance matrix of another model: file '%s', tensor '%s': expected %zu count%s of rows, "
+                       "found %zu; measure this model",
+                       file, it->out_name, matrices(it), qz_plural(matrices(it)), e->mats);
     qz_status st = read_weights(imp, it, &arena, &w, &r, err);
     qz_arena_release(&arena);
     QZ_TRY(st);

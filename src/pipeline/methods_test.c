@@ -29,15 +29,17 @@ static void schemes_name_methods(void **state) {
 /* What the verbs ask before any work, by scheme and search. */
 static void needs_follow_the_row(void **state) {
     (void)state;
-    static const struct { const char *to, *search, *propagate; bool tokens, stats; } cases[] = {
-        {"gguf:Q4_K_M", "best", NULL, false, false}, {"gguf:Q4_K_M", "compat", NULL, false, false},
-        {"bnb", "best", NULL, false, false}, {"awq", "best", "original", false, true},
-        {"awq", "best", "quantized", true, true}, {"awq", "compat", NULL, true, false},
-        {"gptq", "best", "quantized", true, true}, {"gptq", "compat", NULL, true, false},
-        {"gptq", "compat", "original", false, true},
+    static const struct { const char *to, *search, *propagate; bool tokens, stats; const char *data; } cases[] = {
+        {"gguf:Q4_K_M", "best", NULL, true, true, "d"}, {"gguf:Q4_K_M", "best", "original", false, false, "d"},
+        {"gguf:Q4_K_M", "best", "quantized", true, true, "d"}, {"gguf:Q4_K_M", "compat", NULL, false, false, "d"},
+        {"gguf:Q4_K_M", "best", NULL, false, false, NULL}, {"gguf:Q4_K_M", "compat", NULL, false, false, NULL},
+        {"bnb", "best", NULL, false, false, NULL}, {"awq", "best", "original", false, true, NULL},
+        {"awq", "best", "quantized", true, true, NULL}, {"awq", "compat", NULL, true, false, NULL},
+        {"gptq", "best", "quantized", true, true, NULL}, {"gptq", "compat", NULL, true, false, NULL},
+        {"gptq", "compat", "original", false, true, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const qz_request r = {.search = cases[i].search, .propagate = cases[i].propagate};
+        const qz_request r = {.search = cases[i].search, .propagate = cases[i].propagate, .data = cases[i].data};
         qz_arena arena = {0};
         qz_recipe recipe;
         qz_error err = {0};
@@ -49,7 +51,38 @@ static void needs_follow_the_row(void **state) {
     }
 }
 
+/* GGUF goes layer by layer where it can: by itself only then, and asked for in vain it says why. */
+static void block_types_flow(void **state) {
+    (void)state;
+    static const struct { qz_request r; bool flows; const char *refused; } cases[] = {
+        {{.search = "best", .data = "d"}, true, NULL},
+        {{.search = "best", .data = "d", .imatrix = "i"}, false, "--imatrix stands for the tokens"},
+        {{.search = "best", .data = "d", .keep_split = true}, false, "--keep-split"},
+        {{.search = "best", .stats = "s"}, false, "give --calib FILE"},
+        {{.search = "best", .data = "d", .stats = "s"}, false, NULL},
+        {{.search = "best", .data = "d", .effort = "normal"}, false, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int asked = 0; asked < 2; asked++) {
+            qz_request r = cases[i].r;
+            qz_arena arena = {0};
+            qz_recipe recipe;
+            qz_error err = {0};
+            r.propagate = asked ? "quantized" : NULL;
+            const qz_status st = qz_recipe_make(&r, "gguf:Q4_0", &arena, &recipe, &err);
+            if (asked && cases[i].refused) {
+                assert_int_equal(st, QZ_EUSAGE);
+                if (strstr(err.text, cases[i].refused) == NULL) fail_msg("case %zu: %s", i, err.text);
+            } else {
+                if (st != QZ_OK) fail_msg("case %zu: %s", i, err.text);
+                if (recipe.codes.propagate != (asked || cases[i].flows)) fail_msg("case %zu, asked %d", i, asked);
+            }
+            qz_arena_release(&arena);
+        }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(schemes_name_methods), cmocka_unit_test(needs_follow_the_row)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(schemes_name_methods), cmocka_unit_test(needs_follow_the_row),
+                                       cmocka_unit_test(block_types_flow)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

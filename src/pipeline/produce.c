@@ -121,11 +121,30 @@ static qz_status round_of(const void *ctx, const qz_method_tensor *t, qz_arena *
     return qz_artifact_round(h->run, h->plan, t->item, x, arena, out, err);
 }
 
-static qz_method_tensor tensor_of(const qz_artifact_item *it) {
-    return (qz_method_tensor){.name = it->name, .source = it->source, .type = it->type, .rows = it->rows,
+/* Blocks that the source has in this very type are copied, as the reference does. */
+static bool as_it_is(const qz_artifact_item *it) {
+    const qz_tensor_view *t = it->source;
+    return t && t->data && t->add == 0 && t->type == it->type && it->type < QZ_TYPE_COUNT &&
+           !is_float(it->type);
+}
+
+static qz_method_tensor tensor_of(const qz_model *m, const qz_artifact_item *it) {
+    return (qz_method_tensor){.head = it->source && it->source == m->head,
+                              .name = it->name, .source = it->source, .type = it->type, .rows = it->rows,
                               .cols = it->cols, .layer = it->layer,
                               .expert = it->experts ? (long)it->expert : -1, .linear = it->linear,
                               .whole = it->permute != QZ_PERMUTE_NONE, .item = it};
+}
+
+static bool linear_of(const void *ctx, long layer, size_t linear, long expert, qz_method_tensor *out) {
+    const qz_artifact_plan *p = ((const host *)ctx)->plan;
+    for (size_t i = 0; i < p->n_items; i++) {
+        const qz_artifact_item *it = &p->items[i];
+        if (it->layer != layer || it->linear != (int)linear || it->source == NULL) continue;
+        *out = tensor_of(p->model, it);
+        if (out->expert == expert) return !as_it_is(it);
+    }
+    return false;
 }
 
 /* ---- the methods of one artifact ---- */
@@ -156,8 +175,8 @@ static qz_status coders_open(coders *c, qz_run *run, const qz_artifact_plan *pla
                              .scheme = plan->spec.name,
                              .tokens = w ? (qz_tokens){w->ids, w->n_windows, w->seq_len} : (qz_tokens){0},
                              .usual = qz_module_usual(&plan->spec),
-                             .host = {.ctx = &c->host, .setting = setting_of, .importance = importance_of,
-                                      .round = round_of}};
+                             .host = {.ctx = &c->host, .setting = setting_of, .linear = linear_of,
+                                      .importance = importance_of, .round = round_of}};
     c->method[0] = qz_produce_method(recipe, imp);
     c->method[1] = qz_method_named(c->method[0]->other);
     for (size_t i = 0; i < METHODS && c->method[i]; i++) QZ_TRY(c->method[i]->ops->open(&c->job, &c->state[i], err));
@@ -191,16 +210,9 @@ static qz_status put_codes(sink *k, const qz_method_result *r, qz_error *err) {
     return qz_artifact_writer_put(k->w, r->q, err);
 }
 
-/* Blocks that the source has in this very type are copied, as the reference does. */
-static bool as_it_is(const qz_artifact_item *it) {
-    const qz_tensor_view *t = it->source;
-    return t && t->data && t->add == 0 && t->type == it->type && it->type < QZ_TYPE_COUNT &&
-           !is_float(it->type);
-}
-
 static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
     const qz_artifact_item *item = &c->host.plan->items[i];
-    const qz_method_tensor t = tensor_of(item);
+    const qz_method_tensor t = tensor_of(c->job.model, item);
     qz_proof_begin(&k->proof, i);
     if (as_it_is(item)) {
         const qz_tensor_view *v = item->source;

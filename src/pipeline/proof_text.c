@@ -148,8 +148,11 @@ qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, cons
     out->self_kl = score.kl.value;
     out->self_tokens = x.ids.n - 1;
     if (!(out->self_kl >= 0 && out->self_kl < 1e6)) {
-        st = qz_fail(err, QZ_EBUG, "proof failed: the artifact's output is not finite on a text of %zu tokens",
-                     x.ids.n);
+        st = qz_fail(err, QZ_ENUMERIC,
+                     "proof failed: source and artifact cannot be compared on a text of %zu tokens, logits are not "
+                     "finite in float32: weights, norms or scales of '%s' are too large; look at the source with "
+                     "'quantz eval'",
+                     x.ids.n, s->model->path);
         goto out;
     }
     x.ids.n = x.prompt;

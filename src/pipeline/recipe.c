@@ -50,6 +50,17 @@ static void set_defaults(qz_method_options *o, const qz_scheme_spec *spec, qz_se
     for (size_t i = 0; i < PARTS; i++) *part(o, i) = best;
 }
 
+/* GGUF: float statistics alone do too, and what cannot go layer by layer takes them unless asked otherwise. */
+static qz_status set_block_flow(const qz_request *r, qz_method_options *o, qz_error *err) {
+    const char *why = r->imatrix      ? "--imatrix stands for the tokens that it would run"
+                      : !r->data      ? "it runs the calibration tokens: give --calib FILE"
+                      : r->keep_split ? "--keep-split writes tensors in the order of the source's parts"
+                                      : NULL;
+    if (why && r->propagate) return qz_fail(err, QZ_EUSAGE, "--propagate quantized cannot be done here: %s", why);
+    o->propagate = why == NULL && (r->propagate || !r->stats); /* statistics given are taken */
+    return QZ_OK;
+}
+
 static qz_status set_flow(const qz_request *r, const qz_scheme_spec *spec, qz_method_options *o, qz_error *err) {
     const bool normal = r->effort && strcmp(r->effort, "normal") == 0, best = o->search == QZ_SEARCH_BEST;
     if (r->effort && !normal && strcmp(r->effort, "high") != 0)
@@ -60,7 +71,7 @@ static qz_status set_flow(const qz_request *r, const qz_scheme_spec *spec, qz_me
     else if (r->propagate)
         return qz_fail(err, QZ_EUSAGE, "unknown --propagate '%s': expected original or quantized", r->propagate);
     if (!flows(method_of(spec, o->search))) o->propagate = false; /* AWQ's own search runs the float model */
-    return QZ_OK;
+    return o->propagate && spec->scheme == QZ_SCHEME_GGUF ? set_block_flow(r, o, err) : QZ_OK;
 }
 
 static qz_status set_ints(const qz_request *r, const qz_scheme_spec *spec, qz_search search, qz_method_options *o,
@@ -161,10 +172,10 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
 
 const qz_method *qz_recipe_method(const qz_recipe *c) { return method_of(&c->spec, c->codes.search); }
 static unsigned needs(const qz_recipe *c) { return qz_recipe_method(c)->needs(&c->codes); }
-/* What has no other way: block feedback falls back to the search. */
+/* What has no other way: block feedback falls back to the search, unless tokens are to flow. */
 bool qz_recipe_needs_tokens(const qz_recipe *c) { return needs(c) & QZ_NEEDS_TOKENS; }
 bool qz_recipe_needs_stats(const qz_recipe *c) {
-    return needs(c) & QZ_NEEDS_GRAM && qz_recipe_method(c)->other == NULL;
+    return needs(c) & QZ_NEEDS_GRAM && (c->codes.propagate || qz_recipe_method(c)->other == NULL);
 }
 
 double qz_recipe_damp(const qz_recipe *c) {
@@ -184,7 +195,8 @@ static void put_ints(const qz_recipe *c, qz_json_writer *w) {
     qz_method_options own = c->codes, usual;
     qz_str out = {0};
     set_defaults(&usual, &c->spec, c->codes.search);
-    if (flows(qz_recipe_method(c))) put_text(w, "propagate", own.propagate ? "quantized" : "original");
+    if (flows(qz_recipe_method(c)) && (own.propagate || qz_recipe_method(c)->other == NULL))
+        put_text(w, "propagate", own.propagate ? "quantized" : "original");
     put_flag(w, "together", !own.sequential);
     if (own.mse_norm > 0) qz_jw_real(w, "mse", (double)own.mse_norm);
     for (size_t i = 0; i < PARTS; i++)

@@ -142,13 +142,6 @@ qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
     if (st == QZ_OK) st = qz_convert_spec(s.model, r->to, &recipe.spec, err);
     if (st != QZ_OK) goto out;
     o.source_dir = r->config_dir ? r->config_dir : qz_path_is_dir(r->operands[0]) ? r->operands[0] : NULL;
-    if (o.source_dir == NULL && qz_scheme_get(spec->scheme)->directory) {
-        st = qz_fail(err, QZ_EUSAGE,
-                     "a GGUF file has no config.json to carry over: '%s'; give --config-dir DIR (the checkpoint it was "
-                     "made from)",
-                     r->operands[0]);
-        goto out;
-    }
     QZ_GOTO(qz_output_name(&s, spec, r->output, r->name, &out, err));
     QZ_GOTO(qz_outputs_claim(&outs, r, out, QZ_OUTPUT_ARTIFACT, err));
     if (!r->dry_run) QZ_GOTO(qz_source_hash(run, &s, err));

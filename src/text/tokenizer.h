@@ -94,4 +94,8 @@ qz_status qz_tokenizer_from_gguf(const qz_gguf_vocab *v, const char *name, qz_to
  * set when it was needed). Everything lives in `arena`; strings may point into t. */
 qz_status qz_tokenizer_to_gguf(const qz_tokenizer *t, size_t vocab_size, const char *forced_pre, qz_arena *arena,
                                qz_gguf_vocab *out, qz_error *err);
+
+/* tokenizer.json and tokenizer_config.json (template in it) that are this tokenizer again, appended. QZ_EUNSUPPORTED
+ * names what they cannot say: only a sentencepiece vocabulary without our own key. */
+qz_status qz_tokenizer_to_json(const qz_tokenizer *t, qz_str *tokenizer, qz_str *config, qz_error *err);
 #endif

@@ -146,13 +146,80 @@ same "copied" q.gguf q2.gguf
 refuses "coded again" "requantizing is off: 'q.gguf' is coded in Q4_0 already" quantize q.gguf --to gguf:Q8_0 -o x.gguf
 works "coded again on purpose" quantize q.gguf r.gguf Q8_0 --allow-requantize -q
 works "back to floats" quantize q.gguf --to gguf:F16 -o r16.gguf -q
-refuses "no config.json" "give its folder with --config-dir" quantize f.gguf --to bnb:nf4 -o x
+# a folder without --config-dir: config.json and the tokenizer are made of the file's keys, or it says which key is not there
+works "from the keys alone" quantize f.gguf --to bnb:nf4 -o keys -q
+grep -q "config.json is made from the keys of 'f.gguf'" stderr && ok || bad "what was made is named" "$(cat stderr)"
+works "from the keys alone, as" quantize f.gguf --to bnb:nf4 --config-dir "$Z/qwen2" -o dir -q
+cmp -s keys/model.safetensors dir/model.safetensors && ok || bad "weights do not depend on who wrote config.json"
+for m in llama qwen3 granite smollm3; do # mistral's window and gemma's scale of scores are lost on the way to GGUF already
+  works "$m" quantize "$Z/$m" --to gguf:BF16 -o $m.gguf -q; works "$m from its keys" quantize $m.gguf --to bnb:nf4 -o $m.keys -q
+  works "$m from its folder" quantize "$Z/$m" --to bnb:nf4 -o $m.dir -q
+  for o in keys dir; do "$Q" eval $m.$o --text ids.jsonl --arith exact -q --json | grep -o '"ppl":[^,]*' > $o.ppl; done
+  [ -s keys.ppl ] && cmp -s keys.ppl dir.ppl && ok || bad "$m computes the same" "$(cat keys.ppl dir.ppl)"
+done
+refuses "experts" "config.json cannot be rebuilt from the keys of 'm.gguf': how experts' weights are normalized" quantize m.gguf --to bnb:nf4 --allow-requantize -o x
+works "phi3" quantize "$Z/phi3" --to gguf:F16 -o phi3.gguf -q
+refuses "factors" "it holds factors of rotary positions" quantize phi3.gguf --to bnb:nf4 -o x
+K=$R/models/market calib=(--calib $R/models/market/calibration.jsonl --samples 2 --seq-len 64 --propagate original --accept CAL-COUNT,CAL-RANK,CAL-LEN)
+works "the bundled model" quantize $K --to gguf:BF16 -o k.gguf -q
+works "awq from its keys" quantize k.gguf --to awq "${calib[@]}" -o k.keys -q; works "awq from its folder" quantize $K --to awq "${calib[@]}" -o k.dir -q
+cmp -s k.keys/model.safetensors k.dir/model.safetensors && ok || bad "bytes of the weights"
+for o in keys dir; do "$Q" eval k.$o --text $K/eval.jsonl --windows 20 --arith exact -q | grep -o 'token hash.*\|perplexity.*' > $o.txt; done
+[ -s keys.txt ] && cmp -s keys.txt dir.txt && ok || bad "token ids and perplexity" "$(cat keys.txt dir.txt)"
+"$Q" run k.keys -q -p "$(printf 'Convert temperature.\n\n75 F')" > stdout 2> stderr; says "chat template" "23.9 C"
 works "a folder from a GGUF file" quantize f.gguf --to bnb:nf4 -o bnb --config-dir "$Z/qwen2" -q
 works "verify" verify bnb
 refuses "another model's configuration" "configuration of another model" quantize f.gguf --to bnb:nf4 -o x --config-dir "$Z/qwen3"
 refuses "an override of the architecture" "cannot be edited" quantize f.gguf --to gguf:Q8_0 -o x.gguf --override-kv general.architecture=str:llama
 refuses "an override without type" "expected KEY=TYPE:VALUE" quantize f.gguf --to gguf:Q8_0 -o x.gguf --override-kv a.b=1
 refuses "an override of a folder" "--override-kv is for GGUF" quantize "$Z/qwen2" --to bnb -o x --override-kv a.b=int:1
+
+# ---- what a key may be: types that readers take, and values that leave the model what it is ----
+refuses "a whole number for a float" "wrong type of key 'qwen2.rope.freq_base' for --override-kv: expected f32, found u32" quantize f.gguf --to gguf:Q8_0 -o x.gguf --override-kv qwen2.rope.freq_base=int:10000
+refuses "a float for a count" "expected u32, found f32" quantize "$Z/qwen2" --to gguf:Q8_0 -o x.gguf --override-kv qwen2.context_length=float:64
+refuses "a key that is not there yet" "'qwen2.rope.scaling.factor' for --override-kv: expected f32, found str" quantize "$Z/qwen2" --to gguf:Q8_0 -o x.gguf --override-kv qwen2.rope.scaling.factor=str:2
+refuses "another kind of attention" "would make another model of" gguf set a.gguf qwen2.attention.causal:bool=false
+works "what it is anyway" gguf set e.gguf qwen2.attention.causal:bool=true
+works "taken back" gguf unset e.gguf qwen2.attention.causal
+
+# ---- parts of two models of equal shapes: ours say whose they are ----
+mkdir two && cp -r "$Z/qwen2" two/m && for f in two/m/*.safetensors; do n=$(stat -c %s "$f"); printf '\1\2' | dd of="$f" bs=1 seek=$((n - 2)) conv=notrunc 2> /dev/null; done
+works "parts of one" quantize "$Z/qwen2" --to gguf:Q8_0 -o two/p.gguf --split-max-tensors 10 -q
+works "parts of the other" quantize two/m --to gguf:Q8_0 -o two/o.gguf --split-max-tensors 10 -q
+for i in 2 3; do cp two/o-0000$i-of-00004.gguf two/p-0000$i-of-00004.gguf; done
+refuses "a part of the other" "two/p-00002-of-00004.gguf', key 'quantz.source_sha256': expected" inspect two/p-00001-of-00004.gguf
+
+# ---- an importance matrix by hand: two counts for a matrix that is no stack ----
+le() { local v=$1 i; for i in $(seq $2); do printf "\\x$(printf %02x $((v & 255)))"; v=$((v >> 8)); done; }
+text() { le ${#1} 8; printf %s "$1"; }
+{ printf 'GGUF'; le 3 4; le 2 8; le 4 8
+  text general.type; le 8 4; text imatrix
+  text imatrix.datasets; le 9 4; le 8 4; le 0 8
+  text imatrix.chunk_count; le 4 4; le 1 4; text imatrix.chunk_size; le 4 4; le 8 4
+  text blk.0.attn_q.weight.in_sum2; le 2 4; le 32 8; le 2 8; le 0 4; le 0 8
+  text blk.0.attn_q.weight.counts; le 2 4; le 1 8; le 2 8; le 0 4; le 256 8; } > counts.gguf
+n=$(stat -c %s counts.gguf); head -c $(((32 - n % 32) % 32)) /dev/zero >> counts.gguf
+{ for i in $(seq 64); do printf '\0\0\200\77'; done; printf '\0\0\0\101\0\0\0\101'; head -c 24 /dev/zero; } >> counts.gguf
+refuses "two counts of one matrix" "tensor 'blk.0.attn_q.weight': expected 1 count of rows, found 2" quantize "$Z/qwen2" --to gguf:Q4_0 --imatrix counts.gguf -o x.gguf
+printf '\1\0\0\0\10\0\0\0a\33[1m.wt\2\0\0\0\2\0\0\0\0\0\200\77\0\0\100\100' > control.dat
+refuses "control bytes in a name" "expected UTF-8 without control bytes" imatrix stats control.dat
+works "a text" gguf set e.gguf general.name=Latin1
+at=$(grep -abo Latin1 e.gguf | head -1 | cut -d: -f1); cp e.gguf latin.gguf; printf '\351' | dd of=latin.gguf bs=1 seek=$at conv=notrunc 2> /dev/null
+refuses "a text that is not UTF-8" "text is not UTF-8: file 'latin.gguf', key 'general.name'" inspect latin.gguf
+refuses "parts without a name" "expected a name for the parts, for example './a.gguf'" gguf split a.gguf ./
+at=$("$Q" inspect f.gguf --tensors --json | tr '{' '\n' | sed -n 's/.*"output_norm.weight".*"offset":\([0-9]*\).*/\1/p')
+cp f.gguf huge.gguf; for i in $(seq 64); do printf '\312\362\111\161'; done | dd of=huge.gguf bs=1 seek=$at conv=notrunc 2> /dev/null
+"$Q" quantize huge.gguf --to gguf:Q8_0 -o x.gguf -q > stdout 2> stderr; is "a huge norm: exit" 3 $?
+grep -q "not finite.*E-NUMERIC" stderr && ok || bad "a huge norm is no fault of the program" "$(cat stderr)"
+
+# ---- a record beside another file: what stood here before was replaced ----
+works "a record" quantize "$Z/qwen2" --to gguf:Q8_0 -o old.gguf --reserve 4K -q
+printf 'quantz-undo 2\n' > head; { cat head; le 999 8; le 30 8; le 1 8; printf 'ab'; } > old.gguf.undo
+sha256sum < old.gguf.undo | cut -c1-64 | tr -d '\n' >> old.gguf.undo
+works "another file's record stops nobody" inspect old.gguf
+works "an edit" gguf set old.gguf general.name=New
+grep -q "old.gguf.undo' is removed: it was the record of an edit of another file" stderr && ok || bad "the record is named" "$(cat stderr)"
+[ -e old.gguf.undo ] && bad "the record is gone" || ok
 
 cp a.gguf i.gguf; printf 'quantz-undo 1\n' > i.gguf.undo
 refuses "a damaged record" "not a record of an edit" gguf repair i.gguf

@@ -50,7 +50,7 @@ set_zoo() {
   local m v c calib=(--calib "$work/ids.jsonl" --seq-len 64 --samples 24 --accept $ACCEPT --damp 0.01)
   for m in llama llama3-rope mistral qwen2 qwen3; do
     for c in F16 BF16 Q8_0 Q4_0 Q5_1; do art "$m-gguf-$c" tests/golden/zoo/$m gguf:$c --search compat; done
-    art "$m-gguf-Q4_0-best" tests/golden/zoo/$m gguf:Q4_0 "${calib[@]}"
+    for v in original quantized; do art "$m-gguf-Q4_0-$v" tests/golden/zoo/$m gguf:Q4_0 --propagate $v "${calib[@]}"; done
     art "$m-bnb-nf4" tests/golden/zoo/$m bnb:nf4+double
     art "$m-bnb-int8" tests/golden/zoo/$m bnb:int8
     art "$m-ct-fp8_dynamic" tests/golden/zoo/$m ct:fp8_dynamic
@@ -74,6 +74,7 @@ set_zoo() {
       art "$m-gguf-$c-stats" tests/golden/zoo/$m gguf:$c --stats "$work/$m.stats" --damp 0.01
       art "$m-gguf-$c-imatrix" tests/golden/zoo/$m gguf:$c --imatrix "$work/$m.gguf" --search compat
     done
+    art "$m-gguf-Q4_0-quantized" tests/golden/zoo/$m gguf:Q4_0 --propagate quantized "${calib[@]}"
     for v in original quantized; do
       for c in best compat; do art "$m-gptq-$c-$v" tests/golden/zoo/$m gptq:w4g32+asym --search $c --propagate $v "${calib[@]}"; done
       art "$m-gptq-rows-$v" tests/golden/zoo/$m gptq:w4g-1 --propagate $v "${calib[@]}"
@@ -178,6 +179,8 @@ set_kl() {
   calib=(--stats "$work/kl.stats" --accept $ACCEPT)
   KEEP=1
   for f in Q8_0 Q6_K Q5_K_M Q4_K_M Q4_0 Q4_1 Q5_0 Q5_1 Q3_K_M Q2_K; do art "$f" $m gguf:$f "${calib[@]}"; done
+  # layer by layer through what is quantized already
+  art Q3_K_M-flow $m gguf:Q3_K_M --calib $m/calibration.jsonl --samples 64 --seq-len 256 --propagate quantized --accept $ACCEPT
   for f in nf4 nf4+double fp4 int8; do art "bnb-$f" $m bnb:$f; done
   for f in w4g128 w4g64; do art "awq-$f" $m awq:$f "${calib[@]}" --propagate original; done
   for f in w4g128 w4g128+asym w3g128+asym w2g64+asym w8g128 w4g128+act_order; do art "gptq-$f" $m gptq:$f "${calib[@]}" --propagate original; done
