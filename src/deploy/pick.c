@@ -299,7 +299,8 @@ static qz_status begin(picking *j) {
 /* Below capability 8.0 there is no bfloat16: floats are run in float16 there. */
 static const char *float_dtype(const picking *j, qz_level level) {
     const int cc = j->q->hardware->capability;
-    return level == QZ_LEVEL_BF16 && cc > 0 && cc < 80 ? "float16" : NULL;
+    const bool stored = level == QZ_LEVEL_COUNT && strcmp(j->q->shape->released, "gguf") != 0; /* GGUF says its own */
+    return (level == QZ_LEVEL_BF16 || stored) && cc > 0 && cc < 80 ? "float16" : NULL;
 }
 
 static const char *number(const picking *j, uint64_t n) {
@@ -547,12 +548,14 @@ static qz_status pick_lists(picking *j) {
 static qz_status deploy_text(picking *j) {
     qz_pick_answer *o = j->out;
     char label[64];
-    const char *title = o->level == QZ_LEVEL_COUNT ? j->q->shape->released
-                        : o->dtype                 ? "FP16 (the BF16 weights, run in float16)"
-                                                   : qz_level_get(o->level)->title;
-    o->deploy = qz_arena_printf(j->arena, "%s%s on %s%s%s%s", o->level == QZ_LEVEL_COUNT ? "as released: " : "", title,
+    const bool released = o->level == QZ_LEVEL_COUNT, cache = strcmp(j->kv, "-") != 0;
+    const char *title = released   ? j->q->shape->released
+                        : o->dtype ? "FP16 (the BF16 weights, run in float16)"
+                                   : qz_level_get(o->level)->title;
+    o->deploy = qz_arena_printf(j->arena, "%s%s%s on %s%s%s%s", released ? "as released: " : "", title,
+                                released && o->dtype ? ", its floats in float16" : "",
                                 qz_runtime_label(j->engine, label), o->offloaded ? ", partial offload" : "",
-                                strcmp(j->kv, "-") == 0 ? "" : ", KV cache ", strcmp(j->kv, "-") == 0 ? "" : j->kv);
+                                cache ? ", KV cache " : "", cache ? j->kv : "");
     return o->deploy ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
 }
 

@@ -112,7 +112,7 @@ static qz_status check_answer(qz_run *run, pick_inputs *j, qz_error *err) {
         const qz_finding *x = &a->flags.rows[i];
         if (x->level != QZ_FINDING_ERROR) continue;
         a->refused = a->offer = true;
-        a->refusal = qz_arena_printf(&j->arena, "the model itself: %s: %s", x->code, x->problem);
+        a->refusal = qz_arena_printf(&j->arena, "check refuses it on these files: %s: %s", x->code, x->problem);
     }
     return st;
 }
