@@ -62,6 +62,9 @@ static qz_status run_request(const qz_verb *v, qz_request r, qz_error *err) {
     run.accept = r.accept && strcmp(r.accept, "*") == 0 ? NULL : r.accept; /* codes are named one by one */
     qz_status st = qz_catalog_set_cpu(&run, r.cpu, err);
     if (st == QZ_OK) st = v->run(&run, &r, err);
+    const char *const source[] = {r.against};
+    if (st == QZ_EUSAGE) qz_catalog_say_builtin((const char *const *)r.operands, r.n_operands, err);
+    if (st == QZ_EUSAGE && r.against) qz_catalog_say_builtin(source, 1, err);
     qz_run_release(&run);
     return st;
 }

@@ -18,6 +18,15 @@
 #define QZ_OPT_HARDWARE_FILE_ROW \
     {"hardware-file", 0, QZ_OPT_TEXT, QZ_AT(hardware_file), "FILE", NULL, 0, 0, \
      "own rows of hardware"}
+#define QZ_OPT_MEMORY_ROW \
+    {"memory", 'm', QZ_OPT_TEXT, QZ_AT(memory), "SIZE", NULL, 0, 0, \
+     "memory instead of a device's: 24GB (10^9) or 24GiB (2^30); with --cc a card"}
+#define QZ_OPT_CC_CARD_ROW \
+    {"cc", 0, QZ_OPT_TEXT, QZ_AT(cc), "X.Y", NULL, 0, 0, \
+     "CUDA compute capability, with --memory: 7.5, 8.6, 8.9 …"}
+#define QZ_OPT_LORAS_ROW \
+    {"loras", 0, QZ_OPT_COUNT, QZ_AT(loras), "N", NULL, 0, 1e6, \
+     "LoRA adapters served on one base"}
 #define QZ_OPT_PRE_ROW \
     {"pre", 0, QZ_OPT_TEXT, QZ_AT(pre), "NAME", NULL, 0, 0, \
      "GGUF pre-tokenizer name for a tokenizer that is not known"}

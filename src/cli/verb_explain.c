@@ -1,3 +1,4 @@
+#include "cli/shared_options.h"
 #include "cli/verbs.h"
 #include "pipeline/verbs.h"
 
@@ -12,10 +13,13 @@ static const qz_option options[] = {
     {"values", 0, QZ_OPT_TEXT, QZ_AT(values), "LIST", NULL, 0, 0, "quant: weights of one group, with commas"},
     {"acts", 0, QZ_OPT_TEXT, QZ_AT(acts), "LIST", NULL, 0, 0, "step: activations, with commas"},
     {"ctx", 'c', QZ_OPT_TEXT, QZ_AT(contexts), "N", NULL, 0, 0,
-     "launch: tokens of a sequence: 4096, 64k (default: what the model has and the hardware holds)"},
+     "launch: tokens of a sequence: 4096, 64k (default: 4096 or what the model has)"},
     {"users", 'u', QZ_OPT_TEXT, QZ_AT(users), "N", NULL, 0, 0, "launch: sequences at the same time (default 1)"},
     {"hardware", 0, QZ_OPT_TEXT, QZ_AT(hardware), "NAME", NULL, 0, 0,
      "launch: lines that fit this card or machine ('quantz plan --hardware list')"},
+    QZ_OPT_HARDWARE_FILE_ROW,
+    QZ_OPT_MEMORY_ROW,
+    QZ_OPT_CC_CARD_ROW,
     {"tp", 0, QZ_OPT_COUNT, QZ_AT(tp), "N", NULL, 1, 64, "launch: cards that share the model"},
     {"kv", 0, QZ_OPT_TEXT, QZ_AT(kv), "TYPE", NULL, 0, 0, "launch: KV cache type: f16, bf16, fp8, q8_0 …"},
     QZ_OPT_ACCEPT_OPEN,

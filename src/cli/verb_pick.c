@@ -4,11 +4,11 @@
 
 static const qz_option options[] = {
     {"hardware", 0, QZ_OPT_TEXT, QZ_AT(hardware), "NAME", NULL, 0, 0,
-     "h100, rtx-4090, mac-m2-16gb, laptop-16gb … (default: this machine as a CPU; 'quantz plan --hardware list')"},
+     "h100, rtx-4090, mac-m2-16gb, laptop-16gb … (default: 'this', this machine as a CPU; 'quantz plan --hardware "
+     "list')"},
     QZ_OPT_HARDWARE_FILE_ROW,
-    {"memory", 'm', QZ_OPT_TEXT, QZ_AT(memory), "SIZE", NULL, 0, 0,
-     "memory instead of a device's: 24GB (10^9) or 24GiB (2^30); with --cc a card"},
-    {"cc", 0, QZ_OPT_TEXT, QZ_AT(cc), "X.Y", NULL, 0, 0, "CUDA compute capability, with --memory: 7.5, 8.6, 8.9 …"},
+    QZ_OPT_MEMORY_ROW,
+    QZ_OPT_CC_CARD_ROW,
     {"ram", 0, QZ_OPT_TEXT, QZ_AT(ram), "SIZE", NULL, 0, 0, "system memory beside a card, for offload (default: 32GB)"},
     {"tp", 0, QZ_OPT_COUNT, QZ_AT(tp), "N", "1", 1, 64, "cards that share the model"},
     {"engine", 0, QZ_OPT_TEXT, QZ_AT(engine), "NAME", NULL, 0, 0,
@@ -20,7 +20,7 @@ static const qz_option options[] = {
     {"users", 'u', QZ_OPT_TEXT, QZ_AT(users), "N", "1", 0, 0, "sequences at the same time"},
     {"ctx", 'c', QZ_OPT_TEXT, QZ_AT(contexts), "N", NULL, 0, 0,
      "tokens of a sequence: 4096, 64k (default: 4096 or what the model has)"},
-    {"loras", 0, QZ_OPT_COUNT, QZ_AT(loras), "N", NULL, 0, 1e6, "LoRA adapters served on one base"},
+    QZ_OPT_LORAS_ROW,
     {"kv", 0, QZ_OPT_TEXT, QZ_AT(kv), "TYPE", NULL, 0, 0,
      "KV cache type instead of the picked one: f16, bf16, fp8, q8_0 …"},
     {"reserve", 0, QZ_OPT_REAL, QZ_AT(reserve), "PERCENT", NULL, 0, 90,
@@ -34,5 +34,6 @@ const qz_verb qz_verb_pick = {
     .operands = "MODEL", .min_operands = 1, .max_operands = 1,
     .details = "MODEL is a config.json, a folder that holds one, a GGUF file, or a built-in shape such as llama-3-8b. "
                "Every line names its rule ('quantz explain RULE'); what handbooks say and what "
-               "holds today stand side by side. Exit 1 if the request is refused.",
+               "holds today stand side by side. Its findings are those of the "
+               "'quantz check' that it prints. Exit 1 if the request is refused, or check warns.",
     QZ_OPTIONS(options), .run = qz_run_pick_verb};

@@ -1,3 +1,4 @@
+#include "cli/shared_options.h"
 #include "cli/verbs.h"
 #include "pipeline/verbs.h"
 
@@ -5,13 +6,15 @@ static const qz_option options[] = {
     {"formats", 0, QZ_OPT_TEXT, QZ_AT(formats), "LIST", "default", 0, 0,
      "formats to compare: awq,Q4_K_M,fp8 …; gguf = every GGUF level; all"},
     {"levels", 0, QZ_OPT_FLAG, QZ_AT(levels), NULL, NULL, 0, 0, "every GGUF level: the same as --formats gguf"},
-    {"ctx", 'c', QZ_OPT_TEXT, QZ_AT(contexts), "LIST", "4096", 0, 0,
-     "tokens of context; a list (4k,32k) makes a table"},
+    {"ctx", 'c', QZ_OPT_TEXT, QZ_AT(contexts), "LIST", NULL, 0, 0,
+     "tokens of context; a list (4k,32k) makes a table (default: 4096 or what the model has)"},
     {"users", 'u', QZ_OPT_TEXT, QZ_AT(users), "LIST", "1", 0, 0, "sequences at a time; a list makes a table"},
     {"kv", 0, QZ_OPT_TEXT, QZ_AT(kv), "TYPE", "f16", 0, 0,
      "KV cache: f16, bf16, fp8, q8_0, q4_0 …; K/V apart as q8_0/q4_0"},
     {"hardware", 0, QZ_OPT_TEXT, QZ_AT(hardware), "NAME", NULL, 0, 0,
      "device to fit: h100, rtx-4090, mac-m2-16gb …; 'list' shows all"},
+    {"engine", 0, QZ_OPT_TEXT, QZ_AT(engine), "NAME", NULL, 0, 0,
+     "with --hardware: the share of this engine, as in pick and check (default: the usual one of the hardware)"},
     {"hardware-file", 0, QZ_OPT_TEXT, QZ_AT(hardware_file), "FILE", NULL, 0, 0,
      "own devices: rows of name, kind, visible MiB, GB/s, native types, capability x10, date, source, separated by "
      "tabs"},
@@ -28,6 +31,7 @@ static const qz_option options[] = {
      "formats over model sizes: billions (1,7,70) or shape names"},
     {"offload", 0, QZ_OPT_FLAG, QZ_AT(offload), NULL, NULL, 0, 0,
      "layers over GPU and system memory, estimate and exact"},
+    {"ram", 0, QZ_OPT_TEXT, QZ_AT(ram), "SIZE", NULL, 0, 0, "system memory beside the card, for --offload"},
     {"speed", 0, QZ_OPT_FLAG, QZ_AT(speed), NULL, NULL, 0, 0,
      "decode speed from bandwidth and operations a second: a ceiling, not a promise"},
     {"overhead-ms", 0, QZ_OPT_REAL, QZ_AT(overhead_ms), "MS", "0", 0, 10000, "constant time a token for --speed"},

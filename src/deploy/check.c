@@ -41,6 +41,8 @@ bool qz_workload_reasons(const char *workload) {
 
 /* Bits of a weight as served: what the file really holds where that is known. */
 static double bits_of(const qz_check_facts *x, const qz_deploy_spec *s) {
+    if (x->scheme && x->scheme->scheme == QZ_SCHEME_GGUF && s == x->wanted)
+        return qz_type_bpw(qz_type_by_ggml_id((int)qz_ftype_get(x->scheme->ftype)->type));
     return x->bits_per_weight > 0 && s == x->spec ? x->bits_per_weight : (double)s->bits;
 }
 /* A GGUF level that stores floats. */
@@ -48,8 +50,9 @@ static bool floats(const qz_scheme_spec *s) {
     return s && s->scheme == QZ_SCHEME_GGUF &&
            qz_type_get(qz_type_by_ggml_id((int)qz_ftype_get(s->ftype)->type))->kind == QZ_KIND_FLOAT;
 }
+/* Not gpt-oss' own MXFP4: it was trained so, and nothing was lost. */
 static bool is_fp4(qz_deploy k) {
-    return k == QZ_DEPLOY_NVFP4 || k == QZ_DEPLOY_MODELOPT_FP4 || k == QZ_DEPLOY_CT_MXFP4 || k == QZ_DEPLOY_MXFP4;
+    return k == QZ_DEPLOY_NVFP4 || k == QZ_DEPLOY_MODELOPT_FP4 || k == QZ_DEPLOY_CT_MXFP4;
 }
 
 static void names(const qz_check_facts *x, qz_findings *f) {
@@ -68,15 +71,27 @@ static void names(const qz_check_facts *x, qz_findings *f) {
 }
 
 static void memory(const qz_check_facts *x, qz_findings *f) {
-    if (x->budget == 0) return;
-    if (x->weight_bytes + x->kv_bytes > x->budget)
-        qz_check_add(f, "CHK-KV", "",
-                     "%.1f GB weights + %.1f GB KV cache (%llu user%s x %llu tokens) against %.1f GB usable: %.1f GB "
-                     "too much%s",
-                     (double)x->weight_bytes / 1e9, (double)x->kv_bytes / 1e9, (unsigned long long)x->users,
-                     x->users == 1 ? "" : "s", (unsigned long long)x->ctx, (double)x->budget / 1e9,
-                     (double)(x->weight_bytes + x->kv_bytes - x->budget) / 1e9,
-                     x->weight_bytes <= x->budget ? "; the weights alone fit" : "; the weights alone do not fit");
+    const uint64_t need = x->weight_bytes + x->kv_bytes + x->buffers;
+    char buffers[64] = "";
+    if (x->max_ctx && x->ctx > x->max_ctx)
+        qz_check_add(f, "CHK-CONTEXT", "ctx", "%llu tokens asked for, the model has %llu", (unsigned long long)x->ctx,
+                     (unsigned long long)x->max_ctx);
+    if (x->offloaded && x->system_bytes > x->system_usable)
+        qz_check_add(f, "CHK-RAM", "",
+                     "%.1f GB of weights and %.1f GB of KV cache would lie in system memory, of which %.1f GB are "
+                     "usable",
+                     (double)(x->system_bytes - x->system_kv) / 1e9, (double)x->system_kv / 1e9,
+                     (double)x->system_usable / 1e9);
+    if (x->budget == 0 || x->offloaded || need <= x->budget) return;
+    if ((double)x->buffers >= 5e7)
+        (void)snprintf(buffers, sizeof buffers, " + %.1f GB buffers", (double)x->buffers / 1e9);
+    qz_check_add(f, "CHK-KV", "",
+                 "%.1f GB weights + %.1f GB KV cache (%llu user%s x %llu tokens)%s against %.1f GB usable: %.1f GB too "
+                 "much%s",
+                 (double)x->weight_bytes / 1e9, (double)x->kv_bytes / 1e9, (unsigned long long)x->users,
+                 x->users == 1 ? "" : "s", (unsigned long long)x->ctx, buffers, (double)x->budget / 1e9,
+                 (double)(need - x->budget) / 1e9,
+                 x->weight_bytes <= x->budget ? "; the weights alone fit" : "; the weights alone do not fit");
 }
 
 bool qz_check_requantizes(bool stored_coded, const qz_scheme_spec *wanted) {
@@ -99,11 +114,16 @@ void qz_check_deployment(const qz_check_facts *x, qz_findings *f) {
         qz_check_add(f, "CHK-REASON", "", "%.3g-bit weights for workload '%s'", bits_of(x, served), x->workload);
     if (is_fp4(served->kind) && !x->block_report)
         qz_check_add(f, "CHK-FP4", "", "%s, no per-block error is recorded", qz_deploy_get(served->kind)->title);
-    if (quantized && x->params && x->params < 3000000000u && x->budget && x->float_bytes + x->kv_bytes <= x->budget)
+    /* 8 bits cost next to nothing and halve what decoding reads; training keeps more than the weights */
+    const bool training = x->workload && strcasecmp(x->workload, "training") == 0;
+    if (quantized && bits_of(x, served) < 8 && !training && x->params && x->params < 3000000000u && x->budget &&
+        x->floats_fit)
         qz_check_add(f, "CHK-SMALL", "", "%.2f billion weights: 16 bits take %.2f GB and fit %.2f GB",
                      (double)x->params / 1e9, (double)x->float_bytes / 1e9, (double)x->budget / 1e9);
     if (stored && x->artifact && !x->provenance)
         qz_check_add(f, "CHK-PROV", "", "no manifest, no quantizer, no recipe: origin UNKNOWN");
+    if (x->adapter == 3)
+        qz_check_add(f, "CHK-LORA", "", "adapters trained on 16-bit weights on %s", qz_deploy_get(served->kind)->title);
     if (x->adapter == 2)
         qz_check_add(f, "CHK-LORA", "adapter_config.json",
                      "an adapter on %s; whether it was trained on 16-bit weights is UNKNOWN",

@@ -26,10 +26,16 @@ typedef struct {
     bool provenance;              /* manifest, quantizer or recipe recorded */
     const char *verified_with;    /* engines recorded in the manifest, NULL = none */
     bool block_report;            /* FP4: per-block errors recorded */
-    int adapter;                  /* 0 none, 1 there and documented, 2 there, base precision not documented */
+    int adapter;                  /* 0 none, 1 there and documented, 2 there, base precision not documented,
+                                   * 3 announced, none given */
     const char *workload;         /* "chat", "reasoning", "math", "code" …; NULL = not said */
     const char *engine;           /* name of the target engine, NULL = not said */
-    uint64_t weight_bytes, kv_bytes, budget, users, ctx;  /* budget 0: no memory asked for */
+    uint64_t weight_bytes, kv_bytes, budget, users, ctx;  /* of all devices; budget 0: no memory asked for */
+    uint64_t buffers;             /* of the runtime beside its share, and what every device holds again */
+    uint64_t max_ctx;             /* context that the model was trained for, 0 = unknown */
+    bool floats_fit;              /* weights and cache in 16 bits are no more than the budget */
+    bool offloaded;               /* layers beside a card; then system_*: their bytes, the cache's of them, usable */
+    uint64_t system_bytes, system_kv, system_usable;
     uint64_t float_bytes;         /* of the same model in 16 bits */
     uint64_t substituted;         /* GGUF: weights in a fallback type */
 } qz_check_facts;

@@ -5,14 +5,14 @@
 #include <jansson.h>
 #include "deploy/preflight_scheme.h"
 #include "deploy/check.h"
-#include "plan/hardware.h"
+#include "plan/machine.h"
 #include "plan/operand.h"
 #include "text/tokenizer.h"
 
 /* What was asked; strings are borrowed, NULL: not asked. */
 typedef struct {
     qz_target_options target;
-    const char *to, *workload, *hardware, *hardware_file, *contexts, *users;
+    const char *to, *workload, *hardware, *hardware_file, *memory, *ram, *dtype, *contexts, *users;
     const char *data, *traffic, *text, *tasks, *report, *note, *lora;
     const char *against;        /* source that the scales are compared with */
     bool deep, quick;           /* quick: no hashes */
@@ -43,8 +43,9 @@ typedef struct {
     uint64_t foreign_cols;      /* its widest row */
     qz_tokenizer *tokenizer;
     qz_target target;
-    qz_hardware_set hardware;
-    const qz_hardware *card;    /* --hardware, or NULL */
+    qz_machine machine;
+    const qz_hardware *card;    /* of --hardware or --memory, or NULL; set before: as it is */
+    uint64_t system_bytes;      /* --ram: layers that the card does not hold may lie there; 0: none */
     qz_check_facts facts;
 } qz_check_job;
 
@@ -71,6 +72,16 @@ enum { QZ_CHECK_VALUES = 4 << 20, QZ_CHECK_SCALES_SAID = 8 };
 qz_status qz_check_scales(qz_check_job *j, qz_error *err);
 /* --calib, --traffic, --text, --tasks, --report, --note. */
 qz_status qz_check_data(qz_check_job *j, qz_error *err);
-/* Weights, KV cache and budget of --hardware; fills facts. */
-qz_status qz_check_memory(qz_check_job *j, qz_error *err);
+/* What config.json of a folder, or such a file, says: as written (the caller decrefs it), its quantization, and the
+ * type of its floats ("": not said; borrowed of root). */
+qz_status qz_check_config(const char *path, qz_arena *arena, json_t **root, qz_deploy_spec *spec, const char **dtype,
+                          qz_error *err);
+/* Target, machine and what is to be made of it, from the options alone. */
+qz_status qz_check_target(qz_check_job *j, qz_error *err);
+/* Facts of an input whose shape, dtype and spec are set. */
+qz_status qz_check_settle(qz_check_job *j, qz_error *err);
+/* The spec of a checkpoint of which nothing is known but how it was released ("": in floats). */
+void qz_check_stored(const char *released, qz_deploy_spec *out);
+/* Memory, pitfalls of the deployment and rules of the engine, from shape, spec and options alone; fills facts. */
+qz_status qz_check_judge(qz_check_job *j, qz_error *err);
 #endif

@@ -53,3 +53,27 @@ const char *qz_runtime_label(qz_runtime e, char buf[64]) {
     (void)snprintf(buf, 64, "%s %s (%s)", i ? i->title : "no engine", i ? i->version : "", i ? i->date : "");
     return buf;
 }
+
+static const struct { qz_runtime engine; const char *types; } kv_types[] = {
+#define QZ_KV_TYPES(engine, types) {QZ_RUNTIME_##engine, types},
+#include "deploy/engines.def"
+};
+static const struct { qz_runtime engine; const char *type, *called; } kv_called[] = {
+#define QZ_KV_CALLED(engine, type, called) {QZ_RUNTIME_##engine, type, called},
+#include "deploy/engines.def"
+};
+
+const char *qz_runtime_kv_types(qz_runtime e) {
+    for (size_t i = 0; i < sizeof kv_types / sizeof kv_types[0]; i++)
+        if (kv_types[i].engine == e) return kv_types[i].types;
+    return NULL;
+}
+
+const char *qz_runtime_kv(qz_runtime e, const char *type) {
+    const char *list = qz_runtime_kv_types(e);
+    for (size_t i = 0; i < sizeof kv_called / sizeof kv_called[0]; i++)
+        if (kv_called[i].engine == e && strcasecmp(kv_called[i].type, type) == 0) return kv_called[i].called;
+    for (qz_piece p; list && qz_list_next(&list, &p);)
+        if (qz_piece_is(p, type)) return type;
+    return NULL;
+}

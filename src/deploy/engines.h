@@ -51,6 +51,11 @@ const qz_loads *qz_loads_get(qz_deploy d, qz_runtime e);
 qz_status qz_runtime_find(const char *name, qz_runtime *out, qz_error *err);
 /* QZ_DEPLOY_COUNT if there is no such kind. */
 qz_deploy qz_deploy_by_name(const char *name);
+/* KV cache types an engine takes: a list with commas, NULL = unknown. */
+const char *qz_runtime_kv_types(qz_runtime e);
+/* What the engine calls a type of plan's ("fp8" is SGLang's "fp8_e4m3"); a spelling of its own is returned as it is.
+ * NULL: it has none, or its types are not known. */
+const char *qz_runtime_kv(qz_runtime e, const char *type);
 /* "vLLM 0.33.0 (2026-11-21)" */
 const char *qz_runtime_label(qz_runtime e, char buf[64]);
 #endif

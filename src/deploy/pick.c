@@ -1,5 +1,6 @@
 /* The matcher over pick.def, and the arithmetic that its memory conditions ask for. */
 #include "deploy/pick.h"
+#include "base/size.h"
 #include "base/str.h"
 #include "deploy/check.h"
 #include "deploy/format_names.h"
@@ -87,16 +88,30 @@ static bool is_card(unsigned hardware) {
     return hardware == HARDWARE_NVIDIA || hardware == HARDWARE_AMD || hardware == HARDWARE_OTHER;
 }
 
-void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double *reserve, double *overhead) {
+void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double percent, double *reserve, double *overhead) {
+    *reserve = percent / 100;
+    *overhead = 0;
+    if (percent >= 0) return;
     const unsigned hardware = hardware_class(h);
     const budget *b = &budgets[is_card(hardware) && is_llama(engine) ? HARDWARE_OTHER : hardware];
     *reserve = b->share;
     *overhead = b->bytes;
 }
 
+/* Consumer cards of AMD have no engine but llama.cpp that is known to run there. */
+qz_runtime qz_pick_usual_engine(const qz_hardware *h) {
+    const unsigned hardware = hardware_class(h);
+    return hardware == HARDWARE_AMD && !qz_hardware_native(h, "fp8") ? QZ_RUNTIME_LLAMA_CPP : budgets[hardware].engine;
+}
+
+uint64_t qz_pick_system_usable(uint64_t bytes) { /* as a CPU's row */
+    const budget *b = &budgets[HARDWARE_CPU];
+    const double usable = (double)bytes * (1 - b->share) - b->bytes;
+    return usable > 0 ? (uint64_t)usable : 0;
+}
+
 static void set_budget(picking *j) {
-    qz_pick_budget(j->q->hardware, j->engine, &j->out->reserve, &j->out->overhead);
-    if (j->q->reserve >= 0) j->out->reserve = j->q->reserve / 100;
+    qz_pick_budget(j->q->hardware, j->engine, j->q->reserve, &j->out->reserve, &j->out->overhead);
 }
 
 static qz_memory_query query(const picking *j, qz_level level, qz_kv_type kv, uint64_t users) {
@@ -120,7 +135,8 @@ static qz_status query_of(const picking *j, const char *text, qz_memory_query *q
     (void)snprintf(level_name, sizeof level_name, "%.*s", (int)(slash - text), text);
     const char *name = strcmp(level_name, "$") == 0 ? j->chosen : level_name;
     char kv_name[16];
-    (void)snprintf(kv_name, sizeof kv_name, "%.*s", star ? (int)(star - slash - 1) : 15, slash + 1);
+    const size_t kv_n = strcspn(slash + 1, "* ");
+    (void)snprintf(kv_name, sizeof kv_name, "%.*s", (int)kv_n, slash + 1);
     bool released = name && strcmp(name, "released") == 0;
     *open = name == NULL ||
             (released && qz_level_of_release(j->q->shape->released) == QZ_LEVEL_COUNT && j->q->weight_bytes == 0);
@@ -157,6 +173,23 @@ static qz_status operations_bind(const picking *j, const char *text, bool *yes) 
     QZ_TRY(query_of(j, text, &q, &open));
     if (open || h->bandwidth_gbps <= 0 || h->tflops <= 0) return QZ_OK;
     *yes = qz_roofline_decode(&q, h, 0, &f, &(qz_error){0}) == QZ_OK && strcmp(f.bound, "operations") == 0;
+    return QZ_OK;
+}
+
+/* "A B": by the model that `plan --speed` prints. Unknown figures hinder nobody. */
+static qz_status as_fast(const picking *j, const char *text, bool *yes) {
+    const double margin = 1.05;
+    const char *second = strchr(text, ' ') + 1;
+    qz_memory_query a, b;
+    qz_roofline fa, fb;
+    bool open;
+    *yes = true;
+    QZ_TRY(query_of(j, text, &a, &open));
+    if (!open) QZ_TRY(query_of(j, second, &b, &open));
+    if (open || j->q->hardware->bandwidth_gbps <= 0) return QZ_OK;
+    *yes = qz_roofline_decode(&a, j->q->hardware, 0, &fa, &(qz_error){0}) == QZ_OK &&
+           qz_roofline_decode(&b, j->q->hardware, 0, &fb, &(qz_error){0}) == QZ_OK &&
+           fa.step_s <= margin * fb.step_s;
     return QZ_OK;
 }
 
@@ -197,7 +230,8 @@ static qz_status holds(const picking *j, const qz_pick_row *r, bool *yes) {
         QZ_TRY(fits(j, r->fails, yes));
         *yes = !*yes;
     }
-    return *yes && r->operations ? operations_bind(j, r->operations, yes) : QZ_OK;
+    if (*yes && r->operations) QZ_TRY(operations_bind(j, r->operations, yes));
+    return *yes && r->as_fast ? as_fast(j, r->as_fast, yes) : QZ_OK;
 }
 
 static qz_status first(const picking *j, qz_pick_topic topic, const qz_pick_row **out) {
@@ -211,9 +245,12 @@ static qz_status first(const picking *j, qz_pick_topic topic, const qz_pick_row 
     return QZ_OK;
 }
 
-static void flag(picking *j, const qz_pick_row *r) {
-    qz_findings_add(&j->out->flags, &(qz_finding){.code = r->code, .level = r->level, .subject = "", .fix = "",
-                                                  .source = r->source}, "%s", r->result);
+static qz_status note(const picking *j, const char *code, const char *rule, const char *source, const char *text) {
+    qz_pick_answer *o = j->out;
+    if (o->notes == NULL) o->notes = qz_arena_calloc(j->arena, N_ROWS + 1, sizeof *o->notes);
+    if (o->notes == NULL || text == NULL) return qz_fail(j->err, QZ_EMEMORY, "out of memory");
+    o->notes[o->n_notes++] = (qz_pick_note){code, rule, text, source};
+    return QZ_OK;
 }
 
 /* ---- words and defaults ---- */
@@ -237,7 +274,7 @@ static qz_status begin(picking *j) {
     qz_pick_answer *o = j->out;
     *o = (qz_pick_answer){.level = QZ_LEVEL_COUNT, .kv_type = QZ_KV_TYPE_COUNT, .users = q->users ? q->users : 1,
                           .loras = q->loras, .gpus = q->gpus ? q->gpus : 1};
-    o->ctx = q->ctx ? q->ctx : q->shape->max_position && q->shape->max_position < 4096 ? q->shape->max_position : 4096;
+    o->ctx = q->ctx ? q->ctx : qz_shape_default_ctx(q->shape);
     o->flags.arena = j->arena;
     QZ_TRY(word(q->workload ? q->workload : "chat", workloads, N_WORKLOADS, "workload", &j->workload, j->err));
     QZ_TRY(
@@ -252,29 +289,71 @@ static qz_status begin(picking *j) {
     o->float_bytes = 2 * q->shape->params;
     j->hardware = hardware_class(q->hardware);
     j->given = q->engine != QZ_RUNTIME_NONE;
-    j->engine = j->given ? q->engine : budgets[j->hardware].engine;
+    j->engine = j->given ? q->engine : qz_pick_usual_engine(q->hardware);
     if (j->other != QZ_RUNTIME_NONE) j->engine = j->other;
-    /* consumer cards */
-    else if (j->hardware == HARDWARE_AMD && !j->given && !qz_hardware_native(q->hardware, "fp8"))
-        j->engine = QZ_RUNTIME_LLAMA_CPP;
     set_budget(j);
     return QZ_OK;
 }
 
 /* ---- format ---- */
-static qz_status preflight(const picking *j, const char *name, qz_level level, const char *kv, qz_findings *f) {
-    qz_deploy_shape shape;
-    const unsigned cc = j->q->hardware->capability > 0 ? (unsigned)j->q->hardware->capability : 0;
-    qz_deploy_spec spec;
-    qz_deploy_spec_level(name, level < QZ_LEVEL_COUNT ? level : qz_level_of_release(name), &spec);
-    /* their kernels compute in it */
-    if (cc && cc < 80 && (spec.kind == QZ_DEPLOY_AWQ || spec.kind == QZ_DEPLOY_GPTQ || spec.kind == QZ_DEPLOY_BNB))
-        spec.dtype = "float16";
-    const char *quantized = kv && strcmp(kv, "-") != 0 && strcmp(kv, "f16") != 0 && strcmp(kv, "bf16") != 0 ? kv : NULL;
-    const qz_target t = {.engine = j->engine, .tp = (unsigned)j->out->gpus, .cc = cc, .kv = quantized,
-                         .lora = j->out->loras > 0};
-    QZ_TRY(qz_deploy_shape_of(j->q->shape, j->q->dtype ? j->q->dtype : "bfloat16", j->arena, &shape, j->err));
-    return qz_preflight(&shape, &spec, &t, f, j->err);
+/* Below capability 8.0 there is no bfloat16: floats are run in float16 there. */
+static const char *float_dtype(const picking *j, qz_level level) {
+    const int cc = j->q->hardware->capability;
+    const bool stored = level == QZ_LEVEL_COUNT && strcmp(j->q->shape->released, "gguf") != 0; /* GGUF says its own */
+    return (level == QZ_LEVEL_BF16 || stored) && cc > 0 && cc < 80 ? "float16" : NULL;
+}
+
+static const char *number(const picking *j, uint64_t n) {
+    return qz_arena_printf(j->arena, "%llu", (unsigned long long)n);
+}
+
+/* The options of `check` that judge a level with a cache; level QZ_LEVEL_COUNT: as it is stored. */
+static qz_status options_of(const picking *j, qz_level level, const char *kv, qz_check_options *o) {
+    const qz_pick_query *q = j->q;
+    const qz_pick_answer *p = j->out;
+    const bool stored = level == QZ_LEVEL_COUNT || level == QZ_LEVEL_BF16, cache = kv && strcmp(kv, "-") != 0,
+               sized = q->asked.memory && !q->asked.hardware;
+    const char *scheme = stored ? NULL : qz_level_scheme(level);
+    *o = (qz_check_options){
+        .to = stored ? NULL : scheme ? scheme : qz_level_get(level)->name,
+        .target = {.engine = qz_runtime_get(j->engine)->name, .cc = q->asked.cc, .kv = cache ? kv : NULL,
+                   .tp = p->gpus > 1 ? p->gpus : 0, .loras = p->loras},
+        .hardware = q->detected ? QZ_MACHINE_HERE : sized ? NULL : q->hardware->name,
+        .hardware_file = q->asked.file, .memory = q->asked.memory,
+        .contexts = number(j, p->ctx), .users = number(j, p->users),
+        .workload = j->workload == WORKLOAD_CHAT ? NULL : workloads[j->workload], .reserve = q->reserve,
+        .dtype = float_dtype(j, level)};
+    if (p->offloaded)
+        o->ram = q->ram              ? q->ram
+                 : q->system_bytes ? qz_arena_printf(j->arena, "%lluB", (unsigned long long)q->system_bytes)
+                                   : "32GB";
+    const bool room = o->contexts && o->users && (!p->offloaded || o->ram);
+    return room ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
+}
+
+qz_status qz_pick_judge(const qz_pick_query *q, const qz_check_options *o, const qz_hardware *machine, qz_arena *arena,
+                        qz_findings *out, qz_error *err) {
+    qz_check_job *j = qz_calloc_array(1, sizeof *j);
+    const qz_hardware bare = {.capability = q->hardware->capability, .kind = "none", .vendor = "any"};
+    if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    j->o = *o;
+    j->f.arena = arena;
+    j->shape = (qz_shape *)q->shape;
+    j->dtype = q->dtype ? q->dtype : "bfloat16";
+    j->weight_files = q->weight_bytes;
+    j->gguf = q->stored && q->stored->kind == QZ_DEPLOY_GGUF;
+    j->card = machine ? machine : &bare;
+    if (q->stored) j->spec = *q->stored;
+    else qz_check_stored(q->shape->released, &j->spec);
+    qz_status st = qz_check_target(j, err);
+    if (st == QZ_OK) st = qz_check_settle(j, err);
+    if (machine == NULL) j->card = NULL;
+    j->facts.artifact = false; /* what files say besides is no matter of the choice */
+    if (st == QZ_OK) st = qz_check_judge(j, err);
+    *out = j->f;
+    qz_arena_release(&j->arena);
+    qz_free(j);
+    return st == QZ_OK && out->failed ? qz_fail(err, QZ_EMEMORY, "out of memory") : st;
 }
 
 /* The first of the row's levels that the engine takes in this shape; the first of all if none. */
@@ -287,7 +366,9 @@ static qz_status choose_level(picking *j, const qz_pick_row *r) {
         qz_level level;
         if (name == NULL) return qz_fail(j->err, QZ_EMEMORY, "out of memory");
         QZ_TRY(qz_level_parse(name, &level, j->err));
-        QZ_TRY(preflight(j, name, level, NULL, &f));
+        qz_check_options o;
+        QZ_TRY(options_of(j, level, NULL, &o));
+        QZ_TRY(qz_pick_judge(j->q, &o, NULL, j->arena, &f, j->err));
         if (j->chosen && f.count[QZ_FINDING_ERROR]) continue;
         bool works = f.count[QZ_FINDING_ERROR] == 0;
         if (j->chosen == NULL || works) j->chosen = name, j->out->level = level;
@@ -325,16 +406,13 @@ static qz_status pick_format(picking *j) {
                                          "nothing fits %s: gguf:Q2_K, the smallest that the rules know, takes %.2f GB "
                                          "of %.2f GB usable; a smaller model, or more memory",
                                          j->q->hardware->name, (double)m.total_buffers / 1e9, (double)m.usable / 1e9);
-            qz_findings_add(&o->flags, &(qz_finding){"PICK-ROOM", QZ_FINDING_ERROR, "", NULL, "", "pick.def"},
-                                                     "nothing fits");
+            qz_check_add(&o->flags, "PICK-ROOM", "", "nothing fits");
             return o->refusal ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
         }
         o->refusal = qz_arena_printf(j->arena, "no rule holds for %s on %s: which format works there is unknown%s",
                                      qz_runtime_label(j->engine, label), j->q->hardware->name,
                                      j->given ? ", or nothing fits; leave --engine out to see other ways" : "");
-        qz_findings_add(&o->flags, &(qz_finding){"PICK-UNKNOWN", QZ_FINDING_WARN, "", NULL, "", "pick.def"},
-                                                 "no rule holds: unknown");
-        return QZ_OK;
+        return note(j, "PICK-UNKNOWN", NULL, "pick.def", "no rule holds: unknown");
     }
     if (r->engine && j->other == QZ_RUNTIME_NONE) j->engine = (qz_runtime)(r->engine - 1);
     if (strcmp(r->result, "released") == 0 && !j->given && j->other == QZ_RUNTIME_NONE) released_engine(j);
@@ -377,7 +455,11 @@ static qz_status pick_kv(picking *j) {
     QZ_TRY(first(j, QZ_PICK_KV, &r));
     if (r == NULL) return qz_fail(j->err, QZ_EBUG, "no KV rule holds");
     qz_kv_types t = {QZ_KV_F16, QZ_KV_F16};
-    j->kv = j->q->kv ? j->q->kv : r->result;
+    const bool none = strcmp(r->result, "-") == 0;
+    if (none && j->q->kv)
+        QZ_TRY(note(j, r->code, r->id, r->source,
+                    "the KV cache type that was asked for is not used: training keeps none"));
+    j->kv = j->q->kv && !none ? j->q->kv : r->result;
     if (strcmp(j->kv, "-") != 0) {
         QZ_TRY(qz_kv_types_parse(j->kv, &t, j->err));
         o->kv_type = t.k;
@@ -390,32 +472,23 @@ static qz_status measure(picking *j) {
     qz_pick_answer *o = j->out;
     const bool released = o->level == QZ_LEVEL_COUNT;
     const qz_level level = released ? qz_level_of_release(j->q->shape->released) : o->level;
-    if (level == QZ_LEVEL_COUNT || o->kv_type == QZ_KV_TYPE_COUNT) return QZ_OK;
-    qz_memory_query q = query(j, level, o->kv_type, o->users);
+    const bool cache = o->kv_type != QZ_KV_TYPE_COUNT; /* training keeps none */
+    if (level == QZ_LEVEL_COUNT) return QZ_OK;
+    qz_memory_query q = query(j, level, cache ? o->kv_type : QZ_KV_F16, o->users);
+    if (!cache) q.ctx = 0;
     q.weight_bytes = released ? released_bytes(j) : 0;
     QZ_TRY(qz_memory_plan(&q, &o->memory, j->err));
+    if (!cache) return QZ_OK;
     QZ_TRY(qz_memory_max_users(&q, &o->max_users, j->err));
     QZ_TRY(qz_memory_max_ctx(&q, &o->max_ctx, j->err));
     /* weights in system memory have that memory's speed, which the card's row does not say */
     if (!o->offloaded && level < QZ_LEVEL_COUNT && j->q->hardware->bandwidth_gbps > 0)
         QZ_TRY(qz_roofline_decode(&q, j->q->hardware, 0, &o->speed, j->err));
     if (!o->offloaded) return QZ_OK;
-    const uint64_t system = j->q->system_bytes ? j->q->system_bytes : 32000000000u;
     const double usable = (double)o->capacity * (1 - o->reserve);
     const qz_split_query split = {j->q->shape, o->level, q.kv, o->users * o->ctx, (uint64_t)usable,
                                   (uint64_t)o->overhead};
-    QZ_TRY(qz_split_plan(&split, &o->split, j->err));
-    if ((double)o->split.system_bytes > 0.8 * (double)system) {
-        o->refused = true;
-        o->refusal = qz_arena_printf(j->arena,
-                                     "%.1f GB of weights and %.1f GB of KV cache would lie in system memory, of %.1f "
-                                     "GB there: take a smaller model, or give --ram with more",
-                                     (double)(o->split.system_bytes - o->split.system_kv) / 1e9,
-                                     (double)o->split.system_kv / 1e9, (double)system / 1e9);
-        qz_findings_add(&o->flags, &(qz_finding){"PICK-ROOM", QZ_FINDING_ERROR, "", NULL, "", "C-139"},
-                                                 "card and system memory together do not hold it");
-    }
-    return QZ_OK;
+    return qz_split_plan(&split, &o->split, j->err);
 }
 
 /* From the chosen level upwards, each with its size and whether it fits; the next one that fits is named apart. */
@@ -427,7 +500,8 @@ static qz_status pick_ladder(picking *j) {
     bool above = false;
     QZ_TRY(first(j, QZ_PICK_LADDER, &r));
     if (r == NULL) return qz_fail(j->err, QZ_EBUG, "no ladder rule holds");
-    qz_str_puts(&s, o->level == QZ_LEVEL_COUNT ? j->chosen : qz_level_get(o->level)->name);
+    char named[64];
+    qz_str_puts(&s, o->level == QZ_LEVEL_COUNT ? j->chosen : qz_level_named(j->q->shape, o->level, named));
     bool listed = strstr(r->result, j->chosen) != NULL;
     const char *list = r->result;
     for (qz_piece p; qz_list_next(&list, &p);) {
@@ -444,7 +518,8 @@ static qz_status pick_ladder(picking *j) {
         if (qz_memory_plan(&q, &m, &(qz_error){0}) != QZ_OK ||
             (!above && (listed || m.weights.bytes <= o->memory.weights.bytes)))
             continue;
-        qz_str_printf(&s, " -> %s (%.2f GB%s)", name, (double)m.weights.bytes / 1e9, m.fits ? "" : ", does not fit");
+        qz_str_printf(&s, " -> %s (%.2f GB%s)", qz_level_named(j->q->shape, level, named),
+                      (double)m.weights.bytes / 1e9, m.fits ? "" : ", does not fit");
         if (m.fits && o->larger == NULL) o->larger = qz_level_get(level)->name;
     }
     o->ladder = (qz_pick_line){r, qz_arena_strdup(j->arena, s.ptr ? s.ptr : ""), "-"};
@@ -465,7 +540,7 @@ static qz_status pick_lists(picking *j) {
         if (rows[i].topic != QZ_PICK_VALIDATION && rows[i].topic != QZ_PICK_NOTE) continue;
         QZ_TRY(holds(j, &rows[i], &yes));
         if (yes && rows[i].topic == QZ_PICK_VALIDATION) o->validation[o->n_validation++] = &rows[i];
-        else if (yes) flag(j, &rows[i]);
+        else if (yes) QZ_TRY(note(j, rows[i].code, rows[i].id, rows[i].source, rows[i].result));
     }
     return QZ_OK;
 }
@@ -473,20 +548,29 @@ static qz_status pick_lists(picking *j) {
 static qz_status deploy_text(picking *j) {
     qz_pick_answer *o = j->out;
     char label[64];
-    const char *title = o->level == QZ_LEVEL_COUNT ? j->q->shape->released : qz_level_get(o->level)->title;
-    o->deploy = qz_arena_printf(j->arena, "%s%s on %s%s%s%s", o->level == QZ_LEVEL_COUNT ? "as released: " : "", title,
+    const bool released = o->level == QZ_LEVEL_COUNT, cache = strcmp(j->kv, "-") != 0;
+    const char *title = released   ? j->q->shape->released
+                        : o->dtype ? "FP16 (the BF16 weights, run in float16)"
+                                   : qz_level_get(o->level)->title;
+    o->deploy = qz_arena_printf(j->arena, "%s%s%s on %s%s%s%s", released ? "as released: " : "", title,
+                                released && o->dtype ? ", its floats in float16" : "",
                                 qz_runtime_label(j->engine, label), o->offloaded ? ", partial offload" : "",
-                                strcmp(j->kv, "-") == 0 ? "" : ", KV cache ", strcmp(j->kv, "-") == 0 ? "" : j->kv);
+                                cache ? ", KV cache " : "", cache ? j->kv : "");
     return o->deploy ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
 }
 
 /* What the memory holds of the request's context, when the request itself is refused. */
-static qz_status refusal_figures(picking *j) {
+static qz_status refusal_figures(picking *j, const qz_pick_row *refused) {
     qz_pick_answer *o = j->out;
+    const bool llama = is_llama(j->engine);
     qz_memory_query q = query(j, QZ_LEVEL_AWQ_G128, QZ_KV_FP8, o->users);
-    if (is_llama(j->engine)) q.level = QZ_LEVEL_GGUF_Q4_K_M, q.kv = (qz_kv_types){QZ_KV_Q8_0, QZ_KV_Q8_0};
+    if (llama) q.level = QZ_LEVEL_GGUF_Q4_K_M, q.kv = (qz_kv_types){QZ_KV_Q8_0, QZ_KV_Q8_0};
     if (qz_memory_max_ctx(&q, &o->max_ctx, &(qz_error){0}) != QZ_OK) o->max_ctx = 0;
-    return weigh_load(j);
+    QZ_TRY(weigh_load(j));
+    if (!refused->beyond) return note(j, refused->code, refused->id, refused->source, refused->result);
+    /* what check says of the request, had it the smallest usual weights and cache */
+    QZ_TRY(options_of(j, q.level, llama ? "q8_0" : "fp8", &o->check));
+    return qz_pick_judge(j->q, &o->check, j->q->hardware, j->arena, &o->flags, j->err);
 }
 
 /* One answer: of the rules, or with a level and an engine in place of theirs. */
@@ -503,20 +587,22 @@ static qz_status answer(picking *j) {
                                                        (unsigned long long)j->q->shape->max_position, refused->result)
                                      : refused->result;
         o->format = (qz_pick_line){refused, "refused", refused->claim};
-        flag(j, refused);
-        return refusal_figures(j);
+        return refusal_figures(j, refused);
     }
     QZ_TRY(pick_format(j));
     if (o->refused) return QZ_OK;
+    o->dtype = float_dtype(j, o->level);
     QZ_TRY(pick_kv(j));
     QZ_TRY(measure(j));
     QZ_TRY(pick_ladder(j));
     QZ_TRY(pick_lists(j));
     QZ_TRY(deploy_text(j));
-    const bool released = j->q->shape->released[0] != 0;
-    QZ_TRY(preflight(j, released ? j->q->shape->released : j->chosen, released ? QZ_LEVEL_COUNT : o->level, j->kv,
-                     &o->flags));
-    return o->flags.failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
+    QZ_TRY(options_of(j, o->level, j->kv, &o->check));
+    return qz_pick_judge(j->q, &o->check, j->q->hardware, j->arena, &o->flags, j->err);
+}
+
+bool qz_pick_objects(const qz_pick_answer *a) {
+    return a->refused || a->flags.count[QZ_FINDING_ERROR] + a->flags.count[QZ_FINDING_WARN] > 0;
 }
 
 /* ---- what `check` would refuse is no answer ---- */
@@ -534,8 +620,7 @@ static qz_status try_other(const picking *was, const char *level, qz_runtime eng
     picking j = {.q = &q, .out = &o, .arena = was->arena, .err = &why, .instead = level, .other = engine};
     if (kv) q.kv = kv;
     const qz_status st = answer(&j);
-    *taken = st == QZ_OK && !o.refused && first_error(&o.flags) == NULL &&
-             (o.memory.fits || o.offloaded || o.level == QZ_LEVEL_COUNT);
+    *taken = st == QZ_OK && !o.refused && first_error(&o.flags) == NULL;
     if (st == QZ_EMEMORY) return qz_fail(was->err, st, "%s", why.text);
     if (*taken) *was->out = o;
     return QZ_OK;
@@ -562,18 +647,20 @@ static qz_status avoid_errors(const picking *j) {
     const qz_pick_answer was = *j->out;
     const qz_finding *e = first_error(&was.flags);
     const char *deploy = was.deploy;
-    bool taken = false;
+    bool taken = false, loads = true;
     if (was.refused || e == NULL) return QZ_OK;
-    const bool released = was.level == QZ_LEVEL_COUNT;
-    QZ_TRY(walk_others(j, released, &taken));
+    /* the rules have looked for what fits: a request that is too large stays so */
+    for (size_t i = 0; i < was.flags.n; i++)
+        loads &= was.flags.rows[i].level != QZ_FINDING_ERROR || strcmp(was.flags.rows[i].code, "CHK-KV") == 0;
+    if (!loads) QZ_TRY(walk_others(j, was.level == QZ_LEVEL_COUNT, &taken));
     if (!taken) {
-        j->out->refused = true;
+        j->out->refused = j->out->offer = true;
         j->out->refusal = qz_arena_printf(j->arena, "%s: %s", deploy, e->problem);
         return j->out->refusal ? QZ_OK : qz_fail(j->err, QZ_EMEMORY, "out of memory");
     }
-    qz_findings_add(&j->out->flags, &(qz_finding){"PICK-INSTEAD", QZ_FINDING_NOTE, e->code, NULL, "", e->source},
-                                                  "the rules say %s, which does not work: %s", deploy, e->problem);
-    return j->out->flags.failed ? qz_fail(j->err, QZ_EMEMORY, "out of memory") : QZ_OK;
+    return note(j, "PICK-INSTEAD", NULL, e->source,
+                qz_arena_printf(j->arena, "the rules say %s, which does not work: %s: %s", deploy, e->code,
+                                e->problem));
 }
 
 qz_status qz_pick(const qz_pick_query *q, qz_arena *arena, qz_pick_answer *out, qz_error *err) {

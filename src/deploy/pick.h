@@ -10,7 +10,7 @@
 #ifndef QZ_DEPLOY_PICK_H
 #define QZ_DEPLOY_PICK_H
 #include "plan/memory.h"
-#include "deploy/preflight.h"
+#include "deploy/check_job.h"
 #include "plan/roofline.h"
 #include "plan/split.h"
 
@@ -38,6 +38,7 @@ typedef struct {
     int beyond, adapter, offloaded, detected, gpus; /* context beyond the native one; LoRA; layers in system
                                                      * memory; gpus: 1 = more than one */
     const char *fits, *fails;
+    const char *as_fast;               /* "A B": a step with A takes at most 5 % longer than with B */
     const char *operations;            /* computing with those weights takes longer than reading them
                                         * (plan/roofline.h); where the hardware's figures are not known: from 64
                                         * users on, as handbooks have it */
@@ -48,8 +49,7 @@ typedef struct {
     const char *result;                /* FORMAT: levels, best first; KV: type; others: the line itself */
     int engine;                        /* FORMAT: qz_runtime + 1 to change to, 0 = keep */
     const char *beside;                /* named with it: "gptq:w4g128" */
-    const char *code;                  /* of a flag: "PICK-REASON" */
-    qz_finding_level level;            /* of a flag */
+    const char *code;                  /* of a note or refusal: "PICK-REASON" */
     const char *why, *source, *claim, *today;
 } qz_pick_row;
 const qz_pick_row *qz_pick_row_at(size_t i); /* NULL behind the last */
@@ -59,12 +59,15 @@ typedef struct {
     const char *dtype;            /* of the checkpoint, NULL = bfloat16 */
     const qz_hardware *hardware;
     bool detected;                /* the hardware is this machine */
+    qz_machine_asked asked;       /* the words that name it for `check`; none: the row's name */
+    const char *ram;
+    const qz_deploy_spec *stored; /* of the checkpoint; NULL: by shape->released */
     uint64_t system_bytes;        /* memory beside a GPU; 0 = 32 GB */
     qz_runtime engine;            /* QZ_RUNTIME_NONE: the hardware's usual one */
     const char *workload, *tolerance;
     uint64_t users, ctx, loras, gpus;
     const char *kv;               /* asked for; NULL = picked */
-    double reserve;               /* percent; below zero = the row of the hardware */
+    double reserve;               /* percent, of system and runtime; below zero = the row of the hardware */
     uint64_t weight_bytes;        /* of a file that is served as released; 0 = estimated from its format */
 } qz_pick_query;
 
@@ -73,12 +76,19 @@ typedef struct {
     const char *answer, *source_says; /* FORMAT and KV: in words; source_says "-" when the sources are silent */
 } qz_pick_line;
 
+/* What a person should know of the answer beside what `check` finds: no finding, no level. */
+typedef struct { const char *code, *rule, *text, *source; } qz_pick_note;
+
 typedef struct {
     bool refused;
+    bool offer;                   /* refused, and what comes nearest is filled in */
     const char *refusal;
     qz_pick_line format, kv, calibration, ladder;
     const qz_pick_row **validation; size_t n_validation;
-    qz_findings flags;
+    qz_findings flags;            /* those of `check` with the options below, no more and no less */
+    qz_pick_note *notes; size_t n_notes;
+    qz_check_options check;       /* the command that judges the answer */
+    const char *dtype;            /* that floats are run in where the card lacks theirs, or NULL */
     qz_level level;               /* QZ_LEVEL_COUNT when released as it is, or refused */
     qz_kv_type kv_type;
     qz_runtime engine;
@@ -96,8 +106,19 @@ typedef struct {
     bool offloaded;
     const char *deploy;           /* "AWQ W4 g128 (GEMM) on vLLM 0.33.0 (2026-11-21), KV bf16": never a bare width */
 } qz_pick_answer;
-/* The share of memory kept free, and the bytes of the runtime, of an engine on such hardware. */
-void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double *reserve, double *overhead);
+/* The share of memory kept free, and the bytes of the runtime, of an engine on such hardware. percent: of --reserve,
+ * which stands for both; below zero: not given. */
+void qz_pick_budget(const qz_hardware *h, qz_runtime engine, double percent, double *reserve, double *overhead);
+/* The engine that is taken where none is named. */
+qz_runtime qz_pick_usual_engine(const qz_hardware *h);
+/* Of so much system memory, what layers beside a card may take. */
+uint64_t qz_pick_system_usable(uint64_t bytes);
+/* The findings of `check` with these options on the query's model, from its shape alone; machine: as the query has it,
+ * NULL = the engine's rules alone, without memory. */
+qz_status qz_pick_judge(const qz_pick_query *q, const qz_check_options *o, const qz_hardware *machine, qz_arena *arena,
+                        qz_findings *out, qz_error *err);
+/* Exit code 1 in pick as in check: refused, or a finding that is more than a note. */
+bool qz_pick_objects(const qz_pick_answer *a);
 qz_status qz_pick(const qz_pick_query *q, qz_arena *arena, qz_pick_answer *out, qz_error *err);
 /* i-th known word, NULL behind the last. */
 const char *qz_pick_tolerance(size_t i);

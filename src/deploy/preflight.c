@@ -168,15 +168,3 @@ unsigned qz_preflight_max_tp(const qz_deploy_shape *s, const qz_deploy_spec *spe
     }
     return best;
 }
-
-qz_status qz_capability_parse(const char *text, unsigned *cc, qz_error *err) {
-    char *end;
-    double v = strtod(text, &end);
-    unsigned x = v > 0 && v < 30 ? (unsigned)(v * 10 + 0.5) : 0;
-    if (end == text || *end || x < 30)
-        return qz_fail(err, QZ_EUSAGE,
-                       "bad compute capability '%s': expected a number such as 7.5, 8.0, 8.6, 8.9, 9.0, 10.0 or 12.0",
-                       text);
-    *cc = x;
-    return QZ_OK;
-}

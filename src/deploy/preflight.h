@@ -13,6 +13,7 @@
 #include "formats/safetensors.h"
 #include "deploy/engines.h"
 #include "plan/levels.h"
+#include "plan/machine.h"
 
 /* ---- findings ---- */
 typedef enum { QZ_FINDING_NOTE, QZ_FINDING_WARN, QZ_FINDING_ERROR } qz_finding_level;
@@ -123,8 +124,4 @@ const char *qz_preflight_nearest(const qz_deploy_shape *s, const qz_deploy_spec 
 /* Largest tensor parallel degree of 1, 2, 4, 8 that a group size allows by divisibility alone (no engine's list); 0 =
  * none. group -1 = one group a row. */
 unsigned qz_preflight_max_tp(const qz_deploy_shape *s, const qz_deploy_spec *spec, long group_size);
-/* KV cache types an engine takes: a list with commas, NULL = unknown. */
-const char *qz_runtime_kv_types(qz_runtime e);
-/* "8.6" -> 86; QZ_EUSAGE otherwise. */
-qz_status qz_capability_parse(const char *text, unsigned *cc, qz_error *err);
 #endif

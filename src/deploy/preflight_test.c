@@ -124,6 +124,10 @@ static const row rows[] = {
     {"PRE-FP16", true, &llama8b, AWQ128, ON(VLLM, 1), 0},
     {"PRE-KV", false, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "q8_0"}, QZ_FINDING_ERROR},
     {"PRE-KV", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "fp8"}, 0},
+    /* SGLang calls it fp8_e4m3, Ollama has no bf16 and takes f16 */
+    {"PRE-KV", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_SGLANG, .kv = "fp8"}, 0},
+    {"PRE-KV", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_SGLANG, .kv = "f16"}, 0},
+    {"PRE-KV", false, &llama8b, AWQ128, {.engine = QZ_RUNTIME_SGLANG, .kv = "int8"}, QZ_FINDING_ERROR},
     /* head_dim 80 */
     {"PRE-KV-DIM", false, &odd, {.kind = QZ_DEPLOY_GGUF}, {.engine = QZ_RUNTIME_LLAMA_CPP, .kv = "q8_0"},
      QZ_FINDING_ERROR},

@@ -77,7 +77,7 @@ static bool pick_code(qz_explained *x, const char *word) {
         if (!id && !code) continue;
         if (!found)
             qz_explain_say(x, "%s: %s of 'quantz pick' (%s); the first row whose conditions hold decides",
-                           id ? r->id : r->code, id ? "a rule" : "a flag", topics[r->topic]);
+                           id ? r->id : r->code, id ? "a rule" : "a note", topics[r->topic]);
         found = true;
         line(x, id ? "answer" : "says", r->result), line(x, "why", r->why), line(x, "claimed", r->claim),
             line(x, "today", r->today), from(x, r->source);
@@ -108,6 +108,22 @@ static bool correction(qz_explained *x, const char *word) {
 bool qz_explain_code(qz_explained *x, const char *word) {
     return error_code(x, word) || finding_code(x, word) || rule_code(x, word) || pick_code(x, word) ||
            lint_code(x, word) || correction(x, word);
+}
+
+void qz_explain_code_names(qz_near *near) {
+    const qz_error_kind *k;
+    const qz_pitfall *p;
+    const qz_pick_row *row;
+    qz_rule_info r;
+    const char *code;
+    for (size_t i = 0; (k = qz_error_kind_at(i)) != NULL; i++) (void)qz_near_see(near, k->code);
+    for (size_t i = 0; (p = qz_pitfall_at(i)) != NULL; i++) (void)qz_near_see(near, p->code);
+    for (size_t i = 0; qz_rule_at(i, &r); i++) (void)qz_near_see(near, r.code);
+    for (size_t i = 0; (row = qz_pick_row_at(i)) != NULL; i++) {
+        (void)qz_near_see(near, row->id);
+        if (row->code) (void)qz_near_see(near, row->code);
+    }
+    for (size_t i = 0; (code = qz_lint_code_at(i)) != NULL; i++) (void)qz_near_see(near, code);
 }
 
 qz_status qz_explain_errors(qz_explained *x) {

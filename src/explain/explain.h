@@ -13,7 +13,7 @@ typedef struct {
     char **operands; size_t n_operands;                     /* none: the list of topics */
     const char *tensor, *elem, *against;                    /* glass box */
     const char *values, *acts; double w, scale;             /* worked examples */
-    const char *hardware, *contexts, *users, *kv; uint64_t tp; /* launch */
+    const char *hardware, *hardware_file, *memory, *cc, *contexts, *users, *kv; uint64_t tp; /* launch */
 } qz_explain_options;
 
 enum { QZ_EXPLAIN_TABLES = 12 };
@@ -56,7 +56,9 @@ qz_status qz_explain_numbers(qz_explained *x, const char *text, const char *opti
 qz_status qz_explain_word(qz_explained *x, const char *word, bool *found);
 /* A code of an error, a finding, a rule or a correction; false: none is called so. */
 bool qz_explain_code(qz_explained *x, const char *word);
-/* Nearest topic or word for an error text. */
+/* Shows every code to a search for the nearest name. */
+void qz_explain_code_names(qz_near *near);
+/* Nearest topic, word or code for an error text. */
 const char *qz_explain_nearest(const char *word);
 /* One element of one tensor of an artifact (--tensor, --elem). */
 qz_status qz_explain_element(qz_explained *x, const char *path);

@@ -32,7 +32,7 @@ typedef struct {
     const char *path, *word;       /* word: the path as a shell takes it */
     qz_deploy kind;
     qz_shape *shape;
-    qz_hardware_set set;
+    qz_machine machine;
     const qz_hardware *hardware;   /* NULL: not asked */
     json_t *config;                /* config.json of a folder, or NULL */
     qz_deploy_shape deploy;
@@ -46,14 +46,14 @@ typedef struct {
 /* Tokens that fit this engine's budget there for all users; the model's own limit without hardware. */
 static qz_status room(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) {
     const uint64_t own = l->s->model->config.max_position;
-    *ctx = l->ctx ? l->ctx : own;
+    *ctx = l->ctx ? l->ctx : qz_shape_default_ctx(l->shape);
     l->largest = own;
     if (l->hardware == NULL) return QZ_OK;
     qz_memory_query q = {.shape = l->shape, .level = QZ_LEVEL_COUNT, .kv = l->kv, .users = l->users ? l->users : 1,
                          .ctx = 1, .capacity = qz_hardware_bytes(l->hardware),
                          .devices = l->x->o.tp, .weight_bytes = l->s->model->file_bytes};
     double overhead;
-    qz_pick_budget(l->hardware, e, &q.reserve, &overhead);
+    qz_pick_budget(l->hardware, e, -1, &q.reserve, &overhead);
     q.overhead = (uint64_t)overhead;
     QZ_TRY(qz_memory_max_ctx(&q, &l->largest, err));
     if (!l->ctx && l->largest < own) *ctx = l->largest;
@@ -149,9 +149,13 @@ static void more(launch *l, qz_runtime e, qz_str *out) {
         qz_str_printf(out, " %s %llu", vllm ? "--max-num-seqs" : "--max-running-requests",
                       (unsigned long long)l->users);
     if (l->hardware && vllm) qz_str_puts(out, " --gpu-memory-utilization 0.90");
-    if (r->kv && strcmp(r->kv, "fp8") == 0) qz_str_printf(out, " --kv-cache-dtype %s", vllm ? "fp8" : "fp8_e4m3");
-    else if (r->kv && strcmp(r->kv, "f16") != 0 && strcmp(r->kv, "bf16") != 0)
-        qz_explain_say(l->x, "  has no KV cache of type %s: 16 bits here; fp8 is its 8-bit type", r->kv);
+    const char *called = r->kv ? qz_runtime_kv(e, r->kv) : NULL;
+    const bool sixteen = r->kv && l->kv.k == l->kv.v && (l->kv.k == QZ_KV_F16 || l->kv.k == QZ_KV_BF16);
+    if (sixteen && strcmp(dtype_of(l), "float16") == 0 && l->kv.k == QZ_KV_BF16)
+        qz_explain_say(l->x, "  the KV cache has the type that it runs in, float16, in place of bf16");
+    if (r->kv == NULL || sixteen) return; /* 16 bits: the type that it runs in */
+    if (called) qz_str_printf(out, " --kv-cache-dtype %s", called);
+    else qz_explain_say(l->x, "  has no KV cache of type %s: 16 bits here; fp8 is its 8-bit type", r->kv);
 }
 
 /* "  HEAD(" and its arguments: on one further line if they fit, else the path alone on one. `path`: quoted, with all
@@ -220,9 +224,10 @@ static qz_status local(launch *l, qz_error *err) {
     if (ctx) {
         qz_str extra = {0};
         if (users > 1) qz_str_printf(&extra, " -np %llu", users);
-        if (kv && strcmp(kv, "fp8") == 0)
-            qz_explain_say(x, "  has no KV cache of type fp8: 16 bits here; q8_0 is its 8-bit type");
-        else if (kv && strcmp(kv, "f16") != 0) qz_str_printf(&extra, " -fa on -ctk %s -ctv %s", kv, kv);
+        const char *called = kv ? qz_runtime_kv(QZ_RUNTIME_LLAMA_CPP, kv) : NULL;
+        if (kv && called == NULL)
+            qz_explain_say(x, "  has no KV cache of type %s: 16 bits here; q8_0 is its 8-bit type", kv);
+        else if (kv && strcmp(kv, "f16") != 0) qz_str_printf(&extra, " -fa on -ctk %s -ctv %s", called, called);
         const int layers = l->hardware && strcmp(l->hardware->kind, "cpu") == 0 ? 0 : 99;
         qz_fit_command(&x->text, 2, "llama-server -m %s -c %llu -ngl %d%s", path, (unsigned long long)ctx * users,
                        layers, extra.ptr ? extra.ptr : "");
@@ -265,28 +270,20 @@ static qz_status read_wishes(launch *l, qz_error *err) {
     if (l->ctx > own)
         return qz_fail(err, QZ_EUSAGE, "--ctx %llu is more than the model has: %llu tokens (max_position_embeddings)",
                        (unsigned long long)l->ctx, (unsigned long long)own);
-    if (r->hardware == NULL) return QZ_OK;
-    QZ_TRY(qz_hardware_open(&l->set, NULL, err));
-    QZ_TRY(qz_hardware_choose(l->x->run, &l->set, r->hardware, &l->hardware, err));
-    if (qz_hardware_bytes(l->hardware) == 0)
+    const qz_machine_asked asked = {r->hardware, r->hardware_file, r->memory, r->cc};
+    QZ_TRY(qz_machine_open(l->x->run, &asked, &l->machine, err));
+    l->hardware = l->machine.hardware;
+    if (l->hardware && qz_hardware_bytes(l->hardware) == 0)
         return qz_fail(err, QZ_EUSAGE, "the memory of '%s' is not known: choose another --hardware", l->hardware->name);
     return QZ_OK;
 }
 
-/* In single quotes where a shell would take the path apart. */
 static const char *shell_word(const char *path, qz_arena *a) {
-    const size_t n = strlen(path);
-    if (strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%,=") == n && path[0] != '-')
-        return path;
-    char *out = qz_arena_alloc(a, 4 * n + 3, 1), *p = out;
-    if (out == NULL) return path;
-    *p++ = '\'';
-    for (size_t i = 0; i < n; i++) {
-        if (path[i] == '\'') memcpy(p, "'\\''", 4), p += 4;
-        else *p++ = path[i];
-    }
-    *p++ = '\'', *p = 0;
-    return out;
+    qz_str s = {0};
+    qz_shell_word(&s, path);
+    const char *word = s.ptr ? qz_arena_strdup(a, s.ptr) : NULL;
+    qz_str_release(&s);
+    return word ? word : path;
 }
 
 qz_status qz_explain_launch(qz_explained *x, const char *path) {
@@ -299,13 +296,16 @@ qz_status qz_explain_launch(qz_explained *x, const char *path) {
     qz_fit_command(&x->text, 2, "quantz run %s -p \"Hello\"", l.word);
     qz_status st = read_wishes(&l, x->err);
     if (st == QZ_OK) st = read_spec(&l, x->err);
+    if (st == QZ_OK && !l.ctx && s.model->config.max_position > QZ_DEFAULT_CTX)
+        qz_explain_say(x, "context: %d tokens where no --ctx says otherwise, as in plan, pick and check; the model has "
+                          "%llu", QZ_DEFAULT_CTX, (unsigned long long)s.model->config.max_position);
     if (st == QZ_OK) st = servers(&l, x->err);
     if (st == QZ_OK) st = transformers(&l, x->err);
     if (st == QZ_OK) st = local(&l, x->err);
     if (x->refused) qz_str_printf(&x->unread, ",\"refused\":%zu", x->refused);
     json_decref(l.config);
     qz_shape_free(l.shape);
-    qz_hardware_release(&l.set);
+    qz_machine_release(&l.machine);
     qz_source_release(&s);
     return st;
 }

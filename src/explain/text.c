@@ -22,6 +22,7 @@ const char *qz_explain_nearest(const char *word) {
     qz_near near = {.word = word};
     for (size_t i = 0; i < N_WORDS; i++) (void)qz_near_see(&near, words[i].word);
     for (int l = 0; l < QZ_FTYPE_COUNT; l++) (void)qz_near_see(&near, qz_ftype_get((qz_ftype)l)->name);
+    qz_explain_code_names(&near);
     return near.best;
 }
 

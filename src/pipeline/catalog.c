@@ -1,9 +1,11 @@
 #include "pipeline/catalog.h"
 #include "artifacts/provenance.h"
 #include "artifacts/schemes.h"
+#include "base/io.h"
 #include "base/size.h"
 #include "base/str.h"
 #include "model/leftovers.h"
+#include "plan/shapes.h"
 #include "text/lint.h"
 #include "engine/engine.h"
 #include "pipeline/recipe.h"
@@ -62,4 +64,18 @@ qz_status qz_catalog_check_accept(const char *codes, qz_error *err) {
 
 const char *qz_catalog_recipe(const char *path, qz_arena *arena) {
     return qz_provenance_in(path, QZ_RECIPE_KEY, arena);
+}
+
+void qz_catalog_say_builtin(const char *const *operands, size_t n, qz_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        if (strstr(err->text, "no such file") == NULL || strstr(err->text, operands[i]) == NULL) continue;
+        if (qz_path_exists(operands[i]) || !qz_shape_is_builtin(operands[i])) continue;
+        const qz_status st = err->code;
+        *err = (qz_error){0};
+        (void)qz_fail(err, st,
+                      "'%s' is a built-in shape, numbers without weights: give the model's folder or a GGUF file "
+                      "(plan, pick and check take shapes)",
+                      operands[i]);
+        return;
+    }
 }

@@ -51,7 +51,7 @@ typedef struct {
     double temperature, top_p, min_p, repetition_penalty;
     uint64_t top_k, ctx;
     /* deployment: check, pick, the pre-flight of quantize and release */
-    const char *engine, *cc, *workload, *tolerance, *md, *note, *report, *lora;
+    const char *engine, *cc, *workload, *tolerance, *md, *note, *report, *lora, *dtype;
     uint64_t tp, loras;
     bool deep, quick;
     /* plan (hardware, memory … serve pick too) */

@@ -1,5 +1,6 @@
 #include "base/io.h"
 #include "base/size.h"
+#include "pipeline/checks.h"
 #include "pipeline/naming.h"
 #include "pipeline/produce.h"
 #include "pipeline/verbs.h"
@@ -9,10 +10,6 @@
 
 /* What quantize would refuse to write, by planning it. */
 static qz_status check_write(qz_check_job *j, qz_error *err) {
-    if (j->unwritten)
-        qz_check_add(&j->f, "CHK-FOREIGN", "",
-                     "'%s' is made by other programs; nothing is known of their limits but the engine's rules",
-                     j->scheme.name);
     if (j->unwritten) return QZ_OK;
     /* a family that only the plan knows */
     const bool unopened = j->model == NULL && j->weight_files > 0 && qz_path_is_dir(j->path);
@@ -40,7 +37,8 @@ static qz_status check_write(qz_check_job *j, qz_error *err) {
 /* A report or a note needs no model; everything else does. */
 static qz_status without_model(const qz_request *r, qz_check_job *j, qz_error *err) {
     const struct { const char *given, *option; } of_models[] = {
-        {r->to, "to"}, {r->engine, "engine"}, {r->cc, "cc"}, {r->hardware, "hardware"}, {r->kv, "kv"},
+        {r->to, "to"}, {r->engine, "engine"}, {r->cc, "cc"}, {r->hardware, "hardware"}, {r->memory, "memory"},
+        {r->ram, "ram"}, {r->dtype, "dtype"}, {r->kv, "kv"},
         {r->workload, "workload"}, {r->lora, "lora"}, {r->data, "calib"}, {r->traffic, "traffic"},
         {r->against, "against"}};
     if (!r->report && !r->note)
@@ -55,7 +53,7 @@ static qz_status without_model(const qz_request *r, qz_check_job *j, qz_error *e
     return qz_check_data(j, err);
 }
 
-static qz_status run_checks(qz_check_job *j, qz_error *err) {
+qz_status qz_run_checks(qz_check_job *j, qz_error *err) {
     static const char *const workloads[] = {"chat", "reasoning", "math", "code", "medical", "extraction", "long",
                                             "retrieval", "adapters", "training"};
     bool known = j->o.workload == NULL;
@@ -74,12 +72,9 @@ static qz_status run_checks(qz_check_job *j, qz_error *err) {
         return qz_check_data(j, err);
     }
     QZ_TRY(qz_check_tensors(j, err));
-    QZ_TRY(qz_check_memory(j, err));
     QZ_TRY(check_write(j, err));
-    qz_check_deployment(&j->facts, &j->f);
-    QZ_TRY(qz_check_data(j, err));
-    return qz_preflight_artifact(j->has_wanted ? NULL : j->model, json_object_get(j->root, "quantization_config"),
-                                 &j->deploy, qz_check_served(j), &j->target, &j->f, err);
+    QZ_TRY(qz_check_judge(j, err));
+    return qz_check_data(j, err);
 }
 
 qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
@@ -90,13 +85,14 @@ qz_status qz_run_check_verb(qz_run *run, const qz_request *r, qz_error *err) {
     run->accept = "*"; /* findings say what nothing uses */
     j->o = (qz_check_options){.target = qz_target_asked(r), .to = r->to, .workload = r->workload,
                               .hardware = r->hardware, .hardware_file = r->hardware_file,
+                              .memory = r->memory, .ram = r->ram, .dtype = r->dtype,
                               .contexts = r->contexts, .users = r->users, .data = r->data, .traffic = r->traffic,
                               .text = r->text, .tasks = r->tasks,
                               .report = r->report, .note = r->note, .lora = r->lora, .deep = r->deep, .quick = r->quick,
                               .against = r->against, .reserve = r->reserve};
     j->path = r->n_operands ? r->operands[0] : NULL;
     j->f.arena = &j->arena;
-    qz_status st = j->path ? run_checks(j, err) : without_model(r, j, err);
+    qz_status st = j->path ? qz_run_checks(j, err) : without_model(r, j, err);
     if (st == QZ_OK) st = r->json ? qz_check_json(j, &s, err) : qz_check_text(j, &s, err);
     if (st == QZ_OK) st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     size_t bad = j->f.count[QZ_FINDING_ERROR] + j->f.count[QZ_FINDING_WARN];

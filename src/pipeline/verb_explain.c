@@ -8,7 +8,8 @@ qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
                       .o = {.json = r->json, .operands = r->operands, .n_operands = r->n_operands, .tensor = r->tensor,
                             .elem = r->elem, .against = r->against,
                             .values = r->values, .acts = r->acts, .w = r->w, .scale = r->scale,
-                            .hardware = r->hardware, .contexts = r->contexts, .users = r->users, .kv = r->kv,
+                            .hardware = r->hardware, .hardware_file = r->hardware_file, .memory = r->memory,
+                            .cc = r->cc, .contexts = r->contexts, .users = r->users, .kv = r->kv,
                             .tp = r->tp}};
     qz_str out = {0};
     qz_status st = qz_explain(&x);

@@ -1,7 +1,8 @@
 #include "base/io.h"
+#include "base/size.h"
+#include "pipeline/checks.h"
 #include "pipeline/outputs.h"
 #include "report/pick_print.h"
-#include "deploy/preflight_scheme.h"
 #include "pipeline/verbs.h"
 #include "plan/numbers.h"
 #include "plan/operand.h"
@@ -13,69 +14,53 @@ typedef struct {
     const qz_request *r;
     qz_arena arena;
     qz_operand operand;
-    qz_hardware_set set;
-    qz_hardware own;                /* --memory, or this machine */
+    qz_machine machine;
+    json_t *root;                   /* config.json of a folder or file, or NULL */
+    qz_deploy_spec stored;
     qz_pick_query q;
     qz_pick_answer answer;
 } pick_inputs;
 
-/* A GGUF file is taken as it was released. */
+/* What is stored, as `check` reads it. A GGUF file is taken as it was released. */
 static qz_status open_shape(qz_run *run, pick_inputs *j, qz_error *err) {
-    QZ_TRY(qz_operand_open(run, j->r->operands[0], QZ_OPEN_SHAPE, &j->operand, err));
+    const char *path = j->r->operands[0];
+    QZ_TRY(qz_operand_open(run, path, QZ_OPEN_SHAPE, &j->operand, err));
     const qz_model *m = j->operand.source.model;
+    const qz_operand_kind kind = j->operand.kind;
     qz_shape *s = j->operand.shape;
     j->q.shape = s;
-    if (m == NULL && s->released[0] && j->operand.kind == QZ_OPERAND_FOLDER)
-        return qz_operand_weight_files(j->r->operands[0], &j->q.weight_bytes, err);
+    if (kind == QZ_OPERAND_FOLDER || kind == QZ_OPERAND_CONFIG) {
+        QZ_TRY(qz_check_config(path, &j->arena, &j->root, &j->stored, &j->q.dtype, err));
+        j->q.stored = &j->stored;
+    }
+    if (m == NULL && s->released[0] && kind == QZ_OPERAND_FOLDER)
+        return qz_operand_weight_files(path, &j->q.weight_bytes, err);
     if (m == NULL) return QZ_OK;
     if (strstr(m->encoding, "F16") == NULL && strcmp(m->encoding, "F32") != 0)
         (void)snprintf(s->released, sizeof s->released, "gguf");
+    j->stored = (qz_deploy_spec){.kind = QZ_DEPLOY_GGUF, .sym = true, .zero_point = true};
+    j->q.stored = &j->stored;
     j->q.weight_bytes = m->file_bytes;
     return QZ_OK;
 }
 
-/* What a CUDA card of this capability computes in (hardware.def has the same sets). */
-static const char *native_of(unsigned cc) {
-    static const struct { unsigned from; const char *types; } rows[] = {
-        {100, "fp16,bf16,int8,fp8,fp4"}, {89, "fp16,bf16,int8,fp8"}, {80, "fp16,bf16,int8,int4"},
-        {75, "fp16,int8,int4"}, {0, "fp16"}};
-    size_t i = 0;
-    while (cc < rows[i].from) i++;
-    return rows[i].types;
-}
-
-static qz_status open_hardware(qz_run *run, pick_inputs *j, unsigned cc, qz_error *err) {
+/* Without a word of a machine: this one, as a CPU. */
+static qz_status open_hardware(qz_run *run, pick_inputs *j, qz_error *err) {
     const qz_request *r = j->r;
-    uint64_t bytes = 0;
-    if (r->memory) QZ_TRY(qz_bytes_parse(r->memory, "memory", &bytes, err));
     if (r->ram) QZ_TRY(qz_bytes_parse(r->ram, "ram", &j->q.system_bytes, err));
-    QZ_TRY(qz_hardware_open(&j->set, r->hardware_file, err));
-    if (r->hardware) {
-        QZ_TRY(qz_hardware_choose(run, &j->set, r->hardware, &j->q.hardware, err));
-        j->own = *j->q.hardware;
-        if (bytes) j->own.visible_mib = (double)bytes / 1048576.0;
-        if (cc) j->own.capability = (int)cc;
-    } else if (bytes) {
-        j->own = (qz_hardware){.name = cc ? "a CUDA card" : "a machine", .kind = cc ? "gpu" : "cpu",
-                               .vendor = cc ? "nvidia" : "any", .visible_mib = (double)bytes / 1048576.0,
-                               .native = cc ? native_of(cc) : "int8", .capability = (int)cc, .date = "-",
-                               .source = "--memory"};
-    } else {
-        j->own = (qz_hardware){.name = "this machine", .kind = "cpu", .vendor = "any",
-                               .visible_mib = (double)qz_hardware_system_bytes() / 1048576.0, .native = "int8",
-                               .date = "now",
-                               .source = "memory that this process may use"};
-        j->q.detected = true;
-    }
-    j->q.hardware = &j->own;
+    j->q.ram = r->ram;
+    j->q.asked = (qz_machine_asked){r->hardware, r->hardware_file, r->memory, r->cc};
+    qz_machine_asked asked = j->q.asked;
+    if (!asked.hardware && !asked.memory) asked.hardware = QZ_MACHINE_HERE;
+    QZ_TRY(qz_machine_open(run, &asked, &j->machine, err));
+    j->q.hardware = j->machine.hardware;
+    j->q.detected = j->machine.here;
     return QZ_OK;
 }
 
 static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
     const qz_request *r = j->r;
     qz_kv_types kv;
-    unsigned cc = 0;
-    if (r->cc) QZ_TRY(qz_capability_parse(r->cc, &cc, err));
     j->q = (qz_pick_query){.engine = QZ_RUNTIME_NONE, .workload = r->workload, .tolerance = r->tolerance,
                            .loras = r->loras, .gpus = r->tp, .kv = r->kv,
                            .reserve = r->reserve};
@@ -83,15 +68,13 @@ static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {
     if (r->kv) QZ_TRY(qz_kv_types_parse(r->kv, &kv, err));
     QZ_TRY(qz_plan_number(r->users, "users", 1000000, &j->q.users, err));
     QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &j->q.ctx, err));
-    QZ_TRY(open_hardware(run, j, cc, err));
+    QZ_TRY(open_hardware(run, j, err));
     return open_shape(run, j, err);
 }
 
 static qz_status show(const pick_inputs *j, qz_error *err) {
-    const qz_pick_answer *a = &j->answer;
-    const qz_pick_page page = {.input = j->r->operands[0], .shape = j->operand.shape, .hardware = &j->own,
-                               .measured = j->q.weight_bytes > 0, .answer = a,
-                               .scheme = a->level != QZ_LEVEL_COUNT ? qz_level_scheme(a->level) : NULL,
+    const qz_pick_page page = {.input = j->r->operands[0], .shape = j->operand.shape, .hardware = j->q.hardware,
+                               .measured = j->q.weight_bytes > 0, .answer = &j->answer,
                                .shape_only = j->operand.kind == QZ_OPERAND_BUILTIN};
     qz_str s = {0}, md = {0};
     qz_status st = QZ_OK;
@@ -107,22 +90,56 @@ static qz_status show(const pick_inputs *j, qz_error *err) {
     return st;
 }
 
+/* The command that the answer prints, run: its findings are the answer's, those of the model's files too. */
+static qz_status check_answer(qz_run *run, pick_inputs *j, qz_error *err) {
+    qz_pick_answer *a = &j->answer;
+    qz_run silent = *run;
+    if (a->refused && !a->offer) return QZ_OK;
+    qz_check_job *c = qz_calloc_array(1, sizeof *c);
+    if (c == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    silent.log = NULL;
+    silent.hook = NULL;
+    silent.accept = "*"; /* findings say what nothing uses */
+    c->run = &silent;
+    c->path = j->r->operands[0];
+    c->o = a->check;
+    c->f.arena = &j->arena;
+    qz_status st = qz_run_checks(c, err);
+    a->flags = c->f;
+    qz_check_release(c);
+    qz_free(c);
+    for (size_t i = 0; st == QZ_OK && i < a->flags.n && !a->refused; i++) {
+        const qz_finding *x = &a->flags.rows[i];
+        if (x->level != QZ_FINDING_ERROR) continue;
+        a->refused = a->offer = true;
+        a->refusal = qz_arena_printf(&j->arena, "check refuses it on these files: %s: %s", x->code, x->problem);
+    }
+    return st;
+}
+
+static qz_status verdict(const qz_pick_answer *a, qz_error *err) {
+    if (a->refused) return qz_fail(err, QZ_ECHECK, "pick refuses: %s", a->refusal);
+    if (!qz_pick_objects(a)) return QZ_OK;
+    const qz_finding *x = a->flags.rows;
+    while (x->level == QZ_FINDING_NOTE) x++;
+    const size_t n = a->flags.count[QZ_FINDING_WARN];
+    return qz_fail(err, QZ_ECHECK, "'quantz check' warns of pick's answer: %zu finding%s, first %s", n, qz_plural(n),
+                   x->code);
+}
+
 qz_status qz_run_pick_verb(qz_run *run, const qz_request *r, qz_error *err) {
     pick_inputs j = {.r = r};
     qz_outputs outs = {.run = run};
     qz_status st = r->md ? qz_outputs_claim(&outs, r, r->md, QZ_OUTPUT_FILE, err) : QZ_OK;
     if (st == QZ_OK) st = prepare(run, &j, err);
     if (st == QZ_OK) st = qz_pick(&j.q, &j.arena, &j.answer, err);
+    if (st == QZ_OK) st = check_answer(run, &j, err);
     if (st == QZ_OK) st = show(&j, err);
     qz_outputs_end(&outs, st); /* the page is written, whatever it says */
-    if (st == QZ_OK && j.answer.refused) st = qz_fail(err, QZ_ECHECK, "pick refuses: %s", j.answer.refusal);
-    else if (st == QZ_OK && qz_findings_has(&j.answer.flags, "CHK-KV"))
-        st = qz_fail(err, QZ_ECHECK,
-                     "pick's answer does not hold the request: at most %llu user%s at %llu tokens there",
-                     (unsigned long long)j.answer.max_users, j.answer.max_users == 1 ? "" : "s",
-                     (unsigned long long)j.answer.ctx);
+    if (st == QZ_OK) st = verdict(&j.answer, err);
     qz_operand_release(&j.operand);
-    qz_hardware_release(&j.set);
+    qz_machine_release(&j.machine);
+    json_decref(j.root);
     qz_arena_release(&j.arena);
     return st;
 }

@@ -87,22 +87,40 @@ static qz_status make_rows(qz_run *run, qz_plan_view *v, qz_error *err) {
 
 /* The hardware's row, as pick and check count: what is split over layers runs on llama.cpp. A bare size has no row:
  * 20 %, and for layers the 0.5 GB of buffers of handbooks (checklist C-117). */
-static void set_budget(const qz_request *r, qz_plan_view *v) {
-    double share, bytes;
+static qz_status set_budget(const qz_request *r, qz_plan_view *v, qz_error *err) {
+    double bytes;
+    qz_runtime engine = v->hw ? qz_pick_usual_engine(v->hw) : QZ_RUNTIME_NONE;
+    if (r->engine) QZ_TRY(qz_runtime_find(r->engine, &engine, err));
+    if (r->offload) engine = QZ_RUNTIME_LLAMA_CPP;
     v->q.reserve = r->reserve < 0 ? 0.20 : r->reserve / 100;
     v->budget = v->hw && !r->memory && r->reserve < 0 && !r->overhead;
     if (r->offload && !r->overhead) v->q.overhead = 500000000;
-    if (!v->budget) return;
-    qz_pick_budget(v->hw, r->offload ? QZ_RUNTIME_LLAMA_CPP : QZ_RUNTIME_NONE, &share, &bytes);
-    v->q.reserve = share;
+    if (!v->budget) return QZ_OK;
+    qz_pick_budget(v->hw, engine, -1, &v->q.reserve, &bytes);
     v->q.overhead = (uint64_t)bytes;
+    v->engine = qz_runtime_get(engine)->title;
+    return QZ_OK;
+}
+
+/* Layers are dealt out between a card and the memory beside it; both are judged. */
+static qz_status set_offload(const qz_request *r, qz_plan_view *v, qz_error *err) {
+    if (!r->offload) return QZ_OK;
+    if (v->hw && strcmp(v->hw->kind, "gpu") != 0)
+        return qz_fail(err, QZ_EUSAGE,
+                       "--offload deals layers out between a card and system memory: '%s' has no memory of a card; "
+                       "leave --offload out, or give --hardware with a card",
+                       v->hw->name);
+    if (r->ram) QZ_TRY(qz_bytes_parse(r->ram, "ram", &v->system_bytes, err));
+    v->system_usable = qz_pick_system_usable(v->system_bytes);
+    return QZ_OK;
 }
 
 static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, qz_error *err) {
     QZ_TRY(qz_hardware_open(&v->set, r->hardware_file, err));
     if (r->hardware && strcmp(r->hardware, "list") != 0)
         QZ_TRY(qz_hardware_choose(run, &v->set, r->hardware, &v->hw, err));
-    QZ_TRY(qz_plan_numbers(r->contexts, "ctx", 1u << 30, &v->arena, &v->contexts, &v->n_contexts, err));
+    QZ_TRY(qz_plan_numbers(r->contexts ? r->contexts : "4096", "ctx", 1u << 30, &v->arena, &v->contexts,
+                           &v->n_contexts, err));
     QZ_TRY(qz_plan_numbers(r->users, "users", 1u << 24, &v->arena, &v->users, &v->n_users, err));
     QZ_TRY(qz_plan_levels(r->levels ? "gguf" : r->formats, &v->arena, &v->levels, &v->n_levels, err));
     v->q = (qz_memory_query){.users = v->users[0], .ctx = v->contexts[0], .devices = r->tp,
@@ -113,7 +131,8 @@ static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, q
     if (r->memory && v->q.capacity == 0)
         return qz_fail(err, QZ_EUSAGE, "--memory is zero: expected for example 24GB or 24GiB");
     if (r->overhead) QZ_TRY(qz_bytes_parse(r->overhead, "overhead", &v->q.overhead, err));
-    set_budget(r, v);
+    QZ_TRY(set_budget(r, v, err));
+    QZ_TRY(set_offload(r, v, err));
     v->o.reserve = 100 * v->q.reserve;
     if ((r->offload || r->speed) && !v->q.capacity && !v->hw)
         return qz_fail(err, QZ_EUSAGE, "--%s needs a device: give --hardware NAME%s", r->offload ? "offload" : "speed",
@@ -156,6 +175,7 @@ qz_status qz_run_plan_verb(qz_run *run, const qz_request *r, qz_error *err) {
         qz_error why = {0};
         st = qz_operand_open(run, r->operands[0], QZ_OPEN_WEIGHTS, &v.operand, &why);
         v.q.shape = v.shape = v.operand.shape;
+        if (st == QZ_OK && !r->contexts && v.shape) v.contexts[0] = v.q.ctx = qz_shape_default_ctx(v.shape);
         v.opened = v.operand.source.model != NULL;
         v.dir = v.operand.kind == QZ_OPERAND_FOLDER ? r->operands[0] : NULL;
         if (st == QZ_OK) st = print(run, r, &v, &out, err);

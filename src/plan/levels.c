@@ -200,3 +200,11 @@ qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size
     return *n ? QZ_OK
               : qz_fail(err, QZ_EUSAGE, "no format is asked for; use --formats, for example --formats awq,Q4_K_M");
 }
+
+const char *qz_level_named(const qz_shape *s, qz_level l, char buf[64]) {
+    const char *scheme = s->runs ? qz_level_scheme(l) : NULL;
+    const bool there = qz_level_get(l)->kind == QZ_LEVEL_FLOAT; /* nothing is made */
+    (void)snprintf(buf, 64, "%s%s", scheme ? scheme : qz_level_get(l)->name,
+                   scheme || there ? "" : " (by another tool)");
+    return buf;
+}

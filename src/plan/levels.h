@@ -55,6 +55,8 @@ qz_status qz_level_weigh(const qz_shape *s, qz_level l, bool imatrix, uint64_t *
 
 /* The scheme under which this program writes artifacts of the level; NULL: it does not. */
 const char *qz_level_scheme(qz_level l);
+/* What a person may ask for: that scheme, "bf16", or "ct:nvfp4 (by another tool)". */
+const char *qz_level_named(const qz_shape *s, qz_level l, char buf[64]);
 typedef struct { bool known; uint64_t file_bytes, weight_bytes; bool vocabulary; } qz_level_files;
 /* Exact bytes of all files, without a vocabulary, where a writer exists (known). source_dir: folder whose other files
  * are carried over, or NULL (then folders of files are not known). */

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { CONFIG_LIMIT = 16 << 20 };
 static const qz_shape_row rows[] = {
@@ -163,10 +164,27 @@ bool qz_shape_is_builtin(const char *text) {
     return find_row(text, &nearest) != NULL;
 }
 
+/* "qwen3.5" is a family whose rows have a size behind: "qwen3.5-9b, qwen3.5-27b". */
+static void sizes_of(const char *name, char *out, size_t size) {
+    const size_t n = strlen(name);
+    size_t at = 0;
+    *out = 0;
+    for (size_t i = 0; i < N_ROWS && n; i++)
+        if (strncasecmp(rows[i].name, name, n) == 0 && rows[i].name[n] == '-' && at < size)
+            at += (size_t)snprintf(out + at, size - at, "%s%s", at ? ", " : "", rows[i].name);
+}
+
 qz_status qz_shape_builtin(const char *name, qz_shape **out, qz_error *err) {
     const char *nearest;
     const qz_shape_row *r = find_row(name, &nearest);
+    char sizes[200];
     *out = NULL;
+    sizes_of(name, sizes, sizeof sizes);
+    if (r == NULL && *sizes)
+        return qz_fail(err, QZ_EUSAGE,
+                       "'%s' is a family of models: expected a built-in shape with its size, one of %s, or a "
+                       "config.json",
+                       name, sizes);
     if (r == NULL)
         return qz_fail(err, QZ_EUSAGE,
                        "no model '%s': expected a config.json, a folder, a GGUF file or a built-in shape; %s%s%s "
@@ -184,6 +202,10 @@ size_t qz_shape_layers_of(const qz_shape *s, qz_attn kind) {
     size_t n = 0;
     for (size_t i = 0; i < s->layers; i++) n += s->attn[i] == (uint8_t)kind;
     return n;
+}
+
+uint64_t qz_shape_default_ctx(const qz_shape *s) {
+    return s->max_position && s->max_position < QZ_DEFAULT_CTX ? s->max_position : QZ_DEFAULT_CTX;
 }
 
 uint64_t qz_shape_max_cols(const qz_shape *s) {

@@ -67,6 +67,9 @@ const qz_shape_row *qz_shape_row_at(size_t i); /* NULL behind the last */
 /* True if text names a built-in shape exactly (after normalisation). */
 bool qz_shape_is_builtin(const char *text);
 size_t qz_shape_layers_of(const qz_shape *s, qz_attn kind);
+/* Tokens that plan, pick, check and launch take where no context is asked for: 4096, or what the model has. */
+enum { QZ_DEFAULT_CTX = 4096 };
+uint64_t qz_shape_default_ctx(const qz_shape *s);
 /* Largest in_features of a quantized linear. */
 uint64_t qz_shape_max_cols(const qz_shape *s);
 #endif

@@ -124,3 +124,17 @@ void qz_fit_text(qz_str *out, const char *s) {
         s += n + (s[n] == '\n');
     }
 }
+
+void qz_shell_word(qz_str *out, const char *word) {
+    const size_t n = strlen(word);
+    if (n && word[0] != '-' &&
+        strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+:@%,=") == n) {
+        qz_str_puts(out, word);
+        return;
+    }
+    qz_str_putc(out, '\'');
+    for (; *word; word++)
+        if (*word == '\'') qz_str_puts(out, "'\\''");
+        else qz_str_putc(out, *word);
+    qz_str_putc(out, '\'');
+}

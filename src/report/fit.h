@@ -19,6 +19,8 @@ void qz_fit_printf(qz_str *out, size_t hang, const char *fmt, ...) QZ_PRINTF(3, 
 void qz_fit_vprintf(qz_str *out, size_t hang, const char *fmt, va_list ap);
 /* A shell command, put together here and continued with backslashes before its options. */
 void qz_fit_command(qz_str *out, size_t indent, const char *fmt, ...) QZ_PRINTF(3, 4);
+/* Appends a word of a shell command: in single quotes where a shell would take it apart. */
+void qz_shell_word(qz_str *out, const char *word);
 /* Every line of s that is too long, wrapped; continued below its value ("  label     value") or two
  * columns further in. */
 void qz_fit_text(qz_str *out, const char *s);

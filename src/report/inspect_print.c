@@ -1,4 +1,5 @@
 #include "report/inspect_print.h"
+#include "report/fit.h"
 #include "artifacts/open.h"
 #include "artifacts/provenance.h"
 #include "artifacts/raw.h"
@@ -168,6 +169,18 @@ static void leftover_lines(const qz_model *m, qz_str *out) {
     for (size_t i = 0; i < m->n_doubts; i++) qz_str_printf(out, "  doubt        %s\n", m->doubts[i]);
 }
 
+/* A JSON object as lines that fit: it may be broken behind the commas between its keys. */
+static void put_object(qz_str *out, const char *key, const char *object) {
+    qz_str spaced = {0};
+    for (const char *p = object; *p; p++) {
+        qz_str_putc(&spaced, *p);
+        if (*p == ',' && p[1] == '"') qz_str_putc(&spaced, ' ');
+    }
+    qz_fit_printf(out, 13, "  %-12s %s", key, spaced.ptr ? spaced.ptr : object);
+    out->failed |= spaced.failed;
+    qz_str_release(&spaced);
+}
+
 /* The manifest's provenance fields, or UNKNOWN. */
 static void manifest_lines(const char *path, qz_str *out) {
     json_t *root = manifest_of(path);
@@ -178,7 +191,8 @@ static void manifest_lines(const char *path, qz_str *out) {
         json_object_foreach(prov, key, v) {
             char *object = json_is_object(v) ? json_dumps(v, JSON_COMPACT) : NULL;
             const char *text = object ? object : json_string_value(v);
-            if (text) qz_str_printf(out, "  %-12s %s\n", key, text);
+            if (object) put_object(out, key, object);
+            else if (text) qz_str_printf(out, "  %-12s %s\n", key, text);
             free(object); /* jansson's */
         }
     } else {
@@ -186,7 +200,7 @@ static void manifest_lines(const char *path, qz_str *out) {
         const char *accepted = qz_accepted_in(path, &a); /* a GGUF file says so itself */
         const char *recipe = qz_provenance_in(path, QZ_RECIPE_KEY, &a);
         qz_str_puts(out, "  provenance   UNKNOWN (no manifest)\n");
-        if (recipe) qz_str_printf(out, "  %-12s %s\n", QZ_RECIPE_KEY, recipe);
+        if (recipe) put_object(out, QZ_RECIPE_KEY, recipe);
         if (accepted) qz_str_printf(out, "  %-12s %s\n", QZ_ACCEPTED_KEY, accepted);
         qz_arena_release(&a);
     }

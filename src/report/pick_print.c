@@ -18,7 +18,7 @@ static void put(page *p, const char *heading, const char *fmt, ...) {
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    bool same = p->last && strcmp(p->last, heading) == 0;
+    const bool same = p->last && strcmp(p->last, heading) == 0;
     p->last = heading;
     if (p->markdown) {
         if (!same)
@@ -80,6 +80,7 @@ static void put_memory(page *p, const qz_pick_page *x) {
             whole_on_card(x));
         return;
     }
+    if (a->kv_type == QZ_KV_TYPE_COUNT) return; /* training has no users */
     put(p, "memory",
         "largest: %llu user%s at %llu tokens, or %llu tokens for %llu user%s (the model's own limit: %llu)",
         ull(a->max_users), qz_plural(a->max_users), ull(a->ctx), ull(a->max_ctx), ull(a->users),
@@ -103,41 +104,48 @@ static void put_speed(page *p, const qz_pick_page *x) {
             strcmp(f->bound, "operations") == 0 ? "" : "memory; by ", ull(f->bound_from), qz_plural(f->bound_from));
 }
 
-static void put_commands(page *p, const qz_pick_page *x) {
+static void put_next(void *arg, bool command, const char *text) {
+    (void)command;
+    put(arg, "commands", "%s", text);
+}
+
+/* A level as commands and other tools know it. */
+static void put_level(const qz_pick_page *x, qz_str *s, const char *before, const char *name) {
+    qz_level level;
+    char named[64];
+    if (name == NULL) return;
+    const bool known = qz_level_parse(name, &level, &(qz_error){0}) == QZ_OK;
+    qz_str_printf(s, "%s%s", before, known ? qz_level_named(x->shape, level, named) : name);
+}
+
+static void put_format(page *p, const qz_pick_page *x) {
     const qz_pick_answer *a = x->answer;
-    if (a->level == QZ_LEVEL_COUNT || a->level == QZ_LEVEL_BF16) {
-        put(p, "commands", "quantz check %s --engine %s", x->input, qz_runtime_get(a->engine)->name);
-        return;
+    qz_str s = {0};
+    put_level(x, &s, "", a->format.answer);
+    put_level(x, &s, "; benchmark beside it: ", a->beside);
+    put_level(x, &s, "; the next level up fits too: ", a->larger);
+    put(p, "format", "%s", s.ptr ? s.ptr : a->format.answer);
+    p->s->failed |= s.failed;
+    qz_str_release(&s);
+}
+
+static void put_notes(page *p, const qz_pick_answer *a) {
+    for (size_t i = 0; i < a->n_notes; i++) {
+        const qz_pick_note *n = &a->notes[i];
+        if (!qz_findings_has(&a->flags, n->code)) /* a finding says it already */
+            put(p, "notes", "%s: %s", n->code, n->text);
     }
-    const char *level = x->scheme ? x->scheme : qz_level_get(a->level)->name,
-               *calib = strncmp(a->calibration.answer, "none", 4) == 0 ? "" : " --calib YOUR-TRAFFIC.jsonl";
-    char tp[48] = "";
-    if (a->gpus > 1) (void)snprintf(tp, sizeof tp, " --tp %llu", ull(a->gpus));
-    const bool known = strchr(x->hardware->name, ' ') == NULL; /* a row of the table, no description */
-    put(p, "commands", "quantz check %s --to %s --engine %s%s%s%s --ctx %llu --users %llu%s%s", x->input, level,
-        qz_runtime_get(a->engine)->name, tp, known && !a->offloaded ? " --hardware " : "",
-        known && !a->offloaded ? x->hardware->name : "", ull(a->ctx), ull(a->users),
-        strcmp(a->kv.answer, "-") ? " --kv " : "", strcmp(a->kv.answer, "-") ? a->kv.answer : "");
-    if (x->scheme)
-        put(p, "commands", "quantz release %s --to %s%s --text HELD-OUT.txt --tasks TASKS.jsonl -o DIR",
-            x->shape_only ? "MODEL-FOLDER" : x->input, level, calib);
-    else
-        put(p, "commands", "quantz does not write %s yet: make it with the format's own tools, then quantz check DIR",
-            level);
-    put(p, "commands", "quantz explain launch DIR/ARTIFACT%s%s --ctx %llu --users %llu%s%s%s",
-        known ? " --hardware " : "", known ? x->hardware->name : "", ull(a->ctx), ull(a->users),
-        strcmp(a->kv.answer, "-") ? " --kv " : "", strcmp(a->kv.answer, "-") ? a->kv.answer : "", tp);
 }
 
 static void body(const qz_pick_page *x, page *p) {
     const qz_pick_answer *a = x->answer;
     if (a->refused) put(p, "refused", "%s", a->refusal);
-    if (a->refused && a->format.row) {
+    if (a->refused && !a->offer && a->format.row) {
         put(p, "refused", "[rule %s]", a->format.row->id);
         put(p, "refused", "handbooks say: %s", a->format.source_says);
         put(p, "refused", "today: %s", a->format.row->today);
     }
-    if (a->refused && a->kv_f16) {
+    if (a->refused && !a->offer && a->kv_f16) {
         put(p, "memory",
             "KV cache of the request alone: %.1f GB in 16 bits, %.1f GB in 8 bits; %.2f GB / %.2f GiB capacity",
             GB(a->kv_f16), GB(a->kv_small), GB(a->capacity), (double)a->capacity / 1073741824.0);
@@ -146,10 +154,12 @@ static void body(const qz_pick_page *x, page *p) {
                 "largest context that fits with 4-bit weights and an 8-bit cache: %llu tokens; native context: %llu",
                 ull(a->max_ctx), ull(x->shape->max_position));
     }
-    if (a->refused) return;
-    put(p, "deploy", "%s", a->deploy);
-    put(p, "format", "%s%s%s%s%s", a->format.answer, a->beside ? "; benchmark beside it: " : "",
-        a->beside ? a->beside : "", a->larger ? "; the next level up fits too: " : "", a->larger ? a->larger : "");
+    if (a->refused && !a->offer) {
+        put_notes(p, a);
+        return;
+    }
+    put(p, a->offer ? "nearest" : "deploy", "%s", a->deploy);
+    put_format(p, x);
     put_line(p, "format", &a->format);
     put_answers(p, a);
     put(p, "KV cache", "%s; %.2f GB in 16 bits, %.2f GB in 8 bits for this request", a->kv.answer, GB(a->kv_f16),
@@ -163,7 +173,8 @@ static void body(const qz_pick_page *x, page *p) {
         put(p, "validation", "%zu. %s [rule %s]", i + 1, a->validation[i]->result, a->validation[i]->id);
     put(p, "fallback", "%s", a->ladder.answer);
     put_line(p, "fallback", &a->ladder);
-    put_commands(p, x);
+    put_notes(p, a);
+    qz_pick_next(x, put_next, p);
 }
 
 static void head(const qz_pick_page *x, char out[LINE]) {
@@ -190,7 +201,7 @@ void qz_pick_markdown(const qz_pick_page *x, qz_str *s) {
     head(x, title);
     qz_str_printf(s, "# Deployment choice\n\n%s\n", title);
     body(x, &p);
-    if (f->n) qz_str_puts(s, "\n## Flags\n\n| level | code | finding | what to do |\n|---|---|---|---|\n");
+    if (f->n) qz_str_puts(s, "\n## Findings\n\n| level | code | finding | what to do |\n|---|---|---|---|\n");
     for (size_t i = 0; i < f->n; i++)
         qz_str_printf(s, "| %s | %s | %s | %s |\n", qz_finding_level_name(f->rows[i].level), f->rows[i].code,
                       f->rows[i].problem, f->rows[i].fix ? f->rows[i].fix : "");
@@ -263,6 +274,32 @@ static void json_validation(qz_json_writer *w, const qz_pick_answer *a) {
     qz_jw_close(w, ']');
 }
 
+typedef struct { qz_json_writer *w; bool commands; } json_next;
+static void json_command(void *arg, bool command, const char *text) {
+    json_next *n = arg;
+    if (command == n->commands) qz_jw_text(n->w, NULL, text);
+}
+static void json_notes(qz_json_writer *w, const qz_pick_page *x) {
+    const qz_pick_answer *a = x->answer;
+    qz_jw_open(w, "notes", '[');
+    for (size_t i = 0; i < a->n_notes; i++) {
+        qz_jw_row(w);
+        qz_jw_text(w, "code", a->notes[i].code);
+        qz_jw_text(w, "rule", a->notes[i].rule);
+        qz_jw_text(w, "text", a->notes[i].text);
+        qz_jw_text(w, "source", a->notes[i].source);
+        qz_jw_close(w, '}');
+    }
+    qz_jw_close(w, ']');
+    if (a->refused && !a->offer) return;
+    qz_jw_open(w, "commands", '[');
+    qz_pick_next(x, json_command, &(json_next){w, true});
+    qz_jw_close(w, ']');
+    qz_jw_open(w, "by_other_tools", '[');
+    qz_pick_next(x, json_command, &(json_next){w, false});
+    qz_jw_close(w, ']');
+}
+
 static void json_question(qz_json_writer *w, const qz_pick_page *x) {
     const qz_pick_answer *a = x->answer;
     qz_jw_text(w, "input", x->input);
@@ -287,14 +324,17 @@ void qz_pick_json(const qz_pick_page *x, qz_str *s) {
     qz_json_writer w;
     qz_jw_begin(&w, s);
     json_question(&w, x);
+    const bool none = a->refused && !a->offer;
     qz_jw_bool(&w, "refused", a->refused);
+    qz_jw_bool(&w, "nearest", a->offer);
     qz_jw_text(&w, "refusal", a->refusal);
     qz_jw_text(&w, "deploy", a->deploy);
-    qz_jw_text(&w, "format", a->refused ? NULL : format);
-    qz_jw_text(&w, "level", a->refused ? NULL : a->format.answer);
+    qz_jw_text(&w, "format", none ? NULL : format);
+    qz_jw_text(&w, "level", none ? NULL : a->format.answer);
+    qz_jw_text(&w, "to", none ? NULL : a->check.to);
     qz_jw_text(&w, "beside", a->beside);
     qz_jw_text(&w, "larger", a->larger);
-    qz_jw_text(&w, "kv", a->refused ? NULL : a->kv.answer);
+    qz_jw_text(&w, "kv", none ? NULL : a->kv.answer);
     qz_jw_text(&w, "engine", e ? e->name : NULL);
     qz_jw_text(&w, "engine_version", e ? e->version : NULL);
     qz_jw_text(&w, "engine_date", e ? e->date : NULL);
@@ -307,6 +347,7 @@ void qz_pick_json(const qz_pick_page *x, qz_str *s) {
     if (a->ladder.row) json_line(&w, "fallback_rule", &a->ladder);
     json_memory(&w, x);
     json_speed(&w, &a->speed);
+    json_notes(&w, x);
     qz_json_findings(&w, "flags", &a->flags);
     qz_jw_end(&w);
 }

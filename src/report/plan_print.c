@@ -67,13 +67,12 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
         qz_str_clear(&line);
         qz_str_printf(&line, "  device     %s%s%.2f %s / %.2f %s", v->hw ? v->hw->name : "", v->hw ? ": " : "",
                       (double)v->q.capacity / u.ten, u.gb, (double)v->q.capacity / u.two, u.gib);
-        if (v->budget)
-            qz_str_printf(&line, ", %g %% kept free%s", v->o.reserve,
-                          v->q.overhead ? "" : " (as in pick; --reserve changes it)");
-        else qz_str_printf(&line, ", %g %% reserve%s", v->o.reserve, v->q.overhead ? " and overhead" : "");
-        if (v->budget && v->q.overhead)
-            qz_str_printf(&line, ", %.2f GB for the runtime (as in pick; --reserve, --overhead change it)",
-                          gb(v->q.overhead));
+        if (v->budget) {
+            qz_str_printf(&line, ", %g %% kept free", v->o.reserve);
+            if (v->q.overhead) qz_str_printf(&line, ", %.2f GB for the runtime", gb(v->q.overhead));
+            qz_str_printf(&line, " (as in pick and check for %s; --engine, --reserve%s change it)", v->engine,
+                          v->q.overhead ? ", --overhead" : "");
+        } else qz_str_printf(&line, ", %g %% reserve%s", v->o.reserve, v->q.overhead ? " and overhead" : "");
         qz_str_printf(&line, ": %.2f %s / %.2f %s usable", (double)r->usable / u.ten, u.gb,
                       (double)r->usable / u.two, u.gib);
         if (v->q.devices > 1) qz_str_printf(&line, " on each of %llu", (unsigned long long)v->q.devices);
@@ -238,14 +237,14 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
         QZ_GOTO(qz_table_set(&t, 0, err, "%s%s", r->label, star ? " *" : ""));
         QZ_GOTO(qz_table_set(&t, 1, err, "%.4f", m->weights.bpw));
         QZ_GOTO(qz_table_set(&t, 2, err, "%.3f", (double)m->weights.bytes / u.ten));
-        QZ_GOTO(qz_table_set(&t, 3, err, "%.2f", (double)m->total / u.ten));
+        QZ_GOTO(qz_table_set(&t, 3, err, "%.2f", (double)m->total_buffers / u.ten));
         if (exact) {
             QZ_GOTO(qz_table_set(&t, 4, err, "%llu", (unsigned long long)m->weights.bytes));
             if (r->files.known) QZ_GOTO(qz_table_set(&t, 5, err, "%llu", (unsigned long long)r->files.file_bytes));
             vocabulary &= !r->files.known || r->files.vocabulary;
             continue;
         }
-        QZ_GOTO(qz_table_set(&t, 4, err, "%.2f", (double)m->total / u.two));
+        QZ_GOTO(qz_table_set(&t, 4, err, "%.2f", (double)m->total_buffers / u.two));
         if (!v->q.capacity) continue;
         QZ_GOTO(qz_table_set(&t, 5, err, "%.2f", (double)m->room / u.ten));
         QZ_GOTO(qz_table_set(&t, 6, err, "%llu", (unsigned long long)r->max_users));
@@ -259,8 +258,8 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
                       vocabulary ? "" : ", without vocabulary (no tokenizer here)");
     else if (v->q.capacity)
         qz_fit_printf(out, 2,
-                      "Room: usable - weights - KV - buffers. Users: most at %llu tokens. Context: longest for %llu "
-                      "user%s.",
+                      "Total: weights, KV cache, buffers. Room: usable - total. Users: most at %llu tokens. Context: "
+                      "longest for %llu user%s.",
                       (unsigned long long)v->q.ctx, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s");
     if (st == QZ_OK) notes(v, out);
 out:

@@ -112,7 +112,7 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
                 q.level = v->levels[l], q.ctx = v->contexts[c], q.users = v->users[u];
                 QZ_GOTO(qz_memory_plan(&q, &m, err));
                 QZ_GOTO(qz_table_set(&t, 2, err, "%.*f", json ? 9 : 2, (double)m.weights.bytes / unit.ten));
-                QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.*f%s", json ? 9 : 2, (double)m.total / unit.ten,
+                QZ_GOTO(qz_table_set(&t, 3 + u, err, "%.*f%s", json ? 9 : 2, (double)m.total_buffers / unit.ten,
                                      json || q.capacity == 0 ? ""
                                      : m.fits                ? " fits"
                                                              : " -   "));
@@ -120,9 +120,9 @@ qz_status qz_plan_print_grid(const qz_plan_view *v, qz_str *out, qz_error *err) 
         }
     }
     if (st == QZ_OK && !v->o.json)
-        qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s), %s (10^%c bytes)%s", v->shape->name,
+        qz_fit_printf(out, 2, "%s: weights + KV cache (%s/%s) + buffers, %s (10^%c bytes)%s", v->shape->name,
                       qz_kv_type_get(v->q.kv.k)->name, qz_kv_type_get(v->q.kv.v)->name, unit.gb,
-                      unit.ten < 1e9 ? '6' : '9', v->q.capacity ? "; 'fits' counts buffers and the reserve" : "");
+                      unit.ten < 1e9 ? '6' : '9', v->q.capacity ? "; 'fits' counts the reserve" : "");
     if (st == QZ_OK && v->o.json) {
         json_begin(v, &w, out);
         qz_jw_text(&w, "kv_type_k", qz_kv_type_get(v->q.kv.k)->name);
@@ -139,7 +139,9 @@ out:
 
 qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *err) {
     static const qz_column cols[] = {{"Format", 'l'},    {"Artifact GB", 'r'}, {"Even", 'r'},      {"Exact", 'r'},
-                                     {"On GPU GB", 'r'}, {"One more GB", 'r'}, {"Output GB", 'r'}, {"In RAM GB", 'r'}};
+                                     {"On GPU GB", 'r'}, {"One more GB", 'r'}, {"Output GB", 'r'}, {"In RAM GB", 'r'},
+                                     {"Fits RAM", 'l'}};
+    const size_t n_cols = sizeof cols / sizeof cols[0] - (v->system_bytes == 0);
     qz_arena a = {0};
     qz_table t;
     qz_json_writer w;
@@ -148,7 +150,7 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
     const double usable = (double)v->q.capacity * (1 - v->q.reserve);
     const uint64_t reserve = v->q.overhead;
     qz_status st = find_misfits(v, &a, &bad, err);
-    if (st == QZ_OK) st = open_table(v, &t, &a, cols, sizeof cols / sizeof cols[0], &bad, err);
+    if (st == QZ_OK) st = open_table(v, &t, &a, cols, n_cols, &bad, err);
     for (size_t i = 0; i < v->n_levels && st == QZ_OK; i++) {
         qz_layer_split p;
         qz_weighed weighed;
@@ -175,6 +177,7 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
         if (p.next_bytes) QZ_GOTO(qz_table_set(&t, 5, err, "%.*f", json ? 9 : 3, gb(p.next_bytes)));
         QZ_GOTO(qz_table_set(&t, 6, err, "%.*f", json ? 9 : 3, gb(p.output_bytes)));
         QZ_GOTO(qz_table_set(&t, 7, err, "%.*f", json ? 9 : 3, gb(p.system_bytes)));
+        if (v->system_bytes) QZ_GOTO(qz_table_set(&t, 8, err, "%s", p.system_bytes <= v->system_usable ? "yes" : "no"));
     }
     if (st == QZ_OK && t.n_rows == 0)
         st = qz_fail(err, QZ_EUSAGE,
@@ -185,18 +188,25 @@ qz_status qz_plan_print_offload(const qz_plan_view *v, qz_str *out, qz_error *er
                       "%s over a GPU of %.2f GB (%g %% kept free: %.2f GB usable, %.2f GB of it for the runtime%s) "
                       "and system memory; KV cache of %llu tokens included",
                       v->shape->name, gb(v->q.capacity), v->o.reserve, usable / 1e9, gb(reserve),
-                      v->budget ? ", as in pick" : "",
+                      v->budget ? ", as in pick for llama.cpp" : "",
                       (unsigned long long)(v->q.users * v->q.ctx));
     if (st == QZ_OK && v->o.json) {
         json_begin(v, &w, out);
         qz_jw_count(&w, "usable_bytes", (uint64_t)usable);
         qz_jw_count(&w, "buffer_bytes", reserve);
         qz_jw_count(&w, "kv_tokens", v->q.users * v->q.ctx);
+        qz_jw_count(&w, "system_bytes", v->system_bytes);
+        qz_jw_count(&w, "system_usable_bytes", v->system_usable);
         json_end(&w, &t);
     } else if (st == QZ_OK) {
         emit(&t, false, out);
         explain_misfits(v, &bad, true, out);
     }
+    if (st == QZ_OK && !v->o.json && v->system_bytes)
+        qz_fit_printf(out, 2, "system memory: %.2f GB, %.2f GB usable (20 %% kept free, as in pick)",
+                      gb(v->system_bytes), gb(v->system_usable));
+    else if (st == QZ_OK && !v->o.json)
+        qz_fit_line(out, "whether the memory beside the card holds the rest: give --ram SIZE", 2);
     if (st == QZ_OK && !v->o.json)
         qz_fit_line(out,
                     "Even: all layers taken as equal, without KV. Exact: real tensors and KV in the runtime's order, "
@@ -330,6 +340,13 @@ qz_status qz_plan_print_job(qz_run *run, const qz_plan_view *v, qz_str *out, qz_
         qz_job j;
         char time[32];
         const char *name = qz_level_get(v->levels[i])->name;
+        if (!v->shape->runs) {
+            st = qz_fail(err, QZ_EUNSUPPORTED,
+                         "this program plans models of type '%s' and makes no artifact of them: other tools do; leave "
+                         "--job out for their memory",
+                         v->shape->model_type);
+            break;
+        }
         if (qz_level_scheme(v->levels[i]) == NULL) {
             if (v->n_levels == 1)
                 st = qz_fail(err, QZ_EUSAGE,

@@ -39,7 +39,9 @@ typedef struct {
     qz_plan_row *rows; size_t n_rows;
     qz_memory base;              /* of BF16: KV cache, buffers and usable memory do not depend on the format */
     qz_resident resident;        /* of this program, when opened */
-    bool budget;                 /* reserve and overhead are the hardware's own row */
+    bool budget;                 /* reserve and overhead are the hardware's own row, for this engine */
+    const char *engine;
+    uint64_t system_bytes, system_usable; /* of --offload; 0: not said */
     size_t threads;
     qz_arena arena;
 } qz_plan_view;
