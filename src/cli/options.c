@@ -90,7 +90,8 @@ static void other_verbs(const qz_verb *v, const char *bare, char *out, size_t si
     *out = 0;
     for (size_t i = 0; qz_verb_at(i) && n < size; i++)
         if (qz_verb_at(i) != v && qz_option_find(qz_verb_at(i), bare))
-            n += (size_t)snprintf(out + n, size - n, "%s'quantz %s'", n ? ", " : " (it is one of ", qz_verb_at(i)->name);
+            n += (size_t)snprintf(out + n, size - n, "%s'quantz %s'", n ? ", " : " (it is one of ",
+                                  qz_verb_at(i)->name);
     if (n && n < size) (void)snprintf(out + n, size - n, ")");
 }
 

@@ -78,7 +78,8 @@ static void small_scales(void **state) {
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         qz_float8 f = {.base = {.rows = 1, .cols = COLS}};
         for (size_t k = 0; k < COLS; k++) w[k] = sizes[i] * (float)(k + 1) / COLS;
-        assert_int_equal(qz_float8_round(NULL, QZ_FLOAT8_FINE, QZ_TYPE_F32, 1, COLS, w, &f, &arena, &err), QZ_OK);
+        const qz_float8_setting how = {QZ_FLOAT8_FINE, QZ_TYPE_F32, 1, COLS};
+        assert_int_equal(qz_float8_round(NULL, &how, w, &f, &arena, &err), QZ_OK);
         assert_true(f.scales[0] > 0);
         qz_coded_decode_row(&f.base, 0, y);
         for (size_t k = 0; k < COLS; k++)
