@@ -1,6 +1,6 @@
 #include "api/context.h"
 #include "base/size.h"
-#include "pipeline/catalog.h"
+#include "produce/catalog.h"
 #include <string.h>
 
 #define SAME(name) _Static_assert((int)QUANTZ_##name == (int)QZ_##name, "status codes of quantz.h and base/status.h")

@@ -6,7 +6,7 @@
  * Ownership: texts are borrowed from the caller's struct. Errors: QZ_EUSAGE naming the field. */
 #ifndef QZ_API_FIELDS_H
 #define QZ_API_FIELDS_H
-#include "pipeline/request.h"
+#include "produce/request.h"
 
 /* int32_t, const char *, uint64_t, double */
 typedef enum { QZ_FIELD_FLAG, QZ_FIELD_TEXT, QZ_FIELD_COUNT, QZ_FIELD_REAL } qz_field_kind;

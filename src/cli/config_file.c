@@ -2,8 +2,8 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/str.h"
-#include "pipeline/catalog.h"
-#include "pipeline/recipe.h"
+#include "produce/catalog.h"
+#include "produce/recipe.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

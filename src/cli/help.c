@@ -1,6 +1,6 @@
 /* --help, man page and completion, all made from the option rows. */
 #include "cli/options.h"
-#include "pipeline/catalog.h"
+#include "produce/catalog.h"
 #include <string.h>
 
 enum { WIDTH = 80, INDENT = 26 };

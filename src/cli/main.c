@@ -4,7 +4,7 @@
 #include "base/size.h"
 #include "base/str.h"
 #include "cli/options.h"
-#include "pipeline/catalog.h"
+#include "produce/catalog.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

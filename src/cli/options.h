@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include "base/arena.h"
 #include "base/status.h"
-#include "pipeline/request.h"
+#include "produce/request.h"
 
 /* bool, const char *, uint64_t, double, qz_text_list */
 typedef enum { QZ_OPT_FLAG, QZ_OPT_TEXT, QZ_OPT_COUNT, QZ_OPT_REAL, QZ_OPT_LIST } qz_option_kind;

@@ -1,7 +1,7 @@
 #include "pipeline/bench.h"
 #include "base/io.h"
 #include "base/size.h"
-#include "pipeline/catalog.h"
+#include "produce/catalog.h"
 #include "pipeline/evaluate.h"
 #include "artifacts/source.h"
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* Speed and memory of one artifact, measured in a child process so that its peak memory is its own. */
 #ifndef QZ_PIPELINE_BENCH_H
 #define QZ_PIPELINE_BENCH_H
-#include "pipeline/request.h"
+#include "produce/request.h"
 #include "report/measured.h"
 
 /* Forks; the child runs the measurement with the same number of threads. */

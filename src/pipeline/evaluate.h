@@ -1,7 +1,7 @@
 /* Evaluates a source and artifacts on one text and one task file: everybody sees the same tokens. */
 #ifndef QZ_PIPELINE_EVALUATE_H
 #define QZ_PIPELINE_EVALUATE_H
-#include "pipeline/request.h"
+#include "produce/request.h"
 #include "artifacts/source.h"
 #include "report/measured.h"
 

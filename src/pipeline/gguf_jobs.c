@@ -1,7 +1,7 @@
 #include "pipeline/gguf_jobs.h"
 #include "artifacts/gguf_layout.h"
 #include "base/size.h"
-#include "pipeline/naming.h"
+#include "produce/naming.h"
 #include <string.h>
 
 static qz_status memory(qz_error *err) { return qz_fail(err, QZ_EMEMORY, "out of memory"); }

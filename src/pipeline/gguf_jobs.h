@@ -2,7 +2,7 @@
 #ifndef QZ_PIPELINE_GGUF_JOBS_H
 #define QZ_PIPELINE_GGUF_JOBS_H
 #include "base/arena.h"
-#include "pipeline/outputs.h"
+#include "produce/outputs.h"
 #include "report/gguf_print.h"
 
 /* operands of r: what stands behind the sub-command. *d lives in the arena. */

@@ -4,8 +4,8 @@
 #define QZ_PIPELINE_RELEASE_H
 #include "pipeline/bench.h"
 #include "pipeline/evaluate.h"
-#include "pipeline/outputs.h"
-#include "pipeline/produce.h"
+#include "produce/outputs.h"
+#include "produce/produce.h"
 #include "report/release_report.h"
 
 /* ---- its files (release_files.c) ---- */

@@ -11,7 +11,7 @@
 #include "base/str.h"
 #include "engine/session.h"
 #include "pipeline/evaluate.h"
-#include "pipeline/produce.h"
+#include "produce/produce.h"
 #include "report/inspect_print.h"
 #include "text/chat.h"
 

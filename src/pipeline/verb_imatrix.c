@@ -1,6 +1,6 @@
 #include "base/size.h"
 #include "formats/imatrix_sum.h"
-#include "pipeline/outputs.h"
+#include "produce/outputs.h"
 #include "pipeline/verbs.h"
 #include "base/json_write.h"
 #include "report/table_print.h"

@@ -1,6 +1,6 @@
 #include "artifacts/raw.h"
 #include "base/io.h"
-#include "pipeline/catalog.h"
+#include "produce/catalog.h"
 #include "pipeline/records.h"
 #include "pipeline/verbs.h"
 #include "report/inspect_print.h"

@@ -1,7 +1,7 @@
 #include "base/io.h"
 #include "base/size.h"
 #include "pipeline/checks.h"
-#include "pipeline/outputs.h"
+#include "produce/outputs.h"
 #include "report/pick_print.h"
 #include "pipeline/verbs.h"
 #include "plan/numbers.h"

@@ -4,7 +4,7 @@
 #include "model/leftovers.h"
 #include "plan/operand.h"
 #include "report/plan_view.h"
-#include "pipeline/produce.h"
+#include "produce/produce.h"
 #include "report/raw_print.h"
 #include "pipeline/verbs.h"
 #include "plan/numbers.h"

@@ -1,7 +1,7 @@
 /* One function a verb: joins stages, returns the exit status through qz_status, prints through report/. */
 #ifndef QZ_PIPELINE_VERBS_H
 #define QZ_PIPELINE_VERBS_H
-#include "pipeline/request.h"
+#include "produce/request.h"
 
 #define QZ_VERB(name) qz_status qz_run_##name##_verb(qz_run *run, const qz_request *r, qz_error *err);
 #include "pipeline/verbs.def"

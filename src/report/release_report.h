@@ -4,7 +4,7 @@
 #include "report/measured.h"
 #include "report/output_error.h"
 
-/* What making an artifact told (pipeline/produce.h). */
+/* What making an artifact told (produce/produce.h). */
 typedef struct {
     double seconds, weight_mse, self_kl;
     size_t fallbacks, uncorrected, norms_kept;

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "cli/config_file.h"
 #include "fuzz_file.h"
-#include "pipeline/recipe.h"
+#include "produce/recipe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

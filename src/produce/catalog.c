@@ -1,4 +1,4 @@
-#include "pipeline/catalog.h"
+#include "produce/catalog.h"
 #include "artifacts/provenance.h"
 #include "artifacts/schemes.h"
 #include "base/io.h"
@@ -8,7 +8,7 @@
 #include "plan/shapes.h"
 #include "text/lint.h"
 #include "engine/engine.h"
-#include "pipeline/recipe.h"
+#include "produce/recipe.h"
 #include <string.h>
 
 const char *qz_catalog_version(void) { return QZ_VERSION; }

@@ -5,7 +5,7 @@
 #include "artifacts/source.h"
 #include "base/arena.h"
 #include "deploy/preflight_scheme.h"
-#include "pipeline/request.h"
+#include "produce/request.h"
 
 /* --name stands in metadata and reports: UTF-8, one line, not empty (NULL: not given). */
 qz_status qz_name_check(const char *name, qz_error *err);

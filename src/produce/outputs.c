@@ -1,4 +1,4 @@
-#include "pipeline/outputs.h"
+#include "produce/outputs.h"
 #include "artifacts/open.h"
 #include "formats/gguf.h"
 #include "base/io.h"

@@ -2,7 +2,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
-#include "pipeline/outputs.h"
+#include "produce/outputs.h"
 #include <string.h>
 
 enum { MANIFEST_LIMIT = 64 << 20 };

@@ -2,7 +2,7 @@
 #include "artifacts/artifact.h"
 #include "base/size.h"
 #include "calibrate/calibrate.h"
-#include "pipeline/produce.h"
+#include "produce/produce.h"
 
 #define PROGRAM ((uint64_t)20 << 20)         /* code, libraries, allocator slack */
 #define PER_TOKEN 1200u             /* vocabulary and merges, in the source and again in the proof */

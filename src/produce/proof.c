@@ -1,4 +1,4 @@
-#include "pipeline/proof.h"
+#include "produce/proof.h"
 #include "artifacts/artifact.h"
 #include "artifacts/open.h"
 #include "base/hash.h"

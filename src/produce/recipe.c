@@ -1,5 +1,5 @@
-#include "pipeline/naming.h"
-#include "pipeline/recipe.h"
+#include "produce/naming.h"
+#include "produce/recipe.h"
 #include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/schemes.h"

@@ -1,4 +1,4 @@
-#include "pipeline/produce.h"
+#include "produce/produce.h"
 #include "artifacts/artifact.h"
 #include "artifacts/gguf_layout.h"
 #include "artifacts/module_rules.h"
@@ -6,10 +6,10 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "model/leftovers.h"
-#include "pipeline/catalog.h"
-#include "pipeline/importance.h"
-#include "pipeline/outputs.h"
-#include "pipeline/proof.h"
+#include "produce/catalog.h"
+#include "produce/importance.h"
+#include "produce/outputs.h"
+#include "produce/proof.h"
 #include "text/accepted.h"
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "base/str.h"
 #include "calibrate/stats.h"
 #include "formats/gguf.h"
-#include "pipeline/outputs.h"
+#include "produce/outputs.h"
 #include <string.h>
 
 static bool starts_as(const char *path, const char *ending) {

@@ -1,4 +1,4 @@
-#include "pipeline/importance.h"
+#include "produce/importance.h"
 #include "artifacts/provenance.h"
 #include "artifacts/artifact.h"
 #include "base/io.h"

@@ -13,7 +13,7 @@
 #ifndef QZ_PIPELINE_OUTPUTS_H
 #define QZ_PIPELINE_OUTPUTS_H
 #include "base/io.h"
-#include "pipeline/request.h"
+#include "produce/request.h"
 
 /* Statistics that a job makes for itself beside its output, and removes: never a name that a user would
  * give his own. */

@@ -1,7 +1,7 @@
 /* Names that cannot be an output, whatever stands there. */
 #include "base/size.h"
 #include "base/str.h"
-#include "pipeline/outputs.h"
+#include "produce/outputs.h"
 #include <string.h>
 
 /* What loaders look for in the folder of a checkpoint: a file of that name would become part of the model. */

@@ -12,7 +12,7 @@
 #include "base/str.h"
 #include "calibrate/stats.h"
 #include "methods/method.h"
-#include "pipeline/request.h"
+#include "produce/request.h"
 #include "text/dataset.h"
 
 typedef struct {

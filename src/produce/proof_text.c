@@ -4,7 +4,7 @@
 #include "base/size.h"
 #include "engine/session.h"
 #include "eval/score.h"
-#include "pipeline/proof.h"
+#include "produce/proof.h"
 #include "text/chat.h"
 #include <string.h>
 

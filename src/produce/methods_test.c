@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "artifacts/schemes.h"
-#include "pipeline/recipe.h"
+#include "produce/recipe.h"
 
 static void schemes_name_methods(void **state) {
     (void)state;

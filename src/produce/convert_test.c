@@ -4,7 +4,7 @@
 #include "artifacts/artifact.h"
 #include "codecs/int_group.h"
 #include "codecs/types.h"
-#include "pipeline/convert.h"
+#include "produce/convert.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
 #include "base/rng.h"

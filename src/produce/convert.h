@@ -6,7 +6,7 @@
 #define QZ_PIPELINE_CONVERT_H
 #include "artifacts/artifact.h"
 #include "methods/convert_grid.h"
-#include "pipeline/produce.h"
+#include "produce/produce.h"
 
 typedef enum { QZ_EDGE_EXACT, QZ_EDGE_BOUNDED, QZ_EDGE_LOSSY, QZ_EDGES } qz_edge_kind;
 typedef struct {

@@ -1,9 +1,9 @@
-#include "pipeline/calib_data.h"
+#include "produce/calib_data.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "calibrate/calibrate.h"
 #include "calibrate/experts.h"
-#include "pipeline/recipe.h"
+#include "produce/recipe.h"
 #include <string.h>
 
 /* What the pass found out about the experts. */

@@ -2,7 +2,7 @@
 #ifndef QZ_PIPELINE_IMPORTANCE_H
 #define QZ_PIPELINE_IMPORTANCE_H
 #include "artifacts/artifact.h"
-#include "pipeline/produce.h"
+#include "produce/produce.h"
 
 /* Key of an importance matrix (GGUF) that holds the SHA-256 of the weights it was measured on, as
  * qz_source_hash makes it. */

@@ -7,7 +7,7 @@
 #include "calibrate/stats.h"
 #include "formats/imatrix.h"
 #include "report/output_error.h"
-#include "pipeline/recipe.h"
+#include "produce/recipe.h"
 #include "artifacts/source.h"
 
 /* Importance vectors by HF tensor name: from a statistics file or from an importance matrix file. */

@@ -12,7 +12,7 @@
 #ifndef QZ_PIPELINE_PROOF_H
 #define QZ_PIPELINE_PROOF_H
 #include "artifacts/artifact.h"
-#include "pipeline/produce.h"
+#include "produce/produce.h"
 
 typedef struct {
     qz_run *run;

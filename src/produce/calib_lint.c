@@ -1,5 +1,5 @@
 #include "base/size.h"
-#include "pipeline/calib_data.h"
+#include "produce/calib_data.h"
 #include "text/accepted.h"
 #include "text/lint.h"
 #include <string.h>

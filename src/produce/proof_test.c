@@ -11,7 +11,7 @@
 #include "base/rng.h"
 #include "base/size.h"
 #include "codecs/types.h"
-#include "pipeline/proof.h"
+#include "produce/proof.h"
 
 /* large enough for the pool, with a tail of no full lanes */
 enum { ROWS = 160, COLS = 288, CELLS = ROWS * COLS, HEADS = 4, ITEMS = 4 };

@@ -1,4 +1,4 @@
-#include "pipeline/naming.h"
+#include "produce/naming.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "base/utf8.h"

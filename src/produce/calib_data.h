@@ -4,7 +4,7 @@
 #include "artifacts/source.h"
 #include "base/table.h"
 #include "calibrate/stats.h"
-#include "pipeline/request.h"
+#include "produce/request.h"
 
 /* Lints r->data against r->text, r->tasks and r->traffic; fills a table of findings. QZ_ECHECK if one refuses and is
  * not in r->accept; what r->accept lets pass, leaks too, is written to data->accepted. table may be NULL: findings then
