@@ -58,7 +58,7 @@ fails 1 "$Q" check qwen2.5-72b --engine vllm --tp 2 --to awq; has '29568|14784'
 show "$Q" check qwen2.5-72b --engine vllm --tp 1 --to awq
 
 say "C-189, pick vectors 6 and 7: the picker, with what the source said beside today"
-show "$Q" pick llama-2-7b --hardware h100 --workload code; has '^format +fp8'; has 'handbooks say: FP8'; has '2\. HumanEval or your own code tasks'
+show "$Q" pick llama-2-7b --hardware h100 --workload code; has '^format +ct:fp8_dynamic'; has 'handbooks say: FP8'; has '2\. HumanEval or your own code tasks'
 fails 1 "$Q" pick llama-3-70b --hardware h100 --users 128 --ctx 2048; has '^format +awq:w4g128'; has '^KV cache +fp8'; has 'largest: 104 users at 2048 tokens'; has 'handbooks say: AWQ'
 for key in format level kv calibration validation fallback; do show "$Q" pick llama-3-8b --hardware h100 --json; has "\"$key\":"; done
 finish
