@@ -36,8 +36,8 @@ void qz_q4_0_put(float d, const uint8_t codes[32], uint8_t *out);
 void qz_q5_0_put(float d, const uint8_t codes[32], uint8_t *out);
 void qz_q4_1_put(float d, float min, const uint8_t codes[32], uint8_t *out);
 void qz_q5_1_put(float d, float min, const uint8_t codes[32], uint8_t *out);
-/* IQ4_NL and IQ4_XS: the sixteen values, the middles between them (a value on one goes up); a block under the scales that
- * the search found for each 32 values. */
+/* IQ4_NL and IQ4_XS: the sixteen values, the middles between them (a value on one goes up); a block under the scales
+ * that the search found for each 32 values. */
 extern const int8_t qz_iq4_values[16];
 extern const float qz_iq4_middles[15];
 void qz_iq4_nl_finish(const float *x, const float *scales, uint8_t *out);
