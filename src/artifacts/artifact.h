@@ -168,6 +168,8 @@ void qz_artifact_writer_free(qz_artifact_writer *w);    /* NULL is fine */
 
 /* *yes: what stands at `path` is whole and what this plan's job writes, by its manifest (recipe, source, calibration),
  * its metadata and the hash of every file. Else why: what differs, expected and found. */
+/* QZ_EIO if the files at `partial` do not hold the header and the texts (config.json …) that were written. */
+qz_status qz_artifact_as_planned(const qz_artifact_plan *plan, const char *partial, qz_error *err);
 qz_status qz_artifact_finished(const qz_artifact_plan *plan, const char *path, bool *yes, qz_str *why, qz_error *err);
 /* Value of a provenance key that the artifact will carry, or NULL. */
 const char *qz_plan_provenance(const qz_artifact_plan *p, const char *key);

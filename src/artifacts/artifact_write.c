@@ -41,8 +41,7 @@ static qz_status close_item(qz_artifact_writer *w, qz_error *err) {
     if (w->in_item != it->bytes)
         return qz_fail(err, QZ_EBUG, "tensor '%s' is incomplete: expected %llu bytes, found %llu", it->out_name,
                        (unsigned long long)it->bytes, (unsigned long long)w->in_item);
-    qz_str_printf(&w->pending, "%zu %016llx %016llx\n", w->next, (unsigned long long)qz_sum64_final(&w->sum),
-                  (unsigned long long)w->meant[w->next]);
+    qz_item_journal_line(&w->pending, w->next, qz_sum64_final(&w->sum), w->meant[w->next]);
     w->pending_bytes += it->bytes;
     w->pending_items++;
     w->next++;

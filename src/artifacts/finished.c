@@ -89,6 +89,35 @@ static qz_status compare(const qz_artifact_plan *p, const char *path, const json
     return QZ_OK;
 }
 
+/* A text file of the artifact, byte by byte. */
+static qz_status same_text(const qz_artifact_plan *p, size_t i, const char *path, bool *yes, qz_error *err) {
+    const qz_artifact_file *f = &p->files[i];
+    char *text = NULL;
+    size_t n = 0;
+    QZ_TRY(qz_read_file(path, (size_t)f->bytes + 1, &text, &n, err));
+    *yes = n == f->bytes && memcmp(text, f->text, n) == 0;
+    qz_free(text);
+    return QZ_OK;
+}
+qz_status qz_artifact_as_planned(const qz_artifact_plan *plan, const char *partial, qz_error *err) {
+    const qz_scheme_ops *ops = qz_scheme_ops_get(plan->spec.scheme);
+    const char *file = partial;
+    bool yes = true;
+    if (ops->begins) QZ_TRY(ops->begins(plan, partial, &yes, err));
+    for (size_t i = 0; i < plan->n_files && yes; i++) {
+        char *path = plan->files[i].text ? qz_artifact_file_path(plan, partial, i) : NULL;
+        qz_status st = path ? same_text(plan, i, path, &yes, err) : QZ_OK;
+        if (path && !yes) file = plan->files[i].name;
+        qz_free(path);
+        QZ_TRY(st);
+    }
+    if (yes) return QZ_OK;
+    return qz_fail(err, QZ_EIO,
+                   "proof failed: file '%s': the header or settings found are not those that were written; the disk, "
+                   "the memory or another program changed them: look at the disk, then run again",
+                   file);
+}
+
 qz_status qz_artifact_finished(const qz_artifact_plan *plan, const char *path, bool *yes, qz_str *why, qz_error *err) {
     const bool folder = qz_scheme_get(plan->spec.scheme)->directory;
     *yes = false;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD "quantz-items 3 "
+#define HEAD "quantz-items 4 "
 
 /* Everything that decides the bytes, as far as the plan knows it. */
 static void plan_hash(const qz_artifact_plan *p, char hex[65]) {
@@ -53,6 +53,23 @@ static bool same_plan(const qz_artifact_writer *w, const qz_journal *j) {
     return j->n > 0 && strcmp(j->lines[0], head) == 0;
 }
 
+static uint64_t line_sum(const char *line, size_t n) {
+    qz_sum64 sum = {0};
+    qz_sum64_update(&sum, line, n);
+    return qz_sum64_final(&sum);
+}
+void qz_item_journal_line(qz_str *out, size_t item, uint64_t stored, uint64_t meant) {
+    char line[80];
+    const int n = snprintf(line, sizeof line, "%zu %016llx %016llx", item, (unsigned long long)stored,
+                           (unsigned long long)meant);
+    qz_str_printf(out, "%s %016llx\n", line, (unsigned long long)line_sum(line, (size_t)n));
+}
+/* The last field is the sum of what stands before it (n bytes). */
+static bool line_whole(const char *line, size_t n) {
+    char *end;
+    return line[n] == ' ' && strtoull(line + n + 1, &end, 16) == line_sum(line, n) && *end == 0;
+}
+
 /* Lines of the journal that fit the plan and whose data are there; 0 for another plan's journal. */
 static size_t valid_items(qz_artifact_writer *w, const qz_journal *j) {
     char want[32];
@@ -63,11 +80,10 @@ static size_t valid_items(qz_artifact_writer *w, const qz_journal *j) {
         const char *line = j->lines[done + 1];
         size_t k = (size_t)snprintf(want, sizeof want, "%zu ", done);
         char *end;
-        if (strncmp(line, want, k) || strlen(line) != k + 16 + 17) break;
+        if (strncmp(line, want, k) || strlen(line) != k + 16 + 17 + 17 || !line_whole(line, k + 16 + 17)) break;
         const uint64_t sum = strtoull(line + k, &end, 16);
         if (end != line + k + 16 || *end != ' ' || !item_matches(w, &m, done, sum)) break;
-        w->meant[done] = strtoull(end + 1, &end, 16);
-        if (*end) break;
+        w->meant[done] = strtoull(end + 1, NULL, 16);
     }
     if (m.open) qz_map_release(&m.map);
     return done;
@@ -121,6 +137,11 @@ qz_status qz_item_journal_find(qz_artifact_writer *w, size_t *done, qz_error *er
     qz_journal_close(&old, false);
     QZ_TRY(st);
     qz_info(w->run, "resuming '%s': %zu of %zu tensors are complete", w->path, *done, w->plan->n_items);
+    if (*done < kept)
+        qz_warn(w->run,
+                "'%s': the interrupted run had finished %zu tensors, but tensor '%s' is not as it was written, in the "
+                "file or in its journal: it and what comes after it are made again; look at the disk",
+                w->path, kept, w->plan->items[*done].out_name);
     return QZ_OK;
 }
 

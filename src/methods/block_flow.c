@@ -23,6 +23,8 @@ struct qz_block_flow {
     qz_arena codes;
     made *all; size_t n, room;   /* of that block */
     size_t unseen;               /* of that block: tensors of experts that no token reached */
+    char who[96];                /* … and which experts */
+    long last_named;
     size_t n_alpha, n_damped, n_plain, n_uncorrected;
     double alpha, least, most;   /* strengths of all n_alpha; damping of the n_damped inputs */
 };
@@ -132,6 +134,24 @@ static qz_status matrix_for(qz_block_flow *f, input *x, qz_type type, qz_error *
     return st == QZ_OK || st == QZ_ENUMERIC ? QZ_OK : qz_fail(err, st, "%s", own.text);
 }
 
+/* --strict: no matrix is an error. */
+static qz_status refuse_plain(const input *x, const qz_method_tensor *t, qz_error *err) {
+    if (x->why[0]) return qz_fail(err, QZ_ENUMERIC, "%s: %s", t->name, x->why);
+    return qz_fail(err, QZ_ENUMERIC,
+                   "layer %ld expert %ld: no token of the calibration data reached it in the quantized model (tensor "
+                   "'%s'); give more or broader data, or leave out --strict",
+                   x->layer, x->expert, t->name);
+}
+
+/* "3, 17, …", each once: an expert has several inputs. */
+static void name_unseen(qz_block_flow *f, long expert) {
+    const size_t n = strlen(f->who);
+    if (expert <= f->last_named) return;
+    f->last_named = expert;
+    if (n + 16 < sizeof f->who) (void)snprintf(f->who + n, sizeof f->who - n, "%s%ld", n ? ", " : "", expert);
+    else if (n + 4 < sizeof f->who && f->who[n - 1] != '.') (void)snprintf(f->who + n, sizeof f->who - n, "...");
+}
+
 static qz_status encode(qz_block_flow *f, input *x, size_t i, made *m, qz_error *err) {
     const qz_method_tensor *t = &x->t[i];
     const float *importance = NULL, *w = x->w[i];
@@ -139,8 +159,10 @@ static qz_status encode(qz_block_flow *f, input *x, size_t i, made *m, qz_error 
     double alpha[2] = {0};
     QZ_TRY(f->job.host.importance(f->job.host.ctx, t, &f->codes, &importance, err));
     if (x->h.h == NULL) {
+        if (f->job.options->strict) return refuse_plain(x, t, err);
         if (x->why[0]) qz_warn(f->job.run, "%s: encoded without error feedback: %s", t->name, x->why);
         f->unseen += x->shown.gram == NULL;
+        if (x->shown.gram == NULL && i == 0) name_unseen(f, x->expert);
         f->n_plain++;
         return qz_block_quantize(
             &(qz_block_job){f->job.run, t->type, w, t->rows, t->cols, importance, f->job.options->search}, &f->codes,
@@ -212,6 +234,8 @@ static qz_status code_block(qz_block_flow *f, long layer, qz_error *err) {
     const size_t stages = qz_stages(&f->widths, (size_t)layer);
     qz_arena_reset(&f->codes);
     f->n = f->unseen = 0;
+    f->who[0] = 0;
+    f->last_named = -1;
     f->layer = layer;
     for (size_t e = 0; e < stages; e++) {
         const qz_input in = qz_stage_input(&f->widths, (size_t)layer, e);
@@ -225,9 +249,9 @@ static qz_status code_block(qz_block_flow *f, long layer, qz_error *err) {
     }
     if (f->unseen)
         qz_warn(f->job.run,
-                "layer %ld: no token of the calibration data reached the experts of %zu tensor%s in the quantized "
+                "layer %ld: no token of the calibration data reached the experts of %zu tensor%s (%s) in the quantized "
                 "model, encoded without error feedback",
-                layer, f->unseen, qz_plural(f->unseen));
+                layer, f->unseen, qz_plural(f->unseen), f->who);
     return QZ_OK;
 }
 

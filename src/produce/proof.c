@@ -8,6 +8,10 @@
 #include "methods/block_search.h"
 #include <string.h>
 
+/* The file is not what was put into it: the machine's fault far more often than the program's. */
+#define DAMAGED \
+    "; the disk, the memory or another program changed them: look at the disk, then run again, and report it if it " \
+    "comes back"
 enum { KEYS = 2048, LANES = 8, SMALL = 1 << 14 }; /* SMALL: values that one thread reads faster than two wake up */
 
 static uint64_t mix(uint64_t h) { /* splitmix64 */
@@ -266,7 +270,8 @@ static qz_status compare_generated(const qz_artifact_plan *plan, const qz_artifa
     qz_status st = qz_map_open(&m, path, err);
     if (st == QZ_OK && (it->offset > m.size || it->bytes > m.size - it->offset ||
                         memcmp(m.ptr + it->offset, it->generated, (size_t)it->bytes) != 0))
-        st = qz_fail(err, QZ_EBUG, "proof failed: tensor '%s' holds other values than the plan: file '%s', offset %llu",
+        st = qz_fail(err, QZ_EIO,
+                     "proof failed: tensor '%s' holds other values than were written: file '%s', offset %llu" DAMAGED,
                      it->out_name, path, (unsigned long long)it->offset);
     qz_map_release(&m);
     qz_free(path);
@@ -300,10 +305,11 @@ static qz_status compare_item(const qz_proof *p, size_t i, const qz_model *m, qz
                        "proof failed: tensor '%s' holds a non-finite value, row %zu: file '%s', offset %llu", it->name,
                        bad, t->file, (unsigned long long)t->offset);
     if (sum != p->sums[i])
-        return qz_fail(err, QZ_EBUG,
-                       "proof failed: tensor '%s' decodes to other values than the method meant: file '%s', offset "
-                       "%llu",
-                       it->name, t->file, (unsigned long long)t->offset);
+        return qz_fail(err, QZ_EIO,
+                       "proof failed: tensor '%s' decodes to other values than were written (checksum %016llx "
+                       "expected, found %016llx): file '%s', offset %llu" DAMAGED,
+                       it->name, (unsigned long long)p->sums[i], (unsigned long long)sum, t->file,
+                       (unsigned long long)t->offset);
     if (t->data) qz_map_forget(t->data, t->bytes);
     return QZ_OK;
 }
@@ -325,7 +331,8 @@ qz_status qz_proof_check(qz_run *run, const qz_proof *p, const qz_source *s, con
     silent.log = NULL;
     silent.hook = NULL;
     QZ_TRY(qz_artifact_open(&silent, partial, &m, err));
-    qz_status st = qz_proof_compare(p, m, partial, err);
+    qz_status st = qz_artifact_as_planned(p->plan, partial, err);
+    if (st == QZ_OK) st = qz_proof_compare(p, m, partial, err);
     if (st == QZ_OK) st = qz_proof_text(run, s, m, data, out, err);
     qz_model_free(m);
     return st;

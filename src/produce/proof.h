@@ -7,8 +7,9 @@
  *   qz_proof_open(&p, run, plan, err); writer open; qz_proof_attach(&p, w);
  *   per item: qz_proof_begin(&p, i), then what is meant (before it is put), in rows from the first on;
  *   qz_proof_check(run, &p, source, partial, out, err); qz_proof_release(&p).
- * Errors: QZ_EMEMORY, QZ_ENUMERIC for non-finite values, QZ_EBUG when the file holds anything else than
- * what was meant. */
+ * The header (GGUF) and the texts beside the weights are compared too.
+ * Errors: QZ_EMEMORY, QZ_ENUMERIC for non-finite values, QZ_EIO when the file holds anything else than
+ * what was meant, QZ_EBUG where a tensor has another shape or type. */
 #ifndef QZ_PIPELINE_PROOF_H
 #define QZ_PIPELINE_PROOF_H
 #include "artifacts/artifact.h"

@@ -280,6 +280,9 @@ qz_status qz_show(const qz_str *s, qz_error *err) {
 qz_status qz_show_text(const qz_str *s, qz_error *err) {
     qz_str fit = {.failed = s->failed};
     if (s->ptr) qz_fit_text(&fit, s->ptr);
+    for (size_t i = 0; i < fit.len; i++) /* names of files and models are anybody's: no word steers the terminal */
+        if (((unsigned char)fit.ptr[i] < 0x20 && fit.ptr[i] != '\n' && fit.ptr[i] != '\t') || fit.ptr[i] == 0x7f)
+            fit.ptr[i] = '?';
     qz_status st = qz_show(&fit, err);
     qz_str_release(&fit);
     return st;

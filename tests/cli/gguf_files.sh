@@ -136,7 +136,7 @@ works "a float file" quantize "$Z/qwen2" --to gguf:F16 -o f.gguf --reserve 1K -q
 works "keys of its own" gguf set f.gguf general.name=Shop general.license:str=mit my.answer:u64=42
 works "coded" quantize f.gguf --to gguf:Q4_0 -o q.gguf -q --override-kv qwen2.context_length=int:128 --override-kv general.author=str:me
 says "carried" "keys: 2 of the source kept as they are"
-works "inspect" inspect q.gguf; says "override" "context      128 tokens"; says "recipe" '"override_kv":["qwen2.context_length=int:128","general.author=str:me"]'
+COLUMNS=300 works "inspect" inspect q.gguf; says "override" "context      128 tokens"; says "recipe" '"override_kv":["qwen2.context_length=int:128","general.author=str:me"]'
 is "keys in the file" "general.author general.license general.name=Shop my.answer" \
   "$(grep -aoE 'general\.(license|author)|my\.answer|general\.name.{12}Shop' q.gguf | tr -d '\000-\011' | sed 's/general.name.*Shop/general.name=Shop/' | sort -u | paste -sd' ')"
 works "its own name wins" quantize f.gguf --to gguf:Q4_0 -o n.gguf -q --name Mine

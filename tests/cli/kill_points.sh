@@ -110,6 +110,33 @@ scenario() {
   after "$name, finished" $resume && passed=$((passed + 1)) # of what was resumed or done again last: nothing to do
   echo "ok    $name: $((passed - was)) of $((passed - was + failed - failures)) cases at $n calls"
 }
+# A disk that changes a byte: in the header, in a name, in the data, in a folder's file. Never a final name; the line says where to look.
+broken_disk() {
+  local at scheme what
+  for scheme in gguf:Q8_0 bnb:nf4; do
+    for at in 9 60 200 700 1500 3000 9000 20000 40000 60000; do
+      what="$scheme, byte $at changed on its way to the disk"
+      rm -rf "$W/d"; mkdir "$W/d"; D=$W/d; args=(quantize $Z --to $scheme -o "$W/d/out" -q -t 2)
+      QZ_FLIP=$at try; code=$?
+      [ $code -ge 2 ] && [ ! -e "$W/d/out" ] && [ "$(grep -c '^quantz: error: ' "$W/stderr")" -eq 1 ] && ! grep -q E-BUG "$W/stderr" \
+        && passed=$((passed + 1)) || bad "$what: exit $code" "$(cat "$W/stderr"; ls -A "$W/d")"
+    done
+  done
+  # a journal's line that is not what was written: the tensor is made again, and that is said
+  rm -rf "$W/d"; mkdir "$W/d"; args=(quantize $Z --to gguf:Q8_0 -o "$W/d/out" -q -t 1)
+  { QZ_POINT=$(grep -n 'rename.*out$' "$W/disk.log" | head -1 | cut -d: -f1) QZ_POINT_HOW=kill try; } 2> /dev/null
+  for line in 3 6; do for at in 8 24 41 50; do
+    rm -rf "$W/j"; cp -r "$W/d" "$W/j"; args=(quantize $Z --to gguf:Q8_0 -o "$W/j/out" -t 1 --resume)
+    sed -i "${line}s/./g/$at" "$W/j/out.partial.journal"
+    "$Q" "${args[@]}" > "$W/stdout" 2> "$W/stderr" && grep -q "is not as it was written" "$W/stderr" && cmp -s "$W/j/out" "$W/whole" \
+      && passed=$((passed + 1)) || bad "journal, line $line, place $at" "$(cat "$W/stderr"; ls -A "$W/j")"
+  done; done
+}
+if [ $# -eq 0 ] || [ "$1" = broken-disk ]; then
+  mkdir -p "$W/d"; D=$W/d; args=(quantize $Z --to gguf:Q8_0 -o "$W/d/out" -q -t 1); QZ_POINT_LOG=$W/disk.log try; cp "$W/d/out" "$W/whole"
+  was=$passed; broken_disk; echo "ok    broken-disk: $((passed - was)) cases"
+  [ "${1:-}" = broken-disk ] && shift && [ $# -eq 0 ] && { echo "kill_points: $passed passed, $failed failed"; [ $failed -eq 0 ]; exit; }
+fi
 [ $# -gt 0 ] || set -- gguf split split-over edit edit-anew calibrated awq gguf-over-file gguf-over-file-steps bnb-over-folder bnb-over-folder-steps calibrate calibrate-over convert release
 for s in "$@"; do scenario "$s"; done
 echo "kill_points: $passed passed, $failed failed"
