@@ -199,7 +199,13 @@ static void manifest_lines(const char *path, qz_str *out) {
         qz_arena a = {0};
         const char *accepted = qz_accepted_in(path, &a); /* a GGUF file says so itself */
         const char *recipe = qz_provenance_in(path, QZ_RECIPE_KEY, &a);
-        qz_str_puts(out, "  provenance   UNKNOWN (no manifest)\n");
+        const char *const named[] = {QZ_SOURCE_KEY, QZ_ORIGIN_KEY, "calibration_sha256"};
+        const bool own = qz_provenance_in(path, QZ_SOURCE_KEY, &a) != NULL;
+        qz_str_printf(out, "  provenance   %s (no manifest)\n", own ? "in the file's own keys" : "UNKNOWN");
+        for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+            const char *v = qz_provenance_in(path, named[i], &a);
+            if (v) qz_str_printf(out, "  %-12s %s\n", named[i], v);
+        }
         if (recipe) put_object(out, QZ_RECIPE_KEY, recipe);
         if (accepted) qz_str_printf(out, "  %-12s %s\n", QZ_ACCEPTED_KEY, accepted);
         qz_arena_release(&a);

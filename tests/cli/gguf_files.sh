@@ -136,7 +136,8 @@ works "a float file" quantize "$Z/qwen2" --to gguf:F16 -o f.gguf --reserve 1K -q
 works "keys of its own" gguf set f.gguf general.name=Shop general.license:str=mit my.answer:u64=42
 works "coded" quantize f.gguf --to gguf:Q4_0 -o q.gguf -q --override-kv qwen2.context_length=int:128 --override-kv general.author=str:me
 says "carried" "keys: 2 of the source kept as they are"
-COLUMNS=300 works "inspect" inspect q.gguf; says "override" "context      128 tokens"; says "recipe" '"override_kv":["qwen2.context_length=int:128","general.author=str:me"]'
+works "inspect" inspect q.gguf; says "override" "context      128 tokens"; says "recipe" '"override_kv":["qwen2.context_length=int:128",'; says "recipe" '"general.author=str:me"]'
+mkdir moved && mv q.gguf moved/; works "inspect without its manifest" inspect moved/q.gguf; says "moved" "in the file's own keys"; says "moved" "source_sha256 "; mv moved/q.gguf .
 is "keys in the file" "general.author general.license general.name=Shop my.answer" \
   "$(grep -aoE 'general\.(license|author)|my\.answer|general\.name.{12}Shop' q.gguf | tr -d '\000-\011' | sed 's/general.name.*Shop/general.name=Shop/' | sort -u | paste -sd' ')"
 works "its own name wins" quantize f.gguf --to gguf:Q4_0 -o n.gguf -q --name Mine
