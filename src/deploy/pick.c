@@ -222,9 +222,22 @@ static bool words_hold(const picking *j, const qz_pick_row *r) {
            (r->topic == QZ_PICK_FORMAT || flag_holds(r->offloaded, j->out->offloaded));
 }
 
+static qz_status options_of(const picking *j, qz_level level, const char *kv, qz_check_options *o);
+
+/* An error of `check` that no format changes. */
+static qz_status finds(const picking *j, const char *code, bool *yes) {
+    qz_check_options o;
+    qz_findings f = {.arena = j->arena};
+    QZ_TRY(options_of(j, QZ_LEVEL_COUNT, NULL, &o));
+    QZ_TRY(qz_pick_judge(j->q, &o, j->q->hardware, j->arena, &f, j->err));
+    *yes = qz_findings_has(&f, code);
+    return QZ_OK;
+}
+
 static qz_status holds(const picking *j, const qz_pick_row *r, bool *yes) {
     *yes = words_hold(j, r) && (r->format == NULL || begins(r->format, j->chosen)) &&
            (r->kv == NULL || begins(r->kv, j->kv)) && j->load >= r->load_min && j->kv_over >= r->kv_over;
+    if (*yes && r->finds) QZ_TRY(finds(j, r->finds, yes));
     if (*yes && r->fits) QZ_TRY(fits(j, r->fits, yes));
     if (*yes && r->fails) {
         QZ_TRY(fits(j, r->fails, yes));
