@@ -164,7 +164,7 @@ static qz_status memory(qz_check_job *j, qz_level level, qz_error *err) {
     const uint64_t n = q.devices > 1 ? q.devices : 1;
     x->kv_bytes = m.kv.bytes;
     x->budget = m.usable * n;
-    x->buffers = m.per_device * n - qz_min_size(m.per_device * n, x->weight_bytes + x->kv_bytes);
+    x->buffers = m.buffers;
     qz_memory_query floats = q;
     floats.weight_bytes = x->float_bytes;
     floats.kv = (qz_kv_types){QZ_KV_F16, QZ_KV_F16};

@@ -456,7 +456,10 @@ static qz_status weigh_load(picking *j) {
     if (o->level == QZ_LEVEL_COUNT) return QZ_OK;
     qz_memory_query q = query(j, o->level, QZ_KV_F16, o->users);
     QZ_TRY(qz_memory_plan(&q, &m, j->err));
-    j->load = m.usable ? 100.0 * (double)m.per_device / (double)m.usable : 0;
+    const uint64_t runtime = m.buffers / o->gpus; /* what is asked is the share of weights and cache */
+    j->load = m.usable > runtime ? 100.0 * (double)(m.per_device - qz_min_size(m.per_device, runtime)) /
+                                       (double)(m.usable - runtime)
+                                 : 0;
     j->kv_over = m.weights.bytes ? (double)kv.bytes / (double)m.weights.bytes : 0;
     return QZ_OK;
 }
