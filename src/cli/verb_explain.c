@@ -20,6 +20,8 @@ static const qz_option options[] = {
     QZ_OPT_HARDWARE_FILE_ROW,
     QZ_OPT_MEMORY_ROW,
     QZ_OPT_CC_CARD_ROW,
+    {"engine", 0, QZ_OPT_TEXT, QZ_AT(engine), "NAME", NULL, 0, 0,
+     "launch: this engine alone: vllm, sglang, transformers, llama.cpp or ollama"},
     {"tp", 0, QZ_OPT_COUNT, QZ_AT(tp), "N", NULL, 1, 64, "launch: cards that share the model"},
     {"kv", 0, QZ_OPT_TEXT, QZ_AT(kv), "TYPE", NULL, 0, 0, "launch: KV cache type: f16, bf16, fp8, q8_0 …"},
     QZ_OPT_ACCEPT_OPEN,

@@ -31,7 +31,7 @@ typedef struct {
     const char *workload;         /* "chat", "reasoning", "math", "code" …; NULL = not said */
     const char *engine;           /* name of the target engine, NULL = not said */
     uint64_t weight_bytes, kv_bytes, budget, users, ctx;  /* of all devices; budget 0: no memory asked for */
-    uint64_t buffers;             /* of the runtime beside its share, and what every device holds again */
+    uint64_t buffers;             /* of the runtime, its share whole, and what every device holds again */
     uint64_t max_ctx;             /* context that the model was trained for, 0 = unknown */
     bool floats_fit;              /* weights and cache in 16 bits are no more than the budget */
     bool offloaded;               /* layers beside a card; then system_*: their bytes, the cache's of them, usable */

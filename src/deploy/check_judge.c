@@ -20,6 +20,8 @@ static qz_status read_target(qz_check_job *j, qz_error *err) {
         QZ_TRY(qz_machine_open(j->run, &asked, &j->machine, err));
         j->card = j->machine.hardware;
     }
+    const char *kind = j->card ? j->card->kind : "";
+    if (strcmp(kind, "cpu") == 0 || strcmp(kind, "mac") == 0) j->target.host = j->card->name;
     if (j->target.cc == 0 && j->card && j->card->capability > 0) j->target.cc = (unsigned)j->card->capability;
     if (o->ram) QZ_TRY(qz_bytes_parse(o->ram, "ram", &j->system_bytes, err));
     if (o->dtype && strcmp(o->dtype, "float16") != 0 && strcmp(o->dtype, "bfloat16") != 0 &&
@@ -162,7 +164,7 @@ static qz_status memory(qz_check_job *j, qz_level level, qz_error *err) {
     const uint64_t n = q.devices > 1 ? q.devices : 1;
     x->kv_bytes = m.kv.bytes;
     x->budget = m.usable * n;
-    x->buffers = m.per_device * n - qz_min_size(m.per_device * n, x->weight_bytes + x->kv_bytes);
+    x->buffers = m.buffers;
     qz_memory_query floats = q;
     floats.weight_bytes = x->float_bytes;
     floats.kv = (qz_kv_types){QZ_KV_F16, QZ_KV_F16};

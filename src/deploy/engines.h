@@ -56,6 +56,8 @@ const char *qz_runtime_kv_types(qz_runtime e);
 /* What the engine calls a type of plan's ("fp8" is SGLang's "fp8_e4m3"); a spelling of its own is returned as it is.
  * NULL: it has none, or its types are not known. */
 const char *qz_runtime_kv(qz_runtime e, const char *type);
+/* Engines that `explain launch` has a line for. */
+bool qz_runtime_launches(qz_runtime e);
 /* "vLLM 0.33.0 (2026-11-21)" */
 const char *qz_runtime_label(qz_runtime e, char buf[64]);
 #endif

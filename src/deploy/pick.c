@@ -222,9 +222,22 @@ static bool words_hold(const picking *j, const qz_pick_row *r) {
            (r->topic == QZ_PICK_FORMAT || flag_holds(r->offloaded, j->out->offloaded));
 }
 
+static qz_status options_of(const picking *j, qz_level level, const char *kv, qz_check_options *o);
+
+/* An error of `check` that no format changes. */
+static qz_status finds(const picking *j, const char *code, bool *yes) {
+    qz_check_options o;
+    qz_findings f = {.arena = j->arena};
+    QZ_TRY(options_of(j, QZ_LEVEL_COUNT, NULL, &o));
+    QZ_TRY(qz_pick_judge(j->q, &o, j->q->hardware, j->arena, &f, j->err));
+    *yes = qz_findings_has(&f, code);
+    return QZ_OK;
+}
+
 static qz_status holds(const picking *j, const qz_pick_row *r, bool *yes) {
     *yes = words_hold(j, r) && (r->format == NULL || begins(r->format, j->chosen)) &&
            (r->kv == NULL || begins(r->kv, j->kv)) && j->load >= r->load_min && j->kv_over >= r->kv_over;
+    if (*yes && r->finds) QZ_TRY(finds(j, r->finds, yes));
     if (*yes && r->fits) QZ_TRY(fits(j, r->fits, yes));
     if (*yes && r->fails) {
         QZ_TRY(fits(j, r->fails, yes));
@@ -443,7 +456,10 @@ static qz_status weigh_load(picking *j) {
     if (o->level == QZ_LEVEL_COUNT) return QZ_OK;
     qz_memory_query q = query(j, o->level, QZ_KV_F16, o->users);
     QZ_TRY(qz_memory_plan(&q, &m, j->err));
-    j->load = m.usable ? 100.0 * (double)m.per_device / (double)m.usable : 0;
+    const uint64_t runtime = m.buffers / o->gpus; /* what is asked is the share of weights and cache */
+    j->load = m.usable > runtime ? 100.0 * (double)(m.per_device - qz_min_size(m.per_device, runtime)) /
+                                       (double)(m.usable - runtime)
+                                 : 0;
     j->kv_over = m.weights.bytes ? (double)kv.bytes / (double)m.weights.bytes : 0;
     return QZ_OK;
 }

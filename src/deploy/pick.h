@@ -45,6 +45,7 @@ typedef struct {
     double load_min, kv_over;          /* percent of the usable memory that weights and f16 KV take; f16 KV / weights */
     const char *format;                /* the chosen level begins so; several with commas */
     const char *kv;                    /* the chosen KV type */
+    const char *finds;                 /* `check` has this error of the engine on the hardware, whatever the format */
     /* result */
     const char *result;                /* FORMAT: levels, best first; KV: type; others: the line itself */
     int engine;                        /* FORMAT: qz_runtime + 1 to change to, 0 = keep */

@@ -175,7 +175,7 @@ static void more_rules(void **state) {
         {"mi300x", "-", "llama-3-8b", "chat", "balanced", 1, 1, "bf16", "bf16", NULL},
         {"rx-7900xtx", "-", "llama-3-8b", "chat", "balanced", 1, 1, "gguf:Q4_K_M", "f16", NULL},
         /* unknown stays unknown */
-        {"laptop-16gb", "vllm", "llama-3-8b", "chat", "balanced", 1, 1, NULL, NULL, "PICK-UNKNOWN"},
+        {"laptop-16gb", "vllm", "llama-3-8b", "chat", "balanced", 1, 1, NULL, NULL, "PRE-GPU"},
         {"mac-m2-16gb", "mlx", "llama-3-8b", "chat", "balanced", 1, 1, NULL, NULL, "PICK-UNKNOWN"},
         {"rx-7900xtx", "-", "llama-3-8b", "training", "balanced", 1, 1, NULL, NULL, "PICK-UNKNOWN"},
         {"b200", "-", "llama-3-8b", "chat", "cost", 64, 1, "ct:nvfp4", "bf16", "CHK-FP4"},

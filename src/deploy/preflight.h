@@ -114,6 +114,7 @@ typedef struct {
     unsigned cc;            /* capability x10; 0 = unknown, no capability rule */
     const char *kv;         /* KV cache type asked for, NULL = the engine's default */
     bool lora;
+    const char *host;       /* name of the machine when it has no GPU; NULL = it has one, or none is named */
 } qz_target;
 qz_status qz_preflight(const qz_deploy_shape *s, const qz_deploy_spec *spec, const qz_target *t, qz_findings *f,
                        qz_error *err);

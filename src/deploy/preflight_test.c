@@ -49,6 +49,10 @@ static const row rows[] = {
     {"PRE-LOAD", true, &llama8b, {.kind = QZ_DEPLOY_GGUF}, ON(LLAMA_CPP, 1), 0},
     {"PRE-LOAD", false, &llama8b, AWQ128, ON(LLAMA_CPP, 1), QZ_FINDING_WARN}, /* documentation level only: a warning */
     {"PRE-LOAD", false, &llama8b, {.kind = QZ_DEPLOY_MLX}, ON(SGLANG, 1), QZ_FINDING_NOTE}, /* no row: unknown */
+    {"PRE-GPU", false, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .host = "laptop-16gb"}, QZ_FINDING_ERROR},
+    {"PRE-GPU", false, &llama8b, {.kind = QZ_DEPLOY_FLOAT}, {.engine = QZ_RUNTIME_TGI, .host = "a"}, QZ_FINDING_ERROR},
+    {"PRE-GPU", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .cc = 80}, 0},
+    {"PRE-GPU", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_TRANSFORMERS, .host = "laptop-16gb"}, 0},
     {"PRE-CC", false, &llama8b, {CT128}, {.engine = QZ_RUNTIME_VLLM, .cc = 70}, QZ_FINDING_ERROR},
     {"PRE-CC", true, &llama8b, {CT128}, {.engine = QZ_RUNTIME_VLLM, .cc = 75}, 0},
     {"PRE-CC", false, &llama8b, {GPTQ128}, {.engine = QZ_RUNTIME_SGLANG, .cc = 75}, QZ_FINDING_ERROR},

@@ -65,6 +65,9 @@ static void test_LOADS(const rule_check *j, const rule *r) {
         report(j, r, qz_runtime_get(j->t->engine)->confirmed ? QZ_FINDING_ERROR : QZ_FINDING_WARN, "",
                "%s does not load %s%s%s", where(j), title, *l->note ? ": " : "", l->note);
 }
+static void test_NO_GPU(const rule_check *j, const rule *r) {
+    if (j->t->host) REPORT(j, r, "", "%s serves on GPUs, %s has none", where(j), j->t->host);
+}
 static void test_CAPABILITY(const rule_check *j, const rule *r) {
     const qz_loads *l = qz_loads_get(j->spec->kind, j->t->engine);
     if (l && l->how != QZ_REFUSES && j->t->cc && j->t->cc < l->cc)

@@ -5,6 +5,7 @@
 #include "explain/explain.h"
 #include "text/lint.h"
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -64,6 +65,23 @@ static bool rule_code(qz_explained *x, const char *word) {
     }
     return found;
 }
+/* Levels as quantize's --to takes them, where it writes them; other answers as they are. */
+static void answer(qz_explained *x, const qz_pick_row *r) {
+    qz_str s = {0};
+    const bool levels = r->topic == QZ_PICK_FORMAT || r->topic == QZ_PICK_LADDER;
+    const char *list = r->result;
+    for (qz_piece p; levels && qz_list_next(&list, &p);) {
+        char name[64];
+        qz_level level;
+        (void)snprintf(name, sizeof name, "%.*s", (int)(p.n < 63 ? p.n : 63), p.at);
+        const bool known = qz_level_parse(name, &level, &(qz_error){0}) == QZ_OK;
+        const char *scheme = known ? qz_level_scheme(level) : NULL;
+        qz_str_printf(&s, "%s%s", s.len ? "," : "", scheme ? scheme : name);
+    }
+    line(x, "answer", s.len ? s.ptr : r->result);
+    x->text.failed |= s.failed;
+    qz_str_release(&s);
+}
 static bool pick_code(qz_explained *x, const char *word) {
     static const char *const topics[] = {
         [QZ_PICK_REFUSE] = "refusals", [QZ_PICK_FORMAT] = "formats", [QZ_PICK_KV] = "KV cache types",
@@ -79,7 +97,9 @@ static bool pick_code(qz_explained *x, const char *word) {
             qz_explain_say(x, "%s: %s of 'quantz pick' (%s); the first row whose conditions hold decides",
                            id ? r->id : r->code, id ? "a rule" : "a note", topics[r->topic]);
         found = true;
-        line(x, id ? "answer" : "says", r->result), line(x, "why", r->why), line(x, "claimed", r->claim),
+        if (id) answer(x, r);
+        else line(x, "says", r->result);
+        line(x, "why", r->why), line(x, "claimed", r->claim),
             line(x, "today", r->today), from(x, r->source);
     }
     return found;

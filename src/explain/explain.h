@@ -13,7 +13,7 @@ typedef struct {
     char **operands; size_t n_operands;                     /* none: the list of topics */
     const char *tensor, *elem, *against;                    /* glass box */
     const char *values, *acts; double w, scale;             /* worked examples */
-    const char *hardware, *hardware_file, *memory, *cc, *contexts, *users, *kv; uint64_t tp; /* launch */
+    const char *hardware, *hardware_file, *memory, *cc, *contexts, *users, *kv, *engine; uint64_t tp; /* launch */
 } qz_explain_options;
 
 enum { QZ_EXPLAIN_TABLES = 12 };
@@ -21,7 +21,7 @@ typedef struct {
     qz_run *run;
     qz_explain_options o;
     const char *topic;
-    size_t refused;             /* launch: findings of level error among its lines; refusal: code of the first */
+    size_t refused, launched;   /* launch: reasons against engines, engines with a line; refusal: code of the first */
     const char *refusal;
     qz_str unread;              /* pairs of --json: keys of the opened configuration that nothing reads */
     qz_arena arena;

@@ -3,15 +3,15 @@
 #include "model/leftovers.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "codecs/kv.h"
 #include "codecs/types.h"
 #include "base/size.h"
 #include "explain/explain.h"
 #include "report/fit.h"
 #include "artifacts/source.h"
-#include "deploy/preflight_scheme.h"
 #include "deploy/engines.h"
 #include "plan/numbers.h"
-#include "deploy/pick.h"
+#include "deploy/check_job.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,30 +35,11 @@ typedef struct {
     qz_machine machine;
     const qz_hardware *hardware;   /* NULL: not asked */
     json_t *config;                /* config.json of a folder, or NULL */
-    qz_deploy_shape deploy;
     qz_deploy_spec spec;
     qz_kv_types kv;
     uint64_t ctx, users;           /* as asked; 0: not */
-    uint64_t largest;              /* context of the last engine that was looked at */
-    size_t lines;                  /* engines that a line was printed for */
+    qz_runtime asked;              /* the only engine that is wanted, or none */
 } launch;
-
-/* Tokens that fit this engine's budget there for all users; the model's own limit without hardware. */
-static qz_status room(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) {
-    const uint64_t own = l->s->model->config.max_position;
-    *ctx = l->ctx ? l->ctx : qz_shape_default_ctx(l->shape);
-    l->largest = own;
-    if (l->hardware == NULL) return QZ_OK;
-    qz_memory_query q = {.shape = l->shape, .level = QZ_LEVEL_COUNT, .kv = l->kv, .users = l->users ? l->users : 1,
-                         .ctx = 1, .capacity = qz_hardware_bytes(l->hardware),
-                         .devices = l->x->o.tp, .weight_bytes = l->s->model->file_bytes};
-    double overhead;
-    qz_pick_budget(l->hardware, e, -1, &q.reserve, &overhead);
-    q.overhead = (uint64_t)overhead;
-    QZ_TRY(qz_memory_max_ctx(&q, &l->largest, err));
-    if (!l->ctx && l->largest < own) *ctx = l->largest;
-    return QZ_OK;
-}
 
 /* The type that the artifact's own floats have, whatever codes the rest: float16 of the AWQ and GPTQ that we
  * write (C-83), that of the source in others; where the card has it (engines.md R12). GGUF's scales are float16. */
@@ -69,30 +50,42 @@ static const char *dtype_of(const launch *l) {
     return floats == QZ_TYPE_F32 && l->kind == QZ_DEPLOY_FLOAT ? "float32" : "bfloat16"; /* kernels of codes: 16 bits */
 }
 
-/* The rules of `check` on this engine, in one line each; true: one of them refuses. Left out: what the heading
- * says itself, and a cache type that this engine calls otherwise or lacks, which its own lines say. */
-static qz_status rules(launch *l, qz_runtime e, bool *refused, qz_error *err) {
-    static const char *const said[] = {"PRE-LOAD", "PRE-CC", "PRE-KV", "PRE-MEMORY"};
-    qz_findings f = {.arena = &l->x->arena};
-    qz_deploy_spec spec = l->spec;
-    const qz_target t = {.engine = e, .tp = (unsigned)l->x->o.tp, .kv = l->x->o.kv,
-                         .cc = l->hardware && l->hardware->capability > 0 ? (unsigned)l->hardware->capability : 0};
-    spec.dtype = dtype_of(l);
+static void refuse(launch *l, const char *code) {
+    if (l->x->refused++ == 0) l->x->refusal = code;
+}
+
+/* What `check` finds with the same words on this engine; true: it has an error, in its words. Its warnings of the
+ * engine are said too, but for what the heading says itself. */
+static qz_status judge(launch *l, qz_runtime e, bool *refused, qz_error *err) {
+    static const char *const said[] = {"PRE-LOAD", "PRE-CC", "PRE-MEMORY"};
+    const qz_explain_options *r = &l->x->o;
+    qz_check_job *j = qz_calloc_array(1, sizeof *j);
+    if (j == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    *j = (qz_check_job){.run = l->x->run, .f.arena = &l->x->arena, .root = l->config, .shape = l->shape,
+                        .dtype = dtype_of(l), .spec = l->spec, .weight_files = l->s->model->file_bytes,
+                        .gguf = l->kind == QZ_DEPLOY_GGUF, .model = l->s->model, .card = l->hardware,
+                        .o = {.target = {.engine = qz_runtime_get(e)->name, .cc = r->cc, .kv = r->kv, .tp = r->tp},
+                              .contexts = r->contexts, .users = r->users, .dtype = dtype_of(l), .reserve = -1}};
+    qz_status st = qz_check_target(j, err);
+    if (st == QZ_OK) st = qz_check_settle(j, err);
+    j->facts.artifact = false; /* what files say besides is no matter of the line */
+    if (st == QZ_OK) st = qz_check_judge(j, err);
     *refused = false;
-    const json_t *q = json_object_get(l->config, "quantization_config");
-    QZ_TRY(qz_preflight_artifact(l->s->model, q, &l->deploy, &spec, &t, &f, err));
-    for (size_t i = 0; i < f.n; i++) {
-        const qz_finding *x = &f.rows[i];
-        bool skip = x->level == QZ_FINDING_NOTE;
+    for (size_t i = 0; st == QZ_OK && i < j->f.n; i++) {
+        const qz_finding *x = &j->f.rows[i];
+        const bool error = x->level == QZ_FINDING_ERROR;
+        bool skip = !error && (x->level == QZ_FINDING_NOTE || strncmp(x->code, "PRE-", 4) != 0);
         for (size_t k = 0; k < sizeof said / sizeof *said; k++) skip |= strcmp(x->code, said[k]) == 0;
         if (skip) continue;
-        const bool error = x->level == QZ_FINDING_ERROR;
         qz_explain_say(l->x, "  %s %s%s%s: %s; %s", error ? "refused:" : "warning:", x->code,
                        *x->subject ? ", " : "", x->subject, x->problem, x->fix ? x->fix : "");
-        if (error && l->x->refused++ == 0) l->x->refusal = x->code;
+        if (error) refuse(l, x->code);
         *refused |= error;
     }
-    return QZ_OK;
+    qz_machine_release(&j->machine);
+    qz_arena_release(&j->arena);
+    qz_free(j);
+    return st;
 }
 
 /* The engine's heading: version, date, and what it does with this kind of artifact. Its context, 0: no line for it. */
@@ -102,38 +95,28 @@ static qz_status heading(launch *l, qz_runtime e, uint64_t *ctx, qz_error *err) 
     const qz_loads *how = qz_loads_get(l->kind, e);
     const unsigned cc = l->hardware && l->hardware->capability > 0 ? (unsigned)l->hardware->capability : 0;
     *ctx = 0;
+    if (l->asked != QZ_RUNTIME_NONE && l->asked != e) return QZ_OK;
     qz_explain_line(x, "\n%s%s", qz_runtime_label(e, label),
                     qz_runtime_get(e)->confirmed ? "" : ", from documentation");
     if (how == NULL) return qz_explain_line(x, "  unknown whether it loads this"), QZ_OK;
     if (how->how == QZ_REFUSES)
-        return qz_explain_say(x, "  does not load it%s%s", *how->note ? ": " : "", how->note), QZ_OK;
+        return qz_explain_say(x, "  does not load it%s%s", *how->note ? ": " : "", how->note), refuse(l, "PRE-LOAD"),
+               QZ_OK;
     if (how->cc && cc && cc < how->cc)
         return qz_explain_say(x, "  does not load it there: needs compute capability %u.%u, %s has %u.%u", how->cc / 10,
                               how->cc % 10, l->hardware->name, cc / 10, cc % 10),
-               QZ_OK;
-    const bool server = e == QZ_RUNTIME_VLLM || e == QZ_RUNTIME_SGLANG;
-    if (server && l->hardware && strcmp(l->hardware->kind, "gpu") != 0)
-        return qz_explain_say(x, "  serves on GPUs: %s has none", l->hardware->name), QZ_OK;
+               refuse(l, "PRE-CC"), QZ_OK;
     if (how->how == QZ_DEQUANTIZES)
         qz_explain_say(x, "  decodes it to 16 bits on load: plan memory for BF16%s%s", *how->note ? "; " : "",
                        how->note);
     else if (how->cc)
-        qz_explain_line(x, "  needs compute capability %u.%u%s%s", how->cc / 10, how->cc % 10, *how->note ? "; " : "",
-                        how->note);
+        qz_explain_say(x, "  needs compute capability %u.%u%s%s", how->cc / 10, how->cc % 10, *how->note ? "; " : "",
+                       how->note);
     bool refused;
-    QZ_TRY(rules(l, e, &refused, err));
+    QZ_TRY(judge(l, e, &refused, err));
     if (refused) return QZ_OK;
-    QZ_TRY(room(l, e, ctx, err));
-    const unsigned long long users = l->users ? l->users : 1;
-    if (l->hardware && (l->largest == 0 || *ctx > l->largest)) {
-        qz_explain_say(x, "  does not fit %s: %.2f GB of weights leave room for %llu tokens of %llu sequence%s",
-                       l->hardware->name, (double)l->s->model->file_bytes / 1e9, (unsigned long long)l->largest, users,
-                       users == 1 ? "" : "s");
-        *ctx = 0;
-    } else if (l->hardware && *ctx < l->s->model->config.max_position && !l->ctx)
-        qz_explain_say(x, "  %llu of the model's %llu tokens fit %s", (unsigned long long)*ctx,
-                       (unsigned long long)l->s->model->config.max_position, l->hardware->name);
-    l->lines += *ctx != 0;
+    *ctx = l->ctx ? l->ctx : qz_shape_default_ctx(l->shape);
+    l->x->launched++;
     return QZ_OK;
 }
 
@@ -155,7 +138,6 @@ static void more(launch *l, qz_runtime e, qz_str *out) {
         qz_explain_say(l->x, "  the KV cache has the type that it runs in, float16, in place of bf16");
     if (r->kv == NULL || sixteen) return; /* 16 bits: the type that it runs in */
     if (called) qz_str_printf(out, " --kv-cache-dtype %s", called);
-    else qz_explain_say(l->x, "  has no KV cache of type %s: 16 bits here; fp8 is its 8-bit type", r->kv);
 }
 
 /* "  HEAD(" and its arguments: on one further line if they fit, else the path alone on one. `path`: quoted, with all
@@ -225,9 +207,8 @@ static qz_status local(launch *l, qz_error *err) {
         qz_str extra = {0};
         if (users > 1) qz_str_printf(&extra, " -np %llu", users);
         const char *called = kv ? qz_runtime_kv(QZ_RUNTIME_LLAMA_CPP, kv) : NULL;
-        if (kv && called == NULL)
-            qz_explain_say(x, "  has no KV cache of type %s: 16 bits here; q8_0 is its 8-bit type", kv);
-        else if (kv && strcmp(kv, "f16") != 0) qz_str_printf(&extra, " -fa on -ctk %s -ctv %s", called, called);
+        const bool plain = l->kv.k == QZ_KV_F16 && l->kv.v == QZ_KV_F16;
+        if (called && !plain) qz_str_printf(&extra, " -fa on -ctk %s -ctv %s", called, called);
         const int layers = l->hardware && strcmp(l->hardware->kind, "cpu") == 0 ? 0 : 99;
         qz_fit_command(&x->text, 2, "llama-server -m %s -c %llu -ngl %d%s", path, (unsigned long long)ctx * users,
                        layers, extra.ptr ? extra.ptr : "");
@@ -257,12 +238,17 @@ static qz_status read_spec(launch *l, qz_error *err) {
         if (st == QZ_OK) st = qz_deploy_spec_json(l->config, config, &l->spec, err);
     }
     qz_free(config);
-    if (st == QZ_OK) st = qz_shape_from_model(l->s->model, l->s->name, &l->shape, err);
-    return st == QZ_OK ? qz_deploy_shape_of(l->shape, dtype_of(l), &l->x->arena, &l->deploy, err) : st;
+    return st == QZ_OK ? qz_shape_from_model(l->s->model, l->s->name, &l->shape, err) : st;
 }
 
 static qz_status read_wishes(launch *l, qz_error *err) {
     const qz_explain_options *r = &l->x->o;
+    l->asked = QZ_RUNTIME_NONE;
+    if (r->engine) QZ_TRY(qz_runtime_find(r->engine, &l->asked, err));
+    if (r->engine && !qz_runtime_launches(l->asked))
+        return qz_fail(err, QZ_EUSAGE,
+                       "no launch line for engine '%s': expected vllm, sglang, transformers, llama.cpp or ollama",
+                       r->engine);
     QZ_TRY(qz_plan_number(r->contexts, "ctx", 100000000, &l->ctx, err));
     QZ_TRY(qz_plan_number(r->users, "users", 1000000, &l->users, err));
     QZ_TRY(qz_kv_types_parse(r->kv ? r->kv : "f16", &l->kv, err));
@@ -303,6 +289,7 @@ qz_status qz_explain_launch(qz_explained *x, const char *path) {
     if (st == QZ_OK) st = transformers(&l, x->err);
     if (st == QZ_OK) st = local(&l, x->err);
     if (x->refused) qz_str_printf(&x->unread, ",\"refused\":%zu", x->refused);
+    qz_str_printf(&x->unread, ",\"launched\":%zu", x->launched);
     json_decref(l.config);
     qz_shape_free(l.shape);
     qz_machine_release(&l.machine);

@@ -2,6 +2,7 @@
 #include "explain/explain.h"
 #include "pipeline/verbs.h"
 #include "report/table_print.h"
+#include <string.h>
 
 qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
     qz_explained x = {.run = run, .topic = "topics", .err = err,
@@ -10,15 +11,17 @@ qz_status qz_run_explain_verb(qz_run *run, const qz_request *r, qz_error *err) {
                             .values = r->values, .acts = r->acts, .w = r->w, .scale = r->scale,
                             .hardware = r->hardware, .hardware_file = r->hardware_file, .memory = r->memory,
                             .cc = r->cc, .contexts = r->contexts, .users = r->users, .kv = r->kv,
-                            .tp = r->tp}};
+                            .engine = r->engine, .tp = r->tp}};
     qz_str out = {0};
     qz_status st = qz_explain(&x);
     if (st == QZ_OK && x.text.failed) st = qz_fail(err, QZ_EMEMORY, "out of memory");
     if (st == QZ_OK) qz_explain_print(&x, &out);
     if (st == QZ_OK) st = qz_show(&out, err);
-    if (st == QZ_OK && x.refused)
-        st = qz_fail(err, QZ_ECHECK, "an engine refuses this launch: '%s': %zu finding%s, first %s", r->operands[1],
-                     x.refused, qz_plural(x.refused), x.refusal);
+    const bool launch = x.topic && strcmp(x.topic, "launch") == 0;
+    if (st == QZ_OK && launch && x.launched == 0)
+        st = qz_fail(err, QZ_ECHECK, "no launch line%s%s: '%s': %zu finding%s, first %s",
+                     r->engine ? " for " : "", r->engine ? r->engine : "", r->operands[1], x.refused,
+                     qz_plural(x.refused), x.refusal ? x.refusal : "none: unknown whether it loads");
     qz_str_release(&out);
     qz_str_release(&x.text);
     qz_str_release(&x.unread);

@@ -26,9 +26,11 @@ typedef struct {
     uint64_t logits;          /* vocabulary × users × 4 */
     uint64_t scratch;         /* users × (hidden + 2 × widest feed-forward) × 4 */
     uint64_t total;           /* weights + KV: what the sources add up */
-    uint64_t total_buffers;   /* total + logits + scratch */
+    uint64_t buffers;         /* of all devices: the overhead, or logits and scratch where they are more, and what every
+                               * device holds again */
+    uint64_t total_buffers;   /* total + buffers */
     uint64_t per_device;      /* total_buffers / devices, KV heads and weights split evenly */
-    uint64_t usable;          /* capacity × (1 − reserve) − what the overhead has beyond the buffers, of one device */
+    uint64_t usable;          /* capacity × (1 − reserve), of one device: no matter of users or context */
     bool fits;                /* per_device <= usable (true when no device is asked for) */
     int64_t room;             /* usable − per_device */
     uint64_t crossover;       /* tokens at which KV outweighs the weights; 0 = never */

@@ -281,6 +281,19 @@ static void offload(void **state) {
     OK(qz_memory_best_level(&q, all, QZ_LEVEL_COUNT, &best, &lacks, &e_));
     assert_int_equal(best, QZ_LEVEL_COUNT);
     assert_true(lacks > 1000000000);
+    /* what is usable does not depend on the users; the buffers are part of the need, and every device holds them */
+    q.overhead = 2000000000;
+    q.level = level("Q4_K_M");
+    for (q.users = 1; q.users < 30000; q.users *= 12) {
+        OK(qz_memory_plan(&q, &m, &e_));
+        digits("usable", "6.4", (double)m.usable / 1e9);
+        assert_true(m.total_buffers == m.total + m.buffers && m.buffers >= 2000000000);
+    }
+    assert_true(m.buffers == m.logits + m.scratch); /* more than the runtime's share */
+    q.users = 1, q.devices = 2;
+    OK(qz_memory_plan(&q, &m, &e_));
+    assert_true(m.buffers >= 4000000000 && m.total_buffers == 2 * m.per_device);
+    q.overhead = 0, q.devices = 1;
     q.capacity = 80000000000;
     OK(qz_memory_best_level(&q, all, QZ_LEVEL_COUNT, &best, &lacks, &e_));
     assert_int_equal(best, QZ_LEVEL_GGUF_Q6_K);

@@ -100,6 +100,8 @@ static void memory_json(qz_json_writer *w, const qz_check_facts *x) {
     qz_jw_open(w, "memory", '{');
     qz_jw_count(w, "weight_bytes", x->weight_bytes);
     qz_jw_count(w, "kv_bytes", x->kv_bytes);
+    qz_jw_count(w, "buffer_bytes", x->buffers);
+    qz_jw_count(w, "total_bytes", x->weight_bytes + x->kv_bytes + x->buffers);
     qz_jw_count(w, "usable_bytes", x->budget);
     qz_jw_count(w, "users", x->users);
     qz_jw_count(w, "ctx", x->ctx);
@@ -152,9 +154,12 @@ qz_status qz_check_json(qz_check_job *j, qz_str *s, qz_error *err) {
 qz_status qz_check_text(qz_check_job *j, qz_str *s, qz_error *err) {
     print_head(j, s);
     if (j->facts.budget)
-        qz_fit_printf(s, 2, "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) of %.2f GB usable",
+        qz_fit_printf(s, 2, "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) + %.2f GB buffers = %.2f GB of %.2f GB "
+                      "usable",
                       (double)j->facts.weight_bytes / 1e9, (double)j->facts.kv_bytes / 1e9,
                       (unsigned long long)j->facts.users, (unsigned long long)j->facts.ctx,
+                      (double)j->facts.buffers / 1e9,
+                      (double)(j->facts.weight_bytes + j->facts.kv_bytes + j->facts.buffers) / 1e9,
                       (double)j->facts.budget / 1e9);
     if (!j->alone) print_degrees(j, s);
     if (!j->alone) QZ_TRY(print_engines(j, NULL, s, err));

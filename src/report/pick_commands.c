@@ -73,13 +73,16 @@ static void launch_command(const qz_pick_page *x, qz_str *s) {
     if (!sixteen(a)) qz_str_puts(s, qz_pick_writes(x, a->level) ? "DIR/ARTIFACT" : "DIR");
     else if (x->shape_only) qz_str_puts(s, "MODEL-FOLDER");
     else qz_shell_word(s, x->input);
+    if (qz_runtime_launches(a->engine)) option(s, "engine", o->target.engine);
     option(s, "hardware", o->hardware);
     option(s, "hardware-file", o->hardware_file);
     option(s, "memory", o->memory);
     option(s, "cc", o->target.cc);
     option(s, "ctx", o->contexts);
     option(s, "users", o->users);
-    option(s, "kv", o->target.kv);
+    /* a server's cache of 16 bits has the type that the artifact is run in */
+    const bool plain = a->kv_type == QZ_KV_F16 || a->kv_type == QZ_KV_BF16;
+    if (!plain || a->engine == QZ_RUNTIME_LLAMA_CPP) option(s, "kv", o->target.kv);
     counted(s, "tp", o->target.tp);
 }
 

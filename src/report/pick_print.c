@@ -43,7 +43,8 @@ static void put_answers(page *p, const qz_pick_answer *a) {
 /* Billions of weights that the picked level holds on the card alone. */
 static double whole_on_card(const qz_pick_page *x) {
     const qz_memory *m = &x->answer->memory;
-    return GB(m->usable) / (double)m->weights.bytes * (double)x->shape->params;
+    const uint64_t runtime = qz_min_size(m->usable, m->buffers / x->answer->gpus);
+    return GB(m->usable - runtime) / (double)m->weights.bytes * (double)x->shape->params;
 }
 
 static void put_memory(page *p, const qz_pick_page *x) {
@@ -61,11 +62,12 @@ static void put_memory(page *p, const qz_pick_page *x) {
         "%s%.2f GB weights + %.2f GB KV cache + %.2f GB buffers = %.2f GB%s%s (16 bits: %.2f GB weights, %.2f GB "
         "cache)",
         a->level == QZ_LEVEL_COUNT && !x->measured ? "about " : "", GB(m->weights.bytes), GB(m->kv.bytes),
-        GB(m->total_buffers - m->total), GB(m->total_buffers), a->gpus > 1 ? ", in all" : "",
+        GB(m->buffers), GB(m->total_buffers), a->gpus > 1 ? ", in all" : "",
         a->offloaded ? ", card and system memory" : "", GB(a->float_bytes), GB(a->kv_f16));
-    put(p, "memory", "%s: %.2f GB / %.2f GiB, %.0f %% kept free, %.1f GB for the runtime: %.2f GB usable%s%s",
-        x->hardware->name, GB(a->capacity), (double)a->capacity / 1073741824.0, 100 * a->reserve, a->overhead / 1e9,
-        GB(m->usable), a->gpus > 1 ? " each" : "",
+    put(p, "memory", "%s%s: %.2f GB / %.2f GiB, %.0f %% kept free: %.2f GB usable, %.1f GB of it for the runtime%s",
+        x->hardware->name, a->gpus > 1 ? ", all together" : "", GB(a->capacity * a->gpus),
+        (double)(a->capacity * a->gpus) / 1073741824.0, 100 * a->reserve, GB(m->usable * a->gpus),
+        a->overhead * (double)a->gpus / 1e9,
         m->fits        ? ""
         : a->offloaded ? ""
                        : "; the request does not fit");
@@ -223,12 +225,12 @@ static void json_memory(qz_json_writer *w, const qz_pick_page *x) {
     qz_jw_open(w, "memory", '{');
     qz_jw_count(w, "weight_bytes", m->weights.bytes);
     qz_jw_count(w, "kv_bytes", m->kv.bytes);
-    qz_jw_count(w, "buffer_bytes", m->total_buffers - m->total);
+    qz_jw_count(w, "buffer_bytes", m->buffers);
     qz_jw_count(w, "total_bytes", m->total_buffers);
-    qz_jw_count(w, "usable_bytes", m->usable);
-    qz_jw_count(w, "capacity_bytes", a->capacity);
+    qz_jw_count(w, "usable_bytes", m->usable * a->gpus);
+    qz_jw_count(w, "capacity_bytes", a->capacity * a->gpus);
     qz_jw_real(w, "reserve_pct", 100 * a->reserve);
-    qz_jw_count(w, "runtime_bytes", (uint64_t)(a->overhead + 0.5));
+    qz_jw_count(w, "runtime_bytes", (uint64_t)(a->overhead * (double)a->gpus + 0.5));
     qz_jw_bool(w, "fits", m->fits && m->total);
     qz_jw_count(w, "weight_bytes_16", a->float_bytes);
     qz_jw_count(w, "kv_bytes_16", a->kv_f16);

@@ -69,12 +69,12 @@ static void head_lines(const qz_plan_view *v, qz_str *out) {
                       (double)v->q.capacity / u.ten, u.gb, (double)v->q.capacity / u.two, u.gib);
         if (v->budget) {
             qz_str_printf(&line, ", %g %% kept free", v->o.reserve);
-            if (v->q.overhead) qz_str_printf(&line, ", %.2f GB for the runtime", gb(v->q.overhead));
             qz_str_printf(&line, " (as in pick and check for %s; --engine, --reserve%s change it)", v->engine,
                           v->q.overhead ? ", --overhead" : "");
-        } else qz_str_printf(&line, ", %g %% reserve%s", v->o.reserve, v->q.overhead ? " and overhead" : "");
+        } else qz_str_printf(&line, ", %g %% reserve", v->o.reserve);
         qz_str_printf(&line, ": %.2f %s / %.2f %s usable", (double)r->usable / u.ten, u.gb,
                       (double)r->usable / u.two, u.gib);
+        if (v->q.overhead) qz_str_printf(&line, ", %.2f GB of it for the runtime", gb(v->q.overhead));
         if (v->q.devices > 1) qz_str_printf(&line, " on each of %llu", (unsigned long long)v->q.devices);
         qz_fit_line(out, line.ptr ? line.ptr : "", 11);
     }
@@ -258,8 +258,9 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
                       vocabulary ? "" : ", without vocabulary (no tokenizer here)");
     else if (v->q.capacity)
         qz_fit_printf(out, 2,
-                      "Total: weights, KV cache, buffers. Room: usable - total. Users: most at %llu tokens. Context: "
+                      "Total: weights, KV cache, buffers%s. Room: usable - total%s. Users: most at %llu tokens. Context: "
                       "longest for %llu user%s.",
+                      v->q.overhead ? " (the runtime's share)" : "", v->q.devices > 1 ? " of one" : "",
                       (unsigned long long)v->q.ctx, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s");
     if (st == QZ_OK) notes(v, out);
 out:

@@ -1,0 +1,4 @@
+# the context, the memory and the rules are those of check with the same words; an engine alone, and one without lines
+cp -r models/market "$W/m"; sed -i 's/"max_position_embeddings": [0-9]*/"max_position_embeddings": 100000000/' "$W/m/config.json"
+for w in "--engine vllm --hardware rtx-4060 --ctx 4096" "--engine vllm --hardware rtx-4060 --ctx 4096 --users 900000" "--engine vllm --hardware laptop-16gb" "--engine llama.cpp --hardware laptop-16gb" "--engine vllm --kv q4_0"; do $Q check "$W/m" $w -q > /dev/null 2>&1; c=$?; $Q explain launch "$W/m" $w > "$W/l" 2> /dev/null; echo "$w: check $c, launch $?"; grep -oE 'max-model-len [0-9]+|refused: [A-Z-]+|does not load it' "$W/l"; done
+$Q explain launch "$W/m" --users 900000 --hardware rtx-4060 2>&1 | grep -c refused:; $Q explain launch "$W/m" --engine vllm --json | grep -oE '"launched":[0-9]+'; $Q explain launch "$W/m" --engine tgi
