@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MANIFEST_LIMIT ((size_t)64 << 20)
 static const char folder_name[] = "quantz-manifest.json";
 
 char *qz_manifest_path(const char *path) {
@@ -59,7 +60,7 @@ qz_status qz_manifest_edited(const char *path, uint64_t bytes, const char *sha_h
     *staged = NULL;
     if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory editing '%s'", path);
     if (!qz_path_exists(name)) return qz_free(name), QZ_OK;
-    qz_status st = qz_json_load(name, (size_t)64 << 20, &root, err);
+    qz_status st = qz_json_load(name, MANIFEST_LIMIT, &root, err);
     json_t *entry = st == QZ_OK ? entry_of(json_object_get(root, "files"), path) : NULL;
     if (st == QZ_OK && !json_is_object(entry))
         st = qz_fail(err, QZ_EFORMAT, "manifest lists no such file: '%s': expected '%s'; move the manifest away", name,
@@ -73,6 +74,57 @@ qz_status qz_manifest_edited(const char *path, uint64_t bytes, const char *sha_h
         st = qz_fail(err, QZ_EMEMORY, "out of memory editing '%s'", name);
     free(text); /* jansson's */
     json_decref(root);
+    qz_free(name);
+    return st;
+}
+
+/* ---- the same tensors in other files ---- */
+/* Keys edited in any of the files before are edited in the first one now. */
+static json_t *edited_in(const json_t *files) {
+    json_t *all = json_object(), *list = json_array();
+    const char *key;
+    size_t i, k;
+    json_t *entry, *name, *one;
+    json_array_foreach(files, i, entry)
+        json_array_foreach(json_object_get(entry, "edited"), k, name)
+            if (json_is_string(name)) (void)json_object_set_new(all, json_string_value(name), json_true());
+    json_object_foreach(all, key, one) (void)json_array_append_new(list, json_string(key));
+    json_decref(all);
+    return list;
+}
+
+static json_t *files_of(const json_t *before, const qz_manifest_file *files, size_t n) {
+    json_t *list = json_array(), *edited = edited_in(before);
+    for (size_t i = 0; i < n; i++) {
+        json_t *entry = json_pack("{s:s, s:I, s:s}", "name", qz_path_base(files[i].path), "bytes",
+                                  (json_int_t)files[i].bytes, "sha256", files[i].sha256);
+        if (i == 0 && entry && json_array_size(edited)) (void)json_object_set(entry, "edited", edited);
+        (void)json_array_append_new(list, entry);
+    }
+    json_decref(edited);
+    if (json_array_size(list) == n) return list;
+    json_decref(list);
+    return NULL;
+}
+
+qz_status qz_manifest_recut(const char *from, const qz_manifest_file *files, size_t n, char **staged, qz_error *err) {
+    char *before = qz_manifest_path(from), *name = qz_manifest_path(files[0].path), *text = NULL;
+    json_t *root = NULL;
+    *staged = NULL;
+    qz_status st = before && name ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", files[0].path);
+    if (st == QZ_OK && qz_path_exists(before)) {
+        st = qz_json_load(before, MANIFEST_LIMIT, &root, err);
+        json_t *list = st == QZ_OK ? files_of(json_object_get(root, "files"), files, n) : NULL;
+        if (st == QZ_OK && (list == NULL || json_object_set_new(root, "files", list) != 0 ||
+                            (text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9))) == NULL))
+            st = qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", name);
+        if (st == QZ_OK) st = qz_stage_file(name, text, strlen(text), err);
+        if (st == QZ_OK && (*staged = qz_strdup(name)) == NULL)
+            st = qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", name);
+    }
+    free(text); /* jansson's */
+    json_decref(root);
+    qz_free(before);
     qz_free(name);
     return st;
 }

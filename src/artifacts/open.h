@@ -29,6 +29,10 @@ const qz_gguf *qz_gguf_of(const qz_model *m);
  * none, or it says so already. */
 qz_status qz_manifest_edited(const char *path, uint64_t bytes, const char *sha_hex, const char *const *keys, size_t n,
                              char **staged, qz_error *err);
+/* The manifest of `from` for the same tensors in n other files, the first of them first: *staged as above; NULL: `from`
+ * has none. */
+typedef struct { const char *path; uint64_t bytes; const char *sha256; } qz_manifest_file;
+qz_status qz_manifest_recut(const char *from, const qz_manifest_file *files, size_t n, char **staged, qz_error *err);
 /* "NAME.gguf.manifest.json" beside a file, "quantz-manifest.json" in a folder. Owned by the caller (qz_free). */
 char *qz_manifest_path(const char *path);
 /* Only sizes and hashes of the manifest's files. */

@@ -1,4 +1,5 @@
 #include "artifacts/open.h"
+#include "artifacts/provenance.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -76,7 +77,8 @@ static qz_status open_gguf(qz_check_job *j, qz_error *err) {
                                                                                      : NULL;
     j->facts.imatrix = qz_gguf_key(&g, "quantize.imatrix.file") != NULL ||
                        qz_gguf_key(&g, "quantize.imatrix.entries_count") != NULL;
-    j->facts.provenance = qz_gguf_key(&g, "general.quantized_by") != NULL;
+    j->facts.provenance = qz_gguf_key(&g, "general.quantized_by") || qz_gguf_key(&g, "quantz." QZ_SOURCE_KEY) ||
+                          qz_gguf_key(&g, "quantz." QZ_RECIPE_KEY);
     qz_gguf_release(&g);
     return QZ_OK;
 }

@@ -12,7 +12,7 @@
 
 #define DEFAULT_CHUNK 512u
 #define MAX_NAME 1024
-static const char sums_suffix[] = ".in_sum2", counts_suffix[] = ".counts";
+static const char sums_suffix[] = ".in_sum2", counts_suffix[] = ".counts", dat_open[] = " [quantz.";
 
 static int by_name(const void *a, const void *b) {
     return strcmp(((const qz_imatrix_entry *)a)->name, ((const qz_imatrix_entry *)b)->name);
@@ -150,6 +150,20 @@ static qz_status dat_entry(qz_imatrix *im, cursor *c) {
     return QZ_OK;
 }
 
+/* "NAME [quantz.KEY: VALUE]": the note goes its own way, the name stays. */
+static qz_status dat_note(qz_imatrix *im, char *name, const char *path, qz_error *err) {
+    const size_t n = strlen(name);
+    char *open = strstr(name, dat_open), *colon = open ? strstr(open, ": ") : NULL;
+    if (colon == NULL || name[n - 1] != ']') return QZ_OK;
+    qz_imatrix_note *note = qz_arena_calloc(&im->arena, 1, sizeof *note);
+    if (!note) return memory(path, err);
+    name[n - 1] = *open = *colon = 0;
+    *note = (qz_imatrix_note){open + 2, colon + 2, true};
+    im->notes = note;
+    im->n_notes = 1;
+    return QZ_OK;
+}
+
 static qz_status read_dat(qz_imatrix *im, const uint8_t *p, size_t n, const char *path, qz_error *err) {
     cursor c = { p, 0, n, path, err };
     int32_t entries = 0, chunks = 0, len = 0;
@@ -165,9 +179,11 @@ static qz_status read_dat(qz_imatrix *im, const uint8_t *p, size_t n, const char
     QZ_TRY(get(&c, 0, n - c.at, "length of the data set's name", &len));
     if ((size_t)len > n - c.at || (len && memchr(p + c.at, 0, (size_t)len)))
         return qz_fail(err, QZ_EFORMAT, "bad data set name: file '%s', offset %zu", path, c.at);
-    im->datasets[0] = qz_arena_strndup(&im->arena, (const char *)p + c.at, (size_t)len);
-    if (!im->datasets[0]) return memory(path, err);
-    im->n_datasets = len > 0;
+    char *set = qz_arena_strndup(&im->arena, (const char *)p + c.at, (size_t)len);
+    if (!set) return memory(path, err);
+    QZ_TRY(dat_note(im, set, path, err));
+    im->datasets[0] = set;
+    im->n_datasets = *set != 0;
     return finish(im, path, err);
 }
 
@@ -266,8 +282,14 @@ static qz_status write_dat(const qz_imatrix *im, const char *path, qz_error *err
     for (size_t i = 0; i < im->n; i++) put_dat_entry(&s, &im->entries[i], im->chunk_size);
     put_i32(&s, im->chunk_count);
     const char *set = im->n_datasets ? im->datasets[im->n_datasets - 1] : "";
-    put_i32(&s, (int64_t)strlen(set));
-    qz_str_puts(&s, set);
+    qz_str name = {0}; /* the form's only text: what must not be lost stands behind it */
+    qz_str_puts(&name, set);
+    for (size_t i = 0; i < im->n_notes; i++)
+        if (im->notes[i].in_dat) qz_str_printf(&name, " [%s: %s]", im->notes[i].key, im->notes[i].value);
+    put_i32(&s, (int64_t)name.len);
+    qz_str_append(&s, name.ptr, name.len);
+    s.failed |= name.failed;
+    qz_str_release(&name);
     qz_status st = s.failed ? memory(path, err) : qz_stage_file(path, s.ptr, s.len, err);
     qz_str_release(&s);
     return st;

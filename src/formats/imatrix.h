@@ -19,7 +19,9 @@ typedef struct {
     const float *counts;   /* [mats] activation rows; for a .dat file its number of calls */
 } qz_imatrix_entry;
 
-typedef struct { const char *key, *value; } qz_imatrix_note;
+/* in_dat: a .dat file says it too, behind the name of its data set: "NAME [KEY: VALUE]" (one note at most; other
+ * readers take it for a part of the name). */
+typedef struct { const char *key, *value; bool in_dat; } qz_imatrix_note;
 
 typedef struct {
     qz_imatrix_entry *entries; size_t n;   /* sorted by name */

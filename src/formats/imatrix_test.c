@@ -56,7 +56,7 @@ static void experts(void **state) {
     qz_imatrix_entry e[2] = { { "blk.0.ffn_up_exps.weight", 2, 2, moe, counts },
                               { "blk.0.attn_q.weight", 3, 1, dense, one } };
     const char *sets[2] = { "a.txt", "b.txt" };
-    const qz_imatrix_note note = { "quantz.model.sha256", "00" };
+    const qz_imatrix_note note = { "quantz.model.sha256", "00", true };
     qz_imatrix im = { .entries = e, .n = 2, .datasets = sets, .n_datasets = 2, .chunk_count = 1, .chunk_size = 8,
                       .notes = &note, .n_notes = 1 }, back;
     qz_error err = {0};

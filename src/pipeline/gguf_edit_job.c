@@ -31,10 +31,12 @@ typedef struct {
 static qz_status memory(qz_error *err) { return qz_fail(err, QZ_EMEMORY, "out of memory editing keys"); }
 
 /* Keys are in the first part; a link stands for its file. */
-static qz_status find_file(editing *j, const char *given, qz_error *err) {
+static qz_status find_file(editing *j, const char *given, qz_gguf_done *d, qz_error *err) {
     size_t no, count;
     char *first = qz_gguf_part_named(given, &no, &count) ? qz_gguf_part_path(given, 0, count) : qz_strdup(given);
     if (first == NULL) return memory(err);
+    d->path = qz_arena_strdup(j->arena, first); /* what changes, and what the hash is of */
+    d->asked = strcmp(first, given) == 0 ? NULL : given;
     qz_status st = qz_path_exists(first) ? QZ_OK : qz_path_missing(first, err);
     if (st == QZ_OK && qz_path_kind_of(first) != QZ_PATH_FILE)
         st = qz_fail(err, QZ_EUSAGE, "'%s' is %s: expected a GGUF file", first, qz_path_kind_text(first));
@@ -42,7 +44,7 @@ static qz_status find_file(editing *j, const char *given, qz_error *err) {
     j->path = real ? qz_arena_strdup(j->arena, real) : NULL;
     free(real); /* libc's */
     qz_free(first);
-    return st != QZ_OK || j->path ? st : memory(err);
+    return st != QZ_OK || (j->path && d->path) ? st : memory(err);
 }
 
 /* PATH.partial of another program is not ours to replace. */
@@ -53,8 +55,8 @@ static qz_status own_names(const editing *j, qz_error *err) {
     return qz_fail(err, QZ_EUSAGE, "'%s' stands beside the file and is not ours: move it away", partial);
 }
 
-static qz_status open_file(editing *j, const char *given, bool *repaired, qz_error *err) {
-    QZ_TRY(find_file(j, given, err));
+static qz_status open_file(editing *j, const char *given, qz_gguf_done *d, qz_error *err) {
+    QZ_TRY(find_file(j, given, d, err));
     QZ_TRY(qz_lock_take(&j->lock, j->path, err));
     QZ_TRY(own_names(j, err));
     QZ_TRY(qz_outputs_recover(j->run, j->path, QZ_OUTPUT_ARTIFACT, err));
@@ -63,8 +65,8 @@ static qz_status open_file(editing *j, const char *given, bool *repaired, qz_err
     if (left == QZ_PATCH_OTHER)
         qz_info(j->run, "'%s.undo' is removed: it was the record of an edit of another file that stood here before",
                 j->path);
-    *repaired = left == QZ_PATCH_TAKEN_BACK;
-    if (*repaired) qz_info(j->run, "'%s': an interrupted edit is taken back", given);
+    d->repaired = left == QZ_PATCH_TAKEN_BACK;
+    if (d->repaired) qz_info(j->run, "'%s': an interrupted edit is taken back", d->path);
     return qz_gguf_open_part(&j->g, j->path, err);
 }
 
@@ -249,8 +251,7 @@ qz_status qz_gguf_edit_job(qz_run *run, const qz_request *r, bool unset, qz_aren
     if (r->n_operands < 3)
         return qz_fail(err, QZ_EUSAGE, "nothing to edit: expected 'gguf %s FILE %s…'", unset ? "unset" : "set",
                        unset ? "KEY" : "KEY=VALUE");
-    d->path = r->operands[1];
-    qz_status st = open_file(&j, r->operands[1], &d->repaired, err);
+    qz_status st = open_file(&j, r->operands[1], d, err);
     for (size_t i = 2; i < r->n_operands && st == QZ_OK; i++)
         st = qz_gguf_edit_parse(&j.edits, &j.g, r->operands[i], unset ? QZ_GGUF_UNSET : QZ_GGUF_SET, err);
     if (st == QZ_OK) st = edit(&j, d, err);
@@ -263,8 +264,7 @@ qz_status qz_gguf_repair_job(qz_run *run, const qz_request *r, qz_arena *a, qz_g
     *d = (qz_gguf_done){.files = 1};
     if (r->n_operands != 2)
         return qz_fail(err, QZ_EUSAGE, "expected 'gguf repair FILE', found %zu names", r->n_operands - 1);
-    d->path = r->operands[1];
-    qz_status st = open_file(&j, r->operands[1], &d->repaired, err);
+    qz_status st = open_file(&j, r->operands[1], d, err);
     if (st == QZ_OK && !d->repaired) qz_info(run, "'%s': nothing to repair", r->operands[1]);
     d->tensors = j.g.n;
     d->bytes = j.g.map.size;

@@ -32,20 +32,13 @@ static qz_status add_entry(qz_imatrix *im, const qz_stats *s, size_t layer, cons
     return QZ_OK;
 }
 
-/* The data's findings and the hash of the weights go with the matrix; the older form has no place for them. */
-static void add_notes(qz_run *run, qz_imatrix *im, qz_imatrix_note notes[2], const qz_stats_info *about,
-                      const char *path, bool dat) {
-    qz_str line = {0};
+/* The data's findings and the hash of the weights go with the matrix; the older form holds the findings only. */
+static void add_notes(qz_imatrix *im, qz_imatrix_note notes[2], const qz_stats_info *about) {
     im->notes = notes;
-    if (about->accepted && *about->accepted) {
-        qz_accepted_line(about->accepted, &line);
-        if (dat && line.ptr)
-            qz_warn(run, "'%s' has no place for '%s': write the GGUF form (a name without .dat)", path, line.ptr);
-        notes[im->n_notes++] = (qz_imatrix_note){"quantz." QZ_ACCEPTED_KEY, about->accepted};
-    }
+    if (about->accepted && *about->accepted)
+        notes[im->n_notes++] = (qz_imatrix_note){"quantz." QZ_ACCEPTED_KEY, about->accepted, true};
     if (about->source_sha && *about->source_sha)
-        notes[im->n_notes++] = (qz_imatrix_note){QZ_IMATRIX_SOURCE_KEY, about->source_sha};
-    qz_str_release(&line);
+        notes[im->n_notes++] = (qz_imatrix_note){QZ_IMATRIX_SOURCE_KEY, about->source_sha, false};
 }
 
 /* Gives it its name; --resume replaces nothing that it would not write the same. */
@@ -68,8 +61,8 @@ static qz_status name_imatrix(const qz_request *r, qz_error *err) {
 }
 
 /* Every matrix of a block, the router too, as llama-imatrix would have collected them. */
-static qz_status stage_imatrix(qz_run *run, const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
-    const bool dat = strlen(path) > 4 && strcmp(path + strlen(path) - 4, ".dat") == 0;
+static qz_status stage_imatrix(const qz_stats *s, const qz_config *c, const char *path, qz_error *err) {
+    const bool dat = qz_str_ends(path, ".dat");
     qz_imatrix_note notes[2];
     qz_imatrix im = {.chunk_count = (uint32_t)s->info.windows, .chunk_size = (uint32_t)s->info.seq_len,
                      .n_datasets = 1};
@@ -84,7 +77,7 @@ static qz_status stage_imatrix(qz_run *run, const qz_stats *s, const qz_config *
     }
     if (st == QZ_OK) {
         im.datasets[0] = s->info.data_name;
-        add_notes(run, &im, notes, &s->info, path, dat);
+        add_notes(&im, notes, &s->info);
         st = qz_imatrix_stage(&im, path, dat, err);
     }
     qz_arena_release(&im.arena);
@@ -200,6 +193,9 @@ static qz_status show(qz_run *run, const qz_stats *stats, const qz_source *s, co
         qz_str_puts(&out, "  ");
         qz_accepted_line(i->accepted, &out);
         qz_str_puts(&out, ": everything made of this file says so\n");
+        if (r->imatrix && qz_str_ends(r->imatrix, ".dat"))
+            qz_str_printf(&out, "  '%s' says it behind the name of its data set, the only text that a .dat file has\n",
+                          r->imatrix);
     }
     if (st == QZ_OK) st = json ? qz_show(&out, err) : qz_show_text(&out, err);
     if (st == QZ_OK && !json) st = qz_experts_table(stats, &arena, &t, err);
@@ -219,7 +215,7 @@ static qz_status calibrate_verb(qz_run *run, const qz_request *r, qz_outputs *ou
     bool finished = false;
     qz_status st = r->lint ? lint_only(run, &s, r, err) : qz_calib_make(run, &s, r, path, &finished, err);
     if (st == QZ_OK && !r->lint) st = qz_stats_open(&stats, path, err);
-    if (st == QZ_OK && !r->lint && r->imatrix) st = stage_imatrix(run, &stats, &s.model->config, r->imatrix, err);
+    if (st == QZ_OK && !r->lint && r->imatrix) st = stage_imatrix(&stats, &s.model->config, r->imatrix, err);
     if (st == QZ_OK && !r->lint && r->imatrix) st = name_imatrix(r, err);
     if (st == QZ_OK && !r->lint) st = show(run, &stats, &s, r, path, finished, err);
     qz_stats_release(&stats);

@@ -4,6 +4,9 @@
 #include "pipeline/verbs.h"
 #include "base/json_write.h"
 #include "report/table_print.h"
+#include "artifacts/provenance.h"
+#include "produce/importance.h"
+#include "text/accepted.h"
 #include <string.h>
 
 typedef struct { qz_imatrix *im; size_t n; } files;
@@ -33,6 +36,25 @@ static void say(qz_run *run, const qz_imatrix *sum, const qz_imatrix_sum_facts *
                 stacks == 1 ? "y" : "ies");
 }
 
+/* What --accept let pass for any of the files holds for their sum; the weights' hash where all name the same one. */
+static qz_status carry_notes(qz_imatrix *sum, const files *f, qz_error *err) {
+    const char *accepted = NULL;
+    qz_imatrix_note *notes = qz_arena_calloc(&sum->arena, 2, sizeof *notes);
+    const char *source = qz_imatrix_note_of(&f->im[0], QZ_IMATRIX_SOURCE_KEY);
+    if (notes == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory adding importance matrices");
+    for (size_t i = 0; i < f->n; i++) {
+        const char *its = qz_imatrix_note_of(&f->im[i], QZ_IMATRIX_SOURCE_KEY);
+        if (its == NULL || source == NULL || strcmp(its, source) != 0) source = NULL;
+        accepted = qz_accepted_join(&sum->arena, accepted, qz_imatrix_note_of(&f->im[i], "quantz." QZ_ACCEPTED_KEY));
+        if (accepted == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory adding importance matrices");
+    }
+    if (*accepted) notes[sum->n_notes++] = (qz_imatrix_note){"quantz." QZ_ACCEPTED_KEY, accepted, true};
+    if (source && (source = qz_arena_strdup(&sum->arena, source)))
+        notes[sum->n_notes++] = (qz_imatrix_note){QZ_IMATRIX_SOURCE_KEY, source, false};
+    sum->notes = notes;
+    return QZ_OK;
+}
+
 static qz_status show_sum(const qz_request *r, const qz_imatrix *sum, const qz_imatrix_sum_facts *facts, size_t n,
                           bool dat, qz_error *err) {
     qz_str s = {0};
@@ -47,11 +69,19 @@ static qz_status show_sum(const qz_request *r, const qz_imatrix *sum, const qz_i
         qz_jw_count(&w, "datasets", sum->n_datasets);
         qz_jw_count(&w, "chunks", sum->chunk_count);
         qz_jw_count(&w, "chunk_size", sum->chunk_size);
+        qz_jw_key(&w, "calibration_accepted");
+        qz_accepted_json(qz_imatrix_note_of(sum, "quantz." QZ_ACCEPTED_KEY), &s);
         qz_jw_end(&w);
-    } else
+    } else {
         qz_str_printf(&s, "%s\n  %zu entr%s of %zu file%s, %zu data set%s, %u chunks of %u tokens, %s form\n",
                       r->output, sum->n, sum->n == 1 ? "y" : "ies", n, qz_plural(n), sum->n_datasets,
                       qz_plural(sum->n_datasets), sum->chunk_count, sum->chunk_size, dat ? ".dat" : "GGUF");
+        const char *accepted = qz_imatrix_note_of(sum, "quantz." QZ_ACCEPTED_KEY);
+        if (accepted) qz_str_puts(&s, "  ");
+        qz_accepted_line(accepted, &s);
+        if (accepted)
+            qz_str_printf(&s, ": the sum says so too%s\n", dat ? ", behind the name of its data set" : "");
+    }
     qz_status st = r->json ? qz_show(&s, err) : qz_show_text(&s, err);
     qz_str_release(&s);
     return st;
@@ -79,6 +109,7 @@ static qz_status merge(qz_run *run, const qz_request *r, qz_error *err) {
     const bool dat = qz_str_ends(r->output, ".dat");
     qz_status st = open_all(&f, r->operands + 1, n, err);
     if (st == QZ_OK) st = qz_imatrix_sum(&sum, f.im, (const char *const *)(r->operands + 1), n, &facts, err);
+    if (st == QZ_OK) st = carry_notes(&sum, &f, err);
     if (st == QZ_OK) st = claim(&outs, r, err);
     if (st == QZ_OK) say(run, &sum, &facts, n, dat);
     if (st == QZ_OK) st = qz_imatrix_write(&sum, r->output, dat, err);

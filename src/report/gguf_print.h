@@ -9,10 +9,12 @@
 typedef struct { const char *key, *before, *after; } qz_gguf_change; /* NULL: not there */
 typedef struct {
     const char *path;               /* of the result; of a split model its first part */
+    const char *asked;              /* another part of it that was named; or NULL */
     size_t files, tensors;
     uint64_t bytes;                 /* of all files */
     const char *sha256;             /* of a single file that was written or hashed; or NULL */
     const qz_gguf_change *changes; size_t n_changes;
+    bool manifest;                  /* of its source, written beside it for these files */
     bool edited;                    /* keys: `in_place` and `room` count */
     bool in_place, repaired;
     uint64_t room;                  /* bytes left for the next edit in place */

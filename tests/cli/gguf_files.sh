@@ -88,6 +88,24 @@ works "merge of ours" gguf merge a-00001-of-00004.gguf a.merged.gguf
 cmp -s a.gguf a.merged.gguf && ok || bad "parts merged are the file that quantize writes whole"
 works "an empty first part is read" gguf merge u-00001-of-00003.gguf u.gguf
 cmp -s "$I" u.gguf && ok || bad "merge with an empty first part"
+# ---- what a file says of itself goes with its tensors ----
+of() { grep -o '"'$2'": "[^"]*"' $1; }
+works "manifest of the merge" verify a.merged.gguf; says "hash of the merge" "hash of a.merged.gguf  ok"
+is "source of the merge" "$(of a.gguf.manifest.json source_sha256)" "$(of a.merged.gguf.manifest.json source_sha256)"
+works "split of a file with one" gguf split a.gguf c --split-max-tensors 10 --json; says "manifest of the parts" '"manifest":true'
+works "verify the parts" verify c-00002-of-00004.gguf; is "hashes of the parts" 4 "$(grep -c 'hash of c-0000[1-4]-of-00004.gguf  ok' stdout)"
+is "recipe of the parts" "$(of a.gguf.manifest.json summary)" "$(of c-00001-of-00004.gguf.manifest.json summary)"
+mkdir bare && cp c-0*.gguf bare
+"$Q" check bare/c-00001-of-00004.gguf > stdout 2> stderr; is "the recipe in the keys is provenance" 0 "$(grep -c CHK-PROV stdout)"
+works "merge without a manifest" gguf merge bare/c-00001-of-00004.gguf bare/m.gguf
+[ -e bare/m.gguf.manifest.json ] && bad "a manifest out of nothing" || ok
+cp c-00001-of-00004.gguf.manifest.json bare; printf x | dd of=bare/c-00002-of-00004.gguf bs=1 seek=$(($(stat -c %s c-00002-of-00004.gguf) - 40)) conv=notrunc 2> stderr
+"$Q" gguf merge bare/c-00001-of-00004.gguf bare/n.gguf > stdout 2> stderr
+grep -q 'is not carried over: hash of c-00002-of-00004.gguf: expected' stderr && ok || bad "a damaged part gets no new hash" "$(cat stderr)"
+[ -e bare/n.gguf.manifest.json ] && bad "a manifest of a damaged part" || ok
+cp a.gguf.manifest.json bare/m.gguf.manifest.json; cp c-00002-of-00004.gguf bare; rm bare/c-00001-of-00004.gguf.manifest.json
+works "merge over another" gguf merge bare/c-00001-of-00004.gguf bare/m.gguf --force
+[ -e bare/m.gguf.manifest.json ] && bad "the manifest of what was there before stays" || ok
 refuses "merge of one file" "not a split model" gguf merge a.gguf x.gguf
 refuses "merge over a part" "it is never replaced" gguf merge s-00001-of-00003.gguf s-00002-of-00003.gguf --force
 refuses "merge over a file" "output exists" gguf merge s-00001-of-00003.gguf merged.gguf
@@ -110,6 +128,10 @@ works "more than its room" gguf set e.gguf general.description=@long; says "anew
 works "verify" verify e.gguf
 works "then in place" gguf set e.gguf general.name=Back; says "room again" "edited in place"
 works "a part" gguf set a-00003-of-00004.gguf general.name=Parts
+is "the file that changed" a-00001-of-00004.gguf "$(head -1 stdout)"; says "where keys are" "keys of a split model stand in its first part: 'a-00003-of-00004.gguf'"
+says "its hash" "sha256 $(sha256sum < a-00001-of-00004.gguf | cut -c1-64)"
+works "a part, as JSON" gguf set a-00002-of-00004.gguf general.name=Part --json
+says "the file that changed" '"path":"a-00001-of-00004.gguf","asked":"a-00002-of-00004.gguf"'; says "its hash" "\"sha256\":\"$(sha256sum < a-00001-of-00004.gguf | cut -c1-64)\""
 works "verify the parts" verify a-00002-of-00004.gguf
 ln e.gguf second.gguf
 works "a file with two names" gguf set e.gguf general.name=One; says "two names" "the file has other names"
