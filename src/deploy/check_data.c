@@ -3,6 +3,7 @@
 #include "base/json_write.h"
 #include "base/size.h"
 #include "deploy/check_job.h"
+#include "text/accepted.h"
 #include "text/lint.h"
 #include "text/text_file.h"
 #include <math.h>
@@ -207,6 +208,17 @@ static qz_status read_rows(const qz_check_job *j, const json_t *root, qz_check_r
     return QZ_OK;
 }
 
+/* What release let pass in the calibration data of its artifacts. */
+static void report_accepted(qz_check_job *j, const json_t *root) {
+    const json_t *list = json_object_get(root, QZ_ACCEPTED_KEY);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *code = json_string_value(json_object_get(json_array_get(list, i), "code")),
+                   *finding = json_string_value(json_object_get(json_array_get(list, i), "finding"));
+        qz_check_add(&j->f, "CHK-ACCEPTED", qz_path_base(j->o.report), "accepted with %.40s: %.200s",
+                     code ? code : "a code that is not said", finding ? finding : "no finding is said");
+    }
+}
+
 /* report.json of release, or eval --json: rows of the source and the artifacts. */
 static qz_status read_report(qz_check_job *j, qz_error *err) {
     json_t *root = NULL;
@@ -219,6 +231,7 @@ static qz_status read_report(qz_check_job *j, qz_error *err) {
         qz_check_report(rows, n, json_string_value(json_object_get(root, "source_sha256")),
                         json_string_value(json_object_get(json_object_get(j->manifest, "provenance"), "source_sha256")),
                         qz_path_base(j->o.report), &j->f);
+    if (st == QZ_OK) report_accepted(j, root);
     json_decref(root);
     return st;
 }

@@ -20,6 +20,7 @@ static qz_status read_target(qz_check_job *j, qz_error *err) {
         QZ_TRY(qz_machine_open(j->run, &asked, &j->machine, err));
         j->card = j->machine.hardware;
     }
+    QZ_TRY(qz_machine_shares(j->card, o->target.tp, err));
     const char *kind = j->card ? j->card->kind : "";
     if (strcmp(kind, "cpu") == 0 || strcmp(kind, "mac") == 0) j->target.host = j->card->name;
     if (j->target.cc == 0 && j->card && j->card->capability > 0) j->target.cc = (unsigned)j->card->capability;

@@ -78,6 +78,6 @@ const char *qz_runtime_kv(qz_runtime e, const char *type) {
     return NULL;
 }
 bool qz_runtime_launches(qz_runtime e) {
-    return e == QZ_RUNTIME_VLLM || e == QZ_RUNTIME_SGLANG || e == QZ_RUNTIME_TRANSFORMERS || e == QZ_RUNTIME_LLAMA_CPP ||
-           e == QZ_RUNTIME_OLLAMA;
+    return e == QZ_RUNTIME_VLLM || e == QZ_RUNTIME_SGLANG || e == QZ_RUNTIME_TRANSFORMERS ||
+           e == QZ_RUNTIME_LLAMA_CPP || e == QZ_RUNTIME_OLLAMA;
 }

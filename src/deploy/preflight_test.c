@@ -124,8 +124,10 @@ static const row rows[] = {
     {"PRE-BF16", false, &odd, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, {.engine = QZ_RUNTIME_VLLM, .cc = 75},
      QZ_FINDING_ERROR},
     {"PRE-BF16", true, &odd, {.kind = QZ_DEPLOY_FLOAT, .bits = 16}, {.engine = QZ_RUNTIME_VLLM, .cc = 80}, 0},
-    {"PRE-FP16", false, &odd, AWQ128, ON(VLLM, 1), QZ_FINDING_NOTE},
-    {"PRE-FP16", true, &llama8b, AWQ128, ON(VLLM, 1), 0},
+    {"PRE-FP16", false, &odd, AWQ128, {.engine = QZ_RUNTIME_SGLANG, .cc = 75}, QZ_FINDING_NOTE},
+    {"PRE-FP16", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_SGLANG, .cc = 75}, 0},
+    {"PRE-FP16", true, &odd, AWQ128, {.engine = QZ_RUNTIME_SGLANG, .cc = 80}, 0}, /* awq_marlin: bfloat16 too */
+    {"PRE-FP16", true, &odd, AWQ128, {.engine = QZ_RUNTIME_VLLM, .cc = 86}, 0},
     {"PRE-KV", false, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "q8_0"}, QZ_FINDING_ERROR},
     {"PRE-KV", true, &llama8b, AWQ128, {.engine = QZ_RUNTIME_VLLM, .kv = "fp8"}, 0},
     /* SGLang calls it fp8_e4m3, Ollama has no bf16 and takes f16 */

@@ -95,7 +95,9 @@ static void test_BF16_CC(const rule_check *j, const rule *r) {
 }
 static void test_BF16_AWQ(const rule_check *j, const rule *r) {
     const char *dtype = j->spec->dtype ? j->spec->dtype : j->s->dtype;
-    if (strcmp(dtype, "bfloat16") == 0) REPORT(j, r, "torch_dtype", "the model is bfloat16");
+    const qz_loads *l = qz_loads_get(j->spec->kind, j->t->engine);
+    if (l && j->t->cc && j->t->cc < l->native_cc && strcmp(dtype, "bfloat16") == 0)
+        REPORT(j, r, "torch_dtype", "the model is bfloat16");
 }
 static void test_LORA(const rule_check *j, const rule *r) {
     if (j->t->lora)

@@ -3,23 +3,15 @@
 #include "deploy/check.h"
 #include "deploy/pick.h"
 #include "explain/explain.h"
+#include "report/findings_print.h"
 #include "text/lint.h"
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-/* A source without the numbers of the project's own lists, which say nothing to a reader. */
 static void from(qz_explained *x, const char *source) {
     qz_str kept = {0};
-    for (const char *p = source; *p;) {
-        p += strspn(p, ",; ");
-        const size_t n = strcspn(p, ",;");
-        const bool letter = n == 1 && *p >= 'A' && *p <= 'E',
-                   item = n > 2 && (*p == 'C' || *p == 'U') && p[1] == '-' && isdigit((unsigned char)p[2]);
-        if (n && !letter && !item) qz_str_printf(&kept, "%s%.*s", kept.len ? ", " : "", (int)n, p);
-        p += n;
-    }
+    qz_source_kept(source, &kept);
     if (kept.len) qz_explain_say(x, "  source   %s", kept.ptr);
     x->text.failed |= kept.failed;
     qz_str_release(&kept);

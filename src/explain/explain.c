@@ -1,6 +1,7 @@
 #include "explain/explain.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/size.h"
 #include "report/fit.h"
 #include "report/table_print.h"
 #include <errno.h>
@@ -97,13 +98,14 @@ static qz_status list_topics(qz_explained *x) {
 }
 
 static qz_status unknown(qz_explained *x, const char *word) {
-    qz_near near = {.word = word};
+    /* a third of the letters may differ: what is farther off is another word */
+    qz_near near = {.word = word, .limit = qz_max_size(1, strlen(word) / 3) + 1};
     (void)qz_near_see(&near, qz_explain_nearest(word));
     for (size_t i = 0; i < N_TOPICS; i++) (void)qz_near_see(&near, topics[i].name);
     return qz_fail(x->err, QZ_EUSAGE,
-                   "nothing known about '%s': nearest is '%s'; 'quantz explain' lists the topics, 'quantz explain "
-                   "glossary' the words",
-                   word, near.best);
+                   "nothing known about '%s'%s%s%s; 'quantz explain' lists the topics, 'quantz explain glossary' the "
+                   "words",
+                   word, near.best ? ": nearest is '" : "", near.best ? near.best : "", near.best ? "'" : "");
 }
 
 qz_status qz_explain(qz_explained *x) {

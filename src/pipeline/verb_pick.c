@@ -55,7 +55,7 @@ static qz_status open_hardware(qz_run *run, pick_inputs *j, qz_error *err) {
     QZ_TRY(qz_machine_open(run, &asked, &j->machine, err));
     j->q.hardware = j->machine.hardware;
     j->q.detected = j->machine.here;
-    return QZ_OK;
+    return qz_machine_shares(j->q.hardware, r->tp, err);
 }
 
 static qz_status prepare(qz_run *run, pick_inputs *j, qz_error *err) {

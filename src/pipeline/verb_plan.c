@@ -2,6 +2,7 @@
 #include "artifacts/artifact.h"
 #include "base/size.h"
 #include "model/leftovers.h"
+#include "plan/machine.h"
 #include "plan/operand.h"
 #include "report/plan_view.h"
 #include "produce/produce.h"
@@ -115,7 +116,23 @@ static qz_status set_offload(const qz_request *r, qz_plan_view *v, qz_error *err
     return QZ_OK;
 }
 
+/* Each is a view of its own. */
+static qz_status one_view(const qz_request *r, qz_error *err) {
+    const struct { bool given; const char *name; } views[] = {{r->job, "job"}, {r->offload, "offload"},
+                                                              {r->speed, "speed"}};
+    const char *first = NULL;
+    for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
+        if (!views[i].given) continue;
+        if (first)
+            return qz_fail(err, QZ_EUSAGE, "--%s and --%s are two views: expected one of --job, --offload and --speed",
+                           first, views[i].name);
+        first = views[i].name;
+    }
+    return QZ_OK;
+}
+
 static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, qz_error *err) {
+    QZ_TRY(one_view(r, err));
     QZ_TRY(qz_hardware_open(&v->set, r->hardware_file, err));
     if (r->hardware && strcmp(r->hardware, "list") != 0)
         QZ_TRY(qz_hardware_choose(run, &v->set, r->hardware, &v->hw, err));
@@ -131,6 +148,7 @@ static qz_status read_query(qz_run *run, const qz_request *r, qz_plan_view *v, q
     if (r->memory && v->q.capacity == 0)
         return qz_fail(err, QZ_EUSAGE, "--memory is zero: expected for example 24GB or 24GiB");
     if (r->overhead) QZ_TRY(qz_bytes_parse(r->overhead, "overhead", &v->q.overhead, err));
+    QZ_TRY(qz_machine_shares(v->hw, r->tp, err));
     QZ_TRY(set_budget(r, v, err));
     QZ_TRY(set_offload(r, v, err));
     v->o.reserve = 100 * v->q.reserve;

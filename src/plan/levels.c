@@ -31,7 +31,8 @@ qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err) {
     lower(text, want);
     qz_scheme_spec whole; /* a scheme without a level means what quantize makes of it, where plan has that level */
     char name[96] = "";
-    if (strchr(want, ':') == NULL && strcmp(want, "gguf") != 0 && qz_scheme_parse(want, &whole, &(qz_error){0}) == QZ_OK)
+    if (strchr(want, ':') == NULL && strcmp(want, "gguf") != 0 &&
+        qz_scheme_parse(want, &whole, &(qz_error){0}) == QZ_OK)
         (void)snprintf(name, sizeof name, "%s:%s", want, qz_scheme_get(whole.scheme)->default_level);
     for (int i = 0; name[0] && i < QZ_LEVEL_COUNT; i++)
         if (strcasecmp(levels[i].name, name) == 0) return *out = (qz_level)i, QZ_OK;

@@ -61,6 +61,14 @@ qz_status qz_machine_open(qz_run *run, const qz_machine_asked *asked, qz_machine
     return QZ_OK;
 }
 
+qz_status qz_machine_shares(const qz_hardware *h, uint64_t devices, qz_error *err) {
+    if (devices < 2 || h == NULL || (strcmp(h->kind, "cpu") != 0 && strcmp(h->kind, "mac") != 0)) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE,
+                   "--tp %llu shares a model between cards: '%s' has none; leave --tp out, or give --hardware with a "
+                   "card (--memory SIZE with --cc X.Y)",
+                   (unsigned long long)devices, h->name);
+}
+
 void qz_machine_release(qz_machine *m) {
     qz_hardware_release(&m->set);
     m->hardware = NULL;

@@ -17,6 +17,8 @@ typedef struct {
     bool here;                   /* this machine */
 } qz_machine;
 qz_status qz_machine_open(qz_run *run, const qz_machine_asked *asked, qz_machine *out, qz_error *err);
+/* --tp: only cards share a model. NULL, one device: nothing to say. */
+qz_status qz_machine_shares(const qz_hardware *h, uint64_t devices, qz_error *err);
 void qz_machine_release(qz_machine *m);
 /* "8.6" -> 86; QZ_EUSAGE otherwise. */
 qz_status qz_capability_parse(const char *text, unsigned *cc, qz_error *err);

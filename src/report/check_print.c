@@ -154,8 +154,9 @@ qz_status qz_check_json(qz_check_job *j, qz_str *s, qz_error *err) {
 qz_status qz_check_text(qz_check_job *j, qz_str *s, qz_error *err) {
     print_head(j, s);
     if (j->facts.budget)
-        qz_fit_printf(s, 2, "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) + %.2f GB buffers = %.2f GB of %.2f GB "
-                      "usable",
+        qz_fit_printf(s, 2,
+                      "memory: %.2f GB weights + %.2f GB KV cache (%llu x %llu tokens) + %.2f GB buffers = %.2f GB of "
+                      "%.2f GB usable",
                       (double)j->facts.weight_bytes / 1e9, (double)j->facts.kv_bytes / 1e9,
                       (unsigned long long)j->facts.users, (unsigned long long)j->facts.ctx,
                       (double)j->facts.buffers / 1e9,

@@ -1,6 +1,7 @@
 #include "report/findings_print.h"
 #include "deploy/check.h"
 #include "report/fit.h"
+#include <ctype.h>
 #include <string.h>
 
 void qz_print_wrapped(qz_str *s, const char *label, size_t indent, const char *text) {
@@ -25,6 +26,26 @@ void qz_print_wrapped(qz_str *s, const char *label, size_t indent, const char *t
         text += strspn(text, " ");
     }
     qz_str_putc(s, '\n');
+}
+
+void qz_source_kept(const char *source, qz_str *out) {
+    for (const char *p = source ? source : ""; *p;) {
+        p += strspn(p, ",; ");
+        const size_t n = strcspn(p, ",;");
+        const bool letter = n == 1 && *p >= 'A' && *p <= 'E',
+                   item = n > 2 && (*p == 'C' || *p == 'U') && p[1] == '-' && isdigit((unsigned char)p[2]);
+        if (n && !letter && !item) qz_str_printf(out, "%s%.*s", out->len ? ", " : "", (int)n, p);
+        p += n;
+    }
+}
+
+void qz_json_source(qz_json_writer *w, const char *source) {
+    qz_str kept = {0};
+    qz_source_kept(source, &kept);
+    if (kept.len) qz_jw_text(w, "source", kept.ptr);
+    else qz_jw_null(w, "source");
+    w->out->failed |= kept.failed;
+    qz_str_release(&kept);
 }
 
 void qz_print_findings(qz_str *s, const qz_findings *f) {
@@ -60,7 +81,7 @@ void qz_json_findings(qz_json_writer *w, const char *key, const qz_findings *f) 
         qz_jw_text(w, "symptom", p ? p->symptom : NULL);
         qz_jw_text(w, "cause", p ? p->cause : NULL);
         qz_jw_text(w, "fix", x->fix);
-        qz_jw_text(w, "source", x->source);
+        qz_json_source(w, x->source);
         qz_jw_close(w, '}');
     }
     if (f->n) qz_str_putc(w->out, '\n');

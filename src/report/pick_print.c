@@ -213,7 +213,7 @@ static void json_line(qz_json_writer *w, const char *key, const qz_pick_line *l)
     qz_jw_open(w, key, '{');
     qz_jw_text(w, "rule", l->row->id);
     qz_jw_text(w, "why", l->row->why);
-    qz_jw_text(w, "source", l->row->source);
+    qz_json_source(w, l->row->source);
     qz_jw_text(w, "source_says", l->row->claim);
     qz_jw_text(w, "today", l->row->today);
     qz_jw_close(w, '}');
@@ -272,7 +272,12 @@ static void json_validation(qz_json_writer *w, const qz_pick_answer *a) {
     for (size_t i = 0; i < a->n_validation; i++) qz_jw_text(w, NULL, a->validation[i]->result);
     qz_jw_close(w, ']');
     qz_jw_open(w, "validation_sources", '[');
-    for (size_t i = 0; i < a->n_validation; i++) qz_jw_text(w, NULL, a->validation[i]->source);
+    for (size_t i = 0; i < a->n_validation; i++) {
+        qz_str kept = {0};
+        qz_source_kept(a->validation[i]->source, &kept);
+        qz_jw_text(w, NULL, kept.ptr);
+        qz_str_release(&kept);
+    }
     qz_jw_close(w, ']');
 }
 
@@ -289,7 +294,7 @@ static void json_notes(qz_json_writer *w, const qz_pick_page *x) {
         qz_jw_text(w, "code", a->notes[i].code);
         qz_jw_text(w, "rule", a->notes[i].rule);
         qz_jw_text(w, "text", a->notes[i].text);
-        qz_jw_text(w, "source", a->notes[i].source);
+        qz_json_source(w, a->notes[i].source);
         qz_jw_close(w, '}');
     }
     qz_jw_close(w, ']');

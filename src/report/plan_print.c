@@ -258,8 +258,8 @@ qz_status qz_plan_print_main(const qz_plan_view *v, qz_str *out, qz_error *err) 
                       vocabulary ? "" : ", without vocabulary (no tokenizer here)");
     else if (v->q.capacity)
         qz_fit_printf(out, 2,
-                      "Total: weights, KV cache, buffers%s. Room: usable - total%s. Users: most at %llu tokens. Context: "
-                      "longest for %llu user%s.",
+                      "Total: weights, KV cache, buffers%s. Room: usable - total%s. Users: most at %llu tokens. "
+                      "Context: longest for %llu user%s.",
                       v->q.overhead ? " (the runtime's share)" : "", v->q.devices > 1 ? " of one" : "",
                       (unsigned long long)v->q.ctx, (unsigned long long)v->q.users, v->q.users == 1 ? "" : "s");
     if (st == QZ_OK) notes(v, out);
