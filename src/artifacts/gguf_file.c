@@ -135,8 +135,8 @@ static qz_status note_unmet(qz_artifact_plan *p, const qz_mix_tensor *t, const q
     }
     if (p->spec.mix.output_type >= 0 && heads + given == 0)
         QZ_TRY(qz_plan_note(p, arena, err,
-                            "--output-tensor-type had no effect: the model has no output matrix of its own (tied), "
-                            "and the embedding's type is --token-embedding-type's or the level's"));
+                            "--output-tensor-type had no effect: the model has no output matrix of its own "
+                            "(tied), and the embedding's type is --token-embedding-type's or the level's"));
     if (p->spec.ftype == QZ_FTYPE_MXFP4_MOE && experts == 0)
         QZ_TRY(qz_plan_note(p, arena, err,
                             "no experts: every matrix is Q8_0 (%zu of %zu tensors), as MXFP4_MOE codes experts alone", coded,

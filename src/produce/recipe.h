@@ -1,7 +1,8 @@
 /* What decides an artifact's bytes besides its source, its data and an importance matrix: scheme, search, settings of
  * integer codes, how calibration data become windows, names. Made once from a verb's request; nothing below reads the
  * request for it. qz_recipe c; qz_recipe_make(r, "awq:w4g64", &arena, &c, err); qz_recipe_json(&c, true, &text) is
- * what the artifact records, and --config reads it back (cli/config_file.h): equal recipes, sources and data give equal bytes.
+ * what the artifact records, and --config reads it back (cli/config_file.h): equal recipes, sources and data give
+ * equal bytes.
  * Ownership: texts are the request's, rules live in the arena. Errors: QZ_EUSAGE naming option and value. */
 #ifndef QZ_PIPELINE_RECIPE_H
 #define QZ_PIPELINE_RECIPE_H
