@@ -22,7 +22,8 @@
 #include "text/tokenizer.h"
 
 /* ---- plan ---- */
-typedef struct { const char *key, *value; bool json; } qz_provenance; /* json: the value is an object's text */
+/* json: the value is an object's text; in_manifest: the text that the manifest has in its place (NULL: the same). */
+typedef struct { const char *key, *value; bool json; const char *in_manifest; } qz_provenance;
 
 typedef struct {
     const char *source_dir;           /* checkpoint folder (config.json, tokenizer files …) or NULL */

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static char dir[] = "/tmp/qz_art_XXXXXX";
-static const qz_provenance origin[] = { { "version", "0.1.0", false }, { "source.sha256", "00", false } };
+static const qz_provenance origin[] = { { "version", "0.1.0", false, NULL }, { "source.sha256", "00", false, NULL } };
 
 static char *at(const char *name) {
     static char path[4][128];

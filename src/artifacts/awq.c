@@ -19,6 +19,11 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     unsigned bits = 0, group = 0;
     char tail = 0, low[16] = "";
     for (size_t i = 0; i < sizeof low - 1 && level[i]; i++) low[i] = (char)tolower((unsigned char)level[i]);
+    if (strstr(low, "g-")) /* the whole row, as GPTQ has it */
+        return qz_fail(err, QZ_EUSAGE,
+                       "'%s' has no groups (-1: the whole row), and AWQ's kernels read groups only: expected w4g128, "
+                       "w4g64 or w4g32; gptq has whole rows",
+                       level);
     if (sscanf(low, "w%ug%u%c", &bits, &group, &tail) != 2) return QZ_EUSAGE; /* the caller names the nearest */
     if (bits != 4)
         return qz_fail(err, QZ_EUSAGE,

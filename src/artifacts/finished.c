@@ -19,12 +19,13 @@ static const char *text_of(const json_t *object, const char *key) {
 
 static bool other_fact(const qz_provenance *want, const json_t *found, qz_str *why) {
     json_t *object = NULL;
+    const char *text = want->in_manifest ? want->in_manifest : want->value;
     if (!want->json) return differs(why, want->key, want->value, json_string_value(found));
-    if (qz_json_parse(want->value, strlen(want->value), want->key, &object, &(qz_error){0}) != QZ_OK) object = NULL;
+    if (qz_json_parse(text, strlen(text), want->key, &object, &(qz_error){0}) != QZ_OK) object = NULL;
     const bool equal = object && json_equal(object, found);
-    char *text = equal ? NULL : json_dumps(found, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (!equal) (void)differs(why, want->key, want->value, text ? text : NULL);
-    free(text); /* jansson's */
+    char *there = equal ? NULL : json_dumps(found, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (!equal) (void)differs(why, want->key, text, there);
+    free(there); /* jansson's */
     json_decref(object);
     return !equal;
 }

@@ -105,6 +105,45 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
     return out->spec.layout.keep ? keep_parts(out, err) : QZ_OK;
 }
 
+/* The first rule that matches gives the type: then it is what asks for importance, not the level. */
+static qz_status refuse_without(const qz_artifact_plan *p, const qz_artifact_item *it, const qz_mix_choice *ch,
+                                qz_error *err) {
+    const qz_mix_options *mix = &p->spec.mix;
+    bool yes = false;
+    size_t r = 0;
+    for (; r < mix->n_rules && !yes; r++) QZ_TRY(qz_mix_rule_match(&mix->rules[r], it->out_name, &yes, err));
+    if (yes && mix->rules[r - 1].type == ch->wanted)
+        return qz_fail(err, QZ_EUSAGE,
+                       "--tensor-type '%.200s' needs an importance matrix for tensor '%s': calibrate first or give "
+                       "--imatrix",
+                       mix->rules[r - 1].text, it->out_name);
+    return qz_fail(err, QZ_EUSAGE,
+                   "level %s needs an importance matrix for tensor '%s': calibrate first or give --imatrix",
+                   p->spec.level, it->out_name);
+}
+
+/* What was asked for and met no tensor. */
+static qz_status note_unmet(qz_artifact_plan *p, const qz_mix_tensor *t, const qz_mix_choice *ch, size_t n,
+                            qz_arena *arena, qz_error *err) {
+    size_t heads = 0, given = 0, experts = 0, coded = 0;
+    for (size_t i = 0; i < n; i++) {
+        heads += t[i].use == QZ_USE_HEAD;
+        given += t[i].use == QZ_USE_EMBED && p->spec.mix.output_type >= 0 &&
+                 ch[i].wanted == (uint32_t)p->spec.mix.output_type;
+        experts += t[i].ne[2] > 1;
+        coded += ch[i].quantizable;
+    }
+    if (p->spec.mix.output_type >= 0 && heads + given == 0)
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "--output-tensor-type had no effect: the model has no output matrix of its own "
+                            "(tied), and the embedding's type is --token-embedding-type's or the level's"));
+    if (p->spec.ftype == QZ_FTYPE_MXFP4_MOE && experts == 0)
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "no experts: every matrix is Q8_0 (%zu of %zu tensors), as MXFP4_MOE codes experts alone",
+                            coded, n));
+    return QZ_OK;
+}
+
 static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, const qz_mix_choice *ch,
                           qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     it->type = qz_type_by_ggml_id((int)ch->type);
@@ -113,10 +152,7 @@ static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, 
                        qz_gguf_type_get(ch->type)->name, out->spec.level);
     it->importance_matters = qz_type_get(it->type)->uses_importance && it->layer >= 0;
     it->importance_required = ch->needs_imatrix;
-    if (ch->needs_imatrix && !ctx->has_imatrix)
-        return qz_fail(err, QZ_EUSAGE,
-                       "level %s needs an importance matrix for tensor '%s': calibrate first or give --imatrix",
-                       out->spec.level, it->out_name);
+    if (ch->needs_imatrix && !ctx->has_imatrix) return refuse_without(out, it, ch, err);
     if (ch->type == ch->wanted) return QZ_OK;
     if (it->expert == 0) out->n_fallbacks++; /* a stack is one tensor */
     it->note = qz_arena_printf(arena, "rows of %zu values do not fit %s, stored as %s", it->cols,
@@ -211,6 +247,7 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
     QZ_TRY(qz_mix_rules_check(&out->spec.mix, t, k, err));
     QZ_TRY(qz_gguf_mix(&mm, out->spec.ftype, &out->spec.mix, t, k, ch, err));
     QZ_TRY(qz_mix_rules_note(out, t, ch, k, arena, err));
+    QZ_TRY(note_unmet(out, t, ch, k, arena, err));
     if (out->spec.mix.keep_output && m->head == m->embed)
         QZ_TRY(qz_plan_note(out, arena, err,
                             "--leave-output-tensor has no effect: the output matrix is the embedding (tied), and its "

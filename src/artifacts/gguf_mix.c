@@ -56,6 +56,8 @@ qz_ftype qz_ftype_by_name(const char *name) {
         if (strcasecmp(name, ftypes[i].name) == 0) return (qz_ftype)i;
     for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
         if (strcasecmp(name, aliases[i].alias) == 0) return aliases[i].f;
+    const size_t digits = strspn(name, "0123456789"); /* the number of general.file_type, which it takes as well */
+    if (digits && digits < 4 && name[digits] == 0) return qz_ftype_by_number(strtoull(name, NULL, 10));
     return QZ_FTYPE_COUNT;
 }
 qz_ftype qz_ftype_by_number(uint64_t file_type) {

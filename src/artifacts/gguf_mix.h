@@ -15,7 +15,8 @@ typedef unsigned qz_ftype; /* a QZ_FTYPE_… of gguf_ftypes.h */
 
 typedef struct { const char *name; uint32_t file_type, type; } qz_ftype_info;
 const qz_ftype_info *qz_ftype_get(qz_ftype f);
-/* llama-quantize's spellings in any case, with its aliases (Q4_K = Q4_K_M …); QZ_FTYPE_COUNT if unknown. */
+/* llama-quantize's spellings in any case, with its aliases (Q4_K = Q4_K_M …) and numbers (15 =
+ * Q4_K_M); QZ_FTYPE_COUNT if unknown. */
 qz_ftype qz_ftype_by_name(const char *name);
 qz_ftype qz_ftype_by_number(uint64_t file_type);
 

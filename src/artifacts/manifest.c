@@ -115,6 +115,10 @@ qz_status qz_manifest_recut(const char *from, const qz_manifest_file *files, siz
     if (st == QZ_OK && qz_path_exists(before)) {
         st = qz_json_load(before, MANIFEST_LIMIT, &root, err);
         json_t *list = st == QZ_OK ? files_of(json_object_get(root, "files"), files, n) : NULL;
+        json_t *recipe = json_object_get(json_object_get(root, "provenance"), "recipe");
+        static const char *const parts[] = {"split_max_size", "split_max_tensors", "keep_split"};
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) /* as the files are cut no more */
+            (void)json_object_del(recipe, parts[i]);
         if (st == QZ_OK && (list == NULL || json_object_set_new(root, "files", list) != 0 ||
                             (text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9))) == NULL))
             st = qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", name);
@@ -178,7 +182,7 @@ static void put_list(qz_str *s, const qz_artifact_plan *p) {
         qz_str_puts(s, i ? ",\n    " : "\n    ");
         qz_json_quote(s, v->key, strlen(v->key));
         qz_str_puts(s, ": ");
-        if (v->json) qz_str_puts(s, v->value);
+        if (v->json) qz_str_puts(s, v->in_manifest ? v->in_manifest : v->value);
         else qz_json_quote(s, v->value, strlen(v->value));
     }
     qz_str_puts(s, p->context->n_provenance ? "\n  },\n" : "},\n");

@@ -40,29 +40,71 @@ const char *qz_scheme_engines_name(qz_scheme s) {
 }
 const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i); }
 
+static const struct { const char *name; int number; const char *told; } gone[] = {
+#define QZ_GONE(name, number, told) {name, number, told},
+#include "artifacts/gguf_gone.def"
+#undef QZ_GONE
+};
+
+/* Words of llama-quantize that are no level: its answer, or false. */
+static bool is_gone(const char *level, qz_error *err) {
+    char number[16];
+    for (size_t i = 0; i < sizeof gone / sizeof *gone; i++) {
+        (void)snprintf(number, sizeof number, "%d", gone[i].number);
+        if (strcasecmp(level, gone[i].name) != 0 && strcmp(level, number) != 0) continue;
+        (void)qz_fail(err, QZ_EUSAGE, "type '%s' of llama-quantize %s", gone[i].name, gone[i].told);
+        return true;
+    }
+    return false;
+}
+
+static void lower(char out[64], const char *text) {
+    size_t i = 0;
+    for (; i < 63 && text[i]; i++) out[i] = (char)tolower((unsigned char)text[i]);
+    out[i] = 0;
+}
+
+/* A word that shares little with a name means another one. */
+static size_t near_limit(const char *word) { return qz_max_size(2, strlen(word) / 2 + 1); }
+
 /* Nearest known spelling among "scheme", "scheme:level" and the bare levels of gguf. */
 static qz_status unknown(const char *text, qz_error *err) {
-    char best[64] = "", name[64], low[64];
-    qz_near near = {.word = low};
-    for (size_t i = 0; i < sizeof low; i++) {
-        low[i] = (char)tolower((unsigned char)text[i]);
-        if (!text[i]) break;
-    }
-    low[sizeof low - 1] = 0;
+    char best[64] = "", name[64], low[64], cmp[64];
+    lower(low, text);
+    qz_near near = {.word = low, .limit = near_limit(low)};
     for (int s = 0; s < QZ_SCHEME_COUNT; s++)
         for (size_t i = 0; i == 0 || all_ops[s]->level(i - 1); i++)
             for (int bare = 0; bare < 2; bare++) {
                 const char *level = i ? all_ops[s]->level(i - 1) : "";
                 if (bare && (s != QZ_SCHEME_GGUF || !i)) continue;
                 snprintf(name, sizeof name, "%s%s%s", bare ? "" : infos[s].name, i && !bare ? ":" : "", level);
-                char cmp[64] = "";
-                for (size_t k = 0; name[k]; k++) cmp[k] = (char)tolower((unsigned char)name[k]);
+                lower(cmp, name);
                 if (qz_near_see(&near, cmp)) memcpy(best, name, strlen(name) + 1);
             }
     return qz_fail(err, QZ_EUSAGE,
-                   "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s' ('quantz types' lists "
-                   "all)",
-                   text, best);
+                   "unknown scheme '%s': expected scheme[:level][+flag]; %s%s%s ('quantz types' lists all)", text,
+                   *best ? "nearest known is '" : "none is like it", best, *best ? "'" : "");
+}
+
+/* The scheme is known: its own levels are what was meant. */
+static qz_status unknown_level(int s, const char *text, const char *level, qz_error *err) {
+    enum { SHOWN = 8 };
+    char best[64] = "", low[64], cmp[64], all[256] = "";
+    size_t n = 0, at = 0;
+    lower(low, level);
+    qz_near near = {.word = low, .limit = near_limit(low)};
+    for (const char *one; (one = all_ops[s]->level(n)) != NULL; n++) {
+        lower(cmp, one);
+        if (qz_near_see(&near, cmp)) (void)snprintf(best, sizeof best, "%s", one);
+        if (at < sizeof all - 32) at += (size_t)snprintf(all + at, sizeof all - at, "%s%s", n ? ", " : "", one);
+    }
+    if (*best)
+        return qz_fail(err, QZ_EUSAGE,
+                       "unknown scheme '%s': expected scheme[:level][+flag]; nearest known is '%s:%s' ('quantz types' "
+                       "lists all)",
+                       text, infos[s].name, best);
+    return qz_fail(err, QZ_EUSAGE, "unknown level '%s' of scheme '%s'%s%s; 'quantz types' lists all", level,
+                   infos[s].name, n <= SHOWN ? ": expected " : ": none is like it", n <= SHOWN ? all : "");
 }
 
 static qz_status parse(qz_scheme s, const char *level, const char *flags, qz_scheme_spec *out, qz_error *err) {
@@ -85,8 +127,11 @@ qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err) 
         if (strcasecmp(buf, infos[s].name)) continue;
         qz_error inner = {0};
         if (parse((qz_scheme)s, level ? level : "", flags ? flags : "", out, &inner) == QZ_OK) return QZ_OK;
-        return inner.text[0] ? qz_fail(err, inner.code, "%s", inner.text) : unknown(text, err);
+        if (inner.text[0]) return qz_fail(err, inner.code, "%s", inner.text);
+        if (s == QZ_SCHEME_GGUF && level && is_gone(level, err)) return QZ_EUSAGE;
+        return unknown_level(s, text, level ? level : "", err);
     }
+    if (!level && is_gone(buf, err)) return QZ_EUSAGE;
     if (!level && qz_ftype_by_name(buf) != QZ_FTYPE_COUNT)
         return parse(QZ_SCHEME_GGUF, buf, flags ? flags : "", out, err);
     return unknown(text, err);

@@ -261,6 +261,11 @@ typedef struct {
 } reader;
 
 static qz_status unknown_key(const reader *x, const char *key, qz_error *err) {
+    if (strcmp(key, "seed") == 0)
+        return qz_fail(err, QZ_EUSAGE,
+                       "key 'seed' in '%s': nothing that 'quantz %s' does is random: equal recipes, sources and data "
+                       "give equal bytes; leave it out",
+                       x->path, x->v->name);
     const char *best = qz_option_nearest(x->v, key);
     if (best && strcmp(best, "help") == 0) best = NULL; /* no setting */
     return qz_fail(err, QZ_EUSAGE,

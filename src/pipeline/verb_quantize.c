@@ -283,7 +283,8 @@ static qz_status gather(quantizing *j, qz_error *err) {
     QZ_TRY(agree(j, err));
     if (j->stats.map.ptr && !r->dry_run) j->imp.stats = &j->stats;
     if (j->stats.map.ptr && r->stats && !j->imp.windows) qz_recipe_of_stats(&j->recipe, &j->stats.info);
-    if (r->stats && !r->data && !r->propagate && qz_recipe_needs_stats(&j->recipe))
+    if (r->stats && !r->data && !r->propagate && qz_recipe_method(&j->recipe)->takes & QZ_NEEDS_TOKENS &&
+        (qz_recipe_needs_stats(&j->recipe) || j->recipe.spec.scheme == QZ_SCHEME_GGUF))
         qz_info(j->run, "codes under the original model's statistics; --calib FILE in place of --stats also shows each "
                         "block what the blocks before it have "
                         "lost, which is better");
@@ -303,6 +304,8 @@ static qz_status produce(quantizing *j, qz_produced *p, qz_error *err) {
     QZ_TRY(gather(j, err));
     QZ_TRY(qz_produce_plan(j->run, &j->s, &j->imp, &j->o, &j->arena, &j->plan, err));
     if (r->dry_run) {
+        if (qz_produce_method(&j->recipe, &j->imp)->needs(&j->recipe.codes) && !r->data && !r->stats && !r->imatrix)
+            qz_warn(j->run, "%s: the real run needs calibration: give --calib FILE or --stats FILE", j->plan.spec.name);
         QZ_TRY(qz_importance_survey(j->run, &j->plan, &j->imp, &j->o, p, err));
         return print_plan(&j->plan, r, p, &j->arena, err);
     }

@@ -79,7 +79,7 @@ static qz_status keep_accepted(const qz_lint *l, qz_dataset *data, const qz_requ
 }
 
 static qz_status refuse_leak(const qz_lint_finding *f, const qz_request *r, qz_error *err) {
-    return qz_fail(err, QZ_EUSAGE,
+    return qz_fail(err, QZ_ECHECK, /* a finding about the data, as CAL-DUP is */
                    "evaluation data leaks into calibration: file '%s': %s; take other data, or --accept CAL-LEAK",
                    r->data, f->text);
 }

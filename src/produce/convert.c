@@ -68,11 +68,11 @@ static qz_status make_plan(qz_run *run, const qz_source *s, const qz_produce_opt
     size_t n = 0;
     char *sha = qz_arena_strdup(arena, s->sha_hex);
     if (!ctx || !prov || !sha) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-    prov[n++] = (qz_provenance){"version", qz_catalog_version(), false};
+    prov[n++] = (qz_provenance){"version", qz_catalog_version(), false, NULL};
     QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[n++], err));
-    prov[n++] = (qz_provenance){QZ_SOURCE_KEY, *sha ? sha : "UNKNOWN", false};
-    if (origin) prov[n++] = (qz_provenance){QZ_ORIGIN_KEY, origin, false};
-    if (accepted) prov[n++] = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false};
+    prov[n++] = (qz_provenance){QZ_SOURCE_KEY, *sha ? sha : "UNKNOWN", false, NULL};
+    if (origin) prov[n++] = (qz_provenance){QZ_ORIGIN_KEY, origin, false, NULL};
+    if (accepted) prov[n++] = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false, NULL};
     *ctx = (qz_artifact_context){.source_dir = o->source_dir, .tokenizer = s->tokenizer, .forced_pre = o->recipe->pre,
                                  .named = o->recipe->name != NULL,
                                  .name = o->recipe->name ? o->recipe->name : s->name,

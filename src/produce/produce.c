@@ -32,7 +32,7 @@ static bool uses_importance(const qz_artifact_plan *plan) {
 
 /* Data taken with --accept: the artifact says it of itself. */
 static size_t put_accepted(qz_provenance *prov, const char *accepted) {
-    if (accepted && *accepted) *prov = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false};
+    if (accepted && *accepted) *prov = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false, NULL};
     return accepted && *accepted;
 }
 
@@ -50,16 +50,16 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                         : imp->windows           ? imp->data_sha
                         : o->rehearse_calibrated ? later
                                                  : "none";
-    prov[n++] = (qz_provenance){"version", qz_catalog_version(), false};
+    prov[n++] = (qz_provenance){"version", qz_catalog_version(), false, NULL};
     QZ_TRY(qz_recipe_record(o->recipe, arena, &prov[n++], err));
     prov[n++] = (qz_provenance){QZ_SOURCE_KEY,
                                 s->sha_hex[0] ? qz_arena_strdup(arena, s->sha_hex) : o->rehearse ? later : "UNKNOWN",
-                                false};
+                                false, NULL};
     qz_provenance *calibration = &prov[n++];
-    *calibration = (qz_provenance){"calibration_sha256", imp->imatrix ? o->imatrix_sha : other, false};
-    prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN", false};
+    *calibration = (qz_provenance){"calibration_sha256", imp->imatrix ? o->imatrix_sha : other, false, NULL};
+    prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN", false, NULL};
     const char *origin = qz_origin_in(s->model->path, arena);
-    if (origin) prov[n++] = (qz_provenance){QZ_ORIGIN_KEY, origin, false};
+    if (origin) prov[n++] = (qz_provenance){QZ_ORIGIN_KEY, origin, false, NULL};
     const size_t dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
     if (dropped) { /* taken with --accept: the artifact says it of itself */
         qz_str names = {0};
@@ -67,13 +67,13 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
         char *text = qz_arena_printf(arena, "%zu: %s", dropped, names.ptr ? names.ptr : "");
         qz_str_release(&names);
         if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-        prov[n++] = (qz_provenance){"dropped_tensors", text, false};
+        prov[n++] = (qz_provenance){"dropped_tensors", text, false, NULL};
     }
     const qz_config_keys *keys = &s->model->config.keys;
     if (keys->n_refused) {
         char *text = qz_arena_printf(arena, "%u: %s", keys->n_refused, keys->refused);
         if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-        prov[n++] = (qz_provenance){"ignored_keys", text, false};
+        prov[n++] = (qz_provenance){"ignored_keys", text, false, NULL};
     }
     const size_t before = n;
     n += put_accepted(prov + n, imp->imatrix ? o->imatrix_accepted : imp->accepted);

@@ -150,7 +150,10 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
                                  arena, err));
     QZ_TRY(qz_name_check(r->name, err));
     out->requantize = r->allow_requantize;
-    /* not recorded: parts and room change no tensor, and merged parts are the file written whole, byte by byte */
+    out->reserve = r->reserve_room;
+    out->split_size = r->split_size;
+    out->split_tensors = r->split_tensors;
+    out->keep_split = r->keep_split;
     QZ_TRY(qz_gguf_layout_parse(&out->spec,
                                 &(qz_gguf_wishes){r->split_size, r->split_tensors, r->reserve_room, r->keep_split},
                                 err));
@@ -224,7 +227,7 @@ static void put_types(const qz_mix_options *m, qz_json_writer *w) {
     if (m->n_rules) qz_jw_close(w, ']');
 }
 
-void qz_recipe_json(const qz_recipe *c, qz_str *out) {
+void qz_recipe_json(const qz_recipe *c, bool cut, qz_str *out) {
     const qz_recipe_calibration *k = &c->calibration;
     qz_json_writer w = {.out = out};
     qz_jw_open(&w, NULL, '{');
@@ -237,6 +240,10 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     put_modules(&c->spec, &w);
     put_types(&c->spec.mix, &w);
     put_flag(&w, "allow_requantize", c->requantize);
+    put_text(&w, "reserve", c->reserve);
+    put_text(&w, "split_max_size", cut ? c->split_size : NULL);
+    put_text(&w, "split_max_tensors", cut ? c->split_tensors : NULL);
+    put_flag(&w, "keep_split", cut && c->keep_split);
     if (c->spec.n_overrides) qz_jw_open(&w, "override_kv", '[');
     for (size_t i = 0; i < c->spec.n_overrides; i++) qz_jw_text(&w, NULL, c->spec.overrides[i]);
     if (c->spec.n_overrides) qz_jw_close(&w, ']');
@@ -254,12 +261,17 @@ void qz_recipe_json(const qz_recipe *c, qz_str *out) {
     qz_jw_close(&w, '}');
 }
 
-qz_status qz_recipe_record(const qz_recipe *c, qz_arena *arena, qz_provenance *out, qz_error *err) {
+static char *text_of(const qz_recipe *c, bool cut, qz_arena *arena) {
     qz_str s = {0};
-    qz_recipe_json(c, &s);
+    qz_recipe_json(c, cut, &s);
     char *text = s.failed ? NULL : qz_arena_strdup(arena, s.ptr);
     qz_str_release(&s);
-    if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
-    *out = (qz_provenance){QZ_RECIPE_KEY, text, true};
+    return text;
+}
+
+qz_status qz_recipe_record(const qz_recipe *c, qz_arena *arena, qz_provenance *out, qz_error *err) {
+    char *keys = text_of(c, false, arena), *manifest = text_of(c, true, arena);
+    if (keys == NULL || manifest == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
+    *out = (qz_provenance){QZ_RECIPE_KEY, keys, true, manifest};
     return QZ_OK;
 }

@@ -1,7 +1,8 @@
 /* What decides an artifact's bytes besides its source, its data and an importance matrix: scheme, search, settings of
  * integer codes, how calibration data become windows, names. Made once from a verb's request; nothing below reads the
- * request for it. qz_recipe c; qz_recipe_make(r, "awq:w4g64", &arena, &c, err); qz_recipe_json(&c, &text) is what the
- * artifact records, and --config reads it back (cli/config_file.h): equal recipes, sources and data give equal bytes.
+ * request for it. qz_recipe c; qz_recipe_make(r, "awq:w4g64", &arena, &c, err); qz_recipe_json(&c, true, &text) is
+ * what the artifact records, and --config reads it back (cli/config_file.h): equal recipes, sources and data give
+ * equal bytes.
  * Ownership: texts are the request's, rules live in the arena. Errors: QZ_EUSAGE naming option and value. */
 #ifndef QZ_PIPELINE_RECIPE_H
 #define QZ_PIPELINE_RECIPE_H
@@ -27,6 +28,8 @@ typedef struct {
     qz_recipe_calibration calibration;
     const char *name, *pre, *accept; /* NULL: not given */
     bool requantize;
+    const char *reserve, *split_size, *split_tensors; /* files of a GGUF artifact, as asked; NULL: not */
+    bool keep_split;
     const char *with;           /* what decides bytes, too, and must be given again:
                                  * "calibration", "imatrix"; NULL: nothing */
     bool convert, lossy;        /* made by convert */
@@ -39,9 +42,11 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
 qz_status qz_recipe_windows(const qz_request *r, qz_recipe_calibration *out, qz_error *err);
 /* Windows as the statistics were made from. */
 void qz_recipe_of_stats(qz_recipe *c, const qz_stats_info *info);
-/* One JSON object: keys are the options' names, only those that matter to the scheme. */
-void qz_recipe_json(const qz_recipe *c, qz_str *out);
-/* The same as a line of provenance; the text lives in the arena. */
+/* One JSON object: keys are the options' names, only those that matter to the scheme. cut: also how the artifact is
+ * cut into files. */
+void qz_recipe_json(const qz_recipe *c, bool cut, qz_str *out);
+/* The same as a line of provenance; the text lives in the arena. Parts are in the manifest's alone: merged parts are
+ * the file written whole, byte by byte, so their keys are the same. */
 qz_status qz_recipe_record(const qz_recipe *c, qz_arena *arena, qz_provenance *out, qz_error *err);
 
 /* Whether the codes need the tokens themselves, and statistics of the float model. False for schemes

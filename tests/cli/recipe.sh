@@ -74,13 +74,20 @@ for i in $(seq "$draws"); do
 done
 [ "${refused:-0}" -le $((draws / 4)) ] || bad "$refused of $draws recipes were refused"
 
-# Keys and a source that is coded already are of the recipe, too; parts and room are asked for again.
+# Keys and a source that is coded already are of the recipe, too, and so are parts and room.
 "$Q" quantize $M --to gguf:Q8_0 --search compat -o "$W/coded.gguf" -q > /dev/null 2>&1
 parts() { cat "$W/$1"-0000*.gguf | sha256sum; }
 "$Q" quantize "$W/coded.gguf" --to gguf:Q4_0 --allow-requantize --split-max-tensors 8 --reserve 4K --override-kv general.name=str:x \
   -o "$W/a.gguf" -q > /dev/null 2> "$W/err" &&
-  "$Q" quantize "$W/coded.gguf" --config "$(ls "$W"/a-00001-of-*.gguf)" --split-max-tensors 8 --reserve 4K -o "$W/b.gguf" -q > /dev/null 2> "$W/err"
+  "$Q" quantize "$W/coded.gguf" --config "$(ls "$W"/a-00001-of-*.gguf)" -o "$W/b.gguf" -q > /dev/null 2> "$W/err"
 [ -s "$W/b-00001-of-00003.gguf" ] && [ "$(parts a)" = "$(parts b)" ] && ok || bad "the recipe of parts" "$(cat "$W/err"; ls "$W")"
+"$Q" quantize "$W/coded.gguf" --to gguf:Q4_0 --allow-requantize --reserve 4K --override-kv general.name=str:x -o "$W/whole.gguf" -q > /dev/null 2>&1
+"$Q" gguf merge "$W"/a-00001-of-*.gguf "$W/merged.gguf" > /dev/null 2>&1
+[ "$(sum "$W/whole.gguf")" != "" ] && cmp -s "$W/whole.gguf" "$W/merged.gguf" && ok || bad "merged parts are the whole file, with room too"
+is_in() { grep -o '"recipe": {[^}]*' "$1" | grep -c "$2"; }
+[ "$(is_in "$W"/a-00001-of-*.manifest.json '"split_max_tensors":"8"') $(tr -d ' \n' < "$W/merged.gguf.manifest.json" | grep -c split_max)" = "1 0" ] && ok || bad "parts in the recipe of the manifest, not of what was merged"
+"$Q" quantize "$W/coded.gguf" --config "$W/merged.gguf" -o "$W/again.gguf" -q > /dev/null 2>&1
+cmp -s "$W/whole.gguf" "$W/again.gguf" && ok || bad "the recipe of what was merged, room too"
 
 # What the libraries' documents show, as a file and on the command line (C-32, C-43, C-211).
 same() { # TITLE SCHEME SETTINGS options…
@@ -134,6 +141,7 @@ refuse "two spellings of a part" '{"to": "gptq", "w_bit": 4, "bits": 8}' "'w_bit
 refuse "two spellings of an option" '{"to": "gptq", "damp_percent": 0.01, "damp": 0.5}' "set twice, under two names"
 refuse "whole rows of AWQ" '{"quant_method": "awq", "q_group_size": -1}' "AWQ files have groups"
 refuse "parts over a scheme of the file" '{"to": "gptq:w4g64"}' "give the whole as --to" --w_bit 8
+refuse "a seed" '{"seed": 7}' "nothing that 'quantz quantize' does is random"
 refuse "two files" '{}' "--config is given twice" --config "$W/settings.json"
 refuse "a beginning of a library's name" '{}' "unknown option '--q_group_siz'.*q_group_size" --q_group_siz 64
 # The artifact says what it was made with, and its recipe asks for it again.

@@ -1,5 +1,5 @@
-# case 21: every kind of quantized source, every bnb level; the proof compares all of them. A GGUF file has no config.json: quantize refuses
-# it (2), convert takes it with --config
+# case 21: every kind of quantized source, every bnb level; the proof compares all of them. A GGUF file has no config.json: quantize makes
+# it of the file's keys, convert takes it with --config-dir too
 cp -r tests/golden/cases/21-bnb-from-quantized/src "$W/src"; cp tests/golden/cases/21-bnb-from-quantized/cal.jsonl "$W"; cd "$W" || exit 9
 q() { "$Q" quantize "$@" -q > /dev/null 2> err || cat err; }
 C="--calib cal.jsonl --accept CAL-RANK,CAL-COUNT,CAL-DUP --seq-len 64"

@@ -1,0 +1,2 @@
+# llama-quantize's numbers, and what it has no more
+for to in 15 gguf:7 gguf:33 Q4_2 gguf:q4_0_8_8 COPY gguf:COPY; do echo "$to"; $Q quantize tests/golden/zoo/qwen2 --to $to -n -q 2>&1 | tail -2 | sed -n 's/ [0-9]* bytes.*//p;s/ \[E-USAGE\]//p'; done; $Q quantize tests/golden/zoo/qwen2 "$W/n.gguf" 7 -q | sed -n 2p | sed 's/, [0-9.]* s$//'; $Q quantize tests/golden/zoo/qwen2 --to gguf:Q4_0 --prune-layers 1 2>&1 | cat
