@@ -139,8 +139,8 @@ static qz_status note_unmet(qz_artifact_plan *p, const qz_mix_tensor *t, const q
                             "(tied), and the embedding's type is --token-embedding-type's or the level's"));
     if (p->spec.ftype == QZ_FTYPE_MXFP4_MOE && experts == 0)
         QZ_TRY(qz_plan_note(p, arena, err,
-                            "no experts: every matrix is Q8_0 (%zu of %zu tensors), as MXFP4_MOE codes experts alone", coded,
-                            n));
+                            "no experts: every matrix is Q8_0 (%zu of %zu tensors), as MXFP4_MOE codes experts alone",
+                            coded, n));
     return QZ_OK;
 }
 
