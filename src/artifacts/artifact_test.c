@@ -366,17 +366,19 @@ static void specs(void **state) {
     static const struct { const char *text, *name; } good[] = {
         { "gguf", "gguf:Q4_K_M" }, { "gguf:q4_k", "gguf:Q4_K_M" }, { "Q5_k_s", "gguf:Q5_K_S" },
         { "GGUF:f16", "gguf:F16" }, { "awq", "awq:w4g128" }, { "AWQ:W4G64", "awq:w4g64" },
-        { "gguf:Q4_K_M+pure", "gguf:Q4_K_M+pure" },
+        { "gguf:Q4_K_M+pure", "gguf:Q4_K_M+pure" }, { "15", "gguf:Q4_K_M" },
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         OK(qz_scheme_parse(good[i].text, &s, err));
         assert_string_equal(s.name, good[i].name);
     }
     static const struct { const char *text, *hint; qz_status code; } bad[] = {
-        { "gguf:Q4_K_X", "'gguf:Q4_K_", QZ_EUSAGE }, { "awk", "'awq'", QZ_EUSAGE }, { "", "nearest", QZ_EUSAGE },
+        { "gguf:Q4_K_X", "'gguf:Q4_K_", QZ_EUSAGE }, { "awk", "'awq'", QZ_EUSAGE }, { "", "none is like it", QZ_EUSAGE },
         { "awq:w3g128", "4 bits only", QZ_EUSAGE }, { "awq:w4g100", "128, 64 or 32", QZ_EUSAGE },
         { "gguf:Q4_K_M+sym", "+pure", QZ_EUSAGE }, { "awq:w4g128x", "'awq:w4g128'", QZ_EUSAGE },
-        { "gguf:IQ2_XT", "'gguf:IQ2_XS'", QZ_EUSAGE }, { "q9", "nearest", QZ_EUSAGE },
+        { "gguf:IQ2_XT", "'gguf:IQ2_XS'", QZ_EUSAGE }, { "q9", "none is like it", QZ_EUSAGE },
+        { "ct:w4a16", "expected fp8_dynamic", QZ_EUSAGE }, { "gguf:33", "Q4_0_4_4", QZ_EUSAGE },
+        { "awq:w4g-1", "whole rows", QZ_EUSAGE },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         qz_error e = {0};
