@@ -25,7 +25,7 @@ static bool recipe_of(const char *path, qz_arena *keep, qz_str *json) {
     if (st == QZ_OK && r.to == NULL) return false;
     if (st == QZ_OK) st = qz_recipe_make(&r, r.to, keep, &c, &err);
     if (st != QZ_OK) return must_say(&err), false;
-    qz_recipe_json(&c, json);
+    qz_recipe_json(&c, true, json);
     return true;
 }
 
