@@ -373,7 +373,8 @@ static void specs(void **state) {
         assert_string_equal(s.name, good[i].name);
     }
     static const struct { const char *text, *hint; qz_status code; } bad[] = {
-        { "gguf:Q4_K_X", "'gguf:Q4_K_", QZ_EUSAGE }, { "awk", "'awq'", QZ_EUSAGE }, { "", "none is like it", QZ_EUSAGE },
+        { "gguf:Q4_K_X", "'gguf:Q4_K_", QZ_EUSAGE }, { "awk", "'awq'", QZ_EUSAGE },
+        { "", "none is like it", QZ_EUSAGE },
         { "awq:w3g128", "4 bits only", QZ_EUSAGE }, { "awq:w4g100", "128, 64 or 32", QZ_EUSAGE },
         { "gguf:Q4_K_M+sym", "+pure", QZ_EUSAGE }, { "awq:w4g128x", "'awq:w4g128'", QZ_EUSAGE },
         { "gguf:IQ2_XT", "'gguf:IQ2_XS'", QZ_EUSAGE }, { "q9", "none is like it", QZ_EUSAGE },
