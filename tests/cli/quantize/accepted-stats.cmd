@@ -9,7 +9,7 @@ line=$(bash tests/cli/ids.sh | head -1); for i in $(seq 1 24); do echo "$line"; 
 "$Q" quantize "$W/c.gguf" --to gguf:Q8_0 -o "$W/q.gguf" -q 2>&1 | grep accepted
 grep -H calibration_accepted "$W/g/quantz-manifest.json" "$W"/*.manifest.json
 "$Q" inspect "$W/g" | grep accepted; "$Q" inspect "$W/i.gguf" --json | grep -o '"calibration_accepted.*'
-rm "$W/i.gguf.manifest.json"; "$Q" inspect "$W/i.gguf" | grep -A2 UNKNOWN # the file says it without its manifest
+rm "$W/i.gguf.manifest.json"; "$Q" inspect "$W/i.gguf" | grep -A9 "no manifest" # the file says it without its manifest
 for a in g s.gguf i.gguf c.gguf; do "$Q" check "$W/$a" 2> "$W/e" | grep -A1 CHK-ACCEPTED; tail -1 "$W/e"; done
 bash tests/cli/ids.sh > "$W/good.jsonl"; "$Q" quantize $M --to gptq:w4g32 --calib "$W/good.jsonl" --seq-len 64 --accept CAL-COUNT,CAL-DUP -o "$W/ok" -q --json 2> /dev/null | grep -o '"calibration_accepted.*'
 grep -c calibration_accepted "$W/ok/quantz-manifest.json"; "$Q" check "$W/ok" | grep -c CHK-ACCEPTED
