@@ -92,6 +92,19 @@ static bool fits(const qz_st_tensor *s, uint64_t down, uint64_t across) {
                             : s->n_dims == 0;
 }
 
+/* Place of the first code that is no number, n without one. Pieces without a branch: at the speed of memory. */
+static size_t first_nan(const uint8_t *codes, size_t n) {
+    enum { PIECE = 4096 };
+    for (size_t at = 0; at < n; at += PIECE) {
+        const size_t end = n - at < PIECE ? n : at + PIECE;
+        uint8_t bad = 0;
+        for (size_t i = at; i < end; i++) bad |= (uint8_t)((codes[i] & 0x7f) == 0x7f);
+        for (size_t i = at; bad && i < end; i++)
+            if ((codes[i] & 0x7f) == 0x7f) return i;
+    }
+    return n;
+}
+
 qz_status qz_float8_add(const qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
                         size_t block_rows, size_t block_cols, qz_error *err) {
     qz_model *m = r->m;
@@ -113,12 +126,12 @@ qz_status qz_float8_add(const qz_folder_reader *r, const qz_st *file, const qz_s
                        (unsigned long long)across);
         return qz_folder_misfit(file, module, expected, parts, 2, err);
     }
-    for (size_t i = 0; i < t->elems; i++)
-        if ((t->data[i] & 0x7f) == 0x7f)
-            return qz_fail(err, QZ_EFORMAT,
-                           "code that is no number: file '%s', tensor '%s', offset %llu: expected an E4M3 value, found "
-                           "0x%02x",
-                           file->path, t->name, (unsigned long long)(t->offset + i), t->data[i]);
+    const size_t nan = first_nan(t->data, (size_t)t->elems);
+    if (nan < t->elems)
+        return qz_fail(err, QZ_EFORMAT,
+                       "code that is no number: file '%s', tensor '%s', offset %llu: expected an E4M3 value, found "
+                       "0x%02x",
+                       file->path, t->name, (unsigned long long)(t->offset + nan), t->data[nan]);
     float *scales = qz_arena_alloc(&m->arena, (size_t)s->elems, sizeof *scales);
     if (!scales) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     QZ_TRY(read_scales(file, s, scales, err));

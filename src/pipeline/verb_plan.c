@@ -105,6 +105,9 @@ static qz_status set_budget(const qz_request *r, qz_plan_view *v, qz_error *err)
 
 /* Layers are dealt out between a card and the memory beside it; both are judged. */
 static qz_status set_offload(const qz_request *r, qz_plan_view *v, qz_error *err) {
+    if (!r->offload && r->ram)
+        return qz_fail(err, QZ_EUSAGE, "--ram %s: the memory beside a card counts with --offload only; give it too, or "
+                       "leave --ram out", r->ram);
     if (!r->offload) return QZ_OK;
     if (v->hw && strcmp(v->hw->kind, "gpu") != 0)
         return qz_fail(err, QZ_EUSAGE,

@@ -1,0 +1,1 @@
+"$Q" plan qwen3-4b --hardware rtx-4060 --ram 8GB
