@@ -4,9 +4,9 @@
 . "$(dirname "$0")/common.sh"
 
 say "C-122, C-188: 70B, 128 x 2048, one H100 80 GB"
-show "$Q" plan llama-3-70b --json --ctx 2048 --users 128 --hardware h100 --reserve 0 --formats bf16,fp8,awq,gptq,ct:w4a16,ct:mxfp4,ct:nvfp4,Q4_K_M,Q5_K_M
+show "$Q" plan llama-3-70b --json --ctx 2048 --users 128 --hardware h100 --reserve 0 --formats bf16,fp8:tensor,awq,gptq,ct:w4a16,ct:mxfp4,ct:nvfp4,Q4_K_M,Q5_K_M
 cp "$T" "$W/f16"; same "$(json capacity_bytes)" 85520809984
-show "$Q" plan llama-3-70b --json --ctx 2048 --users 128 --hardware h100 --reserve 0 --kv fp8 --formats bf16,fp8,awq,gptq,ct:w4a16,ct:mxfp4,ct:nvfp4,Q4_K_M,Q5_K_M
+show "$Q" plan llama-3-70b --json --ctx 2048 --users 128 --hardware h100 --reserve 0 --kv fp8 --formats bf16,fp8:tensor,awq,gptq,ct:w4a16,ct:mxfp4,ct:nvfp4,Q4_K_M,Q5_K_M
 cp "$T" "$W/fp8"
 gb() { awk -v b="$1" 'BEGIN { printf "%.2f", b / 1e9 }'; }
 for r in bf16:141.11:227.01:184.06:false fp8:tensor:72.66:158.56:115.61:false awq:w4g128:39.77:125.67:82.72:true gptq:w4g128:39.79:125.69:82.74:true ct:mxfp4:40.57:126.47:83.52:true \
@@ -21,7 +21,7 @@ cp "$W/f16" "$T"; same "$(of awq:w4g128 crossover_tokens)" 121361; same "$(gb "$
 say "C-123, C-192: most users at 2048 under 90 % minus 2 GB"
 for kv in f16:52:3:48 fp8:104:6:96; do
   IFS=: read -r type awq fp8 nv <<< "$kv"
-  show "$Q" plan llama-3-70b --json --ctx 2048 --hardware h100 --reserve 10 --overhead 2GB --kv $type --formats awq,fp8,ct:nvfp4
+  show "$Q" plan llama-3-70b --json --ctx 2048 --hardware h100 --reserve 10 --overhead 2GB --kv $type --formats awq,fp8:tensor,ct:nvfp4
   same "$(of awq:w4g128 max_users)" $awq; has '"format":"awq:w4g128".*"users_by_kv":\{"f16":52,"fp8":104,' # C-192: both by one command
   same "$(of fp8:tensor max_users)" $fp8; same "$(of ct:nvfp4 max_users)" $nv
 done

@@ -6,10 +6,10 @@
 
 say "an engineer with a merged 4B and an 8 GB card: what do I deploy?"
 show "$Q" pick qwen3-4b --hardware rtx-4060
-has '^deploy +AWQ W4 g128 on vLLM'; has '2\.67 GB weights'; has '5\.73 GB usable'; has 'quantz release MODEL-FOLDER --to awq:w4g128'
+has '^deploy +AWQ W4 g128 on vLLM'; has '2\.67 GB weights'; has '7\.73 GB usable'; has 'quantz release MODEL-FOLDER --to awq:w4g128'
 say "the engineer: what will making it cost, and what will it take?"
 show "$Q" plan qwen3-4b --job --formats awq; has '^awq:w4g128 +8\.04 +2\.67 .* h +128 x 512'
-show "$Q" plan qwen3-4b --hardware rtx-4060 --formats awq; has '5\.73 GB / +5\.33 GiB usable'    # the budget that pick counts
+show "$Q" plan qwen3-4b --hardware rtx-4060 --formats awq; has '7\.73 GB / +7\.20 GiB usable'    # the budget that pick counts
 say "the engineer: how do I make it, and is it good?"
 show "$Q" release $M --to awq --calib $M/calibration.jsonl --samples 16 --text $M/eval.jsonl --windows 4 --max-tasks 4 --tasks $M/tasks.jsonl -o "$W/engineer" -q
 has 'KL'; [ -s "$W/engineer/report.md" ] || bad "no report"
@@ -21,11 +21,11 @@ has 'vllm serve .* --quantization awq .*--max-model-len 1024 .*--max-num-seqs 1'
 
 say "an operator with a 70B, two A100, 64 users: what do I deploy?"
 show "$Q" pick llama-3.3-70b --hardware a100-80gb --tp 2 --users 64
-has '^deploy .* on vLLM'; has 'KV cache fp8'; has '75\.36 GB usable each'; has 'quantz check llama-3.3-70b --to [a-z0-9:_]+ --engine vllm --tp 2'
+has '^deploy .* on vLLM'; has 'KV cache fp8'; has '154\.62 GB usable'; has 'quantz check llama-3.3-70b --to [a-z0-9:_]+ --engine vllm --tp 2'
 show "$Q" check llama-3.3-70b --to awq:w4g128 --engine vllm --tp 2 --hardware a100-80gb --users 64 --kv fp8 -q; lacks 'error +(CHK|PRE)'
 say "the operator: what will it cost?"
 show "$Q" plan llama-3.3-70b --hardware a100-80gb --tp 2 --users 64 --kv fp8 --formats awq,fp8:channel,bf16
-has '^awq:w4g128 .* 39\.768'; has 'usable on each of 2'
+has '^awq:w4g128 .* 39\.768'; has 'for the runtime on each of 2'
 show "$Q" plan llama-3.3-70b --speed --hardware h200 --users 64 --kv fp8 --formats awq,bf16; has '^awq:w4g128 .*operations +56'; has 'do not fit h200-141gb .* bf16'
 say "the operator: launch lines that fit"
 show "$Q" explain launch "$A" --hardware a100-80gb --ctx 512 --users 64 --kv fp8 --tp 2
