@@ -47,7 +47,8 @@ static const qz_option options[] = {
     {"override-kv", 0, QZ_OPT_LIST, QZ_AT(overrides), "EDIT", NULL, 0, 0,
      "gguf, may be repeated: KEY=TYPE:VALUE with int, float, bool or str, as llama-quantize takes it"},
     {"config-dir", 0, QZ_OPT_TEXT, QZ_AT(config_dir), "DIR", NULL, 0, 0,
-     "folder whose config.json and tokenizer a folder artifact carries (default: the source; a GGUF source has none)"},
+     "folder whose config.json and tokenizer a folder artifact carries (default: the source, or what the keys of a "
+     "GGUF source say)"},
     {"split-max-size", 0, QZ_OPT_TEXT, QZ_AT(split_size), "N(M|G)", NULL, 0, 0,
      "gguf: parts of at most so much tensor data (10^6, 10^9 bytes): OUT-00001-of-0000N.gguf"},
     {"split-max-tensors", 0, QZ_OPT_TEXT, QZ_AT(split_tensors), "N", NULL, 0, 0, "gguf: parts of at most N tensors"},

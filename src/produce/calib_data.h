@@ -1,6 +1,6 @@
 /* Calibration data to statistics: dataset, lint, windows, one pass. Shared by calibrate, quantize and release. */
-#ifndef QZ_PIPELINE_CALIB_DATA_H
-#define QZ_PIPELINE_CALIB_DATA_H
+#ifndef QZ_PRODUCE_CALIB_DATA_H
+#define QZ_PRODUCE_CALIB_DATA_H
 #include "artifacts/source.h"
 #include "base/table.h"
 #include "calibrate/stats.h"

@@ -1,6 +1,6 @@
 /* What cli may know of the layers below: version, schemes for --help, CPU levels, the recipe of an artifact. */
-#ifndef QZ_PIPELINE_CATALOG_H
-#define QZ_PIPELINE_CATALOG_H
+#ifndef QZ_PRODUCE_CATALOG_H
+#define QZ_PRODUCE_CATALOG_H
 #include <stdio.h>
 #include "base/arena.h"
 #include "base/run.h"

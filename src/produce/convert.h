@@ -2,8 +2,8 @@
  * numbers), bounded (at most so far off, by construction) or lossy (coded again, the loss is measured).
  * qz_convert_plan decides every edge and refuses what is lossy unless asked; qz_convert_write writes, proves and
  * commits. Common ground is the grid (methods/convert_grid.h). */
-#ifndef QZ_PIPELINE_CONVERT_H
-#define QZ_PIPELINE_CONVERT_H
+#ifndef QZ_PRODUCE_CONVERT_H
+#define QZ_PRODUCE_CONVERT_H
 #include "artifacts/artifact.h"
 #include "methods/convert_grid.h"
 #include "produce/produce.h"

@@ -1,6 +1,6 @@
 /* Importance vectors for GGUF types: an importance matrix file (--imatrix) or calibration statistics. */
-#ifndef QZ_PIPELINE_IMPORTANCE_H
-#define QZ_PIPELINE_IMPORTANCE_H
+#ifndef QZ_PRODUCE_IMPORTANCE_H
+#define QZ_PRODUCE_IMPORTANCE_H
 #include "artifacts/artifact.h"
 #include "produce/produce.h"
 

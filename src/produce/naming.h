@@ -1,6 +1,6 @@
 /* What is asked for by name: the path of an output, the list of artifacts of --to, the target engine. */
-#ifndef QZ_PIPELINE_NAMING_H
-#define QZ_PIPELINE_NAMING_H
+#ifndef QZ_PRODUCE_NAMING_H
+#define QZ_PRODUCE_NAMING_H
 #include "artifacts/scheme.h"
 #include "artifacts/source.h"
 #include "base/arena.h"

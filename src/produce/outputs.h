@@ -10,8 +10,8 @@
  * Two jobs on one output: the second is refused while the first runs. Every name has a lock file PATH.partial.lock from
  * its claim to the end of the job; one that a killed job has left is the mark that PATH.partial and its like
  * are ours. */
-#ifndef QZ_PIPELINE_OUTPUTS_H
-#define QZ_PIPELINE_OUTPUTS_H
+#ifndef QZ_PRODUCE_OUTPUTS_H
+#define QZ_PRODUCE_OUTPUTS_H
 #include "base/io.h"
 #include "produce/request.h"
 

@@ -1,7 +1,7 @@
 /* Writes one artifact from an opened source: plan, methods, writer, proof (loaded back, every tensor decoded and
  * compared with what the method meant), commit. Nothing appears under the final name before the proof. */
-#ifndef QZ_PIPELINE_PRODUCE_H
-#define QZ_PIPELINE_PRODUCE_H
+#ifndef QZ_PRODUCE_PRODUCE_H
+#define QZ_PRODUCE_PRODUCE_H
 #include "artifacts/artifact.h"
 #include "base/table.h"
 #include "calibrate/stats.h"

@@ -10,8 +10,8 @@
  * The header (GGUF) and the texts beside the weights are compared too.
  * Errors: QZ_EMEMORY, QZ_ENUMERIC for non-finite values, QZ_EIO when the file holds anything else than
  * what was meant, QZ_EBUG where a tensor has another shape or type. */
-#ifndef QZ_PIPELINE_PROOF_H
-#define QZ_PIPELINE_PROOF_H
+#ifndef QZ_PRODUCE_PROOF_H
+#define QZ_PRODUCE_PROOF_H
 #include "artifacts/artifact.h"
 #include "produce/produce.h"
 

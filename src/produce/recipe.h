@@ -4,8 +4,8 @@
  * what the artifact records, and --config reads it back (cli/config_file.h): equal recipes, sources and data give
  * equal bytes.
  * Ownership: texts are the request's, rules live in the arena. Errors: QZ_EUSAGE naming option and value. */
-#ifndef QZ_PIPELINE_RECIPE_H
-#define QZ_PIPELINE_RECIPE_H
+#ifndef QZ_PRODUCE_RECIPE_H
+#define QZ_PRODUCE_RECIPE_H
 #include "artifacts/artifact.h"
 #include "artifacts/provenance.h"
 #include "artifacts/scheme.h"

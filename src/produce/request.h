@@ -1,7 +1,7 @@
 /* Everything a verb may be asked for. Option rows (cli/) fill it; a verb reads its own part. Strings are
  * borrowed from argv. */
-#ifndef QZ_PIPELINE_REQUEST_H
-#define QZ_PIPELINE_REQUEST_H
+#ifndef QZ_PRODUCE_REQUEST_H
+#define QZ_PRODUCE_REQUEST_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

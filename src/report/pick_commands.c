@@ -34,6 +34,14 @@ static void counted(qz_str *s, const char *name, uint64_t value) {
     if (value) qz_str_printf(s, " --%s %llu", name, (unsigned long long)value);
 }
 
+/* The machine, as check and explain launch take it alike. */
+static void machine(qz_str *s, const qz_check_options *o) {
+    option(s, "hardware", o->hardware);
+    option(s, "hardware-file", o->hardware_file);
+    option(s, "memory", o->memory);
+    option(s, "cc", o->target.cc);
+}
+
 /* The very options that the findings beside it come from. */
 static void check_command(const qz_pick_page *x, qz_str *s) {
     const qz_check_options *o = &x->answer->check;
@@ -42,10 +50,7 @@ static void check_command(const qz_pick_page *x, qz_str *s) {
     option(s, "to", o->to);
     option(s, "engine", o->target.engine);
     counted(s, "tp", o->target.tp);
-    option(s, "hardware", o->hardware);
-    option(s, "hardware-file", o->hardware_file);
-    option(s, "memory", o->memory);
-    option(s, "cc", o->target.cc);
+    machine(s, o);
     option(s, "ram", o->ram);
     option(s, "ctx", o->contexts);
     option(s, "users", o->users);
@@ -74,10 +79,7 @@ static void launch_command(const qz_pick_page *x, qz_str *s) {
     else if (x->shape_only) qz_str_puts(s, "MODEL-FOLDER");
     else qz_shell_word(s, x->input);
     if (qz_runtime_launches(a->engine)) option(s, "engine", o->target.engine);
-    option(s, "hardware", o->hardware);
-    option(s, "hardware-file", o->hardware_file);
-    option(s, "memory", o->memory);
-    option(s, "cc", o->target.cc);
+    machine(s, o);
     option(s, "ctx", o->contexts);
     option(s, "users", o->users);
     /* a server's cache of 16 bits has the type that the artifact is run in */
