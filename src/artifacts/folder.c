@@ -52,7 +52,7 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
                               .expert = s->expert, .experts = s->site ? s->site->site.experts : 0 };
     QZ_TRY(kind->quantizes(p, s, &coded, err));
     if (coded && p->spec.n_modules) {
-        qz_int_setting x;
+        qz_code_setting x;
         QZ_TRY(qz_module_setting_of(&p->spec, t->name, &x, err));
         coded = !x.keep;
         if (x.keep) it->note = "--module: kept";

@@ -75,7 +75,7 @@ static qz_status quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *ye
 }
 
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
-    qz_int_setting x;
+    qz_code_setting x;
     QZ_TRY(qz_module_setting_of(&p->spec, it->out_name, &x, err));
     uint64_t k = it->cols, n = it->rows, b = x.bits;
     const uint32_t g = (uint32_t)qz_group_columns(x.group_size, it->cols);

@@ -162,12 +162,13 @@ static qz_status first_rule(const qz_scheme_spec *s, const char *module, const q
     return QZ_OK;
 }
 
-const qz_module_rule *qz_module_rule_of(const qz_int_setting *x) { return x->rule; }
+const qz_module_rule *qz_module_rule_of(const qz_code_setting *x) { return x->rule; }
 
 /* The scheme's setting with what the rule (NULL: none) changes. */
-static qz_int_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
-    qz_int_setting out = { .bits = s->bits, .group_size = s->group_size, .sym = s->sym, .act_order = s->act_order,
-                           .static_groups = s->static_groups, .least_zero = qz_scheme_least_zero(s), .rule = r };
+static qz_code_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
+    qz_code_setting out = { .element = s->element, .scale = s->scale, .bits = s->bits, .group_size = s->group_size,
+                            .block_rows = s->block_rows, .sym = s->sym, .act_order = s->act_order,
+                            .static_groups = s->static_groups, .least_zero = qz_scheme_least_zero(s), .rule = r };
     if (!r) return out;
     out.keep = r->keep;
     if (r->bits != QZ_AS_SCHEME) out.bits = (uint32_t)r->bits;
@@ -177,7 +178,7 @@ static qz_int_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
     return out;
 }
 
-qz_status qz_module_setting_of(const qz_scheme_spec *s, const char *name, qz_int_setting *out, qz_error *err) {
+qz_status qz_module_setting_of(const qz_scheme_spec *s, const char *name, qz_code_setting *out, qz_error *err) {
     const qz_module_rule *r;
     char module[NAME_LIMIT];
     module_name(name, module);
@@ -186,14 +187,14 @@ qz_status qz_module_setting_of(const qz_scheme_spec *s, const char *name, qz_int
     return QZ_OK;
 }
 
-qz_int_setting qz_module_usual(const qz_scheme_spec *spec) { return apply(spec, NULL); }
+qz_code_setting qz_module_usual(const qz_scheme_spec *spec) { return apply(spec, NULL); }
 
-bool qz_module_setting_equal(const qz_int_setting *a, const qz_int_setting *b) {
+bool qz_module_setting_equal(const qz_code_setting *a, const qz_code_setting *b) {
     if (a->keep || b->keep) return a->keep == b->keep;
     return a->bits == b->bits && a->group_size == b->group_size && a->sym == b->sym && a->act_order == b->act_order;
 }
 
-const char *qz_module_setting_text(const qz_int_setting *s, char buf[64]) {
+const char *qz_module_setting_text(const qz_code_setting *s, char buf[64]) {
     char groups[24] = "whole rows";
     if (s->group_size != QZ_WHOLE_ROW) (void)snprintf(groups, sizeof groups, "groups of %u", s->group_size);
     if (s->keep) (void)snprintf(buf, 64, "kept float");
@@ -234,7 +235,7 @@ static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t l
                             qz_error *err) {
     const qz_block *b = &m->blocks[layer];
     char name[NAME_LIMIT], first[NAME_LIMIT], a[64], c[64], all[64];
-    qz_int_setting have, want;
+    qz_code_setting have, want;
     module_name(qz_block_linear(b, in->first, in->expert)->name, first);
     QZ_TRY(qz_module_setting_of(s, first, &want, err));
     for (size_t l = in->first + 1; l < in->first + in->n; l++) {
@@ -254,7 +255,7 @@ static qz_status check_same(const qz_scheme_spec *s, const qz_model *m, size_t l
 static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, const qz_input_widths *w, size_t layer,
                              qz_error *err) {
     char name[NAME_LIMIT];
-    qz_int_setting have;
+    qz_code_setting have;
     for (size_t i = 0; i < qz_inputs(w, layer); i++) {
         const qz_input in = qz_input_at(w, layer, i);
         if (in.fused == NULL || m->config.fused) continue;
@@ -340,7 +341,7 @@ qz_status qz_module_rules_note(qz_artifact_plan *p, qz_arena *arena, qz_error *e
     if (!u) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
     QZ_TRY(count_all(s, p->model, u, &coded, err));
     for (size_t i = 0; i < s->n_modules; i++) {
-        const qz_int_setting x = apply(s, &s->modules[i]);
+        const qz_code_setting x = apply(s, &s->modules[i]);
         QZ_TRY(qz_plan_note(p, arena, err, "%zu module%s by --module '%.200s': %s", u[i].decides,
                             u[i].decides == 1 ? "" : "s", s->modules[i].text, qz_module_setting_text(&x, text)));
     }
@@ -348,7 +349,7 @@ qz_status qz_module_rules_note(qz_artifact_plan *p, qz_arena *arena, qz_error *e
 }
 
 /* ---- the object ---- */
-static bool put_rule(json_t *o, const char *pattern, const qz_int_setting *x, const qz_scheme_spec *s, bool all) {
+static bool put_rule(json_t *o, const char *pattern, const qz_code_setting *x, const qz_scheme_spec *s, bool all) {
     const qz_module_rule *r = x->rule;
     qz_str key = {0};
     json_t *v = json_object();
@@ -381,7 +382,7 @@ static bool put_fused(json_t *o, const qz_artifact_plan *p, const qz_input_width
     const qz_scheme_spec *s = &p->spec;
     const qz_model *m = p->model;
     char name[NAME_LIMIT], part[NAME_LIMIT], number[32];
-    qz_int_setting want, have;
+    qz_code_setting want, have;
     qz_error ignored = {0};
     qz_str layers = {0}, pattern = {0};
     size_t n = 0, last = 0;
@@ -425,7 +426,7 @@ json_t *qz_module_rules_json(const qz_artifact_plan *p) {
         for (size_t i = 0; i <= s->n_modules && ok; i++)
             ok = put_fused(o, p, &w, stage, i ? &s->modules[i - 1] : NULL);
     for (size_t i = 0; i < s->n_modules && ok; i++) {
-        qz_int_setting x = apply(s, &s->modules[i]);
+        qz_code_setting x = apply(s, &s->modules[i]);
         ok = put_rule(o, s->modules[i].pattern, &x, s, false);
     }
     if (!ok) json_decref(o);

@@ -29,14 +29,14 @@ struct qz_module_rule {
 qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, size_t n, qz_arena *arena,
                                 qz_error *err);
 /* name: of the module or of its weight. QZ_EUNSUPPORTED: the matcher's limits were reached. */
-qz_status qz_module_setting_of(const qz_scheme_spec *spec, const char *name, qz_int_setting *out, qz_error *err);
+qz_status qz_module_setting_of(const qz_scheme_spec *spec, const char *name, qz_code_setting *out, qz_error *err);
 /* The rule that decided, NULL: none. */
-const qz_module_rule *qz_module_rule_of(const qz_int_setting *s);
+const qz_module_rule *qz_module_rule_of(const qz_code_setting *s);
 /* Of modules that no rule is about. */
-qz_int_setting qz_module_usual(const qz_scheme_spec *spec);
-bool qz_module_setting_equal(const qz_int_setting *a, const qz_int_setting *b);
+qz_code_setting qz_module_usual(const qz_scheme_spec *spec);
+bool qz_module_setting_equal(const qz_code_setting *a, const qz_code_setting *b);
 /* "8 bits, groups of 32, symmetric, act_order"; "16 bits" */
-const char *qz_module_setting_text(const qz_int_setting *s, char buf[64]);
+const char *qz_module_setting_text(const qz_code_setting *s, char buf[64]);
 /* Every rule decides something; parts of a layer that engines load as one (q k v, gate up) agree; something is left to
  * quantize. QZ_EUSAGE or QZ_EUNSUPPORTED. */
 qz_status qz_module_rules_check(const qz_scheme_spec *spec, const qz_model *m, qz_error *err);

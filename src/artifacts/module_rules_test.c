@@ -43,7 +43,7 @@ static void patterns(void **state) {
         { "q.proj=keep", "model.layers.2.self_attn.q_proj", false } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         qz_scheme_spec s;
-        qz_int_setting x;
+        qz_code_setting x;
         OK(parse("gptq", &cases[i].rule, 1, &s, err));
         OK(qz_module_setting_of(&s, cases[i].module, &x, err));
         if (x.keep != cases[i].yes)
@@ -56,7 +56,7 @@ static void settings(void **state) {
     static const char *const rules[] = { "layers.0=bits:8", "mlp=group_size:-1,asym",
                                          "o_proj=bits:3,act_order,sym,group_size:64" };
     qz_scheme_spec s;
-    qz_int_setting x;
+    qz_code_setting x;
     char text[64];
     OK(parse("gptq:w4g32", rules, 3, &s, err));
     assert_true(s.v2); /* one asymmetric module: the whole file says zero points as they are */

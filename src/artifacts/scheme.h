@@ -4,6 +4,7 @@
 #define QZ_ARTIFACTS_SCHEME_H
 #include "artifacts/gguf_mix.h"
 #include "codecs/bnb.h"
+#include "codecs/code_setting.h"
 
 typedef unsigned qz_scheme; /* a QZ_SCHEME_… of schemes.h */
 
@@ -33,7 +34,10 @@ typedef struct {
     qz_mix_options mix;     /* gguf */
     qz_gguf_layout layout;  /* gguf */
     const char *const *overrides; size_t n_overrides; /* gguf: KEY=TYPE:VALUE (formats/gguf_edit.h) */
-    uint32_t bits, group_size; /* integer groups; group_size: or QZ_WHOLE_ROW ("g-1") */
+    qz_element element;        /* of codes; the four fields below: as in qz_code_setting */
+    qz_scale_type scale;
+    uint32_t bits, group_size; /* group_size: or QZ_WHOLE_ROW ("g-1") */
+    uint32_t block_rows;
     bool sym;
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
     const qz_module_rule *modules; size_t n_modules; /* settings of single modules; see qz_module_rules_parse */

@@ -9,26 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/arena.h"
+#include "codecs/code_setting.h"
 #include "codecs/coded.h"
-
-/* What a scheme, or a rule for one module, says of integer codes before a matrix is known. */
-enum { QZ_WHOLE_ROW = 0 };   /* group_size: one group a row; the libraries' files and options write -1 */
-typedef struct {
-    uint32_t bits, group_size;
-    bool sym;
-    bool act_order, static_groups; /* groups along the falling diagonal of the Gram matrix
-                                    * (g_idx); groups in file order all the same */
-    bool keep;                /* no codes: the tensor stays as it is */
-    uint8_t least_zero;       /* of zero points: 1 where the file cannot say 0 */
-    const void *rule;         /* that decided, of whoever has rules; NULL: none */
-} qz_int_setting;
-/* Columns that share a scale in rows of `cols`: the one place where "the whole row" becomes a number. */
-static inline size_t qz_group_columns(uint32_t group_size, size_t cols) {
-    return group_size == QZ_WHOLE_ROW ? cols : group_size;
-}
-/* The two edges: as files and options write it, and as they are read. */
-static inline long qz_group_written(uint32_t group_size) { return group_size == QZ_WHOLE_ROW ? -1 : (long)group_size; }
-static inline uint32_t qz_group_read(long written) { return written < 0 ? (uint32_t)QZ_WHOLE_ROW : (uint32_t)written; }
 
 /* As read from a file. */
 typedef struct {

@@ -85,7 +85,7 @@ static qz_status one_setting(flight *flown, const qz_deploy_shape *s, const qz_d
 
 /* Settings of single modules: every setting that some linear has (the scheme's own first), with a bit for each of
  * those linears. */
-typedef struct { qz_int_setting setting; unsigned linears; } modules;
+typedef struct { qz_code_setting setting; unsigned linears; } modules;
 
 /* The linears that have a setting, and the artifact as if all had it. */
 typedef struct { qz_deploy_shape shape; qz_deploy_spec spec; } part;
@@ -108,7 +108,7 @@ static qz_status part_of(const qz_model *m, const qz_deploy_shape *s, const qz_d
     return QZ_OK;
 }
 
-static void add_setting(modules *all, size_t *n, const qz_int_setting *x, size_t linear) {
+static void add_setting(modules *all, size_t *n, const qz_code_setting *x, size_t linear) {
     size_t i = 0;
     while (i < *n && !qz_module_setting_equal(x, &all[i].setting)) i++;
     if (i == *n) all[(*n)++] = (modules){.setting = *x};
@@ -121,7 +121,7 @@ static qz_status collect(const qz_model *m, const qz_scheme_spec *scheme, module
                                    .act_order = scheme->act_order}};
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t k = 0; k < QZ_LINEARS; k++) {
-            qz_int_setting x;
+            qz_code_setting x;
             if (m->blocks[l].linear[k] == NULL) continue;
             QZ_TRY(qz_module_setting_of(scheme, m->blocks[l].linear[k]->name, &x, err));
             if (!x.keep) add_setting(out, n, &x, k);
@@ -159,7 +159,7 @@ static qz_status all_settings(flight *flown, const qz_model *m, const qz_scheme_
     QZ_TRY(modules_read(flown->run, flown->t, scheme->scheme, scheme->name, err));
     QZ_TRY(collect(m, scheme, each, &n, err));
     for (size_t i = 0; i < n; i++) {
-        const qz_int_setting *x = &each[i].setting;
+        const qz_code_setting *x = &each[i].setting;
         part own;
         char label[160];
         QZ_TRY(part_of(m, s, spec, &each[i], a, &own, err));
@@ -217,7 +217,7 @@ static void held(const qz_model *m, const qz_deploy_spec *spec, modules out[SETT
             if (g.form != QZ_CODES_AFFINE) continue;
             uint32_t group = g.group == c->cols && spec->group_size != (long)c->cols ? (uint32_t)QZ_WHOLE_ROW
                                                                                      : (uint32_t)g.group;
-            qz_int_setting x = {.bits = g.bits, .group_size = group, .sym = g.sym,
+            qz_code_setting x = {.bits = g.bits, .group_size = group, .sym = g.sym,
                                 .act_order = spec->act_order || g.g_idx != NULL};
             if (*n < SETTINGS) add_setting(out, n, &x, k);
         }

@@ -281,7 +281,7 @@ qz_status qz_explain_compensation(qz_explained *x) {
     rounded r;
     float fed[K];
     QZ_TRY(round_row(x, w, K, K, 4, true, &r));
-    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = QZ_WHOLE_ROW, .sym = true}, K);
+    const qz_int_grid grid = qz_int_grid_of(&(qz_code_setting){.bits = 4, .group_size = QZ_WHOLE_ROW, .sym = true}, K);
     const qz_feedback_options o = {.grid = &grid.base, .shrink_steps = 1, .rounds = 0, .sweeps = 0};
     qz_hessian h = {0};
     qz_quantized q = {0};

@@ -160,7 +160,7 @@ static double damping_of(size_t tokens, double *of_held) {
     }
     qz_asymmetric a;
     double damp = 0;
-    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 16}, K);
+    const qz_int_grid grid = qz_int_grid_of(&(qz_code_setting){.bits = 4, .group_size = 16}, K);
     qz_gptq_options o = {.codes = qz_feedback_default};
     o.codes.grid = &grid.base;
     const qz_linear_rows lin[] = {{r.w, R / 2}, {r.w + R / 2 * K, R / 2}};

@@ -38,7 +38,7 @@ void qz_awq_block_describe(qz_awq_block *b, const qz_config *c, size_t layer, lo
 typedef struct { uint32_t bits; size_t group; bool sym, off, fixed; } qz_awq_grid; /* group: columns */
 
 typedef struct {
-    qz_int_setting codes;              /* in groups: whole rows have no scale search */
+    qz_code_setting codes;              /* in groups: whole rows have no scale search */
     size_t ratios;                     /* steps of the ratio grid, 0 = 20 */
     const qz_awq_grid *grids;          /* [QZ_STAGES] for qz_awq_block_scales; NULL: every input as codes */
     const qz_input_stats *stats;       /* [QZ_STAGES] for it: of this block's inputs */

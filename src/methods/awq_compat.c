@@ -206,7 +206,7 @@ static qz_status clip_linear(compat *c, const qz_awq_linear *l, const float *s, 
 }
 
 /* Final codes: every operation rounded to float16, as the reference's half tensors do. */
-static qz_status round_half(const qz_awq_linear *l, const qz_int_setting *o, qz_arena *arena, qz_quantized *out,
+static qz_status round_half(const qz_awq_linear *l, const qz_code_setting *o, qz_arena *arena, qz_quantized *out,
                             qz_error *err) {
     size_t rows = l->rows, cols = l->cols, g = o->group_size, groups = cols / g;
     uint8_t *codes = qz_arena_alloc(arena, rows * cols, 1), *zeros = qz_arena_alloc(arena, rows * groups, 1);

@@ -91,7 +91,7 @@ static qz_status choose_damping(qz_block_flow *f, input *x, const qz_linear_rows
     const qz_type_info *i = qz_type_get(x->t[0].type);
     const uint32_t bits = (uint32_t)qz_min_size(8, qz_max_size(2, i->bytes * 8 / i->elems));
     const qz_int_grid grid =
-        qz_int_grid_of(&(qz_int_setting){.bits = bits, .group_size = x->in->cols % 32 ? QZ_WHOLE_ROW : 32},
+        qz_int_grid_of(&(qz_code_setting){.bits = bits, .group_size = x->in->cols % 32 ? QZ_WHOLE_ROW : 32},
                        x->in->cols);
     qz_gptq_options o = {.codes = qz_feedback_default};
     o.codes.grid = &grid.base;

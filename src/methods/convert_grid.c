@@ -108,7 +108,7 @@ static void range_of(const qz_grid *g, size_t r, const stretch *x, int *lo, int 
 }
 
 /* Zero point for numbers lo..hi: the source's if it fits, else the nearest that does. */
-static bool pick_zero(int lo, int hi, int wanted, const qz_int_setting *to, uint8_t *zero) {
+static bool pick_zero(int lo, int hi, int wanted, const qz_code_setting *to, uint8_t *zero) {
     const bool sym = to->sym;
     int top = (1 << to->bits) - 1, z = sym ? 1 << (to->bits - 1) : wanted, least = sym ? 0 : to->least_zero;
     int z_lo = -lo > least ? -lo : least, z_hi = hi > 0 ? top - hi : top; /* codes 0..top, zero points least..top */
@@ -119,7 +119,7 @@ static bool pick_zero(int lo, int hi, int wanted, const qz_int_setting *to, uint
 
 /* One group's sign and zero point: −scale with −u is the same grid. A scale that is not negative is tried first: Q4_0
  * has negative ones, which kernels multiply by all the same but readers of files wonder about. */
-static bool place_group(int lo, int hi, float scale, int wanted, const qz_int_setting *to, int *sign, uint8_t *zero) {
+static bool place_group(int lo, int hi, float scale, int wanted, const qz_code_setting *to, int *sign, uint8_t *zero) {
     for (int attempt = 0; attempt < 2; attempt++) {
         *sign = (scale < 0) == (attempt == 0) ? -1 : 1;
         bool keep = *sign > 0;
@@ -129,7 +129,7 @@ static bool place_group(int lo, int hi, float scale, int wanted, const qz_int_se
     return false;
 }
 
-static const char *middle(const qz_int_setting *to) {
+static const char *middle(const qz_code_setting *to) {
     return to->sym ? "around a fixed middle" : to->least_zero ? "with a zero point of at least 1" : "with a zero point";
 }
 

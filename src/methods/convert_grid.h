@@ -20,7 +20,7 @@ typedef struct {
 typedef struct {
     const char *name;
     qz_type type;                     /* QZ_TYPE_CODED: integer groups, or a legacy block type */
-    qz_int_setting codes;             /* of integer groups */
+    qz_code_setting codes;             /* of integer groups */
     bool g_idx;                       /* the file can say which group each column is of */
 } qz_grid_target;
 typedef struct {

@@ -80,7 +80,7 @@ static double rounding_error(const problem *p) {
 static qz_feedback_options with_groups(uint32_t group) {
     static qz_int_grid grid;
     qz_feedback_options o = qz_feedback_default;
-    grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = group}, K);
+    grid = qz_int_grid_of(&(qz_code_setting){.bits = 4, .group_size = group}, K);
     o.grid = &grid.base;
     return o;
 }

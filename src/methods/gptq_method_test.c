@@ -73,7 +73,7 @@ static double output_error(const float *v) {
 typedef struct { const char *name; uint32_t bits, group; bool sym, act, fixed; size_t block; float mse; } example;
 
 static void compare(const example *e) {
-    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = e->bits, .group_size = e->group, .sym = e->sym},
+    const qz_int_grid grid = qz_int_grid_of(&(qz_code_setting){.bits = e->bits, .group_size = e->group, .sym = e->sym},
                                                               K);
     qz_gptq_options o = {.codes = {.grid = &grid.base, .reference = true, .block = e->block, .mse_norm = e->mse},
                          .act_order = e->act, .static_groups = e->fixed, .damp = 0.01};
@@ -139,7 +139,7 @@ static void best_is_lower(void **state) {
             double error[2];
             for (int best = 0; best < 2; best++) {
                 qz_gptq_options o = {.codes = qz_feedback_default, .act_order = act > 0, .static_groups = act == 2};
-                const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 32, .sym = sym}, K);
+                const qz_int_grid grid = qz_int_grid_of(&(qz_code_setting){.bits = 4, .group_size = 32, .sym = sym}, K);
                 o.codes.grid = &grid.base;
                 o.codes.reference = !best;
                 qz_gptq g;
@@ -159,7 +159,7 @@ static void best_is_lower(void **state) {
 
 static const qz_int_grid *four_bits(void) {
     static qz_int_grid grid;
-    grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 32}, K);
+    grid = qz_int_grid_of(&(qz_code_setting){.bits = 4, .group_size = 32}, K);
     return &grid;
 }
 
@@ -247,7 +247,7 @@ static void zeros_from_one(void **state) {
     for (size_t i = 0; i < N * K; i++) up[i] = i / K % 2 ? w[i] : fabsf(w[i]) + 0.01f;
     for (int kind = 0; kind < 6; kind++) {
         qz_gptq_options o = {.codes = qz_feedback_default};
-        const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 32, .least_zero = 1}, K);
+        const qz_int_grid grid = qz_int_grid_of(&(qz_code_setting){.bits = 4, .group_size = 32, .least_zero = 1}, K);
         o.codes.grid = &grid.base;
         o.codes.reference = kind % 2 == 0;
         o.codes.mse_norm = kind % 3 == 2 ? 2.4f : 0;

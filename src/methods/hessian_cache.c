@@ -36,7 +36,7 @@ static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_in
     const qz_model *m = c->job->model;
     const qz_tensor_view *t = (uint64_t)c->layer == m->config.layers ? m->head : m->blocks[c->layer].linear[in->first];
     const double given = c->job->options->damp;
-    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4,
+    const qz_int_grid grid = qz_int_grid_of(&(qz_code_setting){.bits = 4,
                                                               .group_size = s->cols % 32 ? QZ_WHOLE_ROW : 32}, s->cols);
     qz_gptq_options o = {.codes = qz_feedback_default};
     o.codes.grid = &grid.base;

@@ -29,7 +29,7 @@
 typedef struct {
     long expert;                         /* -1: the block itself */
     qz_awq_block block;
-    qz_int_setting setting[QZ_STAGES];   /* the linears of an input agree */
+    qz_code_setting setting[QZ_STAGES];   /* the linears of an input agree */
     float *scales[QZ_STAGES];            /* of the input's columns */
     const char *name[QZ_LINEARS];        /* of the tensors */
     qz_quantized lin[QZ_LINEARS];
@@ -75,7 +75,7 @@ static qz_status replayable(const qz_model *m, qz_error *err) {
 /* Options as the coder takes them. */
 static void set_codes(qz_int_blocks *a) {
     const qz_method_options *o = &a->o;
-    const qz_int_setting *usual = &a->job.usual;
+    const qz_code_setting *usual = &a->job.usual;
     const bool compat = o->search == QZ_SEARCH_COMPAT;
     a->awq.codes = *usual;
     a->awq.no_clip = o->no_clip;
@@ -195,7 +195,7 @@ static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
 }
 
 /* Options of linears of `cols` columns with these settings; their grid in *grid. */
-static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_int_setting *x, size_t cols, qz_int_grid *grid) {
+static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_code_setting *x, size_t cols, qz_int_grid *grid) {
     qz_gptq_options o = a->gptq;
     *grid = qz_int_grid_of(x, cols);
     grid->positive = !a->o.sign;
@@ -211,7 +211,7 @@ static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_int_setting *x
 static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
     bool any = false;
     for (size_t i = 0; i < QZ_STAGES; i++) {
-        const qz_int_setting *x = &u->setting[i];
+        const qz_code_setting *x = &u->setting[i];
         const qz_fold *f = &u->block.input[i].fold;
         const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
         const bool off = x->keep || before || x->group_size == QZ_WHOLE_ROW || !has_input(u, i);
@@ -570,7 +570,7 @@ static qz_status join(qz_int_blocks *a, const qz_method_tensor *item, const qz_q
 /* The output matrix, if the artifact has it as codes: under the float model's statistics. */
 static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_error *err) {
     qz_gptq g = {0};
-    qz_int_setting own;
+    qz_code_setting own;
     qz_int_grid grid;
     QZ_TRY(a->job.host.setting(a->job.host.ctx, item->name, &own, err));
     const qz_gptq_options o = gptq_with(a, &own, item->cols, &grid);

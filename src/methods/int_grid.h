@@ -15,7 +15,7 @@ typedef struct {
     float top;          /* the largest code */
 } qz_int_grid;
 
-qz_int_grid qz_int_grid_of(const qz_int_setting *s, size_t cols);
+qz_int_grid qz_int_grid_of(const qz_code_setting *s, size_t cols);
 /* Reference range of t [n]: min..max with 0 in it, or the shrink search under |error|^norm where norm is above 0
  * (int_range.c). */
 qz_code_range qz_int_reference_range(const qz_int_grid *g, const float *t, size_t n, float norm);

@@ -46,7 +46,7 @@ typedef struct {
 typedef struct {
     const void *ctx;
     /* Integer codes of the linear with this name (or of its weight). */
-    qz_status (*setting)(const void *ctx, const char *name, qz_int_setting *out, qz_error *err);
+    qz_status (*setting)(const void *ctx, const char *name, qz_code_setting *out, qz_error *err);
     /* Linear of a block (expert -1: of none) as the artifact will have it, of a fused matrix the first; false: it is a
      * part of that, or stays what the source has. */
     bool (*linear)(const void *ctx, long layer, size_t linear, long expert, qz_method_tensor *out);
@@ -65,7 +65,7 @@ typedef struct {
     qz_tokens tokens;           /* ids NULL: none */
     const qz_method_options *options;
     const char *scheme;         /* for texts */
-    qz_int_setting usual;       /* of modules without a rule of their own */
+    qz_code_setting usual;       /* of modules without a rule of their own */
     qz_method_host host;
 } qz_method_job;
 

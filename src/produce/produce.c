@@ -100,7 +100,7 @@ static bool is_float(qz_type t) { return t < QZ_TYPE_COUNT && qz_type_get(t)->ki
 /* ---- what methods ask ---- */
 typedef struct { qz_run *run; const qz_artifact_plan *plan; const qz_importance *imp; } host;
 
-static qz_status setting_of(const void *ctx, const char *name, qz_int_setting *out, qz_error *err) {
+static qz_status setting_of(const void *ctx, const char *name, qz_code_setting *out, qz_error *err) {
     return qz_module_setting_of(&((const host *)ctx)->plan->spec, name, out, err);
 }
 

@@ -37,7 +37,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < k * k; i++) w[i] = 0.02f * qz_rng_normal(&r), gram[i] = 0;
     for (size_t i = 0; i < tokens * k; i++) x[i] = qz_rng_normal(&r);
     if (qz_mm_gram(mm, x, tokens, k, gram, &err) != QZ_OK) return 3;
-    const qz_int_grid grid = qz_int_grid_of(&(qz_int_setting){.bits = 4, .group_size = 128}, k);
+    const qz_int_grid grid = qz_int_grid_of(&(qz_code_setting){.bits = 4, .group_size = 128}, k);
     qz_gptq_options o = {.codes = {.grid = &grid.base, .reference = true}, .damp = 0.01};
     double macs = (double)k * (double)k * (double)k * (1 + 4.0 / 3);
     for (int i = 0; i < 3; i++) {
