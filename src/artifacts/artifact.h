@@ -111,7 +111,7 @@ typedef struct {
     bool free;                        /* of integer groups: whole rows, symmetric or not, groups spread over
                                        * the row (g_idx), rules for single modules */
 } qz_code_kind;
-const qz_code_kind *qz_scheme_code_kind(qz_scheme s);
+const qz_code_kind *qz_scheme_code_kind(const qz_scheme_spec *s);
 const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan);
 /* Codes of item it (QZ_TYPE_CODED) rounded to nearest, w [rows, cols] in the order that the kind wants. */
 qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w,

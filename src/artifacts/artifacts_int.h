@@ -26,7 +26,7 @@ typedef struct qz_scheme_ops {
     qz_status (*round)(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *item, const float *w,
                        qz_arena *arena, const qz_coded **out, qz_error *err);
     qz_code_kind kind;
-    const char *engines_name; /* the kind of artifact in engines.def, NULL: the scheme's own name */
+    const qz_code_kind *(*kind_of)(const qz_scheme_spec *spec); /* instead, where levels differ */
     /* All data complete and on disk under temporary names; fills w->file_sha. */
     qz_status (*finish)(qz_artifact_writer *w, qz_error *err);
     /* *yes: what stands at `path` begins as this plan's file does (names, tokenizer, metadata). NULL: the files of the

@@ -16,6 +16,13 @@
 static const qz_st_meta st_meta[] = { { "format", "pt" } };
 
 /* ---- plan ---- */
+qz_status qz_folder_linears(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
+    (void)p;
+    (void)err;
+    *yes = s->linear >= 0;
+    return QZ_OK;
+}
+
 /* Norms, biases and matrices kept float are written block by block, the last of them after all the work: what float16
  * cannot hold is found before it. (The embedding is the first tensor written, and the writer checks every
  * value again.) */

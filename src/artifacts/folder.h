@@ -35,6 +35,8 @@ typedef struct {
     size_t n_shards;
 } qz_folder_plan_state;               /* plan->impl */
 
+/* `quantizes` of schemes that code the linears of the blocks and nothing else. */
+qz_status qz_folder_linears(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err);
 qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out,
                          qz_error *err);
 qz_status qz_folder_open(qz_artifact_writer *w, size_t done, qz_error *err);

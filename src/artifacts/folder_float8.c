@@ -10,13 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-qz_status qz_float8_quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err) {
-    (void)p;
-    (void)err;
-    *yes = s->linear >= 0;
-    return QZ_OK;
-}
-
 static qz_st_dtype st_dtype(qz_type t) {
     return t == QZ_TYPE_F32 ? QZ_ST_F32 : t == QZ_TYPE_BF16 ? QZ_ST_BF16 : QZ_ST_F16;
 }

@@ -5,7 +5,6 @@
 #include "artifacts/folder.h"
 #include "codecs/float8.h"
 
-qz_status qz_float8_quantizes(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err);
 void qz_float8_item(qz_artifact_item *it, size_t block_rows, size_t block_cols, qz_type scale);
 /* X.weight, X.<suffix> */
 size_t qz_float8_parts(const qz_artifact_item *it, size_t block_rows, size_t block_cols, qz_type scale,

@@ -49,7 +49,7 @@ static json_t *quantization(const qz_artifact_plan *p) {
                      "dynamic", "weight_block_size", BLOCK, BLOCK, "modules_to_not_convert", qz_folder_kept(p, true));
 }
 
-static const qz_folder_kind kind = { .name = "an FP8", .quantizes = qz_float8_quantizes, .item = make_item,
+static const qz_folder_kind kind = { .name = "an FP8", .quantizes = qz_folder_linears, .item = make_item,
                                      .parts = parts, .quantization = quantization, .keeps_dtype = true };
 
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
@@ -119,6 +119,6 @@ static qz_status read_model(qz_run *run, const char *path, qz_model **out, qz_er
 const qz_scheme_ops qz_fp8_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
     .flush = qz_folder_flush, .pack = pack, .round = round_codes,
-    .kind = { "FP8 codes", false, true, false }, .engines_name = "fp8:block", .finish = qz_folder_finish,
+    .kind = { "FP8 codes", false, true, false }, .finish = qz_folder_finish,
     .close = qz_folder_close, .detect = detect, .read = read_model,
 };

@@ -22,8 +22,11 @@ static const qz_scheme_ops *const all_ops[QZ_SCHEME_COUNT] = {
 
 const qz_scheme_info *qz_scheme_get(qz_scheme s) { return &infos[s]; }
 const qz_scheme_ops *qz_scheme_ops_get(qz_scheme s) { return all_ops[s]; }
-const qz_code_kind *qz_scheme_code_kind(qz_scheme s) { return &all_ops[s]->kind; }
-const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan) { return &all_ops[plan->spec.scheme]->kind; }
+const qz_code_kind *qz_scheme_code_kind(const qz_scheme_spec *s) {
+    const qz_scheme_ops *o = all_ops[s->scheme];
+    return o->kind_of ? o->kind_of(s) : &o->kind;
+}
+const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan) { return qz_scheme_code_kind(&plan->spec); }
 qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w,
                             qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_scheme_ops *o = all_ops[plan->spec.scheme];
@@ -34,9 +37,6 @@ qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_
 uint8_t qz_scheme_least_zero(const qz_scheme_spec *s) { return all_ops[s->scheme]->kind.free && !s->v2; }
 qz_module_room qz_scheme_module_room(qz_scheme s) {
     return all_ops[s]->kind.free ? QZ_MODULES_ALL : infos[s].directory ? QZ_MODULES_KEEP : QZ_MODULES_NONE;
-}
-const char *qz_scheme_engines_name(qz_scheme s) {
-    return all_ops[s]->engines_name ? all_ops[s]->engines_name : infos[s].name;
 }
 const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i); }
 

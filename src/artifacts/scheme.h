@@ -57,5 +57,4 @@ uint8_t qz_scheme_least_zero(const qz_scheme_spec *s);
  * float (folders have a list of such), or numbers of its own (gptq). */
 typedef enum { QZ_MODULES_NONE, QZ_MODULES_KEEP, QZ_MODULES_ALL } qz_module_room;
 qz_module_room qz_scheme_module_room(qz_scheme s);
-const char *qz_scheme_engines_name(qz_scheme s); /* in engines.def */
 #endif

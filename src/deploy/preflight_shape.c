@@ -160,9 +160,7 @@ void qz_deploy_spec_level(const char *name, qz_level level, qz_deploy_spec *out)
 }
 
 void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
-    const char *name = qz_scheme_engines_name(s->scheme);
-    *out = (qz_deploy_spec){.kind = qz_deploy_by_name(name), .bits = s->bits, .sym = s->sym, .zero_point = true};
-    if (out->kind == QZ_DEPLOY_COUNT) out->kind = QZ_DEPLOY_UNKNOWN;
+    *out = (qz_deploy_spec){.kind = qz_deploy_of_level(s->name), .bits = s->bits, .sym = s->sym, .zero_point = true};
     const qz_deploy_info *k = qz_deploy_get(out->kind);
     if (k->grouped) out->group_size = qz_group_written(s->group_size);
     if (out->bits == 0) out->bits = k->bits;
@@ -171,7 +169,7 @@ void qz_deploy_spec_scheme(const qz_scheme_spec *s, qz_deploy_spec *out) {
     out->act_order = s->act_order;
     out->lm_head = s->lm_head;
     out->v1 = out->kind == QZ_DEPLOY_GPTQ && !s->v2;
-    (void)snprintf(out->method, sizeof out->method, "%s", name);
+    (void)snprintf(out->method, sizeof out->method, "%s", k->name);
 }
 
 static qz_status text(const json_t *q, const char *key, const char *name, char *out, size_t size, qz_error *err) {

@@ -35,7 +35,7 @@ qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spe
     const qz_int_group *g = qz_int_group_of(t->coded);
     uint32_t bits = t->type == QZ_TYPE_Q4_0 || t->type == QZ_TYPE_Q4_1 ? 4 : 8;
     QZ_TRY(qz_scheme_parse(to, spec, err));
-    const qz_code_kind *kind = qz_scheme_code_kind(spec->scheme);
+    const qz_code_kind *kind = qz_scheme_code_kind(spec);
     bool bare = strpbrk(to, ":+") == NULL && kind->affine;
     if (!bare || (!g && !is_legacy(t->type))) return QZ_OK;
     if (!g) (void)snprintf(text, sizeof text, "%s:w%ug32", to, bits);
