@@ -17,6 +17,10 @@ enum {
     N_LEVELS
 };
 #define ARGS(strategy_, ...) { .strategy = QZ_CT_##strategy_, __VA_ARGS__ }
+#define MX_ARGS(bits_)                                                                                               \
+    ARGS(GROUP, .is_float = true, .bits = bits_, .group_size = 32, .scale = QZ_CT_SCALE_E8M0)
+#define MX_INPUTS(bits_)                                                                                             \
+    ARGS(GROUP, .is_float = true, .bits = bits_, .group_size = 32, .scale = QZ_CT_SCALE_E8M0, .dynamic = true)
 #define NO_ARGS { .strategy = QZ_CT_NONE }
 static const qz_ct_setting settings[N_LEVELS] = {
 #define QZ_CT_SETTING(id, format_, weights_, inputs_)                                                                \
@@ -24,7 +28,7 @@ static const qz_ct_setting settings[N_LEVELS] = {
 #include "artifacts/ct_levels.def"
 #undef QZ_CT_SETTING
 };
-static const qz_ct_format *const formats[] = { &qz_ct_float };
+static const qz_ct_format *const formats[] = { &qz_ct_float, &qz_ct_mxfp8, &qz_ct_mxfp6, &qz_ct_mxfp4, &qz_ct_nvfp4 };
 
 static const char *level_at(size_t i) { return i < N_LEVELS ? levels[i] : NULL; }
 const qz_ct_format *qz_ct_format_at(size_t i) { return i < sizeof formats / sizeof *formats ? formats[i] : NULL; }
@@ -106,8 +110,8 @@ static json_t *quantization(const qz_artifact_plan *p) {
 static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_folder_linears, .item = make_item,
                                      .parts = parts, .quantization = quantization, .keeps_dtype = true };
 
-/* One type that holds the scales of all coded matrices: theirs, float32 where they differ. */
-static qz_scale_type scale_type(const qz_model *m) {
+/* One type that holds the floats of all coded matrices: theirs, float32 where they differ. */
+static qz_type values_type(const qz_model *m) {
     bool half = false, brain = false, full = false;
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
@@ -116,7 +120,7 @@ static qz_scale_type scale_type(const qz_model *m) {
             const qz_type t = qz_tensor_float_type(b->weight[0]);
             half |= t == QZ_TYPE_F16, brain |= t == QZ_TYPE_BF16, full |= t != QZ_TYPE_F16 && t != QZ_TYPE_BF16;
         }
-    return full || half == brain ? QZ_SCALE_F32 : half ? QZ_SCALE_F16 : QZ_SCALE_BF16;
+    return full || half == brain ? QZ_TYPE_F32 : half ? QZ_TYPE_F16 : QZ_TYPE_BF16;
 }
 
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
@@ -124,16 +128,20 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
     const qz_ct_args *w = &qz_ct_setting_of(&out->spec)->weights;
     (void)run;
     (void)ctx;
-    out->spec.scale = w->scale == QZ_CT_SCALE_E4M3   ? QZ_SCALE_E4M3
-                      : w->scale == QZ_CT_SCALE_E8M0 ? QZ_SCALE_E8M0
-                                                     : scale_type(m);
+    out->spec.values = values_type(m);
+    out->spec.scale = w->scale == QZ_CT_SCALE_E4M3           ? QZ_SCALE_E4M3
+                      : w->scale == QZ_CT_SCALE_E8M0         ? QZ_SCALE_E8M0
+                      : out->spec.values == QZ_TYPE_F16  ? QZ_SCALE_F16
+                      : out->spec.values == QZ_TYPE_BF16 ? QZ_SCALE_BF16
+                                                         : QZ_SCALE_F32;
     return qz_folder_plan(&kind, m, arena, out, err);
 }
 
 static const qz_code_kind *code_kind(const qz_scheme_spec *s) {
-    static const qz_code_kind floats = { "FP8 codes", false, true, false },
+    static const qz_code_kind rows = { "small floats", false, false, false },
+                              blocks = { "small floats", false, true, false },
                               integers = { "integer groups", true, false, false };
-    return s->element == QZ_ELEMENT_INT ? &integers : &floats;
+    return s->element == QZ_ELEMENT_INT ? &integers : s->block_rows > 1 ? &blocks : &rows;
 }
 
 const qz_scheme_ops qz_ct_scheme = {

@@ -49,7 +49,7 @@ struct qz_ct_format {
     qz_status (*describe)(const qz_ct_setting *s, qz_model *m, qz_error *err);
 };
 
-extern const qz_ct_format qz_ct_float;
+extern const qz_ct_format qz_ct_float, qz_ct_mxfp8, qz_ct_mxfp6, qz_ct_mxfp4, qz_ct_nvfp4;
 /* Row i, NULL behind the last. */
 const qz_ct_format *qz_ct_format_at(size_t i);
 

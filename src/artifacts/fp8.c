@@ -1,7 +1,7 @@
 /* FP8 as DeepSeek and transformers store it: quant_method "fp8", blocks of 128 x 128, X.weight F8_E4M3 and
  * X.weight_scale_inv F32, which multiplies despite its name. Ragged edges keep a scale. Source: formats/hf-fp8.md
  * variant D, sections 2 to 4 (transformers 5.23). */
-#include "artifacts/folder_float8.h"
+#include "artifacts/folder_floats.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
 #include <stdio.h>
@@ -28,23 +28,26 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     return QZ_OK;
 }
 
+static const qz_floats_form form = { .element = QZ_E4M3FN, .bits = 8, .block_rows = BLOCK, .block_cols = BLOCK,
+                                     .stored = QZ_SCALE_F32, .codes = "weight", .scale = "weight_scale_inv" };
+
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
     (void)p;
-    (void)err;
-    qz_float8_item(it, BLOCK, BLOCK, QZ_TYPE_F32);
-    return QZ_OK;
+    return qz_folder_floats_item(it, &form, err);
 }
 static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
     (void)p;
-    return qz_float8_parts(it, BLOCK, BLOCK, QZ_TYPE_F32, "weight_scale_inv", arena, out);
+    return qz_folder_floats_parts(it, &form, arena, out);
 }
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
-    return qz_float8_pack(w, it, q, QZ_TYPE_F32, err);
+    return qz_folder_floats_pack(w, it, q, &form, err);
 }
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
+    const qz_float_rounding how = { .rule = QZ_ROUND_FINE, .dtype = QZ_TYPE_F32, .block_rows = BLOCK,
+                                    .block_cols = BLOCK, .stored = QZ_SCALE_F32 };
     (void)p;
-    return qz_float8_code(run, &(qz_float8_setting){QZ_FLOAT8_FINE, QZ_TYPE_F32, BLOCK, BLOCK}, it, w, arena, out, err);
+    return qz_folder_floats_code(run, &how, it, w, arena, out, err);
 }
 
 static json_t *quantization(const qz_artifact_plan *p) {
@@ -80,11 +83,11 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
     static const char *const beside[] = { ".weight_scale_inv", ".input_scale", ".activation_scale" };
     if (t->dtype == QZ_ST_F8_E4M3 && qz_str_ends(t->name, ".weight")) {
         const char *scheme = json_string_value(json_object_get(r->config->q, "activation_scheme"));
-        QZ_TRY(qz_float8_add(r, file, t, "weight_scale_inv", BLOCK, BLOCK, err));
+        const char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(".weight"));
+        if (!module) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+        QZ_TRY(qz_folder_floats_add(r, file, t, module, &form, err));
         if (scheme == NULL || strcmp(scheme, "static") != 0) return QZ_OK;
-        char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(".weight"));
-        return module ? qz_folder_static_input(r, file, module, "activation_scheme", err)
-                      : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+        return qz_folder_static_input(r, file, module, "activation_scheme", err);
     }
     for (size_t i = 0; i < 3; i++)
         if (qz_str_ends(t->name, beside[i])) return qz_folder_beside_codes(r, file, t, beside[i], err);

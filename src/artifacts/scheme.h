@@ -34,8 +34,9 @@ typedef struct {
     qz_mix_options mix;     /* gguf */
     qz_gguf_layout layout;  /* gguf */
     const char *const *overrides; size_t n_overrides; /* gguf: KEY=TYPE:VALUE (formats/gguf_edit.h) */
-    qz_element element;        /* of codes; the four fields below: as in qz_code_setting */
+    qz_element element;        /* of codes; this and the fields below: as in qz_code_setting */
     qz_scale_type scale;
+    qz_type values;
     uint32_t bits, group_size; /* group_size: or QZ_WHOLE_ROW ("g-1") */
     uint32_t block_rows;
     bool sym;

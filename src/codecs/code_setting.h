@@ -3,18 +3,23 @@
  * qz_code_setting s = {.bits = 4, .group_size = 128, .sym = true};  integers with float16 scales are all zeros */
 #ifndef QZ_CODECS_CODE_SETTING_H
 #define QZ_CODECS_CODE_SETTING_H
+#include "codecs/type_id.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef enum { QZ_ELEMENT_INT, QZ_ELEMENT_E4M3, QZ_ELEMENT_E5M2, QZ_ELEMENT_E2M1, QZ_ELEMENT_E2M3 } qz_element;
-/* As files store scales. E4M3: times a float32 scale of the tensor. */
-typedef enum { QZ_SCALE_F16, QZ_SCALE_BF16, QZ_SCALE_F32, QZ_SCALE_E8M0, QZ_SCALE_E4M3 } qz_scale_type;
+/* As files store scales. E4M3: over a float32 number of the tensor (compressed-tensors' global scale), E4M3_TIMES:
+ * times one (ModelOpt's). */
+typedef enum {
+    QZ_SCALE_F16, QZ_SCALE_BF16, QZ_SCALE_F32, QZ_SCALE_E8M0, QZ_SCALE_E4M3, QZ_SCALE_E4M3_TIMES
+} qz_scale_type;
 
 enum { QZ_WHOLE_ROW = 0 };   /* group_size: one group a row; the libraries' files and options write -1 */
 typedef struct {
     qz_element element;
     qz_scale_type scale;
+    qz_type values;           /* floats that the library which reads the file decodes to */
     uint32_t bits, group_size;
     uint32_t block_rows;      /* rows that share a scale, 0: one */
     bool sym;

@@ -2,7 +2,7 @@
  * with qz_coded and a table of operations; whoever holds the pointer decodes, names, hashes, packs, plans and explains
  * it without knowing the kind.
  * Kinds: integer groups (int_group.h: as files hold them, and as methods make them), bitsandbytes (bnb.h), FP8
- * (float8.h). A kind that lacks an operation leaves it NULL; the callers below say so in one error or do without.
+ * (scaled_float.h). A kind that lacks an operation leaves it NULL; the callers below say so in one error or do without.
  *   const qz_coded *c = view->coded; c->ops->decode(c, row, 0, c->cols, y); qz_code_layout l = c->ops->layout(c);
  * Ownership: the arena of a tensor or a model, or a mapping. */
 #ifndef QZ_CODECS_CODED_H

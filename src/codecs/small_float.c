@@ -4,9 +4,11 @@
 /* top: largest finite code; over: what lies beyond becomes */
 typedef struct { uint32_t bias, mantissa, top, over, nan, sign; } shape;
 static const shape *shape_of(qz_small_float t) {
-    static const shape e4m3 = {7, 3, 0x7e, 0x7e, 0x7f, 0x80}, e5m2 = {15, 2, 0x7b, 0x7c, 0x7f, 0x80}, e2m1 = {1, 1, 7,
-                               7, 7, 8};
-    return t == QZ_E4M3FN ? &e4m3 : t == QZ_E5M2 ? &e5m2 : &e2m1;
+    static const shape shapes[] = {[QZ_E4M3FN] = {7, 3, 0x7e, 0x7e, 0x7f, 0x80},
+                                   [QZ_E5M2] = {15, 2, 0x7b, 0x7c, 0x7f, 0x80},
+                                   [QZ_E2M1] = {1, 1, 7, 7, 7, 8},
+                                   [QZ_E2M3] = {1, 3, 0x1f, 0x1f, 0x1f, 0x20}};
+    return &shapes[t];
 }
 
 uint8_t qz_small_encode(qz_small_float t, float x) {

@@ -1,12 +1,12 @@
-/* 8-bit and 4-bit floats: E4M3FN and E5M2 (FP8), E8M0 (power-of-two scales), E2M1 (FP4). Encoding rounds to nearest,
- * ties to even; finite overflow and infinity saturate in E4M3FN and E2M1 and become infinity in E5M2 unless clamped
- * first.
+/* Floats of 8, 6 and 4 bits: E4M3FN and E5M2 (FP8), E2M3 (FP6), E2M1 (FP4); E8M0 (power-of-two scales). Encoding rounds
+ * to nearest, ties to even; finite overflow and infinity saturate in E4M3FN, E2M1 and E2M3 and become infinity in E5M2
+ * unless clamped first.
  * Source: formats/float-types.md (OCP OFP8 and MX v1.0; torch 2.15.0's casts). */
 #ifndef QZ_CODECS_SMALL_FLOAT_H
 #define QZ_CODECS_SMALL_FLOAT_H
 #include <stdint.h>
 
-typedef enum { QZ_E4M3FN, QZ_E5M2, QZ_E2M1 } qz_small_float;
+typedef enum { QZ_E4M3FN, QZ_E5M2, QZ_E2M1, QZ_E2M3 } qz_small_float;
 
 uint8_t qz_small_encode(qz_small_float t, float x);
 float qz_small_decode(qz_small_float t, uint8_t code);

@@ -1,11 +1,17 @@
 #include "methods/float_grid.h"
 #include "base/bytes.h"
 #include "base/half.h"
-#include "codecs/float8.h"
+#include "codecs/scaled_float.h"
 #include "codecs/types.h"
 #include <math.h>
 
 static const qz_float_grid *grid_of(const qz_code_grid *g) { return (const qz_float_grid *)(const void *)g; }
+
+static bool by_e4m3(const qz_float_grid *g) { return g->scale == QZ_SCALE_E4M3 || g->scale == QZ_SCALE_E4M3_TIMES; }
+/* What multiplies under the E4M3 value nearest to v, with the file's own arithmetic. */
+static float under(const qz_float_grid *g, float v) {
+    return qz_scale_under(g->scale, g->tensor, qz_small_decode(QZ_E4M3FN, qz_small_encode(QZ_E4M3FN, v)));
+}
 
 /* The nearest E4M3 value times the tensor's scale, or the nearest power of two, or the nearest of a float type: above
  * 0, since an all-zero group keeps a valid file. */
@@ -14,8 +20,7 @@ static float round_scale(const qz_code_grid *base, float s) {
     float r = s;
     switch (g->scale) {
     case QZ_SCALE_E4M3:
-        r = fminf(fmaxf(s / g->tensor, 0x1p-9f), 448);
-        return qz_small_decode(QZ_E4M3FN, qz_small_encode(QZ_E4M3FN, r)) * g->tensor;
+    case QZ_SCALE_E4M3_TIMES: return under(g, fminf(fmaxf(s / qz_scale_under(g->scale, g->tensor, 1), 0x1p-9f), 448));
     case QZ_SCALE_E8M0: {
         int e;
         const float m = frexpf(s, &e); /* s = m · 2^e, m in [0.5, 1): the nearer of 2^(e−1) and 2^e */
@@ -45,11 +50,11 @@ static size_t candidates(const qz_code_grid *base, const float *t, size_t n, siz
     const qz_float_grid *g = grid_of(base);
     const float full = amax_of(t, n) / g->most;
     size_t found = 0;
-    if (g->scale == QZ_SCALE_E4M3) {
-        const float lo = fminf(fmaxf(0.7f * full / g->tensor, 0x1p-9f), 448),
-                    hi = fminf(fmaxf(1.7f * full / g->tensor, 0x1p-9f), 448);
+    if (by_e4m3(g)) {
+        const float one = qz_scale_under(g->scale, g->tensor, 1), lo = fminf(fmaxf(0.7f * full / one, 0x1p-9f), 448),
+                    hi = fminf(fmaxf(1.7f * full / one, 0x1p-9f), 448);
         for (uint8_t c = qz_small_encode(QZ_E4M3FN, lo); c <= qz_small_encode(QZ_E4M3FN, hi); c++)
-            out[found++] = (qz_code_range){qz_small_decode(QZ_E4M3FN, c) * g->tensor, 0};
+            out[found++] = (qz_code_range){under(g, qz_small_decode(QZ_E4M3FN, c)), 0};
         return found;
     }
     if (g->scale == QZ_SCALE_E8M0) {
@@ -154,20 +159,17 @@ static const qz_code_range *fixed_range(const qz_code_grid *base, size_t row, si
     return g->fixed ? &g->fixed[row / g->block_rows * groups + group] : NULL;
 }
 
-static qz_type type_of(qz_scale_type s) {
-    return s == QZ_SCALE_F16 ? QZ_TYPE_F16 : s == QZ_SCALE_BF16 ? QZ_TYPE_BF16 : QZ_TYPE_F32;
-}
-
 static const qz_coded *pack(const qz_code_grid *base, const qz_code_result *x, qz_arena *arena) {
     const qz_float_grid *g = grid_of(base);
     const size_t groups = x->cols / base->group, down = (x->rows + g->block_rows - 1) / g->block_rows;
-    qz_float8 *f = qz_arena_calloc(arena, 1, sizeof *f);
+    qz_scaled_float *f = qz_arena_calloc(arena, 1, sizeof *f);
     float *scales = qz_arena_alloc(arena, down * groups, sizeof *scales);
     if (!f || !scales) return NULL;
     for (size_t b = 0; b < down; b++)
         for (size_t j = 0; j < groups; j++) scales[b * groups + j] = x->ranges[b * g->block_rows * groups + j].scale;
-    *f = (qz_float8){.base = {&qz_float8_ops, x->rows, x->cols}, .block_rows = g->block_rows,
-                     .block_cols = g->block_cols, .codes = x->codes, .scales = scales, .dtype = type_of(g->scale)};
+    *f = (qz_scaled_float){.base = {&qz_scaled_float_ops, x->rows, x->cols}, .element = g->type, .bits = 8,
+                           .block_rows = g->block_rows, .block_cols = g->block_cols, .codes = x->codes,
+                           .scales = scales, .stored = g->scale, .tensor = g->tensor, .dtype = g->values};
     return &f->base;
 }
 
@@ -180,16 +182,21 @@ bool qz_float_grid_of(const qz_code_setting *s, size_t cols, float amax, qz_floa
         {QZ_ELEMENT_E4M3, QZ_E4M3FN, 3, -6},
         {QZ_ELEMENT_E5M2, QZ_E5M2, 2, -14},
         {QZ_ELEMENT_E2M1, QZ_E2M1, 1, 0},
+        {QZ_ELEMENT_E2M3, QZ_E2M3, 3, 0},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (types[i].element != s->element) continue;
         const float most = qz_small_max(types[i].type);
         /* an E4M3 scale with room for one that is half as large again (FP4's largest value on 4 instead of 6) */
-        const float tensor = s->scale == QZ_SCALE_E4M3 && amax > 0 ? amax / (most * 256) : 1;
+        const float room = amax > 0 ? amax / (most * 256) : 1,
+                    tensor = s->scale == QZ_SCALE_E4M3         ? 1 / room
+                             : s->scale == QZ_SCALE_E4M3_TIMES ? room
+                                                               : 1;
         const size_t group = qz_group_columns(s->group_size, cols);
         *out = (qz_float_grid){.base = {.ops = &ops, .group = group < cols ? group : cols,
-                                        .few_scales = s->scale == QZ_SCALE_E4M3 || s->scale == QZ_SCALE_E8M0},
-                               .type = types[i].type, .scale = s->scale, .tensor = tensor, .most = most,
+                                        .few_scales = s->scale >= QZ_SCALE_E8M0},
+                               .type = types[i].type, .scale = s->scale, .values = s->values, .tensor = tensor,
+                               .most = most,
                                .cut = 23 - types[i].mantissa, .normal = ldexpf(1, types[i].first),
                                .guard = ldexpf(1.5f, types[i].first - (int)types[i].mantissa + 23),
                                .block_cols = group, .block_rows = s->block_rows ? s->block_rows : 1};

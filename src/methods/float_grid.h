@@ -13,13 +13,14 @@ typedef struct {
     qz_code_grid base;
     qz_small_float type;
     qz_scale_type scale;
-    float tensor;          /* E4M3 scales: the tensor's own, else 1 */
+    qz_type values;        /* floats that the file's library decodes to */
+    float tensor;          /* E4M3 scales: the tensor's own (scaled_float.h), else 1 */
     float most;            /* largest finite value of the element */
     /* how a magnitude is rounded: bits of the mantissa that go, first normal value, the number whose last bit is a
      * subnormal step */
     uint32_t cut;
     float normal, guard;
-    size_t block_cols;     /* as the file says: a block may be wider than the matrix, and the group is then its width */
+    size_t block_cols;     /* as the file says: a block may be wider than the matrix, whose width is then the group */
     size_t block_rows;     /* rows that share a scale: above 1 the ranges are fixed by `fit` */
     const qz_code_range *fixed; /* [ceil(rows / block_rows), groups], NULL: searched */
 } qz_float_grid;

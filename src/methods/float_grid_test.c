@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <math.h>
 #include "base/rng.h"
+#include "codecs/scaled_float.h"
 #include "methods/float_grid.h"
 
 static const struct { qz_element element; qz_small_float type; uint8_t sign; } kinds[] = {
@@ -95,7 +96,8 @@ static void test_scales(void **state) {
             found = fminf(found, b->ops->error(b, t, ones, 16, all[c]));
         }
         for (unsigned c = 1; c < 0x7f; c++) {
-            const qz_code_range r = {qz_small_decode(QZ_E4M3FN, (uint8_t)c) * g.tensor, 0};
+            const qz_code_range r = {qz_scale_under(g.scale, g.tensor, qz_small_decode(QZ_E4M3FN, (uint8_t)c)),
+                                     0};
             best = fminf(best, b->ops->error(b, t, ones, 16, r));
         }
         assert_true(found == best);

@@ -212,7 +212,7 @@ static qz_status gptq_with(const qz_int_blocks *a, const qz_code_setting *x, siz
 static float input_amax(const qz_int_unit *u, size_t e) {
     const qz_awq_input *in = &u->block.input[e];
     float most = 0;
-    if (u->setting[e].scale != QZ_SCALE_E4M3) return 0;
+    if (u->setting[e].scale < QZ_SCALE_E4M3) return 0;
     for (size_t l = in->first; l < in->first + in->n; l++) {
         const qz_awq_linear *x = &u->block.linear[l];
         for (size_t i = 0; i < x->rows * x->cols; i++) most = fabsf(x->w[i]) > most ? fabsf(x->w[i]) : most;
@@ -441,7 +441,17 @@ static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
     return QZ_OK;
 }
 
-/* Blocks with a ragged edge: the scheme's own rounding, which knows them. */
+/* Blocks with a ragged edge, or of rows that the file has in another order: only the scheme's rounding knows them. */
+static bool rounds_alone(const qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e) {
+    const qz_code_setting *s = &u->setting[e];
+    const qz_awq_input *in = &u->block.input[e];
+    qz_method_tensor t;
+    if (s->element == QZ_ELEMENT_INT) return false;
+    if (s->group_size != QZ_WHOLE_ROW && in->cols > s->group_size && in->cols % s->group_size != 0) return true;
+    for (size_t l = in->first; l < in->first + in->n && s->block_rows > 1; l++)
+        if (a->job.host.linear(a->job.host.ctx, layer, l, u->expert, &t) && t.whole) return true;
+    return false;
+}
 static qz_status round_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t e, qz_error *err) {
     const qz_awq_input *in = &u->block.input[e];
     for (size_t l = in->first; l < in->first + in->n; l++) {
@@ -450,7 +460,7 @@ static qz_status round_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_
         qz_quantized *q = &u->lin[l];
         if (!a->job.host.linear(a->job.host.ctx, layer, l, u->expert, &t) || t.rows != u->block.linear[l].rows)
             return qz_fail(err, QZ_EUNSUPPORTED,
-                           "blocks of %u columns do not divide %zu of a merged matrix: tensor '%s'; use --search compat",
+                           "blocks of %u columns do not fit %zu of a merged matrix: tensor '%s'; use --search compat",
                            u->setting[e].group_size, in->cols, u->name[l]);
         *q = (qz_quantized){.name = u->name[l], .type = QZ_TYPE_CODED, .rows = t.rows, .cols = t.cols};
         QZ_TRY(a->job.host.round(a->job.host.ctx, &t, &a->results, &w, &q->coded, err));
@@ -459,8 +469,9 @@ static qz_status round_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_
     }
     a->n_fallbacks += in->n;
     qz_warn(a->run,
-            "layer %ld %s: rounded to nearest instead of with feedback: blocks of %u columns do not divide %zu", layer,
-            u->block.linear[in->first].name, u->setting[e].group_size, in->cols);
+            "layer %ld %s: rounded to nearest instead of with feedback: blocks of %u columns do not divide %zu, or the "
+            "file has other rows",
+            layer, u->block.linear[in->first].name, u->setting[e].group_size, in->cols);
     return QZ_OK;
 }
 
@@ -470,11 +481,8 @@ static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t
     const size_t end = in->first + in->n;
     shown x = {.pair = p, .amax = input_amax(u, e)};
     qz_gptq g = {0};
-    const qz_code_setting *own = &u->setting[e];
-    if (own->keep) return QZ_OK;
-    if (own->element != QZ_ELEMENT_INT && in->cols > own->group_size && own->group_size != QZ_WHOLE_ROW &&
-        in->cols % own->group_size != 0)
-        return round_input(a, u, layer, e, err);
+    if (u->setting[e].keep) return QZ_OK;
+    if (rounds_alone(a, u, layer, e)) return round_input(a, u, layer, e, err);
     qz_status st = moments(a, u, layer, e, &x, err);
     if (st == QZ_OK && x.in.asym.failed) {
         qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer,
@@ -620,7 +628,7 @@ static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_err
     qz_grid grid;
     qz_gptq_options o;
     QZ_TRY(a->job.host.setting(a->job.host.ctx, item->name, &own, err));
-    if (own.scale == QZ_SCALE_E4M3)
+    if (own.scale >= QZ_SCALE_E4M3)
         return qz_fail(err, QZ_EUNSUPPORTED, "tensor '%s': the output matrix is not coded with a tensor's scale",
                        item->name);
     QZ_TRY(gptq_with(a, &own, item->cols, 0, &grid, &o, err));

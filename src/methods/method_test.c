@@ -9,7 +9,7 @@
 #include <string.h>
 #include "base/rng.h"
 #include "base/size.h"
-#include "codecs/float8.h"
+#include "codecs/scaled_float.h"
 #include "codecs/types.h"
 #include "methods/method.h"
 
@@ -31,13 +31,14 @@ static qz_status importance(const void *ctx, const qz_method_tensor *t, qz_arena
 }
 static qz_status round_as_float8(const void *ctx, const qz_method_tensor *t, qz_arena *arena, const float **x,
                                  const qz_coded **out, qz_error *e) {
-    qz_float8 *f = qz_arena_calloc(arena, 1, sizeof *f);
+    qz_scaled_float *f = qz_arena_calloc(arena, 1, sizeof *f);
     (void)ctx;
     assert_non_null(f);
-    f->base = (qz_coded){&qz_float8_ops, t->rows, t->cols};
+    f->base = (qz_coded){&qz_scaled_float_ops, t->rows, t->cols};
     *x = w;
     *out = &f->base;
-    return qz_float8_round(&run, &(qz_float8_setting){QZ_FLOAT8_CT, QZ_TYPE_F32, 1, t->cols}, w, f, arena, e);
+    const qz_float_rounding how = {QZ_ROUND_CT, QZ_TYPE_F32, 1, t->cols, .stored = QZ_SCALE_F32};
+    return qz_scaled_float_round(&run, &how, w, f, arena, e);
 }
 
 static const qz_method_options best = {.search = QZ_SEARCH_BEST};
