@@ -19,6 +19,9 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     if (strcasecmp(level, levels[0]) != 0) return QZ_EUSAGE; /* the caller names the nearest */
     if (*flags) return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'fp8': expected none", flags);
     s->bits = 8;
+    s->element = QZ_ELEMENT_E4M3;
+    s->scale = QZ_SCALE_F32;
+    s->block_rows = BLOCK;
     s->group_size = BLOCK;
     s->sym = true;
     (void)snprintf(s->level, sizeof s->level, "%s", levels[0]);

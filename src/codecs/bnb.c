@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include "codecs/codecs_int.h"
+#include "codecs/round_float.h"
 #include "codecs/types.h"
 
 /* Times what the scales of a tensor usually are: no model has such a block; and below zero, what nested codes round. */
@@ -147,10 +148,6 @@ qz_status qz_bnb_quantize(qz_run *run, const qz_bnb_setting *how, const float *x
 }
 
 /* ---- decoding ---- */
-static float round_to(qz_type t, float v) {
-    if (t == QZ_TYPE_F16) return qz_f16_to_f32(qz_f32_to_f16(v));
-    return t == QZ_TYPE_BF16 ? qz_bf16_to_f32(qz_f32_to_bf16(v)) : v;
-}
 
 void qz_bnb_decode_part(const qz_bnb *b, size_t row, size_t first, size_t n, float *y) {
     size_t at = row * b->cols + first, end = at + n;
@@ -161,7 +158,7 @@ void qz_bnb_decode_part(const qz_bnb *b, size_t row, size_t first, size_t n, flo
     while (at < end) { /* one block: sixteen products, then look-ups */
         size_t block = at / b->block, stop = qz_min_size((block + 1) * b->block, end);
         float v[16];
-        for (size_t c = 0; c < 16; c++) v[c] = round_to(b->dtype, b->table[c] * b->absmax[block]);
+        for (size_t c = 0; c < 16; c++) v[c] = qz_round_float(b->dtype, b->table[c] * b->absmax[block]);
         for (; at < stop; at++) *y++ = v[at % 2 ? b->codes[at / 2] & 15 : b->codes[at / 2] >> 4];
     }
 }

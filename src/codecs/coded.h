@@ -7,6 +7,7 @@
  * Ownership: the arena of a tensor or a model, or a mapping. */
 #ifndef QZ_CODECS_CODED_H
 #define QZ_CODECS_CODED_H
+#include "base/arena.h"
 #include "base/hash.h"
 #include "base/str.h"
 #include "codecs/type_id.h"
@@ -52,6 +53,8 @@ typedef struct {
     /* Where a code stands in its file: *word is the index of a 32-bit word behind the tensor's offset, *shift its
      * lowest bit. False: unknown. */
     bool (*place)(const qz_coded *c, size_t row, size_t col, size_t *word, unsigned *shift);
+    /* Matrices of equal settings one below the other, in the arena; NULL: they do not fit, or no memory. */
+    const qz_coded *(*stack)(const qz_coded *const *parts, size_t n, qz_arena *arena);
     /* A scale that no writer makes: *row, *group and the value; false: all are sound. Reads everything. */
     bool (*bad_scale)(const qz_coded *c, size_t *row, size_t *group, float *scale);
 } qz_coded_ops;

@@ -6,6 +6,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 static float round_to(qz_type t, float v) {
     if (t == QZ_TYPE_F16) return qz_f16_to_f32(qz_f32_to_f16(v));
@@ -126,6 +127,29 @@ static void explain(const qz_coded *c, size_t row, size_t col, uint64_t offset, 
     qz_str_printf(out, "  code         byte %llu: %02x, E4M3 %.9g: %.9g x %.9g\n", (unsigned long long)(offset + i),
                   f->codes[i], (double)v, (double)v, (double)scale_at(f, row, col));
 }
+/* Blocks of rows must not cross from one matrix to the next. */
+static const qz_coded *stack(const qz_coded *const *parts, size_t n, qz_arena *arena) {
+    const qz_float8 *first = float8(parts[0]);
+    const size_t cols = first->base.cols, wide = across(first), high = first->block_rows;
+    size_t rows = 0, row = 0, block = 0;
+    for (size_t i = 0; i < n; rows += parts[i++]->rows)
+        if (rows % high != 0) return NULL;
+    uint8_t *codes = qz_arena_alloc(arena, rows, cols);
+    float *scales = qz_arena_alloc(arena, (rows + high - 1) / high * wide, sizeof *scales);
+    qz_float8 *all = qz_arena_alloc(arena, 1, sizeof *all);
+    if (!codes || !scales || !all) return NULL;
+    for (size_t i = 0; i < n; row += parts[i++]->rows) {
+        const qz_float8 *x = float8(parts[i]);
+        const size_t down = (x->base.rows + high - 1) / high;
+        memcpy(codes + row * cols, x->codes, x->base.rows * cols);
+        memcpy(scales + block * wide, x->scales, down * wide * sizeof *scales);
+        block += down;
+    }
+    *all = *first;
+    all->base.rows = rows;
+    all->codes = codes, all->scales = scales;
+    return &all->base;
+}
 const qz_coded_ops qz_float8_ops = {.name = "fp8", .number = 17, .layout = layout, .decode = decode, .codes = codes,
                                     .scale = scale, .held = held, .text = text, .hash = hash,
-                                    .float_type = float_type, .explain = explain};
+                                    .float_type = float_type, .explain = explain, .stack = stack};

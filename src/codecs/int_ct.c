@@ -1,4 +1,5 @@
 #include "codecs/int_ct.h"
+#include "base/half.h"
 #include "codecs/round_float.h"
 #include <float.h>
 #include <math.h>
@@ -53,7 +54,13 @@ void qz_int_ct_row(const qz_int_ct *how, const float *w, size_t cols, size_t gro
 /* ---- the least error ---- */
 typedef struct { float scale, zero; } range;
 
-static inline float decoded(qz_type t, float code, range r) { return qz_round_float(t, (code - r.zero) * r.scale); }
+/* In line: the search rounds every value for every candidate. */
+static inline float decoded(qz_type t, float code, range r) {
+    const float v = (code - r.zero) * r.scale;
+    return t == QZ_TYPE_F32   ? v
+           : t == QZ_TYPE_F16 ? qz_f16_to_f32(qz_f32_to_f16(v))
+                              : qz_bf16_to_f32(qz_f32_to_bf16(v));
+}
 /* Σ (w − decoded)² of the nearest codes under r. */
 static inline float error_in(qz_type t, const float *w, size_t n, range r, float top) {
     const float inv = 1.0f / r.scale;

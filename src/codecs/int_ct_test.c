@@ -3,7 +3,9 @@
 #include "codecs/int_ct.h"
 #include "base/bytes.h"
 #include "base/rng.h"
+#include "base/half.h"
 #include "codecs/round_float.h"
+#include "codecs/types.h"
 #include "formats/dtypes.h"
 #include "formats/safetensors.h"
 #include <setjmp.h>

@@ -1,7 +1,7 @@
 /* Integer group codec (int_group.h): bit fields along the row, little endian, as one long bit stream per row. */
 #include "codecs/int_group.h"
 #include "codecs/codecs_int.h"
-#include "codecs/round_float.h"
+#include "codecs/types.h"
 #include <math.h>
 #include <stdio.h>
 
@@ -51,8 +51,8 @@ static float scale_at(const qz_int_group *g, size_t i) {
     return g->scale_type == QZ_SCALE_F16 ? qz_f16_to_f32(bits) : qz_bf16_to_f32(bits);
 }
 static void round_values(qz_scale_type s, float *y, size_t n) {
-    const qz_type t = qz_int_scale_type(s);
-    for (size_t k = 0; k < n && t != QZ_TYPE_F32; k++) y[k] = qz_round_float(t, y[k]);
+    for (size_t k = 0; k < n && s == QZ_SCALE_F16; k++) y[k] = qz_f16_to_f32(qz_f32_to_f16(y[k]));
+    for (size_t k = 0; k < n && s == QZ_SCALE_BF16; k++) y[k] = qz_bf16_to_f32(qz_f32_to_bf16(y[k]));
 }
 
 void qz_int_group_decode_part(const qz_int_group *g, size_t row, size_t first, size_t n, float *y) {
@@ -233,9 +233,27 @@ static void made_decode(const qz_coded *c, size_t row, size_t first, size_t n, f
 }
 static qz_type made_float_type(const qz_coded *c) { return qz_int_scale_type(made(c)->scale_type); }
 static void made_hash(const qz_coded *c, qz_sha256 *h) { qz_sha256_update(h, made(c)->codes, c->rows * c->cols); }
+static const qz_coded *made_stack(const qz_coded *const *parts, size_t n, qz_arena *arena) {
+    qz_int_codes all = *made(parts[0]);
+    const size_t cols = parts[0]->cols, groups = cols / all.group_size;
+    size_t rows = 0, at = 0;
+    for (size_t i = 0; i < n; i++) rows += parts[i]->rows;
+    uint8_t *codes = qz_arena_alloc(arena, rows, cols), *zeros = qz_arena_alloc(arena, rows, groups);
+    float *scales = qz_arena_alloc(arena, rows * groups, sizeof *scales);
+    if (!codes || !zeros || !scales) return NULL;
+    for (size_t i = 0; i < n; at += parts[i++]->rows) {
+        const qz_int_codes *x = made(parts[i]);
+        memcpy(codes + at * cols, x->codes, parts[i]->rows * cols);
+        memcpy(zeros + at * groups, x->zero_points, parts[i]->rows * groups);
+        memcpy(scales + at * groups, x->scales, parts[i]->rows * groups * sizeof *scales);
+    }
+    all.codes = codes, all.zero_points = zeros, all.scales = scales;
+    return qz_int_codes_keep(all, rows, cols, arena);
+}
 const qz_coded_ops qz_int_codes_ops = {.name = "int group", .number = 15, .layout = made_layout, .decode = made_decode,
                                        .codes = made_codes, .scale = made_scale,
-                                       .text = made_text, .hash = made_hash, .float_type = made_float_type};
+                                       .text = made_text, .hash = made_hash, .float_type = made_float_type,
+                                       .stack = made_stack};
 const qz_int_codes *qz_int_codes_of(const qz_coded *c) { return c && c->ops == &qz_int_codes_ops ? made(c) : NULL; }
 
 const qz_coded *qz_int_codes_keep(qz_int_codes g, size_t rows, size_t cols, qz_arena *arena) {

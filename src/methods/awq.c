@@ -1,14 +1,15 @@
 #include "methods/awq.h"
 #include "methods/hessian.h"
-#include "base/half.h"
 #include "base/mathx.h"
 #include "base/size.h"
+#include "codecs/round_float.h"
+#include "codecs/types.h"
 #include <math.h>
 #include <string.h>
 
 void qz_awq_block_describe(qz_awq_block *b, const qz_config *c, size_t layer, long expert) {
     qz_input_widths w;
-    *b = (qz_awq_block){0};
+    *b = (qz_awq_block){.floats = QZ_TYPE_F16};
     qz_input_widths_of(c, &w);
     for (size_t i = 0; i < qz_inputs(&w, layer); i++) {
         const qz_input in = qz_input_at(&w, layer, i);
@@ -55,10 +56,10 @@ static void scale_columns(float *w, size_t rows, size_t cols, const float *s) {
     for (size_t r = 0; r < rows; r++)
         for (size_t k = 0; k < cols; k++) w[r * cols + k] *= s[k];
 }
-static void fold_norm(float *norm, float *s, size_t n) {
+static void fold_norm(qz_type type, float *norm, float *s, size_t n) {
     for (size_t k = 0; k < n; k++) {
-        float f = qz_f16_to_f32(qz_f32_to_f16(norm[k] / s[k]));
-        /* what float16 took from the norm the columns get back */
+        float f = qz_round_float(type, norm[k] / s[k]);
+        /* what the file's type took from the norm the columns get back */
         if (f != 0 && isfinite(f) && norm[k] != 0) s[k] = norm[k] / f;
         norm[k] = f;
     }
@@ -71,7 +72,7 @@ static void fold_row(qz_awq_linear *l, size_t row, float s) {
 void qz_awq_fold(qz_awq_block *b, size_t input, float *s) {
     const qz_awq_input *in = &b->input[input];
     qz_awq_linear *before = &b->linear[in->fold.linear];
-    if (in->fold.kind == QZ_FOLD_NORM) fold_norm(in->norm, s, in->cols);
+    if (in->fold.kind == QZ_FOLD_NORM) fold_norm(b->floats, in->norm, s, in->cols);
     for (size_t r = 0; in->fold.kind == QZ_FOLD_ROWS && r < before->rows; r++)
         fold_row(before, r, s[qz_fold_column(&in->fold, r)]);
     for (size_t l = in->first; l < in->first + in->n; l++)

@@ -30,8 +30,9 @@ typedef struct {
 typedef struct {
     qz_awq_linear linear[QZ_LINEARS];
     qz_awq_input input[QZ_STAGES];
+    qz_type floats;                   /* as norms are written */
 } qz_awq_block;
-/* Names, sizes and inputs of a block (expert -1) or an expert; weights, biases and norms NULL. */
+/* Names, sizes and inputs of a block (expert -1) or an expert, float16 norms; weights, biases and norms NULL. */
 void qz_awq_block_describe(qz_awq_block *b, const qz_config *c, size_t layer, long expert);
 
 /* How the linears of one input are coded; off: not scaled, not measured; fixed: measured, and not scaled. */
@@ -57,8 +58,8 @@ typedef struct {
 qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_awq_options *o,
                               float *const scales[QZ_STAGES], qz_awq_report *report, qz_error *err);
 /* Multiplies the columns of the input's linears by s and divides what makes it: a norm, or rows (and bias) of an
- * earlier linear. Norms are rounded to float16 first and s follows, so that what the file holds is what was folded. s
- * [cols of the input]. */
+ * earlier linear. Norms are rounded to their type first and s follows, so that what the file holds is what was folded.
+ * s [cols of the input]. */
 void qz_awq_fold(qz_awq_block *b, size_t input, float *s);
 /* Scales of the reference's formula, before normalisation checks: s [cols]. w_mean may be NULL (no duo scaling). */
 void qz_awq_scales(const float *x_mean, const float *w_mean, size_t cols, double ratio, float *s);

@@ -41,6 +41,11 @@ typedef struct {
     bool (*shift)(const qz_code_grid *g, qz_code_range r, float grad, qz_code_range *next, float *step);
     /* The published loop's range of t [n]; norm > 0: shrunk under |error|^norm. NULL: the kind has none. */
     qz_code_range (*reference)(const qz_code_grid *g, const float *t, size_t n, float norm);
+    /* Before the codes of w [rows, cols]: the grid of this matrix, in the arena; NULL: out of memory. A kind without it
+     * has one grid for all. */
+    const qz_code_grid *(*fit)(const qz_code_grid *g, const float *w, size_t rows, size_t cols, qz_arena *arena);
+    /* The range of a group of a row that `fit` has decided, because rows share it; NULL: it is searched. */
+    const qz_code_range *(*fixed)(const qz_code_grid *g, size_t row, size_t group, size_t groups);
     /* In the arena; NULL: out of memory. */
     const qz_coded *(*pack)(const qz_code_grid *g, const qz_code_result *x, qz_arena *arena);
 } qz_code_grid_ops;
@@ -48,7 +53,13 @@ typedef struct {
 struct qz_code_grid {
     const qz_code_grid_ops *ops;
     size_t group;                 /* columns that share a range */
+    bool few_scales;              /* candidates are all there are: each is judged with feedback, none is refitted */
 };
+
+/* Ranges of this row decided beforehand, NULL: searched. */
+static inline const qz_code_range *qz_code_fixed(const qz_code_grid *g, size_t row, size_t group, size_t groups) {
+    return g->ops->fixed ? g->ops->fixed(g, row, group, groups) : NULL;
+}
 
 static inline float qz_code_value(const qz_code_grid *g, qz_code_range r, uint8_t code) {
     return g->ops->unit(g, r, code) * r.scale;

@@ -86,7 +86,7 @@ static const qz_coded *pack(const qz_code_grid *g, const qz_code_result *made, q
 static const qz_code_grid_ops ops = {.candidates = candidates, .least = least, .error = error, .near = near,
                                      .nearest = nearest, .unit = unit,
                                      .scale = round_scale, .move = move, .pack = pack};
-static const qz_code_grid grid = {&ops, G};
+static const qz_code_grid grid = {.ops = &ops, .group = G};
 
 static double output_error(const float *v) {
     double sum = 0;

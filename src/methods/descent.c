@@ -99,7 +99,7 @@ static void refine_worker(void *arg, qz_part part) {
             if (s->grid->ops->shift) sweep_groups(d, r, grad);
             if (sweep_codes(s, r, grad) == 0) break;
         }
-        if (!d->last && a != NULL && !s->o->no_refit)
+        if (!d->last && a != NULL && !s->o->no_refit && !s->fixed && !s->grid->few_scales)
             refit_row(d, r, s->scratch + part.thread * s->scratch_n, a, a + groups * groups);
         if (d->last) s->row_error[r] = (double)qz_dot_lanes(s->err + r * k, grad, k);
     }

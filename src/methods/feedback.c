@@ -7,7 +7,7 @@
 
 const qz_feedback_options qz_feedback_default = {.shrink_steps = 40, .rounds = 3, .sweeps = 4};
 
-enum { BLOCK = 128, TOP = 4 };
+enum { BLOCK = 128, TOP = 4, TOP_FEW = 16 }; /* candidates judged with feedback */
 
 /* Weighted squared rounding error with feedback inside the group: what a range will really cost. */
 static float group_error(const qz_solver *s, const float *t, size_t u0, qz_code_range r, float *e) {
@@ -23,9 +23,9 @@ static float group_error(const qz_solver *s, const float *t, size_t u0, qz_code_
 }
 
 typedef struct { float error; qz_code_range range; } candidate;
-static void keep(candidate *top, candidate c) {
-    size_t i = TOP;
-    if (!(c.error < top[TOP - 1].error)) return;
+static void keep(candidate *top, size_t n, candidate c) {
+    size_t i = n;
+    if (!(c.error < top[n - 1].error)) return;
     while (--i > 0 && c.error < top[i - 1].error) top[i] = top[i - 1];
     top[i] = c;
 }
@@ -33,16 +33,17 @@ static void keep(candidate *top, candidate c) {
 /* Range of one group from its targets: the grid's candidates, the best few judged with feedback. e [group]: scratch. */
 static qz_code_range search_group(const qz_solver *s, const float *t, size_t u0, float *e) {
     const qz_code_grid *grid = s->grid;
-    const size_t g = grid->group, steps = s->o->shrink_steps ? s->o->shrink_steps : 40;
+    const size_t g = grid->group, steps = s->o->shrink_steps ? s->o->shrink_steps : 40,
+                 judged = grid->few_scales ? TOP_FEW : TOP;
     qz_code_range all[QZ_RANGES_MOST];
-    candidate top[TOP];
-    for (size_t i = 0; i < TOP; i++) top[i] = (candidate){INFINITY, grid->ops->least(grid)};
+    candidate top[TOP_FEW];
+    for (size_t i = 0; i < judged; i++) top[i] = (candidate){INFINITY, grid->ops->least(grid)};
     const size_t n = grid->ops->candidates(grid, t, g, steps, all);
     for (size_t i = 0; i < n; i++)
-        keep(top, (candidate){grid->ops->error(grid, t, s->h->weight + u0, g, all[i]), all[i]});
+        keep(top, judged, (candidate){grid->ops->error(grid, t, s->h->weight + u0, g, all[i]), all[i]});
     float best = INFINITY;
     qz_code_range out = top[0].range;
-    for (size_t i = 0; i < TOP; i++) {
+    for (size_t i = 0; i < judged; i++) {
         if (!isfinite(top[i].error)) continue;
         float x = group_error(s, t, u0, top[i].range, e);
         if (x < best) {
@@ -65,7 +66,8 @@ static void solve_row_block(qz_solver *s, size_t row, float *target, float *scra
         if (s->o->reference) {
             if (j % g == 0 && g <= BLOCK && !s->o->static_groups)
                 *range = grid->ops->reference(grid, target + j, g, s->o->mse_norm);
-        } else if (j % g == 0 && g <= s->nb) { /* a group starts: its targets with the feedback of this block so far */
+        } else if (s->fixed) *range = *qz_code_fixed(grid, row, col / g, groups);
+        else if (j % g == 0 && g <= s->nb) { /* a group starts: its targets with the feedback of this block so far */
             for (size_t i = 0; i < g; i++)
                 local[i] = target[j + i] + qz_dot_lanes(lost + s->u0, s->h->feedback + (u + i) * k + s->u0, j);
             *range = search_group(s, local, u, local + g);
@@ -107,7 +109,8 @@ static void wide_worker(void *arg, qz_part part) {
 static qz_status run_blocks(qz_solver *s, qz_mm *mm, float *permuted, qz_error *err) {
     size_t k = s->h->cols, g = s->grid->group;
     size_t most = s->o->block ? s->o->block : BLOCK, block = g <= most ? most / g * g : most;
-    if (g > BLOCK || (s->o->reference && s->o->static_groups)) qz_pool_run(s->run->pool, 0, wide_worker, s);
+    if (!s->fixed && (g > BLOCK || (s->o->reference && s->o->static_groups)))
+        qz_pool_run(s->run->pool, 0, wide_worker, s);
     for (size_t r = 0; r < s->rows; r++)
         for (size_t t = 0; t < k; t++) {
             size_t col = s->h->order[t];
@@ -151,7 +154,10 @@ qz_status qz_feedback_solve(const qz_feedback_job *j, const float *w, size_t row
         return qz_fail(err, QZ_EUSAGE, "group_size %zu does not divide %zu columns; use a smaller group_size", g, k);
     if (o->reference && o->grid->ops->reference == NULL)
         return qz_fail(err, QZ_EUSAGE, "these codes have no published loop; use --search best");
-    qz_solver s = {.run = j->run, .h = j->h, .o = o, .grid = o->grid, .w = w, .rows = rows, .scratch_n = 2 * k + 64};
+    const qz_code_grid *grid = o->grid->ops->fit ? o->grid->ops->fit(o->grid, w, rows, k, j->arena) : o->grid;
+    if (grid == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory rounding a [%zu, %zu] tensor", rows, k);
+    qz_solver s = {.run = j->run, .h = j->h, .o = o, .grid = grid, .w = w, .rows = rows, .scratch_n = 2 * k + 64,
+                   .fixed = qz_code_fixed(grid, 0, 0, k / g) != NULL};
     float *permuted = qz_alloc_aligned(n, sizeof(float));
     s.codes = qz_arena_alloc(j->arena, n, 1);
     s.range = qz_arena_alloc(j->arena, rows * (k / g), sizeof *s.range);

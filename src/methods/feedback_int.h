@@ -8,7 +8,8 @@ typedef struct {
     qz_run *run;
     const qz_hessian *h;
     const qz_feedback_options *o;
-    const qz_code_grid *grid;
+    const qz_code_grid *grid; /* of this matrix */
+    bool fixed;            /* its ranges are decided beforehand */
     const float *w;        /* [rows, cols] */
     size_t rows;
     uint8_t *codes;        /* [rows, cols] */

@@ -87,7 +87,7 @@ void qz_gptq_release(qz_gptq *g) {
 #define SHRINK 2.4f /* norm of the range search: the reference's */
 
 typedef struct {
-    const qz_code_grid *grid;
+    const qz_code_grid *grid; /* of this matrix */
     const float *w, *ones;
     size_t rows, cols;
     uint8_t *codes;
@@ -116,7 +116,8 @@ static void rtn_rows(void *arg, qz_part part) {
     for (size_t r = lo; r < hi; r++)
         for (size_t b = 0; b < groups; b++) {
             const float *t = j->w + r * k + b * gs;
-            qz_code_range range = range_of(j, t);
+            const qz_code_range *fixed = qz_code_fixed(grid, r, b, groups);
+            qz_code_range range = fixed ? *fixed : range_of(j, t);
             range.scale = grid->ops->scale(grid, range.scale);
             for (size_t c = 0; c < gs; c++) j->codes[r * k + b * gs + c] = grid->ops->nearest(grid, range, t[c]);
             j->ranges[r * groups + b] = range;
@@ -125,7 +126,9 @@ static void rtn_rows(void *arg, qz_part part) {
 
 static qz_status fall_back(const qz_gptq *g, const float *w, size_t rows, qz_arena *arena, qz_feedback_result *out,
                            qz_error *err) {
-    const qz_code_grid *grid = g->o.codes.grid;
+    const qz_code_grid *any = g->o.codes.grid,
+                       *grid = any->ops->fit ? any->ops->fit(any, w, rows, g->cols, arena) : any;
+    if (!grid) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
     float *ones = qz_arena_alloc(arena, grid->group, sizeof *ones);
     rtn_job j = {grid, w, ones, rows, g->cols, qz_arena_alloc(arena, rows * g->cols, 1),
                  qz_arena_alloc(arena, rows * (g->cols / grid->group), sizeof(qz_code_range))};
@@ -165,7 +168,7 @@ static qz_status solve_permuted(const qz_gptq *g, const qz_feedback_job *j, cons
 
 enum { PART = 256 }; /* columns decoded at a time */
 
-static void measure(const float *w, qz_quantized *q) {
+void qz_quantized_measure(const float *w, qz_quantized *q) {
     double sum = 0;
     for (size_t r = 0; r < q->rows; r++)
         for (size_t at = 0; at < q->cols; at += PART) {
@@ -192,7 +195,7 @@ qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, q
                           .coded = grid->ops->pack(grid, &x.codes, arena), .error = x.error,
                           .energy = x.energy};
     if (out->coded == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for codes");
-    measure(w, out);
+    qz_quantized_measure(w, out);
     return QZ_OK;
 }
 
@@ -207,6 +210,7 @@ void qz_quantized_decode(const qz_quantized *q, float *w) {
 qz_status qz_quantized_check_scales(const qz_quantized *q, bool any, qz_error *err) {
     const qz_code_layout l = q->coded->ops->layout(q->coded);
     float largest = 0;
+    if (l.form != QZ_CODES_AFFINE) return QZ_OK; /* other kinds have scales of a wider range */
     for (size_t i = 0; i < q->rows * l.groups; i++) {
         int zero;
         float s = fabsf(q->coded->ops->scale(q->coded, i / l.groups, i % l.groups, &zero));

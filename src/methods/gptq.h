@@ -39,9 +39,11 @@ qz_status qz_gptq_without(qz_gptq *g, qz_run *run, size_t cols, const qz_gptq_op
 qz_status qz_gptq_quantize(qz_gptq *g, qz_mm *mm, const float *w, size_t rows, qz_arena *arena, qz_quantized *out,
                            qz_error *err);
 void qz_gptq_release(qz_gptq *g);
-/* The values that out stands for, [rows, cols]. */
 /* QZ_EUNSUPPORTED if scales leave float16: one clamped at its largest, or all of a tensor below what float16 tells
  * apart although `any`: the tensor holds values other than 0. */
 qz_status qz_quantized_check_scales(const qz_quantized *q, bool any, qz_error *err);
+/* q's weight_mse: mean squared difference of its codes to w [rows, cols]. */
+void qz_quantized_measure(const float *w, qz_quantized *q);
+/* The values that q stands for, [rows, cols]. */
 void qz_quantized_decode(const qz_quantized *q, float *w);
 #endif

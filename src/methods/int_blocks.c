@@ -8,20 +8,21 @@
  * tokens; one that no token reached is rounded to nearest. Scales fold inside an expert; the norm that all experts and
  * the router read stays as it is, and experts have no asymmetric correction (the float model sends other tokens to
  * them). */
-#include "base/half.h"
 #include "base/size.h"
 #include "calibrate/experts.h"
 #include "calibrate/propagate.h"
 #include "calibrate/replay.h"
 #include "codecs/int_group.h"
+#include "codecs/round_float.h"
 #include "methods/asymmetric.h"
 #include "methods/awq_compat.h"
 #include "methods/damping.h"
 #include "methods/flow_input.h"
 #include "methods/gptq.h"
-#include "methods/int_grid.h"
+#include "methods/grid.h"
 #include "methods/method_rows.h"
 #include "methods/norm_refit.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -147,6 +148,7 @@ static qz_status load_unit(qz_int_blocks *a, qz_int_unit *u, long layer, long ex
     const qz_block *src = &a->model->blocks[layer];
     *u = (qz_int_unit){.expert = expert};
     qz_awq_block_describe(&u->block, &a->model->config, (size_t)layer, expert);
+    u->block.floats = a->job.floats;
     for (size_t i = 0; i < QZ_STAGES; i++) {
         const qz_awq_input *in = &u->block.input[i];
         for (size_t l = in->first; l < in->first + in->n; l++) {
@@ -194,15 +196,28 @@ static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
     return QZ_OK;
 }
 
-/* Options of linears of `cols` columns with these settings; their grid in *grid. */
-static qz_gptq_options gptq_with(const qz_int_blocks *a, const qz_code_setting *x, size_t cols, qz_int_grid *grid) {
-    qz_gptq_options o = a->gptq;
-    *grid = qz_int_grid_of(x, cols);
-    grid->positive = !a->o.sign;
-    o.codes.grid = &grid->base;
-    o.act_order = x->act_order;
-    o.static_groups = x->static_groups && x->act_order;
-    return o;
+/* Options of linears of `cols` columns with these settings, their largest value amax; their grid in *grid. */
+static qz_status gptq_with(const qz_int_blocks *a, const qz_code_setting *x, size_t cols, float amax, qz_grid *grid,
+                           qz_gptq_options *o, qz_error *err) {
+    *o = a->gptq;
+    o->codes.grid = qz_grid_of(x, cols, amax, grid);
+    if (o->codes.grid == NULL) return qz_fail(err, QZ_EBUG, "codes of %u bits have no grid to search", x->bits);
+    if (x->element == QZ_ELEMENT_INT) grid->ints.positive = !a->o.sign;
+    o->act_order = x->act_order;
+    o->static_groups = x->static_groups && x->act_order;
+    return QZ_OK;
+}
+
+/* Largest magnitude of an input's linears: engines merge them, so they share the scale of a tensor. */
+static float input_amax(const qz_int_unit *u, size_t e) {
+    const qz_awq_input *in = &u->block.input[e];
+    float most = 0;
+    if (u->setting[e].scale != QZ_SCALE_E4M3) return 0;
+    for (size_t l = in->first; l < in->first + in->n; l++) {
+        const qz_awq_linear *x = &u->block.linear[l];
+        for (size_t i = 0; i < x->rows * x->cols; i++) most = fabsf(x->w[i]) > most ? fabsf(x->w[i]) : most;
+    }
+    return most;
 }
 
 /* Scales fold into what an input's linears read and multiply their columns: where either side is kept or not the
@@ -214,7 +229,8 @@ static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
         const qz_code_setting *x = &u->setting[i];
         const qz_fold *f = &u->block.input[i].fold;
         const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
-        const bool off = x->keep || before || x->group_size == QZ_WHOLE_ROW || !has_input(u, i);
+        const bool off = x->keep || before || x->group_size == QZ_WHOLE_ROW || x->element != QZ_ELEMENT_INT ||
+                         !has_input(u, i); /* the search rounds integers */
         grids[i] = (qz_awq_grid){.bits = x->bits, .group = x->group_size, .sym = x->sym, .off = off,
                                  .fixed = f->kind == QZ_FOLD_SHARED || f->kind == QZ_FOLD_NONE};
         any |= !grids[i].off;
@@ -272,7 +288,7 @@ static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, size_t l, size_t i, q
 
 /* What an input shows of its linears: its moments and the asymmetric part, how much the diagonal takes; and the grid of
  * the codes to be. */
-typedef struct { qz_pair_stats *pair; qz_flow_input in; double damp; qz_int_grid grid; } shown;
+typedef struct { qz_pair_stats *pair; qz_flow_input in; double damp; float amax; qz_grid grid; } shown;
 
 /* Linears of the input. */
 static size_t rows_of(const qz_int_unit *u, size_t e, qz_linear_rows lin[QZ_LINEARS]) {
@@ -346,8 +362,8 @@ static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double
                 a->self.block.linear[in->first].name, fit.why);
         a->n_norms_kept++;
     }
-    for (size_t k = 0; k < cols && st == QZ_OK; k++) { /* as float16 holds it */
-        float f = qz_f16_to_f32(qz_f32_to_f16(norm[k] * gain[k]));
+    for (size_t k = 0; k < cols && st == QZ_OK; k++) { /* as the file holds it */
+        float f = qz_round_float(a->job.floats, norm[k] * gain[k]);
         if (norm[k] == 0 || f == 0) continue;
         a->self.scales[e][k] *= norm[k] / f;
         norm[k] = f;
@@ -380,8 +396,9 @@ static qz_status damping_of_stats(const qz_input_stats *s, const float *scales, 
 /* As asked for, or decided on held-out tokens where there are some. */
 static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_error *err) {
     const qz_awq_input *in = &u->block.input[e];
-    const qz_gptq_options o = gptq_with(a, &u->setting[e], in->cols, &x->grid);
+    qz_gptq_options o;
     qz_linear_rows lin[QZ_LINEARS];
+    QZ_TRY(gptq_with(a, &u->setting[e], in->cols, x->amax, &x->grid, &o, err));
     x->damp = o.damp;
     const bool halves = x->in.asym.cols > 0, floats = !x->pair && x->in.gram && !o.codes.reference;
     const qz_input_stats s = floats ? stats_of(a, u, layer, e) : (qz_input_stats){0};
@@ -401,8 +418,9 @@ static qz_status choose_damping(qz_int_blocks *a, const qz_int_unit *u, long lay
 static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, size_t e, shown *x, qz_gptq *g,
                          qz_error *err) {
     const size_t n = u->block.input[e].n, cols = u->block.input[e].cols;
-    qz_gptq_options o = gptq_with(a, &u->setting[e], cols, &x->grid);
+    qz_gptq_options o;
     char name[64], why[128];
+    QZ_TRY(gptq_with(a, &u->setting[e], cols, x->amax, &x->grid, &o, err));
     o.damp = x->damp;
     if (x->in.gram == NULL) { /* named once for the layer */
         (void)snprintf(why, sizeof why,
@@ -423,13 +441,40 @@ static qz_status prepare(qz_int_blocks *a, const qz_int_unit *u, long layer, siz
     return QZ_OK;
 }
 
+/* Blocks with a ragged edge: the scheme's own rounding, which knows them. */
+static qz_status round_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t e, qz_error *err) {
+    const qz_awq_input *in = &u->block.input[e];
+    for (size_t l = in->first; l < in->first + in->n; l++) {
+        qz_method_tensor t;
+        const float *w;
+        qz_quantized *q = &u->lin[l];
+        if (!a->job.host.linear(a->job.host.ctx, layer, l, u->expert, &t) || t.rows != u->block.linear[l].rows)
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "blocks of %u columns do not divide %zu of a merged matrix: tensor '%s'; use --search compat",
+                           u->setting[e].group_size, in->cols, u->name[l]);
+        *q = (qz_quantized){.name = u->name[l], .type = QZ_TYPE_CODED, .rows = t.rows, .cols = t.cols};
+        QZ_TRY(a->job.host.round(a->job.host.ctx, &t, &a->results, &w, &q->coded, err));
+        qz_quantized_measure(w, q);
+        if (a->flow) QZ_TRY(hand_on(a, u, l, e, err));
+    }
+    a->n_fallbacks += in->n;
+    qz_warn(a->run,
+            "layer %ld %s: rounded to nearest instead of with feedback: blocks of %u columns do not divide %zu", layer,
+            u->block.linear[in->first].name, u->setting[e].group_size, in->cols);
+    return QZ_OK;
+}
+
 /* The linears of an input; p: of it where the tokens flow through the quantized model, else NULL. */
 static qz_status code_input(qz_int_blocks *a, qz_int_unit *u, long layer, size_t e, qz_pair_stats *p, qz_error *err) {
     const qz_awq_input *in = &u->block.input[e];
     const size_t end = in->first + in->n;
-    shown x = {.pair = p};
+    shown x = {.pair = p, .amax = input_amax(u, e)};
     qz_gptq g = {0};
-    if (u->setting[e].keep) return QZ_OK;
+    const qz_code_setting *own = &u->setting[e];
+    if (own->keep) return QZ_OK;
+    if (own->element != QZ_ELEMENT_INT && in->cols > own->group_size && own->group_size != QZ_WHOLE_ROW &&
+        in->cols % own->group_size != 0)
+        return round_input(a, u, layer, e, err);
     qz_status st = moments(a, u, layer, e, &x, err);
     if (st == QZ_OK && x.in.asym.failed) {
         qz_warn(a->run, "layer %ld %s: asymmetric correction could not be computed (%zu of %d parts): %s", layer,
@@ -539,41 +584,46 @@ static qz_status run_block(qz_int_blocks *a, long layer, qz_error *err) {
 /* The codes of a matrix that holds several linears, one below the other. */
 static qz_status join(qz_int_blocks *a, const qz_method_tensor *item, const qz_quantized **q, qz_error *err) {
     qz_quantized *all = qz_arena_calloc(&a->results, 1, sizeof *all);
-    const qz_int_codes *first = qz_int_codes_of(a->self.lin[item->linear].coded);
-    const size_t groups = item->cols / first->group_size;
-    uint8_t *codes = qz_arena_alloc(&a->results, item->rows, item->cols),
-            *zeros = qz_arena_alloc(&a->results, item->rows, groups);
-    float *scales = qz_arena_alloc(&a->results, item->rows * groups, sizeof *scales);
-    qz_int_codes c = *first;
-    size_t row = 0;
-    if (!all || !codes || !zeros || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", item->name);
+    const qz_coded *parts[QZ_LINEARS];
+    size_t row = 0, n = 0;
+    if (!all) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", item->name);
     *all = a->self.lin[item->linear];
     all->weight_mse = all->error = all->energy = 0;
     for (int l = item->linear; row < item->rows; l++) {
-        const qz_int_codes *x = qz_int_codes_of(a->self.lin[l].coded);
-        const size_t n = a->self.lin[l].rows;
-        memcpy(codes + row * item->cols, x->codes, n * item->cols);
-        memcpy(zeros + row * groups, x->zero_points, n * groups);
-        memcpy(scales + row * groups, x->scales, n * groups * sizeof *scales);
-        all->error += a->self.lin[l].error;
-        all->energy += a->self.lin[l].energy;
-        all->weight_mse += a->self.lin[l].weight_mse * (double)n / (double)item->rows;
-        row += n;
+        const qz_quantized *x = &a->self.lin[l];
+        parts[n++] = x->coded;
+        all->error += x->error;
+        all->energy += x->energy;
+        all->weight_mse += x->weight_mse * (double)x->rows / (double)item->rows;
+        row += x->rows;
     }
-    c.codes = codes, c.zero_points = zeros, c.scales = scales;
-    all->coded = qz_int_codes_keep(c, item->rows, item->cols, &a->results);
+    all->coded = parts[0]->ops->stack ? parts[0]->ops->stack(parts, n, &a->results) : NULL;
     all->rows = item->rows;
     *q = all;
-    return all->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", item->name);
+    if (all->coded) return QZ_OK;
+    const float *w; /* blocks of rows cross from one part to the next: the scheme's rounding of the whole */
+    qz_warn(a->run,
+            "tensor '%s': rounded to nearest instead of with feedback: blocks of rows cross the parts of the merged "
+            "matrix",
+            item->name);
+    a->n_fallbacks++;
+    QZ_TRY(a->job.host.round(a->job.host.ctx, item, &a->results, &w, &all->coded, err));
+    all->error = all->energy = 0;
+    qz_quantized_measure(w, all);
+    return QZ_OK;
 }
 
 /* The output matrix, if the artifact has it as codes: under the float model's statistics. */
 static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_error *err) {
     qz_gptq g = {0};
     qz_code_setting own;
-    qz_int_grid grid;
+    qz_grid grid;
+    qz_gptq_options o;
     QZ_TRY(a->job.host.setting(a->job.host.ctx, item->name, &own, err));
-    const qz_gptq_options o = gptq_with(a, &own, item->cols, &grid);
+    if (own.scale == QZ_SCALE_E4M3)
+        return qz_fail(err, QZ_EUNSUPPORTED, "tensor '%s': the output matrix is not coded with a tensor's scale",
+                       item->name);
+    QZ_TRY(gptq_with(a, &own, item->cols, 0, &grid, &o, err));
     if (a->stats == NULL)
         return qz_fail(err, QZ_EUSAGE,
                        "quantizing '%s' needs statistics: give --stats FILE, or --search best with --calib",

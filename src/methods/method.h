@@ -66,6 +66,7 @@ typedef struct {
     const qz_method_options *options;
     const char *scheme;         /* for texts */
     qz_code_setting usual;       /* of modules without a rule of their own */
+    qz_type floats;             /* as norms that are changed will be written */
     qz_method_host host;
 } qz_method_job;
 

@@ -167,6 +167,13 @@ const qz_method *qz_produce_method(const qz_recipe *recipe, const qz_importance 
     return m->other && m->needs(&recipe->codes) & ~given(m, imp) ? qz_method_named(m->other) : m;
 }
 
+/* What norms are written as: one of them tells. */
+static qz_type norms_type(const qz_artifact_plan *plan) {
+    for (size_t i = 0; i < plan->n_items; i++)
+        if (plan->items[i].n_dims == 1 && plan->items[i].source) return plan->items[i].type;
+    return QZ_TYPE_F16;
+}
+
 static qz_status coders_open(coders *c, qz_run *run, const qz_artifact_plan *plan, const qz_importance *imp,
                              const qz_recipe *recipe, qz_error *err) {
     const qz_windows *w = imp->windows;
@@ -174,7 +181,7 @@ static qz_status coders_open(coders *c, qz_run *run, const qz_artifact_plan *pla
     c->job = (qz_method_job){.run = run, .model = plan->model, .stats = imp->stats, .options = &recipe->codes,
                              .scheme = plan->spec.name,
                              .tokens = w ? (qz_tokens){w->ids, w->n_windows, w->seq_len} : (qz_tokens){0},
-                             .usual = qz_module_usual(&plan->spec),
+                             .usual = qz_module_usual(&plan->spec), .floats = norms_type(plan),
                              .host = {.ctx = &c->host, .setting = setting_of, .linear = linear_of,
                                       .importance = importance_of, .round = round_of}};
     c->method[0] = qz_produce_method(recipe, imp);

@@ -48,6 +48,7 @@ static void set_defaults(qz_method_options *o, const qz_scheme_spec *spec, qz_se
     *o = (qz_method_options){.search = search, .propagate = !best && flows(method_of(spec, search)), .sequential = true,
                              .head = spec->lm_head};
     for (size_t i = 0; i < PARTS; i++) *part(o, i) = best;
+    if (spec->element != QZ_ELEMENT_INT) o->fold = false; /* the search of scales to fold rounds integers */
 }
 
 /* GGUF: float statistics alone do too, and what cannot go layer by layer takes them unless asked otherwise. */
