@@ -49,11 +49,11 @@ struct qz_ct_format {
     qz_status (*describe)(const qz_ct_setting *s, qz_model *m, qz_error *err);
 };
 
-extern const qz_ct_format qz_ct_float;
+extern const qz_ct_format qz_ct_float, qz_ct_packed, qz_ct_bytes;
 /* Row i, NULL behind the last. */
 const qz_ct_format *qz_ct_format_at(size_t i);
 
-/* What the file of a level says (ct_levels.def). */
+/* What the file of a level says (ct_levels.def), without flags. */
 const qz_ct_setting *qz_ct_setting_of(const qz_scheme_spec *s);
 
 const char *qz_ct_strategy_name(qz_ct_strategy s); /* "channel" */

@@ -1,6 +1,7 @@
 #include "codecs/int_ct.h"
 #include "base/half.h"
 #include "codecs/round_float.h"
+#include "codecs/types.h"
 #include <float.h>
 #include <math.h>
 
