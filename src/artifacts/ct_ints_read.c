@@ -20,6 +20,7 @@ typedef struct {
     const char *module;
     const qz_st_tensor *w, *scale, *zero, *g_idx;
     uint32_t bits;
+    bool gaps;             /* words as older releases packed them */
     size_t rows, cols, groups, group;
 } reading;
 
@@ -70,7 +71,7 @@ static qz_status shape_scales(reading *j, qz_error *err) {
     return wrong_shape(j, expected, j->scale, err);
 }
 
-static qz_status shape_packed(reading *j, bool *gaps, qz_error *err) {
+static qz_status shape_packed(reading *j, qz_error *err) {
     const qz_st_tensor *shape = qz_folder_part(j->r->dir, j->module, "weight_shape");
     char expected[96];
     QZ_TRY(qz_folder_typed(j->file, j->module, "weight_packed", j->w, QZ_ST_I32, QZ_ST_I32, err));
@@ -83,8 +84,8 @@ static qz_status shape_packed(reading *j, bool *gaps, qz_error *err) {
         return wrong_shape(j, expected, shape, err);
     }
     j->rows = (size_t)rows, j->cols = (size_t)cols;
-    *gaps = j->w->dims[1] != qz_ct_words(cols, j->bits);
-    if (!*gaps || j->w->dims[1] == gap_words(cols, j->bits)) return shape_scales(j, err);
+    j->gaps = j->w->dims[1] != qz_ct_words(cols, j->bits);
+    if (!j->gaps || j->w->dims[1] == gap_words(cols, j->bits)) return shape_scales(j, err);
     (void)snprintf(expected, sizeof expected, "weight_packed [%llu, %llu] for %llu columns of %u bits",
                    (unsigned long long)rows, (unsigned long long)qz_ct_words(cols, j->bits), (unsigned long long)cols,
                    j->bits);
@@ -125,7 +126,8 @@ static qz_status read_scales(const reading *j, qz_int_group *g, qz_error *err) {
 static qz_status wrong_zeros(const reading *j, qz_error *err) {
     char expected[96];
     (void)snprintf(expected, sizeof expected, "zero points I32 [%llu, %zu] or I8 [%zu, %zu]",
-                   (unsigned long long)qz_ct_words(j->rows, j->bits), j->groups, j->rows, j->groups);
+                   (unsigned long long)(j->gaps ? gap_words(j->rows, j->bits) : qz_ct_words(j->rows, j->bits)), j->groups,
+                   j->rows, j->groups);
     return wrong_shape(j, expected, j->zero, err);
 }
 
@@ -147,13 +149,12 @@ static qz_status zeros_of_bytes(const reading *j, uint8_t *out, qz_error *err) {
 /* Packed down the rows, column by column. */
 static qz_status zeros_of_words(const reading *j, uint8_t *out, qz_error *err) {
     const qz_st_tensor *z = j->zero;
-    const bool dense = qz_folder_shaped(z, QZ_ST_I32, 2, qz_ct_words(j->rows, j->bits), j->groups);
-    if (!dense && !qz_folder_shaped(z, QZ_ST_I32, 2, gap_words(j->rows, j->bits), j->groups))
-        return wrong_zeros(j, err);
+    const uint64_t words = j->gaps ? gap_words(j->rows, j->bits) : qz_ct_words(j->rows, j->bits);
+    if (!qz_folder_shaped(z, QZ_ST_I32, 2, words, j->groups)) return wrong_zeros(j, err);
     uint8_t *column = qz_alloc_array(j->rows, 1);
     if (!column) return no_memory(j, err);
     for (size_t g = 0; g < j->groups; g++) {
-        unpack_words(z->data + 4 * g, j->groups, j->rows, j->bits, !dense, column);
+        unpack_words(z->data + 4 * g, j->groups, j->rows, j->bits, j->gaps, column);
         for (size_t n = 0; n < j->rows; n++) out[n * j->groups + g] = column[n];
     }
     qz_free(column);
@@ -198,13 +199,13 @@ static qz_status read_g_idx(const reading *j, qz_int_group *g, qz_error *err) {
 }
 
 /* ---- codes ---- */
-static qz_status codes_of_words(const reading *j, bool gaps, uint8_t *out, qz_error *err) {
+static qz_status codes_of_words(const reading *j, uint8_t *out, qz_error *err) {
     const size_t row_bytes = qz_int_group_row_bytes(j->bits, j->cols), words = (size_t)j->w->dims[1];
-    uint8_t *row = gaps ? qz_alloc_array(j->cols, 1) : NULL;
-    if (gaps && !row) return no_memory(j, err);
+    uint8_t *row = j->gaps ? qz_alloc_array(j->cols, 1) : NULL;
+    if (j->gaps && !row) return no_memory(j, err);
     for (size_t n = 0; n < j->rows; n++) {
         const uint8_t *from = j->w->data + n * words * 4;
-        if (!gaps) {
+        if (!j->gaps) {
             memcpy(out + n * row_bytes, from, row_bytes);
             continue;
         }
@@ -240,11 +241,10 @@ static qz_status codes_of_bytes(const reading *j, uint8_t *out, qz_error *err) {
 static qz_status add(reading *j, bool words, qz_error *err) {
     qz_model *m = j->r->m;
     const qz_ct_args *in = &j->s->inputs;
-    bool gaps = false;
     j->bits = j->s->weights.bits;
     if (in->strategy != QZ_CT_NONE && !in->dynamic && !in->local)
         QZ_TRY(qz_folder_static_input(j->r, j->file, j->module, "config_groups", err));
-    QZ_TRY(words ? shape_packed(j, &gaps, err) : shape_bytes(j, err));
+    QZ_TRY(words ? shape_packed(j, err) : shape_bytes(j, err));
     qz_int_group *g = qz_arena_calloc(&m->arena, 1, sizeof *g);
     uint8_t *codes = qz_arena_alloc(&m->arena, j->rows, qz_int_group_row_bytes(j->bits, j->cols));
     char *name = qz_arena_printf(&m->arena, "%s.weight", j->module);
@@ -255,7 +255,7 @@ static qz_status add(reading *j, bool words, qz_error *err) {
     QZ_TRY(read_scales(j, g, err));
     QZ_TRY(read_zeros(j, g, err));
     QZ_TRY(read_g_idx(j, g, err));
-    QZ_TRY(words ? codes_of_words(j, gaps, codes, err) : codes_of_bytes(j, codes, err));
+    QZ_TRY(words ? codes_of_words(j, codes, err) : codes_of_bytes(j, codes, err));
     qz_map_forget(j->w->data, (size_t)j->w->bytes);
     uint64_t bytes = j->w->bytes + j->scale->bytes + (words ? 16 : 0);
     if (!g->sym) bytes += j->zero->bytes;
