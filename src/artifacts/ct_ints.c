@@ -1,7 +1,7 @@
-/* pack-quantized and int-quantized of compressed-tensors, N outputs, K inputs, G groups of a row:
- * X.weight_packed I32 [N, ceil(K·bits/32)], X.weight_scale [N, G] in the weights' type, X.weight_shape I64 [2], asymmetric
- * X.weight_zero_point I32 [ceil(N·bits/32), G] packed along N; or X.weight I8 [N, K] and X.weight_scale [N, 1].
- * Source: formats/hf-compressed-tensors.md sections 3 and 4. */
+/* pack-quantized and int-quantized of compressed-tensors, N outputs, K inputs, G groups of a row. The first:
+ * X.weight_packed I32 [N, ceil(K·bits/32)], X.weight_scale [N, G] in the weights' type, X.weight_shape I64 [2] and,
+ * where asymmetric, X.weight_zero_point I32 [ceil(N·bits/32), G] packed along N. The second: X.weight I8 [N, K] and
+ * X.weight_scale [N, 1]. Source: formats/hf-compressed-tensors.md sections 3 and 4. */
 #include "artifacts/ct_ints.h"
 #include "base/bytes.h"
 #include "base/size.h"
@@ -136,8 +136,8 @@ static qz_status put_scales(const packing *k, qz_error *err) {
         for (size_t j = 0; j < k->groups && st == QZ_OK; j++)
             if (!(s[j] > 0) || back[j] != s[j])
                 st = qz_fail(err, QZ_ENUMERIC,
-                             "scale does not fit %s: tensor '%s', row %zu, group %zu: expected a value of the type above "
-                             "0, found %g",
+                             "scale does not fit %s: tensor '%s', row %zu, group %zu: expected a value of the type "
+                             "above 0, found %g",
                              type->name, k->q->name, row_of(k, n), j, (double)s[j]);
         if (st == QZ_OK) st = qz_artifact_writer_bytes(k->w, k->row, k->groups * type->bytes, err);
     }

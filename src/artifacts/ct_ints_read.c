@@ -123,11 +123,13 @@ static qz_status read_scales(const reading *j, qz_int_group *g, qz_error *err) {
     return QZ_OK;
 }
 
+static uint64_t zero_words(const reading *j) {
+    return j->gaps ? gap_words(j->rows, j->bits) : qz_ct_words(j->rows, j->bits);
+}
 static qz_status wrong_zeros(const reading *j, qz_error *err) {
     char expected[96];
     (void)snprintf(expected, sizeof expected, "zero points I32 [%llu, %zu] or I8 [%zu, %zu]",
-                   (unsigned long long)(j->gaps ? gap_words(j->rows, j->bits) : qz_ct_words(j->rows, j->bits)), j->groups,
-                   j->rows, j->groups);
+                   (unsigned long long)zero_words(j), j->groups, j->rows, j->groups);
     return wrong_shape(j, expected, j->zero, err);
 }
 
@@ -149,8 +151,7 @@ static qz_status zeros_of_bytes(const reading *j, uint8_t *out, qz_error *err) {
 /* Packed down the rows, column by column. */
 static qz_status zeros_of_words(const reading *j, uint8_t *out, qz_error *err) {
     const qz_st_tensor *z = j->zero;
-    const uint64_t words = j->gaps ? gap_words(j->rows, j->bits) : qz_ct_words(j->rows, j->bits);
-    if (!qz_folder_shaped(z, QZ_ST_I32, 2, words, j->groups)) return wrong_zeros(j, err);
+    if (!qz_folder_shaped(z, QZ_ST_I32, 2, zero_words(j), j->groups)) return wrong_zeros(j, err);
     uint8_t *column = qz_alloc_array(j->rows, 1);
     if (!column) return no_memory(j, err);
     for (size_t g = 0; g < j->groups; g++) {
@@ -170,8 +171,8 @@ static qz_status read_zeros(const reading *j, qz_int_group *g, qz_error *err) {
     if (g->sym) return QZ_OK; /* old files have them beside symmetric codes */
     if (!j->zero)
         return qz_fail(err, QZ_EFORMAT,
-                       "zero points against the settings: file '%s', module '%s': 'symmetric' is false in '%s', expected "
-                       "'%s.weight_zero_point', found none; correct the settings",
+                       "zero points against the settings: file '%s', module '%s': 'symmetric' is false in '%s', "
+                       "expected '%s.weight_zero_point', found none; correct the settings",
                        j->file->path, j->module, j->r->config->file, j->module);
     if (j->zero->dtype == QZ_ST_I8) return zeros_of_bytes(j, out, err);
     return zeros_of_words(j, out, err);
@@ -182,7 +183,8 @@ static qz_status read_g_idx(const reading *j, qz_int_group *g, qz_error *err) {
     const qz_st_tensor *x = j->g_idx;
     bool trivial = true;
     if (!x) return QZ_OK;
-    if (!qz_folder_shaped(x, QZ_ST_I32, 1, j->cols, 0)) return wrong_shape(j, "weight_g_idx I32 of every column", x, err);
+    if (!qz_folder_shaped(x, QZ_ST_I32, 1, j->cols, 0))
+        return wrong_shape(j, "weight_g_idx I32 of every column", x, err);
     if ((int32_t)qz_load_u32le(x->data) == -1) return QZ_OK;
     uint32_t *out = qz_arena_alloc(&j->r->m->arena, j->cols, sizeof *out);
     if (!out) return no_memory(j, err);

@@ -1,6 +1,6 @@
-/* Integer folders of compressed-tensors. Outside truth: checkpoints of compressed-tensors 0.20.0 (tests/golden/ct), read
- * through the scheme's reader, and rewritten as older releases stored them (a gap behind the last code of a word; group
- * indices). What is written reads back, and written again from what was read it is the same file. */
+/* Integer folders of compressed-tensors. Outside truth: checkpoints of compressed-tensors 0.20.0 (tests/golden/ct),
+ * read through the scheme's reader, and rewritten as older releases stored them (a gap behind the last code of a
+ * word; group indices). What is written reads back, and written again from what was read it is the same file. */
 #include "artifacts/ct_ints.h"
 #include "artifacts/testing.h"
 #include "base/bytes.h"
@@ -255,7 +255,8 @@ static void flags(void **state) {
     (void)state;
     static const struct { const char *scheme, *error; } bad[] = {
         { "ct:w4a16+g48", "+g48" },        { "ct:w4a16+g32+g64", "two group sizes" }, { "ct:int8+g32", "one layout" },
-        { "ct:w4afp8+g32", "one layout" }, { "ct:w4a8+asym", "+asym" },               { "ct:fp8_block+g32", "one layout" },
+        { "ct:w4afp8+g32", "one layout" }, { "ct:w4a8+asym", "+asym" },
+        { "ct:fp8_block+g32", "one layout" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         qz_scheme_spec s;

@@ -180,7 +180,8 @@ qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const q
     char module[QZ_ST_MAX_NAME];
     (void)snprintf(module, sizeof module, "%.*s", (int)(strlen(t->name) - strlen(suffix)), t->name);
     const qz_st_tensor *w = qz_folder_part(r->dir, module, "weight");
-    if (w == NULL || w->dtype == QZ_ST_F8_E4M3 || w->dtype == QZ_ST_I8) return qz_folder_add_part(r, file, t, suffix, "weight", err);
+    if (w == NULL || w->dtype == QZ_ST_F8_E4M3 || w->dtype == QZ_ST_I8)
+        return qz_folder_add_part(r, file, t, suffix, "weight", err);
     return qz_fail(err, QZ_EFORMAT,
                    "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3 "
                    "or I8, "

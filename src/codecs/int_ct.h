@@ -13,7 +13,8 @@ typedef struct {
     bool sym;
 } qz_int_ct;
 
-/* The library's scale and zero point of values that lie in lo … hi; 0/0 of an all-zero group is zero point 0 as there. */
+/* The library's scale and zero point of values that lie in lo … hi; 0/0 of an all-zero group is zero point 0 as
+ * there. */
 float qz_int_ct_range(const qz_int_ct *how, float lo, float hi, uint8_t *zero);
 /* Its codes of w [n] under them. */
 void qz_int_ct_codes(const qz_int_ct *how, const float *w, size_t n, float scale, uint8_t zero, uint8_t *codes);

@@ -1,5 +1,6 @@
-/* Integer codes of compressed-tensors. Outside truth: checkpoints of compressed-tensors 0.20.0 (tests/golden/ct): codes,
- * scales, zero points, packed words and decoded values bit for bit. Properties of the search over seeded values. */
+/* Integer codes of compressed-tensors. Outside truth: checkpoints of compressed-tensors 0.20.0 (tests/golden/ct):
+ * codes, scales, zero points, packed words and decoded values bit for bit.
+ * Properties of the search over seeded values. */
 #include "codecs/int_ct.h"
 #include "base/bytes.h"
 #include "base/rng.h"
@@ -23,10 +24,12 @@ static const test_case cases[] = {
     {"w2a16_g32_sym_bf16", QZ_TYPE_BF16, 2, 32, true},        {"w3a16_g32_sym_bf16", QZ_TYPE_BF16, 3, 32, true},
     {"w3a16_g32_asym_bf16", QZ_TYPE_BF16, 3, 32, false},      {"w4a16_g128_sym_bf16", QZ_TYPE_BF16, 4, 128, true},
     {"w4a16_g32_sym_fp16", QZ_TYPE_F16, 4, 32, true},         {"w4a16_g32_asym_bf16", QZ_TYPE_BF16, 4, 32, false},
-    {"w4a16_g128_asym_fp32", QZ_TYPE_F32, 4, 128, false},     {"w4a16_channel_sym_bf16_k100", QZ_TYPE_BF16, 4, ROW, true},
+    {"w4a16_g128_asym_fp32", QZ_TYPE_F32, 4, 128, false},
+    {"w4a16_channel_sym_bf16_k100", QZ_TYPE_BF16, 4, ROW, true},
     {"w5a16_g32_sym_bf16", QZ_TYPE_BF16, 5, 32, true},        {"w6a16_g32_sym_bf16", QZ_TYPE_BF16, 6, 32, true},
     {"w7a16_g32_sym_bf16", QZ_TYPE_BF16, 7, 32, true},        {"w8a16_g128_sym_bf16", QZ_TYPE_BF16, 8, 128, true},
-    {"w8a16_g32_asym_bf16", QZ_TYPE_BF16, 8, 32, false},      {"w8a16_channel_sym_bf16_k98", QZ_TYPE_BF16, 8, ROW, true},
+    {"w8a16_g32_asym_bf16", QZ_TYPE_BF16, 8, 32, false},
+    {"w8a16_channel_sym_bf16_k98", QZ_TYPE_BF16, 8, ROW, true},
     {"w8a8_int8_channel_bf16", QZ_TYPE_BF16, 8, ROW, true},   {"w8a8_int8_tensor_bf16", QZ_TYPE_BF16, 8, TENSOR, true},
     {"w4a8_int8_channel_bf16", QZ_TYPE_BF16, 4, ROW, true},
 };
@@ -159,7 +162,8 @@ static double squares(const qz_int_ct *how, const float *w, size_t cols, size_t 
     return sum;
 }
 
-/* Never above the error of the library's rounding, and below it over many groups; scales are values of the type, above 0. */
+/* Never above the error of the library's rounding, and below it over many groups; scales are values of the
+ * type, above 0. */
 static void least_error(void **state) {
     (void)state;
     enum { COLS = 256, GROUP = 64, N = COLS / GROUP };
@@ -217,7 +221,8 @@ static void edges(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(golden), cmocka_unit_test(least_error), cmocka_unit_test(edges)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(golden), cmocka_unit_test(least_error),
+                                       cmocka_unit_test(edges)};
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     qz_arena_release(&arena);
     return failed;

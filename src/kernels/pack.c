@@ -111,8 +111,8 @@ static bool scales_fit(const qz_packed *p) {
     return true;
 }
 
-/* Leaves p as QZ_PACK_EXACT where codes or scales do not fit the kernels' words. Values of table codes are not rounded to the
- * matrix's own type here. */
+/* Leaves p as QZ_PACK_EXACT where codes or scales do not fit the kernels' words. Values of codes are not rounded
+ * to the matrix's own type here. */
 static qz_status open_codes(qz_mm *mm, qz_packed *p, qz_error *err) {
     const qz_coded *c = p->w.coded;
     p->kind = QZ_PACK_EXACT;

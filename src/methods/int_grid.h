@@ -1,4 +1,5 @@
-/* Integer groups as a grid for solvers (code_grid.h): codes 0 … 2^bits − 1, value (code − zero)·scale, scales of the setting's type.
+/* Integer groups as a grid for solvers (code_grid.h): codes 0 … 2^bits − 1, value (code − zero)·scale, scales of
+ * the setting's type.
  *   qz_int_grid g = qz_int_grid_of(&setting, cols); options.grid = &g.base; */
 #ifndef QZ_METHODS_INT_GRID_H
 #define QZ_METHODS_INT_GRID_H

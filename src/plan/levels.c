@@ -29,7 +29,8 @@ qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err) {
     char want[48], have[48];
     qz_near near = {.word = want};
     lower(text, want);
-    if (strcmp(want, "int8:w8a8") == 0 || strcmp(want, "w8a8") == 0) return *out = QZ_LEVEL_CT_INT8, QZ_OK; /* its old name */
+    if (strcmp(want, "int8:w8a8") == 0 || strcmp(want, "w8a8") == 0) /* its old name */
+        return *out = QZ_LEVEL_CT_INT8, QZ_OK;
     qz_scheme_spec whole; /* a scheme without a level means what quantize makes of it, where plan has that level */
     char name[96] = "";
     if (strchr(want, ':') == NULL && strcmp(want, "gguf") != 0 &&
