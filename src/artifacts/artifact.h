@@ -38,7 +38,8 @@ typedef struct {
     size_t n_provenance;
     bool solved, together;            /* how integer codes were found: input by input, or a block's linears at once */
     double damp;                      /* share of the mean diagonal; 0: not one number */
-    bool plain_files;                 /* GGUF: as the reference lays them out, without room for edits */
+    bool as_reference;                /* --search compat: codes as the reference library rounds them; GGUF files as it
+                                       * lays them out, without room for edits */
     uint64_t shard_bytes;             /* most data of one safetensors file; 0 = 5 GB */
 } qz_artifact_context;
 

@@ -378,7 +378,7 @@ static void specs(void **state) {
         { "awq:w3g128", "4 bits only", QZ_EUSAGE }, { "awq:w4g100", "128, 64 or 32", QZ_EUSAGE },
         { "gguf:Q4_K_M+sym", "+pure", QZ_EUSAGE }, { "awq:w4g128x", "'awq:w4g128'", QZ_EUSAGE },
         { "gguf:IQ2_XT", "'gguf:IQ2_XS'", QZ_EUSAGE }, { "q9", "none is like it", QZ_EUSAGE },
-        { "ct:w4a16", "expected fp8_dynamic", QZ_EUSAGE }, { "gguf:33", "Q4_0_4_4", QZ_EUSAGE },
+        { "ct:w4a17", "'ct:w4a16'", QZ_EUSAGE }, { "gguf:33", "Q4_0_4_4", QZ_EUSAGE },
         { "awq:w4g-1", "whole rows", QZ_EUSAGE },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

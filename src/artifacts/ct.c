@@ -28,7 +28,8 @@ static const qz_ct_setting settings[N_LEVELS] = {
 #include "artifacts/ct_levels.def"
 #undef QZ_CT_SETTING
 };
-static const qz_ct_format *const formats[] = { &qz_ct_float, &qz_ct_mxfp8, &qz_ct_mxfp6, &qz_ct_mxfp4, &qz_ct_nvfp4 };
+static const qz_ct_format *const formats[] = { &qz_ct_float, &qz_ct_packed, &qz_ct_bytes, &qz_ct_mxfp8,
+                                               &qz_ct_mxfp6, &qz_ct_mxfp4,  &qz_ct_nvfp4 };
 
 static const char *level_at(size_t i) { return i < N_LEVELS ? levels[i] : NULL; }
 const qz_ct_format *qz_ct_format_at(size_t i) { return i < sizeof formats / sizeof *formats ? formats[i] : NULL; }
@@ -38,12 +39,43 @@ const qz_ct_setting *qz_ct_setting_of(const qz_scheme_spec *s) {
     return &settings[i];
 }
 static const qz_ct_format *format_of(const qz_scheme_spec *s) { return qz_ct_setting_of(s)->format; }
+/* With the flags, which integers have. */
+static qz_ct_setting setting_of(const qz_scheme_spec *s) {
+    qz_ct_setting x = *qz_ct_setting_of(s);
+    if (x.weights.is_float) return x;
+    x.weights.group_size = s->group_size;
+    x.weights.strategy = s->group_size == QZ_WHOLE_ROW ? QZ_CT_CHANNEL : QZ_CT_GROUP;
+    x.weights.asym = !s->sym;
+    return x;
+}
+
+static qz_status parse_flags(qz_scheme_spec *s, const qz_ct_setting *x, const char *flags, qz_error *err) {
+    static const struct { const char *name; long group; } groups[] = { { "g16", 16 },   { "g32", 32 }, { "g64", 64 },
+                                                                       { "g128", 128 }, { "g-1", -1 } };
+    const bool fixed = x->format != &qz_ct_packed || x->inputs.is_float, paired = x->inputs.strategy != QZ_CT_NONE;
+    bool grouped = false;
+    for (const char *p = flags; *p;) {
+        const size_t n = strcspn(p, "+");
+        size_t i = 0;
+        while (i < 5 && (strlen(groups[i].name) != n || strncmp(p, groups[i].name, n) != 0)) i++;
+        const bool asym = n == 4 && strncmp(p, "asym", 4) == 0;
+        if (fixed || (i == 5 && (!asym || paired)))
+            return qz_fail(err, QZ_EUSAGE, "unknown flag '+%.*s' of '%s:%s': expected %s", (int)n, p, "ct", s->level,
+                           fixed    ? "none, engines read one layout of it"
+                           : paired ? "+g16, +g32, +g64, +g128 or +g-1 (whole rows)"
+                                    : "+g16, +g32, +g64, +g128, +g-1 (whole rows) or +asym");
+        if (i < 5 && grouped) return qz_fail(err, QZ_EUSAGE, "two group sizes in '+%s': expected one", flags);
+        if (i < 5) s->group_size = qz_group_read(groups[i].group), grouped = true;
+        if (asym) s->sym = false;
+        p += n + (p[n] == '+');
+    }
+    return QZ_OK;
+}
 
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
     size_t i = 0;
     while (i < N_LEVELS && strcasecmp(level, levels[i]) != 0) i++;
     if (i == N_LEVELS) return QZ_EUSAGE; /* the caller names the nearest */
-    if (*flags) return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'ct': expected none", flags);
     const qz_ct_args *w = &settings[i].weights;
     s->bits = w->bits;
     s->element = !w->is_float ? QZ_ELEMENT_INT : w->bits == 8 ? QZ_ELEMENT_E4M3 : w->bits == 6 ? QZ_ELEMENT_E2M3
@@ -51,20 +83,23 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     s->group_size = w->strategy == QZ_CT_BLOCK ? w->block_cols : w->group_size;
     s->block_rows = w->block_rows;
     s->sym = !w->asym;
+    s->rounded = !w->is_float;
     (void)snprintf(s->level, sizeof s->level, "%s", levels[i]);
-    return QZ_OK;
+    return parse_flags(s, &settings[i], flags, err);
 }
 
 /* ---- plan and packing ---- */
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
-    return format_of(&p->spec)->item(p, qz_ct_setting_of(&p->spec), it, err);
+    const qz_ct_setting s = setting_of(&p->spec);
+    return s.format->item(p, &s, it, err);
 }
 static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
-    return format_of(&p->spec)->parts(p, qz_ct_setting_of(&p->spec), it, arena, out);
+    const qz_ct_setting s = setting_of(&p->spec);
+    return s.format->parts(p, &s, it, arena, out);
 }
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
-    const qz_scheme_spec *s = &w->plan->spec;
-    return format_of(s)->pack(w, qz_ct_setting_of(s), it, q, err);
+    const qz_ct_setting s = setting_of(&w->plan->spec);
+    return s.format->pack(w, &s, it, q, err);
 }
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
@@ -99,7 +134,7 @@ static json_t *args_json(const qz_ct_args *a) {
 }
 
 static json_t *quantization(const qz_artifact_plan *p) {
-    const qz_ct_setting *s = qz_ct_setting_of(&p->spec);
+    const qz_ct_setting x = setting_of(&p->spec), *s = &x;
     return json_pack("{s:s, s:s, s:s, s:o, s:n, s:n, s:{s:{s:[s], s:o, s:o, s:n, s:s}}}", "quant_method",
                      "compressed-tensors", "format", s->format->name, "quantization_status", "compressed", "ignore",
                      qz_folder_kept(p, true), "kv_cache_scheme", "global_compression_ratio", "config_groups", "group_0",

@@ -49,11 +49,12 @@ struct qz_ct_format {
     qz_status (*describe)(const qz_ct_setting *s, qz_model *m, qz_error *err);
 };
 
-extern const qz_ct_format qz_ct_float, qz_ct_mxfp8, qz_ct_mxfp6, qz_ct_mxfp4, qz_ct_nvfp4;
+extern const qz_ct_format qz_ct_float, qz_ct_mxfp8, qz_ct_mxfp6, qz_ct_mxfp4, qz_ct_nvfp4; /* ct_float.c */
+extern const qz_ct_format qz_ct_packed, qz_ct_bytes;                                       /* ct_ints.c */
 /* Row i, NULL behind the last. */
 const qz_ct_format *qz_ct_format_at(size_t i);
 
-/* What the file of a level says (ct_levels.def). */
+/* What the file of a level says (ct_levels.def), without flags. */
 const qz_ct_setting *qz_ct_setting_of(const qz_scheme_spec *s);
 
 const char *qz_ct_strategy_name(qz_ct_strategy s); /* "channel" */

@@ -15,7 +15,8 @@ typedef struct { group of[GROUPS_MOST]; size_t n; } groups;
 qz_status qz_ct_wrong(const qz_folder_config *f, const char *what, const char *found, qz_error *err) {
     return qz_fail(err, QZ_EUNSUPPORTED,
                    "compressed-tensors that this program does not read yet: file '%s', key '%s': expected FP8 weights "
-                   "by channel, tensor or 128 x 128 blocks, found '%.60s'",
+                   "by channel, tensor or 128 x 128 blocks, or integers of 2 to 8 bits by group, channel or "
+                   "tensor, found '%.60s'",
                    f->file, what, found ? found : "nothing");
 }
 
@@ -233,7 +234,7 @@ static qz_status describe(qz_folder_reader *r, const groups *all, qz_error *err)
     qz_model *m = r->m;
     bool codes = false;
     for (size_t i = 0; i < m->n_tensors; i++) codes |= m->tensors[i].coded != NULL;
-    if (!codes) return qz_folder_no_codes(r, "compressed-tensors", "F8_E4M3", err);
+    if (!codes) return qz_folder_no_codes(r, "compressed-tensors", "F8_E4M3, I8 or packed I32", err);
     QZ_TRY(qz_folder_say_floats(r, err));
     QZ_TRY(all->of[0].setting.format->describe(&all->of[0].setting, m, err));
     m->container = "compressed-tensors";
@@ -247,7 +248,7 @@ static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {
     qz_status st = qz_folder_config_load(m->path, &f, err);
     if (st == QZ_OK) st = read_groups(&f, &all, err);
     qz_folder_reader r = { .run = run, .m = m, .config = &f, .options = &all, .add = add };
-    m->expected_types = "F8_E4M3 beside its scales, or F32, F16, BF16";
+    m->expected_types = "F8_E4M3, I8 or packed I32 beside their scales, or F32, F16, BF16";
     if (st == QZ_OK) st = qz_folder_read_into(&r, err);
     if (st == QZ_OK) st = describe(&r, &all, err);
     qz_folder_config_release(&f);

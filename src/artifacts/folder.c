@@ -291,8 +291,8 @@ qz_status qz_folder_int_codes(const qz_quantized *q, const char *scheme, bool ac
         if (c->zero_points[i] > top)
             return qz_fail(err, QZ_EBUG, "zero point out of range: tensor '%s', group %zu: found %u", q->name, i,
                            c->zero_points[i]);
-        if (!isfinite(c->scales[i]) || fabsf(c->scales[i]) >= 65520.0f)
-            return qz_fail(err, QZ_ENUMERIC, "scale does not fit float16: tensor '%s', row %zu, group %zu: found %g",
+        if (!isfinite(c->scales[i]) || (c->scale_type == QZ_SCALE_F16 && fabsf(c->scales[i]) >= 65520.0f))
+            return qz_fail(err, QZ_ENUMERIC, "scale does not fit the file: tensor '%s', row %zu, group %zu: found %g",
                            q->name, i / groups, i % groups, (double)c->scales[i]);
     }
     return QZ_OK;

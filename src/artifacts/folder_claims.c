@@ -106,9 +106,10 @@ static qz_status left_float(const qz_folder_reader *r, const char *module, const
 static void module_of(const qz_tensor_view *t, char *out, size_t room) {
     const size_t n = strlen(t->file_name);
     (void)snprintf(out, room, "%.*s",
-                   (int)(qz_str_ends(t->file_name, ".weight")    ? n - strlen(".weight")
-                         : qz_str_ends(t->file_name, ".qweight") ? n - strlen(".qweight")
-                                                                 : n),
+                   (int)(qz_str_ends(t->file_name, ".weight")          ? n - strlen(".weight")
+                         : qz_str_ends(t->file_name, ".qweight")       ? n - strlen(".qweight")
+                         : qz_str_ends(t->file_name, ".weight_packed") ? n - strlen(".weight_packed")
+                                                                       : n),
                    t->file_name);
 }
 
@@ -179,9 +180,11 @@ qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const q
     char module[QZ_ST_MAX_NAME];
     (void)snprintf(module, sizeof module, "%.*s", (int)(strlen(t->name) - strlen(suffix)), t->name);
     const qz_st_tensor *w = qz_folder_part(r->dir, module, "weight");
-    if (w == NULL || w->dtype == QZ_ST_F8_E4M3) return qz_folder_add_part(r, file, t, suffix, "weight", err);
+    if (w == NULL || w->dtype == QZ_ST_F8_E4M3 || w->dtype == QZ_ST_I8)
+        return qz_folder_add_part(r, file, t, suffix, "weight", err);
     return qz_fail(err, QZ_EFORMAT,
-                   "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3, "
+                   "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3 "
+                   "or I8, "
                    "found %s; the weight was replaced, or the scale is another's",
                    file->path, t->name, (unsigned long long)t->offset, module, qz_st_dtype_name(w->dtype));
 }

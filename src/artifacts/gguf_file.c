@@ -324,7 +324,7 @@ static uint64_t room_of(const qz_artifact_plan *p, const uint64_t *padded, size_
     uint64_t data = 0;
     for (size_t i = 0; i < n; i++) data += padded[i];
     if (!p->spec.layout.room_as_usual) return p->spec.layout.room;
-    return p->context->plain_files || data < QZ_GGUF_ROOM_FROM ? 0 : QZ_GGUF_ROOM;
+    return p->context->as_reference || data < QZ_GGUF_ROOM_FROM ? 0 : QZ_GGUF_ROOM;
 }
 
 /* Moves the entries into the arena. */

@@ -222,6 +222,57 @@ static void gptq_lies(void **state) {
     qz_model_free(m);
 }
 
+/* Integers of compressed-tensors: settings, shapes, scales and zero points that contradict each other. */
+static void ct_lies(void **state) {
+    (void)state;
+    static const struct { const char *from, *to, *error; } configs[] = {
+        { "\"type\": \"int\"", "\"type\": \"complex\"", "'complex'" },
+        { "\"num_bits\": 4", "\"num_bits\": 5", "weight_packed [" },
+        { "\"num_bits\": 4", "\"num_bits\": 1", "integers of 1 bits" },
+        { "\"num_bits\": 4", "\"num_bits\": 9", "integers of 9 bits" },
+        { "\"group_size\": 32", "\"group_size\": 16", "expected scales [" },
+        { "\"group_size\": 32", "\"group_size\": 48", "columns in groups of 48" },
+        { "\"group_size\": 32", "\"group_size\": 0", "group_size" },
+        { "\"strategy\": \"group\"", "\"strategy\": \"row\"", "'row'" },
+        { "\"strategy\": \"group\"", "\"strategy\": \"channel\"", "group_size" },
+        { "\"symmetric\": false", "\"symmetrical\": false", "'symmetrical'" },
+        { "\"hidden_size\": 64", "\"hidden_size\": 96", "wrong shape" },
+    };
+    static const char scheme[] = "ct:w4a16+g32+asym", x[] = "model.layers.1.mlp.up_proj";
+    static const char *const suffixes[] = { "weight_packed", "weight_scale", "weight_zero_point" };
+    char name[96];
+    convert("tests/golden/zoo/qwen2", scheme, folder);
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        replace("config.json", configs[i].from, configs[i].to);
+        expect(configs[i].error);
+        replace("config.json", configs[i].to, configs[i].from);
+    }
+    for (size_t i = 0; i < 3; i++) { /* the same bytes in one row */
+        convert("tests/golden/zoo/qwen2", scheme, folder);
+        snprintf(name, sizeof name, "%s.%s", x, suffixes[i]);
+        static const uint64_t words[] = { 160 * 8, 160 * 2, 20 * 2 };
+        retensor(name, name, 1, words[i]);
+        expect(x);
+    }
+    convert("tests/golden/zoo/qwen2", scheme, folder);
+    retensor("model.layers.1.mlp.up_proj.weight_shape", "model.layers.1.mlp.up_proj.other_shape", 2, 0);
+    expect("up_proj.weight_shape' is missing");
+    convert("tests/golden/zoo/qwen2", scheme, folder);
+    retensor("model.layers.1.mlp.up_proj.weight_zero_point", "model.layers.1.mlp.up_proj.other", 20, 2);
+    expect("expected 'model.layers.1.mlp.up_proj.weight_zero_point', found none");
+    static const uint32_t scales[] = { 0, 0xbf800000u, 0x7fc00000u, 0x7f800000u };
+    for (size_t i = 0; i < 4; i++) {
+        convert("tests/golden/zoo/qwen2", scheme, folder);
+        flip_word("model.layers.1.mlp.up_proj.weight_scale", 3, scales[i]);
+        expect("expected a finite number above 0");
+    }
+    convert("tests/golden/zoo/qwen2", scheme, folder);
+    flip_word("model.layers.1.mlp.up_proj.weight_shape", 2, 63);
+    expect("up_proj");
+    flip_word("model.layers.1.mlp.up_proj.weight_shape", 3, 0x80000000u);
+    expect("weight_shape says");
+}
+
 static void put_bytes(const char *path, const char *bytes, size_t n) { /* without the fsync of qz_write_file */
     FILE *f = fopen(path, "wb");
     assert_non_null(f);
@@ -234,7 +285,7 @@ static void put_bytes(const char *path, const char *bytes, size_t n) { /* withou
 static void random_damage(void **state) {
     (void)state;
     static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32+asym+act_order", "gptq:w3g32", "bnb:nf4+double",
-                                           "bnb:int8" };
+                                           "bnb:int8", "ct:w3a16+g32+asym", "ct:int8" };
     static float row[4096];
     qz_rng rng;
     qz_rng_seed(&rng, 42);
@@ -294,6 +345,7 @@ static int teardown(void **state) {
 }
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(gguf_lies), cmocka_unit_test(awq_lies),
-                                       cmocka_unit_test(gptq_lies), cmocka_unit_test(random_damage) };
+                                       cmocka_unit_test(gptq_lies), cmocka_unit_test(ct_lies),
+                                       cmocka_unit_test(random_damage) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -83,6 +83,16 @@ static inline qz_status put_bnb(qz_artifact_writer *w, const qz_artifact_item *i
     return st;
 }
 
+/* By the scheme's own rule. */
+static inline qz_status put_rounded(qz_artifact_writer *w, const qz_artifact_item *it, const float *x, qz_error *err) {
+    qz_arena a = {0};
+    qz_quantized q = { .name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols };
+    qz_status st = qz_artifact_round(NULL, w->plan, it, x, &a, &q.coded, err);
+    if (st == QZ_OK) st = qz_artifact_writer_put(w, &q, err);
+    qz_arena_release(&a);
+    return st;
+}
+
 static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_item *it, const qz_imatrix *im,
                                     qz_error *err) {
     float *x = qz_alloc_array(it->rows * it->cols, sizeof *x), *imp = NULL;
@@ -95,6 +105,7 @@ static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_ite
     if (st == QZ_OK)
         st = it->type != QZ_TYPE_CODED               ? put_block_rows(w, it, x, imp, err)
              : w->plan->spec.scheme == QZ_SCHEME_BNB ? put_bnb(w, it, x, err)
+             : w->plan->spec.scheme == QZ_SCHEME_CT  ? put_rounded(w, it, x, err)
                                                      : put_int_group(w, it, x, err);
     qz_free(imp);
     qz_free(x);

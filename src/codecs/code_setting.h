@@ -23,6 +23,7 @@ typedef struct {
     uint32_t bits, group_size;
     uint32_t block_rows;      /* rows that share a scale, 0: one */
     bool sym;
+    bool rounded;             /* integers: values are rounded to the scales' type, scales lie above 0 */
     bool act_order, static_groups; /* groups along the falling diagonal of the Gram matrix
                                     * (g_idx); groups in file order all the same */
     bool keep;                /* no codes: the tensor stays as it is */

@@ -29,6 +29,7 @@ typedef struct {
     size_t group, groups;    /* columns of a row that share a scale, and groups of a row;
                               * 0: blocks run over the ends of rows */
     bool sym;                /* AFFINE: one fixed zero point */
+    bool rounded;            /* AFFINE: values are rounded to float_type */
     const uint32_t *g_idx;   /* [cols] group of each column, NULL: k / group */
     const float *table;      /* TABLE: [2^bits] values, NULL: the codes are signed bytes */
 } qz_code_layout;

@@ -41,11 +41,24 @@ void qz_int_unpack_row(const uint8_t *packed, size_t cols, uint32_t bits, uint8_
     }
 }
 
+/* ---- scales and values ---- */
+qz_type qz_int_scale_type(qz_scale_type s) {
+    return s == QZ_SCALE_F16 ? QZ_TYPE_F16 : s == QZ_SCALE_BF16 ? QZ_TYPE_BF16 : QZ_TYPE_F32;
+}
+static float scale_at(const qz_int_group *g, size_t i) {
+    if (g->scale_type == QZ_SCALE_F32) return ((const float *)g->scales)[i];
+    const uint16_t bits = ((const uint16_t *)g->scales)[i];
+    return g->scale_type == QZ_SCALE_F16 ? qz_f16_to_f32(bits) : qz_bf16_to_f32(bits);
+}
+static void round_values(qz_scale_type s, float *y, size_t n) {
+    for (size_t k = 0; k < n && s == QZ_SCALE_F16; k++) y[k] = qz_f16_to_f32(qz_f32_to_f16(y[k]));
+    for (size_t k = 0; k < n && s == QZ_SCALE_BF16; k++) y[k] = qz_bf16_to_f32(qz_f32_to_bf16(y[k]));
+}
+
 void qz_int_group_decode_part(const qz_int_group *g, size_t row, size_t first, size_t n, float *y) {
     enum { CHUNK = 256 };
     uint8_t codes[CHUNK];
     const uint8_t *packed = g->codes + row * qz_int_group_row_bytes(g->bits, g->cols);
-    const uint16_t *scales = g->scales + row * g->groups;
     const uint8_t *zeros = g->zero_points + row * g->groups;
     for (size_t k = first; k < first + n;) {
         size_t m = first + n - k < CHUNK ? first + n - k : CHUNK; /* first is a multiple of 8: whole bytes */
@@ -54,12 +67,13 @@ void qz_int_group_decode_part(const qz_int_group *g, size_t row, size_t first, s
             size_t group = g->g_idx ? g->g_idx[k + i] : (k + i) / g->group_size;
             size_t end = g->g_idx ? i + 1 : (group + 1) * g->group_size - k;
             if (end > m) end = m;
-            float s = qz_f16_to_f32(scales[group]);
+            float s = scale_at(g, row * g->groups + group);
             int z = zeros[group];
             for (; i < end; ++i) y[k - first + i] = (float)((int)codes[i] - z) * s;
         }
         k += m;
     }
+    if (g->rounded) round_values(g->scale_type, y, n);
 }
 
 void qz_int_group_decode_row(const qz_int_group *g, size_t row, float *y) {
@@ -97,18 +111,20 @@ void qz_int_group_rtn_row(const float *w, size_t cols, size_t group_size, uint32
 /* ---- as coded matrices ---- */
 static const char *const names[] = {"int0", "int1", "int2", "int3", "int4", "int5", "int6", "int7", "int8"};
 
+static const char *const names_of_scales[] = {[QZ_SCALE_F16] = "float16", [QZ_SCALE_BF16] = "bfloat16",
+                                              [QZ_SCALE_F32] = "float32"};
+
 static void text(const qz_code_layout *l, char out[32]) {
     (void)snprintf(out, 32, "%s g%zu%s%s", l->name, l->group, l->sym ? " sym" : "", l->g_idx ? " act" : "");
 }
 
-static qz_type as_f16(const qz_coded *c) { return (void)c, QZ_TYPE_F16; }
-
 static const qz_int_group *group(const qz_coded *c) { return (const qz_int_group *)(const void *)c; }
+static qz_type group_float_type(const qz_coded *c) { return qz_int_scale_type(group(c)->scale_type); }
 
 static qz_code_layout group_layout(const qz_coded *c) {
     const qz_int_group *g = group(c);
     return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size,
-                            .groups = g->groups, .sym = g->sym, .g_idx = g->g_idx};
+                            .groups = g->groups, .sym = g->sym, .rounded = g->rounded, .g_idx = g->g_idx};
 }
 static void group_text(const qz_coded *c, char out[32]) {
     qz_code_layout l = group_layout(c);
@@ -124,12 +140,13 @@ static void group_codes(const qz_coded *c, size_t row, uint8_t *out) {
 static float group_scale(const qz_coded *c, size_t row, size_t k, int *zero) {
     const qz_int_group *g = group(c);
     *zero = g->zero_points[row * g->groups + k];
-    return qz_f16_to_f32(g->scales[row * g->groups + k]);
+    return scale_at(g, row * g->groups + k);
 }
 static uint64_t group_held(const qz_coded *c) {
     const qz_int_group *g = group(c);
     uint64_t heads = (uint64_t)(g->rows + 15) / 16 * 16 * g->groups;
-    return (uint64_t)g->rows * qz_int_group_row_bytes(g->bits, g->cols) + heads * 3;
+    return (uint64_t)g->rows * qz_int_group_row_bytes(g->bits, g->cols) +
+           heads * (qz_type_get(qz_int_scale_type(g->scale_type))->bytes + 1);
 }
 static void group_hash(const qz_coded *c, qz_sha256 *h) {
     const qz_int_group *g = group(c);
@@ -151,10 +168,11 @@ static void group_explain(const qz_coded *c, size_t row, size_t col, uint64_t of
     int q = eight[col % 8];
     qz_str_printf(out, "  group        %zu of %zu (%u columns%s)\n", k, g->groups, g->group_size,
                   g->g_idx ? ", by g_idx" : "");
-    qz_str_printf(out, "  scale        %.9g (float16)\n", (double)scale);
+    const char *type = names_of_scales[g->scale_type];
+    qz_str_printf(out, "  scale        %.9g (%s)\n", (double)scale, type);
     qz_str_printf(out, "  zero point   %d%s\n", zero, g->sym ? " (symmetric)" : "");
-    qz_str_printf(out, "  integer      %d (range 0 to %u): (%d - %d) x %.9g\n", q, (1u << g->bits) - 1, q, zero,
-                  (double)scale);
+    qz_str_printf(out, "  integer      %d (range 0 to %u): (%d - %d) x %.9g%s%s\n", q, (1u << g->bits) - 1, q, zero,
+                  (double)scale, g->rounded ? ", rounded to " : "", g->rounded ? type : "");
 }
 /* Finite, and 0 only where every code is the zero point. Below zero is legitimate: symmetric files made from
  * Q4_0 have such. */
@@ -181,7 +199,7 @@ static bool group_bad_scale(const qz_coded *c, size_t *row, size_t *at, float *s
 const qz_coded_ops qz_int_group_ops = {.name = "int group", .number = 15, .copied = true, .layout = group_layout,
                                        .decode = group_decode, .codes = group_codes,
                                        .scale = group_scale, .held = group_held, .text = group_text, .hash = group_hash,
-                                       .float_type = as_f16, .explain = group_explain,
+                                       .float_type = group_float_type, .explain = group_explain,
                                        .place = group_place, .bad_scale = group_bad_scale};
 const qz_int_group *qz_int_group_of(const qz_coded *c) { return c && c->ops == &qz_int_group_ops ? group(c) : NULL; }
 
@@ -189,7 +207,8 @@ static const qz_int_codes *made(const qz_coded *c) { return (const qz_int_codes 
 static qz_code_layout made_layout(const qz_coded *c) {
     const qz_int_codes *g = made(c);
     return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size,
-                            .groups = c->cols / g->group_size, .sym = g->sym, .g_idx = g->g_idx};
+                            .groups = c->cols / g->group_size, .sym = g->sym, .rounded = g->rounded,
+                            .g_idx = g->g_idx};
 }
 static void made_text(const qz_coded *c, char out[32]) {
     qz_code_layout l = made_layout(c);
@@ -211,7 +230,9 @@ static void made_decode(const qz_coded *c, size_t row, size_t first, size_t n, f
         size_t at = row * groups + (g->g_idx ? g->g_idx[k] : k / g->group_size);
         y[k - first] = (float)((int)g->codes[row * c->cols + k] - (int)g->zero_points[at]) * g->scales[at];
     }
+    if (g->rounded) round_values(g->scale_type, y, n);
 }
+static qz_type made_float_type(const qz_coded *c) { return qz_int_scale_type(made(c)->scale_type); }
 static void made_hash(const qz_coded *c, qz_sha256 *h) { qz_sha256_update(h, made(c)->codes, c->rows * c->cols); }
 static const qz_coded *made_stack(const qz_coded *const *parts, size_t n, qz_arena *arena) {
     qz_int_codes all = *made(parts[0]);
@@ -232,7 +253,7 @@ static const qz_coded *made_stack(const qz_coded *const *parts, size_t n, qz_are
 }
 const qz_coded_ops qz_int_codes_ops = {.name = "int group", .number = 15, .layout = made_layout, .decode = made_decode,
                                        .codes = made_codes, .scale = made_scale,
-                                       .text = made_text, .hash = made_hash, .float_type = as_f16,
+                                       .text = made_text, .hash = made_hash, .float_type = made_float_type,
                                        .stack = made_stack};
 const qz_int_codes *qz_int_codes_of(const qz_coded *c) { return c && c->ops == &qz_int_codes_ops ? made(c) : NULL; }
 

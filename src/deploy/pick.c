@@ -644,7 +644,7 @@ static qz_status try_other(const picking *was, const char *level, qz_runtime eng
 
 /* Levels behind the rule's, by what they lose; of an engine that is not given also those of others. */
 static const char *const others[] = {"gptq:w4g128", "awq:w4g128", "awq:w4g64", "awq:w4g32", "gptq:w4g32", "gguf:Q4_K_M",
-                                     "fp8:channel", "int8:w8a8", "gptq:w8g128", "gguf:Q8_0", "bf16"};
+                                     "fp8:channel", "ct:int8", "gptq:w8g128", "gguf:Q8_0", "bf16"};
 static const qz_runtime engines[] = {QZ_RUNTIME_NONE, QZ_RUNTIME_VLLM, QZ_RUNTIME_SGLANG, QZ_RUNTIME_LLAMA_CPP,
                                      QZ_RUNTIME_TRANSFORMERS};
 

@@ -99,8 +99,20 @@ static bool group_order(const qz_code_layout *l, size_t cols, uint32_t *order) {
     return true;
 }
 
-/* Leaves p as QZ_PACK_EXACT where the codes do not fit the kernels' words. Values of table codes are not rounded to the
- * matrix's own type here. */
+/* Do all scales keep their value in the kernels' float16? Files with other scales go through the exact product. */
+static bool scales_fit(const qz_packed *p) {
+    const qz_coded *c = p->w.coded;
+    for (size_t r = 0; r < p->w.rows; ++r)
+        for (size_t g = 0; g < p->codes.groups; ++g) {
+            int zero;
+            const float s = c->ops->scale(c, p->w.first_row + r, g, &zero);
+            if (qz_f16_to_f32(qz_f32_to_f16(s)) != s) return false;
+        }
+    return true;
+}
+
+/* Leaves p as QZ_PACK_EXACT where codes or scales do not fit the kernels' words. Values of codes are not rounded
+ * to the matrix's own type here. */
 static qz_status open_codes(qz_mm *mm, qz_packed *p, qz_error *err) {
     const qz_coded *c = p->w.coded;
     p->kind = QZ_PACK_EXACT;
@@ -108,7 +120,8 @@ static qz_status open_codes(qz_mm *mm, qz_packed *p, qz_error *err) {
     p->codes = c->ops->layout(c);
     const qz_code_layout *l = &p->codes;
     if (l->form == QZ_CODES_FLOAT || (l->bits != 4 && l->bits != 8) || !l->group || l->group * l->bits % 32 != 0 ||
-        l->groups * l->group != c->cols || (l->form == QZ_CODES_TABLE && l->g_idx))
+        l->groups * l->group != c->cols || (l->form == QZ_CODES_TABLE && l->g_idx) ||
+        (l->form == QZ_CODES_AFFINE && !scales_fit(p)))
         return QZ_OK;
     if (l->g_idx) {
         p->order = qz_alloc_array(c->cols, sizeof *p->order);

@@ -2,12 +2,14 @@
  * or the caller is told why it cannot. */
 #include "methods/convert_grid.h"
 #include "base/half.h"
+#include "codecs/round_float.h"
 #include "base/size.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK = 32 }; /* values of a legacy GGUF block */
@@ -35,9 +37,13 @@ static qz_status grid_alloc(qz_grid *g, qz_arena *arena, qz_error *err) {
 
 static size_t group_of(const qz_grid *g, size_t k) { return g->g_idx ? g->g_idx[k] : k / g->group; }
 
+/* What rounding to a type takes of a value at most; the smallest numbers aside. */
+static double share_of(qz_type t) { return t == QZ_TYPE_BF16 ? 0x1p-9 : t == QZ_TYPE_F16 ? 0x1p-12 : 0x1p-25; }
+
 /* Any affine kind. */
 static qz_status read_codes(const qz_coded *c, const qz_code_layout *l, qz_arena *arena, qz_grid *g, qz_error *err) {
-    *g = (qz_grid){.rows = c->rows, .cols = c->cols, .group = l->group, .groups = l->groups, .g_idx = l->g_idx};
+    *g = (qz_grid){.rows = c->rows, .cols = c->cols, .group = l->group, .groups = l->groups, .g_idx = l->g_idx,
+                   .rounding = l->rounded ? share_of(c->ops->float_type(c)) : 0};
     QZ_TRY(grid_alloc(g, arena, err));
     uint8_t *row = qz_arena_alloc(arena, c->cols, 1);
     if (row == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory converting [%zu, %zu]", g->rows, g->cols);
@@ -149,6 +155,12 @@ static qz_status reserve(const qz_grid *g, const qz_grid_target *to, qz_arena *a
                : qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", to->name);
 }
 
+/* Can the file say the scale as it is? Legacy blocks and AWQ and GPTQ have float16. */
+static bool scale_fits(const qz_grid_target *to, float s) {
+    const qz_scale_type t = to->type == QZ_TYPE_CODED ? to->codes.scale : QZ_SCALE_F16;
+    return qz_round_float(qz_int_scale_type(t), s) == s && !(to->codes.rounded && s <= 0);
+}
+
 /* One row; false and why if some group does not fit. */
 static bool place_row(const qz_grid *g, const qz_grid_target *to, size_t r, placed *x, qz_grid_fit *fit) {
     const bool act = g->g_idx != NULL;
@@ -161,6 +173,8 @@ static bool place_row(const qz_grid *g, const qz_grid_target *to, size_t r, plac
                       middle(&to->codes), r, j, lo, hi),
                    false;
         x->scales[at] = (float)sign * g->scales[from];
+        if (!scale_fits(to, x->scales[at]))
+            return no(fit, "its scale %g is none of the file: row %zu, group %zu", (double)x->scales[at], r, j), false;
         x->signs[j] = (int8_t)sign;
     }
     for (size_t k = 0; k < g->cols; k++) {
@@ -184,7 +198,7 @@ static qz_status to_group(const qz_grid *g, const qz_grid_target *to, qz_arena *
     for (size_t r = 0; r < g->rows; r++)
         if (!place_row(g, to, r, &x, fit)) return QZ_OK;
     const qz_int_codes c = {.codes = x.codes, .scales = x.scales, .zero_points = x.zeros, .g_idx = g->g_idx,
-                            .bits = to->codes.bits,
+                            .bits = to->codes.bits, .scale_type = to->codes.scale, .rounded = to->codes.rounded,
                             .group_size = (uint32_t)target, .sym = to->codes.sym};
     q->coded = qz_int_codes_keep(c, g->rows, g->cols, arena);
     return q->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", to->name);
@@ -246,6 +260,9 @@ static qz_status to_blocks(const qz_grid *g, const qz_grid_target *to, qz_arena 
     int range[2];
     for (size_t r = 0; r < g->rows; r++)
         for (size_t b = 0; b < g->cols / BLOCK; b++) {
+            if (!scale_fits(to, g->scales[r * g->groups + b * BLOCK / g->group]))
+                return no(fit, "its scale %g is no float16: row %zu, block %zu",
+                          (double)g->scales[r * g->groups + b * BLOCK / g->group], r, b);
             if (!place_block(g, shape, r, b, &f, &fit->bound, range))
                 return no(fit, "its steps do not fit %s: row %zu, block %zu has %d to %d", qz_type_get(to->type)->name,
                           r, b, range[0], range[1]);
@@ -260,5 +277,13 @@ qz_status qz_grid_place(const qz_grid *g, const qz_grid_target *to, qz_arena *ar
                         qz_error *err) {
     *fit = (qz_grid_fit){.ok = true};
     *q = (qz_quantized){.name = to->name, .type = to->type, .rows = g->rows, .cols = g->cols};
-    return to->type == QZ_TYPE_CODED ? to_group(g, to, arena, q, fit, err) : to_blocks(g, to, arena, q, fit, err);
+    QZ_TRY(to->type == QZ_TYPE_CODED ? to_group(g, to, arena, q, fit, err) : to_blocks(g, to, arena, q, fit, err));
+    const bool rounded = to->type == QZ_TYPE_CODED && to->codes.rounded;
+    const double share = g->rounding + (rounded ? share_of(qz_int_scale_type(to->codes.scale)) : 0);
+    if (!fit->ok || share == 0) return QZ_OK;
+    int widest = 0;
+    for (size_t i = 0; i < g->rows * g->cols; i++) widest = abs(g->u[i]) > widest ? abs(g->u[i]) : widest;
+    fit->bound += share * widest;
+    (void)snprintf(fit->why, sizeof fit->why, "codes and scales are the same, values are rounded to the scales' type");
+    return QZ_OK;
 }

@@ -1,5 +1,5 @@
 #include "methods/int_grid.h"
-#include "base/half.h"
+#include "codecs/round_float.h"
 #include <math.h>
 
 #define ROUND 12582912.0f /* v + ROUND − ROUND: to the nearest whole number, halves to even */
@@ -8,11 +8,12 @@ static const qz_int_grid *grid_of(const qz_code_grid *g) { return (const qz_int_
 static float clampf(float v, float lo, float hi) { return v < lo ? lo : v > hi ? hi : v; }
 static float middle(const qz_int_grid *g) { return (g->top + 1) / 2; }
 
-/* To float16, never 0: an all-zero group keeps a valid file. */
+/* To the file's type, never 0: an all-zero group keeps a valid file. */
 static float round_scale(const qz_code_grid *base, float s) {
-    const float r = qz_f16_to_f32(qz_f32_to_f16(s));
-    (void)base;
-    return r != 0 && isfinite(r) ? r : s < 0 ? -0x1p-24f : 0x1p-24f;
+    const qz_int_grid *g = grid_of(base);
+    const float r = qz_round_float(qz_int_scale_type(g->scale), s);
+    if (r != 0 && isfinite(r) && !(g->rounded && r < 0)) return r;
+    return s < 0 && !g->rounded ? -0x1p-24f : 0x1p-24f;
 }
 
 static size_t candidates(const qz_code_grid *base, const float *t, size_t n, size_t steps,
@@ -29,7 +30,7 @@ static size_t candidates(const qz_code_grid *base, const float *t, size_t n, siz
         if (g->sym) {
             const float m = -lo > hi ? -lo : hi, s = round_scale(base, 2 * m * p / g->top);
             out[found++] = (qz_code_range){s, middle(g)};
-            if (!g->positive) out[found++] = (qz_code_range){-s, middle(g)};
+            if (!g->positive && !g->rounded) out[found++] = (qz_code_range){-s, middle(g)};
             continue;
         }
         const float s = round_scale(base, (hi - lo) * p / g->top), z0 = rintf(-(lo + hi) / (2 * s) + g->top / 2);
@@ -105,7 +106,7 @@ static const qz_coded *pack(const qz_code_grid *base, const qz_code_result *x, q
     }
     const qz_int_codes c = {.bits = g->bits, .group_size = (uint32_t)base->group, .sym = g->sym, .codes = x->codes,
                             .scales = scales, .zero_points = zeros,
-                            .g_idx = x->g_idx};
+                            .g_idx = x->g_idx, .scale_type = g->scale, .rounded = g->rounded};
     return qz_int_codes_keep(c, x->rows, x->cols, arena);
 }
 
@@ -116,6 +117,6 @@ static const qz_code_grid_ops ops = {.candidates = candidates, .least = least, .
 
 qz_int_grid qz_int_grid_of(const qz_code_setting *s, size_t cols) {
     return (qz_int_grid){.base = {&ops, qz_group_columns(s->group_size, cols)}, .bits = s->bits, .sym = s->sym,
-                         .least_zero = s->least_zero,
+                         .scale = s->scale, .rounded = s->rounded, .least_zero = s->least_zero,
                          .top = (float)((1u << s->bits) - 1)};
 }

@@ -1,4 +1,5 @@
-/* Integer groups as a grid for solvers (code_grid.h): codes 0 … 2^bits − 1, value (code − zero)·scale, float16 scales.
+/* Integer groups as a grid for solvers (code_grid.h): codes 0 … 2^bits − 1, value (code − zero)·scale, scales of
+ * the setting's type.
  *   qz_int_grid g = qz_int_grid_of(&setting, cols); options.grid = &g.base; */
 #ifndef QZ_METHODS_INT_GRID_H
 #define QZ_METHODS_INT_GRID_H
@@ -11,6 +12,8 @@ typedef struct {
     bool sym;
     bool positive;      /* symmetric scales only above 0 (below, the grid −8..7 becomes
                          * −7..8: one step more where it is needed) */
+    qz_scale_type scale;
+    bool rounded;       /* as in qz_code_setting */
     float least_zero;   /* of asymmetric ranges: 1 where the file cannot say 0 (GPTQ v1) */
     float top;          /* the largest code */
 } qz_int_grid;

@@ -29,6 +29,8 @@ qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err) {
     char want[48], have[48];
     qz_near near = {.word = want};
     lower(text, want);
+    if (strcmp(want, "int8:w8a8") == 0 || strcmp(want, "w8a8") == 0) /* its old name */
+        return *out = QZ_LEVEL_CT_INT8, QZ_OK;
     qz_scheme_spec whole; /* a scheme without a level means what quantize makes of it, where plan has that level */
     char name[96] = "";
     if (strchr(want, ':') == NULL && strcmp(want, "gguf") != 0 &&
@@ -180,7 +182,7 @@ const char *qz_level_scheme(qz_level l) {
 
 
 qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size_t *n, qz_error *err) {
-    static const qz_level usual[] = {QZ_LEVEL_BF16, QZ_LEVEL_FP8_TENSOR, QZ_LEVEL_INT8, QZ_LEVEL_AWQ_G128,
+    static const qz_level usual[] = {QZ_LEVEL_BF16, QZ_LEVEL_FP8_TENSOR, QZ_LEVEL_CT_INT8, QZ_LEVEL_AWQ_G128,
                                      QZ_LEVEL_GPTQ_G128,
                                      QZ_LEVEL_CT_W4A16, QZ_LEVEL_CT_MXFP4, QZ_LEVEL_NVFP4, QZ_LEVEL_BNB_NF4,
                                      QZ_LEVEL_NF4_DOUBLE,

@@ -175,7 +175,7 @@ static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, q
     e->bound = fit.bound;
     if (!fit.ok) return QZ_OK;
     e->kind = e->bound > 0 ? QZ_EDGE_BOUNDED : QZ_EDGE_EXACT;
-    if (e->bound > 0) (void)snprintf(e->why, sizeof e->why, "its minimum is rounded to float16");
+    if (e->bound > 0 && !*e->why) (void)snprintf(e->why, sizeof e->why, "its minimum is rounded to float16");
     return QZ_OK;
 }
 

@@ -84,7 +84,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .imatrix_dataset = o->imatrix_dataset, .imatrix_entries = o->imatrix_entries,
                                  .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
-                                 .plain_files = o->recipe->codes.search == QZ_SEARCH_COMPAT,
+                                 .as_reference = o->recipe->codes.search == QZ_SEARCH_COMPAT,
                                  .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;

@@ -262,7 +262,7 @@ static void check_hdot(check *c, qz_type t, qz_hdot_fn fn) {
 }
 
 /* ---- the whole call ---- */
-enum { GROUPS = QZ_TYPE_NONE + 1, BNB }; /* kinds of coded matrices among the types of a case */
+enum { GROUPS = QZ_TYPE_NONE + 1, BNB, WIDE }; /* kinds of coded matrices among the types of a case */
 typedef struct { qz_weights w; qz_int_group g; qz_bnb b; qz_packed *p; float *y; guarded gy; } matrix;
 
 static void matrix_open(check *c, qz_mm *mm, matrix *m, qz_type t, size_t rows, size_t cols, size_t n) {
@@ -278,9 +278,9 @@ static void matrix_open(check *c, qz_mm *mm, matrix *m, qz_type t, size_t rows, 
         }
         qz_free(v);
     }
-    const bool coded = (int)t == GROUPS || (int)t == BNB;
+    const bool groups = (int)t == GROUPS || (int)t == WIDE, coded = groups || (int)t == BNB;
     m->w = (qz_weights){.type = coded ? QZ_TYPE_CODED : t, .rows = rows, .cols = cols, .data = data,
-                        .coded = (int)t == GROUPS ? &m->g.base : coded ? &m->b.base : NULL};
+                        .coded = groups ? &m->g.base : coded ? &m->b.base : NULL};
     m->y = guard_open(&m->gy, n * rows, 4, 0);
     qz_error err = {0};
     expect(c, qz_packed_open(mm, &m->w, &m->p, &err) == QZ_OK, "open: %s", err.text);
@@ -299,6 +299,21 @@ static void group_fill(check *c, qz_int_group *g, uint32_t bits, size_t rows, si
     /* cols prime to 7: a permutation */
     for (size_t k = 0; act_order && k < cols; ++k) idx[k] = (uint32_t)(k * 7 % cols / size);
     g->codes = codes, g->scales = scales, g->zero_points = zeros, g->g_idx = idx;
+}
+
+/* Scales of other types: bfloat16 beyond float16 (i 0), float32 (1), bfloat16 that float16 holds (2). */
+static void group_widen(check *c, qz_int_group *g, size_t i) {
+    const size_t n = g->rows * g->groups;
+    qz_free((void *)(uintptr_t)g->scales);
+    float *wide = qz_alloc_array(n, 4);
+    uint16_t *brain = (uint16_t *)(void *)wide;
+    for (size_t k = 0; k < n; ++k) {
+        const float s = 0.01f + 1e-5f * (float)qz_rng_below(&c->rng, 1000);
+        if (i == 1) wide[k] = s;
+        else brain[k] = qz_f32_to_bf16(i == 0 ? s * 0x1p30f : s);
+    }
+    g->scales = wide;
+    g->scale_type = i == 1 ? QZ_SCALE_F32 : QZ_SCALE_BF16;
 }
 
 static void bnb_fill(check *c, qz_bnb *b, qz_bnb_kind kind, size_t rows, size_t cols) {
@@ -371,6 +386,10 @@ static void check_call(check *c, qz_mm *mm, const qz_type *types, size_t n_w, si
     for (size_t i = 0; i < n_w; ++i) {
         size_t rows = 13 + 20 * i;
         if ((int)types[i] == GROUPS) group_fill(c, &m[i].g, i % 2 ? 8 : i == 2 ? 3 : 4, rows, cols, 64, act_order);
+        if ((int)types[i] == WIDE) {
+            group_fill(c, &m[i].g, i == 1 ? 8 : 4, rows, cols, 64, act_order);
+            group_widen(c, &m[i].g, i);
+        }
         if ((int)types[i] == BNB)
             bnb_fill(c, &m[i].b, i == 0 ? QZ_BNB_NF4 : i == 1 ? QZ_BNB_INT8 : QZ_BNB_FP4, rows, cols);
         matrix_open(c, mm, &m[i], types[i], rows, cols, n);
@@ -393,7 +412,8 @@ static void check_calls(check *c, size_t threads) {
                                        {QZ_TYPE_Q5_K, QZ_TYPE_F16, QZ_TYPE_Q4_0},
                                        {QZ_TYPE_Q2_K, QZ_TYPE_Q3_K, QZ_TYPE_Q5_1},
                                        {(qz_type)GROUPS, (qz_type)GROUPS, (qz_type)GROUPS},
-                                       {(qz_type)BNB, (qz_type)BNB, (qz_type)BNB}};
+                                       {(qz_type)BNB, (qz_type)BNB, (qz_type)BNB},
+                                       {(qz_type)WIDE, (qz_type)WIDE, (qz_type)WIDE}};
     qz_run run;
     qz_mm *mm = NULL;
     qz_error err = {0};

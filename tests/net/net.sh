@@ -55,6 +55,8 @@ set_zoo() {
     art "$m-bnb-int8" tests/golden/zoo/$m bnb:int8
     art "$m-ct-fp8_dynamic" tests/golden/zoo/$m ct:fp8_dynamic
     art "$m-ct-fp8_block" tests/golden/zoo/$m ct:fp8_block
+    art "$m-ct-w4a16" tests/golden/zoo/$m ct:w4a16+g32
+    art "$m-ct-int8" tests/golden/zoo/$m ct:int8
     art "$m-fp8-block" tests/golden/zoo/$m fp8:block
     for v in original quantized; do for c in best compat; do
       art "$m-awq-$c-$v" tests/golden/zoo/$m awq:w4g32 --search $c --propagate $v "${calib[@]}"
@@ -63,7 +65,7 @@ set_zoo() {
     art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order --propagate original "${calib[@]}"
   done
   for m in gemma2 gemma3 phi3 mixtral qwen3_moe smollm3 granite; do
-    for c in gguf:F16 gguf:BF16 gguf:Q8_0 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic fp8:block; do art "$m-$c" tests/golden/zoo/$m $c --search compat; done
+    for c in gguf:F16 gguf:BF16 gguf:Q8_0 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic ct:w4a16_asym+g32 ct:int8 fp8:block; do art "$m-$c" tests/golden/zoo/$m $c --search compat; done
     case $m in phi3 | smollm3 | granite) for v in original quantized; do art "$m-awq-$v" tests/golden/zoo/$m awq:w4g32 --propagate $v "${calib[@]}"
       art "$m-gptq-$v" tests/golden/zoo/$m gptq:w4g32+asym --propagate $v "${calib[@]}"; done ;; esac
   done
