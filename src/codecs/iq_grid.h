@@ -13,9 +13,11 @@ typedef struct {
     const int8_t *values;    /* [points][size] magnitudes, or -1 0 1: what the decoder multiplies */
     const uint8_t *levels;   /* [points][size] */
     const int32_t *place;    /* [base^size] by key: the point, or ~(its list in near) */
-    const uint16_t *near;    /* lists: their length, then points */
+    const uint16_t *near;    /* lists: their length, then points, filled up with the first to a multiple of eight */
+    const uint16_t *near_levels; /* the same places: element i of the point is bits of the word, from bits·i; IQ1: NULL */
     uint16_t points;
     uint8_t size, base;      /* elements of a point; levels of an element */
+    uint8_t bits;
 } qz_iq_grid;
 extern const qz_iq_grid qz_iq2xxs_grid, qz_iq2xs_grid, qz_iq2s_grid, qz_iq1_grid, qz_iq3xxs_grid, qz_iq3s_grid;
 
