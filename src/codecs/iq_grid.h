@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { QZ_IQ_NEAR = 296 }; /* the longest list of IQ2 and IQ3, filled up */
+
 typedef struct {
     const int8_t *values;    /* [points][size] magnitudes, or -1 0 1: what the decoder multiplies */
     const uint8_t *levels;   /* [points][size] */

@@ -5,6 +5,7 @@
  * its first point to a multiple of LIST; of the books of magnitudes there is a second copy, of levels. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "codecs/iq_grid.h"
 #include "codecs/tables/iq_levels.h"
 
 enum { LIST = 8, MAX_POINTS = 2048, MAX_DISTANCE = 4 * 4 * 49 + 1 };
@@ -86,6 +87,7 @@ static void write_book(const book *b) {
         key_levels(b, key, l);
         int n = near_points(b, l, list), on = n == 1;
         for (int i = 0; i < b->size; i++) on = on && level(b, list[0], i) == l[i];
+        if (magnitudes && n > QZ_IQ_NEAR) exit(1);
         place[key] = on ? list[0] : ~used;
         if (!on) used += (n + LIST - 1) / LIST * LIST + 1;
     }

@@ -10,7 +10,7 @@
 #include <float.h>
 #include "codecs/iq_form.h"
 
-enum { IQ_N = QZ_IQ_MAX, IQ_POINTS = QZ_IQ_MAX / 4 };
+enum { IQ_N = QZ_IQ_MAX, IQ_POINTS = QZ_IQ_MAX / 4, IQ_LISTS = QZ_IQ_NEAR / 8 };
 
 /* magnitudes, weights, their product, roots of the weights; levels of points as words (iq_grid.h) of the try and of the
  * best one, lanes whose point is off the grid. */
@@ -34,45 +34,47 @@ INLINE vf as_float(vi v) { return __builtin_convertvector(v, vf); }
 INLINE __m256 iq_pick(const iq_shape s, __m256 costs, __m256i word) {
     return s.size == 8 ? _mm256_permutevar_ps(costs, word) : _mm256_permutevar8x32_ps(costs, word);
 }
-/* The levels of the first point whose cost is `least` (several are: compare one by one). */
-static __attribute__((noinline)) int32_t iq_first(const __m256 *costs, size_t size, size_t bits, const uint16_t *list, size_t n,
-                                                  float least) {
-    for (size_t c = 0; c < n; ++c) {
-        float sum = 0;
-        for (size_t i = 0; i < size; ++i) sum += costs[i][list[c] >> bits * i & ((1u << bits) - 1)];
-        if (sum == least) return list[c];
-    }
-    return list[0];
+/* Costs of eight points; what is no number costs most. */
+INLINE __m256 iq_sums(const iq_shape s, const __m256 *costs, const uint16_t *list) {
+    const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)list));
+    __m256 sum = iq_pick(s, costs[0], words);
+    for (size_t i = 1; i < s.size; ++i) sum += iq_pick(s, costs[i], _mm256_srli_epi32(words, iq_bits(s) * (int)i));
+    return _mm256_min_ps(sum, _mm256_set1_ps(FLT_MAX));
 }
-/* Levels of the near point of least Σ (root weight)·(scale·(2l+1) − magnitude)², the first of equals; x and root: a lane's. */
-INLINE int32_t iq_near(const iq_shape s, const qz_iq_grid *g, int32_t place, const float *x, const float *root,
-                       float scale) {
+/* In every lane the least. */
+INLINE __m256 iq_least(__m256 v) {
+    v = _mm256_min_ps(v, _mm256_permute2f128_ps(v, v, 1));
+    v = _mm256_min_ps(v, _mm256_permute_ps(v, 0x4e));
+    return _mm256_min_ps(v, _mm256_permute_ps(v, 0xb1));
+}
+INLINE uint32_t iq_equal(__m256 a, __m256 b) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ)); }
+/* Levels of the near point of least Σ (root weight)·(scale·(2l+1) − magnitude)², the first of equals; x and root: a
+ * lane's. A list of eight is the rule for IQ3. */
+INLINE uint16_t iq_near(const iq_shape s, const qz_iq_grid *g, int32_t place, const float *x, const float *root,
+                        float scale) {
     const uint16_t *list = g->near_levels + ~place + 1;
     const size_t n = g->near[~place];
     const __m256 odd = s.size == 8 ? _mm256_setr_ps(1, 3, 5, 7, 1, 3, 5, 7) : _mm256_setr_ps(1, 3, 5, 7, 9, 11, 13, 15);
     const __m256 step = _mm256_set1_ps(scale) * odd;
-    __m256 costs[8], best = _mm256_set1_ps(FLT_MAX);
-    __m256i found = _mm256_set1_epi32(list[0]);
+    __m256 costs[8], sums[IQ_LISTS];
     for (size_t i = 0; i < s.size; ++i) {
         const __m256 d = step - _mm256_broadcast_ss(x + i * LANES);
         costs[i] = _mm256_broadcast_ss(root + i * LANES) * d * d;
     }
-    for (size_t c = 0; c < n; c += 8) {
-        const __m256i words = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(list + c)));
-        __m256 sum = iq_pick(s, costs[0], words);
-        for (size_t i = 1; i < s.size; ++i) sum += iq_pick(s, costs[i], _mm256_srli_epi32(words, iq_bits(s) * (int)i));
-        const __m256 better = _mm256_cmp_ps(sum, best, _CMP_LT_OQ);
-        best = _mm256_blendv_ps(best, sum, better);
-        found = _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(found), _mm256_castsi256_ps(words), better));
+    const __m256 first = iq_sums(s, costs, list);
+    if (n <= 8) return list[__builtin_ctz(iq_equal(first, iq_least(first)))];
+    const __m256 second = iq_sums(s, costs, list + 8);
+    __m256 least = _mm256_min_ps(first, second);
+    for (size_t c = 16; c < n; c += 8) {
+        sums[c / 8] = iq_sums(s, costs, list + c);
+        least = _mm256_min_ps(least, sums[c / 8]);
     }
-    __m256 least = _mm256_min_ps(best, _mm256_permute2f128_ps(best, best, 1));
-    least = _mm256_min_ps(least, _mm256_permute_ps(least, 0x4e));
-    least = _mm256_min_ps(least, _mm256_permute_ps(least, 0xb1));
-    const unsigned there = (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(best, least, _CMP_EQ_OQ));
-    const __m256i one = _mm256_permutevar8x32_epi32(found, _mm256_set1_epi32(__builtin_ctz(there | 256)));
-    const unsigned same = (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(found, one)));
-    if (there & ~same) return iq_first(costs, s.size, (size_t)iq_bits(s), list, n, _mm256_cvtss_f32(least));
-    return _mm256_cvtsi256_si32(one);
+    least = iq_least(least);
+    const uint32_t there = iq_equal(first, least) | iq_equal(second, least) << 8;
+    if (there) return list[__builtin_ctz(there)];
+    size_t c = 16;
+    while (iq_equal(sums[c / 8], least) == 0) c += 8;
+    return list[c + (size_t)__builtin_ctz(iq_equal(sums[c / 8], least))];
 }
 
 /* ---- the search ---- */
