@@ -1,12 +1,13 @@
-/* IQ2 and IQ3: a block of 256 values is d, a float16 at its begin, and groups of values under one scale, each of points of
- * a code book and signs. A form is all that tells one of these types from another; encoder, decoder, fields (book.c) and
- * kernels are one for all: extern const qz_iq_form qz_iq2_xs_form, declared here for every QZ_POINTS of books.def.
+/* IQ2 and IQ3: a block of 256 values is d, a float16 at its begin, and groups of values under one scale, each of points
+ * of a code book and signs. A form is all that tells one of these types from another; encoder, decoder, fields (book.c)
+ * and kernels are one for all: extern const qz_iq_form qz_iq2_xs_form, declared here for every QZ_POINTS of books.def.
  * Source: formats/ggml-quants.md section 8. */
 #ifndef QZ_CODECS_IQ_FORM_H
 #define QZ_CODECS_IQ_FORM_H
 #include "codecs/iq_grid.h"
 
-enum { QZ_IQ_MAX = 32, QZ_IQ_BLOCK = 256, QZ_IQ_GROUPS = 16 }; /* most values of a group; of a block; most groups of a block */
+/* Most values of a group; values of a block; most groups of a block. */
+enum { QZ_IQ_MAX = 32, QZ_IQ_BLOCK = 256, QZ_IQ_GROUPS = 16 };
 
 /* A group as it is stored. */
 typedef struct {
@@ -49,8 +50,8 @@ typedef struct {
     bool none;     /* nothing is stored */
 } qz_iq_found;
 
-/* One row of blocks in the reference's way, plain float32, sums in index order. moved: the fault of the reference's IQ3_S, which
- * writes every group one place too early for each group of zeros before it. */
+/* One row of blocks in the reference's way, plain float32, sums in index order. moved: the fault of the reference's
+ * IQ3_S, which writes every group one place too early for each group of zeros before it. */
 void qz_iq_encode(const qz_iq_form *t, bool moved, const float *x, const float *importance, size_t cols, void *out);
 /* Bytes of one block from its 256/group groups. */
 void qz_iq_finish(const qz_iq_form *t, bool moved, const qz_iq_found *found, uint8_t *block);

@@ -16,7 +16,7 @@ typedef struct {
     const uint8_t *levels;   /* [points][size] */
     const int32_t *place;    /* [base^size] by key: the point, or ~(its list in near) */
     const uint16_t *near;    /* lists: their length, then points, filled up with the first to a multiple of eight */
-    const uint16_t *near_levels; /* the same places: element i of the point is bits of the word, from bits·i; IQ1: NULL */
+    const uint16_t *near_levels; /* at the same places words: element i of the point at bit bits·i; IQ1: NULL */
     uint16_t points;
     uint8_t size, base;      /* elements of a point; levels of an element */
     uint8_t bits;

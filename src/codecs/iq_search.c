@@ -125,8 +125,9 @@ static void search_group(const qz_iq_form *t, const float *x, const float *w, qz
     float max = magnitude[0];
     for (size_t i = 1; i < t->group; ++i) max = max > magnitude[i] ? max : magnitude[i];
     if (t->least > 0 ? max < t->least : qz_signed_max(x, t->group) == 0) return;
-    float start = max / t->start, reach = max;
-    if (t->start == 0) {
+    float start, reach = max;
+    if (t->start > 0) start = max / t->start;
+    else {
         start = qz_search_pos(t->group, t->grid->base + 1, magnitude, w, l);
         reach = start * (float)t->grid->base;
         if (!(reach > 0)) return;

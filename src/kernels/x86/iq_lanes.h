@@ -1,7 +1,7 @@
 /* Encoders of IQ2 and IQ3 (codecs/iq_form.h), LANES groups at a time, one per vector lane: every lane does what the
  * reference does, operation by operation, so the bytes are the same. A combination of levels off the grid leaves its
- * lane: its list of near points is searched eight points at a time. Included by encode_avx2.c and encode_avx512.c behind
- * encode_lanes.h; they define the vector types and steps that encode_lanes.h names, and
+ * lane: its list of near points is searched eight points at a time. Included by encode_avx2.c and encode_avx512.c
+ * behind encode_lanes.h; they define the vector types and steps that encode_lanes.h names, and
  *   vi: int32, numbers or truth (all bits of a lane); nearest_int(v, lo, hi): nearest as such; lookup(table, at):
  *   table[at]; negative(v): lane l is below 0, as bit l; root(v): square roots.
  * Private to x86/. */
@@ -12,8 +12,8 @@
 
 enum { IQ_N = QZ_IQ_MAX, IQ_POINTS = QZ_IQ_MAX / 4, IQ_LISTS = QZ_IQ_NEAR / 8 };
 
-/* magnitudes, weights, their product, roots of the weights; levels of points as words (iq_grid.h) of the try and of the
- * best one, lanes whose point is off the grid. */
+/* Magnitudes, weights, their product, roots of the weights; levels of points as words (iq_grid.h) of this try and of
+ * the best, and of each the lanes whose point is off the grid; where lookup found the levels; signs. */
 typedef struct {
     vf x[IQ_N], w[IQ_N], wx[IQ_N], root[IQ_N];
     vi trial[IQ_POINTS], place[IQ_POINTS], words[IQ_POINTS];
@@ -243,7 +243,8 @@ INLINE void iq_split(const iq_shape s, bool even, iq_batch *b) {
 /* LANES groups, of which `have` count, at b->x and b->w. */
 INLINE void iq_groups(const iq_shape s, const qz_iq_form *t, iq_batch *b, size_t have, qz_iq_found *found) {
     vf largest = {0};
-    for (size_t i = 0; i < s.n; ++i) largest = lanes_pick((vi)(absolute(b->x[i]) > largest), absolute(b->x[i]), largest);
+    for (size_t i = 0; i < s.n; ++i)
+        largest = lanes_pick((vi)(absolute(b->x[i]) > largest), absolute(b->x[i]), largest);
     iq_split(s, t->even, b);
     vf max = b->x[0];
     for (size_t i = 0; i < s.n; ++i) {
@@ -253,8 +254,9 @@ INLINE void iq_groups(const iq_shape s, const qz_iq_form *t, iq_batch *b, size_t
     }
     const vi dead = t->least > 0 ? (vi)(max < t->least) : (vi)(largest == 0);
     uint32_t live = ~negative(dead) & (uint32_t)((UINT64_C(1) << have) - 1);
-    vf start = max / t->start, reach = max;
-    if (t->start == 0) {
+    vf start = {0}, reach = max;
+    if (t->start > 0) start = max / t->start;
+    else {
         start = iq_free_scale(s, b);
         reach = start * (float)iq_base(s);
         live &= bits(less(zero(), reach));
@@ -300,7 +302,8 @@ INLINE void iq_row(const iq_shape s, const qz_iq_form *t, bool moved, const floa
 static void iq_row_2(const qz_iq_form *t, const float *x, const float *importance, size_t cols, uint8_t *out) {
     iq_row((iq_shape){8, 16}, t, false, x, importance, cols, out);
 }
-static void iq_row_3(const qz_iq_form *t, bool moved, const float *x, const float *importance, size_t cols, uint8_t *out) {
+static void iq_row_3(const qz_iq_form *t, bool moved, const float *x, const float *importance, size_t cols,
+                     uint8_t *out) {
     iq_row((iq_shape){4, 32}, t, moved, x, importance, cols, out);
 }
 void LEVEL(iq2_xxs)(const float *x, const float *importance, size_t cols, void *out) {
