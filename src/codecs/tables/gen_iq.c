@@ -81,7 +81,7 @@ static void write_book(const book *b) {
     const int magnitudes = b->values[0] > 0;
     int keys = 1, column = 0, used = 0, l[8], list[MAX_POINTS];
     for (int i = 0; i < b->size; i++) keys *= b->base;
-    int *place = malloc((size_t)keys * sizeof *place);
+    int *place = calloc((size_t)keys, sizeof *place);
     if (place == NULL) exit(1);
     for (int key = 0; key < keys; key++) {
         key_levels(b, key, l);
