@@ -26,6 +26,12 @@ INLINE int iq_bits(const iq_shape s) { return s.size == 8 ? 2 : 3; }
 INLINE int iq_base(const iq_shape s) { return s.size == 8 ? 3 : 8; }
 
 INLINE vf lanes_pick(vi m, vf yes, vf no) { return (vf)((m & (vi)yes) | (~m & (vi)no)); }
+/* n in every lane. */
+INLINE vi all(int32_t n) {
+    vi v;
+    for (size_t l = 0; l < LANES; ++l) v[l] = n;
+    return v;
+}
 INLINE vf as_float(vi v) { return __builtin_convertvector(v, vf); }
 
 /* ---- one point off the grid ---- */
@@ -108,7 +114,7 @@ INLINE void iq_fit(const iq_shape s, const iq_batch *b, const vi *words, vf *sum
     vf qx = {0}, q2 = {0};
     for (size_t p = 0; p < s.n / s.size; ++p)
         for (size_t i = 0; i < s.size; ++i) {
-            const vi l = words[p] >> iq_bits(s) * (int)i & ((1 << iq_bits(s)) - 1);
+            const vi l = words[p] >> iq_bits(s) * (int)i & all((1 << iq_bits(s)) - 1);
             const vf q = as_float(l + l + 1);
             const size_t k = p * s.size + i;
             qx += b->wx[k] * q;
@@ -223,7 +229,7 @@ INLINE void iq_split(const iq_shape s, bool even, iq_batch *b) {
             least = lanes_pick(less_here, cost, least);
             at = (less_here & (int32_t)i) | (~less_here & at);
             b->x[k + i] = (vf)((vi)x ^ (minus & INT32_MIN));
-            signs |= minus & (1 << i);
+            signs |= minus & all((int32_t)1 << i);
         }
         if (even) {
             top = signs ^ signs >> 4;
@@ -233,7 +239,7 @@ INLINE void iq_split(const iq_shape s, bool even, iq_batch *b) {
             for (size_t i = 0; i < 8; ++i) {
                 const vi turn = odd & (vi)(at == (int32_t)i);
                 b->x[k + i] = (vf)((vi)b->x[k + i] ^ (turn & INT32_MIN));
-                signs ^= turn & (1 << i);
+                signs ^= turn & all((int32_t)1 << i);
             }
         }
         b->signs[k / 8] = signs;
