@@ -3,6 +3,7 @@
 #include "codecs/codecs_int.h"
 #include "codecs/fp4.h"
 #include "codecs/iq4.h"
+#include "codecs/iq_form.h"
 #include "codecs/types.h"
 
 static const int8_t iq2[] = {-43, -25, -8, 8, 25, 43}, iq1[] = {-9, -7, -1, 1, 7, 9};
@@ -67,88 +68,38 @@ static unsigned shifted_of(const int16_t *q, bool *down) {
 }
 
 /* ---- super-blocks ---- */
-static void iq2_xxs_unpack(const uint8_t *p, qz_block_fields *f) {
-    for (size_t b = 0; b < 8; ++b) {
-        const uint8_t *o = p + 2 + 8 * b;
-        const uint32_t word = qz_load_u32le(o + 4);
-        f->sc[b] = (int16_t)(2 * (word >> 28) + 1);
-        for (size_t l = 0; l < 4; ++l)
-            magnitudes(&qz_iq2xxs_grid, o[l], qz_iq_signs(word >> 7 * l & 127), f->q + 32 * b + 8 * l);
+static const struct { qz_type type; const qz_iq_form *form; } forms[] = {
+#define QZ_POINTS(id, form, ...) {QZ_TYPE_##id, &form},
+#define QZ_BOOK(id, ...)
+#include "codecs/books.def"
+#undef QZ_POINTS
+#undef QZ_BOOK
+};
+static const qz_iq_form *form_of(qz_type t) {
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; ++i)
+        if (forms[i].type == t) return forms[i].form;
+    return NULL;
+}
+static void form_unpack(const qz_iq_form *t, const uint8_t *p, qz_block_fields *f) {
+    const size_t size = t->grid->size;
+    qz_iq_group g;
+    for (size_t b = 0; b < QZ_IQ_BLOCK / t->group; ++b) {
+        t->get(p, b, &g);
+        f->sc[b] = (int16_t)(2 * g.scale + 1);
+        for (size_t i = 0; i < t->group; i += size)
+            magnitudes(t->grid, g.points[i / size], (unsigned)g.signs[i / 8] >> i % 8, f->q + b * t->group + i);
     }
 }
-static void iq2_xxs_pack(const qz_block_fields *f, uint8_t *p) {
-    for (size_t b = 0; b < 8; ++b) {
-        uint8_t *o = p + 2 + 8 * b;
-        uint32_t word = (uint32_t)(f->sc[b] / 2) << 28;
-        for (size_t l = 0; l < 4; ++l) {
+static void form_pack(const qz_iq_form *t, const qz_block_fields *f, uint8_t *p) {
+    const size_t size = t->grid->size;
+    for (size_t b = 0; b < QZ_IQ_BLOCK / t->group; ++b) {
+        qz_iq_group g = {.scale = (uint8_t)(f->sc[b] / 2)};
+        for (size_t i = 0; i < t->group; i += size) {
             unsigned signs;
-            o[l] = (uint8_t)point_of(&qz_iq2xxs_grid, f->q + 32 * b + 8 * l, &signs);
-            word |= (signs & 127) << 7 * l;
+            g.points[i / size] = (uint16_t)point_of(t->grid, f->q + b * t->group + i, &signs);
+            g.signs[i / 8] |= (uint8_t)(signs << i % 8);
         }
-        qz_store_u32le(o + 4, word);
-    }
-}
-static void iq2_xs_unpack(const uint8_t *p, qz_block_fields *f) {
-    for (size_t b = 0; b < 16; ++b) f->sc[b] = (int16_t)(2 * (p[66 + b / 2] >> b % 2 * 4 & 15) + 1);
-    for (size_t l = 0; l < 32; ++l) {
-        const unsigned word = qz_load_u16le(p + 2 + 2 * l);
-        magnitudes(&qz_iq2xs_grid, word & 511, qz_iq_signs(word >> 9), f->q + 8 * l);
-    }
-}
-static void iq2_xs_pack(const qz_block_fields *f, uint8_t *p) {
-    for (size_t b = 0; b < 16; ++b) p[66 + b / 2] |= (uint8_t)(f->sc[b] / 2 << b % 2 * 4);
-    for (size_t l = 0; l < 32; ++l) {
-        unsigned signs, point = point_of(&qz_iq2xs_grid, f->q + 8 * l, &signs);
-        qz_store_u16le(p + 2 + 2 * l, (uint16_t)(point | (signs & 127) << 9));
-    }
-}
-static void iq2_s_unpack(const uint8_t *p, qz_block_fields *f) {
-    for (size_t b = 0; b < 16; ++b) f->sc[b] = (int16_t)(2 * (p[74 + b / 2] >> b % 2 * 4 & 15) + 1);
-    for (size_t l = 0; l < 32; ++l)
-        magnitudes(&qz_iq2s_grid, p[2 + l] | (size_t)(p[66 + l / 4] >> l % 4 * 2 & 3) << 8, p[34 + l], f->q + 8 * l);
-}
-static void iq2_s_pack(const qz_block_fields *f, uint8_t *p) {
-    for (size_t b = 0; b < 16; ++b) p[74 + b / 2] |= (uint8_t)(f->sc[b] / 2 << b % 2 * 4);
-    for (size_t l = 0; l < 32; ++l) {
-        unsigned signs, point = point_of(&qz_iq2s_grid, f->q + 8 * l, &signs);
-        p[2 + l] = (uint8_t)point;
-        p[34 + l] = (uint8_t)signs;
-        p[66 + l / 4] |= (uint8_t)((point >> 8) << l % 4 * 2);
-    }
-}
-static void iq3_xxs_unpack(const uint8_t *p, qz_block_fields *f) {
-    for (size_t b = 0; b < 8; ++b) {
-        const uint32_t word = qz_load_u32le(p + 66 + 4 * b);
-        f->sc[b] = (int16_t)(2 * (word >> 28) + 1);
-        for (size_t l = 0; l < 8; ++l)
-            magnitudes(&qz_iq3xxs_grid, p[2 + 8 * b + l], (unsigned)qz_iq_signs(word >> l / 2 * 7 & 127) >> l % 2 * 4,
-                       f->q + 32 * b + 4 * l);
-    }
-}
-static void iq3_xxs_pack(const qz_block_fields *f, uint8_t *p) {
-    for (size_t b = 0; b < 8; ++b) {
-        uint32_t word = (uint32_t)(f->sc[b] / 2) << 28;
-        for (size_t l = 0; l < 8; ++l) {
-            unsigned signs;
-            p[2 + 8 * b + l] = (uint8_t)point_of(&qz_iq3xxs_grid, f->q + 32 * b + 4 * l, &signs);
-            word |= (l % 2 ? signs & 7 : signs) << (l / 2 * 7 + l % 2 * 4);
-        }
-        qz_store_u32le(p + 66 + 4 * b, word);
-    }
-}
-static void iq3_s_unpack(const uint8_t *p, qz_block_fields *f) {
-    for (size_t b = 0; b < 8; ++b) f->sc[b] = (int16_t)(2 * (p[106 + b / 2] >> b % 2 * 4 & 15) + 1);
-    for (size_t l = 0; l < 64; ++l)
-        magnitudes(&qz_iq3s_grid, p[2 + l] | (size_t)(p[66 + l / 8] >> l % 8 & 1) << 8,
-                   (unsigned)p[74 + l / 2] >> l % 2 * 4, f->q + 4 * l);
-}
-static void iq3_s_pack(const qz_block_fields *f, uint8_t *p) {
-    for (size_t b = 0; b < 8; ++b) p[106 + b / 2] |= (uint8_t)(f->sc[b] / 2 << b % 2 * 4);
-    for (size_t l = 0; l < 64; ++l) {
-        unsigned signs, point = point_of(&qz_iq3s_grid, f->q + 4 * l, &signs);
-        p[2 + l] = (uint8_t)point;
-        p[66 + l / 8] |= (uint8_t)((point >> 8) << l % 8);
-        p[74 + l / 2] |= (uint8_t)(signs << l % 2 * 4);
+        t->put(&g, b, b, p);
     }
 }
 static void iq1_s_unpack(const uint8_t *p, qz_block_fields *f) {
@@ -238,12 +189,12 @@ void qz_book_unpack(qz_type t, const uint8_t *p, qz_block_fields *f) {
     memset(f->m, 0, sizeof f->m);
     f->sc[0] = 1;
     f->d = t == QZ_TYPE_TQ1_0 ? qz_f16_at(p + 52) : t == QZ_TYPE_TQ2_0 ? qz_f16_at(p + 64) : qz_f16_at(p);
+    const qz_iq_form *form = form_of(t);
+    if (form) {
+        form_unpack(form, p, f);
+        return;
+    }
     switch ((int)t) {
-    case QZ_TYPE_IQ2_XXS: iq2_xxs_unpack(p, f); break;
-    case QZ_TYPE_IQ2_XS: iq2_xs_unpack(p, f); break;
-    case QZ_TYPE_IQ2_S: iq2_s_unpack(p, f); break;
-    case QZ_TYPE_IQ3_XXS: iq3_xxs_unpack(p, f); break;
-    case QZ_TYPE_IQ3_S: iq3_s_unpack(p, f); break;
     case QZ_TYPE_IQ1_S: iq1_s_unpack(p, f); break;
     case QZ_TYPE_IQ1_M: iq1_m_unpack(p, f); break;
     case QZ_TYPE_IQ4_NL: nibbles_get(p + 2, qz_iq4_values, 16, f->q); break;
@@ -265,12 +216,12 @@ void qz_book_pack(qz_type t, const qz_block_fields *f, uint8_t *p) {
     memset(p, 0, qz_type_get(t)->bytes);
     if (t != QZ_TYPE_IQ1_M && t != QZ_TYPE_MXFP4 && t != QZ_TYPE_NVFP4)
         qz_f16_put(p + (t == QZ_TYPE_TQ1_0 ? 52 : t == QZ_TYPE_TQ2_0 ? 64 : 0), f->d);
+    const qz_iq_form *form = form_of(t);
+    if (form) {
+        form_pack(form, f, p);
+        return;
+    }
     switch ((int)t) {
-    case QZ_TYPE_IQ2_XXS: iq2_xxs_pack(f, p); break;
-    case QZ_TYPE_IQ2_XS: iq2_xs_pack(f, p); break;
-    case QZ_TYPE_IQ2_S: iq2_s_pack(f, p); break;
-    case QZ_TYPE_IQ3_XXS: iq3_xxs_pack(f, p); break;
-    case QZ_TYPE_IQ3_S: iq3_s_pack(f, p); break;
     case QZ_TYPE_IQ1_S: iq1_s_pack(f, p); break;
     case QZ_TYPE_IQ1_M: iq1_m_pack(f, p); break;
     case QZ_TYPE_IQ4_NL: nibbles_put(f->q, iq4_code, 16, p + 2); break;

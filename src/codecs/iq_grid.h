@@ -9,13 +9,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { QZ_IQ_NEAR = 296 }; /* the longest list of IQ2 and IQ3, filled up */
+
 typedef struct {
     const int8_t *values;    /* [points][size] magnitudes, or -1 0 1: what the decoder multiplies */
     const uint8_t *levels;   /* [points][size] */
     const int32_t *place;    /* [base^size] by key: the point, or ~(its list in near) */
-    const uint16_t *near;    /* lists: their length, then points */
+    const uint16_t *near;    /* lists: their length, then points, filled up with the first to a multiple of eight */
+    const uint16_t *near_levels; /* at the same places words: element i of the point at bit bits·i; IQ1: NULL */
     uint16_t points;
     uint8_t size, base;      /* elements of a point; levels of an element */
+    uint8_t bits;
 } qz_iq_grid;
 extern const qz_iq_grid qz_iq2xxs_grid, qz_iq2xs_grid, qz_iq2s_grid, qz_iq1_grid, qz_iq3xxs_grid, qz_iq3s_grid;
 

@@ -12,6 +12,10 @@ static qz_ops table(qz_cpu_level level) {
     return ops;
 }
 qz_encode_fn qz_encoder(qz_cpu_level level, qz_type t) { return table(level).encode[t]; }
+qz_encode_fn qz_compat_encoder(qz_cpu_level level, qz_type t) {
+    const qz_ops ops = table(level);
+    return ops.compat[t] ? ops.compat[t] : ops.encode[t];
+}
 qz_refiner qz_refiner_at(qz_cpu_level level) {
     const qz_ops ops = table(level);
     return (qz_refiner){ops.round_sub, ops.refine_sym};

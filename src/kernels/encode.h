@@ -9,6 +9,8 @@
 
 /* The fastest encoder of a row at min(level, detected). t < QZ_TYPE_COUNT. Thread safe; never NULL. */
 qz_encode_fn qz_encoder(qz_cpu_level level, qz_type t);
+/* The same with the reference's own bytes where the encoder deviates from them (types.def). */
+qz_encode_fn qz_compat_encoder(qz_cpu_level level, qz_type t);
 /* Rounds a sub-block and judges it (op_types.h: qz_round_sub_fn), the fastest at this level. */
 typedef float (*qz_rounder_fn)(const qz_block_shape *s, const float *x, const float *w, float scale, float min,
                                int16_t *q);

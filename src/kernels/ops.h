@@ -15,6 +15,7 @@ typedef struct {
     qz_decode_fn decode[QZ_TYPE_COUNT]; /* equal bit for bit to the codecs' decoders */
     qz_dot_fn dot[QZ_TYPE_COUNT];       /* types with a layout */
     qz_encode_fn encode[QZ_TYPE_COUNT]; /* equal bit for bit to the codecs' encoders */
+    qz_encode_fn compat[QZ_TYPE_COUNT]; /* to their compat; NULL: encode is */
 } qz_ops;
 
 /* The table of a level; false if this machine or build lacks it (then *ops is untouched). */

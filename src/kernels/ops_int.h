@@ -96,6 +96,11 @@ void qz_dot_ref(QZ_DOT_ARGS); /* any layout */
     void qz_decode_bf16_##level(const void *in, size_t cols, float *y);
 void qz_decode_q8_0_avx2(const void *in, size_t cols, float *y);
 void qz_decode_q4_0_avx2(const void *in, size_t cols, float *y);
+void qz_decode_iq2_xxs_avx2(const void *in, size_t cols, float *y);
+void qz_decode_iq2_xs_avx2(const void *in, size_t cols, float *y);
+void qz_decode_iq2_s_avx2(const void *in, size_t cols, float *y);
+void qz_decode_iq3_xxs_avx2(const void *in, size_t cols, float *y);
+void qz_decode_iq3_s_avx2(const void *in, size_t cols, float *y);
 QZ_LEVEL_DOTS(avx2)
 QZ_LEVEL_DOTS(avx512)
 
@@ -106,7 +111,10 @@ QZ_LEVEL_DOTS(avx512)
     QZ_ENCODER(q5_0, level) QZ_ENCODER(q5_1, level) QZ_ENCODER(q8_0, level) \
     QZ_ENCODER(q2_k, level) QZ_ENCODER(q3_k, level)                         \
     QZ_ENCODER(q4_k, level) QZ_ENCODER(q5_k, level) QZ_ENCODER(q6_k, level) \
-    QZ_ENCODER(iq4_nl, level) QZ_ENCODER(iq4_xs, level)
+    QZ_ENCODER(iq4_nl, level) QZ_ENCODER(iq4_xs, level)                     \
+    QZ_ENCODER(iq2_xxs, level) QZ_ENCODER(iq2_xs, level)                    \
+    QZ_ENCODER(iq2_s, level) QZ_ENCODER(iq3_xxs, level)                     \
+    QZ_ENCODER(iq3_s, level) QZ_ENCODER(iq3_s_moved, level)
 QZ_LEVEL_ENCODERS(avx2)
 QZ_LEVEL_ENCODERS(avx512)
 QZ_ENCODER(f16, avx2)

@@ -60,7 +60,7 @@ qz_status qz_block_quantize(const qz_block_job *b, qz_arena *arena, qz_quantized
     size_t total;
     if (j.info->encode == NULL)
         return qz_fail(err, QZ_EUNSUPPORTED, "type %s can be read but not written", j.info->name);
-    j.encode = b->search == QZ_SEARCH_COMPAT && j.info->compat ? j.info->compat : qz_encoder(b->run->cpu, type);
+    j.encode = b->search == QZ_SEARCH_COMPAT ? qz_compat_encoder(b->run->cpu, type) : qz_encoder(b->run->cpu, type);
     j.decode = qz_decoder(b->run->cpu, type);
     j.refiner = qz_refiner_at(b->run->cpu);
     QZ_TRY(qz_row_bytes(type, cols, &j.row_bytes, err));

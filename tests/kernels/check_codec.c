@@ -27,7 +27,7 @@ void check_decode(check *c) {
 
 /* Rows of every length in blocks up to two batches; importances with zeros and of all sizes; constant
  * and sparse rows. */
-static void check_encode_type(check *c, qz_type t, size_t blocks, int kind, int importance) {
+static void check_encode_type(check *c, qz_type t, bool compat, size_t blocks, int kind, int importance) {
     const qz_type_info *i = qz_type_get(t);
     const size_t cols = blocks * i->elems;
     guarded gx, gi, gy, gw;
@@ -41,8 +41,8 @@ static void check_encode_type(check *c, qz_type t, size_t blocks, int kind, int 
         float v = qz_rng_normal(&c->rng);
         imp[k] = importance == 1 ? v * v + 0.01f : qz_rng_below(&c->rng, 4) && k / 32 % 3 ? v * v * v * v : 0;
     }
-    i->encode(x, importance ? imp : NULL, cols, want);
-    c->ops->encode[t](x, importance ? imp : NULL, cols, y);
+    (compat ? c->ref->compat : c->ref->encode)[t](x, importance ? imp : NULL, cols, want);
+    (compat ? c->ops->compat : c->ops->encode)[t](x, importance ? imp : NULL, cols, y);
     bool same = true;
     size_t b = 0;
     for (; b < blocks && same; ++b) same = memcmp(y + b * i->bytes, want + b * i->bytes, i->bytes) == 0;
@@ -113,12 +113,14 @@ void check_refine(check *c) {
 }
 
 void check_encode(check *c) {
-    for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
-        if (c->ops->encode[t] == c->ref->encode[t]) continue;
+    for (unsigned n = 0; n < 2 * QZ_TYPE_COUNT; ++n) {
+        const unsigned t = n / 2;
+        const bool compat = n % 2;
+        if (compat ? c->ops->compat[t] == c->ref->compat[t] : c->ops->encode[t] == c->ref->encode[t]) continue;
         c->op = qz_type_get((qz_type)t)->name;
         for (size_t blocks = 0; blocks < 35; blocks += blocks < 5 ? 1 : qz_type_get((qz_type)t)->elems < 256 ? 4 : 14)
             for (int kind = 0; kind < DATA_KINDS + 2; ++kind)
-                for (int imp = 0; imp < 3; ++imp) check_encode_type(c, (qz_type)t, blocks, kind, imp);
+                for (int imp = 0; imp < 3; ++imp) check_encode_type(c, (qz_type)t, compat, blocks, kind, imp);
     }
 }
 

@@ -1,12 +1,14 @@
 /* usage: gen_iq > iq_tables.c
  * Writes the tables of codecs/iq_grid.h from the code books (iq_levels.h): run by the build. A combination of levels
  * that is no point gets the points in order of (squared distance of the coordinates 2·level+1, index), up to and with
- * the type's number of distinct distances, all ties kept (formats/ggml-quants.md section 8.1). */
+ * the type's number of distinct distances, all ties kept (formats/ggml-quants.md section 8.1). A list is filled up with
+ * its first point to a multiple of LIST; of the books of magnitudes there is a second copy, of levels. */
 #include <stdio.h>
 #include <stdlib.h>
+#include "codecs/iq_grid.h"
 #include "codecs/tables/iq_levels.h"
 
-enum { MAX_POINTS = 2048, MAX_DISTANCE = 4 * 4 * 49 + 1 };
+enum { LIST = 8, MAX_POINTS = 2048, MAX_DISTANCE = 4 * 4 * 49 + 1 };
 typedef struct {
     const char *name;
     const uint16_t *words;
@@ -26,6 +28,10 @@ static const book books[] = {
 };
 
 static int level(const book *b, int point, int i) { return b->words[point] >> (b->bits * i) & ((1 << b->bits) - 1); }
+
+static void key_levels(const book *b, int key, int *l) {
+    for (int i = 0; i < b->size; i++, key /= b->base) l[i] = key % b->base;
+}
 
 /* Points near the levels l, nearest first; returns how many. */
 static int near_points(const book *b, const int *l, int *out) {
@@ -54,30 +60,48 @@ static void number(int v, int *column) {
     if (*column > 110) *column = 0, (void)putchar('\n');
 }
 
+/* The lists of every combination; levels: what number() gets is the word of levels instead of the point. */
+static void write_near(const book *b, const int *place, int keys, int levels) {
+    int column = 0, l[8], list[MAX_POINTS];
+    printf("static const uint16_t %s_near%s[] = {", b->name, levels ? "_levels" : "");
+    for (int key = 0; key < keys; key++) {
+        if (place[key] >= 0) continue;
+        key_levels(b, key, l);
+        const int n = near_points(b, l, list), room = (n + LIST - 1) / LIST * LIST;
+        number(n, &column);
+        for (int i = 0; i < room; i++) {
+            const int point = list[i < n ? i : 0];
+            number(levels ? b->words[point] : point, &column);
+        }
+    }
+    printf("};\n");
+}
+
 static void write_book(const book *b) {
+    const int magnitudes = b->values[0] > 0;
     int keys = 1, column = 0, used = 0, l[8], list[MAX_POINTS];
     for (int i = 0; i < b->size; i++) keys *= b->base;
-    int *place = malloc((size_t)keys * sizeof *place);
+    int *place = calloc((size_t)keys, sizeof *place);
     if (place == NULL) exit(1);
-    printf("static const uint16_t %s_near[] = {", b->name);
     for (int key = 0; key < keys; key++) {
-        for (int i = 0, k = key; i < b->size; i++, k /= b->base) l[i] = k % b->base;
+        key_levels(b, key, l);
         int n = near_points(b, l, list), on = n == 1;
         for (int i = 0; i < b->size; i++) on = on && level(b, list[0], i) == l[i];
+        if (magnitudes && n > QZ_IQ_NEAR) exit(1);
         place[key] = on ? list[0] : ~used;
-        if (on) continue;
-        number(n, &column);
-        for (int i = 0; i < n; i++) number(list[i], &column);
-        used += n + 1;
+        if (!on) used += (n + LIST - 1) / LIST * LIST + 1;
     }
-    printf("};\nstatic const int32_t %s_place[] = {", b->name);
+    write_near(b, place, keys, 0);
+    if (magnitudes) write_near(b, place, keys, 1);
+    printf("static const int32_t %s_place[] = {", b->name);
     for (int key = 0; key < keys; key++) number(place[key], &column);
     printf("};\nstatic const int8_t %s_values[] = {", b->name);
     for (int i = 0; i < b->points * b->size; i++) number(b->values[level(b, i / b->size, i % b->size)], &column);
     printf("};\nstatic const uint8_t %s_levels[] = {", b->name);
     for (int i = 0; i < b->points * b->size; i++) number(level(b, i / b->size, i % b->size), &column);
-    printf("};\nconst qz_iq_grid qz_%s_grid = {%s_values, %s_levels, %s_place, %s_near, %d, %d, %d};\n", b->name,
-           b->name, b->name, b->name, b->name, b->points, b->size, b->base);
+    printf("};\nconst qz_iq_grid qz_%s_grid = {%s_values, %s_levels, %s_place, %s_near, %s%s, %d, %d, %d, %d};\n", b->name,
+           b->name, b->name, b->name, b->name, magnitudes ? b->name : "NULL", magnitudes ? "_near_levels" : "", b->points,
+           b->size, b->base, b->bits);
     free(place);
 }
 

@@ -11,6 +11,7 @@ void qz_ops_ref(qz_ops *ops) {
     for (unsigned t = 0; t < QZ_TYPE_COUNT; ++t) {
         ops->decode[t] = qz_type_get((qz_type)t)->decode;
         ops->encode[t] = qz_type_get((qz_type)t)->encode;
+        ops->compat[t] = qz_type_get((qz_type)t)->compat;
         ops->dot[t] = qz_layout_get((qz_type)t) ? qz_dot_ref : NULL;
     }
 }

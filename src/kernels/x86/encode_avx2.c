@@ -8,6 +8,7 @@
 enum { LANES = 8 };
 typedef __m256 vf;
 typedef __m256 vm;
+typedef int32_t vi __attribute__((vector_size(4 * LANES), may_alias));
 
 INLINE vf zero(void) { return _mm256_setzero_ps(); }
 INLINE vm less(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
@@ -16,11 +17,15 @@ INLINE vm differ(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_NEQ_UQ); }
 INLINE vm and_(vm a, vm b) { return _mm256_and_ps(a, b); }
 INLINE vf pick(vm m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
 INLINE vf absolute(vf v) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v); }
-INLINE vf nearest(vf v, int lo, int hi) {
+INLINE vi nearest_int(vf v, int lo, int hi) {
     __m256i t = _mm256_castps_si256(v + 12582912.0f);
     __m256i q = _mm256_sub_epi32(_mm256_and_si256(t, _mm256_set1_epi32(0x7fffff)), _mm256_set1_epi32(0x400000));
-    return _mm256_cvtepi32_ps(_mm256_min_epi32(_mm256_max_epi32(q, _mm256_set1_epi32(lo)), _mm256_set1_epi32(hi)));
+    return (vi)_mm256_min_epi32(_mm256_max_epi32(q, _mm256_set1_epi32(lo)), _mm256_set1_epi32(hi));
 }
+INLINE vf nearest(vf v, int lo, int hi) { return _mm256_cvtepi32_ps((__m256i)nearest_int(v, lo, hi)); }
+INLINE vi lookup(const int32_t *table, vi at) { return (vi)_mm256_i32gather_epi32(table, (__m256i)at, 4); }
+INLINE uint32_t negative(vi v) { return (uint32_t)_mm256_movemask_ps((__m256)v); }
+INLINE vf root(vf v) { return _mm256_sqrt_ps(v); }
 INLINE __m256i round_away(vf v) {
     v = _mm256_and_ps(less(absolute(v), zero() + 4194304.0f), v);
     __m256i q = _mm256_cvttps_epi32(v);
@@ -58,3 +63,4 @@ INLINE vd divide(vd x, vd y, vd other) {
 
 #include "kernels/x86/encode_lanes.h"
 #include "kernels/x86/refine_lanes.h"
+#include "kernels/x86/iq_lanes.h"

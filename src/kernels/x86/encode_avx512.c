@@ -8,6 +8,7 @@
 enum { LANES = 16 };
 typedef __m512 vf;
 typedef __mmask16 vm;
+typedef int32_t vi __attribute__((vector_size(4 * LANES), may_alias));
 
 INLINE vf zero(void) { return _mm512_setzero_ps(); }
 INLINE vm less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
@@ -16,11 +17,15 @@ INLINE vm differ(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ); }
 INLINE vm and_(vm a, vm b) { return (vm)(a & b); }
 INLINE vf pick(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
 INLINE vf absolute(vf v) { return _mm512_abs_ps(v); }
-INLINE vf nearest(vf v, int lo, int hi) {
+INLINE vi nearest_int(vf v, int lo, int hi) {
     __m512i t = _mm512_castps_si512(v + 12582912.0f);
     __m512i q = _mm512_sub_epi32(_mm512_and_si512(t, _mm512_set1_epi32(0x7fffff)), _mm512_set1_epi32(0x400000));
-    return _mm512_cvtepi32_ps(_mm512_min_epi32(_mm512_max_epi32(q, _mm512_set1_epi32(lo)), _mm512_set1_epi32(hi)));
+    return (vi)_mm512_min_epi32(_mm512_max_epi32(q, _mm512_set1_epi32(lo)), _mm512_set1_epi32(hi));
 }
+INLINE vf nearest(vf v, int lo, int hi) { return _mm512_cvtepi32_ps((__m512i)nearest_int(v, lo, hi)); }
+INLINE vi lookup(const int32_t *table, vi at) { return (vi)_mm512_i32gather_epi32((__m512i)at, table, 4); }
+INLINE uint32_t negative(vi v) { return _mm512_movepi32_mask((__m512i)v); }
+INLINE vf root(vf v) { return _mm512_sqrt_ps(v); }
 INLINE __m512i round_away(vf v) {
     v = _mm512_maskz_mov_ps(less(absolute(v), zero() + 4194304.0f), v);
     __m512i q = _mm512_cvttps_epi32(v);
@@ -53,3 +58,4 @@ INLINE vd divide(vd x, vd y, vd other) {
 
 #include "kernels/x86/encode_lanes.h"
 #include "kernels/x86/refine_lanes.h"
+#include "kernels/x86/iq_lanes.h"

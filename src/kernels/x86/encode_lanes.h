@@ -1,9 +1,8 @@
 /* Encoders that search LANES sub-blocks at a time, one per vector lane: every lane does what the reference does,
  * operation by operation in float32, so the bytes are the same. Included once per level (encode_avx2.c,
- * encode_avx512.c), which defines LEVEL(name), LANES, the vector types vf (floats), vi (int32), vm (one truth value a
- * lane) and:
+ * encode_avx512.c), which defines LEVEL(name), LANES, the vector types vf (floats), vm (one truth value a lane) and:
  *   zero(), less(a, b), at_most(a, b), differ(a, b) (true for NaN), and_(m, n), pick(m, yes, no), absolute(v),
- *   store_bytes(q, out): LANES low bytes of a vi that fit a byte; bits(m): lane l of a vm as bit l; most(v): the
+ *   store_bytes(q, out): LANES low bytes of int32 that fit a byte; bits(m): lane l of a vm as bit l; most(v): the
  *   largest lane, no NaN among them; nibbles(v): truncated to a signed byte, at most 15, its low four bits,
  *   nearest(v, lo, hi): the codecs' qz_nearest, clamped, as floats; round_away(v): half away from zero, 0 beyond 2^22.
  * Private to x86/. */

@@ -18,6 +18,11 @@ void qz_ops_avx2(qz_ops *ops) {
     }
     ops->decode[QZ_TYPE_Q8_0] = qz_decode_q8_0_avx2;
     ops->decode[QZ_TYPE_Q4_0] = qz_decode_q4_0_avx2;
+    ops->decode[QZ_TYPE_IQ2_XXS] = qz_decode_iq2_xxs_avx2;
+    ops->decode[QZ_TYPE_IQ2_XS] = qz_decode_iq2_xs_avx2;
+    ops->decode[QZ_TYPE_IQ2_S] = qz_decode_iq2_s_avx2;
+    ops->decode[QZ_TYPE_IQ3_XXS] = qz_decode_iq3_xxs_avx2;
+    ops->decode[QZ_TYPE_IQ3_S] = qz_decode_iq3_s_avx2;
     ops->dot[QZ_TYPE_Q4_1] = qz_dot_q4_1_avx2;
     ops->dot[QZ_TYPE_Q5_0] = qz_dot_q5_0_avx2;
     ops->dot[QZ_TYPE_Q5_1] = qz_dot_q5_1_avx2;
@@ -40,6 +45,12 @@ void qz_ops_avx2(qz_ops *ops) {
     ops->encode[QZ_TYPE_Q6_K] = qz_encode_q6_k_avx2;
     ops->encode[QZ_TYPE_IQ4_NL] = qz_encode_iq4_nl_avx2;
     ops->encode[QZ_TYPE_IQ4_XS] = qz_encode_iq4_xs_avx2;
+    ops->encode[QZ_TYPE_IQ2_XXS] = qz_encode_iq2_xxs_avx2;
+    ops->encode[QZ_TYPE_IQ2_XS] = qz_encode_iq2_xs_avx2;
+    ops->encode[QZ_TYPE_IQ2_S] = qz_encode_iq2_s_avx2;
+    ops->encode[QZ_TYPE_IQ3_XXS] = qz_encode_iq3_xxs_avx2;
+    ops->encode[QZ_TYPE_IQ3_S] = qz_encode_iq3_s_avx2;
+    ops->compat[QZ_TYPE_IQ3_S] = qz_encode_iq3_s_moved_avx2;
     ops->encode[QZ_TYPE_F16] = qz_encode_f16_avx2;
     ops->encode[QZ_TYPE_BF16] = qz_encode_bf16_avx2;
 }

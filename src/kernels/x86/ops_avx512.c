@@ -54,4 +54,10 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->encode[QZ_TYPE_Q6_K] = qz_encode_q6_k_avx512;
     ops->encode[QZ_TYPE_IQ4_NL] = qz_encode_iq4_nl_avx512;
     ops->encode[QZ_TYPE_IQ4_XS] = qz_encode_iq4_xs_avx512;
+    ops->encode[QZ_TYPE_IQ2_XXS] = qz_encode_iq2_xxs_avx512;
+    ops->encode[QZ_TYPE_IQ2_XS] = qz_encode_iq2_xs_avx512;
+    ops->encode[QZ_TYPE_IQ2_S] = qz_encode_iq2_s_avx512;
+    ops->encode[QZ_TYPE_IQ3_XXS] = qz_encode_iq3_xxs_avx512;
+    ops->encode[QZ_TYPE_IQ3_S] = qz_encode_iq3_s_avx512;
+    ops->compat[QZ_TYPE_IQ3_S] = qz_encode_iq3_s_moved_avx512;
 }
