@@ -15,8 +15,8 @@ typedef struct { group of[GROUPS_MOST]; size_t n; } groups;
 qz_status qz_ct_wrong(const qz_folder_config *f, const char *what, const char *found, qz_error *err) {
     return qz_fail(err, QZ_EUNSUPPORTED,
                    "compressed-tensors that this program does not read yet: file '%s', key '%s': expected FP8 weights "
-                   "by channel, tensor or 128 x 128 blocks, or integers of 2 to 8 bits by group, channel or "
-                   "tensor, found '%.60s'",
+                   "by channel, tensor or 128 x 128 blocks, NVFP4, MXFP4, MXFP6 or MXFP8, or integers of 2 to 8 bits "
+                   "by group, channel or tensor, found '%.60s'",
                    f->file, what, found ? found : "nothing");
 }
 

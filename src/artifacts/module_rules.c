@@ -167,8 +167,8 @@ const qz_module_rule *qz_module_rule_of(const qz_code_setting *x) { return x->ru
 /* The scheme's setting with what the rule (NULL: none) changes. */
 static qz_code_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
     qz_code_setting out = { .element = s->element, .scale = s->scale, .values = s->values, .bits = s->bits,
-                            .group_size = s->group_size, .block_rows = s->block_rows, .sym = s->sym, .rounded = s->rounded,
-                            .act_order = s->act_order, .static_groups = s->static_groups,
+                            .group_size = s->group_size, .block_rows = s->block_rows, .sym = s->sym,
+                            .rounded = s->rounded, .act_order = s->act_order, .static_groups = s->static_groups,
                             .least_zero = qz_scheme_least_zero(s), .rule = r };
     if (!r) return out;
     out.keep = r->keep;
