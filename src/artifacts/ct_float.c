@@ -71,7 +71,8 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_ar
     const qz_floats_form f = form_of(qz_ct_setting_of(&p->spec), qz_tensor_float_type(it->source));
     qz_float_rounding how = { .rule = QZ_ROUND_CT, .dtype = f.values, .block_rows = f.block_rows,
                               .block_cols = f.block_cols ? f.block_cols : it->cols, .element = f.element,
-                              .stored = f.stored };
+                              .stored = f.stored,
+                              .search = !(p->context && p->context->as_reference) && f.stored >= QZ_SCALE_E8M0 };
     if (f.stored == QZ_SCALE_E4M3) QZ_TRY(qz_folder_merged_amax(p, it, &how.amax, err));
     return qz_folder_floats_code(run, &how, it, w, arena, out, err);
 }

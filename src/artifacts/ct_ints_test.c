@@ -180,7 +180,8 @@ static qz_status put_read(qz_artifact_writer *w, const qz_artifact_item *it, qz_
 }
 
 /* Small floats as they were read: the codes a byte each, the scales as they are. */
-static qz_status put_floats(qz_artifact_writer *w, const qz_artifact_item *it, const qz_scaled_float *f) {
+static qz_status put_floats(qz_artifact_writer *w, const qz_artifact_item *it, const qz_scaled_float *f,
+                            qz_error *err) {
     qz_arena a = {0};
     uint8_t *codes = qz_arena_alloc(&a, it->rows, it->cols);
     qz_scaled_float made = *f;
@@ -211,7 +212,7 @@ static void write_read_write(const char *source, const char *scheme) {
     for (size_t i = 0; i < plan.n_items; i++) {
         const qz_artifact_item *it = &plan.items[i];
         const qz_scaled_float *f = qz_scaled_float_of(it->source->coded);
-        if (f) OK(put_floats(w, it, f));
+        if (f) OK(put_floats(w, it, f, err));
         else if (it->type == QZ_TYPE_CODED) OK(put_read(w, it, err));
         else OK(qz_artifact_writer_put_view(w, it->source, err));
     }

@@ -77,6 +77,34 @@ static block_scale scale_of(const rounding *j, float amax) {
     return b;
 }
 
+static float block_error(const rounding *j, const float *w, size_t n, float scale) {
+    float sum = 0;
+    for (size_t k = 0; k < n; k++) {
+        const uint8_t q = qz_small_encode(j->f->element, clamped(w[k] / scale, j->most));
+        const float d = w[k] - qz_small_decode(j->f->element, q) * scale;
+        sum += d * d;
+    }
+    return sum;
+}
+
+/* Of the powers of two around the rule, or of all E4M3 scales from 0.7 to 1.7 of what puts the largest value on
+ * the largest code, the one of least squared error; the rule's where none is better. */
+static float search_scale(const rounding *j, const float *w, size_t n, float amax, float rule) {
+    float best = rule, least = block_error(j, w, n, rule);
+    const bool power = j->how->stored == QZ_SCALE_E8M0;
+    const float one = power ? 1 : qz_scale_under(j->how->stored, j->f->tensor, 1), full = amax / j->most / one;
+    const uint8_t lo = power ? 0 : qz_small_encode(QZ_E4M3FN, fminf(fmaxf(0.7f * full, 0x1p-9f), 448)),
+                  hi = power ? 3 : qz_small_encode(QZ_E4M3FN, fminf(fmaxf(1.7f * full, 0x1p-9f), 448));
+    for (unsigned c = lo; c <= hi && amax > 0; c++) {
+        const float s = power ? ldexpf(rule, (int)c - 1)
+                              : qz_scale_under(j->how->stored, j->f->tensor, qz_small_decode(QZ_E4M3FN, (uint8_t)c));
+        if (power && (s < 0x1p-126f || s > 0x1p127f)) continue;
+        const float e = block_error(j, w, n, s);
+        if (e < least) least = e, best = s;
+    }
+    return best;
+}
+
 /* One block; zero blocks get the scale that the reference gives them. */
 static void encode_block(const rounding *j, size_t bi, size_t bk, size_t across) {
     const qz_scaled_float *f = j->f;
@@ -85,7 +113,9 @@ static void encode_block(const rounding *j, size_t bi, size_t bk, size_t across)
     float amax = 0;
     for (size_t r = bi * f->block_rows; r < r1; r++)
         for (size_t k = bk * f->block_cols; k < k1; k++) amax = fmaxf(amax, fabsf(j->w[r * cols + k]));
-    const block_scale b = scale_of(j, amax);
+    block_scale b = scale_of(j, amax);
+    if (j->how->search && f->block_rows == 1)
+        b.scale = search_scale(j, j->w + bi * cols + bk * f->block_cols, k1 - bk * f->block_cols, amax, b.scale);
     j->scales[bi * across + bk] = b.scale;
     for (size_t r = bi * f->block_rows; r < r1; r++)
         for (size_t k = bk * f->block_cols; k < k1; k++) {
@@ -110,7 +140,8 @@ static float tensor_scale(const qz_float_rounding *how, const float *w, size_t n
     float amax = how->amax;
     if (how->stored != QZ_SCALE_E4M3 && how->stored != QZ_SCALE_E4M3_TIMES) return 1;
     for (size_t i = 0; how->amax == 0 && i < n; i++) amax = fmaxf(amax, fabsf(w[i]));
-    const float full = 448 * qz_small_max(how->element);
+    const float top = how->search ? 256 : 448, /* a search wants room for half as large a scale again */
+                full = top * qz_small_max(how->element);
     if (how->stored == QZ_SCALE_E4M3_TIMES) return amax > 0 ? amax / full : 1;
     const float G = amax > 0 ? qz_round_float(how->dtype, qz_round_float(how->dtype, 1 / amax) * full) : 1;
     return isfinite(G) && G > 0 ? G : 1;
