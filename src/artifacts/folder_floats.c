@@ -262,8 +262,8 @@ qz_status qz_folder_floats_add(const qz_folder_reader *r, const qz_st *file, con
     if (!scales) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     QZ_TRY(read_scales(file, s, &f, tensor, scales, err));
     const size_t rows = (size_t)t->dims[0], cols = (size_t)t->dims[1] * 8 / f.bits;
-    *x = (qz_scaled_float){ .base = { &qz_scaled_float_ops, rows, cols }, .element = f.element, .bits = f.bits,
-                            .block_rows = f.block_rows, .block_cols = f.block_cols,
+    *x = (qz_scaled_float){ .base = { qz_scaled_float_ops(f.element), rows, cols }, .element = f.element,
+                            .bits = f.bits, .block_rows = f.block_rows, .block_cols = f.block_cols,
                             .whole = !form->block_rows || (form->block_rows == 1 && f.block_rows != 1),
                             .codes = t->data, .scales = scales, .stored = f.stored, .tensor = tensor,
                             .dtype = by_bytes(&f)             ? f.values

@@ -1,5 +1,6 @@
 #include "codecs/scaled_float.h"
 #include "base/bytes.h"
+#include "base/half.h"
 #include "base/size.h"
 #include "codecs/int_group.h"
 #include "codecs/round_float.h"
@@ -154,7 +155,7 @@ qz_status qz_scaled_float_round(qz_run *run, const qz_float_rounding *how, const
     uint8_t *codes = qz_arena_alloc(arena, rows, cols);
     float *scales = qz_arena_alloc(arena, n, sizeof *scales);
     if (!codes || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
-    *f = (qz_scaled_float){.base = {&qz_scaled_float_ops, rows, cols}, .element = how->element, .bits = 8,
+    *f = (qz_scaled_float){.base = {qz_scaled_float_ops(how->element), rows, cols}, .element = how->element, .bits = 8,
                            .block_rows = block_rows, .block_cols = block_cols, .codes = codes, .scales = scales,
                            .stored = how->stored, .tensor = tensor_scale(how, w, rows * cols), .dtype = how->dtype};
     rounding j = {.how = how, .w = w, .f = f, .most = qz_small_max(how->element), .codes = codes, .scales = scales};
@@ -164,9 +165,6 @@ qz_status qz_scaled_float_round(qz_run *run, const qz_float_rounding *how, const
 
 /* ---- as a coded matrix ---- */
 static const qz_scaled_float *scaled(const qz_coded *c) { return (const qz_scaled_float *)(const void *)c; }
-const qz_scaled_float *qz_scaled_float_of(const qz_coded *c) {
-    return c && c->ops == &qz_scaled_float_ops ? scaled(c) : NULL;
-}
 
 static size_t across(const qz_scaled_float *f) { return (f->base.cols + f->block_cols - 1) / f->block_cols; }
 static float scale_at(const qz_scaled_float *f, size_t row, size_t col) {
@@ -192,15 +190,36 @@ static qz_code_layout layout(const qz_coded *c) {
 static void codes(const qz_coded *c, size_t row, uint8_t *out) {
     qz_int_unpack_row(row_of(scaled(c), row), c->cols, scaled(c)->bits, out);
 }
+/* Magnitude bits of any of these elements, moved to where float32 has them, are the value times 2^(bias − 127). */
+typedef struct { uint32_t sign, shift; float power; } element_bits;
+static element_bits bits_of(qz_small_float t) {
+    static const element_bits all[] = {[QZ_E4M3FN] = {0x80, 20, 0x1p120f}, [QZ_E5M2] = {0x80, 21, 0x1p112f},
+                                       [QZ_E2M1] = {8, 22, 0x1p126f}, [QZ_E2M3] = {0x20, 20, 0x1p126f}};
+    return all[t];
+}
+/* n codes under one scale; no code is NaN (readers refuse them, encoders make none). */
+static void decode_run(element_bits b, qz_type dtype, float scale, const uint8_t *q, size_t n, float *y) {
+    for (size_t i = 0; i < n; i++) {
+        const float m = qz_bits_f32((q[i] & (b.sign - 1)) << b.shift) * b.power * scale;
+        y[i] = q[i] & b.sign ? -m : m;
+    }
+    if (dtype == QZ_TYPE_BF16)
+        for (size_t i = 0; i < n; i++) y[i] = qz_bf16_to_f32(qz_f32_to_bf16(y[i]));
+    else if (dtype == QZ_TYPE_F16)
+        for (size_t i = 0; i < n; i++) y[i] = qz_f16_to_f32(qz_f32_to_f16(y[i]));
+}
 static void decode(const qz_coded *c, size_t row, size_t first, size_t n, float *y) {
     enum { PART = 256 };
     const qz_scaled_float *f = scaled(c);
+    const element_bits b = bits_of(f->element);
     uint8_t q[PART];
     for (size_t k = 0; k < n; k += PART) { /* first is a multiple of 8: whole bytes */
         const size_t m = qz_min_size(PART, n - k), at = first + k;
         qz_int_unpack_row(row_of(f, row) + at / 8 * f->bits, m, f->bits, q);
-        for (size_t i = 0; i < m; i++)
-            y[k + i] = qz_round_float(f->dtype, qz_small_decode(f->element, q[i]) * scale_at(f, row, at + i));
+        for (size_t i = 0, end; i < m; i = end) {
+            end = qz_min_size(m, ((at + i) / f->block_cols + 1) * f->block_cols - at);
+            decode_run(b, f->dtype, scale_at(f, row, at + i), q + i, end - i, y + k + i);
+        }
     }
 }
 static float scale(const qz_coded *c, size_t row, size_t group, int *zero) {
@@ -265,6 +284,12 @@ static const qz_coded *stack(const qz_coded *const *parts, size_t n, qz_arena *a
     all->codes = codes, all->scales = scales;
     return &all->base;
 }
-const qz_coded_ops qz_scaled_float_ops = {.name = "fp8", .number = 17, .layout = layout, .decode = decode,
-                                          .codes = codes, .scale = scale, .held = held, .text = text, .hash = hash,
-                                          .float_type = float_type, .explain = explain, .stack = stack};
+#define OPS(name_, number_)                                                                                          \
+    { .name = name_, .number = number_, .layout = layout, .decode = decode, .codes = codes, .scale = scale,          \
+      .held = held, .text = text, .hash = hash, .float_type = float_type, .explain = explain, .stack = stack }
+static const qz_coded_ops all_ops[] = {[QZ_E4M3FN] = OPS("fp8", 17), [QZ_E5M2] = OPS("fp8 e5m2", 18),
+                                       [QZ_E2M1] = OPS("fp4", 19), [QZ_E2M3] = OPS("fp6", 20)};
+const qz_coded_ops *qz_scaled_float_ops(qz_small_float element) { return &all_ops[element]; }
+const qz_scaled_float *qz_scaled_float_of(const qz_coded *c) {
+    return c && c->ops->decode == decode ? scaled(c) : NULL;
+}

@@ -15,7 +15,7 @@
 #include "codecs/small_float.h"
 
 typedef struct {
-    qz_coded base;                   /* qz_scaled_float_ops */
+    qz_coded base;                   /* qz_scaled_float_ops(element) */
     qz_small_float element;
     uint32_t bits;                   /* that a code takes in `codes`: 8; 4, 6 packed along the row, the first lowest */
     size_t block_rows, block_cols;
@@ -27,7 +27,7 @@ typedef struct {
     qz_type dtype;                   /* F32, F16 or BF16 */
 } qz_scaled_float;
 
-extern const qz_coded_ops qz_scaled_float_ops;
+const qz_coded_ops *qz_scaled_float_ops(qz_small_float element); /* FP8, FP4 and FP6 are counted apart */
 const qz_scaled_float *qz_scaled_float_of(const qz_coded *c); /* NULL if c is NULL or of another kind */
 static inline size_t qz_scaled_row_bytes(size_t cols, uint32_t bits) { return (cols * bits + 7) / 8; }
 

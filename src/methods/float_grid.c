@@ -167,7 +167,7 @@ static const qz_coded *pack(const qz_code_grid *base, const qz_code_result *x, q
     if (!f || !scales) return NULL;
     for (size_t b = 0; b < down; b++)
         for (size_t j = 0; j < groups; j++) scales[b * groups + j] = x->ranges[b * g->block_rows * groups + j].scale;
-    *f = (qz_scaled_float){.base = {&qz_scaled_float_ops, x->rows, x->cols}, .element = g->type, .bits = 8,
+    *f = (qz_scaled_float){.base = {qz_scaled_float_ops(g->type), x->rows, x->cols}, .element = g->type, .bits = 8,
                            .block_rows = g->block_rows, .block_cols = g->block_cols, .codes = x->codes,
                            .scales = scales, .stored = g->scale, .tensor = g->tensor, .dtype = g->values};
     return &f->base;

@@ -34,7 +34,7 @@ static qz_status round_as_float8(const void *ctx, const qz_method_tensor *t, qz_
     qz_scaled_float *f = qz_arena_calloc(arena, 1, sizeof *f);
     (void)ctx;
     assert_non_null(f);
-    f->base = (qz_coded){&qz_scaled_float_ops, t->rows, t->cols};
+    f->base = (qz_coded){qz_scaled_float_ops(QZ_E4M3FN), t->rows, t->cols};
     *x = w;
     *out = &f->base;
     const qz_float_rounding how = {QZ_ROUND_CT, QZ_TYPE_F32, 1, t->cols, .stored = QZ_SCALE_F32};
