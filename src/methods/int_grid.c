@@ -116,7 +116,7 @@ static const qz_code_grid_ops ops = {.candidates = candidates, .least = least, .
                                      .pack = pack};
 
 qz_int_grid qz_int_grid_of(const qz_code_setting *s, size_t cols) {
-    return (qz_int_grid){.base = {&ops, qz_group_columns(s->group_size, cols)}, .bits = s->bits, .sym = s->sym,
-                         .scale = s->scale, .rounded = s->rounded, .least_zero = s->least_zero,
+    return (qz_int_grid){.base = {.ops = &ops, .group = qz_group_columns(s->group_size, cols)}, .bits = s->bits,
+                         .sym = s->sym, .scale = s->scale, .rounded = s->rounded, .least_zero = s->least_zero,
                          .top = (float)((1u << s->bits) - 1)};
 }
