@@ -1,5 +1,5 @@
-/* Integer group codes (AWQ and GPTQ artifacts) a decoder block at a time, as the writer asks for its tensors: float
- * weights of one block are resident, the results live until the next block is asked for.
+/* Codes of any grid (grid.h: integer groups, FP8, FP4) a decoder block at a time, as the writer asks for its tensors:
+ * float weights of one block are resident, the results live until the next block is asked for.
  * AWQ compat replays blocks as the reference's scale search does. Everything else goes: scales folded (AWQ's idea; best
  * only), then the inputs of a block (model/sites.h) in order, each linear by methods/gptq.h under the Gram matrix of
  * its input: of the float model (--propagate original) or of the model quantized so far (--propagate quantized, then
@@ -197,7 +197,7 @@ static qz_status load_block(qz_int_blocks *a, long layer, qz_error *err) {
 }
 
 /* Options of linears of `cols` columns with these settings, their largest value amax; their grid in *grid. */
-static qz_status gptq_with(const qz_int_blocks *a, const qz_code_setting *x, size_t cols, float amax, qz_grid *grid,
+static qz_status gptq_with(const qz_int_blocks *a, const qz_code_setting *x, size_t cols, float amax, qz_any_grid *grid,
                            qz_gptq_options *o, qz_error *err) {
     *o = a->gptq;
     o->codes.grid = qz_grid_of(x, cols, amax, grid);
@@ -288,7 +288,7 @@ static qz_status hand_on(qz_int_blocks *a, qz_int_unit *u, size_t l, size_t i, q
 
 /* What an input shows of its linears: its moments and the asymmetric part, how much the diagonal takes; and the grid of
  * the codes to be. */
-typedef struct { qz_pair_stats *pair; qz_flow_input in; double damp; float amax; qz_grid grid; } shown;
+typedef struct { qz_pair_stats *pair; qz_flow_input in; double damp; float amax; qz_any_grid grid; } shown;
 
 /* Linears of the input. */
 static size_t rows_of(const qz_int_unit *u, size_t e, qz_linear_rows lin[QZ_LINEARS]) {
@@ -625,7 +625,7 @@ static qz_status join(qz_int_blocks *a, const qz_method_tensor *item, const qz_q
 static qz_status run_head(qz_int_blocks *a, const qz_method_tensor *item, qz_error *err) {
     qz_gptq g = {0};
     qz_code_setting own;
-    qz_grid grid;
+    qz_any_grid grid;
     qz_gptq_options o;
     QZ_TRY(a->job.host.setting(a->job.host.ctx, item->name, &own, err));
     if (own.scale >= QZ_SCALE_E4M3)
