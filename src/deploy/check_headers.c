@@ -73,7 +73,7 @@ qz_status qz_check_headers(qz_check_job *j, qz_error *err) {
                      qz_deploy_get(j->spec.kind)->title, tensors);
     st = qz_deploy_shape_scales(&d, &j->arena, &j->deploy, err);
     qz_check_add(&j->f, "CHK-SCAN", "",
-                 "%s: %zu tensors read by their headers and float scales; this program does not decode it",
+                 "%s: %zu tensors read by their headers and float scales; their codes were not decoded",
                  j->shape->runs ? qz_deploy_get(j->spec.kind)->title : j->shape->model_type, tensors);
     qz_st_dir_release(&d);
     return st;
