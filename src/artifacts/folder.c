@@ -62,6 +62,7 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
         qz_code_setting x;
         QZ_TRY(qz_module_setting_of(&p->spec, t->name, &x, err));
         coded = !x.keep;
+        it->as = x.rule ? qz_module_rule_of(&x)->as : NULL;
         if (x.keep) it->note = "--module: kept";
     }
     if (!coded) {
