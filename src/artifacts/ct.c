@@ -64,16 +64,25 @@ static qz_status parse_flags(qz_scheme_spec *s, const qz_ct_setting *x, const ch
     for (const char *p = flags; *p;) {
         const size_t n = strcspn(p, "+");
         size_t i = 0;
+        const qz_kv_scales kv = n == 2 && strncmp(p, "kv", 2) == 0         ? QZ_KV_SCALES_TENSOR
+                                : n == 8 && strncmp(p, "kv_heads", 8) == 0 ? QZ_KV_SCALES_HEAD
+                                                                           : QZ_KV_SCALES_NONE;
+        if (kv && s->kv) return qz_fail(err, QZ_EUSAGE, "two of +kv and +kv_heads in '+%s': expected one", flags);
+        if (kv) {
+            s->kv = kv;
+            p += n + (p[n] == '+');
+            continue;
+        }
         while (i < 5 && (strlen(groups[i].name) != n || strncmp(p, groups[i].name, n) != 0)) i++;
         const bool asym = n == 4 && strncmp(p, "asym", 4) == 0,
                    fixed_inputs = whole && n == 6 && strncmp(p, "static", 6) == 0;
         if (fixed_inputs) s->static_inputs = true;
         else if (fixed || (i == 5 && (!asym || paired)))
             return qz_fail(err, QZ_EUSAGE, "unknown flag '+%.*s' of '%s:%s': expected %s", (int)n, p, "ct", s->level,
-                           whole    ? "+static (a scale of the inputs, from calibration)"
-                           : fixed  ? "none, engines read one layout of it"
-                           : paired ? "+g16, +g32, +g64, +g128 or +g-1 (whole rows)"
-                                    : "+g16, +g32, +g64, +g128, +g-1 (whole rows) or +asym");
+                           whole    ? "+static (a scale of the inputs, from calibration), +kv or +kv_heads (of an FP8 cache)"
+                           : fixed  ? "none but +kv or +kv_heads (scales of an FP8 cache), engines read one layout of it"
+                           : paired ? "+g16, +g32, +g64, +g128, +g-1 (whole rows), +kv or +kv_heads"
+                                    : "+g16, +g32, +g64, +g128, +g-1 (whole rows), +asym, +kv or +kv_heads");
         if (i < 5 && !fixed && grouped) return qz_fail(err, QZ_EUSAGE, "two group sizes in '+%s': expected one", flags);
         if (i < 5 && !fixed) s->group_size = qz_group_read(groups[i].group), grouped = true;
         if (asym) s->sym = false;
@@ -216,12 +225,22 @@ static json_t *groups_json(const qz_artifact_plan *p, bool *mixed) {
     return NULL;
 }
 
+static json_t *cache_json(const qz_artifact_plan *p) {
+    const qz_ct_args a = { .strategy = QZ_CT_TENSOR, .is_float = true, .bits = 8 };
+    json_t *o = p->spec.kv ? args_json(&a) : json_null();
+    if (o && p->spec.kv == QZ_KV_SCALES_HEAD && json_object_set_new(o, "strategy", json_string("attn_head")) != 0) {
+        json_decref(o);
+        return NULL;
+    }
+    return o;
+}
+
 static json_t *quantization(const qz_artifact_plan *p) {
     bool mixed;
     json_t *groups = groups_json(p, &mixed);
-    return json_pack("{s:s, s:s, s:s, s:o, s:n, s:n, s:o}", "quant_method", "compressed-tensors", "format",
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:n, s:o}", "quant_method", "compressed-tensors", "format",
                      mixed ? "mixed-precision" : setting_of(&p->spec).format->name, "quantization_status", "compressed",
-                     "ignore", qz_folder_kept(p, true), "kv_cache_scheme", "global_compression_ratio", "config_groups",
+                     "ignore", qz_folder_kept(p, true), "kv_cache_scheme", cache_json(p), "global_compression_ratio", "config_groups",
                      groups);
 }
 

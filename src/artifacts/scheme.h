@@ -24,6 +24,9 @@ typedef struct {
     uint64_t room;
 } qz_gguf_layout;
 
+/* Scales of an FP8 KV cache in the file: one a layer, one a KV head of a layer. */
+typedef enum { QZ_KV_SCALES_NONE, QZ_KV_SCALES_TENSOR, QZ_KV_SCALES_HEAD } qz_kv_scales;
+
 typedef struct qz_module_rule qz_module_rule; /* module_rules.h */
 
 typedef struct {
@@ -41,6 +44,7 @@ typedef struct {
     uint32_t block_rows;
     bool sym, rounded;
     bool static_inputs;        /* its matrices have a scale of their inputs, which calibration gives */
+    qz_kv_scales kv;           /* which calibration gives, too */
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
     const qz_module_rule *modules; size_t n_modules; /* settings of single modules; see qz_module_rules_parse */
     qz_bnb_kind bnb;

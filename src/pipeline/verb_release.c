@@ -167,6 +167,9 @@ static qz_status calibrate(releasing *j, qz_error *err) {
         QZ_TRY(qz_calib_windows(j->run, &j->s, &again, &j->data, &j->windows, err));
         j->imp.windows = &j->windows;
         j->imp.data_sha = j->data.sha_hex;
+        bool cache = false;
+        for (size_t i = 0; i < j->n; i++) cache |= j->recipes[i].spec.kv != QZ_KV_SCALES_NONE;
+        if (cache) QZ_TRY(qz_calib_cache_ranges(j->run, &j->s, &j->windows, &j->arena, &j->imp.kv, err));
     }
     j->imp.accepted = qz_accepted_join(&j->arena, j->stats.info.accepted, j->leaks);
     if (j->imp.accepted)

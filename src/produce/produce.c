@@ -114,7 +114,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
                                  .as_reference = o->recipe->codes.search == QZ_SEARCH_COMPAT,
-                                 .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
+                                 .k_largest = imp->kv.k, .v_largest = imp->kv.v, .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
     if (qz_scheme_static_inputs(spec) && imp->stats) fill_inputs(run, plan, imp->stats);
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
@@ -374,6 +374,10 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
         return qz_fail(err, QZ_EUSAGE,
                        "%s stores a scale of every linear's inputs, which calibration gives: give --calib FILE or "
                        "--stats FILE, or a level without one (ct:fp8_dynamic, ct:nvfp4a16, ct:int8)",
+                       plan->spec.name);
+    if (plan->spec.kv && imp->kv.k == NULL)
+        return qz_fail(err, QZ_EUSAGE,
+                       "%s stores scales of keys and values, which the calibration tokens give: give --calib FILE",
                        plan->spec.name);
     QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));
     if (!o->own_stats) QZ_TRY(qz_outputs_tidy_stats(run, path, err));
