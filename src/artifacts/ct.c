@@ -2,6 +2,7 @@
  * inputs is a row of ct_levels.def, how they are stored a format (ct_int.h). Everything else keeps its type.
  * Source: formats/hf-compressed-tensors.md (compressed-tensors 0.20.0). */
 #include "artifacts/ct_int.h"
+#include "artifacts/loose.h"
 #include "artifacts/module_rules.h"
 #include "codecs/small_float.h"
 #include "codecs/types.h"
@@ -250,6 +251,7 @@ static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes 
 /* One type that holds the floats of all coded matrices: theirs, float32 where they differ. */
 static qz_type values_type(const qz_model *m) {
     bool half = false, brain = false, full = false;
+    if (m->loose) return qz_loose_values(m);
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
@@ -303,6 +305,6 @@ static const qz_code_kind *code_kind(const qz_scheme_spec *s) {
 const qz_scheme_ops qz_ct_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
     .flush = qz_folder_flush, .pack = pack, .round = round_codes,
-    .mixed = true, .kind_of = code_kind, .finish = qz_folder_finish,
+    .loose = true, .mixed = true, .kind_of = code_kind, .finish = qz_folder_finish,
     .close = qz_folder_close, .detect = qz_ct_detect, .read = qz_ct_read_model,
 };

@@ -1,6 +1,7 @@
 /* Folders of small floats (ct_float.c, fp8.c): X.weight or X.weight_packed and its scales beside it; everything else
  * keeps its type. Scales by row go where the rows go; blocks of rows are coded in the order of the file. */
 #include "artifacts/folder_floats.h"
+#include "artifacts/loose.h"
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/size.h"
@@ -136,6 +137,11 @@ static qz_status amax_of(const qz_tensor_view *t, float *most, qz_error *err) {
 qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err) {
     qz_input_widths w;
     *out = 0;
+    if (p->model->loose) {
+        const qz_tensor_view *all[QZ_LOOSE_MERGED_MOST];
+        for (size_t i = 0, n = qz_loose_merged(p->model, it->source, all); i < n; i++) QZ_TRY(amax_of(all[i], out, err));
+        return QZ_OK;
+    }
     if (it->layer < 0 || it->linear < 0) return amax_of(it->source, out, err);
     qz_input_widths_of(&p->model->config, &w);
     for (size_t i = 0; i < qz_inputs(&w, (size_t)it->layer); i++) {

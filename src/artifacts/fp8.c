@@ -2,6 +2,7 @@
  * X.weight_scale_inv F32, which multiplies despite its name. Ragged edges keep a scale. Source: formats/hf-fp8.md
  * variant D, sections 2 to 4 (transformers 5.23). */
 #include "artifacts/folder_floats.h"
+#include "artifacts/loose.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
 #include <stdio.h>
@@ -62,7 +63,9 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
                       qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
+    const qz_tensor_view *t;
     size_t ragged = 0;
+    for (size_t i = 0; m->loose && (t = qz_loose_next(m, &i)) != NULL;) ragged += t->rows % BLOCK || t->cols % BLOCK;
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_site *s = &m->blocks[l].sites[i].site;
@@ -125,6 +128,6 @@ static qz_status read_model(qz_run *run, const char *path, qz_model **out, qz_er
 const qz_scheme_ops qz_fp8_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
     .flush = qz_folder_flush, .pack = pack, .round = round_codes,
-    .kind = { "FP8 codes", false, true, false }, .finish = qz_folder_finish,
+    .loose = true, .kind = { "FP8 codes", false, true, false }, .finish = qz_folder_finish,
     .close = qz_folder_close, .detect = detect, .read = read_model,
 };
