@@ -132,7 +132,7 @@ qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_
 /* "bf16", "i64": of an item that is not coded. */
 const char *qz_item_type_name(const qz_artifact_item *it);
 /* What is coded, and what stays and why, one row a kind of tensor. */
-enum { QZ_KEPT_KINDS = 16 };
+enum { QZ_KEPT_KINDS = 32 };
 /* what: "norms", one: "norm" */
 typedef struct { const char *what, *one, *type, *why; size_t tensors; uint64_t weights; } qz_kept;
 typedef struct {

@@ -221,6 +221,23 @@ void qz_loose_settle(qz_model *m, const qz_st_dir *d) {
     if (most) m->config.dtype = type_of(most->dtype);
 }
 
+/* Codes without settings: nobody can say what they stand for, and beside ours a reader would take them for ours. */
+static qz_status refuse_codes(const qz_st_dir *d, qz_error *err) {
+    static const char *const ends[] = { ".weight", ".weight_packed", ".qweight" };
+    for (size_t i = 0; i < d->n_files; i++)
+        for (size_t k = 0; k < d->files[i].n; k++) {
+            const qz_st_tensor *t = &d->files[i].tensors[k];
+            bool named = false;
+            for (size_t e = 0; e < sizeof ends / sizeof *ends; e++) named |= qz_str_ends(t->name, ends[e]);
+            if (!named || t->n_dims != 2 || type_of(t->dtype) != QZ_TYPE_NONE) continue;
+            return qz_fail(err, QZ_EUNSUPPORTED,
+                           "a weight that is no float: file '%s', tensor '%s', offset %llu: expected F32, F16 or BF16, "
+                           "found %s and no quantization_config that says what it means; start from the checkpoint in 16 bits",
+                           d->files[i].path, t->name, (unsigned long long)t->offset, qz_st_dtype_name(t->dtype));
+        }
+    return QZ_OK;
+}
+
 static void close_loose(qz_model *m) {
     qz_st_dir_release(m->impl);
     qz_free(m->impl);
@@ -251,6 +268,7 @@ qz_status qz_loose_open(qz_run *run, const char *dir, qz_model **out, qz_error *
                      "server quantizes; use another model",
                      dir, m->loose->family);
     if (st == QZ_OK) st = qz_st_dir_open(d, dir, err);
+    if (st == QZ_OK) st = refuse_codes(d, err);
     if (st == QZ_OK) st = add_all(m, d, err);
     if (st == QZ_OK) qz_loose_settle(m, d);
     if (st != QZ_OK) qz_model_free(m);

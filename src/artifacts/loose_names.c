@@ -79,7 +79,7 @@ static const qz_loose_rule *by_name(span module) {
 }
 
 const qz_loose_rule *qz_loose_judge(const qz_st_tensor *t) {
-    const bool weight = qz_str_ends(t->name, ".weight");
+    const bool weight = qz_str_ends(t->name, ".weight") && t->name[0] != '.';
     const span module = { t->name, strlen(t->name) - (weight ? strlen(".weight") : 0) };
     qz_loose_leaf leaf;
     if (t->dtype != QZ_ST_F32 && t->dtype != QZ_ST_F16 && t->dtype != QZ_ST_BF16) return &cases[QZ_LOOSE_TYPE];
@@ -124,6 +124,18 @@ static const qz_st_tensor *part_of(const qz_st_dir *d, const char *name, size_t 
     return NULL;
 }
 
+/* Does the layer store experts one by one beside those in one tensor? */
+static bool taken(const qz_st_dir *d, const char *name, size_t parent) {
+    char one[QZ_ST_MAX_NAME + 64];
+    bool yes = false;
+    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++)
+        for (size_t k = 0; k < 2 && leaves[i].out[k]; k++) {
+            (void)snprintf(one, sizeof one, "%.*s.0.%s.weight", (int)parent, name, leaves[i].out[k]);
+            yes |= qz_st_dir_find(d, one, NULL) != NULL;
+        }
+    return yes;
+}
+
 enum { EXPERTS_MOST = 1 << 14 };
 
 /* Rows of gate and up lie in one tensor: the shapes of both tensors fit one reading only, [2·width, hidden] beside
@@ -157,12 +169,10 @@ const qz_loose_rule *qz_loose_stack_of(const qz_st_dir *d, const char *name, con
                        *gate = part_of(d, name, leaf->parent, QZ_PART_GATE),
                        *up = part_of(d, name, leaf->parent, QZ_PART_UP),
                        *down = part_of(d, name, leaf->parent, QZ_PART_DOWN);
-    char one[QZ_ST_MAX_NAME + 64];
     if (!down || (both ? gate || up : !gate || !up)) return &cases[QZ_LOOSE_MISFIT];
     out->experts = down->dims[0];
     if ((both ? both : gate)->dims[0] != out->experts || out->experts > EXPERTS_MOST) return &cases[QZ_LOOSE_MISFIT];
-    (void)snprintf(one, sizeof one, "%.*s.0.%s.weight", (int)leaf->parent, name, leaf->out[0]);
-    if (qz_st_dir_find(d, one, NULL)) return &cases[QZ_LOOSE_MISFIT]; /* its name is taken */
+    if (taken(d, name, leaf->parent)) return &cases[QZ_LOOSE_MISFIT];
     return both ? fused_of(both, down, out) : apart_of(gate, up, down, hidden, out);
 }
 

@@ -69,7 +69,7 @@ static void fill_inputs(qz_run *run, const qz_artifact_plan *plan, const qz_stat
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
-    qz_provenance *prov = qz_arena_calloc(arena, 9, sizeof *prov);
+    qz_provenance *prov = qz_arena_calloc(arena, 10, sizeof *prov);
     if (ctx == NULL || prov == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     size_t n = 0;
     static const char later[65] = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -90,6 +90,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
     prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN", false, NULL};
     const char *origin = qz_origin_in(s->model->path, arena);
     if (origin) prov[n++] = (qz_provenance){QZ_ORIGIN_KEY, origin, false, NULL};
+    if (s->model->loose) prov[n++] = (qz_provenance){"family_not_run", s->model->loose->family, false, NULL};
     const size_t dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
     if (dropped) { /* taken with --accept: the artifact says it of itself */
         qz_str names = {0};
