@@ -173,9 +173,9 @@ static const qz_folder_kind kind = { .name = "a bitsandbytes", .quantizes = quan
                                      .parts = parts, .quantization = quantization,
                                      .keeps_dtype = true };
 
-#define ROWS_NOTE \
-    "rows of %zu values (%s) are no multiple of %d: bitsandbytes 0.50.2 decodes them wrongly on the CPU (on CUDA it is " \
-    "right)"
+#define ROWS_NOTE                                                                                                    \
+    "rows of %zu values (%s) are no multiple of %d: bitsandbytes 0.50.2 decodes them wrongly on the CPU (on CUDA it "  \
+    "is right)"
 static qz_status say_loose_rows(qz_artifact_plan *out, qz_arena *arena, qz_error *err) {
     const qz_tensor_view *t;
     for (size_t i = 0; out->spec.bnb != QZ_BNB_INT8 && (t = qz_loose_next(out->model, &i)) != NULL;)

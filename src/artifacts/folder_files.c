@@ -168,7 +168,7 @@ static bool legal(const char *name) {
     static const char *const prefixes[] = { "LICENSE", "LICENCE", "NOTICE", "USE_POLICY" };
     return starts_with_any(name, prefixes, sizeof prefixes / sizeof *prefixes);
 }
-/* Of a family that is not known, whatever is no weights: processors of images, vocabularies, code that is not run here. */
+/* Of a family that is not known, whatever is no weights: processors of images, vocabularies, code (not run here). */
 static bool carried_loosely(const char *name) {
     static const char *const ends[] = { ".json", ".jsonl", ".txt", ".model", ".tiktoken", ".jinja", ".py" };
     static const char *const own[] = { "config.json", "quantize_config.json", "quant_config.json",

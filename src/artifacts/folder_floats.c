@@ -139,7 +139,8 @@ qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_ite
     *out = 0;
     if (p->model->loose) {
         const qz_tensor_view *all[QZ_LOOSE_MERGED_MOST];
-        for (size_t i = 0, n = qz_loose_merged(p->model, it->source, all); i < n; i++) QZ_TRY(amax_of(all[i], out, err));
+        const size_t n = qz_loose_merged(p->model, it->source, all);
+        for (size_t i = 0; i < n; i++) QZ_TRY(amax_of(all[i], out, err));
         return QZ_OK;
     }
     if (it->layer < 0 || it->linear < 0) return amax_of(it->source, out, err);

@@ -4,7 +4,6 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "codecs/types.h"
-#include "formats/dtypes.h"
 #include "model/families.h"
 #include <stdlib.h>
 #include <string.h>
@@ -27,20 +26,15 @@ static const json_t *key_of(const json_t *root, const char *key) {
     return v;
 }
 
-static qz_type dtype_of(const json_t *root) {
+static qz_type said_type(const json_t *root) {
     const char *s = json_string_value(key_of(root, "dtype"));
-    if (!s) s = json_string_value(key_of(root, "torch_dtype"));
-    return !s                            ? QZ_TYPE_NONE
-           : strcmp(s, "bfloat16") == 0  ? QZ_TYPE_BF16
-           : strcmp(s, "float16") == 0   ? QZ_TYPE_F16
-           : strcmp(s, "float32") == 0   ? QZ_TYPE_F32
-                                         : QZ_TYPE_NONE;
+    return qz_config_dtype(s ? s : json_string_value(key_of(root, "torch_dtype")));
 }
 
 static qz_status fill(qz_model *m, const char *path, const json_t *root, qz_error *err) {
     qz_loose *l = qz_arena_calloc(&m->arena, 1, sizeof *l);
     const char *type = json_string_value(json_object_get(root, "model_type")),
-               *inner = json_string_value(json_object_get(json_object_get(root, "text_config"), "model_type")),
+               *inner = json_string_value(key_of(json_object_get(root, "text_config"), "model_type")),
                *arch = json_string_value(json_array_get(json_object_get(root, "architectures"), 0));
     const json_int_t hidden = json_integer_value(key_of(root, "hidden_size"));
     if (!json_is_object(root))
@@ -50,11 +44,12 @@ static qz_status fill(qz_model *m, const char *path, const json_t *root, qz_erro
     l->family = family;
     l->hidden = hidden > 0 ? (uint64_t)hidden : 0;
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        if ((!type || strcmp(type, families[i].name) != 0) && (!inner || strcmp(inner, families[i].name) != 0)) continue;
+        const char *name = families[i].name;
+        if ((!type || strcmp(type, name) != 0) && (!inner || strcmp(inner, name) != 0)) continue;
         l->interleaved = families[i].is.interleaved;
         l->turned = families[i].is.turned;
     }
-    m->config = (qz_config){ .family = QZ_FAMILY_COUNT, .dtype = dtype_of(root), .bos_id = -1, .pad_id = -1 };
+    m->config = (qz_config){ .family = QZ_FAMILY_COUNT, .dtype = said_type(root), .bos_id = -1, .pad_id = -1 };
     m->loose = l;
     return QZ_OK;
 }
@@ -92,24 +87,19 @@ bool qz_loose_wanted(const char *dir) {
 
 /* ---- tensors ---- */
 static qz_loose *ours(const qz_model *m) { return (qz_loose *)(uintptr_t)m->loose; } /* until the model is open */
-static qz_type type_of(qz_st_dtype d) {
-    return d == QZ_ST_F32 ? QZ_TYPE_F32 : d == QZ_ST_BF16 ? QZ_TYPE_BF16 : d == QZ_ST_F16 ? QZ_TYPE_F16 : QZ_TYPE_NONE;
-}
-static size_t type_bytes(qz_st_dtype d) { return d == QZ_ST_F32 ? 4 : 2; }
-
 /* A matrix (or a vector: n_dims 1) of t that begins `at` elements behind its first. */
 typedef struct { const char *name; uint32_t n_dims; size_t rows, cols, at, row_step, col_step; } part;
 static qz_status add_view(qz_model *m, const qz_loose_tensor *x, const part *p, qz_error *err) {
     qz_loose *l = ours(m);
     const qz_st_tensor *t = x->t;
-    const size_t each = type_bytes(t->dtype);
+    const size_t each = qz_st_dtype_bits(t->dtype) / 8;
     const bool plain = p->col_step == 1 && (p->rows == 1 || p->row_step == p->cols);
     qz_tensor_view v = { .name = p->name, .file_name = t->name, .rows = p->rows, .cols = p->cols, .n_dims = p->n_dims,
                          .bytes = p->rows * p->cols * each, .file = x->file->path,
                          .offset = t->offset + p->at * each };
-    if (plain) v.type = type_of(t->dtype), v.data = t->data + p->at * each;
+    if (plain) v.type = qz_st_float_type(t->dtype), v.data = t->data + p->at * each;
     else {
-        const qz_steps s = { t->data + p->at * each, type_of(t->dtype), p->rows, p->cols, p->row_step, p->col_step };
+        const qz_steps s = { t->data + p->at * each, qz_st_float_type(t->dtype), p->rows, p->cols, p->row_step, p->col_step };
         v.type = QZ_TYPE_CODED;
         v.coded = qz_steps_coded(&s, &m->arena);
     }
@@ -146,7 +136,9 @@ static qz_status add_stack(qz_model *m, qz_loose_tensor *x, const qz_loose_leaf 
 
 /* Does a bias [experts, rows] belong to the stack? */
 static bool bias_fits(const qz_st_tensor *t, const qz_loose_leaf *leaf, const qz_loose_stack *s) {
-    const uint64_t rows = leaf->part == QZ_PART_DOWN ? s->hidden : leaf->part == QZ_PART_GATE_UP ? 2 * s->width : s->width;
+    const uint64_t rows = leaf->part == QZ_PART_DOWN      ? s->hidden
+                          : leaf->part == QZ_PART_GATE_UP ? 2 * s->width
+                                                          : s->width;
     return t->dims[0] == s->experts && t->dims[1] == rows;
 }
 
@@ -172,7 +164,7 @@ static qz_status add(qz_model *m, const qz_st_dir *d, qz_loose_tensor *x, qz_err
     found f;
     (void)look(m, d, x, &f);
     if (f.experts) return add_stack(m, x, &f.leaf, &f.stack, err);
-    if (type_of(t->dtype) == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2 || t->elems == 0) return QZ_OK;
+    if (qz_st_float_type(t->dtype) == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2 || t->elems == 0) return QZ_OK;
     const size_t rows = t->n_dims == 2 ? (size_t)t->dims[0] : 1, cols = (size_t)t->dims[t->n_dims - 1];
     const part p = { t->name, t->n_dims, rows, cols, 0, cols, 1 };
     x->first = m->n_tensors;
@@ -218,7 +210,7 @@ void qz_loose_settle(qz_model *m, const qz_st_dir *d) {
             const qz_loose_rule *r = t->n_dims == 2 ? qz_loose_judge(t) : NULL;
             if (r && r->pattern && (!most || t->elems > most->elems)) most = t;
         }
-    if (most) m->config.dtype = type_of(most->dtype);
+    if (most) m->config.dtype = qz_st_float_type(most->dtype);
 }
 
 /* Codes without settings: nobody can say what they stand for, and beside ours a reader would take them for ours. */
@@ -229,10 +221,11 @@ static qz_status refuse_codes(const qz_st_dir *d, qz_error *err) {
             const qz_st_tensor *t = &d->files[i].tensors[k];
             bool named = false;
             for (size_t e = 0; e < sizeof ends / sizeof *ends; e++) named |= qz_str_ends(t->name, ends[e]);
-            if (!named || t->n_dims != 2 || type_of(t->dtype) != QZ_TYPE_NONE) continue;
+            if (!named || t->n_dims != 2 || qz_st_float_type(t->dtype) != QZ_TYPE_NONE) continue;
             return qz_fail(err, QZ_EUNSUPPORTED,
                            "a weight that is no float: file '%s', tensor '%s', offset %llu: expected F32, F16 or BF16, "
-                           "found %s and no quantization_config that says what it means; start from the checkpoint in 16 bits",
+                           "found %s and no quantization_config that says what it means; start from the checkpoint in "
+                           "16 bits",
                            d->files[i].path, t->name, (unsigned long long)t->offset, qz_st_dtype_name(t->dtype));
         }
     return QZ_OK;

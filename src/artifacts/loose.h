@@ -1,11 +1,11 @@
-/* A checkpoint of any family as named tensors: for quantization without data, from names and shapes alone. Such a model has
- * no blocks, no embedding and no head; m->loose is set and nothing here runs it. m->tensors are its floats of one or two
- * dimensions and the single matrices of experts that are stored in one tensor; every other tensor is carried over byte for
- * byte. What is coded and what stays, and why, is a table (loose_names.def).
+/* A checkpoint of any family as named tensors: for quantization without data, from names and shapes alone. Such a model
+ * has no blocks, no embedding and no head; m->loose is set and nothing here runs it. m->tensors are its floats of one or
+ * two dimensions and the single matrices of experts that are stored in one tensor; every other tensor is carried over
+ * byte for byte. What is coded and what stays, and why, is a table (loose_names.def).
  * Read: qz_loose_open(run, dir, &m, err) for a source; for an artifact run->loose and qz_artifact_open.
  * Plan: qz_loose_items in the place of the family's own list (folder.c).
- * Ownership: all in the model's arena and mapping. Errors: QZ_EUNSUPPORTED for what is quantized already, QZ_EFORMAT of the
- * container. */
+ * Ownership: all in the model's arena and mapping. Errors: QZ_EUNSUPPORTED for what is quantized already, QZ_EFORMAT of
+ * the container. */
 #ifndef QZ_ARTIFACTS_LOOSE_H
 #define QZ_ARTIFACTS_LOOSE_H
 #include "artifacts/folder.h"
@@ -63,7 +63,7 @@ bool qz_loose_wanted(const char *dir);
 qz_status qz_loose_open(qz_run *run, const char *dir, qz_model **out, qz_error *err);
 /* For readers of artifacts: m->loose and what config.json says to any family. */
 qz_status qz_loose_begin(qz_model *m, qz_error *err);
-/* Where config.json has no dtype: that of the largest matrix which stays by its name, the same of source and artifact. */
+/* Where config.json has no dtype: that of the largest matrix which stays by its name, in source and artifact alike. */
 void qz_loose_settle(qz_model *m, const qz_st_dir *d);
 /* Every stored tensor: name, type, shape, bytes. */
 qz_status qz_loose_hash(qz_run *run, const qz_model *m, qz_sha256 *h, qz_error *err);

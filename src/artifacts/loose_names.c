@@ -1,6 +1,5 @@
-/* What names and shapes say of a tensor: the rows of loose_names.def, and how the experts of a layer lie in one tensor. */
+/* What names and shapes say of a tensor: the rows of loose_names.def, and how a layer's experts lie in one tensor. */
 #include "artifacts/loose.h"
-#include "formats/dtypes.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -82,7 +81,7 @@ const qz_loose_rule *qz_loose_judge(const qz_st_tensor *t) {
     const bool weight = qz_str_ends(t->name, ".weight") && t->name[0] != '.';
     const span module = { t->name, strlen(t->name) - (weight ? strlen(".weight") : 0) };
     qz_loose_leaf leaf;
-    if (t->dtype != QZ_ST_F32 && t->dtype != QZ_ST_F16 && t->dtype != QZ_ST_BF16) return &cases[QZ_LOOSE_TYPE];
+    if (qz_st_float_type(t->dtype) == QZ_TYPE_NONE) return &cases[QZ_LOOSE_TYPE];
     if (t->elems == 0) return &cases[QZ_LOOSE_EMPTY];
     if (qz_str_ends(t->name, ".bias")) return &cases[QZ_LOOSE_BIAS];
     const qz_loose_rule *r = by_name(module);

@@ -4,7 +4,6 @@
 #include "artifacts/schemes.h"
 #include "base/size.h"
 #include "codecs/types.h"
-#include "formats/dtypes.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +23,9 @@ static qz_artifact_item view_item(const qz_tensor_view *t, bool linear) {
 static qz_artifact_item raw_item(const qz_loose_tensor *x, const qz_loose_rule *rule, const char *note) {
     const qz_st_tensor *t = x->t;
     const size_t rows = t->n_dims > 1 ? (size_t)t->dims[0] : 1;
-    const qz_type type = t->dtype == QZ_ST_F16 ? QZ_TYPE_F16 : t->dtype == QZ_ST_BF16 ? QZ_TYPE_BF16 : QZ_TYPE_F32;
+    const qz_type type = qz_st_float_type(t->dtype);
     return (qz_artifact_item){ .raw = t, .rule = rule, .note = note, .name = t->name, .out_name = t->name,
-                               .type = type, .rows = rows, .cols = rows ? (size_t)(t->elems / rows) : 0,
+                               .type = type == QZ_TYPE_NONE ? QZ_TYPE_F32 : type, .rows = rows, .cols = rows ? (size_t)(t->elems / rows) : 0,
                                .n_dims = t->n_dims, .layer = -1, .linear = -1, .bytes = t->bytes };
 }
 
@@ -137,8 +136,8 @@ qz_status qz_loose_items(const qz_folder_kind *kind, qz_artifact_plan *p, qz_are
     for (size_t i = 0; i < p->n_items; i++) coded += p->items[i].type == QZ_TYPE_CODED;
     if (coded == 0)
         return qz_fail(err, QZ_EUNSUPPORTED,
-                       "nothing to quantize: folder '%s', family '%s': expected linears NAME.weight whose shapes %s can "
-                       "hold, found none ('quantz inspect' lists the tensors)",
+                       "nothing to quantize: folder '%s', family '%s': expected linears NAME.weight whose shapes %s "
+                       "can hold, found none ('quantz inspect' lists the tensors)",
                        p->model->path, l->family, p->spec.name);
     return say_split(p, refused, arena, err);
 }

@@ -1,5 +1,5 @@
-/* Floats whose rows and columns lie any steps apart: an expert's matrix that stands in one tensor with others, turned or
- * row by row between those of another. */
+/* Floats whose rows and columns lie any steps apart: an expert's matrix that stands in one tensor with others, turned
+ * or row by row between those of another. */
 #include "artifacts/loose.h"
 #include "base/size.h"
 #include "codecs/types.h"

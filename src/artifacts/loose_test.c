@@ -1,6 +1,6 @@
 /* Checkpoints that are known by names and shapes alone. Outside truth: models of transformers 5.24 (tests/golden/zoo2),
  * whose experts stand in one tensor: every element of every expert is looked up by transformers' own indexing
- * (gate_up[e, 2r or r, c] of columns first, chunk(2, dim) of the others), and names as llm-compressor's recipes list them. */
+ * (even and odd columns of gpt_oss, halves of the others), and names as llm-compressor's recipes list them. */
 #include "artifacts/loose.h"
 #include "artifacts/testing.h"
 #include "base/bytes.h"
@@ -157,23 +157,30 @@ static qz_model *made_model(const char *config, const made *t, size_t n) {
 }
 
 #define E "model.layers.0.mlp.experts."
+#define OTHER { "a", 1, { 8 } }
+#define APART(gate, up, down, a, b)                                                                                  \
+    { E gate, 3, { 2, a, b } }, { E up, 3, { 2, a, b } }, { E down, 3, { 2, b, a } }
+#define FUSED(a, b, experts, c, d) { E "gate_up_proj", 3, { 2, a, b } }, { E "down_proj", 3, { experts, c, d } }, OTHER
 static void sides_are_told_or_not(void **state) {
-    static const char no_width[] = "{\"model_type\":\"x\"}",
+    static const char misfit[] = "do not fit each other", no_width[] = "{\"model_type\":\"x\"}",
                       width[] = "{\"model_type\":\"x\",\"text_config\":{\"hidden_size\":8}}";
     static const struct { const char *config; made t[3]; const char *what; size_t rows, cols; } rows[] = {
         /* gate, up and down apart: the width decides */
-        { width, { { E "gate_proj", 3, { 2, 4, 8 } }, { E "up_proj", 3, { 2, 4, 8 } }, { E "down_proj", 3, { 2, 8, 4 } } }, NULL, 4, 8 },
-        { width, { { E "w1", 3, { 2, 8, 4 } }, { E "w3", 3, { 2, 8, 4 } }, { E "w2", 3, { 2, 4, 8 } } }, NULL, 4, 8 },
-        { no_width, { { E "gate_proj", 3, { 2, 4, 8 } }, { E "up_proj", 3, { 2, 4, 8 } }, { E "down_proj", 3, { 2, 8, 4 } } }, "cannot be told", 0, 0 },
-        { width, { { E "gate_proj", 3, { 2, 8, 8 } }, { E "up_proj", 3, { 2, 8, 8 } }, { E "down_proj", 3, { 2, 8, 8 } } }, "cannot be told", 0, 0 },
+        { width, { APART("gate_proj", "up_proj", "down_proj", 4, 8) }, NULL, 4, 8 },
+        { width, { APART("w1", "w3", "w2", 8, 4) }, NULL, 4, 8 },
+        { no_width, { APART("gate_proj", "up_proj", "down_proj", 4, 8) }, "cannot be told", 0, 0 },
+        { width, { APART("gate_proj", "up_proj", "down_proj", 8, 8) }, "cannot be told", 0, 0 },
         /* fused: the shapes alone do, square or not */
-        { no_width, { { E "gate_up_proj", 3, { 2, 8, 8 } }, { E "down_proj", 3, { 2, 8, 4 } }, { "a", 1, { 8 } } }, NULL, 4, 8 },
-        { no_width, { { E "gate_up_proj", 3, { 2, 8, 8 } }, { E "down_proj", 3, { 2, 4, 8 } }, { "a", 1, { 8 } } }, NULL, 4, 8 },
-        { no_width, { { E "gate_up_proj", 3, { 2, 8, 16 } }, { E "down_proj", 3, { 2, 8, 8 } }, { "a", 1, { 8 } } }, NULL, 8, 8 },
-        { no_width, { { E "gate_up_proj", 3, { 2, 8, 8 } }, { E "down_proj", 3, { 2, 8, 5 } }, { "a", 1, { 8 } } }, "do not fit each other", 0, 0 },
-        { no_width, { { E "gate_up_proj", 3, { 2, 8, 8 } }, { E "down_proj", 3, { 3, 8, 4 } }, { "a", 1, { 8 } } }, "do not fit each other", 0, 0 },
-        { no_width, { { E "gate_up_proj", 3, { 2, 8, 8 } }, { "b", 1, { 8 } }, { "a", 1, { 8 } } }, "do not fit each other", 0, 0 },
-        { no_width, { { E "gate_up_proj", 3, { 2, 8, 8 } }, { E "down_proj", 3, { 2, 8, 4 } }, { E "0.gate_proj.weight", 2, { 4, 8 } } }, "do not fit each other", 0, 0 },
+        { no_width, { FUSED(8, 8, 2, 8, 4) }, NULL, 4, 8 },
+        { no_width, { FUSED(8, 8, 2, 4, 8) }, NULL, 4, 8 },
+        { no_width, { FUSED(8, 16, 2, 8, 8) }, NULL, 8, 8 },
+        { no_width, { FUSED(8, 8, 2, 8, 5) }, misfit, 0, 0 },
+        { no_width, { FUSED(8, 8, 3, 8, 4) }, misfit, 0, 0 },
+        { no_width, { { E "gate_up_proj", 3, { 2, 8, 8 } }, OTHER, { "b", 1, { 8 } } }, misfit, 0, 0 },
+        { no_width,
+          { { E "gate_up_proj", 3, { 2, 8, 8 } }, { E "down_proj", 3, { 2, 8, 4 } },
+            { E "0.gate_proj.weight", 2, { 4, 8 } } },
+          misfit, 0, 0 },
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

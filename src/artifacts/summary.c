@@ -3,7 +3,6 @@
 #include "artifacts/loose.h"
 #include "base/json_write.h"
 #include "codecs/types.h"
-#include "formats/dtypes.h"
 #include <string.h>
 
 static bool coded(const qz_artifact_item *it) {
@@ -11,8 +10,7 @@ static bool coded(const qz_artifact_item *it) {
 }
 
 const char *qz_item_type_name(const qz_artifact_item *it) {
-    const bool is_float = !it->raw || it->raw->dtype == QZ_ST_F32 || it->raw->dtype == QZ_ST_F16 ||
-                          it->raw->dtype == QZ_ST_BF16;
+    const bool is_float = !it->raw || qz_st_float_type(it->raw->dtype) != QZ_TYPE_NONE;
     return is_float ? qz_type_get(it->type)->name : qz_st_dtype_name(it->raw->dtype);
 }
 

@@ -352,7 +352,8 @@ static qz_status open_source(quantizing *j, qz_error *err) {
         return qz_source_open(j->run, r->operands[0], &j->s, err);
     QZ_TRY(qz_source_open_loose(j->run, r->operands[0], &j->s, err));
     qz_info(j->run,
-            "note: family '%s' does not run here: coded by names and shapes alone ('--dry-run' lists what stays and why)",
+            "note: family '%s' does not run here: coded by names and shapes alone ('--dry-run' lists what stays and "
+            "why)",
             j->s.model->loose->family);
     if (r->engine)
         qz_warn(j->run, "--engine '%s' is not judged: nothing here knows the layers of family '%s'", r->engine,

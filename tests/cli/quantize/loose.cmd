@@ -23,7 +23,7 @@ same qwen3_moe ct:mxfp4
 same mixtral fp8:block
 same mixtral ct:w4a16+g32 --search compat
 tr -d ' \n' < "$W/loose/config.json" | grep -o '"ignore":[^]]*]'
-cmp <(tr -d ' \n' < "$W/mixtral/config.json" | sed 's/}$//') <(tr -d ' \n' < "$W/loose/config.json" | sed 's/,"quantization_config".*//') && echo "nothing else is changed"
+cmp <(tr -d ' \n' < "$W/mixtral/config.json" | sed 's/}$//; s/e-0/e-/g') <(tr -d ' \n' < "$W/loose/config.json" | sed 's/,"quantization_config".*//') && echo "nothing else is changed"
 "$Q" quantize "$W/qwen3_moe" --to ct:int8 -o "$W/out" 2>&1 | sed "s#$W/##"
 "$Q" quantize "$W/qwen3_moe" --to ct:int8 -o "$W/out" --resume 2>&1 | sed "s#$W/##"
 "$Q" quantize "$W/qwen3_moe" --to ct:int8 -o "$W/json" -q --json | grep -o '"proof_note":"[^"]*"\|"kept":{"weights.*\|"proof_kl.*'
