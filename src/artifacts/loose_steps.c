@@ -25,9 +25,16 @@ static void decode(const qz_coded *c, size_t row, size_t first, size_t n, float 
 static void text(const qz_coded *c, char out[32]) { (void)snprintf(out, 32, "%s", qz_type_get(steps(c)->type)->name); }
 static qz_type float_type(const qz_coded *c) { return steps(c)->type; }
 
+/* From its first element to its last, others' between them too. */
+static void forget(const qz_coded *c) {
+    const qz_steps *s = steps(c);
+    const size_t n = (s->rows - 1) * s->row_step + (s->cols - 1) * s->col_step + 1;
+    qz_map_forget(s->data, n * qz_type_get(s->type)->bytes);
+}
+
 /* A source's own kind: nothing writes or hashes it (qz_loose_hash takes the stored tensors). */
 static const qz_coded_ops ops = { .name = "floats by steps", .number = 0x73746570, .decode = decode, .text = text,
-                                  .float_type = float_type };
+                                  .float_type = float_type, .forget = forget };
 
 const qz_coded *qz_steps_coded(const qz_steps *s, qz_arena *arena) {
     stepped *x = qz_arena_alloc(arena, 1, sizeof *x);
