@@ -208,14 +208,14 @@ void qz_input_round(qz_pool *pool, const qz_input_rounding *how, const float *x,
     qz_pool_run(pool, 0, round_rows, &j);
 }
 
-bool qz_input_same(const qz_input_rounding *a, const qz_input_rounding *b) {
+bool qz_input_rounding_same(const qz_input_rounding *a, const qz_input_rounding *b) {
     if (a == b || !a || !b) return a == b;
     return a->element == b->element && a->bits == b->bits && a->by == b->by && a->group_size == b->group_size &&
            a->stored == b->stored && a->fixed == b->fixed && a->scale == b->scale && a->sym == b->sym &&
            a->zero == b->zero && a->library == b->library && a->dtype == b->dtype;
 }
 
-void qz_input_text(const qz_input_rounding *how, char out[32]) {
+void qz_input_rounding_text(const qz_input_rounding *how, char out[32]) {
     static const char *const names[] = {[QZ_ELEMENT_INT] = "int", [QZ_ELEMENT_E4M3] = "fp8", [QZ_ELEMENT_E5M2] = "fp8",
                                         [QZ_ELEMENT_E2M1] = "fp4", [QZ_ELEMENT_E2M3] = "fp6"};
     char name[12], group[12];

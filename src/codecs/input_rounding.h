@@ -44,7 +44,7 @@ typedef struct {
 void qz_input_round(qz_pool *pool, const qz_input_rounding *how, const float *x, size_t rows, size_t cols, float *y);
 /* One row; scales, one for each group, may be NULL; how: not a tensor's scale that is not fixed. E4M3: without G. */
 void qz_input_round_row(const qz_input_rounding *how, const float *x, size_t cols, float *y, float *scales);
-bool qz_input_same(const qz_input_rounding *a, const qz_input_rounding *b); /* NULL: stays float */
+bool qz_input_rounding_same(const qz_input_rounding *a, const qz_input_rounding *b); /* NULL: stays float */
 /* "fp8 token", "int8 token", "fp8 g128", "fp8 static", "mxfp4 g32", "nvfp4 g16". */
-void qz_input_text(const qz_input_rounding *how, char out[32]);
+void qz_input_rounding_text(const qz_input_rounding *how, char out[32]);
 #endif

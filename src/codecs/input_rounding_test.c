@@ -170,12 +170,13 @@ static void same_bits(void **state) {
 static void texts(void **state) {
     char s[32];
     (void)state;
-    qz_input_text(&int8_token, s), assert_string_equal(s, "int8 token");
-    qz_input_text(&fp8_token, s), assert_string_equal(s, "fp8 token");
-    qz_input_text(&fp8_group, s), assert_string_equal(s, "fp8 g128");
-    qz_input_text(&mxfp4, s), assert_string_equal(s, "mxfp4 g32");
-    qz_input_text(&nvfp4, s), assert_string_equal(s, "nvfp4 g16");
-    assert_true(qz_input_same(&nvfp4, &nvfp4) && !qz_input_same(&nvfp4, &mxfp4) && !qz_input_same(NULL, &mxfp4));
+    qz_input_rounding_text(&int8_token, s), assert_string_equal(s, "int8 token");
+    qz_input_rounding_text(&fp8_token, s), assert_string_equal(s, "fp8 token");
+    qz_input_rounding_text(&fp8_group, s), assert_string_equal(s, "fp8 g128");
+    qz_input_rounding_text(&mxfp4, s), assert_string_equal(s, "mxfp4 g32");
+    qz_input_rounding_text(&nvfp4, s), assert_string_equal(s, "nvfp4 g16");
+    assert_true(qz_input_rounding_same(&nvfp4, &nvfp4) && !qz_input_rounding_same(&nvfp4, &mxfp4));
+    assert_true(!qz_input_rounding_same(NULL, &mxfp4) && qz_input_rounding_same(NULL, NULL));
 }
 
 int main(void) {
