@@ -43,7 +43,7 @@ qz_status qz_ct_inputs(const qz_folder_reader *r, const qz_ct_args *a, const qz_
                               .stored = nv                               ? QZ_SCALE_E4M3
                                         : a->scale == QZ_CT_SCALE_E8M0 ? QZ_SCALE_E8M0
                                                                          : QZ_SCALE_F32,
-                              .fixed = !a->dynamic, .sym = !a->asym };
+                              .fixed = qz_ct_static(a), .sym = !a->asym };
     if (x->fixed) QZ_TRY(qz_folder_static_input(r, file, module, nv ? "input_global_scale" : "input_scale", x, err));
     *out = x;
     return QZ_OK;

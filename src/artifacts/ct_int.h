@@ -64,6 +64,8 @@ qz_status qz_ct_inputs(const qz_folder_reader *r, const qz_ct_args *a, const qz_
 /* "W4A16", "W8A8 int8", "W4A4 nvfp4"; NULL: no memory. */
 const char *qz_ct_contract(const qz_ct_setting *s, qz_model *m);
 
+/* Do files hold a scale of the inputs? */
+bool qz_ct_static(const qz_ct_args *inputs);
 const char *qz_ct_strategy_name(qz_ct_strategy s); /* "channel" */
 /* Refuses the folder: what is read, key and what was found. */
 qz_status qz_ct_wrong(const qz_folder_config *f, const char *what, const char *found, qz_error *err);

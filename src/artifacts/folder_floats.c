@@ -49,8 +49,8 @@ size_t qz_folder_floats_parts(const qz_artifact_item *it, const qz_floats_form *
     size_t n = 0;
     out[n++] = (qz_st_item){qz_arena_printf(arena, "%s.%s", it->out_name, f->codes), codes_dtype(f), 2,
                             {it->rows, qz_scaled_row_bytes(it->cols, f->bits)}};
-    out[n++] = (qz_st_item){qz_arena_printf(arena, "%s.%s", it->out_name, f->scale), scale_dtype(f), 2,
-                            {e.down, e.across}};
+    out[n++] = (qz_st_item){qz_arena_printf(arena, "%s.%s", it->out_name, f->scale), scale_dtype(f),
+                            f->block_rows ? 2 : f->scalar ? 0 : 1, {e.down, e.across}};
     if (under_tensor(f))
         out[n++] = (qz_st_item){qz_arena_printf(arena, "%s.%s", it->out_name, f->tensor), QZ_ST_F32, f->scalar ? 0 : 1,
                                 {1}};
@@ -80,7 +80,7 @@ static qz_status put_scales(qz_artifact_writer *w, const qz_artifact_item *it, c
     uint8_t *out = qz_alloc_array(across, each);
     qz_status st = out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
     for (size_t b = 0; b < e.down && st == QZ_OK; b++) {
-        const float *s = x->scales + (map ? map[b] : b) * across;
+        const float *s = x->scales + (map && f->block_rows ? map[b] : b) * across;
         for (size_t k = 0; k < across && st == QZ_OK; k++) {
             if (!isfinite(s[k]))
                 st = qz_fail(err, QZ_EUNSUPPORTED,
@@ -101,9 +101,11 @@ qz_status qz_folder_floats_pack(qz_artifact_writer *w, const qz_artifact_item *i
                                 const qz_floats_form *f, qz_error *err) {
     const qz_scaled_float *x = qz_scaled_float_of(q->coded);
     size_t *map = NULL;
-    if (!x || x->bits != 8 || x->element != f->element || (x->block_rows == 1) != (f->block_rows == 1))
+    const bool rows = f->block_rows == 1, whole = f->block_rows == 0;
+    if (!x || x->bits != 8 || x->element != f->element ||
+        (whole ? x->block_rows < x->base.rows : (x->block_rows == 1) != rows))
         return qz_fail(err, QZ_EBUG, "tensor '%s' comes in another type than planned", q->name);
-    if (f->block_rows == 1) QZ_TRY(qz_folder_row_map(w, it, &map, err));
+    if (rows || whole) QZ_TRY(qz_folder_row_map(w, it, &map, err));
     qz_status st = put_codes(w, x, map, f->bits, err);
     if (st == QZ_OK) st = put_scales(w, it, x, map, f, err);
     if (st == QZ_OK && under_tensor(f)) st = qz_artifact_writer_bytes(w, &x->tensor, 4, err);

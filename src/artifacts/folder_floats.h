@@ -13,7 +13,7 @@ typedef struct {
     qz_type values;                /* of E8M0 and E4M3 scales: what the library decodes to; others: the scales' own */
     const char *codes, *scale;     /* suffixes of tensors: "weight", "weight_scale" */
     const char *tensor;            /* of the tensor's scale under E4M3 scales, else NULL */
-    bool scalar;                   /* that has no dimension (else [1]) */
+    bool scalar;                   /* scales of tensors have no dimension (else [1]) */
 } qz_floats_form;
 
 /* Bytes, bits and groups; QZ_EUNSUPPORTED where packed groups do not divide the columns. */

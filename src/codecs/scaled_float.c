@@ -116,8 +116,9 @@ static void encode_block(const rounding *j, size_t bi, size_t bk, size_t across)
     const qz_scaled_float *f = j->f;
     const size_t cols = f->base.cols, r1 = qz_min_size((bi + 1) * f->block_rows, f->base.rows),
                  k1 = qz_min_size((bk + 1) * f->block_cols, cols);
-    float amax = 0;
-    for (size_t r = bi * f->block_rows; r < r1; r++)
+    const bool given = f->whole && j->how->stored < QZ_SCALE_E8M0 && j->how->amax > 0;
+    float amax = given ? j->how->amax : 0;
+    for (size_t r = bi * f->block_rows; r < r1 && !given; r++)
         for (size_t k = bk * f->block_cols; k < k1; k++) amax = fmaxf(amax, fabsf(j->w[r * cols + k]));
     block_scale b = scale_of(j, amax);
     if (j->how->search && f->block_rows == 1)
@@ -161,6 +162,7 @@ qz_status qz_scaled_float_round(qz_run *run, const qz_float_rounding *how, const
     float *scales = qz_arena_alloc(arena, n, sizeof *scales);
     if (!codes || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
     *f = (qz_scaled_float){.base = {qz_scaled_float_ops(how->element), rows, cols}, .element = how->element, .bits = 8,
+                           .whole = block_rows == rows && block_cols == cols && rows > 1,
                            .block_rows = block_rows, .block_cols = block_cols, .codes = codes, .scales = scales,
                            .stored = how->stored, .tensor = tensor_scale(how, w, rows * cols), .dtype = how->dtype};
     rounding j = {.how = how, .w = w, .f = f, .most = qz_small_max(how->element), .codes = codes, .scales = scales};

@@ -127,7 +127,7 @@ static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_arti
     size_t n = 0;
     float *w = qz_mul_size(it->rows, it->cols, &n) ? qz_arena_alloc(arena, n, sizeof *w) : NULL;
     if (!w) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
-    if (qz_artifact_code_kind(&c->plan)->as_filed) qz_item_decode_as_filed(it, w);
+    if (qz_item_code_kind(&c->plan, it)->as_filed) qz_item_decode_as_filed(it, w);
     else qz_tensor_decode(it->source, 0, it->rows, w);
     if (it->type == QZ_TYPE_CODED) {
         *q = (qz_quantized){0};
@@ -162,7 +162,7 @@ static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, q
         e->kind = QZ_EDGE_EXACT;
         return QZ_OK;
     }
-    const qz_code_kind *kind = qz_artifact_code_kind(&c->plan);
+    const qz_code_kind *kind = qz_item_code_kind(&c->plan, it);
     if (it->type == QZ_TYPE_CODED && !kind->affine) {
         (void)snprintf(e->why, sizeof e->why, "%s are no grid of equal steps", kind->name);
         return QZ_OK;
@@ -234,7 +234,7 @@ static qz_status code_item(qz_run *run, qz_conversion *c, size_t i, qz_quantized
     qz_edge *e = &c->edges[i];
     QZ_TRY(code_edge(c, it, e, arena, &g, q, err));
     if (e->kind == QZ_EDGE_LOSSY) QZ_TRY(encode_again(run, c, it, arena, q, err));
-    return measure(it, it->type == QZ_TYPE_CODED && qz_artifact_code_kind(&c->plan)->as_filed, &g, q, e, arena, err);
+    return measure(it, it->type == QZ_TYPE_CODED && qz_item_code_kind(&c->plan, it)->as_filed, &g, q, e, arena, err);
 }
 
 static qz_status put_item(qz_run *run, qz_conversion *c, size_t i, qz_artifact_writer *w, qz_proof *proof,
