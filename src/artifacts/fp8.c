@@ -79,15 +79,35 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
 /* ---- reading ---- */
 static qz_status detect(const char *path, bool *yes, qz_error *err) { return qz_folder_detect(path, "fp8", yes, err); }
 
+static bool says(const qz_folder_reader *r, const char *key, const char *value) {
+    const char *v = json_string_value(json_object_get(r->config->q, key));
+    return v && strcmp(v, value) == 0;
+}
+/* Blocks of weights go with groups of 128 inputs at run time; scale_fmt ue8m0: scales are powers of two. */
+static qz_status inputs_of(const qz_folder_reader *r, const qz_st *file, const char *module,
+                           const qz_input_rounding **out, qz_error *err) {
+    const bool fixed = says(r, "activation_scheme", "static");
+    qz_input_rounding *x = qz_arena_calloc(&r->m->arena, 1, sizeof *x);
+    if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+    *x = (qz_input_rounding){ .element = QZ_ELEMENT_E4M3, .bits = 8, .by = fixed ? QZ_INPUT_TENSOR : QZ_INPUT_GROUP,
+                              .group_size = fixed ? 0 : BLOCK,
+                              .stored = says(r, "scale_fmt", "ue8m0") ? QZ_SCALE_E8M0 : QZ_SCALE_F32, .fixed = fixed,
+                              .sym = true };
+    if (fixed) QZ_TRY(qz_folder_static_input(r, file, module, "input_scale", x, err));
+    *out = x;
+    return QZ_OK;
+}
+
 static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
     static const char *const beside[] = { ".weight_scale_inv", ".input_scale", ".activation_scale" };
     if (t->dtype == QZ_ST_F8_E4M3 && qz_str_ends(t->name, ".weight")) {
-        const char *scheme = json_string_value(json_object_get(r->config->q, "activation_scheme"));
         const char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(".weight"));
         if (!module) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+        const qz_input_rounding *inputs = NULL;
+        QZ_TRY(inputs_of(r, file, module, &inputs, err));
         QZ_TRY(qz_folder_floats_add(r, file, t, module, &form, err));
-        if (scheme == NULL || strcmp(scheme, "static") != 0) return QZ_OK;
-        return qz_folder_static_input(r, file, module, "activation_scheme", err);
+        r->m->tensors[r->m->n_tensors - 1].inputs = inputs;
+        return QZ_OK;
     }
     for (size_t i = 0; i < 3; i++)
         if (qz_str_ends(t->name, beside[i])) return qz_folder_beside_codes(r, file, t, beside[i], err);
