@@ -43,6 +43,7 @@ typedef struct {
     uint32_t bits, group_size; /* group_size: or QZ_WHOLE_ROW ("g-1") */
     uint32_t block_rows;
     bool sym, rounded;
+    uint32_t input_bits;
     bool static_inputs;        /* its matrices have a scale of their inputs, which calibration gives */
     qz_kv_scales kv;           /* which calibration gives, too */
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */

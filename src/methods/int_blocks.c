@@ -22,6 +22,7 @@
 #include "methods/grid.h"
 #include "methods/method_rows.h"
 #include "methods/norm_refit.h"
+#include "methods/smooth.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -89,7 +90,7 @@ static void set_codes(qz_int_blocks *a) {
     a->gptq.codes.mse_norm = o->mse_norm;
     /* what a sub-module adds passes a norm: not the sum that the correction counts on */
     a->o.residual = o->residual && !a->model->config.norms_after;
-    if (usual->group_size == QZ_WHOLE_ROW) a->o.fold = false;     /* the scale search works in groups */
+    if (usual->group_size == QZ_WHOLE_ROW && !usual->input_bits) a->o.fold = false; /* the scale search takes groups */
 }
 
 /* replay: AWQ's own search, which runs blocks again. */
@@ -229,9 +230,10 @@ static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
         const qz_code_setting *x = &u->setting[i];
         const qz_fold *f = &u->block.input[i].fold;
         const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
-        const bool off = x->keep || before || x->group_size == QZ_WHOLE_ROW || x->element != QZ_ELEMENT_INT ||
-                         !has_input(u, i); /* the search rounds integers */
-        grids[i] = (qz_awq_grid){.bits = x->bits, .group = x->group_size, .sym = x->sym, .off = off,
+        const bool whole = x->group_size == QZ_WHOLE_ROW, smooth = x->input_bits > 0,
+                   off = x->keep || before || (whole && !smooth) || x->element != QZ_ELEMENT_INT || !has_input(u, i);
+        grids[i] = (qz_awq_grid){.bits = x->bits, .group = qz_group_columns(x->group_size, u->block.input[i].cols),
+                                 .sym = x->sym, .off = off, /* the search rounds integers */
                                  .fixed = f->kind == QZ_FOLD_SHARED || f->kind == QZ_FOLD_NONE};
         any |= !grids[i].off;
     }
@@ -257,7 +259,12 @@ static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *er
         stats[i] = stats_of(a, u, layer, i);
         if (stats[i].tokens == 0) return QZ_OK; /* an expert that no token reached */
     }
-    QZ_TRY(qz_awq_block_scales(a->run, a->mm, &u->block, &awq, u->scales, &rep, err));
+    const qz_code_setting *usual = &a->job.usual;
+    const qz_smooth_options smooth = {.inputs = {.element = QZ_ELEMENT_INT, .bits = usual->input_bits, .sym = true,
+                                                 .by = usual->static_inputs ? QZ_INPUT_TENSOR : QZ_INPUT_TOKEN},
+                                      .grids = grids, .stats = stats};
+    QZ_TRY(usual->input_bits ? qz_smooth_block_scales(a->run, a->mm, &u->block, &smooth, u->scales, &rep, err)
+                             : qz_awq_block_scales(a->run, a->mm, &u->block, &awq, u->scales, &rep, err));
     for (size_t i = 0; i < QZ_STAGES; i++) {
         a->plain += rep.plain[i];
         a->scaled += rep.scaled[i];
