@@ -58,7 +58,34 @@ typedef struct {
 /* ldot, the same for bitsandbytes matrices: a group (their block) is QZ_TABLE_HEAD bytes (16 float32 scales), then its
  * codes. ldot_4: codes are places in the table; ldot_8: they are signed bytes. */
 enum { QZ_TABLE_HEAD = 64 };
+/* sdot_e4m3, sdot_e5m2: small floats of 8 bits, packed as for ldot but for the codes: two columns of 16 rows in 32
+ * bytes, a row's two codes side by side. A code widens to float16 by shifts (E4M3: 2^-8 of its value, which the packed
+ * scale makes good) and to float32. Per group the sums run in QZ_CHAINS chains of fused multiply-adds by column, added
+ * as (0+1)+(2+3), times the scale onto the sum of the groups: all levels equal. */
+enum { QZ_CHAINS = 4 };
 typedef void (*qz_gdot_fn)(const qz_group_call *j);
+
+/* E2M1 codes times tokens of 16-bit integers. A group is 16 scales (float16, or bfloat16 with `brain`), then its codes
+ * as words of 16 rows: eight columns, in the order of QZ_NIBBLE. Sums of whole numbers within a group, so exact; then
+ * fused onto the sum of the groups: all levels equal. */
+enum { QZ_E2M1_HEAD = 32 };
+/* Where column k of eight has its lowest bit in a word: what 16-bit lanes multiply in pairs lies two bytes apart. */
+#define QZ_NIBBLE(k) (4u * ((k) / 4) + 16u * ((k) % 2) + 8u * ((k) / 2 % 2))
+/* A group of a token: values = q · 2d; less = -12 Σ q: codes are looked up as 2v + 12, which has no sign. */
+typedef struct { float d; int32_t less; } qz_act16;
+typedef struct {
+    const uint8_t *panel;
+    size_t groups, group_size;
+    bool brain;
+    float unit;               /* the tensor's share of the scales */
+    const int16_t *q;         /* [tokens][groups * group_size] */
+    const qz_act16 *act;      /* [tokens][groups] */
+    size_t tokens;            /* 1..4 */
+    float *out;               /* [tokens][QZ_PANEL] */
+} qz_qdot_call;
+typedef void (*qz_qdot_fn)(const qz_qdot_call *j);
+/* Groups of x [groups * group_size] to 16 bits: 32767 is the largest magnitude, half to even. All levels equal. */
+typedef void (*qz_act16_fn)(const float *x, size_t groups, size_t group_size, int16_t *q, qz_act16 *act);
 
 /* Rows of the forward pass (rows.h). Sums run in QZ_ROW_LANES lanes by index, products and sums are rounded apart:
  * all levels equal. */

@@ -46,6 +46,11 @@ static void pack_words(const qz_packed *p, size_t lane, const uint8_t *codes, si
 static void pack_code_row(const qz_packed *p, size_t row, uint8_t *codes, uint8_t *panel) {
     const qz_coded *c = p->w.coded;
     const size_t lane = row % QZ_PANEL;
+    if (p->kind == QZ_PACK_SMALL || p->kind == QZ_PACK_E2M1) {
+        c->ops->codes(c, p->w.first_row + row, codes);
+        qz_small_pack_row(p, row, codes, panel);
+        return;
+    }
     for (size_t b = 0; b < p->blocks; ++b) {
         int zero = 0;
         const float scale = c->ops->scale(c, p->w.first_row + row, b, &zero);
@@ -111,6 +116,25 @@ static bool scales_fit(const qz_packed *p) {
     return true;
 }
 
+/* kind, codes and block_bytes are set. */
+static qz_status pack_coded(qz_mm *mm, qz_packed *p, qz_error *err) {
+    pack_job job = {.p = p, .rows = qz_alloc_array(mm->threads * p->w.cols, 1)};
+    if (!job.rows) return qz_fail(err, QZ_EMEMORY, "out of memory for a row of %zu codes", p->w.cols);
+    p->blocks = p->codes.groups;
+    qz_status st = place(mm, p, err);
+    if (st == QZ_OK) qz_pool_run(mm->pool, 0, pack_codes, &job);
+    qz_free(job.rows);
+    return st;
+}
+
+static qz_status open_small(qz_mm *mm, qz_packed *p, qz_error *err) {
+    p->kind = qz_small_kind(p);
+    if (p->kind == QZ_PACK_EXACT) return QZ_OK;
+    p->unit = qz_small_unit(p);
+    p->block_bytes = qz_small_block_bytes(p);
+    return pack_coded(mm, p, err);
+}
+
 /* Leaves p as QZ_PACK_EXACT where codes or scales do not fit the kernels' words. Values of codes are not rounded
  * to the matrix's own type here. */
 static qz_status open_codes(qz_mm *mm, qz_packed *p, qz_error *err) {
@@ -119,7 +143,8 @@ static qz_status open_codes(qz_mm *mm, qz_packed *p, qz_error *err) {
     if (!c) return qz_fail(err, QZ_EBUG, "coded weights without a description");
     p->codes = c->ops->layout(c);
     const qz_code_layout *l = &p->codes;
-    if (l->form == QZ_CODES_FLOAT || (l->bits != 4 && l->bits != 8) || !l->group || l->group * l->bits % 32 != 0 ||
+    if (l->form == QZ_CODES_FLOAT) return open_small(mm, p, err);
+    if ((l->bits != 4 && l->bits != 8) || !l->group || l->group * l->bits % 32 != 0 ||
         l->groups * l->group != c->cols || (l->form == QZ_CODES_TABLE && l->g_idx) ||
         (l->form == QZ_CODES_AFFINE && !scales_fit(p)))
         return QZ_OK;
@@ -129,17 +154,9 @@ static qz_status open_codes(qz_mm *mm, qz_packed *p, qz_error *err) {
         if (!group_order(l, c->cols, p->order)) return QZ_OK;
         p->bytes += c->cols * sizeof *p->order;
     }
-    pack_job job = {.p = p, .rows = qz_alloc_array(mm->threads * c->cols, 1)};
-    if (!job.rows) return qz_fail(err, QZ_EMEMORY, "out of memory for a row of %zu codes", c->cols);
-    p->blocks = l->groups;
     p->block_bytes = (l->form == QZ_CODES_AFFINE ? QZ_GROUP_HEAD : QZ_TABLE_HEAD) + l->group * l->bits / 8 * QZ_PANEL;
-    qz_status st = place(mm, p, err);
-    if (st == QZ_OK) {
-        p->kind = l->form == QZ_CODES_AFFINE ? QZ_PACK_GROUP : QZ_PACK_TABLE;
-        qz_pool_run(mm->pool, 0, pack_codes, &job);
-    }
-    qz_free(job.rows);
-    return st;
+    p->kind = l->form == QZ_CODES_AFFINE ? QZ_PACK_GROUP : QZ_PACK_TABLE;
+    return pack_coded(mm, p, err);
 }
 
 static qz_status open_kind(qz_mm *mm, qz_packed *p, qz_error *err) {
@@ -167,7 +184,7 @@ static void name_kernel(const qz_mm *mm, qz_packed *p) {
         (void)snprintf(p->kernel, sizeof p->kernel, "%s×%s %s", type, p->layout->elems == 256 ? "q8_k" : "q8_0",
                        mm->ops.dot[p->w.type] == ref.dot[p->w.type] ? qz_cpu_name(QZ_CPU_REF) : level);
     else
-        (void)snprintf(p->kernel, sizeof p->kernel, "%s×f32 %s", type, level);
+        (void)snprintf(p->kernel, sizeof p->kernel, "%s×%s %s", type, p->kind == QZ_PACK_E2M1 ? "i16" : "f32", level);
 }
 
 qz_status qz_packed_open(qz_mm *mm, const qz_weights *w, qz_packed **out, qz_error *err) {

@@ -25,7 +25,9 @@ typedef struct {
     bool exact;
     size_t units, chunk, chunks; /* panels (or rows), per task, tasks of a token block */
     size_t block, blocks;        /* tokens of a token block, number of them */
-    size_t x_at, sums_at;        /* int group, bytes into the scratch: x in packed order, sums over groups */
+    /* Bytes into the scratch. Int group: x in packed order, sums over groups. E2M1: 16-bit x, its groups. */
+    size_t x_at, sums_at;
+    bool shares;                 /* both with a part before */
     qz_gemm_job gemm;
 } product;
 
@@ -99,6 +101,20 @@ static void group_sums(const view *v, const product *w, qz_part part) {
         }
 }
 
+/* Groups of E2M1 weights, split over threads. */
+static void quantize_16(const view *v, const product *w, qz_part part) {
+    const packed_product *j = v->j;
+    const size_t group = w->p->codes.group, groups = w->p->blocks;
+    int16_t *q = (int16_t *)(void *)(v->scratch + w->x_at);
+    qz_act16 *act = (qz_act16 *)(void *)(v->scratch + w->sums_at);
+    size_t lo, hi;
+    qz_split(groups, 1, part, &lo, &hi);
+    for (size_t t = 0; t < j->n && lo < hi; ++t) {
+        const size_t at = t * j->cols + lo * group;
+        j->mm->ops.act_16(j->x + at, hi - lo, group, q + at, act + t * groups + lo);
+    }
+}
+
 static void rows_task(const view *v, const product *w, size_t u0, size_t u1, size_t t0, size_t t1) {
     const packed_product *j = v->j;
     const qz_packed *p = w->p;
@@ -142,7 +158,10 @@ static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
 static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
     const packed_product *j = v->j;
     const qz_packed *p = w->p;
-    const qz_gdot_fn dot = p->codes.bits == 8 ? j->mm->ops.ldot_8 : j->mm->ops.ldot_4;
+    const qz_ops *o = &j->mm->ops;
+    const qz_gdot_fn dot = p->kind == QZ_PACK_SMALL ? (p->codes.element == QZ_E5M2 ? o->sdot_e5m2 : o->sdot_e4m3)
+                           : p->codes.bits == 8     ? o->ldot_8
+                                                    : o->ldot_4;
     float tile[4 * QZ_PANEL];
     for (size_t u = u0; u < u1; ++u) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
@@ -151,6 +170,27 @@ static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
             dot(&(qz_group_call){.panel = p->data + u * p->panel_bytes, .groups = p->blocks,
                                  .group_size = p->w.cols / p->blocks, .table = p->codes.table,
                                  .x = j->x + t * j->cols, .ldx = j->cols, .tokens = tokens, .out = tile});
+            for (size_t i = 0; i < tokens; ++i)
+                memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
+        }
+    }
+}
+
+static void e2m1_task(const view *v, const product *w, size_t u0, size_t u1) {
+    const packed_product *j = v->j;
+    const qz_packed *p = w->p;
+    const int16_t *q = (const int16_t *)(const void *)(v->scratch + w->x_at);
+    const qz_act16 *act = (const qz_act16 *)(const void *)(v->scratch + w->sums_at);
+    float tile[4 * QZ_PANEL];
+    for (size_t u = u0; u < u1; ++u) {
+        size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
+        for (size_t t = 0; t < j->n; t += 4) {
+            size_t tokens = qz_min_size(4, j->n - t);
+            j->mm->ops.qdot_e2m1(&(qz_qdot_call){.panel = p->data + u * p->panel_bytes, .groups = p->blocks,
+                                                 .group_size = p->codes.group,
+                                                 .brain = p->codes.stored == QZ_SCALE_E8M0, .unit = p->unit,
+                                                 .q = q + t * j->cols, .act = act + t * p->blocks, .tokens = tokens,
+                                                 .out = tile});
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
         }
@@ -197,7 +237,8 @@ static void run_task(const view *v, size_t task) {
     size_t t0 = task / w->chunks * w->block, t1 = qz_min_size(j->n, t0 + w->block);
     if (w->p->kind == QZ_PACK_ROWS) rows_task(v, w, u0, u1, t0, t1);
     else if (w->p->kind == QZ_PACK_GROUP) group_task(v, w, u0, u1);
-    else if (w->p->kind == QZ_PACK_TABLE) table_task(v, w, u0, u1);
+    else if (w->p->kind == QZ_PACK_TABLE || w->p->kind == QZ_PACK_SMALL) table_task(v, w, u0, u1);
+    else if (w->p->kind == QZ_PACK_E2M1) e2m1_task(v, w, u0, u1);
     else if (takes_half(j, w->p)) half_task(v, w, u0, u1);
     else float_task(j, w, u0, u1);
 }
@@ -206,8 +247,11 @@ static void prepare(const view *v, qz_part part) {
     const packed_product *j = v->j;
     for (int k = 0; k < ACT_KINDS; ++k)
         if (j->act[k]) quantize(v, (act_kind)k, part);
-    for (size_t i = 0; i < j->n_w; ++i)
-        if (j->parts[i].p->kind == QZ_PACK_GROUP && !j->parts[i].exact) group_sums(v, &j->parts[i], part);
+    for (size_t i = 0; i < j->n_w; ++i) {
+        if (j->parts[i].exact || j->parts[i].shares) continue;
+        if (j->parts[i].p->kind == QZ_PACK_GROUP) group_sums(v, &j->parts[i], part);
+        else if (j->parts[i].p->kind == QZ_PACK_E2M1) quantize_16(v, &j->parts[i], part);
+    }
 }
 static void prepare_part(void *arg, qz_part part) { prepare(&(view){arg, ((packed_product *)arg)->scratch}, part); }
 
@@ -238,6 +282,19 @@ static void run(packed_product *j) {
         if (j->parts[i].exact) qz_gemm_run(&j->parts[i].gemm);
 }
 
+/* 16-bit activations of a group size are made once. */
+static void plan_16(packed_product *j, product *w, size_t *scratch) {
+    for (const product *before = j->parts; before < w; ++before)
+        if (before->p->kind == QZ_PACK_E2M1 && before->p->codes.group == w->p->codes.group) {
+            w->shares = true;
+            w->x_at = before->x_at, w->sums_at = before->sums_at;
+            return;
+        }
+    w->x_at = (*scratch + 63) / 64 * 64;
+    w->sums_at = w->x_at + (j->n * j->cols * sizeof(int16_t) + 63) / 64 * 64;
+    *scratch = w->sums_at + j->n * w->p->blocks * sizeof(qz_act16);
+}
+
 /* How a part is split, and what of the scratch it needs. */
 static void plan_part(packed_product *j, product *w, size_t *scratch) {
     const qz_packed *p = w->p;
@@ -258,6 +315,7 @@ static void plan_part(packed_product *j, product *w, size_t *scratch) {
         w->sums_at = w->x_at + j->n * j->cols * sizeof(float);
         *scratch = w->sums_at + j->n * p->blocks * sizeof(float);
     }
+    if (p->kind == QZ_PACK_E2M1 && !w->exact) plan_16(j, w, scratch);
     w->blocks = (j->n + w->block - 1) / w->block;
     w->chunk = qz_max_size(1, w->units / (threads * CHUNKS * grain)) * grain;
     w->chunks = (w->units + w->chunk - 1) / w->chunk;
