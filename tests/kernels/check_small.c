@@ -24,7 +24,7 @@ static void check_act16(check *c) {
                 expect(c, memcmp(q, w, groups * group * 2) == 0 && memcmp(a, b, groups * sizeof *a) == 0,
                        "%zu groups of %zu, data %d", groups, group, kind);
                 for (size_t k = 0; k < groups * group && kind == DATA_NORMAL; ++k) {
-                    const float d = 2 * a[k / group].d;
+                    const float d = a[k / group].d;
                     expect(c, isnan(x[k]) ? q[k] == 0 : fabsf((float)q[k] * d - x[k]) <= 0.51f * d,
                            "column %zu came back as another value", k);
                 }
@@ -64,42 +64,52 @@ static void check_sdot(check *c, const char *name, qz_gdot_fn fn, qz_gdot_fn ref
     guard_close(c, &gp), guard_close(c, &gx), guard_close(c, &go), guard_close(c, &gw);
 }
 
-static void check_qdot(check *c, size_t group, size_t groups, size_t tokens, bool brain) {
-    guarded gp, gx, gq, ga, go, gw;
-    const size_t cols = group * groups, block = QZ_E2M1_HEAD + group * QZ_PANEL / 2;
+/* form: 0 E2M1, 4 and 8: bits of integers. scales: 0 float16, 1 bfloat16, 2 float32. */
+typedef struct { const char *name; qz_qdot_fn fn, ref; size_t form; } qdot_case;
+static void check_qdot(check *c, const qdot_case *k, size_t group, size_t groups, size_t tokens, int scales) {
+    guarded gp, gx, gq, ga, go, gw, gs;
+    const size_t cols = group * groups, step = group % 32 == 0 ? 32 : group % 16 == 0 ? 16 : 8,
+                 head = qz_qdot_head(k->form == 0, scales == 2), block = head + group * QZ_PANEL * (k->form == 8 ? 2 : 1) / 2;
     uint8_t *panel = guard_open(&gp, groups, block, 4);
     float *x = guard_open(&gx, tokens * cols, 4, 4), *out = guard_open(&go, tokens, QZ_PANEL * 4, 4),
-          *want = guard_open(&gw, tokens, QZ_PANEL * 4, 4);
+          *want = guard_open(&gw, tokens, QZ_PANEL * 4, 4), *sums = guard_open(&gs, tokens * groups, 4, 4);
     int16_t *q = guard_open(&gq, tokens * cols, 2, 2);
-    qz_act16 *act = guard_open(&ga, tokens * groups, sizeof *act, 4);
-    c->op = "qdot_e2m1";
+    qz_act16 *act = guard_open(&ga, tokens * cols / step, sizeof *act, 4);
+    c->op = k->name;
     fill_bytes(c, panel, groups * block);
-    for (size_t g = 0; g < groups; ++g)
-        for (size_t r = 0; r < QZ_PANEL; ++r) /* float16 and bfloat16 of any exponent that is finite */
+    for (size_t g = 0; g < groups && scales == 2; ++g) fill_scales(c, (float *)(void *)(panel + g * block), QZ_PANEL);
+    for (size_t g = 0; g < groups && scales < 2; ++g)
+        for (size_t r = 0; r < QZ_PANEL; ++r) /* exponents that are finite in both */
             panel[g * block + 2 * r + 1] = (uint8_t)(0x30 + qz_rng_below(&c->rng, 12));
     fill_floats(c, x, tokens * cols, group % 16 ? DATA_LIMITS : DATA_NORMAL);
-    for (size_t k = 0; k < tokens * cols && groups == 3; ++k) x[k] = k % 3 ? 1.0f : -1.0f; /* the largest sums */
-    c->ref->act_16(x, tokens * groups, group, q, act);
-    const qz_qdot_call j = {.panel = panel, .groups = groups, .group_size = group, .brain = brain, .unit = 0.37f,
-                            .q = q, .act = act, .tokens = tokens, .out = out};
+    fill_floats(c, sums, tokens * groups, DATA_NORMAL);
+    for (size_t i = 0; i < tokens * cols && groups == 3; ++i) x[i] = i / group % 2 ? 1.0f : -1.0f; /* the largest sums */
+    for (size_t i = head; i < block && groups == 3; ++i) panel[i] = k->form ? 0xff : 0x77;
+    c->ref->act_16(x, tokens * cols / step, step, q, act);
+    const qz_qdot_call j = {.panel = panel, .groups = groups, .group_size = group, .step = step, .wide = scales == 2,
+                            .brain = scales == 1, .unit = 0.37f, .q = q, .act = act, .sums = sums, .tokens = tokens,
+                            .out = out};
     qz_qdot_call r = j;
     r.out = want;
-    c->ops->qdot_e2m1(&j), c->ref->qdot_e2m1(&r);
+    k->fn(&j), k->ref(&r);
     expect_floats(c, out, want, tokens * QZ_PANEL, "token, row");
-    guard_close(c, &gp), guard_close(c, &gx), guard_close(c, &gq);
+    guard_close(c, &gp), guard_close(c, &gx), guard_close(c, &gq), guard_close(c, &gs);
     guard_close(c, &ga), guard_close(c, &go), guard_close(c, &gw);
 }
 
 static void check_kernels(check *c) {
-    static const size_t longs[] = {4, 8, 16, 32, 128, 1028};
+    static const size_t longs[] = {4, 8, 16, 24, 32, 128, 1028};
+    const qdot_case wholes[] = {{"qdot_e2m1", c->ops->qdot_e2m1, c->ref->qdot_e2m1, 0},
+                                {"qdot_4", c->ops->qdot_4, c->ref->qdot_4, 4},
+                                {"qdot_8", c->ops->qdot_8, c->ref->qdot_8, 8}};
     for (size_t tokens = 1; tokens <= 4; ++tokens)
         for (size_t groups = 0; groups < 5; ++groups)
             for (size_t i = 0; i < sizeof longs / sizeof *longs; ++i) {
                 check_sdot(c, "sdot_e4m3", c->ops->sdot_e4m3, c->ref->sdot_e4m3, true, longs[i], groups, tokens);
                 check_sdot(c, "sdot_e5m2", c->ops->sdot_e5m2, c->ref->sdot_e5m2, false, longs[i], groups, tokens);
                 if (longs[i] % 8 != 0) continue;
-                check_qdot(c, longs[i], groups, tokens, false);
-                check_qdot(c, longs[i], groups, tokens, true);
+                for (size_t k = 0; k < 9; ++k)
+                    check_qdot(c, &wholes[k / 3], longs[i], groups, tokens, (int)(k % 3));
             }
 }
 
@@ -108,15 +118,16 @@ typedef struct { qz_small_float element; qz_scale_type stored; size_t block_rows
 
 static void check_values(check *c, const qz_packed *p, const qz_scaled_float *f, const float *x, size_t n,
                          const float *y) {
-    const size_t cols = f->base.cols, rows = f->base.rows, group = f->block_cols, groups = cols / group;
+    const size_t cols = f->base.cols, rows = f->base.rows, group = f->block_cols,
+                 step = group % 32 == 0 ? 32 : 16;
     const bool integers = n <= 24 && strstr(qz_packed_kernel(p), "i16");
     float *w = qz_alloc_array(cols, 4), *v = qz_alloc_array(cols, 4);
     int16_t *q = qz_alloc_array(cols, 2);
-    qz_act16 *act = qz_alloc_array(groups, sizeof *act);
+    qz_act16 *act = qz_alloc_array(cols / step, sizeof *act);
     for (size_t t = 0; t < n; ++t) {
         memcpy(v, x + t * cols, cols * 4);
-        if (integers) c->ref->act_16(v, groups, group, q, act);
-        for (size_t k = 0; k < cols && integers; ++k) v[k] = (float)q[k] * (2 * act[k / group].d);
+        if (integers) c->ref->act_16(v, cols / step, step, q, act);
+        for (size_t k = 0; k < cols && integers; ++k) v[k] = (float)q[k] * act[k / step].d;
         for (size_t r = 0; r < rows; ++r) {
             double want = 0, room = 0;
             qz_coded_decode_row(&f->base, r, w);
@@ -181,7 +192,7 @@ static void check_whole(check *c, size_t threads) {
         {QZ_E2M1, QZ_SCALE_E8M0, 1, 32, "fp4\u00d7i16"},
         {QZ_E2M1, QZ_SCALE_E4M3, 1, 16, "fp4\u00d7i16"},
         {QZ_E2M1, QZ_SCALE_E4M3_TIMES, 1, 16, "fp4\u00d7i16"},
-        {QZ_E2M1, QZ_SCALE_F32, 1, 0, "fp4\u00d7f32"}, /* float scales: a byte a code */
+        {QZ_E2M1, QZ_SCALE_F32, 1, 0, "fp4\u00d7i16"}, /* float32 scales */
     };
     static const size_t tokens[] = {1, 2, 3, 5, 24, 29};
     qz_run run;

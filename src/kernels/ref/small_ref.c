@@ -1,4 +1,5 @@
-/* Small floats times tokens, written out (op_types.h): the definition that all levels meet bit for bit. */
+/* Small floats and integer groups times tokens, written out (op_types.h): the definition that all levels meet bit for
+ * bit. */
 #include <math.h>
 #include <string.h>
 #include "base/half.h"
@@ -41,28 +42,48 @@ void qz_act_16_ref(const float *x, size_t groups, size_t group_size, int16_t *q,
             q[k] = (int16_t)((int32_t)(qz_f32_bits(v) & 0x7fffffu) - 0x400000);
             sum += q[k];
         }
-        act[g] = (qz_act16){amax / most / 2, -12 * sum};
+        act[g] = (qz_act16){amax / most, sum};
     }
 }
 
-void qz_qdot_e2m1_ref(const qz_qdot_call *j) {
-    const size_t cols = j->groups * j->group_size;
-    const uint8_t *panel = j->panel;
-    memset(j->out, 0, j->tokens * QZ_PANEL * sizeof *j->out);
-    for (size_t g = 0; g < j->groups; ++g, panel += QZ_E2M1_HEAD + j->group_size * QZ_PANEL / 2)
-        for (size_t r = 0; r < QZ_PANEL; ++r) {
-            const uint16_t head = qz_load_u16le(panel + 2 * r);
-            const float scale = j->brain ? qz_bf16_to_f32(head) : qz_f16_to_f32(head);
-            for (size_t t = 0; t < j->tokens; ++t) {
-                const int16_t *q = j->q + t * cols + g * j->group_size;
-                int32_t sum = 0;
-                for (size_t k = 0; k < j->group_size; ++k) {
-                    const uint32_t v = qz_load_u32le(panel + QZ_E2M1_HEAD + (k / 8 * QZ_PANEL + r) * 4);
-                    sum += (int32_t)(2 * qz_small_decode(QZ_E2M1, v >> QZ_NIBBLE(k % 8) & 15)) * q[k];
-                }
-                float *out = j->out + t * QZ_PANEL + r;
-                *out = fmaf(scale * j->act[t * j->groups + g].d, (float)sum, *out);
-            }
-        }
-    for (size_t i = 0; i < j->tokens * QZ_PANEL; ++i) j->out[i] *= j->unit;
+/* Code k of a group of row r, as a whole number. */
+typedef enum { E2M1, U4, U8 } form;
+static int32_t whole(form f, const uint8_t *codes, size_t k, size_t r) {
+    const size_t word = f == U8 ? k / 4 : k / 8;
+    const uint32_t v = qz_load_u32le(codes + (word * QZ_PANEL + r) * 4);
+    if (f == U8) return v >> QZ_BYTE(k % 4) & 255;
+    const uint32_t c = v >> QZ_NIBBLE(k % 8) & 15;
+    return f == U4 ? (int32_t)c : (int32_t)(2 * qz_small_decode(QZ_E2M1, (uint8_t)c));
 }
+
+/* Groups of row r times token t. */
+static float qdot_row(form f, const qz_qdot_call *j, size_t r, size_t t) {
+    const size_t steps = j->group_size / j->step, head = qz_qdot_head(f == E2M1, j->wide);
+    const qz_act16 *act = j->act + t * j->groups * steps;
+    const int16_t *q = j->q + t * j->groups * j->group_size;
+    const uint8_t *panel = j->panel;
+    float sum = 0;
+    for (size_t g = 0; g < j->groups; ++g, panel += j->group_size * QZ_PANEL / (f == U8 ? 1 : 2)) {
+        const uint8_t *at = panel;
+        float in = 0;
+        panel += head;
+        for (size_t k = 0; k < j->group_size; k += j->step, ++act, q += j->step) {
+            int32_t dot = 0;
+            for (size_t i = 0; i < j->step; ++i) dot += whole(f, panel, k + i, r) * q[i];
+            in = fmaf(act->d, (float)dot, in);
+        }
+        const float scale = j->wide  ? qz_load_f32le(at + 4 * r)
+                            : j->brain ? qz_bf16_to_f32(qz_load_u16le(at + 2 * r))
+                                       : qz_f16_to_f32(qz_load_u16le(at + 2 * r));
+        if (f != E2M1) in = fmaf(-(float)at[head - QZ_QDOT_ZEROS + r], j->sums[t * j->groups + g], in);
+        sum = fmaf(scale, in, sum);
+    }
+    return sum * j->unit;
+}
+static void qdot(form f, const qz_qdot_call *j) {
+    for (size_t t = 0; t < j->tokens; ++t)
+        for (size_t r = 0; r < QZ_PANEL; ++r) j->out[t * QZ_PANEL + r] = qdot_row(f, j, r, t);
+}
+void qz_qdot_e2m1_ref(const qz_qdot_call *j) { qdot(E2M1, j); }
+void qz_qdot_4_ref(const qz_qdot_call *j) { qdot(U4, j); }
+void qz_qdot_8_ref(const qz_qdot_call *j) { qdot(U8, j); }

@@ -15,8 +15,6 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->fdot_bf16 = qz_fdot_bf16_avx512;
     ops->hdot_f16 = qz_hdot_f16_avx512;
     ops->hdot_bf16 = qz_hdot_bf16_avx512;
-    ops->gdot_4 = qz_gdot_4_avx512;
-    ops->gdot_8 = qz_gdot_8_avx512;
     ops->ldot_4 = qz_ldot_4_avx512;
     ops->ldot_8 = qz_ldot_8_avx512;
     ops->softmax = qz_softmax_avx512;
