@@ -53,14 +53,12 @@ typedef struct {
     size_t ldx, tokens;
     float *out;
 } qz_group_call;
+typedef void (*qz_panel_fn)(const qz_group_call *j);
 /* sdot_e4m3, sdot_e5m2: small floats of 8 bits, packed as for ldot but for the codes: two columns of 16 rows in 32
  * bytes, a row's two codes side by side. A code widens to float16 by shifts (E4M3: 2^-8 of its value, which the packed
  * scale makes good) and to float32. Per group the sums run in QZ_CHAINS chains of fused multiply-adds by column, added
  * as (0+1)+(2+3), times the scale onto the sum of the groups: all levels equal. */
 enum { QZ_CHAINS = 4 };
-typedef void (*qz_gdot_fn)(const qz_group_call *j);
-
-typedef void (*qz_gdot_fn)(const qz_group_call *j);
 
 /* Tokens of 16-bit integers, in steps of columns that share a float: x = q · d, 32767 the largest magnitude of a step,
  * half to even. All levels equal. */

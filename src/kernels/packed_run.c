@@ -130,7 +130,7 @@ static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
     const packed_product *j = v->j;
     const qz_packed *p = w->p;
     const qz_ops *o = &j->mm->ops;
-    const qz_gdot_fn dot = p->kind == QZ_PACK_SMALL ? (p->codes.element == QZ_E5M2 ? o->sdot_e5m2 : o->sdot_e4m3)
+    const qz_panel_fn dot = p->kind == QZ_PACK_SMALL ? (p->codes.element == QZ_E5M2 ? o->sdot_e5m2 : o->sdot_e4m3)
                            : p->codes.bits == 8     ? o->ldot_8
                                                     : o->ldot_4;
     float tile[4 * QZ_PANEL];

@@ -38,7 +38,7 @@ static void fill_scales(check *c, float *s, size_t n) {
     for (size_t i = 0; i < n; ++i) s[i] = ldexpf(1.0f + 0.001f * (float)i, (int)qz_rng_below(&c->rng, 20) - 10);
 }
 
-static void check_sdot(check *c, const char *name, qz_gdot_fn fn, qz_gdot_fn ref, bool e4m3, size_t group,
+static void check_sdot(check *c, const char *name, qz_panel_fn fn, qz_panel_fn ref, bool e4m3, size_t group,
                        size_t groups, size_t tokens) {
     guarded gp, gx, go, gw;
     const size_t cols = group * groups, block = QZ_TABLE_HEAD + group * QZ_PANEL;
