@@ -33,8 +33,8 @@ typedef struct {
     bool rounded;            /* AFFINE: values are rounded to float_type */
     const uint32_t *g_idx;   /* [cols] group of each column, NULL: k / group */
     const float *table;      /* TABLE: [2^bits] values, NULL: the codes are signed bytes */
-    qz_small_float element;  /* FLOAT, and how its file holds the scales: */
-    qz_scale_type stored;
+    qz_scale_type stored;    /* AFFINE, FLOAT: scales in the file */
+    qz_small_float element;  /* FLOAT */
     float tensor;            /* E4M3, E4M3_TIMES: of qz_scale_under (scaled_float.h) */
 } qz_code_layout;
 
