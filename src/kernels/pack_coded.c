@@ -1,7 +1,7 @@
-/* Coded matrices into panels (op_types.h). Integers of 2 to 4 bits take four, of 5 to 8 bits eight; E2M1 takes four; FP8
- * and FP6 (E2M3 values are E4M3 values) take eight. Scales keep their value: in 16 bits where all of them do, else in
- * float32. What has no such form goes through the exact product. Values of codes are not rounded to the matrix's own
- * type here. */
+/* Coded matrices into panels (op_types.h). Integers of 2 to 4 bits take four, of 5 to 8 bits eight; E2M1 takes four;
+ * FP8 and FP6 (E2M3 values are E4M3 values) take eight. Scales keep their value: in 16 bits where all of them do, else
+ * in float32. What has no such form goes through the exact product. Values of codes are not rounded to the matrix's
+ * own type here. */
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>

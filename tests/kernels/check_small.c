@@ -69,7 +69,8 @@ typedef struct { const char *name; qz_qdot_fn fn, ref; size_t form; } qdot_case;
 static void check_qdot(check *c, const qdot_case *k, size_t group, size_t groups, size_t tokens, int scales) {
     guarded gp, gx, gq, ga, go, gw, gs;
     const size_t cols = group * groups, step = group % 32 == 0 ? 32 : group % 16 == 0 ? 16 : 8,
-                 head = qz_qdot_head(k->form == 0, scales == 2), block = head + group * QZ_PANEL * (k->form == 8 ? 2 : 1) / 2;
+                 head = qz_qdot_head(k->form == 0, scales == 2),
+                 block = head + group * QZ_PANEL * (k->form == 8 ? 2 : 1) / 2;
     uint8_t *panel = guard_open(&gp, groups, block, 4);
     float *x = guard_open(&gx, tokens * cols, 4, 4), *out = guard_open(&go, tokens, QZ_PANEL * 4, 4),
           *want = guard_open(&gw, tokens, QZ_PANEL * 4, 4), *sums = guard_open(&gs, tokens * groups, 4, 4);
@@ -83,7 +84,8 @@ static void check_qdot(check *c, const qdot_case *k, size_t group, size_t groups
             panel[g * block + 2 * r + 1] = (uint8_t)(0x30 + qz_rng_below(&c->rng, 12));
     fill_floats(c, x, tokens * cols, group % 16 ? DATA_LIMITS : DATA_NORMAL);
     fill_floats(c, sums, tokens * groups, DATA_NORMAL);
-    for (size_t i = 0; i < tokens * cols && groups == 3; ++i) x[i] = i / group % 2 ? 1.0f : -1.0f; /* the largest sums */
+    /* the largest sums */
+    for (size_t i = 0; i < tokens * cols && groups == 3; ++i) x[i] = i / group % 2 ? 1.0f : -1.0f;
     for (size_t i = head; i < block && groups == 3; ++i) panel[i] = k->form ? 0xff : 0x77;
     c->ref->act_16(x, tokens * cols / step, step, q, act);
     const qz_qdot_call j = {.panel = panel, .groups = groups, .group_size = group, .step = step, .wide = scales == 2,
@@ -114,7 +116,12 @@ static void check_kernels(check *c) {
 }
 
 /* ---- the whole call: codes by the encoder, packed, against the decoder ---- */
-typedef struct { qz_small_float element; qz_scale_type stored; size_t block_rows, group; const char *kernel; } small_case;
+typedef struct {
+    qz_small_float element;
+    qz_scale_type stored;
+    size_t block_rows, group; /* 0: the row */
+    const char *kernel;
+} small_case;
 
 static void check_values(check *c, const qz_packed *p, const qz_scaled_float *f, const float *x, size_t n,
                          const float *y) {

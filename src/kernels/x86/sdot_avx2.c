@@ -5,7 +5,9 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* ---- E4M3 and E5M2 ---- */
-#define CHAINS(h, t) __m256 c0##h##t = _mm256_setzero_ps(), c1##h##t = c0##h##t, c2##h##t = c0##h##t, c3##h##t = c0##h##t;
+#define CHAINS(h, t)                        \
+    __m256 c0##h##t = _mm256_setzero_ps();  \
+    __m256 c1##h##t = c0##h##t, c2##h##t = c0##h##t, c3##h##t = c0##h##t;
 #define OPEN(h, t) __m256 f##h##t = _mm256_setzero_ps();
 #define MUL(h, t, chain, w)                                                                                        \
     if (H > h && T > t)                                                                                            \
