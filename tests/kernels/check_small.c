@@ -38,20 +38,20 @@ static void fill_scales(check *c, float *s, size_t n) {
     for (size_t i = 0; i < n; ++i) s[i] = ldexpf(1.0f + 0.001f * (float)i, (int)qz_rng_below(&c->rng, 20) - 10);
 }
 
-static void check_sdot(check *c, const char *name, qz_panel_fn fn, qz_panel_fn ref, bool e4m3, size_t group,
-                       size_t groups, size_t tokens) {
+typedef struct { const char *name; qz_panel_fn fn, ref; bool e4m3; } sdot_case;
+static void check_sdot(check *c, const sdot_case *k, size_t group, size_t groups, size_t tokens) {
     guarded gp, gx, go, gw;
     const size_t cols = group * groups, block = QZ_TABLE_HEAD + group * QZ_PANEL;
     uint8_t *panel = guard_open(&gp, groups, block, 4);
     float *x = guard_open(&gx, tokens * (cols + 1), 4, 4), *out = guard_open(&go, tokens, QZ_PANEL * 4, 4),
           *want = guard_open(&gw, tokens, QZ_PANEL * 4, 4);
-    c->op = name;
+    c->op = k->name;
     fill_bytes(c, panel, groups * block);
     for (size_t g = 0; g < groups; ++g) {
         fill_scales(c, (float *)(void *)(panel + g * block), QZ_PANEL);
         for (size_t i = QZ_TABLE_HEAD; i < block; ++i) { /* every number, no NaN */
             uint8_t *b = &panel[g * block + i];
-            if (e4m3 ? (*b & 0x7f) == 0x7f : (*b & 0x7c) == 0x7c) *b ^= 0x40;
+            if (k->e4m3 ? (*b & 0x7f) == 0x7f : (*b & 0x7c) == 0x7c) *b ^= 0x40;
         }
     }
     fill_floats(c, x, tokens * (cols + 1), DATA_NORMAL);
@@ -59,8 +59,8 @@ static void check_sdot(check *c, const char *name, qz_panel_fn fn, qz_panel_fn r
                              .tokens = tokens, .out = out};
     qz_group_call r = j;
     r.out = want;
-    fn(&j), ref(&r);
-    expect_floats(c, out, want, tokens * QZ_PANEL, name);
+    k->fn(&j), k->ref(&r);
+    expect_floats(c, out, want, tokens * QZ_PANEL, k->name);
     guard_close(c, &gp), guard_close(c, &gx), guard_close(c, &go), guard_close(c, &gw);
 }
 
@@ -101,14 +101,15 @@ static void check_qdot(check *c, const qdot_case *k, size_t group, size_t groups
 
 static void check_kernels(check *c) {
     static const size_t longs[] = {4, 8, 16, 24, 32, 128, 1028};
+    const sdot_case bytes[] = {{"sdot_e4m3", c->ops->sdot_e4m3, c->ref->sdot_e4m3, true},
+                               {"sdot_e5m2", c->ops->sdot_e5m2, c->ref->sdot_e5m2, false}};
     const qdot_case wholes[] = {{"qdot_e2m1", c->ops->qdot_e2m1, c->ref->qdot_e2m1, 0},
                                 {"qdot_4", c->ops->qdot_4, c->ref->qdot_4, 4},
                                 {"qdot_8", c->ops->qdot_8, c->ref->qdot_8, 8}};
     for (size_t tokens = 1; tokens <= 4; ++tokens)
         for (size_t groups = 0; groups < 5; ++groups)
             for (size_t i = 0; i < sizeof longs / sizeof *longs; ++i) {
-                check_sdot(c, "sdot_e4m3", c->ops->sdot_e4m3, c->ref->sdot_e4m3, true, longs[i], groups, tokens);
-                check_sdot(c, "sdot_e5m2", c->ops->sdot_e5m2, c->ref->sdot_e5m2, false, longs[i], groups, tokens);
+                for (size_t k = 0; k < 2; ++k) check_sdot(c, &bytes[k], longs[i], groups, tokens);
                 if (longs[i] % 8 != 0) continue;
                 for (size_t k = 0; k < 9; ++k)
                     check_qdot(c, &wholes[k / 3], longs[i], groups, tokens, (int)(k % 3));
