@@ -192,7 +192,8 @@ static qz_code_layout layout(const qz_coded *c) {
     const qz_scaled_float *f = scaled(c);
     const bool even = c->cols % f->block_cols == 0;
     return (qz_code_layout){.form = QZ_CODES_FLOAT, .name = info_of(f)->name, .bits = info_of(f)->bits,
-                            .group = even ? f->block_cols : 0, .groups = even ? across(f) : 0};
+                            .group = even ? f->block_cols : 0, .groups = even ? across(f) : 0,
+                            .element = f->element, .stored = f->stored, .tensor = f->tensor};
 }
 static void codes(const qz_coded *c, size_t row, uint8_t *out) {
     qz_int_unpack_row(row_of(scaled(c), row), c->cols, scaled(c)->bits, out);
