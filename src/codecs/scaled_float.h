@@ -44,7 +44,7 @@ typedef struct {
     size_t block_rows, block_cols;
     qz_small_float element;
     qz_scale_type stored;       /* E8M0, E4M3, E4M3_TIMES; any other: a float of the rule's */
-    float amax;                 /* of the matrices that share a tensor's scale; 0: of w */
+    float amax;                 /* of the matrices that share a tensor's scale (E4M3, or one scale); 0: of w */
     bool search;                /* E8M0, E4M3: of the scales that can win the one of least squared error (ours) */
 } qz_float_rounding;
 /* f->base.rows and cols are set. A code takes a byte. */
