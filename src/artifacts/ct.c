@@ -2,6 +2,7 @@
  * inputs is a row of ct_levels.def, how they are stored a format (ct_int.h). Everything else keeps its type.
  * Source: formats/hf-compressed-tensors.md (compressed-tensors 0.20.0). */
 #include "artifacts/ct_int.h"
+#include "artifacts/folder_floats.h"
 #include "codecs/types.h"
 #include <stdio.h>
 #include <string.h>
@@ -145,25 +146,12 @@ static json_t *quantization(const qz_artifact_plan *p) {
 static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_folder_linears, .item = make_item,
                                      .parts = parts, .quantization = quantization, .keeps_dtype = true };
 
-/* One type that holds the floats of all coded matrices: theirs, float32 where they differ. */
-static qz_type values_type(const qz_model *m) {
-    bool half = false, brain = false, full = false;
-    for (size_t l = 0; l < m->config.layers; l++)
-        for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
-            const qz_bound *b = &m->blocks[l].sites[i];
-            if (!qz_site_linear(&b->site) || !b->weight[0]) continue;
-            const qz_type t = qz_tensor_float_type(b->weight[0]);
-            half |= t == QZ_TYPE_F16, brain |= t == QZ_TYPE_BF16, full |= t != QZ_TYPE_F16 && t != QZ_TYPE_BF16;
-        }
-    return full || half == brain ? QZ_TYPE_F32 : half ? QZ_TYPE_F16 : QZ_TYPE_BF16;
-}
-
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
                       qz_artifact_plan *out, qz_error *err) {
     const qz_ct_args *w = &qz_ct_setting_of(&out->spec)->weights;
     (void)run;
     (void)ctx;
-    out->spec.values = values_type(m);
+    out->spec.values = qz_folder_values_type(m);
     out->spec.scale = w->scale == QZ_CT_SCALE_E4M3           ? QZ_SCALE_E4M3
                       : w->scale == QZ_CT_SCALE_E8M0         ? QZ_SCALE_E8M0
                       : out->spec.values == QZ_TYPE_F16  ? QZ_SCALE_F16
