@@ -63,6 +63,7 @@ typedef struct {
     int linear;                       /* its number in the block (of a fused matrix the first), or -1 */
     size_t expert, experts;           /* one of a stack (GGUF stores it as one tensor
                                        * under out_name); experts 0: none */
+    float input_amax;                 /* largest magnitude of its inputs in the calibration; 0: not known */
     bool importance_matters;          /* bytes change with an importance vector (give it if there is one) */
     bool importance_required;         /* the reference refuses this type without one */
     const char *note;                 /* why it is not as the others: fallback, rule; or NULL */

@@ -3,7 +3,9 @@
  * Source: formats/hf-compressed-tensors.md (compressed-tensors 0.20.0). */
 #include "artifacts/ct_int.h"
 #include "artifacts/folder_floats.h"
+#include "codecs/small_float.h"
 #include "codecs/types.h"
+#include "formats/dtypes.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -40,10 +42,13 @@ const qz_ct_setting *qz_ct_setting_of(const qz_scheme_spec *s) {
     return &settings[i];
 }
 static const qz_ct_format *format_of(const qz_scheme_spec *s) { return qz_ct_setting_of(s)->format; }
+bool qz_ct_static(const qz_ct_args *inputs) { return inputs->strategy != QZ_CT_NONE && !inputs->dynamic; }
+
 /* With the flags, which integers have. */
 static qz_ct_setting setting_of(const qz_scheme_spec *s) {
     qz_ct_setting x = *qz_ct_setting_of(s);
     if (x.weights.is_float) return x;
+    if (s->static_inputs) x.inputs.strategy = QZ_CT_TENSOR, x.inputs.dynamic = false;
     x.weights.group_size = s->group_size;
     x.weights.strategy = s->group_size == QZ_WHOLE_ROW ? QZ_CT_CHANNEL : QZ_CT_GROUP;
     x.weights.asym = !s->sym;
@@ -53,20 +58,24 @@ static qz_ct_setting setting_of(const qz_scheme_spec *s) {
 static qz_status parse_flags(qz_scheme_spec *s, const qz_ct_setting *x, const char *flags, qz_error *err) {
     static const struct { const char *name; long group; } groups[] = { { "g16", 16 },   { "g32", 32 }, { "g64", 64 },
                                                                        { "g128", 128 }, { "g-1", -1 } };
-    const bool fixed = x->format != &qz_ct_packed || x->inputs.is_float, paired = x->inputs.strategy != QZ_CT_NONE;
+    const bool fixed = x->format != &qz_ct_packed || x->inputs.is_float, paired = x->inputs.strategy != QZ_CT_NONE,
+               whole = x->format == &qz_ct_bytes;
     bool grouped = false;
     for (const char *p = flags; *p;) {
         const size_t n = strcspn(p, "+");
         size_t i = 0;
         while (i < 5 && (strlen(groups[i].name) != n || strncmp(p, groups[i].name, n) != 0)) i++;
-        const bool asym = n == 4 && strncmp(p, "asym", 4) == 0;
-        if (fixed || (i == 5 && (!asym || paired)))
+        const bool asym = n == 4 && strncmp(p, "asym", 4) == 0,
+                   fixed_inputs = whole && n == 6 && strncmp(p, "static", 6) == 0;
+        if (fixed_inputs) s->static_inputs = true;
+        else if (fixed || (i == 5 && (!asym || paired)))
             return qz_fail(err, QZ_EUSAGE, "unknown flag '+%.*s' of '%s:%s': expected %s", (int)n, p, "ct", s->level,
-                           fixed    ? "none, engines read one layout of it"
+                           whole    ? "+static (a scale of the inputs, from calibration)"
+                           : fixed  ? "none, engines read one layout of it"
                            : paired ? "+g16, +g32, +g64, +g128 or +g-1 (whole rows)"
                                     : "+g16, +g32, +g64, +g128, +g-1 (whole rows) or +asym");
-        if (i < 5 && grouped) return qz_fail(err, QZ_EUSAGE, "two group sizes in '+%s': expected one", flags);
-        if (i < 5) s->group_size = qz_group_read(groups[i].group), grouped = true;
+        if (i < 5 && !fixed && grouped) return qz_fail(err, QZ_EUSAGE, "two group sizes in '+%s': expected one", flags);
+        if (i < 5 && !fixed) s->group_size = qz_group_read(groups[i].group), grouped = true;
         if (asym) s->sym = false;
         p += n + (p[n] == '+');
     }
@@ -82,25 +91,47 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     s->element = !w->is_float ? QZ_ELEMENT_INT : w->bits == 8 ? QZ_ELEMENT_E4M3 : w->bits == 6 ? QZ_ELEMENT_E2M3
                                                                                               : QZ_ELEMENT_E2M1;
     s->group_size = w->strategy == QZ_CT_BLOCK ? w->block_cols : w->group_size;
-    s->block_rows = w->block_rows;
+    s->block_rows = w->is_float && w->strategy == QZ_CT_TENSOR ? QZ_ALL_ROWS : w->block_rows;
     s->sym = !w->asym;
     s->rounded = !w->is_float;
+    s->static_inputs = qz_ct_static(&settings[i].inputs);
     (void)snprintf(s->level, sizeof s->level, "%s", levels[i]);
     return parse_flags(s, &settings[i], flags, err);
+}
+
+/* ---- scales of inputs ---- */
+/* A float of the weights' type that divides the inputs, or NVFP4's float32 number that multiplies their block scales. */
+static bool in_blocks(const qz_ct_args *inputs) { return inputs->local; }
+static qz_type input_scale_type(const qz_artifact_plan *p, const qz_ct_args *inputs) {
+    return in_blocks(inputs) ? QZ_TYPE_F32 : p->spec.values;
+}
+static qz_status put_input_scale(qz_artifact_writer *w, const qz_ct_args *in, const qz_artifact_item *it,
+                                 qz_error *err) {
+    const float most = !in->is_float ? 127.5f : qz_small_max(in->bits == 4 ? QZ_E2M1 : QZ_E4M3FN), amax = it->input_amax;
+    const float scale = in_blocks(in) ? 448 * most / amax : amax / most;
+    return qz_folder_put_input_scale(w, it, input_scale_type(w->plan, in), scale, err);
 }
 
 /* ---- plan and packing ---- */
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
     const qz_ct_setting s = setting_of(&p->spec);
-    return s.format->item(p, &s, it, err);
+    QZ_TRY(s.format->item(p, &s, it, err));
+    if (qz_ct_static(&s.inputs)) it->bytes += qz_type_get(input_scale_type(p, &s.inputs))->bytes;
+    return QZ_OK;
 }
 static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
     const qz_ct_setting s = setting_of(&p->spec);
-    return s.format->parts(p, &s, it, arena, out);
+    const size_t n = s.format->parts(p, &s, it, arena, out);
+    if (n == 0 || !qz_ct_static(&s.inputs)) return n;
+    out[n] = (qz_st_item){ qz_arena_printf(arena, "%s.input_%sscale", it->out_name,
+                                           in_blocks(&s.inputs) ? "global_" : ""),
+                           qz_folder_dtype(input_scale_type(p, &s.inputs)), 1, { 1 } };
+    return out[n].name ? n + 1 : 0;
 }
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
     const qz_ct_setting s = setting_of(&w->plan->spec);
-    return s.format->pack(w, &s, it, q, err);
+    QZ_TRY(s.format->pack(w, &s, it, q, err));
+    return qz_ct_static(&s.inputs) ? put_input_scale(w, &s.inputs, it, err) : QZ_OK;
 }
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
@@ -164,7 +195,8 @@ static const qz_code_kind *code_kind(const qz_scheme_spec *s) {
     static const qz_code_kind rows = { "small floats", false, false, false },
                               blocks = { "small floats", false, true, false },
                               integers = { "integer groups", true, false, false };
-    return s->element == QZ_ELEMENT_INT ? &integers : s->block_rows > 1 ? &blocks : &rows;
+    return s->element == QZ_ELEMENT_INT ? &integers : s->block_rows > 1 && s->block_rows != QZ_ALL_ROWS ? &blocks
+                                                                                                     : &rows;
 }
 
 const qz_scheme_ops qz_ct_scheme = {

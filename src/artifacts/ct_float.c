@@ -18,7 +18,7 @@ static qz_scale_type own_scale(qz_type t) {
 static qz_floats_form form_of(const qz_ct_setting *s, qz_type values) {
     const qz_ct_args *w = &s->weights;
     qz_floats_form f = { .element = w->bits == 8 ? QZ_E4M3FN : w->bits == 6 ? QZ_E2M3 : QZ_E2M1, .bits = w->bits,
-                         .block_rows = in_blocks(s) ? w->block_rows : 1,
+                         .block_rows = in_blocks(s) ? w->block_rows : w->strategy == QZ_CT_TENSOR ? 0 : 1,
                          .block_cols = in_blocks(s) ? w->block_cols : w->group_size,
                          .stored = w->scale == QZ_CT_SCALE_E4M3   ? QZ_SCALE_E4M3
                                    : w->scale == QZ_CT_SCALE_E8M0 ? QZ_SCALE_E8M0
@@ -69,11 +69,11 @@ static qz_status pack(qz_artifact_writer *w, const qz_ct_setting *s, const qz_ar
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_floats_form f = form_of(qz_ct_setting_of(&p->spec), qz_tensor_float_type(it->source));
-    qz_float_rounding how = { .rule = QZ_ROUND_CT, .dtype = f.values, .block_rows = f.block_rows,
+    qz_float_rounding how = { .rule = QZ_ROUND_CT, .dtype = f.values, .block_rows = f.block_rows ? f.block_rows : it->rows,
                               .block_cols = f.block_cols ? f.block_cols : it->cols, .element = f.element,
                               .stored = f.stored,
                               .search = !(p->context && p->context->as_reference) && f.stored >= QZ_SCALE_E8M0 };
-    if (f.stored == QZ_SCALE_E4M3) QZ_TRY(qz_folder_merged_amax(p, it, &how.amax, err));
+    if (f.stored == QZ_SCALE_E4M3 || f.block_rows == 0) QZ_TRY(qz_folder_merged_amax(p, it, &how.amax, err));
     return qz_folder_floats_code(run, &how, it, w, arena, out, err);
 }
 

@@ -57,6 +57,8 @@ const qz_ct_format *qz_ct_format_at(size_t i);
 /* What the file of a level says (ct_levels.def), without flags. */
 const qz_ct_setting *qz_ct_setting_of(const qz_scheme_spec *s);
 
+/* Do files hold a scale of the inputs? */
+bool qz_ct_static(const qz_ct_args *inputs);
 const char *qz_ct_strategy_name(qz_ct_strategy s); /* "channel" */
 /* Refuses the folder: what is read, key and what was found. */
 qz_status qz_ct_wrong(const qz_folder_config *f, const char *what, const char *found, qz_error *err);

@@ -66,8 +66,7 @@ static qz_status bytes_item(const qz_artifact_plan *p, const qz_ct_setting *s, q
 }
 
 static qz_st_dtype scale_dtype(const qz_artifact_plan *p) {
-    const qz_type t = scale_type(p);
-    return t == QZ_TYPE_F32 ? QZ_ST_F32 : t == QZ_TYPE_BF16 ? QZ_ST_BF16 : QZ_ST_F16;
+    return qz_folder_dtype(scale_type(p));
 }
 static size_t packed_parts(const qz_artifact_plan *p, const qz_ct_setting *s, const qz_artifact_item *it,
                            qz_arena *arena, qz_st_item *out) {

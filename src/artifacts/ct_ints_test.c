@@ -208,6 +208,7 @@ static void write_read_write(const char *source, const char *scheme) {
     OK(qz_scheme_parse(scheme, &spec, err));
     qz_artifact_context ctx = { .source_dir = source };
     OK(qz_artifact_plan_make(NULL, m, &spec, &ctx, &a, &plan, err));
+    as_calibrated(&plan);
     OK(qz_artifact_writer_open(NULL, &plan, again, QZ_WRITE_FORCE, &w, err));
     for (size_t i = 0; i < plan.n_items; i++) {
         const qz_artifact_item *it = &plan.items[i];
@@ -234,8 +235,10 @@ static void round_trips(void **state) {
     static const char *const schemes[] = {
         "ct:w4a16+g32", "ct:w4a16_asym+g32", "ct:w4a16+g16+asym", "ct:w4a16+g-1", "ct:w8a16+g32", "ct:w8a16+g-1+asym",
         "ct:w2a16+g32", "ct:w3a16+g32+asym", "ct:w5a16+g16", "ct:w6a16+g32+asym", "ct:w7a16+g-1", "ct:int8",
-        "ct:nvfp4a16", "ct:mxfp4", "ct:mxfp4a16", "ct:mxfp6a16", "ct:mxfp8",
-        "ct:w4a8+g32", "modelopt:nvfp4a16", "modelopt:fp8_dynamic", "modelopt:mxfp4", "modelopt:mxfp8",
+        "ct:int8+static", "ct:fp8", "ct:nvfp4", "ct:nvfp4a16", "ct:mxfp4", "ct:mxfp4a16", "ct:mxfp6a16", "ct:mxfp8",
+        "ct:w4a8+g32", "modelopt:fp8", "modelopt:nvfp4", "modelopt:nvfp4a16",
+        "modelopt:fp8_dynamic", "modelopt:mxfp4", "modelopt:mxfp8",
+        "fp8:tensor", "fp8:block", "fp8:block+ue8m0",
     };
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         write_read_write("tests/golden/zoo/qwen2", schemes[i]);
@@ -264,6 +267,17 @@ static void configs(void **state) {
               "\"group_size\":null,\"strategy\":\"channel\",\"dynamic\":false},\"input_activations\":{\"num_bits\":8,"
               "\"type\":\"int\",\"symmetric\":true,\"group_size\":null,\"strategy\":\"token\",\"dynamic\":true},"
               "\"output_activations\":null,\"format\":\"int-quantized\"}");
+    config_of("ct:int8+static",
+              "{\"targets\":[\"Linear\"],\"weights\":{\"num_bits\":8,\"type\":\"int\",\"symmetric\":true,"
+              "\"group_size\":null,\"strategy\":\"channel\",\"dynamic\":false},\"input_activations\":{\"num_bits\":8,"
+              "\"type\":\"int\",\"symmetric\":true,\"group_size\":null,\"strategy\":\"tensor\",\"dynamic\":false},"
+              "\"output_activations\":null,\"format\":\"int-quantized\"}");
+    config_of("ct:nvfp4",
+              "{\"targets\":[\"Linear\"],\"weights\":{\"num_bits\":4,\"type\":\"float\",\"symmetric\":true,"
+              "\"group_size\":16,\"strategy\":\"tensor_group\",\"dynamic\":false,\"scale_dtype\":"
+              "\"torch.float8_e4m3fn\"},\"input_activations\":{\"num_bits\":4,\"type\":\"float\",\"symmetric\":true,"
+              "\"group_size\":16,\"strategy\":\"tensor_group\",\"dynamic\":\"local\",\"scale_dtype\":"
+              "\"torch.float8_e4m3fn\"},\"output_activations\":null,\"format\":\"nvfp4-pack-quantized\"}");
     config_of("ct:w4a8+g-1",
               "{\"targets\":[\"Linear\"],\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":true,"
               "\"group_size\":null,\"strategy\":\"channel\",\"dynamic\":false},\"input_activations\":{\"num_bits\":8,"
@@ -274,7 +288,7 @@ static void configs(void **state) {
 static void flags(void **state) {
     (void)state;
     static const struct { const char *scheme, *error; } bad[] = {
-        { "ct:w4a16+g48", "+g48" },        { "ct:w4a16+g32+g64", "two group sizes" }, { "ct:int8+g32", "one layout" },
+        { "ct:w4a16+g48", "+g48" },        { "ct:w4a16+g32+g64", "two group sizes" }, { "ct:int8+g32", "+static" },
         { "ct:w4afp8+g32", "one layout" }, { "ct:w4a8+asym", "+asym" },
         { "ct:fp8_block+g32", "one layout" },
     };

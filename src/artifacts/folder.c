@@ -73,10 +73,14 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
     return kind->item(p, it, err);
 }
 
+qz_st_dtype qz_folder_dtype(qz_type t) {
+    return t == QZ_TYPE_F32 ? QZ_ST_F32 : t == QZ_TYPE_BF16 ? QZ_ST_BF16 : QZ_ST_F16;
+}
+
 static size_t item_parts(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_artifact_item *it,
                          qz_arena *arena, qz_st_item *out) {
     if (it->out_name != it->name) return kind->parts(p, it, arena, out);
-    qz_st_dtype d = it->type == QZ_TYPE_F32 ? QZ_ST_F32 : it->type == QZ_TYPE_BF16 ? QZ_ST_BF16 : QZ_ST_F16;
+    qz_st_dtype d = qz_folder_dtype(it->type);
     *out = (qz_st_item){ it->out_name, d, it->n_dims, { it->rows, it->cols } };
     if (it->n_dims == 1) out->dims[0] = it->cols;
     return 1;

@@ -45,6 +45,7 @@ qz_status qz_folder_write(qz_artifact_writer *w, const void *bytes, size_t n, qz
 qz_status qz_folder_flush(qz_artifact_writer *w, qz_error *err);
 qz_status qz_folder_finish(qz_artifact_writer *w, qz_error *err);
 void qz_folder_close(qz_artifact_writer *w, bool keep);
+qz_st_dtype qz_folder_dtype(qz_type t); /* of a float type */
 /* Index of a sharded artifact, config.json, its twin and the carried files (folder_files.c). */
 qz_status qz_folder_add_files(qz_artifact_plan *p, qz_arena *arena, qz_error *err);
 /* Full names of the modules that engines would expect as codes and that stay float: the head where asked for, routers,

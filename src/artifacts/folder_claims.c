@@ -81,7 +81,7 @@ static bool wildcard_names(const char *entry, const char *module) {
     return *entry == 0;
 }
 
-/* An entry names a module, a run of whole parts of its name, names by wildcards, or (re:) a regular expression for it. */
+/* An entry names a module, a run of whole parts of its name, names by wildcards, or (re:) a regular expression. */
 static qz_status entry_names(const char *entry, const char *module, const char *file, bool *yes, qz_error *err) {
     const size_t n = strlen(entry);
     *yes = false;
@@ -96,7 +96,8 @@ static qz_status entry_names(const char *entry, const char *module, const char *
     return QZ_OK;
 }
 
-static const char *const lists[] = { "ignore", "exclude_modules", "ignored_layers", "modules_to_not_convert", "llm_int8_skip_modules" };
+static const char *const lists[] = { "ignore", "exclude_modules", "ignored_layers", "modules_to_not_convert",
+                                     "llm_int8_skip_modules" };
 
 /* *key, *entry: what leaves `module` float; NULL if nothing does. */
 static qz_status left_float(const qz_folder_reader *r, const char *module, const char **key, const char **entry,

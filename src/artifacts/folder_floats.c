@@ -83,7 +83,7 @@ static qz_status put_scales(qz_artifact_writer *w, const qz_artifact_item *it, c
     uint8_t *out = qz_alloc_array(across, each);
     qz_status st = out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", w->path);
     for (size_t b = 0; b < e.down && st == QZ_OK; b++) {
-        const float *s = x->scales + (map ? map[b] : b) * across;
+        const float *s = x->scales + (map && f->block_rows ? map[b] : b) * across;
         for (size_t k = 0; k < across && st == QZ_OK; k++) {
             if (!isfinite(s[k]))
                 st = qz_fail(err, QZ_EUNSUPPORTED,
@@ -105,11 +105,11 @@ qz_status qz_folder_floats_pack(qz_artifact_writer *w, const qz_artifact_item *i
     const qz_scaled_float *x = qz_scaled_float_of(q->coded);
     size_t *map = NULL;
     if (!x || x->bits != 8 || x->element != f->element ||
-        (!one_scale(f) && (x->block_rows == 1) != (f->block_rows == 1)))
+        (one_scale(f) ? x->block_rows < x->base.rows : (x->block_rows == 1) != (f->block_rows == 1)))
         return qz_fail(err, QZ_EBUG, "tensor '%s' comes in another type than planned", q->name);
     if (f->block_rows <= 1) QZ_TRY(qz_folder_row_map(w, it, &map, err));
     qz_status st = put_codes(w, x, map, f->bits, err);
-    if (st == QZ_OK) st = put_scales(w, it, x, one_scale(f) ? NULL : map, f, err);
+    if (st == QZ_OK) st = put_scales(w, it, x, map, f, err);
     if (st == QZ_OK && under_tensor(f)) st = qz_artifact_writer_bytes(w, &x->tensor, 4, err);
     qz_free(map);
     return st;
@@ -122,6 +122,22 @@ qz_status qz_folder_floats_code(qz_run *run, const qz_float_rounding *how, const
     f->base.rows = it->rows, f->base.cols = it->cols;
     *out = &f->base;
     return qz_scaled_float_round(run, how, w, f, arena, err);
+}
+
+qz_status qz_folder_put_input_scale(qz_artifact_writer *w, const qz_artifact_item *it, qz_type type, float scale,
+                                    qz_error *err) {
+    const qz_type_info *info = qz_type_get(type);
+    uint8_t bytes[4];
+    float back;
+    info->encode(&scale, NULL, 1, bytes);
+    info->decode(bytes, 1, &back);
+    if (!(it->input_amax > 0) || !(back > 0) || !isfinite(back))
+        return qz_fail(err, QZ_ENUMERIC,
+                       "no scale of inputs: tensor '%s': expected inputs up to a finite value above 0 in the "
+                       "calibration, found %g; choose a level with scales at run time (ct:fp8_dynamic, ct:int8, "
+                       "ct:nvfp4a16), or --module PATTERN=keep",
+                       it->name, (double)it->input_amax);
+    return qz_artifact_writer_bytes(w, bytes, info->bytes, err);
 }
 
 static qz_status amax_of(const qz_tensor_view *t, float *most, qz_error *err) {

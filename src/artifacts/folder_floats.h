@@ -28,6 +28,10 @@ qz_status qz_folder_floats_code(qz_run *run, const qz_float_rounding *how, const
 /* Adds the view of t, the codes of `module`, with the scales beside it: shapes, scales and codes are checked. */
 qz_status qz_folder_floats_add(const qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *module,
                                const qz_floats_form *form, qz_error *err);
+/* The scale of a linear's inputs as one value of `type`, made of the item's input_amax: QZ_ENUMERIC if that is not
+ * known or the type cannot say it. */
+qz_status qz_folder_put_input_scale(qz_artifact_writer *w, const qz_artifact_item *it, qz_type type, float scale,
+                                    qz_error *err);
 /* One type that holds the floats of all coded matrices: theirs, float32 where they differ. */
 qz_type qz_folder_values_type(const qz_model *m);
 /* Largest magnitude of the linears that engines merge with the item's (q k v; gate up; an expert's): they share a

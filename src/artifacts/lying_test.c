@@ -286,7 +286,7 @@ static void random_damage(void **state) {
     (void)state;
     static const char *const schemes[] = { "awq:w4g32", "gptq:w4g32+asym+act_order", "gptq:w3g32", "bnb:nf4+double",
                                            "bnb:int8", "ct:w3a16+g32+asym", "ct:int8",
-                                           "ct:nvfp4a16", "ct:mxfp4", "ct:mxfp8" };
+                                           "ct:nvfp4", "ct:nvfp4a16", "ct:fp8", "ct:mxfp4", "ct:mxfp8" };
     static float row[4096];
     qz_rng rng;
     qz_rng_seed(&rng, 42);

@@ -36,9 +36,9 @@ typedef struct {
       .scale = "weight_scale", .stored = __VA_ARGS__ }
 #define NVFP4_FORM FORM(QZ_E2M1, 4, 1, 16, QZ_SCALE_E4M3_TIMES, .tensor = "weight_scale_2", .scalar = true)
 static const layout layouts[] = {
-    { "NVFP4", NULL, NULL, NVFP4_FORM, true, 4, true, "modelopt:nvfp4", "NVFP4", "W4A4 nvfp4" },
+    { "NVFP4", NULL, "nvfp4", NVFP4_FORM, true, 4, true, "modelopt:nvfp4", "NVFP4", "W4A4 nvfp4" },
     { "W4A16_NVFP4", NULL, "nvfp4a16", NVFP4_FORM, true, 0, false, "modelopt:nvfp4a16", "NVFP4", "W4A16" },
-    { "FP8", NULL, NULL, FORM(QZ_E4M3FN, 8, 0, 0, QZ_SCALE_F32, .scalar = true), true, 8, true, "modelopt:fp8",
+    { "FP8", NULL, "fp8", FORM(QZ_E4M3FN, 8, 0, 0, QZ_SCALE_F32, .scalar = true), true, 8, true, "modelopt:fp8",
       "FP8 tensor", "W8A8 fp8" },
     { "FP8_PER_CHANNEL_PER_TOKEN", NULL, "fp8_dynamic", FORM(QZ_E4M3FN, 8, 1, 0, QZ_SCALE_F32, .flat = true), false, 0,
       false, "modelopt:fp8_dynamic", "FP8 rows", "W8A8 fp8" },
@@ -70,36 +70,50 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     while (i < N_LEVELS && strcasecmp(level, levels[i]) != 0) i++;
     if (i == N_LEVELS) return QZ_EUSAGE; /* the caller names the nearest */
     if (*flags)
-        return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'modelopt': expected none, engines read one layout",
-                       flags);
+        return qz_fail(err, QZ_EUSAGE,
+                       "unknown flag '+%s' of scheme 'modelopt': expected none, engines read one layout", flags);
     (void)snprintf(s->level, sizeof s->level, "%s", levels[i]);
     const qz_floats_form *f = &layout_of(s)->form;
     s->bits = f->bits;
     s->element = f->element == QZ_E2M1 ? QZ_ELEMENT_E2M1 : QZ_ELEMENT_E4M3;
     s->scale = f->stored;
+    s->block_rows = f->block_rows == 0 ? QZ_ALL_ROWS : 0;
+    s->static_inputs = layout_of(s)->fixed;
     s->group_size = f->block_cols ? (uint32_t)f->block_cols : QZ_WHOLE_ROW;
     s->sym = true;
     return QZ_OK;
 }
 
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
-    return qz_folder_floats_item(it, &layout_of(&p->spec)->form, err);
+    QZ_TRY(qz_folder_floats_item(it, &layout_of(&p->spec)->form, err));
+    if (p->spec.static_inputs) it->bytes += 4;
+    return QZ_OK;
 }
 static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
-    return qz_folder_floats_parts(it, &layout_of(&p->spec)->form, arena, out);
+    const size_t n = qz_folder_floats_parts(it, &layout_of(&p->spec)->form, arena, out);
+    if (n == 0 || !p->spec.static_inputs) return n;
+    out[n] = (qz_st_item){ qz_arena_printf(arena, "%s.input_scale", it->out_name), QZ_ST_F32, 0, { 1 } };
+    return out[n].name ? n + 1 : 0;
 }
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
-    return qz_folder_floats_pack(w, it, q, &layout_of(&w->plan->spec)->form, err);
+    const qz_floats_form *f = &layout_of(&w->plan->spec)->form;
+    QZ_TRY(qz_folder_floats_pack(w, it, q, f, err));
+    if (!w->plan->spec.static_inputs) return QZ_OK;
+    const float most = qz_small_max(f->element) * (f->tensor ? 448 : 1); /* of a block scale under it */
+    return qz_folder_put_input_scale(w, it, QZ_TYPE_F32, it->input_amax / most, err);
 }
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_floats_form *f = &layout_of(&p->spec)->form;
-    const bool bytes = f->stored >= QZ_SCALE_E8M0;
-    qz_float_rounding how = { .rule = QZ_ROUND_MODELOPT, .dtype = bytes ? qz_tensor_float_type(it->source) : QZ_TYPE_F32,
-                              .block_rows = f->block_rows, .block_cols = f->block_cols ? f->block_cols : it->cols,
+    const bool bytes = f->stored >= QZ_SCALE_E8M0, reference = p->context && p->context->as_reference,
+               whole = f->block_rows == 0; /* the library gives merged matrices scales of their own here */
+    qz_float_rounding how = { .rule = QZ_ROUND_MODELOPT,
+                              .dtype = bytes || (whole && reference) ? qz_tensor_float_type(it->source) : QZ_TYPE_F32,
+                              .block_rows = whole ? it->rows : f->block_rows,
+                              .block_cols = f->block_cols ? f->block_cols : it->cols,
                               .element = f->element, .stored = f->stored,
-                              .search = bytes && !(p->context && p->context->as_reference) };
-    if (f->stored == QZ_SCALE_E4M3_TIMES) QZ_TRY(qz_folder_merged_amax(p, it, &how.amax, err));
+                              .search = bytes && !reference };
+    if (f->stored == QZ_SCALE_E4M3_TIMES || (whole && !reference)) QZ_TRY(qz_folder_merged_amax(p, it, &how.amax, err));
     return qz_folder_floats_code(run, &how, it, w, arena, out, err);
 }
 
@@ -249,8 +263,8 @@ static qz_status check_module(const qz_folder_reader *r, const layout *l, const 
                            file->path, module, module, strange[i], r->config->file);
     if (qz_folder_part(r->dir, module, "pre_quant_scale"))
         return qz_fail(err, QZ_EUNSUPPORTED,
-                       "inputs are multiplied before the linear: file '%s', tensor '%s.pre_quant_scale': expected none, "
-                       "this program does not read it yet",
+                       "inputs are multiplied before the linear: file '%s', tensor '%s.pre_quant_scale': expected "
+                       "none, this program does not read it yet",
                        file->path, module);
     return l->fixed ? qz_folder_static_input(r, file, module, "quant_algo", err) : QZ_OK;
 }

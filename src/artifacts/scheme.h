@@ -40,6 +40,7 @@ typedef struct {
     uint32_t bits, group_size; /* group_size: or QZ_WHOLE_ROW ("g-1") */
     uint32_t block_rows;
     bool sym, rounded;
+    bool static_inputs;        /* files hold a scale of every linear's inputs, which calibration gives */
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
     const qz_module_rule *modules; size_t n_modules; /* settings of single modules; see qz_module_rules_parse */
     qz_bnb_kind bnb;

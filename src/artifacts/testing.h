@@ -105,9 +105,9 @@ static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_ite
     if (st == QZ_OK)
         st = it->type != QZ_TYPE_CODED               ? put_block_rows(w, it, x, imp, err)
              : w->plan->spec.scheme == QZ_SCHEME_BNB ? put_bnb(w, it, x, err)
-             : w->plan->spec.scheme == QZ_SCHEME_CT || w->plan->spec.scheme == QZ_SCHEME_MODELOPT
-                 ? put_rounded(w, it, x, err)
-                                                     : put_int_group(w, it, x, err);
+             : w->plan->spec.scheme == QZ_SCHEME_AWQ || w->plan->spec.scheme == QZ_SCHEME_GPTQ
+                 ? put_int_group(w, it, x, err)
+                 : put_rounded(w, it, x, err);
     qz_free(imp);
     qz_free(x);
     return st;
@@ -127,6 +127,10 @@ static inline qz_status feed(qz_artifact_writer *w, size_t until, qz_error *err)
 }
 
 /* ---- whole artifacts ---- */
+/* As a calibration would leave the plan whose files hold scales of inputs. */
+static inline void as_calibrated(const qz_artifact_plan *plan) {
+    for (size_t i = 0; i < plan->n_items; i++) plan->items[i].input_amax = 1.5f + (float)(i % 7);
+}
 /* path is replaced. im may be NULL. */
 static inline void write_plan(const qz_artifact_plan *plan, const qz_imatrix *im, const char *path) {
     qz_artifact_writer *w;
@@ -142,6 +146,7 @@ static inline size_t write_artifact(const qz_model *m, const qz_scheme_spec *spe
     qz_artifact_plan plan;
     qz_artifact_context ctx = { .source_dir = floats };
     OK(qz_artifact_plan_make(NULL, m, spec, &ctx, &a, &plan, err));
+    as_calibrated(&plan);
     write_plan(&plan, NULL, path);
     size_t notes = plan.n_notes;
     qz_arena_release(&a);

@@ -16,6 +16,7 @@ typedef enum {
 } qz_scale_type;
 
 enum { QZ_WHOLE_ROW = 0 };   /* group_size: one group a row; the libraries' files and options write -1 */
+#define QZ_ALL_ROWS UINT32_MAX /* block_rows: one scale for the matrix */
 typedef struct {
     qz_element element;
     qz_scale_type scale;

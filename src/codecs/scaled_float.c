@@ -75,8 +75,8 @@ static block_scale scale_of(const rounding *j, float amax) {
     if (how->stored == QZ_SCALE_E4M3 || how->stored == QZ_SCALE_E4M3_TIMES)
         return (block_scale){under_tensor(j, amax), 1, false, true};
     if (how->rule != QZ_ROUND_FINE) {
-        const float s = qz_round_float(how->dtype, amax / j->most);
-        return (block_scale){s == 0 ? eps[how->dtype] : s, 1, false, how->rule == QZ_ROUND_MODELOPT};
+        const float s = how->rule == QZ_ROUND_MODELOPT ? amax / j->most : qz_round_float(how->dtype, amax / j->most);
+        return (block_scale){s == 0 ? eps[how->dtype] : s, 1, false, false};
     }
     block_scale b = {0, amax > 0 ? 1.0f / amax * j->most : 1, true, true};
     b.scale = 1.0f / b.times;
@@ -207,8 +207,10 @@ qz_status qz_scaled_float_round(qz_run *run, const qz_float_rounding *how, const
     float *scales = qz_arena_alloc(arena, n, sizeof *scales);
     if (!codes || !scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of [%zu, %zu]", rows, cols);
     *f = (qz_scaled_float){.base = {qz_scaled_float_ops(how->element), rows, cols}, .element = how->element, .bits = 8,
+                           .whole = block_rows == rows && block_cols == cols && rows > 1,
                            .block_rows = block_rows, .block_cols = block_cols, .codes = codes, .scales = scales,
-                           .stored = how->stored, .tensor = tensor_scale(how, w, rows * cols), .dtype = how->dtype};
+                           .stored = how->stored, .tensor = tensor_scale(how, w, rows * cols),
+                           .dtype = how->stored == QZ_SCALE_F32 ? QZ_TYPE_F32 : how->dtype};
     rounding j = {.how = how, .w = w, .f = f, .most = qz_small_max(how->element), .codes = codes, .scales = scales,
                   .to_zero = how->rule == QZ_ROUND_MODELOPT && how->stored == QZ_SCALE_E8M0 &&
                              how->element == QZ_E2M1 && !how->search};

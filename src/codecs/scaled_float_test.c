@@ -136,8 +136,8 @@ static void golden(void **state) {
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) check(&vectors[i]);
 }
 
-/* gpt-oss: experts [E, rows, cols / 32, 16 bytes] and a power of two for each 32 columns, as the checkpoint stores them
- * are rows of this kind one below the other. Truth: transformers 5.23, which hands them on transposed, [E, cols, rows]. */
+/* gpt-oss: experts [E, rows, cols / 32, 16 bytes] and a power of two for each 32 columns are rows of this kind, one
+ * below the other. Truth: transformers 5.23, which hands them on transposed, [E, cols, rows]. */
 static void gpt_oss_blocks(void **state) {
     (void)state;
     qz_error err = {0};

@@ -155,7 +155,7 @@ static void folders(void **state) {
     figure("K-26", "50", 100 * (1 - 8.0 / 16));
     figure("K-26", "75", 100 * (1 - 4.0 / 16));
     stands("K-26", "two thirds"); /* 50 / 75 */
-    const qz_level_info *mx = qz_level_get(QZ_LEVEL_CT_MXFP4), *nv = qz_level_get(QZ_LEVEL_NVFP4);
+    const qz_level_info *mx = qz_level_get(QZ_LEVEL_CT_MXFP4), *nv = qz_level_get(QZ_LEVEL_CT_NVFP4);
     figure("K-27", "4.25", mx->bits + mx->scale_bits / mx->group);
     figure("K-27", "1.88", 8 / (mx->bits + mx->scale_bits / mx->group));
     figure("K-27", "4.5", nv->bits + nv->scale_bits / nv->group);

@@ -125,7 +125,7 @@ static bool move(const qz_code_grid *base, qz_code_range r, uint8_t code, float 
 static const qz_code_grid *fit(const qz_code_grid *base, const float *w, size_t rows, size_t cols, qz_arena *arena) {
     const qz_float_grid *g = grid_of(base);
     const size_t n = base->group, groups = cols / n, down = (rows + g->block_rows - 1) / g->block_rows;
-    if (g->block_rows <= 1) return base;
+    if (g->block_rows <= 1 || g->whole.scale > 0) return base;
     qz_float_grid *own = qz_arena_alloc(arena, 1, sizeof *own);
     qz_code_range *fixed = qz_arena_alloc(arena, down * groups, sizeof *fixed), all[QZ_RANGES_MOST];
     float *ones = qz_arena_alloc(arena, n, sizeof *ones);
@@ -156,19 +156,22 @@ static const qz_code_grid *fit(const qz_code_grid *base, const float *w, size_t 
 
 static const qz_code_range *fixed_range(const qz_code_grid *base, size_t row, size_t group, size_t groups) {
     const qz_float_grid *g = grid_of(base);
+    if (g->whole.scale > 0) return &g->whole;
     return g->fixed ? &g->fixed[row / g->block_rows * groups + group] : NULL;
 }
 
 static const qz_coded *pack(const qz_code_grid *base, const qz_code_result *x, qz_arena *arena) {
     const qz_float_grid *g = grid_of(base);
-    const size_t groups = x->cols / base->group, down = (x->rows + g->block_rows - 1) / g->block_rows;
+    const bool whole = g->whole.scale > 0;
+    const size_t groups = x->cols / base->group, high = whole ? x->rows : g->block_rows,
+                 down = (x->rows + high - 1) / high;
     qz_scaled_float *f = qz_arena_calloc(arena, 1, sizeof *f);
     float *scales = qz_arena_alloc(arena, down * groups, sizeof *scales);
     if (!f || !scales) return NULL;
     for (size_t b = 0; b < down; b++)
-        for (size_t j = 0; j < groups; j++) scales[b * groups + j] = x->ranges[b * g->block_rows * groups + j].scale;
+        for (size_t j = 0; j < groups; j++) scales[b * groups + j] = x->ranges[b * high * groups + j].scale;
     *f = (qz_scaled_float){.base = {qz_scaled_float_ops(g->type), x->rows, x->cols}, .element = g->type, .bits = 8,
-                           .block_rows = g->block_rows, .block_cols = g->block_cols, .codes = x->codes,
+                           .block_rows = high, .block_cols = g->block_cols, .whole = whole, .codes = x->codes,
                            .scales = scales, .stored = g->scale, .tensor = g->tensor, .dtype = g->values};
     return &f->base;
 }
@@ -200,6 +203,7 @@ bool qz_float_grid_of(const qz_code_setting *s, size_t cols, float amax, qz_floa
                                .cut = 23 - types[i].mantissa, .normal = ldexpf(1, types[i].first),
                                .guard = ldexpf(1.5f, types[i].first - (int)types[i].mantissa + 23),
                                .block_cols = group, .block_rows = s->block_rows ? s->block_rows : 1};
+        if (s->block_rows == QZ_ALL_ROWS) out->whole.scale = round_scale(&out->base, amax / most);
         return true;
     }
     return false;

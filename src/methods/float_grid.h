@@ -22,10 +22,11 @@ typedef struct {
     float normal, guard;
     size_t block_cols;     /* as the file says: a block may be wider than the matrix, whose width is then the group */
     size_t block_rows;     /* rows that share a scale: above 1 the ranges are fixed by `fit` */
+    qz_code_range whole;   /* block_rows QZ_ALL_ROWS: of all, from amax */
     const qz_code_range *fixed; /* [ceil(rows / block_rows), groups], NULL: searched */
 } qz_float_grid;
 
-/* Groups of `cols` columns; amax: of the matrices that share a tensor's scale (read for E4M3 scales alone).
+/* Groups of `cols` columns; amax: of the matrices that share a tensor's scale (read where there is one).
  * False: the element has no grid. */
 bool qz_float_grid_of(const qz_code_setting *s, size_t cols, float amax, qz_float_grid *out);
 #endif

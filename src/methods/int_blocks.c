@@ -212,7 +212,7 @@ static qz_status gptq_with(const qz_int_blocks *a, const qz_code_setting *x, siz
 static float input_amax(const qz_int_unit *u, size_t e) {
     const qz_awq_input *in = &u->block.input[e];
     float most = 0;
-    if (u->setting[e].scale < QZ_SCALE_E4M3) return 0;
+    if (u->setting[e].scale < QZ_SCALE_E4M3 && u->setting[e].block_rows != QZ_ALL_ROWS) return 0;
     for (size_t l = in->first; l < in->first + in->n; l++) {
         const qz_awq_linear *x = &u->block.linear[l];
         for (size_t i = 0; i < x->rows * x->cols; i++) most = fabsf(x->w[i]) > most ? fabsf(x->w[i]) : most;
@@ -448,7 +448,8 @@ static bool rounds_alone(const qz_int_blocks *a, const qz_int_unit *u, long laye
     qz_method_tensor t;
     if (s->element == QZ_ELEMENT_INT) return false;
     if (s->group_size != QZ_WHOLE_ROW && in->cols > s->group_size && in->cols % s->group_size != 0) return true;
-    for (size_t l = in->first; l < in->first + in->n && s->block_rows > 1; l++)
+    for (size_t l = in->first; l < in->first + in->n && s->block_rows > 1 && s->block_rows != QZ_ALL_ROWS;
+         l++)
         if (a->job.host.linear(a->job.host.ctx, layer, l, u->expert, &t) && t.whole) return true;
     return false;
 }

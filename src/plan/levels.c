@@ -184,7 +184,7 @@ const char *qz_level_scheme(qz_level l) {
 qz_status qz_plan_levels(const char *text, qz_arena *arena, qz_level **out, size_t *n, qz_error *err) {
     static const qz_level usual[] = {QZ_LEVEL_BF16, QZ_LEVEL_FP8_TENSOR, QZ_LEVEL_CT_INT8, QZ_LEVEL_AWQ_G128,
                                      QZ_LEVEL_GPTQ_G128,
-                                     QZ_LEVEL_CT_W4A16, QZ_LEVEL_CT_MXFP4, QZ_LEVEL_NVFP4, QZ_LEVEL_BNB_NF4,
+                                     QZ_LEVEL_CT_W4A16, QZ_LEVEL_CT_MXFP4, QZ_LEVEL_CT_NVFP4, QZ_LEVEL_BNB_NF4,
                                      QZ_LEVEL_NF4_DOUBLE,
                                      QZ_LEVEL_GGUF_Q8_0, QZ_LEVEL_GGUF_Q6_K, QZ_LEVEL_GGUF_Q5_K_M, QZ_LEVEL_GGUF_Q4_K_M,
                                      QZ_LEVEL_GGUF_IQ4_XS,

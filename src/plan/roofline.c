@@ -18,7 +18,7 @@ static const char *kernel_of(qz_level l, const qz_hardware *h) {
     if (!cuda) return "unknown";
     if (i->bits == 8 && strstr(i->name, "fp8")) return h->capability >= 89 ? "FP8 CUTLASS" : "FP8 A16 Marlin";
     if (l == QZ_LEVEL_CT_INT8) return h->capability >= 75 ? "INT8 CUTLASS" : "none";
-    if (l == QZ_LEVEL_NVFP4 || l == QZ_LEVEL_CT_MXFP4)
+    if (l == QZ_LEVEL_CT_NVFP4 || l == QZ_LEVEL_CT_MXFP4)
         return h->capability >= 100 ? "FP4 FlashInfer" : h->capability >= 75 ? "FP4 A16 Marlin" : "none";
     if (strncmp(i->name, "bnb:", 4) == 0) return "bitsandbytes";
     return h->capability == 90 ? "W4A16 Machete" : h->capability >= 75 ? "W4A16 Marlin" : "W4A16 Exllama";
@@ -29,7 +29,7 @@ static const char *kernel_of(qz_level l, const qz_hardware *h) {
 static void rate_of(qz_level l, const qz_hardware *h, qz_roofline *out) {
     const qz_level_info *i = qz_level_get(l);
     const bool int8 = l == QZ_LEVEL_CT_INT8 || (i->kind == QZ_LEVEL_GGUF && i->nominal < 16),
-               fp4 = l == QZ_LEVEL_NVFP4 || l == QZ_LEVEL_CT_MXFP4;
+               fp4 = l == QZ_LEVEL_CT_NVFP4 || l == QZ_LEVEL_CT_MXFP4;
     out->arithmetic = 16;
     out->tflops = h->tflops;
     if (fp4 && qz_hardware_native(h, "fp4")) out->arithmetic = 4, out->tflops = 2 * h->tflops8;

@@ -36,6 +36,35 @@ static size_t put_accepted(qz_provenance *prov, const char *accepted) {
     return accepted && *accepted;
 }
 
+static float largest_input(const qz_stats *stats, const qz_artifact_item *it, long expert) {
+    const size_t in = qz_input_of(&stats->info.in, (size_t)it->layer, (size_t)it->linear, expert);
+    const qz_input_stats s = qz_stats_get(stats, (size_t)it->layer, in);
+    float most = 0;
+    for (size_t k = 0; k < s.cols && s.tokens; k++) most = s.max_abs[k] > most ? s.max_abs[k] : most;
+    return most;
+}
+
+/* Largest magnitude that calibration shows of every linear's inputs. Of an expert that no token reached: of the others
+ * of its layer, said. */
+static void fill_inputs(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats) {
+    size_t unseen = 0;
+    for (size_t i = 0; i < plan->n_items; i++) {
+        qz_artifact_item *it = &plan->items[i];
+        if (it->type != QZ_TYPE_CODED || it->layer < 0 || it->linear < 0) continue;
+        it->input_amax = largest_input(stats, it, it->experts ? (long)it->expert : -1);
+        unseen += it->input_amax == 0 && it->experts;
+        for (size_t n = 0, all = it->input_amax == 0 ? it->experts : 0; n < all; n++) {
+            const float other = largest_input(stats, it, (long)n);
+            it->input_amax = other > it->input_amax ? other : it->input_amax;
+        }
+    }
+    if (unseen)
+        qz_warn(run,
+                "%s: no token of the calibration data reached the experts of %zu tensor%s: the scale of their inputs is "
+                "the largest of their layer; give more or broader data",
+                plan->spec.name, unseen, qz_plural(unseen));
+}
+
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
@@ -87,6 +116,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .as_reference = o->recipe->codes.search == QZ_SEARCH_COMPAT,
                                  .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
+    if (spec->static_inputs && imp->stats) fill_inputs(run, plan, imp->stats);
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
     ctx->n_provenance = before + put_accepted(prov + before, imp->accepted);
     calibration->value = other; /* a matrix that no tensor uses is not recorded (the survey says so) */
@@ -340,6 +370,11 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
                 s->model->config.n_eos == 1 ? "is" : "are", (long long)s->model->config.eos_ids[0]);
     if (qz_produce_method(o->recipe, imp)->needs(&o->recipe->codes) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
+    if (plan->spec.static_inputs && imp->stats == NULL)
+        return qz_fail(err, QZ_EUSAGE,
+                       "%s stores a scale of every linear's inputs, which calibration gives: give --calib FILE or "
+                       "--stats FILE, or a level without one (ct:fp8_dynamic, ct:nvfp4a16, ct:int8)",
+                       plan->spec.name);
     QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));
     if (!o->own_stats) QZ_TRY(qz_outputs_tidy_stats(run, path, err));
     qz_status st = qz_proof_open(&k.proof, run, plan, err);

@@ -179,7 +179,8 @@ static unsigned needs(const qz_recipe *c) { return qz_recipe_method(c)->needs(&c
 /* What has no other way: block feedback falls back to the search, unless tokens are to flow. */
 bool qz_recipe_needs_tokens(const qz_recipe *c) { return needs(c) & QZ_NEEDS_TOKENS; }
 bool qz_recipe_needs_stats(const qz_recipe *c) {
-    return needs(c) & QZ_NEEDS_GRAM && (c->codes.propagate || qz_recipe_method(c)->other == NULL);
+    return c->spec.static_inputs ||
+           (needs(c) & QZ_NEEDS_GRAM && (c->codes.propagate || qz_recipe_method(c)->other == NULL));
 }
 
 double qz_recipe_damp(const qz_recipe *c) {

@@ -25,7 +25,7 @@ scheme() {
     3 | 4 | 5) local act; act=$(one_of "" "" +act_order +act_order+static_groups)
        echo "gptq:w$(one_of 4 8)g$(one_of -1 32 64)$(one_of "" +asym)$act" ;;
     6) echo "bnb:$(one_of nf4 fp4 nf4+double nf4+bf16 int8)" ;;
-    7) echo "$(one_of ct:fp8_dynamic fp8:block ct:w4a16+g32 ct:w3a16+g32+asym ct:int8 ct:nvfp4a16 ct:mxfp4 ct:mxfp6a16)" ;;
+    7) echo "$(one_of ct:fp8_dynamic fp8:block ct:w4a16+g32 ct:w3a16+g32+asym ct:int8 ct:nvfp4a16 ct:mxfp4 ct:mxfp6a16 ct:nvfp4 ct:int8+static)" ;;
   esac
 }
 for i in $(seq "$draws"); do
@@ -34,7 +34,7 @@ for i in $(seq "$draws"); do
   calib=()
   case $to in
     gguf*) maybe && calib=(--calib "$W/ids.jsonl") ;;
-    awq* | gptq*) calib=(--calib "$W/ids.jsonl") ;;
+    awq* | gptq* | ct:nvfp4 | ct:int8+static) calib=(--calib "$W/ids.jsonl") ;;
   esac
   search=$(one_of best best compat)
   args+=(--search $search)

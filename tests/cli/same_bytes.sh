@@ -13,7 +13,7 @@ for q in "$@"; do
     "$q" types --cpu $cpu >/dev/null 2>&1 || { echo "$q --cpu $cpu: absent"; continue; }
     for t in 1 2; do
       out=$work/out-$cpu-$t; rm -rf "$out"
-      "$q" release $zoo --to awq:w4g32,gptq:w4g32,bnb:nf4+double,ct:fp8_dynamic,ct:w4a16+g32,ct:int8,ct:nvfp4a16,ct:mxfp4,fp8:block,gguf:Q4_0,gguf:Q8_0,gguf:Q5_1 --calib "$work/ids.jsonl" --seq-len 64 --samples 24 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN \
+      "$q" release $zoo --to awq:w4g32,gptq:w4g32,bnb:nf4+double,ct:fp8_dynamic,ct:w4a16+g32,ct:int8,ct:fp8,ct:nvfp4,ct:nvfp4a16,ct:mxfp4,fp8:block,gguf:Q4_0,gguf:Q8_0,gguf:Q5_1 --calib "$work/ids.jsonl" --seq-len 64 --samples 24 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN \
         --no-bench -o "$out" --cpu $cpu -t $t -q > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
       "$q" quantize $zoo --to gptq:w3g32+asym --module 'layers.0.mlp=bits:8' --module 'layers.1.self_attn=keep' --propagate quantized --calib "$work/ids.jsonl" --seq-len 64 --samples 24 --accept CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN \
         -o "$out/propagated" --cpu $cpu -t $t -q > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }

@@ -55,6 +55,7 @@ set_zoo() {
     art "$m-bnb-int8" tests/golden/zoo/$m bnb:int8
     art "$m-ct-fp8_dynamic" tests/golden/zoo/$m ct:fp8_dynamic
     art "$m-ct-fp8_block" tests/golden/zoo/$m ct:fp8_block
+    for c in ct:fp8 ct:nvfp4 ct:int8+static; do art "$m-$c" tests/golden/zoo/$m $c "${calib[@]}"; done
     art "$m-ct-w4a16" tests/golden/zoo/$m ct:w4a16+g32
     art "$m-ct-int8" tests/golden/zoo/$m ct:int8
     art "$m-fp8-block" tests/golden/zoo/$m fp8:block
@@ -77,6 +78,7 @@ set_zoo() {
       art "$m-gguf-$c-imatrix" tests/golden/zoo/$m gguf:$c --imatrix "$work/$m.gguf" --search compat
     done
     art "$m-gguf-Q4_0-quantized" tests/golden/zoo/$m gguf:Q4_0 --propagate quantized "${calib[@]}"
+    for c in ct:fp8 ct:nvfp4; do art "$m-$c" tests/golden/zoo/$m $c --stats "$work/$m.stats"; done
     for v in original quantized; do
       for c in best compat; do art "$m-gptq-$c-$v" tests/golden/zoo/$m gptq:w4g32+asym --search $c --propagate $v "${calib[@]}"; done
       art "$m-gptq-rows-$v" tests/golden/zoo/$m gptq:w4g-1 --propagate $v "${calib[@]}"
