@@ -40,6 +40,7 @@ typedef struct {
     double damp;                      /* share of the mean diagonal; 0: not one number */
     bool as_reference;                /* --search compat: codes as the reference library rounds them; GGUF files as it
                                        * lays them out, without room for edits */
+    const float *k_largest, *v_largest; /* [layers, kv_heads] of the calibration, for a spec with kv; NULL: not known yet */
     uint64_t shard_bytes;             /* most data of one safetensors file; 0 = 5 GB */
 } qz_artifact_context;
 
@@ -63,6 +64,7 @@ typedef struct {
     int linear;                       /* its number in the block (of a fused matrix the first), or -1 */
     size_t expert, experts;           /* one of a stack (GGUF stores it as one tensor
                                        * under out_name); experts 0: none */
+    const qz_scheme_spec *as;         /* another level of the scheme by a rule for its module; NULL: the plan's */
     float input_amax;                 /* largest magnitude of its inputs in the calibration; 0: not known */
     bool importance_matters;          /* bytes change with an importance vector (give it if there is one) */
     bool importance_required;         /* the reference refuses this type without one */
@@ -114,7 +116,9 @@ typedef struct {
                                        * the row (g_idx), rules for single modules */
 } qz_code_kind;
 const qz_code_kind *qz_scheme_code_kind(const qz_scheme_spec *s);
-const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan);
+/* What the item is coded as: its own level, or the plan's; and that level's codes. */
+const qz_scheme_spec *qz_item_spec(const qz_artifact_plan *plan, const qz_artifact_item *it);
+const qz_code_kind *qz_item_code_kind(const qz_artifact_plan *plan, const qz_artifact_item *it);
 /* Codes of item it (QZ_TYPE_CODED) rounded to nearest, w [rows, cols] in the order that the kind wants. */
 qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w,
                             qz_arena *arena, const qz_coded **out, qz_error *err);

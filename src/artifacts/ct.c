@@ -3,6 +3,7 @@
  * Source: formats/hf-compressed-tensors.md (compressed-tensors 0.20.0). */
 #include "artifacts/ct_int.h"
 #include "artifacts/folder_floats.h"
+#include "artifacts/module_rules.h"
 #include "codecs/small_float.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
@@ -41,7 +42,6 @@ const qz_ct_setting *qz_ct_setting_of(const qz_scheme_spec *s) {
     while (i + 1 < N_LEVELS && strcmp(levels[i], s->level) != 0) i++;
     return &settings[i];
 }
-static const qz_ct_format *format_of(const qz_scheme_spec *s) { return qz_ct_setting_of(s)->format; }
 bool qz_ct_static(const qz_ct_args *inputs) { return inputs->strategy != QZ_CT_NONE && !inputs->dynamic; }
 
 /* With the flags, which integers have. */
@@ -64,16 +64,25 @@ static qz_status parse_flags(qz_scheme_spec *s, const qz_ct_setting *x, const ch
     for (const char *p = flags; *p;) {
         const size_t n = strcspn(p, "+");
         size_t i = 0;
+        const qz_kv_scales kv = n == 2 && strncmp(p, "kv", 2) == 0         ? QZ_KV_SCALES_TENSOR
+                                : n == 8 && strncmp(p, "kv_heads", 8) == 0 ? QZ_KV_SCALES_HEAD
+                                                                           : QZ_KV_SCALES_NONE;
+        if (kv && s->kv) return qz_fail(err, QZ_EUSAGE, "two of +kv and +kv_heads in '+%s': expected one", flags);
+        if (kv) {
+            s->kv = kv;
+            p += n + (p[n] == '+');
+            continue;
+        }
         while (i < 5 && (strlen(groups[i].name) != n || strncmp(p, groups[i].name, n) != 0)) i++;
         const bool asym = n == 4 && strncmp(p, "asym", 4) == 0,
                    fixed_inputs = whole && n == 6 && strncmp(p, "static", 6) == 0;
         if (fixed_inputs) s->static_inputs = true;
         else if (fixed || (i == 5 && (!asym || paired)))
             return qz_fail(err, QZ_EUSAGE, "unknown flag '+%.*s' of '%s:%s': expected %s", (int)n, p, "ct", s->level,
-                           whole    ? "+static (a scale of the inputs, from calibration)"
-                           : fixed  ? "none, engines read one layout of it"
-                           : paired ? "+g16, +g32, +g64, +g128 or +g-1 (whole rows)"
-                                    : "+g16, +g32, +g64, +g128, +g-1 (whole rows) or +asym");
+                           whole    ? "+static (a scale of the inputs, from calibration), +kv or +kv_heads (of an FP8 cache)"
+                           : fixed  ? "none but +kv or +kv_heads (scales of an FP8 cache), engines read one layout of it"
+                           : paired ? "+g16, +g32, +g64, +g128, +g-1 (whole rows), +kv or +kv_heads"
+                                    : "+g16, +g32, +g64, +g128, +g-1 (whole rows), +asym, +kv or +kv_heads");
         if (i < 5 && !fixed && grouped) return qz_fail(err, QZ_EUSAGE, "two group sizes in '+%s': expected one", flags);
         if (i < 5 && !fixed) s->group_size = qz_group_read(groups[i].group), grouped = true;
         if (asym) s->sym = false;
@@ -114,13 +123,13 @@ static qz_status put_input_scale(qz_artifact_writer *w, const qz_ct_args *in, co
 
 /* ---- plan and packing ---- */
 static qz_status make_item(const qz_artifact_plan *p, qz_artifact_item *it, qz_error *err) {
-    const qz_ct_setting s = setting_of(&p->spec);
+    const qz_ct_setting s = setting_of(qz_item_spec(p, it));
     QZ_TRY(s.format->item(p, &s, it, err));
     if (qz_ct_static(&s.inputs)) it->bytes += qz_type_get(input_scale_type(p, &s.inputs))->bytes;
     return QZ_OK;
 }
 static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_arena *arena, qz_st_item *out) {
-    const qz_ct_setting s = setting_of(&p->spec);
+    const qz_ct_setting s = setting_of(qz_item_spec(p, it));
     const size_t n = s.format->parts(p, &s, it, arena, out);
     if (n == 0 || !qz_ct_static(&s.inputs)) return n;
     out[n] = (qz_st_item){ qz_arena_printf(arena, "%s.input_%sscale", it->out_name,
@@ -129,13 +138,13 @@ static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_ar
     return out[n].name ? n + 1 : 0;
 }
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, qz_error *err) {
-    const qz_ct_setting s = setting_of(&w->plan->spec);
+    const qz_ct_setting s = setting_of(qz_item_spec(w->plan, it));
     QZ_TRY(s.format->pack(w, &s, it, q, err));
     return qz_ct_static(&s.inputs) ? put_input_scale(w, &s.inputs, it, err) : QZ_OK;
 }
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
-    return format_of(&p->spec)->round(run, p, it, w, arena, out, err);
+    return qz_ct_setting_of(qz_item_spec(p, it))->format->round(run, p, it, w, arena, out, err);
 }
 
 /* ---- config.json ---- */
@@ -165,29 +174,98 @@ static json_t *args_json(const qz_ct_args *a) {
     return NULL;
 }
 
+/* One group of modules; targets is taken over. */
+static json_t *group_json(const qz_ct_setting *s, json_t *targets) {
+    return json_pack("{s:o, s:o, s:o, s:n, s:s}", "targets", targets, "weights", args_json(&s->weights),
+                     "input_activations", args_json(&s->inputs), "output_activations", "format", s->format->name);
+}
+
+/* Full names of the modules of one level. */
+static json_t *names_of(const qz_artifact_plan *p, const qz_scheme_spec *level) {
+    json_t *names = json_array();
+    bool ok = names != NULL;
+    for (size_t i = 0; ok && i < p->n_items; i++)
+        if (p->items[i].type == QZ_TYPE_CODED && p->items[i].as == level)
+            ok = json_array_append_new(names, json_string(p->items[i].out_name)) == 0;
+    if (ok) return names;
+    json_decref(names);
+    return NULL;
+}
+
+/* The usual level of all linears, then those that rules name: readers take a name before a class. */
+static json_t *groups_json(const qz_artifact_plan *p, bool *mixed) {
+    const qz_scheme_spec *s = &p->spec;
+    json_t *all = json_object();
+    bool ok = all != NULL, usual = false;
+    size_t n = 0;
+    char key[32];
+    *mixed = false;
+    for (size_t i = 0; i < p->n_items; i++) usual |= p->items[i].type == QZ_TYPE_CODED && !p->items[i].as;
+    for (size_t r = 0; ok && r <= s->n_modules; r++) {
+        const qz_scheme_spec *level = r == 0 ? s : s->modules[r - 1].as;
+        if (r == 0 ? !usual : level == NULL) continue;
+        const qz_ct_setting x = setting_of(level);
+        json_t *targets = r == 0 ? json_pack("[s]", "Linear") : names_of(p, level);
+        (void)snprintf(key, sizeof key, "group_%zu", n++);
+        ok = json_object_set_new(all, key, targets ? group_json(&x, targets) : NULL) == 0;
+        *mixed |= x.format != setting_of(s).format;
+    }
+    if (ok) return all;
+    json_decref(all);
+    return NULL;
+}
+
+static json_t *cache_json(const qz_artifact_plan *p) {
+    const qz_ct_args a = { .strategy = QZ_CT_TENSOR, .is_float = true, .bits = 8 };
+    json_t *o = p->spec.kv ? args_json(&a) : json_null();
+    if (o && p->spec.kv == QZ_KV_SCALES_HEAD && json_object_set_new(o, "strategy", json_string("attn_head")) != 0) {
+        json_decref(o);
+        return NULL;
+    }
+    return o;
+}
+
 static json_t *quantization(const qz_artifact_plan *p) {
-    const qz_ct_setting x = setting_of(&p->spec), *s = &x;
-    return json_pack("{s:s, s:s, s:s, s:o, s:n, s:n, s:{s:{s:[s], s:o, s:o, s:n, s:s}}}", "quant_method",
-                     "compressed-tensors", "format", s->format->name, "quantization_status", "compressed", "ignore",
-                     qz_folder_kept(p, true), "kv_cache_scheme", "global_compression_ratio", "config_groups", "group_0",
-                     "targets", "Linear", "weights", args_json(&s->weights), "input_activations", args_json(&s->inputs),
-                     "output_activations", "format", s->format->name);
+    bool mixed;
+    json_t *groups = groups_json(p, &mixed);
+    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:n, s:o}", "quant_method", "compressed-tensors", "format",
+                     mixed ? "mixed-precision" : setting_of(&p->spec).format->name, "quantization_status", "compressed",
+                     "ignore", qz_folder_kept(p, true), "kv_cache_scheme", cache_json(p), "global_compression_ratio", "config_groups",
+                     groups);
 }
 
 static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_folder_linears, .item = make_item,
                                      .parts = parts, .quantization = quantization, .keeps_dtype = true };
 
+static void settle(qz_scheme_spec *s, qz_type values) {
+    const qz_ct_args *w = &qz_ct_setting_of(s)->weights;
+    s->values = values;
+    s->scale = w->scale == QZ_CT_SCALE_E4M3   ? QZ_SCALE_E4M3
+               : w->scale == QZ_CT_SCALE_E8M0 ? QZ_SCALE_E8M0
+               : values == QZ_TYPE_F16        ? QZ_SCALE_F16
+               : values == QZ_TYPE_BF16       ? QZ_SCALE_BF16
+                                              : QZ_SCALE_F32;
+}
+
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
                       qz_artifact_plan *out, qz_error *err) {
-    const qz_ct_args *w = &qz_ct_setting_of(&out->spec)->weights;
+    const qz_type values = qz_folder_values_type(m);
+    const size_t n = out->spec.n_modules;
     (void)run;
     (void)ctx;
-    out->spec.values = qz_folder_values_type(m);
-    out->spec.scale = w->scale == QZ_CT_SCALE_E4M3           ? QZ_SCALE_E4M3
-                      : w->scale == QZ_CT_SCALE_E8M0         ? QZ_SCALE_E8M0
-                      : out->spec.values == QZ_TYPE_F16  ? QZ_SCALE_F16
-                      : out->spec.values == QZ_TYPE_BF16 ? QZ_SCALE_BF16
-                                                         : QZ_SCALE_F32;
+    settle(&out->spec, values);
+    if (n == 0) return qz_folder_plan(&kind, m, arena, out, err);
+    qz_module_rule *rules = qz_arena_alloc(arena, n, sizeof *rules); /* the plan's own: levels settle by the model */
+    qz_scheme_spec *levels_of = qz_arena_alloc(arena, n, sizeof *levels_of);
+    if (!rules || !levels_of) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    for (size_t i = 0; i < n; i++) {
+        rules[i] = out->spec.modules[i];
+        if (!rules[i].as) continue;
+        levels_of[i] = *rules[i].as;
+        settle(&levels_of[i], values);
+        rules[i].as = &levels_of[i];
+    }
+    out->spec.modules = rules;
     return qz_folder_plan(&kind, m, arena, out, err);
 }
 
@@ -202,6 +280,6 @@ static const qz_code_kind *code_kind(const qz_scheme_spec *s) {
 const qz_scheme_ops qz_ct_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
     .flush = qz_folder_flush, .pack = pack, .round = round_codes,
-    .kind_of = code_kind, .finish = qz_folder_finish,
+    .mixed = true, .kind_of = code_kind, .finish = qz_folder_finish,
     .close = qz_folder_close, .detect = qz_ct_detect, .read = qz_ct_read_model,
 };

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static qz_type scale_type(const qz_artifact_plan *p) { return qz_int_scale_type(p->spec.scale); }
+static qz_type scale_type(const qz_artifact_plan *p, const qz_artifact_item *it) {
+    return qz_int_scale_type(qz_item_spec(p, it)->scale);
+}
 
 /* ---- settings ---- */
 static bool integers(const qz_ct_setting *s) {
@@ -50,7 +52,7 @@ static qz_status shape_item(const qz_artifact_plan *p, const qz_ct_setting *s, q
     it->bits = w->bits;
     it->group_size = (uint32_t)g;
     it->sym = !w->asym;
-    it->bytes = (uint64_t)it->rows * (it->cols / g) * qz_type_get(scale_type(p))->bytes;
+    it->bytes = (uint64_t)it->rows * (it->cols / g) * qz_type_get(scale_type(p, it))->bytes;
     return QZ_OK;
 }
 static qz_status packed_item(const qz_artifact_plan *p, const qz_ct_setting *s, qz_artifact_item *it, qz_error *err) {
@@ -65,8 +67,8 @@ static qz_status bytes_item(const qz_artifact_plan *p, const qz_ct_setting *s, q
     return QZ_OK;
 }
 
-static qz_st_dtype scale_dtype(const qz_artifact_plan *p) {
-    return qz_folder_dtype(scale_type(p));
+static qz_st_dtype scale_dtype(const qz_artifact_plan *p, const qz_artifact_item *it) {
+    return qz_folder_dtype(scale_type(p, it));
 }
 static size_t packed_parts(const qz_artifact_plan *p, const qz_ct_setting *s, const qz_artifact_item *it,
                            qz_arena *arena, qz_st_item *out) {
@@ -76,7 +78,7 @@ static size_t packed_parts(const qz_artifact_plan *p, const qz_ct_setting *s, co
     (void)s;
     out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_packed", x), QZ_ST_I32, 2,
                              { it->rows, qz_ct_words(it->cols, it->bits) } };
-    out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_scale", x), scale_dtype(p), 2, { it->rows, groups } };
+    out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_scale", x), scale_dtype(p, it), 2, { it->rows, groups } };
     out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_shape", x), QZ_ST_I64, 1, { 2 } };
     if (!it->sym)
         out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_zero_point", x), QZ_ST_I32, 2,
@@ -89,7 +91,7 @@ static size_t bytes_parts(const qz_artifact_plan *p, const qz_ct_setting *s, con
                           qz_arena *arena, qz_st_item *out) {
     (void)s;
     out[0] = (qz_st_item){ qz_arena_printf(arena, "%s.weight", it->out_name), QZ_ST_I8, 2, { it->rows, it->cols } };
-    out[1] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_scale", it->out_name), scale_dtype(p), 2,
+    out[1] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_scale", it->out_name), scale_dtype(p, it), 2,
                            { it->rows, it->cols / it->group_size } };
     return out[0].name && out[1].name ? 2 : 0;
 }
@@ -97,6 +99,7 @@ static size_t bytes_parts(const qz_artifact_plan *p, const qz_ct_setting *s, con
 /* ---- packing ---- */
 typedef struct {
     qz_artifact_writer *w;
+    const qz_artifact_item *it;
     const qz_quantized *q;
     const qz_int_codes *c;
     size_t groups, *map;      /* NULL: rows as they are */
@@ -125,7 +128,7 @@ static qz_status put_bytes(const packing *k, qz_error *err) {
 
 /* Scales must be what the type holds, above 0: engines multiply by them, and readers refuse others. */
 static qz_status put_scales(const packing *k, qz_error *err) {
-    const qz_type_info *type = qz_type_get(scale_type(k->w->plan));
+    const qz_type_info *type = qz_type_get(scale_type(k->w->plan, k->it));
     float *back = qz_alloc_array(k->groups, sizeof *back);
     qz_status st = back ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", k->w->path);
     for (size_t n = 0; n < k->q->rows && st == QZ_OK; n++) {
@@ -170,7 +173,7 @@ static qz_status put_zeros(const packing *k, qz_error *err) {
 
 static qz_status pack(qz_artifact_writer *w, const qz_artifact_item *it, const qz_quantized *q, bool words,
                       qz_error *err) {
-    packing k = { .w = w, .q = q, .groups = it->cols / it->group_size };
+    packing k = { .w = w, .it = it, .q = q, .groups = it->cols / it->group_size };
     QZ_TRY(qz_folder_int_codes(q, "this compressed-tensors file", false, &k.c, err));
     QZ_TRY(qz_folder_row_map(w, it, &k.map, err));
     k.row = qz_alloc_array(qz_max_size((size_t)qz_ct_words(it->cols, it->bits) * 4, 4 * k.groups) + it->cols, 1);
@@ -218,7 +221,7 @@ static void round_rows(void *arg, qz_part part) {
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
     const size_t groups = it->cols / it->group_size;
-    const rounding j = { .how = { scale_type(p), it->bits, it->sym },
+    const rounding j = { .how = { scale_type(p, it), it->bits, it->sym },
                          .reference = p->context && p->context->as_reference, .w = w, .rows = it->rows,
                          .cols = it->cols, .group = it->group_size,
                          .codes = qz_arena_alloc(arena, it->rows, it->cols),
@@ -227,7 +230,7 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_ar
     if (!j.codes || !j.zeros || !j.scales) return qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);
     qz_pool_run(run ? run->pool : NULL, 0, round_rows, (void *)(uintptr_t)&j);
     const qz_int_codes c = { .codes = j.codes, .scales = j.scales, .zero_points = j.zeros, .bits = it->bits,
-                             .group_size = it->group_size, .sym = it->sym, .scale_type = p->spec.scale,
+                             .group_size = it->group_size, .sym = it->sym, .scale_type = qz_item_spec(p, it)->scale,
                              .rounded = true };
     *out = qz_int_codes_keep(c, it->rows, it->cols, arena);
     return *out ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes of '%s'", it->name);

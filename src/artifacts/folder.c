@@ -62,6 +62,7 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
         qz_code_setting x;
         QZ_TRY(qz_module_setting_of(&p->spec, t->name, &x, err));
         coded = !x.keep;
+        it->as = x.rule ? qz_module_rule_of(&x)->as : NULL;
         if (x.keep) it->note = "--module: kept";
     }
     if (!coded) {
@@ -81,7 +82,7 @@ static size_t item_parts(const qz_folder_kind *kind, const qz_artifact_plan *p, 
                          qz_arena *arena, qz_st_item *out) {
     if (it->out_name != it->name) return kind->parts(p, it, arena, out);
     qz_st_dtype d = qz_folder_dtype(it->type);
-    *out = (qz_st_item){ it->out_name, d, it->n_dims, { it->rows, it->cols } };
+    *out = (qz_st_item){ it->out_name, d, it->n_dims, { it->rows, it->cols, 1 } };
     if (it->n_dims == 1) out->dims[0] = it->cols;
     return 1;
 }
@@ -135,18 +136,42 @@ static qz_status lay_out(qz_artifact_plan *p, qz_folder_plan_state *fp, qz_arena
     return lay_out_files(p, fp, arena, err);
 }
 
+/* Scales of keys and values, float32: [1] of a layer or [kv_heads, 1, 1]; behind the model's own tensors. */
+static qz_status add_cache_scales(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
+    const qz_config *c = &p->model->config;
+    const size_t heads = (size_t)c->kv_heads, n = p->spec.kv == QZ_KV_SCALES_HEAD ? heads : 1;
+    for (size_t l = 0; l < c->layers && p->spec.kv; l++)
+        for (int value = 0; value < 2; value++) {
+            const float *most = value ? p->context->v_largest : p->context->k_largest;
+            float *scale = qz_arena_calloc(arena, n, sizeof *scale);
+            char *name = qz_arena_printf(arena, "model.layers.%zu.self_attn.%c_scale", l, value ? 'v' : 'k');
+            if (!scale || !name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+            for (size_t h = 0; h < heads && most; h++) {
+                float *s = &scale[n == 1 ? 0 : h];
+                *s = fmaxf(*s, most[l * heads + h] / 448);
+            }
+            for (size_t h = 0; h < n; h++)
+                if (!(scale[h] > 0)) scale[h] = 1; /* as without a calibration */
+            p->items[p->n_items++] = (qz_artifact_item){ .name = name, .out_name = name, .type = QZ_TYPE_F32, .rows = n,
+                                                         .cols = 1, .n_dims = n == 1 ? 1 : 3, .layer = -1, .linear = -1,
+                                                         .generated = scale, .bytes = 4 * n };
+        }
+    return QZ_OK;
+}
+
 qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out,
                          qz_error *err) {
     qz_slot *slots = NULL;
     size_t n = 0;
     QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
+    const size_t most = n + 2 * (size_t)m->config.layers; /* scales of the cache */
     qz_folder_plan_state *fp = qz_arena_calloc(arena, 1, sizeof *fp);
-    out->items = qz_arena_calloc(arena, n + 1, sizeof *out->items);
+    out->items = qz_arena_calloc(arena, most + 1, sizeof *out->items);
     if (fp) {
         fp->kind = kind;
-        fp->parts = qz_arena_calloc(arena, QZ_FOLDER_PARTS * n + 1, sizeof *fp->parts);
-        fp->first = qz_arena_calloc(arena, n + 2, sizeof *fp->first);
-        fp->item_part = qz_arena_calloc(arena, n + 1, sizeof *fp->item_part);
+        fp->parts = qz_arena_calloc(arena, QZ_FOLDER_PARTS * most + 1, sizeof *fp->parts);
+        fp->first = qz_arena_calloc(arena, most + 2, sizeof *fp->first);
+        fp->item_part = qz_arena_calloc(arena, most + 1, sizeof *fp->item_part);
     }
     if (!fp || !out->items || !fp->parts || !fp->first || !fp->item_part)
         return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
@@ -157,6 +182,7 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
     QZ_TRY(qz_module_rules_check(&out->spec, m, err));
     QZ_TRY(qz_module_rules_note(out, arena, err));
     for (size_t i = 0; i < n; i++) QZ_TRY(plan_item(kind, out, &slots[i], arena, &out->items[out->n_items++], err));
+    QZ_TRY(add_cache_scales(out, arena, err));
     QZ_TRY(lay_out(out, fp, arena, err));
     out->impl = fp;
     return qz_folder_add_files(out, arena, err);

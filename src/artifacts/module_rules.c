@@ -91,7 +91,39 @@ static qz_status parse_settings(qz_module_rule *r, const char *p, qz_error *err)
     return QZ_OK;
 }
 
-static qz_status parse_rule(const char *text, qz_arena *arena, qz_module_rule *r, qz_error *err) {
+/* "nvfp4a16", "ct:nvfp4a16": a level of the scheme itself. */
+static bool is_level(const qz_scheme_spec *spec, const char *text, qz_scheme_spec *out) {
+    char name[96];
+    const bool whole = strchr(text, ':') != NULL;
+    (void)snprintf(name, sizeof name, "%s%s%s", whole ? "" : qz_scheme_get(spec->scheme)->name, whole ? "" : ":", text);
+    return qz_scheme_parse(name, out, &(qz_error){0}) == QZ_OK && out->scheme == spec->scheme;
+}
+
+static qz_status parse_level(const qz_scheme_spec *spec, const char *text, qz_arena *arena, qz_module_rule *r,
+                             qz_error *err) {
+    qz_scheme_spec *as = qz_arena_alloc(arena, 1, sizeof *as);
+    if (!as) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    r->as = as;
+    if (is_level(spec, text, as)) return QZ_OK;
+    return qz_fail(err, QZ_EUSAGE,
+                   "bad level '%.60s' in --module '%.200s': expected keep, or a level of '%s' such as %s", text, r->text,
+                   qz_scheme_get(spec->scheme)->name, qz_scheme_level(spec->scheme, 0));
+}
+
+bool qz_module_rule_fits(const qz_scheme_spec *spec, const char *text) {
+    const char *equals = strrchr(text, '=');
+    qz_scheme_spec as;
+    switch (qz_scheme_module_room(spec->scheme)) {
+    case QZ_MODULES_NONE: return false;
+    case QZ_MODULES_KEEP: return equals && strcmp(equals, "=keep") == 0;
+    case QZ_MODULES_LEVELS: return equals && (strcmp(equals, "=keep") == 0 || is_level(spec, equals + 1, &as));
+    case QZ_MODULES_ALL: return !equals || qz_scheme_parse(equals + 1, &as, &(qz_error){0}) != QZ_OK;
+    }
+    return false;
+}
+
+static qz_status parse_rule(const qz_scheme_spec *spec, const char *text, qz_arena *arena, qz_module_rule *r,
+                            qz_error *err) {
     const char *equals = strrchr(text, '=');
     qz_str s = {0};
     bool ok = true, yes;
@@ -116,6 +148,8 @@ static qz_status parse_rule(const char *text, qz_arena *arena, qz_module_rule *r
     if (qz_module_match(r->pattern, "model.layers.0.self_attn.q_proj", "--module", &yes, &inner) != QZ_OK)
         return qz_fail(err, inner.code == QZ_EMEMORY ? QZ_EMEMORY : QZ_EUSAGE, "bad pattern in --module '%.200s': %s",
                        text, inner.text);
+    if (qz_scheme_module_room(spec->scheme) == QZ_MODULES_LEVELS && strcmp(equals + 1, "keep") != 0)
+        return parse_level(spec, equals + 1, arena, r, err);
     return parse_settings(r, equals + 1, err);
 }
 
@@ -130,7 +164,7 @@ qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, 
     qz_module_rule *rules = qz_arena_alloc(arena, n, sizeof *rules);
     if (!rules) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        QZ_TRY(parse_rule(texts[i], arena, &rules[i], err));
+        QZ_TRY(parse_rule(spec, texts[i], arena, &rules[i], err));
         if (!rules[i].keep && room == QZ_MODULES_KEEP)
             return qz_fail(err, QZ_EUSAGE,
                            "--module '%.200s': a folder of '%s' has one setting for all that it quantizes: expected "
@@ -166,6 +200,7 @@ const qz_module_rule *qz_module_rule_of(const qz_code_setting *x) { return x->ru
 
 /* The scheme's setting with what the rule (NULL: none) changes. */
 static qz_code_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
+    if (r && r->as) s = r->as;
     qz_code_setting out = { .element = s->element, .scale = s->scale, .values = s->values, .bits = s->bits,
                             .group_size = s->group_size, .block_rows = s->block_rows, .sym = s->sym,
                             .rounded = s->rounded, .act_order = s->act_order, .static_groups = s->static_groups,
@@ -192,13 +227,19 @@ qz_code_setting qz_module_usual(const qz_scheme_spec *spec) { return apply(spec,
 
 bool qz_module_setting_equal(const qz_code_setting *a, const qz_code_setting *b) {
     if (a->keep || b->keep) return a->keep == b->keep;
-    return a->bits == b->bits && a->group_size == b->group_size && a->sym == b->sym && a->act_order == b->act_order;
+    const qz_module_rule *ra = a->rule, *rb = b->rule; /* levels may differ in their inputs alone */
+    const char *la = ra && ra->as ? ra->as->name : "", *lb = rb && rb->as ? rb->as->name : "";
+    return a->bits == b->bits && a->group_size == b->group_size && a->sym == b->sym && a->act_order == b->act_order &&
+           a->element == b->element && a->scale == b->scale && a->block_rows == b->block_rows && strcmp(la, lb) == 0;
 }
 
 const char *qz_module_setting_text(const qz_code_setting *s, char buf[64]) {
     char groups[24] = "whole rows";
     if (s->group_size != QZ_WHOLE_ROW) (void)snprintf(groups, sizeof groups, "groups of %u", s->group_size);
+    const qz_module_rule *r = s->rule;
     if (s->keep) (void)snprintf(buf, 64, "kept float");
+    else if (r && r->as) (void)snprintf(buf, 64, "%.63s", r->as->name);
+    else if (s->element != QZ_ELEMENT_INT) (void)snprintf(buf, 64, "as the others");
     else
         (void)snprintf(buf, 64, "%u bits, %s, %s%s", s->bits, groups, s->sym ? "symmetric" : "asymmetric",
                        s->act_order ? ", act_order" : "");

@@ -7,7 +7,8 @@
  * start of a module's full name. Patterns come from files: the matcher has limits on steps and depth.
  * A rule's text is PATTERN=SETTINGS. PATTERN: one part or several of the name, with * ? [0-3] {q,k,v} ("down_proj",
  * "layers.[0-3].mlp", "layers.{0,31}"), or "re:" and a regular expression for the name from its start. SETTINGS:
- * bits:N, group_size:N, sym, asym, act_order, no_act_order with commas; or keep. The first rule that matches decides.
+ * bits:N, group_size:N, sym, asym, act_order, no_act_order with commas; or keep; or a level of the scheme (ct:
+ * "mlp=nvfp4a16"). The first rule that matches decides.
  * Ownership: everything lives in the arena. Errors: QZ_EUSAGE naming the rule.
  * Source: formats/hf-gptq.md section 6; GPTQModel 7.7.0 and vLLM 0.33 read the keys that qz_module_rules_json makes. */
 #ifndef QZ_ARTIFACTS_MODULE_RULES_H
@@ -22,6 +23,7 @@ struct qz_module_rule {
     const char *text;        /* as given */
     const char *pattern;     /* regular expression, from the start of the name */
     bool keep;
+    const qz_scheme_spec *as; /* another level of the scheme, NULL: none */
     int bits, group_size, sym, act_order; /* QZ_AS_SCHEME, or the rule's own */
 };
 
@@ -32,6 +34,8 @@ qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, 
 qz_status qz_module_setting_of(const qz_scheme_spec *spec, const char *name, qz_code_setting *out, qz_error *err);
 /* The rule that decided, NULL: none. */
 const qz_module_rule *qz_module_rule_of(const qz_code_setting *s);
+/* Can the scheme's files hold the rule? text: PATTERN=SETTINGS. */
+bool qz_module_rule_fits(const qz_scheme_spec *spec, const char *text);
 /* Of modules that no rule is about. */
 qz_code_setting qz_module_usual(const qz_scheme_spec *spec);
 bool qz_module_setting_equal(const qz_code_setting *a, const qz_code_setting *b);

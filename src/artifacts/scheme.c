@@ -1,6 +1,7 @@
 /* The table of schemes and the parser of "scheme[:level][+flag…]". */
 #include "artifacts/artifacts_int.h"
 #include "artifacts/gguf_ftypes.h"
+#include "artifacts/module_rules.h"
 #include "artifacts/schemes.h"
 #include "base/size.h"
 #include <ctype.h>
@@ -26,7 +27,12 @@ const qz_code_kind *qz_scheme_code_kind(const qz_scheme_spec *s) {
     const qz_scheme_ops *o = all_ops[s->scheme];
     return o->kind_of ? o->kind_of(s) : &o->kind;
 }
-const qz_code_kind *qz_artifact_code_kind(const qz_artifact_plan *plan) { return qz_scheme_code_kind(&plan->spec); }
+const qz_scheme_spec *qz_item_spec(const qz_artifact_plan *plan, const qz_artifact_item *it) {
+    return it->as ? it->as : &plan->spec;
+}
+const qz_code_kind *qz_item_code_kind(const qz_artifact_plan *plan, const qz_artifact_item *it) {
+    return qz_scheme_code_kind(qz_item_spec(plan, it));
+}
 qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *it, const float *w,
                             qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_scheme_ops *o = all_ops[plan->spec.scheme];
@@ -36,7 +42,15 @@ qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_
 }
 uint8_t qz_scheme_least_zero(const qz_scheme_spec *s) { return all_ops[s->scheme]->kind.free && !s->v2; }
 qz_module_room qz_scheme_module_room(qz_scheme s) {
-    return all_ops[s]->kind.free ? QZ_MODULES_ALL : infos[s].directory ? QZ_MODULES_KEEP : QZ_MODULES_NONE;
+    return all_ops[s]->kind.free    ? QZ_MODULES_ALL
+           : all_ops[s]->mixed      ? QZ_MODULES_LEVELS
+           : infos[s].directory     ? QZ_MODULES_KEEP
+                                    : QZ_MODULES_NONE;
+}
+bool qz_scheme_static_inputs(const qz_scheme_spec *s) {
+    bool any = s->static_inputs;
+    for (size_t i = 0; i < s->n_modules; i++) any |= s->modules[i].as && s->modules[i].as->static_inputs;
+    return any;
 }
 const char *qz_scheme_level(qz_scheme s, size_t i) { return all_ops[s]->level(i); }
 

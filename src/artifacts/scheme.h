@@ -24,6 +24,9 @@ typedef struct {
     uint64_t room;
 } qz_gguf_layout;
 
+/* Scales of an FP8 KV cache in the file: one a layer, one a KV head of a layer. */
+typedef enum { QZ_KV_SCALES_NONE, QZ_KV_SCALES_TENSOR, QZ_KV_SCALES_HEAD } qz_kv_scales;
+
 typedef struct qz_module_rule qz_module_rule; /* module_rules.h */
 
 typedef struct {
@@ -40,7 +43,8 @@ typedef struct {
     uint32_t bits, group_size; /* group_size: or QZ_WHOLE_ROW ("g-1") */
     uint32_t block_rows;
     bool sym, rounded;
-    bool static_inputs;        /* files hold a scale of every linear's inputs, which calibration gives */
+    bool static_inputs;        /* its matrices have a scale of their inputs, which calibration gives */
+    qz_kv_scales kv;           /* which calibration gives, too */
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */
     const qz_module_rule *modules; size_t n_modules; /* settings of single modules; see qz_module_rules_parse */
     qz_bnb_kind bnb;
@@ -53,10 +57,12 @@ typedef struct {
 qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
 /* Levels of a scheme that can be written, i = 0, 1, …; NULL behind the last. */
 const char *qz_scheme_level(qz_scheme s, size_t i);
+/* Does the file, of whatever level of its modules, hold scales of inputs? */
+bool qz_scheme_static_inputs(const qz_scheme_spec *s);
 /* Least zero point that the file can say: GPTQ v1 stores them minus one. */
 uint8_t qz_scheme_least_zero(const qz_scheme_spec *s);
 /* What rules for single modules (module_rules.h) the file can say: none (gguf has --tensor-type), that a module stays
- * float (folders have a list of such), or numbers of its own (gptq). */
-typedef enum { QZ_MODULES_NONE, QZ_MODULES_KEEP, QZ_MODULES_ALL } qz_module_room;
+ * float (folders have a list of such), or that and another level of the scheme (ct), or numbers of its own (gptq). */
+typedef enum { QZ_MODULES_NONE, QZ_MODULES_KEEP, QZ_MODULES_LEVELS, QZ_MODULES_ALL } qz_module_room;
 qz_module_room qz_scheme_module_room(qz_scheme s);
 #endif

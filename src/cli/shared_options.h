@@ -61,7 +61,8 @@
     {"module", 0, QZ_OPT_LIST, QZ_AT(modules), "RULE", NULL, 0, 0, \
      "folders, may be repeated: PATTERN=SETTINGS for single modules: 'layers.0=keep'; gptq also " \
      "'down_proj=bits:8,group_size:32', 'layers.{0,31}=sym', 'layers.0.mlp=keep' (16 bits); settings bits:N, " \
-     "group_size:N, sym, asym, act_order, no_act_order; the first that matches decides"}
+     "group_size:N, sym, asym, act_order, no_act_order; ct another level, 'self_attn=fp8_dynamic'; the first that " \
+     "matches decides"}
 #define QZ_OPT_STRICT_ROW \
     {"strict", 0, QZ_OPT_FLAG, QZ_AT(strict), NULL, NULL, 0, 0, \
      "statistics that cannot be factored are an error, not rounding to nearest"}

@@ -37,6 +37,8 @@ qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out,
 void qz_kv_free(qz_kv *kv);
 void qz_kv_reset(qz_kv *kv, size_t seq);             /* length back to 0 */
 size_t qz_kv_length(const qz_kv *kv, size_t seq);
+/* k and v [kv_heads] grow to the largest magnitudes that the cache holds of a sequence; of a cache in float32. */
+void qz_kv_largest(const qz_kv *kv, size_t layer, size_t seq, float *k, float *v);
 uint64_t qz_kv_bytes(const qz_kv *kv);              /* of keys and values, for all tokens */
 
 /* Tokens of one step: seq[i] gets ids[i] appended at its current end, in order. */

@@ -52,6 +52,22 @@ size_t qz_kv_slot(const qz_kv *kv, size_t layer, size_t seq, size_t kv_head) {
     return ((layer * kv->n_seq + seq) * kv->kv_heads + kv_head) * kv->max_tokens * kv->head_dim;
 }
 
+static float larger(float most, const float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const float m = x[i] < 0 ? -x[i] : x[i];
+        most = m > most ? m : most;
+    }
+    return most;
+}
+void qz_kv_largest(const qz_kv *kv, size_t layer, size_t seq, float *k, float *v) {
+    const float *keys = kv->k, *values = kv->v;
+    for (size_t h = 0; h < kv->kv_heads && kv->type == QZ_KV_F32; h++) {
+        const size_t at = qz_kv_slot(kv, layer, seq, h), n = kv->length[seq] * kv->head_dim;
+        k[h] = larger(k[h], keys + at, n);
+        v[h] = larger(v[h], values + at, n);
+    }
+}
+
 static void rope_row(float *cs, size_t pos, const float *inv, float att, size_t half) {
     for (size_t j = 0; j < half; j++) {
         float angle = (float)pos * inv[j];

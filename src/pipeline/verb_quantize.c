@@ -274,6 +274,8 @@ static qz_status gather(quantizing *j, qz_error *err) {
         QZ_TRY(qz_calib_windows(j->run, &j->s, r, &j->data, &j->windows, err));
         j->imp.windows = &j->windows;
         j->imp.data_sha = j->data.sha_hex;
+        if (j->recipe.spec.kv)
+            QZ_TRY(qz_calib_cache_ranges(j->run, &j->s, &j->windows, &j->arena, &j->imp.kv, err));
     }
     const bool matrix = r->imatrix && !r->stats && qz_recipe_method(&j->recipe)->takes & QZ_NEEDS_IMPORTANCE;
     if (matrix && r->data)

@@ -167,6 +167,9 @@ static qz_status calibrate(releasing *j, qz_error *err) {
         QZ_TRY(qz_calib_windows(j->run, &j->s, &again, &j->data, &j->windows, err));
         j->imp.windows = &j->windows;
         j->imp.data_sha = j->data.sha_hex;
+        bool cache = false;
+        for (size_t i = 0; i < j->n; i++) cache |= j->recipes[i].spec.kv != QZ_KV_SCALES_NONE;
+        if (cache) QZ_TRY(qz_calib_cache_ranges(j->run, &j->s, &j->windows, &j->arena, &j->imp.kv, err));
     }
     j->imp.accepted = qz_accepted_join(&j->arena, j->stats.info.accepted, j->leaks);
     if (j->imp.accepted)
@@ -243,11 +246,9 @@ static qz_status report_all(releasing *j, double start, qz_error *err) {
 /* The rules for single modules that an artifact can hold; says how many it cannot. */
 static void rules_for(const releasing *j, const qz_scheme_spec *spec, qz_text_list *out) {
     const qz_text_list *all = &j->r->modules;
-    const qz_module_room room = qz_scheme_module_room(spec->scheme);
     out->n = 0;
     for (size_t i = 0; i < all->n; i++)
-        if (room == QZ_MODULES_ALL || (room == QZ_MODULES_KEEP && qz_str_ends(all->at[i], "=keep")))
-            out->at[out->n++] = all->at[i];
+        if (qz_module_rule_fits(spec, all->at[i])) out->at[out->n++] = all->at[i];
     if (all->n > out->n)
         qz_info(j->run, "note: %s cannot hold %zu of %zu rules of --module", spec->name, all->n - out->n, all->n);
 }
@@ -267,8 +268,8 @@ static qz_status make_recipes(releasing *j, qz_error *err) {
     return any || j->r->modules.n == 0
                ? QZ_OK
                : qz_fail(err, QZ_EUSAGE,
-                         "--module: no artifact of --to '%s' can hold a rule of it (gptq all, other folders "
-                         "PATTERN=keep)",
+                         "--module: no artifact of --to '%s' can hold a rule of it (gptq all, ct levels, "
+                         "other folders PATTERN=keep)",
                          j->r->to);
 }
 

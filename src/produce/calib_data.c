@@ -79,6 +79,22 @@ qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r,
     return st;
 }
 
+qz_status qz_calib_cache_ranges(qz_run *run, const qz_source *s, const qz_windows *w, qz_arena *arena,
+                                qz_kv_ranges *out, qz_error *err) {
+    const qz_tokens t = {w->ids, w->n_windows, w->seq_len};
+    float k = 0, v = 0;
+    size_t clipped = 0;
+    QZ_TRY(qz_kv_ranges_measure(run, s->model, &t, arena, out, err));
+    for (size_t i = 0; i < out->layers * out->heads; i++) {
+        k = out->k[i] > k ? out->k[i] : k;
+        v = out->v[i] > v ? out->v[i] : v;
+        clipped += (size_t)(out->k[i] > 448) + (size_t)(out->v[i] > 448);
+    }
+    qz_info(run, "keys up to %.4g, values up to %.4g; an FP8 cache without scales would clip %zu of %zu heads", (double)k,
+            (double)v, clipped, 2 * out->layers * out->heads);
+    return QZ_OK;
+}
+
 qz_status qz_calib_make(qz_run *run, qz_source *s, const qz_request *r, const char *path, bool *finished,
                         qz_error *err) {
     qz_dataset d = {0};

@@ -3,6 +3,7 @@
 #define QZ_PRODUCE_CALIB_DATA_H
 #include "artifacts/source.h"
 #include "base/table.h"
+#include "calibrate/kv_ranges.h"
 #include "calibrate/stats.h"
 #include "produce/request.h"
 
@@ -18,6 +19,9 @@ qz_status qz_calib_leaks(const qz_source *s, const qz_request *r, qz_arena *aren
 /* r->data as windows, linted; the caller releases both. Counts of what was used, cut and dropped go to the log. */
 qz_status qz_calib_windows(qz_run *run, const qz_source *s, const qz_request *r, qz_dataset *d, qz_windows *w,
                            qz_error *err);
+/* Largest keys and values over the windows, in the arena, and what a cache without scales would clip of them. */
+qz_status qz_calib_cache_ranges(qz_run *run, const qz_source *s, const qz_windows *w, qz_arena *arena,
+                                qz_kv_ranges *out, qz_error *err);
 /* r->data -> statistics file at path (resumable; *finished: r->resume, and it stood there already, of the same data and
  * settings). finished NULL: statistics of the job's own, which replaces what stands there and removes them at the end;
  * messages do not name them. */

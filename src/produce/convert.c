@@ -129,7 +129,7 @@ static qz_status encode_again(qz_run *run, const qz_conversion *c, const qz_arti
     size_t n = 0;
     float *w = qz_mul_size(it->rows, it->cols, &n) ? qz_arena_alloc(arena, n, sizeof *w) : NULL;
     if (!w) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
-    if (qz_artifact_code_kind(&c->plan)->as_filed) qz_item_decode_as_filed(it, w);
+    if (qz_item_code_kind(&c->plan, it)->as_filed) qz_item_decode_as_filed(it, w);
     else qz_tensor_decode(it->source, 0, it->rows, w);
     if (it->type == QZ_TYPE_CODED) {
         *q = (qz_quantized){0};
@@ -156,12 +156,12 @@ qz_grid_target qz_convert_target(const qz_artifact_item *it, const qz_scheme_spe
 /* Small floats whose numbers stay: another layout of them, or another convention of their scales. */
 static qz_status small_float_edge(const qz_conversion *c, const qz_artifact_item *it, const qz_scaled_float *from,
                                   qz_edge *e, qz_arena *arena, qz_quantized *q, qz_error *err) {
-    const qz_grid_target to = qz_convert_target(it, &c->plan.spec);
+    const qz_grid_target to = qz_convert_target(it, qz_item_spec(&c->plan, it));
     qz_grid_fit fit = {.why = "blocks run over rows, which the target has in another order"};
     float amax = 0;
     const bool powers = from->stored == QZ_SCALE_E8M0 && to.codes.scale >= QZ_SCALE_E4M3;
     if (powers) QZ_TRY(qz_folder_merged_amax(&c->plan, it, &amax, err));
-    if (it->permute == QZ_PERMUTE_NONE || !qz_artifact_code_kind(&c->plan)->as_filed)
+    if (it->permute == QZ_PERMUTE_NONE || !qz_item_code_kind(&c->plan, it)->as_filed)
         QZ_TRY(qz_floats_place(from, &to, amax, arena, q, &fit, err));
     memcpy(e->why, fit.why, sizeof e->why);
     if (!fit.ok) return QZ_OK;
@@ -182,16 +182,16 @@ static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, q
         e->kind = QZ_EDGE_EXACT;
         return QZ_OK;
     }
-    const qz_code_kind *kind = qz_artifact_code_kind(&c->plan);
     const qz_scaled_float *small = qz_scaled_float_of(t->coded);
-    if (small && it->type == QZ_TYPE_CODED && c->plan.spec.element != QZ_ELEMENT_INT)
+    if (small && it->type == QZ_TYPE_CODED && qz_item_spec(&c->plan, it)->element != QZ_ELEMENT_INT)
         return small_float_edge(c, it, small, e, arena, q, err);
+    const qz_code_kind *kind = qz_item_code_kind(&c->plan, it);
     if (it->type == QZ_TYPE_CODED && !kind->affine) {
         (void)snprintf(e->why, sizeof e->why, "%s are no grid of equal steps", kind->name);
         return QZ_OK;
     }
     qz_grid_fit fit;
-    const qz_grid_target to = qz_convert_target(it, &c->plan.spec);
+    const qz_grid_target to = qz_convert_target(it, qz_item_spec(&c->plan, it));
     QZ_TRY(qz_grid_read(t, arena, g, &fit, err));
     if (fit.ok) QZ_TRY(qz_grid_place(g, &to, arena, q, &fit, err));
     memcpy(e->why, fit.why, sizeof e->why);
@@ -258,7 +258,7 @@ static qz_status code_item(qz_run *run, qz_conversion *c, size_t i, qz_quantized
     qz_edge *e = &c->edges[i];
     QZ_TRY(code_edge(c, it, e, arena, &g, q, err));
     if (e->kind == QZ_EDGE_LOSSY) QZ_TRY(encode_again(run, c, it, arena, q, err));
-    return measure(it, it->type == QZ_TYPE_CODED && qz_artifact_code_kind(&c->plan)->as_filed, &g, q, e, arena, err);
+    return measure(it, it->type == QZ_TYPE_CODED && qz_item_code_kind(&c->plan, it)->as_filed, &g, q, e, arena, err);
 }
 
 static qz_status put_item(qz_run *run, qz_conversion *c, size_t i, qz_artifact_writer *w, qz_proof *proof,

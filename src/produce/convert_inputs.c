@@ -35,14 +35,20 @@ static float largest(const qz_st_dir *d, const qz_artifact_item *it) {
     return 0;
 }
 
+static bool wants(const qz_artifact_plan *plan, const qz_artifact_item *it) {
+    return it->type == QZ_TYPE_CODED && it->source && qz_item_spec(plan, it)->static_inputs;
+}
+
 qz_status qz_convert_inputs(qz_run *run, const qz_source *s, qz_artifact_plan *plan, qz_error *err) {
     qz_st_dir d = {0};
     size_t n = 0;
-    if (!plan->spec.static_inputs) return QZ_OK;
+    bool any = false;
+    for (size_t i = 0; i < plan->n_items; i++) any |= wants(plan, &plan->items[i]);
+    if (!any) return QZ_OK;
     qz_status st = qz_st_dir_open(&d, s->model->path, err);
     for (size_t i = 0; i < plan->n_items && st == QZ_OK; i++) {
         qz_artifact_item *it = &plan->items[i];
-        if (it->type != QZ_TYPE_CODED || !it->source) continue;
+        if (!wants(plan, it)) continue;
         it->input_amax = largest(&d, it);
         n++;
         if (!isfinite(it->input_amax) || it->input_amax <= 0)

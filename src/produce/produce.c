@@ -114,9 +114,9 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
                                  .as_reference = o->recipe->codes.search == QZ_SEARCH_COMPAT,
-                                 .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
+                                 .k_largest = imp->kv.k, .v_largest = imp->kv.v, .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
-    if (spec->static_inputs && imp->stats) fill_inputs(run, plan, imp->stats);
+    if (qz_scheme_static_inputs(spec) && imp->stats) fill_inputs(run, plan, imp->stats);
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
     ctx->n_provenance = before + put_accepted(prov + before, imp->accepted);
     calibration->value = other; /* a matrix that no tensor uses is not recorded (the survey says so) */
@@ -145,7 +145,7 @@ static qz_status round_of(const void *ctx, const qz_method_tensor *t, qz_arena *
     size_t n;
     float *x = qz_mul_size(t->rows, t->cols, &n) ? qz_arena_alloc(arena, n, sizeof *x) : NULL;
     if (x == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory encoding '%s'", t->name);
-    if (qz_artifact_code_kind(h->plan)->as_filed) qz_item_decode_as_filed(t->item, x);
+    if (qz_item_code_kind(h->plan, t->item)->as_filed) qz_item_decode_as_filed(t->item, x);
     else qz_tensor_decode(t->source, 0, t->rows, x);
     *w = x;
     return qz_artifact_round(h->run, h->plan, t->item, x, arena, out, err);
@@ -370,10 +370,14 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
                 s->model->config.n_eos == 1 ? "is" : "are", (long long)s->model->config.eos_ids[0]);
     if (qz_produce_method(o->recipe, imp)->needs(&o->recipe->codes) && imp->stats == NULL && imp->windows == NULL)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", plan->spec.name);
-    if (plan->spec.static_inputs && imp->stats == NULL)
+    if (qz_scheme_static_inputs(&plan->spec) && imp->stats == NULL)
         return qz_fail(err, QZ_EUSAGE,
                        "%s stores a scale of every linear's inputs, which calibration gives: give --calib FILE or "
                        "--stats FILE, or a level without one (ct:fp8_dynamic, ct:nvfp4a16, ct:int8)",
+                       plan->spec.name);
+    if (plan->spec.kv && imp->kv.k == NULL)
+        return qz_fail(err, QZ_EUSAGE,
+                       "%s stores scales of keys and values, which the calibration tokens give: give --calib FILE",
                        plan->spec.name);
     QZ_TRY(qz_importance_survey(run, plan, imp, o, out, err));
     if (!o->own_stats) QZ_TRY(qz_outputs_tidy_stats(run, path, err));
@@ -416,11 +420,11 @@ qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table 
         n = stacked(plan, i);
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s", it->out_name));
-        if (it->type == QZ_TYPE_CODED && qz_artifact_code_kind(plan)->affine)
+        if (it->type == QZ_TYPE_CODED && qz_item_code_kind(plan, it)->affine)
             QZ_TRY(qz_table_set(t, 1, err, "int%u g%u%s%s", it->bits, it->group_size,
                                 !it->sym && plan->spec.modules ? " asym" : "",
                                 it->act_order && plan->spec.modules ? " act" : ""));
-        else if (it->type == QZ_TYPE_CODED) QZ_TRY(qz_table_set(t, 1, err, "%s", plan->spec.level));
+        else if (it->type == QZ_TYPE_CODED) QZ_TRY(qz_table_set(t, 1, err, "%s", qz_item_spec(plan, it)->level));
         else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_type_get(it->type)->name));
         QZ_TRY(qz_table_set(t, 2, err, "%zu", it->rows));
         QZ_TRY(qz_table_set(t, 3, err, "%zu", it->cols));

@@ -198,7 +198,7 @@ qz_status qz_proof_blocks(qz_proof *p, const qz_quantized *q, qz_error *err) {
 }
 qz_status qz_proof_codes(qz_proof *p, const qz_quantized *q, qz_error *err) {
     return add(p, (row_source){.decode = decode_codes, .q = q, .rows = q->rows, .cols = q->cols,
-                               .as_filed = qz_artifact_code_kind(p->plan)->as_filed}, err);
+                               .as_filed = qz_item_code_kind(p->plan, &p->plan->items[p->current])->as_filed}, err);
 }
 qz_status qz_proof_float(qz_proof *p, qz_error *err) {
     const qz_artifact_item *it = &p->plan->items[p->current];

@@ -177,9 +177,9 @@ qz_status qz_recipe_make(const qz_request *r, const char *to, qz_arena *arena, q
 const qz_method *qz_recipe_method(const qz_recipe *c) { return method_of(&c->spec, c->codes.search); }
 static unsigned needs(const qz_recipe *c) { return qz_recipe_method(c)->needs(&c->codes); }
 /* What has no other way: block feedback falls back to the search, unless tokens are to flow. */
-bool qz_recipe_needs_tokens(const qz_recipe *c) { return needs(c) & QZ_NEEDS_TOKENS; }
+bool qz_recipe_needs_tokens(const qz_recipe *c) { return needs(c) & QZ_NEEDS_TOKENS || c->spec.kv; }
 bool qz_recipe_needs_stats(const qz_recipe *c) {
-    return c->spec.static_inputs ||
+    return qz_scheme_static_inputs(&c->spec) ||
            (needs(c) & QZ_NEEDS_GRAM && (c->codes.propagate || qz_recipe_method(c)->other == NULL));
 }
 

@@ -27,10 +27,17 @@ static void type_counts(const qz_model *m, qz_str *s) {
         qz_str_printf(s, "%s%zu %s", any ? ", " : "", count[t], qz_type_get((qz_type)t)->name);
         any = true;
     }
-    const qz_coded_ops *last = NULL; /* kinds do not mix within a file */
-    for (size_t i = 0, n = 0; i < m->n_tensors; i++) {
-        if (m->tensors[i].coded) n++, last = m->tensors[i].coded->ops;
-        if (last && i + 1 == m->n_tensors) qz_str_printf(s, "%s%zu %s", any ? ", " : "", n, last->name);
+    for (size_t i = 0; i < m->n_tensors; i++) { /* kinds of codes, each where its first tensor stands */
+        const qz_coded_ops *kind = m->tensors[i].coded ? m->tensors[i].coded->ops : NULL;
+        size_t n = 0, before = 0;
+        for (size_t k = 0; kind && k < m->n_tensors; k++) {
+            const bool same = m->tensors[k].coded && m->tensors[k].coded->ops == kind;
+            n += same, before += same && k < i;
+            if (before) break;
+        }
+        if (!kind || before) continue;
+        qz_str_printf(s, "%s%zu %s", any ? ", " : "", n, kind->name);
+        any = true;
     }
 }
 

@@ -79,6 +79,7 @@ set_zoo() {
     done
     art "$m-gguf-Q4_0-quantized" tests/golden/zoo/$m gguf:Q4_0 --propagate quantized "${calib[@]}"
     for c in ct:fp8 ct:nvfp4; do art "$m-$c" tests/golden/zoo/$m $c --stats "$work/$m.stats"; done
+    art "$m-ct-levels" tests/golden/zoo/$m ct:nvfp4 --module self_attn=fp8 --module re:model.layers.1=w4a16_asym+g32 "${calib[@]}"
     for v in original quantized; do
       for c in best compat; do art "$m-gptq-$c-$v" tests/golden/zoo/$m gptq:w4g32+asym --search $c --propagate $v "${calib[@]}"; done
       art "$m-gptq-rows-$v" tests/golden/zoo/$m gptq:w4g-1 --propagate $v "${calib[@]}"
