@@ -30,10 +30,7 @@ static qz_status describe(const qz_ct_setting *s, qz_model *m, qz_error *err) {
     if (w->strategy == QZ_CT_TENSOR) (void)snprintf(group, sizeof group, "tensor");
     m->scheme = coded && !in->is_float && w->bits == 8 ? "ct:int8" : "ct";
     m->encoding = qz_arena_printf(&m->arena, "W%u %s %s", w->bits, group, w->asym ? "asym" : "sym");
-    m->contract = qz_arena_printf(&m->arena, "W%uA%u%s", w->bits, coded ? in->bits : 16,
-                                  !coded         ? ""
-                                  : in->is_float ? " fp8"
-                                                 : " int8");
+    m->contract = qz_ct_contract(s, m);
     return m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 

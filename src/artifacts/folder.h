@@ -7,6 +7,7 @@
 #define QZ_ARTIFACTS_FOLDER_H
 #include "codecs/int_group.h"
 #include "artifacts/artifacts_int.h"
+#include "codecs/input_rounding.h"
 #include <jansson.h>
 #include "model/checkpoint.h"
 
@@ -108,9 +109,10 @@ qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err);
 /* A scale beside FP8 codes: as qz_folder_add_part, refused beside a weight that is float. */
 qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
                                  qz_error *err);
-/* QZ_EFORMAT if a module lacks the scale of its inputs; key: what says that it has one. */
-qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *key,
-                                 qz_error *err);
+/* The stored scale of a module's inputs into x->scale (x->zero, where it is not sym): its tensor `name`. QZ_EFORMAT if
+ * it is missing, no single float, or not above 0. */
+qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *name,
+                                 qz_input_rounding *x, qz_error *err);
 /* The failure of a folder whose method has codes and that holds none: what was found instead. */
 qz_status qz_folder_no_codes(const qz_folder_reader *r, const char *method, const char *expected, qz_error *err);
 /* "module.suffix", NULL if absent. */

@@ -170,8 +170,38 @@ static qz_floats_form module_form(const qz_folder_reader *r, const qz_st_tensor 
     return f;
 }
 
+static bool says(const qz_folder_reader *r, const char *key, const char *value) {
+    const char *v = json_string_value(json_object_get(r->config->q, key));
+    return v && strcmp(v, value) == 0;
+}
+/* Blocks of weights go with groups of as many inputs at run time (scale_fmt ue8m0: scales are powers of two), one scale
+ * with one for each token. What fbgemm_fp8 (a limit) and Quark say of inputs is not applied. */
+static qz_status inputs_of(const qz_folder_reader *r, const qz_st *file, const char *module,
+                           const qz_input_rounding **out, qz_error *err) {
+    const settings *s = r->options;
+    const bool fixed = says(r, "activation_scheme", "static");
+    *out = NULL;
+    if (s->method != FP8) {
+        qz_info_once(r->run, "note: %s: inputs stay floats here: what %s says of them is not applied", r->m->path,
+                     methods[s->method]);
+        return QZ_OK;
+    }
+    qz_input_rounding *x = qz_arena_calloc(&r->m->arena, 1, sizeof *x);
+    if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+    *x = (qz_input_rounding){ .element = QZ_ELEMENT_E4M3, .bits = 8,
+                              .by = fixed           ? QZ_INPUT_TENSOR
+                                    : s->block_cols ? QZ_INPUT_GROUP
+                                                    : QZ_INPUT_TOKEN,
+                              .group_size = fixed ? 0 : (uint32_t)s->block_cols,
+                              .stored = says(r, "scale_fmt", "ue8m0") ? QZ_SCALE_E8M0 : QZ_SCALE_F32, .fixed = fixed,
+                              .sym = true };
+    if (fixed) QZ_TRY(qz_folder_static_input(r, file, module, "input_scale", x, err));
+    *out = x;
+    return QZ_OK;
+}
+
 static qz_status add_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
-    const char *inputs = json_string_value(json_object_get(r->config->q, "activation_scheme"));
+    const qz_input_rounding *inputs = NULL;
     const char *module = qz_arena_strndup(&r->m->arena, t->name, strlen(t->name) - strlen(".weight"));
     if (!module) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
     if (qz_folder_part(r->dir, module, whole.scale) && qz_folder_part(r->dir, module, in_blocks.scale))
@@ -181,9 +211,9 @@ static qz_status add_codes(qz_folder_reader *r, const qz_st *file, const qz_st_t
                        file->path, module, r->config->file);
     const qz_floats_form f = module_form(r, t, module);
     QZ_TRY(qz_folder_floats_add(r, file, t, module, &f, err));
-    return inputs && strcmp(inputs, "static") == 0
-               ? qz_folder_static_input(r, file, module, "activation_scheme", err)
-               : QZ_OK;
+    QZ_TRY(inputs_of(r, file, module, &inputs, err));
+    r->m->tensors[r->m->n_tensors - 1].inputs = inputs;
+    return QZ_OK;
 }
 
 static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {

@@ -28,6 +28,7 @@ typedef struct {
     bool grouped;              /* config_groups names it */
     uint32_t inputs;
     bool fixed;
+    enum { UNROUNDED, BY_TENSOR, BY_TOKEN, BY_GROUP } by; /* what shares a scale of inputs when served */
     const char *scheme, *encoding, *contract;
 } layout;
 
@@ -36,18 +37,18 @@ typedef struct {
       .scale = "weight_scale", .stored = __VA_ARGS__ }
 #define NVFP4_FORM FORM(QZ_E2M1, 4, 1, 16, QZ_SCALE_E4M3_TIMES, .tensor = "weight_scale_2", .scalar = true)
 static const layout layouts[] = {
-    { "NVFP4", NULL, "nvfp4", NVFP4_FORM, true, 4, true, "modelopt:nvfp4", "NVFP4", "W4A4 nvfp4" },
-    { "W4A16_NVFP4", NULL, "nvfp4a16", NVFP4_FORM, true, 0, false, "modelopt:nvfp4a16", "NVFP4", "W4A16" },
-    { "FP8", NULL, "fp8", FORM(QZ_E4M3FN, 8, 0, 0, QZ_SCALE_F32, .scalar = true), true, 8, true, "modelopt:fp8",
-      "FP8 tensor", "W8A8 fp8" },
+    { "NVFP4", NULL, "nvfp4", NVFP4_FORM, true, 4, true, BY_GROUP, "modelopt:nvfp4", "NVFP4", "W4A4 nvfp4" },
+    { "W4A16_NVFP4", NULL, "nvfp4a16", NVFP4_FORM, true, 0, false, UNROUNDED, "modelopt:nvfp4a16", "NVFP4", "W4A16" },
+    { "FP8", NULL, "fp8", FORM(QZ_E4M3FN, 8, 0, 0, QZ_SCALE_F32, .scalar = true), true, 8, true, BY_TENSOR,
+      "modelopt:fp8", "FP8 tensor", "W8A8 fp8" },
     { "FP8_PER_CHANNEL_PER_TOKEN", NULL, "fp8_dynamic", FORM(QZ_E4M3FN, 8, 1, 0, QZ_SCALE_F32, .flat = true), false, 0,
-      false, "modelopt:fp8_dynamic", "FP8 rows", "W8A8 fp8" },
-    { "FP8_PB_WO", "FP8_BLOCK_SCALES", NULL, FORM(QZ_E4M3FN, 8, 128, 128, QZ_SCALE_F32), false, 0, false,
+      false, BY_TOKEN, "modelopt:fp8_dynamic", "FP8 rows", "W8A8 fp8" },
+    { "FP8_PB_WO", "FP8_BLOCK_SCALES", NULL, FORM(QZ_E4M3FN, 8, 128, 128, QZ_SCALE_F32), false, 0, false, BY_GROUP,
       "modelopt:fp8_pb_wo", "FP8 128x128", "W8A8 fp8" },
-    { "mxfp4", NULL, "mxfp4", FORM(QZ_E2M1, 4, 1, 32, QZ_SCALE_E8M0), false, 0, false, "modelopt:mxfp4", "MXFP4",
-      "W4A4 mxfp4" },
-    { "MXFP8", NULL, "mxfp8", FORM(QZ_E4M3FN, 8, 1, 32, QZ_SCALE_E8M0), false, 0, false, "modelopt:mxfp8", "MXFP8",
-      "W8A8 mxfp8" },
+    { "mxfp4", NULL, "mxfp4", FORM(QZ_E2M1, 4, 1, 32, QZ_SCALE_E8M0), false, 0, false, BY_GROUP,
+      "modelopt:mxfp4", "MXFP4", "W4A4 mxfp4" },
+    { "MXFP8", NULL, "mxfp8", FORM(QZ_E4M3FN, 8, 1, 32, QZ_SCALE_E8M0), false, 0, false, BY_GROUP,
+      "modelopt:mxfp8", "MXFP8", "W8A8 mxfp8" },
 };
 enum { N_LAYOUTS = sizeof layouts / sizeof *layouts };
 
@@ -252,8 +253,7 @@ static qz_status module_layout(const qz_folder_reader *r, const qz_st *file, con
 }
 
 /* What no file of ModelOpt has beside its codes, or what is not applied here. */
-static qz_status check_module(const qz_folder_reader *r, const layout *l, const qz_st *file, const char *module,
-                              qz_error *err) {
+static qz_status check_module(const qz_folder_reader *r, const qz_st *file, const char *module, qz_error *err) {
     static const char *const strange[] = { "weight_global_scale", "weight_packed", "weight_scale_inv" };
     for (size_t i = 0; i < sizeof strange / sizeof *strange; i++)
         if (qz_folder_part(r->dir, module, strange[i]))
@@ -266,7 +266,27 @@ static qz_status check_module(const qz_folder_reader *r, const layout *l, const 
                        "inputs are multiplied before the linear: file '%s', tensor '%s.pre_quant_scale': expected "
                        "none, this program does not read it yet",
                        file->path, module);
-    return l->fixed ? qz_folder_static_input(r, file, module, "quant_algo", err) : QZ_OK;
+    return QZ_OK;
+}
+
+/* As servers round them: NVFP4's blocks under a scale that multiplies (the rounding takes one that divides). */
+static qz_status inputs_of(const qz_folder_reader *r, const layout *l, const qz_st *file, const char *module,
+                           const qz_input_rounding **out, qz_error *err) {
+    *out = NULL;
+    if (l->by == UNROUNDED) return QZ_OK;
+    qz_input_rounding *x = qz_arena_calloc(&r->m->arena, 1, sizeof *x);
+    if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
+    const bool nv = l->form.stored == QZ_SCALE_E4M3_TIMES;
+    *x = (qz_input_rounding){ .element = l->form.bits == 4 ? QZ_ELEMENT_E2M1 : QZ_ELEMENT_E4M3, .bits = l->form.bits,
+                              .by = l->by == BY_TENSOR  ? QZ_INPUT_TENSOR
+                                    : l->by == BY_TOKEN ? QZ_INPUT_TOKEN
+                                                        : QZ_INPUT_GROUP,
+                              .group_size = l->by == BY_GROUP ? (uint32_t)l->form.block_cols : 0,
+                              .stored = nv ? QZ_SCALE_E4M3 : l->form.stored, .fixed = l->fixed, .sym = true };
+    if (l->fixed) QZ_TRY(qz_folder_static_input(r, file, module, "input_scale", x, err));
+    if (nv) x->scale = 1 / x->scale;
+    *out = x;
+    return QZ_OK;
 }
 
 static qz_status add_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
@@ -274,9 +294,13 @@ static qz_status add_codes(qz_folder_reader *r, const qz_st *file, const qz_st_t
     const layout *l = NULL;
     if (!module) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
     QZ_TRY(module_layout(r, file, module, &l, err));
-    QZ_TRY(check_module(r, l, file, module, err));
+    QZ_TRY(check_module(r, file, module, err));
     const qz_floats_form f = form_of(l, r->m->config.dtype);
-    return qz_folder_floats_add(r, file, t, module, &f, err);
+    const qz_input_rounding *inputs = NULL;
+    QZ_TRY(inputs_of(r, l, file, module, &inputs, err));
+    QZ_TRY(qz_folder_floats_add(r, file, t, module, &f, err));
+    r->m->tensors[r->m->n_tensors - 1].inputs = inputs;
+    return QZ_OK;
 }
 
 static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, qz_error *err) {

@@ -60,6 +60,9 @@ static const struct { const char *name; int number; const char *told; } gone[] =
 #undef QZ_GONE
 };
 
+/* Other names of a level. */
+static const struct { const char *name, *level; } aliases[] = {{"fp8:channel", "ct:fp8_dynamic"}};
+
 /* Words of llama-quantize that are no level: its answer, or false. */
 static bool is_gone(const char *level, qz_error *err) {
     char number[16];
@@ -134,6 +137,12 @@ qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err) 
     memcpy(buf, text, strlen(text) + 1);
     flags = strchr(buf, '+');
     if (flags) *flags++ = 0;
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strcasecmp(buf, aliases[i].name) == 0) {
+            char own[sizeof buf + 32];
+            (void)snprintf(own, sizeof own, "%s%s%s", aliases[i].level, flags ? "+" : "", flags ? flags : "");
+            return qz_scheme_parse(own, out, err);
+        }
     for (char *p = flags; p && *p; p++) *p = (char)tolower((unsigned char)*p);
     level = strchr(buf, ':');
     if (level) *level++ = 0;

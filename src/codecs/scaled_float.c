@@ -91,6 +91,11 @@ static block_scale scale_of(const rounding *j, float amax) {
     return b;
 }
 
+float qz_float_rule_scale(const qz_float_rounding *how, float tensor, float amax) {
+    const qz_scaled_float f = {.tensor = tensor};
+    return scale_of(&(rounding){.how = how, .f = &f, .most = qz_small_max(how->element)}, amax).scale;
+}
+
 static float block_error(const rounding *j, const float *w, size_t n, float scale) {
     float sum = 0;
     for (size_t k = 0; k < n; k++) {

@@ -52,4 +52,6 @@ typedef struct {
 /* f->base.rows and cols are set. A code takes a byte. */
 qz_status qz_scaled_float_round(qz_run *run, const qz_float_rounding *how, const float *w, qz_scaled_float *f,
                                 qz_arena *arena, qz_error *err);
+/* The scale that a rule gives values of at most amax: what divides them (`stored`: under the scale of a tensor). */
+float qz_float_rule_scale(const qz_float_rounding *how, float tensor, float amax);
 #endif

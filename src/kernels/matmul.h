@@ -8,6 +8,7 @@
 #define QZ_KERNELS_MATMUL_H
 #include "base/run.h"
 #include "codecs/coded.h"
+#include "codecs/input_rounding.h"
 
 typedef struct qz_mm qz_mm;
 qz_status qz_mm_open(qz_run *run, qz_mm **out, qz_error *err); /* uses run->pool, run->cpu */
@@ -20,6 +21,8 @@ typedef struct {
     const void *data;
     const qz_coded *coded;
     size_t first_row;        /* of coded: the weights are its rows from here on */
+    const qz_input_rounding *inputs; /* what the engine does to x in runtime arithmetic, NULL: nothing; products
+                                      * take x as it is */
 } qz_weights;
 
 /* y [n, rows] = x [n, cols] · Wᵀ, exact. Weights are decoded a panel of rows at a time (bounded scratch). */
