@@ -2,11 +2,11 @@
  * inputs is a row of ct_levels.def, how they are stored a format (ct_int.h). Everything else keeps its type.
  * Source: formats/hf-compressed-tensors.md (compressed-tensors 0.20.0). */
 #include "artifacts/ct_int.h"
+#include "artifacts/folder_floats.h"
 #include "artifacts/module_rules.h"
 #include "codecs/small_float.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -119,18 +119,8 @@ static qz_type input_scale_type(const qz_artifact_plan *p, const qz_ct_args *inp
 static qz_status put_input_scale(qz_artifact_writer *w, const qz_ct_args *in, const qz_artifact_item *it,
                                  qz_error *err) {
     const float most = !in->is_float ? 127.5f : qz_small_max(in->bits == 4 ? QZ_E2M1 : QZ_E4M3FN), amax = it->input_amax;
-    const qz_type_info *type = qz_type_get(input_scale_type(w->plan, in));
-    float scale = in_blocks(in) ? 448 * most / amax : amax / most, back;
-    uint8_t bytes[4];
-    type->encode(&scale, NULL, 1, bytes);
-    type->decode(bytes, 1, &back);
-    if (!(amax > 0) || !(back > 0) || !isfinite(back))
-        return qz_fail(err, QZ_ENUMERIC,
-                       "no scale of inputs: tensor '%s': expected inputs up to a finite value above 0 in the "
-                       "calibration, found %g; choose a level with scales at run time (ct:fp8_dynamic, ct:int8, "
-                       "ct:nvfp4a16), or --module PATTERN=keep",
-                       it->name, (double)amax);
-    return qz_artifact_writer_bytes(w, bytes, type->bytes, err);
+    const float scale = in_blocks(in) ? 448 * most / amax : amax / most;
+    return qz_folder_put_input_scale(w, it, input_scale_type(w->plan, in), scale, err);
 }
 
 /* ---- plan and packing ---- */
@@ -249,19 +239,6 @@ static json_t *quantization(const qz_artifact_plan *p) {
 static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_folder_linears, .item = make_item,
                                      .parts = parts, .quantization = quantization, .keeps_dtype = true };
 
-/* One type that holds the floats of all coded matrices: theirs, float32 where they differ. */
-static qz_type values_type(const qz_model *m) {
-    bool half = false, brain = false, full = false;
-    for (size_t l = 0; l < m->config.layers; l++)
-        for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
-            const qz_bound *b = &m->blocks[l].sites[i];
-            if (!qz_site_linear(&b->site) || !b->weight[0]) continue;
-            const qz_type t = qz_tensor_float_type(b->weight[0]);
-            half |= t == QZ_TYPE_F16, brain |= t == QZ_TYPE_BF16, full |= t != QZ_TYPE_F16 && t != QZ_TYPE_BF16;
-        }
-    return full || half == brain ? QZ_TYPE_F32 : half ? QZ_TYPE_F16 : QZ_TYPE_BF16;
-}
-
 static void settle(qz_scheme_spec *s, qz_type values) {
     const qz_ct_args *w = &qz_ct_setting_of(s)->weights;
     s->values = values;
@@ -274,7 +251,7 @@ static void settle(qz_scheme_spec *s, qz_type values) {
 
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
                       qz_artifact_plan *out, qz_error *err) {
-    const qz_type values = values_type(m);
+    const qz_type values = qz_folder_values_type(m);
     const size_t n = out->spec.n_modules;
     (void)run;
     (void)ctx;

@@ -26,6 +26,7 @@ typedef struct {
     json_t *(*quantization)(const qz_artifact_plan *p); /* quantization_config; NULL = out of memory */
     bool keeps_dtype;                 /* other tensors stay as in the source instead of float16 */
     const char *twin;                 /* a file that repeats quantization_config (quantize_config.json), or NULL */
+    json_t *(*twin_text)(const qz_artifact_plan *p); /* what it says instead; NULL: it repeats */
 } qz_folder_kind;
 
 typedef struct {
@@ -72,6 +73,7 @@ void qz_folder_config_release(qz_folder_config *c);
 /* "awq", "gptq", "bitsandbytes" …: quant_method, or what the keys of files from before it say; NULL if
  * there is none. */
 const char *qz_folder_method(const qz_folder_config *c);
+#define QZ_FOLDER_MODELOPT "modelopt" /* any of its spellings, or quant_algo alone */
 /* Do the settings name bitsandbytes and switch it off? Merged fine-tunes keep them so; transformers then quantizes
  * nothing. */
 bool qz_folder_bnb_off(const json_t *q);

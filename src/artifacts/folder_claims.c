@@ -71,7 +71,20 @@ static qz_status check_values(const qz_folder_reader *r, const char *method, qz_
     return QZ_OK;
 }
 
-/* An entry names a module, a run of whole parts of its name, or (re:) a regular expression for it. */
+/* Shell wildcards of the whole name: * any characters, dots too, ? one. Without recursion: the last star takes more. */
+static bool wildcard_names(const char *entry, const char *module) {
+    const char *star = NULL, *behind = NULL;
+    while (*module) {
+        if (*entry == '*') star = ++entry, behind = module;
+        else if (*entry == '?' || (*entry && *entry == *module)) entry++, module++;
+        else if (!star) return false;
+        else entry = star, module = ++behind;
+    }
+    while (*entry == '*') entry++;
+    return *entry == 0;
+}
+
+/* An entry names a module, a run of whole parts of its name, names by wildcards, or (re:) a regular expression. */
 static qz_status entry_names(const char *entry, const char *module, const char *file, bool *yes, qz_error *err) {
     const size_t n = strlen(entry);
     *yes = false;
@@ -80,12 +93,14 @@ static qz_status entry_names(const char *entry, const char *module, const char *
         (void)snprintf(where, sizeof where, "file '%.540s'", file);
         return qz_module_match(entry + 3, module, where, yes, err);
     }
+    if (strchr(entry, '*') || strchr(entry, '?')) return *yes = wildcard_names(entry, module), QZ_OK;
     for (const char *p = module; n && (p = strstr(p, entry)) != NULL && !*yes; p++)
         *yes = (p == module || p[-1] == '.') && (p[n] == 0 || p[n] == '.');
     return QZ_OK;
 }
 
-static const char *const lists[] = { "ignore", "ignored_layers", "modules_to_not_convert", "llm_int8_skip_modules" };
+static const char *const lists[] = { "ignore", "exclude_modules", "ignored_layers", "modules_to_not_convert",
+                                     "llm_int8_skip_modules" };
 
 /* *key, *entry: what leaves `module` float; NULL if nothing does. */
 static qz_status left_float(const qz_folder_reader *r, const char *module, const char **key, const char **entry,
@@ -186,12 +201,11 @@ qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const q
     char module[QZ_ST_MAX_NAME];
     (void)snprintf(module, sizeof module, "%.*s", (int)(strlen(t->name) - strlen(suffix)), t->name);
     const qz_st_tensor *w = qz_folder_part(r->dir, module, "weight");
-    if (w == NULL || w->dtype == QZ_ST_F8_E4M3 || w->dtype == QZ_ST_I8)
+    if (w == NULL || w->dtype == QZ_ST_F8_E4M3 || w->dtype == QZ_ST_I8 || w->dtype == QZ_ST_U8)
         return qz_folder_add_part(r, file, t, suffix, "weight", err);
     return qz_fail(err, QZ_EFORMAT,
-                   "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3 "
-                   "or I8, "
-                   "found %s; the weight was replaced, or the scale is another's",
+                   "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3, "
+                   "I8 or U8, found %s; the weight was replaced, or the scale is another's",
                    file->path, t->name, (unsigned long long)t->offset, module, qz_st_dtype_name(w->dtype));
 }
 

@@ -36,7 +36,8 @@ float qz_scale_under(qz_scale_type stored, float tensor, float e4m3);
 uint8_t qz_scale_byte(qz_scale_type stored, float tensor, float scale);
 
 /* Whose arithmetic: compressed-tensors divides by a scale rounded to dtype, every operation in dtype; transformers'
- * fine-grained FP8 multiplies by 448 / amax in float32 and stores its inverse; ModelOpt stays in float32. */
+ * fine-grained FP8 multiplies by 448 / amax in float32 and stores its inverse; ModelOpt's scales
+ * stay in float32, under one float scale a matrix the quotient is rounded to dtype. */
 typedef enum { QZ_ROUND_CT, QZ_ROUND_FINE, QZ_ROUND_MODELOPT } qz_float_rule;
 typedef struct {
     qz_float_rule rule;
