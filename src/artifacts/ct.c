@@ -105,7 +105,10 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     s->rounded = !w->is_float;
     s->static_inputs = qz_ct_static(&settings[i].inputs);
     (void)snprintf(s->level, sizeof s->level, "%s", levels[i]);
-    return parse_flags(s, &settings[i], flags, err);
+    QZ_TRY(parse_flags(s, &settings[i], flags, err));
+    const qz_ct_setting full = setting_of(s);
+    s->inputs = qz_ct_rounding(&full.inputs);
+    return QZ_OK;
 }
 
 /* ---- scales of inputs ---- */

@@ -15,6 +15,9 @@ static const char *const levels[] = {
 };
 static const char *level_at(size_t i) { return i < sizeof levels / sizeof *levels ? levels[i] : NULL; }
 
+static const qz_input_rounding dynamic_inputs = { .element = QZ_ELEMENT_E4M3, .bits = 8, .by = QZ_INPUT_GROUP,
+                                                  .group_size = BLOCK, .stored = QZ_SCALE_F32, .sym = true };
+
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
     if (strcasecmp(level, levels[0]) != 0) return QZ_EUSAGE; /* the caller names the nearest */
     if (*flags) return qz_fail(err, QZ_EUSAGE, "unknown flag '+%s' of scheme 'fp8': expected none", flags);
@@ -24,6 +27,7 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     s->block_rows = BLOCK;
     s->group_size = BLOCK;
     s->sym = true;
+    s->inputs = dynamic_inputs;
     (void)snprintf(s->level, sizeof s->level, "%s", levels[0]);
     return QZ_OK;
 }
@@ -89,10 +93,9 @@ static qz_status inputs_of(const qz_folder_reader *r, const qz_st *file, const c
     const bool fixed = says(r, "activation_scheme", "static");
     qz_input_rounding *x = qz_arena_calloc(&r->m->arena, 1, sizeof *x);
     if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
-    *x = (qz_input_rounding){ .element = QZ_ELEMENT_E4M3, .bits = 8, .by = fixed ? QZ_INPUT_TENSOR : QZ_INPUT_GROUP,
-                              .group_size = fixed ? 0 : BLOCK,
-                              .stored = says(r, "scale_fmt", "ue8m0") ? QZ_SCALE_E8M0 : QZ_SCALE_F32, .fixed = fixed,
-                              .sym = true };
+    *x = dynamic_inputs;
+    if (says(r, "scale_fmt", "ue8m0")) x->stored = QZ_SCALE_E8M0;
+    if (fixed) x->by = QZ_INPUT_TENSOR, x->group_size = 0, x->fixed = true;
     if (fixed) QZ_TRY(qz_folder_static_input(r, file, module, "input_scale", x, err));
     *out = x;
     return QZ_OK;

@@ -109,7 +109,8 @@ static qz_status open_with(const qz_method_job *job, bool replay, void **out, qz
     else if (!a->o.propagate || a->o.fold)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", job->scheme);
     if (!a->o.propagate) return QZ_OK;
-    const qz_propagate_options flow = {.sequential = a->o.sequential, .differences = a->o.asymmetric || a->o.norms};
+    const qz_propagate_options flow = {.sequential = a->o.sequential, .differences = a->o.asymmetric || a->o.norms,
+                                        .rounds = !a->o.fold};
     return qz_propagate_open(&a->flow, a->run, a->model, &job->tokens, &flow, err);
 }
 static qz_status open_replay(const qz_method_job *job, void **out, qz_error *err) {
@@ -555,6 +556,12 @@ static void store_norms(qz_int_blocks *a) {
         for (size_t k = 0; in->norm && k < in->cols; k++) in->norm[k] -= 1;
 }
 
+/* What servers do to an input, experts alike. Folded scales make other inputs than those that flow here. */
+static const qz_input_rounding *rounding_of(const qz_int_blocks *a, size_t e) {
+    const qz_int_unit *u = has_input(&a->self, e) ? &a->self : a->experts;
+    return a->o.fold || u == NULL || !has_input(u, e) || u->setting[e].keep ? NULL : u->setting[e].inputs;
+}
+
 /* The inputs of a block in order, each under what the tokens show of it; the tokens' statistics come stage by stage,
  * asked for or not. */
 static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
@@ -565,7 +572,7 @@ static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
     qz_input_widths_of(&a->model->config, &w);
     for (size_t e = 0; e < qz_stages(&w, (size_t)layer); e++) {
         qz_pair_stats *p = NULL;
-        if (a->flow) QZ_TRY(qz_propagate_stage(a->flow, (size_t)layer, e, &p, err));
+        if (a->flow) QZ_TRY(qz_propagate_stage(a->flow, (size_t)layer, e, rounding_of(a, e), &p, err));
         if (has_input(&a->self, e)) {
             QZ_TRY(code_input(a, &a->self, layer, e, p, err));
             continue;
