@@ -104,10 +104,11 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     s->sym = !w->asym;
     s->rounded = !w->is_float;
     s->static_inputs = qz_ct_static(&settings[i].inputs);
-    s->input_bits = settings[i].inputs.strategy != QZ_CT_NONE && !settings[i].inputs.is_float ? settings[i].inputs.bits
-                                                                                              : 0;
     (void)snprintf(s->level, sizeof s->level, "%s", levels[i]);
-    return parse_flags(s, &settings[i], flags, err);
+    QZ_TRY(parse_flags(s, &settings[i], flags, err));
+    const qz_ct_setting full = setting_of(s);
+    s->inputs = qz_ct_rounding(&full.inputs);
+    return QZ_OK;
 }
 
 /* ---- scales of inputs ---- */

@@ -21,6 +21,20 @@ static bool known(const qz_ct_args *a) {
     }
 }
 
+qz_input_rounding qz_ct_rounding(const qz_ct_args *a) {
+    const bool nv = a->strategy == QZ_CT_TENSOR_GROUP;
+    if (a->strategy == QZ_CT_NONE || !known(a)) return (qz_input_rounding){ .bits = 0 };
+    return (qz_input_rounding){ .element = element_of(a), .bits = a->bits,
+                                .by = a->strategy == QZ_CT_TOKEN && a->dynamic ? QZ_INPUT_TOKEN
+                                      : a->group_size                          ? QZ_INPUT_GROUP
+                                                                               : QZ_INPUT_TENSOR,
+                                .group_size = a->group_size,
+                                .stored = nv                             ? QZ_SCALE_E4M3
+                                          : a->scale == QZ_CT_SCALE_E8M0 ? QZ_SCALE_E8M0
+                                                                         : QZ_SCALE_F32,
+                                .sym = !a->asym };
+}
+
 qz_status qz_ct_inputs(const qz_folder_reader *r, const qz_ct_args *a, const qz_st *file, const char *module,
                        const qz_input_rounding **out, qz_error *err) {
     *out = NULL;
@@ -32,19 +46,12 @@ qz_status qz_ct_inputs(const qz_folder_reader *r, const qz_ct_args *a, const qz_
                      r->m->path, a->is_float ? "floats" : "integers", a->bits, qz_ct_strategy_name(a->strategy));
         return QZ_OK;
     }
-    const bool nv = a->strategy == QZ_CT_TENSOR_GROUP;
     qz_input_rounding *x = qz_arena_calloc(&r->m->arena, 1, sizeof *x);
     if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", r->m->path);
-    *x = (qz_input_rounding){ .element = element_of(a), .bits = a->bits,
-                              .by = a->strategy == QZ_CT_TOKEN && a->dynamic ? QZ_INPUT_TOKEN
-                                    : a->group_size                          ? QZ_INPUT_GROUP
-                                                                             : QZ_INPUT_TENSOR,
-                              .group_size = a->group_size,
-                              .stored = nv                               ? QZ_SCALE_E4M3
-                                        : a->scale == QZ_CT_SCALE_E8M0 ? QZ_SCALE_E8M0
-                                                                         : QZ_SCALE_F32,
-                              .fixed = qz_ct_static(a), .sym = !a->asym };
-    if (x->fixed) QZ_TRY(qz_folder_static_input(r, file, module, nv ? "input_global_scale" : "input_scale", x, err));
+    *x = qz_ct_rounding(a);
+    x->fixed = qz_ct_static(a);
+    const char *scale = a->local ? "input_global_scale" : "input_scale";
+    if (x->fixed) QZ_TRY(qz_folder_static_input(r, file, module, scale, x, err));
     *out = x;
     return QZ_OK;
 }

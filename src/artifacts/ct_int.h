@@ -57,7 +57,9 @@ const qz_ct_format *qz_ct_format_at(size_t i);
 /* What the file of a level says (ct_levels.def), without flags. */
 const qz_ct_setting *qz_ct_setting_of(const qz_scheme_spec *s);
 
-/* ct_inputs.c: how the module's inputs are rounded, in the model's arena; NULL: they stay float. A stored scale that is
+/* ct_inputs.c: what servers do with such inputs, a stored scale replaced by that of the values; bits 0: nothing. */
+qz_input_rounding qz_ct_rounding(const qz_ct_args *a);
+/* How the module's inputs are rounded, in the model's arena; NULL: they stay float. A stored scale that is
  * missing or none is refused. */
 qz_status qz_ct_inputs(const qz_folder_reader *r, const qz_ct_args *a, const qz_st *file, const char *module,
                        const qz_input_rounding **out, qz_error *err);

@@ -36,6 +36,9 @@ static qz_floats_form form_of(const qz_scheme_spec *s) {
     return f;
 }
 
+static const qz_input_rounding dynamic_inputs = { .element = QZ_ELEMENT_E4M3, .bits = 8, .by = QZ_INPUT_GROUP,
+                                                  .group_size = BLOCK, .stored = QZ_SCALE_F32, .sym = true };
+
 static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, qz_error *err) {
     size_t i = 0;
     while (i < N_LEVELS && strcasecmp(level, levels[i]) != 0) i++;
@@ -52,6 +55,9 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     s->block_rows = by_blocks(s) ? BLOCK : QZ_ALL_ROWS;
     s->group_size = by_blocks(s) ? BLOCK : QZ_WHOLE_ROW;
     s->sym = true;
+    s->inputs = dynamic_inputs;
+    if (!by_blocks(s)) s->inputs.by = QZ_INPUT_TOKEN, s->inputs.group_size = 0;
+    if (powers) s->inputs.stored = QZ_SCALE_E8M0;
     return QZ_OK;
 }
 

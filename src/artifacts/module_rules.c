@@ -203,8 +203,9 @@ static qz_code_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
     if (r && r->as) s = r->as;
     qz_code_setting out = { .element = s->element, .scale = s->scale, .values = s->values, .bits = s->bits,
                             .group_size = s->group_size, .block_rows = s->block_rows, .sym = s->sym,
-                            .rounded = s->rounded, .input_bits = s->input_bits, .static_inputs = s->static_inputs, .act_order = s->act_order, .static_groups = s->static_groups,
-                            .least_zero = qz_scheme_least_zero(s), .rule = r };
+                            .rounded = s->rounded, .act_order = s->act_order, .static_groups = s->static_groups,
+                            .least_zero = qz_scheme_least_zero(s), .inputs = s->inputs.bits ? &s->inputs : NULL,
+                            .rule = r };
     if (!r) return out;
     out.keep = r->keep;
     if (r->bits != QZ_AS_SCHEME) out.bits = (uint32_t)r->bits;

@@ -28,9 +28,8 @@ typedef struct {
     bool act_order, static_groups; /* groups along the falling diagonal of the Gram matrix
                                     * (g_idx); groups in file order all the same */
     bool keep;                /* no codes: the tensor stays as it is */
-    uint32_t input_bits;      /* of integers that inputs become at run time, 0: none */
-    bool static_inputs;       /* under a stored scale of the tensor, else one of each token */
     uint8_t least_zero;       /* of zero points: 1 where the file cannot say 0 */
+    const struct qz_input_rounding *inputs; /* what servers do to the inputs of the matrix; NULL: they stay float */
     const void *rule;         /* that decided, of whoever has rules; NULL: none */
 } qz_code_setting;
 

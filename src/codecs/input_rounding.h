@@ -25,7 +25,7 @@
 #include "codecs/code_setting.h"
 
 typedef enum { QZ_INPUT_TENSOR, QZ_INPUT_TOKEN, QZ_INPUT_GROUP } qz_input_by; /* whose values share a scale */
-typedef struct {
+typedef struct qz_input_rounding {
     qz_element element;      /* INT, E4M3, E2M1, E2M3 */
     uint32_t bits;           /* of INT: 2 to 8 */
     qz_input_by by;

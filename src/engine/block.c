@@ -63,7 +63,7 @@ static void add_worker(void *arg, qz_part part) {
 }
 
 const float *qz_step_rounded(qz_engine *e, const qz_weights *w, const float *x, size_t n) {
-    if (w->inputs == NULL || e->arith != QZ_ARITH_RUNTIME) return x;
+    if (w->inputs == NULL) return x;
     qz_input_round(n < SERIAL_TOKENS ? NULL : e->run->pool, w->inputs, x, n, w->cols, e->step.rounded);
     return e->step.rounded;
 }

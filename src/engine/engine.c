@@ -22,7 +22,8 @@ static void note_inputs(qz_engine *e, const qz_input_rounding *how, size_t cols)
 static qz_weights weights_of(qz_engine *e, const qz_tensor_view *t) {
     note_inputs(e, t->inputs, t->cols);
     return (qz_weights){.type = t->type, .rows = t->rows, .cols = t->cols, .data = t->data, .coded = t->coded,
-                        .first_row = t->first_row, .inputs = t->inputs};
+                        .first_row = t->first_row,
+                        .inputs = e->arith == QZ_ARITH_RUNTIME ? t->inputs : NULL};
 }
 
 /* Small float tensors (norms, biases) are decoded once. */
@@ -186,6 +187,7 @@ void qz_engine_free(qz_engine *e) {
     qz_free(e);
 }
 
+void qz_engine_round_any(qz_engine *e) { e->rounded_width = qz_widest_input(&e->inputs); }
 const char *qz_engine_kernel(const qz_engine *e) { return e->kernel; }
 const char *qz_engine_inputs(const qz_engine *e) { return e->rounds; }
 const qz_model *qz_engine_model(const qz_engine *e) { return e->model; }

@@ -76,6 +76,9 @@ typedef struct {
     qz_weights *expert[QZ_LINEARS];                      /* [experts] or NULL */
     qz_packed **expert_packed[QZ_LINEARS];               /* [experts], runtime arithmetic only */
 } qz_layer_weights;
+/* Before the first step: qz_weights.inputs of weights that are handed in count in exact arithmetic too (the engine's
+ * own have none there). */
+void qz_engine_round_any(qz_engine *e);
 const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
 
 /* Block-wise use (calibration, exact arithmetic): x [n, hidden] holds whole sequences of seq_len tokens, n =

@@ -85,8 +85,7 @@ qz_status qz_step_rope(qz_engine *e, qz_error *err);
 typedef struct { size_t first, count; } qz_linears;
 qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n,
                           float *const *y, qz_error *err);
-/* x [n, cols of w] as the server of w rounds it, in step.rounded until the next call; x itself where it does not, and
- * in exact arithmetic. */
+/* x [n, cols of w] as the server of w rounds it, in step.rounded until the next call; x itself where it does not. */
 const float *qz_step_rounded(qz_engine *e, const qz_weights *w, const float *x, size_t n);
 /* Where a sub-module stands; kv of a feed-forward is NULL. */
 typedef struct { size_t layer; const qz_layer_weights *w; qz_kv *kv; size_t kv_layer; } qz_place;

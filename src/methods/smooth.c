@@ -67,7 +67,7 @@ static qz_status open_input(smoothing *m, const qz_awq_block *b, const qz_input_
 static qz_status loss_of(smoothing *m, const float *s, double *loss, qz_error *err) {
     for (size_t t = 0; t < m->n; t++)
         for (size_t k = 0; k < m->cols; k++) m->xq[t * m->cols + k] = m->x[t * m->cols + k] / (s ? s[k] : 1);
-    qz_input_round(m->run->pool, &m->o->inputs, m->xq, m->n, m->cols, m->xq);
+    qz_input_round(m->run->pool, m->o->inputs, m->xq, m->n, m->cols, m->xq);
     for (size_t t = 0; t < m->n && s; t++)
         for (size_t k = 0; k < m->cols; k++) m->xq[t * m->cols + k] *= s[k];
     qz_awq_rounding_error(m->run, m->w, s, m->rows, m->cols, m->grid, m->e);

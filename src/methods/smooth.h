@@ -9,7 +9,7 @@
 #include "methods/awq.h"
 
 typedef struct {
-    qz_input_rounding inputs;
+    const qz_input_rounding *inputs;
     const qz_awq_grid *grids;          /* [QZ_STAGES] of the weights; off and fixed as there */
     const qz_input_stats *stats;       /* [QZ_STAGES] of this block's inputs */
 } qz_smooth_options;
