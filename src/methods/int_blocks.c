@@ -343,6 +343,7 @@ static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const
     }
     if (st == QZ_OK) st = qz_gptq_quantize(g, a->mm, target ? target : w, rows, &a->results, &u->lin[l], err);
     u->lin[l].name = u->name[l];
+    u->lin[l].input_scales = a->o.fold ? u->scales[u->block.linear[l].stage] : NULL;
     a->final_error += u->lin[l].error;
     a->final_energy += u->lin[l].energy;
     qz_free(target);

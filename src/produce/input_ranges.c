@@ -9,9 +9,13 @@ static qz_input_stats input_of(const qz_stats *stats, const qz_artifact_item *it
     return qz_stats_get(stats, (size_t)it->layer,
                         qz_input_of(&stats->info.in, (size_t)it->layer, (size_t)it->linear, expert));
 }
-static float largest(const qz_input_stats *s) {
+/* scales: of columns, which divide; NULL: none. */
+static float largest(const qz_input_stats *s, const float *scales) {
     float most = 0;
-    for (size_t k = 0; k < s->cols && s->tokens; k++) most = s->max_abs[k] > most ? s->max_abs[k] : most;
+    for (size_t k = 0; k < s->cols && s->tokens; k++) {
+        const float m = scales ? s->max_abs[k] / scales[k] : s->max_abs[k];
+        most = m > most ? m : most;
+    }
     return most;
 }
 
@@ -48,10 +52,10 @@ static void search_steps(void *arg, qz_part part) {
 }
 
 /* The range of least squared error, amax where none is better or no token is kept. */
-static qz_status best_range(qz_run *run, const qz_input_stats *s, const qz_code_setting *to, float *amax,
-                            qz_error *err) {
+static qz_status best_range(qz_run *run, const qz_input_stats *s, const float *scales, const qz_code_setting *to,
+                            float *amax, qz_error *err) {
     double error[STEPS];
-    float *x = s->n_held ? qz_stats_held(s, NULL) : NULL;
+    float *x = s->n_held ? qz_stats_held(s, scales) : NULL;
     search j = {run, to, x, qz_min_size(TOKENS, s->n_held), s->cols, *amax, error};
     if (!s->n_held) return QZ_OK;
     if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory for the range of inputs of %zu columns", s->cols);
@@ -64,15 +68,15 @@ static qz_status best_range(qz_run *run, const qz_input_stats *s, const qz_code_
     return QZ_OK;
 }
 
-static qz_status fill_item(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats, qz_artifact_item *it,
-                           qz_error *err) {
+qz_status qz_input_range_scaled(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats, qz_artifact_item *it,
+                                const float *scales, qz_error *err) {
     const qz_scheme_spec *spec = qz_item_spec(plan, it);
     const qz_input_stats s = input_of(stats, it, it->experts ? (long)it->expert : -1);
     const qz_code_setting to = {.element = spec->element};
     const bool whole = to.element == QZ_ELEMENT_INT || to.element == QZ_ELEMENT_E4M3; /* one range for the tensor */
-    it->input_amax = largest(&s);
+    it->input_amax = largest(&s, scales);
     if (!whole || plan->context->as_reference || it->input_amax == 0) return QZ_OK;
-    return best_range(run, &s, &to, &it->input_amax, err);
+    return best_range(run, &s, scales, &to, &it->input_amax, err);
 }
 
 qz_status qz_input_ranges_fill(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats, qz_error *err) {
@@ -87,12 +91,12 @@ qz_status qz_input_ranges_fill(qz_run *run, const qz_artifact_plan *plan, const 
                           qz_input_of(w, (size_t)it->layer, (size_t)before->linear, -1) ==
                               qz_input_of(w, (size_t)it->layer, (size_t)it->linear, -1);
         if (same) it->input_amax = before->input_amax; /* linears that read the same */
-        else QZ_TRY(fill_item(run, plan, stats, it, err));
+        else QZ_TRY(qz_input_range_scaled(run, plan, stats, it, NULL, err));
         before = it->experts ? NULL : it;
         unseen += it->input_amax == 0 && it->experts;
         for (size_t n = 0, all = it->input_amax == 0 ? it->experts : 0; n < all; n++) {
             const qz_input_stats s = input_of(stats, it, (long)n);
-            const float other = largest(&s);
+            const float other = largest(&s, NULL);
             it->input_amax = other > it->input_amax ? other : it->input_amax;
         }
     }

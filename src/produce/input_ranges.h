@@ -6,6 +6,9 @@
 #include "artifacts/artifact.h"
 #include "calibrate/stats.h"
 
+/* Of an item whose inputs come divided by s [cols] (what a method has folded). */
+qz_status qz_input_range_scaled(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats, qz_artifact_item *it,
+                                const float *s, qz_error *err);
 /* Fills input_amax of the plan's coded linears. */
 qz_status qz_input_ranges_fill(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats, qz_error *err);
 #endif

@@ -208,7 +208,10 @@ _Static_assert(sizeof((qz_produced *)0)->note == sizeof((qz_method_notes *)0)->t
 /* ---- writing ---- */
 typedef struct { qz_artifact_writer *w; qz_proof proof; qz_produced *out; } sink;
 
-static qz_status put_codes(sink *k, const qz_method_result *r, qz_error *err) {
+static qz_status put_codes(const coders *c, sink *k, size_t i, const qz_method_result *r, qz_error *err) {
+    qz_artifact_item *it = &c->host.plan->items[i];
+    if (r->q && r->q->input_scales && qz_item_spec(c->host.plan, it)->static_inputs && c->host.imp->stats)
+        QZ_TRY(qz_input_range_scaled(c->host.run, c->host.plan, c->host.imp->stats, it, r->q->input_scales, err));
     if (r->f) {
         QZ_TRY(qz_proof_folded(&k->proof, r->f, err));
         return qz_artifact_writer_put_folded(k->w, r->f, err);
@@ -237,7 +240,7 @@ static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
         QZ_TRY(ops->next(c->state[m], &t, &mine, err));
         while (mine && r.more) {
             QZ_TRY(ops->result(c->state[m], &r, err));
-            QZ_TRY(put_codes(k, &r, err));
+            QZ_TRY(put_codes(c, k, i, &r, err));
         }
         if (mine) return QZ_OK;
     }
