@@ -79,8 +79,10 @@ static qz_status parse_flags(qz_scheme_spec *s, const qz_ct_setting *x, const ch
         if (fixed_inputs) s->static_inputs = true;
         else if (fixed || (i == 5 && (!asym || paired)))
             return qz_fail(err, QZ_EUSAGE, "unknown flag '+%.*s' of '%s:%s': expected %s", (int)n, p, "ct", s->level,
-                           whole    ? "+static (a scale of the inputs, from calibration), +kv or +kv_heads (of an FP8 cache)"
-                           : fixed  ? "none but +kv or +kv_heads (scales of an FP8 cache), engines read one layout of it"
+                           whole    ? "+static (a scale of the inputs, from calibration), +kv or +kv_heads (of an FP8 "
+                                      "cache)"
+                           : fixed  ? "none but +kv or +kv_heads (scales of an FP8 cache), engines read one layout of "
+                                      "it"
                            : paired ? "+g16, +g32, +g64, +g128, +g-1 (whole rows), +kv or +kv_heads"
                                     : "+g16, +g32, +g64, +g128, +g-1 (whole rows), +asym, +kv or +kv_heads");
         if (i < 5 && !fixed && grouped) return qz_fail(err, QZ_EUSAGE, "two group sizes in '+%s': expected one", flags);
@@ -112,14 +114,16 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
 }
 
 /* ---- scales of inputs ---- */
-/* A float of the weights' type that divides the inputs, or NVFP4's float32 number that multiplies their block scales. */
+/* A float of the weights' type that divides the inputs, or NVFP4's float32 number that multiplies their block scales.
+ * */
 static bool in_blocks(const qz_ct_args *inputs) { return inputs->local; }
 static qz_type input_scale_type(const qz_artifact_plan *p, const qz_ct_args *inputs) {
     return in_blocks(inputs) ? QZ_TYPE_F32 : p->spec.values;
 }
 static qz_status put_input_scale(qz_artifact_writer *w, const qz_ct_args *in, const qz_artifact_item *it,
                                  qz_error *err) {
-    const float most = !in->is_float ? 127.5f : qz_small_max(in->bits == 4 ? QZ_E2M1 : QZ_E4M3FN), amax = it->input_amax;
+    const float most = !in->is_float ? 127.5f : qz_small_max(in->bits == 4 ? QZ_E2M1 : QZ_E4M3FN),
+                amax = it->input_amax;
     const float scale = in_blocks(in) ? 448 * most / amax : amax / most;
     return qz_folder_put_input_scale(w, it, input_scale_type(w->plan, in), scale, err);
 }
@@ -233,8 +237,8 @@ static json_t *quantization(const qz_artifact_plan *p) {
     json_t *groups = groups_json(p, &mixed);
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:n, s:o}", "quant_method", "compressed-tensors", "format",
                      mixed ? "mixed-precision" : setting_of(&p->spec).format->name, "quantization_status", "compressed",
-                     "ignore", qz_folder_kept(p, true), "kv_cache_scheme", cache_json(p), "global_compression_ratio", "config_groups",
-                     groups);
+                     "ignore", qz_folder_kept(p, true), "kv_cache_scheme", cache_json(p),
+                     "global_compression_ratio", "config_groups", groups);
 }
 
 static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_folder_linears, .item = make_item,

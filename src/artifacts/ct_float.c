@@ -69,7 +69,8 @@ static qz_status pack(qz_artifact_writer *w, const qz_ct_setting *s, const qz_ar
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_floats_form f = form_of(qz_ct_setting_of(qz_item_spec(p, it)), qz_tensor_float_type(it->source));
-    qz_float_rounding how = { .rule = QZ_ROUND_CT, .dtype = f.values, .block_rows = f.block_rows ? f.block_rows : it->rows,
+    qz_float_rounding how = { .rule = QZ_ROUND_CT, .dtype = f.values,
+                              .block_rows = f.block_rows ? f.block_rows : it->rows,
                               .block_cols = f.block_cols ? f.block_cols : it->cols, .element = f.element,
                               .stored = f.stored,
                               .search = !(p->context && p->context->as_reference) && f.stored >= QZ_SCALE_E8M0 };

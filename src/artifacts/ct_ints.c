@@ -75,7 +75,8 @@ static size_t packed_parts(const qz_artifact_plan *p, const qz_ct_setting *s, co
     (void)s;
     out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_packed", x), QZ_ST_I32, 2,
                              { it->rows, qz_ct_words(it->cols, it->bits) } };
-    out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_scale", x), scale_dtype(p, it), 2, { it->rows, groups } };
+    out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_scale", x), scale_dtype(p, it), 2,
+                             { it->rows, groups } };
     out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_shape", x), QZ_ST_I64, 1, { 2 } };
     if (!it->sym)
         out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_zero_point", x), QZ_ST_I32, 2,

@@ -106,8 +106,8 @@ static qz_status parse_level(const qz_scheme_spec *spec, const char *text, qz_ar
     r->as = as;
     if (is_level(spec, text, as)) return QZ_OK;
     return qz_fail(err, QZ_EUSAGE,
-                   "bad level '%.60s' in --module '%.200s': expected keep, or a level of '%s' such as %s", text, r->text,
-                   qz_scheme_get(spec->scheme)->name, qz_scheme_level(spec->scheme, 0));
+                   "bad level '%.60s' in --module '%.200s': expected keep, or a level of '%s' such as %s", text,
+                   r->text, qz_scheme_get(spec->scheme)->name, qz_scheme_level(spec->scheme, 0));
 }
 
 bool qz_module_rule_fits(const qz_scheme_spec *spec, const char *text) {

@@ -38,7 +38,13 @@ static double error_under(const qz_input_rounding *how, const float *x, size_t n
     return sum;
 }
 
-typedef struct { qz_run *run; const qz_code_setting *to; const float *x; size_t n, cols; float amax; double *error; } search;
+typedef struct {
+    const qz_code_setting *to;
+    const float *x; /* [n, cols] */
+    size_t n, cols;
+    float amax;
+    double *error;  /* [STEPS] */
+} search;
 static void search_steps(void *arg, qz_part part) {
     const search *s = arg;
     float *y = qz_alloc_array(s->cols, sizeof *y);
@@ -56,7 +62,7 @@ static qz_status best_range(qz_run *run, const qz_input_stats *s, const float *s
                             float *amax, qz_error *err) {
     double error[STEPS];
     float *x = s->n_held ? qz_stats_held(s, scales) : NULL;
-    search j = {run, to, x, qz_min_size(TOKENS, s->n_held), s->cols, *amax, error};
+    search j = {to, x, qz_min_size(TOKENS, s->n_held), s->cols, *amax, error};
     if (!s->n_held) return QZ_OK;
     if (!x) return qz_fail(err, QZ_EMEMORY, "out of memory for the range of inputs of %zu columns", s->cols);
     qz_pool_run(run ? run->pool : NULL, 0, search_steps, &j);
@@ -102,8 +108,8 @@ qz_status qz_input_ranges_fill(qz_run *run, const qz_artifact_plan *plan, const 
     }
     if (unseen)
         qz_warn(run,
-                "%s: no token of the calibration data reached the experts of %zu tensor%s: the scale of their inputs is "
-                "the largest of their layer; give more or broader data",
+                "%s: no token of the calibration data reached the experts of %zu tensor%s: the scale of their inputs "
+                "is the largest of their layer; give more or broader data",
                 plan->spec.name, unseen, qz_plural(unseen));
     return QZ_OK;
 }

@@ -86,7 +86,8 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
                                  .as_reference = o->recipe->codes.search == QZ_SEARCH_COMPAT,
-                                 .k_largest = imp->kv.k, .v_largest = imp->kv.v, .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
+                                 .k_largest = imp->kv.k, .v_largest = imp->kv.v,
+                                 .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
     if (qz_scheme_static_inputs(spec) && imp->stats) QZ_TRY(qz_input_ranges_fill(run, plan, imp->stats, err));
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
