@@ -2,12 +2,11 @@
  * inputs is a row of ct_levels.def, how they are stored a format (ct_int.h). Everything else keeps its type.
  * Source: formats/hf-compressed-tensors.md (compressed-tensors 0.20.0). */
 #include "artifacts/ct_int.h"
-#include "artifacts/loose.h"
+#include "artifacts/folder_floats.h"
 #include "artifacts/module_rules.h"
 #include "codecs/small_float.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -80,8 +79,10 @@ static qz_status parse_flags(qz_scheme_spec *s, const qz_ct_setting *x, const ch
         if (fixed_inputs) s->static_inputs = true;
         else if (fixed || (i == 5 && (!asym || paired)))
             return qz_fail(err, QZ_EUSAGE, "unknown flag '+%.*s' of '%s:%s': expected %s", (int)n, p, "ct", s->level,
-                           whole    ? "+static (a scale of the inputs, from calibration), +kv or +kv_heads (of an FP8 cache)"
-                           : fixed  ? "none but +kv or +kv_heads (scales of an FP8 cache), engines read one layout of it"
+                           whole    ? "+static (a scale of the inputs, from calibration), +kv or +kv_heads (of an FP8 "
+                                      "cache)"
+                           : fixed  ? "none but +kv or +kv_heads (scales of an FP8 cache), engines read one layout of "
+                                      "it"
                            : paired ? "+g16, +g32, +g64, +g128, +g-1 (whole rows), +kv or +kv_heads"
                                     : "+g16, +g32, +g64, +g128, +g-1 (whole rows), +asym, +kv or +kv_heads");
         if (i < 5 && !fixed && grouped) return qz_fail(err, QZ_EUSAGE, "two group sizes in '+%s': expected one", flags);
@@ -106,30 +107,25 @@ static qz_status parse(qz_scheme_spec *s, const char *level, const char *flags, 
     s->rounded = !w->is_float;
     s->static_inputs = qz_ct_static(&settings[i].inputs);
     (void)snprintf(s->level, sizeof s->level, "%s", levels[i]);
-    return parse_flags(s, &settings[i], flags, err);
+    QZ_TRY(parse_flags(s, &settings[i], flags, err));
+    const qz_ct_setting full = setting_of(s);
+    s->inputs = qz_ct_rounding(&full.inputs);
+    return QZ_OK;
 }
 
 /* ---- scales of inputs ---- */
-/* A float of the weights' type that divides the inputs, or NVFP4's float32 number that multiplies their block scales. */
+/* A float of the weights' type that divides the inputs, or NVFP4's float32 number that multiplies their block scales.
+ * */
 static bool in_blocks(const qz_ct_args *inputs) { return inputs->local; }
 static qz_type input_scale_type(const qz_artifact_plan *p, const qz_ct_args *inputs) {
     return in_blocks(inputs) ? QZ_TYPE_F32 : p->spec.values;
 }
 static qz_status put_input_scale(qz_artifact_writer *w, const qz_ct_args *in, const qz_artifact_item *it,
                                  qz_error *err) {
-    const float most = !in->is_float ? 127.5f : qz_small_max(in->bits == 4 ? QZ_E2M1 : QZ_E4M3FN), amax = it->input_amax;
-    const qz_type_info *type = qz_type_get(input_scale_type(w->plan, in));
-    float scale = in_blocks(in) ? 448 * most / amax : amax / most, back;
-    uint8_t bytes[4];
-    type->encode(&scale, NULL, 1, bytes);
-    type->decode(bytes, 1, &back);
-    if (!(amax > 0) || !(back > 0) || !isfinite(back))
-        return qz_fail(err, QZ_ENUMERIC,
-                       "no scale of inputs: tensor '%s': expected inputs up to a finite value above 0 in the "
-                       "calibration, found %g; choose a level with scales at run time (ct:fp8_dynamic, ct:int8, "
-                       "ct:nvfp4a16), or --module PATTERN=keep",
-                       it->name, (double)amax);
-    return qz_artifact_writer_bytes(w, bytes, type->bytes, err);
+    const float most = !in->is_float ? 127.5f : qz_small_max(in->bits == 4 ? QZ_E2M1 : QZ_E4M3FN),
+                amax = it->input_amax;
+    const float scale = in_blocks(in) ? 448 * most / amax : amax / most;
+    return qz_folder_put_input_scale(w, it, input_scale_type(w->plan, in), scale, err);
 }
 
 /* ---- plan and packing ---- */
@@ -241,26 +237,12 @@ static json_t *quantization(const qz_artifact_plan *p) {
     json_t *groups = groups_json(p, &mixed);
     return json_pack("{s:s, s:s, s:s, s:o, s:o, s:n, s:o}", "quant_method", "compressed-tensors", "format",
                      mixed ? "mixed-precision" : setting_of(&p->spec).format->name, "quantization_status", "compressed",
-                     "ignore", qz_folder_kept(p, true), "kv_cache_scheme", cache_json(p), "global_compression_ratio", "config_groups",
-                     groups);
+                     "ignore", qz_folder_kept(p, true), "kv_cache_scheme", cache_json(p),
+                     "global_compression_ratio", "config_groups", groups);
 }
 
 static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_folder_linears, .item = make_item,
                                      .parts = parts, .quantization = quantization, .keeps_dtype = true };
-
-/* One type that holds the floats of all coded matrices: theirs, float32 where they differ. */
-static qz_type values_type(const qz_model *m) {
-    bool half = false, brain = false, full = false;
-    if (m->loose) return qz_loose_values(m);
-    for (size_t l = 0; l < m->config.layers; l++)
-        for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
-            const qz_bound *b = &m->blocks[l].sites[i];
-            if (!qz_site_linear(&b->site) || !b->weight[0]) continue;
-            const qz_type t = qz_tensor_float_type(b->weight[0]);
-            half |= t == QZ_TYPE_F16, brain |= t == QZ_TYPE_BF16, full |= t != QZ_TYPE_F16 && t != QZ_TYPE_BF16;
-        }
-    return full || half == brain ? QZ_TYPE_F32 : half ? QZ_TYPE_F16 : QZ_TYPE_BF16;
-}
 
 static void settle(qz_scheme_spec *s, qz_type values) {
     const qz_ct_args *w = &qz_ct_setting_of(s)->weights;
@@ -274,7 +256,7 @@ static void settle(qz_scheme_spec *s, qz_type values) {
 
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
                       qz_artifact_plan *out, qz_error *err) {
-    const qz_type values = values_type(m);
+    const qz_type values = qz_folder_values_type(m);
     const size_t n = out->spec.n_modules;
     (void)run;
     (void)ctx;

@@ -73,7 +73,8 @@ static qz_status pack(qz_artifact_writer *w, const qz_ct_setting *s, const qz_ar
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
     const qz_floats_form f = form_of(qz_ct_setting_of(qz_item_spec(p, it)), values_of(p, it));
-    qz_float_rounding how = { .rule = QZ_ROUND_CT, .dtype = f.values, .block_rows = f.block_rows ? f.block_rows : it->rows,
+    qz_float_rounding how = { .rule = QZ_ROUND_CT, .dtype = f.values,
+                              .block_rows = f.block_rows ? f.block_rows : it->rows,
                               .block_cols = f.block_cols ? f.block_cols : it->cols, .element = f.element,
                               .stored = f.stored,
                               .search = !(p->context && p->context->as_reference) && f.stored >= QZ_SCALE_E8M0 };
@@ -108,39 +109,40 @@ static qz_status check_module(const qz_folder_reader *r, const qz_ct_setting *g,
                        file->path, module, one_scale ? "tensor" : "channel", r->config->file,
                        one_scale ? 1ull : (unsigned long long)t->dims[0], one_scale ? "" : "s",
                        (unsigned long long)s->elems);
-    const bool fixed = g->inputs.strategy != QZ_CT_NONE && !g->inputs.dynamic && !g->inputs.local;
-    return fixed ? qz_folder_static_input(r, file, module, "config_groups", err) : QZ_OK;
+    return QZ_OK;
 }
 
 static qz_status add(qz_folder_reader *r, const qz_ct_setting *s, const qz_st *file, const qz_st_tensor *t,
                      const char *module, qz_error *err) {
     const qz_floats_form f = form_of(s, r->m->config.dtype);
+    const qz_input_rounding *inputs;
     QZ_TRY(check_module(r, s, file, t, module, err));
-    return qz_folder_floats_add(r, file, t, module, &f, err);
+    QZ_TRY(qz_ct_inputs(r, &s->inputs, file, module, &inputs, err));
+    QZ_TRY(qz_folder_floats_add(r, file, t, module, &f, err));
+    r->m->tensors[r->m->n_tensors - 1].inputs = inputs;
+    return QZ_OK;
 }
 
 /* ---- what a model of these settings is called ---- */
+static qz_status described(const qz_ct_setting *s, qz_model *m, qz_error *err) {
+    m->contract = qz_ct_contract(s, m);
+    return m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+}
 static qz_status describe_fp8(const qz_ct_setting *s, qz_model *m, qz_error *err) {
-    (void)err;
     m->scheme = in_blocks(s) ? "fp8:block" : "fp8";
     m->encoding = in_blocks(s) ? "FP8 128x128" : "FP8 rows";
-    m->contract = "W8A8 fp8";
-    return QZ_OK;
+    return described(s, m, err);
 }
 static qz_status describe_mx(const qz_ct_setting *s, qz_model *m, qz_error *err) {
     const bool eight = s->weights.bits == 8;
-    const uint32_t in = s->inputs.strategy == QZ_CT_NONE ? 16 : s->inputs.bits;
     m->scheme = eight ? "ct:mxfp8" : "ct:mxfp4";
     m->encoding = eight ? "MXFP8" : s->weights.bits == 6 ? "MXFP6" : "MXFP4";
-    m->contract = qz_arena_printf(&m->arena, "W%uA%u%s", s->weights.bits, in, in == 16 ? "" : " mxfp");
-    return m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    return described(s, m, err);
 }
 static qz_status describe_nvfp4(const qz_ct_setting *s, qz_model *m, qz_error *err) {
-    (void)err;
     m->scheme = "ct:nvfp4";
     m->encoding = "NVFP4";
-    m->contract = s->inputs.strategy == QZ_CT_NONE ? "W4A16" : "W4A4 nvfp4";
-    return QZ_OK;
+    return described(s, m, err);
 }
 
 static const char *const beside_fp8[] = { "weight_scale", "input_scale", "weight_zero_point", NULL };

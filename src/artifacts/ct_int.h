@@ -57,6 +57,15 @@ const qz_ct_format *qz_ct_format_at(size_t i);
 /* What the file of a level says (ct_levels.def), without flags. */
 const qz_ct_setting *qz_ct_setting_of(const qz_scheme_spec *s);
 
+/* ct_inputs.c: what servers do with such inputs, a stored scale replaced by that of the values; bits 0: nothing. */
+qz_input_rounding qz_ct_rounding(const qz_ct_args *a);
+/* How the module's inputs are rounded, in the model's arena; NULL: they stay float. A stored scale that is
+ * missing or none is refused. */
+qz_status qz_ct_inputs(const qz_folder_reader *r, const qz_ct_args *a, const qz_st *file, const char *module,
+                       const qz_input_rounding **out, qz_error *err);
+/* "W4A16", "W8A8 int8", "W4A4 nvfp4"; NULL: no memory. */
+const char *qz_ct_contract(const qz_ct_setting *s, qz_model *m);
+
 /* Do files hold a scale of the inputs? */
 bool qz_ct_static(const qz_ct_args *inputs);
 const char *qz_ct_strategy_name(qz_ct_strategy s); /* "channel" */

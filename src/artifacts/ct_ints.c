@@ -30,10 +30,7 @@ static qz_status describe(const qz_ct_setting *s, qz_model *m, qz_error *err) {
     if (w->strategy == QZ_CT_TENSOR) (void)snprintf(group, sizeof group, "tensor");
     m->scheme = coded && !in->is_float && w->bits == 8 ? "ct:int8" : "ct";
     m->encoding = qz_arena_printf(&m->arena, "W%u %s %s", w->bits, group, w->asym ? "asym" : "sym");
-    m->contract = qz_arena_printf(&m->arena, "W%uA%u%s", w->bits, coded ? in->bits : 16,
-                                  !coded         ? ""
-                                  : in->is_float ? " fp8"
-                                                 : " int8");
+    m->contract = qz_ct_contract(s, m);
     return m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 
@@ -78,7 +75,8 @@ static size_t packed_parts(const qz_artifact_plan *p, const qz_ct_setting *s, co
     (void)s;
     out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_packed", x), QZ_ST_I32, 2,
                              { it->rows, qz_ct_words(it->cols, it->bits) } };
-    out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_scale", x), scale_dtype(p, it), 2, { it->rows, groups } };
+    out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_scale", x), scale_dtype(p, it), 2,
+                             { it->rows, groups } };
     out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_shape", x), QZ_ST_I64, 1, { 2 } };
     if (!it->sym)
         out[n++] = (qz_st_item){ qz_arena_printf(arena, "%s.weight_zero_point", x), QZ_ST_I32, 2,

@@ -242,10 +242,9 @@ static qz_status codes_of_bytes(const reading *j, uint8_t *out, qz_error *err) {
 
 static qz_status add(reading *j, bool words, qz_error *err) {
     qz_model *m = j->r->m;
-    const qz_ct_args *in = &j->s->inputs;
+    const qz_input_rounding *inputs;
     j->bits = j->s->weights.bits;
-    if (in->strategy != QZ_CT_NONE && !in->dynamic && !in->local)
-        QZ_TRY(qz_folder_static_input(j->r, j->file, j->module, "config_groups", err));
+    QZ_TRY(qz_ct_inputs(j->r, &j->s->inputs, j->file, j->module, &inputs, err));
     QZ_TRY(words ? shape_packed(j, err) : shape_bytes(j, err));
     qz_int_group *g = qz_arena_calloc(&m->arena, 1, sizeof *g);
     uint8_t *codes = qz_arena_alloc(&m->arena, j->rows, qz_int_group_row_bytes(j->bits, j->cols));
@@ -265,7 +264,7 @@ static qz_status add(reading *j, bool words, qz_error *err) {
     m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = name, .file_name = j->w->name, .type = QZ_TYPE_CODED,
                                                    .rows = j->rows, .cols = j->cols, .n_dims = 2,
                                                    .bytes = (size_t)bytes, .coded = &g->base, .file = j->file->path,
-                                                   .offset = j->w->offset };
+                                                   .offset = j->w->offset, .inputs = inputs };
     return QZ_OK;
 }
 

@@ -236,7 +236,9 @@ static void round_trips(void **state) {
         "ct:w4a16+g32", "ct:w4a16_asym+g32", "ct:w4a16+g16+asym", "ct:w4a16+g-1", "ct:w8a16+g32", "ct:w8a16+g-1+asym",
         "ct:w2a16+g32", "ct:w3a16+g32+asym", "ct:w5a16+g16", "ct:w6a16+g32+asym", "ct:w7a16+g-1", "ct:int8",
         "ct:int8+static", "ct:fp8", "ct:nvfp4", "ct:nvfp4a16", "ct:mxfp4", "ct:mxfp4a16", "ct:mxfp6a16", "ct:mxfp8",
-        "ct:w4a8+g32",
+        "ct:w4a8+g32", "modelopt:fp8", "modelopt:nvfp4", "modelopt:nvfp4a16",
+        "modelopt:fp8_dynamic", "modelopt:mxfp4", "modelopt:mxfp8",
+        "fp8:tensor", "fp8:block", "fp8:block+ue8m0",
     };
     for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
         write_read_write("tests/golden/zoo/qwen2", schemes[i]);

@@ -239,7 +239,13 @@ static qz_status describe(qz_folder_reader *r, const groups *all, qz_error *err)
     QZ_TRY(all->of[0].setting.format->describe(&all->of[0].setting, m, err));
     m->container = "compressed-tensors";
     if (all->n > 1) m->encoding = qz_arena_printf(&m->arena, "%s and others, %zu groups", m->encoding, all->n);
-    return m->encoding ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+    bool mixed = false;
+    for (size_t g = 1; g < all->n && m->contract; g++) {
+        const char *other = qz_ct_contract(&all->of[g].setting, m);
+        mixed |= other == NULL || strcmp(other, m->contract) != 0;
+    }
+    if (mixed) m->contract = qz_arena_printf(&m->arena, "%s and others", m->contract);
+    return m->encoding && m->contract ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
 }
 
 static qz_status fill(qz_run *run, qz_model *m, qz_error *err) {

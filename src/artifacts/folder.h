@@ -7,6 +7,7 @@
 #define QZ_ARTIFACTS_FOLDER_H
 #include "codecs/int_group.h"
 #include "artifacts/artifacts_int.h"
+#include "codecs/input_rounding.h"
 #include <jansson.h>
 #include "model/checkpoint.h"
 
@@ -25,6 +26,7 @@ typedef struct {
     json_t *(*quantization)(const qz_artifact_plan *p); /* quantization_config; NULL = out of memory */
     bool keeps_dtype;                 /* other tensors stay as in the source instead of float16 */
     const char *twin;                 /* a file that repeats quantization_config (quantize_config.json), or NULL */
+    json_t *(*twin_text)(const qz_artifact_plan *p); /* what it says instead; NULL: it repeats */
 } qz_folder_kind;
 
 typedef struct {
@@ -74,6 +76,7 @@ void qz_folder_config_release(qz_folder_config *c);
 /* "awq", "gptq", "bitsandbytes" …: quant_method, or what the keys of files from before it say; NULL if
  * there is none. */
 const char *qz_folder_method(const qz_folder_config *c);
+#define QZ_FOLDER_MODELOPT "modelopt" /* any of its spellings, or quant_algo alone */
 /* Do the settings name bitsandbytes and switch it off? Merged fine-tunes keep them so; transformers then quantizes
  * nothing. */
 bool qz_folder_bnb_off(const json_t *q);
@@ -109,9 +112,10 @@ qz_status qz_folder_say_floats(const qz_folder_reader *r, qz_error *err);
 /* A scale beside FP8 codes: as qz_folder_add_part, refused beside a weight that is float. */
 qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *suffix,
                                  qz_error *err);
-/* QZ_EFORMAT if a module lacks the scale of its inputs; key: what says that it has one. */
-qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *key,
-                                 qz_error *err);
+/* The stored scale of a module's inputs into x->scale (x->zero, where it is not sym): its tensor `name`. QZ_EFORMAT if
+ * it is missing, no single float, or not above 0. */
+qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *name,
+                                 qz_input_rounding *x, qz_error *err);
 /* The failure of a folder whose method has codes and that holds none: what was found instead. */
 qz_status qz_folder_no_codes(const qz_folder_reader *r, const char *method, const char *expected, qz_error *err);
 /* "module.suffix", NULL if absent. */

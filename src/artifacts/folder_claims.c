@@ -2,7 +2,10 @@
  * it leaves float and that have codes, scales without codes. One line each. */
 #include "artifacts/folder.h"
 #include "artifacts/module_rules.h"
+#include "base/bytes.h"
+#include "base/half.h"
 #include "formats/dtypes.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -68,7 +71,20 @@ static qz_status check_values(const qz_folder_reader *r, const char *method, qz_
     return QZ_OK;
 }
 
-/* An entry names a module, a run of whole parts of its name, or (re:) a regular expression for it. */
+/* Shell wildcards of the whole name: * any characters, dots too, ? one. Without recursion: the last star takes more. */
+static bool wildcard_names(const char *entry, const char *module) {
+    const char *star = NULL, *behind = NULL;
+    while (*module) {
+        if (*entry == '*') star = ++entry, behind = module;
+        else if (*entry == '?' || (*entry && *entry == *module)) entry++, module++;
+        else if (!star) return false;
+        else entry = star, module = ++behind;
+    }
+    while (*entry == '*') entry++;
+    return *entry == 0;
+}
+
+/* An entry names a module, a run of whole parts of its name, names by wildcards, or (re:) a regular expression. */
 static qz_status entry_names(const char *entry, const char *module, const char *file, bool *yes, qz_error *err) {
     const size_t n = strlen(entry);
     *yes = false;
@@ -77,12 +93,14 @@ static qz_status entry_names(const char *entry, const char *module, const char *
         (void)snprintf(where, sizeof where, "file '%.540s'", file);
         return qz_module_match(entry + 3, module, where, yes, err);
     }
+    if (strchr(entry, '*') || strchr(entry, '?')) return *yes = wildcard_names(entry, module), QZ_OK;
     for (const char *p = module; n && (p = strstr(p, entry)) != NULL && !*yes; p++)
         *yes = (p == module || p[-1] == '.') && (p[n] == 0 || p[n] == '.');
     return QZ_OK;
 }
 
-static const char *const lists[] = { "ignore", "ignored_layers", "modules_to_not_convert", "llm_int8_skip_modules" };
+static const char *const lists[] = { "ignore", "exclude_modules", "ignored_layers", "modules_to_not_convert",
+                                     "llm_int8_skip_modules" };
 
 /* *key, *entry: what leaves `module` float; NULL if nothing does. */
 static qz_status left_float(const qz_folder_reader *r, const char *module, const char **key, const char **entry,
@@ -135,17 +153,20 @@ qz_status qz_folder_claims(const qz_folder_reader *r, qz_error *err) {
     const char *method = qz_folder_method(r->config);
     return method ? check_values(r, method, err) : QZ_OK;
 }
-/* Scales that servers quantize inputs with: here inputs stay floats. */
+/* Stored scales of inputs that no linear is rounded with. */
 static void say_input_scales(const qz_folder_reader *r) {
-    size_t n = 0;
+    size_t n = 0, used = 0;
     for (size_t f = 0; f < r->dir->n_files; f++)
         for (size_t i = 0; i < r->dir->files[f].n; i++) {
             const char *name = r->dir->files[f].tensors[i].name;
-            n += qz_str_ends(name, ".input_scale") || qz_str_ends(name, ".activation_scale");
+            n += qz_str_ends(name, ".input_scale") || qz_str_ends(name, ".activation_scale") ||
+                 qz_str_ends(name, ".input_global_scale");
         }
-    if (n)
-        qz_info_once(r->run, "note: %s: %zu scale%s of inputs %s not applied: inputs stay floats here", r->m->path, n,
-                     n == 1 ? "" : "s", n == 1 ? "is" : "are");
+    for (size_t i = 0; i < r->m->n_tensors; i++) used += r->m->tensors[i].inputs && r->m->tensors[i].inputs->fixed;
+    if (n > used)
+        qz_info_once(r->run, "note: %s: %zu scale%s of inputs %s not applied: the settings have no use for %s",
+                     r->m->path, n - used, n - used == 1 ? "" : "s", n - used == 1 ? "is" : "are",
+                     n - used == 1 ? "it" : "them");
 }
 
 /* Linears that the configuration codes and that are stored as floats: read as such, while engines expect codes. */
@@ -180,26 +201,57 @@ qz_status qz_folder_beside_codes(qz_folder_reader *r, const qz_st *file, const q
     char module[QZ_ST_MAX_NAME];
     (void)snprintf(module, sizeof module, "%.*s", (int)(strlen(t->name) - strlen(suffix)), t->name);
     const qz_st_tensor *w = qz_folder_part(r->dir, module, "weight");
-    if (w == NULL || w->dtype == QZ_ST_F8_E4M3 || w->dtype == QZ_ST_I8)
+    if (w == NULL || w->dtype == QZ_ST_F8_E4M3 || w->dtype == QZ_ST_I8 || w->dtype == QZ_ST_U8)
         return qz_folder_add_part(r, file, t, suffix, "weight", err);
     return qz_fail(err, QZ_EFORMAT,
-                   "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3 "
-                   "or I8, "
-                   "found %s; the weight was replaced, or the scale is another's",
+                   "a scale without codes: file '%s', tensor '%s', offset %llu: expected '%s.weight' of F8_E4M3, "
+                   "I8 or U8, found %s; the weight was replaced, or the scale is another's",
                    file->path, t->name, (unsigned long long)t->offset, module, qz_st_dtype_name(w->dtype));
 }
 
-/* The scale of a module's inputs, which a static scheme must store. */
-qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *key,
-                                 qz_error *err) {
-    static const char *const names[] = { "input_scale", "activation_scale" };
-    for (size_t i = 0; i < 2; i++)
-        if (qz_folder_part(r->dir, module, names[i])) return QZ_OK;
+/* One float of any type, or NULL. */
+static bool one_float(const qz_st_tensor *t, float *v) {
+    if (t->elems != 1) return false;
+    if (t->dtype == QZ_ST_F32) *v = qz_bits_f32(qz_load_u32le(t->data));
+    else if (t->dtype == QZ_ST_BF16) *v = qz_bf16_to_f32(qz_load_u16le(t->data));
+    else if (t->dtype == QZ_ST_F16) *v = qz_f16_to_f32(qz_load_u16le(t->data));
+    else return false;
+    return true;
+}
+
+/* The code of 0, in the setting's bits. */
+static qz_status input_zero(const qz_folder_reader *r, const qz_st *file, const char *module, qz_input_rounding *x,
+                            qz_error *err) {
+    const qz_st_tensor *z = qz_folder_part(r->dir, module, "input_zero_point");
+    const int half = 1 << (x->bits - 1);
+    x->zero = z && z->elems == 1 && z->dtype == QZ_ST_I8 ? (int8_t)z->data[0] : half;
+    if (x->zero >= -half && x->zero < half) return QZ_OK;
     return qz_fail(err, QZ_EFORMAT,
-                   "a scale of the inputs is missing: file '%s', module '%s': key 'quantization_config.%s' says "
-                   "static, expected '%s.input_scale', found none; "
-                   "say dynamic, or add the scales",
-                   file->path, module, key, module);
+                   "zero point of the inputs: file '%s', module '%s': 'symmetric' is false in '%s', expected "
+                   "'%s.input_zero_point' of one I8 from %d to %d, found %s; correct the settings",
+                   file->path, module, r->config->file, module, -half, half - 1, z ? "another" : "none");
+}
+
+qz_status qz_folder_static_input(const qz_folder_reader *r, const qz_st *file, const char *module, const char *name,
+                                 qz_input_rounding *x, qz_error *err) {
+    const qz_st_tensor *t = qz_folder_part(r->dir, module, name);
+    if (!t && strcmp(name, "input_scale") == 0) t = qz_folder_part(r->dir, module, "activation_scale");
+    if (!t)
+        return qz_fail(err, QZ_EFORMAT,
+                       "a scale of the inputs is missing: file '%s', module '%s': '%s' says that it is stored, "
+                       "expected '%s.%s', found none; say dynamic, or add the scales",
+                       file->path, module, r->config->file, module, name);
+    if (!one_float(t, &x->scale))
+        return qz_fail(err, QZ_EFORMAT,
+                       "a scale of the inputs: file '%s', tensor '%s': expected one F32, BF16 or F16, found %llu "
+                       "elements of %s",
+                       file->path, t->name, (unsigned long long)t->elems, qz_st_dtype_name(t->dtype));
+    if (!(x->scale > 0) || isinf(x->scale) || isinf(1 / x->scale))
+        return qz_fail(err, QZ_EFORMAT,
+                       "a scale of the inputs: file '%s', tensor '%s', offset %llu: expected above 0, found %g; it was "
+                       "never calibrated",
+                       file->path, t->name, (unsigned long long)t->offset, (double)x->scale);
+    return x->sym ? QZ_OK : input_zero(r, file, module, x, err);
 }
 
 qz_status qz_folder_no_codes(const qz_folder_reader *r, const char *method, const char *expected, qz_error *err) {

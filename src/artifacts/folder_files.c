@@ -128,8 +128,12 @@ static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err)
     QZ_TRY(st);
     if (!rebuilt) st = config_fits(p, root, dir, err);
     if (st == QZ_OK) st = add_json(p, "config.json", fill_config(root, p) ? root : NULL, arena, err);
-    if (st == QZ_OK && fp->kind->twin)
-        st = add_json(p, fp->kind->twin, json_object_get(root, "quantization_config"), arena, err);
+    if (st == QZ_OK && fp->kind->twin) {
+        json_t *own = fp->kind->twin_text ? fp->kind->twin_text(p) : NULL;
+        const json_t *repeated = fp->kind->twin_text ? NULL : json_object_get(root, "quantization_config");
+        st = add_json(p, fp->kind->twin, own ? own : repeated, arena, err);
+        json_decref(own);
+    }
     json_decref(root);
     return st;
 }

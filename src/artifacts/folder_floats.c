@@ -20,11 +20,14 @@ static extent blocks(uint64_t rows, uint64_t cols, const qz_floats_form *f) {
 static bool by_bytes(const qz_floats_form *f) { return f->stored >= QZ_SCALE_E8M0; }
 static bool under_tensor(const qz_floats_form *f) { return f->stored >= QZ_SCALE_E4M3; }
 
+static bool in_groups(const qz_floats_form *f) { return by_bytes(f) && f->block_rows == 1; }
+static bool one_scale(const qz_floats_form *f) { return f->block_rows == 0 && f->block_cols == 0; }
+
 static qz_st_dtype scale_dtype(const qz_floats_form *f) {
     static const qz_st_dtype all[] = {[QZ_SCALE_F16] = QZ_ST_F16, [QZ_SCALE_BF16] = QZ_ST_BF16,
                                       [QZ_SCALE_F32] = QZ_ST_F32, [QZ_SCALE_E8M0] = QZ_ST_U8,
                                       [QZ_SCALE_E4M3] = QZ_ST_F8_E4M3, [QZ_SCALE_E4M3_TIMES] = QZ_ST_F8_E4M3};
-    return all[f->stored];
+    return f->typed && f->stored == QZ_SCALE_E8M0 ? QZ_ST_F8_E8M0 : all[f->stored];
 }
 static size_t scale_bytes(const qz_floats_form *f) { return by_bytes(f) ? 1 : f->stored == QZ_SCALE_F32 ? 4 : 2; }
 static qz_st_dtype codes_dtype(const qz_floats_form *f) { return f->bits == 8 ? QZ_ST_F8_E4M3 : QZ_ST_U8; }
@@ -32,7 +35,7 @@ static qz_st_dtype codes_dtype(const qz_floats_form *f) { return f->bits == 8 ? 
 /* ---- writing ---- */
 qz_status qz_folder_floats_item(qz_artifact_item *it, const qz_floats_form *f, qz_error *err) {
     const extent e = blocks(it->rows, it->cols, f);
-    if (by_bytes(f) && it->cols % f->block_cols != 0)
+    if (in_groups(f) && it->cols % f->block_cols != 0)
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "shape does not fit the format: tensor '%s' [%zu, %zu]: expected columns in groups of %zu; keep "
                        "the module (--module PATTERN=keep) or choose scales by row",
@@ -51,7 +54,7 @@ size_t qz_folder_floats_parts(const qz_artifact_item *it, const qz_floats_form *
     out[n++] = (qz_st_item){qz_arena_printf(arena, "%s.%s", it->out_name, f->codes), codes_dtype(f), 2,
                             {it->rows, qz_scaled_row_bytes(it->cols, f->bits)}};
     out[n++] = (qz_st_item){qz_arena_printf(arena, "%s.%s", it->out_name, f->scale), scale_dtype(f),
-                            f->block_rows ? 2 : f->scalar ? 0 : 1, {e.down, e.across}};
+                            one_scale(f) ? !f->scalar : f->flat ? 1 : 2, {e.down, e.across}};
     if (under_tensor(f))
         out[n++] = (qz_st_item){qz_arena_printf(arena, "%s.%s", it->out_name, f->tensor), QZ_ST_F32, f->scalar ? 0 : 1,
                                 {1}};
@@ -102,11 +105,10 @@ qz_status qz_folder_floats_pack(qz_artifact_writer *w, const qz_artifact_item *i
                                 const qz_floats_form *f, qz_error *err) {
     const qz_scaled_float *x = qz_scaled_float_of(q->coded);
     size_t *map = NULL;
-    const bool rows = f->block_rows == 1, whole = f->block_rows == 0;
     if (!x || x->bits != 8 || x->element != f->element ||
-        (whole ? x->block_rows < x->base.rows : (x->block_rows == 1) != rows))
+        (one_scale(f) ? x->block_rows < x->base.rows : (x->block_rows == 1) != (f->block_rows == 1)))
         return qz_fail(err, QZ_EBUG, "tensor '%s' comes in another type than planned", q->name);
-    if (rows || whole) QZ_TRY(qz_folder_row_map(w, it, &map, err));
+    if (f->block_rows <= 1) QZ_TRY(qz_folder_row_map(w, it, &map, err));
     qz_status st = put_codes(w, x, map, f->bits, err);
     if (st == QZ_OK) st = put_scales(w, it, x, map, f, err);
     if (st == QZ_OK && under_tensor(f)) st = qz_artifact_writer_bytes(w, &x->tensor, 4, err);
@@ -121,6 +123,22 @@ qz_status qz_folder_floats_code(qz_run *run, const qz_float_rounding *how, const
     f->base.rows = it->rows, f->base.cols = it->cols;
     *out = &f->base;
     return qz_scaled_float_round(run, how, w, f, arena, err);
+}
+
+qz_status qz_folder_put_input_scale(qz_artifact_writer *w, const qz_artifact_item *it, qz_type type, float scale,
+                                    qz_error *err) {
+    const qz_type_info *info = qz_type_get(type);
+    uint8_t bytes[4];
+    float back;
+    info->encode(&scale, NULL, 1, bytes);
+    info->decode(bytes, 1, &back);
+    if (!(it->input_amax > 0) || !(back > 0) || !isfinite(back))
+        return qz_fail(err, QZ_ENUMERIC,
+                       "no scale of inputs: tensor '%s': expected inputs up to a finite value above 0 in the "
+                       "calibration, found %g; choose a level with scales at run time (ct:fp8_dynamic, ct:int8, "
+                       "ct:nvfp4a16), or --module PATTERN=keep",
+                       it->name, (double)it->input_amax);
+    return qz_artifact_writer_bytes(w, bytes, info->bytes, err);
 }
 
 static qz_status amax_of(const qz_tensor_view *t, float *most, qz_error *err) {
@@ -157,6 +175,23 @@ qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_ite
         return QZ_OK;
     }
     return amax_of(it->source, out, err);
+}
+
+qz_type qz_folder_values_type(const qz_model *m) {
+    bool half = false, brain = false, full = false;
+    const qz_tensor_view *loose;
+    for (size_t i = 0; m->loose && (loose = qz_loose_next(m, &i)) != NULL;) {
+        const qz_type t = qz_tensor_float_type(loose);
+        half |= t == QZ_TYPE_F16, brain |= t == QZ_TYPE_BF16, full |= t != QZ_TYPE_F16 && t != QZ_TYPE_BF16;
+    }
+    for (size_t l = 0; l < m->config.layers; l++)
+        for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
+            const qz_bound *b = &m->blocks[l].sites[i];
+            if (!qz_site_linear(&b->site) || !b->weight[0]) continue;
+            const qz_type t = qz_tensor_float_type(b->weight[0]);
+            half |= t == QZ_TYPE_F16, brain |= t == QZ_TYPE_BF16, full |= t != QZ_TYPE_F16 && t != QZ_TYPE_BF16;
+        }
+    return full || half == brain ? QZ_TYPE_F32 : half ? QZ_TYPE_F16 : QZ_TYPE_BF16;
 }
 
 /* ---- reading ---- */
@@ -202,6 +237,7 @@ static qz_status read_tensor(const qz_folder_reader *r, const qz_st *file, const
 static bool fits(const qz_st_tensor *s, extent e) {
     if (s->elems != e.down * e.across) return false;
     return s->n_dims == 2   ? s->dims[0] == e.down && s->dims[1] == e.across
+           : s->n_dims == 4 ? s->dims[0] == e.down && s->dims[1] == 1 && s->dims[2] == e.across && s->dims[3] == 1
            : s->n_dims == 1 ? e.across == 1 || e.down == 1
                             : s->n_dims == 0;
 }
@@ -238,8 +274,8 @@ static qz_status check_shapes(const qz_st *file, const char *module, const qz_st
     if (f->block_rows == 1 && !f->block_cols && s->elems == 1) f->block_rows = 0; /* one scale for the whole matrix */
     const extent e = blocks(rows, cols, f);
     (void)snprintf(expected, sizeof expected, "scales [%llu, %llu]%s", (unsigned long long)e.down,
-                   (unsigned long long)e.across, by_bytes(f) && cols % f->block_cols ? " of whole groups" : "");
-    if (!fits(s, e) || (by_bytes(f) && cols % f->block_cols != 0))
+                   (unsigned long long)e.across, in_groups(f) && cols % f->block_cols ? " of whole groups" : "");
+    if (!fits(s, e) || (in_groups(f) && cols % f->block_cols != 0))
         return qz_folder_misfit(file, module, expected, parts, 2, err);
     f->block_rows = f->block_rows ? f->block_rows : (size_t)rows;
     f->block_cols = f->block_cols ? f->block_cols : (size_t)cols;
@@ -249,6 +285,7 @@ static qz_status check_shapes(const qz_st *file, const char *module, const qz_st
 static qz_status find_scales(const qz_folder_reader *r, const qz_st *file, const char *module, const qz_floats_form *f,
                              const qz_st_tensor **out, qz_error *err) {
     const qz_st_tensor *s = *out = qz_folder_part(r->dir, module, f->scale);
+    if (f->stored == QZ_SCALE_E8M0) return qz_folder_typed(file, module, f->scale, s, QZ_ST_U8, QZ_ST_F8_E8M0, err);
     if (by_bytes(f)) return qz_folder_typed(file, module, f->scale, s, scale_dtype(f), scale_dtype(f), err);
     return s && s->dtype == QZ_ST_F32 ? QZ_OK : qz_folder_typed(file, module, f->scale, s, QZ_ST_BF16, QZ_ST_F16, err);
 }

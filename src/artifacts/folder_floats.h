@@ -13,7 +13,9 @@ typedef struct {
     qz_type values;                /* of E8M0 and E4M3 scales: what the library decodes to; others: the scales' own */
     const char *codes, *scale;     /* suffixes of tensors: "weight", "weight_scale" */
     const char *tensor;            /* of the tensor's scale under E4M3 scales, else NULL */
-    bool scalar;                   /* scales of tensors have no dimension (else [1]) */
+    bool scalar;                   /* written: one scale of a tensor has no dimension (else [1]), */
+    bool flat;                     /* those of rows one ([rows], else [rows, 1]), */
+    bool typed;                    /* E8M0 scales are of the type F8_E8M0 (else U8); read: either */
 } qz_floats_form;
 
 /* Bytes, bits and groups; QZ_EUNSUPPORTED where packed groups do not divide the columns. */
@@ -26,6 +28,12 @@ qz_status qz_folder_floats_code(qz_run *run, const qz_float_rounding *how, const
 /* Adds the view of t, the codes of `module`, with the scales beside it: shapes, scales and codes are checked. */
 qz_status qz_folder_floats_add(const qz_folder_reader *r, const qz_st *file, const qz_st_tensor *t, const char *module,
                                const qz_floats_form *form, qz_error *err);
+/* The scale of a linear's inputs as one value of `type`, made of the item's input_amax: QZ_ENUMERIC if that is not
+ * known or the type cannot say it. */
+qz_status qz_folder_put_input_scale(qz_artifact_writer *w, const qz_artifact_item *it, qz_type type, float scale,
+                                    qz_error *err);
+/* One type that holds the floats of all coded matrices: theirs, float32 where they differ. */
+qz_type qz_folder_values_type(const qz_model *m);
 /* Largest magnitude of the linears that engines merge with the item's (q k v; gate up; an expert's): they share a
  * tensor's scale. Decodes them. */
 qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err);

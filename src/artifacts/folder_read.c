@@ -20,16 +20,17 @@ static qz_status load(const char *dir, const char *name, qz_folder_config *c, qz
 }
 
 qz_status qz_folder_config_load(const char *dir, qz_folder_config *c, qz_error *err) {
-    static const char *const legacy[] = { "quantize_config.json", "quant_config.json" };
+    static const char *const legacy[] = { "quantize_config.json", "quant_config.json", "hf_quant_config.json" };
     *c = (qz_folder_config){ .root = NULL };
     QZ_TRY(load(dir, "config.json", c, err));
     if (!c->root) return QZ_OK; /* no checkpoint at all */
     c->q = json_object_get(c->root, "quantization_config");
-    for (size_t i = 0; i < 2 && json_object_size(c->q) == 0; i++) { /* AutoGPTQ, old AutoAWQ: a file of its own */
+    /* AutoGPTQ, old AutoAWQ, old ModelOpt: a file of its own */
+    for (size_t i = 0; i < sizeof legacy / sizeof *legacy && json_object_size(c->q) == 0; i++) {
         json_decref(c->root);
         c->root = NULL;
         QZ_TRY(load(dir, legacy[i], c, err));
-        c->q = c->root;
+        c->q = i == 2 ? json_object_get(c->root, "quantization") : c->root;
     }
     if (json_object_size(c->q) == 0) c->q = NULL; /* {} is as good as null */
     return QZ_OK;
@@ -45,6 +46,9 @@ const char *qz_folder_method(const qz_folder_config *c) {
     if (json_is_true(json_object_get(c->q, "load_in_4bit")) || json_is_true(json_object_get(c->q, "load_in_8bit")))
         return "bitsandbytes";
     const char *method = json_string_value(json_object_get(c->q, "quant_method"));
+    const bool own = method ? strncasecmp(method, QZ_FOLDER_MODELOPT, strlen(QZ_FOLDER_MODELOPT)) == 0
+                            : json_object_get(c->q, "quant_algo") != NULL;
+    if (own) return QZ_FOLDER_MODELOPT;
     if (method) return method;
     const char *version = json_string_value(json_object_get(c->q, "version"));
     if (version && (strncasecmp(version, "gem", 3) == 0 || strcasecmp(version, "marlin") == 0)) return "awq";

@@ -309,13 +309,3 @@ const qz_tensor_view *qz_loose_next(const qz_model *m, size_t *i) {
     }
     return NULL;
 }
-
-qz_type qz_loose_values(const qz_model *m) {
-    bool half = false, brain = false, full = false;
-    const qz_tensor_view *t;
-    for (size_t i = 0; (t = qz_loose_next(m, &i)) != NULL;) {
-        const qz_type type = qz_tensor_float_type(t);
-        half |= type == QZ_TYPE_F16, brain |= type == QZ_TYPE_BF16, full |= type != QZ_TYPE_F16 && type != QZ_TYPE_BF16;
-    }
-    return full || half == brain ? QZ_TYPE_F32 : half ? QZ_TYPE_F16 : QZ_TYPE_BF16;
-}

@@ -75,8 +75,6 @@ const qz_tensor_view *qz_loose_next(const qz_model *m, size_t *i);
 enum { QZ_LOOSE_MERGED_MOST = 3 };
 /* Those that engines merge with it, itself too. */
 size_t qz_loose_merged(const qz_model *m, const qz_tensor_view *t, const qz_tensor_view *out[QZ_LOOSE_MERGED_MOST]);
-/* One type that holds the floats of all of these. */
-qz_type qz_loose_values(const qz_model *m);
 
 /* A float matrix whose rows and columns are any steps apart in `data` (elements), as one of m->tensors. */
 typedef struct { const uint8_t *data; qz_type type; size_t rows, cols, row_step, col_step; } qz_steps;

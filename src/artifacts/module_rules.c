@@ -107,8 +107,8 @@ static qz_status parse_level(const qz_scheme_spec *spec, const char *text, qz_ar
     r->as = as;
     if (is_level(spec, text, as)) return QZ_OK;
     return qz_fail(err, QZ_EUSAGE,
-                   "bad level '%.60s' in --module '%.200s': expected keep, or a level of '%s' such as %s", text, r->text,
-                   qz_scheme_get(spec->scheme)->name, qz_scheme_level(spec->scheme, 0));
+                   "bad level '%.60s' in --module '%.200s': expected keep, or a level of '%s' such as %s", text,
+                   r->text, qz_scheme_get(spec->scheme)->name, qz_scheme_level(spec->scheme, 0));
 }
 
 bool qz_module_rule_fits(const qz_scheme_spec *spec, const char *text) {
@@ -205,7 +205,8 @@ static qz_code_setting apply(const qz_scheme_spec *s, const qz_module_rule *r) {
     qz_code_setting out = { .element = s->element, .scale = s->scale, .values = s->values, .bits = s->bits,
                             .group_size = s->group_size, .block_rows = s->block_rows, .sym = s->sym,
                             .rounded = s->rounded, .act_order = s->act_order, .static_groups = s->static_groups,
-                            .least_zero = qz_scheme_least_zero(s), .rule = r };
+                            .least_zero = qz_scheme_least_zero(s), .inputs = s->inputs.bits ? &s->inputs : NULL,
+                            .rule = r };
     if (!r) return out;
     out.keep = r->keep;
     if (r->bits != QZ_AS_SCHEME) out.bits = (uint32_t)r->bits;

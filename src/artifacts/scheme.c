@@ -48,7 +48,7 @@ qz_module_room qz_scheme_module_room(qz_scheme s) {
                                     : QZ_MODULES_NONE;
 }
 bool qz_scheme_loose(const qz_scheme_spec *s) {
-    return qz_scheme_ops_get(s->scheme)->loose && !s->static_inputs && !s->kv;
+    return qz_scheme_ops_get(s->scheme)->loose && !qz_scheme_static_inputs(s) && !s->kv;
 }
 bool qz_scheme_static_inputs(const qz_scheme_spec *s) {
     bool any = s->static_inputs;
@@ -62,6 +62,9 @@ static const struct { const char *name; int number; const char *told; } gone[] =
 #include "artifacts/gguf_gone.def"
 #undef QZ_GONE
 };
+
+/* Other names of a level. */
+static const struct { const char *name, *level; } aliases[] = {{"fp8:channel", "ct:fp8_dynamic"}};
 
 /* Words of llama-quantize that are no level: its answer, or false. */
 static bool is_gone(const char *level, qz_error *err) {
@@ -137,6 +140,12 @@ qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err) 
     memcpy(buf, text, strlen(text) + 1);
     flags = strchr(buf, '+');
     if (flags) *flags++ = 0;
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strcasecmp(buf, aliases[i].name) == 0) {
+            char own[sizeof buf + 32];
+            (void)snprintf(own, sizeof own, "%s%s%s", aliases[i].level, flags ? "+" : "", flags ? flags : "");
+            return qz_scheme_parse(own, out, err);
+        }
     for (char *p = flags; p && *p; p++) *p = (char)tolower((unsigned char)*p);
     level = strchr(buf, ':');
     if (level) *level++ = 0;

@@ -5,6 +5,7 @@
 #include "artifacts/gguf_mix.h"
 #include "codecs/bnb.h"
 #include "codecs/code_setting.h"
+#include "codecs/input_rounding.h"
 
 typedef unsigned qz_scheme; /* a QZ_SCHEME_… of schemes.h */
 
@@ -43,6 +44,8 @@ typedef struct {
     uint32_t bits, group_size; /* group_size: or QZ_WHOLE_ROW ("g-1") */
     uint32_t block_rows;
     bool sym, rounded;
+    qz_input_rounding inputs;  /* what its servers do to inputs, bits 0: nothing; scales that calibration gives are
+                                * those of the values here */
     bool static_inputs;        /* its matrices have a scale of their inputs, which calibration gives */
     qz_kv_scales kv;           /* which calibration gives, too */
     bool act_order, static_groups, v2, lm_head; /* gptq: v2 = zero points stored as they are */

@@ -105,8 +105,9 @@ static inline qz_status put_encoded(qz_artifact_writer *w, const qz_artifact_ite
     if (st == QZ_OK)
         st = it->type != QZ_TYPE_CODED               ? put_block_rows(w, it, x, imp, err)
              : w->plan->spec.scheme == QZ_SCHEME_BNB ? put_bnb(w, it, x, err)
-             : w->plan->spec.scheme == QZ_SCHEME_CT  ? put_rounded(w, it, x, err)
-                                                     : put_int_group(w, it, x, err);
+             : w->plan->spec.scheme == QZ_SCHEME_AWQ || w->plan->spec.scheme == QZ_SCHEME_GPTQ
+                 ? put_int_group(w, it, x, err)
+                 : put_rounded(w, it, x, err);
     qz_free(imp);
     qz_free(x);
     return st;

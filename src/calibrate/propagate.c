@@ -14,6 +14,8 @@ struct qz_propagate {
     qz_engine *e;
     size_t windows, seq, hidden, chunk; /* chunk: windows of a step */
     bool sequential, differences;
+    const qz_input_rounding *inputs;           /* what servers do to the input of the stage */
+    const qz_input_rounding *taken[QZ_LINEARS]; /* to that of each linear whose weights are quantized */
     size_t layer;                 /* the one being quantized */
     size_t next;                  /* stage expected next; as many as there are: the layer is complete */
     float *h[STREAMS];            /* [tokens, hidden] */
@@ -48,9 +50,14 @@ static void keep_expert(void *arg, const qz_observed *o) {
     qz_propagate *p = arg;
     const qz_input in = qz_input_at(&p->widths, o->layer, o->input);
     if (in.expert < 0 || in.stage != p->watched_stage) return;
+    const float *x = o->x;
     p->tokens[in.expert] += o->n;
+    if (p->inputs) {
+        qz_input_round(p->run->pool, p->inputs, x, o->n, o->cols, p->input[QUANT]);
+        x = p->input[QUANT];
+    }
     if (p->observed == QZ_OK)
-        p->observed = qz_mm_gram(qz_engine_mm(p->e), o->x, o->n, o->cols, p->gram[in.expert], p->err);
+        p->observed = qz_mm_gram(qz_engine_mm(p->e), x, o->n, o->cols, p->gram[in.expert], p->err);
 }
 static void watch(qz_propagate *p, stream s, size_t stage) {
     p->watched = s;
@@ -64,14 +71,16 @@ static qz_layer_weights weights(qz_propagate *p, bool plain) {
     qz_layer_weights w = *qz_engine_layer(p->e, p->layer);
     for (size_t l = 0; l < QZ_LINEARS; l++)
         if (!plain && p->has[l])
-            w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = w.lin[l].rows, .cols = w.lin[l].cols, .data = p->w[l]};
+            w.lin[l] = (qz_weights){.type = QZ_TYPE_F32, .rows = w.lin[l].rows, .cols = w.lin[l].cols, .data = p->w[l],
+                                    .inputs = p->taken[l]};
     for (size_t k = 0; k < QZ_LINEARS; k++) {
         if (w.expert[k] == NULL) continue;
         for (size_t x = 0; x < p->experts; x++) {
             qz_weights *v = &p->expert_view[k][x];
             *v = w.expert[k][x];
             if (!plain && p->expert_has[k][x])
-                *v = (qz_weights){.type = QZ_TYPE_F32, .rows = v->rows, .cols = v->cols, .data = p->expert_w[k][x]};
+                *v = (qz_weights){.type = QZ_TYPE_F32, .rows = v->rows, .cols = v->cols, .data = p->expert_w[k][x],
+                                  .inputs = p->taken[k]};
         }
         w.expert[k] = p->expert_view[k];
     }
@@ -121,8 +130,10 @@ static void keep_lost(qz_propagate *p, const float *x, const float *y, size_t n)
         p->lost[i] = scale > 0 ? (x[i] - y[i]) / scale : x[i] - y[i];
 }
 
-static qz_status gather(qz_propagate *p, size_t half, float *a, const float *b, size_t n, qz_error *err) {
+/* b is rounded in place as the linears take it: what that loses is part of the difference. */
+static qz_status gather(qz_propagate *p, size_t half, float *a, float *b, size_t n, qz_error *err) {
     size_t cols = p->pair.cols;
+    if (p->inputs) qz_input_round(p->run->pool, p->inputs, b, n, cols, b);
     qz_mm *mm = qz_engine_mm(p->e);
     p->pair.tokens[half] += n;
     QZ_TRY(qz_mm_gram(mm, b, n, cols, p->pair.gram[half], err));
@@ -222,13 +233,15 @@ static void clear_pair(qz_propagate *p, const qz_input *in) {
     }
 }
 
-qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, qz_pair_stats **out, qz_error *err) {
+qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, const qz_input_rounding *inputs,
+                             qz_pair_stats **out, qz_error *err) {
     *out = NULL;
     if (p->next == qz_stages(&p->widths, p->layer)) QZ_TRY(finish_layer(p, err));
     if (layer != p->layer || stage != p->next)
         return qz_fail(err, QZ_EBUG, "propagation out of order: expected layer %zu stage %zu, found %zu %zu", p->layer,
                        p->next, layer, stage);
     *out = &p->pair;
+    p->inputs = inputs;
     p->next++;
     const qz_input in = qz_stage_input(&p->widths, layer, stage);
     const bool experts = in.expert >= 0;
@@ -248,6 +261,7 @@ qz_status qz_propagate_weights(qz_propagate *p, size_t linear, long expert, cons
     if (*to == NULL) *to = qz_alloc_aligned(own->rows * own->cols, sizeof *w);
     if (*to == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the quantized weights of one block");
     memcpy(*to, w, own->rows * own->cols * sizeof *w);
+    p->taken[linear] = p->inputs;
     if (expert < 0) p->has[linear] = true;
     else p->expert_has[linear][expert] = true;
     return QZ_OK;
@@ -308,6 +322,7 @@ qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, 
                         .sequential = o->sequential, .differences = o->differences, .experts = (size_t)c->experts};
     qz_input_widths_of(c, &p->widths);
     QZ_TRY(qz_engine_open(run, m, NULL, &p->e, err));
+    if (o->rounds) qz_engine_round_any(p->e);
     QZ_TRY(reserve_experts(p, err));
     size_t tokens = windows * seq_len, n = 0, part = p->chunk * seq_len;
     size_t widest = qz_widest_input(&p->widths), square = 0;

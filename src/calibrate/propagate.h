@@ -3,8 +3,8 @@
  * before it lost (asymmetric calibration). Inside a block the stages (model/sites.h) are visited in order; with
  * `sequential` a stage sees the linears before it already quantized.
  * qz_propagate *p; qz_propagate_open(&p, run, model, &tokens, &options, err);
- * for layer, for stage: qz_propagate_stage(p, layer, stage, &pair, err); qz_propagate_weights(p, linear, expert, w,
- * err) for its linears … qz_propagate_free(p). Layers and stages strictly in order, from 0.
+ * for layer, for stage: qz_propagate_stage(p, layer, stage, NULL, &pair, err); qz_propagate_weights(p, linear, expert,
+ * w, err) for its linears … qz_propagate_free(p). Layers and stages strictly in order, from 0.
  * Resident: both streams' hidden states, one chunk's activations, six matrices of the stage. Bit-identical on any
  * thread count. Sources: GPTQ (arXiv 2210.17323), GPTAQ (2504.02692). */
 #ifndef QZ_CALIBRATE_PROPAGATE_H
@@ -32,13 +32,16 @@ typedef struct qz_propagate qz_propagate;
 typedef struct {
     bool sequential;  /* a stage sees the linears before it already quantized */
     bool differences; /* gather cross and lost too (else zero: half the products) */
+    bool rounds;      /* inputs may be rounded */
 } qz_propagate_options;
 /* m: the float source, run in exact arithmetic; t is copied, its ids are borrowed. */
 qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, const qz_tokens *t,
                             const qz_propagate_options *o, qz_error *err);
 /* Statistics of the next stage's input (of experts: of each one's); valid until the next call, the caller may change
- * them. */
-qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, qz_pair_stats **out, qz_error *err);
+ * them. inputs: what servers do to it (with `rounds`): the quantized stream is gathered and goes on so; borrowed, NULL:
+ * nothing. */
+qz_status qz_propagate_stage(qz_propagate *p, size_t layer, size_t stage, const qz_input_rounding *inputs,
+                             qz_pair_stats **out, qz_error *err);
 /* w [rows, cols]: what the artifact's linear computes on the unscaled input; copied. expert -1: of the block itself. */
 qz_status qz_propagate_weights(qz_propagate *p, size_t linear, long expert, const float *w, qz_error *err);
 void qz_propagate_free(qz_propagate *p); /* NULL is fine */

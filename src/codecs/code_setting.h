@@ -29,6 +29,7 @@ typedef struct {
                                     * (g_idx); groups in file order all the same */
     bool keep;                /* no codes: the tensor stays as it is */
     uint8_t least_zero;       /* of zero points: 1 where the file cannot say 0 */
+    const struct qz_input_rounding *inputs; /* what servers do to the inputs of the matrix; NULL: they stay float */
     const void *rule;         /* that decided, of whoever has rules; NULL: none */
 } qz_code_setting;
 

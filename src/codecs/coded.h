@@ -10,14 +10,15 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "codecs/code_setting.h"
+#include "codecs/small_float.h"
 #include "codecs/type_id.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct qz_coded qz_coded;
-/* (code − zero)·scale; table[code]·scale, or code·scale of signed bytes; small floats (no packed kernel yet: the exact
- * product decodes) */
+/* (code − zero)·scale; table[code]·scale, or code·scale of signed bytes; element(code)·scale */
 typedef enum { QZ_CODES_AFFINE, QZ_CODES_TABLE, QZ_CODES_FLOAT } qz_code_form;
 
 /* How codes and scales lie over the matrix: what packed kernels, memory plans, grids and engine rules
@@ -32,6 +33,9 @@ typedef struct {
     bool rounded;            /* AFFINE: values are rounded to float_type */
     const uint32_t *g_idx;   /* [cols] group of each column, NULL: k / group */
     const float *table;      /* TABLE: [2^bits] values, NULL: the codes are signed bytes */
+    qz_scale_type stored;    /* AFFINE, FLOAT: scales in the file */
+    qz_small_float element;  /* FLOAT */
+    float tensor;            /* E4M3, E4M3_TIMES: of qz_scale_under (scaled_float.h) */
 } qz_code_layout;
 
 typedef struct {

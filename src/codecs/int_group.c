@@ -124,7 +124,8 @@ static qz_type group_float_type(const qz_coded *c) { return qz_int_scale_type(gr
 static qz_code_layout group_layout(const qz_coded *c) {
     const qz_int_group *g = group(c);
     return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size,
-                            .groups = g->groups, .sym = g->sym, .rounded = g->rounded, .g_idx = g->g_idx};
+                            .groups = g->groups, .sym = g->sym, .rounded = g->rounded, .g_idx = g->g_idx,
+                            .stored = g->scale_type};
 }
 static void group_text(const qz_coded *c, char out[32]) {
     qz_code_layout l = group_layout(c);
@@ -208,7 +209,7 @@ static qz_code_layout made_layout(const qz_coded *c) {
     const qz_int_codes *g = made(c);
     return (qz_code_layout){.form = QZ_CODES_AFFINE, .name = names[g->bits], .bits = g->bits, .group = g->group_size,
                             .groups = c->cols / g->group_size, .sym = g->sym, .rounded = g->rounded,
-                            .g_idx = g->g_idx};
+                            .g_idx = g->g_idx, .stored = g->scale_type};
 }
 static void made_text(const qz_coded *c, char out[32]) {
     qz_code_layout l = made_layout(c);

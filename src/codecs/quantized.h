@@ -14,6 +14,7 @@ typedef struct {
     double error;            /* sum over the tensor of the method's objective */
     double energy;           /* that objective of the weights themselves: error / energy is relative; 0: not known */
     double weight_mse;       /* mean squared difference to the float weights */
+    const float *input_scales; /* [cols] that columns were multiplied by: the inputs come divided by them; NULL: none */
     bool finite;             /* whoever coded it has decoded every value: none is NaN or infinite */
 } qz_quantized;
 

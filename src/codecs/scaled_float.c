@@ -26,6 +26,7 @@ typedef struct {
     const float *w;
     const qz_scaled_float *f;
     float most;                  /* of the element */
+    bool to_zero;                /* ties, and zero is the negative one */
     uint8_t *codes;
     float *scales;
 } rounding;
@@ -38,6 +39,16 @@ static float even_power(const rounding *j, float amax) {
     const uint32_t t = qz_f32_bits(amax) + (wide ? 1u << 19 : 1u << 21),
                    off = j->how->element == QZ_E4M3FN ? 8 : j->how->element == QZ_E5M2 ? 15 : 2, e = t >> 23;
     return qz_e8m0_decode((uint8_t)(e <= off ? 0 : e - off > 254 ? 254 : e - off));
+}
+
+/* ModelOpt's: the next one above, so that nothing saturates. Deviates: exact where the reference takes the float32
+ * logarithm, which rounds a number just above a power of two down to it. */
+static float ceil_power(const rounding *j, float amax) {
+    int e;
+    const float m = frexpf(amax / j->most, &e);
+    if (!(m > 0)) return 0x1p-127f;
+    e = m == 0.5f ? e - 1 : e;
+    return ldexpf(1, e < -127 ? -127 : e > 127 ? 127 : e);
 }
 
 /* An E4M3 scale under the tensor's; what the libraries give zero blocks and those too small for E4M3. */
@@ -59,11 +70,13 @@ static block_scale scale_of(const rounding *j, float amax) {
     const qz_float_rounding *how = j->how;
     if (how->stored == QZ_SCALE_E8M0 && how->rule == QZ_ROUND_CT)
         return (block_scale){even_power(j, amax), 1, false, true};
+    if (how->stored == QZ_SCALE_E8M0 && how->rule == QZ_ROUND_MODELOPT)
+        return (block_scale){ceil_power(j, amax), 1, false, true};
     if (how->stored == QZ_SCALE_E4M3 || how->stored == QZ_SCALE_E4M3_TIMES)
         return (block_scale){under_tensor(j, amax), 1, false, true};
     if (how->rule != QZ_ROUND_FINE) {
-        const float s = qz_round_float(how->dtype, amax / j->most);
-        return (block_scale){s == 0 ? eps[how->dtype] : s, 1, false, how->rule == QZ_ROUND_MODELOPT};
+        const float s = how->rule == QZ_ROUND_MODELOPT ? amax / j->most : qz_round_float(how->dtype, amax / j->most);
+        return (block_scale){s == 0 ? eps[how->dtype] : s, 1, false, false};
     }
     block_scale b = {0, amax > 0 ? 1.0f / amax * j->most : 1, true, true};
     b.scale = 1.0f / b.times;
@@ -76,6 +89,11 @@ static block_scale scale_of(const rounding *j, float amax) {
     /* deviates: below 1e-36 the reference's factor is infinite and its scale 0; a subnormal scale says them */
     if (!isfinite(b.times)) b = (block_scale){fmaxf(amax / j->most, FLT_TRUE_MIN), 1, false, true};
     return b;
+}
+
+float qz_float_rule_scale(const qz_float_rounding *how, float tensor, float amax) {
+    const qz_scaled_float f = {.tensor = tensor};
+    return scale_of(&(rounding){.how = how, .f = &f, .most = qz_small_max(how->element)}, amax).scale;
 }
 
 static float block_error(const rounding *j, const float *w, size_t n, float scale) {
@@ -106,25 +124,46 @@ static float search_scale(const rounding *j, const float *w, size_t n, float ama
     return best;
 }
 
+/* ModelOpt's MXFP4 counts the bounds that lie below a magnitude, and a zero has no sign that is positive. */
+static uint8_t code_of(const rounding *j, float v) {
+    static const float bounds[] = {0.25f, 0.75f, 1.25f, 1.75f, 2.5f, 3.5f, 5};
+    if (!j->to_zero) return qz_small_encode(j->f->element, v);
+    uint8_t c = v > 0 ? 0 : 8;
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) c = (uint8_t)(c + (fabsf(v) > bounds[i]));
+    return c;
+}
+
+typedef struct { size_t r0, r1, k0, k1; } span;
+
+static void encode_span(const rounding *j, const block_scale *b, span s) {
+    const size_t cols = j->f->base.cols;
+    for (size_t r = s.r0; r < s.r1; r++)
+        for (size_t k = s.k0; k < s.k1; k++) {
+            const float x = j->w[r * cols + k], q = b->multiply ? x * b->times : x / b->scale,
+                        v = clamped(b->plain ? q : qz_round_float(j->how->dtype, q), j->most);
+            j->codes[r * cols + k] = code_of(j, v);
+        }
+}
+
+static float amax_of(const rounding *j, span s) {
+    float amax = 0;
+    for (size_t r = s.r0; r < s.r1; r++)
+        for (size_t k = s.k0; k < s.k1; k++) amax = fmaxf(amax, fabsf(j->w[r * j->f->base.cols + k]));
+    return amax;
+}
+
 /* One block; zero blocks get the scale that the reference gives them. */
 static void encode_block(const rounding *j, size_t bi, size_t bk, size_t across) {
     const qz_scaled_float *f = j->f;
-    const size_t cols = f->base.cols, r1 = qz_min_size((bi + 1) * f->block_rows, f->base.rows),
-                 k1 = qz_min_size((bk + 1) * f->block_cols, cols);
-    const bool given = f->whole && j->how->stored < QZ_SCALE_E8M0 && j->how->amax > 0;
-    float amax = given ? j->how->amax : 0;
-    for (size_t r = bi * f->block_rows; r < r1 && !given; r++)
-        for (size_t k = bk * f->block_cols; k < k1; k++) amax = fmaxf(amax, fabsf(j->w[r * cols + k]));
+    const size_t cols = f->base.cols, k0 = bk * f->block_cols;
+    const span s = {bi * f->block_rows, qz_min_size((bi + 1) * f->block_rows, f->base.rows), k0,
+                    qz_min_size(k0 + f->block_cols, cols)};
+    const float amax = amax_of(j, s);
     block_scale b = scale_of(j, amax);
     if (j->how->search && f->block_rows == 1)
-        b.scale = search_scale(j, j->w + bi * cols + bk * f->block_cols, k1 - bk * f->block_cols, amax, b.scale);
+        b.scale = search_scale(j, j->w + bi * cols + k0, s.k1 - k0, amax, b.scale);
     j->scales[bi * across + bk] = b.scale;
-    for (size_t r = bi * f->block_rows; r < r1; r++)
-        for (size_t k = bk * f->block_cols; k < k1; k++) {
-            const float x = j->w[r * cols + k], q = b.multiply ? x * b.times : x / b.scale,
-                        v = clamped(b.plain ? q : qz_round_float(j->how->dtype, q), j->most);
-            j->codes[r * cols + k] = qz_small_encode(f->element, v);
-        }
+    encode_span(j, &b, s);
 }
 
 static void encode(void *arg, qz_part part) {
@@ -135,6 +174,22 @@ static void encode(void *arg, qz_part part) {
     qz_split(down, 1, part, &lo, &hi);
     for (size_t i = lo; i < hi; i++)
         for (size_t k = 0; k < across; k++) encode_block(j, i, k, across);
+}
+
+/* One scale for the matrix: its rows go over the threads. */
+typedef struct { const rounding *j; block_scale b; } whole;
+static void encode_rows(void *arg, qz_part part) {
+    const whole *x = arg;
+    span s = {.k1 = x->j->f->base.cols};
+    qz_split(x->j->f->base.rows, 1, part, &s.r0, &s.r1);
+    encode_span(x->j, &x->b, s);
+}
+static void encode_whole(qz_run *run, const rounding *j) {
+    const span all = {0, j->f->base.rows, 0, j->f->base.cols};
+    const float amax = j->how->amax > 0 ? j->how->amax : amax_of(j, all);
+    whole x = {j, scale_of(j, amax)};
+    j->scales[0] = x.b.scale;
+    qz_pool_run(run ? run->pool : NULL, 0, encode_rows, &x);
 }
 
 /* Compressed-tensors: reciprocal first, each step in the weights' type; ModelOpt in float32. */
@@ -159,9 +214,13 @@ qz_status qz_scaled_float_round(qz_run *run, const qz_float_rounding *how, const
     *f = (qz_scaled_float){.base = {qz_scaled_float_ops(how->element), rows, cols}, .element = how->element, .bits = 8,
                            .whole = block_rows == rows && block_cols == cols && rows > 1,
                            .block_rows = block_rows, .block_cols = block_cols, .codes = codes, .scales = scales,
-                           .stored = how->stored, .tensor = tensor_scale(how, w, rows * cols), .dtype = how->dtype};
-    rounding j = {.how = how, .w = w, .f = f, .most = qz_small_max(how->element), .codes = codes, .scales = scales};
-    qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
+                           .stored = how->stored, .tensor = tensor_scale(how, w, rows * cols),
+                           .dtype = how->stored == QZ_SCALE_F32 ? QZ_TYPE_F32 : how->dtype};
+    rounding j = {.how = how, .w = w, .f = f, .most = qz_small_max(how->element), .codes = codes, .scales = scales,
+                  .to_zero = how->rule == QZ_ROUND_MODELOPT && how->stored == QZ_SCALE_E8M0 &&
+                             how->element == QZ_E2M1 && !how->search};
+    if (block_rows >= rows && block_cols >= cols && how->stored < QZ_SCALE_E8M0) encode_whole(run, &j);
+    else qz_pool_run(run ? run->pool : NULL, 0, encode, &j);
     return QZ_OK;
 }
 
@@ -187,7 +246,8 @@ static qz_code_layout layout(const qz_coded *c) {
     const qz_scaled_float *f = scaled(c);
     const bool even = c->cols % f->block_cols == 0;
     return (qz_code_layout){.form = QZ_CODES_FLOAT, .name = info_of(f)->name, .bits = info_of(f)->bits,
-                            .group = even ? f->block_cols : 0, .groups = even ? across(f) : 0};
+                            .group = even ? f->block_cols : 0, .groups = even ? across(f) : 0,
+                            .element = f->element, .stored = f->stored, .tensor = f->tensor};
 }
 static void codes(const qz_coded *c, size_t row, uint8_t *out) {
     qz_int_unpack_row(row_of(scaled(c), row), c->cols, scaled(c)->bits, out);

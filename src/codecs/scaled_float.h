@@ -36,7 +36,8 @@ float qz_scale_under(qz_scale_type stored, float tensor, float e4m3);
 uint8_t qz_scale_byte(qz_scale_type stored, float tensor, float scale);
 
 /* Whose arithmetic: compressed-tensors divides by a scale rounded to dtype, every operation in dtype; transformers'
- * fine-grained FP8 multiplies by 448 / amax in float32 and stores its inverse; ModelOpt stays in float32. */
+ * fine-grained FP8 multiplies by 448 / amax in float32 and stores its inverse; ModelOpt's scales
+ * stay in float32, under one float scale a matrix the quotient is rounded to dtype. */
 typedef enum { QZ_ROUND_CT, QZ_ROUND_FINE, QZ_ROUND_MODELOPT } qz_float_rule;
 typedef struct {
     qz_float_rule rule;
@@ -51,4 +52,6 @@ typedef struct {
 /* f->base.rows and cols are set. A code takes a byte. */
 qz_status qz_scaled_float_round(qz_run *run, const qz_float_rounding *how, const float *w, qz_scaled_float *f,
                                 qz_arena *arena, qz_error *err);
+/* The scale that a rule gives values of at most amax: what divides them (`stored`: under the scale of a tensor). */
+float qz_float_rule_scale(const qz_float_rounding *how, float tensor, float amax);
 #endif

@@ -162,14 +162,19 @@ static qz_status scan(qz_check_job *j, qz_error *err) {
     return QZ_OK;
 }
 
-static bool float8(const qz_check_job *j) {
-    return j->spec.kind == QZ_DEPLOY_FP8 || j->spec.kind == QZ_DEPLOY_FP8_BLOCK;
+/* Formats of which others write layouts that are not read here: those are looked at by their headers. */
+static bool of_servers(const qz_check_job *j) {
+    static const qz_deploy kinds[] = {QZ_DEPLOY_FP8,    QZ_DEPLOY_FP8_BLOCK, QZ_DEPLOY_CT_INT, QZ_DEPLOY_CT_W8A8,
+                                      QZ_DEPLOY_NVFP4, QZ_DEPLOY_CT_MXFP4,  QZ_DEPLOY_MXFP8};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (j->spec.kind == kinds[i]) return true;
+    return false;
 }
 
 /* Formats and families that qz_artifact_open knows. */
 static bool readable(const qz_check_job *j) {
     return j->shape->runs && (j->spec.kind == QZ_DEPLOY_FLOAT || j->spec.kind == QZ_DEPLOY_AWQ ||
-                              j->spec.kind == QZ_DEPLOY_GPTQ || j->spec.kind == QZ_DEPLOY_BNB || float8(j));
+                              j->spec.kind == QZ_DEPLOY_GPTQ || j->spec.kind == QZ_DEPLOY_BNB || of_servers(j));
 }
 
 /* Scales of one number, as the files hold them (qz_artifact_open has spread them over rows or blocks by now). */
@@ -208,7 +213,12 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     }
     qz_status st = j->model ? QZ_OK : qz_artifact_open(j->run, j->path, &j->model, &e);
     if (st == QZ_EMEMORY || st == QZ_EIO) return qz_fail(err, st, "%s", e.text);
-    if (st == QZ_EUNSUPPORTED && float8(j)) return qz_check_headers(j, err); /* another writer's FP8: by its headers */
+    if (st == QZ_EUNSUPPORTED && of_servers(j)) return qz_check_headers(j, err); /* another writer's layout */
+    if (st == QZ_EFORMAT && of_servers(j)) { /* the headers may say what engines stop at */
+        const size_t before = j->f.count[QZ_FINDING_ERROR];
+        QZ_TRY(qz_check_headers(j, err));
+        if (j->f.count[QZ_FINDING_ERROR] > before) return QZ_OK;
+    }
     if (st != QZ_OK) {
         qz_check_add(&j->f, "CHK-OPEN", "", "%s", e.text);
         return QZ_OK;

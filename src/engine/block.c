@@ -62,14 +62,30 @@ static void add_worker(void *arg, qz_part part) {
     }
 }
 
-qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n,
+const float *qz_step_rounded(qz_engine *e, const qz_weights *w, const float *x, size_t n) {
+    if (w->inputs == NULL) return x;
+    qz_input_round(n < SERIAL_TOKENS ? NULL : e->run->pool, w->inputs, x, n, w->cols, e->step.rounded);
+    return e->step.rounded;
+}
+
+static qz_status products(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n,
                           float *const *y, qz_error *err) {
     if (e->arith == QZ_ARITH_RUNTIME && w->packed[which.first] != NULL) {
         const qz_packed *p[QZ_LINEARS] = {0};
         for (size_t i = 0; i < which.count; i++) p[i] = w->packed[which.first + i];
-        QZ_TRY(qz_mm_packed(e->mm, p, which.count, x, n, y, err));
-    } else {
-        for (size_t i = 0; i < which.count; i++) QZ_TRY(qz_mm_exact(e->mm, &w->lin[which.first + i], x, n, y[i], err));
+        return qz_mm_packed(e->mm, p, which.count, x, n, y, err);
+    }
+    for (size_t i = 0; i < which.count; i++) QZ_TRY(qz_mm_exact(e->mm, &w->lin[which.first + i], x, n, y[i], err));
+    return QZ_OK;
+}
+
+qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n,
+                          float *const *y, qz_error *err) {
+    for (size_t i = 0, end; i < which.count; i = end) { /* those beside each other that take the same input */
+        const qz_weights *first = &w->lin[which.first + i];
+        for (end = i + 1; end < which.count; end++)
+            if (!qz_input_rounding_same(first->inputs, w->lin[which.first + end].inputs)) break;
+        QZ_TRY(products(e, w, (qz_linears){which.first + i, end - i}, qz_step_rounded(e, first, x, n), n, y + i, err));
     }
     for (size_t i = 0; i < which.count; i++) {
         const float *b = w->bias[which.first + i];
@@ -87,16 +103,6 @@ qz_status qz_step_input(qz_engine *e, const qz_place *at, size_t first, const fl
     if (e->observe)
         qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, first, -1), x, n, at->w->lin[first].cols);
     return qz_step_tame(e, at->layer, err);
-}
-
-const char *qz_engine_kernel(const qz_engine *e) {
-    const qz_layer_weights *w = &e->layers[0];
-    /* of the feed-forward, where most weights are; of experts the first one's */
-    for (size_t l = QZ_MIXER_LINEARS; l < QZ_LINEARS; l++) {
-        const qz_packed *p = w->packed[l] ? w->packed[l] : w->expert_packed[l] ? w->expert_packed[l][0] : NULL;
-        if (p) return qz_packed_kernel(p);
-    }
-    return "float32 exact";
 }
 
 /* Kinds that are only planned: no opener binds a family of theirs. */

@@ -3,11 +3,27 @@
 #include "base/size.h"
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
+#include <stdio.h>
 #include <string.h>
 
-static qz_weights weights_of(const qz_tensor_view *t) {
+/* What is done to inputs, in words: of the first linear that says so, and whether others say something else. */
+static void note_inputs(qz_engine *e, const qz_input_rounding *how, size_t cols) {
+    static const char others[] = " and others";
+    char text[32];
+    if (how == NULL || e->arith != QZ_ARITH_RUNTIME) return;
+    e->rounded_width = qz_max_size(e->rounded_width, cols);
+    qz_input_rounding_text(how, text);
+    const size_t n = strlen(text);
+    if (e->rounds[0] == 0) memcpy(e->rounds, text, n + 1);
+    else if (strncmp(e->rounds, text, n) != 0 && strstr(e->rounds, others) == NULL)
+        memcpy(e->rounds + strlen(e->rounds), others, sizeof others);
+}
+
+static qz_weights weights_of(qz_engine *e, const qz_tensor_view *t) {
+    note_inputs(e, t->inputs, t->cols);
     return (qz_weights){.type = t->type, .rows = t->rows, .cols = t->cols, .data = t->data, .coded = t->coded,
-                        .first_row = t->first_row};
+                        .first_row = t->first_row,
+                        .inputs = e->arith == QZ_ARITH_RUNTIME ? t->inputs : NULL};
 }
 
 /* Small float tensors (norms, biases) are decoded once. */
@@ -31,7 +47,7 @@ static qz_status norm(qz_engine *e, const qz_tensor_view *t, const float **out, 
 
 static qz_status open_experts(qz_engine *e, const qz_block *b, qz_layer_weights *w, qz_error *err) {
     const size_t n = (size_t)e->model->config.experts;
-    w->router = weights_of(b->router);
+    w->router = weights_of(e, b->router);
     for (size_t k = 0; k < QZ_LINEARS; k++) {
         if (b->expert[k] == NULL) continue;
         w->expert[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert[k]);
@@ -40,7 +56,7 @@ static qz_status open_experts(qz_engine *e, const qz_block *b, qz_layer_weights 
         if (w->expert[k] == NULL || (e->arith == QZ_ARITH_RUNTIME && w->expert_packed[k] == NULL))
             return qz_fail(err, QZ_EMEMORY, "out of memory for %zu experts", n);
         for (size_t x = 0; x < n; x++) {
-            w->expert[k][x] = weights_of(b->expert[k][x]);
+            w->expert[k][x] = weights_of(e, b->expert[k][x]);
             if (e->arith == QZ_ARITH_RUNTIME)
                 QZ_TRY(qz_packed_open(e->mm, &w->expert[k][x], &w->expert_packed[k][x], err));
         }
@@ -57,11 +73,23 @@ static qz_status open_layer(qz_engine *e, size_t i, qz_error *err) {
     for (size_t l = 0; l < QZ_LINEARS; l++) {
         w->lin[l].type = QZ_TYPE_NONE;
         if (b->linear[l] == NULL) continue;
-        w->lin[l] = weights_of(b->linear[l]);
+        w->lin[l] = weights_of(e, b->linear[l]);
         QZ_TRY(small(e, b->bias[l], &w->bias[l], err));
         if (e->arith == QZ_ARITH_RUNTIME) QZ_TRY(qz_packed_open(e->mm, &w->lin[l], &w->packed[l], err));
     }
     return QZ_OK;
+}
+
+static void name_kernel(qz_engine *e) {
+    const qz_layer_weights *w = &e->layers[0];
+    const char *name = "float32 exact";
+    /* of the feed-forward, where most weights are; of experts the first one's */
+    for (size_t l = QZ_LINEARS; l-- > QZ_MIXER_LINEARS;) {
+        const qz_packed *p = w->packed[l] ? w->packed[l] : w->expert_packed[l] ? w->expert_packed[l][0] : NULL;
+        if (p) name = qz_packed_kernel(p);
+    }
+    (void)snprintf(e->kernel, sizeof e->kernel, "%s%s%s%s", name, e->rounds[0] ? ", " : "", e->rounds,
+                   e->rounds[0] ? " inputs" : "");
 }
 
 qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options *o, qz_engine **out, qz_error *err) {
@@ -86,13 +114,14 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
     for (size_t i = 0; st == QZ_OK && i < m->config.layers; i++) st = open_layer(e, i, err);
     if (st == QZ_OK) st = norm(e, m->final_norm, &e->final_norm, err);
     if (st == QZ_OK) {
-        e->head = weights_of(m->head);
+        e->head = weights_of(e, m->head);
         if (e->arith == QZ_ARITH_RUNTIME) st = qz_packed_open(e->mm, &e->head, &e->head_packed, err);
     }
     if (st != QZ_OK) {
         qz_engine_free(e);
         return st;
     }
+    name_kernel(e);
     *out = e;
     return QZ_OK;
 }
@@ -121,6 +150,8 @@ static void step_release(qz_step *s, const qz_config *c, size_t threads) {
         qz_free(*b[i].at);
         *b[i].at = NULL;
     }
+    qz_free(s->rounded);
+    s->rounded = NULL;
     qz_free(s->rope);
     s->rope = NULL;
     for (size_t i = 0; s->scores && s->scores_cap && i < threads; i++) qz_free(s->scores[i]);
@@ -156,6 +187,9 @@ void qz_engine_free(qz_engine *e) {
     qz_free(e);
 }
 
+void qz_engine_round_any(qz_engine *e) { e->rounded_width = qz_widest_input(&e->inputs); }
+const char *qz_engine_kernel(const qz_engine *e) { return e->kernel; }
+const char *qz_engine_inputs(const qz_engine *e) { return e->rounds; }
 const qz_model *qz_engine_model(const qz_engine *e) { return e->model; }
 qz_mm *qz_engine_mm(qz_engine *e) { return e->mm; }
 const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer) { return &e->layers[layer]; }
@@ -166,7 +200,7 @@ void qz_engine_observe(qz_engine *e, qz_observe_fn fn, void *arg) {
 uint64_t qz_engine_bytes(const qz_engine *e) {
     const qz_config *c = &e->model->config;
     /* without the residual */
-    uint64_t n = e->arena.used + e->step.cap * sizeof(float) * (qz_step_floats(c) - c->hidden_size);
+    uint64_t n = e->arena.used + e->step.cap * sizeof(float) * (qz_step_floats(c) - c->hidden_size + e->rounded_width);
     if (e->arith == QZ_ARITH_EXACT) return n;
     for (size_t i = 0; i < c->layers; i++)
         each_packed(e, i, add_bytes, &n);
@@ -184,6 +218,13 @@ qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err) {
         size_t total;
         *b[i].at = qz_mul_size(n, b[i].width, &total) ? qz_alloc_aligned(total, sizeof(float)) : NULL;
         if (*b[i].at == NULL)
+            return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
+    }
+    if (e->rounded_width) {
+        size_t total;
+        qz_free(s->rounded);
+        s->rounded = qz_mul_size(n, e->rounded_width, &total) ? qz_alloc_aligned(total, sizeof(float)) : NULL;
+        if (s->rounded == NULL)
             return qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens; use a smaller batch", n);
     }
     s->cap = n;
@@ -232,10 +273,11 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
                        "weights ('quantz verify', 'quantz check --deep') and the configuration",
                        e->model->path);
     }
+    const float *h = qz_step_rounded(e, &e->head, e->step.h, n);
     if (e->head_packed != NULL) {
         const qz_packed *p = e->head_packed;
-        QZ_TRY(qz_mm_packed(e->mm, &p, 1, e->step.h, n, &logits, err));
-    } else QZ_TRY(qz_mm_exact(e->mm, &e->head, e->step.h, n, logits, err));
+        QZ_TRY(qz_mm_packed(e->mm, &p, 1, h, n, &logits, err));
+    } else QZ_TRY(qz_mm_exact(e->mm, &e->head, h, n, logits, err));
     const qz_config *c = &e->model->config;
     for (size_t i = 0; c->logit_divisor > 0 && i < n * c->vocab_size; i++) logits[i] /= (float)c->logit_divisor;
     if (c->logit_softcap > 0) qz_softcap(logits, n * (size_t)c->vocab_size, 1, (float)c->logit_softcap);

@@ -5,7 +5,8 @@
  * Arithmetic: QZ_ARITH_EXACT decodes weights to float32 and multiplies with one FMA chain per element along k
  * (bit-identical on every thread count and CPU level; perplexity, KL, tasks and calibration use it);
  * QZ_ARITH_RUNTIME quantizes activations to 8 bits per block where the format's reference runtime does
- * (fast decoding). */
+ * (fast decoding), and rounds the inputs of linears whose format says how servers do (qz_tensor_view.inputs): W8A8,
+ * W4A8, W4A4 as they are served, accumulated in float32. */
 #ifndef QZ_ENGINE_ENGINE_H
 #define QZ_ENGINE_ENGINE_H
 #include "base/run.h"
@@ -27,8 +28,10 @@ void qz_engine_free(qz_engine *e);
 const qz_model *qz_engine_model(const qz_engine *e);
 /* Bytes held besides the model's mapping (repacked weights, buffers). */
 uint64_t qz_engine_bytes(const qz_engine *e);
-/* Kernel of the block linears for reports: "q4_K×q8_K avx2", or "float32 exact". */
+/* Kernel of the block linears for reports: "q4_K×q8_K avx2", "float32 exact, fp8 token inputs". */
 const char *qz_engine_kernel(const qz_engine *e);
+/* How inputs are rounded, for reports: "fp8 token", of several "fp8 g128 and others"; "": nothing is rounded. */
+const char *qz_engine_inputs(const qz_engine *e);
 
 /* KV cache for n_seq independent sequences of at most max_tokens each: float32 in exact arithmetic, float16 in runtime
  * arithmetic (QZ_KV_EXACT and QZ_KV_RUNTIME of codecs/kv.h). Layers with a window keep every token too. A key or value
@@ -73,6 +76,9 @@ typedef struct {
     qz_weights *expert[QZ_LINEARS];                      /* [experts] or NULL */
     qz_packed **expert_packed[QZ_LINEARS];               /* [experts], runtime arithmetic only */
 } qz_layer_weights;
+/* Before the first step: qz_weights.inputs of weights that are handed in count in exact arithmetic too (the engine's
+ * own have none there). */
+void qz_engine_round_any(qz_engine *e);
 const qz_layer_weights *qz_engine_layer(const qz_engine *e, size_t layer);
 
 /* Block-wise use (calibration, exact arithmetic): x [n, hidden] holds whole sequences of seq_len tokens, n =

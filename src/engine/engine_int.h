@@ -39,6 +39,7 @@ typedef struct {
     float *h, *out;                               /* [cap, hidden] input of a sub-module, and what it makes of it */
     float *linear[QZ_LINEARS];                    /* [cap, rows] by number, NULL: its rows go to `out` */
     float *input[QZ_SUBS][QZ_SUB_INPUTS];         /* [cap, cols] by half and number in its kind, NULL: made in place */
+    float *rounded;                               /* [cap, rounded_width] an input as its linears take it */
     size_t cap;                                   /* tokens */
     float **scores;                               /* one buffer per thread */
     size_t *scores_cap;
@@ -58,6 +59,8 @@ struct qz_engine {
     qz_arith arith;
     size_t batch_tokens;
     bool forget;
+    size_t rounded_width;    /* most columns of a linear whose inputs are rounded, 0: none is */
+    char rounds[48], kernel[112]; /* for reports */
     qz_mm *mm;
     qz_layer_weights *layers;
     qz_weights head;
@@ -82,6 +85,8 @@ qz_status qz_step_rope(qz_engine *e, qz_error *err);
 typedef struct { size_t first, count; } qz_linears;
 qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears which, const float *x, size_t n,
                           float *const *y, qz_error *err);
+/* x [n, cols of w] as the server of w rounds it, in step.rounded until the next call; x itself where it does not. */
+const float *qz_step_rounded(qz_engine *e, const qz_weights *w, const float *x, size_t n);
 /* Where a sub-module stands; kv of a feed-forward is NULL. */
 typedef struct { size_t layer; const qz_layer_weights *w; qz_kv *kv; size_t kv_layer; } qz_place;
 /* One for each kind (kinds.def): y [n, hidden] from h [n, hidden], which its norm has made. */

@@ -73,6 +73,7 @@ static matrix matrix_of(const qz_layer_weights *w, size_t linear, size_t expert)
     return (matrix){&w->expert[linear][expert], w->expert_packed[linear] ? w->expert_packed[linear][expert] : NULL};
 }
 
+/* x as the matrix takes it: qz_step_rounded. */
 static qz_status product(qz_engine *e, matrix m, const float *x, size_t n, float *y, qz_error *err) {
     return m.p ? qz_mm_packed(e->mm, &m.p, 1, x, n, &y, err) : qz_mm_exact(e->mm, m.w, x, n, y, err);
 }
@@ -133,14 +134,19 @@ qz_status qz_step_experts(qz_engine *e, const qz_place *at, const float *h, size
         if (m == 0) continue;
         qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_GATE, (long)x), s->x, m,
                         (size_t)c->hidden_size);
-        QZ_TRY(product(e, matrix_of(w, QZ_MLP_GATE, x), s->x, m, e->step.linear[QZ_MLP_GATE], err));
-        QZ_TRY(product(e, matrix_of(w, QZ_MLP_UP, x), s->x, m, e->step.linear[QZ_MLP_UP], err));
+        const matrix gate = matrix_of(w, QZ_MLP_GATE, x), up = matrix_of(w, QZ_MLP_UP, x),
+                     down = matrix_of(w, QZ_MLP_DOWN, x);
+        const float *in = qz_step_rounded(e, gate.w, s->x, m);
+        QZ_TRY(product(e, gate, in, m, e->step.linear[QZ_MLP_GATE], err));
+        if (!qz_input_rounding_same(gate.w->inputs, up.w->inputs)) in = qz_step_rounded(e, up.w, s->x, m);
+        QZ_TRY(product(e, up, in, m, e->step.linear[QZ_MLP_UP], err));
         j = (rows_job){.e = e, .n = m};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, activate_rows, &j);
         QZ_TRY(qz_step_tame(e, layer, err));
         qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_DOWN, (long)x), e->step.linear[QZ_MLP_GATE], m,
                         (size_t)c->expert_width);
-        QZ_TRY(product(e, matrix_of(w, QZ_MLP_DOWN, x), e->step.linear[QZ_MLP_GATE], m, s->y, err));
+        in = qz_step_rounded(e, down.w, e->step.linear[QZ_MLP_GATE], m);
+        QZ_TRY(product(e, down, in, m, s->y, err));
         j = (rows_job){.e = e, .h = s->y, .y = y, .n = m, .token = s->token, .weight = s->weight};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, add_rows, &j);
     }

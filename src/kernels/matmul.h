@@ -8,6 +8,7 @@
 #define QZ_KERNELS_MATMUL_H
 #include "base/run.h"
 #include "codecs/coded.h"
+#include "codecs/input_rounding.h"
 
 typedef struct qz_mm qz_mm;
 qz_status qz_mm_open(qz_run *run, qz_mm **out, qz_error *err); /* uses run->pool, run->cpu */
@@ -20,6 +21,8 @@ typedef struct {
     const void *data;
     const qz_coded *coded;
     size_t first_row;        /* of coded: the weights are its rows from here on */
+    const qz_input_rounding *inputs; /* what the engine does to x in runtime arithmetic, NULL: nothing; products
+                                      * take x as it is */
 } qz_weights;
 
 /* y [n, rows] = x [n, cols] · Wᵀ, exact. Weights are decoded a panel of rows at a time (bounded scratch). */
@@ -64,8 +67,10 @@ void qz_packed_free(qz_packed *p);
 uint64_t qz_packed_bytes(const qz_packed *p);      /* memory owned besides w->data */
 const char *qz_packed_kernel(const qz_packed *p);  /* "q4_K×q8_K avx2" for reports */
 /* y[i] [n, rows_i] = x [n, cols] · W_iᵀ for n_w <= 8 matrices that share the input: one activation quantization, one
- * job. Block types: 8-bit activations; float types and coded matrices: float activations. Deterministic for a level and
- * a token count n (a row's result may differ in rounding between n below and above the small-n limit). */
+ * job. Block types: 8-bit activations; integer groups and E2M1: 16-bit activations (op_types.h); float types, FP8, FP6
+ * and bitsandbytes: float activations. Deterministic for a level and a token count n (a row's result may differ in
+ * rounding between n below and above the small-n limit); integer groups and small floats equal on all levels. Values of
+ * coded matrices are not rounded to the library's type here: qz_mm_exact does that. */
 qz_status qz_mm_packed(qz_mm *mm, const qz_packed *const *w, size_t n_w, const float *x, size_t n, float *const *y,
                        qz_error *err);
 

@@ -68,13 +68,21 @@ typedef struct {
 } qz_gemm_job;
 void qz_gemm_run(qz_gemm_job *j);
 
-/* ---- packed weights ---- (GROUP and TABLE: the two forms of coded matrices) */
-typedef enum { QZ_PACK_ROWS, QZ_PACK_FLOAT, QZ_PACK_GROUP, QZ_PACK_TABLE, QZ_PACK_EXACT } qz_pack_kind;
+/* ---- packed weights ---- */
+/* Of coded matrices: TABLE (ldot), SMALL (sdot), WHOLE (qdot: integers and E2M1, times tokens of 16 bits). */
+typedef enum {
+    QZ_PACK_ROWS, QZ_PACK_FLOAT, QZ_PACK_TABLE, QZ_PACK_SMALL, QZ_PACK_WHOLE, QZ_PACK_EXACT
+} qz_pack_kind;
 struct qz_packed {
     qz_weights w;
     qz_pack_kind kind;
     const qz_layout *layout;  /* QZ_PACK_ROWS */
-    qz_code_layout codes;     /* QZ_PACK_GROUP, QZ_PACK_TABLE */
+    qz_code_layout codes;     /* of a coded matrix */
+    uint32_t width;           /* bits that its codes take packed */
+    size_t step;              /* QZ_PACK_WHOLE, as in qz_qdot_call: */
+    bool wide, brain;
+    bool own;                 /* scales are E4M3 without the tensor's, which is in … */
+    float unit;
     size_t panels, blocks;    /* blocks (or groups) of a row */
     size_t block_bytes, panel_bytes;
     uint8_t *data;            /* [panels][panel_bytes], in slab; NULL: w.data is used as it is */
@@ -83,4 +91,8 @@ struct qz_packed {
     uint64_t bytes;
     char kernel[48];
 };
+/* pack_coded.c. Leaves p as QZ_PACK_EXACT where codes or scales have no packed form. */
+qz_status qz_packed_open_coded(qz_mm *mm, qz_packed *p, qz_error *err);
+/* Memory for p->w.rows rows of p->blocks blocks of p->block_bytes. */
+qz_status qz_packed_place(qz_mm *mm, qz_packed *p, qz_error *err);
 #endif

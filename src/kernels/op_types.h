@@ -41,24 +41,56 @@ typedef float (*qz_halve_fn)(const float *x, size_t cols, uint16_t *out);
 /* out [rows] = consecutive rows of 16-bit floats times one token from halve; unit is what halve returned. Half the
  * bytes of a float32 token: it stays in the first-level cache beside the stream of weights (43 against 32 GB/s). */
 typedef void (*qz_hdot_fn)(const uint8_t *w, size_t rows, size_t cols, const uint16_t *x, float unit, float *out);
-/* out [tokens][QZ_PANEL] = 16 interleaved rows of an integer group matrix times tokens (1..4) float rows x; sums
- * [tokens] (stride lds) are the sums of x over each group. A group is QZ_GROUP_HEAD bytes (16 f16 scales, 16 zero
- * points, padding), then its codes as words of 16 rows. */
-enum { QZ_GROUP_HEAD = 64, QZ_GROUP_ZEROS = 32 };
+/* out [tokens][QZ_PANEL] = 16 interleaved rows of a bitsandbytes matrix times tokens (1..4) float rows x (stride ldx).
+ * A group (their block) is QZ_TABLE_HEAD bytes (16 float32 scales), then its codes as words of 16 rows. ldot_4: codes
+ * are places in the table; ldot_8: they are signed bytes. */
+enum { QZ_TABLE_HEAD = 64 };
 typedef struct {
     const uint8_t *panel;
     size_t groups, group_size;
     const float *table;       /* ldot_4 alone: values of the codes [16] */
     const float *x;
-    size_t ldx;
-    const float *sums;        /* gdot alone */
-    size_t lds, tokens;
+    size_t ldx, tokens;
     float *out;
 } qz_group_call;
-/* ldot, the same for bitsandbytes matrices: a group (their block) is QZ_TABLE_HEAD bytes (16 float32 scales), then its
- * codes. ldot_4: codes are places in the table; ldot_8: they are signed bytes. */
-enum { QZ_TABLE_HEAD = 64 };
-typedef void (*qz_gdot_fn)(const qz_group_call *j);
+typedef void (*qz_panel_fn)(const qz_group_call *j);
+/* sdot_e4m3, sdot_e5m2: small floats of 8 bits, packed as for ldot but for the codes: two columns of 16 rows in 32
+ * bytes, a row's two codes side by side. A code widens to float16 by shifts (E4M3: 2^-8 of its value, which the packed
+ * scale makes good) and to float32. Per group the sums run in QZ_CHAINS chains of fused multiply-adds by column, added
+ * as (0+1)+(2+3), times the scale onto the sum of the groups: all levels equal. */
+enum { QZ_CHAINS = 4 };
+
+/* Tokens of 16-bit integers, in steps of columns that share a float: x = q · d, 32767 the largest magnitude of a step,
+ * half to even. All levels equal. */
+typedef struct { float d; int32_t sum; } qz_act16; /* sum of q */
+typedef void (*qz_act16_fn)(const float *x, size_t steps, size_t step, int16_t *q, qz_act16 *act);
+
+/* out [tokens][QZ_PANEL] = 16 interleaved rows of codes times such tokens. A group is its head, then its codes as words
+ * of 16 rows. Head: 16 scales, 16 or 32 bits each; qdot_4 and qdot_8, unsigned integers, have 16 zero points and
+ * padding behind them (qz_qdot_head); qdot_e2m1 has none. Products of a step are summed as whole numbers, so exactly;
+ * then fused: steps onto the group's sum, less zero times the group's sum of x, times scale onto the groups' sum: all
+ * levels equal. */
+enum { QZ_QDOT_ZEROS = 32 };  /* from the end of the head */
+static inline size_t qz_qdot_head(bool e2m1, bool wide) {
+    return (wide ? 64u : 32u) + (e2m1 ? 0u : (unsigned)QZ_QDOT_ZEROS);
+}
+/* Where column k of a word has its lowest bit: what 16-bit lanes multiply in pairs lies two bytes apart. */
+#define QZ_BYTE(k) (16u * ((k) % 2) + 8u * ((k) / 2 % 2))
+#define QZ_NIBBLE(k) (4u * ((k) / 4) + QZ_BYTE(k))
+typedef struct {
+    const uint8_t *panel;
+    size_t groups, group_size;
+    size_t step;              /* columns, a multiple of 8 that divides group_size, at most QZ_STEP_MOST */
+    bool wide, brain;         /* scales: float32; bfloat16, else float16 */
+    float unit;               /* the tensor's share of the scales */
+    const int16_t *q;         /* [tokens][groups * group_size] */
+    const qz_act16 *act;      /* [tokens][groups * group_size / step] */
+    const float *sums;        /* [tokens][groups] of x: qdot_4, qdot_8 */
+    size_t tokens;            /* 1..4 */
+    float *out;
+} qz_qdot_call;
+enum { QZ_STEP_MOST = 128 };
+typedef void (*qz_qdot_fn)(const qz_qdot_call *j);
 
 /* Rows of the forward pass (rows.h). Sums run in QZ_ROW_LANES lanes by index, products and sums are rounded apart:
  * all levels equal. */

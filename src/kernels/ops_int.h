@@ -31,10 +31,14 @@ enum {
     float qz_halve_##level(const float *x, size_t cols, uint16_t *out);                                               \
     void qz_hdot_f16_##level(QZ_HDOT_ARGS);                                                                           \
     void qz_hdot_bf16_##level(QZ_HDOT_ARGS);                                                                          \
-    void qz_gdot_4_##level(const qz_group_call *j);                                                                   \
-    void qz_gdot_8_##level(const qz_group_call *j);                                                                   \
     void qz_ldot_4_##level(const qz_group_call *j);                                                                   \
     void qz_ldot_8_##level(const qz_group_call *j);                                                                   \
+    void qz_sdot_e4m3_##level(const qz_group_call *j);                                                                \
+    void qz_sdot_e5m2_##level(const qz_group_call *j);                                                                \
+    void qz_act_16_##level(const float *x, size_t steps, size_t step, int16_t *q, qz_act16 *act);                     \
+    void qz_qdot_e2m1_##level(const qz_qdot_call *j);                                                                 \
+    void qz_qdot_4_##level(const qz_qdot_call *j);                                                                    \
+    void qz_qdot_8_##level(const qz_qdot_call *j);                                                                    \
     void qz_softmax_##level(float *s, size_t n, size_t lo, size_t hi, float scale);                                   \
     void qz_rms_norm_##level(const float *x, const float *w, size_t n, float eps, float *y);                          \
     void qz_silu_mul_##level(float *g, const float *u, size_t n);                                                     \

@@ -1,21 +1,15 @@
-/* Packed weights (matmul.h, layout.h): block types become panels of 16 interleaved rows, coded matrices likewise with
- * their scales and zero points in front; float types are used where they are. */
+/* Packed weights (matmul.h, layout.h): block types become panels of 16 interleaved rows, coded matrices likewise
+ * (pack_coded.c); float types are used where they are. */
 #include <stdio.h>
 #include <string.h>
-#include "base/half.h"
 #include "codecs/types.h"
 #include "kernels/matmul.h"
 #include "kernels/mm_int.h"
 
-typedef struct {
-    qz_packed *p;
-    uint8_t *rows; /* [threads][cols] codes of a row of a coded matrix */
-} pack_job;
-
 static uint8_t *panel_at(const qz_packed *p, size_t panel) { return p->data + panel * p->panel_bytes; }
 
 static void pack_rows(void *arg, qz_part part) {
-    const qz_packed *p = ((pack_job *)arg)->p;
+    const qz_packed *p = arg;
     const qz_layout *l = p->layout;
     size_t row_bytes = p->w.cols / l->source_elems * l->source_bytes, lo, hi;
     qz_split(p->panels, 1, part, &lo, &hi);
@@ -28,52 +22,7 @@ static void pack_rows(void *arg, qz_part part) {
     }
 }
 
-/* The codes of a row as words of 32/bits, the first in the lowest bits, at lane `row` of its panel's blocks. */
-static void pack_words(const qz_packed *p, size_t lane, const uint8_t *codes, size_t head, uint8_t *panel) {
-    const size_t bits = p->codes.bits, per_word = 32 / bits, words = p->codes.group / per_word; /* of a group */
-    for (size_t w = 0; w < p->w.cols / per_word; ++w) {
-        uint32_t word = 0;
-        for (size_t i = 0; i < per_word; ++i) {
-            size_t col = w * per_word + i;
-            word |= (uint32_t)codes[p->order ? p->order[col] : col] << (bits * i);
-        }
-        uint8_t *block = panel + w / words * p->block_bytes + head;
-        memcpy(block + (w % words * QZ_PANEL + lane) * 4, &word, 4);
-    }
-}
-
-/* AFFINE: float16 scales, zero points, words. TABLE: float scales, words. */
-static void pack_code_row(const qz_packed *p, size_t row, uint8_t *codes, uint8_t *panel) {
-    const qz_coded *c = p->w.coded;
-    const size_t lane = row % QZ_PANEL;
-    for (size_t b = 0; b < p->blocks; ++b) {
-        int zero = 0;
-        const float scale = c->ops->scale(c, p->w.first_row + row, b, &zero);
-        uint8_t *block = panel + b * p->block_bytes;
-        if (p->kind == QZ_PACK_GROUP) {
-            const uint16_t half = qz_f32_to_f16(scale);
-            memcpy(block + 2 * lane, &half, 2);
-            block[QZ_GROUP_ZEROS + lane] = (uint8_t)zero;
-        } else memcpy(block + 4 * lane, &scale, 4);
-    }
-    c->ops->codes(c, p->w.first_row + row, codes);
-    pack_words(p, lane, codes, p->kind == QZ_PACK_GROUP ? QZ_GROUP_HEAD : QZ_TABLE_HEAD, panel);
-}
-
-static void pack_codes(void *arg, qz_part part) {
-    const pack_job *j = arg;
-    const qz_packed *p = j->p;
-    size_t lo, hi;
-    qz_split(p->panels, 1, part, &lo, &hi);
-    for (size_t i = lo; i < hi; ++i) {
-        size_t rows = qz_min_size(QZ_PANEL, p->w.rows - i * QZ_PANEL);
-        if (rows < QZ_PANEL) memset(panel_at(p, i), 0, p->panel_bytes);
-        for (size_t r = 0; r < rows; ++r)
-            pack_code_row(p, i * QZ_PANEL + r, j->rows + part.thread * p->w.cols, panel_at(p, i));
-    }
-}
-
-static qz_status place(qz_mm *mm, qz_packed *p, qz_error *err) {
+qz_status qz_packed_place(qz_mm *mm, qz_packed *p, qz_error *err) {
     size_t total = 0;
     p->panels = (p->w.rows + QZ_PANEL - 1) / QZ_PANEL;
     if (qz_mul_size(p->blocks, p->block_bytes, &p->panel_bytes) && qz_mul_size(p->panels, p->panel_bytes, &total))
@@ -85,66 +34,9 @@ static qz_status place(qz_mm *mm, qz_packed *p, qz_error *err) {
     return QZ_OK;
 }
 
-/* Columns sorted by group (stable). False if the groups are not all of `group` columns: then the order
- * does not exist. */
-static bool group_order(const qz_code_layout *l, size_t cols, uint32_t *order) {
-    for (size_t i = 0; i < cols; ++i) order[i] = UINT32_MAX;
-    for (size_t k = 0; k < cols; ++k) {
-        size_t i = (size_t)l->g_idx[k] * l->group, end = i + l->group;
-        if (end > cols) return false;
-        while (i < end && order[i] != UINT32_MAX) ++i; /* short: a group */
-        if (i == end) return false;
-        order[i] = (uint32_t)k;
-    }
-    return true;
-}
-
-/* Do all scales keep their value in the kernels' float16? Files with other scales go through the exact product. */
-static bool scales_fit(const qz_packed *p) {
-    const qz_coded *c = p->w.coded;
-    for (size_t r = 0; r < p->w.rows; ++r)
-        for (size_t g = 0; g < p->codes.groups; ++g) {
-            int zero;
-            const float s = c->ops->scale(c, p->w.first_row + r, g, &zero);
-            if (qz_f16_to_f32(qz_f32_to_f16(s)) != s) return false;
-        }
-    return true;
-}
-
-/* Leaves p as QZ_PACK_EXACT where codes or scales do not fit the kernels' words. Values of codes are not rounded
- * to the matrix's own type here. */
-static qz_status open_codes(qz_mm *mm, qz_packed *p, qz_error *err) {
-    const qz_coded *c = p->w.coded;
-    p->kind = QZ_PACK_EXACT;
-    if (!c) return qz_fail(err, QZ_EBUG, "coded weights without a description");
-    p->codes = c->ops->layout(c);
-    const qz_code_layout *l = &p->codes;
-    if (l->form == QZ_CODES_FLOAT || (l->bits != 4 && l->bits != 8) || !l->group || l->group * l->bits % 32 != 0 ||
-        l->groups * l->group != c->cols || (l->form == QZ_CODES_TABLE && l->g_idx) ||
-        (l->form == QZ_CODES_AFFINE && !scales_fit(p)))
-        return QZ_OK;
-    if (l->g_idx) {
-        p->order = qz_alloc_array(c->cols, sizeof *p->order);
-        if (!p->order) return qz_fail(err, QZ_EMEMORY, "out of memory for the column order of %zu columns", c->cols);
-        if (!group_order(l, c->cols, p->order)) return QZ_OK;
-        p->bytes += c->cols * sizeof *p->order;
-    }
-    pack_job job = {.p = p, .rows = qz_alloc_array(mm->threads * c->cols, 1)};
-    if (!job.rows) return qz_fail(err, QZ_EMEMORY, "out of memory for a row of %zu codes", c->cols);
-    p->blocks = l->groups;
-    p->block_bytes = (l->form == QZ_CODES_AFFINE ? QZ_GROUP_HEAD : QZ_TABLE_HEAD) + l->group * l->bits / 8 * QZ_PANEL;
-    qz_status st = place(mm, p, err);
-    if (st == QZ_OK) {
-        p->kind = l->form == QZ_CODES_AFFINE ? QZ_PACK_GROUP : QZ_PACK_TABLE;
-        qz_pool_run(mm->pool, 0, pack_codes, &job);
-    }
-    qz_free(job.rows);
-    return st;
-}
-
 static qz_status open_kind(qz_mm *mm, qz_packed *p, qz_error *err) {
     const qz_weights *w = &p->w;
-    if (w->type == QZ_TYPE_CODED) return open_codes(mm, p, err);
+    if (w->type == QZ_TYPE_CODED) return qz_packed_open_coded(mm, p, err);
     size_t row_bytes = 0;
     QZ_TRY(qz_row_bytes(w->type, w->cols, &row_bytes, err));
     p->layout = qz_layout_get(w->type);
@@ -152,9 +44,8 @@ static qz_status open_kind(qz_mm *mm, qz_packed *p, qz_error *err) {
     if (!p->layout) return QZ_OK;
     p->blocks = w->cols / p->layout->elems;
     p->block_bytes = p->layout->block_bytes;
-    QZ_TRY(place(mm, p, err));
-    pack_job job = {.p = p};
-    qz_pool_run(mm->pool, 0, pack_rows, &job);
+    QZ_TRY(qz_packed_place(mm, p, err));
+    qz_pool_run(mm->pool, 0, pack_rows, p);
     return QZ_OK;
 }
 
@@ -167,7 +58,7 @@ static void name_kernel(const qz_mm *mm, qz_packed *p) {
         (void)snprintf(p->kernel, sizeof p->kernel, "%s×%s %s", type, p->layout->elems == 256 ? "q8_k" : "q8_0",
                        mm->ops.dot[p->w.type] == ref.dot[p->w.type] ? qz_cpu_name(QZ_CPU_REF) : level);
     else
-        (void)snprintf(p->kernel, sizeof p->kernel, "%s×f32 %s", type, level);
+        (void)snprintf(p->kernel, sizeof p->kernel, "%s×%s %s", type, p->kind == QZ_PACK_WHOLE ? "i16" : "f32", level);
 }
 
 qz_status qz_packed_open(qz_mm *mm, const qz_weights *w, qz_packed **out, qz_error *err) {

@@ -10,7 +10,7 @@
 
 enum {
     MAX_W = 8,           /* matrices of one call */
-    SMALL = 24,          /* most tokens for the row kernels of float and int group weights */
+    SMALL = 24,          /* most tokens for the row kernels of float and coded weights */
     ACT_BYTES = 384 << 10, /* activations of a token block */
     CHUNKS = 16,         /* tasks a thread and matrix, about */
     ALONE = 16384        /* activations up to which every thread quantizes for itself */
@@ -25,7 +25,9 @@ typedef struct {
     bool exact;
     size_t units, chunk, chunks; /* panels (or rows), per task, tasks of a token block */
     size_t block, blocks;        /* tokens of a token block, number of them */
-    size_t x_at, sums_at;        /* int group, bytes into the scratch: x in packed order, sums over groups */
+    size_t x_at, q_at, act_at, sums_at; /* whole numbers, bytes into the scratch: x in packed order, to 16 bits, its
+                                         * steps, sums over groups */
+    bool shares;                 /* all of them with a part before */
     qz_gemm_job gemm;
 } product;
 
@@ -80,23 +82,30 @@ static void quantize(const view *v, act_kind k, qz_part part) {
     }
 }
 
-/* Columns in packed order and their sums per group, groups split over threads. */
-static void group_sums(const view *v, const product *w, qz_part part) {
+/* Activations of whole numbers, groups split over threads: in packed order, to 16 bits, summed. */
+static void quantize_16(const view *v, const product *w, qz_part part) {
     const packed_product *j = v->j;
-    const qz_code_layout *g = &w->p->codes;
-    float *x = (float *)(void *)(v->scratch + w->x_at), *sums = (float *)(void *)(v->scratch + w->sums_at);
+    const qz_packed *p = w->p;
+    const size_t group = p->codes.group, steps = group / p->step;
     size_t lo, hi;
-    qz_split(g->groups, 1, part, &lo, &hi);
-    for (size_t t = 0; t < j->n; ++t)
-        for (size_t i = lo; i < hi; ++i) {
-            float sum = 0;
-            for (size_t k = i * g->group; k < (i + 1) * g->group; ++k) {
-                float value = j->x[t * j->cols + (w->p->order ? w->p->order[k] : k)];
-                if (w->p->order) x[t * j->cols + k] = value;
-                sum += value;
-            }
-            sums[t * g->groups + i] = sum;
+    qz_split(p->blocks, 1, part, &lo, &hi);
+    for (size_t t = 0; t < j->n && lo < hi; ++t) {
+        const float *x = j->x + t * j->cols;
+        if (p->order) {
+            float *ordered = (float *)(void *)(v->scratch + w->x_at) + t * j->cols;
+            for (size_t k = lo * group; k < hi * group; ++k) ordered[k] = x[p->order[k]];
+            x = ordered;
         }
+        qz_act16 *act = (qz_act16 *)(void *)(v->scratch + w->act_at) + (t * p->blocks + lo) * steps;
+        float *sums = (float *)(void *)(v->scratch + w->sums_at) + t * p->blocks;
+        j->mm->ops.act_16(x + lo * group, (hi - lo) * steps, p->step,
+                          (int16_t *)(void *)(v->scratch + w->q_at) + t * j->cols + lo * group, act);
+        for (size_t g = lo; g < hi; ++g, act += steps) {
+            float sum = 0;
+            for (size_t s = 0; s < steps; ++s) sum += act[s].d * (float)act[s].sum;
+            sums[g] = sum;
+        }
+    }
 }
 
 static void rows_task(const view *v, const product *w, size_t u0, size_t u1, size_t t0, size_t t1) {
@@ -117,32 +126,13 @@ static void rows_task(const view *v, const product *w, size_t u0, size_t u1, siz
     }
 }
 
-static void group_task(const view *v, const product *w, size_t u0, size_t u1) {
-    const packed_product *j = v->j;
-    const qz_packed *p = w->p;
-    const qz_code_layout *g = &p->codes;
-    const qz_gdot_fn dot = g->bits == 4 ? j->mm->ops.gdot_4 : j->mm->ops.gdot_8;
-    const float *x = p->order ? (const float *)(void *)(v->scratch + w->x_at) : j->x;
-    const float *sums = (const float *)(void *)(v->scratch + w->sums_at);
-    float tile[4 * QZ_PANEL];
-    for (size_t u = u0; u < u1; ++u) {
-        const uint8_t *panel = p->data + u * p->panel_bytes;
-        size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
-        for (size_t t = 0; t < j->n; t += 4) {
-            size_t tokens = qz_min_size(4, j->n - t);
-            dot(&(qz_group_call){.panel = panel, .groups = p->blocks, .group_size = g->group, .x = x + t * j->cols,
-                                 .ldx = j->cols, .sums = sums + t * g->groups, .lds = g->groups, .tokens = tokens,
-                                 .out = tile});
-            for (size_t i = 0; i < tokens; ++i)
-                memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
-        }
-    }
-}
-
 static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
     const packed_product *j = v->j;
     const qz_packed *p = w->p;
-    const qz_gdot_fn dot = p->codes.bits == 8 ? j->mm->ops.ldot_8 : j->mm->ops.ldot_4;
+    const qz_ops *o = &j->mm->ops;
+    const qz_panel_fn dot = p->kind == QZ_PACK_SMALL ? (p->codes.element == QZ_E5M2 ? o->sdot_e5m2 : o->sdot_e4m3)
+                           : p->codes.bits == 8     ? o->ldot_8
+                                                    : o->ldot_4;
     float tile[4 * QZ_PANEL];
     for (size_t u = u0; u < u1; ++u) {
         size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
@@ -151,6 +141,29 @@ static void table_task(const view *v, const product *w, size_t u0, size_t u1) {
             dot(&(qz_group_call){.panel = p->data + u * p->panel_bytes, .groups = p->blocks,
                                  .group_size = p->w.cols / p->blocks, .table = p->codes.table,
                                  .x = j->x + t * j->cols, .ldx = j->cols, .tokens = tokens, .out = tile});
+            for (size_t i = 0; i < tokens; ++i)
+                memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
+        }
+    }
+}
+
+static void whole_task(const view *v, const product *w, size_t u0, size_t u1) {
+    const packed_product *j = v->j;
+    const qz_packed *p = w->p;
+    const qz_ops *o = &j->mm->ops;
+    const qz_qdot_fn dot = p->codes.form == QZ_CODES_FLOAT ? o->qdot_e2m1 : p->width == 4 ? o->qdot_4 : o->qdot_8;
+    const int16_t *q = (const int16_t *)(const void *)(v->scratch + w->q_at);
+    const qz_act16 *act = (const qz_act16 *)(const void *)(v->scratch + w->act_at);
+    const float *sums = (const float *)(const void *)(v->scratch + w->sums_at);
+    float tile[4 * QZ_PANEL];
+    for (size_t u = u0; u < u1; ++u) {
+        size_t rows = qz_min_size(QZ_PANEL, p->w.rows - u * QZ_PANEL);
+        for (size_t t = 0; t < j->n; t += 4) {
+            size_t tokens = qz_min_size(4, j->n - t);
+            dot(&(qz_qdot_call){.panel = p->data + u * p->panel_bytes, .groups = p->blocks,
+                                .group_size = p->codes.group, .step = p->step, .wide = p->wide, .brain = p->brain,
+                                .unit = p->unit, .q = q + t * j->cols, .act = act + t * (j->cols / p->step),
+                                .sums = sums + t * p->blocks, .tokens = tokens, .out = tile});
             for (size_t i = 0; i < tokens; ++i)
                 memcpy(w->y + (t + i) * p->w.rows + u * QZ_PANEL, tile + i * QZ_PANEL, rows * sizeof *tile);
         }
@@ -196,8 +209,8 @@ static void run_task(const view *v, size_t task) {
     size_t u0 = task % w->chunks * w->chunk, u1 = qz_min_size(w->units, u0 + w->chunk);
     size_t t0 = task / w->chunks * w->block, t1 = qz_min_size(j->n, t0 + w->block);
     if (w->p->kind == QZ_PACK_ROWS) rows_task(v, w, u0, u1, t0, t1);
-    else if (w->p->kind == QZ_PACK_GROUP) group_task(v, w, u0, u1);
-    else if (w->p->kind == QZ_PACK_TABLE) table_task(v, w, u0, u1);
+    else if (w->p->kind == QZ_PACK_TABLE || w->p->kind == QZ_PACK_SMALL) table_task(v, w, u0, u1);
+    else if (w->p->kind == QZ_PACK_WHOLE) whole_task(v, w, u0, u1);
     else if (takes_half(j, w->p)) half_task(v, w, u0, u1);
     else float_task(j, w, u0, u1);
 }
@@ -206,8 +219,10 @@ static void prepare(const view *v, qz_part part) {
     const packed_product *j = v->j;
     for (int k = 0; k < ACT_KINDS; ++k)
         if (j->act[k]) quantize(v, (act_kind)k, part);
-    for (size_t i = 0; i < j->n_w; ++i)
-        if (j->parts[i].p->kind == QZ_PACK_GROUP && !j->parts[i].exact) group_sums(v, &j->parts[i], part);
+    for (size_t i = 0; i < j->n_w; ++i) {
+        const product *w = &j->parts[i];
+        if (w->p->kind == QZ_PACK_WHOLE && !w->exact && !w->shares) quantize_16(v, w, part);
+    }
 }
 static void prepare_part(void *arg, qz_part part) { prepare(&(view){arg, ((packed_product *)arg)->scratch}, part); }
 
@@ -238,6 +253,26 @@ static void run(packed_product *j) {
         if (j->parts[i].exact) qz_gemm_run(&j->parts[i].gemm);
 }
 
+static size_t claim(size_t *scratch, size_t n, size_t size) {
+    const size_t at = *scratch;
+    *scratch = at + (n * size + 63) / 64 * 64;
+    return at;
+}
+/* 16-bit activations of a group size are made once. */
+static void plan_16(packed_product *j, product *w, size_t *scratch) {
+    const qz_packed *p = w->p;
+    for (const product *before = j->parts; before < w && !p->order; ++before)
+        if (before->p->kind == QZ_PACK_WHOLE && before->p->codes.group == p->codes.group && !before->p->order) {
+            w->shares = true;
+            w->q_at = before->q_at, w->act_at = before->act_at, w->sums_at = before->sums_at;
+            return;
+        }
+    w->x_at = claim(scratch, p->order ? j->n * j->cols : 0, sizeof(float));
+    w->q_at = claim(scratch, j->n * j->cols, sizeof(int16_t));
+    w->act_at = claim(scratch, j->n * j->cols / p->step, sizeof(qz_act16));
+    w->sums_at = claim(scratch, j->n * p->blocks, sizeof(float));
+}
+
 /* How a part is split, and what of the scratch it needs. */
 static void plan_part(packed_product *j, product *w, size_t *scratch) {
     const qz_packed *p = w->p;
@@ -253,11 +288,7 @@ static void plan_part(packed_product *j, product *w, size_t *scratch) {
         j->act[k] = true;
     }
     if (takes_half(j, p)) j->act[ACT_HALF] = true;
-    if (p->kind == QZ_PACK_GROUP && !w->exact) {
-        w->x_at = *scratch;
-        w->sums_at = w->x_at + j->n * j->cols * sizeof(float);
-        *scratch = w->sums_at + j->n * p->blocks * sizeof(float);
-    }
+    if (p->kind == QZ_PACK_WHOLE && !w->exact) plan_16(j, w, scratch);
     w->blocks = (j->n + w->block - 1) / w->block;
     w->chunk = qz_max_size(1, w->units / (threads * CHUNKS * grain)) * grain;
     w->chunks = (w->units + w->chunk - 1) / w->chunk;

@@ -116,6 +116,12 @@ static void rtn_worker(void *arg, qz_part part) {
         }
 }
 
+void qz_awq_rounding_error(qz_run *run, const float *w, const float *s, size_t rows, size_t cols,
+                           const qz_awq_grid *grid, float *e) {
+    rtn_job j = {run, w, s, e, rows, cols, grid->group, grid->bits, grid->sym};
+    qz_pool_run(run->pool, 0, rtn_worker, &j);
+}
+
 typedef struct {
     qz_run *run;
     qz_mm *mm;
@@ -135,8 +141,7 @@ static qz_status loss_of(search *x, size_t input, const float *s, double *loss, 
     const qz_awq_input *in = &x->b->input[input];
     *loss = 0;
     for (const qz_awq_linear *l = x->b->linear + in->first; l < x->b->linear + in->first + in->n; l++) {
-        rtn_job j = {x->run, l->w, s, x->e, l->rows, l->cols, grid.group, grid.bits, grid.sym};
-        qz_pool_run(x->run->pool, 0, rtn_worker, &j);
+        qz_awq_rounding_error(x->run, l->w, s, l->rows, l->cols, &grid, x->e);
         double part;
         QZ_TRY(qz_quadratic_error(x->mm, &(qz_quadratic){x->h, l->cols, x->scratch}, x->e, l->rows, &part, err));
         *loss += part;
@@ -157,8 +162,7 @@ static qz_status energy_of(search *x, size_t input, double *energy, qz_error *er
     return QZ_OK;
 }
 
-/* Under GQA the query heads of one KV head share its channels: their scales are averaged (geometric mean). */
-static void tie_heads(const qz_fold *f, float *s, size_t cols) {
+void qz_awq_tie_heads(const qz_fold *f, float *s, size_t cols) {
     const size_t d = f->width, group = f->share;
     for (size_t kv = 0; kv < cols / d / group; kv++)
         for (size_t k = 0; k < d; k++) {
@@ -193,7 +197,7 @@ static qz_status search_input(search *x, size_t input, qz_awq_report *r, qz_erro
     for (size_t i = 0; !grid.fixed && i <= 2 * steps + 1; i++) { /* with and without duo scaling */
         double ratio = (double)(i % (steps + 1)) / (double)steps, loss;
         qz_awq_scales(x->x_mean, i <= steps ? x->w_mean : NULL, cols, ratio, x->s);
-        if (in->fold.width) tie_heads(&in->fold, x->s, cols);
+        if (in->fold.width) qz_awq_tie_heads(&in->fold, x->s, cols);
         QZ_TRY(loss_of(x, input, x->s, &loss, err));
         if (!(loss < r->scaled[input])) continue;
         r->scaled[input] = loss;

@@ -63,6 +63,11 @@ qz_status qz_awq_block_scales(qz_run *run, qz_mm *mm, qz_awq_block *b, const qz_
 void qz_awq_fold(qz_awq_block *b, size_t input, float *s);
 /* Scales of the reference's formula, before normalisation checks: s [cols]. w_mean may be NULL (no duo scaling). */
 void qz_awq_scales(const float *x_mean, const float *w_mean, size_t cols, double ratio, float *s);
+/* e [rows, cols] = Q(w·s)/s − w by rounding to nearest in groups of grid->group columns; s NULL: no scaling. */
+void qz_awq_rounding_error(qz_run *run, const float *w, const float *s, size_t rows, size_t cols,
+                           const qz_awq_grid *grid, float *e);
+/* Under GQA the query heads of one KV head share its channels: their scales are averaged (geometric mean). */
+void qz_awq_tie_heads(const qz_fold *f, float *s, size_t cols);
 /* Mean over rows of |w| / group maximum, over all linears of an input (accumulate with += then divide by rows). */
 void qz_awq_weight_mean(const float *w, size_t rows, size_t cols, size_t group, double *sum);
 #endif

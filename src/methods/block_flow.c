@@ -241,7 +241,7 @@ static qz_status code_block(qz_block_flow *f, long layer, qz_error *err) {
         const qz_input in = qz_stage_input(&f->widths, (size_t)layer, e);
         const size_t units = in.expert >= 0 ? (size_t)f->job.model->config.experts : 1;
         qz_pair_stats *p;
-        QZ_TRY(qz_propagate_stage(f->tokens, (size_t)layer, e, &p, err));
+        QZ_TRY(qz_propagate_stage(f->tokens, (size_t)layer, e, NULL, &p, err));
         for (size_t u = 0; u < units; u++) {
             input x = {.layer = layer, .expert = in.expert >= 0 ? (long)u : -1, .in = &in, .pair = p};
             QZ_TRY(code_input(f, &x, err));

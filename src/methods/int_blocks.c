@@ -22,6 +22,7 @@
 #include "methods/grid.h"
 #include "methods/method_rows.h"
 #include "methods/norm_refit.h"
+#include "methods/smooth.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,6 +74,11 @@ static qz_status replayable(const qz_model *m, qz_error *err) {
                    m->path, (unsigned long long)m->config.experts);
 }
 
+/* Inputs that become integers: scales folded are SmoothQuant's. */
+static bool smooths(const qz_code_setting *x) {
+    return x->inputs && x->inputs->element == QZ_ELEMENT_INT && x->element == QZ_ELEMENT_INT;
+}
+
 /* Options as the coder takes them. */
 static void set_codes(qz_int_blocks *a) {
     const qz_method_options *o = &a->o;
@@ -89,7 +95,7 @@ static void set_codes(qz_int_blocks *a) {
     a->gptq.codes.mse_norm = o->mse_norm;
     /* what a sub-module adds passes a norm: not the sum that the correction counts on */
     a->o.residual = o->residual && !a->model->config.norms_after;
-    if (usual->group_size == QZ_WHOLE_ROW) a->o.fold = false;     /* the scale search works in groups */
+    if (usual->group_size == QZ_WHOLE_ROW && !smooths(usual)) a->o.fold = false; /* the scale search takes groups */
 }
 
 /* replay: AWQ's own search, which runs blocks again. */
@@ -109,7 +115,8 @@ static qz_status open_with(const qz_method_job *job, bool replay, void **out, qz
     else if (!a->o.propagate || a->o.fold)
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", job->scheme);
     if (!a->o.propagate) return QZ_OK;
-    const qz_propagate_options flow = {.sequential = a->o.sequential, .differences = a->o.asymmetric || a->o.norms};
+    const qz_propagate_options flow = {.sequential = a->o.sequential, .differences = a->o.asymmetric || a->o.norms,
+                                        .rounds = !a->o.fold};
     return qz_propagate_open(&a->flow, a->run, a->model, &job->tokens, &flow, err);
 }
 static qz_status open_replay(const qz_method_job *job, void **out, qz_error *err) {
@@ -229,9 +236,10 @@ static bool fold_grids(const qz_int_unit *u, qz_awq_grid grids[QZ_STAGES]) {
         const qz_code_setting *x = &u->setting[i];
         const qz_fold *f = &u->block.input[i].fold;
         const bool before = f->kind == QZ_FOLD_ROWS && u->setting[u->block.linear[f->linear].stage].keep;
-        const bool off = x->keep || before || x->group_size == QZ_WHOLE_ROW || x->element != QZ_ELEMENT_INT ||
-                         !has_input(u, i); /* the search rounds integers */
-        grids[i] = (qz_awq_grid){.bits = x->bits, .group = x->group_size, .sym = x->sym, .off = off,
+        const bool whole = x->group_size == QZ_WHOLE_ROW, smooth = smooths(x),
+                   off = x->keep || before || (whole && !smooth) || x->element != QZ_ELEMENT_INT || !has_input(u, i);
+        grids[i] = (qz_awq_grid){.bits = x->bits, .group = qz_group_columns(x->group_size, u->block.input[i].cols),
+                                 .sym = x->sym, .off = off, /* the search rounds integers */
                                  .fixed = f->kind == QZ_FOLD_SHARED || f->kind == QZ_FOLD_NONE};
         any |= !grids[i].off;
     }
@@ -257,7 +265,10 @@ static qz_status fold(qz_int_blocks *a, qz_int_unit *u, long layer, qz_error *er
         stats[i] = stats_of(a, u, layer, i);
         if (stats[i].tokens == 0) return QZ_OK; /* an expert that no token reached */
     }
-    QZ_TRY(qz_awq_block_scales(a->run, a->mm, &u->block, &awq, u->scales, &rep, err));
+    const qz_code_setting *usual = &a->job.usual;
+    const qz_smooth_options smooth = {.inputs = usual->inputs, .grids = grids, .stats = stats};
+    QZ_TRY(smooths(usual) ? qz_smooth_block_scales(a->run, a->mm, &u->block, &smooth, u->scales, &rep, err)
+                             : qz_awq_block_scales(a->run, a->mm, &u->block, &awq, u->scales, &rep, err));
     for (size_t i = 0; i < QZ_STAGES; i++) {
         a->plain += rep.plain[i];
         a->scaled += rep.scaled[i];
@@ -332,6 +343,7 @@ static qz_status code_linear(qz_int_blocks *a, qz_int_unit *u, qz_gptq *g, const
     }
     if (st == QZ_OK) st = qz_gptq_quantize(g, a->mm, target ? target : w, rows, &a->results, &u->lin[l], err);
     u->lin[l].name = u->name[l];
+    u->lin[l].input_scales = a->o.fold ? u->scales[u->block.linear[l].stage] : NULL;
     a->final_error += u->lin[l].error;
     a->final_energy += u->lin[l].energy;
     qz_free(target);
@@ -555,6 +567,12 @@ static void store_norms(qz_int_blocks *a) {
         for (size_t k = 0; in->norm && k < in->cols; k++) in->norm[k] -= 1;
 }
 
+/* What servers do to an input, experts alike. Folded scales make other inputs than those that flow here. */
+static const qz_input_rounding *rounding_of(const qz_int_blocks *a, size_t e) {
+    const qz_int_unit *u = has_input(&a->self, e) ? &a->self : a->experts;
+    return a->o.fold || u == NULL || !has_input(u, e) || u->setting[e].keep ? NULL : u->setting[e].inputs;
+}
+
 /* The inputs of a block in order, each under what the tokens show of it; the tokens' statistics come stage by stage,
  * asked for or not. */
 static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
@@ -565,7 +583,7 @@ static qz_status code_block(qz_int_blocks *a, long layer, qz_error *err) {
     qz_input_widths_of(&a->model->config, &w);
     for (size_t e = 0; e < qz_stages(&w, (size_t)layer); e++) {
         qz_pair_stats *p = NULL;
-        if (a->flow) QZ_TRY(qz_propagate_stage(a->flow, (size_t)layer, e, &p, err));
+        if (a->flow) QZ_TRY(qz_propagate_stage(a->flow, (size_t)layer, e, rounding_of(a, e), &p, err));
         if (has_input(&a->self, e)) {
             QZ_TRY(code_input(a, &a->self, layer, e, p, err));
             continue;

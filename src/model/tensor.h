@@ -2,6 +2,7 @@
 #ifndef QZ_MODEL_TENSOR_H
 #define QZ_MODEL_TENSOR_H
 #include "codecs/coded.h"
+#include "codecs/input_rounding.h"
 
 typedef struct qz_tensor_view {
     const char *name;      /* HF spelling: model.layers.0.self_attn.q_proj.weight */
@@ -13,6 +14,7 @@ typedef struct qz_tensor_view {
     size_t bytes;          /* bytes of the tensor in its file, all parts together */
     const qz_coded *coded; /* QZ_TYPE_CODED only */
     size_t first_row;      /* of `coded`: the view is its rows from here on */
+    const qz_input_rounding *inputs; /* of a linear, as its servers round them; NULL: they stay float */
     float add;             /* to every value: norms that one container stores as gains and another as gains minus one */
     const char *file;      /* path, for error texts */
     uint64_t offset;       /* of the data in that file */

@@ -147,6 +147,7 @@ static qz_status score_all(qz_run *run, models *x, const qz_eval_set *set, qz_me
     for (size_t i = 0; i < x->n && st == QZ_OK; i++) {
         out[i].score = scores[i + !first];
         out[i].scored = true;
+        (void)snprintf(out[i].inputs, sizeof out[i].inputs, "%s", qz_engine_inputs(x->fast[i] ? x->fast[i] : x->e[i]));
         if (x->fast[i] == NULL) continue;
         out[i].runtime = scores[i + n]; /* all artifacts have one, or none */
         out[i].scored_runtime = true;

@@ -29,13 +29,13 @@ static void deviation(const qz_edge *e, char out[64]) {
 /* Edges of one kind whose reasons are the same up to the place. */
 static bool alike(const qz_edge *a, const qz_edge *b) {
     size_t n = strcspn(a->why, ":");
-    return a->kind == b->kind &&
-           (a->kind == QZ_EDGE_EXACT || (n == strcspn(b->why, ":") && memcmp(a->why, b->why, n) == 0));
+    return a->kind == b->kind && n == strcspn(b->why, ":") && memcmp(a->why, b->why, n) == 0;
 }
 
 /* One row a kind of edge and reason. */
 static qz_status edge_table(const qz_conversion *c, qz_arena *a, qz_table *t, qz_error *err) {
     static const qz_column cols[] = {{"Edge", 'l'}, {"Tensors", 'r'}, {"Largest deviation", 'l'}, {"Why", 'l'}};
+    static const char same[] = "the same numbers";
     QZ_TRY(qz_table_init(t, a, NULL, cols, 4, err));
     for (int kind = 0; kind < QZ_EDGES; kind++)
         for (size_t i = 0; i < c->plan.n_items; i++) {
@@ -59,8 +59,8 @@ static qz_status edge_table(const qz_conversion *c, qz_arena *a, qz_table *t, qz
             QZ_TRY(qz_table_set(t, 0, err, "%s", edge_names[kind]));
             QZ_TRY(qz_table_set(t, 1, err, "%zu", n));
             QZ_TRY(qz_table_set(t, 2, err, "%s", text));
-            QZ_TRY(qz_table_set(t, 3, err, "%.*s", kind ? (int)strcspn(e->why, ":") : 160,
-                                kind ? e->why : "the same numbers"));
+            QZ_TRY(qz_table_set(t, 3, err, "%.*s", (int)strcspn(*e->why ? e->why : same, ":"),
+                                *e->why ? e->why : same));
         }
     return QZ_OK;
 }

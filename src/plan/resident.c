@@ -30,16 +30,31 @@ enum {
 
 typedef struct { uint64_t packed, unpacked, act, widest_float; } sums;
 
+/* Of a coded matrix (kernels/pack_coded.c), rows padded to panels: bytes packed, and of a token's whole numbers. */
+typedef struct { uint64_t packed, act; } coded_bytes;
+static coded_bytes coded(const qz_code_layout *l, uint64_t rows, uint64_t cols) {
+    const uint64_t values = rows * cols, scales = rows * l->groups;
+    const bool integers = l->form == QZ_CODES_AFFINE, e2m1 = l->form == QZ_CODES_FLOAT && l->element == QZ_E2M1;
+    if (l->group == 0) return (coded_bytes){0, 0};
+    if (l->form == QZ_CODES_TABLE) return (coded_bytes){values * l->bits / 8 + scales * 4, 0};
+    if ((integers || e2m1) && l->group % 8 == 0) {
+        const uint64_t step = l->group % 32 == 0 ? 32 : l->group % 16 == 0 ? 16 : 8;
+        return (coded_bytes){values / (l->bits <= 4 ? 2 : 1) + scales * (l->stored == QZ_SCALE_F32 ? 4 : 2) +
+                                 (integers ? scales * 2 : 0),
+                             2 * cols + 8 * cols / step + 4 * l->groups + (l->g_idx ? 4 * cols : 0)};
+    }
+    if (integers || l->group % 4 != 0) return (coded_bytes){0, 0};
+    return (coded_bytes){values + scales * 4, 0};
+}
+
 static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
     uint64_t rows = (t->rows + PANEL - 1) / PANEL * PANEL;
     if (t->coded) { /* scales and codes beside the mapping; packed with them unless a block crosses rows */
         const qz_code_layout l = t->coded->ops->layout(t->coded);
         s->unpacked += t->coded->ops->held(t->coded);
-        if (l.group && l.form != QZ_CODES_FLOAT)
-            s->packed += l.form == QZ_CODES_AFFINE ? t->rows * ((t->cols * l.bits + 7) / 8) + rows * l.groups * 4
-                                                   : rows * (l.groups * (l.group * l.bits / 8 + 4));
-        if (l.form == QZ_CODES_AFFINE)
-            s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * 4 * (l.groups + (l.g_idx ? t->cols : 0)));
+        const coded_bytes b = coded(&l, rows, t->cols);
+        s->packed += b.packed;
+        s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * b.act);
         s->widest_float = qz_max_size(s->widest_float, t->cols); /* more tokens go through the exact product's panels */
         return;
     }

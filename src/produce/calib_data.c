@@ -90,8 +90,8 @@ qz_status qz_calib_cache_ranges(qz_run *run, const qz_source *s, const qz_window
         v = out->v[i] > v ? out->v[i] : v;
         clipped += (size_t)(out->k[i] > 448) + (size_t)(out->v[i] > 448);
     }
-    qz_info(run, "keys up to %.4g, values up to %.4g; an FP8 cache without scales would clip %zu of %zu heads", (double)k,
-            (double)v, clipped, 2 * out->layers * out->heads);
+    qz_info(run, "keys up to %.4g, values up to %.4g; an FP8 cache without scales would clip %zu of %zu heads",
+            (double)k, (double)v, clipped, 2 * out->layers * out->heads);
     return QZ_OK;
 }
 

@@ -1,4 +1,5 @@
 #include "artifacts/artifact.h"
+#include "artifacts/folder_floats.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/schemes.h"
 #include "codecs/int_group.h"
@@ -8,6 +9,7 @@
 #include "base/size.h"
 #include "codecs/fields.h"
 #include "codecs/types.h"
+#include "methods/convert_float.h"
 #include "produce/catalog.h"
 #include "produce/proof.h"
 #include "artifacts/provenance.h"
@@ -151,6 +153,24 @@ qz_grid_target qz_convert_target(const qz_artifact_item *it, const qz_scheme_spe
     return to;
 }
 
+/* Small floats whose numbers stay: another layout of them, or another convention of their scales. */
+static qz_status small_float_edge(const qz_conversion *c, const qz_artifact_item *it, const qz_scaled_float *from,
+                                  qz_edge *e, qz_arena *arena, qz_quantized *q, qz_error *err) {
+    const qz_grid_target to = qz_convert_target(it, qz_item_spec(&c->plan, it));
+    qz_grid_fit fit = {.why = "blocks run over rows, which the target has in another order"};
+    float amax = 0;
+    const bool powers = from->stored == QZ_SCALE_E8M0 && to.codes.scale >= QZ_SCALE_E4M3;
+    if (powers) QZ_TRY(qz_folder_merged_amax(&c->plan, it, &amax, err));
+    if (it->permute == QZ_PERMUTE_NONE || !qz_item_code_kind(&c->plan, it)->as_filed)
+        QZ_TRY(qz_floats_place(from, &to, amax, arena, q, &fit, err));
+    memcpy(e->why, fit.why, sizeof e->why);
+    if (!fit.ok) return QZ_OK;
+    e->relative = true;
+    e->bound = fit.bound;
+    e->kind = e->bound > 0 ? QZ_EDGE_BOUNDED : QZ_EDGE_EXACT;
+    return QZ_OK;
+}
+
 /* The edge of a coded item and, unless it is lossy, its codes. */
 static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, qz_edge *e, qz_arena *arena, qz_grid *g,
                            qz_quantized *q, qz_error *err) {
@@ -162,13 +182,16 @@ static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, q
         e->kind = QZ_EDGE_EXACT;
         return QZ_OK;
     }
+    const qz_scaled_float *small = qz_scaled_float_of(t->coded);
+    if (small && it->type == QZ_TYPE_CODED && qz_item_spec(&c->plan, it)->element != QZ_ELEMENT_INT)
+        return small_float_edge(c, it, small, e, arena, q, err);
     const qz_code_kind *kind = qz_item_code_kind(&c->plan, it);
     if (it->type == QZ_TYPE_CODED && !kind->affine) {
         (void)snprintf(e->why, sizeof e->why, "%s are no grid of equal steps", kind->name);
         return QZ_OK;
     }
     qz_grid_fit fit;
-    const qz_grid_target to = qz_convert_target(it, &c->plan.spec);
+    const qz_grid_target to = qz_convert_target(it, qz_item_spec(&c->plan, it));
     QZ_TRY(qz_grid_read(t, arena, g, &fit, err));
     if (fit.ok) QZ_TRY(qz_grid_place(g, &to, arena, q, &fit, err));
     memcpy(e->why, fit.why, sizeof e->why);
@@ -184,6 +207,7 @@ qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_produce_opti
     qz_arena scratch = {0};
     *c = (qz_conversion){.source = s, .lossy = o->recipe->lossy};
     QZ_TRY(make_plan(run, s, o, arena, &c->plan, err));
+    QZ_TRY(qz_convert_inputs(run, s, &c->plan, err));
     c->edges = qz_arena_calloc(arena, c->plan.n_items + 1, sizeof *c->edges);
     if (!c->edges) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     qz_status st = QZ_OK;
@@ -218,7 +242,7 @@ static qz_status measure(const qz_artifact_item *it, bool as_filed, const qz_gri
     for (size_t r = 0; r < it->rows; r++) {
         qz_tensor_decode(it->source, as_filed ? qz_item_source_row(it, it->rows, r) : r, 1, x);
         decode_quantized(q, r, y);
-        for (size_t k = 0; e->kind == QZ_EDGE_BOUNDED && k < it->cols; k++)
+        for (size_t k = 0; e->kind == QZ_EDGE_BOUNDED && !e->relative && k < it->cols; k++)
             step[k] = g->scales[r * g->groups + k / g->group];
         add_errors(e, x, y, e->kind == QZ_EDGE_BOUNDED ? step : NULL, it->cols);
     }

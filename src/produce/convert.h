@@ -30,6 +30,9 @@ typedef struct {
 qz_grid_target qz_convert_target(const qz_artifact_item *it, const qz_scheme_spec *spec);
 /* to: scheme; a bare "awq" or "gptq" takes bits, group size and symmetry of the source. */
 qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spec, qz_error *err);
+/* Fills the items' input_amax of a target with static inputs from the scales that the source stores; QZ_EUNSUPPORTED
+ * names the first module without one. */
+qz_status qz_convert_inputs(qz_run *run, const qz_source *s, qz_artifact_plan *plan, qz_error *err);
 qz_status qz_convert_plan(qz_run *run, const qz_source *s, const qz_produce_options *o, qz_arena *arena,
                           qz_conversion *c, qz_error *err);
 qz_status qz_convert_write(qz_run *run, qz_conversion *c, const qz_produce_options *o, const char *path,

@@ -4,6 +4,7 @@
 #include "artifacts/artifact.h"
 #include "codecs/int_group.h"
 #include "codecs/types.h"
+#include "methods/convert_float.h"
 #include "produce/convert.h"
 #include "artifacts/testing.h"
 #include "base/half.h"
@@ -203,6 +204,107 @@ static void groups_to_blocks(void **state) {
         }
 }
 
+/* ---- small floats ---- */
+/* The vector's linear as a reader has it: codes packed, the file's scales under the tensor's. */
+static qz_scaled_float golden_floats(const qz_st *st, const char *prefix, qz_scale_type stored) {
+    char name[96];
+    const char *const parts[] = {stored == QZ_SCALE_E4M3_TIMES ? "weight" : "weight_packed", "weight_scale",
+                                 stored == QZ_SCALE_E4M3_TIMES ? "weight_scale_2" : "weight_global_scale"};
+    const qz_st_tensor *t[3];
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", prefix, parts[i]);
+        t[i] = qz_st_find(st, name);
+    }
+    assert_true(t[0] && t[1]);
+    float *scales = qz_arena_alloc(&arena, (size_t)t[1]->elems, sizeof *scales), tensor = 1;
+    if (stored >= QZ_SCALE_E4M3) memcpy(&tensor, t[2]->data, sizeof tensor);
+    for (size_t i = 0; i < t[1]->elems; i++)
+        scales[i] = stored == QZ_SCALE_E8M0
+                        ? qz_e8m0_decode(t[1]->data[i])
+                        : qz_scale_under(stored, tensor, qz_small_decode(QZ_E4M3FN, t[1]->data[i]));
+    return (qz_scaled_float){.base = {qz_scaled_float_ops(QZ_E2M1), (size_t)t[0]->dims[0], 2 * (size_t)t[0]->dims[1]},
+                             .element = QZ_E2M1, .bits = 4, .block_rows = 1,
+                             .block_cols = stored == QZ_SCALE_E8M0 ? 32 : 16, .codes = t[0]->data, .scales = scales,
+                             .stored = stored, .tensor = tensor, .dtype = QZ_TYPE_BF16};
+}
+static qz_grid_target float_target(qz_scale_type scale, uint32_t group, uint32_t block_rows) {
+    return (qz_grid_target){.name = "t", .type = QZ_TYPE_CODED,
+                            .codes = {.element = QZ_ELEMENT_E2M1, .scale = scale, .values = QZ_TYPE_BF16, .bits = 4,
+                                      .group_size = group, .block_rows = block_rows, .sym = true}};
+}
+static void same_codes(const qz_scaled_float *a, const qz_scaled_float *b) {
+    uint8_t x[256], y[256];
+    for (size_t r = 0; r < a->base.rows; r++) {
+        a->base.ops->codes(&a->base, r, x), b->base.ops->codes(&b->base, r, y);
+        assert_memory_equal(x, y, a->base.cols);
+    }
+}
+
+/* Between the conventions: nibbles and E4M3 bytes unchanged, the tensor's scale the float32 reciprocal. */
+static void nvfp4_conventions(void **state) {
+    (void)state;
+    static const struct { const char *file; qz_scale_type from, to; } cases[] = {
+        {"nvfp4_bf16_mild", QZ_SCALE_E4M3, QZ_SCALE_E4M3_TIMES},
+        {"nvfp4_bf16", QZ_SCALE_E4M3, QZ_SCALE_E4M3_TIMES},
+        {"modelopt_nvfp4_bf16", QZ_SCALE_E4M3_TIMES, QZ_SCALE_E4M3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[96];
+        qz_st st;
+        qz_quantized q;
+        qz_grid_fit fit;
+        (void)snprintf(path, sizeof path, "tests/golden/ct/%s.safetensors", cases[i].file);
+        OK(qz_st_open(&st, path, err));
+        const qz_scaled_float f = golden_floats(&st, "model.layers.0.mlp.down_proj.", cases[i].from);
+        const qz_grid_target to = float_target(cases[i].to, 16, 0);
+        OK(qz_floats_place(&f, &to, 0, &arena, &q, &fit, err));
+        if (!fit.ok) fail_msg("%s: %s", cases[i].file, fit.why);
+        assert_true(fit.bound <= 0x1p-7);
+        const qz_scaled_float *x = qz_scaled_float_of(q.coded);
+        assert_true(x->tensor == 1 / f.tensor);
+        same_codes(&f, x);
+        for (size_t k = 0; k < f.base.rows * f.base.cols / 16; k++)
+            assert_int_equal(qz_scale_byte(x->stored, x->tensor, x->scales[k]),
+                             qz_scale_byte(f.stored, f.tensor, f.scales[k]));
+        qz_st_release(&st);
+    }
+}
+
+/* Powers of two as E4M3 values: the same numbers, or refused; and what no block of the target can say. */
+static void mx_to_nvfp4(void **state) {
+    (void)state;
+    qz_st st;
+    qz_quantized q;
+    qz_grid_fit fit;
+    OK(qz_st_open(&st, "tests/golden/ct/mxfp4_bf16.safetensors", err));
+    qz_scaled_float f = golden_floats(&st, "model.layers.0.mlp.down_proj.", QZ_SCALE_E8M0);
+    float y[256], z[256];
+    const qz_grid_target times = float_target(QZ_SCALE_E4M3_TIMES, 16, 0), mx = float_target(QZ_SCALE_E8M0, 32, 0),
+                         wide = float_target(QZ_SCALE_E8M0, 64, 0), over = float_target(QZ_SCALE_E4M3, 16, 0);
+    OK(qz_floats_place(&f, &times, 1e5f, &arena, &q, &fit, err));
+    assert_false(fit.ok); /* rows times 1e-6 and times 1e4 under one tensor's scale */
+    assert_non_null(strstr(fit.why, "is none of the file: row"));
+    f.base.rows = 6; /* zeros, outliers, ramp, both signs, ties */
+    OK(qz_floats_place(&f, &times, 2, &arena, &q, &fit, err));
+    if (!fit.ok) fail_msg("%s", fit.why);
+    assert_true(fit.bound == 0);
+    const qz_scaled_float *x = qz_scaled_float_of(q.coded), nv = *x;
+    assert_int_equal(x->block_cols, 16);
+    for (size_t r = 0; r < f.base.rows; r++) {
+        qz_coded_decode_row(&f.base, r, y), qz_coded_decode_row(&x->base, r, z);
+        for (size_t k = 0; k < f.base.cols; k++) assert_true(y[k] == z[k]);
+    }
+    OK(qz_floats_place(&nv, &mx, 0, &arena, &q, &fit, err)); /* and back */
+    if (!fit.ok) fail_msg("%s", fit.why);
+    same_codes(&f, qz_scaled_float_of(q.coded));
+    OK(qz_floats_place(&f, &over, 2, &arena, &q, &fit, err));
+    assert_true(fit.ok && fit.bound == 0 && qz_scaled_float_of(q.coded)->tensor == 1 / nv.tensor);
+    OK(qz_floats_place(&f, &wide, 0, &arena, &q, &fit, err));
+    assert_false(fit.ok);
+    assert_non_null(strstr(fit.why, "would share one"));
+    qz_st_release(&st);
+}
+
 static int teardown(void **state) {
     (void)state;
     qz_arena_release(&arena);
@@ -210,6 +312,7 @@ static int teardown(void **state) {
 }
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(groups_to_groups), cmocka_unit_test(v1_zero),
-                                       cmocka_unit_test(negative_scales), cmocka_unit_test(groups_to_blocks)};
+                                       cmocka_unit_test(negative_scales), cmocka_unit_test(groups_to_blocks),
+                                       cmocka_unit_test(nvfp4_conventions), cmocka_unit_test(mx_to_nvfp4)};
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

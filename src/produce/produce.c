@@ -9,6 +9,7 @@
 #include "model/leftovers.h"
 #include "produce/catalog.h"
 #include "produce/importance.h"
+#include "produce/input_ranges.h"
 #include "produce/outputs.h"
 #include "produce/proof.h"
 #include "text/accepted.h"
@@ -35,35 +36,6 @@ static bool uses_importance(const qz_artifact_plan *plan) {
 static size_t put_accepted(qz_provenance *prov, const char *accepted) {
     if (accepted && *accepted) *prov = (qz_provenance){QZ_ACCEPTED_KEY, accepted, false, NULL};
     return accepted && *accepted;
-}
-
-static float largest_input(const qz_stats *stats, const qz_artifact_item *it, long expert) {
-    const size_t in = qz_input_of(&stats->info.in, (size_t)it->layer, (size_t)it->linear, expert);
-    const qz_input_stats s = qz_stats_get(stats, (size_t)it->layer, in);
-    float most = 0;
-    for (size_t k = 0; k < s.cols && s.tokens; k++) most = s.max_abs[k] > most ? s.max_abs[k] : most;
-    return most;
-}
-
-/* Largest magnitude that calibration shows of every linear's inputs. Of an expert that no token reached: of the others
- * of its layer, said. */
-static void fill_inputs(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats) {
-    size_t unseen = 0;
-    for (size_t i = 0; i < plan->n_items; i++) {
-        qz_artifact_item *it = &plan->items[i];
-        if (it->type != QZ_TYPE_CODED || it->layer < 0 || it->linear < 0) continue;
-        it->input_amax = largest_input(stats, it, it->experts ? (long)it->expert : -1);
-        unseen += it->input_amax == 0 && it->experts;
-        for (size_t n = 0, all = it->input_amax == 0 ? it->experts : 0; n < all; n++) {
-            const float other = largest_input(stats, it, (long)n);
-            it->input_amax = other > it->input_amax ? other : it->input_amax;
-        }
-    }
-    if (unseen)
-        qz_warn(run,
-                "%s: no token of the calibration data reached the experts of %zu tensor%s: the scale of their inputs is "
-                "the largest of their layer; give more or broader data",
-                plan->spec.name, unseen, qz_plural(unseen));
 }
 
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *imp, const qz_produce_options *o,
@@ -116,9 +88,10 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
                                  .imatrix_chunks = o->imatrix_chunks,
                                  .provenance = prov, .n_provenance = n, .solved = true,
                                  .as_reference = o->recipe->codes.search == QZ_SEARCH_COMPAT,
-                                 .k_largest = imp->kv.k, .v_largest = imp->kv.v, .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
+                                 .k_largest = imp->kv.k, .v_largest = imp->kv.v,
+                                 .together = !o->recipe->codes.sequential, .damp = qz_recipe_damp(o->recipe)};
     QZ_TRY(qz_artifact_plan_make(run, s->model, spec, ctx, arena, plan, err));
-    if (qz_scheme_static_inputs(spec) && imp->stats) fill_inputs(run, plan, imp->stats);
+    if (qz_scheme_static_inputs(spec) && imp->stats) QZ_TRY(qz_input_ranges_fill(run, plan, imp->stats, err));
     if (imp->imatrix == NULL || uses_importance(plan)) return QZ_OK;
     ctx->n_provenance = before + put_accepted(prov + before, imp->accepted);
     calibration->value = other; /* a matrix that no tensor uses is not recorded (the survey says so) */
@@ -238,7 +211,10 @@ _Static_assert(sizeof((qz_produced *)0)->note == sizeof((qz_method_notes *)0)->t
 /* ---- writing ---- */
 typedef struct { qz_artifact_writer *w; qz_proof proof; qz_produced *out; } sink;
 
-static qz_status put_codes(sink *k, const qz_method_result *r, qz_error *err) {
+static qz_status put_codes(const coders *c, sink *k, size_t i, const qz_method_result *r, qz_error *err) {
+    qz_artifact_item *it = &c->host.plan->items[i];
+    if (r->q && r->q->input_scales && qz_item_spec(c->host.plan, it)->static_inputs && c->host.imp->stats)
+        QZ_TRY(qz_input_range_scaled(c->host.run, c->host.plan, c->host.imp->stats, it, r->q->input_scales, err));
     if (r->f) {
         QZ_TRY(qz_proof_folded(&k->proof, r->f, err));
         return qz_artifact_writer_put_folded(k->w, r->f, err);
@@ -268,7 +244,7 @@ static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
         QZ_TRY(ops->next(c->state[m], &t, &mine, err));
         while (mine && r.more) {
             QZ_TRY(ops->result(c->state[m], &r, err));
-            QZ_TRY(put_codes(k, &r, err));
+            QZ_TRY(put_codes(c, k, i, &r, err));
         }
         if (mine) return QZ_OK;
     }

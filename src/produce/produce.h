@@ -15,7 +15,7 @@
 typedef struct {
     const qz_stats *stats;             /* NULL: none */
     const qz_windows *windows;         /* calibration tokens, for AWQ's compat mode and for propagation; NULL: none */
-    qz_kv_ranges kv;                   /* of their keys and values, for schemes that store scales of a cache; k NULL: none */
+    qz_kv_ranges kv;                   /* of their keys and values, for scales of a cache; k NULL: none */
     const char *data_sha;              /* of their file */
     const char *accepted;              /* findings about the data that --accept let pass; NULL: none */
     qz_imatrix *imatrix;               /* wins over stats for GGUF types */

@@ -5,8 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *qz_exact_contract(const char *contract, char buf[64]) {
+    const size_t weights = 1 + strspn(contract + (*contract != 0), "0123456789");
+    if (contract[0] != 'W' || contract[weights] != 'A' || strncmp(contract + weights, "A16", 3) == 0 ||
+        strncmp(contract + weights, "A32", 3) == 0)
+        return contract;
+    (void)snprintf(buf, 64, "%.*sA16", (int)weights, contract);
+    return buf;
+}
 const char *qz_runtime_contract(const char *contract, const char *kernel, char buf[64]) {
     const char *a16 = strstr(contract, "A16");
+    if (strstr(kernel, " inputs") == NULL) contract = qz_exact_contract(contract, buf);
     if (a16 == NULL || strstr(kernel, "×q8_") == NULL) return contract;
     (void)snprintf(buf, 64, "%.*sA8%s", (int)(a16 - contract), contract, a16 + 3);
     return buf;
@@ -45,6 +54,9 @@ static void json_score(const qz_measured *x, qz_json_writer *w) {
     char contract[64];
     qz_jw_text(w, "runtime_contract", qz_runtime_contract(x->contract, x->kernel, contract));
     qz_jw_text(w, "runtime_kernel", x->kernel);
+    if (!x->inputs[0]) return;
+    qz_jw_text(w, "runtime_inputs", x->inputs);
+    qz_jw_text(w, "exact_contract", qz_exact_contract(x->contract, contract));
 }
 static void json_tasks(const qz_measured *x, qz_json_writer *w) {
     qz_jw_count(w, "tasks_solved", x->tasks.solved);
@@ -117,10 +129,15 @@ static void interval(qz_str *out, bool sign, int digits, double low, double high
 static void print_runtime(const qz_measured *x, qz_str *out) {
     char contract[64];
     if (!x->scored_runtime) return;
-    qz_str_printf(out, "  runtime KL      %.6f  ", x->runtime.kl.value);
+    const bool full = x->inputs[0] != 0;
+    qz_str_printf(out, "  %-14s  %.6f  ", full ? "full contract" : "runtime KL", x->runtime.kl.value);
     interval(out, false, 6, x->runtime.kl.low, x->runtime.kl.high);
-    qz_str_printf(out, " nats in runtime arithmetic (%s, %s), perplexity %+.3f %%\n",
+    qz_str_printf(out, full ? " nats of KL as served (%s, %s), perplexity %+.3f %%" :
+                              " nats in runtime arithmetic (%s, %s), perplexity %+.3f %%",
                   qz_runtime_contract(x->contract, x->kernel, contract), x->kernel, x->runtime.delta_ppl_pct.value);
+    if (full)
+        qz_str_printf(out, "; the KL above: weights alone (%s)", qz_exact_contract(x->contract, contract));
+    qz_str_putc(out, '\n');
 }
 
 void qz_measured_print(const qz_measured *x, qz_str *out) {

@@ -17,7 +17,8 @@ typedef struct {
     qz_score score;
     bool scored_runtime;           /* the same tokens in runtime arithmetic: only beside exact figures and a source */
     qz_score runtime;
-    char kernel[64];               /* of the runtime arithmetic */
+    char kernel[112];              /* of the runtime arithmetic */
+    char inputs[48];               /* how it rounds inputs as servers do ("fp8 token"); "": it does not */
     double bits_per_byte;          /* of the scored text; 0: no tokenizer, so no bytes */
     char made_from[65];            /* source_sha256 that the artifact names, where it is not the source's; else "" */
     qz_task_score tasks;
@@ -42,7 +43,10 @@ typedef struct {
 
 /* Exact figures, and the KL of the runtime's own arithmetic beside them. */
 #define QZ_ARITH_BOTH "both"
-/* "W4A16" of exact arithmetic, as the runtime's kernel has it: "W4A8" where it rounds activations to 8 bits. */
+/* Of a contract that rounds inputs ("W8A8 fp8") what exact arithmetic measures: the weights alone, "W8A16". */
+const char *qz_exact_contract(const char *contract, char buf[64]);
+/* "W4A16" of exact arithmetic, as the runtime's kernel has it: "W4A8" where it rounds activations to 8 bits; the full
+ * contract where inputs are rounded as served. */
 const char *qz_runtime_contract(const char *contract, const char *kernel, char buf[64]);
 
 /* Speed and memory of one artifact. */
@@ -53,7 +57,7 @@ typedef struct {
     double load_average;      /* of one minute, before the measurement */
     double switches;          /* times a second that the kernel took a CPU from it */
     bool loaded;              /* other programs had a part in these figures */
-    char kernel[96];          /* kernel of the block linears */
+    char kernel[112];         /* kernel of the block linears */
     char cpu[16];
 } qz_bench;
 

@@ -30,13 +30,21 @@ static void format_name(const qz_measured *m, char out[32]) {
     else (void)snprintf(out, 32, "%.31s", m->encoding);
 }
 
+/* Formats whose inputs servers round: KL of the weights alone would flatter them. */
+static bool any_served(const qz_release_report *r) {
+    bool any = false;
+    for (size_t i = 0; i < r->n_rows; i++) any |= r->rows[i].scored_runtime && r->rows[i].inputs[0] != 0;
+    return any;
+}
+
 /* Titles are short: the table fits 100 columns; notes() tells their units. */
 static qz_status main_table(const qz_release_report *r, qz_arena *a, qz_table *t, qz_error *err) {
     static const qz_column cols[] = {{"Format", 'l'}, {"Size GB", 'r'}, {"bits/w", 'r'}, {"TTFT", 'r'}, {"prompt", 'r'},
                                      {"gen", 'r'}, {"speed", 'r'},
                                      {"MiB", 'r'}, {"PPL", 'r'}, {"dPPL %", 'r'}, {"KL", 'r'}, {"top-1", 'r'},
-                                     {"tasks", 'r'}};
-    QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0], err));
+                                     {"tasks", 'r'}, {"full KL", 'r'}};
+    const bool served = any_served(r);
+    QZ_TRY(qz_table_init(t, a, NULL, cols, sizeof cols / sizeof cols[0] - !served, err));
     for (size_t i = 0; i < r->n_rows; i++) {
         const qz_measured *m = &r->rows[i];
         QZ_TRY(qz_table_row(t, err));
@@ -53,6 +61,7 @@ static qz_status main_table(const qz_release_report *r, qz_arena *a, qz_table *t
             QZ_TRY(qz_table_set(t, 11, err, "%.1f", m->score.top1));
         }
         if (m->tasks.n) QZ_TRY(qz_table_set(t, 12, err, "%.1f", 100.0 * (double)m->tasks.solved / (double)m->tasks.n));
+        if (served && m->scored_runtime) QZ_TRY(qz_table_set(t, 13, err, "%.5f", m->runtime.kl.value));
     }
     return QZ_OK;
 }
@@ -70,7 +79,7 @@ static qz_status detail_table(const qz_release_report *r, qz_arena *a, qz_table 
         QZ_TRY(qz_table_row(t, err));
         QZ_TRY(qz_table_set(t, 0, err, "%s (%s)", qz_path_base(m->path), m->encoding));
         QZ_TRY(qz_table_set(t, 1, err, "%s", m->container));
-        QZ_TRY(qz_table_set(t, 2, err, "%s, exact", m->contract));
+        QZ_TRY(qz_table_set(t, 2, err, "%s, exact", qz_exact_contract(m->contract, contract)));
         QZ_TRY(qz_table_set(t, 3, err, "%.2fx", (double)r->rows[0].file_bytes / (double)m->file_bytes));
         if (m->scored && m->score.paired) {
             QZ_TRY(qz_table_set(t, 4, err, "%.5f..%.5f", m->score.kl.low, m->score.kl.high));
@@ -130,7 +139,8 @@ static void contracts(const qz_release_report *r, qz_str *s) {
     if (r->n_rows > 1) {
         format_name(&r->rows[1], format);
         qz_str head = {0};
-        qz_str_printf(&head, "Contracts: quality columns are exact arithmetic (%s: %s);%s", format, r->rows[1].contract,
+        qz_str_printf(&head, "Contracts: quality columns are exact arithmetic (%s: %s);%s", format,
+                      qz_exact_contract(r->rows[1].contract, contract),
                       r->has_bench ? " speed columns are runtime arithmetic, which rounds activations to 8 bits where "
                                      "a kernel does."
                                    : " no speed was measured.");
@@ -148,7 +158,10 @@ static void contracts(const qz_release_report *r, qz_str *s) {
     importance(r, s);
     if (any) {
         qz_str text = {0};
-        qz_str_printf(&text, "Runtime KL, in nats: %s.", line.ptr ? line.ptr : "");
+        qz_str_printf(&text, "Runtime KL, in nats: %s.%s", line.ptr ? line.ptr : "",
+                      any_served(r) ? " It is the column full KL: inputs rounded as the format's servers do, which "
+                                      "tasks and the other columns leave float."
+                                    : "");
         qz_fit_line(s, text.ptr ? text.ptr : "", 2);
         s->failed |= text.failed;
         qz_str_release(&text);
@@ -282,7 +295,9 @@ static void card(const qz_release_report *r, size_t i, qz_str *s) {
                       m->score.kl.value, m->score.kl.low, m->score.kl.high, m->score.ppl.value,
                       r->rows[0].score.ppl.value, m->score.delta_ppl_pct.value, m->score.top1);
     if (m->scored_runtime)
-        qz_str_printf(s, "| KL with the runtime's own arithmetic (%s) | %.5f [%.5f, %.5f] nats per token |\n",
+        qz_str_printf(s, "| KL %s (%s) | %.5f [%.5f, %.5f] nats per token |\n",
+                      m->inputs[0] ? "of the full contract, inputs rounded as served"
+                                   : "with the runtime's own arithmetic",
                       qz_runtime_contract(m->contract, m->kernel, contract), m->runtime.kl.value, m->runtime.kl.low,
                       m->runtime.kl.high);
     qz_str_puts(s, "| runs here | on the CPU, no GPU layers; accumulators float32, KV cache float32 (exact figures) or "

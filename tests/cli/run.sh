@@ -29,6 +29,7 @@ normalise() { # the temporary folder, seconds, rates, memory, machine, version, 
     -e 's/(quantz,? (version )?)[0-9]+\.[0-9]+\.[0-9]+/\1VERSION/g' \
     -e 's/"(seconds|weight_mse|relative_error|proof_kl|peak_rss_bytes|planned_memory_bytes|ttft_ms|gen_tps)":-?[0-9.e+-]+/"\1":N/g' \
     -e 's/(proof )?KL [0-9]+\.[0-9]+( on [0-9]+ tokens)/\1KL N\2/; s/proof KL [0-9.]+/proof KL N/' \
+    -e 's/full contract +[0-9].* as served \((.*), [^ ,]* [a-z0-9]*, (.*)\), [^;]*/full contract N (\1, \2)/' \
     -e 's/runtime KL +[0-9].*/runtime KL N/; s/"runtime_(kl|dppl|top)([a-z_0-9]*)":[0-9.e+-]+/"runtime_\1\2":N/g; s/"runtime_kernel":"[^"]*"/"runtime_kernel":"…"/' \
     -e 's/((sha256|found) )[0-9a-f]{16}…/\1N…/g; s/greedy: ".*"/greedy: "…"/' \
     -e 's/(rounding|with scales|feedback codes|strength) [0-9.e+-]+/\1 N/g; s/damping [0-9.]+ to [0-9.]+/damping N to N/g' -e 's/[ \t]+$//'

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "codecs/int_group.h"
+#include "codecs/scaled_float.h"
 #include "base/io.h"
 #include "base/size.h"
 #include "check.h"
@@ -96,6 +97,8 @@ typedef struct {
     qz_packed *p[COPIES][LINEARS]; /* several blocks, so that decoding reads memory and not the cache */
     void *data[LINEARS];
     qz_int_group g[LINEARS];
+    qz_scaled_float f[LINEARS];
+    qz_arena arena;
     float *x, *y[LINEARS];
     size_t n, copies;
 } block;
@@ -111,8 +114,45 @@ static void run_block(void *arg) {
     }
 }
 
-/* Weights are one encoded row repeated: speed does not depend on values. group: bits of an int group matrix, or 0. */
-static double block_open(block *b, qz_type type, uint32_t bits) {
+/* Small floats of random weights. */
+typedef struct { const char *name; qz_float_rounding how; } float_kind;
+static const float_kind floats[] = {
+    {"fp8 rows", {.rule = QZ_ROUND_CT, .block_rows = 1, .element = QZ_E4M3FN, .stored = QZ_SCALE_F32}},
+    {"fp8 128x128", {.rule = QZ_ROUND_FINE, .block_rows = 128, .block_cols = 128, .element = QZ_E4M3FN,
+                     .stored = QZ_SCALE_F32}},
+    {"mxfp8", {.rule = QZ_ROUND_CT, .block_rows = 1, .block_cols = 32, .element = QZ_E4M3FN, .stored = QZ_SCALE_E8M0}},
+    {"mxfp6", {.rule = QZ_ROUND_CT, .block_rows = 1, .block_cols = 32, .element = QZ_E2M3, .stored = QZ_SCALE_E8M0}},
+    {"mxfp4", {.rule = QZ_ROUND_CT, .block_rows = 1, .block_cols = 32, .element = QZ_E2M1, .stored = QZ_SCALE_E8M0}},
+    {"nvfp4", {.rule = QZ_ROUND_CT, .block_rows = 1, .block_cols = 16, .element = QZ_E2M1, .stored = QZ_SCALE_E4M3}},
+};
+static double float_open(block *b, const float_kind *kind) {
+    qz_rng rng;
+    float *v = qz_alloc_array((size_t)INNER * HIDDEN, 4);
+    double bytes = 0;
+    qz_rng_seed(&rng, 1);
+    for (size_t i = 0; i < (size_t)INNER * HIDDEN; ++i) v[i] = 0.02f * qz_rng_normal(&rng);
+    for (size_t i = 0; i < LINEARS; ++i) {
+        qz_float_rounding how = kind->how;
+        how.dtype = QZ_TYPE_F32;
+        if (!how.block_cols) how.block_cols = shape[i][1];
+        b->f[i] = (qz_scaled_float){.base = {.rows = shape[i][0], .cols = shape[i][1]}};
+        if (qz_scaled_float_round(NULL, &how, v, &b->f[i], &b->arena, NULL) != QZ_OK) exit(3);
+        const qz_weights w = {.type = QZ_TYPE_CODED, .rows = shape[i][0], .cols = shape[i][1], .coded = &b->f[i].base};
+        for (size_t c = 0; c < COPIES; ++c)
+            if (qz_packed_open(b->mm, &w, &b->p[c][i], NULL) != QZ_OK) exit(3);
+        bytes += (double)(w.rows * w.cols) * b->f[i].base.ops->layout(&b->f[i].base).bits / 8;
+    }
+    qz_free(v);
+    return bytes;
+}
+
+/* A type; or integers of some bits, in groups of 128 or (rows) with a bfloat16 scale a row; or small floats. */
+typedef struct { qz_type type; uint32_t bits; bool rows; const float_kind *floats; } weights;
+
+/* Weights are one encoded row repeated: speed does not depend on values. */
+static double block_open(block *b, const weights *what) {
+    const qz_type type = what->type;
+    const uint32_t bits = what->bits;
     double bytes = 0;
     float *v = qz_alloc_array(INNER, 4);
     for (size_t i = 0; i < INNER; ++i) v[i] = (float)(i * 7 % 31) * 0.01f - 0.15f;
@@ -123,10 +163,12 @@ static double block_open(block *b, qz_type type, uint32_t bits) {
         if (!bits) qz_type_get(type)->encode(v, NULL, cols, d);
         for (size_t r = 1; r < rows; ++r) memcpy(d + r * rb, d, rb);
         if (bits) {
-            size_t groups = cols / 128;
+            size_t group = what->rows ? cols : 128, groups = cols / group;
             uint16_t *s = qz_calloc_array(rows * groups, 2);
-            for (size_t k = 0; k < rows * groups; ++k) s[k] = 0x2000;
-            b->g[i] = (qz_int_group){.base = {&qz_int_group_ops, rows, cols}, .bits = bits, .group_size = 128,
+            for (size_t k = 0; k < rows * groups; ++k) s[k] = what->rows ? 0x3a03 : 0x2000;
+            b->g[i] = (qz_int_group){.base = {&qz_int_group_ops, rows, cols}, .bits = bits,
+                                     .group_size = (uint32_t)group,
+                                     .scale_type = what->rows ? QZ_SCALE_BF16 : QZ_SCALE_F16,
                                      .rows = rows, .cols = cols, .groups = groups, .codes = d,
                                      .scales = s, .zero_points = qz_calloc_array(rows * groups, 1)};
         }
@@ -134,38 +176,40 @@ static double block_open(block *b, qz_type type, uint32_t bits) {
                         .coded = bits ? &b->g[i].base : NULL};
         for (size_t c = 0; c < COPIES; ++c)
             if (qz_packed_open(b->mm, &w, &b->p[c][i], NULL) != QZ_OK) exit(3);
-        b->y[i] = qz_alloc_aligned(512 * rows, 4);
         bytes += (double)(rows * rb);
     }
-    b->x = qz_alloc_aligned(512 * (size_t)INNER, 4);
-    for (size_t i = 0; i < 512 * (size_t)INNER; ++i) b->x[i] = (float)(i % 23) * 0.1f - 1;
     qz_free(v);
     return bytes;
 }
-static void block_close(block *b, uint32_t bits) {
+static void block_close(block *b) {
     for (size_t i = 0; i < LINEARS; ++i) {
         for (size_t c = 0; c < COPIES; ++c) qz_packed_free(b->p[c][i]);
-        if (bits) qz_free((void *)(uintptr_t)b->g[i].scales), qz_free((void *)(uintptr_t)b->g[i].zero_points);
+        qz_free((void *)(uintptr_t)b->g[i].scales), qz_free((void *)(uintptr_t)b->g[i].zero_points);
         qz_free(b->data[i]), qz_free(b->y[i]);
     }
     qz_free(b->x);
+    qz_arena_release(&b->arena);
 }
 
-static void bench_block(qz_mm *mm, qz_type type, uint32_t bits) {
+static void bench_block(qz_mm *mm, const weights *what) {
     static const size_t tokens[] = {1, 2, 4, 8, 16, 64, 512};
     block b = {.mm = mm};
-    double bytes = block_open(&b, type, bits), weights = 0;
-    for (size_t i = 0; i < LINEARS; ++i) weights += (double)(shape[i][0] * shape[i][1]);
-    printf("packed  %-18s", qz_packed_kernel(b.p[0][0]));
+    double bytes = what->floats ? float_open(&b, what->floats) : block_open(&b, what), values = 0;
+    b.x = qz_alloc_aligned(512 * (size_t)INNER, 4);
+    for (size_t i = 0; i < 512 * (size_t)INNER; ++i) b.x[i] = (float)(i % 23) * 0.1f - 1;
+    for (size_t i = 0; i < LINEARS; ++i) b.y[i] = qz_alloc_aligned(512 * shape[i][0], 4);
+    for (size_t i = 0; i < LINEARS; ++i) values += (double)(shape[i][0] * shape[i][1]);
+    printf("packed  %-12s %-18s", what->floats ? what->floats->name : what->rows ? "rows" : "",
+           qz_packed_kernel(b.p[0][0]));
     for (size_t i = 0; i < sizeof tokens / sizeof *tokens; ++i) {
         b.n = tokens[i];
         b.copies = b.n < 16 ? COPIES : 1;
         double s = time_call(run_block, &b) / (double)b.copies;
         if (b.n == 1) printf("  n=1 %6.1f GB/s %6.1f us", bytes / s * 1e-9, s * 1e6);
-        else printf("  n=%zu %.0f", b.n, 2e-9 * weights * (double)b.n / s);
+        else printf("  n=%zu %.0f", b.n, 2e-9 * values * (double)b.n / s);
     }
     printf(" GFLOP/s\n");
-    block_close(&b, bits);
+    block_close(&b);
 }
 
 /* ---- encoders: rows of 4096 on all threads ---- */
@@ -205,8 +249,13 @@ static void bench_blocks(qz_mm *mm, const char *word) {
                                     QZ_TYPE_MXFP4, QZ_TYPE_NVFP4, QZ_TYPE_Q1_0};
     for (size_t i = 0; i < sizeof types / sizeof *types; ++i)
         if (strstr(word, qz_type_get(types[i])->name) || strcmp(word, "packed") == 0 || !*word)
-            bench_block(mm, types[i], 0);
-    if (strstr("packed int", word)) bench_block(mm, QZ_TYPE_CODED, 4), bench_block(mm, QZ_TYPE_CODED, 8);
+            bench_block(mm, &(weights){.type = types[i]});
+    static const weights ints[] = {{QZ_TYPE_CODED, 4, false, NULL}, {QZ_TYPE_CODED, 8, false, NULL},
+                                   {QZ_TYPE_CODED, 8, true, NULL}};
+    for (size_t i = 0; strstr("packed int", word) && i < sizeof ints / sizeof *ints; ++i) bench_block(mm, &ints[i]);
+    for (size_t i = 0; i < sizeof floats / sizeof *floats; ++i)
+        if (strstr("packed float", word) || strcmp(word, floats[i].name) == 0)
+            bench_block(mm, &(weights){.type = QZ_TYPE_CODED, .floats = &floats[i]});
 }
 
 void bench_all(const char *word) {

@@ -85,6 +85,7 @@ int main(int argc, char **argv) {
         check_refine(&c);
         check_rows(&c);
         check_packed(&c);
+        check_small(&c);
         printf("%-7s %zu checks, %zu failures\n", qz_cpu_name(c.level), c.checks, c.failures);
         failures += c.failures;
     }

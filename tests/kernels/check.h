@@ -39,5 +39,6 @@ void check_round(check *c);   /* check_codec.c: codes and error of a sub-block *
 void check_encode_rows(check *c, qz_run *run);
 void check_rows(check *c);    /* check_rows.c: softmax, norm, gate */
 void check_packed(check *c);  /* check_packed.c: packing, activations, runtime products */
+void check_small(check *c);   /* check_small.c: small floats */
 void bench_all(const char *word);
 #endif

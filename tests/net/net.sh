@@ -59,6 +59,8 @@ set_zoo() {
     art "$m-ct-w4a16" tests/golden/zoo/$m ct:w4a16+g32
     art "$m-ct-int8" tests/golden/zoo/$m ct:int8
     art "$m-fp8-block" tests/golden/zoo/$m fp8:block
+    for c in tensor block+ue8m0; do art "$m-fp8-$c" tests/golden/zoo/$m fp8:$c; done
+    for c in nvfp4a16 fp8_dynamic mxfp4 mxfp8; do art "$m-modelopt-$c" tests/golden/zoo/$m modelopt:$c; done
     for v in original quantized; do for c in best compat; do
       art "$m-awq-$c-$v" tests/golden/zoo/$m awq:w4g32 --search $c --propagate $v "${calib[@]}"
       art "$m-gptq-$c-$v" tests/golden/zoo/$m gptq:w4g32+asym --search $c --propagate $v "${calib[@]}"
@@ -66,7 +68,7 @@ set_zoo() {
     art "$m-gptq-act" tests/golden/zoo/$m gptq:w3g32+act_order --propagate original "${calib[@]}"
   done
   for m in gemma2 gemma3 phi3 mixtral qwen3_moe smollm3 granite; do
-    for c in gguf:F16 gguf:BF16 gguf:Q8_0 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic ct:w4a16_asym+g32 ct:int8 ct:nvfp4a16 ct:mxfp4 ct:mxfp6a16 ct:mxfp8 fp8:block; do art "$m-$c" tests/golden/zoo/$m $c --search compat; done
+    for c in gguf:F16 gguf:BF16 gguf:Q8_0 gguf:Q4_0 bnb:nf4+double bnb:int8 ct:fp8_dynamic ct:w4a16_asym+g32 ct:int8 ct:nvfp4a16 ct:mxfp4 ct:mxfp6a16 ct:mxfp8 fp8:block fp8:tensor modelopt:nvfp4a16 modelopt:mxfp4 modelopt:mxfp8; do art "$m-$c" tests/golden/zoo/$m $c --search compat; done
     case $m in phi3 | smollm3 | granite) for v in original quantized; do art "$m-awq-$v" tests/golden/zoo/$m awq:w4g32 --propagate $v "${calib[@]}"
       art "$m-gptq-$v" tests/golden/zoo/$m gptq:w4g32+asym --propagate $v "${calib[@]}"; done ;; esac
   done

@@ -69,28 +69,6 @@ static void hdot(qz_type type, QZ_HDOT_ARGS) {
 void qz_hdot_f16_ref(QZ_HDOT_ARGS) { hdot(QZ_TYPE_F16, w, rows, cols, x, unit, out); }
 void qz_hdot_bf16_ref(QZ_HDOT_ARGS) { hdot(QZ_TYPE_BF16, w, rows, cols, x, unit, out); }
 
-static void gdot(uint32_t bits, const qz_group_call *j) {
-    const size_t words = j->group_size * bits / 32, per_word = 32 / bits;
-    const uint8_t *panel = j->panel;
-    memset(j->out, 0, j->tokens * QZ_PANEL * sizeof *j->out);
-    for (size_t g = 0; g < j->groups; ++g, panel += QZ_GROUP_HEAD + words * 4 * QZ_PANEL)
-        for (size_t r = 0; r < QZ_PANEL; ++r) {
-            double scale = (double)qz_f16_to_f32(qz_load_u16le(panel + 2 * r)), zero = panel[QZ_GROUP_ZEROS + r];
-            for (size_t t = 0; t < j->tokens; ++t) {
-                double sum = 0;
-                for (size_t w = 0; w < words; ++w) {
-                    uint32_t v = qz_load_u32le(panel + QZ_GROUP_HEAD + (w * QZ_PANEL + r) * 4);
-                    for (size_t i = 0; i < per_word; ++i)
-                        sum += (v >> (bits * i) & ((1u << bits) - 1)) *
-                               (double)j->x[t * j->ldx + g * j->group_size + w * per_word + i];
-                }
-                j->out[t * QZ_PANEL + r] += (float)(scale * (sum - zero * (double)j->sums[t * j->lds + g]));
-            }
-        }
-}
-void qz_gdot_4_ref(const qz_group_call *j) { gdot(4, j); }
-void qz_gdot_8_ref(const qz_group_call *j) { gdot(8, j); }
-
 static void ldot(uint32_t bits, const qz_group_call *j) {
     const size_t words = j->group_size * bits / 32, per_word = 32 / bits;
     const uint8_t *panel = j->panel;

@@ -15,10 +15,13 @@ void qz_ops_avx512(qz_ops *ops) {
     ops->fdot_bf16 = qz_fdot_bf16_avx512;
     ops->hdot_f16 = qz_hdot_f16_avx512;
     ops->hdot_bf16 = qz_hdot_bf16_avx512;
-    ops->gdot_4 = qz_gdot_4_avx512;
-    ops->gdot_8 = qz_gdot_8_avx512;
     ops->ldot_4 = qz_ldot_4_avx512;
     ops->ldot_8 = qz_ldot_8_avx512;
+    ops->sdot_e4m3 = qz_sdot_e4m3_avx512;
+    ops->sdot_e5m2 = qz_sdot_e5m2_avx512;
+    ops->qdot_e2m1 = qz_qdot_e2m1_avx512;
+    ops->qdot_4 = qz_qdot_4_avx512;
+    ops->qdot_8 = qz_qdot_8_avx512;
     ops->softmax = qz_softmax_avx512;
     ops->rms_norm = qz_rms_norm_avx512;
     ops->silu_mul = qz_silu_mul_avx512;

@@ -1,4 +1,4 @@
-/* Integer group and bitsandbytes weights (16 rows in two vectors) times float tokens, AVX2. */
+/* bitsandbytes weights (16 rows in two vectors) times float tokens, AVX2. */
 #include <immintrin.h>
 #include "kernels/ops_int.h"
 
@@ -10,19 +10,12 @@
 #define MUL(t, chain, w, k) \
     if (T > t) chain##t = _mm256_fmadd_ps(w, _mm256_broadcast_ss(x + t * ldx + (k)), chain##t);
 #define PAIR(t) MUL(t, e, w0, k) MUL(t, o, w1, k + 1)
-#define CLOSE(t)                                                                               \
-    if (T > t)                                                                                 \
-        f##t = _mm256_fmadd_ps(scale,                                                          \
-                               _mm256_fnmadd_ps(zero, _mm256_broadcast_ss(sums + t * lds + g), \
-                                                _mm256_add_ps(e##t, o##t)),                    \
-                               f##t);
 #define STORE(t) \
     if (T > t) _mm256_storeu_ps(out + t * QZ_PANEL, f##t);
 
 #define CLOSE_TABLE(t) \
     if (T > t) f##t = _mm256_fmadd_ps(scale, _mm256_add_ps(e##t, o##t), f##t);
 
-INLINE __m256 code(__m256i v, int mask) { return _mm256_cvtepi32_ps(_mm256_and_si256(v, _mm256_set1_epi32(mask))); }
 /* Lowest four bits: a place in lo (0..7) or hi; bit 3 chooses. */
 INLINE __m256 place(__m256i v, __m256 lo, __m256 hi) {
     return _mm256_blendv_ps(_mm256_permutevar8x32_ps(lo, v), _mm256_permutevar8x32_ps(hi, v),
@@ -38,33 +31,6 @@ INLINE __m256 sbyte(__m256i v) { return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm
     const size_t ldx = j->ldx, groups = j->groups, group_size = j->group_size;                         \
     float *out = j->out + t0 * QZ_PANEL + first;
 
-/* Eight rows from row `first`. bits is a constant in every call. */
-INLINE void half(const size_t T, const size_t bits, const size_t first, const qz_group_call *j, size_t t0) {
-    OPERANDS
-    const float *sums = j->sums + t0 * j->lds;
-    const size_t lds = j->lds;
-    const int mask = (1 << bits) - 1, step = (int)bits;
-    TOK(OPEN)
-    for (size_t g = 0; g < groups; ++g, x += group_size) {
-        const uint8_t *head = panel;
-        panel += QZ_GROUP_HEAD;
-        TOK(CHAINS)
-        for (size_t c = 0; c < group_size; c += 32 / bits, panel += 64) {
-            __m256i v = _mm256_loadu_si256((const __m256i *)(panel + 4 * first));
-            for (size_t k = c; k < c + 32 / bits; k += 2) {
-                __m256 w0 = code(v, mask), w1 = code(_mm256_srli_epi32(v, step), mask);
-                TOK(PAIR)
-                v = _mm256_srli_epi32(v, 2 * step);
-            }
-        }
-        const __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(head + 2 * first)));
-        const __m256 zero = _mm256_cvtepi32_ps(
-            _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(head + QZ_GROUP_ZEROS + first))));
-        TOK(CLOSE)
-    }
-    TOK(STORE)
-}
-
 #define BOTH(body, bits)                                                   \
     for (size_t t = 0; t < j->tokens; t += 2)                              \
         for (size_t first = 0; first < QZ_PANEL; first += 8) {             \
@@ -74,9 +40,6 @@ INLINE void half(const size_t T, const size_t bits, const size_t first, const qz
             } else if (first) body(1, bits, 8, j, t);                      \
             else body(1, bits, 0, j, t);                                   \
         }
-
-void qz_gdot_4_avx2(const qz_group_call *j) { BOTH(half, 4) }
-void qz_gdot_8_avx2(const qz_group_call *j) { BOTH(half, 8) }
 
 /* Eight rows of table codes (bits 4) or signed bytes (bits 8). */
 INLINE void coded(const size_t T, const size_t bits, const size_t first, const qz_group_call *j, size_t t0) {

@@ -1,4 +1,4 @@
-/* Integer group and bitsandbytes weights (16 rows in the lanes) times float tokens, AVX-512. A 4-bit code becomes a
+/* bitsandbytes weights (16 rows in the lanes) times float tokens, AVX-512. A 4-bit code becomes a
  * float by a table look-up in a register (the permute reads only the low four bits of a lane); several chains hide the
  * latency for one token. */
 #include <immintrin.h>
@@ -15,21 +15,9 @@
     if (T > t) chain##t = _mm512_fmadd_ps(w, _mm512_set1_ps(x[t * ldx + (k)]), chain##t);
 #define EVEN(t) MUL(t, e, w0, k) MUL(t, o, w1, k + 1)
 #define ODD(t) MUL(t, g, w0, k) MUL(t, h, w1, k + 1)
-/* scale * (sum - zero * sum of x) */
-#define CLOSE(t)                                                                                                   \
-    if (T > t) {                                                                                                   \
-        e##t = _mm512_add_ps(_mm512_add_ps(e##t, o##t), _mm512_add_ps(g##t, h##t));                                \
-        f##t = _mm512_fmadd_ps(scale, _mm512_fnmadd_ps(zero, _mm512_set1_ps(sums[t * lds + g]), e##t), f##t);      \
-    }
-
 /* scale * sum: table codes carry their zero */
 #define CLOSE_TABLE(t) \
     if (T > t) f##t = _mm512_fmadd_ps(scale, _mm512_add_ps(_mm512_add_ps(e##t, o##t), _mm512_add_ps(g##t, h##t)), f##t);
-
-#define HEAD                                                                         \
-    const __m512 scale = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)head)); \
-    const __m512 zero = _mm512_cvtepi32_ps(                                          \
-        _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(head + QZ_GROUP_ZEROS))));
 
 /* What the macros below name. */
 #define OPERANDS                                                                       \
@@ -38,17 +26,14 @@
     const size_t ldx = j->ldx, groups = j->groups, group_size = j->group_size;         \
     float *out = j->out;
 
-/* table: codes are places in a table, with scales alone; else 0..15, with zero points. A constant in every call. */
-INLINE void four(const size_t T, const bool table, const qz_group_call *j) {
+/* Places in a table. */
+INLINE void four(const size_t T, const qz_group_call *j) {
     OPERANDS
-    const float *sums = j->sums;
-    const size_t lds = j->lds;
-    const __m512 codes = table ? _mm512_loadu_ps(j->table)
-                               : _mm512_setr_ps(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512 codes = _mm512_loadu_ps(j->table);
     TOK(F_OPEN)
     for (size_t g = 0; g < groups; ++g, x += group_size) {
-        const uint8_t *head = panel;
-        panel += QZ_GROUP_HEAD;
+        const __m512 scale = _mm512_loadu_ps(panel);
+        panel += QZ_TABLE_HEAD;
         TOK(CHAINS)
         for (size_t c = 0; c < group_size; c += 8, panel += 64) {
             __m512i v = _mm512_loadu_si512(panel);
@@ -63,40 +48,7 @@ INLINE void four(const size_t T, const bool table, const qz_group_call *j) {
                 v = _mm512_srli_epi32(v, 16);
             }
         }
-        if (table) {
-            const __m512 scale = _mm512_loadu_ps(head);
-            TOK(CLOSE_TABLE)
-        } else {
-            HEAD
-            TOK(CLOSE)
-        }
-    }
-    TOK(F_STORE)
-}
-
-INLINE void eight(const size_t T, const qz_group_call *j) {
-    OPERANDS
-    const float *sums = j->sums;
-    const size_t lds = j->lds;
-    const __m512i byte = _mm512_set1_epi32(255);
-    TOK(F_OPEN)
-    for (size_t g = 0; g < groups; ++g, x += group_size) {
-        const uint8_t *head = panel;
-        panel += QZ_GROUP_HEAD;
-        TOK(CHAINS)
-        for (size_t k = 0; k < group_size; panel += 64) {
-            __m512i v = _mm512_loadu_si512(panel);
-            __m512 w0 = _mm512_cvtepi32_ps(_mm512_and_si512(v, byte));
-            __m512 w1 = _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(v, 8), byte));
-            TOK(EVEN)
-            k += 2;
-            w0 = _mm512_cvtepi32_ps(_mm512_and_si512(_mm512_srli_epi32(v, 16), byte));
-            w1 = _mm512_cvtepi32_ps(_mm512_srli_epi32(v, 24));
-            TOK(ODD)
-            k += 2;
-        }
-        HEAD
-        TOK(CLOSE)
+        TOK(CLOSE_TABLE)
     }
     TOK(F_STORE)
 }
@@ -133,11 +85,7 @@ INLINE void bytes(const size_t T, const qz_group_call *j) {
     case 1: call(1); break;           \
     default: break;                   \
     }
-#define FOUR(T) four(T, false, j)
-#define EIGHT(T) eight(T, j)
-#define TABLE(T) four(T, true, j)
+#define TABLE(T) four(T, j)
 #define BYTES(T) bytes(T, j)
-void qz_gdot_4_avx512(const qz_group_call *j) { SWITCH(FOUR) }
-void qz_gdot_8_avx512(const qz_group_call *j) { SWITCH(EIGHT) }
 void qz_ldot_4_avx512(const qz_group_call *j) { SWITCH(TABLE) }
 void qz_ldot_8_avx512(const qz_group_call *j) { SWITCH(BYTES) }
