@@ -99,7 +99,8 @@ static qz_status add_view(qz_model *m, const qz_loose_tensor *x, const part *p, 
                          .offset = t->offset + p->at * each };
     if (plain) v.type = qz_st_float_type(t->dtype), v.data = t->data + p->at * each;
     else {
-        const qz_steps s = { t->data + p->at * each, qz_st_float_type(t->dtype), p->rows, p->cols, p->row_step, p->col_step };
+        const qz_steps s = { t->data + p->at * each, qz_st_float_type(t->dtype), p->rows, p->cols, p->row_step,
+                             p->col_step };
         v.type = QZ_TYPE_CODED;
         v.coded = qz_steps_coded(&s, &m->arena);
     }

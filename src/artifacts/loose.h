@@ -1,7 +1,7 @@
-/* A checkpoint of any family as named tensors: for quantization without data, from names and shapes alone. Such a model
- * has no blocks, no embedding and no head; m->loose is set and nothing here runs it. m->tensors are its floats of one or
- * two dimensions and the single matrices of experts that are stored in one tensor; every other tensor is carried over
- * byte for byte. What is coded and what stays, and why, is a table (loose_names.def).
+/* A checkpoint of any family as named tensors: for quantization without data, from names and shapes alone. Such a
+ * model has no blocks, no embedding and no head; m->loose is set and nothing here runs it. m->tensors are its floats of
+ * one or two dimensions and the single matrices of experts that are stored in one tensor; every other tensor is carried
+ * over byte for byte. What is coded and what stays, and why, is a table (loose_names.def).
  * Read: qz_loose_open(run, dir, &m, err) for a source; for an artifact run->loose and qz_artifact_open.
  * Plan: qz_loose_items in the place of the family's own list (folder.c).
  * Ownership: all in the model's arena and mapping. Errors: QZ_EUNSUPPORTED for what is quantized already, QZ_EFORMAT of

@@ -31,7 +31,8 @@ static qz_status add_matrix(qz_model *m, const qz_st *file, const qz_st_tensor *
     name = qz_arena_strdup(&m->arena, name);
     if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     m->tensors[m->n_tensors++] = (qz_tensor_view){
-        .name = name, .file_name = t->name, .type = qz_st_float_type(t->dtype), .n_dims = t->n_dims, .rows = (size_t)rows,
+        .name = name, .file_name = t->name, .type = qz_st_float_type(t->dtype), .n_dims = t->n_dims,
+        .rows = (size_t)rows,
         .cols = (size_t)t->dims[2],
         .data = t->data + at, .bytes = (size_t)(rows * row_bytes), .file = file->path, .offset = t->offset + at};
     return QZ_OK;
