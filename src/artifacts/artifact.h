@@ -18,6 +18,7 @@
 #include "base/run.h"
 #include "base/str.h"
 #include "codecs/quantized.h"
+#include "formats/safetensors.h"
 #include "model/model.h"
 #include "text/tokenizer.h"
 
@@ -70,6 +71,8 @@ typedef struct {
     bool importance_required;         /* the reference refuses this type without one */
     const char *note;                 /* why it is not as the others: fallback, rule; or NULL */
     const float *generated;           /* data of a generated tensor */
+    const qz_st_tensor *raw;          /* carried over byte for byte, source NULL */
+    const struct qz_loose_rule *rule; /* why it stays, where names alone decide (loose.h) */
     size_t file;                      /* index into plan.files */
     uint64_t offset, bytes;           /* of its data in that file, all parts together */
 } qz_artifact_item;
@@ -126,8 +129,10 @@ qz_status qz_artifact_round(qz_run *run, const qz_artifact_plan *plan, const qz_
 qz_status qz_artifact_plan_make(qz_run *run, const qz_model *m, const qz_scheme_spec *spec,
                                 const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out, qz_error *err);
 
+/* "bf16", "i64": of an item that is not coded. */
+const char *qz_item_type_name(const qz_artifact_item *it);
 /* What is coded, and what stays and why, one row a kind of tensor. */
-enum { QZ_KEPT_KINDS = 16 };
+enum { QZ_KEPT_KINDS = 32 };
 /* what: "norms", one: "norm" */
 typedef struct { const char *what, *one, *type, *why; size_t tensors; uint64_t weights; } qz_kept;
 typedef struct {
@@ -158,6 +163,7 @@ qz_status qz_artifact_writer_put(qz_artifact_writer *w, const qz_quantized *q, q
 /* Float tensors: float32 data that a method changed, or the view itself. Converted to the item's type; a finite value
  * that becomes infinite there is QZ_EUNSUPPORTED naming tensor and element. */
 qz_status qz_artifact_writer_put_folded(qz_artifact_writer *w, const qz_folded *f, qz_error *err);
+qz_status qz_artifact_writer_put_raw(qz_artifact_writer *w, qz_error *err); /* the next item's own bytes */
 qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_view *t, qz_error *err);
 /* A checksum of what item i is meant to hold, given before its last put: it goes to the journal, so that a
  * resumed run knows it. */

@@ -216,6 +216,17 @@ qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_vie
     return QZ_OK;
 }
 
+qz_status qz_artifact_writer_put_raw(qz_artifact_writer *w, qz_error *err) {
+    const qz_artifact_item *it = &w->plan->items[w->next];
+    const qz_st_tensor *t = it->raw;
+    QZ_TRY(expect(w, it->name, it->rows, it->cols, false, err));
+    for (uint64_t at = 0; at < t->bytes; at += PIECE)
+        QZ_TRY(emit(w, t->data + at, (size_t)(t->bytes - at < PIECE ? t->bytes - at : PIECE), err));
+    QZ_TRY(close_item(w, err));
+    qz_map_forget(t->data, (size_t)t->bytes);
+    return put_generated(w, err);
+}
+
 uint64_t qz_artifact_writer_flushed(const qz_artifact_writer *w, size_t *tensors) {
     *tensors = w->flushed_tensors;
     return w->flushed;

@@ -25,6 +25,7 @@ typedef struct qz_scheme_ops {
     /* Round to nearest: w (rows as the scheme's code_kind wants them) as codes of the item, without any calibration. */
     qz_status (*round)(qz_run *run, const qz_artifact_plan *plan, const qz_artifact_item *item, const float *w,
                        qz_arena *arena, const qz_coded **out, qz_error *err);
+    bool loose;               /* plans a model of any family, by names and shapes alone (loose.h) */
     bool mixed;               /* modules may have levels of their own (--module PATTERN=LEVEL): items have `as` */
     qz_code_kind kind;
     const qz_code_kind *(*kind_of)(const qz_scheme_spec *spec); /* instead, where levels differ */

@@ -3,6 +3,8 @@
  * X.weight.quant_state.bitsandbytes__nf4; int8: X.weight, X.SCB, X.weight_format. No calibration. Everything else
  * keeps its type. */
 #include "artifacts/bnb_int.h"
+#include "artifacts/folder_floats.h"
+#include "artifacts/loose.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
@@ -153,8 +155,8 @@ static size_t parts(const qz_artifact_plan *p, const qz_artifact_item *it, qz_ar
 static json_t *quantization(const qz_artifact_plan *p) {
     const qz_scheme_spec *s = &p->spec;
     bool four = s->bnb != QZ_BNB_INT8;
-    qz_type t = qz_tensor_float_type(qz_model_linear(p->model));
-    json_t *kept = s->n_modules ? qz_folder_kept(p, true) : json_null();
+    qz_type t = p->model->loose ? qz_folder_values_type(p->model) : qz_tensor_float_type(qz_model_linear(p->model));
+    json_t *kept = s->n_modules || p->model->loose ? qz_folder_kept(p, true) : json_null();
     if (!kept) return NULL;
     return json_pack("{s:s, s:b, s:b, s:f, s:o, s:b, s:b, s:s, s:b, s:s, s:s, s:b, s:b}", "quant_method",
                      "bitsandbytes", "_load_in_8bit", !four, "_load_in_4bit", four, "llm_int8_threshold", 6.0,
@@ -172,18 +174,27 @@ static const qz_folder_kind kind = { .name = "a bitsandbytes", .quantizes = quan
                                      .parts = parts, .quantization = quantization,
                                      .keeps_dtype = true };
 
+#define ROWS_NOTE                                                                                                    \
+    "rows of %zu values (%s) are no multiple of %d: bitsandbytes 0.50.2 decodes them wrongly on the CPU (on CUDA it "  \
+    "is right)"
+static qz_status say_loose_rows(qz_artifact_plan *out, qz_arena *arena, qz_error *err) {
+    const qz_tensor_view *t;
+    for (size_t i = 0; out->spec.bnb != QZ_BNB_INT8 && (t = qz_loose_next(out->model, &i)) != NULL;)
+        if (t->cols % QZ_BNB_BLOCK)
+            return qz_plan_note(out, arena, err, ROWS_NOTE, t->cols, t->name, QZ_BNB_BLOCK);
+    return QZ_OK;
+}
+
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
                       qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
-    for (size_t l = 0; l < QZ_LINEARS && out->spec.bnb != QZ_BNB_INT8; l++) {
+    if (m->loose) QZ_TRY(say_loose_rows(out, arena, err));
+    for (size_t l = 0; l < QZ_LINEARS && !m->loose && out->spec.bnb != QZ_BNB_INT8; l++) {
         const qz_tensor_view *t = m->blocks[0].linear[l];
         qz_site s;
         if (t == NULL || t->cols % QZ_BNB_BLOCK == 0 || !qz_site_of(&m->config, 0, l, &s)) continue;
-        QZ_TRY(qz_plan_note(out, arena, err,
-                            "rows of %zu values (%s) are no multiple of %d: bitsandbytes 0.50.2 decodes them wrongly "
-                            "on the CPU (on CUDA it is right)",
-                            t->cols, s.name, QZ_BNB_BLOCK));
+        QZ_TRY(qz_plan_note(out, arena, err, ROWS_NOTE, t->cols, s.name, QZ_BNB_BLOCK));
         break;
     }
     return qz_folder_plan(&kind, m, arena, out, err);
@@ -230,6 +241,6 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *plan, const qz
 const qz_scheme_ops qz_bnb_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
     .flush = qz_folder_flush, .pack = pack,
-    .round = round_codes, .kind = { "bitsandbytes codes", false, true, false },
+    .round = round_codes, .loose = true, .kind = { "bitsandbytes codes", false, true, false },
     .finish = qz_folder_finish, .close = qz_folder_close, .detect = qz_bnb_detect, .read = qz_bnb_read_model,
 };

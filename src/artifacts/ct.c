@@ -287,6 +287,6 @@ static const qz_code_kind *code_kind(const qz_scheme_spec *s) {
 const qz_scheme_ops qz_ct_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
     .flush = qz_folder_flush, .pack = pack, .round = round_codes,
-    .mixed = true, .kind_of = code_kind, .finish = qz_folder_finish,
+    .loose = true, .mixed = true, .kind_of = code_kind, .finish = qz_folder_finish,
     .close = qz_folder_close, .detect = qz_ct_detect, .read = qz_ct_read_model,
 };

@@ -2,6 +2,7 @@
  * checkpoints as transformers 5.x writes them (formats/safetensors.md, formats/hf-awq.md section 8,
  * formats/hf-gptq.md section 6). */
 #include "artifacts/folder.h"
+#include "artifacts/loose.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/schemes.h"
 #include "base/half.h"
@@ -58,18 +59,23 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
                               .permute = qz_slot_permute(p->model, s, false), .heads = qz_slot_heads(s),
                               .expert = s->expert, .experts = s->site ? s->site->site.experts : 0 };
     QZ_TRY(kind->quantizes(p, s, &coded, err));
+    return qz_folder_settle(kind, p, coded, arena, it, err);
+}
+
+qz_status qz_folder_settle(const qz_folder_kind *kind, const qz_artifact_plan *p, bool coded, qz_arena *arena,
+                           qz_artifact_item *it, qz_error *err) {
     if (coded && p->spec.n_modules) {
         qz_code_setting x;
-        QZ_TRY(qz_module_setting_of(&p->spec, t->name, &x, err));
+        QZ_TRY(qz_module_setting_of(&p->spec, it->name, &x, err));
         coded = !x.keep;
         it->as = x.rule ? qz_module_rule_of(&x)->as : NULL;
         if (x.keep) it->note = "--module: kept";
     }
     if (!coded) {
-        it->bytes = qz_type_get(it->type)->bytes * (uint64_t)t->rows * t->cols;
+        it->bytes = qz_type_get(it->type)->bytes * (uint64_t)it->rows * it->cols;
         return check_half(kind, it, err);
     }
-    it->out_name = qz_arena_strndup(arena, t->name, strlen(t->name) - strlen(".weight"));
+    it->out_name = qz_arena_strndup(arena, it->name, strlen(it->name) - strlen(".weight"));
     if (!it->out_name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
     return kind->item(p, it, err);
 }
@@ -81,6 +87,11 @@ qz_st_dtype qz_folder_dtype(qz_type t) {
 static size_t item_parts(const qz_folder_kind *kind, const qz_artifact_plan *p, const qz_artifact_item *it,
                          qz_arena *arena, qz_st_item *out) {
     if (it->out_name != it->name) return kind->parts(p, it, arena, out);
+    if (it->raw) {
+        *out = (qz_st_item){ it->out_name, it->raw->dtype, it->raw->n_dims, { 0 } };
+        memcpy(out->dims, it->raw->dims, sizeof out->dims);
+        return 1;
+    }
     qz_st_dtype d = qz_folder_dtype(it->type);
     *out = (qz_st_item){ it->out_name, d, it->n_dims, { it->rows, it->cols, 1 } };
     if (it->n_dims == 1) out->dims[0] = it->cols;
@@ -163,8 +174,8 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
                          qz_error *err) {
     qz_slot *slots = NULL;
     size_t n = 0;
-    QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
-    const size_t most = n + 2 * (size_t)m->config.layers; /* scales of the cache */
+    if (!m->loose) QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
+    const size_t most = m->loose ? qz_loose_most(m) : n + 2 * (size_t)m->config.layers; /* scales of the cache */
     qz_folder_plan_state *fp = qz_arena_calloc(arena, 1, sizeof *fp);
     out->items = qz_arena_calloc(arena, most + 1, sizeof *out->items);
     if (fp) {
@@ -181,6 +192,7 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
                        m->path);
     QZ_TRY(qz_module_rules_check(&out->spec, m, err));
     QZ_TRY(qz_module_rules_note(out, arena, err));
+    if (m->loose) QZ_TRY(qz_loose_items(kind, out, arena, err));
     for (size_t i = 0; i < n; i++) QZ_TRY(plan_item(kind, out, &slots[i], arena, &out->items[out->n_items++], err));
     QZ_TRY(add_cache_scales(out, arena, err));
     QZ_TRY(lay_out(out, fp, arena, err));

@@ -41,6 +41,9 @@ typedef struct {
 qz_status qz_folder_linears(const qz_artifact_plan *p, const qz_slot *s, bool *yes, qz_error *err);
 qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out,
                          qz_error *err);
+/* Completes an item whose names, shape and float type are set: what --module says of it, then the scheme. */
+qz_status qz_folder_settle(const qz_folder_kind *kind, const qz_artifact_plan *p, bool coded, qz_arena *arena,
+                           qz_artifact_item *it, qz_error *err);
 qz_status qz_folder_open(qz_artifact_writer *w, size_t done, qz_error *err);
 qz_status qz_folder_write(qz_artifact_writer *w, const void *bytes, size_t n, qz_error *err);
 qz_status qz_folder_flush(qz_artifact_writer *w, qz_error *err);

@@ -3,6 +3,7 @@
  * formats/hf-config.md. */
 #include "artifacts/folder.h"
 #include "artifacts/gguf_rebuild.h"
+#include "artifacts/loose.h"
 #include "base/json.h"
 #include "base/page.h"
 #include "base/plain.h"
@@ -31,6 +32,7 @@ static bool add_name(json_t *list, const char *weight) {
 /* Routers by their whole names: loaders look for the words inside a module's name, and "gate" is in "gate_proj". */
 json_t *qz_folder_kept(const qz_artifact_plan *p, bool head) {
     const qz_model *m = p->model;
+    if (m->loose) return qz_loose_kept(p, head);
     char name[QZ_SITE_NAME];
     json_t *names = json_array();
     bool ok = names && (!head || json_array_append_new(names, json_string("lm_head")) == 0);
@@ -56,6 +58,7 @@ static bool fill_config(json_t *root, const qz_artifact_plan *p) {
         ok = ok && json_object_set_new(root, "torch_dtype", json_string("float16")) == 0;
         if (json_object_get(root, "dtype")) ok = ok && json_object_set_new(root, "dtype", json_string("float16")) == 0;
     }
+    if (p->model->loose) return ok; /* of such a family nothing else is known */
     /* engines that tie would drop the stored head */
     if (p->model->head_untied) ok = ok && json_object_set_new(root, "tie_word_embeddings", json_false()) == 0;
     /* Runtimes of the 4.x generation read the old spelling only: without it they would silently take their
@@ -169,6 +172,16 @@ static bool legal(const char *name) {
     static const char *const prefixes[] = { "LICENSE", "LICENCE", "NOTICE", "USE_POLICY" };
     return starts_with_any(name, prefixes, sizeof prefixes / sizeof *prefixes);
 }
+/* Of a family that is not known, whatever is no weights: processors of images, vocabularies, code (not run here). */
+static bool carried_loosely(const char *name) {
+    static const char *const ends[] = { ".json", ".jsonl", ".txt", ".model", ".tiktoken", ".jinja", ".py" };
+    static const char *const own[] = { "config.json", "quantize_config.json", "quant_config.json",
+                                       "quantz-manifest.json" };
+    bool yes = false;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) yes |= qz_str_ends(name, ends[i]);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) yes = yes && strcmp(name, own[i]) != 0;
+    return yes && !qz_str_ends(name, ".index.json");
+}
 static bool carried(const char *name) {
     static const char *const prefixes[] = { "tokenizer", "chat_template" };
     static const char *const names[] = { "vocab.json", "vocab.txt", "merges.txt", "special_tokens_map.json",
@@ -198,7 +211,7 @@ static qz_status check_carried(const char *path, qz_error *err) {
 static qz_status add_carried(qz_artifact_plan *p, const char *dir, char **names, size_t n, qz_arena *arena,
                              qz_error *err) {
     for (size_t i = 0; i < n; i++) {
-        if (!carried(names[i])) continue;
+        if (!carried(names[i]) && !(p->model->loose && carried_loosely(names[i]))) continue;
         char *from = qz_arena_printf(arena, "%s/%s", dir, names[i]), *name = qz_arena_strdup(arena, names[i]);
         if (!from || !name) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
         if (qz_path_is_dir(from)) continue;

@@ -1,6 +1,7 @@
 /* Folders of small floats (ct_float.c, fp8.c): X.weight or X.weight_packed and its scales beside it; everything else
  * keeps its type. Scales by row go where the rows go; blocks of rows are coded in the order of the file. */
 #include "artifacts/folder_floats.h"
+#include "artifacts/loose.h"
 #include "base/bytes.h"
 #include "base/half.h"
 #include "base/size.h"
@@ -154,6 +155,12 @@ static qz_status amax_of(const qz_tensor_view *t, float *most, qz_error *err) {
 qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err) {
     qz_input_widths w;
     *out = 0;
+    if (p->model->loose) {
+        const qz_tensor_view *all[QZ_LOOSE_MERGED_MOST];
+        const size_t n = qz_loose_merged(p->model, it->source, all);
+        for (size_t i = 0; i < n; i++) QZ_TRY(amax_of(all[i], out, err));
+        return QZ_OK;
+    }
     if (it->layer < 0 || it->linear < 0) return amax_of(it->source, out, err);
     qz_input_widths_of(&p->model->config, &w);
     for (size_t i = 0; i < qz_inputs(&w, (size_t)it->layer); i++) {
@@ -172,6 +179,11 @@ qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_ite
 
 qz_type qz_folder_values_type(const qz_model *m) {
     bool half = false, brain = false, full = false;
+    const qz_tensor_view *loose;
+    for (size_t i = 0; m->loose && (loose = qz_loose_next(m, &i)) != NULL;) {
+        const qz_type t = qz_tensor_float_type(loose);
+        half |= t == QZ_TYPE_F16, brain |= t == QZ_TYPE_BF16, full |= t != QZ_TYPE_F16 && t != QZ_TYPE_BF16;
+    }
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];

@@ -2,6 +2,7 @@
  * and lets the scheme turn its tensors into views. Source: formats/hf-config.md, hf-awq.md section 8,
  * hf-gptq.md section 6. */
 #include "artifacts/folder.h"
+#include "artifacts/loose.h"
 #include "base/json.h"
 #include "base/size.h"
 #include "formats/dtypes.h"
@@ -140,18 +141,20 @@ qz_status qz_folder_add_part(qz_folder_reader *r, const qz_st *file, const qz_st
 qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err) {
     qz_model *m = r->m;
     qz_st_dir *d = m->impl;
+    const bool loose = r->run && r->run->loose;
     char *config = qz_arena_printf(&m->arena, "%s/config.json", m->path);
     if (!config) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    QZ_TRY(qz_config_load(config, &m->config, err));
+    QZ_TRY(loose ? qz_loose_begin(m, err) : qz_config_load(config, &m->config, err));
     QZ_TRY(qz_folder_claims(r, err));
     QZ_TRY(qz_st_dir_open(d, m->path, err));
+    if (loose) qz_loose_settle(m, d);
     r->dir = d;
     m->tensors = qz_arena_calloc(&m->arena, d->n_tensors + 1, sizeof *m->tensors);
     if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     for (size_t f = 0; f < d->n_files; f++)
         for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(r->add(r, &d->files[f], &d->files[f].tensors[i], err));
     QZ_TRY(qz_folder_claims_lists(r, err));
-    QZ_TRY(qz_model_bind(m, err));
+    if (!loose) QZ_TRY(qz_model_bind(m, err));
     m->file_bytes = d->file_bytes;
     m->n_other_files = d->n_others;
     m->other_file = d->other;

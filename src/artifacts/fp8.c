@@ -4,6 +4,7 @@
  * row. quark: one scale, one a row, or MXFP4. Source: formats/hf-fp8.md variants D, E, F and J, sections 2 to 4
  * (transformers 5.23, vLLM 0.33), hf-fp4.md section 2. */
 #include "artifacts/folder_floats.h"
+#include "artifacts/loose.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
 #include <stdio.h>
@@ -102,7 +103,10 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
                       qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
+    const qz_tensor_view *t;
     size_t ragged = 0;
+    for (size_t i = 0; m->loose && by_blocks(&out->spec) && (t = qz_loose_next(m, &i)) != NULL;)
+        ragged += t->rows % BLOCK || t->cols % BLOCK;
     for (size_t l = 0; l < m->config.layers && by_blocks(&out->spec); l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_site *s = &m->blocks[l].sites[i].site;
@@ -273,6 +277,6 @@ static const qz_code_kind *code_kind(const qz_scheme_spec *s) {
 
 const qz_scheme_ops qz_fp8_scheme = {
     .parse = parse, .level = level_at, .plan = plan, .open = qz_folder_open, .write = qz_folder_write,
-    .flush = qz_folder_flush, .pack = pack, .round = round_codes, .kind_of = code_kind, .finish = qz_folder_finish,
-    .close = qz_folder_close, .detect = detect, .read = read_model,
+    .flush = qz_folder_flush, .pack = pack, .round = round_codes, .loose = true, .kind_of = code_kind,
+    .finish = qz_folder_finish, .close = qz_folder_close, .detect = detect, .read = read_model,
 };

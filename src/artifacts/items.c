@@ -82,7 +82,7 @@ void qz_plan_totals(qz_artifact_plan *p) {
     uint64_t weights = 0;
     for (size_t i = 0; i < p->n_items; i++) {
         p->weight_bytes += p->items[i].bytes;
-        if (p->items[i].source) weights += (uint64_t)p->items[i].rows * p->items[i].cols;
+        if (p->items[i].source || p->items[i].raw) weights += (uint64_t)p->items[i].rows * p->items[i].cols;
     }
     for (size_t i = 0; i < p->n_files; i++) p->total_bytes += p->files[i].bytes;
     p->bits_per_weight = weights ? 8.0 * (double)p->weight_bytes / (double)weights : 0;

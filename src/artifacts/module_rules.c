@@ -1,6 +1,7 @@
 /* Rules for single modules: their text, what they decide on a model, and the object `dynamic` for the file. */
 #include "artifacts/gptq_int.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/loose.h"
 #include "artifacts/schemes.h"
 #include "base/size.h"
 #include <ctype.h>
@@ -310,6 +311,30 @@ static qz_status check_fused(const qz_scheme_spec *s, const qz_model *m, const q
     return QZ_OK;
 }
 
+/* The same of a model that is known by its names alone. */
+static qz_status check_merged(const qz_scheme_spec *s, const qz_model *m, qz_error *err) {
+    char first[NAME_LIMIT], name[NAME_LIMIT], a[64], c[64];
+    const qz_tensor_view *t, *all[QZ_LOOSE_MERGED_MOST];
+    qz_code_setting have, want;
+    for (size_t i = 0; (t = qz_loose_next(m, &i)) != NULL;) {
+        const size_t n = qz_loose_merged(m, t, all);
+        if (all[0] != t) continue;
+        module_name(t->name, first);
+        QZ_TRY(qz_module_setting_of(s, first, &want, err));
+        for (size_t k = 1; k < n; k++) {
+            module_name(all[k]->name, name);
+            QZ_TRY(qz_module_setting_of(s, name, &have, err));
+            if (!qz_module_setting_equal(&have, &want))
+                return qz_fail(err, QZ_EUNSUPPORTED,
+                               "--module '%.120s' splits a layer that engines load as one matrix: '%.120s' %s, "
+                               "'%.120s' %s; let the pattern match both",
+                               qz_module_rule_of(have.rule ? &have : &want)->text, first,
+                               qz_module_setting_text(&want, a), name, qz_module_setting_text(&have, c));
+        }
+    }
+    return QZ_OK;
+}
+
 typedef struct { size_t matches, decides; } usage;
 
 static qz_status count_module(const qz_scheme_spec *s, const char *module, usage *u, size_t *coded, qz_error *err) {
@@ -330,6 +355,11 @@ static qz_status count_all(const qz_scheme_spec *s, const qz_model *m, usage *u,
     char name[NAME_LIMIT];
     memset(u, 0, s->n_modules * sizeof *u);
     *coded = 0;
+    const qz_tensor_view *t;
+    for (size_t i = 0; m->loose && (t = qz_loose_next(m, &i)) != NULL;) {
+        module_name(t->name, name);
+        QZ_TRY(count_module(s, name, u, coded, err));
+    }
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
@@ -347,7 +377,9 @@ static qz_status judge(const qz_scheme_spec *s, const qz_model *m, usage *u, qz_
     char name[NAME_LIMIT];
     size_t coded;
     QZ_TRY(count_all(s, m, u, &coded, err));
-    for (size_t l = 0; l < QZ_LINEARS; l++)
+    const qz_tensor_view *t = m->loose ? qz_loose_next(m, &(size_t){0}) : NULL;
+    if (m->loose) module_name(t ? t->name : "", name);
+    for (size_t l = 0; l < QZ_LINEARS && !m->loose; l++)
         if (m->blocks[0].linear[l]) module_name(m->blocks[0].linear[l]->name, name); /* the last one is the example */
     for (size_t i = 0; i < s->n_modules; i++) {
         const char *rule = s->modules[i].text;
@@ -372,6 +404,7 @@ qz_status qz_module_rules_check(const qz_scheme_spec *s, const qz_model *m, qz_e
     qz_input_widths w;
     qz_input_widths_of(&m->config, &w);
     for (size_t l = 0; l < m->config.layers && st == QZ_OK; l++) st = check_fused(s, m, &w, l, err);
+    if (m->loose && st == QZ_OK) st = check_merged(s, m, err);
     return st;
 }
 

@@ -1,6 +1,7 @@
 /* Opens anything that holds a model, by content, and finds its tokenizer. */
 #include "artifacts/artifacts_int.h"
 #include "artifacts/folder.h"
+#include "artifacts/loose.h"
 #include "artifacts/schemes.h"
 #include "base/json.h"
 #include "base/size.h"
@@ -55,16 +56,25 @@ static qz_status refuse_quantized(const char *dir, bool *off, qz_error *err) {
 
 static qz_status family_first(const char *path, qz_error *err) {
     char *config = qz_path_is_dir(path) ? qz_path_join(path, "config.json") : NULL;
-    qz_status st = config && qz_path_exists(config) ? qz_config_family(config, err) : QZ_OK;
+    qz_error why = {0};
+    qz_status st = config && qz_path_exists(config) ? qz_config_family(config, &why) : QZ_OK;
+    if (st != QZ_OK)
+        st = qz_fail(err, st, "%s%s", why.text,
+                     st == QZ_EUNSUPPORTED && qz_st_dir_present(path)
+                         ? "; 'quantz quantize' without data needs no family (--to ct, fp8, bnb)"
+                         : "");
     qz_free(config);
     return st;
 }
 
 qz_status qz_artifact_open(qz_run *run, const char *path, qz_model **out, qz_error *err) {
     const qz_scheme_ops *ops = NULL;
+    const bool loose = run && run->loose;
     *out = NULL;
-    QZ_TRY(family_first(path, err));
+    if (!loose) QZ_TRY(family_first(path, err));
     QZ_TRY(find_scheme(path, &ops, err));
+    if (ops && loose) return ops->read(run, path, out, err);
+    if (loose) return qz_loose_open(run, path, out, err);
     if (ops) QZ_TRY(ops->read(run, path, out, err));
     else {
         bool off = false;

@@ -47,6 +47,9 @@ qz_module_room qz_scheme_module_room(qz_scheme s) {
            : infos[s].directory     ? QZ_MODULES_KEEP
                                     : QZ_MODULES_NONE;
 }
+bool qz_scheme_loose(const qz_scheme_spec *s) {
+    return qz_scheme_ops_get(s->scheme)->loose && !qz_scheme_static_inputs(s) && !s->kv;
+}
 bool qz_scheme_static_inputs(const qz_scheme_spec *s) {
     bool any = s->static_inputs;
     for (size_t i = 0; i < s->n_modules; i++) any |= s->modules[i].as && s->modules[i].as->static_inputs;

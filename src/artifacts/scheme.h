@@ -61,6 +61,8 @@ qz_status qz_scheme_parse(const char *text, qz_scheme_spec *out, qz_error *err);
 /* Levels of a scheme that can be written, i = 0, 1, …; NULL behind the last. */
 const char *qz_scheme_level(qz_scheme s, size_t i);
 /* Does the file, of whatever level of its modules, hold scales of inputs? */
+/* Can it code a model of any family from names and shapes alone (loose.h)? */
+bool qz_scheme_loose(const qz_scheme_spec *s);
 bool qz_scheme_static_inputs(const qz_scheme_spec *s);
 /* Least zero point that the file can say: GPTQ v1 stores them minus one. */
 uint8_t qz_scheme_least_zero(const qz_scheme_spec *s);

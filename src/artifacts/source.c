@@ -1,4 +1,5 @@
 #include "artifacts/source.h"
+#include "artifacts/loose.h"
 #include "artifacts/open.h"
 #include "base/hash.h"
 #include "base/io.h"
@@ -36,6 +37,11 @@ qz_status qz_source_open(qz_run *run, const char *path, qz_source *s, qz_error *
     if (st != QZ_OK) qz_source_release(s);
     return st;
 }
+qz_status qz_source_open_loose(qz_run *run, const char *path, qz_source *s, qz_error *err) {
+    *s = (qz_source){0};
+    name_of(path, s->name);
+    return qz_loose_open(run, path, &s->model, err);
+}
 void qz_source_release(qz_source *s) {
     qz_tokenizer_free(s->tokenizer);
     qz_model_free(s->model);
@@ -49,6 +55,12 @@ static int by_name(const void *a, const void *b) {
 }
 qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err) {
     const qz_model *m = s->model;
+    if (m->loose) {
+        qz_sha256 all = {0};
+        QZ_TRY(qz_loose_hash(run, m, &all, err));
+        qz_sha256_final_hex(&all, s->sha_hex);
+        return QZ_OK;
+    }
     const qz_tensor_view **order = qz_alloc_array(m->n_tensors, sizeof *order);
     if (order == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory hashing the source");
     for (size_t i = 0; i < m->n_tensors; i++) order[i] = &m->tensors[i];

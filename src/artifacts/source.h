@@ -12,6 +12,8 @@ typedef struct {
     char sha_hex[65];          /* of the weights, filled by qz_source_hash */
 } qz_source;
 qz_status qz_source_open(qz_run *run, const char *path, qz_source *s, qz_error *err);
+/* A checkpoint of any family, by names and shapes alone (loose.h): no tokenizer, nothing can be run. */
+qz_status qz_source_open_loose(qz_run *run, const char *path, qz_source *s, qz_error *err);
 void qz_source_release(qz_source *s);
 /* SHA-256 over names, types, shapes and data of all tensors: the same for one checkpoint whatever its sharding. */
 qz_status qz_source_hash(qz_run *run, qz_source *s, qz_error *err);

@@ -1,5 +1,6 @@
 /* "N of M weights in k bits …; kept: …": what a plan codes, and why each kind of the other tensors stays. */
 #include "artifacts/artifacts_int.h"
+#include "artifacts/loose.h"
 #include "base/json_write.h"
 #include "codecs/types.h"
 #include <string.h>
@@ -8,9 +9,19 @@ static bool coded(const qz_artifact_item *it) {
     return it->type == QZ_TYPE_CODED || qz_type_get(it->type)->kind != QZ_KIND_FLOAT;
 }
 
+const char *qz_item_type_name(const qz_artifact_item *it) {
+    const bool is_float = !it->raw || qz_st_float_type(it->raw->dtype) != QZ_TYPE_NONE;
+    return is_float ? qz_type_get(it->type)->name : qz_st_dtype_name(it->raw->dtype);
+}
+
 /* Kind of a tensor that stays, and the reason where the item has none of its own. */
 static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_kept *k) {
     const qz_model *m = p->model;
+    if (it->rule) {
+        *k = (qz_kept){ .what = it->rule->what, .one = it->rule->one, .type = qz_item_type_name(it),
+                        .why = it->note ? it->note : it->rule->why };
+        return;
+    }
     const bool floats = !qz_scheme_get(p->spec.scheme)->directory && qz_type_by_name(p->spec.level) != QZ_TYPE_NONE &&
                         qz_type_get(qz_type_by_name(p->spec.level))->kind == QZ_KIND_FLOAT; /* "gguf:F16" */
     const qz_mix_options *mix = &p->spec.mix;
@@ -32,7 +43,7 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
         k->what = "biases", k->one = "bias", k->why = "one value a row: no method codes them";
     else k->what = "norms", k->one = "norm", k->why = "one value a channel: no method codes them";
     if (it->note && !floats) k->why = it->note;
-    k->type = qz_type_get(it->type)->name;
+    k->type = qz_item_type_name(it);
 }
 
 void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *s) {
@@ -41,7 +52,7 @@ void qz_plan_summarize(const qz_artifact_plan *p, qz_plan_summary *s) {
     for (size_t i = 0; i < p->n_items; i++) {
         const qz_artifact_item *it = &p->items[i];
         const uint64_t n = (uint64_t)it->rows * it->cols;
-        if (!it->source) continue; /* rotary factors: no weights */
+        if (!it->source && !it->raw) continue; /* rotary factors: no weights */
         s->weights += n;
         if (coded(it)) {
             s->coded += n;

@@ -25,6 +25,7 @@ typedef struct qz_run {
     uint64_t seed;
     const char *accept;     /* codes of findings about a model that the user takes, with
                              * commas; "*": all, for verbs that only look */
+    bool loose;             /* open folders of any family, by names and shapes alone (artifacts/loose.h) */
     bool quiet, tty;
     bool progress_json;     /* progress as lines of JSON, quiet or not */
     FILE *log;              /* NULL = silent */

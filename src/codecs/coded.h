@@ -60,6 +60,8 @@ typedef struct {
     bool (*place)(const qz_coded *c, size_t row, size_t col, size_t *word, unsigned *shift);
     /* Matrices of equal settings one below the other, in the arena; NULL: they do not fit, or no memory. */
     const qz_coded *(*stack)(const qz_coded *const *parts, size_t n, qz_arena *arena);
+    /* Gives its pages of the mapped file back, that memory stays one tensor; NULL: they stay. */
+    void (*forget)(const qz_coded *c);
     /* A scale that no writer makes: *row, *group and the value; false: all are sound. Reads everything. */
     bool (*bad_scale)(const qz_coded *c, size_t *row, size_t *group, float *scale);
 } qz_coded_ops;

@@ -48,7 +48,7 @@ static qz_status result(void *ctx, qz_method_result *out, qz_error *err) {
     s->q = (qz_quantized){.name = s->t.name, .type = s->t.type, .rows = s->t.rows, .cols = s->t.cols};
     QZ_TRY(s->host.round(s->host.ctx, &s->t, &s->arena, &w, &s->q.coded, err));
     QZ_TRY(measure(&s->q, w, &s->arena, err));
-    if (s->t.source->data) qz_map_forget(s->t.source->data, s->t.source->bytes);
+    qz_tensor_forget(s->t.source);
     *out = (qz_method_result){.q = &s->q};
     return QZ_OK;
 }

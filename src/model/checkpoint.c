@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static qz_type type_of(qz_st_dtype d) {
+qz_type qz_st_float_type(qz_st_dtype d) {
     switch ((int)d) {
     case QZ_ST_F32: return QZ_TYPE_F32;
     case QZ_ST_F16: return QZ_TYPE_F16;
@@ -31,7 +31,7 @@ static qz_status add_matrix(qz_model *m, const qz_st *file, const qz_st_tensor *
     name = qz_arena_strdup(&m->arena, name);
     if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     m->tensors[m->n_tensors++] = (qz_tensor_view){
-        .name = name, .file_name = t->name, .type = type_of(t->dtype), .n_dims = t->n_dims, .rows = (size_t)rows,
+        .name = name, .file_name = t->name, .type = qz_st_float_type(t->dtype), .n_dims = t->n_dims, .rows = (size_t)rows,
         .cols = (size_t)t->dims[2],
         .data = t->data + at, .bytes = (size_t)(rows * row_bytes), .file = file->path, .offset = t->offset + at};
     return QZ_OK;
@@ -44,7 +44,7 @@ static qz_status add_experts(qz_model *m, const qz_st *file, const qz_st_tensor 
     const qz_config *c = &m->config;
     char *end;
     *mine = false;
-    if (t->n_dims != 3 || c->experts == 0 || type_of(t->dtype) == QZ_TYPE_NONE ||
+    if (t->n_dims != 3 || c->experts == 0 || qz_st_float_type(t->dtype) == QZ_TYPE_NONE ||
         strncmp(t->name, prefix, sizeof prefix - 1) != 0)
         return QZ_OK;
     const unsigned long layer = strtoul(t->name + sizeof prefix - 1, &end, 10);
@@ -86,7 +86,7 @@ static qz_status router_name(qz_model *m, const char **name, qz_error *err) {
 }
 
 qz_status qz_model_add_tensor(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
-    qz_type type = type_of(t->dtype);
+    qz_type type = qz_st_float_type(t->dtype);
     /* a buffer, or an error once it is known what the name stands for */
     if (type == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2)
         return qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->name, .file = file->path,

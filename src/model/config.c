@@ -408,15 +408,19 @@ static qz_status read_token_ids(const json_t *root, const char *name, qz_config 
     return QZ_OK;
 }
 
+qz_type qz_config_dtype(const char *name) {
+    if (name == NULL) return QZ_TYPE_NONE;
+    return strcmp(name, "bfloat16") == 0  ? QZ_TYPE_BF16
+           : strcmp(name, "float16") == 0 ? QZ_TYPE_F16
+           : strcmp(name, "float32") == 0 ? QZ_TYPE_F32
+                                          : QZ_TYPE_NONE;
+}
+
 static qz_status read_dtype(const json_t *root, const char *name, qz_config *c, qz_error *err) {
     const char *s = NULL;
     QZ_TRY(qz_json_str(root, "torch_dtype", name, &s, err));
     QZ_TRY(qz_json_str(root, "dtype", name, &s, err)); /* the new spelling wins */
-    c->dtype = QZ_TYPE_NONE;
-    if (s == NULL) return QZ_OK;
-    if (strcmp(s, "bfloat16") == 0) c->dtype = QZ_TYPE_BF16;
-    else if (strcmp(s, "float16") == 0) c->dtype = QZ_TYPE_F16;
-    else if (strcmp(s, "float32") == 0) c->dtype = QZ_TYPE_F32;
+    c->dtype = qz_config_dtype(s);
     return QZ_OK;
 }
 

@@ -167,6 +167,8 @@ qz_family qz_family_planned(const char *model_type);
 
 /* Reads config.json at path (limits: 16 MiB, depth 64) and generation_config.json beside it if present. */
 qz_status qz_config_load(const char *path, qz_config *out, qz_error *err);
+/* Of a key dtype or torch_dtype; QZ_TYPE_NONE: another, or NULL. */
+qz_type qz_config_dtype(const char *name);
 /* Refuses a family that is not known, before anything else about the file is judged. */
 qz_status qz_config_family(const char *path, qz_error *err);
 /* The same from parsed JSON, without generation_config.json. */

@@ -62,7 +62,7 @@ qz_family qz_family_by_name(const char *model_type) {
 static qz_status planned_alone(const char *type, const char *file, qz_error *err) {
     return qz_fail(err, QZ_EUNSUPPORTED,
                    "model family '%s' does not run here: file '%s', key 'model_type': plan, pick, check and inspect "
-                   "know its shape, nothing here computes or writes it; use another engine",
+                   "know its shape, nothing here computes it; use another engine",
                    type, file);
 }
 qz_status qz_family_unknown(const char *type, const char *file, qz_error *err) {

@@ -25,6 +25,11 @@ void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
     for (size_t i = 0; t->add != 0 && i < n * t->cols; i++) y[i] += t->add;
 }
 
+void qz_tensor_forget(const qz_tensor_view *t) {
+    if (t->data) qz_map_forget(t->data, t->bytes);
+    else if (t->coded && t->coded->ops->forget) t->coded->ops->forget(t->coded);
+}
+
 qz_type qz_tensor_float_type(const qz_tensor_view *t) {
     if (t->coded) return t->coded->ops->float_type(t->coded);
     return t->type == QZ_TYPE_F32 || t->type == QZ_TYPE_BF16 ? t->type : QZ_TYPE_F16;
@@ -421,7 +426,7 @@ qz_status qz_model_check_finite(qz_run *run, const qz_model *m, qz_error *err) {
         j.t = &m->tensors[i];
         st = check_tensor(run, &j, err);
         /* resident memory stays one tensor */
-        if (m->tensors[i].data) qz_map_forget(m->tensors[i].data, m->tensors[i].bytes);
+        qz_tensor_forget(&m->tensors[i]);
         qz_progress_step(run, "checking weights", i + 1, m->n_tensors, "tensors");
     }
     qz_progress_end(run);

@@ -47,6 +47,8 @@ typedef struct qz_model {
     bool head_untied;                                /* the configuration ties, and the stored head
                                                       * has other values: it is used */
     qz_block *blocks;                                /* [config.layers] */
+    const struct qz_loose *loose;                    /* of a family that nothing here runs, known by names and
+                                                      * shapes alone: no embedding, head, layers (artifacts/loose.h) */
     qz_tensor_view *tensors; size_t n_tensors;       /* all of them, in the order of the container */
     const char *expected_types;                      /* of the container's weights, for texts; NULL: the three floats */
     qz_leftover *left; size_t n_left;                /* stored, and none of `tensors` */

@@ -22,6 +22,8 @@ typedef struct qz_tensor_view {
 
 /* Decodes rows [row, row+n) to y [n, cols] float32. */
 void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y);
+/* Gives pages of the mapped file back, until the tensor is read again. */
+void qz_tensor_forget(const qz_tensor_view *t);
 /* F32, F16 or BF16: what the values were before, or are decoded to by the library that reads the file. */
 qz_type qz_tensor_float_type(const qz_tensor_view *t);
 /* "q4_k", "int4 g128 sym", "nf4", "int8 rows": for tables; in buf unless it is a type's name. */

@@ -1,5 +1,6 @@
 #include "artifacts/artifact.h"
 #include "artifacts/gguf_layout.h"
+#include "artifacts/loose.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/open.h"
 #include "artifacts/schemes.h"
@@ -116,6 +117,7 @@ static void json_result(const char *scheme, const qz_produced *p, qz_str *s) {
         qz_jw_text(&w, "proof_note", qz_proof_note);
         qz_jw_text(&w, "proof_greedy", p->greedy);
     }
+    if (p->not_run) qz_jw_text(&w, "proof_note", p->proof_text);
     if (p->note[0]) qz_jw_text(&w, "codes", p->note);
     qz_jw_raw(&w, "kept", p->summary_json);
     if (p->importance_json) qz_jw_raw(&w, "importance", p->importance_json);
@@ -342,6 +344,23 @@ static qz_status refuse_requant(const quantizing *j, qz_error *err) {
                    j->r->operands[0], m->encoding, j->recipe.spec.level);
 }
 
+/* Of a family that is not known here names and shapes are enough, where codes need no data. */
+static qz_status open_source(quantizing *j, qz_error *err) {
+    const qz_request *r = j->r;
+    const bool data = r->data || r->stats || r->imatrix;
+    if (data || !qz_scheme_loose(&j->recipe.spec) || !qz_loose_wanted(r->operands[0]))
+        return qz_source_open(j->run, r->operands[0], &j->s, err);
+    QZ_TRY(qz_source_open_loose(j->run, r->operands[0], &j->s, err));
+    qz_info(j->run,
+            "note: family '%s' does not run here: coded by names and shapes alone ('--dry-run' lists what stays and "
+            "why)",
+            j->s.model->loose->family);
+    if (r->engine)
+        qz_warn(j->run, "--engine '%s' is not judged: nothing here knows the layers of family '%s'", r->engine,
+                j->s.model->loose->family);
+    return QZ_OK;
+}
+
 static qz_status run_job(quantizing *j, qz_produced *p, qz_error *err) {
     const qz_request *r = j->r;
     const char *to, *given;
@@ -349,9 +368,10 @@ static qz_status run_job(quantizing *j, qz_produced *p, qz_error *err) {
     QZ_TRY(qz_recipe_make(r, to, &j->arena, &j->recipe, err));
     const bool whole = given && !qz_output_is_place(given) && !qz_gguf_is_split(&j->recipe.spec);
     if (whole) QZ_TRY(qz_outputs_claim(&j->outs, r, given, QZ_OUTPUT_ARTIFACT, err));
-    QZ_TRY(qz_source_open(j->run, r->operands[0], &j->s, err));
+    QZ_TRY(open_source(j, err));
     const qz_target_options target = qz_target_asked(r);
-    QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipe.spec, err));
+    if (!j->s.model->loose)
+        QZ_TRY(qz_preflight_scheme(j->run, &target, j->s.model, &j->recipe.spec, err));
     QZ_TRY(refuse_requant(j, err));
     j->o.source_dir = r->config_dir                     ? r->config_dir
                       : qz_path_is_dir(r->operands[0]) ? r->operands[0]

@@ -1,6 +1,7 @@
 #include "produce/produce.h"
 #include "artifacts/artifact.h"
 #include "artifacts/gguf_layout.h"
+#include "artifacts/loose.h"
 #include "artifacts/module_rules.h"
 #include "base/io.h"
 #include "base/size.h"
@@ -40,13 +41,13 @@ static size_t put_accepted(qz_provenance *prov, const char *accepted) {
 qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *imp, const qz_produce_options *o,
                           qz_arena *arena, qz_artifact_plan *plan, qz_error *err) {
     qz_artifact_context *ctx = qz_arena_calloc(arena, 1, sizeof *ctx);
-    qz_provenance *prov = qz_arena_calloc(arena, 9, sizeof *prov);
+    qz_provenance *prov = qz_arena_calloc(arena, 10, sizeof *prov);
     if (ctx == NULL || prov == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning");
     size_t n = 0;
     static const char later[65] = "0000000000000000000000000000000000000000000000000000000000000000";
     const qz_scheme_spec *spec = &o->recipe->spec;
     const qz_method *method = qz_recipe_method(o->recipe);
-    if (method->ops->supports) QZ_TRY(method->ops->supports(s->model, err));
+    if (method->ops->supports && !s->model->loose) QZ_TRY(method->ops->supports(s->model, err));
     const char *other = imp->stats               ? imp->stats->info.data_sha
                         : imp->windows           ? imp->data_sha
                         : o->rehearse_calibrated ? later
@@ -61,6 +62,7 @@ qz_status qz_produce_plan(qz_run *run, const qz_source *s, const qz_importance *
     prov[n++] = (qz_provenance){"lora_trained_on_bf16_base", "UNKNOWN", false, NULL};
     const char *origin = qz_origin_in(s->model->path, arena);
     if (origin) prov[n++] = (qz_provenance){QZ_ORIGIN_KEY, origin, false, NULL};
+    if (s->model->loose) prov[n++] = (qz_provenance){"family_not_run", s->model->loose->family, false, NULL};
     const size_t dropped = qz_leftovers_count(s->model, QZ_LEFT_PART);
     if (dropped) { /* taken with --accept: the artifact says it of itself */
         qz_str names = {0};
@@ -227,6 +229,7 @@ static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
     const qz_artifact_item *item = &c->host.plan->items[i];
     const qz_method_tensor t = tensor_of(c->job.model, item);
     qz_proof_begin(&k->proof, i);
+    if (item->raw) return qz_artifact_writer_put_raw(k->w, err); /* compared byte by byte */
     if (as_it_is(item)) {
         const qz_tensor_view *v = item->source;
         const qz_quantized q = {.name = item->name, .type = item->type, .rows = item->rows, .cols = item->cols,
@@ -317,6 +320,12 @@ void qz_produced_finished_line(const qz_produced *p, const char *scheme, qz_str 
     qz_str_printf(out, "%s\n  already finished: %s, same source and recipe\n", p->path, scheme);
 }
 
+static uint64_t weights_of(const qz_artifact_plan *plan) {
+    qz_plan_summary s;
+    qz_plan_summarize(plan, &s);
+    return s.weights;
+}
+
 qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, qz_error *err) {
     const qz_source *s = job->source;
     const qz_artifact_plan *plan = job->plan;
@@ -336,7 +345,7 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
     QZ_TRY(qz_produce_before(run, plan, o, path, out, err));
     if (out->finished) return QZ_OK;
     for (size_t i = 0; i < plan->n_notes; i++) qz_warn(run, "%s: %s", plan->spec.name, plan->notes[i]);
-    if (s->tokenizer == NULL)
+    if (s->tokenizer == NULL && !s->model->loose)
         qz_info(run, "note: %s: the source has no tokenizer: inputs are token ids", plan->spec.name);
     if (s->tokenizer == NULL && s->model->config.n_eos && !qz_scheme_get(plan->spec.scheme)->directory)
         qz_info(run,
@@ -372,7 +381,7 @@ qz_status qz_produce(qz_run *run, const qz_produce_job *job, qz_produced *out, q
     if (st == QZ_OK) st = qz_artifact_writer_commit(k.w, err);
     qz_artifact_writer_free(k.w);
     qz_proof_release(&k.proof);
-    uint64_t n = qz_config_parameters(&s->model->config);
+    uint64_t n = s->model->loose ? weights_of(plan) : qz_config_parameters(&s->model->config);
     out->weight_mse /= (double)n;
     out->seconds = qz_now() - start;
     if (st == QZ_OK && (out->path = qz_strdup(path)) == NULL) st = qz_fail(err, QZ_EMEMORY, "out of memory");
@@ -401,11 +410,11 @@ qz_status qz_plan_table(const qz_artifact_plan *plan, qz_arena *arena, qz_table 
                                 !it->sym && plan->spec.modules ? " asym" : "",
                                 it->act_order && plan->spec.modules ? " act" : ""));
         else if (it->type == QZ_TYPE_CODED) QZ_TRY(qz_table_set(t, 1, err, "%s", qz_item_spec(plan, it)->level));
-        else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_type_get(it->type)->name));
+        else QZ_TRY(qz_table_set(t, 1, err, "%s", qz_item_type_name(it)));
         QZ_TRY(qz_table_set(t, 2, err, "%zu", it->rows));
         QZ_TRY(qz_table_set(t, 3, err, "%zu", it->cols));
         QZ_TRY(qz_table_set(t, 4, err, "%llu", (unsigned long long)(it->bytes * n)));
-        if (n == 1) QZ_TRY(qz_table_set(t, 5, err, "%s", it->note ? it->note : ""));
+        if (n == 1) QZ_TRY(qz_table_set(t, 5, err, "%s", it->note ? it->note : it->rule ? it->rule->why : ""));
         else
             QZ_TRY(qz_table_set(t, 5, err, "%zu experts of %zu x %zu%s%s", n, it->rows, it->cols, it->note ? "; " : "",
                                 it->note ? it->note : ""));

@@ -57,6 +57,7 @@ typedef struct {
     bool finished;                     /* --resume found it finished: nothing was done */
     double self_kl; size_t self_tokens; /* KL of the proof's short text; -1: not measured */
     char proof_text[320];              /* which text: "of 'calibration.jsonl'" */
+    bool not_run;                      /* a family that nothing here runs: no text was run, proof_text says it */
     char greedy[160];                  /* first greedy text of the proof */
 } qz_produced;
 void qz_produced_release(qz_produced *p);

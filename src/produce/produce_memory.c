@@ -17,7 +17,8 @@ static qz_method_sizes sizes_of(const qz_artifact_plan *plan, const qz_config *c
         if (plan->items[i].layer != layer) in_layer = 0;
         layer = plan->items[i].layer;
         if (layer >= 0) s.block = qz_max_size(s.block, in_layer += n);
-        if (layer >= 0 || plan->spec.lm_head) s.largest = n > s.largest ? n : s.largest;
+        const bool coded = layer >= 0 || plan->spec.lm_head || (plan->model->loose && plan->items[i].linear >= 0);
+        if (coded) s.largest = n > s.largest ? n : s.largest;
     }
     return s;
 }

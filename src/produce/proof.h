@@ -47,6 +47,8 @@ extern const char qz_proof_note[];
 /* The text part, in proof_text.c. */
 qz_status qz_proof_text(qz_run *run, const qz_source *s, const qz_model *m, const char *data, qz_produced *out,
                         qz_error *err);
+/* Of a family that nothing here runs. */
+void qz_proof_not_run(const qz_source *s, qz_produced *out);
 /* "  proof: …" with its figures and which text they are of; nothing if none was run. */
 void qz_proof_line(const qz_produced *p, qz_str *s);
 void qz_proof_release(qz_proof *p);

@@ -1,6 +1,7 @@
 /* The proof's short text: source and artifact in lock-step on a few dozen tokens, and the artifact's first greedy
  * words. The text is of the user's own data where there are any: an artifact that is excellent on what the model was
  * made for looks broken on a text that is foreign to it. */
+#include "artifacts/loose.h"
 #include "base/size.h"
 #include "engine/session.h"
 #include "eval/score.h"
@@ -101,7 +102,14 @@ static qz_status make_sample(const qz_source *s, const char *data, sample *x, qz
     return QZ_OK;
 }
 
+void qz_proof_not_run(const qz_source *s, qz_produced *out) {
+    out->not_run = true;
+    (void)snprintf(out->proof_text, sizeof out->proof_text, "family '%s' is not run here: no text was run",
+                   s->model->loose->family);
+}
+
 void qz_proof_line(const qz_produced *p, qz_str *s) {
+    if (p->not_run) qz_str_printf(s, "  proof: every tensor decodes to what was meant; %s\n", p->proof_text);
     if (p->self_kl < 0) return;
     qz_str_printf(s, "  proof: every tensor decodes to what was meant; KL %.5f on %zu tokens %s: %s; greedy: \"%s\"\n",
                   p->self_kl, p->self_tokens, p->proof_text, qz_proof_note, p->greedy);
