@@ -39,6 +39,7 @@ static void names_decide(void **state) {
         { "vision_tower.encoder.layers.0.fc1.weight", 2, QZ_ST_BF16, "vision towers" },
         { "audio_tower.layers.0.fc1.weight", 2, QZ_ST_BF16, "audio towers" },
         { "multi_modal_projector.linear_1.weight", 2, QZ_ST_BF16, "projectors" },
+        { "mlp1.1.weight", 2, QZ_ST_BF16, "projectors" },
         { "mtp.layers.0.mlp.experts.gate_up_proj", 3, QZ_ST_BF16, "prediction heads" },
         { "backbone.layers.0.mixer.x_proj.weight", 2, QZ_ST_BF16, "state projections" },
         { "model.layers.0.linear_attn.in_proj_ba.weight", 2, QZ_ST_BF16, "state projections" },
