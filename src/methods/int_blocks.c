@@ -116,7 +116,7 @@ static qz_status open_with(const qz_method_job *job, bool replay, void **out, qz
         return qz_fail(err, QZ_EUSAGE, "%s needs calibration: give --calib FILE or --stats FILE", job->scheme);
     if (!a->o.propagate) return QZ_OK;
     const qz_propagate_options flow = {.sequential = a->o.sequential, .differences = a->o.asymmetric || a->o.norms,
-                                        .rounds = !a->o.fold};
+                                        .rounds = a->o.inputs && !a->o.fold};
     return qz_propagate_open(&a->flow, a->run, a->model, &job->tokens, &flow, err);
 }
 static qz_status open_replay(const qz_method_job *job, void **out, qz_error *err) {
@@ -570,7 +570,7 @@ static void store_norms(qz_int_blocks *a) {
 /* What servers do to an input, experts alike. Folded scales make other inputs than those that flow here. */
 static const qz_input_rounding *rounding_of(const qz_int_blocks *a, size_t e) {
     const qz_int_unit *u = has_input(&a->self, e) ? &a->self : a->experts;
-    return a->o.fold || u == NULL || !has_input(u, e) || u->setting[e].keep ? NULL : u->setting[e].inputs;
+    return !a->o.inputs || a->o.fold || u == NULL || !has_input(u, e) || u->setting[e].keep ? NULL : u->setting[e].inputs;
 }
 
 /* The inputs of a block in order, each under what the tokens show of it; the tokens' statistics come stage by stage,

@@ -13,6 +13,7 @@
 static const struct { const char *name; size_t at; } parts[] = {
 #define PART(name) {#name, offsetof(qz_method_options, name)}
     PART(fold), PART(asymmetric), PART(residual), PART(order), PART(descent), PART(refit), PART(norms), PART(sign),
+    PART(inputs),
 #undef PART
 };
 enum { PARTS = sizeof parts / sizeof parts[0] };
@@ -27,7 +28,7 @@ static qz_status leave_out(const char *list, qz_method_options *o, qz_error *err
         if (i == PARTS)
             return qz_fail(err, QZ_EUSAGE,
                            "unknown part '%.*s' in --without: expected fold, asymmetric, residual, order, "
-                           "descent, refit, norms or sign",
+                           "descent, refit, norms, sign or inputs",
                            (int)n, p);
         *part(o, i) = false;
         p += n + (p[n] == ',');
