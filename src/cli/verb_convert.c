@@ -27,7 +27,7 @@ static const qz_option options[] = {
     QZ_OPT_ACCEPT_LOSS,
 };
 const qz_verb qz_verb_convert = {.name = "convert",
-                                 .summary = "one artifact from another without calibration: exact where the grids "
-                                            "allow",
+                                 .summary = "one artifact from another: exact where the grids allow; --repair mends "
+                                            "published ones",
                                  .operands = "ARTIFACT",
                                  .min_operands = 1, .max_operands = 1, QZ_OPTIONS(options), .run = qz_run_convert_verb};

@@ -171,10 +171,9 @@ qz_status qz_mend_input(qz_mending *m, size_t i, float amax, qz_error *err) {
     const qz_missing_input *x = &m->missing[i];
     qz_fault *f = fault_of(m, QZ_FAULT_INPUTS);
     const json_t *in = json_object_get(x->group, "input_activations");
+    const char *type = json_string_value(json_object_get(in, "type"));
     const bool fp4 = m->method == QZ_MEND_MODELOPT ? x->codes->item.dtype == QZ_ST_U8 : is_local(in),
-               whole = !fp4 && json_integer_value(json_object_get(in, "num_bits")) == 8 &&
-                       strcmp(json_string_value(json_object_get(in, "type")) ? json_string_value(json_object_get(in, "type"))
-                                                                             : "int", "int") == 0;
+               whole = !fp4 && in && !(type && strcmp(type, "float") == 0); /* integers are the default */
     const float most = fp4 ? 448 * qz_small_max(QZ_E2M1) : whole ? 127.5f : qz_small_max(QZ_E4M3FN);
     const qz_st_item like = { .n_dims = m->method == QZ_MEND_CT ? 1 : 0, .dims = { 1 } };
     const char *ending = fp4 && m->method == QZ_MEND_CT ? ".input_global_scale" : ".input_scale";
@@ -190,10 +189,16 @@ qz_status qz_mend_input(qz_mending *m, size_t i, float amax, qz_error *err) {
                        x->module, (double)amax);
     const float scale = ending[7] == 'g' ? most / amax : amax / most;
     char *name = qz_arena_printf(&m->arena, "%s%s", x->module, ending);
-    qz_mended *y = name ? qz_mended_add(m, x->codes->file, name, QZ_ST_F32, &like) : NULL;
+    const qz_mended *own = qz_mended_find(m, x->module, strlen(x->module), ".weight_scale");
+    const bool half = own && (own->item.dtype == QZ_ST_BF16 || own->item.dtype == QZ_ST_F16);
+    const qz_st_dtype stored_as = half ? own->item.dtype : QZ_ST_F32;
+    qz_mended *y = name ? qz_mended_add(m, x->codes->file, name, stored_as, &like) : NULL;
     if (!y) return no_memory(m, err);
     QZ_TRY(qz_mended_set(m, y, &scale, 1, err));
-    return i ? QZ_OK : qz_fault_text(m, &f->mend, err, "computed of the model's own inputs (calibration)");
+    if (i == 0) QZ_TRY(qz_fault_text(m, &f->mend, err, "computed of the model's own inputs (calibration)"));
+    if (i + 1 < m->n_missing) return QZ_OK;
+    QZ_TRY(qz_mending_index(m, err)); /* beside stored ones of the same set: of another calibration */
+    return qz_faults_ranges(m, err);
 }
 
 /* ---- cache ---- */

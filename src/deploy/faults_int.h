@@ -28,5 +28,6 @@ uint64_t qz_recoding_codes(const qz_recoding *r);
 
 qz_status qz_faults_names(qz_mending *m, qz_error *err);
 qz_status qz_faults_scales(qz_run *run, bool measure, qz_mending *m, qz_error *err); /* convention, merged, ranges */
+qz_status qz_faults_ranges(qz_mending *m, qz_error *err);
 qz_status qz_faults_inputs(qz_mending *m, qz_error *err);                            /* missing ones, and the cache */
 #endif

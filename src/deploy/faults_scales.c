@@ -1,9 +1,10 @@
 /* Tensor scales: which convention they follow, and whether what engines load as one matrix has one. NVFP4 holds
  * G = 2688 / amax in compressed-tensors (block scales are divided by it) and amax / 2688 in ModelOpt (multiplied).
- * Which one a number is follows from the weights that it gives: of ordinary size under one, millions of times that under
- * the other. Source: formats/hf-fp4.md section 3, hf-fp8.md section 3. */
+ * Which one a number is follows from the weights that it gives: of ordinary size under one, millions of times that
+ * under the other. Source: formats/hf-fp4.md section 3, hf-fp8.md section 3. */
 #include "deploy/faults_int.h"
 #include "deploy/preflight_int.h"
+#include "base/size.h"
 #include "codecs/small_float.h"
 #include "formats/dtypes.h"
 #include <math.h>
@@ -147,10 +148,11 @@ static double taken(qz_scale_type stored, float largest, float own, double power
     return (f - 1) * (f - 1) * power;
 }
 
-typedef struct { double served, left, power; size_t coded; } sums;
+/* to, largest: the number for all of a set, and the one that a server takes. */
+typedef struct { float to, largest; double served, left, power; size_t coded; } sums;
 
-static qz_status unify_one(qz_run *run, bool measure, qz_mending *m, const member *w, float to, float largest, sums *s,
-                           qz_error *err) {
+static qz_status unify_one(qz_run *run, bool measure, qz_mending *m, const member *w, sums *s, qz_error *err) {
+    const float to = s->to;
     const qz_scale_type stored = w->blocks ? nv_stored(m) : QZ_SCALE_F32;
     qz_recoding *r = qz_arena_alloc(&m->arena, 1, sizeof *r);
     double error = 0, power = 0;
@@ -159,7 +161,7 @@ static qz_status unify_one(qz_run *run, bool measure, qz_mending *m, const membe
     if (measure) QZ_TRY(qz_recode(run, r, NULL, NULL, &error, &power, err));
     s->power += power;
     s->left += w->v == to ? 0 : error;
-    s->served += w->blocks ? taken(stored, largest, w->v, power) : w->v == to ? 0 : error;
+    s->served += w->blocks ? taken(stored, s->largest, w->v, power) : w->v == to ? 0 : error;
     if (w->v == to) return QZ_OK;
     s->coded++;
     w->codes->again = r;
@@ -167,8 +169,7 @@ static qz_status unify_one(qz_run *run, bool measure, qz_mending *m, const membe
     return qz_mended_set(m, w->scale, &to, 1, err);
 }
 
-static qz_status say_merged(qz_mending *m, const member *w, size_t n, float to, const sums *s, bool measure,
-                            qz_error *err) {
+static qz_status say_merged(qz_mending *m, const member *w, size_t n, const sums *s, bool measure, qz_error *err) {
     qz_fault *f;
     qz_str values = {0};
     for (size_t i = 0; i < n; i++) {
@@ -185,7 +186,7 @@ static qz_status say_merged(qz_mending *m, const member *w, size_t n, float to, 
                                        : "a server codes all again under the largest, or decodes them wrongly");
     if (st == QZ_OK)
         st = qz_fault_text(m, &f->mend, err, "all under %.6g, the widest range; %zu of %zu matrices coded again",
-                           (double)to, s->coded, n);
+                           (double)s->to, s->coded, n);
     qz_str_release(&values);
     return st;
 }
@@ -203,10 +204,9 @@ static qz_status merged(qz_run *run, bool measure, qz_mending *m, qz_mended *x, 
         low = fminf(low, w[i].v), high = fmaxf(high, w[i].v);
     }
     if (n < 2 || equal) return QZ_OK;
-    sums s = {0};
-    for (size_t i = 0; i < n; i++)
-        QZ_TRY(unify_one(run, measure, m, &w[i], divides ? low : high, high, &s, err));
-    return say_merged(m, w, n, divides ? low : high, &s, measure, err);
+    sums s = {.to = divides ? low : high, .largest = high};
+    for (size_t i = 0; i < n; i++) QZ_TRY(unify_one(run, measure, m, &w[i], &s, err));
+    return say_merged(m, w, n, &s, measure, err);
 }
 
 /* ---- inputs of merged layers ---- */
@@ -230,15 +230,18 @@ static qz_status ranges(qz_mending *m, const char *suffix, bool divides, qz_erro
     }
     if (!f) return QZ_OK;
     QZ_TRY(qz_fault_text(m, &f->problem, err,
-                         "%zu sets of merged layers read one input under '%s' that differ up to %.3g times: a server "
+                         "%zu set%s of merged layers read one input under '%s' that differ up to %.3g times: a server "
                          "takes one of them for all",
-                         f->n, suffix + 1, worst));
+                         f->n, qz_plural(f->n), suffix + 1, worst));
     return qz_fault_text(m, &f->mend, err, "the widest range of each set");
 }
 
 qz_status qz_faults_scales(qz_run *run, bool measure, qz_mending *m, qz_error *err) {
     if (nv_scale(m)) QZ_TRY(convention(m, err));
     for (size_t i = 0; i < m->n; i++) QZ_TRY(merged(run, measure, m, &m->t[i], err));
+    return qz_faults_ranges(m, err);
+}
+qz_status qz_faults_ranges(qz_mending *m, qz_error *err) {
     QZ_TRY(ranges(m, ".input_scale", false, err));
     return ranges(m, ".input_global_scale", true, err);
 }

@@ -3,7 +3,6 @@
 #include "base/json_write.h"
 #include "base/size.h"
 #include "pipeline/convert_repair.h"
-#include "produce/naming.h"
 #include "produce/outputs.h"
 #include "produce/repair.h"
 #include "report/table_print.h"
@@ -17,7 +16,8 @@ static void percent(double v, char out[32]) {
 }
 
 static qz_status fault_table(const qz_mending *m, qz_arena *a, qz_table *t, qz_error *err) {
-    static const qz_column cols[] = {{"Fault", 'l'}, {"First", 'l'}, {"Tensors", 'r'}, {"Served", 'r'}, {"Mended", 'r'}};
+    static const qz_column cols[] = {
+        {"Fault", 'l'}, {"First", 'l'}, {"Tensors", 'r'}, {"Served", 'r'}, {"Mended", 'r'}};
     QZ_TRY(qz_table_init(t, a, NULL, cols, 5, err));
     for (size_t i = 0; i < m->n_faults && i < ROWS_SAID; i++) {
         const qz_fault *f = &m->faults[i];
@@ -124,7 +124,7 @@ static qz_status options(const qz_request *r, qz_error *err) {
                            "--repair keeps the folder's own scheme and files: expected no --%s; repair first, then "
                            "convert the result",
                            others[i].option);
-    if (r->output && !qz_output_is_place(r->output)) return QZ_OK;
+    if (r->output) return QZ_OK;
     return qz_fail(err, QZ_EUSAGE, "no output: give -o OUT, the folder that is written, for example -o %s-repaired",
                    qz_path_base(r->operands[0]));
 }

@@ -161,7 +161,8 @@ static qz_status put_manifest(writing *w, qz_error *err) {
                                 f->subject, "tensors", (json_int_t)f->n, "problem", f->problem, "mended", f->mend);
         if (json_array_append_new(list, one) != 0) st = no_memory(w->dir, err);
     }
-    if (st == QZ_OK && !root) root = json_pack("{s:i, s:{s:s}}", "manifest", 1, "provenance", "version", qz_catalog_version());
+    if (st == QZ_OK && !root)
+        root = json_pack("{s:i, s:{s:s}}", "manifest", 1, "provenance", "version", qz_catalog_version());
     if (st == QZ_OK && (json_object_set(root, "files", w->files) != 0 ||
                         json_object_set(json_object_get(root, "provenance"), "repaired", list) != 0))
         st = no_memory(w->dir, err);
@@ -197,6 +198,13 @@ static qz_status write_folder(qz_repair *j, const char *dir, qz_error *err) {
 }
 
 /* ---- proof ---- */
+/* A text about the temporary folder. */
+static const char *under_final_name(qz_repair *j, const char *text) {
+    const char *at = strstr(text, j->partial);
+    return at ? qz_arena_printf(&j->m.arena, "%.*s%s%s", (int)(at - text), text, j->out, at + strlen(j->partial))
+              : qz_arena_strdup(&j->m.arena, text);
+}
+
 /* Nothing is found in it any more, and it opens; a family that does not run here is said. */
 static qz_status prove(qz_repair *j, const char *dir, qz_error *err) {
     qz_mending again;
@@ -213,7 +221,7 @@ static qz_status prove(qz_repair *j, const char *dir, qz_error *err) {
     if (st != QZ_OK) return st;
     st = qz_artifact_open(&silent, dir, &model, &e);
     qz_model_free(model);
-    if (st == QZ_EUNSUPPORTED) j->opens = qz_arena_strdup(&j->m.arena, e.text);
+    if (st == QZ_EUNSUPPORTED) j->opens = under_final_name(j, e.text);
     else if (st != QZ_OK) return qz_fail(err, st, "the mended folder does not open: %s", e.text);
     return QZ_OK;
 }
@@ -228,10 +236,11 @@ qz_status qz_repair_find(qz_repair *j, qz_error *err) {
     return qz_faults_find(j->run, path, true, &j->m, err);
 }
 
-/* Data for what only data can give: written once without it, to be run. */
+/* Data for what only data can give: written once to be run. The arithmetic of calibration rounds no inputs and keeps a
+ * cache of floats, so any scale will do there. */
 static qz_status with_data(qz_repair *j, qz_error *err) {
     qz_mending anew;
-    QZ_TRY(qz_mend_without_data(&j->m, err));
+    for (size_t i = 0; i < j->m.n_missing; i++) QZ_TRY(qz_mend_input(&j->m, i, 1, err));
     QZ_TRY(write_folder(j, j->partial, err));
     QZ_TRY(qz_faults_find(j->run, j->m.path, false, &anew, err));
     for (size_t i = 0; i < anew.n_faults && i < j->m.n_faults; i++) /* measured once */

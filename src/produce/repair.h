@@ -1,8 +1,8 @@
 /* Writes a folder as deploy/faults.h mends it: the same shards with the same tensors, the settings that changed, every
- * other file as it stands, and a manifest that says what was mended. With calibration data the folder is first written
- * without what only data can give, run, and written again with it.
- *   qz_repair j = {.run = run, .r = r, .out = out}; qz_repair_find(&j, err); if (j.m.n_faults) qz_repair_write(&j, err);
- *   qz_repair_release(&j);
+ * other file as it stands, and a manifest that says what was mended. With calibration data the folder is written, run,
+ * and written again with what only data can give.
+ *   qz_repair j = {.run = run, .r = r, .out = out}; qz_repair_find(&j, err);
+ *   if (j.m.n_faults) qz_repair_write(&j, err); qz_repair_release(&j);
  * The output is claimed by the caller. Errors: QZ_EUNSUPPORTED where a fault cannot be mended, QZ_EFORMAT if the mended
  * folder does not open. */
 #ifndef QZ_PRODUCE_REPAIR_H
