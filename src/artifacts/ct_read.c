@@ -148,16 +148,6 @@ static qz_status read_groups(const qz_folder_config *f, groups *all, qz_error *e
 }
 
 /* ---- modules ---- */
-/* Does a target name the module: by its full name or a pattern, or (classes) as every linear? */
-static qz_status target_hits(const qz_folder_config *f, const char *target, const char *module, bool classes, bool *yes,
-                             qz_error *err) {
-    *yes = false;
-    if (classes) *yes = strcmp(target, "Linear") == 0;
-    else if (strncmp(target, "re:", 3) == 0) return qz_module_match(target + 3, module, f->file, yes, err);
-    else *yes = strcmp(target, module) == 0;
-    return QZ_OK;
-}
-
 static qz_status setting_of(const qz_folder_config *f, const groups *all, const char *module,
                             const qz_ct_setting **out, qz_error *err) {
     *out = NULL;
@@ -166,7 +156,7 @@ static qz_status setting_of(const qz_folder_config *f, const groups *all, const 
             for (size_t i = 0; i < json_array_size(all->of[g].targets); i++) {
                 const char *t = json_string_value(json_array_get(all->of[g].targets, i));
                 bool yes = false;
-                if (t) QZ_TRY(target_hits(f, t, module, classes, &yes, err));
+                if (t) QZ_TRY(qz_module_target(t, module, classes, f->file, &yes, err));
                 if (!yes) continue;
                 *out = &all->of[g].setting;
                 return QZ_OK;

@@ -52,6 +52,8 @@ void qz_folder_close(qz_artifact_writer *w, bool keep);
 qz_st_dtype qz_folder_dtype(qz_type t); /* of a float type */
 /* Index of a sharded artifact, config.json, its twin and the carried files (folder_files.c). */
 qz_status qz_folder_add_files(qz_artifact_plan *p, qz_arena *arena, qz_error *err);
+/* The text of a configuration, numbers as short as they read back; free(). NULL = out of memory. */
+char *qz_folder_json(const json_t *root);
 /* Full names of the modules that engines would expect as codes and that stay float: the head where asked for, routers,
  * and what --module keeps. A new array, NULL = out of memory. */
 json_t *qz_folder_kept(const qz_artifact_plan *p, bool head);

@@ -15,7 +15,7 @@
 #define CONFIG_LIMIT ((size_t)16 << 20)
 
 /* Shortest decimal form that reads back the same (17 digits print 1e-06 as 9.9999999999999995e-07). */
-static char *dump(const json_t *root) {
+char *qz_folder_json(const json_t *root) {
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
     json_t *back = text ? json_loads(text, 0, NULL) : NULL;
     if (text && !json_equal(back, root)) {
@@ -73,7 +73,7 @@ static bool fill_config(json_t *root, const qz_artifact_plan *p) {
 
 /* Appends a file with the text of `root` (borrowed; NULL = out of memory) to the plan. */
 static qz_status add_json(qz_artifact_plan *p, const char *name, const json_t *root, qz_arena *arena, qz_error *err) {
-    char *s = root ? dump(root) : NULL;
+    char *s = root ? qz_folder_json(root) : NULL;
     char *copy = s ? qz_arena_printf(arena, "%s\n", s) : NULL;
     free(s);
     if (!copy) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);

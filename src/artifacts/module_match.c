@@ -30,3 +30,12 @@ qz_status qz_module_match(const char *pattern, const char *module, const char *w
     if (rc == PCRE2_ERROR_NOMEMORY) return qz_fail(err, QZ_EMEMORY, "out of memory matching '%.200s'", pattern);
     return qz_fail(err, QZ_EUNSUPPORTED, "pattern takes too long: %s: '%.200s' on '%.200s'", where, pattern, module);
 }
+
+qz_status qz_module_target(const char *target, const char *module, bool classes, const char *where, bool *yes,
+                           qz_error *err) {
+    *yes = false;
+    if (classes) *yes = strcmp(target, "Linear") == 0;
+    else if (strncmp(target, "re:", 3) == 0) return qz_module_match(target + 3, module, where, yes, err);
+    else *yes = strcmp(target, module) == 0;
+    return QZ_OK;
+}

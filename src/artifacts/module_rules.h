@@ -52,4 +52,8 @@ json_t *qz_module_rules_json(const qz_artifact_plan *p);
 
 /* QZ_EFORMAT: not a pattern; QZ_EUNSUPPORTED: the limits were reached. where is for the text. */
 qz_status qz_module_match(const char *pattern, const char *module, const char *where, bool *yes, qz_error *err);
+/* Does a target of compressed-tensors name the module: by its full name or a pattern ("re:…"), or (classes) as every
+ * linear? */
+qz_status qz_module_target(const char *target, const char *module, bool classes, const char *where, bool *yes,
+                           qz_error *err);
 #endif

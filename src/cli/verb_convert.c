@@ -12,6 +12,12 @@ static const qz_option options[] = {
      "folder whose config.json and tokenizer are carried over (default: the source)"},
     {"lossy", 0, QZ_OPT_FLAG, QZ_AT(lossy), NULL, NULL, 0, 0,
      "code again what the target's grid cannot hold; the loss is printed"},
+    {"repair", 0, QZ_OPT_FLAG, QZ_AT(repair), NULL, NULL, 0, 0,
+     "mend a published FP8 or NVFP4 folder in its own scheme (instead of --to)"},
+    {"calib", 0, QZ_OPT_TEXT, QZ_AT(data), "FILE", NULL, 0, 0,
+     "with --repair: data that missing scales of inputs and cache are computed from"},
+    QZ_OPT_SAMPLES_ROW,
+    QZ_OPT_SEQ_LEN_ROW,
     {"name", 0, QZ_OPT_TEXT, QZ_AT(name), "NAME", NULL, 0, 0, "model name in metadata (default: the source's name)"},
     QZ_OPT_PRE_ROW,
     QZ_OPT_FORCE_ROW,
@@ -21,7 +27,7 @@ static const qz_option options[] = {
     QZ_OPT_ACCEPT_LOSS,
 };
 const qz_verb qz_verb_convert = {.name = "convert",
-                                 .summary = "one artifact from another without calibration: exact where the grids "
-                                            "allow",
+                                 .summary = "one artifact from another: exact where the grids allow; --repair mends "
+                                            "published ones",
                                  .operands = "ARTIFACT",
                                  .min_operands = 1, .max_operands = 1, QZ_OPTIONS(options), .run = qz_run_convert_verb};

@@ -62,6 +62,8 @@ qz_status qz_check_tensors(qz_check_job *j, qz_error *err);
 /* Folders whose format this program does not read (FP8, compressed-tensors, MXFP4 …): headers, shards, and the scales
  * as far as they are plain floats. */
 qz_status qz_check_headers(qz_check_job *j, qz_error *err);
+/* What 'convert --repair' mends (faults.h); measure: decodes the faulty weights and says the error. */
+qz_status qz_check_faults(qz_check_job *j, bool measure, qz_error *err);
 /* GGUF of an architecture that is none of ours: what needs no architecture, and what was left out. */
 qz_status qz_check_raw(qz_check_job *j, qz_error *err);
 /* Adds the first block scale of t that its type cannot have. */

@@ -202,6 +202,7 @@ static bool weights_listed(qz_check_job *j) {
 qz_status qz_check_tensors(qz_check_job *j, qz_error *err) {
     qz_error e = {0};
     if (j->weight_files == 0) return QZ_OK; /* a config alone */
+    QZ_TRY(qz_check_faults(j, j->weight_files <= OPEN_LIMIT || j->o.deep, err));
     if (j->gguf && j->model == NULL) {
         qz_check_add(&j->f, "CHK-OPEN", "", "%s", j->operand.fault.text);
         return QZ_OK;

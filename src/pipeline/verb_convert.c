@@ -8,6 +8,7 @@
 #include "produce/naming.h"
 #include "produce/outputs.h"
 #include "deploy/preflight_scheme.h"
+#include "pipeline/convert_repair.h"
 #include "pipeline/verbs.h"
 #include "base/json_write.h"
 #include "report/table_print.h"
@@ -122,6 +123,9 @@ static bool is_float_item(const qz_artifact_item *it) {
 }
 
 qz_status qz_run_convert_verb(qz_run *run, const qz_request *r, qz_error *err) {
+    if (r->repair) return qz_run_repair(run, r, err);
+    if (r->data)
+        return qz_fail(err, QZ_EUSAGE, "--calib is for --repair: a conversion takes no data; 'quantz quantize' does");
     qz_source s = {0};
     qz_arena arena = {0};
     qz_conversion c;

@@ -63,7 +63,7 @@ typedef struct {
     const char *tensor, *elem, *values, *acts;
     double w, scale;
     /* convert (diff: strict, tensors) */
-    bool lossy;
+    bool lossy, repair;
     const char *config_dir;
     /* inspect */
     bool deploy, tensors;

@@ -1,0 +1,3 @@
+# the source's manifest stays, with the files of now and what was mended; an output that exists is refused
+$Q quantize models/market --to modelopt:fp8 --search compat --calib models/market/calibration.jsonl --samples 4 -o "$W/m" -q > /dev/null; $Q convert "$W/m" --repair -o "$W/out" -n | head -6; ls "$W"
+$Q convert "$W/m" --repair -o "$W/out" -q > /dev/null; $Q verify "$W/out" | grep -c ' ok '; grep -c '"fault": "merged"' "$W/out/quantz-manifest.json"; grep '"artifact"' "$W/out/quantz-manifest.json"; $Q convert "$W/m" --repair -o "$W/out" -f -q | head -1; $Q convert "$W/m" --repair -o "$W/out" 2>&1; $Q convert "$W/m" --repair -o "$W/m" -f 2>&1; ls "$W"
