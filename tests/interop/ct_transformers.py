@@ -4,93 +4,61 @@ Values: the library's own decompression, written as a float32 checkpoint, agains
 Loading: transformers with compressed-tensors on the CPU, decompressed and run in float32, against `quantz eval --arith exact`.
 Cache scales: maxima of transformers' cache over the calibration's own tokens.
 """
-import json
 import os
-import random
 import re
-import shutil
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 import numpy as np
 import torch
-from safetensors.torch import save_file
 
-from common import WORK, check, guard, logprobs, made, mean_ppl, perplexity, quantz, say, trained, write_jsonl, zoo_dir
+from cases import cases, compare_logits, compare_plain, plain_model
+from common import check, guard, say
 from ct_common import decompressed, tensors
 
-WINDOWS, TOKENS = 16, 128  # of calibration
-SCORED = 4                 # sequences
-MIXED = ["ct:nvfp4", "--module", "self_attn=fp8", "--module", "layers.1.mlp=w4a16_asym+g32"]
+MIXED = ["ct:nvfp4", "--module", "self_attn=fp8", "--module", "layers.1.mlp=w4a16{}+g32"]
 # (label, options, needs calibration); {g}: groups of 32 where a model is narrower than 128
 LEVELS = [("fp8", ["ct:fp8"], True), ("fp8_dynamic", ["ct:fp8_dynamic"], False), ("fp8_block", ["ct:fp8_block"], False),
           ("nvfp4", ["ct:nvfp4"], True), ("nvfp4a16", ["ct:nvfp4a16"], False), ("mxfp4", ["ct:mxfp4"], False),
           ("mxfp4a16", ["ct:mxfp4a16"], False), ("mxfp6a16", ["ct:mxfp6a16"], False), ("mxfp8", ["ct:mxfp8"], False),
           ("int8", ["ct:int8"], False), ("int8-static", ["ct:int8+static"], True), ("w4a16", ["ct:w4a16{g}"], False),
           ("w4a16_asym", ["ct:w4a16_asym{g}"], False), ("w4a8", ["ct:w4a8{g}"], False), ("w4afp8", ["ct:w4afp8"], False),
-          ("mixed", MIXED, True), ("fp8_dynamic-kv", ["ct:fp8_dynamic+kv"], True), ("w4a16-kv_heads", ["ct:w4a16{g}+kv_heads"], True)]
-PPL_TOLERANCE = 1e-4
+          ("mixed", [x.format("") if "{}" in x else x for x in MIXED], True), ("mixed-asym", [x.format("_asym") if "{}" in x else x for x in MIXED], True), ("fp8_dynamic-kv", ["ct:fp8_dynamic+kv"], True), ("w4a16-kv_heads", ["ct:w4a16{g}+kv_heads"], True)]
 SCALE_TOLERANCE = 1e-3
 
 
-class Case:
-    """A model: calibration windows and scored sequences as ids."""
-
-    def __init__(self, name, folder, small, calibration, scored):
-        self.name, self.folder, self.small, self.windows, self.scored = name, folder, small, calibration, scored[:SCORED]
-        self.text = write_jsonl(f"{name}-scored.jsonl", [{"ids": s} for s in self.scored])
-        self.calib = write_jsonl(f"{name}-windows.jsonl", [{"ids": s} for s in calibration])
-
-    def artifact(self, label, options, calibrated):
-        options = [o.replace("{g}", "+g32" if self.small else "") for o in options]
-        if calibrated:
-            options += ["--calib", self.calib, "--seq-len", str(TOKENS), "--no-bos", "--accept", "CAL-COUNT,CAL-RANK,CAL-DUP,CAL-LEN"]
-        return made(f"{self.name}-{label}", self.folder, "--to", *options)
-
-
-def cases():
-    out = []
-    for t in trained():
-        from transformers import AutoTokenizer
-        data = "calibration.jsonl" if t.name == "market" else "data/docs.calib.txt"
-        raw = open(os.path.join(t.folder, data)).read()
-        if data.endswith("jsonl"):
-            raw = "\n".join(json.dumps(json.loads(line), ensure_ascii=False) for line in raw.splitlines())
-        ids = AutoTokenizer.from_pretrained(t.folder)(raw, add_special_tokens=False).input_ids
-        out.append(Case(t.name, t.folder, False, [ids[i * TOKENS:(i + 1) * TOKENS] for i in range(WINDOWS)], t.score()[0]))
-    model, gold = zoo_dir("qwen3_moe", None)
-    r = random.Random(7)
-    out.append(Case("qwen3_moe", model, True, [[r.randrange(3, 256) for _ in range(TOKENS)] for _ in range(WINDOWS)],
-                    [s["input_ids"] for s in gold["sequences"]]))
-    return out
-
-
 def values(case, label, folder):
-    """The folder against the library's decompression of it; returns that checkpoint."""
-    plain = os.path.join(WORK, f"{case.name}-{label}-plain")
-    shutil.rmtree(plain, ignore_errors=True)
-    os.makedirs(plain)
     theirs, linears = decompressed(folder)
-    save_file({k: v.float().contiguous() for k, v in theirs.items()}, os.path.join(plain, "model.safetensors"), {"format": "pt"})
-    config = json.load(open(os.path.join(folder, "config.json")))
-    del config["quantization_config"]
-    config["dtype"] = "float32"
-    json.dump(config, open(os.path.join(plain, "config.json"), "w"))
-    d = json.loads(quantz("diff", folder, plain, "--tensors", "--json", "-q"))
-    rows = d["tensor_table"]["rows"]
-    off = [r for r in rows if r["differ"] or r["folded"] != "no"]
-    good = not off and d["missing"] == 0 and d["equal"] == d["tensors"] == len(rows) >= linears
-    check(f"ct-{case.name}-{label}-values", good, f"{linears} linears, {d['tensors']} tensors, {sum(r['differ'] for r in off)} values differ, {d['missing']} missing"
-          + (f"; first '{off[0]['tensor']}', largest {off[0]['largest_pct']} %" if off else ""))
-    return plain
+    return compare_plain(f"ct-{case.name}-{label}", folder, theirs, linears)
+
+
+PACKED_ZEROS = "packed zero points do not fit the shape that compressed-tensors makes before loading"
+NO_GLOBAL = "experts are decompressed without their global scale"
+UNPACKED = "experts that are not packed are passed over"
+EXPERTS = {"nvfp4": NO_GLOBAL, "nvfp4a16": NO_GLOBAL, "mixed": NO_GLOBAL, "mxfp8": "scales of experts' groups are taken for scales of rows",
+           "int8": UNPACKED, "int8-static": UNPACKED, "w4a16_asym": "zero points of experts are not handed to the decompression"}
+
+
+def fault(case, label):
+    """What transformers 5.23.0 gets wrong with such a file, whoever wrote it (docs/interop.md); None: it must load and be right."""
+    if label == "mixed-asym":
+        return PACKED_ZEROS
+    return EXPERTS.get(label) if case.small else None
+
+
+def dense(folder):
+    """The folder in transformers, dequantized while loading: its other way, which packed zero points need. One group of settings."""
+    from transformers import AutoModelForCausalLM, CompressedTensorsConfig
+    m = AutoModelForCausalLM.from_pretrained(folder, device_map="cpu", quantization_config=CompressedTensorsConfig(dequantize=True))
+    return torch.nn.Module.float(m.eval())
 
 
 def float32(folder):
     """The folder in transformers: loaded as it is, decompressed by compressed-tensors, weights alone quantized, run in float32."""
     from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
-    logging.disable_progress_bar()
     m, info = AutoModelForCausalLM.from_pretrained(folder, device_map="cpu", output_loading_info=True)
-    left = sorted(info["missing_keys"]) + sorted(info["unexpected_keys"]) + [str(x) for x in info["mismatched_keys"]]
+    # experts are decompressed while they load; scales of their inputs are not taken
+    unexpected = [k for k in info["unexpected_keys"] if not re.search(r"\.experts\.\d+\.\w+\.input_(global_)?scale$", k)]
+    left = sorted(info["missing_keys"]) + sorted(unexpected) + [str(x) for x in info["mismatched_keys"]]
     if left:
         raise RuntimeError(f"keys that do not fit: {left[:4]} and {len(left)} in all")
     m.hf_quantizer.compressor.decompress_model(m)
@@ -102,11 +70,24 @@ def float32(folder):
     return torch.nn.Module.float(m.eval()), n  # its own float() refuses quantized models; these are no more
 
 
-def load(case, label, folder):
-    theirs, n = float32(folder)
-    a, b = mean_ppl(np, [logprobs(theirs, s) for s in case.scored]), perplexity(folder, case.text, "exact")
-    check(f"ct-{case.name}-{label}-logits", n > 0 and abs(b / a - 1) <= PPL_TOLERANCE,
-          f"{n} modules with a scheme, perplexity {a:.6f}, quantz {b:.6f}, difference {100 * (b / a - 1):+.5f} % (limit {100 * PPL_TOLERANCE:g} %)")
+def load(case, label, folder, plain):
+    """A level that the library loads wrongly is a skip with its reason, and its decompression is run as a float checkpoint."""
+    name, why = f"ct-{case.name}-{label}", fault(case, label)
+    if label == "w4a16_asym" and not case.small:
+        say("skip", f"{name}-load", f"transformers 5.23.0 gets such a file wrong unless it dequantizes while loading: {PACKED_ZEROS}")
+        compare_logits(name, dense(folder), case, folder, "dequantized while loading")
+        return
+    if why is None:
+        theirs, n = float32(folder)
+        compare_logits(name, theirs, case, folder, f"{n} modules with a scheme")
+        return
+    try:
+        float32(folder)
+        how = "loads"
+    except Exception as e:  # noqa: BLE001 - the reason is the result
+        how = type(e).__name__
+    say("skip", f"{name}-load", f"transformers 5.23.0 gets such a file wrong: {why} ({how})")
+    compare_logits(name, plain_model(plain), case, folder, "the library's decompression as a float checkpoint")
 
 
 def cache_scales(case, label, folder, heads):
@@ -133,20 +114,24 @@ def cache_scales(case, label, folder, heads):
 
 
 def one(case, label, options, calibrated):
-    folder = case.artifact(label, options, calibrated)
-    guard(f"ct-{case.name}-{label}-values", values, case, label, folder)
-    guard(f"ct-{case.name}-{label}-logits", load, case, label, folder)
+    folder = case.artifact(f"ct-{label}", options, calibrated)
+    plain = guard(f"ct-{case.name}-{label}-values", values, case, label, folder)
+    guard(f"ct-{case.name}-{label}-logits", load, case, label, folder, plain)
     if "kv" in label:
         guard(f"ct-{case.name}-{label}-cache", cache_scales, case, label, folder, "heads" in label)
 
 
 def main():
+    from transformers.utils import logging
+    logging.disable_progress_bar()
     torch.set_num_threads(2)
     only = os.environ.get("QZ_INTEROP_CASE", "")
     for case in cases():
         for level in LEVELS:
             name = f"ct-{case.name}-{level[0]}"
-            if re.search(only, name):
+            if case.small and level[0] == "w4afp8":
+                say("skip", name, "needs whole groups of 128, which this model is too narrow for")
+            elif re.search(only, name):
                 guard(name, one, case, *level)
 
 
