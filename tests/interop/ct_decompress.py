@@ -3,35 +3,18 @@ quantization of the source's weights gives the bytes of `--search compat`.
 
 Module by module through the library's compressors: no model of transformers is needed.
 """
-import json
 import os
 import re
 
 import torch
-from compressed_tensors.compressors import BaseCompressor
-from compressed_tensors.quantization import QuantizationConfig
 from compressed_tensors.quantization.utils import calculate_qparams
-from safetensors.torch import load_file
 
 from common import EXTRA, ZOO_MODELS, check, decoded, guard, made, zoo_dir
+from ct_common import Settings, tensors
 
 SMALL = ["ct:w4a16+g32", "ct:w4a16_asym+g32", "ct:w8a16+g-1", "ct:w2a16+g16", "ct:w3a16+g32+asym", "ct:w5a16+g32", "ct:w6a16+g32+asym",
          "ct:w7a16+g-1+asym", "ct:int8", "ct:w4a8+g32"]
 LARGE = ["ct:w4a16", "ct:w4a16_asym", "ct:w8a16", "ct:w3a16", "ct:int8", "ct:w4a8", "ct:w4afp8"]
-
-
-def tensors(folder):
-    out = {}
-    for f in sorted(os.listdir(folder)):
-        if f.endswith(".safetensors"):
-            out.update(load_file(os.path.join(folder, f)))
-    return out
-
-
-def settings(folder):
-    """The library's own reader: an unknown key raises."""
-    q = QuantizationConfig.model_validate(json.load(open(os.path.join(folder, "config.json")))["quantization_config"])
-    return q.config_groups["group_0"], BaseCompressor.get_value_from_registry(q.format)
 
 
 def own(weight, scheme, compressor):
@@ -46,10 +29,11 @@ def own(weight, scheme, compressor):
 def compare(label, scheme_name, model):
     folder = made(re.sub(r"[:+]", "-", label), model, "--to", scheme_name)
     plain = made(re.sub(r"[:+]", "-", label) + "-compat", model, "--to", scheme_name, "--search", "compat")
-    scheme, compressor = settings(folder)
+    settings = Settings(folder)
     ours, compat, source = tensors(folder), tensors(plain), tensors(model)
     values = bytes_ = linears = 0
     for module, mine in decoded(os.path.basename(folder), folder).items():
+        scheme, compressor = settings.of(module)
         state = {k[len(module) + 1:]: v for k, v in ours.items() if k.startswith(module + ".") and not k.endswith(".bias")}
         theirs = compressor.decompress(state, scheme)["weight"].float().numpy()
         values += int((theirs != mine).sum()) if theirs.shape == mine.shape else mine.size
