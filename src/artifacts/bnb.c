@@ -72,10 +72,6 @@ static size_t nested_blocks(const qz_artifact_item *it) {
     return (absmax_blocks(it) + QZ_BNB_NESTED - 1) / QZ_BNB_NESTED;
 }
 
-static const char *dtype_name(qz_type t) {
-    return t == QZ_TYPE_F32 ? "float32" : t == QZ_TYPE_BF16 ? "bfloat16" : "float16";
-}
-
 /* Shortest decimal form that reads back as the same double, with a point, as Python prints it. */
 static void print_double(double v, char out[32]) {
     for (int digits = 15; digits <= 17; digits++) {
@@ -91,7 +87,7 @@ size_t qz_bnb_state_text(const qz_scheme_spec *s, const qz_artifact_item *it, fl
     char number[32] = "";
     int n = snprintf(out, QZ_BNB_STATE,
                      "{\"quant_type\": \"%s\", \"blocksize\": %d, \"dtype\": \"%s\", \"shape\": [%zu, %zu]",
-                     levels[s->bnb], QZ_BNB_BLOCK, dtype_name(qz_tensor_float_type(it->source)), it->rows, it->cols);
+                     levels[s->bnb], QZ_BNB_BLOCK, qz_folder_dtype_name(qz_tensor_float_type(it->source)), it->rows, it->cols);
     if (!s->nested) return (size_t)(n + snprintf(out + n, QZ_BNB_STATE - (size_t)n, "}"));
     print_double((double)offset, number);
     int pad = (int)QZ_BNB_NUMBER - (int)strlen(number);
@@ -166,7 +162,7 @@ static json_t *quantization(const qz_artifact_plan *p) {
                      "bnb_4bit_compute_dtype",
                      !four             ? "float32"
                      : p->spec.compute ? p->spec.compute
-                                       : dtype_name(t),
+                                       : qz_folder_dtype_name(t),
                      "bnb_4bit_quant_storage", "uint8", "load_in_4bit", four, "load_in_8bit", !four);
 }
 

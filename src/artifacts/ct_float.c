@@ -53,7 +53,7 @@ static bool holds_nvfp4(const qz_ct_setting *s) {
 /* Readers decode to the configuration's type, which is the weights' own; of a family that is not known it decides. */
 static qz_type values_of(const qz_artifact_plan *p, const qz_artifact_item *it) {
     const qz_type t = p->model->config.dtype;
-    return p->model->loose && t != QZ_TYPE_NONE ? t : qz_tensor_float_type(it->source);
+    return p->model->loose && t != QZ_TYPE_NONE ? t : qz_folder_value_type(p->model, it->source);
 }
 
 static qz_status make_item(const qz_artifact_plan *p, const qz_ct_setting *s, qz_artifact_item *it, qz_error *err) {

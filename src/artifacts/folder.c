@@ -80,6 +80,9 @@ qz_status qz_folder_settle(const qz_folder_kind *kind, const qz_artifact_plan *p
     return kind->item(p, it, err);
 }
 
+const char *qz_folder_dtype_name(qz_type t) {
+    return t == QZ_TYPE_F32 ? "float32" : t == QZ_TYPE_BF16 ? "bfloat16" : "float16";
+}
 qz_st_dtype qz_folder_dtype(qz_type t) {
     return t == QZ_TYPE_F32 ? QZ_ST_F32 : t == QZ_TYPE_BF16 ? QZ_ST_BF16 : QZ_ST_F16;
 }

@@ -1,13 +1,14 @@
 /* The files beside the weights of a folder: config.json with quantization_config, its twin, the index of a sharded
  * artifact, and what is carried over from the source (tokenizer, chat template, generation defaults, licence).
  * formats/hf-config.md. */
-#include "artifacts/folder.h"
+#include "artifacts/folder_floats.h"
 #include "artifacts/gguf_rebuild.h"
 #include "artifacts/loose.h"
 #include "base/json.h"
 #include "base/page.h"
 #include "base/plain.h"
 #include "base/size.h"
+#include "codecs/types.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,10 @@ static bool fill_config(json_t *root, const qz_artifact_plan *p) {
     const qz_rope *r = &p->model->config.rope;
     json_t *q = fp->kind->quantization(p);
     bool ok = q && json_object_set_new(root, "quantization_config", q) == 0;
+    /* what codes stand for is rounded to that type, so a reader has to know it */
+    const qz_type said = p->model->config.dtype, own = said == QZ_TYPE_NONE ? qz_folder_values_type(p->model) : said;
+    if (fp->kind->keeps_dtype && !json_object_get(root, "torch_dtype") && !json_object_get(root, "dtype"))
+        ok = ok && json_object_set_new(root, "torch_dtype", json_string(qz_folder_dtype_name(own))) == 0;
     if (!fp->kind->keeps_dtype) {
         ok = ok && json_object_set_new(root, "torch_dtype", json_string("float16")) == 0;
         if (json_object_get(root, "dtype")) ok = ok && json_object_set_new(root, "dtype", json_string("float16")) == 0;

@@ -109,7 +109,8 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_ar
     const bool bytes = f->stored >= QZ_SCALE_E8M0, reference = p->context && p->context->as_reference,
                whole = f->block_rows == 0; /* the library gives merged matrices scales of their own here */
     qz_float_rounding how = { .rule = QZ_ROUND_MODELOPT,
-                              .dtype = bytes || (whole && reference) ? qz_tensor_float_type(it->source) : QZ_TYPE_F32,
+                              .dtype = bytes || (whole && reference) ? qz_folder_value_type(p->model, it->source)
+                                                                   : QZ_TYPE_F32,
                               .block_rows = whole ? it->rows : f->block_rows,
                               .block_cols = f->block_cols ? f->block_cols : it->cols,
                               .element = f->element, .stored = f->stored,

@@ -149,6 +149,11 @@ static qz_status parse_rule(const qz_scheme_spec *spec, const char *text, qz_are
     if (qz_module_match(r->pattern, "model.layers.0.self_attn.q_proj", "--module", &yes, &inner) != QZ_OK)
         return qz_fail(err, inner.code == QZ_EMEMORY ? QZ_EMEMORY : QZ_EUSAGE, "bad pattern in --module '%.200s': %s",
                        text, inner.text);
+    if (qz_scheme_module_room(spec->scheme) == QZ_MODULES_KEEP && strcmp(equals + 1, "keep") != 0)
+        return qz_fail(err, QZ_EUSAGE,
+                       "--module '%.200s': a folder of '%s' has one setting for all that it quantizes: expected "
+                       "PATTERN=keep (gptq has numbers for single modules, ct levels)",
+                       text, spec->name);
     if (qz_scheme_module_room(spec->scheme) == QZ_MODULES_LEVELS && strcmp(equals + 1, "keep") != 0)
         return parse_level(spec, equals + 1, arena, r, err);
     return parse_settings(r, equals + 1, err);
@@ -166,11 +171,6 @@ qz_status qz_module_rules_parse(qz_scheme_spec *spec, const char *const *texts, 
     if (!rules) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
         QZ_TRY(parse_rule(spec, texts[i], arena, &rules[i], err));
-        if (!rules[i].keep && room == QZ_MODULES_KEEP)
-            return qz_fail(err, QZ_EUSAGE,
-                           "--module '%.200s': a folder of '%s' has one setting for all that it quantizes: expected "
-                           "PATTERN=keep (gptq has numbers for single modules)",
-                           texts[i], spec->name);
         /* one spelling of zero points in a file */
         if (rules[i].sym == 0 && !strstr(spec->name, "+v1")) spec->v2 = true;
     }
@@ -386,7 +386,10 @@ static qz_status judge(const qz_scheme_spec *s, const qz_model *m, usage *u, qz_
         if (!u[i].matches)
             return qz_fail(err, QZ_EUSAGE,
                            "--module '%.200s' matches no module that is quantized: names are like '%.120s'%s", rule,
-                           name, s->lm_head ? "" : ", or 'lm_head' with +lm_head");
+                           name,
+                           s->lm_head || qz_scheme_module_room(s->scheme) != QZ_MODULES_ALL
+                               ? ""
+                               : ", or 'lm_head' with +lm_head");
         if (!u[i].decides)
             return qz_fail(err, QZ_EUSAGE,
                            "--module '%.200s' has no effect: the rules before it decide all %zu modules that it "

@@ -30,8 +30,8 @@ static const qz_option options[] = {
     {"mse", 0, QZ_OPT_REAL, QZ_AT(mse), "NORM", "0", 0, 8,
      "gptq --search compat: range search under |error|^NORM (2.4), 0 = off"},
     {"without", 0, QZ_OPT_TEXT, QZ_AT(without), "PARTS", NULL, 0, 0,
-     "leave parts of --search best out: fold, asymmetric, residual, order, descent, refit, norms, sign, inputs (rounded "
-     "as servers do)"},
+     "leave parts of --search best out: fold, asymmetric, residual, order, descent, refit, norms, sign, inputs "
+     "(rounded as servers do)"},
     QZ_OPT_MODULE_ROW,
     {"no-clip", 0, QZ_OPT_FLAG, QZ_AT(no_clip), NULL, NULL, 0, 0,
      "awq --search compat: without the search of clipping bounds (AutoAWQ's apply_clip=False)"},

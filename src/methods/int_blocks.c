@@ -570,7 +570,8 @@ static void store_norms(qz_int_blocks *a) {
 /* What servers do to an input, experts alike. Folded scales make other inputs than those that flow here. */
 static const qz_input_rounding *rounding_of(const qz_int_blocks *a, size_t e) {
     const qz_int_unit *u = has_input(&a->self, e) ? &a->self : a->experts;
-    return !a->o.inputs || a->o.fold || u == NULL || !has_input(u, e) || u->setting[e].keep ? NULL : u->setting[e].inputs;
+    if (!a->o.inputs || a->o.fold || u == NULL || !has_input(u, e) || u->setting[e].keep) return NULL;
+    return u->setting[e].inputs;
 }
 
 /* The inputs of a block in order, each under what the tokens show of it; the tokens' statistics come stage by stage,

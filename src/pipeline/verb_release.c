@@ -152,7 +152,7 @@ static qz_status calibrate(releasing *j, qz_error *err) {
     bool calibration, tokens;
     needs(j, &calibration, &tokens);
     if (calibration && r->data == NULL)
-        return qz_fail(err, QZ_EUSAGE, "awq and gptq need calibration data: give --calib FILE");
+        return qz_fail(err, QZ_EUSAGE, "an artifact of --to needs calibration data: give --calib FILE");
     j->stats_path = qz_path_join(r->output, "calibration" QZ_OWN_STATS);
     if (j->stats_path == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     if (r->data == NULL) return QZ_OK;

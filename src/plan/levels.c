@@ -51,6 +51,11 @@ qz_status qz_level_parse(const char *text, qz_level *out, qz_error *err) {
         if (strcmp(want, have) == 0 && strcmp(have, "gguf") != 0) return *out = (qz_level)i, QZ_OK;
     }
     if (strcmp(want, "gguf") == 0) return *out = QZ_LEVEL_GGUF_Q4_K_M, QZ_OK;
+    if (strchr(want, '+') && qz_scheme_parse(want, &whole, &(qz_error){0}) == QZ_OK) { /* flags weigh little */
+        (void)snprintf(name, sizeof name, "%s:%s", qz_scheme_get(whole.scheme)->name, whole.level);
+        for (int i = 0; i < QZ_LEVEL_COUNT; i++)
+            if (strcasecmp(levels[i].name, name) == 0) return *out = (qz_level)i, QZ_OK;
+    }
     return qz_fail(err, QZ_EUSAGE,
                    "unknown format '%s': nearest known is '%s'; 'quantz plan MODEL --formats all' lists every one",
                    text, near.best);
