@@ -87,7 +87,8 @@ size_t qz_bnb_state_text(const qz_scheme_spec *s, const qz_artifact_item *it, fl
     char number[32] = "";
     int n = snprintf(out, QZ_BNB_STATE,
                      "{\"quant_type\": \"%s\", \"blocksize\": %d, \"dtype\": \"%s\", \"shape\": [%zu, %zu]",
-                     levels[s->bnb], QZ_BNB_BLOCK, qz_folder_dtype_name(qz_tensor_float_type(it->source)), it->rows, it->cols);
+                     levels[s->bnb], QZ_BNB_BLOCK, qz_folder_dtype_name(qz_tensor_float_type(it->source)),
+                     it->rows, it->cols);
     if (!s->nested) return (size_t)(n + snprintf(out + n, QZ_BNB_STATE - (size_t)n, "}"));
     print_double((double)offset, number);
     int pad = (int)QZ_BNB_NUMBER - (int)strlen(number);

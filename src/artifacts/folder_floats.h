@@ -32,8 +32,8 @@ qz_status qz_folder_floats_add(const qz_folder_reader *r, const qz_st *file, con
  * known or the type cannot say it. */
 qz_status qz_folder_put_input_scale(qz_artifact_writer *w, const qz_artifact_item *it, qz_type type, float scale,
                                     qz_error *err);
-/* What a server decodes the tensor to: of codes what the configuration says, which is what a reader of the new file sees;
- * floats are what they are. */
+/* What a server decodes the tensor to: of codes what the configuration says, which is what a reader of the new file
+ * sees; floats are what they are. */
 qz_type qz_folder_value_type(const qz_model *m, const qz_tensor_view *t);
 /* One type that holds the floats of all coded matrices: theirs, float32 where they differ. */
 qz_type qz_folder_values_type(const qz_model *m);
