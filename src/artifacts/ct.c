@@ -244,9 +244,9 @@ static json_t *quantization(const qz_artifact_plan *p) {
 static const qz_folder_kind kind = { .name = "a compressed-tensors", .quantizes = qz_folder_linears, .item = make_item,
                                      .parts = parts, .quantization = quantization, .keeps_dtype = true };
 
-static void settle(qz_scheme_spec *s, qz_type values) {
+static void settle(qz_scheme_spec *s, const qz_model *m) {
     const qz_ct_args *w = &qz_ct_setting_of(s)->weights;
-    s->values = values;
+    const qz_type values = s->values = qz_folder_values_type(m, w->scale != QZ_CT_SCALE_OWN);
     s->scale = w->scale == QZ_CT_SCALE_E4M3   ? QZ_SCALE_E4M3
                : w->scale == QZ_CT_SCALE_E8M0 ? QZ_SCALE_E8M0
                : values == QZ_TYPE_F16        ? QZ_SCALE_F16
@@ -256,11 +256,10 @@ static void settle(qz_scheme_spec *s, qz_type values) {
 
 static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena,
                       qz_artifact_plan *out, qz_error *err) {
-    const qz_type values = qz_folder_values_type(m);
     const size_t n = out->spec.n_modules;
     (void)run;
     (void)ctx;
-    settle(&out->spec, values);
+    settle(&out->spec, m);
     if (n == 0) return qz_folder_plan(&kind, m, arena, out, err);
     qz_module_rule *rules = qz_arena_alloc(arena, n, sizeof *rules); /* the plan's own: levels settle by the model */
     qz_scheme_spec *levels_of = qz_arena_alloc(arena, n, sizeof *levels_of);
@@ -269,7 +268,7 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
         rules[i] = out->spec.modules[i];
         if (!rules[i].as) continue;
         levels_of[i] = *rules[i].as;
-        settle(&levels_of[i], values);
+        settle(&levels_of[i], m);
         rules[i].as = &levels_of[i];
     }
     out->spec.modules = rules;

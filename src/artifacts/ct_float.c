@@ -50,29 +50,33 @@ static bool holds_nvfp4(const qz_ct_setting *s) {
 }
 
 /* ---- writing ---- */
-/* Readers decode to the configuration's type, which is the weights' own; of a family that is not known it decides. */
-static qz_type values_of(const qz_artifact_plan *p, const qz_artifact_item *it) {
+/* Readers decode to the configuration's type where scales do not say one, else to the scales' own, which is the
+ * weights'; of a family that is not known the configuration decides. */
+static qz_type values_of(const qz_artifact_plan *p, const qz_ct_setting *s, const qz_artifact_item *it) {
     const qz_type t = p->model->config.dtype;
-    return p->model->loose && t != QZ_TYPE_NONE ? t : qz_folder_value_type(p->model, it->source);
+    if (p->model->loose && t != QZ_TYPE_NONE) return t;
+    return s->weights.scale == QZ_CT_SCALE_OWN ? qz_tensor_float_type(it->source)
+                                               : qz_folder_value_type(p->model, it->source);
 }
 
 static qz_status make_item(const qz_artifact_plan *p, const qz_ct_setting *s, qz_artifact_item *it, qz_error *err) {
-    const qz_floats_form f = form_of(s, values_of(p, it));
+    const qz_floats_form f = form_of(s, values_of(p, s, it));
     return qz_folder_floats_item(it, &f, err);
 }
 static size_t parts(const qz_artifact_plan *p, const qz_ct_setting *s, const qz_artifact_item *it, qz_arena *arena,
                     qz_st_item *out) {
-    const qz_floats_form f = form_of(s, values_of(p, it));
+    const qz_floats_form f = form_of(s, values_of(p, s, it));
     return qz_folder_floats_parts(it, &f, arena, out);
 }
 static qz_status pack(qz_artifact_writer *w, const qz_ct_setting *s, const qz_artifact_item *it, const qz_quantized *q,
                       qz_error *err) {
-    const qz_floats_form f = form_of(s, values_of(w->plan, it));
+    const qz_floats_form f = form_of(s, values_of(w->plan, s, it));
     return qz_folder_floats_pack(w, it, q, &f, err);
 }
 static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_artifact_item *it, const float *w,
                              qz_arena *arena, const qz_coded **out, qz_error *err) {
-    const qz_floats_form f = form_of(qz_ct_setting_of(qz_item_spec(p, it)), values_of(p, it));
+    const qz_ct_setting *s = qz_ct_setting_of(qz_item_spec(p, it));
+    const qz_floats_form f = form_of(s, values_of(p, s, it));
     qz_float_rounding how = { .rule = QZ_ROUND_CT, .dtype = f.values,
                               .block_rows = f.block_rows ? f.block_rows : it->rows,
                               .block_cols = f.block_cols ? f.block_cols : it->cols, .element = f.element,

@@ -56,7 +56,8 @@ static bool fill_config(json_t *root, const qz_artifact_plan *p) {
     json_t *q = fp->kind->quantization(p);
     bool ok = q && json_object_set_new(root, "quantization_config", q) == 0;
     /* what codes stand for is rounded to that type, so a reader has to know it */
-    const qz_type said = p->model->config.dtype, own = said == QZ_TYPE_NONE ? qz_folder_values_type(p->model) : said;
+    const qz_type said = p->model->config.dtype, own = said == QZ_TYPE_NONE ? qz_folder_values_type(p->model, false)
+                                                                             : said;
     if (fp->kind->keeps_dtype && !json_object_get(root, "torch_dtype") && !json_object_get(root, "dtype"))
         ok = ok && json_object_set_new(root, "torch_dtype", json_string(qz_folder_dtype_name(own))) == 0;
     if (!fp->kind->keeps_dtype) {

@@ -182,7 +182,7 @@ qz_type qz_folder_value_type(const qz_model *m, const qz_tensor_view *t) {
     const bool said = of == QZ_TYPE_F32 || of == QZ_TYPE_F16 || of == QZ_TYPE_BF16;
     return t->coded && said ? of : qz_tensor_float_type(t);
 }
-qz_type qz_folder_values_type(const qz_model *m) {
+qz_type qz_folder_values_type(const qz_model *m, bool as_said) {
     bool half = false, brain = false, full = false;
     const qz_tensor_view *loose;
     for (size_t i = 0; m->loose && (loose = qz_loose_next(m, &i)) != NULL;) {
@@ -193,7 +193,7 @@ qz_type qz_folder_values_type(const qz_model *m) {
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
             if (!qz_site_linear(&b->site) || !b->weight[0]) continue;
-            const qz_type t = qz_folder_value_type(m, b->weight[0]);
+            const qz_type t = as_said ? qz_folder_value_type(m, b->weight[0]) : qz_tensor_float_type(b->weight[0]);
             half |= t == QZ_TYPE_F16, brain |= t == QZ_TYPE_BF16, full |= t != QZ_TYPE_F16 && t != QZ_TYPE_BF16;
         }
     return full || half == brain ? QZ_TYPE_F32 : half ? QZ_TYPE_F16 : QZ_TYPE_BF16;

@@ -35,8 +35,9 @@ qz_status qz_folder_put_input_scale(qz_artifact_writer *w, const qz_artifact_ite
 /* What a server decodes the tensor to: of codes what the configuration says, which is what a reader of the new file
  * sees; floats are what they are. */
 qz_type qz_folder_value_type(const qz_model *m, const qz_tensor_view *t);
-/* One type that holds the floats of all coded matrices: theirs, float32 where they differ. */
-qz_type qz_folder_values_type(const qz_model *m);
+/* One type that holds the floats of all coded matrices: theirs, float32 where they differ; as_said: of sources with
+ * codes the configuration's, for files whose scales do not say it (powers of two, E4M3). */
+qz_type qz_folder_values_type(const qz_model *m, bool as_said);
 /* Largest magnitude of the linears that engines merge with the item's (q k v; gate up; an expert's): they share a
  * tensor's scale. Decodes them. */
 qz_status qz_folder_merged_amax(const qz_artifact_plan *p, const qz_artifact_item *it, float *out, qz_error *err);

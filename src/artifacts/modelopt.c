@@ -109,8 +109,9 @@ static qz_status round_codes(qz_run *run, const qz_artifact_plan *p, const qz_ar
     const bool bytes = f->stored >= QZ_SCALE_E8M0, reference = p->context && p->context->as_reference,
                whole = f->block_rows == 0; /* the library gives merged matrices scales of their own here */
     qz_float_rounding how = { .rule = QZ_ROUND_MODELOPT,
-                              .dtype = bytes || (whole && reference) ? qz_folder_value_type(p->model, it->source)
-                                                                   : QZ_TYPE_F32,
+                              .dtype = bytes                ? qz_folder_value_type(p->model, it->source)
+                                       : whole && reference ? qz_tensor_float_type(it->source)
+                                                            : QZ_TYPE_F32,
                               .block_rows = whole ? it->rows : f->block_rows,
                               .block_cols = f->block_cols ? f->block_cols : it->cols,
                               .element = f->element, .stored = f->stored,
@@ -184,7 +185,7 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
                       qz_artifact_plan *out, qz_error *err) {
     (void)run;
     (void)ctx;
-    out->spec.values = out->spec.scale >= QZ_SCALE_E8M0 ? qz_folder_values_type(m) : QZ_TYPE_F32;
+    out->spec.values = out->spec.scale >= QZ_SCALE_E8M0 ? qz_folder_values_type(m, true) : QZ_TYPE_F32;
     return qz_folder_plan(&kind, m, arena, out, err);
 }
 
