@@ -46,7 +46,8 @@ static qz_status refuse_quantized(const char *dir, bool *off, qz_error *err) {
     else if (st == QZ_OK && !qz_json_empty(q) && !*off) {
         const char *method = json_string_value(json_object_get(q, "quant_method"));
         st = qz_fail(err, QZ_EUNSUPPORTED,
-                     "unsupported quantization '%.40s': file '%s', key '%s': expected awq, gptq or bitsandbytes",
+                     "unsupported quantization '%.40s': file '%s', key '%s': expected awq, gptq, bitsandbytes, "
+                     "fp8, compressed-tensors, modelopt, fbgemm_fp8 or quark; give the 16-bit checkpoint",
                      method ? method : "?", path, key);
     }
     json_decref(root);

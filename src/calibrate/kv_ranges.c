@@ -3,7 +3,7 @@
 #include "engine/engine.h"
 #include <string.h>
 
-enum { STEP_TOKENS = 4096 }; /* of the windows of one forward */
+enum { STEP_TOKENS = 512 }; /* of the windows of one forward: the cache of a large model stays small */
 
 typedef struct {
     qz_run *run;

@@ -56,8 +56,8 @@ void qz_help_program(FILE *f) {
     const qz_verb *v;
     (void)fputs("usage: quantz <verb> [options] <input…>\n\nTakes a trained language model to production in few bits: "
                 "quantizes a Hugging\n"
-                "Face checkpoint to GGUF, AWQ, GPTQ and bitsandbytes, runs every artifact, and\nmeasures what it "
-                "costs.\n\nverbs:\n",
+                "Face checkpoint to GGUF, AWQ, GPTQ, bitsandbytes, FP8, compressed-tensors and\nModelOpt, runs every "
+                "artifact, and measures what it costs.\n\nverbs:\n",
                 f);
     for (size_t i = 0; (v = qz_verb_at(i)) != NULL; i++) {
         int k = fprintf(f, "  %-12s", v->name);

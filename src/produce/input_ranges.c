@@ -80,9 +80,18 @@ qz_status qz_input_range_scaled(qz_run *run, const qz_artifact_plan *plan, const
     const qz_input_stats s = input_of(stats, it, it->experts ? (long)it->expert : -1);
     const qz_code_setting to = {.element = spec->element};
     const bool whole = to.element == QZ_ELEMENT_INT || to.element == QZ_ELEMENT_E4M3; /* one range for the tensor */
+    if (s.tokens == 0) return QZ_OK; /* an expert that no token reached keeps what its layer gave */
     it->input_amax = largest(&s, scales);
     if (!whole || plan->context->as_reference || it->input_amax == 0) return QZ_OK;
     return best_range(run, &s, scales, &to, &it->input_amax, err);
+}
+
+bool qz_input_ranges_same(const qz_stats *stats, const qz_artifact_item *a, const qz_artifact_item *b) {
+    const qz_input_widths *w = &stats->info.in;
+    if (a->type != QZ_TYPE_CODED || b->type != QZ_TYPE_CODED || a->linear < 0 || b->linear < 0) return false;
+    if (a->layer < 0 || a->layer != b->layer || a->as != b->as || a->experts || b->experts) return false;
+    return qz_input_of(w, (size_t)a->layer, (size_t)a->linear, -1) ==
+           qz_input_of(w, (size_t)b->layer, (size_t)b->linear, -1);
 }
 
 qz_status qz_input_ranges_fill(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats, qz_error *err) {
@@ -92,13 +101,9 @@ qz_status qz_input_ranges_fill(qz_run *run, const qz_artifact_plan *plan, const 
         qz_artifact_item *it = &plan->items[i];
         if (it->type != QZ_TYPE_CODED || it->layer < 0 || it->linear < 0 || !qz_item_spec(plan, it)->static_inputs)
             continue;
-        const qz_input_widths *w = &stats->info.in;
-        const bool same = before && !it->experts && before->layer == it->layer && before->as == it->as &&
-                          qz_input_of(w, (size_t)it->layer, (size_t)before->linear, -1) ==
-                              qz_input_of(w, (size_t)it->layer, (size_t)it->linear, -1);
-        if (same) it->input_amax = before->input_amax; /* linears that read the same */
+        if (before && qz_input_ranges_same(stats, before, it)) it->input_amax = before->input_amax;
         else QZ_TRY(qz_input_range_scaled(run, plan, stats, it, NULL, err));
-        before = it->experts ? NULL : it;
+        before = it;
         unseen += it->input_amax == 0 && it->experts;
         for (size_t n = 0, all = it->input_amax == 0 ? it->experts : 0; n < all; n++) {
             const qz_input_stats s = input_of(stats, it, (long)n);

@@ -6,9 +6,11 @@
 #include "artifacts/artifact.h"
 #include "calibrate/stats.h"
 
-/* Of an item whose inputs come divided by s [cols] (what a method has folded). */
+/* Of an item whose inputs come divided by s [cols] (what a method has folded); one without tokens keeps what it has. */
 qz_status qz_input_range_scaled(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats, qz_artifact_item *it,
                                 const float *s, qz_error *err);
+/* Do both items read the same input, at one level? */
+bool qz_input_ranges_same(const qz_stats *stats, const qz_artifact_item *a, const qz_artifact_item *b);
 /* Fills input_amax of the plan's coded linears. */
 qz_status qz_input_ranges_fill(qz_run *run, const qz_artifact_plan *plan, const qz_stats *stats, qz_error *err);
 #endif

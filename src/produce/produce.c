@@ -159,6 +159,7 @@ typedef struct {
     qz_method_job job;
     const qz_method *method[METHODS]; /* NULL behind the last */
     void *state[METHODS];
+    const qz_artifact_item *scaled;   /* whose range is that of divided inputs; NULL: none in this run */
 } coders;
 
 /* What the job can give a method; an importance matrix stands for statistics where both could serve. */
@@ -211,10 +212,20 @@ _Static_assert(sizeof((qz_produced *)0)->note == sizeof((qz_method_notes *)0)->t
 /* ---- writing ---- */
 typedef struct { qz_artifact_writer *w; qz_proof proof; qz_produced *out; } sink;
 
-static qz_status put_codes(const coders *c, sink *k, size_t i, const qz_method_result *r, qz_error *err) {
-    qz_artifact_item *it = &c->host.plan->items[i];
-    if (r->q && r->q->input_scales && qz_item_spec(c->host.plan, it)->static_inputs && c->host.imp->stats)
-        QZ_TRY(qz_input_range_scaled(c->host.run, c->host.plan, c->host.imp->stats, it, r->q->input_scales, err));
+/* The range of inputs that come divided by folded scales; linears that read the same have one. */
+static qz_status scale_inputs(coders *c, size_t i, const float *scales, qz_error *err) {
+    const qz_artifact_plan *plan = c->host.plan;
+    qz_artifact_item *it = &plan->items[i];
+    const qz_artifact_item *before = c->scaled;
+    const qz_stats *stats = c->host.imp->stats;
+    if (!scales || !stats || !qz_item_spec(plan, it)->static_inputs) return QZ_OK;
+    c->scaled = it;
+    if (before && qz_input_ranges_same(stats, before, it)) return it->input_amax = before->input_amax, QZ_OK;
+    return qz_input_range_scaled(c->host.run, plan, stats, it, scales, err);
+}
+
+static qz_status put_codes(coders *c, sink *k, size_t i, const qz_method_result *r, qz_error *err) {
+    if (r->q) QZ_TRY(scale_inputs(c, i, r->q->input_scales, err));
     if (r->f) {
         QZ_TRY(qz_proof_folded(&k->proof, r->f, err));
         return qz_artifact_writer_put_folded(k->w, r->f, err);
