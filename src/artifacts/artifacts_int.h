@@ -90,6 +90,7 @@ typedef struct {
     int linear;          /* its number in the block if it is one's weight, else -1 */
     const qz_bound *site; /* of its block, NULL outside */
     size_t expert;       /* of a stack */
+    bool bias;           /* of the site, not its matrix */
 } qz_slot;
 qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, size_t *n, qz_error *err);
 /* The slot's tensor as the container stores it: gains of norms minus one in a folder of a family that does so,
@@ -109,6 +110,13 @@ void qz_plan_totals(qz_artifact_plan *p);
 /* HF spelling -> GGUF and back, into buf; false if the name is not known. */
 /* What llama.cpp's loader computes for the architecture, where the file cannot say: scale of scores,
  * layers that slide. */
+/* Experts in metadata: numbers, then (later in the converter's order) rules, widths, dense layers; and back. */
+void qz_gguf_put_expert_counts(const qz_config *c, const char *arch, qz_gguf_meta *m);
+void qz_gguf_put_expert_rules(const qz_config *c, const char *arch, qz_gguf_meta *m);
+qz_status qz_gguf_read_experts(const qz_gguf *g, const char *arch, qz_config *c, qz_error *err);
+/* Dense layers before the first of experts; every n-th layer is of experts, 0: no n says it. */
+uint64_t qz_gguf_first_dense(const qz_config *c);
+uint64_t qz_gguf_expert_step(const qz_config *c);
 double qz_gguf_attn_scale(const qz_config *c);
 bool qz_gguf_slides(const qz_config *c, size_t layer);
 /* Structure that the loader of the architecture fixes otherwise: the file would not load, or another

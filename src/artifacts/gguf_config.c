@@ -193,21 +193,20 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     f32(w, "rope.freq_base", c->rope.theta);
     if (gemma3) f32(w, "rope.freq_base_swa", c->rope.local_theta > 0 ? c->rope.local_theta : c->rope.theta);
     f32(w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
-    if (c->experts) {
-        u32(w, "expert_count", c->experts);
-        u32(w, "expert_used_count", c->experts_used);
-    }
+    qz_gguf_put_expert_counts(c, w->arch, w->m);
     u32(w, "attention.key_length", c->head_dim);
     u32(w, "attention.value_length", c->head_dim);
     qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
-    if (c->experts && !llama) u32(w, "expert_feed_forward_length", c->expert_width);
+    if (qz_family_get(c->family)->partial_rotary) u32(w, "rope.dimension_count", c->rotary_dim);
+    qz_gguf_put_expert_rules(c, w->arch, w->m);
     if (gemma3 && c->logit_softcap > 0) f32(w, "final_logit_softcapping", c->logit_softcap);
     if (gemma3 && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
     /* without tokens the loader needs the number */
     if (llama || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size);
     if (llama) u32(w, "rope.dimension_count", c->head_dim);
     for (int i = 0; i < QZ_NUMBERS; i++)
-        if (qz_family_get(c->family)->numbers[i] > 0) f32(w, qz_number_get(i)->gguf, qz_config_number(c, i));
+        if (qz_family_get(c->family)->numbers[i] > 0 && *qz_number_get(i)->gguf)
+            f32(w, qz_number_get(i)->gguf, qz_config_number(c, i));
 }
 
 qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta *m, qz_error *err) {
@@ -380,7 +379,7 @@ static qz_status read_options(reader *r, qz_config *c) {
     c->attn_scale = qz_gguf_attn_scale(c);
     for (int i = 0; i < QZ_NUMBERS; i++) { /* absent or 0: as without it */
         double x = 0;
-        if (!(f->numbers[i] > 0)) continue;
+        if (!(f->numbers[i] > 0) || !*qz_number_get(i)->gguf) continue;
         QZ_TRY(qz_gguf_f64(r->g, rk(r, qz_number_get(i)->gguf), false, &x, r->err));
         if (x > 0) qz_config_set_number(c, i, x);
     }
@@ -401,23 +400,11 @@ static qz_status read_options(reader *r, qz_config *c) {
         for (size_t l = 0; f->every[i] && l < c->layers; l++)
             qz_config_layer_flag(c, i)[l] = (l + 1) % f->every[i] == 0;
     if (f->experts == 0) return QZ_OK;
-    QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_count"), true, &c->experts, r->err));
-    c->experts_key = "expert_count";
-    QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_used_count"), true, &c->experts_used, r->err));
-    if (c->experts < 1 || c->experts > QZ_MAX_EXPERTS || c->experts_used < 1 || c->experts_used > c->experts)
-        return qz_fail(r->err, QZ_EFORMAT,
-                       "value out of range: file '%s', key '%s': expected 1 to %d experts and as many used at most, "
-                       "found %llu and %llu",
-                       r->g->path, r->key, QZ_MAX_EXPERTS, (unsigned long long)c->experts,
-                       (unsigned long long)c->experts_used);
-    c->expert_width = c->intermediate_size;
-    QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_feed_forward_length"), false, &c->expert_width, r->err));
-    c->norm_topk = true;
-    return QZ_OK;
+    return qz_gguf_read_experts(r->g, r->arch, c, r->err);
 }
 
 static qz_status unknown_architecture(const qz_gguf *g, const char *name, qz_error *err) {
-    char known[256] = "";
+    char known[640] = "";
     size_t n = 0;
     for (int i = 0; i < QZ_FAMILY_COUNT && n < sizeof known; i++) {
         const char *arch = qz_family_get((qz_family)i)->gguf_arch;
@@ -478,7 +465,9 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     c->vocab_size = embed->dims[1];
     c->tie_embeddings = qz_gguf_find(g, "output.weight") == NULL;
     qz_sites_biases(c, has_bias, g);
-    c->qk_norm = qz_family_get(c->family)->qk_norm; /* norms in another family are a part that nothing uses */
+    const qz_family_info *f = qz_family_get(c->family);
+    c->qk_norm = f->qk_norm || (f->qk_norm_key && qz_gguf_find(g, "blk.0.attn_q_norm.weight") != NULL);
+    c->parts = f->parts; /* norms in another family are a part that nothing uses */
     c->dtype = QZ_TYPE_NONE;
     QZ_TRY(read_rope(&r, c));
     QZ_TRY(read_ids(g, c, err));

@@ -201,7 +201,7 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
                             "%llu tokens: other log-probabilities for shorter texts there",
                             (unsigned long long)c->rope.original_max_position));
     const char *arch = f->gguf_arch;
-    if (c->experts && !c->norm_topk)
+    if (c->experts && !c->norm_topk && c->groups == 0)
         QZ_TRY(qz_plan_note(p, arena, err,
                             "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 "
                             "there: other log-probabilities"));
@@ -227,6 +227,10 @@ static uint32_t stored_type(const qz_artifact_item *it, const qz_mix_options *o)
     return v && (v->type == QZ_TYPE_F16 || v->type == QZ_TYPE_BF16) ? (uint32_t)qz_type_get(v->type)->ggml_id : 0;
 }
 
+/* A stack of experts is one tensor: matrices one behind the other, biases one below the other. */
+static size_t height(const qz_artifact_item *it) { return it->experts && it->n_dims == 1 ? it->experts : it->rows; }
+static size_t depth(const qz_artifact_item *it) { return it->n_dims == 1 ? 1 : qz_max_size(1, it->experts); }
+
 static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx, qz_arena *arena, qz_artifact_plan *out,
                               qz_error *err) {
     const qz_config *c = &m->config;
@@ -238,8 +242,7 @@ static qz_status choose_types(const qz_model *m, const qz_artifact_context *ctx,
     for (size_t i = 0; i < n; i++)
         if (out->items[i].expert == 0)
             t[k++] = (qz_mix_tensor){ .name = out->items[i].out_name,
-                                      .ne = {out->items[i].cols, out->items[i].rows,
-                                             qz_max_size(1, out->items[i].experts), 1 },
+                                      .ne = {out->items[i].cols, height(&out->items[i]), depth(&out->items[i]), 1 },
                                       .source = stored_type(&out->items[i], &out->spec.mix),
                                       .use = out->items[i].use, .layer = out->items[i].layer };
     qz_mix_model mm =
@@ -298,8 +301,8 @@ static qz_status list_tensors(qz_artifact_plan *out, qz_gguf_item *items, uint64
             continue;
         }
         items[*n] = (qz_gguf_item){ .name = it->out_name, .type = (uint32_t)qz_type_get(it->type)->ggml_id,
-                                    .n_dims = it->experts ? 3 : it->n_dims,
-                                    .dims = { it->cols, it->rows, qz_max_size(1, it->experts), 1 } };
+                                    .n_dims = it->n_dims + (it->experts > 0),
+                                    .dims = { it->cols, height(it), depth(it), 1 } };
         QZ_TRY(qz_gguf_item_bytes(&items[*n], &all, err));
         padded[(*n)++] = ALIGNED(all);
         it->bytes = all / qz_max_size(1, it->experts);

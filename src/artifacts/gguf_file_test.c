@@ -145,6 +145,20 @@ static void check_reference(const char *folder) {
             const qz_gguf_kv *kv = qz_gguf_key(&g, cell[1]);
             if (!kv) fail_msg("%s: no key '%s'", folder, cell[1]);
             uint64_t n = 0;
+            bool yes = false;
+            if (kv->kind == QZ_GGUF_BOOL) {
+                OK(qz_gguf_bool(&g, cell[1], true, &yes, err));
+                if (yes != (strcmp(cell[3], "True") == 0))
+                    fail_msg("%s: key '%s': expected %s", folder, cell[1], cell[3]);
+                continue;
+            }
+            if (kv->kind == QZ_GGUF_STR) {
+                qz_gguf_text s = {0};
+                OK(qz_gguf_str(&g, cell[1], true, &s, err));
+                if (s.n != strlen(cell[3]) || memcmp(s.ptr, cell[3], s.n))
+                    fail_msg("%s: key '%s': expected %s", folder, cell[1], cell[3]);
+                continue;
+            }
             if (kv->kind == QZ_GGUF_F32) OK(qz_gguf_f64(&g, cell[1], true, &x, err));
             else OK(qz_gguf_u64(&g, cell[1], true, &n, err));
             if (kv->kind != QZ_GGUF_F32) x = (double)n;
@@ -167,6 +181,7 @@ static void reference_converter(void **state) {
     (void)state;
     check_reference("tests/golden/zoo/smollm3");
     check_reference("tests/golden/zoo/granite");
+    check_reference("tests/golden/zoo/glm4_moe");
 }
 
 /* Values of formats/gguf-metadata.md section 5: Llama-3.2-1B and Llama-3.1-8B, bytes included. */

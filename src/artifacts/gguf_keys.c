@@ -52,7 +52,13 @@ static bool family_reads(const qz_family_info *f, const char *suffix) {
         { "attention.sliding_window", f->window == QZ_WINDOW_PATTERN || f->longrope },
         { "attention.sliding_window_pattern", f->window == QZ_WINDOW_PATTERN },
         { "attn_logit_softcapping", f->attn_softcap > 0 }, { "final_logit_softcapping", f->query_scalar > 0 },
-        { "rope.freq_base_swa", f->local_theta > 0 }, { "expert_feed_forward_length", f->experts > 0 } };
+        { "rope.freq_base_swa", f->local_theta > 0 }, { "expert_feed_forward_length", f->experts > 0 },
+        { "expert_group_count", f->groups > 0 }, { "expert_group_used_count", f->groups > 0 },
+        { "expert_weights_norm", f->groups > 0 }, { "expert_gating_func", f->groups > 0 },
+        { "expert_shared_count", f->shared == QZ_SHARED_COUNTED },
+        { "expert_shared_feed_forward_length", f->shared == QZ_SHARED_GATED },
+        { "leading_dense_block_count", f->dense == QZ_DENSE_FIRST },
+        { "interleave_moe_layer_step", f->dense == QZ_DENSE_LISTED } };
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         if (strcmp(some[i].suffix, suffix) == 0) return some[i].read;
     for (int i = 0; i < QZ_NUMBERS; i++)

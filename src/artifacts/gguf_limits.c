@@ -15,7 +15,7 @@ static const loader loaders[] = {
     { "llama", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
     { "qwen2", .head = true, .q_is_hidden = true }, { "qwen3", .head = true }, { "qwen3moe", .head = true },
     { "gemma2", .caps = true }, { "gemma3", .head = true }, { "phi3", .head = true, .q_is_hidden = true },
-    { "smollm3", .head = true },
+    { "smollm3", .head = true }, { "glm4moe", .head = true },
     { "granite", .head = true, .q_is_hidden = true } };
 
 static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *err) {
@@ -30,8 +30,11 @@ static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *er
                                "found another; use bnb",
                                arch, qz_layer_flag_get(i)->words, m->path, l, (unsigned long long)every);
     }
+    const qz_dense dense = qz_family_get(c->family)->dense;
+    const uint64_t first = dense == QZ_DENSE_FIRST ? qz_gguf_first_dense(c) : 0;
+    const bool step = dense == QZ_DENSE_LISTED && qz_gguf_expert_step(c);
     for (size_t l = 0; l < c->layers; l++) {
-        if (c->experts && c->layer_dense[l])
+        if (c->experts && c->layer_dense[l] && l >= first && !step)
             return qz_fail(err, QZ_EUNSUPPORTED,
                            "dense layers among layers with experts cannot be stored in GGUF (%s): model '%s', layer "
                            "%zu; use bnb",

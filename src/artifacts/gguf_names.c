@@ -18,9 +18,11 @@ static size_t stem(const char *name, const char **suffix) {
 static bool same(const char *s, size_t n, const char *want) { return strlen(want) == n && memcmp(s, want, n) == 0; }
 
 bool qz_gguf_name_of(const qz_model *m, const qz_slot *s, char *buf, size_t size) {
+    if (s->site && s->site->site.kind == QZ_SITE_PART) /* with its suffix */
+        return snprintf(buf, size, "blk.%ld.%s", s->layer, s->site->site.gguf) < (int)size;
     if (s->site)
-        return snprintf(buf, size, "blk.%ld.%s.%s", s->layer, s->site->site.gguf,
-                        s->t == s->site->bias ? "bias" : "weight") < (int)size;
+        return snprintf(buf, size, "blk.%ld.%s.%s", s->layer, s->site->site.gguf, s->bias ? "bias" : "weight") <
+               (int)size;
     const char *name = s->t == m->embed ? top[0][1] : s->t == m->final_norm ? top[1][1] : top[2][1];
     return snprintf(buf, size, "%s.weight", name) < (int)size;
 }
@@ -29,14 +31,17 @@ bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, siz
     const char *suffix = NULL;
     size_t n = stem(gguf, &suffix), layer = 0, d = 4;
     *experts = 0;
-    if (n == 0) return false;
-    for (size_t i = 0; i < sizeof top / sizeof *top; i++)
+    for (size_t i = 0; n && i < sizeof top / sizeof *top; i++)
         if (same(gguf, n, top[i][1])) return snprintf(buf, size, "%s.%s", top[i][0], suffix) < (int)size;
     if (strncmp(gguf, "blk.", 4) || !isdigit((unsigned char)gguf[4])) return false;
     while (isdigit((unsigned char)gguf[d]) && d < 8) layer = 10 * layer + (size_t)(gguf[d++] - '0');
-    if (gguf[d] != '.' || n < d + 1) return false;
+    if (gguf[d] != '.') return false;
     qz_site sites[QZ_MAX_SITES];
     const size_t known = qz_sites(c, layer < c->layers ? layer : 0, sites); /* a layer too many is named all the same */
+    for (size_t i = 0; i < known; i++)
+        if (sites[i].kind == QZ_SITE_PART && strcmp(gguf + d + 1, sites[i].gguf) == 0)
+            return qz_site_name(&sites[i], layer, expert, "", buf, size);
+    if (n < d + 1) return false;
     for (size_t i = 0; i < known; i++) {
         if (!same(gguf + d + 1, n - d - 1, sites[i].gguf)) continue;
         *experts = sites[i].experts;

@@ -24,8 +24,9 @@ static qz_status add_stack(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *
         (void)qz_gguf_name_to_hf(&m->config, t->name, e, &experts, name, sizeof name);
         const char *hf = qz_arena_strdup(&m->arena, name);
         if (!hf) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", g->path);
+        const size_t rows = t->n_dims == 3 ? (size_t)t->dims[1] : 1; /* of a matrix, of a bias */
         m->tensors[m->n_tensors++] = (qz_tensor_view){ .name = hf, .file_name = t->name, .type = type, .n_dims = 2,
-                                                       .rows = (size_t)t->dims[1], .cols = (size_t)t->dims[0],
+                                                       .rows = rows, .cols = (size_t)t->dims[0],
                                                        .data = t->data + e * bytes, .bytes = bytes, .file = t->file,
                                                        .offset = t->offset + e * bytes };
     }
@@ -38,7 +39,8 @@ static qz_status add_view(qz_model *m, const qz_gguf *g, const qz_gguf_tensor *t
     qz_type type = qz_type_by_ggml_id((int)t->type->id);
     size_t experts = 0;
     bool known = qz_gguf_name_to_hf(&m->config, t->name, 0, &experts, name, sizeof name);
-    if (known && experts && type != QZ_TYPE_NONE && t->n_dims == 3 && t->dims[2] == experts)
+    const bool bias = qz_str_ends(t->name, ".bias");
+    if (known && experts && type != QZ_TYPE_NONE && t->n_dims == (bias ? 2 : 3) && t->dims[bias ? 1 : 2] == experts)
         return add_stack(m, g, t, type, experts, err);
     const char *hf = known ? qz_arena_strdup(&m->arena, name) : t->name;
     if (hf && (!known || type == QZ_TYPE_NONE || t->n_dims > 2))
@@ -74,7 +76,7 @@ static qz_status describe(qz_model *m, const qz_gguf *g, qz_error *err) {
 static qz_status fill(qz_model *m, const qz_gguf *g, qz_error *err) {
     QZ_TRY(qz_gguf_config_read(g, &m->config, err));
     m->expected_types = "a type that 'quantz types' lists";
-    m->tensors = qz_arena_calloc(&m->arena, g->n + 1 + (size_t)(3 * m->config.layers * m->config.experts),
+    m->tensors = qz_arena_calloc(&m->arena, g->n + 1 + (size_t)(6 * m->config.layers * m->config.experts),
                                  sizeof *m->tensors);
     if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     for (size_t i = 0; i < g->n; i++) QZ_TRY(add_view(m, g, &g->tensors[i], err));

@@ -4,16 +4,15 @@
 #include <stdarg.h>
 #include <string.h>
 
-static void add(qz_slot *s, size_t *n, const qz_tensor_view *t, long layer, int linear, const qz_bound *site,
-                size_t expert) {
-    if (t) s[(*n)++] = (qz_slot){ t, layer, linear, site, expert };
+static void add(qz_slot *s, size_t *n, const qz_slot *slot) {
+    if (slot->t) s[(*n)++] = *slot;
 }
 
 static size_t count(const qz_model *m) {
     size_t n = 3;
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++)
-            n += qz_max_size(1, m->blocks[l].sites[i].site.experts) + (m->blocks[l].sites[i].bias != NULL);
+            n += qz_max_size(1, m->blocks[l].sites[i].site.experts) * (m->blocks[l].sites[i].bias ? 2 : 1);
     return n;
 }
 
@@ -21,17 +20,20 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
     qz_slot *s = qz_arena_alloc(arena, count(m), sizeof *s);
     if (!s) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     *n = 0;
-    add(s, n, m->embed, -1, -1, NULL, 0);
+    add(s, n, &(qz_slot){ .t = m->embed, .layer = -1, .linear = -1 });
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++) {
             const qz_bound *b = &m->blocks[l].sites[i];
             const int linear = qz_site_linear(&b->site) ? b->site.part : -1;
-            for (size_t e = 0; e < qz_max_size(1, b->site.experts); e++)
-                add(s, n, b->weight[e], (long)l, linear, b, e);
-            add(s, n, b->bias, (long)l, -1, b, 0);
+            const size_t all = qz_max_size(1, b->site.experts);
+            for (size_t e = 0; e < all; e++)
+                add(s, n, &(qz_slot){ .t = b->weight[e], .layer = (long)l, .linear = linear, .site = b, .expert = e });
+            for (size_t e = 0; b->bias && e < all; e++)
+                add(s, n, &(qz_slot){ .t = b->bias[e], .layer = (long)l, .linear = -1, .site = b, .expert = e,
+                                      .bias = true });
         }
-    add(s, n, m->final_norm, -1, -1, NULL, 0);
-    if (m->head != m->embed) add(s, n, m->head, -1, -1, NULL, 0);
+    add(s, n, &(qz_slot){ .t = m->final_norm, .layer = -1, .linear = -1 });
+    if (m->head != m->embed) add(s, n, &(qz_slot){ .t = m->head, .layer = -1, .linear = -1 });
     *out = s;
     return QZ_OK;
 }
@@ -52,7 +54,7 @@ qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_aren
 
 size_t qz_slot_heads(const qz_slot *s) { return s->site ? (size_t)s->site->site.rotary_heads : 0; }
 qz_use qz_slot_use(const qz_model *m, const qz_slot *s) {
-    if (s->site) return s->t == s->site->bias ? QZ_USE_KEPT : s->site->site.use;
+    if (s->site) return s->bias ? QZ_USE_KEPT : s->site->site.use;
     return s->t == m->embed ? QZ_USE_EMBED : s->t == m->final_norm ? QZ_USE_KEPT : QZ_USE_HEAD;
 }
 qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved) {

@@ -10,6 +10,7 @@
 #define QZ_ARTIFACTS_LOOSE_H
 #include "artifacts/folder.h"
 #include "base/hash.h"
+#include "model/steps.h"
 
 /* Why a tensor stays: a row of loose_names.def. listed: servers take it for a linear. */
 typedef struct qz_loose_rule { const char *pattern, *what, *one; bool listed; const char *why; } qz_loose_rule;
@@ -75,10 +76,6 @@ const qz_tensor_view *qz_loose_next(const qz_model *m, size_t *i);
 enum { QZ_LOOSE_MERGED_MOST = 3 };
 /* Those that engines merge with it, itself too. */
 size_t qz_loose_merged(const qz_model *m, const qz_tensor_view *t, const qz_tensor_view *out[QZ_LOOSE_MERGED_MOST]);
-
-/* A float matrix whose rows and columns are any steps apart in `data` (elements), as one of m->tensors. */
-typedef struct { const uint8_t *data; qz_type type; size_t rows, cols, row_step, col_step; } qz_steps;
-const qz_coded *qz_steps_coded(const qz_steps *s, qz_arena *arena); /* NULL: no memory */
 
 /* Most items of a plan. */
 size_t qz_loose_most(const qz_model *m);

@@ -8,6 +8,12 @@ void qz_gate_mul(const qz_mm *mm, qz_act act, float *g, const float *u, size_t n
     else
         for (size_t k = 0; k < n; k++) g[k] = qz_gelu_tanh(g[k]) * u[k];
 }
+void qz_gate_clamped(float limit, float alpha, float *g, const float *u, size_t n) {
+    for (size_t k = 0; k < n; k++) {
+        const float h = g[k] > limit ? limit : g[k], up = u[k] > limit ? limit : u[k] < -limit ? -limit : u[k];
+        g[k] = (up + 1) * (h / (1 + qz_expf(-alpha * h)));
+    }
+}
 void qz_softcap(float *s, size_t n, float scale, float cap) {
     for (size_t k = 0; k < n; k++) s[k] = cap * (float)qz_tanh((double)(s[k] * scale / cap));
 }

@@ -45,11 +45,24 @@ static qz_status norm(qz_engine *e, const qz_tensor_view *t, const float **out, 
     return QZ_OK;
 }
 
+static qz_status expert_biases(qz_engine *e, const qz_block *b, size_t linear, qz_layer_weights *w, qz_error *err) {
+    const qz_tensor_view *const *bias = b->expert_bias[linear];
+    if (bias == NULL) return QZ_OK;
+    const size_t n = (size_t)e->model->config.experts, rows = bias[0]->cols;
+    float *p = qz_arena_alloc(&e->arena, n * rows, sizeof *p);
+    if (p == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for %zu experts", n);
+    for (size_t x = 0; x < n; x++) qz_tensor_decode(bias[x], 0, 1, p + x * rows);
+    w->expert_bias[linear] = p;
+    return QZ_OK;
+}
+
 static qz_status open_experts(qz_engine *e, const qz_block *b, qz_layer_weights *w, qz_error *err) {
     const size_t n = (size_t)e->model->config.experts;
     w->router = weights_of(e, b->router);
+    QZ_TRY(small(e, b->router_bias, &w->router_bias, err));
     for (size_t k = 0; k < QZ_LINEARS; k++) {
         if (b->expert[k] == NULL) continue;
+        QZ_TRY(expert_biases(e, b, k, w, err));
         w->expert[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert[k]);
         if (e->arith == QZ_ARITH_RUNTIME)
             w->expert_packed[k] = qz_arena_calloc(&e->arena, n, sizeof *w->expert_packed[k]);
@@ -69,6 +82,7 @@ static qz_status open_layer(qz_engine *e, size_t i, qz_error *err) {
     qz_layer_weights *w = &e->layers[i];
     w->router.type = QZ_TYPE_NONE;
     for (size_t k = 0; k < QZ_NORM_COUNT; k++) QZ_TRY(norm(e, b->norm[k], &w->norm[k], err));
+    for (size_t k = 0; k < QZ_PARTS; k++) QZ_TRY(small(e, b->part[k], &w->part[k], err));
     if (b->router) QZ_TRY(open_experts(e, b, w, err));
     for (size_t l = 0; l < QZ_LINEARS; l++) {
         w->lin[l].type = QZ_TYPE_NONE;

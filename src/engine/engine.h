@@ -72,8 +72,11 @@ typedef struct {
     const float *norm[QZ_NORM_COUNT];                    /* gains as they multiply: [hidden], q and k
                                                           * [head_dim]; NULL: none */
     qz_packed *packed[QZ_LINEARS];                       /* runtime arithmetic only */
+    const float *part[QZ_PARTS];                         /* float parts by number (model/kinds.h) or NULL */
     qz_weights router;                                   /* type QZ_TYPE_NONE: the block has no experts */
+    const float *router_bias;                            /* [experts] or NULL */
     qz_weights *expert[QZ_LINEARS];                      /* [experts] or NULL */
+    const float *expert_bias[QZ_LINEARS];                /* [experts, rows] or NULL */
     qz_packed **expert_packed[QZ_LINEARS];               /* [experts], runtime arithmetic only */
 } qz_layer_weights;
 /* Before the first step: qz_weights.inputs of weights that are handed in count in exact arithmetic too (the engine's

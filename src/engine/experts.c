@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
+#include "engine/router.h"
 #include "model/kinds.h"
 #include <math.h>
 #include <string.h>
@@ -15,44 +16,34 @@ typedef struct {
     float *y;
     size_t n;
     const uint32_t *token;
-    const float *weight;
+    const float *weight, *bias;
 } rows_job;
-
-/* Softmax over all scores, the largest `used` (ties: the lower index), their weights; the rest gets weight 0. */
-static void choose(const qz_config *c, float *score) {
-    const size_t n = (size_t)c->experts;
-    float max = score[0], sum = 0, kept = 0;
-    for (size_t i = 1; i < n; i++) max = score[i] > max ? score[i] : max;
-    for (size_t i = 0; i < n; i++) sum += score[i] = qz_expf(score[i] - max);
-    for (size_t i = 0; i < n; i++) score[i] /= sum;
-    bool used[QZ_MAX_EXPERTS] = {false};
-    for (size_t k = 0; k < c->experts_used; k++) {
-        size_t best = n;
-        for (size_t i = 0; i < n; i++)
-            if (!used[i] && (best == n || score[i] > score[best])) best = i;
-        used[best] = true;
-        kept += score[best];
-    }
-    for (size_t i = 0; i < n; i++) score[i] = !used[i] ? 0 : c->norm_topk ? score[i] / kept : score[i];
-}
 
 static void choose_rows(void *arg, qz_part part) {
     const rows_job *j = arg;
     const qz_config *c = &j->e->model->config;
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
-    for (size_t t = lo; t < hi; t++) choose(c, j->y + t * (size_t)c->experts);
+    for (size_t t = lo; t < hi; t++) {
+        float *score = j->y + t * (size_t)c->experts;
+        if (j->bias) qz_add_rows(score, j->bias, (size_t)c->experts);
+        qz_route_token(c, j->weight, score);
+    }
 }
 
+/* Gate and up (h) of what tokens make of an expert, or of the shared one: y = act(y)·h. */
+typedef struct { qz_engine *e; float *gate; const float *up; size_t n, cols; } gate_job;
 static void activate_rows(void *arg, qz_part part) {
-    const rows_job *j = arg;
+    const gate_job *j = arg;
     const qz_config *c = &j->e->model->config;
-    const size_t w = (size_t)c->expert_width;
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
     for (size_t t = lo; t < hi; t++) {
-        qz_gate_mul(j->e->mm, c->act, j->e->step.linear[QZ_MLP_GATE] + t * w, j->e->step.linear[QZ_MLP_UP] + t * w, w);
-        qz_step_watch(j->e, j->e->step.linear[QZ_MLP_GATE] + t * w, w);
+        float *g = j->gate + t * j->cols;
+        const float *u = j->up + t * j->cols;
+        if (c->swiglu_limit > 0) qz_gate_clamped((float)c->swiglu_limit, (float)c->swiglu_alpha, g, u, j->cols);
+        else qz_gate_mul(j->e->mm, c->act, g, u, j->cols);
+        qz_step_watch(j->e, g, j->cols);
     }
 }
 
@@ -107,48 +98,98 @@ void qz_expert_step_release(qz_expert_step *s) {
 /* Tokens of expert x to the front of s->x; their number. */
 static size_t gather(const qz_config *c, qz_expert_step *s, size_t x, const float *h, size_t n) {
     const size_t d = (size_t)c->hidden_size;
+    const bool scaled = qz_route_scales_input(c);
     size_t m = 0;
     for (size_t t = 0; t < n; t++) {
         const float weight = s->score[t * (size_t)c->experts + x];
         if (weight == 0) continue; /* not chosen, or chosen with nothing to add */
-        memcpy(s->x + m * d, h + t * d, d * sizeof *h);
+        float *to = s->x + m * d;
+        memcpy(to, h + t * d, d * sizeof *h);
+        for (size_t k = 0; scaled && k < d; k++) to[k] *= weight;
         s->token[m] = (uint32_t)t;
-        s->weight[m++] = weight;
+        s->weight[m++] = scaled ? 1 : weight;
     }
     return m;
 }
 
+static void add_bias(const qz_layer_weights *w, size_t linear, size_t x, float *y, size_t n) {
+    const size_t rows = w->expert[linear][x].rows;
+    const float *b = w->expert_bias[linear];
+    for (size_t t = 0; b && t < n; t++) qz_add_rows(y + t * rows, b + x * rows, rows);
+}
+
+/* s->y = what expert x makes of the m gathered tokens. */
+static qz_status run_expert(qz_engine *e, const qz_place *at, size_t x, size_t m, qz_error *err) {
+    const qz_layer_weights *w = at->w;
+    const qz_config *c = &e->model->config;
+    qz_expert_step *s = &e->step.experts;
+    float *gated = e->step.linear[QZ_MLP_GATE], *upper = e->step.linear[QZ_MLP_UP];
+    const matrix gate = matrix_of(w, QZ_MLP_GATE, x), up = matrix_of(w, QZ_MLP_UP, x),
+                 down = matrix_of(w, QZ_MLP_DOWN, x);
+    qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, QZ_MLP_GATE, (long)x), s->x, m,
+                    (size_t)c->hidden_size);
+    const float *in = qz_step_rounded(e, gate.w, s->x, m);
+    QZ_TRY(product(e, gate, in, m, gated, err));
+    if (!qz_input_rounding_same(gate.w->inputs, up.w->inputs)) in = qz_step_rounded(e, up.w, s->x, m);
+    QZ_TRY(product(e, up, in, m, upper, err));
+    add_bias(w, QZ_MLP_GATE, x, gated, m);
+    add_bias(w, QZ_MLP_UP, x, upper, m);
+    gate_job j = {.e = e, .gate = gated, .up = upper, .n = m, .cols = (size_t)c->expert_width};
+    qz_pool_run(m > 4 ? e->run->pool : NULL, 0, activate_rows, &j);
+    QZ_TRY(qz_step_tame(e, at->layer, err));
+    qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, QZ_MLP_DOWN, (long)x), gated, m,
+                    (size_t)c->expert_width);
+    in = qz_step_rounded(e, down.w, gated, m);
+    QZ_TRY(product(e, down, in, m, s->y, err));
+    add_bias(w, QZ_MLP_DOWN, x, s->y, m);
+    return QZ_OK;
+}
+
+/* Each token's gate, the sigmoid of a row's product, or 1. */
+static void shared_weights(const qz_layer_weights *w, const qz_config *c, const float *h, size_t n, float *weight) {
+    const float *row = w->part[QZ_SHARED_GATE_ROW];
+    const size_t d = (size_t)c->hidden_size;
+    for (size_t t = 0; t < n; t++) {
+        float z = 0;
+        for (size_t k = 0; row && k < d; k++) z = fmaf(h[t * d + k], row[k], z);
+        weight[t] = row ? 1 / (1 + qz_expf(-z)) : 1;
+    }
+}
+
+/* What all tokens go through besides: added to y. */
+static qz_status run_shared(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
+    qz_expert_step *s = &e->step.experts;
+    const qz_config *c = &e->model->config;
+    float *const out[] = {e->step.linear[QZ_SHARED_GATE], e->step.linear[QZ_SHARED_UP]};
+    QZ_TRY(qz_step_input(e, at, QZ_SHARED_GATE, h, n, err));
+    QZ_TRY(qz_step_linears(e, at->w, (qz_linears){QZ_SHARED_GATE, 2}, h, n, out, err));
+    gate_job g = {.e = e, .gate = out[0], .up = out[1], .n = n, .cols = (size_t)c->shared_width};
+    qz_step_rows(e, activate_rows, n, &g);
+    QZ_TRY(qz_step_input(e, at, QZ_SHARED_DOWN, out[0], n, err));
+    QZ_TRY(qz_step_linears(e, at->w, (qz_linears){QZ_SHARED_DOWN, 1}, out[0], n, &s->y, err));
+    shared_weights(at->w, c, h, n, s->weight);
+    for (size_t t = 0; t < n; t++) s->token[t] = (uint32_t)t;
+    rows_job j = {.e = e, .h = s->y, .y = y, .n = n, .token = s->token, .weight = s->weight};
+    qz_step_rows(e, add_rows, n, &j);
+    return QZ_OK;
+}
+
 qz_status qz_step_experts(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
-    const size_t layer = at->layer;
     const qz_layer_weights *w = at->w;
     const qz_config *c = &e->model->config;
     qz_expert_step *s = &e->step.experts;
     QZ_TRY(qz_step_reserve_experts(e, n, err));
-    qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_GATE, -1), h, n, (size_t)c->hidden_size);
+    qz_step_observe(e, at->layer, qz_input_of(&e->inputs, at->layer, QZ_MLP_GATE, -1), h, n, (size_t)c->hidden_size);
     QZ_TRY(qz_mm_exact(e->mm, &w->router, h, n, s->score, err));
-    rows_job j = {.e = e, .y = s->score, .n = n};
+    rows_job j = {.e = e, .y = s->score, .n = n, .weight = w->part[QZ_ROUTER_CORRECTION], .bias = w->router_bias};
     qz_pool_run(n > 4 ? e->run->pool : NULL, 0, choose_rows, &j);
     memset(y, 0, n * (size_t)c->hidden_size * sizeof *y);
     for (size_t x = 0; x < c->experts; x++) {
         const size_t m = gather(c, s, x, h, n);
         if (m == 0) continue;
-        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_GATE, (long)x), s->x, m,
-                        (size_t)c->hidden_size);
-        const matrix gate = matrix_of(w, QZ_MLP_GATE, x), up = matrix_of(w, QZ_MLP_UP, x),
-                     down = matrix_of(w, QZ_MLP_DOWN, x);
-        const float *in = qz_step_rounded(e, gate.w, s->x, m);
-        QZ_TRY(product(e, gate, in, m, e->step.linear[QZ_MLP_GATE], err));
-        if (!qz_input_rounding_same(gate.w->inputs, up.w->inputs)) in = qz_step_rounded(e, up.w, s->x, m);
-        QZ_TRY(product(e, up, in, m, e->step.linear[QZ_MLP_UP], err));
-        j = (rows_job){.e = e, .n = m};
-        qz_pool_run(m > 4 ? e->run->pool : NULL, 0, activate_rows, &j);
-        QZ_TRY(qz_step_tame(e, layer, err));
-        qz_step_observe(e, layer, qz_input_of(&e->inputs, layer, QZ_MLP_DOWN, (long)x), e->step.linear[QZ_MLP_GATE], m,
-                        (size_t)c->expert_width);
-        in = qz_step_rounded(e, down.w, e->step.linear[QZ_MLP_GATE], m);
-        QZ_TRY(product(e, down, in, m, s->y, err));
+        QZ_TRY(run_expert(e, at, x, m, err));
         j = (rows_job){.e = e, .h = s->y, .y = y, .n = m, .token = s->token, .weight = s->weight};
         qz_pool_run(m > 4 ? e->run->pool : NULL, 0, add_rows, &j);
     }
-    return QZ_OK;
+    return c->shared_width ? run_shared(e, at, h, n, y, err) : QZ_OK;
 }

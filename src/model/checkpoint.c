@@ -6,7 +6,7 @@
 #include "formats/safetensors.h"
 #include "model/leftovers.h"
 #include "model/checkpoint.h"
-#include "model/kinds.h"
+#include "model/stacks.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,57 +23,6 @@ static void close_checkpoint(qz_model *m) {
     qz_st_dir_release(m->impl);
     qz_free(m->impl);
     m->impl = NULL;
-}
-
-static qz_status add_matrix(qz_model *m, const qz_st *file, const qz_st_tensor *t, const char *name, uint64_t row,
-                            uint64_t rows, qz_error *err) {
-    const uint64_t row_bytes = t->bytes / t->dims[0] / t->dims[1], at = row * row_bytes;
-    name = qz_arena_strdup(&m->arena, name);
-    if (name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    m->tensors[m->n_tensors++] = (qz_tensor_view){
-        .name = name, .file_name = t->name, .type = qz_st_float_type(t->dtype), .n_dims = t->n_dims,
-        .rows = (size_t)rows,
-        .cols = (size_t)t->dims[2],
-        .data = t->data + at, .bytes = (size_t)(rows * row_bytes), .file = file->path, .offset = t->offset + at};
-    return QZ_OK;
-}
-
-/* All experts of a layer in one tensor, as transformers 5 holds them in memory: gate_up_proj [E, 2I, D] (rows 0..I of
- * each gate, the rest up) and down_proj [E, D, I]. Views of each under the names of a checkpoint; *mine: it was one. */
-static qz_status add_experts(qz_model *m, const qz_st *file, const qz_st_tensor *t, bool *mine, qz_error *err) {
-    static const char prefix[] = "model.layers.", *const inner[] = {"mlp.experts.", "block_sparse_moe.experts."};
-    const qz_config *c = &m->config;
-    char *end;
-    *mine = false;
-    if (t->n_dims != 3 || c->experts == 0 || qz_st_float_type(t->dtype) == QZ_TYPE_NONE ||
-        strncmp(t->name, prefix, sizeof prefix - 1) != 0)
-        return QZ_OK;
-    const unsigned long layer = strtoul(t->name + sizeof prefix - 1, &end, 10);
-    if (*end++ != '.' || layer >= c->layers || !qz_config_sparse(c, layer)) return QZ_OK;
-    for (size_t i = 0; i < 2; i++)
-        if (strncmp(end, inner[i], strlen(inner[i])) == 0) end += strlen(inner[i]), i = 2;
-    const bool down = strcmp(end, "down_proj") == 0 || strcmp(end, "down_proj.weight") == 0;
-    if (!down && strcmp(end, "gate_up_proj") != 0 && strcmp(end, "gate_up_proj.weight") != 0) return QZ_OK;
-    const uint64_t rows = down ? c->hidden_size : 2 * c->expert_width, cols = down ? c->expert_width : c->hidden_size;
-    if (t->dims[0] != c->experts || t->dims[1] != rows || t->dims[2] != cols)
-        return qz_fail(err, QZ_EFORMAT,
-                       "wrong shape: file '%s', tensor '%s', offset %llu: expected [%llu, %llu, %llu] (%s first), "
-                       "found [%llu, %llu, %llu]",
-                       file->path, t->name, (unsigned long long)t->offset, (unsigned long long)c->experts,
-                       (unsigned long long)rows, (unsigned long long)cols, c->experts_key,
-                       (unsigned long long)t->dims[0], (unsigned long long)t->dims[1], (unsigned long long)t->dims[2]);
-    qz_site sites[QZ_MAX_SITES];
-    char name[QZ_SITE_NAME];
-    *mine = true;
-    for (size_t i = 0, n = qz_sites(c, layer, sites); i < n; i++) {
-        if (sites[i].kind != QZ_SITE_EXPERT || (sites[i].part == QZ_MLP_DOWN) != down) continue;
-        for (uint64_t e = 0; e < c->experts; e++) {
-            (void)qz_site_name(&sites[i], layer, (size_t)e, "weight", name, sizeof name);
-            QZ_TRY(add_matrix(m, file, t, name, e * rows + (sites[i].part == QZ_MLP_UP ? c->expert_width : 0),
-                              sites[i].rows, err));
-        }
-    }
-    return QZ_OK;
 }
 
 /* transformers 5 calls every router mlp.gate in memory; a checkpoint that was saved so has its family's name here. */
@@ -107,15 +56,14 @@ static qz_status add_views(qz_model *m, const qz_st_dir *d, qz_error *err) {
     for (size_t f = 0; f < d->n_files; f++)
         for (size_t i = 0; i < d->files[f].n; i++) {
             const qz_st_tensor *t = &d->files[f].tensors[i];
-            /* add_experts */
-            if (t->n_dims == 3 && t->elems && t->dims[0] == m->config.experts) views += 2 * (size_t)t->dims[0];
+            views += qz_stack_views(m, t);
         }
     m->tensors = qz_arena_calloc(&m->arena, views, sizeof *m->tensors);
     if (m->tensors == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     for (size_t f = 0; f < d->n_files; f++)
         for (size_t i = 0; i < d->files[f].n; i++) {
             bool mine = false;
-            QZ_TRY(add_experts(m, &d->files[f], &d->files[f].tensors[i], &mine, err));
+            QZ_TRY(qz_stack_add(m, &d->files[f], &d->files[f].tensors[i], &mine, err));
             if (!mine) QZ_TRY(qz_model_add_tensor(m, &d->files[f], &d->files[f].tensors[i], err));
         }
     m->file_bytes = d->file_bytes;

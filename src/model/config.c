@@ -1,6 +1,7 @@
 /* config.json in both spellings (formats/hf-config.md): old top-level rope keys and the new rope_parameters object. */
 #include "model/config.h"
 #include "codecs/types.h"
+#include "model/config_experts.h"
 #include "model/config_keys.h"
 #include "model/families.h"
 #include "model/sites.h"
@@ -15,7 +16,7 @@
 enum { CONFIG_LIMIT = 16 << 20 };
 
 static qz_status unknown_family(const char *type, const char *name, const json_t *root, qz_error *err) {
-    char known[256] = "";
+    char known[640] = "";
     for (size_t i = 0, n = 0; i < QZ_FAMILY_COUNT && n < sizeof known; i++)
         n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", qz_family_get((qz_family)i)->name);
     if (json_object_get(root, "auto_map") != NULL)
@@ -120,7 +121,7 @@ static qz_status rope_object(const json_t *root, const qz_family_info *f, const 
 
 static qz_status read_rotary_dim(const json_t *root, const json_t *rope, const qz_family_info *f, const char *name,
                                  qz_config *c, qz_error *err) {
-    double share = 1;
+    double share = f->partial_default > 0 ? f->partial_default : 1;
     c->rotary_dim = c->head_dim;
     if (!f->partial_rotary) return QZ_OK;
     QZ_TRY(qz_json_f64(root, "partial_rotary_factor", name, &share, err));
@@ -248,63 +249,6 @@ static qz_status read_window(const json_t *root, const char *name, const qz_fami
         c->layer_sliding[i] = strcmp(t, "sliding_attention") == 0;
     }
     return QZ_OK;
-}
-
-/* Sparse layers: every decoder_sparse_step-th that mlp_only_layers does not name. */
-static qz_status read_sparse_layers(const json_t *root, const char *name, qz_config *c, qz_error *err) {
-    uint64_t step = 1;
-    const json_t *only = json_object_get(root, "mlp_only_layers");
-    QZ_TRY(qz_json_u64(root, "decoder_sparse_step", name, &step, err));
-    for (uint64_t i = 0; i < c->layers; i++) c->layer_dense[i] = step == 0 || (i + 1) % step != 0;
-    if (only && !json_is_null(only) && !json_is_array(only))
-        return qz_fail(err, QZ_EFORMAT,
-                       "wrong kind: file '%s', key 'mlp_only_layers': expected a list of layers or null, found %s",
-                       name, qz_json_kind(only));
-    for (size_t k = 0; k < json_array_size(only); k++) {
-        const json_t *v = json_array_get(only, k);
-        if (!json_is_integer(v) || json_integer_value(v) < 0 || (uint64_t)json_integer_value(v) >= c->layers)
-            return qz_fail(err, QZ_EFORMAT,
-                           "wrong value: file '%s', key 'mlp_only_layers', entry %zu: expected a layer below %llu",
-                           name, k, (unsigned long long)c->layers);
-        c->layer_dense[json_integer_value(v)] = 1;
-    }
-    return QZ_OK;
-}
-
-static qz_status read_experts(const json_t *root, const char *name, const qz_family_info *f, qz_config *c,
-                              qz_error *err) {
-    if (f->experts == 0) return QZ_OK;
-    c->experts = f->experts;
-    c->experts_used = f->experts_used;
-    c->expert_width = f->expert_width ? f->expert_width : c->intermediate_size;
-    c->norm_topk = !f->norm_topk_key;
-    c->experts_key = f->norm_topk_key ? "num_experts" : "num_local_experts"; /* what the family's own files say */
-    uint64_t old = 0, fresh = 0; /* two spellings of one number */
-    QZ_TRY(qz_json_u64(root, "num_experts", name, &old, err));
-    QZ_TRY(qz_json_u64(root, "num_local_experts", name, &fresh, err));
-    const bool both = json_is_integer(json_object_get(root, "num_experts")) &&
-                      json_is_integer(json_object_get(root, "num_local_experts"));
-    if (both && old != fresh)
-        return qz_fail(err, QZ_EFORMAT,
-                       "two numbers of experts: file '%s', keys 'num_experts' and 'num_local_experts': expected one "
-                       "value, found %llu and %llu; keep the one that fits the tensors",
-                       name, (unsigned long long)old, (unsigned long long)fresh);
-    if (json_is_integer(json_object_get(root, "num_experts"))) c->experts = old, c->experts_key = "num_experts";
-    if (json_is_integer(json_object_get(root, "num_local_experts")))
-        c->experts = fresh, c->experts_key = "num_local_experts";
-    QZ_TRY(qz_json_u64(root, "num_experts_per_tok", name, &c->experts_used, err));
-    if (f->expert_width) QZ_TRY(qz_json_u64(root, "moe_intermediate_size", name, &c->expert_width, err));
-    if (f->norm_topk_key) QZ_TRY(qz_json_bool(root, "norm_topk_prob", name, &c->norm_topk, err));
-    const uint64_t least = f->norm_topk_key ? 0 : 1; /* qwen3_moe with no experts is dense throughout */
-    if (c->experts < least || c->experts > QZ_MAX_EXPERTS)
-        return qz_fail(err, QZ_EFORMAT, "experts out of range: file '%s', key '%s': expected %llu to %d, found %llu",
-                       name, c->experts_key, (unsigned long long)least, QZ_MAX_EXPERTS, (unsigned long long)c->experts);
-    if (c->experts_used == 0 || (c->experts && c->experts_used > c->experts))
-        return qz_fail(err, QZ_EFORMAT,
-                       "experts out of range: file '%s', key 'num_experts_per_tok': expected 1 to %llu, found %llu",
-                       name, (unsigned long long)qz_max_size(1, (size_t)c->experts),
-                       (unsigned long long)c->experts_used);
-    return f->norm_topk_key ? read_sparse_layers(root, name, c, err) : QZ_OK;
 }
 
 /* Scales and caps of gemma. */
@@ -501,10 +445,13 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
         c->head_dim = c->hidden_size / c->heads;
     }
     c->qkv_bias = f->qkv_bias;
+    c->o_bias = f->o_bias;
     c->qk_norm = f->qk_norm;
+    c->parts = f->parts;
+    if (f->qk_norm_key) QZ_TRY(qz_json_bool(root, "use_qk_norm", name, &c->qk_norm, err));
     if (f->attention_bias_key) {
         QZ_TRY(qz_json_bool(root, "attention_bias", name, &c->qkv_bias, err));
-        c->o_bias = c->qkv_bias;
+        c->o_bias = c->qkv_bias && !f->qkv_bias_only;
     }
     if (f->mlp_bias_key) QZ_TRY(qz_json_bool(root, "mlp_bias", name, &c->mlp_bias, err));
     if (c->layers > QZ_MAX_LAYERS || c->layers == 0)
@@ -514,7 +461,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(read_activation(root, name, f, err));
     QZ_TRY(read_scales(root, name, f, c, err));
     QZ_TRY(read_numbers(root, name, f, c, err));
-    QZ_TRY(read_experts(root, name, f, c, err));
+    QZ_TRY(qz_config_experts(root, name, f, c, err));
     QZ_TRY(read_rope(root, name, f, c, err));
     QZ_TRY(read_layer_flags(root, name, f, c, err)); /* before the window: it may follow them */
     QZ_TRY(read_window(root, name, f, c, err));

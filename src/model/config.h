@@ -52,6 +52,20 @@ static inline bool qz_window_listed(qz_window w) {
     return w == QZ_WINDOW_BY_KEY || w == QZ_WINDOW_PATTERN || w == QZ_WINDOW_NO_ROPE;
 }
 
+/* How a router's scores choose a token's experts and weigh them (engine/router.c). */
+typedef enum {
+    QZ_ROUTE_SOFTMAX,     /* softmax over all; the largest */
+    QZ_ROUTE_SIGMOID,     /* of each; a correction is added for the choice alone */
+    QZ_ROUTE_SPARSEMIXER, /* two, each by a softmax over the scores near it (phimoe) */
+    QZ_ROUTE_INPUT        /* the largest; their sigmoid multiplies what the expert reads (llama4) */
+} qz_route;
+/* What all tokens go through beside the experts: nothing; a width of its own behind a sigmoid gate (qwen); so many
+ * experts in one (deepseek); one as wide as an expert (llama4). */
+typedef enum { QZ_SHARED_NONE, QZ_SHARED_GATED, QZ_SHARED_COUNTED, QZ_SHARED_ONE } qz_shared;
+/* What says which layers are dense: nothing; decoder_sparse_step and mlp_only_layers (qwen); first_k_dense_replace
+ * (deepseek); moe_layers or interleave_moe_layer_step (llama4). */
+typedef enum { QZ_DENSE_NONE, QZ_DENSE_STEP, QZ_DENSE_FIRST, QZ_DENSE_LISTED } qz_dense;
+
 /* Float tensors inside a kind that not every family has. */
 enum { QZ_PART_SINKS = 1, QZ_PART_EXPERT_BIAS = 2, QZ_PART_ROUTER_BIAS = 4, QZ_PART_SHARED_GATE = 8 };
 
@@ -93,8 +107,9 @@ typedef struct {
     bool norms_after;                 /* norms behind attention and feed-forward too, before the residual sum */
     bool norm_plus_one;               /* stored gains are one less than they multiply with */
     bool fused;                       /* q, k, v are one matrix, gate and up another */
-    /* attn_scale of q·k, embed_scale of embedding rows (1: none), residual_scale of what is added to the stream and
-     * logit_divisor (0: none) */
+    /* attn_scale of q·k, embed_scale of embedding rows (1: none), residual_scale of what is added to the stream,
+     * logit_divisor, route_scale of experts' weights (0: none), route_jitter of the sparse mixer, swiglu_limit and
+     * swiglu_alpha of a clamped gate (0: none) */
 #define QZ_NUMBER(field, key, gguf, neutral) double field;
 #include "model/numbers.def"
 #undef QZ_NUMBER
@@ -102,6 +117,8 @@ typedef struct {
     uint64_t experts, experts_used, expert_width; /* 0: dense */
     const char *experts_key;          /* static: the key of two that gave the number of experts */
     bool norm_topk;                   /* weights of the chosen experts sum to 1 */
+    qz_route route;
+    uint64_t groups, groups_kept;     /* experts in equal groups, of which so many take part; 0 or 1: all do */
     uint8_t layer_mixer[QZ_MAX_LAYERS]; /* qz_kind_id */
     uint64_t shared_width;            /* of what all tokens go through beside the experts; 0: none */
     struct { uint64_t q_rank, kv_rank, nope, rope, v; } latent;         /* latent attention; kv_rank 0: none */
@@ -142,17 +159,26 @@ typedef struct {
     uint64_t every[QZ_LAYER_FLAGS];   /* every n-th layer has the option, unless the keys say else;
                                        * 0: none, and the keys are not read */
     bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */
+    double partial_default;           /* of partial_rotary_factor; 0: 1 */
+    bool mtp;                         /* layers behind the last predict more tokens (num_nextn_predict_layers) */
     double numbers[QZ_NUMBERS];       /* defaults of those that are read, 0: the key is not */
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
     double attn_softcap, logit_softcap; /* defaults; 0 and no query_scalar: the keys are not read */
     qz_act act;
     bool q_gate, o_bias; unsigned parts;
+    bool qkv_bias_only;               /* attention_bias is of q, k and v alone */
+    bool qk_norm_key;                 /* use_qk_norm is read; qk_norm is its default */
     qz_kind_id mixer, ffn;            /* mixer: with a pattern every pattern-th layer is softmax attention all the same;
                                          0: softmax attention; gated MLP, or experts if experts is not 0 */
     uint64_t experts, experts_used, expert_width; /* expert_width 0: intermediate_size */
-    bool norm_topk_key;               /* norm_topk_prob is read, default false; else the weights always sum to 1 */
-    const char *router_name, *expert_names[3]; /* HF, inside the block; NULL: "mlp.gate",
-                                                * "mlp.experts.%zu.gate_proj" … */
+    const char *experts_key;          /* their number in the family's own files; NULL: num_local_experts */
+    bool norm_topk_key, norm_topk;    /* norm_topk_prob is read, and its default; else the weights always sum to 1 */
+    qz_route route; qz_dense dense; qz_shared shared;
+    uint64_t groups, groups_kept;     /* defaults of n_group and topk_group; 0: the keys are not read */
+    uint64_t first_dense, shared_default; /* of first_k_dense_replace; of the key that `shared` reads */
+    bool stacks_turned, stacks_paired; /* experts in one tensor are [in, out]; rows of gate and up take turns there */
+    /* HF, inside the block, experts and then the shared one; NULL: "mlp.gate", "mlp.experts.%zu.gate_proj" … */
+    const char *router_name, *expert_names[6];
 } qz_family_info;
 
 const qz_family_info *qz_family_get(qz_family f);

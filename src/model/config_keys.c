@@ -1,5 +1,6 @@
 /* What each key of a configuration is: config_keys.def by its name, config_same.def by what it repeats,
  * config_words.def by its words. */
+#include "model/config_experts.h"
 #include "model/config_keys.h"
 #include "model/families.h"
 #include <ctype.h>
@@ -130,9 +131,16 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"rope_local_base_freq", f->local_theta > 0}, {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
         {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary},
         {"num_local_experts", f->experts > 0}, {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts > 0},
-        {"router_jitter_noise", f->experts > 0}, {"moe_intermediate_size", f->norm_topk_key},
-        {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->norm_topk_key},
-        {"mlp_only_layers", f->norm_topk_key}, {"long_factor", f->longrope}, {"short_factor", f->longrope}};
+        {"router_jitter_noise", f->experts > 0}, {"moe_intermediate_size", f->experts && f->expert_width},
+        {"n_routed_experts", f->experts && strcmp(qz_experts_key(f), "n_routed_experts") == 0},
+        {"norm_topk_prob", f->norm_topk_key}, {"decoder_sparse_step", f->dense == QZ_DENSE_STEP},
+        {"mlp_only_layers", f->dense == QZ_DENSE_STEP}, {"first_k_dense_replace", f->dense == QZ_DENSE_FIRST},
+        {"moe_layers", f->dense == QZ_DENSE_LISTED}, {"interleave_moe_layer_step", f->dense == QZ_DENSE_LISTED},
+        {"n_group", f->groups > 0}, {"topk_group", f->groups > 0},
+        {"shared_expert_intermediate_size", f->shared == QZ_SHARED_GATED},
+        {"n_shared_experts", f->shared == QZ_SHARED_COUNTED}, {"use_qk_norm", f->qk_norm_key},
+        {"num_nextn_predict_layers", f->mtp},
+        {"long_factor", f->longrope}, {"short_factor", f->longrope}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
     for (int i = 0; i < QZ_LAYER_FLAGS; i++)
@@ -318,7 +326,8 @@ qz_status qz_keys_needed(const json_t *root, const qz_family_info *f, const char
         {"num_attention_heads", given(root, "num_attention_heads")},
         {"intermediate_size",
          given(root, "intermediate_size") || (experts && f->expert_width && given(root, "moe_intermediate_size"))},
-        {"num_experts", both || !experts},
+        {f->experts_key ? f->experts_key : "num_experts",
+         both || !experts || given(root, qz_experts_key(f))},
         {"moe_intermediate_size", given(root, "moe_intermediate_size") || !experts || !f->expert_width}};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (!keys[i].there)
@@ -366,7 +375,12 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
          f->attn_softcap},
         {"final_logit_softcapping", f->logit_softcap > 0 && !json_object_get(root, "final_logit_softcapping"),
          f->logit_softcap},
-        {"num_experts_per_tok", experts, (double)c->experts_used}};
+        {"num_experts_per_tok", experts, (double)c->experts_used},
+        {"n_group", f->groups > 0, (double)c->groups},
+        {"topk_group", f->groups > 0, (double)c->groups_kept},
+        {"first_k_dense_replace", f->dense == QZ_DENSE_FIRST, (double)f->first_dense},
+        {"shared_expert_intermediate_size", f->shared == QZ_SHARED_GATED, (double)c->shared_width},
+        {"n_shared_experts", f->shared == QZ_SHARED_COUNTED, (double)f->shared_default}};
     char value[32];
     for (size_t i = 0; i < sizeof rows_of / sizeof rows_of[0]; i++) {
         if (!rows_of[i].read || given(root, rows_of[i].key)) continue;
@@ -387,7 +401,7 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
     if (!given(root, "tie_word_embeddings"))
         qz_keys_add(k, QZ_KEYS_ABSENT, "", "tie_word_embeddings", f->tied ? "true" : "false");
     if (experts && f->norm_topk_key && !given(root, "norm_topk_prob"))
-        qz_keys_add(k, QZ_KEYS_ABSENT, "", "norm_topk_prob", "false");
+        qz_keys_add(k, QZ_KEYS_ABSENT, "", "norm_topk_prob", f->norm_topk ? "true" : "false");
     const char *act = gelu ? "hidden_activation" : "hidden_act";
     if (!given(root, act)) qz_keys_add(k, QZ_KEYS_ABSENT, "", act, gelu ? "gelu_pytorch_tanh" : "silu");
 }

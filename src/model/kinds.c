@@ -86,12 +86,15 @@ static const qz_input_row mlp_inputs[] = {
 
 static const qz_linear_row experts[] = {
     {.name = "mlp.gate_proj", .stored = "mlp.experts.%zu.gate_proj", .gguf = "ffn_gate_exps", .use = QZ_USE_GATE,
+     .bias = QZ_BIAS_EXPERTS,
      .rows = QZ_WIDE_EXPERT,
      .input = 0, .shard = QZ_SHARD_COLUMN},
     {.name = "mlp.up_proj", .stored = "mlp.experts.%zu.up_proj", .gguf = "ffn_up_exps", .use = QZ_USE_UP,
+     .bias = QZ_BIAS_EXPERTS,
      .rows = QZ_WIDE_EXPERT,
      .input = 0, .shard = QZ_SHARD_COLUMN},
     {.name = "mlp.down_proj", .stored = "mlp.experts.%zu.down_proj", .gguf = "ffn_down_exps", .use = QZ_USE_DOWN,
+     .bias = QZ_BIAS_EXPERTS,
      .rows = QZ_WIDE_HIDDEN,
      .input = 1, .shard = QZ_SHARD_ROW},
     /* from here on: experts and a shared one */
@@ -112,13 +115,13 @@ static const qz_input_row experts_inputs[] = {
     {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_SHARED, .fused = {"gate_up", NULL, NULL, QZ_USE_UP}},
     {.cols = QZ_WIDE_SHARED, .fold = QZ_FOLD_ROWS, .from = 4, .residual = true, .in_place = true},
 };
+/* Behind a clamped gate a scaled row is no scaled input. */
+static const qz_input_row clamped_inputs[] = {
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_SHARED, .fused = {"gate_up", NULL, NULL, QZ_USE_UP}},
+    {.cols = QZ_WIDE_EXPERT, .residual = true, .in_place = true},
+};
 static const qz_part_row experts_parts[] = {
-    {"mlp.router.bias", "ffn_gate_inp.bias", QZ_WIDE_ONE, QZ_WIDE_N_EXPERTS, QZ_PART_EXPERT_BIAS},
-    {"mlp.experts.*.gate_proj.bias", "ffn_gate_exps.bias", QZ_WIDE_N_EXPERTS, QZ_WIDE_EXPERT, QZ_PART_EXPERT_BIAS},
-    {"mlp.experts.*.up_proj.bias", "ffn_up_exps.bias", QZ_WIDE_N_EXPERTS, QZ_WIDE_EXPERT, QZ_PART_EXPERT_BIAS},
-    {"mlp.experts.*.down_proj.bias", "ffn_down_exps.bias", QZ_WIDE_N_EXPERTS, QZ_WIDE_HIDDEN, QZ_PART_EXPERT_BIAS},
     {"mlp.gate.e_score_correction_bias", "exp_probs_b.bias", QZ_WIDE_ONE, QZ_WIDE_N_EXPERTS, QZ_PART_ROUTER_BIAS},
-    /* of the shared one */
     {"mlp.shared_expert_gate.weight", "ffn_gate_inp_shexp.weight", QZ_WIDE_ONE, QZ_WIDE_HIDDEN, QZ_PART_SHARED_GATE}};
 
 #define ROWS(k) k, COUNT(k), k##_inputs, COUNT(k##_inputs)
@@ -129,10 +132,14 @@ static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state 
     [QZ_KIND_DELTA_SPLIT] = {delta_split, COUNT(delta_split), delta_inputs, COUNT(delta_inputs), delta_parts,
                              COUNT(delta_parts), false, true},
     [QZ_KIND_MLP] = {ROWS(mlp), NULL, 0, false, false},
-    [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts) - 1, true, false},
+    [QZ_KIND_EXPERTS] = {experts, 3, experts_inputs, 2, experts_parts, COUNT(experts_parts), true, false},
+    [QZ_KIND_CLAMPED_EXPERTS] = {experts, 3, clamped_inputs, 2, NULL, 0, true, false},
     [QZ_KIND_SHARED_EXPERTS] = {ROWS(experts), experts_parts, COUNT(experts_parts), true, false},
 };
 #define FITS(k, room) (COUNT(k) <= (room) && COUNT(k##_inputs) <= QZ_SUB_INPUTS)
+_Static_assert(COUNT(attention_parts) <= QZ_SUB_PARTS && COUNT(latent_parts) <= QZ_SUB_PARTS &&
+                   COUNT(delta_parts) <= QZ_SUB_PARTS && COUNT(experts_parts) <= QZ_SUB_PARTS,
+               "room for every part");
 _Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS) &&
                    COUNT(delta_split) <= QZ_MIXER_LINEARS,
                "room for every mixer");

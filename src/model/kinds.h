@@ -11,9 +11,14 @@
 enum { QZ_ATTN_Q, QZ_ATTN_K, QZ_ATTN_V, QZ_ATTN_O };
 /* Gated MLP, dense or each of the experts. */
 enum { QZ_MLP_GATE = QZ_MIXER_LINEARS, QZ_MLP_UP, QZ_MLP_DOWN };
+/* What all tokens go through beside the experts. */
+enum { QZ_SHARED_GATE = QZ_MLP_DOWN + 1, QZ_SHARED_UP, QZ_SHARED_DOWN };
+/* Float parts. */
+enum { QZ_ATTN_SINKS };
+enum { QZ_ROUTER_CORRECTION = QZ_SUB_PARTS, QZ_SHARED_GATE_ROW };
 
 /* What of a configuration says whether there is a bias; how wide something is: qz_wide of sites.h. */
-typedef enum { QZ_BIAS_NONE, QZ_BIAS_QKV, QZ_BIAS_O, QZ_BIAS_MLP } qz_bias;
+typedef enum { QZ_BIAS_NONE, QZ_BIAS_QKV, QZ_BIAS_O, QZ_BIAS_MLP, QZ_BIAS_EXPERTS } qz_bias;
 
 typedef struct {
     const char *name, *gguf;         /* inside the block: "self_attn.q_proj", "attn_q" */

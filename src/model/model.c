@@ -4,6 +4,7 @@
 #include "base/size.h"
 #include "base/threads.h"
 #include "codecs/types.h"
+#include "model/config_experts.h"
 #include "model/leftovers.h"
 #include <math.h>
 #include <stdio.h>
@@ -55,7 +56,7 @@ size_t qz_model_rotary_heads(const qz_model *m, const char *name) {
     for (size_t l = 0; l < m->config.layers; l++)
         for (const qz_bound *b = m->blocks[l].sites; b < m->blocks[l].sites + m->blocks[l].n_sites; b++) {
             if (b->site.rotary_heads == 0) continue;
-            if (strcmp(b->weight[0]->name, name) == 0 || (b->bias && strcmp(b->bias->name, name) == 0))
+            if (strcmp(b->weight[0]->name, name) == 0 || (b->bias && strcmp(b->bias[0]->name, name) == 0))
                 return (size_t)b->site.rotary_heads;
         }
     return 0;
@@ -222,11 +223,17 @@ static qz_status place(const binder *b, qz_block *blk, size_t layer, const qz_bo
     qz_site part;
     switch (s->site.kind) {
     case QZ_SITE_NORM: blk->norm[s->site.part] = t; break;
-    case QZ_SITE_ROUTER: blk->router = t; break;
-    case QZ_SITE_EXPERT: blk->expert[s->site.part] = s->weight; break;
+    case QZ_SITE_ROUTER:
+        blk->router = t;
+        blk->router_bias = s->bias ? s->bias[0] : NULL;
+        break;
+    case QZ_SITE_EXPERT:
+        blk->expert[s->site.part] = s->weight;
+        blk->expert_bias[s->site.part] = s->bias;
+        break;
     case QZ_SITE_LINEAR:
         blk->linear[s->site.part] = t;
-        blk->bias[s->site.part] = s->bias;
+        blk->bias[s->site.part] = s->bias ? s->bias[0] : NULL;
         break;
     case QZ_SITE_FUSED:
         for (int i = s->site.part; i < s->site.part + s->site.parts; i++) {
@@ -236,7 +243,7 @@ static qz_status place(const binder *b, qz_block *blk, size_t layer, const qz_bo
             row += part.rows;
         }
         break;
-    case QZ_SITE_PART: break; /* found among the block's sites by the kind's own file */
+    case QZ_SITE_PART: blk->part[s->site.part] = t; break;
     }
     return QZ_OK;
 }
@@ -269,9 +276,10 @@ static qz_status check_kind(const binder *b, const qz_site *s, size_t layer) {
         if (t)
             return qz_fail(b->err, QZ_EFORMAT,
                            "layer %zu is %s: file '%s', tensor '%s', offset %llu: expected %s as the configuration "
-                           "says; correct mlp_only_layers, decoder_sparse_step or %s",
+                           "says; correct %s or %s",
                            layer, router ? "dense" : "one of experts", t->file, t->file_name,
-                           (unsigned long long)t->offset, router ? "experts" : "a dense feed-forward", c->experts_key);
+                           (unsigned long long)t->offset, router ? "experts" : "a dense feed-forward",
+                           qz_dense_keys(qz_family_get(c->family)), c->experts_key);
     }
     return QZ_OK;
 }
@@ -305,8 +313,13 @@ static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t l
         QZ_TRY(want(b, name, s->site.rows, s->site.cols, &w[e]));
     }
     if (s->site.bias) {
-        (void)qz_site_name(&s->site, layer, 0, "bias", name, sizeof name);
-        QZ_TRY(want(b, name, 1, s->site.rows, &s->bias));
+        const qz_tensor_view **bias = qz_arena_calloc(&b->m->arena, n, sizeof *bias);
+        if (bias == NULL) return qz_fail(b->err, QZ_EMEMORY, "out of memory opening '%s'", b->m->path);
+        s->bias = bias;
+        for (size_t e = 0; e < n; e++) {
+            (void)qz_site_name(&s->site, layer, e, "bias", name, sizeof name);
+            QZ_TRY(want(b, name, 1, s->site.rows, &bias[e]));
+        }
     }
     return place(b, blk, layer, s, b->err);
 }

@@ -14,7 +14,7 @@
 typedef struct {
     qz_site site;
     const qz_tensor_view *const *weight;             /* [max(1, site.experts)] */
-    const qz_tensor_view *bias;                      /* [1, rows] or NULL */
+    const qz_tensor_view *const *bias;               /* [max(1, site.experts)] of [1, rows]; NULL: none */
 } qz_bound;
 
 typedef struct {
@@ -25,8 +25,10 @@ typedef struct {
      * experts: there each number has one matrix per expert. */
     const qz_tensor_view *linear[QZ_LINEARS];
     const qz_tensor_view *bias[QZ_LINEARS];          /* [1, out] or NULL */
-    const qz_tensor_view *router;                    /* [experts, hidden]; NULL: dense */
+    const qz_tensor_view *router, *router_bias;      /* [experts, hidden], [1, experts]; NULL: dense, none */
     const qz_tensor_view *const *expert[QZ_LINEARS]; /* [experts] */
+    const qz_tensor_view *const *expert_bias[QZ_LINEARS]; /* [experts] of [1, out] or NULL */
+    const qz_tensor_view *part[QZ_PARTS];            /* float parts by number (kinds.h), NULL: none */
 } qz_block;
 
 /* A stored tensor that no part of the model claims (leftovers.h). */

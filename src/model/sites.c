@@ -38,7 +38,14 @@ static const qz_kind *kind_at(const qz_config *c, size_t layer, qz_sub s) {
 static size_t stages_before(const qz_config *c, size_t layer) { return kind_at(c, layer, QZ_SUB_MIXER)->n_inputs; }
 
 static bool has_bias(const qz_config *c, qz_bias b) {
-    return b == QZ_BIAS_QKV ? c->qkv_bias : b == QZ_BIAS_O ? c->o_bias : b == QZ_BIAS_MLP && c->mlp_bias;
+    switch (b) {
+    case QZ_BIAS_NONE: break;
+    case QZ_BIAS_QKV: return c->qkv_bias;
+    case QZ_BIAS_O: return c->o_bias;
+    case QZ_BIAS_MLP: return c->mlp_bias;
+    case QZ_BIAS_EXPERTS: return (c->parts & QZ_PART_EXPERT_BIAS) != 0;
+    }
+    return false;
 }
 
 /* ---- sites ---- */
@@ -68,10 +75,10 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     out->bias = has_bias(c, r->bias);
     if (r->rotary) out->rotary_heads = out->rows / c->head_dim;
     if (out->rows == 0 || out->cols == 0) return false;
-    if (out->kind != QZ_SITE_EXPERT) return true;
-    out->experts = (size_t)c->experts;
-    const char *own = qz_family_get(c->family)->expert_names[i];
+    const char *own = k->experts ? qz_family_get(c->family)->expert_names[i] : NULL;
     if (own) out->hf = own;
+    if (own && r->alone) out->name = own;
+    if (out->kind == QZ_SITE_EXPERT) out->experts = (size_t)c->experts;
     return true;
 }
 
@@ -108,6 +115,7 @@ static void sub_module(lister *k, qz_sub sub) {
     if (kind->experts)
         k->out[k->n++] = (qz_site){.kind = QZ_SITE_ROUTER, .parts = 1, .hf = router ? router : "mlp.gate",
                                    .gguf = "ffn_gate_inp", .rows = c->experts, .cols = c->hidden_size,
+                                   .bias = has_bias(c, QZ_BIAS_EXPERTS),
                                    .stage = stages_before(c, k->layer), .use = QZ_USE_KEPT};
     for (size_t i = 0; i < kind->n_linears; i++) {
         const qz_linear_row *r = &kind->linears[i];
@@ -123,7 +131,8 @@ static void sub_module(lister *k, qz_sub sub) {
     }
     for (size_t i = 0; i < kind->n_parts; i++) {
         const qz_part_row *p = &kind->parts[i];
-        const qz_site s = {.kind = QZ_SITE_PART, .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf,
+        const qz_site s = {.kind = QZ_SITE_PART, .part = (int)(i + (sub == QZ_SUB_FFN ? QZ_SUB_PARTS : 0)),
+                           .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf,
                            .rows = qz_wide_of(c, p->rows),
                            .cols = qz_wide_of(c, p->cols),
                            .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer), .use = QZ_USE_KEPT};
@@ -191,7 +200,7 @@ bool qz_site_known(size_t i, qz_site *out) {
         }
         i -= n;
     }
-    const qz_kind *experts = qz_kind_get(QZ_KIND_EXPERTS);
+    const qz_kind *experts = qz_kind_get(QZ_KIND_SHARED_EXPERTS);
     for (int f = 0; f < QZ_FAMILY_COUNT; f++)
         for (size_t l = 0; l < experts->n_linears; l++) {
             const char *own = qz_family_get((qz_family)f)->expert_names[l];
@@ -204,12 +213,15 @@ bool qz_site_known(size_t i, qz_site *out) {
 }
 
 void qz_sites_biases(qz_config *c, bool (*has)(const void *file, const char *gguf), const void *file) {
-    bool *const flags[] = {[QZ_BIAS_QKV] = &c->qkv_bias, [QZ_BIAS_O] = &c->o_bias, [QZ_BIAS_MLP] = &c->mlp_bias};
+    /* of experts: the family's row says it */
+    bool *const flags[] = {[QZ_BIAS_QKV] = &c->qkv_bias, [QZ_BIAS_O] = &c->o_bias, [QZ_BIAS_MLP] = &c->mlp_bias,
+                           [QZ_BIAS_EXPERTS] = NULL};
     for (int k = 0; k < QZ_KIND_COUNT; k++) {
         const qz_kind *kind = qz_kind_get((qz_kind_id)k);
         for (size_t i = kind->n_linears; i-- > 0;) {
             const qz_linear_row *r = &kind->linears[i];
-            if (r->bias != QZ_BIAS_NONE) *flags[r->bias] = has(file, r->gguf); /* the first decides: it comes last */
+            /* the first decides: it comes last */
+            if (r->bias != QZ_BIAS_NONE && flags[r->bias]) *flags[r->bias] = has(file, r->gguf);
         }
     }
 }

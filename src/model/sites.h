@@ -17,7 +17,8 @@
  * and for the stages: places in the block where linears read something, in the order in which a token comes by. */
 enum {
     QZ_MIXER_LINEARS = 6, QZ_FFN_LINEARS = 6, QZ_LINEARS = QZ_MIXER_LINEARS + QZ_FFN_LINEARS,
-    QZ_SUB_INPUTS = 4, QZ_STAGES = 2 * QZ_SUB_INPUTS /* of a half; of both */
+    QZ_SUB_INPUTS = 4, QZ_STAGES = 2 * QZ_SUB_INPUTS, /* of a half; of both */
+    QZ_SUB_PARTS = 8, QZ_PARTS = 2 * QZ_SUB_PARTS      /* float parts of a half, of both */
 };
 typedef enum {
     QZ_NORM_ATTN,
@@ -46,7 +47,8 @@ typedef enum {
     QZ_SITE_EXPERT,        /* part: number of the linear, of each of `experts` */
     QZ_SITE_ROUTER,        /* scores of the experts; no method may quantize it */
     QZ_SITE_NORM,          /* part: qz_norm; [1, cols] */
-    QZ_SITE_PART           /* floats of a kind that only its own file reads; names with their suffix */
+    QZ_SITE_PART           /* part: its number among QZ_PARTS; floats of a kind that only its own file reads;
+                            * names with their suffix */
 } qz_site_kind;
 
 /* How tensor-parallel engines split a matrix over GPUs, in their words: COLUMN its outputs, which are rows here; ROW
@@ -67,7 +69,7 @@ typedef struct {
     const char *hf, *gguf; /* inside the block: "self_attn.q_proj", "attn_q"; %zu in hf stands for the expert */
     uint64_t rows, cols;   /* of one matrix */
     size_t experts;        /* matrices of this name, stacked in GGUF; 0: one */
-    bool bias;             /* [1, rows] beside it */
+    bool bias;             /* [1, rows] beside each matrix */
     size_t stage;          /* of its input (of a norm: of what is behind it) */
     qz_shard shard;
     const qz_fused *fused; /* that it may become a part of; NULL: of none */

@@ -140,7 +140,7 @@ static qz_status read_experts(const json_t *root, const char *name, const qz_fam
     QZ_TRY(bounded(root, "shared_expert_intermediate_size", name, 1u << 22, &c->shared_width, err));
     QZ_TRY(bounded(root, "n_shared_experts", name, 64, &shared, err));
     if (shared) c->shared_width = shared * c->expert_width;
-    c->ffn = c->shared_width ? QZ_KIND_SHARED_EXPERTS : QZ_KIND_EXPERTS;
+    c->ffn = c->shared_width ? QZ_KIND_SHARED_EXPERTS : f->ffn ? f->ffn : QZ_KIND_EXPERTS;
     QZ_TRY(read_dense(root, name, c, err));
     const bool dense = memchr(c->layer_dense, 1, c->layers) != NULL;
     return dense ? needed(root, "intermediate_size", name, 1, 1u << 22, &c->intermediate_size, err) : QZ_OK;
@@ -171,9 +171,9 @@ static qz_status read_common(const json_t *root, const char *name, qz_shape *s, 
 
 /* Defaults of absent keys would plan another model. */
 static qz_status need_experts(const json_t *root, const char *name, qz_error *err) {
-    static const char *const keys[] = {"num_experts", "num_local_experts"};
+    static const char *const keys[] = {"num_experts", "num_local_experts", "n_routed_experts"};
     uint64_t experts = 0, used = 0;
-    for (size_t i = 0; i < 2; i++) QZ_TRY(bounded(root, keys[i], name, QZ_MAX_EXPERTS, &experts, err));
+    for (size_t i = 0; i < 3; i++) QZ_TRY(bounded(root, keys[i], name, QZ_MAX_EXPERTS, &experts, err));
     if (experts == 0)
         return qz_fail(err, QZ_EFORMAT,
                        "key 'num_experts' is missing: file '%s': a memory plan needs it; add it from the model's card",

@@ -57,9 +57,12 @@ static void block(lister *k, long l) {
                                  .role = role_of(x),
                                  .use = x->use});
         if (x->bias)
-            put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%s.bias", l, x->hf),
+            put(k, (qz_shape_tensor){.name = qz_arena_printf(a, "model.layers.%ld.%.*s%s%s.bias", l,
+                                                             at ? (int)(at - x->hf) : (int)strlen(x->hf), x->hf,
+                                                             at ? "*" : "", at ? at + 3 : ""),
                                      .gguf = qz_arena_printf(a, "blk.%ld.%s.bias", l, x->gguf),
-                                     .rows = 1, .cols = x->rows, .count = 1, .layer = l, .role = QZ_ROLE_FLOAT,
+                                     .rows = qz_max_size(1, x->experts), .cols = x->rows, .count = 1,
+                                     .layer = l, .role = QZ_ROLE_FLOAT,
                                      .use = QZ_USE_KEPT});
     }
 }

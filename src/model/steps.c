@@ -1,6 +1,5 @@
-/* Floats whose rows and columns lie any steps apart: an expert's matrix that stands in one tensor with others, turned
- * or row by row between those of another. */
-#include "artifacts/loose.h"
+#include "model/steps.h"
+#include "base/map.h"
 #include "base/size.h"
 #include "codecs/types.h"
 #include <stdio.h>
@@ -32,13 +31,25 @@ static void forget(const qz_coded *c) {
     qz_map_forget(s->data, n * qz_type_get(s->type)->bytes);
 }
 
-/* A source's own kind: nothing writes or hashes it (qz_loose_hash takes the stored tensors). */
+static void hash(const qz_coded *c, qz_sha256 *h) {
+    const qz_steps *s = steps(c);
+    const size_t bytes = qz_type_get(s->type)->bytes;
+    for (size_t r = 0; r < s->rows; r++)
+        for (size_t k = 0; k < s->cols; k++)
+            qz_sha256_update(h, s->data + (r * s->row_step + k * s->col_step) * bytes, bytes);
+}
+
+/* A source's own kind: nothing writes it. */
 static const qz_coded_ops ops = { .name = "floats by steps", .number = 0x73746570, .decode = decode, .text = text,
-                                  .float_type = float_type, .forget = forget };
+                                  .hash = hash, .float_type = float_type, .forget = forget };
 
 const qz_coded *qz_steps_coded(const qz_steps *s, qz_arena *arena) {
     stepped *x = qz_arena_alloc(arena, 1, sizeof *x);
     if (!x) return NULL;
     *x = (stepped){ { &ops, s->rows, s->cols }, *s };
     return &x->base;
+}
+
+bool qz_tensor_floats(const qz_tensor_view *t) {
+    return t->coded ? t->coded->ops == &ops : qz_floats_known(t->type);
 }
