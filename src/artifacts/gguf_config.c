@@ -38,7 +38,15 @@ static const char *k(writer *w, const char *suffix) {
 static void u32(writer *w, const char *suffix, uint64_t v) { qz_gguf_put_u32(w->m, k(w, suffix), (uint32_t)v); }
 static void f32(writer *w, const char *suffix, double v) { qz_gguf_put_f32(w->m, k(w, suffix), (float)v); }
 
-static double yarn_default(const qz_rope *r) { return r->factor <= 1.0 ? 1.0 : 0.1 * qz_log(r->factor) + 1.0; }
+/* 0.1·m·ln(factor) + 1 */
+static double yarn_scale(const qz_rope *r, double m) {
+    return r->factor <= 1.0 ? 1.0 : 0.1 * m * qz_log(r->factor) + 1.0;
+}
+/* What a loader multiplies rope.scaling.attn_factor with: with a multiplier of the logarithm it takes mscale for 1. */
+static double yarn_default(const qz_rope *r, const qz_family_info *f) {
+    return f->gguf_log_mul > 0 && r->mscale_all_dim != 0 ? yarn_scale(r, 1) / yarn_scale(r, r->mscale_all_dim)
+                                                         : yarn_scale(r, 1);
+}
 
 static void put_scaling(writer *w, const qz_config *c) {
     const qz_rope *r = &c->rope;
@@ -48,12 +56,16 @@ static void put_scaling(writer *w, const qz_config *c) {
     }
     if (r->kind == QZ_ROPE_YARN) {
         u32(w, "rope.scaling.original_context_length", r->original_max_position);
+        const qz_family_info *f = qz_family_get(c->family);
         double a = r->attention_factor;
         if (a == 0 && r->mscale != 0 && r->mscale_all_dim != 0)
-            a = (0.1 * r->mscale * qz_log(r->factor) + 1.0) / (0.1 * r->mscale_all_dim * qz_log(r->factor) + 1.0);
+            a = yarn_scale(r, r->mscale) / yarn_scale(r, r->mscale_all_dim);
         /* deviates: the reference converter stores yarn_attn_factor = attention_factor, which its loader does not
-         * multiply in; rope.scaling.attn_factor is what the loader applies on top of 1 + 0.1 ln(factor). */
-        if (a != 0) f32(w, "rope.scaling.attn_factor", a / yarn_default(r));
+         * multiply in; rope.scaling.attn_factor is what the loader applies on top of its default. */
+        if (f->gguf_attn_factor && r->attention_factor != 0)
+            f32(w, "rope.scaling.yarn_attn_factor", r->attention_factor);
+        if (a != 0 && ((f->gguf_log_mul == 0 && !f->gguf_attn_factor) || (float)(a / yarn_default(r, f)) != 1))
+            f32(w, "rope.scaling.attn_factor", a / yarn_default(r, f));
         f32(w, "rope.scaling.yarn_beta_fast", r->beta_fast);
         f32(w, "rope.scaling.yarn_beta_slow", r->beta_slow);
     }
@@ -182,7 +194,8 @@ static void put_gemma2(writer *w, const qz_artifact_plan *p) {
 }
 static void put_common(writer *w, const qz_artifact_plan *p) {
     const qz_config *c = &p->model->config;
-    const bool llama = qz_family_get(c->family)->gguf_permuted, gemma3 = c->family == QZ_FAMILY_GEMMA3;
+    const qz_family_info *f = qz_family_get(c->family);
+    const bool llama = f->gguf_permuted, gemma3 = c->family == QZ_FAMILY_GEMMA3;
     u32(w, "block_count", c->layers);
     u32(w, "context_length", c->max_position);
     u32(w, "embedding_length", c->hidden_size);
@@ -191,7 +204,8 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     u32(w, "attention.head_count_kv", c->kv_heads);
     put_scaling(w, c);
     f32(w, "rope.freq_base", c->rope.theta);
-    if (gemma3) f32(w, "rope.freq_base_swa", c->rope.local_theta > 0 ? c->rope.local_theta : c->rope.theta);
+    if (gemma3 || c->rope.local_theta > 0)
+        f32(w, "rope.freq_base_swa", c->rope.local_theta > 0 ? c->rope.local_theta : c->rope.theta);
     f32(w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
     qz_gguf_put_expert_counts(c, w->arch, w->m);
     u32(w, "attention.key_length", c->head_dim);
@@ -200,10 +214,15 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     if (qz_family_get(c->family)->partial_rotary) u32(w, "rope.dimension_count", c->rotary_dim);
     qz_gguf_put_expert_rules(c, w->arch, w->m);
     if (gemma3 && c->logit_softcap > 0) f32(w, "final_logit_softcapping", c->logit_softcap);
-    if (gemma3 && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
+    if (f->window == QZ_WINDOW_PATTERN && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
+    if (f->gguf_window_list && c->sliding_window)
+        qz_gguf_put_bools(w->m, k(w, "attention.sliding_window_pattern"), c->layer_sliding, c->layers);
     /* without tokens the loader needs the number */
     if (llama || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size);
     if (llama) u32(w, "rope.dimension_count", c->head_dim);
+    if (c->rope.kind == QZ_ROPE_YARN && c->rope.mscale_all_dim != 0 && f->gguf_log_mul > 0)
+        f32(w, "rope.scaling.yarn_log_multiplier", f->gguf_log_mul * c->rope.mscale_all_dim);
+    if (c->rope.query_beta > 0) f32(w, "attention.temperature_scale", c->rope.query_beta);
     for (int i = 0; i < QZ_NUMBERS; i++)
         if (qz_family_get(c->family)->numbers[i] > 0 && *qz_number_get(i)->gguf)
             f32(w, qz_number_get(i)->gguf, qz_config_number(c, i));
@@ -272,11 +291,14 @@ static qz_status read_rope(reader *r, qz_config *c) {
     qz_gguf_text type = { "linear", 6 }; /* as the reference loader: a factor without a type is linear */
     double attn = 1.0;
     const qz_family_info *f = qz_family_get(c->family);
-    *rope = (qz_rope){ .theta = 10000, .local_theta = f->local_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1,
+    *rope = (qz_rope){ .theta = 10000, .local_theta = f->local_plain ? 0 : f->local_theta, .factor = 1,
+                       .beta_fast = 32, .beta_slow = 1,
                        .truncate = true, .original_max_position = c->max_position,
                        .interleaved = f->gguf_permuted };
+    if (f->query_beta) QZ_TRY(qz_gguf_f64(g, rk(r, "attention.temperature_scale"), false, &rope->query_beta, r->err));
     if (f->local_theta > 0) QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base_swa"), false, &rope->local_theta, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base"), false, &rope->theta, r->err));
+    if (f->local_plain && rope->local_theta == 0) rope->local_theta = rope->theta;
     QZ_TRY(qz_gguf_str(g, rk(r, "rope.scaling.type"), false, &type, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.factor"), false, &rope->factor, r->err));
     /* its name in files of 2023 */
@@ -288,7 +310,11 @@ static qz_status read_rope(reader *r, qz_config *c) {
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.yarn_beta_slow"), false, &rope->beta_slow, r->err));
     if (type.n == 4 && memcmp(type.ptr, "yarn", 4) == 0) {
         rope->kind = QZ_ROPE_YARN;
-        rope->attention_factor = attn * yarn_default(rope);
+        if (f->gguf_log_mul > 0)
+            QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.yarn_log_multiplier"), false, &rope->mscale_all_dim, r->err));
+        if (f->gguf_log_mul > 0) rope->mscale_all_dim /= f->gguf_log_mul;
+        rope->mscale = rope->mscale_all_dim != 0;
+        rope->attention_factor = attn * yarn_default(rope, f);
     } else if (type.n == 6 && memcmp(type.ptr, "linear", 6) == 0)
         rope->kind = rope->factor != 1 ? QZ_ROPE_LINEAR : QZ_ROPE_NONE;
     else if (type.n != 4 || memcmp(type.ptr, "none", 4))
@@ -403,6 +429,23 @@ static qz_status read_options(reader *r, qz_config *c) {
     return qz_gguf_read_experts(r->g, r->arch, c, r->err);
 }
 
+/* One architecture for several families, told apart by their experts or by their window. */
+static qz_status told_apart(reader *r, qz_config *c) {
+    uint64_t experts = 0, window = 0;
+    QZ_TRY(qz_gguf_u64(r->g, rk(r, "attention.sliding_window"), false, &window, r->err));
+    QZ_TRY(qz_gguf_u64(r->g, rk(r, "expert_count"), false, &experts, r->err));
+    if (experts && c->family == QZ_FAMILY_LLAMA) c->family = QZ_FAMILY_MIXTRAL;
+    for (qz_family i = c->family + 1; window && i < QZ_FAMILY_COUNT; i++) {
+        const qz_family_info *f = qz_family_get(i);
+        if (f->gguf_window_list && strcmp(f->gguf_arch, r->arch) == 0) c->family = i;
+    }
+    if (experts && qz_family_get(c->family)->experts == 0)
+        return qz_fail(r->err, QZ_EUNSUPPORTED,
+                       "experts in an architecture that has none: file '%s', key '%s': found %llu", r->g->path, r->key,
+                       (unsigned long long)experts);
+    return QZ_OK;
+}
+
 static qz_status unknown_architecture(const qz_gguf *g, const char *name, qz_error *err) {
     char known[640] = "";
     size_t n = 0;
@@ -430,14 +473,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     c->family = qz_family_by_gguf_arch(name);
     if (c->family == QZ_FAMILY_COUNT) return unknown_architecture(g, name, err);
     reader r = { .g = g, .arch = name, .err = err };
-    uint64_t experts = 0;
-    QZ_TRY(qz_gguf_u64(g, rk(&r, "expert_count"), false, &experts, err));
-    /* one architecture, told apart by its experts */
-    if (experts && c->family == QZ_FAMILY_LLAMA) c->family = QZ_FAMILY_MIXTRAL;
-    if (experts && qz_family_get(c->family)->experts == 0)
-        return qz_fail(err, QZ_EUNSUPPORTED,
-                       "experts in an architecture that has none: file '%s', key '%s': found %llu", g->path, r.key,
-                       (unsigned long long)experts);
+    QZ_TRY(told_apart(&r, c));
     QZ_TRY(qz_gguf_u64(g, rk(&r, "block_count"), true, &c->layers, err));
     if (c->layers < 1 || c->layers > QZ_MAX_LAYERS)
         return qz_fail(err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected 1 to %d, found %llu",

@@ -212,7 +212,7 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
                             "of %.6g: other log-probabilities",
                             scale, c->attn_scale));
     /* llama.cpp b11549: for grok and mistral3 alone */
-    if (c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1))
+    if (!f->gguf_yarn_betas && c->rope.kind == QZ_ROPE_YARN && (c->rope.beta_fast != 32 || c->rope.beta_slow != 1))
         QZ_TRY(qz_plan_note(p, arena, err,
                             "yarn scaling with beta_fast %g and beta_slow %g: llama.cpp does not read the keys for "
                             "architecture %s and runs with 32 and 1: other log-probabilities there",

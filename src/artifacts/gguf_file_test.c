@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 static char out[] = "/tmp/qz_gft_XXXXXX";
+enum { TYPE_COLUMN = 2, Q8_0_COLUMN = 4, Q4_K_M_COLUMN = 5 }; /* of gguf.tsv */
 
 static void write_weighted(const char *source, const char *level, bool with_tokenizer, const qz_imatrix *im) {
     qz_model *m;
@@ -126,62 +127,105 @@ static void metadata(void **state) {
     qz_gguf_release(&g);
 }
 
+/* The value of a key as gguf.tsv writes it, "True", "[true, false]", numbers and strings as they are. */
+static void key_text(const qz_gguf *g, const qz_gguf_kv *kv, char *text, size_t size) {
+    qz_gguf_text s;
+    bool b;
+    double x;
+    uint64_t n;
+    const uint8_t *list;
+    size_t count, at;
+    switch ((int)kv->kind) {
+    case QZ_GGUF_STR:
+        OK(qz_gguf_str(g, kv->key, true, &s, err));
+        (void)snprintf(text, size, "%.*s", (int)s.n, s.ptr);
+        break;
+    case QZ_GGUF_BOOL:
+        OK(qz_gguf_bool(g, kv->key, true, &b, err));
+        (void)snprintf(text, size, b ? "True" : "False");
+        break;
+    case QZ_GGUF_F32:
+        OK(qz_gguf_f64(g, kv->key, true, &x, err));
+        (void)snprintf(text, size, "%.9g", x);
+        break;
+    case QZ_GGUF_ARR:
+        OK(qz_gguf_array(g, kv->key, QZ_GGUF_BOOL, true, &list, &count, err));
+        at = (size_t)snprintf(text, size, "[");
+        for (size_t i = 0; i < count && at < size; i++)
+            at += (size_t)snprintf(text + at, size - at, "%s%s", i ? ", " : "", list[i] ? "true" : "false");
+        if (at < size) (void)snprintf(text + at, size - at, "]");
+        break;
+    default:
+        OK(qz_gguf_u64(g, kv->key, true, &n, err));
+        (void)snprintf(text, size, "%llu", (unsigned long long)n);
+    }
+}
+
+static void check_key(const qz_gguf *g, const char *folder, const char *key, const char *want) {
+    const qz_gguf_kv *kv = qz_gguf_key(g, key);
+    char text[256];
+    if (!kv) fail_msg("%s: no key '%s'", folder, key);
+    key_text(g, kv, text, sizeof text);
+    const double x = strtod(text, NULL), y = strtod(want, NULL);
+    const bool number = kv->kind == QZ_GGUF_F32 && fabs(x - y) <= 1e-7 * fabs(y);
+    if (!number && strcmp(text, want) != 0) fail_msg("%s: key '%s': expected %s, found %s", folder, key, want, text);
+}
+
+/* Not vocab_size, which the loader needs without tokens, and head sizes, which say what it would take without them. */
+static bool counts(const char *key) {
+    static const char *const not[] = { ".vocab_size", ".attention.key_length", ".attention.value_length" };
+    for (size_t i = 0; i < 3; i++)
+        if (strlen(key) > strlen(not[i]) && strcmp(key + strlen(key) - strlen(not[i]), not[i]) == 0) return false;
+    return strncmp(key, "general.", 8) && strncmp(key, "tokenizer.", 10);
+}
+
 /* What llama.cpp's converter wrote of the same checkpoint (gguf.tsv, from ../shared/data/zoo2): keys of the
- * architecture with their numbers, and every tensor's bytes. */
-static void check_reference(const char *folder) {
+ * architecture with their values, none besides, and every tensor's bytes; with a level, the types that llama-quantize gives. */
+static void check_file(const char *folder, const char *level, size_t column) {
     char path[96], *text = NULL, *p, sha[65];
     qz_gguf g;
-    size_t tensors = 0;
+    size_t tensors = 0, keys = 0, ours = 0;
     (void)snprintf(path, sizeof path, "%s/gguf.tsv", folder);
     OK(qz_read_file(path, 1 << 20, &text, NULL, err));
-    write_file(folder, "BF16", false);
+    write_file(folder, level, false);
     OK(qz_gguf_open(&g, out, err));
     p = text;
     for (char *line; (line = strsep(&p, "\n")) != NULL && *line;) {
         char *cell[7] = {0};
         for (size_t i = 0; i < 7 && (cell[i] = strsep(&line, "\t")) != NULL; i++) continue;
         if (strcmp(cell[0], "key") == 0 && strncmp(cell[1], "general.", 8) && strncmp(cell[1], "tokenizer.", 10)) {
-            double x = -1;
-            const qz_gguf_kv *kv = qz_gguf_key(&g, cell[1]);
-            if (!kv) fail_msg("%s: no key '%s'", folder, cell[1]);
-            uint64_t n = 0;
-            bool yes = false;
-            if (kv->kind == QZ_GGUF_BOOL) {
-                OK(qz_gguf_bool(&g, cell[1], true, &yes, err));
-                if (yes != (strcmp(cell[3], "True") == 0))
-                    fail_msg("%s: key '%s': expected %s", folder, cell[1], cell[3]);
-                continue;
-            }
-            if (kv->kind == QZ_GGUF_STR) {
-                qz_gguf_text s = {0};
-                OK(qz_gguf_str(&g, cell[1], true, &s, err));
-                if (s.n != strlen(cell[3]) || memcmp(s.ptr, cell[3], s.n))
-                    fail_msg("%s: key '%s': expected %s", folder, cell[1], cell[3]);
-                continue;
-            }
-            if (kv->kind == QZ_GGUF_F32) OK(qz_gguf_f64(&g, cell[1], true, &x, err));
-            else OK(qz_gguf_u64(&g, cell[1], true, &n, err));
-            if (kv->kind != QZ_GGUF_F32) x = (double)n;
-            if (fabs(x - strtod(cell[3], NULL)) > 1e-7 * fabs(x))
-                fail_msg("%s: key '%s': expected %s, found %.9g", folder, cell[1], cell[3], x);
+            check_key(&g, folder, cell[1], cell[3]);
+            keys += counts(cell[1]);
         }
         if (strcmp(cell[0], "tensor") != 0) continue;
         const qz_gguf_tensor *t = qz_gguf_find(&g, cell[1]);
         if (!t) fail_msg("%s: no tensor '%s'", folder, cell[1]);
+        if (strcasecmp(t->type->name, cell[column]) != 0)
+            fail_msg("%s %s: tensor '%s': expected %s, found %s", folder, level, cell[1], cell[column], t->type->name);
         qz_sha256_bytes_hex((const uint8_t *)g.map.ptr + t->offset, t->bytes, sha);
-        if (strncmp(sha, cell[6], 12) != 0)
+        if (column == TYPE_COLUMN && strncmp(sha, cell[6], 12) != 0)
             fail_msg("%s: tensor '%s': expected bytes %s, found %.12s", folder, cell[1], cell[6], sha);
         tensors++;
     }
     assert_int_equal(tensors, g.n);
+    for (size_t i = 0; i < g.n_kv; i++) ours += counts(g.kv[i].key);
+    if (ours != keys) fail_msg("%s: %zu keys beside the %zu of the converter", folder, ours, keys);
     qz_gguf_release(&g);
     qz_free(text);
+}
+static void check_reference(const char *folder) {
+    check_file(folder, "BF16", TYPE_COLUMN);
+    check_file(folder, "Q8_0", Q8_0_COLUMN);
+    check_file(folder, "Q4_K_M", Q4_K_M_COLUMN);
 }
 static void reference_converter(void **state) {
     (void)state;
     check_reference("tests/golden/zoo/smollm3");
     check_reference("tests/golden/zoo/granite");
     check_reference("tests/golden/zoo/glm4_moe");
+    check_reference("tests/golden/zoo/ministral3");
+    check_reference("tests/golden/zoo/olmo2");
+    check_reference("tests/golden/zoo/olmo3");
 }
 
 /* Values of formats/gguf-metadata.md section 5: Llama-3.2-1B and Llama-3.1-8B, bytes included. */

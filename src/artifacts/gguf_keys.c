@@ -58,7 +58,8 @@ static bool family_reads(const qz_family_info *f, const char *suffix) {
         { "expert_shared_count", f->shared == QZ_SHARED_COUNTED },
         { "expert_shared_feed_forward_length", f->shared == QZ_SHARED_GATED },
         { "leading_dense_block_count", f->dense == QZ_DENSE_FIRST },
-        { "interleave_moe_layer_step", f->dense == QZ_DENSE_LISTED } };
+        { "interleave_moe_layer_step", f->dense == QZ_DENSE_LISTED },
+        { "attention.temperature_scale", f->query_beta }, { "rope.scaling.yarn_log_multiplier", f->gguf_log_mul > 0 } };
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         if (strcmp(some[i].suffix, suffix) == 0) return some[i].read;
     for (int i = 0; i < QZ_NUMBERS; i++)

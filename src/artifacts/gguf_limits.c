@@ -1,6 +1,6 @@
 /* What llama.cpp's loader of an architecture cannot take: a file with it would not load, or run as another model.
- * Source: llama.cpp b11549 src/models/{llama,qwen2,qwen3,qwen3moe,gemma2,gemma3,phi3,smollm3,granite}.cpp,
- * formats/gguf-metadata.md section 4. */
+ * Source: llama.cpp b11549 src/models/{llama,qwen2,qwen3,qwen3moe,gemma2,gemma3,phi3,smollm3,granite,mistral3,
+ * olmo2}.cpp, formats/gguf-metadata.md section 4. */
 #include "artifacts/artifacts_int.h"
 #include <string.h>
 
@@ -9,6 +9,7 @@ typedef struct {
     bool rope_freqs, o_bias, mlp_bias; /* tensors that it loads; one more than it knows is an error there */
     bool head;                         /* an output matrix of its own */
     bool q_is_hidden;                  /* rows of q are as many as hidden */
+    bool no_tie;                       /* does not take the embedding for an output matrix */
     bool caps;                         /* divides by both caps, whatever they are */
 } loader;
 static const loader loaders[] = {
@@ -16,7 +17,9 @@ static const loader loaders[] = {
     { "qwen2", .head = true, .q_is_hidden = true }, { "qwen3", .head = true }, { "qwen3moe", .head = true },
     { "gemma2", .caps = true }, { "gemma3", .head = true }, { "phi3", .head = true, .q_is_hidden = true },
     { "smollm3", .head = true }, { "glm4moe", .head = true },
-    { "granite", .head = true, .q_is_hidden = true } };
+    { "granite", .head = true, .q_is_hidden = true },
+    { "mistral3", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
+    { "olmo2", .head = true, .no_tie = true, .q_is_hidden = true } };
 
 static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *err) {
     const qz_config *c = &m->config;
@@ -40,7 +43,7 @@ static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *er
                            "%zu; use bnb",
                            arch, m->path, l);
         if (c->sliding_window && qz_family_get(c->family)->window == QZ_WINDOW_PATTERN &&
-            c->layer_sliding[l] != qz_gguf_slides(c, l))
+            !qz_family_get(c->family)->gguf_window_list && c->layer_sliding[l] != qz_gguf_slides(c, l))
             return qz_fail(err, QZ_EUNSUPPORTED,
                            "GGUF fixes which layers of %s slide: model '%s', layer %zu: expected %s, found %s; use bnb",
                            arch, m->path, l, qz_gguf_slides(c, l) ? "a sliding window" : "full attention",
@@ -60,6 +63,7 @@ qz_status qz_gguf_refuse(const qz_model *m, qz_error *err) {
         { c->rope.kind == QZ_ROPE_LLAMA3 && !a->rope_freqs, "rope_type llama3" },
         { c->o_bias && !a->o_bias, "a bias of o_proj" },
         { c->mlp_bias && !a->mlp_bias, "biases of the feed-forward" },
+        { c->tie_embeddings && a->no_tie, "an output matrix that is the embedding (tied)" },
         { !c->tie_embeddings && !a->head, "an output matrix that is not tied to the embedding" },
         {a->q_is_hidden && c->heads * c->head_dim != c->hidden_size,
          "num_attention_heads x head_dim other than hidden_size" },

@@ -23,8 +23,9 @@ bool qz_gguf_name_of(const qz_model *m, const qz_slot *s, char *buf, size_t size
     if (s->site)
         return snprintf(buf, size, "blk.%ld.%s.%s", s->layer, s->site->site.gguf, s->bias ? "bias" : "weight") <
                (int)size;
-    const char *name = s->t == m->embed ? top[0][1] : s->t == m->final_norm ? top[1][1] : top[2][1];
-    return snprintf(buf, size, "%s.weight", name) < (int)size;
+    const bool bias = s->t == m->final_bias;
+    const char *name = s->t == m->embed ? top[0][1] : bias || s->t == m->final_norm ? top[1][1] : top[2][1];
+    return snprintf(buf, size, "%s.%s", name, bias ? "bias" : "weight") < (int)size;
 }
 
 bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, size_t *experts, char *buf, size_t size) {

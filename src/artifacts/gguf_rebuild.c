@@ -38,13 +38,18 @@ static void count(writer *w, const char *key, uint64_t v) { put(w, key, json_int
 static void put_rope(writer *w, const qz_config *c, const qz_family_info *f) {
     const qz_rope *r = &c->rope;
     put(w, "rope_theta", real(r->theta));
-    if (f->local_theta > 0) put(w, "rope_local_base_freq", real(r->local_theta));
+    if (f->local_theta > 0 && !f->local_plain) put(w, "rope_local_base_freq", real(r->local_theta));
     if (r->kind == QZ_ROPE_LINEAR)
         put(w, "rope_scaling", json_pack("{s:s,s:o}", "rope_type", "linear", "factor", real(r->factor)));
     if (r->kind != QZ_ROPE_YARN) return;
     json_t *s = json_pack("{s:s,s:o,s:I,s:o,s:o}", "rope_type", "yarn", "factor", real(r->factor),
                           "original_max_position_embeddings", (json_int_t)r->original_max_position, "beta_fast",
                           real(r->beta_fast), "beta_slow", real(r->beta_slow));
+    if (s && r->query_beta > 0)
+        w->ok = json_object_set_new(s, "llama_4_scaling_beta", real(r->query_beta)) == 0 && w->ok;
+    if (s && r->mscale_all_dim != 0)
+        w->ok = json_object_set_new(s, "mscale", real(r->mscale)) == 0 &&
+                json_object_set_new(s, "mscale_all_dim", real(r->mscale_all_dim)) == 0 && w->ok;
     if (s && r->attention_factor > 0)
         w->ok = json_object_set_new(s, "attention_factor", real(r->attention_factor)) == 0 && w->ok;
     put(w, "rope_scaling", s);
@@ -129,6 +134,7 @@ static const char *other_part(qz_config *a, qz_config *b) {
     if (x->kind != y->kind || !near(x->theta, y->theta) || a->rotary_dim != b->rotary_dim ||
         !near(x->local_theta, y->local_theta))
         return "rotary positions";
+    if (!near(x->query_beta, y->query_beta)) return "the growth of queries";
     if (x->kind != QZ_ROPE_NONE && !near(x->factor, y->factor)) return "the factor of rotary positions";
     if (x->kind == QZ_ROPE_YARN && (x->original_max_position != y->original_max_position ||
                                     !near(x->attention_factor, y->attention_factor) ||

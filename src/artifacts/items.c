@@ -9,7 +9,7 @@ static void add(qz_slot *s, size_t *n, const qz_slot *slot) {
 }
 
 static size_t count(const qz_model *m) {
-    size_t n = 3;
+    size_t n = 4;
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++)
             n += qz_max_size(1, m->blocks[l].sites[i].site.experts) * (m->blocks[l].sites[i].bias ? 2 : 1);
@@ -33,6 +33,7 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
                                       .bias = true });
         }
     add(s, n, &(qz_slot){ .t = m->final_norm, .layer = -1, .linear = -1 });
+    if (m->final_bias) add(s, n, &(qz_slot){ .t = m->final_bias, .layer = -1, .linear = -1 });
     if (m->head != m->embed) add(s, n, &(qz_slot){ .t = m->head, .layer = -1, .linear = -1 });
     *out = s;
     return QZ_OK;
@@ -55,7 +56,9 @@ qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_aren
 size_t qz_slot_heads(const qz_slot *s) { return s->site ? (size_t)s->site->site.rotary_heads : 0; }
 qz_use qz_slot_use(const qz_model *m, const qz_slot *s) {
     if (s->site) return s->bias ? QZ_USE_KEPT : s->site->site.use;
-    return s->t == m->embed ? QZ_USE_EMBED : s->t == m->final_norm ? QZ_USE_KEPT : QZ_USE_HEAD;
+    return s->t == m->embed  ? QZ_USE_EMBED
+           : s->t == m->head ? QZ_USE_HEAD
+                             : QZ_USE_KEPT;
 }
 qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved) {
     if (qz_slot_heads(s) == 0) return QZ_PERMUTE_NONE;

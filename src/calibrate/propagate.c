@@ -20,6 +20,7 @@ struct qz_propagate {
     size_t next;                  /* stage expected next; as many as there are: the layer is complete */
     float *h[STREAMS];            /* [tokens, hidden] */
     float *mid;                   /* not sequential: the quantized stream inside a block of float weights */
+    float *held[STREAMS];         /* [tokens, hidden] what both halves of a parallel layer read; else NULL */
     float *norm[STREAMS], *out;   /* [chunk tokens, hidden] */
     float *lost;                  /* [chunk tokens, hidden] float minus quantized stream before the sub-module */
     float *input[STREAMS];        /* [chunk tokens, widest] what the stage's linears see */
@@ -87,22 +88,13 @@ static qz_layer_weights weights(qz_propagate *p, bool plain) {
     return w;
 }
 
-typedef struct { const qz_mm *mm; const float *x, *w; float *y; size_t n, cols; float eps; } norm_job;
-static void norm_rows(void *arg, qz_part part) {
-    const norm_job *j = arg;
-    size_t lo, hi;
-    qz_split(j->n, 1, part, &lo, &hi);
-    for (size_t t = lo; t < hi; t++)
-        qz_mm_rms_norm(j->mm, j->x + t * j->cols, j->w, j->cols, j->eps, j->y + t * j->cols);
-}
-static void norm(const qz_propagate *p, const float *x, const float *w, size_t n, float *y) {
-    norm_job j = {qz_engine_mm(p->e), x, w, y, n, p->hidden, (float)qz_engine_model(p->e)->config.rms_norm_eps};
-    qz_pool_run(p->run->pool, 0, norm_rows, &j);
+/* What a sub-module reads of n rows x, which stand `at` values from the stream's beginning, to p->norm[s]. */
+static void income(qz_propagate *p, qz_sub sub, stream s, const float *x, size_t at, size_t n) {
+    if (p->held[s] && sub == QZ_SUB_FFN) memcpy(p->norm[s], p->held[s] + at, n * p->hidden * sizeof *x);
+    else qz_engine_income(p->e, qz_engine_layer(p->e, p->layer), sub, x, n, p->norm[s]);
 }
 
-static const qz_norm norms[QZ_SUBS] = {QZ_NORM_ATTN, QZ_NORM_FFN}; /* before */
-
-typedef struct { float *x; size_t seqs; } part_of_stream; /* [seqs · seq, hidden] */
+typedef struct { float *x; size_t seqs, at; } part_of_stream; /* [seqs · seq, hidden], from value `at` on */
 
 /* x += sub-module(norm(x)) for one chunk, unless it is not to advance; its inner inputs go to input[s] when watched.
  * */
@@ -110,8 +102,7 @@ static qz_status pass(qz_propagate *p, qz_sub sub, stream s, const qz_layer_weig
                       bool advance, qz_error *err) {
     const size_t seqs = part->seqs, n = seqs * p->seq;
     float *x = part->x;
-    const float *const *own = qz_engine_layer(p->e, p->layer)->norm;
-    norm(p, x, own[norms[sub]], n, p->norm[s]);
+    income(p, sub, s, x, part->at, n);
     if (sub == QZ_SUB_MIXER)
         QZ_TRY(qz_engine_mixer(p->e, p->layer, w, p->norm[s], (qz_chunk){seqs, p->seq}, p->out, err));
     else QZ_TRY(qz_engine_ffn(p->e, p->layer, w, p->norm[s], n, p->out, err));
@@ -158,14 +149,14 @@ static qz_status step_experts(qz_propagate *p, const qz_input *group, size_t fir
     qz_layer_weights w = weights(p, !p->sequential);
     float *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
     if (!group->inside && p->sequential)
-        QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
+        QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs, at}, true, err));
     if (is_last(p, group))
-        QZ_TRY(pass(p, QZ_SUB_FFN, FLOAT, NULL, &(part_of_stream){p->h[FLOAT] + at, seqs}, true, err));
+        QZ_TRY(pass(p, QZ_SUB_FFN, FLOAT, NULL, &(part_of_stream){p->h[FLOAT] + at, seqs, at}, true, err));
     p->watched_stage = group->stage;
     p->observed = QZ_OK;
     p->err = err;
     qz_engine_observe(p->e, keep_expert, p);
-    QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, &(part_of_stream){in, seqs}, false, err));
+    QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, &(part_of_stream){in, seqs, at}, false, err));
     return p->observed;
 }
 static void clear_experts(qz_propagate *p, size_t cols) {
@@ -183,21 +174,23 @@ static void clear_experts(qz_propagate *p, size_t cols) {
 static qz_status step(qz_propagate *p, const qz_input *group, size_t first, size_t seqs, qz_error *err) {
     const size_t n = seqs * p->seq, at = first * p->seq * p->hidden, half = first / p->chunk % QZ_HALVES;
     const bool mixer = group->sub == QZ_SUB_MIXER, last = is_last(p, group);
-    const float *gains = qz_engine_layer(p->e, p->layer)->norm[norms[group->sub]];
     qz_layer_weights w = weights(p, !p->sequential);
     float *x = p->h[FLOAT] + at, *y = p->h[QUANT] + at, *in = p->sequential ? y : p->mid + at;
     if (!group->inside) {
-        if (!mixer && p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
-        norm(p, x, gains, n, p->norm[FLOAT]);
-        norm(p, mixer ? y : in, gains, n, p->norm[QUANT]);
+        if (!mixer && p->sequential)
+            QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs, at}, true, err));
+        income(p, group->sub, FLOAT, x, at, n);
+        income(p, group->sub, QUANT, mixer ? y : in, at, n);
+        for (int s = 0; mixer && p->held[s] && s < STREAMS; s++)
+            memcpy(p->held[s] + at, p->norm[s], n * p->hidden * sizeof *x);
         return gather(p, half, p->norm[FLOAT], p->norm[QUANT], n, err);
     }
     if (mixer && !p->sequential) memcpy(in, y, n * p->hidden * sizeof *y);
     keep_lost(p, x, in, n);
     watch(p, FLOAT, group->stage);
-    QZ_TRY(pass(p, group->sub, FLOAT, NULL, &(part_of_stream){x, seqs}, last, err));
+    QZ_TRY(pass(p, group->sub, FLOAT, NULL, &(part_of_stream){x, seqs, at}, last, err));
     watch(p, QUANT, group->stage);
-    QZ_TRY(pass(p, group->sub, QUANT, &w, &(part_of_stream){in, seqs}, mixer && last && !p->sequential, err));
+    QZ_TRY(pass(p, group->sub, QUANT, &w, &(part_of_stream){in, seqs, at}, mixer && last && !p->sequential, err));
     return gather(p, half, p->input[FLOAT], p->input[QUANT], n, err);
 }
 
@@ -206,9 +199,10 @@ static qz_status finish_layer(qz_propagate *p, qz_error *err) {
     qz_layer_weights w = weights(p, false);
     for (size_t i = 0; i < p->windows; i += p->chunk) {
         size_t seqs = qz_min_size(p->chunk, p->windows - i);
-        float *y = p->h[QUANT] + i * p->seq * p->hidden;
-        if (!p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
-        QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, &(part_of_stream){y, seqs}, true, err));
+        const size_t at = i * p->seq * p->hidden;
+        const part_of_stream y = {p->h[QUANT] + at, seqs, at};
+        if (!p->sequential) QZ_TRY(pass(p, QZ_SUB_MIXER, QUANT, &w, &y, true, err));
+        QZ_TRY(pass(p, QZ_SUB_FFN, QUANT, &w, &y, true, err));
     }
     memset(p->has, 0, sizeof p->has);
     for (size_t k = 0; k < QZ_LINEARS && p->experts; k++)
@@ -334,7 +328,9 @@ qz_status qz_propagate_open(qz_propagate **out, qz_run *run, const qz_model *m, 
         p->pair.gram[s] = qz_alloc_aligned(square, sizeof(double));
         p->pair.cross[s] = qz_alloc_aligned(square, sizeof(double));
         p->pair.lost[s] = qz_alloc_aligned(c->hidden_size * widest, sizeof(double));
-        ok = p->h[s] && p->norm[s] && p->input[s] && p->pair.gram[s] && p->pair.cross[s] && p->pair.lost[s];
+        if (c->parallel) p->held[s] = qz_alloc_aligned(n, sizeof(float));
+        ok = p->h[s] && (p->held[s] || !c->parallel) && p->norm[s] && p->input[s] &&
+             p->pair.gram[s] && p->pair.cross[s] && p->pair.lost[s];
     }
     p->out = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
     p->lost = qz_alloc_aligned(part * c->hidden_size, sizeof(float));
@@ -352,6 +348,7 @@ void qz_propagate_free(qz_propagate *p) {
     qz_engine_free(p->e);
     for (int s = 0; s < STREAMS; s++) {
         qz_free(p->h[s]);
+        qz_free(p->held[s]);
         qz_free(p->norm[s]);
         qz_free(p->input[s]);
         qz_free(p->pair.gram[s]);
@@ -373,6 +370,6 @@ uint64_t qz_propagate_bytes(const qz_config *c, size_t windows, size_t seq_len) 
                    part = chunk_windows(windows, seq_len) * seq_len;
     /* experts: matrices and scores */
     const uint64_t engine = part * 4u * qz_step_floats(c) + c->experts * (8 * own * own + 4 * part);
-    return 8u * (uint64_t)windows * seq_len * h + part * 4u * (4 * h + 2 * widest) + 32 * widest * widest +
-           16 * h * widest + engine;
+    return (c->parallel ? 16u : 8u) * (uint64_t)windows * seq_len * h + part * 4u * (4 * h + 2 * widest) +
+           32 * widest * widest + 16 * h * widest + engine;
 }

@@ -119,12 +119,17 @@ static void place_token(const place_job *j, const qz_seq_run *r, size_t t) {
     float eps = (float)c->rms_norm_eps;
     float *q = e->step.linear[QZ_ATTN_Q] + t * c->heads * d, *k = e->step.linear[QZ_ATTN_K] + t * c->kv_heads * d,
           *v = e->step.linear[QZ_ATTN_V] + t * c->kv_heads * d;
+    const bool whole = c->qk_norm_whole;
+    if (whole && q_norm) qz_mm_rms_norm(e->mm, q, q_norm, c->heads * d, eps, q);
+    if (whole && k_norm) qz_mm_rms_norm(e->mm, k, k_norm, c->kv_heads * d, eps, k);
+    const float growth = qz_query_growth(&c->rope, pos);
     for (size_t h = 0; h < c->heads; h++) {
-        if (q_norm) qz_mm_rms_norm(e->mm, q + h * d, q_norm, d, eps, q + h * d);
+        if (q_norm && !whole) qz_mm_rms_norm(e->mm, q + h * d, q_norm, d, eps, q + h * d);
         rope(q + h * d, cs, half);
+        if (growth != 1) qz_scale_row(q + h * d, d, growth);
     }
     for (size_t h = 0; h < c->kv_heads; h++) {
-        if (k_norm) qz_mm_rms_norm(e->mm, k + h * d, k_norm, d, eps, k + h * d);
+        if (k_norm && !whole) qz_mm_rms_norm(e->mm, k + h * d, k_norm, d, eps, k + h * d);
         rope(k + h * d, cs, half);
         const size_t at = qz_kv_slot(kv, j->at->kv_layer, r->seq, h) + pos * d;
         if (kv->type == QZ_KV_EXACT) {

@@ -10,7 +10,8 @@ enum { SERIAL_TOKENS = 4 }; /* below this a pool job costs more than the work */
 
 typedef struct {
     qz_engine *e;
-    const float *x, *w;
+    const float *x;
+    qz_gains w;
     float *y;
     size_t n, cols;
 } row_job;
@@ -40,13 +41,16 @@ static void norm_worker(void *arg, qz_part part) {
     const row_job *j = arg;
     size_t lo, hi;
     qz_split(j->n, 1, part, &lo, &hi);
-    float eps = (float)j->e->model->config.rms_norm_eps;
+    const qz_config *c = &j->e->model->config;
+    const float eps = (float)c->rms_norm_eps;
     for (size_t t = lo; t < hi; t++) {
-        qz_mm_rms_norm(j->e->mm, j->x + t * j->cols, j->w, j->cols, eps, j->y + t * j->cols);
+        const float *x = j->x + t * j->cols;
+        if (c->norm_mean) qz_layer_norm(x, j->w.gain, j->w.bias, j->cols, eps, j->y + t * j->cols);
+        else qz_mm_rms_norm(j->e->mm, x, j->w.gain, j->cols, eps, j->y + t * j->cols);
         qz_step_watch(j->e, j->y + t * j->cols, j->cols);
     }
 }
-void qz_step_norm(qz_engine *e, const float *x, const float *w, size_t n, float *h) {
+void qz_step_norm(qz_engine *e, const float *x, qz_gains w, size_t n, float *h) {
     row_job j = {.e = e, .x = x, .w = w, .y = h, .n = n, .cols = e->model->config.hidden_size};
     qz_step_rows(e, norm_worker, j.n, &j);
 }
@@ -128,10 +132,16 @@ static void scale_worker(void *arg, qz_part part) {
     for (size_t i = lo * j->cols; i < hi * j->cols; i++) j->y[i] *= scale;
 }
 void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n) {
-    const float *norm = w->norm[sub == QZ_SUB_MIXER ? QZ_NORM_ATTN_OUT : QZ_NORM_FFN_OUT];
+    const qz_norm which = sub == QZ_SUB_MIXER ? QZ_NORM_ATTN_OUT : QZ_NORM_FFN_OUT;
     row_job scale = {.e = e, .n = n, .cols = e->model->config.hidden_size, .y = y};
-    if (norm) qz_step_norm(e, y, norm, n, y);
+    if (w->norm[which]) qz_step_norm(e, y, (qz_gains){w->norm[which], w->norm_bias[which]}, n, y);
     if (e->model->config.residual_scale > 0) qz_step_rows(e, scale_worker, n, &scale);
+}
+
+void qz_engine_income(qz_engine *e, const qz_layer_weights *w, qz_sub sub, const float *x, size_t n, float *h) {
+    const qz_norm which = sub == QZ_SUB_MIXER || e->model->config.parallel ? QZ_NORM_ATTN : QZ_NORM_FFN;
+    if (w->norm[which]) qz_step_norm(e, x, (qz_gains){w->norm[which], w->norm_bias[which]}, n, h);
+    else memcpy(h, x, n * (size_t)e->model->config.hidden_size * sizeof *x);
 }
 
 /* out goes to the residual stream. */
@@ -146,10 +156,10 @@ qz_status qz_step_block(qz_engine *e, const qz_place *at, float *x, size_t n, qz
     const qz_layer_weights *w = at->w;
     atomic_store_explicit(&s->wild, false, memory_order_relaxed); /* nothing stays from a call that failed */
     atomic_store_explicit(&s->beyond, false, memory_order_relaxed);
-    qz_step_norm(e, x, w->norm[QZ_NORM_ATTN], n, s->h);
+    qz_engine_income(e, w, QZ_SUB_MIXER, x, n, s->h);
     QZ_TRY(qz_step_sub(e, QZ_SUB_MIXER, at, s->h, n, s->out, err));
     add_to_stream(e, w, QZ_SUB_MIXER, x, n);
-    qz_step_norm(e, x, w->norm[QZ_NORM_FFN], n, s->h);
+    if (!e->model->config.parallel) qz_engine_income(e, w, QZ_SUB_FFN, x, n, s->h); /* else it is there still */
     QZ_TRY(qz_step_sub(e, QZ_SUB_FFN, at, s->h, n, s->out, err));
     add_to_stream(e, w, QZ_SUB_FFN, x, n);
     return qz_step_tame(e, at->layer, err);

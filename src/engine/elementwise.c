@@ -32,8 +32,19 @@ void qz_rope_interleaved(float *x, const float *cs, size_t half) {
         x[2 * j + 1] = b * c + a * s;
     }
 }
+void qz_layer_norm(const float *x, const float *w, const float *b, size_t n, float eps, float *y) {
+    double sum = 0, square = 0;
+    for (size_t k = 0; k < n; k++) sum += (double)x[k];
+    const double mean = sum / (double)n;
+    for (size_t k = 0; k < n; k++) square += ((double)x[k] - mean) * ((double)x[k] - mean);
+    const double scale = 1 / sqrt(square / (double)n + (double)eps);
+    for (size_t k = 0; k < n; k++) y[k] = (float)(((double)x[k] - mean) * scale) * w[k] + (b ? b[k] : 0);
+}
 void qz_add_rows(float *x, const float *y, size_t n) {
     for (size_t k = 0; k < n; k++) x[k] += y[k];
+}
+void qz_scale_row(float *x, size_t n, float s) {
+    for (size_t k = 0; k < n; k++) x[k] *= s;
 }
 
 float qz_beyond_f16(const float *x, size_t n) {

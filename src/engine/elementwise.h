@@ -16,7 +16,10 @@ void qz_softcap(float *s, size_t n, float scale, float cap);
 /* Rotates one head in place; cs holds cos [half] then sin [half]. */
 void qz_rope_half(float *x, const float *cs, size_t half);        /* pairs (j, j+half) */
 void qz_rope_interleaved(float *x, const float *cs, size_t half); /* pairs (2j, 2j+1) */
+/* y = (x − mean)·(variance + eps)^(-1/2)·w + b, b NULL: none; y may be x. Sums in double. */
+void qz_layer_norm(const float *x, const float *w, const float *b, size_t n, float eps, float *y);
 void qz_add_rows(float *x, const float *y, size_t n);             /* x += y */
+void qz_scale_row(float *x, size_t n, float s);                   /* x = x·s */
 /* The largest magnitude if it is finite and rounds to infinity in float16, else 0. */
 float qz_beyond_f16(const float *x, size_t n);
 bool qz_infinite_f16(const uint16_t *h, size_t n);                /* any infinity or NaN among float16 bits */

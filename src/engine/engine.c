@@ -81,7 +81,10 @@ static qz_status open_layer(qz_engine *e, size_t i, qz_error *err) {
     const qz_block *b = &e->model->blocks[i];
     qz_layer_weights *w = &e->layers[i];
     w->router.type = QZ_TYPE_NONE;
-    for (size_t k = 0; k < QZ_NORM_COUNT; k++) QZ_TRY(norm(e, b->norm[k], &w->norm[k], err));
+    for (size_t k = 0; k < QZ_NORM_COUNT; k++) {
+        QZ_TRY(norm(e, b->norm[k], &w->norm[k], err));
+        QZ_TRY(small(e, b->norm_bias[k], &w->norm_bias[k], err));
+    }
     for (size_t k = 0; k < QZ_PARTS; k++) QZ_TRY(small(e, b->part[k], &w->part[k], err));
     if (b->router) QZ_TRY(open_experts(e, b, w, err));
     for (size_t l = 0; l < QZ_LINEARS; l++) {
@@ -127,6 +130,7 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
     }
     for (size_t i = 0; st == QZ_OK && i < m->config.layers; i++) st = open_layer(e, i, err);
     if (st == QZ_OK) st = norm(e, m->final_norm, &e->final_norm, err);
+    if (st == QZ_OK) st = small(e, m->final_bias, &e->final_bias, err);
     if (st == QZ_OK) {
         e->head = weights_of(e, m->head);
         if (e->arith == QZ_ARITH_RUNTIME) st = qz_packed_open(e->mm, &e->head, &e->head_packed, err);
@@ -273,12 +277,14 @@ qz_status qz_engine_embed(qz_engine *e, const uint32_t *ids, size_t n, float *x,
     return QZ_OK;
 }
 
-void qz_engine_final_norm(qz_engine *e, const float *x, size_t n, float *h) { qz_step_norm(e, x, e->final_norm, n, h); }
+void qz_engine_final_norm(qz_engine *e, const float *x, size_t n, float *h) {
+    qz_step_norm(e, x, (qz_gains){e->final_norm, e->final_bias}, n, h);
+}
 
 /* Final norm and output matrix for rows x [n, hidden]. */
 qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits, qz_error *err) {
     QZ_TRY(qz_step_reserve(e, n, err));
-    qz_step_norm(e, x, e->final_norm, n, e->step.h);
+    qz_engine_final_norm(e, x, n, e->step.h);
     if (!qz_mm_all_finite(e->mm, e->step.h, n * e->model->config.hidden_size)) {
         QZ_TRY(qz_model_check_finite(NULL, e->model, err));
         return qz_fail(err, QZ_ENUMERIC,

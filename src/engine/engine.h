@@ -70,7 +70,8 @@ typedef struct {
     qz_weights lin[QZ_LINEARS];                          /* by number; type QZ_TYPE_NONE: the block has none */
     const float *bias[QZ_LINEARS];                       /* [rows] or NULL */
     const float *norm[QZ_NORM_COUNT];                    /* gains as they multiply: [hidden], q and k
-                                                          * [head_dim]; NULL: none */
+                                                          * [head_dim] or of all heads; NULL: none */
+    const float *norm_bias[QZ_NORM_COUNT];               /* as wide, or NULL */
     qz_packed *packed[QZ_LINEARS];                       /* runtime arithmetic only */
     const float *part[QZ_PARTS];                         /* float parts by number (model/kinds.h) or NULL */
     qz_weights router;                                   /* type QZ_TYPE_NONE: the block has no experts */
@@ -96,6 +97,8 @@ qz_status qz_engine_mixer(qz_engine *e, size_t layer, const qz_layer_weights *w,
                           qz_error *err);
 qz_status qz_engine_ffn(qz_engine *e, size_t layer, const qz_layer_weights *w, const float *h, size_t n, float *y,
                         qz_error *err);
+/* h = the norm before a sub-module, for rows x [n, hidden]; where the layer has none, x as it is. */
+void qz_engine_income(qz_engine *e, const qz_layer_weights *w, qz_sub sub, const float *x, size_t n, float *h);
 /* What a sub-module gave, as it is added to the stream: through the norm behind it and the family's
  * multiplier, in place. */
 void qz_engine_outcome(qz_engine *e, const qz_layer_weights *w, qz_sub sub, float *y, size_t n);

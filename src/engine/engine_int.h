@@ -65,7 +65,7 @@ struct qz_engine {
     qz_layer_weights *layers;
     qz_weights head;
     qz_packed *head_packed;
-    const float *final_norm;
+    const float *final_norm, *final_bias;
     qz_step step;
     qz_kv *scratch_kv;       /* one layer, for block-wise use */
     qz_observe_fn observe;
@@ -115,6 +115,7 @@ qz_status qz_step_overflow(const qz_engine *e, size_t layer, qz_error *err); /* 
 qz_status qz_step_block(qz_engine *e, const qz_place *at, float *x, size_t n, qz_error *err);
 qz_status qz_step_reserve(qz_engine *e, size_t n, qz_error *err);
 qz_status qz_step_add_run(qz_engine *e, qz_seq_run r, qz_error *err);
-/* h = norm(x) for n rows on the pool. */
-void qz_step_norm(qz_engine *e, const float *x, const float *w, size_t n, float *h);
+/* h = norm(x) for n rows on the pool; the family's kind of norm. */
+typedef struct { const float *gain, *bias; } qz_gains;
+void qz_step_norm(qz_engine *e, const float *x, qz_gains w, size_t n, float *h);
 #endif

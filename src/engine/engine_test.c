@@ -107,7 +107,7 @@ static void oracle(const char *dir, const char *config, const char *golden) {
 static void families(void **state) {
     (void)state;
     static const char *const dirs[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3",
-                                       "mixtral", "qwen3_moe", "smollm3", "granite",
+                                       "mixtral", "qwen3_moe", "smollm3", "granite", "olmo2", "olmo3",
                                        "glm4_moe"};
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
         oracle(dirs[i], NULL, "golden.json");
@@ -121,6 +121,12 @@ static void made(void **state) {
     oracle("gemma3-6", NULL, "golden.json");
     oracle("qwen3_moe-sparse", NULL, "golden.json");
 }
+/* Families with one spelling of their configuration. */
+static void one_spelling(void **state) {
+    (void)state;
+    static const char *const dirs[] = {"ministral3"};
+    for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) oracle(dirs[i], NULL, "golden.json");
+}
 static void variants(void **state) {
     (void)state;
     static const char *const v[][2] = {{"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"},
@@ -130,7 +136,7 @@ static void variants(void **state) {
         {"gemma3", "rms-eps-0.05"}, {"mixtral", "window16"}, {"qwen3_moe", "norm-topk-false"},
         {"gemma2", "query-head-dim"}, {"phi3", "no-window"}, {"phi3", "no-window-plain"},
         {"smollm3", "nope-layer1-sliding17"}, {"smollm3", "window8-no-layer-types"},
-        {"glm4_moe", "no-qk-norm"}};
+        {"glm4_moe", "no-qk-norm"}, {"olmo2", "rms-eps-0.05"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
         char c[96], g[96];
         (void)snprintf(c, sizeof c, "variants/%s.config.json", v[i][1]);
@@ -380,6 +386,7 @@ static void rounded_models(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(families), cmocka_unit_test(variants), cmocka_unit_test(made),
+                                       cmocka_unit_test(one_spelling),
                                        cmocka_unit_test(batching_changes_nothing),
                                        cmocka_unit_test(bad_input),
                                        cmocka_unit_test(cache_types), cmocka_unit_test(beyond_float16),

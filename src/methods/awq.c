@@ -56,12 +56,14 @@ static void scale_columns(float *w, size_t rows, size_t cols, const float *s) {
     for (size_t r = 0; r < rows; r++)
         for (size_t k = 0; k < cols; k++) w[r * cols + k] *= s[k];
 }
-static void fold_norm(qz_type type, float *norm, float *s, size_t n) {
-    for (size_t k = 0; k < n; k++) {
+static void fold_norm(qz_type type, const qz_awq_input *in, float *s) {
+    float *norm = in->norm;
+    for (size_t k = 0; k < in->cols; k++) {
         float f = qz_round_float(type, norm[k] / s[k]);
         /* what the file's type took from the norm the columns get back */
         if (f != 0 && isfinite(f) && norm[k] != 0) s[k] = norm[k] / f;
         norm[k] = f;
+        if (in->norm_bias) in->norm_bias[k] = qz_round_float(type, in->norm_bias[k] / s[k]);
     }
 }
 static void fold_row(qz_awq_linear *l, size_t row, float s) {
@@ -72,7 +74,7 @@ static void fold_row(qz_awq_linear *l, size_t row, float s) {
 void qz_awq_fold(qz_awq_block *b, size_t input, float *s) {
     const qz_awq_input *in = &b->input[input];
     qz_awq_linear *before = &b->linear[in->fold.linear];
-    if (in->fold.kind == QZ_FOLD_NORM) fold_norm(b->floats, in->norm, s, in->cols);
+    if (in->fold.kind == QZ_FOLD_NORM) fold_norm(b->floats, in, s);
     for (size_t r = 0; in->fold.kind == QZ_FOLD_ROWS && r < before->rows; r++)
         fold_row(before, r, s[qz_fold_column(&in->fold, r)]);
     for (size_t l = in->first; l < in->first + in->n; l++)

@@ -23,7 +23,7 @@ typedef struct {
     size_t cols;
     size_t first, n;                   /* linears [first, first + n) read it; n 0: none of this block */
     qz_fold fold;
-    float *norm;                       /* QZ_FOLD_NORM: [cols] */
+    float *norm, *norm_bias;           /* QZ_FOLD_NORM: [cols]; its bias or NULL */
 } qz_awq_input;
 /* What is scaled and coded together, a decoder block or one of its experts, in float: linears by number, inputs by
  * stage. Folding changes weights, biases and norms in place. */

@@ -171,6 +171,7 @@ static void fold(qz_awq_block *b, size_t input, const float *s) {
     for (size_t k = 0; k < in->cols; k++) {
         if (in->fold.kind == QZ_FOLD_NORM) {
             in->norm[k] /= s[k];
+            if (in->norm_bias) in->norm_bias[k] /= s[k];
             continue;
         }
         /* column k is row k: no heads share */
@@ -240,11 +241,12 @@ static qz_status round_half(const qz_awq_linear *l, const qz_code_setting *o, qz
     return out->coded ? QZ_OK : qz_fail(err, QZ_EMEMORY, "out of memory for codes");
 }
 
-/* The reference leaves an input alone that heads share, and one whose linear has not the shape of the earlier one. */
+/* The reference leaves an input alone that nothing takes a scale of or that heads share, and one whose linear has not
+ * the shape of the earlier one. */
 static bool scales_input(const qz_awq_block *b, size_t input) {
     const qz_awq_input *in = &b->input[input];
     const qz_awq_linear *before = &b->linear[in->fold.linear], *l = &b->linear[in->first];
-    if (in->n == 0) return false;
+    if (in->n == 0 || in->fold.kind == QZ_FOLD_NONE || in->fold.kind == QZ_FOLD_SHARED) return false;
     return in->fold.width == 0 || (before->rows == l->rows && before->cols == l->cols);
 }
 

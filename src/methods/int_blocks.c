@@ -53,12 +53,10 @@ typedef struct {
     qz_int_unit self, *experts;          /* experts [config.experts], NULL: the layer has none */
     bool folded_any;
     qz_quantized head;
-    qz_folded folded[QZ_STAGES + QZ_LINEARS]; /* norms, then biases */
+    qz_folded folded[2 * QZ_STAGES + QZ_LINEARS]; /* norms, then biases */
     size_t n_folded, n_blocks, n_fallbacks;
-    size_t n_uncorrected, n_norms_kept;  /* linears without asymmetric correction, norms whose
-                                          * gains stayed: not computable */
-    size_t n_unseen, n_shared;           /* experts that no token reached; norms left as they are
-                                          * because a router reads them too */
+    size_t n_uncorrected, n_norms_kept;  /* not computable: linears without asymmetric correction, norms as they were */
+    size_t n_unseen, n_shared;           /* experts that no token reached; norms kept since a router reads them too */
     double plain, scaled, final_error, damping, alpha;
     double fold_energy, final_energy;    /* what plain and scaled, and final_error, are shares of */
     size_t n_alpha, n_damped;
@@ -177,7 +175,9 @@ static qz_status load_vectors(qz_int_blocks *a, const qz_block *src, qz_error *e
     for (qz_awq_input *in = a->self.block.input; in < a->self.block.input + QZ_STAGES; in++) {
         if (in->fold.kind != QZ_FOLD_NORM) continue;
         QZ_TRY(norm_copy(a, src->norm[in->fold.norm], &in->norm, err));
+        QZ_TRY(float_copy(a, src->norm_bias[in->fold.norm], &in->norm_bias, err));
         add_folded(a, src->norm[in->fold.norm], in->norm);
+        add_folded(a, src->norm_bias[in->fold.norm], in->norm_bias);
     }
     for (size_t l = 0; l < QZ_LINEARS; l++) {
         QZ_TRY(float_copy(a, src->bias[l], &a->self.block.linear[l].bias, err));
@@ -378,6 +378,7 @@ static qz_status refit_norm(qz_int_blocks *a, long layer, size_t e, const double
         float f = qz_round_float(a->job.floats, norm[k] * gain[k]);
         if (norm[k] == 0 || f == 0) continue;
         a->self.scales[e][k] *= norm[k] / f;
+        if (in->norm_bias) in->norm_bias[k] = qz_round_float(a->job.floats, in->norm_bias[k] * (f / norm[k]));
         norm[k] = f;
         a->folded_any = true;
     }
@@ -782,8 +783,7 @@ static qz_method_memory memory(const qz_method_options *o, const qz_method_sizes
                                                                         s->seq_len) + 4 * s->block : 0};
 }
 
-/* A replay keeps the hidden states of all windows, the inputs of one block's linears, and what a module
- * gives twice over. */
+/* A replay keeps hidden states of all windows, inputs of a block's linears, and what a module gives twice over. */
 static qz_method_memory replay_memory(const qz_method_options *o, const qz_method_sizes *s) {
     const qz_config *c = s->config;
     const uint64_t tokens = (uint64_t)s->windows * s->seq_len, attention = c->heads * c->head_dim;
@@ -794,7 +794,6 @@ static qz_method_memory replay_memory(const qz_method_options *o, const qz_metho
 }
 
 const qz_method_ops qz_awq_method = {.supports = replayable, .open = open_replay, .next = next, .result = result,
-                                     .notes = notes, .release = release,
-                                     .memory = replay_memory};
+                                     .notes = notes, .release = release, .memory = replay_memory};
 const qz_method_ops qz_gptq_method = {.open = open_solver, .next = next, .result = result, .notes = notes,
                                       .release = release, .memory = memory};

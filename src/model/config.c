@@ -150,11 +150,12 @@ static qz_status read_rotary_dim(const json_t *root, const json_t *rope, const q
 static qz_status read_rope(const json_t *root, const char *name, const qz_family_info *f, qz_config *c, qz_error *err) {
     const json_t *rope = NULL;
     qz_rope *r = &c->rope;
-    *r = (qz_rope){.theta = f->theta, .local_theta = f->local_theta, .factor = 1, .beta_fast = 32, .beta_slow = 1,
+    *r = (qz_rope){.theta = f->theta, .local_theta = f->local_plain ? 0 : f->local_theta, .factor = 1,
+                   .beta_fast = 32, .beta_slow = 1,
                    .truncate = true,
                    .original_max_position = f->original_max_position ? f->original_max_position : c->max_position};
     QZ_TRY(qz_json_f64(root, "rope_theta", name, &r->theta, err));
-    if (f->local_theta > 0) QZ_TRY(qz_json_f64(root, "rope_local_base_freq", name, &r->local_theta, err));
+    if (r->local_theta > 0) QZ_TRY(qz_json_f64(root, "rope_local_base_freq", name, &r->local_theta, err));
     QZ_TRY(rope_object(root, f, name, c, &rope, err));
     qz_keys_judge(rope, f, QZ_KEYS_ROPE, c);
     QZ_TRY(read_rotary_dim(root, rope, f, name, c, err));
@@ -165,6 +166,7 @@ static qz_status read_rope(const json_t *root, const char *name, const qz_family
     QZ_TRY(qz_json_u64(rope, "original_max_position_embeddings", name, &r->original_max_position, err));
     if (r->kind != QZ_ROPE_NONE) /* the top-level value wins for the kinds that use it */
         QZ_TRY(qz_json_u64(root, "original_max_position_embeddings", name, &r->original_max_position, err));
+    if (f->query_beta) QZ_TRY(qz_json_f64(rope, "llama_4_scaling_beta", name, &r->query_beta, err));
     switch (r->kind) {
     case QZ_ROPE_LINEAR:
     case QZ_ROPE_DYNAMIC: return need(rope, "factor", name, &r->factor, err);
@@ -463,6 +465,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(read_numbers(root, name, f, c, err));
     QZ_TRY(qz_config_experts(root, name, f, c, err));
     QZ_TRY(read_rope(root, name, f, c, err));
+    if (f->local_plain && c->rope.local_theta == 0) c->rope.local_theta = c->rope.theta;
     QZ_TRY(read_layer_flags(root, name, f, c, err)); /* before the window: it may follow them */
     QZ_TRY(read_window(root, name, f, c, err));
     QZ_TRY(read_dtype(root, name, c, err));
@@ -552,15 +555,22 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
         return qz_fail(err, QZ_EFORMAT,
                        "rope_theta or factor out of range: file '%s': expected numbers above 0, found %g and %g", name,
                        c->rope.theta, c->rope.factor);
+    if (!(c->rope.query_beta >= 0 && c->rope.query_beta < 1e6) ||
+        (c->rope.query_beta > 0 && c->rope.original_max_position == 0))
+        return qz_fail(err, QZ_EFORMAT,
+                       "growth of queries out of range: file '%s': expected a number from 0 on and an original length "
+                       "above 0, found %g and %llu",
+                       name, c->rope.query_beta, (unsigned long long)c->rope.original_max_position);
     return QZ_OK;
 }
 
 uint64_t qz_config_parameters(const qz_config *c) {
-    uint64_t d = c->hidden_size, n = c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + d;
+    uint64_t d = c->hidden_size, n = c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + (c->norm_bias ? 2 * d : d);
     for (size_t l = 0; l < c->layers; l++) {
         qz_site s[QZ_MAX_SITES];
         for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++)
-            n += s[i].rows * s[i].cols * (s[i].experts ? s[i].experts : 1) + (s[i].bias ? s[i].rows : 0);
+            n += s[i].rows * s[i].cols * (s[i].experts ? s[i].experts : 1) +
+                 (s[i].bias ? qz_site_bias(&s[i]) : 0);
     }
     return n;
 }

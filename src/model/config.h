@@ -37,6 +37,7 @@ typedef struct {
     /* longrope: inv_j /= factor, long ones beyond original_max_position */
     float short_factor[QZ_MAX_ROPE_PAIRS], long_factor[QZ_MAX_ROPE_PAIRS];
     double local_theta;               /* base of sliding layers, unscaled; 0 = as the others */
+    double query_beta;                /* rotated queries grow by 1 + beta·ln(1 + position div original_max_position) */
 } qz_rope;
 
 /* What goes on inside a block's halves. */
@@ -106,6 +107,10 @@ typedef struct {
     qz_act act;
     bool norms_after;                 /* norms behind attention and feed-forward too, before the residual sum */
     bool norm_plus_one;               /* stored gains are one less than they multiply with */
+    bool no_norms_before;             /* those behind are all */
+    bool parallel;                    /* both halves read one norm, and both are added to what it read */
+    bool norm_mean, norm_bias;        /* LayerNorm: less the mean; with a bias beside the gains */
+    bool qk_norm_whole;               /* one norm over all heads of q, one over those of k */
     bool fused;                       /* q, k, v are one matrix, gate and up another */
     /* attn_scale of q·k, embed_scale of embedding rows (1: none), residual_scale of what is added to the stream,
      * logit_divisor, route_scale of experts' weights (0: none), route_jitter of the sparse mixer, swiglu_limit and
@@ -154,6 +159,7 @@ typedef struct {
     bool qkv_bias;                    /* always there */
     bool attention_bias_key, mlp_bias_key; /* config keys attention_bias, mlp_bias are read */
     bool qk_norm, norms_after, norm_plus_one, embed_scaled, fused;
+    bool no_norms_before, parallel, norm_mean, norm_bias, qk_norm_whole;
     bool ffn_norm_as_stored;          /* GGUF calls the norm before the feed-forward as checkpoints do:
                                        * post_attention_norm */
     uint64_t every[QZ_LAYER_FLAGS];   /* every n-th layer has the option, unless the keys say else;
@@ -161,6 +167,14 @@ typedef struct {
     bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */
     double partial_default;           /* of partial_rotary_factor; 0: 1 */
     bool mtp;                         /* layers behind the last predict more tokens (num_nextn_predict_layers) */
+    bool local_plain;                 /* sliding layers rotate with the base of the others, unscaled */
+    bool query_beta;                  /* the rotary object's llama_4_scaling_beta is read */
+    double gguf_log_mul;              /* GGUF's rope.scaling.yarn_log_multiplier is so many mscale_all_dim; 0: it has
+                                       * no such key */
+    bool gguf_window_list;            /* GGUF says of each layer whether it slides */
+    bool gguf_attn_factor;            /* rope.scaling.yarn_attn_factor is written as well, and attn_factor where it is
+                                       * not what loaders take anyway */
+    bool gguf_yarn_betas;             /* llama.cpp reads the keys of beta_fast and beta_slow */
     double numbers[QZ_NUMBERS];       /* defaults of those that are read, 0: the key is not */
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
     double attn_softcap, logit_softcap; /* defaults; 0 and no query_scalar: the keys are not read */
@@ -204,11 +218,14 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
 /* Inverse frequencies inv [rotary_dim/2] and the attention factor for a call of `length` positions (dynamic NTK and
  * longrope depend on it); sliding: of a layer with a window. */
 void qz_rope_frequencies(const qz_config *c, bool sliding, size_t length, float *inv, float *attention_factor);
+/* What a rotated query at position pos is multiplied with: 1 where the model has no such growth. */
+float qz_query_growth(const qz_rope *r, size_t pos);
 /* Does layer l have experts? */
 static inline bool qz_config_sparse(const qz_config *c, size_t l) { return c->experts && !c->layer_dense[l]; }
 /* True if they do: cos and sin then belong to a call, not to a position. */
 bool qz_rope_by_call(const qz_config *c);
-/* Kinds of all layers as the family's row says; layers must be known. A reader that knows more changes single ones. */
+/* Kinds of all layers and norms as the family's row says; layers must be known. A reader that knows more changes
+ * single ones. */
 void qz_config_kinds(qz_config *c);
 /* The layers that have option i. */
 uint8_t *qz_config_layer_flag(qz_config *c, int i);

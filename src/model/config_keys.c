@@ -128,7 +128,8 @@ static bool family_reads(const qz_family_info *f, const char *key) {
     const struct { const char *key; bool read; } some[] = {
         {"query_pre_attn_scalar", f->query_scalar > 0}, {"final_logit_softcapping", f->query_scalar > 0},
         {"attn_logit_softcapping", f->attn_softcap > 0}, {"hidden_activation", f->act == QZ_ACT_GELU_TANH},
-        {"rope_local_base_freq", f->local_theta > 0}, {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
+        {"rope_local_base_freq", f->local_theta > 0 && !f->local_plain},
+        {"sliding_window_pattern", f->window == QZ_WINDOW_PATTERN},
         {"_sliding_window_pattern", f->window == QZ_WINDOW_PATTERN}, {"partial_rotary_factor", f->partial_rotary},
         {"num_local_experts", f->experts > 0}, {"num_experts", f->experts > 0}, {"num_experts_per_tok", f->experts > 0},
         {"router_jitter_noise", f->experts > 0}, {"moe_intermediate_size", f->experts && f->expert_width},
@@ -140,7 +141,8 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"shared_expert_intermediate_size", f->shared == QZ_SHARED_GATED},
         {"n_shared_experts", f->shared == QZ_SHARED_COUNTED}, {"use_qk_norm", f->qk_norm_key},
         {"num_nextn_predict_layers", f->mtp},
-        {"long_factor", f->longrope}, {"short_factor", f->longrope}};
+        {"long_factor", f->longrope}, {"short_factor", f->longrope},
+        {"llama_4_scaling_beta", f->query_beta}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
     for (int i = 0; i < QZ_LAYER_FLAGS; i++)
@@ -357,7 +359,8 @@ void qz_keys_absent(const json_t *root, const qz_family_info *f, const qz_config
                          !given(root, "_sliding_window_pattern");
     const bool experts = f->experts > 0 && c->experts;
     const bool theta = rope_given(root, "rope_theta", "full_attention");
-    const bool local = f->local_theta > 0 && !rope_given(root, "rope_local_base_freq", "sliding_attention");
+    const bool local = f->local_theta > 0 && !f->local_plain &&
+                       !rope_given(root, "rope_local_base_freq", "sliding_attention");
     const struct { const char *key; bool read; double value; } rows_of[] = {
         /* null: as many as heads */
         {"num_key_value_heads", json_object_get(root, "num_key_value_heads") == NULL, (double)c->kv_heads},

@@ -45,6 +45,11 @@ void qz_config_set_number(qz_config *c, int i, double x) { *number_at(c, i) = x;
 void qz_config_kinds(qz_config *c) {
     const qz_family_info *f = qz_family_get(c->family);
     c->ffn = f->ffn;
+    c->no_norms_before = f->no_norms_before;
+    c->parallel = f->parallel;
+    c->norm_mean = f->norm_mean;
+    c->norm_bias = f->norm_bias;
+    c->qk_norm_whole = f->qk_norm_whole;
     for (size_t l = 0; l < c->layers; l++) {
         const bool full = f->pattern && (l + 1) % f->pattern == 0;
         c->layer_mixer[l] = (uint8_t)(full ? QZ_KIND_ATTENTION : f->mixer);

@@ -29,12 +29,12 @@ static void add_block(maker *k, size_t layer) {
             add(k, qz_arena_strdup(&k->m->arena, name), sites[i].rows, sites[i].cols);
             if (!sites[i].bias) continue;
             k->failed |= !qz_site_name(&sites[i], layer, e, "bias", name, sizeof name);
-            add(k, qz_arena_strdup(&k->m->arena, name), 1, sites[i].rows);
+            add(k, qz_arena_strdup(&k->m->arena, name), 1, qz_site_bias(&sites[i]));
         }
 }
 
 static size_t tensors_of(const qz_config *c) {
-    size_t n = 3;
+    size_t n = 4;
     for (size_t l = 0; l < c->layers; l++) {
         qz_site s[QZ_MAX_SITES];
         for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++)
@@ -64,6 +64,7 @@ qz_status qz_model_from_config(const qz_config *c, const char *name, qz_model **
     add(&k, qz_arena_strdup(&m->arena, "model.embed_tokens.weight"), c->vocab_size, c->hidden_size);
     for (size_t l = 0; l < c->layers && !k.failed; l++) add_block(&k, l);
     add(&k, qz_arena_strdup(&m->arena, "model.norm.weight"), 1, c->hidden_size);
+    if (c->norm_bias) add(&k, qz_arena_strdup(&m->arena, "model.norm.bias"), 1, c->hidden_size);
     if (!c->tie_embeddings) add(&k, qz_arena_strdup(&m->arena, "lm_head.weight"), c->vocab_size, c->hidden_size);
     if (k.failed) {
         st = qz_fail(err, QZ_EMEMORY, "the shape of '%s' is too large to describe", name);

@@ -222,7 +222,10 @@ static qz_status place(const binder *b, qz_block *blk, size_t layer, const qz_bo
     uint64_t row = 0;
     qz_site part;
     switch (s->site.kind) {
-    case QZ_SITE_NORM: blk->norm[s->site.part] = t; break;
+    case QZ_SITE_NORM:
+        blk->norm[s->site.part] = t;
+        blk->norm_bias[s->site.part] = s->bias ? s->bias[0] : NULL;
+        break;
     case QZ_SITE_ROUTER:
         blk->router = t;
         blk->router_bias = s->bias ? s->bias[0] : NULL;
@@ -318,7 +321,7 @@ static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t l
         s->bias = bias;
         for (size_t e = 0; e < n; e++) {
             (void)qz_site_name(&s->site, layer, e, "bias", name, sizeof name);
-            QZ_TRY(want(b, name, 1, s->site.rows, &bias[e]));
+            QZ_TRY(want(b, name, 1, qz_site_bias(&s->site), &bias[e]));
         }
     }
     return place(b, blk, layer, s, b->err);
@@ -354,6 +357,7 @@ static qz_status bind_all(binder *b) {
     }
     QZ_TRY(want(b, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, &m->embed));
     QZ_TRY(want(b, "model.norm.weight", 1, c->hidden_size, &m->final_norm));
+    if (c->norm_bias) QZ_TRY(want(b, "model.norm.bias", 1, c->hidden_size, &m->final_bias));
     QZ_TRY(bind_head(b));
     for (size_t i = 0; i < c->layers; i++) QZ_TRY(bind_block(b, i));
     return QZ_OK;

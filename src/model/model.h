@@ -19,8 +19,9 @@ typedef struct {
 
 typedef struct {
     qz_bound *sites; size_t n_sites;                 /* what is stored, in the order of sites.h */
-    const qz_tensor_view *norm[QZ_NORM_COUNT];       /* [1, hidden], q and k [1, head_dim]; NULL
-                                                      * where the family has none */
+    const qz_tensor_view *norm[QZ_NORM_COUNT];       /* [1, hidden], q and k [1, head_dim] or of all heads;
+                                                      * NULL where the family has none */
+    const qz_tensor_view *norm_bias[QZ_NORM_COUNT];  /* as wide, or NULL */
     /* By number [out, in]; those of a fused site are views of its rows. NULL in the feed-forward of a block with
      * experts: there each number has one matrix per expert. */
     const qz_tensor_view *linear[QZ_LINEARS];
@@ -46,6 +47,7 @@ typedef struct {
 typedef struct qz_model {
     qz_config config;
     const qz_tensor_view *embed, *final_norm, *head; /* head == embed when tied */
+    const qz_tensor_view *final_bias;                /* of the final norm, or NULL */
     bool head_untied;                                /* the configuration ties, and the stored head
                                                       * has other values: it is used */
     qz_block *blocks;                                /* [config.layers] */

@@ -87,7 +87,8 @@ typedef struct { const qz_config *c; size_t layer; qz_site *out; size_t n; } lis
 static void norm(lister *k, qz_norm which, const char *hf, const char *gguf, uint64_t cols) {
     const size_t stage = which == QZ_NORM_FFN ? stages_before(k->c, k->layer) : 0;
     k->out[k->n++] = (qz_site){.kind = QZ_SITE_NORM, .part = (int)which, .parts = 1, .hf = hf, .gguf = gguf, .rows = 1,
-                               .cols = cols, .stage = stage, .use = QZ_USE_KEPT};
+                               .cols = cols, .stage = stage, .use = QZ_USE_KEPT,
+                               .bias = k->c->norm_bias && which != QZ_NORM_Q && which != QZ_NORM_K};
 }
 
 /* The linears [first, first + parts) as one matrix. */
@@ -127,7 +128,8 @@ static void sub_module(lister *k, qz_sub sub) {
             continue;
         }
         k->n += qz_site_of(c, k->layer, first_of(sub) + i, &k->out[k->n]);
-        if (r->norm_hf && c->qk_norm) norm(k, r->norm, r->norm_hf, r->norm_gguf, c->head_dim);
+        if (r->norm_hf && c->qk_norm)
+            norm(k, r->norm, r->norm_hf, r->norm_gguf, c->qk_norm_whole ? k->out[k->n - 1].rows : c->head_dim);
     }
     for (size_t i = 0; i < kind->n_parts; i++) {
         const qz_part_row *p = &kind->parts[i];
@@ -143,11 +145,12 @@ static void sub_module(lister *k, qz_sub sub) {
 size_t qz_sites(const qz_config *c, size_t layer, qz_site out[QZ_MAX_SITES]) {
     lister k = {.c = c, .layer = layer, .out = out};
     const uint64_t d = c->hidden_size;
-    norm(&k, QZ_NORM_ATTN, "input_layernorm", "attn_norm", d);
+    if (!c->no_norms_before) norm(&k, QZ_NORM_ATTN, "input_layernorm", "attn_norm", d);
     sub_module(&k, QZ_SUB_MIXER);
     if (c->norms_after) norm(&k, QZ_NORM_ATTN_OUT, "post_attention_layernorm", "post_attention_norm", d);
-    norm(&k, QZ_NORM_FFN, c->norms_after ? "pre_feedforward_layernorm" : "post_attention_layernorm",
-         qz_family_get(c->family)->ffn_norm_as_stored ? "post_attention_norm" : "ffn_norm", d);
+    if (!c->no_norms_before && !c->parallel)
+        norm(&k, QZ_NORM_FFN, c->norms_after ? "pre_feedforward_layernorm" : "post_attention_layernorm",
+             qz_family_get(c->family)->ffn_norm_as_stored ? "post_attention_norm" : "ffn_norm", d);
     sub_module(&k, QZ_SUB_FFN);
     if (c->norms_after) norm(&k, QZ_NORM_FFN_OUT, "post_feedforward_layernorm", "post_ffw_norm", d);
     return k.n;
@@ -318,6 +321,8 @@ qz_fold qz_fold_of(const qz_config *c, size_t layer, const qz_input *in) {
     const qz_kind *k = kind_at(c, layer, in->sub);
     const qz_input_row *r = &k->inputs[in->sub == QZ_SUB_MIXER ? in->stage : in->stage - stages_before(c, layer)];
     qz_fold f = {.kind = in->fold, .norm = in->sub == QZ_SUB_MIXER ? QZ_NORM_ATTN : QZ_NORM_FFN, .share = 1};
+    if (f.kind == QZ_FOLD_NORM && c->no_norms_before) f.kind = QZ_FOLD_NONE;
+    if (f.kind == QZ_FOLD_NORM && c->parallel) f.kind = QZ_FOLD_SHARED;
     if (f.kind == QZ_FOLD_ROWS) f.linear = first_of(in->sub) + r->from;
     if (f.kind == QZ_FOLD_ROWS && r->heads) f.width = (size_t)c->head_dim, f.share = (size_t)(c->heads / c->kv_heads);
     return f;

@@ -69,7 +69,7 @@ typedef struct {
     const char *hf, *gguf; /* inside the block: "self_attn.q_proj", "attn_q"; %zu in hf stands for the expert */
     uint64_t rows, cols;   /* of one matrix */
     size_t experts;        /* matrices of this name, stacked in GGUF; 0: one */
-    bool bias;             /* [1, rows] beside each matrix */
+    bool bias;             /* [1, qz_site_bias] beside each matrix */
     size_t stage;          /* of its input (of a norm: of what is behind it) */
     qz_shard shard;
     const qz_fused *fused; /* that it may become a part of; NULL: of none */
@@ -90,6 +90,8 @@ static inline bool qz_site_linear(const qz_site *s) {
 /* The i-th of all linears, fused matrices and norms of heads that a block of any kind and family can have, without
  * sizes: for names in files of models that this configuration is not. False behind the last. */
 bool qz_site_known(size_t i, qz_site *out);
+/* Values of its bias. */
+static inline uint64_t qz_site_bias(const qz_site *s) { return s->kind == QZ_SITE_NORM ? s->cols : s->rows; }
 /* Sets the flags of biases: what a file has beside the first linear of those that a flag is for. has(file, "attn_q").
  * */
 void qz_sites_biases(qz_config *c, bool (*has)(const void *file, const char *gguf), const void *file);
