@@ -69,6 +69,7 @@ static void zoo(void **state) {
     same_logits("tests/golden/zoo/olmo2"); /* norms behind alone, of all heads */
     same_logits("tests/golden/zoo/olmo3"); /* yarn on full layers alone */
     same_logits("tests/golden/zoo/ministral3"); /* yarn with mscale, growing queries */
+    same_logits("tests/golden/zoo/glm4_moe"); /* sigmoid router, shared expert, a dense layer, partial rotary */
 }
 
 /* Scaled ropes of the variants: linear and yarn live in metadata. */

@@ -9,6 +9,7 @@
 #include "base/size.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
+#include "model/steps.h"
 #include <math.h>
 #include <string.h>
 
@@ -52,9 +53,9 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
     const qz_tensor_view *t = s->t;
     QZ_TRY(qz_slot_source(p->model, s, false, arena, &t, err));
     bool coded = false,
-         as_source = kind->keeps_dtype && t->type < QZ_TYPE_COUNT && qz_type_get(t->type)->kind == QZ_KIND_FLOAT;
+         as_source = kind->keeps_dtype && qz_tensor_floats(t);
     *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name,
-                              .type = as_source ? t->type : QZ_TYPE_F16, .rows = t->rows,
+                              .type = as_source ? qz_tensor_float_type(t) : QZ_TYPE_F16, .rows = t->rows,
                               .cols = t->cols, .n_dims = t->rows == 1 ? 1 : 2, .layer = s->layer, .linear = s->linear,
                               .permute = qz_slot_permute(p->model, s, false), .heads = qz_slot_heads(s),
                               .expert = s->expert, .experts = s->site ? s->site->site.experts : 0 };
@@ -173,6 +174,25 @@ static qz_status add_cache_scales(qz_artifact_plan *p, qz_arena *arena, qz_error
     return QZ_OK;
 }
 
+/* Experts of a layer that the source stores in one tensor and the folder one by one. (Items of a stack stand one behind
+ * the other.) */
+static qz_status say_split(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
+    size_t tensors = 0, linears = 0;
+    const char *last = "";
+    for (size_t i = 0; i + 1 < p->n_items; i++) {
+        const qz_artifact_item *a = &p->items[i], *b = a + 1;
+        const bool begins = a->linear >= 0 && a->experts && a->expert == 0 && b->expert == 1;
+        if (!begins || strcmp(a->source->file_name, b->source->file_name) != 0) continue;
+        linears += a->experts;
+        tensors += strcmp(last, a->source->file_name) != 0; /* gate and up of one */
+        last = a->source->file_name;
+    }
+    if (tensors == 0) return QZ_OK;
+    return qz_plan_note(p, arena, err,
+                        "%zu tensors that hold the experts of a layer in one become %zu linears of their own", tensors,
+                        linears);
+}
+
 qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena *arena, qz_artifact_plan *out,
                          qz_error *err) {
     qz_slot *slots = NULL;
@@ -197,6 +217,7 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
     QZ_TRY(qz_module_rules_note(out, arena, err));
     if (m->loose) QZ_TRY(qz_loose_items(kind, out, arena, err));
     for (size_t i = 0; i < n; i++) QZ_TRY(plan_item(kind, out, &slots[i], arena, &out->items[out->n_items++], err));
+    if (n) QZ_TRY(say_split(out, arena, err));
     QZ_TRY(add_cache_scales(out, arena, err));
     QZ_TRY(lay_out(out, fp, arena, err));
     out->impl = fp;

@@ -201,6 +201,11 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
                             "%llu tokens: other log-probabilities for shorter texts there",
                             (unsigned long long)c->rope.original_max_position));
     const char *arch = f->gguf_arch;
+    for (int i = 0; i < QZ_NUMBERS; i++) /* the architecture has a number, and no key for it */
+        if (f->numbers[i] > 0 && !*qz_number_get(i)->gguf && qz_config_number(c, i) != f->numbers[i])
+            QZ_TRY(qz_plan_note(p, arena, err,
+                                "%s %g cannot be stored in GGUF: llama.cpp runs %s with %g: other log-probabilities",
+                                qz_number_get(i)->key, qz_config_number(c, i), arch, f->numbers[i]));
     if (c->experts && !c->norm_topk && c->groups == 0)
         QZ_TRY(qz_plan_note(p, arena, err,
                             "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 "

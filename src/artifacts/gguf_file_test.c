@@ -180,7 +180,8 @@ static bool counts(const char *key) {
 }
 
 /* What llama.cpp's converter wrote of the same checkpoint (gguf.tsv, from ../shared/data/zoo2): keys of the
- * architecture with their values, none besides, and every tensor's bytes; with a level, the types that llama-quantize gives. */
+ * architecture with their values, none besides, and every tensor's bytes; with a level, the types that llama-quantize
+ * gives. */
 static void check_file(const char *folder, const char *level, size_t column) {
     char path[96], *text = NULL, *p, sha[65];
     qz_gguf g;
@@ -226,6 +227,7 @@ static void reference_converter(void **state) {
     check_reference("tests/golden/zoo/ministral3");
     check_reference("tests/golden/zoo/olmo2");
     check_reference("tests/golden/zoo/olmo3");
+    check_reference("tests/golden/zoo/gpt_oss");
 }
 
 /* Values of formats/gguf-metadata.md section 5: Llama-3.2-1B and Llama-3.1-8B, bytes included. */

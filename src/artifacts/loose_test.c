@@ -111,7 +111,7 @@ static void check_matrix(const qz_model *m, const layout *x, size_t e, int half)
 
 static void experts_come_apart(void **state) {
     static const layout rows[] = {
-        { "gpt_oss", "model.layers.1.mlp.experts", 5, true, true, true },
+        { "../zoo/gpt_oss", "model.layers.1.mlp.experts", 5, true, true, true },
         { "llama4", "model.layers.3.feed_forward.experts", 3, true, false, false },
         { "qwen3_5_moe", "model.layers.0.mlp.experts", 4, false, false, false },
     };

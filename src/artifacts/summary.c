@@ -14,6 +14,14 @@ const char *qz_item_type_name(const qz_artifact_item *it) {
     return is_float ? qz_type_get(it->type)->name : qz_st_dtype_name(it->raw->dtype);
 }
 
+static bool is_part(const qz_model *m, const qz_artifact_item *it) {
+    for (size_t k = 0; it->layer >= 0 && k < QZ_PARTS; k++) {
+        const qz_tensor_view *t = m->blocks[it->layer].part[k];
+        if (t && strcmp(t->name, it->name) == 0) return true;
+    }
+    return false;
+}
+
 /* Kind of a tensor that stays, and the reason where the item has none of its own. */
 static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_kept *k) {
     const qz_model *m = p->model;
@@ -39,6 +47,9 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
         k->why = floats || (asked && !it->note) ? matrix : "the shape does not fit";
     else if (router && strcmp(it->name, router->name) == 0)
         k->what = "routers", k->one = "router", k->why = "they choose the experts: no method codes them";
+    else if (is_part(m, it))
+        k->what = it->rows > 1 ? "small matrices" : "vectors", k->one = it->rows > 1 ? "small matrix" : "vector",
+        k->why = "read as floats by their own layer: no method codes them";
     else if (n > 5 && strcmp(it->name + n - 5, ".bias") == 0)
         k->what = "biases", k->one = "bias", k->why = "one value a row: no method codes them";
     else k->what = "norms", k->one = "norm", k->why = "one value a channel: no method codes them";

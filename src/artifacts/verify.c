@@ -118,11 +118,14 @@ static qz_status check_leftovers(sheet *s, const qz_model *m, qz_arena *arena) {
     qz_str_release(&names);
     if (parts) QZ_TRY(row(s, "parts", false, detail ? detail : ""));
     if (parts == 0 && m->n_left) {
+        char buf[64];
         detail =
             qz_arena_printf(arena,
-                            "%zu tensor%s not read: buffers %zu, copies of the tied embedding %zu, biases of zeros %zu",
+                            "%zu tensor%s not read: buffers %zu, copies of the tied embedding %zu, biases of zeros "
+                            "%zu%s",
                             m->n_left, m->n_left == 1 ? " is" : "s are", qz_leftovers_count(m, QZ_LEFT_BUFFER),
-                            qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS));
+                            qz_leftovers_count(m, QZ_LEFT_TWIN), qz_leftovers_count(m, QZ_LEFT_ZEROS),
+                            qz_leftovers_mtp(m, buf));
         QZ_TRY(row(s, "parts", true, detail ? detail : ""));
     }
     if (m->head_untied)

@@ -43,7 +43,8 @@ struct qz_propagate {
 
 static void keep(void *arg, const qz_observed *o) {
     qz_propagate *p = arg;
-    if (o->input != p->watched_stage) return; /* of all tokens: one for each stage */
+    const qz_input in = qz_input_at(&p->widths, o->layer, o->input);
+    if (in.expert >= 0 || in.n == 0 || in.stage != p->watched_stage) return; /* of all tokens: one for each stage */
     memcpy(p->input[p->watched] + p->fill[p->watched], o->x, o->n * o->cols * sizeof *o->x);
     p->fill[p->watched] += o->n * o->cols;
 }

@@ -106,15 +106,16 @@ static void check_leftovers(qz_check_job *j) {
     const char *config = j->gguf ? "metadata" : "config.json";
     const size_t parts = qz_leftovers_count(m, QZ_LEFT_PART);
     qz_str names = {0}, keys = {0};
+    char buf[64];
     qz_leftovers_names(m, QZ_LEFT_PART, &names);
     qz_leftovers_keys(m, &keys);
     if (parts)
         qz_check_add(&j->f, QZ_CODE_UNUSED, config, "nothing uses %zu stored tensor%s: %s%s%s", parts, qz_plural(parts),
                      names.ptr ? names.ptr : "", keys.len ? "; they are used with " : "", keys.len ? keys.ptr : "");
     if (m->n_left > parts)
-        qz_check_add(&j->f, "MOD-DROPPED", "", "buffers %zu, copies of the tied embedding %zu, biases of zeros %zu",
+        qz_check_add(&j->f, "MOD-DROPPED", "", "buffers %zu, copies of the tied embedding %zu, biases of zeros %zu%s",
                      qz_leftovers_count(m, QZ_LEFT_BUFFER), qz_leftovers_count(m, QZ_LEFT_TWIN),
-                     qz_leftovers_count(m, QZ_LEFT_ZEROS));
+                     qz_leftovers_count(m, QZ_LEFT_ZEROS), qz_leftovers_mtp(m, buf));
     if (m->head_untied)
         qz_check_add(&j->f, "MOD-HEAD", "lm_head.weight",
                      "the configuration ties the output matrix, and another one is stored");

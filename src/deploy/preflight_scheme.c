@@ -1,6 +1,7 @@
 #include "deploy/preflight_scheme.h"
 #include "artifacts/module_rules.h"
 #include "codecs/types.h"
+#include "model/steps.h"
 #include "deploy/check.h"
 #include <stdio.h>
 #include <string.h>
@@ -175,8 +176,9 @@ bool qz_preflight_requantizes(const qz_model *m, const qz_scheme_spec *scheme) {
     bool coded = false;
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t k = 0; k < QZ_LINEARS; k++) {
-            const qz_tensor_view *t = m->blocks[l].linear[k];
-            coded = coded || (t && (t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind != QZ_KIND_FLOAT));
+            const qz_block *b = &m->blocks[l];
+            const qz_tensor_view *t = b->expert[k] ? b->expert[k][0] : b->linear[k];
+            coded = coded || (t && !qz_tensor_floats(t));
         }
     return qz_check_requantizes(coded, scheme);
 }

@@ -1,5 +1,6 @@
 /* Softmax attention. Over the cache: for one run of tokens and one KV head, all its query heads together.
  * Scores, softmax and the weighted sum of values are computed a block of query tokens at a time. */
+#include "base/mathx.h"
 #include "base/size.h"
 #include "engine/elementwise.h"
 #include "engine/engine_int.h"
@@ -13,6 +14,7 @@ typedef struct {
     qz_engine *e;
     qz_kv *kv;
     size_t layer, kv_layer, window;
+    const float *sinks; /* [heads] or NULL */
 } attend_job;
 
 /* A row of queries against the keys, and the weighted sum of values, in the type of the cache. */
@@ -35,6 +37,18 @@ static void times_values(const attend_job *j, const attend_tile *t, float *out, 
     else
         qz_mm_gemm_nn_local_f16(j->e->mm, &(qz_product){t->m, d, t->n, t->scores, t->stride, NULL, 0, out, ldo},
                                                         (const uint16_t *)j->kv->v + t->at);
+}
+
+/* Softmax of s[lo..hi) · scale beside a score that takes its share and gives nothing (formats/families-2.md section 1):
+ * the largest of the others tells their sum. */
+static void softmax_beside(const attend_job *j, float *s, size_t n, size_t lo, size_t hi, float scale, float sink) {
+    size_t at = lo;
+    for (size_t k = lo + 1; k < hi; k++)
+        if (s[k] > s[at]) at = k;
+    const float most = s[at] * scale;
+    qz_mm_softmax(j->e->mm, s, n, lo, hi, scale);
+    const float rest = 1 / (1 + qz_expf(sink - most) * s[at]);
+    for (size_t k = lo; k < hi; k++) s[k] *= rest;
 }
 
 /* Queries of one KV head: of each of its query heads nt tokens from t0 on. Of one token (decoding) the heads stand one
@@ -60,7 +74,11 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
             size_t pos = r->past + t0 + (nt == 1 ? 0 : t),
                    lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
             if (cap > 0) qz_softcap(scores + t * stride + (lo - first), pos + 1 - lo, scale, cap);
-            qz_mm_softmax(e->mm, scores + t * stride, keys - first, lo - first, pos + 1 - first, cap > 0 ? 1 : scale);
+            const float by = cap > 0 ? 1 : scale;
+            if (j->sinks)
+                softmax_beside(j, scores + t * stride, keys - first, lo - first, pos + 1 - first, by,
+                               j->sinks[kv_head * group + (nt == 1 ? t : a)]);
+            else qz_mm_softmax(e->mm, scores + t * stride, keys - first, lo - first, pos + 1 - first, by);
         }
         times_values(j, &tile, out, step);
         for (size_t t = 0; t < m; t++) qz_step_watch(e, out + t * step, d);
@@ -98,7 +116,8 @@ static qz_status attend(qz_engine *e, const qz_place *at, qz_error *err) {
         if (s->scores[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for attention over %zu keys", keys);
     }
     attend_job j = {.e = e, .kv = at->kv, .layer = at->layer, .kv_layer = at->kv_layer,
-                    .window = c->layer_sliding[at->layer] ? (size_t)c->sliding_window : 0};
+                    .window = c->layer_sliding[at->layer] ? (size_t)c->sliding_window : 0,
+                    .sinks = at->w->part[QZ_ATTN_SINKS]};
     if (parts) qz_pool_run(e->run->pool, parts, attend_part, &j);
     return QZ_OK;
 }

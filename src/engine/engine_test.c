@@ -106,7 +106,8 @@ static void oracle(const char *dir, const char *config, const char *golden) {
 }
 static void families(void **state) {
     (void)state;
-    static const char *const dirs[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3",
+    static const char *const dirs[] = {"gpt_oss",
+                                       "llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3",
                                        "mixtral", "qwen3_moe", "smollm3", "granite", "olmo2", "olmo3",
                                        "glm4_moe"};
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
@@ -129,7 +130,8 @@ static void one_spelling(void **state) {
 }
 static void variants(void **state) {
     (void)state;
-    static const char *const v[][2] = {{"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"},
+    static const char *const v[][2] = {{"gpt_oss", "swiglu-limit2"},
+                                       {"llama", "rms-eps-0.05"}, {"llama", "rope-dynamic4-max64"},
                                        {"llama", "rope-linear4"},
         {"llama", "rope-yarn4"}, {"llama", "rope-yarn4-mscale"}, {"mistral", "no-window"},
         {"qwen2", "sliding16-from-layer1"}, {"qwen3", "rms-eps-0.05"}, {"gemma2", "no-softcap"},

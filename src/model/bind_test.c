@@ -206,6 +206,12 @@ static void by_tensors(void **state) {
     copy(&s, "model.layers.0.block_sparse_moe.experts.0.w1.weight",
          "model.layers.0.block_sparse_moe.experts.4.w1.weight");
     END("mixtral", "nothing uses 1 stored tensor", "experts.4.w1.weight'", "with a larger num_local_experts");
+    CASE("glm4_moe") drop(&s, "e_score_correction_bias");
+    END("glm4_moe", "tensor 'model.layers.1.mlp.gate.e_score_correction_bias' is missing", "model '", "incomplete");
+    CASE("gpt_oss") drop(&s, "layers.1.self_attn.sinks");
+    END("gpt_oss", "tensor 'model.layers.1.self_attn.sinks' is missing", "model '", "incomplete");
+    CASE("gpt_oss") drop(&s, "layers.0.mlp.experts.gate_up_proj_bias");
+    END("gpt_oss", "tensor 'model.layers.0.mlp.experts.0.gate_proj.bias' is missing", "model '", "incomplete");
     CASE("phi3") copy(&s, "model.layers.0.self_attn.o_proj.weight", "model.layers.0.self_attn.q_proj.weight");
     END("phi3", "two tensors for one site", "'model.layers.0.self_attn.q_proj.weight'",
         "expected it or 'model.layers.0.self_attn.qkv_proj.weight', found both");
@@ -253,6 +259,22 @@ static void by_configuration(void **state) {
          {"experts out of range", "key 'num_experts_per_tok'", "expected 1 to 4, found 9"}},
         {"mixtral", "\"num_local_experts\": 4", "\"num_local_experts\": 4, \"norm_topk_prob\": false",
          {"1 key", "'norm_topk_prob' = false", "MOD-KEYS"}},
+        {"gpt_oss", "\"num_local_experts\": 5", "\"num_local_experts\": 6",
+         {"wrong shape", "mlp.experts.down_proj'",
+          "expected [6, 32, 64] (num_local_experts first), found [5, 32, 64]"}},
+        {"gpt_oss", "\"attention_bias\": true", "\"attention_bias\": false",
+         {"nothing uses 8 stored tensors", "self_attn.k_proj.bias'", "attention_bias"}},
+        {"glm4_moe", "\"n_routed_experts\": 5", "\"n_routed_experts\": 4",
+         {"numbers of experts do not match", "'model.layers.1.mlp.gate.weight'",
+          "each of 4 experts, found 5; correct n_routed_experts"}},
+        {"glm4_moe", "\"first_k_dense_replace\": 1", "\"first_k_dense_replace\": 0",
+         {"layer 0 is dense", "'model.layers.0.mlp.gate_proj.weight'", "correct first_k_dense_replace or"}},
+        {"glm4_moe", "\"n_group\": 1", "\"n_group\": 2",
+         {"groups of experts", "keys 'n_group' and 'topk_group'", "that hold 3 of 5, found 2"}},
+        {"glm4_moe", "\"n_shared_experts\": 1", "\"n_shared_experts\": 2",
+         {"wrong shape", "mlp.shared_experts.gate_proj.weight'", "expected [64, 64], found [32, 64]"}},
+        {"glm4_moe", "\"routed_scaling_factor\": 2.5", "\"routed_scaling_factor\": 2.5, \"scoring_func\": \"softmax\"",
+         {"1 key", "'scoring_func' = \"softmax\"", "MOD-KEYS"}},
         {"gemma2", "\"full_attention\"", "\"chunked_attention\"",
          {"unknown layer type 'chunked_attention'", "key 'layer_types', entry 1",
           "expected full_attention or sliding_attention"}},

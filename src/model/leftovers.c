@@ -106,7 +106,14 @@ static bool all_zero(const qz_tensor_view *t) {
     return true;
 }
 
+/* Of what predicts tokens beyond the next: layers behind the last, or a module of its own. */
+static bool is_mtp(const qz_model *m, const char *name) {
+    return qz_family_get(m->config.family)->mtp &&
+           (layer_of(name) >= (long)m->config.layers || qz_str_starts(name, "mtp."));
+}
+
 static qz_left_kind kind_of(const qz_model *m, const qz_tensor_view *t) {
+    if (is_mtp(m, t->name)) return QZ_LEFT_MTP;
     if (is_buffer(t->name)) return QZ_LEFT_BUFFER;
     /* binding takes a head of its own values; one that fits and was not taken equals the embedding */
     if (strcmp(t->name, "lm_head.weight") == 0 && m->config.tie_embeddings && t->rows == m->embed->rows &&
@@ -118,7 +125,8 @@ static qz_left_kind kind_of(const qz_model *m, const qz_tensor_view *t) {
 qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *err) {
     size_t n = 0;
     for (size_t i = 0; i < m->n_left; i++) { /* registered by the reader: never a float view */
-        m->left[i].kind = is_buffer(m->left[i].name) ? QZ_LEFT_BUFFER : QZ_LEFT_PART;
+        const char *name = m->left[i].name;
+        m->left[i].kind = is_mtp(m, name) ? QZ_LEFT_MTP : is_buffer(name) ? QZ_LEFT_BUFFER : QZ_LEFT_PART;
         m->left[i].key = key_of(m, m->left[i].name);
         m->left[i].twin = twin_of(m, m->left[i].name);
     }
@@ -143,6 +151,13 @@ size_t qz_leftovers_count(const qz_model *m, qz_left_kind kind) {
     size_t n = 0;
     for (size_t i = 0; i < m->n_left; i++) n += m->left[i].kind == kind;
     return n;
+}
+
+const char *qz_leftovers_mtp(const qz_model *m, char buf[64]) {
+    const size_t n = qz_leftovers_count(m, QZ_LEFT_MTP);
+    buf[0] = 0;
+    if (n) (void)snprintf(buf, 64, ", of prediction heads (MTP) %zu", n);
+    return buf;
 }
 
 void qz_leftovers_names(const qz_model *m, qz_left_kind kind, qz_str *out) {
@@ -172,6 +187,8 @@ void qz_leftovers_json(const qz_model *m, qz_json_writer *w) {
     qz_jw_count(w, "buffers", qz_leftovers_count(m, QZ_LEFT_BUFFER));
     qz_jw_count(w, "head_copies", qz_leftovers_count(m, QZ_LEFT_TWIN));
     qz_jw_count(w, "zero_biases", qz_leftovers_count(m, QZ_LEFT_ZEROS));
+    const size_t mtp = qz_leftovers_count(m, QZ_LEFT_MTP);
+    if (mtp) qz_jw_count(w, "prediction_heads", mtp);
     qz_jw_bool(w, "head_untied", m->head_untied);
     qz_jw_open(w, "names", '[');
     for (size_t i = 0; i < m->n_left; i++)
@@ -250,7 +267,8 @@ static void say(qz_run *run, const qz_model *m) {
     static const struct { qz_left_kind kind; const char *what; } rows[] = {
         {QZ_LEFT_BUFFER, "stored as buffers, computed anew and not read"},
         {QZ_LEFT_TWIN, "stored as output matrix, equal to the tied embedding and not kept twice"},
-        {QZ_LEFT_ZEROS, "stored as biases of zeros and not kept"}};
+        {QZ_LEFT_ZEROS, "stored as biases of zeros and not kept"},
+        {QZ_LEFT_MTP, "that predict tokens beyond the next (MTP), not run and not kept"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         qz_str names = {0};
         const size_t n = qz_leftovers_count(m, rows[i].kind);

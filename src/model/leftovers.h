@@ -19,6 +19,8 @@ qz_status qz_model_leave(qz_model *m, const qz_leftover *t, qz_error *err);
  * m->n_tensors, into m->left. */
 qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *err);
 size_t qz_leftovers_count(const qz_model *m, qz_left_kind kind);
+/* ", of prediction heads (MTP) 12"; empty where there are none. */
+const char *qz_leftovers_mtp(const qz_model *m, char buf[64]);
 /* "'a', 'b', 'c' and 11 more" of one kind. */
 void qz_leftovers_names(const qz_model *m, qz_left_kind kind, qz_str *out);
 /* "attention_bias, mlp_bias": what in the configuration would use the parts; empty if nothing known. */

@@ -33,7 +33,7 @@ typedef struct {
 } qz_block;
 
 /* A stored tensor that no part of the model claims (leftovers.h). */
-typedef enum { QZ_LEFT_PART, QZ_LEFT_BUFFER, QZ_LEFT_TWIN, QZ_LEFT_ZEROS } qz_left_kind;
+typedef enum { QZ_LEFT_PART, QZ_LEFT_BUFFER, QZ_LEFT_TWIN, QZ_LEFT_ZEROS, QZ_LEFT_MTP } qz_left_kind;
 typedef struct {
     const char *name, *file_name;                    /* as in qz_tensor_view */
     const char *file; uint64_t offset;

@@ -3,6 +3,7 @@
 #include "codecs/fields.h"
 #include "codecs/kv.h"
 #include "codecs/types.h"
+#include "model/steps.h"
 
 /* Sizes of the engine's and the kernels' buffers (engine/engine.c, engine/attention.c, kernels/mm_int.h). A change
  * there shows in scripts/bench_memory. */
@@ -49,6 +50,10 @@ static coded_bytes coded(const qz_code_layout *l, uint64_t rows, uint64_t cols) 
 
 static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
     uint64_t rows = (t->rows + PANEL - 1) / PANEL * PANEL;
+    if (qz_tensor_floats(t)) {
+        s->widest_float = qz_max_size(s->widest_float, t->cols);
+        return;
+    }
     if (t->coded) { /* scales and codes beside the mapping; packed with them unless a block crosses rows */
         const qz_code_layout l = t->coded->ops->layout(t->coded);
         s->unpacked += t->coded->ops->held(t->coded);
@@ -56,10 +61,6 @@ static void linear(sums *s, const qz_tensor_view *t, uint64_t batch) {
         s->packed += b.packed;
         s->act = qz_max_size(s->act, qz_min_size(batch, FEW) * b.act);
         s->widest_float = qz_max_size(s->widest_float, t->cols); /* more tokens go through the exact product's panels */
-        return;
-    }
-    if (qz_type_get(t->type)->kind == QZ_KIND_FLOAT) {
-        s->widest_float = qz_max_size(s->widest_float, t->cols);
         return;
     }
     const qz_type_info *i = qz_type_get(t->type);

@@ -219,7 +219,8 @@ static void zoo_configs(void **state) {
 /* Exactly the tensors of the checkpoints, with their shapes: none missing, none too many. */
 static void zoo_tensors(void **state) {
     (void)state;
-    static const char *const folders[] = {"llama", "llama3-rope", "mistral", "qwen2", "qwen3", "qwen3_moe",
+    static const char *const folders[] = {"glm4_moe",
+                                          "llama", "llama3-rope", "mistral", "qwen2", "qwen3", "qwen3_moe",
                                           "qwen3_moe-sparse", "gemma2", "gemma3", "gemma3-6", "phi3", "mixtral",
                                           "smollm3", "granite", "ministral3", "olmo2", "olmo3"};
     for (size_t f = 0; f < sizeof folders / sizeof *folders; f++) {

@@ -9,6 +9,7 @@
 #include "codecs/kv.h"
 #include "codecs/types.h"
 #include "model/leftovers.h"
+#include "model/steps.h"
 #include "base/json_write.h"
 #include "report/table_print.h"
 #include "text/accepted.h"
@@ -21,14 +22,16 @@ static void type_counts(const qz_model *m, qz_str *s) {
     size_t count[QZ_TYPE_COUNT] = {0};
     bool any = false;
     for (size_t i = 0; i < m->n_tensors; i++)
-        if (m->tensors[i].coded == NULL) count[m->tensors[i].type]++;
+        if (qz_tensor_floats(&m->tensors[i])) count[qz_tensor_float_type(&m->tensors[i])]++;
+        else if (m->tensors[i].coded == NULL) count[m->tensors[i].type]++;
     for (int t = 0; t < QZ_TYPE_COUNT; t++) {
         if (!count[t]) continue;
         qz_str_printf(s, "%s%zu %s", any ? ", " : "", count[t], qz_type_get((qz_type)t)->name);
         any = true;
     }
     for (size_t i = 0; i < m->n_tensors; i++) { /* kinds of codes, each where its first tensor stands */
-        const qz_coded_ops *kind = m->tensors[i].coded ? m->tensors[i].coded->ops : NULL;
+        const bool coded = m->tensors[i].coded && !qz_tensor_floats(&m->tensors[i]);
+        const qz_coded_ops *kind = coded ? m->tensors[i].coded->ops : NULL;
         size_t n = 0, before = 0;
         for (size_t k = 0; kind && k < m->n_tensors; k++) {
             const bool same = m->tensors[k].coded && m->tensors[k].coded->ops == kind;
@@ -111,6 +114,20 @@ static json_t *manifest_of(const char *path) {
     return root;
 }
 
+static uint64_t dense_layers(const qz_config *c) {
+    uint64_t n = 0;
+    for (uint64_t l = 0; l < c->layers; l++) n += !qz_config_sparse(c, l);
+    return c->experts ? n : 0;
+}
+static void expert_line(const qz_config *c, qz_str *out) {
+    qz_str_printf(out, "  experts      %llu of width %llu, %llu for each token", (unsigned long long)c->experts,
+                  (unsigned long long)c->expert_width, (unsigned long long)c->experts_used);
+    if (c->shared_width)
+        qz_str_printf(out, "; for all of them one of width %llu", (unsigned long long)c->shared_width);
+    if (dense_layers(c)) qz_str_printf(out, "; %llu dense layers", (unsigned long long)dense_layers(c));
+    qz_str_puts(out, "\n");
+}
+
 static void shape_lines(const qz_source *s, qz_str *out) {
     const qz_model *m = s->model;
     const qz_config *c = &m->config;
@@ -128,9 +145,7 @@ static void shape_lines(const qz_source *s, qz_str *out) {
                   (unsigned long long)c->layers, (unsigned long long)c->heads, (unsigned long long)c->kv_heads,
                   (unsigned long long)c->head_dim, (unsigned long long)c->vocab_size,
                   c->tie_embeddings ? ", tied embeddings" : "");
-    if (c->experts)
-        qz_str_printf(out, "  experts      %llu of width %llu, %llu for each token\n", (unsigned long long)c->experts,
-                      (unsigned long long)c->expert_width, (unsigned long long)c->experts_used);
+    if (c->experts) expert_line(c, out);
     qz_str_printf(out, "  context      %llu tokens, rope theta %g%s\n", (unsigned long long)c->max_position,
                   c->rope.theta, c->sliding_window ? ", sliding window" : "");
     qz_str_printf(out, "  size         %s, %zu tensors\n", qz_size_text(size, m->file_bytes), m->n_tensors);
@@ -147,7 +162,7 @@ static void shape_lines(const qz_source *s, qz_str *out) {
 static void leftover_lines(const qz_model *m, qz_str *out) {
     static const struct { qz_left_kind kind; const char *label; } rows[] = {
         {QZ_LEFT_PART, "not used"}, {QZ_LEFT_BUFFER, "buffers"}, {QZ_LEFT_TWIN, "tied twice"},
-        {QZ_LEFT_ZEROS, "zeros"}};
+        {QZ_LEFT_ZEROS, "zeros"}, {QZ_LEFT_MTP, "MTP, not run"}};
     const qz_config_keys *k = &m->config.keys;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const size_t n = qz_leftovers_count(m, rows[i].kind);
@@ -233,6 +248,8 @@ static void json_shape(const qz_source *s, qz_json_writer *w) {
         qz_jw_count(w, "experts", c->experts);
         qz_jw_count(w, "experts_used", c->experts_used);
         qz_jw_count(w, "expert_width", c->expert_width);
+        if (c->shared_width) qz_jw_count(w, "shared_width", c->shared_width);
+        if (dense_layers(c)) qz_jw_count(w, "dense_layers", dense_layers(c));
     }
     qz_jw_count(w, "context", c->max_position);
     qz_jw_real(w, "rope_theta", c->rope.theta);

@@ -2,7 +2,7 @@
 # other row; what the format cannot hold stays whole, and its layer is named.
 z=tests/golden/zoo2
 export COLUMNS=2000
-for m in gpt_oss llama4 qwen3_5_moe; do
+for m in ../zoo/gpt_oss llama4 qwen3_5_moe; do
   "$Q" quantize $z/$m --to ct:nvfp4a16 -o "$W/out" -f 2>&1 | grep 'warning\|weights\|proof'
   "$Q" quantize $z/$m --to ct:nvfp4a16 -o "$W/x" --dry-run 2> /dev/null | grep 'experts.0.*proj\|experts\.[a-z]' | head -6
 done
@@ -13,5 +13,5 @@ tr -d ' \n' < "$W/whole/config.json" | grep -o '"ignore":[^]]*]' | cut -c1-400
 tr -d ' \n' < "$W/bnb/config.json" | grep -o '"llm_int8_skip_modules":[^]]*]'
 "$Q" quantize $z/llama4 --to fp8:block -o "$W/fp8" -q 2> /dev/null | grep weights
 tr -d ' \n' < "$W/fp8/config.json" | grep -o '"modules_to_not_convert":[^]]*]'
-for t in 1 2; do "$Q" quantize $z/gpt_oss --to ct:mxfp4 -o "$W/t$t" -q --threads $t > /dev/null 2>&1; sha256sum < "$W/t$t/model.safetensors"; done | uniq | wc -l
+for t in 1 2; do "$Q" quantize $z/../zoo/gpt_oss --to ct:mxfp4 -o "$W/t$t" -q --threads $t > /dev/null 2>&1; sha256sum < "$W/t$t/model.safetensors"; done | uniq | wc -l
 true
