@@ -3,6 +3,7 @@
  * rope table or key. */
 #include "artifacts/module_rules.h"
 #include "artifacts/testing.h"
+#include "base/json.h"
 #include "engine/engine.h"
 #include <math.h>
 #include <stdlib.h>
@@ -70,6 +71,48 @@ static void zoo(void **state) {
     same_logits("tests/golden/zoo/olmo3"); /* yarn on full layers alone */
     same_logits("tests/golden/zoo/ministral3"); /* yarn with mscale, growing queries */
     same_logits("tests/golden/zoo/glm4_moe"); /* sigmoid router, shared expert, a dense layer, partial rotary */
+}
+
+/* gpt-oss as released: log-probabilities of transformers' own loader, and the same experts as blocks in GGUF. */
+static void released_mxfp4(void **state) {
+    (void)state;
+    static const char source[] = "tests/golden/zoo/gpt_oss-mxfp4";
+    qz_run run;
+    qz_model *m;
+    qz_engine *e;
+    qz_kv *kv;
+    json_t *golden;
+    uint32_t ids[160];
+    OK(qz_run_init(&run, 2, err));
+    OK(qz_artifact_open(&run, source, &m, err));
+    OK(qz_engine_open(&run, m, NULL, &e, err));
+    OK(qz_json_load("tests/golden/zoo/gpt_oss-mxfp4/golden.json", 1 << 24, &golden, err));
+    const json_t *seqs = json_object_get(golden, "sequences");
+    assert_true(json_array_size(seqs) > 0);
+    for (size_t s = 0; s < json_array_size(seqs); s++) {
+        const json_t *seq = json_array_get(seqs, s), *in = json_object_get(seq, "input_ids"),
+                     *want = json_object_get(seq, "logprob_next");
+        const size_t n = json_array_size(in), v = (size_t)m->config.vocab_size;
+        float *y = qz_alloc_array(n * v, sizeof *y);
+        assert_true(n > 1 && n <= 160 && json_array_size(want) == n - 1);
+        for (size_t t = 0; t < n; t++) ids[t] = (uint32_t)json_integer_value(json_array_get(in, t));
+        OK(qz_kv_open(e, 1, n, &kv, err));
+        OK(qz_engine_forward(e, kv, &(qz_batch){ .ids = ids, .n = n }, y, err));
+        for (size_t t = 0; t + 1 < n; t++) {
+            double max = -1e30, sum = 0;
+            for (size_t i = 0; i < v; i++) max = fmax(max, (double)y[t * v + i]);
+            for (size_t i = 0; i < v; i++) sum += exp((double)y[t * v + i] - max);
+            const double d = (double)y[t * v + ids[t + 1]] - max - log(sum) -
+                             json_number_value(json_array_get(want, t));
+            if (fabs(d) > 2e-3) fail_msg("sequence %zu, log-probability at %zu differs by %g", s, t, d);
+        }
+        qz_kv_free(kv);
+        qz_free(y);
+    }
+    json_decref(golden);
+    qz_engine_free(e);
+    qz_model_free(m);
+    qz_run_release(&run);
 }
 
 /* Scaled ropes of the variants: linear and yarn live in metadata. */
@@ -152,7 +195,7 @@ static int teardown(void **state) {
     return remove_file_artifact(out);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(ropes),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(released_mxfp4), cmocka_unit_test(ropes),
                                        cmocka_unit_test(quantized_folders) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "formats/dtypes.h"
 #include "model/leftovers.h"
+#include "model/stacks.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -149,7 +150,10 @@ qz_status qz_folder_read_into(qz_folder_reader *r, qz_error *err) {
     QZ_TRY(qz_st_dir_open(d, m->path, err));
     if (loose) qz_loose_settle(m, d);
     r->dir = d;
-    m->tensors = qz_arena_calloc(&m->arena, d->n_tensors + 1, sizeof *m->tensors);
+    size_t views = d->n_tensors + 1;
+    for (size_t f = 0; f < d->n_files; f++)
+        for (size_t i = 0; i < d->files[f].n; i++) views += qz_stack_views(m, &d->files[f].tensors[i]);
+    m->tensors = qz_arena_calloc(&m->arena, views, sizeof *m->tensors);
     if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     for (size_t f = 0; f < d->n_files; f++)
         for (size_t i = 0; i < d->files[f].n; i++) QZ_TRY(r->add(r, &d->files[f], &d->files[f].tensors[i], err));

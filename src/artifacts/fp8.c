@@ -1,12 +1,15 @@
 /* FP8 as DeepSeek, transformers and vLLM store it (quant_method "fp8"), and what is read like it. Blocks of 128 x 128:
  * X.weight F8_E4M3 and X.weight_scale_inv, which multiplies despite its name; F32, or powers of two (+ue8m0). Ragged
  * edges keep a scale. One scale a tensor: X.weight_scale, or transformers' X.weight_scale_inv. fbgemm_fp8: a scale a
- * row. quark: one scale, one a row, or MXFP4. Source: formats/hf-fp8.md variants D, E, F and J, sections 2 to 4
+ * row. quark: one scale, one a row, or MXFP4. mxfp4: experts of gpt-oss as released (model/stacks.h).
+ * Source: formats/hf-fp8.md variants D, E, F and J, sections 2 to 4
  * (transformers 5.23, vLLM 0.33), hf-fp4.md section 2. */
 #include "artifacts/folder_floats.h"
 #include "artifacts/loose.h"
 #include "codecs/types.h"
 #include "formats/dtypes.h"
+#include "model/stacks.h"
+#include "model/steps.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -125,8 +128,8 @@ static qz_status plan(qz_run *run, const qz_model *m, const qz_artifact_context 
 }
 
 /* ---- reading ---- */
-typedef enum { FP8, FBGEMM, QUARK, METHODS } method;
-static const char *const methods[METHODS] = { "fp8", "fbgemm_fp8", "quark" };
+typedef enum { FP8, FBGEMM, QUARK, MXFP4, METHODS } method;
+static const char *const methods[METHODS] = { "fp8", "fbgemm_fp8", "quark", "mxfp4" };
 typedef struct { method method; size_t block_rows, block_cols; } settings; /* blocks: of FP8, 0: one scale a tensor */
 
 static qz_status detect(const char *path, bool *yes, qz_error *err) {
@@ -232,6 +235,9 @@ static qz_status add(qz_folder_reader *r, const qz_st *file, const qz_st_tensor 
     const settings *s = r->options;
     const bool packed = s->method == QUARK && t->dtype == QZ_ST_U8;
     if ((t->dtype == QZ_ST_F8_E4M3 || packed) && qz_str_ends(t->name, ".weight")) return add_codes(r, file, t, err);
+    bool mine = false;
+    if (s->method == MXFP4) QZ_TRY(qz_stack_add_mx(r->m, r->dir, file, t, &mine, err));
+    if (mine) return QZ_OK;
     for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)
         if (qz_str_ends(t->name, beside[i])) return qz_folder_beside_codes(r, file, t, beside[i], err);
     return qz_model_add_tensor(r->m, file, t, err);
@@ -241,7 +247,13 @@ static qz_status describe(qz_folder_reader *r, qz_error *err) {
     const settings *s = r->options;
     qz_model *m = r->m;
     const qz_coded *first = NULL;
-    for (size_t i = 0; i < m->n_tensors && !first; i++) first = m->tensors[i].coded;
+    for (size_t i = 0; i < m->n_tensors && !first; i++)
+        if (!qz_tensor_floats(&m->tensors[i])) first = m->tensors[i].coded;
+    if (first && s->method == MXFP4) {
+        m->container = m->scheme = methods[MXFP4];
+        m->encoding = "MXFP4", m->contract = "W4A16 MXFP4";
+        return QZ_OK;
+    }
     if (!first) return qz_folder_no_codes(r, methods[s->method], "F8_E4M3", err);
     QZ_TRY(qz_folder_say_floats(r, err));
     const qz_scaled_float *x = qz_scaled_float_of(first);

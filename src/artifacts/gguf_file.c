@@ -9,6 +9,7 @@
 #include "artifacts/gguf_ftypes.h"
 #include "base/size.h"
 #include "codecs/types.h"
+#include "model/steps.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,6 +148,10 @@ static qz_status note_unmet(qz_artifact_plan *p, const qz_mix_tensor *t, const q
 static qz_status set_type(const qz_artifact_context *ctx, qz_artifact_item *it, const qz_mix_choice *ch,
                           qz_arena *arena, qz_artifact_plan *out, qz_error *err) {
     it->type = qz_type_by_ggml_id((int)ch->type);
+    if (out->spec.mix.keep_floats && it->n_dims == 2 && it->source && qz_tensor_floats(it->source) && ch->quantizable) {
+        it->type = qz_tensor_float_type(it->source);
+        return QZ_OK;
+    }
     if (it->type == QZ_TYPE_NONE || !qz_type_get(it->type)->encode)
         return qz_fail(err, QZ_EBUG, "no encoder: tensor '%s' needs type %s under level %s", it->out_name,
                        qz_gguf_type_get(ch->type)->name, out->spec.level);

@@ -40,6 +40,7 @@ typedef struct { const char *text, *pattern; uint32_t type; } qz_mix_rule;
 typedef struct {
     bool pure;            /* the file type's default everywhere */
     bool keep_output;     /* --leave-output-tensor */
+    bool keep_floats;     /* matrices of 16 or 32 bits stay so: conversions */
     int output_type, embedding_type; /* GGUF type numbers, -1 = by the rules */
     const qz_mix_rule *rules; size_t n_rules; /* the first that matches decides */
 } qz_mix_options;

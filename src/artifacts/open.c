@@ -47,7 +47,7 @@ static qz_status refuse_quantized(const char *dir, bool *off, qz_error *err) {
         const char *method = json_string_value(json_object_get(q, "quant_method"));
         st = qz_fail(err, QZ_EUNSUPPORTED,
                      "unsupported quantization '%.40s': file '%s', key '%s': expected awq, gptq, bitsandbytes, "
-                     "fp8, compressed-tensors, modelopt, fbgemm_fp8 or quark; give the 16-bit checkpoint",
+                     "fp8, compressed-tensors, modelopt, fbgemm_fp8, quark or mxfp4; give the 16-bit checkpoint",
                      method ? method : "?", path, key);
     }
     json_decref(root);

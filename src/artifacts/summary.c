@@ -35,6 +35,7 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
     const qz_mix_options *mix = &p->spec.mix;
     const bool asked = mix->rules != NULL; /* types asked for one by one (tensor_types.h); convert sets its own */
     const char *matrix = floats  ? "the level stores floats"
+                         : mix->keep_floats ? "floats stay as they are"
                          : asked ? "an option gives its type"
                                  : "the scheme codes the linears of the blocks only";
     const qz_tensor_view *router = it->layer >= 0 ? m->blocks[it->layer].router : NULL;
@@ -44,7 +45,7 @@ static void describe(const qz_artifact_plan *p, const qz_artifact_item *it, qz_k
     else if (strcmp(it->name, m->head->name) == 0) k->one = k->what = "output matrix", k->why = matrix;
     else if (it->linear >= 0)
         k->what = it->experts ? "experts" : "linears", k->one = it->experts ? "expert" : "linear",
-        k->why = floats || (asked && !it->note) ? matrix : "the shape does not fit";
+        k->why = floats || mix->keep_floats || (asked && !it->note) ? matrix : "the shape does not fit";
     else if (router && strcmp(it->name, router->name) == 0)
         k->what = "routers", k->one = "router", k->why = "they choose the experts: no method codes them";
     else if (is_part(m, it))

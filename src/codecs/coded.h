@@ -64,6 +64,8 @@ typedef struct {
     void (*forget)(const qz_coded *c);
     /* A scale that no writer makes: *row, *group and the value; false: all are sound. Reads everything. */
     bool (*bad_scale)(const qz_coded *c, size_t *row, size_t *group, float *scale);
+    /* The same numbers as blocks of a type of types.def, row by row (out NULL: can it?); false: no such blocks. */
+    bool (*blocks)(const qz_coded *c, qz_type type, uint8_t *out);
 } qz_coded_ops;
 
 struct qz_coded {
@@ -71,6 +73,10 @@ struct qz_coded {
     size_t rows, cols;       /* [out_features, in_features] */
 };
 
+/* Does the matrix hold blocks of that type, in another order? */
+static inline bool qz_coded_has_blocks(const qz_coded *c, qz_type type) {
+    return c && c->ops->blocks && c->ops->blocks(c, type, NULL);
+}
 static inline void qz_coded_decode_row(const qz_coded *c, size_t row, float *y) {
     c->ops->decode(c, row, 0, c->cols, y);
 }

@@ -1,5 +1,7 @@
 #include "deploy/preflight_scheme.h"
+#include "artifacts/gguf_ftypes.h"
 #include "artifacts/module_rules.h"
+#include "artifacts/schemes.h"
 #include "codecs/types.h"
 #include "model/steps.h"
 #include "deploy/check.h"
@@ -174,11 +176,14 @@ static qz_status all_settings(flight *flown, const qz_model *m, const qz_scheme_
 
 bool qz_preflight_requantizes(const qz_model *m, const qz_scheme_spec *scheme) {
     bool coded = false;
+    const qz_type level = scheme && scheme->scheme == QZ_SCHEME_GGUF
+                              ? qz_type_by_ggml_id((int)qz_ftype_get(scheme->ftype)->type)
+                              : QZ_TYPE_NONE; /* such blocks are copied */
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t k = 0; k < QZ_LINEARS; k++) {
             const qz_block *b = &m->blocks[l];
             const qz_tensor_view *t = b->expert[k] ? b->expert[k][0] : b->linear[k];
-            coded = coded || (t && !qz_tensor_floats(t));
+            coded = coded || (t && !qz_tensor_floats(t) && !qz_coded_has_blocks(t->coded, level));
         }
     return qz_check_requantizes(coded, scheme);
 }

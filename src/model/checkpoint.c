@@ -37,6 +37,9 @@ static qz_status router_name(qz_model *m, const char **name, qz_error *err) {
 
 qz_status qz_model_add_tensor(qz_model *m, const qz_st *file, const qz_st_tensor *t, qz_error *err) {
     qz_type type = qz_st_float_type(t->dtype);
+    bool mine = false;
+    QZ_TRY(qz_stack_add(m, file, t, &mine, err));
+    if (mine) return QZ_OK;
     /* a buffer, or an error once it is known what the name stands for */
     if (type == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2)
         return qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->name, .file = file->path,
@@ -54,18 +57,12 @@ qz_status qz_model_add_tensor(qz_model *m, const qz_st *file, const qz_st_tensor
 static qz_status add_views(qz_model *m, const qz_st_dir *d, qz_error *err) {
     size_t views = d->n_tensors;
     for (size_t f = 0; f < d->n_files; f++)
-        for (size_t i = 0; i < d->files[f].n; i++) {
-            const qz_st_tensor *t = &d->files[f].tensors[i];
-            views += qz_stack_views(m, t);
-        }
+        for (size_t i = 0; i < d->files[f].n; i++) views += qz_stack_views(m, &d->files[f].tensors[i]);
     m->tensors = qz_arena_calloc(&m->arena, views, sizeof *m->tensors);
     if (m->tensors == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
     for (size_t f = 0; f < d->n_files; f++)
-        for (size_t i = 0; i < d->files[f].n; i++) {
-            bool mine = false;
-            QZ_TRY(qz_stack_add(m, &d->files[f], &d->files[f].tensors[i], &mine, err));
-            if (!mine) QZ_TRY(qz_model_add_tensor(m, &d->files[f], &d->files[f].tensors[i], err));
-        }
+        for (size_t i = 0; i < d->files[f].n; i++)
+            QZ_TRY(qz_model_add_tensor(m, &d->files[f], &d->files[f].tensors[i], err));
     m->file_bytes = d->file_bytes;
     m->n_other_files = d->n_others;
     m->other_file = d->other;

@@ -1,5 +1,6 @@
 #include "artifacts/artifact.h"
 #include "artifacts/folder_floats.h"
+#include "artifacts/gguf_ftypes.h"
 #include "artifacts/module_rules.h"
 #include "artifacts/schemes.h"
 #include "codecs/int_group.h"
@@ -55,6 +56,7 @@ qz_status qz_convert_spec(const qz_model *m, const char *to, qz_scheme_spec *spe
 /* GGUF: every linear in the level's own type, embedding and output as they are; a mix is for encoding from floats. */
 static void keep_others(qz_scheme_spec *spec, const qz_model *m) {
     const qz_type level = qz_type_by_ggml_id((int)qz_ftype_get(spec->ftype)->type);
+    spec->mix.keep_floats = spec->scheme == QZ_SCHEME_GGUF && spec->ftype == QZ_FTYPE_MXFP4_MOE;
     if (spec->scheme != QZ_SCHEME_GGUF || (!is_legacy(level) && !is_float(level))) return;
     spec->mix.pure = true;
     if (m->embed->type < QZ_TYPE_COUNT && !is_float(level))
@@ -179,6 +181,16 @@ static qz_status code_edge(const qz_conversion *c, const qz_artifact_item *it, q
     if (t->type == it->type && it->type < QZ_TYPE_COUNT) { /* the same blocks */
         *q = (qz_quantized){.name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols, .blocks = t->data,
                             .bytes = t->bytes};
+        e->kind = QZ_EDGE_EXACT;
+        return QZ_OK;
+    }
+    if (qz_coded_has_blocks(t->coded, it->type)) { /* the same in another order */
+        *q = (qz_quantized){.name = it->name, .type = it->type, .rows = it->rows, .cols = it->cols};
+        QZ_TRY(qz_tensor_bytes(it->type, it->rows, it->cols, &q->bytes, err));
+        uint8_t *blocks = qz_arena_alloc(arena, q->bytes, 1);
+        if (blocks == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory converting '%s'", it->name);
+        (void)t->coded->ops->blocks(t->coded, it->type, blocks);
+        q->blocks = blocks;
         e->kind = QZ_EDGE_EXACT;
         return QZ_OK;
     }

@@ -129,6 +129,7 @@ static qz_status round_of(const void *ctx, const qz_method_tensor *t, qz_arena *
 /* Blocks that the source has in this very type are copied, as the reference does. */
 static bool as_it_is(const qz_artifact_item *it) {
     const qz_tensor_view *t = it->source;
+    if (t && qz_coded_has_blocks(t->coded, it->type)) return true;
     return t && t->data && t->add == 0 && t->type == it->type && it->type < QZ_TYPE_COUNT &&
            !is_float(it->type);
 }
@@ -236,18 +237,30 @@ static qz_status put_codes(coders *c, sink *k, size_t i, const qz_method_result 
     return qz_artifact_writer_put(k->w, r->q, err);
 }
 
+/* Blocks of the source, in its order or put into GGUF's. */
+static qz_status put_as_it_is(sink *k, const qz_artifact_item *item, qz_error *err) {
+    const qz_tensor_view *v = item->source;
+    qz_quantized q = {.name = item->name, .type = item->type, .rows = item->rows, .cols = item->cols,
+                      .blocks = v->data, .bytes = v->bytes};
+    uint8_t *blocks = NULL;
+    if (v->coded) {
+        QZ_TRY(qz_tensor_bytes(item->type, item->rows, item->cols, &q.bytes, err));
+        q.blocks = blocks = qz_alloc_array(q.bytes, 1);
+        if (blocks == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory writing '%s'", item->name);
+        (void)v->coded->ops->blocks(v->coded, item->type, blocks);
+    }
+    qz_status st = qz_proof_blocks(&k->proof, &q, err);
+    if (st == QZ_OK) st = qz_artifact_writer_put(k->w, &q, err);
+    qz_free(blocks);
+    return st;
+}
+
 static qz_status put_item(coders *c, sink *k, size_t i, qz_error *err) {
     const qz_artifact_item *item = &c->host.plan->items[i];
     const qz_method_tensor t = tensor_of(c->job.model, item);
     qz_proof_begin(&k->proof, i);
     if (item->raw) return qz_artifact_writer_put_raw(k->w, err); /* compared byte by byte */
-    if (as_it_is(item)) {
-        const qz_tensor_view *v = item->source;
-        const qz_quantized q = {.name = item->name, .type = item->type, .rows = item->rows, .cols = item->cols,
-                                .blocks = v->data, .bytes = v->bytes};
-        QZ_TRY(qz_proof_blocks(&k->proof, &q, err));
-        return qz_artifact_writer_put(k->w, &q, err);
-    }
+    if (as_it_is(item)) return put_as_it_is(k, item, err);
     for (size_t m = 0; item->source && m < METHODS && c->method[m]; m++) {
         const qz_method_ops *ops = c->method[m]->ops;
         qz_method_result r = {.more = true};
