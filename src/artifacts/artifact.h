@@ -46,7 +46,9 @@ typedef struct {
 } qz_artifact_context;
 
 /* rows of q and k, done by the writer */
-typedef enum { QZ_PERMUTE_NONE, QZ_PERMUTE_INTERLEAVE, QZ_PERMUTE_SPLIT } qz_permute;
+/* Of rows of query and key; TILE, GROUP: of value heads, from head by head of their key heads to turns over these, and
+ * back. */
+typedef enum { QZ_PERMUTE_NONE, QZ_PERMUTE_INTERLEAVE, QZ_PERMUTE_SPLIT, QZ_PERMUTE_TILE, QZ_PERMUTE_GROUP } qz_permute;
 
 typedef struct {
     const qz_tensor_view *source;     /* NULL for generated tensors: the writer puts them itself */
@@ -59,7 +61,8 @@ typedef struct {
     bool sym;
     bool act_order;                   /* groups need not be in order (g_idx) */
     qz_permute permute;
-    size_t heads;                     /* of the permutation */
+    size_t heads;                     /* of the permutation; TILE and GROUP: value heads, */
+    size_t groups, moved;             /* key heads, rows that move (the last ones) */
     long layer;                       /* -1: outside the blocks */
     qz_use use;                       /* GGUF: what types go by */
     int linear;                       /* its number in the block (of a fused matrix the first), or -1 */
@@ -106,6 +109,9 @@ char *qz_artifact_file_path(const qz_artifact_plan *p, const char *path, size_t 
 
 /* Row of the source that stands at row `to` of the file (item's permute and heads); n = rows of the tensor. */
 size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to);
+/* Has a GGUF file the columns of a site's matrix in another order than the model? order: of qz_item_source_row, for
+ * their number. */
+bool qz_gguf_columns(const qz_config *c, const qz_site *s, qz_artifact_item *order);
 /* All rows of the source in the order of the file, x [rows, cols]: for codes whose blocks run over rows. */
 void qz_item_decode_as_filed(const qz_artifact_item *it, float *x);
 

@@ -67,6 +67,7 @@ static void zoo(void **state) {
     same_logits("tests/golden/zoo/qwen2"); /* biases, tied */
     same_logits("tests/golden/zoo/qwen3"); /* q and k norms */
     same_logits("tests/golden/zoo/granite"); /* multipliers */
+    same_logits("tests/golden/zoo/qwen3_5"); /* value heads in another order, decays as rates, gated attention */
     same_logits("tests/golden/zoo/olmo2"); /* norms behind alone, of all heads */
     same_logits("tests/golden/zoo/olmo3"); /* yarn on full layers alone */
     same_logits("tests/golden/zoo/ministral3"); /* yarn with mscale, growing queries */

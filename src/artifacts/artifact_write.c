@@ -62,6 +62,14 @@ static qz_status put_generated(qz_artifact_writer *w, qz_error *err) {
 
 size_t qz_item_source_row(const qz_artifact_item *it, size_t n, size_t to) {
     if (it->permute == QZ_PERMUTE_NONE) return to;
+    if (it->permute == QZ_PERMUTE_TILE || it->permute == QZ_PERMUTE_GROUP) {
+        const size_t first = n - it->moved, unit = it->moved / it->heads, share = it->heads / it->groups;
+        if (to < first) return to;
+        const size_t at = (to - first) / unit, inner = (to - first) % unit;
+        const size_t from = it->permute == QZ_PERMUTE_TILE ? at % it->groups * share + at / it->groups
+                                                           : at % share * it->groups + at / share;
+        return first + from * unit + inner;
+    }
     size_t d = n / it->heads, h = to / d, r = to % d;
     if (it->permute == QZ_PERMUTE_INTERLEAVE) return h * d + r / 2 + (r % 2 ? d / 2 : 0);
     return h * d + (r < d / 2 ? 2 * r : 2 * (r - d / 2) + 1);
@@ -188,7 +196,8 @@ static qz_status put_float(qz_artifact_writer *w, const float *data, const qz_te
 
 /* Written in its own type nothing of it changes. */
 static bool finite_floats(const qz_tensor_view *t) {
-    return t->data && t->add == 0 && qz_floats_known(t->type) && qz_floats_finite(t->type, t->data, t->rows * t->cols);
+    return t->data && qz_tensor_as_stored(t) && qz_floats_known(t->type) &&
+           qz_floats_finite(t->type, t->data, t->rows * t->cols);
 }
 
 qz_status qz_artifact_writer_put_folded(qz_artifact_writer *w, const qz_folded *f, qz_error *err) {
@@ -204,7 +213,8 @@ qz_status qz_artifact_writer_put_view(qz_artifact_writer *w, const qz_tensor_vie
             QZ_TRY(emit(w, (const uint8_t *)t->data + at, qz_min_size(PIECE, t->bytes - at), err));
         QZ_TRY(close_item(w, err));
         QZ_TRY(put_generated(w, err));
-    } else if (t->type != it->type || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind == QZ_KIND_FLOAT)
+    } else if (t->type != it->type || t->type >= QZ_TYPE_COUNT || qz_type_get(t->type)->kind == QZ_KIND_FLOAT ||
+             !qz_tensor_as_stored(t))
         QZ_TRY(put_float(w, NULL, t, err));
     else {
         QZ_TRY(put_blocks(w, it, t->data, t->rows, err)); /* the same block type: bytes as they are */

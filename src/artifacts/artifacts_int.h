@@ -97,9 +97,9 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
  * never in GGUF. */
 qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out,
                          qz_error *err);
-/* Permutation of q or k rows needed between the model's rope order and the file's. */
-qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved);
-size_t qz_slot_heads(const qz_slot *s);
+/* Fills permute and what belongs to it: rows in the file's order, of q and k by the rope order, of value heads by their
+ * own. */
+void qz_slot_order(const qz_model *m, const qz_slot *s, bool gguf, qz_artifact_item *it);
 qz_use qz_slot_use(const qz_model *m, const qz_slot *s);
 /* Appends a note to the plan (copied). */
 qz_status qz_plan_note(qz_artifact_plan *p, qz_arena *arena, qz_error *err, const char *fmt, ...) QZ_PRINTF(4, 5);

@@ -57,9 +57,11 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
     *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name,
                               .type = as_source ? qz_tensor_float_type(t) : QZ_TYPE_F16, .rows = t->rows,
                               .cols = t->cols, .n_dims = t->rows == 1 ? 1 : 2, .layer = s->layer, .linear = s->linear,
-                              .permute = qz_slot_permute(p->model, s, false), .heads = qz_slot_heads(s),
                               .expert = s->expert, .experts = s->site ? s->site->site.experts : 0 };
+    qz_slot_order(p->model, s, false, it);
+    if (s->site && s->site->site.taps) it->n_dims = 3; /* [rows, 1, cols] */
     QZ_TRY(kind->quantizes(p, s, &coded, err));
+    if (!coded && s->site && s->site->site.few) it->note = "a few rows, which do not fill the words of the format";
     return qz_folder_settle(kind, p, coded, arena, it, err);
 }
 
@@ -99,6 +101,7 @@ static size_t item_parts(const qz_folder_kind *kind, const qz_artifact_plan *p, 
     qz_st_dtype d = qz_folder_dtype(it->type);
     *out = (qz_st_item){ it->out_name, d, it->n_dims, { it->rows, it->cols, 1 } };
     if (it->n_dims == 1) out->dims[0] = it->cols;
+    if (it->n_dims == 3) out->dims[1] = 1, out->dims[2] = it->cols;
     return 1;
 }
 

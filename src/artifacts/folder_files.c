@@ -43,8 +43,9 @@ json_t *qz_folder_kept(const qz_artifact_plan *p, bool head) {
             if (s->kind == QZ_SITE_ROUTER && qz_site_name(s, l, 0, "weight", name, sizeof name))
                 ok = add_name(names, name);
         }
-    for (size_t i = 0; ok && p->spec.n_modules && i < p->n_items; i++)
-        if (p->items[i].linear >= 0 && p->items[i].type != QZ_TYPE_CODED) ok = add_name(names, p->items[i].out_name);
+    for (size_t i = 0; ok && i < p->n_items; i++)
+        if (p->items[i].linear >= 0 && p->items[i].type != QZ_TYPE_CODED && (p->spec.n_modules || p->items[i].note))
+            ok = add_name(names, p->items[i].out_name);
     if (ok) return names;
     json_decref(names);
     return NULL;
@@ -115,6 +116,20 @@ static qz_status config_fits(const qz_artifact_plan *p, const json_t *root, cons
     return QZ_OK;
 }
 
+/* Of a wrapper the folder holds the text model, under the names that it has by itself. */
+static qz_status text_alone(qz_artifact_plan *p, json_t **root, qz_arena *arena, qz_error *err) {
+    bool wrapped;
+    if (p->model->loose) return QZ_OK;
+    json_t *text = qz_config_text(*root, &wrapped);
+    json_decref(*root);
+    *root = text;
+    if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", p->model->path);
+    return wrapped ? qz_plan_note(p, arena, err,
+                                  "the text model alone is kept: config.json is its own (model_type '%s')",
+                                  json_string_value(json_object_get(text, "model_type")))
+                   : QZ_OK;
+}
+
 static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err) {
     const qz_folder_plan_state *fp = p->impl;
     const char *dir = p->context->source_dir;
@@ -132,6 +147,7 @@ static qz_status add_config(qz_artifact_plan *p, qz_arena *arena, qz_error *err)
                            : qz_json_load(path, CONFIG_LIMIT, &root, err);
     qz_free(path);
     QZ_TRY(st);
+    QZ_TRY(text_alone(p, &root, arena, err));
     if (!rebuilt) st = config_fits(p, root, dir, err);
     if (st == QZ_OK) st = add_json(p, "config.json", fill_config(root, p) ? root : NULL, arena, err);
     if (st == QZ_OK && fp->kind->twin) {

@@ -7,6 +7,7 @@
 #include "base/size.h"
 #include "model/config_keys.h"
 #include "model/families.h"
+#include "model/kinds.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -192,6 +193,19 @@ static void put_gemma2(writer *w, const qz_artifact_plan *p) {
     put_scaling(w, c);
     if (c->rope.theta != 10000) f32(w, "rope.freq_base", c->rope.theta);
 }
+/* Of a gated delta net: sizes, and which layers have it. */
+static void put_delta(writer *w, const qz_config *c) {
+    uint8_t recurrent[QZ_MAX_LAYERS];
+    if (c->delta.k_heads == 0) return;
+    for (size_t l = 0; l < c->layers; l++) recurrent[l] = qz_kind_get((qz_kind_id)c->layer_mixer[l])->state;
+    u32(w, "ssm.conv_kernel", c->delta.taps);
+    u32(w, "ssm.state_size", c->delta.k_dim);
+    u32(w, "ssm.group_count", c->delta.k_heads);
+    u32(w, "ssm.time_step_rank", c->delta.v_heads);
+    u32(w, "ssm.inner_size", c->delta.v_heads * c->delta.v_dim);
+    qz_gguf_put_bools(w->m, k(w, "attention.recurrent_layers"), recurrent, (size_t)c->layers);
+    u32(w, "full_attention_interval", c->delta.interval);
+}
 static void put_common(writer *w, const qz_artifact_plan *p) {
     const qz_config *c = &p->model->config;
     const qz_family_info *f = qz_family_get(c->family);
@@ -203,6 +217,11 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     u32(w, "attention.head_count", c->heads);
     u32(w, "attention.head_count_kv", c->kv_heads);
     put_scaling(w, c);
+    if (f->sections[0]) {
+        const int32_t axes[4] = {(int32_t)c->rope.sections[0], (int32_t)c->rope.sections[1],
+                                 (int32_t)c->rope.sections[2], 0};
+        qz_gguf_put_i32s(w->m, k(w, "rope.dimension_sections"), axes, 4);
+    }
     f32(w, "rope.freq_base", c->rope.theta);
     if (gemma3 || c->rope.local_theta > 0)
         f32(w, "rope.freq_base_swa", c->rope.local_theta > 0 ? c->rope.local_theta : c->rope.theta);
@@ -211,7 +230,8 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
     u32(w, "attention.key_length", c->head_dim);
     u32(w, "attention.value_length", c->head_dim);
     qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
-    if (qz_family_get(c->family)->partial_rotary) u32(w, "rope.dimension_count", c->rotary_dim);
+    put_delta(w, c);
+    if (f->partial_rotary) u32(w, "rope.dimension_count", c->rotary_dim);
     qz_gguf_put_expert_rules(c, w->arch, w->m);
     if (gemma3 && c->logit_softcap > 0) f32(w, "final_logit_softcapping", c->logit_softcap);
     if (f->window == QZ_WINDOW_PATTERN && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
@@ -336,6 +356,13 @@ static qz_status read_rope(reader *r, qz_config *c) {
         return qz_fail(r->err, QZ_EUNSUPPORTED,
                        "partial rotary embedding: file '%s', key '%s': expected %llu, found %llu", g->path, r->key,
                        (unsigned long long)c->head_dim, (unsigned long long)dims);
+    const uint8_t *axes = NULL;
+    size_t n_axes = 0;
+    memcpy(rope->sections, f->sections, sizeof rope->sections);
+    if (f->sections[0])
+        QZ_TRY(qz_gguf_array(g, rk(r, "rope.dimension_sections"), QZ_GGUF_I32, false, &axes, &n_axes, r->err));
+    for (size_t i = 0; axes && i < qz_min_size(n_axes, 3); i++)
+        rope->sections[i] = qz_load_u32le(axes + 4 * i) & 0xffff;
     const qz_gguf_tensor *t = qz_gguf_find(g, "rope_freqs.weight");
     if (!t) return QZ_OK;
     if (strcmp(t->type->name, "f32") || t->elems != c->head_dim / 2 || t->elems > QZ_MAX_ROPE_PAIRS)
@@ -394,10 +421,45 @@ static qz_status read_pattern(reader *r, qz_config *c) {
     return QZ_OK;
 }
 
+/* Sizes of a gated delta net, its layers, and how this container holds its values. */
+static qz_status read_delta(reader *r, qz_config *c) {
+    const qz_family_info *f = qz_family_get(c->family);
+    const struct { const char *suffix; uint64_t *to; } rows[] = {
+        {"ssm.conv_kernel", &c->delta.taps}, {"ssm.state_size", &c->delta.k_dim},
+        {"ssm.group_count", &c->delta.k_heads},
+        {"ssm.time_step_rank", &c->delta.v_heads}, {"ssm.inner_size", &c->delta.v_dim}};
+    const uint8_t *recurrent = NULL;
+    size_t n = 0;
+    if (!qz_kind_get(f->mixer)->state) return QZ_OK;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        QZ_TRY(qz_gguf_u64(r->g, rk(r, rows[i].suffix), true, rows[i].to, r->err));
+    if (c->delta.v_heads == 0 || c->delta.v_dim % c->delta.v_heads)
+        return qz_fail(r->err, QZ_EFORMAT, "value out of range: file '%s', key '%s': expected a multiple of the %llu "
+                       "heads of time_step_rank, found %llu", r->g->path, r->key,
+                       (unsigned long long)c->delta.v_heads, (unsigned long long)c->delta.v_dim);
+    c->delta.v_dim /= c->delta.v_heads;
+    c->delta.rates = true;
+    c->delta.tiled = f->gguf_tiled && c->delta.v_heads != c->delta.k_heads;
+    c->delta.interval = f->pattern;
+    c->q_gate = f->q_gate;
+    QZ_TRY(qz_gguf_u64(r->g, rk(r, "full_attention_interval"), false, &c->delta.interval, r->err));
+    for (size_t l = 0; l < c->layers; l++)
+        c->layer_mixer[l] = (uint8_t)(c->delta.interval && (l + 1) % c->delta.interval == 0 ? QZ_KIND_ATTENTION
+                                                                                           : f->mixer);
+    QZ_TRY(qz_gguf_array(r->g, rk(r, "attention.recurrent_layers"), QZ_GGUF_BOOL, false, &recurrent, &n, r->err));
+    if (recurrent && n != c->layers)
+        return qz_fail(r->err, QZ_EFORMAT, "wrong value: file '%s', key '%s': expected %llu entries, found %zu",
+                       r->g->path, r->key, (unsigned long long)c->layers, n);
+    for (size_t l = 0; recurrent && l < c->layers; l++)
+        c->layer_mixer[l] = (uint8_t)(recurrent[l] ? f->mixer : QZ_KIND_ATTENTION);
+    return QZ_OK;
+}
+
 /* Kinds and options: the architecture's, and what the file says of them. */
 static qz_status read_options(reader *r, qz_config *c) {
     const qz_family_info *f = qz_family_get(c->family);
     qz_config_kinds(c);
+    QZ_TRY(read_delta(r, c));
     c->act = f->act;
     c->norms_after = f->norms_after;
     c->fused = f->fused;

@@ -68,7 +68,6 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
     qz_slot *slots = NULL;
     size_t n = 0;
     const qz_config *c = &m->config;
-    bool interleaved = qz_family_get(c->family)->gguf_permuted;
     QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
     out->items = qz_arena_calloc(arena, n + 2, sizeof *out->items);
     if (!out->items) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
@@ -83,9 +82,8 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
         *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = qz_arena_strdup(arena, name),
                                   .rows = t->rows, .cols = t->cols,
                                   .n_dims = t->rows == 1 ? 1 : 2, .layer = slots[i].layer, .linear = slots[i].linear,
-                                  .use = qz_slot_use(m, &slots[i]),
-                                  .permute = qz_slot_permute(m, &slots[i], interleaved),
-                                  .heads = qz_slot_heads(&slots[i]) };
+                                  .use = qz_slot_use(m, &slots[i]) };
+        qz_slot_order(m, &slots[i], true, it);
         if (site && site->site.experts) {
             it->experts = site->site.experts;
             it->expert = slots[i].expert;

@@ -1,6 +1,7 @@
 #include "artifacts/artifacts_int.h"
 #include "base/size.h"
 #include "model/config_keys.h"
+#include "model/kinds.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,7 @@ static double value_of(const qz_gguf *g, const qz_gguf_kv *kv, char text[40]) {
 
 /* Keys that some architectures read; phi3's window is written and, as in llama.cpp's loader, not used. */
 static bool family_reads(const qz_family_info *f, const char *suffix) {
+    const bool state = qz_kind_get(f->mixer)->state;
     const struct { const char *suffix; bool read; } some[] = {
         { "attention.sliding_window", f->window == QZ_WINDOW_PATTERN || f->longrope },
         { "attention.sliding_window_pattern", f->window == QZ_WINDOW_PATTERN },
@@ -59,7 +61,10 @@ static bool family_reads(const qz_family_info *f, const char *suffix) {
         { "expert_shared_feed_forward_length", f->shared == QZ_SHARED_GATED },
         { "leading_dense_block_count", f->dense == QZ_DENSE_FIRST },
         { "interleave_moe_layer_step", f->dense == QZ_DENSE_LISTED },
-        { "attention.temperature_scale", f->query_beta }, { "rope.scaling.yarn_log_multiplier", f->gguf_log_mul > 0 } };
+        { "attention.temperature_scale", f->query_beta }, { "rope.scaling.yarn_log_multiplier", f->gguf_log_mul > 0 },
+        { "rope.dimension_sections", f->sections[0] > 0 }, { "ssm.conv_kernel", state }, { "ssm.state_size", state },
+        { "ssm.group_count", state }, { "ssm.time_step_rank", state }, { "ssm.inner_size", state },
+        { "attention.recurrent_layers", state }, { "full_attention_interval", state } };
     for (size_t i = 0; i < sizeof some / sizeof *some; i++)
         if (strcmp(some[i].suffix, suffix) == 0) return some[i].read;
     for (int i = 0; i < QZ_NUMBERS; i++)

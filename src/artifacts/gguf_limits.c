@@ -17,7 +17,7 @@ static const loader loaders[] = {
     { "gpt-oss", .o_bias = true, .head = true },
     { "qwen2", .head = true, .q_is_hidden = true }, { "qwen3", .head = true }, { "qwen3moe", .head = true },
     { "gemma2", .caps = true }, { "gemma3", .head = true }, { "phi3", .head = true, .q_is_hidden = true },
-    { "smollm3", .head = true }, { "glm4moe", .head = true },
+    { "smollm3", .head = true }, { "glm4moe", .head = true }, { "qwen35", .head = true },
     { "granite", .head = true, .q_is_hidden = true },
     { "mistral3", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
     { "olmo2", .head = true, .no_tie = true, .q_is_hidden = true } };

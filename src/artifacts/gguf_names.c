@@ -44,6 +44,7 @@ bool qz_gguf_name_to_hf(const qz_config *c, const char *gguf, size_t expert, siz
             return qz_site_name(&sites[i], layer, expert, "", buf, size);
     if (n < d + 1) return false;
     for (size_t i = 0; i < known; i++) {
+        if (sites[i].kind == QZ_SITE_PART) continue;
         if (!same(gguf + d + 1, n - d - 1, sites[i].gguf)) continue;
         *experts = sites[i].experts;
         return qz_site_name(&sites[i], layer, expert, suffix, buf, size);

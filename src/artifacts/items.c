@@ -39,31 +39,81 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
     return QZ_OK;
 }
 
-qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out,
-                         qz_error *err) {
-    const bool norm = s->t == m->final_norm || (s->site && s->site->site.kind == QZ_SITE_NORM);
-    const bool less = !gguf && qz_family_get(m->config.family)->norm_plus_one; /* how the container stores them */
-    *out = s->t;
-    if (!norm || less == m->config.norm_plus_one) return QZ_OK;
-    qz_tensor_view *v = qz_arena_alloc(arena, 1, sizeof *v);
-    if (!v) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
-    *v = *s->t;
-    v->add = less ? -1 : 1;
-    *out = v;
+/* In the file value heads stand in turns over their key heads; the model has them so, or the other way. */
+static bool other_heads(const qz_config *c, bool gguf) {
+    const bool file = gguf && qz_family_get(c->family)->gguf_tiled && c->delta.v_heads != c->delta.k_heads;
+    return c->delta.k_heads && file != c->delta.tiled;
+}
+
+bool qz_gguf_columns(const qz_config *c, const qz_site *s, qz_artifact_item *order) {
+    *order = (qz_artifact_item){.permute = QZ_PERMUTE_TILE, .heads = (size_t)c->delta.v_heads,
+                                .groups = (size_t)c->delta.k_heads, .moved = (size_t)s->value_cols};
+    return s->value_cols && other_heads(c, true);
+}
+
+/* Exchanges that bring columns from the model's order to the file's: each place takes what belongs there, wherever the
+ * exchanges before have put it. */
+static qz_status column_order(const qz_artifact_item *order, qz_arena *arena, qz_tensor_view *v, qz_error *err) {
+    const size_t n = v->cols;
+    uint32_t(*swaps)[2] = qz_arena_alloc(arena, n, sizeof *swaps);
+    uint32_t *at = qz_alloc_array(2 * n, sizeof *at), *place = at ? at + n : NULL; /* where x is; what is at i */
+    if (!swaps || !at) {
+        qz_free(at);
+        return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", v->name);
+    }
+    for (size_t i = 0; i < n; i++) at[i] = place[i] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t want = (uint32_t)qz_item_source_row(order, n, i), from = at[want], here = place[i];
+        if (from == i) continue;
+        swaps[v->n_swaps][0] = (uint32_t)i, swaps[v->n_swaps++][1] = from;
+        place[i] = want, at[want] = (uint32_t)i;
+        place[from] = here, at[here] = from;
+    }
+    qz_free(at);
+    v->swaps = (const uint32_t(*)[2])swaps;
     return QZ_OK;
 }
 
-size_t qz_slot_heads(const qz_slot *s) { return s->site ? (size_t)s->site->site.rotary_heads : 0; }
+qz_status qz_slot_source(const qz_model *m, const qz_slot *s, bool gguf, qz_arena *arena, const qz_tensor_view **out,
+                         qz_error *err) {
+    const qz_config *c = &m->config;
+    const qz_site *site = s->site ? &s->site->site : NULL;
+    const bool norm = s->t == m->final_norm || (site && site->kind == QZ_SITE_NORM);
+    const bool less = !gguf && qz_family_get(c->family)->norm_plus_one; /* how the container stores them */
+    const bool gains = norm && less != c->norm_plus_one, rates = site && site->rates && gguf != c->delta.rates,
+               heads = site && site->value_cols && s->t == s->site->weight[0] && other_heads(&m->config, gguf);
+    *out = s->t;
+    if (!gains && !rates && !heads) return QZ_OK;
+    qz_tensor_view *v = qz_arena_alloc(arena, 1, sizeof *v);
+    if (!v) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    *v = *s->t;
+    if (gains) v->add = less ? -1 : 1;
+    if (rates) v->map = gguf ? QZ_MAP_RATE : QZ_MAP_LOG;
+    *out = v;
+    const qz_artifact_item order = {.permute = gguf ? QZ_PERMUTE_TILE : QZ_PERMUTE_GROUP,
+                                    .heads = (size_t)c->delta.v_heads, .groups = (size_t)c->delta.k_heads,
+                                    .moved = v->cols};
+    return heads ? column_order(&order, arena, v, err) : QZ_OK;
+}
+
 qz_use qz_slot_use(const qz_model *m, const qz_slot *s) {
     if (s->site) return s->bias ? QZ_USE_KEPT : s->site->site.use;
     return s->t == m->embed  ? QZ_USE_EMBED
            : s->t == m->head ? QZ_USE_HEAD
                              : QZ_USE_KEPT;
 }
-qz_permute qz_slot_permute(const qz_model *m, const qz_slot *s, bool file_interleaved) {
-    if (qz_slot_heads(s) == 0) return QZ_PERMUTE_NONE;
-    if (m->config.rope.interleaved == file_interleaved) return QZ_PERMUTE_NONE;
-    return file_interleaved ? QZ_PERMUTE_INTERLEAVE : QZ_PERMUTE_SPLIT;
+void qz_slot_order(const qz_model *m, const qz_slot *s, bool gguf, qz_artifact_item *it) {
+    const qz_site *site = s->site ? &s->site->site : NULL;
+    const bool interleaved = gguf && qz_family_get(m->config.family)->gguf_permuted;
+    if (site && site->rotary_heads) it->heads = (size_t)site->rotary_heads;
+    if (site && site->rotary_heads && m->config.rope.interleaved != interleaved)
+        it->permute = interleaved ? QZ_PERMUTE_INTERLEAVE : QZ_PERMUTE_SPLIT;
+    if (site && site->value_rows && other_heads(&m->config, gguf)) {
+        it->permute = gguf ? QZ_PERMUTE_TILE : QZ_PERMUTE_GROUP;
+        it->heads = (size_t)m->config.delta.v_heads;
+        it->groups = (size_t)m->config.delta.k_heads;
+        it->moved = (size_t)site->value_rows;
+    }
 }
 
 qz_status qz_plan_note(qz_artifact_plan *p, qz_arena *arena, qz_error *err, const char *fmt, ...) {

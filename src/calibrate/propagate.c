@@ -28,6 +28,7 @@ struct qz_propagate {
     stream watched;
     size_t watched_stage;
     float *w[QZ_LINEARS];         /* quantized weights of this layer, NULL: not yet */
+    size_t room[QZ_LINEARS];      /* values that each has room for */
     bool has[QZ_LINEARS];
     qz_pair_stats pair;
     size_t experts;               /* 0: dense */
@@ -253,9 +254,17 @@ qz_status qz_propagate_weights(qz_propagate *p, size_t linear, long expert, cons
     const qz_layer_weights *layer = qz_engine_layer(p->e, p->layer);
     const qz_weights *own = expert < 0 ? &layer->lin[linear] : &layer->expert[linear][expert];
     float **to = expert < 0 ? &p->w[linear] : &p->expert_w[linear][expert];
-    if (*to == NULL) *to = qz_alloc_aligned(own->rows * own->cols, sizeof *w);
+    const size_t n = own->rows * own->cols; /* layers of other kinds have linears of other sizes under a number */
+    if (*to && expert < 0 && p->room[linear] < n) {
+        qz_free(*to);
+        *to = NULL;
+    }
+    if (*to == NULL) {
+        *to = qz_alloc_aligned(n, sizeof *w);
+        if (expert < 0) p->room[linear] = *to ? n : 0;
+    }
     if (*to == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the quantized weights of one block");
-    memcpy(*to, w, own->rows * own->cols * sizeof *w);
+    memcpy(*to, w, n * sizeof *w);
     p->taken[linear] = p->inputs;
     if (expert < 0) p->has[linear] = true;
     else p->expert_has[linear][expert] = true;

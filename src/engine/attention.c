@@ -13,30 +13,34 @@ enum { QUERY_BLOCK = 32 };
 typedef struct {
     qz_engine *e;
     qz_kv *kv;
-    size_t layer, kv_layer, window;
+    const qz_kv_layer *cache;
+    size_t layer, window;
     const float *sinks; /* [heads] or NULL */
 } attend_job;
+
+/* Values of a head in the rows of q: its query, and its gate behind it. */
+static size_t query_width(const qz_config *c) { return (size_t)c->head_dim * (c->q_gate ? 2 : 1); }
 
 /* A row of queries against the keys, and the weighted sum of values, in the type of the cache. */
 /* m queries and n keys, whose first value is at `at` of the cache; scores [m, stride]. */
 typedef struct { size_t m, n, at; float *scores; size_t stride; } attend_tile;
 static void times_keys(const attend_job *j, const attend_tile *t, const float *q, size_t ldq) {
-    const size_t d = j->kv->head_dim;
+    const size_t d = j->cache->k_dim;
     if (j->kv->type == QZ_KV_EXACT)
-        qz_mm_gemm_nt_local(j->e->mm, &(qz_product){t->m, t->n, d, q, ldq, (const float *)j->kv->k + t->at, d,
+        qz_mm_gemm_nt_local(j->e->mm, &(qz_product){t->m, t->n, d, q, ldq, (const float *)j->cache->k + t->at, d,
                                                     t->scores, t->stride});
     else
         qz_mm_gemm_nt_local_f16(j->e->mm, &(qz_product){t->m, t->n, d, q, ldq, NULL, 0, t->scores, t->stride},
-                                                        (const uint16_t *)j->kv->k + t->at);
+                                                        (const uint16_t *)j->cache->k + t->at);
 }
 static void times_values(const attend_job *j, const attend_tile *t, float *out, size_t ldo) {
-    const size_t d = j->kv->head_dim;
+    const size_t d = j->cache->k_dim;
     if (j->kv->type == QZ_KV_EXACT)
         qz_mm_gemm_nn_local(j->e->mm, &(qz_product){t->m, d, t->n, t->scores, t->stride,
-                                                    (const float *)j->kv->v + t->at, d, out, ldo});
+                                                    (const float *)j->cache->v + t->at, d, out, ldo});
     else
         qz_mm_gemm_nn_local_f16(j->e->mm, &(qz_product){t->m, d, t->n, t->scores, t->stride, NULL, 0, out, ldo},
-                                                        (const uint16_t *)j->kv->v + t->at);
+                                                        (const uint16_t *)j->cache->v + t->at);
 }
 
 /* Softmax of s[lo..hi) · scale beside a score that takes its share and gives nothing (formats/families-2.md section 1):
@@ -59,17 +63,18 @@ static void attend_block(const attend_job *j, const qz_seq_run *r, size_t kv_hea
     const qz_config *c = &e->model->config;
     size_t d = c->head_dim, group = c->heads / c->kv_heads, ld = c->heads * d;
     size_t keys = r->past + t0 + nt, stride = (keys + 15) & ~(size_t)15;
-    const size_t slot = qz_kv_slot(j->kv, j->kv_layer, r->seq, kv_head);
-    const size_t m = nt == 1 ? group : nt, step = nt == 1 ? d : ld;
+    const size_t slot = qz_kv_slot(j->kv, j->layer, r->seq, kv_head);
+    const size_t wide = query_width(c); /* of a head in the rows of q */
+    const size_t m = nt == 1 ? group : nt, step = nt == 1 ? d : ld, q_step = nt == 1 ? wide : c->heads * wide;
     size_t first = 0; /* keys before every query's window are skipped */
     if (j->window && r->past + t0 + 1 > j->window) first = (r->past + t0 + 1 - j->window) & ~(size_t)15;
     const attend_tile tile = {m, keys - first, slot + first * d, scores, stride};
     float scale = (float)c->attn_scale;
     const float cap = (float)c->attn_softcap;
     for (size_t a = 0; a < (nt == 1 ? 1 : group); a++) {
-        const float *q = e->step.linear[QZ_ATTN_Q] + (r->first + t0) * ld + (kv_head * group + a) * d;
+        const float *q = e->step.linear[QZ_ATTN_Q] + ((r->first + t0) * c->heads + kv_head * group + a) * wide;
         float *out = e->step.input[QZ_SUB_MIXER][1] + (r->first + t0) * ld + (kv_head * group + a) * d;
-        times_keys(j, &tile, q, step);
+        times_keys(j, &tile, q, q_step);
         for (size_t t = 0; t < m; t++) {
             size_t pos = r->past + t0 + (nt == 1 ? 0 : t),
                    lo = j->window && pos + 1 > j->window ? pos + 1 - j->window : 0;
@@ -115,7 +120,7 @@ static qz_status attend(qz_engine *e, const qz_place *at, qz_error *err) {
         s->scores_cap[i] = s->scores[i] ? need : 0;
         if (s->scores[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for attention over %zu keys", keys);
     }
-    attend_job j = {.e = e, .kv = at->kv, .layer = at->layer, .kv_layer = at->kv_layer,
+    attend_job j = {.e = e, .kv = at->kv, .cache = &at->kv->layers[at->layer], .layer = at->layer,
                     .window = c->layer_sliding[at->layer] ? (size_t)c->sliding_window : 0,
                     .sinks = at->w->part[QZ_ATTN_SINKS]};
     if (parts) qz_pool_run(e->run->pool, parts, attend_part, &j);
@@ -129,35 +134,38 @@ static void place_token(const place_job *j, const qz_seq_run *r, size_t t) {
     qz_engine *e = j->e;
     const qz_config *c = &e->model->config;
     const qz_kv *kv = j->at->kv;
+    const qz_kv_layer *cache = &kv->layers[j->at->layer];
     size_t d = c->head_dim, pos = r->past + (t - r->first);
     const float *table = kv->rope_local && c->layer_sliding[j->at->layer] ? kv->rope_local : kv->rope;
-    const float *cs = qz_rope_by_call(c) ? e->step.rope + t * d : table + pos * d;
+    const float *cs = qz_rope_by_call(c) ? e->step.rope + t * d : table + pos * kv->rope_stride;
     const float *q_norm = j->at->w->norm[QZ_NORM_Q], *k_norm = j->at->w->norm[QZ_NORM_K];
     void (*rope)(float *, const float *, size_t) = c->rope.interleaved ? qz_rope_interleaved : qz_rope_half;
     const size_t half = c->layer_no_rope[j->at->layer] ? 0 : c->rotary_dim / 2;
     float eps = (float)c->rms_norm_eps;
-    float *q = e->step.linear[QZ_ATTN_Q] + t * c->heads * d, *k = e->step.linear[QZ_ATTN_K] + t * c->kv_heads * d,
+    const size_t wide = query_width(c);
+    float *q = e->step.linear[QZ_ATTN_Q] + t * c->heads * wide, *k = e->step.linear[QZ_ATTN_K] + t * c->kv_heads * d,
           *v = e->step.linear[QZ_ATTN_V] + t * c->kv_heads * d;
     const bool whole = c->qk_norm_whole;
     if (whole && q_norm) qz_mm_rms_norm(e->mm, q, q_norm, c->heads * d, eps, q);
     if (whole && k_norm) qz_mm_rms_norm(e->mm, k, k_norm, c->kv_heads * d, eps, k);
     const float growth = qz_query_growth(&c->rope, pos);
     for (size_t h = 0; h < c->heads; h++) {
-        if (q_norm && !whole) qz_mm_rms_norm(e->mm, q + h * d, q_norm, d, eps, q + h * d);
-        rope(q + h * d, cs, half);
-        if (growth != 1) qz_scale_row(q + h * d, d, growth);
+        if (q_norm && !whole) qz_mm_rms_norm(e->mm, q + h * wide, q_norm, d, eps, q + h * wide);
+        rope(q + h * wide, cs, half);
+        if (growth != 1) qz_scale_row(q + h * wide, d, growth);
     }
     for (size_t h = 0; h < c->kv_heads; h++) {
         if (k_norm && !whole) qz_mm_rms_norm(e->mm, k + h * d, k_norm, d, eps, k + h * d);
         rope(k + h * d, cs, half);
-        const size_t at = qz_kv_slot(kv, j->at->kv_layer, r->seq, h) + pos * d;
+        const size_t at = qz_kv_slot(kv, j->at->layer, r->seq, h) + pos * d;
         if (kv->type == QZ_KV_EXACT) {
-            memcpy((float *)kv->k + at, k + h * d, d * sizeof *k);
-            memcpy((float *)kv->v + at, v + h * d, d * sizeof *v);
+            memcpy((float *)cache->k + at, k + h * d, d * sizeof *k);
+            memcpy((float *)cache->v + at, v + h * d, d * sizeof *v);
         } else {
-            qz_mm_to_f16(e->mm, k + h * d, d, (uint16_t *)kv->k + at);
-            qz_mm_to_f16(e->mm, v + h * d, d, (uint16_t *)kv->v + at);
-            if (qz_infinite_f16((const uint16_t *)kv->k + at, d) || qz_infinite_f16((const uint16_t *)kv->v + at, d))
+            qz_mm_to_f16(e->mm, k + h * d, d, (uint16_t *)cache->k + at);
+            qz_mm_to_f16(e->mm, v + h * d, d, (uint16_t *)cache->v + at);
+            if (qz_infinite_f16((const uint16_t *)cache->k + at, d) ||
+                qz_infinite_f16((const uint16_t *)cache->v + at, d))
                 atomic_store_explicit(&e->step.beyond, true, memory_order_relaxed);
         }
     }
@@ -177,7 +185,7 @@ static void place_worker(void *arg, qz_part part) {
  * shows at the block's end. */
 static qz_status check_cached(qz_engine *e, const qz_kv *kv, size_t layer, size_t n, qz_error *err) {
     if (!atomic_exchange_explicit(&e->step.beyond, false, memory_order_relaxed)) return QZ_OK;
-    const size_t width = kv->kv_heads * kv->head_dim;
+    const size_t width = kv->layers[layer].heads * kv->layers[layer].k_dim;
     const float *const what[] = {e->step.linear[QZ_ATTN_K], e->step.linear[QZ_ATTN_V]};
     for (int i = 0; i < 2; i++) {
         const float x = qz_beyond_f16(what[i], n * width);
@@ -192,6 +200,21 @@ static qz_status check_cached(qz_engine *e, const qz_kv *kv, size_t layer, size_
     return QZ_OK;
 }
 
+/* Heads times the sigmoid of their gates, which stand behind their queries. */
+static void gate_worker(void *arg, qz_part part) {
+    const place_job *j = arg;
+    const qz_config *c = &j->e->model->config;
+    const size_t d = c->head_dim;
+    size_t lo, hi;
+    qz_split(j->n, 1, part, &lo, &hi);
+    for (size_t i = lo * c->heads; i < hi * c->heads; i++) {
+        const float *gate = j->e->step.linear[QZ_ATTN_Q] + i * 2 * d + d;
+        float *x = j->e->step.input[QZ_SUB_MIXER][1] + i * d;
+        for (size_t k = 0; k < d; k++) x[k] *= 1.0f / (1.0f + qz_expf(-gate[k]));
+        qz_step_watch(j->e, x, d);
+    }
+}
+
 qz_status qz_step_attention(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err) {
     float *const *out = e->step.linear + QZ_ATTN_Q;
     const float *mixed = e->step.input[QZ_SUB_MIXER][1];
@@ -201,6 +224,7 @@ qz_status qz_step_attention(qz_engine *e, const qz_place *at, const float *h, si
     qz_step_rows(e, place_worker, n, &j);
     QZ_TRY(check_cached(e, at->kv, at->layer, n, err));
     QZ_TRY(attend(e, at, err));
+    if (e->model->config.q_gate) qz_step_rows(e, gate_worker, n, &j);
     QZ_TRY(qz_step_input(e, at, QZ_ATTN_O, mixed, n, err));
     return qz_step_linears(e, at->w, (qz_linears){QZ_ATTN_O, 1}, mixed, n, &y, err);
 }

@@ -346,8 +346,9 @@ static qz_status forward_step(qz_engine *e, qz_kv *kv, const part *p, float **lo
     float *x = p->x;
     QZ_TRY(make_runs(e, kv, b->seq ? b->seq + p->first : NULL, p->n, p->total, err));
     QZ_TRY(qz_engine_embed(e, b->ids + p->first, p->n, x, err));
+    kv->touched = kv->states != NULL;
     for (size_t l = 0; l < c->layers; l++) {
-        QZ_TRY(qz_step_block(e, &(qz_place){.layer = l, .w = &e->layers[l], .kv = kv, .kv_layer = l}, x, p->n, err));
+        QZ_TRY(qz_step_block(e, &(qz_place){.layer = l, .w = &e->layers[l], .kv = kv}, x, p->n, err));
         if (e->forget) forget_block(e->model, l);
     }
     if (*logits == NULL) return QZ_OK;
@@ -364,13 +365,19 @@ static qz_status forward_step(qz_engine *e, qz_kv *kv, const part *p, float **lo
     return QZ_OK;
 }
 
-/* On failure the sequences keep the lengths they had before the call. */
+/* After a failure the sequences have the lengths that they had before the call, unless a state went on: such ones begin
+ * anew. */
+static void take_back(qz_kv *kv, const size_t *before, const size_t *after) {
+    for (size_t s = 0; s < kv->n_seq; s++) kv->length[s] = kv->touched && after[s] != before[s] ? 0 : before[s];
+}
+
 qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *logits, qz_error *err) {
     const qz_config *c = &e->model->config;
     size_t step = qz_min_size(e->batch_tokens, b->n), total;
     if (b->n == 0) return QZ_OK;
     float *x = qz_mul_size(step, c->hidden_size, &total) ? qz_alloc_aligned(total, sizeof *x) : NULL;
     size_t *before = qz_alloc_array(kv->n_seq, 2 * sizeof *before), *after = before ? before + kv->n_seq : NULL;
+    kv->touched = false;
     qz_status st = x == NULL || before == NULL
                        ? qz_fail(err, QZ_EMEMORY, "out of memory for a step of %zu tokens", step)
                        : QZ_OK;
@@ -381,24 +388,20 @@ qz_status qz_engine_forward(qz_engine *e, qz_kv *kv, const qz_batch *b, float *l
     if (st == QZ_OK) st = qz_step_reserve(e, step, err);
     for (size_t t = 0; t < b->n && st == QZ_OK; t += step)
         st = forward_step(e, kv, &(part){b, t, qz_min_size(step, b->n - t), after, x}, &logits, err);
-    if (st != QZ_OK && before != NULL) memcpy(kv->length, before, kv->n_seq * sizeof *before);
+    if (st != QZ_OK && before != NULL) take_back(kv, before, after);
     qz_free(before);
     qz_free(x);
     return st;
 }
 
 /* ---- block-wise use ---- */
-/* A cache of one layer and one sequence slot per sequence of the chunk. */
+/* A cache for one layer at a time and one sequence slot per sequence of the chunk. */
 static qz_status scratch(qz_engine *e, size_t n_seq, size_t seq_len, qz_error *err) {
     qz_kv *kv = e->scratch_kv;
     if (kv == NULL || kv->n_seq < n_seq || kv->max_tokens < seq_len) {
         qz_kv_free(kv);
         e->scratch_kv = NULL;
-        qz_engine one = *e; /* same shapes, one layer */
-        qz_model m = *e->model;
-        m.config.layers = 1;
-        one.model = &m;
-        QZ_TRY(qz_kv_open(&one, n_seq, seq_len, &e->scratch_kv, err));
+        QZ_TRY(qz_kv_open_scratch(e, n_seq, seq_len, &e->scratch_kv, err));
         kv = e->scratch_kv;
     }
     QZ_TRY(qz_step_reserve(e, n_seq * seq_len, err));

@@ -34,15 +34,16 @@ const char *qz_engine_kernel(const qz_engine *e);
 const char *qz_engine_inputs(const qz_engine *e);
 
 /* KV cache for n_seq independent sequences of at most max_tokens each: float32 in exact arithmetic, float16 in runtime
- * arithmetic (QZ_KV_EXACT and QZ_KV_RUNTIME of codecs/kv.h). Layers with a window keep every token too. A key or value
- * beyond float16 is QZ_ENUMERIC. */
+ * arithmetic (QZ_KV_EXACT and QZ_KV_RUNTIME of codecs/kv.h). Layers with a window keep every token too; layers of a
+ * recurrent kind keep a state in float32 instead, which a failed call does not take back: its sequences then begin
+ * anew. A key or value beyond float16 is QZ_ENUMERIC. */
 qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err);
 void qz_kv_free(qz_kv *kv);
 void qz_kv_reset(qz_kv *kv, size_t seq);             /* length back to 0 */
 size_t qz_kv_length(const qz_kv *kv, size_t seq);
 /* k and v [kv_heads] grow to the largest magnitudes that the cache holds of a sequence; of a cache in float32. */
 void qz_kv_largest(const qz_kv *kv, size_t layer, size_t seq, float *k, float *v);
-uint64_t qz_kv_bytes(const qz_kv *kv);              /* of keys and values, for all tokens */
+uint64_t qz_kv_bytes(const qz_kv *kv);              /* of keys and values, for all tokens, and of states */
 
 /* Tokens of one step: seq[i] gets ids[i] appended at its current end, in order. */
 typedef struct {

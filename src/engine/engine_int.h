@@ -6,13 +6,25 @@
 #include "engine/engine.h"
 #include <stdatomic.h>
 
+/* What a layer keeps (model/cache.h). */
+typedef struct {
+    size_t heads, k_dim, v_dim;
+    void *k, *v;              /* [seq][head][max_tokens][dim]; NULL: none */
+    size_t n_window, n_state;
+    float *window, *state;    /* [seq][n_window], [seq][n_state]; of a sequence of no tokens without meaning */
+} qz_kv_layer;
+
 struct qz_kv {
-    size_t n_layers, n_seq, max_tokens, kv_heads, head_dim;
-    qz_kv_type type;    /* QZ_KV_EXACT: float, QZ_KV_RUNTIME: the bits of float16 */
+    size_t n_layers, n_seq, max_tokens;
+    size_t rope_stride;       /* floats of a position in `rope` */
+    qz_kv_type type;          /* QZ_KV_EXACT: float, QZ_KV_RUNTIME: the bits of float16 */
     uint64_t bytes;
-    void *k, *v;        /* [layer][seq][kv_head][max_tokens][head_dim]; one allocation, at k */
-    size_t *length;     /* [n_seq] tokens already there */
-    float *rope, *rope_local; /* [max_tokens][head_dim]: cos [half], sin [half] of the rotating values; unused where
+    qz_kv_layer *layers;      /* [n_layers] */
+    void *data;               /* of all layers' keys and values, one behind the other (in a scratch cache: shared) */
+    float *states;            /* of their windows and states */
+    bool touched;             /* a call has changed states, which do not go back */
+    size_t *length;           /* [n_seq] tokens already there */
+    float *rope, *rope_local; /* [max_tokens][rope_stride]: cos [half], sin [half] of the rotating values; unused where
                                * qz_rope_by_call.
                          * local: of sliding layers where they have a base of their own, else NULL */
     size_t rope_ready;  /* positions filled */
@@ -67,13 +79,15 @@ struct qz_engine {
     qz_packed *head_packed;
     const float *final_norm, *final_bias;
     qz_step step;
-    qz_kv *scratch_kv;       /* one layer, for block-wise use */
+    qz_kv *scratch_kv;       /* for block-wise use */
     qz_observe_fn observe;
     void *observe_arg;
     qz_arena arena;
 };
 
-/* Index in k and v of the first value of a sequence and head. */
+/* One layer at a time is in use: the layers lie in the same memory. */
+qz_status qz_kv_open_scratch(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err);
+/* Index in a layer's k and v of the first value of a sequence and head. */
 size_t qz_kv_slot(const qz_kv *kv, size_t layer, size_t seq, size_t kv_head);
 /* Checks that n positions fit and makes cos/sin for [0, n), where they are the same for every call. */
 qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err);
@@ -88,7 +102,7 @@ qz_status qz_step_linears(qz_engine *e, const qz_layer_weights *w, qz_linears wh
 /* x [n, cols of w] as the server of w rounds it, in step.rounded until the next call; x itself where it does not. */
 const float *qz_step_rounded(qz_engine *e, const qz_weights *w, const float *x, size_t n);
 /* Where a sub-module stands; kv of a feed-forward is NULL. */
-typedef struct { size_t layer; const qz_layer_weights *w; qz_kv *kv; size_t kv_layer; } qz_place;
+typedef struct { size_t layer; const qz_layer_weights *w; qz_kv *kv; } qz_place;
 /* One for each kind (kinds.def): y [n, hidden] from h [n, hidden], which its norm has made. */
 typedef qz_status (*qz_sub_step)(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err);
 #define QZ_KIND(id, sub, word, step) \

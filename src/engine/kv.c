@@ -1,44 +1,88 @@
 #include "engine/engine_int.h"
 #include "base/mathx.h"
 #include "base/size.h"
+#include "model/cache.h"
 
-qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err) {
+/* Sizes of the layers; *values and *states: of what holds them all. */
+static bool measure(qz_kv *kv, const qz_config *c, bool scratch, uint64_t *values, uint64_t *states) {
+    bool ok = true;
+    for (size_t l = 0; l < kv->n_layers && ok; l++) {
+        qz_kv_layer *x = &kv->layers[l];
+        const qz_layer_cache k = qz_cache_of(c, l);
+        const qz_kv_entry entry = {{kv->type, kv->type}, k.heads, k.k_dim, k.v_dim};
+        uint64_t token = 0, own = 0, kept = 0;
+        *x = (qz_kv_layer){.heads = (size_t)k.heads, .k_dim = (size_t)k.k_dim, .v_dim = (size_t)k.v_dim,
+                           .n_window = (size_t)k.window, .n_state = (size_t)k.state};
+        ok = qz_kv_token_bytes(&entry, "", &token, NULL) == QZ_OK &&
+             qz_kv_cache_bytes(token, 1, kv->n_seq, kv->max_tokens, &own) && qz_add_u64(k.window, k.state, &kept) &&
+             qz_mul_u64(kept, kv->n_seq, &kept);
+        if (scratch) *values = *values > own ? *values : own, *states = *states > kept ? *states : kept;
+        else ok = ok && qz_add_u64(*values, own, values) && qz_add_u64(*states, kept, states);
+    }
+    return ok;
+}
+
+/* Where each layer's begin. */
+static void place(qz_kv *kv, bool scratch) {
+    uint8_t *p = kv->data;
+    float *s = kv->states;
+    const size_t bytes = qz_kv_type_get(kv->type)->bytes;
+    for (size_t l = 0; l < kv->n_layers; l++) {
+        qz_kv_layer *x = &kv->layers[l];
+        const size_t vectors = kv->n_seq * x->heads * kv->max_tokens;
+        if (scratch) p = kv->data, s = kv->states;
+        if (vectors) x->k = p, p += vectors * x->k_dim * bytes;
+        if (vectors && x->v_dim) x->v = p, p += vectors * x->v_dim * bytes;
+        if (x->n_window) x->window = s, s += kv->n_seq * x->n_window;
+        if (x->n_state) x->state = s, s += kv->n_seq * x->n_state;
+    }
+}
+
+static qz_status open_cache(qz_engine *e, size_t n_seq, size_t max_tokens, bool scratch, qz_kv **out, qz_error *err) {
     const qz_config *c = &e->model->config;
     *out = NULL;
     if (n_seq == 0 || max_tokens == 0)
         return qz_fail(err, QZ_EUSAGE, "KV cache: expected at least one sequence and one token");
     qz_kv *kv = qz_calloc_array(1, sizeof *kv);
     if (kv == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for the KV cache");
-    const qz_kv_type t = e->arith == QZ_ARITH_EXACT ? QZ_KV_EXACT : QZ_KV_RUNTIME;
-    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .kv_heads = c->kv_heads,
-                  .head_dim = c->head_dim, .type = t};
-    uint64_t token = 0;
+    *kv = (qz_kv){.n_layers = c->layers, .n_seq = n_seq, .max_tokens = max_tokens, .rope_stride = c->head_dim,
+                  .type = e->arith == QZ_ARITH_EXACT ? QZ_KV_EXACT : QZ_KV_RUNTIME};
+    kv->layers = qz_calloc_array(kv->n_layers, sizeof *kv->layers);
+    uint64_t values = 0, states = 0, state_bytes = 0;
     size_t rope = 0;
-    const qz_kv_entry entry = {{t, t}, kv->kv_heads, kv->head_dim, kv->head_dim};
-    bool ok = qz_kv_token_bytes(&entry, e->model->path, &token, NULL) == QZ_OK &&
-              qz_kv_cache_bytes(token, kv->n_layers, n_seq, max_tokens, &kv->bytes) && kv->bytes <= SIZE_MAX &&
-              qz_mul_size(max_tokens, kv->head_dim, &rope);
+    bool ok = kv->layers && measure(kv, c, scratch, &values, &states) && values <= SIZE_MAX &&
+              qz_mul_u64(states, sizeof *kv->states, &state_bytes) && state_bytes <= SIZE_MAX &&
+              qz_add_u64(values, state_bytes, &kv->bytes) && qz_mul_size(max_tokens, kv->rope_stride, &rope);
     if (ok) {
-        kv->k = qz_alloc_aligned((size_t)kv->bytes, 1);
-        if (kv->k) kv->v = (uint8_t *)kv->k + kv->bytes / 2; /* keys and values are of one type and size */
+        if (values) kv->data = qz_alloc_aligned((size_t)values, 1);
+        if (states) kv->states = qz_alloc_aligned((size_t)states, sizeof *kv->states);
         kv->length = qz_calloc_array(n_seq, sizeof *kv->length);
         kv->rope = qz_alloc_aligned(rope, sizeof *kv->rope);
         if (c->rope.local_theta > 0) kv->rope_local = qz_alloc_aligned(rope, sizeof *kv->rope);
     }
-    if (!ok || kv->k == NULL || kv->length == NULL || kv->rope == NULL ||
-        (c->rope.local_theta > 0 && kv->rope_local == NULL)) {
+    if (!ok || (values && kv->data == NULL) || (states && kv->states == NULL) || kv->length == NULL ||
+        kv->rope == NULL || (c->rope.local_theta > 0 && kv->rope_local == NULL)) {
         qz_kv_free(kv);
         return qz_fail(err, QZ_EMEMORY,
                        "out of memory for a KV cache of %zu sequences x %zu tokens; use a smaller context", n_seq,
                        max_tokens);
     }
+    place(kv, scratch);
     *out = kv;
     return QZ_OK;
+}
+qz_status qz_kv_open(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err) {
+    return open_cache(e, n_seq, max_tokens, false, out, err);
+}
+qz_status qz_kv_open_scratch(qz_engine *e, size_t n_seq, size_t max_tokens, qz_kv **out, qz_error *err) {
+    return open_cache(e, n_seq, max_tokens, true, out, err);
 }
 
 void qz_kv_free(qz_kv *kv) {
     if (kv == NULL) return;
-    qz_free(kv->k);
+    qz_free(kv->layers);
+    qz_free(kv->data);
+    qz_free(kv->states);
     qz_free(kv->length);
     qz_free(kv->rope);
     qz_free(kv->rope_local);
@@ -49,7 +93,8 @@ size_t qz_kv_length(const qz_kv *kv, size_t seq) { return kv->length[seq]; }
 uint64_t qz_kv_bytes(const qz_kv *kv) { return kv->bytes; }
 
 size_t qz_kv_slot(const qz_kv *kv, size_t layer, size_t seq, size_t kv_head) {
-    return ((layer * kv->n_seq + seq) * kv->kv_heads + kv_head) * kv->max_tokens * kv->head_dim;
+    const qz_kv_layer *x = &kv->layers[layer];
+    return (seq * x->heads + kv_head) * kv->max_tokens * x->k_dim;
 }
 
 static float larger(float most, const float *x, size_t n) {
@@ -60,11 +105,12 @@ static float larger(float most, const float *x, size_t n) {
     return most;
 }
 void qz_kv_largest(const qz_kv *kv, size_t layer, size_t seq, float *k, float *v) {
-    const float *keys = kv->k, *values = kv->v;
-    for (size_t h = 0; h < kv->kv_heads && kv->type == QZ_KV_F32; h++) {
-        const size_t at = qz_kv_slot(kv, layer, seq, h), n = kv->length[seq] * kv->head_dim;
+    const qz_kv_layer *x = &kv->layers[layer];
+    const float *keys = x->k, *values = x->v;
+    for (size_t h = 0; h < x->heads && kv->type == QZ_KV_F32; h++) {
+        const size_t at = qz_kv_slot(kv, layer, seq, h), n = kv->length[seq] * x->k_dim;
         k[h] = larger(k[h], keys + at, n);
-        v[h] = larger(v[h], values + at, n);
+        if (values) v[h] = larger(v[h], values + at, n);
     }
 }
 
@@ -84,7 +130,7 @@ qz_status qz_kv_rope(qz_kv *kv, const qz_config *c, size_t n, qz_error *err) {
     for (int local = 0; local < (kv->rope_local ? 2 : 1); local++) {
         qz_rope_frequencies(c, local, n, inv, &att);
         for (size_t p = kv->rope_ready; p < n; p++)
-            rope_row((local ? kv->rope_local : kv->rope) + p * kv->head_dim, p, inv, att, (size_t)c->rotary_dim / 2);
+            rope_row((local ? kv->rope_local : kv->rope) + p * kv->rope_stride, p, inv, att, (size_t)c->rotary_dim / 2);
     }
     kv->rope_ready = n;
     return QZ_OK;

@@ -38,7 +38,7 @@ static void decode_part(void *arg, qz_part part) {
 
 static void decode_rows(qz_run *run, const qz_tensor_view *t, size_t first, size_t n, float *x) {
     decoding d = {.t = t, .first = first, .n = n, .x = x};
-    if (t->data && t->add == 0 && t->type < QZ_TYPE_COUNT) {
+    if (t->data && qz_tensor_as_stored(t) && t->type < QZ_TYPE_COUNT) {
         d.decode = qz_block_decoder(run, t->type);
         d.row_bytes = t->cols / qz_type_get(t->type)->elems * qz_type_get(t->type)->bytes;
     }

@@ -58,6 +58,24 @@ static qz_status damping_of(qz_hessian_cache *c, const qz_input *in, const qz_in
     return st;
 }
 
+/* Columns as the view has them. */
+static void in_order_of(const qz_tensor_view *t, double *gram) {
+    const size_t n = t->cols;
+    for (size_t i = 0; i < t->n_swaps; i++) {
+        const size_t a = t->swaps[i][0], b = t->swaps[i][1];
+        for (size_t k = 0; k < n; k++) {
+            const double x = gram[a * n + k];
+            gram[a * n + k] = gram[b * n + k];
+            gram[b * n + k] = x;
+        }
+        for (size_t k = 0; k < n; k++) {
+            const double x = gram[k * n + a];
+            gram[k * n + a] = gram[k * n + b];
+            gram[k * n + b] = x;
+        }
+    }
+}
+
 qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, qz_hessian_order order,
                                const qz_hessian **out, qz_error *err) {
     size_t input;
@@ -76,6 +94,7 @@ qz_status qz_hessian_cache_get(qz_hessian_cache *c, const qz_method_tensor *t, q
     if (gram == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for a matrix of %zu columns", s.cols);
     qz_stats_gram(&s, gram);
     qz_status st = damping_of(c, &in, &s, gram, &damp, err);
+    in_order_of(t->source, gram);
     if (st == QZ_OK)
         st = qz_hessian_init(&c->h[g], c->job->run, gram,
                              &(qz_hessian_how){s.cols, order.group, damp, QZ_ORDER_GROUPS, order.point}, err);

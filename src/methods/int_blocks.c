@@ -52,6 +52,7 @@ typedef struct {
     qz_arena weights, results;
     qz_int_unit self, *experts;          /* experts [config.experts], NULL: the layer has none */
     bool folded_any;
+    qz_folded scaled_linear;             /* one that stays float, for the tensor at hand */
     qz_quantized head;
     qz_folded folded[2 * QZ_STAGES + QZ_LINEARS]; /* norms, then biases */
     size_t n_folded, n_blocks, n_fallbacks;
@@ -694,21 +695,15 @@ static qz_status get(qz_int_blocks *a, const qz_method_tensor *t, const qz_quant
         *q = &u->lin[t->linear];
         return QZ_OK;
     }
+    if (t->linear >= 0 && t->expert < 0 && a->folded_any) {
+        const qz_awq_input *in = &a->self.block.input[a->self.block.linear[t->linear].stage];
+        QZ_TRY(qz_norm_kept(a->model, t->source, t->layer, in, &a->results, &a->scaled_linear, err));
+        *f = a->scaled_linear.data ? &a->scaled_linear : NULL;
+        return QZ_OK;
+    }
     for (size_t i = 0; i < a->n_folded && a->folded_any; i++)
         if (strcmp(a->folded[i].name, t->name) == 0) *f = &a->folded[i];
     return QZ_OK;
-}
-
-/* Anything but zeros? The first row mostly says so. */
-static bool has_values(const qz_tensor_view *t) {
-    float *x = qz_alloc_array(t->cols, sizeof *x);
-    bool any = x == NULL;
-    for (size_t r = 0; r < t->rows && !any; r++) {
-        qz_tensor_decode(t, r, 1, x);
-        for (size_t k = 0; k < t->cols && !any; k++) any = x[k] != 0;
-    }
-    qz_free(x);
-    return any;
 }
 
 static qz_status next(void *state, const qz_method_tensor *t, bool *mine, qz_error *err) {
@@ -716,7 +711,7 @@ static qz_status next(void *state, const qz_method_tensor *t, bool *mine, qz_err
     a->found = (qz_method_result){.judged = true};
     QZ_TRY(get(a, t, &a->found.q, &a->found.f, err));
     *mine = a->found.q || a->found.f;
-    return a->found.q ? qz_quantized_check_scales(a->found.q, has_values(t->source), err) : QZ_OK;
+    return a->found.q ? qz_quantized_check_scales(a->found.q, qz_tensor_has_values(t->source), err) : QZ_OK;
 }
 
 static qz_status result(void *state, qz_method_result *out, qz_error *err) {

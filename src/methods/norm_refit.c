@@ -80,3 +80,23 @@ void qz_norm_refit_release(qz_norm_refit *n) {
     qz_free(n->b);
     *n = (qz_norm_refit){0};
 }
+
+qz_status qz_norm_kept(const qz_model *m, const qz_tensor_view *t, long layer, const qz_awq_input *in, qz_arena *arena,
+                       qz_folded *out, qz_error *err) {
+    const qz_tensor_view *norm = m->blocks[layer].norm[in->fold.norm];
+    size_t n;
+    *out = (qz_folded){.name = t->name, .rows = t->rows, .cols = t->cols};
+    if (in->fold.kind != QZ_FOLD_NORM || in->norm == NULL || norm == NULL || in->cols != t->cols) return QZ_OK;
+    float *w = qz_mul_size(t->rows, t->cols, &n) ? qz_arena_alloc(arena, n, sizeof *w) : NULL,
+          *gains = qz_arena_alloc(arena, t->cols, sizeof *gains);
+    if (w == NULL || gains == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for '%s'", t->name);
+    qz_tensor_decode(norm, 0, 1, gains);
+    qz_tensor_decode(t, 0, t->rows, w);
+    for (size_t i = 0; i < n; i++) {
+        const size_t k = i % t->cols;
+        const float was = gains[k] + (m->config.norm_plus_one ? 1.0f : 0.0f);
+        if (was != in->norm[k] && in->norm[k] != 0) w[i] *= was / in->norm[k];
+    }
+    out->data = w;
+    return QZ_OK;
+}

@@ -5,7 +5,10 @@
  * qz_norm_refit_add(…) per linear; qz_norm_refit_solve(…); …_release. */
 #ifndef QZ_METHODS_NORM_REFIT_H
 #define QZ_METHODS_NORM_REFIT_H
+#include "codecs/quantized.h"
 #include "kernels/matmul.h"
+#include "methods/awq.h"
+#include "model/model.h"
 
 typedef struct {
     size_t cols;
@@ -21,4 +24,8 @@ qz_status qz_norm_refit_add(qz_norm_refit *n, qz_mm *mm, const float *w, const f
 /* gain [cols], drawn towards 1 by `ridge` of the mean diagonal; all 1 if the system cannot be solved. */
 qz_status qz_norm_refit_solve(qz_norm_refit *n, qz_run *run, double ridge, float *gain, qz_error *err);
 void qz_norm_refit_release(qz_norm_refit *n);
+/* A linear that stays float beside coded ones: where folding or refitting has changed the gains of the norm that makes
+ * its input (in->norm against the model's), its columns take the inverse. out->data NULL: nothing has changed. */
+qz_status qz_norm_kept(const qz_model *m, const qz_tensor_view *t, long layer, const qz_awq_input *in, qz_arena *arena,
+                       qz_folded *out, qz_error *err);
 #endif

@@ -40,8 +40,9 @@ qz_status qz_model_add_tensor(qz_model *m, const qz_st *file, const qz_st_tensor
     bool mine = false;
     QZ_TRY(qz_stack_add(m, file, t, &mine, err));
     if (mine) return QZ_OK;
+    const bool taps = t->n_dims == 3 && t->dims[1] == 1; /* a convolution over each channel alone */
     /* a buffer, or an error once it is known what the name stands for */
-    if (type == QZ_TYPE_NONE || t->n_dims < 1 || t->n_dims > 2)
+    if (type == QZ_TYPE_NONE || t->n_dims < 1 || (t->n_dims > 2 && !taps))
         return qz_model_leave(m, &(qz_leftover){.name = t->name, .file_name = t->name, .file = file->path,
                                                 .offset = t->offset,
                                                 .type = qz_st_dtype_name(t->dtype), .n_dims = t->n_dims}, err);
@@ -49,7 +50,7 @@ qz_status qz_model_add_tensor(qz_model *m, const qz_st *file, const qz_st_tensor
     QZ_TRY(router_name(m, &name, err));
     m->tensors[m->n_tensors++] = (qz_tensor_view){
         .name = name, .file_name = t->name, .type = type, .n_dims = t->n_dims,
-        .rows = t->n_dims == 2 ? (size_t)t->dims[0] : 1, .cols = (size_t)t->dims[t->n_dims - 1],
+        .rows = t->n_dims > 1 ? (size_t)t->dims[0] : 1, .cols = (size_t)t->dims[t->n_dims - 1],
         .data = t->data, .bytes = (size_t)t->bytes, .file = file->path, .offset = t->offset};
     return QZ_OK;
 }

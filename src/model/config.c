@@ -3,6 +3,7 @@
 #include "codecs/types.h"
 #include "model/config_experts.h"
 #include "model/config_keys.h"
+#include "model/config_parts.h"
 #include "model/families.h"
 #include "model/sites.h"
 #include "base/io.h"
@@ -159,6 +160,7 @@ static qz_status read_rope(const json_t *root, const char *name, const qz_family
     QZ_TRY(rope_object(root, f, name, c, &rope, err));
     qz_keys_judge(rope, f, QZ_KEYS_ROPE, c);
     QZ_TRY(read_rotary_dim(root, rope, f, name, c, err));
+    QZ_TRY(qz_config_read_sections(rope, f, name, c, err));
     if (!json_is_object(rope)) return QZ_OK;
     QZ_TRY(qz_json_f64(rope, "rope_theta", name, &r->theta, err));
     QZ_TRY(read_rope_kind(rope, f, name, &r->kind, err));
@@ -408,7 +410,7 @@ static qz_status nested_config(const json_t *root, const char *name, const char 
     return QZ_OK;
 }
 
-static qz_status read_root(const json_t *root, const char *name, qz_config *c, qz_error *err) {
+static qz_status read_text(const json_t *root, const char *name, qz_config *c, qz_error *err) {
     if (!json_is_object(root))
         return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
     const char *type = NULL;
@@ -451,6 +453,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     c->qk_norm = f->qk_norm;
     c->parts = f->parts;
     if (f->qk_norm_key) QZ_TRY(qz_json_bool(root, "use_qk_norm", name, &c->qk_norm, err));
+    c->q_gate = f->q_gate;
     if (f->attention_bias_key) {
         QZ_TRY(qz_json_bool(root, "attention_bias", name, &c->qkv_bias, err));
         c->o_bias = c->qkv_bias && !f->qkv_bias_only;
@@ -460,6 +463,7 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
         return qz_fail(err, QZ_EFORMAT, "num_hidden_layers: file '%s': expected 1 to %d, found %llu", name,
                        QZ_MAX_LAYERS, (unsigned long long)c->layers);
     qz_config_kinds(c);
+    QZ_TRY(qz_config_read_delta(root, f, name, c, err));
     QZ_TRY(read_activation(root, name, f, err));
     QZ_TRY(read_scales(root, name, f, c, err));
     QZ_TRY(read_numbers(root, name, f, c, err));
@@ -476,6 +480,14 @@ static qz_status read_root(const json_t *root, const char *name, qz_config *c, q
     qz_keys_pattern(root, f, c, &c->keys);
     qz_keys_absent(root, f, c, &c->keys);
     return read_token_ids(root, name, c, err);
+}
+
+static qz_status read_root(const json_t *root, const char *name, qz_config *c, qz_error *err) {
+    json_t *text = qz_config_text(root, &c->wrapped);
+    if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory reading '%s'", name);
+    const qz_status st = read_text(text, name, c, err);
+    json_decref(text);
+    return st;
 }
 
 /* generation_config.json overrides the token ids (its eos list is what generation stops at). */
@@ -497,8 +509,12 @@ static qz_status read_generation(const char *path, qz_config *c, qz_error *err) 
 }
 
 qz_status qz_config_family(const char *path, qz_error *err) {
-    json_t *root = NULL;
-    QZ_TRY(qz_json_load(path, CONFIG_LIMIT, &root, err));
+    json_t *file = NULL;
+    bool wrapped;
+    QZ_TRY(qz_json_load(path, CONFIG_LIMIT, &file, err));
+    json_t *root = qz_config_text(file, &wrapped);
+    json_decref(file);
+    if (root == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory reading '%s'", path);
     const char *type = json_string_value(json_object_get(root, "model_type"));
     qz_status st = nested_config(root, path, type, err);
     if (st == QZ_OK && json_is_object(root) && !json_object_get(root, "model_type"))
@@ -545,6 +561,7 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
         return qz_fail(err, QZ_EFORMAT,
                        "num_attention_heads %llu is not a multiple of num_key_value_heads %llu: file '%s'",
                        (unsigned long long)c->heads, (unsigned long long)c->kv_heads, name);
+    QZ_TRY(qz_config_validate_delta(c, name, err));
     if (c->head_dim % 2 != 0)
         return qz_fail(err, QZ_EFORMAT, "head_dim must be even for rotary embeddings: file '%s': found %llu", name,
                        (unsigned long long)c->head_dim);

@@ -24,6 +24,7 @@ typedef enum {
 #define QZ_MAX_LAYERS 512
 #define QZ_MAX_EXPERTS 1024
 #define QZ_MAX_ROPE_PAIRS 512
+#define QZ_MAX_DELTA_DIM 1024
 
 typedef struct {
     qz_rope_kind kind;
@@ -38,6 +39,7 @@ typedef struct {
     float short_factor[QZ_MAX_ROPE_PAIRS], long_factor[QZ_MAX_ROPE_PAIRS];
     double local_theta;               /* base of sliding layers, unscaled; 0 = as the others */
     double query_beta;                /* rotated queries grow by 1 + beta·ln(1 + position div original_max_position) */
+    uint64_t sections[3];             /* mrope_section: pairs of the three axes of an image; of text all are one */
 } qz_rope;
 
 /* What goes on inside a block's halves. */
@@ -127,8 +129,9 @@ typedef struct {
     uint8_t layer_mixer[QZ_MAX_LAYERS]; /* qz_kind_id */
     uint64_t shared_width;            /* of what all tokens go through beside the experts; 0: none */
     struct { uint64_t q_rank, kv_rank, nope, rope, v; } latent;         /* latent attention; kv_rank 0: none */
-    /* gated delta net; taps of its convolution; 0: none */
-    struct { uint64_t k_heads, v_heads, k_dim, v_dim, taps; } delta;
+    /* gated delta net; taps of its convolution; 0: none. interval: every n-th layer is softmax attention, as the file
+     * says; as GGUF stores it: rates -exp(A) in place of A, value heads tiled over the key heads */
+    struct { uint64_t k_heads, v_heads, k_dim, v_dim, taps, interval; bool rates, tiled; } delta;
     bool q_gate;                      /* q_proj also makes the output's gate */
     unsigned parts;                   /* QZ_PART_… */
     qz_kind_id ffn;                   /* 0: the gated MLP, and experts where there are */
@@ -139,6 +142,7 @@ typedef struct {
     size_t n_eos;
     int64_t pad_id;
     qz_config_keys keys;
+    bool wrapped;                     /* the text part of a file that holds more: names of tensors have a prefix */
 } qz_config;
 
 /* A row of families.def: names, defaults of absent keys, kinds and options. */
@@ -148,6 +152,7 @@ typedef struct {
                                        * NULL: none */
     const char *architecture;         /* LlamaForCausalLM */
     const char *gguf_arch;            /* llama, qwen2, qwen3 … */
+    bool gguf_tiled;                  /* GGUF stores value heads in turns over the key heads, not head by head */
     bool gguf_permuted;               /* GGUF stores q and k rows in interleaved-rope order */
     /* kv_heads 0: heads; head_dim 0: hidden / heads */
     uint64_t vocab, hidden, intermediate, layers, heads, kv_heads, head_dim, max_position;
@@ -175,6 +180,7 @@ typedef struct {
     bool gguf_attn_factor;            /* rope.scaling.yarn_attn_factor is written as well, and attn_factor where it is
                                        * not what loaders take anyway */
     bool gguf_yarn_betas;             /* llama.cpp reads the keys of beta_fast and beta_slow */
+    uint64_t sections[3];             /* default of mrope_section; 0: the key is not read */
     double numbers[QZ_NUMBERS];       /* defaults of those that are read, 0: the key is not */
     double query_scalar;              /* default of query_pre_attn_scalar; 0: scores are scaled by head_dim */
     double attn_softcap, logit_softcap; /* defaults; 0 and no query_scalar: the keys are not read */
@@ -201,6 +207,8 @@ qz_family qz_family_by_name(const char *model_type);
 /* QZ_EUNSUPPORTED: no row is called model_type; names file and the nearest row, and says where only `plan`
  * knows that one. */
 qz_status qz_family_unknown(const char *model_type, const char *file, qz_error *err);
+/* The family whose text model a file of this model_type wraps (inner: that of its text_config, or NULL). */
+qz_family qz_family_by_wrapper(const char *model_type, const char *inner);
 qz_family qz_family_by_gguf_arch(const char *arch);
 /* Among those that are only planned: nothing here reads their weights. */
 qz_family qz_family_planned(const char *model_type);
@@ -211,6 +219,9 @@ qz_status qz_config_load(const char *path, qz_config *out, qz_error *err);
 qz_type qz_config_dtype(const char *name);
 /* Refuses a family that is not known, before anything else about the file is judged. */
 qz_status qz_config_family(const char *path, qz_error *err);
+/* The configuration of the text model (a new reference; NULL: out of memory): root itself, or of a wrapper (row of
+ * families.def) of a family that runs its text_config with what only the outside says, as a file of its own. */
+json_t *qz_config_text(const json_t *root, bool *wrapped);
 /* The same from parsed JSON, without generation_config.json. */
 qz_status qz_config_from_json(const json_t *root, const char *name, qz_config *out, qz_error *err);
 /* Checks what every source of a config must fulfil; name is used in error texts. */

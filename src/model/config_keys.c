@@ -3,6 +3,7 @@
 #include "model/config_experts.h"
 #include "model/config_keys.h"
 #include "model/families.h"
+#include "model/kinds.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -125,6 +126,7 @@ static void add_value(qz_config_keys *k, qz_keys_list list, const char *prefix, 
 
 /* Keys that some families read; for the others the row of config_keys.def holds. */
 static bool family_reads(const qz_family_info *f, const char *key) {
+    const bool state = qz_kind_get(f->mixer)->state;
     const struct { const char *key; bool read; } some[] = {
         {"query_pre_attn_scalar", f->query_scalar > 0}, {"final_logit_softcapping", f->query_scalar > 0},
         {"attn_logit_softcapping", f->attn_softcap > 0}, {"hidden_activation", f->act == QZ_ACT_GELU_TANH},
@@ -142,7 +144,12 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"n_shared_experts", f->shared == QZ_SHARED_COUNTED}, {"use_qk_norm", f->qk_norm_key},
         {"num_nextn_predict_layers", f->mtp},
         {"long_factor", f->longrope}, {"short_factor", f->longrope},
-        {"llama_4_scaling_beta", f->query_beta}};
+        {"llama_4_scaling_beta", f->query_beta},
+        {"mrope_section", f->sections[0] > 0}, {"mrope_interleaved", f->sections[0] > 0},
+        {"attn_output_gate", f->q_gate}, {"mamba_ssm_dtype", state}, {"mtp_num_hidden_layers", f->mtp},
+        {"mtp_use_dedicated_embeddings", f->mtp},
+        {"full_attention_interval", state}, {"linear_num_key_heads", state}, {"linear_num_value_heads", state},
+        {"linear_key_head_dim", state}, {"linear_value_head_dim", state}, {"linear_conv_kernel_dim", state}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
     for (int i = 0; i < QZ_LAYER_FLAGS; i++)
@@ -238,7 +245,7 @@ void qz_keys_window(const json_t *root, const qz_family_info *f, const qz_config
         (void)snprintf(value, sizeof value, "%lld", (long long)json_integer_value(w));
         qz_keys_add(k, QZ_KEYS_REFUSED, "", "sliding_window", value);
     }
-    if (qz_window_listed(f->window) && c->sliding_window > 0)
+    if ((qz_window_listed(f->window) && c->sliding_window > 0) || qz_kind_get(f->mixer)->state)
         return; /* layer_types is read; without a window all attention is full */
     for (size_t i = 0; i < json_array_size(types); i++) {
         const char *t = json_string_value(json_array_get(types, i));

@@ -63,6 +63,13 @@ qz_family qz_family_by_name(const char *model_type) {
         if (strcmp(families[i].name, model_type) == 0) return (qz_family)i;
     return QZ_FAMILY_COUNT;
 }
+qz_family qz_family_by_wrapper(const char *model_type, const char *inner) {
+    for (int i = 0; i < QZ_FAMILY_COUNT; i++)
+        if (families[i].wrapper && strcmp(families[i].wrapper, model_type) == 0 &&
+            (inner == NULL || strcmp(families[i].name, inner) == 0))
+            return (qz_family)i;
+    return QZ_FAMILY_COUNT;
+}
 /* Only its memory is known, and that is what is wrong with it. */
 static qz_status planned_alone(const char *type, const char *file, qz_error *err) {
     return qz_fail(err, QZ_EUNSUPPORTED,

@@ -26,7 +26,8 @@ static const qz_input_row attention_inputs[] = {
 };
 
 static const qz_part_row attention_parts[] = {
-    {"self_attn.sinks", "attn_sinks.weight", QZ_WIDE_ONE, QZ_WIDE_N_HEADS, QZ_PART_SINKS}};
+    {.hf = "self_attn.sinks", .gguf = "attn_sinks.weight",
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_N_HEADS, .when = QZ_PART_SINKS}};
 
 /* Queries through a vector of q_rank values, or at once where the rank is 0. */
 static const qz_linear_row latent[] = {
@@ -45,29 +46,39 @@ static const qz_input_row latent_inputs[] = {
     {.cols = QZ_WIDE_LATENT_HEADS, .residual = true},
 };
 static const qz_part_row latent_parts[] = {
-    {"self_attn.q_a_layernorm.weight", "attn_q_a_norm.weight", QZ_WIDE_ONE, QZ_WIDE_Q_RANK, 0},
-    {"self_attn.kv_a_layernorm.weight", "attn_kv_a_norm.weight", QZ_WIDE_ONE, QZ_WIDE_KV_RANK, 0}};
+    {.hf = "self_attn.q_a_layernorm.weight", .gguf = "attn_q_a_norm.weight",
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_Q_RANK},
+    {.hf = "self_attn.kv_a_layernorm.weight", .gguf = "attn_kv_a_norm.weight",
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_KV_RANK}};
 
 static const qz_linear_row delta[] = {
     {.name = "linear_attn.in_proj_qkvz", .gguf = "ssm_in", .rows = QZ_WIDE_DELTA_QKVZ, .input = 0},
-    {.name = "linear_attn.in_proj_ba", .gguf = "ssm_beta_alpha", .rows = QZ_WIDE_DELTA_BA, .input = 0},
+    {.name = "linear_attn.in_proj_ba", .gguf = "ssm_beta_alpha", .rows = QZ_WIDE_DELTA_BA, .input = 0, .few = true},
     {.name = "linear_attn.out_proj", .gguf = "ssm_out", .rows = QZ_WIDE_HIDDEN, .input = 1},
 };
 /* Qwen3.5 stores what the matrix above holds as four. */
 static const qz_linear_row delta_split[] = {
-    {.name = "linear_attn.in_proj_qkv", .gguf = "attn_qkv", .use = QZ_USE_QKV, .rows = QZ_WIDE_DELTA_CONV, .input = 0},
-    {.name = "linear_attn.in_proj_z", .gguf = "attn_gate", .rows = QZ_WIDE_DELTA_VALUES, .input = 0},
-    {.name = "linear_attn.in_proj_b", .gguf = "ssm_beta", .rows = QZ_WIDE_DELTA_HEADS, .input = 0},
-    {.name = "linear_attn.in_proj_a", .gguf = "ssm_alpha", .rows = QZ_WIDE_DELTA_HEADS, .input = 0},
+    {.name = "linear_attn.in_proj_qkv", .gguf = "attn_qkv", .use = QZ_USE_QKV, .rows = QZ_WIDE_DELTA_CONV, .input = 0,
+     .value_rows = QZ_WIDE_DELTA_VALUES},
+    {.name = "linear_attn.in_proj_z", .gguf = "attn_gate", .rows = QZ_WIDE_DELTA_VALUES, .input = 0,
+     .value_rows = QZ_WIDE_DELTA_VALUES},
+    {.name = "linear_attn.in_proj_b", .gguf = "ssm_beta", .rows = QZ_WIDE_DELTA_HEADS, .input = 0, .few = true,
+     .value_rows = QZ_WIDE_DELTA_HEADS},
+    {.name = "linear_attn.in_proj_a", .gguf = "ssm_alpha", .rows = QZ_WIDE_DELTA_HEADS, .input = 0, .few = true,
+     .value_rows = QZ_WIDE_DELTA_HEADS},
     {.name = "linear_attn.out_proj", .gguf = "ssm_out", .rows = QZ_WIDE_HIDDEN, .input = 1},
 };
 static const qz_input_row delta_inputs[] = {
-    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM}, {.cols = QZ_WIDE_DELTA_VALUES, .residual = true}};
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM},
+    {.cols = QZ_WIDE_DELTA_VALUES, .residual = true, .value_heads = true}};
 static const qz_part_row delta_parts[] = {
-    {"linear_attn.conv1d.weight", "ssm_conv1d.weight", QZ_WIDE_DELTA_CONV, QZ_WIDE_DELTA_TAPS, 0},
-    {"linear_attn.dt_bias", "ssm_dt.bias", QZ_WIDE_ONE, QZ_WIDE_DELTA_HEADS, 0},
-    {"linear_attn.A_log", "ssm_a", QZ_WIDE_ONE, QZ_WIDE_DELTA_HEADS, 0},
-    {"linear_attn.norm.weight", "ssm_norm.weight", QZ_WIDE_ONE, QZ_WIDE_DELTA_V_DIM, 0}};
+    {.hf = "linear_attn.conv1d.weight", .gguf = "ssm_conv1d.weight", .rows = QZ_WIDE_DELTA_CONV,
+     .cols = QZ_WIDE_DELTA_TAPS, .taps = true, .value_rows = QZ_WIDE_DELTA_VALUES},
+    {.hf = "linear_attn.dt_bias", .gguf = "ssm_dt.bias", .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_DELTA_HEADS,
+     .value_rows = QZ_WIDE_DELTA_HEADS},
+    {.hf = "linear_attn.A_log", .gguf = "ssm_a", .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_DELTA_HEADS,
+     .value_rows = QZ_WIDE_DELTA_HEADS, .rates = true},
+    {.hf = "linear_attn.norm.weight", .gguf = "ssm_norm.weight", .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_DELTA_V_DIM}};
 
 static const qz_linear_row mlp[] = {
     {.name = "mlp.gate_proj", .gguf = "ffn_gate", .use = QZ_USE_GATE, .rows = QZ_WIDE_FFN, .input = 0,
@@ -121,8 +132,10 @@ static const qz_input_row clamped_inputs[] = {
     {.cols = QZ_WIDE_EXPERT, .residual = true, .in_place = true},
 };
 static const qz_part_row experts_parts[] = {
-    {"mlp.gate.e_score_correction_bias", "exp_probs_b.bias", QZ_WIDE_ONE, QZ_WIDE_N_EXPERTS, QZ_PART_ROUTER_BIAS},
-    {"mlp.shared_expert_gate.weight", "ffn_gate_inp_shexp.weight", QZ_WIDE_ONE, QZ_WIDE_HIDDEN, QZ_PART_SHARED_GATE}};
+    {.hf = "mlp.gate.e_score_correction_bias", .gguf = "exp_probs_b.bias",
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_N_EXPERTS, .when = QZ_PART_ROUTER_BIAS},
+    {.hf = "mlp.shared_expert_gate.weight", .gguf = "ffn_gate_inp_shexp.weight",
+     .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_HIDDEN, .when = QZ_PART_SHARED_GATE}};
 
 #define ROWS(k) k, COUNT(k), k##_inputs, COUNT(k##_inputs)
 static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state */

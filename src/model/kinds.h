@@ -9,6 +9,10 @@
 
 /* Attention, of any number of key/value heads. */
 enum { QZ_ATTN_Q, QZ_ATTN_K, QZ_ATTN_V, QZ_ATTN_O };
+/* Gated delta net: its linears, of the two ways to store them, and its floats. */
+enum { QZ_DELTA_QKVZ, QZ_DELTA_BA, QZ_DELTA_OUT };
+enum { QZ_DELTA_QKV, QZ_DELTA_Z, QZ_DELTA_B, QZ_DELTA_A_IN, QZ_DELTA_SPLIT_OUT };
+enum { QZ_DELTA_CONV, QZ_DELTA_DT, QZ_DELTA_A, QZ_DELTA_NORM };
 /* Gated MLP, dense or each of the experts. */
 enum { QZ_MLP_GATE = QZ_MIXER_LINEARS, QZ_MLP_UP, QZ_MLP_DOWN };
 /* What all tokens go through beside the experts. */
@@ -31,6 +35,8 @@ typedef struct {
     qz_shard shard;
     qz_use use;                      /* 0: QZ_USE_OTHER */
     bool rotary;                     /* the rows are heads of query or key, which positions rotate */
+    bool few;                        /* a row or two for each head: some formats cannot hold them */
+    qz_wide value_rows;              /* the last so many are value heads; 0: none is */
     qz_norm norm; const char *norm_hf, *norm_gguf; /* of each head, where the family has them; NULL: none */
 } qz_linear_row;
 
@@ -40,13 +46,19 @@ typedef struct {
     size_t from;                     /* QZ_FOLD_ROWS: which of the kind's linears makes the columns, */
     bool heads;                      /* in heads that several query heads may share */
     bool residual;                   /* what its linears give is added to the residual stream */
+    bool value_heads;                /* made of value heads */
     bool in_place;                   /* made where an earlier linear left its rows: no buffer of its own */
     qz_fused fused;
 } qz_input_row;
 
 /* A float tensor that only the kind's own file reads; names with their suffix. */
 /* when: a QZ_PART_…; 0: always */
-typedef struct { const char *hf, *gguf; qz_wide rows, cols; unsigned when; } qz_part_row;
+/* value_rows: the last so many rows, of a vector columns, are of value heads; rates: GGUF stores -exp(x); taps: stored
+ * as [rows, 1, cols] */
+typedef struct {
+    const char *hf, *gguf; qz_wide rows, cols; unsigned when;
+    qz_wide value_rows; bool rates, taps;
+} qz_part_row;
 
 typedef struct {
     const qz_linear_row *linears; size_t n_linears;

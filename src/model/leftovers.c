@@ -112,8 +112,16 @@ static bool is_mtp(const qz_model *m, const char *name) {
            (layer_of(name) >= (long)m->config.layers || qz_str_starts(name, "mtp."));
 }
 
+/* Of the parts of a wrapper that look or listen. */
+static bool of_other_part(const qz_model *m, const char *name) {
+    return m->config.wrapped && !qz_str_starts(name, "model.layers.") && !qz_str_starts(name, "lm_head.") &&
+           (strstr(name, "visual.") || strstr(name, "vision") || strstr(name, "audio") ||
+            strstr(name, "multi_modal_projector"));
+}
+
 static qz_left_kind kind_of(const qz_model *m, const qz_tensor_view *t) {
     if (is_mtp(m, t->name)) return QZ_LEFT_MTP;
+    if (of_other_part(m, t->name)) return QZ_LEFT_OTHER;
     if (is_buffer(t->name)) return QZ_LEFT_BUFFER;
     /* binding takes a head of its own values; one that fits and was not taken equals the embedding */
     if (strcmp(t->name, "lm_head.weight") == 0 && m->config.tie_embeddings && t->rows == m->embed->rows &&
@@ -126,7 +134,10 @@ qz_status qz_leftovers_collect(qz_model *m, const uint8_t *claimed, qz_error *er
     size_t n = 0;
     for (size_t i = 0; i < m->n_left; i++) { /* registered by the reader: never a float view */
         const char *name = m->left[i].name;
-        m->left[i].kind = is_mtp(m, name) ? QZ_LEFT_MTP : is_buffer(name) ? QZ_LEFT_BUFFER : QZ_LEFT_PART;
+        m->left[i].kind = is_mtp(m, name)          ? QZ_LEFT_MTP
+                          : of_other_part(m, name) ? QZ_LEFT_OTHER
+                          : is_buffer(name)        ? QZ_LEFT_BUFFER
+                                                   : QZ_LEFT_PART;
         m->left[i].key = key_of(m, m->left[i].name);
         m->left[i].twin = twin_of(m, m->left[i].name);
     }
@@ -189,6 +200,7 @@ void qz_leftovers_json(const qz_model *m, qz_json_writer *w) {
     qz_jw_count(w, "zero_biases", qz_leftovers_count(m, QZ_LEFT_ZEROS));
     const size_t mtp = qz_leftovers_count(m, QZ_LEFT_MTP);
     if (mtp) qz_jw_count(w, "prediction_heads", mtp);
+    if (m->config.wrapped) qz_jw_count(w, "other_parts", qz_leftovers_count(m, QZ_LEFT_OTHER));
     qz_jw_bool(w, "head_untied", m->head_untied);
     qz_jw_open(w, "names", '[');
     for (size_t i = 0; i < m->n_left; i++)
@@ -268,7 +280,8 @@ static void say(qz_run *run, const qz_model *m) {
         {QZ_LEFT_BUFFER, "stored as buffers, computed anew and not read"},
         {QZ_LEFT_TWIN, "stored as output matrix, equal to the tied embedding and not kept twice"},
         {QZ_LEFT_ZEROS, "stored as biases of zeros and not kept"},
-        {QZ_LEFT_MTP, "that predict tokens beyond the next (MTP), not run and not kept"}};
+        {QZ_LEFT_MTP, "that predict tokens beyond the next (MTP), not run and not kept"},
+        {QZ_LEFT_OTHER, "of images or sound, kept out: only the text model is read"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         qz_str names = {0};
         const size_t n = qz_leftovers_count(m, rows[i].kind);

@@ -1,6 +1,7 @@
 #include "model/model.h"
 #include "base/bytes.h"
 #include "base/io.h"
+#include "base/mathx.h"
 #include "base/size.h"
 #include "base/threads.h"
 #include "codecs/types.h"
@@ -24,6 +25,25 @@ static void decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
 void qz_tensor_decode(const qz_tensor_view *t, size_t row, size_t n, float *y) {
     decode(t, row, n, y);
     for (size_t i = 0; t->add != 0 && i < n * t->cols; i++) y[i] += t->add;
+    for (size_t i = 0; t->map == QZ_MAP_RATE && i < n * t->cols; i++) y[i] = (float)-qz_exp((double)y[i]);
+    for (size_t i = 0; t->map == QZ_MAP_LOG && i < n * t->cols; i++) y[i] = (float)qz_log(-(double)y[i]);
+    for (size_t r = 0; t->n_swaps && r < n; r++)
+        for (size_t i = 0; i < t->n_swaps; i++) {
+            float *a = y + r * t->cols + t->swaps[i][0], *b = y + r * t->cols + t->swaps[i][1], x = *a;
+            *a = *b;
+            *b = x;
+        }
+}
+
+bool qz_tensor_has_values(const qz_tensor_view *t) {
+    float *x = qz_alloc_array(t->cols, sizeof *x);
+    bool any = x == NULL;
+    for (size_t r = 0; r < t->rows && !any; r++) {
+        qz_tensor_decode(t, r, 1, x);
+        for (size_t k = 0; k < t->cols && !any; k++) any = x[k] != 0;
+    }
+    qz_free(x);
+    return any;
 }
 
 void qz_tensor_forget(const qz_tensor_view *t) {
@@ -363,7 +383,27 @@ static qz_status bind_all(binder *b) {
     return QZ_OK;
 }
 
+/* Names of the text model alone; what is of other parts keeps its own. */
+static qz_status unwrap_names(qz_model *m, qz_error *err) {
+    static const struct { const char *prefix, *own; } rows[] = {
+        {"model.language_model.", "model."}, {"language_model.model.", "model."},
+        {"language_model.lm_head.", "lm_head."}};
+    if (!m->config.wrapped) return QZ_OK;
+    for (size_t i = 0; i < m->n_tensors + m->n_left; i++) {
+        const char **name = i < m->n_tensors ? &m->tensors[i].name : &m->left[i - m->n_tensors].name;
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+            const size_t n = strlen(rows[k].prefix);
+            if (strncmp(*name, rows[k].prefix, n) != 0) continue;
+            *name = qz_arena_printf(&m->arena, "%s%s", rows[k].own, *name + n);
+            if (*name == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
+            break;
+        }
+    }
+    return QZ_OK;
+}
+
 qz_status qz_model_bind(qz_model *m, qz_error *err) {
+    QZ_TRY(unwrap_names(m, err));
     const size_t n = m->n_tensors;
     binder b = {.m = m, .err = err, .sorted = qz_alloc_array(n, sizeof *b.sorted), .claimed = qz_calloc_array(n, 1)};
     m->blocks = qz_arena_calloc(&m->arena, m->config.layers, sizeof *m->blocks);

@@ -59,7 +59,7 @@ static qz_site site_of_row(const qz_kind *k, size_t i, size_t first, size_t firs
     return (qz_site){.kind = k->experts && !r->alone ? QZ_SITE_EXPERT : QZ_SITE_LINEAR, .part = (int)(first + i),
                      .parts = 1,
                      .name = r->name, .hf = r->stored ? r->stored : r->name, .gguf = r->gguf,
-                     .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input),
+                     .few = r->few, .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input),
                      .use = r->use ? r->use : QZ_USE_OTHER};
 }
 
@@ -74,6 +74,8 @@ bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
     out->cols = qz_wide_of(c, k->inputs[r->input].cols);
     out->bias = has_bias(c, r->bias);
     if (r->rotary) out->rotary_heads = out->rows / c->head_dim;
+    if (r->value_rows) out->value_rows = qz_wide_of(c, r->value_rows);
+    if (k->inputs[r->input].value_heads) out->value_cols = out->cols;
     if (out->rows == 0 || out->cols == 0) return false;
     const char *own = k->experts ? qz_family_get(c->family)->expert_names[i] : NULL;
     if (own) out->hf = own;
@@ -135,6 +137,8 @@ static void sub_module(lister *k, qz_sub sub) {
         const qz_part_row *p = &kind->parts[i];
         const qz_site s = {.kind = QZ_SITE_PART, .part = (int)(i + (sub == QZ_SUB_FFN ? QZ_SUB_PARTS : 0)),
                            .parts = 1, .name = p->hf, .hf = p->hf, .gguf = p->gguf,
+                           .value_rows = p->value_rows ? qz_wide_of(c, p->value_rows) : 0,
+                           .rates = p->rates, .taps = p->taps,
                            .rows = qz_wide_of(c, p->rows),
                            .cols = qz_wide_of(c, p->cols),
                            .stage = sub == QZ_SUB_MIXER ? 0 : stages_before(c, k->layer), .use = QZ_USE_KEPT};

@@ -74,6 +74,11 @@ typedef struct {
     qz_shard shard;
     const qz_fused *fused; /* that it may become a part of; NULL: of none */
     qz_use use;            /* of its bias: QZ_USE_KEPT */
+    /* Of a delta net, whose value heads files have in one of two orders: the last so many rows (of a vector: columns)
+     * are their values, or all columns are; 0: not of them */
+    uint64_t value_rows, value_cols;
+    bool few;              /* a linear of a row or two for each head */
+    bool rates, taps;      /* GGUF stores -exp(x) of it; checkpoints store [rows, 1, cols] */
     uint64_t rotary_heads; /* the rows are so many heads of query or key that positions rotate; 0: other values */
 } qz_site;
 

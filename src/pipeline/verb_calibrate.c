@@ -7,6 +7,7 @@
 #include "produce/calib_data.h"
 #include "calibrate/experts.h"
 #include "produce/outputs.h"
+#include "artifacts/artifact.h"
 #include "artifacts/provenance.h"
 #include "pipeline/verbs.h"
 #include "base/json_write.h"
@@ -16,16 +17,22 @@
 #include <string.h>
 
 /* Sums of squares of a site's input under its GGUF name; of a stack of experts one matrix each. */
-static qz_status add_entry(qz_imatrix *im, const qz_stats *s, size_t layer, const qz_site *site, qz_error *err) {
+static qz_status add_entry(qz_imatrix *im, const qz_stats *s, const qz_config *c, size_t layer, const qz_site *site,
+                           qz_error *err) {
     const size_t mats = site->experts ? site->experts : 1, cols = (size_t)site->cols;
     float *sums = qz_arena_alloc(&im->arena, mats * cols, sizeof *sums),
           *counts = qz_arena_alloc(&im->arena, mats, sizeof *counts);
     char *name = qz_arena_printf(&im->arena, "blk.%zu.%s.weight", layer, site->gguf);
     if (!sums || !counts || !name) return qz_fail(err, QZ_EMEMORY, "out of memory");
+    qz_artifact_item order;
+    const bool moved = qz_gguf_columns(c, site, &order);
+    float *plain = moved ? qz_arena_alloc(&im->arena, cols, sizeof *plain) : NULL;
+    if (moved && !plain) return qz_fail(err, QZ_EMEMORY, "out of memory");
     for (size_t m = 0; m < mats; m++) {
         qz_input_stats in = qz_stats_get(s, layer, qz_site_input(&s->info.in, layer, site, m));
-        qz_stats_importance(&in, sums + m * cols);
-        for (size_t c = 0; c < cols; c++) sums[m * cols + c] *= (float)in.tokens;
+        qz_stats_importance(&in, moved ? plain : sums + m * cols);
+        for (size_t k = 0; moved && k < cols; k++) sums[m * cols + k] = plain[qz_item_source_row(&order, cols, k)];
+        for (size_t k = 0; k < cols; k++) sums[m * cols + k] *= (float)in.tokens;
         counts[m] = (float)in.tokens;
     }
     im->entries[im->n++] = (qz_imatrix_entry){.name = name, .cols = cols, .mats = mats, .sums = sums, .counts = counts};
@@ -73,7 +80,8 @@ static qz_status stage_imatrix(const qz_stats *s, const qz_config *c, const char
         qz_site sites[QZ_MAX_SITES];
         const size_t n = qz_sites(c, l, sites);
         for (size_t i = 0; i < n && st == QZ_OK; i++)
-            if (qz_site_linear(&sites[i]) || sites[i].kind == QZ_SITE_ROUTER) st = add_entry(&im, s, l, &sites[i], err);
+            if (qz_site_linear(&sites[i]) || sites[i].kind == QZ_SITE_ROUTER) 
+                st = add_entry(&im, s, c, l, &sites[i], err);
     }
     if (st == QZ_OK) {
         im.datasets[0] = s->info.data_name;

@@ -1,22 +1,15 @@
 #include "plan/kv.h"
 #include "base/size.h"
+#include "model/cache.h"
 
-/* Latent attention keeps the compressed vector and the roped part once. */
-static qz_status token_bytes(const qz_shape *s, qz_kv_types t, uint64_t *out, qz_error *err) {
-    const qz_kv_entry e = s->config.latent.kv_rank
-                              ? (qz_kv_entry){t, 1, s->config.latent.kv_rank + s->config.latent.rope, 0}
-                              : (qz_kv_entry){t, s->kv_heads, s->head_dim, s->head_dim};
-    return qz_kv_token_bytes(&e, s->name, out, err);
+/* Of a token in a layer that caches; float32 state of one that does not, one user. */
+static qz_status token_bytes(const qz_shape *s, uint64_t layer, qz_kv_types t, uint64_t *out, qz_error *err) {
+    const qz_layer_cache k = qz_cache_of(&s->config, (size_t)layer);
+    return qz_kv_token_bytes(&(qz_kv_entry){t, k.heads, k.k_dim, k.v_dim}, s->name, out, err);
 }
-
-/* float32 state of a linear-attention layer, one user: keys × values of each head, and the
- * convolution's last inputs. */
-static uint64_t state_bytes(const qz_shape *s) {
-    uint64_t conv = s->config.delta.taps
-                        ? (s->config.delta.taps - 1) * (2 * s->config.delta.k_heads * s->config.delta.k_dim +
-                                                        s->config.delta.v_heads * s->config.delta.v_dim)
-                        : 0;
-    return 4 * (s->config.delta.v_heads * s->config.delta.k_dim * s->config.delta.v_dim + conv);
+static uint64_t state_bytes(const qz_shape *s, uint64_t layer) {
+    const qz_layer_cache k = qz_cache_of(&s->config, (size_t)layer);
+    return 4 * (k.window + k.state);
 }
 /* Tokens that a caching layer keeps of a context. */
 static uint64_t kept(const qz_shape *s, uint64_t layer, uint64_t ctx) {
@@ -28,17 +21,17 @@ qz_status qz_kv_plan(const qz_shape *s, qz_kv_types t, uint64_t users, uint64_t 
     uint64_t token = 0, plain = 0, caching = 0;
     bool ok = true;
     *out = (qz_kv_plan_result){0};
-    QZ_TRY(token_bytes(s, t, &token, err));
     for (uint64_t l = 0; l < s->layers; l++) {
         if (s->attn[l] == QZ_ATTN_LINEAR) {
-            ok &= qz_kv_cache_bytes(state_bytes(s), 1, users, 1, &out->state_bytes);
+            ok &= qz_kv_cache_bytes(state_bytes(s, l), 1, users, 1, &out->state_bytes);
             continue;
         }
-        ok &= qz_kv_cache_bytes(token, 1, users, kept(s, l, ctx), &out->bytes);
+        QZ_TRY(token_bytes(s, l, t, &token, err));
+        ok &= qz_kv_cache_bytes(token, 1, users, kept(s, l, ctx), &out->bytes) &&
+              qz_kv_cache_bytes(token, 1, users, ctx, &out->without_windows) &&
+              qz_add_u64(out->per_token, token, &out->per_token);
         caching++;
     }
-    out->per_token = caching * token;
-    ok &= qz_kv_cache_bytes(token, caching, users, ctx, &out->without_windows);
     ok &= qz_add_u64(out->bytes, out->state_bytes, &out->bytes) &&
           qz_add_u64(out->without_windows, out->state_bytes, &out->without_windows);
     if (!s->config.latent.kv_rank) { /* at 16 bits, as calculators do */
@@ -58,8 +51,8 @@ qz_status qz_kv_plan(const qz_shape *s, qz_kv_types t, uint64_t users, uint64_t 
 
 qz_status qz_kv_layer(const qz_shape *s, qz_kv_types t, uint64_t layer, uint64_t ctx, uint64_t *out, qz_error *err) {
     uint64_t token = 0;
-    if (s->attn[layer] == QZ_ATTN_LINEAR) return *out = state_bytes(s), QZ_OK;
-    QZ_TRY(token_bytes(s, t, &token, err));
+    if (s->attn[layer] == QZ_ATTN_LINEAR) return *out = state_bytes(s, layer), QZ_OK;
+    QZ_TRY(token_bytes(s, layer, t, &token, err));
     *out = 0;
     if (qz_kv_cache_bytes(token, 1, 1, kept(s, layer, ctx), out)) return QZ_OK;
     return qz_fail(err, QZ_EUSAGE, "a context of %llu tokens is more than can be counted", (unsigned long long)ctx);

@@ -3,6 +3,7 @@
 #include "codecs/fields.h"
 #include "codecs/kv.h"
 #include "codecs/types.h"
+#include "model/cache.h"
 #include "model/steps.h"
 
 /* Sizes of the engine's and the kernels' buffers (engine/engine.c, engine/attention.c, kernels/mm_int.h). A change
@@ -103,11 +104,17 @@ void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx
     linear(&s, m->head, 1);
     *out = (qz_resident){.mapped = mapped(m), .unpacked = s.unpacked, .packed = (s.packed + HUGE - 1) / HUGE * HUGE,
                          .program = PROGRAM};
-    uint64_t token = 0; /* the engine keeps all tokens of a layer with a window, too */
-    const qz_kv_entry e = {{QZ_KV_RUNTIME, QZ_KV_RUNTIME}, c->kv_heads, c->head_dim, c->head_dim};
-    if (qz_kv_token_bytes(&e, m->path, &token, NULL) != QZ_OK ||
-        !qz_kv_cache_bytes(token, c->layers, 1, ctx + 1, &out->kv))
-        out->kv = UINT64_MAX / 16;
+    for (size_t l = 0; l < c->layers; l++) { /* the engine keeps all tokens of a layer with a window, too */
+        uint64_t token = 0;
+        const qz_layer_cache k = qz_cache_of(c, l);
+        const qz_kv_entry e = {{QZ_KV_RUNTIME, QZ_KV_RUNTIME}, k.heads, k.k_dim, k.v_dim};
+        if (qz_kv_token_bytes(&e, m->path, &token, NULL) != QZ_OK ||
+            !qz_kv_cache_bytes(token, 1, 1, ctx + 1, &out->kv) ||
+            !qz_kv_cache_bytes(4, 1, 1, k.window + k.state, &out->kv)) {
+            out->kv = UINT64_MAX / 16;
+            break;
+        }
+    }
     out->rope = 4 * ctx * c->head_dim * (c->rope.local_theta > 0 ? 2 : 1);
     out->step = 4 * batch * qz_step_floats(c);
     uint64_t passes = s.widest_float > KC ? 2 : s.widest_float ? 1 : 0;

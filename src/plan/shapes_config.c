@@ -227,7 +227,7 @@ static qz_status unwrap(const char *type, const char *name, const json_t **root,
     return read_common(text, name, s, err);
 }
 
-qz_status qz_shape_read(const json_t *root, qz_shape *s, qz_error *err) {
+static qz_status read_text(const json_t *root, qz_shape *s, qz_error *err) {
     const char *type = NULL, *name = s->name;
     if (!json_is_object(root))
         return qz_fail(err, QZ_EFORMAT, "not a model configuration: file '%s': expected a JSON object", name);
@@ -255,5 +255,21 @@ qz_status qz_shape_read(const json_t *root, qz_shape *s, qz_error *err) {
     QZ_TRY(read_linear_attention(root, name, f, c, err));
     QZ_TRY(read_layers(root, name, f, c, err));
     qz_shape_take_config(s);
+    return QZ_OK;
+}
+
+qz_status qz_shape_read(const json_t *root, qz_shape *s, qz_error *err) {
+    bool wrapped = false;
+    json_t *text = qz_config_text(root, &wrapped);
+    if (text == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
+    qz_config_keys outside = {0};
+    if (wrapped) note_uncounted(root, &outside);
+    qz_status st = read_text(text, s, err);
+    json_decref(text);
+    if (st != QZ_OK || outside.n_noted == 0) return st;
+    qz_config_keys *k = &s->config.keys;
+    const size_t n = strlen(k->noted);
+    (void)snprintf(k->noted + n, sizeof k->noted - n, "%s%s", k->n_noted ? ", " : "", outside.noted);
+    k->n_noted += outside.n_noted;
     return QZ_OK;
 }

@@ -82,6 +82,11 @@ static qz_status from_stats(const qz_stats *stats, const qz_artifact_item *item,
     if (w == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory");
     r->unseen = in.tokens == 0;
     qz_stats_importance(&in, w);
+    for (size_t i = 0; item->source && i < item->source->n_swaps; i++) { /* the file has columns in another order */
+        float *a = &w[item->source->swaps[i][0]], *b = &w[item->source->swaps[i][1]], x = *a;
+        *a = *b;
+        *b = x;
+    }
     for (size_t k = 0; r->unseen && k < in.cols; k++) w[k] = 1; /* as an importance matrix with a count of 0 */
     *out = w;
     return QZ_OK;

@@ -130,7 +130,7 @@ static qz_status round_of(const void *ctx, const qz_method_tensor *t, qz_arena *
 static bool as_it_is(const qz_artifact_item *it) {
     const qz_tensor_view *t = it->source;
     if (t && qz_coded_has_blocks(t->coded, it->type)) return true;
-    return t && t->data && t->add == 0 && t->type == it->type && it->type < QZ_TYPE_COUNT &&
+    return t && t->data && qz_tensor_as_stored(t) && t->type == it->type && it->type < QZ_TYPE_COUNT &&
            !is_float(it->type);
 }
 

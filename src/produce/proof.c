@@ -155,7 +155,8 @@ static const uint8_t *bytes_of_float(const row_source *s, size_t r, float *scrat
     const float *x = s->data ? s->data + r * s->cols : scratch;
     uint8_t *coded = (uint8_t *)(scratch + s->cols);
     const qz_tensor_view *t = s->item->source;
-    if (!s->data && t->type == s->item->type && t->data && t->add == 0) return stored_row(t, r); /* as it is */
+    if (!s->data && t->type == s->item->type && t->data && qz_tensor_as_stored(t))
+        return stored_row(t, r); /* as it is */
     if (!s->data) qz_tensor_decode(t, r, 1, scratch);
     qz_type_get(s->item->type)->encode(x, NULL, s->cols, coded);
     return coded;
@@ -288,7 +289,7 @@ static qz_status compare_item(const qz_proof *p, size_t i, const qz_model *m, qz
     if (t == NULL || t->rows != it->rows || t->cols != it->cols)
         return qz_fail(err, QZ_EBUG,
                        "proof failed: tensor '%s' is missing or has another shape in the written artifact", it->name);
-    const bool plain = t->data && t->add == 0 && t->type < QZ_TYPE_COUNT;
+    const bool plain = t->data && qz_tensor_as_stored(t) && t->type < QZ_TYPE_COUNT;
     row_source s = {.decode = decode_view, .decoder = plain ? qz_block_decoder(p->run, t->type) : NULL, .item = it,
                     .view = t, .as_filed = true, .rows = t->rows, .cols = t->cols};
     if (by_bytes(it, &s.row_bytes)) {

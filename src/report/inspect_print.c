@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/size.h"
 #include "codecs/kv.h"
+#include "model/cache.h"
 #include "codecs/types.h"
 #include "model/leftovers.h"
 #include "model/steps.h"
@@ -101,9 +102,14 @@ static double bits_per_weight(const qz_model *m) {
 /* No dim fails at 16 bits, and the configuration is bounded. */
 static bool kv_bytes(const qz_model *m, uint64_t *kv) {
     const qz_config *c = &m->config;
-    const qz_kv_entry entry = {{QZ_KV_F16, QZ_KV_F16}, c->kv_heads, c->head_dim, c->head_dim};
-    uint64_t token = 0;
-    return qz_kv_token_bytes(&entry, m->path, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, c->layers, 1, 1, kv);
+    bool ok = true;
+    for (size_t l = 0; l < c->layers && ok; l++) {
+        const qz_layer_cache k = qz_cache_of(c, l);
+        const qz_kv_entry entry = {{QZ_KV_F16, QZ_KV_F16}, k.heads, k.k_dim, k.v_dim};
+        uint64_t token = 0;
+        ok = qz_kv_token_bytes(&entry, m->path, &token, NULL) == QZ_OK && qz_kv_cache_bytes(token, 1, 1, 1, kv);
+    }
+    return ok;
 }
 /* NULL: there is none, or it cannot be read. */
 static json_t *manifest_of(const char *path) {
@@ -162,7 +168,8 @@ static void shape_lines(const qz_source *s, qz_str *out) {
 static void leftover_lines(const qz_model *m, qz_str *out) {
     static const struct { qz_left_kind kind; const char *label; } rows[] = {
         {QZ_LEFT_PART, "not used"}, {QZ_LEFT_BUFFER, "buffers"}, {QZ_LEFT_TWIN, "tied twice"},
-        {QZ_LEFT_ZEROS, "zeros"}, {QZ_LEFT_MTP, "MTP, not run"}};
+        {QZ_LEFT_ZEROS, "zeros"}, {QZ_LEFT_MTP, "MTP, not run"},
+        {QZ_LEFT_OTHER, "images, sound"}};
     const qz_config_keys *k = &m->config.keys;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const size_t n = qz_leftovers_count(m, rows[i].kind);
