@@ -145,6 +145,17 @@ qz_status qz_gguf_vocab_read(const qz_gguf *g, qz_tokenizer **out, qz_error *err
  * head_dim/2 values. */
 void qz_gguf_rope_factors(const qz_rope *r, size_t head_dim, float *out);
 
+/* ---- latent attention (gguf_latent.c) ---- */
+bool qz_gguf_is_kv_b(const qz_slot *s);
+/* Room for the items that stand for its matrices, and those of one slot. */
+size_t qz_gguf_head_items(const qz_config *c);
+qz_status qz_gguf_put_heads(const qz_model *m, const qz_slot *s, qz_arena *arena, qz_artifact_plan *out, qz_error *err);
+void qz_gguf_put_latent(const qz_config *c, const char *arch, qz_gguf_meta *m);
+/* Behind the number of heads and the rotary keys. */
+qz_status qz_gguf_read_latent(const qz_gguf *g, const char *arch, qz_config *c, qz_error *err);
+/* Views of each head; room is the caller's; *mine: the tensor is such a stack. */
+qz_status qz_gguf_add_heads(qz_model *m, const qz_gguf_tensor *t, bool *mine, qz_error *err);
+
 /* ---- GGUF reader (gguf_read.c) ---- */
 qz_status qz_gguf_read_model(qz_run *run, const char *path, qz_model **out, qz_error *err);
 qz_status qz_gguf_detect(const char *path, bool *yes, qz_error *err);

@@ -52,8 +52,8 @@ static qz_status plan_item(const qz_folder_kind *kind, const qz_artifact_plan *p
                            qz_artifact_item *it, qz_error *err) {
     const qz_tensor_view *t = s->t;
     QZ_TRY(qz_slot_source(p->model, s, false, arena, &t, err));
-    bool coded = false,
-         as_source = kind->keeps_dtype && qz_tensor_floats(t);
+    const bool as_source = kind->keeps_dtype && qz_tensor_floats(t);
+    bool coded = false;
     *it = (qz_artifact_item){ .source = t, .name = t->name, .out_name = t->name,
                               .type = as_source ? qz_tensor_float_type(t) : QZ_TYPE_F16, .rows = t->rows,
                               .cols = t->cols, .n_dims = t->rows == 1 ? 1 : 2, .layer = s->layer, .linear = s->linear,
@@ -212,6 +212,11 @@ qz_status qz_folder_plan(const qz_folder_kind *kind, const qz_model *m, qz_arena
     }
     if (!fp || !out->items || !fp->parts || !fp->first || !fp->item_part)
         return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
+    if (out->spec.kv && m->config.latent.kv_rank)
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "latent attention keeps one vector for all heads, and nothing stores scales of it: model '%s'; "
+                       "leave out --kv",
+                       m->path);
     if (m->config.rope.has_freq_factors)
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "rope frequency factors cannot be stored in config.json: model '%s'; start from the checkpoint",

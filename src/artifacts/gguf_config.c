@@ -61,6 +61,7 @@ static void put_scaling(writer *w, const qz_config *c) {
         double a = r->attention_factor;
         if (a == 0 && r->mscale != 0 && r->mscale_all_dim != 0)
             a = yarn_scale(r, r->mscale) / yarn_scale(r, r->mscale_all_dim);
+        if (c->latent.kv_rank) a = 0; /* 1, or refused (gguf_limits.c) */
         /* deviates: the reference converter stores yarn_attn_factor = attention_factor, which its loader does not
          * multiply in; rope.scaling.attn_factor is what the loader applies on top of its default. */
         if (f->gguf_attn_factor && r->attention_factor != 0)
@@ -209,13 +210,14 @@ static void put_delta(writer *w, const qz_config *c) {
 static void put_common(writer *w, const qz_artifact_plan *p) {
     const qz_config *c = &p->model->config;
     const qz_family_info *f = qz_family_get(c->family);
-    const bool llama = f->gguf_permuted, gemma3 = c->family == QZ_FAMILY_GEMMA3;
+    const bool llama = f->gguf_permuted, gemma3 = c->family == QZ_FAMILY_GEMMA3,
+               latent = c->latent.kv_rank > 0;
     u32(w, "block_count", c->layers);
     u32(w, "context_length", c->max_position);
     u32(w, "embedding_length", c->hidden_size);
     u32(w, "feed_forward_length", c->intermediate_size);
     u32(w, "attention.head_count", c->heads);
-    u32(w, "attention.head_count_kv", c->kv_heads);
+    u32(w, "attention.head_count_kv", latent ? 1 : c->kv_heads); /* there all heads share what is kept of a token */
     put_scaling(w, c);
     if (f->sections[0]) {
         const int32_t axes[4] = {(int32_t)c->rope.sections[0], (int32_t)c->rope.sections[1],
@@ -227,22 +229,23 @@ static void put_common(writer *w, const qz_artifact_plan *p) {
         f32(w, "rope.freq_base_swa", c->rope.local_theta > 0 ? c->rope.local_theta : c->rope.theta);
     f32(w, "attention.layer_norm_rms_epsilon", c->rms_norm_eps);
     qz_gguf_put_expert_counts(c, w->arch, w->m);
-    u32(w, "attention.key_length", c->head_dim);
-    u32(w, "attention.value_length", c->head_dim);
+    u32(w, "attention.key_length", latent ? c->latent.kv_rank + c->latent.rope : c->head_dim);
+    u32(w, "attention.value_length", latent ? c->latent.kv_rank : c->head_dim);
     qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
     put_delta(w, c);
-    if (f->partial_rotary) u32(w, "rope.dimension_count", c->rotary_dim);
+    if (latent) qz_gguf_put_latent(c, w->arch, w->m);
+    if (latent || f->partial_rotary) u32(w, "rope.dimension_count", c->rotary_dim);
     qz_gguf_put_expert_rules(c, w->arch, w->m);
     if (gemma3 && c->logit_softcap > 0) f32(w, "final_logit_softcapping", c->logit_softcap);
     if (f->window == QZ_WINDOW_PATTERN && c->sliding_window) u32(w, "attention.sliding_window", c->sliding_window);
     if (f->gguf_window_list && c->sliding_window)
         qz_gguf_put_bools(w->m, k(w, "attention.sliding_window_pattern"), c->layer_sliding, c->layers);
     /* without tokens the loader needs the number */
-    if (llama || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size);
+    if (llama || latent || !p->context->tokenizer) u32(w, "vocab_size", c->vocab_size);
     if (llama) u32(w, "rope.dimension_count", c->head_dim);
     if (c->rope.kind == QZ_ROPE_YARN && c->rope.mscale_all_dim != 0 && f->gguf_log_mul > 0)
         f32(w, "rope.scaling.yarn_log_multiplier", f->gguf_log_mul * c->rope.mscale_all_dim);
-    if (c->rope.query_beta > 0) f32(w, "attention.temperature_scale", c->rope.query_beta);
+    if (c->rope.query_beta > 0 && !latent) f32(w, "attention.temperature_scale", c->rope.query_beta);
     for (int i = 0; i < QZ_NUMBERS; i++)
         if (qz_family_get(c->family)->numbers[i] > 0 && *qz_number_get(i)->gguf)
             f32(w, qz_number_get(i)->gguf, qz_config_number(c, i));
@@ -314,7 +317,7 @@ static qz_status read_rope(reader *r, qz_config *c) {
     *rope = (qz_rope){ .theta = 10000, .local_theta = f->local_plain ? 0 : f->local_theta, .factor = 1,
                        .beta_fast = 32, .beta_slow = 1,
                        .truncate = true, .original_max_position = c->max_position,
-                       .interleaved = f->gguf_permuted };
+                       .interleaved = f->gguf_permuted || f->rope_pairs };
     if (f->query_beta) QZ_TRY(qz_gguf_f64(g, rk(r, "attention.temperature_scale"), false, &rope->query_beta, r->err));
     if (f->local_theta > 0) QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base_swa"), false, &rope->local_theta, r->err));
     QZ_TRY(qz_gguf_f64(g, rk(r, "rope.freq_base"), false, &rope->theta, r->err));
@@ -334,7 +337,7 @@ static qz_status read_rope(reader *r, qz_config *c) {
             QZ_TRY(qz_gguf_f64(g, rk(r, "rope.scaling.yarn_log_multiplier"), false, &rope->mscale_all_dim, r->err));
         if (f->gguf_log_mul > 0) rope->mscale_all_dim /= f->gguf_log_mul;
         rope->mscale = rope->mscale_all_dim != 0;
-        rope->attention_factor = attn * yarn_default(rope, f);
+        rope->attention_factor = f->mixer == QZ_KIND_LATENT ? attn : attn * yarn_default(rope, f);
     } else if (type.n == 6 && memcmp(type.ptr, "linear", 6) == 0)
         rope->kind = rope->factor != 1 ? QZ_ROPE_LINEAR : QZ_ROPE_NONE;
     else if (type.n != 4 || memcmp(type.ptr, "none", 4))
@@ -352,7 +355,7 @@ static qz_status read_rope(reader *r, qz_config *c) {
     uint64_t dims = c->head_dim;
     QZ_TRY(qz_gguf_u64(g, rk(r, "rope.dimension_count"), false, &dims, r->err));
     if (f->partial_rotary && dims >= 2 && dims <= c->head_dim && dims % 2 == 0) c->rotary_dim = dims;
-    else if (dims != c->head_dim)
+    else if (dims != c->head_dim && f->mixer != QZ_KIND_LATENT)
         return qz_fail(r->err, QZ_EUNSUPPORTED,
                        "partial rotary embedding: file '%s', key '%s': expected %llu, found %llu", g->path, r->key,
                        (unsigned long long)c->head_dim, (unsigned long long)dims);
@@ -552,7 +555,8 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     QZ_TRY(qz_gguf_u64(g, rk(&r, "attention.key_length"), false, &c->head_dim, err));
     uint64_t value_dim = c->head_dim;
     QZ_TRY(qz_gguf_u64(g, rk(&r, "attention.value_length"), false, &value_dim, err));
-    if (c->head_dim && value_dim != c->head_dim)
+    const bool latent = qz_family_get(c->family)->mixer == QZ_KIND_LATENT;
+    if (c->head_dim && value_dim != c->head_dim && !latent)
         return qz_fail(err, QZ_EUNSUPPORTED,
                        "values of another width than keys: file '%s', key '%s': expected %llu, found %llu", g->path,
                        r.key, (unsigned long long)c->head_dim, (unsigned long long)value_dim);
@@ -568,6 +572,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     c->parts = f->parts; /* norms in another family are a part that nothing uses */
     c->dtype = QZ_TYPE_NONE;
     QZ_TRY(read_rope(&r, c));
+    if (latent) QZ_TRY(qz_gguf_read_latent(g, name, c, err));
     QZ_TRY(read_ids(g, c, err));
     return qz_config_validate(c, g->path, err);
 }

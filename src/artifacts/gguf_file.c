@@ -69,12 +69,16 @@ static qz_status make_items(const qz_model *m, qz_arena *arena, qz_artifact_plan
     size_t n = 0;
     const qz_config *c = &m->config;
     QZ_TRY(qz_collect_slots(m, arena, &slots, &n, err));
-    out->items = qz_arena_calloc(arena, n + 2, sizeof *out->items);
+    out->items = qz_arena_calloc(arena, n + 2 + qz_gguf_head_items(c), sizeof *out->items);
     if (!out->items) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", m->path);
     for (size_t i = 0; i < n; i++) {
         const qz_tensor_view *t = slots[i].t;
         const qz_bound *site = slots[i].site;
         char name[128];
+        if (qz_gguf_is_kv_b(&slots[i])) {
+            QZ_TRY(qz_gguf_put_heads(m, &slots[i], arena, out, err));
+            continue;
+        }
         QZ_TRY(qz_slot_source(m, &slots[i], true, arena, &t, err));
         if (!qz_gguf_name_of(m, &slots[i], name, sizeof name))
             return qz_fail(err, QZ_EUNSUPPORTED, "no GGUF name: tensor '%s', file '%s'", t->name, t->file);
@@ -214,7 +218,12 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
                             "norm_topk_prob false cannot be stored in GGUF: the weights of the chosen experts sum to 1 "
                             "there: other log-probabilities"));
     const double scale = qz_gguf_attn_scale(c);
-    if (!(f->numbers[QZ_NUMBER_attn_scale] > 0) && (float)c->attn_scale != (float)scale)
+    if (c->rope.query_beta > 0 && c->latent.kv_rank)
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "queries that grow by llama_4_scaling_beta %g cannot be stored in GGUF (%s): other "
+                            "log-probabilities from position %llu on",
+                            c->rope.query_beta, arch, (unsigned long long)c->rope.original_max_position));
+    if (!(f->numbers[QZ_NUMBER_attn_scale] > 0) && !c->latent.kv_rank && (float)c->attn_scale != (float)scale)
         QZ_TRY(qz_plan_note(p, arena, err,
                             "query_pre_attn_scalar cannot be stored in GGUF: scores are scaled by %.6g there instead "
                             "of %.6g: other log-probabilities",

@@ -20,6 +20,7 @@ static const loader loaders[] = {
     { "smollm3", .head = true }, { "glm4moe", .head = true }, { "qwen35", .head = true },
     { "granite", .head = true, .q_is_hidden = true },
     { "mistral3", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
+    { "deepseek2", .head = true }, { "mistral4", .head = true },
     { "olmo2", .head = true, .no_tie = true, .q_is_hidden = true } };
 
 static qz_status refuse_layers(const qz_model *m, const char *arch, qz_error *err) {
@@ -64,6 +65,11 @@ qz_status qz_gguf_refuse(const qz_model *m, qz_error *err) {
         { c->rope.kind == QZ_ROPE_LLAMA3 && !a->rope_freqs, "rope_type llama3" },
         { c->o_bias && !a->o_bias, "a bias of o_proj" },
         { c->mlp_bias && !a->mlp_bias, "biases of the feed-forward" },
+        { c->latent.kv_rank && !c->rope.interleaved, "rotary pairs of halves (rope_interleave false)" },
+        { c->latent.kv_rank && c->rope.kind == QZ_ROPE_YARN && c->rope.mscale != c->rope.mscale_all_dim,
+          "mscale other than mscale_all_dim" },
+        { c->latent.kv_rank && c->rope.attention_factor != 0 && c->rope.attention_factor != 1,
+          "attention_factor with latent attention" },
         { c->tie_embeddings && a->no_tie, "an output matrix that is the embedding (tied)" },
         { !c->tie_embeddings && !a->head, "an output matrix that is not tied to the embedding" },
         {a->q_is_hidden && c->heads * c->head_dim != c->hidden_size,

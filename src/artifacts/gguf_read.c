@@ -76,10 +76,15 @@ static qz_status describe(qz_model *m, const qz_gguf *g, qz_error *err) {
 static qz_status fill(qz_model *m, const qz_gguf *g, qz_error *err) {
     QZ_TRY(qz_gguf_config_read(g, &m->config, err));
     m->expected_types = "a type that 'quantz types' lists";
-    m->tensors = qz_arena_calloc(&m->arena, g->n + 1 + (size_t)(6 * m->config.layers * m->config.experts),
+    m->tensors = qz_arena_calloc(&m->arena, g->n + 1 + (size_t)(6 * m->config.layers * m->config.experts) +
+                                 qz_gguf_head_items(&m->config),
                                  sizeof *m->tensors);
     if (!m->tensors) return qz_fail(err, QZ_EMEMORY, "out of memory opening '%s'", m->path);
-    for (size_t i = 0; i < g->n; i++) QZ_TRY(add_view(m, g, &g->tensors[i], err));
+    for (size_t i = 0; i < g->n; i++) {
+        bool mine = false;
+        QZ_TRY(qz_gguf_add_heads(m, &g->tensors[i], &mine, err));
+        if (!mine) QZ_TRY(add_view(m, g, &g->tensors[i], err));
+    }
     QZ_TRY(qz_model_bind(m, err));
     return describe(m, g, err);
 }

@@ -104,7 +104,8 @@ qz_use qz_slot_use(const qz_model *m, const qz_slot *s) {
 }
 void qz_slot_order(const qz_model *m, const qz_slot *s, bool gguf, qz_artifact_item *it) {
     const qz_site *site = s->site ? &s->site->site : NULL;
-    const bool interleaved = gguf && qz_family_get(m->config.family)->gguf_permuted;
+    const qz_family_info *f = qz_family_get(m->config.family);
+    const bool interleaved = f->rope_pairs || (gguf && f->gguf_permuted);
     if (site && site->rotary_heads) it->heads = (size_t)site->rotary_heads;
     if (site && site->rotary_heads && m->config.rope.interleaved != interleaved)
         it->permute = interleaved ? QZ_PERMUTE_INTERLEAVE : QZ_PERMUTE_SPLIT;

@@ -104,6 +104,18 @@ static void attend_part(void *arg, qz_part part) {
     attend_block(j, &s->runs[r], at / blocks, t0, qz_min_size(QUERY_BLOCK, s->runs[r].n - t0), s->scores[part.thread]);
 }
 
+qz_status qz_step_reserve_scores(qz_engine *e, size_t need, size_t keys, qz_error *err) {
+    qz_step *s = &e->step;
+    for (size_t i = 0; i < qz_pool_size(e->run->pool); i++) {
+        if (s->scores_cap[i] >= need) continue;
+        qz_free(s->scores[i]);
+        s->scores[i] = qz_alloc_aligned(need, sizeof(float));
+        s->scores_cap[i] = s->scores[i] ? need : 0;
+        if (s->scores[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for attention over %zu keys", keys);
+    }
+    return QZ_OK;
+}
+
 static qz_status attend(qz_engine *e, const qz_place *at, qz_error *err) {
     const qz_config *c = &e->model->config;
     qz_step *s = &e->step;
@@ -113,13 +125,7 @@ static qz_status attend(qz_engine *e, const qz_place *at, qz_error *err) {
         parts += c->kv_heads * query_blocks(&s->runs[r]);
     }
     size_t need = ((keys + 15) & ~(size_t)15) * qz_max_size(QUERY_BLOCK, (size_t)(c->heads / c->kv_heads));
-    for (size_t i = 0; i < qz_pool_size(e->run->pool); i++) {
-        if (s->scores_cap[i] >= need) continue;
-        qz_free(s->scores[i]);
-        s->scores[i] = qz_alloc_aligned(need, sizeof(float));
-        s->scores_cap[i] = s->scores[i] ? need : 0;
-        if (s->scores[i] == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory for attention over %zu keys", keys);
-    }
+    QZ_TRY(qz_step_reserve_scores(e, need, keys, err));
     attend_job j = {.e = e, .kv = at->kv, .cache = &at->kv->layers[at->layer], .layer = at->layer,
                     .window = c->layer_sliding[at->layer] ? (size_t)c->sliding_window : 0,
                     .sinks = at->w->part[QZ_ATTN_SINKS]};

@@ -92,7 +92,9 @@ static qz_status open_layer(qz_engine *e, size_t i, qz_error *err) {
         if (b->linear[l] == NULL) continue;
         w->lin[l] = weights_of(e, b->linear[l]);
         QZ_TRY(small(e, b->bias[l], &w->bias[l], err));
-        if (e->arith == QZ_ARITH_RUNTIME) QZ_TRY(qz_packed_open(e->mm, &w->lin[l], &w->packed[l], err));
+        qz_site s;
+        const bool whole = !qz_site_of(&e->model->config, i, l, &s) || !s.inside;
+        if (e->arith == QZ_ARITH_RUNTIME && whole) QZ_TRY(qz_packed_open(e->mm, &w->lin[l], &w->packed[l], err));
     }
     return QZ_OK;
 }

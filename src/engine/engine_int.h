@@ -109,8 +109,12 @@ typedef qz_status (*qz_sub_step)(qz_engine *e, const qz_place *at, const float *
     qz_status qz_step_##step(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err);
 #include "model/kinds.def"
 #undef QZ_KIND
+/* Of kinds that are only planned: it fails. */
+qz_status qz_step_none(qz_engine *e, const qz_place *at, const float *h, size_t n, float *y, qz_error *err);
 /* Half `sub` of a layer, whatever kind it is. */
 qz_status qz_step_sub(qz_engine *e, qz_sub sub, const qz_place *at, const float *h, size_t n, float *y, qz_error *err);
+/* `need` floats of attention for each thread, in step.scores; keys: for the text of a failure. */
+qz_status qz_step_reserve_scores(qz_engine *e, size_t need, size_t keys, qz_error *err);
 /* Rows on the pool, a few of them without it. */
 void qz_step_rows(qz_engine *e, qz_pool_fn fn, size_t n, void *job);
 /* The input of linear `first` and those beside it: shown to the observer, and checked. */

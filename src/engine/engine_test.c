@@ -124,7 +124,7 @@ static void families(void **state) {
     static const char *const dirs[] = {"gpt_oss",
                                        "llama", "llama3-rope", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3",
                                        "mixtral", "qwen3_moe", "smollm3", "granite", "olmo2", "olmo3",
-                                       "glm4_moe", "qwen3_5"};
+                                       "glm4_moe", "qwen3_5", "deepseek_v3"};
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) {
         oracle(dirs[i], NULL, "golden.json");
         other_spellings(dirs[i]);
@@ -139,7 +139,7 @@ static void made(void **state) {
 /* Families with one spelling of their configuration. */
 static void one_spelling(void **state) {
     (void)state;
-    static const char *const dirs[] = {"ministral3"};
+    static const char *const dirs[] = {"ministral3", "mistral4"};
     for (size_t i = 0; i < sizeof dirs / sizeof dirs[0]; i++) oracle(dirs[i], NULL, "golden.json");
 }
 static void variants(void **state) {
@@ -152,7 +152,8 @@ static void variants(void **state) {
         {"gemma3", "rms-eps-0.05"}, {"mixtral", "window16"}, {"qwen3_moe", "norm-topk-false"},
         {"gemma2", "query-head-dim"}, {"phi3", "no-window"}, {"phi3", "no-window-plain"},
         {"smollm3", "nope-layer1-sliding17"}, {"smollm3", "window8-no-layer-types"},
-        {"glm4_moe", "no-qk-norm"}, {"olmo2", "rms-eps-0.05"}, {"qwen3_5", "rms-eps-0.02"}};
+        {"glm4_moe", "no-qk-norm"}, {"olmo2", "rms-eps-0.05"}, {"qwen3_5", "rms-eps-0.02"},
+        {"deepseek_v3", "half-split-rope-norm-topk-false"}, {"deepseek_v3", "mscale-differs"}};
     for (size_t i = 0; i < sizeof v / sizeof v[0]; i++) {
         char c[96], g[96];
         (void)snprintf(c, sizeof c, "variants/%s.config.json", v[i][1]);

@@ -9,7 +9,8 @@ qz_layer_cache qz_cache_of(const qz_config *c, size_t layer) {
                                 .state = c->delta.v_heads * c->delta.k_dim * c->delta.v_dim};
     }
     /* the compressed vector and the rotated part, once for all heads */
-    if (kind == QZ_KIND_LATENT) return (qz_layer_cache){.heads = 1, .k_dim = c->latent.kv_rank + c->latent.rope};
+    if (kind == QZ_KIND_LATENT || kind == QZ_KIND_LATENT_DIRECT)
+        return (qz_layer_cache){.heads = 1, .k_dim = c->latent.kv_rank + c->latent.rope};
     return (qz_layer_cache){.heads = c->kv_heads, .k_dim = c->head_dim, .v_dim = c->head_dim};
 }
 

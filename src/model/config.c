@@ -3,6 +3,7 @@
 #include "codecs/types.h"
 #include "model/config_experts.h"
 #include "model/config_keys.h"
+#include "model/config_latent.h"
 #include "model/config_parts.h"
 #include "model/families.h"
 #include "model/sites.h"
@@ -152,7 +153,7 @@ static qz_status read_rope(const json_t *root, const char *name, const qz_family
     const json_t *rope = NULL;
     qz_rope *r = &c->rope;
     *r = (qz_rope){.theta = f->theta, .local_theta = f->local_plain ? 0 : f->local_theta, .factor = 1,
-                   .beta_fast = 32, .beta_slow = 1,
+                   .beta_fast = 32, .beta_slow = 1, .interleaved = f->rope_pairs,
                    .truncate = true,
                    .original_max_position = f->original_max_position ? f->original_max_position : c->max_position};
     QZ_TRY(qz_json_f64(root, "rope_theta", name, &r->theta, err));
@@ -470,6 +471,7 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     QZ_TRY(qz_config_experts(root, name, f, c, err));
     QZ_TRY(read_rope(root, name, f, c, err));
     if (f->local_plain && c->rope.local_theta == 0) c->rope.local_theta = c->rope.theta;
+    QZ_TRY(qz_config_latent(root, name, f, c, err));
     QZ_TRY(read_layer_flags(root, name, f, c, err)); /* before the window: it may follow them */
     QZ_TRY(read_window(root, name, f, c, err));
     QZ_TRY(read_dtype(root, name, c, err));

@@ -172,6 +172,8 @@ typedef struct {
     bool partial_rotary, longrope;    /* keys partial_rotary_factor and rope type longrope are read */
     double partial_default;           /* of partial_rotary_factor; 0: 1 */
     bool mtp;                         /* layers behind the last predict more tokens (num_nextn_predict_layers) */
+    bool rope_pairs;                  /* pairs (2j, 2j+1) in checkpoints too; of latent attention the default of
+                                       * rope_interleave */
     bool local_plain;                 /* sliding layers rotate with the base of the others, unscaled */
     bool query_beta;                  /* the rotary object's llama_4_scaling_beta is read */
     double gguf_log_mul;              /* GGUF's rope.scaling.yarn_log_multiplier is so many mscale_all_dim; 0: it has

@@ -149,7 +149,11 @@ static bool family_reads(const qz_family_info *f, const char *key) {
         {"attn_output_gate", f->q_gate}, {"mamba_ssm_dtype", state}, {"mtp_num_hidden_layers", f->mtp},
         {"mtp_use_dedicated_embeddings", f->mtp},
         {"full_attention_interval", state}, {"linear_num_key_heads", state}, {"linear_num_value_heads", state},
-        {"linear_key_head_dim", state}, {"linear_value_head_dim", state}, {"linear_conv_kernel_dim", state}};
+        {"linear_key_head_dim", state}, {"linear_value_head_dim", state}, {"linear_conv_kernel_dim", state},
+        {"rope_interleave", f->mixer == QZ_KIND_LATENT},
+        {"q_lora_rank", f->mixer == QZ_KIND_LATENT}, {"kv_lora_rank", f->mixer == QZ_KIND_LATENT},
+        {"qk_nope_head_dim", f->mixer == QZ_KIND_LATENT}, {"qk_rope_head_dim", f->mixer == QZ_KIND_LATENT},
+        {"qk_head_dim", f->mixer == QZ_KIND_LATENT}, {"v_head_dim", f->mixer == QZ_KIND_LATENT}};
     for (size_t i = 0; i < sizeof some / sizeof some[0]; i++)
         if (strcmp(some[i].key, key) == 0) return some[i].read;
     for (int i = 0; i < QZ_LAYER_FLAGS; i++)

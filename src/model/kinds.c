@@ -29,20 +29,30 @@ static const qz_part_row attention_parts[] = {
     {.hf = "self_attn.sinks", .gguf = "attn_sinks.weight",
      .rows = QZ_WIDE_ONE, .cols = QZ_WIDE_N_HEADS, .when = QZ_PART_SINKS}};
 
-/* Queries through a vector of q_rank values, or at once where the rank is 0. */
+#define LATENT_KV_A(in) \
+    {.name = "self_attn.kv_a_proj_with_mqa", .gguf = "attn_kv_a_mqa", .rows = QZ_WIDE_KV_RANK_ROPE, .input = in}
+#define LATENT_KV_B(in) \
+    {.name = "self_attn.kv_b_proj", .gguf = "attn_kv_b", .use = QZ_USE_KV_B, .rows = QZ_WIDE_LATENT_KV, .input = in, \
+     .shard = QZ_SHARD_COLUMN, .inside = true}
+#define LATENT_O(in) \
+    {.name = "self_attn.o_proj", .gguf = "attn_output", .use = QZ_USE_O, .rows = QZ_WIDE_HIDDEN, .input = in, \
+     .shard = QZ_SHARD_ROW}
+/* Queries through a vector of q_rank values, or at once. */
 static const qz_linear_row latent[] = {
     {.name = "self_attn.q_a_proj", .gguf = "attn_q_a", .rows = QZ_WIDE_Q_RANK, .input = 0},
-    {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = QZ_WIDE_LATENT_Q_ALONE, .input = 0,
-     .shard = QZ_SHARD_COLUMN},
-    {.name = "self_attn.kv_a_proj_with_mqa", .gguf = "attn_kv_a_mqa", .rows = QZ_WIDE_KV_RANK_ROPE, .input = 0},
+    LATENT_KV_A(0),
     {.name = "self_attn.q_b_proj", .gguf = "attn_q_b", .rows = QZ_WIDE_LATENT_Q, .input = 1, .shard = QZ_SHARD_COLUMN},
-    {.name = "self_attn.kv_b_proj", .gguf = "attn_kv_b", .use = QZ_USE_KV_B, .rows = QZ_WIDE_LATENT_KV, .input = 2,
-     .shard = QZ_SHARD_COLUMN},
-    {.name = "self_attn.o_proj", .gguf = "attn_output", .use = QZ_USE_O, .rows = QZ_WIDE_HIDDEN, .input = 3,
-     .shard = QZ_SHARD_ROW},
-};
+    LATENT_KV_B(2), LATENT_O(3)};
 static const qz_input_row latent_inputs[] = {
     {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM}, {.cols = QZ_WIDE_Q_RANK}, {.cols = QZ_WIDE_KV_RANK},
+    {.cols = QZ_WIDE_LATENT_HEADS, .residual = true},
+};
+static const qz_linear_row latent_direct[] = {
+    {.name = "self_attn.q_proj", .gguf = "attn_q", .use = QZ_USE_Q, .rows = QZ_WIDE_LATENT_Q, .input = 0,
+     .shard = QZ_SHARD_COLUMN},
+    LATENT_KV_A(0), LATENT_KV_B(1), LATENT_O(2)};
+static const qz_input_row latent_direct_inputs[] = {
+    {.cols = QZ_WIDE_HIDDEN, .fold = QZ_FOLD_NORM}, {.cols = QZ_WIDE_KV_RANK},
     {.cols = QZ_WIDE_LATENT_HEADS, .residual = true},
 };
 static const qz_part_row latent_parts[] = {
@@ -141,6 +151,7 @@ static const qz_part_row experts_parts[] = {
 static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state */
     [QZ_KIND_ATTENTION] = {ROWS(attention), attention_parts, COUNT(attention_parts), false, false},
     [QZ_KIND_LATENT] = {ROWS(latent), latent_parts, COUNT(latent_parts), false, false},
+    [QZ_KIND_LATENT_DIRECT] = {ROWS(latent_direct), latent_parts, COUNT(latent_parts), false, false},
     [QZ_KIND_DELTA] = {ROWS(delta), delta_parts, COUNT(delta_parts), false, true},
     [QZ_KIND_DELTA_SPLIT] = {delta_split, COUNT(delta_split), delta_inputs, COUNT(delta_inputs), delta_parts,
                              COUNT(delta_parts), false, true},
@@ -153,7 +164,8 @@ static const qz_kind kinds[QZ_KIND_COUNT] = { /* …, of experts, keeps a state 
 _Static_assert(COUNT(attention_parts) <= QZ_SUB_PARTS && COUNT(latent_parts) <= QZ_SUB_PARTS &&
                    COUNT(delta_parts) <= QZ_SUB_PARTS && COUNT(experts_parts) <= QZ_SUB_PARTS,
                "room for every part");
-_Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS) &&
+_Static_assert(FITS(attention, QZ_MIXER_LINEARS) && FITS(latent, QZ_MIXER_LINEARS) &&
+                   FITS(latent_direct, QZ_MIXER_LINEARS) && FITS(delta, QZ_MIXER_LINEARS) &&
                    COUNT(delta_split) <= QZ_MIXER_LINEARS,
                "room for every mixer");
 _Static_assert(FITS(mlp, QZ_FFN_LINEARS) && FITS(experts, QZ_FFN_LINEARS), "room for every feed-forward");

@@ -13,6 +13,10 @@ enum { QZ_ATTN_Q, QZ_ATTN_K, QZ_ATTN_V, QZ_ATTN_O };
 enum { QZ_DELTA_QKVZ, QZ_DELTA_BA, QZ_DELTA_OUT };
 enum { QZ_DELTA_QKV, QZ_DELTA_Z, QZ_DELTA_B, QZ_DELTA_A_IN, QZ_DELTA_SPLIT_OUT };
 enum { QZ_DELTA_CONV, QZ_DELTA_DT, QZ_DELTA_A, QZ_DELTA_NORM };
+/* Latent attention; queries at once: QZ_LATENT_DIRECT_…. Float parts alike. */
+enum { QZ_LATENT_Q_A, QZ_LATENT_KV_A, QZ_LATENT_Q_B, QZ_LATENT_KV_B, QZ_LATENT_O };
+enum { QZ_LATENT_DIRECT_Q, QZ_LATENT_DIRECT_KV_A, QZ_LATENT_DIRECT_KV_B, QZ_LATENT_DIRECT_O };
+enum { QZ_LATENT_Q_NORM, QZ_LATENT_KV_NORM };
 /* Gated MLP, dense or each of the experts. */
 enum { QZ_MLP_GATE = QZ_MIXER_LINEARS, QZ_MLP_UP, QZ_MLP_DOWN };
 /* What all tokens go through beside the experts. */
@@ -34,6 +38,7 @@ typedef struct {
     qz_bias bias;
     qz_shard shard;
     qz_use use;                      /* 0: QZ_USE_OTHER */
+    bool inside;                     /* what it gives is held in no buffer: the kind's file makes it piece by piece */
     bool rotary;                     /* the rows are heads of query or key, which positions rotate */
     bool few;                        /* a row or two for each head: some formats cannot hold them */
     qz_wide value_rows;              /* the last so many are value heads; 0: none is */

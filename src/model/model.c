@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "codecs/types.h"
 #include "model/config_experts.h"
+#include "model/heads.h"
 #include "model/leftovers.h"
 #include <math.h>
 #include <stdio.h>
@@ -323,6 +324,27 @@ static qz_status lacks_expert(const binder *b, const qz_site *s, size_t layer, s
                    found == e ? b->m->config.experts_key : "", found == e ? ", or " : "");
 }
 
+/* kv_b, where the container has it as matrices of each head. */
+static qz_status join_heads(const binder *b, const char *name, size_t layer, const qz_tensor_view **out) {
+    const qz_config *c = &b->m->config;
+    const qz_tensor_view **t = qz_arena_calloc(&b->m->arena, 2 * (size_t)c->heads, sizeof *t);
+    char part[QZ_SITE_NAME];
+    if (t == NULL) return qz_fail(b->err, QZ_EMEMORY, "out of memory opening '%s'", b->m->path);
+    for (size_t h = 0; h < c->heads; h++) {
+        qz_head_name(layer, h, false, part);
+        QZ_TRY(want(b, part, c->latent.kv_rank, c->latent.nope, &t[h]));
+        qz_head_name(layer, h, true, part);
+        QZ_TRY(want(b, part, c->latent.v, c->latent.kv_rank, &t[c->heads + h]));
+    }
+    *out = qz_heads_joined(b->m, name, t, t + c->heads);
+    return *out ? QZ_OK : qz_fail(b->err, QZ_EMEMORY, "out of memory opening '%s'", b->m->path);
+}
+static bool in_heads(const binder *b, const qz_site *s, size_t layer, const char *name) {
+    char part[QZ_SITE_NAME];
+    qz_head_name(layer, 0, false, part);
+    return s->use == QZ_USE_KV_B && look_up(b, name) == NULL && look_up(b, part) != NULL;
+}
+
 static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t layer) {
     char name[QZ_SITE_NAME];
     QZ_TRY(check_kind(b, &s->site, layer));
@@ -333,7 +355,8 @@ static qz_status bind_site(const binder *b, qz_block *blk, qz_bound *s, size_t l
     for (size_t e = 0; e < n; e++) {
         (void)qz_site_name(&s->site, layer, e, "weight", name, sizeof name);
         if (e > 0 && look_up(b, name) == NULL && b->m->n_left == 0) return lacks_expert(b, &s->site, layer, e);
-        QZ_TRY(want(b, name, s->site.rows, s->site.cols, &w[e]));
+        if (in_heads(b, &s->site, layer, name)) QZ_TRY(join_heads(b, name, layer, &w[e]));
+        else QZ_TRY(want(b, name, s->site.rows, s->site.cols, &w[e]));
     }
     if (s->site.bias) {
         const qz_tensor_view **bias = qz_arena_calloc(&b->m->arena, n, sizeof *bias);

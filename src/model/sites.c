@@ -60,7 +60,7 @@ static qz_site site_of_row(const qz_kind *k, size_t i, size_t first, size_t firs
                      .parts = 1,
                      .name = r->name, .hf = r->stored ? r->stored : r->name, .gguf = r->gguf,
                      .few = r->few, .stage = first_stage + r->input, .shard = r->shard, .fused = fused_of(k, r->input),
-                     .use = r->use ? r->use : QZ_USE_OTHER};
+                     .use = r->use ? r->use : QZ_USE_OTHER, .inside = r->inside};
 }
 
 bool qz_site_of(const qz_config *c, size_t layer, size_t linear, qz_site *out) {
@@ -351,7 +351,7 @@ void qz_step_widths_of(const qz_config *c, qz_step_widths *out) {
         for (int s = 0; s < QZ_SUBS; s++) {
             const qz_kind *k = kind_at(c, l, (qz_sub)s);
             for (size_t i = 0; i < k->n_linears; i++)
-                if (!k->inputs[k->linears[i].input].residual)
+                if (!k->inputs[k->linears[i].input].residual && !k->linears[i].inside)
                     at_least(&out->linear[first_of((qz_sub)s) + i], qz_wide_of(c, k->linears[i].rows));
             for (size_t i = 1; i < k->n_inputs; i++)
                 if (!k->inputs[i].in_place) at_least(&out->input[s][i], qz_wide_of(c, k->inputs[i].cols));

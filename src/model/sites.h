@@ -79,6 +79,7 @@ typedef struct {
     uint64_t value_rows, value_cols;
     bool few;              /* a linear of a row or two for each head */
     bool rates, taps;      /* GGUF stores -exp(x) of it; checkpoints store [rows, 1, cols] */
+    bool inside;           /* its kind multiplies with it piece by piece: no packed form */
     uint64_t rotary_heads; /* the rows are so many heads of query or key that positions rotate; 0: other values */
 } qz_site;
 

@@ -91,6 +91,14 @@ static uint64_t mapped(const qz_model *m) {
     return n;
 }
 
+/* Floats of a thread in attention: scores of a block of queries, with latent attention a head of kv_b beside them. */
+static uint64_t scores_of(const qz_config *c, uint64_t keys) {
+    if (c->latent.kv_rank)
+        return (c->latent.nope + c->latent.v) * c->latent.kv_rank +
+               QUERY_BLOCK * (2 * (c->latent.kv_rank + c->latent.rope) + keys);
+    return keys * qz_max_size(QUERY_BLOCK, (size_t)(c->heads / c->kv_heads));
+}
+
 void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx, uint64_t threads, qz_resident *out) {
     const qz_config *c = &m->config;
     uint64_t batch = qz_min_size(STEP, ctx), keys = (ctx + 15) / 16 * 16;
@@ -121,7 +129,7 @@ void qz_resident_plan(const qz_model *m, uint64_t tokenizer_tokens, uint64_t ctx
     out->kernels = passes * batch * STRIDE * 4 +
                    (s.widest_float ? threads * VC * 4 * qz_min_size(KC, s.widest_float) : 0) +
                    threads * TILE_COLS * STRIDE * 4 +
-                   threads * keys * qz_max_size(QUERY_BLOCK, c->heads / c->kv_heads) * 4 + s.act + 8 * c->vocab_size;
+                   threads * scores_of(c, keys) * 4 + s.act + 8 * c->vocab_size;
     out->tokenizer = tokenizer_tokens ? TOKENIZER_BASE + TOKENIZER_PER_TOKEN * tokenizer_tokens : 0;
     out->total = out->mapped + out->unpacked + out->packed + out->kv + out->rope + out->step + out->kernels +
                  out->tokenizer + out->program;

@@ -100,7 +100,7 @@ static qz_status read_layers(const json_t *root, const char *name, const qz_fami
                                t, name, i);
         }
         c->layer_sliding[i] = !full && !linear && c->sliding_window;
-        c->layer_mixer[i] = (uint8_t)(f->mixer == QZ_KIND_LATENT ? f->mixer
+        c->layer_mixer[i] = (uint8_t)(f->mixer == QZ_KIND_LATENT ? c->latent.q_rank ? f->mixer : QZ_KIND_LATENT_DIRECT
                                       : !full && linear          ? f->mixer
                                                                  : QZ_KIND_ATTENTION);
     }
