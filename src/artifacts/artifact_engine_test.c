@@ -75,6 +75,20 @@ static void zoo(void **state) {
     same_logits("tests/golden/zoo/glm4_moe"); /* sigmoid router, shared expert, a dense layer, partial rotary */
 }
 
+/* gpt-oss with yarn's bounds as GGUF has them: sinks, biases and the clamped gate come back. */
+static void gpt_oss(void **state) {
+    (void)state;
+    char dir[] = "/tmp/qz_aeo_XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/model.safetensors", dir);
+    OK(qz_copy_file("tests/golden/zoo/gpt_oss/model.safetensors", path, err));
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    OK(qz_copy_file("tests/golden/zoo/gpt_oss/config.json", path, err));
+    replace_text(dir, "config.json", "\"truncate\": false", "\"truncate\": true");
+    same_logits(dir);
+    OK(qz_remove_tree(dir, err));
+}
+
 /* gpt-oss as released: log-probabilities of transformers' own loader, and the same experts as blocks in GGUF. */
 static void released_mxfp4(void **state) {
     (void)state;
@@ -197,7 +211,8 @@ static int teardown(void **state) {
     return remove_file_artifact(out);
 }
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(released_mxfp4), cmocka_unit_test(ropes),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(zoo), cmocka_unit_test(gpt_oss),
+                                       cmocka_unit_test(released_mxfp4), cmocka_unit_test(ropes),
                                        cmocka_unit_test(quantized_folders) };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

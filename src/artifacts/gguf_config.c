@@ -116,7 +116,9 @@ static qz_status put_general(writer *w, const qz_artifact_plan *p, qz_arena *are
     /* the reference makes these tensors, and with them this key, first of all */
     if (p->model->config.rope.kind == QZ_ROPE_LONGROPE) {
         float inv[QZ_MAX_ROPE_PAIRS], att;
-        qz_rope_frequencies(&p->model->config, false, 1, inv, &att);
+        qz_config c = p->model->config; /* the converter computes it, whatever the model says of short texts */
+        c.rope.short_mscale = 0;
+        qz_rope_frequencies(&c, false, 1, inv, &att);
         f32(w, "rope.scaling.attn_factor", (double)att);
     }
     qz_gguf_put_str(m, "general.type", "model");
@@ -173,6 +175,10 @@ static void put_phi3(writer *w, const qz_artifact_plan *p) {
     f32(w, "rope.freq_base", r->theta);
     qz_gguf_put_u32(w->m, "general.file_type", qz_ftype_get(p->spec.ftype)->file_type);
     u32(w, "attention.sliding_window", c->sliding_window);
+    if (c->experts) { /* phimoe */
+        u32(w, "expert_used_count", c->experts_used);
+        u32(w, "expert_count", c->experts);
+    }
     if (r->kind != QZ_ROPE_LONGROPE) put_scaling(w, c);
 }
 static void put_gemma2(writer *w, const qz_artifact_plan *p) {
@@ -256,10 +262,10 @@ qz_status qz_gguf_meta_build(qz_artifact_plan *p, qz_arena *arena, qz_gguf_meta 
     const qz_family_info *f = qz_family_get(c->family);
     writer w = { .m = m, .arch = f->gguf_arch };
     QZ_TRY(put_general(&w, p, arena, err));
-    if (c->family == QZ_FAMILY_PHI3) put_phi3(&w, p);
+    if (f->longrope) put_phi3(&w, p);
     else if (c->family == QZ_FAMILY_GEMMA2) put_gemma2(&w, p);
     else put_common(&w, p);
-    if ((c->family == QZ_FAMILY_PHI3 || c->family == QZ_FAMILY_GEMMA2) && !p->context->tokenizer)
+    if ((f->longrope || c->family == QZ_FAMILY_GEMMA2) && !p->context->tokenizer)
         u32(&w, "vocab_size", c->vocab_size);
     qz_gguf_put_u32(m, "general.quantization_version", 2);
     QZ_TRY(qz_gguf_vocab_put(p, arena, m, err));
@@ -470,7 +476,11 @@ static qz_status read_options(reader *r, qz_config *c) {
     c->attn_scale = qz_gguf_attn_scale(c);
     for (int i = 0; i < QZ_NUMBERS; i++) { /* absent or 0: as without it */
         double x = 0;
-        if (!(f->numbers[i] > 0) || !*qz_number_get(i)->gguf) continue;
+        if (!(f->numbers[i] > 0)) continue;
+        if (!*qz_number_get(i)->gguf) { /* the loader's own */
+            qz_config_set_number(c, i, f->numbers[i]);
+            continue;
+        }
         QZ_TRY(qz_gguf_f64(r->g, rk(r, qz_number_get(i)->gguf), false, &x, r->err));
         if (x > 0) qz_config_set_number(c, i, x);
     }
@@ -569,6 +579,7 @@ qz_status qz_gguf_config_read(const qz_gguf *g, qz_config *c, qz_error *err) {
     qz_sites_biases(c, has_bias, g);
     const qz_family_info *f = qz_family_get(c->family);
     c->qk_norm = f->qk_norm || (f->qk_norm_key && qz_gguf_find(g, "blk.0.attn_q_norm.weight") != NULL);
+    c->head_bias = f->head_bias_key && qz_gguf_find(g, "output.bias") != NULL;
     c->parts = f->parts; /* norms in another family are a part that nothing uses */
     c->dtype = QZ_TYPE_NONE;
     QZ_TRY(read_rope(&r, c));

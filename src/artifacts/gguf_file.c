@@ -208,8 +208,23 @@ static qz_status note_losses(qz_artifact_plan *p, qz_arena *arena, qz_error *err
                             "%llu tokens: other log-probabilities for shorter texts there",
                             (unsigned long long)c->rope.original_max_position));
     const char *arch = f->gguf_arch;
+    if (c->norm_mean && c->norm_bias)
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "llama.cpp computes the norms of %s without the mean: other log-probabilities there",
+                            arch));
+    if (c->route == QZ_ROUTE_SPARSEMIXER)
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "llama.cpp's router of %s is a softmax, its two largest to the sum 1, and not the sparse "
+                            "mixer: other log-probabilities there",
+                            arch));
+    if (c->rope.short_mscale > 0)
+        QZ_TRY(qz_plan_note(p, arena, err,
+                            "short_mscale %g cannot be stored in GGUF: llama.cpp computes the attention factor from "
+                            "the lengths: other log-probabilities there",
+                            c->rope.short_mscale));
     for (int i = 0; i < QZ_NUMBERS; i++) /* the architecture has a number, and no key for it */
-        if (f->numbers[i] > 0 && !*qz_number_get(i)->gguf && qz_config_number(c, i) != f->numbers[i])
+        if (i != QZ_NUMBER_route_jitter && f->numbers[i] > 0 && !*qz_number_get(i)->gguf &&
+            qz_config_number(c, i) != f->numbers[i])
             QZ_TRY(qz_plan_note(p, arena, err,
                                 "%s %g cannot be stored in GGUF: llama.cpp runs %s with %g: other log-probabilities",
                                 qz_number_get(i)->key, qz_config_number(c, i), arch, f->numbers[i]));

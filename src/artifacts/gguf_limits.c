@@ -10,11 +10,13 @@ typedef struct {
     bool head;                         /* an output matrix of its own */
     bool q_is_hidden;                  /* rows of q are as many as hidden */
     bool no_tie;                       /* does not take the embedding for an output matrix */
+    bool norm_bias;                    /* biases of norms and of the output matrix */
     bool caps;                         /* divides by both caps, whatever they are */
 } loader;
 static const loader loaders[] = {
     { "llama", .rope_freqs = true, .o_bias = true, .mlp_bias = true, .head = true },
     { "gpt-oss", .o_bias = true, .head = true },
+    { "phimoe", .o_bias = true, .head = true, .norm_bias = true },
     { "qwen2", .head = true, .q_is_hidden = true }, { "qwen3", .head = true }, { "qwen3moe", .head = true },
     { "gemma2", .caps = true }, { "gemma3", .head = true }, { "phi3", .head = true, .q_is_hidden = true },
     { "smollm3", .head = true }, { "glm4moe", .head = true }, { "qwen35", .head = true },
@@ -71,6 +73,7 @@ qz_status qz_gguf_refuse(const qz_model *m, qz_error *err) {
         { c->latent.kv_rank && c->rope.attention_factor != 0 && c->rope.attention_factor != 1,
           "attention_factor with latent attention" },
         { c->tie_embeddings && a->no_tie, "an output matrix that is the embedding (tied)" },
+        { (c->norm_bias || c->head_bias) && !a->norm_bias, "biases of norms or of the output matrix" },
         { !c->tie_embeddings && !a->head, "an output matrix that is not tied to the embedding" },
         {a->q_is_hidden && c->heads * c->head_dim != c->hidden_size,
          "num_attention_heads x head_dim other than hidden_size" },

@@ -23,8 +23,9 @@ bool qz_gguf_name_of(const qz_model *m, const qz_slot *s, char *buf, size_t size
     if (s->site)
         return snprintf(buf, size, "blk.%ld.%s.%s", s->layer, s->site->site.gguf, s->bias ? "bias" : "weight") <
                (int)size;
-    const bool bias = s->t == m->final_bias;
-    const char *name = s->t == m->embed ? top[0][1] : bias || s->t == m->final_norm ? top[1][1] : top[2][1];
+    const bool bias = s->t == m->final_bias || s->t == m->head_bias;
+    const bool norm = s->t == m->final_bias || s->t == m->final_norm;
+    const char *name = s->t == m->embed ? top[0][1] : norm ? top[1][1] : top[2][1];
     return snprintf(buf, size, "%s.%s", name, bias ? "bias" : "weight") < (int)size;
 }
 

@@ -9,7 +9,7 @@ static void add(qz_slot *s, size_t *n, const qz_slot *slot) {
 }
 
 static size_t count(const qz_model *m) {
-    size_t n = 4;
+    size_t n = 5;
     for (size_t l = 0; l < m->config.layers; l++)
         for (size_t i = 0; i < m->blocks[l].n_sites; i++)
             n += qz_max_size(1, m->blocks[l].sites[i].site.experts) * (m->blocks[l].sites[i].bias ? 2 : 1);
@@ -35,6 +35,7 @@ qz_status qz_collect_slots(const qz_model *m, qz_arena *arena, qz_slot **out, si
     add(s, n, &(qz_slot){ .t = m->final_norm, .layer = -1, .linear = -1 });
     if (m->final_bias) add(s, n, &(qz_slot){ .t = m->final_bias, .layer = -1, .linear = -1 });
     if (m->head != m->embed) add(s, n, &(qz_slot){ .t = m->head, .layer = -1, .linear = -1 });
+    if (m->head_bias) add(s, n, &(qz_slot){ .t = m->head_bias, .layer = -1, .linear = -1 });
     *out = s;
     return QZ_OK;
 }

@@ -133,6 +133,7 @@ qz_status qz_engine_open(qz_run *run, const qz_model *m, const qz_engine_options
     for (size_t i = 0; st == QZ_OK && i < m->config.layers; i++) st = open_layer(e, i, err);
     if (st == QZ_OK) st = norm(e, m->final_norm, &e->final_norm, err);
     if (st == QZ_OK) st = small(e, m->final_bias, &e->final_bias, err);
+    if (st == QZ_OK) st = small(e, m->head_bias, &e->head_bias, err);
     if (st == QZ_OK) {
         e->head = weights_of(e, m->head);
         if (e->arith == QZ_ARITH_RUNTIME) st = qz_packed_open(e->mm, &e->head, &e->head_packed, err);
@@ -300,6 +301,8 @@ qz_status qz_engine_logits(qz_engine *e, const float *x, size_t n, float *logits
         const qz_packed *p = e->head_packed;
         QZ_TRY(qz_mm_packed(e->mm, &p, 1, h, n, &logits, err));
     } else QZ_TRY(qz_mm_exact(e->mm, &e->head, h, n, logits, err));
+    const size_t vocab = (size_t)e->model->config.vocab_size;
+    for (size_t t = 0; e->head_bias && t < n; t++) qz_add_rows(logits + t * vocab, e->head_bias, vocab);
     const qz_config *c = &e->model->config;
     for (size_t i = 0; c->logit_divisor > 0 && i < n * c->vocab_size; i++) logits[i] /= (float)c->logit_divisor;
     if (c->logit_softcap > 0) qz_softcap(logits, n * (size_t)c->vocab_size, 1, (float)c->logit_softcap);

@@ -77,7 +77,7 @@ struct qz_engine {
     qz_layer_weights *layers;
     qz_weights head;
     qz_packed *head_packed;
-    const float *final_norm, *final_bias;
+    const float *final_norm, *final_bias, *head_bias;
     qz_step step;
     qz_kv *scratch_kv;       /* for block-wise use */
     qz_observe_fn observe;

@@ -197,6 +197,8 @@ static qz_status read_rope(const json_t *root, const char *name, const qz_family
         QZ_TRY(qz_json_f64(rope, "factor", name, &r->factor, err));
         if (r->factor == 0) r->factor = (double)c->max_position / (double)qz_max_size(r->original_max_position, 1);
         QZ_TRY(qz_json_f64(rope, "attention_factor", name, &r->attention_factor, err));
+        if (f->rope_mscale) QZ_TRY(qz_json_f64(rope, "short_mscale", name, &r->short_mscale, err));
+        if (f->rope_mscale) QZ_TRY(qz_json_f64(rope, "long_mscale", name, &r->long_mscale, err));
         QZ_TRY(read_factors(rope, "short_factor", name, c, r->short_factor, err));
         return read_factors(rope, "long_factor", name, c, r->long_factor, err);
     case QZ_ROPE_NONE: break;
@@ -453,6 +455,7 @@ static qz_status read_text(const json_t *root, const char *name, qz_config *c, q
     c->o_bias = f->o_bias;
     c->qk_norm = f->qk_norm;
     c->parts = f->parts;
+    if (f->head_bias_key) QZ_TRY(qz_json_bool(root, "lm_head_bias", name, &c->head_bias, err));
     if (f->qk_norm_key) QZ_TRY(qz_json_bool(root, "use_qk_norm", name, &c->qk_norm, err));
     c->q_gate = f->q_gate;
     if (f->attention_bias_key) {
@@ -584,7 +587,8 @@ qz_status qz_config_validate(const qz_config *c, const char *name, qz_error *err
 }
 
 uint64_t qz_config_parameters(const qz_config *c) {
-    uint64_t d = c->hidden_size, n = c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + (c->norm_bias ? 2 * d : d);
+    uint64_t d = c->hidden_size, n = c->vocab_size * d * (c->tie_embeddings ? 1 : 2) + (c->norm_bias ? 2 * d : d) +
+                                          (c->head_bias ? c->vocab_size : 0);
     for (size_t l = 0; l < c->layers; l++) {
         qz_site s[QZ_MAX_SITES];
         for (size_t i = 0, k = qz_sites(c, l, s); i < k; i++)

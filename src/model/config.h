@@ -38,6 +38,7 @@ typedef struct {
     /* longrope: inv_j /= factor, long ones beyond original_max_position */
     float short_factor[QZ_MAX_ROPE_PAIRS], long_factor[QZ_MAX_ROPE_PAIRS];
     double local_theta;               /* base of sliding layers, unscaled; 0 = as the others */
+    double short_mscale, long_mscale; /* longrope: attention factors up to the original length, beyond; 0: computed */
     double query_beta;                /* rotated queries grow by 1 + beta·ln(1 + position div original_max_position) */
     uint64_t sections[3];             /* mrope_section: pairs of the three axes of an image; of text all are one */
 } qz_rope;
@@ -112,6 +113,7 @@ typedef struct {
     bool no_norms_before;             /* those behind are all */
     bool parallel;                    /* both halves read one norm, and both are added to what it read */
     bool norm_mean, norm_bias;        /* LayerNorm: less the mean; with a bias beside the gains */
+    bool head_bias;                   /* of the output matrix */
     bool qk_norm_whole;               /* one norm over all heads of q, one over those of k */
     bool fused;                       /* q, k, v are one matrix, gate and up another */
     /* attn_scale of q·k, embed_scale of embedding rows (1: none), residual_scale of what is added to the stream,
@@ -175,6 +177,7 @@ typedef struct {
     bool rope_pairs;                  /* pairs (2j, 2j+1) in checkpoints too; of latent attention the default of
                                        * rope_interleave */
     bool local_plain;                 /* sliding layers rotate with the base of the others, unscaled */
+    bool head_bias_key, rope_mscale;  /* lm_head_bias; longrope's short_mscale and long_mscale are read */
     bool query_beta;                  /* the rotary object's llama_4_scaling_beta is read */
     double gguf_log_mul;              /* GGUF's rope.scaling.yarn_log_multiplier is so many mscale_all_dim; 0: it has
                                        * no such key */

@@ -134,6 +134,11 @@ qz_status qz_config_experts(const json_t *root, const char *name, const qz_famil
                        "experts out of range: file '%s', key 'num_experts_per_tok': expected 1 to %llu, found %llu",
                        name, (unsigned long long)qz_max_size(1, (size_t)c->experts),
                        (unsigned long long)c->experts_used);
+    if (c->route == QZ_ROUTE_SPARSEMIXER && c->experts_used != 2)
+        return qz_fail(err, QZ_EUNSUPPORTED,
+                       "experts for each token: file '%s', key 'num_experts_per_tok': expected 2, which the sparse "
+                       "mixer chooses, found %llu",
+                       name, (unsigned long long)c->experts_used);
     if (c->expert_width == 0 || c->expert_width > (1u << 22))
         return qz_fail(err, QZ_EFORMAT, "width of experts out of range: file '%s', key '%s': expected 1 to %u, found "
                        "%llu", name, f->expert_width ? "moe_intermediate_size" : "intermediate_size", 1u << 22,

@@ -401,6 +401,7 @@ static qz_status bind_all(binder *b) {
     QZ_TRY(want(b, "model.embed_tokens.weight", c->vocab_size, c->hidden_size, &m->embed));
     QZ_TRY(want(b, "model.norm.weight", 1, c->hidden_size, &m->final_norm));
     if (c->norm_bias) QZ_TRY(want(b, "model.norm.bias", 1, c->hidden_size, &m->final_bias));
+    if (c->head_bias) QZ_TRY(want(b, "lm_head.bias", 1, c->vocab_size, &m->head_bias));
     QZ_TRY(bind_head(b));
     for (size_t i = 0; i < c->layers; i++) QZ_TRY(bind_block(b, i));
     return QZ_OK;

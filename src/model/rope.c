@@ -44,7 +44,9 @@ static void longrope(const qz_config *c, size_t length, float *inv, float *att) 
     const float *ext = length > r->original_max_position ? r->long_factor : r->short_factor;
     for (size_t j = 0; j < c->rotary_dim / 2; j++)
         inv[j] = (float)(qz_pow(r->theta, -2.0 * (double)j / (double)c->rotary_dim) / (double)ext[j]);
-    *att = r->attention_factor > 0 ? (float)r->attention_factor
+    const double own = length > r->original_max_position ? r->long_mscale : r->short_mscale;
+    *att = own > 0 ? (float)own
+           : r->attention_factor > 0 ? (float)r->attention_factor
            : f <= 1                ? 1.0f
                                    : (float)sqrt(1.0 + qz_log(f) / qz_log(l));
 }

@@ -69,7 +69,7 @@ static void block(lister *k, long l) {
 
 qz_status qz_shape_list(qz_shape *s, qz_error *err) {
     enum { PER_LAYER = 2 * QZ_MAX_SITES };
-    lister k = {.s = s, .cap = 7 + (size_t)s->layers * PER_LAYER};
+    lister k = {.s = s, .cap = 8 + (size_t)s->layers * PER_LAYER};
     s->tensors = qz_arena_calloc(&s->arena, k.cap, sizeof *s->tensors);
     if (s->tensors == NULL) return qz_fail(err, QZ_EMEMORY, "out of memory planning '%s'", s->name);
     outer(&k, "model.embed_tokens.weight", "token_embd.weight", s->vocab, s->hidden, QZ_ROLE_EMBED);
@@ -81,6 +81,7 @@ qz_status qz_shape_list(qz_shape *s, qz_error *err) {
     for (uint64_t l = 0; l < s->layers && !k.failed && !k.huge; l++) block(&k, (long)l);
     outer(&k, "model.norm.weight", "output_norm.weight", 1, s->hidden, QZ_ROLE_FLOAT);
     if (s->config.norm_bias) outer(&k, "model.norm.bias", "output_norm.bias", 1, s->hidden, QZ_ROLE_FLOAT);
+    if (s->config.head_bias) outer(&k, "lm_head.bias", "output.bias", 1, s->vocab, QZ_ROLE_FLOAT);
     if (!s->tied) outer(&k, "lm_head.weight", "output.weight", s->vocab, s->hidden, QZ_ROLE_HEAD);
     uint64_t limit = s->experts ? (uint64_t)10000000000000 : (uint64_t)1000000000000;
     if (k.huge || s->params >= limit)

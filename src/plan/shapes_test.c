@@ -219,7 +219,7 @@ static void zoo_configs(void **state) {
 /* Exactly the tensors of the checkpoints, with their shapes: none missing, none too many. */
 static void zoo_tensors(void **state) {
     (void)state;
-    static const char *const folders[] = {"glm4_moe",
+    static const char *const folders[] = {"glm4_moe", "phimoe",
                                           "llama", "llama3-rope", "mistral", "qwen2", "qwen3", "qwen3_moe",
                                           "qwen3_moe-sparse", "gemma2", "gemma3", "gemma3-6", "phi3", "mixtral",
                                           "smollm3", "granite", "ministral3", "olmo2", "olmo3", "deepseek_v3"};
